@@ -146,6 +146,47 @@ Deno.test("lines that no capture has are read as public logs print them", () => 
       { model: "exynos", address: "0x20fff000", access: "read" },
     ],
     [
+      "mtk-iommu 10205000.iommu: fault type=0x20 iova=0x3ff2aa000 pa=0x21b100000 larb=13 port=3 layer=1 write",
+      "other_iommu_fault",
+      { model: "mediatek", address: "0x3ff2aa000", larb: 13, layer_number: 1, access: "write" },
+    ],
+    [
+      "exynos-sysmmu 14650000.sysmmu: 14450000.mixer: PAGE FAULT occurred at 0x20000000",
+      "other_iommu_fault",
+      { model: "exynos", client: "14450000.mixer", fault_name: "PAGE", address: "0x20000000" },
+    ],
+    ["nommu_map_sg: overflow 13d5f0000+4096 of device mask ffffffff", "dma_overflow", {
+      function: "nommu_map_sg",
+      address: "0x13d5f0000",
+      cause: "mask",
+    }],
+    ["DMA: Out of SW-IOMMU space for 65536 bytes at device 0000:00:1f.2", "swiotlb_full", {
+      device: "0000:00:1f.2",
+      size_bytes: 65536,
+      cause: "unknown",
+    }],
+    ["Cannot allocate SWIOTLB buffer", "swiotlb_full", { cause: "no_pool" }],
+    [
+      "fec 2188000.ethernet: coherent allocation too big (requested 0x400000 mask 0x1fffff)",
+      "coherent_failed",
+      { device: "2188000.ethernet", size: "0x400000", mask: "0x1fffff" },
+    ],
+    ["NVRM: GPU 0000:01:00.0: Failed to create a DMA mapping!", "map_failed", {
+      driver: "NVRM",
+      device: "0000:01:00.0",
+    }],
+    [
+      "WARNING: CPU: 0 PID: 1 at kernel/dma/swiotlb.c:482 swiotlb_tbl_map_single+0x4d0/0x570",
+      "named",
+      { area: "bounce buffers" },
+    ],
+    [
+      "WARNING: drivers/iommu/iommu.c:3304 at iommu_group_claim_dma_owner+0x6e/0x80, CPU#3: qemu/812",
+      "named",
+      { area: "IOMMU layer" },
+    ],
+    ["kernel BUG at drivers/iommu/iova.c:123!", "named", { area: "IOMMU layer" }],
+    [
       "apple-dart 231304000.dart: translation fault: status:0x80000010 stream:1 code:0x10 (PTE FAULT) at 0xbff0000",
       "other_iommu_fault",
       { model: "apple_dart", address: "0xbff0000", access: null },

@@ -165,7 +165,12 @@ const RECORD_FORMS: readonly RecordForm[] = [
 // deno-lint-ignore no-control-regex
 export const JSON_LINE = /^(?:data: ?|[\x1e\u241e])?\s*(\{.*\}),?\s*$/;
 
-const MESSAGE_FIELDS = ["MESSAGE", "msg", "message", "log"];
+/** Of the journal, dmesg, and of what collectors write: Loki, Splunk, LogDNA, OpenTelemetry, cloud consoles. */
+const MESSAGE_FIELDS = [
+  ...["MESSAGE", "msg", "message", "log", "line", "_raw", "_line", "textPayload", "body"],
+];
+/** Fields whose value is a record with the message: Elasticsearch, Splunk, cloud consoles. */
+const RECORD_FIELDS = ["_source", "result", "jsonPayload", "fields"];
 
 /** Fields that say when a message was printed, and how many seconds one of their units is. The kernel's own first. */
 const TIME_FIELDS: readonly (readonly [name: string, unitSeconds: number])[] = [
@@ -176,6 +181,8 @@ const TIME_FIELDS: readonly (readonly [name: string, unitSeconds: number])[] = [
   ["time", 1],
   ["@timestamp", 1],
   ["timestamp", 1],
+  ["ts", 1],
+  ["_time", 1],
 ];
 
 /** What prints a form, of all of the table. */
@@ -278,7 +285,12 @@ export class LogForms {
   #jsonLine(json: string, line: number): boolean {
     const value = parsedJson(json);
     if (typeof value !== "object" || value === null) return false;
-    const fields = Object.entries(value).map(([name, value]) => [name, { value, line }] as const);
+    const inner = RECORD_FIELDS.flatMap((name) => {
+      const record = (value as Record<string, unknown>)[name];
+      return typeof record === "object" && record !== null ? [record] : [];
+    });
+    const fields = [value, ...inner].flatMap((record) => Object.entries(record))
+      .map(([name, value]) => [name, { value, line }] as const);
     this.end();
     return this.#report({ form: RECORD_FORMS[0]!, firstLine: line, fields: new Map(fields) });
   }

@@ -13,11 +13,12 @@
  *
  * A line keeps its number; a message has the number of the line in which it begins.
  */
-import { csvParseRows, tsvParseRows } from "d3-dsv";
+import { csvParseRows, dsvFormat, tsvParseRows } from "d3-dsv";
 import { decodeFaultLog } from "@dmalab/runtime/fault_log";
 import { markIn } from "./collector_mark.ts";
 import type { LogEntryFacts } from "./entry.ts";
 import { COLOURS, JSON_LINE, KMSG, MAY_HAVE_COLOUR } from "./log_forms.ts";
+import { plainLine } from "./pasted_text.ts";
 import { TokenCheck } from "./pasted_tokens.ts";
 import { MessageFinder } from "./messages/table.ts";
 
@@ -33,7 +34,7 @@ const MAX_PIECES = 8;
 
 /** What begins a line of a log: the kernel's clock, that of a log daemon, a priority. */
 const STAMP =
-  /^(?:<\d+>)?(?:\[ *[+-]?\d+\.\d+[^\]]*\]|\[[A-Z][a-z]{2} [^\]]{5,24}\]|[A-Z][a-z]{2} +\d{1,2} \d\d:\d\d:\d\d|\d{4}-\d\d-\d\d[T ]\d\d:\d\d|\d{9,11}\.\d+ |\[<? *\d+\.\d+>?\]|\S+ kernel: |<\d+>\S|\d+,\d+,\d+,[-c+])/;
+  /^(?:<\d+>|[a-z]+\d? *:[a-z]+ *: )?(?:\[ *[+-]?\d+\.\d+[^\]]*\]|\[[A-Z][a-z]{2} [^\]]{5,24}\]|[A-Z][a-z]{2} +\d{1,2} \d\d:\d\d:\d\d|\d\d:\d\d:\d\d[.,]\d{3,6} |\d\d-\d\d \d\d:\d\d:\d\d\.\d+ |\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d|\d{9,11}\.\d+ |\[<? *\d+\.\d+>?\]|\S+ kernel: |<\d+>\S|\d+,\d+,\d+,[-c+])/;
 /** A line of the kernel's clock within a line: another message begins there. */
 const NEXT_STAMP = /(?<=\S) *(?=(?:<\d>)?\[ *\d{1,7}\.\d{6}\](?:\[ *[TC]\d+\])? )/g;
 const CLOCK = /^(?:<\d>)?\[ *\d{1,7}\.\d{6}\]/;
@@ -50,7 +51,9 @@ const VALUE = /\[\w[^\]=]*(?:=| as | with )[^\]]+\]/g;
 /** The first words of a message that stands by itself: `driver: text`, or a sentence. */
 const FRESH = /^(?:[\w./@-]+(?: [\w./@:-]+)?: |[A-Z])/;
 /** `e1000e 0000:00:19.0: text`: nothing of the line above is missing in front. */
-const OF_DEVICE = /^[a-z][\w.-]* [\w.:-]*\w: /i;
+const OF_DEVICE = /^[a-z][\w.-]* (?=[\w.:-]*\d)[\w.:-]*\w: /i;
+/** `DMA-API: text`, `DMAR: text`. */
+const OF_SUBSYSTEM = /^[A-Z]{2}[\w-]*: /;
 const SENTENCE = /^[A-Z][a-z']+(?:[ ,]|$)/;
 /** A soft line break of quoted-printable text, whose lines have 76 characters at most. */
 const SOFT_BREAK = /^.{70,74}\S=$/;
@@ -98,7 +101,7 @@ export class PastedLines {
   push(text: string, line: number): void {
     if (line !== this.#lastLine + 1) this.flush();
     this.#lastLine = line;
-    const plain = MAY_HAVE_COLOUR.test(text) ? text.replace(COLOURS, "") : text;
+    const plain = plainLine(MAY_HAVE_COLOUR.test(text) ? text.replace(COLOURS, "") : text);
     const shown = plain.replace(/\r$/, "");
     const quote = this.#quoteOf(shown);
     const content = shown.slice(quote.length);
@@ -106,7 +109,7 @@ export class PastedLines {
       KMSG.test(content) || isMark(content);
     if (isRecord || content.trim() === "") {
       this.flush();
-      this.sink(text, line, 1);
+      this.sink(plain, line, 1);
       return;
     }
     const column = messageColumn(content, (each) => this.#score(each) > 0);
@@ -119,7 +122,7 @@ export class PastedLines {
     for (const [index, part] of parts.entries()) {
       const lines = index === 0 ? 1 : 0;
       const own = {
-        text: parts.length === 1 ? text : part,
+        text: parts.length === 1 ? plain : part,
         line,
         lines,
         width: shown.trimEnd().length,
@@ -230,7 +233,10 @@ export class PastedLines {
     for (let next = from + 1; next < pieces.length; next++) {
       const own = this.#score(pieces[next]!.content);
       // Two messages, one below the other.
-      if (own > 0 && (most > 0 || OF_DEVICE.test(pieces[next]!.content))) break;
+      const { content } = pieces[next]!;
+      const isOfDevice = OF_DEVICE.test(content);
+      if (own > 0 && (most > 0 || isOfDevice)) break;
+      if (most > 0 && (isOfDevice || OF_SUBSYSTEM.test(content))) break;
       single = Math.max(single, own);
       const { score } = this.#join(pieces.slice(from, next + 1));
       if (score > most && score > single) [most, count] = [score, next - from + 1];
@@ -350,14 +356,27 @@ function splitAtStamps(text: string): string[] {
  */
 function messageColumn(text: string, isMessage: (text: string) => boolean): string | null {
   const isTabs = text.includes("\t");
-  if (!isTabs && !/",|,"/.test(text) && !/^[^,\s]*(?:,[^,\s]*){2,},/.test(text)) return null;
+  const isSemicolons = SEMICOLONS.test(text);
+  if (!isTabs && !isSemicolons && !/",|,"/.test(text) && !/^[^,\s]*(?:,[^,\s]*){2,},/.test(text)) {
+    return null;
+  }
   // A message in quotes may have a tab.
-  const isQuoted = /",|,"/.test(text);
-  const [columns = []] = isTabs && !isQuoted ? tsvParseRows(text) : csvParseRows(text);
+  const isQuoted = /",|,"|";|;"/.test(text);
+  const parse = isTabs && !isQuoted ? tsvParseRows : isSemicolons ? SEMICOLON_ROWS : csvParseRows;
+  const [columns = []] = parse(text);
   if (columns.length < 2) return null;
   const whole = columns.findIndex(isMessage);
   const index = whole < 0 && isQuoted
     ? columns.findIndex((column) => PART_OF_RECORD.test(column))
     : whole;
-  return index < 0 ? null : columns.slice(0, index + 1).join(" ");
+  if (index < 0) return null;
+  const times = columns.slice(0, index).filter((column) => TIME_COLUMN.test(column));
+  return [...times, columns[index]].join(" ");
 }
+
+/** Columns apart from each other by semicolons, as where a comma stands in numbers. */
+const SEMICOLONS = /^[^;]*[\d:"];[^;]*;|";|;"/;
+const { parseRows: SEMICOLON_ROWS } = dsvFormat(";");
+/** A column with a date, a time of day or seconds since boot. */
+const TIME_COLUMN =
+  /\d\d:\d\d|^\d{4}-\d\d-\d\d$|^[A-Z][a-z]{2} +\d{1,2}$|^\[? *\d+\.\d+\]?$|^\d{9,}$/;

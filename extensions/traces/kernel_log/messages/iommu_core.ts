@@ -68,6 +68,7 @@ export const IOMMU_CORE: MessageArea = {
     {
       kind: "map_failed",
       forms: [
+        "{driver~NVRM}: {?GPU ?}{device=pci_function}: Failed to {~create a DMA mapping|DMA map}",
         "{driver} {device}{? {interface_name}?}{~: | (unnamed net_device): }{?{function}: ?}{~TX|RX|Tx|Rx|rx|tx}{~ |-| skb | frag | buffer }{~DMA map failed|DMA mapping failed|DMA memory map failed|dma map failed|dma mapping failed|DMA mapping error}",
         "{driver} {device}{? {interface_name}?}{~: | (unnamed net_device): }{?{function}: ?}{~DMA mapping error|dma mapping error|DMA mapping failed|dma mapping failed|DMA-mapping failed|PCI map failed|dma_map_single failed|dma_map_page failed|dma_map_sg failed|dma_map_phys failed|scsi_dma_map failed|pci_map_single failed|pci_map_sg failed|Failed to map TX DMA|Failed to map RX DMA|DMA map failed|dma map failed}",
         "{driver} {device}{? {interface_name}?}{~: | (unnamed net_device): }{?{function}: ?}{~Failed|failed|Unable|unable} to {~DMA map|DMA-map|dma map|dma-map|map DMA|map dma|map TX|map RX|map rx|map tx|map scatterlist|map sg|map buffer|create a DMA mapping}",

@@ -167,6 +167,21 @@ export const MEMORY: MessageArea = {
     {
       kind: "coherent_failed",
       forms: [
+        "{driver} {device}: coherent allocation too big (requested {size} mask {mask})",
+        "coherent allocation too big (requested {size} mask {mask})",
+      ],
+      role: "report",
+      finding: "coherent_failed",
+      means: (facts) =>
+        `A coherent allocation of ${facts.size} bytes for ${named(facts, "device")} failed: ` +
+        `the coherent DMA mask ${facts.mask} has fewer addresses`,
+      next: [
+        "if the device addresses more, its driver must set a wider mask (dma_set_coherent_mask()); else allocate less at once",
+      ],
+    },
+    {
+      kind: "coherent_failed",
+      forms: [
         "DMA pool exhausted for {device}",
         "{driver} {device}: DMA pool exhausted for {function}",
         "Failed to get suitable pool for {device}",

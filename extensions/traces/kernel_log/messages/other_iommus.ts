@@ -170,7 +170,7 @@ const FAULTS: readonly FaultRow[] = [
     model: "mediatek",
     forms: [
       "{~mtk-iommu|mtk-iommu-v1|mtk_iommu} {iommu}: fault type={code} iova={address} {...}larb={larb} port={port}) layer={layer_number=count} {access~read|write}",
-      "{~mtk-iommu|mtk-iommu-v1|mtk_iommu} {iommu}: fault type={code} iova={address} pa={phys} larb={larb} port={port}{...}{?{access~read|write}?}",
+      "{~mtk-iommu|mtk-iommu-v1|mtk_iommu} {iommu}: fault type={code} iova={address} pa={phys} larb={larb} port={port}{? layer={layer_number=count}?}{? {access~read|write}?}",
     ],
   },
   {
@@ -178,7 +178,7 @@ const FAULTS: readonly FaultRow[] = [
     reason: () => "page_fault",
     forms: [
       "exynos-sysmmu {iommu}: {client}: [{access~READ|WRITE}] {fault_name=text} FAULT occurred at {address}",
-      "exynos-sysmmu {iommu}: {...}{fault_name=text} FAULT occurred at {address}",
+      "exynos-sysmmu {iommu}: {?{client}: ?}{fault_name=text} FAULT occurred at {address}",
     ],
     more: [{ form: "Unrecoverable System MMU Fault!", add: (_, facts) => facts }],
   },

@@ -236,7 +236,7 @@ export const SWIOTLB: MessageArea = {
       more: [
         {
           form: "DMA: Out of SW-IOMMU space for {shown_bytes} bytes",
-          add: (_, facts) => facts,
+          add: ({ shown_bytes }, facts) => shown_bytes === facts.size_bytes ? facts : null,
         },
         {
           form: "swiotlb: coherent allocation failed{? for device {device}?}",
@@ -266,6 +266,7 @@ export const SWIOTLB: MessageArea = {
       forms: [
         "Can not allocate SWIOTLB buffer earlier",
         "software IO TLB: Cannot allocate buffer",
+        "Cannot allocate SWIOTLB buffer",
         "software IO TLB: No low mem",
         "software IO TLB: Failed to decrypt default memory pool, disabling it",
       ],
@@ -328,6 +329,7 @@ export const SWIOTLB: MessageArea = {
       kind: "dma_overflow",
       forms: [
         "{driver} {device}: {~swiotlb addr|DMA addr|dma_direct addr|addr} {address}+{size_bytes} overflow (mask {mask}, bus limit {bus_limit})",
+        "{function}: overflow {address}+{size_bytes} of device mask {mask}",
         "{driver} {device}: overflow {address}+{size_bytes} of {~DMA|device} mask {mask}{? bus {~limit|mask} {bus_limit}?}",
       ],
       role: "report",

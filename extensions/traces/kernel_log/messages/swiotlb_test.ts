@@ -165,6 +165,15 @@ Deno.test("the allocation of another device does not continue a refused mapping"
   assertEquals(entries.map(({ facts }) => facts.cause), ["full", "coherent"]);
 });
 
+Deno.test("a second line of an old kernel continues a refused mapping of the same size only", () => {
+  const second = (sizeBytes: number) =>
+    `${full(4096, 32768, 32768)}\nDMA: Out of SW-IOMMU space for ${sizeBytes} bytes at device x.0`;
+  const causes = (text: string) =>
+    readKernelLog(text).entries.map(({ facts }) => [facts.size_bytes, facts.cause]);
+  assertEquals(causes(second(4096)), [[4096, "full"]]);
+  assertEquals(causes(second(65536)), [[4096, "full"], [65536, "unknown"]]);
+});
+
 const overflow = (address: string, sizeBytes: number, mask: string, limit: string) =>
   `bttv 1000:04:05.0: overflow 0x${address}+${sizeBytes} of DMA mask ${mask} bus limit ${limit}`;
 

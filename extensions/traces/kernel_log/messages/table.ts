@@ -17,6 +17,7 @@ import { P2P } from "./p2p.ts";
 import { PCIE } from "./pcie.ts";
 import { GART, POWER, S390 } from "./platforms.ts";
 import { SMMU_V2, SMMU_V3 } from "./smmu.ts";
+import { messageText } from "../pasted_text.ts";
 import { SWIOTLB } from "./swiotlb.ts";
 import { VFIO } from "./vfio.ts";
 import { VTD } from "./vtd.ts";
@@ -198,8 +199,9 @@ export class MessageFinder {
   readonly #continuations = new Map<ContinuationRow, MessageForm>();
 
   /** The message of a line: the first row that reads it. */
-  find(line: string): FoundMessage | null {
-    if (!this.mayFind(line)) return null;
+  find(shown: string): FoundMessage | null {
+    if (!this.mayFind(shown)) return null;
+    const line = messageText(shown);
     const lower = line.toLowerCase();
     for (const { absent, area, form, needles, row } of this.#candidatesOf(lower)) {
       if (!hasAll(lower, needles)) continue;
@@ -275,12 +277,20 @@ const ANY_AREA = new RegExp(
 );
 const AREA_OF = new Map(AREA_WORDS.map(({ area, words }) => [words, area]));
 
+/** A warning in the code of DMA mapping or of IOMMUs; the checker's own has its message in a line of its own. */
+const CODE_WARNING =
+  /(?:WARNING|BUG)\b.*? ((?:kernel\/dma|drivers\/iommu)\/(?!debug\.c)[\w./-]+\.c|lib\/swiotlb\.c):\d/;
+
 /** The area of a line that no row reads, and whether its words say that something is wrong. */
 export function areaOf(
   line: string,
 ): { readonly area: MessageArea; readonly isWrong: boolean } | null {
+  const file = CODE_WARNING.exec(line)?.[1];
+  if (file !== undefined) {
+    return { area: file.includes("swiotlb") ? SWIOTLB : IOMMU_CORE, isWrong: true };
+  }
   const found = ANY_AREA.exec(line)?.[1];
   if (found === undefined) return null;
   const area = AREA_OF.get(found);
-  return area === undefined ? null : { area, isWrong: WRONG.test(line) };
+  return area === undefined ? null : { area, isWrong: WRONG.test(messageText(line)) };
 }

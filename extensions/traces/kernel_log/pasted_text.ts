@@ -1,0 +1,98 @@
+/**
+ * One line of a log without what a page, a mailer, a terminal or `grep` has put around it.
+ *
+ * | what is removed or put back | for example |
+ * | --- | --- |
+ * | entities of HTML | `&lt;3&gt;`, `&#39;`, `&nbsp;` |
+ * | tags of HTML | `<br>`, `</p>`, `<code>`; `<3>` and `<idle>` are the kernel's |
+ * | signs that a page or an editor writes for others | no-break spaces, curly quotes, spaces without width |
+ * | a carriage return in front, of a serial console | |
+ * | signs of a list, code marks of a wiki | `- `, `* `, `bq. `, a backtick at both ends |
+ * | the file and the number that `grep` and `cat -n` print | `kern.log:17:` |
+ */
+
+/** Whether a line has any sign that this file replaces. */
+const MAY_BE_CHANGED =
+  /[&<`\u00a0\u00ad\u2007\u2009\u200b-\u200d\u2018-\u201f\u202f\u2060\ufeff]|^[\r\u240d\s]*(?:[-*•+#]|bq\.) |^[\r\u240d]|^[^\s[<]*\d+[:-]|^[\w./~+-]+:[[<A-Z]|^\s+\d+\s/;
+
+const NAMED: Readonly<Record<string, string>> = {
+  lt: "<",
+  gt: ">",
+  amp: "&",
+  quot: '"',
+  apos: "'",
+  nbsp: " ",
+  lsquo: "'",
+  rsquo: "'",
+  ldquo: '"',
+  rdquo: '"',
+};
+const ENTITY = /&(?:([a-z]{2,5})|#(\d{1,6})|#x([0-9a-f]{1,5}));/gi;
+const TAG =
+  /<\/?(?:a|b|blockquote|br|code|div|em|font|i|li|ol|p|pre|samp|span|strong|table|tbody|td|tr|tt|u|ul)(?:\s[^<>]*)?\/?>/gi;
+const SPACES = /[\u00a0\u2007\u2009\u202f]/g;
+const NO_WIDTH = /[\u00ad\u200b-\u200d\u2060\ufeff]/g;
+const SINGLE_QUOTES = /[\u2018-\u201b]/g;
+const DOUBLE_QUOTES = /[\u201c-\u201f]/g;
+
+/** A time stamp of a log: only in front of one is a sign of a list no part of the message. */
+const STAMP_AHEAD = String
+  .raw`(?=(?:<\d>)?\[ *\d+\.\d{3,}|\[[A-Z][a-z]{2} |[A-Z][a-z]{2} +\d{1,2} \d\d:\d\d:\d\d|\d{4}-\d\d-\d\d[T ]\d\d:)`;
+const LIST_SIGN = new RegExp(String.raw`^\s*(?:(?:[-*•+#]|bq\.) +|\x60+)${STAMP_AHEAD}`);
+const GREPPED = new RegExp(
+  String.raw`^\s*(?:[\w./~+-]*[a-z~][\w./~+-]*[:-])?(?:\d+(?:[:-]|\s+))?${STAMP_AHEAD}`,
+  "i",
+);
+const CODE_END = /`+\s*$/;
+
+/** The line as the kernel or its daemon wrote it; the same line where nothing was put around it. */
+export function plainLine(text: string): string {
+  if (!MAY_BE_CHANGED.test(text)) return text;
+  let plain = text.replace(/^[\r\u240d]+/, "");
+  if (plain.includes("&")) plain = plain.replace(ENTITY, entityText);
+  if (plain.includes("<")) plain = plain.replace(TAG, "");
+  plain = plain.replace(NO_WIDTH, "").replace(SPACES, " ")
+    .replace(SINGLE_QUOTES, "'").replace(DOUBLE_QUOTES, '"');
+  const before = LIST_SIGN.exec(plain)?.[0] ?? GREPPED.exec(plain)?.[0] ?? "";
+  if (before.trim() === "") return plain;
+  const rest = plain.slice(before.length);
+  return before.includes("`") ? rest.replace(CODE_END, "") : rest;
+}
+
+function entityText(whole: string, name?: string, decimal?: string, hex?: string): string {
+  if (name !== undefined) return NAMED[name.toLowerCase()] ?? whole;
+  const code = decimal === undefined ? Number.parseInt(hex!, 16) : Number(decimal);
+  // A control character would be printed.
+  return code < 32 || code > 0x10ffff ? whole : String.fromCodePoint(code);
+}
+
+/** What stands in front of a message: times, priorities, the caller, the host, the daemon's name. */
+const BEFORE_MESSAGE = new RegExp(
+  `^(?:\\s*(?:${
+    [
+      String.raw`<\d+>(?:1 )?`,
+      String.raw`[a-z]+\d? *:[a-z]+ *: `,
+      String.raw`\[[ <]*[+-]?\d+\.\d+[^\]]*\]`,
+      String.raw`\[ *[TC] *\d+\]`,
+      String.raw`\(\d\)\[\d+:[^\]]+\]`,
+      String.raw`\[[A-Z][a-z]{2} [^\]]{5,40}\]`,
+      String
+        .raw`\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?:[.,]\d+)?(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?\]?(?!\S)`,
+      String.raw`\d{4}-\d\d-\d\d(?!\S)`,
+      String.raw`[A-Z][a-z]{2} +\d{1,2} \d\d:\d\d:\d\d(?:[.,]\d+)?(?: \d{4})?(?!\S)`,
+      String.raw`\d{9,11}\.\d+(?!\S)`,
+      // Not `00:1f:00.0`, a function of PCI.
+      String.raw`\d\d:\d\d:\d\d(?:[.,]\d{3,6})?(?!\S)`,
+      String.raw`\d\d-\d\d \d\d:\d\d:\d\d\.\d+ +\d+ +\d+ [VDIWEF](?= )`,
+      String.raw`[^\s:]+ (?:[a-z0-9]+\.[a-z]+ )?kernel(?:\[\d+\])?:`,
+      String.raw`kernel:`,
+      String.raw`(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)(?= [A-Z][a-z]{2} |  ?\d{4}-)`,
+    ].join("|")
+  }))+\\s*`,
+);
+
+/** The message of a line, without the time, the host and the daemon in front. */
+export function messageText(line: string): string {
+  const before = BEFORE_MESSAGE.exec(line)?.[0];
+  return before === undefined ? line : line.slice(before.length);
+}
