@@ -10,6 +10,7 @@ import { type Device, isSure, type TracedMapping, type TraceFinding } from "./tr
 import type { CheckResult, LogPass, TraceCheck } from "./trace_check.ts";
 import { FAULT_RULE } from "./classify_log.ts";
 import { aboutKind } from "./finding_kinds.ts";
+import { THIN_EVENTS } from "./findings.ts";
 import { clockLines } from "../clocks/trace_clocks.ts";
 import { emulatorJson, refusalLines, round } from "../clocks/emulator_report.ts";
 
@@ -54,6 +55,7 @@ function reportOf(check: TraceCheck, log: LogPass, result: CheckResult) {
         : ledger.edges.lastSeconds - ledger.edges.firstSeconds,
       gaps: check.gaps,
       overwritten: check.overwritten,
+      missing_events: check.ledger.edges.missingEvents,
       overrun: log.facts.overrun,
       damaged_lines: damagedLines(check),
       other_lines: check.otherLines,
@@ -441,6 +443,7 @@ function missingLines(check: TraceCheck, overrun: number): string[] {
     ...overrun === 0
       ? []
       : [`  ${formatCount(overrun, "event")} overwritten in the ring buffers, by their counts`],
+    ...countLines(check.ledger.edges.missingEvents ?? 0),
     ...check.ledger.edges.isNewestFirst
       ? [
         "  times fall from line to line: the newest line stands first, and nothing is proved; turn the file around (tac FILE)",
@@ -457,6 +460,17 @@ function missingLines(check: TraceCheck, overrun: number): string[] {
     ...check.ledger.isTableAlone
       ? ["  no dma:* events: page-table lines name no device (docs/traces.md says how to get them)"]
       : [],
+  ];
+}
+
+/** A file that has fewer events than its header counts. */
+function countLines(missing: number): string[] {
+  if (missing === 0) return [];
+  const counted = `  ${formatCount(missing, "event")} fewer than the header counts`;
+  if (missing < THIN_EVENTS) return [counted];
+  return [
+    counted,
+    "  the file is a part of a trace, or was filtered: nothing is proved that a missing line could explain",
   ];
 }
 

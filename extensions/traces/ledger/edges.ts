@@ -22,6 +22,8 @@ export class Edges {
   lastSeconds = 0;
   /** Lines from before the first one were overwritten. */
   isHeadMissing = false;
+  /** Events that the file's own header counts and the file does not have; null where nothing counts them. */
+  missingEvents: number | null = null;
   /** The last line before which lines are known to be missing; 0 when there is none. */
   lostLine = 0;
   /** The last line with a long silence before it: tracing may have been off. 0 when there is none. */

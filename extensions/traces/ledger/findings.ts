@@ -335,6 +335,25 @@ export function asKnown(finding: TraceFinding, { holes, isNewestFirst }: Edges):
   return { ...finding, certainty: finding.certainty === "unknown" ? "unknown" : "possible" };
 }
 
+/**
+ * Fewer missing events make no capture thin: the planted captures stand for a driver that never unmaps with one line that
+ * was taken out, below a header that counts it.
+ */
+export const THIN_EVENTS = 2;
+
+/**
+ * A finding of a file that has fewer events than its header counts, and no mark where they are missing: a part of a
+ * trace, or a filtered one. What holds only if no line is missing is likely at most.
+ *
+ * @see rules/traces.md T.68
+ */
+export function asCounted(finding: TraceFinding, { missingEvents }: Edges): TraceFinding {
+  const isShaken = missingEvents !== null && missingEvents >= THIN_EVENTS &&
+    finding.certainty === "proved" &&
+    finding.since !== null;
+  return isShaken ? { ...finding, certainty: "likely" } : finding;
+}
+
 /** Whether lines are missing between those that a finding follows from. */
 function isAcross({ line, otherLine, since }: TraceFinding, holes: readonly number[]): boolean {
   if (since === null) return false;

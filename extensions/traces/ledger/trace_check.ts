@@ -14,7 +14,7 @@ import { isTracerHeader, type TraceLine } from "../line/trace_line.ts";
 import type { ClockDifference, TimedFinding } from "../clocks/clock_offset.ts";
 import { type ClassifiedLog, classifyLog, faultedDevices, faultPages } from "./classify_log.ts";
 import { MappingTracker } from "./ledger.ts";
-import { asKnown } from "./findings.ts";
+import { asCounted, asKnown } from "./findings.ts";
 import type { TracedMapping, TraceFinding } from "./traced_mapping.ts";
 import { leaksOf } from "./leaks.ts";
 import { MachineFacts } from "./machine_facts.ts";
@@ -166,6 +166,10 @@ export class TraceCheck {
   /** Lines of faults that are damaged. */
   readonly damagedFaults: number[] = [];
   rawRecords = 0;
+  /** Events that the headers of the file count. */
+  #countedEvents = 0;
+  /** A stack is an event of its own, in several lines. */
+  #hasStacks = false;
   readonly #marks: (ClockDifference & { readonly boot: LoggedBoot })[] = [];
 
   /** @param addresses Their pages' mappings are all kept, beside those of the log's faults. */
@@ -210,13 +214,16 @@ export class TraceCheck {
         if (this.overwritten > 0) this.ledger.gap(line.cpu, number);
         return;
       case "header":
+        this.#countedEvents += line.inBuffer;
         if (line.written > line.inBuffer) {
           this.overwritten += line.written - line.inBuffer;
           this.ledger.edges.isHeadMissing = true;
         }
         return;
-      case "blank":
       case "stack":
+        this.#hasStacks = true;
+        return;
+      case "blank":
         return;
       case "other":
         if (LOG_PREFIX.test(line.text)) return;
@@ -261,6 +268,11 @@ export class TraceCheck {
   end(): CheckResult {
     const { ledger } = this;
     ledger.end();
+    // Lines of no known form may be the others.
+    const isCounted = this.#countedEvents > 0 && !this.#hasStacks && this.unknownLines === 0;
+    if (isCounted && this.gaps.length === 0) {
+      ledger.edges.missingEvents = Math.max(0, this.#countedEvents - this.eventLines);
+    }
     const live: TracedMapping[] = [];
     const uncertain: TracedMapping[] = [];
     for (const mapping of ledger.open()) {
@@ -347,7 +359,8 @@ function merge(
     // The kernel's own word needs no line of the trace.
     return [logLine === null ? asKnown(finding, edges) : { ...finding, logLine }];
   });
-  return [...own, ...classified.findings, ...faults].sort((a, b) =>
+  const all = [...own, ...classified.findings, ...faults].map((each) => asCounted(each, edges));
+  return all.sort((a, b) =>
     ORDER.indexOf(a.certainty) - ORDER.indexOf(b.certainty) ||
     (a.line ?? Infinity) - (b.line ?? Infinity) || (a.logLine ?? 0) - (b.logLine ?? 0)
   );
