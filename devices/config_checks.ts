@@ -1,4 +1,4 @@
-/** Checks that hold for every key by itself, wherever the configuration comes from. */
+/** Checks of each single key, wherever the configuration comes from. */
 import {
   IOMMU_SETTINGS,
   MACHINE_SETTINGS,
@@ -38,7 +38,7 @@ export function checkValues(
   }
 }
 
-/** @throws {ConfigError} For a key of the machine, or of one of its own parts, that cannot be. */
+/** @throws {ConfigError} For a key of the machine, or of one of its parts, that is impossible. */
 export function checkMachine(config: LabConfig): void {
   checkValues(MACHINE_SETTINGS, config, [], "the machine");
   checkValues(CPU_SETTINGS, config.cpu, [], "the machine");

@@ -1,6 +1,6 @@
 /**
- * A machine that cannot be built. What a wrong `machine` block leads to: the language turns it into
- * a diagnostic at the entry that `path` names.
+ * A machine that cannot be built. A wrong `machine` block leads to it: the language turns it into a
+ * diagnostic at the entry that `path` names.
  */
 export class ConfigError extends Error {
   /** The class of the error. */

@@ -21,8 +21,8 @@ export interface DeviceBase<K extends string = string> {
    */
   readonly function: PciFunction;
   /**
-   * The window whose registers a scenario describes: null for a device that was given none, left out
-   * by kinds that have their own.
+   * The window with registers that a scenario describes: null for a device that was given none,
+   * left out by kinds that have their own.
    * @internal
    */
   readonly registers?: DescribedRegisters | null;
@@ -53,7 +53,7 @@ export interface DeviceBlock<S> {
   readonly func: PciFunction;
   /** A port above faces outwards. */
   readonly external: boolean;
-  /** What it says, and the defaults of what it leaves out. */
+  /** Its keys, and the defaults of missing ones. */
   readonly settings: S;
 }
 

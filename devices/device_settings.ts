@@ -1,4 +1,4 @@
-/** What the block of every device may say, and what comes of it. */
+/** The keys of every device's block, and their effects. */
 import {
   BOOL,
   type Bytes,
@@ -26,7 +26,7 @@ import { type PciIommuGroup, requesterOf } from "./pci/iommu_groups.ts";
 import type { PciFunction } from "./pci/pci_function.ts";
 
 /**
- * What the driver of a kind tells the DMA layer when the block says nothing.
+ * Settings of the DMA layer by a kind's driver when the block has none.
  * @internal
  */
 export interface DmaDefaults {
@@ -222,7 +222,7 @@ function dmaDevice(machine: Machine, device: DeviceBlock<CommonSettings>): DmaDe
 }
 
 /**
- * Brings a device up. What the kernel cannot bring up on this machine is a machine that cannot be.
+ * Brings a device up. A failure means that the machine is impossible.
  * @throws {ConfigError}
  */
 export function bringUp<T>(

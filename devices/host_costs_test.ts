@@ -27,7 +27,7 @@ function home() {
   return { memory, pages: new PageAllocator(memory), random: new Random(1) };
 }
 
-/** A row: what is done, what is held then, and the work of it. */
+/** A row: the action, the memory that it holds then, and its work. */
 type Row = readonly [what: string, heldBytes: number, units: number, act: () => void];
 
 function holds(budget: HostBudget, rows: readonly Row[]): void {
@@ -103,7 +103,7 @@ Deno.test("peers: 64 bytes for a page that a program has mapped, 16 units to fre
   budget.takeWork();
   const mapping = providers.userMap(func, { sizeBytes: 8193 });
   if (typeof mapping === "number") throw new Error(`not mapped: ${mapping}`);
-  // What it will hold is asked for beforehand: 192 bytes, a unit for 16.
+  // Its memory is requested beforehand: 192 bytes, a unit for 16.
   assertEquals([budget.heldBytes - before, budget.takeWork()], [192, 12]);
   const own = providers.alloc(func, 4096)!;
   // Whether a program has it is looked for among its three pages.

@@ -75,8 +75,8 @@ export class Lab {
 /**
  * Builds the machine and its PCI tree, brings every device up, and starts time and counters at 0.
  *
- * @param registry What it can be made of; what is built in when left out.
- * @throws {ConfigError} When the configuration describes no machine there could be.
+ * @param registry The kinds of devices; the built-in ones when left out.
+ * @throws {ConfigError} When the configuration describes an impossible machine.
  */
 export function buildLab(config: LabConfig, registry: DeviceRegistry = DEVICES): Lab {
   checkMachine(config);
@@ -144,7 +144,7 @@ function placeBars(config: LabConfig, tree: PciTree): LabConfig["windows"] {
 /** The frame of an interrupt controller that devices write to. */
 const DOORBELL_FRAME_BYTES = 64 * KIB;
 
-/** Where a machine has one, it is no RAM, in a window of its own or of the configuration's. */
+/** Where a machine has one, it is no RAM, in a separate window or in one of the configuration. */
 function doorbellWindows({ iommu, regions, windows }: LabConfig): readonly MemoryWindow[] {
   const { doorbellPhys } = IOMMU_MODELS[iommu.model];
   if (doorbellPhys === null) return [];
@@ -162,7 +162,9 @@ function buildMachine(given: LabConfig, tree: PciTree, { events }: DeviceRegistr
   return new Machine({ ...config, windows }, events);
 }
 
-/** Memory or a table that cannot be laid out is the configuration's fault, and says why by itself. */
+/**
+ * Memory or a table that cannot be laid out is the configuration's fault, and has its own message.
+ */
 function asConfigured<T>(build: () => T): T {
   try {
     return build();

@@ -35,7 +35,7 @@ export function settingOf<P extends PropertyOf<BlockSettings>>(
   return Reflect.get(node.settings, property);
 }
 
-/** Everything a lab is built from. `buildLab` adds the PCI windows to `windows` by itself. */
+/** Everything a lab is built from. `buildLab` adds the PCI windows to `windows`. */
 export interface LabConfig extends MachineConfig {
   /** The processor, for which some host bridges are trusted (rules/p2p.md 9.4). */
   readonly cpu: CpuIdentity;

@@ -10,7 +10,7 @@ import type { BlockSettings, PciNodeConfig } from "./lab_config.ts";
 const TOPOLOGIES = 300;
 const CALLS = 60;
 const PAGE = 4096;
-/** Where the pages of the calls begin; each call has pages of its own. */
+/** Where the pages of the calls begin; each call has separate pages. */
 const FIRST_PAGE = 0x1000_0000;
 const MASKS = [24, 32, 32, 40, 64];
 

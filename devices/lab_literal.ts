@@ -1,4 +1,4 @@
-/** A machine from a literal: what is left out is as in a script. */
+/** A machine from a literal: missing keys have the defaults of a script. */
 import { defaultLabConfig, type LabConfig, pciNode, type PciNodeConfig } from "./lab_config.ts";
 import type { PartialSettings, SettingRows } from "@dmalab/runtime";
 import type { BlockSettings, PciNodeKind } from "./registry.ts";
@@ -22,7 +22,7 @@ export function addedBlock<R extends SettingRows>(
   name: string,
   settings: PartialSettings<R> = {},
 ): PciLiteral {
-  // A tree takes blocks by their words: its type knows those that are built in.
+  // A tree takes blocks by their words: its type knows the built-in ones.
   return { kind, name, settings } as unknown as PciLiteral;
 }
 
@@ -46,7 +46,7 @@ export interface LabLiteral
 }
 
 /**
- * The configuration that a literal stands for, with every default.
+ * The configuration of a literal, with every default.
  *
  * @example
  * ```ts

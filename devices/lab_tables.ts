@@ -1,6 +1,6 @@
 /**
- * Every table that a recording of a lab can have: the kernel's, and those of each kind of device.
- * Who only reads recordings loads this, and no device.
+ * Every table that a recording of a lab can have: the kernel's, and those of each kind of device. A
+ * reader of recordings loads this, and no device.
  */
 import { type AnyTableSpec, type HistoryRow, RUNTIME_TABLES } from "@dmalab/runtime/recording";
 import { NVME_TABLES } from "./nvme/recording/nvme_tables.ts";

@@ -195,7 +195,10 @@ Deno.test("memory that overlaps and a value that its key does not take are refus
   assertThrows(() => buildLab(config("off", withDisk(), { regions })), ConfigError, "overlaps");
 });
 
-/** A read of 128 KiB whose command waits in the queue, and the place of its PRP list in memory. */
+/**
+ * A read of 128 KiB with a command that waits in the queue, and the place of its PRP list in
+ * memory.
+ */
 function queuedRead(lab: Lab) {
   const into = buffer(lab, { sizeBytes: 128 * KIB, pieces: 32, fill: 0xa5 });
   const { disk, dma } = lab.device("ssd", "nvme");

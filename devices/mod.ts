@@ -1,8 +1,9 @@
 /**
- * What does DMA, and what it sits on. `registry.ts` lists the kinds that are built in; `laboratory()` adds others.
+ * Devices that do DMA, and the buses below them. `registry.ts` lists the kinds that are built in;
+ * `laboratory()` adds others.
  *
- * State: `Lab` is a machine with its devices.
- * Proof: `devices/*_test.ts`; `tests/laboratory_test.ts` adds a device from outside.
+ * State: `Lab` is a machine with its devices. Proof: `devices/*_test.ts`;
+ * `tests/laboratory_test.ts` adds a device from outside.
  *
  * What other members use:
  */

@@ -71,15 +71,12 @@ export interface AddedHardware {
   readonly tables?: readonly AnyTableSpec[];
 }
 
-/**
- * A kind of device that is none of those above. Its settings and its devices have types of their
- * own, which only who adds it knows.
- */
+/** A kind of device from outside. Only its author knows the types of its settings and devices. */
 // deno-lint-ignore no-explicit-any
 export type AddedKind = DeviceKind<any, any>;
 
 /**
- * What machines can be made of: kinds of devices, what can happen, and tables of a recording.
+ * The parts of machines: kinds of devices, events, and tables of a recording.
  * @internal
  */
 export class DeviceRegistry {

@@ -8,7 +8,7 @@ import type { OutputLine } from "./recorded_run.ts";
 import { Recording } from "./recording.ts";
 import { pausedAt } from "./machines/replay.ts";
 
-/** What a session tells who keeps it. */
+/** The notifications of a session for its keeper. */
 export type SessionHooks = Required<Pick<SessionParts, "onLine" | "onBranchPoint" | "onVm">>;
 
 /** A place of a session at which something else can be typed instead. */
@@ -94,7 +94,7 @@ export class Branch {
 
   /**
    * Where something can be typed that is at a moment or nearest to it: a statement is whole, and so
-   * is an activity, which is gone on with to its end. Null when that is the end of the run.
+   * is an activity, which runs to its end. Null when that is the end of the run.
    */
   #restFor(position: Position): BranchPoint | null {
     const branchPoints = this.#branchPoints;

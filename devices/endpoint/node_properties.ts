@@ -1,12 +1,13 @@
 /**
- * Properties of a device's node, as a device tree's source has them. What stands in a node below it has that
- * one's path before its name, `mdio/phy@1/reg`; a node is `mdio/`, with a label that cells refer to `clk: clock/`.
+ * Properties of a device's node, as a device tree's source has them. A property of a node below it
+ * has that node's path before its name, `mdio/phy@1/reg`; a node is `mdio/`, with a label that
+ * cells refer to `clk: clock/`.
  */
 
 /** A device tree's cells have their most significant byte first. */
 const CELL_BYTES = 4;
 const NAME = /^(?:[A-Za-z0-9,._+*#?@-]+\/)*[A-Za-z0-9,._+*#?@-]*$/;
-/** What stands between semicolons, or between commas outside of quotes. */
+/** The parts between semicolons, or between commas outside of quotes. */
 const PROPERTY = /\s*(?:(\w+):\s*)?([^=;:\s]+)\s*(?:=\s*((?:"[^"]*"|'[^']*'|[^;"'])*))?(;|$)/;
 const VALUE = /\s*(?:"([^"]*)"|'([^']*)'|<([^<>]*)>|\[([^[\]]*)\])\s*(,|$)/;
 const LABEL = /^&(\w+)$/;

@@ -1,4 +1,4 @@
-/** Properties of nodes: what a device tree's source may hold. */
+/** Properties of nodes, as a device tree's source may have them. */
 import { assertEquals } from "@std/assert";
 import { parseProperties } from "./node_properties.ts";
 

@@ -201,8 +201,8 @@ export class DriverRig {
 }
 
 /**
- * Gives a machine a peer, and says what the device's way to it is.
- * @param basePhys Where its memory begins; on its bus it has the address 256 MiB below.
+ * Gives a machine a peer, and returns the device's route to it.
+ * @param basePhys The beginning of its memory; on its bus it has the address 256 MiB below.
  */
 export function usePeers(rig: DriverRig, kind: PeerMapType, basePhys = 0x8000_0000): void {
   rig.machine.peers = {

@@ -40,7 +40,7 @@ export function commandBytes(fields: CommandFields, cid = 0): Uint8Array {
   return bytes;
 }
 
-/** A PRP entry, or any other 64 bits: the address that a number stands for, or a bigint. */
+/** A PRP entry, or any other 64 bits: the address of a number, or a bigint. */
 export function u64Bytes(value: number | bigint): Uint8Array {
   const bytes = new Uint8Array(8);
   const bits = typeof value === "bigint" ? value : BigInt(`0x${addressDigits(value)}`);

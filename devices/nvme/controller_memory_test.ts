@@ -65,7 +65,7 @@ Deno.test("queues lie at bus addresses of the BAR, without a mapping (nvme.md 5.
   assertEquals(rings, [bar.basePhys, bar.basePhys + 256 * 64]);
   assertEquals(on.machine.iommu.lookup(ssdOf(on).dma, rings[0]!), -1);
   assertEquals(on.topology.providers.of(func)!.availableBytes, 2 * MIB - 2 * 256 * 64);
-  // The controller fetches by itself: the page that it reads is not asked for on the bus.
+  // The controller fetches internally: the page that it reads is not requested on the bus.
   const ios: Io[] = [];
   const translated = record(on, ["iommu.translate", "pci.tlp"], () => {
     ios.push(...read(on, 5));

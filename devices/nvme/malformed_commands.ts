@@ -1,6 +1,6 @@
 /**
  * Commands that make no sense, one a row, with the status that the NVM Express Base Specification
- * (1.4) has for each: what a controller must answer, here and in the test vectors.
+ * (1.4) has for each: the required answer of a controller, here and in the test vectors.
  *
  * Addresses are those of a flat memory of 16 MiB in which nothing else matters.
  */
@@ -19,7 +19,7 @@ const HOLE_AT = UNREACHABLE_AT;
 /** The disk's, where a row does not say another. */
 export const MALFORMED_CAPACITY_BYTES = 512 * 2 ** 20;
 
-/** The controller and the disk that a command is for; what is left out is as plain as can be. */
+/** The controller and the disk of a command. Missing keys have the plainest values. */
 export interface MalformedTarget extends Partial<ControllerSettings> {
   readonly metadataBytes?: number;
   readonly capacityBytes?: number;
@@ -63,7 +63,7 @@ function well(fields: CommandFields, more: More = {}): WellFormedCommand {
   return { fields, on: {}, memory: [], first: [], ...more };
 }
 
-/** A row is its twin with a mistake: in the fields, in what it is for, or in memory. */
+/** A row is its twin with a mistake: in the fields, in its target, or in memory. */
 function io(
   status: number,
   text: string,
@@ -140,7 +140,7 @@ const PRP_LIST: CommandFields = { prp1: BUFFER, prp2: LIST, blocks: 48 };
 const LISTED = well(PRP_LIST, list());
 const LINKED = well({ ...PRP_LIST, prp2: LIST + 0xff0 }, listEnd(NEXT_LIST));
 const ONE_SGL = well(sgl(BUFFER, 512, 0), { on: SGL });
-/** Two blocks with a descriptor each: in one segment, or the second in a segment of its own. */
+/** Two blocks with a descriptor each: in one segment, or the second in a separate segment. */
 const SGL_LIST = well({ ...sgl(LIST, 32, 0x30), blocks: 2 }, ofTypes(0, 0));
 const IN_NEXT = [[LIST + 32, 16, 0x30], [0x21_0000, 512, 0]] as const;
 const SGL_CHAIN = well(

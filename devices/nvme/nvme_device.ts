@@ -52,7 +52,7 @@ export interface NvmeDevice extends DeviceBase<"nvme"> {
   /** How scripts use it. */
   readonly disk: NvmeDisk;
   /**
-   * The device side: what the host cannot see.
+   * The device side, invisible to the host.
    * @internal
    */
   readonly controller: NvmeController;
@@ -242,8 +242,8 @@ export const NVME: DeviceKind<typeof SETTINGS, NvmeDevice> = {
 };
 
 /**
- * Brings the driver up, and wants a namespace of it: what has none is no disk. So it is where the
- * controller cannot read what the driver writes, as behind an IOMMU in a confidential guest.
+ * Brings the driver up, and requires a namespace: without one it is no disk. The same holds where
+ * the controller cannot read what the driver writes, as behind an IOMMU in a confidential guest.
  */
 function bringUpDisk(driver: NvmeDriver): void {
   driver.life.probe();
@@ -251,7 +251,7 @@ function bringUpDisk(driver: NvmeDriver): void {
   throw new KernelError("ENODEV", "The controller answers nothing that names a namespace");
 }
 
-/** The kernel's driver lets go of the controller, whose interrupts are the machine's from then on. */
+/** The kernel's driver releases the controller. Its interrupts are the machine's from then on. */
 function unbindDriver(machine: Machine, controller: NvmeController, driver: NvmeDriver): void {
   const { name } = driver.dev;
   controller.resetFunction();

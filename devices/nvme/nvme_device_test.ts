@@ -5,7 +5,7 @@ import { readRegister } from "@dmalab/runtime/memory";
 import { buildLab } from "../lab.ts";
 import { defaultLabConfig, pciNode } from "../lab_config.ts";
 
-/** Reads a page, and tells whether the command is still there to be looked at. */
+/** Reads a page, and returns whether the command is still available. */
 function keepsCommand(unrecorded: boolean): boolean {
   const ssd = pciNode("nvme", "ssd", [], {});
   const lab = buildLab({ ...defaultLabConfig(), pci: [pciNode("root_port", "rp0", [ssd])] });
@@ -54,7 +54,7 @@ Deno.test("a disk whose kernel driver is unbound interrupts the CPU that runs", 
   const cpus: number[] = [];
   machine.events.listen(({ fields }) => cpus.push(Reflect.get(fields, "cpu")), ["irq"]);
   const { controller } = lab.device("ssd", "nvme");
-  // Admin queues of four entries, whose commands are all zero: each is answered, with an error.
+  // Admin queues of four entries with all-zero commands: each is answered, with an error.
   controller.write32(0x24, 0x0003_0003);
   controller.write32(0x28, 0x800_0000);
   controller.write32(0x30, 0x800_1000);

@@ -133,7 +133,7 @@ const REQUEST_COST_BYTES = 1536;
 const OPCODE_DIRECTION_MASK = 3;
 const OPCODE_TO_DEVICE = 1;
 
-/** A disk as block layer and driver see it: bios go in, each with a fate of its own. */
+/** A disk as block layer and driver see it: bios go in, each with a separate result. */
 export class NvmeDisk implements PlugTarget<NvmeRequest>, SubmittingDisk {
   /** @internal */
   readonly driver: NvmeDriver;
@@ -297,7 +297,7 @@ export class NvmeDisk implements PlugTarget<NvmeRequest>, SubmittingDisk {
     const vecs = options.buffer?.segments ?? NO_VECS;
     const toDevice = (options.opcode & OPCODE_DIRECTION_MASK) === OPCODE_TO_DEVICE;
     const whole = new Bio(toDevice ? "drv_out" : "drv_in", 0, vecs, vecsSizeBytes(vecs));
-    // Without data nobody looks at the metadata.
+    // Without data the metadata is not used.
     if (whole.sizeBytes > 0) whole.metadata = options.metadata?.segments ?? NO_VECS;
     const io = new Io(whole.sizeBytes);
     this.#observeCommand("command", whole, options, io);
@@ -322,7 +322,7 @@ export class NvmeDisk implements PlugTarget<NvmeRequest>, SubmittingDisk {
         return this.#refuseUnfit(io, splitter, whole);
       }
     }
-    // The data's mapping comes first, and what is wrong with it.
+    // The data's mapping comes first, with its errors.
     if (!takesMetadata(whole, queueLimits)) {
       if (copies !== null) this.#payload.freeCopies(copies);
       return this.#refuseLongMetadata(io, whole);
@@ -374,7 +374,7 @@ export class NvmeDisk implements PlugTarget<NvmeRequest>, SubmittingDisk {
     }, io);
   }
 
-  /** A controller without SGLs is told no length of what it may reach. @see rules/block.md 1.8 */
+  /** A controller without SGLs gets no length of a reachable range. @see rules/block.md 1.8 */
   #warnOfUncheckedBuffer(): void {
     const { events: { context }, kernel, warnings } = this.machine;
     if (!kernel.unchecked_buffer_warns) return;
@@ -442,8 +442,8 @@ export class NvmeDisk implements PlugTarget<NvmeRequest>, SubmittingDisk {
   }
 
   /**
-   * Joins a request's bio to what a plug holds or what waits in the scheduler; else has the request
-   * held or wait itself.
+   * Joins a request's bio to requests in a plug or in the scheduler; else has the request held or
+   * wait itself.
    * @returns False when memory that it needs is not there.
    */
   #holdBack(plug: Plug<NvmeRequest> | null, request: NvmeRequest, io: Io): boolean {
@@ -507,7 +507,7 @@ export class NvmeDisk implements PlugTarget<NvmeRequest>, SubmittingDisk {
     }
   }
 
-  // Refusals are rare, and what they say takes code: out of the way of those that are accepted.
+  // Refusals are rare, and their messages take code: out of the way of accepted requests.
 
   #refusePartOfBlock(io: Io, bio: Bio): Io {
     return this.#refuse(io, BLK_STS.INVAL, {
@@ -568,7 +568,7 @@ export class NvmeDisk implements PlugTarget<NvmeRequest>, SubmittingDisk {
     return this.#refuse(io, BLK_STS.INVAL, inputs, "block.1.8");
   }
 
-  /** E2BIG has no block status of its own. */
+  /** E2BIG has no separate block status. */
   #refuseLongMetadata(io: Io, bio: Bio): Io {
     return this.#refuse(io, BLK_STS.IOERR, {
       reason: "long_metadata",

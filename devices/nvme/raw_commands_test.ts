@@ -11,7 +11,7 @@ import {
 } from "./malformed_commands.ts";
 import { readStatus } from "./status_codes.ts";
 
-/** A whole machine, whose memory is all there. */
+/** A whole machine with all its memory. */
 function labOf(on: MalformedTarget) {
   const disk = pciNode("nvme", "ssd", [], {
     sgl: on.sgl ?? false,

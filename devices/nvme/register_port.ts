@@ -12,7 +12,9 @@ export interface NvmeRegisterPort {
   read32(offset: number): number;
   /** Writes the 32-bit register at a byte offset; doorbells are registers from 0x1000 on. */
   write32(offset: number, value: number): void;
-  /** Resets the PCI function, registers and all: what a host does to one that does not obey. */
+  /**
+   * Resets the PCI function, registers and all: a host's last resort for one that does not obey.
+   */
   resetFunction(): void;
 }
 

@@ -86,7 +86,7 @@ export class RequestPayload {
 
   /**
    * Allocates the memory that a request needs besides its data; it is freed when the request ends.
-   * @returns False when there is none.
+   * @returns False without memory.
    */
   attach(request: NvmeRequest): boolean {
     switch (request.op) {
@@ -232,7 +232,7 @@ export class RequestPayload {
     if (lent === null) return null;
     const { events, pages } = this.#machine;
     const cost: Cost = { what, size_bytes: sizeBytes, from: "kmalloc" };
-    // One that is not known to become a request of its own has no number yet.
+    // One that may not become a separate request has no number yet.
     const before = events.context.enterWork(request.device, request.request);
     if (events.tick(MEM_ALLOC)) events.emit(MEM_ALLOC, cost);
     events.context.leave(before);

@@ -1,9 +1,9 @@
 /**
- * What the controller's answers are called: status code types and status codes by their names in
- * the NVM Express Base Specification (1.4, section 4.6.1), those of zones in the Zoned Namespace
+ * The names of the controller's answers: status code types and status codes by their names in the
+ * NVM Express Base Specification (1.4, section 4.6.1), those of zones in the Zoned Namespace
  * Command Set.
  *
- * Driver and controller have numbers of their own; this is for texts that show an answer.
+ * Driver and controller have separate numbers; this is for texts that show an answer.
  */
 
 /** Status code types (section 4.6.1.1), in the specification's words, and where it lists codes. */

@@ -27,7 +27,7 @@ Deno.test("a status forbids a retry by its bit 14 alone, as the queue entry has 
   ]);
 });
 
-/** The controller has numbers of its own for what it answers: these are the names of them. */
+/** The controller has its own numbers for its answers: these are their names. */
 const ANSWERS: Readonly<Record<keyof typeof STATUS, StatusCode>> = {
   SUCCESS: "successful_completion",
   INVALID_OPCODE: "invalid_command_opcode",

@@ -4,9 +4,9 @@ import type { Lab } from "../lab.ts";
 import type { NvmeDevice } from "./nvme_device.ts";
 
 /**
- * Pulls a disk out of its slot. First the device is gone: nothing that it might still want to read
- * or write reaches memory. Then its driver is removed: it ends every request, and frees what it
- * holds. The checker reports every other mapping that is left for the device.
+ * Pulls a disk out of its slot. First the device is removed: none of its further reads or writes
+ * reaches memory. Then its driver is removed: it ends every request, and frees its memory. The
+ * checker reports every other mapping that is left for the device.
  *
  * @throws {KernelError} ENODEV when it was pulled before.
  */

@@ -26,7 +26,7 @@ export function lender(name: string, settings: BlockSettings = {}): PciNodeConfi
   return block("endpoint", name, [], { p2pmemBytes: 16 * MIB, ...settings });
 }
 
-/** An endpoint that has no memory of its own. */
+/** An endpoint without memory. */
 export function client(name: string, settings: BlockSettings = {}): PciNodeConfig {
   return block("endpoint", name, [], settings);
 }

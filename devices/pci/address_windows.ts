@@ -144,7 +144,7 @@ function windowOf(
   return { name: `${name}.${kind}`, basePhys, sizeBytes, busOffset, hostBridge: name };
 }
 
-/** The first free place from 3 GiB up or, when there is none, the highest below. */
+/** The first free place from 3 GiB up or, without one, the highest below. */
 function placeLow(
   bridge: BridgeBars,
   items: readonly Item[],

@@ -1,4 +1,4 @@
-/** Keys of every block that stands for a PCI function: where it is, and its access control. */
+/** Keys of every block of a PCI function: its address, and its access control. */
 import { GIB, int, isPowerOfTwo, KIB, MIB, optional, setting, type ShapeOf } from "@dmalab/runtime";
 import {
   ACS_ABSENT,
@@ -11,7 +11,7 @@ import {
 import { parsePlace } from "./pci_address.ts";
 import type { BarKind, BarRequest } from "./pci_function.ts";
 
-/** What `acs` says: what is switched on; null for no such capability. */
+/** The value of `acs`: the enabled services; null for no such capability. */
 type AcsSetting = readonly AcsService[] | "all" | "unknown" | null;
 
 export const ACS: ShapeOf<AcsSetting> = {
@@ -52,7 +52,7 @@ const UNITS = { b: 1, kib: KIB, mib: MIB, gib: GIB } as const;
 const MIN_IO_BYTES = 4;
 const MAX_IO_BYTES = 256;
 
-/** Keys of what a function's configuration space says, which only a driver in C reads. */
+/** Keys of a function's configuration space, which only a driver in C reads. */
 export const IDENTITY_SETTINGS = {
   vendor: optional("vendor", ID, { ...OF_ENTRY, doc: "The vendor's number." }),
   device: optional("device", ID, { ...OF_ENTRY, doc: "The device's number." }),
@@ -108,7 +108,7 @@ export function parseBars(text: string): readonly BarRequest[] | null {
   return found;
 }
 
-/** Two BARs of one number, where one of 64 bits has two; null where there are none. */
+/** Two BARs of one number, where one of 64 bits has two; null without any. */
 export function doubleBar(bars: readonly Pick<BarRequest, "index" | "kind">[]): number | null {
   const numbers = bars.flatMap(({ index, kind }) =>
     kind === "mem64" ? [index, index + 1] : [index]

@@ -1,4 +1,4 @@
-/** Keys of what a function's configuration space says (PCI Local Bus 3.0, 6.2.5.1). */
+/** Keys of a function's configuration space (PCI Local Bus 3.0, 6.2.5.1). */
 import { assertEquals } from "@std/assert";
 import { doubleBar, parseBars } from "./function_settings.ts";
 

@@ -6,7 +6,7 @@
 import { defaultsOf, int, invariant, setting, type SettingsOf, word } from "@dmalab/runtime";
 import type { PciFunction } from "./pci_function.ts";
 
-/** Who made a function, and which it is: two numbers of 16 bits. */
+/** Vendor and device of a function: two numbers of 16 bits. */
 export interface VendorDevice {
   readonly vendor: number;
   readonly device: number;
@@ -30,7 +30,7 @@ export type CpuIdentity = SettingsOf<CpuRows>;
 /** A processor about which no rule says anything. */
 export const ORDINARY_CPU: CpuIdentity = defaultsOf(CPU_SETTINGS);
 
-/** What a host bridge is made from; what is left out is 0, null or false. */
+/** The settings of a host bridge. Missing ones are 0, null or false. */
 export type HostBridgeInit =
   & Pick<HostBridge, "name" | "domain" | "rootBus">
   & Partial<Pick<HostBridge, "busOffset" | "whitelisted" | "rootDevice" | "listsNvidia">>;
@@ -45,7 +45,7 @@ export class HostBridge {
   /** Says outright whether the kernel's list has it; null asks the list. */
   readonly whitelisted: boolean | null;
   /**
-   * The first device on the root bus, which the list is asked about; null when it is not known, or
+   * The first device on the root bus, which is looked up in the list; null when it is not known, or
    * is neither function 00.0 nor a root port.
    */
   readonly rootDevice: VendorDevice | null;

@@ -2,14 +2,14 @@
  * IOMMU groups of a PCI tree, as a kernel forms them: functions that it does not keep apart.
  *
  * Functions are taken in the order of their addresses. Each joins the group of the first function
- * that it meets on its way: of a bridge by whose requester ID it goes; of a bridge above, from the
- * bus up to the first one from which the whole path to the root has access control; of another
+ * that it meets on its way: of a bridge with the requester ID that it uses; of a bridge above, from
+ * the bus up to the first one from which the whole path to the root has access control; of another
  * function of its device, where neither has it. A function that meets none begins a group.
  *
- * A service that a capability does not implement has nothing to control: the function does no such
- * thing. A capability that is missing, or of which nothing is known, keeps nothing apart. Functions
- * below two ports of one switch that lack the services reach each other past the IOMMU, and a kernel
- * has them in two groups all the same: each with its own port.
+ * A service that a capability does not implement has nothing to control: the function has no such
+ * requests. A capability that is missing, or of which nothing is known, keeps nothing apart.
+ * Functions below two ports of one switch that lack the services reach each other past the IOMMU,
+ * and a kernel has them in two groups all the same: each with its own port.
  *
  * @see rules/dma.md 9.1; PCI Express Base Specification, 6.12.1
  */
@@ -72,7 +72,7 @@ export function iommuGroups(
   return groups;
 }
 
-/** Whose group a function joins, and why; null for one of its own. */
+/** The group that a function joins, and the reason; null for a new one. */
 function joins(
   func: PciFunction,
   known: ReadonlyMap<PciFunction, unknown>,
@@ -107,8 +107,8 @@ function missing({ acs }: PciFunction): readonly AcsService[] {
 }
 
 /**
- * Whether a function keeps apart what it could join: what is below a port, the functions of its
- * device. What is the only function of its device, and no port, has nothing to keep apart.
+ * Whether a function isolates its neighbours: functions below a port, the functions of its device.
+ * A function that is alone in its device, and no port, has nothing to isolate.
  */
 function isIsolated(func: PciFunction): boolean {
   const { role, siblings } = func;

@@ -87,7 +87,7 @@ Deno.test("devices on a root bus, and ports of different devices, are apart", ()
   assertEquals(groups(x, y, block("root_port", "rp", [block("nvme", "z")])), ["x", "y", "rp z"]);
 });
 
-/** Root ports as one device, with a function below each, and what is on a conventional bus. */
+/** Root ports as one device, with a function below each, and functions on a conventional bus. */
 Deno.test("ports that are functions of one device, and conventional buses, as a listing has them", () => {
   const hostBridge = new HostBridge({ name: "h", domain: 0, rootBus: 0 });
   const functions: PciFunction[] = [];

@@ -67,7 +67,10 @@ export class PciFunction {
   bars: readonly Bar[] = [];
   /** Interrupts that it can raise. */
   vectors = 1;
-  /** What its configuration space says, by the keys of its block; what it leaves to the driver is not there. */
+  /**
+   * The contents of its configuration space, by the keys of its block. Values that it leaves to the
+   * driver are missing.
+   */
   numbers: ReadonlyMap<string, number> = new Map();
   /** Properties of its node in the device tree, and of nodes in it, by their paths; `mdio/` is a node. */
   properties: ReadonlyMap<string, Uint8Array> = new Map();

@@ -1,15 +1,15 @@
 /**
  * From the blocks of a machine's `pci` part to functions with addresses.
  *
- * Addresses are given as firmware gives them: depth first, a new bus number behind each bridge.
- * Bus 0, device 0 is the host bridge itself; what stands directly below it follows from device 1
- * on. Several devices below one root port are the functions of one device, since a link has two
- * ends; a `device` block is such a device anywhere. A switch is one upstream port and a downstream
- * port for each block in it; a `port` block is a downstream port by itself. Each domain counts its
- * buses for itself.
+ * Addresses are given as firmware gives them: depth first, a new bus number behind each bridge. Bus
+ * 0, device 0 is the host bridge itself; blocks directly below it follow from device 1 on. Several
+ * devices below one root port are the functions of one device, since a link has two ends; a
+ * `device` block is such a device anywhere. A switch is one upstream port and a downstream port for
+ * each block in it; a `port` block is a single downstream port. Each domain counts its buses for
+ * itself.
  *
- * A machine that is there already says where everything is: blocks with `at` stand for functions
- * one by one, and none is added to them but what is behind a bridge.
+ * A machine that is there already says where everything is: blocks with `at` are single functions,
+ * and none is added to them except behind a bridge.
  */
 import { defaultsOf, type PartialSettings, type SettingsOf } from "@dmalab/runtime";
 import { checkValues } from "../config_checks.ts";
@@ -42,7 +42,7 @@ export interface PciTree {
 }
 
 /**
- * @throws {ConfigError} When names repeat, or blocks stand where no such thing can be.
+ * @throws {ConfigError} When names repeat, or blocks are at impossible places.
  */
 export function buildPciTree(
   nodes: readonly PciNodeConfig[],
@@ -57,7 +57,7 @@ export function buildPciTree(
 interface BusSlot {
   readonly bus: number;
   readonly device: number;
-  /** Its number in a device of several; left out where such a device may still stand. */
+  /** Its number in a device of several; left out where such a device may still be added. */
   readonly func?: number;
   readonly bridge: HostBridge;
   readonly above: PciFunction | null;
@@ -133,7 +133,7 @@ class TreeBuilder {
     this.#addLink(children, behind, path);
   }
 
-  /** What stands at the end of a link: the functions of one device, or a switch. */
+  /** The block at the end of a link: the functions of one device, or a switch. */
   #addLink(children: readonly PciNodeConfig[], behind: BusSlot, path: readonly string[]): void {
     for (const [func, child] of children.entries()) {
       const childPath = [...path, child.name];
@@ -141,7 +141,7 @@ class TreeBuilder {
     }
   }
 
-  /** Whatever may stand below a port. */
+  /** The possible blocks below a port. */
   #addBelow(node: PciNodeConfig, place: BusSlot, path: readonly string[]): void {
     if (node.kind === "switch") this.#addSwitch(node, place, path);
     else if (node.kind === "bridge") this.#addConventional(node, place, path);
@@ -182,7 +182,7 @@ class TreeBuilder {
     }
   }
 
-  /** A bridge to a bus of conventional PCI, where every device has a number of its own. */
+  /** A bridge to a bus of conventional PCI, where every device has a separate number. */
   #addConventional(node: PciNodeConfig<"bridge">, place: BusSlot, path: readonly string[]): void {
     this.#claimName(path);
     if (node.children.length > MAX_DEVICES && !printWhere(node.children)) {
@@ -247,7 +247,7 @@ class TreeBuilder {
 
   /**
    * The first device on a new bus behind a bridge.
-   * @param node The block whose children stand there; null for a port that has none of its own.
+   * @param node The block with the children there; null for a port without any.
    */
   #behind(
     bridge: PciFunction,
@@ -274,7 +274,7 @@ class TreeBuilder {
   }
 }
 
-/** Blocks that stand for functions one by one, each with its `at`. */
+/** Blocks of single functions, each with its `at`. */
 function printWhere(nodes: readonly PciNodeConfig[]): boolean {
   return nodes.some((node) => settingOf(node, "at") !== undefined);
 }
@@ -307,7 +307,7 @@ function checkLink(node: PciNodeConfig, path: readonly string[]): void {
   }
 }
 
-/** @throws {ConfigError} For a block that cannot stand where it does, or says what it cannot. */
+/** @throws {ConfigError} For a block at an impossible place, or with an impossible key. */
 function checkBlocks(
   nodes: readonly PciNodeConfig[],
   holds: readonly string[],

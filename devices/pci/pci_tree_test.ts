@@ -35,7 +35,7 @@ Deno.test("a device below an external port is marked, through switches too", () 
     ["ssd", false],
   ]);
   assertEquals(tree.devices[0]!.path, ["rp", "sw", "dock"]);
-  // What stands on the root bus itself has no port above it.
+  // A function on the root bus itself has no port above it.
   const inside = buildPciTree([block("host_bridge", "h", [block("endpoint", "dsa")])]);
   assertEquals(inside.devices.map(({ external }) => external), [false]);
 });

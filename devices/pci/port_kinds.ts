@@ -1,4 +1,4 @@
-/** The blocks of a PCI tree that are no devices: what leads to them, and what they group. */
+/** The blocks of a PCI tree that are no devices: the ways to them, and their groups. */
 import {
   BOOL,
   int,
@@ -14,13 +14,13 @@ import { ACS, FUNCTION_SETTINGS } from "./function_settings.ts";
 import { parseVendorDevice } from "./host_bridge.ts";
 import { MAX_BUS, MAX_DOMAIN } from "./pci_address.ts";
 
-/** A kind of block that other blocks stand in. */
+/** A kind of block that contains other blocks. */
 export interface PortKind {
   /** One sentence for help. */
   readonly doc: string;
   /** What it is called in a picture of the tree. */
   readonly title: string;
-  /** The kinds of ports that may stand in it; devices stand anywhere. */
+  /** The kinds of ports that may be in it; devices may be anywhere. */
   readonly holds: readonly string[];
   readonly settings: SettingRows;
 }
@@ -106,5 +106,5 @@ export const PORT_KINDS = {
   },
 } as const satisfies Readonly<Record<string, PortKind>>;
 
-/** The kinds of ports that may stand in `pci` itself. */
+/** The kinds of ports that may be in `pci` itself. */
 export const ROOT_HOLDS: readonly string[] = ["host_bridge", "root_port", "bridge", "device"];

@@ -2,7 +2,7 @@
  * The translation table of a memory region as the device has it: for each page an address for DMA,
  * and whether the device may read and write there.
  *
- * The host writes it in updates of its own; an entry of zero is not there, and an access to it is a
+ * The host writes it in separate updates; an entry of zero is not there, and an access to it is a
  * page fault.
  *
  * @see rules/hmm-rdma-vfio.md 2.2 (7), 2.3 (3)

@@ -64,8 +64,8 @@ class HmmMappedPages implements RegionPages {
   }
 
   /**
-   * Every page of a range must be able to stand for an entry of the device's table: the CPU must map
-   * it as large as that. Nothing is mapped yet.
+   * Every page of a range must fill an entry of the device's table: the CPU must map it as large as
+   * that. Nothing is mapped yet.
    * @see rules/hmm-rdma-vfio.md 2.2 (5)
    */
   mapRange(first: number, entries: number): number {

@@ -27,19 +27,19 @@ export class ImplicitRegion {
     return [...this.#children.values()];
   }
 
-  /** What all children, those that are gone too, have counted. */
+  /** The counts of all children, including removed ones. */
   get statistics(): RegionStatistics {
     const sum = { ...this.#gone };
     for (const child of this.children) addTo(sum, child.statistics);
     return sum;
   }
 
-  /** The child that an address belongs to, or null while there is none. */
+  /** The child that an address belongs to, or null while it is missing. */
   childAt(virt: number): MemoryRegion | null {
     return this.#children.get(alignDown(virt, CHILD_BYTES)) ?? null;
   }
 
-  /** The child that an address belongs to, made when there is none; or a negative errno. */
+  /** The child that an address belongs to, made on demand; or a negative errno. */
   childFor(virt: number): MemoryRegion | number {
     const start = alignDown(virt, CHILD_BYTES) as VirtAddr;
     const known = this.#children.get(start);

@@ -77,7 +77,7 @@ export class MemoryRegion implements IntervalClient {
   table: DeviceTable | null = null;
   /** It was deregistered, or freed because it was empty. */
   released = false;
-  /** A page that may only be read is taken for absent: what a software device may do with it is 0. */
+  /** A page that may only be read is taken for absent: a software device has permission 0. */
   readonly #readOnlyLooksAbsent: boolean;
   readonly #machine: Machine;
   readonly #init: RegionInit;
@@ -136,11 +136,11 @@ export class MemoryRegion implements IntervalClient {
   }
 
   /**
-   * Writes pages into the device's table: the requested ones and those that share a block of the
+   * Writes pages into the device's table: the requested ones and the ones that share a block of the
    * table with them. The caller holds the lock; this unlocks it.
    *
-   * @param downgrade The device is not to write, whatever the process may.
-   * @returns 0, or -EFAULT when a page cannot be mapped; what was mapped before it stays mapped.
+   * @param downgrade The device must not write, even where the process may.
+   * @returns 0, or -EFAULT when a page cannot be mapped. Earlier ones stay mapped.
    * @see rules/hmm-rdma-vfio.md 2.2 (7, 8)
    */
   populate(first: number, entries: number, downgrade: boolean): number {
@@ -269,8 +269,8 @@ export class MemoryRegion implements IntervalClient {
 
   /**
    * Takes runs of entries out of the device's table. A run begins with a valid entry, and ends at
-   * the first that is not and stands at the beginning of a block, or at the end of the range. One
-   * that ends before the range does is counted one longer than it is.
+   * the first invalid one at the beginning of a block, or at the end of the range. One that ends
+   * before the range does is counted one longer than it is.
    *
    * @returns How many entries were taken out.
    * @see rules/hmm-rdma-vfio.md 2.3 (3, 4), chapter 4, case 5

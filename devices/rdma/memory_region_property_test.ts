@@ -71,7 +71,7 @@ function act(bench: RdmaRig, region: MemoryRegion, step: Step): void {
   }
 }
 
-/** The device reaches what the process has, and nothing else; the list says what is mapped. */
+/** The device reaches the process's pages, and nothing else; the list has the mappings. */
 function holds({ machine, mm }: RdmaRig, { table, umem }: MemoryRegion): void {
   const { pfns, state } = umem.pages.map!;
   assertEquals(umem.locked, false);

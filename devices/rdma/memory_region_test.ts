@@ -162,7 +162,7 @@ Deno.test("a page of a peer out of reach is EFAULT; what stands before it stays 
     resolveBusAddress: () => -1,
     passesRoot: () => true,
   };
-  // Memory that is not RAM: what the peer lends lies in a window.
+  // Memory that is not RAM: the peer's memory is in a window.
   const { kindAt } = machine.memory;
   machine.memory.kindAt = (phys) => phys >= peer ? "mmio" : kindAt.call(machine.memory, phys);
   mm.unmap(virt(START + 2 * PAGE), virt(START + 3 * PAGE));

@@ -60,7 +60,7 @@ export class PageFault {
 
   /**
    * Reads the sequence number.
-   * @returns 0, -EFAULT outside of the region, -EINVAL when the process is gone.
+   * @returns 0, -EFAULT outside of the region, -EINVAL after the process ended.
    */
   begin(): number {
     const { region, request: { sizeBytes, virt } } = this;
@@ -71,7 +71,10 @@ export class PageFault {
     return 0;
   }
 
-  /** Reads the process's page table; `again` while it is changing, -EFAULT once the region is gone. */
+  /**
+   * Reads the process's page table; `again` while it is changing, -EFAULT once the region was
+   * removed.
+   */
   readPages(): StepResult {
     const { region, request: { downgrade, fault } } = this;
     if (region.released) return -ERRNO.EFAULT;
@@ -129,8 +132,8 @@ export class PageFault {
 
   /**
    * Begins and reads, for a caller that tries for a second. While an invalidation of these pages is
-   * under way, they are read again a tick later. What has changed since then, as the fault's own
-   * first write of a page does, is read again at once.
+   * under way, they are read again a tick later. A change since then, such as the fault's own first
+   * write of a page, is read again at once.
    *
    * @returns 0; `again` when it is to be called again; -EBUSY when the second is over.
    */
@@ -174,7 +177,7 @@ export class PageFault {
   }
 }
 
-/** An access of a device to a memory region: what a peer or a program asks of it. */
+/** An access of a device to a memory region, for a peer or a program. */
 export class RdmaAccess {
   done = false;
   /** Why it ended early; null while all is well. */
@@ -182,9 +185,9 @@ export class RdmaAccess {
   doneBytes: Bytes = 0;
   /** Page faults of the device. */
   faults = 0;
-  /** Page faults at a byte whose page fault had just been handled. */
+  /** Page faults at a byte with a fault that had just been handled. */
   refaults = 0;
-  /** The page fault that is being handled; null while there is none. */
+  /** The page fault that is being handled; null without one. */
   fault: PageFault | null = null;
   /** Where the last page fault was; null before the first. */
   faultedAt: VirtAddr | null = null;
@@ -193,7 +196,7 @@ export class RdmaAccess {
     readonly region: MemoryRegion | ImplicitRegion,
     readonly write: boolean,
     readonly virt: VirtAddr,
-    /** What is read goes here, and what is written comes from here. */
+    /** Read bytes go here, and written bytes come from here. */
     readonly bytes: Uint8Array,
   ) {}
 

@@ -1,6 +1,6 @@
 /**
  * An RDMA device that pages on demand, with its driver: accesses of the device, and the host's work
- * on its page faults, each step an activity of its own, so that anything may come between them.
+ * on its page faults, each step a separate activity, so that anything may come between them.
  *
  * @see rules/hmm-rdma-vfio.md chapter 2
  */
@@ -52,7 +52,7 @@ export class RdmaAdapter implements ActivityHandler {
     this.#machine = machine;
   }
 
-  /** Regions with pages of their own, those on their way out too. */
+  /** Regions with pages, including the ones on their way out. */
   get pagedRegions(): readonly MemoryRegion[] {
     const known = this.regions.flatMap((region) =>
       region instanceof ImplicitRegion ? region.children : [region]
@@ -68,7 +68,7 @@ export class RdmaAdapter implements ActivityHandler {
   /**
    * Registers memory of a process.
    * @returns The region, or a negative errno.
-   * @throws {KernelError} EFAULT where a map is asked for a software device.
+   * @throws {KernelError} EFAULT for a map of a software device.
    * @see rules/hmm-rdma-vfio.md 2.1
    */
   register(request: RegionRequest): MemoryRegion | number {
@@ -162,7 +162,7 @@ export class RdmaAdapter implements ActivityHandler {
     return pages;
   }
 
-  /** The regions that some addresses belong to; a negative errno where there is none. */
+  /** The regions that some addresses belong to; a negative errno without any. */
   *#parts(region: MemoryRegion | ImplicitRegion, virt: VirtAddr, sizeBytes: Bytes) {
     if (!(region instanceof ImplicitRegion)) {
       yield { region, virt, sizeBytes };
@@ -224,9 +224,9 @@ export class RdmaAdapter implements ActivityHandler {
   }
 
   /**
-   * The device moves bytes until it meets a page that it must ask for. It comes here too when the
-   * region of its page fault is gone: with the whole region the access ends, and where only a child
-   * went, it asks again.
+   * The device moves bytes until it meets a page that it must request. It comes here, too, when the
+   * region of its page fault was removed: with the whole region the access ends, and where only a
+   * child went, it requests again.
    */
   #goOn(id: number, access: RdmaAccess): void {
     const { region, sizeBytes, write } = access;
@@ -301,7 +301,7 @@ export class RdmaAdapter implements ActivityHandler {
     else this.#machine.activities.post(this, read === 0 ? MAP_PAGES : READ_PAGES, id);
   }
 
-  /** The host tells the device of the pages, if they are still what was read. */
+  /** The host gives the pages to the device, if they are unchanged since the read. */
   #mapPages(id: number, access: RdmaAccess): void {
     const fault = access.fault!;
     const mapped = fault.map();

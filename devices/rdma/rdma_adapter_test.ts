@@ -111,7 +111,7 @@ Deno.test("a child of a process that is gone, or of a region that is, is EFAULT 
   }
 });
 
-/** A software device whose process may only read the first page, and write the second. */
+/** A software device with a process that may only read the first page, and write the second. */
 function software(quirks: readonly QuirkName[]) {
   const bench = rig({ software: true, quirks });
   const { mm } = bench;

@@ -139,7 +139,7 @@ Deno.test("a page fault tells what is left of the access and for what, and its e
   bench.run();
   submit(false);
   assertEquals(bench.fields("odp.fault").map(({ access }) => access), ["read", "read"]);
-  // The children that were empty are gone, and those that came are others.
+  // The children that were empty are gone, and the new ones are others.
   assertEquals(bench.fields("odp.handled").map(({ region }) => region), ["mr1.3", "mr1.4"]);
   bench.forget();
   bench.mm.unmap(START, virt(START + 1024 * PAGE));
@@ -265,7 +265,7 @@ Deno.test("a block is written with what is there, and the block behind it is lef
 });
 
 Deno.test("an invalidation tells the range, what left the table, and what left the IOMMU's (hmm-rdma-vfio.md 2.3)", () => {
-  /** What left the table, what left the IOMMU's, the pages that are left, and what was counted. */
+  /** What left the table, what left the IOMMU's, the pages that are left, and the counts. */
   const lost = (software: boolean, pages: readonly number[], first: number, count: number) => {
     const { discard, fault, fields, forget, region } = rig({ pages: 40, software });
     const mr = region();

@@ -19,9 +19,9 @@ export interface PagesInit {
 
 /** What a page fault wants entries for. */
 export interface PageRequest {
-  /** Pages were brought in; else only what is there already is looked at. */
+  /** Pages were brought in; else only present pages are examined. */
   readonly fault: boolean;
-  /** Bits of `TABLE_READ` and `TABLE_WRITE`: what was asked for. */
+  /** The requested bits of `TABLE_READ` and `TABLE_WRITE`. */
   readonly access: number;
 }
 

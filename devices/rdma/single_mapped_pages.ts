@@ -1,6 +1,6 @@
 /**
- * Pages that are mapped each by itself, when they are faulted in: one IOVA and one mapping for
- * each, as on-demand paging did it before there was a page-wise DMA map.
+ * Pages that are mapped one by one, when they are faulted in: one IOVA and one mapping for each, as
+ * on-demand paging did it before there was a page-wise DMA map.
  *
  * @see rules/hmm-rdma-vfio.md chapter 6
  */
@@ -20,7 +20,7 @@ import type { PageRequest, PagesInit, RegionPages } from "./region_pages.ts";
 
 const { VALID, WRITE } = HMM_PFN;
 
-/** What an address is recorded with, in bits that it does not need: what the device may do there. */
+/** Flags of a recorded address, in bits that it does not need: the device's permissions there. */
 const ACCESS_MASK = TABLE_READ | TABLE_WRITE;
 
 /**
@@ -59,7 +59,7 @@ class SingleMappedPages implements RegionPages {
   }
 
   /**
-   * Maps page by page, in order; what was mapped before a failure stays so.
+   * Maps page by page, in order. Pages before a failure stay mapped.
    * @returns 0; -EINVAL for a page that the CPU maps smaller than an entry; -EFAULT for one that
    * cannot be mapped.
    * @see rules/hmm-rdma-vfio.md 6.3 to 6.7

@@ -27,11 +27,11 @@ import { singleMappedPages } from "./single_mapped_pages.ts";
 
 const DIRTY = eventId("odp.dirty");
 
-/** Pages of 4 KiB, and of 2 MiB where huge pages are asked for. */
+/** Pages of 4 KiB, and of 2 MiB where huge pages are requested. */
 const PAGE_SHIFT = 12;
 const HUGE_PAGE_SHIFT = 21;
 
-/** `child`: one of those that an implicit region makes for itself. */
+/** `child`: one that an implicit region makes for itself. */
 export type UmemKind = "explicit" | "child";
 
 export interface UmemRequest {
@@ -81,7 +81,7 @@ export class UmemOdp {
     return 2 ** this.pageShift;
   }
 
-  /** How many pages of its own size it has. */
+  /** Its number of pages, in its own page size. */
   get entries(): number {
     return (this.end - this.start) / this.pageBytes;
   }

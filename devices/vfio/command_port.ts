@@ -1,9 +1,9 @@
 /**
- * What the driver of a device that can be migrated tells it, and what the device answers. It is all
- * that both sides know of each other, besides memory.
+ * Commands from the driver of a device that can be migrated, and the device's answers. Besides
+ * memory, both sides know nothing else of each other.
  *
- * How commands travel is the model's own: no rule says so. Tables are fetched by the device out of a
- * page that it shares with its driver, 512 entries at a time.
+ * How commands travel is the model's own: no rule says so. Tables are fetched by the device out of
+ * a page that it shares with its driver, 512 entries at a time.
  */
 import type { Bytes, DmaAddr } from "@dmalab/runtime";
 
@@ -31,7 +31,7 @@ export interface CommandPort {
   beginKey(entries: number, pageBytes: Bytes, lengthBytes: Bytes): number;
   /** Has the device fetch a part of the key's table; false when it cannot read it. */
   fetchEntries(key: number, first: number, count: number): boolean;
-  /** Ends a key. A number that is none is passed over. */
+  /** Ends a key. An unknown number is passed over. */
   destroyKey(key: number): void;
   /** Writes the device's state to the memory of a key; false when some of it cannot be written. */
   save(key: number): boolean;

@@ -204,7 +204,7 @@ Deno.test("mapping: ENOTCONN before EINVAL before ENOMEM, and no table is left (
   assertEquals(errnoOf(() => driver.allocBuffer(0, DMA_FROM_DEVICE, false)), "ENOTCONN");
   driver.detached = false;
   const leaks = bench.leaksOf(() => {
-    // The second array of its own that a buffer needs is the table.
+    // The second separate array of a buffer is the table.
     const errno = bench.failing("kvmalloc", [2, 2], () => errnoOf(() => migrate(bench)));
     assertEquals(errno, "ENOMEM");
     assertEquals(bench.fields("call.dma_iova_try_alloc", "size"), [8192], "that of the first");

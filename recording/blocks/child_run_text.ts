@@ -1,4 +1,4 @@
-/** Blocks of `fork`, `compare` and `race`, which run on machines of their own: what to say of them. */
+/** Blocks of `fork`, `compare` and `race`, which run on separate machines: their texts. */
 import type { StepCommand } from "../step.ts";
 import { MAX_CHILD_EVENTS, MAX_CHILD_RUNS } from "../machines/child_runs.ts";
 import type { RecordedChildRun, Recording } from "../recording.ts";

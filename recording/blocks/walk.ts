@@ -1,6 +1,6 @@
 /**
- * Going through a run and the blocks of `fork`, `compare` and `race` beside it as through one text: the
- * blocks of a statement come one after the other, where the run stands when they run.
+ * Going through a run and the blocks of `fork`, `compare` and `race` beside it as through one text:
+ * the blocks of a statement come one after the other, at the run's position when they run.
  */
 import { type StepCommand, stepOnce, type StepTarget, type StepUnit } from "../step.ts";
 import type { ChildRun, RunPosition } from "../recorded_run.ts";
@@ -26,7 +26,7 @@ export function childRunOf({ within }: Recording): RecordedChildRun | null {
   return within === null ? null : within.recording.childRuns[within.index]!;
 }
 
-/** Where a block stands in the whole run; what is in the run itself stands there. */
+/** The position of a block in the whole run. Moments of the run itself have their own. */
 function inWholeRun(runPosition: RunPosition<Recording>): RunPosition<Recording> {
   const { within } = runPosition.recording;
   if (within === null) return runPosition;
@@ -62,7 +62,9 @@ function linesUpTo(recording: Recording, position: Position): number {
   return recording.outputBefore(position).length + linesOf(inner);
 }
 
-/** A moment in one of the run's own: what is before a block of `fork` or `race` is the run's. */
+/**
+ * A moment as one of the run's own: moments before a block of `fork` or `race` belong to the run.
+ */
 export function atHome(runPosition: RunPosition<Recording>): RunPosition<Recording> {
   const child = childRunOf(runPosition.recording);
   if (child === null || child.word === "compare" || child.word === "run") return runPosition;
@@ -100,7 +102,10 @@ export function compareRunPositions(
   return 0;
 }
 
-/** Where each recording stands, the whole run first, with the block that is entered there; -1 for none. */
+/**
+ * The position of each recording, the whole run first, with the block that is entered there; -1 for
+ * none.
+ */
 function pathOf(
   { position, recording }: RunPosition<Recording>,
   index = -1,
@@ -189,7 +194,7 @@ function isWithin({ position }: RecordedChildRun, from: Position, to: Position):
   return comparePositions(from, position) <= 0 && comparePositions(position, to) < 0;
 }
 
-/** The next spot of a kind; null when there is none. */
+/** The next spot of a kind; null without one. */
 function nextRunPosition(
   { position, recording }: RunPosition<Recording>,
   unit: StepUnit,
@@ -225,7 +230,7 @@ function behindBlock({ within }: Recording, unit: StepUnit): RunPosition<Recordi
   return own === null ? behindBlock(recording, unit) : { recording, position: own };
 }
 
-/** The last spot of a kind before one; null when there is none. */
+/** The last spot of a kind before one; null without one. */
 function previousRunPosition(
   { position, recording }: RunPosition<Recording>,
   unit: StepUnit,

@@ -49,7 +49,7 @@ test "a block fails" {
 }
 `;
 
-/** Each statement that prints is a line of its own. */
+/** Each statement that prints is a separate line. */
 const PRINTS = `machine { iommu { mode = strict } pci { root_port rp0 { nvme ssd { } } } }
 test "prints" {
   print "a"

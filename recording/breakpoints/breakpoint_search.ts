@@ -1,6 +1,6 @@
 /**
- * Which moments of a run stop at a breakpoint. Which could is decided by numbers alone; conditions are
- * asked of the machine in one pass forwards, whose answers are kept for every later search.
+ * The moments of a run that stop at a breakpoint. Numbers alone decide the candidates. The machine
+ * evaluates conditions in one pass forwards, and its answers are kept for every later search.
  */
 import { countBefore } from "@dmalab/runtime/binary_search";
 import { changesOf } from "../cells.ts";
@@ -24,7 +24,7 @@ export interface Pass {
   upTo: Position;
   /** The names that the condition was asked with. */
   readonly scope: unknown;
-  /** Of a change: what the expression was last, null where it had no value yet. */
+  /** For a change: the last value of the expression, null where it had none yet. */
   said: string | null | undefined;
 }
 
@@ -76,7 +76,7 @@ export function placesOf(recording: Recording, stop: SetBreakpoint): Omit<Places
   }
 }
 
-/** Breakpoints, by what they could stop at. */
+/** Breakpoints, by the moments at which they could stop. */
 export class PlaceSet {
   readonly statements: Map<number, Places[]> = new Map();
   readonly kinds: Map<number, Places[]> = new Map();
@@ -174,7 +174,7 @@ export function earliest({ all }: PlaceSet, to: Position): Position | null {
  * on to the next candidate.
  *
  * @param after Ends the pass at the first moment after this one that stops; null: goes on to `to`.
- * @param passed Called at each moment that is asked, with the way to there.
+ * @param passed Called at each evaluated moment, with the way to it.
  */
 export function learn(
   recording: Recording,

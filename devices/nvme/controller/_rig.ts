@@ -30,7 +30,7 @@ export class FlatMemory implements HostBus {
   readonly reads: [dma: number, sizeBytes: number][] = [];
   readonly writes: [dma: number, sizeBytes: number][] = [];
   readonly faults: string[] = [];
-  /** Upper halves of addresses that no number stands for. */
+  /** Upper halves of addresses that have no number. */
   readonly wideHighs: number[] = [];
 
   read(_dev: DmaDevice, dma: number, into: Uint8Array, offset: number, size: number): boolean {

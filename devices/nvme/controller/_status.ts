@@ -1,6 +1,6 @@
 /**
- * What tests expect controllers to answer, as NVM Express 1.4 numbers it (section 4.6.1): type and
- * code, with Do Not Retry. Written down again here, and not taken from what is tested.
+ * The answers that tests expect of controllers, as NVM Express 1.4 numbers it (section 4.6.1): type
+ * and code, with Do Not Retry. Written down again here, and not taken from the tested code.
  */
 export const STATUS = {
   SUCCESS: 0x0000,

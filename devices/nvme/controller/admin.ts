@@ -19,7 +19,7 @@ import { ADMIN_OPCODE, PAGE_BYTES, STATUS, WIDE_HALF } from "./specification.ts"
 /** What `execute` returns for a command that stays open until something happens. */
 export const NO_COMPLETION = -1;
 
-/** Identify: what is asked for (CNS). */
+/** Identify: the requested structure (CNS). */
 const CNS = {
   NAMESPACE: 0x00,
   CONTROLLER: 0x01,
@@ -54,7 +54,7 @@ export interface AdminOptions {
   readonly transfer: HostTransfer;
   /** Asked before a queue is made: true when it is not to be. */
   readonly refusesQueue: () => boolean;
-  /** Aborts a command; false when there is none to catch. */
+  /** Aborts a command; false without one to catch. */
   readonly abort: (queueId: number, commandId: number) => boolean;
   /** Memory of the host that the controller may use; null for one that wants none. */
   readonly hostMemory: ControllerHostMemory | null;
@@ -78,7 +78,7 @@ export class AdminCommandHandler {
     this.#grantedQueues = options.maxQueues;
   }
 
-  /** Back to what the controller is after a reset. */
+  /** Back to the state after a reset. */
   reset(): void {
     this.#features.clear();
     this.#vectors.clear();
@@ -89,7 +89,7 @@ export class AdminCommandHandler {
   /** Executes one command and returns its status; `result` is set for its completion. */
   execute(command: DataView): number {
     this.result = 0;
-    // PSDT and fused bits: on PCIe an admin command has PRPs and stands alone (4.2).
+    // PSDT and fused bits: on PCIe an admin command has PRPs and is not fused (4.2).
     if ((command.getUint8(1) & 0xc3) !== 0) return STATUS.INVALID_FIELD;
     switch (command.getUint8(0)) {
       case ADMIN_OPCODE.IDENTIFY:

@@ -26,7 +26,7 @@ const {
   NOT_SAVEABLE,
 } = STATUS;
 
-/** An admin queue, and what it answers: [status, dword 0 of the completion]. */
+/** An admin queue, and its answers: [status, dword 0 of the completion]. */
 function bench(options: ControllerRigOptions = {}) {
   const rig = new ControllerRig({ adminOnly: true, ...options });
   const answer = (fields: CommandFields): [status: number, result: number] => {
@@ -315,7 +315,7 @@ Deno.test("structures of a namespace exist for number 1 alone, the list for all 
   }
 });
 
-/** The commands alone, with a part of what they need. */
+/** The commands alone, with a part of their requirements. */
 function commandsWith(options: Partial<AdminOptions>) {
   const commands = new AdminCommandHandler(
     { maxQueues: 2, maxQueueEntries: 64, queues: new QueueTable(), ...options } as AdminOptions,

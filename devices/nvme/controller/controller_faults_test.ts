@@ -1,4 +1,4 @@
-/** A controller with injected failures: what it leaves out, and what it answers instead. */
+/** A controller with injected failures: the actions that it leaves out, and its answers instead. */
 import { assertEquals } from "@std/assert";
 import { ArmedInjection, INJECTION } from "@dmalab/runtime";
 import { ControllerRig, type ControllerRigOptions } from "./_rig.ts";

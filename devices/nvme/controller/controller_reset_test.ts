@@ -14,7 +14,7 @@ const HOST_MEMORY = {
   mostChunks: 4,
 };
 
-/** Reads a block; tells how many interrupts that was, and what of the given pages was touched. */
+/** Reads a block; returns the number of interrupts, and the touched part of the given pages. */
 function read(
   rig: ControllerRig,
   ...pages: readonly number[]

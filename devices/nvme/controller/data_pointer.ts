@@ -101,10 +101,10 @@ export class DataPointer {
 /**
  * Walks the Physical Region Pages of a command.
  *
- * PRP1 is the first piece of data and may begin anywhere in a page, at a multiple of 4. What is
- * left, when it fits one page, is where PRP2 points; else PRP2 points at a list, which may begin
- * inside a page. A list page whose last entry is reached while more than one page of data is left
- * continues where that entry points (Base Specification 1.4, 4.3).
+ * PRP1 is the first piece of data and may begin anywhere in a page, at a multiple of 4. If the rest
+ * fits one page, PRP2 points at it; else PRP2 points at a list, which may begin inside a page. A
+ * list page with its last entry reached while more than one page of data is left continues where
+ * that entry points (Base Specification 1.4, 4.3).
  */
 export class PrpWalk {
   readonly #host: HostPort;
@@ -199,11 +199,11 @@ const MAX_DESCRIPTORS = 65536;
 /**
  * Walks the Scatter Gather List of a command.
  *
- * A descriptor is a data block, or points at a segment: an array of descriptors whose last one, in
- * a segment that is not the last, points at the next segment. Bit buckets and keyed descriptors
- * are not supported, nor lists that describe more than the command transfers; but of the block that
- * a transfer of metadata ends in the rest does not matter, as the captured controller had it
- * (Base Specification 1.4, 4.4; the statuses of 4.6.1.2.1; tests/golden/defects, ptover_none).
+ * A descriptor is a data block, or points at a segment: an array of descriptors. The last one, in a
+ * segment that is not the last, points at the next segment. Bit buckets and keyed descriptors are
+ * not supported, nor lists that describe more than the command transfers; but of the block that a
+ * transfer of metadata ends in the rest does not matter, as the captured controller had it (Base
+ * Specification 1.4, 4.4; the statuses of 4.6.1.2.1; tests/golden/defects, ptover_none).
  */
 export class SglWalk {
   readonly #host: HostPort;
@@ -276,7 +276,7 @@ export class SglWalk {
     return this.#isMetadata ? STATUS.METADATA_SGL_LENGTH : STATUS.DATA_SGL_LENGTH;
   }
 
-  /** Takes up the descriptor that stands for the whole list. */
+  /** Begins with the descriptor of the whole list. */
   #first(descriptors: DataView, at: number, into: RangeList): number {
     const type = descriptors.getUint8(at + 15);
     if (!isSupported(type)) return STATUS.SGL_TYPE;
@@ -374,7 +374,7 @@ function descriptorsInPage(address: number): number {
 
 const INITIAL_RANGES = 64;
 
-/** Ranges of device addresses: what a data pointer resolves to. Reused, so that none is made. */
+/** Ranges of device addresses, the result of a data pointer. Reused, so that none is made. */
 export class RangeList {
   count = 0;
   /** Sum of the lengths. */

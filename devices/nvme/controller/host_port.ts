@@ -104,9 +104,9 @@ const ALIGNMENT_ROOM_BYTES = 16;
 /**
  * Moves data between the controller and the ranges of host memory that a command resolved to.
  *
- * Range by range, in order; the first range whose access faults ends the transfer, and nothing
- * after it is accessed. A range goes in pieces of at most 1 MiB, so that the controller's own
- * memory stays bounded whatever the command asks for.
+ * Range by range, in order; the first range with a fault ends the transfer, and nothing after it is
+ * accessed. A range goes in pieces of at most 1 MiB, so that the controller's own memory stays
+ * bounded whatever the command asks for.
  */
 export class HostTransfer implements PageMaker {
   readonly #host: HostPort;
@@ -130,7 +130,7 @@ export class HostTransfer implements PageMaker {
       for (let done = 0; done < length;) {
         const piece = Math.min(length - done, MAX_PIECE_BYTES);
         if (isWholePage(dma + done, piece, offset)) {
-          // Most data: what is a page on both sides is made where it belongs.
+          // Most data: a page on both sides is generated in place.
           this.#pageStore = store;
           this.#pageOffset = offset;
           if (!this.#host.writePage(dma + done, this)) return STATUS.DATA_TRANSFER_ERROR;
@@ -167,7 +167,10 @@ export class HostTransfer implements PageMaker {
     );
   }
 
-  /** @param each Is given a piece of what the host has, at an offset of the store; false for no match. */
+  /**
+   * @param each Receives a piece of the host's memory, at an offset of the store; false for no
+   * match.
+   */
   #take(
     offsetBytes: number,
     ranges: RangeList,
@@ -242,7 +245,7 @@ export class HostTransfer implements PageMaker {
   }
 }
 
-/** A page of host memory whose bytes have the alignment of the store's words. */
+/** A page of host memory with the alignment of the store's words. */
 function isWholePage(dma: number, sizeBytes: Bytes, offsetBytes: number): boolean {
   return sizeBytes === PAGE && (dma & (PAGE - 1)) === 0 && (offsetBytes & 7) === 0;
 }

@@ -47,7 +47,7 @@ export class LocalMemory {
     return this.#isShown ? this.#settings.barIndex : 0;
   }
 
-  /** CMBSZ: what it may be used for, and how large it is. */
+  /** CMBSZ: its permitted uses, and its size. */
   get size(): number {
     if (!this.#isShown) return 0;
     const { sizeBytes, submissionQueues } = this.#settings;

@@ -54,7 +54,7 @@ Deno.test("its size is in the largest unit of which it has more than one", () =>
   assertEquals(sizeOf(96 * KIB), [24, 0, 0x19]);
   assertEquals(sizeOf(256 * KIB), [4, 1, 0x19]);
   assertEquals(sizeOf(16 * MIB), [16, 2, 0x19]);
-  // Twenty bits of units, and what does not fit is cut to the unit.
+  // Twenty bits of units, and the rest is cut to the unit.
   assertEquals(sizeOf(4 * GIB - 4 * KIB), [2 ** 20 - 1, 0, 0x19]);
   assertEquals(sizeOf(4 * GIB + 100 * KIB), [2 ** 16 + 1, 1, 0x19]);
   assertEquals(sizeOf(64 * GIB), [16, 5, 0x19]);

@@ -65,16 +65,17 @@ const EXTENT_BYTES = 32;
 export const MAX_PATTERN_BYTES: Bytes = 2 ** 52;
 
 /**
- * Sparse storage of any size whose fresh content tells where it came from.
+ * Sparse storage of any size. Its fresh content shows the place that it came from.
  *
  * The 8 bytes at byte x (x a multiple of 8) of a fresh store hold the little-endian number
- * `tag + x`, so a read that went to the wrong place shows which place that was (language.md: "A
- * fresh disk holds …"). Only what was written takes memory; zeroed ranges are kept as ranges.
+ * `tag + x`, so a read that went to the wrong place shows which place that was
+ * (docs/language/declarations.md: "A fresh disk holds …"). Only what was written takes memory;
+ * zeroed ranges are kept as ranges.
  *
  * Fresh content is produced on every read, so it has to be cheap (`nvme.read4k.looked`): read as a
- * double, `tag + x` is `2^e + x * 2^(e-52)` with the exponent that the tag's top bits spell, exactly,
- * for every x below 2^52. One addition then makes 8 bytes at once.
- * Typed arrays have the host's byte order, which is little-endian wherever this runs.
+ * double, `tag + x` is `2^e + x * 2^(e-52)` with the exponent that the tag's top bits spell,
+ * exactly, for every x below 2^52. One addition then makes 8 bytes at once. Typed arrays have the
+ * host's byte order, which is little-endian wherever this runs.
  */
 export class PatternStore {
   readonly #budget: HostBudget;
@@ -172,7 +173,7 @@ export class PatternStore {
 
   /**
    * Stores `sizeBytes` bytes of `from`, starting at its index `at`.
-   * @throws {MemoryLimitError} When the budget is spent; what came before stays written.
+   * @throws {MemoryLimitError} When the budget is spent. Earlier bytes stay written.
    */
   write(offsetBytes: number, from: Uint8Array, at: number, sizeBytes: Bytes): void {
     let target = offsetBytes;

@@ -48,7 +48,7 @@ export class NvmCommands {
   /** Executes one command and returns its status. */
   execute(command: DataView): number {
     const opcode = command.getUint8(0);
-    // Reads and writes are nearly all there is: the rest has functions of its own.
+    // Reads and writes are almost all commands: the rest has separate functions.
     if (opcode !== READ && opcode !== WRITE && opcode !== COMPARE) {
       return this.#executeOther(opcode, command);
     }

@@ -149,7 +149,7 @@ Deno.test("a range of Dataset Management has 32 bits of length, and all of the l
     assertEquals(dsm(1, attributes), SUCCESS);
     assertEquals(rig.media.data.bytes(7 * 512, 512), fresh(7 * 512, 512), `${attributes}`);
   }
-  // 256 ranges are the most: the last one is looked at.
+  // 256 ranges are the most: the last one is used.
   for (let index = 0; index < 256; index++) putRange(rig, index, index * 2, 1);
   assertEquals(dsm(256, 0xffff_ffff), SUCCESS);
   assertEquals(rig.media.data.bytes(510 * 512, 512), new Uint8Array(512));

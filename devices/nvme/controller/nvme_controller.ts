@@ -3,8 +3,8 @@
  *
  * It knows the host only as registers that are written to it, memory that it reads and writes
  * through its PCIe link, and an interrupt line. It is written from the NVM Express Base
- * Specification and shares no code with the driver, so that it is an independent check of what the
- * driver builds.
+ * Specification and shares no code with the driver, so that it checks the driver's commands
+ * independently.
  *
  * Each command is one activity: fetch, walk, data, completion entry, interrupt; the host handles
  * the completion within it (docs/language/stepping.md).
@@ -254,7 +254,7 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
     this.#admin.reset();
   }
 
-  /** Where the controller stands in a pair of rings; null for a queue that it does not know. */
+  /** The controller's positions in a pair of rings; null for a queue that it does not know. */
   ringsOf(queueId: number): ControllerRings | null {
     const queue = this.#queues.submission(queueId);
     if (queue === undefined) return null;
@@ -376,7 +376,7 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
 
   /**
    * Aborts a command: one that is not worked on is completed with Command Abort Requested.
-   * @returns False when there is no such command; all others are done before an Abort is looked at.
+   * @returns False when there is no such command; all others are done before an Abort is handled.
    */
   #abort(queueId: number, commandId: number): boolean {
     const index = this.#silent.findIndex((each) =>
@@ -419,7 +419,7 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
   }
 }
 
-/** The status of the device for an injected one of the block layer, where it has one of its own. */
+/** The status of the device for an injected one of the block layer, where it has a separate one. */
 const INJECTED: Readonly<Record<string, number>> = {
   RESV_CONFLICT: STATUS.RESERVATION_CONFLICT,
   ZONE_ACTIVE_RESOURCE: STATUS.TOO_MANY_ACTIVE_ZONES,

@@ -3,7 +3,7 @@ import { type DmaAddr, invariant } from "@dmalab/runtime";
 import { EntryPage } from "@dmalab/runtime/dma";
 import type { HostPort } from "./host_port.ts";
 
-/** The controller's side of a pair of rings, for those who look at it. */
+/** The controller's side of a pair of rings, for observers. */
 export interface ControllerRings {
   /** The next command to fetch. */
   readonly sqHead: number;
@@ -143,9 +143,9 @@ type ShadowAccess = "same" | "moved" | "fault";
 /**
  * Doorbells that the host leaves in memory (Base Specification 1.4, sections 5.7 and 7.13).
  *
- * A controller that has work looks there for more. When it has none, it writes down the value it has
- * seen, so that the host writes the register for the next one, and looks once more: what came in
- * between would be waited for in vain.
+ * A controller that has work looks there for more. When it has none, it writes down the value it
+ * has seen, so that the host writes the register for the next one, and looks once more: work from
+ * in between would wait in vain.
  */
 export class ControllerShadowDoorbells {
   readonly #host: HostPort;

@@ -1,8 +1,8 @@
 /**
  * The register file of the controller (Base Specification 1.4, section 3.1).
  *
- * It keeps values and tells its owner what a write meant; what being enabled or a doorbell does is
- * the owner's.
+ * It keeps values and reports the meaning of a write to its owner. Enabling and doorbells are the
+ * owner's work.
  */
 import { foldedHigh } from "@dmalab/runtime";
 import type { LocalMemory } from "./local_memory.ts";
@@ -95,7 +95,7 @@ export class Registers {
     this.#status |= CSTS_FATAL;
   }
 
-  /** The device is gone: reads return all ones, writes have no effect. */
+  /** The device was removed: reads return all ones, writes have no effect. */
   unplug(): void {
     this.#unplugged = true;
     this.#status = 0;

@@ -33,7 +33,7 @@ function bench({ withMemory = true, mayStop = true, doorbellStride = 0 } = {}) {
   return { registers, setups, calls: () => calls.splice(0) };
 }
 
-/** What every register reads, by its offset, but those that read 0. */
+/** The value of every register, by its offset, except the ones that read 0. */
 function readAll(registers: Registers): Record<string, number> {
   const all: Record<string, number> = {};
   for (let offset = 0; offset < 0x1010; offset++) {

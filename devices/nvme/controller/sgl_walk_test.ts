@@ -1,4 +1,7 @@
-/** SGLs: what a list describes, and how far addresses reach (NVM Express 1.4, 4.4). @see ../malformed_commands.ts */
+/**
+ * SGLs: the ranges of a list, and how far addresses reach (NVM Express 1.4, 4.4). @see
+ * ../malformed_commands.ts
+ */
 import { assertEquals } from "@std/assert";
 import { STATUS } from "./_status.ts";
 import { VirtualClock } from "@dmalab/runtime/time";
@@ -20,7 +23,7 @@ const LAST_PAGE = 2n ** 64n - 4096n;
 
 const { TRANSFER_ERROR, TOO_MANY, DATA_LENGTH } = STATUS;
 
-/** One walker for several walks; what was found before stands in the list of ranges. */
+/** One walker for several walks. Earlier results are in the list of ranges. */
 function bench() {
   const memory = new FlatMemory();
   const events = new EventStream(new VirtualClock());

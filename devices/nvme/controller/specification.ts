@@ -1,7 +1,7 @@
 /**
  * Numbers of the NVM Express Base Specification (1.4) that the controller side uses.
  *
- * The driver side has constants of its own: a number that is wrong here must show up as a
+ * The driver side has separate constants: a number that is wrong here must show up as a
  * disagreement between the two, which a shared table would hide.
  */
 

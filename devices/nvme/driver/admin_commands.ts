@@ -183,7 +183,7 @@ export class AdminCommands {
     return request.statusCode === BLK_STS.OK;
   }
 
-  /** The first namespace that can be used, or null when there is none. */
+  /** The first namespace that can be used, or null without one. */
   findNamespace(version: number): NamespaceFacts | null {
     const nsid = this.#firstNamespace(version);
     if (nsid === 0) return null;

@@ -165,7 +165,7 @@ Deno.test("the Host Memory Buffer is set by its pages, its list and its chunks; 
   ]);
 });
 
-/** What is asked on the way to the first namespace, as `[structure, namespace]`, and what comes of it. */
+/** The questions on the way to the first namespace, as `[structure, namespace]`, and the result. */
 function found(
   version: number,
   fill: (page: DataView, structure: number) => false | void,
@@ -188,7 +188,7 @@ function namespace(page: DataView, structure: number): void {
   page.setUint8(138, 12);
 }
 
-/** Structures that are asked for of namespace 7, by the versions that know them. */
+/** Structures that are requested for namespace 7, by the versions that know them. */
 const ASKED: readonly (readonly [versions: number[], structures: number[]])[] = [
   [[0x1_0100, 0x1_01ff], [0x00]],
   [[0x1_0200, 0x1_02ff], [0x00, 0x05]],

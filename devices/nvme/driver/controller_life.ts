@@ -1,9 +1,9 @@
 /**
- * A controller's life: brought up (probe), reset when it does not answer or is asked to, removed.
+ * A controller's life: brought up (probe), reset when it does not answer or on request, removed.
  *
- * The order is what keeps memory safe. The controller is stopped first; from then on it does
- * no DMA. Only then does every command that it has not completed end, which unmaps its data, and
- * only then is the memory of the rings used again or freed.
+ * The order is what keeps memory safe. The controller is stopped first; from then on it does no
+ * DMA. Only then does every command that it has not completed end, which unmaps its data, and only
+ * then is the memory of the rings used again or freed.
  *
  * A command that ends in this way has the status Command Aborted By Host. It is tried again as any
  * other that failed (rules/nvme.md 4.2): after a reset it is sent once more, and on a controller
@@ -139,10 +139,10 @@ export class ControllerLife implements ActivityHandler {
 
   /**
    * Stops the controller, cancels and unmaps what it has not completed, and brings it up again.
-   * Requests that came meanwhile, and those that may be tried again, follow.
+   * Requests that came meanwhile, and requests that may be tried again, follow.
    *
-   * @throws {KernelError} ENODEV for one that is dead or gone; what stopped it from coming up, and
-   *   then it is dead.
+   * @throws {KernelError} ENODEV for one that is dead or gone; the error that stopped it from
+   * coming up, and then it is dead.
    */
   reset(reason: StateReason = "asked"): void {
     if (this.#state !== "live") {
@@ -166,9 +166,9 @@ export class ControllerLife implements ActivityHandler {
   }
 
   /**
-   * The controller has been pulled: everything ends, and what the driver holds is freed. What is left
-   * mapped then, the checker reports.
-   * @throws {KernelError} ENODEV when it is gone already.
+   * The controller has been pulled: everything ends, and the driver's resources are freed. The
+   * checker reports remaining mappings.
+   * @throws {KernelError} ENODEV when it was removed before.
    */
   remove(): void {
     const { dev, machine, pools, queues, timeouts } = this.#driver;
@@ -366,8 +366,8 @@ export class ControllerLife implements ActivityHandler {
   }
 
   /**
-   * Tells the controller of the I/O queues. A refusal keeps those that were made so far, which are
-   * too few for the interrupts that were set up: all are deleted, and made anew as so many.
+   * Tells the controller of the I/O queues. A refusal keeps the queues that were made so far, which
+   * are too few for the interrupts that were set up: all are deleted, and made anew as so many.
    *
    * @see rules/nvme.md 5.2
    */
@@ -415,12 +415,12 @@ export class ControllerLife implements ActivityHandler {
  * Looks after commands that their controller does not answer (`nvme_timeout()`).
  *
  * One timer serves all queues of a controller. It is armed when a command is sent while it is not,
- * so that a busy queue pays one comparison a command; when it expires, it looks who is overdue, and
- * is armed again for the next one that could be.
+ * so that a busy queue pays one comparison a command; when it expires, it looks for overdue
+ * commands, and is armed again for the next one that could be.
  *
  * For an overdue command it looks whether only the interrupt was lost, asks the controller to abort
  * it, and has the controller reset when that did not help either. The captured data say nothing of
- * this; it is what the NVMe specification (1.4, sections 5.1 and 9.1) gives a host to recover with.
+ * this; it follows the recovery of the NVMe specification (1.4, sections 5.1 and 9.1).
  */
 export class CommandTimeouts implements CommandWatch, TimerHandler, RequestOwner {
   /** The timer is set. */
@@ -526,7 +526,7 @@ export class CommandTimeouts implements CommandWatch, TimerHandler, RequestOwner
     this.#driver.queueRequest(request);
   }
 
-  /** An abort is done, whatever came of it: the command that it was for has its own end. */
+  /** An abort is done, with any result: its target ends separately. */
   requestEnded(): void {
     invariant(this.#outstandingAborts > 0, "More aborts end than were sent");
     this.#outstandingAborts--;

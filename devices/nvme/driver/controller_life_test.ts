@@ -221,7 +221,7 @@ Deno.test("a reset that grants fewer queues than before keeps as many (nvme.md 5
   const read = rig.machine.bus.readWords.bind(rig.machine.bus);
   rig.machine.bus.readWords = (dev, dma, into, point) => {
     const done = read(dev, dma, into, point);
-    // Set Features 07h as the controller fetches it: it is asked for 2 of each.
+    // Set Features 07h as the controller fetches it: the host requests 2 of each.
     if (into.length === 16 && (into[0]! & 0xff) === 0x09 && into[10] === 0x07) into[11] = 0x1_0001;
     return done;
   };

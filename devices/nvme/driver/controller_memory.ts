@@ -16,7 +16,7 @@ export interface ControllerMemoryBar {
   readonly sizeBytes: Bytes;
   /** Where the device finds its first byte: a PCI bus address. */
   readonly busBase: DmaAddr;
-  /** Allocates whole pages of the peer memory; null when there are none. */
+  /** Allocates whole pages of the peer memory; null without any. */
   alloc(sizeBytes: Bytes): PhysAddr | null;
   free(phys: PhysAddr): void;
   busAddress(phys: PhysAddr): DmaAddr;

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { type DmaAddr, KIB, MIB } from "@dmalab/runtime";
 import { ControllerMemory } from "./controller_memory.ts";
 
-/** Opens memory that the registers describe, behind a BAR of 16 MiB; tells what is written. */
+/** Opens memory that the registers describe, behind a BAR of 16 MiB; returns the written values. */
 function open(
   registers: Readonly<Record<number, number>>,
   busBase = 0x38_1234_0000,

@@ -1,5 +1,5 @@
 /**
- * Host memory that a controller without memory of its own may use.
+ * Host memory for a controller that has none.
  *
  * @see rules/nvme.md 5.3
  */
@@ -16,9 +16,9 @@ const DESCRIPTOR_BYTES = 16;
 
 /** What Identify Controller says about it, in bytes and entries; 0 where it says nothing. */
 export interface HostMemoryRequest {
-  /** HMPRE: what it would like; 0 is none. */
+  /** HMPRE: its preferred size; 0 is none. */
   readonly preferredBytes: Bytes;
-  /** HMMIN: what it needs at least. */
+  /** HMMIN: its minimum size. */
   readonly minimumBytes: Bytes;
   /** HMMINDS: the smallest piece it can use. */
   readonly smallestChunkBytes: Bytes;

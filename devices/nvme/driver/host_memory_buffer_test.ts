@@ -1,4 +1,4 @@
-/** Host memory buffer: allocation, the feature, what the controller does there, and its return. */
+/** Host memory buffer: allocation, the feature, the controller's accesses, and its return. */
 import { assertEquals } from "@std/assert";
 import { KIB, MIB } from "@dmalab/runtime";
 import { allocateHostMemoryBuffer } from "./host_memory_buffer.ts";
@@ -126,7 +126,7 @@ Deno.test("memory too small for the controller is freed to the last byte, whatev
   assertEquals(memory?.chunks.map(({ sizeBytes }) => sizeBytes), [4 * MIB, 4 * MIB]);
 });
 
-/** The sizes that are asked for, of a machine where no piece of `refused` bytes or more is had. */
+/** The requested sizes on a machine where no piece of `refused` bytes or more is available. */
 function askedFor(needs: Partial<typeof NEEDS>, refused: number): readonly number[] {
   const { dev, machine } = new DriverRig();
   const original = machine.dma.dmaAllocCoherent.bind(machine.dma);
@@ -147,7 +147,7 @@ Deno.test("pieces are halved down to the smallest that the controller can use, t
   for (const least of [0, 4 * KIB, 8 * KIB]) {
     assertEquals(sizes(least), [64 * KIB, 32 * KIB, 16 * KIB, 8 * KIB]);
   }
-  // Nothing is asked for that would be too small from the start.
+  // A size that would be too small from the start is not requested.
   assertEquals(askedFor({ preferredBytes: 4 * KIB }, 1), []);
   assertEquals(askedFor({ preferredBytes: 8 * MIB }, 1)[0], 4 * MIB);
 });
@@ -193,7 +193,7 @@ Deno.test("one piece is enough where it is all that is wanted; the list has 16 b
   assertEquals(askedFor({ preferredBytes: 64 * KIB }, Infinity), [64 * KIB, 16]);
   const pieces = [4 * MIB, 4 * MIB, 2 * MIB];
   assertEquals(askedFor({}, Infinity), [...pieces, 48]);
-  // Halved from what is wanted: 7 KiB would be too small.
+  // Halved from the preferred size: 7 KiB would be too small.
   assertEquals(askedFor({ preferredBytes: 28 * KIB }, 1), [28 * KIB, 14 * KIB]);
 });
 

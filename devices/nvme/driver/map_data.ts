@@ -1,10 +1,10 @@
 /**
- * `nvme_map_data()`, `nvme_unmap_data()` and what they call: maps a request's data and metadata,
+ * `nvme_map_data()`, `nvme_unmap_data()` and their callees: maps a request's data and metadata,
  * describes both to the device as PRP entries or SGL descriptors, and undoes that.
  *
- * `DataMapper` is what all releases share; `TwoStepMapper` maps as 7.2 does, with the two-step API.
- * 6.12's way is in `scatterlists_6_12.ts`. Hot: a request of one segment goes from `map` to
- * `setupDataSimple` and ends at the first lines of `unmapData`.
+ * `DataMapper` is the common part of all releases; `TwoStepMapper` maps as 7.2 does, with the
+ * two-step API. 6.12's way is in `scatterlists_6_12.ts`. Hot: a request of one segment goes from
+ * `map` to `setupDataSimple` and ends at the first lines of `unmapData`.
  *
  * @see rules/nvme.md 2, 3
  */
@@ -169,7 +169,7 @@ export abstract class DataMapper {
   /** Ends a mapping of metadata that is more than one call. */
   protected abstract unmapMetadataSegments(iod: Iod, request: NvmeRequest): void;
 
-  /** Maps one segment by a call of its own. @returns Its address, or `DMA_MAPPING_ERROR`. */
+  /** Maps one segment by a separate call. @returns Its address, or `DMA_MAPPING_ERROR`. */
   protected abstract mapOne(request: NvmeRequest, phys: PhysAddr, sizeBytes: Bytes): DmaAddr;
 
   protected abstract unmapOne(request: NvmeRequest, addr: DmaAddr, sizeBytes: Bytes): void;
@@ -178,8 +178,8 @@ export abstract class DataMapper {
   protected abstract nextSegment(request: NvmeRequest): boolean;
 
   /**
-   * Saves the iterator's mapping if it has to be unmapped by itself.
-   * @param first The request's first mapping: there is none before it to unwind.
+   * Saves the iterator's mapping if it has to be unmapped separately.
+   * @param first The request's first mapping: none before it has to be unwound.
    * @returns False when it cannot, so that the request must fail.
    */
   protected abstract saveMapping(iod: Iod, request: NvmeRequest, first: boolean): boolean;
@@ -196,7 +196,7 @@ export abstract class DataMapper {
 
   protected unmapData(iod: Iod, request: NvmeRequest): void {
     if (iod.hasFlag(SINGLE_SEGMENT)) {
-      // A descriptor's address stands where PRP1 does.
+      // A descriptor's address is at the place of PRP1.
       this.unmapOne(request, iod.prp1, iod.totalBytes);
       this.unmapped(request, "single");
       return;
@@ -434,7 +434,10 @@ export abstract class DataMapper {
   // Metadata. @see rules/nvme.md 3
 
   /** The controller takes SGLs for metadata, and the request is one that has them. */
-  /** Metadata by one page call for the plain pointer, else by SGL descriptors of a scatterlist of its own. */
+  /**
+   * Metadata by one page call for the plain pointer, else by SGL descriptors of a separate
+   * scatterlist.
+   */
   protected mapMetadataScatterlist(iod: Iod, request: NvmeRequest): BlkStatus {
     if (!iod.usesSgl || !this.wantsMetadataSgl(request)) return this.setupMetaMptr(iod, request);
     this.chooseMetadata(iod, request, "sgl");
@@ -455,7 +458,7 @@ export abstract class DataMapper {
       this.#freeMetadataScatterlist(iod);
       return RESOURCE;
     }
-    // One data block by itself; several after a descriptor with their number.
+    // A single data block alone; several after a descriptor with their number.
     const isOne = list.outputs === 1;
     this.writeOutputs(list, block.phys, isOne ? 0 : 1);
     if (!isOne) this.writeMetadataSegment(block, list.outputs);
@@ -577,7 +580,7 @@ export abstract class DataMapper {
   }
 
   /**
-   * Allocates a block and counts what the request costs. Null when there is none.
+   * Allocates a block and counts what the request costs. Null without memory.
    *
    * @param rule The rule that chose the pool.
    * @param entries How many entries it was chosen for.
@@ -639,7 +642,7 @@ export class TwoStepMapper extends DataMapper {
     return this.#mapSegments(iod, request, use);
   }
 
-  /** The first half of the choice of formats: what the request and the controller allow. */
+  /** The first half of the choice of formats: the limits of the request and the controller. */
   #useSgls(request: NvmeRequest): SglUse {
     if (request.admin || !this.settings.sgl) return "unsupported";
     return gapMeets(request.gapBit, PAGE_MASK) || request.userCommand ||
@@ -790,8 +793,8 @@ export class TwoStepMapper extends DataMapper {
   /**
    * Unmaps a request by its PRPs alone, as in June 2025: a defect.
    *
-   * An entry stands for a page, a mapping for any number of them. Entries that follow each other are
-   * taken for one mapping here, which is right as long as no two mappings are contiguous by chance.
+   * An entry is a page, a mapping any number of pages. Entries that follow each other are taken for
+   * one mapping here, which is right as long as no two mappings are contiguous by chance.
    *
    * @see rules/defects.md, M1
    */
@@ -840,8 +843,8 @@ export class TwoStepMapper extends DataMapper {
   }
 
   /**
-   * With the quirk `sgl_unmap_args_swapped`: both arguments are pointers to a descriptor, and each is
-   * taken for the other. The list stands where the command's descriptor is looked for. A list begins
+   * With the quirk `sgl_unmap_args_swapped`: both arguments are pointers to a descriptor, and each
+   * is taken for the other. The list is in the place of the command's descriptor. A list begins
    * with a data block, so that one block is unmapped and no list is looked for. A request without a
    * list hands in what its tag's last one has left, or nothing.
    */
@@ -864,7 +867,7 @@ export class TwoStepMapper extends DataMapper {
     this.#unmapSegment(request, readListedAddress(this.memory, at), sizeBytes, attrs);
   }
 
-  /** Unmaps the segment that an iterator stands on. */
+  /** Unmaps the current segment of an iterator. */
   #unmapStep(request: NvmeRequest, { addr, kind, lengthBytes }: BlkDmaIter): void {
     this.#unmapSegment(request, addr, lengthBytes, attributesOf(kind));
   }
@@ -927,8 +930,8 @@ export class TwoStepMapper extends DataMapper {
   }
 
   /**
-   * One data block by itself; several after a descriptor with their number. On failure nothing of the
-   * metadata stays mapped.
+   * A single data block alone; several after a descriptor with their number. On failure nothing of
+   * the metadata stays mapped.
    */
   #fillMetadataList(
     iod: Iod,
@@ -1051,7 +1054,7 @@ export class MemoryPool<T> {
   readonly #why: Why | null;
   readonly #make: () => T;
 
-  /** @param why The rule that asks for one, and what it looks at. */
+  /** @param why The rule that requires one, and its inputs. */
   constructor(
     machine: Machine,
     what: EventFields<"mem.alloc">["what"],

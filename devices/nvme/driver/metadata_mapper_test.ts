@@ -42,7 +42,7 @@ function descriptors(
   });
 }
 
-/** `count` pieces of metadata, each inside a page of its own. */
+/** `count` pieces of metadata, each inside a separate page. */
 function pieces(count: number, sizeBytes: number): BioVec[] {
   return Array.from({ length: count }, (_, index) => vec(META + index * 0x2000 + 0x40, sizeBytes));
 }

@@ -45,7 +45,7 @@ function leaksOfRead(rig: DriverRig, vecs: readonly BioVec[]): string[] {
   return held.leaks().map(({ amount, kind }) => `${kind} ${amount}`);
 }
 
-/** Reads, with the n-th passing of a point failing; tells the status and the leaks. */
+/** Reads, with the n-th passing of a point failing; returns the status and the leaks. */
 function leaksUnder(
   rig: DriverRig,
   vecs: readonly BioVec[],
@@ -98,7 +98,7 @@ Deno.test("unmap_rebuilt_from_prps: pages that lie apart are unmapped one by one
 Deno.test("unmap_rebuilt_from_prps: lists of several pages are read to their ends, and links are no data (defects.md M1)", () => {
   for (const entries of [511, 512, 513, 1022, 1023]) {
     const rig = rigWith(NOT_COHERENT, "unmap_rebuilt_from_prps");
-    // A page alone, so that the rest is a run of its own.
+    // A page alone, so that the rest is a separate run.
     const memory = [vec(0x1000_0000, 0x1000), vec(0x2000_0000, entries * 4096)];
     const unmapped = rig.record(() => rig.read(memory), ["call.dma_unmap_phys"])
       .map(({ fields }) => fields as { dma: number; size: number });

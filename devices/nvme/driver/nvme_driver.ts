@@ -77,7 +77,7 @@ export interface NvmeDriverOptions {
   readonly scheduler?: "none" | "mq_deadline";
   /** Average segment from which SGLs are preferred (`sgl_threshold`); 0 never. Default 32 KiB. */
   readonly sglThresholdBytes?: Bytes;
-  /** NUMA nodes, each with descriptor pools of its own; CPUs are dealt out evenly. Default 1. */
+  /** NUMA nodes, each with separate descriptor pools; CPUs are dealt out evenly. Default 1. */
   readonly nodes?: number;
   /** How long a command of an I/O queue may take. Default 30 s. */
   readonly timeoutNs?: Nanoseconds;
@@ -90,7 +90,7 @@ export interface NvmeDriverOptions {
 export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CompletionTaker {
   readonly machine: Machine;
   readonly dev: DmaDevice;
-  /** Choice of format: what the controller can, and the threshold, which may be changed. */
+  /** Choice of format: the controller's abilities, and the threshold, which may be changed. */
   readonly format: FormatSettings;
   /** Keep each command with its lists after its completion. */
   keepCommands = true;
@@ -161,7 +161,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, Completio
     this.pools.audit();
   }
 
-  /** Numbers of the requests whose commands the controller has. */
+  /** Numbers of the requests with commands in the controller. */
   sentRequests(): number[] {
     return this.queues.all.flatMap((queue) => queue.sent().map(({ request }) => request!.id));
   }
@@ -359,7 +359,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, Completio
    * Builds a request's command and maps its data.
    *
    * The tag's record must be set up for the request (`iod.request`); the request's `cid` goes into
-   * the command. Callable by itself: neither queues nor registers are touched.
+   * the command. Callable alone: neither queues nor registers are touched.
    *
    * @returns OK, or why not, with everything undone that the release undoes.
    */
@@ -386,7 +386,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, Completio
     else request.keep(this.viewCommand(iod));
   }
 
-  /** A command as it stands, with its lists. */
+  /** A command as it is now, with its lists. */
   viewCommand(iod: Iod): NvmeCommandView {
     return viewCommand(iod, this.machine.memory);
   }
@@ -498,7 +498,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, Completio
       if (!patient) {
         throw new KernelError("EIO", `${this.dev.name} does not answer an admin command`);
       }
-      // The timer finds an answer whose interrupt was lost.
+      // The timer finds an answer with a lost interrupt.
       this.machine.advance(ADMIN_TIMEOUT_NS);
       patient = false;
     }

@@ -1,5 +1,5 @@
 /**
- * What an NVMe driver tells the block layer about its queues.
+ * The limits that an NVMe driver sets for its queues.
  *
  * @see rules/nvme.md 1.1
  */
@@ -81,7 +81,7 @@ function hardwareLimit(
   };
 }
 
-/** Most data segments of a request: what a page of SGL descriptors holds, or a list's table. */
+/** Most data segments of a request: the size of a page of SGL descriptors, or of a list's table. */
 function listEntriesOf({ kernel }: Machine): number {
   if (!kernel.nvme_scatterlists) return MAX_SEGMENTS;
   return kernel.scatter_table_127 ? SCATTER_TABLE_ENTRIES - 1 : SCATTER_TABLE_ENTRIES;

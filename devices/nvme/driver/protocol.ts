@@ -41,7 +41,7 @@ export const CC_SETTINGS = 0x0046_0000;
 export const CSTS_READY = 1;
 /** The controller has failed, and can only be reset. */
 export const CSTS_FATAL = 2;
-/** What a register reads as when the device is gone. */
+/** The value of a register after the device was removed. */
 export const ALL_ONES = 0xffff_ffff;
 
 export const SQE_BYTES = 64;
@@ -62,7 +62,7 @@ export const ADMIN_OPCODE = {
   DOORBELL_BUFFER_CONFIG: 0x7c,
 } as const;
 
-/** Statuses that a driver gives by itself: Host Pathing Error, Command Aborted By Host. */
+/** Statuses of the driver itself: Host Pathing Error, Command Aborted By Host. */
 export const HOST_STATUS = { PATH_ERROR: 0x370, ABORTED: 0x371 } as const;
 
 export const NVM_OPCODE = {

@@ -36,7 +36,7 @@ class ShortPool implements DescriptorPool {
   }
 }
 
-/** Prepares a request whose pools run dry after `small` and `large` blocks. */
+/** Prepares a request with pools that run dry after `small` and `large` blocks. */
 function prepareShort(
   rig: DriverRig,
   vecs: Parameters<DriverRig["request"]>[0],

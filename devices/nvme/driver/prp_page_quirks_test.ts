@@ -10,7 +10,9 @@ import { DriverRig, vec } from "../_driver_rig.ts";
 
 const BASE = 32 * MIB;
 
-/** Reads what needs a list of so many entries, and tells whether every byte came where it belongs. */
+/**
+ * Reads data that needs a list of so many entries, and returns whether every byte is in its place.
+ */
 function readsRight(rig: DriverRig, entries: number): boolean {
   const piece = vec(BASE, (entries + 1) * 4 * KIB);
   rig.machine.memory.fill(piece.phys, piece.sizeBytes, 0);

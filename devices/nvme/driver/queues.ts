@@ -63,7 +63,7 @@ interface QueuePairOptions {
   readonly pools: DescriptorPools;
   /** Looks after commands that are not answered. */
   readonly watch: CommandWatch;
-  /** A scheduler stands in front, so that records have tags of their own. */
+  /** A scheduler is in front, so that records have separate tags. */
   readonly scheduled: boolean;
   /** Memory of the controller for the commands; null for the host's. */
   readonly submissionMemory: SubmissionMemory | null;
@@ -87,7 +87,7 @@ export interface HostRings {
   readonly cqDoorbell: number;
 }
 
-/** Who is told of a completion that was taken; the driver. */
+/** The listener for taken completions: the driver. */
 export interface CompletionTaker {
   handleCompletion(iod: Iod, status: number, result: number): void;
 }
@@ -169,7 +169,7 @@ export class QueuePair {
     this.#freeCount = options.tags;
   }
 
-  /** Where the host stands in its two rings, and where it rings. */
+  /** The host's positions in its two rings, and its doorbells. */
   get rings(): HostRings {
     return {
       sqTail: this.#sqTail,
@@ -181,12 +181,12 @@ export class QueuePair {
     };
   }
 
-  /** The command id that stands in a slot of the submission queue's memory. */
+  /** The command id in a slot of the submission queue's memory. */
   commandIdAt(slot: number): number {
     return this.#sqEntries.word(slot, 0) >>> 16;
   }
 
-  /** The command id and the phase bit that stand in a slot of the completion queue's memory. */
+  /** The command id and the phase bit in a slot of the completion queue's memory. */
   completionAt(slot: number): { readonly cid: number; readonly phase: number } {
     const last = this.#cqEntries.word(slot, STATUS_AND_ID_WORD);
     return { cid: last & 0xffff, phase: last >>> 16 & 1 };
@@ -222,7 +222,10 @@ export class QueuePair {
     return this.#iods[tag] = record;
   }
 
-  /** Requests that can be there at a time (`nr_requests`): with a scheduler, those that wait in it too. */
+  /**
+   * Requests that can be there at a time (`nr_requests`): with a scheduler, including the waiting
+   * ones in it.
+   */
   get nrRequests(): number {
     return this.schedulerTags?.count ?? this.tags;
   }
@@ -283,7 +286,7 @@ export class QueuePair {
 
   /**
    * Gives up every tag, and every request that waits for one: nothing of the queue is in flight.
-   * @returns Those that waited. Who holds a tag has been dispatched again already.
+   * @returns The requests that waited. Holders of tags have been dispatched again already.
    */
   abandon(): readonly NvmeRequest[] {
     for (const iod of this.#iods) {
@@ -519,7 +522,7 @@ export class RequestFifo {
     this.#length++;
   }
 
-  /** The oldest request, taken out; null when there is none. */
+  /** The oldest request, taken out; null without one. */
   shift(): NvmeRequest | null {
     if (this.#length === 0) return null;
     const request = this.#slots[this.#head]!;
@@ -727,7 +730,7 @@ export class QueueSet {
 
   /**
    * The number of the I/O queue that serves a CPU: CPUs are dealt out in turn. Polled queues are
-   * for those who ask for them.
+   * used on request.
    */
   ofCpu(cpu: number): number {
     return 1 + cpu % Math.max(1, this.#interrupting);

@@ -84,7 +84,7 @@ export class NvmeRequest extends BlockRequest {
   nvmeStatus = 0;
   /** First dword of the completion. */
   result = 0;
-  /** Times in a row that mapping it found no resources, and what had completed by then. */
+  /** Times in a row that mapping it found no resources, and the number of completions by then. */
   starvedTries = 0;
   starvedSince = -1;
 
@@ -113,7 +113,7 @@ export class NvmeRequest extends BlockRequest {
     return this.#keptCommand;
   }
 
-  /** Its command is built, again after a reset or a retry: what was kept is of another one. */
+  /** Its command is built, again after a reset or a retry: the kept one is of another command. */
   beginTry(): void {
     this.mapped = false;
     this.keptWords = null;
@@ -206,7 +206,7 @@ export class Iod {
   metaDescriptor: PoolBlock | null = null;
   /** Where the device finds the metadata: the memory, or the list of it. Never cleared. */
   metaDma = 0 as DmaAddr;
-  /** Bytes mapped by the one call that `SINGLE_META_SEGMENT` stands for. */
+  /** Bytes mapped by the one call of `SINGLE_META_SEGMENT`. */
   metaSingleBytes: Bytes = 0;
   request: NvmeRequest | null = null;
   /** Counts the tag's commands; its low four bits are part of the command id. */
@@ -499,7 +499,7 @@ function readSglList(iod: Iod, memory: PhysicalMemory): SglDescriptor[] {
   return readDescriptors(phys, iod.sglLengthBytes / SGL_DESCRIPTOR_BYTES, memory);
 }
 
-/** One data block by itself, or the descriptor that points to several, and those. */
+/** A single data block alone, or the descriptor that points to several, and those. */
 function readMetadataSgl(iod: Iod, memory: PhysicalMemory): SglDescriptor[] {
   const { phys } = iod.metaDescriptor!;
   const [first] = readDescriptors(phys, 1, memory);
@@ -525,7 +525,7 @@ const SQE_WORDS = SQE_BYTES / 4;
 const COMMANDS_PER_ARRAY = 64;
 
 /**
- * Keeps the bytes of completed commands, for those who ask after them.
+ * Keeps the bytes of completed commands, for later questions.
  *
  * Most are never asked for, so keeping one must cost next to nothing: the bytes of many lie side by
  * side in one array, where an array and a view for each took a third of a request's whole time.
@@ -534,7 +534,7 @@ export class CommandArchive {
   #words = new Int32Array(0);
   #usedWords = 0;
 
-  /** Copies a command as it stands and notes with the request where it is. */
+  /** Copies a command as it is now and notes with the request where it is. */
   keep(request: Pick<NvmeRequest, "keptAt" | "keptWords">, command: Int32Array): void {
     if (this.#usedWords === this.#words.length) {
       this.#words = new Int32Array(COMMANDS_PER_ARRAY * SQE_WORDS);
@@ -552,7 +552,7 @@ export class CommandArchive {
 /** From here on the upper half makes a number that is not exact any more. */
 const WIDE_HALF = 2 ** 21;
 
-/** Writes a number below 2^53 as the 64 bits that it stands for. */
+/** Writes a number below 2^53 as its 64 bits. */
 export function setU64(view: DataView, offset: number, value: number): void {
   // A 32-bit field takes the low half of any integer; `%` on such numbers is ten times slower.
   view.setUint32(offset, value, true);

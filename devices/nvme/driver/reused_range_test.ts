@@ -1,7 +1,7 @@
 /**
- * What becomes of a request whose list cannot be had, where its range goes back whole although most
- * of it is still mapped: `range_reused_while_mapped`, the shape that `partial_destroy_on_list_failure`
- * has since 7.3.
+ * A request without memory for its list, where its range goes back whole although most of it is
+ * still mapped: `range_reused_while_mapped`, the shape that `partial_destroy_on_list_failure` has
+ * since 7.3.
  */
 import { assertEquals } from "@std/assert";
 import { ArmedInjection, INJECTION, type IommuMode } from "@dmalab/runtime";

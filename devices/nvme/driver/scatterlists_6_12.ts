@@ -41,7 +41,7 @@ const { IOERR, OK, RESOURCE } = BLK_STS;
 export class ScatterlistMapper extends DataMapper {
   protected readonly metadataRule = "nvme.6";
   readonly #lists: MemoryPool<Scatterlist>;
-  /** The list whose output the iterator stands on. */
+  /** The list with the iterator's current output. */
   #walked: Scatterlist | null = null;
   #output = 0;
 

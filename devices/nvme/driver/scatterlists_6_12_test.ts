@@ -198,7 +198,7 @@ Deno.test("metadata of several pieces is a list of its own, unmapped before the 
   assertEquals(rig.driver.prepare(iod, request), BLK_STS.OK);
   const { metadataSgl } = rig.driver.viewCommand(iod);
   rig.driver.complete(iod, request);
-  // A descriptor with their number before the pieces; each within a page of its own.
+  // A descriptor with their number before the pieces; each within a separate page.
   assertEquals(metadataSgl.map(({ sizeBytes, type }) => [type, sizeBytes]), [
     [0x30, 32],
     [0x00, 64],

@@ -1,6 +1,6 @@
 /**
- * What stands between a disk and its driver when its queue has a scheduler: requests wait until a
- * worker takes them, and what is submitted meanwhile can join them.
+ * The layer between a disk and its driver when its queue has a scheduler: requests wait until a
+ * worker takes them, and later bios can join them.
  *
  * @see rules/block.md 1.5, "Scheduler in front of the driver"; nvme.md 2.5, "Records and tags"
  */
@@ -65,7 +65,7 @@ export class ScheduledDispatch implements ActivityHandler {
     if (next !== null) this.#insert(next);
   }
 
-  /** A request goes to another queue, because its own is gone, and with it the tag it had. */
+  /** A request goes to another queue, because its own was removed, together with its tag. */
   moved(request: NvmeRequest): void {
     request.schedulerTag = -1;
     this.submit(request);
@@ -109,7 +109,7 @@ export class ScheduledDispatch implements ActivityHandler {
     this.#runSoon();
   }
 
-  /** The queue that a request goes to; undefined for one that is gone. */
+  /** The queue that a request goes to; undefined for a removed one. */
   #queueOf(request: NvmeRequest): QueuePair | undefined {
     return this.#driver.queues.get(request.queue);
   }

@@ -1,4 +1,4 @@
-/** The tables of NVMe disks: what stands in queues, lists and doorbells. */
+/** The tables of NVMe disks: contents of queues, lists and doorbells. */
 import type {
   AnyTableSpec,
   HistoryTable,

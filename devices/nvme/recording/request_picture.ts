@@ -19,7 +19,7 @@ export interface RequestSegment {
 export interface RequestEntry {
   /** `PRP1`, `PRP2`, `SGL`, `MPTR`, or its number in a list page. */
   readonly label: string;
-  /** Which of `listPages` it stands in; null for the command itself. */
+  /** The one of `listPages` that has it; null for the command itself. */
   readonly page: number | null;
   /** Its number in that page; null in the command. */
   readonly index: number | null;
@@ -188,9 +188,9 @@ export function writtenPointer(events: readonly MachineEvent[]): WrittenPointer 
 }
 
 /**
- * A request as its events tell it; what they do not say by then is not there.
+ * A request from its events. Facts that no event has by then are missing.
  * @param events Those of the request up to a moment, in order.
- * @param memory What it covers, where that is known before it is mapped.
+ * @param memory The memory it covers, where that is known before it is mapped.
  */
 export function readRequest(
   request: number,
@@ -233,7 +233,10 @@ function lastTry(events: readonly MachineEvent[]) {
     : { data: own.slice(0, split), metadata: own.slice(split) };
 }
 
-/** The memory that it covers: what the iterator produced, a scatterlist has, or one call maps. */
+/**
+ * The memory that it covers: the results of the iterator, the entries of a scatterlist, or the
+ * range of one call.
+ */
 function segmentsOf(events: readonly MachineEvent[]): readonly RequestSegment[] {
   const found: Record<"iterated" | "listed" | "mapped", RequestSegment[]> = {
     iterated: [],

@@ -16,7 +16,7 @@ export type AcsService = (typeof ACS_SERVICES)[number];
 /** Whether a function has the capability. `unknown` is what a listing taken without rights says. */
 type AcsPresence = "present" | "absent" | "unknown";
 
-/** A function's capability: what it can do, and what of it is switched on. */
+/** A function's capability: its services, and the enabled ones. */
 export interface AcsCapability {
   readonly presence: AcsPresence;
   /** The services it implements; none when it is not present. */

@@ -8,7 +8,7 @@ import { ERRNO } from "@dmalab/runtime";
 import type { PciFunction } from "../pci_function.ts";
 import type { PciTopology } from "../topology.ts";
 
-/** Peer memory is used or not, and if only one device's will do, whose. */
+/** Peer memory is used or not, and if only one device is permitted, which. */
 interface PeerChoice {
   readonly enabled: boolean;
   readonly provider: PciFunction | null;
@@ -19,8 +19,8 @@ const OFF: ReadonlySet<string> = new Set(["0", "n", "N", "f", "F", "no", "false"
 
 /**
  * Reads such a text: a PCI address, or a word that says yes or no.
- * @returns The choice, or -ENODEV for a device that is none or publishes nothing, -EINVAL for what
- *   is neither.
+ * @returns The choice, or -ENODEV for an unknown device or one that publishes nothing, -EINVAL for
+ * any other text.
  */
 export function readPeerChoice(topology: PciTopology, text: string): PeerChoice | number {
   const named = text.trim();

@@ -54,7 +54,7 @@ export class PeerMemory {
     return phys;
   }
 
-  /** Splits one allocation into its pages, each to be freed by itself. */
+  /** Splits one allocation into its pages, each to be freed separately. */
   split(phys: PhysAddr): readonly PhysAddr[] {
     const pages = this.pagesAt(phys);
     for (const page of pages) this.#taken.set(page, PAGE_SIZE_BYTES);

@@ -37,7 +37,7 @@ export interface BarProvider {
  */
 type ProviderState = EventFields<"p2p.provider">["state"];
 
-/** What a user's program has mapped: each page is held by itself. */
+/** The mappings of a user's program: each page is held separately. */
 export interface UserMapping {
   readonly pages: readonly PhysAddr[];
 }
@@ -97,7 +97,7 @@ export class PeerProvider {
     return (phys + hostBridge.busOffset) as DmaAddr;
   }
 
-  /** Takes memory and a reference; null when there is none, or the driver is leaving. */
+  /** Takes memory and a reference; null without any, or when the driver is leaving. */
   take(sizeBytes: Bytes): PhysAddr | null {
     if (this.pool === null || this.leaving !== "no") return null;
     const phys = this.pool.alloc(sizeBytes);

@@ -49,7 +49,7 @@ export class PeerProviders {
   readonly #machine: Machine;
   readonly #providers = new Map<PciFunction, PeerProvider>();
   readonly #onLend: () => void;
-  /** The provider that answered last: what is looked up comes in runs. */
+  /** The provider that answered last: lookups come in runs. */
   #last: PeerProvider | null = null;
   /** All peer memory lies between these, so that a request of host memory is one comparison. */
   #low = Infinity;
@@ -61,7 +61,7 @@ export class PeerProviders {
     this.#onLend = onLend;
   }
 
-  /** Every provider whose driver is bound, in the order of registration. */
+  /** Every provider with a bound driver, in the order of registration. */
   get all(): readonly PeerProvider[] {
     return [...this.#providers.values()].filter(({ leaving }) => leaving !== "left");
   }
@@ -77,7 +77,7 @@ export class PeerProviders {
     return this.#providers.get(func) ?? null;
   }
 
-  /** The provider whose pages hold an address, or null. */
+  /** The provider of the pages around an address, or null. */
   holding(phys: number): PeerProvider | null {
     if (phys < this.#low || phys >= this.#high) return null;
     if (this.#last !== null && this.#last.rangeOf(phys) !== null) return this.#last;
@@ -134,8 +134,9 @@ export class PeerProviders {
   /**
    * Gives a part of a BAR pages, and puts it into the function's pool.
    * @param sizeBytes 0 is the rest of the BAR.
-   * @returns 0, -EOPNOTSUPP in a kernel without the feature, or -EINVAL for a BAR that is none, for a part that does not lie in it, and for one that
-   *   does not begin and end at multiples of 2 MiB: pages of a device are made in such pieces.
+   * @returns 0, -EOPNOTSUPP in a kernel without the feature, or -EINVAL for a missing BAR, for a
+   * part that does not lie in it, and for one that does not begin and end at multiples of 2 MiB:
+   * pages of a device are made in such pieces.
    */
   addResource(
     func: PciFunction,
@@ -184,7 +185,7 @@ export class PeerProviders {
 
   /**
    * Takes memory of a provider.
-   * @returns Its address, or null when there is none, or the function is no provider.
+   * @returns Its address, or null without memory, or for a function that is no provider.
    */
   alloc(func: PciFunction, sizeBytes: Bytes): PhysAddr | null {
     const provider = this.of(func);
@@ -262,9 +263,9 @@ export class PeerProviders {
    * The function's driver leaves: user mappings are removed, allocations fail from now on, and it
    * waits until all pages are freed.
    *
-   * Memory without pages is protected by nothing: it is gone when this returns.
+   * Memory without pages is protected by nothing: it is freed when this returns.
    *
-   * @returns False while it waits. It goes on by itself when the last page is freed.
+   * @returns False while it waits. It goes on when the last page is freed.
    */
   unbind(func: PciFunction): boolean {
     const provider = this.of(func);

@@ -65,8 +65,8 @@ export class PeerRoutes {
   /**
    * The sum of distances from a provider to its clients: the smaller, the better.
    *
-   * @param clients Each is the nearest PCI function at or above a client, null where there is none.
-   * @param verbose Warn about what stands in the way, and go on after the first that cannot.
+   * @param clients Each is the nearest PCI function at or above a client, null without one.
+   * @param verbose Warn about obstacles, and go on after the first that cannot.
    * @returns -1 without clients and when one of them cannot reach the memory.
    */
   distance(
@@ -104,7 +104,7 @@ export class PeerRoutes {
    * The published provider that is nearest to all clients. The device gets a reference that the
    * caller has to drop.
    *
-   * @param random Chooses among those that are equally near.
+   * @param random Chooses among equally near ones.
    * @returns Null when none reaches all of them.
    */
   find(clients: readonly (PciFunction | null)[], random: Random): PeerProvider | null {

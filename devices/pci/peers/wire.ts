@@ -140,7 +140,7 @@ export class Wire {
     return (window.basePhys + (address - window.busStart)) as PhysAddr;
   }
 
-  /** Tells of a request's way up, before it is translated; `passRoot` then tells the rest. */
+  /** Reports a request's way up, before it is translated; `passRoot` then reports the rest. */
   announce(client: PciFunction, address: number, kind: "read" | "write"): void {
     this.#begin();
     this.#emitUp(client, address, kind, null);
@@ -254,7 +254,7 @@ function turnOf(from: PciFunction, to: PciFunction, service: AcsService): Routin
     const redirector = enabled.has(service) || enabled.has("upstream_forwarding") ? at : null;
     return { at, inside: false, redirector };
   }
-  // On a conventional bus, and between a port and what is below it, nothing redirects.
+  // On a conventional bus, and between a port and its children, nothing redirects.
   const ingress = from.chain[from.chain.indexOf(at) - 1]!;
   const redirector = at.role === "upstream_port" && ingress.acs.enabled.has(service)
     ? ingress

@@ -125,7 +125,7 @@ function treeOf(plan: Plan): PciNodeConfig[] {
   return tree;
 }
 
-/** Uses an address: writes a pattern of its own, and reads it back. */
+/** Uses an address: writes a unique pattern, and reads it back. */
 function look(
   bench: PeerBench,
   provider: string,

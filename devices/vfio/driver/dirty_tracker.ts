@@ -1,6 +1,6 @@
 /**
- * Which pages the device has written, as the device tells: it writes records into a receive buffer,
- * which is mapped as any buffer of a migration is.
+ * The pages that the device has written, by its own reports: it writes records into a receive
+ * buffer, which is mapped as any buffer of a migration is.
  *
  * That it is mapped so is the rule; the form of the records is the model's own.
  *

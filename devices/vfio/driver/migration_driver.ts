@@ -78,7 +78,7 @@ export class MigrationDriver {
 
   /**
    * A buffer of at least so many pages: the first spare one of the same direction that is large
-   * enough. Smaller ones that are met on the way are freed; when there is none, one is allocated.
+   * enough. Smaller ones that are met on the way are freed; without one, one is allocated.
    */
   getBuffer(npages: number, dir: DmaDirection | null, apart: boolean): MigrationBuffer {
     return this.#asDevice(() => {

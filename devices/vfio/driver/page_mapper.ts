@@ -25,7 +25,7 @@ const RULE = "hmm-rdma-vfio.3.2";
 /** One IOVA range, page by page, or one list. */
 type Way = EventFields<"vfio.register">["rule"];
 
-/** The range is asked for without any page: it begins on a granule. */
+/** The range is requested without any page: it begins on a granule. */
 const NO_PAGE = 0 as PhysAddr;
 
 /** A buffer that is mapped, with its table. */
@@ -151,7 +151,7 @@ export class PageMapper {
     return 0;
   }
 
-  /** The last first, at the addresses that stand in the table. */
+  /** The last first, at the addresses of the table. */
   #unmapBelow(end: number, { buffer, mailbox, dir }: Registration): void {
     const { dma } = this.#machine;
     for (let index = end - 1; index >= 0; index--) {

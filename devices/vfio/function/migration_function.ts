@@ -219,7 +219,7 @@ export class DeviceKey {
 
   /**
    * @param entries Pages of the buffer.
-   * @param pageBytes Bytes that an entry stands for.
+   * @param pageBytes Bytes of an entry.
    * @param lengthBytes Bytes of the key.
    */
   constructor(entries: number, readonly pageBytes: Bytes, readonly lengthBytes: Bytes) {
@@ -241,7 +241,7 @@ export class DeviceKey {
     this.fetched = Math.max(this.fetched, first + words.length / 2);
   }
 
-  /** The address that an entry holds; 2^53 or more where no number stands for it. */
+  /** The address that an entry holds; 2^53 or more where it has no number. */
   addressAt(entry: number): number {
     return foldedHigh(this.#high[entry]!) * 2 ** 32 + this.#low[entry]!;
   }
