@@ -1,4 +1,7 @@
-/** How a command describes itself: its words, its texts, what it does. Both entries read these tables. */
+/**
+ * How a command describes itself: its words, its texts, its function. Both entries read these
+ * tables.
+ */
 import type { CommandPermissions } from "./permissions.ts";
 import type { ExitCode } from "./exit_code.ts";
 import type { Screen } from "./screen.ts";
@@ -93,7 +96,7 @@ export interface CommandSpec<O extends OptionSpecs> {
   run(invocation: Invocation<O>): Promise<ExitCode>;
 }
 
-/** A command whose options' types have been checked and may be forgotten. */
+/** A command without the types of its options, which have been checked. */
 export interface Command extends Omit<CommandSpec<OptionSpecs>, "run"> {
   run(invocation: {
     readonly words: readonly string[];

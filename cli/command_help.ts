@@ -115,7 +115,7 @@ class HelpText {
 
   pairs(pairs: readonly Pair[]): this {
     const lines = wrappedPairs(pairs, this.#columns);
-    // A name stands two columns from the left, and ends before two blanks.
+    // A name begins two columns from the left, and ends before two blanks.
     const shown = lines.map((line) =>
       line.replace(/^ {2}(\S+(?: \S+)*)/, (_, name) => `  ${this.#strong(name)}`)
     );

@@ -1,4 +1,4 @@
-/** What has been compiled of sources in C, and what is wanted. */
+/** Compiled sources in C, and the wanted ones. */
 import type { LabConfig } from "@dmalab/devices";
 import type { SourceFile } from "@dmalab/lang";
 import type { CLoader, CompileCache, CompiledC, Stubs } from "@dmalab/lang/values";
@@ -18,7 +18,7 @@ export class HostCompileCache implements CompileCache {
 
   find(source: SourceFile, config: LabConfig): CompiledC | null {
     const { kernel, olderWays, pageSizeBytes } = config;
-    // A release that is changed in one thing may have a call that it has not by itself.
+    // A release that is changed in one thing may have a call that it lacks without the change.
     const key = JSON.stringify([source.name, kernel, pageSizeBytes, [...olderWays ?? []]]);
     const made = this.#made.get(key);
     if (made !== undefined) return made;

@@ -3,9 +3,9 @@ import { type Command, command } from "./command.ts";
 import { meant } from "./read_words.ts";
 
 /**
- * A script's lines: the program is asked with the words before the cursor, the last of them begun, and
- * answers a candidate a line with a tab and a description. A line that begins with a colon asks the shell
- * for `:files`, with an ending, or for `:folders`.
+ * A script's lines: the shell calls the program with the words before the cursor, the last of them
+ * begun, and answers a candidate a line with a tab and a description. A line that begins with a
+ * colon asks the shell for `:files`, with an ending, or for `:folders`.
  */
 const SCRIPTS: Readonly<Record<string, (program: string) => string>> = {
   bash: (program) =>
@@ -65,7 +65,7 @@ complete -c ${program} -f -a '(__${program}_complete)'
 
 const SHELLS = Object.keys(SCRIPTS);
 
-/** Does nothing by itself: the command line answers it, which knows all commands. */
+/** Does nothing: the command line, which knows all commands, answers it. */
 export const COMPLETIONS: Command = command({
   name: "completions",
   brief: "Print a script that completes commands and options in a shell.",
@@ -108,7 +108,7 @@ export function completionText(
   return { found: true, text: lines.map((line) => `${line}\n`).join("") };
 }
 
-/** What may stand after some words, whatever it begins with. */
+/** Completions after some words, with any beginning. */
 function candidates(
   commands: readonly Command[],
   [name, ...before]: readonly string[],

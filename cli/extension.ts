@@ -8,7 +8,7 @@ import type { PrintOptions } from "./scenario/print_run.ts";
 import type { Screen } from "./screen.ts";
 import type { UserWord } from "./explain/user_word.ts";
 
-/** What runs jobs of one kind in a worker: opened by the first, kept for those that follow. */
+/** Runs jobs of one kind in a worker: opened by the first, kept for the next ones. */
 export interface JobRunner<J> {
   run(
     job: J,
@@ -52,11 +52,14 @@ export interface ForeignFile {
   readonly what: string;
   /** The commands that read it, as part of a sentence. */
   readonly readers: string;
-  /** Its lines, and its events as a `.dmatrace.jsonl`, for `dmalab report`; or why there are none, as a sentence. */
+  /**
+   * Its lines, and its events as a `.dmatrace.jsonl`, for `dmalab report`; or the reason why it has
+   * none, as a sentence.
+   */
   record(screen: Screen): Promise<{ readonly text: string; readonly events: string } | string>;
 }
 
-/** What an extension may add. What is slow to load is loaded when it is asked for. */
+/** The possible parts of an extension. Slow modules are loaded on demand. */
 export interface Extension {
   readonly commands?: readonly Command[];
   /** Its error codes, for `dmalab explain CODE`. */

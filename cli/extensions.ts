@@ -1,6 +1,6 @@
 /**
- * The extensions of this program. `bin/` has their list and provides it when a program starts; the library `@dmalab/cli`
- * has none of its own.
+ * The extensions of this program. `bin/` has their list and provides it when a program starts; the
+ * library `@dmalab/cli` has none.
  */
 import type { Extension } from "./extension.ts";
 

@@ -1,5 +1,5 @@
 /**
- * Where scenarios and what they `use` come from: the host's files, within the root.
+ * The source of scenarios and their used files: the host's files, within the root.
  *
  * The root is the nearest folder at or above the started file that has a `deno.json` or a
  * `package.json`, else the file's own folder. `use` cannot leave it: links are resolved first.
@@ -198,7 +198,7 @@ export class HostLoader implements CLoader {
     return { source: this.#sources.get(realPath) ?? this.#keep(realPath, text), path };
   }
 
-  /** The file beside the one that is not there whose name is much like its name. */
+  /** The file beside a missing one with the most similar name. */
   #meantFile(wanted: string, path: string): string | undefined {
     const name = basename(path);
     try {

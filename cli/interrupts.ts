@@ -2,9 +2,9 @@
  * Ctrl-C while a scenario runs.
  *
  * A run does not hand control back to the event loop until it is over, so that no signal would
- * arrive. A worker listens instead, and sets a flag in memory that both share. Most runs are
- * over before that is worth its start: until then a signal ends the process as always. Where the
- * runs are in workers of their own, this thread listens itself.
+ * arrive. A worker listens instead, and sets a flag in memory that both share. Most runs are over
+ * before that is worth its start: until then a signal ends the process as always. Where the runs
+ * are in workers, this thread listens itself.
  */
 import { host } from "./host.ts";
 import { HostMemoryWatch } from "./host_memory.ts";
@@ -54,7 +54,7 @@ export class SharedInterrupts implements HostWatch {
 
 export class SignalWatch extends SharedInterrupts {
   readonly #raise = () => void Atomics.store(this.flag, 0, 1);
-  /** When a run asked first: what was loaded or waited for before is none of it. */
+  /** The time of a run's first check: earlier loading and waiting does not count. */
   #startMs: number | null = null;
   #isLong = false;
   #worker: Worker | null = null;

@@ -33,7 +33,7 @@ export interface CommandPermissions {
   readonly readsAll?: true;
   /** Looks for the repository's root above the folder. */
   readonly findsRoot?: true;
-  /** Keeps what it reads from a pipe, or makes of what it reads, in the folder of temporary files. */
+  /** Keeps input from a pipe, or its own results, in the folder of temporary files. */
   readonly spools?: true;
   /** Programs that it starts. */
   readonly runs?: readonly string[];
@@ -116,7 +116,7 @@ export function denoOptions(own: string): string[] {
  * The permissions of a command line, as Deno's options.
  *
  * @param permissions Of each command, by its name.
- * @param line The words behind `dmalab`; permissions may stand before the command.
+ * @param line The words behind `dmalab`; permissions may be before the command.
  * @param own The folder of the package.
  * @param deno The path of Deno, which the compiler of C is started by.
  */
@@ -144,7 +144,7 @@ export function permissionsOf(
     folders.push(...(places.length === 0 ? ["."] : places).map(folderOf));
   }
   write(...folders);
-  // Whether a link leads out of the folder around one is looked at before it is made.
+  // Whether a link leads out of the folder around one is checked before it is made.
   reads!.push(...folders.flatMap((folder) => outside(dirname(folder)).flatMap(withReal)));
   if (may.here === "always" || (may.here === "default" && files.length === 0)) write(".");
   // Its name is dmalab's choice: where a link of that name leads is not meant.

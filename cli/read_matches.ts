@@ -33,7 +33,7 @@ export async function readMatches(
   return { matches: await limited(matches) };
 }
 
-/** How long an expression may search in all the names that it is asked about. */
+/** How long an expression may search in all names. */
 const MAX_MS = 5_000;
 
 /** An expression has searched for longer than anybody waits. */

@@ -43,6 +43,7 @@ function startedScenario(): string | null {
 /** Runs the scenario that `deno run` was given, with the options of this process, and ends it. */
 export async function runScenarioMain(): Promise<void> {
   const screen = new ProcessScreen();
-  // Not `Deno.exit`: what V8 has compiled is kept for the next start only when a run ends by itself.
+  // Not `Deno.exit`: what V8 has compiled is kept for the next start only when a run ends without
+  // it.
   host.exitCode = await toItsEnd(() => main(startedScenario(), host.args, screen), screen);
 }

@@ -1,4 +1,4 @@
-/** Where a command writes, and what it may know of that place. */
+/** Where a command writes, and the known properties of that place. */
 import { host } from "./host.ts";
 import { type ExitCode, WRONG } from "./exit_code.ts";
 import { hostReason } from "./host_error.ts";
@@ -16,7 +16,7 @@ export interface Screen {
   data(text: string): void;
   /** Whether colour is welcome: a terminal, and no NO_COLOR. */
   readonly colour: boolean;
-  /** Columns of the terminal; null where there is none. */
+  /** Columns of the terminal; null without one. */
   readonly columns: number | null;
 }
 

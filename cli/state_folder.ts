@@ -16,9 +16,9 @@ export const FAILED_TESTS = "failed";
 const HINT = `remove it; dmalab keeps regular files in ${STATE_FOLDER}`;
 
 /**
- * The lines of a file of ours that are not empty; null when there is none, or it may not be read.
+ * The lines of a file of ours that are not empty; null for a missing or unreadable file.
  *
- * @throws {FileError} When it is none of ours.
+ * @throws {FileError} When it is another program's.
  */
 export function readStateLines(name: string): readonly string[] | null {
   if (!permitted("read")) return null;
@@ -49,7 +49,7 @@ export function writeOwnLines(name: string, lines: readonly string[]): void {
   if (permitted("read") && permitted("write")) rewriteFile(stateFile(name), textOf(lines));
 }
 
-/** Keeps lines behind those that are there, where that is permitted. @throws {FileError} */
+/** Keeps lines behind the existing ones, where that is permitted. @throws {FileError} */
 export function appendOwnLines(name: string, lines: readonly string[]): void {
   if (permitted("read") && permitted("write")) appendFile(stateFile(name), textOf(lines));
 }

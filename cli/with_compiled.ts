@@ -1,4 +1,7 @@
-/** Loads what may have drivers in C: what they need is compiled, and then it is loaded again. */
+/**
+ * Loads programs that may have drivers in C: the drivers are compiled, and the program is loaded
+ * again.
+ */
 import type { CompiledC } from "@dmalab/lang/values";
 import type { LoadResult } from "@dmalab/lang/run";
 import { loadForDebugging, type SourceFile } from "@dmalab/lang";
@@ -18,7 +21,7 @@ export async function withCompiled<T>(loader: HostLoader, load: () => T): Promis
   return loaded;
 }
 
-/** A program whose runs can be followed. */
+/** A program with runs that can be followed. */
 export function loadCompiled(entry: SourceFile, loader: HostLoader): Promise<LoadResult> {
   return withCompiled(loader, () => loadForDebugging(entry, loader));
 }

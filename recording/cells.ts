@@ -5,7 +5,9 @@
 import type { HistoryTable } from "@dmalab/runtime/recording";
 import type { RecordedRun } from "./recorded_run.ts";
 
-/** A place of a table: rows whose fields have these values, or cover them where they are ranges. */
+/**
+ * A place of a table: rows with fields that have these values, or cover them where they are ranges.
+ */
 export interface RowField {
   readonly table: string;
   readonly equal: Readonly<Record<string, number | string | null>>;
@@ -26,7 +28,7 @@ interface Version {
 
 export interface RowFieldChange {
   readonly seq: number;
-  /** `written`: a row began, perhaps in another's place; `ended`: there is none from here on. */
+  /** `written`: a row began, perhaps in another's place; `ended`: without a row from here on. */
   readonly what: "written" | "ended";
   readonly version: Version;
 }

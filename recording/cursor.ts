@@ -1,4 +1,4 @@
-/** Where one stands in a run, and how one goes on from there: what every front end that follows a run has. */
+/** The position in a run, and the moves from there, for every front end that follows a run. */
 import { addAll } from "@dmalab/runtime/lists";
 import { atHome, compareRunPositions, pathTo, walk } from "./blocks/walk.ts";
 import type { BreakpointHit } from "./breakpoints/breakpoint.ts";
@@ -9,7 +9,7 @@ import type { RecordedRun, RunPosition } from "./recorded_run.ts";
 import type { Recording } from "./recording.ts";
 import { move, type StepCommand, type StepOutcome, type StepTarget } from "./step.ts";
 
-/** Where one stands in what is kept of a run: needs no machine. */
+/** The position in the record of a run: needs no machine. */
 export class RunCursor<R extends RecordedRun = RecordedRun> implements RunPosition<R> {
   position: Position = START;
   /**
@@ -82,7 +82,9 @@ export interface Pieces {
 
 const WHOLE: Pieces = { piece: (work) => work(Infinity) };
 
-/** Where one stands in a run whose machine can be asked, or in one of its blocks, with the breakpoints on the way. */
+/**
+ * The position in a run with a machine, or in one of its blocks, with the breakpoints on the way.
+ */
 export class Cursor extends RunCursor<Recording> {
   /** @param breakpoints Those that are set already. */
   constructor(recording: Recording, readonly breakpoints: BreakpointSet = new BreakpointSet()) {
@@ -95,7 +97,7 @@ export class Cursor extends RunCursor<Recording> {
   }
 
   /**
-   * Goes a step, or less when something on the way stops it. The moment one stands on never stops.
+   * Goes a step, or less when something on the way stops it. The current moment never stops.
    *
    * @throws {Interrupted} When the search was cancelled; the position is unchanged.
    */

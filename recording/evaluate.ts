@@ -1,4 +1,4 @@
-/** What is asked most: values of names and of expressions, what is in them, and bytes. */
+/** The most frequent questions: values of names and of expressions, their members, and bytes. */
 import {
   Handle,
   ListValue,
@@ -31,7 +31,7 @@ export interface ShownVariable extends ValueText {
   readonly name: string;
 }
 
-/** A value at a moment, and how much is in it: what a debugger opens. */
+/** A value at a moment, and its number of members, for a debugger that opens it. */
 export interface OpenValue extends ValueText {
   /**
    * For who decides by it.
@@ -46,7 +46,7 @@ export interface OpenValue extends ValueText {
   readonly phys: number | null;
 }
 
-/** A value that is in another one, or has a name of its own. */
+/** A value that is in another one, or has a name. */
 export interface ValuePart extends OpenValue {
   /** What it is called there. */
   readonly name: string;
@@ -107,7 +107,7 @@ export function variablesAt(
   });
 }
 
-/** The same of a machine that stands at the moment. */
+/** The same of a machine at the moment. */
 export function variablesSeen(
   recording: Recording,
   paused: PausedRun,
@@ -170,7 +170,7 @@ export function partsOf(
   });
 }
 
-/** What is in a value, by name; without a value where an expression tells it. */
+/** The members of a value, by name; without a value where an expression gives it. */
 function namedParts(value: Value, whole: string, first: number, count: number): readonly {
   readonly name: string;
   readonly expression: string | null;
@@ -258,7 +258,10 @@ function physOf(recording: Recording, value: Value, { vm }: PausedRun): number |
   return phys instanceof Quantity ? phys.value : null;
 }
 
-/** A call of the script that runs where a machine is asked, 0 for the innermost; null for none. */
+/**
+ * A call of the script that is active where a machine evaluates, 0 for the innermost; null for
+ * none.
+ */
 function frameOf(
   recording: Recording,
   paused: PausedRun,
@@ -272,7 +275,7 @@ function sizeOfTexts(all: readonly ValueText[]): number {
   return all.reduce((sum, { text }) => sum + 2 * text.length, 0);
 }
 
-/** What is made of the value of an expression while the machine still stands there. */
+/** The result from the value of an expression while the machine is still there. */
 interface EvaluatedInto<T> {
   /** Tells what is made from everything else that is. */
   readonly name: string;
@@ -334,6 +337,6 @@ export function readMemory(
     },
     sizeOf: ({ length }) => length,
   });
-  // They are the caller's, who may write to them.
+  // They are the caller's: it may write to them.
   return bytes.slice();
 }

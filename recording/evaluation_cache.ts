@@ -25,7 +25,7 @@ export interface CacheKey<T> {
   sizeOf(answer: T): number;
 }
 
-/** What came of a question: an answer, or why there is none. */
+/** The result of a question: an answer, or the reason without one. */
 type CachedResult = { readonly answer: unknown } | { readonly error: EvaluationError };
 
 /** A question that was asked at a place and may be asked at the next. */
@@ -35,7 +35,7 @@ interface PrefetchState {
   unused: number;
 }
 
-/** Places of which answers are kept: frames of other threads stand elsewhere. */
+/** Places with kept answers: frames of other threads are elsewhere. */
 const MAX_PLACES = 4;
 /** A larger answer is not kept. */
 const MAX_BYTES = 2 ** 16;
@@ -54,9 +54,9 @@ export class EvaluationCache {
   /** @param scope What expressions see at the top level: another one when the code has grown. */
   constructor(private readonly timeline: Timeline, private readonly scope: () => FileScope) {}
 
-  /** The answer to a question at a moment. @throws {EvaluationError} When there is none. */
+  /** The answer to a question at a moment. @throws {EvaluationError} Without an answer. */
   at<T>(position: Position, question: CacheKey<T>): T {
-    // A machine that stands there answers at once, and may change before an event tells of it.
+    // A machine at the moment answers at once, and may change before an event reports it.
     if (this.timeline.standsAt(position)) {
       return this.timeline.at(position, (paused) => question.ask(paused, EVALUATION_STEPS));
     }
@@ -107,7 +107,7 @@ export class EvaluationCache {
       const kept = answered(question, paused, PREFETCH_STEPS);
       const isKept = "answer" in kept
         ? question.sizeOf(kept.answer) <= MAX_BYTES
-        // Of what is right, but has no answer, more steps may find one.
+        // For a correct question without an answer, more steps may find one.
         : kept.error.diagnostics.length > 0;
       if (isKept) place.set(key, kept);
       if (!isKept || ++prefetch.unused > MAX_UNUSED) this.#prefetched.delete(key);

@@ -36,7 +36,7 @@ import { boundNames, Cancelled, type PausedFrame, type PausedRun } from "./machi
 /** Steps that one look may take: a fraction of a second. */
 export const EVALUATION_STEPS = 20_000_000;
 
-/** A look that has no answer: what is wrong with it, as lines of text. */
+/** A look that has no answer: its mistake, as lines of text. */
 export class EvaluationError extends Error {
   /** What it is called. */
   override readonly name = "EvaluationError";
@@ -71,7 +71,7 @@ export interface EvaluationResult {
 export interface CompiledExpression {
   readonly text: string;
   /**
-   * @param frame The call whose names it sees; the innermost one when left out.
+   * @param frame The call with the visible names; the innermost one when left out.
    * @param steps How many it may take; of a look when left out.
    * @throws {EvaluationError} When there is no answer, or it would change something.
    */
@@ -110,7 +110,7 @@ const NOWHERE = -1;
 const NAMES = /[A-Za-z_]\w*/g;
 const UNKNOWN_NAME = "E0301";
 
-/** Compiles looks, each once for the names that are bound where it is asked. */
+/** Compiles looks, each once for the names that are bound at its place. */
 export class Evaluator {
   readonly #compiled = new Map<FileScope, Map<string, Compiled>>();
   /** How many names of the machine each one that was looked at has bound. */
@@ -211,7 +211,7 @@ export class Evaluator {
     };
   }
 
-  /** Of the names that are bound at a statement it takes those that may be meant. */
+  /** It takes the names that are bound at a statement and may be meant. */
   #placed(
     text: string,
     words: ReadonlySet<string>,

@@ -1,6 +1,6 @@
 /**
- * What the innermost call sees at the positions of a run, kept beside it: who shows the run without its machine, as a
- * page does, has nobody to ask.
+ * The variables of the innermost call at the positions of a run, kept beside it: a view without the
+ * run's machine, such as a page, cannot evaluate.
  */
 import type { HostWatch } from "@dmalab/lang/vm";
 import { clip } from "@dmalab/lang/text";

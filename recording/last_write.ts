@@ -1,8 +1,8 @@
 /**
  * Who wrote this: the event that changed a thing last, with the statement that led to it.
  *
- * What tables hold is looked up; variables and bytes of memory are known to the machine alone, which
- * is asked at each moment before.
+ * Contents of tables are looked up. Only the machine knows variables and bytes of memory; it is
+ * evaluated at each moment before.
  */
 import type { Span } from "@dmalab/lang";
 import type { RowField } from "./cells.ts";
@@ -50,8 +50,9 @@ export interface ByteWrite {
 }
 
 /**
- * Everybody who changed bytes of memory up to a moment, oldest first: of many only the last ones. The
- * machine is asked at each event and each statement, for no table has what memory holds.
+ * Everybody who changed bytes of memory up to a moment, oldest first: of many only the last ones.
+ * The machine is read at each event and each statement, because no table has the contents of
+ * memory.
  *
  * @param phys Address of the first byte.
  * @param most How many changes are kept.

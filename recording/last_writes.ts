@@ -1,4 +1,4 @@
-/** Who changed a cell of a table, out of what is kept of a run. */
+/** Who changed a cell of a table, from the record of a run. */
 import { formatFieldValue } from "@dmalab/lang/render";
 import type { Span } from "@dmalab/lang";
 import { changesOf, type RowField, type RowFieldChange } from "./cells.ts";

@@ -1,7 +1,7 @@
 /**
  * Runs that are kept, and can be asked about any of their moments.
  *
- * Record one, stand at a moment of it, ask:
+ * Record one, go to a moment of it, ask:
  *
  * ```ts
  * import {

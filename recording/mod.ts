@@ -1,21 +1,24 @@
 /**
- * Runs that are kept and can be asked about any of their moments: the one core behind every view of a run.
+ * Runs that are kept and can be asked about any of their moments: the one core behind every view of
+ * a run.
  *
  * It knows no terminal, no protocol and no file. Who shows a run
  *
  * 1. loads a program to be followed ({@linkcode loadForDebugging}) and lists its runs with
  *    {@linkcode runsOf};
  * 2. records one with {@linkcode recordRun};
- * 3. keeps a {@linkcode Position} and goes from one to another: {@linkcode move} by event, statement or
- *    activity, with {@linkcode BreakpointSet} on the way; {@linkcode until} and {@linkcode rewind} to where an
- *    expression changes; {@linkcode atLine}, {@linkcode atTime}, {@linkcode atOutput};
+ * 3. keeps a {@linkcode Position} and goes from one to another: {@linkcode move} by event,
+ *    statement or activity, with {@linkcode BreakpointSet} on the way; {@linkcode until} and
+ *    {@linkcode rewind} to where an expression changes; {@linkcode atLine}, {@linkcode atTime},
+ *    {@linkcode atOutput};
  * 4. asks, at any position: `recording.frames(at)`, `recording.kernelFrames(at)`,
  *    `recording.table(name).rowsAt(at.seq)`, {@linkcode variablesAt}, {@linkcode evaluate},
- *    {@linkcode readMemory}, {@linkcode lastWrite}; `views/` says what a moment looks like.
+ *    {@linkcode readMemory}, {@linkcode lastWrite}; `views/` describes a moment.
  *
- * Nothing that is asked changes the run. What would is refused with an {@linkcode EvaluationError}.
+ * A question never changes the run. One that would is refused with an {@linkcode EvaluationError}.
  *
- * State: a {@linkcode Recording} keeps its run and the machines that repeat it. Proof: `recording_test.ts`.
+ * State: a {@linkcode Recording} keeps its run and the machines that repeat it. Proof:
+ * `recording_test.ts`.
  *
  * What other members use, and more than `library.ts` has, which is `dmalab/recording` for users:
  */

@@ -39,7 +39,7 @@ export interface RunChoice {
 export type RecordOptions =
   & Pick<RunOptions, "branch" | "lenient" | "limits" | "onLine" | "seed" | "watch">
   & {
-    /** Also keeps the blocks of `fork`, `compare` and `race`, which run on machines of their own. */
+    /** Also keeps the blocks of `fork`, `compare` and `race`, which run on separate machines. */
     readonly sides?: boolean;
     /** Keeps the test's own run where a run beside it is the one that fails. */
     readonly ownRun?: boolean;
@@ -100,8 +100,8 @@ export class OpenRun {
   }
 
   /**
-   * The run beside this one that failed: that of a place of `inject each`, a block of `fork` or an order
-   * of `race`. Null while this one runs, and where it failed by itself or not at all.
+   * The run beside this one that failed: that of a place of `inject each`, a block of `fork` or an
+   * order of `race`. Null while this one runs, and where it failed alone or not at all.
    */
   get failedBranch(): OpenRun | null {
     return this.#failedBranch === null ? null : this.parts.onBranch(this.#failedBranch);
@@ -176,7 +176,8 @@ function grown(run: OpenRun): OpenRun {
  * leads to it.
  *
  * @param program Loaded to be followed.
- * @param choice One of its runs. Of a property it is the smallest case that fails, or the last one.
+ * @param choice One of its runs. For a property it is the smallest case that fails, or the last
+ * one.
  * @throws {Error} When the program was not loaded to be followed.
  */
 export function recordRun(

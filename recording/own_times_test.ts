@@ -1,4 +1,4 @@
-/** What scripts and recordings make of CPUs and devices with times of their own. */
+/** Scripts and recordings with CPUs and devices that have separate times. */
 import { assert, assertEquals } from "@std/assert";
 import { loadForDebugging, SourceFile } from "@dmalab/lang";
 import { memoryFiles } from "@dmalab/lang/syntax";

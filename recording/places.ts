@@ -1,4 +1,4 @@
-/** Places of a run: the moments beside a moment, and those that a line, a time or an output names. */
+/** Places of a run: the moments beside a moment, and the moments of a line, a time or an output. */
 import { countBefore } from "@dmalab/runtime/binary_search";
 import { type Position, START } from "./position.ts";
 import type { RecordedRun } from "./recorded_run.ts";
@@ -41,7 +41,7 @@ export function functionLocation(
   return { file: source.name, line: source.position(start).line };
 }
 
-/** The first moment at or after another at which a line starts; from the beginning when there is none. */
+/** The first moment at or after another at which a line starts; from the beginning without one. */
 export function atLine(
   recording: RecordedRun,
   place: LineLocation,

@@ -150,7 +150,7 @@ export function readWriteTarget(
   return { kind: "expression", expression: recording.evaluator.question(text) };
 }
 
-/** A number as it stands, or what an expression is there. */
+/** A number as written, or the value of an expression there. */
 function numberOf(recording: Recording, position: Position, text: string): number {
   const plain = readNumber(text);
   if (plain !== null) return plain;

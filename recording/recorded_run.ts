@@ -1,5 +1,5 @@
 /**
- * What is kept of a run: its events, its statements, its tables and what it wrote. Everything here is
+ * The record of a run: its events, its statements, its tables and its output. Everything here is
  * answered from numbers in columns, with or without the machine that made them.
  */
 import { countBefore } from "@dmalab/runtime/binary_search";
@@ -26,7 +26,7 @@ export interface RunName {
   readonly name: string;
   /** `iommu.mode = lazy`; empty without a matrix. */
   readonly combination: string;
-  /** Where it stands: `file:line:column`. */
+  /** Its place: `file:line:column`. */
   readonly place: string;
   /** The seed of its machine. */
   readonly seed: number;
@@ -44,7 +44,7 @@ export interface OutputLine {
 export interface StartedStatement {
   /** Its number among all that started, from 1. */
   readonly started: number;
-  /** Where it stands. */
+  /** Its place. */
   readonly span: Span;
   /** Calls of the script that were running, 1 for the outermost code. */
   readonly depth: number;
@@ -66,7 +66,7 @@ export interface KernelFrame {
 
 export type TableOf<T extends LabTableName> = HistoryTable<TableFields[T]>;
 
-/** What of compiled code says where things stand in the source. */
+/** The source places of compiled code. */
 export interface RecordedCode {
   readonly statements: readonly Pick<DebugStatement, "span" | "native" | "forkKeyword">[];
   readonly sites: readonly Pick<Site, "span">[];
@@ -79,9 +79,9 @@ export interface RecordedCode {
  */
 export type RecordedFunction = Pick<FunctionCode, "name" | "role" | "span">;
 
-/** A block of `fork`, `compare` or `race`, or a whole run, that has run on a machine of its own. */
+/** A block of `fork`, `compare` or `race`, or a whole run, that has run on a separate machine. */
 export interface ChildRun {
-  /** The statement of the run that it belongs to, by its number among those that started. */
+  /** The statement of the run that it belongs to, by its number among the started ones. */
   readonly statement: number;
   /** Of which statement it is a block; `run` for the whole run beside this one that failed. */
   readonly word: "compare" | "fork" | "race" | "run";
@@ -114,7 +114,7 @@ export interface StatementLines {
   readonly statements: number;
 }
 
-/** A position in a run: where one stands. */
+/** A position in a run. */
 export interface RunPosition<R extends RecordedRun = RecordedRun> {
   /** Which run. */
   readonly recording: R;
@@ -138,7 +138,7 @@ export class RecordedRun {
   /** The lines that it wrote; they grow as long as the run does. */
   readonly output: readonly OutputLine[];
   /**
-   * Statements that had blocks run on machines of their own, by their numbers.
+   * Statements with blocks that ran on separate machines, by their numbers.
    * @internal
    */
   readonly forks: ReadonlyMap<number, ForkKeyword>;
@@ -179,7 +179,10 @@ export class RecordedRun {
     return { seq: this.log.count, statement: this.statements.count };
   }
 
-  /** The moment after an event: in the statement that led to it. @throws {RangeError} When there is none. */
+  /**
+   * The moment after an event: in the statement that led to it. @throws {RangeError} Without such
+   * an event.
+   */
   afterEvent(seq: number): Position {
     if (!Number.isInteger(seq) || seq < 0 || seq > this.log.count) {
       throw new RangeError(`There is no event ${seq}: the last is ${this.log.count}`);
@@ -208,7 +211,7 @@ export class RecordedRun {
     return seq >= from && seq <= to;
   }
 
-  /** An event. @throws {RangeError} When there is none of that number. */
+  /** An event. @throws {RangeError} When no event has that number. */
   event(seq: number): MachineEvent {
     return this.log.event(seq);
   }
@@ -245,8 +248,8 @@ export class RecordedRun {
   }
 
   /**
-   * Calls that the failure has returned from: nothing has started since that would tell. The machine that
-   * is asked at this moment still has them.
+   * Calls that the failure has returned from: nothing has started since that would show it. The
+   * machine at this moment still has them.
    * @internal
    */
   returnedCalls(position: Position): number {
@@ -275,7 +278,7 @@ export class RecordedRun {
     return frames;
   }
 
-  /** The function whose code a piece of the source is. */
+  /** The function around a piece of the source. */
   functionAt(span: Span): RecordedFunction | null {
     let found: RecordedFunction | null = null;
     for (const each of this.code.functions) {
@@ -348,7 +351,7 @@ export class RecordedRun {
   }
 
   /**
-   * The table of a name. @throws {RangeError} When there is none.
+   * The table of a name. @throws {RangeError} When no table has it.
    * @internal
    */
   table<T extends LabTableName>(name: T): TableOf<T>;

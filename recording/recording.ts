@@ -1,9 +1,9 @@
 /**
  * A run, kept, that can be asked about any of its moments.
  *
- * What its events and statements record is answered from what is kept of it. What they do not
- * (bytes, values of variables, any expression) is put to the real machine: the same run again, up to
- * that moment. Asking changes nothing, and the moment is a part of the question.
+ * Recorded facts of events and statements are answered from its record. Other questions (bytes,
+ * values of variables, any expression) go to the real machine: the same run again, up to that
+ * moment. Asking changes nothing, and the moment is a part of the question.
  */
 import { startReplay } from "@dmalab/lang/run";
 import type { Code, ReplayableRun } from "@dmalab/lang/vm";
@@ -47,7 +47,7 @@ export class Recording extends RecordedRun {
   /** @internal */
   readonly evaluator: Evaluator;
   /**
-   * What records the blocks that run on machines of their own; null where they are not recorded.
+   * Records the blocks that run on separate machines; null where they are not recorded.
    * @internal
    */
   readonly sideKeeper: RecordingParts["sideKeeper"];

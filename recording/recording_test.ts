@@ -182,7 +182,7 @@ Deno.test("machines wait at even distances, and are replaced when looks take the
       new Timeline(known, start).at(position, (paused) => expression.evaluate(paused).text),
     );
   }
-  // Machines that waited went there; what they left is filled again, once.
+  // Machines that waited went there. Their places are filled again, once.
   assertEquals(reruns, 24);
   assert(prepareAll(waiting, recording.last, near) > 0);
   assertEquals(waiting.checkpoints, 24 + 1);
@@ -229,7 +229,7 @@ Deno.test("a condition is asked once for each moment, whichever way is searched 
     25,
     (each) => void shares.push(each),
   );
-  // Each moment that is asked says how far it is, before the stretch is over.
+  // Each evaluated moment reports progress, before the stretch is over.
   assert(shares.length > 1 && share < 1, `${shares}`);
   assertEquals(shares, shares.filter((each) => each <= share).sort((a, b) => a - b));
   const walk = (from: Position, direction: "forward" | "back"): Position[] => {
@@ -258,7 +258,7 @@ Deno.test("a breakpoint that could never stop is refused when it is set", () => 
     [{ cause: { kind: "line", line: 1, file: "u.dma" } }, 'No statement of this run is in "u.dma"'],
     [{ cause: { kind: "line", line: 10 }, condition: "unknown_name == 1" }, "unknown_name"],
     [{ cause: { kind: "line", line: 10 }, condition: "3" }, "`3` is an int"],
-    // The kind of what a function is given is known where it runs.
+    // The kinds of a function's arguments are known where it runs.
     [{ cause: { kind: "line", line: 4 }, condition: "size" }, "`size` is a size"],
     [{ cause: dmaMap, condition: "unknown_name" }, "unknown_name"],
     [{ cause: dmaMap, condition: "size_bytes" }, "`size_bytes` is a size"],

@@ -1,4 +1,4 @@
-/** Rows of tables by the table's name, and by what they cover. */
+/** Rows of tables by the table's name, and by their ranges. */
 import type { LabTableName, LabTableRow, TableFields } from "@dmalab/devices";
 import type { HistoryRow } from "@dmalab/runtime/recording";
 import type { FieldTable } from "@dmalab/runtime/vocabulary";

@@ -7,9 +7,9 @@ import type { OutputLine, RecordedRunParts } from "./recorded_run.ts";
 export class RunRecorder implements StatementListener {
   readonly output: OutputLine[];
   readonly machine: MachineRecording;
-  /** Statements that had blocks run on machines of their own, by their numbers. */
+  /** Statements with blocks that ran on separate machines, by their numbers. */
   readonly forks: Map<number, ForkKeyword> = new Map();
-  /** Statements that may start before the run is paused: the last of them then only stands there. */
+  /** Statements that may start before the run is paused: the last of them has then only begun. */
   left = Infinity;
 
   /**

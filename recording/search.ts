@@ -27,8 +27,8 @@ export interface ExpressionChange {
 }
 
 /**
- * The next moment at which an expression has another value; for a boolean, at which it is true. Null
- * when there is none.
+ * The next moment at which an expression has another value; for a boolean, at which it is true.
+ * Null without one.
  *
  * @throws {EvaluationError} When it cannot be asked where one is.
  * @throws {Interrupted} When the search was cancelled.
@@ -73,7 +73,7 @@ export function rewind(
 }
 
 /**
- * The last moment, up to a given one, at which a value changed to what it is then.
+ * The last moment, up to a given one, at which a value changed to its present one.
  * @param tell Its text at a moment; null where it has none.
  */
 export function lastChangeOf(
@@ -82,7 +82,7 @@ export function lastChangeOf(
   tell: (paused: PausedRun) => string | null,
 ): ExpressionChange | null {
   const { timeline } = recording;
-  /** The value at the beginning of what was searched, and where it is first found. */
+  /** The value at the beginning of the search, and its first place. */
   let first: ExpressionChange | null = null;
   let end = from;
   for (let moments = FIRST_POSITIONS;; moments *= 4) {

@@ -45,7 +45,7 @@ export interface StepOutcome {
 }
 
 /**
- * Where a step leads in a run, past its blocks that run on machines of their own.
+ * Where a step leads in a run, past its blocks that run on separate machines.
  *
  * @example
  * ```ts ignore
@@ -71,7 +71,7 @@ export function move<R extends RecordedRun>(
 }
 
 /**
- * The nearest moment of a kind on one side of another; null when there is none.
+ * The nearest moment of a kind on one side of another; null without one.
  * @internal
  */
 export function stepOnce(

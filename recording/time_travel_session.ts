@@ -1,8 +1,8 @@
 /**
- * What a session with a past is worked on with: a place in it, and branches.
+ * A session with a past: a place in it, and branches.
  *
- * Going back only looks. What is typed at a past place goes on from there on a machine of its own, as
- * a branch; the original timeline is kept, and can be switched to.
+ * Going back only looks. Input at a past place continues from there on a separate machine, as a
+ * branch; the original timeline is kept, and can be switched to.
  */
 import { parse } from "@dmalab/lang/syntax";
 import { isDeclaration, type Statement } from "@dmalab/lang/syntax/tree";
@@ -24,7 +24,7 @@ import type { ShownVariable } from "./evaluate.ts";
 
 const NOTHING: TimeTravelResult = { ...NOTHING_DONE, branch: null, dropped: [] };
 
-/** What came of an input. */
+/** The result of an input. */
 export interface TimeTravelResult extends InputResult {
   /** The branch that it began; null when it went on where the run ended. */
   readonly branch: Branch | null;
@@ -40,9 +40,9 @@ export class TimeTravelSession extends Cursor {
   #made = 0;
 
   /**
-   * @param make Makes the session, which is to tell what it does.
+   * @param make Makes the session, which reports its actions.
    * @param onLine Gets the lines that it writes.
-   * @param watch Who may want a search to end.
+   * @param watch A source of interrupts for a search.
    */
   constructor(
     make: (hooks: SessionHooks) => RunSession,
@@ -113,7 +113,7 @@ export class TimeTravelSession extends Cursor {
     return comparePositions(this.position, this.recording.last) < 0;
   }
 
-  /** Does what a text says: at a past place on a branch of its own, unless it only looks. */
+  /** Executes a text: at a past place on a new branch, unless it only looks. */
   feed(text: string): TimeTravelResult {
     const looked = this.#look(text);
     if (looked !== null) return looked;
@@ -210,8 +210,8 @@ export class TimeTravelSession extends Cursor {
   }
 
   /**
-   * Goes a step. At the end of the run, steps by event or activity run the machine on: activities are
-   * whole, and what they did beyond is the future then.
+   * Goes a step. At the end of the run, steps by event or activity run the machine on: activities
+   * are whole, and their further events are the future then.
    */
   override move(step: StepCommand): StepOutcome {
     const { recording } = this;
@@ -231,7 +231,7 @@ export class TimeTravelSession extends Cursor {
   }
 }
 
-/** What tells one declaration from another: there is one machine, and files are used by their paths. */
+/** The identity of a declaration: there is one machine, and files are used by their paths. */
 function declaredName(item: Statement): string {
   if (item.kind === "Const" || item.kind === "Function") return item.name.text;
   if (item.kind === "Use") return item.path;

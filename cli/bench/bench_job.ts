@@ -20,7 +20,7 @@ export interface BenchSettings
 export interface BenchJob {
   readonly path: string;
   readonly settings: BenchSettings;
-  /** Which of those that match, from 0. */
+  /** Which of the matching ones, from 0. */
   readonly number: number;
 }
 

@@ -17,7 +17,7 @@ export function hasFailed({ cells, expectations }: BenchReport): boolean {
   return [...cells, ...expectations].some(({ outcome }) => outcome === "failed");
 }
 
-/** All lines of a bench: what failed, its tables, what it expects. */
+/** All lines of a bench: its failure, its tables, its expectations. */
 export function benchLines(
   report: BenchReport,
   hostTimes: readonly (HostTime | null)[] | null,
@@ -77,7 +77,7 @@ function cellLines(cell: BenchOutcome, paint: Paint): string[] {
   return [`${head} ... ${paint("bad", why)}`, ...cell.failure.lines, ...incidents];
 }
 
-/** The host's time, apart from what is exact. */
+/** The host's time, apart from exact figures. */
 function hostTable(
   { cells }: BenchReport,
   times: readonly (HostTime | null)[],

@@ -15,13 +15,13 @@ const ROUNDS = 15;
 const BATCH_MS = 4;
 const MAX_BATCH = 2 ** 20;
 
-/** Warm-up rounds: at least as many as are looked at, at most so many. */
+/** Warm-up rounds: at least as many as are examined, at most so many. */
 const STEADY_ROUNDS = 3;
 const MAX_WARM_ROUNDS = 12;
 /** How far the last rounds of a warm-up may lie apart. */
 const STEADY_PART = 0.1;
 
-/** What is measured: a loop that stands before a turn. */
+/** The measured state: a loop that is before a turn. */
 class TimedCell {
   readonly roundsNs: number[] = [];
   readonly #warmNs: number[] = [];

@@ -1,4 +1,4 @@
-/** `dmalab bench`: the benches of scenarios, each cell on a machine of its own. */
+/** `dmalab bench`: the benches of scenarios, each cell on a separate machine. */
 import { nearestNames, printable, printableJson } from "@dmalab/lang/diagnostics";
 import { BENCH_FIGURES, benchJson, benchPlot, cellFigure, type HostTime } from "@dmalab/lang/bench";
 import { type BenchOutcome, type BenchReport, displayName, type Program } from "@dmalab/lang/run";
@@ -33,7 +33,7 @@ export interface BenchScenarioOptions extends Omit<BenchSettings, "colour" | "co
   readonly json: boolean;
   /** How many workers count; the host's time is measured in this process alone. */
   readonly jobs: number;
-  /** Figures and events that tables show; all that happened where there are none. */
+  /** Figures and events that tables show; without any, everything that happened. */
   readonly figures: readonly string[];
   readonly hostTime: boolean;
   /** Files to write: a plot, a JUnit report, measurements; null for none. */
@@ -158,7 +158,7 @@ class BenchCommand {
     const outcomes: BenchOutcome[] = [];
     const mayGoOn = () => !this.watch.interrupted();
     const onCell = ({ outcome, text }: BenchMessage) => {
-      // With --json the standard output has nothing else: what a bench prints goes to the other one.
+      // With --json the standard output has nothing else: the lines of a bench go to the other one.
       if (this.options.json) this.screen.err(text);
       else this.screen.out(text);
       outcomes.push(outcome);
@@ -175,7 +175,7 @@ class BenchCommand {
     return outcomes;
   }
 
-  /** Of the cells in their order; those that failed are not timed. */
+  /** For the cells in their order. Failed ones are not timed. */
   #hostTimes(program: Program, { cells }: BenchReport): readonly (HostTime | null)[] {
     const wanted = cells.filter(({ outcome }) => outcome === "passed");
     const options = benchOptions(this.#settings, this.watch);
@@ -202,7 +202,7 @@ class BenchCommand {
   }
 }
 
-/** Writes the files that were asked for, and says what differs from those that were saved. */
+/** Writes the requested files, and reports differences from the saved ones. */
 function writeResults(
   files: readonly BenchedFile[],
   old: Measurements | null,

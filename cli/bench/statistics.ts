@@ -1,4 +1,4 @@
-/** Statistics of measurements: what is typical of them, how far they spread, and whether two differ. */
+/** Statistics of measurements: typical values, how far they spread, and whether two differ. */
 import { maxOf } from "@dmalab/runtime/lists";
 import { nearestRank } from "@dmalab/lang/bench";
 import { Random } from "@dmalab/runtime";
@@ -34,7 +34,10 @@ export function medianOf(rounds: number, warmUps: number, measure: () => number)
   return median(values);
 }
 
-/** Half of what lies between the 10th and the 90th percentile: what a few rounds on a busy host leave of it. */
+/**
+ * Half of the distance between the 10th and the 90th percentile: the usable part of a few rounds on
+ * a busy host.
+ */
 export function spreadOf(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   return (nearestRank(sorted, 0.9) - nearestRank(sorted, 0.1)) / 2;

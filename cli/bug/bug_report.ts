@@ -9,7 +9,7 @@ import { HostLoader } from "../host_loader.ts";
 import { VERSION } from "../package_version.ts";
 import type { Screen } from "../screen.ts";
 
-/** What stands together: first lines, then words, texts and single characters. */
+/** The parts that belong together: first lines, then words, texts and single characters. */
 const PIECES = [/[^\n]*\n?/g, /\s+|[\w.]+|"[^"\n]*"|[^]/g];
 
 /**
@@ -99,7 +99,7 @@ export type Loads = (source: SourceFile) => LoadResult;
 /**
  * The smallest text that meets the bug that this one meets; null for one that meets none.
  *
- * @param seed Of its machines; null for those that it names.
+ * @param seed Of its machines; null for the ones that it names.
  * @param nowMs The host's clock.
  */
 export function smallestBug(
@@ -118,7 +118,7 @@ export function smallestBug(
   );
 }
 
-/** The first bug that a text meets: what is wrong and where, so that another one is recognised. */
+/** The first bug that a text meets, with its place, so that another one is recognised. */
 function bugOf(
   source: SourceFile,
   load: Loads,

@@ -54,7 +54,7 @@ Deno.test("a bug of another message is another bug, and a script without one has
 });
 
 Deno.test("a bug that is met while a script is checked is cut as well", () => {
-  // A description that cannot be read, when it is asked for.
+  // A description that cannot be read, at a request.
   const broken = { ...REGISTRY.functions.get("break_beyond")!, name: "break_check" };
   Object.defineProperty(broken, "parameters", {
     get: () => {

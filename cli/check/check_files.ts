@@ -107,7 +107,7 @@ interface Findings {
   readonly diagnostics: readonly Diagnostic[];
   /** Files that could not be read, as sentences. */
   readonly unreadable: readonly string[];
-  /** The first file with which dmalab itself goes wrong; null when there is none. */
+  /** The first file that shows a bug of dmalab; null without one. */
   readonly withBug: string | null;
 }
 

@@ -153,7 +153,7 @@ async function nameLines(
   const builtin = describeLanguage(question, columns);
   const parts = [
     ...userWordsIn(question, extensions).map((word) => markdown(userWordLines(word, titleIn))),
-    // A page of rules may have the name of a type, and be long: what was asked for stands first.
+    // A page of rules may have the name of a type, and be long: the requested name is first.
     ...builtin === null ? [] : [builtin],
     ...found.found ? [markdown(found.lines)] : [],
   ];
@@ -163,7 +163,7 @@ async function nameLines(
   return found.found ? "" : found.message;
 }
 
-/** Lists names whose titles and texts have the words. @param otherwise What is said without any. */
+/** Lists names with the words in titles and texts. @param otherwise The message without any. */
 async function searchFor(
   question: string,
   extensions: readonly Extension[],

@@ -60,7 +60,7 @@ export const JOBS = integer("N", "workers (default: 1); the report does not depe
   most: 256,
 });
 
-/** The script's limits. Each has an error of its own and exit code 3. */
+/** The script's limits. Each has a separate error and exit code 3. */
 export const LIMITS = {
   "max-steps": limit("NUMBER", "VM instructions per test (default: 500000000)"),
   "max-memory": limit("BYTES", "bytes of script and machine memory per test (default: 1 GiB)"),

@@ -109,7 +109,7 @@ export const TEST = command({
     if (typeof chosen === "string") return refuse(chosen, screen);
     const { withJunitFile } = await import("../testing/reporters/machine.ts");
     const { heard } = await import("../testing/reporter.ts");
-    // Lines of JSON are for programs: what is for people goes the other way.
+    // Lines of JSON are for programs: text for people goes to the other stream.
     const made = () =>
       makeReporter(reporterName, options.trace === "json" ? errorScreen(screen) : screen);
     const run = async () => {

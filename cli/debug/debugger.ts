@@ -1,4 +1,4 @@
-/** A run of a scenario that is gone through: the commands of the REPL, without typing. */
+/** A run of a scenario in the debugger: the commands of the REPL, without typing. */
 import { printable } from "@dmalab/lang/diagnostics";
 import {
   Cursor,
@@ -43,7 +43,7 @@ export interface DebugRuns {
   /** Which one is debugged first, from 0. */
   readonly first: number;
   record(index: number): Recording;
-  /** How each ended, by its index; undefined for those that have not run yet. */
+  /** How each ended, by its index; undefined for the ones that have not run yet. */
   readonly outcomes: ReadonlyMap<number, RunStatus>;
   /** Runs a part of the first of these that has no outcome. @returns Whether there is more to run. */
   runOn(indices: readonly number[]): boolean;
@@ -106,7 +106,7 @@ export class Debugger extends LineSession {
     const what = name.name === "" ? "the statements" : `"${name.name}"`;
     const run = displayName({ name: what, combination: name.combination });
     const line = printable(`${name.file}: ${run}, ${last.seq} events`);
-    // A screen shows this on a line of its own.
+    // A screen shows this on a separate line.
     if (this.view === null) this.say(line);
     // A screen folds lines itself, at whatever width it has then.
     const columns = this.view === null ? this.columns : Infinity;
@@ -142,7 +142,7 @@ export class Debugger extends LineSession {
     return true;
   }
 
-  /** An empty line does the last command again; what has no colon is an expression. */
+  /** An empty line repeats the last command. A line without a colon is an expression. */
   answer(line: string): boolean {
     if (line === INTERRUPT) return true;
     const text = line.trim() === "" ? this.#last : line.trim();

@@ -1,4 +1,4 @@
-/** Picks the run of a scenario that is gone through, and records it. */
+/** Picks the run of a scenario for the debugger, and records it. */
 import {
   type OpenRun,
   openRun,

@@ -84,7 +84,7 @@ export function explain(
   const quirk = quirkLines(name, () => readPage("defects"));
   if (quirk !== null) return { found: true, lines: quirk };
 
-  // Defects that are no switch of their own: what a switch does in one release, a number of the museum.
+  // Defects that are no switch: the effect of a switch in one release, a number of the museum.
   const row = /^[a-z]\w*$/i.test(name)
     ? new RulePage("defects", readPage("defects")).row(name)
     : null;
@@ -166,7 +166,10 @@ function unknown(
   return { found: false, message: `${problem}: "${question}"; ${hint}` };
 }
 
-/** The name that may be meant: of what has the same owner, where there is such an owner and no rule is cited. */
+/**
+ * The name that may be meant: one with the same owner, where there is such an owner and no rule is
+ * cited.
+ */
 function nearestOf(name: string, candidates: readonly string[]): string | undefined {
   const owner = ownerOf(name);
   const member = owner === "" ? name : name.slice(owner.length + 1);
@@ -181,7 +184,7 @@ function nearestOf(name: string, candidates: readonly string[]): string | undefi
   return nearest === undefined ? undefined : `${owner}.${nearest}`;
 }
 
-/** What stands before the last dot of a name; empty without a dot. */
+/** The part before the last dot of a name; empty without a dot. */
 function ownerOf(name: string): string {
   return name.slice(0, Math.max(0, name.lastIndexOf(".")));
 }
@@ -307,7 +310,8 @@ function quirkTable(): string[] {
 }
 
 /**
- * One switch: what it does, where it is on, and every line of the page on defects that names it.
+ * One switch: its effect, the releases that have it, and every line of the page on defects that
+ * names it.
  *
  * @param readDefects Reads `docs/rules/defects.md`.
  * @returns Null for a name that is no switch.

@@ -1,4 +1,4 @@
-/** `dmalab explain --in FILE`: what a thing of a scenario's machine is, and what led to it. */
+/** `dmalab explain --in FILE`: a thing of a scenario's machine, and its history. */
 import { printable, renderDiagnostics } from "@dmalab/lang/diagnostics";
 import { Session } from "@dmalab/lang/session";
 import type { InputResult } from "@dmalab/lang/run";

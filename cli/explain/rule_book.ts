@@ -4,7 +4,7 @@
  */
 import { isTableRow, readRow } from "../markdown.ts";
 
-/** A piece of a page: its heading and what stands under it, deeper headings included. */
+/** A piece of a page: its heading and the text under it, deeper headings included. */
 export interface RuleSection {
   /** As it is cited: `dma.3.3`. */
   readonly name: string;
@@ -19,10 +19,10 @@ interface Heading {
   end: number;
 }
 
-/** The level of a paragraph that has a name of its own, `**T.45**`: below every heading. */
+/** The level of a paragraph with a name, `**T.45**`: below every heading. */
 const PARAGRAPH = 9;
 
-/** The first cell of a row that stands for several: `12, 13`. */
+/** The first cell of a row for several: `12, 13`. */
 const NUMBERS = /^\d+(?:, \d+)+$/;
 
 /** One page, cut at its headings. */
@@ -44,7 +44,7 @@ export class RulePage {
     return [this.name, ...this.#headings.map(({ key }) => `${this.name}.${key}`)];
   }
 
-  /** Each heading and named paragraph, with its own text: without what stands under a deeper one. */
+  /** Each heading and named paragraph, with its own text: without the text under a deeper one. */
   subjects(): { readonly name: string; readonly title: string; readonly text: string }[] {
     return this.#headings.map(({ key, start }, index) => {
       const end = this.#headings[index + 1]?.start ?? this.#lines.length;
@@ -78,7 +78,7 @@ export class RulePage {
     return found === null ? null : { name: `${this.name}.${key}`, lines: found };
   }
 
-  /** The row of any table whose first cell begins with a word, or null. */
+  /** The row of any table with a first cell that begins with a word, or null. */
   row(word: string): RuleSection | null {
     const lines = tableRow(this.#lines, word);
     return lines === null ? null : { name: `${this.name}.${word}`, lines };
@@ -126,7 +126,7 @@ function slug(title: string): string {
   return title.toLowerCase().replace(/[^a-z0-9_]+/g, "-").replace(/^-|-$/g, "");
 }
 
-/** The header, the dashes and the row whose first cell begins with a word, or null. */
+/** The header, the dashes and the row with a first cell that begins with a word, or null. */
 function tableRow(lines: readonly string[], word: string): string[] | null {
   for (let index = 0; index < lines.length; index++) {
     const line = lines[index]!;
@@ -143,7 +143,7 @@ function tableRow(lines: readonly string[], word: string): string[] | null {
   return null;
 }
 
-/** The n-th row of the first table, which has no numbers of its own, or null. */
+/** The n-th row of the first table, which has no numbers, or null. */
 function unnumberedRow(lines: readonly string[], number: string): string[] | null {
   const head = lines.findIndex(isTableRow);
   const row = lines[head + 1 + Number(number)];

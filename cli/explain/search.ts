@@ -1,4 +1,4 @@
-/** `dmalab explain WORDS`: every name whose title or text has the words, the best first. */
+/** `dmalab explain WORDS`: every name with the words in its title or text, the best first. */
 import { keyName, MACHINE_KEYS, MACHINE_SCHEMA, shapeText } from "@dmalab/lang/machine";
 import { clip, firstSentence } from "@dmalab/lang/text";
 import { EVENT_TABLE } from "@dmalab/runtime";
@@ -70,7 +70,10 @@ export function titleOf(
   return null;
 }
 
-/** Names and titles of what has all the words, the best first, and how many more there are. */
+/**
+ * Names and titles of the entries with all the words, the best first, and the number of further
+ * ones.
+ */
 export function search(
   question: string,
   readPage: PageReader,

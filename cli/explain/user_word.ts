@@ -2,11 +2,11 @@
 
 /** A word of users. */
 export interface UserWord {
-  /** As users write it. `iommu.strict=` stands for every value; one with a value is looked for first. */
+  /** As users write it. `iommu.strict=` means every value; one with a value is searched first. */
   readonly words: readonly string[];
-  /** Where it stands: a file of sysfs or debugfs, or the kernel's command line. */
+  /** Its place: a file of sysfs or debugfs, or the kernel's command line. */
   readonly place: string;
-  /** Sentences: what it is or does. */
+  /** Sentences about its meaning. */
   readonly doc: string;
   /** Names that `dmalab explain` knows, the nearest first. */
   readonly see: readonly string[];

@@ -503,7 +503,7 @@ function userWord(text: string, byWord: ReadonlyMap<string, UserWord>): UserWord
   const forms = [
     text,
     ...value === undefined ? [] : [`${name}=${value}`, ...valuesIn(name, value), `${name}=`],
-    // A number stands between in `iommu_groups/7/type`.
+    // `iommu_groups/7/type` has a number in between.
     ...path.length > 2 ? [`${path.at(-3)}/${path.at(-1)}`] : [],
     ...path.length > 1 ? [path.slice(-2).join("/"), path.at(-1)!] : [],
     name,

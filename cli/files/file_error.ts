@@ -1,4 +1,4 @@
-/** A file that cannot be written or read: what is wrong, and what helps. */
+/** A file that cannot be written or read: the reason, and a hint. */
 import type { FileCode } from "./file_codes.ts";
 
 export class FileError extends Error {
@@ -31,5 +31,8 @@ export class FileError extends Error {
   }
 }
 
-/** There is no room for a file, whose name the message has: it ends the process, with an exit code of its own. */
+/**
+ * There is no room for a file, which the message names: it ends the process, with a separate exit
+ * code.
+ */
 export class FullDiskError extends Error {}

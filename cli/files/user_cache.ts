@@ -13,7 +13,7 @@ import { readHostBytes } from "../host_file.ts";
 /** Limit of a folder; files that were not used for longest are removed first. */
 const MAX_BYTES = 2 ** 28;
 
-/** The cache folder of this user, or the reason why there is none. */
+/** The cache folder of this user, or the reason why it is missing. */
 function cacheFolder(): { readonly path: string } | { readonly problem: string } {
   // A relative path would lead into whatever folder this was started in.
   const known = (name: string) => {

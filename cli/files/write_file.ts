@@ -1,9 +1,9 @@
 /**
  * Everything that the command line writes.
  *
- * A cloned repository can hold links, pipes and devices under any name, also under those that dmalab
- * chooses: what is written is a regular file inside the folder that was named. It is written beside
- * its place and renamed, so that a full disk leaves the old file whole.
+ * A cloned repository can hold links, pipes and devices under any name, also under the names that
+ * dmalab chooses: it writes only regular files inside the named folder. It is written beside its
+ * place and renamed, so that a full disk leaves the old file whole.
  */
 import { printable } from "@dmalab/lang/diagnostics";
 import { FileError, FullDiskError } from "./file_error.ts";
@@ -20,7 +20,7 @@ interface TargetFile {
   readonly shown: string;
   /** Whether there is a file already. */
   readonly isThere: boolean;
-  /** Its rights; null where there are none. */
+  /** Its rights; null without any. */
   readonly mode: number | null;
 }
 
@@ -31,13 +31,14 @@ export type OutputTarget =
   /** A place that dmalab chose, below a folder: no link is followed on the way. */
   | { readonly folder: string; readonly name: string };
 
-/** A file of dmalab's own choice in the folder of another one, whose path is known to be right. */
+/** A file of dmalab's own choice in the folder of another one that has a checked path. */
 export function beside(path: string): Exclude<OutputTarget, string> {
   return { folder: dirname(path), name: basename(path) };
 }
 
 /**
- * Writes a result, whole or not at all. What is there may be replaced by {@linkcode FileDraft}'s rule.
+ * Writes a result, whole or not at all. An existing file may be replaced by the rule of
+ * {@linkcode FileDraft}.
  * @throws {FileError}
  */
 export function writeFile(target: OutputTarget, content: string | Uint8Array): void {
@@ -125,7 +126,7 @@ export class FileDraft {
     );
   }
 
-  /** @throws {FileError} The draft is gone then. */
+  /** @throws {FileError} The draft is removed then. */
   write(content: string | Uint8Array): void {
     const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
     this.#orDrop(() => {
@@ -135,7 +136,7 @@ export class FileDraft {
     });
   }
 
-  /** Puts it in its place. @throws {FileError} The draft is gone then. */
+  /** Puts it in its place. @throws {FileError} The draft is removed then. */
   keep(): void {
     const { mode, path } = this.#place;
     this.#orDrop(() => {
@@ -166,7 +167,9 @@ export class FileDraft {
   }
 }
 
-/** How often a spool can be read: what is read of a trace is its log, its events, and a part of them again. */
+/**
+ * How often a spool can be read: a trace is read for its log, its events, and a part of them again.
+ */
 const SPOOL_READERS = 4;
 
 /**

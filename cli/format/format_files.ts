@@ -1,4 +1,4 @@
-/** `dmalab fmt`: files in their one style, or the list of those that are not. */
+/** `dmalab fmt`: files in their one style, or the list of the other ones. */
 import { SourceFile } from "@dmalab/lang";
 import { type ExitCode, FAILED, HELD, worseExitCode, WRONG } from "../exit_code.ts";
 import { readHostFile, readHostInput } from "../host_file.ts";

@@ -19,7 +19,7 @@ export interface Written {
   readonly kept: readonly string[];
   /** Jobs that were written where no CI looks for them. */
   readonly toCopy: readonly JobFile[];
-  /** The folder from the root of its repository; empty for the root, and where there is none. */
+  /** The folder from the root of its repository; empty for the root, and without a repository. */
   readonly inside: string;
 }
 
@@ -101,7 +101,10 @@ function textsFor(
   return texts;
 }
 
-/** The folder from the root of the repository around it; empty for the root, and where there is none. */
+/**
+ * The folder from the root of the repository around it; empty for the root, and without a
+ * repository.
+ */
 function pathInRepository(folder: string): string {
   let above = folder;
   while (!exists(above)) above = dirname(above);

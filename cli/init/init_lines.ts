@@ -1,4 +1,4 @@
-/** What `dmalab init` prints: what it wrote, and what to do next. */
+/** The output of `dmalab init`: the written files, and the next steps. */
 import { DENO_VERSION } from "../package_version.ts";
 import { ROOT_FOLDER } from "../places.ts";
 import { shellWord } from "../scenario/report_printer.ts";

@@ -92,7 +92,7 @@ class Pair {
   readonly #differences: readonly ReleaseDifference[];
   /** The tests that end differently. */
   readonly #turned: readonly string[];
-  /** What was tried, by the release and what it was given. */
+  /** The tried runs, by the release and its changes. */
   readonly #known = new Map<string, Outcomes>();
 
   constructor(
@@ -106,7 +106,7 @@ class Pair {
     );
   }
 
-  /** Of every test that turns between the two, what it is about. */
+  /** The subject of every test with another outcome in the other release. */
   causes(): Map<string, readonly OutcomeCause[]> {
     const found = new Map<string, OutcomeCause[]>(this.#turned.map((key) => [key, []]));
     if (this.#turned.length === 0) return found;

@@ -19,22 +19,22 @@ export interface Scenario {
   readonly entry: SourceFile;
   readonly loader: SourceLoader;
   readonly limits: Limits;
-  /** Only tests whose name has one of these in it; all when there is none. */
+  /** Only tests with one of these in the name; without any, all. */
   readonly matches: readonly NameMatch[];
-  /** A clock, and who may interrupt; without one the limit of time does not count. */
+  /** A clock, and a source of interrupts. Without one the limit of time does not count. */
   readonly watch?: HostWatch;
 }
 
-/** The run was interrupted: what was found so far says nothing. */
+/** The run was interrupted: its results so far mean nothing. */
 export class OutcomesCancelled extends Error {}
 
 export interface EndedTest {
-  /** With its machine: what a person calls it. */
+  /** With its machine: the name for people. */
   readonly name: string;
   readonly place: LocationText;
   /** `ok`, or where it fails; with what was unexpected. Two that are equal ended alike. */
   readonly end: string;
-  /** The first line of what it failed with; null when it held. */
+  /** The first line of its failure; null when it held. */
   readonly message: string | null;
 }
 
@@ -47,7 +47,7 @@ const STATEMENTS = "(the statements of the file)";
 
 /**
  * Runs a scenario's statements and tests on a release, or on a release that is changed.
- * @param only The keys of those that are run; all of them when left out.
+ * @param only The keys of the tests to run; all of them when left out.
  * @throws {Interrupted} When the run is interrupted.
  */
 export function outcomesOn(

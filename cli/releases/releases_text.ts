@@ -28,7 +28,7 @@ interface Reader {
  * Which tests change outcome at which release, and by what.
  *
  * @param file As the user named it.
- * @param columns How wide the screen is; that of a picture where there is none.
+ * @param columns How wide the screen is; that of a picture without one.
  */
 export function releasesText(
   file: string,
@@ -78,8 +78,8 @@ function releaseRuns(tests: readonly TestOutcomeChanges[]): readonly ReleaseRun[
 }
 
 /**
- * A row for each test whose outcome changes, with a number that the reasons name it by; a column for each
- * run of releases on which all of them end the same.
+ * A row for each test with a changed outcome, with a number that the reasons name it by; a column
+ * for each run of releases on which all of them end the same.
  */
 function table(tests: readonly TestOutcomeChanges[], { columns, paint }: Reader): string[] {
   const numberWidth = String(tests.length).length;
@@ -171,7 +171,10 @@ function reasonsAt(kernel: KernelProfile, tests: readonly TestOutcomeChanges[]):
   return [...reasons.values()];
 }
 
-/** A cause whose removal restores the old outcome is more certain than one that reproduces it elsewhere. */
+/**
+ * A cause is more certain if its removal restores the old outcome than one that reproduces it
+ * elsewhere.
+ */
 function shown(causes: readonly OutcomeCause[]): readonly OutcomeCause[] {
   const undoing = causes.filter(({ seenIn }) => seenIn === "newer");
   return undoing.length > 0 ? undoing : causes;

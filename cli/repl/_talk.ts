@@ -1,4 +1,4 @@
-/** A REPL for tests: lines in, what it writes out. */
+/** A REPL for tests: lines in, output out. */
 import { LoadError, type SourceLoader } from "@dmalab/lang/syntax";
 import { Repl, type ReplOptions } from "./repl.ts";
 
@@ -9,7 +9,7 @@ export const NO_FILES: SourceLoader = {
   load: (path) => new LoadError("not_found", `Cannot read "${path}": there is no such file`),
 };
 
-/** The words that Tab offers, and the part of the line that they stand for. */
+/** The words that Tab offers, and the part of the line that they replace. */
 export function complete(repl: Repl, line: string): [readonly string[], string] {
   const { all, part } = repl.suggest(line);
   return [all.map(({ text }) => text), part];

@@ -54,7 +54,7 @@ const LINE_BYTES = 16;
 const DISPLAYED_BYTES = 64;
 /** Rows of a table that are shown at once. */
 const DISPLAYED_ROWS = 1000;
-/** Changes that `:writes` tells of, and bytes of each. */
+/** Changes that `:writes` lists, and bytes of each. */
 const DISPLAYED_WRITES = 20;
 const WRITTEN_BYTES = 4;
 /** They are compared at every event. */
@@ -422,7 +422,7 @@ function rangeOf(repl: CommandContext, argument: string) {
   return { phys, sizeBytes: count === undefined ? DISPLAYED_BYTES : Number(count) };
 }
 
-/** The CPU's address that an expression is, or that of the memory it stands for. @throws {EvaluationError} */
+/** The CPU's address that an expression is, or that of its memory. @throws {EvaluationError} */
 function physOf({ cursor: { position, recording } }: CommandContext, where: string): number {
   const { text, type } = evaluate(recording, position, where);
   if (isAddress(type) && type !== "phys") {

@@ -1,6 +1,6 @@
 /**
- * A tool at a terminal, with keys, history and completion. It is loaded only at a terminal: it needs
- * Deno's modules for Node, whose start takes longer than that of Deno itself.
+ * A tool at a terminal, with keys, history and completion. It is loaded only at a terminal: it
+ * needs Deno's modules for Node, which take longer to start than Deno itself.
  */
 import { type ExitCode, HELD } from "../exit_code.ts";
 import { SignalWatch } from "../interrupts.ts";

@@ -44,7 +44,7 @@ export interface CommandContext {
   /** Show the events of every input. */
   traceAlways: boolean;
   say(line: string): void;
-  /** One line that says what is wrong with the input. */
+  /** One line with the mistake in the input. */
   refuse(line: string): void;
   /** Events as a table; nothing for none. */
   printEvents(events: readonly MachineEvent[]): void;
@@ -56,7 +56,7 @@ export type RunStatus = "ok" | "FAILED";
 export interface RunList {
   /** Each as a line. */
   readonly names: readonly string[];
-  /** How each ended, by its index; undefined for those that have not run yet. */
+  /** How each ended, by its index; undefined for the ones that have not run yet. */
   readonly outcomes: ReadonlyMap<number, RunStatus>;
   /** Which one it is, from 0. */
   readonly current: number;
@@ -77,7 +77,7 @@ export interface ScreenView {
   enter(): void;
   /** Goes back to where one was before the last jump. */
   goBack(): void;
-  /** Shows a table; null: what has changed. */
+  /** Shows a table; null: the changes. */
   showTable(name: string | null): void;
   /** The next table that has rows. */
   turnTable(): void;
@@ -118,7 +118,7 @@ export interface ReplCommand {
   readonly needs?: "exportRun" | "host" | "kept" | "runs" | "view";
   /** An expression may follow. */
   readonly expression?: true;
-  /** Words that may follow. @param before What stands before the word that is typed. */
+  /** Words that may follow. @param before The text before the typed word. */
   words?(repl: CommandContext, before: string): readonly Suggestion[];
   /** Does it. @throws {EvaluationError} What a question about the run has no answer for. */
   run(repl: CommandContext, argument: string): void;

@@ -69,7 +69,7 @@ export function runReplCommand(line: string, repl: CommandContext): boolean {
   return command !== QUIT;
 }
 
-/** The command that is called so or begins so; null where there is none, which has then been said. */
+/** The command that is called so or begins so; null without one, after a message. */
 function commandNamed(name: string, repl: CommandContext): ReplCommand | null {
   const known = REPL_COMMANDS.filter((each) => isKnown(each, repl));
   const command = findCommand(name, known);
@@ -97,7 +97,7 @@ export function commandWords(repl: CommandContext): readonly Suggestion[] {
     .map(({ doc, name }) => ({ text: `:${name}`, doc }));
 }
 
-/** The command that a text begins with, and what stands behind it; null for none. */
+/** The command at the beginning of a text, and the rest of the text; null for none. */
 export function commandAt(
   text: string,
   repl: CommandContext,

@@ -13,7 +13,7 @@ export interface Suggesting extends CommandContext {
   readonly session: KnownNames;
 }
 
-/** What could stand where a text ends. @param text From the beginning of the statement. */
+/** Completions at the end of a text. @param text From the beginning of the statement. */
 export function suggestWords(text: string, repl: Suggesting): Suggestions {
   const command = text.match(/^\s*(:\w*)$/)?.[1];
   if (command !== undefined) return fitting(commandWords(repl), command);

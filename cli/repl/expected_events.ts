@@ -27,7 +27,7 @@ export function expectedEvents(recording: Recording): string {
     lines.push(`  ${itemOf(recording.event(seq))},`);
   }
   const pattern = lines.length === 0 ? [] : ["expect events [", ...lines, "] in events"];
-  // A pattern looks at events of its own names only: none of another name may have come.
+  // A pattern examines only events with its own names: no other event may have come.
   return [...pattern, `assert events.length == ${recording.log.count}`, ""].join("\n");
 }
 

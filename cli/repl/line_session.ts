@@ -13,7 +13,7 @@ export abstract class LineSession implements CommandContext {
   readonly kept: ReplState = { watches: [], marks: new Map() };
   lastMoveSeq = 0;
   traceAlways = false;
-  /** The worst of what was typed so far: the exit code of piped input. */
+  /** The worst result so far: the exit code of piped input. */
   exitCode: ExitCode = HELD;
   abstract readonly timeTravel: TimeTravelSession | null;
   abstract readonly cursor: Cursor;
@@ -56,7 +56,7 @@ export abstract class LineSession implements CommandContext {
     for (const line of description.lines) this.say(line);
   }
 
-  /** Says why a line was not done. @returns False for an error that is none of its own. */
+  /** Says why a line was not done. @returns False for an error from elsewhere. */
   protected refuseFailed(error: unknown): boolean {
     if (error instanceof Cancelled) this.refuse("Interrupted; the position is unchanged");
     else if (error instanceof EvaluationError) {

@@ -10,7 +10,7 @@ export interface LineTool {
   start?(): void;
   /** Reads and does lines until they end. */
   run(): Promise<void>;
-  /** What could stand where a text ends. */
+  /** Completions at the end of a text. */
   suggest(before: string): Suggestions;
   /** Whether a text is an input, and not only its beginning. */
   isWhole(text: string): boolean;

@@ -1,4 +1,4 @@
-/** Commands that go through a run, and what is said where they lead. */
+/** Commands that go through a run, and their messages at the destination. */
 import {
   blocksAhead,
   type Breakpoint,
@@ -158,7 +158,7 @@ function stepInto(repl: CommandContext, argument: string): void {
   });
 }
 
-/** Goes a step, and says what there is to say: the events on the way, where it led, and what is other there. */
+/** Goes a step, and prints the events on the way, the destination, and the differences there. */
 function goes(
   repl: CommandContext,
   step: StepCommand,
@@ -199,7 +199,7 @@ function jumps(
   printMoved(repl, before);
 }
 
-/** Where one is now, and what is other there. */
+/** The current place, and the differences there. */
 function printMoved(repl: CommandContext, before: RunPosition): void {
   repl.lastMoveSeq = Math.min(before.position.seq, repl.cursor.position.seq);
   printLocation(repl);

@@ -5,7 +5,7 @@ export interface PromptPlace {
   /** The name of a branch; left out for the first one. */
   readonly branch?: string;
   readonly seq: number;
-  /** The last event, where one stands before it. */
+  /** The last event, where the position is before it. */
   readonly lastSeq?: number;
   readonly nowNs?: number;
 }
@@ -24,8 +24,8 @@ export const FIRST_PROMPT: string = promptText({ seq: 0 });
 const PROMPT = /^(?:dma\[[^\]\n]*\]> ?| *\.\.\.> ?)/;
 
 /**
- * What was typed in a piece of a session: behind its prompts. What the session answered is left out;
- * a text without a prompt stays as it is.
+ * The typed text in a piece of a session: behind its prompts. The session's answers are left out; a
+ * text without a prompt stays as it is.
  */
 export function withoutPrompts(text: string): string {
   const lines = text.split("\n");

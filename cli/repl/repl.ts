@@ -104,7 +104,7 @@ export class Repl extends LineSession {
     }
   }
 
-  /** What could stand where a text ends. */
+  /** Completions at the end of a text. */
   suggest(before: string): Suggestions {
     const { isEmpty, text } = this.#pending;
     return suggestWords(isEmpty ? before : `${text}\n${before}`, this);
@@ -117,7 +117,7 @@ export class Repl extends LineSession {
     return this.#edited.edit(text) && this.timeTravel.isWhole(text);
   }
 
-  /** Commands are lines of their own, among statements that were pasted with them too. */
+  /** Commands are separate lines, also among statements that were pasted with them. */
   #piecesOf(input: string): readonly string[] {
     const lines = input.split("\n");
     const isMixed = lines.length > 1 &&
@@ -221,7 +221,7 @@ export class Repl extends LineSession {
   }
 }
 
-/** A line of source, and the line with its caret: their gutter, then what stands behind it. */
+/** A line of source, and the line with its caret: their gutter, then the text behind it. */
 const SOURCE_LINE = /^( *\d+ \| )(.*)$/;
 const CARET_LINE = /^( +\| )( *)\^/;
 

@@ -462,7 +462,7 @@ Deno.test(":state shows a thousand rows of a table at once, and says how to go o
     ":state mappings 1204",
   );
   const [first, second, last, behind] = answers.slice(3).map((answer) => answer.split("\n"));
-  // A header with its line, the rows, how to go on, and what is behind the last line's end.
+  // A header with its line, the rows, how to go on, and the text behind the last line's end.
   assertEquals(first!.length, 2 + 1000 + 1 + 1);
   assertEquals(first!.at(-2), "rows 1 to 1000 of 1203; `:state mappings 1001` shows more");
   assertEquals(second!.length, 2 + 203 + 1);

@@ -29,7 +29,7 @@ async function* pipedLines(): AsyncGenerator<string> {
   if (rest !== "") yield rest.replace(/\r$/, "");
 }
 
-/** Waits for the first of some lines. @returns All of them; null when there is none. */
+/** Waits for the first of some lines. @returns All of them; null without any. */
 async function begunLines(
   lines: AsyncGenerator<string>,
 ): Promise<AsyncGenerator<string> | null> {

@@ -1,4 +1,7 @@
-/** Writing what was typed as a scenario, which passes by itself, and the events of a run for other programs. */
+/**
+ * Writing the typed text as a scenario that passes alone, and the events of a run for other
+ * programs.
+ */
 import { type Recording, recordRun, runsOf } from "@dmalab/recording";
 import { loadForDebugging, SourceFile } from "@dmalab/lang";
 import { clip, formatCount } from "@dmalab/lang/text";
@@ -58,7 +61,10 @@ function save(repl: CommandContext, argument: string): void {
   if (events !== here) repl.say(`here there were ${formatCount(here, "event")}`);
 }
 
-/** The inputs that pass as a file, without those that fail; or why there are none, as a sentence. */
+/**
+ * The inputs that pass as a file, without the failing ones; or the reason why none is left, as a
+ * sentence.
+ */
 function passingInputs(repl: CommandContext) {
   let inputs = repl.timeTravel!.sinceMachine();
   const left: string[] = [];
@@ -91,7 +97,10 @@ function expectation(repl: CommandContext, text: string, recording: Recording): 
   return null;
 }
 
-/** Runs a text as a file. @returns The line of what is wrong, null when it passes, and what was run, null for nothing. */
+/**
+ * Runs a text as a file. @returns The line of the mistake, null when it passes, and the run, null
+ * for nothing.
+ */
 function tryOut(repl: CommandContext, text: string) {
   const source = new SourceFile("saved.dma", text);
   const { diagnostics, program } = loadForDebugging(source, repl.host!.loader);
@@ -101,7 +110,7 @@ function tryOut(repl: CommandContext, text: string) {
   }
   const [main] = runsOf(program);
   if (main?.test !== null) return { recording: null, wrongLine: null };
-  // With the seed in the file. What is left and what was found stays in it: it was typed.
+  // With the seed in the file. Leaks and findings stay in it: they were typed.
   const recording = recordRun(program, main, { lenient: true });
   const { failedAt, failure } = recording;
   if (failure === null) return { recording, wrongLine: null };

@@ -3,7 +3,7 @@ import { type Cursor, WRITE_TARGET_WORDS } from "@dmalab/recording";
 import { rowTexts, tableAt } from "@dmalab/recording/views";
 import type { Suggestion } from "@dmalab/lang/editor";
 
-/** Rows of a table that are looked at. */
+/** Rows of a table that are examined. */
 const MAX_ROWS = 200;
 
 /** The addresses in the rows of all tables, each with the first row that has it. */

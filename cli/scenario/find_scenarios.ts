@@ -8,14 +8,17 @@ import { STATE_FOLDER } from "../state_folder.ts";
 import { isInside } from "../paths.ts";
 import type { Screen } from "../screen.ts";
 
-/** Folders whose scenarios are not the user's: the package that `dmalab init` wrote has examples. */
+/**
+ * Folders with scenarios that are not the user's: the package that `dmalab init` wrote has
+ * examples.
+ */
 const SKIPPED = new Set(["node_modules", ".git", STATE_FOLDER]);
 
 /**
  * Every file named, and every `*.dma` below every folder named, sorted. A file that is not there
  * stays in the list: reading it reports that.
  *
- * @param isToWrite Leaves links out that a folder holds: what they lead to is there itself.
+ * @param isToWrite Leaves links of a folder out: their targets are in the list anyway.
  * @returns Null, after saying so, when a folder holds none, or a link that leads out of it.
  */
 export function findScenarios(

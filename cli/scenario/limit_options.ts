@@ -43,7 +43,7 @@ export function runSettings({ branch = null, lenient, limits, seed }: {
   };
 }
 
-/** All limits: those that are named, the usual ones for the others. */
+/** All limits: the named ones, and the usual ones for the others. */
 export function allLimits(named: LimitOptions): Limits {
   return {
     ...DEFAULT_LIMITS,

@@ -1,4 +1,4 @@
-/** A scenario from the host, ready to run; what is wrong with it has been said. */
+/** A scenario from the host, ready to run. Its mistakes have been reported. */
 import { countMistakes, type Diagnostic } from "@dmalab/lang/diagnostics";
 import { checkProgram, loadProgram, type SourceFile } from "@dmalab/lang";
 import type { LoadResult, Program } from "@dmalab/lang/run";

@@ -5,7 +5,7 @@ import type { HostTree } from "../host_tree.ts";
 import { printable } from "@dmalab/lang/diagnostics";
 import { PAGE_SUFFIX } from "./page_blocks.ts";
 
-/** What `HostLoader.open` does, for every file whose name does not say that it is a scenario. */
+/** `HostLoader.open` for every file with a name that is not a scenario's. */
 export async function openFile(
   path: string,
   tree: HostTree | string | null = null,

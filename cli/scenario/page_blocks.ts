@@ -5,8 +5,8 @@ import { SourceFile } from "@dmalab/lang";
 export const PAGE_SUFFIX = ".md";
 
 /**
- * A scenario for each block, or that there is none, as a sentence. Around a block stand the page's other
- * lines as comments: it keeps its place.
+ * A scenario for each block, or a sentence that the page has none. The page's other lines are
+ * comments around a block, so that it keeps its place.
  */
 export function blocksOf({ name, text }: SourceFile): readonly SourceFile[] | string {
   const page = text.replaceAll("\r\n", "\n");
@@ -34,9 +34,9 @@ export interface CodeBlock {
   readonly language: string;
   /** The other words: `fragment`, `later`. */
   readonly marks: readonly string[];
-  /** What stands between the fences, without the last line end. */
+  /** The text between the fences, without the last line end. */
   readonly code: string;
-  /** The heading it stands under. */
+  /** The heading above it. */
   readonly heading: string;
 }
 

@@ -17,7 +17,7 @@ export class PictureFile {
   readonly onShown: NonNullable<RunOptions["onShown"]> = (text, shown) =>
     this.#collector.line(printable(text), shown);
 
-  /** Writes the file. False, after saying why, when there is none. */
+  /** Writes the file. False, after a message, without a picture. */
   end(screen: Pick<Screen, "err">): boolean {
     const { pictures } = this.#collector;
     return doOrSay(() => {

@@ -37,7 +37,7 @@ export interface PrintOptions {
   readonly lenient: boolean;
   /** Print every event: as a line to read, or as JSON, with what else is said on the error stream. */
   readonly trace: TraceForm | null;
-  /** Only tests whose name contains one of these; all for an empty list. */
+  /** Only tests with a name that contains one of these; all for an empty list. */
   readonly matches: readonly NameMatch[];
   /** Instead of the seeds the files name; null for those. */
   readonly seed: number | null;
@@ -50,7 +50,7 @@ export interface PrintOptions {
 
 /** What one run needs besides. */
 interface RunParts extends PrintOptions, Pick<RunOptions, "onShown"> {
-  /** What draws the cases of properties; null where there is none. */
+  /** The source of property cases; null without one. */
   readonly engine: Parameters<typeof runProgramWith>[0];
   readonly observers: RunListeners | null;
   readonly watch: RunOptions["watch"];
@@ -137,7 +137,7 @@ export function codeOf(report: RunReport): ExitCode {
   return report.outcomes.some(failed) ? FAILED : HELD;
 }
 
-/** Says so when a test was wanted and there is none. @returns The exit code of it. */
+/** Reports a wanted test that does not exist. @returns The exit code of it. */
 export function noTestFound(
   reports: readonly RunReport[],
   { only, matches }: Pick<PrintOptions, "matches" | "only">,

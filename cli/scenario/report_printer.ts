@@ -231,7 +231,7 @@ function nameOf(outcome: TestOutcome): string {
   return outcome.kind === "main" ? "(statements)" : printable(displayName(outcome));
 }
 
-/** `1 file`, `2 files`; thousands stand together, for programs that read summaries. */
+/** `1 file`, `2 files`; thousands are not separated, for programs that read summaries. */
 export function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }

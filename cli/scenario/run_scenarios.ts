@@ -28,7 +28,7 @@ export async function runScenarios(
   if (typeof outputs === "string") return refuse(outputs, screen);
   const picture = await openPicture(options);
   if (typeof picture === "string") return refuse(picture, screen);
-  // Lines of JSON are for programs: what is for people goes the other way.
+  // Lines of JSON are for programs: text for people goes to the other stream.
   const said = options.trace === "json" ? errorScreen(screen) : screen;
   const wanted = picture === null ? options : { ...options, onShown: picture.onShown };
   const exitCode = await withInterrupts((watch) => runAll(paths, wanted, outputs, said, watch));
@@ -94,7 +94,7 @@ async function runAll(
   return exitCode;
 }
 
-/** What draws the cases of a program's properties: loaded for those that have any. */
+/** The source of a program's property cases: loaded for programs with properties. */
 export async function engineFor({ tests }: Program) {
   if (!tests.some(({ kind }) => kind === "property")) return null;
   const { FAST_CHECK } = await import("@dmalab/lang/run/property");

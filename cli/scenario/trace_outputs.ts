@@ -32,7 +32,7 @@ export interface RunListeners {
 export class TraceOutputs {
   readonly #writers: TraceWriter[] = [];
   readonly #files: TraceFile[] = [];
-  /** Something is there to be run: what is wrong leaves no file behind. */
+  /** There is something to run: a mistake leaves no file behind. */
   #isWanted = false;
 
   /** Lines of `.dmatrace.jsonl` to the screen. */

@@ -12,7 +12,7 @@ import type { MachineEvent } from "@dmalab/runtime";
 import { hasLatencies } from "@dmalab/runtime/time";
 import { groupThousands } from "@dmalab/lang/text";
 
-/** Colours by the first part of an event's name; what is not here has none. */
+/** Colours by the first part of an event's name. Other events have none. */
 const ROLES: Readonly<Record<string, TextRole>> = {
   call: "strong",
   ret: "dim",

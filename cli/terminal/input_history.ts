@@ -16,7 +16,7 @@ export class InputHistory {
     return this.#inputs.length;
   }
 
-  /** The one of a number; undefined where there is none. */
+  /** The one of a number; undefined without one. */
   at(index: number): string | undefined {
     return index < 0 ? undefined : this.#inputs[index];
   }

@@ -1,6 +1,6 @@
 /**
- * Keys out of what a terminal sends. Node's own decoder reads the sequences of keys; what was pasted
- * comes between marks that it does not know on every host, and is taken out before.
+ * Keys from a terminal's input. Node's own decoder reads the sequences of keys. Pasted text comes
+ * between marks that it does not know on every host, and is taken out before.
  */
 import { EventEmitter } from "node:events";
 import { emitKeypressEvents } from "node:readline";

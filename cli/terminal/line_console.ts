@@ -1,6 +1,6 @@
 /** Where the inputs of a tool come from, and where its text goes: a terminal, a pipe, or a test. */
 
-/** Stands for Ctrl-C in the inputs: what was typed so far is dropped. */
+/** Means Ctrl-C in the inputs: the typed text is dropped. */
 export const INTERRUPT = "\x03";
 
 export interface LineConsole {

@@ -11,7 +11,7 @@ import * as place from "./line_text.ts";
 
 export interface EditorParts {
   readonly history: InputHistory;
-  /** What could stand where a text ends. */
+  /** Completions at the end of a text. */
   suggest(before: string): Suggestions;
   /** Whether Enter ends the input; else it goes on with a line. */
   isWhole(text: string): boolean;
@@ -37,7 +37,7 @@ type Place = (text: string, at: number) => number;
 export class LineEditor {
   #text = "";
   #cursor = 0;
-  /** Which input of the history stands there; its length: none. */
+  /** The shown input of the history; its length: none. */
   #index: number;
   /** What was typed before the first step back in the history. */
   #draft = "";
@@ -53,7 +53,7 @@ export class LineEditor {
     return this.#text;
   }
 
-  /** How many UTF-16 units stand before the cursor. */
+  /** The number of UTF-16 units before the cursor. */
   get cursor(): number {
     return this.#cursor;
   }

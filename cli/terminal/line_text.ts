@@ -1,7 +1,7 @@
 /** Places in a text that is edited: where characters, words and lines begin and end. */
 import { characterWidth } from "@dmalab/lang/diagnostics";
 
-/** Behind the character that begins at a place, with the marks that stand on it. */
+/** Behind the character that begins at a place, with its combining marks. */
 export function after(text: string, at: number): number {
   if (at >= text.length) return text.length;
   let end = at + String.fromCodePoint(text.codePointAt(at)!).length;

@@ -1,4 +1,4 @@
-/** An input that is edited, as it stands on a terminal: its prompt, its lines, what could be meant. */
+/** An input that is edited, as a terminal shows it: its prompt, its lines, its completions. */
 import { characterWidth, printable } from "@dmalab/lang/diagnostics";
 import { clip, wrappedPairs } from "@dmalab/lang/text";
 import type { Suggestion } from "@dmalab/lang/editor";
@@ -50,7 +50,7 @@ export function layOut(
   return { rows, ...at };
 }
 
-/** What could stand at the cursor: each with what it means, or many by their names alone. */
+/** Completions at the cursor: each with its meaning, or many by their names alone. */
 export function suggestionLines(
   suggestions: readonly Suggestion[],
   { columns, rows }: { readonly columns: number; readonly rows: number },
@@ -81,9 +81,9 @@ function searchPrompt({ search }: LineEditor, prompt: string): string {
   return `${search.isFound ? "search back" : "not found"} "${printable(search.query)}": `;
 }
 
-/** Draws an input where the cursor stands, and again over itself. */
+/** Draws an input at the cursor, and again over itself. */
 export class LineView {
-  /** On which row of what was drawn the cursor is. */
+  /** The row of the cursor in the drawing. */
   #row = 0;
 
   constructor(private readonly write: (text: string) => void) {}
@@ -96,7 +96,7 @@ export class LineView {
     const shown = searchPrompt(editor, prompt);
     const { column, row, rows } = layOut(shown, editor.text, editor.cursor, size.columns);
     const below = suggestionLines(editor.suggestions, size);
-    // Of what is higher than the screen, the rows around the cursor.
+    // For an input higher than the screen, the rows around the cursor.
     const first = Math.max(0, Math.min(row, rows.length - size.rows));
     const seen = [...rows.slice(first, first + size.rows), ...below].slice(0, size.rows);
     const up = seen.length - 1 - (row - first);
@@ -107,14 +107,14 @@ export class LineView {
     this.#row = row - first;
   }
 
-  /** The input is done: what follows stands below it. */
+  /** The input is done: further output is below it. */
   finish(editor: LineEditor, prompt: string, columns: number, mark = ""): void {
     const { rows } = layOut(prompt, editor.text, editor.text.length, columns);
     this.write(`${this.#home()}${rows.slice(-MAX_ROWS).join("\r\n")}${mark}\r\n`);
     this.#row = 0;
   }
 
-  /** The cursor stands at the beginning of a row that nothing is on. */
+  /** The cursor is at the beginning of an empty row. */
   forget(): void {
     this.#row = 0;
   }

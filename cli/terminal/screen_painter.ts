@@ -3,7 +3,7 @@
 /** The terminal shows what is between these at once; one that does not know them draws as it comes. */
 const AT_ONCE = ["\x1b[?2026h", "\x1b[?2026l"] as const;
 
-/** Where a cursor stands on a screen, from 0. */
+/** The position of a cursor on a screen, from 0. */
 export interface ScreenPlace {
   readonly row: number;
   readonly column: number;

@@ -88,7 +88,7 @@ export class Terminal {
   readonly #listeners: readonly (readonly [name: string, listener: () => void])[];
   #mode: Mode = "as before";
 
-  /** @param whole Whether all of the screen is drawn, on a page of its own. */
+  /** @param whole Whether all of the screen is drawn, on a separate page. */
   constructor(private readonly screen: TerminalScreen, { whole }: { readonly whole: boolean }) {
     this.#marks = whole
       ? [PASTE_MARKS[0] + WHOLE_SCREEN[0], WHOLE_SCREEN[1] + PASTE_MARKS[1]]

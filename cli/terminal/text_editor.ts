@@ -20,7 +20,7 @@ export interface EditProblem {
   readonly problem: string;
 }
 
-/** What a shell would not take as it stands, as in `emacsclient -a ''`. */
+/** A word that a shell would change, as in `emacsclient -a ''`. */
 const SHELL_SIGNS = /[|&;<>()$`\\"'*?[\]#~=%{}!]/;
 
 /** The editor that the environment names, if it may be started here. */

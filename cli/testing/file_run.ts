@@ -1,4 +1,4 @@
-/** One file of tests: what it is asked, and what comes of it. All of it can go to a worker and back. */
+/** One file of tests: its options, and its results. All of it can go to a worker and back. */
 import {
   isNamed,
   type Program,
@@ -25,7 +25,10 @@ export interface FileJob
   extends Pick<PrintOptions, "branch" | "lenient" | "limits" | "matches" | "seed" | "trace"> {
   readonly path: string;
   readonly failFast: boolean;
-  /** Which of its tests: those whose number, counted from `first`, leaves `index` by `count`. */
+  /**
+   * Which of its tests: the ones with a number, counted from `first`, that leaves `index` by
+   * `count`.
+   */
   readonly shard: { readonly index: number; readonly count: number; readonly first: number } | null;
   /** The kernel tree that `--tree` names. */
   readonly tree: string | null;

@@ -85,7 +85,7 @@ const NO_COVERAGE = "\n//# sourceURL=data:,";
 
 /** What is run of the scenarios, and how. */
 export interface RegisterOptions {
-  /** Only tests whose name contains it, or is found by it. None such is a failure. */
+  /** Only tests with a name that contains or matches it. None such is a failure. */
   readonly match?: NameMatch;
   /** Instead of the seeds that the files name. */
   readonly seed?: number;
@@ -144,14 +144,14 @@ function mayHave(path: string, match: NameMatch): boolean {
 }
 
 /**
- * An error that a test runner prints as it stands: its message is one line, its stack that line and
+ * An error that a test runner prints unchanged: its message is one line, its stack that line and
  * the rendered diagnostic, without the frames of the runner.
  */
 export class ScenarioError extends Error {
   /** Its first line, and the rest. */
   constructor(message: string, lines: readonly string[]) {
     super(message);
-    // Deno adds frames of its own to a stack without a second line.
+    // Deno adds its own frames to a stack without a second line.
     this.stack = [message, ...lines.length === 0 ? [" "] : lines].join("\n");
   }
 }

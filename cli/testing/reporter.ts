@@ -1,4 +1,4 @@
-/** Reporters of a run of tests: each prints its events in a form of its own. */
+/** Reporters of a run of tests: each prints its events in its own form. */
 import type { RunReport } from "@dmalab/lang/run";
 import type { ExitCode } from "../exit_code.ts";
 import type { Screen } from "../screen.ts";

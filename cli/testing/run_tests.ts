@@ -64,7 +64,7 @@ type NumberedJob = FileJob & { readonly kind: "file"; readonly number: number };
 
 class FilePlan implements Plan<NumberedJob, FileEvent> {
   #next = 0;
-  /** The file whose events are passed on as they come. */
+  /** The file with events that are passed on as they come. */
   #shown = 0;
   readonly #waiting: FileEvent[][];
 
@@ -204,7 +204,7 @@ function keepFailures(failures: readonly FailedTest[], screen: Screen): void {
   }
 }
 
-/** How many tests stand before those of each file, and how many of all have such a name. */
+/** The number of tests before each file's, and the number of tests with such a name. */
 async function countTests(
   paths: readonly string[],
   matches: readonly NameMatch[],

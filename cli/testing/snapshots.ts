@@ -33,7 +33,7 @@ export function snapshotText(printed: Printed): string {
   return [HEAD, "", ...parts].join("\n");
 }
 
-/** Names and lines as they can stand in a line of a text file, whatever is in them. */
+/** Any names and lines, encoded for one line of a text file. */
 function inLines(printed: Printed): Printed {
   return new Map(
     [...printed].map(([name, lines]) => [printable(name), lines.map((line) => printable(line))]),
@@ -55,7 +55,7 @@ export function readSnapshot(text: string): Printed {
 /**
  * Compares what was printed with a snapshot.
  *
- * @param complete All tests of the file ran, so that one in the snapshot alone is gone.
+ * @param complete All tests of the file ran, so that one in the snapshot alone was removed.
  */
 export function compareSnapshot(
   path: string,
@@ -97,7 +97,9 @@ const MOST_OF_CHANGE = 15;
 /** Lines of all changes that are shown. */
 const MOST_SHOWN = 40;
 
-/** The changes between two texts, old lines first, and what stands around them; of many, the first. */
+/**
+ * The changes between two texts, old lines first, and the lines around them; for many, the first.
+ */
 export function changedLines(before: readonly string[], now: readonly string[]): string[] {
   const shown: string[] = [];
   let old = 0;

@@ -5,7 +5,7 @@ import { isFolder } from "../host_file.ts";
 import { dirname } from "../paths.ts";
 import type { Screen } from "../screen.ts";
 
-/** Editors write a file in several steps: what comes within this time is one change. */
+/** Editors write a file in several steps: changes within this time are one. */
 const QUIET_MS = 150;
 /** Scenarios, and drivers with their headers. */
 const WATCHED = /\.(?:dma|c|h)$/;

@@ -202,7 +202,7 @@ export function learn(
   };
   const isOver = () =>
     next.done || found !== null && comparePositions(next.value.position, found) > 0;
-  // What was passed before is not asked again, and what has no condition needs no machine.
+  // Earlier moments are not evaluated again, and breakpoints without a condition need no machine.
   const nextToAsk = (): Position | null => {
     while (!isOver()) {
       const { position, places: { change, condition, pass } } = next.value as Candidate;
@@ -261,7 +261,7 @@ function stopsAt({ pass, stop: { hits = 1 } }: Places, position: Position): bool
   return pass.ways[earlier] === way && earlier + 1 >= hits;
 }
 
-/** Breakpoints that stop: those that have to be asked, and those that do not. */
+/** Breakpoints that stop: with a condition to evaluate, and without. */
 export interface StoppingPlaces {
   readonly all: PlaceSet;
   readonly asked: PlaceSet;

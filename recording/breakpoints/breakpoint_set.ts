@@ -59,7 +59,7 @@ export class BreakpointSet {
     return stop;
   }
 
-  /** Takes one away. False when there is none of that number. */
+  /** Takes one away. False without one of that number. */
   delete(id: number): boolean {
     this.#changes++;
     return this.#stops.delete(id);

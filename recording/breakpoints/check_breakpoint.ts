@@ -12,7 +12,7 @@ import type { Breakpoint } from "./breakpoint.ts";
 /**
  * Checks a breakpoint that is to be set: its line, and the names and kinds of its expressions.
  *
- * @throws {EvaluationError} When it could never stop, or say, what is meant.
+ * @throws {EvaluationError} When it could never stop, or print its message.
  */
 export function checkBreakpoint(recording: Recording, spec: Breakpoint): void {
   const { cause, condition, log } = spec;

@@ -1,4 +1,6 @@
-/** Blocks of `fork`, `compare` and `race` that have run on machines of their own, each as a recording. */
+/**
+ * Blocks of `fork`, `compare` and `race` that have run on separate machines, each as a recording.
+ */
 import { type FailureReport, reportFailure } from "@dmalab/lang/run";
 import type { Branches, Code, Failure, ForkKeyword, Vm } from "@dmalab/lang/vm";
 import type { RunName } from "../recorded_run.ts";

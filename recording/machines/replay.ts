@@ -56,7 +56,7 @@ export class Cancelled extends Error {
 const MACHINE_BYTES = 2 ** 19;
 /** Instead of the number of a function of the script's. */
 const NATIVE = -1;
-/** What its values may count for: what a run was charged for is more than what it still holds. */
+/** The limit for its values: a run was charged for more than it still holds. */
 const VALUE_BYTES = 2 ** 20;
 
 /** The events and statements that the run is known to come to. */
@@ -80,7 +80,7 @@ interface CallNote {
 
 /** One machine that does the run again. */
 export class Replay implements StatementListener, PausedRun {
-  /** It stands where a statement starts, and not behind the activity of an event. */
+  /** It is where a statement starts, and not behind the activity of an event. */
   isAtStart = false;
   isOver = false;
   /** A look made an event before it was refused: it is no machine of this run any more. */
@@ -274,7 +274,7 @@ export class Replay implements StatementListener, PausedRun {
   }
 }
 
-/** A machine that stands at a position, where it has nothing more to do. @param frame The one call there is. */
+/** A machine at a position, where it has nothing more to do. @param frame The only call. */
 export function pausedAt(vm: Vm, position: Position, frame: PausedFrame | null): PausedRun {
   return {
     vm,
@@ -286,7 +286,9 @@ export function pausedAt(vm: Vm, position: Position, frame: PausedFrame | null):
 
 function ignore(): void {}
 
-/** What the outermost code of a run that is over has bound stands on the stack: it is not written over. */
+/**
+ * The variables of the outermost code of a finished run are on the stack: they are not overwritten.
+ */
 export function keepOutermost(vm: Vm, functionIndex: number): void {
   const { operands, slots } = vm.code.functions[functionIndex]!;
   vm.fp = 0;

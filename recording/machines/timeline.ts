@@ -1,6 +1,6 @@
 /**
- * A run at any of its positions, for what only the real machine can answer: machines are parked along
- * the run, and the nearest one goes on, by doing the run again, to the position that is asked about.
+ * A run at any of its positions, for questions that only the real machine can answer: machines are
+ * parked along the run, and the nearest one repeats the run up to the position of the question.
  */
 import { type HostWatch, RunWatch } from "@dmalab/lang/vm";
 import { comparePositions, ordinalOf, type Position, statementAtOrdinal } from "../position.ts";
@@ -13,7 +13,7 @@ const CHECKPOINT_BYTES = 64 * 2 ** 20;
 /** A long run has checkpoints: a machine parked in each of so many parts, but the first. */
 const CHECKPOINTED_STATEMENTS = 20_000;
 const CHECKPOINT_COUNT = 25;
-/** What is gone in one stretch of preparing: some milliseconds. */
+/** The length of one stretch of preparing: some milliseconds. */
 const PREPARED_STATEMENTS = 8192;
 
 /** Only a cancellation ends a search. */
@@ -22,7 +22,7 @@ const NO_LIMITS = { timeMs: Infinity, memoryBytes: Infinity };
 /** A run that can be asked at any of its positions: by machines that are parked on the way. */
 export class Timeline {
   readonly #checkpoints: Replay[] = [];
-  /** The machine that stands at the end of the run and goes on with it, where there is one. */
+  /** The machine at the end of the run that goes on with it, where there is one. */
   live: (() => PausedRun) | null = null;
   /** Polled for the cancellation of a search. */
   watch: RunWatch | null = null;
@@ -71,7 +71,7 @@ export class Timeline {
     }
   }
 
-  /** Whether the machine that stands at the end of the run stands at a moment. */
+  /** Whether the machine at the end of the run is at a moment. */
   standsAt(target: Position): boolean {
     return this.#liveAt(target) !== null;
   }
@@ -95,7 +95,7 @@ export class Timeline {
    * idle. The next looks then have a short way.
    *
    * @param last The last moment that may be asked about.
-   * @param near The current position: what is missing before it is made first.
+   * @param near The current position: missing machines before it are made first.
    * @returns Whether there is more to do.
    */
   prepare(last: Position, near: Position): boolean {

@@ -2,12 +2,12 @@
  * Events as Chrome's trace JSON, which Perfetto and chrome://tracing open.
  *
  * A machine is a process there, its CPUs and devices are threads. A kernel call is a slice on its
- * CPU's thread with what happens inside it; what a device does stands on its own thread. Requests
- * and mappings are pairs of their own, from their first event to their last one.
+ * CPU's thread with the events inside it. A device's events are on its own thread. Requests and
+ * mappings are separate pairs, from their first event to their last one.
  *
- * The viewers read times as microseconds and hide events at exactly the time of a slice, so each event
- * takes a microsecond. Virtual time itself is written only for a machine with `latencies`: there, time
- * passes from event to event.
+ * The viewers read times as microseconds and hide events at exactly the time of a slice, so each
+ * event takes a microsecond. Virtual time itself is written only for a machine with `latencies`:
+ * there, time passes from event to event.
  */
 import { formatEventText } from "@dmalab/lang/render";
 import { displayName, type RunStart } from "@dmalab/lang/run";
@@ -38,7 +38,7 @@ export class ChromeJson {
   }
 }
 
-/** What every entry of the file says of where and when it stands. */
+/** The place and time of every entry of the file. */
 interface Point {
   readonly ts: number;
   readonly pid: number;
@@ -161,7 +161,7 @@ export class ChromeTraceWriter implements TraceWriter {
   #noteRequest(number: number, point: Point): void {
     const open = this.#requests.get(number);
     if (open === undefined) this.#requests.set(number, { first: point, last: point });
-    // Another CPU, whose time is earlier, may do something for it after that.
+    // Another CPU with an earlier time may work for it after that.
     else if (point.ts >= open.last.ts) open.last = point;
   }
 

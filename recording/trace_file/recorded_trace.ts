@@ -11,14 +11,15 @@ import { TraceReader } from "./trace_reader.ts";
 /** Where the texts come from that are shown beside the events. */
 export interface TraceTexts {
   readonly name: string;
-  /** The text of a file that it names; null where there is none. */
+  /** The text of a file that it names; null without one. */
   textOf(file: string): string | null;
 }
 
 /**
- * Reads a whole file. An event whose statement has no text has its own line of the trace as its place.
+ * Reads a whole file. An event of a statement without text has its own line of the trace as its
+ * place.
  *
- * @returns Its runs, or what is wrong, with the line.
+ * @returns Its runs, or the mistake, with the line.
  */
 export function keptTraces(text: string, texts: TraceTexts): readonly RecordedRun[] | string {
   const reader = new TraceReader();
@@ -164,7 +165,7 @@ class TraceRunReader {
     }
     const sites = places.map(({ column, file, line }) => {
       const source = sources.get(file)!;
-      // What stands there now may be shorter than what ran.
+      // The present text may be shorter than the one that ran.
       const first = source.lineStarts[line - 1] ?? source.text.length;
       const end = first + source.line(line).length;
       return { span: { source, start: Math.min(first + column - 1, end), end } };

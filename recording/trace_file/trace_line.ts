@@ -59,8 +59,8 @@ export type TraceEventOf<E extends MachineEvent> = E extends MachineEvent
   : never;
 
 /**
- * One event. In the file, `device`, `request`, `site` and `why` are left out where there is none; here
- * they are null then.
+ * One event. In the file, `device`, `request`, `site` and `why` are left out where they are
+ * missing; here they are null then.
  */
 export type TraceEvent<N extends EventName = EventName> = TraceEventOf<MachineEvent<N>>;
 
@@ -83,5 +83,5 @@ export interface TraceEnd {
   readonly events: number;
 }
 
-/** A line of a file. `in` tells which: `"seq" in line` is an event. */
+/** A line of a file. `in` distinguishes them: `"seq" in line` is an event. */
 export type TraceFileLine = TraceHead | TraceRun | TraceEvent | TraceOutcome | TraceEnd;

@@ -35,7 +35,7 @@ export interface BytesView {
   readonly phys: number;
   /** One after the other. */
   readonly bytes: readonly WrittenByte[];
-  /** Those whose bytes are still there, in the order in which they wrote. */
+  /** The writers with bytes that are still there, in the order of their writes. */
   readonly writers: readonly LastByteWrite[];
 }
 
@@ -83,7 +83,7 @@ export interface WrittenRange {
   readonly start: number;
   /** Behind its last one. */
   readonly end: number;
-  /** The names of those who wrote there. */
+  /** The names of the writers there. */
   readonly by: readonly string[];
 }
 

@@ -38,7 +38,7 @@ function changedInTable(
     .filter(({ values }) => left.get(values)?.shift() === undefined);
   const gone = Map.groupBy([...left.values()].flat(), ({ place }) => place);
   const rows = came.map(({ place, view }): RowDiff => {
-    // Several rows of a bag have the same key: none of them stands in another's place.
+    // Several rows of a bag have the same key: none of them replaces another.
     const was = table.spec.isBag === true ? undefined : gone.get(place)?.shift();
     const mark = was === undefined ? "+" : "~";
     return { ...view, table: table.spec.name, mark, was: was?.view.cells ?? null };
@@ -60,7 +60,7 @@ function rowsOfChange(table: HistoryTable, from: number, to: number) {
   return from <= to ? [old, young] as const : [young, old] as const;
 }
 
-/** A row with its values, and what tells it from the others, as texts. */
+/** A row with its values and its key, as texts. */
 function comparedRow(table: HistoryTable, number: number) {
   const view = rowView(table, number);
   const { key, place } = table.spec;
@@ -77,7 +77,7 @@ export function firstDifferentEvent(one: RecordedRun, other: RecordedRun): numbe
   const common = Math.min(one.log.count, other.log.count);
   for (let seq = 1; seq <= common; seq++) {
     const isSameKind = one.log.kindAt(seq) === other.log.kindAt(seq);
-    // The statement that led to it may stand elsewhere and say the same.
+    // The statement that led to it may be elsewhere with the same text.
     const text = (recording: RecordedRun) =>
       JSON.stringify({ ...recording.event(seq), site: null });
     if (!isSameKind || text(one) !== text(other)) return seq;

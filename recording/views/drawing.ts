@@ -15,7 +15,7 @@ export interface Shape {
   readonly tip?: string;
   /** The event that it leads to. */
   readonly seq?: number;
-  /** Which thing it is a part of: what has the same number stands for the same. */
+  /** The thing it is a part of: equal numbers mean the same thing. */
   readonly part?: number;
 }
 

@@ -26,7 +26,7 @@ export interface EventView {
   readonly span: Span | null;
 }
 
-/** What there is to say of an event. @throws {RangeError} When there is none of that number. */
+/** The description of an event. @throws {RangeError} When no event has that number. */
 export function eventView(run: RecordedRun, seq: number): EventView {
   const event = run.event(seq);
   const { at_ns: atNs, cpu, device, name, request, why } = event;

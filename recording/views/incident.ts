@@ -1,4 +1,7 @@
-/** A fault of the IOMMU, a report of the checker, a warning of the kernel: what it is, and why. */
+/**
+ * A fault of the IOMMU, a report of the checker, a warning of the kernel: its meaning and its
+ * reason.
+ */
 import { explainFaultEvent } from "@dmalab/lang/builtins";
 import type { MachineEvent } from "@dmalab/runtime";
 import type { Recording } from "../recording.ts";
@@ -18,7 +21,7 @@ export interface IncidentView {
   readonly lines: readonly string[];
 }
 
-/** What is known of an incident; null for an event that is none. */
+/** The facts about an incident; null for any other event. */
 export function incidentView(recording: Recording, seq: number): IncidentView | null {
   const event: MachineEvent = recording.event(seq);
   const span = spanOfEvent(recording, seq);

@@ -2,7 +2,7 @@
 import type { EventName } from "@dmalab/runtime";
 import type { RecordedRun } from "../recorded_run.ts";
 
-/** What an event does; `call` has no colour of its own. */
+/** The meaning of an event; `call` has no colour. */
 export type Meaning = "map" | "unmap" | "translate" | "data" | "fault" | "decision" | "call";
 
 /** Of each meaning its word in a legend, and the sign that says it without a colour. */

@@ -64,7 +64,7 @@ export interface PictureView {
   readonly lists: readonly RequestEntry[];
   /** The command, its format and its status, as words. */
   readonly about: string;
-  /** Of a single mapping: where it comes from, and what was not undone. */
+  /** For a single mapping: its origin, and the missing unmap. */
   readonly facts: readonly PictureFact[];
 }
 

@@ -1,4 +1,4 @@
-/** A picture to scale: a page is as high in each column, what has become of it is its fill. */
+/** A picture to scale: a page is as high in each column, and its fill shows its state. */
 import { maxOf } from "@dmalab/runtime/lists";
 import { formatAddress, formatSize, groupThousands } from "@dmalab/lang/text";
 import { type Drawing, LETTER_PX, type Shape, textAt } from "./drawing.ts";
@@ -39,7 +39,7 @@ export function pageLife(
   }: ${PAGE_WORDS[state]}${events.length === 0 ? "" : ` (${events.join(", ")})`}`;
 }
 
-/** Where the rows of a column stand. */
+/** The places of a column's rows. */
 interface Column {
   readonly x: number;
   readonly width: number;
@@ -67,7 +67,7 @@ export function pictureDrawing(view: PictureView, seq: number, widthPx: number):
   ];
   const columns = widths.length;
   const boxes = widths.reduce((sum, each) => sum + each, LINKS_PX);
-  // What there is no room for stands below the picture and where one points.
+  // Text without room is below the picture, and at the pointer.
   const notes = longNotes.length > 0 && boxes + boxWidth(longNotes) > widthPx
     ? pages.map(({ mappedSeq }) => `#${mappedSeq}`)
     : longNotes;
@@ -124,7 +124,7 @@ interface DrawnEntry {
   readonly text: string;
   /** The page that it leads to; null for a list. */
   readonly page: number | null;
-  /** Which list it stands in; null for the command itself. */
+  /** The list that has it; null for the command itself. */
   readonly list: number | null;
   readonly seq: number | null;
   readonly fetched: number | null;

@@ -18,7 +18,7 @@ export interface RequestPhase {
 /** Rows of a table that events of the request wrote; `endedSeq` where they have ended by then. */
 export type RequestRows<T extends LabTableName> = readonly LabTableRow<T>[];
 
-/** Everything of a request: its picture, and what is kept of how it came to be. */
+/** Everything about a request: its picture, and the record of its history. */
 export interface RequestView extends RequestPicture {
   /** Its command; null before it is sent. */
   readonly command: LabTableRow<"queue_slots"> | null;

@@ -87,8 +87,8 @@ export class RunIndex {
   }
 
   /**
-   * The events that are rows of a list in which calls fold: a return stands in the row of its call.
-   * @param isOpen Whether what is inside of a call is shown.
+   * The events that are rows of a list in which calls fold: a return is in the row of its call.
+   * @param isOpen Whether the events inside a call are shown.
    */
   rows(isOpen: (call: number) => boolean): Int32Array {
     const { count } = this.run.log;

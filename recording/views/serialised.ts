@@ -18,10 +18,10 @@ import {
 import type { FailureReport, TestOutcome } from "@dmalab/lang/run";
 import { SourceFile, type Span } from "@dmalab/lang";
 
-/** Of what is written: a reader refuses any other. */
+/** The version of the format: a reader refuses any other. */
 export const SERIALISED_VERSION = 4;
 
-/** A run, and what the runner says of it, where it was asked. */
+/** A run, and the runner's verdict, where it was requested. */
 export interface RunAndOutcome {
   /** The run. */
   readonly run: RecordedRun;
@@ -29,7 +29,7 @@ export interface RunAndOutcome {
   readonly outcome?: TestOutcome | null;
 }
 
-/** A run in what was read, without its events so far. */
+/** A run that was read, without its events so far. */
 export interface SerialisedRun {
   /** Which run it is. */
   readonly name: RunName;
@@ -43,7 +43,7 @@ export interface SerialisedRun {
   open(): RecordedRun;
 }
 
-/** Where something stands: the number of a source, from, to. */
+/** A place: the number of a source, from, to. */
 type SpanNumbers = readonly [source: number, start: number, end: number];
 
 interface WrittenCode {
@@ -82,7 +82,7 @@ interface Written {
   readonly runs: readonly WrittenRun[];
 }
 
-/** What stands before everything: how long the part in JSON is. */
+/** The head of the file: the length of the part in JSON. */
 const LENGTH_BYTES = 4;
 /** Blocks of a run that are written beside it: each is as large as a run. */
 const MAX_CHILD_RUNS = 16;
@@ -138,7 +138,7 @@ export function serialise(
 
 /**
  * Reads what was written.
- * @param laboratory The one whose runs they are; one to which nothing was added when left out.
+ * @param laboratory The laboratory of the runs; when left out, one without additions.
  * @throws {RangeError} When it is something else, of another version, or cut off.
  */
 export function readSerialised(

@@ -1,7 +1,7 @@
 /**
- * Addresses in use at a moment: of each device what its IOMMU maps and which IOVAs are reserved, and of
- * memory what is mapped for devices. Those near each other are a strip, which is drawn as cells: a cell
- * is a page, gaps are shortened. Whoever else draws one has its own cells for it.
+ * Addresses in use at a moment: of each device what its IOMMU maps and which IOVAs are reserved,
+ * and of memory what is mapped for devices. Those near each other are a strip, which is drawn as
+ * cells: a cell is a page, gaps are shortened. Other drawings of one have their own cells.
  */
 import { addAll } from "@dmalab/runtime/lists";
 import { formatAddress, formatSize } from "@dmalab/lang/text";
@@ -200,7 +200,7 @@ function groupsOf(
     } else last.end = Math.max(last.end, end);
   }
   if (groups.length <= MAX_GROUPS) return groups;
-  // What is wrong and what has just changed is shown before the rest.
+  // Mistakes and new changes are shown before the rest.
   const chosen = new Set(
     [...groups].sort((one, other) => Number(other.isNow) - Number(one.isNow))
       .slice(0, MAX_GROUPS),

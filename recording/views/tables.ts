@@ -103,7 +103,7 @@ export function rowTexts({ cells }: Pick<RowView, "cells">): readonly string[] {
   return cells.map(({ text }) => text);
 }
 
-/** What tells a row from the others, as text. */
+/** The key of a row, as text. */
 export function keyText(table: HistoryTable, row: number): string {
   const { fields, key } = table.spec;
   return key.map((name) => formatFieldValue(fields[name]!, table.value(row, name)))

@@ -7,7 +7,7 @@ import { phaseAt, type RequestPhase } from "./request.ts";
 export interface TimelineSpan {
   /** The kernel function, the event, or the state of the command or of the request. */
   readonly text: string;
-  /** The same where there is little room: what tells it from others. */
+  /** The same where there is little room: its distinguishing part. */
   readonly short: string;
   /** What it means. */
   readonly meaning: Meaning;
@@ -41,7 +41,7 @@ interface OpenSpan {
   meaning: Meaning;
   readonly first: number;
   last: number;
-  /** Events that it stands for. */
+  /** The events that it represents. */
   events: number;
 }
 
@@ -51,7 +51,7 @@ type OpenLanes = Map<string, OpenSpan[]>;
 /** Events of another kind between two of the same meaning that are still drawn as one. */
 const MAX_BETWEEN = 2;
 
-/** The meanings whose events belong together, whatever each is called. */
+/** The meanings with events that belong together, under any names. */
 const TOGETHER: ReadonlySet<Meaning> = new Set(["map", "unmap"]);
 
 /**
@@ -117,7 +117,7 @@ function addEvent(spans: OpenSpan[], seq: number, text: string, meaning: Meaning
   } else spans.push(span(text, meaning, seq));
 }
 
-/** An event inside of a call: with those of its meaning that stand near it. */
+/** An event inside of a call: with the near ones of the same meaning. */
 function addWork(spans: OpenSpan[], seq: number, text: string, meaning: Meaning): void {
   const before = spans.at(-1);
   const isSame = before?.meaning === meaning && before.last >= seq - 1 - MAX_BETWEEN &&
@@ -214,7 +214,7 @@ function lane(kind: TimelineLane["kind"], name: string, open: readonly OpenSpan[
   return { kind, name, rows };
 }
 
-/** What tells a name from others: `dma_map_phys` and `dma_unmap_phys` begin alike. */
+/** The distinguishing part of a name: `dma_map_phys` and `dma_unmap_phys` begin alike. */
 function shortOf(text: string): string {
   return text.replace(/^(?:blk_rq_)?dma_|^[a-z_]+\./, "");
 }

@@ -15,7 +15,7 @@ export interface TimelineSight {
   readonly to: number;
 }
 
-/** Where the lanes of a drawing begin, in pixels: their names stand before. */
+/** Where the lanes of a drawing begin, in pixels: their names are before. */
 export const LANES_PX = 96;
 const TOP_PX = 20;
 const ROW_PX = 20;
@@ -129,7 +129,7 @@ export function timelineDrawing(
 
 function nameOf(name: string, y: number): Shape {
   const shown = fitted(name, LANES_PX - 6);
-  // The end of a name tells `ssd queue 1` from `ssd queue 2`.
+  // The end of a name distinguishes `ssd queue 1` from `ssd queue 2`.
   const words = shown === name
     ? name
     : `…${name.slice(-Math.floor((LANES_PX - 6) / LETTER_PX) + 1)}`;
@@ -141,7 +141,7 @@ function firstInSight(row: readonly TimelineSpan[], seq: number): number {
   return countBefore(row.length, (index) => row[index]!.last < seq);
 }
 
-/** What stands for several narrow spans: the one that matters most. */
+/** The representative of several narrow spans: the most important one. */
 const WEIGHT: Readonly<Record<Meaning, number>> = {
   call: 0,
   translate: 1,

@@ -1,4 +1,4 @@
-/** What came of a run, in a line: what failed, where, by which event. */
+/** The result of a run, in a line: the failure, its place, its event. */
 import { type FailureReport, type Incident, runTitle, type TestOutcome } from "@dmalab/lang/run";
 import { spanPlace } from "@dmalab/lang";
 import { formatAddress, formatCount, formatSize, groupThousands } from "@dmalab/lang/text";
@@ -36,8 +36,8 @@ export const VERDICT_SIGNS: Readonly<Record<RunVerdict["state"], string>> = {
 };
 
 /**
- * What came of a run.
- * @param outcome What the runner says of it; null where it was not asked, as of a trace.
+ * The result of a run.
+ * @param outcome The runner's verdict; null without a runner, as for a trace.
  */
 export function verdictOf(index: RunIndex, outcome: TestOutcome | null): RunVerdict {
   const { run } = index;
@@ -134,7 +134,9 @@ function failedVerdict(
   };
 }
 
-/** The values of an assertion, and where two of them differ: a dump of both sides stands below the line. */
+/**
+ * The values of an assertion, and where two of them differ: a dump of both sides is below the line.
+ */
 function assertionSentences({ notes, values }: FailureReport): readonly string[] {
   const known = new Set(values.map(({ part, text }) => `${part} = ${text}`));
   const dump = notes.findIndex((note) => note.includes(" left "));
@@ -154,7 +156,10 @@ function baseName(path: string): string {
   return path.slice(path.lastIndexOf("/") + 1);
 }
 
-/** The mappings that leaks tell of, or what a failed test still held: those that the statement at its place made, and that are there at the end. */
+/**
+ * The mappings that leaks tell of, or what a failed test still held: the ones that the statement at
+ * its place made, and that are there at the end.
+ */
 function leakedMappings(
   run: RecordedRun,
   incidents: readonly Incident[],
@@ -171,8 +176,8 @@ function leakedMappings(
 }
 
 /**
- * The finding that a failure tells, else the last event of its line, else the finding before it, else the last
- * of all.
+ * The finding of a failure, else the last event of its line, else the finding before it, else the
+ * last of all.
  */
 function causeAt({ lines, run }: RunIndex, place: string, before: string | null): number | null {
   const findingAt = (wanted: string | null) =>

@@ -1,4 +1,4 @@
-/** A whole screen as rows of text: the panes of a place, what was said, and the line that is typed. */
+/** A whole screen as rows of text: the panes of a place, the messages, and the typed line. */
 import { positionView } from "@dmalab/recording/views";
 import { displayWidth } from "@dmalab/lang/diagnostics";
 import type { Paint } from "@dmalab/lang/render";
@@ -12,7 +12,7 @@ import type { PaneView, ScreenModel } from "./screen_model.ts";
 
 export interface Chosen {
   pane: PaneName;
-  /** The table that is shown; null: what has changed. */
+  /** The shown table; null: the changes. */
   table: string | null;
   /** By pane: the row that is chosen; of source and events from the current one. */
   readonly rows: Record<PaneName, number>;

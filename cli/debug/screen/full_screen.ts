@@ -242,7 +242,7 @@ export class FullScreen implements ScreenView {
 
   #moment(): ScreenModel {
     const { position, recording } = this.tool.cursor;
-    // Whoever moves stands at another object.
+    // A move goes to another object.
     const isNew = this.#model?.recording !== recording || this.#model.position !== position ||
       this.#model.before !== this.#before;
     if (isNew) this.#model = new ScreenModel(this.tool.cursor, this.#before);

@@ -1,7 +1,7 @@
 /** What the keys do: each runs a command that can be typed, too. */
 
 export interface BoundKey {
-  /** As the terminal calls them; what is typed is its letter. */
+  /** As the terminal calls them. A typed character is its letter. */
   readonly keys: readonly string[];
   readonly command: string;
   /** More is typed behind it. */

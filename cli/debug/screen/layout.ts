@@ -23,7 +23,7 @@ export interface ScreenLayout {
 
 /** Below this, panes become pages. */
 const LEAST = { columns: 80, rows: 20 };
-/** Below this, source and events stand below each other. */
+/** Below this, source and events are below each other. */
 const LEAST_OF_TWO_COLUMNS = 120;
 /** Below this there is no room for the source above a page. */
 const LEAST_ROWS_OF_TWO = 14;

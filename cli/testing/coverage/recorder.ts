@@ -36,7 +36,7 @@ export interface CoverageRecord {
   readonly decided: readonly string[];
   readonly cited: readonly string[];
   readonly exits: readonly string[];
-  /** Lines of drivers in C that there is code of, and those that some test executed. */
+  /** Lines of drivers in C with code, and the lines that some test executed. */
   readonly lines: Readonly<Record<string, LinesRun>>;
 }
 
@@ -67,7 +67,7 @@ export class CoverageRecorder {
         this.#pendingDecided.add(event.fields.rule);
         return;
       case "kernel.warn":
-        // A call that never returns has no event of its own for that.
+        // A call that never returns has no event for that.
         if (event.fields.error !== null) {
           this.#pendingExits.add(`${event.fields.at} ${event.fields.error}`);
         }
@@ -78,7 +78,7 @@ export class CoverageRecorder {
     }
   }
 
-  /** The test that ran has ended; what a failed one exercised proves nothing. */
+  /** The test that ran has ended. The parts that a failed one exercised prove nothing. */
   outcome({ outcome }: TestOutcome): void {
     if (outcome === "passed") {
       for (const rule of this.#pendingDecided) this.#decided.add(rule);
@@ -136,7 +136,10 @@ export function joinRecords(records: readonly CoverageRecord[]): CoverageRecord 
   };
 }
 
-/** A source that is compiled for several machines is one file: what has run on one of them has run. */
+/**
+ * A source that is compiled for several machines is one file: a line that ran on one of them has
+ * run.
+ */
 function joinLines(parts: readonly CoverageRecord["lines"][]): CoverageRecord["lines"] {
   const ascending = (lines: readonly number[]) => [...new Set(lines)].toSorted((a, b) => a - b);
   const files = new Set(parts.flatMap((part) => Object.keys(part)));

@@ -8,8 +8,8 @@ import { RULE_PAGES } from "@dmalab/lang/editor";
 import { RulePage } from "../../explain/rule_book.ts";
 
 /**
- * What was measured, how functions are called, which releases were wrong, how to read the records of
- * real machines, and what a release does unlike the one before it.
+ * Measurements, names of functions, wrong releases, the records of real machines, and the
+ * differences of a release from the one before it.
  */
 const NO_RULES: ReadonlySet<string> = new Set(["c-api", "captured", "defects", "traces", "v7.3"]);
 /** Pages that hold rules. */
@@ -39,7 +39,7 @@ export function allRules(readPage: (name: string) => string): Rule[] {
   });
 }
 
-/** A heading without its number and without the sources it names, which stand in brackets. */
+/** A heading without its number and without the sources it names, which are in brackets. */
 function titleOf(heading: string): string {
   return heading.replace(/^#+ (?:[\d.]+ )?/, "").replace(/ \[.*$/, "");
 }
@@ -67,7 +67,7 @@ type ExitGroup =
   | "report"
   | "injection";
 
-/** Every exit. The errors of a call are those that its entry in `lang/builtins/` names. */
+/** Every exit. The errors of a call are the ones in its entry of `lang/builtins/`. */
 export function allExits(): Exit[] {
   const calls = new Set<string>(KERNEL_CALLS);
   const errors = [...BUILTINS.functions.values()].filter(({ name }) => calls.has(name)).flatMap(
@@ -199,7 +199,7 @@ export function coverageLines(report: CoverageReport): string[] {
   ];
 }
 
-/** What of drivers in C has run; nothing where there are none. */
+/** The executed parts of drivers in C; nothing without any. */
 function linesOfC(files: readonly FileCoverage[]): string[] {
   if (files.length === 0) return [];
   const open = files.filter((row) => row.open.length > 0);
@@ -220,7 +220,7 @@ function linesOfC(files: readonly FileCoverage[]): string[] {
   ];
 }
 
-/** Numbers, with those that follow each other as one: `3, 7-9`. */
+/** Numbers, with consecutive ones as one: `3, 7-9`. */
 function spans(lines: readonly number[]): string {
   const parts: { first: number; last: number }[] = [];
   for (const line of lines) {

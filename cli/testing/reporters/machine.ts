@@ -16,7 +16,7 @@ interface FileOutcomes {
   readonly outcomes: OutcomeEvent[];
 }
 
-/** The outcomes by file, and the files whose tests could not be run. */
+/** The outcomes by file, and the files with tests that could not be run. */
 class Collector {
   readonly files: FileOutcomes[] = [];
   readonly wrong: EndEvent[] = [];
@@ -140,7 +140,9 @@ function junitText({ files, wrong }: Collector, { noTest, snapshots }: RunSummar
   }</testsuites>\n`;
 }
 
-/** A suite whose tests could not be run: CI systems show an error of a test, and nothing else. */
+/**
+ * A suite with tests that could not be run: CI systems show an error of a test, and nothing else.
+ */
 function errorSuite(name: string, message: string, text: string): string {
   return `  <testsuite name="${attribute(name)}" tests="1" failures="0" skipped="0" errors="1">\n` +
     `    <testcase name="${attribute(message)}" classname="${attribute(name)}" file="${
@@ -215,7 +217,7 @@ export function jsonReporter(screen: Screen): TestReporter {
 }
 
 /**
- * A reporter that also writes JUnit's XML to a file, for a CI whose log people read.
+ * A reporter that also writes JUnit's XML to a file, for a CI with a log that people read.
  * @param onFailure Called where it could not be written.
  */
 export function withJunitFile(
