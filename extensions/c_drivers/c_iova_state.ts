@@ -1,6 +1,6 @@
 /** `struct dma_iova_state` as C has it. @see rules/c-api.md 4, trap 6 */
 import type { DmaAddr } from "@dmalab/runtime";
-import type { DmaIovaState } from "@dmalab/runtime/dma";
+import { DmaIovaState } from "@dmalab/runtime/dma";
 import type { CKernel } from "./c_kernel.ts";
 
 /** Where the members of `struct dma_iova_state` lie; `extensions/c_drivers/include/linux/dma-mapping.h` has the same. */
@@ -44,15 +44,22 @@ function readState(kernel: CKernel, at: number) {
   };
 }
 
-/** The state that C has at an address. */
+/** The state that C has at an address: its own, or that of which C has made a copy there. */
 export function stateAt(kernel: CKernel, at: number): DmaIovaState {
   if (!kernel.memory.isOpen(at, 16)) throw kernel.crash("There is no dma_iova_state");
   const state = kernel.state(at);
   const { addr, sizeBytes } = readState(kernel, at);
-  // A state that C has cleared, or copied elsewhere, is another one.
-  if (sizeBytes !== state.sizeBytes || addr !== state.addr) {
-    if (sizeBytes === 0 && addr === 0) state.clear();
-    else throw kernel.crash("The dma_iova_state is not as the last call left it");
+  if (sizeBytes === state.sizeBytes && addr === state.addr) return state;
+  // A state that C has cleared is another one.
+  if (sizeBytes === 0 && addr === 0) {
+    const cleared = new DmaIovaState();
+    kernel.copyState(at, cleared);
+    return cleared;
   }
-  return state;
+  const copied = kernel.stateWith(addr, sizeBytes);
+  if (copied === undefined) {
+    throw kernel.crash("The dma_iova_state is not as the last call left it");
+  }
+  kernel.copyState(at, copied);
+  return copied;
 }

@@ -395,6 +395,18 @@ export class CKernel implements AccessWatcher {
     return this.#states.getOrInsertComputed(at, () => new DmaIovaState());
   }
 
+  /** A state that a call of C has left with these values; undefined without one. */
+  stateWith(addr: number, sizeBytes: number): DmaIovaState | undefined {
+    return this.#states.values().find((state) =>
+      state.held && state.addr === addr && state.sizeBytes === sizeBytes
+    );
+  }
+
+  /** The driver has copied a state: from now on the copy is the same state. */
+  copyState(at: number, state: DmaIovaState): void {
+    this.#states.set(at, state);
+  }
+
   /** Lets C see physical memory; where there is no room, a pointer that must not be used. */
   share(phys: PhysAddr, sizeBytes: number): number {
     const at = this.memory.share(phys, sizeBytes);

@@ -20,7 +20,10 @@ import { type CMemory, NOWHERE } from "./c_memory.ts";
 
 interface Mapped {
   readonly device: DmaDevice;
+  /** The device's address, or what stands for that of a list's entry. */
   readonly dma: number;
+  /** The device's address. */
+  readonly seenAt: number;
   readonly phys: PhysAddr;
   readonly sizeBytes: number;
   readonly dir: DmaDirection;
@@ -31,6 +34,13 @@ interface Mapped {
   lent: LentMemory[];
   /** The parts that are the CPU's, and may have a copy that the device writes. */
   copied: LentMemory[];
+}
+
+/** An entry of a list: outputs cover several entries, so that its own number stands for the address. */
+interface ListEntryAddress {
+  readonly dma: number;
+  /** The device's address. */
+  readonly seenAt: number;
 }
 
 /** A range as C sees it. */
@@ -45,21 +55,23 @@ export class DeviceOwnedRanges {
 
   constructor(private readonly machine: Machine, private readonly memory: CMemory) {}
 
-  /** A buffer is mapped. @param attrs Of a bus address nothing is kept: no memory of the CPU's is lent. */
+  /** A buffer is mapped. @param at The device's address. @param attrs Of a bus address nothing is kept: no memory of the CPU's is lent. */
   add(
     device: DmaDevice,
-    dma: number,
+    at: number | ListEntryAddress,
     phys: PhysAddr,
     sizeBytes: number,
     dir: DmaDirection,
     attrs = 0,
   ): void {
     if ((attrs & DMA_ATTR.MMIO) !== 0) return;
+    const { dma, seenAt } = typeof at === "number" ? { dma: at, seenAt: at } : at;
     const { site } = this.machine.events.context;
     const ownSyncs = (attrs & DMA_ATTR.SKIP_CPU_SYNC) !== 0;
     const mapped: Mapped = {
       device,
       dma,
+      seenAt,
       phys,
       sizeBytes,
       dir,
@@ -99,11 +111,27 @@ export class DeviceOwnedRanges {
     for (const [dma] of touching) this.end(device, dma);
   }
 
-  /** A part of a mapping is the CPU's from now on, or the device's. */
+  /**
+   * Bytes are the CPU's from now on, or the device's: a part of one mapping, or of several that lie side by side
+   * for the device.
+   * @param dma The device's address, or what stands for that of a list's entry.
+   */
   hand(device: DmaDevice, dma: number, sizeBytes: number, toCpu: boolean): void {
-    const mapped = this.#around(device, dma);
-    if (mapped === null) return;
-    const phys = mapped.phys + (dma - mapped.dma);
+    const exact = this.#mapped.get(dma)?.find((mapped) => mapped.device === device);
+    if (exact !== undefined && sizeBytes <= exact.sizeBytes) {
+      return this.#hand(exact, exact.phys, sizeBytes, toCpu);
+    }
+    for (const there of this.#mapped.values()) {
+      for (const mapped of there) {
+        const from = Math.max(dma, mapped.seenAt);
+        const end = Math.min(dma + sizeBytes, mapped.seenAt + mapped.sizeBytes);
+        if (mapped.device !== device || from >= end) continue;
+        this.#hand(mapped, mapped.phys + (from - mapped.seenAt), end - from, toCpu);
+      }
+    }
+  }
+
+  #hand(mapped: Mapped, phys: number, sizeBytes: number, toCpu: boolean): void {
     const before = partsOf(mapped);
     const part = this.#lentOf(mapped, phys as PhysAddr, sizeBytes);
     mapped.lent = mapped.lent.flatMap((lent) => without(lent, phys, sizeBytes));
@@ -144,18 +172,6 @@ export class DeviceOwnedRanges {
     for (const there of this.#mapped.values()) {
       for (const mapped of there) {
         if (overlaps(mapped, phys, sizeBytes)) return { ...mapped, device: mapped.device.name };
-      }
-    }
-    return null;
-  }
-
-  #around(device: DmaDevice, dma: number): Mapped | null {
-    const exact = this.#mapped.get(dma)?.find((mapped) => mapped.device === device);
-    if (exact !== undefined) return exact;
-    for (const there of this.#mapped.values()) {
-      for (const mapped of there) {
-        const inside = dma >= mapped.dma && dma < mapped.dma + mapped.sizeBytes;
-        if (inside && mapped.device === device) return mapped;
       }
     }
     return null;

@@ -174,15 +174,23 @@ function mappedList(kernel: CKernel, at: number, entries: number): Scatterlist {
   return list !== undefined && list.count === entries ? list : readList(kernel, at, entries);
 }
 
-/** Calls back with every entry's memory, and with what the book of lent memory knows it by. */
+/**
+ * Calls back with every entry's memory, with what the book of lent memory knows it by, and with the device's
+ * address of it.
+ */
 function eachEntry(
   list: Scatterlist,
-  visit: (name: number, phys: PhysAddr, sizeBytes: number) => void,
+  visit: (name: number, phys: PhysAddr, sizeBytes: number, seenAt: number) => void,
 ): void {
+  const outputs = list.mapped();
+  let [output, done] = [0, 0];
   for (let index = 0; index < list.count; index++) {
     const phys = list.physAt(index);
+    const sizeBytes = list.lengthAt(index);
     // Outputs cover several entries: each entry is known by its own memory.
-    visit(-phys, phys, list.lengthAt(index));
+    visit(-phys, phys, sizeBytes, (outputs[output]?.dma ?? 0) + done);
+    done += sizeBytes;
+    if (done >= (outputs[output]?.sizeBytes ?? 0)) [output, done] = [output + 1, 0];
   }
 }
 
@@ -201,7 +209,8 @@ const mapWith = (method: "dmaMapSg" | "dmaMapSgtable") =>
   writeOutputs(kernel, at, list, merged);
   eachEntry(
     list,
-    (name, phys, sizeBytes) => kernel.lent.add(device, name, phys, sizeBytes, dir, attrs),
+    (name, phys, sizeBytes, seenAt) =>
+      kernel.lent.add(device, { dma: name, seenAt }, phys, sizeBytes, dir, attrs),
   );
   return merged?.length ?? list.outputs;
 };

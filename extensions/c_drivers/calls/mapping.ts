@@ -97,9 +97,14 @@ export const MAPPING_CALLS: readonly CCallEntry[] = [
   ...UNMAPS.map((name) =>
     mappingEntry(name, { before: (kernel, [device, dma]) => kernel.lent.end(device, dma) })
   ),
-  ...(["cpu", "device"] as const).map((owner) =>
-    mappingEntry(`dma_sync_single_for_${owner}`, {
-      after: (kernel, [device, dma, size]) => kernel.lent.hand(device, dma, size, owner === "cpu"),
+  ...([["cpu", "Cpu"], ["device", "Device"]] as const).map(([owner, Owner]) =>
+    kernelEntry(`dma_sync_single_for_${owner}`, (kernel, [device, dma, size, dir]) => {
+      // What the device sees as one range is synced where its parts are mapped.
+      const parts = device.merged?.partsOf(dma, size) ?? [{ dma, sizeBytes: size }];
+      for (const part of parts) {
+        kernel.machine.dma[`dmaSyncSingleFor${Owner}`](device, part.dma, part.sizeBytes, dir);
+        kernel.lent.hand(device, part.dma, part.sizeBytes, owner === "cpu");
+      }
     })
   ),
   {

@@ -24,7 +24,7 @@ import { ROOT } from "@dmalab/tests";
 const RUNS: readonly (readonly [path: string, runs: number])[] = [
   ["extensions/c_drivers/tests/c/first.dma", 11],
   ["extensions/c_drivers/tests/c/requests.dma", 22],
-  ["extensions/c_drivers/tests/c/two_step.dma", 6],
+  ["extensions/c_drivers/tests/c/two_step.dma", 11],
   ["extensions/c_drivers/tests/c/wire.dma", 16],
   ["extensions/c_drivers/drivers/nic/ring_nic.dma", 12],
 ];

@@ -27,6 +27,8 @@ const wrongUnmap = (call: string) =>
 
 const ROWS: readonly (readonly [test: string, machines: number, ...said: readonly string[]])[] = [
   ["right", 4, "held"],
+  ["right with a sync of each range", 4, "held"],
+  ["right with a sync of each range, and bounced", 1, "held"],
   ["right with a table", 2, "held"],
   ["right and bounced", 1, "held"],
   ["a device of 32 bits, whose RAM ends at 4 GiB", 1, "held"],

@@ -117,6 +117,12 @@ const ALIASES: ReadonlyMap<string, StubBody> = new Map<string, StubBody>(Object.
   __kmalloc_cache_noprof: by("kmalloc", 2, 1),
   __kmalloc_node_noprof: by("kmalloc", 0, 2),
   __kmalloc_cache_node_noprof: by("kmalloc", 3, 1),
+  // Inline functions of the tree ask first whether the device needs a sync.
+  __dma_sync_single_for_cpu: by("dma_sync_single_for_cpu", 0, 1, 2, 3),
+  __dma_sync_single_for_device: by("dma_sync_single_for_device", 0, 1, 2, 3),
+  __dma_sync_sg_for_cpu: by("dma_sync_sg_for_cpu", 0, 1, 2, 3),
+  __dma_sync_sg_for_device: by("dma_sync_sg_for_device", 0, 1, 2, 3),
+  __dma_need_sync: by("dma_need_sync", 0, 1),
   dma_pool_create_node: by("dma_pool_create", 0, 1, 2, 3, 4),
   __kmalloc_large_noprof: by("kmalloc", 0, 1),
   __kmalloc_large_node_noprof: by("kmalloc", 0, 1),

@@ -580,7 +580,7 @@ Deno.test("what a tree fills inside bounce buffers is noted for the operation th
 
 /** How the tests of mini.dma end: four use what stubs have not set, the last one leaks. */
 const ENDS = [
-  ...Array.from({ length: 16 }, () => "ok"),
+  ...Array.from({ length: 17 }, () => "ok"),
   ...Array.from({ length: 4 }, () => "E0902"),
   "E0926",
 ];
@@ -594,7 +594,7 @@ Deno.test("a file of a tree runs in a scenario, by the tree's own layouts and na
     "info: toy_missing() is a stub: returns 0",
   ]);
   assertEquals(outcomes.map(({ failure }) => failure?.code ?? "ok"), ENDS);
-  const unset = outcomes.slice(16, 20).map(({ failure }) => failure!.message.split("; ").at(-1)!);
+  const unset = outcomes.slice(17, 21).map(({ failure }) => failure!.message.split("; ").at(-1)!);
   const at = (line: number, column: number) =>
     `extensions/kernel_tree/tests/tree/unset.c:${line}:${column}`;
   const shown = unset.map((text) => text.replace(/: give what .*/, ""));

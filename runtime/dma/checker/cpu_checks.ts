@@ -42,6 +42,7 @@ export class CpuChecks {
     writes: boolean,
     place: string,
   ): void {
+    if (this.#isExcused(lent)) return;
     const { device, dir, dma } = lent;
     this.ledger.report(
       "cpu_access_while_mapped",
@@ -55,6 +56,7 @@ export class CpuChecks {
 
   /** Memory goes back to the allocator. @param place Where in the source, as a sentence fragment. */
   freed(lent: LentMemory, phys: PhysAddr, sizeBytes: Bytes, place: string): void {
+    if (this.#isExcused(lent)) return;
     this.ledger.report(
       "freed_while_mapped",
       `${bytesAt(sizeBytes, phys)} freed ${place} while still mapped for device ` +
@@ -62,6 +64,17 @@ export class CpuChecks {
         "access whatever is allocated there next",
       lent.site,
     );
+  }
+
+  /** The driver may leave the mapping as it is: dma_need_unmap() returned false after it. */
+  #isExcused({ device, dma }: LentMemory): boolean {
+    const { ledger, ledger: { table } } = this;
+    let isExcused = false;
+    table.each((record) => {
+      isExcused ||= table.dma[record] === dma && ledger.isExcused(record) &&
+        ledger.deviceNumbered(table.device[record]!).dev.name === device;
+    });
+    return isExcused;
   }
 
   /** A driver goes on after its device's mask was refused. @param site The call that set it. */

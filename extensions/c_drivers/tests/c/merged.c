@@ -70,6 +70,21 @@ static int differing(struct device *dev, struct scatterlist *sgl, unsigned int l
 	return wrong;
 }
 
+/* The same with a sync of each range that the device was told of. */
+int differing_by_ranges(struct device *dev, unsigned int len)
+{
+	unsigned int index, at, wrong = 0;
+
+	for (index = 0; index < mapped; index++)
+		dma_sync_single_for_cpu(dev, told[index].addr, told[index].len, DMA_FROM_DEVICE);
+	for (index = 0; index < count; index++)
+		for (at = 0; at < len; at++)
+			wrong += ((u8 *)buffers[index])[at] != (u8)(index * len + at);
+	for (index = 0; index < mapped; index++)
+		dma_sync_single_for_device(dev, told[index].addr, told[index].len, DMA_FROM_DEVICE);
+	return wrong;
+}
+
 int differing_in_list(struct device *dev, unsigned int len) { return differing(dev, list, len); }
 int differing_in_table(struct device *dev, unsigned int len) { return differing(dev, table.sgl, len); }
 

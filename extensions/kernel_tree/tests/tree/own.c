@@ -61,3 +61,17 @@ int calls_absent(void)
 {
 	return toy_absent();
 }
+
+/* A byte of a buffer that is mapped, read between the syncs of the tree's inline functions. */
+int read_synced(struct device *dev, void *buf)
+{
+	dma_addr_t addr = dma_map_single(dev, buf, 64, DMA_FROM_DEVICE);
+	int first;
+
+	if (dma_mapping_error(dev, addr))
+		return -1;
+	dma_sync_single_for_cpu(dev, addr, 64, DMA_FROM_DEVICE);
+	first = *(unsigned char *)buf;
+	dma_unmap_single(dev, addr, 64, DMA_FROM_DEVICE);
+	return first;
+}

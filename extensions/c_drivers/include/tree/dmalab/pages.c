@@ -37,6 +37,21 @@ unsigned long get_free_pages_noprof(gfp_t gfp, unsigned int order)
 	return page ? (unsigned long)page_address(page) : 0;
 }
 
+/* Fills the array's empty places, up to the first one that no page is left for. */
+unsigned long alloc_pages_bulk_noprof(gfp_t gfp, int node, nodemask_t *nodes, int count,
+				      struct page **pages)
+{
+	int number;
+
+	for (number = 0; number < count; number++) {
+		if (!pages[number])
+			pages[number] = first_of(gfp, 0);
+		if (!pages[number])
+			break;
+	}
+	return number;
+}
+
 unsigned long get_zeroed_page_noprof(gfp_t gfp)
 {
 	return get_free_pages_noprof(gfp | __GFP_ZERO, 0);

@@ -26,6 +26,12 @@ static inline void dma_unmap_single(struct device *dev, dma_addr_t addr, size_t 
 {
 	dma_unmap_page_attrs(dev, addr, size, dir, 0);
 }
+void __dma_sync_single_for_cpu(struct device *dev, dma_addr_t addr, size_t size, enum dma_data_direction dir);
+static inline void dma_sync_single_for_cpu(struct device *dev, dma_addr_t addr, size_t size,
+					   enum dma_data_direction dir)
+{
+	__dma_sync_single_for_cpu(dev, addr, size, dir);
+}
 static inline int dma_mapping_error(struct device *dev, dma_addr_t addr)
 {
 	debug_dma_mapping_error(dev, addr);
