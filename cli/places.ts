@@ -54,6 +54,7 @@ export const TREE_SCENARIOS: readonly string[] = [
   "extensions/c_drivers/drivers/nvme/tree",
   "extensions/kernel_tree/drivers",
   "extensions/kernel_tree/drivers/nic",
+  "extensions/kernel_tree/drivers/two_step",
   "extensions/kernel_tree/drivers/vtd",
 ].map((folder) => fileURLToPath(new URL(folder, ROOT)));
 
