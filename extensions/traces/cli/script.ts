@@ -44,7 +44,9 @@ export async function runScript(
   const script = traceScript(steps, findings, machine, trace.name, { around, shrink });
   if (script.isEmpty) {
     for (const each of script.missing) screen.err(`not reproduced: ${each}\n`);
-    const reason = script.findings.length === 0
+    const reason = !shrink && around === null
+      ? `"${trace.name}" has no mapping; record dma:* too`
+      : script.findings.length === 0
       ? "no finding is proved or likely"
       : "no line of the trace has the mapping that its findings are about";
     return refuse(`the scenario would be empty: ${reason}`, screen);

@@ -125,6 +125,9 @@ Deno.test("a read whose block is printed as text has its block by the issue besi
     const setups = output.trim().split("\n").map((each) => JSON.parse(each))
       .filter(({ event }) => event === "nvme_setup_cmd");
     assertEquals(setups.map(({ blocks, lba }) => [lba, blocks]), [[null, null]], name);
+    const scenario = await printed((screen) => runScript([fieldPath(name)], null, false, screen));
+    assertEquals(scenario.code, 2);
+    assertStringIncludes(scenario.errors, "has no mapping; record dma:* too");
   }
   const path = fieldPath("trace-cmd-report.txt");
   const script = await printed((screen) => runScript([path], null, false, screen));
