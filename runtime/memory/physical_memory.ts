@@ -418,24 +418,30 @@ export class PhysicalMemory {
    * Views of the page from before are no longer memory.
    *
    * @param phys Of its first byte.
-   * @param bytes As long as a page, and aligned for doubles.
+   * @param bytes As long as a page, zeroed, and aligned for doubles.
    * @throws {MemoryLimitError} When the page would exceed the limit.
    * @internal
    */
   adopt(phys: PhysAddr, bytes: Uint8Array): void {
-    const page = this.pageForWriting(phys);
-    bytes.set(page.bytes);
-    const adopted = new MemoryPage(bytes, true);
-    this.#leafAt(leafIndex(phys))![phys >>> PAGE_SHIFT & LEAF_PAGE_MASK] = adopted;
+    const page = this.#pageForReading(phys);
+    // A copy of zeros would make the host give memory to each page that a driver could touch.
+    if (page === ZERO_PAGE) this.#holdPage(phys);
+    else bytes.set(page.bytes);
+    this.#leafFor(phys)[phys >>> PAGE_SHIFT & LEAF_PAGE_MASK] = new MemoryPage(bytes, true);
   }
 
-  #makePage(phys: number): MemoryPage {
+  /** Charges for a page. @throws {MemoryLimitError} */
+  #holdPage(phys: number): void {
     if (this.kindAt(phys) === "none") {
       throw new InvariantError(
         `Cannot write at 0x${physAddr(phys).toString(16)}: there is no memory`,
       );
     }
     this.budget.hold(PAGE_SIZE_BYTES);
+  }
+
+  /** The leaf of a page, made if need be. */
+  #leafFor(phys: number): Leaf {
     const index = leafIndex(phys);
     let leaf = this.#leafAt(index);
     if (leaf === undefined) {
@@ -447,6 +453,11 @@ export class PhysicalMemory {
         this.#farLeaves.set(index, leaf);
       }
     }
+    return leaf;
+  }
+
+  #makePage(phys: number): MemoryPage {
+    this.#holdPage(phys);
     if (this.#slabUsedBytes === this.#slab.byteLength) {
       const doubled = Math.min(2 * this.#slab.byteLength, MAX_SLAB_BYTES);
       this.#slab = new ArrayBuffer(Math.max(FIRST_SLAB_BYTES, doubled));
@@ -455,7 +466,7 @@ export class PhysicalMemory {
     const bytes = new Uint8Array(this.#slab, this.#slabUsedBytes, PAGE_SIZE_BYTES);
     const page = new MemoryPage(bytes);
     this.#slabUsedBytes += PAGE_SIZE_BYTES;
-    leaf[phys >>> PAGE_SHIFT & LEAF_PAGE_MASK] = page;
+    this.#leafFor(phys)[phys >>> PAGE_SHIFT & LEAF_PAGE_MASK] = page;
     return page;
   }
 }
