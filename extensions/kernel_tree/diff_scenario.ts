@@ -151,10 +151,11 @@ export async function loadWithTree(
   if (program !== null && loader.trees.size === 0) return null;
   printDiagnostics(diagnostics, screen);
   if (program !== null) return program;
-  const has = (wanted: string) => diagnostics.some(({ code }) => code === wanted);
+  const has = (...wanted: readonly string[]) =>
+    diagnostics.some(({ code }) => wanted.includes(code));
   return {
     code: codeOfProblems(diagnostics),
-    wrong: has("E0711") ? "C" : has("E0710") ? "compiling" : "scenario",
+    wrong: has("E0711") ? "C" : has("E0710", "E0713", "E0714") ? "compiling" : "scenario",
   };
 }
 

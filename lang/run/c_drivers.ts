@@ -101,7 +101,7 @@ function treeSettings(entries: readonly PathEntry[], bag: DiagnosticBag): TreeSe
   let stubs: Stubs = STUBS[0];
   let isWrong = false;
   const wrong = (span: Span, message: string, hint?: string) => {
-    bag.error("E0710", span, message, hint);
+    bag.error("E0712", span, message, hint);
     isWrong = true;
   };
   for (const { path, span, value } of entries) {
@@ -221,8 +221,9 @@ class CRegistry {
     const compiled = this.shelf.find(source, config);
     if (compiled === null || "problem" in compiled) {
       const { path, pathSpan } = declaration;
-      const { hint, problem } = compiled ?? { problem: `"${path}" is not compiled here` };
-      this.#once(path, () => this.bag.error("E0710", pathSpan, problem, hint));
+      const { code, hint, problem } = compiled ??
+        { code: "E0710" as const, problem: `"${path}" is not compiled here`, hint: undefined };
+      this.#once(path, () => this.bag.error(code, pathSpan, problem, hint));
       return compiled;
     }
     // Each machine looks again, and there may be thousands of them.

@@ -43,6 +43,8 @@ export type CompiledC =
 /** The reason why a source was not compiled, whatever its text, and what helps. */
 export interface NotCompiled {
   readonly module: null;
+  /** No compiler here, a tree that does not fit, or a compiler that was stopped. */
+  readonly code: "E0710" | "E0713" | "E0714";
   /** A sentence without its end. */
   readonly problem: string;
   readonly hint: string;

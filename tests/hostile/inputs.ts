@@ -447,7 +447,7 @@ const STRANGERS: readonly (readonly [
   ends: string,
   more: Partial<HostileCase>,
 ])[] = [
-  ["Kconfig", "check DIR/a.dma", "E0710", { input: treeWith("Kconfig", linkTo("../notes.txt")) }],
+  ["Kconfig", "check DIR/a.dma", "E0713", { input: treeWith("Kconfig", linkTo("../notes.txt")) }],
   ["Makefile", "check DIR/a.dma", "E0706", { input: treeWith("Makefile", linkTo("/proc/kmsg")) }],
   ["waiting Makefile", "check DIR/a.dma", "E0706", { input: treeWith("Makefile", makeFifo) }],
   ["drivers", "check DIR/a.dma", "E07", { input: treeWith("drivers", linkTo("/proc/self")) }],
@@ -541,7 +541,7 @@ export const INPUTS: readonly HostileCase[] = [
     hostile(
       `${command} of a driver in C that is a macro bomb`,
       `${command} DIR/a.dma --max-time 2`,
-      "E0710",
+      "E0714",
       { input: makeBomb, says: "stopped after 2 s of processor time" },
     )
   ),

@@ -143,14 +143,22 @@ export type NoCompiler = Omit<NotCompiled, "module">;
 /** Why nothing in C can be run here, compiled or not; null where it can. */
 export function noDrivers(): NoCompiler | null {
   if (areHeadersReadable()) return null;
-  return { problem: "Reading the headers of C drivers is not permitted", hint: startAgain() };
+  return {
+    code: "E0710",
+    problem: "Reading the headers of C drivers is not permitted",
+    hint: startAgain(),
+  };
 }
 
 /** Why the compiler's process may not be started; null where it may. */
 export function noProcess(): NoCompiler | null {
   const { state } = host.permissions.querySync({ name: "run", command: host.execPath() });
   if (state === "granted") return null;
-  return { problem: "Compiling C starts a process, which is not permitted", hint: startAgain() };
+  return {
+    code: "E0710",
+    problem: "Compiling C starts a process, which is not permitted",
+    hint: startAgain(),
+  };
 }
 
 /** Files that `deno test` takes for tests by themselves. */

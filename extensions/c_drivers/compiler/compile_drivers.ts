@@ -60,9 +60,13 @@ export async function compileC(
 function problemOf(ended: Ended, timeMs: number, { source }: CompileJob): NoCompiler {
   const { end, isBegun, isLate, line, stopped } = ended;
   const at = isBegun ? `in ${source}` : "before it read a file";
-  if (stopped !== null) return { problem: `${stoppedText(stopped, timeMs)}, ${at}`, hint: KEPT };
-  if (isLate) return { problem: `${LATE}, ${at}`, hint: KEPT };
+  const code = "E0714";
+  if (stopped !== null) {
+    return { code, problem: `${stoppedText(stopped, timeMs)}, ${at}`, hint: KEPT };
+  }
+  if (isLate) return { code, problem: `${LATE}, ${at}`, hint: KEPT };
   return {
+    code,
     problem: `The C compiler ${end}, ${at}: ${line ?? "it printed no error"}`,
     hint: isBegun ? LARGE : DOWNLOAD,
   };

@@ -1,11 +1,18 @@
 /** One compiler for many files of a tree: its process stays, and gets each text once. */
 import { TreeError } from "@dmalab/runtime/kernels";
-import { DEFAULT_LIMITS } from "@dmalab/lang/values";
+import { DEFAULT_LIMITS, type NotCompiled } from "@dmalab/lang/values";
 import { type Compiled, DOWNLOAD, LARGE, LATE, stoppedText } from "./clang.ts";
 import { compilerService } from "./compiler_service.ts";
 
 /** Texts, and objects of earlier runs, by their paths. */
 export type ClangFiles = Readonly<Record<string, string | Uint8Array<ArrayBuffer>>>;
+
+/** The compiler has failed, whatever the tree. */
+export class CompilerError extends TreeError {
+  constructor(readonly code: NotCompiled["code"], message: string, hint: string) {
+    super(message, hint);
+  }
+}
 
 /** What runs clang on files. */
 export interface TreeClang {
@@ -22,7 +29,7 @@ export class SessionClang implements TreeClang {
   /** @param timeMs Processor time of each file. */
   constructor(private readonly timeMs: number = DEFAULT_LIMITS.timeMs) {}
 
-  /** @throws {TreeError} Where the process cannot be started, or ends. */
+  /** @throws {CompilerError} Where the process cannot be started, or ends. */
   async run(args: readonly string[], files: ClangFiles, output: string): Promise<Compiled> {
     const { timeMs } = this;
     const body = (sent: Map<string, string>) => {
@@ -38,11 +45,14 @@ export class SessionClang implements TreeClang {
       return { args, put, objects, names: Object.keys(files), output };
     };
     const made = await compilerService.request({ timeMs, body });
-    if ("problem" in made) throw new TreeError(made.problem, made.hint);
+    if ("problem" in made) throw new CompilerError(made.code, made.problem, made.hint);
     if (!("isBegun" in made)) return made;
-    if (made.stopped !== null) throw new TreeError(stoppedText(made.stopped, timeMs), LARGE);
-    if (made.isLate) throw new TreeError(LATE, LARGE);
-    throw new TreeError(`The C compiler ended: ${made.line ?? "it printed no error"}`, DOWNLOAD);
+    if (made.stopped !== null) {
+      throw new CompilerError("E0714", stoppedText(made.stopped, timeMs), LARGE);
+    }
+    if (made.isLate) throw new CompilerError("E0714", LATE, LARGE);
+    const problem = `The C compiler ended: ${made.line ?? "it printed no error"}`;
+    throw new CompilerError("E0714", problem, DOWNLOAD);
   }
 
   close(): Promise<void> {

@@ -22,7 +22,7 @@ import { CHECKABLE, type Compiled, COMPILING, KEEP_COUNTERS, LINKING, TARGET } f
 import { moduleOf } from "./made_module.ts";
 import { saidDiagnostics } from "./said_diagnostics.ts";
 import { firstError, moduleFlag, TreeBuild } from "./tree_build.ts";
-import type { TreeClang } from "./tree_clang.ts";
+import { CompilerError, type TreeClang } from "./tree_clang.ts";
 
 /** Code of a header's inline function is at the line of the driver's call of it. */
 const PLACED = [...CHECKABLE, "-finline-hint-functions", "-gno-inline-line-tables"];
@@ -72,7 +72,8 @@ export async function compileWithTree(
     return await new TreeDriver(wanted, of, new TreeBuild(of.tree, clang)).compile();
   } catch (error) {
     if (!(error instanceof TreeError)) throw error;
-    return { module: null, problem: error.message, hint: error.hint };
+    const code = error instanceof CompilerError ? error.code : "E0713";
+    return { module: null, code, problem: error.message, hint: error.hint };
   }
 }
 

@@ -11,10 +11,10 @@ async function saidOf(kernel: string, driver: string, option: string | null = nu
   const tree = option === null ? null : folder.at(option);
   const opened = await openScenario(folder.write("here/a.dma", machine), tree);
   if ("problem" in opened) return opened.problem;
-  return opened.diagnostics.map(({ message, span }) => {
+  return opened.diagnostics.map(({ code, message, span }) => {
     const { column, line } = span.source.position(span.start);
     const path = span.source.name.replace(folder.at(""), "");
-    return `${path}:${line}:${column}: ${message}`;
+    return `${code} ${path}:${line}:${column}: ${message}`;
   }).join("\n");
 }
 
@@ -54,6 +54,21 @@ Deno.test("a wrong tree, a wrong release and a path that leaves both are errors 
     // Without all permissions Deno itself keeps a scenario out of /proc.
     const kept = driver.includes("/proc") && text.includes("reading it is not permitted");
     assert(kept || text.includes(said), `${driver}: ${text}`);
+  }
+});
+
+Deno.test("a wrong setting and a tree that does not fit have codes of their own", async () => {
+  const cases = [
+    ["E0712", "7.2.12", '"a.c" { trees = "../mini" }'],
+    ["E0712", "7.2.12", '"a.c" { tree = 3 }'],
+    ["E0712", "7.2.12", '"a.c" { tree = "../mini", files = "b.c" }'],
+    ["E0712", "7.2.12", '"a.c" { tree = "../mini", stubs = "ask" }'],
+    ["E0713", "6.12.117", '"drivers/toy/toy.c" { tree = "../mini" }'],
+    ["E0713", "7.2.12", '"drivers/toy/ppc.c" { tree = "../mini" }'],
+  ] as const;
+  for (const [code, kernel, driver] of cases) {
+    const said = await saidOf(kernel, driver);
+    assert(said.startsWith(`${code} /here/a.dma:2:`), `${driver}: ${said}`);
   }
 });
 

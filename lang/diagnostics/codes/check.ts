@@ -285,9 +285,32 @@ export const CHECK_CODES = {
   E0710: {
     title: "C driver not compiled",
     explanation:
-      "C drivers are compiled when a `dmalab` command loads the file. The REPL's prompt, and " +
-      "commands that only read the file, do not compile.",
+      "C drivers are compiled when a `dmalab` command loads the file, and that command may start " +
+      "processes. The REPL's prompt, the page, and commands that only read the file do not compile.",
     example: 'driver ring = c "ring.c"     # typed in at the prompt',
+  },
+  E0712: {
+    title: "wrong setting of a C driver",
+    explanation:
+      "A driver's block has the settings `tree`, `files` and `stubs`. Paths are texts without " +
+      "values in them, because they are read before anything runs.",
+    example: 'driver ring = c "ring.c" { trees = "../linux" }',
+  },
+  E0713: {
+    title: "kernel tree does not fit",
+    explanation:
+      "The kernel tree is incomplete, has another release than the machine, or does not compile " +
+      "with the settings that dmalab needs. The message names the folder, the file or the symbol " +
+      "that is missing.",
+    example: 'driver ring = c "ring.c" { tree = "../linux-6.12" }     # on a machine of 7.2',
+  },
+  E0714: {
+    title: "C compiler stopped",
+    explanation:
+      "The compiler reached its limit of time (`--max-time`) or memory (1 GiB), did not answer, " +
+      "or ended by itself. The file may be right all the same. The next file starts a new " +
+      "compiler.",
+    example: 'driver ring = c "ring.c"     # with data that the compiler has no memory for',
   },
   E0711: {
     title: "error in C source",
