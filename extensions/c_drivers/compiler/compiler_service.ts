@@ -6,6 +6,7 @@
 import { host } from "@dmalab/cli";
 import { type Compiled, linesOf, MAX_MS, noProcess, startCompiler, type Stopped } from "./clang.ts";
 import type { NoCompiler } from "./clang.ts";
+import { PrecompiledHeaders } from "./precompiled.ts";
 
 /** An idle process takes some 350 MiB. */
 const IDLE_MS = 10 * 60_000;
@@ -16,9 +17,9 @@ export interface Order {
   readonly timeMs: number;
   /**
    * The order as the process reads it.
-   * @param sent Texts that the process has, by their paths. The order adds the texts that it sends.
+   * @param sent Files that the process has, by their paths. The order adds those that it sends.
    */
-  readonly body: (sent: Map<string, string>) => object;
+  readonly body: (sent: Map<string, string | Uint8Array>) => object;
   /** Called when the process begins: for a second time where a new process has to begin again. */
   readonly onBegin?: () => void;
 }
@@ -52,13 +53,15 @@ interface RunningCompiler {
   readonly writer: WritableStreamDefaultWriter<Uint8Array>;
   readonly answers: AsyncGenerator<string>;
   readonly errors: Promise<string | null>;
-  readonly sent: Map<string, string>;
+  readonly sent: Map<string, string | Uint8Array>;
   /** It has done an order. */
   isWarm: boolean;
 }
 
 /** Starts the compiler's process when there is an order, and again after it has ended. */
 export class CompilerService {
+  /** Of all runs of this thread: each scenario and each tree has the same headers. */
+  readonly precompiled = new PrecompiledHeaders();
   #running: RunningCompiler | null = null;
   /** Why the last process ended before its time; null where it did not. */
   #ended: string | null = null;

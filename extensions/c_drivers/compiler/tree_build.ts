@@ -1,15 +1,15 @@
 /** Compiles files of a kernel tree, unmodified, against the tree's own headers. */
-import { Architectures } from "../tree/architecture.ts";
 import { boundsHeader, generatedHeaders } from "../tree/generated.ts";
 import { IR } from "../tree/ir.ts";
-import { type Kconfig, readKconfig } from "../tree/kconfig.ts";
-import { Makefiles } from "../tree/makefile.ts";
+import type { Makefiles } from "../tree/makefile.ts";
 import { type Settings, settingsFor, settingsOn, settingsProbe } from "../tree/settings.ts";
-import { TreeError, type TreeFolders, type TreeVersion, versionOf } from "@dmalab/runtime/kernels";
-import { TREE_ARGUMENTS, type Unit, Units } from "../tree/unit.ts";
+import { TreeError, type TreeFolders, type TreeVersion } from "@dmalab/runtime/kernels";
+import { TreeReading } from "../tree/tree_reading.ts";
+import { TREE_ARGUMENTS, type Unit, type Units } from "../tree/unit.ts";
 import { readCompilerLock, readTreeHeaders } from "@dmalab/cli";
 import { cacheModule, keptModule } from "./c_cache.ts";
 import { hashOf } from "@dmalab/cli/files";
+import { asFromSource } from "./precompiled.ts";
 import type { Compiled } from "./clang.ts";
 import type { ClangFiles, TreeClang } from "./tree_clang.ts";
 
@@ -42,26 +42,22 @@ export class TreeBuild {
   readonly version: TreeVersion;
   readonly makefiles: Makefiles;
   readonly units: Units;
-  #kconfig: Kconfig | null = null;
-  readonly #architectures: Architectures;
+  readonly #read: TreeReading;
   readonly #headers = readTreeHeaders();
   /** `generated/bounds.h` by the configuration. */
   readonly #bounds = new Map<string, string>();
-  /** Hashes of texts: most files include the same headers. */
-  readonly #hashes = new Map<string, string>();
 
   /** @param usesCache False compiles anew what is kept. */
   constructor(readonly files: TreeFolders, readonly clang: TreeClang, readonly usesCache = true) {
-    this.version = versionOf(files);
-    this.makefiles = new Makefiles(files);
-    this.units = new Units(files, this.makefiles);
-    this.#architectures = new Architectures(files);
+    this.#read = TreeReading.of(files);
+    this.version = this.#read.version;
+    this.makefiles = this.#read.makefiles;
+    this.units = this.#read.units;
   }
 
   /** The configuration that files need. @throws {TreeError} */
   settings(paths: readonly string[], pageSizeBytes?: number): Settings {
-    this.#kconfig ??= readKconfig(this.files);
-    return settingsFor(paths, this.#kconfig, this.makefiles, pageSizeBytes);
+    return settingsFor(paths, this.#read.kconfig, this.makefiles, pageSizeBytes);
   }
 
   /** What a file is compiled from. @param own Texts beside the tree's, by their paths. */
@@ -138,22 +134,37 @@ export class TreeBuild {
     if (kept !== null) {
       return { ...kept, module: kept.module?.length === 0 ? null : kept.module, isKept: true };
     }
-    const made = await this.clang.run(args, files, output);
+    const made = await this.#run(args, files, output);
     // What is wrong with a file is so the next time: a file of the tree's library is tried in each run.
     const isKept = made.module !== null || ERROR.test(made.said);
     if (isKept && this.usesCache) await cacheModule(key, made.module ?? NOTHING, made.said);
     return { ...made, isKept: false };
   }
 
+  /** Runs the compiler, with precompiled headers where they change nothing. */
+  async #run(args: readonly string[], files: ClangFiles, output: string): Promise<Compiled> {
+    const { clang } = this;
+    const precompiled = areTexts(files) ? await clang.precompiled.with(clang, args, files) : null;
+    if (precompiled !== null) {
+      const { module, said } = await clang.run(precompiled.args, precompiled.files, output);
+      // What the compiler refuses it refuses again, with the paths of the file's own headers.
+      if (module !== null) {
+        const ir = asFromSource(new TextDecoder().decode(module));
+        return { module: new TextEncoder().encode(ir), said };
+      }
+    }
+    return await clang.run(args, files, output);
+  }
+
   /** A hash of all that a file is compiled from. */
   async #keyOf(args: readonly string[], files: ClangFiles): Promise<string> {
     const hashes: [path: string, hash: string][] = [];
     for (const [path, content] of Object.entries(files)) {
-      let hash = typeof content === "string" ? this.#hashes.get(content) : undefined;
+      let hash = typeof content === "string" ? this.#read.hashes.get(content) : undefined;
       if (hash === undefined) {
         hash = typeof content === "string" ? await hashOfText(content) : await hashOf(content);
         // Headers: most files include the same ones.
-        if (typeof content === "string") this.#hashes.set(content, hash);
+        if (typeof content === "string") this.#read.hashes.set(content, hash);
       }
       hashes.push([path, hash]);
     }
@@ -191,9 +202,14 @@ export class TreeBuild {
 
   /** The same for other architectures, where only these have what the files need. */
   *elsewhere(settings: Settings): Generator<Settings> {
-    const known = this.#architectures.declaring(settings.elsewhere, this.#kconfig!);
+    const { architectures, kconfig } = this.#read;
+    const known = architectures.declaring(settings.elsewhere, kconfig);
     for (const each of known.slice(0, MAX_TRIED)) yield settingsOn(settings, each);
   }
+}
+
+function areTexts(files: ClangFiles): files is Unit["files"] {
+  return Object.values(files).every((content) => typeof content === "string");
 }
 
 export function moduleFlag({ isModule }: Settings): readonly string[] {

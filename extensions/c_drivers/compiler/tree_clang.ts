@@ -3,6 +3,7 @@ import { TreeError } from "@dmalab/runtime/kernels";
 import { DEFAULT_LIMITS, type NotCompiled } from "@dmalab/lang/values";
 import { type Compiled, DOWNLOAD, LARGE, LATE, stoppedText } from "./clang.ts";
 import { compilerService } from "./compiler_service.ts";
+import type { PrecompiledHeaders } from "./precompiled.ts";
 
 /** Texts, and objects of earlier runs, by their paths. */
 export type ClangFiles = Readonly<Record<string, string | Uint8Array<ArrayBuffer>>>;
@@ -16,6 +17,8 @@ export class CompilerError extends TreeError {
 
 /** What runs clang on files. */
 export interface TreeClang {
+  /** Headers that it has parsed. */
+  readonly precompiled: PrecompiledHeaders;
   run(
     args: readonly string[],
     files: ClangFiles,
@@ -26,21 +29,22 @@ export interface TreeClang {
 
 /** Clang as a WebAssembly module, in the process that all compiling shares. */
 export class SessionClang implements TreeClang {
+  readonly precompiled = compilerService.precompiled;
+
   /** @param timeMs Processor time of each file. */
   constructor(private readonly timeMs: number = DEFAULT_LIMITS.timeMs) {}
 
   /** @throws {CompilerError} Where the process cannot be started, or ends. */
   async run(args: readonly string[], files: ClangFiles, output: string): Promise<Compiled> {
     const { timeMs } = this;
-    const body = (sent: Map<string, string>) => {
+    const body = (sent: Map<string, string | Uint8Array>) => {
       const put: Record<string, string> = {};
       const objects: Record<string, string> = {};
       for (const [path, content] of Object.entries(files)) {
-        if (typeof content !== "string") objects[path] = content.toBase64();
-        else if (sent.get(path) !== content) {
-          put[path] = content;
-          sent.set(path, content);
-        }
+        if (sent.get(path) === content) continue;
+        sent.set(path, content);
+        if (typeof content === "string") put[path] = content;
+        else objects[path] = content.toBase64();
       }
       return { args, put, objects, names: Object.keys(files), output };
     };

@@ -16,4 +16,5 @@ export { companionsOf, exportsIn, requestFilesOf, siblingsOf } from "./library.t
 export { Makefiles } from "./makefile.ts";
 export { RunFiles } from "./run_files.ts";
 export { settingsFor } from "./settings.ts";
+export { TreeReading } from "./tree_reading.ts";
 export { TREE_ARGUMENTS, Units } from "./unit.ts";

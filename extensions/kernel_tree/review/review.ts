@@ -3,7 +3,7 @@ import { addAll } from "@dmalab/runtime/lists";
 import type { NameMatch, Program } from "@dmalab/lang/run";
 import { C_FILE, type LinesRun } from "@dmalab/lang/values";
 import { SessionClang, TreeBuild } from "@dmalab/c_drivers/compiler";
-import { companionsOf, exportsIn, Makefiles, requestFilesOf, Units } from "@dmalab/c_drivers/tree";
+import { companionsOf, exportsIn, requestFilesOf, TreeReading } from "@dmalab/c_drivers/tree";
 import { MemoryScreen, readTreeHeaders } from "@dmalab/cli";
 import { TreeError } from "@dmalab/runtime/kernels";
 import {
@@ -251,8 +251,7 @@ function compiles(path: string, step: ReviewStep, files: readonly ChangedFile[])
     const opened = openWithTree(path, tree);
     if (typeof opened === "string") throw new TreeError(opened, "give the path of a scenario");
     opened.load();
-    const makefiles = new Makefiles(tree.files);
-    const units = new Units(tree.files, makefiles);
+    const { makefiles, units } = TreeReading.of(tree.files);
     const drivers = [...opened.loader.trees.values()].flatMap((driver) => driver.files);
     const iterators = files.some((file) => ITERATING.test(file.path))
       ? [...exportsIn(requestFilesOf(tree.files)).keys()]

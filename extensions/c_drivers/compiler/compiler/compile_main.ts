@@ -38,7 +38,7 @@ interface SingleRun {
   readonly timeMs: number;
   /** Texts that further runs name by their paths. */
   readonly put: Readonly<Record<string, string>>;
-  /** Objects in base64, by their paths. Only this run names them. */
+  /** The same for objects, in base64. */
   readonly objects: Readonly<Record<string, string>>;
   /** Paths of the files that it may read. */
   readonly names: readonly string[];
@@ -284,20 +284,17 @@ async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<stri
   if (parts.join("") !== "") yield parts.join("");
 }
 
-/** @param texts What was sent so far. */
+/** @param files What was sent so far. */
 async function single(
   { args, names, objects, output, put }: SingleRun,
-  texts: Map<string, string>,
+  files: Map<string, string | Uint8Array>,
 ): Promise<Made> {
-  for (const [path, text] of Object.entries(put)) texts.set(path, text);
+  for (const [path, text] of Object.entries(put)) files.set(path, text);
+  for (const [path, text] of Object.entries(objects)) files.set(path, Uint8Array.fromBase64(text));
   let said = "";
-  const fileAt = (name: string) => {
-    const object = objects[name];
-    return object === undefined ? texts.get(name)! : Uint8Array.fromBase64(object);
-  };
-  const files = Object.fromEntries(names.map((name) => [name, fileAt(name)]));
+  const named = Object.fromEntries(names.map((name) => [name, files.get(name)!]));
   collectGarbage();
-  const made = await clang(args, output, files, (text) => said += text);
+  const made = await clang(args, output, named, (text) => said += text);
   return { module: made?.toBase64() ?? null, said };
 }
 
@@ -305,13 +302,13 @@ async function single(
 function compileOrders(): void {
   // At each piece the package asks the environment several times whether to print what it does.
   process.env = {};
-  const texts = new Map<string, string>();
+  const files = new Map<string, string | Uint8Array>();
   const supports: Supports = new Map();
   const obey = async (line: string) => {
     const order = JSON.parse(line) as DriverOrder | SingleRun;
     tell({ begun: true }, order.timeMs);
     const made = await ("args" in order
-      ? single(order, texts)
+      ? single(order, files)
       : new Compiler(order, supports).compile());
     tell({ made });
   };

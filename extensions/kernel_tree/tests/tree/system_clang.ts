@@ -1,8 +1,14 @@
 /** Clang of the system, which compiles the files of a tree sooner than the WebAssembly module. */
-import type { ClangFiles, Compiled, TreeClang } from "@dmalab/c_drivers/compiler";
+import {
+  type ClangFiles,
+  type Compiled,
+  PrecompiledHeaders,
+  type TreeClang,
+} from "@dmalab/c_drivers/compiler";
 
 /** A clang of the system's, on files in a folder: faster, for those who make dmalab, and not confined to the tree. */
 export class SystemClang implements TreeClang {
+  readonly precompiled = new PrecompiledHeaders();
   readonly #folder = Deno.makeTempDirSync();
   readonly #sent = new Map<string, ClangFiles[string]>();
   /** Texts by their numbers, and what was made of them. */
