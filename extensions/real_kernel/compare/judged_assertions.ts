@@ -17,6 +17,7 @@ import { AssertionReads, isInside } from "./assertion_reads.ts";
 import { requestPairs } from "./compare_test_runs.ts";
 import { kernelEvents, linkedRange, observedEvents, ScenarioAddresses } from "./kernel_events.ts";
 import type { KernelSide } from "./kernel_side.ts";
+import { kindOfEvent, type StepKind, stepRow } from "./steps.ts";
 import type { SimulatedRequest } from "./simulated_requests.ts";
 import type { TracedRequest } from "./traced_requests.ts";
 
@@ -127,11 +128,10 @@ export function judgeAssertions(
   ios: readonly number[],
   kernel: KernelSide,
 ): JudgedAssertions {
-  const model = new Observer(null, observedEvents(kernel.isObserved));
-  const real = new Observer(
-    kernelRequests(test, ios, kernel),
-    observedEvents(kernel.isObserved),
-  );
+  const requests = kernelRequests(test, ios, kernel);
+  const observed = observedEvents((kind) => kernel.isObserved(kind) && !requests.unseen.has(kind));
+  const model = new Observer(null, observed);
+  const real = new Observer(requests, observed);
   for (const observer of [model, real]) observer.run(program, test);
   const reads = new AssertionReads(program);
   let same = 0;
@@ -193,7 +193,18 @@ function kernelRequests(
     const isSame = reals.length === own.length && own.every(({ real }) => real !== null);
     if (!isSame) ofCall.set(call, reals.map((real) => numberOf.get(real)!));
   }
-  return { byNumber, ofCall };
+  const unseen = pairs.flatMap(({ model }) => unseenSteps(model));
+  return { byNumber, ofCall, unseen: new Set(unseen) };
+}
+
+/** Steps of a request of the model that a probe would see in another call alone. */
+function unseenSteps({ events, map, unmap }: SimulatedRequest): readonly StepKind[] {
+  const seen = new Set([...map, ...unmap].map(({ event }) => event));
+  return events.flatMap((event) => {
+    const kind = kindOfEvent(event.name, (event.fields as { readonly kind?: unknown }).kind);
+    const isUnseen = kind !== null && stepRow(kind).within !== undefined && !seen.has(event);
+    return isUnseen ? [kind] : [];
+  });
 }
 
 const IN_FLIGHT = "the request is in flight there";
@@ -212,6 +223,8 @@ interface KernelRequests {
   readonly byNumber: ReadonlyMap<number, KernelRequest | null>;
   /** By call: numbers of the kernel's requests. Only of calls that it made other requests of. */
   readonly ofCall: ReadonlyMap<number, readonly number[]>;
+  /** Steps that the model has also where no probe sees them. */
+  readonly unseen: ReadonlySet<StepKind>;
 }
 
 /** Notes what a run reads, and answers for the kernel. */

@@ -5,6 +5,7 @@ import type { RecordedSubmission } from "../plan/scenario_run.ts";
 import type { AccessedRange, RequestRecord } from "./request_record.ts";
 import {
   DIRECTIONS,
+  isSeenWithin,
   kindOfEvent,
   type Step,
   STEP_KINDS,
@@ -111,7 +112,8 @@ function stepsOf(
     const row = stepRow(kind);
     const isHidden = open.some(({ kind }) => stepRow(kind).hidesInner === true) ||
       row.isCall === true && open.length > 0;
-    const step = isHidden || !isObserved(kind)
+    const isSeen = isObserved(kind) && isSeenWithin(kind, open.map(({ kind }) => kind));
+    const step = isHidden || !isSeen
       ? null
       : { kind, values: valuesOf(kind, event.fields as EventValues), event };
     if (step !== null) steps.push(step);

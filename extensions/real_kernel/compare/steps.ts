@@ -39,6 +39,8 @@ interface StepRow {
   readonly fields: Readonly<Record<string, FieldSpace>>;
   /** The model's events that begin it, each `call.NAME` or the name of an event. */
   readonly events: readonly string[];
+  /** The only call in which a probe sees it: elsewhere the compiler has put the function into its caller. */
+  readonly within?: string;
   /** Only events with this value of their field `kind`. */
   readonly eventKind?: string;
   /** The step is a call: `ret.NAME` gives its result. */
@@ -217,6 +219,7 @@ const STEPS = {
   },
   iommu_sync_map: {
     title: "iommu_sync_map",
+    within: "dma_iova_sync",
     rule: "dma.5.1",
     fields: { dma: "dma", size: "exact" },
     events: ["iommu.sync_map"],
@@ -296,6 +299,12 @@ export const REQUEST_PROBE: ProbeForms = {
     `p:lab/request nvme_setup_cmd segments=+{request.nr_phys_segments}(%si):u16${gap}`
   ),
 };
+
+/** Whether a probe sees a step. @param calls Calls that it happens in, outermost first. */
+export function isSeenWithin(kind: StepKind, calls: readonly StepKind[]): boolean {
+  const { within } = stepRow(kind);
+  return within === undefined || calls.some((call) => call === within);
+}
 
 /** The step that an event of the model begins; null for one that begins none. */
 export function kindOfEvent(name: string, kind: unknown): StepKind | null {
