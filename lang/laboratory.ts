@@ -17,11 +17,11 @@ import { memoryFiles, type SourceLoader } from "./syntax/load_files.ts";
 import type { Registry } from "./values/registry.ts";
 import type { FunctionSpec, HandleType } from "./values/spec.ts";
 
-/** What a program adds. Each part may be left out. */
+/** The additions of a program. Each part may be left out. */
 export interface Addition {
   /** Kinds of devices, each with its block, its events, its tables and its builtins. */
   readonly devices?: readonly AnyScriptedKind[];
-  /** What can happen, and no kind of device alone does it. */
+  /** Events that belong to no single kind of device. */
   readonly events?: readonly EventTable[];
   /** Tables of a recording that belong to no kind of device alone. */
   readonly tables?: readonly AnyTableSpec[];

@@ -30,7 +30,7 @@ export interface PlotColours {
   readonly text: string;
   readonly grid: string;
   readonly axis: string;
-  /** Of the series, in their order, then again from the first. */
+  /** Used by the series in their order, then again from the first. */
   readonly series: readonly string[];
 }
 
@@ -332,7 +332,7 @@ function barPanel(panel: PlotPanel, colours: PlotColours): string {
   return frame(panel, y, colours) + drawn.join("");
 }
 
-/** What the rounds of a measurement spread over. */
+/** The range of a measurement's rounds. */
 function errorBar(
   x: number,
   { spread, value }: PlotPoint,

@@ -4,7 +4,7 @@
  */
 import type { LatencyPercentiles, LatencySummary } from "./distribution.ts";
 
-/** What a cell counted in its iterations. */
+/** The counts of a cell in its iterations. */
 export interface BenchTally {
   /** How often each event happened; events that did not happen are left out. */
   readonly counts: Readonly<Record<string, number>>;
@@ -128,7 +128,7 @@ export function figureNamed(name: string): FigureSpec | null {
   return BY_NAME.get(name) ?? null;
 }
 
-/** What a name of a figure or an event comes to, of all iterations. */
+/** The value of a figure or event name over all iterations. */
 export function figureTotal(name: string, tally: BenchTally): number {
   return figureNamed(name)?.of(tally) ?? tally.counts[name] ?? 0;
 }

@@ -1,4 +1,4 @@
-/** What the VM makes of an error that a builtin threw. */
+/** The VM's handling of an error that a builtin threw. */
 import { AddressLimitError, type ErrnoName, KernelError, MemoryLimitError } from "@dmalab/runtime";
 import { NotInReleaseError } from "@dmalab/runtime/kernels";
 import type { RaisedError } from "../values/raised_error.ts";

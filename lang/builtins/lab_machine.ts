@@ -69,7 +69,7 @@ export class LabMachine implements SimulatedMachine {
     this.lab = buildLab(config, registry);
     const { machine } = this.lab;
     this.budget = machine.budget;
-    // What a machine is made of is no script's doing.
+    // The parts of a machine are not made by a script.
     this.budget.limitBytes = Math.min(
       Number.MAX_SAFE_INTEGER,
       this.budget.usedBytes + options.memoryLimitBytes,
@@ -78,7 +78,7 @@ export class LabMachine implements SimulatedMachine {
     this.recorder = new EventRecorder(machine.events, options.eventLimit, machine.budget);
     if (options.record) this.recorder.start();
     else {
-      // What is not recorded cannot be queried, and copies of commands cost time.
+      // Unrecorded facts cannot be queried, and copies of commands cost time.
       for (const device of this.lab.devices.values()) device.onUnrecorded?.();
     }
     const incidents: IncidentEvent[] = [];

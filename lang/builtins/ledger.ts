@@ -64,7 +64,7 @@ export function readCoherent(
   }));
 }
 
-/** What the last page-table entry before an event leads to. */
+/** The target of the last page-table entry before an event. */
 function mappedBefore(events: readonly MachineEvent[], { seq }: MachineEvent): PhysAddr {
   const map = events.findLast((event) => event.name === "iommu.map" && event.seq < seq);
   return (map as MachineEvent<"iommu.map"> | undefined)?.fields.phys ?? 0 as PhysAddr;
@@ -145,7 +145,7 @@ const LIFE_EVENTS: ReadonlySet<string> = new Set([
 
 /** Which of the mappings at an address are printed, and how wide. */
 export interface AddressScope {
-  /** Of one device alone; each has its own IOVA space. */
+  /** For one device only; each has its own IOVA space. */
   readonly device?: string | null;
   readonly columns?: number;
 }

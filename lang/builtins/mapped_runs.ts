@@ -1,4 +1,4 @@
-/** What a page table says, as runs of consecutive addresses. */
+/** The contents of a page table, as runs of consecutive addresses. */
 import { type IommuDomain, PTE_MMIO, PTE_READ, PTE_WRITE } from "@dmalab/runtime/iommu";
 
 /** Consecutive IOVAs that translate to consecutive physical addresses. */

@@ -228,7 +228,7 @@ function byName<T extends { readonly name: string }>(
   return new Map(entries.map((entry) => [entry.name, entry]));
 }
 
-/** What the language gets besides what is built in. */
+/** Additions of the language besides the built-in parts. */
 export interface AddedBuiltins {
   readonly functions?: readonly FunctionSpec[];
   readonly types?: readonly HandleType[];

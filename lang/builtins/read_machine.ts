@@ -1,4 +1,4 @@
-/** What is kept of a machine of the lab, read again: tables and events, and no device. */
+/** The record of a machine of the lab, read again: tables and events, and no device. */
 import { LAB_TABLES } from "@dmalab/devices";
 import { CORE_EVENTS, type EventVocabulary } from "@dmalab/runtime";
 import type { AnyTableSpec, RecordedMachine } from "@dmalab/runtime/recording";
@@ -7,7 +7,7 @@ import { readMachine, writeMachine } from "@dmalab/runtime/recording/written_mac
 export { writeMachine };
 
 /**
- * What a recording was made with.
+ * The laboratory of a recording.
  * @internal
  */
 export interface RecordedWith {
@@ -15,7 +15,7 @@ export interface RecordedWith {
   readonly tables: readonly AnyTableSpec[];
 }
 
-/** What is built in. */
+/** The built-in parts. */
 export const BUILT_IN: RecordedWith = { events: CORE_EVENTS, tables: LAB_TABLES };
 
 /** @throws {RangeError} When the bytes are cut off, or hold events that there are not. */

@@ -22,7 +22,7 @@ export interface WordSpec {
   readonly name: string;
   /** Other spellings that mean the same. */
   readonly aliases: readonly string[];
-  /** What it belongs to. */
+  /** Its owner. */
   readonly group: string;
   readonly doc: string;
 }

@@ -90,7 +90,7 @@ export function checkFiles(
   return { entry, scope, scopes, resolution, machine, machineIsRight, consts, kinds: inference };
 }
 
-/** What a machine binds: its things, with their kinds, and its variables. */
+/** The names of a machine: its things, with their kinds, and its variables. */
 interface MachineNames {
   readonly kinds: ReadonlyMap<string, Type>;
   readonly parts: MachineParts;
@@ -187,8 +187,8 @@ function machinesOf(loaded: LoadedFile, seen: Set<LoadedFile>): FoundMachine[] {
 }
 
 /**
- * What a used file says besides declaring things is not run, and must not look as if it were. A
- * library may well bring its own tests.
+ * Statements of a used file are not run, and must not look as if they were. A library may well
+ * bring its own tests.
  */
 function warnStatements(file: FileNode, bag: DiagnosticBag): void {
   const first = file.items.find((item) => !isDeclaration(item));

@@ -35,7 +35,7 @@ export interface ConstCode {
   readonly functionIndex: number;
 }
 
-/** What a device does when one of its registers is read or written. */
+/** The code for a read or write of a device's register. */
 export interface RegisterCode {
   readonly device: string;
   readonly access: RegisterAccess;
@@ -90,7 +90,7 @@ export class ProgramCompiler {
     });
   }
 
-  /** What the registers of a machine do, once it is compiled. */
+  /** The compiled code of a machine's registers. */
   registers({ registers }: MachineParts): readonly RegisterCode[] {
     return registers.map(({ block, offsetBytes, register: { access, handler } }) => ({
       device: block!.name!.text,

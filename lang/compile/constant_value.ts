@@ -23,10 +23,10 @@ import { literalValue } from "./function_compiler.ts";
 
 const LIMITS: Limits = { ...DEFAULT_LIMITS, steps: 2 ** 24, memoryBytes: 64 * 2 ** 20, depth: 8 };
 
-/** What a message or a page may have to show of one value. */
+/** The largest part of one value in a message or on a page. */
 const PARTS_LIMIT = 2 ** 18;
 
-/** What is said of a limit: those of a run have options. */
+/** The hint for a limit: those of a run have options. */
 const LIMIT_MESSAGES: Readonly<Record<string, string>> = {
   E0801: "The values of the file's consts take too long",
   E0802: "The values of the file's consts take too much memory",
@@ -45,7 +45,7 @@ export class ConstantEvaluator {
   readonly #resolution = new Resolution();
   readonly #compiler: ProgramCompiler;
   #vm: Vm | null = null;
-  /** What is said of a name that means nothing. */
+  /** The message for an unknown name. */
   #wanted: Hint | undefined;
 
   /** @param bound Names with values there. They precede all others. */

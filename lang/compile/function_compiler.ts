@@ -465,7 +465,7 @@ export class FunctionCompiler {
     return this.code.shapes.push(shape) - 1;
   }
 
-  /** What the called function did belongs to its own statements; what follows to ours again. */
+  /** Events of the called function belong to its own statements; later ones to ours again. */
   #sameSite(call: CallExpression): void {
     if (this.site !== null && this.root !== call) this.builder.emit(0, Op.Site, this.site);
   }

@@ -1,4 +1,4 @@
-/** What the functions of a program share while it is compiled: globals and function numbers. */
+/** Shared data of a program's functions while it is compiled: globals and function numbers. */
 import type {
   ConstBinding,
   FunctionBinding,

@@ -133,7 +133,7 @@ class JsonReader {
     if (!this.#skip(token)) throw this.#wrong(`${what} is missing here`);
   }
 
-  /** What is wrong, at the token that comes, or at what is none. */
+  /** Reports a mistake at the next token, or at the text that is none. */
   #wrong(message: string): JsonError {
     const at = this.text[this.#start];
     const unclosed = this.#token === "" && at === '"'

@@ -10,13 +10,13 @@ export type Severity = "error" | "warning";
 export interface RelatedSpan {
   /** Where. */
   readonly span: Span;
-  /** What it has to do with it. */
+  /** Its relation to the diagnostic. */
   readonly message: string;
 }
 
 /** A text that would put right what is wrong, in place of another one. */
 export interface Fix {
-  /** What it takes the place of. */
+  /** The text that it replaces. */
   readonly span: Span;
   /** What belongs there. */
   readonly text: string;
@@ -24,13 +24,13 @@ export interface Fix {
 
 /** Two bugs with the same are taken for one. */
 export interface BugIdentity {
-  /** What is wrong. Numbers in it differ from one script that meets it to the next. */
+  /** The mistake. Numbers in it differ from one script that meets it to the next. */
   readonly what: string;
   /** The place in dmalab where it was found; null where it is unknown. */
   readonly place: string | null;
 }
 
-/** What is wrong with a text, and where. */
+/** A mistake in a text, with its place. */
 export interface Diagnostic {
   /** `dmalab explain CODE` says more about it. */
   readonly code: DiagnosticCode;
@@ -38,11 +38,11 @@ export interface Diagnostic {
   readonly severity: Severity;
   /** Where. */
   readonly span: Span;
-  /** What is wrong, with the value: sentence case, no final period. */
+  /** The mistake, with the value: sentence case, no final period. */
   readonly message: string;
   /** A few words shown at the caret; nothing when left out. */
   readonly label?: string | undefined;
-  /** What was expected, or how to put it right; shown after `hint:`. */
+  /** The expectation, or how to fix it; shown after `hint:`. */
   readonly hint?: string | undefined;
   /** What would put it right, the likeliest first: an editor offers them. */
   readonly fixes?: readonly Fix[] | undefined;
@@ -57,7 +57,7 @@ export interface Diagnostic {
 /** A diagnostic with a hint that may name the intended one. */
 export type Hinted = Omit<Diagnostic, "hint"> & { readonly hint?: Hint | undefined };
 
-/** What a hint says, and the fixes that follow from it. */
+/** The text of a hint, and the fixes that follow from it. */
 export function withFixes({ hint, ...diagnostic }: Hinted): Diagnostic {
   if (!(hint instanceof NearNames)) {
     return hint === undefined ? diagnostic : { ...diagnostic, hint };

@@ -1,4 +1,4 @@
-/** What is shown of very many mistakes: the first of each file, and how many there are beside them. */
+/** The shown part of very many mistakes: the first of each file, and the number of the others. */
 import { clippedMessage } from "./clip.ts";
 import type { SourceFile } from "../source.ts";
 import type { Diagnostic, Severity } from "./diagnostic.ts";

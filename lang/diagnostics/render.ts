@@ -14,7 +14,7 @@ import { type Span, spanPlace } from "../source.ts";
 import type { Diagnostic, RelatedSpan, Severity } from "./diagnostic.ts";
 import { characterWidth, displayWidth, printable } from "./display_width.ts";
 
-/** What a part of the output is, for its colour. */
+/** The role of a part of the output, for its colour. */
 export type StyleRole = "error" | "warning" | "code" | "place" | "caret" | "hint" | "gutter";
 
 /** How a diagnostic is to look. */
@@ -38,7 +38,7 @@ export function renderDiagnostic(diagnostic: Diagnostic, options: RenderOptions 
 
 /** Something that was found at a place, with or without a code. */
 export interface RenderedFinding {
-  /** What it is: `error`, `unexpected report`. */
+  /** Its kind: `error`, `unexpected report`. */
   readonly word: string;
   readonly severity: Severity;
   /** The text in brackets behind the word. */
@@ -99,7 +99,10 @@ export function afterColon(sentence: string): string {
     : sentence;
 }
 
-/** What a script has `assert` say is the script's, and no more to be trusted than its lines. */
+/**
+ * The message of a script's `assert` is the script's text, and as little to be trusted as its
+ * lines.
+ */
 function shownMessage(message: string): string {
   return afterColon(message.split("\n").map(printable).join("\n"));
 }

@@ -249,7 +249,7 @@ function argumentWords(text: string, names: KnownNames): ArgumentWords {
       : NO_WORDS;
   }
   if (!call.atStart) return NO_WORDS;
-  // What came without a name has taken the first places.
+  // Arguments without a name have taken the first places.
   const free = parameters.filter(({ name, named }, index) =>
     (named || index >= call.unnamed) && !call.given.includes(name)
   );
@@ -285,7 +285,7 @@ export function completeAt(analysis: Analysis, offset: number): Suggestions {
   return suggestInStatement(text.slice(statementStart(analysis, offset), offset), names, true);
 }
 
-/** What a suggested word is, for the sign that an editor puts before it. */
+/** The kind of a suggested word, for the sign that an editor puts before it. */
 export type SuggestionKind =
   | "argument"
   | "constant"
@@ -301,7 +301,7 @@ export type SuggestionKind =
 /** A possible word at the cursor. */
 export interface Suggestion {
   readonly text: string;
-  /** What it means, in a sentence; empty where it is unknown. */
+  /** Its meaning, in a sentence; empty where it is unknown. */
   readonly doc: string;
   readonly kind?: SuggestionKind;
 }

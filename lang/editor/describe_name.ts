@@ -41,7 +41,7 @@ export function pageOf(name: string): (typeof RULE_PAGES)[number] | undefined {
   return RULE_PAGES.find((each) => `${name}.`.toLowerCase().startsWith(`${each}.`));
 }
 
-/** What is known by name besides the language: a session's, or what a place of a run sees. */
+/** Known names besides the language: those of a session, or of a place of a run. */
 export interface KnownNames {
   summary(): Pick<SessionSummary, "declared" | "machineNames" | "variables">;
   /**
@@ -89,7 +89,7 @@ export function* knownNames(session: KnownNames): Generator<string> {
   yield* languageNames();
 }
 
-/** What a name means, in a sentence; empty where that is not known. */
+/** The meaning of a name, in a sentence; empty where it is unknown. */
 export function nameDoc(name: string, session: KnownNames): string {
   const { variables } = session.summary();
   const variable = variables.find((each) => each.name === name);

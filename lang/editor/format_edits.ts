@@ -12,7 +12,7 @@ export interface Lines {
 }
 
 /**
- * What the formatter would change; null where the file is wrong, and stays as it is.
+ * The changes of the formatter; null where the file has a mistake, and stays as it is.
  *
  * @param within Only changes that touch these lines.
  */
@@ -73,7 +73,7 @@ function linesOf(text: string): readonly string[] {
 interface QuickFix {
   readonly title: string;
   readonly fix: Fix;
-  /** What it puts right. */
+  /** The diagnostic that it fixes. */
   readonly diagnostic: Diagnostic;
   /** There is no other fix for it. */
   readonly isOnly: boolean;

@@ -33,7 +33,7 @@ import { type NameSymbol, occurrenceAt } from "./occurrences.ts";
 import { pathAt, type TreeNode } from "./tree_path.ts";
 
 export interface Hover {
-  /** What is described. */
+  /** The described span. */
   readonly span: Span;
   /** How it is written, or what it is: the first line is enough. */
   readonly lines: readonly string[];

@@ -22,7 +22,7 @@ import type { Analysis } from "./analysis.ts";
 import type { KnownNames } from "./describe_name.ts";
 import { everyNode, pathAt, type TreeNode } from "./tree_path.ts";
 
-/** What is known by name at an offset. */
+/** The names that are known at an offset. */
 export class NamesAt implements KnownNames {
   /** Inner ones hide outer ones. */
   readonly #variables: ReadonlyMap<string, Variable>;
@@ -52,7 +52,7 @@ export class NamesAt implements KnownNames {
     return [...this.shapeOf(expression)?.entries?.keys() ?? []];
   }
 
-  /** What an expression would be at the place; undefined for what is none. */
+  /** The value of an expression at the place; undefined for other text. */
   shapeOf(text: string): StructuralType | undefined {
     const source = new SourceFile("expression", text);
     const { diagnostics, file: { items: [item] } } = parse(source, { mode: "repl" });

@@ -1,4 +1,4 @@
-/** What a file consists of: its symbols, what of it can be folded, and what surrounds a place. */
+/** The structure of a file: its symbols, its foldable parts, and the ranges around a place. */
 import type { Span } from "../source.ts";
 import { CLOSERS, OPENERS, tokenEnd, tokenize } from "../syntax/tokens.ts";
 import type { MachineEntry, Statement } from "../syntax/tree/ast.ts";
@@ -76,7 +76,7 @@ export interface Fold {
   readonly isComment: boolean;
 }
 
-/** What is between brackets on several lines, and comments of several lines. */
+/** Text between brackets on several lines, and comments of several lines. */
 export function foldsOf({ source }: Analysis): readonly Fold[] {
   const folds: Fold[] = [];
   const open: number[] = [];

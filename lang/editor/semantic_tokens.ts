@@ -1,4 +1,4 @@
-/** What the words of a text are, beyond what a grammar of patterns can tell. */
+/** The roles of a text's words that a grammar of patterns cannot find. */
 import type { NameBinding } from "../check/names/bindings.ts";
 import { wordsOf } from "../syntax/parse.ts";
 import { Identifier, isA, Label, Name as NameToken } from "../syntax/tokens.ts";

@@ -12,7 +12,7 @@ function isNode(value: object): value is TreeNode {
   return "span" in value;
 }
 
-/** What a node directly consists of, in the order of its fields. */
+/** The direct parts of a node, in the order of its fields. */
 function* childrenOf(node: object): Generator<TreeNode> {
   for (const value of Object.values(node)) {
     if (typeof value !== "object" || value === null || "source" in value) continue;

@@ -41,7 +41,7 @@ export interface BusRange {
   readonly sizeBytes: number;
 }
 
-/** What a `quirks` list asks for. */
+/** The switches of a `quirks` list. */
 export interface QuirkChanges {
   /** True when the list begins with `none`. */
   readonly clear: boolean;
@@ -61,7 +61,7 @@ export type SettingValue =
   | readonly BusRange[]
   | QuirkChanges;
 
-/** What a part of `ranges` must have. */
+/** The required keys of a part of `ranges`. */
 const BUS_RANGE_KEYS: readonly string[] = ["cpu", "dma", "size"];
 
 const LAST_PHYS = MAX_BYTES - 1;
@@ -80,7 +80,7 @@ const FORMATS: Readonly<Record<NumberShape["kind"], (value: number) => string>> 
   phys: formatPlace,
 };
 
-/** What a shape is called in messages, with an example to write. */
+/** The name of a shape in messages, with an example. */
 const WANTED: Readonly<Record<ValueShape["kind"], string>> = {
   int: "a plain number",
   size: "a size such as 64KiB",
@@ -163,7 +163,7 @@ function numberHint(
   }
 }
 
-/** What a key is given. */
+/** The value of a key. */
 interface GivenValue {
   /** How the key is called in messages: `size of ram`. */
   readonly name: string;

@@ -186,7 +186,7 @@ export function formatTitle(layout: EventLayout): string {
 
 /** A piece of a text: words, or the value of a field. */
 export interface TextPart {
-  /** What is printed. */
+  /** The printed text. */
   readonly text: string;
   /** The field that it is the value of; null for words. */
   readonly name: string | null;
@@ -235,7 +235,7 @@ export function eventParts(event: MachineEvent, nameWidth = 0, inCall = false): 
     const isClear = leads && isEnd(name) || name === "api" && inCall ||
       // Numbers of statements, which only a run can name.
       name.endsWith("_site") ||
-      // What the hardware is given is worth a word where it is more than was asked for.
+      // The range for the hardware is mentioned where it is larger than the requested one.
       name.startsWith("hw_") && value === event.fields[name.slice(3) as never];
     if (!isClear) shown.push(fieldParts(event, name, value));
   }

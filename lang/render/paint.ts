@@ -15,7 +15,7 @@ const CODES = {
   device: "35",
 };
 
-/** What a piece of text is. */
+/** The role of a piece of text. */
 export type TextRole = keyof typeof CODES;
 
 /** Gives text its colour, or leaves it as it is. */

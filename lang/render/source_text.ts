@@ -46,7 +46,7 @@ export function quoted(text: string): string {
   return `"${text.replace(ESCAPED, escape)}"`;
 }
 
-/** What a string cannot hold as it is, and what would not be seen in it. */
+/** Characters that a string cannot hold as they are, and invisible ones. */
 // deno-lint-ignore no-control-regex
 const ESCAPED = /[\\"{}\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]/g;
 

@@ -36,7 +36,7 @@ interface RequestTimes {
   isComplete: boolean;
 }
 
-/** What is added up of events that say more than that they happened. */
+/** The summed fields of events that have amounts. */
 const NO_SUMS = { entries: 0, iotlbMisses: 0, copiedBytes: 0, memoryBytes: 0, treeAllocs: 0 };
 
 /** Listens to a machine from its making on, until it is stopped. */
@@ -65,7 +65,7 @@ class TurnCounter {
     this.#turnNs = nowNs;
   }
 
-  /** What was counted; nothing more is. */
+  /** The counts so far; nothing more is counted. */
   stop(): BenchTally {
     this.#stopListening();
     const virtualNs = this.machine.nowNs() - this.#startNs;
@@ -273,7 +273,7 @@ class BenchRun {
     this.#tally = counter.stop();
     this.#busy = counter.busy;
     if (!ended || !loop.end(this.bench)) return;
-    // What the setup has made stays, and a ring that fills up is full after the warm-up.
+    // The results of the setup stay, and a ring that fills up is full after the warm-up.
     this.#leaks = machine.leftovers().filter((leak) =>
       leak.more + 1 - (held.get(findingKey(leak)) ?? 0) >= this.#iterations
     );
@@ -310,7 +310,7 @@ class BenchRun {
     return true;
   }
 
-  /** What it did not expect so far, once for each statement and class. */
+  /** The unexpected incidents so far, once for each statement and class. */
   #incidentsOf(vm: Vm): BenchIncident[] {
     const found = [
       ...foundIncidents(vm),

@@ -1,9 +1,9 @@
 /**
- * Drivers in C that a program declares: names that every machine of it binds, each to a driver of its
- * own.
+ * Drivers in C that a program declares: names that every machine of it binds, each to a separate
+ * driver.
  *
- * They are put into the registry, so that the rooms below do not depend on C: the query for what a machine binds
- * lists them, and each machine is built with them.
+ * They are put into the registry, so that the layers below do not depend on C: the query for a
+ * machine's names lists them, and each machine is built with them.
  */
 import { addAll } from "@dmalab/runtime/lists";
 import type { LabConfig } from "@dmalab/devices";
@@ -86,7 +86,7 @@ function sourceOf(
   );
 }
 
-/** What a setting of a driver is written as. */
+/** The written form of a driver's setting. */
 const TREE_SETTINGS = {
   tree: 'the path of a folder: `tree = "../linux"`',
   files: 'a list of paths: `files = ["block/blk-mq-dma.c"]`',
@@ -153,7 +153,7 @@ function plainText(value: Expression): string | null {
   return isPlain ? text : null;
 }
 
-/** What the machine binds, and the names of drivers of which nothing else is known. */
+/** The names of the machine, and the names of drivers with unknown contents. */
 function withNames(
   registry: Registry,
   config: LabConfig,
@@ -216,7 +216,7 @@ class CRegistry {
     };
   }
 
-  /** What a source has become for a machine; its errors are reported once. */
+  /** The compiled form of a source for a machine; its errors are reported once. */
   #find({ declaration, source }: Declared, config: LabConfig): CompiledC | null {
     const compiled = this.shelf.find(source, config);
     if (compiled === null || "problem" in compiled) {

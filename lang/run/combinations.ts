@@ -37,7 +37,7 @@ export interface Combination {
   /** The same, one by one. */
   readonly settings: readonly VariantSetting[];
   readonly config: LabConfig;
-  /** What the test changes of the machine block. */
+  /** The test's changes of the machine block. */
   readonly variant: MachineVariant;
 }
 

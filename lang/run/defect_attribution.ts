@@ -18,7 +18,7 @@ export interface TestRunResult {
   readonly failure: Failure | null;
   /** Null when there was none to be had. */
   readonly machine: TestMachine | null;
-  /** What it has left. */
+  /** Its leaks. */
   readonly leaks: readonly TestLeak[];
 }
 

@@ -1,4 +1,4 @@
-/** What a `driver` declaration marks: the functions, and what `dmalab hunt` tries them with. */
+/** The contents of a `driver` declaration: the functions, and the arguments for `dmalab hunt`. */
 import { formatCount } from "../text/numbers.ts";
 import type { Type } from "../values/spec.ts";
 import { ListValue, RangeValue, type Value } from "../values/value.ts";

@@ -48,7 +48,7 @@ export function judgeEnd(vm: ChildVm, leaks: readonly TestLeak[]): Failure | nul
   return judgeIncidents(vm) ?? judgeLeaks(vm, leaks);
 }
 
-/** What a finding of a run counts as. */
+/** The kind of a run's finding. */
 export function kindOfFinding({ finding, context, where }: FoundIncident): Incident["kind"] {
   // An order of a race is listed for its leaks only where it reached its end.
   if (!("name" in finding)) return where === null && context.failure !== null ? "held" : "leak";

@@ -63,7 +63,7 @@ export interface Program {
   /** Its tests, properties and benches, one for each machine they run on. */
   readonly tests: readonly TestEntry[];
   /**
-   * What the file marks for the hunt.
+   * The file's drivers for the hunt.
    * @internal
    */
   readonly drivers: readonly DriverEntry[];
@@ -74,7 +74,7 @@ export interface Program {
   readonly follow: DebugBuild | null;
 }
 
-/** What is needed to compile a look at a run: its statements are marked. */
+/** The context to compile a look at a run: its statements are marked. */
 export interface DebugBuild {
   readonly compiler: ProgramCompiler;
   readonly scope: FileScope;
@@ -124,7 +124,7 @@ export function brokenOff(error: unknown, source: SourceFile): Diagnostic {
 export interface UnderstoodProgram {
   readonly loaded: LoadedFile;
   readonly checked: CheckedFiles;
-  /** What is wrong with it and with the files that it uses, by file and place. */
+  /** The mistakes in it and in its used files, by file and place. */
   readonly diagnostics: readonly Diagnostic[];
 }
 

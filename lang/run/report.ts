@@ -21,7 +21,7 @@ export interface FailureReport {
   readonly place: LocationText;
   /** The diagnostic with its source line, values and notes: lines without a line end. */
   readonly lines: readonly string[];
-  /** What the parts of an assertion came to, each by the name that it has in the source. */
+  /** The values of an assertion's parts, each by its name in the source. */
   readonly values: readonly FailedValue[];
   /** Where two values differ, and other lines below the source. */
   readonly notes: readonly string[];
@@ -32,7 +32,7 @@ export interface FailureReport {
   readonly branch: string | null;
 }
 
-/** What a part of a failed assertion came to. */
+/** The value of a part of a failed assertion. */
 export interface FailedValue {
   /** The name, the field or the call. */
   readonly part: string;
@@ -56,7 +56,7 @@ export interface Incident {
   readonly isFailure?: boolean;
 }
 
-/** What is said of a test and of a bench alike. */
+/** Common parts of the reports of a test and of a bench. */
 export interface EntryOutcome {
   /** Empty for the statements at the top of the file. */
   readonly name: string;
@@ -64,7 +64,7 @@ export interface EntryOutcome {
   readonly combination: string;
   /** The place of its name. */
   readonly place: LocationText;
-  /** What it came to. */
+  /** Its result. */
   readonly outcome: "passed" | "failed" | "skipped";
   /** Why it failed; null when it did not. */
   readonly failure: FailureReport | null;
@@ -84,7 +84,9 @@ export interface Unexpected {
   readonly leaks: number;
 }
 
-/** What a test came to, or a property with its cases, or the statements at the top of the file. */
+/**
+ * The result of a test, of a property with its cases, or of the statements at the top of the file.
+ */
 export interface TestOutcome extends EntryOutcome, Unexpected {
   /** Unexpected incidents and leaks failed no run. */
   readonly lenient: boolean;
@@ -129,7 +131,7 @@ export interface RunCounts {
   readonly leaks: number;
 }
 
-/** What a whole file came to. */
+/** The result of a whole file. */
 export interface RunReport {
   /** Its name, as its `SourceFile` has it. */
   readonly file: string;
@@ -174,8 +176,8 @@ export interface BenchOutcome extends EntryOutcome, BenchTally {
   /** Turns before these. */
   readonly warmup: number;
   /**
-   * Why the loop stopped: at the count of `loop 8`, at the most iterations that a bench makes of its
-   * own accord, or because more would cause too many events. Null where it did not come to its end.
+   * Why the loop stopped: at the count of `loop 8`, at the most iterations of a bench without a
+   * count, or because more would cause too many events. Null where it did not come to its end.
    */
   readonly stopped: "loop count" | "iterations" | "events" | null;
   /** True for one that failed for a budget, and for nothing else. */
@@ -192,7 +194,7 @@ export interface BenchExpectationOutcome {
   readonly text: string;
   /** Where. */
   readonly place: LocationText;
-  /** What the cells of the group have in common: `size = 4KiB`; empty where it is all cells. */
+  /** The common values of the group's cells: `size = 4KiB`; empty for all cells. */
   readonly where: string;
   /** `not judged`: a cell that it names did not run. */
   readonly outcome: "passed" | "failed" | "not judged";
@@ -228,7 +230,7 @@ interface EntryName {
   readonly combination: string;
 }
 
-/** What a list of runs calls one. */
+/** The name of a run in a list. */
 export function runTitle(run: Omit<EntryName, "place"> & { readonly name: string }): string {
   return run.kind === "main" ? "statements" : displayName(run);
 }

@@ -61,7 +61,7 @@ export class RunSession {
   readonly #options: SessionParts;
   readonly #first: SessionNames;
   readonly #moves: HistoryEntry[] = [];
-  /** What is being done, and would have to be done again after the moves. */
+  /** The current action, which must be repeated after the moves. */
   #current: HistoryEntry | null = null;
   #isBusy = false;
   #state: SessionState;
@@ -74,7 +74,7 @@ export class RunSession {
   constructor(options: SessionParts, from: SessionCheckpoint | null = null) {
     this.#given = options;
     const { loader, onBranchPoint, onVm, registry, watch } = options;
-    // What was done before is done again to its end, or it would not be the same.
+    // Earlier actions are repeated to their end, or the result would differ.
     this.#options = watch === undefined ? options : {
       ...options,
       watch: {
@@ -179,7 +179,7 @@ export class RunSession {
     if (read.kind === "incomplete") return { ...NOTHING_DONE, incomplete: true };
     if (read.kind === "wrong") return { ...NOTHING_DONE, diagnostics: read.diagnostics };
     const { input } = read;
-    // What it comes to is known when it is done; until then it may be done again in part.
+    // Its result is known at its end; until then it may be repeated in part.
     const { length: statements } = input.statements;
     this.#current = { kind: "input", source, prepared: input, statements, after: state.names };
     const { done, events, failure, found, values } = state.perform(source, input);
@@ -217,7 +217,7 @@ export class RunSession {
     return undone;
   }
 
-  /** What was typed so far, for saving it as a script. */
+  /** The typed text so far, for saving it as a script. */
   get inputs(): readonly string[] {
     return this.#moves.map((entry) =>
       entry.kind === "input" ? entry.source.text : `step ${entry.events}`
@@ -318,7 +318,7 @@ export class RunSession {
   }
 
   /**
-   * What the session knew before a move.
+   * The session's names before a move.
    * @internal
    */
   namesBefore(move: number): SessionNames {

@@ -26,7 +26,7 @@ import { driversOf, findComparedMachines } from "./program.ts";
 /** The name of the last value that was shown. */
 export const LAST_VALUE = "_";
 
-/** What a session knows after an input: the next one is checked against it. */
+/** The session's names after an input: the next one is checked against them. */
 export interface SessionNames {
   readonly scope: FileScope;
   readonly machine: ProgramMachine;
@@ -62,7 +62,10 @@ export type ReadInput =
   | { readonly kind: "incomplete" }
   | { readonly kind: "wrong"; readonly diagnostics: readonly Diagnostic[] };
 
-/** What a session checks and compiles its inputs with: one for all its states, which only grows. */
+/**
+ * The tables for checking and compiling a session's inputs: one set for all its states, which only
+ * grows.
+ */
 export class SessionCode {
   readonly resolution: Resolution = new Resolution();
   readonly compiler: ProgramCompiler;
@@ -76,7 +79,7 @@ export class SessionCode {
     this.compiler = new ProgramCompiler(registry, this.resolution, followed);
   }
 
-  /** What a session knows before its first input: a machine without devices. */
+  /** The session's names before its first input: a machine without devices. */
   firstNames(): SessionNames {
     const { registry } = this;
     const scope = new FileScope(registry, new DataFiles(this.loader, new DiagnosticBag()));

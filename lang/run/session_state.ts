@@ -35,7 +35,7 @@ export interface InputEntry {
   readonly prepared: PreparedInput;
   /** How many of its statements are done; those behind were cut off by a branch. */
   readonly statements: number;
-  /** What the session knew then. */
+  /** The session's names then. */
   readonly after: SessionNames;
 }
 
@@ -43,7 +43,7 @@ export interface InputEntry {
 export interface StepEntry {
   readonly kind: "step";
   readonly activities: number;
-  /** What was asked for: events that should have happened. */
+  /** The expectation: events that should have happened. */
   readonly events: number;
 }
 
@@ -75,7 +75,7 @@ export interface ReplayPlan {
 export interface StateParts {
   readonly options: SessionParts;
   readonly code: SessionCode;
-  /** What is known where it begins. */
+  /** The names that are known where it begins. */
   readonly names: SessionNames;
   readonly replay: ReplayPlan | null;
   readonly runsOf: (state: SessionState) => RunStarter;
@@ -282,7 +282,7 @@ export class SessionState {
     if (lastValue !== null) globals[lastValue] = result ?? globals[lastValue] ?? null;
   }
 
-  /** What the input declared and has no value is not declared. */
+  /** A name that the input declared without a value is not declared. */
   #withdrawNames(before: FileScope): void {
     const { consts, scope, valueless } = this.names;
     const { tables } = this.parts.code.compiler;
@@ -367,7 +367,7 @@ export class SessionState {
         this.isSilent = false;
       });
     } else {
-      // What was tried out on this machine before need not be tried out again.
+      // Earlier trials on this machine need not be repeated.
       vm.branches.resolve(resolvedChoices[number] ?? new Map());
     }
     this.onVm?.(vm);

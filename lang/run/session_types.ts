@@ -30,7 +30,7 @@ export interface SessionOptions {
   readonly style?: FailureStyle;
 }
 
-/** What a session is made from. */
+/** The inputs of a session. */
 export interface SessionParts extends SessionOptions {
   /** @internal */
   readonly registry: Registry;
@@ -63,7 +63,7 @@ export interface InputResult {
   /** Outcomes of tests in the input, which are run at once, each on a separate machine. */
   readonly tests: readonly TestOutcome[];
   /**
-   * What was checked, and is for a command to run.
+   * A checked input, for a command to run.
    * @internal
    */
   readonly notRun: readonly UnrunPart[];

@@ -23,7 +23,7 @@ import { formatBranch } from "../vm/branch_choice.ts";
 import { NO_OUTPUT, type PlannedRun, runTestOnMachine } from "./replay_run.ts";
 import { type MachineOptions, runConfig, type TestMachine } from "./test_machine.ts";
 
-/** What a test is called, and where. */
+/** The name of a test, and its place. */
 export interface EntryNames extends RunNames {
   readonly functionIndex: number;
 }
@@ -83,7 +83,7 @@ export class TestTally {
     return runTestOnMachine(this.program, run, options);
   }
 
-  /** What a run's failure and its incidents are gone without. */
+  /** The defects that cause a run's failure and its incidents. */
   attributionOf(result: TestRunResult, run: PlannedRun): DefectAttribution {
     const { attributeDefects, limits } = this.options.machine;
     // Without a machine there is nothing to take away from it.
@@ -173,7 +173,7 @@ export class TestTally {
     };
   }
 
-  /** What a block that is run in many ways has done in none of them fails the test. */
+  /** A requirement that no run of a repeated block meets fails the test. */
   #judgeTrials(): void {
     const missed = this.program.code.trialDuties.find(({ done, trial }) =>
       this.#reached.has(trial) && !this.#reached.has(done)

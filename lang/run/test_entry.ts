@@ -22,13 +22,13 @@ export interface BudgetCode {
 export interface ExpectationCode {
   readonly functionIndex: number;
   readonly span: Span;
-  /** What it names, from left to right. */
+  /** The parts of its name, from left to right. */
   readonly cells: readonly ExpectedFigure[];
 }
 
 /** One test, property or bench on one machine. */
 export interface TestEntry {
-  /** What it was declared as. */
+  /** The kind of its declaration. */
   readonly kind: "test" | "property" | "bench";
   /** Its name. */
   readonly name: string;
@@ -41,7 +41,7 @@ export interface TestEntry {
   /** All that its machine is built from. */
   readonly config: LabConfig;
   /**
-   * What it changes of the machine block.
+   * Its changes of the machine block.
    * @internal
    */
   readonly variant: MachineVariant;
@@ -55,27 +55,27 @@ export interface TestEntry {
    */
   readonly axes: readonly VariantSetting[];
   /**
-   * Of a table: its case.
+   * For a table: its case.
    * @internal
    */
   readonly args: readonly Value[];
   /**
-   * Of a property.
+   * Only for a property.
    * @internal
    */
   readonly forall: readonly ForallValues[];
   /**
-   * Of a bench.
+   * Only for a bench.
    * @internal
    */
   readonly budgets: readonly BudgetCode[];
   /**
-   * Of a bench: how often its loop runs; null where nothing says so.
+   * For a bench: the count of its loop; null without one.
    * @internal
    */
   readonly loopCount: number | null;
   /**
-   * Of a bench: about its cells together.
+   * For a bench: expectations about its cells together.
    * @internal
    */
   readonly expectations: readonly ExpectationCode[];

@@ -160,12 +160,12 @@ export interface ForallValues {
   readonly values: RangeValue | ListValue | SequenceChoices;
 }
 
-/** What is known of a test before it is compiled. */
+/** The facts about a test before it is compiled. */
 export interface TestVariants {
   /** A case for each combination of its table, one without a table, and for each its machines. */
   readonly cases: readonly (TestCase & {
     readonly combinations: readonly Combination[];
-    /** Of a bench: `loop 8`. */
+    /** For a bench: `loop 8`. */
     readonly loopCount: number | null;
   })[];
   readonly forall: readonly ForallValues[];

@@ -21,7 +21,7 @@ import * as t from "./tokens.ts";
 
 const { Hard } = t;
 
-/** What an operator of another language becomes here; `null` drops it. */
+/** The replacement of another language's operator; `null` drops it. */
 const OTHER_LANGUAGES_OPERATORS: Readonly<
   Record<string, { readonly type: TokenType | null; readonly hint: string }>
 > = {
@@ -39,7 +39,7 @@ const OTHER_LANGUAGES_OPERATORS: Readonly<
   "--": { type: null, hint: "write `name = name - 1`" },
 };
 
-/** What is said to a character, with blanks between those of a row. */
+/** The hint for a character, with blanks between the characters of a row. */
 const CHARACTER_HINTS = byWord([
   ["\u201c \u201d \u2018 \u2019", 'write strings in plain double quotes: `"…"`'],
   ["\u2013 \u2014 \u2212", "write the minus sign as a plain `-`"],
@@ -166,7 +166,7 @@ const NAMED_BLOCKS: ReadonlySet<string> = new Set(
 function giveBackTail(token: IToken, isBlockName: boolean): IToken[] {
   const closers = isBlockName ? "{" : ")]},;";
   const all = tailOf(token.image, closers);
-  // What was opened inside the string is closed inside it.
+  // Brackets that were opened inside the string are closed inside it.
   const inside = token.image.slice(0, token.image.length - all.length);
   const kept = [...closers].filter((closer) =>
     isBlockName || !inside.includes(closer === ")" ? "(" : closer === "]" ? "[" : "{")

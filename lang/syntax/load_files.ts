@@ -9,7 +9,7 @@ export class LoadError {
   /** Why, in one word for the code, and as a sentence. */
   constructor(
     readonly reason: "not_found" | "outside_root" | "unreadable",
-    /** What is wrong, as a sentence without a final period. */
+    /** The mistake, as a sentence without a final period. */
     readonly message: string,
     /** How to put it right, where that is known. */
     readonly hint?: string,
@@ -56,7 +56,7 @@ export function tooLong(path: string, sizeBytes: number, limitBytes: number): Lo
   );
 }
 
-/** What a file is used as, known by its name. */
+/** The use of a file, known by its name. */
 export interface FileKind {
   readonly name: RegExp;
   readonly what: string;

@@ -2,7 +2,7 @@
 import type { IToken } from "chevrotain";
 import { isA, Name, Newline, NumberToken } from "./tokens.ts";
 
-/** What a token is called in a sentence. */
+/** The name of a token in a sentence. */
 export function describeToken(token: IToken): string {
   if (token.image === "") return token.tokenType.LABEL ?? "nothing";
   if (token.tokenType === Newline) return "end of line";

@@ -33,7 +33,7 @@ function characters(from: string, to: string): string[] {
 export const VOCABULARY: TokenType[] = [];
 
 interface OwnTokenType extends TokenType {
-  /** What a token of it is: itself, its categories, and theirs. */
+  /** The types of its tokens: itself, its categories, and theirs. */
   readonly kinds: Set<TokenType>;
 }
 
@@ -62,7 +62,7 @@ function tokenType(
   return type;
 }
 
-/** What a token of a type is: the type itself, its categories, and theirs. */
+/** The types of a token: the type itself, its categories, and theirs. */
 export function kindsOf(type: TokenType): ReadonlySet<TokenType> {
   return (type as OwnTokenType).kinds;
 }

@@ -1,4 +1,4 @@
-/** What the row of a word of the language says; `language_words.ts` has the rows. */
+/** The row of a word of the language; `language_words.ts` has the rows. */
 
 /** Where a word means something. Soft words are names everywhere else. */
 type KeywordPosition<W extends string = string> =

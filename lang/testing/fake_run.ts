@@ -1,7 +1,7 @@
 /** A run of nothing, for tests of what charges one. */
 import type { ExecutionContext } from "../values/execution_context.ts";
 
-/** What was charged. */
+/** The charges. */
 export interface Spent {
   steps: number;
   bytes: number;

@@ -84,7 +84,7 @@ export function machinesOf(text: string): number {
   return machines;
 }
 
-/** What a script's top-level statements printed; they must not fail. */
+/** The output of a script's top-level statements; they must not fail. */
 export function printed(text: string, registry: Registry = BUILTINS): readonly string[] {
   const { lines, report } = run(text, {}, {}, registry);
   for (const { failure } of report.outcomes) {

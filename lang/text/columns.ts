@@ -128,7 +128,7 @@ export function wrapText(text: string, columns: number): string[] {
   return [...lines, line];
 }
 
-/** What a text says first: up to its first full stop, or up to the colon that a list follows. */
+/** The beginning of a text: up to its first full stop, or up to the colon that a list follows. */
 export function firstSentence(text: string): string {
   return text.match(/^.*?[.!?](?= [A-Z`"]|$)/s)?.[0] ?? text;
 }

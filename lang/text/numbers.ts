@@ -98,7 +98,9 @@ export function formatLimit(sizeBytes: number): string {
     : formatSize(sizeBytes);
 }
 
-/** What a limit counted in sectors falls short by, and the size from which on the bytes do not matter. */
+/**
+ * The shortfall of a limit counted in sectors, and the size from which on the bytes do not matter.
+ */
 const LIMIT_BLOCK_BYTES = 512;
 const LARGE_BYTES = 2 ** 30;
 

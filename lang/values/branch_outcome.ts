@@ -27,7 +27,7 @@ export interface BranchOutcome {
   readonly counts: ReadonlyMap<string, number>;
   /** The virtual time it took. */
   readonly durationNs: number;
-  /** What it allocated and did not free. */
+  /** Its leaks. */
   readonly leaks: readonly Leak[];
   /** What each device of its machine sees, by the device's name. */
   readonly views: ReturnType<SimulatedMachine["views"]>;

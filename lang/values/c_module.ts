@@ -50,12 +50,14 @@ export interface NotCompiled {
   readonly hint: string;
 }
 
-/** What a call does of a function that neither the lab, nor the driver, nor the tree's `lib/` has. */
+/**
+ * The effect of calling a function that neither the lab, nor the driver, nor the tree's `lib/` has.
+ */
 export const STUBS = ["refuse", "zero", "fill"] as const;
 /** Or what each of some functions returns, by their names: the others are refused. */
 export type Stubs = (typeof STUBS)[number] | ReadonlyMap<string, number>;
 
-/** What a driver in C is made from. */
+/** The inputs of a driver in C. */
 export const C_FILE: FileKind = {
   name: /\.(?:[chS]|def|inc|tbl)$/,
   what: "a source or a header in C (*.c, *.h)",
@@ -81,6 +83,9 @@ export interface CLoader extends SourceLoader {
 
 /** Compiles C. Compiling takes time: a wanted file is noted, and there the next time. */
 export interface CompileCache {
-  /** What a source has become for the machine of a configuration; null while it is not compiled. */
+  /**
+   * The compiled form of a source for the machine of a configuration; null while it is not
+   * compiled.
+   */
   find(source: SourceFile, config: LabConfig): CompiledC | null;
 }

@@ -12,7 +12,7 @@ import type { ExecutionContext } from "./execution_context.ts";
 import { ScriptError } from "./script_error.ts";
 import { Closure, ListValue, RecordValue, type Value } from "./value.ts";
 
-/** What a change needs of the run it happens in. */
+/** The parts of the run that a change needs. */
 export type ChangingRun = Pick<ExecutionContext, "chargeMemory" | "requireChange" | "work">;
 
 /**
@@ -41,7 +41,7 @@ function entriesToChange(record: RecordValue, run: ChangingRun): Map<string, Val
   return record.entries as Map<string, Value>;
 }
 
-/** What it costs to move items of a list by one place. */
+/** The cost of moving items of a list by one place. */
 function movedSteps(items: number): number {
   return items * ITEM_BYTES / STEP_BYTES;
 }
@@ -114,7 +114,7 @@ function hasParts(value: Value): value is WithParts {
   return value instanceof ListValue || value instanceof RecordValue || value instanceof Closure;
 }
 
-/** What a value holds: items, entries, or what a function has captured. */
+/** The contents of a value: items, entries, or captured variables. */
 export function partsOf(value: Value): Iterable<Value> {
   if (value instanceof ListValue) return value.items;
   if (value instanceof RecordValue) return value.entries.values();

@@ -1,5 +1,5 @@
 /**
- * What a builtin may use of the run it is called in.
+ * The parts of a run that its builtins may use.
  *
  * The VM implements it; builtins see nothing else of the VM.
  */
@@ -22,7 +22,7 @@ export interface NativeValue {
   /** Its type as the source writes it. */
   readonly kind: string;
   readonly text: string;
-  /** What a condition sees of it: a truth, or an exact number; null for anything else. */
+  /** Its value for a condition: a truth, or an exact number; null for anything else. */
   readonly value: boolean | number | null;
   /** Members of a structure, elements of an array, the target of a pointer; 0 for nothing. */
   readonly partCount: number;
@@ -30,7 +30,7 @@ export interface NativeValue {
   readonly isList: boolean;
   /** The CPU's address of the memory that it is, or that it points to; null for none. */
   readonly phys: number | null;
-  /** What is in it, each read when it is listed. */
+  /** Its members, each read when it is listed. */
   parts(first: number, count: number): readonly NativePart[];
 }
 
@@ -47,7 +47,7 @@ export interface NativeFrame {
   /** Arguments and variables of the function, or those of its file. */
   variables(scope: "locals" | "globals"): readonly NativePart[];
   /**
-   * What an expression of that language is.
+   * The value of an expression of that language.
    * @param isNative It is one of that language, even where none of its names is seen there.
    * @returns Null where it is none.
    * @throws {ScriptError} Where it has no value, with the reason.

@@ -1,11 +1,11 @@
-/** What a statement may expect with `faults` and `warns`. */
+/** The incidents that a statement may expect with `faults` and `warns`. */
 import type { MachineEvent } from "@dmalab/runtime";
 import type { TestLeak } from "@dmalab/runtime/leaks";
 
 /** A device's access that went nowhere, or something that the checker found. */
 export type IncidentEvent = MachineEvent<"iommu.fault" | "dma.report">;
 
-/** What it is called: the reason of a fault, the class of a report. */
+/** Its name: the reason of a fault, the class of a report. */
 export function incidentName(incident: IncidentEvent): string {
   return incident.name === "iommu.fault" ? incident.fields.reason : incident.fields.class;
 }
@@ -13,7 +13,7 @@ export function incidentName(incident: IncidentEvent): string {
 /** Unexpected incidents, or leaks. */
 export type RunFinding = IncidentEvent | TestLeak;
 
-/** What it is called, and the statement it happened at, or that left it. */
+/** Its name, and the statement at which it happened, or that left it. */
 export function findingKey(finding: RunFinding): string {
   return "name" in finding
     ? `${incidentName(finding)} ${finding.site}`

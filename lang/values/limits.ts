@@ -24,7 +24,7 @@ export const CLOCK_TIMES = 10;
 
 /** The limits of a run that names none. */
 export const DEFAULT_LIMITS: Limits = {
-  // What a slow machine does in about five seconds: a loop without an end should not be waited for.
+  // The work of a slow machine in about five seconds, so that nobody waits for an endless loop.
   steps: 500_000_000,
   memoryBytes: 2 ** 30,
   depth: 1000,
@@ -47,7 +47,7 @@ export const DATA_DEPTH = 100;
  */
 export const VALUE_DEPTH = 1000;
 
-/** What a call of a builtin costs in steps: it does much more than one instruction. */
+/** The steps of a builtin's call: it does much more than one instruction. */
 export const BUILTIN_STEPS = 200;
 
 /** What one activity of the machine costs in steps. */
@@ -59,7 +59,7 @@ export const STEP_BYTES = 16;
 /** What one of two values costs in steps that are compared, or are looked for in a list. */
 export const COMPARE_STEPS = 2;
 
-/** What a value costs in steps that is written as text, besides its characters. */
+/** The steps of writing a value as text, besides its characters. */
 export const FORMAT_STEPS = 16;
 
 /** What values cost of the memory limit: about what they take of the host's. */
@@ -79,7 +79,7 @@ export const SLOT_BYTES = 24;
 /** A statement that an order of a race has run. */
 export const RACE_STEP_BYTES = 128;
 
-/** What a machine that is kept takes, apart from its memory and its events. */
+/** The memory of a kept machine, apart from its pages and its events. */
 export const MACHINE_BYTES = 2 ** 19;
 
 /** What another machine costs in steps, to do a run again on it. */

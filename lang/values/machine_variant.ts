@@ -19,7 +19,7 @@ export interface ConfigModifier {
  */
 export type EvaluateConstant = (
   expression: Expression,
-  /** What is wanted, for a name that means nothing. */
+  /** The expectation, for an unknown name. */
   wanted?: Hint,
 ) => Value | undefined;
 
@@ -40,7 +40,7 @@ export interface VariantSetting {
 
 export interface ComparedMachine {
   readonly settings: readonly VariantSetting[];
-  /** What it changes. */
+  /** Its changes. */
   readonly variant: MachineVariant;
   /** The machine that a test runs on, changed: its configuration, or what is wrong with it. */
   build(test: readonly MachineVariant[]): LabConfig | string;

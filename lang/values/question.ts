@@ -1,4 +1,4 @@
-/** What a `quiz` asks: the machine worked its answer out, and usual mistakes have a hint. */
+/** The question of a `quiz`: the machine computed its answer, and usual mistakes have a hint. */
 export interface Question {
   /** The question. */
   readonly text: string;

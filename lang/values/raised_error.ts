@@ -6,10 +6,10 @@ import type { Span } from "../source.ts";
 export interface Raised {
   readonly kind: "kernel";
   readonly errno: ErrnoName;
-  /** What was attempted, as a sentence without a final period. */
+  /** The attempted action, as a sentence without a final period. */
   readonly what: string;
   readonly blkStatus: string | null;
-  /** What the device answered, in its own numbers. */
+  /** The device's answer, in its own numbers. */
   readonly deviceStatus: number | null;
   /** No call returned it: the code of a driver did what a kernel does not survive. */
   readonly crashed: boolean;

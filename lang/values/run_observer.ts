@@ -15,7 +15,7 @@ export interface RunObserver {
   /** A method of a thing is called, or with null a builtin function. */
   call(type: string | null, name: string, args: readonly unknown[]): void;
   /**
-   * The events of a request are asked for.
+   * A query for the events of a request.
    * @param request Its number.
    * @returns Null for those of the model.
    */

@@ -18,7 +18,7 @@ export type StepTemplate =
     readonly entries: readonly (readonly [key: string, template: StepTemplate])[];
   };
 
-/** What a sequence may be: its lengths, both ends included, and its steps. */
+/** The possible sequences: their lengths, both ends included, and their steps. */
 export interface SequenceChoices {
   readonly shortest: number;
   readonly longest: number;

@@ -1,8 +1,8 @@
 /**
- * What the VM asks of a machine: the one seam between running a script and simulating hardware.
+ * The VM's interface to a machine: the one seam between running a script and simulating hardware.
  *
- * `lang/builtins/lab_machine.ts` implements it on top of `devices/lab.ts`; the VM and the runner import
- * nothing of the runtime, so that a test can run scripts on a fake of a few lines.
+ * `lang/builtins/lab_machine.ts` implements it on top of `devices/lab.ts`; the VM and the runner
+ * import nothing of the runtime, so that a test can run scripts on a fake of a few lines.
  */
 import type { DeviceVisibleRange } from "@dmalab/runtime/dma";
 import type { IncidentEvent } from "./incident.ts";
@@ -53,7 +53,7 @@ export interface InjectionHitName {
 export interface InjectionPlace extends InjectionHitName {
   /** The site of the code that was running; null where none was. */
   readonly site: number | null;
-  /** What the point does, as a verb: `fails`. */
+  /** The action of the point, as a verb: `fails`. */
   readonly does: string;
 }
 
@@ -138,11 +138,11 @@ export interface SimulatedMachine {
   /** What each device sees now, by its name. */
   views(): ReadonlyMap<string, readonly DeviceVisibleRange[]>;
   /**
-   * What has been mapped or taken since the machine was ready, and is left; nothing where leaks are
-   * allowed. Requests that are under way are no business of it.
+   * Mappings and memory since the machine was ready that are left; nothing where leaks are allowed.
+   * Requests that are under way do not count.
    */
   leftovers(): readonly TestLeak[];
-  /** What the run may take of the host: one account for the machine and the script's values. */
+  /** The limits of the run on the host: one account for the machine and the script's values. */
   readonly budget: HostBudget;
 }
 

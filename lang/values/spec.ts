@@ -9,8 +9,8 @@ import type { ExecutionContext } from "./execution_context.ts";
 import type { Value } from "./value.ts";
 
 /**
- * What a parameter takes or a result is. A plain int is welcome wherever a size, duration or
- * address is wanted; any other mix is an error found before the run.
+ * The kind of a parameter or a result. A plain int is welcome wherever a size, duration or address
+ * is wanted; any other mix is an error found before the run.
  * @internal
  */
 export type Type =
@@ -35,18 +35,18 @@ export type Type =
   | `@${string}`;
 
 /**
- * What is in a list or record: a kind, `[what]` for a list of it, or the entries of a record.
+ * The contents of a list or record: a kind, `[what]` for a list of it, or the entries of a record.
  * @internal
  */
 export type Contents = Type | readonly [Contents] | { readonly [name: string]: Contents };
 
-/** What a member of a list gives, by the list's own items. */
+/** The result of a list's member, by the list's own items. */
 export type FromItems =
   /** A list of some of them, or of all. */
   | "items"
   /** One of them. */
   | "item"
-  /** What they add up to: one more of their kind, where that is a number's. */
+  /** Their sum: one more of their kind, where that is a number's. */
   | "sum"
   /** A list of what its function gives. */
   | "mapped";
@@ -86,7 +86,7 @@ export const CALL_CONTEXTS = {
 export type CallContext = keyof typeof CALL_CONTEXTS;
 
 /**
- * What is wrong with a file of data; the place is one in its text.
+ * The mistake in a file of data; the place is one in its text.
  * @internal
  */
 export interface DataProblem {
@@ -100,11 +100,11 @@ export interface DataProblem {
 export interface FunctionSpec {
   /** What scripts call it by. */
   readonly name: string;
-  /** What it takes, in order. */
+  /** Its parameters, in order. */
   readonly parameters: readonly ParameterSpec[];
   /** Takes any number of further arguments of the last parameter's kind. */
   readonly variadic?: boolean;
-  /** What it gives. */
+  /** Its result. */
   readonly result: Type;
   /** For a list or record: the kind of its items, where that is always the same. */
   readonly of?: Contents;
@@ -150,7 +150,7 @@ export interface FieldSpec<T = never> {
 /** @internal */
 export interface MethodSpec<T = never> extends Omit<FunctionSpec, "run"> {
   readonly gives?: FromItems;
-  /** What it changes of the list or record that it is called on. */
+  /** Its change of the list or record that it is called on. */
   readonly changes?: "items" | "entries";
   run(context: ExecutionContext, target: T, args: Arguments): Value;
 }

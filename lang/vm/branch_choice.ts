@@ -79,7 +79,10 @@ function readTaken(word: string, detail: string | null): BranchChoice["taken"] |
   return /^[1-9]\d{0,8}$/.test(detail) ? { point: word, nth: Number(detail) } : null;
 }
 
-/** What the way of a run says at a `fork`, a `race` or an `inject each` that has no such way. */
+/**
+ * The error at a `fork`, a `race` or an `inject each` that does not have the branch of the given
+ * way.
+ */
 export function wrongBranch({ choicePoint }: BranchChoice, word: string): ScriptError {
   return new ScriptError(
     "E0934",

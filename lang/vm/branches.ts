@@ -89,14 +89,14 @@ function isPlace({ taken }: BranchChoice): boolean {
   return typeof taken === "object" && !(taken instanceof RaceSchedule);
 }
 
-/** What a run that was sent to look at a thing saw. */
+/** The result of a run that was started to examine a thing. */
 export interface DefectProbe {
   /** The instruction that it came to. */
   readonly pc: number;
   readonly wrong: boolean;
 }
 
-/** What a run needs to know to be done again. */
+/** The data that are needed to repeat a run. */
 export interface ReplayRequest {
   /** The last one is the branch that is wanted; those before it lead there. */
   readonly choices: readonly BranchChoice[];
@@ -112,7 +112,7 @@ export interface ReplayRequest {
   readonly quirks: QuirkSet | null;
 }
 
-/** What a run may take that another has started: what that one has left. */
+/** The limits of a run that another has started: the rest of that one's. */
 export type ChildRunLimits = Pick<ReplayRequest, "steps" | "memoryBytes">;
 
 /** What of a VM its run is done again from. */
@@ -136,7 +136,7 @@ export interface RunStarter {
    * @param listener Gets the VM when the machine is ready and nothing has run on it.
    */
   again(run: ReplayableRun, listener: { begins(vm: ChildVm): void }): PausableRun;
-  /** What the test, and comparisons around, change of the machine block. */
+  /** The changes of the machine block by the test, and by comparisons around it. */
   readonly variants: readonly MachineVariant[];
   /** Runs a block from its beginning on a new machine. */
   runOnNewMachine(
@@ -282,7 +282,7 @@ export class Branches {
   /** What happens from here on is the branch's. */
   begin(): void {
     const { assertions, handlers, machine } = this.vm;
-    // What the way here was ready to take is not for the branch.
+    // Errors that the way here expected are not for the branch.
     handlers.length = 0;
     this.branch?.watch.stop();
     machine.meet();
@@ -375,7 +375,7 @@ export class Branches {
     return { steps: this.vm.steps, memoryBytes: this.vm.machine.budget.leftBytes };
   }
 
-  /** What a run beside this one has used, checked and reached counts here. */
+  /** Steps, assertions and coverage of a run beside this one count here. */
   #adopt(child: ChildVm, given: number): void {
     this.vm.steps -= Math.max(0, given - child.steps);
     for (const expectation of child.reached) this.vm.reached.add(expectation);

@@ -14,7 +14,7 @@ import type { Value } from "../values/value.ts";
 
 const INITIAL_WORDS = 1024;
 
-/** What a piece of code was in the source. */
+/** The source form of a piece of code. */
 export type FunctionRole =
   | "main"
   | "constant"
@@ -79,7 +79,7 @@ export interface OutcomeInfo {
   readonly codeSpan: Span;
   readonly outcome: OutcomeKind;
   readonly code: string;
-  /** What a device has to answer, in the bits of the mask, where that is named. */
+  /** The required answer of a device, in the bits of the mask, where it is named. */
   readonly deviceStatus: ExpectedStatus | null;
   /** True for `fails`, `faults` and `warns`, false for `expect … { }`. */
   readonly oneCall: boolean;
@@ -110,7 +110,7 @@ export interface FailEachInfo {
   readonly expectation: number;
 }
 
-/** What a block of `inject each` or `race` has to do in one of its runs at least. */
+/** The requirement of a block of `inject each` or `race` for at least one of its runs. */
 export interface TrialDuty {
   /** `inject each` or `race`. */
   readonly word: TrialWord;

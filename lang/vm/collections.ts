@@ -1,4 +1,4 @@
-/** What can be walked, indexed and matched. */
+/** Values that can be walked, indexed and matched. */
 import type { ExecutionContext } from "../values/execution_context.ts";
 import { valuesEqual } from "../values/equality.ts";
 import {
@@ -22,7 +22,7 @@ import {
   type Value,
 } from "../values/value.ts";
 
-/** What a `for` walks: items by position. */
+/** The items of a `for`, by position. */
 export interface Walk {
   readonly source: Value;
   readonly length: number;
@@ -33,7 +33,7 @@ export interface Walk {
 export function iterationItems(value: Value): Walk {
   if (value instanceof ListValue) {
     const items = value.walked();
-    // What is walked is held, also when the list has others by now.
+    // The walked items are held, also when the list has others by now.
     return {
       source: new ListValue(items),
       length: items.length,

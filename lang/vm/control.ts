@@ -1,4 +1,4 @@
-/** What the parts of the VM may do with the run that they belong to. */
+/** The actions of the VM's parts on their run. */
 import type { IncidentEvent } from "../values/incident.ts";
 import type { Span } from "../source.ts";
 import type { Limits } from "../values/limits.ts";
@@ -80,7 +80,7 @@ export interface Control extends ExecutionContext {
   readonly machine: SimulatedMachine;
   /** What takes kernel errors, the innermost last. */
   readonly handlers: Handler[];
-  /** What is open, the innermost last. */
+  /** The open blocks, the innermost last. */
   readonly scopes: RunScope[];
   /** Statements that expected something, and how often one was checked. */
   readonly reached: Set<number>;

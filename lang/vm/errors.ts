@@ -1,4 +1,4 @@
-/** What a run does with an error: gives it to the handler that takes it, or ends. */
+/** A run's handling of an error: it gives it to a fitting handler, or ends. */
 import type { IncidentEvent } from "../values/incident.ts";
 import type { Span } from "../source.ts";
 import { EnumValue } from "../values/value.ts";
@@ -12,7 +12,7 @@ import type { LoopVm } from "./loop.ts";
 import { attempt, notExpected } from "./vm_errors.ts";
 import { type CallValue, settleOutcome } from "./outcome.ts";
 
-/** What an error changes of a run. */
+/** The changes of a run by an error. */
 interface ErrorVm extends LoopVm {
   readonly span: Span;
   readonly following: VmDebugHooks;

@@ -27,11 +27,11 @@ export interface Failure {
   readonly remedies?: readonly string[] | undefined;
   /** The way to the run that failed, where that is one beside. */
   readonly branch?: readonly BranchChoice[] | undefined;
-  /** What the run held that failed, where that is one beside. */
+  /** The resources of the failed run, where it is one beside. */
   readonly held?: readonly TestLeak[];
 }
 
-/** What is said of a run that does not hold, where nothing stopped it. */
+/** The message for a run that does not hold, where nothing stopped it. */
 export function failed(
   diagnostic: Omit<Diagnostic, "severity">,
   more: Partial<Failure> = {},

@@ -16,7 +16,7 @@ import { LimitError, ScriptError } from "../values/script_error.ts";
 /** Events of the device that a failure shows. */
 const LAST_EVENTS = 8;
 
-/** What an event says in a sentence, as a report does, is said whole above. */
+/** An event with a sentence, such as a report, is printed whole above. */
 const EVENT_LAYOUT = { ...STREAM_LAYOUT, columns: 120 };
 
 /** Places of callers that a failure shows: the innermost, and the outermost of many. */

@@ -1,4 +1,4 @@
-/** What the host says when a script has used up something of its. */
+/** The host's messages when a script has used up one of its resources. */
 import { LimitError } from "../values/script_error.ts";
 
 /**

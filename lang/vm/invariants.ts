@@ -52,7 +52,7 @@ export class Invariants {
     }
   }
 
-  /** What is said of an invariant that does not hold, or that cannot be asked. */
+  /** The message for an invariant that does not hold, or that cannot be evaluated. */
   #breach(info: InvariantInfo, event: MachineEvent | null, error: unknown): Error {
     if (error instanceof Raising) {
       const { errno, what } = error.raised;

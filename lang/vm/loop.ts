@@ -151,7 +151,7 @@ export interface LoopVm extends RareVm {
   readonly walks: (Walk | undefined)[];
   /** What lists and strings that operators make cost. */
   readonly charge: (bytes: number) => void;
-  /** What the last run returned. */
+  /** The result of the last run. */
   result: Value;
   /** Notes that a statement starts. @returns True to pause before it does anything. */
   mark(statement: number, floor: number): boolean;

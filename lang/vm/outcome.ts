@@ -63,7 +63,7 @@ function settleError(info: OutcomeInfo, happened: Happened): readonly IncidentEv
   return happened.incidents.filter((event) => info.oneCall || event.site === happened.site);
 }
 
-/** What a block raised is looked for in it; a call on the same line is seen. */
+/** The origin of a block's error is searched in it; a call on the same line is seen. */
 function placesIn(info: OutcomeInfo, { raisedAt }: Happened): readonly RelatedSpan[] {
   return info.oneCall ? raisedAt.slice(0, -1) : raisedAt;
 }

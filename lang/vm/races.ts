@@ -43,7 +43,7 @@ export interface RaceEntry {
 interface RaceBlock {
   /** Null at its end. */
   next: RaceEntry | null;
-  /** What it has open, while another block runs. */
+  /** Its open state, while another block runs. */
   handlers: Handler[];
   scopes: RunScope[];
   cpu: number;
@@ -57,7 +57,7 @@ interface RunningRace {
   readonly whole: boolean;
   /** Where the code goes on after the race. */
   readonly target: number;
-  /** What was open before it. */
+  /** The open state before it. */
   readonly handlers: number;
   readonly scopes: number;
   readonly cpu: number;

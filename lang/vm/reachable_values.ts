@@ -33,7 +33,7 @@ const PART = 1 / 16;
 /** Texts of so many characters are counted once, however often they are held. */
 const LONG_CHARACTERS = 256;
 
-/** What a value costs in steps that is counted. */
+/** The steps of counting a value. */
 const COUNT_STEPS = 2;
 
 /** Where values are that a run can still come to. */
@@ -96,7 +96,9 @@ class ReachabilityWalk {
   bytes = 0;
   count = 0;
   readonly #long = new Set<string>();
-  /** What was met and is still to be looked into. A chain, however long, has one link in it. */
+  /**
+   * Values that were met and are still to be examined. A chain, however long, has one link in it.
+   */
   readonly #open: TracedValue[] = [];
 
   add(value: Value | undefined): void {

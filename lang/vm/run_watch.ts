@@ -16,7 +16,7 @@ export interface HostWatch {
   /** True when the run is to end, as with Ctrl-C. */
   interrupted(): boolean;
   /**
-   * What the run takes of the host; without it, only what was charged for counts.
+   * The run's use of the host; without it, only charges count.
    * @internal
    */
   readonly memory?: MemoryWatch;
@@ -94,7 +94,7 @@ export class RunWatch {
     this.#lookMs = Math.min(nowMs + timeMs - takenMs, this.#startMs + CLOCK_TIMES * timeMs);
   }
 
-  /** What the run has taken since its beginning. */
+  /** The run's use since its beginning. */
   #takenMs(clockMs: number): number {
     const processorMs = this.host.processorMs?.();
     if (processorMs === undefined) return clockMs;

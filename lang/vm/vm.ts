@@ -259,7 +259,7 @@ export class Vm implements LoopVm, ChildVm {
 
   siteCall = (site: number): Span | null => this.code.sites[site - 1]?.call ?? null;
 
-  // What the runner does with the VM.
+  // The runner's interface to the VM.
 
   /** Prepares a call of a function; `resume` runs it. */
   start(functionIndex: number, args: readonly Value[] = []): void {
@@ -336,7 +336,7 @@ export class Vm implements LoopVm, ChildVm {
     this.pc = code.entry;
   }
 
-  /** What a call takes of the host that goes deeper than any before it. */
+  /** The host memory of a call that goes deeper than any before it. */
   #chargeCall(length: number): void {
     const slots = Math.max(0, length - this.stack.length);
     const calls = Math.max(0, this.depth - this.deepest);

@@ -85,7 +85,7 @@ export function memoryHint({ memoryBytes }: Pick<Limits, "memoryBytes">): string
   return `\`--max-memory ${groupThousands(2 * memoryBytes)}\` allows twice as much`;
 }
 
-/** What a script cannot expect, and which is no bug either. */
+/** Failures that a script cannot expect, and that are no bugs. */
 export function notExpected(
   error: Exclude<RaisedError, Raised>,
   limits: Limits,

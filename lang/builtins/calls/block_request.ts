@@ -25,7 +25,7 @@ import { checkWhole } from "./block.ts";
 const HW_SECTORS = 8192;
 const MAX_SEGMENTS = 65_535;
 
-/** What a driver would tell the block layer of its queue. */
+/** The queue limits that a driver would set. */
 interface RequestedQueueLimits {
   readonly virtBoundaryBytes: number;
   readonly maxSegmentSizeBytes: number;

@@ -27,7 +27,7 @@ import { BY_ROLE, kernelCall } from "./kernel_call.ts";
 import { builtin } from "../describe/builtin.ts";
 import { named, param } from "../describe/parameters.ts";
 
-/** What a page of a list is charged. */
+/** The charge for a page of a list. */
 const ENTRY_BYTES = 16;
 
 /** The machine of the examples: a network card behind an IOMMU, and a process with 16 KiB. */

@@ -20,7 +20,7 @@ import { named, optional, param } from "../describe/parameters.ts";
 
 /** More pages than one call may take. */
 const MAX_PAGES = 2 ** 21;
-/** What a page costs in steps of which a checksum is made. */
+/** The steps for a checksum of a page. */
 const HASHED_PAGE_STEPS = PAGE_SIZE_BYTES / 4;
 
 /** The physical address a value begins at: a buffer, coherent memory, or an address itself. */

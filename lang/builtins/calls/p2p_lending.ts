@@ -170,7 +170,7 @@ assert p2pmem(cmb).references == 0`,
     run(context, [device, sizeBytes, offsetBytes, isPrivate]) {
       const { providers } = context.lab.topology;
       const availableBytes = providers.of(device.function)?.pool?.availableBytes ?? 0;
-      // What is more is refused without looking at a page.
+      // A larger amount is refused without a look at any page.
       if (sizeBytes <= availableBytes) {
         context.chargeMemory(LENT_PAGE_BYTES * Math.ceil(sizeBytes / PAGE_SIZE_BYTES));
       }

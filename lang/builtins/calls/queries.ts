@@ -1,4 +1,4 @@
-/** What a driver asks about mapping for its device, and memory it shares with it. */
+/** A driver's queries about mapping for its device, and memory that it shares with it. */
 import {
   alignUp,
   bitsOfLastAddress,

@@ -16,7 +16,9 @@ import { TRANSLATED_MACHINE } from "./example_machines.ts";
 
 const SEEN = ["@outcome", "@device", "@mapping", "@iova_state", "@scatterlist"] as const;
 
-/** What an argument lets devices see; a single view has no name, so that any two can be compared. */
+/**
+ * The view of devices in an argument; a single view has no name, so that any two can be compared.
+ */
 function seenThrough(
   value: Value,
   what: string,

@@ -44,7 +44,7 @@ type Make = (plain: unknown, context: ExecutionContext) => Value;
 const ATOMIC_ARGUMENT = "atomic";
 const ATTRS_ARGUMENT = "attrs";
 
-/** What an entry takes and gives that says nothing of it. */
+/** The parameters and the result of an entry that declares none. */
 const NOTHING = { parameters: [], result: "nothing" } as const;
 
 /** Looks at a call before it is made: whether the release has it, and whether it may sleep here. */

@@ -57,7 +57,7 @@ export type PlainOf<F> = F extends "nothing" ? void
   : F extends readonly [infer Item] ? readonly PlainOf<Item>[] | null
   : { readonly [Name in keyof F]: PlainOf<F[Name]> } | null;
 
-/** What a value costs in steps that an item of a list is made of. */
+/** The steps for a value in an item of a list. */
 const PART_STEPS = 5;
 
 /** Makes a value from its plain form. @param run Is charged for the items of lists. */

@@ -1,4 +1,4 @@
-/** What is made when it is first asked for, and kept. */
+/** Values that are made at the first request, and kept. */
 export function once<T extends object>(make: () => T): () => T {
   let made: T | null = null;
   return () => made ??= make();

@@ -107,13 +107,13 @@ export const param = {
   function: (name: string, doc: string): Parameter<Closure> =>
     parameter(name, "function", doc, null),
   any: (name: string, doc: string): Parameter<Value> => parameter(name, "any", doc, null),
-  /** What is behind a thing of a type, or of one that extends it. */
+  /** The runtime's object behind a thing of a type, or of one that extends it. */
   handle: <T>(name: string, type: HandleType<T>, doc: string): Parameter<T> =>
     parameter(name, `@${type.name}`, doc, targetOf as (value: Handle) => T),
   /** The same by the type's name, for a type's own methods. */
   own: <T>(name: string, kind: `@${string}`, doc: string): Parameter<T> =>
     parameter(name, kind, doc, targetOf as (value: Handle) => T),
-  /** Of several kinds, or of one that means more than its plain value. */
+  /** An argument of several kinds, or of one that means more than its plain value. */
   of: <T>(
     name: string,
     kind: Type | readonly Type[],

@@ -1,4 +1,4 @@
-/** What the 64 bytes of a command say, and which decisions put that there. */
+/** The meaning of a command's 64 bytes, and the decisions behind it. */
 import type { NvmeCommandView, NvmeRequest } from "@dmalab/devices/nvme";
 import { clip, spread, tableLines } from "../../text/columns.ts";
 import { formatAddress, formatCount, formatHexBytes, formatSize } from "../../text/numbers.ts";
@@ -36,7 +36,7 @@ export function commandStory(
 
 type Row = readonly [offset: string, bytes: string, meaning: string];
 
-/** What the upper two bits of the flags say. */
+/** The meaning of the upper two bits of the flags. */
 const FLAGS = ["PRP entries", "SGL, metadata by pointer", "SGL, metadata by SGL", "reserved"];
 
 function fieldRows(command: NvmeCommandView, request: NvmeRequest): Row[] {

@@ -30,7 +30,7 @@ const PLACE = /\{([\w.]+)(?::([^}]+))?\}/g;
 /** The explanation by the first row that fits; null where none does. */
 export function explainByText(rows: readonly TextRow[], facts: EventFacts): Explanation | null {
   const row = rows.find(([when]) =>
-    // What an event does not have does not hold.
+    // A missing field of an event does not hold.
     Object.entries(when).every(([name, wanted]) =>
       (valueOf(facts, name) ?? (wanted === false ? false : null)) === wanted
     )

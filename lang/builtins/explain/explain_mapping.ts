@@ -74,7 +74,7 @@ function apartReason(facts: EventFacts): string {
   return `a range of its own: ${reasons[apart]}`;
 }
 
-/** What the kernel printed, and the meaning of the error that stopped it. */
+/** The kernel's line, and the meaning of the error that stopped it. */
 export function explainWarning(facts: EventFacts<"kernel.warn">): Explanation {
   const said = facts.fields.text;
   const ended = facts.fields.error !== null;

@@ -4,7 +4,7 @@ import { clip, spread, wrapText } from "../../text/columns.ts";
 import { formatAddress, formatSize } from "../../text/numbers.ts";
 
 export interface Explanation {
-  /** What was decided. */
+  /** The decision. */
   readonly title: string;
   /** Why, with the inputs of the decision; empty where the title is enough. */
   readonly why: string;

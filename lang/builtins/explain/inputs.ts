@@ -1,4 +1,4 @@
-/** What a decision looked at, as it was recorded. */
+/** The inputs of a decision, as recorded. */
 import type { Why } from "@dmalab/runtime";
 import { formatFieldValue } from "../../render/event_line.ts";
 import { DMA, type Field, INT, SIZE } from "@dmalab/runtime/vocabulary";

@@ -166,7 +166,7 @@ function boundaryReason({ inputs, value }: LimitReason): string {
     : "the controller supports PRP entries only: segment boundaries must be aligned to its pages of 4KiB";
 }
 
-/** What the limits mean for scattered pages and long segments. */
+/** The effect of the limits on scattered pages and long segments. */
 function capacity(limits: QueueLimits): string[] {
   const transfer = limits.maxHwSectors * SECTOR_SIZE_BYTES;
   const soft = limits.maxSectors * SECTOR_SIZE_BYTES;

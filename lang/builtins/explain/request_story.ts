@@ -57,7 +57,7 @@ function originLine(
     return isMapped && dma >= event.fields.dma && dma < event.fields.dma + event.fields.size_bytes;
   }) as MachineEvent<"dma.map" | "block.segment"> | undefined;
   if (leadsTo === "list") return `${head}, a list`;
-  // What a device would access there is not the request's.
+  // A device's access there would not be the request's.
   if (mapped === undefined) return `${head}, in no segment of the request`;
   const phys = mapped.fields.phys + (dma - mapped.fields.dma);
   const by = mapped.name === "dma.map" ? mapped.fields.api : "bus address";
@@ -125,7 +125,7 @@ export function requestStory(
   ];
 }
 
-/** What is missing because its events were not recorded. */
+/** Parts that are missing because their events were not recorded. */
 export function missingLines({ recorder }: ExecutionContext): string[] {
   if (recorder.droppedEvents > 0) {
     return [

@@ -25,11 +25,11 @@ export interface RouteSetting {
   /** All functions of the machine, for its groups. */
   readonly functions: readonly PciFunction[];
   readonly cpu: CpuIdentity;
-  /** What a person calls a function, beside its name; empty for nothing more. */
+  /** Another name of a function for people; empty for nothing more. */
   readonly label?: (func: PciFunction) => string;
-  /** What is unknown and could change the answer. */
+  /** Unknown facts that could change the answer. */
   readonly doubts?: readonly string[];
-  /** What is above one of them is not known: they may meet there, and no advice is safe. */
+  /** The ports above one of them are unknown: they may meet there, and no advice is safe. */
   readonly isCut?: boolean;
 }
 
@@ -89,7 +89,7 @@ function pathLines(route: PeerRoute, { label }: RouteSetting): string[] {
   });
 }
 
-/** What a function's ACS means for peers. */
+/** The effect of a function's ACS on peers. */
 function accessText(acs: AcsCapability): string {
   if (acs.presence === "absent") return "no ACS";
   if (acs.presence === "unknown") return "ACS unknown";

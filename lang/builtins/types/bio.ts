@@ -76,7 +76,7 @@ export class BioTarget {
   }
 }
 
-/** What the picture of a bio needs. @see rules/block.md 1.6 */
+/** The inputs of a bio's picture. @see rules/block.md 1.6 */
 function picturedBio(target: BioTarget): PicturedBio {
   const { lba, op, sizeBytes, vecs } = target;
   const gapBit = bioGap(target.toBio());

@@ -18,7 +18,7 @@ import { methodsOf } from "../describe/builtin.ts";
 import { fieldsOf } from "../describe/fields.ts";
 import { addressOf, param } from "../describe/parameters.ts";
 
-/** What an item of a list of addresses or segments is charged. */
+/** The charge for an item of a list of addresses or segments. */
 const ITEM_BYTES = 64;
 /** Segments of a picture before the rest is only counted. */
 const DISPLAYED_SEGMENTS = 12;
@@ -79,7 +79,7 @@ const DIFFERENT_PAGE_STEPS = 2 * PAGE_SIZE_BYTES;
 /** Where contents differ: byte by byte, in the order of their offsets. */
 const RUN_OF_BYTES = { offset: "size", size: "size" } as const;
 
-/** What a buffer is held against: another one, or bytes. */
+/** The other side of a comparison with a buffer: another one, or bytes. */
 const CONTENT = param.of(
   "other",
   ["@buffer", "bytes"],

@@ -29,7 +29,7 @@ function translationText(device: DmaDevice): string {
 }
 
 function limitsOf(given: DeviceBase): LimitsTarget {
-  // Of a kind that was added the word is none of these.
+  // The word of an added kind is none of these.
   const device = given as LabDevice;
   if (device.kind !== "nvme") {
     throw new ScriptError(

@@ -13,7 +13,7 @@ import { type JudgedFault, judgeFault } from "../fault_verdict.ts";
 import type { HandleType } from "../../values/spec.ts";
 import { fieldsOf } from "../describe/fields.ts";
 
-/** What the log of a kernel would have, on a machine with this IOMMU. */
+/** The line of a kernel's log on a machine with this IOMMU. */
 function logOf(fault: IommuFault, context: ExecutionContext): string | null {
   const device = context.lab.devices.get(fault.device);
   if (device === undefined || device.dma.domain === null) return null;

@@ -80,7 +80,7 @@ const LINE_FIELDS = fieldsOf<LoggedFault>((f) => ({
   ),
 }));
 
-/** What the run knows of it: worked out anew from the events each time. */
+/** The run's facts about it, computed from the events each time. */
 const RUN_FIELDS = fieldsOf<LoggedFault>((f) => ({
   device: f.string(
     "The device of this machine that has the source's address, by name, or none.",

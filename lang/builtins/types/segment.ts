@@ -3,7 +3,7 @@ import type { PhysAddr } from "@dmalab/runtime";
 
 export const SEGMENT = { phys: "phys", size: "size" } as const;
 
-/** What the runtime calls a segment, as a record of the language has it. */
+/** The runtime's segment, as a record of the language. */
 export function plainSegment(
   { phys, sizeBytes }: { readonly phys: PhysAddr; readonly sizeBytes: number },
 ) {

@@ -28,7 +28,7 @@ function addressType(name: AddressKind, doc: string): HandleType<Quantity> {
       ),
     })),
     format: formatQuantity,
-    // What an address of a process leads to is for its page table to say.
+    // The page table of a process gives the target of its addresses.
     ...name === "virt" ? {} : {
       explain: (address: Quantity, context: ExecutionContext) =>
         explainAddress(name, address.value, context),

@@ -28,7 +28,7 @@ function exampleOf(number: ByteNumber): readonly [value: string, bytes: string] 
   return [`0x${value.toString(16)}`, pairs.join(" ")];
 }
 
-/** What does not fit an int exactly stays its bytes. */
+/** A value that no int can hold exactly stays bytes. */
 function readNumber(bytes: Uint8Array, at: number, { littleEndian, sizeBytes }: ByteNumber): Value {
   let bits = 0n;
   for (let index = 0; index < sizeBytes; index++) {

@@ -69,7 +69,7 @@ export function countKey({ cell, figure }: Pick<CellFigure, "cell" | "figure">):
   return `${figure}\n${cell}`;
 }
 
-/** What a key of `countKey` was made from; the cell is null in a budget. */
+/** The parts of a key of `countKey`; the cell is null in a budget. */
 export function readCountKey(
   key: string,
 ): { readonly figure: string; readonly cell: string | null } {

@@ -120,10 +120,13 @@ export type NameBinding =
   | BuiltinBinding
   | WordBinding;
 
-/** What a file declares at its top level and others may use. */
+/** The top-level declarations of a file that others may use. */
 export type Declared = ConstBinding | FunctionBinding;
 
-/** What a program changes in place: a record may be in many hands, so that where does not matter. */
+/**
+ * The names that a program changes in place: a record may have many references, so the place does
+ * not matter.
+ */
 export interface PlacesChanged {
   /** Names of entries: `record.name = e`. */
   readonly entries: Set<string>;
@@ -139,7 +142,7 @@ export interface PlacesChanged {
 export class Resolution {
   readonly names = new Map<NameExpression, NameBinding>();
   readonly targets = new Map<AssignStatement, Variable>();
-  /** What the program changes in place, wherever it does. */
+  /** All names that the program changes in place. */
   readonly changes: PlacesChanged = {
     entries: new Set(),
     anyEntry: false,

@@ -9,7 +9,7 @@ import type { Value } from "../../values/value.ts";
 
 type Reads = NonNullable<FunctionSpec["reads"]>;
 
-/** What a file says; its value may be none. */
+/** The contents of a file; its value may be none. */
 export interface ReadData {
   readonly value: Value;
 }
@@ -24,7 +24,7 @@ export class DataFiles {
 
   constructor(readonly loader: SourceLoader, readonly bag: DiagnosticBag) {}
 
-  /** What a call gives; null when that cannot be known, which is reported once. */
+  /** The result of a call; null when it cannot be known, which is reported once. */
   read(call: CallExpression, reads: Reads): Known {
     const known = this.#calls.get(call);
     if (known !== undefined) return known;

@@ -385,7 +385,7 @@ export class Resolver {
     const owner = variable.owner ?? outsideCompare(user);
     for (let code: CodeScope | null = user; code !== null && code !== owner;) {
       if (!code.captures.includes(variable)) code.captures.push(variable);
-      // What is captured for a comparison or a step is used at once, and cannot become old.
+      // A captured name for a comparison or a step is used at once, and cannot become old.
       if (code.role === "lambda") variable.capturedAt = Math.min(variable.capturedAt, offset);
       code = code.parent;
     }
@@ -491,7 +491,7 @@ export class Resolver {
     }
     for (const { register } of registersOf(declaration)) {
       this.#function({ kind: "function", declaration: register.handler, reads: 1 });
-      // What is written need not be looked at.
+      // A written name need not be examined.
       for (const name of register.handler.parameters) this.resolution.variables.get(name)!.reads++;
     }
   }

@@ -38,7 +38,7 @@ export interface UnusedName {
   readonly code: CodeScope | null;
 }
 
-/** What a file has besides: whom the unknown names may have been meant for. */
+/** The other names of a file: the intended ones of unknown names may be among them. */
 export interface NamesAround {
   readonly unused: readonly UnusedName[];
   readonly callsOf: (declaration: FunctionDeclaration) => readonly CallExpression[];

@@ -1,4 +1,4 @@
-/** What the functions of a script return. */
+/** The results of a script's functions. */
 import type {
   Block,
   Expression,
@@ -9,7 +9,7 @@ import type {
 import { remembered } from "../../values/remembered.ts";
 import { innerBlocks } from "../../syntax/tree/statement_kinds.ts";
 
-/** What a function returns, as far as its text says. */
+/** The result of a function, as far as its text shows it. */
 export interface FunctionResult {
   /** The values behind its `return`s; null for a bare one. */
   readonly values: readonly (Expression | null)[];

@@ -198,7 +198,7 @@ class StatementChecker {
     }
   }
 
-  /** What a field of words would have to hold to equal a value; null where that is not known yet. */
+  /** The word that equals a value in a field of words; null where that is not known yet. */
   #wordOf(value: Expression): string | null {
     if (value.kind === "String" && value.parts.every((part) => typeof part === "string")) {
       return value.parts.join("");
@@ -243,7 +243,7 @@ class StatementChecker {
     else this.mismatches.add(error, [subject, kind]);
   }
 
-  /** What has events to ask for. */
+  /** The kinds with events. */
   #happening(subject: Expression): void {
     const type = this.kinds.kindOf(subject);
     if (type === "any" || type.startsWith("@")) return;

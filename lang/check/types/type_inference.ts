@@ -195,7 +195,7 @@ export class TypeInference {
 
   // Lists and records that the script makes.
 
-  /** What a value is once it is an item or an entry. */
+  /** The shape of a value as an item or an entry. */
   #madeShape(expression: Expression): StructuralType {
     return { ...this.shapeOf(expression), madeBy: expression };
   }
@@ -246,7 +246,7 @@ export class TypeInference {
 
   // Names.
 
-  /** What a figure of a bench comes to; null for what is none. */
+  /** The kind of a bench's figure; null for other names. */
   #count(expression: Expression): StructuralType | null {
     const key = this.resolution.counts.get(expression);
     return key === undefined ? null : plainShape(countType(key));
@@ -347,7 +347,7 @@ export class TypeInference {
     } else if (operator === "+=") this.#sum(old, given, operatorSpan);
   }
 
-  /** What a function of the script returns: its kind when every way out returns the same one. */
+  /** The result of a script's function: its kind when every way out returns the same one. */
   functionShape(declaration: FunctionDeclaration): StructuralType {
     return this.#follow(() => {
       const known = this.#functions.get(declaration);
@@ -614,7 +614,7 @@ export class TypeInference {
   /** `{ sizemax: 4KiB }` asked for its `size`: two words have become one where it is put in. */
   #runsTogether({ field }: FieldExpression, entries: ReadonlyMap<string, StructuralType>): boolean {
     const { span, text } = field;
-    // What is nearly the name is a slip of this line.
+    // A name that is nearly this one is a typing mistake in this line.
     const isNear = this.bag.didYouMean(text, [...entries.keys()]) !== undefined;
     if (isNear || !this.bag.mayCompare(entries.size)) return false;
     const found = [...entries].find(([key]) => text.length > 2 && key.startsWith(text));

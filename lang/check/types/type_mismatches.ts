@@ -34,7 +34,7 @@ interface MadeItem {
   readonly madeBy: Expression;
 }
 
-/** What a value can come from. */
+/** The possible origins of a value. */
 type Origin = Variable | ConstBinding | FunctionBinding | WordBinding | MadeItem;
 
 /** A use of a value that makes no sense. */
@@ -126,7 +126,7 @@ export class TypeMismatches {
     }
   }
 
-  /** What a name or a call gets its value from; null for anything else. */
+  /** The origin of the value of a name or a call; null for anything else. */
   #originOf(use: Expression): Origin | null {
     const name = use.kind === "Call" ? use.callee : use;
     if (name.kind !== "Name") return this.#madeItem(use);

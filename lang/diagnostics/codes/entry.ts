@@ -1,4 +1,4 @@
-/** What the table of diagnostics says about one code. */
+/** The entry of one code in the table of diagnostics. */
 export interface CodeEntry {
   /** The mistake in a few words. */
   readonly title: string;

@@ -51,7 +51,7 @@ export function addressSpacePicture(space: PicturedSpace, rows: number): string[
   ];
 }
 
-/** What a machine never hands out, on a line or two; none when there is no such thing. */
+/** The ranges that a machine never allocates, on a line or two; none without any. */
 export function reservedLines(
   ranges: readonly { readonly start: number; readonly end: number }[],
 ): string[] {
@@ -86,7 +86,7 @@ function strip(ranges: readonly PicturedRange[], space: PicturedSpace): string[]
   ];
 }
 
-/** What the cells that are drawn mean. */
+/** The meanings of the drawn cells. */
 function legend(ranges: readonly PicturedRange[], drawn: string): string {
   const kinds = new Map<string, string[]>();
   for (const use of ORDER) {

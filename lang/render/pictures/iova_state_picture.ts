@@ -5,7 +5,7 @@ import { formatAddress, formatSize } from "../../text/numbers.ts";
 import { addressLine, bounceText, hiddenLine } from "./bounced_lines.ts";
 import { usedBar } from "./strip.ts";
 
-/** What the page table has for a part of the range. */
+/** The page-table entries of a part of the range. */
 export interface LinkedRun {
   readonly iova: number;
   readonly phys: number;

@@ -21,7 +21,7 @@ export interface PicturedRing {
   readonly title: string;
   readonly dma: number;
   readonly doorbell: number;
-  /** What the row of cells shows. */
+  /** The contents of the row of cells. */
   readonly shows: string;
   cell(slot: number): string;
   readonly marks: readonly RingMark[];

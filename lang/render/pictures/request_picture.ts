@@ -134,7 +134,7 @@ function shownPages({ listPages }: RequestMemory): ShownPage[] {
   return [all[0]!, { ...all.at(-1)!, hiddenBefore: all.length - 2 }];
 }
 
-/** What the right column says of an entry. */
+/** The text for an entry in the right column. */
 function entryText(request: RequestMemory, entry: RequestEntry): string {
   if (entry.page !== null) return boxed(request, entry);
   const size = request.hasLengths ? ` ${formatSize(entry.sizeBytes)}` : "";
@@ -217,7 +217,7 @@ interface PieceRow {
   readonly left: string;
   readonly middle: string;
   readonly right: string;
-  /** What the right column holds leads to data. */
+  /** The entries of the right column lead to data. */
   readonly data: boolean;
   readonly gap: boolean;
   /** The entry above covers this segment too. */

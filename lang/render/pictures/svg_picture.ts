@@ -13,7 +13,7 @@ import type { ShowStatement } from "../../values/execution_context.ts";
 
 /** A picture, as the terminal draws it. */
 export interface TextPicture {
-  /** What it is of: the statement that showed it, and where. */
+  /** Its origin: the statement that showed it, and its place. */
   readonly title: string;
   /** Its lines, without colours. */
   readonly lines: readonly string[];

@@ -50,7 +50,7 @@ export const FAST_CHECK: CaseEngine = {
     });
     check(
       property(tuple(...each), (drawn) => {
-        // What is thrown says nothing about the case: it must not be taken for a failure of it.
+        // A thrown error shows nothing about the case: it must not count as a failure of it.
         if (broken !== null) return true;
         try {
           return holds(drawn);

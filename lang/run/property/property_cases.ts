@@ -20,7 +20,7 @@ export function isSequence(
   return "step" in dimension;
 }
 
-/** What a property is tried with. */
+/** The cases of a property. */
 export interface CaseSpace {
   /** One for each name of the `forall`. */
   readonly dimensions: readonly (Dimension | SequenceChoices)[];
@@ -44,8 +44,8 @@ export interface CaseEngine {
 }
 
 /**
- * What a property is tried with: all cases when there are few; else the first, the last, and others
- * that are drawn. Mistakes like the ends of ranges.
+ * The cases of a property: all when there are few; else the first, the last, and drawn ones.
+ * Mistakes are often at the ends of ranges.
  */
 export function caseSpace(
   forall: readonly ForallValues[],

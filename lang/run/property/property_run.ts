@@ -88,7 +88,8 @@ export function runProperty(
       if (failure !== null) smallest = { drawn, values, result, failure };
       return failure === null;
     }
-    // What a limit stopped would take as long again, and a bug of dmalab is not the script's.
+    // A case that a limit stopped would take as long again, and a bug of dmalab is not the
+    // script's.
     const isEnough = interrupted || smaller === SMALLER_CASES;
     if (isEnough || smallest.failure.kind !== "failed") return true;
     smaller++;

@@ -1,4 +1,4 @@
-/** What is put right where brackets do not pair up, and how the tokens look then. */
+/** The fixes where brackets do not pair up, and the resulting tokens. */
 import type { IToken, TokenType } from "chevrotain";
 import * as t from "../tokens.ts";
 

@@ -427,7 +427,7 @@ export class BracketMatcher {
     const place = open.rowEnd ?? open.breakAt ?? forced;
     const at = Math.max(Math.min(place, forced), open.index + 1);
     this.#fixes.push({ kind: "close", at, opener: open.index });
-    // What is open around it ends there too, unless it is closed after all.
+    // Open brackets around it end there, too, unless it is closed after all.
     if (this.#top !== undefined) this.#top.breakAt ??= at;
   }
 

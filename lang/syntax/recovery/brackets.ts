@@ -181,12 +181,12 @@ class FixReport {
   }
 }
 
-/** What a missing `{` would begin, judged by what follows. */
+/** The block that a missing `{` would begin, judged by the next tokens. */
 function openedNoun(at: number, tokens: readonly IToken[]): string {
   return tokens[t.skipLineEnds(tokens, at) + 1]?.tokenType === t.Colon ? "the record" : "the block";
 }
 
-/** What a bracket encloses, judged by the token before it. */
+/** The contents of a bracket, judged by the token before it. */
 function bracketNoun(opener: TokenType, previous: IToken | undefined): string {
   switch (opener) {
     case t.LParen:

@@ -194,7 +194,7 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
 
   /** Leaving one token out must neither tear a pair of brackets apart nor move a name. */
   protected override canTokenTypeBeDeletedInRecovery(type: TokenType): boolean {
-    // What is skipped next is the token left out, or what a repetition asks about anew.
+    // The next skipped token is the one left out, or the one that a repetition examines again.
     this.#limit = Infinity;
     const next = this.LA(1);
     return type !== t.Name && !isBracket(type) && !isBracket(next.tokenType) && !t.isA(next, t.End);
@@ -327,7 +327,7 @@ function isBracket(type: TokenType): boolean {
   return t.OPENERS.has(type) || t.CLOSERS.has(type);
 }
 
-/** What is left of a rule that goes on after an error. */
+/** The rest of a rule that goes on after an error. */
 function tornOf<T>(error: IRecognitionException): T {
   return (error as TornRule).torn as T;
 }

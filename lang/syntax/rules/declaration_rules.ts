@@ -332,7 +332,7 @@ export abstract class DeclarationRules extends PatternRules {
     node.entries = this.SUBRULE(this.pathEntries);
   });
 
-  /** What a word means. */
+  /** The meaning of a word. */
   #as<const K>(meaning: K, _word: IToken): K {
     return meaning;
   }

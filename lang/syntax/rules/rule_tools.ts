@@ -1,4 +1,4 @@
-/** What the rules share: places in the text, names, lists, and what one text is read for. */
+/** Shared by the rules: places in the text, names, lists, and the context of a text. */
 import type { IToken, ParserMethod } from "chevrotain";
 import type { DiagnosticCode } from "../../diagnostics/codes.ts";
 import { SourceFile, type Span } from "../../source.ts";
@@ -9,7 +9,7 @@ import * as t from "../tokens.ts";
 import type { ErrorExpression, Expression, Name, Statement } from "../tree/ast.ts";
 import { BuildContext } from "../tree/build_context.ts";
 
-/** What is expected at a place: a row of `expectations.ts`. */
+/** The expectation at a place: a row of `expectations.ts`. */
 export const due = (key: ExpectationKey) => ({ ERR_MSG: key });
 
 // Options are made once: the parser passes here for every token.
@@ -31,7 +31,7 @@ export abstract class RuleTools extends RecoveringParser {
   protected depth = 0;
   #later: LaterWork[] = [];
 
-  /** What the tokens of a text are read for. */
+  /** The context in which a text's tokens are read. */
   begin(context: BuildContext, tokens: IToken[]): void {
     this.context = context;
     this.depth = 0;
@@ -39,7 +39,7 @@ export abstract class RuleTools extends RecoveringParser {
     this.take(tokens);
   }
 
-  /** What is to be done when all is read, in the order of the text: a parser reads one thing at a time. */
+  /** The work after all is read, in the order of the text: a parser reads one thing at a time. */
   leftOver(): readonly LaterWork[] {
     return this.#later;
   }
@@ -64,7 +64,7 @@ export abstract class RuleTools extends RecoveringParser {
     return { kind: "ErrorExpression", span: this.behind() };
   }
 
-  /** What is left of a statement that an error ended. */
+  /** The rest of a statement that an error ended. */
   protected readonly statementOr = (torn: unknown): Statement =>
     torn as Statement ?? { kind: "ErrorStatement", span: this.behind() };
 

@@ -268,7 +268,7 @@ export type Statement =
   | InvariantStatement
   | OutputStatement
   | ExpressionStatement
-  /** What the parser could not make sense of. */
+  /** Text that the parser could not read. */
   | Tagged<"ErrorStatement">;
 
 // ---------------------------------------------------------------------------------------------
@@ -389,7 +389,7 @@ export type CompareExpression = Tagged<"Compare", { entries: readonly PathEntry[
 /** `fork { … } and { … }`, `race { … } and { … }`. */
 export type BranchesExpression = Tagged<"Fork" | "Race", { branches: readonly Block[] }>;
 
-/** What the parser could not make sense of. */
+/** Text that the parser could not read. */
 export type ErrorExpression = Tagged<"ErrorExpression">;
 
 export type Expression =

@@ -1,4 +1,4 @@
-/** What the rules of the parser ask of the text that they read, and note of it. */
+/** The parser's questions about its text, and its notes. */
 import type { IToken } from "chevrotain";
 import type { SourceFile, Span } from "../../source.ts";
 import type { Name } from "./ast.ts";

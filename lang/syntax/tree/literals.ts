@@ -7,7 +7,7 @@
 import { wideAddress } from "../../text/numbers.ts";
 import type { DiagnosticCode } from "../../diagnostics/codes.ts";
 
-/** What is wrong with a literal; the place is inside its text. */
+/** The mistake in a literal; the place is inside its text. */
 export interface LiteralProblem {
   readonly code: DiagnosticCode;
   /** Where in the literal's text, from its first character. */

@@ -1,4 +1,4 @@
-/** What the blocks of a machine say besides keys: variables, and what registers do. */
+/** The contents of a machine's blocks besides keys: variables, and code of registers. */
 import type {
   LetStatement,
   MachineBlock,

@@ -18,10 +18,10 @@ type Role =
   | "machine"
   | "plain";
 
-/** What a row does not say, its statements do not have. */
+/** A part that is missing in a row is missing in its statements. */
 interface StatementKind<S extends Statement> {
   readonly role: Role;
-  /** What it consists of besides its blocks. */
+  /** Its parts besides its blocks. */
   expressions?(statement: S): readonly Expression[];
   /** Its blocks; those of `trace`, `fork` and `compare` belong to expressions. */
   blocks?(statement: S): readonly Block[];

@@ -61,7 +61,7 @@ export function someChild(
   }
 }
 
-/** What the last suffix of an expression is about: `f` in `f(x)`; null where it has none. */
+/** The subject of an expression's last suffix: `f` in `f(x)`; null where it has none. */
 export function objectOf(expression: Expression): Expression | null {
   switch (expression.kind) {
     case "Call":

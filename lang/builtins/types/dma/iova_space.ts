@@ -262,7 +262,7 @@ function mappedNote(runs: readonly MappedRun[], range: AddressRange, domain: Iom
   return details.join(", ");
 }
 
-/** What the caches hold: `4KiB 3+0 cpu 0`. */
+/** The contents of the caches: `4KiB 3+0 cpu 0`. */
 function cacheTexts(domain: IommuDomain): string[] {
   const { cache } = domain.iova;
   const texts: string[] = [];
@@ -352,7 +352,7 @@ function givenBack(domain: IommuDomain): ReadonlyMap<number, GivenBack> {
   return found;
 }
 
-/** What is free below a limit, all of it and the longest piece. */
+/** The free space below a limit: the sum and the longest piece. */
 interface FreeSpace {
   readonly bytes: number;
   readonly largestBytes: number;

@@ -30,7 +30,7 @@ export function newIovaState(): IovaStateTarget {
   return stateOf(new DmaIovaState(), null);
 }
 
-/** What the page table has for a range, and which of it are bounce buffers. */
+/** The page-table entries of a range, and the bounce buffers among them. */
 function linkedRuns(
   device: DmaDevice,
   state: DmaIovaState,

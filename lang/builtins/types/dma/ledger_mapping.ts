@@ -2,7 +2,7 @@
 import type { LedgerEntry } from "../../ledger.ts";
 import type { Mapping } from "./mapping.ts";
 
-/** What the events tell of a mapping; its attributes are not among it. */
+/** The facts of a mapping in the events, without its attributes. */
 export function ledgerMapping(entry: LedgerEntry): Mapping {
   const branch = entry.created.why?.inputs.branch;
   return {

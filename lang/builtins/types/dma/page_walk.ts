@@ -36,7 +36,7 @@ interface WalkedEntry {
   readonly bits: string;
   /** Its fields that are not 0; none of an empty one. */
   readonly set: readonly string[];
-  /** What it leads to; null for an empty one. */
+  /** Its target; null for an empty one. */
   readonly phys: number | null;
 }
 

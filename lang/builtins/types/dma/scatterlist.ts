@@ -44,7 +44,7 @@ function scatterRanges(list: Scatterlist, device: DmaDevice): ScatterRange[] {
   return ranges;
 }
 
-/** What the words of a separation are about: an entry that begins a range behind another one. */
+/** The subject of a separation's words: an entry that begins a range behind another one. */
 interface SegmentBoundary {
   readonly list: Scatterlist;
   readonly device: DmaDevice;
@@ -113,7 +113,7 @@ const WORDS: Readonly<Record<Apart, (at: SegmentBoundary) => ScatterWords>> = {
 export interface ScatterlistTarget {
   readonly list: Scatterlist;
   device: DmaDevice | null;
-  /** What it was allocated with, null once that is freed; none of a list of a script's buffers. */
+  /** Its allocation, null once it is freed; none for a list of a script's buffers. */
   memory?: NoncontiguousMemory | null;
 }
 

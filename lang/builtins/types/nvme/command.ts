@@ -14,7 +14,7 @@ function plainDescriptor({ address, sizeBytes: size, type }: SglDescriptor) {
   return { type: name === null ? type : wordValue(name), address, size };
 }
 
-/** What the sixteen-byte rows of a command hold. */
+/** The contents of a command's sixteen-byte rows. */
 const ROWS = ["opcode, flags, id, nsid", "MPTR, data pointer", "data pointer, LBA", "length"];
 
 /** The 64 bytes in four rows. */

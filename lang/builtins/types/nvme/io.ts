@@ -54,7 +54,7 @@ function ioStory(
   return lines;
 }
 
-/** What was decided about each request, by which rules, and how it ended; each thing once. */
+/** The decisions about each request, with rules, and its end; each thing once. */
 function decisionsOf(requests: readonly NvmeRequest[], context: ExecutionContext): string[] {
   const decided = new Map(requests.map(({ id }) => [id, new Set<string>()]));
   for (const { name, request, why } of context.recorder.events) {

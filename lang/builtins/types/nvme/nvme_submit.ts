@@ -18,7 +18,7 @@ import { DWORDS } from "../../calls/nvme_bytes.ts";
 /** Bytes of a command in a submission queue. */
 const SQE_BYTES = 64;
 
-/** What a request is charged, with its command and the events that it will cause. */
+/** The charge for a request, with its command and the events that it will cause. */
 const REQUEST_BYTES = 8192;
 
 export const OP = param.of(

@@ -118,7 +118,7 @@ export function isOfMap(event: MachineEvent, { device, map }: HmmMapTarget): boo
     event.why?.inputs.range === map.firstDma;
 }
 
-/** What was decided for the map's pages, in order. */
+/** The decisions for the map's pages, in order. */
 function explainMap(target: HmmMapTarget, context: ExecutionContext): string[] {
   return decisionList(
     context.recorder.events.filter((event) => isOfMap(event, target)),

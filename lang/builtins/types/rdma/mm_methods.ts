@@ -1,4 +1,4 @@
-/** What a script can do with the address space of a process. */
+/** The methods of a process's address space. */
 import type { PlainOf } from "../../describe/form.ts";
 import {
   alignDown,

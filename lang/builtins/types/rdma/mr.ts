@@ -146,7 +146,7 @@ function isAbout({ fields }: MachineEvent, name: string): boolean {
   return typeof region === "string" && (region === name || region.startsWith(`${name}.`));
 }
 
-/** What was decided for the region, with what its pages came to. */
+/** The decisions for the region, with the results for its pages. */
 function explainMr({ adapter, region }: MrTarget, context: ExecutionContext): string[] {
   const parts = region instanceof ImplicitRegion ? region.children : [region];
   const mine = (event: MachineEvent) =>

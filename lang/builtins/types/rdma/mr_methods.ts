@@ -1,4 +1,4 @@
-/** What a script can do with a memory region. */
+/** The methods of a memory region. */
 import {
   ImplicitRegion,
   type MemoryRegion,

@@ -1,4 +1,4 @@
-/** What an RDMA device does with a region: accesses, and page faults taken step by step. */
+/** The actions of an RDMA device on a region: accesses, and page faults taken step by step. */
 import type { PageFault, RdmaAccess, StepResult } from "@dmalab/devices/rdma";
 import { formatAddress, formatCount, formatSize } from "../../../text/numbers.ts";
 import { ScriptError } from "../../../values/script_error.ts";
