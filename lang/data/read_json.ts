@@ -133,7 +133,7 @@ class JsonReader {
     if (!this.#skip(token)) throw this.#wrong(`${what} is missing here`);
   }
 
-  /** Reports a mistake at the next token, or at the text that is none. */
+  /** Reports a mistake at the next token, or at text without one. */
   #wrong(message: string): JsonError {
     const at = this.text[this.#start];
     const unclosed = this.#token === "" && at === '"'

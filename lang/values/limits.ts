@@ -24,7 +24,7 @@ export const CLOCK_TIMES = 10;
 
 /** The limits of a run that names none. */
 export const DEFAULT_LIMITS: Limits = {
-  // The work of a slow machine in about five seconds, so that nobody waits for an endless loop.
+  // The work of a slow machine in about five seconds, so that an endless loop ends soon.
   steps: 500_000_000,
   memoryBytes: 2 ** 30,
   depth: 1000,
