@@ -1,4 +1,4 @@
-/** What a kind of device says about itself; `registry.ts` lists the kinds there are. */
+/** The record of a kind of device; `registry.ts` lists the kinds. */
 import type { Bytes, DmaAddr, Machine, SettingRows, SettingsOf } from "@dmalab/runtime";
 import type { DmaDevice } from "@dmalab/runtime/dma";
 import type { AnyTableSpec } from "@dmalab/runtime/recording";
@@ -13,7 +13,7 @@ export interface DeviceBase<K extends string = string> {
   readonly name: string;
   /** The word of its block. */
   readonly kind: K;
-  /** What the DMA layer knows of it. */
+  /** The DMA layer's data of it. */
   readonly dma: DmaDevice;
   /**
    * Its place in the PCI tree.
@@ -59,7 +59,7 @@ export interface DeviceBlock<S> {
 
 /** A device's block once the device is known to the DMA layer and the IOMMU. */
 export interface AttachedBlock<S> extends DeviceBlock<S> {
-  /** What the DMA layer knows of it. */
+  /** The DMA layer's data of it. */
   readonly dma: DmaDevice;
 }
 
@@ -76,9 +76,9 @@ export interface DeviceKind<
   readonly role: PciRole;
   /** Whether a scenario says what its registers do: such devices have `registers`. */
   readonly hasRegisters: D extends { readonly registers: DescribedRegisters | null } ? true : false;
-  /** What can happen in it and its driver alone. */
+  /** Events of it and its driver only. */
   readonly events: EventTable;
-  /** What a recording keeps of it. */
+  /** The tables of a recording for it. */
   readonly tables: readonly AnyTableSpec[];
   /** The keys its block takes, `deviceSettings` among them. */
   readonly settings: R;

@@ -24,7 +24,7 @@ export type { LabDevice } from "./registry.ts";
 
 /** A machine with its devices, up and running. */
 export class Lab {
-  /** What the lab was built from, as it was given. */
+  /** The configuration of the lab, as given. */
   readonly config: LabConfig;
   /** Its own configuration has the PCI windows among its `windows`. */
   readonly machine: Machine;
@@ -33,7 +33,7 @@ export class Lab {
   /** Devices by name, in the order of their blocks. */
   readonly devices: ReadonlyMap<string, LabDevice>;
   /**
-   * What it could be made of.
+   * The kinds of devices that it could have.
    * @internal
    */
   readonly registry: DeviceRegistry;
@@ -59,7 +59,7 @@ export class Lab {
    * @throws {RangeError} When the lab has none.
    */
   device<K extends DeviceWord>(name: string, kind: K): DeviceOf<K>;
-  /** Of a kind that was added: the kind says what else the device has. */
+  /** For an added kind: the kind defines the device's other members. */
   device<D extends DeviceBase>(
     name: string,
     kind: { readonly kind: string; create(...parts: never): D },

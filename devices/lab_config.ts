@@ -1,4 +1,4 @@
-/** What a lab is built from: the machine, and the PCI tree with its devices. Plain data. */
+/** The configuration of a lab: the machine, and the PCI tree with its devices. Plain data. */
 import { defaultMachineConfig, type MachineConfig } from "@dmalab/runtime";
 import { type CpuIdentity, ORDINARY_CPU } from "./pci/host_bridge.ts";
 import type { BlockSettings, PciNodeKind } from "./registry.ts";
@@ -27,7 +27,7 @@ export function pciNode<K extends PciNodeKind>(
 type PropertyOf<U> = U extends unknown ? keyof U : never;
 type ValueIn<U, P> = U extends unknown ? P extends keyof U ? U[P] : never : never;
 
-/** What a block says of something that not every kind has; undefined when it says nothing. */
+/** A block's value of a key that not every kind has; undefined without one. */
 export function settingOf<P extends PropertyOf<BlockSettings>>(
   node: PciNodeConfig,
   property: P,

@@ -11,7 +11,7 @@ export type PciLiteral<K extends PciNodeKind = PciNodeKind> = K extends PciNodeK
     readonly name: string;
     /** Its keys, as language.md has them, in camel case with their units. */
     readonly settings?: BlockSettings<K>;
-    /** What is below it. */
+    /** The blocks below it. */
     readonly children?: readonly PciLiteral[];
   }
   : never;

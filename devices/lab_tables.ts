@@ -8,7 +8,7 @@ import { RDMA_TABLES } from "./rdma/recording/rdma_tables.ts";
 import type { DeviceWord } from "./registry.ts";
 import { VFIO_TABLES } from "./vfio/recording/vfio_tables.ts";
 
-/** What a recording keeps of each kind of device. */
+/** The tables of a recording for each kind of device. */
 const DEVICE_TABLES = {
   nvme: NVME_TABLES,
   endpoint: [],

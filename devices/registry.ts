@@ -65,7 +65,7 @@ export interface PciBlockKind extends PortKind {
 /** What machines can be made of besides what is built in. */
 export interface AddedHardware {
   readonly devices?: readonly AddedKind[];
-  /** What can happen, and no kind of device alone does it. */
+  /** Events that belong to no single kind of device. */
   readonly events?: readonly EventTable[];
   /** Tables of a recording that belong to no kind of device alone. */
   readonly tables?: readonly AnyTableSpec[];
@@ -84,7 +84,7 @@ export class DeviceRegistry {
   readonly blocks: ReadonlyMap<string, PciBlockKind>;
   /** What `pci` itself may hold. */
   readonly rootHolds: readonly string[];
-  /** What can happen on a machine. */
+  /** The events of a machine. */
   readonly events: EventVocabulary;
   /** Tables of a recording, by their names. */
   readonly tables: readonly AnyTableSpec[];

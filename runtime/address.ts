@@ -138,7 +138,7 @@ export function addressDigits(address: number): string {
 }
 
 /**
- * What a failed mapping returns: the kernel's all-ones DMA address.
+ * The result of a failed mapping: the kernel's all-ones DMA address.
  *
  * 2^64 - 1 is not a double, so the model uses -1; it is the only negative `DmaAddr` there is.
  * @see rules/dma.md, Notation (`ERR`)

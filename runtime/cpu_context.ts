@@ -1,6 +1,6 @@
 /**
- * What the code that runs may do: sleep, or not while it holds a spin lock, in an interrupt handler, or
- * with interrupts off.
+ * The permissions of running code: it may sleep, but not while it holds a spin lock, in an
+ * interrupt handler, or with interrupts off.
  *
  * @see rules/c-api.md 14 (no sleep while held), and its column C
  */

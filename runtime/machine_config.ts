@@ -193,7 +193,7 @@ export type MachineRows = typeof MACHINE_SETTINGS;
 /** @internal */
 export type RamRows = typeof RAM_SETTINGS;
 
-/** What a machine is built from: plain data, with the keys of the tables above. */
+/** The configuration of a machine: plain data, with the keys of the tables above. */
 export interface MachineConfig extends KernelConfig, SettingsOf<MachineRows>, SettingsOf<RamRows> {
   /** MMIO regions and PCI windows: RAM fills from 0 around them, the rest goes above 4 GiB. */
   readonly windows: readonly MemoryWindow[];

@@ -1,5 +1,5 @@
 /**
- * What the kernel's code runs on: configuration, clock, events, memory, pages, bounce buffers,
+ * The platform of the kernel's code: configuration, clock, events, memory, pages, bounce buffers,
  * warnings and injected faults.
  *
  * The IOMMU and the mapping layer are given this; `Machine` adds them and the devices' side.
@@ -31,7 +31,7 @@ import { KernelWarnings } from "./warnings.ts";
 
 /** The platform of a machine. Two platforms share nothing. */
 export class Platform {
-  /** What it was built from. */
+  /** Its configuration. */
   readonly config: MachineConfig;
   /** @internal */
   readonly kernel: Kernel;
@@ -44,7 +44,7 @@ export class Platform {
   /** Every event, for listeners, and how often each happened. */
   readonly events: EventStream;
   /**
-   * What the kernel itself prints.
+   * The kernel's own messages.
    * @internal
    */
   readonly warnings: KernelWarnings;
@@ -92,7 +92,7 @@ export class Platform {
    * @internal
    */
   audited = false;
-  /** What the devices and their drivers have to look at then. */
+  /** The devices and drivers that must check then. */
   readonly auditors: (() => void)[] = [];
   /**
    * Each CPU and each device has its own time, once the machine is ready. Parts that every request goes

@@ -33,7 +33,7 @@ export class EventRecorder {
     readonly stream: EventStream,
     readonly limitEvents: number,
     /**
-     * What they are kept in.
+     * Their storage.
      * @internal
      */
     readonly budget: HostBudget,

@@ -23,15 +23,17 @@ export interface Leak {
   readonly device: string | null;
   /** Bytes, or slots, or mappings. */
   readonly amount: number;
-  /** Where it is in its space, `[start, end)`; null for what has no place of its own. */
+  /** Where it is in its space, `[start, end)`; null without a place. */
   readonly span: { readonly start: number; readonly end: number } | null;
-  /** What it is and where, as a sentence without a final period. */
+  /** Its description and place, as a sentence without a final period. */
   readonly text: string;
   /** The event that allocated it, the first of several; null where no single one did. */
   readonly taken: MachineEvent | null;
 }
 
-/** Tables of what is held, and the events that changed them. Of a table without rows there may be none. */
+/**
+ * Tables of held resources, and the events that changed them. A table without rows may be missing.
+ */
 export interface ResourceTables {
   readonly tables: ReadonlyMap<string, HistoryTable>;
   event(seq: number): MachineEvent;
@@ -48,8 +50,8 @@ interface Left {
 const ORDER: readonly string[] = [...Object.keys(LEAK_KINDS), "peer_memory"];
 
 /**
- * What the tables of a ledger have left, apart from what a machine held when they began, and from what
- * it keeps for good.
+ * The remaining rows of a ledger's tables, without the resources that a machine held when they
+ * began or keeps for good.
  * @param counts Whether what an event allocated counts.
  */
 export function leaksOf(
@@ -73,7 +75,7 @@ export function leaksOf(
   return leaks.sort((a, b) => ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind));
 }
 
-/** Whether a pool grew by what an event allocated: it keeps that for others too. */
+/** Whether a pool grew by an event's allocation: it keeps the memory for others, too. */
 function growthOf({ tables }: ResourceTables): (seq: number) => boolean {
   const blocks = tables.get(POOL_BLOCKS.name);
   return (seq) => {
@@ -130,8 +132,8 @@ function sameWork(one: MachineEvent, other: MachineEvent): boolean {
 }
 
 /**
- * Whether a block of host memory was freed where one of another statement fitted as well: who
- * allocated those that are left is then not known.
+ * Whether a block of host memory was freed where one of another statement fitted as well: the
+ * allocator of the remaining ones is then unknown.
  */
 function isMixed(table: HistoryTable, { what }: HistoryRow, { event }: ResourceTables): boolean {
   if (table.spec.name !== HOST_MEMORY.name) return false;
@@ -171,7 +173,7 @@ function eventOf(events: readonly MachineEvent[], seq: number): MachineEvent {
 }
 
 interface TrackedTables {
-  /** Tables whose rows leak when they stay. */
+  /** Tables with rows that are leaks when they stay. */
   readonly held: readonly AnyTableSpec[];
   /** What changes them. */
   readonly events: readonly EventName[];
@@ -195,13 +197,13 @@ function trackedTables(specs: readonly AnyTableSpec[]): TrackedTables {
   return tables;
 }
 
-/** What happens from here on: events are kept, and put into tables when something is asked. */
+/** Watches from here on: events are kept, and put into tables at the first question. */
 export class ResourceTracker {
   readonly #machine: Machine;
   readonly #specs: readonly AnyTableSpec[];
-  /** Null until something is asked: of most orders of a race nothing is. */
+  /** Null until the first question: most orders of a race have none. */
   #set: TableSet | null = null;
-  /** Ends the watch; what was found stays. */
+  /** Ends the watch. Its results stay. */
   readonly stop: () => void;
   readonly #events: MachineEvent[] = [];
   /** How many events are in the tables. */
@@ -237,7 +239,10 @@ export class ResourceTracker {
     return { tables: set.changed, event: (seq) => eventOf(events, seq) };
   }
 
-  /** Host memory that mappings took, freed or not; what a pool takes to grow is for others too. */
+  /**
+   * Host memory that mappings took, freed or not. Memory that a pool takes to grow is for others,
+   * too.
+   */
   get takenBytes(): Bytes {
     const memory = this.#ledger().tables.get(HOST_MEMORY.name);
     if (memory === undefined) return 0;
@@ -250,7 +255,7 @@ export class ResourceTracker {
     return bytes;
   }
 
-  /** What was allocated and not freed so far. */
+  /** The resources that were allocated and not freed so far. */
   leaks(): readonly Leak[] {
     const mappings = this.#machine.iommu.liveMappings - this.#mappingsBefore;
     const leaks = leaksOf(this.#machine, this.#ledger());

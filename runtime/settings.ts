@@ -1,6 +1,6 @@
 /**
- * Settings as rows: how scripts spell a key, what it takes, what it is when it is left out, and one
- * sentence about it.
+ * Settings as rows: the spelling of a key in scripts, its values, its default, and one sentence
+ * about it.
  *
  * All else comes from the rows: the types of configurations, their defaults, the check of values
  * from scripts and callers, the language's `machine` block, help, and the tables of language.md.
@@ -19,11 +19,11 @@ export interface NumberShape {
   readonly powerOfTwo?: boolean;
   /** Only multiples of this. */
   readonly multipleOf?: number;
-  /** What `none` stands for where it may stand; it need not lie in the range. */
+  /** The value of `none` where it is permitted; it need not be in the range. */
   readonly none?: 0 | null;
 }
 
-/** What a key takes. */
+/** The values of a key. */
 export type SettingType =
   | NumberShape
   | { readonly kind: "bool" }
@@ -32,21 +32,21 @@ export type SettingType =
     readonly choices: readonly string[];
     /** Other spellings, each with the choice that it means. */
     readonly aliases: Readonly<Record<string, string>>;
-    /** The choices nearest to a text that is none, where more than its letters say so. */
+    /** The choices nearest to an unknown text, where more than its letters indicate them. */
     readonly nearest?: (text: string) => readonly string[];
   }
   | { readonly kind: "word"; readonly choices: readonly string[] }
   | {
     readonly kind: "words";
     readonly choices: readonly string[];
-    /** Words that may stand in place of a list. */
+    /** Words that may replace a list. */
     readonly orWords?: readonly string[];
-    /** `none` may stand in place of a list: it is null. */
+    /** `none` may replace a list: it is null. */
     readonly orNone?: boolean;
   }
   | {
     readonly kind: "text";
-    /** What it is, with an example to write. */
+    /** Its kind, with an example. */
     readonly form: string;
     /** Large letters stay what they are. */
     readonly keepsCase?: true;
@@ -66,23 +66,23 @@ export type ShapeOf<T> = SettingType & {
 export interface Setting<T = unknown> {
   /** As scripts spell it. */
   readonly key: string;
-  /** What it may be. */
+  /** Its values. */
   readonly shape: SettingType;
-  /** What it is when it is left out. */
+  /** Its default. */
   readonly default: T;
-  /** What the default means, where the value does not say it. */
+  /** The meaning of the default, where the value does not show it. */
   readonly defaultText?: string;
   /** One sentence for help. */
   readonly doc: string;
 }
 
-/** One key whose property is missing when it is left out. */
+/** One key without a property when it is left out. */
 export interface OptionalSetting<T = unknown> {
   /** How scripts spell it. */
   readonly key: string;
-  /** What it may be. */
+  /** Its values. */
   readonly shape: ShapeOf<T>;
-  /** What it means to leave it out; null when it must be given. */
+  /** The meaning of leaving it out; null when it must be given. */
   readonly leftOut: string | null;
   /** One sentence for help. */
   readonly doc: string;
@@ -106,7 +106,7 @@ export type OptionalOf<R> = {
   [P in keyof R]: R[P] extends Setting ? never : P;
 }[keyof R];
 
-/** What the rows describe, with the defaults of what was left out. */
+/** The configuration of the rows, with the defaults of missing keys. */
 export type SettingsOf<R extends SettingRows> =
   & { readonly [P in Exclude<keyof R, OptionalOf<R>>]: ValueOf<R[P]> }
   & { readonly [P in OptionalOf<R>]?: ValueOf<R[P]> };
@@ -222,7 +222,7 @@ export type NumberProblem =
   | "not a power of two"
   | "not a multiple";
 
-/** What is wrong with a number of a shape, or null. */
+/** The mistake in a number of a shape, or null. */
 export function numberProblem(shape: NumberShape, value: number): NumberProblem | null {
   const { min, max, multipleOf = 1 } = shape;
   if (!(value >= min)) return "too small";
@@ -232,7 +232,7 @@ export function numberProblem(shape: NumberShape, value: number): NumberProblem 
   return value % multipleOf === 0 ? null : "not a multiple";
 }
 
-/** What a value should be instead, or null when it may be what it is. */
+/** The correct form of a value, or null when it is permitted. */
 export function wantedInstead(row: AnySetting, value: unknown): string | null {
   const { shape } = row;
   if ("default" in row && value === row.default) return null;

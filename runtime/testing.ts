@@ -8,7 +8,7 @@ import {
 } from "./machine_config.ts";
 import { Platform } from "./platform.ts";
 
-/** What a test changes of the configuration. */
+/** A test's changes of the configuration. */
 export interface TestConfigOptions {
   readonly machine?: Partial<Omit<MachineConfig, "iommu">>;
   readonly iommu?: Partial<IommuConfig>;

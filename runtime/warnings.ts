@@ -1,8 +1,8 @@
 /**
- * The kernel's own warnings: what it would print, with its own limits on printing.
+ * The kernel's own warnings, with its own limits on printing.
  *
- * They are events of their own, `kernel.warn`, apart from the checker's reports: a WARN is what the
- * kernel of the profile says by itself, a report is what this laboratory sees.
+ * They are separate events, `kernel.warn`, apart from the checker's reports: the kernel of the
+ * profile prints a WARN, this laboratory makes a report.
  *
  * @see rules/dma.md, Notation (WARN, WARN1)
  */
@@ -71,27 +71,30 @@ export class KernelWarnings {
     this.warn(at, text, log);
   }
 
-  /** What was said once may be said again, as an administrator can have it. */
+  /** A message that was printed once may be printed again, as an administrator can set it. */
   rearm(): void {
     this.#said.clear();
   }
 
-  /** Time begins anew: rate limits forget; what was said once stays said, as it is the same boot. */
+  /**
+   * Time begins anew: rate limits are reset. Messages that print once stay printed, because it is
+   * the same boot.
+   */
   restartTime(): void {
     this.#rates.clear();
   }
 }
 
-/** What the log has, before the address and the function. */
+/** The text of the log before the address and the function. */
 const LOGGED = "BUG: kernel NULL pointer dereference";
 
 /**
- * Ends the running activity as a null pointer does.
- * What the task held stays held: locks, tags and memory of a request; the machine goes on with the work of others.
+ * Ends the running activity as a null pointer does. The task's resources stay held: locks, tags and
+ * memory of a request; the machine goes on with the work of others.
  *
  * @param at The kernel function, in kernel words.
- * @param text What was expected behind the pointer, as a sentence without a final period.
- * @param why The rule that it goes by, and what was looked at.
+ * @param text The expected object behind the pointer, as a sentence without a final period.
+ * @param why The deciding rule, and its inputs.
  * @throws {KernelError} EFAULT, always.
  */
 export function dereferenceNull(

@@ -1,6 +1,6 @@
 /**
- * The typed arrays that a machine is built of, side by side in large buffers. An array in a buffer of its
- * own costs the engine ten times as much: to allocate, to keep track of, and to free.
+ * The typed arrays that a machine is built of, side by side in large buffers. An array in a
+ * separate buffer costs the engine ten times as much: to allocate, to keep track of, and to free.
  */
 import { invariant } from "./errno.ts";
 

@@ -13,7 +13,7 @@ const VALUE = /\s*(?:"([^"]*)"|'([^']*)'|<([^<>]*)>|\[([^[\]]*)\])\s*(,|$)/;
 const LABEL = /^&(\w+)$/;
 const CELL = /^(?:0x[0-9a-f]{1,8}|\d{1,10})$/i;
 
-/** What a property without a value has. */
+/** The contents of a property without a value. */
 const NOTHING = "[]";
 
 /** Bytes of the properties that a text lists, by their names; null for another text. */

@@ -1,4 +1,4 @@
-/** What a submitter holds: one bio's fate, however many requests it became. */
+/** The submitter's view of one bio, however many requests it became. */
 import {
   BLK_STS,
   type BlkStatus,
@@ -62,7 +62,7 @@ export class Io implements RequestOwner {
     return status === null || status === "OK" ? null : blkStatusErrno(status);
   }
 
-  /** What the controller answered to the first piece that failed; null while none has. */
+  /** The controller's answer to the first piece that failed; null while none has. */
   get deviceStatus(): number | null {
     return this.#requests.find(({ nvmeStatus }) => nvmeStatus !== 0)?.nvmeStatus ?? null;
   }

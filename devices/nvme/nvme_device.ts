@@ -57,7 +57,7 @@ export interface NvmeDevice extends DeviceBase<"nvme"> {
    */
   readonly controller: NvmeController;
   /**
-   * What it holds.
+   * Its contents.
    * @internal
    */
   readonly media: Media;

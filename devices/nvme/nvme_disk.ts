@@ -57,7 +57,7 @@ export interface DiskBuffer {
   readonly segments: readonly BioVec[];
 }
 
-/** What a read or write says besides its operation. */
+/** The parameters of a read or write besides its operation. */
 export interface SubmitOptions {
   /** First logical block. Default 0. */
   readonly lba?: number;
@@ -533,7 +533,7 @@ export class NvmeDisk implements PlugTarget<NvmeRequest>, SubmittingDisk {
     });
   }
 
-  /** What is left of a bio fits into no request. */
+  /** The rest of a bio fits into no request. */
   #refuseUnfit(io: Io, splitter: BioSplitter, bio: Bio): Io {
     const { limits } = this;
     return this.#refuse(io, splitter.status, {

@@ -100,7 +100,7 @@ export function listingOf(rootDevice: VendorDevice | null, listsNvidia: boolean)
   return LISTED.has(device) ? "any" : "not_listed";
 }
 
-/** What the host-bridge check said, and why. */
+/** The result of the host-bridge check, and its reason. */
 export interface HostBridgeCheck {
   readonly passes: boolean;
   /** `cpu`: the processor is known to work; the whitelist is not consulted. */

@@ -4,7 +4,7 @@ import { ACS_ABSENT, type AcsCapability, REDIRECTION } from "./peers/access_cont
 import type { HostBridge } from "./host_bridge.ts";
 import type { PciAddress } from "./pci_address.ts";
 
-/** What a function is. `pci_bridge` leads to a bus of conventional PCI. */
+/** The kind of a function. `pci_bridge` leads to a bus of conventional PCI. */
 export type PciRole =
   | "root_port"
   | "upstream_port"
@@ -13,7 +13,7 @@ export type PciRole =
   | "nvme"
   | "endpoint";
 
-/** What a device asks for when its memory is placed. */
+/** A device's request when its memory is placed. */
 export interface BarRequest {
   /** BAR number, 0 to 5. */
   readonly index: number;
@@ -21,7 +21,7 @@ export interface BarRequest {
   readonly sizeBytes: Bytes;
   /** How much of it, from its start, is memory for peers; 0 is none. */
   readonly peerBytes: Bytes;
-  /** What it is; memory of 32 bits when left out. */
+  /** Its kind; memory of 32 bits when left out. */
   readonly kind?: BarKind;
   /** Reads of it have no side effects. */
   readonly prefetchable?: boolean;
@@ -36,7 +36,7 @@ export interface Bar extends BarRequest {
   readonly basePhys: PhysAddr;
 }
 
-/** What a function is made from; it has no access control when that is left out. */
+/** The settings of a function; it has no access control when that is left out. */
 type PciFunctionInit =
   & Pick<PciFunction, "name" | "role" | "address" | "hostBridge" | "upstream">
   & Partial<Pick<PciFunction, "acs">>;
@@ -45,7 +45,7 @@ type PciFunctionInit =
 export class PciFunction {
   /** The name of its block; ports of a switch have its name with `.up`, `.down0` …. */
   readonly name: string;
-  /** What it is in the tree. */
+  /** Its kind in the tree. */
   readonly role: PciRole;
   /**
    * Its bus, device and function.

@@ -18,7 +18,7 @@ import { MAX_BUS, MAX_DOMAIN } from "./pci_address.ts";
 export interface PortKind {
   /** One sentence for help. */
   readonly doc: string;
-  /** What it is called in a picture of the tree. */
+  /** Its name in a picture of the tree. */
   readonly title: string;
   /** The kinds of ports that may be in it; devices may be anywhere. */
   readonly holds: readonly string[];

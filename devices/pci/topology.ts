@@ -141,7 +141,7 @@ export class PciTopology implements PeerRouter {
       }
       return true;
     }
-    // What is no PCI function is on the CPU's side of the host bridges.
+    // A device that is no PCI function is on the CPU's side of the host bridges.
     if (func !== null && !this.wire.passRoot(func, dma, window, phys, access)) return false;
     this.#arrived(client, dma, phys);
     return true;

@@ -15,7 +15,7 @@ import {
   type VirtAddr,
 } from "@dmalab/runtime";
 
-/** What an entry lets the device do; 0 is an entry that is not there. */
+/** The permissions of an entry; 0 is a missing entry. */
 export const TABLE_READ = 1;
 export const TABLE_WRITE = 2;
 

@@ -32,7 +32,7 @@ const TABLE = eventId("odp.table");
 const INVALIDATE = eventId("odp.invalidate");
 const REGION = eventId("odp.region");
 
-/** What a region counts. @see rules/hmm-rdma-vfio.md 2.4 */
+/** The counters of a region. @see rules/hmm-rdma-vfio.md 2.4 */
 export interface RegionStatistics {
   /** Pages mapped by page faults. */
   faults: number;

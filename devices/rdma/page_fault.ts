@@ -37,7 +37,7 @@ interface PageFaultRequest {
   readonly downgrade: boolean;
 }
 
-/** What a step came to: it is done, it must be begun again, or it failed with an errno. */
+/** The result of a step: it is done, it must be begun again, or it failed with an errno. */
 export type StepResult = number | "again";
 
 export class PageFault {

@@ -44,7 +44,7 @@ export class RdmaAdapter implements ActivityHandler {
   constructor(
     machine: Machine,
     readonly name: string,
-    /** What does its DMA; null where it is nothing but software. */
+    /** The device that does its DMA; null for software only. */
     readonly dev: DmaDevice | null,
     /** Bytes of one update of the device's table. */
     readonly updateBytes: Bytes,

@@ -17,7 +17,7 @@ export interface PagesInit {
   readonly entryBytes: Bytes;
 }
 
-/** What a page fault wants entries for. */
+/** The access for which a page fault needs entries. */
 export interface PageRequest {
   /** Pages were brought in; else only present pages are examined. */
   readonly fault: boolean;
@@ -26,7 +26,7 @@ export interface PageRequest {
 }
 
 export interface RegionPages {
-  /** What the range fault has read. */
+  /** The result of the range fault. */
   readonly pfns: HmmPfnList;
   /** Host memory of its lists. */
   readonly memoryBytes: Bytes;
@@ -36,11 +36,11 @@ export interface RegionPages {
   npages: number;
 
   /**
-   * What is done under the lock before the device's table is written.
+   * The work under the lock before the device's table is written.
    * @returns 0, or a negative errno.
    */
   mapRange(first: number, entries: number, wish: PageRequest): number;
-  /** What the device may do with an entry: bits of `TABLE_READ` and `TABLE_WRITE`, 0 for none. */
+  /** The device's permissions for an entry: bits of `TABLE_READ` and `TABLE_WRITE`, 0 for none. */
   access(index: number): number;
   /** The address of an entry that has one, for the device's table; or `DMA_MAPPING_ERROR`. */
   address(index: number, memo: PeerMemo | null): DmaAddr;

@@ -10,7 +10,7 @@ import type { Bytes, DmaAddr } from "@dmalab/runtime";
 /** Entries of a key's table that the shared page holds: 8 bytes each, an address, little-endian. */
 export const ENTRIES_PER_COMMAND = 512;
 
-/** What a device says of a report of dirty pages. */
+/** A device's answer to a report of dirty pages. */
 export interface DirtyReport {
   /** Records written: 8 bytes each, an address of the device, little-endian. */
   readonly records: number;

@@ -80,7 +80,7 @@ function auditCaches({ name, flushQueue, iova }: IommuDomain, live: ReadonlySet<
   flushQueue?.forEach(look);
 }
 
-/** What a device can reach lies in a range in use, or is memory of firmware. */
+/** Everything that a device can reach is in a range in use, or is memory of firmware. */
 function auditLeaves(domain: IommuDomain): void {
   const { direct, granuleBytes, iova: { ranges }, name, table } = domain;
   table.forEachLeaf(0, table.lastAddress, (iova, _phys, sizeBytes) => {

@@ -12,7 +12,7 @@ import {
   type DmaDirection,
 } from "../dma/attributes.ts";
 
-/** What a bio or request asks for. `drv_in` and `drv_out` are passthrough commands. */
+/** The operation of a bio or request. `drv_in` and `drv_out` are passthrough commands. */
 export type BlockOp =
   | "read"
   | "write"

@@ -287,7 +287,7 @@ export class BlkDma {
   ): void {
     const { dma } = this.#machine;
     const kernel = this.#kernel;
-    // What was linked stays so, and the range is not freed: the unmap of the request does that.
+    // Linked parts stay linked, and the range is not freed: the unmap of the request does that.
     if (kernel.half_linked_on_error) return;
     // Where a destroy frees the mapped length, the whole range goes back by hand; not to do so is the defect.
     if (kernel.destroy_frees_mapped_length && !kernel.partial_destroy_on_link_failure) {

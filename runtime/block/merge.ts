@@ -48,8 +48,8 @@ export function integritySegments(bio: Bio, limits: QueueLimits): number {
 }
 
 /**
- * What a queue leaves out of merging, with the kernel's numbers: 0 nothing; 1 the searches beyond a
- * plug and the request joined last; 2 all of it. @see rules/block.md 1.5
+ * The merging that a queue leaves out, with the kernel's numbers: 0 nothing; 1 the searches beyond
+ * a plug and the request joined last; 2 all of it. @see rules/block.md 1.5
  */
 export type NoMerges = 0 | 1 | 2;
 
@@ -117,8 +117,8 @@ export class RequestMerger {
   }
 
   /**
-   * Joins a request to the one that it follows on the disk, if both and the queue allow it. What
-   * they are too much for closes neither.
+   * Joins a request to the one that it follows on the disk, if both and the queue allow it. A
+   * request that is too large for the limits closes neither.
    *
    * @returns True when all bios of the second are part of the first now.
    */
@@ -143,7 +143,7 @@ export class RequestMerger {
     return true;
   }
 
-  /** What is between the two vectors that meet, as a gap bit. */
+  /** The gap between the two vectors that meet, as a gap bit. */
   #joinGap(): number {
     return this.#touches() ? 0 : pairGap(this.#endOffset(), this.#next.offset);
   }

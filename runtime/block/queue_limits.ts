@@ -58,7 +58,7 @@ export interface QueueLimits extends LimitValues {
   readonly why: readonly LimitReason[];
 }
 
-/** What a driver states; 0 or absent asks for the default. */
+/** A driver's limits; 0 or absent means the default. */
 export interface LimitsInput extends Partial<Omit<LimitValues, "maxSectors">> {
   /** A limit of the medium's own protocol, in sectors. */
   readonly maxDevSectors?: number;
@@ -208,7 +208,7 @@ function softSetter(
   return Math.max(ioOptBytes, ioMinBytes) > OWN_SIZE_ABOVE_BYTES ? "controller" : "block_layer";
 }
 
-/** What the metadata of one transfer may be: its buffer has 2 MiB at most. */
+/** The limit for the metadata of one transfer: its buffer has 2 MiB at most. */
 function metadataLimitSectors(
   metadataBytes: Bytes,
   logicalBlockBytes: Bytes,

@@ -31,7 +31,7 @@ class SharedOwner implements RequestOwner {
   }
 }
 
-/** What a request needs to know of its queue. */
+/** The data of a queue that a request needs. */
 export interface RequestLimits extends SegmentLimits {
   readonly logicalBlockSizeBytes: Bytes;
   /** Metadata of a logical block; 0 is none. */

@@ -28,7 +28,7 @@ export class SegmentIterator {
   /** Walks the bios' metadata rather than their data. */
   #metadata = false;
   #bioIndex = 0;
-  /** Of the current source: vectors, position in them, and bytes left in its window. */
+  /** The state of the current source: vectors, position in them, and bytes left in its window. */
   #vecs: readonly BioVec[] = NO_VECS;
   #vecIndex = 0;
   #vecDoneBytes: Bytes = 0;
@@ -87,7 +87,7 @@ export class SegmentIterator {
     return Math.min(this.#vecs[this.#vecIndex]!.sizeBytes - this.#vecDoneBytes, this.#leftBytes);
   }
 
-  /** What comes next is the beginning of something that may continue the segment. */
+  /** The next vector begins something that may continue the segment. */
   #mayJoin(limits: SegmentLimits): boolean {
     if (!this.#atVecStart()) return false;
     // Metadata never came to a list the way data did.

@@ -29,7 +29,7 @@ const BLOCK_SPLIT = eventId("block.split");
 /** What ended the walk over a bio's vectors. */
 type CutRule = EventFields<"block.split">["rule"];
 
-/** What makes a bio unfit for the queue, cut or not. @see rules/block.md 1.3 */
+/** The reason why a bio is unfit for the queue, cut or not. @see rules/block.md 1.3 */
 export type BioRefusal =
   /** Memory that does not lie as the device needs it. */
   | "alignment"
@@ -60,7 +60,7 @@ export type BioRefusal =
 export class BioSplitter {
   /** Segments of the piece that `next` returned. */
   nrSegments = 0;
-  /** What a bio that `next` refused ends with. */
+  /** The status of a bio that `next` refused. */
   status: BlkStatus = BLK_STS.OK;
   /** Why `next` refused it. */
   refusal: BioRefusal = "alignment";
@@ -68,7 +68,7 @@ export class BioSplitter {
   readonly #limits: QueueLimits;
   readonly #kernel: Kernel;
   readonly #events: EventStream;
-  /** What the walk over a bio found. */
+  /** The results of the walk over a bio. */
   #fittingBytes: Bytes = 0;
   #walkedGap = 0;
   #rule: CutRule = "max_sectors";

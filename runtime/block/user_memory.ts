@@ -18,10 +18,10 @@ export type CopyReason =
   | "segments";
 
 /**
- * What the whole buffer's vectors decide, before any of it is mapped.
+ * Decides by the whole buffer's vectors, before any of it is mapped.
  *
  * @param vecs The user's vectors; their offsets are those of their addresses in the process.
- * @param fixed The buffer was registered before: gaps are not looked at.
+ * @param fixed The buffer was registered before: gaps are not examined.
  * @returns Null where the memory is mapped as it lies.
  *
  * @example

@@ -18,7 +18,7 @@ import type { KernelAreas } from "../dma/kernel_areas.ts";
 
 /** More pieces than this are a slip of the pen. */
 const MAX_PIECES = 2 ** 20;
-/** What a piece, or a page of it, costs in units of work. */
+/** The cost of a piece, or a page of it, in units of work. */
 const SEGMENT_UNITS = 64;
 
 export interface BufferRequest {

@@ -23,7 +23,7 @@ export interface AtomicPoolHome {
 class AtomicPool implements PageHome, TimerHandler {
   readonly #home: AtomicPoolHome;
   readonly #lastPhys: number;
-  /** What is kept free: an allocation that leaves less has the pool doubled. */
+  /** The free reserve: an allocation that leaves less makes the pool double. */
   readonly #initialPages: number;
   #freePages: PhysAddr[] = [];
   #totalPages = 0;

@@ -41,7 +41,7 @@ export interface CurrentStatement {
   readonly site: number | null;
 }
 
-/** What the caches must know of a device. */
+/** The data of a device that the caches need. */
 export interface AccessingDevice {
   readonly name: string;
   /** It sees the caches: it is answered from them, and they give way to its writes. */
@@ -84,14 +84,14 @@ export class CpuCaches implements HostMemory {
     return changed;
   }
 
-  /** What the CPU reads: its own lines where it has some. */
+  /** The bytes that the CPU reads: its own lines where it has some. */
   read(phys: PhysAddr, into: Uint8Array, offset: number, sizeBytes: Bytes): void {
     const stale = new HazardFinding();
     this.#readLines(phys, into, offset, sizeBytes, stale);
     this.#tell("stale_cacheline_read", stale);
   }
 
-  /** What the CPU would read, for an onlooker. */
+  /** The bytes that the CPU would read, for an observer. */
   look(phys: PhysAddr, into: Uint8Array, offset: number, sizeBytes: Bytes): void {
     this.#readLines(phys, into, offset, sizeBytes, null);
   }

@@ -59,7 +59,7 @@ export interface BufferHome {
   readonly random: Random;
 }
 
-/** What a page of a buffer takes of the host, and a piece. */
+/** The host memory of a buffer's page, and of a piece. */
 const PAGE_COST_BYTES = 16;
 const SEGMENT_COST_BYTES = 96;
 
@@ -67,7 +67,7 @@ export function bufferCost(segments: number, pages: number): Bytes {
   return SEGMENT_COST_BYTES * segments + PAGE_COST_BYTES * pages;
 }
 
-/** What is copied of one piece, or of one page, costs in units of work. */
+/** The cost of copying one piece, or one page, in units of work. */
 const COPY_UNITS = 8;
 /** The cost of examining a piece. */
 const SEGMENT_UNITS = 4;
@@ -92,7 +92,7 @@ export class HostBuffer {
   readonly sizeBytes: Bytes;
   readonly #home: BufferHome;
   readonly #ownedPages: readonly PhysAddr[];
-  /** What it takes of the host; a view of another buffer is its maker's business. */
+  /** Its host memory; that of a view of another buffer counts for its maker. */
   #heldBytes = 0;
   #isFreed = false;
 
@@ -285,7 +285,7 @@ export class HostBuffer {
     this.#home.memory.budget.release(this.#heldBytes);
   }
 
-  /** Of a view of others' memory its writes count; its reads are what a scenario looks at. */
+  /** A view of others' memory counts its writes; its reads are those of a scenario. */
   #usesFreed(writes: boolean): boolean {
     if (this.#isFreed || this.#ownedPages.length > 0 || !writes) return this.#isFreed;
     const { pages } = this.#home;

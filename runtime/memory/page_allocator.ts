@@ -25,11 +25,11 @@ import type { PhysicalMemory } from "./physical_memory.ts";
 const LOWEST_PAGE_PHYS = MIB as PhysAddr;
 /** Pages of the largest block (MAX_PAGE_ORDER 10): 4 MiB with pages of 4 KiB. @see rules/dma.md 1.9 */
 export const MAX_BLOCK_PAGES = 1024;
-/** What an address in a list of pages takes of the host. */
+/** The host memory of an address in a list of pages. */
 const PAGE_COST_BYTES = 16;
-/** What a block costs in units of work that is searched for and taken. */
+/** The cost of finding and taking a block, in units of work. */
 const BLOCK_UNITS = 64;
-/** What a page costs that is freed. */
+/** The cost of freeing a page. */
 const FREED_UNITS = 16;
 /** Top of the memory that the starting points are parts of. */
 const LOW_RAM_BYTES = 2 * GIB;

@@ -37,7 +37,7 @@ const INDEXED_LEAVES = 64 * GIB / LEAF_BYTES;
  */
 const FIRST_SLAB_BYTES = 16 * KIB;
 const MAX_SLAB_BYTES = 256 * KIB;
-/** What a page costs in units of work that is copied or filled. */
+/** The cost of copying or filling a page, in units of work. */
 const PAGE_UNITS = 8;
 
 /**

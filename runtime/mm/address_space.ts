@@ -32,7 +32,7 @@ import { HUGE_ORDER, type MappedPage, pageOf, ProcessPages } from "./process_pag
 
 const INVALIDATE = eventId("hmm.invalidate");
 
-/** What a page costs in units of work that is faulted in or written out. */
+/** The cost of faulting a page in or writing it out, in units of work. */
 const FAULT_UNITS = 128;
 
 /** Where areas without a requested address lie. */
@@ -221,7 +221,7 @@ export class AddressSpace {
     return 0;
   }
 
-  /** What the process may do with an area becomes what it may do with its pages. */
+  /** The permissions of an area become those of its pages. */
   #apply({ access, end, kind, start }: MemoryArea): void {
     this.#pages.forEach(pageOf(start), pageOf(end), (_page, mapped) => {
       // A page that others may have is written to first, and faults.
@@ -372,7 +372,7 @@ export class AddressSpace {
     }
   }
 
-  /** What the areas between two addresses cover of them. */
+  /** The parts of two addresses' range that areas cover. */
   #covered(start: VirtAddr, end: VirtAddr): { start: number; end: number } {
     const areas = this.#areas.between(start, end);
     const last = areas.at(-1);

@@ -60,7 +60,7 @@ export class HmmPfnList {
     this.#halves = new Uint32Array(2 * length);
   }
 
-  /** What it takes of the host's memory. */
+  /** Its host memory. */
   get sizeBytes(): Bytes {
     return this.length * HMM_PFN_BYTES;
   }
@@ -106,7 +106,7 @@ export class HmmPfnList {
   }
 
   /**
-   * What the range fault writes: sticky flags stay, everything else is replaced.
+   * The range fault's write: sticky flags stay, everything else is replaced.
    *
    * @param flags Of `VALID`, `WRITE` and `ERROR`.
    */

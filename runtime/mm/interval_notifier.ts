@@ -11,15 +11,15 @@
  */
 import type { VirtAddr } from "../address.ts";
 
-/** What is said of a change, in the kernel's terms. */
+/** The kind of a change, in the kernel's terms. */
 export type NotifierEvent =
   /** Addresses are taken away. */
   | "unmap"
   /** Pages go, or are mapped otherwise. */
   | "clear"
-  /** What the process may do with an area. */
+  /** The permissions of an area. */
   | "protect_area"
-  /** What it may do with single pages: a child shares them from now on. */
+  /** The permissions of single pages: a child shares them from now on. */
   | "protect_page";
 
 /** Addresses that change, the end excluded. */
@@ -62,7 +62,7 @@ export class IntervalNotifier {
     return sequence !== this.sequence;
   }
 
-  /** What was read before holds no longer. */
+  /** Earlier results hold no longer. */
   advance(): void {
     this.sequence++;
   }

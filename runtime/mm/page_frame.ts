@@ -12,7 +12,7 @@ export type FrameOwner =
   | "process"
   /** All zero and shared: a process that writes it gets a separate frame. */
   | "zero"
-  /** Of a file, or of memory that processes share. */
+  /** A page of a file, or of memory that processes share. */
   | "file"
   /** Lent by another owner. */
   | "lent";

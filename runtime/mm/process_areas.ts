@@ -2,10 +2,10 @@
 import type { VirtAddr } from "../address.ts";
 import type { PageFrame } from "./page_frame.ts";
 
-/** What the process may do with an area. */
+/** The permissions of an area. */
 export type Access = "none" | "read" | "write";
 
-/** What an area shows. */
+/** The contents of an area. */
 export type AreaKind =
   /** Memory of the process alone: zero until it is written. */
   | "anonymous"
@@ -14,7 +14,7 @@ export type AreaKind =
   /** A file with pages that are copied when the process writes them. */
   | "private_file";
 
-/** What is behind an area that is not the process's alone, by the number of each page. */
+/** The memory behind a shared area, by the number of each page. */
 export type FilePages = Map<number, PageFrame>;
 
 /** Addresses that the process may use. */
@@ -27,7 +27,10 @@ export interface MemoryArea {
   readonly order: number;
   readonly kind: AreaKind;
   readonly file: FilePages | null;
-  /** What a page's number in the file is more than that of its address: not 0 where the area has moved. */
+  /**
+   * The difference of a page's number in the file and that of its address: not 0 where the area has
+   * moved.
+   */
   readonly fileShiftPages: number;
   /** It has, or had, pages of the process's own, so that a fork has to look at it. */
   ownsPages: boolean;

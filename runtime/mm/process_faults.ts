@@ -86,7 +86,7 @@ export class ProcessFaults {
     this.#pages.put(page, frame, frame.phys, access === "write" && kind === "shared", 0);
   }
 
-  /** What a file has already around a page that is read is mapped with it. */
+  /** Present pages of a file around a read page are mapped with it. */
   #mapAround(area: MemoryArea, file: FilePages, page: number): void {
     const window = page - page % AROUND_PAGES;
     const first = Math.max(window, pageOf(area.start));

@@ -154,7 +154,7 @@ class RangeWalk {
     return wanted | (list.flags(firstIndex + page) & (wishes ?? 0));
   }
 
-  /** What is missing of a page: nothing, its presence, or also that it may be written. */
+  /** The missing part of a page: nothing, its presence, or also its write permission. */
   #needs(page: number, mapped: MappedPage | null): number {
     const wanted = this.#wanted(page);
     if ((wanted & VALID) === 0) return 0;

@@ -31,7 +31,7 @@ interface ColumnLayout {
   readonly lastNumbers: number[];
 }
 
-/** What an event's reason is made of: kept once for all events that have the same inputs. */
+/** The parts of an event's reason: kept once for all events that have the same inputs. */
 interface WhyShape extends ColumnLayout {
   readonly rule: string;
 }
@@ -74,7 +74,7 @@ export class EventLog implements EventKeeper {
   readonly #contexts = new WholeRows(CONTEXT.WIDTH);
   readonly #times = new FloatRows(1);
   #contextCount = 0;
-  /** What the last context is; a time that is no number before there is one. */
+  /** The last context; a time that is no number before there is one. */
   #lastNs = NaN;
   #lastCpu = 0;
   #lastDevice: string | null = null;
@@ -249,7 +249,7 @@ export class EventLog implements EventKeeper {
       request: this.requestAt(seq),
       site: this.siteAt(seq),
       name: this.vocabulary.names[kind]!,
-      // What was written by the layout of its kind is read by it: no type can say so.
+      // A value is read by the layout of its kind, as it was written: no type can express that.
       fields: this.#read(names, forms, start),
       why: shape.rule === "" ? null : {
         rule: shape.rule,
@@ -264,7 +264,7 @@ export class EventLog implements EventKeeper {
     return this.#head(seq, HEAD.WHAT) % KINDS;
   }
 
-  /** What an event is called, without building it. */
+  /** The name of an event, without building it. */
   nameAt(seq: number): EventName {
     return this.vocabulary.names[this.kindAt(seq)]!;
   }
@@ -345,7 +345,7 @@ export class EventLog implements EventKeeper {
     return Math.floor(this.#head(seq, HEAD.WHAT) / KINDS);
   }
 
-  /** What is neither a number nor a text, of one place of a shape. */
+  /** Values that are neither numbers nor texts, of one place of a shape. */
   #numberAt(
     { forms, lastLists, lastNumbers }: ColumnLayout,
     index: number,

@@ -150,7 +150,7 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
     return true;
   }
 
-  /** Of a bag: the row that fits best ends, the newest of equals; null for what does not fit. */
+  /** For a bag: the row that fits best ends, the newest of equals; null without a fit. */
   endBest(seq: number, fits: (row: HistoryRow<F>) => number | null): void {
     let best = NO_ROW;
     let most = -Infinity;
@@ -197,8 +197,8 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
   }
 
   /**
-   * Of a table of ranges: what lies in `[first, end)` ends. A row that reaches beyond is cut, and
-   * what is left of it holds on, written by the same event as before.
+   * For a table of ranges: rows in `[first, end)` end. A row that reaches beyond is cut, and its
+   * rest stays valid, written by the same event as before.
    * @param owner The values of the key before its last.
    */
   endRange(seq: number, owner: readonly (number | string)[], first: number, end: number): void {
@@ -237,7 +237,7 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
   }
 
   /**
-   * Of a bag: rows that began for a request end, as far as they hold still.
+   * For a bag: rows that began for a request end, as far as they hold still.
    * @param seq Null where none ends, and the request is over.
    */
   endRequest(seq: number | null, request: number | null): void {

@@ -1,4 +1,4 @@
-/** What a table of facts is: its fields, its key, and the events that change it. */
+/** The definition of a table of facts: its fields, its key, and the events that change it. */
 import type { Bytes } from "../address.ts";
 import type { EventName } from "../event_vocabulary.ts";
 import type { EventOf, TableFieldsOf } from "../events.ts";
@@ -25,7 +25,7 @@ export interface KernelCallRecord {
   readonly pool: string;
 }
 
-/** What a table sees of an event. Not to be kept: the next event is put into the same object. */
+/** A table's view of an event. Not to be kept: the next event is put into the same object. */
 export interface TableEvent<N extends EventName = EventName>
   extends Pick<EventOf<N>, "seq" | "device" | "request" | "fields"> {
   /** The domain of the device: its own name, or `x+y` for a group; empty without a device. */
@@ -49,14 +49,14 @@ export interface LeakSpec<F extends FieldTable> {
   readonly at: (row: HistoryRow<F>) => readonly [start: number | null, amount: number] | null;
   /** A row that the machine keeps itself, so that it need not be freed. */
   readonly isForGood?: (machine: Machine, row: HistoryRow<F>) => boolean;
-  /** What it is and where, as a sentence without a final period. */
+  /** Its description and place, as a sentence without a final period. */
   readonly text: (amount: number, start: number, row: HistoryRow<F>) => string;
   /** Neighbours are separate leaks. */
   readonly isApart?: boolean;
 }
 
 /**
- * What an event of one name does to a table.
+ * The effect of an event of one name on a table.
  * @internal
  */
 export type Changes<F extends FieldTable> = {
@@ -64,7 +64,7 @@ export type Changes<F extends FieldTable> = {
 };
 
 /**
- * What an event of an added table does to a table of facts.
+ * The effect of an event of an added table on a table of facts.
  * @internal
  */
 export type AddedChanges<F extends FieldTable, T extends EventTable> = {
@@ -75,8 +75,8 @@ export type AddedChanges<F extends FieldTable, T extends EventTable> = {
 };
 
 /**
- * What a table is: once, for everything that fills, reads or prints it. `E` is the table of events
- * that change it besides those of the runtime.
+ * The definition of a table, once for everything that fills, reads or prints it. `E` is the table
+ * of events that change it besides those of the runtime.
  */
 export interface HistoryTableSpec<
   F extends FieldTable = FieldTable,
@@ -85,9 +85,9 @@ export interface HistoryTableSpec<
 > {
   /** The name for queries. */
   readonly name: N;
-  /** What a row says, as a sentence. */
+  /** The meaning of a row, as a sentence. */
   readonly doc: string;
-  /** What a row has, by name. */
+  /** The fields of a row, by name. */
   readonly fields: F;
   /**
    * The fields that tell a row from any other that holds at the same moment, unless `isBag` is set;

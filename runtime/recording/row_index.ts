@@ -16,7 +16,10 @@ const SPREAD = 0x9e37_79b1;
 const HIGH_SPREAD = 0x85eb_ca6b;
 const WORD = 2 ** 32;
 
-/** What an index is before its first row: most tables of a short run never have one. Never written. */
+/**
+ * The state of an index before its first row: most tables of a short run never have one. Never
+ * written.
+ */
 const NO_KEYS = new Float64Array(1 << FIRST_BITS);
 const NO_ROWS = new Int32Array(1 << FIRST_BITS).fill(NO_ROW);
 

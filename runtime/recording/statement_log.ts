@@ -66,7 +66,7 @@ export class StatementLog {
     values[at + RETURNED.DEPTH] = depth;
   }
 
-  /** What was noted of the last calls that have returned since the last statement; null for none. */
+  /** The notes about the last calls that have returned since the last statement; null for none. */
   #lastReturned(what: number): number | null {
     const row = this.#returnedCount - 1;
     if (row < 0 || this.#returned.get(row, RETURNED.STATEMENT) !== this.count) return null;

@@ -5,7 +5,7 @@ import { HistoryTable } from "./history_table.ts";
 import type { AnyTableSpec, TableEvent } from "./history_table_spec.ts";
 import type { ValuePool } from "./value_pool.ts";
 
-/** What the table with an index does at one kind of event. */
+/** The action of the table with an index at one kind of event. */
 interface Change {
   readonly index: number;
   readonly make: (rows: HistoryTable, event: TableEvent) => void;

@@ -26,7 +26,7 @@ interface WrittenLayout {
   /** Null for an event without a reason. */
   readonly rule: string | null;
   readonly inputs: readonly string[];
-  /** Of the fields, then of the inputs. */
+  /** First for the fields, then for the inputs. */
   readonly forms: string;
 }
 

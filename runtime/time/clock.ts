@@ -84,10 +84,10 @@ export class VirtualClock {
   }
 
   /**
-   * Arms a timer that expires `delayNs` from now, rounded up to the next tick as the kernel does.
-   * A handler may be armed only once at a time.
+   * Arms a timer that expires `delayNs` from now, rounded up to the next tick as the kernel does. A
+   * handler may be armed only once at a time.
    *
-   * @param tickNs What is rounded to: a device has a clock of its own.
+   * @param tickNs The unit of rounding: a device has a separate clock.
    * @internal
    */
   arm(handler: TimerHandler, delayNs: Nanoseconds, tickNs: Nanoseconds = TICK_NS): void {

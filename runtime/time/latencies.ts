@@ -1,9 +1,9 @@
 /**
- * What things cost in virtual time: the machine block's `latencies`, turned into charges.
+ * The costs in virtual time: the machine block's `latencies`, turned into charges.
  *
- * Most keys charge for events, and so does an event's name, on top of what a key charges for it: the
- * event stream does that. Leaves of page tables, mapped segments and copied bytes, parts of a KiB in
- * proportion, are no events: the code that handles them charges them here.
+ * Most keys charge for events, and so does an event's name, on top of a key's charge for it: the
+ * event stream does that. Leaves of page tables, mapped segments and copied bytes, parts of a KiB
+ * in proportion, are no events: the code that handles them charges them here.
  */
 import { type Bytes, KIB, type Nanoseconds } from "../address.ts";
 import type { VirtualClock } from "./clock.ts";

@@ -10,7 +10,7 @@ import { invariant } from "../errno.ts";
 import type { EventContext } from "../event_context.ts";
 
 export class LocalClocks {
-  /** What an interrupt costs the CPU that takes it. */
+  /** The cost of an interrupt for the CPU that takes it. */
   interruptNs: Nanoseconds = 0;
   readonly #context: EventContext;
   readonly #cpus: Float64Array;
@@ -18,7 +18,7 @@ export class LocalClocks {
   /** How long each has waited for others so far. */
   readonly #idleCpus: Float64Array;
   readonly #idleDevices = new Map<string, Nanoseconds>();
-  /** The device whose work runs; null while a CPU runs. */
+  /** The device with the running work; null while a CPU runs. */
   #running: string | null = null;
 
   constructor(context: EventContext, cpus: number) {
@@ -59,8 +59,8 @@ export class LocalClocks {
   }
 
   /**
-   * Charges for an event: to its device for what a device does, else to its CPU. Who has another
-   * device do something waits for it.
+   * Charges for an event: to its device for a device's action, else to its CPU. A requester of
+   * another device's action waits for it.
    *
    * @returns The time of the event.
    */
@@ -121,17 +121,17 @@ export class LocalClocks {
     this.#running = outer;
   }
 
-  /** Who runs takes up what a CPU has begun. */
+  /** The running context takes over the work of a CPU. */
   followCpu(cpu: number): void {
     this.follow(this.#cpus[cpu]!);
   }
 
-  /** Who runs takes what a device has done. */
+  /** The running context takes the results of a device. */
   followDevice(device: string): void {
     this.follow(this.#devices.get(device) ?? 0);
   }
 
-  /** Who runs goes on not before a time. */
+  /** The running context goes on not before a time. */
   follow(earliestNs: Nanoseconds): void {
     if (this.#running === null) this.#followCpuTo(this.#context.cpu, earliestNs);
     else this.#followTo(this.#running, earliestNs);

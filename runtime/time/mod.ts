@@ -1,8 +1,7 @@
 /**
  * Virtual time: one clock, or with latencies one for each CPU and device.
  *
- * State: the clock, and the times of those that run by themselves.
- * Hot: without latencies nothing is asked of it.
+ * State: the clock, and the times of CPUs and devices. Hot: without latencies it costs nothing.
  * Proof: `clock_test.ts`, `local_clocks_test.ts`.
  *
  * What other members use:

@@ -1,6 +1,6 @@
 /**
- * What the arguments of kernel functions are: in C, and as fields of `call.NAME`. A prototype names
- * roles in place of types and names: `void dma_iova_free(dev, state)`.
+ * The arguments of kernel functions: in C, and as fields of `call.NAME`. A prototype names roles in
+ * place of types and names: `void dma_iova_free(dev, state)`.
  */
 import {
   DMA,
@@ -78,7 +78,7 @@ type Listed<S extends string> = S extends `${infer First extends ArgumentRole}, 
 export type RolesOf<P extends string> = P extends `${string}(${infer Inside})` ? Listed<Inside>
   : never;
 
-/** A prototype, whose arguments all are roles. */
+/** A prototype with only roles as arguments. */
 export type CallPrototype<P extends string> = P & ([RolesOf<P>] extends [never] ? never : unknown);
 
 /** What holds for all of a union's members. */

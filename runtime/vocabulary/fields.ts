@@ -1,5 +1,5 @@
 /**
- * What a field of an event can hold: its kind, its words, whether there may be none.
+ * The values of an event's field: its kind, its words, whether there may be none.
  *
  * A field is a value and a type at once. `Holds<typeof DMA>` is `DmaAddr`, so what an emitter must
  * give follows from the row of the table that readers print, check and document by.
@@ -26,14 +26,16 @@ export type FieldKind =
   | "leaves"
   /** Pairs of an address and a size. */
   | "segments"
-  /** Runs of an RDMA device's table: a process's address, a device's, a size, and what is allowed. */
+  /**
+   * Runs of an RDMA device's table: a process's address, a device's, a size, and the permissions.
+   */
   | "table_runs"
-  /** What a call gives that gives nothing. */
+  /** The result of a call without a result. */
   | "nothing";
 
 /** Words that belong together. */
 export interface WordSet {
-  /** What they say, as a title. */
+  /** Their title. */
   readonly title: string;
   /** Each word, with what it means as a sentence. */
   readonly docs: Readonly<Record<string, string>>;
@@ -59,13 +61,13 @@ export interface Field<T = unknown> {
 export type FieldTable = Readonly<Record<string, Field>>;
 
 /**
- * What a field holds.
+ * The value of a field.
  * @internal
  */
 export type Holds<F extends Field> = F extends { readonly holds?: infer T } ? T : never;
 
 /**
- * What a table of fields holds.
+ * The values of a table of fields.
  * @internal
  */
 export type AllHold<T extends FieldTable> = { readonly [F in keyof T]: Holds<T[F]> };
@@ -111,7 +113,7 @@ export const TABLE_RUNS: Field<
     prot: "read" | "read_write",
   ])[]
 > = plain("table_runs");
-/** What a call gives that gives nothing. */
+/** The result of a call without a result. */
 export const NOTHING: Field<null> = plain("nothing");
 
 /** A field that holds one of some words. */
@@ -189,7 +191,7 @@ const DISPLAYED_WORDS = 9;
 export interface EventEntry {
   /** When it happens, as a sentence fragment for tables and help. */
   readonly when: string;
-  /** What it carries, by name. */
+  /** Its fields, by name. */
   readonly fields: FieldTable;
   /** A device does it, and no CPU. */
   readonly byDevice?: true;

@@ -29,7 +29,7 @@ export type KernelFeature = "two_step" | "physical_calls" | "hmm_dma_map" | "blk
 interface CallFacts {
   /** Behind its name in C, where drivers call a macro over it. */
   readonly suffix?: string;
-  /** What it came with. */
+  /** The release that introduced it. */
   readonly needs?: KernelFeature;
   /** Whether it may sleep: always, or by its flags. */
   readonly sleeps?: "sleeps" | "gfp";
@@ -37,15 +37,15 @@ interface CallFacts {
   readonly fails?: CallFailure;
 }
 
-/** What an injected failure of a function comes to. */
+/** The result of an injected failure of a function. */
 export interface CallFailure {
-  /** What it can fail with, the natural one first; a function that returns false has one. */
+  /** Its possible errors, the natural one first; a function that returns false has one. */
   readonly errors: readonly ErrnoName[];
   /** What fails, as a sentence fragment. */
   readonly doc: string;
 }
 
-/** What is known of every function. */
+/** The facts about every function. */
 export interface KernelRow extends CallFacts {
   /** Its result in C, and its arguments by their roles. */
   readonly prototype: string;
@@ -61,7 +61,10 @@ interface CallEntry extends KernelRow {
   readonly error?: Field;
 }
 
-/** A function: what it is in C, what `ret.NAME` carries, the rule, and what it came with. */
+/**
+ * A function: its prototype in C, the fields of `ret.NAME`, the rule, and the release that
+ * introduced it.
+ */
 function fn<const P extends string, F extends Field, const T extends CallFacts>(
   prototype: CallPrototype<P>,
   result: F,
@@ -107,7 +110,7 @@ function failing<const T extends CallFacts>(
   return { ...facts, fails: { doc, errors } };
 }
 
-/** What a page table or a driver may answer: any errno, the natural one first. */
+/** The answers of a page table or a driver: any errno, the natural one first. */
 function anyErrno(first: ErrnoName): readonly ErrnoName[] {
   const names = Object.keys(ERRNOS) as ErrnoName[];
   return [first, ...names.filter((name) => name !== first)];

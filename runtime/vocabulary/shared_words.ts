@@ -9,7 +9,7 @@ import { type FoundIn, REPORT_CLASSES } from "../dma/checker/report_classes.ts";
 import type { BlkStatusName, ErrnoName } from "../errno.ts";
 import { either, type Field, type Holds, only, word } from "./fields.ts";
 
-/** What a record says of each of its names. */
+/** A record's value for each of its names. */
 function docsOf<N extends string>(
   record: Readonly<Record<N, { readonly doc: string }>>,
 ): Record<N, string> {
@@ -95,10 +95,10 @@ export const ACCESS = word("access", {
 });
 /** @internal */
 export type AccessField = typeof ACCESS;
-/** What a device does to memory. */
+/** The accesses of a device to memory. */
 export type DeviceAccess = Holds<AccessField>;
 
-/** What is known of a reason: where it can be met, and whether an IOMMU says so. */
+/** The facts about a reason: where it can occur, and whether an IOMMU reports it. */
 interface FaultReasonEntry {
   readonly doc: string;
   readonly found: FoundIn;

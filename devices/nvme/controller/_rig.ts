@@ -122,7 +122,7 @@ export class ControllerRig {
   readonly clock = new VirtualClock();
   readonly events = new EventStream(this.clock);
   readonly activities = new ActivityQueue(this.clock);
-  /** What the medium takes its memory from. */
+  /** The source of the medium's memory. */
   readonly budget = new HostBudget(2 ** 28);
   readonly faults = new FailureInjector(this.events);
   readonly media: Media;
@@ -298,7 +298,7 @@ export class ControllerRig {
   }
 }
 
-/** What a fresh disk holds in `size` bytes from `offset` on, computed the slow way. */
+/** The contents of a fresh disk in `size` bytes from `offset` on, computed the slow way. */
 export function fresh(offset: number, size: number, tag = 0x5a00_0000_0000_0000n): Uint8Array {
   const bytes = new Uint8Array(size);
   for (let index = 0; index < size; index++) {

@@ -1,9 +1,9 @@
 /**
  * Memory of the host that the controller uses as its own (Base Specification 1.4, section 8.9).
  *
- * It keeps there, as drives do, which blocks it has looked up last: an entry of eight bytes for each
- * slot. Every read or write of blocks looks its first block up; one that is not there is entered.
- * What is there is never needed, so that losing the memory costs time only.
+ * It keeps there, as drives do, which blocks it has looked up last: an entry of eight bytes for
+ * each slot. Every read or write of blocks looks its first block up; one that is not there is
+ * entered. The entries are never required, so losing the memory costs only time.
  */
 import { type Bytes, type DmaAddr, eventId, foldedHigh, invariant } from "@dmalab/runtime";
 import type { HostPort } from "./host_port.ts";
@@ -16,7 +16,7 @@ const ENTRY_BYTES = 8;
 /** Each entry holds the epoch in which it was made, from 1, so that fresh memory matches none. */
 const LAST_EPOCH = 0xffff;
 
-/** What the controller asks for, in its pages and in pieces. */
+/** The controller's requested sizes, in its pages and in pieces. */
 export interface HostMemoryNeeds {
   readonly preferredBytes: Bytes;
   readonly minimumBytes: Bytes;
@@ -48,7 +48,7 @@ export class ControllerHostMemory {
   #chunks: readonly Chunk[] = [];
   #slots = 0;
   #epoch = 0;
-  /** What was granted last; null while nothing is. */
+  /** The last granted memory; null while nothing is. */
   grant: HostMemoryGrant | null = null;
 
   constructor(host: HostPort, needs: HostMemoryNeeds) {

@@ -114,7 +114,7 @@ export class HostTransfer implements PageMaker {
   #page: TransferBuffer | null = null;
   #large = new TransferBuffer(0);
 
-  /** What the page being sent holds. */
+  /** The contents of the page being sent. */
   #pageStore: PatternStore | null = null;
   #pageOffset = 0;
 

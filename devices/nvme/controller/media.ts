@@ -50,15 +50,15 @@ export class Media {
 }
 
 const CHUNK_BYTES = 4096;
-/** What a chunk costs in units of work that is read. */
+/** The cost of reading a chunk, in units of work. */
 const CHUNK_UNITS = 64;
 const WORD_BYTES = 8;
 /** The low bits of an offset, exact for any below 2^53 (address.ts). */
 const WORD_MASK = WORD_BYTES - 1;
 const CHUNK_WORDS = CHUNK_BYTES / WORD_BYTES;
-/** What is compared at once. */
+/** The size of one comparison. */
 const COMPARED_BYTES = 4 * CHUNK_BYTES;
-/** What a zeroed range is charged: two array slots, with room for growth. */
+/** The charge for a zeroed range: two array slots, with room for growth. */
 const EXTENT_BYTES = 32;
 
 /** A store's most: from there on `tag + x` is not exact. */

@@ -15,7 +15,7 @@ const ALL_NAMESPACES = 0xffff_ffff;
 const DSM_RANGE_BYTES = 16;
 const DSM_DEALLOCATE = 0x4;
 
-/** What a command's pointers resolve to. */
+/** The ranges of a command's pointers. */
 export interface ResolvedCommand {
   /** 0, or the status the command would be refused with. */
   readonly status: number;

@@ -99,7 +99,7 @@ interface SilentCommand {
   readonly commandId: number;
 }
 
-/** What is known of a command from outside the controller; only events say it. */
+/** Facts about a command from outside the controller, only for events. */
 interface CommandLedger {
   requestOf(queue: number, commandId: number): number | null;
 }

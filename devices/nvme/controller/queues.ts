@@ -7,9 +7,9 @@ import type { HostPort } from "./host_port.ts";
 export interface ControllerRings {
   /** The next command to fetch. */
   readonly sqHead: number;
-  /** What the host has put there, as its doorbell said. */
+  /** The host's tail, from its doorbell. */
   readonly sqTail: number;
-  /** What the host has taken, as its doorbell said. */
+  /** The host's head, from its doorbell. */
   readonly cqHead: number;
   /** Where the next completion goes. */
   readonly cqTail: number;
@@ -20,7 +20,7 @@ export interface ControllerRings {
 export class CompletionQueue {
   /** Where the page of the last entry lies. */
   readonly page = new EntryPage();
-  /** What the host has taken, as its doorbell said. */
+  /** The host's head, from its doorbell. */
   head = 0;
   /** Where the next entry goes. */
   tail = 0;

@@ -19,7 +19,7 @@ import {
 
 const { DOORBELLS } = REGISTER;
 
-/** What the admin queues are made from, once the host has set it. */
+/** The settings of the admin queues, once the host has set them. */
 export interface AdminQueueSetup {
   readonly submissionDepth: number;
   readonly completionDepth: number;
@@ -66,7 +66,7 @@ const KEPT = [
   REGISTER.ACQ_HIGH,
 ] as const;
 
-/** What a read of an absent device returns. */
+/** The value of a read from an absent device. */
 const ALL_ONES = 0xffff_ffff;
 
 export class Registers {

@@ -67,8 +67,8 @@ export const NVM_OPCODE = {
 const DO_NOT_RETRY = 0x4000;
 
 /**
- * Status fields without the phase bit: status code, status code type above bit 8 (section 4.6).
- * What a malformed command draws has `DO_NOT_RETRY`; what may go better the next time has not.
+ * Status fields without the phase bit: status code, status code type above bit 8 (section 4.6). The
+ * status of a malformed command has `DO_NOT_RETRY`; a status that a retry may change has not.
  */
 export const STATUS = {
   SUCCESS: 0x0000,

@@ -150,7 +150,7 @@ export class AdminCommands {
     for (const queue of queues) this.#delete(ADMIN_OPCODE.DELETE_CQ, queue);
   }
 
-  /** What is refused here is refused again when the queue is to be made anew. */
+  /** A refusal here repeats when the queue is to be made anew. */
   #delete(opcode: number, queue: QueuePair): void {
     this.#command(opcode, null, (view) => view.setUint32(SQE.CDW10, queue.id, true));
   }

@@ -197,7 +197,7 @@ export class ControllerLife implements ActivityHandler {
     this.#drain();
   }
 
-  /** What has been completed is completed, with or without an interrupt; the rest is cancelled. */
+  /** Completed commands count, with or without an interrupt; the rest is cancelled. */
   #takeLeft(): void {
     const { queues } = this.#driver;
     for (const queue of queues.all) {
@@ -533,7 +533,7 @@ export class CommandTimeouts implements CommandWatch, TimerHandler, RequestOwner
   }
 }
 
-/** What the capabilities register says. */
+/** The contents of the capabilities register. */
 interface ControllerCapabilities {
   /** Most entries of an I/O queue. */
   readonly maxQueueEntries: number;

@@ -7,7 +7,7 @@ import { type Bytes, type DmaAddr, invariant, KIB, type Machine, MIB } from "@dm
 import type { CoherentMemory, DmaDevice } from "@dmalab/runtime/dma";
 import { CTRL_PAGE_BYTES } from "./protocol.ts";
 
-/** What a controller gets at most (`max_host_mem_size_mb`). */
+/** The maximum size for a controller (`max_host_mem_size_mb`). */
 const MAX_BYTES = 128 * MIB;
 /** The largest piece that the page allocator gives. */
 const MAX_CHUNK_BYTES = 4 * MIB;

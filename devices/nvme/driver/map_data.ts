@@ -102,7 +102,7 @@ export type SglUse = "unsupported" | "supported" | "forced";
 
 export type ChosenFormat = EventFields<"nvme.choose">["format"];
 
-/** What the choice of formats depends on besides the request. */
+/** The inputs of the choice of formats besides the request. */
 export interface FormatSettings {
   /** The controller takes SGLs for data. */
   sgl: boolean;
@@ -827,8 +827,8 @@ export class TwoStepMapper extends DataMapper {
   }
 
   /**
-   * Unmaps a data block in the command, or each block of the list that the command points to: what
-   * the device was given is what was mapped. @see rules/nvme.md 2.6, row 5
+   * Unmaps a data block in the command, or each block of the list that the command points to: the
+   * device's addresses are the mapped ones. @see rules/nvme.md 2.6, row 5
    */
   #freeSgls(iod: Iod, request: NvmeRequest, attrs: number): void {
     if (this.kernel.sgl_unmap_args_swapped) {

@@ -1,5 +1,5 @@
 /**
- * What the driver knows of the NVMe protocol: registers, opcodes, and where fields lie.
+ * The driver's constants of the NVMe protocol: registers, opcodes, and places of fields.
  *
  * The controller side keeps its own list, made from the specification, so that the two check each
  * other.

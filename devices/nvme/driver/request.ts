@@ -104,7 +104,7 @@ export class NvmeRequest extends BlockRequest {
     super(device, op, bios, limits);
   }
 
-  /** What was kept of the command when it completed, or null. */
+  /** The record of the command from its completion, or null. */
   get keptCommand(): NvmeCommandView | null {
     if (this.#keptCommand === null && this.keptWords !== null) {
       const words = this.keptWords.slice(this.keptAt, this.keptAt + SQE_WORDS);

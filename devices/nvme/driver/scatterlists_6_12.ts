@@ -62,7 +62,7 @@ export class ScatterlistMapper extends DataMapper {
     return this.setupDataSimple(iod, request, phys, addr, simple === "simple_sgl");
   }
 
-  /** What the request and the controller allow. */
+  /** The formats that the request and the controller allow. */
   #useSgls(request: NvmeRequest): SglUse {
     if (request.admin || !this.settings.sgl) return "unsupported";
     const byUser = request.userCommand && !this.kernel.user_commands_not_by_sgl;

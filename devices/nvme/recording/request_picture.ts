@@ -25,7 +25,7 @@ export interface RequestEntry {
   readonly index: number | null;
   /** Where a device reads it; null in the command. */
   readonly at: number | null;
-  /** What it says: an address for the device. */
+  /** Its value: an address for the device. */
   readonly dma: number;
   /** How much memory it describes: the length of an SGL descriptor, else what is left up to the page's end. */
   readonly sizeBytes: number;
@@ -77,7 +77,7 @@ export interface RequestPicture extends RequestMemory {
   readonly metadata: RequestMemory | null;
 }
 
-/** What the addresses are that a device uses, by how it reaches the memory. */
+/** The kind of a device's addresses, by its way to the memory. */
 export const ADDRESS_TITLES: Readonly<Record<NonNullable<RequestPicture["path"]>, string>> = {
   iommu: "IOVA",
   direct: "physical address",
@@ -93,7 +93,7 @@ export interface BouncedPart {
   readonly sizeBytes: number;
   /** Where the copy lies. */
   readonly tlbPhys: number;
-  /** What it is a copy of. */
+  /** Its original. */
   readonly origPhys: number;
 }
 
@@ -105,10 +105,10 @@ interface WrittenEntry {
   readonly seq: number | null;
 }
 
-/** What was written to describe memory. The last entry of a page leads to the next page. */
+/** The entries that describe memory. The last entry of a page leads to the next page. */
 interface WrittenPointer {
   readonly format: "prp" | "sgl" | "flat";
-  /** What the command's own entries are called: the last one leads to the first page. */
+  /** The names of the command's own entries: the last one leads to the first page. */
   readonly labels: readonly string[];
   readonly own: readonly WrittenEntry[];
   readonly pages: readonly (readonly WrittenEntry[])[];

@@ -1,6 +1,6 @@
 /**
- * What an administrator may write to the attribute by which a driver enables peer memory, of any
- * provider or of one.
+ * The text that an administrator may write to the attribute by which a driver enables peer memory,
+ * of any provider or of one.
  *
  * @see rules/p2p.md 9.5, "Enable attribute"
  */

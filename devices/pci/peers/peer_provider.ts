@@ -22,7 +22,7 @@ interface LentRange {
   readonly sizeBytes: Bytes;
 }
 
-/** What the memory of one BAR is to peers, with pages or without. */
+/** The memory of one BAR for peers, with pages or without. */
 export interface BarProvider {
   readonly func: PciFunction;
   readonly bar: Bar;
@@ -45,7 +45,7 @@ export interface UserMapping {
 export class PeerProvider {
   /** Its standard memory BARs, by number. */
   readonly bars: ReadonlyMap<number, BarProvider>;
-  /** What has pages. */
+  /** Providers with pages. */
   readonly ranges: LentRange[] = [];
   /** Kinds that were worked out, by the client's address. */
   readonly routes = new Map<number, PeerRoute>();

@@ -29,7 +29,7 @@ export const PAGES_UNIT_BYTES: Bytes = 2 * MIB;
 /** Standard memory BARs of a function: 0 to 5. */
 const STANDARD_BARS = 6;
 
-/** What a page that a program has mapped takes of the host, and the work of freeing it. */
+/** The host memory of a page that a program has mapped, and the work of freeing it. */
 const MAPPED_PAGE_BYTES = 64;
 const PAGE_UNITS = 16;
 
@@ -112,9 +112,9 @@ export class PeerProviders {
   }
 
   /**
-   * What the memory of one BAR is to peers, without pages: its life is the driver's.
-   * @returns Null for what is no memory BAR, with a warning before `init`, and always where the
-   *   release has no peer memory without pages.
+   * The memory of one BAR for peers, without pages: it lives as long as the driver.
+   * @returns Null for a BAR that is no memory, with a warning before `init`, and always where the
+   * release has no peer memory without pages.
    * @see rules/p2p.md 9.3, 9.9
    */
   barProvider(func: PciFunction, barIndex: number): BarProvider | null {

@@ -1,5 +1,5 @@
 /**
- * What it takes that a switch lets two peers talk directly, and what isolation that costs.
+ * The changes that let two peers talk directly over a switch, and the lost isolation.
  *
  * @see rules/p2p.md 9.4
  */
@@ -13,7 +13,7 @@ import { findRoute, type PeerRoute } from "./route.ts";
 interface RedirectChange {
   /** By address. */
   readonly functions: readonly PciFunction[];
-  /** What a kernel is started with: `pci=disable_acs_redir=0000:03:08.0;0000:03:10.0`. */
+  /** The kernel parameter: `pci=disable_acs_redir=0000:03:08.0;0000:03:10.0`. */
   readonly parameter: string;
   readonly after: PeerRoute;
   /** The groups that change, as they are … */

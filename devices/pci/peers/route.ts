@@ -30,7 +30,7 @@ export class PeerRoute {
     readonly commonBridge: PciFunction | null,
     /** The functions on the path that redirect peer traffic upwards, provider's side first. */
     readonly redirecting: readonly PciFunction[],
-    /** What the host-bridge check said; null when it was not consulted. */
+    /** The result of the host-bridge check; null when it was not consulted. */
     readonly check: HostBridgeCheck | null,
   ) {}
 

@@ -147,7 +147,7 @@ export class Wire {
   }
 
   /**
-   * What the root complex does with a request that it has translated, or need not.
+   * The root complex's handling of a request that it has translated, or need not translate.
    *
    * @param address As the function gave it.
    * @param window The BAR that it is for.

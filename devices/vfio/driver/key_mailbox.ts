@@ -1,4 +1,4 @@
-/** What a driver writes down for a key before the device makes it: the addresses of all pages. */
+/** A driver's record for a key before the device makes it: the addresses of all pages. */
 import { type Bytes, type DmaAddr, invariant } from "@dmalab/runtime";
 
 const ENTRY_BYTES = 8;

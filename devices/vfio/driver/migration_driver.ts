@@ -157,8 +157,8 @@ export class MigrationDriver {
   }
 
   /**
-   * Begins to follow which pages of a range the device writes; it will say so through a buffer of
-   * its own.
+   * Begins to follow which pages of a range the device writes; it reports them through a separate
+   * buffer.
    * @throws {KernelError} EBUSY when that is done already, else as `allocBuffer`.
    */
   track(first: DmaAddr, sizeBytes: Bytes, pageBytes: Bytes, npages: number): DirtyTracker {
@@ -187,7 +187,7 @@ export class MigrationDriver {
     this.port.forget();
   }
 
-  /** What a buffer's key is good for. @throws {KernelError} ENOTCONN, EINVAL */
+  /** The use of a buffer's key. @throws {KernelError} ENOTCONN, EINVAL */
   #keyOf(buffer: MigrationBuffer): number {
     if (this.detached) throw this.#failed("ENOTCONN", "is detached");
     if (buffer.key === null) throw this.#failed("EINVAL", "has no key to the buffer");

@@ -23,7 +23,7 @@ const FREE_PAGES = eventId("vfio.free_pages");
 const MEM_ALLOC = eventId("mem.alloc");
 const MEM_FREE = eventId("mem.free");
 
-/** What the memory is for that a buffer costs. */
+/** The purpose of a buffer's memory. */
 type Cost = EventFields<"mem.alloc">["what"];
 
 /** Allocates a driver's own memory; false when that fails. */
@@ -47,7 +47,7 @@ export function giveCost(events: EventStream, what: Cost, sizeBytes: Bytes): voi
  *
  * @param apart No two pages are neighbours, as far as memory goes.
  * @returns 0, or -ENOMEM with nothing taken.
- * @throws {KernelError} EFAULT for the defect of 4.7: what was taken stays so.
+ * @throws {KernelError} EFAULT for the defect of 4.7: taken pages stay taken.
  */
 export function addPages(
   machine: Machine,

@@ -1,5 +1,5 @@
 /**
- * What a row of `CALL_TABLE` makes of a call: the events around it, and its injected failure.
+ * The effects of a row of `CALL_TABLE` on a call: the events around it, and its injected failure.
  */
 import { DMA_MAPPING_ERROR, type DmaAddr } from "../../address.ts";
 import { errnoName } from "../../errno.ts";
@@ -42,7 +42,7 @@ const EMITTED = {
   sgt: { sg: segmentsOf },
 };
 
-/** What the caller has for an argument that events carry something of. */
+/** The caller's value of an argument that events carry in part. */
 type Argument<R extends ArgumentRole> = R extends keyof typeof EMITTED
   ? (typeof EMITTED)[R] extends Readonly<Record<string, (value: infer A) => unknown>> ? A : never
   : RoleFields<R> extends infer F extends FieldTable ? Holds<F[keyof F]>
@@ -65,7 +65,7 @@ interface ToldField {
   readonly field: string;
   /** Which of the told arguments it is of. */
   readonly argument: number;
-  /** What makes it of that; null where it is that. */
+  /** The conversion of that value; null where none is needed. */
   readonly make: ((value: unknown) => unknown) | null;
 }
 

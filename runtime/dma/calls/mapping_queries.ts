@@ -1,5 +1,5 @@
 /**
- * What a driver may ask about mapping for its device before it maps anything.
+ * A driver's queries about mapping for its device before it maps anything.
  *
  * @see rules/dma.md 1.2, 1.7
  */

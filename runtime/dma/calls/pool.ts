@@ -193,7 +193,7 @@ export class DmaPool implements DescriptorPool {
 
   #grow(): void {
     const { events, dma } = this.#machine;
-    // What a pool takes to grow belongs to no request (docs/language/statements.md).
+    // Memory that a pool takes to grow belongs to no request (docs/language/statements.md).
     const request = events.context.enterRequest(null);
     const page = dma.dmaAllocCoherent(this.#device, PAGE_SIZE_BYTES);
     if (page !== null) {

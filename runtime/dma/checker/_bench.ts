@@ -25,7 +25,7 @@ export function checkerBench(options: TestBenchOptions = {}) {
     /** The reports since the last look, in order. */
     reports,
     classes: () => reports().map((report) => report.class),
-    /** What a kernel's counter says. */
+    /** The value of a kernel's counter. */
     errorCount: () => machine.checker!.errorCount,
     /** Maps a buffer and asks whether that failed. */
     map(phys: number, sizeBytes: number, dir: DmaDirection = DMA_TO_DEVICE, attrs = 0): DmaAddr {

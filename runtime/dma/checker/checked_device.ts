@@ -1,4 +1,4 @@
-/** What the checker keeps of one device. */
+/** The checker's data of one device. */
 import type { Bytes } from "../../address.ts";
 import type { IntervalSet } from "../../memory/interval_set.ts";
 import type { DmaDevice } from "../device/device.ts";
@@ -30,7 +30,7 @@ export interface PoolPage {
   blockAt(offsetBytes: Bytes): PooledBlock | null;
 }
 
-/** What the checker keeps of a device. */
+/** The checker's data of a device. */
 export class CheckedDevice {
   /**
    * Single mappings up to this serial number need no unmap: dma_need_unmap() returned false

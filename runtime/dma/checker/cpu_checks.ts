@@ -21,7 +21,7 @@ export interface LentMemory {
   readonly site: number | null;
 }
 
-/** What comes of the CPU's use of memory that is a device's. */
+/** The result of the CPU's use of memory that is a device's. */
 export function effectOf(writes: boolean): string {
   return writes
     ? "the device may not see the data, or data it wrote may be lost"

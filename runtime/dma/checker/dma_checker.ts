@@ -23,7 +23,7 @@ import { SyncChecks } from "./sync_checks.ts";
 import { describeRecord } from "./describe.ts";
 
 const RANGES = 1 << MADE.RANGE;
-/** What the kernel's debugging knows of: single mappings, outputs of lists, shared memory. */
+/** The records of the kernel's debugging: single mappings, outputs of lists, shared memory. */
 const KNOWN_TO_KERNEL = 0xff & ~(RANGES | 1 << MADE.LINK);
 
 export class DmaChecker {
@@ -60,7 +60,7 @@ export class DmaChecker {
     this.#ledger.report(reportClass, text, null);
   }
 
-  /** What a kernel's own counter of errors would say. @see rules/dma.md 8.1 (error_count) */
+  /** The value of a kernel's own counter of errors. @see rules/dma.md 8.1 (error_count) */
   get errorCount(): number {
     return this.#ledger.errorCount;
   }
@@ -105,7 +105,7 @@ export class DmaChecker {
     });
   }
 
-  /** What the records take of the host's memory. */
+  /** The host memory of the records. */
   get heldBytes(): Bytes {
     return this.#ledger.table.heldBytes;
   }
@@ -217,7 +217,7 @@ export interface UnreleasedRecord {
   readonly phys: number | null;
   /** The statement that made it. */
   readonly site: number | null;
-  /** What it is, as a sentence without a final period. */
+  /** Its description, as a sentence without a final period. */
   readonly text: string;
 }
 

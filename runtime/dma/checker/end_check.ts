@@ -29,7 +29,7 @@ const ONE_BUFFER = 1 << MADE.PHYS | 1 << MADE.PAGE | 1 << MADE.SINGLE;
 export const AGREED_ATTRS = DMA_ATTR.NO_KERNEL_MAPPING | DMA_ATTR.FORCE_CONTIGUOUS | DMA_ATTR.MMIO |
   DMA_ATTR.REQUIRE_COHERENT | DMA_ATTR.PRIVILEGED | DMA_ATTR.CC_SHARED;
 
-/** What a driver says of the mapping that it ends. Used again for every call. */
+/** A driver's arguments for the mapping that it ends. Used again for every call. */
 export interface Ending extends UnmapDescription {
   /** The kind of call that makes what this one ends. */
   made: MadeBy;

@@ -61,7 +61,7 @@ export class MappingRecords {
   readonly ended = new EndedMappings();
   readonly bouncedWrites = new BouncedWrites();
   readonly kernel: Kernel;
-  /** What the kernel's own counter of errors would say. @see rules/dma.md 8.1 (error_count) */
+  /** The value of the kernel's own counter of errors. @see rules/dma.md 8.1 (error_count) */
   errorCount = 0;
 
   /** Its kernels align what they hand out to cache lines. */
@@ -212,7 +212,10 @@ export class MappingRecords {
     );
   }
 
-  /** What a buffer is that no driver may map; null for any other. @see rules/dma.md 8.2 rows 10, 11, 14 */
+  /**
+   * The kind of a buffer that no driver may map; null for any other. @see rules/dma.md 8.2 rows 10,
+   * 11, 14
+   */
   forbidden(phys: PhysAddr, sizeBytes: Bytes, attrs: number): Forbidden | null {
     const { areas, memory, peers } = this.platform;
     if ((attrs & DMA_ATTR.MMIO) !== 0) {
@@ -394,7 +397,7 @@ class EndedMappings {
   }
 }
 
-/** What a copy meets of one statement's writes. */
+/** The part of one statement's writes that a copy meets. */
 interface MetWrite {
   /** The statement that wrote. */
   readonly site: number | null;
@@ -404,8 +407,8 @@ interface MetWrite {
 }
 
 /**
- * What the CPU has written to bounced buffers in its turn, and no copy has taken along: the next copy
- * of the bounce buffer to the memory overwrites it.
+ * The CPU's writes to bounced buffers in its turn that no copy has transferred: the next copy of
+ * the bounce buffer to the memory overwrites it.
  *
  * @see rules/dma.md 6.3
  */

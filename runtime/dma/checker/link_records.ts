@@ -65,7 +65,7 @@ export class LinkRecords {
       table.unmark(last, MARK.UNSYNCED);
       return -1;
     }
-    // Of a link that ends inside the first granule, all of it is visible.
+    // A link that ends inside the first granule is visible as a whole.
     const endsInside = table.findAround(this.#numberOf(dev), start, LINKED) !== NONE;
     let reached = endsInside ? start + domain.granuleBytes : start;
     let hole = -1;
@@ -125,7 +125,7 @@ export class LinkRecords {
     return known ? rangeRecord : NONE;
   }
 
-  /** What is mapped at a span, whatever made it; a link that leaked when nothing else is. */
+  /** The mapping at a span, from any call; a link that leaked when nothing else is. */
   occupant({ dev, dev: { domain }, dma, sizeBytes }: RangePart): number {
     const { table } = this.ledger;
     const number = this.#numberOf(dev);
@@ -177,7 +177,7 @@ export class LinkRecords {
     });
   }
 
-  /** What is still linked belongs to no range any more. */
+  /** Memory that is still linked belongs to no range any more. */
   leak(dev: TranslatedDevice, state: DmaIovaState): void {
     const { table } = this.ledger;
     const { addr, sizeBytes } = state;

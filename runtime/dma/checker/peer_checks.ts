@@ -28,7 +28,7 @@ export class PeerChecks {
       // A not-present entry has physical address 0, where no device's memory lies.
       if (phys >= end || phys + pageBytes <= basePhys) return;
       const domain = iommu.domains.find(({ id }) => id === domainId)!;
-      // What is still mapped has been reported.
+      // Remaining mappings have been reported.
       if (domain.table.walk(iova)) return;
       const parkedNs = domain.flushQueue?.parkedAtNs(Math.floor(iova / domain.granuleBytes)) ?? -1;
       invariant(parkedNs >= 0, "An entry of the IOTLB outlived its mapping, and no flush is due");

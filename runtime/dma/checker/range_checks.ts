@@ -116,7 +116,7 @@ export class RangeChecks {
       if (otherDir === NONE && table.dir(record) !== dir) otherDir = record;
       if (otherAttrs === NONE && this.#attrsMatter(dev, state, record, attrs)) otherAttrs = record;
     }
-    // What is right makes no text.
+    // A correct call makes no text.
     if (otherDir === NONE && otherAttrs === NONE) return;
     const what = `Unlink on device "${dev.name}" of ${bytesAt(sizeBytes, first)}`;
     if (otherDir !== NONE) {

@@ -47,7 +47,7 @@ export const MARK = {
   CONFUSED: 1 << 19,
   /** Linked, but not yet made visible to the device. */
   UNSYNCED: 1 << 20,
-  /** What the checker says once of a record has been said. */
+  /** The checker's one message about a record has been printed. */
   REPORTED: 1 << 21,
   /** Still linked in a range that was freed; of a range: freed by another API's call. */
   LEAKED: 1 << 22,
@@ -78,7 +78,7 @@ function blockBitOf(sizeBytes: Bytes): number {
   return Math.ceil(Math.log2(sizeBytes));
 }
 
-/** What an unmap says of the mapping that it ends. */
+/** An unmap's arguments for the mapping that it ends. */
 export interface UnmapDescription {
   readonly dma: number;
   readonly sizeBytes: Bytes;

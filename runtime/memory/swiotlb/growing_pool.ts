@@ -52,7 +52,7 @@ class GrownPool extends SwiotlbPool {
     return this.pages !== null;
   }
 
-  /** What does not fit here may fit into the next one: nothing is reported. */
+  /** A buffer that does not fit here may fit into the next one: nothing is reported. */
   protected override mapElsewhere(): typeof DMA_MAPPING_ERROR {
     return DMA_MAPPING_ERROR;
   }

@@ -52,7 +52,7 @@ function deviceReads(dir: DmaDirection): boolean {
   return dir === DMA_TO_DEVICE || dir === DMA_BIDIRECTIONAL;
 }
 
-/** What the pool needs around it. */
+/** The parts of the machine that the pool needs. */
 export interface SwiotlbSurroundings {
   readonly memory: Pick<PhysicalMemory, "copy" | "writer">;
   /** The CPU's caches, where they matter: the CPU is who copies. */
@@ -192,7 +192,7 @@ export class SwiotlbPool extends SwiotlbSlots {
 
   /**
    * Takes slots for a buffer and copies it in, for every direction unless a switch says otherwise:
-   * what the device does not write must keep its bytes.
+   * bytes that the device does not write must stay.
    *
    * @param orig Address of the real buffer.
    * @param allocAlignMask 0, or the granule minus one when the result goes through an IOMMU.

@@ -13,7 +13,7 @@ import {
 } from "../../address.ts";
 import type { MemoryRange } from "../layout.ts";
 
-/** What the pool hands out, in bytes. */
+/** The size of a slot, in bytes. */
 export const SLOT_BYTES = 2048;
 /** Slots of a set: no buffer is larger than a set or crosses out of one. */
 export const SET_SLOTS = 128;

@@ -11,7 +11,7 @@ import { alignDown, alignUp, type Bytes, type PhysAddr } from "../../address.ts"
 import { invariant } from "../../errno.ts";
 import { SET_SLOTS, SLOT_BYTES, type SwiotlbGeometry } from "./swiotlb_geometry.ts";
 
-/** What the pool must know of a device. */
+/** The data of a device that the pool needs. */
 export interface BouncingDevice {
   readonly name: string;
   /** Address bits of the original that the copy must have too; 0 or a power of two minus one. */
