@@ -1,9 +1,11 @@
 /** The output of `dmalab init`: the written files, and the next steps. */
-import { DENO_VERSION } from "../package_version.ts";
+import { DENO_VERSION, VERSION } from "../package_version.ts";
 import { ROOT_FOLDER } from "../places.ts";
 import { shellWord } from "../scenario/report_printer.ts";
 import type { Written } from "./init_folder.ts";
 import type { PackageSource } from "./package_source.ts";
+
+const PACKED_FILE = `dmalab-${VERSION}.tgz`;
 
 /** @param source What the folder can install dmalab from; null for sources without a package. */
 export function initLines(
@@ -27,20 +29,26 @@ export function initLines(
     ...folder === "." ? [] : [`  cd ${shellWord(folder)}`],
     ...installLines(source),
     "  npx dmalab test",
+    `Commit package.json and ${PACKED_FILE}: the jobs for CI and the container install it.`,
     "Where a registry has dmalab, `npm install` is enough: package.json names it.",
   ];
 }
 
+/** A packed file in the folder itself goes wherever the folder goes: to CI, and into a container. */
 function installLines(source: PackageSource | null): string[] {
+  const install = `  npm install -D ./${PACKED_FILE}`;
   if (source === null) {
     const root = shellWord(ROOT_FOLDER);
     return [
       `  (cd ${root} && npx -y deno@${DENO_VERSION} task package)`,
-      `  npm install -D --install-links ${shellWord(`${ROOT_FOLDER}/dist`)}`,
+      `  npm pack ${shellWord(`${ROOT_FOLDER}/dist`)}`,
+      install,
     ];
   }
-  const links = source.kind === "folder" ? "--install-links " : "";
-  return [`  npm install -D ${links}${shellWord(source.path)}`];
+  if (source.kind === "folder") return [`  npm pack ${shellWord(source.path)}`, install];
+  return source.path === `./${PACKED_FILE}`
+    ? [install]
+    : [`  cp ${shellWord(source.path)} .`, install];
 }
 
 function copyLine(from: string, to: string): string {

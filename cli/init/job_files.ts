@@ -1,6 +1,6 @@
 /**
- * The jobs for CI, and the container file. Both install what package.json names, dmalab from the
- * registry or from a packed file, and write a report that GitHub and GitLab keep.
+ * The jobs for CI, and the container file. Both install the folder's packed file of dmalab, else what
+ * package.json names, and write a report that GitHub and GitLab keep.
  */
 import type { InitFile } from "./init_file.ts";
 
@@ -10,7 +10,8 @@ export const REPORT = "scenarios.xml";
 const NODE_RELEASE = 22;
 
 // Not by "npm ci": a lock that was made elsewhere may lack this system's Deno.
-const INSTALL = "npm install";
+// A packed file in the folder counts where package.json names a registry's package, too.
+const INSTALL = "if ls dmalab-*.tgz; then npm install -D ./dmalab-*.tgz; else npm install; fi";
 const TEST = ["npx", "dmalab", "test", "--junit-path", REPORT];
 
 /** Where a job is written, and where a repository's CI looks for it. */

@@ -1,5 +1,5 @@
 /** What `dmalab init` says that a new folder installs dmalab from. */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { VERSION } from "../package_version.ts";
 import { join } from "../paths.ts";
 import { initLines } from "./init_lines.ts";
@@ -15,43 +15,41 @@ const NOTHING = {
   inside: "",
 } as const;
 
+const INSTALL = `npm install -D ./${PACKED}`;
+
 const ROWS: readonly (readonly [
   what: string,
   files: readonly string[],
   ownPackage: string | null,
-  line: string | RegExp,
+  before: readonly RegExp[],
 ])[] = [
-  ["a packed file in it", [`work/lab/${PACKED}`], null, `npm install -D ./${PACKED}`],
-  ["one beside it", [`work/${PACKED}`], "/usr/lib/dmalab", `npm install -D ../${PACKED}`],
-  ["one further up", [PACKED], null, /^npm install -D \/.*\/dmalab-[\d.]+\.tgz$/],
+  ["a packed file in it", [`work/lab/${PACKED}`], null, []],
+  ["one beside it", [`work/${PACKED}`], "/usr/lib/dmalab", [/^cp \.\.\/dmalab-[\d.]+\.tgz \.$/]],
+  ["one further up", [PACKED], null, [/^cp \/.*\/dmalab-[\d.]+\.tgz \.$/]],
   [
     "a package of another version beside it",
     ["work/dmalab-0.0.1.tgz"],
     "/usr/lib/dmalab",
-    "npm install -D --install-links /usr/lib/dmalab",
+    [/^npm pack \/usr\/lib\/dmalab$/],
   ],
-  [
-    "the package that runs",
-    [],
-    "/opt/my tools/dmalab",
-    'npm install -D --install-links "/opt/my tools/dmalab"',
-  ],
-  ["sources", [], null, /^npm install -D --install-links \/.*\/dist$/],
+  ["the package that runs", [], "/opt/my tools/dmalab", [/^npm pack "\/opt\/my tools\/dmalab"$/]],
+  ["sources", [], null, [/ task package\)$/, /^npm pack \/.*\/dist$/]],
 ];
 
-for (const [what, files, ownPackage, line] of ROWS) {
-  Deno.test(`dmalab init gives the line that installs what is there: ${what}`, () => {
+for (const [what, files, ownPackage, before] of ROWS) {
+  Deno.test(`dmalab init gives the lines that install what is there: ${what}`, () => {
     const base = Deno.realPathSync(Deno.makeTempDirSync());
     try {
       const lab = join(base, "work", "lab");
       Deno.mkdirSync(lab, { recursive: true });
       for (const file of files) Deno.writeTextFileSync(join(base, file), "");
-      const lines = initLines("lab", NOTHING, packageSource(lab, ownPackage));
-      const found = lines.find((each) => each.includes("npm install -D"))!.trim();
-      assertEquals(typeof line === "string" ? found === line : line.test(found), true, found);
+      const lines = initLines("lab", NOTHING, packageSource(lab, ownPackage))
+        .map((line) => line.trim());
       assertEquals(lines[0], "Wrote in lab: a.");
-      const makes = lines.some((each) => each.includes(" task package"));
-      assertEquals(makes, ownPackage === null && files.length === 0);
+      const installed = lines.slice(lines.indexOf("cd lab") + 1, lines.indexOf("npx dmalab test"));
+      assertEquals(installed.at(-1), INSTALL);
+      assertEquals(installed.length, before.length + 1);
+      for (const [index, line] of before.entries()) assertMatch(installed[index]!, line);
     } finally {
       Deno.removeSync(base, { recursive: true });
     }
