@@ -20,7 +20,7 @@ import { type CMemory, NOWHERE } from "./c_memory.ts";
 
 interface Mapped {
   readonly device: DmaDevice;
-  /** The device's address, or what stands for that of a list's entry. */
+  /** The device's address, or a substitute for that of a list's entry. */
   readonly dma: number;
   /** The device's address. */
   readonly seenAt: number;
@@ -36,7 +36,7 @@ interface Mapped {
   copied: LentMemory[];
 }
 
-/** An entry of a list: outputs cover several entries, so that its own number stands for the address. */
+/** An entry of a list: outputs cover several entries, so that its own number replaces the address. */
 interface ListEntryAddress {
   readonly dma: number;
   /** The device's address. */
@@ -114,7 +114,7 @@ export class DeviceOwnedRanges {
   /**
    * Bytes are the CPU's from now on, or the device's: a part of one mapping, or of several that lie side by side
    * for the device.
-   * @param dma The device's address, or what stands for that of a list's entry.
+   * @param dma The device's address, or a substitute for that of a list's entry.
    */
   hand(device: DmaDevice, dma: number, sizeBytes: number, toCpu: boolean): void {
     const exact = this.#mapped.get(dma)?.find((mapped) => mapped.device === device);

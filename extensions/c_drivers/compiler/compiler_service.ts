@@ -17,7 +17,7 @@ export interface Order {
   readonly timeMs: number;
   /**
    * The order as the process reads it.
-   * @param sent Files that the process has, by their paths. The order adds those that it sends.
+   * @param sent Files that the process has, by their paths. The order adds the files that it sends.
    */
   readonly body: (sent: Map<string, string | Uint8Array>) => object;
   /** Called when the process begins: for a second time where a new process has to begin again. */

@@ -98,7 +98,7 @@ export class TreeBuild {
   }
 
   /**
-   * Makes a module of texts in LLVM's own language. Each text becomes an object by itself: where one of
+   * Makes a module of texts in LLVM's own language. Each text becomes a separate object: where one of
    * many has changed, the others come from the cache.
    *
    * @param assembling Arguments that make an object of a text.

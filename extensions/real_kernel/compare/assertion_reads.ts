@@ -44,7 +44,7 @@ export class AssertionReads {
     }
   }
 
-  /** Places whose reads decide whether an assertion holds: its own, and those of what it names. */
+  /** Places with reads that decide whether an assertion holds: its own, and those of the names in it. */
   placesOf({ span: assertion, uses }: Assertion): readonly Span[] {
     const scope = this.#scopes.find(({ span }) => span !== null && isInside(assertion, span));
     const places = [assertion];

@@ -94,7 +94,7 @@ const GIVEN_FIELDS: Readonly<Record<string, ReadonlySet<string>>> = {
   request: new Set(["id", "device"]),
   event: new Set(["name", "request", "device"]),
 };
-/** Types whose values are computed from others. */
+/** Types with values that are computed from others. */
 const COMPUTED_TYPES: ReadonlySet<string> = new Set([
   ...[
     "list",
@@ -415,7 +415,7 @@ class Observer implements RunObserver {
     else this.#unknown(`it looks at ${name}, which was not observed`);
   }
 
-  /** The model's request, or what stands for one that only the kernel has. */
+  /** The model's request, or a substitute for one that only the kernel has. */
   #standIn(number: number, like: NvmeRequest): NvmeRequest {
     return this.#modelRequest(number) ?? withProperties(like, { id: number, done: true });
   }

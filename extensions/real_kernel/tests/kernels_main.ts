@@ -1,6 +1,6 @@
 /**
  * `deno task kernels [-o DIR] KERNEL…`: compares, captures and runs on each kernel, an image or a package. A
- * package or folder whose name begins with `linux-modules` or `modules` belongs to the kernel before it.
+ * package or folder with a name that begins with `linux-modules` or `modules` belongs to the kernel before it.
  *
  * Writes the captures as golden data (`guests/`), and `boots/RELEASE.json` with the verdicts. In no suite: a kernel takes
  * some minutes of processor time by emulation.

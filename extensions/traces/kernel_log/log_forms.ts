@@ -169,7 +169,7 @@ export const JSON_LINE = /^(?:data: ?|[\x1e\u241e])?\s*(\{.*\}),?\s*$/;
 const MESSAGE_FIELDS = [
   ...["MESSAGE", "msg", "message", "log", "line", "_raw", "_line", "textPayload", "body"],
 ];
-/** Fields whose value is a record with the message: Elasticsearch, Splunk, cloud consoles. */
+/** Fields with a record that has the message: Elasticsearch, Splunk, cloud consoles. */
 const RECORD_FIELDS = ["_source", "result", "jsonPayload", "fields"];
 
 /** Fields that say when a message was printed, and how many seconds one of their units is. The kernel's own first. */

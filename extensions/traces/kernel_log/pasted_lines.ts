@@ -374,7 +374,7 @@ function messageColumn(text: string, isMessage: (text: string) => boolean): stri
   return [...times, columns[index]].join(" ");
 }
 
-/** Columns apart from each other by semicolons, as where a comma stands in numbers. */
+/** Columns separated by semicolons, as where numbers have a decimal comma. */
 const SEMICOLONS = /^[^;]*[\d:"];[^;]*;|";|;"/;
 const { parseRows: SEMICOLON_ROWS } = dsvFormat(";");
 /** A column with a date, a time of day or seconds since boot. */

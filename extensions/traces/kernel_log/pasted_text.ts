@@ -66,7 +66,7 @@ function entityText(whole: string, name?: string, decimal?: string, hex?: string
   return code < 32 || code > 0x10ffff ? whole : String.fromCodePoint(code);
 }
 
-/** What stands in front of a message: times, priorities, the caller, the host, the daemon's name. */
+/** The text before a message: times, priorities, the caller, the host, the daemon's name. */
 const BEFORE_MESSAGE = new RegExp(
   `^(?:\\s*(?:${
     [

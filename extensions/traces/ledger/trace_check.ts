@@ -168,7 +168,7 @@ export class TraceCheck {
   rawRecords = 0;
   /** Events that the headers of the file count. */
   #countedEvents = 0;
-  /** A stack is an event of its own, in several lines. */
+  /** A stack is a separate event, in several lines. */
   #hasStacks = false;
   readonly #marks: (ClockDifference & { readonly boot: LoggedBoot })[] = [];
 

@@ -277,7 +277,7 @@ const ANY_AREA = new RegExp(
 );
 const AREA_OF = new Map(AREA_WORDS.map(({ area, words }) => [words, area]));
 
-/** A warning in the code of DMA mapping or of IOMMUs; the checker's own has its message in a line of its own. */
+/** A warning in the code of DMA mapping or of IOMMUs; the checker's own has its message in a separate line. */
 const CODE_WARNING =
   /(?:WARNING|BUG)\b.*? ((?:kernel\/dma|drivers\/iommu)\/(?!debug\.c)[\w./-]+\.c|lib\/swiotlb\.c):\d/;
 
