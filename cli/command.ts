@@ -74,7 +74,7 @@ export type OptionSpecs = Readonly<Record<string, OptionSpec>>;
 /** Each option by its name, null when it was not given. */
 export type OptionsOf<O extends OptionSpecs> = { readonly [N in keyof O]: OptionValue<O[N]> };
 
-/** What a command gets: the words, and its options. */
+/** The input of a command: the words, and its options. */
 export interface Invocation<O extends OptionSpecs> {
   readonly words: readonly string[];
   readonly options: OptionsOf<O>;
@@ -90,7 +90,7 @@ export interface CommandSpec<O extends OptionSpecs> {
   readonly argument: ArgumentSpec | null;
   readonly options: O;
   readonly examples: readonly Example[];
-  /** What it may do where the launcher starts it. */
+  /** Its permissions where the launcher starts it. */
   readonly may: CommandPermissions;
   /** Does it. Whatever is slow to load is loaded here, not before. */
   run(invocation: Invocation<O>): Promise<ExitCode>;

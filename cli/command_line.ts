@@ -6,7 +6,7 @@ import { type ExitCode, HELD } from "./exit_code.ts";
 import { HELP, meant, noOption, readWords } from "./read_words.ts";
 import { refuse, type Screen } from "./screen.ts";
 
-/** What the program says about itself. */
+/** The program's description. */
 export interface ProgramInfo {
   readonly name: string;
   readonly version: string;

@@ -12,7 +12,7 @@ export interface CompileRequest {
 }
 
 export class HostCompileCache implements CompileCache {
-  /** What was asked for and is not there. */
+  /** Requested sources that are missing. */
   wanted: readonly CompileRequest[] = [];
   readonly #made = new Map<string, CompiledC>();
 

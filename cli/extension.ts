@@ -1,4 +1,4 @@
-/** What an extension adds to `dmalab`: one record, and a line of `bin/extensions.ts`. */
+/** The parts that an extension adds to `dmalab`: one record, and a line of `bin/extensions.ts`. */
 import type { CodeEntry } from "@dmalab/lang/diagnostics";
 import type { HostWatch } from "@dmalab/lang/vm";
 import type { WantingLoader } from "./compile_cache.ts";

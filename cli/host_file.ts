@@ -95,7 +95,7 @@ function notRead(
   return { found: false, reason, problem: `Cannot read "${printable(shown)}": ${problem}`, code };
 }
 
-/** What is done with a file that is one, or why it cannot be read. */
+/** The action on a regular file, or the reason why it cannot be read. */
 function withHostFile<Result>(
   path: string,
   { accepts = () => true, followsLinks = true, shown = path }: ReadOptions,
@@ -124,7 +124,7 @@ function withHostFile<Result>(
   }
 }
 
-/** What a file has, however much it grows meanwhile; null when it is more than is read. */
+/** The contents of a file, which may grow meanwhile; null when it is too large. */
 function readAtMost(
   path: string,
   sizeBytes: number,
@@ -138,7 +138,7 @@ function readAtMost(
   }
 }
 
-/** What comes up to the end; null when it is more than is read. @param sizeBytes About how much. */
+/** The input up to the end; null when it is too large. @param sizeBytes About how much. */
 function readToEnd(
   read: (chunk: Uint8Array) => number | null,
   sizeBytes: number,
@@ -168,7 +168,7 @@ export function readHostInput():
     : { found: true, bytes };
 }
 
-/** Of the standard input, read at once. */
+/** For the standard input, read at once. */
 export const INPUT_CHUNK_BYTES = 2 ** 16;
 
 function why(error: unknown, path: string): string {

@@ -9,7 +9,7 @@ import { isInside } from "./paths.ts";
 
 /** No source of a kernel is longer; generated register lists come near. */
 const MAX_BYTES = 2 ** 25;
-/** What a source that the kernel's build copies has behind its name. */
+/** The ending of a source that the kernel's build copies. */
 const SHIPPED = "_shipped";
 /** Besides sources: what says how they are compiled. */
 const SETTINGS_NAME = /\/(?:Kbuild|Kconfig|Makefile|Platform)[^/]*$/;

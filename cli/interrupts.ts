@@ -21,7 +21,7 @@ const LISTENER = `onmessage = ({ data: { shared, signals } }) => {
   postMessage("listening");
 };`;
 
-/** What a terminal does for the work that may be interrupted. */
+/** The terminal's part for work that may be interrupted. */
 export interface InterruptHooks {
   /** Signals that end a run too, besides that of Ctrl-C. */
   readonly signals?: readonly Deno.Signal[];

@@ -9,7 +9,7 @@ import { existsSync, readdirSync, realpathSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, relative, resolve } from "node:path";
 
-/** What a command may do beyond reading. */
+/** The permissions of a command beyond reading. */
 export interface CommandPermissions {
   /** Options that name a file to write. A draft is written beside it first: its folder is meant. */
   readonly files?: readonly string[];
@@ -47,7 +47,10 @@ export interface CommandPermissions {
 const CACHE_VARIABLES = ["XDG_CACHE_HOME", "HOME"];
 /** `INIT_CWD` says that a task runner waits for us, which would not learn that we are stopped. */
 const EDITOR_VARIABLES = ["VISUAL", "EDITOR", "INIT_CWD"];
-/** What a shell has to read in the name of an editor: `cli/terminal/text_editor.ts` starts one then. */
+/**
+ * Characters in the name of an editor that need a shell: `cli/terminal/text_editor.ts` starts one
+ * then.
+ */
 const SHELL_SIGNS = /[|&;<>()$`\\"'*?[\]#~=%{}!]/;
 /** Deno's own way to say more than the command has: `dmalab -R=../linux run x.dma`. */
 const ADDED = /^(?:-[RWE]|--allow-(?:read|write|env|run|net))(?:=|$)/;
@@ -181,7 +184,7 @@ export function permissionsOf(
   };
 }
 
-/** What a word names that is there: itself, or behind the `=` of an option. */
+/** The existing path in a word: itself, or the part behind the `=` of an option. */
 function pathIn(word: string): string[] {
   const path = word.startsWith("-") ? word.slice(word.indexOf("=") + 1 || word.length) : word;
   return path !== "" && existsSync(path) ? [path] : [];

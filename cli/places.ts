@@ -94,7 +94,7 @@ export function readCompilerLock(): string {
   return host.readTextFileSync(new URL("deno.lock", COMPILER));
 }
 
-/** What is compiled with every driver in C, in that folder. */
+/** The sources that are compiled with every driver in C, in that folder. */
 export const SUPPORT = "dmalab/support.c";
 
 /** Whether this program may read them. */

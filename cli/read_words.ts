@@ -94,7 +94,7 @@ function wholeNumber(
   return value > most ? `it takes at most ${most}, not ${text}` : value;
 }
 
-/** What is wrong with an option that there is not. */
+/** The error for an unknown option. */
 export function noOption(of: string, option: string, options: readonly string[]): string {
   return `${of} has no option "${option}"${meant(option.replace(/=.*$/s, ""), options)}`;
 }

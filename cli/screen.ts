@@ -52,7 +52,7 @@ export class ProcessScreen implements Screen {
   }
 
   err(text: string): void {
-    // What was said before stays before.
+    // Earlier output stays before it.
     this.flush();
     this.#write(host.stderr, printableText(text, this.colour));
   }

@@ -12,7 +12,7 @@ const STYLE = `:root{color-scheme:light dark;${colourProperties("light")}}` +
   "h1.failed,h1.warned,h1.passed{padding:8px 12px;border-left:4px solid;margin:-16px -16px 16px}" +
   "h1.failed{background:var(--fault-fill)}h1.warned{background:var(--unmap-fill)}h1.passed{background:var(--data-fill)}";
 
-/** What a page is about: something failed, is open or not as before, or neither. */
+/** The verdict of a page: something failed, is open or differs, or neither. */
 export type PageOutcome = "failed" | "warned" | "passed";
 
 const SIGNS: Readonly<Record<PageOutcome, string>> = { failed: "✕", warned: "!", passed: "✓" };

@@ -34,7 +34,7 @@ export function cellsOf({ tests }: Program, { matches }: BenchSettings): readonl
   return tests.filter((each) => each.kind === "bench" && isNamed(each, matches));
 }
 
-/** What a run of a cell gets; @param onLine Gets the lines that it prints. */
+/** The inputs of a cell's run; @param onLine Gets the lines that it prints. */
 export function benchOptions(
   { colour, columns, ...settings }: BenchSettings,
   watch: HostWatch,

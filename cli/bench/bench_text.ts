@@ -65,7 +65,7 @@ function expectationLines(
   });
 }
 
-/** What is to be said of one cell beside its figures. */
+/** The remarks about one cell besides its figures. */
 function cellLines(cell: BenchOutcome, paint: Paint): string[] {
   const incidents = cell.incidents.flatMap(({ incident, times }) => [
     ...incident.isFailure ? [] : incident.lines.map((line) => `  ${line}`),

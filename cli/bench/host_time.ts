@@ -78,7 +78,7 @@ class TimedCell {
 export interface HostTimeOptions {
   /** Processor time of this process, in milliseconds. */
   readonly clockMs: () => number;
-  /** Of the order of cells in each round. */
+  /** For the order of cells in each round. */
   readonly seed: number;
   /** False ends the rounds. */
   readonly mayGoOn: () => boolean;

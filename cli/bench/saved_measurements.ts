@@ -22,7 +22,7 @@ export function checkSavePlace(path: string): void {
   if (!isFolder(folder)) throw new CannotMeasure(`there is no folder "${folder}"`);
 }
 
-/** What was saved; null where there is no such file. @throws {CannotMeasure} */
+/** The saved measurements; null without such a file. @throws {CannotMeasure} */
 export function readSaved(path: string): SavedMeasurements | null {
   const file = readHostFile(path);
   if (!file.found) {

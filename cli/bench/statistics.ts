@@ -43,7 +43,7 @@ export function spreadOf(values: readonly number[]): number {
   return (nearestRank(sorted, 0.9) - nearestRank(sorted, 0.1)) / 2;
 }
 
-/** What was typical of some measurements, and how far they spread. */
+/** The typical value of some measurements, and how far they spread. */
 export interface Spread {
   readonly median: number;
   readonly spread: number;

@@ -1,4 +1,4 @@
-/** What is said of a bug that a script has met: the smallest script that still meets it. */
+/** The report of a bug that a script has met, with the smallest script that still meets it. */
 import { host } from "../host.ts";
 import { BUG_CODE, type BugIdentity, printable } from "@dmalab/lang/diagnostics";
 import { loadProgram, SourceFile } from "@dmalab/lang";

@@ -120,7 +120,10 @@ export const EXPLAIN = command({
   },
 });
 
-/** What a name means: a user's word, a name of the language, a rule and the like; else why it is none of them, as a text. */
+/**
+ * The meaning of a name: a user's word, a name of the language, a rule and the like; else a text
+ * with the reason why it is unknown.
+ */
 async function nameLines(
   question: string,
   extensions: readonly Extension[],

@@ -58,7 +58,7 @@ export class Debugger extends LineSession {
   exportRun: ExportRun | null = null;
   readonly #watch: ToolOptions["watch"];
   #place: Cursor;
-  /** What an empty line does again. */
+  /** The command that an empty line repeats. */
   #last = ":step";
 
   constructor(

@@ -24,7 +24,7 @@ export function releaseLines(name: string): string[] | null {
   return kernel === undefined ? null : linesOf(kernel);
 }
 
-/** What a search finds a release by. */
+/** The text by which a search finds a release. */
 export function releaseText(kernel: KernelProfile): string {
   return changesOf(kernel).map(({ doc }) => doc).join(" ");
 }

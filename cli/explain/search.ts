@@ -23,10 +23,10 @@ const MAX_FOUND = 15;
 
 const MAX_TITLE = 100;
 
-/** What it counts for to be called exactly so. */
+/** The weight of an exact name. */
 const EXACT_WEIGHT = 16;
 
-/** What a word counts for in a subject's name, in its title and in its text. */
+/** The weight of a word in a subject's name, in its title and in its text. */
 const WEIGHTS = [8, 4, 1] as const;
 
 /** A session that declares no name. */

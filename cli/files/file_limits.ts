@@ -4,7 +4,7 @@ export const READ_LIMITS = {
   text: 2 ** 25,
   /** A file in `.dmalab`: bytes. */
   own: 2 ** 22,
-  /** Of a trace from the standard input, which is read twice: bytes that are kept in memory, */
+  /** For a trace from the standard input, which is read twice: bytes that are kept in memory, */
   traceInput: 2 ** 24,
   /** and bytes that are kept in the folder of temporary files. */
   traceSpool: 2 ** 34,

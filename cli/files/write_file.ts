@@ -118,7 +118,7 @@ export class FileDraft {
   constructor(target: OutputTarget, { replacesAny = false } = {}) {
     this.#place = targetFileOf(target);
     this.#mayReplace = replacesAny || !this.#place.isThere;
-    // Of a name that any file system takes, however long the file's own is.
+    // The length of a name that any file system takes, for a file with any name.
     this.#path = `${dirname(this.#place.path)}/.dmalab-${crypto.randomUUID()}.tmp`;
     this.#file = attempt(
       this.#place.shown,
@@ -284,7 +284,7 @@ export function checkWay(path: string): void {
   throw new FileError(where, "E1101", "name the folder that it leads to");
 }
 
-/** What is there of a path: itself, or the nearest folder above it. */
+/** The existing part of a path: itself, or the nearest folder above it. */
 function nearest(path: string): readonly [path: string, info: Deno.FileInfo] {
   // The name itself, not what a link leads to.
   const name = path.replace(/(?<=.)\/+$/, "");
@@ -343,7 +343,7 @@ function checkedPlace(path: string, shown: string): TargetFile {
   return { path, shown, isThere: true, mode };
 }
 
-/** What is at a path, as it is there or where its links end; null for nothing. */
+/** The entry at a path, itself or the target of its links; null for nothing. */
 function entryAt(
   path: string,
   look: (path: string) => Deno.FileInfo = host.lstatSync,

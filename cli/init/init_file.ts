@@ -1,7 +1,7 @@
 export interface InitFile {
   readonly path: string;
   readonly text: string;
-  /** What is added to a file that exists: missing keys, missing lines, or nothing. */
+  /** The additions to an existing file: missing keys, missing lines, or nothing. */
   readonly merge: "keys" | "lines" | "none";
 }
 

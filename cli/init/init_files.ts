@@ -20,7 +20,7 @@ const DENO_JSON = {
   imports: { "./": `npm:/${OWN_NAME}@${OWN_VERSION}/` },
 };
 
-/** What a package.json needs, in a project too. */
+/** The keys that a package.json needs, in a project, too. */
 const PACKAGE_ADDED = {
   scripts: { test: "dmalab test", dmalab: "dmalab" },
   devDependencies: { dmalab: `^${VERSION}` },

@@ -11,7 +11,7 @@ import { dirname, join, normalize, relative } from "../paths.ts";
 
 export interface Written {
   readonly done: true;
-  /** What was written, by paths from the folder. */
+  /** The written files, by paths from the folder. */
   readonly written: readonly string[];
   /** Existing files to which something was added. */
   readonly added: readonly string[];

@@ -12,8 +12,8 @@ export interface PackageSource {
 }
 
 /**
- * What can be installed in a folder: the packed file of this version in the folder or one above it
- * or the current one, else the package that runs.
+ * The package that can be installed in a folder: the packed file of this version in the folder or
+ * one above it or the current one, else the package that runs.
  *
  * @param folder Exists.
  * @param ownPackage The folder of the package that runs; null for sources.

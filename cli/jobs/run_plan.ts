@@ -2,7 +2,7 @@
 import type { SignalWatch } from "../interrupts.ts";
 import { JOB_WORKER } from "../places.ts";
 
-/** What a worker can be given: `kind` says which of its jobs it is. All of it can be posted. */
+/** A job for a worker, by its `kind`. All of it can be posted. */
 export interface AnyJob {
   readonly kind: string;
   readonly path: string | null;

@@ -85,7 +85,7 @@ export function outcomesOn(
   };
 }
 
-/** What a test is known by: two may have one name. */
+/** The key of a test: two may have one name. */
 function keyOf(place: LocationText, name: string): string {
   return `${place} ${name}`;
 }

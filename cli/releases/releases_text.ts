@@ -15,7 +15,7 @@ import { CHANGE_WORDS } from "./change_words.ts";
 /** Between two columns. */
 const GAP = "  ";
 const INDENT = "    ";
-/** Of a name less is never shown, however narrow the screen is. */
+/** The least part of a name that is shown, on any screen. */
 const LEAST_NAME_COLUMNS = 8;
 
 /** How the text is shown. */

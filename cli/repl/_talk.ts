@@ -15,7 +15,7 @@ export function complete(repl: Repl, line: string): [readonly string[], string] 
   return [all.map(({ text }) => text), part];
 }
 
-/** What the REPL writes for some lines, prompts included, and the prompts alone. */
+/** The REPL's output for some lines, with prompts, and the prompts alone. */
 export function talk(...lines: string[]) {
   return talkWith({}, ...lines);
 }

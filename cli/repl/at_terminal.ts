@@ -109,7 +109,7 @@ async function atTerminal(
   });
   const reader = new LineReader(terminal, editor);
   write(`dmalab, a laboratory for DMA mapping. ${greeting}\n`);
-  // What is typed while the tool is loaded waits for it.
+  // Text that is typed while the tool is loaded waits for it.
   if (firstPrompt !== null) reader.show(firstPrompt);
   const make = await load();
   tool = make({

@@ -1,4 +1,4 @@
-/** What the Tab key offers: commands with their own words, or what a statement could go on with. */
+/** The offers of the Tab key: commands with their own words, or continuations of a statement. */
 import {
   fitting,
   type KnownNames,

@@ -65,7 +65,7 @@ export const KEEP_COMMANDS: readonly ReplCommand[] = [
   },
 ];
 
-/** What a watched expression is at a place, or why it is nothing there. */
+/** The value of a watched expression at a place, or the reason why it has none there. */
 function watchText({ cursor }: CommandContext, text: string, position = cursor.position): string {
   return valueOrReason(cursor.recording, position, text);
 }

@@ -1,4 +1,4 @@
-/** What the REPL and the debugger have in common: how they write, refuse and answer. */
+/** The common part of the REPL and the debugger: how they write, refuse and answer. */
 import { describeName, type KnownNames } from "@dmalab/lang/editor";
 import { formatEvents, type Paint, painter } from "@dmalab/lang/render";
 import { Cancelled, type Cursor, EvaluationError, type TimeTravelSession } from "@dmalab/recording";

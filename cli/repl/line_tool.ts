@@ -1,4 +1,4 @@
-/** What is driven line by line, at a terminal or from a pipe: the REPL, or the debugger. */
+/** A tool that is driven line by line, at a terminal or from a pipe: the REPL, or the debugger. */
 import type { ExitCode } from "../exit_code.ts";
 import type { LineConsole } from "../terminal/line_console.ts";
 import type { Suggestions } from "@dmalab/lang/editor";
@@ -21,7 +21,7 @@ export type ToolOptions = Pick<ReplOptions, "colour" | "columns" | "watch">;
 export type MakeTool = (console: LineConsole, options: ToolOptions) => LineTool;
 
 export interface LineToolPlan {
-  /** What is printed first. */
+  /** The first lines. */
   readonly greeting: string;
   /**
    * The first prompt of a tool that does nothing before its first input, and is not loaded before

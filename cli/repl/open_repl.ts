@@ -12,7 +12,7 @@ export interface ReplStart {
   readonly limits: LimitOptions;
 }
 
-/** What makes the REPL. @param opened A scenario to begin with. */
+/** Makes the REPL. @param opened A scenario to begin with. */
 export function replMaker(
   { limits, seed }: ReplStart,
   screen: Screen,

@@ -43,9 +43,9 @@ export class Repl extends LineSession {
   readonly edit: ((text: string) => void) | null;
   /** Lines of a statement that is not complete yet. */
   readonly #pending = new PendingInput();
-  /** What is being edited at a terminal. */
+  /** The text that is being edited at a terminal. */
   readonly #edited = new PendingInput();
-  /** What a command wants to be edited before the next input. */
+  /** The text that a command wants edited before the next input. */
   #toEdit: string | null = null;
 
   constructor(console: LineConsole, private readonly options: ReplOptions) {

@@ -82,7 +82,10 @@ function passingInputs(repl: CommandContext) {
   }
 }
 
-/** What a scenario that passes expects of its events; null, after saying so, where it cannot. */
+/**
+ * The expectations of a passing scenario about its events; null, after a message, where it cannot
+ * have any.
+ */
 function expectation(repl: CommandContext, text: string, recording: Recording): string | null {
   if (recording.log.count > MAX_EXPECTED) {
     const most = formatCount(MAX_EXPECTED, "event");

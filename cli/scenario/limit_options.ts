@@ -28,7 +28,7 @@ export function limitsOf(valueOf: (option: LimitOption) => number | null): Limit
   return Object.fromEntries(limits);
 }
 
-/** What a run takes of the command line. @param seed Null for the one that the file names. */
+/** The parts of the command line for a run. @param seed Null for the one that the file names. */
 export function runSettings({ branch = null, lenient, limits, seed }: {
   readonly branch?: string | null;
   readonly lenient: boolean;

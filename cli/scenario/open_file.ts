@@ -17,7 +17,7 @@ export async function openFile(
     : `"${printable(path)}" is ${foreign.what}, not a scenario: ${foreign.readers}`;
 }
 
-/** What an extension knows a file as; null for scenarios, for pages, and for what none knows. */
+/** An extension's reading of a file; null for scenarios, for pages, and for unknown files. */
 export async function foreignFile(path: string): Promise<ForeignFile | null> {
   if (path.endsWith(".dma") || path.endsWith(PAGE_SUFFIX)) return null;
   const { loadExtensions } = await import("../extensions.ts");

@@ -1,4 +1,4 @@
-/** What the `show` statements of a run draw, as a file: `--picture FILE`. */
+/** The drawings of a run's `show` statements, as a file: `--picture FILE`. */
 import { PictureCollector, svgPictures } from "@dmalab/lang/render/svg_picture";
 import { printable } from "@dmalab/lang/diagnostics";
 import type { RunOptions } from "@dmalab/lang/run";

@@ -143,7 +143,7 @@ function runWords({ file, names }: RunReport, outcome: TestOutcome, main: string
   return `${shellWord(file)} --match ${wordThatFinds(displayName(outcome), names)} ${seed}`;
 }
 
-/** What makes a run fail and is no test. */
+/** Reasons of a failed run that are no tests. */
 export interface AlsoWrong {
   /** Files of which nothing was run. */
   readonly wrongFiles: number;

@@ -10,7 +10,7 @@ export class SpacedLines {
 
   constructor(private readonly screen: Screen) {}
 
-  /** What comes belongs to this; when nothing comes, nothing is said. */
+  /** The next lines belong to this heading; without any, it is not printed. */
   head(line: string): void {
     this.#head = line;
   }

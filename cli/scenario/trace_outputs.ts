@@ -66,7 +66,7 @@ export class TraceOutputs {
     };
   }
 
-  /** What was recorded of a run. @param isOver Whether the run has its outcome. */
+  /** The record of a run. @param isOver Whether the run has its outcome. */
   recorded(recording: Recording, isOver: boolean): void {
     const { code, failure, log, name: { file, seed, ...name }, timeline } = recording;
     const { onEvent, onOutcome, onRun } = this.listeners(code, file);

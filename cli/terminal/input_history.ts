@@ -1,4 +1,4 @@
-/** What was typed before, each input in one piece, however many lines it has. */
+/** Earlier inputs, each in one piece, with any number of lines. */
 
 const MAX_INPUTS = 1000;
 

@@ -9,7 +9,7 @@ import { emitKeypressEvents } from "node:readline";
 export interface KeyPress {
   /** `up`, `ctrl-r`, `alt-b`, `shift-tab`, `enter`; `text` for what is typed, `paste` for what was pasted. */
   readonly name: string;
-  /** What is typed or pasted; empty for all other keys. */
+  /** Typed or pasted text; empty for all other keys. */
   readonly text: string;
 }
 
@@ -34,7 +34,7 @@ export class KeyDecoder {
   readonly #stream = new EventEmitter();
   /** What may be the beginning of a mark. */
   #held = "";
-  /** What was pasted so far; null while nothing is. */
+  /** The pasted text so far; null while nothing is. */
   #pasted: string | null = null;
 
   constructor(private readonly onKey: (key: KeyPress) => void) {

@@ -39,7 +39,7 @@ export class LineEditor {
   #cursor = 0;
   /** The shown input of the history; its length: none. */
   #index: number;
-  /** What was typed before the first step back in the history. */
+  /** The text before the first step back in the history. */
   #draft = "";
   #search: Search | null = null;
   #cut = "";
@@ -58,12 +58,12 @@ export class LineEditor {
     return this.#cursor;
   }
 
-  /** What is looked for in the history, and whether it is there; null while nothing is. */
+  /** The text of a search in the history, and whether it was found; null without a search. */
   get search(): { readonly query: string; readonly isFound: boolean } | null {
     return this.#search;
   }
 
-  /** What the last Tab has found, where it was more than one. */
+  /** The offers of the last Tab, where it was more than one. */
   get suggestions(): readonly Suggestion[] {
     return this.#suggestions;
   }

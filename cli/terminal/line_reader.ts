@@ -9,7 +9,7 @@ import type { Terminal, TerminalInput } from "./terminal.ts";
 const CLEAR_SCREEN = "\x1b[H\x1b[2J";
 
 export class LineReader {
-  /** What a signal wants the process to end with; null while none does. */
+  /** The exit code that a signal wants; null without one. */
   endedBy: EndedBySignal | null = null;
   readonly #view: LineView;
   readonly #inputs: AsyncIterator<TerminalInput>;

@@ -97,7 +97,7 @@ export class Terminal {
     const pressed = (name: string) => () =>
       this.inputs.push({ kind: "key", key: { name, text: "" } });
     this.#listeners = [
-      // What came while something was worked out has ended that; else it is the key.
+      // Input during a computation has ended that; else it is the key.
       ["SIGINT", () => this.#mode === "keys" && !this.#worked && pressed("ctrl-c")()],
       ["SIGWINCH", () => this.inputs.push({ kind: "redraw" })],
       ["SIGCONT", () => this.#resumed()],
@@ -239,7 +239,7 @@ export class Terminal {
 /** How long the starter of this process may go on writing on the terminal. */
 const DISTURBED_MS = 250;
 
-/** What was thrown in a timer, or in a promise that is not awaited. */
+/** An error from a timer, or from a promise that is not awaited. */
 const UNCAUGHT = ["uncaughtException", "unhandledRejection"] as const;
 
 /** How long a signal may take to be delivered. */

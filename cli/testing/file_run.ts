@@ -39,11 +39,11 @@ export interface FileJob
 
 /** What happens, in this order. */
 export type FileEvent =
-  /** What is wrong with the file, rendered, when there is anything. */
+  /** The file's mistakes, rendered, if it has any. */
   | { readonly kind: "problems"; readonly text: string }
   | { readonly kind: "start"; readonly file: string; readonly tests: number }
   | { readonly kind: "trace"; readonly text: string }
-  /** What a test said. */
+  /** The output of a test. */
   | { readonly kind: "line"; readonly text: string }
   | {
     readonly kind: "outcome";
@@ -57,7 +57,7 @@ export type FileEvent =
     readonly path: string;
     /** Null when the file is wrong. */
     readonly report: RunReport | null;
-    /** What is wrong with the file, rendered. */
+    /** The file's mistakes, rendered. */
     readonly problems: string;
     readonly exitCode: ExitCode;
     readonly coverage: CoverageRecord | null;
@@ -80,7 +80,7 @@ export async function runFile(
     onEvent({ ...end, report: null, exitCode, coverage: null });
     return;
   }
-  // What a worker is posted has lost its limit.
+  // A job that is posted to a worker has lost its limit.
   const match = await limited(job.matches);
   try {
     for (const test of program.tests) isNamed(test, match);

@@ -83,7 +83,7 @@ function calledAt<A extends unknown[], R>(
 /** By this name Deno leaves the script out of its coverage, which knows no other name for it. */
 const NO_COVERAGE = "\n//# sourceURL=data:,";
 
-/** What is run of the scenarios, and how. */
+/** Which tests of the scenarios are run, and how. */
 export interface RegisterOptions {
   /** Only tests with a name that contains or matches it. None such is a failure. */
   readonly match?: NameMatch;

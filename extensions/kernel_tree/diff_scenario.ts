@@ -114,7 +114,7 @@ interface TreeRun {
   readonly tests: readonly ComparedTestRun[];
 }
 
-/** @returns The code of what is wrong with a scenario; null for one that has no driver of a tree. */
+/** @returns The code of the mistake in a scenario; null for one that has no driver of a tree. */
 export async function runWithTree(
   path: string,
   tree: Tree,
@@ -182,7 +182,7 @@ export function firstDifference(
   return null;
 }
 
-/** The first place at which two lists part; -1 where there is none. */
+/** The first place at which two lists part; -1 without one. */
 export function differsAt(one: readonly unknown[], other: readonly unknown[]): number {
   const at = one.findIndex((each, index) => each !== other[index]);
   return at < 0 && one.length < other.length ? one.length : at;

@@ -17,7 +17,7 @@ import { firstError, moduleFlag, type TreeBuild } from "@dmalab/c_drivers/compil
 import { TreeCoverage } from "./tree_coverage.ts";
 import type { LinkedTree } from "./tree_module.ts";
 
-/** What a module is made of. */
+/** The inputs of a module. */
 export interface Parts {
   /** Files that it is there to run, by which it is named. */
   readonly subjects: readonly string[];
@@ -34,7 +34,7 @@ export interface Parts {
 
 const OWN = "lab/layout.c";
 const TARGET: readonly string[] = ["--target=wasm64", "-mbulk-memory", "-O1"];
-/** What is assembled has been optimised. */
+/** The assembled text has been optimised. */
 const ASSEMBLING: readonly string[] = [
   ...TARGET,
   "-Xclang",

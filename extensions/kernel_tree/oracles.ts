@@ -42,7 +42,7 @@ export type Oracle = Pick<
   "paths" | "needs" | "lacking" | "compare" | "compareCovered"
 >;
 
-/** What came of a comparison, and the lines of each side, by paths in its tree. */
+/** The result of a comparison, and the lines of each side, by paths in its tree. */
 export interface CoveredComparison {
   readonly compared: Compared<unknown>;
   readonly lines: readonly [old: ReadonlyMap<string, LinesRun>, new: ReadonlyMap<string, LinesRun>];
@@ -110,7 +110,7 @@ class OracleOf<O> {
     const [old, changed] = linked.map((each) => () => this.makeTree(each));
     const sequences = { ...cases, stepsOf: this.stepsOf };
     const compared = compareSequences([old!, changed!], sequences);
-    // What comes after a difference runs all the same.
+    // Later operations run in spite of a difference.
     if (compared.difference !== null) {
       for (const make of [old!, changed!]) runSequences(make, sequences);
     }

@@ -4,7 +4,7 @@ import type { IovaOperation } from "./oracle/iova_operations.ts";
 import type { Parts } from "./link_tree.ts";
 import { type LinkedTree, TreeModule, TreeStopped } from "./tree_module.ts";
 
-/** What of the tree it is made of, and what is compiled beside. */
+/** The tree's files in it, and the sources that are compiled beside them. */
 export const ALLOCATOR: Parts = {
   subjects: ["drivers/iommu/iova.c"],
   files: ["drivers/iommu/iova.c", "lib/rbtree.c"],

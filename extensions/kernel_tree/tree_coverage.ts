@@ -22,7 +22,7 @@ export class TreeCoverage {
     this.#current = bytes;
   }
 
-  /** Lines with code, and those that ran, by paths in the tree. */
+  /** Lines with code, and the lines that ran, by paths in the tree. */
   lines(): ReadonlyMap<string, LinesRun> {
     this.#take();
     const files = new RunFiles();

@@ -35,7 +35,7 @@ function armPhysBits(pageSizes: number): number {
   return pageSizes % 2 ** 16 === 0 ? 52 : 48;
 }
 
-/** Pages of tables, and what was handed to the hardware for invalidation. */
+/** Pages of tables, and invalidations for the hardware. */
 export class TreeDomain {
   /** Pages of tables in use. */
   tables = 0;

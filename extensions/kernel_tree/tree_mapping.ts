@@ -52,7 +52,7 @@ const MAPPING_LAYOUT: LayoutWanted = {
   },
 };
 
-/** What of the tree it is made of, and what is compiled beside. */
+/** The tree's files in it, and the sources that are compiled beside them. */
 export const MAPPING_PARTS: Parts = {
   subjects: [
     "drivers/iommu/dma-iommu.c",

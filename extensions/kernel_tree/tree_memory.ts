@@ -1,10 +1,12 @@
-/** Memory of a module that was compiled of a tree's files: what the kernel's allocators would give. */
+/**
+ * Memory of a module that was compiled from a tree's files, in place of the kernel's allocators.
+ */
 
-/** What a block is a multiple of. */
+/** The unit of a block's size. */
 const UNIT_BYTES = 64;
 const GROW_PAGES = 256;
 const PAGE_BYTES = 2 ** 16;
-/** What the allocators have: far more than a comparison takes. */
+/** The memory of the allocators: far more than a comparison takes. */
 const MAX_BYTES = 2 ** 30;
 
 export class TreeMemory {

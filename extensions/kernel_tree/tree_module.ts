@@ -4,7 +4,7 @@ import type { TreeLayout } from "@dmalab/c_drivers/tree";
 import type { TreeCoverage } from "./tree_coverage.ts";
 import { TreeMemory } from "./tree_memory.ts";
 
-/** CPUs that the configuration has room for, and bytes that each has of its own. */
+/** CPUs that the configuration has room for, and bytes of each CPU. */
 const CPUS = 16;
 const CPU_BYTES = 2 ** 18;
 
@@ -52,7 +52,7 @@ export class TreeModule {
   #deadCallback = 0;
   cpu = 0;
 
-  /** @param imports Beside those that every file may call. */
+  /** @param imports Functions besides the ones that every file may call. */
   constructor({ coverage, layout, module }: LinkedTree, imports: TreeImports = {}) {
     this.layout = layout;
     const env: Record<string, WebAssembly.ImportValue> = {};
@@ -152,7 +152,7 @@ export class TreeModule {
     this.memory.growTo(TREE_PAGE_MAP + pages * PAGE_STRUCT_BYTES);
   }
 
-  /** Converts numbers to what the function takes. */
+  /** Converts numbers to the function's parameters. */
   call(name: string, ...args: (TreeValue | boolean | Int)[]): number {
     const called = this.#exports[name];
     if (typeof called !== "function") throw new TreeStopped(`The tree has no ${name}()`);

@@ -89,7 +89,7 @@ export class TreeP2p implements Implementation<P2pOperation> {
       devm_kmalloc: (_device, size) => take(size),
       __devm_add_action: () => 0,
       seq_buf_printf: () => 0,
-      // What the cache of kinds is made of.
+      // The fields of the cache of kinds.
       kmem_cache_alloc_lru_noprof: () => take(this.#tree.layout.sizeOf("xa_node")),
     };
   }

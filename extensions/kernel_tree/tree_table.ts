@@ -157,7 +157,7 @@ interface EntryReader {
   /** Above the lowest tables. */
   readonly isLeaf: (entry: bigint) => boolean;
   readonly addressOf: (entry: bigint, granuleBits: number) => bigint;
-  /** Of a leaf that has its size in its address. */
+  /** For a leaf that has its size in its address. */
   readonly sizeOf?: (entry: bigint) => bigint | null;
 }
 

@@ -85,13 +85,13 @@ export class FullScreen implements ScreenView {
   };
   /** A command is being typed. */
   #isTyping = false;
-  /** What the last command has said. */
+  /** The message of the last command. */
   #said: string[];
   #page: ScrolledPage | null = null;
   /** Where the last move began. */
   #before: Position;
   readonly #jumps: Position[] = [];
-  /** What is drawn of that position: several panes ask for the same. */
+  /** The drawings of that position: several panes use the same. */
   #model: ScreenModel | null = null;
   /** Fires after the idle time. */
   #idle: ReturnType<typeof setTimeout> | undefined;
@@ -234,7 +234,7 @@ export class FullScreen implements ScreenView {
     });
   }
 
-  /** What the last command has printed, at the width of the screen. */
+  /** The output of the last command, at the width of the screen. */
   #message(): readonly string[] {
     const { columns } = this.terminal.size;
     return this.#said.flatMap((line) => foldLine(line, columns));

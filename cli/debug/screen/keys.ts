@@ -1,4 +1,4 @@
-/** What the keys do: each runs a command that can be typed, too. */
+/** The keys: each runs a command that can be typed, too. */
 
 export interface BoundKey {
   /** As the terminal calls them. A typed character is its letter. */
@@ -48,7 +48,7 @@ export const BOUND_KEYS: readonly BoundKey[] = [
   { keys: ["q", "ctrl-d"], command: ":quit", hint: "quit" },
 ];
 
-/** What a key is called on a keyboard. */
+/** The name of a key on a keyboard. */
 const SHOWN: Readonly<Record<string, string>> = { left: "←", right: "→", up: "↑", down: "↓" };
 
 export function keyText({ keys }: BoundKey): string {

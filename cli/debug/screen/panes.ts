@@ -233,7 +233,7 @@ export function addressPane(model: ScreenModel, chosen: number, room: Room): Pan
 
 export function stripsOf(model: ScreenModel): readonly AddressStrip[] {
   const pieces = addressPieces(model.recording, model.position, model.changedRows());
-  // What a device's IOMMU maps comes and goes; the ranges of IOVAs around it only are there.
+  // Mappings of a device's IOMMU come and go; the ranges of IOVAs around them stay.
   return addressStrips(
     pieces.filter(({ change, kind, space }) =>
       space === "dma" && (kind === "mapped" || change !== "gone")

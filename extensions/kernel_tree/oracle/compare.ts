@@ -3,7 +3,7 @@
  * trees. Where their results differ, minimises the sequence.
  */
 
-/** What an operation returns, by the names of the golden data's fields. */
+/** The results of an operation, by the names of the golden data's fields. */
 export type OperationResult = Readonly<Record<string, unknown>>;
 
 /** The largest number of 64 bits, as the golden data write it. */
@@ -25,7 +25,7 @@ export type Operation<O> =
   & { readonly id: number }
   & ({ readonly operation: O } | { readonly then: (earlier: Earlier<O>) => O | null });
 
-/** The first operation whose results differ. */
+/** The first operation with different results. */
 export interface OperationDifference<O> {
   /** The minimised sequence, up to that operation. */
   readonly operations: readonly O[];
@@ -40,7 +40,7 @@ export interface Sequences<O> {
   readonly stepsOf: (seed: number) => readonly Operation<O>[];
 }
 
-/** What was run, up to the first difference. */
+/** The executed operations, up to the first difference. */
 export interface Compared<O> {
   readonly operations: number;
   readonly difference: OperationDifference<O> | null;
@@ -111,7 +111,7 @@ export function answerOf<O>(side: Implementation<O>, operation: O): OperationRes
   }
 }
 
-/** Fields that both sides have and whose values differ. */
+/** Fields that both sides have, with different values. */
 export function differingFields(one: OperationResult, other: OperationResult): readonly string[] {
   return Object.keys(one).filter((name) =>
     name in other && JSON.stringify(one[name]) !== JSON.stringify(other[name])

@@ -12,7 +12,7 @@ const LENGTHS = [30, 80, 80, 300];
 const MAPS = 4;
 const MOST_ENTRIES = 12;
 const ENTRY_PAGES = [1, 1, 1, 2, 16];
-/** No range of 32 bits has room for so many: their mappings have ranges of their own. */
+/** No range of 32 bits has room for so many: their mappings have separate ranges. */
 const PAGES_BEYOND_RANGES = 2 ** 20;
 const LOOK_EVERY = 16;
 /** Mapped once, a device that bounces it needs the CPU's help from then on. */

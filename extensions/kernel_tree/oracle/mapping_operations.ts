@@ -60,7 +60,7 @@ export function kernelCallOf(
   return { name, args: roles.map((role) => own[role] ?? line[role] ?? 0) };
 }
 
-/** What a function's result is in the golden data. @param addr The address in its state. */
+/** A function's result in the golden data. @param addr The address in its state. */
 export function answerOf(
   name: MappingFunction,
   result: number | boolean | void,

@@ -41,7 +41,7 @@ const RESERVED = [
   // All but a few pages below 4 GiB.
   [2 ** 20, 0xfffe_7fff],
 ];
-/** What a sync of the mapping would be wrong for. */
+/** The direction in which a sync of the mapping would be wrong. */
 const UNTOUCHED = DMA_ATTR.MMIO | DMA_ATTR.REQUIRE_COHERENT;
 const LINK_ATTRIBUTES = ATTRIBUTES.filter((each) => each !== DMA_ATTR.CC_SHARED);
 const PEERS: readonly PeerMapType[] = ["bus_addr", "thru_host_bridge", "not_supported"];
@@ -49,7 +49,7 @@ const LOOK_EVERY = 16;
 /** Two or three of these are longer than the 32 bits of a length. */
 const HUGE = [2 ** 30, 2 ** 31, 3 * 2 ** 30];
 
-/** What a device of its own has, by the names of an `init`. */
+/** The settings of a separate device, by the names of an `init`. */
 function deviceLimits(random: Random, slots: number) {
   return {
     dma_mask_bits: random.pick(MASK_BITS),
@@ -105,9 +105,9 @@ export function mappingSequence(seed: number): readonly MappingStep[] {
 
 class MappingWalk {
   readonly #steps: MappingStep[] = [];
-  /** What makes the operations that end each mapping. */
+  /** Makes the operations that end each mapping. */
   readonly #live: (() => void)[] = [];
-  /** What makes an operation on a mapping that does not end it. */
+  /** Makes an operation on a mapping that does not end it. */
   readonly #uses: (() => void)[] = [];
   #id = 0;
 
@@ -314,7 +314,7 @@ class MappingWalk {
       );
       offset += length;
     }
-    /** What is done with all that is linked. */
+    /** The operation on all links. */
     const whole = (operation: (bytes: number) => MappingOperation) =>
       this.#then((earlier) => {
         const bytes = linkedBytes(earlier);

@@ -11,7 +11,7 @@ import {
 import { Charges, VirtualClock } from "@dmalab/runtime/time";
 import type { Implementation, OperationResult } from "./compare.ts";
 
-/** What the device keeps of addresses, by the names that the golden data have. */
+/** The device's addresses, by the names of the golden data. */
 interface DeviceFields {
   readonly min_align_mask: number;
   /** Null is none. */

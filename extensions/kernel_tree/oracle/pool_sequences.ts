@@ -72,7 +72,7 @@ export function poolSequence(seed: number): readonly PoolStep[] {
   return steps;
 }
 
-/** What is done with a buffer, where it was mapped. */
+/** The operation on a buffer, where it was mapped. */
 function onBuffer(
   id: number,
   of: number,

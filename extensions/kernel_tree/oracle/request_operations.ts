@@ -15,7 +15,7 @@ import type { OperationResult } from "./compare.ts";
 
 type Part = readonly [start: number, bytes: number];
 
-/** What a disk's queue allows. */
+/** The limits of a disk's queue. */
 export interface QueueFields {
   readonly max_segment_size: number;
   readonly seg_boundary_mask: number;

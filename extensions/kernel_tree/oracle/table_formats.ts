@@ -1,4 +1,4 @@
-/** The page tables that an oracle is asked about, by the names of the golden data. */
+/** The page tables of an oracle, by the names of the golden data. */
 
 /** The IOMMU of each table format. */
 export const TABLE_MODELS = {

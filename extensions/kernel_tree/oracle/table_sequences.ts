@@ -6,7 +6,7 @@ import { PROT, type TableOperation } from "./table_operations.ts";
 
 const LENGTHS = [40, 100, 200];
 const LOOK_EVERY = 25;
-/** What a map may allow; the first ones are what the mapping layer asks for. */
+/** The permissions of a map; the mapping layer uses the first ones. */
 const PROTS = [
   PROT.read | PROT.write | PROT.cache,
   PROT.read | PROT.cache,
@@ -38,7 +38,7 @@ interface Range {
   readonly size: number;
 }
 
-/** Maps and unmaps in a few regions; half of the unmaps are of what a map asked for. */
+/** Maps and unmaps in a few regions; half of the unmaps equal a map's range. */
 class TableWalk {
   protected readonly sizes: readonly number[];
   protected readonly granule: number;
@@ -50,7 +50,7 @@ class TableWalk {
   constructor(protected readonly random: Random, readonly shape: TableShape) {
     this.sizes = pageSizesOf(shape.pgsize_bitmap).filter((size) => size <= 2 ** 40);
     this.granule = this.sizes[0]!;
-    // Of the CPU's format the upper half is another space.
+    // In the CPU's format the upper half is another space.
     const isHalf = shape.format === "x86_64";
     this.last = lastAddressOfBits(shape.address_bits - (isHalf ? 1 : 0));
     this.bases = this.makeBases();

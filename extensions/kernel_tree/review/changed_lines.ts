@@ -8,7 +8,7 @@ export interface ChangedFile {
   readonly removed: readonly number[];
   /** Numbers of the lines that only the new file has. */
   readonly added: readonly number[];
-  /** What it is, where its lines do not say what changes: a symbolic link, a submodule or no text. */
+  /** Its kind, where its lines do not show the change: a symbolic link, a submodule or no text. */
   readonly special?: string;
 }
 
@@ -67,12 +67,15 @@ export interface FunctionLines {
   readonly end: number;
 }
 
-/** What a line has beyond so many characters is not looked through for a function's name or a declaration. */
+/**
+ * The part of a line beyond so many characters is not searched for a function's name or a
+ * declaration.
+ */
 const MOST_CHARACTERS = 500;
 
 /**
- * The functions of a text that is laid out as the kernel's is: their braces stand in the first column. This and all that
- * follows takes time in proportion to the text.
+ * The functions of a text that is laid out as the kernel's is: their braces are in the first
+ * column. This and all that follows takes time in proportion to the text.
  */
 export function functionsIn(lines: readonly string[]): readonly FunctionLines[] {
   const functions: FunctionLines[] = [];
@@ -151,7 +154,7 @@ function lineEnd(text: string, start: number): number {
   return text.length;
 }
 
-/** Whether a line has no code of its own, whatever runs around it: braces, labels, `else`. */
+/** Whether a line has no code, whatever runs around it: braces, labels, `else`. */
 function isPunctuation(code: string): boolean {
   for (const [token] of code.matchAll(/\w+:?|[^\s\w]/g)) {
     if (!/^[{};]$|^(?:else|do)$|:$/.test(token) || token === ":") return false;
@@ -176,7 +179,9 @@ export type UnreachedReason =
   | "no code of its own"
   /** It is a macro, a declaration or data. */
   | "outside of functions"
-  /** No scenario compiles the file, or it is a header, whose code lies in the files that include it. */
+  /**
+   * No scenario compiles the file, or it is a header, and its code is in the files that include it.
+   */
   | "not compiled"
   /** It says how files are compiled. */
   | "a build setting";
@@ -219,7 +224,7 @@ export function unreachedLines(
     if (all.has(line)) return "not executed";
     if (run === null) return "not compiled";
     if (!functions.has(line) || /^\s*#/.test(lines[line - 1]!)) return "outside of functions";
-    // A constant argument on a line of its own belongs to the call above it.
+    // A constant argument on a separate line belongs to the call above it.
     const own = before.get(line) ?? behind.get(line);
     if (own === undefined) return "no code of its own";
     return executed.has(own) ? null : "not executed";

@@ -24,9 +24,11 @@ export interface ReviewDifference {
   /** The path of a scenario, or of mapping code that a sequence of operations drives. */
   readonly scenario: string;
   readonly test: string;
-  /** Of mapping code: the minimised sequence, whose last one differs; else empty. */
+  /**
+   * For mapping code: the minimised sequence, with a difference in the last operation; else empty.
+   */
   readonly operations: readonly string[];
-  /** What is wrong with the new tree and not with the old one: lines; null where nothing is. */
+  /** Mistakes of the new tree that the old one does not have, as lines; null without any. */
   readonly defect: string | null;
   /** What found it: an assertion of the test, or the checker, the IOMMU or the test's end. */
   readonly foundBy: "test" | "checker";
@@ -73,7 +75,7 @@ export class ScenarioDifferences {
     const key = JSON.stringify([
       defect === null ? null : withoutNumbers(defect),
       callAt(run, at),
-      // Without a place, what is said tells them apart.
+      // Without a place, the message distinguishes them.
       place ?? withoutNumbers(run.lines[at] ?? ""),
     ]);
     const same = this.#found.get(key);
@@ -81,7 +83,7 @@ export class ScenarioDifferences {
       this.#found.set(key, { ...same, others: same.others + 1 });
       return;
     }
-    // What the old side does is kept as hashes: it runs again for its words.
+    // The old side's actions are kept as hashes: it runs again for its words.
     const sides = [fresh ?? this.old.run(test), run] as const;
     const difference = this.#difference(test.name, { defect, foundBy }, sides);
     if (difference !== null) this.#found.set(key, difference);
@@ -146,7 +148,7 @@ function newAssertion(old: KeptOutcome, changed: KeptOutcome): string | null {
   return changed.assertion.join("\n");
 }
 
-/** What the checker, the IOMMU or the end of a test says of the new tree alone. */
+/** Messages of the checker, the IOMMU or the end of a test about the new tree alone. */
 function defectOf(old: KeptOutcome, changed: KeptOutcome): string | null {
   const nameOf = ({ name, text }: KeptOutcome["incidents"][number]) =>
     `${name} ${withoutNumbers(text)}`;

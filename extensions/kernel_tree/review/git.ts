@@ -128,7 +128,7 @@ export class Git {
     );
   }
 
-  /** What a command prints, as text. @throws {TreeError} @throws {FullDiskError} */
+  /** The output of a command, as text. @throws {TreeError} @throws {FullDiskError} */
   async text(args: readonly string[], options: GitOptions = {}): Promise<string> {
     return decoded((await this.run(args, options)).output);
   }
@@ -169,7 +169,7 @@ export class Git {
     return changesIn(await this.text([...args, one, other], options));
   }
 
-  /** The same as a diff, whose paths begin with `old/` and `new/`. */
+  /** The same as a diff with paths that begin with `old/` and `new/`. */
   async diff(one: string, other: string, options: GitOptions = {}): Promise<string> {
     const names = ["--relative", "--src-prefix=old/", "--dst-prefix=new/"];
     return await this.text(["diff", ...DIFF, ...names, one, other], options);

@@ -1,4 +1,7 @@
-/** What the tests of a scenario did with the drivers of a tree, as the cache keeps it: whether another tree differs, and who runs what. */
+/**
+ * The actions of a scenario's tests with the drivers of a tree, as the cache keeps them: whether
+ * another tree differs, and which test runs which lines.
+ */
 import { displayName, isNamed, type NameMatch, type Program } from "@dmalab/lang/run";
 import type { RunOptions, TestOutcome } from "@dmalab/lang/run";
 import type { LinesRun } from "@dmalab/lang/values";
@@ -86,7 +89,7 @@ export class ScenarioRuns {
     return new ScenarioRuns(program, tree, key, onRun, tests);
   }
 
-  /** What a test did, where that is known. */
+  /** The actions of a test, where they are known. */
   known(test: ListedTest): KeptTest | null {
     return this.#tests.get(String(test.number)) ?? null;
   }
@@ -95,7 +98,7 @@ export class ScenarioRuns {
   run(test: ListedTest): ComparedTestRun {
     this.onRun(test.name);
     for (const module of this.program.registry.cModules?.() ?? []) {
-      // What it has run before belongs to another test.
+      // Lines that it has run before belong to another test.
       module.forgetLines();
     }
     const [run] = testRuns(this.program, this.tree, test.options);
@@ -145,7 +148,7 @@ export class ScenarioRuns {
   }
 }
 
-/** Adds what is known of a file to what is known of others. */
+/** Adds the facts about a file to those about others. */
 export function addLines(files: Map<string, LinesRun>, path: string, lines: LinesRun): void {
   const known = files.get(path);
   const ascending = (name: keyof LinesRun) =>
@@ -153,7 +156,7 @@ export function addLines(files: Map<string, LinesRun>, path: string, lines: Line
   files.set(path, known === undefined ? lines : { all: ascending("all"), run: ascending("run") });
 }
 
-/** What a test came to. @param folder The tree's, as places begin. */
+/** The result of a test. @param folder The tree's, as places begin. */
 function keptOutcome(outcome: TestOutcome, folder: string): KeptOutcome {
   const { failure, leaks, unexpectedFaults, unexpectedReports } = outcome;
   const incidents = outcome.incidents.map(({ kind, name, text }) => ({

@@ -11,7 +11,7 @@ export function ownScenarios(): readonly string[] {
   );
 }
 
-/** What a review calls a scenario. */
+/** The name of a scenario in a review. */
 export function scenarioName(path: string): string {
   return ownScenarios().includes(path) ? basename(path) : path;
 }

@@ -117,7 +117,7 @@ export function checkFolders(root: string, patched: PatchedFiles, path: string):
   }
 }
 
-/** What is at a path, links not followed; null where nothing is. @throws {TreeError} */
+/** The entry at a path, without following links; null without one. @throws {TreeError} */
 export function infoOf(path: string): Deno.FileInfo | null {
   try {
     return host.lstatSync(path);

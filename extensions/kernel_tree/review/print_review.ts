@@ -8,7 +8,7 @@ import type { DifferingSide, ReviewDifference } from "./differences.ts";
 import { scenarioName } from "./own_scenarios.ts";
 import type { ReviewedStep } from "./review.ts";
 
-/** What a change comes to, in the order of what a reviewer reads first. */
+/** The verdicts of a change, in the order in which a reviewer reads them. */
 export type ReviewVerdict =
   | "defect"
   | "seen"

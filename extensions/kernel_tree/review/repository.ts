@@ -1,4 +1,4 @@
-/** The repository of a tree, whose objects and index are read without its configuration. */
+/** The repository of a tree. Its objects and index are read without its configuration. */
 import { TreeError } from "@dmalab/runtime/kernels";
 import { printable } from "@dmalab/lang/diagnostics";
 import { host, readHostBytes } from "@dmalab/cli";
@@ -11,7 +11,7 @@ export interface TreeRepository {
   readonly git: Git;
   /** What adds the tree's objects and its working tree to it. */
   readonly variables: Readonly<Record<string, string>>;
-  /** Names of commits, those that are left out with `^`. */
+  /** Names of commits, excluded ones with `^`. */
   readonly revisions: readonly string[];
   /** The file that names where its history ends; null for a whole history. */
   readonly shallow: string | null;

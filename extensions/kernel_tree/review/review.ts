@@ -34,11 +34,11 @@ export interface ReviewedScenario {
   readonly path: string;
   /** Events and lines that were compared; null where it could not be run. */
   readonly compared: number | null;
-  /** What has kept it from running. */
+  /** The reason why it did not run. */
   readonly problem: string | null;
 }
 
-/** What a review says of one change. */
+/** The review of one change. */
 export interface ReviewedStep {
   readonly step: ReviewStep;
   readonly scenarios: readonly ReviewedScenario[];
@@ -46,17 +46,17 @@ export interface ReviewedStep {
   readonly unreached: readonly UnreachedLine[];
   /** How many changed lines were looked at: those of C. */
   readonly lines: number;
-  /** What the compiler says of the new files and not of the old ones. */
+  /** The compiler's messages about the new files that the old ones do not have. */
   readonly broken: readonly string[];
   /** Scenarios that one side is not compiled for, as where the compiler is stopped: they say nothing. */
   readonly uncompiled: readonly string[];
   /** Changed files that nothing here runs or compares. */
   readonly unexamined: readonly UnexaminedFile[];
-  /** What was asked for by name and did not run: scenarios, or the tests of `--match`. */
+  /** Parts that were requested by name and did not run: scenarios, or the tests of `--match`. */
   readonly notRun: readonly string[];
 }
 
-/** Which scenarios are run, and what is told while they do. */
+/** Which scenarios are run, and the messages while they do. */
 export interface ReviewOptions {
   readonly scenarios: readonly string[];
   /** Whether the user named them: then each is to run. */
@@ -80,14 +80,14 @@ function isNotRun(runs: object): runs is NotRun {
   return "wrong" in runs;
 }
 
-/** What is found of one change, while its scenarios run. */
+/** The findings of one change, while its scenarios run. */
 class StepFindings {
   readonly scenarios: ReviewedScenario[] = [];
   readonly differences: ReviewDifference[] = [];
   readonly broken: string[] = [];
   readonly uncompiled: string[] = [];
   readonly notRun: string[] = [];
-  /** Tests of the scenarios whose names match. */
+  /** Tests of the scenarios with matching names. */
   tests = 0;
   readonly changes: ChangedFunctions;
   /** Whether no C is changed, but only how it is compiled. */
@@ -161,7 +161,7 @@ export class Review {
     const changed = await this.#runsOf(path, step.new);
     if (isNotRun(old) || isNotRun(changed)) {
       const [{ problem, wrong }, ...more] = [old, changed].filter(isNotRun) as [NotRun];
-      // What is wrong with both is the scenario's own.
+      // A mistake of both is the scenario's own.
       if (more.length === 0 && wrong === "compiling") found.uncompiled.push(path);
       if (!isNotRun(old) && wrong === "C") found.broken.push(problem);
       else if (this.options.areNamed === true) found.notRun.push(path);
@@ -225,7 +225,7 @@ export class Review {
     await this.#clang?.close();
   }
 
-  /** Of the tree before a patch nothing is asked any more. */
+  /** The tree before a patch is not needed any more. */
   forget(tree: Tree): void {
     this.#runs.delete(tree);
   }
@@ -245,7 +245,10 @@ function isSetBy(file: ChangedFile, source: string): boolean {
 /** Files of what iterates requests, which drivers are linked with that call it. */
 const ITERATING = /^block\//;
 
-/** Whether a scenario may have code of changed files: of its drivers, what they include, or what iterates requests. */
+/**
+ * Whether a scenario may have code of changed files: of its drivers, of their headers, or of the
+ * iteration over requests.
+ */
 function compiles(path: string, step: ReviewStep, files: readonly ChangedFile[]): boolean {
   return [step.old, step.new].some((tree) => {
     const opened = openWithTree(path, tree);
@@ -288,7 +291,7 @@ function mayReach(
   );
 }
 
-/** What a change touches: functions of the old tree, or null, which is anything. */
+/** The functions of the old tree that a change touches; null for any. */
 type ChangedFunctions = readonly (FunctionLines & { readonly path: string })[] | null;
 
 /** A header, a macro, data or a new file may change what any function does. */
@@ -314,7 +317,7 @@ function changedFunctions(step: ReviewStep, files: readonly ChangedFile[]): Chan
   return found;
 }
 
-/** Whether a test has run any of these. One without lines of its own may be part of another. */
+/** Whether a test has run any of these. One without separate lines may be part of another. */
 function reaches(
   ran: KeptTest["ran"],
   code: ScenarioRuns["code"],

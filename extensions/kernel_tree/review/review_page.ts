@@ -42,7 +42,7 @@ export function reviewPage(steps: readonly ReviewedStep[], words: readonly strin
   });
 }
 
-/** What a reviewer reads first: the verdict of one patch, or what the patches of a series come to. */
+/** The head of the page: the verdict of one patch, or the verdicts of a series. */
 function headingOf(steps: readonly ReviewedStep[]): string {
   const [only] = steps;
   if (steps.length === 1) return verdictText(only!);

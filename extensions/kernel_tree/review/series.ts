@@ -1,4 +1,7 @@
-/** What is reviewed, as pairs of trees: two folders, the patches of mailboxes, or the commits of a range. */
+/**
+ * The reviewed changes, as pairs of trees: two folders, the patches of mailboxes, or the commits of
+ * a range.
+ */
 import { addAll } from "@dmalab/runtime/lists";
 import { TreeError } from "@dmalab/runtime/kernels";
 import { printable } from "@dmalab/lang/diagnostics";
@@ -122,7 +125,7 @@ async function folderSteps(
 }
 
 /**
- * Keeps a file of a folder as an object of git; a link as its target. Null where there is none.
+ * Keeps a file of a folder as an object of git; a link as its target. Null without such a file.
  * @throws {TreeError}
  */
 async function entryOnDisk(git: Git, root: string, path: string): Promise<GitEntry | null> {
@@ -219,7 +222,10 @@ function isModule({ mode }: GitEntry): boolean {
   return mode === "160000";
 }
 
-/** The files that a patch names, by git's own reading. @throws {TreeError} For a path that is none of the tree. */
+/**
+ * The files that a patch names, by git's own reading. @throws {TreeError} For a path outside of the
+ * tree.
+ */
 async function pathsIn(git: Git, patch: string, which: string): Promise<readonly string[]> {
   const paths = new Set<string>();
   // Read backwards, it names the files as they were before.
@@ -294,7 +300,7 @@ function withoutDosLines(bytes: Uint8Array): Uint8Array {
   return bytes.filter((byte, at) => byte !== 0x0d || bytes[at + 1] !== 0x0a);
 }
 
-/** The bytes of a file; null where there is none. @throws {TreeError} */
+/** The bytes of a file; null without one. @throws {TreeError} */
 function bytesOf(path: string): Uint8Array<ArrayBuffer> | null {
   const file = readHostBytes(path);
   if (file.found) return file.bytes;

@@ -1,7 +1,8 @@
 /**
- * `deno task script tree-check DIR [LIST] [--seed N] [--count N] [--clang PROGRAM] [--drivers]`: compiles files of a
- * kernel tree, those of a list or drawn at random from all with DMA calls, and prints `N of M` last. `--drivers`
- * draws from those that register a PCI or platform driver of the folders in `DRIVERS`, and prints their paths only.
+ * `deno task script tree-check DIR [LIST] [--seed N] [--count N] [--clang PROGRAM] [--drivers]`:
+ * compiles files of a kernel tree, those of a list or drawn at random from all with DMA calls, and
+ * prints `N of M` last. `--drivers` draws from files that register a PCI or platform driver of the
+ * folders in `DRIVERS`, and prints their paths only.
  */
 import { firstError, SessionClang, TreeBuild } from "@dmalab/c_drivers/compiler";
 import { parseArgs } from "node:util";

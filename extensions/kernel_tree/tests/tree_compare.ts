@@ -60,7 +60,7 @@ for (const [folder, name] of names.toSorted()) {
   }
   files++;
   const model = name.startsWith("dma-") ? makeModel() : null;
-  // Of recorded addresses those that this release has given instead.
+  // The addresses that this release gave in place of recorded ones.
   const addresses = new Map<unknown, unknown>();
   for (const [index, text] of lines.entries()) {
     const written = JSON.parse(text) as OperationLine;

@@ -152,7 +152,7 @@ interface Place {
   readonly change: number;
 }
 
-/** What can be changed in statements that run. */
+/** The possible changes in statements that run. */
 function placesIn(lines: readonly string[], run: ReadonlyMap<number, boolean>): Place[] {
   const places: Place[] = [];
   for (const { begin, end } of functionsIn(lines)) {

@@ -20,7 +20,9 @@ export interface PlantBench {
   readonly declaration: string;
   /** What differs; "missed" where nothing does, null where the file does not compile. */
   outcomeOf(changed: readonly string[]): Promise<string | null>;
-  /** Of a file with marks that behaves as the unmarked one: the marks that are reached; else null. */
+  /**
+   * For a file with marks that behaves as the unmarked one: the marks that are reached; else null.
+   */
   ran(marked: readonly string[]): Promise<ReadonlySet<number> | null>;
 }
 

@@ -6,12 +6,15 @@ import {
   type TreeClang,
 } from "@dmalab/c_drivers/compiler";
 
-/** A clang of the system's, on files in a folder: faster, for those who make dmalab, and not confined to the tree. */
+/**
+ * A clang of the system's, on files in a folder: faster, for developers of dmalab, and not confined
+ * to the tree.
+ */
 export class SystemClang implements TreeClang {
   readonly precompiled = new PrecompiledHeaders();
   readonly #folder = Deno.makeTempDirSync();
   readonly #sent = new Map<string, ClangFiles[string]>();
-  /** Texts by their numbers, and what was made of them. */
+  /** Texts by their numbers, and the results. */
   readonly #texts = new Map<ClangFiles[string], number>();
   readonly #made = new Map<string, Compiled>();
 
