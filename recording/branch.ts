@@ -29,7 +29,7 @@ export interface Origin {
 
 export class Branch {
   readonly session: RunSession;
-  /** Of the machine that the session has now. */
+  /** The number of the session's present machine. */
   #branchPoints: BranchPoint[] = [];
   #recorder: RunRecorder | null = null;
   #recording: Recording | null = null;

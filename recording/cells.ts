@@ -40,7 +40,7 @@ export function changesOf(recording: RecordedRun, cell: RowField): readonly RowF
   for (const row of rowsOf(table, cell, recording.log.count)) {
     const version = versionOf(table, row);
     const since = table.since(row);
-    // What is left of a row that was cut was not written when it was.
+    // The rest of a cut row was not written at the moment of the cut.
     const isRest = since > version.createdSeq;
     if (!isRest) changes.set(since, { seq: since, what: "written", version });
     else if (changes.get(since)?.what === "ended") changes.delete(since);

@@ -17,7 +17,7 @@ import type { Position } from "./position.ts";
 import type { Recording } from "./recording.ts";
 import { boundValues, type PausedFrame, type PausedRun } from "./machines/replay.ts";
 
-/** What is said of a value. */
+/** The text about a value. */
 export interface ValueText {
   /** "an int", "a request" … */
   readonly kind: string;
@@ -48,7 +48,7 @@ export interface OpenValue extends ValueText {
 
 /** A value that is in another one, or has a name. */
 export interface ValuePart extends OpenValue {
-  /** What it is called there. */
+  /** Its name there. */
   readonly name: string;
   /** What asks for it; null where no expression does. */
   readonly expression: string | null;
@@ -59,10 +59,11 @@ const NAME = /^[A-Za-z_]\w*$/;
 const MAX_BYTES = 2 ** 20;
 
 /**
- * What an expression is at a moment.
+ * The value of an expression at a moment.
  *
  * @param frame In which call of the script, 0 for the innermost.
- * @throws {EvaluationError} When it is no expression, has no value there, or would change something.
+ * @throws {EvaluationError} When it is no expression, has no value there, or would change
+ * something.
  */
 export function evaluate(
   recording: Recording,
@@ -78,7 +79,7 @@ export function evaluate(
   });
 }
 
-/** What an expression is at a moment, as text; why it is nothing, in brackets. */
+/** The value of an expression at a moment, as text; without one, the reason in brackets. */
 export function valueOrReason(recording: Recording, position: Position, text: string): string {
   try {
     return evaluate(recording, position, text).text;
@@ -125,7 +126,7 @@ export function variablesSeen(
   }));
 }
 
-/** What the machine binds to names. */
+/** The machine's values of names. */
 export function machineNamesAt(
   recording: Recording,
   position: Position,
@@ -138,7 +139,7 @@ export function machineNamesAt(
 }
 
 /**
- * What is in the value of an expression. A part without a value has the reason as its text.
+ * The members of an expression's value. A part without a value has the reason as its text.
  *
  * @param frame In which call of the script, 0 for the innermost.
  * @param window The first part and how many; all when left out.
@@ -286,10 +287,11 @@ interface EvaluatedInto<T> {
 }
 
 /**
- * What is made of the value of an expression at a moment.
+ * The result from the value of an expression at a moment.
  *
  * @param frame In which call of the script, 0 for the innermost.
- * @throws {EvaluationError} When it is no expression, has no value there, or would change something.
+ * @throws {EvaluationError} When it is no expression, has no value there, or would change
+ * something.
  */
 function evaluateInto<T>(
   recording: Recording,

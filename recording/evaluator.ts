@@ -38,7 +38,7 @@ export const EVALUATION_STEPS = 20_000_000;
 
 /** A look that has no answer: its mistake, as lines of text. */
 export class EvaluationError extends Error {
-  /** What it is called. */
+  /** Its name. */
   override readonly name = "EvaluationError";
 
   /**
@@ -56,7 +56,7 @@ export class EvaluationError extends Error {
   }
 }
 
-/** What an expression is at a moment. */
+/** The value of an expression at a moment. */
 export interface EvaluationResult {
   /** As `print` writes it; strings in quotes. */
   readonly text: string;
@@ -64,7 +64,7 @@ export interface EvaluationResult {
   readonly kind: string;
   /** Belongs to the machine that was asked: to be looked at before the next question. */
   readonly value: Value;
-  /** What it is in a call of C; left out for values of the script. */
+  /** Its address in a call of C; left out for values of the script. */
   readonly native?: NativeValue;
 }
 
@@ -233,7 +233,7 @@ export class Evaluator {
   }
 
   /**
-   * What an expression is where such names are bound, as far as that is known.
+   * The type of an expression where such names are bound, as far as it is known.
    * @throws {EvaluationError} When it is wrong there.
    */
   check(text: string, names: Iterable<string>, { kinds }: OwnNames = NO_NAMES): Type {
@@ -323,7 +323,10 @@ export class Evaluator {
   }
 }
 
-/** What an expression is in a call of C; null where it is none of C's. @param isNative Whatever its names are. */
+/**
+ * The value of an expression in a call of C; null for other expressions. @param isNative With any
+ * names.
+ */
 function nativeAnswer(
   frame: NativeFrame,
   text: string,
@@ -341,7 +344,7 @@ function wrong(diagnostics: readonly Diagnostic[]): EvaluationError {
 }
 
 /**
- * What a machine answers; why it cannot, as an `EvaluationError`.
+ * The answer of a machine; the reason without one, as an `EvaluationError`.
  * @throws {Interrupted} When the host interrupts it.
  */
 function evaluatedIn<T>(ask: () => T): T {

@@ -14,7 +14,7 @@ export interface LastWrite {
   readonly after: string | null;
   /** The statement that led to it; null for what was there when the machine was ready. */
   readonly span: Span | null;
-  /** What the table says of it, where it is one's. */
+  /** The table's row of it, where it has one. */
   readonly change: RowFieldChange | null;
 }
 

@@ -50,7 +50,7 @@ export { rowsAt, rowsCovering } from "./rows.ts";
 export { move, type StepCommand, type StepOutcome, type StepUnit } from "./step.ts";
 export { displayName } from "@dmalab/lang/run";
 
-// What the types above are made of.
+// The parts of the types above.
 export { crossed, neverReached } from "./blocks/child_run_text.ts";
 export { blocksAhead, compareRunPositions, failurePosition, linesBefore } from "./blocks/walk.ts";
 export { Branch } from "./branch.ts";

@@ -22,7 +22,7 @@ export function comparePositions(one: Position, other: Position): number {
   return one.seq - other.seq || one.statement - other.statement;
 }
 
-/** What the positions of a run are computed from. */
+/** The inputs of a run's positions. */
 interface PositionLogs {
   readonly log: EventLog;
   readonly statements: StatementLog;

@@ -60,7 +60,7 @@ export interface ScriptFrame extends StartedStatement {
 export interface KernelFrame {
   /** The event of its call. */
   readonly seq: number;
-  /** What it is called. */
+  /** Its name. */
   readonly name: string;
 }
 
@@ -87,7 +87,7 @@ export interface ChildRun {
   readonly word: "compare" | "fork" | "race" | "run";
   /** Its name, the settings of its machine, the order of a race, or the place that fails. */
   readonly label: string;
-  /** What is kept of it. */
+  /** Its record. */
   open(): RecordedRun;
 }
 
@@ -95,7 +95,7 @@ export interface ChildRun {
 export interface KeptVariables {
   /** The first of these positions, by `ordinalOf`. */
   readonly first: number;
-  /** What was seen, each list once. */
+  /** The visible variables, each list once. */
   readonly seen: readonly (readonly (readonly [name: string, text: string])[])[];
   /** Which list, at each position. */
   readonly at: readonly number[];
@@ -125,7 +125,7 @@ export interface RunPosition<R extends RecordedRun = RecordedRun> {
 /** How far back a call of the kernel is looked for that has not returned. */
 const OPEN_CALL_EVENTS = 20_000;
 
-/** What is kept of a run. */
+/** The record of a run. */
 export class RecordedRun {
   /** Which run it is. */
   readonly name: RunName;
@@ -142,14 +142,14 @@ export class RecordedRun {
    * @internal
    */
   readonly forks: ReadonlyMap<number, ForkKeyword>;
-  /** What has run beside it, where it was recorded with that; grows, too. */
+  /** The runs beside it, where they were recorded, too; grows. */
   readonly childRuns: readonly ChildRun[];
   /** @internal */
   readonly machine: RecordedMachine;
   /** What ended the run; null while it goes on, and when everything held. */
   failure: FailureReport | null = null;
   /**
-   * What the innermost call sees; null where that is not kept (`keepVariables`).
+   * The variables of the innermost call; null where they are not kept (`keepVariables`).
    * @internal
    */
   variables: KeptVariables | null = null;
@@ -235,7 +235,7 @@ export class RecordedRun {
   }
 
   /**
-   * What the code says of a statement that started, by its number.
+   * The code's data of a statement that started, by its number.
    * @internal
    */
   marked(started: number): RecordedCode["statements"][number] {
@@ -337,7 +337,7 @@ export class RecordedRun {
     return null;
   }
 
-  /** What an event is called, without building it. */
+  /** The name of an event, without building it. */
   eventNameAt(seq: number): string {
     return this.log.nameAt(seq);
   }

@@ -26,7 +26,7 @@ export interface RecordingParts extends RecordedRunParts {
   readonly code: Code;
   readonly childRuns: readonly RecordedChildRun[];
   readonly sideKeeper: { readonly isFull: boolean } | null;
-  /** What it is done again from. */
+  /** The source for repeating it. */
   readonly run: ReplayableRun;
   readonly evaluator: Evaluator;
 }
@@ -52,7 +52,7 @@ export class Recording extends RecordedRun {
    */
   readonly sideKeeper: RecordingParts["sideKeeper"];
   /**
-   * What was asked of the machine at some place.
+   * Earlier evaluations of the machine.
    * @internal
    */
   readonly evaluationCache: EvaluationCache;

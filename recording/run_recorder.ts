@@ -24,7 +24,7 @@ export class RunRecorder implements StatementListener {
     vm.branches.onFork = noteAside;
   }
 
-  /** What a recording has of it, and not the machine itself. */
+  /** The recording's part of it, and not the machine itself. */
   get parts(): Pick<RecordedRunParts, "forks" | "machine" | "output"> {
     const { forks, machine, output } = this;
     return { forks, machine, output };

@@ -21,7 +21,7 @@ const FIRST_POSITIONS = 1024;
 /** A moment at which an expression came to be something else. */
 export interface ExpressionChange {
   readonly position: Position;
-  /** What it was before; null where it could not be asked. */
+  /** Its earlier value; null where it could not be evaluated. */
   readonly before: string | null;
   readonly after: string;
 }
@@ -108,7 +108,7 @@ export function lastChangeOf(
   }
 }
 
-/** What an expression is at a moment; null where it has no value. */
+/** The value of an expression at a moment; null without one. */
 export function tell(expression: CompiledExpression, paused: PausedRun): string | null {
   try {
     return expression.format(paused);

@@ -33,7 +33,7 @@ export interface StepOutcome {
   /** `end` and `beginning`: the run has no more to that side. */
   readonly reason: StepTarget["reason"] | "stop";
   /**
-   * What it stopped at.
+   * The reason of the stop.
    * @internal
    */
   readonly stop: BreakpointHit | null;

@@ -130,7 +130,7 @@ export class TimeTravelSession extends Cursor {
     return { ...result, branch: isDone ? branch : null, dropped };
   }
 
-  /** What was typed and stepped since the machine there is was declared, the declaration included. */
+  /** Inputs and steps since the present machine was declared, with the declaration. */
   sinceMachine(): readonly string[] {
     const { inputs, history } = this.session;
     const first = history.findLastIndex((entry) =>
@@ -140,8 +140,8 @@ export class TimeTravelSession extends Cursor {
   }
 
   /**
-   * What was declared since, each name as it was declared last, with the comments before it: the
-   * machine, functions, consts.
+   * The declarations since then, each name as it was declared last, with the comments before it:
+   * the machine, functions, consts.
    */
   declarations(): readonly string[] {
     const declared = new Map<string, string>();
@@ -165,7 +165,7 @@ export class TimeTravelSession extends Cursor {
     return !parse(new SourceFile("input", text), { mode: "repl" }).incomplete;
   }
 
-  /** What an expression is at a past place; null for anything else that is typed, and at the end. */
+  /** The value of an expression at a past place; null for any other input, and at the end. */
   #look(text: string): TimeTravelResult | null {
     if (!this.isPast || !isExpression(text)) return null;
     try {

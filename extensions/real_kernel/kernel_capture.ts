@@ -1,4 +1,4 @@
-/** `dmalab kernel capture`: what a kernel does with the built-in requests, as golden data. */
+/** `dmalab kernel capture`: a kernel's actions for the built-in requests, as golden data. */
 import { type ExitCode, FAILED, HELD, WRONG } from "@dmalab/cli/exit_code";
 import { refuse, type Screen } from "@dmalab/cli/extend";
 import { FileError, makeNamedFolder, rewriteFile, writeFile } from "@dmalab/cli/files";

@@ -101,7 +101,7 @@ async function runAndCompare(
   return isWritten ? exitCode : worseExitCode(exitCode, WRONG);
 }
 
-/** Runs a command whose boots Ctrl-C ends. */
+/** Runs a command with boots that Ctrl-C ends. */
 export async function withAbort(
   work: (signal: AbortSignal) => Promise<ExitCode>,
 ): Promise<ExitCode> {

@@ -2,7 +2,7 @@
 import { host, hostReason } from "@dmalab/cli";
 import { type ProgramName, PROGRAMS } from "./program_names.ts";
 
-/** What a program printed, or why it could not be run, as a sentence. */
+/** The output of a program, or the reason why it could not be run, as a sentence. */
 export type ProgramResult =
   | { readonly code: number; readonly stdout: Uint8Array<ArrayBuffer>; readonly stderr: string }
   | { readonly problem: string };

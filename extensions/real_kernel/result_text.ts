@@ -27,7 +27,7 @@ export function runText(report: KernelRunReport): string {
   return lines.map((line) => `${line}\n`).join("");
 }
 
-/** What is true of all boots. */
+/** Facts about all boots. */
 export function headLines(
   { accelerator, boots, failures, isSameSeries, profile, release }: KernelRunReport,
 ): string[] {
@@ -101,7 +101,7 @@ function indented(lines: readonly string[]): string[] {
   return lines.map((line) => `${" ".repeat(LABEL_WIDTH)}${line}`);
 }
 
-/** What the kernel's facts say about the scenario's assertions. */
+/** The result of the scenario's assertions with the kernel's facts. */
 function assertionLines({ differs, notJudged, same }: JudgedAssertions): string[] {
   if (same + differs.length + notJudged.length === 0) return [];
   const byReason = Map.groupBy(notJudged, ({ reason }) => reason);

@@ -79,7 +79,7 @@ export function atHome(runPosition: RunPosition<Recording>): RunPosition<Recordi
 export function failurePosition(recording: Recording): RunPosition<Recording> | null {
   const { failedAt, childRuns } = recording;
   if (failedAt === null) return null;
-  // Of the orders of a race that fail, the failure names one.
+  // The failure names one of the failing orders of a race.
   const index = childRuns.findLastIndex(({ position, open, word }) =>
     word !== "race" && position.statement === failedAt.statement && open().failure !== null
   );

@@ -25,7 +25,10 @@ export function eventsOf(
   }
 }
 
-/** What a name means: an event, a call of the kernel, or a function of the script or of C; null for none. */
+/**
+ * The meaning of a name: an event, a call of the kernel, or a function of the script or of C; null
+ * for none.
+ */
 export function causeNamed(recording: Recording, name: string): BreakpointTrigger | null {
   const cause = { kind: "event", names: [name] } as const;
   if (eventsOf(recording, cause).length > 0) return cause;

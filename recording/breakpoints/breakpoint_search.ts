@@ -300,7 +300,7 @@ export function lastHit(
     const hits = hitsWithin(recording, all, begin, end)
       .filter(({ position }) => comparePositions(position, to) < 0);
     const last = hits.at(-1);
-    // Of several at one moment it is the same as on the way ahead.
+    // If there are several at one moment, it is the same as forwards.
     if (last !== undefined) {
       return hits.find(({ position }) => comparePositions(position, last.position) === 0)!;
     }

@@ -1,6 +1,6 @@
 /**
- * What stops a run: breakpoints on lines, events, incidents, the failure of the run and changes of what
- * a table holds, with conditions, hit counts and messages. Forwards the first that holds stops,
+ * The breakpoints of a run: on lines, events, incidents, the failure of the run and changes of a
+ * table's rows, with conditions, hit counts and messages. Forwards the first that holds stops,
  * backwards the last.
  */
 import { type CompiledExpression, EvaluationError } from "../evaluator.ts";
@@ -23,7 +23,7 @@ import {
 } from "./breakpoint_search.ts";
 import type { Breakpoint, BreakpointHit, SetBreakpoint } from "./breakpoint.ts";
 
-/** What a breakpoint that only logs had to say. */
+/** The message of a breakpoint that only logs. */
 export interface LogpointLine {
   readonly position: Position;
   readonly text: string;

@@ -1,4 +1,4 @@
-/** What is wrong with a breakpoint before it is set. */
+/** Checks a breakpoint before it is set. */
 import { type Type, typeOf, typeText } from "@dmalab/lang/values";
 import { EvaluationError } from "../evaluator.ts";
 import { boundNames } from "../machines/replay.ts";
@@ -48,7 +48,10 @@ function checkCondition(text: string, type: Type): void {
   );
 }
 
-/** What a condition is where the breakpoint could stop first; not known where it cannot be asked there. */
+/**
+ * The kind of a condition where the breakpoint could stop first; unknown where it cannot be
+ * evaluated there.
+ */
 function kindAtHit(recording: Recording, spec: Breakpoint): Type {
   const places = { ...placesOf(recording, { ...spec, id: 0 }), pass: null };
   const [first] = candidates(recording, new PlaceSet([places]), START, recording.last);

@@ -13,7 +13,7 @@ import { type RecordedChildRun, Recording } from "../recording.ts";
 export const MAX_CHILD_RUNS = 1000;
 export const MAX_CHILD_EVENTS = 1_000_000;
 
-/** What is kept of a machine while a block runs on it. */
+/** The record of a machine while a block runs on it. */
 interface RecordedChild {
   readonly vm: Vm;
   readonly recorder: RunRecorder;

@@ -43,7 +43,7 @@ export interface PausedFrame {
   readonly statement: number;
   /** Where its values begin on the stack. */
   readonly fp: number;
-  /** What it sees, of code that is no script's. */
+  /** The visible variables, in code that is no script's. */
   readonly native: NativeFrame | null;
 }
 
@@ -52,7 +52,7 @@ export class Cancelled extends Error {
   override readonly name = "Interrupted";
 }
 
-/** What a machine takes beside what its budget counts. */
+/** The memory of a machine besides its budget. */
 const MACHINE_BYTES = 2 ** 19;
 /** Instead of the number of a function of the script's. */
 const NATIVE = -1;

@@ -1,5 +1,5 @@
 /**
- * What a line of a `.dmatrace.jsonl` file can be: docs/trace-files.md, as types.
+ * The lines of a `.dmatrace.jsonl` file: docs/trace-files.md, as types.
  *
  * Each line is one JSON object. Which kind it is says a field that only that kind has: `dmatrace`,
  * `run`, `seq`, `outcome` or `runs`. Fields of events have the names and units of the vocabulary.
@@ -64,7 +64,7 @@ export type TraceEventOf<E extends MachineEvent> = E extends MachineEvent
  */
 export type TraceEvent<N extends EventName = EventName> = TraceEventOf<MachineEvent<N>>;
 
-/** What a test came to: after the events of its runs. */
+/** The result of a test, after the events of its runs. */
 export interface TraceOutcome extends RunNames, Pick<TestOutcome, "outcome"> {
   /** Why it failed; null when it did not. */
   readonly failure: {

@@ -14,7 +14,7 @@ import {
   type TraceRun,
 } from "./trace_line.ts";
 
-/** What is wrong with a line, as a sentence without its end. */
+/** The mistake in a line, as a sentence without its end. */
 export interface TraceProblem {
   /** A sentence without its end. */
   readonly problem: string;

@@ -24,7 +24,7 @@ export interface TraceWriter {
   end(): void;
 }
 
-/** What a run has come to. */
+/** The result of a run. */
 export type TracedRunOutcome = Pick<TestOutcome, keyof RunNames | "failure" | "outcome">;
 
 /** `file:line:column` of a statement's number; null for an unknown number. */

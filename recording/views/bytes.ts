@@ -23,7 +23,10 @@ export interface LastByteWrite {
 
 /** A byte. */
 export interface WrittenByte {
-  /** What it is; null where nothing has written it since the machine was ready, or where it is not kept. */
+  /**
+   * Its value; null where nothing has written it since the machine was ready, or where it is not
+   * kept.
+   */
   readonly value: number | null;
   /** Which of the writers; null for none. */
   readonly writer: number | null;
@@ -31,7 +34,7 @@ export interface WrittenByte {
 
 /** Bytes that lie together. */
 export interface BytesView {
-  /** Of the first one. */
+  /** The number of the first one. */
   readonly phys: number;
   /** One after the other. */
   readonly bytes: readonly WrittenByte[];
@@ -79,7 +82,7 @@ function writerOf(
 
 /** Memory that lies together. */
 export interface WrittenRange {
-  /** Of its first byte. */
+  /** The address of its first byte. */
   readonly start: number;
   /** Behind its last one. */
   readonly end: number;

@@ -105,7 +105,7 @@ export function alignEvents(
   const left = seqsOf(one, from, count);
   const right = seqsOf(other, from, count);
   const rows: AlignedEvents[] = [];
-  // What has no counterpart since the last that had one.
+  // The rows without a counterpart since the last row with one.
   let [gone, come]: [number[], number[]] = [[], []];
   const flush = () => {
     for (const [first, second] of pairs(gone, come, nameOf(one), nameOf(other))) {

@@ -1,4 +1,6 @@
-/** What the page, a file and a mail draw alike: shapes with their meanings, out of which SVG is made. */
+/**
+ * The drawing of the page, a file and a mail: shapes with their meanings, out of which SVG is made.
+ */
 import { escapeMarkup } from "@dmalab/lang/text";
 import { colourProperties } from "./meaning.ts";
 
@@ -11,7 +13,7 @@ export interface Shape {
   /** Where it is, by the names that SVG has. */
   readonly at: Readonly<Record<string, number | string>>;
   readonly text?: string;
-  /** What is said of it where one points. */
+  /** The text of a shape at the pointer. */
   readonly tip?: string;
   /** The event that it leads to. */
   readonly seq?: number;
@@ -21,7 +23,7 @@ export interface Shape {
 
 /** Shapes, the lowest first. */
 export interface Drawing {
-  /** What it shows, in words. */
+  /** Its meaning, in words. */
   readonly name: string;
   readonly width: number;
   readonly height: number;

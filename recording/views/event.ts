@@ -10,7 +10,7 @@ export interface EventView {
   readonly seq: number;
   /** Virtual time. */
   readonly atNs: number;
-  /** What it is called. */
+  /** Its name. */
   readonly name: string;
   /** The CPU on which it happened. */
   readonly cpu: number;

@@ -1,4 +1,4 @@
-/** What an event means, and the colours and signs of it: one hue for one meaning, in every view. */
+/** The meaning of an event, with its colours and signs: one hue for one meaning, in every view. */
 import type { EventName } from "@dmalab/runtime";
 import type { RecordedRun } from "../recorded_run.ts";
 

@@ -1,4 +1,4 @@
-/** What a request, or the mappings of a device, are at a moment: page by page, with what each has come to. */
+/** A request, or the mappings of a device, at a moment: page by page, with the state of each. */
 import { countBefore } from "@dmalab/runtime/binary_search";
 import type { LabTableRow } from "@dmalab/devices";
 import { ADDRESS_TITLES, type RequestEntry } from "@dmalab/devices/nvme";
@@ -9,12 +9,12 @@ import { rowsCovering } from "../rows.ts";
 import { type RequestPhase, type RequestView, requestView } from "./request.ts";
 import type { RunIndex } from "./run_index.ts";
 
-/** What a picture is of: a request, or the mappings of a device that belong to none. */
+/** The subject of a picture: a request, or the mappings of a device that belong to none. */
 export type PictureSubject =
   | { readonly kind: "request"; readonly request: number }
   | { readonly kind: "mappings"; readonly device: string };
 
-/** What has become of a page by a moment. */
+/** The state of a page by a moment. */
 export type PageState = "none" | "reserved" | "mapped" | "moved" | "unmapped" | "leaked";
 
 /** A page, or what there is of a segment in one. */
@@ -54,7 +54,7 @@ export interface PictureView {
   readonly addressTitle: string;
   /** The way between two peers; null for none. */
   readonly route: string | null;
-  /** Of a request: its states so far. */
+  /** For a request: its states so far. */
   readonly phases: readonly RequestPhase[];
   /** Its pages; of many the first and the last. */
   readonly pages: readonly PicturePage[];
@@ -84,7 +84,10 @@ const UNMAPS: Readonly<Partial<Record<MachineEvent<"dma.map">["fields"]["api"], 
   dma_iova_link: "dma_iova_destroy",
 };
 
-/** What can be drawn at a moment: requests that have begun, then devices with mappings of none. */
+/**
+ * The possible pictures at a moment: requests that have begun, then devices with mappings of no
+ * request.
+ */
 export function pictureSubjects(
   { mappings, requests }: RunIndex,
   { seq }: Position,
@@ -98,7 +101,10 @@ export function pictureSubjects(
   return [...begun, ...devices.map(([device]) => ({ kind: "mappings", device } as const))];
 }
 
-/** What a moment is about: the request of its event, or mappings where that makes one, or the last that began. */
+/**
+ * The subject of a moment: the request of its event, or mappings where that makes one, or the last
+ * that began.
+ */
 export function subjectAt(
   { run }: RunIndex,
   { seq }: Position,
@@ -173,7 +179,7 @@ function requestPictureView(
   };
 }
 
-/** What a page of a request has come to by an event. */
+/** The state of a request's page by an event. */
 function pageAt(
   view: RequestView,
   segments: readonly MappedSegment[],

@@ -17,7 +17,7 @@ export interface PositionView {
   readonly place: string | null;
   /** The first line of the statement; null before the first. */
   readonly text: string | null;
-  /** What has just happened; null where a statement starts. */
+  /** The last event; null where a statement starts. */
   readonly event: string | null;
   /** `end`, `start`; null for a moment between. */
   readonly edge: "start" | "end" | null;

@@ -25,7 +25,7 @@ export const SERIALISED_VERSION = 4;
 export interface RunAndOutcome {
   /** The run. */
   readonly run: RecordedRun;
-  /** What the runner says of it. */
+  /** The runner's verdict. */
   readonly outcome?: TestOutcome | null;
 }
 
@@ -37,7 +37,7 @@ export interface SerialisedRun {
   readonly events: number;
   /** What ended it; null when everything held. */
   readonly failure: FailureReport | null;
-  /** What the runner said of it; null where it was not asked. */
+  /** The runner's verdict; null without a runner. */
   readonly outcome: TestOutcome | null;
   /** Reads its events and fills its tables. @throws {RangeError} When the bytes are cut off. */
   open(): RecordedRun;
@@ -186,7 +186,7 @@ function readHead(bytes: Uint8Array): Written {
   try {
     head = JSON.parse(new TextDecoder().decode(bytes.subarray(LENGTH_BYTES, end))) as Written;
   } catch {
-    // What it is instead is not known.
+    // Its actual form is unknown.
   }
   if (head?.dmalab !== "recording") throw new RangeError("This is not a recording of dmalab");
   if (head.version !== SERIALISED_VERSION) {

@@ -18,7 +18,7 @@ export interface AddressPiece {
   /** Addresses of a device, or of memory. */
   readonly space: "dma" | "phys";
   readonly kind: "mapped" | "reserved";
-  /** What the last move did to it. */
+  /** The effect of the last move on it. */
   readonly change: "new" | "gone" | null;
   readonly start: number;
   /** Behind the last one. */

@@ -31,9 +31,9 @@ export interface RowView {
 
 /** A table at a moment. */
 export interface TableView {
-  /** What the table is called. */
+  /** The name of the table. */
   readonly name: string;
-  /** What a row says. */
+  /** The meaning of a row. */
   readonly doc: string;
   /** The names of its fields. */
   readonly columns: readonly string[];

@@ -3,13 +3,13 @@ import type { RecordedRun } from "../recorded_run.ts";
 import { type Meaning, meaningAt } from "./meaning.ts";
 import { phaseAt, type RequestPhase } from "./request.ts";
 
-/** What a lane does from one event to another. */
+/** The activity of a lane from one event to another. */
 export interface TimelineSpan {
   /** The kernel function, the event, or the state of the command or of the request. */
   readonly text: string;
   /** The same where there is little room: its distinguishing part. */
   readonly short: string;
-  /** What it means. */
+  /** Its meaning. */
   readonly meaning: Meaning;
   /** The event that begins it. */
   readonly first: number;
@@ -19,7 +19,7 @@ export interface TimelineSpan {
 
 /** A CPU, the events inside of its calls, a device, a queue, a request, or mappings of no request. */
 export interface TimelineLane {
-  /** What it is. */
+  /** Its kind. */
   readonly kind: "cpu" | "work" | "device" | "queue" | "request" | "mapping";
   /** Its name. */
   readonly name: string;
@@ -129,7 +129,7 @@ function addWork(spans: OpenSpan[], seq: number, text: string, meaning: Meaning)
 }
 
 /**
- * What a CPU does: a kernel call is a span with all that happens in it.
+ * The activity of a CPU: a kernel call is a span with all its events.
  * @returns Whether the event is inside of a call, and no call itself.
  */
 function addStep(

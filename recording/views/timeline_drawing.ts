@@ -20,7 +20,7 @@ export const LANES_PX = 96;
 const TOP_PX = 20;
 const ROW_PX = 20;
 const GAP_PX = 3;
-/** What is narrower is drawn with its neighbours. */
+/** A narrower span is drawn with its neighbours. */
 const NARROW_PX = 3;
 /** Requests that have a lane: of those in sight, the first. */
 const MAX_REQUESTS = 12;

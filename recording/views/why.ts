@@ -11,21 +11,21 @@ import type { Span } from "@dmalab/lang";
 export interface WhyView {
   /** The event of the decision: the one at the moment, or the last before it that has a reason. */
   readonly seq: number;
-  /** What was decided, as a line. */
+  /** The decision, as a line. */
   readonly title: string;
   /** Why, in sentences; empty where the title says it all. */
   readonly why: string;
   /** The rule, by page and number in `docs/rules/`. */
   readonly rule: string;
-  /** What it looked at. */
+  /** Its inputs. */
   readonly inputs: readonly CellView[];
   /** The statement that led to it; null for none. */
   readonly span: Span | null;
 }
 
 /**
- * What a decision outside of calls causes: events of the same request, or calls that begin there.
- * Decisions within a call cause what follows in that call.
+ * The effects of a decision outside of calls: events of the same request, or calls that begin
+ * there. Decisions within a call cause the later events of that call.
  */
 const CAUSED: Readonly<Record<string, RegExp>> = {
   "nvme.choose": /^(nvme\.(prp|sgl|submit)|mem\.alloc)$/,
@@ -39,8 +39,7 @@ const LOOK_BACK = 4096;
 
 /**
  * The decision that caused the event at a moment: the event itself, the last one before it within
- * the calls that are running, or one of its request that causes such events; null where there is
- * none.
+ * the calls that are running, or one of its request that causes such events; null without one.
  */
 export function whyView(recording: RecordedRun, position: Position): WhyView | null {
   const seq = decisionBehind(recording.log, position.seq);
@@ -83,7 +82,7 @@ function decisionBehind(log: RecordedRun["log"], end: number): number | null {
     if (log.requestAt(seq) !== request) continue;
     const name = log.nameAt(seq);
     if (name.startsWith("ret.")) ended++;
-    // What a call returns is known outside of it.
+    // The result of a call is known outside of it.
     const isOutside = ended === 0 || ended === 1 && name.startsWith("ret.");
     if (seq < end && isOutside && log.hasWhy(seq)) {
       decision ??= seq;

@@ -17,7 +17,7 @@ import { memoryOf } from "../plan/scenario_run.ts";
 import { type GuestReport, missedHits, readGuestReport } from "../trace/guest_report.ts";
 import { type Accelerator, bootGuest, type BootResult } from "./boot_guest.ts";
 
-/** What a boot observes beyond the steps of a comparison. */
+/** The observations of a boot beyond the steps of a comparison. */
 export interface Observation {
   /** Lines of the plan that arm more probes. */
   readonly probes: readonly string[];
@@ -153,7 +153,7 @@ async function bootOne(
   return "problem" in read ? { tests, ...read } : { tests, machine, plan, islands, ...read };
 }
 
-/** What a boot gave, or why it is of no use. */
+/** The results of a boot, or the reason why it is of no use. */
 function reportOf(
   booted: BootResult,
 ): Pick<BootedGroup, "report" | "controllerLog"> | Pick<FailedBoot, "problem" | "console"> {

@@ -174,7 +174,7 @@ async function runQemu(
     try {
       child.kill("SIGKILL");
     } catch {
-      // It has ended by itself.
+      // It ended without a signal.
     }
   };
   const timer = setTimeout(

@@ -13,7 +13,7 @@ const DIRECTIONS = ["BIDIRECTIONAL", "TO_DEVICE", "FROM_DEVICE"];
 /** In `struct dma_iova_state`: a part of the range is bounced. */
 const USES_BOUNCE = 1n << 63n;
 
-/** What a line depends on beside its event. */
+/** The inputs of a line besides its event. */
 export interface LineContext {
   /** Ranges are parked before they are freed. */
   readonly isLazy: boolean;
@@ -39,7 +39,10 @@ export const BEGINNINGS: ReadonlySet<string> = new Set([
   "sync_range",
 ]);
 
-/** Calls whose line is written when they return: by the probe of the return, with that of the beginning. */
+/**
+ * Calls with a line that is written when they return: by the probe of the return, with that of the
+ * beginning.
+ */
 export const RETURNED_CALLS: Readonly<
   Record<
     string,
@@ -91,7 +94,7 @@ export const RETURNED_CALLS: Readonly<
   })],
 };
 
-/** Calls whose line is written when they are entered. */
+/** Calls with a line that is written when they are entered. */
 export const ENTERED_CALLS: Readonly<Record<string, (fields: ProbeFields) => CallBody>> = {
   unmap_sg: (fields) => ({ call: "dma_unmap_sg", ...numbers(fields, "nents", "dir", "attrs") }),
   destroy: (fields) => {

@@ -30,14 +30,14 @@ export class CallLog {
     return (this.#entered ?? this.#waiting).some((line) => line.op === op && line.iova === iova);
   }
 
-  /** A call whose line is written when it is entered. */
+  /** A call with a line that is written when it is entered. */
   entered(call: Record<string, CapturedValue>): void {
     this.#entered = this.#waiting;
     this.#waiting = [];
     this.#calls.push({ call, inner: this.#entered });
   }
 
-  /** A call whose line is written when it returns. */
+  /** A call with a line that is written when it returns. */
   returned(call: Record<string, CapturedValue>): void {
     this.#calls.push({ call, inner: this.#waiting });
     this.#waiting = [];

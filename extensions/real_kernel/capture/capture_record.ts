@@ -239,7 +239,7 @@ function sentRecord({ status }: CapturedRequest, { record }: CapturedCommand): L
   return { command: record, status };
 }
 
-/** What the list was mapped to: entries that were joined leave those behind them empty. */
+/** The mapped list: entries that were joined leave those behind them empty. */
 function mappedRanges({ list, mappedEntries }: CapturedRequest): readonly CapturedExtent[] {
   return list!.slice(0, mappedEntries ?? 0).map(({ mapped }) => mapped);
 }

@@ -34,14 +34,14 @@ export interface ListEntry {
 }
 
 export interface CapturedRequest {
-  /** The io whose system call it belongs to. */
+  /** The io with the system call that it belongs to. */
   readonly io: number;
   readonly queue: number;
   readonly bytes: number;
   readonly flags: number;
   readonly segments: number;
   readonly integritySegments: number;
-  /** Null on a release whose requests have none. */
+  /** Null on a release with requests that have none. */
   readonly gapBit: number | null;
   /** Null where one could not be read whole. */
   readonly bios: readonly (readonly CapturedExtent[])[] | null;
@@ -53,14 +53,14 @@ export interface CapturedRequest {
   readonly command: readonly bigint[] | null;
   /** Descriptors, by their device addresses. */
   readonly blocks: ReadonlyMap<number, readonly bigint[]>;
-  /** Entries of the scatterlist that are mapped; null where there is none. */
+  /** Entries of the scatterlist that are mapped; null without one. */
   readonly mappedEntries: number | null;
   /** Results of the block layer's iterator; empty on a release without one. */
   readonly iterator: readonly (readonly (string | number)[])[];
   readonly device: ControllerCommand | null;
-  /** Of the completion; null for a request without one. */
+  /** The value at the completion; null for a request without one. */
   readonly status: number | null;
-  /** What the driver gave the block layer; 0 for a command that was sent. */
+  /** The driver's result for the block layer; 0 for a command that was sent. */
   readonly queueStatus: number;
 }
 
@@ -76,7 +76,7 @@ interface OpenRequest extends Mutable<CapturedRequest> {
   isComplete: boolean;
 }
 
-/** What is known before the request is: its probes come in any order. */
+/** Facts that come before the request itself: its probes come in any order. */
 interface Pending {
   head: ReadonlyMap<string, string> | null;
   readonly bios: Map<number, BioRead>;
@@ -279,7 +279,7 @@ class CaptureReader {
     } else this.#around(context, log, request, event);
   }
 
-  /** What a request's lines need beside their own events. */
+  /** The inputs of a request's lines besides their own events. */
   #around(
     context: Context,
     log: CallLog,
@@ -412,7 +412,7 @@ function biosOf(bios: ReadonlyMap<number, BioRead>): CapturedExtent[][] | null {
   return null;
 }
 
-/** What a bio's iterator has left: it begins inside of a vector where the bio was split. */
+/** The rest of a bio's iterator: it begins inside of a vector where the bio was split. */
 function vecsOf({ fields, words }: BioRead): CapturedExtent[] | null {
   let left = Number(fields.get("size"));
   let done = Number(fields.get("done"));

@@ -6,7 +6,7 @@ import { type Step, type StepKind, stepRow, type StepValue } from "./steps.ts";
 export interface RequestDifference {
   /** What differs, as a sentence. */
   readonly text: string;
-  /** Where `docs/rules/` says what the model does there. */
+  /** The rule of `docs/rules/` for the model there. */
   readonly rule: string;
   /** The model's step there; null where it has none. */
   readonly ofModel: Step | null;
@@ -66,7 +66,7 @@ export function firstRequestDifference(
     });
 }
 
-/** What the block layer made of the call: the request's length, its segments, the gap between them. */
+/** The block layer's request for the call: its length, segments and the gap between them. */
 function countDifference(model: RequestRecord, kernel: RequestRecord): RequestDifference | null {
   for (const [name, rule, key] of COUNTS) {
     const [mine, theirs] = [model[key], kernel[key]];
@@ -96,8 +96,8 @@ class PagePairs {
   readonly #own = new Map<number, Set<number>>();
 
   /**
-   * Notes a pair of such addresses. One of the model that begins a page stands for two of the kernel: of
-   * the memory, and of the page that is mapped for it.
+   * Notes a pair of such addresses. One of the model that begins a page equals two of the kernel:
+   * that of the memory, and that of the page that is mapped for it.
    *
    * @returns Whether they can be the same one.
    */

@@ -12,9 +12,9 @@ import { type SimulatedRequest, simulatedRequest } from "./simulated_requests.ts
 import type { KernelSide } from "./kernel_side.ts";
 import type { TracedRequest } from "./traced_requests.ts";
 
-/** What was compared. */
+/** The compared numbers. */
 export interface ComparedCounts {
-  /** System calls, whose results are equal. */
+  /** System calls with equal results. */
   readonly calls: number;
   readonly requests: number;
   readonly steps: number;
@@ -29,7 +29,7 @@ export interface TestDifference extends RequestDifference {
   readonly request: SimulatedRequest | null;
   /** The kernel's; null where the model has one more. */
   readonly real: TracedRequest | null;
-  /** The event of the model's that its step comes from; null where there is none. */
+  /** The model's event behind its step; null without one. */
   readonly event: MachineEvent | null;
   /** The kernel's lines of the request. */
   readonly lines: readonly string[];

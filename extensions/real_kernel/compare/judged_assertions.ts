@@ -37,7 +37,7 @@ export interface JudgedAssertions {
   readonly notJudged: readonly { readonly span: Span; readonly reason: string }[];
 }
 
-/** What a script read at a place. */
+/** The values that a script read at a place. */
 interface Read {
   readonly span: Span;
   /** Why the kernel's side of it is not known; null for a fact that is. */

@@ -1,4 +1,4 @@
-/** What a boot says of the requests that the plan made: out of the guest's report and QEMU's log. */
+/** A boot's facts about the requests of the plan, from the guest's report and QEMU's log. */
 import type { QemuMachine } from "../machine/qemu_machine.ts";
 import { TRACE_FILE } from "../plan/guest_plan.ts";
 import type { Islands } from "../plan/islands.ts";

@@ -21,7 +21,7 @@ export interface RequestRecord {
   readonly map: readonly Step[];
   /** Steps of the completion. */
   readonly unmap: readonly Step[];
-  /** What the controller read of its data pointer; null where it was not recorded. */
+  /** The controller's reads of its data pointer; null where it was not recorded. */
   readonly device: DeviceSide | null;
   /** Status code with its type, 0 for success; null for a request that never became a command. */
   readonly status: number | null;

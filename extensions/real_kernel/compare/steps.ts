@@ -292,7 +292,7 @@ export function stepRow(kind: StepKind): StepRow {
   return STEPS[kind];
 }
 
-/** What the block layer says of a request, before its first step. The gap bit came with 6.19. */
+/** The block layer's facts about a request, before its first step. The gap bit came with 6.19. */
 export const REQUEST_PROBE: ProbeForms = {
   name: "request",
   lines: [" gap=+{request.phys_gap_bit}(%si):u8", ""].map((gap) =>

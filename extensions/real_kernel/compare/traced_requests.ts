@@ -12,13 +12,13 @@ import {
   type StepValue,
 } from "./steps.ts";
 
-/** What the plan writes into the trace before each system call. */
+/** The plan's mark in the trace before each system call. */
 export const IO_MARK = "dmalab-io";
 
 const PAGE_BYTES = 4096;
 
 export interface TracedRequest extends RequestRecord {
-  /** The io whose system call it belongs to: the last one that began before it. */
+  /** The io with the system call that it belongs to: the last one that began before it. */
   readonly io: number;
   /** Lines of the trace, for a person to read. */
   readonly lines: readonly string[];
@@ -74,7 +74,7 @@ export function tracedRequests(
 class RequestReader {
   readonly requests: OpenRequest[] = [];
   #io = -1;
-  /** What the block layer says of the request that each task sets up. */
+  /** The block layer's facts about the request that each task sets up. */
   readonly #heads = new Map<string, GuestEvent>();
   /** The request that each task maps. */
   readonly #mapping = new Map<string, OpenRequest>();
@@ -83,7 +83,7 @@ class RequestReader {
     string,
     { kind: StepKind; step: { values: Record<string, StepValue> } | null }[]
   >();
-  /** Descriptors freed in a context: those of the request whose completion comes next there. */
+  /** Descriptors freed in a context: they belong to the request that completes next there. */
   readonly #freed = new Map<string, GuestEvent[]>();
 
   constructor(private readonly diskOf: (controller: string) => string | null) {}
@@ -201,7 +201,7 @@ class RequestReader {
     if (row.returnProbe !== null) open.push({ kind, step });
   }
 
-  /** Adds the result of a call, and what it mapped to the request. */
+  /** Adds the result of a call, and its mapping, to the request. */
   #finish(
     kind: StepKind,
     step: { readonly values: Record<string, StepValue> },
@@ -233,7 +233,7 @@ class RequestReader {
     }
   }
 
-  /** The request that a step belongs to; null for work of none that is looked at. */
+  /** The request that a step belongs to; null for work of other requests. */
   #requestOf(kind: StepKind, event: GuestEvent): OpenRequest | null {
     const mapping = event.isInterrupt ? null : this.#mapping.get(contextOf(event)) ?? null;
     if (!UNDOING.has(kind)) return mapping;

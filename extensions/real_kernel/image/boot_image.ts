@@ -4,7 +4,7 @@
  * @see Documentation/arch/x86/boot.rst and Documentation/arch/arm64/booting.rst: the headers
  */
 
-/** What an image's header contains. */
+/** The contents of an image's header. */
 export type BootImage =
   | { readonly kind: "x86_64"; /** `6.12.117+deb13-amd64`. */ readonly release: string }
   | {

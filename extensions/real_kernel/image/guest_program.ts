@@ -8,7 +8,7 @@ const CACHE_FOLDER = "kernel";
 const MAX_PROGRAM_BYTES = 2 ** 24;
 const OPTIONS = ["-static", "-O1", "-Wall"];
 
-/** A static x86-64 program, or why there is none, as a sentence. */
+/** A static x86-64 program, or the reason why it is missing, as a sentence. */
 export async function guestProgram(
   source: string,
 ): Promise<Uint8Array<ArrayBuffer> | { readonly problem: string }> {

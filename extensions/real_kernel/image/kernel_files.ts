@@ -27,7 +27,10 @@ export interface KernelFiles {
 
 export type KernelFilesResult = KernelFiles | { readonly problem: string };
 
-/** Modules that a boot loads where the kernel has them: drivers, and what they use at run time. */
+/**
+ * Modules that a boot loads where the kernel has them: drivers, and the modules that they use at
+ * run time.
+ */
 const WANTED = ["crct10dif_generic", "crc64_rocksoft_generic", "virtio_iommu", "nvme"];
 /** Folders of a kernel's modules in which these and their dependencies lie. */
 const MODULE_FOLDERS = ["drivers/nvme", "drivers/iommu", "lib", "crypto", "block", "arch"];

@@ -22,7 +22,7 @@ export interface QemuDisk {
   readonly name: string;
   /** Files of the queue's folder in sysfs, with the values to write. */
   readonly queue: ReadonlyMap<string, string>;
-  /** What it is built from, with defaults, on both sides. */
+  /** Its configuration, with defaults, on both sides. */
   readonly settings: NvmeSettings;
 }
 
@@ -348,7 +348,7 @@ function translateSwiotlb({ swiotlb }: LabConfig, { append, changes, missing }: 
   }
 }
 
-/** RAM for a guest whose buffers need some huge pages. */
+/** RAM for a guest with buffers that need some huge pages. */
 export function guestMemoryBytes(hugePages: number, poolBytes: number): number {
   const wanted = GIB + 2 * MIB * hugePages + poolBytes;
   return Math.ceil(wanted / (256 * MIB)) * 256 * MIB;

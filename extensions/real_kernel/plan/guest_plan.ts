@@ -92,7 +92,9 @@ export function modulePath(name: string): string {
   return `/modules/${name}.ko`;
 }
 
-/** Arms the probes of all steps: what the kernel has no function for is refused, and reported. */
+/**
+ * Arms the probes of all steps. A probe without a function in the kernel is refused, and reported.
+ */
 function tracing(moreProbes: readonly string[]): string[] {
   const lines = [`write ${TRACING}/buffer_size_kb ${TRACE_BUFFER_KIB}`];
   for (const kind of STEP_KINDS) {

@@ -41,7 +41,7 @@ export class Islands {
     this.list = list;
   }
 
-  /** Where a piece of memory lies. It is one of those that the islands were made of. */
+  /** Where a piece of memory lies. It is one of the pieces in the islands. */
   pieceOf({ phys, sizeBytes }: BioVec): IslandPiece {
     const island = this.#indexOf(Math.floor(phys / PAGE_BYTES))!;
     const offsetBytes = phys - this.list[island]!.firstPage * PAGE_BYTES;

@@ -27,7 +27,7 @@ export function withPlace(
   return `${reason} (${spanPlace(place ?? span)})`;
 }
 
-/** The setting behind a path: a block is meant by its keyword or by its name, wherever it stands. */
+/** The setting behind a path: a block is named by its keyword or by its name, at any depth. */
 function spanOf(entries: readonly Entry[], path: readonly string[]): Span | null {
   const [first, ...rest] = path;
   for (const entry of entries) {

@@ -1,4 +1,4 @@
-/** Tests that a guest can repeat, by machines, and those that it cannot, with the reasons. */
+/** Tests that a guest can repeat, by machines, and the other ones, with the reasons. */
 import type { LabConfig } from "@dmalab/devices";
 import { blocksOf, openFile, PAGE_SUFFIX } from "@dmalab/cli/scenario";
 import { loadProgram } from "@dmalab/lang";
@@ -25,7 +25,7 @@ export interface GuestScenario {
   readonly program: Program;
 }
 
-/** A test, and what it did on the model. */
+/** A test, and its actions on the model. */
 export interface PlannedTest {
   readonly scenario: GuestScenario;
   readonly recorded: RecordedTest;
@@ -85,7 +85,7 @@ async function loadFile(path: string): Promise<readonly GuestScenario[] | string
   return scenarios;
 }
 
-/** Runs each test on the model, and sorts out those that a guest cannot repeat. */
+/** Runs each test on the model, and sorts out the tests that a guest cannot repeat. */
 export function planTests(
   scenarios: readonly GuestScenario[],
   { matches, nearest, release }: PlanOptions,
@@ -109,7 +109,10 @@ export function planTests(
   return { planned, refused };
 }
 
-/** The statements at the top of the file, where no name is asked for, then the tests. Benches measure the model. */
+/**
+ * The statements at the top of the file, without `--match`, then the tests. Benches measure the
+ * model.
+ */
 function wantedTests(program: Program, matches: readonly NameMatch[]): readonly RunnableTest[] {
   const statements = matches.length === 0 ? statementsEntry(program) : null;
   const tests = program.tests.filter((test) => test.kind !== "bench" && isNamed(test, matches));

@@ -2,11 +2,11 @@
 import type { ControllerCommand } from "./controller_log.ts";
 
 /**
- * The controller's record of each command of the driver; null where there is none.
+ * The controller's record of each command of the driver; null without one.
  *
- * Ids come again, and several requests that are sent at once can reach the controller in another order
- * than they were mapped in. Those of one id keep their order; before the trace began there were others
- * with the same id, so that the last ones belong together.
+ * Ids come again, and several requests that are sent at once can reach the controller in another
+ * order than they were mapped in. Those of one id keep their order; before the trace began there
+ * were others with the same id, so that the last ones belong together.
  *
  * @param sent In the order in which the driver mapped them.
  * @param commands In the order in which the controller took them.

@@ -1,7 +1,7 @@
 /** QEMU's trace of its NVMe controller: the commands as the device read them. */
 import type { AccessedRange, DeviceSide } from "../compare/request_record.ts";
 
-/** Trace events that QEMU is asked for. */
+/** Trace events that QEMU is started with. */
 export const CONTROLLER_EVENTS: readonly string[] = [
   "pci_nvme_io_cmd",
   "pci_nvme_admin_cmd",

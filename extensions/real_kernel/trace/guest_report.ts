@@ -1,4 +1,7 @@
-/** The report of the guest's program: what it did, what the kernel refused, and the files that it read. */
+/**
+ * The report of the guest's program: its actions, the kernel's refusals, and the files that it
+ * read.
+ */
 
 export interface GuestReport {
   /** `6.12.117+deb13-amd64`; null when the program never ran. */
@@ -99,7 +102,7 @@ export function readGuestReport(text: string): GuestReport {
  * handler ran.
  *
  * @param profile `kprobe_profile` of tracefs: name, hits and missed ones of each probe.
- * @returns Counts by the names of the probes, without those that missed none.
+ * @returns Counts by the names of the probes, without probes that missed none.
  */
 export function missedHits(profile: string): ReadonlyMap<string, number> {
   return new Map(

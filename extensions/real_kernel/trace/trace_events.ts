@@ -1,4 +1,4 @@
-/** Lines of the guest's trace: text of ftrace, whose events are those that the plan switched on. */
+/** Lines of the guest's trace: text of ftrace, with the events that the plan switched on. */
 
 export interface GuestEvent {
   /** Name of the probe or tracepoint. */
@@ -16,7 +16,7 @@ export interface GuestEvent {
 }
 
 const LINE = /^\s*(.+-\d+)\s+\[(\d+)\]\s+(\S+)\s+(\d+\.\d+): (\w+): (.*)$/;
-/** Where the context stands in the flags: `h` or `H` for a hard interrupt, `s` for a soft one. */
+/** The place of the context in the flags: `h` or `H` for a hard interrupt, `s` for a soft one. */
 const CONTEXT_FLAG = 2;
 const FIELD = /(\w+)=(?:"([^"]*)"|\(([^)]*)\)|\{([^}]*)\}|([^\s,]+))/g;
 
@@ -42,7 +42,7 @@ export function readGuestEvents(text: string): GuestEvent[] {
   });
 }
 
-/** What an event belongs to: its task, or the interrupts that run over the tasks of a CPU. */
+/** The owner of an event: its task, or the interrupts that run over the tasks of a CPU. */
 export function contextOf({ cpu, isInterrupt, task }: GuestEvent): string {
   return isInterrupt ? `interrupt ${cpu}` : task;
 }
