@@ -133,7 +133,7 @@ export function blkStatusErrno(status: BlkStatusName): ErrnoName {
 
 /** A kernel call failed, with the kernel's own code. A script can expect and catch it. */
 export class KernelError extends Error {
-  /** What it is called in a stack. */
+  /** Its name in a stack. */
   override readonly name = "KernelError";
 
   /**

@@ -125,7 +125,7 @@ export class EventStream {
    */
   readonly counts: Float64Array;
   /**
-   * What can happen on the machine.
+   * The events of the machine.
    * @internal
    */
   readonly vocabulary: EventVocabulary;

@@ -22,8 +22,8 @@ import { FAULT_REASON, type FaultReason } from "./vocabulary/shared_words.ts";
 const INJECT = eventId("inject");
 
 /**
- * What a point fails with: an errno; for a device's access the reason of the fault; for a completion
- * what its status comes to.
+ * The failure of a point: an errno; for a device's access the reason of the fault; for a completion
+ * its status.
  */
 export type InjectedError = ErrnoName | FaultReason | BlkStatusName;
 
@@ -31,7 +31,7 @@ export interface InjectionPointSpec {
   readonly name: string;
   /** What fails, as a sentence fragment. */
   readonly doc: string;
-  /** What it can fail with, the natural one first; a function that returns false has one. */
+  /** Its possible errors, the natural one first; a function that returns false has one. */
   readonly errors: readonly InjectedError[];
   /**
    * False where the failure leaves the device dead or silent, so that none of its actions ends
@@ -39,7 +39,7 @@ export interface InjectionPointSpec {
    * from the host: `inject each` passes over such places.
    */
   readonly survivable: boolean;
-  /** What it does, as the verb of a sentence: `fails`, or `joins entries` where nothing fails. */
+  /** Its action, as the verb of a sentence: `fails`, or `joins entries` where nothing fails. */
   readonly does: string;
 }
 
@@ -50,7 +50,7 @@ const ACCESS_REASONS: readonly InjectedError[] = [
   ...wordsOf(FAULT_REASON).filter((reason) => reason !== "unreachable"),
 ];
 
-/** What the status of a completion can come to for the block layer. */
+/** The possible block-layer statuses of a completion. */
 const DEVICE_STATUSES: readonly InjectedError[] = [
   "MEDIUM",
   "RESV_CONFLICT",
@@ -135,7 +135,7 @@ export const INJECTION = Object.fromEntries(
   INJECTION_POINTS.map(({ name }, index) => [name, index]),
 ) as Readonly<Record<InjectionPointName, InjectionPoint>>;
 
-/** What a point does where it is armed, by its name: `fails`, or `joins entries`. */
+/** The action of an armed point, by its name: `fails`, or `joins entries`. */
 export function whatInjectionDoes(name: string): string {
   return INJECTION_POINTS.find((each) => each.name === name)?.does ?? FAILS;
 }
@@ -154,7 +154,7 @@ export class ArmedInjection {
   seen = 0;
   /** How often it failed. */
   fired = 0;
-  /** What it fails with. */
+  /** Its error. */
   readonly error: InjectedError;
 
   /**
@@ -198,7 +198,7 @@ export class HitCounter {
   }
 }
 
-/** What is to fail, and who counts what could. */
+/** The armed points, and the counter of possible failures. */
 export class FailureInjector {
   readonly #armed: ArmedInjection[] = [];
   readonly #counters: HitCounter[] = [];

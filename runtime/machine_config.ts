@@ -35,7 +35,7 @@ export interface MemoryWindow {
   readonly basePhys: PhysAddr;
   /** Its size. */
   readonly sizeBytes: Bytes;
-  /** What a PCI bus adds to CPU addresses: devices see the window there. Default 0. */
+  /** The offset that a PCI bus adds to CPU addresses: devices see the window there. Default 0. */
   readonly busOffset?: number;
   /** The host bridge of the window, by name; left out, it is every device's. */
   readonly hostBridge?: string;

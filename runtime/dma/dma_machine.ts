@@ -1,4 +1,7 @@
-/** What the DMA layer needs of its machine: the platform, its IOMMU, the checker, and routes to peers. */
+/**
+ * The DMA layer's interface to its machine: the platform, its IOMMU, the checker, and routes to
+ * peers.
+ */
 import type { Bytes, DmaAddr, PhysAddr } from "../address.ts";
 import type { DeviceAccess, Iommu, IommuPlatform } from "../iommu/iommu.ts";
 import type { CpuCaches } from "../memory/cpu_caches.ts";
@@ -23,7 +26,7 @@ export interface AccessWatcher {
   ): void;
 }
 
-/** What the runtime asks of the PCI tree, which lives above it. */
+/** The runtime's questions to the PCI tree, which is above it. */
 export interface PeerRouter {
   /** Whether a page is a peer's at all. Does not look for a route. */
   isPeerMemory(phys: PhysAddr): boolean;

@@ -11,7 +11,7 @@ import type { Kernel } from "../kernels/kernels.ts";
 import { DMA_BIDIRECTIONAL, type DmaDirection } from "./attributes.ts";
 import type { TranslatedDevice } from "./device/device.ts";
 
-/** What a range is mapped for, as the API of 2024 kept it. @see rules/defects.md */
+/** The purpose of a range's mapping, as the API of 2024 kept it. @see rules/defects.md */
 export interface IovaStateAttributes {
   readonly dir: DmaDirection;
   readonly attrs: number;
@@ -28,7 +28,7 @@ export interface LinkedSingle {
 /** One more pair, of a buffer that the state remembers. */
 const SINGLE_BYTES: Bytes = 16;
 
-/** What a caller of the two-step API declares for one range. */
+/** A caller's declaration for one range of the two-step API. */
 export function rangeObjects(
   kernel: Kernel,
   { singles }: DmaIovaState,
@@ -70,7 +70,7 @@ export class DmaIovaState {
   /** @internal */
   lastLinkRecord = -1;
   /**
-   * What the range's first link said, where the API keeps that; null before.
+   * The arguments of the range's first link, where the API keeps them; null before.
    * @internal
    */
   kept: IovaStateAttributes | null = null;

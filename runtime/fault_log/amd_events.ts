@@ -17,7 +17,7 @@ function entry(reason: LoggedReason, name: string, means: string): ReasonEntry {
   return { reason, name, means };
 }
 
-/** What a page fault was about, by the flags that are set. */
+/** The subject of a page fault, by the set flags. */
 export function pageFaultReason(flags: ReadonlySet<string>, access: DeviceAccess): ReasonEntry {
   if (flags.has("I")) {
     return entry(
@@ -57,7 +57,7 @@ export function pageFaultReason(flags: ReadonlySet<string>, access: DeviceAccess
   );
 }
 
-/** What the other entries say. */
+/** The meaning of the other entries. */
 export const AMD_EVENTS = {
   ILLEGAL_DEV_TABLE_ENTRY: entry(
     "bad_entry",
@@ -122,7 +122,7 @@ export function isAmdEvent(name: string): name is AmdEventName {
   return name === "IO_PAGE_FAULT" || Object.hasOwn(AMD_EVENTS, name);
 }
 
-/** What the driver says where no domain is attached to a device that faults. */
+/** The driver's text where no domain is attached to a device that faults. */
 export const NOT_ATTACHED: ReasonEntry = entry(
   "no_entry",
   "device not attached to a domain",

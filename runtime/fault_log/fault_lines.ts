@@ -7,7 +7,7 @@
  */
 import type { FaultLogFormat } from "./logged_fault.ts";
 
-/** What a fault's first line has, of each maker. */
+/** The first words of a fault's line, by maker. */
 const HEADS: readonly (readonly [RegExp, FaultLogFormat])[] = [
   [/\[\s*(?:DMA Read|DMA Write|INTR-REMAP)\b|\bINTR-REMAP:\s*Request device/i, "vtd"],
   [/\bEvent logged\s*\[/i, "amd"],

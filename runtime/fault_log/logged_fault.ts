@@ -1,11 +1,11 @@
-/** What a fault line of a kernel log says, whichever IOMMU wrote it. */
+/** The contents of a fault line of a kernel log, from any IOMMU. */
 import type { DeviceAccess } from "../iommu/iommu.ts";
 import type { Word64 } from "./word64.ts";
 
 /** Whose line it is: Intel VT-d, AMD, Arm SMMUv3, or SMMUv1 and SMMUv2. */
 export type FaultLogFormat = "vtd" | "amd" | "arm" | "arm_v2";
 
-/** What the hardware objected to, in one vocabulary for all of them. */
+/** The reason of the hardware, in one vocabulary for all of them. */
 export type LoggedReason =
   /** No translation for the address. */
   | "not_present"
@@ -55,7 +55,7 @@ export interface LoggedSource {
   readonly requesterId: number;
 }
 
-/** What the tables of a specification say of a code. */
+/** A specification's entry for a code. */
 export interface ReasonEntry {
   readonly reason: LoggedReason;
   /** Its name, or what it says in a few words. */
@@ -65,7 +65,7 @@ export interface ReasonEntry {
 }
 
 /**
- * What the page table had for the address when the kernel printed it, a little after the fault.
+ * The page-table entry of the address when the kernel printed it, a little after the fault.
  *
  * @see rules/traces.md T.45
  */
@@ -83,11 +83,11 @@ export interface TableDump {
 export interface FaultDetails {
   /** Entry of the interrupt table that a refused interrupt named. */
   readonly interruptIndex: number | null;
-  /** What the IOMMU itself could not read, of SMMUv3. */
+  /** The structure that an SMMUv3 itself could not read. */
   readonly fetchAddress: Word64 | null;
   /** Context bank of SMMUv1 and SMMUv2. */
   readonly contextBank: number | null;
-  /** Of a page request that AMD's IOMMU refused. */
+  /** For a page request that AMD's IOMMU refused. */
   readonly tag: number | null;
   /** AMD's device table entry as the log dumps it: four times 16 hex digits. */
   readonly deviceTableEntry: readonly string[] | null;
@@ -140,7 +140,7 @@ export interface LoggedFault extends ReasonEntry {
   readonly spec: string;
 }
 
-/** What a record says that says nothing: each reader puts in what its lines have. */
+/** An empty record: each reader adds the facts of its lines. */
 export const UNTOLD = {
   source: null,
   streamId: null,
@@ -156,7 +156,7 @@ export const UNTOLD = {
 
 /** Why a line could not be read. */
 export interface FaultLogProblem {
-  /** What is wrong there, as a sentence without a final period. */
+  /** The mistake there, as a sentence without a final period. */
   readonly message: string;
   /** Where in the text, from 0; its length when something is missing at the end. */
   readonly offset: number;

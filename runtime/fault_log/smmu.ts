@@ -36,7 +36,7 @@ const IND = 34;
 const RNW = 35;
 const S2 = 39;
 const CLASS = 40;
-/** Of the first: whether there is a substream. */
+/** In the first word: whether there is a substream. */
 const SSV = 11;
 
 /** What both forms tell. */
@@ -135,7 +135,7 @@ function rawForm(cursor: LogCursor, raw: RegExpExecArray): SmmuRecord {
   };
 }
 
-/** What was accessed when it failed: a table of the way, or the address itself. */
+/** The object of the failed access: a table of the way, or the address itself. */
 function classFlag(value: number): string[] {
   return [["CLASS=CD"], ["CLASS=TTD"], ["CLASS=IN"], []][value]!;
 }

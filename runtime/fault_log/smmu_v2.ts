@@ -40,7 +40,7 @@ const STATUS_BITS: readonly (readonly [number, string])[] = [
   [SS, "SS"],
   [MULTI, "MULTI"],
 ];
-/** Of the syndrome: the access was a write; it was a fetch of an instruction. */
+/** In the syndrome: the access was a write; it was a fetch of an instruction. */
 const WNR = 4;
 const IND = 6;
 /** A stream has 16 bits there. */
@@ -113,7 +113,7 @@ function entry(reason: ReasonEntry["reason"], name: string, means: string): Reas
   return { reason, name, means };
 }
 
-/** What the status says; an error of the walk before what it may have drawn along. */
+/** The meaning of the status; an error of the walk before its possible consequences. */
 function reasonOf(
   status: number | null,
   access: DeviceAccess | null,
@@ -152,7 +152,7 @@ function reasonOf(
     entry("unknown", "no fault bit set", "The fault status has no bit of a reason");
 }
 
-/** What is no matter of a mapping. */
+/** Reasons that have nothing to do with a mapping. */
 function otherReason(has: (position: number) => boolean): ReasonEntry | null {
   if (has(TLBMCF) || has(TLBLKF)) {
     return entry(

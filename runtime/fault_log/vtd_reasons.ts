@@ -232,8 +232,8 @@ const REASONS: readonly Row[] = [
 ];
 
 /**
- * What a fault reason says, where the kernel has dumped the page table behind it: that decides what
- * the reason leaves open.
+ * The meaning of a fault reason, where the kernel has dumped the page table behind it: that decides
+ * the open part of the reason.
  *
  * @see rules/traces.md T.45
  */
@@ -248,7 +248,7 @@ export function dumpedReason(
   return { ...found, means };
 }
 
-/** What a fault reason says. @see rules/traces.md T.46 */
+/** The meaning of a fault reason. @see rules/traces.md T.46 */
 export function vtdReason(code: number, access: DeviceAccess | null): ReasonEntry {
   const found = REASONS.find(([number]) => number === code);
   if (found === undefined) {

@@ -57,7 +57,7 @@ const FLUSH_QUEUE_FLUSH = eventId("flush_queue.flush");
 /** A doorbell is written, and is no memory. */
 const DOORBELL = PTE_WRITE | PTE_MMIO;
 const DIRECT = PTE_READ | PTE_WRITE;
-/** What a page costs in units of work that may be mapped one to one. */
+/** The cost of a page that may be mapped one to one, in units of work. */
 const DIRECT_PAGE_UNITS = 16;
 const LAST_32BIT_ADDRESS = 2 ** 32 - 1;
 
@@ -296,7 +296,7 @@ export class IommuDomain implements FlushQueueOwner {
     });
   }
 
-  /** What a search met; looked at once, until a range is allocated or freed. */
+  /** The result of a search, kept until a range is allocated or freed. */
   #shortage(searchedPfns: number, limitPfn: number): IovaShortage {
     const { events } = this.#platform;
     const changes = events.count(IOVA_ALLOC) + events.count(IOVA_FREE) + this.iova.depotWorks;

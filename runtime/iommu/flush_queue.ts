@@ -13,7 +13,7 @@ import type { TimerHandler, VirtualClock } from "../time/clock.ts";
 /** Why everything was flushed: the `reason` of `flush_queue.flush`. */
 export type FlushReason = "full" | "timer";
 
-/** What the queue asks of the domain it belongs to. */
+/** The queue's questions to its domain. */
 export interface FlushQueueOwner {
   /** Makes the hardware forget the whole domain. */
   flushAll(): void;

@@ -115,7 +115,7 @@ export class GenericPageTable extends PageTable {
   #mapAny(iova: number, phys: number, sizeBytes: number, flags: number): number {
     if (sizeBytes > 0 && (flags & ACCESSIBLE) === 0) this.warnings = 1;
     if (sizeBytes <= 0 || this.warnings > 0) return -ERRNO.EINVAL;
-    // Of a table of 64 bits the end is where addresses wrap around.
+    // The end of a table of 64 bits is where addresses wrap around.
     if (iova + sizeBytes > this.#endOfTables && this.#endOfTables === ADDRESS_LIMIT) {
       return -ERRNO.EOVERFLOW;
     }

@@ -34,7 +34,7 @@ export type { DeviceAccess, FaultReason };
 export interface IommuFault {
   /** Who asked. */
   readonly device: string;
-  /** What it asked for. */
+  /** Its request. */
   readonly dma: DmaAddr;
   /** Whether it wanted to read or to write. */
   readonly access: DeviceAccess;

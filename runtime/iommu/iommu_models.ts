@@ -28,7 +28,7 @@ export interface IommuModelSpec {
   /** How many address bits it translates where a machine block does not say, and at most. */
   readonly addressBits: { readonly usual: number; readonly most: number };
   makeTable(options: TableOptions): PageTable;
-  /** What the bits of an entry mean. */
+  /** The meanings of an entry's bits. */
   readonly entries: EntryFormat;
   /** What leads the hardware to a device's top table. */
   readonly root: string;
@@ -72,7 +72,7 @@ export interface IommuModelSpec {
 const EVERY_PAGE_SIZE: readonly Bytes[] = Array.from({ length: 40 }, (_, bit) => 2 ** (12 + bit))
   .filter((size) => size !== 2 ** 39);
 
-/** What is common to those of a PC. */
+/** The common part of a PC's IOMMUs. */
 const PC = {
   granulesBytes: [4096],
   hasAnyPageSize: false,
@@ -181,7 +181,7 @@ export type IommuModel = keyof typeof MODELS;
 
 export const IOMMU_MODELS: Readonly<Record<IommuModel, IommuModelSpec>> = MODELS;
 
-/** What an IOMMU's page tables are made by. */
+/** The builder of an IOMMU's page tables. */
 export interface PageTableConfig {
   readonly model: IommuModel;
   readonly granuleBytes: Bytes;

@@ -97,7 +97,7 @@ class DepotWorker implements TimerHandler {
 export class IovaAllocator {
   readonly ranges: IovaRanges;
   readonly cache: IovaCache;
-  /** Of the last one: a place costs less to note than a word (`iova.pair`). */
+  /** The place of the last one: noting a place costs less than noting a word (`iova.pair`). */
   #source = TREE;
   #destination = TREE;
   /** How many delayed clean-ups of a depot have run. */

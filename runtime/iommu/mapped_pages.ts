@@ -12,7 +12,7 @@ import type { Platform } from "../platform.ts";
 import { IommuDomain, type IommuDomainOptions, type UnmapCaller } from "./domain.ts";
 import type { PageTable } from "./page_table.ts";
 
-/** What a page costs in units of work. */
+/** The cost of a page in units of work. */
 const PAGE_UNITS = 16;
 
 /** One granule that an unmap is about to clear. */
@@ -52,7 +52,7 @@ export class MappedPages implements PageWatcher {
   #add(phys: number, more: 1 | -1): void {
     const { memory, pages: { pageSizeBytes }, budget } = this.#platform;
     budget.work(PAGE_UNITS);
-    // What has no page frame has no counter.
+    // Memory without a page frame has no counter.
     if (memory.kindAt(phys) !== "ram") return;
     const frame = alignDown(phys, pageSizeBytes);
     const count = (this.#counts.get(frame) ?? 0) + more;

@@ -9,7 +9,7 @@ import type { EventFields } from "../event_vocabulary.ts";
 import { grown, zeros } from "../zeros.ts";
 import type { MemoryRuns } from "./memory_runs.ts";
 
-/** What a leaf allows and says, as small numbers that fit below a granule in the entry. */
+/** The flags of a leaf, as small numbers that fit below a granule in the entry. */
 export const PTE_READ = 1;
 export const PTE_WRITE = 2;
 export const PTE_MMIO = 4;
@@ -21,15 +21,15 @@ export function withReadable(flags: number): number {
   return (flags & PTE_WRITE) === 0 ? flags : flags | PTE_READ;
 }
 
-/** What a device may do through a leaf with these flags, as events tell it. */
+/** A device's permissions through a leaf with these flags, as in events. */
 export function protectionWord(flags: number): EventFields<"iommu.map">["prot"] {
   if ((flags & PTE_READ) === 0) return "write";
   return (flags & PTE_WRITE) === 0 ? "read" : "read_write";
 }
 
 /**
- * What a map or unmap left for the hardware to forget: leaves; table pointers alone (`walk`); leaves
- * and the tables above them that went too.
+ * The entries that the hardware must forget after a map or unmap: leaves; table pointers alone
+ * (`walk`); leaves and the tables above them that went too.
  */
 export const SYNC_LEAVES = 0;
 export const SYNC_WALK = 1;
@@ -133,7 +133,7 @@ export class LeafRuns {
 
 /** An entry on the way from the top to a leaf. */
 export interface TableWalkEntry {
-  /** Of the lowest tables 0. */
+  /** 0 for the lowest tables. */
   readonly level: number;
   /** The number of the table page that it is in, from 1. */
   readonly table: number;
@@ -189,7 +189,7 @@ export abstract class PageTable {
   protected levels: number;
   /** The first address that the lowest table used last covers; NaN for none. */
   #hotBase = NaN;
-  /** What a lowest table covers. */
+  /** The range of a lowest table. */
   readonly #lowestBytes: number;
   readonly #inverseGranule: number;
 
@@ -424,7 +424,7 @@ export function pageCuts(
 /** Called with the host memory that a table is about to take; throws where the run may not have it. */
 export type HostCharge = (sizeBytes: number) => void;
 
-/** What a table of the generic format is made with. */
+/** The settings of a table of the generic format. */
 export interface GenericPageTableOptions {
   readonly pageSizesBytes: readonly number[];
   /** Width of an IOVA: 39, 48 or 57 for VT-d and x86-64, 64 for AMD v1. */

@@ -14,7 +14,7 @@ import { PTE_CACHE, PTE_MMIO, PTE_PRIVILEGED, PTE_READ, PTE_WRITE } from "./page
 export interface EntryFacts {
   /** The table below, or where the memory of a leaf begins. */
   readonly phys: number;
-  /** Of the lowest tables 0. */
+  /** 0 for the lowest tables. */
   readonly level: number;
   /** It leads to memory, and not to another table. */
   readonly isLeaf: boolean;

@@ -9,7 +9,7 @@
  */
 import type { KernelFeature } from "../vocabulary/kernel_calls.ts";
 
-/** What is particular about each release, as a sentence; from the oldest to the newest. */
+/** The particular of each release, as a sentence; from the oldest to the newest. */
 export const RELEASES = {
   "6.1.192":
     "Requests are mapped as scatterlists, and take SGLs by their segments before they are mapped.",

@@ -26,7 +26,7 @@ export type Kernel = Readonly<Record<BehaviourName, boolean>>;
 
 /** A release of the kernel. */
 export interface KernelRelease {
-  /** What is particular about it, as a sentence. */
+  /** Its particular, as a sentence. */
   readonly doc: string;
   /** Its defects. */
   readonly quirks: QuirkSet;
@@ -77,9 +77,12 @@ export interface ReleaseDifference {
   readonly name: BehaviourName;
   /** The name that `dmalab explain` describes further. */
   readonly rule: string;
-  /** What a release that has it does, as a sentence. */
+  /** The behaviour of a release that has it, as a sentence. */
   readonly doc: string;
-  /** What the newer release changed: it has a defect or has fixed one; has begun a way of working or given it up. */
+  /**
+   * The newer release's change: it has a defect or has fixed one; has begun a way of working or
+   * given it up.
+   */
   readonly change: "defect" | "mended" | "begun" | "ended";
 }
 

@@ -1,8 +1,8 @@
-/** What can leak from a test: one row for each kind. */
+/** Kinds of leaks of a test: one row for each. */
 import type { FoundIn } from "../dma/checker/report_classes.ts";
 
 export interface LeakKindEntry {
-  /** What was not done, as a sentence. */
+  /** The missing action, as a sentence. */
   readonly doc: string;
   /** Page, chapter and row in `docs/rules/`; null where no rule of theirs is broken. */
   readonly rule: string | null;
@@ -68,5 +68,5 @@ export const LEAK_KINDS = {
 
 export type LeakKind = keyof typeof LEAK_KINDS;
 
-/** What can leak; memory of peers from a part of a test only. */
+/** The kinds of leaks; memory of peers from a part of a test only. */
 export type HeldResourceKind = Exclude<LeakKind, "range"> | "peer_memory";

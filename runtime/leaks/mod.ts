@@ -1,8 +1,8 @@
 /**
- * What is left when a test ends: each kind of leak, and the snapshot that it is compared with.
+ * Leaks at the end of a test: each kind, and the snapshot that it is compared with.
  *
- * State: `Beginning` remembers what was there before the test.
- * Proof: `test_leaks_test.ts`, `lang/run/leaks_test.ts`.
+ * State: `Beginning` remembers what was there before the test. Proof: `test_leaks_test.ts`,
+ * `lang/run/leaks_test.ts`.
  *
  * What other members use:
  */

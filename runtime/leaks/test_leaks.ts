@@ -23,7 +23,7 @@ export interface TestLeak {
   readonly rule: string | null;
   /** The device that it belongs to; null where that is not known. */
   readonly device: string | null;
-  /** What it is and where, as a sentence without a final period. */
+  /** Its description and place, as a sentence without a final period. */
   readonly text: string;
   /** What else is left because of it, each as such a sentence. */
   readonly with: readonly string[];
@@ -35,7 +35,7 @@ export interface TestLeak {
   readonly site: number | null;
 }
 
-/** What has not come to its end yet. */
+/** Requests that have not ended yet. */
 export interface UnderWay {
   /** Numbers of the requests with commands in devices, with all mappings for them. */
   readonly sent: ReadonlySet<number>;
@@ -55,7 +55,7 @@ export class Beginning {
     this.#serial = machine.checker?.lastSerial ?? 0;
   }
 
-  /** What is left since then. @param ledger What was recorded since then. */
+  /** The leaks since then. @param ledger The record since then. */
   leftovers(ledger: ResourceTables, { isBusy, sent }: UnderWay = NOTHING_UNDER_WAY): TestLeak[] {
     const counts = ({ name, request }: MachineEvent) =>
       !(request !== null && sent.has(request)) && !(isBusy && name === "mem.alloc");
@@ -147,7 +147,7 @@ class Owners {
   }
 
   #ownerOf({ device, kind, span, taken }: Leak): Owner | null {
-    // What a statement's mapping costs goes with it.
+    // The resources of a statement's mapping go with it.
     if (span === null) return this.#bySite.get(`${device} ${taken?.site}`) ?? null;
     if (HAS_ADDRESSES.has(kind)) {
       const owner = lastBefore(listOf(this.#byAddress, device), ({ start }) => start!, span.end);

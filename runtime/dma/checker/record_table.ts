@@ -130,7 +130,7 @@ export class RecordTable {
     return this.#flags.length;
   }
 
-  /** What the table takes of the host's memory. */
+  /** The host memory of the table. */
   get heldBytes(): Bytes {
     return 46 * this.capacity + 4 * this.#buckets.length;
   }

@@ -19,7 +19,7 @@ export const FOUND_IN = {
 export type FoundIn = keyof typeof FOUND_IN;
 
 export interface ReportClassEntry {
-  /** What the driver did, as a sentence. */
+  /** The driver's action, as a sentence. */
   readonly doc: string;
   /** Page, chapter and row in `docs/rules/`. */
   readonly rule: string;
@@ -34,7 +34,7 @@ export interface ReportClassEntry {
   readonly errorLine?: string;
 }
 
-/** What a kernel checks, with or without DMA debugging. */
+/** The checks of a kernel, with or without DMA debugging. */
 const SEEN = { beyondKernel: false, found: "every_mode", counted: false, log: null } as const;
 /** A rule of the two-step API, which only some releases have, behind an IOMMU. */
 const TWO_STEP = { beyondKernel: true, found: "two_step", counted: false, log: null } as const;

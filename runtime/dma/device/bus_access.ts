@@ -29,7 +29,7 @@ const WRITE = INJECTION["device.write"];
 const LIMIT = ADDRESS_LIMIT;
 
 const PAGE_BYTES = 4096;
-/** What a peer router says of an access that is lost below the root complex. */
+/** A peer router's answer for an access that is lost below the root complex. */
 const PEER_LOST = -2;
 
 /** Makes the bytes of a page where they are wanted. */

@@ -51,7 +51,7 @@ export interface DmaDeviceOptions {
   readonly segmentBoundaryMask?: number;
   /** Where the device's bus has memory, when that is not at its physical address. */
   readonly ranges?: readonly DmaRange[];
-  /** What the IOMMU's driver asks for this device, as for some quirks: its group's mode follows. */
+  /** The IOMMU driver's request for this device, as for some quirks: its group's mode follows. */
   readonly wantedMode?: WantedMode;
   /** Memory that firmware uses with it (RMRR, IVMD, RMR). Default none. */
   readonly directRegions?: readonly DirectRegion[];
@@ -114,7 +114,7 @@ export class DmaDevice {
   skipSync: boolean;
   /** Whether 32-bit IOVAs are tried first; goes off at the first failure (4.2). */
   prefer32Bit: boolean;
-  /** What the IOMMU's driver asks for this device; null where it leaves that to the settings. */
+  /** The IOMMU driver's request for this device; null where it leaves that to the settings. */
   readonly wantedMode: WantedMode | null;
   /**
    * The devices that share its translation; null before it is attached.
@@ -163,7 +163,7 @@ export class DmaDevice {
    */
   mappings = 0;
   /**
-   * What the checker keeps of the device; only the checker reads it.
+   * The checker's data of the device; only the checker reads it.
    * @internal
    */
   checked: CheckedDevice | null = null;

@@ -40,7 +40,7 @@ export class DeviceMemory {
       this.#store(caches, dev, phys, from, offset, sizeBytes);
       return;
     }
-    // What the CPU will decrypt.
+    // The bytes that the CPU will decrypt.
     const stored = from.slice(offset, offset + sizeBytes);
     encryption.apply(phys, stored, 0, sizeBytes);
     this.#store(caches, dev, phys, stored, 0, sizeBytes);

@@ -1,5 +1,5 @@
 /**
- * What a device would see: which bytes lie at which of its addresses.
+ * A device's view: the bytes at its addresses.
  *
  * A query: nothing is translated for it, and no event happens.
  */
@@ -17,13 +17,13 @@ export interface DeviceVisibleRange {
   readonly start: number;
   readonly sizeBytes: Bytes;
   readonly phys: PhysAddr;
-  /** What the device may do there: bits of `PTE_READ` and `PTE_WRITE`. */
+  /** The device's permissions there: bits of `PTE_READ` and `PTE_WRITE`. */
   readonly access: number;
 }
 
 /**
- * What a device can reach between two of its addresses, the end excluded: its page table, or without
- * translation all memory that is not zero.
+ * The memory that a device can reach between two of its addresses, the end excluded: its page
+ * table, or without translation all memory that is not zero.
  */
 export function viewOf(
   machine: DmaMachine,

@@ -31,7 +31,7 @@ export interface MergeLimits {
 
 /** A range that the device sees, and the ranges behind it, in their order and without a hole. */
 export interface MergedRange extends SeenRange {
-  /** What it consists of. */
+  /** Its parts. */
   readonly parts: readonly SeenRange[];
 }
 

@@ -173,7 +173,7 @@ export const PART_BRANCH = {
 /** The branches of a map, by name in capitals. */
 export const MAP_BRANCH = BRANCH;
 
-/** What can go wrong on a branch that was to succeed. */
+/** Possible failures on a branch that was to succeed. */
 export const MAP_FAILURE = {
   PAGE_WITH_MMIO: branch(
     "page_with_mmio",

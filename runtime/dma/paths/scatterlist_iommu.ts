@@ -1,6 +1,6 @@
 /**
- * Scatterlists behind an IOMMU: one IOVA range for the whole list, each entry on a granule of its
- * own, outputs joined where the device's segment limits allow it.
+ * Scatterlists behind an IOMMU: one IOVA range for the whole list, each entry on a separate
+ * granule, outputs joined where the device's segment limits allow it.
  *
  * @see rules/dma.md 7.2
  */
@@ -183,7 +183,7 @@ function finalise(dev: TranslatedDevice, list: Scatterlist, iova: number): numbe
   let outputs = 0;
   /** Bytes of the output that may still grow; 0 when none may. */
   let currentBytes = 0;
-  /** What has ended the output before, while none may grow. */
+  /** The reason that ended the output before, while none may grow. */
   let ended: Apart = APART.UNJOINED;
   for (let index = 0; index < list.count; index++) {
     const phys = list.physAt(index);

@@ -9,7 +9,7 @@ export const PEER_BEHIND_BRIDGE = "behind_bridge";
 /** The device may not reach this peer's memory at all. */
 export const PEER_REFUSED = "refused";
 
-/** What is remembered along a list: as long as the provider stays the same, its kind does. */
+/** The state along a list: as long as the provider stays the same, its kind does. */
 export class PeerMemo {
   provider: unknown = null;
   kind: PeerMapType = "none";
