@@ -1,4 +1,4 @@
-/** Functions that are alike, such as the virtual functions of a card: one stands for all. */
+/** Functions that are alike, such as the virtual functions of a card: one represents all. */
 import type { ImportedMachine } from "./lspci/imported_machine.ts";
 import type { PciFunction } from "@dmalab/devices/pci";
 

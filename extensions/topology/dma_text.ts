@@ -20,7 +20,7 @@ import { ordered, shortName } from "./tree_picture.ts";
 
 const PAGE_BYTES = 4096;
 
-/** The functions that `--as dma` writes: all, or those that can matter to peers. */
+/** The functions that `--as dma` writes: all, or only the ones that can matter to peers. */
 export function writtenFunctions(machine: ImportedMachine, all: boolean): ReadonlySet<PciFunction> {
   if (all) return new Set(machine.functions);
   const written = new Set<PciFunction>();
@@ -152,7 +152,7 @@ function accessSettings(acs: AcsCapability, key: string): string[] {
   if (acs.presence === "unknown") return [`${key} = unknown`];
   const enabled = acs.enabled.size > 1 ? constantName(acs.enabled) : listText(acs.enabled);
   const settings = [`${key} = ${enabled}`];
-  // What a function cannot do matters only where it would have to, to keep others apart.
+  // A function's missing ability matters only where it would be needed to keep others apart.
   const lacks = ISOLATION.some((service) => !acs.supported.has(service));
   if (lacks && key === "acs") settings.push(`acs_capable = ${listText(acs.supported)}`);
   return settings;

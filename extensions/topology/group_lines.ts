@@ -57,7 +57,7 @@ interface SharedGroup {
   readonly causes: readonly GroupCause[];
 }
 
-/** The groups of the listing; those that the model has too are shown with their causes. */
+/** The groups of the listing; groups that the model has too are shown with their causes. */
 function listedGroups(
   { functions, listed }: ImportedMachine,
   modelled: readonly SharedGroup[],
@@ -77,7 +77,7 @@ function membersText(functions: readonly PciFunction[]): string {
   return rest > 0 ? `${names} and ${rest} more` : names;
 }
 
-/** What a function lacks, and what that joins. */
+/** The missing abilities of a function, and the functions that this joins. */
 function causeText({ func, joins, missing }: GroupCause): string {
   if (joins === "conventional") {
     return `${func.name} leads to conventional PCI: all functions below share its requester ID`;

@@ -1,4 +1,4 @@
-/** What the findings of a listing mean, for `dmalab explain E1003`. A code is never reused. */
+/** The meanings of a listing's findings, for `dmalab explain E1003`. A code is never reused. */
 import type { CodeEntry } from "@dmalab/lang/diagnostics";
 
 export const LISTING_CODES = {

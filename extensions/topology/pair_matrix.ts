@@ -8,14 +8,14 @@ import type { Paint, TextRole } from "@dmalab/lang/render";
 
 export interface Pair {
   readonly route: PeerRoute;
-  /** What is unknown and could change the answer. */
+  /** The unknown facts that could change the answer. */
   readonly doubts: readonly string[];
 }
 
 /** More are not drawn: ten thousand cells are unreadable. */
 const DISPLAYED_FUNCTIONS = 96;
 
-/** The functions of the matrix: of those that are alike one, unless all are wanted. */
+/** The functions of the matrix: one for each set of alike functions, unless all are wanted. */
 export function matrixFunctions(machine: ImportedMachine, all: boolean): readonly PciFunction[] {
   return all
     ? machine.functions.filter(({ isBridge }) => !isBridge)

@@ -133,7 +133,9 @@ class TreePainter {
   }
 }
 
-/** What people ask about, the bridges above it, and what stands in one device with it; or all. */
+/**
+ * The peers, the bridges above them, and the other functions in the same devices; or all functions.
+ */
 export function shownFunctions(machine: ImportedMachine, all: boolean): ReadonlySet<PciFunction> {
   if (all) return new Set(machine.functions);
   const shown = new Set<PciFunction>();
@@ -161,7 +163,10 @@ const PORTS: Readonly<Record<string, string>> = {
   pci_bridge: "bridge to conventional PCI",
 };
 
-/** What a function is, in a few words. @param isCut What is above it is not known: its own word counts. */
+/**
+ * Describes a function in a few words. @param isCut The bridges above it are not known: its own
+ * word counts.
+ */
 function describeFunction(func: PciFunction, listed: ListedFunction, isCut: boolean): string {
   const port = isCut ? PORTS[listed.portType ?? ""] ?? PORTS[func.role] : PORTS[func.role];
   const gone = listed.gone ? " (does not answer)" : "";
@@ -172,7 +177,10 @@ function describeFunction(func: PciFunction, listed: ListedFunction, isCut: bool
   return `${shortName(listed)}${gone}`;
 }
 
-/** Base classes whose products have their names in brackets at the end: network, display, processing. */
+/**
+ * Base classes with products that have their names in brackets at the end: network, display,
+ * processing.
+ */
 const PRODUCT_CLASSES: ReadonlySet<number> = new Set([0x02, 0x03, 0x0c, 0x12]);
 const PRODUCT = /\[([^\]]{4,60})\]$/;
 /** `Intel Corporation `, `Advanced Micro Devices, Inc. [AMD] `. */

@@ -33,7 +33,7 @@ type Action = (
   screen: Screen,
 ) => Promise<ExitCode>;
 
-/** What can be done with a trace; each loads only what it needs. */
+/** The commands for a trace; each loads only the modules that it needs. */
 const ACTIONS: Readonly<Record<string, Action>> = {
   check: async (paths, { json }, screen) =>
     (await import("./cli/check.ts")).runCheck(paths, json, screen),

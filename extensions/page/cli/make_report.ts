@@ -95,7 +95,7 @@ const PRINTED_FINDINGS = 20;
 
 const NOTHING = { benches: [], reports: [], coverage: null, runs: [], printed: "" } as const;
 
-/** What a file has to show, or what is wrong with it. */
+/** The content of a file for the page, or the reason why it cannot be shown. */
 async function madeOf(
   path: string,
   options: PageOptions,
@@ -141,7 +141,7 @@ function traceRuns(path: string, runs: readonly RecordedRun[] | string): Made | 
   };
 }
 
-/** What a trace's machine found, expected or not: the trace does not say which. */
+/** The incidents in a trace's machine, expected or not: the trace does not say which. */
 export function findingLines(run: RecordedRun): readonly string[] {
   const found = rowsAt(run, "incidents", run.last);
   const lines = found.slice(0, PRINTED_FINDINGS)
@@ -212,7 +212,7 @@ async function entryRuns(
   };
 }
 
-/** The benches that are asked for: the machine's figures, which are the same wherever they run. */
+/** The requested benches: the machine's figures, which are the same wherever they run. */
 function benchesOf(
   program: Program,
   options: PageOptions,
@@ -222,7 +222,7 @@ function benchesOf(
   return runBenches({ ...program, tests }, { ...runSettings(options), watch });
 }
 
-/** The runs that were run, recorded, each with what came of it. */
+/** The runs that were run, recorded, each with its outcome. */
 function recorded(
   program: Program,
   { outcomes }: RunReport,

@@ -1,9 +1,9 @@
-/** What a page of a report has inside: what `dmalab report` writes and the page reads. */
+/** The data inside a page of a report: `dmalab report` writes it and the page reads it. */
 
 import type { SaidVerdict } from "../engine/bench_verdict.ts";
 import type { Colour } from "../page/highlight.ts";
 
-/** What stands in the page where its data goes. */
+/** The text in the page that its data replaces. */
 export const EMPTY_DATA = '"{{data}}"';
 
 /** A value as the text of a data block, in which nothing ends the block. */
@@ -11,7 +11,7 @@ export function dataText(value: unknown): string {
   return JSON.stringify(value).replaceAll("<", "\\u003c");
 }
 
-/** Of what is written: the page refuses any other. */
+/** The version of the written data: the page refuses any other. */
 export const REPORT_VERSION = 3;
 
 /** The coloured pieces of each scenario, by its name. */
@@ -27,7 +27,7 @@ export interface PageData {
   readonly plots: readonly string[];
   /** The first failure of a bench; null for none. */
   readonly failedBench: SaidVerdict | null;
-  /** Runs as `serialise` of recording/views writes them, packed; those that failed first. */
+  /** Runs as `serialise` of recording/views writes them, packed; the failed runs come first. */
   readonly recordings: string;
   /** `SourceColours` of the scenarios, packed: the page has no lexer. */
   readonly colours: string;

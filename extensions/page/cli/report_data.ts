@@ -1,4 +1,4 @@
-/** What a page of a report has inside, and the page that it is put into. */
+/** The data inside a page of a report, and the page that it is put into. */
 import { host, REPORT_PAGE } from "@dmalab/cli";
 import { VERSION } from "@dmalab/cli/package_version";
 import { FileError } from "@dmalab/cli/files";
@@ -12,12 +12,15 @@ import {
   type SourceColours,
 } from "./page_data.ts";
 
-/** What a report says besides its runs; of benches nothing where that is left out. */
+/**
+ * The text of a report besides its runs; it says nothing about benches if their fields are left
+ * out.
+ */
 type ReportText =
   & Pick<PageData, "printed" | "title">
   & Partial<Pick<PageData, "failedBench" | "plots">>;
 
-/** A page with runs inside, those that failed first. @param page The page without any. */
+/** A page with runs inside, the failed runs first. @param page The page without any. */
 export async function reportPage(
   page: string,
   runs: readonly RunAndOutcome[],

@@ -65,7 +65,7 @@ function pageName(path: string, taken: Set<string>): string {
 /** The page that leads to the reports of a suite: files, those with failures first, and rule coverage. */
 interface IndexEntry {
   readonly path: string;
-  /** The page beside this one; null where there is none. */
+  /** The page beside this one; null without one. */
   readonly name: string | null;
   /** Null for a file that could not be run. */
   readonly report: RunReport | null;

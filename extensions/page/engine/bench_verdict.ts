@@ -39,7 +39,7 @@ export function benchText(report: BenchReport): string {
   return benchLines(report, null, [], painter(false)).join("\n");
 }
 
-/** The exit code of their runs and of what was expected of them. */
+/** The exit code of their runs and of their expectations. */
 export function codeOfBenches(reports: readonly BenchReport[]): ExitCode {
   return reports.flatMap(({ cells, expectations }) => [...cells, ...expectations])
     .map(({ failure }) => codeOfFailure(failure)).reduce(worseExitCode, HELD);

@@ -28,9 +28,9 @@ import { benchText, codeOfBenches, failedBench } from "./bench_verdict.ts";
 import { projectLoader } from "./project_loader.ts";
 import type { EngineResponse, PageProblem, Project, Request, RunEntry } from "./protocol.ts";
 
-/** Of a run in the page; the command line gives it a minute. */
+/** The limit for a run in the page; the command line gives it a minute. */
 const RUN_SECONDS = 10;
-/** What a recording may take: it is made again after each edit. */
+/** The limits of a recording: it is made again after each edit. */
 const RECORD_LIMITS = { ...DEFAULT_LIMITS, steps: 50_000_000, timeMs: 3_000, events: 300_000 };
 /** Characters that are kept as one. */
 const CHUNK_LENGTH = 65_536;
@@ -47,7 +47,7 @@ const PRINTED = {
   limits: limitsOf((option) => option === "max-time" ? RUN_SECONDS : null),
 } as const;
 
-/** Characters that are shown of the beginning and of the end of what a run has printed. */
+/** How many characters are shown from the beginning and from the end of a run's output. */
 const FIRST_LENGTH = 30_000;
 const LAST_LENGTH = 10_000;
 
@@ -144,7 +144,10 @@ export class Engine {
     return result;
   }
 
-  /** Runs all; what the command line prints is sent. @returns Its exit code, and the first run that failed. */
+  /**
+   * Runs all, and sends the output of the command line. @returns Its exit code, and the first run
+   * that failed.
+   */
   #print(
     id: number,
     { seed }: Project,
@@ -168,7 +171,7 @@ export class Engine {
     return { exitCode, failed: runs.findIndex(({ outcome }) => outcome === "failed") };
   }
 
-  /** @param isBeside For a comparison: with its blocks that run on machines of their own. */
+  /** @param isBeside For a comparison: with its blocks that run on separate machines. */
   #record(id: number, run: number, isBeside = false): void {
     const choice = this.#runs[run] ?? this.#runs[0];
     if (choice === undefined || this.#followed === null) return;

@@ -1,4 +1,4 @@
-/** What the page and the engine in its worker say to each other. */
+/** The messages between the page and the engine in its worker. */
 import type { TestOutcome } from "@dmalab/lang/run";
 import type { RunName } from "@dmalab/recording";
 import type { SaidVerdict } from "./bench_verdict.ts";
@@ -12,20 +12,23 @@ export interface Project {
   readonly seed: number | null;
 }
 
-/** What the page asks for. */
+/** A request of the page. */
 export type Wish =
   /** Checks, runs and records; each step is answered as soon as it is done. `run`: null for the first that fails. */
   | { readonly kind: "run"; readonly project: Project; readonly run: number | null }
   /**
-   * Records another run of the project that ran last; `beside` for a comparison: with its blocks that
-   * run on machines of their own.
+   * Records another run of the project that ran last; `beside` for a comparison: with its blocks
+   * that run on separate machines.
    */
   | { readonly kind: "record" | "beside"; readonly run: number };
 
 /** Answers carry its number. */
 export type Request = Wish & { readonly id: number };
 
-/** A mistake or a warning, by offsets in the entry; of another file it stands at the beginning. */
+/**
+ * A mistake or a warning, by offsets in the entry; a problem of another file is put at the
+ * beginning.
+ */
 export interface PageProblem {
   readonly code: string;
   readonly severity: "error" | "warning";
@@ -49,7 +52,7 @@ export interface RunEntry {
 export type EngineResponse =
   | { readonly kind: "ready" }
   | { readonly id: number; readonly kind: "checked"; readonly problems: readonly PageProblem[] }
-  /** What the command line prints, output and errors as one text, as far as the page shows it. */
+  /** The output and the errors of the command line as one text, as far as the page shows it. */
   | { readonly id: number; readonly kind: "output"; readonly text: string }
   | {
     readonly id: number;

@@ -42,14 +42,14 @@ function coloured(text: string): DecorationSet {
   return builder.finish();
 }
 
-/** Lines with a class: the current statement, what is marked, where the run stops. */
+/** Lines with a class: the current statement, a marked line, or the line at which the run stops. */
 interface LineMark {
   /** From 1. */
   readonly line: number;
   readonly name: "here" | "marked" | "stop";
 }
 
-/** What an effect sets beside lines. */
+/** The decorations that an effect sets beside lines. */
 function atLines<T extends { readonly line: number }>(
   set: StateEffectType<readonly T[]>,
   draw: (each: T, line: Line) => Range<Decoration>,

@@ -43,7 +43,7 @@ export class EngineClient {
     if (this.#project !== null) this.#ask({ kind: "record", run });
   }
 
-  /** Records a run of the same project with its blocks on machines of their own, after all else. */
+  /** Records a run of the same project with its blocks on separate machines, after all else. */
   recordBeside(run: number): void {
     this.#beside.push(run);
     if (!this.#isBusy) this.#sendNext();

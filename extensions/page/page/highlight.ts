@@ -15,7 +15,7 @@ import {
 } from "@dmalab/lang/syntax";
 import { SourceFile } from "@dmalab/lang";
 
-/** What a piece of a text is: the class of its colour. */
+/** The kind of a piece of a text: the class of its colour. */
 export interface Colour {
   readonly from: number;
   readonly to: number;

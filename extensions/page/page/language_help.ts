@@ -1,5 +1,5 @@
 /// <reference lib="dom" />
-/** What the language knows of the text in the editor: completion, hover, quick fixes. */
+/** The language's knowledge of the text in the editor: completion, hover, quick fixes. */
 import type { CompletionContext, CompletionResult } from "@codemirror/autocomplete";
 import type { Action } from "@codemirror/lint";
 import { hoverTooltip } from "@codemirror/view";
@@ -39,7 +39,7 @@ export class LanguageHelp {
 
   constructor(private readonly edited: () => EditedFile) {}
 
-  /** Shows what stands under the pointer. */
+  /** Shows help for the text under the pointer. */
   readonly hover = hoverTooltip((view, offset) => {
     const hover = hoverAt(this.#analysis(view.state.doc.toString()), offset);
     if (hover === null) return null;
@@ -53,7 +53,7 @@ export class LanguageHelp {
     return { pos: start, end, above: true, create };
   });
 
-  /** What could stand at a place. */
+  /** The texts that are possible at a place. */
   readonly complete = ({ explicit, pos, state }: CompletionContext): CompletionResult | null => {
     // Who types a blank wants no list, and reading the text takes as long as running it.
     if (!explicit && !/[\w.]/.test(state.sliceDoc(Math.max(0, pos - 1), pos))) return null;

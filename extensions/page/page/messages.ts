@@ -1,5 +1,7 @@
 /// <reference lib="dom" />
-/** The line below the toolbar that says what a reader has to know, and perhaps to decide. */
+/**
+ * The line below the toolbar with a message that a reader has to know, and perhaps to decide on.
+ */
 import { byId } from "../view/dom.ts";
 import type { PageAction } from "../view/page_model.ts";
 

@@ -16,13 +16,13 @@ import { Messages } from "./messages.ts";
 import { MAX_LINK_LENGTH, readLink, type Shared, writeLink } from "./share_link.ts";
 import { startTheme } from "./theme.ts";
 
-/** What is built into the page. */
+/** The data built into the page. */
 export interface PlaygroundData {
-  /** Files by their paths: the examples and what they use. */
+  /** Files by their paths: the examples and the files that they use. */
   readonly files: Readonly<Record<string, string>>;
   /** Those that are offered. */
   readonly examples: readonly string[];
-  /** The files that an example uses, for those that use any. */
+  /** The files that an example uses, for the examples that use any. */
   readonly uses: Readonly<Record<string, readonly string[]>>;
 }
 
@@ -41,11 +41,11 @@ class Playground {
   readonly #engine: EngineClient;
   #project: Project;
   #run = 0;
-  /** Where the run that comes is opened; null for where it opens by itself. */
+  /** The position at which the next run is opened; null for its default position. */
   #at: Position | null = null;
   #runs: readonly RunEntry[] = [];
   #hasErrors = false;
-  /** The runner has said what came of the runs of this text. */
+  /** The runner has reported the outcomes of the runs of this text. */
   #isListed = false;
   /** The text differs from every example and link. */
   #isEdited = false;
@@ -239,7 +239,7 @@ class Playground {
     this.#stale(null);
   }
 
-  /** What is shown is of the text before. */
+  /** The page shows a run of the previous text. */
   #stale(why: string | null): void {
     document.body.classList.toggle("old", why !== null);
     byId("stale").hidden = why === null;
@@ -248,7 +248,7 @@ class Playground {
 
   #mark(marks: Parameters<SourceView["mark"]>[0]): void {
     const own = marksIn(this.#file, marks);
-    // Who writes stays where the cursor is.
+    // While the user types, the cursor stays in its place.
     const here = this.#editor.hasFocus ? undefined : own.find(({ name }) => name === "here");
     this.#editor.mark(own, here?.line ?? null);
   }
@@ -335,7 +335,7 @@ class Playground {
     }
   }
 
-  /** Files from the desktop: scenarios, and what they use. */
+  /** Files from the desktop: scenarios, and the files that they use. */
   async #dropped(dropped: readonly File[]): Promise<void> {
     const texts = await Promise.all(dropped.map(async (file) => [file.name, await file.text()]));
     const entry = dropped.find(({ name }) => name.endsWith(".dma"))?.name;

@@ -1,6 +1,7 @@
 /**
- * Links that carry a project: `#d1=` and its JSON, deflated, in base64url. What stands behind `#` never
- * reaches a server. A link is a stranger's text: whatever is wrong with it comes back as a sentence.
+ * Links that carry a project: `#d1=` and its JSON, deflated, in base64url. The part behind `#`
+ * never reaches a server. A link is a stranger's text: whatever is wrong with it comes back as a
+ * sentence.
  */
 import { base64 } from "@dmalab/recording/views";
 
@@ -23,11 +24,11 @@ type FrameForm = "edit" | "read" | null;
 const VERSION = 1;
 /** A longer link breaks in mail and chat. */
 export const MAX_LINK_LENGTH = 16_000;
-/** What a link may unfold to: a hostile one unfolds to gigabytes. */
+/** The most that a link may unfold to: a hostile one unfolds to gigabytes. */
 const MAX_TEXT_LENGTH = 4_000_000;
 const MAX_FILES = 100;
 
-/** What a fragment means: a project, nothing, or why it cannot be opened. */
+/** The meaning of a fragment: a project, nothing, or the reason why it cannot be opened. */
 type ReadLink =
   | { readonly shared: Shared; readonly frame: FrameForm }
   | { readonly problem: string }
@@ -74,7 +75,7 @@ async function unpack(data: string): Promise<string | { readonly problem: string
   }
 }
 
-/** What the JSON of a link says, each part checked; null when it is none. */
+/** The project in the JSON of a link, each part checked; null when it is no project. */
 function readShared(text: string): Shared | null {
   let read: unknown;
   try {

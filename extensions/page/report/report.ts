@@ -105,7 +105,8 @@ class Report {
     const isFirst = !this.#isFollowing;
     this.#isFollowing = true;
     const around = this.#runAround(file, line) ?? this.#shown;
-    // Where the test around the cursor failed, its failure is shown before the cursor is gone to.
+    // If the test around the cursor failed, the page shows its failure first, and not the cursor's
+    // line.
     if (isFirst && this.runs[around]!.failure !== null) {
       if (around !== this.#shown) this.#show(around);
       return;
@@ -146,7 +147,7 @@ declare const acquireVsCodeApi: (() => { postMessage(message: unknown): void }) 
 
 /**
  * Connects the page with the editor around it; the editor has the source.
- * @returns Says the place of the page, `file:line`, to the editor; null where there is none.
+ * @returns Says the place of the page, `file:line`, to the editor; null without one.
  */
 function besideEditor(
   follow: (cursor: EditorCursor) => void,

@@ -1,9 +1,9 @@
 /**
- * `deno task test-web [NAME…]`: the pages in a real browser, measured. Needs what `deno task web` builds, and
- * Chromium; it belongs to no suite.
+ * `deno task test-web [NAME…]`: the pages in a real browser, measured. Needs what `deno task web`
+ * builds, and Chromium; it belongs to no suite.
  *
- * The library that drives the browser looks at files of the system that Deno shows only to a program with
- * every permission: it runs in a process of its own.
+ * The library that drives the browser looks at files of the system that Deno shows only to a
+ * program with every permission: it runs in a separate process.
  */
 import { fileURLToPath } from "node:url";
 

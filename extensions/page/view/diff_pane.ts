@@ -1,7 +1,7 @@
 /// <reference lib="dom" />
 /**
- * What differs: between two moments of a run, between two runs of the file, and between the blocks of a
- * `compare`, a `fork` or a `race`, whose events stand beside each other.
+ * What differs: between two moments of a run, between two runs of the file, and between the blocks
+ * of a `compare`, a `fork` or a `race`, with their events beside each other.
  */
 import { formatEventText } from "@dmalab/lang/render";
 import {
@@ -25,7 +25,7 @@ const EVENTS_BEFORE = 3;
 /** The key of the run that was opened. */
 const OWN = "own";
 
-/** Something that the moment can be held against, or stand for. */
+/** A run that can be one of the two sides of the comparison. */
 interface Choice {
   readonly title: string;
   /** Null until it is there. */
@@ -46,7 +46,7 @@ export class DiffPane implements Pane {
   #other: Operand = { key: OWN, seq: null };
   /** Runs that were asked for, by their keys; null while they are made. */
   readonly #known = new Map<string, RecordedRun | null>();
-  /** Of the blocks that ran on machines of their own, once they are recorded. */
+  /** The titles of the blocks that ran on separate machines, once they are recorded. */
   #titles: readonly string[] = [];
 
   draw(model: PageModel, root: HTMLElement): void {
@@ -82,7 +82,7 @@ export class DiffPane implements Pane {
     return [...this.#known].find(([, known]) => known === run)?.[0] ?? null;
   }
 
-  /** Blocks that ran on machines of their own are recorded when one looks at them. */
+  /** Blocks that ran on separate machines are recorded when they are first shown. */
   #askForSides({ redraw, run, runs }: PageModel): void {
     const hasBlocks = run.code.statements.some(({ forkKeyword }) => forkKeyword !== undefined);
     if (run.childRuns.length > 0 || !hasBlocks) return;
@@ -108,7 +108,7 @@ export class DiffPane implements Pane {
     ].map((each) => ({ ...each, run: this.#known.get(each.key) ?? null }));
   }
 
-  /** The run of a choice; one that is not there is asked for. */
+  /** The run of a choice; a missing one is requested. */
   #chosen({ redraw, runs }: PageModel, operand: Operand, choices: readonly Choice[]) {
     const opened = this.#opened!;
     const choice = choices.find(({ key }) => key === operand.key);

@@ -1,5 +1,5 @@
 /// <reference lib="dom" />
-/** Elements of the pages. Text is always a text node: what a stranger wrote is never markup. */
+/** Elements of the pages. Text is always a text node: text from a stranger is never markup. */
 import { type Drawing, svgText } from "@dmalab/recording/views";
 
 type Attributes = Readonly<Record<string, string | number | null>>;
@@ -42,7 +42,7 @@ export function byId<T extends HTMLElement = HTMLElement>(id: string): T {
   return element as T;
 }
 
-/** Fills a list of choices; those of a group stand together. */
+/** Fills a list of choices; those of a group are adjacent. */
 export function fillSelect(
   select: HTMLSelectElement,
   choices: readonly { readonly value: string; readonly title: string; readonly group?: string }[],
@@ -75,7 +75,7 @@ function svg<K extends keyof SVGElementTagNameMap>(
   return element;
 }
 
-/** Gives an element these children: those that it has already are not laid out again. */
+/** Gives an element these children: children that it already has are not laid out again. */
 export function keepChildren(parent: Element, children: readonly Element[]): void {
   const kept = new Set<Element>(children);
   for (const each of [...parent.children]) {

@@ -1,5 +1,7 @@
 /// <reference lib="dom" />
-/** The events of a run, each call as one line, with a filter. Only those that are seen are elements. */
+/**
+ * The events of a run, each call as one line, with a filter. Only the visible ones are elements.
+ */
 import { countBefore } from "@dmalab/runtime/binary_search";
 import { eventView, meaningAt, MEANINGS, type RunIndex } from "@dmalab/recording/views";
 import { formatEventText } from "@dmalab/lang/render";
@@ -36,7 +38,9 @@ export class EventsPane implements Pane {
   readonly #scroller = el("div", { class: "scroller" }, this.#inner);
   #moment: PageModel | null = null;
   #rows: EventRows = { run: null, first: 0, rows: new Map() };
-  /** The run that the filter has been applied to, and what it let through; null for all events. */
+  /**
+   * The run that the filter has been applied to, and the events that passed; null for all events.
+   */
   #filtered:
     | { readonly run: RecordedRun; readonly query: string; readonly found: number[] }
     | null = null;
@@ -53,7 +57,7 @@ export class EventsPane implements Pane {
       if (key === "Enter") this.#next(shiftKey ? -1 : 1);
     });
     this.#scroller.addEventListener("scroll", () => this.#window(true));
-    // What stands above and below changes its height: the current event stays in sight.
+    // The elements above and below change their heights: the current event stays in sight.
     new ResizeObserver(() => this.#moment !== null && this.#reveal()).observe(this.#scroller);
   }
 
@@ -119,7 +123,7 @@ export class EventsPane implements Pane {
   #rowOf(seq: number): number {
     const seqs = this.#seqs();
     const row = countBefore(seqs.length, (index) => seqs[index]! <= seq) - 1;
-    // A return stands in the row of its call.
+    // A return shares the row of its call.
     const call = this.#filtered === null ? this.#moment!.index.partners[seq]! : 0;
     return call > 0 && call < seq && seqs[row] !== call ? this.#rowOf(call) : row;
   }
@@ -326,7 +330,7 @@ class EventTexts {
 
 /** How long a run is shown before its texts are made. */
 const TEXTS_AFTER_MS = 500;
-/** Events whose texts are kept: some 100 bytes each. */
+/** How many events keep their texts: some 100 bytes each. */
 const MAX_TEXTS = 300_000;
 
 /** Whether an event has every word of a query in its name, its device, its request or its text. */

@@ -1,4 +1,4 @@
-/** What a pane draws: a run at a moment, with the one before. */
+/** The model that a pane draws: a run at a moment, with the moment before. */
 import type { Position, RecordedRun } from "@dmalab/recording";
 import type { RowDiff, RunIndex, RunVerdict } from "@dmalab/recording/views";
 import type { SelectionMap } from "./selection.ts";
@@ -31,7 +31,7 @@ export interface FileRuns {
   readonly runs: readonly ListedRun[];
   /** Which of them is open. */
   readonly shown: number;
-  /** Records one of them, with its blocks that run on machines of their own. */
+  /** Records one of them, with its blocks that run on separate machines. */
   open(index: number): Promise<RecordedRun>;
   show(index: number): void;
 }
@@ -41,7 +41,7 @@ export interface PageModel {
   readonly index: RunIndex;
   readonly runs: FileRuns;
   readonly position: Position;
-  /** Where the last move began: what it changed is marked. */
+  /** Where the last move began: its changes are marked. */
   readonly before: Position;
   /** Events of mappings that nothing unmaps. */
   readonly leaked: ReadonlySet<number>;

@@ -16,7 +16,7 @@ import type { PageModel, Pane } from "./page_model.ts";
 
 /** Subjects that have a button; all are in the list behind them. */
 const MAX_CHIPS = 8;
-/** Colours of the legend, by what has become of a page. */
+/** Colours of the legend, by the state of a page. */
 const LEGEND = [
   ["mapped", "var(--map-fill)", "var(--map)"],
   ["moved", "var(--moved)", "var(--moved)"],

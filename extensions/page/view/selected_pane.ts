@@ -1,5 +1,5 @@
 /// <reference lib="dom" />
-/** The event at the position: what it carries, and the decision that it comes from. */
+/** The event at the position: its values, and the decision that it comes from. */
 import {
   eventView,
   keptVariablesAt,

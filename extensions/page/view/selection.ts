@@ -1,6 +1,6 @@
 /// <reference lib="dom" />
 /**
- * What elements of the panes stand for. Pointing at one marks every other that stands for the same: an
+ * The meaning of elements of the panes. Pointing at one marks every other with the same meaning: an
  * address of the same space, an event, a line of the source.
  */
 import type { RecordedRun } from "@dmalab/recording";
@@ -12,7 +12,7 @@ type AddressSpan = Pick<AddressPiece, "end" | "space" | "start">;
 export interface Selection {
   /** The event that made it, where Enter goes; null for none. */
   readonly seq: number | null;
-  /** The last event of what lasts for several: it stands for each of them. */
+  /** The last event of an element that lasts for several events: it represents each of them. */
   readonly until?: number;
   readonly spans: readonly AddressSpan[];
   /** The line of the source that it belongs to, as `file:line`; a line itself has nothing else. */
@@ -55,7 +55,7 @@ function hasEventOf(one: Selection, other: Selection): boolean {
   return one.seq <= (other.until ?? other.seq) && other.seq <= (one.until ?? one.seq);
 }
 
-/** What elements stand for, and which of them are marked. */
+/** The meaning of elements, and which of them are marked. */
 export class SelectionMap {
   readonly #of = new WeakMap<Element, Selection>();
   #marked: Selection | null = null;
@@ -66,7 +66,7 @@ export class SelectionMap {
     if (this.#marked !== null && isSame(this.#marked, selection)) element.classList.add("marked");
   }
 
-  /** What the innermost element around another stands for. */
+  /** The meaning of the innermost element around another. */
   at(target: EventTarget | null): Selection | null {
     const element = target instanceof Element ? target.closest("[data-thing]") : null;
     return element === null ? null : this.#of.get(element) ?? null;

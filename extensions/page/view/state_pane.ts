@@ -16,7 +16,7 @@ import { rowTable, tableRow } from "./table_row.ts";
 /** Rows of a table that are shown at first, and that each further wish adds. */
 const DISPLAYED_ROWS = 60;
 
-/** What is drawn of a table: rows that stay the same are kept. */
+/** The drawn part of a table: rows that stay the same are kept. */
 interface DrawnTable {
   readonly details: HTMLDetailsElement;
   readonly about: HTMLElement;

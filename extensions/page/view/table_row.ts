@@ -6,17 +6,17 @@ import { button, el, table } from "./dom.ts";
 import type { PageModel } from "./page_model.ts";
 import { spansOf } from "./selection.ts";
 
-/** What a row is beside another moment. */
+/** The change of a row against another moment. */
 const CHANGE_WORDS = { "+": "new", "-": "gone", "~": "changed" } as const;
 
-/** A table whose rows `tableRow()` draws. */
+/** A table with rows that `tableRow()` draws. */
 export function rowTable(columns: readonly string[], body: HTMLElement): HTMLElement {
   return table(["", "since", ...columns], body);
 }
 
 /**
- * @param change What it is beside another moment; null where it is the same.
- * @param seq The event that its button leads to, of which run, and what the button is called.
+ * @param change The change against another moment; null for an equal row.
+ * @param seq The event that its button leads to, its run, and the button's name.
  */
 export function tableRow(
   { goTo, run, selections }: PageModel,

@@ -1,7 +1,7 @@
 /// <reference lib="dom" />
 /**
- * A run on the page: the position with its buttons and keys, the panes, and what is marked. The playground
- * and the report give it a run and a source to mark lines in.
+ * A run on the page: the position with its buttons and keys, the panes, and the marks. The
+ * playground and the report give it a run and a source to mark lines in.
  */
 import {
   atLine,
@@ -115,7 +115,7 @@ export class Viewer {
   #verdict: RunVerdict | null = null;
   #leaked: ReadonlySet<number> = new Set();
   #title = "";
-  /** What is shown: that run, or one beside it. */
+  /** The cursor of the shown run: that run, or one beside it. */
   #cursor: RunCursor | null = null;
   #before: Position = START;
   /** Where Enter led away from: `u` comes back. */
@@ -172,7 +172,7 @@ export class Viewer {
     if (this.#run !== null) this.#draw();
   }
 
-  /** What the page is about: the name of a file. */
+  /** The subject of the page: the name of a file. */
   set title(title: string) {
     this.#title = title;
     byId("title").textContent = title.slice(title.lastIndexOf("/") + 1);
@@ -195,7 +195,7 @@ export class Viewer {
     this.#draw();
   }
 
-  /** What the runner says of the run that is shown. */
+  /** The runner's verdict on the shown run. */
   set outcome(outcome: TestOutcome | null) {
     if (this.#run === null) return;
     this.#judge(outcome);
@@ -221,7 +221,7 @@ export class Viewer {
     this.drawRuns();
   }
 
-  /** Says something else than what came of the run, such as that the text has an error. */
+  /** Says something else than the outcome of the run, such as that the text has an error. */
   printVerdict(verdict: SaidVerdict, steps: readonly PageAction[]): void {
     drawVerdict(verdict, steps);
     document.title = verdictTitle({ ...verdict, cause: null, leaked: [] }, this.#title);
@@ -294,7 +294,7 @@ export class Viewer {
     this.#index = new RunIndex(run);
     byId<HTMLInputElement>("at").max = `${run.log.count}`;
     if (run === this.#opened) return;
-    // A run beside has no verdict of its own.
+    // A run beside the opened one has no separate verdict.
     this.#leaked = new Set();
   }
 
@@ -366,7 +366,7 @@ export class Viewer {
     this.#choose(this.#tabs[0]!);
   }
 
-  /** What a tab shows; some of it has a place of its own where there is room. */
+  /** The element that a tab shows; some elements have a separate place if there is room. */
   #elementOf(id: string): string {
     return { events: "right", addresses: "addresses", source: "source" }[id] ?? `panel-${id}`;
   }
@@ -382,7 +382,7 @@ export class Viewer {
     this.#placePanels();
   }
 
-  /** What has a place of its own where there is room leaves the middle to the picture. */
+  /** A tab that has a separate place, if there is room, leaves the middle to the picture. */
   #placePanels(): void {
     const { id, width } = this.#tab;
     const isBeside = width === "middle" && this.#wide.matches ||
@@ -501,7 +501,7 @@ export class Viewer {
 
   #arrive({ position, recording }: RunPosition): void {
     const run = this.#run!;
-    // What a move changed is marked: between two runs nothing is.
+    // The changes of a move are marked: between two runs nothing is marked.
     this.#before = run === recording ? position : this.#at;
     if (run !== recording) {
       this.#show(run);
@@ -538,7 +538,8 @@ export class Viewer {
     this.#drawPane(model);
     if (this.#wide.matches || this.#tab.id === "addresses") drawAddresses(model, byId("addresses"));
     this.#timeline.draw(model);
-    // Last: what stands above and below has its height then, and the current event is scrolled to.
+    // This comes last: the elements above and below have their heights then, and the pane scrolls
+    // to the current event.
     if (this.#wide.matches || this.#tab.id === "events") {
       this.#keepFocus(byId("right"), () => {
         this.#selected.draw(model, byId("selected"));
@@ -573,7 +574,7 @@ export class Viewer {
     this.#keepFocus(shown[1], () => tab.pane!.draw(model, shown[1]));
   }
 
-  /** What is drawn again has the focus where it had it before. */
+  /** A redrawn element keeps the focus in the same place. */
   #keepFocus(panel: HTMLElement, draw: () => void): void {
     const focused = panel.contains(document.activeElement)
       ? document.activeElement!.getAttribute("data-item")

@@ -189,7 +189,7 @@ function firstLines(text: string, count: number): string {
   return text.slice(0, end);
 }
 
-/** UTF-8; UTF-16 as some shells of Windows write it; and what is neither, byte by byte. */
+/** UTF-8; UTF-16 as some shells of Windows write it; and any other text, byte by byte. */
 export function decode(bytes: Uint8Array): string {
   const [first, second] = bytes;
   if (first === 0xff && second === 0xfe) return new TextDecoder("utf-16le").decode(bytes);
@@ -250,7 +250,7 @@ function groupCheckLine(machine: ImportedMachine): string | null {
   }): its kernel had other information than the listing`;
 }
 
-/** Who is in one group with a function, as names. */
+/** The members of a function's group, as names. */
 function membersBy(
   functions: readonly PciFunction[],
   groupOf: (func: PciFunction) => number,

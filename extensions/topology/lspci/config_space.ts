@@ -11,7 +11,7 @@ import type { BridgeWindow, PortType } from "./listed_function.ts";
 export const CONFIG_SPACE_BYTES = 4096;
 /** What conventional PCI has; extended capabilities begin here. */
 const CONVENTIONAL_BYTES = 256;
-/** What is shown of it without root rights. */
+/** The bytes that are shown without root rights. */
 const HEADER_BYTES = 64;
 
 const VENDOR_ID = 0x00;
@@ -42,7 +42,7 @@ const PORT_TYPES: Readonly<Record<number, PortType>> = {
   10: "event_collector",
 };
 
-/** Adds what the registers collected so far tell. Less than a header tells nothing. */
+/** Adds the facts from the registers collected so far. Less than a header gives no facts. */
 export function decodeConfigSpace(into: GrowingFunction): void {
   const { registers, registerBytes } = into;
   if (registers === null || registerBytes < HEADER_BYTES) return;

@@ -1,6 +1,6 @@
 /**
- * The CPU, from lines of `lscpu` or `/proc/cpuinfo` that stand in the same text: on some of them
- * peer-to-peer traffic is allowed whatever the host bridge.
+ * The CPU, from lines of `lscpu` or `/proc/cpuinfo` in the same text: on some CPUs peer-to-peer
+ * traffic is allowed whatever the host bridge.
  *
  * @see rules/p2p.md 9.4, "Host-bridge check"
  */
@@ -8,7 +8,7 @@
 import type { CpuIdentity } from "@dmalab/devices/pci";
 
 const VENDOR = /(?:^|\s)(AuthenticAMD|GenuineIntel|HygonGenuine|CentaurHauls)\s*$/;
-/** CPUs as they name themselves; any other has no rule of its own. */
+/** CPUs as they name themselves; any other has no specific rule. */
 const VENDORS: Readonly<Record<string, CpuIdentity["vendor"]>> = {
   AuthenticAMD: "amd",
   GenuineIntel: "intel",

@@ -73,7 +73,7 @@ export class DetailReader {
     this.#register = null;
   }
 
-  /** Adds what a line tells. @returns False for a line that says nothing known. */
+  /** Adds the facts from a line. @returns False for a line that says nothing known. */
   read(into: GrowingFunction, line: string): boolean {
     const text = line.trim();
     if (this.#readRegister(into, text)) return true;
@@ -96,7 +96,7 @@ export class DetailReader {
     }
     const { kind, flags } = this.#register!;
     for (const [, name, sign] of text.matchAll(ACS_FLAG)) flags.set(name!, sign === "+");
-    // The three that redirect are what is asked of them; a cut line may lack the rest.
+    // Only the three that redirect are needed; a cut line may lack the rest.
     if (!["ReqRedir", "CmpltRedir", "EgressCtrl"].every((name) => flags.has(name))) return true;
     const services = new Set(
       [...flags].filter(([, set]) => set).map(([name]) => SERVICES[name]!),
@@ -107,7 +107,9 @@ export class DetailReader {
   }
 }
 
-/** @param text Behind the offset in brackets; undefined where something else stands in its place. */
+/**
+ * @param text The text behind the offset in brackets; undefined if something else is in its place.
+ */
 function readCapability(into: GrowingFunction, text: string | undefined): void {
   into.sight.detailed = into.sight.begun = true;
   if (text === undefined) into.sight.denied = true;
@@ -124,7 +126,7 @@ function readPlain(into: GrowingFunction, text: string): boolean {
     return true;
   }
   if (text === "Capabilities:") {
-    // A page has taken `<access denied>` for one of its own tags.
+    // A page has taken `<access denied>` for an HTML tag and dropped it.
     into.sight.detailed = into.sight.begun = into.sight.denied = true;
     return true;
   }

@@ -1,6 +1,7 @@
 /**
- * Numbers of vendors and devices by their names, for texts without numbers (`lspci`, `lspci -tv`): of vendors whose root
- * complexes and emulated devices tell the CPU, and of root devices that the kernel's list of host bridges has.
+ * Numbers of vendors and devices by their names, for texts without numbers (`lspci`, `lspci -tv`):
+ * of vendors with root complexes and emulated devices that identify the CPU, and of root devices
+ * that the kernel's list of host bridges has.
  *
  * @see The PCI ID database of 2026-10-24
  * @see rules/p2p.md 9.4, "Host-bridge check"
@@ -46,7 +47,7 @@ const INTEL_DEVICES: ReadonlyMap<string, number> = new Map([
   ["Xeon E5/Core i7 DMI2", 0x3c00],
   ["Xeon E5/Core i7 DMI2 in PCI Express Mode", 0x3c01],
 ]);
-/** What stands for a name that the database does not have. */
+/** The replacement for a name that the database does not have. */
 const UNNAMED = /^Device ([0-9a-f]{4})$/i;
 
 /** The numbers of a name such as `Intel Corporation Sky Lake-E DMI3 Registers`; null for an unknown vendor. */

@@ -1,4 +1,4 @@
-/** What is wrong with, or missing from, a listing of PCI functions. */
+/** Errors and gaps in a listing of PCI functions. */
 import type { LISTING_CODES } from "../listing_codes.ts";
 
 export type ListingCode = keyof typeof LISTING_CODES;
@@ -22,6 +22,6 @@ const findingAs = (severity: ListingFinding["severity"]) =>
   hint: string,
 ): ListingFinding => ({ code, severity, line, message, hint });
 
-/** Of what keeps a listing from being imported. */
+/** A finding that keeps a listing from being imported. */
 export const mistake = findingAs("error");
 export const warning = findingAs("warning");

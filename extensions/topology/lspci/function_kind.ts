@@ -1,10 +1,10 @@
-/** What a listed function is to its neighbours: its role in the tree, its name, whether it counts. */
+/** A listed function among its neighbours: its role in the tree, its name, whether it counts. */
 import type { PciFunction, PciRole } from "@dmalab/devices/pci";
 import type { LinkedFunction } from "./linked_listing.ts";
 import { isBridge, type ListedFunction } from "./listed_function.ts";
 
 /**
- * The role that a function's place allows. What the listing calls it decides only between PCI
+ * The role that a function's place allows. The listing's name for it decides only between PCI
  * Express and conventional PCI: a damaged text may call anything a root port.
  *
  * @param above The role of the bridge above; null on a root bus.
@@ -102,7 +102,7 @@ export class FunctionNames {
   }
 }
 
-/** Base classes of what is asked for when peers are meant, also when it stands on a root bus. */
+/** Base classes of the functions that count as peers, also when they are on a root bus. */
 const PEER_CLASSES: ReadonlySet<number> = new Set([0x01, 0x02, 0x03, 0x12]);
 const CO_PROCESSOR = 0x0b40;
 const CXL_MEMORY = 0x0502;

@@ -1,4 +1,4 @@
-/** A function while its listing is read: each line adds what it tells. */
+/** A function while its listing is read: each line adds its facts. */
 import { ACS_SERVICES, type AcsService } from "@dmalab/devices/pci";
 import { idsByName } from "./device_names.ts";
 import type { HeaderRest } from "./function_header.ts";
@@ -36,13 +36,13 @@ export class GrowingFunction {
   numaNode: number | null = null;
   driver: string | null = null;
   gone = false;
-  /** What the text has shown of the capabilities. */
+  /** The parts of the capabilities that the text has shown. */
   readonly sight = {
     /** Registers or `Flags`/`Control` were shown, so that capabilities would have been too. */
     detailed: false,
     /** The status register says that there are some: `Cap+`. */
     promised: false,
-    /** One capability at least, or what stands in their place. */
+    /** At least one capability was shown, or the text in their place. */
     begun: false,
     /** `<access denied>` stood in their place. */
     denied: false,
@@ -67,7 +67,7 @@ export class GrowingFunction {
     this.gone ||= header.gone;
   }
 
-  /** Joins what another listing tells about the same function. */
+  /** Joins the facts from another listing about the same function. */
   join(other: GrowingFunction): void {
     this.takeHeader(other);
     this.portType ??= other.portType;

@@ -31,7 +31,10 @@ export interface ImportedMachine {
   readonly hostBridges: readonly HostBridge[];
   /** By address. */
   readonly functions: readonly PciFunction[];
-  /** Null when neither the text nor a root complex tells: then as one that no rule names. */
+  /**
+   * Null when neither the text nor a root complex identifies it: then it counts as one that no rule
+   * names.
+   */
   readonly cpu: CpuIdentity | null;
   readonly listed: ReadonlyMap<PciFunction, LinkedFunction>;
   /** Host bridges of which nothing shows that they are any: a bridge above may be missing. */
@@ -104,7 +107,7 @@ function capabilityOf({ state, enabled, capable }: ListedAcs): AcsCapability {
 }
 
 /**
- * Which device the kernel's list is asked about.
+ * The device that the kernel looks up in its list.
  * @see rules/p2p.md 9.4, "Allow-list subject"
  */
 function rootDeviceOf({ functions, assumed }: RootBus): VendorDevice | null {
@@ -146,8 +149,9 @@ const AMD_ROOT_COMPLEXES: readonly {
 const EARLIER_FAMILY = /\bFamily (1[0-6])h\b/;
 
 /**
- * The CPU: as the text says, or else as far as its root complex tells, which is inside it. A root
- * complex that several families share counts as the first of them: all of them pass the same rule.
+ * The CPU: from the text, or else as far as its root complex, which is inside it, identifies it. A
+ * root complex that several families share counts as the first of them: all of them pass the same
+ * rule.
  */
 function cpuOf({ cpu, roots }: LinkedListing): CpuIdentity | null {
   if (cpu !== null) return cpu;
@@ -167,7 +171,7 @@ function cpuOf({ cpu, roots }: LinkedListing): CpuIdentity | null {
 }
 
 /**
- * What is not known, and could change the answer about a route.
+ * The unknown facts that could change the answer about a route.
  * @returns Sentences without their ends; none when the answer is certain.
  */
 export function doubtsAbout(route: PeerRoute, machine: ImportedMachine): string[] {
@@ -208,7 +212,7 @@ export function doubtsAbout(route: PeerRoute, machine: ImportedMachine): string[
   return doubts;
 }
 
-/** Makers of hardware that software plays, and whose root complexes say nothing about the CPU. */
+/** Makers of emulated hardware, with root complexes that say nothing about the CPU. */
 const EMULATED: ReadonlySet<number> = new Set([0x1af4, 0x1b36, 0x15ad, 0x1414, 0x80ee]);
 
 /** Whose root complexes have no CPU of AMD: Intel, and makers of Arm and Power processors. */
@@ -229,7 +233,7 @@ const OTHER_CPUS: ReadonlySet<number> = new Set([
 
 function mayBeAmd(bridges: readonly HostBridge[], machine: ImportedMachine): boolean {
   const vendorOf = ({ rootDevice, roots }: HostBridge) => {
-    // The first device, whose name may tell its vendor alone.
+    // The first device; its name may give only its vendor.
     const first = roots.find(({ address }) => address.device === 0 && address.func === 0);
     return rootDevice?.vendor ?? (first && machine.listed.get(first)!.vendor) ?? 0;
   };

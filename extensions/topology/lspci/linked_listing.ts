@@ -1,6 +1,6 @@
 /**
- * Puts the functions of a listing below each other: a function lies below the bridge whose
- * secondary bus is its own.
+ * Puts the functions of a listing below each other: a function lies below the bridge that has the
+ * function's bus as its secondary bus.
  */
 import { placeKey } from "@dmalab/devices/pci";
 import { type ListingFinding, mistake, warning } from "./finding.ts";

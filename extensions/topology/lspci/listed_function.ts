@@ -1,11 +1,11 @@
-/** What a listing tells about one PCI function. Null is what it does not tell. */
+/** The facts from a listing about one PCI function. Null is a fact that it does not give. */
 import type { Bytes } from "@dmalab/runtime";
 import { type AcsService, type DomainPlace, formatPlace } from "@dmalab/devices/pci";
 
 export interface ListedAddress extends DomainPlace {
   /**
-   * The way through the bridges, as `lspci -P` writes it: `00:02.0/00.0`. It stands where the text does not have the bus;
-   * `bus` is then a number that no other bus of the text has.
+   * The way through the bridges, as `lspci -P` writes it: `00:02.0/00.0`. The text has it in place
+   * of the bus; `bus` is then a number that no other bus of the text has.
    */
   readonly path?: string;
 }
@@ -36,7 +36,7 @@ export interface ListedBar {
   readonly prefetchable: boolean;
   /** Null when nothing is assigned, and for addresses of 2^53 and more. */
   readonly base: number | null;
-  /** Null when the listing has none: a dump of registers tells addresses, not sizes. */
+  /** Null when the listing has none: a dump of registers has addresses, not sizes. */
   readonly sizeBytes: Bytes | null;
 }
 
@@ -48,14 +48,14 @@ export interface BridgeWindow {
 }
 
 /**
- * Access Control Services as far as the listing tells. `present` without `enabled`: there is such a
- * capability, and what is switched on is not listed.
+ * Access Control Services as far as the listing shows them. `present` without `enabled`: there is
+ * such a capability, and its enabled services are not listed.
  */
 export interface ListedAcs {
   readonly state: "present" | "absent" | "unknown";
-  /** What can be switched on. */
+  /** The services that can be switched on. */
   readonly capable: ReadonlySet<AcsService> | null;
-  /** What is switched on. */
+  /** The services that are switched on. */
   readonly enabled: ReadonlySet<AcsService> | null;
 }
 
@@ -112,7 +112,7 @@ export function hex(value: number, digits: number): string {
 export const HOST_BRIDGE_CLASS = 0x0600;
 const PCI_BRIDGE_CLASS = 0x0604;
 
-/** A bridge that leads to another bus, by what is known of it. */
+/** A bridge that leads to another bus, by the known facts about it. */
 export function isBridge(listed: ListedFunction): boolean {
   return listed.buses !== null || listed.classCode === PCI_BRIDGE_CLASS;
 }

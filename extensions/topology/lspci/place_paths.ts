@@ -15,11 +15,12 @@ export interface PathFunction {
 const BUSES = 256;
 
 /**
- * Gives functions their addresses. Where a bridge's own lines do not tell the bus below it, the bus gets a number that is
- * free, and addresses behind it have a path.
+ * Gives functions their addresses. If a bridge's own lines do not give the bus below it, the bus
+ * gets a number that is free, and addresses behind it have a path.
  *
- * @param known Functions with an address of their own, by its number. Their bridges get the buses that are found.
- * @returns The functions, and bridges that only paths name; or what is wrong.
+ * @param known Functions with a listed address, by its number. Their bridges get the buses that are
+ * found.
+ * @returns The functions, and bridges that only paths name; or the error.
  */
 export function* placePaths(
   functions: readonly PathFunction[],
@@ -80,7 +81,7 @@ function byPlace(one: PathFunction, other: PathFunction): number {
   return one.path.length - other.path.length;
 }
 
-/** The next bus number behind a bridge's own that the text does not use; null when there is none. */
+/** The next bus number behind a bridge's own that the text does not use; null without one. */
 function freeBus({ bus, domain }: ListedAddress, used: ReadonlySet<number>): number | null {
   for (let next = bus + 1; next < BUSES; next++) if (!used.has(busKey(domain, next))) return next;
   return null;

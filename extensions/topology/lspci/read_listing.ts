@@ -18,13 +18,13 @@ import { type PathFunction, placePaths } from "./place_paths.ts";
 import { reviewListing } from "./review_listing.ts";
 import { TreeReader } from "./tree_lines.ts";
 
-/** What a text tells, before anything is put below anything. */
+/** The facts from a text, before anything is put below anything. */
 export interface LspciListing {
   /** By address. */
   readonly functions: readonly ListedFunction[];
   /** What `lscpu` or `/proc/cpuinfo` in the same text says. */
   readonly cpu: CpuIdentity | null;
-  /** Buses that a tree draws without a bridge above, and those that paths begin at. */
+  /** Buses that a tree draws without a bridge above, and buses at which paths begin. */
   readonly rootBuses: ReadonlySet<number>;
   /** Where one of them is an error there are no functions. */
   readonly findings: readonly ListingFinding[];
@@ -42,7 +42,7 @@ const WANTED = "paste what `sudo lspci -D -nn -vvv` prints; `lspci -xxxx` does t
 /** The line on which a command was typed, with or without a prompt. */
 const COMMAND = /^(?:[^|]{0,80}[$#%>❯] ?)?(?:sudo +|doas +)?(?:\/\S{1,40}\/)?lspci(?=\s|$)/;
 const PROMPT = /^\[?[\w.-]{1,40}@[\w.-]{1,60}[^|<]{0,80}[$#%>❯](?: |$)|^[$#%❯](?: |$)/;
-/** `lspci -vmm`, which tells no capabilities. */
+/** `lspci -vmm`, which shows no capabilities. */
 const RECORDS = /^(?:Slot|Device):\s+(?:[0-9a-f]{4,8}:)?[0-9a-f]{2}:[01][0-9a-f]\.[0-7]$/i;
 
 export function readListing(text: string): LspciListing {
@@ -283,7 +283,7 @@ function takeDumpLine(into: GrowingFunction, { offset, bytes }: DumpLine): void 
 interface PastedLine {
   /** From 1. */
   readonly number: number;
-  /** Without quote marks and what terminals add; what stands in front (blanks, tabs) is kept. */
+  /** Without quote marks and the additions of terminals; blanks and tabs in front are kept. */
   readonly text: string;
 }
 

@@ -1,4 +1,4 @@
-/** What a listing lacks, said once for each kind of lack. */
+/** The gaps of a listing, said once for each kind of gap. */
 import { type ListingFinding, warning } from "./finding.ts";
 import type { GrowingFunction } from "./growing_function.ts";
 import { formatListedAddress, type ListedFunction } from "./listed_function.ts";
@@ -8,7 +8,8 @@ const DUMP_LENGTHS: ReadonlySet<number> = new Set([64, 128, 256, 4096]);
 
 /**
  * @param listed Every mention of a function in lists and dumps, in the order of the text.
- * @param lines The first line of registers of no function, and of a tree that cannot be read; 0 when there is none.
+ * @param lines The first line of registers of no function, and of a tree that cannot be read; 0
+ * without one.
  */
 export function reviewListing(
   listed: readonly GrowingFunction[],
@@ -74,7 +75,10 @@ export function reviewListing(
   return findings;
 }
 
-/** A function whose dump stops in its middle, or the last one whose capabilities have no end. */
+/**
+ * A function with a dump that stops in its middle, or the last one with capabilities that have no
+ * end.
+ */
 function cutFunction(listed: readonly GrowingFunction[]): GrowingFunction | null {
   const dumped = listed.find(({ registers, registerBytes }) =>
     registers !== null && !DUMP_LENGTHS.has(registerBytes)

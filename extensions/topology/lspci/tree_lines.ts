@@ -1,10 +1,12 @@
 /**
- * The tree that `lspci -t` draws: buses, bridges and functions; with `-v` the names of functions, with `-n` and `-nn` their
- * numbers. It shows neither classes nor capabilities.
+ * The tree that `lspci -t` draws: buses, bridges and functions; with `-v` the names of functions,
+ * with `-n` and `-nn` their numbers. It shows neither classes nor capabilities.
  *
- * A branch belongs to the bus that began it: its `+` or `\` stands in the column of the first `+` of that bus.
+ * A branch belongs to the bus that began it: its `+` or `\` is in the column of the first `+` of
+ * that bus.
  *
- * @see pciutils 3.9.0 and 3.15.0, whose trees of made-up machines the tests hold (`lspci -A dump -O dump.name=FILE -tv`)
+ * @see pciutils 3.9.0 and 3.15.0: the tests hold their trees of made-up machines (`lspci -A dump -O
+ * dump.name=FILE -tv`)
  */
 import { readIds } from "./function_header.ts";
 import { GrowingFunction } from "./growing_function.ts";
@@ -17,7 +19,7 @@ const ROOT = /^\[([0-9a-f]{4,8}):([0-9a-f]{2})\]/i;
 /** `01.1`, and the buses below it: `01.1-[c1-c6]`. */
 const FUNCTION =
   /^([01][0-9a-f])\.([0-7])(?:-\[(?:[0-9a-f]{4,8}:)?([0-9a-f]{2})(?:-([0-9a-f]{2}))?\])?/i;
-/** Dashes to what stands on a bus: one function, or the first of several. */
+/** Dashes to the functions on a bus: one function, or the first of several. */
 const TO_FIRST = /^-*([+\\]-)?/;
 /** What `-n` writes for a name, and `-v` where the table of names has no vendor. */
 const ONLY_IDS = /^(?:Device )?([0-9a-f]{4}):([0-9a-f]{4})$/i;
@@ -27,7 +29,7 @@ interface Bus {
   readonly bus: number;
 }
 
-/** What a line of a tree shows. */
+/** The content of a line of a tree. */
 export interface TreeLine {
   readonly functions: readonly GrowingFunction[];
   /** Buses that the tree draws without a bridge above. */
@@ -38,7 +40,7 @@ export interface TreeLine {
 
 /** Reads the lines of trees, one after the other. */
 export class TreeReader {
-  /** The bus whose functions branch off in a column. */
+  /** The bus with functions that branch off in a column. */
   readonly #buses = new Map<number, Bus>();
   /** Column of the branches between root buses; null where the text begins with one that is alone. */
   #rootColumn: number | null = null;
@@ -113,7 +115,7 @@ export class TreeReader {
   }
 }
 
-/** @param text What stands behind a function. @returns Whether it can be a name. */
+/** @param text The text behind a function. @returns Whether it can be a name. */
 function takeName(into: GrowingFunction, text: string): boolean {
   if (text.trim() === "") return true;
   if (!/^\s/.test(text)) return false;

@@ -1,4 +1,4 @@
-/** `dmalab trace check`: what a real machine did wrong with its mappings. */
+/** `dmalab trace check`: the mapping errors of a real machine. */
 import { addAll } from "@dmalab/runtime/lists";
 import { checkJson, checkLines, isClean } from "../ledger/check_report.ts";
 import { UnreadLines } from "../line/unread_forms.ts";

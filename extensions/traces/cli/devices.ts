@@ -9,7 +9,7 @@ import { type ExitCode, HELD } from "@dmalab/cli/exit_code";
 import { openTrace } from "./check.ts";
 import { type LineSource, UnreadableFile } from "./read_lines.ts";
 
-/** What a trace maps, and how long it is. @throws {UnreadableFile} */
+/** The mappings of a trace, and its duration. @throws {UnreadableFile} */
 export async function useOf(paths: readonly string[]) {
   const { log, trace } = await openTrace(paths);
   const check = new TraceCheck(log);

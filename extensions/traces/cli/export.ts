@@ -36,7 +36,7 @@ export async function runExport(
   return HELD;
 }
 
-/** The kernel's own text, whatever the dialect was; what was lost stays marked as lost. */
+/** The kernel's own text, whatever the dialect was; lost events stay marked as lost. */
 async function writeText(source: LineSource, screen: Screen): Promise<void> {
   screen.data("# tracer: nop\n#\n");
   await source.each((line) => {
@@ -75,7 +75,7 @@ async function writeSlices(opened: OpenedTrace, screen: Screen): Promise<void> {
   slices.finish(check.ledger.edges.lastSeconds);
 }
 
-/** What a trace has to show: what is sure, and each fault of the log. */
+/** The findings to show for a trace: the certain ones, and each fault of the log. */
 function shownOf({ findings }: CheckResult): readonly TraceFinding[] {
   return findings.filter((finding) => isSure(finding) || finding.logLine !== null);
 }

@@ -13,7 +13,7 @@ import { type LineSource, lineSource, refusingUnreadable, UnreadableFile } from 
 const LOOKED_AT = 100;
 
 const CHECK = "`dmalab trace check` finds its errors";
-/** What a file is that `dmalab explain` reads. */
+/** The name of the kind of file that `dmalab explain` reads. */
 export const KERNEL_LOG = "a kernel log";
 const TRACE = { what: "a kernel trace", readers: `${CHECK}, \`dmalab report\` shows it` };
 const OTHER = {
@@ -21,7 +21,10 @@ const OTHER = {
     "`dmalab trace summary` says what is in it, `dmalab trace check` takes it beside a trace",
 };
 
-/** What a file is, most of whose lines are of one origin; null for what stands beside a trace only. */
+/**
+ * The kind of a file, by the origin of most of its lines; null for records that exist only beside a
+ * trace.
+ */
 const KINDS: Readonly<Record<LineOrigin, Pick<ForeignFile, "what" | "readers"> | null>> = {
   "kernel text": TRACE,
   "trace-cmd report": TRACE,

@@ -1,4 +1,7 @@
-/** Explains lines of kernel logs: by themselves, and by what a trace knows of them: who owned the address, and who removed it. */
+/**
+ * Explains lines of kernel logs: alone, and with the facts of a trace: which device owned the
+ * address, and which call removed it.
+ */
 import { addAll } from "@dmalab/runtime/lists";
 import { type LineExplainer, refuse, type Screen } from "@dmalab/cli/extend";
 import { entryJson, type KernelLogEntry } from "../kernel_log/entry.ts";
@@ -44,7 +47,7 @@ function explainWithTrace(
     }
     const opened = await openTrace(paths);
     const { log, trace } = opened;
-    // Lines below 0 are those that were pasted.
+    // Lines below 0 are the pasted ones.
     const pasted = entries.map((entry) => ({ ...entry, line: -entry.line }));
     addAll(log.entries, pasted);
     const { check, result: { classified, findings } } = await checkTrace(opened);
@@ -180,7 +183,7 @@ function repeatedStories(entries: readonly KernelLogEntry[]): string[][] {
 const MAX_SECTION_LINES = 20;
 const SHOWN_COLUMNS = 100;
 
-/** Messages that are no error: by what they say, with the first line of each. */
+/** Messages that are no error: by their meaning, with the first line of each. */
 function stateSections(states: readonly KernelLogEntry[]): string[][] {
   if (states.length === 0) return [];
   const byRow = [...Map.groupBy(states, ({ row }) => row)];
@@ -204,7 +207,7 @@ function unreadSections(lines: readonly UnreadLine[]): string[][] {
   return [["not read:", ...unreadLines(unread).map((line) => `  ${line}`)]];
 }
 
-/** The records of a log as one JSON object each, on lines of their own. */
+/** The records of a log as one JSON object each, on separate lines. */
 export function logAsJson(log: string): FaultLogText {
   const { entries, unreadable } = readKernelLog(log);
   return {

@@ -36,7 +36,7 @@ export async function refusingUnreadable(
 }
 
 type Chunk = Uint8Array<ArrayBuffer>;
-/** Bytes as they come: a chunk is gone when the next one comes. */
+/** Bytes as they come: a chunk is invalid once the next one comes. */
 type Chunks = AsyncIterable<Chunk>;
 
 /** Receives each line, which is valid until the next one, and its number from 1. */
@@ -93,7 +93,7 @@ const LOOK_BATCHES = 64;
 /** From so many bytes on garbage is collected, which the engine would let grow to several times that. */
 const LEAN_BYTES = 2 ** 27;
 
-/** Collects garbage early: most of what is kept of a line is dropped some thousand lines later. */
+/** Collects garbage early: most data kept from a line is dropped some thousand lines later. */
 export class LeanHeap {
   readonly #memory = new HostMemoryWatch();
   #batches = 0;
@@ -258,7 +258,7 @@ async function* linesOf(
   let count = 0;
   for await (const chunk of utf8(unpacked(chunks, shown, () => count))) {
     see(chunk);
-    // What is unpacked comes in one chunk, of which each byte may be a line.
+    // Unpacked data comes in one chunk, and each of its bytes may be a line.
     for (let from = 0; from < chunk.length; from += INPUT_CHUNK_BYTES) {
       const batch = buffer.push(chunk.subarray(from, from + INPUT_CHUNK_BYTES));
       count += batch.count;
@@ -268,7 +268,9 @@ async function* linesOf(
   yield buffer.end();
 }
 
-/** The first bytes of what comes, and all of it: less than so many only where there are no more. */
+/**
+ * The first bytes of the input, and all of it: fewer than `leastBytes` only if there are no more.
+ */
 async function peek(chunks: Chunks, leastBytes: number): Promise<{ head: Chunk; all: Chunks }> {
   const iterator = chunks[Symbol.asyncIterator]();
   let head: Chunk = new Uint8Array();
@@ -312,7 +314,7 @@ const ENCODINGS: readonly (readonly [name: string, begins: (head: Chunk) => bool
 ];
 const UTF8_MARK = [0xef, 0xbb, 0xbf];
 
-/** Text in UTF-8, without a mark: a shell of Windows writes UTF-16 to what it redirects. */
+/** Text in UTF-8, without a mark: a shell of Windows writes UTF-16 to a redirected output. */
 async function* utf8(chunks: Chunks): AsyncGenerator<Chunk> {
   const { head, all } = await peek(chunks, 4);
   const encoding = ENCODINGS.find(([, begins]) => head.length >= 4 && begins(head))?.[0];

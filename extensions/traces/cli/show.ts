@@ -11,7 +11,7 @@ import { type LineSource, lineSource } from "./read_lines.ts";
 /** The most mappings that are printed. */
 const DISPLAYED_MAPPINGS = 40;
 
-/** Lines that answer a question, or why there are none. */
+/** Lines that answer a question, or the reason why no line does. */
 type Answer = (source: LineSource) => Promise<readonly string[] | string>;
 
 /** What `--at` means: a line, an address with `0x`, or a time with a point or an `s`; null for none. */

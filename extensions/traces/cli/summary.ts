@@ -1,4 +1,4 @@
-/** `dmalab trace summary`: what is in the records of a real machine. */
+/** `dmalab trace summary`: the content of the records of a real machine. */
 import { entryJson } from "../kernel_log/entry.ts";
 import { KernelLogReader } from "../kernel_log/kernel_log_reader.ts";
 import { eventOf, logEvent, type LoggedEvent, staysInJob } from "../line/event_log.ts";
@@ -115,7 +115,7 @@ class Progress {
   }
 }
 
-/** Counts what is in the files, and ties the clocks of what was counted. */
+/** Counts what is in the files, and ties the clocks of the counted records. */
 async function countAll(sources: readonly LineSource[], screen: Screen) {
   const pass = new ImportPass();
   const log = new LogPass();

@@ -1,4 +1,4 @@
-/** `dmalab trace watch`: what a machine does wrong with its mappings, while it is traced. */
+/** `dmalab trace watch`: the mapping errors of a machine, while it is traced. */
 import { findingJson, findingLine } from "../ledger/check_report.ts";
 import type { TraceFinding } from "../ledger/traced_mapping.ts";
 import { TraceLine } from "../line/trace_line.ts";
@@ -43,7 +43,7 @@ export class KeptBytes {
     this.#written += kept.length;
   }
 
-  /** Notes the time of what was pushed so far. */
+  /** Notes the time of the lines pushed so far. */
   mark(seconds: number): void {
     const last = this.#marks.at(-1);
     if (last !== undefined && this.#written - last.at < this.#ring.length / MARKS) return;
@@ -109,7 +109,7 @@ class WatchSession {
   readonly #alike = new Map<string, number>();
   #findings = 0;
   #faults = 0;
-  /** Of the last fault file. */
+  /** The number of the last fault file. */
   #number = 0;
   #shownLines = 0;
   #shownMs = performance.now();
@@ -148,7 +148,7 @@ class WatchSession {
   }
 
   async #read(source: FollowedSource): Promise<void> {
-    // Of several streams whole lines are kept: a piece may end within one.
+    // With several streams, only whole lines are passed on: a piece may end within one.
     let rest = new Uint8Array();
     const take = (bytes: Uint8Array<ArrayBuffer>) => {
       const end = bytes.lastIndexOf(LINE_END) + 1;

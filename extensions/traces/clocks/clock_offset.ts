@@ -19,8 +19,8 @@ export interface ClockOffset {
   /** Lines of both that are the same call. */
   readonly pairs: number;
   /**
-   * What it goes by: the collector's marks in both, lines that are the same call, what the kernel said at boot of its own clock, or
-   * the offset nearest to 0 at which the faults can be explained.
+   * Its basis: the collector's marks in both, lines of the same call, the kernel's message about
+   * its clock at boot, or the offset nearest to 0 at which the faults can be explained.
    */
   readonly source: "marks" | "calls" | "boot" | "faults";
 }
@@ -50,7 +50,7 @@ export interface LogPair extends TimedFinding {
 /** Within one run the offset is constant to about a millisecond; printing takes its time too. */
 const TOLERANCE_SECONDS = 0.05;
 
-/** Lines of the checker that are looked at for one finding, and pairs in all. */
+/** The most lines of the checker that are compared for one finding, and the most pairs in all. */
 const MAX_LINES = 64;
 const MAX_PAIRS = 1 << 17;
 
@@ -81,7 +81,7 @@ export function pairFindings(
   return agreed(candidates) ?? inOrder(candidates);
 }
 
-/** Those whose differences are near one another, as many as there are; null where none has one. */
+/** The largest set of pairs with differences near one another; null if no pair has a difference. */
 function agreed(candidates: readonly LogPair[]): LogPair[] | null {
   const sorted = candidates.filter(({ difference }) => difference !== null)
     .sort((a, b) => a.difference!.seconds - b.difference!.seconds);
@@ -97,7 +97,7 @@ function agreed(candidates: readonly LogPair[]): LogPair[] | null {
   return once(sorted.slice(from, from + most).sort((a, b) => a.entry.line - b.entry.line));
 }
 
-/** Of a log without times: each line with the first finding behind that of the line before. */
+/** For a log without times: each line with the first finding behind that of the line before. */
 function inOrder(candidates: readonly LogPair[]): LogPair[] {
   let seconds = -Infinity;
   const byEntry = Map.groupBy(candidates, ({ entry }) => entry);
@@ -155,7 +155,7 @@ export function exactOffset(seconds: number, source: "boot" | "faults"): ClockOf
 }
 
 /**
- * What the kernel says at boot of its clock, in nanoseconds: the log is behind the trace's clock
+ * The kernel's message at boot about its clock, in nanoseconds: the log is behind the trace's clock
  * `local` by the last number, to a third of a millisecond in all captures that have pairs.
  *
  *     sched_clock: Marking stable (4062638302, -31650874)->(5658906351, -1627918923)

@@ -1,4 +1,4 @@
-/** What an emulator's log says beside a trace, as JSON and as lines for a reader. */
+/** The facts from an emulator's log beside a trace, as JSON and as lines for a reader. */
 import { formatCount } from "@dmalab/lang/text";
 import { formatSource } from "@dmalab/runtime/fault_log/pci_source";
 import { numberOf } from "@dmalab/runtime/fault_log/word64";

@@ -35,7 +35,7 @@ interface Command {
 }
 
 export interface RefusedAccess {
-  /** Of its first line in the emulator's log. */
+  /** The number of its first line in the emulator's log. */
   readonly line: number;
   readonly requesterId: number;
   readonly address: number;
@@ -72,7 +72,7 @@ export class QemuClock {
   readonly refused: RefusedAccess[] = [];
   refusals = 0;
 
-  /** Takes a line that is none of a trace. */
+  /** Takes a line that does not belong to a trace. */
   pushLog(text: string, line: number): void {
     if (text.length > MAX_LINE || !text.includes("_")) return;
     const command = IO_COMMAND.exec(text);
@@ -134,7 +134,7 @@ export class QemuClock {
     if (command === undefined) return;
     const address = firstAddress(line);
     if (address !== null) command.page = pageOf(address);
-    // Once the request is issued, what is mapped is for another.
+    // Once the request is issued, a later mapping is for another.
     if (address !== null || event === "block_rq_issue") this.#unmapped.delete(cpu);
   }
 

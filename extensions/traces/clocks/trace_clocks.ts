@@ -17,7 +17,10 @@ export interface TraceClocks {
 
 export const UNTIED: TraceClocks = { log: null, qemu: null };
 
-/** What a check of the trace beside its records comes to; what the kernel said at boot is enough here. */
+/**
+ * The clocks from a check of the trace beside its records; the kernel's message at boot is enough
+ * here.
+ */
 export function clocksOf(log: LogPass, { classified: { boot, offset } }: CheckResult): TraceClocks {
   const atBoot = boot?.offsetSeconds ?? null;
   return {
@@ -26,7 +29,7 @@ export function clocksOf(log: LogPass, { classified: { boot, offset } }: CheckRe
   };
 }
 
-/** What makes each record's times those of the trace. */
+/** The offsets that turn each record's times into times of the trace. */
 export function tiedClocks({ log, qemu }: TraceClocks): TiedClocks {
   const offset = qemu?.offset ?? null;
   return {

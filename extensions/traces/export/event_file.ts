@@ -30,10 +30,10 @@ type FileEvent = readonly [name: EventName, fields: Readonly<Record<string, unkn
 /**
  * Writes a whole file.
  *
- * @param steps Of the run, each with the time of its line.
- * @param findings For which the run counts as failed, the rule of the first as its code.
+ * @param steps The steps of the run, each with the time of its line.
+ * @param findings They make the run count as failed, with the rule of the first as its code.
  * @param file The trace's name.
- * @param by Who writes: program and version.
+ * @param by The writing program and its version.
  */
 export function writeEventFile(
   steps: readonly (readonly [ScriptedCall, LineTime])[],
@@ -45,7 +45,7 @@ export function writeEventFile(
   const writer = new TraceLineWriter(write, by);
   // A trace does not describe the machine's hardware: the head has the default configuration.
   const names = { kind: "main" as const, name: "", combination: "", place: `${file}:1:1` };
-  // Where a step stands in the trace is where its event comes from.
+  // The line of a step in the trace is the place of its event.
   writer.run(file, { ...names, machine: defaultLabConfig() }, (line) => `${file}:${line}:1`);
   const requests = new Map<string, number>();
   let seq = 0;
@@ -134,7 +134,7 @@ function extent(mapping: TracedMapping) {
   };
 }
 
-/** Who made an address where nothing says it, is taken to be an IOMMU, as in scripts. */
+/** If nothing says which part made an address, it is taken to be an IOMMU, as in scripts. */
 function pathOf({ addr, device, phys, tableLine }: TracedMapping): MappingPath {
   if (tableLine > 0) return "iommu";
   if (phys === addr) return "direct";

@@ -45,9 +45,10 @@ export class MappingSlices {
   }
 
   /**
-   * Ends what is live at the end of the trace, or whose unmap is in a missing line, and the file.
+   * Ends the mappings that are live at the end of the trace or have their unmap in a missing line,
+   * and ends the file.
    *
-   * @param seconds Of the last line.
+   * @param seconds The time of the last line.
    */
   finish(seconds: number): void {
     for (const mapping of this.#open) {

@@ -1,4 +1,7 @@
-/** Where a log goes from one boot of the machine to the next: each has a clock and mappings of its own. */
+/**
+ * Where a log goes from one boot of the machine to the next: each has a separate clock and separate
+ * mappings.
+ */
 import { bootOffset } from "../clocks/clock_offset.ts";
 import type { KernelLogEntry } from "./entry.ts";
 import type { LogMessage } from "./log_forms.ts";
@@ -25,7 +28,7 @@ const BACK_SECONDS = 1;
 /** So many lines at most precede the kernel's version. */
 const MAX_EARLY_LINES = 8;
 
-/** The boots of a log, by its messages; without any message there is none. */
+/** The boots of a log, by its messages; without any message the list is empty. */
 export class LogBoots {
   readonly list: LoggedBoot[] = [];
   readonly #byEntry = new Map<KernelLogEntry, LoggedBoot>();
@@ -87,7 +90,7 @@ export class LogBoots {
     if (start !== undefined) this.#byEntry.set(entry, start.boot);
   }
 
-  /** Of an entry that was not noted: the newest. Null without any. */
+  /** The boot of an entry; for an entry that was not noted, the newest. Null without any. */
   of(entry: KernelLogEntry): LoggedBoot | null {
     return this.#byEntry.get(entry) ?? this.newest ?? null;
   }

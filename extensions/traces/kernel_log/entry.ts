@@ -1,4 +1,4 @@
-/** What a line of a kernel's log says of DMA, in one form for all kinds. */
+/** The facts about DMA in a line of a kernel's log, in one form for all kinds. */
 import type { FaultLogProblem, LoggedFault } from "@dmalab/runtime/fault_log";
 import type { MessageKind } from "./messages/kinds.ts";
 import type { MessageRow } from "./messages/message.ts";
@@ -21,7 +21,7 @@ export interface KernelLogEntry {
   readonly resolutionSeconds: number;
   /** That clock is the kernel's own, which those of a trace are near to. */
   readonly isSinceBoot: boolean;
-  /** What it says, by the names of the page of `dmalab explain --json`. */
+  /** Its facts, by the names of the page of `dmalab explain --json`. */
   readonly facts: LogEntryFacts;
   /** The decoded record of an `iommu_fault`, else null. */
   readonly fault: LoggedFault | null;

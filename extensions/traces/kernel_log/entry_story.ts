@@ -1,4 +1,4 @@
-/** What a line of a kernel's log says, in words. */
+/** Describes a line of a kernel's log in words. */
 import { loggedFaultLines } from "@dmalab/lang/builtins/explain";
 import { PICTURE_COLUMNS, spread } from "@dmalab/lang/text";
 import type { Fact, KernelLogEntry } from "./entry.ts";
@@ -16,12 +16,14 @@ function factText(name: string, value: Fact): string {
   return isHex ? `0x${value.toString(16)}` : String(value);
 }
 
-/** Of an entry that no row reads. */
+/** The text for an entry that no row reads. */
 function namedText({ area, page }: KernelLogEntry["facts"]): string {
   return `A line of ${area} that says something is wrong: see ${page}`;
 }
 
-/** How a consequence is tied to what it follows from. @param earlier The entry that it follows from, or null. */
+/**
+ * How a consequence is tied to its cause. @param earlier The entry that it follows from, or null.
+ */
 function followLines({ row }: KernelLogEntry, earlier: KernelLogEntry | null): string[] {
   if (row?.role !== "consequence" || row.follows === undefined) return [];
   const titles = [...new Set(row.follows.map((kind) => MESSAGE_KINDS[kind].title))];

@@ -1,4 +1,4 @@
-/** What a consequence follows from, among the entries of a log. */
+/** The cause of a consequence, among the entries of a log. */
 import type { KernelLogEntry } from "./entry.ts";
 
 /** Further back a timeout of an NVMe controller does not follow: its limit, twice. */

@@ -17,7 +17,7 @@ import type { MessageRow } from "./messages/message.ts";
 import { PastedLines } from "./pasted_lines.ts";
 import { areaOf, MessageFinder } from "./messages/table.ts";
 
-/** Begins a line of Xen, whose faults are not printed as the kernel prints them. */
+/** The beginning of a line of Xen, which does not print faults as the kernel prints them. */
 const XEN = "(XEN)";
 /** How many lines after its first one a record may continue. */
 const REACH_LINES = 8;

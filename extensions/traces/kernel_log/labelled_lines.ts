@@ -1,4 +1,4 @@
-/** How a text stands behind its label. */
+/** How a text is laid out behind its label. */
 import { wrapText } from "@dmalab/lang/text";
 
 /** A text behind its label, with what goes on below it. */

@@ -29,15 +29,15 @@ export interface LogMessage {
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 /** Where the year is not written. A leap year: every day has a date. */
 const SOME_YEAR = 2000;
-/** No machine runs for longer: what is more is a time since 1970. */
+/** No machine runs for longer: a larger number is a time since 1970. */
 const LONGEST_BOOT_SECONDS = 1e9;
 const MINUTE_SECONDS = 60;
 const MICRO = 1e-6;
 
-/** What the times of a log add up to, where its lines have differences only. */
+/** The sum of the times of a log, if its lines have only differences. */
 interface Sum {
   micros: number;
-  /** Of the first minute that was written, and how far a later one is uncertain. */
+  /** The first minute that was written, and how far a later one is uncertain. */
   minute: number | null;
   resolutionSeconds: number;
 }
@@ -126,13 +126,13 @@ const TIME_FORMS: readonly TimeForm[] = [
   },
 ];
 
-/** How a record that has its message in a field of its own begins, goes on, and ends. */
+/** How a record with its message in a separate field begins, goes on, and ends. */
 interface RecordForm {
   readonly names: readonly string[];
   readonly begins: RegExp;
   /** Its first group is the field's name, its second the value. */
   readonly field: RegExp;
-  /** A line that is none of it. */
+  /** A line that does not belong to the record. */
   readonly ends: RegExp;
   readonly value: (text: string) => unknown;
 }
@@ -165,7 +165,10 @@ const RECORD_FORMS: readonly RecordForm[] = [
 // deno-lint-ignore no-control-regex
 export const JSON_LINE = /^(?:data: ?|[\x1e\u241e])?\s*(\{.*\}),?\s*$/;
 
-/** Of the journal, dmesg, and of what collectors write: Loki, Splunk, LogDNA, OpenTelemetry, cloud consoles. */
+/**
+ * Fields of the journal, of dmesg, and of the output of collectors: Loki, Splunk, LogDNA,
+ * OpenTelemetry, cloud consoles.
+ */
 const MESSAGE_FIELDS = [
   ...["MESSAGE", "msg", "message", "log", "line", "_raw", "_line", "textPayload", "body"],
 ];
@@ -190,13 +193,13 @@ export const LOG_FORMS: readonly string[] = [...TIME_FORMS, ...RECORD_FORMS].fla
   names
 );
 
-/** Of a terminal: colours, as bytes, as the pictures of them, or what a paste has left of them. */
+/** The colours of a terminal, as bytes, as the pictures of them, or as a paste has left them. */
 // deno-lint-ignore no-control-regex
 export const COLOURS = /(?:\x1b|\u241b)\[[\d;]*[mK]|\[(?:0|1|2|4|3[0-7]|9[0-7])(?:;\d+)*m/g;
 export const MAY_HAVE_COLOUR = /\[[\d;]*[mK]/;
 export const KMSG =
   /^(?:\d+\.\d+[^,;]*,)?\d+,(\d+),\d+,[-c+](?:,[^;]*?(?:ncfrag=(\d+)\/(\d+))?[^;]*?)?;(.*)$/;
-/** Behind a record of /dev/kmsg: what it is about. */
+/** A line behind a record of /dev/kmsg that gives its subject. */
 const KMSG_FIELD = /^ [A-Z_]+=\S*$/;
 const ESCAPED = /\\x([0-9a-f]{2})/g;
 /** Fields of one record, and parts of one message, that are kept. */
@@ -259,7 +262,7 @@ export class LogForms {
     else this.#kmsg(kmsg, line, time);
   }
 
-  /** No more of what is open comes. */
+  /** The open records are complete: no more lines come. */
   end(): void {
     const record = this.#record;
     this.#record = null;

@@ -8,7 +8,7 @@
  * | with two time stamps and text between them | two messages |
  * | without a stamp, below a message with one, where its first word had no room in the line above | the rest of that message |
  * | without a stamp, in a log without stamps | the rest of the line above, if the two together are a message of the table |
- * | without a stamp, with a mark of the collector | a message of its own: in another one it would have that one's time |
+ * | without a stamp, with a mark of the collector | a separate message: in another one it would have that one's time |
  * | of CSV or TSV, with a message in a column | that message, behind the other columns |
  *
  * A line keeps its number; a message has the number of the line in which it begins.
@@ -38,7 +38,7 @@ const STAMP =
 /** A line of the kernel's clock within a line: another message begins there. */
 const NEXT_STAMP = /(?<=\S) *(?=(?:<\d>)?\[ *\d{1,7}\.\d{6}\](?:\[ *[TC]\d+\])? )/g;
 const CLOCK = /^(?:<\d>)?\[ *\d{1,7}\.\d{6}\]/;
-/** What a daemon writes in front of the kernel's clock is no message. */
+/** A daemon's text in front of the kernel's clock is no message. */
 const DAEMON = /(?:^|\s)(?:kernel|user|daemon)(?:\[\d+\])?: *$|^\S* *$/;
 const QUOTES = /^(?:[ \t]{0,3}(?:>|\||»)[ \t]?)+/;
 /** Lines of records: JSON, a journal's export, fields of kmsg, separators. */
@@ -48,14 +48,14 @@ const OF_RECORD =
 const PART_OF_RECORD = /^(?:\S+ kernel: )?(?:DMAR\b|AMD-Vi\b|arm-smmu)/i;
 /** `[device address=0x1000]`, `[mapped as single]`, as the checker lists values. */
 const VALUE = /\[\w[^\]=]*(?:=| as | with )[^\]]+\]/g;
-/** The first words of a message that stands by itself: `driver: text`, or a sentence. */
+/** The first words of a message that is complete alone: `driver: text`, or a sentence. */
 const FRESH = /^(?:[\w./@-]+(?: [\w./@:-]+)?: |[A-Z])/;
 /** `e1000e 0000:00:19.0: text`: nothing of the line above is missing in front. */
 const OF_DEVICE = /^[a-z][\w.-]* (?=[\w.:-]*\d)[\w.:-]*\w: /i;
 /** `DMA-API: text`, `DMAR: text`. */
 const OF_SUBSYSTEM = /^[A-Z]{2}[\w-]*: /;
 const SENTENCE = /^[A-Z][a-z']+(?:[ ,]|$)/;
-/** A soft line break of quoted-printable text, whose lines have 76 characters at most. */
+/** A soft line break of quoted-printable text, which has lines of 76 characters at most. */
 const SOFT_BREAK = /^.{70,74}\S=$/;
 
 interface Piece {
@@ -138,7 +138,7 @@ export class PastedLines {
     return above === "" ? "" : QUOTES.exec(shown)?.[0] ?? "";
   }
 
-  /** Comes to a line that is none of the log. */
+  /** Comes to a line that does not belong to the log. */
   passTo(line: number): void {
     if (line > this.#lastLine) this.flush();
   }
@@ -265,7 +265,7 @@ export class PastedLines {
     const found = this.#finder.find(text);
     if (found !== null) return 2 + countOf(found.facts);
     const more = this.#finder.continuation(text);
-    // What it lists in brackets is no field of its own.
+    // A value that it lists in brackets is no separate field.
     if (more !== null) return 1 + countOf(more) + (text.match(VALUE) ?? []).length;
     const fault = /DMAR|AMD-Vi|smmu|iommu/i.test(text) ? decodeFaultLog(text) : null;
     return fault?.ok === true ? 2 + countOf({ ...fault.fault, details: null } as never) : 0;
@@ -281,7 +281,7 @@ export class PastedLines {
   }
 }
 
-/** Whether a line is a mark of the collector that has no time of its own. */
+/** Whether a line is a mark of the collector without a time. */
 function isMark(content: string): boolean {
   return markIn(content) !== null && !STAMP.test(content.trimStart());
 }
@@ -342,7 +342,7 @@ function splitAtStamps(text: string): string[] {
   for (const { index, 0: blanks } of text.matchAll(NEXT_STAMP)) {
     const before = text.slice(from, index).replace(QUOTES, "");
     if (!CLOCK.test(before.trimStart()) && !STAMP.test(before) || DAEMON.test(before)) continue;
-    // Only a stamp stands in front: `[ 1.000000] [ 1.000000] text`.
+    // Only a stamp is in front: `[ 1.000000] [ 1.000000] text`.
     if (before.replace(CLOCK, "").trim() === "") continue;
     parts.push(text.slice(from, index));
     from = index + blanks.length;
@@ -351,7 +351,8 @@ function splitAtStamps(text: string): string[] {
 }
 
 /**
- * The message in a column of a line of CSV or TSV, behind the other columns that stand in front of it; null for other lines.
+ * The message in a column of a line of CSV or TSV, behind the columns in front of it; null for
+ * other lines.
  * @param isMessage Whether a text is a message of the table.
  */
 function messageColumn(text: string, isMessage: (text: string) => boolean): string | null {

@@ -5,7 +5,7 @@ import { MESSAGE_AREAS } from "./messages/table.ts";
 const WHOLE =
   /^(?:\d+|0x[0-9a-f]+|[0-9a-f]{8}|[0-9a-f]{16}|(?:[0-9a-f]{4}:)?[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]|)$/i;
 const FUNCTION = /^[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]:?$/i;
-/** Digits of an address, and more of them that are no number by themselves. */
+/** Digits of an address, and further digits that are no number alone. */
 const HEX_TAIL = /0x[0-9a-f]*$/i;
 const HEX_HEAD = /^(?=[0-9a-f]*[a-f])(?=[0-9a-f]*\d|f+)[0-9a-f]+\b/i;
 const TAIL = /[\w.:-]+$/;

@@ -13,7 +13,7 @@ export interface LoggedRefusal {
   readonly access: "read" | "write" | null;
   /** The direction is certain. */
   readonly isAccessCertain: boolean;
-  /** It is about an address and what a driver mapped there, or did not. */
+  /** It is about an address and the mapping, or the missing mapping, of a driver there. */
   readonly isAboutMappings: boolean;
   /** The address is in the page of DMA_MAPPING_ERROR. */
   readonly isErrorValue: boolean;

@@ -27,7 +27,7 @@ export class UnreadMessages {
     else this.#forms.set(key, { ...line, times: 1 });
   }
 
-  /** Those whose words say that something is wrong first. */
+  /** All messages; the ones that report an error come first. */
   list(): readonly UnreadMessage[] {
     return [...this.#forms.values()].sort((a, b) =>
       Number(b.isWrong) - Number(a.isWrong) || a.line - b.line
@@ -39,7 +39,7 @@ export class UnreadMessages {
 const SHOWN_FORMS = 20;
 const SHOWN_LETTERS = 160;
 
-/** A line of a log as it is printed: what is too long is cut. */
+/** A line of a log as it is printed: a line that is too long is cut. */
 export function shownText(text: string): string {
   const plain = text.trim();
   return plain.length <= SHOWN_LETTERS ? plain : `${plain.slice(0, SHOWN_LETTERS - 1)}…`;

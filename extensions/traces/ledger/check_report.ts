@@ -39,7 +39,7 @@ export function checkJson(check: TraceCheck, log: LogPass, result: CheckResult) 
   };
 }
 
-/** What a check knows beside the findings, of which there can be a hundred thousand. */
+/** The results of a check beside the findings, which can be a hundred thousand. */
 function reportOf(check: TraceCheck, log: LogPass, result: CheckResult) {
   const { ledger } = check;
   const { offset } = result.classified;
@@ -175,7 +175,7 @@ function foldedCount({ folded, foldedElsewhere }: Device): number {
   return [...folded.values()].reduce((sum, count) => sum + count, foldedElsewhere);
 }
 
-/** A finding in one line, for a stream whose lines are counted from the first one read. */
+/** A finding in one line, for a stream with lines that are counted from the first one read. */
 export function findingLine(finding: TraceFinding): string {
   const { certainty, kind, line, rule } = finding;
   const names = { trace: "line ", log: "log line " };
@@ -294,7 +294,10 @@ function paragraph(lines: readonly string[]): readonly string[] {
   return lines.length === 0 ? [] : [...lines, ""];
 }
 
-/** Of a log alone without a finding: how much of it was read. Its messages can say that a device failed. */
+/**
+ * For a log alone without a finding: how much of it was read. Its messages can say that a device
+ * failed.
+ */
 function messagesText({ readCount: read }: LogPass): string {
   return `${formatCount(read, "message")} of the log ${read === 1 ? "was" : "were"} read, and ${
     read === 1 ? "it does not say" : "none of them says"
@@ -328,7 +331,7 @@ function unreadMessageLines({ unreadMessages }: LogPass, name: string): string[]
     : ["", `not read in ${name}:`, ...lines.map((line) => `  ${line}`)];
 }
 
-/** Steps that stand at no finding. */
+/** Steps that are shown at no finding. */
 function nextLines(steps: readonly string[], shown: readonly TraceFinding[]): string[] {
   const first = new Set(shown.map((finding) => nextSteps([finding])[0]));
   const others = steps.filter((step) => !first.has(step));
@@ -336,7 +339,7 @@ function nextLines(steps: readonly string[], shown: readonly TraceFinding[]): st
   return ["", "Then:", ...others.flatMap((step) => labelledLines("-", step, 2, COLUMNS))];
 }
 
-/** A fault of the log whose cause is at most possible: it is one all the same. */
+/** A fault of the log with a cause that is at most possible: it is still a fault. */
 function isOpenFault(finding: TraceFinding): boolean {
   return finding.rule === FAULT_RULE && !isSure(finding);
 }
@@ -399,7 +402,7 @@ function findingText(
   return parts.filter((part) => part !== "").join("; ");
 }
 
-/** What a fault can be where several causes fit, and what decides between them. */
+/** The possible causes of a fault if several fit, and the facts that decide between them. */
 function candidateLines({ candidates = [] }: TraceFinding, trace: string): string[] {
   return candidates.flatMap(({ kind, line }, index) => {
     const { decides = "", fault = "" } = aboutKind(kind);
@@ -417,7 +420,7 @@ function damagedLines({ damagedFaults, ledger }: TraceCheck): readonly number[] 
 function shareLines(check: TraceCheck): string[] {
   const { eventLines, unknownLines } = check;
   const damaged = damagedLines(check).length;
-  // Without an event it is a log: each line was read as a message, whatever stands in front of it.
+  // Without an event it is a log: each line was read as a message, with any text in front of it.
   if (eventLines === 0) return [];
   const all = eventLines + unknownLines;
   const read = all - unknownLines - damaged;

@@ -28,7 +28,7 @@ export interface FaultedAccess {
   readonly device: Device | null;
   readonly page: number;
   readonly access: "read" | "write" | null;
-  /** What the dump of the page table says, or null. */
+  /** The facts from the dump of the page table, or null. */
   readonly mapped: boolean | null;
 }
 

@@ -5,7 +5,7 @@ import { type Findings, goToEvent, openPage, PLAYGROUND, untilShown, waitFor } f
 import { reportOf } from "./report_checks.ts";
 
 const VIEWS = ["picture", "state", "output", "bytes", "diff"] as const;
-/** With those that have a place of their own in a wide window. */
+/** Includes the views that have a separate place in a wide window. */
 const NARROW_VIEWS = [...VIEWS, "events", "addresses", "source", "runs"] as const;
 
 export async function checkViews(browser: Browser, found: Findings): Promise<void> {
@@ -58,14 +58,14 @@ async function checkMarks(browser: Browser, found: Findings): Promise<void> {
   await untilShown(page);
   const position = () => page.inputValue("#at");
   for (const [index, view] of VIEWS.entries()) {
-    // What the command line prints leads to no event.
+    // The output of the command line leads to no event.
     if (view === "output") continue;
     await page.evaluate("document.activeElement.blur()");
     await page.keyboard.press("Home");
     await goToEvent(page, 100);
     const before = await position();
     await page.keyboard.press(`${index + 1}`);
-    // Before the shapes of the picture stand the buttons that choose what it is of.
+    // The buttons that choose the picture's subject come before its shapes.
     const items = view === "picture" ? ".drawing [data-item]" : "[data-item]";
     await page.focus(`#panel-${view} ${items} >> nth=0`);
     const marked = await page.locator("main .marked").count();
@@ -80,7 +80,7 @@ async function checkMarks(browser: Browser, found: Findings): Promise<void> {
   await page.context().close();
 }
 
-/** An event of a block that ran on a machine of its own is gone to, and back. */
+/** Goes to an event of a block that ran on a separate machine, and back. */
 async function checkBlocks(browser: Browser, found: Findings): Promise<void> {
   const report = await reportOf("examples/api/06-sg-to-two-step.dma");
   const { page, wrong } = await openPage(browser, `file://${report}`);

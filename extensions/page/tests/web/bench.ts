@@ -17,7 +17,7 @@ const PLACES = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/goog
 export const PAGES = join(ROOT, "dist/web");
 export const PLAYGROUND = `file://${PAGES}/playground.html`;
 
-/** What the checks have found; a bound that is not held is a failure. */
+/** The results of the checks; an exceeded bound is a failure. */
 export class Findings {
   failures = 0;
 
@@ -32,7 +32,7 @@ export class Findings {
     console.log(`FAILED  ${text}`);
   }
 
-  /** Notes a number and what it may be at most. */
+  /** Notes a number and its upper bound. */
   atMost(value: number, most: number, what: string, unit: string): void {
     this.check(value <= most, `${what}: ${Math.round(value * 10) / 10} ${unit}, at most ${most}`);
   }
@@ -51,7 +51,7 @@ function firstFile(paths: readonly string[]): string | undefined {
 /** Where Firefox is; undefined where it is not. */
 export const FIREFOX = firstFile(["/usr/bin/firefox-esr", "/usr/bin/firefox"]);
 
-/** Starts the browser; null where there is none. */
+/** Starts the browser; null without one. */
 export async function startBrowser(): Promise<Browser | null> {
   const executablePath = firstFile(PLACES);
   if (executablePath === undefined) return null;

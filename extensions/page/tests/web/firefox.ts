@@ -86,7 +86,7 @@ export async function startFirefox(): Promise<LookedAt> {
     },
     async evaluate(expression) {
       const { exceptionDetails, result } = await send("script.evaluate", {
-        // What is written as text needs no reading of the protocol's values.
+        // A result written as text needs no reading of the protocol's values.
         expression: `JSON.stringify(${expression}) ?? "null"`,
         target: { context },
         awaitPromise: true,

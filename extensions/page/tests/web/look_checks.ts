@@ -11,7 +11,7 @@ import { reportOf } from "./report_checks.ts";
 
 const WINDOWS = [[1440, 900], [1024, 768], [390, 844]] as const;
 
-/** What stands beside each other. */
+/** The elements that lie beside each other. */
 const PANES = [
   "bar",
   "verdict",

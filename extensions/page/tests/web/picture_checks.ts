@@ -1,7 +1,8 @@
 /**
- * What ten pages show, by its structure: the verdict, the runs, the lanes, the boxes of the picture and of the strips by
- * what they mean. Pixels differ with fonts; these do not. `pictures.jsonl` has what was looked at by a person: a
- * change of it is looked at again. Where it is missing, it is written.
+ * What ten pages show, by its structure: the verdict, the runs, the lanes, the boxes of the picture
+ * and of the strips by their meaning. Pixels differ with fonts; these do not. `pictures.jsonl` has
+ * the structures that a person has checked: a person checks each change of it again. If it is
+ * missing, it is written.
  */
 import type { Browser } from "playwright-core";
 import { type Findings, goToEvent, openPage, untilShown } from "./bench.ts";

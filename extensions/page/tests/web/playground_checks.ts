@@ -1,4 +1,4 @@
-/** The playground: what it prints, how soon, what runs without an end do to it, and its links. */
+/** The playground: its output, its speed, its behaviour with endless runs, and its links. */
 import type { Browser, Page } from "playwright-core";
 import { readLink, writeLink } from "../../page/share_link.ts";
 import { playgroundData } from "@dmalab/tools/web";
@@ -17,7 +17,10 @@ import {
   writeText,
 } from "./bench.ts";
 
-/** What the command line prints of a file and of its benches, both streams as one, and how it ends. */
+/**
+ * The output of the command line for a file and its benches, both streams as one, and its exit
+ * code.
+ */
 function commandLine(path: string): string {
   const command = new Deno.Command("sh", {
     args: [
@@ -93,11 +96,11 @@ export async function checkOutput(browser: Browser, found: Findings): Promise<vo
 
 /** Pauses that belong to an edit: after the last key, before it is checked. */
 const EDIT_PAUSE_MS = 30;
-/** A script that has just been read is slow: who writes does not begin anew with each key. */
+/** A script that has just been loaded is slow: a user does not load it again with each key. */
 const WARM_EDITS = 3;
 const MEASURED_EDITS = 3;
 
-/** The events of the run that the page shows, with those of its blocks on machines of their own. */
+/** The events of the run that the page shows, with those of its blocks on separate machines. */
 function eventsOf(path: string): number {
   const program = programOf(path);
   const { log, childRuns } = recordRun(program, runsOf(program)[0]!, { sides: true });
@@ -154,7 +157,7 @@ async function editMs(page: Page, clock: PageClock): Promise<EditTimes> {
 }
 
 const RUNAWAYS: readonly (readonly [name: string, text: string, code: string])[] = [
-  // Of its steps and its time the one that a host reaches first.
+  // Either limit, steps or time: whichever a host reaches first.
   ["a loop without an end", "while true { }", "E080[16]"],
   ["a million lines", "for n in 0..1000000 { print n }", "E0804"],
   [
@@ -165,7 +168,7 @@ const RUNAWAYS: readonly (readonly [name: string, text: string, code: string])[]
   ["a million nested calls", "fn f(n) { return f(n + 1) }\nprint f(0)", "E0803"],
 ];
 
-/** What a page says of its run, and how long the answer takes. */
+/** A page's verdict on its run, and how long the answer takes. */
 async function answer(page: Page): Promise<{ readonly state: string; readonly ms: number }> {
   const start = performance.now();
   const state = await page.evaluate(

@@ -1,4 +1,4 @@
-/** Reports of all examples, opened from a disk: what they show is what was recorded. */
+/** Reports of all examples, opened from a disk: they show exactly the recorded data. */
 import type { Browser, Page } from "playwright-core";
 import { join } from "node:path";
 import { writeReport } from "../../cli/make_report.ts";

@@ -35,7 +35,7 @@ const OTHER_FORMS: Partial<Record<CheckerClass, readonly string[]>> = {
   ],
 };
 
-/** Causes of classes whose line says more than the class. */
+/** Causes of classes with a line that says more than the class. */
 const CLASS_CAUSES: Partial<Record<CheckerClass, readonly Cause[]>> = {
   cacheline_overlap_many: [{
     id: "piled_up",
@@ -142,7 +142,7 @@ function checkerRow(name: CheckerClass, texts: readonly string[]): MessageRow {
   return {
     kind: "dma_debug",
     forms: [
-      // 5.0 and later; before that the device stands first.
+      // 5.0 and later; before that the device comes first.
       ...texts.map((text) => `DMA-API: {driver} {device}: ${text}`),
       ...texts.map((text) => `{driver} {device}: DMA-API: ${text}`),
       // A paste that lost the device, and releases that print none.
@@ -169,7 +169,7 @@ function checkerRow(name: CheckerClass, texts: readonly string[]): MessageRow {
 /** How a line of the checker itself begins, behind its device. */
 const CHECKER_WORDS = "device driver";
 
-/** A class whose own wording an earlier class has is read as the earlier one. */
+/** If two classes have the same wording, a line is read as the earlier class. */
 function checkerRows(): MessageRow[] {
   const texts = new Map<CheckerClass, string[]>();
   const taken = new Set<string>();

@@ -1,10 +1,10 @@
 /** Classes of the DMA API checker's lines. */
 import type { REPORT_CLASSES } from "@dmalab/runtime/dma/report_classes";
 
-/** Lines of older releases whose class dmalab does not simulate. */
+/** Lines of older releases, of classes that dmalab does not simulate. */
 export const OLD_CLASSES = {
   cpu_touches_mapped: "The CPU wrote into a cache line that is mapped for a device.",
 } as const;
 
-/** What a line of the checker can be about. */
+/** The possible subjects of a line of the checker. */
 export type CheckerClass = keyof typeof REPORT_CLASSES | keyof typeof OLD_CLASSES;

@@ -101,7 +101,7 @@ export const FIELDS = {
   disk: word("nvme0n1"),
   dart_words: { ...text("WRITE FAULT"), pattern: "[^)]*" },
   domain: code("0x18"),
-  /* What stands before it is the end of a bracket of the log. */
+  /* The text before it is the end of a bracket of the log. */
   driver: { ...unitName("nvme"), pattern: "(?!kernel:)[^\\s\"'`<>|\\]]+(?<!:)" },
   end: address("0xfebfffff"),
   endpoint: count("24"),
@@ -230,7 +230,7 @@ export const FIELDS = {
 
 export type MessageFieldName = keyof typeof FIELDS;
 
-/** Fields whose numbers are printed in hex. */
+/** Fields with numbers that are printed in hex. */
 export const HEX_FIELDS: ReadonlySet<string> = new Set(
   Object.entries<MessageField>(FIELDS).flatMap(([name, { isHex }]) => isHex ? [name] : []),
 );

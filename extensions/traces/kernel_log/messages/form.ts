@@ -67,7 +67,7 @@ export function formOf(text: string): MessageForm {
   };
 }
 
-/** What the places of a form have in a line; null where the line is of another form. */
+/** The values at the places of a form in a line; null if the line is of another form. */
 export function readForm(
   { pattern, places }: MessageForm,
   line: string,
@@ -82,7 +82,7 @@ export function readForm(
   return facts;
 }
 
-/** The pattern of what stands before a form. */
+/** The pattern of the text before a form. */
 function startOf([first]: readonly Token[]): string {
   if (first?.type === "optional") return startOf(first.tokens);
   if (first?.type === "place") return FIELD_START;

@@ -8,8 +8,8 @@ import type { MessageKind } from "./kinds.ts";
 export type MessageText = string | ((facts: LogEntryFacts) => string);
 
 /**
- * Why a message was printed. The causes of a row are tried in their order; the first whose
- * condition holds is the cause of the line.
+ * Why a message was printed. The causes of a row are tried in their order; the first with a
+ * condition that holds is the cause of the line.
  */
 export interface Cause {
   /** Value of the fact `cause`. */
@@ -26,11 +26,11 @@ export interface Cause {
 }
 
 /**
- * | role | what `dmalab trace check` makes of it |
+ * | role | its effect in `dmalab trace check` |
  * | --- | --- |
  * | `fault` | an access that an IOMMU or bridge refused: a fault, matched with the mappings of the trace |
  * | `report` | an error that the line itself proves: a finding, where the row names one |
- * | `consequence` | follows from lines of the kinds `follows`: no finding of its own |
+ * | `consequence` | follows from lines of the kinds `follows`: no separate finding |
  * | `state` | no error |
  */
 export type Role = "fault" | "report" | "consequence" | "state";
@@ -55,12 +55,12 @@ export interface MessageRow {
   readonly derive?: (facts: LogEntryFacts, line: string) => LogEntryFacts | null;
   readonly more?: readonly ContinuationRow[];
   readonly role: Role;
-  /** What the line says, and no more than it proves. */
+  /** The statement of the line, and no more than it proves. */
   readonly means: MessageText;
   readonly causes?: readonly Cause[];
   /** Steps of a row without causes. */
   readonly next?: readonly string[] | ((facts: LogEntryFacts) => readonly string[]);
-  /** Of a consequence: the kinds of message that it follows from. */
+  /** For a consequence: the kinds of message that it follows from. */
   readonly follows?: readonly MessageKind[];
   /** The finding of a report, proved by the line; without it the line is explained and no finding. */
   readonly finding?: FindingKind;

@@ -11,7 +11,7 @@ const ROLES = {
   state: "no error",
 } as const;
 
-/** A form as a reader writes it: `{size_bytes}` stays, what may be missing stands in `⟨…⟩`. */
+/** A form as a reader writes it: `{size_bytes}` stays, and an optional part is put in `⟨…⟩`. */
 export function shownForm(form: string): string {
   return form.replace(/\{\?/g, "⟨").replace(/\?\}/g, "⟩").replace(/\{\.\.\.\}/g, "…")
     .replace(

@@ -135,7 +135,7 @@ const CONTROLLER: MessageRow[] = [
     forms: [
       "nvme {controller}: controller is down; will reset: CSTS={csts}, PCI_STATUS{~=| read failed }{?{pci_status}?}",
     ],
-    // All ones: the read of the register got no answer, the device is gone from the bus.
+    // All ones: the read of the register got no answer, the device has left the bus.
     derive: (facts, line) => ({
       ...facts,
       pci_status: /PCI_STATUS=/.test(line) ? facts.pci_status! : null,

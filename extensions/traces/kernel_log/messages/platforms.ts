@@ -1,5 +1,5 @@
 /**
- * Messages of platforms whose bridge or firmware translates: PowerPC TCE and EEH, s390 zPCI,
+ * Messages of platforms with a bridge or firmware that translates: PowerPC TCE and EEH, s390 zPCI,
  * x86 GART.
  *
  * @see rules/traces.md T.71, T.74

@@ -22,7 +22,7 @@ import { SWIOTLB } from "./swiotlb.ts";
 import { VFIO } from "./vfio.ts";
 import { VTD } from "./vtd.ts";
 
-/** Rows of an area that stands further up are tried first. */
+/** Rows of an area further up are tried first. */
 export const MESSAGE_AREAS: readonly MessageArea[] = [
   CHECKER,
   SWIOTLB,

@@ -12,7 +12,7 @@ const STATUS_ERRORS = [
   [7, "page_request_overflow"],
 ] as const;
 
-/** What the fault status register of VT-d says besides faults. VT-d specification 11.4.9.1. */
+/** The errors in the fault status register of VT-d besides faults. VT-d specification 11.4.9.1. */
 function statusErrors(status: number): readonly string[] {
   return STATUS_ERRORS.flatMap(([bit, name]) =>
     Math.floor(status / 2 ** bit) % 2 === 1 ? [name] : []
