@@ -86,7 +86,7 @@ export function walkRequest(
   return { status, memory: joined(ranges.flatMap((range) => translated(request, range))) };
 }
 
-/** Segments in order, those that touch joined. */
+/** Segments in order, with adjacent ones joined. */
 export function joined(ranges: readonly Range[]): Range[] {
   const found: [number, number][] = [];
   for (const [start, sizeBytes] of ranges) {
@@ -129,7 +129,7 @@ function commandBytes({ controller, op }: Vector, { bytes, command, lba }: Vecto
   return sqe;
 }
 
-/** The memory behind a range; what is mapped nowhere is an error. */
+/** The memory behind a range; an unmapped part is an error. */
 function translated({ translations }: VectorRequest, [start, sizeBytes]: Range): Range[] {
   const found: Range[] = [];
   for (let done = 0; done < sizeBytes;) {

@@ -9,7 +9,7 @@ import {
 } from "@dmalab/runtime/kernels";
 import type { Range, Vector, VectorController } from "./vector.ts";
 
-/** What is asked of which machine. */
+/** A machine and the request to it. */
 export interface VectorInput {
   readonly about: string;
   readonly kernel: Vector["kernel"];

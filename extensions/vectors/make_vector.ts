@@ -1,4 +1,6 @@
-/** Runs an input on a machine of its own, without any defect, and notes what must come of it. */
+/**
+ * Runs an input on a separate machine, without any defect, and notes the result that it must have.
+ */
 import { buildLab, defaultLabConfig, type Lab, type LabConfig, pciNode } from "@dmalab/devices";
 import type { NvmeCommandView, NvmeRequest } from "@dmalab/devices/nvme";
 import { GIB, InvariantError, type MachineEvent, type PhysAddr } from "@dmalab/runtime";
@@ -17,7 +19,7 @@ const DEFAULTS = defaultLabConfig();
 const RAM_BYTES = 8 * GIB;
 const PAGE_BYTES = 4096;
 
-/** What was seen of a request while it was mapped. */
+/** The observed facts about a request while it was mapped. */
 interface ObservedCommand {
   readonly mapped: Range[];
   translations: readonly Translation[];
@@ -114,7 +116,7 @@ function limitsOf(lab: Lab): VectorLimits {
   };
 }
 
-/** Everything has been run: what is in flight still will stay so. */
+/** Everything has been run: a request that is still in flight will stay so. */
 function statusOf({ status }: { readonly status: string | null }): string {
   if (status === null) throw new InvariantError("a vector's request never ended");
   return status;

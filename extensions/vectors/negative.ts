@@ -11,7 +11,7 @@ import { MIB, PAGE_SIZE_BYTES } from "@dmalab/runtime";
 import type { Range } from "./vector.ts";
 
 const BLOCK_BYTES = 512;
-/** What a controller grants, and the entries of its queues. */
+/** The number of queues that a controller grants, and their entries. */
 const QUEUES = 2;
 const QUEUE_ENTRIES = 64;
 const MEMORY_BYTES = 16 * MIB;
@@ -19,12 +19,15 @@ const MEMORY_BYTES = 16 * MIB;
 export interface NegativeFile {
   readonly format: "dmalab-negative-vectors";
   readonly version: 1;
-  /** The host's memory, from 0: every access behind it fails. What a vector does not say is any. */
+  /**
+   * The host's memory, from 0: every access behind it fails. Bytes that a vector does not give are
+   * arbitrary.
+   */
   readonly memory_bytes: number;
   readonly vectors: readonly NegativeVector[];
 }
 
-/** One command, and what must come of it: its status, and no byte moved. */
+/** One command, and its required result: its status, and no byte moved. */
 export interface NegativeVector {
   /** From 1, in the order of the file. */
   readonly id: number;
@@ -38,7 +41,7 @@ export interface NegativeVector {
   /** Ranges of memory of which every access fails. */
   readonly unreachable: readonly Range[];
   readonly status: NegativeStatus;
-  /** Of the specification: where the error is defined. */
+  /** The section of the specification that defines the error. */
   readonly section: string;
 }
 

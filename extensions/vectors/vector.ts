@@ -19,7 +19,7 @@ export interface VectorFile {
 export interface Vector {
   /** From 1, in the order of the file. */
   readonly id: number;
-  /** What it is about, in a few words. */
+  /** Its subject, in a few words. */
   readonly about: string;
   readonly kernel: KernelProfile;
   readonly iommu: "off" | "passthrough" | "strict" | "lazy";
@@ -64,7 +64,7 @@ export interface VectorRequest {
   readonly segments: number;
   /** Lowest bit of an address at which two segments do not meet on a page, from 1; 0: none. */
   readonly gap_bit: number;
-  /** What the mapping calls gave, in order: what a builder is given. */
+  /** The ranges from the mapping calls, in order: the input of a builder. */
   readonly mapped: readonly Range[];
   /** The one IOVA range, or null. */
   readonly iova: Range | null;

@@ -46,8 +46,9 @@ export interface LoggedAccess extends FaultedAccess {
 const REACTION_SECONDS = { least: 0.00005, most: 0.0002 };
 
 /**
- * What an access at a time can be, the likeliest first; of several which is not decided. Without a device, as
- * lines of page tables have none, a live mapping may be another's, and its direction is not known.
+ * The possible causes of an access at a time, the likeliest first; it does not decide between
+ * several. Without a device, which lines of page tables do not have, a live mapping may belong to
+ * another device, and its direction is not known.
  *
  * @param seconds When the line was printed, by the trace's clock.
  */
@@ -125,7 +126,10 @@ export interface WindowVerdict extends TracedFaultVerdict {
 
 /** Added to the time of a change, so that the access follows it. */
 export const JUST_AFTER_SECONDS = 1e-6;
-/** The most changes of a window that are looked at: of a page that is mapped all the time a part. */
+/**
+ * The most changes of a window that are examined: for a page that is mapped all the time, only a
+ * part.
+ */
 const MAX_CHANGES = 1 << 12;
 
 /** Verdicts by the mappings of pages: of faults without end many are alike, and asked once. */

@@ -54,9 +54,9 @@ export interface ClassifiedLog {
   readonly boot: LoggedBoot | null;
 }
 
-/** What is known of the clocks beside the lines about DMA. */
+/** The known facts about the clocks beside the lines about DMA. */
 export interface KnownClocks {
-  /** Trace minus log, for each mark that stands in both. */
+  /** Trace minus log, for each mark that is in both. */
   readonly marks: readonly (ClockDifference & { readonly boot: LoggedBoot | null })[];
   readonly boots: LogBoots;
 }
@@ -75,7 +75,7 @@ const PRINTED_SECONDS = 0.001;
 
 export const FAULT_RULE = "trace.T.62";
 
-/** Pages that the faults of a log are about: those that the ledger has to keep. */
+/** Pages that the faults of a log are about: the ledger has to keep them. */
 export function faultPages(entries: readonly KernelLogEntry[]): number[] {
   return entries.flatMap((entry) => {
     const address = refusedAccess(entry)?.address ?? null;
@@ -83,7 +83,7 @@ export function faultPages(entries: readonly KernelLogEntry[]): number[] {
   });
 }
 
-/** Devices whose accesses an IOMMU has refused. */
+/** Devices with accesses that an IOMMU has refused. */
 export function faultedDevices(entries: readonly KernelLogEntry[]): Set<string> {
   return new Set(entries.flatMap((entry) => {
     const refused = refusedAccess(entry);
@@ -130,7 +130,7 @@ function tracedBoot(
   return most === undefined || most.count === (next?.count ?? 0) ? null : most.boot;
 }
 
-/** What the kernel says by itself: no line of the trace is about it. */
+/** The finding from the log alone: no line of the trace is about it. */
 function ofOtherBoot(entry: KernelLogEntry, boot: LoggedBoot, traced: LoggedBoot): TraceFinding[] {
   const place = `boot ${boot.number} (from log line ${boot.line} on)`;
   if (!isFault(entry)) {
@@ -143,7 +143,7 @@ function ofOtherBoot(entry: KernelLogEntry, boot: LoggedBoot, traced: LoggedBoot
   return [{ ...finding, text }];
 }
 
-/** Of several boots, of which any may be that of the trace. */
+/** With several boots: each of them may be that of the trace. */
 function ofUnknownBoot(finding: TraceFinding, { line, number }: LoggedBoot): TraceFinding {
   const isOfTrace = finding.line !== null ||
     finding.rule === FAULT_RULE && finding.kind !== "error_value";
@@ -236,7 +236,7 @@ class LogWindows {
   }
 }
 
-/** What a record says of an access to memory; null where it says none. */
+/** The access to memory that a record reports; null without one. */
 function accessOf(entry: KernelLogEntry, ledger: MappingTracker): LoggedAccess | null {
   const refused = refusedAccess(entry);
   if (refused === null || refused.address === null || !refused.isAboutMappings) return null;
@@ -416,7 +416,7 @@ export function explainedFault(
   });
 }
 
-/** A mapping of the same owner whose memory the address is. */
+/** A mapping of the same owner with memory at this address. */
 function livePhysical({ device, page }: FaultedAccess, window: Window, { history }: FaultVerdicts) {
   return history.atPhys(page).find((mapping) =>
     mapping.device === device && isLiveWithin(mapping, window)
@@ -454,7 +454,7 @@ function candidateOf({ kind, mapping }: TracedFaultVerdict): FaultCandidate {
 }
 
 /**
- * Of lines of page tables alone the page's history is known, but not whose table it is: all domains
+ * Lines of page tables alone give the page's history, but not the owner of the table: all domains
  * allocate the same addresses.
  */
 export function tableFault(
@@ -533,7 +533,7 @@ function sentenceOf(text: string): string {
   return /^(?:[A-Z][a-z]|A )/.test(text) ? `${text[0]!.toLowerCase()}${text.slice(1)}` : text;
 }
 
-/** Messages that are findings by themselves. @param ledger Of the same boot, or null. */
+/** Messages that alone are findings. @param ledger The ledger of the same boot, or null. */
 function otherFinding(entry: KernelLogEntry, ledger: MappingTracker | null): TraceFinding[] {
   const { facts, line, row, seconds } = entry;
   if (row === null || row.role !== "report") return [];

@@ -20,7 +20,10 @@ interface Evidence {
   readonly holds: (device: Device) => boolean;
 }
 
-/** The strongest first. Each is asked only of a device whose addresses are not all physical ones. */
+/**
+ * The strongest first. Each is applied only to a device with addresses that are not all physical
+ * ones.
+ */
 const EVIDENCE: readonly Evidence[] = [
   {
     mode: "bounced",
@@ -83,12 +86,12 @@ export function modeOf(device: Device): Mode {
   return evidenceOf(device)?.mode ?? "unknown";
 }
 
-/** Whether addresses are not the physical ones, and nothing says who made them. */
+/** Whether addresses are not the physical ones, and nothing says which part made them. */
 export function isUndecided(device: Device): boolean {
   return device.otherMaps > 0 && modeOf(device) === "unknown";
 }
 
-/** What the mode follows from; null where nothing decides. */
+/** The evidence for the mode; null if nothing decides. */
 export function modeEvidence(device: Device): string | null {
   if (device.coveredMaps > 0) return "iommu:map lines of its maps";
   if (device.otherMaps > 0) return evidenceOf(device)?.text ?? null;

@@ -24,18 +24,18 @@ export class Edges {
   isHeadMissing = false;
   /** Events that the file's own header counts and the file does not have; null where nothing counts them. */
   missingEvents: number | null = null;
-  /** The last line before which lines are known to be missing; 0 when there is none. */
+  /** The last line before which lines are known to be missing; 0 without one. */
   lostLine = 0;
-  /** The last line with a long silence before it: tracing may have been off. 0 when there is none. */
+  /** The last line with a long silence before it: tracing may have been off. 0 without one. */
   silenceLine = 0;
   silences = 0;
-  /** The last line from which on times are far before that of the line before it; 0 when there is none. */
+  /** The last line from which on times are far before that of the line before it; 0 without one. */
   backLine = 0;
   /** Counts of lines that are later than the line above them, and of lines that are earlier. */
   #forward = 0;
   #backward = 0;
   #previousSeconds = NaN;
-  /** A line whose time is far back: alone, it has been moved. 0 when there is none. */
+  /** A line with a time that is far back: alone, it has been moved. 0 without one. */
   #movedLine = 0;
   /** The time of the last line that is in order. */
   #orderedSeconds = 0;
@@ -48,7 +48,7 @@ export class Edges {
   #start: TraceInstant | null = null;
   #isCut = false;
 
-  /** Passes a line, whose instant it copies; the time of a gap is that of the CPU's next one. */
+  /** Passes a line and copies its instant; the time of a gap is that of the CPU's next line. */
   pass(now: TraceInstant): void {
     const { seconds } = now;
     if (seconds > this.#previousSeconds) this.#forward++;
@@ -107,7 +107,7 @@ export class Edges {
   noteHole(): void {
     if (this.silenceLine === 0 || this.holes.at(-1) === this.silenceLine) return;
     this.holes.push(this.silenceLine);
-    // A finding that reaches over an older one reaches over those that are kept.
+    // A finding that reaches over an older one reaches over the kept ones too.
     if (this.holes.length > MAX_HOLES) this.holes.shift();
   }
 

@@ -1,7 +1,8 @@
 /**
- * Every kind of finding: what a fault of it says, which classes of the kernel's checker report the
- * same call, what a scenario expects of it, and what to do next. A kind that is a class of
- * `dma.report` has its name. Of a kind that only the log shows, `kernel_log/messages/` has the text.
+ * Every kind of finding: the statement of its fault, the classes of the kernel's checker that
+ * report the same call, the expectation in a scenario, and the next steps. A kind that is a class
+ * of `dma.report` has its name. For a kind that only the log shows, `kernel_log/messages/` has the
+ * text.
  *
  * @see rules/traces.md T.53, T.62, T.66
  */
@@ -14,7 +15,7 @@ interface KindEntry {
   readonly decides?: string;
   /** Classes of the kernel's checker for the same call. */
   readonly checker?: readonly CheckerClass[];
-  /** What a scenario says of the call, after `warns`. */
+  /** The text for the call in a scenario, after `warns`. */
   readonly warns?: CheckerClass;
   /** None for what is no mistake of a driver. */
   readonly next?: readonly string[];
@@ -221,7 +222,9 @@ export const FINDING_KINDS = {
   reuse_race: {},
 } as const satisfies Readonly<Record<string, KindEntry>>;
 
-/** A kind of its own, or the class of a line of the kernel's checker that no trace line is about. */
+/**
+ * A kind of this table, or the class of a line of the kernel's checker that no trace line is about.
+ */
 export type FindingKind = keyof typeof FINDING_KINDS | CheckerClass;
 
 export function aboutKind(kind: FindingKind): KindEntry {
@@ -229,7 +232,7 @@ export function aboutKind(kind: FindingKind): KindEntry {
   return kinds[kind] ?? REPORTED;
 }
 
-/** Of a line of the kernel's checker alone. */
+/** The entry for a line of the kernel's checker alone. */
 const REPORTED: KindEntry = {
   next: [
     'read the stacks below the report in the log: the first is of this call, "Mapped at:" of its map',

@@ -1,5 +1,5 @@
 /**
- * What a ledger finds wrong, as sentences with their lines.
+ * The errors that a ledger finds, as sentences with their lines.
  *
  * @see rules/traces.md T.66
  */
@@ -52,7 +52,7 @@ export class Findings {
     });
   }
 
-  /** What a call says of a mapping is not what the mapping is: the lines of both prove it. */
+  /** A call's description of a mapping differs from the mapping: the lines of both prove it. */
   #unlike(
     kind: FindingKind,
     mapping: TracedMapping,
@@ -336,8 +336,8 @@ export function asKnown(finding: TraceFinding, { holes, isNewestFirst }: Edges):
 }
 
 /**
- * Fewer missing events make no capture thin: the planted captures stand for a driver that never unmaps with one line that
- * was taken out, below a header that counts it.
+ * Fewer missing events make no capture thin: the planted captures represent a driver that never
+ * unmaps by one removed line, below a header that counts it.
  */
 export const THIN_EVENTS = 2;
 
@@ -354,7 +354,7 @@ export function asCounted(finding: TraceFinding, { missingEvents }: Edges): Trac
   return isShaken ? { ...finding, certainty: "likely" } : finding;
 }
 
-/** Whether lines are missing between those that a finding follows from. */
+/** Whether lines are missing between the lines that a finding follows from. */
 function isAcross({ line, otherLine, since }: TraceFinding, holes: readonly number[]): boolean {
   if (since === null) return false;
   const until = Math.max(line ?? 0, otherLine ?? 0);

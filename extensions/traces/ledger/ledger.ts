@@ -226,7 +226,9 @@ export class MappingTracker {
     }
   }
 
-  /** The trace has lines of page tables and none of the DMA API, whose events name devices. */
+  /**
+   * The trace has lines of page tables and none of the DMA API, which has events that name devices.
+   */
   get isTableAlone(): boolean {
     return this.devices.size === 0 && this.table.maps > 0;
   }
@@ -406,8 +408,8 @@ export class MappingTracker {
   }
 
   /**
-   * Whether an unmap rather belongs to another mapping, whose map is missing, as is this one's unmap:
-   * there is a gap between, or a silence, and only the address is the same.
+   * Whether an unmap rather belongs to another mapping: the map of that mapping and the unmap of
+   * this one are missing, there is a gap or a silence between, and only the address is the same.
    */
   #isOfAnother(mapping: TracedMapping, { dir, sizeBytes }: UnmapEvent): boolean {
     const isUnlike = [mapping.sizeBytes !== sizeBytes, mapping.dir !== dir];

@@ -311,7 +311,7 @@ function foldOldest({ addr, device }: TracedMapping): void {
   folded.set(oldest.addr, (folded.get(oldest.addr) ?? 0) + 1);
 }
 
-/** Unmaps one of the mappings that are only counted. @returns False when there is none. */
+/** Unmaps one of the mappings that are only counted. @returns False without one. */
 export function unfold(device: Device, addr: number): boolean {
   const count = device.folded.get(addr) ?? 0;
   if (count > 1) device.folded.set(addr, count - 1);

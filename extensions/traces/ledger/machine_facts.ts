@@ -1,7 +1,7 @@
 /**
- * What is recorded of a machine beside its trace: limits of queues, groups of the IOMMU and counts
- * of the ring buffers, a line each as the collector writes them; the IOMMU and the bounce pool as
- * the kernel's log names them at boot.
+ * The recorded facts about a machine beside its trace: limits of queues, groups of the IOMMU and
+ * counts of the ring buffers, a line each as the collector writes them; the IOMMU and the bounce
+ * pool as the kernel's log names them at boot.
  *
  * @see rules/traces.md T.7
  */
@@ -40,7 +40,7 @@ export class MachineFacts {
   /** Events that the ring buffers have overwritten. */
   overrun = 0;
 
-  /** Devices that the log puts into a group, whose type is then the default one. */
+  /** Devices that the log puts into a group; the group's type is then the default one. */
   readonly #inGroup = new Set<string>();
   #defaultType: string | null = null;
   #rank = 0;

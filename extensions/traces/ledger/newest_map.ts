@@ -1,4 +1,4 @@
-/** A map of what was written last: beyond its size the oldest is dropped. */
+/** A map of the entries written last: beyond its size the oldest is dropped. */
 import { NumberMap } from "./number_map.ts";
 
 export class NewestMap<Value> extends NumberMap<Value> {

@@ -1,5 +1,5 @@
 /**
- * A map whose keys are numbers, in the order in which they came. V8's own makes an object of each key
+ * A map with numbers as keys, in the order in which they came. V8's own makes an object of each key
  * above 2^31, as addresses are, and calls a function to hash it.
  */
 const NONE = -1;
@@ -15,7 +15,7 @@ const GOLDEN = 0x9e3779b1 | 0;
 /** @typeParam Value Never undefined. */
 export class NumberMap<Value> {
   size = 0;
-  /** Keys and values in their order; what is deleted has no value. */
+  /** Keys and values in their order; a deleted key has no value. */
   #keys = new Float64Array(LEAST_ENTRIES);
   #values: (Value | undefined)[] = new Array(LEAST_ENTRIES).fill(undefined);
   /** Before it all entries are deleted. */
@@ -58,7 +58,7 @@ export class NumberMap<Value> {
     return true;
   }
 
-  /** The key that came first; undefined when there is none. */
+  /** The key that came first; undefined without one. */
   get oldestKey(): number | undefined {
     while (this.#first < this.#next && this.#values[this.#first] === undefined) this.#first++;
     return this.#first < this.#next ? this.#keys[this.#first] : undefined;

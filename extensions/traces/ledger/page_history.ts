@@ -51,7 +51,7 @@ function unmapSeconds({ unmappedAt }: TracedMapping): number {
   return unmappedAt?.seconds ?? Infinity;
 }
 
-/** The index of the first whose time is later. */
+/** The index of the first with a later time. */
 function firstAfter(
   sorted: readonly TracedMapping[],
   seconds: number,
@@ -118,7 +118,7 @@ export class PageHistory {
     }
     const { entries, phys } = mapping;
     if (phys !== null && phys !== mapping.addr && start === mapping.addr) {
-      // Of a list only where its first entry begins is known.
+      // For a list, only the beginning of its first entry is known.
       addTo(this.#physPages, mapping, phys, entries === 1 ? sizeBytes : 1);
     }
   }

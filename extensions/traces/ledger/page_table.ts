@@ -62,7 +62,7 @@ export class Context {
   isRunOver = false;
   /** The unmap directly before, not claimed yet. */
   unmap: TableUnmap | null = null;
-  /** The range whose unmap should follow, and what it means when it does not. */
+  /** The range with an unmap that should follow, and the meaning of a missing one. */
   expected: ExpectedUnmap | null = null;
   /** Between `nvme_setup_cmd` and `block_rq_issue`: the request. */
   request: NvmeCommand | null = null;
@@ -133,7 +133,7 @@ export class TracedPageTable {
     return this.#newest = context;
   }
 
-  /** Tasks come and go: of an old one nothing can follow that belongs to what it wrote. */
+  /** Tasks come and go: no later line of an old task can belong to its earlier lines. */
   #dropIdle(now: number): void {
     for (const [key, context] of this.#contexts) {
       if (now - context.lastSeconds < 2 * CALL_SECONDS) continue;
@@ -158,7 +158,7 @@ export class TracedPageTable {
     }
     const { request } = context;
     context.run = { context, request, first: map.start, cutBy: null, maps: [map] };
-    // What was left of a range is mapped anew: something has ended it.
+    // The rest of a range is mapped anew: something has ended it.
     const cut = this.#runs.get(map.start)?.filter(({ cutBy }) => cutBy !== null) ?? [];
     for (const run of cut) this.#forget(run, map.start);
     this.#keep(context.run, map.start);
@@ -176,7 +176,7 @@ export class TracedPageTable {
    * Takes the maps directly before a call that lie in its ranges.
    *
    * @param ranges Where each range of the call begins and ends.
-   * @returns The line of the last one, 0 when there is none.
+   * @returns The line of the last one, 0 without one.
    */
   claimMaps(context: Context, ranges: readonly number[]): number {
     const run = context.run;
@@ -216,7 +216,7 @@ export class TracedPageTable {
     expected?.onOutcome?.(false);
   }
 
-  /** Takes the unmap directly before a call that ends a mapping; null when there is none. */
+  /** Takes the unmap directly before a call that ends a mapping; null without one. */
   claimUnmap(context: Context, address: number): TableUnmap | null {
     const unmap = context.unmap;
     if (unmap === null) return null;
@@ -263,7 +263,7 @@ export class TracedPageTable {
     }
     const [first] = left;
     if (first === undefined) return;
-    // What is left may be ended by an unmap of its own.
+    // A separate unmap may end the rest.
     this.#keep({ ...run, cutBy: unmap, maps: left }, first.start);
   }
 
@@ -278,7 +278,7 @@ export class TracedPageTable {
   }
 
   /**
-   * Lines are missing: an unmap there whose call has not been printed yet shows nothing.
+   * Lines are missing: an unmap there shows nothing if its call has not been printed yet.
    *
    * @param cpu Null for every CPU.
    */

@@ -20,7 +20,10 @@ const BYTES_PER_KB = 1024;
 /** Before the command, which few requests have. */
 const COMMAND = new TextEncoder().encode(" (");
 
-/** The bytes of `259,0 WS 45056 () …`: device, what it is, bytes. Null for a line that is damaged. */
+/**
+ * The bytes of `259,0 WS 45056 () …`: device, kind of request, bytes. Null for a line that is
+ * damaged.
+ */
 export function issuedBytes(fields: PayloadFields): number | null {
   const command = fields.indexOf(COMMAND);
   return command < 0 ? null : fields.decimalBefore(command);
@@ -55,7 +58,7 @@ export function noteUse(
   if (pieces > use.mostPieces) [use.mostPieces, use.piecesLine] = [pieces, line];
 }
 
-/** Every limit that is known of a disk whose requests were seen, and the largest of them. */
+/** Every known limit of a disk with requests in the trace, and the largest of those requests. */
 export function limitsSeen(
   uses: ReadonlyMap<string, QueueUse>,
   limits: ReadonlyMap<string, Readonly<Record<string, number>>>,

@@ -9,7 +9,7 @@ const LATER_RANGES = 3;
 /** How many times as long as any destroyed one a leaked one is mapped, with newer ones and without. */
 const MAX_TIMES = 2;
 const LEFT_TIMES = 10;
-/** Tasks whose ranges are told apart. */
+/** How many tasks have separate ranges. */
 const MAX_TASKS = 1 << 12;
 
 /** No pid. */
@@ -34,7 +34,7 @@ export class RequestRanges {
     });
   }
 
-  /** What a range is that no unmap has ended. */
+  /** The verdict on a range that no unmap has ended. */
   verdict(run: PageTableRun, { lastSeconds, lostLine, silenceLine }: Edges): {
     readonly certainty: Certainty;
     readonly text: string;

@@ -31,7 +31,9 @@ export class ReusedAddresses {
     this.#byAddress.set(key, reused);
   }
 
-  /** No late unmap is expected any more of what was allocated again before this time. */
+  /**
+   * No late unmap is expected any more for an address that was allocated again before this time.
+   */
   settle(seconds: number): void {
     for (const [key, reused] of this.#byAddress) {
       if (reused.newer.mappedAt.seconds >= seconds) continue;
@@ -51,9 +53,9 @@ export class ReusedAddresses {
   }
 
   /**
-   * Whether an unmap is the late one of a mapping whose address is in use again: its line is written
-   * after the work, and another CPU was faster. Frees of coherent memory and unmaps of lists are
-   * written before the work, and never late.
+   * Whether an unmap is the late one of a mapping with an address that is in use again: its line is
+   * written after the work, and another CPU was faster. Frees of coherent memory and unmaps of
+   * lists are written before the work, and never late.
    */
   isLate(
     event: UnmapEvent,

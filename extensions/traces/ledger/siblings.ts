@@ -54,12 +54,15 @@ class Ranks {
 const LATER_UNMAPS = 3;
 /** A leaked mapping was overtaken this many times as often as any that was unmapped. */
 const OVERTAKEN_TIMES = 2;
-/** What a burst has left is live this many times as long as any was. */
+/** A mapping left by a burst is live this many times as long as any other was. */
 const LEFT_TIMES = 10;
 /** So many maps in a row, with no unmap between them, fill a ring. */
 const FILLING = 8;
 
-/** Where a live mapping stands among those of its use: a part of the mapping itself, of which there are many. */
+/**
+ * The place of a live mapping among those of its use: a part of the mapping itself, because there
+ * are many mappings.
+ */
 export interface RingPlace<Mapping> extends Linked<Mapping> {
   readonly mappedAt: { readonly seconds: number };
   /** How many were mapped before it. */
@@ -79,9 +82,9 @@ export class Siblings<Mapping extends RingPlace<Mapping>> {
   readonly #unseen = new LiveList<Mapping>();
   readonly #seen = new LiveList<Mapping>();
   readonly #ranks = new Ranks();
-  /** How often the one that was overtaken most was, of those that were unmapped. */
+  /** The largest count of overtakings among the unmapped mappings. */
   #mostOvertaken = 0;
-  /** Live ones, less those that were unmapped and never seen mapped. */
+  /** The number of live ones, less the ones that were unmapped and never seen mapped. */
   #level = 0;
   #mostLevel = 0;
   /** How far the level rose by single maps, and not by a ring being filled. */
@@ -98,7 +101,9 @@ export class Siblings<Mapping extends RingPlace<Mapping>> {
   /** How often maps followed only after a pause, with none live in it: bursts, and no ring. */
   #bursts = 0;
 
-  /** @param trace Whose silences they are: what is live in one may be unmapped unseen. */
+  /**
+   * @param trace The trace with the silences: a mapping that is live in one may be unmapped unseen.
+   */
   constructor(readonly trace: { readonly silences: number }) {
     this.#silences = trace.silences;
   }

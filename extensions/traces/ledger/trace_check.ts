@@ -37,7 +37,7 @@ export interface Gap {
   readonly count: number | null;
 }
 
-/** What the log's own prefix begins with, before a line of a trace that was dumped into it. */
+/** The beginning of the log's own prefix, before a line of a trace that was dumped into it. */
 const LOG_PREFIX = /^[>\s]*(?:<\d+>)?\[ *\d+\.\d+\] /;
 
 /** A mark of the person who cut lines out: `[...]`, `<snip>`, `-- 8< --`. */
@@ -47,7 +47,7 @@ const CUT_MARK =
 /** What trace-cmd writes first. */
 const CPU_COUNT = /^cpus=\d+$/;
 
-/** What a program has written into the trace, in the words of the kernel and of user space. */
+/** A program's text in the trace, in the words of the kernel and of user space. */
 const MARKERS: ReadonlySet<string> = new Set(["tracing_mark_write", "print"]);
 
 /** First pass: the kernel's log among the lines. */
@@ -59,11 +59,11 @@ export class LogPass {
   /** Messages of known areas that say that something is wrong, and that no row reads. */
   readonly unreadMessages = new UnreadMessages();
   readonly boots = new LogBoots();
-  /** When the collector's marks stand in the log, by their numbers. */
+  /** The times of the collector's marks in the log, by their numbers. */
   readonly marks = new Map<string, LogTime & { readonly boot: LoggedBoot }>();
   readonly facts = new MachineFacts();
   readonly qemu = new QemuClock();
-  /** Of the file that is being read: lines in a form that is not read. */
+  /** Lines of the current file in a form that is not read. */
   unread = new UnreadLines();
   readonly #reader = new LateLogReader({
     entry: (entry) => {
@@ -264,7 +264,7 @@ export class TraceCheck {
     this.#marks.push({ ...marked, seconds: line.seconds - marked.seconds });
   }
 
-  /** All has been read: what is left open, and what the log says. */
+  /** All has been read: the findings for open mappings, and the findings of the log. */
   end(): CheckResult {
     const { ledger } = this;
     ledger.end();

@@ -25,7 +25,7 @@ export function tracedFaultOf(line: TraceLine, number: number): TracedFault | nu
   return event === null ? undefined : { ...event, line: number, seconds: line.seconds };
 }
 
-/** What the mappings of its page say of each fault. */
+/** The evidence on each fault from the mappings of its page. */
 export function tracedFaultFindings(
   faults: readonly TracedFault[],
   ledger: MappingTracker,

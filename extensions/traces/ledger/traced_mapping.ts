@@ -1,4 +1,4 @@
-/** What the ledger keeps: mappings, their devices, and findings. */
+/** The data of the ledger: mappings, their devices, and findings. */
 import type { Certainty } from "./certainty.ts";
 import type { FindingKind } from "./finding_kinds.ts";
 import type { MachineFacts } from "./machine_facts.ts";
@@ -12,7 +12,10 @@ export type { Certainty };
 export const PAGE_BYTES = 4096;
 /** How far before an address the mapping that holds it begins, unless it is a large one. */
 export const NEAR_PAGES = 64;
-/** Of a device so much is kept that is not live: a trace of hours uses more addresses than memory holds. */
+/**
+ * How many mappings of a device are kept that are not live: a trace of hours uses more addresses
+ * than memory holds.
+ */
 const MAX_KEPT = 1 << 13;
 
 /** A line of the trace, and when it was written. */
@@ -37,9 +40,9 @@ export interface TracedMapping extends RingPlace<TracedMapping> {
   readonly task: string;
   /** The request it is for, such as `nvme0 qid 1 cmdid 962`, or null. */
   readonly request: string | null;
-  /** The line of the page table's own `map`, 0 when there is none. */
+  /** The line of the page table's own `map`, 0 without one. */
   readonly tableLine: number;
-  /** Of a list: all entries that went in, and where they are in memory. */
+  /** For a list: all entries that went in, and their places in memory. */
   readonly entries: number;
   readonly physAddrs: readonly number[];
   unmappedAt: TraceInstant | null;
@@ -51,7 +54,7 @@ export interface TracedMapping extends RingPlace<TracedMapping> {
   readonly siblings: Siblings<TracedMapping> | null;
 }
 
-/** What is recorded beside a device's own lines. */
+/** The records beside a device's own lines. */
 export interface Recorded {
   readonly facts: MachineFacts;
   /** Devices of which the log has IOMMU faults. */
@@ -93,9 +96,9 @@ export class Device {
   /** Mappings dropped without an unmap: their address was mapped again, or lines are missing. */
   uncertain = 0;
   identityMaps = 0;
-  /** Maps whose address is not the physical one, and that no line of a page table covers. */
+  /** Maps with an address that is not the physical one and that no line of a page table covers. */
   otherMaps = 0;
-  /** Those of them whose address has another offset in its page. */
+  /** The ones among them with another offset in the page. */
   movedMaps = 0;
   /** Where the addresses of `otherMaps` begin and end. */
   lowestOther = Infinity;
@@ -147,20 +150,23 @@ export interface TraceFinding {
   readonly next?: readonly string[];
   /** What differs, by name. */
   readonly more: Readonly<Record<string, number | string | null | readonly number[]>>;
-  /** It is proved only while the trace has every map of this device, whose mappings may share addresses. */
+  /**
+   * It is proved only while the trace has every map of this device, because its mappings may share
+   * addresses.
+   */
   readonly sharing?: Pick<Device, "mappedBeforeTrace">;
-  /** Of a fault: all that it can be, the likeliest first, where that is more than one thing. */
+  /** For a fault with several possible causes: all of them, the likeliest first. */
   readonly candidates?: readonly FaultCandidate[];
 }
 
-/** What a fault can be where its time, or what is known of the page, fits several. */
+/** A possible cause of a fault, if its time or the known facts about the page fit several. */
 export interface FaultCandidate {
   readonly kind: FindingKind;
   readonly line: number | null;
   readonly otherLine: number | null;
 }
 
-/** A finding: what is left out is null or nothing. */
+/** A finding: an omitted field is null or empty. */
 export function findingOf(
   details: Pick<TraceFinding, "kind" | "certainty" | "rule" | "text"> & Partial<TraceFinding>,
 ): TraceFinding {

@@ -11,7 +11,7 @@ import { hexAt, type PayloadFields, payloadKey } from "./payload.ts";
 export const DIRECTIONS = ["BIDIRECTIONAL", "TO_DEVICE", "FROM_DEVICE", "NONE"] as const;
 export type Direction = (typeof DIRECTIONS)[number];
 
-/** What the calls of one family have in common: what one maps, only the same one may unmap. */
+/** The family of a call: only calls of the same family may unmap a mapping. */
 export type MappingKind = "map" | "alloc" | "sg";
 
 /** Which device, and which way its data goes. */
@@ -158,7 +158,7 @@ function mapped(fields: PayloadFields): DmaEvent | null {
   return { op: "map", device, dir, addr, sizeBytes, phys, failed: addr < 0 };
 }
 
-/** What a failed allocation has in place of memory. */
+/** The value that a failed allocation has in place of memory. */
 const NO_MEMORY: ReadonlySet<string> = new Set(["(null", "0x0", "(nil"]);
 
 /** A failed allocation has address 0 and no memory. */

@@ -41,7 +41,7 @@ export function staysInJob(
 }
 
 /**
- * What a line says as an event; null for one that is none, and for lines of a kernel's log.
+ * The event in a line; null for a line without one, and for lines of a kernel's log.
  *
  * @param isInJob The line before is of a fio job: then this may be an unknown option.
  */
@@ -141,16 +141,19 @@ function blkparseFields(text: string) {
   };
 }
 
-/** A number without a unit is one; what a unit means depends on the whole job (`kb_base`). */
 const UNSIGNED = 2 ** 16;
 
-/** An error as blkparse prints it: without its sign, as 16 bits. Null for a word that is none. */
+/** An error as blkparse prints it: without its sign, as 16 bits. Null for another word. */
 function errnoOf(word: string): number | null {
   const value = Number(word);
   if (Number.isNaN(value)) return null;
   return value >= UNSIGNED / 2 && value < UNSIGNED ? value - UNSIGNED : value;
 }
 
+/**
+ * A value without a unit is read as a number; the meaning of a unit depends on the whole job
+ * (`kb_base`).
+ */
 function fioFields(text: string) {
   const section = FIO_SECTION.exec(text);
   if (section !== null) return { event: "job", name: section[1]! };

@@ -4,7 +4,7 @@ import { type DmaReader, dmaReaderOf } from "./dma_event.ts";
 export class TracedEventName {
   /** How the event is read that mappings are followed by; undefined for another one. */
   readonly dmaReader: DmaReader | undefined;
-  /** It stands beside a call, and not within one as events of an IOMMU's queue do. */
+  /** It lies beside a call, and not within one as events of an IOMMU's queue do. */
   readonly isCall: boolean;
 
   /** It is one of the DMA API. */

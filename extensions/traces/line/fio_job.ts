@@ -29,7 +29,7 @@ export function fioOption(name: string): string | null {
   return Object.hasOwn(OPTIONS, name) ? OPTIONS[name]! : null;
 }
 
-/** What a request of a job does; fio's trims are discards. */
+/** The operation of a job's request; fio's trims are discards. */
 export type FioVerb = "read" | "write" | "discard";
 
 /** Bytes of requests of one kind. Sizes between the ends are multiples of the least. */
@@ -54,7 +54,7 @@ export interface FioJob {
   readonly numjobs: number;
   /** Percent, of reads and writes. */
   readonly readShare: number;
-  /** What is not as the job says it, in words. */
+  /** The differences from the job's text, in words. */
   readonly guesses: readonly string[];
 }
 
@@ -106,9 +106,10 @@ function sizeOf(text: string, base: number): Size | null {
 }
 
 /**
- * What a job does.
+ * The work of a job.
  *
- * @param options Texts by their names without aliases, those of `[global]` first, in the order of the file.
+ * @param options Texts by their names without aliases, those of `[global]` first, in the order of
+ * the file.
  * @param ignored Other options.
  */
 export function readFioJob(

@@ -1,6 +1,6 @@
 /**
- * What an import counts: lines by their origin, events by their names, and what is missing or
- * damaged.
+ * The counts of an import: lines by their origin, events by their names, and missing or damaged
+ * ones.
  */
 import type { Gap } from "../ledger/trace_check.ts";
 import { type LineOrigin, nameIn, originOf, queueLimitOf } from "./line_source.ts";

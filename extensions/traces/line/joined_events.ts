@@ -8,7 +8,7 @@ import type { LoggedEvent } from "./event_log.ts";
 
 /** How times become those of the trace. */
 export interface TiedClocks {
-  /** What is added to a time of each record whose clock is tied. */
+  /** The offset that is added to a time of each record with a tied clock. */
   readonly offsets: Partial<Readonly<Record<LineOrigin, number>>>;
   /** Times of lines in an emulator's log that has none: the setups of its commands. */
   readonly emulatorLines: ReadonlyMap<number, number>;
@@ -45,8 +45,8 @@ interface Head {
 }
 
 /**
- * All events of some files by their times. A file keeps its own order: what has no time comes right
- * behind what stands before it, and first where that has none either.
+ * All events of some files by their times. A file keeps its own order: an event without a time
+ * comes right behind the event before it, and first if that has no time either.
  */
 export async function* joinEvents(
   files: readonly AsyncIterable<JoinedEvent>[],

@@ -1,6 +1,6 @@
 /**
- * Texts that stand in line after line, such as names of events, devices and tasks: each is made once, and
- * found by its bytes.
+ * Texts that recur in line after line, such as names of events, devices and tasks: each is made
+ * once, and found by its bytes.
  */
 const DECODER = new TextDecoder();
 /** A power of two. */
@@ -20,7 +20,7 @@ export class KnownTexts<Value> {
   #count = 0;
 
   /**
-   * @param make What a text stands for.
+   * @param make Makes the value for a text.
    * @param most So many are kept; damage makes any number, and then it begins anew.
    */
   constructor(
@@ -28,7 +28,7 @@ export class KnownTexts<Value> {
     private readonly most = 1 << 12,
   ) {}
 
-  /** What the text of these bytes stands for: the same value for the same bytes. */
+  /** The value for the text of these bytes: the same value for the same bytes. */
   of(bytes: Uint8Array, start: number, end: number): Value {
     const hash = hashOf(bytes, start, end);
     const first = this.#byHash[hash];

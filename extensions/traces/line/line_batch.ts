@@ -1,8 +1,9 @@
 /**
  * Bytes that come in pieces, as whole lines.
  *
- * A line ends with a line feed, before which a carriage return may stand. Control characters in between
- * become pictures of themselves: what a machine has recorded is text of strangers, and is printed.
+ * A line ends with a line feed, with an optional carriage return before it. Control characters in
+ * between become pictures of themselves: a machine's records are text of strangers, and are
+ * printed.
  */
 import { hasUnprintableText, printable } from "@dmalab/lang/diagnostics";
 import type { TraceLine } from "./trace_line.ts";
@@ -28,7 +29,7 @@ export class LineBatch {
   bytes: Uint8Array<ArrayBuffer> = new Uint8Array();
   /** Where the first line begins. */
   #start = 0;
-  /** Where the line feed of each line stands. */
+  /** The place of the line feed of each line. */
   #ends = new Int32Array(1 << 10);
 
   /** Begins anew. @returns Whether all is plain text, which may be read as it is. */
@@ -99,7 +100,7 @@ export class LineBatch {
 /** Takes a file's bytes and gives its lines. */
 export class LineBuffer {
   #bytes = new Uint8Array(1 << 18);
-  /** What has been given as lines ends here, and what has come there. */
+  /** The bytes given as lines end at `#given`, and the received bytes end at `#length`. */
   #given = 0;
   #length = 0;
   readonly #batch = new LineBatch();
@@ -115,7 +116,7 @@ export class LineBuffer {
     this.#given = 0;
     let more = chunk;
     if (this.#length >= this.longest) {
-      // Of a line that is too long only the end is looked for.
+      // For a line that is too long, the reader searches only for the end.
       const end = chunk.indexOf(LINE_FEED);
       more = chunk.subarray(end < 0 ? chunk.length : end);
       this.#length = this.longest;

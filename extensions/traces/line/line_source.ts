@@ -1,5 +1,5 @@
 /**
- * Identifies the source of each line by itself: pasted text mixes sources.
+ * Identifies the source of each line alone: pasted text mixes sources.
  *
  * @see rules/traces.md T.40 to T.43, T.57 to T.60
  */
@@ -17,7 +17,10 @@ export type LineOrigin =
 
 const QEMU =
   /^(?:\d+@\d+\.\d+:)?((?:pci_)?nvme_\w+|vtd_\w+|amdvi_\w+|smmu(?:v3)?_\w+|virtio_iommu_\w+)\b/;
-/** Device, CPU, sequence, seconds, pid, action, what is moved; then sectors, and what the action has. */
+/**
+ * Device, CPU, sequence, seconds, pid, action, the kind of the request; then sectors, and the
+ * details of the action.
+ */
 export const BLKPARSE =
   /^\s*(\d+,\d+)\s+(\d+)\s+(\d+)\s+(\d+\.\d+)\s+(\d+)\s+([A-Z]{1,2})\s+(\S+)(?: (\d+) ([+/]) (\d+))?(.*)/;
 const KERNEL_LOG = /^[>\s]*(?:<\d+>)?\[ *\d+\.\d+\] |\bkernel: /;
@@ -28,7 +31,7 @@ const WITH_SYSTEM = /: +[a-z0-9_]+:[a-z0-9_]+: /;
 const QUEUE_LIMIT =
   /^(\S+) (max_hw_sectors_kb|max_sectors_kb|max_segments|max_segment_size|virt_boundary_mask|dma_alignment|logical_block_size) (\d+)$/;
 
-/** The first whose lines look so is it. */
+/** The first matching pattern gives the origin. */
 const ORIGINS: readonly (readonly [LineOrigin, RegExp])[] = [
   ["QEMU log", QEMU],
   ["blkparse", BLKPARSE],

@@ -1,12 +1,13 @@
 /**
- * The fields of an event as a trace line has them, `device dir=TO_DEVICE dma_addr=fffff000 size=4096`:
- * read from the line's bytes, with no text made of what nobody needs.
+ * The fields of an event as a trace line has them,
+ * `device dir=TO_DEVICE dma_addr=fffff000 size=4096`: read from the line's bytes, with no text made
+ * of unneeded parts.
  *
  * @see rules/traces.md T.13, T.15
  */
 import { KnownTexts } from "./known_texts.ts";
 
-/** What a failed map returns: all ones, which is no number below 2^53. */
+/** The result of a failed map: all ones, which is no number below 2^53. */
 export const ERROR_ADDRESS = -1;
 const BLANK = 0x20;
 const TAB = 0x09;
@@ -37,7 +38,7 @@ const HEX_DIGITS = Int8Array.from({ length: 256 }, (_, code) => {
   return digit;
 });
 
-/** A key as it stands in a payload: behind a blank, with its `=`. */
+/** A key as it is written in a payload: behind a blank, with its `=`. */
 export type PayloadKey = Uint8Array;
 
 /** Made once for each key: the search for it is most of the work on a line. */
@@ -51,8 +52,8 @@ function endsValue(code: number): boolean {
 }
 
 /**
- * What follows an event's name, within a buffer that holds other lines: valid until the next line is
- * read. Behind its end stands a byte that ends a value.
+ * What follows an event's name, within a buffer that holds other lines: valid until the next line
+ * is read. The byte behind its end is one that ends a value.
  */
 export class PayloadFields {
   bytes: Uint8Array = new Uint8Array([LINE_END]);
@@ -80,12 +81,12 @@ export class PayloadFields {
     return this.#text ??= DECODER.decode(this.bytes.subarray(this.start, this.end));
   }
 
-  /** The word it begins with; the same string wherever it stands. */
+  /** The word it begins with; the same string at every place. */
   get firstWord(): string {
     return this.wordAt(this.start);
   }
 
-  /** What the word that it begins with stands for. */
+  /** The value for the word that it begins with. */
   firstWordAs<Value>(known: KnownTexts<Value>): Value {
     return known.of(this.bytes, this.start, this.#wordEnd(this.start));
   }
@@ -106,7 +107,7 @@ export class PayloadFields {
     return this.end - this.start >= head.length && isAt(this.bytes, this.start, head);
   }
 
-  /** Where some bytes stand first, or -1. */
+  /** The first place of some bytes, or -1. */
   indexOf(wanted: Uint8Array, from = this.start): number {
     const { bytes } = this;
     const last = this.end - wanted.length;
@@ -128,19 +129,19 @@ export class PayloadFields {
     return this.valueStart(key) >= 0;
   }
 
-  /** The value of a key; the same string wherever it stands. */
+  /** The value of a key; the same string at every place. */
   word(key: PayloadKey): string | null {
     const start = this.valueStart(key);
     return start < 0 ? null : this.valueAt(start);
   }
 
-  /** What the value of a key stands for; null when the key is not there. */
+  /** The known value for the text of a key; null when the key is not there. */
   wordAs<Value>(key: PayloadKey, known: KnownTexts<Value>): Value | null {
     const start = this.valueStart(key);
     return start < 0 ? null : known.of(this.bytes, start, this.#valueEnd(start));
   }
 
-  /** The value that begins here; the same string wherever it stands. */
+  /** The value that begins here; the same string at every place. */
   valueAt(start: number): string {
     return this.#words.of(this.bytes, start, this.#valueEnd(start));
   }
@@ -175,7 +176,7 @@ export class PayloadFields {
     return this.decimalAt(this.#wordStart(end));
   }
 
-  /** The word that ends here; the same string wherever it stands. */
+  /** The word that ends here; the same string at every place. */
   wordBefore(end: number): string {
     return this.#words.of(this.bytes, this.#wordStart(end), end);
   }
@@ -215,7 +216,7 @@ export class PayloadFields {
     }
   }
 
-  /** What is there of a cut array, without its last number. */
+  /** The present numbers of a cut array, without its last one. */
   cutArray(key: PayloadKey): number[] {
     const start = this.valueStart(key);
     if (start < 0 || this.bytes[start] !== OPENING_BRACE) return [];

@@ -49,7 +49,7 @@ const CONTEXT_FLAG = 2;
 const TICK_SECONDS = 1e-9;
 
 const US_SECONDS = 1e-6;
-/** Of the kernel's log, which a crash prints its trace into. */
+/** The prefix of the kernel's log: a crash prints its trace into the log. */
 const LOG_TIME = /^[>\s]*(?:<\d+>)?\[ *\d+\.\d+\](?: *\[[^\]]*\])? /;
 /** With the option latency-format, in a crash's dump, and from trace-cmd report -l. */
 const LATENCY =
@@ -73,8 +73,8 @@ const ENCODER = new TextEncoder();
 const DECODER = new TextDecoder();
 
 /**
- * A line, read from bytes in a buffer that holds others: what it says is valid until the next one is
- * read. Texts are made only when they are asked for.
+ * A line, read from bytes in a buffer that holds others: its content is valid until the next one is
+ * read. Texts are made only on request.
  */
 export class TraceLine {
   kind: LineKind = "blank";
@@ -90,9 +90,9 @@ export class TraceLine {
   readonly fields = new PayloadFields();
   /** The user-space library could not format it, and its fields were put together here. */
   wasRaw = false;
-  /** Of a gap: how many events were lost, or null. */
+  /** For a gap: how many events were lost, or null. */
   lost: number | null = null;
-  /** Of the first header line: entries still in the buffer, and entries ever written. */
+  /** For the first header line: entries still in the buffer, and entries ever written. */
   inBuffer = 0;
   written = 0;
   #bytes: Uint8Array = new Uint8Array();
@@ -133,7 +133,10 @@ export class TraceLine {
     return this.fields.text;
   }
 
-  /** What the line was written in: `.` a task, `h`, `s`, `H` … an interrupt; blank when unknown. */
+  /**
+   * The context in which the line was written: `.` a task, `h`, `s`, `H` … an interrupt; blank when
+   * unknown.
+   */
   get context(): string {
     return String.fromCharCode(this.contextCode);
   }
@@ -147,7 +150,7 @@ export class TraceLine {
    * Reads one line.
    *
    * @param start Its first byte.
-   * @param end Behind its last byte, where the line end stands.
+   * @param end Behind its last byte, at the line end.
    * @returns Its kind, which `kind` keeps.
    */
   read(bytes: Uint8Array, start: number, end: number): LineKind {
@@ -284,7 +287,7 @@ export class TraceLine {
   }
 }
 
-/** Where the pid ends before the CPU: `name-12 [`, `name-12  (   34) [`; -1 when there is none. */
+/** Where the pid ends before the CPU: `name-12 [`, `name-12 ( 34) [`; -1 without one. */
 function pidEndOf(bytes: Uint8Array, start: number, open: number): number {
   const end = blanksBefore(bytes, start, open);
   if (bytes[end - 1] !== CLOSE_GROUP) return end;
@@ -326,7 +329,7 @@ function isBlank(code: number): boolean {
   return code === SPACE || code === TAB;
 }
 
-/** Where the blanks begin that stand before `from`. */
+/** The beginning of the blanks before `from`. */
 function blanksBefore(bytes: Uint8Array, start: number, from: number): number {
   let at = from;
   while (at > start && isBlank(bytes[at - 1]!)) at--;

@@ -1,5 +1,5 @@
 /**
- * Records that are not read: what a line of one looks like, and how to record it anew.
+ * Records that are not read: how a line of one looks, and how to record it anew.
  *
  * @see rules/traces.md T.1 to T.14
  */
@@ -7,7 +7,7 @@ import { formatCount } from "@dmalab/lang/text";
 import type { TraceLine } from "./trace_line.ts";
 
 interface UnreadForm {
-  /** What it looks like. */
+  /** Its look. */
   readonly name: string;
   /** How the same is recorded or printed so that it is read. */
   readonly instead: string;
@@ -77,13 +77,13 @@ const PATTERNS: readonly (UnreadForm & { readonly pattern: RegExp })[] = [
   },
 ];
 
-/** So much of a line is looked at: an event has less. */
+/** So much of a line is examined: an event has less. */
 const MAX_LINE = 1024;
 const ANY_WORD = /\]-0x|dma_|IOMMU: |dma:|iommu:|Dtracing|PERFILE2|2ELIFREP|cpu_id = /;
 
 const DEVICE_FIELD = new TextEncoder().encode("device=");
 
-/** An event whose fields are printed by their types. */
+/** An event with fields that are printed by their types. */
 const FIELDS: UnreadForm = {
   name: "a trace with the option fields",
   instead: "echo 0 > options/fields, and read the trace file again",
@@ -160,7 +160,7 @@ export class UnreadLines {
     return isWhole ? this.sentences()[0]! : null;
   }
 
-  /** What was not read, in the order of the lines. */
+  /** The unread records, in the order of the lines. */
   sentences(): string[] {
     return [...this.forms].map(([{ instead, name }, { count, line }]) =>
       `line ${line} looks like ${name}, which is not read (${

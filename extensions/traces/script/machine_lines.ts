@@ -1,6 +1,6 @@
 /**
- * The machine of a scenario that is made from a trace: what the trace, its log and the facts beside
- * them say of the real one. What they do not say is guessed, and the guess is named.
+ * The machine of a scenario that is made from a trace: the trace, its log and the facts beside them
+ * describe the real one. Missing facts are guessed, and the guess is named.
  */
 import { DEFAULT_SEGMENT_BYTES } from "@dmalab/runtime/dma";
 import { hasFeature, kernelNamed, resolveKernel } from "@dmalab/runtime/kernels";

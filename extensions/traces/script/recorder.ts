@@ -31,7 +31,7 @@ export type MappingStep =
       readonly op: "unmap";
       readonly sizeBytes: number;
       readonly dir: Direction;
-      /** Of a list: the entries it was unmapped with. */
+      /** For a list: the entries it was unmapped with. */
       readonly entries: number;
     }
     /** A two-step range, reported when it is unmapped: its links, and how many bytes are destroyed. */

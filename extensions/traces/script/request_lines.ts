@@ -7,7 +7,7 @@ import type { ScriptedCall } from "./recorder.ts";
 
 /** A trace does not record the block size; most disks are formatted with this one. */
 const BLOCK_BYTES = 512;
-/** What a scenario's disk holds when nothing else is said. */
+/** The size of a scenario's disk without any other statement. */
 const MAX_BLOCKS = 2 ** 31;
 
 /** Requests that a scenario gives to a disk: a buffer that no request uses any more is used again. */

@@ -1,6 +1,6 @@
 /**
  * A run of a real machine as a scenario: the same mappings in the same order, and for each finding
- * the same error. What a trace does not record is guessed, and noted in a comment.
+ * the same error. Facts that a trace does not record are guessed, and noted in a comment.
  */
 import { aboutKind } from "../ledger/finding_kinds.ts";
 import { INDENT_WIDTH, LINE_WIDTH } from "@dmalab/lang/format";
@@ -324,7 +324,7 @@ class ScriptWriter {
     this.#say(`let ${name} = dma_map_${this.#call}(${device}, ${where})`);
   }
 
-  /** Memory of its own, at the same place in the page. */
+  /** Separate memory, at the same place in the page. */
   #memory(phys: number, sizeBytes: number): number {
     const start = this.#nextPhys + phys % PAGE_BYTES;
     this.#nextPhys = pageOf(start + sizeBytes - 1) + 2 * PAGE_BYTES;
@@ -393,7 +393,7 @@ class ScriptWriter {
     }
   }
 
-  /** Accesses to what was never mapped. */
+  /** Accesses to addresses that were never mapped. */
   #accessesAnywhere(): void {
     const { around } = this.options;
     for (const finding of this.#findings) {
@@ -406,7 +406,7 @@ class ScriptWriter {
     }
   }
 
-  /** Only an IOMMU faults: without one a finding stays among those that are not reproduced. */
+  /** Only an IOMMU faults: without one a finding stays among the ones that are not reproduced. */
   #access(device: string, at: string, finding: TraceFinding, reason: string): void {
     if (this.#mode !== "strict" && this.#mode !== "lazy") return;
     const { kind, logLine, more } = finding;
@@ -486,7 +486,7 @@ function word(dir: string): string {
 
 /** A list as `dmalab fmt` has it: on a line where it fits, else in rows between the brackets. */
 function listLines(name: string, entries: readonly string[]): string[] {
-  // Both stand a step inwards, and rows one more.
+  // Both are indented by a step, and rows by one more.
   const line = `let ${name} = scatterlist([${entries.join(", ")}])`;
   if (INDENT_WIDTH + line.length <= LINE_WIDTH) return [line];
   const rows: string[] = [];

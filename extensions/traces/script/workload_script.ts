@@ -15,7 +15,10 @@ const DISK_BYTES = 2 ** 40;
 const MAX_REQUESTS = 5000;
 /** Requests that failed: of more the first ones are named. */
 const MAX_FAILED = 20;
-/** Requests that are written for each of a job's, which have no end of their own in a scenario. */
+/**
+ * How many requests are written for each concurrent request of a job: a job's requests have no
+ * natural end in a scenario.
+ */
 const JOB_ROUNDS = 8;
 /** The same job gives the same scenario. */
 const SEED = 1;
@@ -29,15 +32,15 @@ interface Job {
   readonly ignored: Map<string, string>;
 }
 
-/** Takes the events of a file; what is none of a workload is left out. */
+/** Takes the events of a file; an event that is not part of a workload is left out. */
 export class WorkloadScript {
   readonly #lines: string[] = [];
   readonly #guesses = new Set<string>();
-  /** Requests of blkparse that are neither reads nor writes, by what they are. */
+  /** Requests of blkparse that are neither reads nor writes, by their kinds. */
   readonly #leftOut = new Map<string, number>();
   readonly #jobs: Job[] = [];
   readonly #defaults: Job = { name: GLOBAL, options: new Map(), ignored: new Map() };
-  /** The job whose lines are read. */
+  /** The job of the current lines. */
   #section = this.#defaults;
   /** Requests under way, by device and first sector. */
   readonly #submitted = new SubmittedRequests((number, pages) => `buffer${number}_${pages}`);
@@ -132,7 +135,7 @@ export class WorkloadScript {
         else this.#failedMore++;
       }
     }
-    // What was taken back is the same request.
+    // A request that was taken back is the same request.
     if (event !== "D" || tries > 0) return;
     this.#guesses.add("where in memory the data of requests is");
     this.#submit(key, verb, sector, sectors * SECTOR_SIZE_BYTES);

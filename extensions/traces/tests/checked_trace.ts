@@ -36,7 +36,7 @@ export function checkedTrace(
     pass,
     result,
     findings: result.findings,
-    /** What is printed of files `t` and `l`. */
+    /** The output for files `t` and `l`. */
     text: () => checkLines(check, pass, result, { trace: "t", log: "l" }).join("\n"),
     json: () => checkJson(check, pass, result),
   };

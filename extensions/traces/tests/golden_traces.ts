@@ -1,4 +1,7 @@
-/** What tests read of tests/golden/traces: captures of real kernels, and what is right for each. */
+/**
+ * The files of tests/golden/traces that tests read: captures of real kernels, and the right
+ * findings for each.
+ */
 import { readGoldenText } from "@dmalab/tests";
 
 const FOLDER = new URL("../../../tests/golden/traces/", import.meta.url);
@@ -60,12 +63,12 @@ export function runsOf(folder: "real" | "planted" | "dialects"): string[] {
     .flatMap(({ name }) => name.endsWith(".expect.json") ? [name.slice(0, -12)] : []).sort();
 }
 
-/** What is right, of a run such as `real/72-amd`. */
+/** The right findings for a run such as `real/72-amd`. */
 export function readExpected(run: string): Expected {
   return JSON.parse(Deno.readTextFileSync(new URL(`${run}.expect.json`, FOLDER)));
 }
 
-/** Where a file lies, such as `real/72-amd.trace.txt.gz`; null where there is none. */
+/** Where a file lies, such as `real/72-amd.trace.txt.gz`; null without one. */
 export function goldenPath(name: string): string | null {
   const url = new URL(name, FOLDER);
   try {
@@ -76,7 +79,7 @@ export function goldenPath(name: string): string | null {
   }
 }
 
-/** The text of a file, uncompressed; null where there is none. */
+/** The text of a file, uncompressed; null without one. */
 export async function readGolden(name: string): Promise<string | null> {
   const path = goldenPath(name);
   return path === null ? null : await readGoldenText(path);

@@ -30,7 +30,7 @@ const bootOf = ({ seconds }: Message) => seconds.toFixed(6).padStart(12);
 const realMicros = ({ bootMicros }: Message) => String(BOOT_MICROS + bootMicros);
 const deltaOf = ({ delta }: Message) => delta.toFixed(6).padStart(12);
 
-/** What a record of the journal has. */
+/** The fields of a record of the journal. */
 const journal = (message: Message) => ({
   __CURSOR: `s=1f;i=${message.index.toString(16)}`,
   __REALTIME_TIMESTAMP: realMicros(message),
@@ -60,7 +60,7 @@ const kmsgText = (text: string) =>
 const kmsg = ({ bootMicros, index, text }: Message) =>
   `3,${index},${bootMicros},-;${kmsgText(text)}`;
 
-/** Forms whose lines keep their microseconds by the kernel's own clock: nothing may differ. */
+/** Forms with lines that keep their microseconds by the kernel's own clock: nothing may differ. */
 export const SAME: Readonly<Record<string, Form>> = {
   "dmesg": one((each) => `[${bootOf(each)}] ${each.text}`),
   "dmesg --raw": one((each) => `<3>[${bootOf(each)}] ${each.text}`),

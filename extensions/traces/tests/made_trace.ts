@@ -1,14 +1,14 @@
 /**
  * Traces of machines that do not exist, by a seed: a ring of receive buffers, a disk with requests,
- * lists, coherent memory and two-step ranges, translated, direct or bounced, as each tool prints them
- * of each release. What is written stands apart from the reader that is tested.
+ * lists, coherent memory and two-step ranges, translated, direct or bounced, as each tool prints
+ * them of each release. The writing code is separate from the tested reader.
  */
 import { Random } from "@dmalab/runtime";
 
 export const MODES = ["translated", "direct", "bounced"] as const;
 export type MadeMode = (typeof MODES)[number];
 
-/** What a release's drivers call, and what its tracer prints of it. */
+/** The calls of a release's drivers, and its tracer's lines for them. */
 export interface MadeRelease {
   /** Its lines have `dma:*` events. */
   readonly hasDma: boolean;
@@ -20,7 +20,7 @@ export interface MadeRelease {
   readonly flags: string;
   /** Of coherent memory. */
   readonly attrs: string;
-  /** Of a request of the block layer. */
+  /** The priority in an event of a request of the block layer. */
   readonly priority: string;
 }
 
@@ -41,7 +41,7 @@ export const RELEASES: Readonly<Record<string, MadeRelease>> = {
   "7.3": { ...SINCE_6_18, flags: ".l...", attrs: "CC_SHARED|ALLOC_CC_SHARED" },
 };
 
-/** What a call writes, and the line of its page table. */
+/** The lines of a call, and the line of its page table. */
 export interface MadeCall {
   readonly us: number;
   readonly cpu: number;
@@ -198,7 +198,7 @@ export class MadeTrace {
     }
   }
 
-  /** A request whose links are no calls of the one-step API. */
+  /** A request with links that are no calls of the one-step API. */
   twoStep(
     links: number,
   ): { readonly start: number; readonly end: number; readonly lines: number[] } {
@@ -335,7 +335,7 @@ function payload({ event, fields }: MadeCall, release: MadeRelease): string {
   }
 }
 
-/** What the user-space library makes of an event that it cannot evaluate. */
+/** The user-space library's line for an event that it cannot evaluate. */
 function rawPayload(call: MadeCall, release: MadeRelease): string {
   const { event, fields } = call;
   const { device, dir, physAddrs = [], sizes = [], text = "" } = fields;

@@ -1,6 +1,7 @@
 /**
- * Plants faults into captures of real kernels: one change to one mapping of a clean run, by a seed, and
- * what a check has to find then. The kinds are those of tests/golden/traces/planted.
+ * Plants faults into captures of real kernels: one change to one mapping of a clean run, by a seed,
+ * with the findings that a check has to report then. The kinds are those of
+ * tests/golden/traces/planted.
  */
 
 /** A finding that is right: where it shows, and the names under which it may be seen. */
@@ -20,7 +21,7 @@ export interface Planted {
   readonly findings: readonly PlantedFinding[];
 }
 
-/** One line of an event, as far as it is needed here: read apart from what is tested. */
+/** One line of an event, as far as it is needed here: read independently of the tested code. */
 interface Event {
   readonly at: number;
   readonly cpu: number;
@@ -33,7 +34,7 @@ interface Event {
   readonly phys: string;
 }
 
-/** A mapping with its two lines, and what comes at its address next. */
+/** A mapping with its two lines, and the next event at its address. */
 interface Pair {
   readonly kind: "map" | "alloc" | "sg";
   readonly birth: Event;
@@ -193,7 +194,7 @@ function unlike(
   };
 }
 
-/** A line stands there twice. */
+/** A line is there twice. */
 function doubled(run: Run, { at }: Event, accepted: readonly string[]): Planted {
   return {
     lines: run.inserted(at, run.lines[at]!),

@@ -1,6 +1,6 @@
 /**
  * Lines of a machine at work for hours, as fast as they are wanted: receive rings and a disk behind
- * an IOMMU, or a disk without one. What is planted in them is one mistake now and then.
+ * an IOMMU, or a disk without one. One mistake is planted in them now and then.
  *
  *     deno run extensions/traces/tests/traced_flow.ts LINES [LINES_PER_SECOND [translated|direct]] | dmalab trace watch -
  */

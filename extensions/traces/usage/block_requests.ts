@@ -31,7 +31,7 @@ export class BlockRequests {
   /** Requests with data that no mapping could be tied to. */
   untied = 0;
   #open: OpenRequest[] = [];
-  /** Of each task: what it has mapped since its last line of the block layer. */
+  /** For each task: its mappings since its last line of the block layer. */
   readonly #maps = new Map<number, TracedMapping[]>();
   readonly #setups = new Set<number>();
 
@@ -57,7 +57,7 @@ export class BlockRequests {
     else if (event === "block_rq_complete") this.#complete(line.payload, seconds);
   }
 
-  /** All has been read: what is still under way may be tied to its mappings. */
+  /** All has been read: a request still under way may be tied to its mappings. */
   end(): void {
     for (const request of this.#open.splice(0)) this.#close(request);
   }

@@ -79,7 +79,7 @@ class TimeSeries {
     this.widthSeconds *= 2;
   }
 
-  /** When each interval begins that has anything, and what it has. */
+  /** The beginning of each interval that is not empty, and its contents. */
   get intervals(): readonly (readonly [seconds: number, interval: Interval])[] {
     return [...this.#intervals.entries()].flatMap(([index, interval]) =>
       interval === undefined
@@ -235,7 +235,7 @@ interface WaitingStep extends UseInstant {
 export class DeviceUses {
   readonly devices = new Map<string, DeviceUse>();
   readonly flushes = new FlushWindows();
-  /** What is known of the machine beside its trace. */
+  /** The known facts about the machine beside its trace. */
   facts: MachineFacts | null = null;
   #waiting: WaitingStep[] = [];
   #startSeconds: number | null = null;

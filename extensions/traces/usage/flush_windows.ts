@@ -26,11 +26,11 @@ interface Waiting extends FlushedPages {
   readonly isWritable: boolean;
 }
 
-/** Of one device. */
+/** The flushes of one device. */
 export class FlushUse {
   /** From unmap to flush. */
   readonly windowsUs = new PowersOfTwo();
-  /** Of those the ones that the device was allowed to write. */
+  /** The windows among them that the device was allowed to write. */
   writable = 0;
   mostAtOnce = 0;
   /** Unmapped, and no flush is in the trace afterwards. */
@@ -89,7 +89,9 @@ export class FlushWindows {
     }
   }
 
-  /** No line names a domain's devices: those that had nothing to flush are excluded, one by one. */
+  /**
+   * No line names a domain's devices: devices that had nothing to flush are excluded, one by one.
+   */
   #ownersOf(domain: string): ReadonlySet<string> {
     const waiting = new Set(
       [...this.devices].flatMap(([name, use]) => use.waiting.length > 0 ? [name] : []),

@@ -18,7 +18,7 @@ export class RequestUse {
   links = 0;
   entries = 0;
   bytes = 0;
-  /** Of its maps; of a two-step range that of the first link. */
+  /** The lines of its maps; for a two-step range the line of the first link. */
   readonly lines: number[] = [];
   /** To its completion, or null without one. */
   tookSeconds: number | null = null;

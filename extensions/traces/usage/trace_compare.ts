@@ -1,6 +1,6 @@
 /**
- * Two traces of one workload: which requests are the same, what is mapped differently for them, and
- * what each device maps.
+ * Two traces of one workload: which requests are the same, how their mappings differ, and which
+ * mappings each device has.
  */
 import { formatCount, formatSizeCut, formatTimeRounded } from "@dmalab/lang/text";
 import type { DeviceUse } from "./device_use.ts";

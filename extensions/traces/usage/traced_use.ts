@@ -1,4 +1,4 @@
-/** What a trace maps: for each device, for each request, and what calls cost. */
+/** The mappings of a trace: for each device, for each request, and the cost of calls. */
 import { formatCount } from "@dmalab/lang/text";
 import { BOUNCE_EVENT } from "../line/bounce_event.ts";
 import { readFlush } from "../line/flush_event.ts";
@@ -26,9 +26,9 @@ interface Call {
 const newTime = () => ({ ns: new PowersOfTwo(), callers: new Map<string, number>() });
 
 /**
- * How long calls take and who calls them, where both ends of a call are traced: by a kprobe, whose
- * line has `(dma_map_phys+0x0/0x120)`, and a kretprobe, whose line has
- * `(nvme_map_data+0x8c/0x210 <- dma_map_phys)`.
+ * How long calls take and which functions call them, if both ends of a call are traced: by a
+ * kprobe, with `(dma_map_phys+0x0/0x120)` in its line, and a kretprobe, with
+ * `(nvme_map_data+0x8c/0x210 <- dma_map_phys)` in its line.
  */
 class CallTimes {
   readonly functions = new Map<string, ReturnType<typeof newTime>>();

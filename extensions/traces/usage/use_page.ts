@@ -26,7 +26,7 @@ interface Column {
   readonly width: number;
   /** The higher first: each is drawn before the one that follows. */
   readonly values: readonly number[];
-  /** What it says when it is pointed at. */
+  /** The text that it shows under the pointer. */
   readonly title: string;
   /** The place it leads to. */
   readonly id: string;

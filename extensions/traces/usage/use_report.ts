@@ -96,7 +96,7 @@ function flushJson(uses: DeviceUses, name: string) {
   };
 }
 
-/** Of a device whose unmaps are flushed later; null for another one. */
+/** The flushes of a device with unmaps that are flushed later; null for another one. */
 export function flushOf({ flushes }: DeviceUses, name: string): FlushUse | null {
   const use = flushes.isLazy ? flushes.devices.get(name) : undefined;
   return use === undefined || use.windowsUs.count === 0 ? null : use;
@@ -133,7 +133,7 @@ export function byCount(tallies: ReadonlyMap<string, UseTally>): [string, UseTal
   return [...tallies].sort((a, b) => b[1].count - a[1].count);
 }
 
-/** What a person reads first about a device. */
+/** The first facts to read about a device. */
 export function headLines(uses: DeviceUses, name: string, seconds: number): string[] {
   const use = uses.devices.get(name)!;
   return [

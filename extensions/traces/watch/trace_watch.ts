@@ -1,9 +1,9 @@
 /**
- * Follows a trace that is being recorded: each mapping from its map to its unmap, in memory that does
- * not grow, and each fault as it is logged.
+ * Follows a trace that is being recorded: each mapping from its map to its unmap, in memory that
+ * does not grow, and each fault as it is logged.
  *
- * The kernel's log may stand among the lines: as `console` events of the trace, whose times are those
- * of the trace, or as lines of its own.
+ * The kernel's log may be among the lines: as `console` events of the trace, with times of the
+ * trace, or as separate lines.
  *
  * @see rules/traces.md T.62, T.66, T.69
  */
@@ -59,7 +59,7 @@ export class TraceWatch {
   readonly #reader: KernelLogReader;
   #logLines = 0;
   #entries: KernelLogEntry[] = [];
-  /** Log lines whose times are those of the trace. */
+  /** Log lines with times of the trace. */
   readonly #timed = new NewestMap<true>(1 << 10);
   readonly #leaks = new Set<string>();
 
@@ -139,7 +139,7 @@ export class TraceWatch {
     this.#report();
   }
 
-  /** What is known of the mappings of some addresses' pages. */
+  /** The known history of the mappings of some addresses' pages. */
   #historyOf(addresses: readonly number[]): PageHistory {
     const isWhole = this.#ranges.ranges.dropped === 0 &&
       [...this.#ledger.devices.values()].every(({ unmapped }) => unmapped.dropped === 0);

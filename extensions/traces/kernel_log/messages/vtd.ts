@@ -3,7 +3,7 @@ import type { LogEntryFacts } from "../entry.ts";
 import { addressOf, functionName, type MessageArea, type MessageRow } from "./message.ts";
 import { DEVICE_SILENT } from "./steps.ts";
 
-/** Bits of VT-d's fault status register that are errors of its own. */
+/** Bits of VT-d's fault status register that report separate errors. */
 const STATUS_ERRORS = [
   [0, "fault_overflow"],
   [4, "invalidation_queue_error"],
