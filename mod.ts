@@ -1,7 +1,7 @@
 /**
  * dmalab: a laboratory for DMA mapping, as a library.
  *
- * Run a scenario and ask what came of it:
+ * Run a scenario and read its report:
  *
  * ```ts ignore
  * import { loadText, renderDiagnostics, runProgram } from "dmalab";
@@ -211,7 +211,7 @@ export {
   type WantedMode,
 } from "@dmalab/runtime/dma";
 
-// The mapping functions, and what they take and give.
+// The mapping functions, with the types of their arguments and results.
 export { type DeviceAccess, type FaultReason, Iommu, type IommuFault } from "@dmalab/runtime/iommu";
 
 // Events.
@@ -332,7 +332,7 @@ export {
 } from "@dmalab/lang/values";
 export type { HostWatch } from "@dmalab/lang/vm";
 
-// Devices of one's own: what they are made of, and the laboratory that they are added to.
+// Devices defined by the caller: their parts, and the laboratory that they are added to.
 export {
   type AnyScriptedKind,
   builtin,
@@ -381,4 +381,4 @@ export type {
 /** What fields of events and of tables hold. */
 export * as eventField from "./runtime/vocabulary/fields.ts";
 
-// What the types above are made of: nothing to name.
+// The parts of the types above: callers need no name for them.

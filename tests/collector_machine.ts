@@ -1,4 +1,4 @@
-/** A machine whose tracer is a folder, for examples/traces/data/collect-trace.sh. */
+/** A machine with a folder as its tracer, for examples/traces/data/collect-trace.sh. */
 import { join } from "node:path";
 import { ROOT } from "./source_text.ts";
 
@@ -6,7 +6,7 @@ export const SCRIPT = join(ROOT, "examples/traces/data/collect-trace.sh");
 const FEW_CPUS = 2;
 const OVERRUN = 7;
 
-/** Commands that start a shell: those that are installed, each once. */
+/** Commands that start a shell: the installed ones, each once. */
 export function shells(): string[][] {
   const known = [["sh"], ["dash"], ["busybox", "sh"], ["bash", "--posix"], ["ash"], ["mksh"]];
   const found = new Map<string, string[]>();
@@ -20,7 +20,7 @@ export function shells(): string[][] {
   return [...found.values()];
 }
 
-/** What a machine knows of its owners, and no line for `dmalab trace` needs. */
+/** A machine's data of its owners, which no line for `dmalab trace` needs. */
 export const SECRETS = [
   "db7-finance",
   "corp.example",
@@ -103,7 +103,7 @@ const uid = (number: number) => `id() { echo ${number}; }`;
 export interface Machine {
   readonly folder: string;
   readonly tracing: string;
-  /** Functions stand for programs: busybox has its own of each. */
+  /** Functions replace programs: busybox has its own of each. */
   readonly functions: string;
   readonly env: Readonly<Record<string, string>>;
 }
@@ -160,7 +160,9 @@ const SETTINGS: Readonly<Record<string, string>> = {
   trace: "# tracer: nop\n",
 };
 
-/** What differs in the tracer's own files from what was there before; instances that are left, too. */
+/**
+ * The differences in the tracer's own files from their earlier contents; remaining instances, too.
+ */
 export function changedSettings({ tracing }: Machine): string[] {
   return [
     ...Object.entries(SETTINGS).flatMap(([name, text]) =>

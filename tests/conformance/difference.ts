@@ -1,10 +1,10 @@
-/** Compares what a model gave with what was captured, and tells the first difference readably. */
+/** Compares a model's results with the captured ones, and reports the first difference readably. */
 
 /** Anything JSON can hold. */
 export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
 export type JsonObject = { readonly [key: string]: Json };
 
-/** Where two values first differ. `undefined` stands for "not there". */
+/** The first place where two values differ. `undefined` means "not there". */
 export interface Difference {
   /** Such as `map[2].inner[0].iova`. */
   readonly path: string;
@@ -54,7 +54,7 @@ function below(step: string, { path, ...values }: Difference): Difference {
   return { path: `${step}${dot}${path}`, ...values };
 }
 
-/** What is replayed; what the model breaks on is a difference, and stops nothing else. */
+/** The replayed work; an input that breaks the model is a difference, and stops nothing else. */
 export function attempt<T>(
   replay: () => T,
   path = "",

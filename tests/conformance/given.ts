@@ -1,11 +1,12 @@
 import { GIVEN, GIVEN_TO_SOFTWARE } from "./hmm/hmm_given.ts";
 
 /**
- * What a replay takes from a record, and what it leaves out of the comparison: the one list of both.
- * Every field of a record that is not in it is compared.
+ * The fields that a replay takes from a record, and the fields that it leaves out of the
+ * comparison: the one list of both. Every field of a record that is not in it is compared.
  *
- * A field is named by its path. An item of a list is named by its `call` or `op`, or by the word that
- * it begins with; places in a list of values by their number. `*` is any one name, `**` all below.
+ * A field is named by its path. An item of a list is named by its `call` or `op`, or by the word
+ * that it begins with; places in a list of values by their number. `*` is any one name, `**` all
+ * below.
  */
 
 /** Kinds of records: the folders of the golden data, and below `kernel/` what each file is. */
@@ -142,7 +143,7 @@ export const EXCEPTIONS: readonly Exception[] = [
   ),
   leftOut("run", ["cases", "missed_probe_hits"], "Counts of the recording itself."),
 
-  // System calls (kernel/submissions/), and the requests that came of them.
+  // System calls (kernel/submissions/), and the requests that they caused.
   given(
     "system call",
     ["submission", "how", "op", "slba", "bytes", "pieces**", "kind"],

@@ -2,7 +2,10 @@
 import { attempt, type Difference, formatValue } from "./difference.ts";
 import { GoldenReadError } from "./golden_files.ts";
 
-/** The first case of a group that differs: what it is, where it differs, which rule is concerned. */
+/**
+ * The first case of a group that differs: its name, the place of the difference, the rule
+ * concerned.
+ */
 export interface CaseDifference {
   /** The case's own name: an id, or `line 17`. */
   readonly caseName: string;
@@ -60,8 +63,9 @@ export class GroupCount {
 }
 
 /**
- * A group none of whose cases can be replayed: all of them count as not agreeing.
- * @param total How many they are; 0 where the file cannot be read, or has a shape that was not foreseen.
+ * A group without a case that can be replayed: all of its cases count as not agreeing.
+ * @param total How many they are; 0 where the file cannot be read, or has a shape that was not
+ * foreseen.
  */
 export function groupFailed(name: string, error: unknown, total = 0): GroupResult {
   const { message } = error as Error;

@@ -14,11 +14,11 @@ export type InnerLine = { readonly op: string; readonly [field: string]: Json };
 
 type More = Readonly<Record<string, Json>>;
 
-/** What a buffer is bounced for. */
+/** The reason why a buffer is bounced. */
 interface Bounce {
   /** Where the range that is linked into has the bounced memory; null outside of a link. */
   readonly linkedAt: ((phys: number) => number) | null;
-  /** The function of a translated device that bounces had a probe of its own. */
+  /** The function of a translated device that bounces had a separate probe. */
   readonly showsIommu: boolean;
 }
 
@@ -56,7 +56,10 @@ export abstract class InnerRecord {
     }
   }
 
-  /** A copy in was made inside the call that took the buffer, whose line was written at its end. */
+  /**
+   * A copy in was made inside the call that took the buffer; that call's line was written at its
+   * end.
+   */
   protected addCopy(fields: Fields): void {
     const { size, tlb } = renamed(fields, { size: "size_bytes", tlb: "tlb_phys" });
     const isIn = fields.direction === "in";

@@ -2,7 +2,7 @@
  * Which bytes a step delivered wrong, and which it wrote without being asked.
  *
  * Before a read every buffer is filled with one byte, and the disk holds its own offsets, so that
- * each byte tells where it came from.
+ * each byte shows its source.
  */
 import { alignDown, alignUp, type Bytes, PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
 import type { PhysicalMemory } from "@dmalab/runtime/memory";
@@ -18,14 +18,14 @@ const FILL = 0xaa;
 const TAG_HIGH = 0x5a00_0000;
 const WORD_BYTES = 8;
 const PAGE_WORDS = PAGE_SIZE_BYTES / WORD_BYTES;
-/** What a word holds that the read must leave alone, as `offsetAt()` has it. */
+/** The contents of a word that the read must leave alone, as `offsetAt()` has it. */
 const OUTSIDE = -1;
 
 /** `[1 inside a piece / 0 outside, address, length, disk offset or -1]` */
 export type Run = readonly [number, number, number, number];
 
 const FILL_HALF = FILL * 0x101_0101;
-/** What a word says that was neither read from the disk nor left alone. */
+/** The report of a word that was neither read from the disk nor left alone. */
 const UNKNOWN = -2;
 
 /** The disk offset that a word has in it; -1 for one that was not written. */

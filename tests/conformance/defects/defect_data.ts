@@ -30,7 +30,7 @@ export interface DefectMachine {
   >;
 }
 
-/** A function that failed on purpose, or a device whose mask was lowered. */
+/** A function that failed on purpose, or a device with a lowered mask. */
 export interface DefectInjection {
   readonly function?: string;
   readonly calls_failed?: number;
@@ -67,7 +67,7 @@ export interface DefectRequest {
   readonly metadata_pages?: readonly (readonly [number, number])[];
 }
 
-/** One line of a command's life: what was called, then arguments and results. */
+/** One line of a command's life: the called function, then arguments and results. */
 export type CallLine = readonly [string, ...(number | null)[]];
 
 export interface DefectCommand {

@@ -3,7 +3,7 @@
  * controller of a machine like the recorded one, and all that is recorded of it must come out.
  *
  * Given are the requests with their memory, tags, IOVAs, addresses of pool blocks and of the
- * kernel's own metadata, and what was made to fail; everything else is compared.
+ * kernel's own metadata, and the calls that were made to fail; everything else is compared.
  *
  * @see tests/golden/defects/README.md
  */

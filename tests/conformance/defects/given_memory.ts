@@ -20,15 +20,15 @@ const ELSEWHERE = MIB as PhysAddr;
  *
  * Which ranges the caches hold depends on all that ran since the driver was loaded, which the data
  * does not tell, so addresses are given to the model (tests/golden/defects/README.md, "What a
- * replay must bring along"). How many are asked for, and how large, must come out.
+ * replay must bring along"). The number of requested ranges, and their sizes, must come out.
  */
 export class GivenIovas {
   #coming: number[] = [];
   #sparePfn = SPARE_FROM_PFN;
-  /** What was freed, by length: of what no record tells, the last comes first. */
+  /** Freed ranges, by length: where the record gives no order, the last comes first. */
   readonly #free = new Map<number, number[]>();
 
-  /** Takes over the domain's allocator; what was allocated before stays so. */
+  /** Takes over the domain's allocator; earlier allocations stay. */
   constructor(domain: IommuDomain) {
     const { iova, granuleBytes } = domain;
     iova.allocFast = (_cpu, pfns, _limitPfn) => {
@@ -77,7 +77,7 @@ export class GivenSlots {
     }, ["swiotlb.map"]);
   }
 
-  /** Takes and frees slots, as earlier mappings did, until the search stands before this one. */
+  /** Takes and frees slots, as earlier mappings did, until the search arrives before this one. */
   reach(tlb: number): void {
     const { swiotlb } = this.machine;
     const before = alignDown(tlb, PAGE_BYTES) - PAGE_BYTES;

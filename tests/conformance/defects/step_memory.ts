@@ -1,4 +1,4 @@
-/** The memory of a step: what the request covers, and what it holds before and after. */
+/** The memory of a step: the request's ranges, and their contents before and after. */
 import { alignDown, MIB, PAGE_SIZE_BYTES, type PhysAddr, SECTOR_SIZE_BYTES } from "@dmalab/runtime";
 import { type BioVec, NO_VECS } from "@dmalab/runtime/block";
 import { type DataExtent, extentOf, vecOf } from "../kernel/kernel_data.ts";
@@ -78,7 +78,7 @@ export class StepMemory {
     if (typeof other === "number" && this.#ownPage !== null) this.#aim(this.#ownPage, other);
   }
 
-  /** What the kernel does with a user's metadata that it had to copy. */
+  /** The kernel's work on a user's metadata that it had to copy. */
   finish(): void {
     if (this.request.op !== "read") return;
     for (const { user: [phys, sizeBytes], kernel } of this.#copies) {
@@ -86,7 +86,7 @@ export class StepMemory {
     }
   }
 
-  /** The program fills a page of its own with the addresses of other memory. */
+  /** The program fills a separate page with the addresses of other memory. */
   #aim(page: number, other: number): void {
     const { memory } = this.host.machine;
     for (let at = 0; at < PAGE_SIZE_BYTES; at += ADDRESS_BYTES) {
@@ -129,7 +129,7 @@ export class StepMemory {
       const shown = longestShown(captured, request.metadata);
       const second = request.metadata_second_page ?? null;
       const vecs = userMetadata(start, sizeBytes, second, shown);
-      // What is copied is the user's as the user sees it.
+      // The copied memory is the user's as the user sees it.
       const copied = ((start | sizeBytes) & this.host.disk.limits.dmaAlignmentMask) !== 0;
       return { vecs, user: copied ? [request.metadata] : vecs.map(extentOf) };
     }
@@ -154,7 +154,9 @@ export class StepMemory {
 /** As many pages as a list of the small pool leads to. */
 const MAX_PAGES = 32;
 
-/** Where on the disk a case's program works, by the first step whose request does not say it. */
+/**
+ * Where on the disk a case's program works, by the first step with a request that does not say it.
+ */
 function shownOffsetBytes({ steps }: DefectCase): number {
   const first = steps.find(({ request }) => request.offset_bytes === undefined);
   const sectors = (first?.commands ?? []).map(({ sector }) => sector ?? 0);
@@ -241,7 +243,7 @@ function continuation(end: number, shown: readonly DataExtent[]): number {
 }
 
 /**
- * A user's metadata: what is shown of it, then what the request says of the rest.
+ * A user's metadata: its shown part, then the rest as the request describes it.
  *
  * @param start First byte, as the user gave it.
  * @param secondPage Where the second page is, if the user has named it.
@@ -269,8 +271,9 @@ function userMetadata(
 }
 
 /**
- * The kernel's own metadata: what is shown, then pieces of one bio each that were not walked. A kernel
- * allocates a power of two of bytes at a multiple of it: which one is shown, and no address inside.
+ * The kernel's own metadata: the shown part, then pieces of one bio each that were not walked. A
+ * kernel allocates a power of two of bytes at a multiple of it: which one is shown, and no address
+ * inside.
  */
 function kernelMetadata(
   sizeBytes: number,

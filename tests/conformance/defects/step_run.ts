@@ -31,7 +31,7 @@ export interface StepRequest {
 }
 
 /**
- * Submits, runs the machine until no work is pending, and says what the program received.
+ * Submits, runs the machine until no work is pending, and returns the program's received result.
  *
  * @param tags The tags of the requests, in the order in which they went to the driver.
  */
@@ -51,7 +51,7 @@ export function runStep(
 
 interface Way {
   submit(host: DefectHost, transcript: Transcript, step: StepRequest): Io[];
-  /** What the program receives. */
+  /** The program's received result. */
   result(ios: readonly Io[]): Json;
 }
 
@@ -93,7 +93,7 @@ function submitCall(host: DefectHost, transcript: Transcript, step: StepRequest)
   return ios;
 }
 
-/** A device above has the same limits, and gives each piece down as a bio of its own. */
+/** A device above has the same limits, and gives each piece down as a separate bio. */
 function piecesFromAbove(host: DefectHost, bio: Bio, order: readonly number[]): Bio[] {
   const { machine, driver } = host;
   const splitter = new BioSplitter(driver.limits, machine.kernel, machine.events);
@@ -171,7 +171,7 @@ function attachMetadata(host: DefectHost, { metadata, offsetBytes }: StepRequest
   bio.metadata = sliceVecs(metadata, beforeBytes, ofData(bio.sizeBytes));
 }
 
-/** What a synchronous call returns; null for one that never does. */
+/** The result of a synchronous call; null for one that never returns. */
 function callResult(ios: readonly Io[]): Json {
   const failed = ios.find(({ statusCode }) => statusCode !== BLK_STS.OK);
   if (failed === undefined) return { ret: ios.reduce((sum, { bytes }) => sum + bytes, 0) };

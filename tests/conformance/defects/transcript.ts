@@ -1,6 +1,4 @@
-/**
- * Listens to a disk at work: every try to prepare a request, with all that came of it.
- */
+/** Listens to a disk at work: every try to prepare a request, with all its results. */
 import {
   BLK_STS,
   type BlkStatus,
@@ -30,9 +28,9 @@ interface PreparedCommand {
 
 export class Transcript {
   commands: PreparedCommand[] = [];
-  /** What the block layer did to a bio, as the recorded defects tell it. */
+  /** The block layer's work on a bio, as the recorded defects describe it. */
   blockEvents: (readonly [string, number])[] = [];
-  /** The bio whose fate is reported: sector of what is left of it. */
+  /** The reported bio: sector of its remaining part. */
   #bioSector = 0;
   #calls: CallLines | null = null;
 
@@ -95,8 +93,8 @@ export class Transcript {
 }
 
 /**
- * The lines of a command, with what became of the request when it could not be prepared. Of a user's
- * own command that fails the kernel says nothing.
+ * The lines of a command, with what became of the request when it could not be prepared. The kernel
+ * reports nothing about a user's own command that fails.
  */
 function linesOf(command: PreparedCommand, outcome: string, errno: number): CallLine[] {
   const { calls: { lines }, request } = command;
@@ -123,7 +121,7 @@ interface OpenCall {
   readonly from: number;
   /** Made to fail at its entry: as if it had not been called. */
   injected: boolean;
-  /** It parked a range; what it frees after that was parked before. */
+  /** It parked a range; any range that it frees after that was parked before. */
   parked: boolean;
 }
 
@@ -138,10 +136,10 @@ class CallLines {
   readonly lines: CallLine[] = [];
   readonly #ranges: Range[] = [];
   readonly #open: OpenCall[] = [];
-  /** Where the line of the iterator's segment goes; -1 when it is reported or there is none. */
+  /** Where the line of the iterator's segment goes; -1 when it is reported or does not exist. */
   #segmentAt = -1;
   #reserved = 0;
-  /** What each event inside a call tells. */
+  /** The lines of each event inside a call. */
   readonly #happened: Readonly<Record<string, (given: Fields) => void>> = {
     "block.segment": (given) => {
       if (given.path !== "bus") return;
@@ -167,7 +165,7 @@ class CallLines {
       for (const call of this.#open) call.injected = true;
     },
   };
-  /** What each call tells when it returns. */
+  /** The lines of each call when it returns. */
   readonly #returned: Readonly<Record<string, (call: OpenCall, result: Fields) => void>> = {
     dma_iova_try_alloc: ({ given }, { result }) => {
       if (result !== true) return;
@@ -220,7 +218,7 @@ class CallLines {
     return call.parked && !parked;
   }
 
-  /** Adds a line of numbers that were given, with what came of them. */
+  /** Adds a line of numbers that were given, with their results. */
   #tell(
     name: string,
     given: Fields,
@@ -235,7 +233,7 @@ class CallLines {
     if (call !== undefined && !call.injected) this.#returned[api]?.(call, result);
   }
 
-  /** One that links nothing any more ends in the other call, whose release had no probe. */
+  /** One that links nothing any more ends in the other call; that call's release had no probe. */
   #destroyed({ given, from }: OpenCall): void {
     const inside = this.lines.splice(from);
     const mapped = given.mapped_len as number;
@@ -297,7 +295,7 @@ function viewFromDevice(host: DefectHost, iod: Iod, request: NvmeRequest): Devic
   };
 }
 
-/** Of a request that is tried again and again, so many tries are listed. */
+/** The number of listed tries for a request that is tried again and again. */
 const LISTED_TRIES = 3;
 
 /** The model's commands, without the later tries that the record leaves out. */
@@ -338,9 +336,9 @@ function outcomeOf({ status, released, completed }: PreparedCommand): string {
 }
 
 /**
- * What the recorder saw the controller do. It noted everything under the command that was fetched
- * last, and metadata is looked at only when a command's data has moved: that of several commands in
- * flight is all noted under the last one, in the order in which their data ended.
+ * The controller's work as the recorder saw it. It noted everything under the command that was
+ * fetched last, and it read metadata only when a command's data has moved: that of several commands
+ * in flight is all noted under the last one, in the order in which their data ended.
  */
 function recordedDevices(commands: readonly PreparedCommand[], step: DefectStep): Json[] {
   const sent = commands.filter(({ device }) => device !== null);

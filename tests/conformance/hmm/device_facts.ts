@@ -1,5 +1,5 @@
 /**
- * What a device could do on a captured machine, and what the kernel logged of it:
+ * A device's abilities on a captured machine, and the kernel's log of them:
  * tests/golden/hmm/device-facts. The first line of a file is the machine, each other one a step; a
  * case is a line.
  */
@@ -19,7 +19,7 @@ import { GroupCount, type GroupResult } from "../group_result.ts";
 import { profileOf } from "../kernel/kernel_machine.ts";
 
 const PAGE = 4096;
-/** Steps at the address of the mapping that is looked at; others name one. */
+/** Steps at the address of the examined mapping; others name one. */
 const OWN = / mapping|after unmap/;
 const MASK = /^mask of (\d+) bits$/;
 const WAIT_NS = 300_000_000;
@@ -37,7 +37,10 @@ const CAP_WIDTH_AT = 16n;
 const ECAP_SCALABLE = 43n;
 const ECAP_FIRST_STAGE = 47n;
 
-/** What a line is given, or leaves out: the step itself, and what time or the emulator decides. */
+/**
+ * The given or omitted fields of a line: the step itself, and fields that time or the emulator
+ * decides.
+ */
 const NOT_COMPARED = ["step", "what", "force_aperture"];
 /** The device and the unmap ran at one time: who was first decides what the device got. */
 const RACED = ["done_after_unmap_us", "device_got", "arrived", "log"];
@@ -83,7 +86,7 @@ class DeviceFacts {
   readonly #model: IommuModel;
   readonly #dev = new DmaDevice("tester", {});
   readonly #flushes: InvalidationLines;
-  /** The mapping that is looked at, and how it was mapped; no word where it is not. */
+  /** The examined mapping, and how it was mapped; no word where it is not. */
   #dma = 0 as DmaAddr;
   #dir = "";
   #bytes = 0;
@@ -164,7 +167,7 @@ class DeviceFacts {
     };
   }
 
-  /** Behind the first page the tester maps one of its own. */
+  /** Behind the first page the tester maps a separate one. */
   #first(): JsonObject {
     const { dma } = this.#machine;
     const other = (this.#phys + MIB) as PhysAddr;
@@ -217,7 +220,7 @@ class DeviceFacts {
     return answer;
   }
 
-  /** @param isOwn Of the page that is looked at; elsewhere the record of a write says less. */
+  /** @param isOwn Whether it is the examined page; elsewhere the record of a write says less. */
   #access(access: "read" | "write", at: number, isOwn: boolean): JsonObject {
     const { bus, iommu } = this.#machine;
     const bytes = new Uint8Array(8);

@@ -1,7 +1,8 @@
 /**
- * What the replay of tests/golden/hmm takes from the record instead of working it out: the one list.
- * Every field of an operation that does not stand here is compared. docs/dev/conformance.md shows the
- * list, and says which parts of compared fields come from the record all the same.
+ * The fields that the replay of tests/golden/hmm takes from the record instead of working them out:
+ * the one list. Every field of an operation that is not listed here is compared.
+ * docs/dev/conformance.md shows the list, and says which parts of compared fields come from the
+ * record all the same.
  */
 import type { InnerLine } from "../inner_record.ts";
 import type { Json } from "../difference.ts";
@@ -81,7 +82,7 @@ export function givenOf(table: readonly GivenFields[], op: string): ReadonlySet<
 /** A range that no address of the model reaches. */
 const BEYOND = /^0x[0-9a-f]{16,}$/;
 
-/** What an operation answers as given: numbers of frames, and what lies beyond the model. */
+/** The given parts of an operation's answer: numbers of frames, and facts beyond the model. */
 export function isGivenResult(field: string, value: Json): boolean {
   return field.includes(".pfns") || typeof value === "string" && BEYOND.test(value);
 }
@@ -113,7 +114,7 @@ export interface HmmFacts {
   readonly caching_mode?: boolean;
   readonly scalable_mode?: boolean;
   readonly first_stage_tables?: boolean;
-  /** What the kernel had in the end. */
+  /** The kernel's value in the end. */
   readonly domain_type?: "DMA" | "DMA-FQ";
   readonly reserved_iova?: readonly (readonly [number, number])[];
   readonly bounce_pool?: readonly [number, number];

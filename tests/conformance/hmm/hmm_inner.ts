@@ -2,8 +2,8 @@
  * What happened inside a call, line by line as tests/golden/hmm has it: in the order in which
  * operations were complete.
  *
- * Events tell most of it. What a search for IOVAs tried and with which flags a page was mapped
- * is no event; there the recorder looks at the call itself.
+ * Events give most of it. The tries of a search for IOVAs and the flags of a mapped page are no
+ * events; there the recorder looks at the call itself.
  */
 import type { EventName, Machine, MachineEvent, PhysAddr } from "@dmalab/runtime";
 import type { DmaDevice } from "@dmalab/runtime/dma";
@@ -20,12 +20,14 @@ import {
 import { type AddressWords, attributeList, type WarnSites } from "./hmm_words.ts";
 
 const GRANULE_BYTES = 4096;
-/** What the kernel calls memory of a device among the flags of a mapping; the others are as ours. */
+/**
+ * The kernel's word for memory of a device among the flags of a mapping; the others are as ours.
+ */
 const KERNEL_MMIO = 16;
 const KERNEL_CACHE = 4;
 const READ_AND_WRITE = 3;
 
-/** What a call is about, as far as lines below it tell of it. */
+/** The subject of a call, as far as lines below it mention it. */
 export interface Around {
   /** The range that is linked into, and what at: buffers that bounce are reported by IOVA. */
   readonly link: { readonly addr: number; readonly offset: number; readonly phys: number } | null;
@@ -57,7 +59,7 @@ interface TimerInside {
 
 export class InnerLines extends InnerRecord {
   around: Around = NOTHING_AROUND;
-  /** What a timer did inside of the operation at hand. */
+  /** A timer's work inside of the operation at hand. */
   fired: InnerLine[] | null = null;
   #tries: Json[] = [];
   #timer: TimerInside | null = null;
@@ -70,7 +72,7 @@ export class InnerLines extends InnerRecord {
   #parks = false;
   /** Lines of a flush of the queue, while that is under way beside a call. */
   #beside: InnerLine[] | null = null;
-  /** What each event tells. */
+  /** The lines of each event. */
   readonly #seen: Partial<Record<EventName, (fields: Fields, why: MachineEvent["why"]) => void>> = {
     "iova.alloc": (fields) => {
       const taken = renamed(fields, { iova: "start", size: "size_bytes" });
@@ -252,7 +254,8 @@ export class InnerLines extends InnerRecord {
       return;
     }
     const freed = { iova, pages: size / GRANULE_BYTES, to: to === "tree" ? "tree" : "cache" };
-    // What is freed while a flush is going on, or behind what has just been parked, was parked before.
+    // A range that is freed while a flush is going on, or behind a range that has just been parked,
+    // was parked before.
     if (this.#beside !== null || this.#parks) this.push({ op: "iova_free_late", ...freed });
     else if (this.#bareFree) this.push({ op: "iova_free", ...freed });
     else this.push({ op: "iova_free", size, deferred: false, ...freed });

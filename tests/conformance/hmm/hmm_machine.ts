@@ -15,7 +15,7 @@ import { attachPeers, type PeerSpan } from "../kernel/captured_peers.ts";
 import { profileOf } from "../kernel/kernel_machine.ts";
 import type { HmmFacts } from "./hmm_given.ts";
 
-/** What a word before the first dash of a configuration's name stands for. */
+/** The meaning of a word before the first dash of a configuration's name. */
 interface Mapping {
   readonly mode: IommuMode;
   readonly model: IommuModel;
@@ -46,7 +46,9 @@ const TREES: Readonly<Record<string, string>> = {
   p2punsupported: "different root ports, host bridge not allowed",
 };
 
-/** Variations that change nothing of how the machine is built; caching mode stands in the facts, too. */
+/**
+ * Variations that change nothing of how the machine is built; caching mode is in the facts, too.
+ */
 const WITHOUT_EFFECT = /^(strict|lazy|cm|minalign|crash\d+)$/;
 
 /** The model's addresses end here: no double holds all of those below 2^64. */
@@ -58,7 +60,7 @@ export interface HmmMachine {
   readonly dev: DmaDevice;
   /** Bits of an IOVA where the record's have 64. */
   readonly addressBits: number;
-  /** Invalidations stand in the record. */
+  /** Invalidations are in the record. */
   readonly tellsFlushes: boolean;
 }
 

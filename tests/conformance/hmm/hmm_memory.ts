@@ -100,11 +100,11 @@ const HUGE_ZERO_PFN = FIRST_OWN_PFN + 512;
 const FIRST_TAKEN_PFN = FIRST_OWN_PFN + 1024;
 
 /**
- * What is known of the frames of one machine, by their numbers in the model and in the record.
+ * The known frames of one machine, by their numbers in the model and in the record.
  *
- * Which frame a page gets is the machine's own business, but two pages never share one, one page keeps
- * its own, and all pages that were only read share the zero page. A frame of the model has a number of
- * its own until the record shows the entry that it stands in.
+ * Which frame a page gets is the machine's own business, but two pages never share one, one page
+ * keeps its own, and all pages that were only read share the zero page. A frame of the model has a
+ * separate number until the record shows the entry that contains it.
  */
 export class GivenFrames {
   readonly #recorded = new Map<number, number>();

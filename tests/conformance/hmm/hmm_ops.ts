@@ -31,10 +31,10 @@ import { directionNumber, errnoOf, type Fields } from "../inner_record.ts";
 /** A fault answers -EBUSY, and is repeated, no more often than this: once for each table of pages. */
 const MAX_TRIES = 1000;
 
-/** Calls whose lines have the state of the range, as it is afterwards. */
+/** Calls with lines that have the state of the range, as it is afterwards. */
 const TELLS_STATE: ReadonlySet<string> = new Set(["dma_iova_try_alloc", "dma_iova_free"]);
 
-/** What an interval's callback does with the entries of its range. */
+/** The work of an interval's callback on the entries of its range. */
 const UNMAPS = 1;
 const UNMAPS_AND_CLEARS = 2;
 
@@ -61,7 +61,7 @@ export class HmmOps {
     this.#calls = new HmmCallLines(host.machine, inner);
   }
 
-  /** The program of a case begins: what the one before it had is gone. */
+  /** The program of a case begins: it has nothing of the program before it. */
   begin(): void {
     for (const { mm, notifier } of this.#maps.values()) {
       if (notifier !== null) mm?.notifiers.remove(notifier);
@@ -144,7 +144,7 @@ export class HmmOps {
     return { ret: done ? 1 : 0, pfns: this.#changed(op, memory) };
   }
 
-  /** The program writes an entry itself: what it writes is given. */
+  /** The program writes an entry itself: the written value is given. */
   #setEntry(op: HmmOp, memory: MappedMemory): JsonObject {
     const entries = entriesOf(pfnsOf(op));
     for (const entry of entries.values()) writeEntry(memory.map!.pfns, entry);
@@ -380,7 +380,7 @@ const LETTERS: readonly (readonly [string, number])[] = [
   ["B", HMM_PFN.P2PDMA_BUS],
 ];
 
-/** Flags of entries, or what is asked of a range fault. */
+/** Flags of entries, or the requests to a range fault. */
 function flagsOf(letters: string): number {
   return LETTERS.reduce((flags, [letter, bit]) => flags + (letters.includes(letter) ? bit : 0), 0);
 }
@@ -434,7 +434,7 @@ function writeEntry(list: HmmPfnList, { flags, index, order, pfn }: PfnEntry): v
   list.addFlags(index, flags);
 }
 
-/** What was last reported of a list. */
+/** The last reported state of a list. */
 class ReportedEntries {
   readonly #known: (PfnEntry | undefined)[];
 
@@ -442,7 +442,7 @@ class ReportedEntries {
     this.#known = new Array(list.length);
   }
 
-  /** Entries that differ from what was reported last, in their order. @param among All, or these. */
+  /** Entries that differ from the last report, in their order. @param among All, or these. */
   changed(among: Iterable<number> = this.#known.keys()): PfnEntry[] {
     const { list } = this;
     const found: PfnEntry[] = [];

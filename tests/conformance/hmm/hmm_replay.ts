@@ -17,7 +17,9 @@ import { TwoStepOps } from "./two_step_ops.ts";
 const LENT_BYTES = 2 * MIB;
 
 const BETWEEN = "(between)";
-/** Ends a case that the kernel did not survive. What it was doing is the case's family. */
+/**
+ * Ends a case that the kernel did not survive. The kernel's work at that time is the case's family.
+ */
 const KILLED = "(killed by the kernel)";
 const SIGKILL = 9;
 

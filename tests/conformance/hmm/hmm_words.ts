@@ -51,7 +51,7 @@ export function addressOrNull(dma: number): number | null {
   return dma === DMA_MAPPING_ERROR ? null : dma;
 }
 
-/** What the kernel says when a device leaves the addresses below 4 GiB. */
+/** The kernel's message when a device leaves the addresses below 4 GiB. */
 const WIDER = / Using (\d+)-bit DMA addresses$/;
 const HEX = /^0x[0-9a-f]+$/;
 const UPPER_HALF = 2n ** 63n;
@@ -77,7 +77,7 @@ export class AddressWords {
     return 2 ** this.addressBits;
   }
 
-  /** An address: those that fit no double are text in the record. */
+  /** An address: addresses that fit no double are text in the record. */
   number(word: Json | undefined): number {
     if (typeof word === "number") return word;
     if (typeof word !== "string") return NaN;
@@ -86,8 +86,8 @@ export class AddressWords {
   }
 
   /**
-   * A part of the record as it is compared: every text of a number as the model's number, and of what
-   * the kernel says about wider addresses how wide they are.
+   * A part of the record as it is compared: every text of a number as the model's number, and the
+   * kernel's message about wider addresses as their width.
    */
   recorded(value: Json): Json {
     if (typeof value === "string") return HEX.test(value) ? this.number(value) : value;

@@ -1,6 +1,6 @@
 /**
  * Replays the on-demand paging of software RDMA (tests/golden/hmm, `odp-rxe`): regions, prefetches,
- * what the process does to its memory, and which of it the RDMA core is notified of.
+ * the process's changes to its memory, and the changes that the RDMA core is notified of.
  *
  * A software device makes no DMA call: its map is the list of page frames alone.
  */
@@ -34,7 +34,7 @@ import type { WatchResults } from "./hmm_replay.ts";
 /** Access flags of a region: it pages on demand, and its device may write. */
 const ON_DEMAND = 64;
 const LOCAL_WRITE = 1;
-/** A region of everything is asked for by this length. */
+/** A caller requests a region of everything by this length. */
 const EVERYTHING = "18446744073709551615";
 const UPPER_HALF = 2n ** 63n;
 const WRITABLE_MASK = "0x4000000000000000";
@@ -66,7 +66,7 @@ export function replayOdp(
 class OdpCase {
   readonly #case: HmmCase;
   readonly #adapter: RdmaAdapter;
-  /** What an address of the record is higher than the model's. */
+  /** The difference by which an address of the record is higher than the model's. */
   readonly #gap: bigint;
   /** Where the memory of the case begins; everything else is counted from there. */
   readonly #start: number;
@@ -148,7 +148,7 @@ class OdpCase {
   }
 
   #register(op: HmmOp): number {
-    // Software RDMA has no huge pages and no region of everything; what is pinned is no ODP at all.
+    // Software RDMA has no huge pages and no region of everything; pinned memory is no ODP at all.
     if (op.huge === 1) return -ERRNO.EOPNOTSUPP;
     if (op.length === EVERYTHING) return -ERRNO.EINVAL;
     const writable = op.write === 1;
@@ -190,7 +190,7 @@ class OdpCase {
   }
 
   #prefetch(op: HmmOp): number {
-    // The driver looks for a region that its device may write, whatever is asked for.
+    // The driver looks for a region that its device may write, whatever the request.
     const region = this.#region;
     if (region === null || !region.umem.writable) return -ERRNO.EINVAL;
     const write = op.kind !== "read";

@@ -57,7 +57,7 @@ export class TwoStepOps {
     return Object.hasOwn(this.#ways, op.op) ? this.#ways[op.op]!(op) : null;
   }
 
-  /** The call that an operation makes, as the record tells of one that never ended. */
+  /** The call that an operation makes, as the record describes one that never ended. */
   enteredBy(op: HmmOp): JsonObject {
     if (op.op.startsWith("hmm")) return {};
     const state = op.op === "free" ? stateOf(this.#state(op)) : {};
@@ -181,9 +181,9 @@ export class TwoStepOps {
   }
 
   /**
-   * What the page table leads to, in runs: a leaf may reach beyond the last address, where no look-up
-   * finds it.
-   * @param seesZero Also what leads to address 0, which looks like nothing to who translates.
+   * The targets of the page table, in runs: a leaf may reach beyond the last address, where no
+   * look-up finds it.
+   * @param seesZero Also entries that lead to address 0, which look like nothing to a translation.
    */
   #runs(op: HmmOp, seesZero: boolean): TableRun[] {
     const runs: TableRun[] = [];
@@ -210,8 +210,8 @@ export class TwoStepOps {
   }
 
   /**
-   * What a case leaves in the table is taken out of it, without a call of the DMA layer, page by page:
-   * tables that become empty stay.
+   * The remaining entries of a case are taken out of the table, without a call of the DMA layer,
+   * page by page: tables that become empty stay.
    */
   #remove(op: HmmOp): TableRun[] {
     const runs = this.#runs(op, true);

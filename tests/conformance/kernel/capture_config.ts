@@ -1,7 +1,7 @@
 /**
  * The configuration of a captured run: every key that there is, and the values that it may have.
  *
- * A key or a value that is not listed here is one whose rule the replay does not know. Cases with
+ * A key or a value that is not listed here has a rule that the replay does not know. Cases with
  * such a configuration differ, with the key's name (tests/golden/kernel/README.md, "Configuration
  * keys").
  */
@@ -15,7 +15,7 @@ export type CaptureMode = "direct" | "passthrough" | "dma-strict" | "dma-lazy";
 export interface CaptureConfig {
   readonly name: string;
   readonly iommu: "intel" | "amd" | "none";
-  /** What the kernel ended up with. */
+  /** The kernel's setting in the end. */
   readonly mode: CaptureMode;
   readonly swiotlb_force: boolean;
   readonly caching_mode?: boolean;
@@ -43,7 +43,7 @@ export interface CaptureConfig {
   readonly [key: string]: Json | undefined;
 }
 
-/** What a key may hold: in words for a person, and as a test. */
+/** The values that a key may hold: in words for a person, and as a test. */
 interface Values {
   readonly words: string;
   has(value: Json): boolean;

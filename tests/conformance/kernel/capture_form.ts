@@ -2,7 +2,7 @@
  * Tells a stretch of events in the words of the captured data: calls with what happened inside.
  *
  * The captures were made with probes on kernel functions, so their words differ from ours in a few
- * places: a range's tear-down inside `dma_iova_destroy` has a line of its own, and the map-sync of a
+ * places: a range's tear-down inside `dma_iova_destroy` has a separate line, and the map-sync of a
  * single mapping has none. Everything compared comes from events; nothing is looked up elsewhere.
  */
 import type { MachineEvent } from "@dmalab/runtime";
@@ -60,7 +60,9 @@ const RECORDED_CALLS: Readonly<
   dma_pool_free: ({ given }) => poolBody(given, given.dma as number),
 };
 
-/** Calls whose line was written when they were entered; of all others, when they returned. */
+/**
+ * Calls with a line that was written when they were entered; all others have one from their return.
+ */
 const LOGGED_AT_ENTRY: ReadonlySet<string> = new Set([
   "dma_unmap_sg",
   "dma_iova_destroy",
@@ -77,11 +79,11 @@ interface OpenCall {
   coherentBytes: number;
 }
 
-/** What the captures tell of a request's DMA calls. */
+/** The captured data of a request's DMA calls. */
 export interface CapturedCalls {
   /** In the order in which they returned. */
   readonly calls: readonly CaptureCall[];
-  /** What a scatterlist was mapped to; null when there was none. */
+  /** The mapped addresses of a scatterlist; null without one. */
   readonly listOutputs: readonly DataExtent[] | null;
 }
 
@@ -137,8 +139,8 @@ export function capturedCalls(
 }
 
 /**
- * Puts what happened inside the calls where the probes put it. A line written when a call is entered
- * takes all that follows, so that a call behind it whose line comes at its end has nothing left.
+ * Puts the events inside the calls where the probes put them. A line written when a call is entered
+ * takes all that follows, so that nothing is left for a call behind it with a line at its end.
  */
 function asLogged(calls: readonly CaptureCall[]): CaptureCall[] {
   const logged: CaptureCall[] = [];
@@ -170,7 +172,7 @@ function closeCall(open: OpenCall, result: Fields, ranges: LinkedRange[]): Captu
   return inner.length === 0 ? { call: name, ...body } : { call: name, ...body, inner };
 }
 
-/** Which range a call ends: the one whose leaves it clears, or whose addresses it frees. */
+/** The range that a call ends: the call clears its leaves, or frees its addresses. */
 function rangeEnded(inner: readonly InnerLine[], ranges: readonly LinkedRange[]): LinkedRange {
   const start = inner.find(({ op }) => op === "iommu_unmap" || op === "iova_free")?.iova;
   const found = ranges.findLast(({ addr }) => addr - addr % GRANULE_BYTES === start);
@@ -229,16 +231,18 @@ export interface LinkedRange {
   bounced: boolean;
 }
 
-/** Calls whose bouncing had a probe of its own, where 7.2 takes a buffer for a translated device. */
+/**
+ * Calls with a separate probe for their bouncing, where 7.2 takes a buffer for a translated device.
+ */
 const SHOWS_IOMMU_BOUNCE: ReadonlySet<string> = new Set(["dma_map_phys", "dma_iova_link"]);
 
 const MAPPED = { ...SYNCED, phys: "phys" };
 
 /** The operations inside one call, collected event by event. */
 class InnerOperations extends InnerRecord {
-  /** A range was parked inside this call; what is freed after that was parked before. */
+  /** A range was parked inside this call; any range freed after that was parked before. */
   #parked = false;
-  /** What each event tells. */
+  /** The lines of each event. */
   readonly #seen: Readonly<Record<string, (fields: Fields) => void>> = {
     "iova.alloc": (fields) => {
       const source = fields.source === "rcache" ? "cache" : "tree";

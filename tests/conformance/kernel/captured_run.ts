@@ -27,7 +27,7 @@ export interface CapturedRun {
   readonly name: string;
   readonly environment: CaptureEnvironment;
   readonly regular: readonly CaptureCase[];
-  /** Requests whose command the kernel built wrong, which the captures keep apart. */
+  /** Requests with a command that the kernel built wrong, which the captures keep apart. */
   readonly anomalies: readonly CaptureCase[];
   readonly history: CaptureHistory | null;
 }

@@ -21,12 +21,12 @@ import type { KernelReplay } from "./kernel_replay.ts";
 import type { Fields } from "../inner_record.ts";
 
 /**
- * Lines of work without a request. What they allocate has lines of its own before, and what
- * they map is read from the page table's.
+ * Lines of work without a request. Their allocations have separate lines before, and their mappings
+ * are read from the page table's.
  */
 const OF_OTHERS = /^dma_/;
 
-/** Lines of what is freed. */
+/** Lines of freed ranges. */
 const NAMES_ITS_CPU: ReadonlySet<string> = new Set(["release", "free", "swiotlb_unmap"]);
 
 /** Lines of a completion that comes in the middle of the flush timer, and of the timer's flush. */
@@ -37,7 +37,7 @@ const INTERRUPTS: ReadonlySet<string> = new Set([
   "swiotlb_unmap",
 ]);
 
-/** Where the rules stand of what is freed. */
+/** The place of the rules for freed ranges. */
 const RELEASES = "dma.5.3";
 
 /** IOVAs, allocated together. */
@@ -61,7 +61,7 @@ export class HistoryReplay {
   /** Requests being mapped, the innermost last. */
   readonly #mapping: number[] = [];
   readonly #mapped = new Set<CaptureCase>();
-  /** What the model freed and the history has not reached yet. */
+  /** Ranges that the model freed and the history has not reached yet. */
   readonly #lines: HistoryLines;
   readonly #probes: Probes;
   /** The last frame that the model's last allocation of IOVAs was to be below. */
@@ -110,7 +110,7 @@ export class HistoryReplay {
       const difference = { path: "", expected: undefined, got: line };
       this.lines.add("behind the last event", difference, RELEASES);
     }
-    // A request whose end the record does not show is still a case.
+    // A request is still a case when the record does not show its end.
     for (const captured of this.cases) this.#complete(caseNumber(captured.id));
   }
 
@@ -170,8 +170,8 @@ export class HistoryReplay {
   }
 
   /**
-   * Follows completions that may have come before an allocation from a pool, which has no line of its
-   * own, as far as one has.
+   * Follows completions that may have come before an allocation from a pool, which has no separate
+   * line, as far as one has.
    */
   #catchUpCompletions(isReached: () => boolean): void {
     const { events } = this;
@@ -269,7 +269,7 @@ export class HistoryReplay {
     this.add(captured.id, difference, ruleOf(difference));
   }
 
-  /** What comes now happens on this CPU. */
+  /** The next events happen on this CPU. */
   #goToCpu(cpu: unknown): void {
     const { cpus } = this.#machine.config;
     if (typeof cpu !== "number" || !(cpu >= 0 && cpu < cpus)) {
