@@ -36,7 +36,7 @@ export function checkQuizzes(lesson: string, seeds: number): void {
         }
       }
     }
-    // As many of a hundred as are asked for, and of fewer seeds a fifth as well.
+    // The requested number of a hundred, and a fifth of it for fewer seeds as well.
     for (const each of texts) assert(each.size >= seeds / 5, `${lesson}: ${each.size} questions`);
   }
 }

@@ -1,10 +1,10 @@
 /**
- * `deno task script coverage`: which rules the project itself exercises: its scenarios by running them, its other tests by the
- * rules that their names cite.
+ * `deno task script coverage`: which rules the project itself exercises: its scenarios by running
+ * them, its other tests by the rules that their names cite.
  *
- * A test's name says what it holds and where that stands ("… (dma.md 3.3)"); all of them pass, or
- * `deno task test` fails. The error exits are counted over the scenarios alone: only they are
- * listened to.
+ * A test's name gives its statement and the place of that statement's rule ("… (dma.md 3.3)"); all
+ * of them pass, or `deno task test` fails. The error exits are counted over the scenarios alone:
+ * only they are listened to.
  */
 import { join, relative } from "node:path";
 import {
@@ -23,7 +23,7 @@ const SOURCES = [...SOURCE_FOLDERS, "tests"];
 /** Names of tests and of their steps. */
 const TEST_NAME = /(?:Deno\.test|\bstep)\(\s*(?:\{\s*name:\s*)?(["'`])((?:(?!\1)[^\\]|\\.)*)\1/g;
 
-/** What the names of the project's own tests cite. */
+/** The rules that the names of the project's own tests cite. */
 export function citedByTests(): string[] {
   const files = SOURCES.flatMap((folder) => filesBelow(join(ROOT, folder)))
     .filter((path) => path.endsWith("_test.ts"));
@@ -32,7 +32,7 @@ export function citedByTests(): string[] {
   );
 }
 
-/** What the scenarios below a folder reach. */
+/** The rules that the scenarios below a folder reach. */
 export async function recordScenarios(folder: string): Promise<CoverageRecord> {
   const records: CoverageRecord[] = [];
   for (const path of filesBelow(join(ROOT, folder)).filter((each) => each.endsWith(".dma"))) {

@@ -30,7 +30,7 @@ const THROWERS: Readonly<Record<string, () => void>> = {
   promise: () => void Promise.reject(new Planted("planted in a promise")),
 };
 
-/** A recording that does something of its own when it is asked the third time where a statement is. */
+/** A recording that runs a given function at the third request for a statement's place. */
 function planted(recording: Recording, act: () => void): Recording {
   let moves = 0;
   let last = -1;

@@ -7,7 +7,10 @@ export interface DenoRun {
   readonly signal: Deno.Signal | null;
   /** Both streams as they came, without colours and without what Deno says of its downloads. */
   readonly output: string;
-  /** Processor time of the process and of those that it started; 0 where it was not measured. */
+  /**
+   * Processor time of the process and of the processes that it started; 0 where it was not
+   * measured.
+   */
   readonly cpuSeconds: number;
 }
 
@@ -23,8 +26,8 @@ export interface DenoOptions {
 }
 
 /**
- * From what is seen to Ctrl-C: a run listens for it a third of a second after it began, and may not
- * say anything before it ends.
+ * The time from the output to Ctrl-C: a run listens for it a third of a second after it began, and
+ * may not say anything before it ends.
  */
 const INTERRUPT_MS = 2000;
 

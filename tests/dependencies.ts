@@ -1,11 +1,11 @@
-/** What the project takes from npm: what deno.json asks for, and what deno.lock pins. */
+/** The project's packages from npm: the requests of deno.json, and the pins of deno.lock. */
 import { join } from "node:path";
 import { ROOT } from "./source_text.ts";
 
 export interface LockedPackage {
   readonly name: string;
   readonly version: string;
-  /** Hash of what is downloaded. */
+  /** Hash of the download. */
   readonly integrity: string;
   /** Names of the packages that it needs. */
   readonly needs: readonly string[];
@@ -36,7 +36,7 @@ const OWN = /^npm:\/?dmalab(?=[@/])/;
 /** An exact version of a package, in a specifier that may go on to a file of it. */
 export const EXACT = /^npm:\/?((?:@[\w.-]+\/)?[\w.-]+)@(\d+\.\d+\.\d+(?:-[\w.-]+)?)(?:\/.*)?$/;
 
-/** The project, and what it starts with packages of its own. */
+/** The project, and the programs that it starts with their own packages. */
 const PROJECTS = [".", "extensions/c_drivers/compiler/compiler"];
 
 /** Reads both files of each. */
@@ -60,7 +60,7 @@ function dependenciesOf(folder: string): Dependencies {
     locked: Object.keys(lock.specifiers),
     packages: Object.entries(lock.npm).map(([key, { dependencies = [], integrity = "" }]) => {
       const at = key.lastIndexOf("@");
-      // What stands behind `_` tells copies for different peers apart.
+      // The text behind `_` distinguishes copies for different peers.
       const version = key.slice(at + 1).split("_")[0]!;
       const needs = dependencies.map((each) => each.replace(/(?<=.)@.*$/, ""));
       return { name: key.slice(0, at), version, integrity, needs };

@@ -1,4 +1,4 @@
-/** The program whose command line the tests try: this checkout's. */
+/** The program with the command line that the tests try: this checkout's. */
 import { assert } from "@std/assert";
 import { join } from "node:path";
 import { MemoryScreen } from "@dmalab/cli";
@@ -35,10 +35,10 @@ export function programLine(...permissions: string[]): string {
   return programWords(...permissions).map((word) => JSON.stringify(word)).join(" ");
 }
 
-/** What the REPL writes before each input. */
+/** The REPL's text before each input. */
 export const PROMPT = /dma\[\d+( @ \w+)?\]> /;
 
-/** Runs the program in a process of its own, to its end. */
+/** Runs the program in a separate process, to its end. */
 export function runProgram(
   words: readonly string[],
   options: DenoOptions,

@@ -11,7 +11,7 @@ import { runProgram } from "@dmalab/lang/run/run_program";
 import { Watch } from "./recording/watched_machine.ts";
 import { ROOT } from "./source_text.ts";
 
-/** Runs a scenario: a step for each of its tests, then one for each of those that looked on. */
+/** Runs a scenario: a step for each of its tests, then one for each observer. */
 export async function testScenario(t: Deno.TestContext, path: string): Promise<void> {
   const { program, warnings } = await loadWhole(join(ROOT, path));
   assertEquals(warnings, "");

@@ -9,14 +9,14 @@ import {
   ResourceTracker,
 } from "@dmalab/runtime";
 
-/** What is done: first what is not looked at, then what is. */
+/** The work: first the part that is not observed, then the observed part. */
 export interface Attempt<R> {
   readonly machine: Machine;
   /** Does it, and undoes it whatever happens; gives what a caller gets. */
   run(): R;
 }
 
-/** What came of it when one place failed. */
+/** The result when one place failed. */
 export interface SweepResult<R> {
   readonly point: InjectionPointName;
   /** Which passing of the point it was, from 1. */

@@ -32,7 +32,7 @@ export async function loadGrammar(): Promise<Grammar> {
 
 const WORDS: ReadonlySet<unknown> = new Set([...Object.values(WordTypes), AndThen, CopyWith]);
 
-/** What a token must be for the grammar, by what it is for the parser. */
+/** The required kind of a token for the grammar, by its kind for the parser. */
 function wantedScope(type: unknown): RegExp {
   if (WORDS.has(type)) return /\b(?:keyword\.control|keyword\.operator\.word|constant\.language)\./;
   if (type === NumberToken) return /\bconstant\.numeric\./;
@@ -41,7 +41,7 @@ function wantedScope(type: unknown): RegExp {
 
 const ANY = /\b(?:keyword\.control|keyword\.operator\.word|constant|string|comment)\./;
 
-/** Tokens whose scopes are not those of what they are, as `line: token, scopes`. */
+/** Tokens with scopes that do not fit their kind, as `line: token, scopes`. */
 export function grammarProblems(grammar: Grammar, name: string, text: string): string[] {
   const source = new SourceFile(name, text);
   const scopes = scopesOf(grammar, source);

@@ -1,6 +1,6 @@
 /**
- * The licences of what the project takes from npm, as a table of docs/dev/dependencies.md. `deno task
- * licences` writes it anew, from what the downloaded packages say of themselves.
+ * The licences of the project's packages from npm, as a table of docs/dev/dependencies.md.
+ * `deno task licences` writes it anew, from the data of the downloaded packages themselves.
  */
 import { join } from "node:path";
 import { packagesBelow } from "@dmalab/tools/package";
@@ -8,7 +8,7 @@ import { runDeno } from "./deno_process.ts";
 import { broughtBy, type Dependencies, readDependencies } from "./dependencies.ts";
 import { ROOT } from "./source_text.ts";
 
-/** The page, and the lines that the table stands between. */
+/** The page, and the lines around the table. */
 export const LICENCES_PAGE = join(ROOT, "docs/dev/dependencies.md");
 const BEGIN = "<!-- licences -->";
 const END = "<!-- end of licences -->";

@@ -20,7 +20,7 @@ import { replayHmm } from "./hmm/hmm_replay.ts";
 import { replayOdp } from "./hmm/odp_replay.ts";
 
 /**
- * Replays every group below `directory` whose name contains `filter`.
+ * Replays every group below `directory` with a name that contains `filter`.
  *
  * @throws {Deno.errors.NotFound} When the folder does not exist.
  */

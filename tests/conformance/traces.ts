@@ -29,11 +29,11 @@ interface TraceKind {
   readonly empty?: Readonly<Record<string, string>>;
   /** Fields that are results; a line with any of them is a case. */
   readonly results: readonly string[];
-  /** Where the rules of this kind stand. */
+  /** The place of the rules of this kind. */
   readonly rule: string;
 }
 
-/** The first whose prefix fits is a group's. */
+/** A group gets the first one with a prefix that fits. */
 const KINDS: readonly TraceKind[] = [
   {
     prefix: "pagetable/",
@@ -76,12 +76,12 @@ function kindOf(group: string): TraceKind | undefined {
   return KINDS.find(({ prefix }) => group.startsWith(prefix));
 }
 
-/** What the lines of a group of traces are; null for what is no trace. */
+/** The kind of the lines of a group of traces; null for a group that is no trace. */
 export function recordOfTrace(group: string): RecordKind | null {
   return kindOf(group)?.record ?? null;
 }
 
-/** Of an answer to a line of a group what the line records. */
+/** The part of an answer to a line of a group that the line records. */
 export function recordedFields(group: string, line: OperationLine, answer: Answer): Answer {
   const { empty = {}, unrecorded = [] } = kindOf(group)!;
   return Object.fromEntries(

@@ -22,7 +22,7 @@ export function fuzzCase(seed: number, number: number, corpus: Corpus): FuzzCase
   const choices = new Choices(seed * STRIDE + number);
   const share = choices.below(100);
   const program = () => laidOut(choices.pick(corpus.programs), choices);
-  // Of a thousand texts three: each costs as much as fifty others.
+  // Three of a thousand texts: each costs as much as fifty others.
   if (choices.below(1000) < 3) return { text: repeatedLine(choices, corpus.pieces), run: false };
   if (share < 30) return { text: brokenText(choices, corpus.pieces), run: false };
   if (share < 74) {
@@ -47,7 +47,7 @@ function brokenText(choices: Choices, pieces: readonly string[]): string {
   return lines.join(choices.pick(["\n", "\n", "\n", "\r\n", " "]));
 }
 
-/** What a repeated line stands in: its beginning and its end. */
+/** The text around a repeated line: its beginning and its end. */
 const BLOCKS = [
   ["", ""],
   ['test "t" {', "\n}"],
@@ -87,7 +87,7 @@ interface Corpus {
   readonly files: readonly string[];
   /** Declarations and statements of them, most of them short. */
   readonly pieces: readonly string[];
-  /** Programs that are right: what an example declares, with one of its tests. */
+  /** Programs that are right: the declarations of an example, with one of its tests. */
   readonly programs: readonly string[];
 }
 
@@ -110,7 +110,7 @@ export function readCorpus(): Corpus {
 
 function programsOf(text: string): string[] {
   const { items } = parse(new SourceFile("corpus.dma", text)).file;
-  // What a file loads lies beside it.
+  // A file's loaded files lie beside it.
   if (items.some(({ kind }) => kind === "Use" || kind === "Driver")) return [];
   const [cases = [], rest = []] = [true, false].map((isCase) =>
     items.filter(({ kind }) => CASES.has(kind) === isCase)

@@ -31,7 +31,7 @@ export class Choices {
     return Array.from({ length: this.between(least, most) }, (_, index) => make(index));
   }
 
-  /** One of several ways, of which only the chosen one is gone. */
+  /** One of several ways, of which only the chosen one is taken. */
   way<T>(ways: readonly (() => T)[]): T {
     return this.pick(ways)();
   }

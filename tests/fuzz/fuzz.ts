@@ -35,7 +35,10 @@ export async function fuzz(amount: Amount, runs = true): Promise<FuzzResult> {
   };
 }
 
-/** Generates as many calls of builtins, in sessions of a hundred, runs them, and tells of each problem once. */
+/**
+ * Generates as many calls of builtins, in sessions of a hundred, runs them, and reports each
+ * problem once.
+ */
 export async function fuzzCalls({ cases: calls, ...amount }: Amount): Promise<CallsResult> {
   const sessions = { ...amount, cases: Math.ceil(calls / CALLS_PER_SESSION) };
   const results = await runShares<CallsResult>(sessions, {

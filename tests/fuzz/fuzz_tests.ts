@@ -36,7 +36,7 @@ export function fuzzTests({ answeredShare, calls, cases, layouts, slipStep }: Fu
   Deno.test(`${calls} calls of every builtin are answered: no bug, no nonsense in any text`, async () => {
     const { problems, tally } = await fuzzCalls({ cases: calls, seed: 1, workers: 1 });
     assertEquals(problems.map(({ inputs, problem }) => [problem, ...inputs].join("\n")), []);
-    // The generator reads the registry: what is new there is tried at once.
+    // The generator reads the registry: it tries new entries there at once.
     assertEquals(CALLEE_KEYS.filter((key) => !tally.called.has(key)), []);
     assert(tally.run > calls / 2, `the checker lets only ${tally.run} run`);
     const answered = [...tally.answered.values()].reduce((sum, count) => sum + count, 0);

@@ -22,9 +22,11 @@ export const NO_VERDICTS: Readonly<Record<Verdict, number>> = {
 
 export interface Judgement {
   readonly verdict: Verdict;
-  /** Of a bug: what happened. */
+  /** For a bug: its message. */
   readonly problem: string;
-  /** Its time until it is parsed, checked and its mistakes are shown, as a part of what it may take. */
+  /**
+   * Its time until it is parsed, checked and its mistakes are shown, as a part of the allowed time.
+   */
   readonly timeShare: number;
 }
 
@@ -44,13 +46,13 @@ const WITHOUT_MISTAKES = `test "right" {\n  let x = 1\n${"  assert x + 2 == 3\n"
 
 let withoutMistakesMs: number | undefined;
 
-/** Times that what a text without mistakes takes; 1.0 to 1.6 are usual. */
+/** A multiple of the time for a text without mistakes; 1.0 to 1.6 are usual. */
 const MOST_RATIO = 4;
 
 /**
- * What a text may take until it is parsed, checked and its mistakes are shown: in proportion to its length, so much that
- * a busy host stays below it and a text that is read more than once by its length does not. How fast broken text
- * is read, `deno task bench lang.broken` says.
+ * The allowed time until a text is parsed, checked and its mistakes are shown: in proportion to its
+ * length, so much that a busy host stays below it and a text that is read more than once by its
+ * length does not. `deno task bench lang.broken` measures the speed of reading broken text.
  */
 function mostMs(text: string): number {
   withoutMistakesMs ??= leastMs(WITHOUT_MISTAKES, () => false);
@@ -61,7 +63,7 @@ function mostMs(text: string): number {
 const QUICK_SHARE = 0.2;
 /** Times that a slow text is tried again: the first ones wait for the compiler, others for the host. */
 const TRIES = 8;
-/** What is spent on the best time of a text that is within its limit: more changes no verdict. */
+/** The time spent on the best time of a text that is within its limit: more changes no verdict. */
 const FIGURE_MS = 200;
 
 /** Loads a text as `dmalab run` does and, when asked to, runs what can be run, within tight limits. */
@@ -91,7 +93,7 @@ export function judge(text: string, run: boolean): Judgement {
       }
     }
     const wrong = diagnostics.some(({ severity }) => severity === "error");
-    // What is typed at the prompt may end anywhere.
+    // An input at the prompt may end anywhere.
     if (text.length % 4 === 0) parse(source, { mode: "repl" });
     if (program === null) return wrong ? verdict("refused") : bug("no program, and no error");
     if (wrong) return bug("a program with errors");
@@ -125,7 +127,7 @@ function check(source: SourceFile): ReturnType<typeof loadProgram> {
   return loaded;
 }
 
-/** What a text takes at its best. @param isEnough Whether so little needs no further try. */
+/** The best time of a text. @param isEnough Whether so little needs no further try. */
 function leastMs(text: string, isEnough: (leastMs: number, spentMs: number) => boolean): number {
   let least = Infinity;
   let spent = 0;

@@ -72,7 +72,7 @@ interface LayoutReport {
   readonly changed: number;
   /** Programs that pass the checker. */
   readonly sound: number;
-  /** What the formatter should not have said or done, as text. */
+  /** The formatter's wrong messages or changes, as text. */
   readonly wrong: readonly string[];
 }
 

@@ -1,4 +1,4 @@
-/** Numbered cases on several workers, with an eye on those that never come back. */
+/** Numbered cases on several workers, with an eye on the cases that never come back. */
 
 /** What one worker does. */
 export interface WorkerShare {
@@ -25,7 +25,7 @@ export interface Amount {
   readonly workers: number;
 }
 
-/** What a module does in workers: each is sent a share, and sends a result. */
+/** The work of a module in workers: each is sent a share, and sends a result. */
 export interface Worked<R> {
   readonly module: URL;
   /** Whether programs without a mistake are run, too (true). */

@@ -1,7 +1,7 @@
 /**
  * Slips of a hand in the examples: each token left out, doubled, or swapped with the next.
  *
- * What is asked: at most three errors, and the first at the place. The place is the line that was
+ * The requirement: at most three errors, and the first at the place. The place is the line that was
  * touched or a neighbour of it with code on it, and the error itself must point there: a note does
  * not count.
  */
@@ -14,8 +14,8 @@ import { openScenario, scenariosBelow } from "../examples.ts";
 export const MAX_ERRORS = 3;
 
 /**
- * Slips that may be answered otherwise. Of 6,386 slips 6 are: a brace that is left out or stands twice in a
- * file with other braces at the same depth, and a parameter that is left out of a function.
+ * Slips that may be answered otherwise. Of 6,386 slips 6 are: a brace that is missing or doubled in
+ * a file with other braces at the same depth, and a parameter that is left out of a function.
  */
 const POOR_SHARE = 0.001;
 
@@ -25,7 +25,7 @@ export function mostPoor(variants: number): number {
   return Math.ceil(usual + 2 * Math.sqrt(usual));
 }
 
-/** Variants that are refused: all, those whose first error is elsewhere, those with too many. */
+/** Variants that are refused: all, those with their first error elsewhere, those with too many. */
 type RefusedCounts = Record<"all" | "far" | "many", number>;
 
 export interface SlipCounts {
@@ -60,7 +60,8 @@ export function trySlips(step: number): SlipReport {
   let number = 0;
   for (const path of scenariosBelow("examples")) {
     const opened = openScenario(path);
-    // What an example uses, a file of data or another example, lies where it says.
+    // The files that an example uses, a file of data or another example, lie at the place that it
+    // names.
     const loader: SourceLoader = { load: (used) => opened.loader.load(used, null) };
     for (const edit of tokenEdits(new SourceFile(path, opened.entry.text))) {
       if (number++ % step === 0) {
@@ -104,7 +105,7 @@ function judgeSlip(
 /** True when an error points at a touched line or its neighbour. */
 function pointsNear({ span: { source, start } }: Diagnostic, edit: TokenEdit): boolean {
   const lines = edit.text.split("\n");
-  /** How many lines with code stand above a line. */
+  /** The count of lines with code above a line. */
   const rank = (line: number) =>
     lines.slice(0, line - 1).filter((text) => !/^\s*(?:#|$)/.test(text)).length;
   const place = rank(source.position(start).line);

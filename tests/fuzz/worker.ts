@@ -24,7 +24,7 @@ export interface WorkerResult {
 }
 
 const MAX_SLOW = 10;
-/** Bugs that one worker tells of; there may be many of one kind. */
+/** Bugs that one worker reports; there may be many of one kind. */
 const MAX_BUGS = 20;
 
 self.onmessage = ({ data }: MessageEvent<WorkerShare>) => {

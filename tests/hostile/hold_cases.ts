@@ -1,10 +1,10 @@
 /**
- * Hostile cases: each ends by the error of its own limit, and takes no more than twice the time, in
+ * Hostile cases: each ends by the error of its limit, and takes no more than twice the time, in
  * proportion more on a slower host, and 1.25 times the memory that it was given.
  *
- * A script is a file in `scripts/`, whose first lines say what it is given and how it ends; what is no
- * script is a row of `inputs.ts`. `deno test -A tests/hostile -- --only TEXT --took` runs those whose
- * name contains the text, and prints what each took.
+ * A script is a file in `scripts/` with first lines that name its limits and its end; a case
+ * without a script is a row of `inputs.ts`. `deno test -A tests/hostile -- --only TEXT --took` runs
+ * the cases with a name that contains the text, and prints the time and memory of each.
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
@@ -22,7 +22,7 @@ const START_MS = 500;
 /** An ordinary run takes so long on the host that the limits were set on. */
 const ORDINARY_MS = 700;
 
-/** What a case may take: a slower host has more for what is beyond the time that it was given. */
+/** The allowed time of a case: a slower host has more for the part beyond the given time. */
 function mostMs(hostile: HostileCase, { ordinaryMs }: Ended): number {
   const givenMs = 1000 * givenTo(hostile).seconds;
   const beyondMs = (MAX_TIME_SHARE - 1) * givenMs + START_MS;
@@ -38,7 +38,7 @@ const SCRIPTS = [...Deno.readDirSync(join(ROOT, FOLDER))]
 
 const CASES = [...SCRIPTS, ...INPUTS];
 
-/** Codes whose families have one witness: mistakes of names, of machines, of running scripts. */
+/** Codes of families with one witness: mistakes of names, of machines, of running scripts. */
 const FAMILIES = /^(?:E03|E05|E09)/;
 
 /** A limit, a family of mistakes, or another way to end. */

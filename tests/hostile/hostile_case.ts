@@ -1,4 +1,4 @@
-/** What is hostile, what it is given, and how it must end. */
+/** A hostile case: its input, its limits, and its required end. */
 
 /** `dmalab`, what runs scenarios without it, and the replay of captured data. */
 export type Program = "command" | "runner" | "replay";
@@ -6,9 +6,9 @@ export type Program = "command" | "runner" | "replay";
 /** One process of dmalab with hostile input. */
 export interface HostileCase {
   readonly name: string;
-  /** What is started: `dmalab`, where nothing else is said. */
+  /** The started program: `dmalab` by default. */
   readonly program?: Program;
-  /** The words of the command line, limits among them. `DIR` stands for the folder of its input. */
+  /** The words of the command line, limits among them. `DIR` means the folder of its input. */
   readonly words: readonly string[];
   /**
    * How it ends: by one of these codes, which is reported; `held`, within its limits; or `refused`,
@@ -34,7 +34,7 @@ export interface HostileCase {
   readonly stdout?: string;
 }
 
-/** What a case is given when it names no limit. */
+/** The limits of a case that names none. */
 export const GIVEN = { seconds: 5, memoryBytes: 2 ** 28, outputBytes: 2 ** 17 };
 
 const HEADER =
@@ -66,7 +66,7 @@ export function caseOfScript(path: string, text: string): HostileCase {
   };
 }
 
-/** What a case is given, from its options. */
+/** The limits of a case, from its options. */
 export function givenTo(
   { memoryBytes, outputBytes, seconds, words }: HostileCase,
 ): typeof GIVEN {
@@ -90,6 +90,6 @@ export function exitCodeOf({ ends, exit }: HostileCase): number {
   if (exit !== undefined) return exit;
   const [code] = ends;
   if (code === "held" || code!.startsWith("W")) return 0;
-  // Limits end a run; what stands in a file is wrong before it; the rest fails.
+  // Limits end a run; mistakes in a file are reported before it; the rest fails.
   return code!.startsWith("E08") ? 3 : code!.startsWith("E09") ? 1 : 2;
 }

@@ -27,7 +27,7 @@ function hostile(
   };
 }
 
-/** A file, whose text is made when it is wanted. */
+/** A file with a text that is made when it is wanted. */
 function file(name: string, text: () => string): (folder: string) => void {
   return (folder) => Deno.writeTextFileSync(join(folder, name), text());
 }
@@ -44,7 +44,10 @@ export const ESCAPES = "\x1b[2J\x1b[8m\x07\x08\u009b31m\u202e\u2066\u200fx";
 /** Entries of a machine: ten times its limit, and for others than the first of {@linkcode ENTRIES} twice. */
 const ENTRY_COUNT = { first: 100_000, other: 20_000 };
 
-/** What a machine can have very many of: what stands before, one of them, what stands behind. */
+/**
+ * The parts that a machine can have in large numbers: the text before, one of them, the text
+ * behind.
+ */
 const ENTRIES: readonly (readonly [string, string, (index: number) => string, string])[] = [
   ["root ports", " pci {\n", (index) => `root_port r${index} { }\n`, "}"],
   ["keys", "", (index) => `k${index} = 1\n`, ""],
@@ -55,7 +58,7 @@ const ENTRIES: readonly (readonly [string, string, (index: number) => string, st
   ["defects", "quirks = [none", (index) => `, q${index}`, "]\n"],
 ];
 
-/** What a replay of golden data may be given, as the text of every file. */
+/** Possible inputs to a replay of golden data, as the text of every file. */
 const NONSENSE: readonly (readonly [what: string, text: string])[] = [
   ["words", "nonsense\n"],
   ["numbers", "7\n"],
@@ -111,7 +114,10 @@ function lines(count: number, line: (index: number) => string): string {
 
 const NOT_READ = "it is not a regular file but a pipe, a socket or a device";
 
-/** What is in the place of a file, the word for it, how it comes there, and what is said of it. */
+/**
+ * The entry in the place of a file, the word for it, the function that puts it there, and its
+ * message.
+ */
 const NO_FILES: readonly (readonly [string, string, (folder: string) => void, says?: string])[] = [
   ["a FIFO", "DIR/a.dma", (folder) => makeFifo(join(folder, "a.dma")), NOT_READ],
   ["a device", "/dev/zero", () => {}, NOT_READ],
@@ -440,7 +446,7 @@ function markedBy(name: string, put: (path: string) => void): (folder: string) =
 
 const SLOW_NAME = `test "${"a".repeat(45)}b" { }\n`;
 
-/** Inputs of a stranger, each by another way: what is given, the words, how it ends. */
+/** Inputs of a stranger, each by another way: the input, the words, the end. */
 const STRANGERS: readonly (readonly [
   what: string,
   words: string,

@@ -1,4 +1,6 @@
-/** Places that dmalab writes or reads, and what a cloned repository can have put there. */
+/**
+ * Places that dmalab writes or reads, and the entries that a cloned repository can have put there.
+ */
 import { dirname, join } from "node:path";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { ROOT } from "../source_text.ts";
@@ -16,7 +18,7 @@ export interface Done {
   readonly output: string;
 }
 
-/** What is in a place that is no file of the folder. */
+/** The entry in a place that is no file of the folder. */
 interface Trap {
   readonly name: string;
   /** Puts it there. @param outside A folder that nothing may change, and none of its text be shown. */
@@ -71,7 +73,7 @@ interface Use {
   readonly files: Readonly<Record<string, string>>;
   readonly words: readonly string[];
   /**
-   * What is done with the place: a hard link can be read like any file, and what the user typed is
+   * The action on the place: a hard link can be read like any file, and a path typed by the user is
    * read where its links lead.
    */
   readonly way: "writes" | "reads" | "reads what was typed";
@@ -183,7 +185,7 @@ export async function doAll(todo: readonly Todo[], folder: string): Promise<read
 /** What keeps sockets in their places. */
 type Open = { close(): void }[];
 
-/** A folder with a repository in it, and what is outside of that. */
+/** A folder with a repository in it, and the files outside of that. */
 function makeCase(
   { files, place }: Use,
   trap: Trap,
@@ -223,7 +225,7 @@ interface Case {
 export const CASES: readonly Case[] = USES.flatMap((use) =>
   TRAPS
     .filter(({ forFolders }) => forFolders === true || use.isFolder !== true)
-    // It can be read like any file, as everyone who may read it could.
+    // It can be read like any file, as by everyone with the permission to read it.
     .filter(({ name }) => name !== "a hard link" || use.way === "writes")
     .filter(({ name }) => name !== "a link to a file outside" || use.way !== "reads what was typed")
     .map((trap) => ({ use, trap }))

@@ -1,6 +1,6 @@
 /**
- * Does command lines one after the other, each in a folder of its own: what reads and writes places
- * that a cloned repository chose. `doAll` starts it, as one process for all of them.
+ * Does command lines one after the other, each in a separate folder: the commands that read and
+ * write places that a cloned repository chose. `doAll` starts it, as one process for all of them.
  */
 import { MemoryScreen, toItsEnd } from "@dmalab/cli";
 import "@dmalab/bin/provide";
@@ -25,7 +25,7 @@ class KeptScreen extends ProcessScreen {
   }
 }
 
-/** What stands for a command: parts of a session at a terminal. */
+/** Replacements for a command: parts of a session at a terminal. */
 const SESSIONS: Readonly<
   Record<string, (words: readonly string[], screen: KeptScreen) => unknown>
 > = {

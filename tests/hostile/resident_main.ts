@@ -1,7 +1,7 @@
 /**
- * Does command lines one after the other: a line of the standard input is the words of one, as JSON.
- * Behind what each writes stands a zero on the output stream, and on the error stream what it took, between
- * two zeros.
+ * Does command lines one after the other: a line of the standard input is the words of one, as
+ * JSON. After each one's output comes a zero on the output stream, and on the error stream its time
+ * and memory, between two zeros.
  */
 import process from "node:process";
 import { createInterface } from "node:readline";

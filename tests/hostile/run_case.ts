@@ -1,7 +1,7 @@
 /**
- * Runs hostile cases one after the other. Those that are words alone share a process, which is one of this
- * checkout; a case that does not hold there is decided by a process of its own, which is one of the
- * package.
+ * Runs hostile cases one after the other. Cases of words alone share a process, which is one of
+ * this checkout; a case that does not hold there is decided by a separate process, which is one of
+ * the package.
  */
 import { TempFolder } from "@dmalab/tools/temp_folder";
 import { join } from "node:path";
@@ -21,7 +21,7 @@ export function programs(): Programs {
   };
 }
 
-/** How a process ended, and what it took. */
+/** The end of a process, and its time and memory. */
 export interface Ended {
   /** Null when it was killed, because it did not end. */
   readonly exitCode: number | null;
@@ -33,11 +33,11 @@ export interface Ended {
   readonly cpuMs: number;
   /** Of memory, beyond what an ordinary run takes. */
   readonly peakBytes: number;
-  /** What an ordinary run took in the same way, which shows this host's speed. */
+  /** The time and memory of an ordinary run in the same way, which shows this host's speed. */
   readonly ordinaryMs: number;
 }
 
-/** What a process says of one case. */
+/** The report of a process on one case. */
 export type Took = Omit<Ended, "ordinaryMs">;
 
 /** By the clock or the processor, whichever is less. */
@@ -45,20 +45,20 @@ export function tookMs({ cpuMs, wallMs }: Took): number {
   return Math.min(cpuMs, wallMs);
 }
 
-/** What is particular to a case: without the memory of an ordinary run, and beside its time. */
+/** The part particular to a case: without the memory of an ordinary run, and beside its time. */
 function beside(ordinary: Took, took: Took): Ended {
   const peakBytes = took.peakBytes - ordinary.peakBytes;
   return { ...took, peakBytes, ordinaryMs: tookMs(ordinary) };
 }
 
-/** A process that takes so many times what it was given does not end by itself. */
+/** A process that takes so many times its limit does not end without being killed. */
 const PATIENCE = 20;
 
 function patienceMs(hostile: HostileCase): number {
   return 1000 * PATIENCE * givenTo(hostile).seconds;
 }
 
-/** Runs one case in a folder of its own. */
+/** Runs one case in a separate folder. */
 async function inFolder<T>(
   { input, words }: HostileCase,
   run: (words: readonly string[]) => Promise<T>,
@@ -136,7 +136,7 @@ const ORDINARY: HostileCase = {
 class SharedProcess {
   #running: { readonly resident: Resident; readonly ordinary: Took } | null = null;
 
-  /** @returns Null when the case does not end by itself. */
+  /** @returns Null when the case does not end without being killed. */
   async run(hostile: HostileCase): Promise<Ended | null> {
     const { ordinary, resident } = this.#running ??= await this.#start();
     const took = await inFolder(hostile, (words) => resident.run(words, patienceMs(hostile)));

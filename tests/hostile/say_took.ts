@@ -1,5 +1,6 @@
 /**
- * Loaded before the command line: as its last words on the error stream, a process says what it took.
+ * Loaded before the command line: as its last words on the error stream, a process reports its time
+ * and memory.
  */
 import process from "node:process";
 import { peakBytes } from "./peak.ts";

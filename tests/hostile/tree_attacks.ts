@@ -169,7 +169,7 @@ const STARTED: readonly TreeAttack[] = Object.entries(PROGRAMS).map(([name, set]
   make: (at) => {
     at.commits();
     set(at, at.program("program"));
-    // Of a file that has other times than the index says, git looks at the text.
+    // Git looks at the text of a file with other times than in the index.
     Deno.utimeSync(at.at(`tree/${TOY}`), 1, 1);
   },
   words: review("HEAD~1..HEAD"),

@@ -9,24 +9,24 @@ import ts from "typescript";
 
 /** One change of one file, not made yet. */
 export interface Candidate {
-  /** Of the file, from the project's folder, with `/`. */
+  /** The file's path, from the project's folder, with `/`. */
   readonly path: string;
-  /** Offsets of what is replaced; a whole expression or a whole statement. */
+  /** Offsets of the replaced code; a whole expression or a whole statement. */
   readonly start: number;
   readonly end: number;
-  /** What stands there instead; a statement is only ever taken away, and has null. */
+  /** The replacement; a statement is only ever taken away, and has null. */
   readonly replacement: string | null;
   /** From 1. */
   readonly line: number;
   /** The function or the class's member that it is in, `IovaAllocator.free`; empty at the top. */
   readonly within: string;
-  /** In words of code, `a < b → a <= b`; of a number or a truth value, with what it stands in. */
+  /** In words of code, `a < b → a <= b`; of a number or a truth value, with the code around it. */
   readonly change: string;
   /** Which one it is of those alike in the same place, from 1. */
   readonly nth: number;
 }
 
-/** What stands in for an operator; several where several slips are likely. */
+/** The replacements for an operator; several where several slips are likely. */
 const OTHER_OPERATORS: ReadonlyMap<ts.SyntaxKind, readonly string[]> = new Map([
   [ts.SyntaxKind.LessThanToken, ["<=", ">="]],
   [ts.SyntaxKind.LessThanEqualsToken, ["<", ">"]],
@@ -283,7 +283,7 @@ function isOf(type: ts.Type, flags: ts.TypeFlags): boolean {
   return type.isUnion() && type.types.every((each) => isOf(each, flags));
 }
 
-/** What the compiler takes away, and names that only look like values. */
+/** Code that the compiler takes away, and names that only look like values. */
 function isOnlyForTypes(node: ts.Node): boolean {
   return ts.isTypeNode(node) || ts.isInterfaceDeclaration(node) ||
     ts.isTypeAliasDeclaration(node) || ts.isImportDeclaration(node) ||
@@ -297,7 +297,7 @@ function isOwnCheck(node: ts.Node): boolean {
     /^invariant$|InvariantError$/.test(inner.expression.getText());
 }
 
-/** `b()` of `a?.b().c`: in brackets of its own it would no longer end with its chain. */
+/** `b()` of `a?.b().c`: in separate brackets it would no longer end with its chain. */
 function continuesChain(node: ts.Node): boolean {
   return ts.isOptionalChain(node) && ts.isOptionalChain(node.parent) &&
     node.parent.expression === node;
@@ -329,7 +329,9 @@ function isLiteral(node: ts.Node): boolean {
     node.kind === ts.SyntaxKind.TrueKeyword || node.kind === ts.SyntaxKind.FalseKeyword;
 }
 
-/** What a literal stands in, as long as that is short and no block: by itself it names no place. */
+/**
+ * The code around a literal, as long as that is short and no block: a literal alone names no place.
+ */
 function holderOf(node: ts.Node): ts.Node {
   const { parent } = node;
   if (ts.isBlock(parent) || ts.isSourceFile(parent) || parent.getText().length > 60) return node;
@@ -338,7 +340,7 @@ function holderOf(node: ts.Node): ts.Node {
     : parent;
 }
 
-/** The names of what a node is in, outermost first. */
+/** The names of the declarations around a node, outermost first. */
 function formatLocation(node: ts.Node): string {
   const names: string[] = [];
   for (let at = node.parent; at !== undefined; at = at.parent) {
@@ -353,7 +355,7 @@ function formatLocation(node: ts.Node): string {
 
 /** Most characters of a change that are shown in full. */
 const SHORT_CHANGE = 140;
-/** Of a longer one, so many beside what differs. */
+/** For a longer one, so many beside the difference. */
 const BESIDE = 25;
 
 function changeText(before: string, after: string): string {

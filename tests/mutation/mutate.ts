@@ -79,15 +79,15 @@ export async function mutate(run: MutationRun): Promise<void> {
 
 interface RunStage extends Stage {
   readonly isLast: boolean;
-  /** By mutant, who uses what it changes at load. */
+  /** By mutant, the users of the value that it changes at load. */
   readonly uses: ReadonlyMap<number, Use>;
 }
 
 /**
- * Tries what is left with the tests of one stage.
+ * Tries the remaining mutants with the tests of one stage.
  *
- * @param results How it stands with those that no stage has noticed yet.
- * @returns What is left then.
+ * @param results The state of the mutants that no stage has noticed yet.
+ * @returns The mutants that remain then.
  */
 async function tryStage(
   run: MutationRun,
@@ -181,8 +181,8 @@ async function measureAll(
 }
 
 /**
- * The last is tried first: neighbours one after another, as their tests are loaded already, and then
- * those that take a process of their own.
+ * The last is tried first: neighbours one after another, as their tests are loaded already, and
+ * then the mutants that take a separate process.
  */
 function inOrder(mutants: readonly Mutant[], plan: Plan): Mutant[] {
   return mutants.toSorted((a, b) =>
@@ -227,9 +227,9 @@ type TryOrder = Order & { readonly kind: "try" };
 type Limit = (test: TestName | null) => number;
 
 /**
- * The first test that notices a mutant, and what it ended with. One that took too long, or whose
- * process broke off, may have met a busy host: it counts when it does the same in a new process, and
- * passes in one without the mutant.
+ * The first test that notices a mutant, and its end. One that took too long, or with a process that
+ * broke off, may have met a busy host: it counts when it does the same in a new process, and passes
+ * in one without the mutant.
  *
  * @param confirm A test that fails must pass without the mutant.
  */
@@ -261,7 +261,7 @@ interface Suspect {
   readonly isSure: boolean;
 }
 
-/** What an order has come to: null when all tests have passed. */
+/** The result of an order: null when all tests have passed. */
 function suspectOf(outcome: Outcome): Suspect | null {
   if (outcome.kind === "lost") {
     const { test, reason, at } = outcome;

@@ -33,7 +33,7 @@ const OPTIONS = {
 
 type Options = Invocation<typeof OPTIONS>["options"];
 
-/** What the command line asks for is not there. */
+/** The command line's request is not there. */
 class Wrong extends Error {}
 
 /** The files to change: one, those of a folder, or all. */

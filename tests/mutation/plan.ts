@@ -7,8 +7,8 @@ import { ImportGraph, isPageTest } from "./tree.ts";
 import type { Use } from "./uses.ts";
 
 /**
- * So many of the candidates, the same for the same seed. Each is drawn by what it says, not by where
- * it stands: a line that comes or goes elsewhere changes nothing for it.
+ * So many of the candidates, the same for the same seed. Each is drawn by its text, not by its
+ * place: a line that comes or goes elsewhere changes nothing for it.
  */
 export function sample<T extends Candidate>(
   candidates: readonly T[],
@@ -41,17 +41,18 @@ export function hash(text: string): number {
 
 /** How the tests of a stage are chosen for a mutant. */
 export interface Choice {
-  /** The lower, the earlier; what has 0 is always run. */
+  /** The lower, the earlier; a test with 0 is always run. */
   readonly rank: (mutatedPath: string, testFile: string) => number;
   /** The time for those of another rank, of what all tests of the stage take. */
   readonly budgetMs: (wholeMs: number) => number;
-  /** The same for what acts at load where no mark says who uses it. */
+  /** The same for a change that acts at load where no mark shows its users. */
   readonly budgetAtLoadMs: (wholeMs: number) => number;
 }
 
 /**
- * The nearest tests: those of its own folder, those that hold the pages to the sources, and of the others
- * a part of the clean run. Most of those that are noticed at all are noticed by the first few.
+ * The nearest tests: the tests of its folder, the tests that hold the pages to the sources, and of
+ * the others a part of the clean run. The first few notice most of the mutants that are noticed at
+ * all.
  */
 export const NEAREST: Choice = {
   rank: (mutatedPath, testFile) =>
@@ -69,13 +70,13 @@ export function others(first: readonly string[]): Choice {
   };
 }
 
-/** A test with how long it takes, and how far it is from what is changed. */
+/** A test with its time, and its distance from the change. */
 interface Entry {
   readonly test: TestName;
   readonly ms: number;
 }
 
-/** What the clean run has shown: who asks for which mutant. */
+/** The results of the clean run: the mutants that each test asks for. */
 export class Plan {
   readonly #imports: ImportGraph;
   readonly #choice: Choice;
@@ -117,7 +118,7 @@ export class Plan {
     return [...this.#imports.reach(file).keys()].some((path) => paths.has(path));
   }
 
-  /** Takes in what the tests of a file have asked for. */
+  /** Takes in the requests of a file's tests. */
   add(file: string, { asksAtLoad, usedAtLoad, tests }: Clean): void {
     this.#reach.set(file, this.#imports.reach(file));
     for (const [mutant] of asksAtLoad) this.#atLoad.add(mutant);
@@ -142,8 +143,9 @@ export class Plan {
   }
 
   /**
-   * The tests for what acts at load: those that reach a mark, by their rank, the fastest first. Where
-   * there are none, or a mark was met while modules were loaded, then those of the files that load it.
+   * The tests for what acts at load: the tests that reach a mark, by their rank, the fastest first.
+   * Without such tests, or when a mark was met while modules were loaded, the tests of the files
+   * that load it.
    */
   testsAtLoad({ marks, testFiles, isOpen }: Use, path: string): TestName[] {
     const entries = new Map<string, Entry>();

@@ -1,4 +1,4 @@
-/** What the task and the process that tries mutants tell each other: JSON, a line each. */
+/** The messages between the task and the process that tries mutants: JSON, a line each. */
 
 /** A test, by its file from the project's folder and its place in it. */
 export interface TestName {
@@ -27,7 +27,7 @@ export interface Measured {
   readonly index: number;
   readonly name: string;
   readonly ms: number;
-  /** What it failed with; null when it passed. */
+  /** Its error; null when it passed. */
   readonly failure: string | null;
   readonly asks: readonly [id: number, count: number][];
   /** Marks of names that it uses. */
@@ -36,7 +36,7 @@ export interface Measured {
 
 /** A clean run of a file. */
 export interface Clean {
-  /** Asked for while the file and what it needs were loaded. */
+  /** Asked for while the file and its modules were loaded. */
   readonly asksAtLoad: readonly [id: number, count: number][];
   /** Marks of names that were used then. */
   readonly usedAtLoad: readonly number[];
@@ -57,7 +57,7 @@ export interface Failed {
   readonly passesWithout: boolean | null;
 }
 
-/** Before each answer: tests may write lines of their own. */
+/** Before each answer: tests may write their own lines. */
 export const ANSWER = "\u0001";
 
 /** The lines of a stream, as they come. */

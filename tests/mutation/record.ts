@@ -1,7 +1,8 @@
 /**
- * A file of results, so that a run that was interrupted can go on. What was killed stays killed as
- * long as its file is the same; what survived is asked again when a test or source has changed. A
- * change that the short suite notices is noticed by the long one, which has all tests of the short one.
+ * A file of results, so that a run that was interrupted can go on. A killed mutant stays killed as
+ * long as its file is the same; a survivor is tried again when a test or source has changed. A
+ * change that the short suite notices is noticed by the long one, which has all tests of the short
+ * one.
  */
 import { join } from "node:path";
 import { filesBelow } from "../source_text.ts";
@@ -12,7 +13,7 @@ import { hash, keyOf } from "./plan.ts";
 interface Line {
   readonly key: string;
   readonly start: number;
-  /** Of the changed file. */
+  /** Hash of the changed file. */
   readonly source: number;
   /** Of all sources and tests. */
   readonly everything: number;

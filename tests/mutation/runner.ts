@@ -35,7 +35,8 @@ export class Runner {
   }
 
   /**
-   * @param limitMs Of one test, or of loading its file; of what comes before any test for null.
+   * @param limitMs The limit of one test, or of loading its file; for null, of the work before any
+   * test.
    */
   async obey(order: Order, limitMs: (test: TestName | null) => number): Promise<Outcome> {
     const takesOwnProcess = order.kind === "try" && order.atLoad;
@@ -104,7 +105,7 @@ export class Runner {
     try {
       child.kill("SIGKILL");
     } catch {
-      // It has ended by itself.
+      // It has already ended.
     }
     await child.status;
     await this.#lines?.return(undefined).catch(() => {});

@@ -1,5 +1,5 @@
 /**
- * The process that tries mutants: loads test files of the copy that it stands in, and runs their
+ * The process that tries mutants: loads test files of the copy that contains it, and runs their
  * tests one by one in its own world. Nothing of the project keeps state in its modules, so a test
  * cannot tell whether another ran before it, whatever a mutant did to that.
  *
@@ -71,7 +71,7 @@ const STEPS: StepContext = {
   },
 };
 
-/** What it fails with, or null. */
+/** Its error, or null. */
 async function failureOf(test: CapturedTest): Promise<string | null> {
   try {
     await test.body(STEPS);
@@ -111,7 +111,8 @@ async function measure(file: string, short: boolean): Promise<Answer> {
 
 async function tryTests(order: Order & { kind: "try" }): Promise<Answer> {
   const { mutant, asksOfClean, atLoad, tests } = order;
-  // Otherwise loading comes first: a mutant that is on then would stay in what the modules have made.
+  // Otherwise loading comes first: a mutant that is on then would stay in the values that the
+  // modules have made.
   if (!atLoad) { for (const { file } of tests) await load(file); }
   turnOn(mutant, atLoad ? Infinity : asksOfClean);
   for (const test of tests) {

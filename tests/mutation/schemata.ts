@@ -38,7 +38,7 @@ export function withSwitches(
   return `${imported}; ${inside(text, top)}`;
 }
 
-/** Places in the order of the text, the wider first: what a place has inside follows it. */
+/** Places in the order of the text, the wider first: the places inside a place follow it. */
 function nested(mutants: readonly Mutant[], marks: readonly Mark[]): Place[] {
   const places: Place[] = [
     ...mutants.map((each) => ({ ...rangeOf(each), mutants: [each], marks: [], inner: [] })),
@@ -64,7 +64,7 @@ function rangeOf({ start, end }: { readonly start: number; readonly end: number 
   return { start, end };
 }
 
-/** The text of a place, with the switches of what is inside it. */
+/** The text of a place, with the switches of the places inside it. */
 function inside(text: string, place: Place): string {
   let at = place.start;
   let out = "";

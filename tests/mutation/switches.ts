@@ -3,7 +3,7 @@
  * it belongs to the process that tries mutants, and is loaded by nothing else.
  */
 
-/** Thrown when a change is asked for so often that its loop has no end. */
+/** Thrown when code asks for a change so often that its loop has no end. */
 export class EndlessError extends Error {}
 
 const NONE = -1;
@@ -46,7 +46,7 @@ export function turnOff(): void {
   active = NONE;
 }
 
-/** How often each mutant was asked for since the last time, by its id; only those that were. */
+/** How often each mutant was asked for since the last time, by its id; only the requested ones. */
 export function takeAsks(): [id: number, count: number][] {
   const taken: [number, number][] = [];
   for (let id = 0; id < asks.length; id++) if (asks[id]! > 0) taken.push([id, asks[id]!]);
@@ -54,7 +54,7 @@ export function takeAsks(): [id: number, count: number][] {
   return taken;
 }
 
-/** The marks whose names were used since the last time. */
+/** The marks with names that were used since the last time. */
 export function takeUsed(): number[] {
   const taken: number[] = [];
   for (let id = 0; id < used.length; id++) if (used[id] === 1) taken.push(id);

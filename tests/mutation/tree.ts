@@ -6,7 +6,7 @@ import { filesBelow, SOURCE_FOLDERS } from "../source_text.ts";
 import { type Mutant, withSwitches } from "./schemata.ts";
 import type { Mark } from "./uses.ts";
 
-/** What the tests read, beside `tests/golden`, which is large and only read. */
+/** The files that the tests read, beside `tests/golden`, which is large and only read. */
 const COPIED = [
   ...SOURCE_FOLDERS,
   ".ci",
@@ -66,7 +66,7 @@ export function isPageTest(path: string): boolean {
   return PAGE_TESTS.some((each) => path.startsWith(each));
 }
 
-/** The nearest tests: those beside what is changed, those that hold pages to it, the captured data. */
+/** The nearest tests: those beside the change, tests that hold pages to it, the captured data. */
 export function nearestTestFiles(root: string): string[] {
   return TESTED.flatMap((folder) => filesBelow(join(root, folder)))
     .map((path) => path.slice(root.length))

@@ -1,21 +1,22 @@
 /**
- * Who uses what a change at load has changed: a constant, a table, a class's static field.
+ * The users of a value that a change at load has changed: a constant, a table, a class's static
+ * field.
  *
- * Such a change acts before any test begins, so that its switch says nothing about the tests. Its name
- * does: each place in a function that names what was changed, or what was made of that while modules
- * are loaded, gets a mark, and a test that reaches a mark may notice.
+ * Such a change acts before any test begins, so that its switch says nothing about the tests. Its
+ * name does: each place in a function that names the changed value, or a value made of it while
+ * modules are loaded, gets a mark, and a test that reaches a mark may notice.
  */
 import ts from "typescript";
 import { compilerOf } from "./candidates.ts";
 import type { Mutant } from "./schemata.ts";
 
-/** A name in a text that tells when it is used. */
+/** A name in a text that reports its use. */
 export interface Mark {
   readonly id: number;
   readonly path: string;
   readonly start: number;
   readonly end: number;
-  /** `{ NAME }`: the name of the entry stands once only. */
+  /** `{ NAME }`: the name of the entry appears once only. */
   readonly isShorthand: boolean;
 }
 
@@ -71,7 +72,7 @@ class UseReader {
   readonly #root: string;
   readonly #program: ts.Program;
   readonly #checker: ts.TypeChecker;
-  /** Names that stand for a value, by their text. */
+  /** Names that mean a value, by their text. */
   readonly #names = new Map<string, { path: string; node: ts.Identifier }[]>();
   /** By the name that is imported, the names that it is given. */
   readonly #aliases = new Map<string, Set<string>>();
@@ -115,7 +116,10 @@ class UseReader {
     return found;
   }
 
-  /** What a function does while modules are loaded is in what the statements that call it make. */
+  /**
+   * The work of a function while modules are loaded is in the values of the statements that call
+   * it.
+   */
   #calledAtLoad(statement: ts.Statement, file: ts.SourceFile, found: Found): void {
     for (const symbol of this.#declared(statement)) {
       if (this.#wasSeen(symbol, "a call", found)) continue;
@@ -129,7 +133,7 @@ class UseReader {
     }
   }
 
-  /** @param entry Of the table that the statement makes; null for all of what it makes. */
+  /** @param entry Of the table that the statement makes; null for all entries. */
   #changed(statement: ts.Statement, path: string, entry: string | null, found: Found): void {
     const symbols = this.#declared(statement);
     if (symbols.length === 0 && path.endsWith("_test.ts")) found.testFiles.add(path);
@@ -195,7 +199,7 @@ class UseReader {
     return isAlias ? this.#checker.getAliasedSymbol(symbol) : symbol;
   }
 
-  /** What a statement of a module makes. */
+  /** The names that a statement of a module makes. */
   #declared(statement: ts.Statement): ts.Symbol[] {
     const names: ts.Node[] = [];
     const collect = (name: ts.BindingName) => {
@@ -212,7 +216,7 @@ class UseReader {
   }
 }
 
-/** Whether a name is used for what it stands for: no declaration, no entry's or member's name. */
+/** Whether a name is used for its value: no declaration, no entry's or member's name. */
 function isValue(node: ts.Identifier): boolean {
   const { parent } = node;
   if (ts.isShorthandPropertyAssignment(parent)) return true;
@@ -246,14 +250,14 @@ function isInFunction(node: ts.Node): boolean {
   return false;
 }
 
-/** The statement of the module that a node stands in. */
+/** The statement of the module that contains a node. */
 function statementOf(node: ts.Node): ts.Statement {
   let at = node;
   while (!ts.isSourceFile(at.parent)) at = at.parent;
   return at as ts.Statement;
 }
 
-/** `P` of a change in `const NAME = { P: … }` or in `static P = …`; null where there is none. */
+/** `P` of a change in `const NAME = { P: … }` or in `static P = …`; null without one. */
 function entryOf(node: ts.Node, statement: ts.Statement): string | null {
   for (let at = node; at !== statement; at = at.parent) {
     const { parent } = at;

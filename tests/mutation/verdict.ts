@@ -1,4 +1,4 @@
-/** What came of the mutants: who was judged before, and the score by file. */
+/** The results of the mutants: the earlier judgements, and the score by file. */
 import type { Candidate } from "./candidates.ts";
 import type { Fate } from "./mutate.ts";
 import { keyOf } from "./plan.ts";
@@ -22,12 +22,12 @@ export class Judged {
     }
   }
 
-  /** What was judged with its reason. */
+  /** The judged change with its reason. */
   get reasons(): ReadonlyMap<string, string> {
     return this.#reasons;
   }
 
-  /** Of some files those that have a judged change. */
+  /** The files with a judged change among some files. */
   filesAmong(paths: readonly string[]): string[] {
     const names = new Set([...this.#reasons.keys()].map((key) => key.split(" ")[0]));
     return paths.filter((path) => names.has(path.split("/").at(-1)!));

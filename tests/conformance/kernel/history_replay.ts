@@ -278,7 +278,7 @@ export class HistoryReplay {
     this.#machine.cpu = cpu;
   }
 
-  /** A completion's own line names no CPU; what it frees does, on the next line. */
+  /** A completion's own line names no CPU; the line of its freed range does, on the next line. */
   #goToCpuOfRelease(): void {
     const next = this.events[this.#next];
     if (next !== undefined && NAMES_ITS_CPU.has(next[0])) this.#goToCpu(next[1]);
@@ -294,10 +294,10 @@ export class HistoryReplay {
     else this.host.dev.domain?.unmap(iova, sizeBytes, true, "__iommu_dma_unmap");
   }
 
-  /** A request without a line of its own: where nothing else tells, its ranges are parked now. */
+  /** A request without a separate line: where no other line shows it, its ranges are parked now. */
   #completeStranger(id: number): void {
     if (this.#stranger === id) this.#stranger = -1;
-    // A record without lines of what is parked.
+    // A record without lines of parked ranges.
     if (this.#probes.releases || this.host.dev.domain?.lazy !== true) return;
     const ranges = this.#strangers.get(id) ?? [];
     this.#strangers.delete(id);
@@ -308,7 +308,7 @@ export class HistoryReplay {
     });
   }
 
-  /** An allocation that belongs to no request we know: the model is asked for the same. */
+  /** An allocation that belongs to no request we know: the model makes the same one. */
   #allocateOutside(event: HistoryEvent): void {
     const { dev } = this.host;
     if (event[0] === "alloc") {
@@ -324,15 +324,15 @@ export class HistoryReplay {
     this.#machine.swiotlb.map(dev, phys as PhysAddr, sizeBytes, alignMask, DMA_BIDIRECTIONAL, 0);
   }
 
-  /** What the allocation at hand is for: memory that is mapped at once and stays so. */
+  /** The purpose of the allocation at hand: memory that is mapped at once and stays so. */
   #isCoherentMemory(): boolean {
     const name = this.events[this.#next]?.[0];
     return name === "iommu_map" || name === "dma_alloc";
   }
 
   /**
-   * Something was freed: by the model, whose own line is compared; or by another user, and then
-   * the model does the same.
+   * Something was freed: by the model, and then its own line is compared; or by another user, and
+   * then the model does the same.
    */
   #released(line: number): void {
     const event = this.events[line]!;
@@ -371,7 +371,10 @@ export class HistoryReplay {
   }
 }
 
-/** Where a request's own ranges begin; what a pool takes to grow is not the request's. */
+/**
+ * The place where a request's own ranges begin; ranges that a pool takes to grow are not the
+ * request's.
+ */
 function rangesOf(events: readonly MachineEvent[]): number[] {
   const starts: number[] = [];
   let inCoherent = false;
@@ -399,12 +402,14 @@ function tellsOfRelease([kind]: HistoryEvent): boolean {
 }
 
 /**
- * What the model frees, in the lines of a history, as far as the record has not reached it: compared
- * one by one, each CPU's lines in their order.
+ * The ranges that the model frees, in the lines of a history, as far as the record has not reached
+ * it: compared one by one, each CPU's lines in their order.
  */
 class HistoryLines {
   readonly #pending = new Map<number, HistoryEvent[]>();
-  /** The call under way has parked a range; what it frees after that was parked before. */
+  /**
+   * The call under way has parked a range; any range that it frees after that was parked before.
+   */
   #parked = false;
   #inTimer = false;
 

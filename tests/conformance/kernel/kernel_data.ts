@@ -42,7 +42,7 @@ export interface CaptureRequest {
   readonly integrity?: readonly DataExtent[];
   /** Metadata of a request of several bios or segments, after joining what touches. */
   readonly integrity_segments?: readonly DataExtent[];
-  /** Of a refused request: the pieces walked until the refusal, data first. */
+  /** For a refused request: the pieces walked until the refusal, data first. */
   readonly mapped_segments?: readonly DataExtent[];
   /** Equal for requests cut from, or submitted with, the same system call. */
   readonly group?: number;
@@ -73,12 +73,12 @@ export interface CaptureCase {
   readonly command: CaptureCommand | null;
   /** 7.2. */
   readonly iter?: Json;
-  /** 6.12: what the scatterlist was mapped to. */
+  /** 6.12: the mapped addresses of the scatterlist. */
   readonly sg?: { readonly mapped: readonly DataExtent[] };
   readonly unmap?: readonly CaptureCall[];
   readonly status?: number;
   readonly queue_status?: number;
-  /** What the system call of a refused request failed with; null where there was none. */
+  /** The error of a refused request's system call; null without one. */
   readonly user_errno?: number | null;
   readonly device?: { readonly sqid: number; readonly accesses: readonly DataExtent[] };
 }
@@ -144,10 +144,10 @@ const RULES: readonly (readonly [RegExp, string])[] = [
  * @see tests/golden/kernel/README.md
  */
 export interface Probes {
-  /** Of ranges that are asked to be freed: parked ones, and in a history all of them. */
+  /** For ranges that a caller frees: parked ones, and in a history all of them. */
   readonly releases: boolean;
   readonly flushes: boolean;
-  /** Address and length of what the iterator's next call gave; else both are 0. */
+  /** Address and length of the result of the iterator's next call; else both are 0. */
   readonly nextResults: boolean;
 }
 

@@ -19,7 +19,7 @@ import {
 
 type Environments = Readonly<Record<string, CaptureEnvironment>>;
 
-/** A run, and the system calls that it came of. */
+/** A run, and the system calls that caused it. */
 type Replayed = Omit<RunResults, "outcomes"> & { readonly submissions: GroupResult };
 
 const NOT_REPLAYED: Difference = { path: "", expected: "a result", got: undefined };
@@ -63,12 +63,12 @@ export class KernelGroups {
       { name, environment, anomalies, ...captures },
       this.#kind,
     );
-    // Requests whose command came out wrong in the kernel are kept apart, but are made of calls too.
+    // Requests with a wrong command from the kernel are kept apart, but are made of calls too.
     const cases = [...captures.regular, ...anomalies];
     return { ...run, submissions: await this.#submissions(name, { environment, cases, outcomes }) };
   }
 
-  /** Requests whose command the kernel built wrong: cases of the runs they were made in. */
+  /** Requests with a command that the kernel built wrong: cases of the runs they were made in. */
   async #anomalyGroup(group: string): Promise<GroupResult> {
     const count = new GroupCount(group);
     for (const { id, config } of await this.#anomalies()) {
@@ -110,7 +110,7 @@ export class KernelGroups {
       replaySubmissions({ ...run, calls: await this.#calls(name) }, count);
       return count.result();
     } catch (error) {
-      // What is damaged here damages no other view of the run.
+      // Damage here damages no other view of the run.
       return groupFailed(count.name, error);
     }
   }

@@ -34,7 +34,9 @@ import { RecordedPool } from "./recorded_pool.ts";
 import type { QueueLimits } from "@dmalab/runtime/block";
 import type { Json } from "../difference.ts";
 
-/** What a description leaves out: the emulated controller took 2^7 pages of 4 KiB at a time. */
+/**
+ * A fact that a description leaves out: the emulated controller took 2^7 pages of 4 KiB at a time.
+ */
 const DEFAULT_MDTS_EXPONENT = 7;
 /** The captured disks' queues had this depth. */
 const QUEUE_DEPTH = 1024;
@@ -43,7 +45,7 @@ const CAPACITY_BYTES = 16 * GIB;
 
 /** A captured machine: the driver under test, and a controller to resolve its commands. */
 export interface CapturedMachine extends CapturedParts {
-  /** What it was built from. */
+  /** The configuration that it was built from. */
   readonly environment: CaptureEnvironment;
 }
 
@@ -117,14 +119,14 @@ function logicalBlockBytes({ logical_block_size }: CaptureConfig): Bytes {
   return logical_block_size ?? DEFAULT_BLOCK_BYTES;
 }
 
-/** Metadata of a block in a buffer of its own. */
+/** Metadata of a block in a separate buffer. */
 export function separateMetadataBytes(
   { metadata_bytes = 0, metadata_extended }: CaptureConfig,
 ): Bytes {
   return metadata_extended === true ? 0 : metadata_bytes;
 }
 
-/** What a block takes in the data's buffer: its data, and metadata that follows right behind. */
+/** The size of a block in the data's buffer: its data, and metadata that follows right behind. */
 export function transferredBlockBytes(config: CaptureConfig): Bytes {
   const { metadata_bytes = 0 } = config;
   return logicalBlockBytes(config) + metadata_bytes - separateMetadataBytes(config);
@@ -188,8 +190,8 @@ export function captureDisk(machine: Machine, dev: DmaDevice, disk: CapturedDisk
 }
 
 /**
- * What was asked for. Whether a run asked for passthrough shows only in that it got it; an untrusted
- * device is translated whatever was asked for.
+ * The requested mode. A run's request for passthrough shows only in a run that got it; an untrusted
+ * device is translated whatever the request.
  */
 function modeAsked({ iommu, mode, lazy_requested }: CaptureConfig): IommuMode {
   if (iommu === "none") return "off";
@@ -266,8 +268,8 @@ export function limitsOfQueue(
 }
 
 /**
- * Describes a machine as the captures describe the one that it stands for. Strict or lazy is what
- * the model made of what was asked for. @see rules/dma.md 1.3
+ * Describes a machine as the captures describe the machine that it represents. Strict or lazy is
+ * the model's answer to the request. @see rules/dma.md 1.3
  */
 export function describe(host: CapturedMachine): CapturedDescription {
   const { dev, driver, environment: { config, kernel }, machine } = host;

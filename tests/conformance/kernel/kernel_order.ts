@@ -2,9 +2,8 @@
  * Replays a captured run without a history: requests go in the order of their numbers, each mapped
  * and completed before the next.
  *
- * Such a run is one whose order of decisions is not known, or one that nothing was allocated in. IO
- * addresses and bounce slots are given to the model (tests/golden/kernel/README.md, "What is given
- * and what must come out").
+ * Such a run has an unknown order of decisions, or no allocation. IO addresses and bounce slots are
+ * given to the model (tests/golden/kernel/README.md, "What is given and what must come out").
  */
 import type { IommuDomain, IovaAllocator } from "@dmalab/runtime/iommu";
 import { type BouncingDevice, SLOT_BYTES, type SwiotlbPool } from "@dmalab/runtime/memory";
@@ -61,14 +60,14 @@ function parkedBehind(cases: readonly CaptureCase[]): ReadonlySet<number> {
   return parked;
 }
 
-/** An allocation as a capture tells it. */
+/** An allocation as a capture has it. */
 interface Given {
   readonly pfn: number;
   readonly limitPfn: number;
   readonly source: IovaAllocator["lastSource"];
 }
 
-/** IOVAs as they were captured. What is freed goes nowhere. */
+/** IOVAs as they were captured. A freed range goes nowhere. */
 class GivenAddresses {
   /** The allocations of the request under way, the next one first. */
   #coming: Given[] = [];

@@ -1,6 +1,6 @@
 /**
  * Replays one captured configuration on the model: every request through the driver, every
- * allocation through the allocator, in the order the history tells.
+ * allocation through the allocator, in the history's order.
  *
  * Given to the model are the description of the machine, the requests, the command ids and the
  * addresses of descriptor blocks; everything else must come out (tests/golden/kernel/README.md,
@@ -58,12 +58,12 @@ const REQ_FUA = 1 << 17;
 const REQ_READ_AHEAD = 1 << 19;
 /** Ranges of one command that the emulated controller took; it recorded the next one too. */
 const MAX_RANGES = 1024;
-/** What it answers then: an internal error, not to be tried again. */
+/** Its answer then: an internal error, not to be tried again. */
 const TOO_MANY_RANGES = 0x4006;
 
 const OPCODES: Readonly<Record<string, number>> = { read: 2, write: 1 };
 
-/** What the model made of a request, in the captures' form. */
+/** The model's result for a request, in the captures' form. */
 type Form = Readonly<Record<string, Json>>;
 
 /** A request between its mapping and its completion. */
@@ -77,7 +77,7 @@ interface Live {
   readonly request: NvmeRequest;
 }
 
-/** What the model's driver and controller said to a request. */
+/** The answers of the model's driver and controller to a request. */
 export interface Outcome {
   /** OK, or what the driver refused it with. */
   readonly status: BlkStatus;
@@ -93,7 +93,7 @@ interface Completion {
 }
 
 export class KernelReplay {
-  /** Of the requests that were mapped, by their ids. */
+  /** For the requests that were mapped, by their ids. */
   readonly outcomes = new Map<string, Outcome>();
   readonly #records: RequestRecords;
   readonly #probes: Probes;
@@ -204,7 +204,7 @@ export class KernelReplay {
     return this.#iods.getOrInsertComputed(record, () => new Iod(record, this.host.pools));
   }
 
-  /** What the controller makes of a command. Of a discard's list nothing was recorded. */
+  /** The controller's reading of a command. The captures have no record of a discard's list. */
   #seenByDevice(iod: Iod): { readonly accesses: Json; readonly status: number } {
     const { ranges, status } = this.host.controller.resolve(iod.sqe);
     const accesses = iod.request!.op === "discard" ? null : ranges.slice(0, MAX_RANGES + 1);
@@ -212,7 +212,7 @@ export class KernelReplay {
   }
 }
 
-/** What a request leaves that never became a command; its user is notified, if it has one. */
+/** The remains of a request that never became a command; its user is notified, if it has one. */
 function refusal(status: BlkStatus, { request: { source } }: CaptureCase): Form {
   return {
     command: null,
@@ -251,7 +251,7 @@ function makeRequest(
   return request;
 }
 
-/** A refused request tells only the pieces that were walked, those of the data first. */
+/** A refused request has only the pieces that were walked, those of the data first. */
 function metadataOf(given: CaptureRequest): readonly DataExtent[] {
   if (given.mapped_segments !== undefined) {
     let dataBytes = given.bytes;
@@ -339,7 +339,7 @@ function comparable(call: CaptureCall): Json {
   return body as Json;
 }
 
-/** What the DMA iterator's calls gave, as the captures print it; null where it was not asked. */
+/** The results of the DMA iterator's calls, as the captures print them; null without a call. */
 function iteratorResults(events: readonly MachineEvent[], { nextResults }: Probes): Json {
   if (!events.some(({ name }) => name === ITERATOR_STARTS)) return null;
   const results: Json[] = [];
@@ -362,7 +362,7 @@ function iteratorResults(events: readonly MachineEvent[], { nextResults }: Probe
   return results;
 }
 
-/** The 64 bytes, what they say, and the lists they lead to. */
+/** The 64 bytes, their meaning, and the lists they lead to. */
 function capturedCommand(command: NvmeCommandView): Json {
   const view = new DataView(
     command.bytes.buffer,
@@ -406,17 +406,17 @@ const TAGS = TAG_BITS + 1;
 const SCHEDULER_TAGS = 256;
 
 /**
- * Which record of the driver each request used that became a command, as a number.
+ * The driver's record that each request used that became a command, as a number.
  *
- * A record lives on between its requests, so what one leaves there shows in the next. Without a
- * scheduler a request's tag names it. A scheduler has records of its own, one for each of its tags:
- * these are worked out, for no command shows them.
+ * A record lives on between its requests, so the contents that one leaves there show in the next.
+ * Without a scheduler a request's tag names it. A scheduler has separate records, one for each of
+ * its tags: these are worked out, for no command shows them.
  *
  * @see rules/nvme.md 2.5, "Records and tags"
  */
 export class RequestRecords {
   readonly #numbers = new Map<CaptureCase, number>();
-  /** By the queue of the controller: each has tags of its own. */
+  /** By the queue of the controller: each has its own tags. */
   readonly #tags = new Map<number, TagMap>();
 
   /** @param cases The requests of a run, in the order in which they were mapped. */

@@ -41,7 +41,7 @@ export interface GivenBlock {
   readonly pagePhys: number | null;
 }
 
-/** What a request's captured calls give of its allocations from pools. */
+/** The data of a request's captured calls about its allocations from pools. */
 export function givenBlocks(calls: readonly CaptureCall[]): GivenBlock[] {
   return calls.filter(({ call }) => call === "dma_pool_alloc").map(({ pool, dma, inner = [] }) => {
     const page = inner.find(({ op }) => op === "iommu_map")?.phys ??
@@ -55,7 +55,7 @@ export function givenBlocks(calls: readonly CaptureCall[]): GivenBlock[] {
 }
 
 export class RecordedPool implements DescriptorPool {
-  /** What is given of the allocations of the request under way, oldest first. */
+  /** The given allocations of the request under way, oldest first. */
   #coming: GivenBlock[] = [];
   readonly #pages = new Map<number, CoherentMemory>();
   /** Blocks that were freed, by the address they were freed with. */

@@ -24,20 +24,20 @@ export interface UserRun {
 export type UserPiece = readonly UserRun[];
 
 /**
- * Which pages of a buffer become one vector.
+ * The pages of a buffer that become one vector.
  *
- * `"folio"`: those that lie in one folio and were looked up together; a bio's lookup takes as many
+ * `"folio"`: pages that lie in one folio and were looked up together; a bio's lookup takes as many
  * pages of one buffer as the bio has vectors left. `"contiguous"`: all that follow each other
  * physically, across buffers too.
  */
 export type PageJoin = "folio" | "contiguous";
 
-/** What direct I/O does differently on 6.12, whose bios join no vectors of their own. */
+/** The differences of direct I/O on 6.12: its bios do not join their vectors themselves. */
 export function pageJoinOf(kernel: Kernel): PageJoin {
   return kernel.vectors_stay_apart ? "contiguous" : "folio";
 }
 
-/** A run of a caller's list, with where it stands in that. */
+/** A run of a caller's list, with its place in that list. */
 interface ListedRun extends UserRun {
   /** Number of its buffer. */
   readonly piece: number;

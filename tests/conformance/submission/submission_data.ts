@@ -13,7 +13,7 @@ export interface CapturedCall {
   readonly op: "read" | "write" | "discard";
   readonly slba: number;
   readonly bytes: number;
-  /** What it returned, and `errno` when that was a failure. */
+  /** Its result, and `errno` when that was a failure. */
   readonly result: number;
   readonly errno: number;
   /** The physical runs behind each buffer. */
@@ -30,11 +30,11 @@ export const OPS_OF: Readonly<Record<CapturedCall["how"], readonly CapturedCall[
 };
 
 const LARGE_PAGE_BYTES = 2 * MIB;
-/** Kinds whose buffers are single pages. */
+/** Kinds with single pages as buffers. */
 const SINGLE_PAGE_KINDS = new Set(["anon_run", "anon_pages", "pt_anon"]);
-/** A kind whose first buffer is filled up to whole blocks by one of the other sort. */
+/** A kind with a first buffer that one of the other sort fills up to whole blocks. */
 const FILLED_UP_KIND = "anon_run";
-/** Kinds whose buffers may be of either sort. */
+/** Kinds with buffers that may be of either sort. */
 const EITHER_KINDS = new Set(["mix", "aio"]);
 /** The captured machines had memory below 2 GiB and above 4 GiB, and their devices between. */
 const DEVICES_FROM = 2 * GIB;

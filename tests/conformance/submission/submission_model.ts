@@ -173,7 +173,7 @@ export class SubmissionModel implements PlugTarget<BlockRequest> {
     return ok;
   }
 
-  /** Reads whole pages with one bio, in which those that touch are one; writes each back alone. */
+  /** Reads whole pages with one bio, in which pages that touch are one; writes each back alone. */
   #buffered(op: BlockOp, sector: number, sizeBytes: Bytes, pages: KernelPages): void {
     const plug = new Plug<BlockRequest>();
     const cached: UserRun[] = [];

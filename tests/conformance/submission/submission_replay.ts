@@ -42,7 +42,7 @@ export interface CapturedSubmissions {
   readonly calls: readonly CapturedCall[];
   /** All requests of the run, those the kernel itself built wrongly too. */
   readonly cases: readonly CaptureCase[];
-  /** What the model made of each, by id. */
+  /** The model's result for each, by id. */
   readonly outcomes: ReadonlyMap<string, Outcome>;
 }
 
@@ -73,7 +73,7 @@ export function replaySubmissions(captured: CapturedSubmissions, count: GroupCou
     const model = new SubmissionModel(limits, kernel, setup);
     const refused = new Map<CapturedCall, boolean>();
     const expected = new Map(group.map((call) => [call, ofCalls.of(call, group)]));
-    // When a plug was flushed shows in the order of what it sends newest first.
+    // The time of a plug's flush shows in the order of the requests that it sends newest first.
     const together = (last: CapturedCall, call: CapturedCall) =>
       kernel.plug_newest_first || continues(last, call, blockSectors);
     for (const burst of chunk(group, together)) {
@@ -153,7 +153,7 @@ function continues(previous: CapturedCall, call: CapturedCall, blockSectors: num
     previous.slba * blockSectors + previous.bytes / SECTOR_SIZE_BYTES === call.slba * blockSectors;
 }
 
-/** The captured requests of a run, found by the calls whose parts they hold. */
+/** The captured requests of a run, found by the calls that they hold parts of. */
 class CasesOfCalls {
   readonly #named = new Map<number, Set<CaptureCase>>();
   /** Of requests that never had a command: they name only the first call of their group. */
@@ -189,7 +189,7 @@ function holdsPartOf(bios: readonly (readonly DataExtent[])[], call: CapturedCal
 }
 
 /**
- * Refused requests with the error of their own call: the record has that of the first call that was
+ * Refused requests with their own call's error: the record has that of the first call that was
  * submitted with it.
  */
 export function withOwnErrors(
@@ -333,14 +333,14 @@ function extentsOf(bio: Bio): readonly DataExtent[] {
   return bio.parts().map(({ phys, sizeBytes }) => [phys, sizeBytes]);
 }
 
-/** What of a case tells its place. */
+/** The part of a case that shows its place. */
 type Numbered = Pick<CaptureCase, "id" | "request">;
 
 /**
  * Requests that the record of a run lost.
  *
  * A run says how many it dropped (`limits.json`), and the requests are numbered, so that a hole in
- * the numbers tells where. Nothing is known of such a request; what is known is that there was one.
+ * the numbers shows the place. Nothing is known of such a request except that it existed.
  */
 export class LostRequests {
   /** Numbers that no request of the run has, between the first and the last. */
@@ -370,7 +370,7 @@ export class LostRequests {
     let lost = this.#missingBeside(beside);
     if (lost === 0) return got;
     const sectors = new Set(recorded.map(({ request }) => request.slba));
-    // What never had a command has no block in the record: its memory tells it.
+    // A request that never had a command has no block in the record: its memory shows it.
     const starts = new Set(
       recorded.flatMap(({ request: { bios, slba } }) =>
         slba === undefined ? [bios[0]?.[0]?.[0]] : []
@@ -383,8 +383,8 @@ export class LostRequests {
   }
 
   /**
-   * How many numbers are missing right before, between and right behind those of some cases. Of a
-   * call that left no trace at all any of the missing ones may be.
+   * The count of missing numbers right before, between and right behind those of some cases. Any of
+   * the missing ones may belong to a call that left no trace at all.
    */
   #missingBeside(recorded: readonly Numbered[]): number {
     if (recorded.length === 0) return this.#missing.size;
@@ -405,14 +405,14 @@ type CallResult = Pick<CapturedCall, "result" | "errno">;
 /** The errno of a call that was refused before it made a request. */
 const REFUSED: number = ERRNO.EINVAL;
 
-/** Whether a call hands a command of its own to the driver, past the block device. */
+/** Whether a call hands a separate command to the driver, past the block device. */
 function isPassthrough({ how }: CapturedCall): boolean {
   return how === "passthru" || how === "passthru_vec";
 }
 
 /**
- * What a call returns that goes to a block device without blocks: the kernel makes one of 0 bytes for
- * a disk whose metadata lies among its data, and every place is behind its end.
+ * The result of a call to a block device without blocks: the kernel makes one of 0 bytes for a disk
+ * that has its metadata among its data, and every place is behind its end.
  */
 export function resultBehindTheEnd(call: CapturedCall): CallResult {
   const errno = call.how === "ioctl" ? ERRNO.EINVAL : call.op === "write" ? ERRNO.ENOSPC : 0;
@@ -420,7 +420,7 @@ export function resultBehindTheEnd(call: CapturedCall): CallResult {
 }
 
 /**
- * What a call returns.
+ * The result of a call.
  *
  * @param errno Why it was refused before it made all its requests; 0 when it was not.
  * @param outcomes Of the requests that hold parts of it.

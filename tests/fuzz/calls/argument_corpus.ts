@@ -1,11 +1,13 @@
-/** What the registry's own examples show: whole statements, and values that a parameter is given. */
+/** The contents of the registry's own examples: whole statements, and values for a parameter. */
 import { BUILTINS } from "@dmalab/lang/builtins";
 import { SourceFile } from "@dmalab/lang";
 import { type CallExpression, isDeclaration } from "@dmalab/lang/syntax/tree";
 import { parse } from "@dmalab/lang/syntax";
 import type { HandleType, MethodSpec } from "@dmalab/lang/values";
 
-/** One example: declarations first, among them its machine, then its statements, each by itself. */
+/**
+ * One example: declarations first, among them its machine, then its statements, each separately.
+ */
 export interface ExampleScript {
   readonly declarations: readonly string[];
   readonly statements: readonly string[];
@@ -17,7 +19,7 @@ export interface ArgumentCorpus {
   readonly given: ReadonlyMap<string, readonly string[]>;
 }
 
-/** Every method with the type it stands in. */
+/** Every method with the type that has it. */
 export const METHODS: readonly (readonly [type: HandleType, method: MethodSpec])[] = [
   ...BUILTINS.types.values(),
 ].flatMap((type) => (type.methods ?? []).map((method) => [type, method] as const));
@@ -54,7 +56,7 @@ function calleeName({ callee }: CallExpression): string | null {
   return callee.kind === "Field" ? callee.field.text : null;
 }
 
-/** Parameters of every builtin of a name: a method's name may stand in several types. */
+/** Parameters of every builtin of a name: several types may have a method of that name. */
 function parametersOf(name: string) {
   const named = METHODS.filter(([, method]) => method.name === name).map(([, method]) => method);
   const called = BUILTINS.functions.get(name);

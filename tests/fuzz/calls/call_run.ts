@@ -18,7 +18,7 @@ export const CALLS_PER_SESSION = 100;
 const MACHINES_TRIED = 6;
 /** A seed and a number as one seed. */
 const STRIDE = 2 ** 32;
-/** A single input that takes longer than this by the host's clock is a mistake by itself. */
+/** A single input that takes longer than this by the host's clock is already a mistake. */
 const PATIENCE_MS = 60_000;
 
 const LIMITS = {
@@ -46,7 +46,7 @@ export interface CallTally {
 }
 
 export interface CallProblem {
-  /** What is the same of two that have one cause. */
+  /** The part that two problems with one cause share. */
   readonly key: string;
   readonly problem: string;
   readonly inputs: readonly string[];

@@ -13,11 +13,11 @@ export interface CallInput {
   readonly text: string;
   /** `name`, or `type.name` of a method; null for what only sets up or looks. */
   readonly builtin: string | null;
-  /** The variable that holds what came of it. */
+  /** The variable that holds its result. */
   readonly variable: string | null;
 }
 
-/** What can be called, each as often as any other. */
+/** The functions that a script can call, each as often as any other. */
 interface Callee {
   readonly key: string;
   readonly type: string | null;
@@ -38,7 +38,7 @@ const CALLEES: readonly Callee[] = [
 /** The names of all that can be called. */
 export const CALLEE_KEYS: readonly string[] = CALLEES.map(({ key }) => key);
 
-/** Variables that are filled one after the other, so that what they held is let go of. */
+/** Variables that are filled one after the other, so that their earlier values are let go of. */
 const VARIABLES = 24;
 const DEPTH = 2;
 
@@ -52,7 +52,7 @@ export class CallScript {
     this.#values = new ValueTexts(choices, corpus, choices.oneIn(2));
   }
 
-  /** A function whose result is of an unknown kind before it runs. */
+  /** A function with a result of an unknown kind before it runs. */
   beginning(): CallInput {
     return setup("fn any(x) { return x }");
   }
@@ -66,7 +66,7 @@ export class CallScript {
     return setup(declarations.join("\n"));
   }
 
-  /** What a name holds from now on. */
+  /** The value of a name from now on. */
   note(name: string, value: Value): void {
     this.#values.note(name, value);
   }
@@ -102,7 +102,7 @@ export class CallScript {
     return { text: `let ${variable} = ${shown}\n${variable}`, builtin: callee.key, variable };
   }
 
-  /** A call as a statement, alone or in what a script may put around it. */
+  /** A call as a statement, alone or inside a statement that a script may put around it. */
   #within(call: string): string {
     const { choices } = this;
     const point = () => choices.pick(INJECTION_POINTS).name;

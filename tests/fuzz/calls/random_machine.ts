@@ -73,7 +73,7 @@ function settingText(shape: ValueShape, choices: Choices): string {
   }
 }
 
-/** A number of a shape: the ends of its range, a usual one, or now and then one that is none. */
+/** A number of a shape: the ends of its range, a usual one, or now and then an invalid one. */
 function numberText(shape: NumberShape, choices: Choices): string {
   const { kind, max, min, multipleOf = 1, none, powerOfTwo } = shape;
   if (none !== undefined && choices.oneIn(4)) return "none";

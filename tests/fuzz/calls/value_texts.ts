@@ -1,6 +1,6 @@
 /**
- * Texts of values by kind: usual ones, hostile ones, what a machine has given before, and what the
- * registry says would give one.
+ * Texts of values by kind: usual ones, hostile ones, a machine's earlier results, and expressions
+ * that give one by the registry.
  */
 import { BUILTINS } from "@dmalab/lang/builtins";
 import {
@@ -21,7 +21,7 @@ type PlainKind = Exclude<Type, "any" | "nothing" | `@${string}`>;
 const MAX_NESTED = 2;
 const SHARED = "[[1, 2], [1, 2]].map(x => [x, x, x])";
 
-/** Places: page 0, odd ones, borders of what is 32 bits wide and of what memory may be, and beyond. */
+/** Places: page 0, odd ones, borders of 32 bits and of the largest memory, and beyond. */
 const PLACES = {
   usual: ["0x10_0000", "0x10_0200", "0x20_0000", "0x1_0000_0000"],
   hostile: [
@@ -32,9 +32,9 @@ const PLACES = {
 };
 
 interface Texts {
-  /** What a script that works has. */
+  /** The values of a script that works. */
   readonly usual: readonly string[];
-  /** Borders, nothing, and what is far beyond all. */
+  /** Borders, nothing, and values far beyond all. */
   readonly hostile: readonly string[];
 }
 
@@ -134,12 +134,12 @@ export class ValueTexts {
     readonly tame: boolean,
   ) {}
 
-  /** What a variable or a name of the machine holds from now on. */
+  /** The value of a variable or a name of the machine from now on. */
   note(name: string, value: Value): void {
     this.#variables.set(name, typeOf(value));
   }
 
-  /** Any variable, or null when there is none. */
+  /** Any variable, or null without one. */
   anyVariable(): string | null {
     const all = [...this.#variables.keys()];
     return all.length === 0 ? null : this.choices.pick(all);
@@ -161,7 +161,7 @@ export class ValueTexts {
     ]);
   }
 
-  /** The arguments of a call, with or without those that may be left out. */
+  /** The arguments of a call, with or without the optional ones. */
   arguments(callee: string, parameters: readonly ParameterSpec[], depth: number): string {
     const { choices } = this;
     const texts: string[] = [];
@@ -174,7 +174,7 @@ export class ValueTexts {
       }
       byName ||= parameter.named === true || choices.oneIn(6);
       const value = this.#argument(callee, parameter, depth);
-      // The checker knows the kinds of what stands there; what `any` gives is unknown.
+      // The checker knows the kinds of the values there; the result of `any` is unknown.
       const text = choices.oneIn(3) ? `any(${value})` : value;
       texts.push(byName ? `${parameter.name}: ${text}` : text);
     }
