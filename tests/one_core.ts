@@ -15,7 +15,10 @@ import { type Client, startClient } from "@dmalab/editor/tests";
 import { openScenario, scenariosBelow } from "./examples.ts";
 import { ROOT } from "./source_text.ts";
 
-/** Positions of one run, and what a run has at most that is compared: each is asked many times. */
+/**
+ * Positions of one run, and the most events of a compared run: the test asks each position many
+ * times.
+ */
 const POSITIONS_OF_RUN = 20;
 const MAX_EVENTS = 3000;
 /** Rows of a table that are opened one by one. */
@@ -77,7 +80,7 @@ interface Variable {
   readonly variablesReference: number;
 }
 
-/** What a client of the adapter sees of a moment. */
+/** A client's view of a moment through the adapter. */
 class Seen {
   constructor(readonly client: Client, readonly scopes: readonly Variable[]) {}
 

@@ -83,7 +83,7 @@ export async function withPackage(work: (base: string, dist: string) => void | P
   await work(base.path, dist);
 }
 
-/** What the three tests of `two.dma` end with. */
+/** The end of the output of the three tests of `two.dma`. */
 export const TWO_PASSES = /^ok \| 3 passed \| 0 failed \| 20 assertions$/m;
 
 /** Installs the command by Deno, into the folder's own `bin`. */

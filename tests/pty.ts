@@ -28,13 +28,13 @@ async function untilIn(text: () => string, wanted: RegExp): Promise<string> {
   return last;
 }
 
-/** What a terminal shows, without how: colours, the cursor, modes of its keys. */
+/** The text that a terminal shows, without the codes for colours, the cursor, modes of its keys. */
 function textOf(written: string): string {
   // deno-lint-ignore no-control-regex
   return written.replace(/\x1b\[[?\d;]*[A-Za-z]|\r/g, "");
 }
 
-/** What a shell of a test needs of this process's environment. */
+/** The variables of this process's environment that a shell of a test needs. */
 function shellEnvironment(): Record<string, string> {
   const { PATH = "", HOME = "", DENO_DIR } = Deno.env.toObject();
   return { PATH, HOME, ...DENO_DIR === undefined ? {} : { DENO_DIR } };
@@ -75,7 +75,7 @@ export class Pty implements AsyncDisposable {
     const decoder = new TextDecoder();
     for await (const bytes of this.#child.stdout) {
       const text = decoder.decode(bytes, { stream: true });
-      // The screen first: what is seen is on it, and what it showed before is gone.
+      // The screen first: a text that is seen is on it, and its earlier text is no longer there.
       await new Promise<void>((done) => this.#screen.write(text, done));
       this.#seen += text;
       this.#written += text;

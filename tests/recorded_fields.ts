@@ -4,13 +4,13 @@ import type { Json } from "./conformance/difference.ts";
 type Key = string | number;
 
 export interface RecordedChange<T> {
-  /** The field, as the table of what is given names it (tests/conformance/given.ts). */
+  /** The field, as the table of given fields names it (tests/conformance/given.ts). */
   readonly name: string;
   /** A copy with another value there, or without the list's last item. */
   apply(record: T): T;
 }
 
-/** Where a change happens: the field itself, or the list whose last item goes. */
+/** The place of a change: the field itself, or the list that loses its last item. */
 interface Place {
   readonly name: string;
   readonly path: readonly Key[];
@@ -21,7 +21,8 @@ interface Place {
 /**
  * Every field of a record changed, and every list without its last item.
  *
- * @param name What the record itself is called; nothing for one whose fields stand for themselves.
+ * @param name The name of the record itself; nothing for one with fields that need no name before
+ * them.
  * @param isGiven Whether a field, with its value, is not compared.
  */
 export function* changesOf<T>(
@@ -35,7 +36,7 @@ export function* changesOf<T>(
   }
 }
 
-/** What an item of a list is called: what it says of itself, or nothing. */
+/** The name of an item of a list: its own name for itself, or nothing. */
 function itemName(item: Json): string {
   if (Array.isArray(item)) return typeof item[0] === "string" ? `.${item[0]}` : "[]";
   if (typeof item === "object" && item !== null) {

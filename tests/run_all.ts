@@ -1,9 +1,9 @@
 /**
- * `deno task test [core | MEMBER…] [OPTIONS OF deno test]`: the types, and the short suite of tests; of the core alone, or
- * of members by their folders, such as `extensions/traces`.
- * `deno task test-all [--rest] [--times] [OPTIONS OF deno test]`: the long suite with it. `--rest` leaves
- * out what `deno task test` runs; `--times` runs each file in a process of its own, prints those that
- * take most processor time, and writes them to `tests/running/costs.json`.
+ * `deno task test [core | MEMBER…] [OPTIONS OF deno test]`: the types, and the short suite of
+ * tests; of the core alone, or of members by their folders, such as `extensions/traces`.
+ * `deno task test-all [--rest] [--times] [OPTIONS OF deno test]`: the long suite with it. `--rest`
+ * leaves out the tests that `deno task test` runs; `--times` runs each file in a separate process,
+ * prints the files that take most processor time, and writes them to `tests/running/costs.json`.
  *
  * Ends with one line that scripts can read: `N passed, N failed`.
  */
@@ -84,8 +84,8 @@ const SHOWN = 50;
 const LEAST_SECONDS = 1;
 
 /**
- * Runs each file in a process of its own, prints the costliest by processor time, and writes those that
- * get a process of their own.
+ * Runs each file in a separate process, prints the costliest by processor time, and writes the
+ * files that get a separate process.
  */
 async function measureCosts(tests: readonly Tests[]): Promise<void> {
   const jobs = tests.map(({ file, filter, name }) =>

@@ -49,7 +49,7 @@ export const KEPT_SCENARIOS: readonly string[] = [
 /** Events of one test that are kept; the line of its verdict counts them all. */
 const MOST_EVENTS = 100;
 
-/** What a rule stands behind, below its event. */
+/** The text before a rule, below its event. */
 const REASON_INDENT = " ".repeat(26) + "by ";
 
 /** How the line of a machine begins. */
@@ -58,7 +58,7 @@ export const MACHINE_WORD = "machine";
 /** Without numbers of events: one that is left out changes one line. */
 const LAYOUT = { ...STREAM_LAYOUT, seqWidth: 0 };
 
-/** What a scenario prints, a line each. @param path From the root of the project. */
+/** The output of a scenario, a line each. @param path From the root of the project. */
 export async function printedBy(path: string): Promise<string[]> {
   const lines: string[] = [];
   const paint = painter(false);
@@ -97,7 +97,10 @@ export async function printedBy(path: string): Promise<string[]> {
   return lines;
 }
 
-/** The rule by which an event was decided, and what was looked at; once in a test where it is the same. */
+/**
+ * The rule by which an event was decided, and the examined values; once in a test where they are
+ * the same.
+ */
 function reasonLine({ why }: MachineEvent): string | null {
   if (why === null) return null;
   const inputs = Object.entries(why.inputs).map(([name, value]) => `${name}=${value}`);

@@ -5,10 +5,13 @@ import { fileURLToPath } from "node:url";
 /** The project's folder. */
 export const ROOT: string = fileURLToPath(new URL("../", import.meta.url));
 
-/** The core: what is read, tested and released without the extensions. */
+/** The core: the part that is read, tested and released without the extensions. */
 export const CORE_FOLDERS: readonly string[] = ["runtime", "devices", "lang", "recording", "cli"];
 
-/** Where sources stand, with what serves their making (`tools/`) and without what tests them all (`tests/`). */
+/**
+ * The folders of sources, with the tools for making them (`tools/`) and without the tests of them
+ * all (`tests/`).
+ */
 export const SOURCE_FOLDERS: readonly string[] = [...CORE_FOLDERS, "bin", "extensions", "tools"];
 
 /** One TypeScript file of the project: its path from the root, with `/`, and its text. */
@@ -51,8 +54,8 @@ export function filesBelow(place: string): string[] {
 }
 
 /**
- * The arrows of the picture in docs/dev/architecture.md, which is the record of who may load whom, by the
- * last words of the members' folders.
+ * The arrows of the picture in docs/dev/architecture.md, which is the record of the permitted loads
+ * between members, by the last words of the members' folders.
  */
 export function drawnArrows(): { readonly from: string; readonly to: string }[] {
   const page = Deno.readTextFileSync(join(ROOT, "docs/dev/architecture.md"));

@@ -1,7 +1,6 @@
 /**
- * Tidiness checks: dead files, comments about what is gone, functions that take
- * more than a screen. Read from the syntax tree that TypeScript makes, so that a text about code is no
- * code.
+ * Tidiness checks: dead files, comments about removed code, functions that take more than a screen.
+ * Read from the syntax tree that TypeScript makes, so that a text about code is no code.
  *
  * Every finding has a key, `path` or `path name`; `tests/tidy_excuses.ts` lists the keys that may
  * stay, with their reasons.
@@ -15,12 +14,12 @@ const MAX_LINES_PER_FILE = 1500;
 const MAX_LINES_PER_FUNCTION = 70;
 const MAX_PARAMETERS = 6;
 
-/** What the library exports is used by others. */
+/** Others use the library's exports. */
 const LIBRARY: readonly string[] = ["mod.ts", "recording/library.ts"];
 
 export interface Finding {
   readonly key: string;
-  /** With its place: what a person reads. */
+  /** With its place: the text for a person. */
   readonly text: string;
 }
 
@@ -30,10 +29,13 @@ interface Parsed extends SourceText {
   readonly isProduct: boolean;
 }
 
-/** Tests and their helpers: `_rig.ts`, `testing_edits.ts`, `testing/`; the replay is held to what the house is. */
+/**
+ * Tests and their helpers: `_rig.ts`, `testing_edits.ts`, `testing/`; the replay follows the same
+ * rules as the product's code.
+ */
 const TEST_FILE =
   /^(?:extensions\/\w+\/)?tests\/(?!conformance\/)|_test\.ts$|\/_\w+\.ts$|\/testing(?:_\w+)?(?:\.ts$|\/)/;
-/** Code whose objects belong to a machine, of which a hunt builds thousands. */
+/** Code with objects that belong to a machine; a hunt builds thousands of machines. */
 const OF_MACHINES =
   /^(?:devices|extensions\/(?:c_drivers|hunt\/(?:driver|requests)|kernel_tree\/oracle|topology|vectors)|lang|recording|runtime)\//;
 /** Where a page is looked for that is named without its folder. */
@@ -246,7 +248,7 @@ export class House {
   }
 }
 
-/** What is wrong, excuses considered: findings without one, and excuses without a finding. */
+/** The mistakes, excuses considered: findings without one, and excuses without a finding. */
 export function judge(
   list: string,
   findings: readonly Finding[],
@@ -401,7 +403,7 @@ function commentsOf({ text, tree }: Pick<Parsed, "text" | "tree">): Comment[] {
   return found;
 }
 
-/** Files of the project's own kinds that a text names; `x.ts` and `FILE.md` stand for any. */
+/** Files of the project's own kinds that a text names; `x.ts` and `FILE.md` mean any. */
 function namesOfFiles(text: string): string[] {
   return [...text.matchAll(/(?<![\w/.*{}-])((?:[\w-]+\/)*[\w-]{2,}\.(?:ts|md))\b/g)]
     .map((match) => match[1]!)
@@ -452,7 +454,7 @@ function moduleState(file: Parsed): [name: string, node: ts.Node][] {
       }
     }
     const name = writtenName(node);
-    // What is filled while the module loads is a table.
+    // A variable that is filled while the module loads is a table.
     if (name !== null && constants.has(name) && isInFunction(node) && !isShadowed(node, name)) {
       written.add(name);
     }
@@ -463,7 +465,7 @@ function moduleState(file: Parsed): [name: string, node: ts.Node][] {
 const isAssignment = (kind: ts.SyntaxKind) =>
   kind >= ts.SyntaxKind.FirstAssignment && kind <= ts.SyntaxKind.LastAssignment;
 
-/** The variable whose contents an expression changes: `x` in `x.push(1)` and `x[0] = 1`. */
+/** The variable with contents that an expression changes: `x` in `x.push(1)` and `x[0] = 1`. */
 function writtenName(node: ts.Node): string | null {
   const rootOf = (expression: ts.Expression): string | null =>
     ts.isIdentifier(expression)
@@ -509,10 +511,10 @@ function isShadowed(node: ts.Node, name: string): boolean {
 }
 
 /**
- * What the pure layers must not touch: the host's clock, its randomness, its files, its console.
- * `lang/`, `runtime/` and `devices/` run unchanged in a browser page and in a worker, and give the
- * same events for the same file, seed and profile. A use is a pattern over code without comments and
- * strings, with what to use instead.
+ * The parts of the host that the pure layers must not touch: the host's clock, its randomness, its
+ * files, its console. `lang/`, `runtime/` and `devices/` run unchanged in a browser page and in a
+ * worker, and give the same events for the same file, seed and profile. A use is a pattern over
+ * code without comments and strings, with its replacement.
  */
 const FORBIDDEN: readonly (readonly [RegExp, string])[] = [
   [/\bDeno\b/g, "the host belongs to cli/"],
@@ -525,7 +527,7 @@ const FORBIDDEN: readonly (readonly [RegExp, string])[] = [
   [/\bglobalThis\b/g, "there is no global state"],
   [/\bprocess\s*\.\s*(?:env|argv|exit|hrtime|stdout|stderr)\b/g, "the host belongs to cli/"],
   [/\bcrypto\s*\./g, "randomness comes from the machine's seeded generator"],
-  // A controller may have a method of that name; the host's function stands in an expression.
+  // A controller may have a method of that name; the host's function is used in an expression.
   [/(?:[=(,?:&|!]|\bawait|\breturn)\s*fetch\s*\(/g, "the host belongs to cli/"],
   [/\bnew\s+Worker\b/g, "the host belongs to cli/"],
 ];

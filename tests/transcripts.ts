@@ -12,7 +12,7 @@ import { type CodeBlock, codeBlocks } from "@dmalab/cli/scenario";
 import { ROOT } from "./source_text.ts";
 
 export interface Transcript {
-  /** As it stands after the `$`. */
+  /** As written after the `$`. */
   readonly command: string;
   readonly output: string;
 }

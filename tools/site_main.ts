@@ -15,7 +15,7 @@ const folder = resolve(Deno.args[0] ?? join(ROOT, "dist", "site"));
 const { files, pages, sidebar } = await sitePages(ROOT);
 write(pages);
 run(ROOT, ["run", "-R", "-W", "--allow-run", "tools/web_main.ts", join(PAGES, "public")]);
-// Vite keeps files beside the nearest package.json: the site has one of its own.
+// Vite keeps files beside the nearest package.json: the site has a separate one.
 run(SITE, ["run", "-A", "--config", "deno.json", "build.mjs", folder]);
 
 const { dead, links, pages: built } = checkSite(folder);

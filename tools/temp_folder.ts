@@ -3,7 +3,10 @@ import { dirname, join } from "node:path";
 
 const ENCODER = new TextEncoder();
 
-/** A folder of the host's for temporary files, with files of its own; it is gone when its block ends. */
+/**
+ * A folder of the host's for temporary files, with its own files; it is removed when its block
+ * ends.
+ */
 export class TempFolder implements Disposable {
   readonly path: string = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "dmalab-" }));
 

@@ -1,9 +1,10 @@
 /**
- * Any requests on any machine, with every oracle on at once: the hunt's (bytes, statuses, what the
- * device touches and which lists it reads, the checker, leaks, the audit), the tables of a recording
- * held to the machine, and the same case once more without a recording, which must do the same.
+ * Any requests on any machine, with every oracle on at once: the hunt's (bytes, statuses, the
+ * device's accesses and the lists that it reads, the checker, leaks, the audit), the tables of a
+ * recording held to the machine, and the same case once more without a recording, which must do the
+ * same.
  *
- * What goes wrong must be what a named switch of the release explains; without defects nothing does.
+ * A named switch of the release must explain every failure; without defects nothing fails.
  */
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
@@ -107,7 +108,7 @@ export class Tried {
     this.rows += watch.rows;
   }
 
-  /** What a case failed of may lie in an earlier step: all of them belong to it. */
+  /** The cause of a case's failure may lie in an earlier step: all of them belong to it. */
   #explain(each: HuntCase, release: HuntRelease, { kind, text }: Violation): void {
     const [switches] = causingDefectsOf(each, release);
     assert(switches !== undefined, `no switch explains: ${kind} ${text}`);

@@ -1,9 +1,9 @@
 /**
  * A machine with one device beside the plain model of it, and the operations that both go through.
  *
- * After each operation the two must agree: no two ranges overlap, an address leads where
- * the model says, what is freed and not yet flushed is not allocated again. At the end nothing
- * is left: no range, no leaf, no mapping, no record.
+ * After each operation the two must agree: no two ranges overlap, an address leads where the model
+ * says, a range freed and not yet flushed is not allocated again. At the end nothing is left: no
+ * range, no leaf, no mapping, no record.
  */
 import {
   defaultMachineConfig,
@@ -26,7 +26,7 @@ import type { IommuDomain, IommuModel } from "@dmalab/runtime/iommu";
 const DMA_REPORT = eventId("dma.report");
 const MAP_FAILED = eventId("iommu.map_failed");
 
-/** What can happen. */
+/** The possible operations. */
 type Kind = keyof MappingWorld["ways"];
 
 /** One operation; the numbers choose among what there is, so that any numbers will do. */
@@ -58,7 +58,7 @@ export class Disagreement extends Error {
 /** Mappings that live at once, at most; beyond that one ends where another would be made. */
 const MAX_LIVE = 300;
 const MAKES: ReadonlySet<Kind> = new Set(["map", "list", "twostep", "unlink", "coherent", "raw"]);
-/** Ranges freed that are looked at again. */
+/** The most freed ranges that the test examines again. */
 const MAX_GONE = 32;
 /** Operations between two looks at whether all that the machine keeps fits together. */
 const AUDIT_EVERY = 200;
@@ -87,7 +87,7 @@ export class MappingWorld {
   readonly #online: boolean[];
   readonly #rangesAtFirst: number;
   #staleReports = 0;
-  /** Pages of coherent memory that was freed: who maps them maps what is nobody's. */
+  /** Pages of freed coherent memory: a caller that maps them maps memory without an owner. */
   readonly #freed = new Set<number>();
   #freedReports = 0;
   /** What ended last: addresses that lead nowhere, unless they have a new owner. */
@@ -113,7 +113,7 @@ export class MappingWorld {
         granuleBytes,
         iotlbEntries,
         reserved,
-        // Each format takes those that it has; AMD's takes all.
+        // Each format takes the ones that it has; AMD's takes all.
         pageSizesBytes: [granuleBytes, 2 ** 16, 2 ** 21, 2 ** 23, LARGE_PAGE_BYTES, 2 ** 30],
       },
     });
@@ -132,7 +132,7 @@ export class MappingWorld {
     this.#rangesAtFirst = this.domain.iova.ranges.count;
   }
 
-  /** What can happen. */
+  /** The possible operations. */
   readonly ways = {
     map: (a: number, b: number, c: number) => this.#map(a, b, c),
     unmap: (a: number) => this.#unmap(a),
@@ -298,7 +298,8 @@ export class MappingWorld {
     const { range, queued, end } = this.#mappings[index]!;
     const last = this.#mappings.pop()!;
     if (index < this.#mappings.length) this.#mappings[index] = last;
-    // The device may have used it up to now: what the hardware remembers must not outlive a flush.
+    // The device may have used it up to now: an entry that the hardware remembers must not outlive
+    // a flush.
     const used = a % 3 === 0 ? range.leaves[a % range.leaves.length] : undefined;
     if (used !== undefined) this.#accessAt(used.iova);
     end();
@@ -436,7 +437,7 @@ export class MappingWorld {
     return range.start + b % (range.end - range.start);
   }
 
-  /** What the hardware does; where leaves are gone and no flush has come, it may not know. */
+  /** The hardware's translation; when leaves are missing and no flush has come, it may not know. */
   #accessAt(iova: number): void {
     const { iommu } = this.machine;
     if (iova >= 0xfee0_0000 && iova < 0xfef0_0000) return;
@@ -528,7 +529,7 @@ export class PlainRanges {
     this.parked.push({ ...range, flushes });
   }
 
-  /** So many flushes have ended by now: what they cover is free. */
+  /** So many flushes have ended by now: the ranges that they cover are free. */
   flushed(flushes: number): void {
     if (this.parked.some((range) => range.flushes < flushes)) {
       this.parked = this.parked.filter((range) => range.flushes >= flushes);

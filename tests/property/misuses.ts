@@ -1,6 +1,7 @@
 /**
- * Mistakes of a driver, one each, planted among what it does rightly: what is to be reported of it,
- * where it can be made, and how. Each is cleaned up after as well as a driver could that knew of it.
+ * Mistakes of a driver, one each, planted among its right actions: the expected report, the place
+ * where it can be made, and the way. The clean-up after each is as good as that of a driver that
+ * knew of it.
  */
 import { hasBehaviour } from "@dmalab/runtime/kernels";
 import { DMA_MAPPING_ERROR, type PhysAddr } from "@dmalab/runtime";

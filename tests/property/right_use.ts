@@ -29,7 +29,7 @@ import { hasBehaviour, type KernelProfile } from "@dmalab/runtime/kernels";
 import { Beginning, type TestLeak } from "@dmalab/runtime/leaks";
 import { RUNTIME_TABLES } from "@dmalab/runtime/recording";
 
-/** What the driver does, in the order of the numbers that choose. */
+/** The driver's actions, in the order of the numbers that choose. */
 export const USES = ["single", "list", "shared", "pool", "range", "pages", "look", "end"] as const;
 export type Use = (typeof USES)[number];
 
@@ -65,7 +65,7 @@ const PAGE = 4096;
 const MAX_PAGES = 12;
 const PAST_32_BITS = 2 ** 32;
 
-/** The site of what the driver does rightly; a mistake has another one. */
+/** The site of the driver's right actions; a mistake has another one. */
 export const RIGHT_SITE = 1;
 
 export class RightUse {
@@ -112,14 +112,14 @@ export class RightUse {
     this.#beginning = new Beginning(this.machine);
   }
 
-  /** Classes of what the checker has said, with the statement that it is said of. */
+  /** Classes of the checker's reports, with the statement that each report names. */
   get reports(): [reportClass: string, site: number | null][] {
     return this.events.flatMap((event) =>
       event.name === "dma.report" ? [[event.fields.class, event.fields.second_site]] : []
     ) as [string, number | null][];
   }
 
-  /** What the device met instead of memory. */
+  /** The count of faults that the device met instead of memory. */
   get faults(): number {
     return this.events.filter(({ name }) => name === "iommu.fault").length;
   }
@@ -163,7 +163,7 @@ export class RightUse {
     return taken[0]!;
   }
 
-  /** A buffer of its own in memory: where it begins, and how long it is. */
+  /** A separate buffer in memory: its beginning, and its length. */
   #buffer(a: number, b: number): { phys: PhysAddr; sizeBytes: number } {
     const pages = 1 + a % MAX_PAGES;
     // Whole cache lines: two that share one get in each other's way.
@@ -255,7 +255,9 @@ export class RightUse {
     });
   }
 
-  /** @param byPage Each page is linked, made visible and unlinked by itself, as page-wise maps do. */
+  /**
+   * @param byPage Each page is linked, made visible and unlinked separately, as page-wise maps do.
+   */
   #mapRange(a: number, b: number, c: number, byPage: boolean): void {
     const { dev, machine: { dma }, options: { granuleBytes, kernel } } = this;
     if (hasBehaviour(kernel, "no_two_step")) return;

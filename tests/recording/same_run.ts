@@ -115,12 +115,12 @@ function circle(recording: Recording, unit: StepCommand["unit"], moves: number):
 /** Expressions that have a value in every run. */
 const ASKED = ["iommu.live_mappings", "swiotlb.used", "counters", "events.length"];
 
-/** What is asked of a position: the machine's counters, and every name that is in sight. */
+/** The expressions asked at a position: the machine's counters, and every name that is in sight. */
 function askedAt(recording: Recording, position: Position): readonly string[] {
   return [...ASKED, ...variablesAt(recording, position).map(({ name }) => name)];
 }
 
-/** A text, or why there is none. */
+/** A text, or the reason for its absence. */
 function textOrMessage(text: () => string): string {
   try {
     return text();
@@ -140,8 +140,8 @@ function rowsIn(tables: Iterable<HistoryTable>, seq: number): readonly string[] 
 }
 
 /**
- * Compares tables and expressions at a position with those of a run that begins anew and stops there, and
- * whose tables are filled by its own events.
+ * Compares tables and expressions at a position with those of a run that begins anew, stops there,
+ * and fills its tables by its own events.
  *
  * @throws {AssertionError} At the first that differs.
  */
@@ -177,7 +177,7 @@ export function comparePosition(recording: Recording, position: Position): numbe
   return rows.length + said.length;
 }
 
-/** What the machine itself says at a moment. */
+/** The machine's own data at a moment. */
 function seenThere(recording: Recording, timeline: Timeline, position: Position): unknown {
   return timeline.at(position, (paused: PausedRun) => {
     const { iommu } = paused.vm.lab.machine;
@@ -199,7 +199,7 @@ function seenThere(recording: Recording, timeline: Timeline, position: Position)
   });
 }
 
-/** A look from the machines that are parked says what a fresh run says. */
+/** A look from the machines that are parked gives the same as a fresh run. */
 function sameLook(recording: Recording, position: Position): void {
   const { known, start } = recording.timeline;
   assertEquals(

@@ -1,4 +1,4 @@
-/** A machine that is recorded while it runs, and its tables held to what it holds. */
+/** A machine that is recorded while it runs, and its tables compared with its contents. */
 import { assert, assertEquals, AssertionError } from "@std/assert";
 import { type Lab, LAB_TABLES } from "@dmalab/devices";
 import {
@@ -19,7 +19,7 @@ import type { MigrationBuffer } from "@dmalab/devices/vfio";
 const ALL_UP_TO = 100;
 const THEN_EVERY = 211;
 
-/** A run is looked at up to about so many events: the longest of all has 4.4 million. */
+/** The test examines a run up to about so many events: the longest of all has 4.4 million. */
 const RECORDED_EVENTS = 50_000;
 
 /** Events of one machine that are compared with what the log frees. */
@@ -31,7 +31,7 @@ const COUNTED = 2000;
 
 /** What of a row a machine can be asked for, where that is not all of it. */
 const COMPARED: Readonly<Record<string, readonly string[]>> = {
-  // Caches keep ranges in sizes of powers of two: what was asked for is not kept.
+  // Caches keep ranges in sizes of powers of two: the requested size is not kept.
   iova: ["device", "start"],
   // Links that lie side by side are one record, wherever their memory is.
   mappings: ["device", "dma", "size_bytes"],
@@ -65,7 +65,7 @@ export class Watch {
   /** How often live mappings were counted. */
   counts = 0;
   readonly wrongCounts: string[] = [];
-  /** The first difference: who runs the machine may take what an activity throws for its end. */
+  /** The first difference: the machine's runner may take an activity's exception for its end. */
   difference: AssertionError | null = null;
   /** Rows of the machines that were compared. */
   rows = 0;
@@ -155,8 +155,8 @@ function isCounted({ fields, name }: MachineEvent, { events }: Machine): boolean
 }
 
 /**
- * Devices' `live_mappings` against the rows: each single mapping is a row, and each range counts once,
- * with or without links. Lists, whose entries are rows, have tests of their own.
+ * Devices' `live_mappings` against the rows: each single mapping is a row, and each range counts
+ * once, with or without links. Lists have separate tests: their entries are rows.
  */
 function wrongCount(lab: Lab, rows: readonly Row[], { name, seq }: MachineEvent): string | null {
   if (rows.some(({ api }) => String(api).startsWith("dma_map_sg"))) return null;
@@ -167,8 +167,8 @@ function wrongCount(lab: Lab, rows: readonly Row[], { name, seq }: MachineEvent)
 }
 
 /**
- * Whether a row is what a short destroy has lost of a range whose beginning is allocated again: the
- * allocator keeps one range, from where it began.
+ * Whether a row is the part that a short destroy has lost of a range, when the beginning of that
+ * range is allocated again: the allocator keeps one range, from its beginning.
  */
 function isRest({ device, start }: Row, real: readonly Row[]): boolean {
   return real.some((range) =>
@@ -240,7 +240,7 @@ function joined(
 
 type Row = Readonly<Record<string, unknown>>;
 
-/** What else is asked for all that it has of a kind. */
+/** By table: the function that asks another object for all its entries of the kind. */
 const ASKED: Readonly<Record<string, (lab: Lab, serial: number) => Row[] | null>> = {
   mappings: mappingRows,
   odp_regions: regionRows,
@@ -250,11 +250,11 @@ const ASKED: Readonly<Record<string, (lab: Lab, serial: number) => Row[] | null>
   migration_keys: keyRows,
 };
 
-/** After a driver's mistake, or when it leaves, the checker has ends of its own for its records. */
+/** After a driver's mistake, or when it leaves, the checker has separate ends for its records. */
 const ENDS_RECORDS = [eventId("dma.report"), eventId("nvme.state")];
 
 /**
- * What the machine itself says of a table; null where it keeps no such thing.
+ * The machine's own data for a table; null where it keeps no such data.
  * @param serial The checker's last record when the machine was ready.
  */
 function realRows(spec: AnyTableSpec, lab: Lab, serial: number): Row[] | null {
@@ -421,7 +421,7 @@ function lookAtDisks({ lab, recording, seen }: WatchedRun): void {
   }
 }
 
-/** A request whose command is on its way is as far as that. */
+/** A request with a command on its way is as far as that. */
 function lookAtPhases(
   sent: readonly Iod[],
   commands: readonly Row[],
@@ -467,7 +467,7 @@ function lookAtDoorbells(queue: QueuePair, doorbells: readonly Row[], at: string
   const { cqHead, sqRung } = queue.rings;
   for (const [word, real] of [["sq_tail", sqRung], ["cq_head", cqHead]] as const) {
     const row = doorbells.find(({ which }) => which === word);
-    // What was reset and not rung again has no row; both are 0 then.
+    // A doorbell that was reset and not rung again has no row; both are 0 then.
     assertEquals(row?.value ?? 0, real, `${word} ${at}`);
   }
 }

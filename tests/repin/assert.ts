@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 
 export * from "../assert.ts";
 
-/** A pinned text, what came instead, and the lines of the test that led there. */
+/** A pinned text, the new text, and the lines of the test that led there. */
 export interface Pin {
   readonly pinned: string;
   readonly got: string;
@@ -22,7 +22,7 @@ function take(pinned: string, got: string): void {
   pins.push({ pinned, got, stack: new Error().stack ?? "" });
 }
 
-/** `wanted` with its texts as they came; notes those that differ. */
+/** `wanted` with its texts as they came; notes the ones that differ. */
 function repinned(got: unknown, wanted: unknown): unknown {
   if (typeof got === "string" && typeof wanted === "string") {
     if (got !== wanted) take(wanted, got);

@@ -8,11 +8,14 @@ import { FILTERS, type World } from "./sizes.ts";
 
 /**
  * Reading sources and data, writing temporary folders, starting Deno for the command line's own
- * tests, and what the npm packages look up in the environment.
+ * tests, and the variables that the npm packages look up in the environment.
  */
 const PERMISSIONS = ["-R", "-W", "--allow-run", "--allow-env", "--allow-sys", "--allow-net"];
 
-/** Room for young values: most die before they are copied. A tenth of the time of what makes many. */
+/**
+ * Room for young values: most die before they are copied. It saves a tenth of the time of tests
+ * that make many.
+ */
 const YOUNG = "--v8-flags=--min-semi-space-size=32,--max-semi-space-size=32";
 
 /** One process: a world of tests, or the check of the types. */
@@ -31,7 +34,7 @@ export interface Ran {
   /** What failed, each by name, file and line. */
   readonly failures: readonly string[];
   readonly seconds: number;
-  /** Of the processor; 0 where it is not measured. */
+  /** Time of the processor; 0 where it is not measured. */
   readonly cpuSeconds: number;
   readonly output: string;
 }
@@ -130,7 +133,7 @@ function failuresOf(output: string): string[] {
     .map(([, name, place]) => `${place} ${name}`);
 }
 
-/** What is shown of a failed job: from its errors on. */
+/** The shown output of a failed job: from its errors on. */
 export function shownOf({ output }: Ran): string {
   const at = output.indexOf("\n ERRORS \n");
   return at < 0 ? output : output.slice(at);

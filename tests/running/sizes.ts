@@ -1,9 +1,10 @@
 /**
  * The tests of the project, in two sizes.
  *
- * `deno task test` runs one witness for each mechanism. A file whose name ends in `_long_test`
- * belongs to the long suite, and so does a test of another file whose name ends in `(long)`: more seeds,
- * more planted bugs, the same behaviour by a second way. `deno task test-all` runs both.
+ * `deno task test` runs one witness for each mechanism. A file with a name that ends in
+ * `_long_test` belongs to the long suite, and so does a test of another file when the test's name
+ * ends in `(long)`: more seeds, more planted bugs, the same behaviour by a second way.
+ * `deno task test-all` runs both.
  */
 import { join, relative } from "node:path";
 import { filesBelow, ROOT, SOURCE_FOLDERS } from "../source_text.ts";
@@ -25,7 +26,7 @@ function testFiles(): string[] {
     .filter((path) => path.endsWith("_test.ts"));
 }
 
-/** Tests of a file, of those that have both sizes, as `deno test` chooses them. */
+/** Tests of a file that has both sizes, as `deno test` chooses them. */
 export interface Tests {
   /** The file; with `(long)` behind it, when only its long tests are meant. */
   readonly name: string;

@@ -1,7 +1,7 @@
 /**
- * The soak: millions of requests on machines that live long, with failures, resets and removals under
- * way. What is held must be as before whenever nothing is under way, and the same seed must come to
- * the same end.
+ * The soak: millions of requests on machines that live long, with failures, resets and removals
+ * under way. The machines' held objects must be as before whenever nothing is under way, and the
+ * same seed must come to the same end.
  */
 import fc from "fast-check";
 import type { Lab } from "@dmalab/devices";
@@ -10,7 +10,7 @@ import { KERNEL_NAMES } from "@dmalab/runtime/kernels";
 import { Random } from "@dmalab/runtime";
 import { type Blow, type Held, SoakMachine } from "./soak_machine.ts";
 
-/** Machines that stand side by side. */
+/** Machines that exist side by side. */
 const MACHINES = 6;
 /** One batch in so many has a failure, a reset, or the end of its disk. */
 const FAILURE_EVERY = 10;
@@ -24,7 +24,7 @@ const FNV_PRIME = 0x01000193;
 export interface SoakOptions {
   readonly requests: number;
   readonly seed: number;
-  /** Called ten times, and at the end, with how it stands. */
+  /** Called ten times, and at the end, with the present state. */
   readonly onPoint?: (point: SoakPoint) => void;
   /** Is given the machine of each batch before a look is taken at what it holds. */
   readonly onBatch?: (machine: SoakMachine) => void;
@@ -40,11 +40,11 @@ export interface SoakPoint {
   readonly failures: number;
   readonly resets: number;
   readonly removals: number;
-  /** Of the machines that stand: what they hold while nothing is under way. */
+  /** For the existing machines: the objects that they hold while nothing is under way. */
   readonly held: Held;
   readonly ioRanges: number;
   readonly pageBytes: number;
-  /** Of the statuses, times and counters of all that was done. */
+  /** A digest of the statuses, times and counters of all actions. */
   readonly digest: string;
 }
 

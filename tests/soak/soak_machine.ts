@@ -23,7 +23,7 @@ const PLACE_BYTES = MIB;
 const MAX_IN_FLIGHT = 16;
 /** Scattered pages of the largest requests. */
 const MAX_PIECES = 64;
-/** Blocks of the disk that are read and written: what it stores is bounded by them. */
+/** Blocks of the disk that are read and written: they bound its stored data. */
 const BLOCKS_USED = 1024;
 /** A driver loses patience after 30 s, once for a command and once for its abort. */
 const STEP_NS = 1e9;
@@ -40,11 +40,11 @@ export interface Held {
   readonly bounceSlots: number;
   /** Blocks of the descriptor pools that requests have. */
   readonly descriptors: number;
-  /** What the checker has said: a driver without mistakes hears nothing of it. */
+  /** The checker's reports: a driver without mistakes causes none. */
   readonly reports: number;
 }
 
-/** What is done to a machine while requests are under way. */
+/** The actions on a machine while requests are under way. */
 export type Blow = "none" | "failure" | "reset" | "removal";
 
 export class SoakMachine {
@@ -124,7 +124,7 @@ export class SoakMachine {
     return new ArmedInjection(random.below(INJECTION_POINTS.length), nth, nth);
   }
 
-  /** In the middle of what is under way. */
+  /** In the middle of the work under way. */
   #strike(blow: "reset" | "removal"): void {
     for (let left = this.random.below(24); left > 0; left--) this.machine.runNextActivity();
     if (!this.isLive) return;

@@ -1,9 +1,10 @@
 /**
- * `deno task script soak [--requests N] [--seed S]`: ten million requests of random sizes, on machines of
- * every mode and release, with failures, resets and removals.
+ * `deno task script soak [--requests N] [--seed S]`: ten million requests of random sizes, on
+ * machines of every mode and release, with failures, resets and removals.
  *
- * Prints ten times what the machines hold and what the process takes of the host. Ends with exit code
- * 1 when something is held that was not before, or when the memory in use keeps growing.
+ * Prints ten times the objects that the machines hold and the host's memory that the process takes.
+ * Ends with exit code 1 when the machines hold more than before, or when the memory in use keeps
+ * growing.
  */
 import { command, integer } from "@dmalab/cli/extend";
 import { type ExitCode, FAILED, HELD } from "@dmalab/cli/exit_code";
@@ -12,7 +13,7 @@ import { soak, type SoakPoint } from "./soak.ts";
 
 const REQUESTS = 10_000_000;
 const MIB = 2 ** 20;
-/** What the second half may take more of the heap than the first did: machines come and go. */
+/** The amount of heap that the second half may take more than the first: machines come and go. */
 const GROWTH = 1.25;
 
 /** The host's memory once garbage is collected, where the host lets us ask for that. */

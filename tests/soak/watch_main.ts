@@ -1,9 +1,10 @@
 /**
- * `deno task script soak-watch [--rate N] [--seconds N] [--check] [--file]`: lines for `dmalab trace watch` on
- * a pipe at a constant rate, or ten million for `trace check` as fast as it reads.
+ * `deno task script soak-watch [--rate N] [--seconds N] [--check] [--file]`: lines for
+ * `dmalab trace watch` on a pipe at a constant rate, or ten million for `trace check` as fast as it
+ * reads.
  *
- * Prints what was fed and read, the reader's memory, and how late the feeder was at most: a tracer
- * whose ring buffers hold as much time loses nothing. Ends with exit code 1 when lines are missing,
+ * Prints the fed and read lines, the reader's memory, and the largest delay of the feeder: a tracer
+ * with ring buffers for as much time loses nothing. Ends with exit code 1 when lines are missing,
  * the reader found anything, was late for longer than that, or its memory grew.
  */
 import { command, flag, integer } from "@dmalab/cli/extend";
@@ -12,7 +13,9 @@ import { runTask } from "@dmalab/tools";
 
 const MIB = 2 ** 20;
 const REPORT_MS = 10_000;
-/** Of the reader, once a tenth of the lines has passed, and at most. */
+/**
+ * Limits of the reader's memory: its growth once a tenth of the lines has passed, and its maximum.
+ */
 const GROWTH = 1.25;
 const MAX_MIB = 220;
 /** The collector's ring buffers hold so much of it: 64 MiB. */
@@ -28,7 +31,7 @@ async function rssOf(pid: number): Promise<number> {
 
 const mib = (bytes: number) => `${(bytes / MIB).toFixed(0)} MiB`;
 
-/** Of the reader, over the run. */
+/** The reader's memory, over the run. */
 class Memory {
   early = 0;
   late = 0;
@@ -134,7 +137,7 @@ async function write(
         `rss ${mib(await memory.look(feed.lines / lines))}; at most ${latest.toFixed(0)} ms late`,
     );
     reportAt += REPORT_MS;
-    // The reader starts in the first seconds: what it is late then is not counted.
+    // The reader starts in the first seconds: its delay then is not counted.
     if (passed > 2 * REPORT_MS) lateMs = Math.max(lateMs, latest);
     latest = 0;
   }
@@ -171,7 +174,7 @@ class TraceFeed {
     this.#bytes = new TextEncoder().encode(lines.join(""));
   }
 
-  /** The next round, whose bytes are valid until the one after it. */
+  /** The next round; its bytes are valid until the one after it. */
   next(): Uint8Array<ArrayBuffer> {
     for (const end of this.#timeEnds) {
       let us = Math.floor(this.lines++ * this.#lineUs);

@@ -118,7 +118,7 @@ export const DRAWN_RUNS: ReadonlyMap<string, DrawnRun> = new Map([
 const KEPT = join(ROOT, "tests/sums/drawn.txt");
 const HEAD = "# ";
 
-/** What a run comes to now. */
+/** The lines of a run's sums now. */
 export function sumLines(run: DrawnRun): string[] {
   const sums = new EventSums();
   run(sums);
@@ -165,7 +165,7 @@ function act(machine: Machine, random: Random, sums: EventSums, acts: readonly A
   }
 }
 
-/** A process whose memory comes and goes below a region of RDMA. */
+/** A process with memory that comes and goes below a region of RDMA. */
 function runRegions(seed: number, sums: EventSums): void {
   const random = new Random(seed);
   const pick = <T>(...from: readonly T[]): T => random.pick(from);

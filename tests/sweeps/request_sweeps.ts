@@ -112,7 +112,7 @@ function configOf({ controller, environment, kernel, quirks }: Case): LabConfig 
   };
 }
 
-/** Runs a request to its end; tells its status. */
+/** Runs a request to its end; returns its status. */
 function sweepRequest(each: Case): Sweep<string> {
   const config = configOf(each);
   return sweep(() => {
@@ -137,14 +137,14 @@ function sweepRequest(each: Case): Sweep<string> {
   });
 }
 
-/** What a caller gets when one thing fails: most failures are tried again, and then succeed. */
+/** A caller's result when one thing fails: most failures are tried again, and then succeed. */
 function expectedStatus({ nth, point }: SweepResult<string>, { controller }: Case): string[] {
   switch (point) {
     case "dma_iova_sync":
       // -EIO is final; -ENOMEM would not be (block.md 2.3).
       return ["IOERR"];
     case "alloc_pages":
-      // The metadata's own memory is wanted by submit(), whose caller gets the error (block.md).
+      // submit() requests the metadata's own memory, and its caller gets the error (block.md).
       return controller.metadataBytes !== undefined && nth === 1
         ? ["RESOURCE"]
         : ["OK", "RESOURCE"];
@@ -204,7 +204,10 @@ export function testWithoutDefects(
   });
 }
 
-/** What a request of 7.2 leaves behind with one defect: `point nth: kind amount …` for each place. */
+/**
+ * The objects that a request of 7.2 leaves behind with one defect: `point nth: kind amount …` for
+ * each place.
+ */
 export function leaksWith(quirks: QuirkSet, each: Omit<Case, "kernel" | "quirks">): string[] {
   const { clean, faults } = sweepRequest({ ...each, kernel: "7.2.12", quirks });
   assertEquals(clean.leaks, []);

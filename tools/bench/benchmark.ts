@@ -1,4 +1,4 @@
-/** What a benchmark is, and how its result reads. */
+/** The type of a benchmark, and the form of its result. */
 import { type BenchResult, rounded } from "@dmalab/cli/bench/statistics";
 
 export interface BenchmarkOptions {
@@ -8,9 +8,9 @@ export interface BenchmarkOptions {
 
 export interface Benchmark {
   readonly name: string;
-  /** What is measured, for the list. */
+  /** The measured work, for the list. */
   readonly doc: string;
-  /** Several results are parts of what it measures. */
+  /** Several results are parts of its measurement. */
   run(
     options: BenchmarkOptions,
   ): Promise<BenchResult | readonly BenchResult[]> | BenchResult | readonly BenchResult[];

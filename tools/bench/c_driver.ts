@@ -1,4 +1,4 @@
-/** What a driver in C costs: a call from the script, a mapping call from C, and a start. */
+/** The cost of a driver in C: a call from the script, a mapping call from C, and a start. */
 import { buildLab } from "@dmalab/devices";
 import { DMA_TO_DEVICE, type DmaDevice } from "@dmalab/runtime/dma";
 import type { Machine } from "@dmalab/runtime";

@@ -1,4 +1,4 @@
-/** Measurements in a process of their own: with V8 flags of its own, and nothing learnt before. */
+/** Measurements in a separate process: with its own V8 flags, and nothing learnt before. */
 import { PROJECT } from "../package/bundle.ts";
 
 /** One core means one thread: no garbage is collected and nothing compiled beside the work. */
@@ -18,7 +18,7 @@ export function runDeno(args: readonly string[], folder: string = PROJECT): stri
 }
 
 /**
- * Calls a function of `child_main.ts` in a process of its own, which may read files.
+ * Calls a function of `child_main.ts` in a separate process, which may read files.
  *
  * @param args What JSON can carry, as the result is.
  * @throws {Error} When it fails, or measures no number.

@@ -84,7 +84,10 @@ export function measureParse(rounds: number = ROUNDS, warmUps: number = WARM_UPS
   return medianOf(rounds, warmUps, () => 1000 * secondsOf(read));
 }
 
-/** What is wrong in each block of the broken file: its end, each of its lines, a bracket, ever deeper blocks. */
+/**
+ * The mistakes in each block of the broken file: its end, each of its lines, a bracket, ever deeper
+ * blocks.
+ */
 const BROKEN_LINES = [
   "  let m = dma_map_phys(ssd, p, 4KiB, to_device)\n",
   "  let m = = dma_map_phys(ssd, p\n",
@@ -109,7 +112,7 @@ export const TURNS = 2_000_000;
 /** Statements of one turn: all but every 16th run five, the others six. */
 const STATEMENTS_PER_TURN = 5 + 1 / 16;
 
-/** Assignments, a binding and a condition on ints: what a loop of a script consists of. */
+/** Assignments, a binding and a condition on ints: the parts of a loop of a script. */
 export const LOOP = `
 let sum = 1
 let rare = 0

@@ -1,5 +1,5 @@
 /**
- * What a map with its unmap costs: by API, size, mode, and number of mappings that live beside it.
+ * The cost of a map with its unmap: by API, size, mode, and number of mappings that live beside it.
  *
  * `phys` is one contiguous buffer and one call. `sg` is a scatterlist of single pages that do not
  * touch. `twostep` links the same pages into one range; where no range is to be had, without an
@@ -196,7 +196,7 @@ function timeBenchmark(api: Api, size: number, mode: IommuMode, live: number): B
   };
 }
 
-/** What a real machine pays for, besides the time of its CPU. */
+/** The costs on a real machine, besides the time of its CPU. */
 const PAID_EVENTS: Readonly<Record<string, EventName>> = {
   ranges: "iova.alloc",
   table_calls: "iommu.map",

@@ -25,7 +25,7 @@ const QUEUE_DEPTH = 32;
 const REQUESTS = 4_000_000;
 const REQUESTS_LONG = 100_000_000;
 const MIB = 2 ** 20;
-/** The upper half of what a fresh disk's first 8 bytes hold. */
+/** The upper half of the contents of a fresh disk's first 8 bytes. */
 const FRESH_TAG = 0x5a00_0000;
 
 export interface ReadOptions {
@@ -52,7 +52,7 @@ export function makeLab({ mode, checker = "off" }: ReadOptions): Lab {
   return lab;
 }
 
-/** Reads of 4 KiB from all over a fresh disk, each into a page of its own. */
+/** Reads of 4 KiB from all over a fresh disk, each into a separate page. */
 class Reader {
   readonly #machine: Lab["machine"];
   readonly #disk;

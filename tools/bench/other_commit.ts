@@ -1,4 +1,4 @@
-/** Another commit's files, in a folder of their own, to measure what has changed since. */
+/** Another commit's files, in a separate folder, to measure what has changed since. */
 import { CannotMeasure } from "@dmalab/cli/bench";
 import { PROJECT } from "../package/bundle.ts";
 

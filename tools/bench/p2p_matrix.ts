@@ -1,4 +1,4 @@
-/** What it costs to work out how each of many functions reaches the memory of each other one. */
+/** The cost of working out how each of many functions reaches the memory of each other one. */
 import { pciNode } from "@dmalab/devices";
 import { buildPciTree, PciTopology, type PciTree } from "@dmalab/devices/pci";
 import { defaultMachineConfig, Machine, physAddr } from "@dmalab/runtime";

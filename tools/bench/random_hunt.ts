@@ -26,7 +26,7 @@ const MIB = 2 ** 20;
 /** A release in which there is nothing to find. */
 const RELEASE: HuntRelease = { kernel: DEFAULT_KERNEL, quirks: new Set() };
 
-/** What a step moves: bytes, and the pieces of memory that they lie in. */
+/** The size of a step: bytes, and the pieces of memory that they lie in. */
 function sizesOf({ machine, steps }: HuntCase): { bytes: number; pieces: number } {
   const sizes = { bytes: 0, pieces: 0 };
   for (const { ios } of steps) {

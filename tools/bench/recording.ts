@@ -16,7 +16,7 @@ const EVENTS = 1_000_000;
 const ROUNDS = 5;
 /** A process compiles on its one thread: a silent run has its speed in the third round, a recorded one in the fourth. */
 const WARM_UPS = 3;
-/** Processes of either kind, in turn: what a busy host does to one it does to its neighbour, too. */
+/** Processes of either kind, in turn: a busy host slows one and its neighbour alike. */
 const PAIRS = 3;
 const READ_BYTES = 65_536;
 const QUEUE_DEPTH = 16;

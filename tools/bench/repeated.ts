@@ -75,7 +75,7 @@ export async function measureRepeatedly(
   }
 }
 
-/** One round in a process of its own, which ends when `signal` is aborted. */
+/** One round in a separate process, which ends when `signal` is aborted. */
 async function resultsOf(
   folder: string,
   whose: string,

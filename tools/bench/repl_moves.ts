@@ -1,4 +1,4 @@
-/** What it costs to go back in a long session, and to type something there. */
+/** The cost of going back in a long session, and of typing something there. */
 import { LoadError } from "@dmalab/lang/syntax";
 import { Repl } from "@dmalab/cli/repl";
 import { INTERRUPT } from "@dmalab/cli/terminal";

@@ -18,7 +18,10 @@ const LINES_PER_MAPPING = 4;
 /** Addresses in use at once, before the first is allocated again. */
 const PAGES = 1024;
 
-/** What a strict translated device prints: each mapping and its end, with the page table's lines. */
+/**
+ * The trace lines of a strict translated device: each mapping and its end, with the page table's
+ * lines.
+ */
 function strictTrace(): Uint8Array {
   const lines: string[] = [];
   for (let index = 0; lines.length < LINES; index++) {
@@ -55,7 +58,7 @@ function eachLine(bytes: Uint8Array, take: (line: TraceLine, number: number) => 
   new LineBuffer(bytes.length).push(bytes).each(line, () => take(line, ++number));
 }
 
-/** The last one whose reader made a string of each line, and read each file twice. */
+/** The last commit with a reader that made a string of each line, and read each file twice. */
 const BY_STRINGS = "7fcfebf9";
 const WHOLE_ROUNDS = 5;
 

@@ -11,7 +11,7 @@ const DEPTH = 32;
 const LINE_US = 5;
 /** Between a recording and the next one. */
 const PAUSE_SECONDS = 0.01;
-/** What stands before the time, the time, and what follows. */
+/** The text before the time, the time, and the text after it. */
 const TIMED = /^(.{16,40}?\[\d{3}\] \S+ +)(\d+\.\d{6})(: .*)$/;
 
 /** 32 reads at a time, each with its lines of the block layer, the driver and the page table. */

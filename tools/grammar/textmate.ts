@@ -30,7 +30,7 @@ const include = (...names: readonly string[]) => names.map((name) => ({ include:
 
 const COMMENT = { name: "comment.line.number-sign.dma", match: "#.*$" };
 
-/** What is no word of the language, or makes a word a name. */
+/** Patterns for a text that is no word of the language, or that makes a word a name. */
 const NAMES = [
   {
     name: "constant.numeric.dma",
@@ -39,7 +39,7 @@ const NAMES = [
   { name: "keyword.operator.dma", match: "\\.\\.\\.|\\.\\.=?|=>|[=!<>]=|[-+*/%|&<>=!?]" },
   { match: `\\.\\s*(${NAME})`, captures: { 1: { name: "variable.other.property.dma" } } },
   {
-    // The name may stand in a later line, behind comments.
+    // The name may be in a later line, behind comments.
     begin: "\\.(?=\\s*(?:#.*)?$)",
     end: `(${NAME})|(?=[^\\s#])`,
     endCaptures: { 1: { name: "variable.other.property.dma" } },

@@ -39,7 +39,7 @@ export function wordPatterns(parts: PatternParts): readonly WordPattern[] {
   const { before, notBefore, signs: { addTo, assign, brace, colon, dot, open } } = parts;
   const soft = (isAsked: (row: KeywordSpec) => boolean) =>
     keywordsWhere((row) => row.class === "soft" && isAsked(row));
-  // What a value cannot begin with, the end of the line among it.
+  // Characters that a value cannot begin with, the end of the line among them.
   const noValue = ["$", "#", "[,;)\\]}]", assign, addTo, dot, colon];
   const found = new Patterns(parts);
   found.add(soft(({ place }) => place === "statement"), true, notBefore(assign, addTo, dot, open));
@@ -61,7 +61,7 @@ export function wordPatterns(parts: PatternParts): readonly WordPattern[] {
   return found.all;
 }
 
-/** Soft words there mean the same wherever they stand. */
+/** Soft words there mean the same in every place. */
 const FREE: ReadonlySet<KeywordSpec["place"]> = new Set<KeywordSpec["place"]>([
   "clause",
   "infix",

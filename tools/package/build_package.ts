@@ -2,9 +2,9 @@
  * The npm package `dmalab`, as a folder: the runner, the command, the library, and their types.
  *
  * Deno runs TypeScript from a checkout but not from inside `node_modules`, so the package carries
- * bundles. The runner is one of its own, since a file more is time that every start of a scenario
- * takes; what only some scenarios need is not read before it is wanted. The launcher `bin.js` is all
- * that runs on Node.
+ * bundles. The runner is a separate one, since a file more is time that every start of a scenario
+ * takes; a part that only some scenarios need is not read before it is wanted. The launcher
+ * `bin.js` is all that runs on Node.
  */
 import { cpSync } from "node:fs";
 import { join, relative } from "node:path";
@@ -94,7 +94,7 @@ export function buildPackage(folder: string, withTypes = true): string | null {
   Deno.mkdirSync(folder, { recursive: true });
   const foreign = removeEarlier(folder);
   if (foreign !== null) return foreign;
-  // First, so that what is left of a build that was ended can be built again.
+  // First, so that the remains of an interrupted build can be built again.
   Deno.writeTextFileSync(
     join(folder, "package.json"),
     `${JSON.stringify(PACKAGE_JSON, null, 2)}\n`,

@@ -13,11 +13,14 @@ export function bundle(entries: readonly URL[], folder: string): string | null {
   return problem;
 }
 
-/** What the bundler gives CommonJS modules to ask for one of Node with. */
+/** The bundler's code that lets CommonJS modules load a module of Node. */
 const NODE_REQUIRE =
   /import\{createRequire as (\w+)\} from "node:module";var (\w+)=\1\(import\.meta\.url\);/;
 
-/** Loads `node:module`, which takes longer than a command, for none but who asks for a module by it. */
+/**
+ * Loads `node:module`, which takes longer than a command, only for a caller that asks for a module
+ * by it.
+ */
 function requireLate(folder: string): void {
   for (const { name } of Deno.readDirSync(folder)) {
     if (!name.endsWith(".js")) continue;

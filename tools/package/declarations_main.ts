@@ -1,7 +1,7 @@
 /**
  * Types of the package's modules, for TypeScript and editors: `.d.ts` files beside the bundle.
  *
- * Started with the folder to write and the modules, from the project's folder. A process of its own,
+ * Started with the folder to write and the modules, from the project's folder. A separate process,
  * because the compiler wants to look at the environment, and nothing else here has to.
  */
 import { dirname, join, relative } from "node:path";
@@ -29,7 +29,10 @@ const OPTIONS: ts.CompilerOptions = {
   types: [],
 };
 
-/** A file of ours that a type names where it stands; where the compiler inferred it, without its ending. */
+/**
+ * A file of ours as a type names it in its place; where the compiler inferred it, without its
+ * ending.
+ */
 const NAMED_FILE = /\bimport\("(\.[^"]+?)(?:\.ts)?"\)/g;
 
 /**

@@ -1,4 +1,4 @@
-/** The licence texts of the packages whose code is in the bundles: their licences ask for them. */
+/** The licence texts of the packages with code in the bundles: their licences ask for them. */
 import { TempFolder } from "../temp_folder.ts";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -23,7 +23,7 @@ export function packagesBelow(npmCache: string): FolderOf {
   };
 }
 
-/** A package that entries import, by themselves or through others. */
+/** A package that entries import, directly or through others. */
 interface GraphPackage {
   readonly name: string;
   readonly version: string;
@@ -36,7 +36,10 @@ interface Graph {
   readonly npmPackages: Readonly<Record<string, GraphPackage>>;
 }
 
-/** The packages that the modules of a graph import, and those that these need, by name. @throws {Error} */
+/**
+ * The packages that the modules of a graph import, and the packages that these need, by name.
+ * @throws {Error}
+ */
 function packagesOf({ modules, npmPackages }: Graph): readonly GraphPackage[] {
   const found = new Set<string>();
   const add = (key: string) => {
@@ -54,7 +57,10 @@ function packagesOf({ modules, npmPackages }: Graph): readonly GraphPackage[] {
 /** What packages call the files that have to come along. */
 const LICENCE_FILE = /^(?:licen[cs]e|copying|notice)(?:[.-]|$)/i;
 
-/** Who holds the copyright of packages under the MIT licence that bring no text of it: their sources say so. */
+/**
+ * The holders of the copyright of packages under the MIT licence that bring no text of it: their
+ * sources name them.
+ */
 const HOLDERS: Readonly<Record<string, string>> = { "deno-std": "2018-2026 the Deno authors" };
 
 /** The texts of a package's licence. @throws {Error} When it has none. */

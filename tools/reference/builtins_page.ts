@@ -43,7 +43,7 @@ export function builtinsPages(): ReadonlyMap<string, string> {
   ]);
 }
 
-/** Writes every page below a folder of pages; a group that is gone takes its page with it. */
+/** Writes every page below a folder of pages; the page of a removed group is removed, too. */
 export function writeBuiltinsPages(docs: string): void {
   const folder = join(docs, "builtins");
   Deno.mkdirSync(folder, { recursive: true });

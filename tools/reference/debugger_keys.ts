@@ -15,7 +15,7 @@ export function withDebuggerKeys(page: string): string {
   return withPart(page, "keys of the debugger", table);
 }
 
-/** What the command says of itself. @throws {RangeError} When there is no such command. */
+/** The command's own description. @throws {RangeError} When there is no such command. */
 function docOf({ command }: BoundKey): string {
   const name = command.slice(1).split(" ")[0];
   const known = REPL_COMMANDS.find((each) => each.name === name);

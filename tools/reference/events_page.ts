@@ -43,7 +43,7 @@ function fieldsText(fields: FieldTable): string {
   }).join(", ");
 }
 
-/** What a field's name does not say. */
+/** The notes on a field that its name does not give. */
 function noted(field: Field): string {
   const words = wordsOf(field);
   const held = words.length > DISPLAYED_WORDS

@@ -62,7 +62,7 @@ function tables(): string[] {
   ];
 }
 
-/** Keys that stand in many blocks have one line, with the defaults that they have in any of them. */
+/** Keys of many blocks have one line, with the defaults that they have in any of them. */
 function groups(): readonly (readonly [string, readonly MachineKey[]])[] {
   const deviceWords: ReadonlySet<string> = new Set(DEVICE_KINDS.map(({ kind }) => kind));
   const onAnyBus: ReadonlySet<unknown> = new Set(Object.values(FUNCTION_SETTINGS));

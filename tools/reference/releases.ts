@@ -24,7 +24,7 @@ export function withReleaseTables(page: string): string {
   });
 }
 
-/** Which releases have which rows; those that none has are left out. */
+/** The rows of each release; rows that no release has are left out. */
 export function releaseTable(
   what: string,
   rows: Readonly<Record<string, Behaviour>>,

@@ -65,7 +65,7 @@ function valuesOf(html: string, names: string): string[] {
   return [...html.matchAll(attributes)].map(([, value]) => value!.replaceAll("&amp;", "&"));
 }
 
-/** The file that an address means; null where there is none. */
+/** The file that an address means; null without one. */
 function pageOf(place: string): string | null {
   for (const file of [place, `${place}.html`, join(place, "index.html")]) {
     try {

@@ -40,7 +40,7 @@ export function releasesPage(): string {
   ].join("\n");
 }
 
-/** What the signs in the rules mean, from the head of each page of rules. */
+/** The meaning of the signs in the rules, from the head of each page of rules. */
 export function notationPage(): string {
   const parts = RULE_PAGES.flatMap((name) => {
     const page = readRulePage(name);

@@ -6,7 +6,7 @@ import type { FailureReport, LoadResult, Program } from "@dmalab/lang/run";
 import { runTest } from "@dmalab/lang/run/run_program";
 import { codeBlocks } from "@dmalab/cli/scenario";
 
-/** A question, and what its test prints before and after it is asked. */
+/** A question, and its test's output before and after the question. */
 export interface Asked {
   readonly question: Question;
   readonly before: readonly string[];
@@ -19,7 +19,7 @@ export interface Quizzes {
   readonly failures: readonly FailureReport[];
 }
 
-/** What the tests of a program ask with a seed, in their order. */
+/** The questions of a program's tests with a seed, in their order. */
 export function askedBy(program: Program, seed: number): Quizzes {
   const asked: { question: Question; before: string[]; after: string[] }[] = [];
   const failures: FailureReport[] = [];

@@ -16,7 +16,10 @@ const RULE = `(${RULE_PAGES.map((page) => page.replaceAll(".", "\\.")).join("|")
   "(?:\\.md |\\.)((?:[A-Z]\\.)?\\d+(?:\\.\\w+)*)";
 const CITATION = new RegExp(`(?<![\\w./#"-])${RULE}`, "g");
 
-/** Where a rule stands, or the rule that it is a row or an assertion of; null for what is none. */
+/**
+ * The place of a rule, or of the rule that it is a row or an assertion of; null for a text that is
+ * no rule.
+ */
 export function addressOfRule(citation: string): string | null {
   for (let name = citation.toLowerCase(); name !== ""; name = name.replace(/\.?[^.]*$/, "")) {
     const rule = RULES.get(name);
@@ -38,7 +41,7 @@ export function linkRules(
   });
 }
 
-/** How code cites rules, and where each of them stands on the built site. */
+/** The form in which code cites rules, and the place of each of them on the built site. */
 export function ruleCitations(): {
   readonly pattern: string;
   readonly addresses: Readonly<Record<string, string>>;
@@ -47,7 +50,7 @@ export function ruleCitations(): {
     const address = addressOfRule(name);
     return address === null ? [] : [[name, address.replace(".md#", ".html#")] as const];
   });
-  // In code what stands in quotes is a string, and no address of HTML.
+  // In code a text in quotes is a string, and no address of HTML.
   return { pattern: `(?<![\\w./#-])${RULE}`, addresses: Object.fromEntries(addresses) };
 }
 

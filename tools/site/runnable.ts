@@ -1,4 +1,7 @@
-/** What a page of the site adds to a block of the language: the playground, and a quiz's questions. */
+/**
+ * The parts that a page of the site adds to a block of the language: the playground, and a quiz's
+ * questions.
+ */
 import { type CodeBlock, runningBlocks } from "@dmalab/cli/scenario";
 import { loadText } from "@dmalab/lang";
 import { PictureCollector, svgPictures } from "@dmalab/lang/render/svg_picture";
@@ -11,7 +14,7 @@ import { MAX_LINK_LENGTH, type Shared, writeLink } from "@dmalab/page";
 /** Questions of the same kind on one page. */
 const SEEDS = [1, 2, 3];
 
-/** What the playground has not: a compiler of C, files beside the scenario. */
+/** The parts that the playground lacks: a compiler of C, files beside the scenario. */
 const NEEDS_FILES = /^\s*(?:driver \w+ = c|use) "|\bread_(?:csv|json|lines)\(/m;
 
 /** A page with something to run behind each of its blocks. @param depth Folders above the page. */
@@ -29,7 +32,9 @@ export async function withRunnable(text: string, depth: number): Promise<string>
   return lines.join("\n");
 }
 
-/** What the block's `show` statements draw, as one picture; nothing where they draw nothing. */
+/**
+ * The drawings of the block's `show` statements, as one picture; nothing where they draw nothing.
+ */
 function pictureLines(code: string): string[] {
   if (NEEDS_FILES.test(code)) return [];
   const { program } = loadText(code);
@@ -39,7 +44,7 @@ function pictureLines(code: string): string[] {
   const { pictures } = collector;
   if (pictures.length === 0) return [];
   const alt = pictures.map(({ lines, title }) => [title, ...lines].join("\n")).join("\n\n");
-  // As a file of its own: its style is not the page's.
+  // As a separate file: its style is not the page's.
   const source = new TextEncoder().encode(svgPictures(pictures)).toBase64();
   return [
     "",
@@ -96,7 +101,7 @@ function questionLines({ code, marks }: CodeBlock, depth: number): string[] {
   ]);
 }
 
-/** A question whose hints and answer open one by one, without a script. */
+/** A question with hints and an answer that open one by one, without a script. */
 function askedLines({ after, before, question }: Asked, depth: number): string[] {
   const link = htmlLink(depth);
   const pre = (output: readonly string[]) =>

@@ -21,7 +21,7 @@ export interface SitePages {
   readonly pages: ReadonlyMap<string, string>;
   /** Files of the project that a page links to, from its root. */
   readonly files: ReadonlySet<string>;
-  /** What the side of every page lists. */
+  /** The list at the side of every page. */
   readonly sidebar: readonly SidebarGroup[];
 }
 
@@ -189,7 +189,7 @@ function titleOf(page: string): string {
 /** The example that the home of the site shows. */
 const FIRST_LOOK = "examples/start/01-first-look.dma";
 
-/** One sentence, a request that can be stepped, the ways in, and what the README says first. */
+/** One sentence, a request that can be stepped, the ways in, and the first text of the README. */
 async function homePage(
   readme: string,
   scenario: string,
@@ -242,7 +242,7 @@ function requestPictureOf(
   };
 }
 
-/** Code, links, and what is neither, on a line of Markdown. */
+/** Code, links, and other text, on a line of Markdown. */
 const PARTS = /(`+[^`]*`+)|\[((?:[^[\]`]|`[^`]*`)*)\]\(([^)\s]+)\)|([^`[]+|.)/g;
 
 interface ProseChange {

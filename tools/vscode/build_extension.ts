@@ -15,7 +15,10 @@ const AS_THEY_ARE = [
   "syntaxes/dma.tmLanguage.json",
 ];
 
-/** Packs the folder that it is started in. Its own packages are not locked: nothing of them is in what it packs. */
+/**
+ * Packs the folder that it is started in. Its own packages are not locked: nothing of them is in
+ * the packed files.
+ */
 const PACKER = [
   ...["run", "-A", "--no-config", "--no-lock", "npm:@vscode/vsce@3.6.2", "package"],
   ...["--no-dependencies", "--allow-missing-repository", "--no-rewrite-relative-links", "--out"],

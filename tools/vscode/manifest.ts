@@ -1,4 +1,4 @@
-/** The manifest of the VS Code extension, from the records of what it offers. */
+/** The manifest of the VS Code extension, from the records of its features. */
 import { LAUNCH_KEYS } from "@dmalab/editor/dap";
 import { VERSION } from "@dmalab/cli/package_version";
 

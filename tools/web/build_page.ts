@@ -10,7 +10,7 @@ import { PROJECT, runProjectDeno } from "../package/bundle.ts";
 import { EMPTY_DATA } from "@dmalab/page/cli";
 import { LICENCES, writeLicences } from "../package/licences.ts";
 
-/** A page: the entry of its script, and what is built in. */
+/** A page: the entry of its script, and its built-in data. */
 export interface PagePlan {
   readonly entry: URL;
   readonly kind: "playground" | "report";
@@ -82,7 +82,10 @@ function licencesOf(entry: URL): string {
   return Deno.readTextFileSync(folder.at(LICENCES));
 }
 
-/** A script as the text of its element: what would end it stands only in strings and patterns. */
+/**
+ * A script as the text of its element: the text that would end it occurs only in strings and
+ * patterns.
+ */
 function inScript(text: string): string {
   return text.replaceAll(/<(?=\/script|!--)/gi, "\\x3c");
 }

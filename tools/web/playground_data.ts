@@ -1,4 +1,4 @@
-/** What the playground has built in: the examples, the drivers' scenarios, and the files they use. */
+/** The playground's built-in data: the examples, the drivers' scenarios, and the files they use. */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { loadForDebugging, SourceFile } from "@dmalab/lang";

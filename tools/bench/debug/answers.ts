@@ -6,7 +6,7 @@ import { type BenchResult, median } from "@dmalab/cli/bench/statistics";
 import { measureInChild } from "../child.ts";
 import { cpuSeconds } from "../cpu_time.ts";
 
-/** Runs of 100,000 to 180,000 events, each long in a way of its own. */
+/** Runs of 100,000 to 180,000 events, each long in a different way. */
 const SCENARIOS = [
   "tools/bench/scenarios/long_run.dma",
   "tools/bench/scenarios/long_live.dma",
@@ -30,7 +30,7 @@ function now(): { readonly wallMs: number; readonly cpuMs: number } {
   return { wallMs: performance.now(), cpuMs: 1000 * cpuSeconds() };
 }
 
-/** Asks without pipes, and takes the time: what is measured is the adapter. */
+/** Asks without pipes, and takes the time: the measurement is of the adapter. */
 class Asker {
   /** Milliseconds of each answer, by request. */
   readonly times: Record<string, number[]> = {};
@@ -56,7 +56,7 @@ class Asker {
   async ask(command: string, args: object, until = command, label = command): Promise<any> {
     const response = new Promise<DebugProtocol.Response>((resolve) =>
       this.#waiting.set(command, (message) => {
-        // What was only accepted is answered by the event.
+        // The event answers a request that was only accepted.
         if (!message.success || until === command) resolve(message);
       })
     );
@@ -75,7 +75,7 @@ class Asker {
     return body;
   }
 
-  /** What a moment shows, opened as far as a client opens it by itself and one level more. */
+  /** The view of a moment, opened as far as a client opens it automatically and one level more. */
   async open(frameId: number): Promise<void> {
     const { scopes } = await this.ask("scopes", { frameId });
     for (const { variablesReference } of scopes as DebugProtocol.Scope[]) {
@@ -96,7 +96,7 @@ class Asker {
   }
 }
 
-/** What a client sets before it starts, and asks of a file. */
+/** The requests of a client before it starts, and its questions about a file. */
 async function prepare(asker: Asker, path: string): Promise<void> {
   const source = { path };
   await asker.ask("setBreakpoints", { source, breakpoints: [{ line: 9, condition: "false" }] });
@@ -152,7 +152,7 @@ export async function measureAnswers(
   return times;
 }
 
-/** Of a request: all its times, and the scenario that it took longest in. */
+/** For a request: all its times, and the scenario that it took longest in. */
 interface Answers {
   readonly request: string;
   readonly times: readonly number[];
@@ -160,7 +160,7 @@ interface Answers {
   readonly scenario: string;
 }
 
-/** Each scenario in a process of its own that may read it, as an editor starts one. */
+/** Each scenario in a separate process that may read it, as an editor starts one. */
 function measureAll(): readonly Answers[] {
   const all = new Map<string, Answers>();
   for (const scenario of SCENARIOS) {

@@ -50,7 +50,7 @@ class Presser {
     return this.press({ name: "text", text: ":" }, { name: "text", text: command.slice(1) }, ENTER);
   }
 
-  /** Leaves the debugger alone until it has prepared looks, as a person does who looks. */
+  /** Leaves the debugger alone until it has prepared looks, as a person does while looking. */
   async rest(): Promise<void> {
     const { recording } = this.tool.cursor;
     while (recording.timeline.prepare(recording.last, this.tool.cursor.position)) {

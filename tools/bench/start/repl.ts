@@ -1,9 +1,10 @@
 /**
  * Time to the REPL's prompt, compared with Deno's REPL.
  *
- * `repl.start` is the time to the prompt at a terminal, from where on keys are taken; what the first
- * input needs is loaded while it is typed. `repl.answer` is the time to the answer of an input that is
- * there from the beginning, in a pipe: nothing can be loaded beside it. The package is started as its launcher does.
+ * `repl.start` is the time to the prompt at a terminal, from where on keys are taken; the modules
+ * for the first input are loaded while it is typed. `repl.answer` is the time to the answer of an
+ * input that is there from the beginning, in a pipe: nothing can be loaded beside it. The package
+ * is started as its launcher does.
  */
 import { TempFolder } from "../../temp_folder.ts";
 import { buildPackage } from "../../package/build_package.ts";

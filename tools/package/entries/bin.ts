@@ -15,7 +15,7 @@ import { DENO_VERSION } from "@dmalab/cli/package_version";
 
 const OWN = dirname(fileURLToPath(import.meta.url));
 const CANNOT_START = 2;
-/** What the records of the commands say, written when the package was built. */
+/** The data of the commands' records, written when the package was built. */
 const PERMISSIONS: Permissions = JSON.parse(
   readFileSync(join(OWN, "permissions.json"), "utf8"),
 );

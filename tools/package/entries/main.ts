@@ -1,2 +1,2 @@
-/** The command line, on Deno: what the launcher starts, or `deno install -g`. */
+/** The command line, on Deno: the launcher or `deno install -g` starts it. */
 import "@dmalab/bin/main";
