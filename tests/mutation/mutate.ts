@@ -227,9 +227,9 @@ type TryOrder = Order & { readonly kind: "try" };
 type Limit = (test: TestName | null) => number;
 
 /**
- * The first test that notices a mutant, and its end. One that took too long, or with a process that
- * broke off, may have met a busy host: it counts when it does the same in a new process, and passes
- * in one without the mutant.
+ * The first test that notices a mutant, and its error. One that took too long, or with a process
+ * that broke off, may have met a busy host: it counts when it does the same in a new process, and
+ * passes in one without the mutant.
  *
  * @param confirm A test that fails must pass without the mutant.
  */

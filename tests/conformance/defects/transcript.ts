@@ -337,7 +337,7 @@ function outcomeOf({ status, released, completed }: PreparedCommand): string {
 
 /**
  * The controller's work as the recorder saw it. It noted everything under the command that was
- * fetched last, and it read metadata only when a command's data has moved: that of several commands
+ * fetched last, and it read metadata only when a command's data had moved: that of several commands
  * in flight is all noted under the last one, in the order in which their data ended.
  */
 function recordedDevices(commands: readonly PreparedCommand[], step: DefectStep): Json[] {
