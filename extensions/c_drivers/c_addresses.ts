@@ -1,11 +1,11 @@
 /**
- * The addresses that compiled C code sees, each kind in a range of its own, so that a stray pointer
- * tells what it was meant to be.
+ * The addresses that compiled C code sees, each kind in its own range, so that the value of a stray
+ * pointer shows its intended kind.
  *
- * Memory begins at 0: the stack and the static data of the driver, then a window of RAM, then room for
- * memory that lies elsewhere. Above it lie the shadow and what the checks count, which no code of the
- * driver reaches. Addresses from `PAGE_MAP` on have no memory: a map of pages of which the addresses
- * alone count, and windows of devices.
+ * Memory begins at 0: the stack and the static data of the driver, then a window of RAM, then room
+ * for memory that lies elsewhere. Above it lie the shadow and the counters of the checks, which no
+ * code of the driver reaches. Addresses from `PAGE_MAP` on have no memory: a map of pages of which
+ * the addresses alone count, and windows of devices.
  */
 import { GIB, KIB, MIB, TIB } from "@dmalab/runtime";
 
@@ -19,7 +19,7 @@ export const WINDOW_BYTES = 32 * MIB;
 /** Room for pages from elsewhere, each put where it is wanted. */
 export const ALIAS_AT: number = WINDOW_AT + WINDOW_BYTES;
 const ALIAS_BYTES = 16 * MIB;
-/** Bytes that a byte of the shadow stands for. */
+/** The number of memory bytes that one byte of the shadow describes. */
 export const GRANULE_BYTES = 8;
 /** The shadow; all that a driver may touch lies below. */
 export const SHADOW_AT: number = ALIAS_AT + ALIAS_BYTES;
@@ -28,14 +28,14 @@ export const SHADOW_BYTES: number = SHADOW_AT / GRANULE_BYTES;
 export const FUEL_AT: number = SHADOW_AT + SHADOW_BYTES;
 /** Which of the driver's calls runs, where that is known: 32 bits. */
 export const CALL_AT: number = FUEL_AT + 4;
-/** What a function's locals hold where a line begins, for a debugger: 64 bits each. */
+/** The values of a function's locals at the beginning of a line, for a debugger: 64 bits each. */
 export const LOCALS_AT: number = FUEL_AT + 8;
 export const MAX_LOCALS = 256;
 /** A byte for each block of code. */
 export const BLOCKS_AT: number = LOCALS_AT + 8 * MAX_LOCALS;
 /** Nothing may be used below: a null pointer with an offset. */
 export const NULL_BYTES = 4 * KIB;
-/** What a driver's calls may take: as much as a kernel's stack has on x86-64. */
+/** The most stack that a driver's calls may take: the size of a kernel's stack on x86-64. */
 export const KERNEL_STACK_BYTES = 16 * KIB;
 /** The driver's stack, which grows downwards, and what may not be used below. */
 export const STACK_BYTES = NULL_BYTES + KERNEL_STACK_BYTES;
@@ -44,8 +44,9 @@ export const STACK_BYTES = NULL_BYTES + KERNEL_STACK_BYTES;
 export const PAGE_MAP = 16 * TIB;
 export const PAGE_STRUCT_BYTES = 64;
 /**
- * The same for a driver of a kernel tree, whose headers read and write its members: zeros at first, and
- * behind the counts of the blocks. It holds the pages below 16 GiB; of those above the addresses alone count.
+ * The same for a driver of a kernel tree, because the tree's headers read and write its members. It
+ * is zero at first, and lies behind the counts of the blocks. It holds the pages below 16 GiB; of
+ * those above the addresses alone count.
  */
 export const TREE_PAGE_MAP: number = 128 * MIB;
 export const TREE_PAGE_MAP_BYTES: number = 16 * GIB / (4 * KIB) * PAGE_STRUCT_BYTES;

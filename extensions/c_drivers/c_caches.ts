@@ -1,8 +1,9 @@
 /**
- * What a driver in C sees where devices do not see the CPU's caches: bytes of its own, which are
- * exchanged with the caches whenever it calls or is called. Nothing else runs in between.
+ * The memory that a driver in C sees where devices do not see the CPU's caches. The driver has its
+ * own copy of the bytes, which is exchanged with the caches whenever it calls or is called. Nothing
+ * else runs in between.
  *
- * What it has written is found by comparing with what was there: a byte that is written as it was
+ * Its writes are found by comparison with the bytes before. So a write that does not change a byte
  * makes no cache line dirty here.
  */
 import { PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
@@ -15,12 +16,12 @@ const WORD_BYTES = 8;
 interface SharedPage {
   readonly phys: PhysAddr;
   readonly at: number;
-  /** What it held when it was exchanged last. */
+  /** Its content at the last exchange. */
   readonly before: Uint8Array;
   /** The driver's bytes and those before, eight at a time: there are many to compare. */
   readonly words: BigInt64Array;
   readonly wordsBefore: BigInt64Array;
-  /** Lines that accesses are looked at in, because they are old. */
+  /** Lines with checked accesses, because the lines are old. */
   readonly old: Set<number>;
 }
 
@@ -65,7 +66,7 @@ export class CachedView {
     before.set(bytes.subarray(at, at + PAGE_SIZE_BYTES));
   }
 
-  /** The driver calls or returns: what it has written goes into the caches. */
+  /** The driver calls or returns: its writes go into the caches. */
   give(): void {
     for (const page of this.#pages) this.#give(page);
   }

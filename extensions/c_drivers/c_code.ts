@@ -1,4 +1,4 @@
-/** A driver in C as the compiler gave it: its code, and what is known of it. */
+/** A driver in C as the compiler gave it: its code, and the known facts about the code. */
 import type { SourceFile, Span } from "@dmalab/lang";
 import type { LinesRun } from "@dmalab/lang/values";
 import { RunFiles } from "./tree/run_files.ts";
@@ -33,7 +33,7 @@ export class CCode {
     readonly name: string,
     readonly bytes: Uint8Array<ArrayBuffer>,
     sources: ReadonlyMap<string, SourceFile>,
-    /** Of a driver that was compiled with a kernel tree. */
+    /** Set for a driver that was compiled with a kernel tree. */
     readonly ofTree: OfTree | null = null,
   ) {
     this.sources = sources;
@@ -46,12 +46,12 @@ export class CCode {
     return this.sources.get(name.replace(/^\.\//, ""));
   }
 
-  /** What an offset is a line of. Read when a place is asked for the first time. */
+  /** The source line of each offset. The table is read at the first request for a place. */
   get lines(): LineTable {
     return this.#lines ??= new LineTable(this.shape.custom.get(".debug_line") ?? new Uint8Array());
   }
 
-  /** What is known of its functions, variables and types. */
+  /** The known facts about its functions, variables and types. */
   get debugInfo(): DebugInfo {
     return this.#debugInfo ??= new DebugInfo(this.shape.custom);
   }
@@ -110,12 +110,14 @@ class CCoverage {
     this.#passed = new Uint8Array(blocks.length);
   }
 
-  /** Marks the blocks of a machine that is about to start: those that are not known to have run. */
+  /** Marks the blocks that have not run yet as far as is known. The machine is about to start. */
   arm(blocks: Uint8Array): void {
     this.#passed.forEach((passed, block) => blocks[block] = 1 - passed);
   }
 
-  /** From now on no block has run: what follows is known by itself. */
+  /**
+   * From now on no block counts as run: the coverage that follows does not depend on earlier runs.
+   */
   forget(): void {
     this.#passed.fill(0);
   }

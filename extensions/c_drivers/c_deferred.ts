@@ -1,9 +1,10 @@
 /**
- * What a driver puts off: work that is queued, threads of interrupts, and timers. Work is an activity of
- * the machine: it runs when who waits lets others go on, or when the script has the machine do so.
+ * The work that a driver puts off: queued work, threads of interrupts, and timers. Work is an
+ * activity of the machine. It runs when a waiting context lets others go on, or when the script has
+ * the machine do so.
  *
- * Nothing of it comes in under a spin lock, with interrupts off or in a handler of an interrupt, where
- * a kernel's CPU would not run it either: it waits for the next tick.
+ * Nothing of it comes in under a spin lock, with interrupts off or in a handler of an interrupt,
+ * where a kernel's CPU would not run it either: it waits for the next tick.
  *
  * @see rules/c-api.md 11 (request_threaded_irq), 14 (INIT_WORK, timer_setup)
  */
@@ -27,7 +28,7 @@ interface Job {
   run(): void;
 }
 
-/** Jobs that have a process of their own, of which none waits twice. */
+/** Jobs that have their own process. No job waits twice. */
 export class CDeferred implements ActivityHandler, TimerHandler {
   readonly #waiting = new Map<string, number>();
   readonly #jobs = new Map<number, Job>();
@@ -91,7 +92,7 @@ export class CDeferred implements ActivityHandler, TimerHandler {
 /**
  * Calls a function with a structure.
  *
- * @param run The function; 0 for the one that stands at the structure's beginning by then.
+ * @param run The function; 0 for the one that the structure's beginning holds by then.
  */
 export function callOwn(
   kernel: CKernel,

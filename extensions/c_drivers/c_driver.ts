@@ -50,13 +50,13 @@ import type { LabDevice } from "@dmalab/devices";
 
 /** Blocks of code that run between two checks of the limits. */
 const FUEL_BLOCKS = 4096;
-/** What a block is charged, in steps. */
+/** The charge for a block, in steps. */
 const BLOCK_STEPS = 2;
 
 /** How the compiler's names of string literals begin. */
 const STRING_LITERAL = ".str";
 
-/** What the compiler says of a static variable: eight words, of which the first four are read here. */
+/** The compiler's record of a static variable: eight words. The first four are read here. */
 const GLOBAL_BYTES = 64;
 
 type Exported = (...args: (number | bigint)[]) => number | bigint | undefined;
@@ -171,7 +171,7 @@ export class CDriver {
     };
   }
 
-  /** A function by its pointer; null where that is none. */
+  /** A function by its pointer; null if the pointer leads to no function. */
   #functionAt(at: number): Exported | null {
     const table = this.#table;
     const isIndex = Number.isInteger(at) && at >= 0 && at < Number(table?.length ?? 0);
@@ -211,7 +211,7 @@ export class CDriver {
         given.push(isWide ? BigInt(number) : number);
       }
     }
-    // What the kernel has written for the driver, such as a request, it has written by the CPU.
+    // Data that the kernel has written for the driver, such as a request, was written by the CPU.
     cached?.give();
     cached?.take();
     // Reading it takes longer than the call: in the midst of another one only.
@@ -344,7 +344,7 @@ export class CDriver {
     }
   }
 
-  /** C is about to touch bytes that it may not touch, or whose accesses are watched. */
+  /** C is about to touch bytes that it may not touch, or bytes with watched accesses. */
   #touch(at: number, bytes: number, writes: boolean): void {
     const memory = this.#memory;
     const kernel = this.#kernel;
@@ -420,7 +420,7 @@ export class CDriver {
     return name === "" || /\bdmalab_/.test(name) ? null : name;
   }
 
-  /** The static variable whose end an address lies past; null where there is none. */
+  /** The static variable that ends before an address; null without one. */
   #globalBefore(at: number): string | null {
     const memory = this.#memory;
     for (const entry of this.#globals) {
@@ -440,7 +440,7 @@ export class CDriver {
     return span === null ? "" : `, ${did} at ${spanPlace(span)}`;
   }
 
-  /** What has stopped the driver, with its place. */
+  /** The reason that stopped the driver, with its place. */
   #explained(error: unknown): unknown {
     if (!(error instanceof Error)) return error;
     const found = this.#kernel.places.fromStack(error.stack ?? "");
@@ -482,10 +482,13 @@ function isHostStackFull(error: Error): boolean {
 /** How the host begins where an argument has another type than the function takes. */
 const OTHER_TYPE = "Cannot convert ";
 
-/** A call by a null pointer, as a driver's table of functions that nobody filled has. */
+/**
+ * A call by a null pointer, such as an entry of a driver's table of functions that was never
+ * filled.
+ */
 const NO_FUNCTION = "Calls a null pointer, or what is not a function of that type";
 
-/** What the host says of a trap, in words of C. */
+/** The host's messages for traps, in words of C. */
 const TRAPS: Readonly<Record<string, string>> = {
   "null function or function signature mismatch": NO_FUNCTION,
   "divide by zero": "Divides by zero",
@@ -506,7 +509,7 @@ function importOf(
   };
 }
 
-/** What the kernel gets of what C returned: 64 bits are signed. */
+/** The value that the kernel gets for the value that C returned: 64 bits are signed. */
 function numberOf(returned: number | bigint): number {
   return typeof returned === "number" ? returned : Number(BigInt.asIntN(64, returned));
 }

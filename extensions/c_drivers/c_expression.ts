@@ -1,4 +1,6 @@
-/** Expressions of C that change nothing: names, members, elements, what a pointer leads to, comparisons. */
+/**
+ * Expressions of C that change nothing: names, members, elements, targets of pointers, comparisons.
+ */
 import { ScriptError } from "@dmalab/lang/values";
 import { CValue, DebugType, type ReadableMemory } from "./c_values.ts";
 
@@ -8,7 +10,7 @@ const NUMBER = /^\d/;
 /** What only C writes. */
 const FORM = /->|^\s*[*&]/;
 
-/** Operators, those that bind least first. */
+/** Operators, the weakest binding first. */
 const LEVELS: readonly (readonly string[])[] = [
   ["||"],
   ["&&"],
@@ -73,7 +75,7 @@ export function evaluateC(
   return new Reader(text, memory, named).whole();
 }
 
-/** Gives the value when it is asked for: what stands behind `p &&` may have none. */
+/** Gives the value on request: the operand behind `p &&` may have none. */
 type Read = () => CValue;
 
 class Reader {

@@ -1,4 +1,4 @@
-/** What an error that a driver returns follows from: a register that it polled in vain, and stubs. */
+/** The causes of an error that a driver returns: a register that it polled in vain, and stubs. */
 import { ERRNO, type PhysAddr } from "@dmalab/runtime";
 import { formatCount } from "@dmalab/lang/text";
 import { type CKernel, hex } from "./c_kernel.ts";
@@ -14,7 +14,7 @@ export class CFailures {
   readonly #stubs = new Set<string>();
   /** Properties that its node does not have. */
   readonly #properties = new Set<string>();
-  /** A pointer of its device that nobody has set, and who would. */
+  /** A pointer of its device that was never set, and the code that would set it. */
   #nullRead: string | null = null;
   readonly #said = new Set<string>();
   /** Registers that were read before the last one, the latest last. */

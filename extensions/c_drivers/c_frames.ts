@@ -34,7 +34,7 @@ export interface FramesOf {
 class CFrame implements NativeFrame {
   stackAt = 0;
   #line = 0;
-  /** What the locals of the compiled code held where the line began: two words for each. */
+  /** The values of the compiled code's locals at the beginning of the line: two words for each. */
   readonly #words = new Int32Array(2 * MAX_LOCALS);
 
   constructor(readonly of: FramesOf) {}
@@ -178,7 +178,7 @@ export class CFrames {
     this.#return(count);
     if (isEntry) {
       const frame = frames[count] ??= new CFrame(this.of);
-      // What it takes for itself is lower, whatever that will be.
+      // The stack that the function takes for itself is lower, however much that will be.
       frame.stackAt = stackAt - 1;
       this.debugHooks.nativeFrames.push(frame);
       this.#count++;

@@ -7,7 +7,7 @@
 import { GRANULE_BYTES } from "./c_addresses.ts";
 import type { CMemory } from "./c_memory.ts";
 
-/** What an uninitialised byte holds, where memory does not come zeroed. */
+/** The value of an uninitialised byte, where memory does not come zeroed. */
 export const UNWRITTEN = 0xa5;
 
 /** Something that was taken. */

@@ -1,8 +1,9 @@
 /**
- * The kernel's allocators for drivers in C: blocks of a power of two that share pages, and whole pages.
+ * The kernel's allocators for drivers in C: blocks of a power of two that share pages, and whole
+ * pages.
  *
- * Behind every block lies one that is never allocated, and what is freed is not used again at
- * once, so that a step beyond the end and a use after the end are seen.
+ * Behind every block lies one that is never allocated, and freed memory is not used again at once.
+ * So a step beyond the end and a use after the free are seen.
  */
 import { eventId, INJECTION, type Machine, PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
 import { MAX_BLOCK_PAGES } from "@dmalab/runtime/memory";
@@ -14,14 +15,14 @@ const ALLOC = eventId("driver.alloc");
 const FREE = eventId("driver.free");
 
 const SMALLEST_BLOCK_BYTES = 32;
-/** What a freed byte holds. */
+/** The value of a freed byte. */
 const FREED_BYTE = 0x6b;
 /** Blocks that were freed and are not used again yet. */
 const RESTING_BLOCKS = 64;
 /** The most that is contiguous. @see rules/c-api.md 13 */
 export const KMALLOC_BYTES = MAX_BLOCK_PAGES * PAGE_SIZE_BYTES;
 
-/** What is particular about pages that are taken. */
+/** The particular properties of taken pages. */
 type Particular = Pick<HeapBlock, "compoundOrder" | "isVmalloc" | "freedBy">;
 const PLAIN: Particular = { compoundOrder: 0, isVmalloc: false, freedBy: "kfree" };
 
@@ -34,7 +35,7 @@ export interface HeapBlock {
   readonly phys: PhysAddr;
   /** As asked for. */
   readonly sizeBytes: number;
-  /** What it takes of memory. */
+  /** The memory that it takes. */
   readonly roomBytes: number;
   readonly isPages: boolean;
   /** Of pages that were taken as one, so that each of them knows the first; 0 for all others. */
@@ -56,7 +57,7 @@ export class CHeap {
 
   constructor(private readonly machine: Machine, private readonly memory: CMemory) {}
 
-  /** A block of at least so many bytes; null when there is none. */
+  /** A block of at least so many bytes; null without one. */
   take(sizeBytes: number, zeroed: boolean, freedBy: FreeCall = "kfree"): HeapBlock | null {
     if (!(sizeBytes > 0 && sizeBytes <= KMALLOC_BYTES) || this.#refuses()) return null;
     const roomBytes = Math.max(SMALLEST_BLOCK_BYTES, 2 ** Math.ceil(Math.log2(sizeBytes)));
@@ -75,7 +76,7 @@ export class CHeap {
   }
 
   /**
-   * Pages side by side, aligned to their number; null when there are none.
+   * Pages side by side, aligned to their number; null without enough free pages.
    *
    * @param isCompound Whether each of them knows the first.
    */
@@ -87,7 +88,7 @@ export class CHeap {
     return this.#takePages(sizeBytes, order, zeroed, particular);
   }
 
-  /** Pages that may not be mapped as one buffer; null when there are none. */
+  /** Pages that may not be mapped as one buffer; null without enough free pages. */
   takeVmalloc(sizeBytes: number, zeroed: boolean, freedBy: FreeCall): HeapBlock | null {
     const isTooMuch = !(sizeBytes > 0 && sizeBytes <= WINDOW_BYTES);
     if (isTooMuch || this.#refuses(INJECTION.kvmalloc)) return null;

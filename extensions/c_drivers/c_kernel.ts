@@ -1,4 +1,4 @@
-/** What the functions of the simulated kernel see that a driver in C calls. */
+/** The state for the functions of the simulated kernel that a driver in C calls. */
 import {
   alignUp,
   type DmaAddr,
@@ -69,19 +69,22 @@ export class CKernel implements AccessWatcher {
   readonly lists = new Map<number, Scatterlist>();
   /** States of the two-step API, by their addresses. */
   readonly #states = new Map<number, DmaIovaState>();
-  /** Parts of the kernel that keep something of their own, by their classes. */
+  /** Parts of the kernel that keep their own state, by their classes. */
   readonly #parts = new Map<unknown, unknown>();
-  /** Who has something in memory of C that runs later. */
+  /** Functions that find, in a range of C's memory, an object that runs later. */
   readonly deferred: ((at: number, end: number) => Waiting | null)[] = [];
   readonly #devices = new Map<number, DmaDevice>();
   /** Devices that the driver has made, by their addresses. */
   readonly made = new Set<number>();
   /** Limits that C keeps in structures, where the driver writes them without a call. */
   readonly limitsOf = new Map<DmaDevice, LimitsOfC>();
-  /** Devices whose last mask was refused, with the call that set it. */
+  /** Devices with a refused last mask, with the call that set it. */
   readonly #masksRefused = new Map<DmaDevice, number | null>();
   readonly #pointers = new Map<DmaDevice, number>();
-  /** Functions of PCI whose windows the driver has claimed; with a number behind it, of one window. */
+  /**
+   * PCI functions with windows that the driver has claimed; an entry with a number behind it is for
+   * one window.
+   */
   readonly regionsOf = new Set<string>();
   /** Room for `struct device`s. */
   #roomAt = 0;
@@ -107,7 +110,7 @@ export class CKernel implements AccessWatcher {
     machine.accessWatchers.push(this);
   }
 
-  /** A part of the kernel that keeps something of its own, made when it is first asked for. */
+  /** A part of the kernel that keeps its own state, made at the first request. */
   part<T>(Part: new (kernel: CKernel) => T): T {
     return this.#parts.getOrInsertComputed(Part, () => new Part(this)) as T;
   }
@@ -162,7 +165,8 @@ export class CKernel implements AccessWatcher {
     const { context } = this.machine.events;
     if (site !== null) context.site = site;
     const { preemption } = this.context;
-    // Who holds a lock or has interrupts off would let others wait, who cannot wait here.
+    // A context that holds a lock or has interrupts off would make others wait, which cannot wait
+    // here.
     if (preemption === null || this.machine.context.isAtomic) return;
     const { site: siteHere } = context;
     preemption.preemptionPoint(() => this.#lineOf(site));
@@ -201,7 +205,7 @@ export class CKernel implements AccessWatcher {
     return this.#at === 0 ? this.places.here() : this.places.placeOf(this.#at, this.#call);
   }
 
-  /** What a kernel would not survive. @param what As a sentence without its end. */
+  /** An error that a kernel would not survive. @param what As a sentence without its end. */
   crash(
     what: string,
     errno: ErrnoName = "EFAULT",
@@ -217,7 +221,7 @@ export class CKernel implements AccessWatcher {
     return this.#devices.has(at);
   }
 
-  /** What a `struct device *` means. */
+  /** The device that a `struct device *` means. */
   device(at: number): DmaDevice {
     const device = this.#devices.get(at);
     if (device !== undefined) {
@@ -243,7 +247,10 @@ export class CKernel implements AccessWatcher {
     device.segmentBoundaryMask = this.memory.wordAt(boundaryAt) || Number.MAX_SAFE_INTEGER;
   }
 
-  /** A structure of C stands for a device from now on; no more where there is none. */
+  /**
+   * A structure of C represents a device from now on; without a device, it represents none any
+   * more.
+   */
   alias(made: number, at: number): void {
     if (at === 0) this.#devices.delete(made);
     else this.#devices.set(made, this.device(at));
@@ -261,7 +268,7 @@ export class CKernel implements AccessWatcher {
     this.memory.putWord(at + nameOffset, nameAt);
     this.#devices.set(at, device);
     this.#pointers.set(device, at);
-    // The bus knows no more of it: what its driver does not set, nobody does.
+    // The bus knows no more of it: only its driver sets other values.
     device.minAlignMask = 0;
     device.maxSegmentSizeBytes = DEFAULT_SEGMENT_BYTES;
     device.segmentBoundaryMask = BUS_BOUNDARY_MASK;
@@ -342,7 +349,7 @@ export class CKernel implements AccessWatcher {
     }
   }
 
-  /** The physical address of what a pointer leads to. */
+  /** The physical address of a pointer's target. */
   phys(at: number): PhysAddr {
     const phys = this.memory.physOf(at);
     if (phys !== NOWHERE) return phys as PhysAddr;
@@ -380,7 +387,10 @@ export class CKernel implements AccessWatcher {
     throw this.crash(`${this.#call}() with the invalid direction ${dir}`);
   }
 
-  /** A call that may sleep. @param call Its name, where it is another than who calls the kernel says. */
+  /**
+   * A call that may sleep. @param call Its name, where it differs from the name that the kernel
+   * records for the call.
+   */
   maySleep(call: string = this.#call): void {
     this.machine.checker?.contexts.maySleep(`${call}()`);
   }

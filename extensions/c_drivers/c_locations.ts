@@ -53,7 +53,9 @@ interface Host {
   captureStackTrace(into: object, above?: Above): void;
 }
 
-/** The frames that run. As a text the host would look up each line of its own in its sources. */
+/**
+ * The running frames. For a text, the host would look up the source line of every frame.
+ */
 function runningFrames(most: number, above: Above): Iterable<Frame> {
   const host: Host = Error;
   const { prepareStackTrace, stackTraceLimit } = host;
@@ -73,7 +75,7 @@ const FRAME = /at (?:(\S+) \()?wasm:\/\/[^)\s]*?:0x([0-9a-f]+)\)?/g;
 const OWN_FUNCTION =
   /^(?:__asan_|__stack_|__wasm_|dmalab_|mem(?:cpy|move|set|cmp)$|str(?:len|cmp)$)/;
 
-/** The span of a word in a line; of all of it where the word does not stand there. */
+/** The span of a word in a line; the whole line if the word is not there. */
 function spanInLine(source: SourceFile, line: number, column: number): Span {
   const text = source.line(line);
   const lineStart = source.lineStarts[line - 1] ?? 0;
@@ -82,7 +84,7 @@ function spanInLine(source: SourceFile, line: number, column: number): Span {
   return { source, start: lineStart + first, end: lineStart + first + Math.max(1, word.length) };
 }
 
-/** What has no call in it, though it may have its name or a parenthesis. */
+/** Text without a call in it, though it may contain the call's name or a parenthesis. */
 const NO_CODE = /"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|\/\*[^]*?\*\/|\/\/.*/g;
 
 /** The name of a call, by the place of the parenthesis that closes it, perhaps lines below. */

@@ -40,18 +40,18 @@ import {
 import { FreshMemory } from "./c_fresh.ts";
 import { CachedView } from "./c_caches.ts";
 
-/** What a byte of the shadow says beside 0, all eight bytes, and 1 to 7, so many of them. */
+/** The values of a byte of the shadow beside 0 (all eight bytes) and 1 to 7 (so many of them). */
 export const MARK = {
   /** Each access is checked: the bytes are a device's, or old. */
   LOOK: 0x40,
-  /** Not all of the bytes are written: stores are looked at. */
+  /** Not all of the bytes are written: stores are checked. */
   FRESH: 0x20,
   /** Constants, which are only read. */
   CONSTANT: 0x10,
   /** Never allocated. */
   CLOSED: 0x80,
   FREED: 0x81,
-  /** Behind the end of what was allocated. */
+  /** Behind the end of an allocation. */
   BEHIND: 0x82,
   NULL: 0x83,
 } as const;
@@ -65,7 +65,7 @@ const LOOK_WORD = LOOK * 0x01010101;
  * host need not make what is never accessed.
  */
 const TURNED = 0x80;
-/** Bytes of memory of which one word of the shadow tells. */
+/** The number of memory bytes that one word of the shadow describes. */
 const WORD_SPAN = 4 * GRANULE_BYTES;
 
 /** No place: for addresses that nothing of the other side belongs to. */
@@ -155,7 +155,7 @@ export class CMemory {
     new Int32Array(this.memory.buffer, CALL_AT, 1)[0] = 0;
   }
 
-  /** Static data is memory of its own, which is contiguous for the CPU only. */
+  /** Static data is separate memory, which is contiguous for the CPU only. */
   #placeStatics(staticBytes: number): void {
     const { areas, pages } = this.machine;
     const count = Math.ceil(staticBytes / pages.pageSizeBytes);
@@ -204,7 +204,7 @@ export class CMemory {
       phys + sizeBytes <= this.windowPhys + WINDOW_BYTES;
     if (!inWindow && !this.#hasRow(first, last)) {
       const bytes = (last - first + 1) * PAGE_SIZE_BYTES;
-      // A page between this row and what was there before, which must not be accessed.
+      // A page between this row and the rows before, which must not be accessed.
       if (this.#nextAlias + bytes + PAGE_SIZE_BYTES > SHADOW_AT) return NOWHERE;
       this.#alias(first * PAGE_SIZE_BYTES as PhysAddr, this.#nextAlias, bytes);
       this.#nextAlias += bytes + PAGE_SIZE_BYTES;
@@ -266,7 +266,7 @@ export class CMemory {
     if (rest !== 0) this.shadow[first + whole] = rest ^ TURNED;
   }
 
-  /** Bytes that are there, checked or not: what was open stays as it is. */
+  /** Bytes that exist, checked or not: open bytes stay as they are. */
   admit(at: number, sizeBytes: number): void {
     const end = Math.ceil((at + sizeBytes) / GRANULE_BYTES);
     const { shadow } = this;
@@ -302,7 +302,7 @@ export class CMemory {
     return this.shadow[Math.floor(at / GRANULE_BYTES)]! ^ TURNED;
   }
 
-  /** The first mark that stands against touching some bytes; else `LOOK`, `FRESH`, `CONSTANT` or 0. */
+  /** The first mark that forbids touching some bytes; else `LOOK`, `FRESH`, `CONSTANT` or 0. */
   worstMark(at: number, sizeBytes: number): number {
     if (!(at >= 0 && at + sizeBytes <= SHADOW_AT)) return CLOSED;
     let look = 0;
@@ -375,7 +375,10 @@ export class CMemory {
     return this.view.getUint32(at, true) + this.view.getUint32(at + 4, true) * 2 ** 32;
   }
 
-  /** An address that a device sees; all ones, and what no number stands for, as {@linkcode wordAt}. */
+  /**
+   * An address that a device sees. All ones, and a value that no number represents exactly, are
+   * read as in {@linkcode wordAt}.
+   */
   addressAt(at: number): number {
     const low = this.view.getUint32(at, true);
     const high = this.view.getUint32(at + 4, true);

@@ -51,12 +51,12 @@ function methodOf(code: CCode, name: string): MethodSpec<DriverOfMachine> {
 }
 
 /**
- * Makes a driver of what the compiler gave.
+ * Makes a driver from the compiler's output.
  *
  * @param name As messages call the source.
  * @param bytes The module.
  * @param sources Its sources by the names that the compiler knows them by.
- * @param ofTree Where it was compiled with a kernel tree: what is known of that.
+ * @param ofTree For a driver that was compiled with a kernel tree: the known facts about that.
  * @throws {RefusedCode} When the code must not run.
  */
 export function makeCModule(

@@ -65,8 +65,8 @@ export class CPeers {
   }
 
   /**
-   * What a `struct p2pdma_provider *` means: one that C was given, or one that C has filled in itself
-   * with a device of the machine as its owner.
+   * The provider that a `struct p2pdma_provider *` means: one that C was given, or one that C has
+   * filled in itself with a device of the machine as its owner.
    */
   providerAt(at: number): Pick<BarProvider, "busOffset" | "func"> {
     const provider = this.#given.get(at);

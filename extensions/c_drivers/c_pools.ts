@@ -45,7 +45,7 @@ export class CPools {
     return at;
   }
 
-  /** A block: its address for C and for the device; null when there is none. */
+  /** A block: its address for C and for the device; null without one. */
   alloc(at: number, zeroed: boolean): { readonly at: number; readonly dma: number } | null {
     const { blockBytes, device, pool, used } = this.#poolAt(at);
     this.kernel.usesMask(device);

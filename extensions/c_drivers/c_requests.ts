@@ -69,14 +69,14 @@ interface Slot {
   readonly tag: number;
   /** Null while the tag is free. */
   request: BlockRequest | null;
-  /** Of the vectors, and how many there is room for. */
+  /** The address of the vectors, and the number of vectors that have room. */
   vecsAt: number;
   vecsRoom: number;
   /** Its memory that C cannot touch yet, by page; null until C asks for the first. */
   hidden: Map<number, readonly BioVec[]> | null;
 }
 
-/** What a device's requests share. */
+/** The state that a device's requests share. */
 interface Queue {
   readonly at: number;
   readonly hctxAt: number;
@@ -167,7 +167,10 @@ export class CRequests {
     vecs.forEach((vec, index) => this.#putVec(slot.vecsAt + index * BIO_VEC_BYTES, vec));
   }
 
-  /** Lets C touch what requests have in a page: who asks for its address wants to. */
+  /**
+   * Lets C touch the requests' memory in a page: C wants to do so if it asks for the page's
+   * address.
+   */
   showPage(page: PhysAddr): void {
     const kernel = this.kernel;
     for (const slot of this.#slots.values()) {
@@ -229,7 +232,9 @@ export class CRequests {
     request.end(known as BlkStatus);
   }
 
-  /** The driver is through with a request's mappings: those that need no unmap end without one. */
+  /**
+   * The driver has finished with a request's mappings: mappings that need no unmap end without one.
+   */
   takeBack(request: BlockRequest, device: DmaDevice): void {
     const { lent, machine } = this.kernel;
     if (machine.dma.dmaNeedUnmap(device)) return;
@@ -266,7 +271,7 @@ export class CRequests {
     return false;
   }
 
-  /** What stands in the way of an access to a request's memory; null where that is none. */
+  /** The reason against an access to a request's memory; null if the memory is no request's. */
   endedText(at: number): string | null {
     for (const { at: start, tag } of this.#slots.values()) {
       if (at < start || at >= start + PDU.at + PDU.bytes) continue;

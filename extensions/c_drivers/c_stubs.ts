@@ -20,7 +20,7 @@ const DESCRIBED = "in a kernel the driver of its parent sets it: define " +
 /** Something that a stub has not set, where the driver has read it. */
 interface UnsetRead {
   readonly text: string;
-  /** What it holds: 0, or what was there before. */
+  /** Its value: 0, or the value before. */
   readonly value: number;
   /** How many blocks of code had run. */
   readonly blocks: number;
@@ -32,14 +32,14 @@ export class CStubs {
   /** Places that stubs were to fill, with the stub's name. */
   readonly #unset = new Map<number, string>();
   #lastRead: UnsetRead | null = null;
-  /** Pointers of devices that nobody has set. */
+  /** Pointers of devices that were never set. */
   readonly #nulls = new Map<number, string>();
   /** The last of these that was read, or the last stub of a pointer that returned NULL, with the place. */
   #lastNull: string | null = null;
 
   constructor(readonly kernel: CKernel) {}
 
-  /** Zeroed memory in place of what a function returns a pointer to. */
+  /** Zeroed memory for the target of the pointer that a function returns. */
   struct(name: string): number {
     return this.#structs.getOrInsertComputed(name, () => {
       const at = this.kernel.room(STRUCT_BYTES);
@@ -109,7 +109,10 @@ export class CStubs {
     return null;
   }
 
-  /** What an access where no memory is, or a call of no function, follows from; "" where from no stub. */
+  /**
+   * The stub that caused an access outside of memory, or a call of no function; "" if no stub
+   * caused it.
+   */
   cause(at: number): string {
     const { memory } = this.kernel;
     const last = this.#lastRead;

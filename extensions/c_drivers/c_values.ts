@@ -1,4 +1,4 @@
-/** Values of C with their types, read from a driver's memory when they are asked for. */
+/** Values of C with their types, read from a driver's memory on request. */
 import { itHas, nearestNames } from "@dmalab/lang/diagnostics";
 import { formatAddress } from "@dmalab/lang/text";
 import { type NativePart, type NativeValue, ScriptError } from "@dmalab/lang/values";
@@ -33,7 +33,7 @@ const TAGGED: Readonly<Record<number, string>> = {
   [TAG.UNION]: "union",
   [TAG.ENUMERATION]: "enum",
 };
-/** Types whose numbers are addresses. */
+/** Types with numbers that are addresses. */
 const ADDRESSES = /^(?:dma_addr_t|phys_addr_t|resource_size_t)$/;
 
 interface Member {
@@ -108,7 +108,7 @@ export class DebugType {
     return this.#dimensions[0] ?? 0;
   }
 
-  /** What an array has, or a pointer leads to. */
+  /** The type of an array's elements, or of a pointer's target. */
   get element(): DebugType {
     const { plain } = this;
     const rest = this.#dimensions.slice(1);
@@ -317,7 +317,7 @@ export class CValue implements NativeValue {
     return this.#target === null ? 0 : this.#target.type.isStruct ? this.#target.partCount : 1;
   }
 
-  /** What a pointer leads to, where that can be read. */
+  /** A pointer's target, where it can be read. */
   get #target(): CValue | null {
     const { problem, type } = this;
     if (!type.isPointer || problem !== null) return null;
@@ -359,7 +359,7 @@ export class CValue implements NativeValue {
       .slice(first, first + count);
   }
 
-  /** What a pointer leads to. @throws {ScriptError} */
+  /** A pointer's target. @throws {ScriptError} */
   target(): CValue {
     const { memory, type } = this;
     if (!type.isPointer && !type.isArray) throw this.#isNot("a pointer");

@@ -2,7 +2,7 @@
 import type { Kernel } from "@dmalab/runtime/kernels";
 import type { CKernel } from "./c_kernel.ts";
 
-/** Arguments of a call; those that it does not have are none. */
+/** Arguments of a call; a call may have fewer. */
 export type CArguments = readonly [
   number,
   number,

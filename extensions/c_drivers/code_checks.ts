@@ -26,7 +26,7 @@ export class RefusedCode extends Error {
   }
 }
 
-/** What the support file imports: parameters, then the result. */
+/** The functions that the support file imports: parameters, then the result. */
 const SUPPORT: Readonly<Record<string, string>> = {
   touch: "f64 f64 i32 -> ",
   burnt: " -> i32",

@@ -1,12 +1,13 @@
 /**
  * Memory that a driver in C has mapped and not synchronised back: each access from C is reported.
  *
- * What a device only reads the CPU may read, too. While it is the CPU's turn, writes to memory that may
- * be bounced are handed to the checker, which knows what of them is lost.
+ * What a device only reads the CPU may read, too. While it is the CPU's turn, writes to memory that
+ * may be bounced are handed to the checker, which knows which bytes are lost.
  *
- * The book is its own: lent is what a call of C names, entry by entry of a list, with whose turn each part is. The
- * recording's rows (`mappings`) are by output, in which entries have become one; the checker's records are the
- * witness of what the mapping layer does, and nobody leans on a witness.
+ * The book is separate: the memory that a call of C names counts as lent in it, entry by entry of
+ * a list, with the current owner of each part. The recording's rows (`mappings`) are by output, in
+ * which entries have become one; the checker's records are a witness for the mapping layer's work,
+ * and no other part depends on a witness.
  */
 import {
   DMA_ATTR,
@@ -28,7 +29,7 @@ interface Mapped {
   readonly sizeBytes: number;
   readonly dir: DmaDirection;
   readonly site: number | null;
-  /** It was mapped without a sync: whose turn it is, only the driver knows. */
+  /** It was mapped without a sync: only the driver knows its current owner. */
   readonly ownSyncs: boolean;
   /** The parts of it that are the device's. */
   lent: LentMemory[];
@@ -142,7 +143,10 @@ export class DeviceOwnedRanges {
     for (const each of partsOf(mapped)) this.#watch(each);
   }
 
-  /** C writes to what is not a device's: the checker remembers what a copy may overwrite. */
+  /**
+   * C writes to memory that is not a device's: the checker remembers the bytes that a copy may
+   * overwrite.
+   */
   written(phys: PhysAddr, sizeBytes: number): void {
     const isCopied = [...this.#mapped.values()].some((there) =>
       there.some(({ copied }) => copied.some((part) => overlaps(part, phys, sizeBytes)))
@@ -167,7 +171,7 @@ export class DeviceOwnedRanges {
     return null;
   }
 
-  /** A mapping of some bytes, whatever its owner; null when there is none. */
+  /** A mapping of some bytes, whatever its owner; null without one. */
   mappingOf(phys: number, sizeBytes: number): LentMemory | null {
     for (const there of this.#mapped.values()) {
       for (const mapped of there) {
@@ -210,12 +214,12 @@ function overlaps(range: Span, phys: number, sizeBytes: number): boolean {
   return phys < range.phys + range.sizeBytes && range.phys < phys + sizeBytes;
 }
 
-/** Every part of a mapping that accesses are looked at in. */
+/** Every part of a mapping with checked accesses. */
 function partsOf({ copied, lent }: Mapped): readonly LentMemory[] {
   return [...lent, ...copied];
 }
 
-/** What is left of a part when some bytes of it are taken out. */
+/** The rest of a part when some bytes of it are taken out. */
 function without(lent: LentMemory, phys: number, sizeBytes: number): LentMemory[] {
   const end = lent.phys + lent.sizeBytes;
   const parts: LentMemory[] = [];

@@ -39,7 +39,7 @@ function guarded(name: string, lines: readonly string[]): string {
   return [`#ifndef ${guard}`, `#define ${guard}`, "", ...lines, "", "#endif", ""].join("\n");
 }
 
-/** The type of addresses that devices see: their end of 64 bits has numbers of its own. */
+/** The type of addresses that devices see: the end of their 64 bits has its own numbers. */
 const ADDRESS = "dma_addr_t";
 
 function wireOf({ wire }: CType): string {
@@ -60,7 +60,10 @@ function fromWire(call: string, type: CType): string {
   return `return (${type.text})dmalab_wide(${call});`;
 }
 
-/** One call: the import, a function for who takes its address, and the form that says its place. */
+/**
+ * One call: the import, a function for code that takes its address, and the form that says its
+ * place.
+ */
 function declarationOf({ name, parameters, result }: CPrototype): string[] {
   const wires = ["int dmalab_at", ...parameters.map(({ name, type }) => `${wireOf(type)} ${name}`)];
   const typed = parameters.map(({ name, type }) => `${type.text} ${name}`);
@@ -92,7 +95,9 @@ function structsOf(calls: readonly CCall[]): string[] {
   return [...new Set(names)].map((name) => `${name};`);
 }
 
-/** Holds what the calls read and write to what the compiler makes of a structure. */
+/**
+ * Checks the offsets that the calls read and write against the compiler's layout of a structure.
+ */
 function layoutOf(struct: string, members: Readonly<Record<string, number>>): string[] {
   return Object.entries(members).map(([member, offset]) =>
     `BUILD_BUG_ON(__builtin_offsetof(struct ${struct}, ${member}) != ${offset});`

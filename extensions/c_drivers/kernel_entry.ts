@@ -1,6 +1,6 @@
 /**
- * Functions of the kernel that scripts and events know, too: what they are in C, when a release has
- * them, whether they sleep and what their arguments are follows from their rows.
+ * Functions of the kernel that scripts and events know, too. Their rows give their form in C, the
+ * releases that have them, whether they sleep, and the meaning of their arguments.
  */
 import type { DmaAddr, PhysAddr } from "@dmalab/runtime";
 import {
@@ -31,7 +31,7 @@ const bytes = (kernel: CKernel, value: number): number => kernel.exact(value, "s
 
 type Meanings = { readonly [R in ArgumentRole]?: (kernel: CKernel, value: number) => unknown };
 
-/** What an argument means, by its role; the number that C gave for any other. */
+/** The meaning of an argument, by its role; the number that C gave for any other. */
 const MEANINGS = {
   client: functionAt,
   bar_size: bytes,
@@ -84,7 +84,7 @@ export function kernelEntry<N extends KernelFunction>(
   };
 }
 
-/** What a call of C does besides the runtime's. */
+/** The work that a call of C does besides the runtime's. */
 interface Around<N extends MappingFunction> {
   readonly before?: (kernel: CKernel, args: MappingArguments<N>) => void;
   readonly after?: (kernel: CKernel, args: MappingArguments<N>, result: number) => void;

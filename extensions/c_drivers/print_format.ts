@@ -4,7 +4,7 @@ import type { CMemory } from "./c_memory.ts";
 
 const FIELD = /%([-+ #0]*)(\d*)(?:\.\d+)?(hh|h|ll|l|z|t)?([diuxXopsc%])(ad|a|M|V)?/g;
 const WIDE: ReadonlySet<string | undefined> = new Set(["l", "ll", "z", "t"]);
-/** Formats whose arguments hold another format, within each other. */
+/** The deepest nesting of formats with another format in their arguments. */
 const MAX_DEPTH = 4;
 const MAC_BYTES = 6;
 /** Of `struct va_format`: the format, and the arguments behind it. */
@@ -16,7 +16,7 @@ const MAX_TEXT = 200;
 class VariableArguments {
   constructor(readonly memory: CMemory, private at: number) {}
 
-  /** Where the next one stands; -1 where nothing can be read. */
+  /** The place of the next one; -1 where nothing can be read. */
   next(sizeBytes: 4 | 8): number {
     this.at = Math.ceil(this.at / sizeBytes) * sizeBytes;
     const at = this.at;
@@ -51,7 +51,7 @@ export function formatMessage(
   );
 }
 
-/** What a pointer leads to: an address of Ethernet, or another format with its arguments. */
+/** A pointer's target: an address of Ethernet, or another format with its arguments. */
 function behindText(memory: CMemory, leads: number, kind: string, depth: number): string {
   const sizeBytes = kind === "M" ? MAC_BYTES : VA_FORMAT.sizeBytes;
   if (!memory.isOpen(leads, sizeBytes)) return hexOf(BigInt(leads));
@@ -65,7 +65,7 @@ function behindText(memory: CMemory, leads: number, kind: string, depth: number)
     : formatMessage(memory, memory.wordAt(leads), memory.wordAt(args), depth + 1);
 }
 
-/** @param isBehind Of a pointer: what it leads to is meant. */
+/** @param isBehind For a pointer: its target is meant. */
 function textOf(
   memory: CMemory,
   at: number,
@@ -83,7 +83,7 @@ function textOf(
     case "p": {
       const leads = Number(unsigned);
       const readable = leads + 8 <= SHADOW_AT;
-      // Addresses are given by the place where they stand.
+      // Addresses are given by a pointer to them.
       return isBehind && readable ? hexOf(view.getBigUint64(leads, true)) : hexOf(unsigned);
     }
     case "x":

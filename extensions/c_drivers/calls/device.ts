@@ -13,7 +13,7 @@ import { type CKernel, hex } from "../c_kernel.ts";
 import { formatMessage } from "../print_format.ts";
 
 const LEVELS = ["emerg", "alert", "crit", "err", "warn", "notice", "info", "debug"] as const;
-/** What is less important is logged only on request. */
+/** Messages that are less important are logged only on request. */
 const DEBUG_LEVEL = 7;
 
 function register(kernel: CKernel, at: number, bytes: number): PhysAddr {

@@ -44,7 +44,7 @@ function mapAt(kernel: CKernel, at: number): KnownMap {
   throw kernel.crash(`${at === 0 ? "NULL" : hex(at)} is no hmm_dma_map`);
 }
 
-/** What the driver has written into the list counts: in a kernel a page fault does that. */
+/** The driver's entry in the list counts: in a kernel a page fault fills the list. */
 function readEntry(kernel: CKernel, { listAt, map }: KnownMap, index: number): void {
   if (!(index >= 0 && index < map.pfns.length)) {
     throw kernel.crash(`The map has no entry ${index}: it has ${map.pfns.length}`);

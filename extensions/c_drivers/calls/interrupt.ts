@@ -10,7 +10,7 @@ import { CDeferred } from "../c_deferred.ts";
 import { callEntries, type CCallEntry } from "../call_entry.ts";
 import type { CKernel } from "../c_kernel.ts";
 
-/** What a look at a device takes at least of a CPU that turns round and round. */
+/** The least time that one look at a device takes for a CPU in a polling loop. */
 const RELAX_NS = 1000;
 
 /** Lets something else happen; time moves where nothing else does. False when the time has come. */
@@ -43,13 +43,13 @@ function passAll(kernel: CKernel, durationNs: number): void {
   while (pass(kernel, untilNs));
 }
 
-/** What a handler returns that leaves the rest to its thread. */
+/** The result of a handler that leaves the rest to its thread. */
 const WAKE_THREAD = 2;
 
 /** The second part of a handler, which may sleep. */
 interface IrqThread {
   readonly irq: number;
-  /** Its function; 0 where there is none. */
+  /** Its function; 0 without one. */
   readonly thread: number;
   readonly cookie: number;
 }
@@ -83,7 +83,7 @@ function disable(kernel: CKernel, irq: number): void {
   }
 }
 
-/** What a handler is registered with. */
+/** The values that a handler is registered with. */
 interface IrqRequest extends IrqThread {
   /** Its function; 0 where the thread does all. */
   readonly handler: number;

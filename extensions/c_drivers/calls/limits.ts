@@ -1,4 +1,4 @@
-/** What a driver says of its device. @see rules/c-api.md 6, trap 10 */
+/** The limits that a driver declares for its device. @see rules/c-api.md 6, trap 10 */
 import type { CCallEntry } from "../call_entry.ts";
 
 const LIMITS = [
@@ -7,7 +7,9 @@ const LIMITS = [
   ["seg_boundary", "segmentBoundaryMask", "unsigned long mask"],
 ] as const;
 
-/** Where a device's limits are that a tree's inline functions write: what is 0 was not set. */
+/**
+ * The places of a device's limits that a tree's inline functions write: a limit of 0 was not set.
+ */
 export interface LimitsOfC {
   readonly maxSegmentAt: number;
   readonly minAlignAt: number;

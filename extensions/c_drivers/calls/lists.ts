@@ -30,9 +30,9 @@ export const SG_BYTES = 32;
 const LINK_MARKS = 4;
 const LINK_CHAIN = 1;
 export const LINK_END = 2;
-/** The bit of `dma_flags` of what has an address of the bus; the header has the same. */
+/** The bit of `dma_flags` for an entry with an address of the bus; the header has the same. */
 const BUS_ADDRESS = 1;
-/** What an entry without an output says. */
+/** The output of an entry that has none. */
 const NO_OUTPUT: ScatterOutput = { dma: 0 as DmaAddr, sizeBytes: 0 };
 /** More entries than any list has. */
 const MAX_ENTRIES = 4096;
@@ -57,7 +57,7 @@ export function* entriesOf(kernel: CKernel, at: number, count: number): Generato
   }
 }
 
-/** The list that C has at an address, read anew; what is mapped of it stays as it is. */
+/** The list that C has at an address, read anew; its mapping stays as it is. */
 function readList(kernel: CKernel, at: number, entries: number): Scatterlist {
   if (!(entries >= 0 && entries <= MAX_ENTRIES)) {
     throw kernel.crash(`Invalid list of ${entries} entries`);

@@ -15,12 +15,12 @@ interface Held {
 export class LockOrder {
   /** Locks that were taken while one was held, with the statement, by both. */
   readonly #after = new Map<number, Map<number, number | null>>();
-  /** Of who runs: the first taken first. */
+  /** The locks of the running context: the first taken first. */
   #held: Held[] = [];
-  /** Of those in whose midst that is. */
+  /** The locks of the contexts that it interrupted. */
   readonly #outer: Held[][] = [];
 
-  /** @param place Says where a statement stands. */
+  /** @param place Gives the place of a statement as text. */
   constructor(
     private readonly machine: Machine,
     private readonly place: (site: number | null) => string,
@@ -29,11 +29,11 @@ export class LockOrder {
   /** Another context interrupts the running one: it holds nothing. */
   enter(): void {
     this.#outer.push(this.#held);
-    // Who holds nothing lends its list.
+    // A context that holds nothing lends its list.
     if (this.#held.length > 0) this.#held = [];
   }
 
-  /** Who runs has ended; what it has kept is known no longer. */
+  /** The running context has ended; the locks that it has kept are known no longer. */
   leave(): void {
     const outer = this.#outer.pop()!;
     if (outer === this.#held) outer.length = 0;

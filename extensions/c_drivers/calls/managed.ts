@@ -1,6 +1,6 @@
 /**
- * What is released when a driver leaves its device, the last first: after its remove, and after a
- * probe that has failed.
+ * The resources that are released when a driver leaves its device, the last first: after its
+ * remove, and after a probe that has failed.
  *
  * @see rules/c-api.md 5 (dmam_), 11 (pcim_, devm_), 13
  */
@@ -15,7 +15,7 @@ import { allocShared, freeShared } from "./shared_memory.ts";
 
 /** Something that is a device's for as long as it has its driver. */
 interface Managed {
-  /** What it is known by where it is released earlier: an address, or an action; 0 where it is not. */
+  /** Its key for an earlier release: an address, or an action; 0 if it has no earlier release. */
   readonly key: number | string;
   give(): void;
 }

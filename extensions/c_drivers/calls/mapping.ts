@@ -1,4 +1,7 @@
-/** Streaming mappings, in one step and in two, and what a driver asks about them. @see rules/c-api.md 3, 4, 6 */
+/**
+ * Streaming mappings, in one step and in two, and a driver's questions about them. @see
+ * rules/c-api.md 3, 4, 6
+ */
 import type { PhysAddr } from "@dmalab/runtime";
 import { DMA_ATTR, type DmaDevice, type DmaDirection } from "@dmalab/runtime/dma";
 import type { Kernel } from "@dmalab/runtime/kernels";
@@ -43,7 +46,7 @@ function maskBits(kernel: CKernel, mask: number): number {
 type Mask = "streaming" | "coherent";
 const BOTH_MASKS: readonly Mask[] = ["streaming", "coherent"];
 
-/** Devices whose two masks are one. */
+/** Devices with one mask for both purposes. */
 class SharedMasks {
   readonly of = new Set<DmaDevice>();
 }
@@ -99,7 +102,7 @@ export const MAPPING_CALLS: readonly CCallEntry[] = [
   ),
   ...([["cpu", "Cpu"], ["device", "Device"]] as const).map(([owner, Owner]) =>
     kernelEntry(`dma_sync_single_for_${owner}`, (kernel, [device, dma, size, dir]) => {
-      // What the device sees as one range is synced where its parts are mapped.
+      // A range that is one for the device is synced where its parts are mapped.
       const parts = device.merged?.partsOf(dma, size) ?? [{ dma, sizeBytes: size }];
       for (const part of parts) {
         kernel.machine.dma[`dmaSyncSingleFor${Owner}`](device, part.dma, part.sizeBytes, dir);

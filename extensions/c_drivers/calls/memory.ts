@@ -7,13 +7,15 @@ import { NOWHERE } from "../c_memory.ts";
 import { CRequests } from "../c_requests.ts";
 import { CStubs } from "../c_stubs.ts";
 
-/** What `kmalloc(0)` gives: a pointer that is none, and is no failure. @see rules/c-api.md 13 */
+/**
+ * The result of `kmalloc(0)`: a pointer to no memory, which is no failure. @see rules/c-api.md 13
+ */
 const ZERO_SIZE = 16;
 const POINTER_BYTES = 8;
-/** More pages than are asked for at once. */
+/** More pages than one call asks for. */
 const MAX_PAGES = 4096;
 
-/** The same bytes in a block of another size; the old one stays where there is none. */
+/** The same bytes in a block of another size; the old block stays if no new one is free. */
 function resize(kernel: CKernel, ptr: number, sizeBytes: number, zeroed: boolean): number {
   const old = kernel.heap.blockAt(ptr);
   if (old === null) throw kernel.crash(`krealloc(${hex(ptr)}): not an allocated block`);
@@ -101,7 +103,7 @@ export const MEMORY_CALLS: Readonly<Record<"slab" | "mm", readonly CCallEntry[]>
         if (size === 0) return ZERO_SIZE;
         const zeroed = (gfp & GFP.ZERO) !== 0;
         const { heap } = kernel;
-        // What is too large for pages side by side.
+        // An allocation that is too large for pages side by side.
         if (size > KMALLOC_BYTES) return heap.takeVmalloc(size, zeroed, "kvfree")?.at ?? 0;
         return heap.take(size, zeroed, "kvfree")?.at ?? 0;
       },

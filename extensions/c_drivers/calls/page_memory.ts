@@ -24,7 +24,7 @@ class PageMemories {
   readonly of = new Map<number, CPageMemory>();
 }
 
-/** @returns Null when there is none that the device reaches, or no address for it. */
+/** @returns Null without memory that the device reaches, or without an address for it. */
 function alloc(kernel: CKernel, [dev, size, handle, dir, gfp]: CArguments): CPageMemory | null {
   kernel.maySleepBy(gfp);
   const device = kernel.device(dev);
@@ -60,7 +60,7 @@ function alloc(kernel: CKernel, [dev, size, handle, dir, gfp]: CArguments): CPag
   return made;
 }
 
-/** What the caller says of it is what the checker holds against its record. */
+/** The checker compares the caller's arguments with its record. */
 function free(kernel: CKernel, at: number, [dev, size, given, dma, dir]: CArguments): void {
   const { of } = kernel.part(PageMemories);
   const device = kernel.device(dev);

@@ -22,7 +22,7 @@ function barOf(kernel: CKernel, at: number, index: number): Bar | null {
 /** Bits of a resource. @see rules/c-api.md 11 */
 const RESOURCE = { IO: 0x100, MEM: 0x200, PREFETCH: 0x2000, MEM_64: 0x10_0000 } as const;
 
-/** What a BAR is, as `pci_resource_flags` has it. */
+/** The kind of a BAR, as in `pci_resource_flags`. */
 export function barFlags(kernel: CKernel, at: number, index: number): number {
   const { kind = "mem32", prefetchable = false } = barOf(kernel, at, index) ?? {};
   if (kind === "io") return RESOURCE.IO;
@@ -48,14 +48,14 @@ export function propertyOf(kernel: CKernel, at: number, index: number, length: n
   return room;
 }
 
-/** @returns 0, or -ENODEV for a function that is gone. */
+/** @returns 0, or -ENODEV for a function that was removed. */
 export function enableDevice(kernel: CKernel, pdev: number): number {
   kernel.maySleep();
   if (!functionOf(kernel, pdev).present) return -ERRNO.ENODEV;
   return kernel.refused(INJECTION.pci_enable_device);
 }
 
-/** Where C finds a window; 0 where there is none. */
+/** The address of a window for C; 0 without a window. */
 export function mapBar(kernel: CKernel, pdev: number, bar: number): number {
   kernel.maySleep();
   const window = barOf(kernel, pdev, bar);

@@ -14,7 +14,7 @@ import { showState, stateAsItIs, stateAt } from "../c_iova_state.ts";
 export const DMA_ITER = { addr: 0, len: 8, p2pdma: 16, status: 32, dmalab_iter: 40 } as const;
 const DMA_ITER_BYTES = 48;
 
-/** Works on a request, whose events are the request's. */
+/** Works on a request: the events of the work are the request's. */
 function forRequest<T>(
   kernel: CKernel,
   at: number,
@@ -40,7 +40,7 @@ function showIter(kernel: CKernel, at: number, iter: BlkDmaIter): void {
   kernel.part(CPeers).putState(at + DMA_ITER.p2pdma, provider, iter.kind);
 }
 
-/** What a step has mapped is the device's. */
+/** The memory that a step has mapped is the device's. */
 function lend(
   kernel: CKernel,
   device: DmaDevice,

@@ -27,7 +27,7 @@ function checkAttributes(kernel: CKernel, attrs: number): void {
   throw kernel.crash(`${name} is not an attribute of an allocation`);
 }
 
-/** @returns Where C has it; 0 where there is none. */
+/** @returns Its address for C; 0 without memory. */
 export function allocShared(
   kernel: CKernel,
   device: DmaDevice,
@@ -88,7 +88,7 @@ export function freeShared(
     );
   }
   const { dma, home, pageSizeBytes, pages } = memory;
-  // What the caller says is what the checker holds against its record.
+  // The checker compares the caller's arguments with its record.
   const said = new CoherentMemory(dma, size, pages, pageSizeBytes, home, attrs);
   mapping.dmaFreeCoherent(device, said, memory);
   kernel.coherent.delete(at);

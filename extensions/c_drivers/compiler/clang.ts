@@ -29,7 +29,10 @@ export const MAX_MS = 300_000;
 export const LATE = `The C compiler was stopped after ${MAX_MS / 1000} s`;
 /** The most memory that the compiler's process takes, in bytes. */
 export const COMPILER_BYTES = 2 ** 30;
-/** Of these, what the process takes besides clang's own memory: by measurement up to 350 MiB. */
+/**
+ * The part of these bytes that the process takes besides clang's own memory: by measurement up to
+ * 350 MiB.
+ */
 const PROCESS_BYTES = 384 * 2 ** 20;
 const WASM_PAGE_BYTES = 2 ** 16;
 
@@ -42,10 +45,16 @@ export interface Compiled {
 /** Loops count with the variables of the source, so that a debugger sees them. */
 export const KEEP_COUNTERS: readonly string[] = ["-mllvm", "-disable-lsr"];
 
-/** What the sanitizer would check by a shadow that is not there; the lab's own code checks it. */
+/**
+ * Accesses that the sanitizer would check by a shadow that does not exist; the lab's own code
+ * checks them.
+ */
 const ACCESSES = ["reads", "writes", "atomics", "byval"];
 
-/** What the checks of the compiled code need: places, guarded stacks, room behind static variables. */
+/**
+ * Arguments for the checks of the compiled code: they need places, guarded stacks, and room behind
+ * static variables.
+ */
 export const CHECKABLE: readonly string[] = [
   // Lines, types and variables, which are kept to the ends of their scopes.
   "-gdwarf-4",
@@ -94,7 +103,7 @@ export const COMPILING: readonly string[] = [
   "-iquote",
   ".",
   ...CHECKABLE,
-  // What the support file checks accesses by.
+  // Addresses by which the support file checks accesses.
   `-DDMALAB_SHADOW_AT=${SHADOW_AT}UL`,
   `-DDMALAB_FUEL_AT=${FUEL_AT}UL`,
   `-DDMALAB_CALL_AT=${CALL_AT}UL`,
@@ -129,7 +138,7 @@ export const ARGUMENTS: readonly (readonly string[])[] = [COMPILING, LINKING];
 export interface CompileJob {
   /** Path of its source. */
   readonly source: string;
-  /** Path of what is linked with it. */
+  /** Path of the support file that is linked with it. */
   readonly support: string;
   /** Further arguments for this driver. */
   readonly more?: readonly string[];
@@ -161,7 +170,7 @@ export function noProcess(): NoCompiler | null {
   };
 }
 
-/** Files that `deno test` takes for tests by themselves. */
+/** Files that `deno test` takes for tests without being named. */
 const TEST_FILE = /(?:^|[/._])test\.m?[jt]sx?$/;
 
 /** The command line of this process, with what compiling needs, and what keeps what was compiled. */
@@ -210,7 +219,7 @@ export const DOWNLOAD = "the first use downloads it: 27 MB from the npm registry
 export const LARGE = "the file may be very large, or the host short of memory";
 export const KEPT = `${LARGE}; files that were compiled before stay in the cache`;
 
-/** What the process ended a job for. */
+/** The limit at which the process ended a job. */
 export type Stopped = "time" | "memory";
 
 /** As a sentence without its end. */

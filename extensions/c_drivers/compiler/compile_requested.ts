@@ -35,7 +35,7 @@ const MAX_SOURCES = 200;
 const UP = /(["/]|^)\.\.(?=\/)/g;
 const LOCAL_INCLUDE = /^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"/gm;
 
-/** What a wanted driver is made from. */
+/** The input for a wanted driver. */
 interface Recipe {
   readonly wanted: CompileRequest;
   readonly loader: WantingLoader;
@@ -89,7 +89,7 @@ async function compileAll(loaders: readonly WantingLoader[]): Promise<void> {
   const stopped = await compileC(missing.map(([recipe]) => recipe!.job), async (index, made) => {
     const same = missing[index]!;
     left.delete(same);
-    // At once: what comes after it may fail.
+    // At once, because a later step may fail.
     if (made.module !== null) whyNotKept = await cacheModule(same[0]!.key, made.module, made.said);
     for (const recipe of same) putMade(recipe, made);
   }, timeMs);
@@ -139,7 +139,7 @@ function sourcesFrom(main: SourceFile, loader: WantingLoader): Sources {
     for (const [, written] of source.text.matchAll(LOCAL_INCLUDE)) {
       const header = misnamed(written!, C_FILE) ??
         (files.size < MAX_SOURCES ? loader.load(written!, source) : tooMany(written!));
-      // No error yet: the line may stand behind a condition.
+      // No error yet: a condition may exclude the line.
       if (header instanceof LoadError) refused.set(withoutUps(written!), header);
       else add(join(dirname(name), withoutUps(written!)), header);
     }
@@ -153,7 +153,9 @@ function tooMany(path: string): LoadError {
   return new LoadError("unreadable", message);
 }
 
-/** The compiler's own file system ignores `..`: a folder of a name as long stands for it. */
+/**
+ * The compiler's own file system ignores `..`: a folder with a name of the same length replaces it.
+ */
 function withoutUps(path: string): string {
   return path.replaceAll(UP, "$1^^");
 }

@@ -38,7 +38,7 @@ export interface Ended {
   readonly line: string | null;
 }
 
-/** What the process answers: that it begins, and then what it made, or why it ends. */
+/** The answers of the process: that it begins, and then its result, or why it ends. */
 interface Answer {
   readonly begun?: true;
   readonly stopped?: Stopped;

@@ -1,4 +1,4 @@
-/** What the compiler made, as a driver of the language; or why its code must not run. */
+/** The compiler's output as a driver of the language; or the reason why its code must not run. */
 import type { OfTree } from "../tree/of_tree.ts";
 import { makeCModule } from "../c_module.ts";
 import { RefusedCode } from "../code_checks.ts";

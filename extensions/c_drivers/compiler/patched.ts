@@ -45,8 +45,8 @@ export interface OpenedScenario {
 }
 
 /**
- * Loads a scenario as often as there are patches, each time with one of them; what is to be compiled
- * is compiled together.
+ * Loads a scenario as often as there are patches, each time with one of them; all drivers to
+ * compile are compiled together.
  *
  * @param patches Null for the scenario as it is.
  */

@@ -30,7 +30,7 @@ interface Precompiled {
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** Includes the headers. */
   readonly text: string;
-  /** What was read for it, by path. */
+  /** The texts that were read for it, by path. */
   readonly read: ReadonlyMap<string, string>;
 }
 

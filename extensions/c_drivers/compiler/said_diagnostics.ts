@@ -1,4 +1,4 @@
-/** What the compiler has said, as diagnostics of ours. */
+/** The compiler's messages, as diagnostics of ours. */
 import { C_CALLS, type CCall } from "../calls.ts";
 import type { CTarget } from "../header_text.ts";
 import { spanOfName, STATIC_HINT } from "../code_checks.ts";
@@ -11,7 +11,7 @@ import { type Compiled, COMPILER_BYTES } from "./clang.ts";
 import { KERNEL_NAMES, resolveKernel } from "@dmalab/runtime/kernels";
 
 interface Compilation {
-  /** The source that was asked for: what has no place is reported there. */
+  /** The requested source: a message without a place is reported there. */
   readonly main: SourceFile;
   /** All of them, by the names that the compiler knows. */
   readonly sources: ReadonlyMap<string, SourceFile>;
@@ -40,7 +40,7 @@ const MAX_WITHOUT_LOCATION = 5;
 /** The name of the option that controls a warning. */
 const OPTION = / \[-W[^\]]*\]$/;
 const NO_HEADER = /^'(.+)' file not found/;
-/** What the compiler adds to an error about a macro's arguments. */
+/** The note that the compiler adds to an error about a macro's arguments. */
 const MISUSED = /^macro '(\w+)' defined here$/;
 const UNDECLARED = /^(?:call to undeclared function|use of undeclared identifier) '(\w+)'/;
 
@@ -117,7 +117,7 @@ function roughly(bytes: string): string {
   return formatSize(Math.floor(Number(bytes) / MIB) * MIB);
 }
 
-/** Where a name is; the beginning of the source where it is not, or where there is none. */
+/** The place of a name; the beginning of the source if the name is not in it, or without a name. */
 function locationOfName(
   name: string,
   { main, sources }: Compilation,

@@ -60,7 +60,7 @@ export class TreeBuild {
     return settingsFor(paths, this.#read.kconfig, this.makefiles, pageSizeBytes);
   }
 
-  /** What a file is compiled from. @param own Texts beside the tree's, by their paths. */
+  /** The texts that a file is compiled from. @param own Texts beside the tree's, by their paths. */
   async unit(
     path: string,
     settings: Settings,
@@ -135,7 +135,8 @@ export class TreeBuild {
       return { ...kept, module: kept.module?.length === 0 ? null : kept.module, isKept: true };
     }
     const made = await this.#run(args, files, output);
-    // What is wrong with a file is so the next time: a file of the tree's library is tried in each run.
+    // An error in a file is the same the next time, so it is kept: each run tries a file of the
+    // tree's library.
     const isKept = made.module !== null || ERROR.test(made.said);
     if (isKept && this.usesCache) await cacheModule(key, made.module ?? NOTHING, made.said);
     return { ...made, isKept: false };
@@ -147,7 +148,7 @@ export class TreeBuild {
     const precompiled = areTexts(files) ? await clang.precompiled.with(clang, args, files) : null;
     if (precompiled !== null) {
       const { module, said } = await clang.run(precompiled.args, precompiled.files, output);
-      // What the compiler refuses it refuses again, with the paths of the file's own headers.
+      // The compiler refuses a refused file again, then with the paths of the file's own headers.
       if (module !== null) {
         const ir = asFromSource(new TextDecoder().decode(module));
         return { module: new TextEncoder().encode(ir), said };
@@ -194,7 +195,7 @@ export class TreeBuild {
     for (const each of this.elsewhere(settings)) {
       const made = await compile(each);
       if (made.module !== null) return { ...made, how: `for ${each.architecture!.name}` };
-      // What the lab's machine lacks a header of may have other errors.
+      // A file may have other errors elsewhere if the lab's machine lacks a header for it.
       if (NO_HEADER.test(failed.said)) failed = made;
     }
     return failed;

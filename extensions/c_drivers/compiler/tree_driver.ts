@@ -27,16 +27,16 @@ import { CompilerError, type TreeClang } from "./tree_clang.ts";
 /** Code of a header's inline function is at the line of the driver's call of it. */
 const PLACED = [...CHECKABLE, "-finline-hint-functions", "-gno-inline-line-tables"];
 
-/** Of a library no variables are shown. */
+/** For a library: no variables are shown. */
 const LIBRARY = [...PLACED, "-gline-tables-only"];
 
-/** A file of the tree in what the compiler has said. */
+/** A file of the tree in the compiler's messages. */
 const NAMED = /^tree\/([^:\n]+):\d/gm;
 
 const LAYOUT = "lab/layout.c";
 /** Among what files of a tree are compiled with. */
 const OUR_LIBRARY = /^dmalab\/.*\.c$/;
-/** What is assembled has been optimised. */
+/** Assembled code has been optimised. */
 const ASSEMBLING = [
   ...TARGET,
   ...KEEP_COUNTERS,
@@ -77,7 +77,7 @@ export async function compileWithTree(
   }
 }
 
-/** What a driver is linked with besides its own files. */
+/** The files that are linked with a driver besides its own. */
 interface Library {
   readonly texts: readonly string[];
   /** Those of the tree that iterate requests, by the names that the compiler knows. */
@@ -181,7 +181,7 @@ class TreeDriver {
       // The compiler finds it from the tree's root, "." there.
       sources.set(`tree/./${included}`, new SourceFile(`${root}/${included}`, text));
     }
-    // What is always built in is loaded here as a module is, where it compiles as one.
+    // A file that is always built in is loaded here as a module, if it compiles as one.
     const compile = (flags: readonly string[]) =>
       build.compile(unit, [...TREE_ARGUMENTS, ...PLACED, ...flags, ...IR]);
     const asModule = await compile(["-DMODULE"]);
@@ -191,7 +191,7 @@ class TreeDriver {
     return made;
   }
 
-  /** Adds the files of the tree that the compiler names: what is wrong for it can lie in a header. */
+  /** Adds the files of the tree that the compiler names: an error can lie in a header. */
   #addNamed(said: string, sources: Map<string, SourceFile>): void {
     const { tree } = this.of;
     for (const [, name] of said.matchAll(NAMED)) {
@@ -258,7 +258,7 @@ class TreeDriver {
     return { texts: library, paths };
   }
 
-  /** What the files export that the tree's own files of the driver are made with. */
+  /** The exports of the files that the tree builds together with its own files of the driver. */
   #companions(
     settings: Settings,
     isOurs: (name: string) => boolean,
@@ -278,7 +278,7 @@ class TreeDriver {
     ]);
   }
 
-  /** What the other files of a module define. */
+  /** The names that the other files of a module define. */
   #moduleOf(path: string, settings: Settings): ReadonlyMap<string, string> {
     const { build: { makefiles }, of: { tree } } = this;
     const module = makefiles.moduleOf(path, (symbol) => settings.values.has(symbol));

@@ -61,7 +61,7 @@ export function openHostileFiles(files: readonly HostileFile[]): OpenedScenario 
 export function holdHostileFiles(files: readonly HostileFile[], loaded: LoadResult): void {
   const program = programOf(loaded);
   const options = unheard(300_000);
-  // Each by itself: a limit of output ends a run of several.
+  // Each in a separate run: a limit of output ends a run of several.
   const outcomes = files.flatMap((_file, index) => {
     const select = (number: number) => number === index;
     return runProgramWith(null, program, { ...options, select }).outcomes;

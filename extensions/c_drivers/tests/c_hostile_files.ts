@@ -1,6 +1,6 @@
 /**
- * Hostile drivers in C, each a file of its own, made from a seed: what it does ends badly, and in many
- * of them it is known in which line.
+ * Hostile drivers in C, each in a separate file, made from a seed: each ends badly, and for many of
+ * them the line is known.
  */
 import { C_CALLS, type CCall } from "../calls.ts";
 import { type CType, isPointer } from "../prototype.ts";
@@ -18,13 +18,13 @@ const CALLS = C_CALLS.filter(({ isIn }) =>
 export interface HostileFile {
   readonly name: string;
   readonly text: string;
-  /** What it does, in a few words. */
+  /** Its act, in a few words. */
   readonly kind: string;
   /** The line that must be reported; null where any line of the file will do. */
   readonly line: number | null;
 }
 
-/** What is done to the host. */
+/** The attack on the host. */
 interface Act {
   readonly kind: string;
   /** Lines before it, of which none goes wrong. */
@@ -137,7 +137,7 @@ const BAD_POINTERS: readonly ((draw: Draw) => BadPointer)[] = [
   (draw) => bad("behind a static variable", `(area + 48 + ${draw.below(16)})`),
 ];
 
-/** What is done with it; `at` is a `char *`. */
+/** The accesses through it; `at` is a `char *`. */
 const ACCESSES: readonly ((at: string, draw: Draw) => string)[] = [
   (at) => `seen += *(volatile char *)${at};`,
   (at) => `*(volatile char *)${at} = 1;`,
@@ -156,7 +156,7 @@ function memoryAct(draw: Draw): Act {
   return { kind, before, line: draw.pick(ACCESSES)(at, draw), exact: true };
 }
 
-/** @param before None where there are none: that is wrapped in other ways. */
+/** @param before Absent without such lines: the act is then wrapped in other ways. */
 function exactly(kind: string, line: string, ...before: readonly string[]): Act {
   return { kind, ...before.length === 0 ? {} : { before }, line, exact: true };
 }
@@ -346,7 +346,7 @@ function callsAct(first: CCall, draw: Draw): Act {
   };
 }
 
-/** In what the act is wrapped, so that it lies in another function, a loop or a branch. */
+/** The code around the act, so that it lies in another function, a loop or a branch. */
 const WRAPS: readonly ((line: string) => readonly string[])[] = [
   (line) => [line],
   (line) => ["if (scratch[3] == 0) {", line, "}"],

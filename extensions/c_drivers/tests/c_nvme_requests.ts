@@ -1,6 +1,7 @@
 /**
- * Random requests through the NVMe driver in C and through the kernel's, with the commands that the two
- * controllers fetch: by what they lead to, which is all that a device sees of them.
+ * Random requests through the NVMe driver in C and through the kernel's, with the commands that the
+ * two controllers fetch. Commands are compared by the memory that they lead to, which is all that a
+ * device sees of them.
  */
 import { join } from "node:path";
 import { versionOf } from "@dmalab/runtime/kernels";
@@ -136,10 +137,11 @@ function wide(view: DataView, at: number): number {
 /**
  * Runs the scenario's tests, and compares the commands of both drivers.
  *
- * @param machines Which are compared: those where nothing was bounced, as each disk has bounce buffers
- * of its own; or all.
+ * @param machines Which are compared: the machines where nothing was bounced, as each disk has its
+ * own bounce buffers; or all.
  * @param tell Is given each outcome as its test ends.
- * @param chosen Which tests run, by parts of their names (all if none is given), and the seed of the requests.
+ * @param chosen Which tests run, by parts of their names (all if none is given), and the seed of
+ * the requests.
  */
 export function runRequests(
   program: Program,

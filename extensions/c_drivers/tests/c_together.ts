@@ -1,6 +1,6 @@
 /**
- * Loading scenarios with drivers in C: the compiler, whose start takes seconds, is started once for all
- * files of tests in a process that load theirs while they are imported.
+ * Loading scenarios with drivers in C. The start of the compiler takes seconds, so it is started
+ * once for all files of tests in a process that load their scenarios while they are imported.
  */
 import { assert } from "@std/assert";
 import { join } from "node:path";

@@ -40,7 +40,7 @@ const PLANTED: RunOptions = {
   limits: { ...DEFAULT_LIMITS, steps: DEFAULT_LIMITS.steps / 10 },
 };
 
-/** All that is said of the tests of a program whose names have a text in them; empty when they hold. */
+/** All messages about a program's tests with a text in their names; empty when they hold. */
 function saidOf(program: Program, by: string): string {
   const { outcomes } = runProgram(program, { ...PLANTED, match: [by] });
   return outcomes.filter(({ failure }) => failure !== null).flatMap(({ failure, incidents }) => [

@@ -4,7 +4,7 @@ const DIRECT = "reads and writes [iommu.mode = off, ssd.sgl = false]";
 const TRANSLATED = "reads and writes [iommu.mode = strict, ssd.sgl = true]";
 const SWEEP = "can fail fails once [iommu.mode = strict, ssd.sgl = true]";
 
-/** How each planted bug is found: by which test, and what is said of it. */
+/** How each planted bug is found: by which test, and with which message. */
 const FOUND: Readonly<Record<string, FoundBug>> = {
   "01-wrong-length-at-unmap": { by: DIRECT, says: /report\[unmap_size\]/ },
   "02-missing-sync": { by: TRANSLATED, says: /report\[sync_missing\]/ },

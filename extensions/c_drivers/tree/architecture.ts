@@ -1,13 +1,13 @@
 /**
- * Other architectures than the lab's, for files that are built for none but them: the headers that only one of
- * `arch/` has, and the symbols by which it builds a file. What the lab has of its own stays.
+ * Other architectures than the lab's, for files that are built for none but them: the headers that
+ * only one of `arch/` has, and the symbols by which it builds a file. The lab's own headers stay.
  */
 import { closureOf, type Kconfig, readKconfig } from "./kconfig.ts";
 import { checkMost, type TreeFolders } from "@dmalab/runtime/kernels";
 import { isWrong } from "./settings.ts";
 
 export interface Architecture {
-  /** Of its folder in `arch/`. */
+  /** The name of its folder in `arch/`. */
   readonly name: string;
   /** Its symbols that are set, without `CONFIG_`. */
   readonly symbols: readonly string[];
@@ -17,7 +17,10 @@ export interface Architecture {
 
 /** More than any release has. */
 const MAX_ARCHITECTURES = 100;
-/** `cflags-$(CONFIG_X) += -I$(srctree)/arch/…`, or `machdirs-$(CONFIG_X) += arch/…` of what has an `include/`. */
+/**
+ * `cflags-$(CONFIG_X) += -I$(srctree)/arch/…`, or `machdirs-$(CONFIG_X) += arch/…` for a folder
+ * with an `include/`.
+ */
 const ADDS = /^(machdirs|[\w-]+?)(?:-(?:y|\$\(CONFIG_(\w+)\)))?[ \t]*[:+]?=(.*\barch\/.*)$/gm;
 const FOLDER = /-I[ \t]*\$\(srctree\)\/(arch\/[\w./-]+)/g;
 
@@ -96,7 +99,10 @@ function selectorOf(name: string, kconfig: Kconfig): readonly string[] {
   return found === undefined || kconfig.get(name)!.isDefault ? [] : [found[0]];
 }
 
-/** What is no assembler though it may look so, else assembler up to its bracket, with the last letter of a declaration before it. */
+/**
+ * Text that only looks like assembler, else assembler up to its bracket, with the last letter of a
+ * declaration before it.
+ */
 const ASSEMBLER =
   /\/\*(?:[^]*?\*\/|[^]*)|\/\/.*|"(?:[^"\\\n]|\\[^])*"?|((?<!\b(?:els|d))\w[ \t]+)?\b(?:asm|__asm__|__asm)\b(?:\s+\w+){0,3}[\s\\]*\(/g;
 /** A text, a comment, or one character. */
@@ -108,8 +114,8 @@ const NAME = /^\(\s*(?:"[\w%.$]*"|\w+)\s*\)$/;
 const CALL = "({ extern void inline_assembler(void); inline_assembler(); })";
 
 /**
- * A text whose assembler is a call of `inline_assembler()`, which nothing defines: a stub, as each function that
- * the lab does not have.
+ * A text with its assembler replaced by a call of `inline_assembler()`, which nothing defines: a
+ * stub, as each function that the lab does not have.
  */
 export function withoutAssembler(written: string): string {
   if (!written.includes("asm")) return written;

@@ -64,7 +64,7 @@ function gcd(a: number, b: number): number {
 /** A constant that the tree's own source of bounds leaves in assembler. */
 const BOUND = /->(\w+) \$\d+ [^"]*?", "i"\(i\d+ (-?\d+)\)/g;
 
-/** `generated/bounds.h` of what the tree's `kernel/bounds.c` has become in LLVM's own language. */
+/** `generated/bounds.h` from the tree's `kernel/bounds.c`, compiled to LLVM's own language. */
 export function boundsHeader(code: string): string {
   const lines = [...code.matchAll(BOUND)].map(([, name, value]) => `#define ${name} ${value}\n`);
   return lines.join("");

@@ -1,6 +1,6 @@
-/** What is read of and changed in a file of a tree when it is LLVM's own language. */
+/** Reads and changes a file of a tree in LLVM's own language. */
 
-/** What the compiler writes it by. */
+/** The compiler's arguments for this language. */
 export const IR: readonly string[] = ["-S", "-emit-llvm"];
 
 /** All but the bounds of a section, which the linker has. */
@@ -14,7 +14,7 @@ const GLOBAL = /^define (?!internal |private |weak |linkonce|available_externall
 const USED = /^(?:declare [^@\n]*@|@(?=[\w$]+ = external ))([\w$]+)(?=\(| = )/gm;
 const DEFINED = /^(?:define [^@\n]*@|@(?=[\w$]+ = (?!external )))([\w$]+)(?=\(| = )/gm;
 const POINTER = /^declare (?:[!\w()]+ )*?ptr @([\w$]+)\(/gm;
-/** What stands for an array of which the tree does not say how long it is. */
+/** The assumed length of an array without a length in the tree. */
 const UNSIZED_LENGTH = 512;
 const OPAQUE_BYTES = 8192;
 
@@ -34,7 +34,7 @@ export function withStorage(ir: string): string {
   });
 }
 
-/** A further file of a driver: where it is of a module of its own, the first one's init counts. */
+/** A further file of a driver: if it belongs to a separate module, the first one's init counts. */
 export function asFurther(ir: string): string {
   return withStorage(ir).replace(/^@((?:init|cleanup)_module) = /gm, "@$1 = weak ");
 }
@@ -110,7 +110,7 @@ export function withMarks(
   const marked = ir.replace(FUNCTION, (text: string) => {
     const lines = text.split("\n");
     const starts = lines.flatMap((line, at) => at === 0 || LABEL.test(line) ? [at] : []);
-    // From the last one: what is put in moves what follows.
+    // From the last one, because each insertion moves the lines behind it.
     for (let index = starts.length - 1; index >= 0; index--) {
       const own = lines.slice(starts[index], starts[index + 1])
         .flatMap((line) => placesOf(DEBUG_USE.exec(line)?.[1]));

@@ -4,14 +4,14 @@ import { checkMost, NESTED, type TreeFiles } from "@dmalab/runtime/kernels";
 
 /** A symbol, from all places that declare it. */
 export interface Symbol {
-  /** Bool or tristate: what can be set to 1. */
+  /** Bool or tristate: a symbol that can be set to 1. */
   isSwitch: boolean;
-  /** What it builds can be a module. */
+  /** Its object can be built as a module. */
   isTristate: boolean;
   readonly selects: Set<string>;
-  /** What it depends on: of each list one, by its text. */
+  /** Its dependencies: one symbol of each list, by the list's text. */
   readonly needs: Map<string, readonly string[]>;
-  /** What a number or a text is where nothing is said: the first one whose conditions hold. */
+  /** The default values of a number or a text: the first one with true conditions counts. */
   readonly values: { readonly value: string; readonly needs: Needs }[];
   /** It has no prompt, and is set wherever what it depends on is. */
   isDefault: boolean;
@@ -68,7 +68,7 @@ export function readKconfig(files: TreeFiles, first = "Kconfig"): Kconfig {
   return reader.symbols;
 }
 
-/** The symbol whose properties are read. */
+/** The symbol with the properties that are being read. */
 interface Current {
   readonly name: string;
   hasPrompt: boolean;
@@ -157,7 +157,7 @@ class KconfigReader {
     current.isNumber ||= NUMBER.test(line);
     const [, value, condition = ""] = current.isNumber ? VALUE.exec(line) ?? [] : [];
     if (value !== undefined) {
-      // Numbers may stand in quotes; a text is no number.
+      // Numbers may be in quotes; a text is no number.
       const written = value.replace(/^"(-?\d+|0x[\da-fA-F]+)"$/, "$1");
       symbol.values.push({ value: written, needs: needsOf(condition) });
     }
@@ -190,7 +190,7 @@ class KconfigReader {
   }
 }
 
-/** What a condition needs. Parts that say more than which symbols are set are left out. */
+/** The needs of a condition. Parts that say more than which symbols are set are left out. */
 function needsOf(condition: string): Needs {
   return parts(condition, "&&").map((part) => {
     const alternatives = parts(/^\(.*\)$/.test(part) ? part.slice(1, -1) : part, "||");
@@ -199,7 +199,7 @@ function needsOf(condition: string): Needs {
   }).filter((names) => names.length > 0);
 }
 
-/** The parts of a condition between operators that stand outside of brackets. */
+/** The parts of a condition between the operators outside of brackets. */
 function parts(condition: string, operator: "&&" | "||"): readonly string[] {
   const found: string[] = [];
   let depth = 0;

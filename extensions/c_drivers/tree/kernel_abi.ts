@@ -1,7 +1,7 @@
 /**
- * Functions of the kernel as a file that was compiled with a tree calls them: by the tree's names and
- * types. What the lab has under another name, or with its arguments in another order, is one row here;
- * every other name that it does not have is a stub that reports its call.
+ * Functions of the kernel as a file that was compiled with a tree calls them: by the tree's names
+ * and types. A function that the lab has under another name, or with its arguments in another
+ * order, is one row here; every other name that it does not have is a stub that reports its call.
  */
 import { C_CALLS, type CCall } from "../calls.ts";
 import { workKey } from "../calls/deferred.ts";
@@ -63,7 +63,10 @@ const locks: StubBody = by("dmalab_lock", 0);
 const unlocks: StubBody = by("dmalab_unlock", 0);
 const nothing: StubBody = () => 0;
 
-/** A lock in each of its forms. Who only reads excludes nobody that is looked for here. */
+/**
+ * A lock in each of its forms. A lock that is taken only for reading excludes no context that the
+ * search for deadlocks considers here.
+ */
 function lockCalls(name: string, lock: StubBody, unlock: StubBody): Record<string, StubBody> {
   return {
     [`${name}_lock`]: lock,
@@ -91,7 +94,7 @@ function lockCalls(name: string, lock: StubBody, unlock: StubBody): Record<strin
   };
 }
 
-/** What a structure of C waits for in a process of its own. */
+/** Work that a structure of C defers to a separate process. */
 const defers: StubBody = (kernel, [at = 0, run = 0]) => {
   const { site } = kernel.machine.events.context;
   const runs = () => callOwn(kernel, "Work", at, site, run);
@@ -111,7 +114,7 @@ const lineIrq: StubBody = (kernel, [dev = 0, most = 0]) => {
   return interrupts.numberOf(name, 0)!;
 };
 
-/** What the tree calls by another name than the lab does. */
+/** Functions that the tree calls by another name than the lab does. */
 const ALIASES: ReadonlyMap<string, StubBody> = new Map<string, StubBody>(Object.entries<StubBody>({
   __kmalloc_noprof: by("kmalloc", 0, 1),
   __kmalloc_cache_noprof: by("kmalloc", 2, 1),
@@ -128,10 +131,11 @@ const ALIASES: ReadonlyMap<string, StubBody> = new Map<string, StubBody>(Object.
   __kmalloc_large_node_noprof: by("kmalloc", 0, 1),
   krealloc_noprof: by("krealloc", 0, 1, 2),
   krealloc_node_align_noprof: by("krealloc", 0, 1, 3),
-  // Before the flags may stand what it is a part of, behind them a node and the caller.
+  // Before the flags may be the bucket that the block belongs to; behind them are a node and the
+  // caller.
   __kmalloc_node_track_caller_noprof: (kernel, args) =>
     runNamed("kmalloc", kernel, args[0] ?? 0, args.at(-3) ?? 0),
-  // From 7.2 on an alignment stands before the flags, of which a node is last in all.
+  // From 7.2 on an alignment comes before the flags; a node is last in all releases.
   __kvmalloc_node_noprof: (kernel, args) =>
     runNamed("kvmalloc", kernel, args[0] ?? 0, args.at(-2) ?? 0),
   __vmalloc_noprof: by("dmalab_vmalloc", 0, 1),
@@ -229,7 +233,7 @@ function valueType({ wire }: CType): ValueType | null {
 }
 
 /**
- * What a function is that a file of a tree calls.
+ * The implementation of a function that a file of a tree calls.
  *
  * @throws {RefusedCode} Where the tree's prototype is another than the lab's.
  */
@@ -273,7 +277,7 @@ export function keepTicks({ jiffiesAt, machine, memory }: CKernel): void {
 
 const NO_STUB = "remove its name from `stubs`";
 
-/** What stands for a function that is found in no place, by how the driver asks for it. */
+/** The replacement for a function that is found in no place, by the driver's choice of stubs. */
 function stubRun(name: string, stubs: Stubs, isPointer: boolean): StubBody {
   invariant(!name.startsWith("lab_"), `${name}() is declared for files of trees, and nowhere`);
   const answer = typeof stubs === "string" ? 0 : stubs.get(name);
@@ -305,7 +309,7 @@ export function hasTreeFunction(name: string): boolean {
 
 /** Headers and files of the lab's for trees call a function of the lab's `name` by `lab_name`. */
 function callOf(name: string): CCall | undefined {
-  // Those of the lab's own headers have arguments of their own.
+  // The functions of the lab's own headers have other arguments.
   if (name.startsWith("dmalab_")) return undefined;
   const own = name.startsWith("lab_") ? name.slice("lab_".length) : null;
   return own === null ? CALLS.get(name) : CALLS.get(own) ?? CALLS.get(`dmalab_${own}`);

