@@ -17,7 +17,7 @@ const LENGTH = /^Content-Length: *(\d+)/im;
 /** How each header of the protocol begins. */
 const BEGINNING = "content-";
 
-/** What a client sent that is no header. */
+/** The error for input of a client that is no header. */
 export class FrameError extends Error {}
 
 /** Takes bytes as they come, gives the texts of whole messages. */

@@ -1,4 +1,4 @@
-/** Bytes that tell places apart: what is in the wrong place, or from another case, is seen. */
+/** Bytes that distinguish places: bytes in the wrong place, or from another case, are seen. */
 import { formatSize } from "@dmalab/lang/text";
 import { sameBytes } from "@dmalab/runtime/memory";
 import { Random } from "@dmalab/runtime";

@@ -11,7 +11,7 @@ export interface LayoutWanted {
   readonly structs: Readonly<Record<string, readonly string[]>>;
 }
 
-/** What a tree has: sizes by tags, offsets by `tag.member`. */
+/** The layout in a tree: sizes by tags, offsets by `tag.member`. */
 export class TreeLayout {
   readonly #sizes = new Map<string, number>();
   readonly #offsets = new Map<string, number>();
@@ -52,7 +52,7 @@ export function layoutSource({ headers, structs }: LayoutWanted): string {
 
 const NO_MEMBER = /no member named '([\w.]+)' in '(struct \w+)'/;
 
-/** What is wrong where the table does not compile. @param said By the compiler. */
+/** The error for a table that does not compile. @param said The compiler's messages. */
 export function layoutError(release: string, said: string): TreeError {
   const missing = NO_MEMBER.exec(said);
   const line = said.split("\n").find((each) => each.includes("error:")) ?? said.slice(0, 200);

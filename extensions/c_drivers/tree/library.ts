@@ -1,7 +1,8 @@
 /**
- * Which file exports a name: of the lab's own for trees, `extensions/c_drivers/include/tree/dmalab/`, and of the tree's library,
- * `lib/`. What a driver calls and does not have is compiled from there, as the linker takes objects from
- * an archive.
+ * Which file exports a name: of the lab's own for trees,
+ * `extensions/c_drivers/include/tree/dmalab/`, and of the tree's library, `lib/`. A function that a
+ * driver calls and does not have is compiled from there, as the linker takes objects from an
+ * archive.
  */
 import type { TreeFolders } from "@dmalab/runtime/kernels";
 import type { Makefiles } from "./makefile.ts";
@@ -109,7 +110,7 @@ export function* siblingsOf(
   }
 }
 
-/** Those that export something: others are modules of their own. */
+/** The files that export something: other files are separate modules. */
 function* exportingOf(files: TreeFolders, folder: string): Texts {
   for (const [path, text] of sourcesOf(files, folder)) {
     if (text.includes("EXPORT_SYMBOL")) yield [path, exportedOnly(text)];

@@ -1,4 +1,6 @@
-/** What a tree's makefiles say of one of its files: the symbols that build it, and its own flags. */
+/**
+ * The makefiles of a tree, read for one of its files: the symbols that build it, and its own flags.
+ */
 import { addAll } from "@dmalab/runtime/lists";
 import { checkMost, NESTED, type TreeFiles, treePath } from "@dmalab/runtime/kernels";
 
@@ -14,7 +16,7 @@ const ENDIF = /^[ \t]*endif\b/;
 /** Conditions, and makefiles, within each other: a stranger's tree may have more. */
 const MAX_DEPTH = 100;
 const MAX_INCLUDED = 2 ** 20;
-/** Left sides that name no object of their own. */
+/** Left sides that do not name an object. */
 const LISTS = new Set(["obj", "lib", "ccflags", "subdir"]);
 const FLAGS =
   /^[ \t]*(?:(subdir-)?ccflags-(?:y|\$\(CONFIG_(\w+)\))|CFLAGS_([\w.-]+))[ \t]*[:+]?=(.*)$/gm;
@@ -94,7 +96,8 @@ export class Makefiles {
         for (const [, include] of flags.matchAll(INCLUDE)) {
           folders.push(resolved(include!, folder));
         }
-        // What a makefile defines under a condition is left out: it may contradict the configuration.
+        // Definitions under a condition in a makefile are left out: they may contradict the
+        // configuration.
         if (condition === undefined && depth === parts.length - 1) {
           addAll(defines, [...flags.matchAll(DEFINE)].map(([, define]) => define!));
         }
@@ -149,7 +152,7 @@ export class Makefiles {
     });
   }
 
-  /** A makefile with those that it includes: `$(src)` is its folder in them, too. */
+  /** A makefile with its included makefiles: `$(src)` is its folder in them, too. */
   #whole(text: string, folder: string, included: { length: number }, depth = 0): string {
     const name = `makefile of ${folder}`;
     checkMost(depth, MAX_DEPTH, name, "makefiles within each other");

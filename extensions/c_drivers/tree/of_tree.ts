@@ -9,7 +9,7 @@ export interface DeviceShape {
   readonly nameAt: number;
 }
 
-/** Of a driver that was compiled with a kernel tree. */
+/** The additional data for a driver that was compiled with a kernel tree. */
 export interface OfTree {
   readonly device: DeviceShape;
   /** Which one it was compiled for, where it is not the lab's; else null. */

@@ -1,6 +1,7 @@
 /**
- * The configuration that a tree is compiled with: a table of what must be on or off for the lab's
- * answers to be right, and what a file needs beside, from the tree's own makefiles and Kconfig.
+ * The configuration that a tree is compiled with: a table of the symbols that must be on or off for
+ * the lab's answers to be right, and the further needs of a file, from the tree's own makefiles and
+ * Kconfig.
  */
 import type { Architecture } from "./architecture.ts";
 import { closureOf, type Kconfig, lackingOf } from "./kconfig.ts";
@@ -58,7 +59,7 @@ const MACHINE: Readonly<Record<string, string>> = {
   GENERIC_MSI_IRQ: "1",
 };
 
-/** What a machine of the lab has: subsystems whose structures drivers share. */
+/** The equipment of a machine of the lab: subsystems with structures that drivers share. */
 const PRESENT: readonly string[] = [
   ...["ARCH_DMA_ADDR_T_64BIT", "PHYS_ADDR_T_64BIT", "DMA_OPS_HELPERS", "ZONE_DMA32"],
   ...["BITREVERSE", "BLK_DEV_INTEGRITY", "BLK_MQ_PCI", "BLOCK", "CRYPTO", "ETHERNET", "FLATMEM"],
@@ -78,8 +79,9 @@ const MACHINES: readonly RegExp[] = [
 ];
 
 /**
- * What is never set, whatever selects it or depends on it: what needs assembler or sections that the
- * linker collects, and debugging of the kernel's own, in which the lab's checks would be counted twice.
+ * Symbols that are never set, whatever selects them or depends on them: symbols that need assembler
+ * or sections that the linker collects, and the kernel's own debugging, in which the lab's checks
+ * would be counted twice.
  */
 const ABSENT: readonly RegExp[] = [
   /^(?:ACPI|DMI$|EFI$|HV_|HYPERV|XEN|KVM|VIRTUALIZATION|COMPAT$|HIGHMEM|ZONE_DMA$|NUMA$|SPARSEMEM)/,
@@ -103,7 +105,7 @@ export interface Settings {
   readonly lacking: readonly string[];
   /** Symbols of other machines that the files ask for, need, or could be built by. */
   readonly elsewhere: readonly string[];
-  /** What the files are compiled for, where it is not the lab's machine. */
+  /** The architecture that the files are compiled for, where it is not the lab's machine. */
   readonly architecture?: Architecture;
   /** All of the files can be parts of a module. */
   readonly isModule: boolean;
@@ -149,7 +151,7 @@ export function settingsFor(
   const derived = [...closureOf(asked, kconfig, isAbsent)]
     .filter((name) => kconfig.get(name)!.isSwitch);
   const on = new Set([...Object.keys(REQUIRED), ...PRESENT, ...derived.toSorted()]);
-  // What a symbol needs that the files ask for is taken as met, another machine too.
+  // The needs of a symbol that the files ask for are taken as met, even another machine.
   const met = new Set(derived.flatMap((name) => [...kconfig.get(name)!.needs.keys()]));
   const areSet = (needs: Iterable<readonly string[]>) =>
     [...needs].every((names) => met.has(names.join(" || ")) || names.some((each) => on.has(each)));
@@ -158,7 +160,8 @@ export function settingsFor(
   for (let before = 0; before < on.size;) {
     before = on.size;
     for (const [name, { isDefault, needs }] of possible()) {
-      // Without a condition it is the kernel's own, of which PRESENT says what the lab has.
+      // Without a condition it is a part of the kernel itself: PRESENT lists the parts that the lab
+      // has.
       if (isDefault && needs.size > 0) on.add(name);
     }
   }
@@ -191,8 +194,8 @@ export function settingsOn(settings: Settings, architecture: Architecture): Sett
 }
 
 /**
- * A file that compiles only where the configuration has reached the tree's own headers: what is empty
- * without a symbol must not be.
+ * A file that compiles only where the configuration has reached the tree's own headers: a header
+ * that is empty without a symbol must not be empty.
  */
 export function settingsProbe(): string {
   const checks = Object.entries(REQUIRED).map(([name, reason]) =>

@@ -1,4 +1,7 @@
-/** What was read of a tree: settings, makefiles and headers, once for all files that are compiled from it. */
+/**
+ * The parts of a tree that were read: settings, makefiles and headers, once for all files that are
+ * compiled from it.
+ */
 import { type TreeFolders, type TreeVersion, versionOf } from "@dmalab/runtime/kernels";
 import { Architectures } from "./architecture.ts";
 import { type Kconfig, readKconfig } from "./kconfig.ts";

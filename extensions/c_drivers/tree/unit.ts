@@ -1,4 +1,6 @@
-/** A file of a tree with all that it may include: what the compiler is given, and nothing else. */
+/**
+ * A file of a tree with all that it may include: the compiler gets these texts, and nothing else.
+ */
 import { type Architecture, withoutAssembler } from "./architecture.ts";
 import { TREE_PAGE_MAP } from "../c_addresses.ts";
 import type { Makefiles } from "./makefile.ts";
@@ -10,7 +12,7 @@ const TREE = "tree";
 const LAB = "lab";
 
 const INCLUDE = /^[ \t]*#[ \t]*include(?:_next)?[ \t]*([<"])([^>"\n]+)[>"]/gm;
-/** An include whose name a macro makes. */
+/** An include with a name that a macro makes. */
 const COMPUTED = /^[ \t]*#[ \t]*include(?:_next)?[ \t]+[A-Za-z_]/m;
 /** Headers that every file of a kernel begins with. */
 const FIRST = [
@@ -26,7 +28,7 @@ const ASM = /^asm\/([\w.-]+)$/;
 /** Headers of which the architecture's own counts: what its devices and their channels have there. */
 const OF_DEVICES = /^asm\/(?:device|dma|iommu)\.h$/;
 
-/** What is compiled, by its paths, and how. */
+/** The texts to compile, by their paths, and the arguments. */
 export interface Unit {
   readonly source: string;
   readonly args: readonly string[];
@@ -41,7 +43,7 @@ export class Units {
   constructor(readonly files: TreeFolders, readonly makefiles: Makefiles) {}
 
   /**
-   * A file of the tree and what it includes.
+   * A file of the tree and its includes.
    *
    * @param ours Headers of the lab, generated ones among them, by the paths that are included.
    * @param own Texts that are compiled with the tree and are none of its files, by their paths.
@@ -108,7 +110,7 @@ export class Units {
     return { source: isOwn ? path : `${TREE}/${path}`, args, files: found };
   }
 
-  /** The compiler's own file system ignores `..`: a path from the root stands for it. */
+  /** The compiler's own file system ignores `..`: a path from the root replaces it. */
   #withoutUps(name: string, text: string): string {
     if (!text.includes("../")) return text;
     const folder = name.slice(0, name.lastIndexOf("/"));

@@ -46,7 +46,7 @@ function marksIn(code: CCode, body: CodeSpan, reader: ByteReader): readonly CLin
   rows.forEach((row, index) => {
     if (row.file === before.file && row.line === before.line) return;
     const own = code.source(row.file);
-    // Of several lines at one place the last is the one that the code is of.
+    // If several lines have one place, the code belongs to the last.
     if (own === undefined || rows[index + 1]?.address === row.address) return;
     before = row;
     const address = insideLoop(Math.max(first, row.address), rows[index + 1]?.address ?? 0, reader);

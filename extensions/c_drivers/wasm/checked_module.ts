@@ -1,11 +1,11 @@
 /**
- * The compiled code as it runs. Each load, store, copy and move of the stack pointer is a call of the
- * support file, which checks it first, and each block of code begins with a call that counts it:
- * whatever the text of the driver says to the compiler, its code is limited.
+ * The compiled code as it runs. Each load, store, copy and move of the stack pointer is a call of
+ * the support file, which checks it first, and each block of code begins with a call that counts
+ * it: whatever the text of the driver says to the compiler, its code is limited.
  *
- * A run that is followed line by line has a call more where each line begins. A call that leaves the
- * operands as they are may stand between any two instructions; branches of the format lead to the ends
- * of blocks, not to offsets, so that nothing else changes.
+ * A run that is followed line by line has a call more where each line begins. A call that leaves
+ * the operands as they are may be put between any two instructions; branches of the format lead to
+ * the ends of blocks, not to offsets, so that nothing else changes.
  *
  * @see WebAssembly Core Specification, 5.4 (instructions), 5.5.13 (code section)
  */
@@ -57,12 +57,12 @@ export interface MarkedLine {
   readonly locals: readonly number[];
 }
 
-/** Text that stands for some of the code, or between two bytes of it. */
+/** Bytes that replace some of the code, or that are inserted between two bytes of it. */
 interface Edit {
   readonly from: number;
   readonly to: number;
   readonly bytes: readonly number[];
-  /** The address whose place it has. */
+  /** The original address that gives it its place. */
   was: number;
 }
 
@@ -148,13 +148,13 @@ export class CheckedModule {
   }
 }
 
-/** What is changed in the code. */
+/** The changes in the code. */
 class Editor {
   readonly blocks: number[] = [];
   readonly lines: MarkedLine[] = [];
   readonly #shape: ModuleShape;
   readonly #reader: ByteReader;
-  /** Functions that are left as they are: those that check. */
+  /** Functions that are left as they are, because they do the checks. */
   readonly #checks = new Set<number>();
   readonly #stackPointer: number | undefined;
 
@@ -197,7 +197,7 @@ class Editor {
         insert(start, this.lines.push(stores) - 1, CHECK.LINE, stores.bytes);
       }
       if (BLOCK_STARTS.has(opcode)) {
-        // What prepares its first statement may have the line of what comes before.
+        // The code that prepares its first statement may have the line of the statement before.
         if (block !== null) {
           block.was = rows.find((at) => at >= block!.from && at < start) ?? block.was;
         }
@@ -210,7 +210,7 @@ class Editor {
       if (instead !== null) {
         edits.push({ from: start, to: instruction.end, bytes: instead, was: start });
       }
-      // The driver has made calls of its own in the midst of this one.
+      // The driver has made other calls during this one.
       if (ofTree !== null && !isOwn && opcode === OP.CALL_INDIRECT) {
         edits.push({
           from: instruction.end,

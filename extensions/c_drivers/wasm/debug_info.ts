@@ -1,6 +1,6 @@
 /**
- * What the compiler says of functions, variables and types. A module's entries are read when they are
- * asked for: a kernel's headers describe thousands of structures.
+ * The compiler's descriptions of functions, variables and types. A module's entries are read on
+ * request: a kernel's headers describe thousands of structures.
  *
  * @see DWARF Debugging Information Format 4, 2 (general description), 7.5 (format)
  */
@@ -180,8 +180,9 @@ export class DebugEntry {
   }
 
   /**
-   * Where it is while code at an address runs: an expression, or why it is nowhere. The compiler goes on to
-   * name a local that holds something else by then: that is nowhere. What is on the stack stays there.
+   * Where it is while code at an address runs: an expression, or why it is nowhere. The compiler
+   * goes on to name a local that holds something else by then: that is nowhere. A variable on the
+   * stack stays there.
    *
    * @param of The function that it is a variable of.
    */
@@ -207,7 +208,7 @@ export class DebugEntry {
   }
 }
 
-/** A stretch of code, and what is said of it. */
+/** A stretch of code, with its value in the list. */
 interface SaidSpan {
   readonly from: number;
   readonly to: number;
@@ -257,20 +258,20 @@ export class DebugInfo {
           if (pair[0] === 0) break;
           pairs.push(pair);
         }
-        // Assembler can write what it likes: what has an unknown form ends its list.
+        // Assembler can write any entries: an entry with an unknown form ends its list.
         if (pairs.every(([, form]) => form in FORMS)) found.set(code, { tag, hasChildren, pairs });
       }
       return found;
     });
   }
 
-  /** What stands at the top of the files, each with its own. */
+  /** The top entries, separately for each file. */
   get #tops(): readonly (readonly DebugEntry[])[] {
     // The head of a unit: its length, the version, the table of abbreviations, the size of an address.
     return this.#units.map(({ at }) => this.entryAt(at + 11).children);
   }
 
-  /** The function whose code a body is; null where nothing is said of it. */
+  /** The function for a body of code; null without an entry for it. */
   functionOf({ start }: CodeSpan): DebugEntry | null {
     this.#functions ??= new Map(
       this.#tops.flat().filter(({ tag }) => tag === TAG.FUNCTION)
@@ -322,7 +323,7 @@ export class DebugInfo {
     return children;
   }
 
-  /** The entry at which a reader stands; null for the end of a list of children. */
+  /** The entry at a reader's position; null for the end of a list of children. */
   #entryIn(reader: ByteReader, unit: Unit): DebugEntry | null {
     const { at } = reader;
     const abbreviation = unit.abbreviations.get(reader.unsigned());
@@ -355,12 +356,12 @@ export class DebugInfo {
     }
   }
 
-  /** What a list says of stretches of code. */
+  /** The entries of a list about stretches of code. */
   spansAt(section: "loc" | "ranges", at: number, { addressBytes }: Unit): readonly SaidSpan[] {
     const reader = this.#reader(section, at);
     const baseMark = addressBytes === 8 ? 2 ** 64 : 2 ** 32 - 1;
     const spans: SaidSpan[] = [];
-    // Of one code section, all files begin at 0.
+    // All files have one code section, so they begin at 0.
     let base = 0;
     while (!reader.isAtEnd) {
       const from = addressIn(reader, addressBytes);
@@ -406,7 +407,7 @@ export function frameBase(of: DebugEntry, scope: LocationScope): bigint | null {
   return located !== null && "bits" in located ? located.bits : null;
 }
 
-/** What an expression is evaluated with. */
+/** The inputs for the evaluation of an expression. */
 export interface LocationScope {
   /** The value of a local of the compiled code; null where it is not known. */
   local(index: number): bigint | null;

@@ -1,6 +1,6 @@
 /**
- * The instructions of compiled code: those that clang makes of C for this target. Any other is an
- * error, so that nothing runs that is not checked.
+ * The instructions of compiled code, as far as clang makes them from C for this target. Any other
+ * is an error, so that nothing runs that is not checked.
  *
  * @see WebAssembly Core Specification, 5.4 (instructions)
  */
@@ -26,7 +26,7 @@ export const OP = {
   MEMORY_FILL: 0xfc0b,
 } as const;
 const LONG = 0xfc;
-/** What the support file has for loads and stores, in the order of their numbers. */
+/** The functions of the support file for loads and stores, in the order of their numbers. */
 export const ACCESSES: readonly string[] = [
   ...["i32_load", "i64_load", "f32_load", "f64_load"],
   ...["i32_load8_s", "i32_load8_u", "i32_load16_s", "i32_load16_u"],
@@ -57,14 +57,14 @@ export class UncheckedInstruction extends Error {
   }
 }
 
-/** Where the first instruction of a function stands. */
+/** The place of a function's first instruction. */
 export function firstInstruction({ start }: CodeSpan, reader: ByteReader): number {
   reader.at = start;
   reader.many(() => [reader.unsigned(), reader.byte()]);
   return reader.at;
 }
 
-/** Reads the instruction at which a reader stands. @throws {UncheckedInstruction} */
+/** Reads the instruction at a reader's position. @throws {UncheckedInstruction} */
 export function instructionIn(reader: ByteReader): Instruction {
   const start = reader.at;
   const first = reader.byte();
@@ -176,7 +176,7 @@ export class LocalSets {
    * @param own Where it gets values of that variable.
    */
   isOverwritten(local: number, from: number, address: number, own: ReadonlySet<number>): boolean {
-    // Of a loop that begins later, an earlier turn may have done it.
+    // If a loop begins later, an earlier turn of it may have overwritten the local.
     const around = this.#loops.filter((loop) =>
       loop.from >= from && address > loop.from && address < loop.to
     );

@@ -1,5 +1,6 @@
 /**
- * What is read of a WebAssembly module's own bytes: what its functions take, and where its code begins.
+ * Reads a WebAssembly module's own bytes: the signatures of its functions, and the beginning of its
+ * code.
  *
  * @see WebAssembly Core Specification, 5.5 (modules)
  */
@@ -33,7 +34,7 @@ export const VALUE_TYPES: Readonly<Record<number, ValueType>> = {
 
 export type ValueType = "i32" | "i64" | "f32" | "f64";
 
-/** What a function takes and gives. */
+/** The parameters and the result of a function. */
 interface FunctionType {
   readonly parameters: readonly ValueType[];
   readonly result: ValueType | null;
@@ -49,7 +50,7 @@ export interface WasmSignature extends FunctionType {
 export interface ImportedFunction extends WasmSignature {
   readonly module: string;
   readonly name: string;
-  /** What the linker knows it by: what the code calls by this name. */
+  /** The linker's name for it: the code calls it by this name. */
   readonly symbol: string;
 }
 

@@ -1,4 +1,7 @@
-/** What one client debugs: a run with a place in it, and what the client was shown of that place. */
+/**
+ * What one client debugs: a run with a place in it, and the things at that place that the client
+ * was shown.
+ */
 import type { DebugProtocol } from "@vscode/debugprotocol";
 import { printableText } from "@dmalab/lang/diagnostics";
 import { formatEventText } from "@dmalab/lang/render";
@@ -63,7 +66,7 @@ export class Adapter {
   #hasEnded = false;
   #saidResult = false;
   #idle: ReturnType<typeof setTimeout> | undefined;
-  /** What the client was shown, by the numbers that it was given. */
+  /** The things that the client was shown, by the numbers that it was given. */
   #frames: ShownFrame[] = [];
   /** Numbers that frames of other places had: they are not given again. */
   #frameNumbers = 0;
@@ -75,14 +78,14 @@ export class Adapter {
     this.#progress = new Progress(send);
   }
 
-  /** What the client can do, as it says before anything else. */
+  /** The client's capabilities, as it says before anything else. */
   initialize(args: object): void {
     const client = CLIENT(args, "arguments");
     this.sources = new Sources(client);
     this.#progress.isShown = client.supportsProgressReporting === true;
   }
 
-  /** What is debugged. @throws {RequestError} While nothing was launched. */
+  /** The program that is debugged. @throws {RequestError} While nothing was launched. */
   get target(): LaunchedRun {
     if (this.#target === null) {
       throw new RequestError(
@@ -93,7 +96,7 @@ export class Adapter {
     return this.#target;
   }
 
-  /** The same, when it stands somewhere. @throws {RequestError} While it runs. */
+  /** The same, when it has stopped somewhere. @throws {RequestError} While it runs. */
   get standing(): LaunchedRun {
     if (this.#hasEnded) throw new RequestError("The session has ended");
     if (this.#isGoing) throw new RequestError("The target is running: pause it first");
@@ -122,7 +125,7 @@ export class Adapter {
     this.#prepare();
   }
 
-  /** Loads a scenario, and stands at the beginning of a run of it. */
+  /** Loads a scenario, and stops at the beginning of a run of it. */
   async launch(args: object): Promise<void> {
     if (this.#target !== null) throw new RequestError("A run is already launched", "use restart");
     await this.#load(args);
@@ -190,7 +193,7 @@ export class Adapter {
     } else this.go({ unit: "run", direction: "forward" }, "step");
   }
 
-  /** Goes, when the request has been answered, and says where it stands then. */
+  /** Goes, when the request has been answered, and reports the new position. */
   go(step: StepCommand, reason: string): void {
     const { debuggee } = this.standing;
     const isRun = step.unit === "run" && step.direction === "forward";
@@ -262,7 +265,7 @@ export class Adapter {
     }
   }
 
-  /** What a stop is at, where that is no line: an event, or what has changed. */
+  /** The text for the place of a stop that is no line: an event, or the changed expression. */
   #stopText({ cause }: SetBreakpoint, { seq }: Position): { readonly text?: string } {
     if (cause.kind === "line") return {};
     if (cause.kind === "change") return { text: cause.expression };

@@ -75,7 +75,7 @@ export class Breakpoints {
     return this.debuggee.recording;
   }
 
-  /** Breakpoints on lines of a file, instead of those that were there. */
+  /** Breakpoints on lines of a file. They replace the earlier ones. */
   setLines({ breakpoints = [], source }: {
     readonly breakpoints: readonly (BreakpointConditions & { readonly line: number })[] | undefined;
     readonly source: { readonly path: string | undefined };
@@ -127,7 +127,7 @@ export class Breakpoints {
     });
   }
 
-  /** Which mistakes stop, instead of those that did. */
+  /** Which mistakes stop. They replace the earlier choice. */
   setExceptions({ filterOptions = [], filters }: {
     readonly filterOptions:
       | readonly (BreakpointConditions & { readonly filterId: string })[]
@@ -229,7 +229,10 @@ function hitsOf(text: string | undefined): number | null | undefined {
   return Math.max(1, Number(match[2]) + (match[1] === ">" ? 1 : 0));
 }
 
-/** What a client shows: text with expressions in braces, which strings of the language have, too. */
+/**
+ * The message that a client shows: text with expressions in braces, which strings of the language
+ * have, too.
+ */
 function messageExpression(message: string): string {
   const parts = message.split(/(\{[^{}]*\})/);
   const inner = parts.map((part) => /^\{.+\}$/.test(part) ? part : quoted(part).slice(1, -1));
@@ -246,7 +249,7 @@ export function dataId(watched: WatchedTrigger): string {
   );
 }
 
-/** What a name stands for; null when it is nothing of this run's. */
+/** The trigger that a name means; null when it is nothing of this run's. */
 function watchedOf(id: string, recording: Recording): WatchedTrigger | null {
   try {
     const parts = JSON.parse(id) as Partial<RowField> & { readonly expression?: unknown };

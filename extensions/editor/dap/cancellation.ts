@@ -1,8 +1,8 @@
 /**
  * Which requests the client has cancelled, and whether it wants the current search to stop.
  *
- * A search blocks its thread, so another one reads the standard input: what it hears of requests that
- * this one has not come to is counted in memory that both share.
+ * A search blocks its thread, so another thread reads the standard input. Its news about requests
+ * that this thread has not reached are counted in memory that both share.
  */
 import type { DebugProtocol } from "@vscode/debugprotocol";
 
@@ -11,14 +11,17 @@ const ENDING: readonly string[] = ["terminate", "disconnect"];
 /** Requests that stop the current search. */
 const STOPPING: readonly string[] = ["pause", ...ENDING];
 
-/** What the threads share, as numbers; from `CANCELLED` on the last cancelled requests, in turn. */
+/**
+ * The memory that the threads share, as numbers; from `CANCELLED` on the last cancelled requests,
+ * in turn.
+ */
 const SLOTS = { STOPS: 0, ENDS: 1, CANCELS: 2, CANCELLED: 3 } as const;
 const MAX_CANCELLED = 16;
 const SHARED_BYTES = (SLOTS.CANCELLED + MAX_CANCELLED) * Int32Array.BYTES_PER_ELEMENT;
 
 export class Cancellation {
   readonly #heard: Int32Array;
-  /** How many of those that were heard have begun. */
+  /** How many of the received requests have begun. */
   #stops = 0;
   #ends = 0;
   /** The request that is answered; 0 for none. */

@@ -1,10 +1,10 @@
-/** What a client sends, as the session receives it. */
+/** A client's messages, as the session receives them. */
 import type { DebugProtocol } from "@vscode/debugprotocol";
 import type { JobRunner } from "@dmalab/cli/extend";
 import { FrameError, MessageFrames } from "../message_frames.ts";
 import { Cancellation } from "./cancellation.ts";
 
-/** A request, a message that is none, or the end with what was wrong. */
+/** A request, a message that is no request, or the end with its problem. */
 export type Arrival =
   | { readonly kind: "request"; readonly request: DebugProtocol.Request }
   | { readonly kind: "malformed"; readonly problem: string }

@@ -1,6 +1,7 @@
 /**
- * Where one stands in a run that may not be over yet: it grows as far as a move needs it, so that one
- * without an end stops at its breakpoints all the same. Moves are done in pieces, and can be paused.
+ * The position in a run that may not be over yet. The run grows as far as a move needs it, so that
+ * a run without an end stops at its breakpoints all the same. Moves are done in pieces, and can be
+ * paused.
  */
 import {
   type BreakpointHit,
@@ -40,7 +41,7 @@ export interface DebuggeeListener {
   progressed(share: number): void;
 }
 
-/** Counts the time that a run has taken, apart from what passes while it stands. */
+/** Counts the time that a run has taken, without the time while it is stopped. */
 export class RunClock {
   readonly elapsed = new Stopwatch(() => performance.now());
   readonly processor = new Stopwatch(processorMs);
@@ -190,7 +191,7 @@ export class Debuggee extends Cursor {
     return halt(reason, stop);
   }
 
-  /** Conditions are asked forwards, once: backwards their answers are known. */
+  /** Conditions are evaluated forwards, once: backwards their answers are known. */
   *#askConditions(breakpoints: BreakpointSet, checking: Pieces): Generator<void> {
     const progressed = (share: number) => this.listener.progressed(share);
     for (let share = 0; share < 1;) {

@@ -1,4 +1,4 @@
-/** What a client wants to be launched, made ready. */
+/** The program that a client wants to launch, made ready. */
 import { nearestNames, renderDiagnostics } from "@dmalab/lang/diagnostics";
 import { displayName, type OpenRun, openRun, type RunChoice, runsOf } from "@dmalab/recording";
 import { HostLoader, HostMemoryWatch, loadCompiled } from "@dmalab/cli";
@@ -22,7 +22,7 @@ interface LaunchKey {
   readonly properties?: Readonly<Record<string, { readonly type: "integer" }>>;
 }
 
-/** What a launch may say, besides what the protocol has: for editors to complete. */
+/** The settings of a launch besides the protocol's: for editors to complete. */
 export const LAUNCH_KEYS = {
   program: { type: "string", description: "The scenario's path.", default: "${file}" },
   run: {

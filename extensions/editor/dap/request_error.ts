@@ -9,7 +9,7 @@ export class RequestError extends Error {
   }
 }
 
-/** What is wrong, as a sentence with its hint. */
+/** The problem, as a sentence with its hint. */
 export function evaluationProblem(error: EvaluationError | RequestError): string {
   return error.hint === null ? error.message : `${error.message} (${error.hint})`;
 }

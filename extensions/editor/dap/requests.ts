@@ -54,7 +54,7 @@ class Lines implements CommandContext {
   }
 }
 
-/** What the adapter can do, as clients ask before anything else. */
+/** The adapter's capabilities, for which clients ask before anything else. */
 const CAPABILITIES: DebugProtocol.Capabilities = {
   supportsConfigurationDoneRequest: true,
   supportsFunctionBreakpoints: true,
@@ -190,7 +190,7 @@ const MOVES: Readonly<Record<string, Answer>> = {
       })),
     };
   }),
-  /** What the protocol has no request for: any step of the core, both ways. */
+  /** Moves without a request in the protocol: any step of the core, both ways. */
   "dmalab.move"(adapter, { count = 1, direction, unit }) {
     const step = { count, direction, unit } as Required<StepCommand>;
     const isStep = UNITS.includes(step.unit) && (direction === "forward" || direction === "back") &&
@@ -368,7 +368,7 @@ export const REQUESTS: ReadonlyMap<string, Answer> = new Map(Object.entries<Answ
   restart: (adapter, args) => adapter.restart(optional(object)(args.arguments, "arguments")),
   terminate: (adapter) => adapter.end(),
   disconnect: (adapter) => adapter.end(),
-  /** Heard when it came: what was meant has its answer by now. */
+  /** It was heard when it came: the request that it meant has its answer by now. */
   cancel() {},
   ...BREAKPOINTS,
   ...MOVES,

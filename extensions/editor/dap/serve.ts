@@ -13,11 +13,11 @@ import { type Arrival, ClientReader, type StdinJob } from "./client_reader.ts";
 /** Only programs of this host may connect: a launch reads files. */
 const HOST = "127.0.0.1";
 
-/** Serves the client at the other end of the standard streams, until it is gone. */
+/** Serves the client at the other end of the standard streams, until it has left. */
 export async function serveStreams(screen: Screen): Promise<ExitCode> {
   const cancellation = new Cancellation();
   const job: StdinJob = { kind: "dap_stdin", path: null, shared: cancellation.shared };
-  // It loads while this thread does: what it reads before is received after.
+  // It loads at the same time as this thread: messages that it reads earlier are received later.
   const worker = startJob(job);
   const session = openSession(process.stdout, cancellation);
   worker.onmessage = ({ data }: MessageEvent<Arrival>) =>
@@ -33,7 +33,7 @@ export async function serveStreams(screen: Screen): Promise<ExitCode> {
 }
 
 /**
- * Serves a client over streams that this thread reads, until it is gone.
+ * Serves a client over streams that this thread reads, until the client has left.
  *
  * @returns Why its bytes are no messages of the protocol; null when they were.
  */
@@ -53,7 +53,7 @@ async function openSession(output: Writable, cancellation: Cancellation) {
   const { DapSession } = await import("./session.ts");
   let isGone = false;
   const session = new DapSession((message) => {
-    // What is written to a client that has gone fails, and each failure would be written to it again.
+    // A write to a client that has left fails, and each failure would be written to it again.
     if (!isGone) output.write(framed(message));
   }, cancellation);
   output.on("error", () => {
@@ -63,7 +63,7 @@ async function openSession(output: Writable, cancellation: Cancellation) {
   return session;
 }
 
-/** Serves the clients of a port, each in a session of its own, until the process ends. */
+/** Serves the clients of a port, each in a separate session, until the process ends. */
 export function servePort(port: number, screen: Screen): Promise<ExitCode> {
   const { state } = host.permissions.querySync({ name: "net", host: `${HOST}:${port}` });
   if (state !== "granted") {

@@ -1,8 +1,8 @@
 /**
  * One client's session: messages of the Debug Adapter Protocol, answered by {@linkcode REQUESTS}.
  *
- * Nothing is worked out in this folder. A request is a question or a move of `recording/`; what
- * comes back is written as the protocol wants it.
+ * Nothing is worked out in this folder. A request is a question or a move of `recording/`; its
+ * result is written as the protocol wants it.
  */
 import type { DebugProtocol } from "@vscode/debugprotocol";
 import { Cancelled, EvaluationError } from "@dmalab/recording";
@@ -69,7 +69,7 @@ export class DapSession {
       this.#send({ ...response, success: false, message, body });
     }
     this.cancellation.end();
-    // What a request starts comes after its answer.
+    // The move that a request starts comes after its answer.
     this.#adapter.answered().catch((error) => {
       this.#adapter.say("stderr", `${problemOf(error)}\n`);
       this.#adapter.end();
@@ -82,8 +82,9 @@ export class DapSession {
 const CANCELLED = "cancelled";
 
 /**
- * Requests that the user makes by a key or a button: their errors are shown. Clients send all others
- * by themselves, such as those for watches and hovers, and show an error in place of the value.
+ * Requests that the user makes by a key or a button: their errors are shown. Clients send all
+ * others automatically, such as requests for watches and hovers, and show an error in place of the
+ * value.
  */
 const USER_ACTIONS: ReadonlySet<string> = new Set([
   "launch",
@@ -109,7 +110,7 @@ function problemOf(error: unknown): string {
   return `error[${BUG_CODE}]: ${bugMessage(error)}`;
 }
 
-/** Names of a format stand in braces; braces of the text itself are two such names. */
+/** Names of a format are written in braces; braces of the text itself are two such names. */
 function formatted(text: string): Pick<DebugProtocol.Message, "format" | "variables"> {
   if (!/[{}]/.test(text)) return { format: text };
   return {

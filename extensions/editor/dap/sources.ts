@@ -49,7 +49,7 @@ export class Sources {
     return column - this.#firstColumn;
   }
 
-  /** What the client calls a file. @param name As sources are named. */
+  /** The client's name for a file. @param name As sources are named. */
   source(name: string): DebugProtocol.Source {
     const path = this.#paths.get(name) ??
       resolve(currentFolder(), name);

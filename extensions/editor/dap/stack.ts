@@ -1,7 +1,7 @@
 /**
  * Threads and their frames. A machine's threads are its CPUs, and the devices that have done
- * something. Where one stands, the CPU whose event it is has all calls that run; of the others one
- * sees what they did last.
+ * something. At a position, the CPU of the current event has all running calls; the other threads
+ * show their last event.
  */
 import type { DebugProtocol } from "@vscode/debugprotocol";
 import { formatEventText } from "@dmalab/lang/render";
@@ -15,10 +15,10 @@ const FIRST_DEVICE = 1000;
 /** How far back the last event of a thread is looked for. */
 const LAST_EVENT_EVENTS = 100_000;
 
-/** A frame, as it is asked about. */
+/** A frame, as requests name it. */
 export interface ShownFrame {
   readonly position: Position;
-  /** The call of the script whose names are seen, 0 for the innermost; null for none. */
+  /** The call of the script with the visible names, 0 for the innermost; null for none. */
   readonly call: number | null;
   readonly shown: Omit<DebugProtocol.StackFrame, "id">;
 }
@@ -31,7 +31,7 @@ export class Threads {
 
   constructor(readonly recording: Recording, private readonly sources: Sources) {}
 
-  /** All threads that have done something in what is known of the run. */
+  /** All threads that have done something in the known part of the run. */
   list(): DebugProtocol.Thread[] {
     let lastCpu = 0;
     let lastDevice: string | null = null;
@@ -77,7 +77,7 @@ export class Threads {
     const isEvent = !recording.isStatementStart(position) && position.seq > 0;
     if (isEvent) frames.push(this.#eventFrame(position));
     for (const { name, seq } of recording.kernelFrames(position)) {
-      // The call itself is the event that one stands at.
+      // The call itself is the event at this position.
       if (isEvent && seq === position.seq) continue;
       frames.push(this.#frame(position, 0, `${name}()`, spanOfEvent(recording, seq), {
         presentationHint: "subtle",

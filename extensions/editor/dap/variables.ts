@@ -1,4 +1,4 @@
-/** What a client sees of a moment: names of the script, the event, its request, tables, counters. */
+/** A client's view of a moment: names of the script, the event, its request, tables, counters. */
 import type { DebugProtocol } from "@vscode/debugprotocol";
 import { formatInput } from "@dmalab/lang/builtins/explain";
 import { formatFieldValue } from "@dmalab/lang/render";
@@ -26,10 +26,10 @@ type Variable = DebugProtocol.Variable;
 
 interface Container {
   readonly count: number;
-  /** What is in it has numbers instead of names. */
+  /** Its elements have numbers instead of names. */
   readonly isIndexed: boolean;
   list(first: number, count: number): readonly Variable[];
-  /** The cell of what has a name in it; null where nothing waits for changes. */
+  /** The cell of an element by its name; null where nothing waits for changes. */
   cell?(name: string): RowField | null;
 }
 
@@ -76,7 +76,7 @@ export class Variables {
     return scopes;
   }
 
-  /** What is in something that was shown. */
+  /** The content of something that was shown. */
   list({ count, filter, start = 0, variablesReference }: {
     readonly count?: number | undefined;
     readonly filter?: string | undefined;
@@ -114,7 +114,7 @@ export class Variables {
     }
   }
 
-  /** What an expression is, to be opened further. */
+  /** The value of an expression, to be opened further. */
   evaluate(position: Position, call: number, expression: string) {
     const value = evaluate(this.recording, position, expression, call);
     const { value: result, ...rest } = this.#value(position, call, expression, value);
@@ -211,7 +211,7 @@ export class Variables {
     );
   }
 
-  /** A table, whose rows are put into words when it is opened. */
+  /** A table. Its rows are put into words when it is opened. */
   #table(
     position: Position,
     table: Table,

@@ -48,7 +48,7 @@ class Published {
     this.#wanted.get(key)?.(params.diagnostics);
   }
 
-  /** What is wrong with a version of a text, once the server says so. */
+  /** The problems of a version of a text, once the server reports them. */
   of(uri: string, version: number | "" = ""): Promise<readonly Lsp.Diagnostic[]> {
     const key = `${uri} ${version}`;
     const known = this.#known.get(key);

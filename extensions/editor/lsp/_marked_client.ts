@@ -4,7 +4,7 @@ import { TextDocument } from "vscode-languageserver-textdocument";
 import { marked } from "@dmalab/lang/editor/_marked";
 import { type Client, open, withClient } from "./_client.ts";
 
-/** A text of its own, opened, with its marks as the protocol has places. */
+/** A separate text, opened, with its marks as the protocol has places. */
 export async function opened(client: Client, text: string, number: number) {
   const { analysis: { source }, cursor, ranges } = marked(text);
   const uri = `file:///nowhere/${number}.dma`;

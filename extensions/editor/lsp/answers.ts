@@ -51,7 +51,7 @@ const ORDER: readonly (SuggestionKind | undefined)[] = [
   "keyword",
 ];
 
-/** The words that could stand at a position; their texts come when one is looked at. */
+/** The words that are possible at a position; a word's text comes when the user selects it. */
 export function completion(of: Understood, position: Position): Lsp.CompletionItem[] {
   const offset = offsetOf(of, position);
   const { all, part } = completeAt(of.analysis, offset);
@@ -69,7 +69,7 @@ function completionItem({ kind, text }: Suggestion, range: Lsp.Range): Lsp.Compl
   };
 }
 
-/** What the suggestion of a name means, in a sentence. */
+/** The meaning of a suggested name, in a sentence. */
 export function completionDoc(of: Understood, position: Position, label: string): string {
   const { all } = completeAt(of.analysis, offsetOf(of, position));
   return all.find(({ text }) => text === label)?.doc ?? "";
@@ -191,7 +191,7 @@ export function textEdit({ span, text }: TextEdit): Lsp.TextEdit {
   return { range: rangeOf(span), newText: text };
 }
 
-/** Quick fixes of what is wrong in a range. */
+/** Quick fixes for the problems in a range. */
 export function codeActions(
   of: Understood,
   { context: { diagnostics }, range: { end, start } }: Lsp.CodeActionParams,
@@ -213,7 +213,7 @@ export function codeActions(
   });
 }
 
-/** What is wrong with a file itself. */
+/** The problems of a file itself. */
 export function diagnostics(of: Understood): Lsp.Diagnostic[] {
   return of.analysis.diagnostics
     .filter(({ span }) => span.source === of.analysis.source)

@@ -55,7 +55,7 @@ export class Documents {
     return this.#open.get(uri)?.version;
   }
 
-  /** What is understood of an open text, or of a file; null where there is neither. */
+  /** The analysis of an open text, or of a file; null where there is neither. */
   async understand(uri: string): Promise<Understood | null> {
     const text = this.textOf(uri) ?? readText(uri);
     if (text === undefined) return null;
@@ -70,7 +70,7 @@ export class Documents {
     return { uri, loader, analysis: await withCompiled(loader, () => analyse(entry, loader)) };
   }
 
-  /** The programs of a folder, open or not, in whose texts a word stands. */
+  /** The programs of a folder, open or not, with a word in their texts. */
   async programsWith(word: string, root: string): Promise<readonly Understood[]> {
     const uris = new Set([...this.uris, ...filesBelow(root)]);
     const found: Understood[] = [];
@@ -84,7 +84,10 @@ export class Documents {
   }
 }
 
-/** The path of an address; what is no file has none, and is taken for one of the current folder. */
+/**
+ * The path of an address; an address of no file has none, and is taken for a file of the current
+ * folder.
+ */
 function pathOf(uri: string): string {
   return uri.startsWith("file:") ? fileURLToPath(uri) : uri.slice(uri.lastIndexOf("/") + 1);
 }

@@ -1,4 +1,4 @@
-/** What a client has sent and is not worked on yet. */
+/** The messages of a client that are not worked on yet. */
 import * as Lsp from "vscode-languageserver-protocol/node";
 import { MessageFrames } from "../message_frames.ts";
 
@@ -19,12 +19,12 @@ const CANCEL = "$/cancelRequest";
 const EXIT: Lsp.NotificationMessage = { jsonrpc: "2.0", method: Lsp.ExitNotification.method };
 
 /**
- * Reads messages, and says which requests that wait need no answer any more: those that the client
- * cancels, and those that it asks again behind an edit of the same text.
+ * Reads messages, and says which waiting requests need no answer any more: requests that the client
+ * cancels, and requests that it repeats behind an edit of the same text.
  */
 export class Inbox extends Lsp.AbstractMessageReader {
   readonly #edits = new Map<string, Edits>();
-  /** The request that is asked again. */
+  /** The request that is repeated. */
   #older: RequestId | null = null;
 
   /** @param refuse Called for JSON that is no message. */

@@ -12,13 +12,13 @@ import type { Span } from "@dmalab/lang";
 import { textEdit } from "./answers.ts";
 import { type Documents, offsetOf, rangeOf, type Understood, uriOfSpan } from "./documents.ts";
 
-/** A program, and what it calls by the name that was asked about. */
+/** A program, and its symbol for the requested name. */
 interface Naming {
   readonly program: Understood;
   readonly symbol: NameSymbol;
 }
 
-/** Every program that knows what stands at a position, the asked one first. */
+/** Every program that knows the name at a position, the requested program first. */
 async function namings(
   of: Understood,
   position: Lsp.Position,

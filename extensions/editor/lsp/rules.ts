@@ -1,4 +1,4 @@
-/** Rules of docs/rules that a text cites, such as `dma.3.3`: links to them, and what they say. */
+/** Rules of docs/rules that a text cites, such as `dma.3.3`: links to them, and their texts. */
 import { pathToFileURL } from "node:url";
 import type * as Lsp from "vscode-languageserver-protocol/node";
 import { RULE_PAGES } from "@dmalab/lang/editor";
@@ -38,7 +38,7 @@ export function ruleLinks({ analysis: { source } }: Understood): Lsp.DocumentLin
   });
 }
 
-/** What the rule at a position says; null where none is cited. */
+/** The text of the rule at a position; null where none is cited. */
 export function ruleHover(of: Understood, position: Lsp.Position): Lsp.Hover | null {
   const { source } = of.analysis;
   const offset = offsetOf(of, position);

@@ -98,7 +98,7 @@ export class Server {
         ? error.message
         : "A message is not a JSON object";
     });
-    // A closed input ends nothing yet: what was asked before is answered.
+    // A closed input ends nothing yet: earlier requests are answered.
     writer.onClose(() => this.#end());
     this.#connection = Lsp.createProtocolConnection(inbox, writer, undefined, {
       // One after another, so that the end comes behind all answers.
@@ -118,7 +118,7 @@ export class Server {
     this.#answerAboutTexts();
   }
 
-  /** Serves the client until it is gone. @returns Why it was dropped; null where it left. */
+  /** Serves the client until it has left. @returns Why it was dropped; null where it left. */
   serve(): Promise<string | null> {
     return new Promise((resolve) => {
       this.#end = () => {

@@ -145,7 +145,7 @@ function variableQuestion(
   }];
 }
 
-/** What the runs of a file may take together, and one of them. */
+/** The limits for all runs of a file together, and for one of them. */
 const FILE_MS = 1000;
 const RUN_LIMITS = {
   ...DEFAULT_LIMITS,
@@ -171,7 +171,7 @@ export class RecordedValues {
     this.#wanted.set(uri, source.text);
     const isWanted = () => this.#wanted.get(uri) === source.text;
     const { program } = await loadCompiled(source, loader);
-    // What is wrong has no new values.
+    // A text with errors has no new values.
     if (program === null) return false;
     const found = new Map<number, Lsp.InlayHint>();
     for await (const { hint: { span, text }, run } of hintsOf(program, file, isWanted)) {
@@ -194,7 +194,7 @@ export class RecordedValues {
     this.#wanted.clear();
   }
 
-  /** The hints of a text: of what was recorded those above and below the lines that have changed since. */
+  /** The hints of a text: the recorded hints above and below the lines that have changed since. */
   of({ analysis: { source }, uri }: Understood, within: Lsp.Range): Lsp.InlayHint[] {
     const recorded = this.#recorded.get(uri);
     if (recorded === undefined) return [];

@@ -26,7 +26,9 @@ const isTest = ({ detail }: vscode.DocumentSymbol) => detail === "test" || detai
 export class TestExplorer implements vscode.Disposable {
   readonly #controller = vscode.tests.createTestController("dmalab", "DMA scenarios");
   readonly #parts: vscode.Disposable[] = [this.#controller];
-  /** Lines, from 0, at whose end stands that a test failed there: of each text, by its tests. */
+  /**
+   * Lines, from 0, with a note at the end that a test failed there: for each text, by its tests.
+   */
   readonly #badges = new Map<string, Map<string, readonly number[]>>();
 
   constructor(
@@ -63,7 +65,7 @@ export class TestExplorer implements vscode.Disposable {
     return [...badges].some((lines) => lines.includes(line));
   }
 
-  /** Runs the test of a file whose name stands in a line, from 1. */
+  /** Runs the test of a file that has its name in a line, from 1. */
   async runAt(uri: vscode.Uri, line: number): Promise<void> {
     await this.#readFile(uri);
     const item = this.#controller.items.get(uri.toString())?.children.get(String(line));

@@ -6,7 +6,7 @@ import { MemoryScreen } from "@dmalab/cli";
 import { openHunt } from "./open_hunt.ts";
 
 export interface TurnJob {
-  /** The scenario whose machine is hunted on; null for random machines. */
+  /** The scenario with the machine for the hunt; null for random machines. */
   readonly path: string | null;
   readonly words: HuntWords;
   readonly number: number;

@@ -34,7 +34,7 @@ export interface TurnPlanOptions extends Pick<TurnJob, "path" | "words"> {
 
 export class BatchPlan implements Plan<PlannedBatch, TurnMessage> {
   readonly result = { findings: [] as HuntFinding[], cases: 0, machines: 0 } satisfies HuntResult;
-  /** After the turns whose results are in. */
+  /** The state after the turns with known results. */
   #state: HuntState = NOTHING_FOUND;
   #turns = 0;
   readonly #runs = new Map<number, BatchRun>();
@@ -97,7 +97,9 @@ export class BatchPlan implements Plan<PlannedBatch, TurnMessage> {
     }
   }
 
-  /** Which turn to start, and with which state. Abandons those that were started with another one. */
+  /**
+   * Which turn to start, and with which state. Abandons turns that were started with another state.
+   */
   #firstMissing(): { readonly number: number; readonly state: HuntState } {
     let missing: { readonly number: number; readonly state: HuntState } | null = null;
     let state = this.#state;

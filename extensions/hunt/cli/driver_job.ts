@@ -11,7 +11,7 @@ import { openHunt } from "./open_hunt.ts";
 export interface DriverJob {
   readonly path: string;
   readonly words: HuntWords;
-  /** Of the file's drivers, from 0. */
+  /** The driver's number among the file's drivers, from 0. */
   readonly driver: number;
   readonly part: DriverPart;
   readonly milliseconds: number;

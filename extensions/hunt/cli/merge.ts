@@ -1,4 +1,7 @@
-/** `dmalab hunt merge`: what a hunt with several seeds found, each cause once, by its smallest scenario. */
+/**
+ * `dmalab hunt merge`: the findings of a hunt with several seeds, each cause once, by its smallest
+ * scenario.
+ */
 import { formatCount, groupThousands } from "@dmalab/lang/text";
 import { refuse, type Screen } from "@dmalab/cli/extend";
 import { type ExitCode, FAILED, HELD, STOPPED } from "@dmalab/cli/exit_code";
@@ -40,7 +43,7 @@ export function mergeShards(paths: readonly string[], screen: Screen): ExitCode 
   return seedsReport(plan!, [...records.values()], { begun: [...shards], part: null }, screen);
 }
 
-/** What a report is about. */
+/** The part of the hunt that a report is about. */
 interface Extent {
   /** The shards that have begun, from 0. */
   readonly begun: readonly number[];
@@ -112,7 +115,7 @@ function causesIn(records: readonly SeedRecord[]): readonly Cause[] {
   return [...causes.values()].sort((one, other) => one.cause < other.cause ? -1 : 1);
 }
 
-/** By the length of what is not a comment. */
+/** Compares by the length without comments. */
 function isSmaller(one: Omit<Cause, "seeds">, other: Omit<Cause, "seeds">): boolean {
   const length = ({ scenario }: typeof one) => scenario.replace(/^\s*#.*\n/gm, "").length;
   const less = length(one) - length(other);

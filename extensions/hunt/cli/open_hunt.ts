@@ -1,4 +1,4 @@
-/** From a command line to what is hunted in, and where; what is wrong has been said. */
+/** From a command line to the target of the hunt and its place. Problems are reported here. */
 import { HostLoader } from "@dmalab/cli";
 import { loadScenario } from "@dmalab/cli/scenario";
 import type { Screen } from "@dmalab/cli/extend";
@@ -40,7 +40,7 @@ export interface OpenedDrivers {
   readonly drivers: DriverHuntSettings;
 }
 
-/** What a program is made from: its text, and the code of its drivers in C. */
+/** A hash of a program's parts: its texts, and the code of its drivers in C. */
 async function hashOfFiles({ files, registry }: Program): Promise<string> {
   const modules = [...registry.cModules?.() ?? []].map(({ bytes }) => hashOf(bytes));
   const texts = files.map(({ name, text }) => [basename(name), text]);
@@ -48,7 +48,9 @@ async function hashOfFiles({ files, registry }: Program): Promise<string> {
   return await hashOf(new TextEncoder().encode(made));
 }
 
-/** @param path The scenario whose drivers or machine are hunted; null for random machines. */
+/**
+ * @param path The scenario with the drivers or the machine for the hunt; null for random machines.
+ */
 export async function openHunt(
   path: string | null,
   words: HuntWords,

@@ -63,7 +63,7 @@ export async function driverSpaces(
 
 interface OneDriver {
   readonly settings: DriverHuntSettings;
-  /** Of the file's drivers, from 0. */
+  /** The driver's number among the file's drivers, from 0. */
   readonly number: number;
   readonly space: MachineSpace;
   /** By `performance.now()`. */
@@ -108,7 +108,7 @@ function openDriverHunt(options: DriverHuntOptions): DriverHunt {
   }
 }
 
-/** The smallest case as a test; what is printed is run before. */
+/** The smallest case as a test; the printed test is run before. */
 export function driverFindingText(
   finding: DriverFinding,
   driver: DriverEntry,

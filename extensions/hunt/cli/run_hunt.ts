@@ -9,7 +9,9 @@ import type { OpenedHunt } from "./open_hunt.ts";
 import type { TurnJob } from "./batch_job.ts";
 import { BatchPlan } from "./batch_plan.ts";
 
-/** How many workers hunt, and from what they open the hunt that this thread has opened. */
+/**
+ * How many workers hunt, and the words from which they open the hunt that this thread has opened.
+ */
 export interface HuntJobs extends Pick<TurnJob, "path" | "words"> {
   readonly jobs: number;
 }

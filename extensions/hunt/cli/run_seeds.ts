@@ -45,7 +45,7 @@ export async function runSeeds(
     : requestHunter(opened, jobs, interrupts);
   for (const seed of left) {
     const record = await hunter(seed);
-    // What was interrupted is tried again.
+    // An interrupted hunt is tried again.
     if (interrupts.interrupted()) break;
     if (path === null) records.push(record);
     else addRecord(path, record);
@@ -64,7 +64,7 @@ export async function runSeeds(
 
 type SeedHunter = (seed: number) => Promise<SeedRecord>;
 
-/** What was found in one hunt with this seed. */
+/** The findings of one hunt with this seed. */
 function requestHunter(
   { settings, where }: OpenedHunt,
   jobs: HuntJobs,

@@ -41,7 +41,12 @@ export interface ShardFile {
   readonly isTorn: boolean;
 }
 
-/** Reads a shard's file. @throws {FileError} Where it is none; null: there is none yet. */
+/**
+ * Reads a shard's file.
+ *
+ * @returns Null while the file does not exist, or has no complete head.
+ * @throws {FileError} If it is no shard's file.
+ */
 export function readShardFile(path: string): ShardFile | null {
   const file = readHostFile(path, { mostBytes: MAX_BYTES });
   if (!file.found) {

@@ -1,11 +1,11 @@
 /**
- * One machine on which a driver is tried, case after case, and what is held against it: the device
- * finds the buffer's bytes, in their order and nothing else; what it writes arrives; nothing
- * leaks; there is no report and no fault; and `map` fails only where something made it fail.
+ * One machine on which a driver is tried, case after case, and the checks: the device finds the
+ * buffer's bytes, in their order and nothing else; its writes arrive; nothing leaks; there is no
+ * report and no fault; and `map` fails only where something made it fail.
  *
- * The machine is built once. After a case in which nothing was wrong, what a map leaves warm (page
- * tables, rcaches, the IOTLB, the flush queue) is made cold again, so that the next
- * case passes the points of failure that it would pass on a machine of its own.
+ * The machine is built once. After a case in which nothing was wrong, all that a map leaves warm
+ * (page tables, rcaches, the IOTLB, the flush queue) is made cold again, so that the next case
+ * passes the points of failure that it would pass on a separate machine.
  */
 import { BUFFER, dmaRanges, type ScriptDmaRange } from "@dmalab/lang/builtins";
 import {
@@ -61,7 +61,7 @@ const ACCESSES: ReadonlySet<number> = new Set([
   INJECTION["device.write"],
 ]);
 
-/** Calls whose own failure is a reason for `map` to fail. */
+/** Calls that give `map` a reason to fail when they fail. */
 const MAY_FAIL = [
   "ret.dma_iova_try_alloc",
   "ret.dma_map_phys",
@@ -90,7 +90,7 @@ export class DriverBench {
   #buffer: { readonly layout: BufferLayout; readonly buffer: HostBuffer } | null = null;
   #scratch: Uint8Array = new Uint8Array(0);
   #content: Uint8Array = new Uint8Array(0);
-  /** A call of the case has failed by itself. */
+  /** A call of the case has failed without an injection. */
   #callFailed = false;
   /** What `map` returned in the case where it failed. */
   #refusal: CaseRefusal | null = null;
@@ -183,7 +183,7 @@ export class DriverBench {
     this.#callFailed = false;
     this.#refusal = null;
     this.#machine.vm.refillSteps();
-    // What a case that left nothing did is of no use for the next one.
+    // The record of a case that left nothing is of no use for the next one.
     this.#held.restart();
     const armed = fault === null
       ? null
@@ -235,7 +235,7 @@ export class DriverBench {
     return dir === "to_device" ? null : this.#arrived(buffer);
   }
 
-  /** What the device does with the buffer, while it is mapped. Points of failure do not count. */
+  /** The device's accesses to the buffer, while it is mapped. Points of failure do not count. */
   #move(
     handle: Value,
     buffer: HostBuffer,
@@ -275,7 +275,7 @@ export class DriverBench {
     sizeBytes: number,
     number: number,
   ): CaseViolation | null {
-    // What the CPU has written must not pass for what the device has.
+    // The CPU's bytes must not pass for the device's.
     this.#content = fillWithNoise(this.#content, sizeBytes, number + 1);
     return this.#access("write", ranges, this.#content);
   }

@@ -9,7 +9,7 @@ import { HIGH_PHYS, layoutBytes, segmentsOf } from "./layout.ts";
 
 const COMMENT_COLUMNS = 96;
 
-/** What is reported while a spin lock is held. */
+/** Calls that are reported while a spin lock is held. */
 const MAY_SLEEP = ["kmalloc(64B)"];
 
 export interface CaseTextOptions {
@@ -90,7 +90,7 @@ class BodyWriter {
     ];
   }
 
-  /** What is done with a buffer that is mapped. */
+  /** The accesses to a mapped buffer. */
   #use(): string[] {
     const { driver: { device }, finding: { case: { dir } } } = this;
     const writes = dir !== "to_device";

@@ -23,9 +23,9 @@ export class CannotHunt extends Error {
   override readonly name = "CannotHunt";
 }
 
-/** What a driver can get wrong. */
+/** The possible mistakes of a driver. */
 export type CaseViolationKind =
-  /** `map` fails, although no failure was injected, and no call of it failed by itself. */
+  /** `map` fails, although no failure was injected, and no call of it failed otherwise. */
   | "refused"
   /** What `map` returns are no DMA ranges, or not as many bytes as the buffer has. */
   | "ranges"
@@ -50,11 +50,11 @@ export interface CaseViolation {
   readonly text: string;
 }
 
-/** What a driver's `map` returns where it fails: as the language writes it. */
+/** The result of a driver's `map` where it fails: as the language writes it. */
 export type CaseRefusal = "none" | "false";
 
 export interface CaseEnd {
-  /** What is wrong first; null when nothing is. */
+  /** The first mistake; null without one. */
   readonly wrong: CaseViolation | null;
   /** What `map` returned where it failed; null: it mapped the buffer, or did not come to an end. */
   readonly refusal: CaseRefusal | null;
@@ -68,7 +68,7 @@ export interface DriverFinding {
   readonly wrong: CaseViolation;
   /** The driver's `map` failed in it. */
   readonly refused: boolean;
-  /** What the driver's `map` returns where it fails, as far as that was seen. */
+  /** The result of the driver's `map` where it fails, as far as that was seen. */
   readonly refusal: CaseRefusal;
   /** How many cases were tried up to it. */
   readonly cases: number;

@@ -1,6 +1,6 @@
 /**
- * What the hunt in a driver tries next, as parts that can run anywhere, and the sum of their results in
- * order. Parts do not depend on the number of workers, so that neither does the result.
+ * The next cases of the hunt in a driver, as parts that can run anywhere, and the sum of their
+ * results in order. Parts do not depend on the number of workers, so that neither does the result.
  */
 import type { DriverEntry } from "@dmalab/lang/run";
 import type { CaseRefusal, DriverFinding, DriverHuntResult } from "./driver_case.ts";
@@ -8,12 +8,12 @@ import type { LayoutSpace } from "./layout.ts";
 
 /** Layouts by their numbers: all cases of each, or some cases of layouts that are drawn. */
 export interface DriverPart {
-  /** Of every layout, or the fewest of those that are drawn. */
+  /** The number of pieces in every layout, or the fewest in layouts that are drawn. */
   readonly pieces: number;
   readonly drawn: boolean;
   readonly from: number;
   readonly to: number;
-  /** Cases at most of what is drawn. */
+  /** The most cases of layouts that are drawn. */
   readonly cases: number;
   /** Its place in the order of parts. */
   readonly number: number;
@@ -27,7 +27,7 @@ export interface PartEnd {
   /** Layouts on machines in a direction, and the places of failure that they had. */
   readonly tries: number;
   readonly places: number;
-  /** What the driver's `map` returned where it failed last. */
+  /** The result of the driver's `map` in its last failure. */
   readonly refusal: CaseRefusal | null;
   readonly stopped: boolean;
   readonly finding: Pick<DriverFinding, "case" | "wrong" | "refused"> | null;
@@ -44,7 +44,7 @@ export interface DriverSearchOptions {
 
 /** Places of failure that a case is taken to have before any was seen. */
 const USUAL_PLACES = 12;
-/** Layouts of a part, and of one whose layouts are drawn. */
+/** Layouts of a part, and of a part with drawn layouts. */
 const PART_LAYOUTS = 4;
 const DRAWN_LAYOUTS = 64;
 

@@ -35,7 +35,7 @@ export interface DriverHuntOptions {
 
 /** Cases between two looks at whether to go on. */
 const LOOK_EVERY = 512;
-/** Of a layout that was drawn, at most so many places of failure are tried. */
+/** The most places of failure that are tried for a drawn layout. */
 const DRAWN_PLACES = 8;
 /** Between the seeds of two layouts that are drawn. */
 const DRAW_STRIDE = 7_368_787;
@@ -50,7 +50,7 @@ export function huntDriver(options: DriverHuntOptions): DriverHuntResult {
   return hunt.result();
 }
 
-/** A hunt whose parts run here or elsewhere. */
+/** A hunt with parts that run here or elsewhere. */
 export class DriverHunt {
   readonly search: DriverSearch;
   readonly #parts: DriverParts;
@@ -119,7 +119,7 @@ export class DriverParts {
     return { ...this.#end };
   }
 
-  /** What was drawn is made smaller, each case on a machine of its own. */
+  /** A drawn case is made smaller, each smaller case on a separate machine. */
   smaller(finding: DriverFinding): Partial<DriverFinding> {
     const { driver, machines, program } = this.options;
     return smallerCase(finding, { driver, machines }, (each) => {

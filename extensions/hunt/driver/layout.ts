@@ -38,7 +38,7 @@ export interface PieceChoices {
   readonly hasHigh: boolean;
 }
 
-/** The pieces that may come first, and those that may follow. */
+/** The pieces that may come first, and the pieces that may follow. */
 export class LayoutSpace {
   readonly #first: readonly LayoutPiece[];
   readonly #next: readonly LayoutPiece[];

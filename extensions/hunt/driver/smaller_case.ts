@@ -32,7 +32,7 @@ export function smallerCase(
   });
 }
 
-/** Cases that are a step smaller, those that save most first. */
+/** Cases that are a step smaller, in the order of savings: the largest first. */
 function* candidates(each: DriverCase, choices: CaseChoices): Generator<DriverCase> {
   const { dir, fault, layout, machine } = each;
   const { driver, machines } = choices;

@@ -48,7 +48,7 @@ function modes(device: string): Axis {
 }
 
 /**
- * Every machine, those that differ least from the file's first.
+ * Every machine, in the order of difference from the file's: the smallest first.
  *
  * @param file How the loader finds the driver's file.
  * @returns A sentence where a machine cannot be built.
@@ -93,13 +93,13 @@ export function machineVariations(
   return { machines, highSetting };
 }
 
-/** What a machine is to a device; two of one kind need not both be tried. */
+/** The kind of a machine for a device; two machines of one kind need not both be tried. */
 function kindOf(config: LabConfig, device: string): string {
   const { coherent, maskBits, untrusted } = buildLab(config).devices.get(device)!.dma;
   return [config.iommu.mode, config.swiotlb.force, untrusted, coherent, maskBits].join();
 }
 
-/** The machines that the language makes of settings, each a list of its own. */
+/** The machines that the language makes of settings, a machine for each list. */
 function configsOf(
   file: string,
   variants: readonly (readonly string[])[],

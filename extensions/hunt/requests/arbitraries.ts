@@ -1,6 +1,6 @@
 /**
- * Random cases. What stands first in a choice is what shrinking leads to. No choice here knows of any
- * defect: it is the settings that a machine can have and the memory that callers come with.
+ * Random cases. Shrinking leads to the first entry of a choice. No choice here knows of any defect:
+ * the choices are the settings that a machine can have and the memory that callers come with.
  */
 import fc, { type Arbitrary } from "fast-check";
 import type { InjectionPointName } from "@dmalab/runtime";
@@ -51,7 +51,7 @@ export function huntMachines(mode?: HuntMachine["mode"]): Arbitrary<HuntMachine>
 /** A machine of every kind. */
 export const HUNT_MACHINES: Arbitrary<HuntMachine> = huntMachines();
 
-/** A choice by weights, in which shrinking leads to what stands first. */
+/** A choice by weights, in which shrinking leads to the first entry. */
 function mix<T>(...choices: readonly (readonly [weight: number, Arbitrary<T>])[]): Arbitrary<T> {
   return fc.oneof(
     { withCrossShrink: true },
@@ -117,10 +117,10 @@ function faultOrNot(points: readonly InjectionPointName[]): Arbitrary<HuntFault 
 }
 
 /**
- * A machine, and what is asked of it.
+ * A machine, and the requests to it.
  *
  * @param points Points that may fail; none: nothing fails.
- * @param machines Where it is asked.
+ * @param machines The machines to choose from.
  */
 export function huntCases(
   points: readonly InjectionPointName[],

@@ -43,8 +43,8 @@ export function metadataBytesOf(machine: HuntMachine): number {
 }
 
 /**
- * Whether the device is not trusted. Where requests are mapped as lists such a device has no peers: its
- * lists are bounced without a look at what memory is whose, and it faults (p2p.md 9.6).
+ * Whether the device is not trusted. Where requests are mapped as lists such a device has no peers:
+ * its lists are bounced without a look at the owners of the memory, and it faults (p2p.md 9.6).
  */
 export function isUntrusted(machine: HuntMachine, { kernel }: HuntRelease): boolean {
   return machine.untrusted && (machine.peer === "none" || !mapsLists(kernel));

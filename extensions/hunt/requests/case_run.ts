@@ -52,7 +52,7 @@ const MAX_ACTIVITIES = 40_000;
 const AUDIT_EVERY = 32;
 /** What memory holds before the device writes it. */
 const UNTOUCHED = 0xaa;
-/** What is compared at once. */
+/** The bytes that are compared at once. */
 const PART_BYTES = 2 ** 16;
 const OPCODE = { user_read: 2, user_write: 1 } as const;
 
@@ -64,16 +64,16 @@ export class CaseRun {
   readonly #watch: DeviceWatch;
   readonly #held: ResourceTracker;
   readonly #facts: LayoutFacts;
-  /** What a part of a request's memory held last, and room behind it. */
+  /** The last content of a part of a request's memory, and room behind it. */
   readonly #content = new Uint8Array(PART_BYTES);
   #step = 0;
   /** How the requests of the last step ended. */
   ends: readonly (BlkStatusName | null)[] = [];
 
   /**
-   * @param mostBytes What is left of a request that is longer.
+   * @param mostBytes The most bytes of a request: a longer request is shortened to so many.
    * @param onLab Gets the machine with its devices before anything happens on it.
-   * @param watch Observes which rules are asked for.
+   * @param watch Observes which rules are consulted.
    */
   constructor(
     private readonly spec: HuntMachine,
@@ -168,7 +168,7 @@ export class CaseRun {
     return leak === undefined ? null : violation(step, "left", leak.text);
   }
 
-  /** What was seen that may not be, if it is of these kinds. */
+  /** The forbidden access that was seen, if it is of these kinds. */
   #sight(
     step: number,
     ios: readonly Io[],
@@ -223,7 +223,7 @@ export class CaseRun {
     }
   }
 
-  /** What was requested was done, and nothing else. */
+  /** The request was done, and nothing else. */
   #wrongBytes(placed: PlacedIo, { status }: Io): string | null {
     const { data, io, lba, metadata } = placed;
     if (status !== "OK") return null;
@@ -268,7 +268,10 @@ function violation(
   return { kind, text, step, io, outside };
 }
 
-/** What the layout of a machine's memory depends on. @param peerBase Where the peer's memory begins. */
+/**
+ * The facts that the layout of a machine's memory depends on. @param peerBase Where the peer's
+ * memory begins.
+ */
 export function layoutFactsOf(machine: HuntMachine, peerBase: number): LayoutFacts {
   return {
     blockSizeBytes: machine.blockSizeBytes,
@@ -322,7 +325,7 @@ function prepareMemory(placed: readonly PlacedIo[], step: number): void {
   }
 }
 
-/** How many bytes of a store differ from those that a host has. */
+/** The number of bytes of a store that differ from the host's bytes. */
 function countDifferences(
   store: Media["data"],
   offsetBytes: number,

@@ -47,7 +47,7 @@ interface Bounced {
 }
 
 export class DeviceWatch {
-  /** What was seen in this step that may not be, the first of each kind. */
+  /** The forbidden accesses that were seen in this step, the first of each kind. */
   readonly sights: Sight[] = [];
   /** The memory of callers, which no list of a command lies in. */
   callers: readonly (readonly Extent[])[] = [];
@@ -169,7 +169,7 @@ export class DeviceWatch {
     return peer >= 0 ? peer : this.machine.iommu.lookup(this.dev, dma);
   }
 
-  /** The same; of a bounce buffer the memory that it stands for, -1 where it stands for none. */
+  /** The same; for a bounce buffer, the memory that it replaces, -1 if it replaces none. */
   #origin(dma: number, sizeBytes: number, access: "read" | "write"): number {
     const phys = this.#place(dma, access);
     if (phys < 0 || !this.machine.swiotlb.contains(phys)) return phys;

@@ -1,4 +1,7 @@
-/** What a case that was found is about: the switch that it is gone without, and the rule that applied. */
+/**
+ * The subject of a case that was found: the switch without which it passes, and the rule that
+ * applied.
+ */
 import type { MachineEvent } from "@dmalab/runtime";
 import type { Kernel, KernelConfig, QuirkName, QuirkSet } from "@dmalab/runtime/kernels";
 import { causingDefects, withoutDefects } from "@dmalab/lang/values";
@@ -7,10 +10,10 @@ import type { HuntCase, HuntRelease } from "./hunt_case.ts";
 import type { Violation } from "./violation.ts";
 
 /**
- * The switches that a case is about: those that it holds without.
+ * The switches that a case is about: without them, it holds.
  *
- * @returns Lists of one switch each where one is enough, of two where it takes both; none when no two
- *   are enough.
+ * @returns Lists of one switch each where one is enough, of two where it takes both; none when no
+ * two are enough.
  */
 export function causingDefectsOf(
   each: HuntCase,
@@ -24,7 +27,7 @@ export function without(release: HuntRelease, quirks: readonly QuirkName[]): Hun
   return { ...release, quirks: withoutDefects(release.quirks, quirks) };
 }
 
-/** What is wrong in each step of a case, whatever was wrong before. */
+/** The violation in each step of a case, whatever was wrong before. */
 export function violationsOf(
   each: HuntCase,
   release: HuntRelease,

@@ -25,7 +25,7 @@ export function allowedEnds(
   const misaligned = data.segments.some(({ phys, sizeBytes }) =>
     ((phys | sizeBytes) & limits.dmaAlignmentMask) !== 0
   );
-  // What a user's command moves is copied then: the device never sees the peer.
+  // The data of a user's command is copied then: the device never sees the peer.
   const copied = user && (misaligned || hasGaps(limits, memory.data));
   if (io.peer && !copied) {
     const ends = peerEnds(machine, kernel);
@@ -66,7 +66,9 @@ function isTooLong({ maxHwSectors }: QueueLimits, { segments, sizeBytes }: HostB
   return sizeBytes > maxHwSectors * 512 || pages > MAX_METADATA_PAGES;
 }
 
-/** Whether a user's metadata is copied: what the device leaves of it comes back as zeros. */
+/**
+ * Whether a user's metadata is copied: the bytes that the device does not write come back as zeros.
+ */
 export function copiesMetadata(limits: QueueLimits, { io, metadata }: PlacedIo): boolean {
   if (!isUserCommand(io.op) || metadata === null) return false;
   const { segments } = metadata;
@@ -90,10 +92,10 @@ function hasGaps(
 }
 
 /**
- * How a request to a peer's memory may end besides well, or null when it must. What cannot be reached
- * is an error; what has to be copied and cannot be, too. A release that maps
- * scatterlists has one code for all that cannot be mapped, and does not look at kinds where a list is
- * bounced.
+ * How a request to a peer's memory may end besides well, or null when it must. Memory that cannot
+ * be reached is an error; so is memory that has to be copied and cannot be. A release that maps
+ * scatterlists has one code for all memory that cannot be mapped, and does not look at kinds where
+ * a list is bounced.
  * @see rules/p2p.md 9.6, block.md 2.3, nvme.md 6
  */
 function peerEnds(

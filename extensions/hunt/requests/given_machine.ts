@@ -60,7 +60,7 @@ export function givenMachine(config: LabConfig, file: string): HuntMachine | str
   };
 }
 
-/** The first device whose memory has room for the requests of a step. */
+/** The first device with enough room in its memory for the requests of a step. */
 function lenderTo({ devices, topology }: Lab, disk: LabDevice): LabDevice | null {
   return [...devices.values()].find((device) =>
     device !== disk && (topology.peerMemory(device.function)?.availableBytes ?? 0) >= PEER_BYTES

@@ -1,6 +1,7 @@
 /**
- * The hunt: random cases on random machines, held to one property. What breaks it is shrunk, given the
- * name of the switch that it is gone without, written down as a scenario, and left out from then on.
+ * The hunt: random cases on random machines, held to one property. A case that breaks it is shrunk,
+ * given the name of the switch without which it passes, written down as a scenario, and left out
+ * from then on.
  */
 import fc, { type Arbitrary } from "fast-check";
 import { huntCases, huntMachines } from "./arbitraries.ts";
@@ -27,7 +28,7 @@ import { DEFAULT_KERNEL, type QuirkName } from "@dmalab/runtime/kernels";
 import type { InjectionPointName, IommuMode } from "@dmalab/runtime";
 import { reduce } from "../reduce.ts";
 
-/** Machines of one turn of the generator: what was found is left out from the next turn on. */
+/** Machines of one turn of the generator: a finding is left out from the next turn on. */
 const MACHINES_A_BATCH = 40;
 /** Tries to make a case smaller before it is taken as it is. */
 const MAX_TRIES = 1500;
@@ -61,7 +62,10 @@ export interface HuntFinding {
   /** The release, without what was found before. */
   readonly release: HuntRelease;
   readonly violation: Violation;
-  /** What an earlier step left behind, which spoils the last one; null where that is its own. */
+  /**
+   * The violation of an earlier step, which left something behind that spoils the last one; null if
+   * the last step's violation is its own.
+   */
   readonly after: Violation | null;
   /** The switch without which it passes, or two that it takes both; none: no known defect. */
   readonly switches: readonly QuirkName[];
@@ -77,7 +81,7 @@ export interface HuntFinding {
   readonly tries: number;
   /** A test that fails. */
   readonly scenario: string;
-  /** What the scenario says when it is run; null when it does not fail. */
+  /** The scenario's message when it is run; null when it does not fail. */
   readonly proof: string | null;
 }
 
@@ -91,11 +95,11 @@ export interface HuntResult {
   readonly machines: number;
 }
 
-/** What was found before a turn: all that a turn depends on besides its number. Plain data. */
+/** The findings before a turn: all that a turn depends on besides its number. Plain data. */
 export interface HuntState {
   /** Switches that were found. */
   readonly named: readonly QuirkName[];
-  /** What no switch takes away, by what it looks like. */
+  /** Violations that no switch takes away, by their appearance. */
   readonly known: readonly string[];
 }
 
@@ -217,7 +221,7 @@ class CaseBatch {
     if (found !== null) this.#found(this.#smallest(found, (each) => this.#fails(each)));
   }
 
-  /** The same for a defect that only shows where those that were found are switched on again. */
+  /** The same for a defect that shows only when the defects found before are switched on again. */
   #turnForHidden(seed: number): void {
     const found = this.#search(seed, (each) => this.#hidesNothing(each));
     if (found === null) return;
@@ -358,7 +362,7 @@ const FORMS = [
   { explicit: false, lenient: true },
 ] as const;
 
-/** Adds the scenario: the one that reads best of those that fail, and hold without the defect. */
+/** Adds the scenario: the most readable of the scenarios that fail, and hold without the defect. */
 function written(found: Found, options: HuntOptions): HuntFinding {
   const { release: plain, where } = options;
   const { case: each, release, switches } = found;
@@ -367,7 +371,7 @@ function written(found: Found, options: HuntOptions): HuntFinding {
   const ends = known
     ? endsOf(each, without(release, switches))
     : each.steps.at(-1)!.ios.map(() => "OK");
-  // As the release is; with this defect alone; without those that were found before.
+  // As the release is; with this defect alone; without the defects found before.
   const alone: HuntRelease = { ...plain, quirks: new Set(switches) };
   let scenario = "";
   for (const shown of known ? [plain, alone, release] : [plain, release]) {
@@ -403,7 +407,7 @@ function commentOf(
   ];
 }
 
-/** Of what was left behind first, and then of the request that meets it. */
+/** Describes first the thing that was left behind, and then the request that meets it. */
 function whatHappened(violation: Violation, after: Violation | null): string {
   if (after === null) return `${beginning(violation)}.`;
   return `${
@@ -432,7 +436,7 @@ function commandOf({ mode, release, seed, where }: HuntOptions): string {
 }
 
 /**
- * Does the last step of a case once more, with nothing made to fail: what was left behind may be
+ * Does the last step of a case once more, with nothing made to fail: the things left behind may be
  * harmless, as memory that is lost, or in the way.
  *
  * @returns Null where the second time is right, or only leaves something behind as well.
@@ -468,7 +472,7 @@ export function simplify(start: HuntCase, fails: (each: HuntCase) => boolean): H
 }
 
 function* smallerCases({ machine, steps }: HuntCase): Generator<HuntCase> {
-  // The last step is the one that shows it: what came before goes first.
+  // The last step shows the violation, so the steps before are removed first.
   if (steps.length > 2) yield { machine, steps: steps.slice(-1) };
   for (let index = 0; index < steps.length && steps.length > 1; index++) {
     yield { machine, steps: steps.toSpliced(index, 1) };

@@ -1,5 +1,5 @@
 /**
- * What the hunt tries: a machine, and what is asked of its disk step by step. Plain data, so that it
+ * A case of the hunt: a machine, and the requests to its disk step by step. Plain data, so that it
  * can be made at random, shrunk, run, and written down as a scenario.
  */
 import type { LabConfig } from "@dmalab/devices";
@@ -26,7 +26,7 @@ export interface GivenMachine {
   readonly file: string;
 }
 
-/** A machine with one disk. What is simplest stands first in the choice of each. */
+/** A machine with one disk. The simplest value comes first in the choice of each. */
 export interface HuntMachine {
   readonly mode: IommuMode;
   /** Whose page table the IOMMU walks. */
@@ -55,7 +55,7 @@ export interface HuntMachine {
 export interface PieceRun {
   readonly count: number;
   readonly sizeBytes: number;
-  /** Of the first byte in its page: of each piece, or of the first when they touch. */
+  /** The offset of the first byte in its page: for each piece, or for the first when they touch. */
   readonly offsetBytes: number;
   /** Each begins where the one before ends; else no two have neighbouring pages. */
   readonly touching: boolean;
@@ -91,7 +91,7 @@ export interface HuntFault {
   readonly nth: number;
 }
 
-/** What is submitted before anything is waited for. */
+/** The requests that are submitted before the first wait. */
 export interface HuntStep {
   /** Consecutive on the disk. */
   readonly ios: readonly HuntIo[];

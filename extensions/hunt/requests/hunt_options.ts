@@ -41,8 +41,8 @@ const USUAL: HuntRelease = {
 };
 
 /**
- * @param usual The release when the options name none: that of the machine that is hunted on.
- * @returns The settings, or a sentence that says what is wrong.
+ * @param usual The release when the options name none: that of the hunt's machine.
+ * @returns The settings, or a sentence about the problem.
  */
 export function readHuntOptions(
   words: HuntWords,

@@ -1,6 +1,6 @@
 /**
- * Where the memory of a case's requests lies. A function of the case alone, so that what is shrunk
- * lies where it lay.
+ * The places of the memory of a case's requests. They are a function of the case alone, so that the
+ * memory of a shrunk case keeps its place.
  */
 import {
   alignUp,
@@ -19,7 +19,7 @@ import type { HuntIo, MetadataShape, PieceRun } from "./hunt_case.ts";
 export const LOW_BASE = GIB;
 /** Above every window, in the upper half of the RAM. */
 export const HIGH_BASE = 4 * GIB + 512 * MIB;
-/** What a hunt leaves a request at most: enough for every limit there is. */
+/** The most bytes that a hunt leaves a request: enough for every limit there is. */
 export const MAX_BYTES = 256 * KIB;
 
 export interface IoMemory {
@@ -39,7 +39,7 @@ export interface PlacedIo {
   readonly metadata: HostBuffer | null;
 }
 
-/** What the layout has to know of the machine. */
+/** The facts about the machine that the layout needs. */
 export interface LayoutFacts {
   readonly blockSizeBytes: Bytes;
   /** Metadata of a block. */
@@ -112,7 +112,7 @@ export class MemoryLayout {
     const format = (dataBytes / blockSizeBytes) * metadataBytes;
     const user = op === "user_read" || op === "user_write";
     if (shape === null) {
-      // What a user's command lacks is not added.
+      // Metadata that a user's command lacks is not added.
       if (!user) return [];
       return this.#metadataPieces({ pieces: 1, offsetBytes: 0, touching: false }, format);
     }
@@ -158,7 +158,7 @@ export class MemoryLayout {
     }
   }
 
-  /** Takes pages of its own for so many bytes, and leaves one free behind them. */
+  /** Takes separate pages for so many bytes, and leaves one free behind them. */
   #take(wantedOffset: number, sizeBytes: Bytes, high: boolean, peer: boolean): number {
     const offset = wantedOffset - wantedOffset % this.facts.lineBytes;
     const pages = alignUp(offset + sizeBytes, PAGE_SIZE_BYTES) + PAGE_SIZE_BYTES;

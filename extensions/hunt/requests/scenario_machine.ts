@@ -7,7 +7,7 @@ import type { HuntMachine, HuntRelease } from "./hunt_case.ts";
 export interface MachineNeeds {
   /** Memory above 4 GiB is used. */
   readonly high: boolean;
-  /** Faults and reports fail the test by themselves. */
+  /** Faults and reports fail the test without an assertion. */
   readonly strictChecker: boolean;
 }
 
@@ -31,7 +31,7 @@ export function machineLines(
   ];
 }
 
-/** What a test changes of a machine that stands in a file: ` with { … }`. */
+/** A test's changes to a machine from a file: ` with { … }`. */
 export function changeText(release: HuntRelease, strictChecker: boolean): string {
   const quirks = quirkList(release);
   const changes = [
@@ -42,7 +42,7 @@ export function changeText(release: HuntRelease, strictChecker: boolean): string
   return ` with { ${changes.join(", ")} }`;
 }
 
-/** What has to be added to a release's defects, or taken away; null when they are the release's. */
+/** The changes to a release's defects, added or taken away; null when they are the release's. */
 export function quirkList({ kernel, quirks }: HuntRelease): string | null {
   const own = KERNELS[kernel].quirks;
   const added = [...quirks].filter((quirk) => !own.has(quirk));

@@ -5,7 +5,7 @@ import { formatAddress, formatSize } from "@dmalab/lang/text";
 
 /** Where `buffer(segments: …)` begins in a scenario: scripts get other pages from 1 GiB on. */
 const FIRST_PHYS = 16 * MIB;
-/** What a step of a case has for itself. */
+/** The range that a step of a case has for itself. */
 const STEP_BYTES = 16 * MIB;
 
 /** Whose address a piece has in the scenario of a step. Peers and high memory keep theirs. */

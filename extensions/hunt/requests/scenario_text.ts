@@ -25,7 +25,7 @@ export interface ScenarioTextOptions {
   readonly ends: readonly (string | null)[];
   /** Lines above the machine, without `#`. */
   readonly comment: readonly string[];
-  /** What is reported before is not what the test is about. */
+  /** The test is not about earlier reports. */
   readonly lenient: boolean;
   /** Every buffer at the addresses of the case, with a look at what lies behind it. */
   readonly explicit: boolean;
@@ -33,7 +33,7 @@ export interface ScenarioTextOptions {
 
 /** A request in the scenario. */
 interface WrittenIo {
-  /** What the variables of its buffers and its io are called: `buf`, `meta`, `io`. */
+  /** The names of the variables for its buffers and its io: `buf`, `meta`, `io`. */
   readonly data: string;
   readonly metadata: string | null;
   readonly io: string;
@@ -78,7 +78,7 @@ const NAMES: Readonly<Record<HuntOp, string>> = {
   user_write: "a user's write",
 };
 
-/** What a test asserts of its request, by what went wrong. */
+/** The claim of a test about its request, by the kind of violation. */
 const CLAIMS: Readonly<Record<ViolationKind, string>> = {
   status: "completes with the right status",
   bytes: "moves the right bytes",
@@ -279,7 +279,7 @@ class ScenarioWriter {
   }
 }
 
-/** Pieces of a peer's memory have no variable of their own. */
+/** Pieces of a peer's memory have no separate variables. */
 function isScattered({ memory, peer }: WrittenIo): boolean {
   return peer && memory.data.length > 1;
 }

@@ -1,4 +1,4 @@
-/** What the property forbids, and what was seen of it. */
+/** The violations that the property forbids, and their description. */
 
 /**
  * `status`: an end that nothing excuses; `bytes`: other bytes in memory than on the disk, or the other

@@ -1,4 +1,4 @@
-/** Hunts that several shards share, in a folder of their own. */
+/** Hunts that several shards share, in a separate folder. */
 import { TempFolder } from "@dmalab/tools/temp_folder";
 import { join } from "node:path";
 import { dmalab, ROOT } from "@dmalab/tests";
@@ -12,7 +12,9 @@ export const HUNTS: readonly (readonly [name: string, words: (folder: string) =>
   ["a driver", (folder) => [`${folder}/lists.dma`, "--cases", "150", "--seeds", "5"]],
 ];
 
-/** Does something in a folder with a scenario that has drivers; the folder is gone afterwards. */
+/**
+ * Does something in a folder with a scenario that has drivers; the folder is removed afterwards.
+ */
 export async function inFolder<T>(body: (folder: string) => T | Promise<T>): Promise<T> {
   using folder = new TempFolder();
   Deno.copyFileSync(join(ROOT, "examples/drivers/01-hunted-driver.dma"), folder.at("lists.dma"));
@@ -26,7 +28,7 @@ export function textsOf(folder: string): readonly (readonly [string, string])[] 
     .map((name) => [name, Deno.readTextFileSync(`${folder}/${name}`)] as const);
 }
 
-/** What the merge of a folder's shards does. */
+/** The result of merging a folder's shards. */
 export function mergedIn(folder: string) {
   return dmalab("hunt", "merge", ...textsOf(folder).map(([name]) => `${folder}/${name}`));
 }

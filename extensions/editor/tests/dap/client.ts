@@ -80,14 +80,14 @@ export class Client {
     return patient(name, came).then(({ body }) => body);
   }
 
-  /** Sends a request that moves. @returns What the adapter says where it stands then. */
+  /** Sends a request that moves. @returns The adapter's message about the new position. */
   async move(command: string, args: object = { threadId: 1 }) {
     const stopped = this.event("stopped");
     await this.body(command, args);
     return await stopped;
   }
 
-  /** What was printed so far, of a category. */
+  /** The text printed so far, in a category. */
   output(category: string): string {
     return this.events.filter(({ body, event }) => event === "output" && body.category === category)
       .map(({ body }) => body.output).join("");

@@ -1,4 +1,4 @@
-/** A client with an adapter in a process of its own. */
+/** A client with an adapter in a separate process. */
 import { programWords, ROOT } from "@dmalab/tests";
 import { Client } from "./client.ts";
 

@@ -1,4 +1,7 @@
-/** Runs of examples that a client of the adapter goes through, and what it must find there. */
+/**
+ * Runs of examples that a client of the adapter goes through, and the values that it must find
+ * there.
+ */
 import { assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { ROOT } from "@dmalab/tests";
@@ -105,7 +108,7 @@ type Named = Readonly<Record<"name" | "value", string>> & {
   readonly indexedVariables?: number;
 };
 
-/** What a scope of the innermost frame holds. */
+/** The content of a scope of the innermost frame. */
 export async function scopeOf(client: Client, name: string, threadId = 1) {
   const [frame] = await frames(client, threadId);
   const { scopes } = await client.body("scopes", { frameId: frame!.id });

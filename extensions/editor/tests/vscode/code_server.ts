@@ -1,5 +1,5 @@
 /**
- * A real VS Code workbench, served to a browser by `code-server`, from a folder of its own.
+ * A real VS Code workbench, served to a browser by `code-server`, from a separate folder.
  *
  * Its own install script builds what is not needed here; these steps take a minute and 1.5 GB.
  */

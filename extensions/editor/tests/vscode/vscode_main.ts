@@ -42,7 +42,10 @@ const START_MS = 300_000;
 /** A started server has marked a mistake after this time. */
 const QUIET_MS = 20_000;
 
-/** A repository that names a program of its own, in each way there is, which would leave a file behind. */
+/**
+ * A repository that names its own program in every possible way. The program would leave a file
+ * behind.
+ */
 const STOLEN = join(Deno.makeTempDirSync(), "stolen");
 const THIEF = ["sh", "-c", `echo > ${STOLEN}`];
 const HOSTILE = {
@@ -69,7 +72,7 @@ const STEPS: readonly Step[] = [
     await page.waitForSelector(".squiggly-error", { timeout: START_MS });
     await timeTravel.moveTo(2, 8);
     await timeTravel.until("the list of quick fixes", async () => {
-      // The editor does not wait for a server that is busy: it says that there is none.
+      // The editor does not wait for a server that is busy: it says that it has no server.
       await page.keyboard.press("Control+.");
       const list = page.locator(".action-widget .monaco-list-row").first();
       return await list.waitFor({ timeout: 5000 }).then(() => true, () => false);

@@ -1,4 +1,4 @@
-/** A VS Code workbench in a browser, with the extension in it, and what a hand does there. */
+/** A VS Code workbench in a browser, with the extension in it, and the actions of a user there. */
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { chromium, type Page } from "playwright-core";
@@ -80,7 +80,7 @@ export class Workbench {
       try {
         server.kill();
       } catch {
-        // It has ended by itself.
+        // It has ended already.
       }
       await server.status;
       Deno.removeSync(home, { recursive: true });
