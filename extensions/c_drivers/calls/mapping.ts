@@ -1,6 +1,7 @@
 /**
- * Streaming mappings, in one step and in two, and a driver's questions about them. @see
- * rules/c-api.md 3, 4, 6
+ * Streaming mappings, in one step and in two, and a driver's questions about them.
+ *
+ * @see rules/c-api.md 3, 4, 6
  */
 import type { PhysAddr } from "@dmalab/runtime";
 import { DMA_ATTR, type DmaDevice, type DmaDirection } from "@dmalab/runtime/dma";
