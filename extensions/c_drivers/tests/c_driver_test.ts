@@ -118,7 +118,7 @@ Deno.test("reports of C name the calls they are about: leaks, freed blocks, refu
 
 Deno.test("the two-step API from C", () => {
   const runs = runsOf("two_step");
-  assertEquals(runs.length, 7);
+  assertEquals(runs.length, 11);
   assertEquals(runs.filter(([, outcome]) => outcome !== "held"), []);
 });
 
