@@ -1,3 +1,4 @@
+import "@dmalab/bin/provide";
 import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";

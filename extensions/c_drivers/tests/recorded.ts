@@ -1,4 +1,5 @@
 /** Runs with drivers in C, recorded. */
+import "@dmalab/bin/provide";
 import { assert } from "@std/assert";
 import { join } from "node:path";
 import { HostLoader, withCompiled } from "@dmalab/cli";

@@ -1,4 +1,5 @@
 /** Files that want more than their kernel tree: 500 that include what lies outside, and some that are compiled. */
+import "@dmalab/bin/provide";
 import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals } from "@std/assert";
 import { HostTree } from "@dmalab/cli";

@@ -1,4 +1,5 @@
 /** Traces and logs where a command expects a scenario. */
+import "@dmalab/bin/provide";
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { openFile } from "@dmalab/cli/scenario";
 import { MemoryScreen } from "@dmalab/cli";
