@@ -102,7 +102,7 @@ export const SCRIPTS: Readonly<Record<string, Script>> = {
   },
   coverage: {
     brief:
-      "which rules of docs/rules/ the scenarios and tests exercise, which exits they take, and what is left",
+      "rules of docs/rules/ that the scenarios and tests exercise, exits that they take, and the remaining ones",
     module: "tests/coverage.ts",
     deno: READS,
   },
@@ -123,13 +123,14 @@ export const SCRIPTS: Readonly<Record<string, Script>> = {
   },
   licences: {
     brief:
-      "writes the table of licences in docs/dev/dependencies.md anew from what the downloaded packages say",
+      "writes the table of licences in docs/dev/dependencies.md again, from the downloaded packages",
     module: "tests/licences.ts",
     deno: ["-R", "-W=docs", "--allow-run"],
   },
   "tree-check": {
     usage: "DIR [LIST] [--seed N] [--count N] [--clang PROGRAM] [--drivers]",
-    brief: "compiles files of a kernel tree that call the DMA API, and counts those that compile",
+    brief:
+      "compiles files of a kernel tree that call the DMA API, and counts the files that compile",
     module: "extensions/kernel_tree/tests/tree_check.ts",
     deno: TREE,
   },

@@ -1,4 +1,4 @@
-/** What `dmalab kernel run --html` writes: verdicts, and the steps of both sides where they differ. */
+/** The page of `dmalab kernel run --html`: verdicts, and the steps of both sides where they differ. */
 import type { PageOutcome } from "@dmalab/cli/static_page";
 import { staticPage } from "@dmalab/cli/static_page";
 import { displayName } from "@dmalab/lang/run";
@@ -14,17 +14,17 @@ const STYLE = "table{margin:0 0 16px}td,th{text-align:left;vertical-align:top;fo
   "table.steps{font:12px/18px ui-monospace,monospace}tr.first{background:var(--fault-fill)}" +
   "pre{margin:0 0 16px}";
 
+/** In the order in which the page lists them. */
 const OUTCOMES: Readonly<Record<TestVerdict["result"]["verdict"], PageOutcome>> = {
-  same: "passed",
   differs: "failed",
+  same: "passed",
   "not run": "warned",
 };
 
 /** The page as HTML, complete in itself. */
 export function runPage(report: KernelRunReport): string {
   const { boots, failures, release, verdicts } = report;
-  const order = Object.keys(OUTCOMES).toSorted((a, b) => rank(a) - rank(b));
-  const sorted = order.flatMap((verdict) =>
+  const sorted = Object.keys(OUTCOMES).flatMap((verdict) =>
     verdicts.filter(({ result }) => result.verdict === verdict)
   );
   const isBad = sorted[0]?.result.verdict === "differs" || failures.length > 0 ||
@@ -43,11 +43,6 @@ ${sorted.map(rowOf).join("\n")}
 </table>
 ${sorted.map((verdict, index) => sectionOf(verdict, index, release)).join("\n")}`,
   });
-}
-
-/** Differences come first, then what was not run. */
-function rank(verdict: string): number {
-  return ["differs", "same", "not run"].indexOf(verdict);
 }
 
 function rowOf({ file, result: { verdict }, test }: TestVerdict, index: number): string {

@@ -14,7 +14,7 @@ import {
   printProgress,
   stoppedText,
 } from "./clang.ts";
-import { compilerService, type Ended } from "./compiler_service.ts";
+import { type CompilerEnd, compilerService } from "./compiler_service.ts";
 
 /** So long may the compiler take to start before that is said. */
 const START_MS = 3000;
@@ -57,7 +57,7 @@ export async function compileC(
   return null;
 }
 
-function problemOf(ended: Ended, timeMs: number, { source }: CompileJob): NoCompiler {
+function problemOf(ended: CompilerEnd, timeMs: number, { source }: CompileJob): NoCompiler {
   const { end, isBegun, isLate, line, stopped } = ended;
   const at = isBegun ? `in ${source}` : "before it read a file";
   const code = "E0714";

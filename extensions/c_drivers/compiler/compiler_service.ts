@@ -11,8 +11,8 @@ import { PrecompiledHeaders } from "./precompiled.ts";
 /** An idle process takes some 350 MiB. */
 const IDLE_MS = 10 * 60_000;
 
-/** One thing to compile. */
-export interface Order {
+/** One compilation for the compiler's process. */
+export interface CompilerOrder {
   /** Processor time. */
   readonly timeMs: number;
   /**
@@ -25,7 +25,7 @@ export interface Order {
 }
 
 /** Why an order was not done. */
-export interface Ended {
+export interface CompilerEnd {
   /** Whether the process had begun the order. */
   readonly isBegun: boolean;
   /** The limit at which the process ended itself. */
@@ -85,7 +85,7 @@ export class CompilerService {
   }
 
   /** Compiles something when all earlier orders are done. */
-  request(order: Order): Promise<Compiled | Ended | NoCompiler> {
+  request(order: CompilerOrder): Promise<Compiled | CompilerEnd | NoCompiler> {
     const answer = this.#last.then(() => this.#serve(order));
     this.#last = answer.catch(() => {});
     return answer;
@@ -98,7 +98,7 @@ export class CompilerService {
     return closed;
   }
 
-  async #serve(order: Order): Promise<Compiled | Ended | NoCompiler> {
+  async #serve(order: CompilerOrder): Promise<Compiled | CompilerEnd | NoCompiler> {
     clearTimeout(this.#idle);
     for (;;) {
       const problem = this.#running === null ? noProcess() : null;
@@ -123,7 +123,7 @@ export class CompilerService {
     }
   }
 
-  async #ask(running: RunningCompiler, order: Order): Promise<Compiled | Ended> {
+  async #ask(running: RunningCompiler, order: CompilerOrder): Promise<Compiled | CompilerEnd> {
     const { answers, child, errors, sent, writer } = running;
     child.ref();
     let isLate = false;
@@ -189,7 +189,7 @@ export class CompilerService {
 }
 
 /** Why a process ended, as the beginning of the line about its successor. */
-function reasonOf({ end, isLate, stopped }: Ended): string {
+function reasonOf({ end, isLate, stopped }: CompilerEnd): string {
   if (stopped !== null) return `The C compiler was stopped at its limit of ${stopped}`;
   return isLate ? "The C compiler did not answer" : `The C compiler ${end}`;
 }
