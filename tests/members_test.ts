@@ -3,10 +3,10 @@ import { TempFolder } from "@dmalab/tools/temp_folder";
 import { members } from "@dmalab/tools/members";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { existsSync } from "node:fs";
-import { join, relative } from "node:path";
+import { basename, join, relative } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { runDeno } from "./deno_process.ts";
-import { drawnArrows, filesBelow, ROOT } from "./source_text.ts";
+import { CORE_FOLDERS, drawnArrows, filesBelow, ROOT } from "./source_text.ts";
 
 /** An import as it is written in a file, and the file that it means. */
 interface Import {
@@ -229,5 +229,18 @@ Deno.test("every member has a README that names where to start, how to test it, 
     const command = isCore ? `deno task test ${member}\n` : `deno test -A ${member}\n`;
     assertStringIncludes(text, command);
     assert(!isCore || text.includes("\n## Without it\n"), member);
+  }
+});
+
+Deno.test("what a member's README lets it import is what the picture draws", () => {
+  for (const member of members().filter((each) => !["tests", "tools"].includes(each))) {
+    const text = Deno.readTextFileSync(join(ROOT, member, "README.md"));
+    const [, uses = ""] = /It may import ([^(]*)\(/.exec(text) ?? [];
+    const drawn = drawnArrows().filter(({ from }) => from === basename(member)).map(({ to }) => to);
+    if (uses.startsWith("everything")) continue;
+    const core = uses.includes("the core") ? CORE_FOLDERS : [];
+    const words = [...uses.matchAll(/`(\w+)`/g)].map(([, name]) => name!);
+    assertEquals(drawn.filter((to) => ![...core, ...words].includes(to)), [], `${member} imports`);
+    assertEquals(words.filter((to) => !drawn.includes(to)), [], `${member} does not import`);
   }
 });
