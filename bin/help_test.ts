@@ -1,8 +1,18 @@
 import { assert, assertEquals } from "@std/assert";
 import { main } from "@dmalab/cli/program";
 import { MemoryScreen } from "@dmalab/cli";
+import { allCommands } from "@dmalab/cli/all_commands";
 import { COMMANDS } from "./all_commands.ts";
+import * as extensions from "./extensions.ts";
 import "./provide.ts";
+
+Deno.test("the table of commands has each record by its own name", async () => {
+  for (const [name, load] of Object.entries(allCommands(Object.values(extensions)))) {
+    assertEquals((await load()).name, name);
+  }
+  const names = COMMANDS.map(({ name }) => name);
+  assertEquals(new Set(names).size, names.length);
+});
 
 Deno.test("every command's help stays within 60, 80 and 200 columns, and breaks no option", async () => {
   for (const columns of [60, 80, 200]) {

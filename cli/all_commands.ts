@@ -1,12 +1,12 @@
 /** The commands of the core and of extensions. */
-import type { Command } from "./command.ts";
+import type { Command, CommandTable } from "./command.ts";
 import type { Extension } from "./extension.ts";
 import type { Permissions } from "./permissions.ts";
 import { CORE_COMMANDS } from "./commands/mod.ts";
 
 /** In the order in which help lists them. */
-export function allCommands(extensions: readonly Extension[]): readonly Command[] {
-  return [...CORE_COMMANDS, ...extensions.flatMap(({ commands = [] }) => commands)];
+export function allCommands(extensions: readonly Extension[]): CommandTable {
+  return Object.assign({}, CORE_COMMANDS, ...extensions.map(({ commands }) => commands));
 }
 
 /** What each command is permitted to do, by its name. */

@@ -105,6 +105,16 @@ export interface Command extends Omit<CommandSpec<OptionSpecs>, "run"> {
   }): Promise<ExitCode>;
 }
 
+/**
+ * Commands by their names, in the order in which help lists them. A start loads the record of the
+ * command that it was given, and all of them only for help, completions and a table of docs.
+ */
+export type CommandTable = Readonly<Record<string, () => Promise<Command>>>;
+
+export function loadCommands(table: CommandTable): Promise<readonly Command[]> {
+  return Promise.all(Object.values(table).map((load) => load()));
+}
+
 /** Checks that a command asks for the options it declares. */
 export function command<const O extends OptionSpecs>(spec: CommandSpec<O>): Command {
   return {

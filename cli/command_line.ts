@@ -1,7 +1,5 @@
 /** The command line of `dmalab`: help, version and completions, or a command with its values. */
-import type { Command, OptionValues } from "./command.ts";
-import { commandHelp, programHelp } from "./command_help.ts";
-import { COMPLETIONS, completionText } from "./completions.ts";
+import { type Command, type CommandTable, loadCommands, type OptionValues } from "./command.ts";
 import { type ExitCode, HELD } from "./exit_code.ts";
 import { HELP, meant, noOption, readWords } from "./read_words.ts";
 import { refuse, type Screen } from "./screen.ts";
@@ -11,7 +9,7 @@ export interface ProgramInfo {
   readonly name: string;
   readonly version: string;
   readonly brief: string;
-  readonly commands: readonly Command[];
+  readonly commands: CommandTable;
 }
 
 /** A command found, with its values; or the exit code, when all has been said already. */
@@ -24,14 +22,18 @@ export type Parsed =
   | ExitCode;
 
 const VERSION = ["--version", "-V"];
+const COMPLETIONS = "completions";
 
 /** Reads the words of a command line; says itself what there is to say about help and mistakes. */
-export function parseCommandLine(
+export async function parseCommandLine(
   { commands: own, name: program, ...about }: ProgramInfo,
   words: readonly string[],
   screen: Screen,
-): Parsed {
-  const commands = [...own, COMPLETIONS];
+): Promise<Parsed> {
+  const table: CommandTable = {
+    ...own,
+    [COMPLETIONS]: async () => (await import("./completions.ts")).COMPLETIONS,
+  };
   const [name, ...rest] = words;
   const say = (text: string): ExitCode => {
     screen.data(text);
@@ -42,30 +44,34 @@ export function parseCommandLine(
   }
   const end = words.indexOf("--");
   const asked = end < 0 ? words : words.slice(0, end);
-  const command = commands.find((each) => each.name === name);
-  if (command === COMPLETIONS && rest[0]?.startsWith("-") === false) {
-    const completed = completionText({ program, commands }, rest);
+  const isKnown = Object.hasOwn(table, name);
+  if (name === COMPLETIONS && rest[0]?.startsWith("-") === false) {
+    const { completionText } = await import("./completions.ts");
+    const completed = completionText({ program, commands: await loadCommands(table) }, rest);
     return completed.found ? say(completed.text) : refuse(completed.problem, screen);
   }
   const isAskedFor = (names: readonly string[]) =>
-    (command !== undefined || name.startsWith("-")) && asked.some((word) => names.includes(word));
+    (isKnown || name.startsWith("-")) && asked.some((word) => names.includes(word));
   if (isAskedFor(HELP)) {
+    const { commandHelp, programHelp } = await import("./command_help.ts");
     return say(
-      command === undefined
-        ? programHelp({ name: program, brief: about.brief, commands }, screen)
-        : commandHelp(command, program, screen),
+      isKnown ? commandHelp(await table[name]!(), program, screen) : programHelp(
+        { name: program, brief: about.brief, commands: await loadCommands(table) },
+        screen,
+      ),
     );
   }
   if (isAskedFor(VERSION)) return say(`${program} ${about.version}\n`);
-  if (command === undefined) {
+  if (!isKnown) {
     return refuse(
       name.startsWith("-")
         ? noOption(program, name, [...HELP, ...VERSION])
         : `There is no command "${name}"` +
-          (meant(name, commands.map((each) => each.name)) || `; "${program} --help" lists them`),
+          (meant(name, Object.keys(table)) || `; "${program} --help" lists them`),
       screen,
     );
   }
+  const command = await table[name]!();
   const read = readWords(command, rest);
   return typeof read === "string" ? refuse(read, screen) : { command, ...read };
 }

@@ -43,56 +43,60 @@ const PROGRAM = {
   name: "kitchen",
   version: "1.2.3",
   brief: "A kitchen",
-  commands: [BAKE, EAT, LOOK],
+  commands: {
+    bake: () => Promise.resolve(BAKE),
+    eat: () => Promise.resolve(EAT),
+    look: () => Promise.resolve(LOOK),
+  },
 };
 
 /** Options that are not given. */
 const REST = { name: null, icing: null, with: [] };
 
-function parse(line: string) {
+async function parse(line: string) {
   const screen = new MemoryScreen();
-  const parsed = parseCommandLine(PROGRAM, line === "" ? [] : line.split(" "), screen);
+  const parsed = await parseCommandLine(PROGRAM, line === "" ? [] : line.split(" "), screen);
   return { parsed, screen };
 }
 
 /** The error a line gives; it must exit with 2 and write nothing else. */
-function problem(line: string): string {
-  const { parsed, screen } = parse(line);
+async function problem(line: string): Promise<string> {
+  const { parsed, screen } = await parse(line);
   assertEquals(parsed, 2, line);
   assertEquals(screen.output, "");
   return screen.errors;
 }
 
-Deno.test("parseCommandLine() finds the command, its words and its options", () => {
-  const { parsed } = parse("bake round --heat 180 --trace long");
+Deno.test("parseCommandLine() finds the command, its words and its options", async () => {
+  const { parsed } = await parse("bake round --heat 180 --trace long");
   assert(typeof parsed !== "number");
   assertEquals(parsed.command.name, "bake");
   assertEquals(parsed.words, ["round", "long"]);
   assertEquals(parsed.options, { trace: true, heat: 180, ...REST });
 });
 
-Deno.test("parseCommandLine() takes hexadecimal numbers and options with =", () => {
-  const { parsed } = parse("bake round --heat=0xB4 --name=ann");
+Deno.test("parseCommandLine() takes hexadecimal numbers and options with =", async () => {
+  const { parsed } = await parse("bake round --heat=0xB4 --name=ann");
   assert(typeof parsed !== "number");
   assertEquals(parsed.options, { trace: false, heat: 180, ...REST, name: "ann" });
 });
 
-Deno.test("parseCommandLine() takes forms with and without a value, short names, and what is repeatable", () => {
-  const read = (line: string) => {
-    const { parsed, screen } = parse(`bake ${line}`);
+Deno.test("parseCommandLine() takes forms with and without a value, short names, and what is repeatable", async () => {
+  const read = async (line: string) => {
+    const { parsed, screen } = await parse(`bake ${line}`);
     assert(typeof parsed !== "number", screen.errors);
     return [parsed.words, parsed.options];
   };
   const none = { trace: false, heat: null, ...REST };
-  assertEquals(read("a --icing dark"), [["a"], { ...none, icing: "dark" }]);
-  assertEquals(read("--icing a"), [["a"], { ...none, icing: "white" }]);
-  assertEquals(read("--icing=dark a"), [["a"], { ...none, icing: "dark" }]);
-  assertEquals(read("a -n ann --with=x --with y"), [["a"], {
+  assertEquals(await read("a --icing dark"), [["a"], { ...none, icing: "dark" }]);
+  assertEquals(await read("--icing a"), [["a"], { ...none, icing: "white" }]);
+  assertEquals(await read("--icing=dark a"), [["a"], { ...none, icing: "dark" }]);
+  assertEquals(await read("a -n ann --with=x --with y"), [["a"], {
     ...none,
     name: "ann",
     with: ["x", "y"],
   }]);
-  assertEquals(read("--with=--trace - -- --heat"), [["-", "--heat"], {
+  assertEquals(await read("--with=--trace - -- --heat"), [["-", "--heat"], {
     ...none,
     with: ["--trace"],
   }]);
@@ -104,62 +108,65 @@ Deno.test("parseCommandLine() takes forms with and without a value, short names,
       ["a --trace=1", '--trace takes no value, but was given "1"'],
     ] as const
   ) {
-    assertEquals(problem(`bake ${line}`), `error: ${said}\n`);
+    assertEquals(await problem(`bake ${line}`), `error: ${said}\n`);
   }
 });
 
-Deno.test("parseCommandLine() says which command may have been meant", () => {
-  assertEquals(problem("bkae x"), 'error: There is no command "bkae"; did you mean "bake"?\n');
+Deno.test("parseCommandLine() says which command may have been meant", async () => {
   assertEquals(
-    problem("frobnicate"),
+    await problem("bkae x"),
+    'error: There is no command "bkae"; did you mean "bake"?\n',
+  );
+  assertEquals(
+    await problem("frobnicate"),
     'error: There is no command "frobnicate"; "kitchen --help" lists them\n',
   );
 });
 
-Deno.test("parseCommandLine() says which option may have been meant", () => {
+Deno.test("parseCommandLine() says which option may have been meant", async () => {
   assertEquals(
-    problem("bake round --traec"),
+    await problem("bake round --traec"),
     'error: bake has no option "--traec"; did you mean "--trace"?\n',
   );
   assertEquals(
-    problem("bake --heet=3 round"),
+    await problem("bake --heet=3 round"),
     'error: bake has no option "--heet"; did you mean "--heat"?\n',
   );
   assertEquals(
-    problem("--versoin"),
+    await problem("--versoin"),
     'error: kitchen has no option "--versoin"; did you mean "--version"?\n',
   );
 });
 
-Deno.test("parseCommandLine() says what a command needs, and what it does not take", () => {
-  assertEquals(problem("bake"), "error: bake needs a TIN: the tins\n");
-  assertEquals(problem("eat cake"), 'error: eat takes no "cake"\n');
-  assertStringIncludes(problem("bake round --heat hot"), '"hot" is not a whole number');
-  assertStringIncludes(problem("bake round --name"), "--name");
+Deno.test("parseCommandLine() says what a command needs, and what it does not take", async () => {
+  assertEquals(await problem("bake"), "error: bake needs a TIN: the tins\n");
+  assertEquals(await problem("eat cake"), 'error: eat takes no "cake"\n');
+  assertStringIncludes(await problem("bake round --heat hot"), '"hot" is not a whole number');
+  assertStringIncludes(await problem("bake round --name"), "--name");
 });
 
-Deno.test("parseCommandLine() takes a word that may be left out", () => {
+Deno.test("parseCommandLine() takes a word that may be left out", async () => {
   for (const [line, words] of [["look", []], ["look upper", ["upper"]]] as const) {
-    const { parsed } = parse(line);
+    const { parsed } = await parse(line);
     assert(typeof parsed !== "number");
     assertEquals(parsed.words, words);
   }
-  assertEquals(problem("look one two"), 'error: look takes no "two"\n');
+  assertEquals(await problem("look one two"), 'error: look takes no "two"\n');
 });
 
-Deno.test("parseCommandLine() lists commands and examples for --help and for no words at all", () => {
-  const { parsed, screen } = parse("--help");
+Deno.test("parseCommandLine() lists commands and examples for --help and for no words at all", async () => {
+  const { parsed, screen } = await parse("--help");
   assertEquals(parsed, 0);
   for (const text of ["bake", "Bake a cake.", "eat", "completions", "--version", "Examples:"]) {
     assertStringIncludes(screen.output, text);
   }
-  const bare = parse("");
+  const bare = await parse("");
   assertEquals(bare.parsed, 2);
   assertStringIncludes(bare.screen.errors, "kitchen --help");
 });
 
-Deno.test("parseCommandLine() explains a command with its options and examples", () => {
-  const { parsed, screen } = parse("bake --help");
+Deno.test("parseCommandLine() explains a command with its options and examples", async () => {
+  const { parsed, screen } = await parse("bake --help");
   assertEquals(parsed, 0);
   for (
     const text of [
@@ -175,35 +182,35 @@ Deno.test("parseCommandLine() explains a command with its options and examples",
   }
 });
 
-Deno.test("parseCommandLine() prints the version", () => {
-  const { parsed, screen } = parse("--version");
+Deno.test("parseCommandLine() prints the version", async () => {
+  const { parsed, screen } = await parse("--version");
   assertEquals(parsed, 0);
   assertEquals(screen.output, "kitchen 1.2.3\n");
 });
 
-Deno.test("parseCommandLine() writes completions for bash, zsh and fish, and answers them", () => {
+Deno.test("parseCommandLine() writes completions for bash, zsh and fish, and answers them", async () => {
   for (const shell of ["bash", "zsh", "fish"]) {
-    const { parsed, screen } = parse(`completions ${shell}`);
+    const { parsed, screen } = await parse(`completions ${shell}`);
     assertEquals(parsed, 0);
     assert(screen.output.length > 200, shell);
     assertStringIncludes(screen.output, "kitchen");
   }
-  const { screen } = parse("completions bash bake s");
+  const { screen } = await parse("completions bash bake s");
   assertStringIncludes(screen.output, "square");
-  const names = parse("completions fish b");
+  const names = await parse("completions fish b");
   assertStringIncludes(names.screen.output, "bake");
-  const answer = (line: string) =>
-    parse(`completions bash ${line}`).screen.output.trimEnd().split("\n").map((each) =>
+  const answer = async (line: string) =>
+    (await parse(`completions bash ${line}`)).screen.output.trimEnd().split("\n").map((each) =>
       each.replace(/\t.*/, "")
     );
-  assertEquals(answer("bake --h"), ["--heat", "--help"]);
-  assertEquals(answer("bake --heat 3 --he"), ["--help"]);
-  assertEquals(answer("bake --icing = d"), ["dark"]);
-  assertEquals(answer("bake --icing=d"), ["--icing=dark"]);
-  assertEquals(answer("look x"), [":folders"]);
-  assertEquals(answer("bake --heat 3"), [""]);
+  assertEquals(await answer("bake --h"), ["--heat", "--help"]);
+  assertEquals(await answer("bake --heat 3 --he"), ["--help"]);
+  assertEquals(await answer("bake --icing = d"), ["dark"]);
+  assertEquals(await answer("bake --icing=d"), ["--icing=dark"]);
+  assertEquals(await answer("look x"), [":folders"]);
+  assertEquals(await answer("bake --heat 3"), [""]);
   assertEquals(
-    problem("completions toString"),
+    await problem("completions toString"),
     'error: There are no completions for a shell "toString"; there are bash, zsh, fish\n',
   );
 });

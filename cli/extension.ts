@@ -2,7 +2,7 @@
 import type { CodeEntry } from "@dmalab/lang/diagnostics";
 import type { HostWatch } from "@dmalab/lang/vm";
 import type { WantingLoader } from "./compile_cache.ts";
-import type { Command } from "./command.ts";
+import type { CommandTable } from "./command.ts";
 import type { ExitCode } from "./exit_code.ts";
 import type { PrintOptions } from "./scenario/print_run.ts";
 import type { Screen } from "./screen.ts";
@@ -61,7 +61,7 @@ export interface ForeignFile {
 
 /** The possible parts of an extension. Slow modules are loaded on demand. */
 export interface Extension {
-  readonly commands?: readonly Command[];
+  readonly commands?: CommandTable;
   /** Its error codes, for `dmalab explain CODE`. */
   readonly codes?: Readonly<Record<string, CodeEntry>>;
   /** Words of users, and the names that explain them. */

@@ -20,7 +20,7 @@ export async function main(words: readonly string[], screen: Screen): Promise<Ex
     brief: "dmalab: a laboratory for DMA mapping",
     commands: allCommands(extensions),
   };
-  const parsed = parseCommandLine(program, words, screen);
+  const parsed = await parseCommandLine(program, words, screen);
   if (typeof parsed === "number") return parsed;
   return await parsed.command.run({ ...parsed, screen });
 }

@@ -6,10 +6,15 @@ import { VERSION } from "@dmalab/cli/package_version";
 /** Does what `deno task NAME` was started with, and ends the process. */
 export async function runTask(task: Command): Promise<never> {
   const screen = new ProcessScreen();
-  const program = { name: "deno task", version: VERSION, brief: task.brief, commands: [task] };
+  const program = {
+    name: "deno task",
+    version: VERSION,
+    brief: task.brief,
+    commands: { [task.name]: () => Promise.resolve(task) },
+  };
   Deno.exit(
     await toItsEnd(async () => {
-      const parsed = parseCommandLine(program, [task.name, ...Deno.args], screen);
+      const parsed = await parseCommandLine(program, [task.name, ...Deno.args], screen);
       return typeof parsed === "number" ? parsed : await parsed.command.run({ ...parsed, screen });
     }, screen),
   );

@@ -1,25 +1,15 @@
 /** The commands of the core, in the order in which help lists them. */
-import type { Command } from "../command.ts";
-import { BENCH } from "./bench.ts";
-import { CHECK } from "./check.ts";
-import { DEBUG } from "./debug.ts";
-import { EXPLAIN } from "./explain.ts";
-import { FMT } from "./fmt.ts";
-import { INIT } from "./init.ts";
-import { RELEASES } from "./releases.ts";
-import { REPL } from "./repl.ts";
-import { RUN } from "./run.ts";
-import { TEST } from "./test_command.ts";
+import type { CommandTable } from "../command.ts";
 
-export const CORE_COMMANDS: readonly Command[] = [
-  RUN,
-  TEST,
-  CHECK,
-  FMT,
-  BENCH,
-  REPL,
-  DEBUG,
-  EXPLAIN,
-  RELEASES,
-  INIT,
-];
+export const CORE_COMMANDS: CommandTable = {
+  run: async () => (await import("./run.ts")).RUN,
+  test: async () => (await import("./test_command.ts")).TEST,
+  check: async () => (await import("./check.ts")).CHECK,
+  fmt: async () => (await import("./fmt.ts")).FMT,
+  bench: async () => (await import("./bench.ts")).BENCH,
+  repl: async () => (await import("./repl.ts")).REPL,
+  debug: async () => (await import("./debug.ts")).DEBUG,
+  explain: async () => (await import("./explain.ts")).EXPLAIN,
+  releases: async () => (await import("./releases.ts")).RELEASES,
+  init: async () => (await import("./init.ts")).INIT,
+};

@@ -1,11 +1,12 @@
 import type { StdinJob } from "./dap/client_reader.ts";
-import { DAP } from "./dap/command.ts";
-import { LSP } from "./lsp/command.ts";
 import type { Extension } from "@dmalab/cli/extend";
 
 /** The language server and the debug adapter. */
 export const EDITOR: Extension = {
-  commands: [DAP, LSP],
+  commands: {
+    dap: async () => (await import("./dap/command.ts")).DAP,
+    lsp: async () => (await import("./lsp/command.ts")).LSP,
+  },
   jobRunners: {
     dap_stdin: async (_: StdinJob) => (await import("./dap/client_reader.ts")).STDIN_RUNNER,
   },

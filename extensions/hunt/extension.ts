@@ -1,11 +1,10 @@
-import { HUNT as COMMAND } from "./command.ts";
 import type { Extension } from "@dmalab/cli/extend";
 import type { DriverJob } from "./cli/driver_job.ts";
 import type { TurnJob } from "./cli/batch_job.ts";
 
 /** Random requests and drivers, searched for defects. */
 export const HUNT: Extension = {
-  commands: [COMMAND],
+  commands: { hunt: async () => (await import("./command.ts")).HUNT },
   jobRunners: {
     turn: async (first: TurnJob) => await (await import("./cli/batch_job.ts")).openTurns(first),
     driver: async (first: DriverJob) =>

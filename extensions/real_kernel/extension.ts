@@ -1,5 +1,6 @@
-import { KERNEL } from "./command.ts";
 import type { Extension } from "@dmalab/cli/extend";
 
 /** Scenarios on the user's own kernel in QEMU. */
-export const REAL_KERNEL: Extension = { commands: [KERNEL] };
+export const REAL_KERNEL: Extension = {
+  commands: { kernel: async () => (await import("./command.ts")).KERNEL },
+};

@@ -1,5 +1,6 @@
-import { VECTORS as COMMAND } from "./command.ts";
 import type { Extension } from "@dmalab/cli/extend";
 
 /** Test vectors of NVMe commands. */
-export const VECTORS: Extension = { commands: [COMMAND] };
+export const VECTORS: Extension = {
+  commands: { vectors: async () => (await import("./command.ts")).VECTORS },
+};
