@@ -4,7 +4,7 @@ import { formatSource } from "@dmalab/lang/format";
 import { SourceFile } from "@dmalab/lang";
 import { codeBlocks } from "@dmalab/cli/scenario";
 import { runScript } from "@dmalab/lang/testing";
-import { choicesOf } from "@dmalab/tools/site";
+import { choicesOf } from "@dmalab/cli/scenario/quiz";
 import { checkQuizzes, coursePages, lessons } from "./course.ts";
 
 Deno.test("the course has ten lessons, each with code to run and a quiz, and names the next", () => {

@@ -1,7 +1,9 @@
 /** The REPL at a pseudo-terminal: what its keys do, with the shell that started it around it. */
+import { assert, assertMatch } from "@std/assert";
 import { TempFolder } from "@dmalab/tools/temp_folder";
 import { CTRL_C, CTRL_D, CTRL_G, CTRL_R, CTRL_Z, hasPty, LEFT, Pty, TAB, UP } from "./pty.ts";
 import { programLine, PROMPT } from "./dmalab_program.ts";
+import { ROOT } from "./source_text.ts";
 
 /** A loop without an end lasts until it is interrupted, however long that takes on a busy host. */
 const LIMITS = `--max-steps ${10 ** 14} --max-time 300`;
@@ -119,5 +121,29 @@ Deno.test({
         await pty.press("40 + 2\n", /^42$/m);
       }, permissions);
     }
+  },
+});
+
+Deno.test({
+  name: "a lesson at a terminal asks each question, explains a mistake, and prints the answer last",
+  ignore,
+  fn: async () => {
+    await using pty = new Pty(ROOT);
+    await pty.see(/\$ /);
+    const line = `${programLine("-R")} run docs/course/09-failures.md --seed 3`;
+    await pty.press(`stty cols 80; ${line}\n`, /how many mappings must the error path\s+unmap\?/i);
+    const asked = await pty.see(/your answer \(a to d, Enter to see it\): /);
+    assertMatch(asked, /^ {2}[a-d]\) 8$/m);
+    assert(!/answer: 8|explain/.test(asked), asked);
+    await pty.press("9\n", /no: [^]*\(dmalab explain dma\.[\d.]+\)/, /your answer/);
+    await pty.press("many\n", /that is none of the answers/, /your answer/);
+    // The result of the test comes after its question.
+    await pty.press("8\n", /right: 8\n/, /single mappings \.\.\. ok/, /your answer/);
+    await pty.press("\n", /answer: 24KiB\n/, /a range \.\.\. ok/, /3 passed/);
+    await pty.press("echo left with $?\n", /^left with 0$/m);
+    // Ctrl-C at a question ends the run.
+    await pty.press(`${line}\n`, /your answer/);
+    await pty.press(CTRL_C, /\$ $/);
+    await pty.press("echo left with $?\n", /^left with 130$/m);
   },
 });

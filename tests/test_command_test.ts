@@ -225,6 +225,36 @@ Deno.test("every reporter tells what a test has left and fails for it, but for -
   assertMatch((await said("junit")).output, /<failure type="E0926"/);
 });
 
+Deno.test("what a statement causes again is one finding with its number, in JUnit, TAP and JSON", async () => {
+  const text = `machine { pci { root_port rp0 { endpoint nic { } } } }
+test "again" {
+  for at in 0..12 {
+    let mapped = dma_map_phys(nic, (0x4000_0000 + at * 4KiB) as phys, 4KiB, to_device)
+    dma_unmap_phys(nic, mapped, 8KiB, to_device)
+  }
+  for _ in 0..3 {
+    let mapped = dma_map_phys(nic, 0x4000_0000, 4KiB, to_device)
+    dma_unmap_phys(nic, mapped, 8KiB, to_device)
+  }
+}
+`;
+  using folder = new TempFolder({ "a.dma": text });
+  const said = async (reporter: string) =>
+    (await dmalab("test", folder.path, "--reporter", reporter)).output;
+  for (const [reporter, tail] of [["tap", ""], ["junit", "(?:</system-err>)?"]]) {
+    const lines = (await said(reporter!)).match(/^(?:# | *<system-err>)?report unmap_size.*$/gm) ??
+      [];
+    assertEquals(lines.length, 2, reporter);
+    assertMatch(lines[0]!, /0x4000_0000 .*a\.dma:5:5\), and \d+ times more$/);
+    assertMatch(lines[1]!, new RegExp(`a\\.dma:9:5\\), and 2 times more${tail}$`));
+  }
+  const { files: [file] } = JSON.parse(await said("json"));
+  const { incidents } = file.tests[0];
+  // Their addresses differ: only equal ones are one.
+  const times = incidents.map((each: { times: number }) => each.times);
+  assertEquals(times, [...Array(12).fill(1), 3]);
+});
+
 Deno.test("`deno test` fails for what `dmalab test` fails for, and for no warning about a text", async () => {
   const LEAKS = `machine { pci { root_port rp0 { nvme ssd { } } } }
 test "warned" { let unused = 1 }

@@ -49,7 +49,7 @@ export interface PrintOptions {
 }
 
 /** What one run needs besides. */
-interface RunParts extends PrintOptions, Pick<RunOptions, "onShown"> {
+interface RunParts extends PrintOptions, Pick<RunOptions, "onQuestion" | "onShown"> {
   /** The source of property cases; null without one. */
   readonly engine: Parameters<typeof runProgramWith>[0];
   readonly observers: RunListeners | null;
@@ -73,6 +73,7 @@ export function printRun(program: Program, options: RunParts, screen: Screen): R
     ...eventListeners(observers, options.trace === "text" ? trace : null),
     onLine: (line) => lines.body(printable(line)),
     ...options.onShown === undefined ? {} : { onShown: options.onShown },
+    ...options.onQuestion === undefined ? {} : { onQuestion: options.onQuestion },
     columns: screen.columns ?? undefined,
     onOutcome: (outcome) => {
       observers?.onOutcome(outcome);

@@ -61,7 +61,7 @@ export function incidentLines(
 }
 
 /** Equal for what one statement causes again. */
-function incidentKey({ kind, name, place }: Incident): string {
+export function incidentKey({ kind, name, place }: Incident): string {
   return `${kind} ${name} ${place}`;
 }
 

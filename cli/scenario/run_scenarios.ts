@@ -1,5 +1,8 @@
 /** Runs scenarios and prints their output: `dmalab run`, `dmalab test`, `deno run scenario.dma`. */
 import type { Program, RunOptions, RunReport } from "@dmalab/lang/run";
+import type { Question } from "@dmalab/lang/values";
+import { painter } from "@dmalab/lang/render";
+import { host } from "../host.ts";
 import { printBug } from "../bug/say_bug.ts";
 import { BUG, type ExitCode, HELD, worseExitCode, WRONG } from "../exit_code.ts";
 import { type SignalWatch, withInterrupts } from "../interrupts.ts";
@@ -83,7 +86,7 @@ async function runAll(
       }
       const observers = outputs?.listeners(program.code, program.source.name) ?? null;
       const engine = await engineFor(program);
-      const report = printRun(program, { ...options, engine, observers, watch }, screen);
+      const report = await printAsked(program, { ...options, engine, observers, watch }, screen);
       reports.push(report);
       if (codeOf(report) === BUG) withBug ??= path;
       exitCode = worseExitCode(exitCode, codeOf(report));
@@ -92,6 +95,28 @@ async function runAll(
   exitCode = worseExitCode(exitCode, printReports(reports, wrongFiles, options, screen));
   if (withBug !== null) await printBug(withBug, options.seed, screen);
   return exitCode;
+}
+
+/** Runs a program; at a terminal, the reader answers its quizzes before their answers are printed. */
+async function printAsked(
+  program: Program,
+  options: Parameters<typeof printRun>[1] & { readonly watch: SignalWatch },
+  screen: Screen,
+): Promise<RunReport> {
+  const isAsked = options.only === "all" && options.trace !== "json" &&
+    host.stdin.isTerminal() && host.stdout.isTerminal();
+  if (!isAsked) return printRun(program, options, screen);
+  const { QuizScreen, readTerminalLine } = await import("./quiz.ts");
+  const quiz = new QuizScreen(screen);
+  const onQuestion = (question: Question) => quiz.hold(question);
+  const report = printRun(program, { ...options, onQuestion }, quiz);
+  if (quiz.isHolding) {
+    // Ctrl-C ends the process while a question waits.
+    options.watch.close();
+    await quiz.play(readTerminalLine, painter(screen.colour));
+    options.watch.reset();
+  }
+  return report;
 }
 
 /** The source of a program's property cases: loaded for programs with properties. */

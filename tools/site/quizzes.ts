@@ -1,6 +1,5 @@
 /** The questions of a scenario, or of the `dma quiz` blocks of a page, for one seed. */
 import type { Question } from "@dmalab/lang/values";
-import { readNumber } from "@dmalab/lang/syntax/tree";
 import { loadText } from "@dmalab/lang";
 import type { FailureReport, LoadResult, Program } from "@dmalab/lang/run";
 import { runTest } from "@dmalab/lang/run/run_program";
@@ -48,16 +47,4 @@ export function pagePrograms(page: string, text: string): LoadResult[] {
   return codeBlocks(page, text)
     .filter(({ language, marks }) => language === "dma" && marks.includes("quiz"))
     .map(({ code, line }) => loadText("\n".repeat(line) + code, { name: page }));
-}
-
-/** The answers to choose from, in an order that does not depend on which is right. */
-export function choicesOf({ answer, wrong }: Question): string[] {
-  return [answer, ...wrong.map((each) => each.answer)]
-    .sort((a, b) => amountOf(a) - amountOf(b) || (a < b ? -1 : 1));
-}
-
-/** NaN for what is no number; sizes and addresses are as many as a plain number. */
-function amountOf(text: string): number {
-  const number = readNumber(text.replace(/ /g, ""));
-  return "value" in number ? number.value : NaN;
 }

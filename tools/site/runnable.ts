@@ -7,7 +7,8 @@ import { loadText } from "@dmalab/lang";
 import { PictureCollector, svgPictures } from "@dmalab/lang/render/svg_picture";
 import { runProgram } from "@dmalab/lang/run/run_program";
 import { escapeMarkup } from "@dmalab/lang/text";
-import { type Asked, askedBy, choicesOf, pagePrograms } from "./quizzes.ts";
+import { type Asked, askedBy, pagePrograms } from "./quizzes.ts";
+import { choicesOf } from "@dmalab/cli/scenario/quiz";
 import { addressOfRule, linkRules } from "./rules.ts";
 import { MAX_LINK_LENGTH, type Shared, writeLink } from "@dmalab/page";
 

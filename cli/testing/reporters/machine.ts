@@ -1,10 +1,11 @@
 /** For programs: TAP 14, JUnit's XML, and JSON. */
 import { printable, printableJson } from "@dmalab/lang/diagnostics";
 import { displayName, type TestOutcome } from "@dmalab/lang/run";
-import { escapeMarkup } from "@dmalab/lang/text";
+import { escapeMarkup, formatCount } from "@dmalab/lang/text";
 import type { Screen } from "../../screen.ts";
 import type { FileEvent } from "../file_run.ts";
 import { heard, type RunSummary, type TestReporter } from "../reporter.ts";
+import { incidentKey } from "../../scenario/report_printer.ts";
 import { writeOrSay } from "../../files/write_file.ts";
 import { MemoryScreen } from "../../memory_screen.ts";
 
@@ -86,11 +87,19 @@ function tapBlock(key: string, lines: readonly string[]): string {
     .map((line) => `${line}\n`).join("");
 }
 
-/** Unexpected reports and faults of a test, and its leaks: one line each. */
+/** Unexpected reports and faults of a test, and its leaks: one line for each statement that causes them. */
 function findings({ incidents }: TestOutcome): string[] {
-  return incidents.map(({ kind, place, text }) =>
-    `${kind} ${text}${place === null ? "" : ` (${place})`}`
-  );
+  return [...Map.groupBy(incidents, incidentKey).values()].map(([first, ...others]) => {
+    const { kind, place, text } = first!;
+    const more = others.length === 0 ? "" : `, and ${formatCount(others.length, "time")} more`;
+    return `${kind} ${text}${place === null ? "" : ` (${place})`}${more}`;
+  });
+}
+
+/** The incidents of a test; equal ones are one, with their number. */
+function countedIncidents({ incidents }: TestOutcome): readonly object[] {
+  const same = Map.groupBy(incidents, (incident) => JSON.stringify(incident));
+  return [...same.values()].map((group) => ({ ...group[0]!, times: group.length }));
 }
 
 function tapLines(number: number, file: string, outcome: TestOutcome): string[] {
@@ -206,6 +215,7 @@ export function jsonReporter(screen: Screen): TestReporter {
       const { counts, unreached } = reports.find((report) => report.file === file)!;
       const tests = outcomes.map(({ outcome, printed, wallMs }) => ({
         ...outcome,
+        incidents: countedIncidents(outcome),
         printed,
         wallMs,
       }));

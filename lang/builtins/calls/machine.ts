@@ -115,9 +115,9 @@ export const MACHINE_CALLS: readonly FunctionSpec[] = [
       ),
     ],
     doc:
-      "Asks a quiz question about this run. The site offers all answers, and names the rule that a " +
-      "common mistake overlooks; commands print the question with its answer. With values " +
-      "from `random`, another `--seed` asks with other values.",
+      "Asks a quiz question about this run. The site and `dmalab run` at a terminal offer all answers, and " +
+      "name the rule that a common mistake overlooks; elsewhere commands print the question with its " +
+      "answer. With values from `random`, another `--seed` asks with other values.",
     example: `machine { iommu { mode = strict }\npci { root_port rp0 { endpoint nic { } } } }\n` +
       `test "bytes of IOVA" {\n  let size = random(1..7) * 512B\n` +
       `  let mapping = dma_map_phys(nic, 0x10_0000, size, to_device)\n` +

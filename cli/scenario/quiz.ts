@@ -1,0 +1,111 @@
+/** The questions of `quiz` at a terminal: the reader answers each before its answer is printed. */
+import { printable } from "@dmalab/lang/diagnostics";
+import type { Paint } from "@dmalab/lang/render";
+import { readNumber } from "@dmalab/lang/syntax/tree";
+import type { Question } from "@dmalab/lang/values";
+import { host } from "../host.ts";
+import type { Screen } from "../screen.ts";
+
+/** Longer lines at a terminal are not answers. */
+const LINE_BYTES = 4096;
+
+/** Reads an answer without its line end; null at the end of the input. */
+export type ReadAnswer = () => Promise<string | null>;
+
+/**
+ * Writes the output of a run up to its first question, and holds the rest: a run cannot wait for an
+ * answer, because its time counts.
+ */
+export class QuizScreen implements Screen {
+  readonly colour: boolean;
+  readonly columns: number | null;
+  readonly #held: (Question | string)[] = [];
+
+  constructor(private readonly screen: Screen) {
+    this.colour = screen.colour;
+    this.columns = screen.columns;
+  }
+
+  out(text: string): void {
+    if (this.#held.length === 0) this.screen.out(text);
+    else this.#held.push(text);
+  }
+
+  err(text: string): void {
+    this.screen.err(text);
+  }
+
+  data(text: string): void {
+    this.screen.data(text);
+  }
+
+  hold(question: Question): void {
+    this.#held.push(question);
+  }
+
+  get isHolding(): boolean {
+    return this.#held.length > 0;
+  }
+
+  /** Asks the questions, each where the run asked it, and prints the rest of the output between them. */
+  async play(read: ReadAnswer, paint: Paint): Promise<void> {
+    for (const part of this.#held.splice(0)) {
+      if (typeof part === "string") this.screen.out(part);
+      else await askQuestion(part, read, this.screen, paint);
+    }
+  }
+}
+
+/** Asks until the answer is right, or the reader gives up with an empty line. */
+async function askQuestion(
+  question: Question,
+  read: ReadAnswer,
+  screen: Screen,
+  paint: Paint,
+): Promise<void> {
+  const { answer, text, wrong } = question;
+  const choices = choicesOf(question);
+  const letters = choices.map((_, at) => String.fromCharCode("a".charCodeAt(0) + at));
+  screen.out(`\nquiz: ${printable(text)}\n`);
+  for (const [at, choice] of choices.entries()) {
+    screen.out(`  ${letters[at]}) ${printable(choice)}\n`);
+  }
+  for (;;) {
+    // The error stream: it writes what standard output still holds first.
+    screen.err(`  your answer (${letters[0]} to ${letters.at(-1)}, Enter to see it): `);
+    const given = (await read())?.trim() ?? "";
+    if (given === "") break;
+    const chosen = choices[letters.indexOf(given.toLowerCase())] ??
+      choices.find((choice) => choice.replaceAll(/\s/g, "") === given.replaceAll(/\s/g, ""));
+    if (chosen === answer) {
+      screen.out(`  ${paint("good", "right")}: ${printable(answer)}\n`);
+      return;
+    }
+    const mistake = wrong.find((each) => each.answer === chosen);
+    screen.out(
+      mistake === undefined
+        ? `  that is none of the answers\n`
+        : `  ${paint("bad", "no")}: ${mistake.hint} (dmalab explain ${mistake.rule})\n`,
+    );
+  }
+  screen.out(`  answer: ${printable(answer)}\n`);
+}
+
+/** Reads a line of the terminal; Ctrl-C ends the process meanwhile. */
+export async function readTerminalLine(): Promise<string | null> {
+  const chunk = new Uint8Array(LINE_BYTES);
+  const length = await host.stdin.read(chunk);
+  return length === null ? null : new TextDecoder().decode(chunk.subarray(0, length));
+}
+
+/** The answers to choose from, in an order that does not depend on which is right. */
+export function choicesOf({ answer, wrong }: Question): string[] {
+  return [answer, ...wrong.map((each) => each.answer)]
+    .sort((a, b) => amountOf(a) - amountOf(b) || (a < b ? -1 : 1));
+}
+
+/** NaN for what is no number; sizes and addresses are as many as a plain number. */
+function amountOf(text: string): number {
+  const number = readNumber(text.replace(/ /g, ""));
+  return "value" in number ? number.value : NaN;
+}
