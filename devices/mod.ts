@@ -39,3 +39,4 @@ export {
   type RegisteredKind,
   type RowsOf,
 } from "./registry.ts";
+export { pullOut, takeOffBus } from "./pull_out.ts";

@@ -41,6 +41,8 @@ export interface InjectionPointSpec {
   readonly survivable: boolean;
   /** Its action, as the verb of a sentence: `fails`, or `joins entries` where nothing fails. */
   readonly does: string;
+  /** A removal: the event as a clause. Its hits are the moments between two events. */
+  readonly removal?: string;
 }
 
 const FAILS = "fails";
@@ -66,6 +68,11 @@ function point<N extends string>(
   does = FAILS,
 ) {
   return { name, doc, errors, survivable, does };
+}
+
+/** A removal that `remove each` or `unplug each` tries; `inject each` passes over it. */
+function removal<N extends string>(name: N, doc: string, removal: string) {
+  return { ...point(name, ["ENODEV"], doc, false), removal };
 }
 
 /** Points that are no function of `CALL_TABLE`. To add one, add a row and ask for it at its place. */
@@ -111,6 +118,8 @@ const POINTS = [
     "joins entries",
   ),
   point("vfio.key", ["EIO", "ENOMEM", "EINVAL"], "a device creates no key for a migration buffer"),
+  removal("driver.remove", "a driver in C is unbound from its device", "the driver is removed"),
+  removal("device.unplug", "the device of a driver in C is pulled out", "the device is unplugged"),
 ] as const;
 
 /** @internal */
@@ -187,12 +196,21 @@ export class HitCounter {
 
   /** Every place where something could have failed, in the order in which they were passed. */
   get places(): readonly InjectionHit[] {
+    return this.#hits((point) => INJECTION_POINTS[point]!.survivable);
+  }
+
+  /** The hits of one point, in the order in which they were passed. */
+  hitsOf(point: InjectionPoint): readonly InjectionHit[] {
+    return this.#hits((each) => each === point);
+  }
+
+  #hits(isWanted: (point: InjectionPoint) => boolean): readonly InjectionHit[] {
     const counts = new Map<InjectionPoint, number>();
     const places: InjectionHit[] = [];
     for (const { point, site } of this.#passed) {
       const nth = (counts.get(point) ?? 0) + 1;
       counts.set(point, nth);
-      if (INJECTION_POINTS[point]!.survivable) places.push({ point, nth, site });
+      if (isWanted(point)) places.push({ point, nth, site });
     }
     return places;
   }

@@ -11,6 +11,7 @@ import { DmaChecker } from "./dma/checker/dma_checker.ts";
 import { DeviceBus } from "./dma/device/bus_access.ts";
 import { DeviceMemory } from "./dma/device/device_memory.ts";
 import type { AccessWatcher, PeerRouter } from "./dma/dma_machine.ts";
+import type { DriverModule } from "./driver_module.ts";
 import { invariant } from "./errno.ts";
 import { Interrupts } from "./interrupts.ts";
 import { Iommu } from "./iommu/iommu.ts";
@@ -67,6 +68,11 @@ export class Machine extends Platform {
    * @internal
    */
   readonly accessWatchers: AccessWatcher[] = [];
+  /**
+   * Drivers in C, the oldest first; usually empty.
+   * @internal
+   */
+  readonly driverModules: DriverModule[] = [];
   /**
    * Looks whether all that is kept fits together; null until it is started.
    * @internal

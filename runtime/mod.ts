@@ -107,6 +107,7 @@ export {
   type InjectionPointSpec,
   whatInjectionDoes,
 } from "./injection.ts";
+export type { DriverModule } from "./driver_module.ts";
 export { hashText } from "./hash.ts";
 export { type Leak, ledgerOf, type ResourceTables, ResourceTracker } from "./resource_tracker.ts";
 export { HostBudget, MemoryLimitError } from "./host_budget.ts";

@@ -3,7 +3,7 @@
  * its functions.
  */
 import { spanPlace } from "@dmalab/lang";
-import { addressDigits, type Machine, type PhysAddr } from "@dmalab/runtime";
+import { addressDigits, type DriverModule, type Machine, type PhysAddr } from "@dmalab/runtime";
 import {
   BUFFER,
   COHERENT_MEMORY,
@@ -21,6 +21,8 @@ import {
   describeValue,
   EnumValue,
   type ExecutionContext,
+  Handle,
+  type HandleType,
   LimitError,
   Quantity,
   ScriptError,
@@ -59,9 +61,19 @@ const STRING_LITERAL = ".str";
 /** The compiler's record of a static variable: eight words. The first four are read here. */
 const GLOBAL_BYTES = 64;
 
+/** Functions that bind a driver to the device that they are given. */
+const PROBES: ReadonlySet<string> = new Set(["probe", "probe_as"]);
+
+function deviceName(value: Value | undefined): string | null {
+  return value !== undefined && isHandle<LabDevice>(value, DEVICE) ? value.target.name : null;
+}
+
 type Exported = (...args: (number | bigint)[]) => number | bigint | undefined;
 
-export class CDriver {
+export class CDriver implements DriverModule {
+  /** Names of the devices that it is bound to, or that it is probing. */
+  readonly devices: string[] = [];
+  loadedSeq: number | null = null;
   readonly #memory: CMemory;
   readonly #kernel: CKernel;
   readonly #functions: Readonly<Record<string, Exported>>;
@@ -119,6 +131,21 @@ export class CDriver {
     for (const { end, start } of code.shape.constants) this.#memory.protect(start, end);
     this.#memory.cached?.reset();
     machine.budget.hold(memory.buffer.byteLength / GIVEN_PART);
+    machine.driverModules.push(this);
+  }
+
+  get isRunning(): boolean {
+    return this.#calls > 0;
+  }
+
+  unbind(name: string): void {
+    const { context } = this.#kernel;
+    const device = context.lab.devices.get(name)!;
+    this.call(context, "remove", [new Handle(DEVICE as HandleType, device)]);
+  }
+
+  unload(): void {
+    if (this.#functions["unload"] !== undefined) this.call(this.#kernel.context, "unload", []);
   }
 
   #imports(): WebAssembly.Imports {
@@ -221,8 +248,13 @@ export class CDriver {
     keepTicks(this.#kernel);
     const failures = this.#kernel.part(CFailures);
     if (isOutermost) failures.begin();
+    const device = PROBES.has(name) ? deviceName(args[0]) : null;
+    if (device !== null) this.devices.push(device);
+    let isBound = false;
     try {
       const returned = this.#functions[name]!(...given);
+      isBound = Number(returned) === 0;
+      this.#follow(name, args, isBound);
       if (result === null) return null;
       if (isOutermost && result === "i32") failures.returned(name, Number(returned));
       return typeof returned === "bigint"
@@ -235,8 +267,19 @@ export class CDriver {
       this.#stackPointer.value = stackBefore;
       throw explained;
     } finally {
+      if (device !== null && !isBound) this.devices.splice(this.devices.lastIndexOf(device), 1);
       this.#leave(depth);
       context.site = site;
+    }
+  }
+
+  /** Notes what a function of the bus or of the module has changed. */
+  #follow(name: string, args: readonly Value[], isZero: boolean): void {
+    if (name === "load" && isZero) this.loadedSeq = this.machine.events.seq;
+    else if (name === "unload") this.loadedSeq = null;
+    else if (name === "remove") {
+      const index = this.devices.lastIndexOf(deviceName(args[0]) ?? "");
+      if (index >= 0) this.devices.splice(index, 1);
     }
   }
 

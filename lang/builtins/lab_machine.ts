@@ -6,6 +6,8 @@ import {
   type Lab,
   type LabConfig,
   type PciNodeConfig,
+  pullOut,
+  takeOffBus,
 } from "@dmalab/devices";
 import {
   ArmedInjection,
@@ -16,6 +18,7 @@ import {
   INJECTION,
   INJECTION_POINTS,
   type InjectionPointName,
+  KernelError,
   ledgerOf,
   type MachineEvent,
   type PhysAddr,
@@ -35,6 +38,7 @@ import type {
   MachineStream,
   RegisterHandler,
   RegisterName,
+  RemovalPoint,
   ResourceWatch,
   SimulatedMachine,
 } from "../values/simulated_machine.ts";
@@ -199,15 +203,35 @@ export class LabMachine implements SimulatedMachine {
     const { machine } = this.lab;
     const counter = machine.countHits();
     return {
-      places: () =>
-        counter.places.map(({ nth, point, site }) => ({
-          point: INJECTION_POINTS[point]!.name,
-          nth,
-          site,
-          does: INJECTION_POINTS[point]!.does,
-        })),
+      places: (removal = null) =>
+        (removal === null ? counter.places : counter.hitsOf(INJECTION[removal])).map((hit) => {
+          const { does, name, removal } = INJECTION_POINTS[hit.point]!;
+          return { point: name, nth: hit.nth, site: hit.site, does, removal: removal ?? null };
+        }),
       stop: () => machine.stopCountingFaults(counter),
     };
+  }
+
+  passRemoval(point: RemovalPoint, site: number | null): boolean {
+    const { events: { context }, faults } = this.lab.machine;
+    if (faults === null) return false;
+    const { site: siteHere } = context;
+    context.site = site;
+    const isNow = faults.errnoAt(INJECTION[point]) !== 0;
+    context.site = siteHere;
+    return isNow;
+  }
+
+  pullOut(device: string): void {
+    pullOut(this.lab, device);
+  }
+
+  takeOffBus(device: string): void {
+    takeOffBus(this.lab, device);
+  }
+
+  removedError(): KernelError {
+    return new KernelError("ENODEV", "The driver was removed");
   }
 
   watchResources(): ResourceWatch {

@@ -1003,15 +1003,18 @@ export class FunctionCompiler {
 
   #failing(statement: FailStatement): void {
     const { builder } = this;
-    const { body, error, nth, point, span } = statement;
+    const { body, error, meanwhile, nth, point, span, verb } = statement;
     const expectation = this.#expectation(span);
     if (point === null) {
+      const word = `${verb} each` as const;
       const hit = this.#unlisted(span);
-      const info = this.code.failEachs.push({ span, expectation, hit }) - 1;
-      builder.emit(0, RareOp.FailEachStart, info);
-      this.#tried("inject each", expectation, () => this.#innerBlock(body));
+      const hasMeanwhile = meanwhile !== null;
+      const info = this.code.failEachs.push({ word, hasMeanwhile, span, expectation, hit }) - 1;
+      if (hasMeanwhile) this.#blockClosure(statement, meanwhile);
+      builder.emit(hasMeanwhile ? -1 : 0, RareOp.FailEachStart, info);
+      this.#tried(word, expectation, () => this.#innerBlock(body));
       // A message of the block itself has more detail.
-      const duty = { word: "inject each", kind: "fails", trial: expectation, done: hit } as const;
+      const duty = { word, kind: "fails", trial: expectation, done: hit } as const;
       this.code.trialDuties.push({ ...duty, span: headOf(span) });
       builder.emitAt(span, 0, RareOp.FailEachEnd);
       return;
@@ -1029,6 +1032,15 @@ export class FunctionCompiler {
     this.block(body);
     builder.cleanups.pop();
     builder.emit(0, RareOp.LeaveScope, 1);
+  }
+
+  /** A block that is called: its code is separate. */
+  #blockClosure(node: ClosureNode, block: Block): void {
+    const inner = this.#nested();
+    this.#closure(node, inner, [], () => {
+      inner.block(block);
+      endFunction(inner.builder);
+    });
   }
 
   /** The condition is separate code, which runs after every event. */

@@ -1,5 +1,10 @@
 /** Faults and reports that no statement of a test expected, and leaks at its end. */
-import { type IncidentEvent, incidentName, type RunFinding } from "../values/incident.ts";
+import {
+  type IncidentEvent,
+  incidentKind,
+  incidentName,
+  type RunFinding,
+} from "../values/incident.ts";
 import type { MachineEvent } from "@dmalab/runtime";
 import type { TestLeak } from "@dmalab/runtime/leaks";
 import { renderFinding, type RenderOptions } from "../diagnostics/render.ts";
@@ -63,10 +68,6 @@ function hintOf(event: IncidentEvent): string {
     `\`expect ${around} ${name} { … }\` around where it happens`;
 }
 
-function incidentKind(event: IncidentEvent): "fault" | "report" {
-  return event.name === "iommu.fault" ? "fault" : "report";
-}
-
 /** An incident, and in which runs it happened. */
 export interface FoundIncident {
   readonly finding: RunFinding;
@@ -90,9 +91,9 @@ function raceIncident({ finding, order, orders, context, runs }: RaceIncident): 
 }
 
 function sweepIncident(
-  { event, places, context, tried, when }: SweepIncident,
+  { event, places, context, tried, when, word }: SweepIncident,
 ): FoundIncident {
-  const text = `${places} of ${tried} places of \`inject each\`, such as when ${when}`;
+  const text = `${places} of ${tried} places of \`${word}\`, such as when ${when}`;
   return { finding: event, context, where: { label: "at", text } };
 }
 

@@ -9,14 +9,16 @@ import type { QuirkSet } from "@dmalab/runtime/kernels";
 import type { TestLeak } from "@dmalab/runtime/leaks";
 import { separated } from "../values/changes.ts";
 import type { Closure, Value } from "../values/value.ts";
-import type {
-  Branches,
-  ChildRunLimits,
-  PausableRun,
-  ReplayableRun,
-  ReplayRequest,
-  RunStarter,
+import {
+  type Branches,
+  type ChildRunLimits,
+  type PausableRun,
+  type ReplayableRun,
+  type ReplayRequest,
+  type RunStarter,
+  withNote,
 } from "../vm/branches.ts";
+import { storyOf } from "../vm/sweeps.ts";
 import type { Output } from "../values/execution_context.ts";
 import { formatCount } from "../text/numbers.ts";
 import { type BranchChoice, formatBranch, goesOn } from "../vm/branch_choice.ts";
@@ -81,7 +83,8 @@ export function judgeRun(
   if (branches.isReplaying) return { failure: broken ?? noSuchBranch(vm), leaks: [] };
   // A branch that ends its run leaves what the test has made before it.
   const leaks = branches.branch === null ? leftoversOf(vm) : [];
-  return { failure: broken ?? judgeEnd(vm, leaks), leaks };
+  const failure = broken ?? judgeEnd(vm, leaks);
+  return { failure: failure === null ? null : storyOf(vm).reduceRight(withNote, failure), leaks };
 }
 
 function noSuchBranch(vm: Vm): Failure {
@@ -91,7 +94,7 @@ function noSuchBranch(vm: Vm): Failure {
     span: vm.span,
     message: `The run does not come to the branch ${formatBranch(choices)}`,
     hint: choicePoints === 0
-      ? "the test has no `fork`, `race` or `inject each`"
+      ? "the test has no `fork`, `race`, `inject each`, `remove each` or `unplug each`"
       : `it comes to ${formatCount(choicePoints, "branching")}, counted from 1`,
   });
 }

@@ -1,7 +1,7 @@
 /** What one test did on its machine, or one property on many. */
 import type { LabConfig } from "@dmalab/devices";
 import { spanPlace } from "../source.ts";
-import type { TrialDuty } from "../vm/code.ts";
+import { SWEEPS, type TrialDuty } from "../vm/code.ts";
 import { failed, type Failure } from "../vm/failure.ts";
 import { formatCount } from "../text/numbers.ts";
 import { RunWatch } from "../vm/run_watch.ts";
@@ -199,7 +199,8 @@ export class TestTally {
 }
 
 function undone({ kind, span, word }: TrialDuty, places: number): Failure {
-  const isEach = word === "inject each";
+  const isEach = word !== "race";
+  const isRemoval = isEach && SWEEPS[word] !== null;
   const runs = isEach ? "run" : "order";
   const said = {
     holds: {
@@ -210,10 +211,15 @@ function undone({ kind, span, word }: TrialDuty, places: number): Failure {
       message: `This succeeds in no ${runs} of \`${word}\``,
       hint: "if that is meant, assert what it returns",
     },
-    fails: {
-      message: "Nothing in this block can fail",
-      hint: "no call in it maps or allocates, and no device accesses memory",
-    },
+    fails: isRemoval
+      ? {
+        message: "No driver in C is bound to a device in this block",
+        hint: "bind one with its `probe(device)`, as `module_pci_driver()` defines it",
+      }
+      : {
+        message: "Nothing in this block can fail",
+        hint: "no call in it maps or allocates, and no device accesses memory",
+      },
   }[kind];
   return failed({ code: "E0928", span, ...said }, {
     notes: isEach ? [`${formatCount(places, "place")} tried`] : [],

@@ -345,10 +345,35 @@ const ROWS = {
         "  dma_map_phys(ssd, 0x10_0000, 4KiB, to_device) fails ENOMEM\n}",
     },
   ),
+  remove: soft(
+    "statement",
+    "head and block",
+    "`remove each` runs its block once for each moment at which the driver in C can be removed, " +
+      "removes it there, and checks that nothing leaks, faults or is used after it was freed. " +
+      "The block after `and` is what the device does meanwhile: it runs at each call of the " +
+      "removal, and after it.",
+    {
+      family: "removal",
+      form: "remove each { … } · remove each { … } and { … }",
+      example: "# remove each { if d.probe(nic) == 0 { d.start(nic) } } and { nic_works() }",
+    },
+  ),
+  unplug: soft(
+    "statement",
+    "head and block",
+    "`unplug each` runs its block once for each event, pulls the device out right after it, removes " +
+      "the driver in C as soon as its call returns, and checks the same as `remove each`.",
+    {
+      family: "removal",
+      form: "unplug each { … }",
+      example: "# unplug each { if d.probe(nic) == 0 { d.start(nic) } }",
+    },
+  ),
   each: soft(
-    { after: "inject" },
+    { after: ["inject", "remove", "unplug"] },
     "block",
-    "`inject each { … }`: every injection point, one after the other.",
+    "`inject each { … }`: every injection point, one after the other; `remove each`, `unplug each`: " +
+      "every moment of a removal.",
   ),
   nth: soft(
     "clause",

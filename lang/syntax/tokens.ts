@@ -87,6 +87,7 @@ export const Separator = category("Separator", "`,` or a new line");
 export const End = category("End", "end of line", Separator);
 export const OutputVerb = category("OutputVerb", "`print`", Name);
 export const BranchingWord = category("BranchingWord", "`fork`", Name);
+export const RemovalWord = category("RemovalWord", "`remove`", Name);
 export const OutcomeVerb = category("OutcomeVerb", "`fails`", Name);
 export const OutcomeNoun = category("OutcomeNoun", "`error`, `fault` or `warning`", Name);
 /** A word that begins a line and can begin no statement. */
@@ -129,6 +130,7 @@ const FAMILIES: Readonly<Record<WordFamily, TokenType>> = {
   "branching": BranchingWord,
   "outcome noun": OutcomeNoun,
   "outcome verb": OutcomeVerb,
+  "removal": RemovalWord,
 };
 
 /** What else a word is for the grammar. */

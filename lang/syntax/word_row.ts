@@ -14,7 +14,7 @@ type KeywordPosition<W extends string = string> =
   | "prefix"
   /** Stands behind a complete value. */
   | "infix"
-  | { readonly after: W }
+  | { readonly after: W | readonly W[] }
   | { readonly before: W };
 
 /** What follows a word in its place. */
@@ -31,7 +31,7 @@ type Follows =
   | "head and block";
 
 /** Words that the grammar takes for each other. */
-export type WordFamily = "output verb" | "branching" | "outcome noun" | "outcome verb";
+export type WordFamily = "output verb" | "branching" | "outcome noun" | "outcome verb" | "removal";
 
 export interface KeywordSpec<W extends string = string> extends Shown {
   /** A hard word is a name after `.` and before `:` only. */

@@ -58,8 +58,8 @@ const BENCH_RULES: { readonly [B in KeywordSpec["behind"]]?: Rule } = {
 function ruleOf({ behind, place }: KeywordSpec<LanguageWord>): Rule {
   if (typeof place === "object") {
     if ("before" in place) return ({ next }) => next?.image === place.before;
-    const type = t.WordTypes[place.after];
-    return ({ previous }) => previous?.tokenType === type;
+    const types = [place.after].flat().map((word) => t.WordTypes[word]);
+    return ({ previous }) => previous !== undefined && types.includes(previous.tokenType);
   }
   switch (place) {
     case "statement":

@@ -5,6 +5,11 @@ import type { TestLeak } from "@dmalab/runtime/leaks";
 /** A device's access that went nowhere, or something that the checker found. */
 export type IncidentEvent = MachineEvent<"iommu.fault" | "dma.report">;
 
+/** The words of a setting and of a script for it. */
+export function incidentKind({ name }: IncidentEvent): "fault" | "report" {
+  return name === "iommu.fault" ? "fault" : "report";
+}
+
 /** Its name: the reason of a fault, the class of a report. */
 export function incidentName(incident: IncidentEvent): string {
   return incident.name === "iommu.fault" ? incident.fields.reason : incident.fields.class;

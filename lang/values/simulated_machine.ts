@@ -55,11 +55,17 @@ export interface InjectionPlace extends InjectionHitName {
   readonly site: number | null;
   /** The action of the point, as a verb: `fails`. */
   readonly does: string;
+  /** The event as a clause, where it is a removal. */
+  readonly removal: string | null;
 }
+
+/** Removals of drivers in C, as injection points. */
+export type RemovalPoint = "driver.remove" | "device.unplug";
 
 /** Notes every place where something could fail, until it is stopped. */
 export interface HitCount {
-  places(): readonly InjectionPlace[];
+  /** @param removal Moments of that removal instead of places that could fail. */
+  places(removal?: RemovalPoint | null): readonly InjectionPlace[];
   stop(): void;
 }
 
@@ -134,6 +140,17 @@ export interface SimulatedMachine {
   /** Has a point fail, until the function returned is called: it says how often that happened. */
   armInjection(order: InjectionOrder): () => number;
   countHits(): HitCount;
+  /**
+   * Comes to a moment at which a driver could be removed. @param site Of the event before it.
+   * @returns Whether it is to be removed now.
+   */
+  passRemoval(point: RemovalPoint, site: number | null): boolean;
+  /** Pulls a device out: its registers read as ones, and its accesses are lost. */
+  pullOut(device: string): void;
+  /** Takes a device that was pulled out off the bus: its driver is gone. */
+  takeOffBus(device: string): void;
+  /** The error that ends what a removed driver was to do. */
+  removedError(): Error;
   watchResources(): ResourceWatch;
   /** What each device sees now, by its name. */
   views(): ReadonlyMap<string, readonly DeviceVisibleRange[]>;

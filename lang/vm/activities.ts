@@ -32,6 +32,11 @@ export class Activities {
     return ran;
   }
 
+  /** Runs all that waits, and what that queues. */
+  runAll(): void {
+    while (this.#run());
+  }
+
   #requireMove(): void {
     if (this.vm.looking) throw new SideEffectRefused("The machine");
   }

@@ -1,6 +1,8 @@
 /** Which way a run goes where it could go several, and how a person writes that down. */
 import type { InjectionHitName } from "../values/simulated_machine.ts";
 import { ScriptError } from "../values/script_error.ts";
+import { SWEEPS, type SweepWord } from "./code.ts";
+import type { RemovalPoint } from "../values/simulated_machine.ts";
 import { BRANCH_NAMES } from "../values/branch_outcome.ts";
 
 /** A turn off the main way: at which branching, and which way. */
@@ -43,10 +45,17 @@ function takenText(taken: BranchChoice["taken"]): string {
   return `${taken.whole ? "race" : "order"}@${taken.wanted.join(".")}`;
 }
 
-export function placeOf(choice: BranchChoice): InjectionHitName {
+/** @param word The statement that tries the places. */
+export function placeOf(choice: BranchChoice, word: SweepWord): InjectionHitName {
   const { taken } = choice;
-  if (typeof taken === "object" && !(taken instanceof RaceSchedule)) return taken;
-  throw wrongBranch(choice, "inject each");
+  const isPlace = typeof taken === "object" && !(taken instanceof RaceSchedule);
+  const removal = SWEEPS[word];
+  const isOwn = isPlace &&
+    (removal === null
+      ? !Object.values(SWEEPS).includes(taken.point as RemovalPoint)
+      : taken.point === removal);
+  if (isOwn) return taken;
+  throw wrongBranch(choice, word);
 }
 
 /** The choices of a text of `formatBranch`; else what is wrong with it, as a sentence without its end. */

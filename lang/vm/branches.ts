@@ -151,7 +151,13 @@ export interface RunStarter {
 export interface ChildVm extends
   Pick<
     Control,
-    "machine" | "reached" | "assertions" | "expectedIncidents" | "siteSpan" | "siteCall"
+    | "machine"
+    | "removals"
+    | "reached"
+    | "assertions"
+    | "expectedIncidents"
+    | "siteSpan"
+    | "siteCall"
   > {
   readonly failure: Failure | null;
   /** Steps left until the limit. */

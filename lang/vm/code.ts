@@ -102,8 +102,11 @@ export interface FailInfo {
   readonly expectation: number;
 }
 
-/** `inject each`. */
+/** `inject each`, `remove each`, `unplug each`. */
 export interface FailEachInfo {
+  readonly word: SweepWord;
+  /** The device's actions during a removal lie on the stack. */
+  readonly hasMeanwhile: boolean;
   readonly span: Span;
   /** Reached when there was a place to fail. */
   readonly hit: number;
@@ -127,7 +130,16 @@ export interface TrialDuty {
 }
 
 /** What runs its block more than once, each time in another way. */
-export type TrialWord = "inject each" | "race";
+export type TrialWord = SweepWord | "race";
+
+/** Statements that try each place of their block, each of them with the removal that they make. */
+export const SWEEPS = {
+  "inject each": null,
+  "remove each": "driver.remove",
+  "unplug each": "device.unplug",
+} as const;
+
+export type SweepWord = keyof typeof SWEEPS;
 
 export interface RaceInfo {
   readonly blocks: number;

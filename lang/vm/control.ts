@@ -10,6 +10,7 @@ import type { Value } from "../values/value.ts";
 import type { SimulatedMachine } from "../values/simulated_machine.ts";
 import type { Code, OutcomeInfo } from "./code.ts";
 import type { CallerLocation } from "./failure_report.ts";
+import type { Removals } from "./removals.ts";
 import type { RunWatch } from "./run_watch.ts";
 
 /** Something that takes kernel errors: `try`, or an expected outcome. */
@@ -97,6 +98,10 @@ export interface Control extends ExecutionContext {
   broken: Error | null;
   /** The machine is between two jobs: a broken invariant can end the run without harm. */
   atRest(): void;
+  /** Runs all activities that wait. */
+  runPending(): void;
+  /** Removals of drivers in C. */
+  readonly removals: Removals;
   /** A statement that expects something is checked. */
   expecting(expectation: number): void;
   /** The next instruction is the one at this place. */

@@ -294,9 +294,11 @@ export function rare(vm: RareVm, op: RareOp): void {
       vm.sweeps.start(info, nth);
       break;
     }
-    case RareOp.FailEachStart:
-      vm.sweeps.startEach(program.failEachs[code[vm.pc++]!]!);
+    case RareOp.FailEachStart: {
+      const info = program.failEachs[code[vm.pc++]!]!;
+      vm.sweeps.startEach(info, info.hasMeanwhile ? stack[--vm.sp] as Closure : null);
       break;
+    }
     case RareOp.FailEachEnd:
       vm.sweeps.endEach();
       break;

@@ -1,7 +1,11 @@
-/** Points that are made to fail: one by one by `inject POINT`, all of them in turn by `inject each`. */
+/**
+ * Points that are made to fail: one by one by `inject POINT`, all of them in turn by `inject each`; and moments at
+ * which a driver is removed, all of them in turn by `remove each` and `unplug each`.
+ */
 import { addAll } from "@dmalab/runtime/lists";
-import { incidentName } from "../values/incident.ts";
-import type { Leak, MachineEvent } from "@dmalab/runtime";
+import { type IncidentEvent, incidentKind, incidentName } from "../values/incident.ts";
+import type { Leak } from "@dmalab/runtime";
+import { formatEventText } from "../render/event_line.ts";
 import type {
   HitCount,
   InjectionHitName,
@@ -10,7 +14,7 @@ import type {
 } from "../values/simulated_machine.ts";
 import { formatCount, formatOrdinal } from "../text/numbers.ts";
 import { headOf, type Span, spanPlace } from "../source.ts";
-import type { FailEachInfo, FailInfo } from "./code.ts";
+import { type FailEachInfo, type FailInfo, SWEEPS, type SweepWord } from "./code.ts";
 import { ExpectationError, ScriptFailure } from "./failure.ts";
 import { ATTRIBUTION_STEPS, attributionText, causingDefects } from "../values/causing_defects.ts";
 import { MACHINE_STEPS } from "../values/limits.ts";
@@ -18,15 +22,17 @@ import type { QuirkName } from "@dmalab/runtime/kernels";
 import { describeValue } from "../values/operators.ts";
 import { ValueError } from "../values/script_error.ts";
 import { remembered } from "../values/remembered.ts";
-import { RangeValue, type Value } from "../values/value.ts";
+import { type Closure, RangeValue, type Value } from "../values/value.ts";
 import { type BranchChoice, placeOf } from "./branch_choice.ts";
 import { type Branches, type ChildVm, failureOf, withNote } from "./branches.ts";
 import { relatedTo } from "./report_places.ts";
 import { BranchEnded, type Control, type RunScope } from "./control.ts";
 
-/** A mistake that the checker reported only because something failed. */
+/** A mistake that the checker reported, or a fault, only because something failed or was removed. */
 export interface SweepIncident {
-  readonly event: MachineEvent<"dma.report">;
+  readonly event: IncidentEvent;
+  /** The statement that tried the places. */
+  readonly word: SweepWord;
   /** The run it happened in. */
   readonly context: ChildVm;
   /** What failed, as a clause. */
@@ -37,7 +43,7 @@ export interface SweepIncident {
 }
 
 /** The run that knows the places of its events. */
-type Taking = Pick<ChildVm, "siteCall">;
+type Taking = Pick<ChildVm, "siteCall" | "removals">;
 
 /** A place with a failure that leaks. */
 interface LeakingRun {
@@ -55,16 +61,21 @@ class EachScope implements RunScope {
     readonly passing: boolean,
     readonly count: HitCount,
     readonly watch: ResourceWatch,
+    readonly close: () => void,
   ) {}
 
   leave(): void {
     this.count.stop();
     this.watch.stop();
+    this.close();
   }
 }
 
 /** One in which one place fails, in a run that is here for it. */
 class PlaceScope implements RunScope {
+  /** Ends the watch for a removal. */
+  close: () => void = () => {};
+
   constructor(
     readonly info: FailEachInfo,
     readonly place: InjectionHitName,
@@ -75,6 +86,7 @@ class PlaceScope implements RunScope {
   leave(): void {
     this.count.stop();
     this.disarm();
+    this.close();
   }
 }
 
@@ -84,7 +96,7 @@ const KNOWN: RunScope = { leave: () => {} };
 const LISTED = 6;
 
 export class Sweeps {
-  /** Unexpected incidents that `inject each` found. */
+  /** Unexpected incidents that sweeps found. */
   readonly incidents: SweepIncident[] = [];
   /** How many places were tried. */
   placesTried = 0;
@@ -99,32 +111,49 @@ export class Sweeps {
       last,
       error: info.error,
     });
+    const isRemoval = Object.values(SWEEPS).some((removal) => removal === info.point);
+    const close = isRemoval
+      ? this.#watchRemoval(null, () => this.vm.machine.removedError())
+      : () => {};
     this.vm.scopes.push({
       leave: () => {
+        close();
         if (disarm() > 0) this.vm.expecting(info.expectation);
       },
     });
   }
 
-  startEach(info: FailEachInfo): void {
+  #watchRemoval(meanwhile: Closure | null, ended: () => unknown): () => void {
+    return this.vm.removals.open({ meanwhile, ended, seq: this.vm.machine.stream.seq });
+  }
+
+  /** @param meanwhile The device's actions during a removal. */
+  startEach(info: FailEachInfo, meanwhile: Closure | null): void {
     const branching = this.branches.nextChoicePoint();
     const choice = this.branches.takeChoice(branching);
+    const isRemoval = SWEEPS[info.word] !== null;
     if (choice !== null) {
-      const place = placeOf(choice);
+      const place = placeOf(choice, info.word);
       const { nth, point } = place;
       const disarm = this.vm.machine.armInjection({ point, first: nth, last: nth, error: null });
-      this.vm.scopes.push(new PlaceScope(info, place, this.vm.machine.countHits(), disarm));
+      const scope = new PlaceScope(info, place, this.vm.machine.countHits(), disarm);
+      if (isRemoval) scope.close = this.#watchRemoval(meanwhile, () => this.#endOfPlace(scope));
+      this.vm.scopes.push(scope);
       return;
     }
     if (this.branches.resolvedChoices.has(branching)) {
       this.vm.scopes.push(KNOWN);
       return;
     }
-    this.branches.requireRuns("inject each");
+    this.branches.requireRuns(info.word);
     const { isReplaying } = this.branches;
     const { machine } = this.vm;
+    const close = isRemoval
+      ? this.#watchRemoval(null, () => this.vm.machine.removedError())
+      : () => {};
+    const watch = machine.watchResources();
     this.vm.scopes.push(
-      new EachScope(info, branching, isReplaying, machine.countHits(), machine.watchResources()),
+      new EachScope(info, branching, isReplaying, machine.countHits(), watch, close),
     );
   }
 
@@ -133,13 +162,13 @@ export class Sweeps {
     scope.leave();
     if (scope === KNOWN) return;
     if (scope instanceof PlaceScope) throw this.#endOfPlace(scope);
-    if (!(scope instanceof EachScope)) throw new Error("Not a scope of `inject each`");
+    if (!(scope instanceof EachScope)) throw new Error("Not a scope of a sweep");
     const { branching: choicePoint, info } = scope;
     this.vm.expecting(info.expectation);
     const left = scope.watch.leaks();
     if (left.length > 0) throw this.#leaked(info, null, left, this.vm, undefined);
     if (scope.passing) return;
-    const places = scope.count.places();
+    const places = scope.count.places(SWEEPS[info.word]);
     if (places.length > 0) this.vm.reached.add(info.hit);
     this.placesTried += places.length;
     const leaking: LeakingRun[] = [];
@@ -148,12 +177,17 @@ export class Sweeps {
     for (const place of places) {
       this.vm.expecting(info.expectation);
       const child = this.branches.replay({ choicePoint, taken: place }, false);
-      this.#addReports(reported, child, place, places.length);
+      this.#addReports(reported, child, place, places.length, info.word);
       if (child.failure !== null) {
         printReports();
         const failure = failureOf(child, this.vm.machine.stream.seq);
+        const when = SWEEPS[info.word] === null ? "while" : "when";
+        const notes = [
+          ...storyOf(child),
+          `${when} ${placeText(place, this.vm)} (\`${info.word}\`)`,
+        ];
         throw new ScriptFailure({
-          ...withNote(failure, `while ${placeText(place, this.vm)} (\`inject each\`)`),
+          ...notes.reduceRight(withNote, failure),
           remedies: this.#remedies(choicePoint, [[place]], () => true),
         });
       }
@@ -161,7 +195,7 @@ export class Sweeps {
       if (leaks.length > 0) leaking.push({ place, leaks, run: child });
     }
     this.branches.resolvedChoices.set(choicePoint, null);
-    if (leaking.length === 0 && this.vm.machine.fails("report")) this.#judgeReports(info, reported);
+    if (leaking.length === 0) this.#judgeReports(info, reported);
     printReports();
     if (leaking.length > 0) throw this.#leakedAt(info, choicePoint, leaking, places.length);
   }
@@ -170,7 +204,7 @@ export class Sweeps {
   #endOfPlace({ count, info, place }: PlaceScope): ExpectationError | BranchEnded {
     const { branch, judgesBranch } = this.branches;
     if (!judgesBranch) return new BranchEnded();
-    const hits = count.places().filter(({ point }) => point === place.point);
+    const hits = count.places(SWEEPS[info.word]).filter(({ point }) => point === place.point);
     const hit = hits[place.nth - 1];
     if (hit === undefined) return noSuchPlace(info, place, hits.length);
     const leaks = branch!.watch.leaks();
@@ -236,38 +270,48 @@ export class Sweeps {
     child: ChildVm,
     place: InjectionPlace,
     tried: number,
+    word: SweepWord,
   ): void {
     const usual = new Set(this.vm.machine.incidents.map(incidentName));
     const keys = new Set<string>();
     for (const event of child.machine.incidents) {
       const name = incidentName(event);
-      if (event.name !== "dma.report" || usual.has(name) || child.expectedIncidents.has(event)) {
-        continue;
-      }
+      // Faults of a device are what `inject each` makes, and not what a removal makes.
+      const isJudged = event.name === "dma.report" || SWEEPS[word] !== null;
+      if (!isJudged || usual.has(name) || child.expectedIncidents.has(event)) continue;
       const key = `${name} ${event.site}`;
       if (event.seq <= (child.branches.branch?.seq ?? Infinity) || keys.has(key)) continue;
       keys.add(key);
-      const first = { event, context: child, when: placeText(place, this.vm), places: 0, tried };
+      const when = placeText(place, this.vm);
+      const first = { event, word, context: child, when, places: 0, tried };
       remembered(reported, key, () => first).places++;
     }
   }
 
   #judgeReports(info: FailEachInfo, reported: ReadonlyMap<string, SweepIncident>): void {
-    const [first] = reported.values();
+    const { machine } = this.vm;
+    const first = [...reported.values()].find(({ event }) => machine.fails(incidentKind(event)));
     if (first === undefined) return;
     const { event, places, context, tried, when } = first;
-    const { class: reportClass, second_site: second, text } = event.fields;
-    const site = second ?? event.site;
+    const isReport = event.name === "dma.report";
+    const name = incidentName(event);
+    const site = (isReport ? event.fields.second_site : null) ?? event.site;
     const drawn = site === null ? null : context.siteCall(site);
-    throw new ExpectationError("E0908", `Unexpected report ${reportClass} when ${when}`, {
+    throw new ExpectationError("E0908", `Unexpected ${incidentKind(event)} ${name} when ${when}`, {
       span: headOf(info.span),
       related: [
         ...drawn === null ? [] : [{ span: drawn, message: "drawn here" }],
         ...relatedTo(event, context),
       ],
-      notes: [text, `${places} of ${tried} places cause it`],
+      notes: [
+        isReport ? event.fields.text : formatEventText(event),
+        ...storyOf(context),
+        `${places} of ${tried} places cause it`,
+      ],
       branch: context.branches.choices,
-      hint: `if it is intended, write \`warns ${reportClass}\` after the call`,
+      hint: isReport
+        ? `if it is intended, write \`warns ${name}\` after the call`
+        : "stop the device, or clear bus mastering, before the mapping ends",
     });
   }
 
@@ -284,7 +328,7 @@ export class Sweeps {
       where === null ? "The block leaks without an injected failure" : `Leak when ${where}`,
       {
         span: headOf(info.span),
-        notes: leakLines(leaks, run),
+        notes: where === null ? leakLines(leaks, run) : [...leakLines(leaks, run), ...storyOf(run)],
         branch,
         related: taken === null ? [] : [{ span: taken, message: "allocated here" }],
         hint: where === null
@@ -313,8 +357,9 @@ export class Sweeps {
       notes: [
         ...notes,
         ...rest > 0 ? [`and at ${formatCount(rest, "more place")}`] : [],
+        ...storyOf(run),
         `${leaking.length} of ${tried} places leak`,
-        `the first one alone: \`inject ${place.point} nth ${place.nth}\` in place of \`inject each\``,
+        `the first one alone: \`inject ${place.point} nth ${place.nth}\` in place of \`${info.word}\``,
       ],
       remedies: this.#remedies(
         branching,
@@ -382,8 +427,13 @@ function hitRange(nth: Value): readonly [first: number, last: number] {
  *
  * @param counted The run in which the place was counted.
  */
-function placeText({ does, nth, point, site }: InjectionPlace, counted: Taking): string {
+function placeText(place: InjectionPlace, counted: Taking): string {
+  const { does, nth, point, removal, site } = place;
   const span = site === null ? null : counted.siteCall(site);
+  if (removal !== null) {
+    const after = span === null ? "" : ` after ${callText(span)}`;
+    return `${removal}${after} (\`${point}\` nth ${nth})`;
+  }
   if (span === null) return `\`${point}\` ${does} the ${formatOrdinal(nth)} time`;
   const { source, start, end } = span;
   const [, call = point] = /^([\w.]+)(?:\(|$)/.exec(source.text.slice(start, end)) ?? [];
@@ -396,6 +446,18 @@ function placeText({ does, nth, point, site }: InjectionPlace, counted: Taking):
   return call === point
     ? `\`${call}\` at ${where} ${does} ${time}`
     : `\`${call}\` at ${where} ${does} (\`${point}\` nth ${nth})`;
+}
+
+/** A call with its place. */
+function callText({ end, source, start }: Span): string {
+  const [, call = ""] = /^([\w.]+)(?:\(|$)/.exec(source.text.slice(start, end)) ?? [];
+  const where = `${source.name}:${source.position(start).line}`;
+  return call === "" ? where : `\`${call}\` at ${where}`;
+}
+
+/** What a removal has done, as lines; nothing in a run without one. */
+export function storyOf({ removals: { story } }: Pick<ChildVm, "removals">): readonly string[] {
+  return story === null ? [] : story.lines();
 }
 
 /** The call that took what leaks; null where no single one did. */

@@ -45,6 +45,7 @@ import type { RunObserver } from "../values/run_observer.ts";
 import type { CallValue } from "./outcome.ts";
 import { Races } from "./races.ts";
 import type { RunWatch } from "./run_watch.ts";
+import { Removals } from "./removals.ts";
 import { Sweeps } from "./sweeps.ts";
 import { type LimitError, ScriptError } from "../values/script_error.ts";
 import { Closure, type Value } from "../values/value.ts";
@@ -80,6 +81,7 @@ export class Vm implements LoopVm, ChildVm {
   readonly races: Races = new Races(this, this.branches);
   readonly looks: DefectProbes = new DefectProbes(this, this.branches);
   readonly sweeps: Sweeps = new Sweeps(this, this.branches);
+  readonly removals: Removals = new Removals(this);
 
   readonly members: Members;
   readonly stack: (Value | undefined)[] = [];
@@ -207,10 +209,15 @@ export class Vm implements LoopVm, ChildVm {
   }
 
   get preemption(): Preemption | null {
-    return this.races.isRunning ? this.races : null;
+    if (this.races.isRunning) return this.races;
+    return this.removals.isActing ? this.removals : null;
   }
 
   // What its parts do with it.
+
+  runPending(): void {
+    this.activities.runAll();
+  }
 
   runBetween(pc: number, fp: number): void {
     const before = { pc: this.pc, sp: this.sp, fp: this.fp, depth: this.depth };
@@ -226,9 +233,11 @@ export class Vm implements LoopVm, ChildVm {
 
   atRest(): void {
     const { broken } = this;
-    if (broken === null) return;
-    this.broken = null;
-    throw broken;
+    if (broken !== null) {
+      this.broken = null;
+      throw broken;
+    }
+    if (this.removals.isOpen) this.removals.atRest();
   }
 
   expecting(expectation: number): void {

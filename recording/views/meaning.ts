@@ -70,6 +70,7 @@ const OF: Readonly<Record<PlainName, Meaning>> = {
   "driver.free": "call",
   "driver.request_irq": "call",
   "driver.free_irq": "call",
+  "driver.bus_master": "call",
   "mem.alloc": "call",
   "mem.free": "call",
   "vfio.buffer": "call",

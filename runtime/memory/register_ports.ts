@@ -28,9 +28,23 @@ interface Window {
   readonly port: RegisterPort;
 }
 
+/** The registers of a device that was pulled out: all bits read as ones, writes are lost. */
+const NOBODY: RegisterPort = {
+  read32: () => 0xffff_ffff,
+  write32: () => {},
+  readNarrow: (_offset, sizeBytes) => 2 ** (8 * sizeBytes) - 1,
+};
+
 /** The windows of a machine behind which something answers. */
 export class RegisterPorts {
   readonly #windows: Window[] = [];
+
+  /** The device behind a window was pulled out: nothing answers there any more. */
+  pullOut(basePhys: PhysAddr, sizeBytes: Bytes): void {
+    const end = basePhys + sizeBytes;
+    const others = this.#windows.filter(({ basePhys: at }) => at < basePhys || at >= end);
+    this.#windows.splice(0, Infinity, ...others, { basePhys, sizeBytes, port: NOBODY });
+  }
 
   /** A window answers from now on; it does not overlap another that does. */
   add(basePhys: PhysAddr, sizeBytes: Bytes, port: RegisterPort): void {

@@ -316,6 +316,10 @@ export const MAPPING_EVENTS = {
     when: "a driver in C freed an interrupt handler",
     fields: { irq: INT },
   },
+  "driver.bus_master": {
+    when: "a driver in C switched bus mastering of its device on or off",
+    fields: { on: BOOL },
+  },
   "mem.alloc": {
     when: "host memory that a mapping needs was allocated",
     fields: { what: COST, size_bytes: SIZE, from: MEMORY_SOURCE },

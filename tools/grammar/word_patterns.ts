@@ -79,7 +79,7 @@ class Patterns {
     const first = atStart ? start : "";
     for (const word of words) {
       const more = keywordsWhere(({ place }) =>
-        typeof place === "object" && "after" in place && place.after === word
+        typeof place === "object" && "after" in place && [place.after].flat().includes(word)
       );
       if (more.length === 0 || behind.startsWith(BLANKS)) continue;
       const second = `${BLANKS}${this.parts.words(more)}${notBefore(signs.colon)}`;

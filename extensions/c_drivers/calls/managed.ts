@@ -9,7 +9,7 @@ import { callEntries, type CArguments, type CCallEntry } from "../call_entry.ts"
 import { type CKernel, type DeviceOfC, GFP, hex } from "../c_kernel.ts";
 import { CPools } from "../c_pools.ts";
 import { freeIrq, requestIrq } from "./interrupt.ts";
-import { claimBar, enableDevice, freeVectors, giveRegionsBack, mapBar } from "./pci.ts";
+import { claimBar, enableDevice, freeVectors, giveRegionsBack, mapBar, setMaster } from "./pci.ts";
 import { createPool } from "./pools.ts";
 import { allocShared, freeShared } from "./shared_memory.ts";
 
@@ -174,6 +174,7 @@ export const MANAGED_CALLS: Readonly<
       kernel.part(CManaged).add(kernel.device(pdev), 0, () => {
         freeVectors(kernel, pdev);
         giveRegionsBack(kernel, pdev);
+        setMaster(kernel, pdev, false);
       });
       return 0;
     },

@@ -1,9 +1,11 @@
 /** Functions of PCI: their windows and vectors. @see rules/c-api.md 11 */
 import type { Bar, PciFunction } from "@dmalab/devices/pci";
-import { ERRNO, INJECTION } from "@dmalab/runtime";
+import { ERRNO, eventId, INJECTION } from "@dmalab/runtime";
 import { IO_BASE } from "../c_addresses.ts";
 import { callEntries, type CCallEntry } from "../call_entry.ts";
 import type { CKernel } from "../c_kernel.ts";
+
+const BUS_MASTER = eventId("driver.bus_master");
 
 /** Bits of `pci_alloc_irq_vectors`. */
 const INTX = 1;
@@ -55,6 +57,22 @@ export function enableDevice(kernel: CKernel, pdev: number): number {
   return kernel.refused(INJECTION.pci_enable_device);
 }
 
+/**
+ * Switches bus mastering of a device on or off. A device that never had it switched on does DMA all the same: what it
+ * may do before is not held against it.
+ */
+export function setMaster(kernel: CKernel, pdev: number, on: boolean): void {
+  const device = kernel.device(pdev);
+  const was = device.busMaster;
+  if (was === on || (was === null && !on)) return;
+  device.busMaster = on;
+  const { events } = kernel.machine;
+  if (!events.tick(BUS_MASTER)) return;
+  const outer = events.context.enterDevice(device.name);
+  events.emit(BUS_MASTER, { on });
+  events.context.leaveDevice(outer);
+}
+
 /** The address of a window for C; 0 without a window. */
 export function mapBar(kernel: CKernel, pdev: number, bar: number): number {
   kernel.maySleep();
@@ -102,7 +120,11 @@ export const PCI_CALLS: Readonly<Record<"pci", readonly CCallEntry[]>> = {
     "void pci_disable_device(struct pci_dev *pdev)"(kernel, [pdev]) {
       kernel.maySleep();
       functionOf(kernel, pdev);
+      setMaster(kernel, pdev, false);
     },
+    "void pci_set_master(struct pci_dev *pdev)": (kernel, [pdev]) => setMaster(kernel, pdev, true),
+    "void pci_clear_master(struct pci_dev *pdev)": (kernel, [pdev]) =>
+      setMaster(kernel, pdev, false),
     "int pci_request_mem_regions(struct pci_dev *pdev, const char *name)"(kernel, [pdev]) {
       kernel.maySleep();
       const { name } = functionOf(kernel, pdev);

@@ -102,12 +102,14 @@ export const DEVICE: HandleType<DeviceBase> = {
         param.size("size", "How many bytes."),
       ],
       result: "bytes",
-      doc: "The device reads memory, through the IOMMU if there is one. Returns none on a fault.",
+      doc: "The device reads memory, through the IOMMU if there is one. Returns none on a fault, " +
+        "and while its driver in C has bus mastering switched off.",
       example: `${DIRECT_MACHINE}let buf = buffer(size: 4KiB, fill: counting)\n` +
         `let m = dma_map_phys(ssd, buf, 4KiB, to_device)\n` +
         `assert ssd.dma_read(m.addr + 2B, 2B) == bytes"02 03"\n` +
         `dma_unmap_phys(ssd, m, 4KiB, to_device)`,
       run(context, device, [address, sizeBytes]) {
+        if (device.dma.busMaster === false) return null;
         context.chargeMemory(sizeBytes);
         const bytes = new Uint8Array(sizeBytes);
         return context.lab.machine.bus.read(device.dma, address, bytes, 0, sizeBytes)
@@ -123,13 +125,14 @@ export const DEVICE: HandleType<DeviceBase> = {
       ],
       result: "bool",
       doc:
-        "The device writes memory, through the IOMMU if there is one. Returns false on a fault, " +
-        "with nothing written.",
+        "The device writes memory, through the IOMMU if there is one. Returns false, with nothing written, " +
+        "on a fault, and while its driver in C has bus mastering switched off.",
       example: `${DIRECT_MACHINE}let buf = alloc_pages(1)\n` +
         `let m = dma_map_phys(ssd, buf, 4KiB, from_device)\n` +
         `assert ssd.dma_write(m.addr, bytes"01 02")\n` +
         `dma_unmap_phys(ssd, m, 4KiB, from_device)\nassert buf[1] == 2`,
       run(context, device, [address, bytes]) {
+        if (device.dma.busMaster === false) return false;
         const written = context.lab.machine.bus.write(device.dma, address, bytes, 0, bytes.length);
         if (written) device.onDmaWrite?.(address, bytes.length);
         return written;

@@ -7,6 +7,7 @@ import type {
   CompareExpression,
   ConstDeclaration,
   Expression,
+  FailStatement,
   FunctionDeclaration,
   InvariantStatement,
   LambdaExpression,
@@ -25,6 +26,7 @@ import type { EnumValue, Value } from "../../values/value.ts";
 export type ClosureNode =
   | LambdaExpression
   | CompareExpression
+  | FailStatement
   | InvariantStatement
   | StepStatement;
 

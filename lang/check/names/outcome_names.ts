@@ -105,7 +105,15 @@ function otherOutcome(name: string, registry: Registry): string | undefined {
 
 /** Reports a point that does not exist, and an error that it cannot have. */
 export function checkFail(statement: FailStatement, registry: Registry, bag: DiagnosticBag): void {
-  const { error, nth, point } = statement;
+  const { error, meanwhile, nth, point, verb } = statement;
+  if (verb === "unplug" && meanwhile !== null) {
+    bag.error(
+      "E0321",
+      meanwhile.span,
+      "`unplug each` has one block",
+      "a device that was pulled out does nothing: `remove each { … } and { … }` has a second one",
+    );
+  }
   if (point === null) {
     const surplus = nth ?? error;
     if (surplus !== null) {

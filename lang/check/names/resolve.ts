@@ -719,7 +719,11 @@ export class Resolver {
       case "Fail":
         checkFail(statement, this.fileScope.registry, this.bag);
         if (statement.point !== null) break;
-        return this.#sealedBlock(statement.body, scope, "inject each");
+        if (statement.meanwhile !== null) {
+          const inner = this.#closure("lambda", statement, scope);
+          this.#sealedBlock(statement.meanwhile, inner, `${statement.verb} each`);
+        }
+        return this.#sealedBlock(statement.body, scope, `${statement.verb} each`);
       case "Invariant":
         return this.#expression(
           statement.condition,

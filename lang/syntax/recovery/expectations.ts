@@ -251,6 +251,7 @@ const ROWS = {
         ? `write \`expect error ${image} { … }\``
         : "to check a condition write `assert`, and behind a call `fails`, `faults` or `warns`",
   },
+  removalEach: { text: "`each`" },
   failPoint: { text: "the name of an injection point, or `each`" },
   eventPattern: {
     text: "`[` and a pattern of events",

@@ -170,6 +170,8 @@ const ADVANCE = (): ast.AdvanceStatement => ({
 const ON_CPU = (): ast.OnCpuStatement => ({ kind: "OnCpu", cpu: NO_VALUE, ...HEADED });
 const FAIL = (): ast.FailStatement => ({
   kind: "Fail",
+  verb: "inject",
+  meanwhile: null,
   point: null,
   nth: null,
   error: null,
@@ -261,6 +263,7 @@ export class DmaParser extends DeclarationRules {
         { ALT: () => this.SUBRULE(this.advanceStatement), ...FIRST_WINS },
         { ALT: () => this.SUBRULE(this.onStatement), ...FIRST_WINS },
         { ALT: () => this.SUBRULE(this.failStatement), ...FIRST_WINS },
+        { ALT: () => this.SUBRULE(this.removalStatement), ...FIRST_WINS },
         { ALT: () => this.SUBRULE(this.repeatStatement), ...FIRST_WINS },
         { ALT: () => this.SUBRULE(this.invariantStatement), ...FIRST_WINS },
         { ALT: () => this.#lone("Break", this.CONSUME(Soft.break)), ...FIRST_WINS },
@@ -536,6 +539,17 @@ export class DmaParser extends DeclarationRules {
       node.error = this.name(this.CONSUME3(t.Name, due("errorName")));
     });
     node.body = this.SUBRULE(this.block);
+  });
+
+  readonly removalStatement = this.node("removalStatement", FAIL, (node) => {
+    const { tokenType } = this.CONSUME(t.RemovalWord);
+    node.verb = tokenType === Soft.unplug ? "unplug" : "remove";
+    this.CONSUME(Soft.each, due("removalEach"));
+    node.body = this.SUBRULE(this.block);
+    this.OPTION(() => {
+      this.CONSUME(t.AndThen);
+      node.meanwhile = this.SUBRULE2(this.block);
+    });
   });
 
   readonly invariantStatement = this.node("invariantStatement", INVARIANT, (node) => {

@@ -211,11 +211,17 @@ export type WaitStatement = Tagged<"Wait", { subject: Expression }>;
 export type AdvanceStatement = Tagged<"Advance", { duration: Expression }>;
 export type OnCpuStatement = Tagged<"OnCpu", { cpu: Expression; body: Block }>;
 
-/** `inject POINT { … }`, `inject dma_iova_link nth 3 with ENOMEM { … }`, `inject each { … }`. */
+/**
+ * `inject POINT { … }`, `inject dma_iova_link nth 3 with ENOMEM { … }`, `inject each { … }`,
+ * `remove each { … } and { … }`, `unplug each { … }`.
+ */
 export interface FailStatement extends Node {
   readonly kind: "Fail";
+  readonly verb: "inject" | "remove" | "unplug";
   /** The injection point's name, or null for `each`. */
   readonly point: Name | null;
+  /** The block after `and`: the device's actions during a removal. */
+  readonly meanwhile: Block | null;
   readonly nth: Expression | null;
   readonly error: Name | null;
   readonly body: Block;

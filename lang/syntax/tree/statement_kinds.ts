@@ -142,7 +142,11 @@ const KINDS: { readonly [K in StatementTag]: StatementKind<Extract<Statement, { 
     blocks,
     exitKind: ({ body }) => leaves(body) ? "the block of `on cpu` before it leaves this one" : null,
   },
-  Fail: { role: "plain", expressions: ({ nth }) => present(nth), blocks },
+  Fail: {
+    role: "plain",
+    expressions: ({ nth }) => present(nth),
+    blocks: ({ body, meanwhile }) => meanwhile === null ? [body] : [body, meanwhile],
+  },
   Invariant: { role: "plain", expressions: itsCondition },
   Output: { role: "plain", expressions: itsValue },
   Expression: { role: "plain", expressions: ({ expression }) => [expression] },

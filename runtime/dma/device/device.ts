@@ -147,6 +147,12 @@ export class DmaDevice {
    */
   refusal: "device_gone" | "context_absent" | null = null;
   /**
+   * Whether the driver has switched bus mastering on; null while it has never done so: the device then does DMA
+   * all the same.
+   * @internal
+   */
+  busMaster: boolean | null = null;
+  /**
    * A driver of the kernel is bound to it.
    * @internal
    */

@@ -71,9 +71,6 @@ DMALAB_INLINE bool dev_is_pci(const struct device *dev)
 			     IRQF_SHARED, DMALAB_NAME_OF(__VA_ARGS__, 0), id)
 #define DMALAB_NAME_OF(format, ...) format
 #define pci_free_irq(pdev, nr, id) free_irq((unsigned int)pci_irq_vector(pdev, nr), id)
-/* What a function may do on the bus is not held against it here. */
-#define pci_set_master(pdev) ((void)(pdev))
-#define pci_clear_master(pdev) ((void)(pdev))
 
 DMALAB_INLINE void *pci_get_drvdata(struct pci_dev *pdev)
 {

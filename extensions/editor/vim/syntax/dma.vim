@@ -16,7 +16,9 @@ syn match dmaKeyword /\v%(%(^|[^.]|\.\.)\s*)@<=<%(trace|fork|race|compare)>%(\s*
 syn match dmaKeyword /\v%(^|[;{}]|\=\>|<skip)\s*\zs%(%(^|[^.]|\.\.)\s*)@<=<%(baseline)>%(\s*:)@!%(\s*\=[=>]@!)@=/
 syn match dmaKeyword /\v%(^|[;{}]|\=\>|<skip)\s*\zs%(%(^|[^.]|\.\.)\s*)@<=<%(loop|budget)>%(\s*:)@!%(\s*%(\=[=>]@!|\+\=|\.\.@!))@!/
 syn match dmaKeyword /\v%(^|[;{}]|\=\>|<skip)\s*\zs%(%(^|[^.]|\.\.)\s*)@<=<%(setup|teardown)>%(\s*:)@!%(\s*\{)@=/
-syn match dmaKeyword /\v%(^|[;{}]|\=\>|<skip)\s*\zs%(%(^|[^.]|\.\.)\s*)@<=<%(driver|skip|repeat|break|continue|step|wait|advance|on|inject|invariant|print|show|explain)>%(\s*:)@!%(\s*%(\=[=>]@!|\+\=|\.\.@!|\())@!/
+syn match dmaKeyword /\v%(^|[;{}]|\=\>|<skip)\s*\zs%(%(^|[^.]|\.\.)\s*)@<=<%(driver|skip|repeat|break|continue|step|wait|advance|on|inject|remove|unplug|invariant|print|show|explain)>%(\s*:)@!%(\s*%(\=[=>]@!|\+\=|\.\.@!|\())@!/
+syn match dmaKeyword /\v%(^|[;{}]|\=\>|<skip)\s*\zs%(%(^|[^.]|\.\.)\s*)@<=<%(unplug)>%(\s*:)@!\s+%(%(^|[^.]|\.\.)\s*)@<=<%(each)>%(\s*:)@!%(\s*%(:))@!/
+syn match dmaKeyword /\v%(^|[;{}]|\=\>|<skip)\s*\zs%(%(^|[^.]|\.\.)\s*)@<=<%(remove)>%(\s*:)@!\s+%(%(^|[^.]|\.\.)\s*)@<=<%(each)>%(\s*:)@!%(\s*%(:))@!/
 syn match dmaKeyword /\v%(^|[;{}]|\=\>|<skip)\s*\zs%(%(^|[^.]|\.\.)\s*)@<=<%(inject)>%(\s*:)@!\s+%(%(^|[^.]|\.\.)\s*)@<=<%(each)>%(\s*:)@!%(\s*%(:))@!/
 syn match dmaKeyword /\v%(^|[;{}]|\=\>|<skip)\s*\zs%(%(^|[^.]|\.\.)\s*)@<=<%(on)>%(\s*:)@!\s+%(%(^|[^.]|\.\.)\s*)@<=<%(cpu|write|read)>%(\s*:)@!%(\s*%(:))@!/
 syn match dmaKeyword /\v%(^|[;{}]|\=\>|<skip)\s*\zs%(%(^|[^.]|\.\.)\s*)@<=<%(step)>%(\s*:)@!\s+%(%(^|[^.]|\.\.)\s*)@<=<%(until)>%(\s*:)@!%(\s*%(:))@!/

@@ -12,6 +12,8 @@
 /* A device is its struct device. */
 int lab_pci_enable_device_mem(struct device *dev);
 void lab_pci_disable_device(struct device *dev);
+void lab_pci_set_master(struct device *dev);
+void lab_pci_clear_master(struct device *dev);
 int lab_pci_request_mem_regions(struct device *dev, const char *name);
 void lab_pci_release_mem_regions(struct device *dev);
 resource_size_t lab_pci_resource_start(struct device *dev, int bar);

@@ -252,14 +252,15 @@ int pcim_enable_device(struct pci_dev *pdev)
 }
 EXPORT_SYMBOL(pcim_enable_device);
 
-/* What a function may do on the bus is not held against it here. */
 void pci_set_master(struct pci_dev *pdev)
 {
+	lab_pci_set_master(&pdev->dev);
 }
 EXPORT_SYMBOL(pci_set_master);
 
 void pci_clear_master(struct pci_dev *pdev)
 {
+	lab_pci_clear_master(&pdev->dev);
 }
 EXPORT_SYMBOL(pci_clear_master);
 

@@ -1,0 +1,2 @@
+#define FREES_RING_FIRST
+#include "ring.c"

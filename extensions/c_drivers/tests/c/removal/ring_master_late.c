@@ -1,0 +1,2 @@
+#define MASTER_TOO_LATE
+#include "ring.c"

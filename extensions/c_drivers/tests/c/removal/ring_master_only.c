@@ -1,0 +1,2 @@
+#define MASTER_INSTEAD_OF_STOP
+#include "ring.c"

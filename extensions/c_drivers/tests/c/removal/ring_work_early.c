@@ -1,0 +1,2 @@
+#define WORK_BEFORE_IRQ
+#include "ring.c"

@@ -1,0 +1,148 @@
+/**
+ * Removals of drivers in C: `remove each` and `unplug each` of {@linkcode Sweeps} decide at which moment, this does it.
+ *
+ * A driver is removed when the machine is at rest, which is when no function of it is under way. A device is pulled out
+ * right after an event, also in the middle of a function of its driver; the driver is removed at the next rest.
+ */
+import type { DriverModule, MachineEvent } from "@dmalab/runtime";
+import type { Preemption } from "../values/execution_context.ts";
+import type { Closure } from "../values/value.ts";
+import type { Control } from "./control.ts";
+import { RemovalStory } from "./removal_story.ts";
+
+/** An open block in which a driver may be removed. */
+export interface RemovalWatch {
+  /** The event before it. */
+  readonly seq: number;
+  /** The device's actions during the removal; null without any. */
+  readonly meanwhile: Closure | null;
+  /** What ends the block once the driver is gone. */
+  ended(): unknown;
+}
+
+/** Rounds of the device's actions and queued work after a removal. */
+const ROUNDS_AFTER = 2;
+
+export class Removals implements Preemption {
+  /** Notes of the removal that this run has made; null before it. */
+  story: RemovalStory | null = null;
+  readonly #watches: RemovalWatch[] = [];
+  /** The site of the last event; undefined where nothing happened since the last rest. */
+  #site: number | null | undefined = undefined;
+  /** An event is being handled, or a driver is being removed. */
+  #busy = false;
+  #pulledOut: readonly string[] = [];
+  /** The device's actions during the removal that is under way. */
+  #meanwhile: Closure | null = null;
+
+  constructor(readonly vm: Control) {}
+
+  get isOpen(): boolean {
+    return this.#watches.length > 0;
+  }
+
+  /** The device acts during a removal. */
+  get isActing(): boolean {
+    return this.#meanwhile !== null;
+  }
+
+  /** Opens a block. @returns What closes it. */
+  open(watch: RemovalWatch): () => void {
+    const stop = this.isOpen ? () => {} : this.vm.machine.listen((event) => this.#happened(event));
+    this.#watches.push(watch);
+    return () => {
+      stop();
+      this.#watches.splice(this.#watches.indexOf(watch), 1);
+    };
+  }
+
+  get #modules(): readonly DriverModule[] {
+    return this.vm.machine.lab.machine.driverModules;
+  }
+
+  get #devices(): readonly string[] {
+    return this.#modules.flatMap(({ devices }) => devices);
+  }
+
+  #happened({ site }: MachineEvent): void {
+    if (this.#busy) return;
+    this.#site = site;
+    if (this.#pulledOut.length > 0 || this.#devices.length === 0) return;
+    this.#busy = true;
+    if (this.vm.machine.passRemoval("device.unplug", site)) {
+      this.#pulledOut = [...this.#devices];
+      for (const name of this.#pulledOut) this.vm.machine.pullOut(name);
+    }
+    this.#busy = false;
+  }
+
+  /** The machine is at rest: removes the drivers, if this is the moment for it. */
+  atRest(): void {
+    if (this.#busy || this.#site === undefined) return;
+    if (this.#modules.some(({ isRunning }) => isRunning)) return;
+    const site = this.#site;
+    this.#site = undefined;
+    if (this.#pulledOut.length > 0) throw this.#remove();
+    if (this.#devices.length === 0) return;
+    this.#busy = true;
+    const isNow = this.vm.machine.passRemoval("driver.remove", site);
+    this.#busy = false;
+    if (isNow) throw this.#remove();
+  }
+
+  /** Removes every bound driver, the newest first. @returns What ends the block. */
+  #remove(): unknown {
+    const { machine } = this.vm;
+    const watch = this.#watches.at(-1)!;
+    const modules = this.#modules.toReversed();
+    const isThere = this.#pulledOut.length === 0;
+    const story = new RemovalStory(machine.lab, this.vm);
+    this.story = story;
+    const stop = machine.listen((event) => story.add(event));
+    this.#busy = true;
+    this.#meanwhile = isThere ? watch.meanwhile : null;
+    // What the block awaits of a call is not meant for the removal.
+    const { handlers } = this.vm;
+    const awaited = handlers.splice(0);
+    for (const module of modules) {
+      for (const device of module.devices.toReversed()) module.unbind(device);
+      if ((module.loadedSeq ?? 0) > watch.seq) module.unload();
+    }
+    story.removed();
+    for (const name of this.#pulledOut) machine.takeOffBus(name);
+    for (let round = 0; round < ROUNDS_AFTER; round++) {
+      this.#act();
+      this.vm.runPending();
+    }
+    stop();
+    if (!isThere) this.#expectLostAccesses();
+    handlers.push(...awaited);
+    this.#meanwhile = null;
+    this.#busy = false;
+    this.#pulledOut = [];
+    return watch.ended();
+  }
+
+  /** Accesses of a device that was pulled out in the middle of its work are no mistake of its driver. */
+  #expectLostAccesses(): void {
+    for (const event of this.vm.machine.incidents) {
+      const isLost = event.name === "iommu.fault" && event.fields.reason === "device_gone";
+      if (isLost) this.vm.expectedIncidents.add(event);
+    }
+  }
+
+  #act(): void {
+    const acts = this.#meanwhile;
+    if (acts === null) return;
+    // None of its own calls is one of the removal.
+    this.#meanwhile = null;
+    this.vm.call(acts, []);
+    this.#meanwhile = acts;
+  }
+
+  preemptionPoint(): void {
+    this.#act();
+  }
+
+  blockForever(): void {}
+}

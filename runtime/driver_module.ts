@@ -1,0 +1,16 @@
+/**
+ * A driver that is code of its own, as one in C: the devices that it is bound to, and the ways to take it away from
+ * them. `remove each` and `unplug each` use it.
+ */
+export interface DriverModule {
+  /** Whether a function of it is under way: it is not removed before that returns. */
+  readonly isRunning: boolean;
+  /** Names of the devices that it is bound to, or whose probe is under way; the oldest first. */
+  readonly devices: readonly string[];
+  /** The event after which its init function succeeded; null while it is not loaded. */
+  readonly loadedSeq: number | null;
+  /** Calls its remove function for a device, and releases managed resources. */
+  unbind(device: string): void;
+  /** Calls its exit function. */
+  unload(): void;
+}
