@@ -137,7 +137,6 @@ export const CAPTURE_PROBES: readonly string[] = [
       ),
   ),
   probe("unlink", "dma_iova_unlink", "dma=+0(%si):x64 offset=%dx:u64 size=%cx:u64"),
-  returns("sync_range_ret", ["iommu_sync_map"]),
   probe("coherent", "dma_alloc_attrs", "size=%si:u64"),
   returns("coherent_ret", ["dma_alloc_attrs"]),
   probe("tree", "alloc_iova", "pages=%si:u64"),

@@ -2,6 +2,7 @@
  * The steps of a request that a simulated and a real kernel are compared by. One row a step: its
  * fields, how the model's events give them, and the probes that give them on a real kernel.
  */
+import type { IommuModel } from "@dmalab/runtime/iommu";
 
 /** How a field's values of the two sides belong together. */
 export type FieldSpace =
@@ -20,7 +21,7 @@ export interface Step {
 }
 
 /** A probe of the kernel. */
-interface ProbeForms {
+export interface ProbeForms {
   /** The event's name. */
   readonly name: string;
   /**
@@ -29,6 +30,8 @@ interface ProbeForms {
    * (6.5 and newer), costs ten times as much under emulation (0.2 s each).
    */
   readonly lines: readonly string[];
+  /** In place of `lines` on a machine with AMD's IOMMU, where another driver has the function. */
+  readonly amdLines?: readonly string[];
 }
 
 interface StepRow {
@@ -53,6 +56,8 @@ interface StepRow {
   readonly returnProbe: ProbeForms | null;
   /** A tracepoint in place of a probe. */
   readonly tracepoint?: string;
+  /** Its place among the steps is where it returns: the model's event comes when it is done. */
+  readonly isPlacedAtReturn?: true;
   /** What happens inside it belongs to the history of the machine, and is not compared. */
   readonly hidesInner?: true;
 }
@@ -67,6 +72,12 @@ const entry = (name: string, target: string, fetch = ""): ProbeForms => ({
 const exit = (name: string, target: string, value = ""): ProbeForms => ({
   name,
   lines: [`r:lab/${name} ${target} ${value}`.trim()],
+});
+
+/** An entry probe on an operation of an IOMMU's domain: Intel's driver has one function, AMD's another. */
+const operation = (name: string, intel: string, amd: string, fetch: string): ProbeForms => ({
+  ...entry(name, intel, fetch),
+  amdLines: entry(name, amd, fetch).lines,
 });
 
 /** The first function of two that the kernel has. */
@@ -225,29 +236,36 @@ const STEPS = {
     events: ["iommu.sync_map"],
     renamed: { dma: "iova", size: "size_bytes" },
     probe: entry("sync_range", "iommu_sync_map", "iova=%si:x64 size=%dx:u64"),
-    returnProbe: null,
+    returnProbe: exit("sync_range_ret", "iommu_sync_map"),
+    isPlacedAtReturn: true,
   },
   iotlb_map: {
-    // Only a VT-d with caching mode has anything to invalidate for a new mapping.
-    title: "intel_iommu_iotlb_sync_map",
+    // Only an IOMMU that caches absent entries has anything to invalidate for a new mapping.
+    title: "iotlb_sync_map",
     rule: "dma.5.2",
     fields: { dma: "dma", size: "exact" },
     events: ["iotlb.sync"],
     eventKind: "map",
     renamed: { dma: "start", size: "size_bytes" },
-    probe: entry("sync_map", "intel_iommu_iotlb_sync_map", "iova=%si:x64 size=%dx:u64"),
+    probe: operation(
+      "sync_map",
+      "intel_iommu_iotlb_sync_map",
+      "amd_iommu_iotlb_sync_map",
+      "iova=%si:x64 size=%dx:u64",
+    ),
     returnProbe: null,
   },
   iotlb_range: {
-    title: "intel_iommu_tlb_sync",
+    title: "iotlb_sync",
     rule: "dma.5.2",
     fields: { dma: "dma", size: "exact" },
     events: ["iotlb.sync"],
     eventKind: "range",
     renamed: { dma: "start", size: "size_bytes" },
-    probe: entry(
+    probe: operation(
       "gather",
       "intel_iommu_tlb_sync",
+      "amd_iommu_iotlb_sync",
       "start=+{iommu_iotlb_gather.start}(%si):x64 end=+{iommu_iotlb_gather.end}(%si):x64",
     ),
     returnProbe: null,
@@ -304,6 +322,11 @@ export const REQUEST_PROBE: ProbeForms = {
 export function isSeenWithin(kind: StepKind, calls: readonly StepKind[]): boolean {
   const { within } = stepRow(kind);
   return within === undefined || calls.some((call) => call === within);
+}
+
+/** The lines of a probe on a machine with this IOMMU. */
+export function probeLines({ amdLines, lines }: ProbeForms, model: IommuModel): readonly string[] {
+  return model === "amd" && amdLines !== undefined ? amdLines : lines;
 }
 
 /** The step that an event of the model begins; null for one that begins none. */

@@ -38,6 +38,15 @@ interface OpenRequest extends TracedRequest {
   isComplete: boolean;
 }
 
+/** A call that has not returned. */
+interface OpenStep {
+  readonly kind: StepKind;
+  /** Null where it is not compared. */
+  readonly step: { readonly kind: StepKind; readonly values: Record<string, StepValue> } | null;
+  /** The request's steps that it belongs to. */
+  readonly list: Step[];
+}
+
 const KIND_OF_PROBE = new Map<string, StepKind>();
 const KIND_OF_RETURN_PROBE = new Map<string, StepKind>();
 for (const kind of STEP_KINDS) {
@@ -79,10 +88,7 @@ class RequestReader {
   /** The request that each task maps. */
   readonly #mapping = new Map<string, OpenRequest>();
   /** Calls that have not returned, by task and context, outermost first. */
-  readonly #open = new Map<
-    string,
-    { kind: StepKind; step: { values: Record<string, StepValue> } | null }[]
-  >();
+  readonly #open = new Map<string, OpenStep[]>();
   /** Descriptors freed in a context: they belong to the request that completes next there. */
   readonly #freed = new Map<string, GuestEvent[]>();
 
@@ -176,8 +182,10 @@ class RequestReader {
     if (returned !== undefined) {
       const index = open.findLastIndex(({ kind }) => kind === returned);
       if (index < 0) return;
-      const [{ step }] = open.splice(index) as [(typeof open)[number]];
-      if (step !== null) this.#finish(returned, step, event, context);
+      const [{ list, step }] = open.splice(index) as [OpenStep];
+      if (step === null) return;
+      if (stepRow(returned).isPlacedAtReturn === true) list.push(step);
+      this.#finish(returned, step, event, context);
       return;
     }
     const kind = KIND_OF_PROBE.get(event.name);
@@ -192,13 +200,13 @@ class RequestReader {
     const request = this.#requestOf(kind, event);
     const values = valuesOf(kind, event);
     const step = isHidden || request === null ? null : { kind, values };
+    const list = UNDOING.has(kind) ? request?.unmap ?? [] : request?.map ?? [];
     if (step !== null) {
-      const undoes = UNDOING.has(kind);
-      (undoes ? request!.unmap : request!.map).push(step);
+      if (row.isPlacedAtReturn !== true) list.push(step);
       request!.lines.push(lineOf(event));
       if (kind === "dma_map_sgtable") request!.lists.add(event.fields.get("list") ?? "");
     }
-    if (row.returnProbe !== null) open.push({ kind, step });
+    if (row.returnProbe !== null) open.push({ kind, list, step });
   }
 
   /** Adds the result of a call, and its mapping, to the request. */

@@ -15,6 +15,7 @@ import {
   MIB,
 } from "@dmalab/runtime";
 import { NVME } from "@dmalab/devices/nvme";
+import type { IommuModel } from "@dmalab/runtime/iommu";
 
 /** A disk of the machine. */
 export interface QemuDisk {
@@ -54,11 +55,41 @@ export const CAPTURE_LATENCY_NS = 40_000_000;
 const MAX_SERIAL = 20;
 const SLOT_BYTES = 2 * KIB;
 const MAX_CPUS = 8;
-const ADDRESS_BITS: readonly number[] = [39, 48];
 /** Controllers on the root bus begin at this device number. */
 const FIRST_ROOT_DEVICE = 8;
 
 type NvmeSettings = BlockSettings<"nvme">;
+type IommuConfig = LabConfig["iommu"];
+
+/** An IOMMU of QEMU. */
+interface QemuIommu {
+  readonly name: string;
+  readonly addressBits: readonly number[];
+  /** The argument of `-device`. */
+  readonly deviceOf: (iommu: IommuConfig) => string;
+}
+
+const QEMU_IOMMUS = {
+  vtd: {
+    name: "QEMU's VT-d",
+    addressBits: [39, 48],
+    deviceOf: ({ addressBits, cachingMode }) =>
+      `intel-iommu,intremap=on,aw-bits=${addressBits},caching-mode=${cachingMode ? "on" : "off"}`,
+  },
+  vtd_scalable: {
+    name: "QEMU's VT-d",
+    addressBits: [39, 48],
+    deviceOf: ({ addressBits, cachingMode }) =>
+      `intel-iommu,intremap=on,aw-bits=${addressBits},caching-mode=${
+        cachingMode ? "on" : "off"
+      },x-scalable-mode=on`,
+  },
+  amd: {
+    name: "QEMU's AMD IOMMU",
+    addressBits: [64],
+    deviceOf: () => "amd-iommu,intremap=on",
+  },
+} as const satisfies Partial<Readonly<Record<IommuModel, QemuIommu>>>;
 
 /** Collects the parts of a machine while its blocks are walked. */
 class QemuBuilder {
@@ -71,7 +102,8 @@ class QemuBuilder {
   #ports = 0;
   #rootDevices = 0;
 
-  constructor(private readonly latencyNs: number) {}
+  /** @param isFlat All controllers are on the root bus: QEMU's AMD IOMMU translates no others. */
+  constructor(private readonly latencyNs: number, private readonly isFlat: boolean) {}
 
   /** Translates the blocks below a bus; returns them with the changes that QEMU needs. */
   nodes(list: readonly PciNodeConfig[], bus: string): PciNodeConfig[] {
@@ -105,6 +137,7 @@ class QemuBuilder {
 
   /** A port of QEMU takes one device: each further one gets a root port. */
   #rootPort(node: PciNodeConfig, bus: string): PciNodeConfig {
+    if (this.isFlat) return this.#withoutPort(node, bus);
     const built = node.children.filter(({ kind }) => BUILT.has(kind));
     if (built.length > 1) {
       this.changes.push(
@@ -121,8 +154,16 @@ class QemuBuilder {
     return { ...node, children } as PciNodeConfig;
   }
 
+  #withoutPort(node: PciNodeConfig, bus: string): PciNodeConfig {
+    this.changes.push(
+      `${node.name} is left out: ${QEMU_IOMMUS.amd.name} is for the root bus alone`,
+    );
+    return { ...node, children: this.nodes(node.children, bus) } as PciNodeConfig;
+  }
+
   /** Each block inside is below a downstream port. */
   #switch(node: PciNodeConfig, bus: string): PciNodeConfig {
+    if (this.isFlat) return this.#withoutPort(node, bus);
     this.args.push("-device", `x3130-upstream,id=${node.name},bus=${bus}`);
     const children = node.children.map((child) => {
       if (!BUILT.has(child.kind)) return child;
@@ -274,7 +315,8 @@ export function qemuMachine(
   memoryBytes: number,
   latencyNs: number = DISK_LATENCY_NS,
 ): QemuMachine {
-  const builder = new QemuBuilder(latencyNs);
+  const isFlat = config.iommu.mode !== "off" && config.iommu.model === "amd";
+  const builder = new QemuBuilder(latencyNs, isFlat);
   const { args, append, changes, missing } = builder;
   args.push("-m", `${memoryBytes / MIB}M`, "-smp", String(Math.min(config.cpus, MAX_CPUS)));
   if (config.cpus > MAX_CPUS) missing.push(`cpus: the guest has ${MAX_CPUS} at most`);
@@ -288,7 +330,7 @@ export function qemuMachine(
     missing.push("region: the guest has no such MMIO region");
   }
   if (config.quirks !== null) missing.push("quirks: a real kernel has the defects of its release");
-  translateIommu(config, builder);
+  const iommu = translateIommu(config.iommu, builder);
   translateSwiotlb(config, builder);
   const pci = builder.nodes(config.pci, "pcie.0");
   return {
@@ -296,41 +338,59 @@ export function qemuMachine(
     append,
     nvmeParameters: [...builder.parameters].map(([key, value]) => `${key}=${value}`),
     disks: builder.disks,
-    config: { ...config, pci },
+    config: { ...config, iommu, pci },
     changes,
     missing,
   };
 }
 
-function translateIommu({ iommu }: LabConfig, { append, args, missing }: QemuBuilder): void {
-  if (iommu.mode === "off") return;
-  if (iommu.model !== "vtd") {
-    missing.push(`iommu.model = ${iommu.model}: only VT-d is built in the guest`);
-    return;
+/** @returns The IOMMU that both sides get. */
+function translateIommu(iommu: IommuConfig, builder: QemuBuilder): IommuConfig {
+  const { append, args, missing } = builder;
+  const { mode, model } = iommu;
+  if (mode === "off") return iommu;
+  if (!isBuilt(model)) {
+    missing.push(`iommu.model = ${model}: the guest has ${Object.keys(QEMU_IOMMUS).join(", ")}`);
+    return iommu;
   }
-  if (!ADDRESS_BITS.includes(iommu.addressBits)) {
-    missing.push(`iommu.address_bits = ${iommu.addressBits}: QEMU's VT-d has 39 or 48`);
+  const { addressBits, deviceOf, name } = QEMU_IOMMUS[model];
+  if (!(addressBits as readonly number[]).includes(iommu.addressBits)) {
+    const has = addressBits.join(" or ");
+    missing.push(`iommu.address_bits = ${iommu.addressBits}: ${name} has ${has}`);
   }
   for (const [property, row] of Object.entries(IOMMU_SETTINGS)) {
     if (SAID_OF_IOMMU.has(property)) continue;
     const value = Reflect.get(iommu, property);
     const fallback = (row as { readonly default?: unknown }).default;
     if (value !== undefined && value !== fallback) {
-      missing.push(`iommu.${row.key}: QEMU's VT-d has no such setting`);
+      missing.push(`iommu.${row.key}: ${name} has no such setting`);
     }
   }
-  const caching = iommu.cachingMode ? "on" : "off";
-  args.unshift(
-    "-device",
-    `intel-iommu,intremap=on,aw-bits=${iommu.addressBits},caching-mode=${caching}`,
-  );
-  append.push("intel_iommu=on");
+  const built = model === "amd" ? cachingAmd(iommu, builder) : iommu;
+  args.unshift("-device", deviceOf(built));
+  if (model !== "amd") {
+    append.push(model === "vtd_scalable" ? "intel_iommu=on,sm_on" : "intel_iommu=on");
+  }
   append.push(
     iommu.mode === "passthrough"
       ? "iommu.passthrough=1"
       : `iommu.passthrough=0 iommu.strict=${iommu.mode === "strict" ? 1 : 0}`,
   );
   if (iommu.forcedac) append.push("iommu.forcedac=1");
+  return built;
+}
+
+function isBuilt(model: IommuModel): model is keyof typeof QEMU_IOMMUS {
+  return Object.hasOwn(QEMU_IOMMUS, model);
+}
+
+/** QEMU's AMD IOMMU reports NpCache, with which the kernel flushes new mappings and is never lazy. */
+function cachingAmd(iommu: IommuConfig, { changes, missing }: QemuBuilder): IommuConfig {
+  if (iommu.cachingMode) return iommu;
+  const reason = `${QEMU_IOMMUS.amd.name} caches absent entries`;
+  if (iommu.mode === "lazy") missing.push(`iommu.caching_mode = false: ${reason}, and is strict`);
+  else changes.push(`iommu.caching_mode = true: ${reason}`);
+  return { ...iommu, cachingMode: true };
 }
 
 function translateSwiotlb({ swiotlb }: LabConfig, { append, changes, missing }: QemuBuilder): void {

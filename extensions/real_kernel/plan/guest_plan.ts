@@ -1,7 +1,8 @@
 /** The plan that the guest's program follows: see `guest/init.c` for its directives. */
+import type { IommuModel } from "@dmalab/runtime/iommu";
 import type { BioVec } from "@dmalab/runtime/block";
 import { IO_MARK } from "../compare/traced_requests.ts";
-import { REQUEST_PROBE, STEP_KINDS, stepRow } from "../compare/steps.ts";
+import { probeLines, REQUEST_PROBE, STEP_KINDS, stepRow } from "../compare/steps.ts";
 import type { ModuleFile } from "../image/kernel_files.ts";
 import type { QemuMachine } from "../machine/qemu_machine.ts";
 import type { IslandPiece, Islands } from "./islands.ts";
@@ -49,7 +50,7 @@ export function guestPlan(
     lines.push(`limits ${index}`);
   });
   islands.list.forEach(({ pages }, index) => lines.push(`island ${index} ${pages}`));
-  lines.push(...tracing(moreProbes));
+  lines.push(...tracing(machine.config.iommu.model, moreProbes));
   const ioOf = new Map<RecordedTest, number[]>();
   let io = 0;
   for (const test of tests) {
@@ -95,12 +96,12 @@ export function modulePath(name: string): string {
 /**
  * Arms the probes of all steps. A probe without a function in the kernel is refused, and reported.
  */
-function tracing(moreProbes: readonly string[]): string[] {
+function tracing(model: IommuModel, moreProbes: readonly string[]): string[] {
   const lines = [`write ${TRACING}/buffer_size_kb ${TRACE_BUFFER_KIB}`];
   for (const kind of STEP_KINDS) {
     const { probe, returnProbe, tracepoint } = stepRow(kind);
     for (const forms of [probe, returnProbe]) {
-      if (forms !== null) lines.push(`probe ${forms.lines.join("\t")}`);
+      if (forms !== null) lines.push(`probe ${probeLines(forms, model).join("\t")}`);
     }
     if (tracepoint !== undefined) lines.push(enable(tracepoint));
   }
