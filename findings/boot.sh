@@ -1,0 +1,77 @@
+# Functions of the findings that boot a kernel of Debian in QEMU: to be sourced, in an empty folder.
+#
+# The guest has busybox, the drivers of NVMe, and tracefs; its first program is what `initramfs` gets on its standard input.
+
+# Unpacks packages, each PACKAGE=VERSION, below the folder `root`.
+unpack() {
+  mkdir -p root packages
+  for package; do
+    rm -f packages/*.deb
+    (cd packages && apt-get download -qq -o APT::Sandbox::User=root "$package" >/dev/null)
+    for file in packages/*.deb; do dpkg -x "$file" root; done
+  done
+}
+
+# QEMU 7.2.22 of Debian bookworm.
+unpack_qemu() {
+  mkdir -p archives/partial root
+  apt-get install -qq -y --download-only --reinstall -o Dir::Cache::archives="$PWD/archives" \
+    -o APT::Sandbox::User=root qemu-system-x86=1:7.2+dfsg-7+deb12u18+b3 qemu-system-common=1:7.2+dfsg-7+deb12u18+b3 \
+    qemu-system-data=1:7.2+dfsg-7+deb12u18 seabios=1.16.2-1 ipxe-qemu=1.0.0+git-20190125.36a4c85-5.1 >/dev/null
+  for package in archives/*.deb; do dpkg -x "$package" root; done
+  LD_LIBRARY_PATH="$PWD/root/usr/lib/$(uname -m)-linux-gnu"
+  export LD_LIBRARY_PATH
+  qemu="$PWD/root/usr/bin/qemu-system-x86_64"
+  "$qemu" --version | head -n 1
+}
+
+# Makes the initramfs out of the unpacked packages; the standard input is what the guest runs.
+initramfs() {
+  rm -rf guest
+  mkdir -p guest/bin guest/modules guest/proc guest/sys guest/dev
+  cp root/bin/busybox guest/bin/busybox
+  for name in crc64 crc64-rocksoft crc64_rocksoft_generic t10-pi nvme-keyring nvme-auth nvme-core nvme; do
+    for file in $(find root -path "*/kernel/*/$name.ko" -o -path "*/kernel/*/$name.ko.xz"); do
+      cp "$file" guest/modules/
+    done
+  done
+  find guest/modules -name '*.xz' -exec xz -d {} +
+  {
+    cat <<'END'
+#!/bin/busybox sh
+/bin/busybox --install -s /bin
+mount -t proc none /proc
+mount -t sysfs none /sys
+mount -t devtmpfs none /dev
+mount -t tracefs none /sys/kernel/tracing
+cd /sys/kernel/tracing
+# Which module needs which differs between releases: what fails is tried again.
+load_modules() {
+  for pass in 1 2 3 4; do
+    for file in /modules/*.ko; do insmod "$file" 2>/dev/null; done
+  done
+}
+END
+    cat
+    echo 'poweroff -f'
+  } >guest/init
+  chmod +x guest/init
+  (cd guest && find . | cpio -o -H newc --quiet) | gzip -1 >initramfs.gz
+}
+
+# Boots, and keeps the console in console.txt. First the words of the command line, then arguments of QEMU.
+boot() {
+  words=$1
+  shift
+  timeout 300 "$qemu" -L "$PWD/root/usr/share/qemu" -L "$PWD/root/usr/share/seabios" -accel tcg -cpu Nehalem \
+    -M q35,kernel-irqchip=split -m 1G -nodefaults -no-user-config -nic none -display none -serial stdio -no-reboot \
+    -kernel "$(find root -name 'vmlinuz*' -type f | head -n 1)" -initrd initramfs.gz \
+    -append "console=ttyS0 nokaslr no_timer_check panic=-1 loglevel=4 $words" "$@" </dev/null |
+    tr -d '\r' >console.txt
+}
+
+# A disk of null blocks on a bus of QEMU.
+disk() {
+  echo "-blockdev driver=null-co,node-name=media,size=1073741824,read-zeroes=on
+    -device nvme,bus=$1,drive=media,serial=lab,max_ioqpairs=1"
+}
