@@ -292,7 +292,7 @@ IO_PAGE_FAULT address=0]‸ → expected "flags=0x…"
 UNKNOWN event[1]=0x5‸ → expected word 0 of the event
 UNKNOWN event[0]=0x5 event[1]=0x6 ‸x → expected "event[2]=0x…"`,
   "arm-smmu-v3 a: event": `
- 0x10 received:‸ → expected 4 words of 64 bits, there are 0
+ 0x10 received:‸ → expected 4 words of 64 bits, there are 0: the lines below that of the event have the stream and the address of this F_TRANSLATION
  0x10 received: arm-smmu-v3 a: ‸0x12345678123456780 → A word has at most 16 hex digits
  0x13 received: arm-smmu-v3 a: ‸0x10 arm-smmu-v3 a: 0x1 arm-smmu-v3 a: 0x2 arm-smmu-v3 a: 0x3 → The line says event 0x13, the first word event 0x10
 : F_TRANSLATION ‸x → expected "client: …"

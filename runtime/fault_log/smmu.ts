@@ -91,19 +91,23 @@ function usualSource(streamId: number): LoggedSource {
 
 function rawForm(cursor: LogCursor, raw: RegExpExecArray): SmmuRecord {
   cursor.stopBefore(/\bevent 0x[0-9a-f]+ received/i);
+  const number = parseInt(raw[1]!, 16);
+  const event = smmuEvent(number) ?? unnamedSmmuEvent(number);
   const words: Word64[] = [];
   let first = 0;
   while (words.length < WORDS) {
     const next = cursor.find(WORD);
     if (next === null) {
-      return cursor.fail(`expected ${WORDS} words of 64 bits, there are ${words.length}`);
+      return cursor.fail(
+        `expected ${WORDS} words of 64 bits, there are ${words.length}: the lines below that of ` +
+          `the event have the stream and the address of this ${event.name}`,
+      );
     }
     const digits = next[1]!;
     const start = cursor.at - digits.length - 2;
     if (digits.length > WORD64_DIGITS) cursor.fail("A word has at most 16 hex digits", start);
     if (words.push(parseHex64(digits)) === 1) first = start;
   }
-  const number = parseInt(raw[1]!, 16);
   const inWord = bitsOf(words[0]!, 0, 8);
   if (inWord !== number) {
     cursor.fail(
@@ -111,7 +115,6 @@ function rawForm(cursor: LogCursor, raw: RegExpExecArray): SmmuRecord {
       first,
     );
   }
-  const event = smmuEvent(number) ?? unnamedSmmuEvent(number);
   const streamId = bitsOf(words[0]!, 32, 32);
   const bit = (position: number) => event.hasAddress && bitsOf(words[1]!, position, 1) === 1;
   const flags = [

@@ -4,6 +4,7 @@
  */
 import { addAll } from "@dmalab/runtime/lists";
 import { type LineExplainer, refuse, type Screen } from "@dmalab/cli/extend";
+import { alikeKey, differingLines } from "../kernel_log/alike_entries.ts";
 import { entryJson, type KernelLogEntry } from "../kernel_log/entry.ts";
 import { entryStory } from "../kernel_log/entry_story.ts";
 import { labelledLines } from "../kernel_log/labelled_lines.ts";
@@ -162,21 +163,20 @@ export function explainLog(log: string): FaultLogText {
   return { lines, problems };
 }
 
-/** Entries that say the same are one story. */
+/** Entries that say the same, or differ in a place and the like only, are one story. */
 function repeatedStories(entries: readonly KernelLogEntry[]): string[][] {
   const followed = new FollowedEntries(entries);
-  const seen = new Map<string, { readonly entry: KernelLogEntry; times: number }>();
-  for (const entry of entries) {
-    if (entry.row === null && entry.fault === null) continue;
-    const key = entryStory(entry).join("\n");
-    seen.getOrInsertComputed(key, () => ({ entry, times: 0 })).times++;
-  }
-  return [...seen.values()].map(({ entry, times }) => [
-    times === 1
-      ? `line ${entry.line}`
-      : `${formatCount(times, "time")}, first in line ${entry.line}`,
-    ...entryStory(entry, followed.of(entry)),
-  ]);
+  const told = entries.filter(({ fault, row }) => row !== null || fault !== null);
+  return [...Map.groupBy(told, alikeKey).values()].map((alike) => {
+    const [entry] = alike;
+    return [
+      alike.length === 1
+        ? `line ${entry!.line}`
+        : `${formatCount(alike.length, "time")}, first in line ${entry!.line}`,
+      ...entryStory(entry!, followed.of(entry!)),
+      ...differingLines(alike),
+    ];
+  });
 }
 
 /** The most lines of one section. */

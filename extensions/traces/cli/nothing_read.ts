@@ -2,7 +2,7 @@
 import { formatCount } from "@dmalab/lang/text";
 import { shownText } from "../kernel_log/unread_messages.ts";
 import type { TraceCheck } from "../ledger/trace_check.ts";
-import { kindOf } from "./foreign_trace.ts";
+import { KERNEL_LOG, kindOf } from "./foreign_trace.ts";
 import type { LineSource } from "./read_lines.ts";
 
 /** So many events are named, with their counts. */
@@ -36,6 +36,9 @@ export async function whyNothingRead(check: TraceCheck, source: LineSource): Pro
       `${shownText(unread.text)}${forms}. No row of docs/kernel-messages.md has this message`;
   }
   const kind = await kindOf(source, LEAST_SHARE);
+  if (kind?.what === KERNEL_LOG) {
+    return `${shown} is ${KERNEL_LOG}, and none of its lines is about DMA`;
+  }
   if (kind !== null) return `${shown} is ${kind.what}, which has no mappings: ${kind.readers}`;
   return `${shown} has no line of a trace or of a kernel's log about DMA: expected what ` +
     "/sys/kernel/tracing/trace, trace-cmd report, perf script or dmesg print";

@@ -21,6 +21,8 @@ export interface KernelLogEntry {
   readonly resolutionSeconds: number;
   /** That clock is the kernel's own, which those of a trace are near to. */
   readonly isSinceBoot: boolean;
+  /** That time for a reader; empty without one. */
+  readonly stamp: string;
   /** Its facts, by the names of the page of `dmalab explain --json`. */
   readonly facts: LogEntryFacts;
   /** The decoded record of an `iommu_fault`, else null. */

@@ -15,7 +15,7 @@ import type { Fact, KernelLogEntry, LogEntryFacts, UnreadableFault } from "./ent
 import { LogForms, type LogMessage, type LogTime } from "./log_forms.ts";
 import type { MessageRow } from "./messages/message.ts";
 import { PastedLines } from "./pasted_lines.ts";
-import { areaOf, MessageFinder } from "./messages/table.ts";
+import { areaOf, MessageFinder, type UnreadArea } from "./messages/table.ts";
 
 /** The beginning of a line of Xen, which does not print faults as the kernel prints them. */
 const XEN = "(XEN)";
@@ -23,6 +23,10 @@ const XEN = "(XEN)";
 const REACH_LINES = 8;
 /** A record of an IOMMU may have more, with what others print between them. */
 const MAX_RECENT = 128;
+/** A warning and its message are next to each other; which is first depends on the release. */
+const WARNING_LINES = 2;
+/** The first line of a warning with its message. */
+const CUT_HERE = "[ cut here ]";
 /** Longer lines are no messages of the kernel, which prints at most some 1000 characters. */
 const MAX_LINE = 4096;
 
@@ -56,6 +60,10 @@ export class KernelLogReader {
   readonly #pasted = new PastedLines((text, line, lines) => this.#forms.push(text, line, lines));
   /** The newest ones, by their places. */
   readonly #messages = new Map<number, LogMessage>();
+  /** The last message of a row, since a line of {@linkcode CUT_HERE}. */
+  #readPlace = -Infinity;
+  /** The line of a warning, the message of which may be the next one. */
+  #warning: { readonly message: LogMessage; readonly unread: UnreadArea } | null = null;
   #open: { entry: KernelLogEntry; readonly row: MessageRow; readonly place: number } | null = null;
 
   constructor(private readonly sink: KernelLogSink) {
@@ -76,6 +84,10 @@ export class KernelLogReader {
     if (this.#messages.size > MAX_RECENT) {
       this.#messages.delete(this.#messages.keys().next().value!);
     }
+    if (shown.includes(CUT_HERE)) this.#readPlace = -Infinity;
+    if (this.#warning !== null && place - this.#warning.message.place > WARNING_LINES) {
+      this.#endWarning();
+    }
     const isFaults = !shown.includes(XEN) && this.#faults.push(shown, place);
     const open = this.#open;
     if (open !== null) {
@@ -84,9 +96,11 @@ export class KernelLogReader {
     }
     const found = this.#finder.find(shown);
     if (found === null) {
-      if (!isFaults) this.#unread(message);
+      if (isFaults) this.#isRead(place);
+      else this.#unread(message);
       return;
     }
+    this.#isRead(place);
     const { facts, row } = found;
     const entry: KernelLogEntry = { kind: row.kind, ...said(message), facts, row };
     if (row.role === "state") {
@@ -98,11 +112,30 @@ export class KernelLogReader {
     else this.#open = { entry, row, place };
   }
 
-  /** Names a line of a known area that no row reads. */
+  /** A row reads the message at a place: the warning beside it says nothing else. */
+  #isRead(place: number): void {
+    this.#readPlace = place;
+    this.#warning = null;
+  }
+
+  #endWarning(): void {
+    const warning = this.#warning;
+    this.#warning = null;
+    if (warning !== null) this.#giveUnread(warning.message, warning.unread);
+  }
+
+  /** Names a line of a known area that no row reads, but for the line of a warning with a message that is read. */
   #unread(message: LogMessage): void {
-    const found = areaOf(message.text);
-    if (found === null) return;
-    const { area: { name, page }, isWrong } = found;
+    const unread = areaOf(message.text);
+    if (unread === null) return;
+    if (!unread.isWarning) this.#giveUnread(message, unread);
+    else if (message.place - this.#readPlace > WARNING_LINES) {
+      this.#endWarning();
+      this.#warning = { message, unread };
+    }
+  }
+
+  #giveUnread(message: LogMessage, { area: { name, page }, isWrong }: UnreadArea): void {
     this.sink.unread?.({ line: message.line, text: message.text, area: name, isWrong });
     if (!isWrong) return;
     const facts = { area: name, page };
@@ -129,6 +162,7 @@ export class KernelLogReader {
     this.#pasted.flush();
     this.#forms.end();
     this.#faults.end();
+    this.#endWarning();
     this.#close();
   }
 
@@ -172,8 +206,8 @@ function said({ line, text, time }: LogMessage) {
 
 function timed(
   time: LogTime | null,
-): Pick<KernelLogEntry, "seconds" | "resolutionSeconds" | "isSinceBoot"> {
-  return time ?? { seconds: null, resolutionSeconds: 0, isSinceBoot: false };
+): Pick<KernelLogEntry, "seconds" | "resolutionSeconds" | "isSinceBoot" | "stamp"> {
+  return time ?? { seconds: null, resolutionSeconds: 0, isSinceBoot: false, stamp: "" };
 }
 
 /** All of a log at once, in its order. */

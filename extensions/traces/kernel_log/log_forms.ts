@@ -12,6 +12,8 @@ export interface LogTime {
   readonly resolutionSeconds: number;
   /** By the kernel's own clock, which clocks of a trace are near to. */
   readonly isSinceBoot: boolean;
+  /** For a reader: as the line has it; empty where it has only the difference to the line before. */
+  readonly stamp: string;
 }
 
 /** A message of the kernel, without the form in which its log was taken. */
@@ -47,8 +49,11 @@ interface TimeForm {
   /** What prints it so, in the words of `docs/traces.md`. */
   readonly names: readonly string[];
   readonly pattern: RegExp;
-  readonly time: (match: RegExpExecArray, sum: Sum) => LogTime | null;
+  readonly time: (match: RegExpExecArray, sum: Sum) => WrittenTime | null;
 }
+
+/** The stamp is null where it is the text that was matched. */
+type WrittenTime = Omit<LogTime, "stamp"> & { readonly stamp: string | null };
 
 /** Where the time of a line is sought. */
 const PREFIX_LENGTH = 96;
@@ -321,7 +326,12 @@ export class LogForms {
       typeof value === "string" && /^\s*\d+(?:\.\d+)?$/.test(value);
     if (isNumber) {
       const seconds = Number(value) * unitSeconds;
-      return { seconds, resolutionSeconds: 0, isSinceBoot: seconds < LONGEST_BOOT_SECONDS };
+      return seconds < LONGEST_BOOT_SECONDS ? sinceBoot(seconds) : {
+        seconds,
+        resolutionSeconds: 0,
+        isSinceBoot: false,
+        stamp: `${seconds.toFixed(6)} s since 1970`,
+      };
     }
     return typeof value === "string" ? this.#timeOf(`[${value}] `) : null;
   }
@@ -331,7 +341,7 @@ export class LogForms {
     for (const { pattern, time } of TIME_FORMS) {
       const match = pattern.exec(text);
       const read = match === null ? null : time(match, this.#sum);
-      if (read !== null) return read;
+      if (read !== null) return { ...read, stamp: read.stamp ?? bare(match![0]) };
     }
     return null;
   }
@@ -372,14 +382,20 @@ function textOf(value: unknown): string | null {
   return new TextDecoder().decode(Uint8Array.from(value));
 }
 
+/** A time without the brackets around it. */
+function bare(stamp: string): string {
+  return stamp.replace(/^\[|\]$/g, "").trim();
+}
+
 function sinceBoot(seconds: number): LogTime {
-  return { seconds, resolutionSeconds: 0, isSinceBoot: true };
+  const stamp = `${seconds.toFixed(6)} s`;
+  return { seconds, resolutionSeconds: 0, isSinceBoot: true, stamp };
 }
 
 function summed(sum: Sum, seconds: number): LogTime {
   sum.micros += Math.round(seconds / MICRO);
   const { micros, resolutionSeconds } = sum;
-  return { seconds: micros * MICRO, resolutionSeconds, isSinceBoot: false };
+  return { seconds: micros * MICRO, resolutionSeconds, isSinceBoot: false, stamp: "" };
 }
 
 /** Since the beginning of 1970. @param month From 0. */
@@ -399,7 +415,8 @@ function secondsOf(
 }
 
 /** A fraction to the microsecond is exact; a coarser one was cut off. */
-function timeOf(whole: number, fraction = ""): LogTime {
+function timeOf(whole: number, fraction = ""): WrittenTime {
   const resolutionSeconds = fraction.length >= 6 ? 0 : 10 ** -fraction.length;
-  return { seconds: whole + Number(`0.${fraction}0`), resolutionSeconds, isSinceBoot: false };
+  const seconds = whole + Number(`0.${fraction}0`);
+  return { seconds, resolutionSeconds, isSinceBoot: false, stamp: null };
 }

@@ -1,4 +1,5 @@
 /** The result of a check as one JSON object, and as lines for a reader. */
+import { maxOf, minOf } from "@dmalab/runtime/lists";
 import { formatCount, wrapText } from "@dmalab/lang/text";
 import { ERROR_ADDRESS } from "../line/payload.ts";
 import { entryJson } from "../kernel_log/entry.ts";
@@ -311,7 +312,11 @@ function groupLines(
 ): string[] {
   const { certainty, kind, line, logLine, rule, why = "" } = finding!;
   const where = line !== null ? `${names.trace}:${line}` : `${names.log}:${logLine ?? 0}`;
-  const text = findingText(finding!, { trace: `${names.trace}:`, log: `${names.log}:` });
+  const text = findingText(
+    finding!,
+    { trace: `${names.trace}:`, log: `${names.log}:` },
+    addressesText([finding!, ...alike]),
+  );
   return [
     "",
     `${certainty}: ${kind} at ${where}   ${rule}`,
@@ -350,18 +355,35 @@ export function isClean(log: LogPass, { findings }: CheckResult): boolean {
     !findings.some((finding) => isSure(finding) || isOpenFault(finding));
 }
 
-/** Leaks that are alike are one thing to a reader, faults of one cause, and lines of a log that say the same. */
+/**
+ * Leaks that are alike are one thing to a reader, faults of one cause, and lines of a log that say the same but for
+ * their numbers.
+ */
 function groupKey(finding: TraceFinding): unknown {
-  const { address, candidates, certainty, device, kind, line, otherLine, rule, text, why } =
+  const { address, candidates, certainty, device, kind, line, more, otherLine, rule, text } =
     finding;
+  if (line === null && (rule !== FAULT_RULE || certainty === "unknown")) {
+    return `${certainty} ${kind} ${device} ${more.cause} ${withoutNumbers(text)}`;
+  }
   if (rule === FAULT_RULE) {
     const kinds = candidates?.map((each) => each.kind);
     return `${certainty} ${kind} ${device} ${address} ${
       kinds === undefined ? line : kinds
     } ${text}`;
   }
-  if (line === null) return `${certainty} ${kind} ${device} ${address} ${text} ${why}`;
   return kind === "leak" && otherLine === null ? `${certainty} ${device} ${text}` : finding;
+}
+
+function withoutNumbers(text: string): string {
+  return text.replace(/0x[0-9a-f]+|\d+(?:\.\d+)?(?: [KMG]iB)?/gi, "#");
+}
+
+/** The address of a group; of several ones how many, the first and the last. */
+function addressesText(group: readonly TraceFinding[]): string | null {
+  const addresses = [...new Set(group.flatMap(({ address }) => address ?? []))];
+  if (addresses.length < 2) return hex(addresses[0] ?? null);
+  const [least, most] = [minOf(addresses), maxOf(addresses)];
+  return `${addresses.length} addresses from ${hex(least)} to ${hex(most)}`;
 }
 
 /** The most lines of a group that are printed. */
@@ -369,8 +391,10 @@ const MAX_LINES = 10;
 
 /** Since when, how often and where. */
 function whenText(group: readonly TraceFinding[]): string {
-  const times = group.flatMap(({ seconds }) => seconds ?? []);
-  const [first, last] = [times[0], times.at(-1)].map((seconds) => `${seconds?.toFixed(6)} s`);
+  const times = group.flatMap(({ seconds, stamp }) =>
+    seconds === null || stamp === "" ? [] : stamp ?? `${seconds.toFixed(6)} s`
+  );
+  const [first, last] = [times[0], times.at(-1)];
   if (group.length === 1) return times.length === 0 ? "" : `at ${first}`;
   const span = times.length === 0
     ? ""
@@ -380,9 +404,10 @@ function whenText(group: readonly TraceFinding[]): string {
   const lines = group.slice(1, MAX_LINES + 1).map(({ line, logLine }) => logLine ?? line);
   const rest = group.length - 1 - MAX_LINES;
   const more = rest > 0 ? ` and ${rest} more, listed by --json` : "";
+  const isAlike = group.every(({ text, why }) => text === group[0]!.text && why === group[0]!.why);
   return `${formatCount(group.length, "time")}${span}; also ${
     lines.length === 1 ? "line" : "lines"
-  } ${lines.join(", ")}${more}`;
+  } ${lines.join(", ")}${more}${isAlike ? "" : ", with other numbers"}`;
 }
 
 const labelled = (label: string, text: string) =>
@@ -391,10 +416,11 @@ const labelled = (label: string, text: string) =>
 function findingText(
   finding: TraceFinding,
   names: { readonly trace: string; readonly log: string },
+  address = hex(finding.address),
 ) {
-  const { address, device, logLine, otherLine, text } = finding;
+  const { device, logLine, otherLine, text } = finding;
   const parts = [
-    [device, hex(address)].filter((part) => part !== null).join(" "),
+    [device, address].filter((part) => part !== null).join(" "),
     text,
     ...otherLine === null ? [] : [`see ${names.trace}${otherLine}`],
     ...logLine === null || finding.line === null ? [] : [`kernel log: ${names.log}${logLine}`],

@@ -73,6 +73,9 @@ const LIKELY_SHARE = 0.9;
 /** A line of the log is printed a little later than the line of the trace that is the same call. */
 const PRINTED_SECONDS = 0.001;
 
+/** A fault of a mapping, of a line in which the reporter masked the address. */
+const NO_ADDRESS = "no verdict: the line has no address that can be read";
+
 export const FAULT_RULE = "trace.T.62";
 
 /** Pages that the faults of a log are about: the ledger has to keep them. */
@@ -312,6 +315,7 @@ function faultFinding(
       device: place,
       address: refused?.address ?? null,
       seconds: entry.seconds,
+      stamp: entry.stamp,
       rule: FAULT_RULE,
       text: aboutKind(kind).fault ?? "",
       more: { access: refused?.access ?? null, reason: refused?.reason ?? null },
@@ -322,7 +326,7 @@ function faultFinding(
     return finding(
       "iommu_fault",
       "unknown",
-      row === null ? {} : {
+      row === null ? refused?.isAboutMappings === true ? { text: NO_ADDRESS } : {} : {
         text: sentenceOf(wordsOf(row.means, entry.facts)),
         next: stepsOf(entry, row),
       },
@@ -520,6 +524,7 @@ function lostFault(entries: readonly KernelLogEntry[]): TraceFinding[] {
     certainty: "unknown",
     logLine: first.line,
     seconds: first.seconds,
+    stamp: first.stamp,
     rule: FAULT_RULE,
     text: "faults happened, and none is in the log: their lines were lost or left out",
     next: [
@@ -552,6 +557,7 @@ function otherFinding(entry: KernelLogEntry, ledger: MappingTracker | null): Tra
     device,
     address: address === null ? null : loggedAddress(address),
     seconds,
+    stamp: entry.stamp,
     rule: MESSAGE_KINDS[entry.kind].rule,
     text: sentenceOf(wordsOf(row.means, facts)),
     ...cause === null ? {} : { why: causeText(cause, facts) },

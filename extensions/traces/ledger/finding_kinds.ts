@@ -25,8 +25,12 @@ interface KindEntry {
 
 const STRICT =
   "boot with iommu.strict=1, so that an unmap invalidates the IOTLB at once and a late access faults each time";
-const CHECKER =
+/** Not for a message of that checker. */
+export const CHECKER =
   "boot a kernel with CONFIG_DMA_API_DEBUG and dma_debug=on (dma_debug_driver=NAME for one driver): its report has the stack of the mapping";
+/** For a message of the checker: its report has the stacks. */
+export const READ_STACKS =
+  'read the stacks below the report in the log: the first is of this call, "Mapped at:" of its map';
 const PASSTHROUGH =
   "iommu=pt only as a diagnosis: without translation nothing faults, and the device overwrites memory unseen";
 const UNMAP_CALL =
@@ -235,6 +239,6 @@ export function aboutKind(kind: FindingKind): KindEntry {
 /** The entry for a line of the kernel's checker alone. */
 const REPORTED: KindEntry = {
   next: [
-    'read the stacks below the report in the log: the first is of this call, "Mapped at:" of its map',
+    READ_STACKS,
   ],
 };

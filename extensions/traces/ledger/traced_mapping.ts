@@ -144,6 +144,8 @@ export interface TraceFinding {
   readonly text: string;
   /** When, by the clock of the trace, else by that of the log; null where nothing says so. */
   readonly seconds: number | null;
+  /** That time as the log has it, for a finding of the log alone; empty where it has none. */
+  readonly stamp?: string;
   /** Why a message of the log was printed, with how sure that is; absent where the finding says it. */
   readonly why?: string;
   /** What to do, where it depends on the line; else the kind's own steps hold. */

@@ -36,9 +36,9 @@ function row(label: string, text: string): string[] {
   );
 }
 
-/** `write of 0xfffd_c000`; of VT-d, which keeps no more, the page. */
+/** `write of 0xfffd_c000`; of VT-d, which keeps no more, the page. Without an address that can be read only the access. */
 export function accessText({ access, address, addressUnitBytes }: LoggedFault): string | null {
-  if (address === null) return null;
+  if (address === null) return access;
   const where = `${addressUnitBytes === 1 ? "" : "the page at "}${formatWord64(address)}`;
   return access === null ? where : `${access} of ${where}`;
 }

@@ -25,6 +25,7 @@ const OTHER_FORMS: Partial<Record<CheckerClass, readonly string[]>> = {
   ],
   map_vmalloc: [
     "{driver} {device}: rejecting DMA map of vmalloc memory",
+    "rejecting DMA map of vmalloc memory",
     // The USB core refuses the buffer before the map.
     "{driver} {device}: {~transfer buffer|setup packet} {~not|is not} dma capable",
     "{~transfer buffer|setup packet} {~not|is not} dma capable",

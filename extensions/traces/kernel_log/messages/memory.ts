@@ -154,12 +154,15 @@ export const MEMORY: MessageArea = {
       kind: "coherent_failed",
       forms: [
         "{driver} {device}: coherent DMA mask is unset",
+        "coherent DMA mask is unset",
         "{driver} {device}: coherent DMA mask {mask} is {...}",
       ],
       role: "report",
       finding: "coherent_failed",
-      means: ({ device }) =>
-        `A coherent allocation for ${device} failed: no coherent DMA mask is set, or none that memory fits`,
+      means: (facts) =>
+        `A coherent allocation for ${
+          named(facts, "device")
+        } failed: no coherent DMA mask is set, or none that memory fits`,
       next: [
         "call dma_set_mask_and_coherent() in probe, before the first allocation, and check its result",
       ],

@@ -419,7 +419,7 @@ const ERRORS: readonly MessageRow[] = [
     kind: "iommu_detail",
     forms: [
       "iova = {address}: dte_index: {value} pte_index: {value2=value} page_offset: {value3=value}",
-      "mmu_dte_addr: {address} dte@{at}: {value} valid: {count} pte@{at2=at}: {value2=value}",
+      "mmu_dte_addr: {address} dte@{at}: {value} valid: {count}{? pte@{at2=at}: {value2=value}?}",
       "Unrecoverable System MMU Fault!",
       "FSR = {status} [{errors=bracket_text}]",
       "Fault occurred in context {bank}",
@@ -456,6 +456,12 @@ const ERRORS: readonly MessageRow[] = [
     forms: ["input address: {width} bits"],
     role: "state",
     means: "The width of the addresses that a virtio-iommu translates",
+  },
+  {
+    kind: "state",
+    forms: ["DART [pagesize {value}, {count} streams, {...}] initialized"],
+    role: "state",
+    means: "What an Apple DART can do",
   },
 ];
 

@@ -230,6 +230,8 @@ const V2: MessageRow[] = [
     forms: [
       `${SMMU2}{~stage 1 translation|stage 2 translation|nested translation|address translation ops|disabling translation}`,
       `${SMMU2}preserved {count} boot mapping`,
+      `${SMMU2}SMMUv{count} with:`,
+      `${SMMU2}{count} context banks (`,
       `${SMMU2}{...}coherent table walk`,
     ],
     role: "state",

@@ -281,16 +281,28 @@ const AREA_OF = new Map(AREA_WORDS.map(({ area, words }) => [words, area]));
 const CODE_WARNING =
   /(?:WARNING|BUG)\b.*? ((?:kernel\/dma|drivers\/iommu)\/(?!debug\.c)[\w./-]+\.c|lib\/swiotlb\.c):\d/;
 
-/** The area of a line that no row reads, and whether its words say that something is wrong. */
-export function areaOf(
-  line: string,
-): { readonly area: MessageArea; readonly isWrong: boolean } | null {
+/** The area of a line that no row reads. */
+export interface UnreadArea {
+  readonly area: MessageArea;
+  /** Its words say that something is wrong. */
+  readonly isWrong: boolean;
+  /** It names only the place of a warning: the message is another line. */
+  readonly isWarning: boolean;
+}
+
+export function areaOf(line: string): UnreadArea | null {
   const file = CODE_WARNING.exec(line)?.[1];
   if (file !== undefined) {
-    return { area: file.includes("swiotlb") ? SWIOTLB : IOMMU_CORE, isWrong: true };
+    return {
+      area: file.includes("swiotlb") ? SWIOTLB : IOMMU_CORE,
+      isWrong: true,
+      isWarning: true,
+    };
   }
   const found = ANY_AREA.exec(line)?.[1];
   if (found === undefined) return null;
   const area = AREA_OF.get(found);
-  return area === undefined ? null : { area, isWrong: WRONG.test(messageText(line)) };
+  return area === undefined
+    ? null
+    : { area, isWrong: WRONG.test(messageText(line)), isWarning: false };
 }

@@ -424,6 +424,7 @@ const TABLES: MessageRow[] = [
       "DMAR: Any user opt or tboot/platform force_on will be ignored",
       "DMAR: Copied translation tables from previous kernel for {unit}",
       "DMAR: IOMMU batching disallowed due to virtualization",
+      "DMAR: Intel-IOMMU force enabled due to platform opt in",
       "DMAR: Intel(R) Virtualization Technology for Directed I/O",
       "DMAR: IOMMU {~enabled|disabled|feature}",
       "DMAR: {unit}: Using Queued invalidation",

@@ -1,0 +1,46 @@
+/** Entries of a log that are one thing to a reader: they differ only in an address, a tag and the like. */
+import { PICTURE_COLUMNS } from "@dmalab/lang/text";
+import type { Fact, KernelLogEntry } from "./entry.ts";
+import { labelledLines } from "./labelled_lines.ts";
+
+/** Facts that say where or which one of many, and nothing of the cause. */
+const VARYING: ReadonlySet<string> = new Set([
+  ...["address", "cacheline", "phys", "frame", "gfn", "lba", "sector", "blocks", "segments"],
+  ...["tag", "generation", "qid", "command_id", "pool_id", "seconds_stalled", "used_slots"],
+]);
+
+const LABEL_COLUMNS = 14;
+
+/** Equal for entries that are alike. */
+export function alikeKey({ facts, fault, kind, row }: KernelLogEntry): string {
+  const same = Object.entries(facts).filter(([name]) => !VARYING.has(name));
+  return JSON.stringify([kind, row?.forms[0] ?? fault?.event, same]);
+}
+
+/** Where alike entries differ: each such fact, with its least and its greatest value. */
+export function differingLines(alike: readonly KernelLogEntry[]): string[] {
+  const texts = [...VARYING].flatMap((name) => {
+    const values = [...new Set(alike.map(({ facts }) => facts[name] ?? null))]
+      .filter((value) => value !== null);
+    if (values.length < 2) return [];
+    const sorted = values.toSorted(byValue);
+    return `${name.replaceAll("_", " ")} ${sorted[0]} to ${
+      sorted.at(-1)
+    } (${values.length} of them)`;
+  });
+  return texts.length === 0
+    ? []
+    : labelledLines("also", texts.join("; "), LABEL_COLUMNS, PICTURE_COLUMNS);
+}
+
+/** Numbers and hex by their size, other values by their text. */
+function byValue(a: Fact, b: Fact): number {
+  const [first, second] = [numberIn(a), numberIn(b)];
+  if (first === null || second === null) return String(a) < String(b) ? -1 : 1;
+  return first < second ? -1 : first > second ? 1 : 0;
+}
+
+function numberIn(value: Fact): bigint | null {
+  if (typeof value === "number") return BigInt(Math.round(value));
+  return typeof value === "string" && /^0x[0-9a-f]+$/.test(value) ? BigInt(value) : null;
+}
