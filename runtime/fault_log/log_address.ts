@@ -4,7 +4,8 @@ import { digitCount, HEX_DIGITS, parseHex64, type Word64, WORD64_DIGITS } from "
 
 const ADDRESS = new RegExp(`(?:0x)?(${HEX_DIGITS})(?![\\w*?#])`, "i");
 /** Digits that were masked before the log was sent. */
-const MASKED = /(?:0x)?[0-9a-f]*[x*?#][0-9a-fx*?#]*(?!\w)/i;
+const MASKED =
+  /(?:0x)?[0-9a-f]*[x*?#][0-9a-fx*?#]*(?!\w)|(?:0x)?(?:<[\w ]*>|\[?(?:redacted|removed|masked)\b\]?)/i;
 
 /**
  * The address here, in hex with or without `0x`; null where it is masked.
