@@ -72,7 +72,8 @@ export async function bootGuest(
     rewriteFile({ folder, name: FILES[name] }, content);
   write("image", kernel.image);
   write("initramfs", cpioArchive(archive));
-  write("report", new Uint8Array(REPORT_BYTES));
+  // QEMU makes the empty file as large as the memory.
+  write("report", "");
   write("controllerLog", "");
   write("command", commandLine(args));
   const ended = await runQemu(args, options);
@@ -222,13 +223,33 @@ async function readConsole(
   return whole;
 }
 
-/** Text of the shared memory: its length comes first. */
+/** Text of the shared memory, which QEMU made: its length comes first. */
 function readReport(path: string): string {
-  const bytes = readBytes(path);
-  const length = bytes.length < HEAD_BYTES
-    ? 0
-    : Number(new DataView(bytes.buffer).getBigUint64(0, true));
-  return new TextDecoder().decode(bytes.subarray(HEAD_BYTES, HEAD_BYTES + length));
+  let file: Deno.FsFile;
+  try {
+    file = host.openSync(path);
+  } catch (error) {
+    // QEMU ended before it made the memory.
+    if (error instanceof host.errors.NotFound) return "";
+    throw error;
+  }
+  try {
+    const length = Number(new DataView(readUpTo(file, HEAD_BYTES).buffer).getBigUint64(0, true));
+    return new TextDecoder().decode(readUpTo(file, Math.min(length, REPORT_BYTES - HEAD_BYTES)));
+  } finally {
+    file.close();
+  }
+}
+
+/** The next bytes of a file; zeros after its end. */
+function readUpTo(file: Deno.FsFile, sizeBytes: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(sizeBytes);
+  for (let length = 0; length < sizeBytes;) {
+    const count = file.readSync(bytes.subarray(length));
+    if (count === null) break;
+    length += count;
+  }
+  return bytes;
 }
 
 function readBytes(path: string): Uint8Array<ArrayBuffer> {
