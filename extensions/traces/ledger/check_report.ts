@@ -247,6 +247,7 @@ export function checkLines(
   return [
     `${names.trace}: ${span}${summary.kernel === null ? "" : `, kernel ${summary.kernel}`}`,
     ...missingLines(check, log.facts.overrun),
+    ...wholeLines(check, wrong),
     ...bootLines(check, log, result),
     ...[
       ...clockLines({ log: result.classified.offset, qemu: log.qemu.tie() }),
@@ -501,6 +502,19 @@ function countLines(missing: number): string[] {
     counted,
     "  the file is a part of a trace, or was filtered: nothing is proved that a missing line could explain",
   ];
+}
+
+/** How many findings rest on a file without missing lines, where nothing counts its lines. */
+function wholeLines(check: TraceCheck, sure: readonly TraceFinding[]): string[] {
+  const resting = sure.filter(({ since }) => since !== null).length;
+  if (check.isCounted || resting === 0) return [];
+  return wrapText(
+    "no header counts the events (entries-in-buffer), so that the file is taken to be a whole recording: " +
+      `${formatCount(resting, "finding")} ${
+        resting === 1 ? "holds" : "hold"
+      } only if no line is missing`,
+    COLUMNS - 2,
+  ).map((line) => `  ${line}`);
 }
 
 /** Several boots have their own mappings and clocks. */

@@ -231,3 +231,25 @@ Deno.test("what only a whole file proves is likely where the header counts more 
     assertEquals(summary.missing_events, missing, what);
   }
 });
+
+Deno.test("without a count of its events a file is taken to be whole, and the report says which findings need that", () => {
+  const call = (index: number, name: string, size: number) =>
+    `     x-1 [000] ..... 1.00000${index}: ${name}: 0000:00:04.0 dir=TO_DEVICE ` +
+    `dma_addr=fffff000 size=${size} phys_addr=3793000 attrs=`;
+  const shorter = [call(0, "dma_map_phys", 4096), call(1, "dma_unmap_phys", 2048)];
+  const twice = [...shorter, call(2, "dma_unmap_phys", 2048)];
+  const correct = [call(0, "dma_map_phys", 4096), call(1, "dma_unmap_phys", 4096)];
+  const header = (count: number) => [
+    "# tracer: nop",
+    "#",
+    `# entries-in-buffer/entries-written: ${count}/${count}   #P:1`,
+  ];
+  const said = (lines: readonly string[]) => {
+    const text = checkedTrace(lines).text().replace(/\s+/g, " ");
+    return /taken to be a whole recording: (.*? missing)/.exec(text)?.[1] ?? null;
+  };
+  assertEquals(said(shorter), "1 finding holds only if no line is missing");
+  assertEquals(said(twice), "2 findings hold only if no line is missing");
+  assertEquals(said(correct), null);
+  assertEquals(said([...header(3), ...twice]), null);
+});
