@@ -256,12 +256,12 @@ export class TraceCheck {
     }
   }
 
-  /** Ties the clock of the log to that of the trace where both have a mark. */
   /** A header of the file has a count of its events. */
   get isCounted(): boolean {
     return this.#countedEvents > 0;
   }
 
+  /** Ties the clock of the log to that of the trace where both have a mark. */
   #mark(line: TraceLine): void {
     const mark = MARKERS.has(line.event) ? markIn(line.payload) : null;
     const marked = mark === null ? undefined : this.log.marks.get(mark);
