@@ -1,5 +1,6 @@
 /** The keys of every device's block, and their effects. */
 import {
+  answerDelay,
   BOOL,
   type Bytes,
   GIB,
@@ -19,6 +20,7 @@ import {
   word,
 } from "@dmalab/runtime";
 import { DmaDevice, type DmaRange, refusesShared } from "@dmalab/runtime/dma";
+import { DEFAULT_ATS_ENTRIES } from "@dmalab/runtime/iommu";
 import { ConfigError } from "./config_error.ts";
 import type { AttachedBlock, DeviceBlock } from "./device_kind.ts";
 import { FUNCTION_SETTINGS } from "./pci/function_settings.ts";
@@ -99,7 +101,14 @@ function rowsFor(defaults: DmaDefaults) {
         "Such memory that firmware needs at boot only, as for USB and graphics: a user may come.",
     }),
     ats: setting("ats", BOOL, false, {
-      doc: "The device keeps translations itself (ATS), and is sent invalidations: with VT-d.",
+      doc: "The device keeps translations itself (ATS), and is sent invalidations.",
+    }),
+    atsEntries: setting("ats_entries", int(1, 65_536), DEFAULT_ATS_ENTRIES, {
+      doc: "How many translations the device keeps with `ats`.",
+    }),
+    atsAnswersNs: setting("ats_answers", answerDelay(), 0, {
+      doc: "When the device answers an invalidation of its translations: " +
+        "`at_once`, `late(50us)`, `never`.",
     }),
     ownOps: setting("dma_ops", BOOL, false, {
       doc:
@@ -180,12 +189,12 @@ function dmaDevice(machine: Machine, device: DeviceBlock<CommonSettings>): DmaDe
       "set `untrusted = false`, or leave `dma_ops` out",
     );
   }
-  if (settings.ats && !machine.iommuModel.hasDeviceTlbs) {
+  if (settings.ats && machine.iommuModel.deviceTlbTimeoutNs === null) {
     throw settingError(
       device,
       "ats",
       `What "${name}" is sent by an IOMMU of model ${machine.config.iommu.model} is not known`,
-      "devices with ATS are simulated with `iommu.model = vtd`, vtd_scalable and vtd_first_stage",
+      "devices with ATS are simulated with the models of VT-d and AMD",
     );
   }
   for (const key of ["directRegions", "relaxableRegions"] as const) {
@@ -205,6 +214,8 @@ function dmaDevice(machine: Machine, device: DeviceBlock<CommonSettings>): DmaDe
     untrusted,
     ...(settings.wantedMode === undefined ? {} : { wantedMode: settings.wantedMode }),
     ats: settings.ats,
+    atsEntries: settings.atsEntries,
+    atsAnswersNs: settings.atsAnswersNs,
     directRegions: [
       ...settings.directRegions.map((region) => ({ ...region, relaxable: false })),
       ...settings.relaxableRegions.map((region) => ({ ...region, relaxable: true })),

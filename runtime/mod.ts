@@ -136,6 +136,7 @@ export { Platform } from "./platform.ts";
 export { Random } from "./random.ts";
 export { EventRecorder, type RecordedEvents } from "./recorder.ts";
 export {
+  answerDelay,
   type AnySetting,
   BOOL,
   defaultsOf,

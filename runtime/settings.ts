@@ -5,7 +5,13 @@
  * All else comes from the rows: the types of configurations, their defaults, the check of values
  * from scripts and callers, the language's `machine` block, help, and the tables of language.md.
  */
-import { type Bytes, isPowerOfTwo, PAGE_SIZE_BYTES, type PhysAddr } from "./address.ts";
+import {
+  type Bytes,
+  isPowerOfTwo,
+  type Nanoseconds,
+  PAGE_SIZE_BYTES,
+  type PhysAddr,
+} from "./address.ts";
 
 /** A number, both ends included: a size in bytes, a duration in nanoseconds. */
 export interface NumberShape {
@@ -54,7 +60,9 @@ export type SettingType =
   }
   | { readonly kind: "sizes"; readonly item: NumberShape }
   | { readonly kind: "ranges" }
-  | { readonly kind: "dma_ranges" };
+  | { readonly kind: "dma_ranges" }
+  /** Nanoseconds until an answer: `at_once`, `late(50us)`; null for `never`. */
+  | { readonly kind: "answer_delay"; readonly late: NumberShape };
 
 /** A shape of which the compiler knows what values it has. */
 export type ShapeOf<T> = SettingType & {
@@ -175,6 +183,11 @@ export function duration(min = 0): ShapeOf<number> {
   return { kind: "duration", min, max: MAX_NS };
 }
 
+/** How long something takes to answer: 0 is `at_once`, null is `never`. */
+export function answerDelay(): ShapeOf<Nanoseconds | null> {
+  return { kind: "answer_delay", late: { kind: "duration", min: 1, max: MAX_NS } };
+}
+
 /** @param more `none: 0`: a size of nothing may be written `none`; `none: null`: so may no limit. */
 /** A size in bytes, within bounds. */
 export function size<N extends 0 | null = 0>(
@@ -264,6 +277,9 @@ export function wantedInstead(row: AnySetting, value: unknown): string | null {
     case "ranges":
     case "dma_ranges":
       return Array.isArray(value) ? null : "a list";
+    case "answer_delay":
+      if (value === null || value === 0) return null;
+      return typeof value === "number" ? numberWanted(shape.late, value) : "a number or null";
     default:
       return shape satisfies never;
   }

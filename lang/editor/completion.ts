@@ -79,6 +79,8 @@ function wordsOf(shape: ValueShape): readonly string[] {
       return shape.choices;
     case "words":
       return [...shape.choices, ...shape.orWords ?? []];
+    case "answer_delay":
+      return ["at_once", "late", "never"];
     case "quirks":
       return ["none", "not", ...QUIRK_NAMES];
     default:

@@ -30,6 +30,8 @@ export function shapeText(shape: ValueShape): string {
       return "list of ranges";
     case "dma_ranges":
       return "list of { cpu, dma, size }";
+    case "answer_delay":
+      return "at_once, late(duration), never";
     case "quirks":
       return "list of switches";
     default:
@@ -60,6 +62,13 @@ export function defaultText(spec: SettingSpec): string {
 }
 
 function valueText(shape: ValueShape, value: unknown): string {
+  if (shape.kind === "answer_delay") {
+    return value === null
+      ? "never"
+      : value === 0
+      ? "at_once"
+      : `late(${FORMATS.duration(value as number)})`;
+  }
   if (value === null || "none" in shape && value === shape.none) return "none";
   switch (shape.kind) {
     case "int":

@@ -14,7 +14,7 @@ import { type Hint, nearNames } from "../diagnostics/suggest.ts";
 import { formatAddress, formatDuration, formatSize, groupThousands } from "../text/numbers.ts";
 import { formatValue } from "../render/value_text.ts";
 import type { Span } from "../source.ts";
-import type { Expression } from "../syntax/tree/ast.ts";
+import type { Argument, Expression } from "../syntax/tree/ast.ts";
 import {
   EnumValue,
   ListValue,
@@ -95,6 +95,7 @@ const WANTED: Readonly<Record<ValueShape["kind"], string>> = {
   dma_ranges: "a list of records such as [{ cpu: 0x8000_0000, dma: 0, size: 1GiB }]",
   quirks: "a list of switches such as [none, gap_bit_lost_on_split]",
   text: "a text",
+  answer_delay: "at_once, late(50us) or never",
 };
 
 const QUANTITY_NAMES: Readonly<Record<QuantityType, string>> = {
@@ -192,6 +193,7 @@ export class SettingReader {
           : this.#item(shape, { name, value, span: item.span });
       }));
     }
+    if (shape.kind === "answer_delay") return this.#answerDelay(shape.late, name, expression);
     const isChoice = shape.kind === "word" || shape.kind === "string";
     const choices = isChoice && expression.kind === "Name"
       ? suggestOr(expression.name, choicesOf(shape), oneOf(choicesOf(shape)))
@@ -242,10 +244,34 @@ export class SettingReader {
       case "ranges":
       case "dma_ranges":
         return this.#items(shape, given);
+      case "answer_delay":
+        return this.#wrongKind(shape, given);
       case "quirks":
         if (!(value instanceof ListValue)) return this.#wrongKind(shape, given);
         return this.#readQuirkNames(value.items, span);
     }
+  }
+
+  /** `at_once`, `never`, `late(50us)`: the words mean nothing elsewhere, so they are read as written. */
+  #answerDelay(late: NumberShape, name: string, expression: Expression): number | null | undefined {
+    const word = expression.kind === "Call" ? expression.callee : expression;
+    const text = word.kind === "Name" ? word.name : null;
+    if (expression.kind !== "Call") {
+      if (text === "at_once") return 0;
+      if (text === "never") return null;
+    } else if (text === "late" && expression.arguments.length === 1) {
+      const [{ value: delay }] = expression.arguments as readonly [Argument];
+      const value = this.evaluate(delay);
+      const time = { name: `the time of ${name}`, value: value!, span: delay.span };
+      return value === undefined ? undefined : this.#number(late, time);
+    }
+    this.bag.error(
+      "E0502",
+      expression.span,
+      `Cannot use this as ${name}`,
+      `write ${WANTED.answer_delay}`,
+    );
+    return undefined;
   }
 
   #items(shape: ListShape, given: GivenValue): SettingValue | undefined {

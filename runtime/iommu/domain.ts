@@ -26,7 +26,8 @@ import {
   type FlushQueueOwner,
   type FlushReason,
 } from "./flush_queue.ts";
-import { coverByHardware, Invalidation, rangeBytes, syncDeviceTlbs } from "./invalidation.ts";
+import { type DeviceTlb, syncDeviceTlbs } from "./device_tlb.ts";
+import { coverByHardware, Invalidation, rangeBytes } from "./invalidation.ts";
 import type { IommuModelSpec } from "./iommu_models.ts";
 import type { Iotlb } from "./iotlb.ts";
 import { IovaAllocator, MAX_CACHED_PFNS, searchedPfns } from "./iova_allocator.ts";
@@ -64,8 +65,10 @@ const LAST_32BIT_ADDRESS = 2 ** 32 - 1;
 /** A device, as far as its domain asks it. */
 export interface DomainMember {
   readonly name: string;
-  /** It keeps translations itself. */
-  readonly ats: boolean;
+  /** Translations that it keeps itself; null without ATS. */
+  readonly deviceTlb: DeviceTlb | null;
+  /** Bus, device and function; null while it has no place. */
+  readonly requesterId: number | null;
   readonly lastAddress: number;
   readonly lastCoherentAddress: number;
   /** 0 where its bus reaches everything. */
@@ -188,6 +191,7 @@ export class IommuDomain implements FlushQueueOwner {
     this.iova.stopTimers();
     this.table.clear();
     this.#iotlb.invalidateDomain(this.id);
+    for (const { deviceTlb } of this.members) deviceTlb?.clear(this.id);
     invariant((this.flushQueue?.pending ?? 0) === 0, "Ranges wait for a flush after it");
     for (const { start, end } of this.direct) this.#mapForGood(start, start, end, DIRECT);
     for (const dev of this.members) dev.setUp32Bit(this.#platform.config.iommu.forcedac);
@@ -603,7 +607,8 @@ export class IommuDomain implements FlushQueueOwner {
         },
       });
     }
-    if (this.hasDeviceTlbs) syncDeviceTlbs(this.#platform, this, invalidation);
+    // A map in caching mode sends no device-TLB command: no device keeps what is not mapped (5.4).
+    if (this.hasDeviceTlbs && kind !== "map") syncDeviceTlbs(this.#platform, this, invalidation);
   }
 }
 

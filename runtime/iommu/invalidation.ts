@@ -3,13 +3,9 @@
  *
  * @see rules/dma.md 5.2
  */
-import { bitsOfLastAddress, type Bytes, type DmaAddr } from "../address.ts";
-import { eventId } from "../event_vocabulary.ts";
-import type { Platform } from "../platform.ts";
+import { bitsOfLastAddress, type Bytes } from "../address.ts";
 import type { IommuModelSpec } from "./iommu_models.ts";
 import type { PageTable } from "./page_table.ts";
-
-const DEVICE_TLB_SYNC = eventId("device_tlb.sync");
 
 /**
  * One flush: the due range, and the range that the command really covers.
@@ -85,31 +81,4 @@ export function rangeBytes({ lastAddress }: PageTable, first: number, last: numb
   return first === 0 && last === lastAddress
     ? 2 ** bitsOfLastAddress(lastAddress)
     : last - first + 1;
-}
-
-/** Devices that an invalidation concerns, and the table that it is of. */
-interface Invalidated {
-  readonly members: readonly { readonly ats: boolean; readonly name: string }[];
-  readonly table: PageTable;
-}
-
-/**
- * Each device with ATS gets the command too, the one that unmaps or not.
- * @param invalidation What the IOTLB was sent; null for all of the domain.
- * @see rules/dma.md 9.10
- */
-export function syncDeviceTlbs(
-  { events }: Platform,
-  { members, table }: Invalidated,
-  invalidation: Invalidation | null,
-): void {
-  const { hardwareFirst: first = 0, hardwareLast: last = table.lastAddress } = invalidation ?? {};
-  for (const { ats, name } of members) {
-    if (!ats || !events.tick(DEVICE_TLB_SYNC)) continue;
-    const size_bytes = rangeBytes(table, first, last);
-    events.emit(DEVICE_TLB_SYNC, { target: name, start: first as DmaAddr, size_bytes }, {
-      rule: "dma.9.10",
-      inputs: { members: members.length },
-    });
-  }
 }

@@ -16,6 +16,7 @@ import {
 import type { DmaDevice } from "../dma/device/device.ts";
 import { type EventFields, eventId } from "../event_vocabulary.ts";
 import type { IommuConfig, IommuMode } from "../machine_config.ts";
+import type { DeviceTlb } from "./device_tlb.ts";
 import type { IommuDomain } from "./domain.ts";
 import { type GroupPlatform, IommuGroups, PC_MSI_END, PC_MSI_START } from "./iommu_groups.ts";
 import { Iotlb } from "./iotlb.ts";
@@ -25,6 +26,7 @@ import { PTE_READ, PTE_WRITE } from "./page_table.ts";
 const READABLE = PTE_READ;
 const WRITABLE = PTE_WRITE;
 
+const DEVICE_TLB_REQUEST = eventId("device_tlb.request");
 const IOMMU_TRANSLATE = eventId("iommu.translate");
 const IOMMU_FAULT = eventId("iommu.fault");
 
@@ -53,12 +55,24 @@ export interface IommuPlatform extends GroupPlatform {
 interface CachedAccessObserver {
   /** A cached absence refused an access that the page table may allow by now. */
   hidden(dev: DmaDevice, dma: number, access: DeviceAccess): void;
-  /** A stale entry translated an access. */
-  stale(dev: DmaDevice, dma: number, access: DeviceAccess, age: string): void;
+  /** A stale entry of the IOTLB, or of the device's own cache, translated an access. */
+  stale(dev: DmaDevice, dma: number, access: DeviceAccess, from: StaleCache, age: string): void;
 }
+
+/** A cache whose entry outlived the page table's. */
+export type StaleCache = "iotlb" | "device_tlb";
 
 /** Faults that are kept for readers; the counter goes on. */
 const MAX_RECORDED_FAULTS = 65_536;
+
+/** The translation of a page, as a device with ATS gets it. */
+interface TranslationAnswer {
+  /** The address of the access, and where it leads; nowhere without flags. */
+  readonly dma: number;
+  readonly phys: number;
+  readonly sizeBytes: Bytes;
+  readonly flags: number;
+}
 
 /** The IOMMU of a platform. */
 export class Iommu {
@@ -203,6 +217,10 @@ export class Iommu {
     if (this.#msiWindow && dma >= PC_MSI_START && dma < PC_MSI_END) {
       return this.fault(dev, dma, access, "reserved");
     }
+    if (dev.deviceTlb !== null) {
+      const phys = this.#translateInDevice(dev, dev.deviceTlb, domain, dma, access);
+      if (phys >= 0) return phys as PhysAddr;
+    }
     let phys: number;
     let flags: number;
     let hit: EventFields<"iommu.translate">["hit"] = "iotlb";
@@ -229,6 +247,14 @@ export class Iommu {
         this.iotlb.insert(domain.id, dma, 0, domain.granuleBytes, 0, domain.generation);
       }
     }
+    if (dev.deviceTlb !== null) {
+      const sizeBytes = flags === 0
+        ? domain.granuleBytes
+        : hit === "walk"
+        ? table.walkSizeBytes
+        : this.iotlb.sizeOf(entry);
+      this.#answerRequest(dev.deviceTlb, domain, { dma, phys, sizeBytes, flags });
+    }
     if ((flags & (access === "read" ? READABLE : WRITABLE)) === 0) {
       const reason = flags === 0
         ? "not_present"
@@ -245,9 +271,70 @@ export class Iommu {
     }
     if (hit === "stale") {
       this.staleAccesses++;
-      this.#reportStale(dev, domain, dma, access);
+      this.#reportStale(dev, domain, dma, access, "iotlb");
     }
     return phys as PhysAddr;
+  }
+
+  /**
+   * Translates an access from the cache in the device: the request is a translated one, and the IOMMU
+   * looks nothing up.
+   * @returns The physical address, or -1 where the device has to ask.
+   * @see rules/dma.md 5.4
+   */
+  #translateInDevice(
+    dev: DmaDevice,
+    tlb: DeviceTlb,
+    domain: IommuDomain,
+    dma: number,
+    access: DeviceAccess,
+  ): PhysAddr | -1 {
+    const { clock, events } = this.#platform;
+    tlb.settle(clock.nowNs);
+    const entry = tlb.entries.lookup(domain.id, dma);
+    if (entry < 0) return -1;
+    const flags = tlb.entries.flagsOf(entry);
+    if ((flags & (access === "read" ? READABLE : WRITABLE)) === 0) return -1;
+    const phys = tlb.entries.physOf(entry, dma);
+    const { table } = domain;
+    const isStale = !table.walk(dma) || table.walkPhys !== phys || table.walkFlags !== flags;
+    if (events.tick(IOMMU_TRANSLATE)) {
+      events.emit(IOMMU_TRANSLATE, {
+        dma: dma as DmaAddr,
+        phys: phys as PhysAddr,
+        access,
+        hit: isStale ? "stale_device_tlb" : "device_tlb",
+      });
+    }
+    if (isStale) {
+      this.staleAccesses++;
+      this.#reportStale(dev, domain, dma, access, "device_tlb");
+    }
+    return phys as PhysAddr;
+  }
+
+  /** Answers a device's translation request: it keeps what is mapped, also what an IOTLB entry outlived. */
+  #answerRequest(
+    tlb: DeviceTlb,
+    domain: IommuDomain,
+    { dma, flags, phys, sizeBytes }: TranslationAnswer,
+  ): void {
+    const { events } = this.#platform;
+    const permissions = flags & (READABLE | WRITABLE);
+    const start = dma - dma % sizeBytes;
+    if (permissions !== 0) tlb.fill(domain.id, dma, phys, sizeBytes, flags);
+    if (!events.tick(DEVICE_TLB_REQUEST)) return;
+    events.emit(DEVICE_TLB_REQUEST, {
+      start: start as DmaAddr,
+      size_bytes: sizeBytes,
+      granted: permissions === 0
+        ? "nothing"
+        : permissions === READABLE
+        ? "read"
+        : permissions === WRITABLE
+        ? "write"
+        : "read_write",
+    }, { rule: "dma.5.4", inputs: { entries: tlb.entries.entries, used: tlb.entries.used } });
   }
 
   /**
@@ -307,16 +394,28 @@ export class Iommu {
     return high < 0 || high >= lowest ? "not_present" : "address_width";
   }
 
-  #reportStale(dev: DmaDevice, domain: IommuDomain, dma: number, access: DeviceAccess): void {
-    const { checker } = this.#platform;
+  #reportStale(
+    dev: DmaDevice,
+    domain: IommuDomain,
+    dma: number,
+    access: DeviceAccess,
+    from: StaleCache,
+  ): void {
+    const { checker, clock } = this.#platform;
     if (checker === null) return;
+    const sentNs = dev.deviceTlb?.unansweredSinceNs(domain.id, dma) ?? -1;
+    if (from === "device_tlb" && sentNs >= 0) {
+      const age = `the device has not answered the invalidation sent ${
+        clock.latestNs - sentNs
+      } ns ago`;
+      checker.accesses.stale(dev, dma, access, from, age);
+      return;
+    }
     const parkedAtNs = domain.flushQueue?.parkedAtNs(Math.floor(dma / domain.granuleBytes)) ?? -1;
     const age = parkedAtNs < 0
       ? "the page table was changed without an invalidation"
-      : `unmapped ${
-        this.#platform.clock.latestNs - parkedAtNs
-      } ns ago, and the flush queue has not been ` +
+      : `unmapped ${clock.latestNs - parkedAtNs} ns ago, and the flush queue has not been ` +
         "flushed since";
-    checker.accesses.stale(dev, dma, access, age);
+    checker.accesses.stale(dev, dma, access, from, age);
   }
 }

@@ -57,6 +57,7 @@ export interface GroupPlatform extends Platform {
 
 /** Attaches a device to a domain: its context entry is written. */
 function enter(dev: DmaDevice, domain: IommuDomain | null): void {
+  if (dev.domain !== null && dev.domain !== domain) dev.deviceTlb?.clear(dev.domain.id);
   dev.domain = domain;
   if (dev.refusal === "context_absent") dev.refusal = null;
 }
@@ -178,7 +179,7 @@ export class IommuGroups {
     enter(dev, isTranslated ? group.domain ??= this.#makeDomain(dev, group, group.mode) : null);
     if (dev.domain === null) return;
     dev.setUp32Bit(forcedac);
-    if (dev.ats) dev.domain.hasDeviceTlbs = true;
+    if (dev.deviceTlb !== null) dev.domain.hasDeviceTlbs = true;
     if (dev.name !== dev.domain.name) this.#sharers.set(dev.name, dev.domain.name);
   }
 

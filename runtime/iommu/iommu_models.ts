@@ -1,5 +1,5 @@
 /** The kinds of IOMMU that a machine can have: each is one record here. */
-import type { Bytes, PhysAddr } from "../address.ts";
+import type { Bytes, Nanoseconds, PhysAddr } from "../address.ts";
 import { ArmPageTable } from "./arm_page_table.ts";
 import { GenericPageTable } from "./generic_page_table.ts";
 import type { HostCharge, PageTable } from "./page_table.ts";
@@ -56,8 +56,11 @@ export interface IommuModelSpec {
    * are remapped. @see rules/dma.md 4.7
    */
   readonly doorbellPhys: PhysAddr | null;
-  /** How devices with ATS are sent invalidations is known. @see rules/dma.md 9.10 */
-  readonly hasDeviceTlbs: boolean;
+  /**
+   * How long an unmap waits for the answer of a device with ATS; null where invalidations of
+   * device-TLBs are not simulated. @see rules/dma.md 5.4
+   */
+  readonly deviceTlbTimeoutNs: Nanoseconds | null;
   /** A function that leaves clears the context entries of all its aliases. @see rules/dma.md 9.7 */
   readonly clearsAliases: boolean;
   /** Whose lines a kernel logs for its faults. */
@@ -87,7 +90,7 @@ const PC = {
   hasCachingMode: true,
   hasInterruptWindow: true,
   doorbellPhys: null,
-  hasDeviceTlbs: true,
+  deviceTlbTimeoutNs: 60_000_000_000,
   clearsAliases: false,
   reserved: [],
   alignsToCacheLines: false,
@@ -108,7 +111,7 @@ const X86_TABLES = {
 const AMD = {
   ...PC,
   flushes: "range",
-  hasDeviceTlbs: false,
+  deviceTlbTimeoutNs: 100_000_000,
   reserved: [{ start: 0xfd_0000_0000, end: 0x100_0000_0000 }],
   faultLog: "amd",
 } as const;
@@ -169,7 +172,7 @@ const MODELS = {
     hasCachingMode: false,
     hasInterruptWindow: false,
     doorbellPhys: 0x0808_0040 as PhysAddr,
-    hasDeviceTlbs: false,
+    deviceTlbTimeoutNs: null,
     clearsAliases: false,
     faultLog: "smmu",
     reserved: [],

@@ -117,6 +117,11 @@ export class Iotlb {
     return false;
   }
 
+  /** The size of the leaf that an entry was made from. */
+  sizeOf(entry: number): number {
+    return POWER[this.#sizeBit[entry]!]!;
+  }
+
   /** Physical address of a byte that an entry covers. */
   physOf(entry: number, iova: number): number {
     const sizeBytes = POWER[this.#sizeBit[entry]!]!;

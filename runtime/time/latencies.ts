@@ -65,6 +65,11 @@ export class Charges {
     if (this.mapSegmentNs !== 0) this.clock.nowNs += count * this.mapSegmentNs;
   }
 
+  /** The CPU that runs waits until a time. */
+  waitUntil(ns: Nanoseconds): void {
+    if (ns > this.clock.nowNs) this.clock.nowNs = ns;
+  }
+
   /** Charges for copied bytes. */
   copied(sizeBytes: Bytes): void {
     this.clock.nowNs += (sizeBytes / KIB) * this.copyPerKibNs;

@@ -3,6 +3,7 @@ import {
   BOOL,
   described,
   DMA,
+  DURATION,
   type EventTable,
   INT,
   LEAVES,
@@ -121,11 +122,53 @@ export const MAPPING_EVENTS = {
     },
   },
   "device_tlb.sync": {
-    when: "an invalidation was sent to the translation cache of a device with ATS (VT-d)",
+    when: "an invalidation was sent to the translation cache of a device with ATS",
     fields: {
       target: described(TEXT, "the device, which need not be the one that unmaps"),
       start: DMA,
       size_bytes: described(SIZE, "the block that the hardware invalidates"),
+    },
+  },
+  "device_tlb.request": {
+    when: "a device with ATS asked for a translation, and keeps what was granted",
+    byDevice: true,
+    fields: {
+      start: DMA,
+      size_bytes: described(SIZE, "the page that the answer covers"),
+      granted: word("translation answer", {
+        read: "The device may read.",
+        write: "The device may write.",
+        read_write: "The device may read and write.",
+        nothing: "Nothing is mapped, and nothing is kept.",
+      }),
+    },
+  },
+  "device_tlb.answer": {
+    when: "a device with ATS answered an invalidation: its entries of the range are gone",
+    fields: {
+      target: described(TEXT, "the device"),
+      start: DMA,
+      size_bytes: SIZE,
+      dropped: described(INT, "entries that it had"),
+      after_ns: described(DURATION, "since the invalidation was sent"),
+    },
+  },
+  "device_tlb.wait": {
+    when:
+      "the CPU has waited for devices with ATS: for VT-d's wait descriptor, or AMD's COMPLETION_WAIT",
+    fields: {
+      answers: described(INT, "devices that answered"),
+      missing: described(INT, "devices that did not answer in time"),
+      waited_ns: DURATION,
+    },
+  },
+  "device_tlb.timeout": {
+    when: "a device with ATS did not answer an invalidation in time",
+    fields: {
+      target: described(TEXT, "the device"),
+      start: DMA,
+      size_bytes: SIZE,
+      after_ns: described(DURATION, "since the invalidation was sent"),
     },
   },
   "flush_queue.add": {
@@ -153,6 +196,8 @@ export const MAPPING_EVENTS = {
         iotlb: "The translation was cached.",
         walk: "The page table was walked.",
         stale: "The cached translation is not in the page table any more.",
+        device_tlb: "The device had the translation itself (ATS).",
+        stale_device_tlb: "The device had a translation that is not in the page table any more.",
       }),
     },
   },

@@ -98,17 +98,26 @@ export class AccessChecks {
     this.#reportUnsynced(device, record, dma, access, why);
   }
 
-  /** A device used a translation that the page table has no longer. */
-  stale(dev: DmaDevice, dma: number, access: DeviceAccess, why: string): void {
+  /**
+   * A device used a translation that the page table has no longer.
+   * @param from The cache with the translation.
+   */
+  stale(
+    dev: DmaDevice,
+    dma: number,
+    access: DeviceAccess,
+    from: "iotlb" | "device_tlb",
+    why: string,
+  ): void {
     const ledger = this.ledger;
     const ended = ledger.ended.find(ledger.deviceOf(dev).number, dma);
     const what = ended === null
       ? ""
       : ` after the unmap of the mapping of ${bytesAt(ended.sizeBytes, ended.dma)}`;
     ledger.report(
-      "stale_iotlb_access",
+      from === "iotlb" ? "stale_iotlb_access" : "stale_device_tlb_access",
       `Device "${dev.name}" ${access === "read" ? "read" : "wrote"} ${hexAddress(dma)} through a ` +
-        `stale IOTLB entry${what}: ${why}`,
+        `stale ${from === "iotlb" ? "IOTLB entry" : "entry of its device-TLB"}${what}: ${why}`,
       ended?.site ?? null,
     );
   }

@@ -229,6 +229,11 @@ const REPORT_CLASS_TABLE = {
     "A device access used a stale IOTLB entry.",
     "translated",
   ),
+  stale_device_tlb_access: hazard(
+    "dma.5.4",
+    "A device access used a stale entry of the device's own cache (ATS).",
+    "translated",
+  ),
   device_outside_buffer: hazard(
     "dma.1.6",
     "A device accessed memory outside its mapped buffers.",

@@ -294,6 +294,7 @@ export class DeviceBus {
     const { iommu: { iotlb }, memory, peers } = this.#machine;
     const { domain } = dev;
     if (peers !== null || this.#checker !== null || dev.rangeMap !== null) return;
+    if (dev.deviceTlb !== null) return;
     const offset = dma & (this.#pageBytes - 1);
     if (!memory.covers(phys - offset, this.#pageBytes)) return;
     page.dma = dma - offset;

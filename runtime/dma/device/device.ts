@@ -6,7 +6,8 @@
  *
  * @see rules/dma.md 1.2
  */
-import { ADDRESS_LIMIT, type Bytes, lastAddressOfBits } from "../../address.ts";
+import { ADDRESS_LIMIT, type Bytes, lastAddressOfBits, type Nanoseconds } from "../../address.ts";
+import { DEFAULT_ATS_ENTRIES, DeviceTlb } from "../../iommu/device_tlb.ts";
 import type { IommuDomain } from "../../iommu/domain.ts";
 import type { IommuGroup } from "../../iommu/iommu_groups.ts";
 import type { CheckedDevice } from "../checker/checked_device.ts";
@@ -57,6 +58,10 @@ export interface DmaDeviceOptions {
   readonly directRegions?: readonly DirectRegion[];
   /** It keeps translations itself (ATS), and has to be sent invalidations. Default false. */
   readonly ats?: boolean;
+  /** How many translations it keeps with ATS. Default 64. */
+  readonly atsEntries?: number;
+  /** How long it takes to answer an invalidation; null for never. Default 0. */
+  readonly atsAnswersNs?: Nanoseconds | null;
   /** Its own dma_map_ops answer its mapping calls. */
   readonly ownOps?: boolean;
   /** Allocate IOVAs below 4 GiB first. Default true, as for PCI without force-DAC. */
@@ -84,8 +89,8 @@ export class DmaDevice {
    * that a driver sets changes it, and the kernel does not know it.
    */
   readonly addressBits: number;
-  /** It keeps translations itself (ATS), and is sent invalidations. */
-  readonly ats: boolean;
+  /** Translations that it keeps itself; null without ATS. */
+  readonly deviceTlb: DeviceTlb | null;
   /** Memory that firmware uses with it: mapped one to one wherever it is translated. */
   readonly directRegions: readonly DirectRegion[];
   /**
@@ -190,7 +195,8 @@ export class DmaDevice {
     this.coherent = options.coherent ?? true;
     this.untrusted = options.untrusted ?? false;
     this.addressBits = options.addressBits ?? 64;
-    this.ats = options.ats ?? false;
+    const { ats = false, atsAnswersNs = 0, atsEntries = DEFAULT_ATS_ENTRIES } = options;
+    this.deviceTlb = ats ? new DeviceTlb(atsEntries, atsAnswersNs) : null;
     this.directRegions = options.directRegions ?? [];
     this.ownOps = options.ownOps ?? false;
     this.rangeMap = options.ranges === undefined ? null : new RangeMap(options.ranges);
