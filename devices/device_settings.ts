@@ -36,6 +36,20 @@ export interface DmaDefaults {
   readonly maxSegmentSizeBytes: Bytes;
 }
 
+/** The translations that a device keeps itself. */
+const ATS_SETTINGS = {
+  ats: setting("ats", BOOL, false, {
+    doc: "The device keeps translations itself (ATS), and is sent invalidations.",
+  }),
+  atsEntries: setting("ats_entries", int(1, 65_536), DEFAULT_ATS_ENTRIES, {
+    doc: "How many translations the device keeps with `ats`.",
+  }),
+  atsAnswersNs: setting("ats_answers", answerDelay(), 0, {
+    doc: "When the device answers an invalidation of its translations: " +
+      "`at_once`, `late(50us)`, `never`.",
+  }),
+};
+
 /**
  * What `deviceSettings` gives.
  * @internal
@@ -100,16 +114,7 @@ function rowsFor(defaults: DmaDefaults) {
       doc:
         "Such memory that firmware needs at boot only, as for USB and graphics: a user may come.",
     }),
-    ats: setting("ats", BOOL, false, {
-      doc: "The device keeps translations itself (ATS), and is sent invalidations.",
-    }),
-    atsEntries: setting("ats_entries", int(1, 65_536), DEFAULT_ATS_ENTRIES, {
-      doc: "How many translations the device keeps with `ats`.",
-    }),
-    atsAnswersNs: setting("ats_answers", answerDelay(), 0, {
-      doc: "When the device answers an invalidation of its translations: " +
-        "`at_once`, `late(50us)`, `never`.",
-    }),
+    ...ATS_SETTINGS,
     ownOps: setting("dma_ops", BOOL, false, {
       doc:
         "The device has its own dma_map_ops: nothing is translated or bounced, and mapping peer " +

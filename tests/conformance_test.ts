@@ -15,7 +15,15 @@ async function collect(directory: string, filter = ""): Promise<GroupResult[]> {
 Deno.test("each sixth group of golden data agrees as far as it is recorded to, and draws no report that it does not deserve", async (t) => {
   const witnesses = GROUPS.filter(isWitness);
   for (
-    const kind of ["kernel/history", "kernel/submissions", "iova", "pagetable", "swiotlb", "hmm"]
+    const kind of [
+      "kernel/history",
+      "kernel/submissions",
+      "iova",
+      "pagetable",
+      "invalidations",
+      "swiotlb",
+      "hmm",
+    ]
   ) {
     assert(witnesses.some((name) => name.startsWith(`${kind}/`)), kind);
   }

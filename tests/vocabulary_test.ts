@@ -51,7 +51,14 @@ Deno.test("docs/what-fails-a-test.md has every report, fault and leak, and where
 Deno.test("what a device does takes its own time, and nothing else does", () => {
   const { events } = DEVICES;
   const ofDevices = [
-    ...["iommu.translate", "iommu.fault", "nvme.fetch", "nvme.walk", "nvme.data"],
+    ...[
+      "device_tlb.request",
+      "iommu.translate",
+      "iommu.fault",
+      "nvme.fetch",
+      "nvme.walk",
+      "nvme.data",
+    ],
     ...["nvme.host_memory", "nvme.complete", "irq", "pci.tlp", "vfio.data", "vfio.dirty"],
     "odp.fault",
   ];

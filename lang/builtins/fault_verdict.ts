@@ -246,7 +246,7 @@ class Judgement {
     const staleUses = after.filter((event) => {
       if (event.name !== "iommu.translate" || !this.#members.has(event.device!)) return false;
       const { dma, hit } = event.fields;
-      return hit === "stale" && dma >= mapping.dma && dma < mapping.dma + mapping.sizeBytes;
+      return hit.startsWith("stale") && dma >= mapping.dma && dma < mapping.dma + mapping.sizeBytes;
     }).length;
     const forgotten = after.find((event) => {
       if (event.name !== "iotlb.sync") return false;

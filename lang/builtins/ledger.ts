@@ -139,6 +139,9 @@ const LIFE_EVENTS: ReadonlySet<string> = new Set([
   "iommu.sync_map",
   "iommu.unmap",
   "iotlb.sync",
+  "device_tlb.sync",
+  "device_tlb.answer",
+  "device_tlb.timeout",
   "iova.free",
   "iommu.fault",
 ]);

@@ -298,6 +298,31 @@ for (
       "E0511 8GiB: Cannot place 67108864 bytes of bounce buffers at 0x200000000: that is not all RAM",
     ],
     [
+      "an answer of a device-TLB without its word",
+      "machine { pci { root_port rp0 { endpoint nic { ats_answers = 50us } } } }",
+      'E0502 50us: Cannot use this as ats_answers of endpoint "nic" (write at_once, late(50us) or never)',
+    ],
+    [
+      "an unknown answer of a device-TLB",
+      "machine { pci { root_port rp0 { endpoint nic { ats_answers = soon(50us) } } } }",
+      'E0502 soon(50us): Cannot use this as ats_answers of endpoint "nic" (write at_once, late(50us) or never)',
+    ],
+    [
+      "an answer that is late by nothing",
+      "machine { pci { root_port rp0 { endpoint nic { ats_answers = late(0ns) } } } }",
+      'E0503 0ns: Cannot use 0ns as the time of ats_answers of endpoint "nic": it is too small (from 1ns to 1000s)',
+    ],
+    [
+      "an answer that is late by a size",
+      "machine { pci { root_port rp0 { endpoint nic { ats_answers = late(4KiB) } } } }",
+      'E0502 4KiB: Cannot use a size (4KiB) as the time of ats_answers of endpoint "nic" (write a duration such as 300ns)',
+    ],
+    [
+      "a device-TLB without entries",
+      "machine { pci { root_port rp0 { endpoint nic { ats_entries = 0 } } } }",
+      'E0503 0: Cannot use 0 as ats_entries of endpoint "nic": it is too small (from 1 to 65_536)',
+    ],
+    [
       "a bus range that is no record",
       "machine { pci { root_port rp0 { endpoint nic { ranges = [0x1000..0x2000] } } } }",
       'E0502 0x1000..0x2000: Cannot use a range (4096..8192) as part of ranges of endpoint "nic" ' +

@@ -19,6 +19,7 @@ export type RecordKind =
   | "allocator trace"
   | "mapping trace"
   | "page-table trace"
+  | "invalidation trace"
   | "bounce-pool trace";
 
 export interface Exception {
@@ -279,6 +280,11 @@ export const EXCEPTIONS: readonly Exception[] = [
       "pgsize.pgsize_bitmap",
     ],
     "Arguments.",
+  ),
+  given(
+    "invalidation trace",
+    ["init.**", "*.iova", "*.size"],
+    "Arguments, and when the kernel's timer flushes the queue.",
   ),
   given(
     "bounce-pool trace",

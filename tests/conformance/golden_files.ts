@@ -8,6 +8,7 @@ const CASE_FOLDERS = [
   "guests",
   "iova",
   "pagetable",
+  "invalidations",
   "swiotlb",
   "hmm",
   "defects",

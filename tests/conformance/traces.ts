@@ -1,10 +1,11 @@
 /**
- * Replays of operation traces (tests/golden/iova, pagetable and swiotlb): one file is one life of an
+ * Replays of operation traces (tests/golden/iova, pagetable, invalidations and swiotlb): one file is one life of an
  * allocator, a table, a pool or a device.
  *
  * A case is a line that has a result. After a file's first difference all its later lines count as
  * different, because the model and the record have parted.
  */
+import { InvalidationModel } from "./invalidation_model.ts";
 import { IovaModel, MappingModel, PoolModel, TableModel } from "@dmalab/kernel_tree/oracle";
 import { attempt, type Difference, firstDifference, type Json } from "./difference.ts";
 import type { RecordKind } from "./given.ts";
@@ -44,6 +45,13 @@ const KINDS: readonly TraceKind[] = [
     empty: { sync: "[]" },
     results: ["ret", "unmapped", "phys", "leaves", "steps"],
     rule: "dma.5.1",
+  },
+  {
+    prefix: "invalidations/",
+    record: "invalidation trace",
+    make: () => new InvalidationModel(),
+    results: ["commands"],
+    rule: "dma.5.4",
   },
   {
     prefix: "swiotlb/",
@@ -100,7 +108,7 @@ export function compareFields(line: OperationLine, answer: Answer): Difference |
   return null;
 }
 
-/** Replays one file of `iova/`, `pagetable/` or `swiotlb/` and counts its lines. */
+/** Replays one file of operations and counts its lines. */
 export function replayTrace(group: string, lines: readonly OperationLine[]): GroupResult {
   const { beforeInit, make, results, rule } = kindOf(group)!;
   const model = make();

@@ -211,7 +211,17 @@ const READING: readonly HostileCase[] = [
       exit: 1,
       outputBytes: 2 ** 16,
       input: (folder) => {
-        for (const kind of ["kernel", "iova", "pagetable", "swiotlb", "hmm", "defects"]) {
+        for (
+          const kind of [
+            "kernel",
+            "iova",
+            "pagetable",
+            "invalidations",
+            "swiotlb",
+            "hmm",
+            "defects",
+          ]
+        ) {
           Deno.mkdirSync(join(folder, kind));
           for (const name of ["a.jsonl", "a.json", "a.jsonl.gz"]) {
             Deno.writeTextFileSync(join(folder, kind, name), data);

@@ -178,6 +178,45 @@ export const TEXTS: { readonly [N in EventName]?: readonly TextRow[] } = {
       `synchronous, before the IOVA can be reused ({model})${WHOLE}`,
     ],
   ],
+  "device_tlb.request": [
+    [
+      { granted: "nothing" },
+      "ATS: translation request for {start}, nothing granted",
+      "nothing is mapped there: the device sends the access untranslated, and the IOMMU blocks it",
+    ],
+    [
+      {},
+      "ATS: translation request for {start}, {size_bytes}: {granted}",
+      "the device keeps it: {used} of {entries} entries; further accesses pass the IOMMU",
+    ],
+  ],
+  "device_tlb.sync": [[
+    {},
+    'device-TLB invalidation of {start}, {size_bytes} sent to "{target}"',
+    "each device of the domain with ATS gets one, the one that unmaps or not: {members} in the domain",
+  ]],
+  "device_tlb.answer": [[
+    {},
+    'device "{target}" answered the invalidation of {start}, {size_bytes}',
+    "{dropped} of its {entries} entries dropped, {after_ns} after it was sent",
+  ]],
+  "device_tlb.wait": [
+    [
+      { missing: 0 },
+      "waited {waited_ns} for the devices with ATS",
+      "the wait command behind the invalidations completes with the last answer: {answers} of {devices}",
+    ],
+    [
+      {},
+      "waited {waited_ns} for the devices with ATS, {missing} without an answer",
+      "the time is up after {timeout_ns}",
+    ],
+  ],
+  "device_tlb.timeout": [[
+    {},
+    'time-out: device "{target}" did not answer the invalidation of {start}, {size_bytes}',
+    "the device hangs, is in a reset or was removed; its entries may be used further",
+  ]],
   "flush_queue.flush": [[
     {},
     "flush queue drained: {entries:range} freed",

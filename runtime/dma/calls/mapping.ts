@@ -850,23 +850,37 @@ export class DmaMapping {
       const all = attrs | call.adds;
       if (dev.ownOps) this.#calls.throughTable(call.api);
       let phys = dev.rangeMap === null ? dma as number as PhysAddr : machine.iommu.lookup(dev, dma);
-      if (isTranslated(dev)) phys = iommuUnmapPhys(machine, dev, dma, sizeBytes, dir, all);
-      else directUnmapPhys(machine, dev, dma, sizeBytes, dir, all);
-      if (phys >= 0) {
-        // Unbalanced calls go unnoticed where nothing is translated, and must not count twice.
-        if (dev.mappings > 0) dev.mappings--;
-        if (dev.domain !== null && machine.iommu.liveMappings > 0) machine.iommu.liveMappings--;
-        if (this.#events.tick(DMA_UNMAP)) {
-          const path = machine.swiotlb.contains(phys)
-            ? "swiotlb"
-            : dev.domain === null
-            ? "direct"
-            : "iommu";
-          this.#emitUnmapped(call.api, phys as PhysAddr, dma, sizeBytes, dir, path);
+      if (isTranslated(dev)) {
+        if (dev.deviceTlb !== null) phys = machine.iommu.lookup(dev, dma);
+        try {
+          phys = iommuUnmapPhys(machine, dev, dma, sizeBytes, dir, all);
+        } catch (error) {
+          // The call never returns (dma.md 5.4). The page table has the mapping no longer.
+          if (phys >= 0) this.#endMapping(call, dev, phys as PhysAddr, dma, sizeBytes, dir);
+          events.context.leaveDevice(outer);
+          throw error;
         }
-      }
+      } else directUnmapPhys(machine, dev, dma, sizeBytes, dir, all);
+      if (phys >= 0) this.#endMapping(call, dev, phys as PhysAddr, dma, sizeBytes, dir);
     }
     this.#calls.leave(call, outer);
+  }
+
+  #endMapping(
+    call: UnmapCall,
+    dev: DmaDevice,
+    phys: PhysAddr,
+    dma: DmaAddr,
+    sizeBytes: Bytes,
+    dir: DmaDirection,
+  ): void {
+    const { iommu, swiotlb } = this.#machine;
+    // Unbalanced calls go unnoticed where nothing is translated, and must not count twice.
+    if (dev.mappings > 0) dev.mappings--;
+    if (dev.domain !== null && iommu.liveMappings > 0) iommu.liveMappings--;
+    if (!this.#events.tick(DMA_UNMAP)) return;
+    const path = swiotlb.contains(phys) ? "swiotlb" : dev.domain === null ? "direct" : "iommu";
+    this.#emitUnmapped(call.api, phys, dma, sizeBytes, dir, path);
   }
 
   /** Pages are memory; a kernel with debugging refuses pages of a device. */

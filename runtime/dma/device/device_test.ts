@@ -18,7 +18,7 @@ const DEFAULT = {
     name: "dev",
     coherent: true,
     untrusted: false,
-    ats: false,
+    deviceTlb: null,
     directRegions: [],
     ownOps: false,
   },
@@ -34,7 +34,7 @@ Deno.test("a device is what it is made as, and without options trusted, coherent
   assertEquals(told(), DEFAULT as never);
   const range = { cpuPhys: at(0), dma: 0x1000 as DmaAddr, sizeBytes: 0x1000 };
   const same = {
-    ...{ coherent: false, untrusted: true, ats: true, ownOps: true, minAlignMask: 0xfff },
+    ...{ coherent: false, untrusted: true, ownOps: true, minAlignMask: 0xfff },
     ...{ maxSegmentSizeBytes: 512, segmentBoundaryMask: 0xffff, prefer32Bit: false },
     ...{
       addressBits: 36,
@@ -45,6 +45,8 @@ Deno.test("a device is what it is made as, and without options trusted, coherent
     },
     directRegions: [{ start: 0, end: 1, relaxable: true }],
   };
+  const { deviceTlb } = new DmaDevice("dev", { ats: true, atsEntries: 8, atsAnswersNs: null });
+  assertEquals([deviceTlb?.entries.entries, deviceTlb?.answersNs], [8, null]);
   assertEquals(told({ ...same, ranges: [range] }), {
     ...{ ...DEFAULT, ...same, rangeMap: new RangeMap([range]), skipSync: false },
     ...{ lastAddress: 2 ** 32 - 1, lastCoherentAddress: 2 ** 40 - 1 },
