@@ -1,7 +1,7 @@
 /**
  * The translation cache in a device with ATS (device-TLB, ATC), and how an unmap waits for it.
  *
- * The device keeps translations, and with one of its own an access passes the IOMMU. An entry
+ * The device keeps translations. The IOMMU does not look at an access that uses one. An entry
  * outlives the page table's and the IOTLB's until the device answers an invalidation.
  *
  * @see rules/dma.md 5.4, 9.10

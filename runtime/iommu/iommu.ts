@@ -59,7 +59,7 @@ interface CachedAccessObserver {
   stale(dev: DmaDevice, dma: number, access: DeviceAccess, from: StaleCache, age: string): void;
 }
 
-/** A cache whose entry outlived the page table's. */
+/** The cache with an entry that outlived the page table. */
 export type StaleCache = "iotlb" | "device_tlb";
 
 /** Faults that are kept for readers; the counter goes on. */
