@@ -80,12 +80,8 @@ export class DeviceTlb {
     if (this.#unanswered.length === MAX_UNANSWERED) this.#unanswered.shift();
     this.#unanswered.push(invalidation);
     if (invalidation.answerNs === Infinity) return;
-    const device = this;
-    clock.arm(
-      { timerExpired: () => device.settle(clock.nowNs) },
-      invalidation.answerNs - clock.nowNs,
-      1,
-    );
+    const delayNs = invalidation.answerNs - clock.nowNs;
+    clock.arm({ timerExpired: () => this.settle(clock.nowNs) }, delayNs, 1);
   }
 
   /** Answers what is due: each answer drops the entries of its range. */

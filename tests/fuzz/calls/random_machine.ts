@@ -68,6 +68,8 @@ function settingText(shape: ValueShape, choices: Choices): string {
     case "dma_ranges":
       return `[{ cpu: 0, dma: ${choices.pick(["0", "1GiB", "0x8000_0000"])}, size: ` +
         `${choices.pick(["4GiB", "1GiB", "64TiB"])} }]`;
+    case "answer_delay":
+      return choices.pick(["at_once", "never", `late(${numberText(shape.late, choices)})`]);
     default:
       return shape satisfies never;
   }
