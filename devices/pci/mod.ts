@@ -41,4 +41,10 @@ export { type BarProvider, PeerProvider } from "./peers/peer_provider.ts";
 export { PAGES_UNIT_BYTES, PeerProviders } from "./peers/peer_providers.ts";
 export { redirectChange } from "./peers/redirect_change.ts";
 export { findRoute, type PathNode, PeerRoute } from "./peers/route.ts";
+export {
+  SharedAttachment,
+  type SharedEntry,
+  SharedMemory,
+  type SharedRange,
+} from "./peers/shared_memory.ts";
 export { PciTopology } from "./topology.ts";

@@ -44,6 +44,7 @@ import { FAULT_LOG } from "./types/fault_log.ts";
 import { IO } from "./types/nvme/io.ts";
 import { IOMMU } from "./types/dma/iommu.ts";
 import { IOVA_SPACE } from "./types/dma/iova_space.ts";
+import { SHARED_ATTACHMENT, SHARED_MEMORY } from "./types/pci/shared_memory.ts";
 import { IOVA_STATE } from "./types/dma/iova_state.ts";
 import { LIMITS } from "./types/limits.ts";
 import { MAPPING } from "./types/dma/mapping.ts";
@@ -142,7 +143,7 @@ const PAGES: readonly BuiltinGroup[] = [
     page: "p2p",
     title: "Peers, and the PCI tree",
     functions: [...P2P_CALLS, ...P2P_LENDING_CALLS, ...P2P_MEMORY_CALLS],
-    types: [TOPOLOGY, PORT, PEER_ROUTE, P2PMEM],
+    types: [TOPOLOGY, PORT, PEER_ROUTE, P2PMEM, SHARED_MEMORY, SHARED_ATTACHMENT],
   },
   {
     page: "processes",

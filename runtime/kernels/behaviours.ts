@@ -335,6 +335,10 @@ export const QUIRKS = {
     in: ["7.2.12.."],
     doc: "Peer memory behind the host bridge cannot be mapped while bouncing is forced.",
   },
+  dma_buf_ranges_at_start: {
+    in: ["7.3.4"],
+    doc: "Every range of a dma-buf is linked at the start of its IOVAs: a second one fails.",
+  },
   unmap_rebuilt_from_prps: unreleased("What to unmap is rebuilt from the PRP list (June 2025)."),
   vectors_allocated_for_iova: unreleased(
     "An array of mappings is allocated for one IOVA range too, and never freed (July 2025).",

@@ -196,6 +196,29 @@ export const SHARING_EVENTS = {
       references: INT,
     },
   },
+  "dma_buf.map": {
+    when: "a device mapped memory that another one exports as a dma-buf, or could not",
+    fields: {
+      exporter: TEXT,
+      map_type: PEER_ROUTE,
+      size_bytes: SIZE,
+      ranges: described(INT, "parts of the exporter's memory"),
+      entries: described(INT, "parts as the importer sees them"),
+      error: optional(ERRNO_NAME),
+    },
+  },
+  "dma_buf.unmap": {
+    when: "a device unmapped memory of a dma-buf",
+    fields: { exporter: TEXT, size_bytes: SIZE },
+  },
+  "dma_buf.revoke": {
+    when: "an exporter took the memory of a dma-buf back",
+    fields: {
+      exporter: TEXT,
+      size_bytes: SIZE,
+      importers: described(NAMES, "devices that still have it mapped"),
+    },
+  },
   "p2p.choose": {
     when: "a provider was chosen for some clients",
     fields: {

@@ -22,6 +22,7 @@ import { describeValue } from "../../values/operators.ts";
 import { ListValue, Quantity, RecordValue, type Value } from "../../values/value.ts";
 import { IOVA_STATE } from "./dma/iova_state.ts";
 import { SCATTERLIST } from "./dma/scatterlist.ts";
+import { SHARED_ATTACHMENT, SHARED_MEMORY, SHARING_MACHINE } from "./pci/shared_memory.ts";
 
 function translationText(device: DmaDevice): string {
   if (device.domain === null) return "none, it sees physical addresses";
@@ -95,6 +96,16 @@ export const DEVICE: HandleType<DeviceBase> = {
     ),
   })),
   methods: [
+    method({
+      name: "attach",
+      parameters: [param.handle("shared", SHARED_MEMORY, "Memory that another device exports.")],
+      result: SHARED_ATTACHMENT,
+      doc: "Attaches a dma-buf as its importer: it may be mapped from here on.",
+      example: `${SHARING_MACHINE}let attached = nic.attach(gpu.export(ranges: [0B..8KiB]))\n` +
+        `assert attached.kind == bus_addr`,
+      raises: ["ENODEV"],
+      run: (_context, device, [shared]) => shared.attach(device),
+    }),
     method({
       name: "dma_read",
       parameters: [

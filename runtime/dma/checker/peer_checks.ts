@@ -12,6 +12,9 @@ import { bytes } from "./describe.ts";
 import type { MappingRecords } from "./ledger.ts";
 import { MADE } from "./record_table.ts";
 
+/** How a driver takes memory away that it has lent. */
+export type PeerRevocation = "unbinds" | "revokes a dma-buf";
+
 export class PeerChecks {
   constructor(private readonly ledger: MappingRecords) {}
 
@@ -20,10 +23,17 @@ export class PeerChecks {
    *
    * @param provider The device's name.
    * @param basePhys Where its memory was.
+   * @param what What its driver does.
    */
-  revoked(iommu: Iommu, provider: string, basePhys: PhysAddr, sizeBytes: Bytes): void {
+  revoked(
+    iommu: Iommu,
+    provider: string,
+    basePhys: PhysAddr,
+    sizeBytes: Bytes,
+    what: PeerRevocation = "unbinds",
+  ): void {
     const end = basePhys + sizeBytes;
-    this.#mappings(provider, basePhys, end);
+    this.#mappings(provider, basePhys, end, what);
     iommu.iotlb.forEach((domainId, iova, phys, pageBytes) => {
       // A not-present entry has physical address 0, where no device's memory lies.
       if (phys >= end || phys + pageBytes <= basePhys) return;
@@ -34,7 +44,7 @@ export class PeerChecks {
       invariant(parkedNs >= 0, "An entry of the IOTLB outlived its mapping, and no flush is due");
       this.ledger.report(
         "peer_revoked_queued",
-        `The driver of "${provider}" unbinds, but IOVA ${hexAddress(iova)} of device ` +
+        `The driver of "${provider}" ${what}, but IOVA ${hexAddress(iova)} of device ` +
           `"${domain.name}" is still in the flush queue, and a stale IOTLB entry translates ` +
           `it to the memory of "${provider}" at ${hexAddress(phys)}: dma_iova_unlink() would ` +
           "have invalidated it at once",
@@ -86,7 +96,29 @@ export class PeerChecks {
     );
   }
 
-  #mappings(provider: string, start: number, end: number): void {
+  /** A dma-buf is revoked while a device has it mapped by addresses of the bus. */
+  revokedOnBus(dev: DmaDevice, provider: string, sizeBytes: Bytes): void {
+    this.ledger.report(
+      "peer_revoked_mapped",
+      `The driver of "${provider}" revokes a dma-buf while ${bytes(sizeBytes)} of its memory are ` +
+        `still mapped: device "${dev.name}" has addresses of the bus, which no IOMMU can take away`,
+      null,
+    );
+  }
+
+  /** The first access of an importer after a revocation. */
+  usedAfterRevoke(dev: DmaDevice, dma: number, provider: string): void {
+    this.ledger.report(
+      "peer_use_after_revoke",
+      `Device "${dev.name}" uses memory of a dma-buf at ${
+        hexAddress(dma)
+      } that "${provider}" has ` +
+        "revoked: what is there now belongs to others",
+      null,
+    );
+  }
+
+  #mappings(provider: string, start: number, end: number, what: PeerRevocation): void {
     const { table } = this.ledger;
     table.each((record) => {
       if (table.madeBy(record) === MADE.RANGE) return;
@@ -95,7 +127,7 @@ export class PeerChecks {
       if (phys >= end || phys + sizeBytes <= start) return;
       this.ledger.report(
         "peer_revoked_mapped",
-        `The driver of "${provider}" unbinds while ${bytes(sizeBytes)} of its memory are still ` +
+        `The driver of "${provider}" ${what} while ${bytes(sizeBytes)} of its memory are still ` +
           `mapped: ${this.ledger.describe(record)}`,
         table.site(record),
       );

@@ -368,12 +368,17 @@ const REPORT_CLASS_TABLE = {
   ),
   peer_revoked_mapped: hazard(
     "p2p.9.8",
-    "A provider's driver was unbound while its memory was mapped.",
+    "A provider's driver was unbound, or it revoked a dma-buf, while its memory was mapped.",
     "peers",
   ),
   peer_revoked_queued: hazard(
     "p2p.9.8",
-    "A provider's driver was unbound while IOVAs of its memory were in a flush queue.",
+    "A provider's driver was unbound, or it revoked a dma-buf, while IOVAs of its memory were in a flush queue.",
+    "peers",
+  ),
+  peer_use_after_revoke: hazard(
+    "p2p.9.8",
+    "A device used memory of a dma-buf after its exporter had revoked it.",
     "peers",
   ),
   peer_use_after_unbind: hazard(

@@ -8,6 +8,7 @@ import { fieldsOf } from "../../describe/fields.ts";
 import { param } from "../../describe/parameters.ts";
 import { DEVICE } from "../device.ts";
 import { REGION } from "../region.ts";
+import { exportMemory, RANGES, SHARED_MEMORY, SHARING_MACHINE } from "./shared_memory.ts";
 
 const method = methodsOf<EndpointDevice>();
 
@@ -27,6 +28,36 @@ export const ENDPOINT: HandleType<EndpointDevice> = {
     bar: f.of(REGION, "Its BAR with registers; none without one.", windowOf),
   })),
   methods: [
+    method({
+      name: "export",
+      parameters: [RANGES],
+      result: SHARED_MEMORY,
+      doc:
+        "Exports parts of its BAR as a dma-buf: memory without pages, which other devices attach.",
+      example: `${SHARING_MACHINE}let shared = gpu.export(ranges: [0B..8KiB, 64KiB..68KiB])\n` +
+        `assert shared.size == 12KiB`,
+      raises: ["EOPNOTSUPP"],
+      run: (context, device, [ranges]) => exportMemory(context, device, windowOf(device), ranges),
+    }),
+    method({
+      name: "revoke",
+      parameters: [param.handle("shared", SHARED_MEMORY, "A dma-buf that it has exported.")],
+      doc:
+        "Takes an exported dma-buf back. What importers still have mapped is reported, and so is " +
+        "their first access after it.",
+      example: `${SHARING_MACHINE}let shared = gpu.export(ranges: [0B..8KiB])\n` +
+        `let attached = nic.attach(shared)\nattached.map(to_device)\nattached.unmap()\n` +
+        `gpu.revoke(shared)\nattached.map(to_device) fails ENODEV`,
+      run(_context, device, [shared]) {
+        if (shared.exporter.name !== device.name) {
+          throw new ValueError(
+            `${device.name} cannot revoke memory of ${shared.exporter.name}`,
+            `write \`${shared.exporter.name}.revoke(…)\``,
+          );
+        }
+        if (!shared.revoked) shared.revoke();
+      },
+    }),
     method({
       name: "raise",
       parameters: [param.int("vector", "Which of its interrupts, from 0.")],
