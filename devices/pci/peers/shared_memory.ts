@@ -5,7 +5,7 @@
  * What a map does is what `dma_buf_phys_vec_to_sgt()` of 7.3.4 does, run against it with random
  * ranges (`dma_buf_random.dma` of the tree's drivers).
  *
- * @see rules/p2p.md 9.6, 9.8, 9.9
+ * @see rules/p2p.md 9.6, 9.8, 9.10
  */
 import {
   type Bytes,
@@ -190,7 +190,7 @@ export class SharedAttachment {
         entries: this.entries?.length ?? 0,
         error,
       }, {
-        rule: "p2p.9.9",
+        rule: "p2p.9.10",
         inputs: {
           iova: this.#state !== null,
           linked_at_start: machine.kernel.dma_buf_ranges_at_start,
