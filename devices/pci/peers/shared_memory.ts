@@ -166,7 +166,7 @@ export class SharedAttachment {
 
   /**
    * Maps all ranges: addresses of the bus, one range of IOVAs through the host bridge, or without
-   * translation each range by itself.
+   * translation one mapping for each range.
    *
    * @throws {KernelError} EINVAL where no path leads there, ENODEV after a revocation, and the error
    *   of the call that failed, after everything before it was unmapped.

@@ -1,4 +1,4 @@
-/** Memory of a BAR that devices share as a dma-buf: what a device exports, and what another one has of it. */
+/** Memory of a BAR that devices share as a dma-buf: the export, and an importer of it. */
 import type { DeviceBase } from "@dmalab/devices";
 import {
   SharedAttachment,
@@ -141,8 +141,8 @@ export const SHARED_ATTACHMENT: HandleType<SharedAttachment> = {
       parameters: [DIR],
       result: "list",
       doc: "Maps all ranges for the importer; returns a list of { addr, size }. By bus addresses " +
-        "below a common switch; through the host bridge one range of IOVAs, or each range by " +
-        "itself without translation. On 7.3.4 the kernel links every range at offset 0.",
+        "below a common switch; through the host bridge one range of IOVAs, or without " +
+        "translation a mapping for each range. On 7.3.4 the kernel links every range at offset 0.",
       example: `${SHARING_MACHINE}let shared = gpu.export(ranges: [0B..8KiB, 64KiB..68KiB])\n` +
         `let attached = nic.attach(shared)\n` +
         `assert attached.map(bidirectional).length == 2\nattached.unmap()`,
