@@ -1,7 +1,7 @@
 /** Memory of a BAR that devices share as a dma-buf: the export, and an importer of it. */
 import type { DeviceBase } from "@dmalab/devices";
 import {
-  SharedAttachment,
+  type SharedAttachment,
   type SharedEntry,
   SharedMemory,
   type SharedRange,
@@ -11,7 +11,13 @@ import { formatAddress, formatCount, formatSize } from "../../../text/numbers.ts
 import type { ExecutionContext } from "../../../values/execution_context.ts";
 import { ValueError } from "../../../values/script_error.ts";
 import type { HandleType } from "../../../values/spec.ts";
-import { ListValue, Quantity, RangeValue, RecordValue, type Value } from "../../../values/value.ts";
+import {
+  type ListValue,
+  Quantity,
+  RangeValue,
+  RecordValue,
+  type Value,
+} from "../../../values/value.ts";
 import { DIR } from "../../calls/parameters.ts";
 import { methodsOf } from "../../describe/builtin.ts";
 import { fieldsOf } from "../../describe/fields.ts";
