@@ -47,6 +47,7 @@ const MAX_CONSOLE_BYTES = 8 * MIB;
 const FILES = {
   image: "vmlinuz",
   initramfs: "initramfs.cpio",
+  firmwareTable: "ssdt.aml",
   report: "report.bin",
   controllerLog: "qemu.log",
   console: "console.log",
@@ -72,6 +73,7 @@ export async function bootGuest(
     rewriteFile({ folder, name: FILES[name] }, content);
   write("image", kernel.image);
   write("initramfs", cpioArchive(archive));
+  if (machine.firmwareTable !== null) write("firmwareTable", machine.firmwareTable);
   // QEMU makes the empty file as large as the memory.
   write("report", "");
   write("controllerLog", "");
@@ -129,6 +131,9 @@ function qemuArguments(
     "-append",
     append.join(" "),
     ...machine.args,
+    ...machine.firmwareTable === null
+      ? []
+      : ["-acpitable", `sig=SSDT,data=${path("firmwareTable")}`],
     "-object",
     `memory-backend-file,id=report,share=on,mem-path=${path("report")},size=${REPORT_BYTES}`,
     "-device",

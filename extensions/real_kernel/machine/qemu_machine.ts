@@ -15,6 +15,7 @@ import {
   MIB,
 } from "@dmalab/runtime";
 import { NVME } from "@dmalab/devices/nvme";
+import { externalPortsTable } from "./external_ports.ts";
 import type { IommuModel } from "@dmalab/runtime/iommu";
 
 /** A disk of the machine. */
@@ -30,6 +31,8 @@ export interface QemuDisk {
 export interface QemuMachine {
   /** Arguments of QEMU for CPUs, IOMMU, ports and controllers. */
   readonly args: readonly string[];
+  /** What QEMU's firmware says besides, the body of an ACPI table (SSDT); null for nothing. */
+  readonly firmwareTable: Uint8Array<ArrayBuffer> | null;
   /** Words of the kernel's command line. */
   readonly append: readonly string[];
   /** Parameters of the module `nvme`. */
@@ -57,6 +60,12 @@ const SLOT_BYTES = 2 * KIB;
 const MAX_CPUS = 8;
 /** Controllers on the root bus begin at this device number. */
 const FIRST_ROOT_DEVICE = 8;
+/** External-facing ports begin at this one. */
+const FIRST_EXTERNAL_DEVICE = 16;
+/** The kernel has a pool of bounce buffers beside an IOMMU where there is memory above 4 GiB. */
+const EXTERNAL_MEMORY_BYTES = 3 * GIB;
+
+const ROOT_BUS_ALONE = "QEMU's AMD IOMMU is for the root bus alone";
 
 type NvmeSettings = BlockSettings<"nvme">;
 type IommuConfig = LabConfig["iommu"];
@@ -99,6 +108,8 @@ class QemuBuilder {
   readonly changes: string[] = [];
   readonly missing: string[] = [];
   readonly parameters = new Map<string, string>();
+  /** Device numbers of external-facing ports. */
+  readonly external: number[] = [];
   #ports = 0;
   #rootDevices = 0;
 
@@ -115,9 +126,6 @@ class QemuBuilder {
       case "host_bridge":
         return { ...node, children: this.nodes(node.children, bus) } as PciNodeConfig;
       case "root_port": {
-        if (node.settings.external === true) {
-          this.missing.push(`${node.name}.external: QEMU's ports are not external-facing`);
-        }
         return this.#rootPort(node, bus);
       }
       case "switch":
@@ -136,8 +144,12 @@ class QemuBuilder {
   }
 
   /** A port of QEMU takes one device: each further one gets a root port. */
-  #rootPort(node: PciNodeConfig, bus: string): PciNodeConfig {
-    if (this.isFlat) return this.#withoutPort(node, bus);
+  #rootPort(node: PciNodeConfig<"root_port">, bus: string): PciNodeConfig {
+    const isExternal = node.settings.external === true;
+    if (this.isFlat) {
+      if (isExternal) this.missing.push(`${node.name}.external: ${ROOT_BUS_ALONE}`);
+      return this.#withoutPort(node, bus);
+    }
     const built = node.children.filter(({ kind }) => BUILT.has(kind));
     if (built.length > 1) {
       this.changes.push(
@@ -148,10 +160,18 @@ class QemuBuilder {
       if (!BUILT.has(child.kind)) return child;
       const name = `port${++this.#ports}`;
       const place = `chassis=${this.#ports},slot=${this.#ports}`;
-      this.args.push("-device", `pcie-root-port,id=${name},bus=${bus},${place}`);
+      const address = isExternal ? this.#externalAddress() : "";
+      this.args.push("-device", `pcie-root-port,id=${name},bus=${bus}${address},${place}`);
       return this.#node(child, name);
     });
     return { ...node, children } as PciNodeConfig;
+  }
+
+  /** A port that firmware calls external-facing: its table names it by its place on the root bus. */
+  #externalAddress(): string {
+    const device = FIRST_EXTERNAL_DEVICE + this.external.length;
+    this.external.push(device);
+    return `,addr=0x${device.toString(16)}`;
   }
 
   #withoutPort(node: PciNodeConfig, bus: string): PciNodeConfig {
@@ -318,7 +338,6 @@ export function qemuMachine(
   const isFlat = config.iommu.mode !== "off" && config.iommu.model === "amd";
   const builder = new QemuBuilder(latencyNs, isFlat);
   const { args, append, changes, missing } = builder;
-  args.push("-m", `${memoryBytes / MIB}M`, "-smp", String(Math.min(config.cpus, MAX_CPUS)));
   if (config.cpus > MAX_CPUS) missing.push(`cpus: the guest has ${MAX_CPUS} at most`);
   for (const [property, row] of Object.entries(MACHINE_SETTINGS)) {
     if (WITHOUT_EFFECT.has(property)) continue;
@@ -333,8 +352,14 @@ export function qemuMachine(
   const iommu = translateIommu(config.iommu, builder);
   translateSwiotlb(config, builder);
   const pci = builder.nodes(config.pci, "pcie.0");
+  const { external } = builder;
+  const ramBytes = external.length === 0
+    ? memoryBytes
+    : Math.max(memoryBytes, EXTERNAL_MEMORY_BYTES);
+  args.push("-m", `${ramBytes / MIB}M`, "-smp", String(Math.min(config.cpus, MAX_CPUS)));
   return {
     args,
+    firmwareTable: external.length === 0 ? null : externalPortsTable(external),
     append,
     nvmeParameters: [...builder.parameters].map(([key, value]) => `${key}=${value}`),
     disks: builder.disks,

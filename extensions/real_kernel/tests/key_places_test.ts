@@ -22,7 +22,7 @@ test "three" matrix { cpus = [9, 10] } { let pages = alloc_pages(1) }
 const ROWS: readonly (readonly [test: number, reason: string, place: string])[] = [
   [0, "cpus: the guest has 8 at most", "a.dma:2:3"],
   [0, "iommu.model = smmu: the guest has vtd, vtd_scalable, amd", "a.dma:3:26"],
-  [0, "rp0.external: QEMU's ports are not external-facing", "a.dma:6:7"],
+  [0, "rp0.external: QEMU's AMD IOMMU is for the root bus alone", "a.dma:6:7"],
   [0, "ssd.shadow_doorbells: QEMU's controller has no such setting", "a.dma:7:30"],
   [1, "swiotlb.dynamic: kernels of distributions do not have it", "a.dma:13:6"],
   [2, "cpus: the guest has 8 at most", "a.dma:14:6"],

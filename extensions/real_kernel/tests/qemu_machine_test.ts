@@ -74,3 +74,35 @@ test "one" { let pages = alloc_pages(1) }
     assertEquals(disk.includes("bus=pcie.0,addr="), device?.startsWith("amd") === true, disk);
   }
 });
+
+Deno.test("an external-facing port is one by a property of firmware, and brings memory above 4 GiB", () => {
+  const machineOf = (keys: string) => {
+    const text = `machine {
+  iommu { mode = lazy }
+  pci { root_port rp0 { ${keys}
+    nvme ssd { queues = 1, sgl = true } } }
+}
+test "one" { let pages = alloc_pages(1) }
+`;
+    const { program } = loadProgram(new SourceFile("a.dma", text), {
+      load: () => new LoadError("not_found", "no files"),
+    });
+    return qemuMachine(program!.tests[0]!.config, guestMemoryBytes(0, 0));
+  };
+  const plain = machineOf("");
+  assertEquals([plain.firmwareTable, plain.args.includes("3072M")], [null, false]);
+  const external = machineOf("external = true");
+  assertEquals([...external.missing], []);
+  assertEquals(external.args.includes("3072M"), true);
+  assertEquals(
+    external.args.filter((each) => each.startsWith("pcie-root-port")),
+    ["pcie-root-port,id=port1,bus=pcie.0,addr=0x10,chassis=1,slot=1"],
+  );
+  // Scope (\\_SB.PCI0.S80) { Name (_DSD, Package { the UUID, Package { Package { "ExternalFacingPort", One },
+  // Package { "UID", Zero } } }) }: Linux 7.3.4 in QEMU bounces partial pages of a disk below.
+  assertEquals(
+    external.firmwareTable!.toHex(),
+    "1041055c2f035f53425f504349305338305f085f445344123a0211130a10cc06ccefac73c34bbff076143807c389" +
+      "1223021217020d45787465726e616c466163696e67506f727400011208020d5549440000",
+  );
+});
