@@ -120,6 +120,12 @@ export const OLDER_WAYS = {
     rule: "nvme.6",
     doc: "A pool of descriptors takes a block from its newest page with a free one.",
   },
+  bounced_iova_keeps_slot_offset: {
+    in: ["6.1.192"],
+    rule: "dma.6.2",
+    doc:
+      "A buffer that is bounced behind an IOMMU keeps its offset in a bounce slot (2 KiB), not in a page.",
+  },
   soft_cap_1280_kib: {
     in: ["..6.12.117"],
     rule: "block.1.1",

@@ -26,12 +26,6 @@ export const NOT_SIMULATED: readonly NotSimulated[] = [
     because: "No capture of 6.1 fills them: its machines have those of 6.12.",
   },
   {
-    after: "6.1.192",
-    in: "6.12.117",
-    doc: "How the bounce pool is searched for slots that keep an alignment.",
-    because: "No bounced request of 6.1 was captured: its machines search as those of 6.12 do.",
-  },
-  {
     after: "6.12.117",
     in: "6.18.15",
     doc: "Direct I/O takes buffers that are not whole sectors.",

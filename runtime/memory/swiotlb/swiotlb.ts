@@ -211,8 +211,11 @@ export class SwiotlbPool extends SwiotlbSlots {
     // An injected failure says nothing of the pool, so the pool is not reported as full.
     if (faults && faults.errnoAt(INJECTION["swiotlb.alloc"]) !== 0) return DMA_MAPPING_ERROR;
     const keep = dev.minAlignMask;
-    const pad = lowBits(orig, keep, Math.max(allocAlignMask, SLOT_BYTES - 1));
-    const totalBytes = alignUp(sizeBytes + pad, allocAlignMask + 1);
+    const inSlot = this.#kernel.bounced_iova_keeps_slot_offset === true;
+    const pad = lowBits(orig, keep, Math.max(inSlot ? 0 : allocAlignMask, SLOT_BYTES - 1));
+    const totalBytes = inSlot
+      ? alignUp(sizeBytes, allocAlignMask + 1) + pad
+      : alignUp(sizeBytes + pad, allocAlignMask + 1);
     const slots = Math.ceil(totalBytes / SLOT_BYTES);
     const first = this.search(events.context.cpu, dev, orig, totalBytes, slots, allocAlignMask);
     if (first < 0) {
