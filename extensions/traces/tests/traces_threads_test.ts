@@ -118,6 +118,8 @@ Deno.test("messages of drivers that set up an IOMMU or a device are no errors, a
     "DMAR: Intel-IOMMU force enabled due to platform opt in",
     "rk_iommu 27920f00.iommu: mmu_dte_addr: 0x00000000434c3000 dte@0x00000000434c3020: 0x000000 valid: 0>",
   ];
+  const bounces = "PCI-DMA: Using software bounce buffering for IO (SWIOTLB)";
+  assertStringIncludes(explained(bounces), "Memory that a device cannot address is bounced");
   for (const line of lines) {
     const { entries, states, unread } = readKernelLog(`[    1.000000] ${line}`);
     assertEquals([entries.length, states.length, unread.length], [0, 1, 0], line);
@@ -136,4 +138,22 @@ Deno.test("a message in the words of its reporter is read without its driver and
     explained("coherent DMA mask is unset").replace(/\s+/g, " "),
     "A coherent allocation for a device failed",
   );
+});
+
+Deno.test("lines of a PCI Express error are read without their first one, and a mask of errors is hex", () => {
+  const lines = [
+    "[   58.278505] pcieport 0000:00:1c.0: device [14e4:2712] error status/mask=00044000/00400000",
+    "[   58.286892] pcieport 0000:00:1c.0:    [14] CmpltTO",
+    "[   58.293008] pcieport 0000:00:1c.0: AER:    [18] MalfTLP                (First)",
+    "[   58.299822] pcieport 0000:00:1c.0: AER:   TLP Header: 60000001 0100000f 000000ff ffffe000",
+    "[   58.299823] nvme 0000:03:00.0: AER: Error of this Agent is reported first",
+  ];
+  const { entries, states, unread } = readKernelLog(lines.join("\n"));
+  assertEquals([entries.length, states.length, unread.length], [0, 5, 0]);
+  const error =
+    "[   58.1] pcieport 0000:00:1c.0: PCIe Bus Error: severity=Uncorrected (Non-Fatal), type=Transaction Layer, (Receiver ID)";
+  const whole = readKernelLog([error, ...lines.slice(0, 4)].join("\n"));
+  assertEquals([whole.entries.length, whole.states.length], [1, 0]);
+  assertEquals(whole.entries[0]!.facts.errors, ["CmpltTO", "MalfTLP"]);
+  assertStringIncludes(explained(error, ...lines.slice(0, 4)), "  mask          0x400000\n");
 });

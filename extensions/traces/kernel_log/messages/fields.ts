@@ -149,7 +149,8 @@ export const FIELDS = {
   limit: count("8388608"),
   limit_address: address("0xffffffff"),
   lost: count("0"),
-  mask: address("ffffffff"),
+  // Of an address; of errors a number.
+  mask: { ...address("ffffffff"), isHex: true },
   max: count("65536"),
   mib: count("64"),
   min_page: address("0x1000"),

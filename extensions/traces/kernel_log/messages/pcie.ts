@@ -10,6 +10,11 @@ function isUncorrected(severity: unknown): boolean {
 const SEVERITY =
   "{severity~Corrected|Correctable|Uncorrected (Non-Fatal)|Uncorrected (Fatal)|Uncorrectable (Non-Fatal)|Uncorrectable (Fatal)|Fatal|Non-Fatal}";
 const DEVICE = "{device=pci_function}";
+/** Names of errors, the newer and the older ones, without those that are words of other messages. */
+const ERROR_NAMES =
+  "CmpltTO|MalfTLP|RxErr|BadTLP|BadDLLP|Rollover|NonFatalErr|CorrIntErr|CmpltAbrt|UnxCmplt|UnsupReq|ACSViol|" +
+  "UncorrIntErr|BlockedTLP|AtomicOpBlocked|Receiver Error|Data Link Protocol|Completion Timeout|Completer Abort|" +
+  "Unexpected Completion|Malformed TLP|Poisoned TLP|Unsupported Request|Replay Timer Timeout|Advisory Non-Fatal";
 
 const has = ({ errors }: LogEntryFacts, ...names: readonly string[]) =>
   Array.isArray(errors) &&
@@ -228,6 +233,24 @@ export const PCIE: MessageArea = {
       role: "consequence",
       follows: ["pcie_error"],
       means: "Errors of PCI Express were lost: they came faster than they were handled",
+    },
+    {
+      kind: "state",
+      forms: [
+        `${DEVICE}: {~AER: |}device [{device_id=id_pair}] error status/mask={status}/{mask=code}`,
+        `${DEVICE}: {~AER: |}[{bit=aer_bit}] {error_name~${ERROR_NAMES}}`,
+        `${DEVICE}: {~AER: |}TLP Header: {tlp_header=hex_words}`,
+        `${DEVICE}: {~AER: |}Error of this Agent is reported first`,
+      ],
+      role: "state",
+      means:
+        "A line below the first one of a PCI Express error, `PCIe Bus Error: severity=…`, which says whether it was corrected",
+    },
+    {
+      kind: "state",
+      forms: ["PME: Signaling with IRQ {count}", "{~AER|DPC}: enabled with IRQ {count}"],
+      role: "state",
+      means: "A port reports errors and power events by this interrupt",
     },
     {
       kind: "iommu_setup",

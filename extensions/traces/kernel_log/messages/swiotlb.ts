@@ -326,6 +326,12 @@ export const SWIOTLB: MessageArea = {
       means: "The size and the place of a bounce pool; it is given back where an IOMMU translates",
     },
     {
+      kind: "state",
+      forms: ["PCI-DMA: Using software bounce buffering for IO (SWIOTLB)"],
+      role: "state",
+      means: "Memory that a device cannot address is bounced: no IOMMU translates for the devices",
+    },
+    {
       kind: "dma_overflow",
       forms: [
         "{driver} {device}: {~swiotlb addr|DMA addr|dma_direct addr|addr} {address}+{size_bytes} overflow (mask {mask}, bus limit {bus_limit})",
