@@ -2,6 +2,7 @@
 import { PICTURE_COLUMNS } from "@dmalab/lang/text";
 import type { Fact, KernelLogEntry } from "./entry.ts";
 import { labelledLines } from "./labelled_lines.ts";
+import type { MessageKind } from "./messages/kinds.ts";
 
 /** Facts that say where or which one of many, and nothing of the cause. */
 const VARYING: ReadonlySet<string> = new Set([
@@ -9,17 +10,24 @@ const VARYING: ReadonlySet<string> = new Set([
   ...["tag", "generation", "qid", "command_id", "pool_id", "seconds_stalled", "used_slots"],
 ]);
 
+/** The same of one kind: the register has the number of the record. */
+const VARYING_OF: Partial<Record<MessageKind, readonly string[]>> = {
+  iommu_fault_status: ["status", "record_index"],
+};
+
 const LABEL_COLUMNS = 14;
 
 /** Equal for entries that are alike. */
 export function alikeKey({ facts, fault, kind, row }: KernelLogEntry): string {
-  const same = Object.entries(facts).filter(([name]) => !VARYING.has(name));
+  const own = VARYING_OF[kind] ?? [];
+  const same = Object.entries(facts).filter(([name]) => !VARYING.has(name) && !own.includes(name));
   return JSON.stringify([kind, row?.forms[0] ?? fault?.event, same]);
 }
 
 /** Where alike entries differ: each such fact, with its least and its greatest value. */
 export function differingLines(alike: readonly KernelLogEntry[]): string[] {
-  const texts = [...VARYING].flatMap((name) => {
+  const own = VARYING_OF[alike[0]!.kind] ?? [];
+  const texts = [...own, ...VARYING].flatMap((name) => {
     const values = [...new Set(alike.map(({ facts }) => facts[name] ?? null))]
       .filter((value) => value !== null);
     if (values.length < 2) return [];

@@ -10,7 +10,8 @@ import { causeOf, wordsOf } from "./messages/message.ts";
 
 const labelled = (label: string, text: string) => labelledLines(label, text, 14, PICTURE_COLUMNS);
 
-function factText(name: string, value: Fact): string {
+/** A fact as it is printed: numbers of registers and addresses in hex. */
+export function factText(name: string, value: Fact): string {
   if (Array.isArray(value)) return value.join(" ");
   const isHex = typeof value === "number" && HEX_FIELDS.has(name) && value >= 0;
   return isHex ? `0x${value.toString(16)}` : String(value);

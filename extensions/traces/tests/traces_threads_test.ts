@@ -96,6 +96,8 @@ Deno.test("messages that differ in their numbers only are one finding", () => {
     explained(full(31000), full(31222)),
     "used slots 31000 to 31222 (2 of them)",
   );
+  const status = [2, 102, 202].map((each) => `DMAR: DRHD: handling fault status reg ${each}`);
+  assertStringIncludes(explained(...status), "record index 0 to 2 (3 of them)");
   // Another cause is another story.
   assertEquals(explained(full(31000), full(32768)).match(/^line \d+$/gm)?.length, 2);
 });
@@ -116,6 +118,10 @@ Deno.test("messages of drivers that set up an IOMMU or a device are no errors, a
     "arm-smmu 12000000.iommu: SMMUv2 with:",
     "arm-smmu 12000000.iommu: \t64 context banks (0 stage-2 only)",
     "DMAR: Intel-IOMMU force enabled due to platform opt in",
+    "software IO TLB [mem 0xc6ad6000-0xcaad6000] (64MB) mapped at [ffff8800c6ad6000-ffff8800caad5fff]",
+    "nvme 0000:01:00.0: enabling device (0000 -> 0002)",
+    "vfio-pci 0000:00:02.0: Invalid PCI ROM header signature: expecting 0xaa55, got 0xffff",
+    "pcieport 0000:00:1c.0: PME: Signaling with IRQ 122",
     "rk_iommu 27920f00.iommu: mmu_dte_addr: 0x00000000434c3000 dte@0x00000000434c3020: 0x000000 valid: 0>",
   ];
   const bounces = "PCI-DMA: Using software bounce buffering for IO (SWIOTLB)";

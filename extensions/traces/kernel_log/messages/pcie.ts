@@ -253,6 +253,15 @@ export const PCIE: MessageArea = {
       means: "A port reports errors and power events by this interrupt",
     },
     {
+      kind: "state",
+      forms: [
+        `${DEVICE}: enabling device ({...} -> {...})`,
+        `${DEVICE}: Invalid PCI ROM header signature: expecting {...}`,
+      ],
+      role: "state",
+      means: "The PCI core switched a device on, or found no ROM in it; no mapping is concerned",
+    },
+    {
       kind: "iommu_setup",
       forms: ["RP PIO log size {count} is invalid"],
       role: "report",

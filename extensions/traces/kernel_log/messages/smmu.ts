@@ -131,6 +131,7 @@ const V3: MessageRow[] = [
       `${SMMU3}failed to {~enable event queue|reset impl}`,
       `${SMMU3}failed to set DMA mask for table walker`,
       `${SMMU3}unknown output address size. Truncating to 48-bit`,
+      `${SMMU3}unknown/unsupported TT endianness!`,
       "Failed to enable PASID",
       "SVA devices ignore permission overlays and GCS",
       "invalid #iommu-cells value ({count})",

@@ -320,6 +320,7 @@ export const SWIOTLB: MessageArea = {
         "software IO TLB: only able to allocate {mib} MB",
         "software IO TLB: tearing down default memory pool",
         "software IO TLB: mapped [mem {start}-{end}] ({mib}MB)",
+        "software IO TLB [mem {start}-{end}] ({mib}MB) mapped at [{...}]",
         "software IO TLB: Reserved memory: created restricted DMA pool at {address}, size {mib} MiB",
       ],
       role: "state",
