@@ -1,6 +1,7 @@
 /** Entries of a log that are one thing to a reader: they differ only in an address, a tag and the like. */
 import { PICTURE_COLUMNS } from "@dmalab/lang/text";
 import type { Fact, KernelLogEntry } from "./entry.ts";
+import { factText } from "./entry_story.ts";
 import { labelledLines } from "./labelled_lines.ts";
 import type { MessageKind } from "./messages/kinds.ts";
 
@@ -32,9 +33,8 @@ export function differingLines(alike: readonly KernelLogEntry[]): string[] {
       .filter((value) => value !== null);
     if (values.length < 2) return [];
     const sorted = values.toSorted(byValue);
-    return `${name.replaceAll("_", " ")} ${sorted[0]} to ${
-      sorted.at(-1)
-    } (${values.length} of them)`;
+    const [least, most] = [sorted[0]!, sorted.at(-1)!].map((value) => factText(name, value));
+    return `${name.replaceAll("_", " ")} ${least} to ${most} (${values.length} of them)`;
   });
   return texts.length === 0
     ? []
