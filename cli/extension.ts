@@ -59,6 +59,21 @@ export interface ForeignFile {
   record(screen: Screen): Promise<{ readonly text: string; readonly events: string } | string>;
 }
 
+/** Makes a folder with a scenario of an out-of-tree module. */
+export type InitDriver = (
+  asked: {
+    /** The module's folder. */
+    readonly module: string;
+    /** A source in it; null for the first that registers a PCI driver. */
+    readonly file: string | null;
+    /** A kernel tree; null for dmalab's own headers. */
+    readonly kernel: string | null;
+    /** The folder to write. */
+    readonly folder: string;
+  },
+  screen: Screen,
+) => Promise<ExitCode>;
+
 /** The possible parts of an extension. Slow modules are loaded on demand. */
 export interface Extension {
   readonly commands?: CommandTable;
@@ -69,6 +84,7 @@ export interface Extension {
   readonly loadLineExplainer?: () => Promise<LineExplainer>;
   readonly jobRunners?: Readonly<Record<string, OpenJobRunner<never>>>;
   readonly loadCompiler?: () => Promise<(loaders: readonly WantingLoader[]) => Promise<void>>;
+  readonly loadInitDriver?: () => Promise<InitDriver>;
   readonly loadReports?: () => Promise<WriteReports>;
   /** Null where the file is of no kind that the extension knows, or cannot be read. */
   readonly readForeignFile?: (path: string) => Promise<ForeignFile | null>;

@@ -9,8 +9,8 @@ import { nearestNames, printable } from "@dmalab/lang/diagnostics";
 import { C_FILE, type CLoader, type Stubs, type TreeSettings } from "@dmalab/lang/values";
 import { LoadError, misnamed } from "@dmalab/lang/syntax";
 import { SourceFile } from "@dmalab/lang";
-import { TreeError } from "@dmalab/runtime/kernels";
-import { HostTree } from "./host_tree.ts";
+import { MODULE_FOLDER, TreeError } from "@dmalab/runtime/kernels";
+import { HostTree, ModuleTree } from "./host_tree.ts";
 import { type FileOfDriver, HostCompileCache, type SourceOfTree } from "./compile_cache.ts";
 import { currentFolder, readHostFile } from "./host_file.ts";
 import { basename, dirname, extname, isAbsolute, isInside, join, shortPath } from "./paths.ts";
@@ -143,12 +143,22 @@ export class HostLoader implements CLoader {
       this.#keep(file.realPath, this.#openText(file.realPath) ?? file.text);
   }
 
+  /** Whether there is a file or a folder of a name. */
+  static exists(path: string): boolean {
+    try {
+      host.lstatSync(path);
+      return true;
+    } catch (error) {
+      if (error instanceof host.errors.NotFound) return false;
+      throw error;
+    }
+  }
+
   loadWithTree(settings: TreeSettings, path: string, from: SourceFile): SourceFile | LoadError {
     const at = this.#treeAt(settings.tree, from);
     if (at === null) return new LoadError("unreadable", "No kernel tree is named", NAME_A_TREE);
     try {
-      const tree = at instanceof HostTree ? at : this.#treesAt.get(at) ?? new HostTree(at);
-      if (typeof at === "string") this.#treesAt.set(at, tree);
+      const tree = this.#openTree(at, this.#moduleAt(settings.module, from));
       const files: FileOfDriver[] = [];
       for (const each of [path, ...settings.files]) {
         const file = this.#fileWithTree(tree, each, from);
@@ -171,6 +181,23 @@ export class HostLoader implements CLoader {
     }
   }
 
+  #openTree(at: HostTree | string, module: string | null): HostTree {
+    if (module === null && at instanceof HostTree) return at;
+    const folder = at instanceof HostTree ? at.root : at;
+    const key = `${folder}\0${module ?? ""}`;
+    const tree = this.#treesAt.get(key) ??
+      (module === null ? new HostTree(folder) : new ModuleTree(folder, module));
+    this.#treesAt.set(key, tree);
+    return tree;
+  }
+
+  /** The folder of an out-of-tree module; null where none is named. */
+  #moduleAt(named: string | null, from: SourceFile): string | null {
+    if (named === null || isAbsolute(named)) return named;
+    const near = this.#realPaths.get(from);
+    return `${near === undefined ? this.folder : dirname(near)}/${named}`;
+  }
+
   /** A driver's tree, or its folder; null where none is named. */
   #treeAt(named: string | null, from: SourceFile): HostTree | string | null {
     if (this.tree instanceof HostTree) return this.tree;
@@ -189,13 +216,16 @@ export class HostLoader implements CLoader {
   #fileWithTree(tree: HostTree, path: string, from: SourceFile): FileOfDriver | LoadError {
     const wrong = misnamed(path, C_FILE);
     if (wrong !== null) return wrong;
-    const text = tree.text(path);
-    if (text === null) {
-      const source = this.load(path, from);
-      return source instanceof LoadError ? source : { source, path: null };
+    // A file of the module counts before one of the tree, and one of the tree before one beside the scenario.
+    for (const each of [`${MODULE_FOLDER}/${path}`, path]) {
+      const text = tree.text(each);
+      if (text === null) continue;
+      const realPath = tree.placeOf(each);
+      const source = this.#sources.get(realPath) ?? this.#keep(realPath, text);
+      return { source, path: each };
     }
-    const realPath = `${tree.root}/${path}`;
-    return { source: this.#sources.get(realPath) ?? this.#keep(realPath, text), path };
+    const source = this.load(path, from);
+    return source instanceof LoadError ? source : { source, path: null };
   }
 
   /** The file beside a missing one with the most similar name. */

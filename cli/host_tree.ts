@@ -1,5 +1,5 @@
 /** A kernel tree of the user's: read only, and nothing outside of its folder, links resolved. */
-import { TreeError, type TreeFolders, versionOf } from "@dmalab/runtime/kernels";
+import { MODULE_FOLDER, TreeError, type TreeFolders, versionOf } from "@dmalab/runtime/kernels";
 import { printable } from "@dmalab/lang/diagnostics";
 import { C_FILE } from "@dmalab/lang/values";
 import { host } from "./host.ts";
@@ -34,11 +34,21 @@ export class HostTree implements TreeFolders {
       );
     }
     // Before anything else of it is read: a stranger's scenario can name any folder.
+    this.check();
+  }
+
+  /** @throws {TreeError} Where the folder is not one of this kind. */
+  protected check(): void {
     versionOf(this);
   }
 
   text(path: string): string | null {
     return this.fileText(path, "") ?? this.fileText(`${path}${SHIPPED}`, SHIPPED);
+  }
+
+  /** Where a file lies on the host. */
+  placeOf(path: string): string {
+    return `${this.root}/${path}`;
   }
 
   /**
@@ -50,9 +60,14 @@ export class HostTree implements TreeFolders {
       mostBytes: MAX_BYTES,
       accepts: (real) =>
         isInside(real, this.root) &&
-        (C_FILE.name.test(real.slice(0, real.length - ending.length)) || SETTINGS_NAME.test(real)),
+        this.isRead(path, real.slice(0, real.length - ending.length)),
     });
     return file.found ? this.#decoder.decode(file.bytes) : null;
+  }
+
+  /** Whether files of a name are read. @param real Its path, links resolved. */
+  protected isRead(_path: string, real: string): boolean {
+    return C_FILE.name.test(real) || SETTINGS_NAME.test(real);
   }
 
   entries(folder: string): readonly { readonly name: string; readonly isFolder: boolean }[] {
@@ -66,5 +81,52 @@ export class HostTree implements TreeFolders {
     } catch {
       return [];
     }
+  }
+}
+
+/**
+ * A kernel tree with the folder of an out-of-tree module in it, at {@linkcode MODULE_FOLDER}. Nothing of the module's
+ * folder is read through a link that leaves it.
+ */
+export class ModuleTree extends HostTree {
+  readonly #module: string;
+  readonly #inner: ModuleFolder;
+
+  /** @throws {TreeError} Where a folder cannot be read, or the first one is no kernel tree. */
+  constructor(tree: string, module: string) {
+    super(tree);
+    this.#inner = new ModuleFolder(module);
+    this.#module = this.#inner.root;
+  }
+
+  override text(path: string): string | null {
+    const inside = inModule(path);
+    return inside === null ? super.text(path) : this.#inner.text(inside);
+  }
+
+  override entries(folder: string): ReturnType<HostTree["entries"]> {
+    const inside = inModule(folder);
+    return inside === null ? super.entries(folder) : this.#inner.entries(inside);
+  }
+
+  override placeOf(path: string): string {
+    const inside = inModule(path);
+    return inside === null ? super.placeOf(path) : `${this.#module}/${inside}`;
+  }
+}
+
+/** The path in a module's folder of a path in the tree; null for a file of the tree itself. */
+function inModule(path: string): string | null {
+  if (path === MODULE_FOLDER) return "";
+  return path.startsWith(`${MODULE_FOLDER}/`) ? path.slice(MODULE_FOLDER.length + 1) : null;
+}
+
+/** The folder of an out-of-tree module by itself. */
+export class ModuleFolder extends HostTree {
+  protected override check(): void {}
+
+  /** Modules include generated files of other names, such as `regs.vh`. */
+  protected override isRead(path: string, real: string): boolean {
+    return super.isRead(path, real) || /\.\w*h$/.test(real);
   }
 }

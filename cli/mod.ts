@@ -20,7 +20,7 @@ export { hostReason, isHostError } from "./host_error.ts";
 export { currentFolder, readHostBytes, readHostFile, readHostInput } from "./host_file.ts";
 export { HostLoader } from "./host_loader.ts";
 export { HostMemoryWatch } from "./host_memory.ts";
-export { HostTree } from "./host_tree.ts";
+export { HostTree, ModuleFolder, ModuleTree } from "./host_tree.ts";
 export { SignalWatch, withInterrupts } from "./interrupts.ts";
 export { isTableRow, readRow } from "./markdown.ts";
 export { MemoryScreen } from "./memory_screen.ts";

@@ -1,4 +1,4 @@
-import { command, flag } from "../command.ts";
+import { command, flag, text } from "../command.ts";
 import { HELD } from "../exit_code.ts";
 import { refuse } from "../screen.ts";
 
@@ -18,15 +18,36 @@ export const INIT = command({
     count: "maybe",
   },
   options: {
+    driver: text(
+      "DIR",
+      "write a scenario for the PCI module in this folder, and report what it needs; nothing of it is run",
+    ),
+    kernel: text("DIR", "with --driver: a kernel tree (default: dmalab's own headers)"),
+    file: text("FILE", "with --driver: the source that registers the driver, from its folder"),
     add: flag("add to a folder that has some of the files, such as a package.json"),
   },
   examples: [
     { line: "init", doc: "in the current folder" },
     { line: "init lab", doc: "in a new folder" },
     { line: "init --add", doc: "in a project" },
+    {
+      line: "init test --driver ../my-driver --kernel ../linux",
+      doc: "a scenario for a module out of the tree",
+    },
   ],
-  may: { named: "always", findsRoot: true },
-  async run({ words, options: { add }, screen }) {
+  may: { named: "always", findsRoot: true, compiles: true },
+  async run({ words, options: { add, driver, file, kernel }, screen }) {
+    if (driver !== null) {
+      const { extensionPart } = await import("../extensions.ts");
+      const init = await (await extensionPart("loadInitDriver"))?.();
+      if (init === undefined) {
+        return refuse("This dmalab has no extension for drivers in C", screen);
+      }
+      return await init({ module: driver, file, kernel, folder: words[0] ?? "." }, screen);
+    }
+    if (kernel !== null || file !== null) {
+      return refuse("`--kernel` and `--file` are for `--driver`", screen);
+    }
     const { initFolder } = await import("../init/init_folder.ts");
     const { initLines } = await import("../init/init_lines.ts");
     const folder = words[0] ?? ".";

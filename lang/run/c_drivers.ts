@@ -89,6 +89,7 @@ function sourceOf(
 /** The written form of a driver's setting. */
 const TREE_SETTINGS = {
   tree: 'the path of a folder: `tree = "../linux"`',
+  module: 'the path of a folder: `module = "../my-driver"`',
   files: 'a list of paths: `files = ["block/blk-mq-dma.c"]`',
   stubs: `one of ${
     STUBS.map((each) => `"${each}"`).join(", ")
@@ -97,7 +98,7 @@ const TREE_SETTINGS = {
 
 /** How a driver is compiled with a tree; null after saying what is wrong. */
 function treeSettings(entries: readonly PathEntry[], bag: DiagnosticBag): TreeSettings | null {
-  const found: Partial<Record<"tree" | "files", readonly string[]>> = {};
+  const found: Partial<Record<"tree" | "module" | "files", readonly string[]>> = {};
   let stubs: Stubs = STUBS[0];
   let isWrong = false;
   const wrong = (span: Span, message: string, hint?: string) => {
@@ -122,8 +123,9 @@ function treeSettings(entries: readonly PathEntry[], bag: DiagnosticBag): TreeSe
     } else found[name] = texts;
   }
   const [tree = null] = found.tree ?? [];
+  const [module = null] = found.module ?? [];
   if (isWrong) return null;
-  return { tree, files: found.files ?? [], stubs };
+  return { tree, module, files: found.files ?? [], stubs };
 }
 
 function isSetting(name: string): name is keyof TreeSettings {

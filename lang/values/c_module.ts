@@ -67,6 +67,8 @@ export const C_FILE: FileKind = {
 export interface TreeSettings {
   /** The tree's folder, as the scenario names it; null where it names none. */
   readonly tree: string | null;
+  /** The folder of an out-of-tree module, as the scenario names it; null for a file of the tree, or beside it. */
+  readonly module: string | null;
   /** Files that are linked with the first one: of the tree, or beside the scenario. */
   readonly files: readonly string[];
   readonly stubs: Stubs;

@@ -22,6 +22,9 @@ export interface TreeVersion {
   readonly name: string;
 }
 
+/** Where the folder of an out-of-tree module stands in the paths of the tree that it is compiled with. */
+export const MODULE_FOLDER = "module";
+
 /** A path with `.` and `..` resolved. */
 export function treePath(path: string): string {
   const parts: string[] = [];

@@ -26,6 +26,7 @@ export {
 export {
   checkMost,
   kernelOf,
+  MODULE_FOLDER,
   KNOWN_TREES,
   NESTED,
   TreeError,

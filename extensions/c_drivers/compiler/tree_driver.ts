@@ -175,11 +175,10 @@ class TreeDriver {
     );
     sources.set(unit.source, source);
     for (const included of path === null ? build.units.sourcesIn(source.text) : []) {
-      const { root } = this.of.tree;
       const text = this.of.tree.text(included);
       if (text === null) continue;
       // The compiler finds it from the tree's root, "." there.
-      sources.set(`tree/./${included}`, new SourceFile(`${root}/${included}`, text));
+      sources.set(`tree/./${included}`, new SourceFile(this.of.tree.placeOf(included), text));
     }
     // A file that is always built in is loaded here as a module, if it compiles as one.
     const compile = (flags: readonly string[]) =>
@@ -198,7 +197,7 @@ class TreeDriver {
       const path = treePath(name!);
       const text = sources.has(`tree/${name}`) ? null : tree.text(path);
       if (text !== null) {
-        sources.set(`tree/${name}`, new SourceFile(`${tree.root}/${path}`, text));
+        sources.set(`tree/${name}`, new SourceFile(tree.placeOf(path), text));
       }
     }
   }
@@ -250,7 +249,7 @@ class TreeDriver {
           for (const [name, file] of this.#moduleOf(path, settings)) {
             if (!exported.has(name)) exported.set(name, file);
           }
-          if (iterating.has(path)) paths.set(unit.source, `${tree.root}/${path}`);
+          if (iterating.has(path)) paths.set(unit.source, tree.placeOf(path));
         } else library.unshift(text);
         added = true;
       }

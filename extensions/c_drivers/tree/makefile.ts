@@ -19,7 +19,7 @@ const MAX_INCLUDED = 2 ** 20;
 /** Left sides that do not name an object. */
 const LISTS = new Set(["obj", "lib", "ccflags", "subdir"]);
 const FLAGS =
-  /^[ \t]*(?:(subdir-)?ccflags-(?:y|\$\(CONFIG_(\w+)\))|CFLAGS_([\w.-]+))[ \t]*[:+]?=(.*)$/gm;
+  /^[ \t]*(?:(subdir-)?ccflags-(?:y|\$\(CONFIG_(\w+)\))|CFLAGS_([\w.-]+)|(?:EXTRA_|KBUILD_)CFLAGS)[ \t]*[:+]?=(.*)$/gm;
 const VARIABLE = /^[ \t]*(\w+)[ \t]*:?=[ \t]*(\S+)[ \t]*$/gm;
 /** Another makefile of the tree, read in place. */
 const READ = /^-?include[ \t]+(\S+)[ \t]*$/gm;
@@ -178,6 +178,6 @@ function objectsOf(path: string): readonly (readonly [folder: string, object: st
 /** A folder of a flag, from the tree's root. */
 function resolved(written: string, folder: string): string {
   const path = written.replace(/^\$\(srctree\)\/?/, "")
-    .replace(/^\$[({](?:src|obj|srctree\/\$\(src\))[)}]/, folder);
+    .replace(/^\$[({](?:src|obj|srctree\/\$\(src\)|M|PWD|CURDIR|KBUILD_EXTMOD)[)}]/, folder);
   return treePath(path);
 }

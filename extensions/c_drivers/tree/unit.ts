@@ -4,7 +4,7 @@
 import { type Architecture, withoutAssembler } from "./architecture.ts";
 import { TREE_PAGE_MAP } from "../c_addresses.ts";
 import type { Makefiles } from "./makefile.ts";
-import { checkMost, type TreeFolders, treePath } from "@dmalab/runtime/kernels";
+import { checkMost, MODULE_FOLDER, type TreeFolders, treePath } from "@dmalab/runtime/kernels";
 
 /** Where the compiler finds the tree. */
 const TREE = "tree";
@@ -23,6 +23,11 @@ const FIRST = [
 const FOLDERS = ["include", "include/uapi"];
 /** What one file may lead to, conditions not looked at. */
 const MAX_FILES = 6000;
+/** Folders of a module that are searched. */
+const MAX_FOLDERS = 300;
+const MAX_DEPTH = 6;
+/** What files of a module begin with besides. */
+const COMPAT = "dmalab/compat.h";
 const ASM = /^asm\/([\w.-]+)$/;
 
 /** Headers of which the architecture's own counts: what its devices and their channels have there. */
@@ -39,6 +44,7 @@ export interface Unit {
 export class Units {
   readonly #includes = new Map<string, readonly (readonly [isLocal: boolean, path: string])[]>();
   readonly #texts = new Map<string, string | null>();
+  #moduleFolders: readonly string[] | null = null;
 
   constructor(readonly files: TreeFolders, readonly makefiles: Makefiles) {}
 
@@ -60,6 +66,7 @@ export class Units {
       .map((each) => this.makefiles.flagsOf(each));
     const search = [
       ...[...FOLDERS, ...flags.flatMap(({ folders }) => folders), ...isOwn ? ["."] : []],
+      ...this.#foldersOfModule(path),
       ...architecture?.folders ?? [],
     ];
     const found: Record<string, string> = {};
@@ -89,6 +96,8 @@ export class Units {
     if (!isOwn) ofTree(path);
     for (const name of FIRST) ofTree(name);
     ofLab("generated/autoconf.h");
+    const isModule = path.startsWith(`${MODULE_FOLDER}/`);
+    if (isModule) ofLab(COMPAT);
     for (let name = left.pop(); name !== undefined; name = left.pop()) {
       const folder = name.slice(0, name.lastIndexOf("/"));
       for (const [isLocal, written] of this.#includesOf(name, found[name]!)) {
@@ -104,6 +113,7 @@ export class Units {
       ...[LAB, ...search.map((each) => treePath(`${TREE}/${each}`)), "."]
         .flatMap((each) => ["-I", each]),
       ...FIRST.flatMap((name) => ["-include", `${TREE}/${name}`]),
+      ...isModule ? ["-include", `${LAB}/${COMPAT}`] : [],
       ...flags.flatMap(({ defines }) => defines).map((define) => `-D${define}`),
     ];
     for (const [name, text] of Object.entries(found)) found[name] = this.#withoutUps(name, text);
@@ -141,6 +151,29 @@ export class Units {
     return this.files.entries(folder).map(({ name }) => `${folder}/${name}`).filter((each) =>
       each.endsWith(".c") && this.makefiles.builds(each) && includes(each)
     );
+  }
+
+  /**
+   * Folders of an out-of-tree module, for a file of it: its own, and last all others that have headers, since a makefile
+   * may find them by a program's answer.
+   */
+  #foldersOfModule(path: string): readonly string[] {
+    if (!path.startsWith(`${MODULE_FOLDER}/`)) return [];
+    return [
+      ...new Set([path.slice(0, path.lastIndexOf("/")), MODULE_FOLDER, ...this.#headerFolders]),
+    ];
+  }
+
+  get #headerFolders(): readonly string[] {
+    return this.#moduleFolders ??= this.#foldersBelow(MODULE_FOLDER, 0);
+  }
+
+  #foldersBelow(folder: string, depth: number): readonly string[] {
+    const entries = this.files.entries(folder).filter(({ name }) => !name.startsWith("."));
+    const inner = depth === MAX_DEPTH ? [] : entries.filter(({ isFolder }) => isFolder)
+      .flatMap(({ name }) => this.#foldersBelow(`${folder}/${name}`, depth + 1));
+    const hasHeaders = entries.some(({ name }) => name.endsWith(".h")) || inner.length > 0;
+    return (hasHeaders ? [folder, ...inner] : inner).slice(0, MAX_FOLDERS);
   }
 
   #text(path: string): string | null {

@@ -37,11 +37,28 @@ unsigned long get_free_pages_noprof(gfp_t gfp, unsigned int order)
 	return page ? (unsigned long)page_address(page) : 0;
 }
 
-/* Fills the array's empty places, up to the first one that no page is left for. */
+/* Fills the array's empty places, up to the first one that no page is left for. Before 6.14 it fills a list as well. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 14, 0)
 unsigned long alloc_pages_bulk_noprof(gfp_t gfp, int node, nodemask_t *nodes, int count,
 				      struct page **pages)
+#else
+unsigned long alloc_pages_bulk_noprof(gfp_t gfp, int node, nodemask_t *nodes, int count,
+				      struct list_head *list, struct page **pages)
+#endif
 {
 	int number;
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 14, 0)
+	for (number = 0; list && number < count; number++) {
+		struct page *page = first_of(gfp, 0);
+
+		if (!page)
+			return number;
+		list_add(&page->lru, list);
+	}
+	if (list)
+		return number;
+#endif
 
 	for (number = 0; number < count; number++) {
 		if (!pages[number])

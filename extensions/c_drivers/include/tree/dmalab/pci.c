@@ -172,13 +172,18 @@ static void forget(struct pci_dev *pdev)
 	pdev->dev.driver = NULL;
 }
 
+static const struct pci_device_id by_new_id = {
+	.vendor = PCI_ANY_ID, .device = PCI_ANY_ID, .subvendor = PCI_ANY_ID, .subdevice = PCI_ANY_ID,
+};
+
 static int bind(struct device *dev, unsigned int vendor, unsigned int device)
 {
 	struct pci_dev *pdev = to_pci_dev(dev);
 	const struct pci_device_id *id;
 	int error;
 
-	id = entry_of(registered->id_table, wanted(dev, "vendor", vendor),
+	/* A driver without a table gets its devices by numbers that a user writes to its new_id. */
+	id = !registered->id_table ? &by_new_id : entry_of(registered->id_table, wanted(dev, "vendor", vendor),
 		      wanted(dev, "device", device), wanted(dev, "subvendor", PCI_ANY_ID),
 		      wanted(dev, "subdevice", PCI_ANY_ID), wanted(dev, "class", PCI_ANY_ID));
 	if (!id)

@@ -1,0 +1,323 @@
+/** `dmalab init --driver`: from the folder of an out-of-tree PCI module to a scenario, and a first report of it. */
+import { kernelOf, TreeError, versionOf } from "@dmalab/runtime/kernels";
+import { runProgram } from "@dmalab/lang/run/run_program";
+import type { Program, TestOutcome } from "@dmalab/lang/run";
+import type { Diagnostic } from "@dmalab/lang/diagnostics";
+import { printable } from "@dmalab/lang/diagnostics";
+import { formatCount } from "@dmalab/lang/text";
+import { spanPlace } from "@dmalab/lang";
+import {
+  currentFolder,
+  HostLoader,
+  HostTree,
+  loadCompiled,
+  ModuleFolder,
+  ModuleTree,
+  processorMs,
+} from "@dmalab/cli";
+import { type ExitCode, FAILED, HELD } from "@dmalab/cli/exit_code";
+import type { InitDriver } from "@dmalab/cli/extend";
+import { refuse, type Screen } from "@dmalab/cli/extend";
+import { makeNamedFolder, rewriteFile } from "@dmalab/cli/files";
+import { isAbsolute, join, relative } from "@dmalab/cli/paths";
+import { type ModuleFacts, readModule } from "./module_facts.ts";
+import { type RegisterAnswer, scenarioText } from "./module_scenario.ts";
+
+const SCENARIO = "driver.dma";
+const REPORT = "report.txt";
+/** Lines of a kind that the report lists. */
+const LISTED = 30;
+/** Registers that are answered by trying constants, and constants for each. */
+const MOST_REGISTERS = 4;
+const MOST_CANDIDATES = 60;
+/** Names of constants that a driver waits for, or compares with. */
+const AWAITED =
+  /STAT|READY|RDY|DONE|MAGIC|VERSION|SIGNATURE|IDENT|_ID\b|VALID|LOCK|IDLE|_OK\b|_UP\b/i;
+const READ_LAST = /BAR 0 of card at offset (0x[\da-f]+), (?:each time )?(0x[\da-f]+)/;
+const STUB = /^info: (\w+)\(\) is a stub: returns (.*)$/;
+
+/** What a run of the first test came to. */
+interface FirstRun {
+  readonly program: Program | null;
+  readonly diagnostics: readonly Diagnostic[];
+  readonly lines: readonly string[];
+  readonly outcomes: readonly TestOutcome[];
+}
+
+export const initDriver: InitDriver = async (asked, screen) => {
+  try {
+    return await new DriverInit(asked, screen).run();
+  } catch (error) {
+    if (!(error instanceof TreeError)) throw error;
+    return refuse(`${error.message}\n  hint: ${error.hint}`, screen);
+  }
+};
+
+class DriverInit {
+  readonly #module: ModuleFolder;
+  readonly #tree: HostTree | null;
+  readonly #facts: ModuleFacts;
+  readonly #kernel: string | null;
+  readonly #lines: string[] = [];
+  readonly #startedMs = processorMs();
+
+  constructor(readonly asked: Parameters<InitDriver>[0], readonly screen: Screen) {
+    const { file, kernel, module } = asked;
+    this.#module = new ModuleFolder(module);
+    this.#tree = kernel === null ? null : openKernel(kernel, module);
+    this.#facts = readModule(
+      this.#module,
+      file,
+      this.#tree?.text("include/linux/pci_ids.h") ?? "",
+    );
+    this.#kernel = this.#tree === null ? null : releaseOf(this.#tree);
+  }
+
+  async run(): Promise<ExitCode> {
+    const { folder } = this.asked;
+    makeNamedFolder(folder);
+    for (const name of [SCENARIO, REPORT]) {
+      if (HostLoader.exists(join(folder, name))) {
+        return refuse(
+          `"${printable(folder)}" has ${name} already; nothing was written`,
+          this.screen,
+        );
+      }
+    }
+    this.#say(`module | ${this.#module.root} | ${this.#facts.main}`);
+    this.#say(
+      this.#tree === null
+        ? "kernel | dmalab's own headers: name a kernel tree with --kernel to have all headers"
+        : `kernel | ${this.#kernel} | ${this.#tree.root}`,
+    );
+    this.#saySource();
+    let answers: readonly RegisterAnswer[] = [];
+    let first = await this.#try(answers);
+    for (let tries = 0; tries < MOST_REGISTERS && first.program !== null; tries++) {
+      const found = await this.#answerFor(first, answers);
+      if (found === null) break;
+      answers = [...answers, found];
+      first = await this.#try(answers);
+    }
+    const code = this.#sayRun(first, answers);
+    if (code === HELD) await this.#sayTests();
+    this.#say(
+      `took | ${
+        ((processorMs() - this.#startedMs) / 1000).toFixed(1)
+      } s of processor time besides the compiler's`,
+    );
+    this.#say(
+      `wrote | ${join(folder, SCENARIO)} and ${REPORT}; next: dmalab test ${
+        join(folder, SCENARIO)
+      }`,
+    );
+    rewriteFile({ folder, name: REPORT }, `${this.#lines.join("\n")}\n`);
+    return code;
+  }
+
+  #say(line: string): void {
+    this.#lines.push(line);
+    this.screen.out(`${line}\n`);
+  }
+
+  /** A list under a heading; nothing for an empty one. */
+  #list(heading: string, lines: readonly string[]): void {
+    if (lines.length === 0) return;
+    this.#say("");
+    this.#say(heading);
+    for (const line of lines.slice(0, LISTED)) this.#say(`  ${line}`);
+    if (lines.length > LISTED) this.#say(`  and ${lines.length - LISTED} more`);
+  }
+
+  #saySource(): void {
+    const { assembler, ids, others, programs } = this.#facts;
+    this.#say(
+      ids === null
+        ? "ids | no entry of its table was found: fill in `vendor` and `device`"
+        : `ids | ${ids.vendor.toString(16)}:${
+          ids.device.toString(16)
+        } | ${ids.at.path}:${ids.at.line}`,
+    );
+    if (others.length > 0) {
+      this.#say(`other drivers | ${others.join(", ")}: choose one with --file`);
+    }
+    this.#list(
+      "makefile lines that run a program; none was run, so put what they make into the folder yourself:",
+      programs.map(({ line, path, text }) => `${path}:${line}  ${text}`),
+    );
+    this.#list(
+      "inline assembler, which does not run here; give the function in C:",
+      assembler.map(({ line, path, text }) => `${path}:${line}  ${text}`),
+    );
+  }
+
+  /** Writes the scenario, and runs its first test. */
+  async #try(answers: readonly RegisterAnswer[]): Promise<FirstRun> {
+    this.#write(this.#text(answers));
+    return await this.#runTests((number) => number === 0);
+  }
+
+  #text(answers: readonly RegisterAnswer[]): string {
+    const { folder, kernel, module } = this.asked;
+    return scenarioText({
+      facts: this.#facts,
+      tree: kernel === null ? null : pathFrom(folder, this.#tree!.root),
+      module: pathFrom(folder, module),
+      kernel: this.#kernel,
+      answers,
+    });
+  }
+
+  #write(text: string): void {
+    rewriteFile({ folder: this.asked.folder, name: SCENARIO }, text);
+  }
+
+  async #runTests(select: (number: number) => boolean): Promise<FirstRun> {
+    const opened = HostLoader.open(join(this.asked.folder, SCENARIO));
+    if (typeof opened === "string") throw new TreeError(opened);
+    const { entry, loader } = opened;
+    const { diagnostics, program } = await loadCompiled(entry, loader);
+    const lines: string[] = [];
+    const outcomes: TestOutcome[] = [];
+    if (program !== null) {
+      runProgram(program, {
+        select,
+        attributeDefects: false,
+        onLine: (line) => lines.push(line),
+        onOutcome: (outcome) => outcomes.push(outcome),
+      });
+    }
+    return { program, diagnostics, lines, outcomes };
+  }
+
+  /** A constant with which probe comes further; null where none does. */
+  async #answerFor(
+    { lines, outcomes }: FirstRun,
+    answers: readonly RegisterAnswer[],
+  ): Promise<RegisterAnswer | null> {
+    if (outcomes[0]?.failure === null) return null;
+    const read = lines.map((line) => READ_LAST.exec(line)).find((each) => each !== null);
+    if (read === null || read === undefined) return null;
+    const [, at] = read;
+    const offset = Number(at);
+    if (answers.some((each) => each.offset === offset)) return null;
+    const before = JSON.stringify(lines);
+    for (const { value, why } of candidates(this.#facts.constants)) {
+      const answer = { offset, value, why: `Fill in: ${why} lets probe() come further.` };
+      this.#write(this.#text([...answers, answer]));
+      const next = await this.#runTests((number) => number === 0);
+      const isFurther = next.outcomes[0]?.failure === null ||
+        !next.lines.some((line) => READ_LAST.exec(line)?.[1] === at) &&
+          JSON.stringify(next.lines) !== before;
+      if (isFurther) return answer;
+    }
+    return null;
+  }
+
+  #sayRun(first: FirstRun, answers: readonly RegisterAnswer[]): ExitCode {
+    const { diagnostics, lines, outcomes, program } = first;
+    if (program === null) {
+      this.#say(`report | it does not compile: ${formatCount(diagnostics.length, "error")}`);
+      this.#list("what is missing, with the line that needs it:", this.#missing(diagnostics));
+      return FAILED;
+    }
+    const failure = outcomes[0]?.failure ?? null;
+    this.#say(
+      failure === null
+        ? "report | it compiles, probes and is removed"
+        : `report | it compiles; ${failure.message}`,
+    );
+    this.#list(
+      "registers that answer by a constant of the driver; check them:",
+      answers.map(({ offset, value, why }) =>
+        `0x${offset.toString(16)} = 0x${value.toString(16)}  ${why}`
+      ),
+    );
+    this.#list("what the driver and dmalab print:", lines.filter((line) => !STUB.test(line)));
+    this.#list(
+      "functions that dmalab does not have; each returns what is named, until a file of `files` defines it:",
+      this.#stubs(lines),
+    );
+    if (failure !== null) this.#list("the failure:", failure.lines);
+    return failure === null ? HELD : FAILED;
+  }
+
+  async #sayTests(): Promise<void> {
+    const { outcomes } = await this.#runTests(() => true);
+    this.#say("");
+    for (const { failure, name } of outcomes) {
+      this.#say(`test | ${name} | ${failure === null ? "ok" : `FAILED: ${failure.message}`}`);
+    }
+  }
+
+  #missing(diagnostics: readonly Diagnostic[]): readonly string[] {
+    const texts = diagnostics.map(({ hint, message, span }) => {
+      const header = /^'([^']+)' file not found/.exec(message)?.[1];
+      const rule = header === undefined ? null : this.#ruleOf(header);
+      const what = rule === null ? hint === undefined ? "" : `; ${hint}` : `; ${rule}`;
+      return `${spanPlace(span)}  ${message}${what}`;
+    });
+    return [...new Set(texts)];
+  }
+
+  /** Where a makefile makes a header. */
+  #ruleOf(header: string): string {
+    const name = header.split("/").at(-1)!;
+    const rule = this.#facts.headerRules.find(({ text }) => text.includes(name));
+    return rule === undefined
+      ? "no folder of the module or the kernel has it: if the build generates it, run the build once and keep the file"
+      : `${rule.path}:${rule.line} makes it: run that yourself, and keep the file in the folder`;
+  }
+
+  #stubs(lines: readonly string[]): readonly string[] {
+    return [
+      ...new Set(lines.flatMap((line) => {
+        const [, name, returned] = STUB.exec(line) ?? [];
+        return name === undefined ? [] : [`${name}() returns ${returned}${this.#callOf(name)}`];
+      })),
+    ];
+  }
+
+  #callOf(name: string): string {
+    const { main } = this.#facts;
+    const text = this.#module.text(main) ?? "";
+    const at = text.search(new RegExp(`\\b${name}\\s*\\(`));
+    return at < 0 ? "" : `, called at ${main}:${text.slice(0, at).split("\n").length}`;
+  }
+}
+
+/** Values to try for a register: constants with names that a driver waits for first. */
+function candidates(
+  constants: ReadonlyMap<string, number>,
+): readonly { readonly value: number; readonly why: string }[] {
+  const found = [{ value: 0xffff_ffff, why: "all ones" }, { value: 1, why: "1" }];
+  for (const [name, value] of constants) {
+    if (!AWAITED.test(name) || /PCI_(?:VENDOR|DEVICE)/.test(name)) continue;
+    if (value <= 1 || value > 0xffff_ffff || found.some((each) => each.value === value)) continue;
+    found.push({ value, why: name });
+  }
+  return found.slice(0, MOST_CANDIDATES);
+}
+
+/** A path as a scenario of a folder names it. */
+function pathFrom(folder: string, path: string): string {
+  if (isAbsolute(path)) return path;
+  return relative(join(currentFolder(), folder), join(currentFolder(), path));
+}
+
+/** The headers of a kernel. @throws {TreeError} */
+function openKernel(folder: string, module: string): HostTree {
+  if (folder.endsWith(".deb")) {
+    throw new TreeError(
+      "A package is not read",
+      `unpack it: dpkg-deb -x ${folder} headers, and name headers/usr/src/linux-headers-…`,
+    );
+  }
+  return new ModuleTree(folder, module);
+}
+
+function releaseOf(tree: HostTree): string {
+  const version = versionOf(tree);
+  kernelOf(version);
+  return `${version.major}.${version.patch}`;
+}

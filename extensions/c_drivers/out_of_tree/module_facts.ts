@@ -1,0 +1,177 @@
+/**
+ * What the folder of an out-of-tree PCI module says of itself: its makefile and its sources are read as text, and no
+ * program of it is started.
+ */
+import { TreeError, type TreeFolders } from "@dmalab/runtime/kernels";
+
+/** Folders within each other, and sources, that are looked at. */
+const MAX_DEPTH = 6;
+const MAX_SOURCES = 2000;
+const REGISTERS = /\b(?:pci_register_driver|module_pci_driver|builtin_pci_driver)\s*\(/;
+const MAKEFILE = /^(?:Kbuild|Makefile)$/;
+const RUNS_PROGRAM = /\$[({]shell\b/;
+/** The head of a rule that makes a header. */
+const HEADER_RULE = /^[^#\t].*\.h\b.*/;
+const TABLE = /struct\s+pci_device_id\s+\w+\s*\[[^\]]*\][^={;]*=\s*\{([^;]*?)\}\s*;/g;
+const ENTRY =
+  /PCI_DEVICE(?:_SUB)?\s*\(\s*(\w+)\s*,\s*(\w+)|PCI_(?:VDEVICE)\s*\(\s*(\w+)\s*,\s*(\w+)|\{\s*(0x\w+|\w+)\s*,\s*(0x\w+|\w+)\s*,|\.vendor\s*=\s*(\w+)\s*,\s*\.device\s*=\s*(\w+)/;
+const DEFINE = /^[ \t]*#[ \t]*define[ \t]+(\w+)[ \t]+\(?(0x[\da-fA-F]+|\d+|\w+)[uUlL]*\)?/gm;
+const ASSEMBLER = /\b(?:__)?asm(?:__)?\s*(?:volatile|__volatile__)?\s*\(\s*"[^"]*\w/;
+
+/** A line of a file of the module. */
+export interface ModulePlace {
+  readonly path: string;
+  readonly line: number;
+  readonly text: string;
+}
+
+export interface ModuleFacts {
+  /** The source with the driver's registration, from the module's folder. */
+  readonly main: string;
+  /** Other sources that register a PCI driver. */
+  readonly others: readonly string[];
+  /** The first entry of its table of ids; null where it is not found. */
+  readonly ids:
+    | { readonly vendor: number; readonly device: number; readonly at: ModulePlace }
+    | null;
+  /** Constants of its sources and headers, by name. */
+  readonly constants: ReadonlyMap<string, number>;
+  /** Lines of makefiles that run a program: none is run. */
+  readonly programs: readonly ModulePlace[];
+  /** Lines of makefiles that name a header: it is generated. */
+  readonly headerRules: readonly ModulePlace[];
+  /** Lines with assembler. */
+  readonly assembler: readonly ModulePlace[];
+}
+
+/**
+ * Reads a module's folder.
+ *
+ * @param wanted The source to take, from the folder; null for the first that registers a PCI driver.
+ * @param pciIds The tree's list of vendors; "" without one.
+ * @throws {TreeError} Where no source registers a PCI driver.
+ */
+export function readModule(
+  files: TreeFolders,
+  wanted: string | null,
+  pciIds: string,
+): ModuleFacts {
+  const texts = new Map<string, string>();
+  readInto(texts, files, "", 0);
+  const sources = [...texts].filter(([path]) => path.endsWith(".c"));
+  const mains = sources.filter(([, text]) => REGISTERS.test(text)).map(([path]) => path);
+  const built = mains.filter((path) => isBuilt(path, texts));
+  const main = wanted ?? built[0] ?? mains[0];
+  if (main === undefined) {
+    throw new TreeError(
+      `None of ${sources.length} sources calls pci_register_driver() or module_pci_driver()`,
+      "name the folder of a PCI module; of a module on another bus a scenario is written by hand",
+    );
+  }
+  if (!texts.has(main)) {
+    throw new TreeError(
+      `The module's folder has no "${main}"`,
+      `sources that register a PCI driver: ${mains.join(", ") || "none"}`,
+    );
+  }
+  const constants = constantsIn([pciIds, ...texts.values()]);
+  return {
+    main,
+    others: mains.filter((path) => path !== main),
+    ids: idsIn(main, texts, constants),
+    constants,
+    programs: placesIn(texts, isMakefile, RUNS_PROGRAM),
+    headerRules: placesIn(texts, isMakefile, HEADER_RULE),
+    assembler: placesIn(texts, (path) => /\.[ch]$/.test(path), ASSEMBLER),
+  };
+}
+
+function readInto(
+  texts: Map<string, string>,
+  files: TreeFolders,
+  folder: string,
+  depth: number,
+): void {
+  for (const { isFolder, name } of files.entries(folder)) {
+    const path = folder === "" ? name : `${folder}/${name}`;
+    if (isFolder) {
+      if (depth < MAX_DEPTH && !name.startsWith(".")) readInto(texts, files, path, depth + 1);
+      continue;
+    }
+    if (!/\.[ch]$/.test(name) && !MAKEFILE.test(name)) continue;
+    const text = texts.size < MAX_SOURCES ? files.text(path) : null;
+    if (text !== null) texts.set(path, text);
+  }
+}
+
+/** Whether a makefile of its folder, or of one above it, names the object of a source. */
+function isBuilt(path: string, texts: ReadonlyMap<string, string>): boolean {
+  const object = path.split("/").at(-1)!.replace(/\.c$/, ".o");
+  return [...texts].some(([makefile, text]) =>
+    MAKEFILE.test(makefile.split("/").at(-1)!) && text.includes(object)
+  );
+}
+
+function constantsIn(texts: Iterable<string>): ReadonlyMap<string, number> {
+  const written = new Map<string, string>();
+  for (const text of texts) {
+    for (const [, name, value] of text.matchAll(DEFINE)) written.set(name!, value!);
+  }
+  const found = new Map<string, number>();
+  for (const name of written.keys()) {
+    let value = written.get(name)!;
+    // A constant that is another one's name.
+    for (let step = 0; step < 4 && written.has(value); step++) value = written.get(value)!;
+    const number = Number(value);
+    if (Number.isSafeInteger(number)) found.set(name, number);
+  }
+  return found;
+}
+
+function idsIn(
+  main: string,
+  texts: ReadonlyMap<string, string>,
+  constants: ReadonlyMap<string, number>,
+): ModuleFacts["ids"] {
+  const paths = [main, ...[...texts.keys()].filter((path) => path !== main)];
+  for (const path of paths) {
+    const text = texts.get(path)!;
+    for (const table of text.matchAll(TABLE)) {
+      const entry = ENTRY.exec(table[1]!);
+      if (entry === null) continue;
+      const [, vendor, device, short, ofShort, plain, ofPlain, named, ofNamed] = entry;
+      const first = vendor ?? plain ?? named ?? `PCI_VENDOR_ID_${short}`;
+      const second = device ?? ofShort ?? ofPlain ?? ofNamed!;
+      const [one, two] = [numberOf(first, constants), numberOf(second, constants)];
+      if (one === null || two === null || one > 0xffff || two > 0xffff) continue;
+      return { vendor: one, device: two, at: placeAt(path, text, table.index) };
+    }
+  }
+  return null;
+}
+
+function isMakefile(path: string): boolean {
+  return MAKEFILE.test(path.split("/").at(-1)!);
+}
+
+function numberOf(word: string, constants: ReadonlyMap<string, number>): number | null {
+  const number = constants.get(word) ?? Number(word);
+  return Number.isSafeInteger(number) ? number : null;
+}
+
+function placesIn(
+  texts: ReadonlyMap<string, string>,
+  isWanted: (path: string) => boolean,
+  pattern: RegExp,
+): readonly ModulePlace[] {
+  return [...texts].filter(([path]) => isWanted(path)).flatMap(([path, text]) =>
+    text.split("\n").flatMap((line, index) =>
+      pattern.test(line) ? [{ path, line: index + 1, text: line.trim() }] : []
+    )
+  );
+}
+
+function placeAt(path: string, text: string, index: number): ModulePlace {
+  const line = text.slice(0, index).split("\n").length;
+  return { path, line, text: text.split("\n")[line - 1]!.trim() };
+}
