@@ -26,8 +26,8 @@ export {
 export {
   checkMost,
   kernelOf,
-  MODULE_FOLDER,
   KNOWN_TREES,
+  MODULE_FOLDER,
   NESTED,
   TreeError,
   type TreeFiles,

@@ -30,6 +30,8 @@ export interface ModuleFacts {
   readonly main: string;
   /** Other sources that register a PCI driver. */
   readonly others: readonly string[];
+  /** Its source names an init function. */
+  readonly loads: boolean;
   /** The first entry of its table of ids; null where it is not found. */
   readonly ids:
     | { readonly vendor: number; readonly device: number; readonly at: ModulePlace }
@@ -77,6 +79,7 @@ export function readModule(
   const constants = constantsIn([pciIds, ...texts.values()]);
   return {
     main,
+    loads: /\bmodule_init\s*\(/.test(texts.get(main)!),
     others: mains.filter((path) => path !== main),
     ids: idsIn(main, texts, constants),
     constants,

@@ -9,21 +9,48 @@ export interface RegisterAnswer {
   readonly why: string;
 }
 
+/** Answers of one register that are tried, a test for each. */
+export interface TriedAnswers {
+  readonly offset: number;
+  readonly values: readonly number[];
+}
+
 export interface ScenarioParts {
   readonly facts: Pick<ModuleFacts, "ids" | "main" | "others">;
   /** Paths, as the scenario names them; null for dmalab's own headers. */
   readonly tree: string | null;
   readonly module: string;
+  /** It has functions `load()` and `unload()`. */
+  readonly loads: boolean;
   /** Of the machine; null for the newest. */
   readonly kernel: string | null;
   readonly answers: readonly RegisterAnswer[];
+  /** Instead of its tests; null for these. */
+  readonly tried: TriedAnswers | null;
 }
 
 const OTHER_BARS = "1 mem32 1MiB, 2 mem32 1MiB, 3 mem32 1MiB, 4 mem32 1MiB, 5 mem32 1MiB";
 
+/** The tests: a name, and statements. */
+const TESTS: readonly (readonly [name: string, ...body: string[]])[] = [
+  ["it probes and is removed", "assert d.probe(card) == 0", "d.remove(card)"],
+  [
+    "everything that can fail in probe and remove fails once",
+    "inject each { if d.probe(card) == 0 { d.remove(card) } }",
+  ],
+  [
+    "it is removed at every moment",
+    "remove each { if d.probe(card) == 0 { d.remove(card) } } and { device_works() }",
+  ],
+  [
+    "it is pulled out after every event",
+    "unplug each { if d.probe(card) == 0 { d.remove(card) } }",
+  ],
+];
+
 /** The text of the scenario. */
 export function scenarioText(
-  { answers, facts: { ids, main, others }, kernel, module, tree }: ScenarioParts,
+  { answers, facts: { ids, main, others }, kernel, loads, module, tree, tried }: ScenarioParts,
 ): string {
   const identity = ids === null ? [] : [
     `        vendor = ${hex(ids.vendor)}, device = ${
@@ -34,6 +61,12 @@ export function scenarioText(
     `        # ${why}`,
     `        on read ${hex(offset)} { return ${hex(value)} }`,
   ]);
+  if (tried !== null) {
+    registers.push(
+      "        let answer = 0",
+      `        on read ${hex(tried.offset)} { return answer }`,
+    );
+  }
   const settings = tree === null
     ? []
     : [`tree = ${JSON.stringify(tree)}`, `module = ${JSON.stringify(module)}`, 'stubs = "fill"'];
@@ -69,34 +102,29 @@ export function scenarioText(
     "# Fill in: what the device does by itself, such as writing a ring and raising an interrupt.",
     "fn device_works() { return none }",
     "",
-    'test "it probes and is removed" {',
-    "  assert d.load() == 0",
-    "  assert d.probe(card) == 0",
-    "  d.remove(card)",
-    "  d.unload()",
-    "}",
-    "",
-    'test "everything that can fail in probe and remove fails once" {',
-    "  assert d.load() == 0",
-    "  inject each { if d.probe(card) == 0 { d.remove(card) } }",
-    "  d.unload()",
-    "}",
-    "",
-    'test "it is removed at every moment" {',
-    "  assert d.load() == 0",
-    "  remove each { if d.probe(card) == 0 { d.remove(card) } } and { device_works() }",
-    "  d.unload()",
-    "}",
-    "",
-    'test "it is pulled out after every event" {',
-    "  assert d.load() == 0",
-    "  unplug each { if d.probe(card) == 0 { d.remove(card) } }",
-    "  d.unload()",
-    "}",
-    "",
+    ...tried === null ? [] : triedTest(tried, loads),
+    ...(tried === null ? TESTS : []).flatMap(([name, ...body]) => [
+      `test ${JSON.stringify(name)} {`,
+      ...(loads ? ["assert d.load() == 0", ...body, "d.unload()"] : body).map((line) =>
+        `  ${line}`
+      ),
+      "}",
+      "",
+    ]),
   ].join("\n");
 }
 
 function hex(value: number): string {
   return `0x${value.toString(16)}`;
+}
+
+function triedTest({ values }: TriedAnswers, loads: boolean): readonly string[] {
+  return [
+    `test "{c}" for c in [${values.map(hex).join(", ")}] {`,
+    "  answer = c",
+    ...loads ? ["  assert d.load() == 0"] : [],
+    "  assert d.probe(card) == 0",
+    "}",
+    "",
+  ];
 }

@@ -269,6 +269,22 @@ void pci_clear_master(struct pci_dev *pdev)
 }
 EXPORT_SYMBOL(pci_clear_master);
 
+int pci_request_region(struct pci_dev *pdev, int bar, const char *name)
+{
+	if (!pci_resource_len(pdev, bar))
+		return 0;
+	return request_mem_region(pci_resource_start(pdev, bar), pci_resource_len(pdev, bar), name) ?
+		       0 : -EBUSY;
+}
+EXPORT_SYMBOL(pci_request_region);
+
+void pci_release_region(struct pci_dev *pdev, int bar)
+{
+	if (pci_resource_len(pdev, bar))
+		release_mem_region(pci_resource_start(pdev, bar), pci_resource_len(pdev, bar));
+}
+EXPORT_SYMBOL(pci_release_region);
+
 int pci_request_regions(struct pci_dev *pdev, const char *name)
 {
 	return lab_pci_request_mem_regions(&pdev->dev, name);

@@ -1,0 +1,164 @@
+/** `dmalab init --driver`: what is read of a module's folder, and what is written. */
+import { assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
+import { basename, join } from "node:path";
+import { TreeError, type TreeFolders } from "@dmalab/runtime/kernels";
+import { dmalab, ROOT } from "@dmalab/tests";
+import { readModule } from "../out_of_tree/module_facts.ts";
+
+/** A folder in memory. */
+function folder(texts: Readonly<Record<string, string>>): TreeFolders {
+  return {
+    text: (path) => texts[path] ?? null,
+    entries(at) {
+      const inside = Object.keys(texts).map((path) =>
+        at === "" ? path : path.startsWith(`${at}/`) ? path.slice(at.length + 1) : ""
+      )
+        .filter((path) => path !== "");
+      const names = new Map(inside.map((path) => [path.split("/")[0]!, path.includes("/")]));
+      return [...names].map(([name, isFolder]) => ({ name, isFolder })).toSorted((a, b) =>
+        a.name < b.name ? -1 : 1
+      );
+    },
+  };
+}
+
+const DRIVER = "module_pci_driver(d);\n";
+
+/** Tables of ids as drivers write them: the vendor and the device of the first entry, and its line. */
+const TABLES: readonly (readonly [table: string, vendor: number, device: number])[] = [
+  [
+    "static const struct pci_device_id t[] = {\n\t{ PCI_DEVICE(0x10ee, 0x7024) },\n\t{ 0 }\n};",
+    0x10ee,
+    0x7024,
+  ],
+  [
+    "#define V 0x1172\n#define D 4\nstatic struct pci_device_id t[] = { { PCI_DEVICE(V, D) }, { } };",
+    0x1172,
+    4,
+  ],
+  [
+    "static const struct pci_device_id t[] = { { PCI_VDEVICE(XILINX, 0x9038) }, {} };",
+    0x10ee,
+    0x9038,
+  ],
+  [
+    "static struct pci_device_id t[] __devinitdata = { { 0xd161, 0x0205, PCI_ANY_ID, PCI_ANY_ID, 0, 0 }, { 0 } };",
+    0xd161,
+    0x205,
+  ],
+  [
+    "const struct pci_device_id t[] = { { .vendor = 0x1d0f, .device = 0xefa0 }, {} };",
+    0x1d0f,
+    0xefa0,
+  ],
+  [
+    "static const struct pci_device_id t[] = { { PCI_DEVICE_SUB(0x8086, 0x10fb, 1, 2) }, {} };",
+    0x8086,
+    0x10fb,
+  ],
+];
+
+Deno.test("the first entry of a table of ids is read, whatever macro it is written with", () => {
+  for (const [table, vendor, device] of TABLES) {
+    const { ids } = readModule(
+      folder({ "d.c": `${table}\n${DRIVER}` }),
+      null,
+      "#define PCI_VENDOR_ID_XILINX 0x10ee\n",
+    );
+    assertEquals([ids?.vendor, ids?.device], [vendor, device], table);
+  }
+});
+
+Deno.test("the source that a makefile builds counts before others, and these are listed", () => {
+  const facts = readModule(
+    folder({
+      "a.c": DRIVER,
+      "b/core.c": DRIVER,
+      "Makefile": "obj-m += card.o\ncard-objs := b/core.o\n",
+    }),
+    null,
+    "",
+  );
+  assertEquals([facts.main, facts.others], ["b/core.c", ["a.c"]]);
+});
+
+Deno.test("programs of a makefile, its generated headers and assembler are named with their lines", () => {
+  const { assembler, headerRules, programs } = readModule(
+    folder({
+      "d.c": `int f(void)\n{\n\tasm volatile("nop");\n\treturn 0;\n}\n${DRIVER}`,
+      "Makefile": "obj-m += d.o\nKDIR := $(shell uname -r)\n$(obj)/d.o: $(obj)/version.h\n",
+    }),
+    null,
+    "",
+  );
+  assertEquals(programs.map(({ line, path }) => `${path}:${line}`), ["Makefile:2"]);
+  assertEquals(headerRules.map(({ line }) => line), [3]);
+  assertEquals(assembler.map(({ line, path }) => `${path}:${line}`), ["d.c:3"]);
+});
+
+Deno.test("a folder without a PCI driver, and a source that is not there, are errors with what to do", () => {
+  const error = assertThrows(() => readModule(folder({ "d.c": "int x;\n" }), null, ""), TreeError);
+  assertMatch(error.message, /None of 1 sources calls pci_register_driver/);
+  const other = assertThrows(
+    () => readModule(folder({ "d.c": DRIVER }), "e.c", ""),
+    TreeError,
+  );
+  assertMatch(other.message, /no "e\.c"/);
+  assertStringIncludes(other.hint, "d.c");
+});
+
+/** A driver that is complete with dmalab's own headers. */
+const RING = Deno.readTextFileSync(join(ROOT, "extensions/c_drivers/tests/c/removal/list.c"));
+const DEVICE_H = Deno.readTextFileSync(join(ROOT, "extensions/c_drivers/tests/c/removal/device.h"));
+
+Deno.test("a module of one source gives a report with dmalab's own headers, and nothing is overwritten", async () => {
+  const place = Deno.makeTempDirSync({ dir: ROOT, prefix: "init-driver-" });
+  const at = basename(place);
+  const here = Deno.cwd();
+  try {
+    Deno.chdir(ROOT);
+    Deno.mkdirSync(`${at}/module`);
+    Deno.writeTextFileSync(`${at}/module/list.c`, RING);
+    Deno.writeTextFileSync(`${at}/module/device.h`, DEVICE_H);
+    Deno.writeTextFileSync(
+      `${at}/module/Makefile`,
+      "obj-m += list.o\nVERSION := $(shell git describe)\n",
+    );
+    const first = await dmalab("init", `${at}/out`, "--driver", `${at}/module`);
+    const report = Deno.readTextFileSync(`${at}/out/report.txt`);
+    assertStringIncludes(report, "Makefile:2  VERSION := $(shell git describe)");
+    assertStringIncludes(report, "report | ");
+    assertEquals(report.includes(first.output.split("\n")[0]!), true, first.errors);
+    const scenario = Deno.readTextFileSync(`${at}/out/driver.dma`);
+    assertStringIncludes(scenario, "remove each { if d.probe(card) == 0 { d.remove(card) } }");
+    const second = await dmalab("init", `${at}/out`, "--driver", `${at}/module`);
+    assertEquals(second.code, 2);
+    assertMatch(second.errors, /has driver\.dma already; nothing was written/);
+    assertEquals(Deno.readTextFileSync(`${at}/out/driver.dma`), scenario);
+  } finally {
+    Deno.chdir(here);
+    Deno.removeSync(place, { recursive: true });
+  }
+});
+
+Deno.test("options that do not belong together, and a kernel that is none, are refused", async (t) => {
+  const rows: readonly (readonly [words: readonly string[], error: RegExp])[] = [
+    [["init", "x", "--kernel", "y"], /`--kernel` and `--file` are for `--driver`/],
+    [["init", "x", "--driver", "nowhere"], /Cannot read/],
+    [
+      ["init", "x", "--driver", "extensions/c_drivers/tests/c", "--kernel", "docs"],
+      /not a kernel tree/,
+    ],
+    [
+      ["init", "x", "--driver", "extensions/c_drivers/tests/c", "--kernel", "h.deb"],
+      /A package is not read[^]*dpkg-deb -x h\.deb/,
+    ],
+  ];
+  for (const [words, error] of rows) {
+    await t.step(words.join(" "), async () => {
+      const { code, errors } = await dmalab(...words);
+      assertEquals(code, 2, errors);
+      assertMatch(errors, error);
+    });
+  }
+});
