@@ -6,7 +6,7 @@ import { layoutError, layoutSource, type LayoutWanted, TreeLayout } from "../tre
 import { companionsOf, exportsIn, libraryOf, requestFilesOf, siblingsOf } from "../tree/library.ts";
 import type { Settings } from "../tree/settings.ts";
 import { hasTreeFunction } from "../tree/kernel_abi.ts";
-import { resolveKernel, TreeError, treePath } from "@dmalab/runtime/kernels";
+import { MODULE_FOLDER, resolveKernel, TreeError, treePath } from "@dmalab/runtime/kernels";
 import { TREE_ARGUMENTS } from "../tree/unit.ts";
 import { SourceFile } from "@dmalab/lang";
 import type { CompiledC } from "@dmalab/lang/values";
@@ -46,6 +46,7 @@ const ASSEMBLING = [
 ];
 /** Files of a tree may declare each other's functions with other types. */
 const TREE_LINKING = [...LINKING, "-Wl,--no-fatal-warnings", "-Wl,--allow-undefined"];
+const INIT = /\b(?:module_init|module_pci_driver|int\s+main)\s*\(/;
 /** Functions that scripts do not see. */
 const HIDDEN = "-fvisibility=hidden";
 /** What compiled code calls and its text does not name. */
@@ -274,7 +275,19 @@ class TreeDriver {
           path,
         ) => [...companionsOf(tree, path, makefiles.moduleOf(path, isSet))]),
       ),
+      ...paths.some((path) => path.startsWith(`${MODULE_FOLDER}/`)) ? this.#ofModule() : [],
     ]);
+  }
+
+  /**
+   * What sources of an out-of-tree module's folder define. Its makefile may list them by a program's answer. Sources with
+   * an init function are other modules.
+   */
+  #ofModule(): ReadonlyMap<string, string> {
+    const sources = this.build.units.sourcesOfModule().filter(([path, text]) =>
+      path.endsWith(".c") && !INIT.test(text)
+    );
+    return exportsIn(sources);
   }
 
   /** The names that the other files of a module define. */

@@ -10,7 +10,7 @@ import { DEFAULT_LIMITS } from "@dmalab/lang/values";
 import {
   currentFolder,
   HostLoader,
-  HostTree,
+  type HostTree,
   loadCompiled,
   ModuleFolder,
   ModuleTree,

@@ -28,6 +28,10 @@ const MAX_FOLDERS = 300;
 const MAX_DEPTH = 6;
 /** What files of a module begin with besides. */
 const COMPAT = "dmalab/compat.h";
+/** A macro with arguments, and its text over several lines. */
+const MACRO = /^#define (\w+)\((?:[^\n]*\\\n)*[^\n]*\n/gm;
+/** What a compiler for Linux defines: modules ask for it beside `__KERNEL__`. */
+const OF_LINUX = ["-D__linux__=1", "-D__gnu_linux__=1", "-D__unix__=1"];
 const ASM = /^asm\/([\w.-]+)$/;
 
 /** Headers of which the architecture's own counts: what its devices and their channels have there. */
@@ -45,6 +49,8 @@ export class Units {
   readonly #includes = new Map<string, readonly (readonly [isLocal: boolean, path: string])[]>();
   readonly #texts = new Map<string, string | null>();
   #moduleFolders: readonly string[] | null = null;
+  #moduleSources: readonly (readonly [path: string, text: string])[] | null = null;
+  #moduleText: string | null = null;
 
   constructor(readonly files: TreeFolders, readonly makefiles: Makefiles) {}
 
@@ -97,7 +103,9 @@ export class Units {
     for (const name of FIRST) ofTree(name);
     ofLab("generated/autoconf.h");
     const isModule = path.startsWith(`${MODULE_FOLDER}/`);
-    if (isModule) ofLab(COMPAT);
+    if (isModule && ours[COMPAT] !== undefined) {
+      take(`${LAB}/${COMPAT}`, this.#withoutOwn(ours[COMPAT]!));
+    }
     for (let name = left.pop(); name !== undefined; name = left.pop()) {
       const folder = name.slice(0, name.lastIndexOf("/"));
       for (const [isLocal, written] of this.#includesOf(name, found[name]!)) {
@@ -113,7 +121,7 @@ export class Units {
       ...[LAB, ...search.map((each) => treePath(`${TREE}/${each}`)), "."]
         .flatMap((each) => ["-I", each]),
       ...FIRST.flatMap((name) => ["-include", `${TREE}/${name}`]),
-      ...isModule ? ["-include", `${LAB}/${COMPAT}`] : [],
+      ...isModule ? [...OF_LINUX, "-include", `${LAB}/${COMPAT}`] : [],
       ...flags.flatMap(({ defines }) => defines).map((define) => `-D${define}`),
     ];
     for (const [name, text] of Object.entries(found)) found[name] = this.#withoutUps(name, text);
@@ -164,15 +172,35 @@ export class Units {
     ];
   }
 
+  /** Names for older releases, without those that the module defines itself. */
+  #withoutOwn(compat: string): string {
+    this.#moduleText ??= this.sourcesOfModule().map(([, text]) => text).join("\n");
+    const text = this.#moduleText;
+    return compat.replace(
+      MACRO,
+      (macro, name: string) =>
+        new RegExp(`^(?![ \\t]).*\\b${name}[ \\t]*\\(`, "m").test(text) ? "" : macro,
+    );
+  }
+
+  /** Sources and headers of an out-of-tree module, by their paths. */
+  sourcesOfModule(): readonly (readonly [path: string, text: string])[] {
+    return this.#moduleSources ??= this.#foldersBelow(MODULE_FOLDER, 0, /\.[ch]$/)
+      .flatMap((folder) =>
+        this.files.entries(folder).filter(({ isFolder, name }) => !isFolder && /\.[ch]$/.test(name))
+          .map(({ name }) => [`${folder}/${name}`, this.#text(`${folder}/${name}`) ?? ""] as const)
+      );
+  }
+
   get #headerFolders(): readonly string[] {
     return this.#moduleFolders ??= this.#foldersBelow(MODULE_FOLDER, 0);
   }
 
-  #foldersBelow(folder: string, depth: number): readonly string[] {
+  #foldersBelow(folder: string, depth: number, wanted = /\.h$/): readonly string[] {
     const entries = this.files.entries(folder).filter(({ name }) => !name.startsWith("."));
     const inner = depth === MAX_DEPTH ? [] : entries.filter(({ isFolder }) => isFolder)
-      .flatMap(({ name }) => this.#foldersBelow(`${folder}/${name}`, depth + 1));
-    const hasHeaders = entries.some(({ name }) => name.endsWith(".h")) || inner.length > 0;
+      .flatMap(({ name }) => this.#foldersBelow(`${folder}/${name}`, depth + 1, wanted));
+    const hasHeaders = entries.some(({ name }) => wanted.test(name)) || inner.length > 0;
     return (hasHeaders ? [folder, ...inner] : inner).slice(0, MAX_FOLDERS);
   }
 
