@@ -179,7 +179,7 @@ export class Units {
     return compat.replace(
       MACRO,
       (macro, name: string) =>
-        new RegExp(`^(?![ \\t]).*\\b${name}[ \\t]*\\(`, "m").test(text) ? "" : macro,
+        new RegExp(`^(?![ \\t#]).*\\b${name}[ \\t]*\\(`, "m").test(text) ? "" : macro,
     );
   }
 
