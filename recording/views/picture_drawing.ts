@@ -8,10 +8,11 @@ const TOP_PX = 26;
 const GAP_PX = 6;
 /** Space for the number of pages that are left out. */
 const LEFT_PX = 20;
-/** A page of many is lower. */
-const PAGE_PX = { few: 20, many: 16, most: 12 };
-/** Space between two columns, at least. */
+/** A page of many is lower, and still as high as its text. */
+const PAGE_PX = { few: 20, many: 17, most: 15 };
+/** Space between two columns: at least the first, and the second where the columns would not fit. */
 const LINKS_PX = 28;
+const LEAST_LINKS_PX = 12;
 
 export const PAGE_WORDS: Readonly<Record<PageState, string>> = {
   none: "not mapped yet",
@@ -73,7 +74,8 @@ export function pictureDrawing(view: PictureView, seq: number, widthPx: number):
     : longNotes;
   const noteWidth = notes.length === 0 ? 0 : boxWidth(notes);
   const total = widths.reduce((sum, each) => sum + each, noteWidth);
-  const between = Math.max(LINKS_PX, Math.min(120, (widthPx - total) / (columns - 1)));
+  const room = (widthPx - total - 2) / (columns - 1);
+  const between = Math.max(LEAST_LINKS_PX, Math.min(120, room));
   const order = pages.map((_, page) => page);
   const bySpan = [...order].sort((one, other) => pages[one]!.dma - pages[other]!.dma);
   const memory = stack(order, (one, other) => spaceBetween(view, one, other, "phys"), high);

@@ -5,8 +5,8 @@ import { loadForDebugging, SourceFile } from "@dmalab/lang";
 import { type PlaygroundData, projectLoader } from "@dmalab/page";
 import { PROJECT } from "../package/bundle.ts";
 
-/** Scenarios of drivers in C, without the C: the page says that they need the command. */
-const DRIVERS = /^extensions\/c_drivers\/drivers\/\w+\/\w+\.dma$/;
+/** Two scenarios of drivers in C, without the C: the page cannot run them, and says that they need the command. */
+const DRIVERS = /^extensions\/c_drivers\/drivers\/(?:map\/map|nic\/ring_nic)\.dma$/;
 
 export function playgroundData(): PlaygroundData {
   const files: Record<string, string> = {};

@@ -1,5 +1,5 @@
 /**
- * How the pages look, over all examples, at three widths, light and dark, in Chromium and in Firefox: nothing
+ * How the pages look, over all examples, at four widths, light and dark, in Chromium and in Firefox: nothing
  * overlaps, nothing is cut without a way to read it, texts have enough contrast, nothing scrolls sideways, the
  * verdict is on the first screen, and the row of the current event is in sight.
  */
@@ -9,7 +9,10 @@ import { type Findings, goToEvent, openPage } from "./bench.ts";
 import { type LookedAt, startFirefox } from "./firefox.ts";
 import { reportOf } from "./report_checks.ts";
 
-const WINDOWS = [[1440, 900], [1024, 768], [390, 844]] as const;
+const WINDOWS = [[1440, 900], [1024, 768], [800, 700], [390, 844]] as const;
+
+/** A request of hundreds of pages, whose picture is the largest. */
+const LARGE = "extensions/page/tests/web/large_request.dma";
 
 /** The elements that lie beside each other. */
 const PANES = [
@@ -64,6 +67,22 @@ const LOOK = `(() => {
     if (element.matches(".item") && said !== "") continue;
     out.push("cut without a way to read it: " + element.tagName + "." + element.className + " " + words.slice(0, 40));
   }
+  const tabs = document.getElementById("tabs");
+  for (const tab of tabs.querySelectorAll("button")) {
+    const { bottom, right } = tab.getBoundingClientRect();
+    const box = tabs.getBoundingClientRect();
+    if (width >= 720 && isSeen(tab) && (right > box.right + 1 || bottom > box.bottom + 1)) {
+      out.push("tab out of sight: " + tab.textContent);
+    }
+  }
+  for (const scroll of document.querySelectorAll(".scroll-x")) {
+    if (!isSeen(scroll) || scroll.scrollWidth <= scroll.clientWidth + 1) continue;
+    const panel = scroll.closest("[role=tabpanel]") ?? document.documentElement;
+    // Its own scroll bar would have to be reached first, at its end.
+    if (getComputedStyle(scroll).overflowX !== "visible" && scroll.clientHeight > panel.clientHeight) {
+      out.push("columns behind a scroll bar out of sight");
+    }
+  }
   for (const root of document.querySelectorAll("svg.drawing")) {
     if (!isSeen(root)) continue;
     const box = root.getBoundingClientRect();
@@ -75,7 +94,7 @@ const LOOK = `(() => {
         if (b.top > a.bottom) break;
         const across = Math.min(a.right, b.right) - Math.max(a.left, b.left);
         const down = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
-        if (across > 2 && down > 4) out.push("one over the other: " + words + " | " + others);
+        if (across > 2 && down > 1) out.push("one over the other: " + words + " | " + others);
       }
     });
   }
@@ -149,7 +168,7 @@ async function untilTrue(page: LookedAt, expression: string): Promise<void> {
 
 async function lookAt(name: string, page: LookedAt, found: Findings): Promise<void> {
   let states = 0;
-  const paths = scenariosBelow("examples");
+  const paths = [...scenariosBelow("examples"), LARGE];
   for (const path of paths) {
     const wrong: string[] = [];
     await page.open(`file://${await reportOf(path)}`);
