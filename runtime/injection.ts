@@ -216,12 +216,26 @@ export class HitCounter {
   }
 }
 
+/** A function that runs, with the place at which it has called the next one. */
+export interface CallFrame {
+  readonly name: string;
+  /** As events have it. */
+  readonly site: number;
+}
+
 /** The armed points, and the counter of possible failures. */
 export class FailureInjector {
   readonly #armed: ArmedInjection[] = [];
   readonly #counters: HitCounter[] = [];
 
-  constructor(private readonly events: EventStream) {}
+  /** The functions that ran when a point failed last, the innermost first; empty where no stack is known. */
+  lastStack: readonly CallFrame[] = [];
+
+  /** @param callStack The functions that run now, where code with a stack of its own runs. */
+  constructor(
+    private readonly events: EventStream,
+    private readonly callStack: () => readonly CallFrame[] = () => [],
+  ) {}
 
   /** True when there is nothing to do at any point. */
   get idle(): boolean {
@@ -271,6 +285,7 @@ export class FailureInjector {
     }
     if (failing === null) return null;
     failing.fired++;
+    this.lastStack = this.callStack();
     if (this.events.tick(INJECT)) {
       const { name } = INJECTION_POINTS[point]!;
       this.events.emit(INJECT, { point: name, nth: failing.seen, error: failing.error });

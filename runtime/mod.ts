@@ -96,6 +96,7 @@ export {
 } from "./events.ts";
 export {
   ArmedInjection,
+  type CallFrame,
   FailureInjector,
   type InjectedError,
   INJECTION,

@@ -10,7 +10,7 @@ import { KernelAreas } from "./dma/kernel_areas.ts";
 import { invariant } from "./errno.ts";
 import { CORE_EVENTS, type EventVocabulary } from "./event_vocabulary.ts";
 import { EventStream } from "./events.ts";
-import { type ArmedInjection, FailureInjector, HitCounter } from "./injection.ts";
+import { type ArmedInjection, type CallFrame, FailureInjector, HitCounter } from "./injection.ts";
 import type { HostBudget } from "./host_budget.ts";
 import { IOMMU_MODELS, type IommuModelSpec } from "./iommu/iommu_models.ts";
 import type { QuirkSet } from "./kernels/behaviours.ts";
@@ -101,6 +101,8 @@ export class Platform {
    */
   readonly timed: boolean;
   readonly #injector: FailureInjector;
+  /** The functions that run, of compiled code; null while none runs. */
+  callStack: (() => readonly CallFrame[]) | null = null;
 
   /** @internal */
   constructor(config: MachineConfig, vocabulary: EventVocabulary = CORE_EVENTS) {
@@ -111,7 +113,7 @@ export class Platform {
     this.clock = new VirtualClock();
     this.random = new Random(config.seed);
     this.events = new EventStream(this.clock, vocabulary);
-    this.#injector = new FailureInjector(this.events);
+    this.#injector = new FailureInjector(this.events, () => this.callStack?.() ?? []);
     this.warnings = new KernelWarnings(this.events, this.clock);
     this.charges = new Charges(this.clock);
     this.memory = new PhysicalMemory(layOutMemory(config));
@@ -178,6 +180,11 @@ export class Platform {
   armInjection(fault: ArmedInjection): void {
     this.#injector.arm(fault);
     this.faults = this.#injector;
+  }
+
+  /** The functions that ran when a point failed last. */
+  get failedStack(): readonly CallFrame[] {
+    return this.#injector.lastStack;
   }
 
   /** Ends that; a fault that is not armed stays so. */

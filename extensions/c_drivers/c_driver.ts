@@ -3,7 +3,13 @@
  * its functions.
  */
 import { spanPlace } from "@dmalab/lang";
-import { addressDigits, type DriverModule, type Machine, type PhysAddr } from "@dmalab/runtime";
+import {
+  addressDigits,
+  type CallFrame,
+  type DriverModule,
+  type Machine,
+  type PhysAddr,
+} from "@dmalab/runtime";
 import {
   BUFFER,
   COHERENT_MEMORY,
@@ -85,6 +91,7 @@ export class CDriver implements DriverModule {
   #calls = 0;
   /** Its calls, where a debugger follows them. */
   readonly #frames: CFrames | null;
+  readonly #callStack: () => readonly CallFrame[];
   /** Errors that say their place already: of a function that was called in the midst of another. */
   readonly #explainedBefore = new WeakSet<Error>();
   /** Where the compiler describes the static variables. */
@@ -116,6 +123,8 @@ export class CDriver implements DriverModule {
     }
     const callBack: CKernel["call"] = (at, args) => this.#callBack(at, args);
     this.#kernel.call = callBack;
+    const callStack = () => places.stack(this.#kernel.context);
+    this.#callStack = callStack;
     // The linker's own code clears the static data at once.
     this.#memory.fuel = FUEL_BLOCKS;
     code.coverage.arm(this.#memory.blocks);
@@ -314,6 +323,7 @@ export class CDriver implements DriverModule {
   /** A call begins. @returns What it ends with. */
   #enter(): number {
     this.#calls++;
+    this.machine.callStack = this.#callStack;
     this.#kernel.locks.enter();
     this.#memory.forgetCall();
     return this.#frames?.enter() ?? 0;
@@ -321,6 +331,7 @@ export class CDriver implements DriverModule {
 
   #leave(depth: number): void {
     this.#calls--;
+    if (this.#calls === 0) this.machine.callStack = null;
     this.#frames?.leave(depth);
     this.#kernel.locks.leave();
     this.#memory.forgetCall();

@@ -59,10 +59,16 @@ export class FreshMemory {
 
   #forgetParts(at: number, sizeBytes: number): void {
     if (this.#parts.size === 0) return;
+    const first = Math.floor(at / GRANULE_BYTES);
     const end = Math.ceil((at + sizeBytes) / GRANULE_BYTES);
-    for (let granule = Math.floor(at / GRANULE_BYTES); granule < end; granule++) {
-      this.#parts.delete(granule);
+    // An allocation may have more granules than are written in part.
+    if (end - first > this.#parts.size) {
+      for (const granule of this.#parts.keys()) {
+        if (granule >= first && granule < end) this.#parts.delete(granule);
+      }
+      return;
     }
+    for (let granule = first; granule < end; granule++) this.#parts.delete(granule);
   }
 
   /** The driver is about to write bytes. */

@@ -1,6 +1,7 @@
 /** Places in C: of calls, which say them, and of everything else by the stack of the compiled code. */
 import { type SourceFile, type Span, spanPlace } from "@dmalab/lang";
 import type { ExecutionContext } from "@dmalab/lang/values";
+import type { CallFrame } from "@dmalab/runtime";
 import type { CMemory } from "./c_memory.ts";
 import type { CCode } from "./c_code.ts";
 import type { CheckedModule } from "./wasm/checked_module.ts";
@@ -191,6 +192,16 @@ export class CPlaces {
   here(above: Above = this.here): CLocation {
     const place = this.#innermost(runningFrames(FEW_FRAMES, above));
     return place.span === null ? this.#innermost(runningFrames(MAX_FRAMES, above)) : place;
+  }
+
+  /** The functions of the driver's own that run, the innermost first, with the places of their calls. */
+  stack(context: ExecutionContext): readonly CallFrame[] {
+    const frames: CallFrame[] = [];
+    for (const { name, offset } of runningFrames(MAX_FRAMES, this.stack)) {
+      const span = OWN_FUNCTION.test(name) ? null : this.#spanOf(offset);
+      if (span !== null) frames.push({ name, site: context.siteOf(span) });
+    }
+    return frames;
   }
 
   #innermost(frames: Iterable<Frame>): CLocation {

@@ -32,6 +32,7 @@ import { hasLatencies } from "@dmalab/runtime/time";
 import type { MachineRecording } from "@dmalab/runtime/recording";
 import type { ExecutionContext } from "../values/execution_context.ts";
 import type {
+  FailedFrame,
   HitCount,
   InjectionOrder,
   MachineBuildOptions,
@@ -197,6 +198,10 @@ export class LabMachine implements SimulatedMachine {
       machine.disarmFault(fault);
       return fault.fired;
     };
+  }
+
+  failedStack(): readonly FailedFrame[] {
+    return this.lab.machine.failedStack;
   }
 
   countHits(): HitCount {

@@ -62,6 +62,12 @@ export interface InjectionPlace extends InjectionHitName {
 /** Removals of drivers in C, as injection points. */
 export type RemovalPoint = "driver.remove" | "device.unplug";
 
+/** A function of compiled code in a call stack, with the place of its call. */
+export interface FailedFrame {
+  readonly name: string;
+  readonly site: number;
+}
+
 /** Notes every place where something could fail, until it is stopped. */
 export interface HitCount {
   /** @param removal Moments of that removal instead of places that could fail. */
@@ -139,6 +145,8 @@ export interface SimulatedMachine {
   listen(listener: EventListener): () => void;
   /** Has a point fail, until the function returned is called: it says how often that happened. */
   armInjection(order: InjectionOrder): () => number;
+  /** The functions of compiled code that ran when a point failed last, the innermost first; empty without any. */
+  failedStack(): readonly FailedFrame[];
   countHits(): HitCount;
   /**
    * Comes to a moment at which a driver could be removed. @param site Of the event before it.

@@ -185,6 +185,7 @@ export class Sweeps {
         const notes = [
           ...storyOf(child),
           `${when} ${placeText(place, this.vm)} (\`${info.word}\`)`,
+          ...stackLines(child),
         ];
         throw new ScriptFailure({
           ...notes.reduceRight(withNote, failure),
@@ -209,7 +210,12 @@ export class Sweeps {
     if (hit === undefined) return noSuchPlace(info, place, hits.length);
     const leaks = branch!.watch.leaks();
     if (leaks.length === 0) return new BranchEnded();
-    return this.#leaked(info, placeText(hit, this.vm), leaks, this.vm, undefined);
+    const error = this.#leaked(info, placeText(hit, this.vm), leaks, this.vm, undefined);
+    const { notes } = error.details;
+    return new ExpectationError(error.code, error.message, {
+      ...error.details,
+      notes: [...notes ?? [], ...stackLines(this.vm)],
+    });
   }
 
   /**
@@ -307,6 +313,7 @@ export class Sweeps {
         isReport ? event.fields.text : formatEventText(event),
         ...storyOf(context),
         `${places} of ${tried} places cause it`,
+        ...stackLines(context),
       ],
       branch: context.branches.choices,
       hint: isReport
@@ -359,6 +366,7 @@ export class Sweeps {
         ...rest > 0 ? [`and at ${formatCount(rest, "more place")}`] : [],
         ...storyOf(run),
         `${leaking.length} of ${tried} places leak`,
+        ...stackLines(run),
         `the first one alone: \`inject ${place.point} nth ${place.nth}\` in place of \`${info.word}\``,
       ],
       remedies: this.#remedies(
@@ -458,6 +466,18 @@ function callText({ end, source, start }: Span): string {
 /** What a removal has done, as lines; nothing in a run without one. */
 export function storyOf({ removals: { story } }: Pick<ChildVm, "removals">): readonly string[] {
   return story === null ? [] : story.lines();
+}
+
+/** Functions of a call stack that are listed. */
+const LISTED_FRAMES = 12;
+
+/** The call stack of compiled code at the failure, as lines; none where a script alone made the call. */
+function stackLines(run: Pick<ChildVm, "machine" | "siteSpan">): string[] {
+  const frames = run.machine.failedStack().slice(0, LISTED_FRAMES).map(({ name, site }) => {
+    const span = run.siteSpan(site);
+    return `  ${name}()${span === null ? "" : ` at ${spanPlace(span)}`}`;
+  });
+  return frames.length === 0 ? [] : ["call stack of the failing call:", ...frames];
 }
 
 /** The call that took what leaks; null where no single one did. */

@@ -65,6 +65,7 @@ export class CompilerService {
   #running: RunningCompiler | null = null;
   /** Why the last process ended before its time; null where it did not. */
   #ended: string | null = null;
+  #expectsMany = false;
   #last: Promise<unknown> = Promise.resolve();
   #idle: ReturnType<typeof setTimeout> | undefined;
 
@@ -74,7 +75,7 @@ export class CompilerService {
    * @param tell Gets a line when a process is started in place of one that has ended.
    */
   constructor(
-    private readonly start: () => Deno.ChildProcess = startCompiler,
+    private readonly start: (forMany: boolean) => Deno.ChildProcess = startCompiler,
     private readonly maxMs: number = MAX_MS,
     private readonly tell: (line: string) => void = printLine,
   ) {}
@@ -82,6 +83,11 @@ export class CompilerService {
   /** Process id of the compiler; null where none runs. */
   get pid(): number | null {
     return this.#running?.child.pid ?? null;
+  }
+
+  /** Dozens of files follow, as of a tree of which nothing is in the cache: for the next start of a process. */
+  expectMany(): void {
+    this.#expectsMany = true;
   }
 
   /** Compiles something when all earlier orders are done. */
@@ -164,7 +170,7 @@ export class CompilerService {
   #started(): RunningCompiler {
     if (this.#ended !== null) this.tell(`${this.#ended}; starting it again`);
     this.#ended = null;
-    const child = this.start();
+    const child = this.start(this.#expectsMany);
     return {
       child,
       writer: child.stdin.getWriter(),

@@ -24,6 +24,8 @@ export interface TreeClang {
     files: ClangFiles,
     output: string,
   ): Promise<Compiled>;
+  /** Dozens of files follow. */
+  expectMany?(): void;
   close(): Promise<void>;
 }
 
@@ -57,6 +59,10 @@ export class SessionClang implements TreeClang {
     if (made.isLate) throw new CompilerError("E0714", LATE, LARGE);
     const problem = `The C compiler ended: ${made.line ?? "it printed no error"}`;
     throw new CompilerError("E0714", problem, DOWNLOAD);
+  }
+
+  expectMany(): void {
+    compilerService.expectMany();
   }
 
   close(): Promise<void> {

@@ -1,12 +1,10 @@
 /** What differs between two runs of a scenario, as a reviewer says it. */
-import type { Program } from "@dmalab/lang/run";
 import { formatCount } from "@dmalab/lang/text";
-import { eventEntry, isCall, type MachineEvent } from "@dmalab/runtime";
-import type { ComparedTestRun } from "../diff_scenario.ts";
-import { differsAt, firstDifference, shownFolder, type Tree } from "../diff_scenario.ts";
+import { differsAt } from "../diff_scenario.ts";
 import { type OperationDifference, STOPPED } from "../oracle/compare.ts";
 import { differingText } from "../run_tree.ts";
 import type { KeptOutcome, ListedTest, ScenarioRuns } from "./kept_runs.ts";
+import { callAt, type RunWords } from "./run_words.ts";
 import type { ReviewStep } from "./series.ts";
 
 /** Where one side is when the two part. */
@@ -59,19 +57,18 @@ export class ScenarioDifferences {
   }
 
   /** Compares a test that the old side is known to do. The new side runs it, unless it is known too. */
-  compare(test: ListedTest, fresh: ComparedTestRun | null): void {
+  async compare(test: ListedTest): Promise<void> {
     const before = this.old.known(test)!;
     const known = this.changed.known(test);
     if (known !== null && differsAt(before.hashes, known.hashes) < 0) return;
-    const run = this.changed.run(test);
+    const run = await this.changed.words(test);
     const after = this.changed.known(test)!;
     const at = differsAt(before.hashes, after.hashes);
     if (at < 0) return;
-    const { program, tree } = this.changed;
     const assertion = newAssertion(before.outcome, after.outcome);
     const defect = assertion ?? defectOf(before.outcome, after.outcome);
     const foundBy = assertion === null ? "checker" : "test";
-    const { place } = sideAt(program, tree, run, at);
+    const { place } = sideAt(run, at);
     const key = JSON.stringify([
       defect === null ? null : withoutNumbers(defect),
       callAt(run, at),
@@ -83,22 +80,20 @@ export class ScenarioDifferences {
       this.#found.set(key, { ...same, others: same.others + 1 });
       return;
     }
-    // The old side's actions are kept as hashes: it runs again for its words.
-    const sides = [fresh ?? this.old.run(test), run] as const;
-    const difference = this.#difference(test.name, { defect, foundBy }, sides);
+    const sides = [await this.old.words(test), run] as const;
+    const isFailedOtherwise = before.outcome.failure !== after.outcome.failure;
+    const difference = this.#difference(test.name, { defect, foundBy }, sides, isFailedOtherwise);
     if (difference !== null) this.#found.set(key, difference);
   }
 
   #difference(
     name: string,
     { defect, foundBy }: Pick<ReviewDifference, "defect" | "foundBy">,
-    [old, changed]: readonly [ComparedTestRun, ComparedTestRun],
+    [old, changed]: readonly [RunWords, RunWords],
+    isFailedOtherwise: boolean,
   ): ReviewDifference | null {
-    const first = firstDifference([old], [changed]);
-    if (first === null) return null;
-    const { at } = first;
-    const side = ({ program, tree }: ScenarioRuns, run: ComparedTestRun) =>
-      sideAt(program, tree, run, at);
+    const at = differsAt(old.lines, changed.lines);
+    if (at < 0) return null;
     const device = deviceDifference(old, changed);
     return {
       scenario: this.scenario,
@@ -107,10 +102,10 @@ export class ScenarioDifferences {
       defect,
       foundBy,
       call: callAt(old, at) ?? callAt(changed, at),
-      sides: [side(this.old, old), side(this.changed, changed)],
+      sides: [sideAt(old, at), sideAt(changed, at)],
       device,
       isSeen: device !== null || differsInNumbers(old.lines[at], changed.lines[at]) ||
-        old.outcome.failure?.message !== changed.outcome.failure?.message,
+        isFailedOtherwise,
       others: 0,
     };
   }
@@ -148,13 +143,19 @@ function newAssertion(old: KeptOutcome, changed: KeptOutcome): string | null {
   return changed.assertion.join("\n");
 }
 
+/** How the names of incidents begin that a failed test held when it stopped. */
+const HELD = "held ";
+
 /** Messages of the checker, the IOMMU or the end of a test about the new tree alone. */
 function defectOf(old: KeptOutcome, changed: KeptOutcome): string | null {
   const nameOf = ({ name, text }: KeptOutcome["incidents"][number]) =>
     `${name} ${withoutNumbers(text)}`;
   const known = new Set(old.incidents.map(nameOf));
-  const incident = changed.incidents.find((each) => !known.has(nameOf(each)));
+  // What a stopped test held is no mistake of its own: its failure is.
+  const found = changed.incidents.filter(({ name }) => !name.startsWith(HELD));
+  const incident = found.find((each) => !known.has(nameOf(each)));
   if (incident !== undefined) return incident.text;
+  if (changed.failure !== null && old.failure === null) return changed.failure;
   const counts = [
     ["leak", old.leaks, changed.leaks],
     ["unexpected report", old.unexpectedReports, changed.unexpectedReports],
@@ -171,48 +172,16 @@ function withoutNumbers(text: string): string {
   return text.replace(/0x[\da-f_]+|\d+/g, "#");
 }
 
-/** The call that is entered and not left before a line. */
-function callAt({ events }: ComparedTestRun, at: number): string | null {
-  let left = 0;
-  for (let index = at; index >= 0; index--) {
-    const event = events[index];
-    if (event === undefined || event === null) continue;
-    if (event.name.startsWith("ret.") && index < at) left++;
-    else if (isCall(event) && left-- === 0) return `${event.name.slice("call.".length)}()`;
-    if (event.name === "inject") return null;
-  }
-  return null;
+function sideAt({ lines, placeOf, places }: RunWords, at: number): DifferingSide {
+  const found = places[placeOf[at] ?? -1];
+  return { text: lines[at] ?? null, place: found?.place ?? null, code: found?.code ?? null };
 }
 
-function sideAt(program: Program, tree: Tree, run: ComparedTestRun, at: number): DifferingSide {
-  const text = run.lines[at] ?? null;
-  const event = run.events[at];
-  const site = event?.site ?? null;
-  const span = site === null ? null : program.code.sites[site - 1]?.span ?? null;
-  if (span === null) return { text, place: null, code: null };
-  const { line } = span.source.position(span.start);
-  const name = span.source.name;
-  const folder = [shownFolder(tree), `${tree.files.root}/`].find((each) => name.startsWith(each)) ??
-    "";
-  return {
-    text,
-    place: `${name.slice(folder.length)}:${line}`,
-    code: span.source.line(line).trim(),
-  };
-}
-
-/** What only the device does: entries that it reads, data that it moves, completions. */
-function deviceDifference(
-  old: ComparedTestRun,
-  changed: ComparedTestRun,
-): ReviewDifference["device"] {
-  const [before, after] = [old, changed].map(({ events, lines }) =>
-    lines.filter((_, at) => isByDevice(events[at] ?? null))
+/** The first thing that the device does otherwise. */
+function deviceDifference(old: RunWords, changed: RunWords): ReviewDifference["device"] {
+  const [before, after] = [old, changed].map(({ byDevice, lines }) =>
+    byDevice.map((at) => lines[at]!)
   ) as [string[], string[]];
   const at = differsAt(before, after);
   return at < 0 ? null : [before[at] ?? null, after[at] ?? null];
-}
-
-function isByDevice(event: MachineEvent | null): boolean {
-  return event !== null && event.device !== null && eventEntry(event.name)?.byDevice === true;
 }

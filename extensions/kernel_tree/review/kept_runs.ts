@@ -10,7 +10,8 @@ import { kernelOf } from "@dmalab/runtime/kernels";
 import { hashOf, keepBytes, keptBytes } from "@dmalab/cli/files";
 import { buildName } from "@dmalab/cli";
 import { basename } from "@dmalab/cli/paths";
-import { type ComparedTestRun, shownFolder, testRuns, type Tree } from "../diff_scenario.ts";
+import { shownFolder, testRuns, type Tree } from "../diff_scenario.ts";
+import { type RunWords, wordsOf } from "./run_words.ts";
 
 /** An outcome without what moves from tree to tree. */
 export interface KeptOutcome {
@@ -57,7 +58,11 @@ export class ScenarioRuns {
   /** Lines that there is code of, by paths in the tree. */
   readonly code: ReadonlyMap<string, readonly number[]>;
   readonly #tests: Map<string, KeptTest>;
-  #isKept = true;
+  /** What tests did, in words, as far as it was needed or ran here. */
+  readonly #words = new Map<string, RunWords>();
+  #areTestsKept = true;
+  /** Tests that ran here, whose words the cache lacks. */
+  readonly #unkept = new Set<string>();
 
   private constructor(
     readonly program: Program,
@@ -94,8 +99,28 @@ export class ScenarioRuns {
     return this.#tests.get(String(test.number)) ?? null;
   }
 
+  /** The actions of a test in words, from the cache where it ran before. */
+  async words(test: ListedTest): Promise<RunWords> {
+    const number = String(test.number);
+    const known = this.#words.get(number);
+    if (known !== undefined) return known;
+    if (this.#tests.has(number)) {
+      const kept = await keptBytes("c", this.#wordsKey(number));
+      if (kept !== null) {
+        const words = JSON.parse(await unpacked(kept)) as RunWords;
+        this.#words.set(number, words);
+        return words;
+      }
+    }
+    return this.run(test);
+  }
+
+  #wordsKey(number: string): string {
+    return `${this.key}-${number}`;
+  }
+
   /** Runs a test, and remembers what it did. */
-  run(test: ListedTest): ComparedTestRun {
+  run(test: ListedTest): RunWords {
     this.onRun(test.name);
     for (const module of this.program.registry.cModules?.() ?? []) {
       // Lines that it has run before belong to another test.
@@ -103,13 +128,17 @@ export class ScenarioRuns {
     }
     const [run] = testRuns(this.program, this.tree, test.options);
     const folder = shownFolder(this.tree);
-    this.#isKept = false;
-    this.#tests.set(String(test.number), {
+    const number = String(test.number);
+    const words = wordsOf(run!, this.program, this.tree);
+    this.#words.set(number, words);
+    this.#unkept.add(number);
+    this.#areTestsKept = false;
+    this.#tests.set(number, {
       hashes: run!.lines.map((line) => hashText(line)),
       ran: Object.fromEntries([...this.#lines()].map(([path, { run }]) => [path, run])),
       outcome: keptOutcome(run!.outcome, folder),
     });
-    return run!;
+    return words;
   }
 
   /** The same lines, and those of them that any of these tests has run. */
@@ -126,12 +155,21 @@ export class ScenarioRuns {
     }));
   }
 
-  /** Keeps what has run since it was made. Where nothing can be kept, it runs again in the next review. */
-  async keep(): Promise<void> {
-    if (this.#isKept) return;
-    this.#isKept = true;
-    const text = JSON.stringify(Object.fromEntries(this.#tests));
-    await keepBytes("c", this.key, new TextEncoder().encode(text));
+  /**
+   * Keeps what has run since it was made. Where nothing can be kept, it runs again in the next review.
+   * @param withWords Also in words, for the comparisons with other trees.
+   */
+  async keep(withWords: boolean): Promise<void> {
+    if (!this.#areTestsKept) {
+      const text = JSON.stringify(Object.fromEntries(this.#tests));
+      await keepBytes("c", this.key, new TextEncoder().encode(text));
+      this.#areTestsKept = true;
+    }
+    for (const number of withWords ? this.#unkept : []) {
+      const words = JSON.stringify(this.#words.get(number)!);
+      await keepBytes("c", this.#wordsKey(number), await packed(words));
+      this.#unkept.delete(number);
+    }
   }
 
   /** By paths in the tree. */
@@ -189,4 +227,14 @@ function assertionLines(
   }
   const [first = "", ...rows] = notes.slice(at, at + COMPARED_LINES);
   return [`wrong data: ${first.trim()} at ${name}`, ...rows];
+}
+
+function packed(text: string): Promise<Uint8Array<ArrayBuffer>> {
+  const stream = new Blob([text]).stream().pipeThrough(new CompressionStream("gzip"));
+  return new Response(stream).bytes();
+}
+
+function unpacked(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Response(stream).text();
 }

@@ -1,0 +1,73 @@
+/** What a test did with the drivers of a tree, in words: what a difference is described with. */
+import type { Program } from "@dmalab/lang/run";
+import { eventEntry, type MachineEvent } from "@dmalab/runtime";
+import { type ComparedTestRun, shownFolder, type Tree } from "../diff_scenario.ts";
+
+/** A line of C of the tree, as a message has it. */
+export interface WordsPlace {
+  /** `drivers/nvme/host/pci.c:812`. */
+  readonly place: string;
+  readonly code: string;
+}
+
+/** Each line of a run with the facts of its event. All parts are JSON: the cache keeps them. */
+export interface RunWords {
+  readonly lines: readonly string[];
+  /** Names of the events; null for a printed line and for the outcome. */
+  readonly names: readonly (string | null)[];
+  /** For each line, the number of its place in `places`; -1 where no line of C led to it. */
+  readonly placeOf: readonly number[];
+  readonly places: readonly WordsPlace[];
+  /** Numbers of the lines of what only the device does: entries that it reads, data that it moves, completions. */
+  readonly byDevice: readonly number[];
+}
+
+export function wordsOf(
+  { events, lines }: ComparedTestRun,
+  program: Program,
+  tree: Tree,
+): RunWords {
+  const places: WordsPlace[] = [];
+  const known = new Map<number, number>();
+  const placeOf = events.map((event) => {
+    const site = event?.site ?? null;
+    return site === null ? -1 : known.getOrInsertComputed(site, () => {
+      const place = placeAt(site, program, tree);
+      return place === null ? -1 : places.push(place) - 1;
+    });
+  });
+  return {
+    lines,
+    names: events.map((event) => event?.name ?? null),
+    placeOf,
+    places,
+    byDevice: events.flatMap((event, at) => isByDevice(event) ? [at] : []),
+  };
+}
+
+function placeAt(site: number, program: Program, tree: Tree): WordsPlace | null {
+  const span = program.code.sites[site - 1]?.span ?? null;
+  if (span === null) return null;
+  const { line } = span.source.position(span.start);
+  const { name } = span.source;
+  const folder = [shownFolder(tree), `${tree.files.root}/`].find((each) => name.startsWith(each)) ??
+    "";
+  return { place: `${name.slice(folder.length)}:${line}`, code: span.source.line(line).trim() };
+}
+
+function isByDevice(event: MachineEvent | null): boolean {
+  return event !== null && event.device !== null && eventEntry(event.name)?.byDevice === true;
+}
+
+/** The call that is entered and not left before a line; null outside of one. */
+export function callAt({ names }: RunWords, at: number): string | null {
+  let left = 0;
+  for (let index = at; index >= 0; index--) {
+    const name = names[index];
+    if (name === undefined || name === null) continue;
+    if (name.startsWith("ret.") && index < at) left++;
+    else if (name.startsWith("call.") && left-- === 0) return `${name.slice("call.".length)}()`;
+    if (name === "inject") return null;
+  }
+  return null;
+}
