@@ -12,7 +12,8 @@ const MAKEFILE = /^(?:Kbuild|Makefile)$/;
 const RUNS_PROGRAM = /\$[({]shell\b/;
 /** The head of a rule that makes a header. */
 const HEADER_RULE = /^[^#\t].*\.h\b.*/;
-const TABLE = /struct\s+pci_device_id\s+\w+\s*\[[^\]]*\][^={;]*=\s*\{([^;]*?)\}\s*;/g;
+const TABLE =
+  /(?:struct\s+pci_device_id\s+\w+\s*\[[^\]]*\]|DEFINE_PCI_DEVICE_TABLE\s*\(\w+\))[^={;]*=\s*\{([^;]*?)\}\s*;/g;
 const ENTRY =
   /PCI_DEVICE(?:_SUB)?\s*\(\s*(\w+)\s*,\s*(\w+)|PCI_(?:VDEVICE)\s*\(\s*(\w+)\s*,\s*(\w+)|\{\s*(0x\w+|\w+)\s*,\s*(0x\w+|\w+)\s*,|\.vendor\s*=\s*(\w+)\s*,\s*\.device\s*=\s*(\w+)/;
 const DEFINE = /^[ \t]*#[ \t]*define[ \t]+(\w+)[ \t]+\(?(0x[\da-fA-F]+|\d+|\w+)[uUlL]*\)?/gm;
@@ -136,7 +137,9 @@ function idsIn(
   texts: ReadonlyMap<string, string>,
   constants: ReadonlyMap<string, number>,
 ): ModuleFacts["ids"] {
-  const paths = [main, ...[...texts.keys()].filter((path) => path !== main)];
+  // Those of another driver would be wrong.
+  const others = [...texts].filter(([, text]) => !REGISTERS.test(text)).map(([path]) => path);
+  const paths = [main, ...others];
   for (const path of paths) {
     const text = texts.get(path)!;
     for (const table of text.matchAll(TABLE)) {
