@@ -99,6 +99,15 @@ function folded(high: number): number {
   return offset < 0 ? 2 ** 32 + high : 0x10_0000 + (bits - FIRST_BITS) * WINDOW_HIGH + offset;
 }
 
+/**
+ * The number of an address of 64 bits; null for one that has none.
+ * @example addressOfWord(0xffff_ffff_fffc_0200n) // the same place as the IOVA of a space of 64 bits
+ */
+export function addressOfWord(word: bigint): number | null {
+  const high = foldedHigh(Number(word >> 32n));
+  return high >= 2 ** 21 ? null : high * 2 ** 32 + Number(word & 0xffff_ffffn);
+}
+
 /** The last address of a space of so many bits. Exact, or its number. */
 export function lastAddressOfBits(bits: number): number {
   return bits < 53 ? 2 ** bits - 1 : 2 ** 52 + (bits - FIRST_BITS + 1) * WINDOW_BYTES - 1;

@@ -14,6 +14,7 @@ export {
   ADDRESS_LIMIT,
   addressDigits,
   AddressLimitError,
+  addressOfWord,
   alignDown,
   alignUp,
   bitsOfLastAddress,

@@ -2,7 +2,7 @@
 import { PAGE_STRUCT_BYTES, TREE_PAGE_MAP } from "@dmalab/c_drivers";
 import { U64_MAX } from "./oracle/compare.ts";
 import type { TableShape } from "./oracle/table_formats.ts";
-import { foldedHigh, PAGE_SIZE_BYTES } from "@dmalab/runtime";
+import { addressOfWord, PAGE_SIZE_BYTES } from "@dmalab/runtime";
 import { readTreeHeaders } from "@dmalab/cli";
 import {
   Int,
@@ -129,6 +129,5 @@ export function sizeOf(value: TreeValue): number | string {
 /** The number that the model has for an address; a text for one that it has none for. */
 export function numberOf(value: TreeValue): number | string {
   const whole = BigInt.asUintN(64, BigInt(value));
-  const high = foldedHigh(Number(whole >> 32n));
-  return high >= 2 ** 21 ? String(whole) : high * 2 ** 32 + Number(whole & 0xffff_ffffn);
+  return addressOfWord(whole) ?? String(whole);
 }

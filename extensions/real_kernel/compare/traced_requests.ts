@@ -1,6 +1,12 @@
 /** Requests of a real kernel, step by step, out of the guest's trace and the controller's log. */
 import type { ControllerCommand } from "../trace/controller_log.ts";
-import { contextOf, type GuestEvent, physOfPage } from "../trace/trace_events.ts";
+import {
+  contextOf,
+  deviceAddress,
+  deviceAddressOfPage,
+  type GuestEvent,
+  physOfPage,
+} from "../trace/trace_events.ts";
 import { matchCommands } from "../trace/controller_commands.ts";
 import type { RequestRecord } from "./request_record.ts";
 import {
@@ -225,13 +231,13 @@ class RequestReader {
         values.ok = Number(fields.get("ok")) !== 0;
         break;
       case "iova_alloc": {
-        const dma = hexOf(fields.get("pfn")) * PAGE_BYTES;
+        const dma = deviceAddressOfPage(fields.get("pfn"));
         values.dma = dma;
         owns(dma, values.size as number);
         break;
       }
       case "dma_map": {
-        const dma = hexOf(fields.get("dma"));
+        const dma = deviceAddress(fields.get("dma"));
         values.dma = dma;
         owns(dma, values.size as number);
         break;
@@ -267,28 +273,28 @@ function hexOf(text: string | undefined): number {
 }
 
 function undoneAddress(kind: StepKind, { fields, text }: GuestEvent): number {
-  if (kind === "iova_free") return hexOf(fields.get("pfn")) * PAGE_BYTES;
-  if (kind === "iommu_unmap") return hexOf(/iova=(0x[0-9a-f]+)/.exec(text)?.[1]);
-  if (kind === "iotlb_range") return hexOf(fields.get("start"));
-  return hexOf(fields.get("dma"));
+  if (kind === "iova_free") return deviceAddressOfPage(fields.get("pfn"));
+  if (kind === "iommu_unmap") return deviceAddress(/iova=(0x[0-9a-f]+)/.exec(text)?.[1]);
+  if (kind === "iotlb_range") return deviceAddress(fields.get("start"));
+  return deviceAddress(fields.get("dma"));
 }
 
 function valuesOf(kind: StepKind, { fields, text }: GuestEvent): Record<string, StepValue> {
   const { fields: wanted, result } = stepRow(kind);
   const values: Record<string, StepValue> = {};
   if (kind === "iommu_map" || kind === "iommu_unmap") {
-    values.dma = hexOf(/iova=(0x[0-9a-f]+)/.exec(text)?.[1]);
+    values.dma = deviceAddress(/iova=(0x[0-9a-f]+)/.exec(text)?.[1]);
     values.size = Number(fields.get("size"));
     if (kind === "iommu_map") values.phys = hexOf(fields.get("paddr"));
     else values.unmapped = Number(fields.get("unmapped_size"));
     return values;
   }
   if (kind === "iommu_sync_map" || kind === "iotlb_map") {
-    return { dma: hexOf(fields.get("iova")), size: Number(fields.get("size")) };
+    return { dma: deviceAddress(fields.get("iova")), size: Number(fields.get("size")) };
   }
   if (kind === "iotlb_range") {
-    const dma = hexOf(fields.get("start"));
-    return { dma, size: hexOf(fields.get("end")) + 1 - dma };
+    const dma = deviceAddress(fields.get("start"));
+    return { dma, size: deviceAddress(fields.get("end")) + 1 - dma };
   }
   if (kind === "bounce") {
     return { phys: parseInt(fields.get("dev_addr") ?? "", 16), size: Number(fields.get("size")) };
@@ -296,7 +302,8 @@ function valuesOf(kind: StepKind, { fields, text }: GuestEvent): Record<string, 
   for (const name of Object.keys(wanted)) {
     if (name === result?.[0]) continue;
     const given = fields.get(name);
-    if (given !== undefined) values[name] = Number(given);
+    if (given === undefined) continue;
+    values[name] = wanted[name] === "dma" ? deviceAddress(given) : Number(given);
   }
   const page = fields.get("page");
   if (kind === "dma_map" && page !== undefined) {
@@ -304,7 +311,7 @@ function valuesOf(kind: StepKind, { fields, text }: GuestEvent): Record<string, 
   }
   if (kind === "iova_alloc" || kind === "iova_free") {
     values.size = Number(fields.get("pages")) * PAGE_BYTES;
-    if (kind === "iova_free") values.dma = hexOf(fields.get("pfn")) * PAGE_BYTES;
+    if (kind === "iova_free") values.dma = deviceAddressOfPage(fields.get("pfn"));
   }
   return values;
 }

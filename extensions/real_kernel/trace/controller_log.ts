@@ -1,5 +1,6 @@
 /** QEMU's trace of its NVMe controller: the commands as the device read them. */
 import type { AccessedRange, DeviceSide } from "../compare/request_record.ts";
+import { deviceAddress } from "./trace_events.ts";
 
 /** Trace events that QEMU is started with. */
 export const CONTROLLER_EVENTS: readonly string[] = [
@@ -16,7 +17,7 @@ export interface ControllerCommand extends DeviceSide {
 }
 
 const IO_COMMAND = /pci_nvme_io_cmd cid (\d+) nsid \S+ sqid (\d+)/;
-const MAP_ADDRESS = /pci_nvme_map_addr addr 0x([0-9a-f]+) len (\d+)/;
+const MAP_ADDRESS = /pci_nvme_map_addr addr (0x[0-9a-f]+) len (\d+)/;
 
 /** Commands of the I/O queues, in the order in which the controller took them. */
 export function readControllerLog(text: string): ControllerCommand[] {
@@ -39,7 +40,7 @@ export function readControllerLog(text: string): ControllerCommand[] {
     if (line.includes("pci_nvme_map_prp ")) command.format = "prp";
     else if (line.includes("pci_nvme_map_sgl ")) command.format = "sgl";
     const mapped = MAP_ADDRESS.exec(line);
-    if (mapped !== null) command.extents.push([parseInt(mapped[1]!, 16), Number(mapped[2])]);
+    if (mapped !== null) command.extents.push([deviceAddress(mapped[1]!), Number(mapped[2])]);
   }
   return commands;
 }

@@ -1,4 +1,5 @@
 /** Lines of the guest's trace: text of ftrace, with the events that the plan switched on. */
+import { addressOfWord } from "@dmalab/runtime";
 
 export interface GuestEvent {
   /** Name of the probe or tracepoint. */
@@ -55,4 +56,18 @@ const PAGE_BYTES = 4096;
 /** The physical address of a `struct page`, by its address in the kernel. */
 export function physOfPage(address: string): number {
   return Number((BigInt(address) - VMEMMAP) / STRUCT_PAGE_BYTES) * PAGE_BYTES;
+}
+
+/** The number of a device address in hexadecimal digits: one of 64 bits has a number of its own. */
+export function deviceAddress(text: string | undefined): number {
+  return text === undefined ? NaN : numberOfWord(BigInt(text));
+}
+
+/** The device address of a page frame. */
+export function deviceAddressOfPage(pfn: string | undefined): number {
+  return pfn === undefined ? NaN : numberOfWord(BigInt(pfn) * BigInt(PAGE_BYTES));
+}
+
+function numberOfWord(word: bigint): number {
+  return addressOfWord(word) ?? Number(word);
 }
