@@ -222,13 +222,13 @@ Deno.test("firmware's memory that no table reaches: the device does not come up,
 
 Deno.test("what the DMA layer cannot take of a device is refused with its key", () => {
   const refused = (settings: BlockSettings<"endpoint">) => {
-    const build = () => lab({ mode: "off", model: "amd" }, [endpoint(settings)]);
+    const build = () => lab({ mode: "off", model: "smmu" }, [endpoint(settings)]);
     const { message, path } = assertThrows(build, ConfigError);
     return `${path.at(-1)}: ${message}`;
   };
   const untrusted = '"nic" is untrusted, and an untrusted device is always translated';
   assertEquals(refused({ untrusted: true, ownOps: true }), `dma_ops: ${untrusted}`);
-  const unknown = 'What "nic" is sent by an IOMMU of model amd is not known';
+  const unknown = 'What "nic" is sent by an IOMMU of model smmu is not known';
   assertEquals(refused({ ats: true }), `ats: ${unknown}`);
   const whole = { start: 2 ** 40, end: 2 ** 40 + 2 ** 32 };
   const more = { start: 0, end: 2 ** 32 + 1 };

@@ -68,6 +68,20 @@ ${PROCESS}`;
 const REGION = `${RDMA}let mr = nic.reg_mr(mm, more, 4KiB)\nmm.touch(at, 1B)\n`;
 /** The same of a page that may only be read, for a device that would like to write it. */
 const DENIED = `${RDMA}let mr = nic.reg_mr(mm, at, 4KiB)\nmm.touch(more, 1B)\n`;
+/** A NIC with memory of a GPU attached; a path to it only where the host bridge may be crossed. */
+const shared = (bridge: string, kernel = "7.2.12", model = "vtd") =>
+  `machine {
+  kernel = "${kernel}"
+  iommu { mode = strict, model = ${model} }
+  pci { host_bridge h0 {
+    whitelisted = ${bridge}
+    root_port rp0 { endpoint nic { } }
+    root_port rp1 { endpoint gpu { bar = 1MiB } }
+  } }
+}
+let memory = gpu.export(ranges: [0B..8KiB, 64KiB..68KiB])
+`;
+const ATTACHED = "let attached = nic.attach(memory)\n";
 const LINK = "dma_iova_link(ssd, state, phys: 0x10_0000, offset: 0, size: 4KiB, dir: to_device";
 
 /** The same on the release that names the reason why a page is missing (v7.3.md 5.4). */
@@ -303,6 +317,26 @@ const RAISED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     EINVAL: `${STRICT}iommu.set_mode(ssd, off) fails EINVAL`,
     EACCES: `${STRICT}iommu.set_mode(ssd, lazy, privileged: false) fails EACCES`,
     ENODEV: `${DIRECT}iommu.set_mode(ssd, lazy) fails ENODEV`,
+  },
+  "endpoint.export": {
+    EOPNOTSUPP: `${NO_P2PDMA}gpu.export(ranges: [0B..4KiB]) fails EOPNOTSUPP`,
+  },
+  "device.attach": {
+    ENODEV: `${shared("true")}gpu.revoke(memory)
+      nic.attach(memory) fails ENODEV`,
+  },
+  "dma_buf_attachment.map": {
+    EINVAL: `${shared("false")}${ATTACHED}attached.map(to_device) fails EINVAL`,
+    ENODEV: `${shared("true")}${ATTACHED}gpu.revoke(memory)
+      attached.map(to_device) fails ENODEV`,
+    EADDRINUSE: `${shared("true", "7.3.4")}${ATTACHED}expect warning link_overlap {
+        attached.map(to_device) fails EADDRINUSE
+      }`,
+    EEXIST: `${shared("true", "7.3.4", "smmu")}${ATTACHED}attached.map(to_device) fails EEXIST`,
+    ENOMEM: `${shared("true")}${ATTACHED}inject page_table.alloc {
+        attached.map(to_device) fails ENOMEM
+      }`,
+    EIO: `${shared("true")}${ATTACHED}inject dma_iova_sync { attached.map(to_device) fails EIO }`,
   },
   "nvme.read": {
     EIO: `${STRICT}ssd.read(lba: 4_294_967_296, into: alloc_pages(1)) fails EIO`,

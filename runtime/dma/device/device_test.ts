@@ -26,7 +26,7 @@ const DEFAULT = {
   ...{ segmentBoundaryMask: 0xffff_ffff, skipSync: true, prefer32Bit: true, wantedMode: null },
   ...{ group: null, domain: null, peer: null, hostBridge: null, refusal: null, hasDriver: false },
   ...{ requesterId: null, mappings: 0, maskBits: 64, coherentMaskBits: 64, busLimitBits: 0 },
-  ...{ addressBits: 64, merged: null },
+  ...{ addressBits: 64, merged: null, busMaster: null },
   ...{ lastAddress: MOST, lastCoherentAddress: MOST },
 };
 

@@ -30,7 +30,11 @@ const MAX_RANGES = 65_536;
 /** A machine for examples: a device with memory below the switch of another one. */
 export const SHARING_MACHINE = `machine {
   iommu { mode = strict }
-  pci { root_port rp0 { switch sw0 { endpoint nic { } endpoint gpu { bar = 1MiB } } } }
+  pci {
+    root_port rp0 {
+      switch sw0 { endpoint nic { } endpoint gpu { bar = 1MiB } }
+    }
+  }
 }
 `;
 
@@ -152,7 +156,7 @@ export const SHARED_ATTACHMENT: HandleType<SharedAttachment> = {
       example: `${SHARING_MACHINE}let shared = gpu.export(ranges: [0B..8KiB, 64KiB..68KiB])\n` +
         `let attached = nic.attach(shared)\n` +
         `assert attached.map(bidirectional).length == 2\nattached.unmap()`,
-      raises: ["EINVAL", "ENODEV", "EADDRINUSE", "ENOMEM", "EIO", "EBUSY"],
+      raises: ["EINVAL", "ENODEV", "EADDRINUSE", "EEXIST", "ENOMEM", "EIO"],
       run(context, attachment, [dir]) {
         if (attachment.entries !== null) {
           throw new ValueError(

@@ -269,21 +269,24 @@ void pci_clear_master(struct pci_dev *pdev)
 }
 EXPORT_SYMBOL(pci_clear_master);
 
+#ifdef request_mem_region
 int pci_request_region(struct pci_dev *pdev, int bar, const char *name)
 {
-	if (!pci_resource_len(pdev, bar))
+	if (!lab_pci_resource_len(&pdev->dev, bar))
 		return 0;
-	return request_mem_region(pci_resource_start(pdev, bar), pci_resource_len(pdev, bar), name) ?
-		       0 : -EBUSY;
+	return request_mem_region(lab_pci_resource_start(&pdev->dev, bar),
+				  lab_pci_resource_len(&pdev->dev, bar), name) ? 0 : -EBUSY;
 }
 EXPORT_SYMBOL(pci_request_region);
 
 void pci_release_region(struct pci_dev *pdev, int bar)
 {
-	if (pci_resource_len(pdev, bar))
-		release_mem_region(pci_resource_start(pdev, bar), pci_resource_len(pdev, bar));
+	if (lab_pci_resource_len(&pdev->dev, bar))
+		release_mem_region(lab_pci_resource_start(&pdev->dev, bar),
+				   lab_pci_resource_len(&pdev->dev, bar));
 }
 EXPORT_SYMBOL(pci_release_region);
+#endif
 
 int pci_request_regions(struct pci_dev *pdev, const char *name)
 {
