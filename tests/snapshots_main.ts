@@ -2,6 +2,7 @@
  * `deno task snapshots --update [PATH…]`: writes anew what the named scenarios print, or without a name all that
  * are kept and what drawn runs come to, after a change that was meant. Read what git shows then.
  */
+import "@dmalab/bin/provide";
 import { KEPT_SCENARIOS, printedBy, snapshotFile } from "./snapshots.ts";
 import { writeSums } from "./sums/drawn_runs.ts";
 

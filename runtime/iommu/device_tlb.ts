@@ -7,7 +7,7 @@
  * @see rules/dma.md 5.4, 9.10
  */
 import type { Bytes, DmaAddr, Nanoseconds } from "../address.ts";
-import { KernelError } from "../errno.ts";
+import { invariant, KernelError } from "../errno.ts";
 import { eventId } from "../event_vocabulary.ts";
 import type { Platform } from "../platform.ts";
 import type { VirtualClock } from "../time/clock.ts";
@@ -95,6 +95,7 @@ export class DeviceTlb {
 
   /** Drops the entries of a range; returns how many went. */
   drop(domain: number, first: number, last: number): number {
+    invariant(first <= last, "A device is sent an invalidation that ends before it begins");
     const before = this.entries.used;
     this.entries.invalidate(domain, { hardwareFirst: first, hardwareLast: last });
     return before - this.entries.used;

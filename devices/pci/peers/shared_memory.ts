@@ -13,6 +13,7 @@ import {
   ERRNO,
   errnoName,
   eventId,
+  invariant,
   KernelError,
   type Machine,
   type PhysAddr,
@@ -239,6 +240,7 @@ export class SharedAttachment {
       }
       linkedBytes += range.sizeBytes;
     }
+    invariant(linkedBytes === sizeBytes, "A part of the shared memory is not linked");
     const error = dma.dmaIovaSync(this.importer.dma, state, 0, linkedBytes);
     if (error !== 0) {
       dma.dmaIovaDestroy(this.importer.dma, state, linkedBytes, dir, MMIO);

@@ -217,6 +217,7 @@ export class SwiotlbPool extends SwiotlbSlots {
       ? alignUp(sizeBytes, allocAlignMask + 1) + pad
       : alignUp(sizeBytes + pad, allocAlignMask + 1);
     const slots = Math.ceil(totalBytes / SLOT_BYTES);
+    invariant(slots * SLOT_BYTES >= sizeBytes + pad, "Bounce slots are shorter than the data");
     const first = this.search(events.context.cpu, dev, orig, totalBytes, slots, allocAlignMask);
     if (first < 0) {
       const unfit = { dev, orig, sizeBytes, allocAlignMask, dir, attrs, slots };
