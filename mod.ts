@@ -105,6 +105,7 @@ export {
   blkStatusName,
   type Brand,
   type Bytes,
+  type CallFrame,
   type CallTables,
   defaultMachineConfig,
   DMA_MAPPING_ERROR,
@@ -212,7 +213,13 @@ export {
 } from "@dmalab/runtime/dma";
 
 // The mapping functions, with the types of their arguments and results.
-export { type DeviceAccess, type FaultReason, Iommu, type IommuFault } from "@dmalab/runtime/iommu";
+export {
+  type DeviceAccess,
+  type DeviceTlb,
+  type FaultReason,
+  Iommu,
+  type IommuFault,
+} from "@dmalab/runtime/iommu";
 
 // Events.
 export { type EventLayout, formatEvent, formatEvents } from "@dmalab/lang/render";

@@ -159,6 +159,12 @@ const ROWS: Readonly<Partial<Record<QuirkName, Row>>> = {
     // Where everything bounces the first one is undone, and behind an IOMMU nothing has to.
     seen: { off: "left behind", bounced: "right", strict: "right", lazy: "right" },
   },
+  bounced_iova_keeps_slot_offset: {
+    machine: { untrusted: true },
+    // In the second half of a page, and over its end: PRP2 is not aligned.
+    steps: [io("read", [run(1, 4096, { offsetBytes: 3584 })])],
+    seen: { ...NEEDS_TRANSLATION, strict: "EIO", lazy: "EIO" },
+  },
   mptr_first_vector_only: {
     machine: { metadataBytes: 8 },
     // Two vectors that touch: one ends a page, the other begins the next.

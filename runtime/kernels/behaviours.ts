@@ -120,12 +120,6 @@ export const OLDER_WAYS = {
     rule: "nvme.6",
     doc: "A pool of descriptors takes a block from its newest page with a free one.",
   },
-  bounced_iova_keeps_slot_offset: {
-    in: ["6.1.192"],
-    rule: "dma.6.2",
-    doc:
-      "A buffer that is bounced behind an IOMMU keeps its offset in a bounce slot (2 KiB), not in a page.",
-  },
   soft_cap_1280_kib: {
     in: ["..6.12.117"],
     rule: "block.1.1",
@@ -328,6 +322,11 @@ export const QUIRKS = {
     in: ["6.17.13.."],
     doc:
       "The first bounce buffer of a request leaks when the array of mappings cannot be allocated.",
+  },
+  bounced_iova_keeps_slot_offset: {
+    in: ["6.1.192"],
+    doc:
+      "A buffer that is bounced behind an IOMMU keeps its offset in a bounce slot (2 KiB), not in a page.",
   },
   list_length_wraps: {
     in: ["..7.3-rc7"],

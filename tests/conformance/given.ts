@@ -283,8 +283,8 @@ export const EXCEPTIONS: readonly Exception[] = [
   ),
   given(
     "invalidation trace",
-    ["init.**", "*.iova", "*.size"],
-    "Arguments, and when the kernel's timer flushes the queue.",
+    ["init.**", "*.op", "*.iova", "*.size"],
+    "Operations with their arguments, and when the kernel's timer flushes the queue.",
   ),
   given(
     "bounce-pool trace",

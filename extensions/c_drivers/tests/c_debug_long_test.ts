@@ -78,7 +78,7 @@ Deno.test("a run with a driver in C is gone through line by line, handlers of in
       lines.push(lineAt(recording, position).slice(7));
     }
   }
-  const probe = "168 38 39 42 44 45 46 49 50 52 53 54 56 57 58 60 61 72";
+  const probe = "168 38 39 42 44 45 46 48 49 50 52 53 54 56 57 58 60 61 72";
   const send = "88 89 91 92 95 94 96 97 98 25 28 30 31 32 33 35 99 104";
   const remove = "168 75 76 78 79 80 81 82 83 84";
   assertEquals(lines.join(" "), `${probe} ${send} ${remove}`);
