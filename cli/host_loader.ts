@@ -143,17 +143,6 @@ export class HostLoader implements CLoader {
       this.#keep(file.realPath, this.#openText(file.realPath) ?? file.text);
   }
 
-  /** Whether there is a file or a folder of a name. */
-  static exists(path: string): boolean {
-    try {
-      host.lstatSync(path);
-      return true;
-    } catch (error) {
-      if (error instanceof host.errors.NotFound) return false;
-      throw error;
-    }
-  }
-
   loadWithTree(settings: TreeSettings, path: string, from: SourceFile): SourceFile | LoadError {
     const at = this.#treeAt(settings.tree, from);
     if (at === null) return new LoadError("unreadable", "No kernel tree is named", NAME_A_TREE);

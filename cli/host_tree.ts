@@ -89,14 +89,12 @@ export class HostTree implements TreeFolders {
  * folder is read through a link that leaves it.
  */
 export class ModuleTree extends HostTree {
-  readonly #module: string;
   readonly #inner: ModuleFolder;
 
   /** @throws {TreeError} Where a folder cannot be read, or the first one is no kernel tree. */
   constructor(tree: string, module: string) {
     super(tree);
     this.#inner = new ModuleFolder(module);
-    this.#module = this.#inner.root;
   }
 
   override text(path: string): string | null {
@@ -111,7 +109,7 @@ export class ModuleTree extends HostTree {
 
   override placeOf(path: string): string {
     const inside = inModule(path);
-    return inside === null ? super.placeOf(path) : `${this.#module}/${inside}`;
+    return inside === null ? super.placeOf(path) : this.#inner.placeOf(inside);
   }
 }
 
@@ -121,12 +119,37 @@ function inModule(path: string): string | null {
   return path.startsWith(`${MODULE_FOLDER}/`) ? path.slice(MODULE_FOLDER.length + 1) : null;
 }
 
-/** The folder of an out-of-tree module by itself. */
-export class ModuleFolder extends HostTree {
-  protected override check(): void {}
+/** Generated headers of other names, such as `regs.vh`: modules include them. */
+const GENERATED_HEADER = /\.(?:s?vh|hh|inc)$/;
+const MAKEFILE_NAME = /^(?:Kbuild|Makefile)$/;
+/** What a makefile of the kernel's build says: `obj-m += card.o`. */
+const BUILDS_MODULE = /^[ \t]*obj-/m;
+/** Folders in which that makefile is looked for. */
+const MAX_FOLDERS = 300;
 
-  /** Modules include generated files of other names, such as `regs.vh`. */
+/** The folder of an out-of-tree module alone. */
+export class ModuleFolder extends HostTree {
+  /** A stranger's scenario can name any folder: only one that the kernel's build would take is read. */
+  protected override check(): void {
+    const folders = [""];
+    for (let at = 0; at < folders.length && at < MAX_FOLDERS; at++) {
+      const folder = folders[at]!;
+      for (const { isFolder, name } of this.entries(folder)) {
+        const path = folder === "" ? name : `${folder}/${name}`;
+        if (isFolder && !name.startsWith(".")) folders.push(path);
+        if (!MAKEFILE_NAME.test(name)) continue;
+        if (BUILDS_MODULE.test(this.fileText(path, "") ?? "")) return;
+      }
+    }
+    throw new TreeError(
+      `"${
+        printable(this.root)
+      }" is no folder of a kernel module: no makefile in it has a line "obj-m"`,
+      "name the folder with the module's Makefile or Kbuild",
+    );
+  }
+
   protected override isRead(path: string, real: string): boolean {
-    return super.isRead(path, real) || /\.\w*h$/.test(real);
+    return super.isRead(path, real) || GENERATED_HEADER.test(real);
   }
 }

@@ -11,7 +11,7 @@ export function pullOut({ devices, machine }: Lab, name: string): void {
   }
 }
 
-/** Takes a device that was pulled out off the bus: its driver is gone. */
+/** Removes a device that was pulled out from the bus. Its driver has been removed before. */
 export function takeOffBus({ devices, machine, topology }: Lab, name: string): void {
   const { dma, function: func } = devices.get(name)!;
   topology.unplug(func);

@@ -1,11 +1,11 @@
 /**
- * A driver that is code of its own, as one in C: the devices that it is bound to, and the ways to take it away from
- * them. `remove each` and `unplug each` use it.
+ * A driver in C: the devices that it is bound to, and how it is removed from them. `remove each` and `unplug each`
+ * use it.
  */
 export interface DriverModule {
   /** Whether a function of it is under way: it is not removed before that returns. */
   readonly isRunning: boolean;
-  /** Names of the devices that it is bound to, or whose probe is under way; the oldest first. */
+  /** Names of the devices that it is bound to or is probing, the oldest first. */
   readonly devices: readonly string[];
   /** The event after which its init function succeeded; null while it is not loaded. */
   readonly loadedSeq: number | null;

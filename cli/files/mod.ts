@@ -1,6 +1,7 @@
 /** What other members use of `cli/files`. */
 export { FileError, FullDiskError } from "./file_error.ts";
 export { READ_LIMITS } from "./file_limits.ts";
+export { gunzipText, gzipText } from "./gzip.ts";
 export { hashOf, keepBytes, keptBytes, removeOldest } from "./user_cache.ts";
 export {
   appendFile,

@@ -1,7 +1,7 @@
 /** `dmalab kernel capture`: a kernel's actions for the built-in requests, as golden data. */
 import { type ExitCode, FAILED, HELD, WRONG } from "@dmalab/cli/exit_code";
 import { refuse, type Screen } from "@dmalab/cli/extend";
-import { FileError, makeNamedFolder, rewriteFile, writeFile } from "@dmalab/cli/files";
+import { FileError, gzipText, makeNamedFolder, rewriteFile, writeFile } from "@dmalab/cli/files";
 import { readHostBytes } from "@dmalab/cli";
 import { MIB } from "@dmalab/runtime";
 import { printable, printableJson } from "@dmalab/lang/diagnostics";
@@ -66,8 +66,8 @@ async function writeCaptures(out: string, captured: readonly CapturedBoot[]): Pr
   makeNamedFolder(`${out}/${FOLDER}/submissions`);
   for (const { cases, name, submissions } of captured) {
     const file = `${name}.jsonl.gz`;
-    writeFile({ folder: out, name: `${FOLDER}/${file}` }, await packed(cases));
-    writeFile({ folder: out, name: `${FOLDER}/submissions/${file}` }, await packed(submissions));
+    writeFile({ folder: out, name: `${FOLDER}/${file}` }, await gzipLines(cases));
+    writeFile({ folder: out, name: `${FOLDER}/submissions/${file}` }, await gzipLines(submissions));
   }
   const all = {
     ...earlierDescriptions(`${out}/${FOLDER}/limits.json`),
@@ -92,8 +92,6 @@ function earlierDescriptions(path: string): Readonly<Record<string, unknown>> {
   }
 }
 
-async function packed(lines: readonly Line[]): Promise<Uint8Array> {
-  const text = lines.map((line) => `${JSON.stringify(line)}\n`).join("");
-  const stream = new Blob([text]).stream().pipeThrough(new CompressionStream("gzip"));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
+function gzipLines(lines: readonly Line[]): Promise<Uint8Array> {
+  return gzipText(lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
 }

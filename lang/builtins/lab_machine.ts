@@ -11,6 +11,7 @@ import {
 } from "@dmalab/devices";
 import {
   ArmedInjection,
+  type CallFrame,
   type EventListener,
   EventRecorder,
   HostBudget,
@@ -32,7 +33,6 @@ import { hasLatencies } from "@dmalab/runtime/time";
 import type { MachineRecording } from "@dmalab/runtime/recording";
 import type { ExecutionContext } from "../values/execution_context.ts";
 import type {
-  FailedFrame,
   HitCount,
   InjectionOrder,
   MachineBuildOptions,
@@ -200,7 +200,7 @@ export class LabMachine implements SimulatedMachine {
     };
   }
 
-  failedStack(): readonly FailedFrame[] {
+  failedStack(): readonly CallFrame[] {
     return this.lab.machine.failedStack;
   }
 

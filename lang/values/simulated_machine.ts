@@ -8,6 +8,7 @@ import type { DeviceVisibleRange } from "@dmalab/runtime/dma";
 import type { IncidentEvent } from "./incident.ts";
 import type { Lab } from "@dmalab/devices";
 import type {
+  CallFrame,
   EventListener,
   EventRecorder,
   EventStream,
@@ -61,12 +62,6 @@ export interface InjectionPlace extends InjectionHitName {
 
 /** Removals of drivers in C, as injection points. */
 export type RemovalPoint = "driver.remove" | "device.unplug";
-
-/** A function of compiled code in a call stack, with the place of its call. */
-export interface FailedFrame {
-  readonly name: string;
-  readonly site: number;
-}
 
 /** Notes every place where something could fail, until it is stopped. */
 export interface HitCount {
@@ -146,7 +141,7 @@ export interface SimulatedMachine {
   /** Has a point fail, until the function returned is called: it says how often that happened. */
   armInjection(order: InjectionOrder): () => number;
   /** The functions of compiled code that ran when a point failed last, the innermost first; empty without any. */
-  failedStack(): readonly FailedFrame[];
+  failedStack(): readonly CallFrame[];
   countHits(): HitCount;
   /**
    * Comes to a moment at which a driver could be removed. @param site Of the event before it.
@@ -155,7 +150,7 @@ export interface SimulatedMachine {
   passRemoval(point: RemovalPoint, site: number | null): boolean;
   /** Pulls a device out: its registers read as ones, and its accesses are lost. */
   pullOut(device: string): void;
-  /** Takes a device that was pulled out off the bus: its driver is gone. */
+  /** Removes a device that was pulled out from the bus. Its driver has been removed before. */
   takeOffBus(device: string): void;
   /** The error that ends what a removed driver was to do. */
   removedError(): Error;

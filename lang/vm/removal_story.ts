@@ -1,4 +1,4 @@
-/** What happened during a removal of a driver, in a few lines: what went, and what the device did meanwhile. */
+/** The steps of a removal of a driver, in a few lines: mappings that ended, and accesses of the device. */
 import type { Lab } from "@dmalab/devices";
 import type { MachineEvent } from "@dmalab/runtime";
 import { formatAddress, formatCount, formatSize } from "../text/numbers.ts";
@@ -24,7 +24,7 @@ export class RemovalStory {
 
   constructor(readonly lab: Lab, readonly run: StoryRun) {}
 
-  /** The driver is gone. */
+  /** From here on, steps come after the removal. */
   removed(): void {
     this.#isRemoved = true;
   }
@@ -58,8 +58,7 @@ export class RemovalStory {
       }
       case "iommu.translate": {
         const { access, dma, hit } = event.fields;
-        const stale = hit === "stale" ? ", by a stale IOTLB entry" : "";
-        return `${device} ${PAST[access]} ${formatAddress(dma)}${stale}`;
+        return `${device} ${PAST[access]} ${formatAddress(dma)}${STALE[hit] ?? ""}`;
       }
       case "irq":
         return `${device} raises vector ${event.fields.vector}`;
@@ -99,6 +98,11 @@ export class RemovalStory {
     ];
   }
 }
+
+const STALE: Readonly<Record<string, string>> = {
+  stale: ", by a stale IOTLB entry",
+  stale_device_tlb: ", by a stale entry of its own cache",
+};
 
 const PAST = { read: "reads", write: "writes" } as const;
 

@@ -16,7 +16,7 @@ export interface RemovalWatch {
   readonly seq: number;
   /** The device's actions during the removal; null without any. */
   readonly meanwhile: Closure | null;
-  /** What ends the block once the driver is gone. */
+  /** After the removal: the error that ends the block. */
   ended(): unknown;
 }
 
@@ -101,7 +101,7 @@ export class Removals implements Preemption {
     const stop = machine.listen((event) => story.add(event));
     this.#busy = true;
     this.#meanwhile = isThere ? watch.meanwhile : null;
-    // What the block awaits of a call is not meant for the removal.
+    // Expectations of the block are about its calls, not about those of the removal.
     const { handlers } = this.vm;
     const awaited = handlers.splice(0);
     for (const module of modules) {
@@ -134,7 +134,7 @@ export class Removals implements Preemption {
   #act(): void {
     const acts = this.#meanwhile;
     if (acts === null) return;
-    // None of its own calls is one of the removal.
+    // Calls of these actions do not run them again.
     this.#meanwhile = null;
     this.vm.call(acts, []);
     this.#meanwhile = acts;

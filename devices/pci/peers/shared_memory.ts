@@ -102,8 +102,8 @@ export class SharedMemory implements AccessWatcher {
   }
 
   /**
-   * The exporter takes the memory back. What is mapped stays mapped, and each is reported: an
-   * importer has to unmap before.
+   * The exporter takes the memory back. Importers have to unmap before: each mapping that is left
+   * stays, and is reported.
    */
   revoke(): void {
     const { machine } = this.lab;

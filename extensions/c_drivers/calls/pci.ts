@@ -58,8 +58,8 @@ export function enableDevice(kernel: CKernel, pdev: number): number {
 }
 
 /**
- * Switches bus mastering of a device on or off. A device that never had it switched on does DMA all the same: what it
- * may do before is not held against it.
+ * Switches bus mastering of a device on or off. A device whose driver never switched it on can do DMA as well: no
+ * check is about the time before.
  */
 export function setMaster(kernel: CKernel, pdev: number, on: boolean): void {
   const device = kernel.device(pdev);

@@ -19,9 +19,9 @@ import {
 import { type ExitCode, FAILED, HELD } from "@dmalab/cli/exit_code";
 import type { InitDriver } from "@dmalab/cli/extend";
 import { refuse, type Screen } from "@dmalab/cli/extend";
-import { makeNamedFolder, rewriteFile } from "@dmalab/cli/files";
+import { isTaken, makeNamedFolder, rewriteFile } from "@dmalab/cli/files";
 import { isAbsolute, join, relative } from "@dmalab/cli/paths";
-import { type ModuleFacts, readModule } from "./module_facts.ts";
+import { type ModuleFacts, placeAt, readModule } from "./module_facts.ts";
 import { type RegisterAnswer, scenarioText, type TriedAnswers } from "./module_scenario.ts";
 
 const SCENARIO = "driver.dma";
@@ -72,8 +72,8 @@ class DriverInit {
 
   constructor(readonly asked: Parameters<InitDriver>[0], readonly screen: Screen) {
     const { file, kernel, module } = asked;
-    this.#module = new ModuleFolder(module);
     this.#tree = kernel === null ? null : openKernel(kernel, module);
+    this.#module = new ModuleFolder(module);
     this.#facts = readModule(
       this.#module,
       file,
@@ -86,7 +86,7 @@ class DriverInit {
     const { folder } = this.asked;
     makeNamedFolder(folder);
     for (const name of [SCENARIO, REPORT]) {
-      if (HostLoader.exists(join(folder, name))) {
+      if (isTaken({ folder, name })) {
         return refuse(
           `"${printable(folder)}" has ${name} already; nothing was written`,
           this.screen,
@@ -108,8 +108,8 @@ class DriverInit {
       answers = [...answers, found];
       first = await this.#try(answers);
     }
-    const code = this.#sayRun(first, answers);
-    if (code === HELD) await this.#sayTests();
+    const isProbed = this.#sayRun(first, answers);
+    const code = isProbed && await this.#sayTests() ? HELD : FAILED;
     this.#say(
       `took | ${
         ((processorMs() - this.#startedMs) / 1000).toFixed(1)
@@ -239,18 +239,23 @@ class DriverInit {
     return { offset, value, why: `Fill in: with ${why} probe() comes further.` };
   }
 
-  #sayRun(first: FirstRun, answers: readonly RegisterAnswer[]): ExitCode {
+  /** Says what the first test came to. @returns Whether it passed. */
+  #sayRun(first: FirstRun, answers: readonly RegisterAnswer[]): boolean {
     const { diagnostics, lines, outcomes, program } = first;
     if (program === null) {
       this.#say(`report | it does not compile: ${formatCount(diagnostics.length, "error")}`);
       this.#list("what is missing, with the line that needs it:", this.#missing(diagnostics));
-      return FAILED;
+      return false;
     }
     const failure = outcomes[0]?.failure ?? null;
+    const stubs = this.#stubs(lines);
+    const filled = stubs.length === 0
+      ? ""
+      : `, with ${formatCount(stubs.length, "function")} that only returned a value (below)`;
     this.#say(
       failure === null
-        ? "report | it compiles, probes and is removed"
-        : `report | it compiles; ${failure.message}`,
+        ? `report | it compiles, probes and is removed${filled}`
+        : `report | it compiles${filled}; ${failure.message}`,
     );
     this.#list(
       "registers that answer by a constant of the driver; check them:",
@@ -261,18 +266,20 @@ class DriverInit {
     this.#list("what the driver and dmalab print:", lines.filter((line) => !STUB.test(line)));
     this.#list(
       "functions that dmalab does not have; each returns what is named, until a file of `files` defines it:",
-      this.#stubs(lines),
+      stubs,
     );
     if (failure !== null) this.#list("the failure:", failure.lines);
-    return failure === null ? HELD : FAILED;
+    return failure === null;
   }
 
-  async #sayTests(): Promise<void> {
+  /** @returns Whether all tests of the scenario pass. */
+  async #sayTests(): Promise<boolean> {
     const { outcomes } = await this.#runTests(() => true);
     this.#say("");
     for (const { failure, name } of outcomes) {
       this.#say(`test | ${name} | ${failure === null ? "ok" : `FAILED: ${failure.message}`}`);
     }
+    return outcomes.every(({ failure }) => failure === null);
   }
 
   #missing(diagnostics: readonly Diagnostic[]): readonly string[] {
@@ -307,7 +314,7 @@ class DriverInit {
     const { main } = this.#facts;
     const text = this.#module.text(main) ?? "";
     const at = text.search(new RegExp(`\\b${name}\\s*\\(`));
-    return at < 0 ? "" : `, called at ${main}:${text.slice(0, at).split("\n").length}`;
+    return at < 0 ? "" : `, called at ${main}:${placeAt(main, text, at).line}`;
   }
 }
 

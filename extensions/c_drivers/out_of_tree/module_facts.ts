@@ -4,7 +4,7 @@
  */
 import { TreeError, type TreeFolders } from "@dmalab/runtime/kernels";
 
-/** Folders within each other, and sources, that are looked at. */
+/** Folders within each other, and sources, that are read. */
 const MAX_DEPTH = 6;
 const MAX_SOURCES = 2000;
 const REGISTERS = /\b(?:pci_register_driver|module_pci_driver|builtin_pci_driver)\s*\(/;
@@ -12,12 +12,14 @@ const MAKEFILE = /^(?:Kbuild|Makefile)$/;
 const RUNS_PROGRAM = /\$[({]shell\b/;
 /** The head of a rule that makes a header. */
 const HEADER_RULE = /^[^#\t].*\.h\b.*/;
-const TABLE =
-  /(?:struct\s+pci_device_id\s+\w+\s*\[[^\]]*\]|DEFINE_PCI_DEVICE_TABLE\s*\(\w+\))[^={;]*=\s*\{([^;]*?)\}\s*;/g;
+/** The head of a table of ids. Its parts are bounded: a text with many heads and no end is still read in one pass. */
+const TABLE_HEAD =
+  /(?:struct\s{1,20}pci_device_id\s{1,20}\w{1,100}\s{0,20}\[[^\]]{0,100}\]|DEFINE_PCI_DEVICE_TABLE\s{0,20}\(\w{1,100}\))[^={;]{0,200}=\s{0,100}\{/g;
+const TABLE_END = /\}\s*;/g;
 const ENTRY =
-  /PCI_DEVICE(?:_SUB)?\s*\(\s*(\w+)\s*,\s*(\w+)|PCI_(?:VDEVICE)\s*\(\s*(\w+)\s*,\s*(\w+)|\{\s*(0x\w+|\w+)\s*,\s*(0x\w+|\w+)\s*,|\.vendor\s*=\s*(\w+)\s*,\s*\.device\s*=\s*(\w+)/;
+  /PCI_DEVICE(?:_SUB)?\s*\(\s*(\w+)\s*,\s*(\w+)|PCI_VDEVICE\s*\(\s*(\w+)\s*,\s*(\w+)|\{\s*(0x\w+|\w+)\s*,\s*(0x\w+|\w+)\s*,|\.vendor\s*=\s*(\w+)\s*,\s*\.device\s*=\s*(\w+)/;
 const DEFINE = /^[ \t]*#[ \t]*define[ \t]+(\w+)[ \t]+\(?(0x[\da-fA-F]+|\d+|\w+)[uUlL]*\)?/gm;
-const ASSEMBLER = /\b(?:__)?asm(?:__)?\s*(?:volatile|__volatile__)?\s*\(\s*"[^"]*\w/;
+const ASSEMBLER = /\b(?:__)?asm(?:__)?\s*(?:(?:volatile|__volatile__)\s*)?\(\s*"[^"]*\w/;
 
 /** A line of a file of the module. */
 export interface ModulePlace {
@@ -111,9 +113,7 @@ function readInto(
 /** Whether a makefile of its folder, or of one above it, names the object of a source. */
 function isBuilt(path: string, texts: ReadonlyMap<string, string>): boolean {
   const object = path.split("/").at(-1)!.replace(/\.c$/, ".o");
-  return [...texts].some(([makefile, text]) =>
-    MAKEFILE.test(makefile.split("/").at(-1)!) && text.includes(object)
-  );
+  return [...texts].some(([makefile, text]) => isMakefile(makefile) && text.includes(object));
 }
 
 function constantsIn(texts: Iterable<string>): ReadonlyMap<string, number> {
@@ -142,18 +142,33 @@ function idsIn(
   const paths = [main, ...others];
   for (const path of paths) {
     const text = texts.get(path)!;
-    for (const table of text.matchAll(TABLE)) {
-      const entry = ENTRY.exec(table[1]!);
+    for (const { at, body } of tablesIn(text)) {
+      const entry = ENTRY.exec(body);
       if (entry === null) continue;
       const [, vendor, device, short, ofShort, plain, ofPlain, named, ofNamed] = entry;
       const first = vendor ?? plain ?? named ?? `PCI_VENDOR_ID_${short}`;
       const second = device ?? ofShort ?? ofPlain ?? ofNamed!;
       const [one, two] = [numberOf(first, constants), numberOf(second, constants)];
       if (one === null || two === null || one > 0xffff || two > 0xffff) continue;
-      return { vendor: one, device: two, at: placeAt(path, text, table.index) };
+      return { vendor: one, device: two, at: placeAt(path, text, at) };
     }
   }
   return null;
+}
+
+/** The tables of ids of a source, and where they begin. */
+function tablesIn(text: string): readonly { readonly at: number; readonly body: string }[] {
+  const tables: { readonly at: number; readonly body: string }[] = [];
+  const head = new RegExp(TABLE_HEAD);
+  const end = new RegExp(TABLE_END);
+  for (let begun = head.exec(text); begun !== null; begun = head.exec(text)) {
+    end.lastIndex = head.lastIndex;
+    const ended = end.exec(text);
+    if (ended === null) break;
+    tables.push({ at: begun.index, body: text.slice(head.lastIndex, ended.index) });
+    head.lastIndex = end.lastIndex;
+  }
+  return tables;
 }
 
 function isMakefile(path: string): boolean {
@@ -177,7 +192,8 @@ function placesIn(
   );
 }
 
-function placeAt(path: string, text: string, index: number): ModulePlace {
+/** The line of an offset in a file. */
+export function placeAt(path: string, text: string, index: number): ModulePlace {
   const line = text.slice(0, index).split("\n").length;
   return { path, line, text: text.split("\n")[line - 1]!.trim() };
 }

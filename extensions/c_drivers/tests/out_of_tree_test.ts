@@ -2,6 +2,7 @@
 import { assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import { basename, join } from "node:path";
 import { TreeError, type TreeFolders } from "@dmalab/runtime/kernels";
+import { ModuleFolder } from "@dmalab/cli";
 import { dmalab, ROOT } from "@dmalab/tests";
 import { readModule } from "../out_of_tree/module_facts.ts";
 
@@ -105,6 +106,37 @@ Deno.test("a folder without a PCI driver, and a source that is not there, are er
   );
   assertMatch(other.message, /no "e\.c"/);
   assertStringIncludes(other.hint, "d.c");
+});
+
+Deno.test("only a folder that the kernel's build takes is read as a module, and only its sources and headers", () => {
+  const place = Deno.makeTempDirSync();
+  const write = (name: string, text: string) => Deno.writeTextFileSync(`${place}/${name}`, text);
+  try {
+    write("d.c", DRIVER);
+    write("Makefile", "all:\n\techo obj-m\n");
+    const error = assertThrows(() => new ModuleFolder(place), TreeError);
+    assertMatch(
+      error.message,
+      /is no folder of a kernel module: no makefile in it has a line "obj-m"/,
+    );
+    Deno.mkdirSync(`${place}/src`);
+    write("src/Kbuild", "obj-$(CONFIG_D) += d.o\n");
+    const module = new ModuleFolder(place);
+    for (const name of ["regs.vh", "run.sh", ".zsh", "keys.bash"]) write(name, "secret\n");
+    assertEquals(
+      ["d.c", "regs.vh", "run.sh", ".zsh", "keys.bash"].map((name) => module.text(name) !== null),
+      [true, true, false, false, false],
+    );
+  } finally {
+    Deno.removeSync(place, { recursive: true });
+  }
+});
+
+Deno.test("tables of ids without an end, and assembler before many blanks, are read in one pass", () => {
+  const heads = "struct pci_device_id t[] = {\n".repeat(200_000);
+  const blanks = `asm${" ".repeat(200_000)}x\n`;
+  const facts = readModule(folder({ "d.c": `${heads}${blanks}${DRIVER}` }), null, "");
+  assertEquals([facts.ids, facts.assembler], [null, []]);
 });
 
 /** A driver that is complete with dmalab's own headers. */

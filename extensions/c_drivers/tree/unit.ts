@@ -172,7 +172,7 @@ export class Units {
     ];
   }
 
-  /** Names for older releases, without those that the module defines itself. */
+  /** Names of older releases, except names that the module defines. */
   #withoutOwn(compat: string): string {
     this.#moduleText ??= this.sourcesOfModule().map(([, text]) => text).join("\n");
     const text = this.#moduleText;

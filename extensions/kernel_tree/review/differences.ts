@@ -151,7 +151,7 @@ function defectOf(old: KeptOutcome, changed: KeptOutcome): string | null {
   const nameOf = ({ name, text }: KeptOutcome["incidents"][number]) =>
     `${name} ${withoutNumbers(text)}`;
   const known = new Set(old.incidents.map(nameOf));
-  // What a stopped test held is no mistake of its own: its failure is.
+  // A stopped test still held memory: the mistake is its failure, not that memory.
   const found = changed.incidents.filter(({ name }) => !name.startsWith(HELD));
   const incident = found.find((each) => !known.has(nameOf(each)));
   if (incident !== undefined) return incident.text;

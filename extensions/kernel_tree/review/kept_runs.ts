@@ -7,7 +7,7 @@ import type { RunOptions, TestOutcome } from "@dmalab/lang/run";
 import type { LinesRun } from "@dmalab/lang/values";
 import { hashText } from "@dmalab/runtime";
 import { kernelOf } from "@dmalab/runtime/kernels";
-import { hashOf, keepBytes, keptBytes } from "@dmalab/cli/files";
+import { gunzipText, gzipText, hashOf, keepBytes, keptBytes } from "@dmalab/cli/files";
 import { buildName } from "@dmalab/cli";
 import { basename } from "@dmalab/cli/paths";
 import { shownFolder, testRuns, type Tree } from "../diff_scenario.ts";
@@ -61,7 +61,7 @@ export class ScenarioRuns {
   /** What tests did, in words, as far as it was needed or ran here. */
   readonly #words = new Map<string, RunWords>();
   #areTestsKept = true;
-  /** Tests that ran here, whose words the cache lacks. */
+  /** Tests that ran here, and are not in the cache in words. */
   readonly #unkept = new Set<string>();
 
   private constructor(
@@ -107,7 +107,7 @@ export class ScenarioRuns {
     if (this.#tests.has(number)) {
       const kept = await keptBytes("c", this.#wordsKey(number));
       if (kept !== null) {
-        const words = JSON.parse(await unpacked(kept)) as RunWords;
+        const words = JSON.parse(await gunzipText(kept)) as RunWords;
         this.#words.set(number, words);
         return words;
       }
@@ -167,7 +167,7 @@ export class ScenarioRuns {
     }
     for (const number of withWords ? this.#unkept : []) {
       const words = JSON.stringify(this.#words.get(number)!);
-      await keepBytes("c", this.#wordsKey(number), await packed(words));
+      await keepBytes("c", this.#wordsKey(number), await gzipText(words));
       this.#unkept.delete(number);
     }
   }
@@ -227,14 +227,4 @@ function assertionLines(
   }
   const [first = "", ...rows] = notes.slice(at, at + COMPARED_LINES);
   return [`wrong data: ${first.trim()} at ${name}`, ...rows];
-}
-
-function packed(text: string): Promise<Uint8Array<ArrayBuffer>> {
-  const stream = new Blob([text]).stream().pipeThrough(new CompressionStream("gzip"));
-  return new Response(stream).bytes();
-}
-
-function unpacked(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return new Response(stream).text();
 }

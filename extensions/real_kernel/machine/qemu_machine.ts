@@ -65,8 +65,6 @@ const FIRST_EXTERNAL_DEVICE = 16;
 /** The kernel has a pool of bounce buffers beside an IOMMU where there is memory above 4 GiB. */
 const EXTERNAL_MEMORY_BYTES = 3 * GIB;
 
-const ROOT_BUS_ALONE = "QEMU's AMD IOMMU is for the root bus alone";
-
 type NvmeSettings = BlockSettings<"nvme">;
 type IommuConfig = LabConfig["iommu"];
 
@@ -76,29 +74,43 @@ interface QemuIommu {
   readonly addressBits: readonly number[];
   /** The argument of `-device`. */
   readonly deviceOf: (iommu: IommuConfig) => string;
+  /** Words of the kernel's command line that switch it on. */
+  readonly words: readonly string[];
+  /** It translates devices on the root bus alone. */
+  readonly isOfRootBus: boolean;
+  /** It reports that it caches absent entries, whatever the scenario wants. */
+  readonly cachesAbsent: boolean;
 }
 
+/** VT-d in legacy mode. */
+const intelDevice = ({ addressBits, cachingMode }: IommuConfig) =>
+  `intel-iommu,intremap=on,aw-bits=${addressBits},caching-mode=${cachingMode ? "on" : "off"}`;
+
+const VTD = {
+  name: "QEMU's VT-d",
+  addressBits: [39, 48],
+  isOfRootBus: false,
+  cachesAbsent: false,
+} as const;
+
 const QEMU_IOMMUS = {
-  vtd: {
-    name: "QEMU's VT-d",
-    addressBits: [39, 48],
-    deviceOf: ({ addressBits, cachingMode }) =>
-      `intel-iommu,intremap=on,aw-bits=${addressBits},caching-mode=${cachingMode ? "on" : "off"}`,
-  },
+  vtd: { ...VTD, deviceOf: intelDevice, words: ["intel_iommu=on"] },
   vtd_scalable: {
-    name: "QEMU's VT-d",
-    addressBits: [39, 48],
-    deviceOf: ({ addressBits, cachingMode }) =>
-      `intel-iommu,intremap=on,aw-bits=${addressBits},caching-mode=${
-        cachingMode ? "on" : "off"
-      },x-scalable-mode=on`,
+    ...VTD,
+    deviceOf: (iommu) => `${intelDevice(iommu)},x-scalable-mode=on`,
+    words: ["intel_iommu=on,sm_on"],
   },
   amd: {
     name: "QEMU's AMD IOMMU",
     addressBits: [64],
     deviceOf: () => "amd-iommu,intremap=on",
+    words: [],
+    isOfRootBus: true,
+    cachesAbsent: true,
   },
 } as const satisfies Partial<Readonly<Record<IommuModel, QemuIommu>>>;
+
+const ROOT_BUS_ALONE = `${QEMU_IOMMUS.amd.name} is for the root bus alone`;
 
 /** Collects the parts of a machine while its blocks are walked. */
 class QemuBuilder {
@@ -113,7 +125,7 @@ class QemuBuilder {
   #ports = 0;
   #rootDevices = 0;
 
-  /** @param isFlat All controllers are on the root bus: QEMU's AMD IOMMU translates no others. */
+  /** @param isFlat All controllers are on the root bus, where the IOMMU translates no others. */
   constructor(private readonly latencyNs: number, private readonly isFlat: boolean) {}
 
   /** Translates the blocks below a bus; returns them with the changes that QEMU needs. */
@@ -335,7 +347,8 @@ export function qemuMachine(
   memoryBytes: number,
   latencyNs: number = DISK_LATENCY_NS,
 ): QemuMachine {
-  const isFlat = config.iommu.mode !== "off" && config.iommu.model === "amd";
+  const { mode, model } = config.iommu;
+  const isFlat = mode !== "off" && isBuilt(model) && QEMU_IOMMUS[model].isOfRootBus;
   const builder = new QemuBuilder(latencyNs, isFlat);
   const { args, append, changes, missing } = builder;
   if (config.cpus > MAX_CPUS) missing.push(`cpus: the guest has ${MAX_CPUS} at most`);
@@ -378,7 +391,7 @@ function translateIommu(iommu: IommuConfig, builder: QemuBuilder): IommuConfig {
     missing.push(`iommu.model = ${model}: the guest has ${Object.keys(QEMU_IOMMUS).join(", ")}`);
     return iommu;
   }
-  const { addressBits, deviceOf, name } = QEMU_IOMMUS[model];
+  const { addressBits, cachesAbsent, deviceOf, name, words } = QEMU_IOMMUS[model];
   if (!(addressBits as readonly number[]).includes(iommu.addressBits)) {
     const has = addressBits.join(" or ");
     missing.push(`iommu.address_bits = ${iommu.addressBits}: ${name} has ${has}`);
@@ -391,11 +404,9 @@ function translateIommu(iommu: IommuConfig, builder: QemuBuilder): IommuConfig {
       missing.push(`iommu.${row.key}: ${name} has no such setting`);
     }
   }
-  const built = model === "amd" ? cachingAmd(iommu, builder) : iommu;
+  const built = cachesAbsent ? withCaching(iommu, name, builder) : iommu;
   args.unshift("-device", deviceOf(built));
-  if (model !== "amd") {
-    append.push(model === "vtd_scalable" ? "intel_iommu=on,sm_on" : "intel_iommu=on");
-  }
+  append.push(...words);
   append.push(
     iommu.mode === "passthrough"
       ? "iommu.passthrough=1"
@@ -409,10 +420,14 @@ function isBuilt(model: IommuModel): model is keyof typeof QEMU_IOMMUS {
   return Object.hasOwn(QEMU_IOMMUS, model);
 }
 
-/** QEMU's AMD IOMMU reports NpCache, with which the kernel flushes new mappings and is never lazy. */
-function cachingAmd(iommu: IommuConfig, { changes, missing }: QemuBuilder): IommuConfig {
+/** With absent entries cached, the kernel flushes new mappings and is never lazy. */
+function withCaching(
+  iommu: IommuConfig,
+  name: string,
+  { changes, missing }: QemuBuilder,
+): IommuConfig {
   if (iommu.cachingMode) return iommu;
-  const reason = `${QEMU_IOMMUS.amd.name} caches absent entries`;
+  const reason = `${name} caches absent entries`;
   if (iommu.mode === "lazy") missing.push(`iommu.caching_mode = false: ${reason}, and is strict`);
   else changes.push(`iommu.caching_mode = true: ${reason}`);
   return { ...iommu, cachingMode: true };

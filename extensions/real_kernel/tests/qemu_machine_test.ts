@@ -52,6 +52,14 @@ const ROWS: readonly IommuRow[] = [
   },
 ];
 
+/** The machine of the first test of a scenario. */
+function machineOf(text: string) {
+  const { program } = loadProgram(new SourceFile("a.dma", text), {
+    load: () => new LoadError("not_found", "no files"),
+  });
+  return qemuMachine(program!.tests[0]!.config, guestMemoryBytes(0, 0));
+}
+
 Deno.test("an IOMMU of a scenario becomes one of QEMU, and what that cannot be is named", () => {
   for (const { append, changes = [], device, iommu, missing = [] } of ROWS) {
     const text = `machine {
@@ -60,10 +68,7 @@ Deno.test("an IOMMU of a scenario becomes one of QEMU, and what that cannot be i
 }
 test "one" { let pages = alloc_pages(1) }
 `;
-    const { program } = loadProgram(new SourceFile("a.dma", text), {
-      load: () => new LoadError("not_found", "no files"),
-    });
-    const machine = qemuMachine(program!.tests[0]!.config, guestMemoryBytes(0, 0));
+    const machine = machineOf(text);
     const devices = machine.args.filter((_, at) => machine.args[at - 1] === "-device");
     assertEquals(devices.find((each) => each.includes("-iommu,")) ?? null, device, iommu);
     assertEquals(machine.append, append, iommu);
@@ -76,7 +81,7 @@ test "one" { let pages = alloc_pages(1) }
 });
 
 Deno.test("an external-facing port is one by a property of firmware, and brings memory above 4 GiB", () => {
-  const machineOf = (keys: string) => {
+  const withPort = (keys: string) => {
     const text = `machine {
   iommu { mode = lazy }
   pci { root_port rp0 { ${keys}
@@ -84,14 +89,11 @@ Deno.test("an external-facing port is one by a property of firmware, and brings 
 }
 test "one" { let pages = alloc_pages(1) }
 `;
-    const { program } = loadProgram(new SourceFile("a.dma", text), {
-      load: () => new LoadError("not_found", "no files"),
-    });
-    return qemuMachine(program!.tests[0]!.config, guestMemoryBytes(0, 0));
+    return machineOf(text);
   };
-  const plain = machineOf("");
+  const plain = withPort("");
   assertEquals([plain.firmwareTable, plain.args.includes("3072M")], [null, false]);
-  const external = machineOf("external = true");
+  const external = withPort("external = true");
   assertEquals([...external.missing], []);
   assertEquals(external.args.includes("3072M"), true);
   assertEquals(
