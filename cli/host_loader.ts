@@ -10,7 +10,7 @@ import { C_FILE, type CLoader, type Stubs, type TreeSettings } from "@dmalab/lan
 import { LoadError, misnamed } from "@dmalab/lang/syntax";
 import { SourceFile } from "@dmalab/lang";
 import { MODULE_FOLDER, TreeError } from "@dmalab/runtime/kernels";
-import { HostTree, ModuleTree } from "./host_tree.ts";
+import { HostTree, ModuleFolder, ModuleTree } from "./host_tree.ts";
 import { type FileOfDriver, HostCompileCache, type SourceOfTree } from "./compile_cache.ts";
 import { currentFolder, readHostFile } from "./host_file.ts";
 import { basename, dirname, extname, isAbsolute, isInside, join, shortPath } from "./paths.ts";
@@ -40,6 +40,8 @@ export class HostLoader implements CLoader {
   readonly #sources = new Map<string, SourceFile>();
   readonly #names = new Set<string>();
   readonly #treesAt = new Map<string, HostTree>();
+  /** Folders of out-of-tree modules: their sources may be used from outside. */
+  readonly #modules: ModuleFolder[] = [];
   /** Sources that are compiled with a tree. */
   readonly trees = new Map<SourceFile, SourceOfTree>();
   #openText: (path: string) => string | undefined = () => undefined;
@@ -116,10 +118,20 @@ export class HostLoader implements CLoader {
   load(path: string, from: SourceFile | null, limitBytes?: number): SourceFile | LoadError {
     const fromPath = from === null ? undefined : this.#realPaths.get(from);
     const near = fromPath === undefined ? this.folder : dirname(fromPath);
-    const wanted = join(near, path);
+    return this.#loadAt(join(near, path), path, near, limitBytes);
+  }
+
+  /** @param path As messages call the file. @param near The folder of the file that names it. */
+  #loadAt(
+    wanted: string,
+    path: string,
+    near: string,
+    limitBytes?: number,
+  ): SourceFile | LoadError {
     const refused: LoadError[] = [];
+    const isOfModule = (at: string) => this.#modules.some((each) => each.hasSource(at));
     const accepts = (at: string) => {
-      if (!isInside(at, this.root)) refused.push(this.#outside(path));
+      if (!isInside(at, this.root) && !isOfModule(at)) refused.push(this.#outside(path));
       else if (isHidden(shortPath(shortPath(at, near), this.root))) {
         refused.push(usersOwn(path, "a name in its path begins with a dot"));
       } else if (extname(at) !== extname(wanted)) {
@@ -145,9 +157,13 @@ export class HostLoader implements CLoader {
 
   loadWithTree(settings: TreeSettings, path: string, from: SourceFile): SourceFile | LoadError {
     const at = this.#treeAt(settings.tree, from);
-    if (at === null) return new LoadError("unreadable", "No kernel tree is named", NAME_A_TREE);
+    const module = this.#moduleAt(settings.module, from);
+    if (at === null && (module === null || settings.files.length > 0)) {
+      return new LoadError("unreadable", "No kernel tree is named", NAME_A_TREE);
+    }
     try {
-      const tree = this.#openTree(at, this.#moduleAt(settings.module, from));
+      if (at === null) return this.#loadOfModule(module!, path);
+      const tree = this.#openTree(at, module);
       const files: FileOfDriver[] = [];
       for (const each of [path, ...settings.files]) {
         const file = this.#fileWithTree(tree, each, from);
@@ -168,6 +184,15 @@ export class HostLoader implements CLoader {
       if (!(error instanceof TreeError)) throw error;
       return new LoadError("unreadable", error.message, error.hint);
     }
+  }
+
+  /** A driver in an out-of-tree module's folder, to be compiled with dmalab's own headers. */
+  #loadOfModule(folder: string, path: string): SourceFile | LoadError {
+    const wrong = misnamed(path, C_FILE);
+    if (wrong !== null) return wrong;
+    const module = new ModuleFolder(folder);
+    this.#modules.push(module);
+    return this.#loadAt(module.placeOf(path), path, module.root);
   }
 
   #openTree(at: HostTree | string, module: string | null): HostTree {

@@ -149,6 +149,11 @@ export class ModuleFolder extends HostTree {
     );
   }
 
+  /** Whether a path, links resolved, is that of a source or a header in it. */
+  hasSource(real: string): boolean {
+    return isInside(real, this.root) && this.isRead(real, real);
+  }
+
   protected override isRead(path: string, real: string): boolean {
     return super.isRead(path, real) || GENERATED_HEADER.test(real);
   }

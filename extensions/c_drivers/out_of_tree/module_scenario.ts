@@ -67,9 +67,8 @@ export function scenarioText(
       `        on read ${hex(tried.offset)} { return answer }`,
     );
   }
-  const settings = tree === null
-    ? []
-    : [`tree = ${JSON.stringify(tree)}`, `module = ${JSON.stringify(module)}`, 'stubs = "fill"'];
+  const ofTree = tree === null ? [] : [`tree = ${JSON.stringify(tree)}`, 'stubs = "fill"'];
+  const settings = [`module = ${JSON.stringify(module)}`, ...ofTree];
   return [
     "# Made by `dmalab init --driver`. Complete what the report names, and run `dmalab test driver.dma`.",
     "",
@@ -95,9 +94,7 @@ export function scenarioText(
       `# Other PCI drivers of this folder: ${others.join(", ")}`,
       "",
     ],
-    settings.length === 0
-      ? `driver d = c ${JSON.stringify(`${module}/${main}`)}`
-      : `driver d = c ${JSON.stringify(main)} { ${settings.join(", ")} }`,
+    `driver d = c ${JSON.stringify(main)} { ${settings.join(", ")} }`,
     "",
     "# Fill in: what the device does by itself, such as writing a ring and raising an interrupt.",
     "fn device_works() { return none }",

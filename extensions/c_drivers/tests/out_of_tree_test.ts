@@ -1,6 +1,6 @@
 /** `dmalab init --driver`: what is read of a module's folder, and what is written. */
 import { assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { TreeError, type TreeFolders } from "@dmalab/runtime/kernels";
 import { ModuleFolder } from "@dmalab/cli";
 import { dmalab, ROOT } from "@dmalab/tests";
@@ -143,32 +143,32 @@ Deno.test("tables of ids without an end, and assembler before many blanks, are r
 const RING = Deno.readTextFileSync(join(ROOT, "extensions/c_drivers/tests/c/removal/list.c"));
 const DEVICE_H = Deno.readTextFileSync(join(ROOT, "extensions/c_drivers/tests/c/removal/device.h"));
 
-Deno.test("a module of one source gives a report with dmalab's own headers, and nothing is overwritten", async () => {
-  const place = Deno.makeTempDirSync({ dir: ROOT, prefix: "init-driver-" });
-  const at = basename(place);
-  const here = Deno.cwd();
+Deno.test("a module of one source probes with dmalab's own headers in any folder, and nothing is overwritten", async () => {
+  // Outside of this checkout: no deno.json above lets the two folders use each other.
+  const place = Deno.makeTempDirSync();
   try {
-    Deno.chdir(ROOT);
-    Deno.mkdirSync(`${at}/module`);
-    Deno.writeTextFileSync(`${at}/module/list.c`, RING);
-    Deno.writeTextFileSync(`${at}/module/device.h`, DEVICE_H);
+    Deno.mkdirSync(`${place}/module`);
+    Deno.writeTextFileSync(`${place}/module/list.c`, RING);
+    Deno.writeTextFileSync(`${place}/module/device.h`, DEVICE_H);
     Deno.writeTextFileSync(
-      `${at}/module/Makefile`,
+      `${place}/module/Makefile`,
       "obj-m += list.o\nVERSION := $(shell git describe)\n",
     );
-    const first = await dmalab("init", `${at}/out`, "--driver", `${at}/module`);
-    const report = Deno.readTextFileSync(`${at}/out/report.txt`);
+    const words = ["init", `${place}/out`, "--driver", `${place}/module`];
+    const first = await dmalab(...words);
+    const report = Deno.readTextFileSync(`${place}/out/report.txt`);
     assertStringIncludes(report, "Makefile:2  VERSION := $(shell git describe)");
-    assertStringIncludes(report, "report | ");
+    assertStringIncludes(report, "report | it compiles, probes and is removed\n");
+    assertEquals(report.match(/^test \| .* \| ok$/gm)?.length, 4, report);
     assertEquals(report.includes(first.output.split("\n")[0]!), true, first.errors);
-    const scenario = Deno.readTextFileSync(`${at}/out/driver.dma`);
+    assertEquals(first.code, 0);
+    const scenario = Deno.readTextFileSync(`${place}/out/driver.dma`);
     assertStringIncludes(scenario, "remove each { if d.probe(card) == 0 { d.remove(card) } }");
-    const second = await dmalab("init", `${at}/out`, "--driver", `${at}/module`);
+    const second = await dmalab(...words);
     assertEquals(second.code, 2);
     assertMatch(second.errors, /has driver\.dma already; nothing was written/);
-    assertEquals(Deno.readTextFileSync(`${at}/out/driver.dma`), scenario);
+    assertEquals(Deno.readTextFileSync(`${place}/out/driver.dma`), scenario);
   } finally {
-    Deno.chdir(here);
     Deno.removeSync(place, { recursive: true });
   }
 });
