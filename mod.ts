@@ -213,13 +213,7 @@ export {
 } from "@dmalab/runtime/dma";
 
 // The mapping functions, with the types of their arguments and results.
-export {
-  type DeviceAccess,
-  type DeviceTlb,
-  type FaultReason,
-  Iommu,
-  type IommuFault,
-} from "@dmalab/runtime/iommu";
+export { type DeviceAccess, type FaultReason, Iommu, type IommuFault } from "@dmalab/runtime/iommu";
 
 // Events.
 export { type EventLayout, formatEvent, formatEvents } from "@dmalab/lang/render";

@@ -218,6 +218,7 @@ export class HitCounter {
 
 /** A function that runs, with the place at which it has called the next one. */
 export interface CallFrame {
+  /** The function's name. */
   readonly name: string;
   /** As events have it. */
   readonly site: number;

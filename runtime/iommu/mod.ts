@@ -8,7 +8,7 @@
  * What other members use:
  */
 export { ArmPageTable } from "./arm_page_table.ts";
-export { DEFAULT_ATS_ENTRIES, type DeviceTlb, deviceTlbDescriptor } from "./device_tlb.ts";
+export { DEFAULT_ATS_ENTRIES, deviceTlbDescriptor } from "./device_tlb.ts";
 export { IommuDomain } from "./domain.ts";
 export { FlushQueue, PER_CPU_RING_ENTRIES, PER_CPU_TIMEOUT_NS } from "./flush_queue.ts";
 export { type DeviceAccess, type FaultReason, Iommu, type IommuFault } from "./iommu.ts";

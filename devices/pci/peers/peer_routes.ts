@@ -62,6 +62,14 @@ export class PeerRoutes {
     return route.mapType;
   }
 
+  /** What `kind` would answer now. Nothing is kept, noted or warned of. */
+  expectedKind(func: PciFunction, client: PciFunction): Exclude<PeerMapType, "none"> {
+    const provider = this.#providers.of(func);
+    if (provider === null) return "not_supported";
+    const route = provider.routes.get(client.address.key) ?? findRoute(func, client, this.#cpu);
+    return route.mapType;
+  }
+
   /**
    * The sum of distances from a provider to its clients: the smaller, the better.
    *

@@ -48,6 +48,9 @@ export interface SharedEntry {
   readonly sizeBytes: Bytes;
 }
 
+/** How an importer reaches shared memory: by addresses of the bus, or through the host bridge. */
+export type SharingKind = "bus_addr" | "thru_host_bridge" | "not_supported";
+
 /** A device with its function. */
 export interface SharingDevice {
   readonly name: string;
@@ -156,13 +159,15 @@ export class SharedAttachment {
   entries: readonly SharedEntry[] | null = null;
   #state: DmaIovaState | null = null;
   #dir: DmaDirection = 0;
+  #mappedKind: SharingKind = "not_supported";
 
   constructor(readonly memory: SharedMemory, readonly importer: SharingDevice) {}
 
-  /** How the importer reaches the memory. */
-  get kind(): "bus_addr" | "thru_host_bridge" | "not_supported" {
+  /** How the importer reaches the memory: while it is mapped, the way that the map took. */
+  get kind(): SharingKind {
+    if (this.entries !== null) return this.#mappedKind;
     const { exporter, lab } = this.memory;
-    return lab.topology.routes.kind(exporter.function, this.importer.function);
+    return lab.topology.routes.expectedKind(exporter.function, this.importer.function);
   }
 
   /**
@@ -173,9 +178,10 @@ export class SharedAttachment {
    *   of the call that failed, after everything before it was unmapped.
    */
   map(dir: DmaDirection): readonly SharedEntry[] {
-    const { exporter, lab: { machine }, sizeBytes, ranges } = this.memory;
+    const { exporter, lab: { machine, topology }, sizeBytes, ranges } = this.memory;
     this.memory.assertHeld(this.importer);
-    const { kind } = this;
+    const kind = topology.routes.kind(exporter.function, this.importer.function);
+    this.#mappedKind = kind;
     const { events } = machine;
     const outer = events.context.enterDevice(this.importer.name);
     const result = kind === "not_supported" ? -ERRNO.EINVAL : this.#map(kind, dir);
@@ -206,7 +212,7 @@ export class SharedAttachment {
     );
   }
 
-  #map(kind: "bus_addr" | "thru_host_bridge", dir: DmaDirection): readonly SharedEntry[] | number {
+  #map(kind: Exclude<SharingKind, "not_supported">, dir: DmaDirection): readonly SharedEntry[] | number {
     const { exporter, lab, ranges, sizeBytes } = this.memory;
     const { checker, dma, kernel } = lab.machine;
     if (kind === "bus_addr") {
@@ -279,7 +285,7 @@ export class SharedAttachment {
     if (this.#state !== null) {
       dma.dmaIovaDestroy(importer.dma, this.#state, sizeBytes, this.#dir, MMIO);
       this.#state = null;
-    } else if (this.kind === "bus_addr") {
+    } else if (this.#mappedKind === "bus_addr") {
       for (const each of entries) checker?.peers.offBus(importer.dma, each.dma, each.sizeBytes);
     } else {
       for (const each of entries) {

@@ -89,7 +89,10 @@ export class DmaDevice {
    * that a driver sets changes it, and the kernel does not know it.
    */
   readonly addressBits: number;
-  /** Translations that it keeps itself; null without ATS. */
+  /**
+   * Translations that it keeps itself; null without ATS.
+   * @internal
+   */
   readonly deviceTlb: DeviceTlb | null;
   /** Memory that firmware uses with it: mapped one to one wherever it is translated. */
   readonly directRegions: readonly DirectRegion[];
