@@ -7,6 +7,7 @@
  * tests/examples_test.ts and tests/suites_test.ts, by golden data in tests/conformance_test.ts, by rules
  * on random machines in tests/property/, tests/fuzz_test.ts, tests/soak_test.ts and the hunt.
  */
+import "@dmalab/bin/provide";
 import { changedLines } from "@dmalab/cli/testing";
 import { DEVICE_KINDS } from "@dmalab/devices";
 import { IOMMU_MODEL_NAMES } from "@dmalab/runtime/iommu";
