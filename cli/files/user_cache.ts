@@ -11,7 +11,7 @@ import { hostReason } from "../host_error.ts";
 import { readHostBytes } from "../host_file.ts";
 
 /** Limit of a folder; files that were not used for longest are removed first. */
-const MAX_BYTES = 2 ** 28;
+const MAX_BYTES = 2 ** 29;
 
 /** The cache folder of this user, or the reason why it is missing. */
 function cacheFolder(): { readonly path: string } | { readonly problem: string } {
@@ -59,6 +59,33 @@ export async function keptBytes(
 }
 
 /**
+ * Finds what {@linkcode keepFile} stored. It was put there whole, and is not verified again.
+ *
+ * @returns Its path; null where nothing is stored.
+ */
+export function keptFile(subfolder: string, key: string): string | null {
+  const folder = cacheFolder();
+  if ("problem" in folder) return null;
+  const path = `${folder.path}/${subfolder}/${key}`;
+  if (attempt(() => host.lstatSync(path))?.isFile !== true) return null;
+  attempt(() => host.utimeSync(path, new Date(), new Date()));
+  return path;
+}
+
+/**
+ * Stores bytes as a file for a program that reads it itself, without their hash.
+ *
+ * @returns Why they are not stored; null on success.
+ */
+export function keepFile(
+  subfolder: string,
+  key: string,
+  content: Uint8Array<ArrayBuffer>,
+): string | null {
+  return keep(subfolder, key, content);
+}
+
+/**
  * Stores bytes under a key, with their hash.
  *
  * @returns Why they are not stored; null on success.
@@ -68,12 +95,16 @@ export async function keepBytes(
   key: string,
   content: Uint8Array<ArrayBuffer>,
 ): Promise<string | null> {
+  const hash = new TextEncoder().encode(`${await hashOf(content)}\n`);
+  return keep(subfolder, key, joined(hash, content));
+}
+
+function keep(subfolder: string, key: string, content: Uint8Array<ArrayBuffer>): string | null {
   const folder = cacheFolder();
   if ("problem" in folder) return folder.problem;
-  const hash = new TextEncoder().encode(`${await hashOf(content)}\n`);
   try {
     const real = makeOwnFolder(`${folder.path}/${subfolder}`);
-    rewriteFile(`${real}/${key}`, joined(hash, content));
+    rewriteFile(`${real}/${key}`, content);
     removeOldest(real, MAX_BYTES);
     return null;
   } catch (error) {

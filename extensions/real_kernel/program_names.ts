@@ -5,7 +5,6 @@ export const PROGRAMS = {
   "dpkg-deb": "dpkg",
   tar: "tar",
   xz: "xz-utils",
-  zstd: "zstd",
 } as const;
 
 export type ProgramName = keyof typeof PROGRAMS;

@@ -10,11 +10,22 @@ import {
   type QemuMachine,
   qemuMachine,
 } from "../machine/qemu_machine.ts";
-import { type GuestPlan, guestPlan, LOG_FILE, PROBES_FILE } from "../plan/guest_plan.ts";
+import {
+  type GuestPlan,
+  guestPlan,
+  LOG_FILE,
+  PROBES_FILE,
+  TRACE_FILE,
+} from "../plan/guest_plan.ts";
 import { Islands } from "../plan/islands.ts";
 import type { PlannedTest } from "../plan/planned_tests.ts";
 import { memoryOf } from "../plan/scenario_run.ts";
-import { type GuestReport, missedHits, readGuestReport } from "../trace/guest_report.ts";
+import {
+  type GuestReport,
+  hasLostEvents,
+  missedHits,
+  readGuestReport,
+} from "../trace/guest_report.ts";
 import { type Accelerator, bootGuest, type BootResult } from "./boot_guest.ts";
 
 /** The observations of a boot beyond the steps of a comparison. */
@@ -132,7 +143,7 @@ function hasMissed({ files }: Pick<GuestReport, "files">): boolean {
 
 async function bootOne(
   tests: readonly PlannedTest[],
-  { kernel, latencyNs, program, timeoutMs, observation }:
+  { keep, kernel, latencyNs, program, timeoutMs, observation }:
     & GroupsOptions
     & Pick<Observation, "latencyNs">,
   accelerator: Accelerator,
@@ -148,7 +159,7 @@ async function bootOne(
     guestMemoryBytes(plan.hugePages, machine.config.swiotlb.sizeBytes),
     latencyNs ?? undefined,
   );
-  const options = { accelerator, folder, signal, timeoutMs };
+  const options = { accelerator, folder, isKept: keep !== null, signal, timeoutMs };
   const read = reportOf(await bootGuest(kernel, program, sized, plan, options));
   return "problem" in read ? { tests, ...read } : { tests, machine, plan, islands, ...read };
 }
@@ -173,6 +184,9 @@ function reportOf(
   if (first !== undefined) return { problem: `In the guest: ${first}`, console: logEnd(report) };
   if (!report.isComplete) {
     return { problem: "The guest's program ended before its plan", console };
+  }
+  if (hasLostEvents(report.files.get(TRACE_FILE) ?? "")) {
+    return { problem: "The trace lost events: its buffer is too small for this test", console: [] };
   }
   return { report, controllerLog };
 }

@@ -18,6 +18,8 @@ export interface BootOptions {
   readonly timeoutMs: number;
   /** A folder for the boot's files; it is there, and stays. */
   readonly folder: string;
+  /** Somebody repeats the boot by hand: the kernel is copied, too. */
+  readonly isKept: boolean;
   /** Ends the guest when it is set. */
   readonly signal: AbortSignal;
 }
@@ -45,7 +47,7 @@ const CONSOLE_LINES = 12;
 const MAX_CONSOLE_BYTES = 8 * MIB;
 
 const FILES = {
-  image: "vmlinuz",
+  image: "kernel",
   initramfs: "initramfs.cpio",
   firmwareTable: "ssdt.aml",
   report: "report.bin",
@@ -62,7 +64,10 @@ export async function bootGuest(
   options: BootOptions,
 ): Promise<BootResult> {
   const { folder } = options;
-  const path = (name: keyof typeof FILES) => `${folder}/${FILES[name]}`;
+  const path = (name: keyof typeof FILES) =>
+    name === "image" && typeof kernel.image === "string" && !options.isKept
+      ? kernel.image
+      : `${folder}/${FILES[name]}`;
   const archive: ArchiveFile[] = [
     { path: "init", bytes: program, isExecutable: true },
     { path: "plan", bytes: new TextEncoder().encode(plan.text) },
@@ -71,7 +76,8 @@ export async function bootGuest(
   const args = qemuArguments(machine, plan, options, path);
   const write = (name: keyof typeof FILES, content: string | Uint8Array) =>
     rewriteFile({ folder, name: FILES[name] }, content);
-  write("image", kernel.image);
+  if (typeof kernel.image !== "string") write("image", kernel.image);
+  else if (options.isKept) write("image", readBytes(kernel.image));
   write("initramfs", cpioArchive(archive));
   if (machine.firmwareTable !== null) write("firmwareTable", machine.firmwareTable);
   // QEMU makes the empty file as large as the memory.

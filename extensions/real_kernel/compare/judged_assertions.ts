@@ -15,6 +15,7 @@ import { KERNEL_CALLS, type MachineEvent } from "@dmalab/runtime";
 import type { RecordedTest } from "../plan/scenario_run.ts";
 import { AssertionReads, isInside } from "./assertion_reads.ts";
 import { requestPairs } from "./compare_test_runs.ts";
+import { type KernelCommand, kernelCommand } from "./kernel_command.ts";
 import { kernelEvents, linkedRange, observedEvents, ScenarioAddresses } from "./kernel_events.ts";
 import type { KernelSide } from "./kernel_side.ts";
 import { kindOfEvent, type StepKind, stepRow } from "./steps.ts";
@@ -52,11 +53,12 @@ interface KernelRequest {
   /** All of them. */
   readonly events: readonly MachineEvent[];
   readonly range: ReturnType<typeof linkedRange>;
+  readonly addresses: ScenarioAddresses;
 }
 
 /** Fields that are known when a request is mapped; others are when it has completed. */
 const KNOWN_WHEN_MAPPED: ReadonlySet<string> = new Set([
-  ...["op", "bytes", "lba", "phys_segments", "gap_bit", "format", "iova"],
+  ...["op", "bytes", "lba", "phys_segments", "gap_bit", "format", "iova", "command"],
 ]);
 
 /** Fields of a request that the kernel answers: what to put in place of the model's properties. */
@@ -145,7 +147,9 @@ export function judgeAssertions(
     const unknown = used.find((read) => read.unknown !== null)?.unknown ?? null;
     const failure = real.failureIn(span);
     const failsOnModel = model.failureIn(span) !== null;
-    if (!real.hasReached(span)) {
+    if ([model, real].some((observer) => observer.endedIn(span))) {
+      notJudged.push({ span, reason: "the run ended in it, with an error" });
+    } else if (!real.hasReached(span)) {
       notJudged.push({ span, reason: "the run with the kernel's facts did not reach it" });
     } else if (used.length === 0) notJudged.push({ span, reason: "it reads no fact of a request" });
     else if (unknown !== null) notJudged.push({ span, reason: unknown });
@@ -173,7 +177,8 @@ function kernelRequests(
   const add = (number: number, model: SimulatedRequest, real: TracedRequest) => {
     const addresses = new ScenarioAddresses(kernel.scenarioPhys, model, real);
     const { all: events, map: mapEvents } = kernelEvents(model, real, addresses, kernel.isObserved);
-    byNumber.set(number, { real, mapEvents, events, range: linkedRange(real, addresses) });
+    const range = linkedRange(real, addresses);
+    byNumber.set(number, { real, mapEvents, events, range, addresses });
     numberOf.set(real, number);
   };
   for (const { model, real, request } of pairs) {
@@ -205,6 +210,13 @@ function unseenSteps({ events, map, unmap }: SimulatedRequest): readonly StepKin
     const isUnseen = kind !== null && stepRow(kind).within !== undefined && !seen.has(event);
     return isUnseen ? [kind] : [];
   });
+}
+
+/** The text of a whole command: it names addresses that were not observed, too. */
+const OF_COMMAND = /^(?:PRP|SGL) command, /;
+
+interface CommandOfRequest {
+  readonly command: object;
 }
 
 const IN_FLIGHT = "the request is in flight there";
@@ -248,7 +260,7 @@ class Observer implements RunObserver {
 
   run(program: Program, { config, test }: RecordedTest): void {
     let reached: ReadonlySet<number> = new Set();
-    inspectTest(program, { ...test, config }, {
+    const { failure } = inspectTest(program, { ...test, config }, {
       limits: DEFAULT_LIMITS,
       lenient: true,
       attributeDefects: false,
@@ -264,7 +276,13 @@ class Observer implements RunObserver {
         }
       },
     });
+    this.#end = failure === null ? null : this.#span();
     this.#reached = [...reached].map((expectation) => program.code.expectations[expectation]!);
+  }
+
+  /** Whether the run ended in an assertion, by an error of another kind. */
+  endedIn(assertion: Span): boolean {
+    return this.#end !== null && isInside(this.#end, assertion);
   }
 
   /** Whether an assertion was checked. */
@@ -274,8 +292,13 @@ class Observer implements RunObserver {
 
   readonly #ios: Io[] = [];
   #reached: readonly Span[] = [];
+  #end: Span | null = null;
+
+  /** Commands that answer for the model's, by what stands in for those. */
+  readonly #commands = new Map<object, KernelCommand & { readonly model: object }>();
 
   field(type: string, thing: object, name: string): object {
+    if (type === "command") return this.#commandField(thing as CommandOfRequest, name);
     if (type === "request") return this.#requestField(thing as NvmeRequest, name);
     if (type === "io") return this.#ioField(thing as Io, name);
     if (type === "trace") {
@@ -331,9 +354,9 @@ class Observer implements RunObserver {
   failed(error: Error): boolean {
     const { details = {}, message } = error as Error & { readonly details?: FailureDetails };
     const { notes = [], parts = [], span = this.#span() } = details;
-    const values = parts.map(({ anchor: { end, source, start }, text }) =>
-      `${source.text.slice(start, end)} is ${text}`
-    );
+    const values = parts.filter(({ text }) => !OF_COMMAND.test(text)).map((
+      { anchor: { end, source, start }, text },
+    ) => `${source.text.slice(start, end)} is ${text}`);
     this.#failures.push({ span, text: `${message} on the kernel`, notes: [...values, ...notes] });
     return true;
   }
@@ -349,7 +372,7 @@ class Observer implements RunObserver {
       this.#note(null);
       return request;
     }
-    if (!Object.hasOwn(REQUEST_FIELDS, name)) {
+    if (!Object.hasOwn(REQUEST_FIELDS, name) && name !== "command") {
       this.#unknown(name === "mapped" ? IN_FLIGHT : `it reads request.${name}`);
       return request;
     }
@@ -358,13 +381,40 @@ class Observer implements RunObserver {
       this.#unknown(IN_FLIGHT);
       return request;
     }
-    const change = found === null ? null : REQUEST_FIELDS[name]!(found, request);
+    const change = found === null
+      ? null
+      : name === "command"
+      ? this.#commandOf(found, request)
+      : REQUEST_FIELDS[name]!(found, request);
     if (change === null) {
       this.#unknown(found === null ? NO_REQUEST : `request.${name} was not observed`);
       return request;
     }
     this.#note(null);
     return withProperties(request, change);
+  }
+
+  #commandOf({ addresses, real }: KernelRequest, { command: model }: NvmeRequest): object | null {
+    if (real.device === null || model === null) return null;
+    const found = kernelCommand(real.device, addresses, model);
+    if (found === null) return null;
+    const { bytes, cid, metadataSgl, mptr, opcode, prp1, prp2, prpLists, sglOfCommand } = model;
+    const command = {
+      ...{ bytes, cid, metadataSgl, mptr, opcode, prp1, prp2, prpLists, sglOfCommand },
+      ...found.command,
+    };
+    this.#commands.set(command, { ...found, model });
+    return { command };
+  }
+
+  #commandField(thing: CommandOfRequest, name: string): object {
+    const found = this.#commands.get(thing.command);
+    if (this.kernel === null || found?.known.has(name) === true) {
+      this.#note(null);
+      return thing;
+    }
+    this.#unknown(`request.command.${name} was not observed`);
+    return found === undefined ? thing : { ...thing, command: found.model };
   }
 
   #ioField(io: Io, name: string): object {

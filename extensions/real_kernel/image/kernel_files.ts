@@ -3,11 +3,20 @@
  * with a folder of modules. A user's input; nothing of it is kept but a copy in the user's cache.
  */
 import { host, hostReason, isHostError, readHostBytes } from "@dmalab/cli";
-import { hashOf, keepBytes, keptBytes, makeNamedFolder, withTempFolder } from "@dmalab/cli/files";
+import {
+  hashOf,
+  keepBytes,
+  keepFile,
+  keptBytes,
+  keptFile,
+  makeNamedFolder,
+  withTempFolder,
+} from "@dmalab/cli/files";
 import { printable } from "@dmalab/lang/diagnostics";
 import { pipePrograms, runProgram } from "../programs.ts";
 import { readBootImage } from "./boot_image.ts";
 import { moduleName, moduleNeeds } from "./module_file.ts";
+import { uncompressedImage, unpackZstd } from "./uncompressed_image.ts";
 
 /** A module, decompressed. */
 export interface ModuleFile {
@@ -20,10 +29,13 @@ export interface ModuleFile {
 export interface KernelFiles {
   /** `6.12.117+deb13-amd64`. */
   readonly release: string;
-  readonly image: Uint8Array<ArrayBuffer>;
+  readonly image: KernelImage;
   /** In the order in which they are loaded. Empty where the drivers are built in. */
   readonly modules: readonly ModuleFile[];
 }
+
+/** A file of the cache that QEMU starts, by its path; its bytes where it could not be kept. */
+export type KernelImage = string | Uint8Array<ArrayBuffer>;
 
 export type KernelFilesResult = KernelFiles | { readonly problem: string };
 
@@ -31,9 +43,9 @@ export type KernelFilesResult = KernelFiles | { readonly problem: string };
  * Modules that a boot loads where the kernel has them: drivers, and the modules that they use at
  * run time.
  */
-const WANTED = ["crct10dif_generic", "crc64_rocksoft_generic", "virtio_iommu", "nvme"];
+const WANTED = ["crct10dif_generic", "crc64_rocksoft_generic", "nvme"];
 /** Folders of a kernel's modules in which these and their dependencies lie. */
-const MODULE_FOLDERS = ["drivers/nvme", "drivers/iommu", "lib", "crypto", "block", "arch"];
+const MODULE_FOLDERS = ["drivers/nvme", "lib", "crypto", "block", "arch"];
 const MAX_IMAGE_BYTES = 2 ** 28;
 const MAX_MODULE_BYTES = 2 ** 26;
 const MAX_PACKAGE_BYTES = 2 ** 31;
@@ -52,8 +64,8 @@ export async function readKernelFiles(
 ): Promise<KernelFilesResult> {
   try {
     const key = await cacheKey([kernel, ...modules]);
-    const kept = key === null ? null : await keptBytes(CACHE_FOLDER, key);
-    if (kept !== null) return unpack(kept);
+    const kept = key === null ? null : await keptKernel(key);
+    if (kept !== null) return kept;
     const found = await withTempFolder(async (folder) => {
       const roots: string[] = [];
       for (const [index, path] of [kernel, ...modules].entries()) {
@@ -68,8 +80,9 @@ export async function readKernelFiles(
       return await findIn(roots, kernel);
     });
     if ("problem" in found) return found;
-    if (key !== null) await keepBytes(CACHE_FOLDER, key, pack(found));
-    return found;
+    const { hash, image, ...rest } = found;
+    if (key !== null) await keepBytes(CACHE_FOLDER, key, pack(rest, hash));
+    return { ...rest, image: await startedImage(image, hash) };
   } catch (error) {
     if (!isHostError(error)) throw error;
     return { problem: `"${printable(kernel)}" cannot be read: ${hostReason(error)}` };
@@ -78,7 +91,7 @@ export async function readKernelFiles(
 
 /** Names the files by their sizes and times: a package is not read again to find it in the cache. */
 async function cacheKey(paths: readonly string[]): Promise<string | null> {
-  const parts: unknown[] = [];
+  const parts: unknown[] = ["modules and the hash of an image", WANTED];
   for (const path of paths) {
     const { isFile, mtime, size } = host.statSync(path);
     // A folder's time does not change with its files.
@@ -125,7 +138,17 @@ function isWanted(path: string): boolean {
   );
 }
 
-async function findIn(roots: readonly string[], kernel: string): Promise<KernelFilesResult> {
+interface FoundKernel extends Omit<KernelFiles, "image"> {
+  /** As the package has it. */
+  readonly image: Uint8Array<ArrayBuffer>;
+  /** Of the image. */
+  readonly hash: string;
+}
+
+async function findIn(
+  roots: readonly string[],
+  kernel: string,
+): Promise<FoundKernel | { readonly problem: string }> {
   const found = new Map<string, string>();
   const images: string[] = [];
   for (const root of roots) {
@@ -146,7 +169,29 @@ async function findIn(roots: readonly string[], kernel: string): Promise<KernelF
   if (header.kind === "wrong") return { problem: `"${printable(images[0]!)}": ${header.problem}` };
   const modules = await modulesOf(found, header.release);
   if ("problem" in modules) return modules;
-  return { release: header.release, image: image.bytes, modules: modules.list };
+  return {
+    release: header.release,
+    image: image.bytes,
+    hash: await hashOf(image.bytes),
+    modules: modules.list,
+  };
+}
+
+/** The file that QEMU starts, made and kept once for each image. */
+async function startedImage(image: Uint8Array<ArrayBuffer>, hash: string): Promise<KernelImage> {
+  const kept = keptImage(hash);
+  if (kept !== null) return kept;
+  const started = await uncompressedImage(image) ?? image;
+  keepFile(CACHE_FOLDER, imageKey(hash), started);
+  return keptImage(hash) ?? started;
+}
+
+function keptImage(hash: string): string | null {
+  return keptFile(CACHE_FOLDER, imageKey(hash));
+}
+
+function imageKey(hash: string): string {
+  return `image-${hash}`;
 }
 
 /** Modules with their dependencies, each after those it needs. */
@@ -187,9 +232,15 @@ async function decompressed(path: string): Promise<Uint8Array<ArrayBuffer> | str
     const stream = new Blob([file.bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
     return new Uint8Array(await new Response(stream).arrayBuffer());
   }
-  const program = path.endsWith(".xz") ? "xz" : path.endsWith(".zst") ? "zstd" : null;
-  if (program === null) return file.bytes;
-  const result = await runProgram(program, ["-dc"], file.bytes);
+  if (path.endsWith(".zst")) {
+    try {
+      return await unpackZstd(file.bytes);
+    } catch (error) {
+      return `"${printable(path)}" is damaged: ${printable((error as Error).message)}`;
+    }
+  }
+  if (!path.endsWith(".xz")) return file.bytes;
+  const result = await runProgram("xz", ["-dc"], file.bytes);
   if ("problem" in result) return result.problem;
   if (result.code !== 0) return `"${printable(path)}": ${printable(lastLine(result.stderr))}`;
   return result.stdout;
@@ -199,44 +250,48 @@ function lastLine(text: string): string {
   return text.trim().split("\n").at(-1) ?? "";
 }
 
-/** One line that names the parts, then their bytes. */
-function pack({ image, modules, release }: KernelFiles): Uint8Array<ArrayBuffer> {
-  const parts = [image, ...modules.map(({ bytes }) => bytes)];
-  const head = new TextEncoder().encode(
-    `${
-      JSON.stringify({
-        release,
-        names: modules.map(({ name }) => name),
-        sizesBytes: parts.map(({ length }) => length),
-      })
-    }\n`,
-  );
-  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, head.length));
+interface PackHead {
+  readonly release: string;
+  /** Hash of the image, which is a file of its own. */
+  readonly image: string;
+  readonly modules: readonly { readonly name: string; readonly sizeBytes: number }[];
+}
+
+/** One line that names the parts, then the modules' bytes. */
+function pack(
+  { modules, release }: Omit<KernelFiles, "image">,
+  image: string,
+): Uint8Array<ArrayBuffer> {
+  const head: PackHead = {
+    release,
+    image,
+    modules: modules.map(({ bytes, name }) => ({ name, sizeBytes: bytes.length })),
+  };
+  const parts = [
+    new TextEncoder().encode(`${JSON.stringify(head)}\n`),
+    ...modules.map(({ bytes }) => bytes),
+  ];
+  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
   let offset = 0;
-  for (const part of [head, ...parts]) {
+  for (const part of parts) {
     whole.set(part, offset);
     offset += part.length;
   }
   return whole;
 }
 
-function unpack(bytes: Uint8Array<ArrayBuffer>): KernelFiles {
+/** A kernel of the cache; null where it or its image is missing. */
+async function keptKernel(key: string): Promise<KernelFiles | null> {
+  const bytes = await keptBytes(CACHE_FOLDER, key);
+  if (bytes === null) return null;
   const end = bytes.indexOf(0x0a);
-  const head = JSON.parse(new TextDecoder().decode(bytes.subarray(0, end))) as {
-    readonly release: string;
-    readonly names: readonly string[];
-    readonly sizesBytes: readonly number[];
-  };
+  const head = JSON.parse(new TextDecoder().decode(bytes.subarray(0, end))) as PackHead;
+  const image = keptImage(head.image);
+  if (image === null) return null;
   let offset = end + 1;
-  const parts = head.sizesBytes.map((sizeBytes) => {
-    const part = bytes.slice(offset, offset + sizeBytes);
+  const modules = head.modules.map(({ name, sizeBytes }) => {
     offset += sizeBytes;
-    return part;
+    return { name, bytes: bytes.subarray(offset - sizeBytes, offset) };
   });
-  const [image, ...rest] = parts;
-  return {
-    release: head.release,
-    image: image!,
-    modules: head.names.map((name, index) => ({ name, bytes: rest[index]! })),
-  };
+  return { release: head.release, image, modules };
 }

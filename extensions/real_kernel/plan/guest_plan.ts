@@ -12,8 +12,13 @@ const TRACING = "/sys/kernel/tracing";
 const NVME_MODULE = "nvme";
 /** Tracepoints beside those of the steps: where a request begins and ends. */
 const REQUEST_EVENTS = ["nvme/nvme_setup_cmd", "nvme/nvme_complete_rq"];
-const TRACE_BUFFER_KIB = 16384;
+/**
+ * Room for the events of a call, and for those of a page of its memory; measured: a page that is
+ * linked, mapped and bounced writes some 300 bytes. To make room takes the guest 7 ms for each MiB.
+ */
+const TRACE_KIB = { least: 1024, call: 16, page: 0.5, most: 16384 } as const;
 const PAGES_PER_HUGE_PAGE = 512;
+const PAGE_BYTES = 4096;
 
 export interface GuestPlan {
   readonly text: string;
@@ -50,6 +55,7 @@ export function guestPlan(
     lines.push(`limits ${index}`);
   });
   islands.list.forEach(({ pages }, index) => lines.push(`island ${index} ${pages}`));
+  lines.push(`write ${TRACING}/buffer_size_kb ${traceKib(tests)}`);
   lines.push(...tracing(machine.config.iommu.model, moreProbes));
   const ioOf = new Map<RecordedTest, number[]>();
   let io = 0;
@@ -88,6 +94,15 @@ export function guestPlan(
   };
 }
 
+/** Size of the trace's buffer. An overflow is reported: no comparison is made of half a trace. */
+function traceKib(tests: readonly RecordedTest[]): number {
+  const calls = tests.flatMap(({ submissions }) => submissions);
+  const vecs = calls.flatMap(({ submission }) => submission.vecs);
+  const pages = vecs.reduce((sum, { sizeBytes }) => sum + sizeBytes / PAGE_BYTES, 0);
+  const { call, least, most, page } = TRACE_KIB;
+  return Math.min(most, Math.ceil(least + calls.length * call + pages * page));
+}
+
 /** Path of a module in the initramfs. */
 export function modulePath(name: string): string {
   return `/modules/${name}.ko`;
@@ -97,7 +112,7 @@ export function modulePath(name: string): string {
  * Arms the probes of all steps. A probe without a function in the kernel is refused, and reported.
  */
 function tracing(model: IommuModel, moreProbes: readonly string[]): string[] {
-  const lines = [`write ${TRACING}/buffer_size_kb ${TRACE_BUFFER_KIB}`];
+  const lines: string[] = [];
   for (const kind of STEP_KINDS) {
     const { probe, returnProbe, tracepoint } = stepRow(kind);
     for (const forms of [probe, returnProbe]) {

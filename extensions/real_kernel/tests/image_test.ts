@@ -2,6 +2,8 @@ import { assertEquals } from "@std/assert";
 import { cpioArchive } from "../image/cpio.ts";
 import { readBootImage } from "../image/boot_image.ts";
 import { moduleNeeds } from "../image/module_file.ts";
+import { uncompressedImage } from "../image/uncompressed_image.ts";
+import { gzipSync, zstdCompressSync } from "node:zlib";
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 const bytesOf = (content: string) => new TextEncoder().encode(content);
@@ -75,4 +77,59 @@ Deno.test("a module's needs are its dependencies and those to load before it", (
   const modinfo = "\0license=GPL\0depends=nvme-core,t10-pi\0softdep=pre: crc64 post: x\0depends=\0";
   assertEquals(moduleNeeds(bytesOf(modinfo)).depends, ["nvme_core", "t10_pi", "crc64"]);
   assertEquals(moduleNeeds(bytesOf("\0depends=\0")).depends, []);
+});
+
+/** An ELF file with one note, named Xen, of a type: 18 is the entry by which QEMU starts it. */
+function elf(noteType: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(0x1000);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, 0x7f454c46);
+  view.setBigUint64(0x20, 0x40n, true);
+  view.setUint16(0x36, 56, true);
+  view.setUint16(0x38, 1, true);
+  view.setUint32(0x40, 4, true);
+  view.setBigUint64(0x48, 0x200n, true);
+  view.setBigUint64(0x60, 0x40n, true);
+  // Another note is before it, with a name that is padded.
+  for (const [at, type] of [[0x200, 6], [0x200 + 20, noteType]] as const) {
+    view.setUint32(at, 4, true);
+    view.setUint32(at + 4, 4, true);
+    view.setUint32(at + 8, type, true);
+    bytes.set(bytesOf("Xen\0"), at + 12);
+  }
+  return bytes;
+}
+
+/** An image around a compressed kernel. @param size What the image says of the kernel's size. */
+function compressedImage(payload: Uint8Array, size: number | null, protocol = 0x20f) {
+  const tail = size === null ? 0 : 4;
+  const bytes = new Uint8Array(0x1000 + payload.length + tail);
+  bytes.set(image());
+  bytes.set(payload, 0x1000);
+  const view = new DataView(bytes.buffer);
+  view.setUint8(0x1f1, 3);
+  view.setUint16(0x206, protocol, true);
+  view.setUint32(0x248, 0x1000 - 4 * 512, true);
+  view.setUint32(0x24c, payload.length + tail, true);
+  if (size !== null) view.setUint32(bytes.length - 4, size, true);
+  return bytes;
+}
+
+Deno.test("a kernel is taken out of its image where QEMU can start it, and only there", async () => {
+  const [kernel, other] = [elf(18), elf(17)];
+  const rows: [string, Uint8Array<ArrayBuffer>, boolean][] = [
+    ["zstd", compressedImage(zstdCompressSync(kernel), kernel.length), true],
+    // The size is a part of gzip's own format.
+    ["gzip", compressedImage(gzipSync(kernel), null), true],
+    ["another compression", compressedImage(bytesOf("LZO?"), kernel.length), false],
+    ["damaged", compressedImage(zstdCompressSync(kernel).subarray(0, 40), kernel.length), false],
+    ["another size", compressedImage(zstdCompressSync(kernel), kernel.length + 1), false],
+    ["no PVH entry", compressedImage(zstdCompressSync(other), other.length), false],
+    ["no ELF file", compressedImage(zstdCompressSync(bytesOf("hello")), 5), false],
+    ["an old protocol", compressedImage(zstdCompressSync(kernel), kernel.length, 0x207), false],
+    ["a header alone", image(), false],
+  ];
+  for (const [name, bytes, isTaken] of rows) {
+    assertEquals(await uncompressedImage(bytes), isTaken ? kernel : null, name);
+  }
 });

@@ -29,6 +29,7 @@ function judged(
   assertions: string,
   change: (report: string) => string = (report) => report,
   changeText: (text: string) => string = (text) => text,
+  changeLog: (log: string) => string = (log) => log,
 ) {
   const source = new SourceFile("asserted.dma", changeText(scenario(assertions)));
   const { diagnostics, program } = loadProgram(source, {
@@ -40,7 +41,8 @@ function judged(
   const recorded = recordTest(program!, test!, machine.config, DEFAULT_LIMITS);
   const islands = new Islands(memoryOf([recorded]));
   const report = readGuestReport(change(read(`${captured}.report.txt`)));
-  const side = kernelSide(report, read(`${captured}.controller.txt`), machine, islands);
+  const log = changeLog(read(`${captured}.controller.txt`));
+  const side = kernelSide(report, log, machine, islands);
   return judgeAssertions(program!, recorded, [0, 1], side);
 }
 
@@ -62,6 +64,11 @@ const TRUE_ASSERTIONS: readonly string[] = [
   "expect events [ iova.alloc, iommu.map{10}, iommu.sync_map, iommu.unmap, iotlb.sync, iova.free ] in first",
   "expect events [ dma_iova_link(size: 4KiB)+, !dma_map_phys ] in first",
   "let maps = first.events.count(iommu.map)\n  assert maps == 10",
+  "assert first.command.prp1 == first.iova.start and first.command.format == prp",
+  "assert first.command.prp_list.length == 9",
+  "assert first.command.prp_list[8] == first.iova.start + 36KiB",
+  "assert second.requests.map(request => request.command.prp_list.length) == [31, 15]",
+  "assert first.command.sgl.length == 0 and first.command.sgl_head == none",
 ];
 
 Deno.test("an assertion about an observed fact is judged on the kernel, too", async (t) => {
@@ -76,7 +83,7 @@ Deno.test("an assertion about an observed fact is judged on the kernel, too", as
   }
 });
 
-/** Changes of the kernel's trace, with an assertion that they make false there. */
+/** Changes of the kernel's trace or the controller's log, with an assertion that they make false there. */
 const FALSE_ASSERTIONS:
   readonly (readonly [assertion: string, from: RegExp, to: string, said: RegExp])[] = [
     ["assert first.phys_segments == 10", /segments=10/, "segments=9", /phys_segments is 9/],
@@ -102,6 +109,24 @@ const FALSE_ASSERTIONS:
       /./,
     ],
     [
+      "assert first.command.prp1 == first.iova.start",
+      /map_addr addr 0xfffc0000/,
+      "map_addr addr 0xfffc1000",
+      /prp1 is/,
+    ],
+    [
+      "assert first.command.prp_list.length == 9",
+      /^pci_nvme_map_addr addr 0xfffc9000.*\n/m,
+      "",
+      /length is 8/,
+    ],
+    [
+      "assert first.command.format == prp",
+      /pci_nvme_map_prp trans_len 4096 len 40960.*/,
+      "pci_nvme_map_sgl type 0x3 len 40960",
+      /format is sgl/,
+    ],
+    [
       "assert second.requests.length == 2",
       /^.*nvme_setup_cmd: .*slba=264[\s\S]*?nvme_complete_rq.*\n/m,
       "",
@@ -118,11 +143,21 @@ const FALSE_ASSERTIONS:
 Deno.test("an assertion that the kernel's facts do not fulfil differs, at its place", async (t) => {
   for (const [assertion, from, to, said] of FALSE_ASSERTIONS) {
     await t.step(assertion, () => {
-      const { differs, notJudged } = judged("7.3.4", "7.3.4", `  ${assertion}`, (report) => {
-        const changed = report.replace(from, to);
-        if (changed === report) throw new Error("the report has no such line");
+      let isChanged = false;
+      const change = (text: string) => {
+        const changed = text.replace(from, to);
+        isChanged ||= changed !== text;
         return changed;
-      });
+      };
+      const { differs, notJudged } = judged(
+        "7.3.4",
+        "7.3.4",
+        `  ${assertion}`,
+        change,
+        undefined,
+        change,
+      );
+      assertEquals(isChanged, true, "neither the report nor the controller's log has such a line");
       assertEquals(notJudged, []);
       assertEquals(differs.length, 1);
       const [{ notes, span, text }] = differs as [(typeof differs)[number]];
@@ -134,7 +169,10 @@ Deno.test("an assertion that the kernel's facts do not fulfil differs, at its pl
 
 /** Assertions that no probe can decide, with the reason. */
 const NOT_JUDGED: readonly (readonly [assertion: string, reason: RegExp])[] = [
-  ["assert first.command.prp_list.length == 9", /reads request.command/],
+  ["assert first.command.prp2 != none", /request.command.prp2 was not observed/],
+  ["assert first.command.prp_lists.length == 1", /request.command.prp_lists was not/],
+  ["assert first.command.bytes[0] == 2", /request.command.bytes was not observed/],
+  ["assert first.command.cid >= 0", /request.command.cid was not observed/],
   ["assert counters.dma_pool_alloc >= 1", /reads counters/],
   ["assert pages == ssd.media(lba: 2048, bytes: 40KiB)", /calls nvme.media/],
   ["assert first.events.count(mem.alloc) >= 0", /looks at mem.alloc, which was not observed/],
@@ -204,6 +242,17 @@ Deno.test("a decision that only the model shows is read from the model, and not 
   assertEquals(notJudged.map(({ reason }) => reason), [
     "it looks at nvme.choose, which was not observed",
   ]);
+});
+
+Deno.test("an assertion in which the run with the kernel's facts ends with an error is not judged", () => {
+  const { differs, notJudged, same } = judged(
+    "7.3.4",
+    "7.3.4",
+    "  assert second.requests[1].bytes == 64KiB",
+    (report) => report.replace(/^.*nvme_setup_cmd: .*slba=264[\s\S]*?nvme_complete_rq.*\n/m, ""),
+  );
+  assertEquals([same, differs], [0, []]);
+  assertEquals(notJudged.map(({ reason }) => reason), ["the run ended in it, with an error"]);
 });
 
 Deno.test("assertions about a request in flight are not judged", () => {

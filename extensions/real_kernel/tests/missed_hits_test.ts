@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { againIfMissed } from "../boot/boot_groups.ts";
 import { PROBES_FILE } from "../plan/guest_plan.ts";
+import { hasLostEvents } from "../trace/guest_report.ts";
 
 /** A boot whose probe `link` missed some hits. */
 function booted(missed: number) {
@@ -49,4 +50,11 @@ Deno.test("a boot that failed is not repeated, and one whose repetition fails is
 Deno.test("without a list of probes nothing was missed", async () => {
   const first = { report: { files: new Map<string, string>() } };
   assertEquals((await tried(first as Booted, booted(0))).boots, 1);
+});
+
+Deno.test("a trace whose buffer overflowed has lost events", () => {
+  const headOf = (counts: string) =>
+    `# tracer: nop\n#\n# entries-in-buffer/entries-written: ${counts}   #P:1\n#\n`;
+  assertEquals(hasLostEvents(headOf("237/237")), false);
+  assertEquals(hasLostEvents(headOf("237/5120")), true);
 });

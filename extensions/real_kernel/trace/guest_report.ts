@@ -112,3 +112,10 @@ export function missedHits(profile: string): ReadonlyMap<string, number> {
     }),
   );
 }
+
+/** Whether a trace's buffer overflowed: its head says how many events it has, and how many there were. */
+export function hasLostEvents(trace: string): boolean {
+  const [, kept, written] = /^# entries-in-buffer\/entries-written: (\d+)\/(\d+)/m.exec(trace) ??
+    [];
+  return kept !== written;
+}

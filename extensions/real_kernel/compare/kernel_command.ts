@@ -1,0 +1,51 @@
+/** A command of a real kernel as its controller read it, for what a scenario asks of `request.command`. */
+import type { NvmeCommandView } from "@dmalab/devices/nvme";
+import type { ScenarioAddresses } from "./kernel_events.ts";
+import type { DeviceSide } from "./request_record.ts";
+
+/** What answers for the model's command, and which fields of the language it answers. */
+export interface KernelCommand {
+  readonly command: Partial<NvmeCommandView>;
+  readonly known: ReadonlySet<string>;
+}
+
+const DATA_BLOCK = 0;
+/** Two entries fit into the command: with more of them, the second one leads to a list. */
+const ENTRIES_OF_COMMAND = 2;
+
+/**
+ * @param device The addresses that the controller read from the command and its lists.
+ * @param model The model's command: what was not observed stays its own.
+ * @returns Null for a command without data, and with metadata: its addresses are between those of the data.
+ */
+export function kernelCommand(
+  { extents, format }: DeviceSide,
+  addresses: ScenarioAddresses,
+  model: Pick<NvmeCommandView, "mptr">,
+): KernelCommand | null {
+  const [first, second] = extents;
+  if (format === "none" || first === undefined || model.mptr !== 0) return null;
+  type Dma = NvmeCommandView["prp1"];
+  const dmaOf = ([dma]: DeviceSide["extents"][number]) => addresses.dma(dma) as Dma;
+  if (format === "sgl") {
+    const sgl = extents.map((extent) => ({
+      type: DATA_BLOCK,
+      address: dmaOf(extent),
+      sizeBytes: extent[1],
+    }));
+    return { command: { format, sgl }, known: new Set(["format", "sgl", "prp1", "prp2"]) };
+  }
+  const hasList = extents.length > ENTRIES_OF_COMMAND;
+  const ofFormat = { format, prp1: dmaOf(first), sgl: [] };
+  const known = ["format", "prp1", "prp_list", "sgl", "sgl_head"];
+  // The log does not say where the list is.
+  return hasList
+    ? {
+      command: { ...ofFormat, prpList: extents.slice(1).map(dmaOf) },
+      known: new Set(known),
+    }
+    : {
+      command: { ...ofFormat, prpList: [], prp2: second === undefined ? 0 as Dma : dmaOf(second) },
+      known: new Set([...known, "prp2"]),
+    };
+}
