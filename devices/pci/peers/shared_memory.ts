@@ -212,7 +212,10 @@ export class SharedAttachment {
     );
   }
 
-  #map(kind: Exclude<SharingKind, "not_supported">, dir: DmaDirection): readonly SharedEntry[] | number {
+  #map(
+    kind: Exclude<SharingKind, "not_supported">,
+    dir: DmaDirection,
+  ): readonly SharedEntry[] | number {
     const { exporter, lab, ranges, sizeBytes } = this.memory;
     const { checker, dma, kernel } = lab.machine;
     if (kind === "bus_addr") {
