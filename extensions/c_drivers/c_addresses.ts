@@ -54,3 +54,6 @@ export const TREE_PAGE_MAP_BYTES: number = 16 * GIB / (4 * KIB) * PAGE_STRUCT_BY
 export const IO_BASE = 64 * TIB;
 /** Where the range of physical addresses at `IO_BASE` ends. */
 export const IO_BYTES = 4096 * GIB;
+/** Ports of I/O BARs, for drivers of a kernel tree: `PCI_IOBASE`. */
+export const PORTS_AT = IO_BASE + IO_BYTES;
+export const PORTS = 64 * KIB;

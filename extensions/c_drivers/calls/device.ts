@@ -6,8 +6,9 @@ import {
   writeRegister,
   writeWideRegister,
 } from "@dmalab/runtime/memory";
-import { IO_BASE } from "../c_addresses.ts";
+import { IO_BASE, PORTS_AT } from "../c_addresses.ts";
 import { CFailures } from "../c_failures.ts";
+import { CPorts } from "../c_ports.ts";
 import { callEntries, type CCallEntry } from "../call_entry.ts";
 import { type CKernel, hex } from "../c_kernel.ts";
 import { formatMessage } from "../print_format.ts";
@@ -22,6 +23,13 @@ function register(kernel: CKernel, at: number, bytes: number): PhysAddr {
     if (kernel.machine.memory.covers(phys, bytes)) return phys;
   }
   throw kernel.crash(`there is no register of ${bytes} bytes at ${hex(at)}`);
+}
+
+/** The register at an address, or the port; null for a port that no device has. */
+function place(kernel: CKernel, at: number, bytes: number): PhysAddr | null {
+  return at >= PORTS_AT && at < 2 * IO_BASE
+    ? kernel.part(CPorts).physOf(at - PORTS_AT, bytes)
+    : register(kernel, at, bytes);
 }
 
 /** An access that is not aligned is two of half the width, the lower one first. */
@@ -52,12 +60,16 @@ export const DEVICE_CALLS: Readonly<Record<"io" | "printk" | "bug", readonly CCa
       .flatMap(([letter, type, sizeBytes]): CCallEntry[] => [
         {
           c: `${type} read${letter}(const volatile void *addr)`,
-          run: (kernel, [at]) => read(kernel, register(kernel, at, sizeBytes), sizeBytes),
+          run(kernel, [at]) {
+            const phys = place(kernel, at, sizeBytes);
+            return phys === null ? 2 ** (8 * sizeBytes) - 1 : read(kernel, phys, sizeBytes);
+          },
         },
         {
           c: `void write${letter}(${type} value, volatile void *addr)`,
           run(kernel, [value, at]) {
-            write(kernel.machine, register(kernel, at, sizeBytes), sizeBytes, value >>> 0);
+            const phys = place(kernel, at, sizeBytes);
+            if (phys !== null) write(kernel.machine, phys, sizeBytes, value >>> 0);
           },
         },
       ]),

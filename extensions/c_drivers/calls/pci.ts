@@ -4,6 +4,7 @@ import { ERRNO, eventId, INJECTION } from "@dmalab/runtime";
 import { IO_BASE } from "../c_addresses.ts";
 import { callEntries, type CCallEntry } from "../call_entry.ts";
 import type { CKernel } from "../c_kernel.ts";
+import { CPorts } from "../c_ports.ts";
 
 const BUS_MASTER = eventId("driver.bus_master");
 
@@ -19,6 +20,13 @@ export function functionOf(kernel: CKernel, at: number): PciFunction {
 
 function barOf(kernel: CKernel, at: number, index: number): Bar | null {
   return functionOf(kernel, at).bars.find((bar) => bar.index === index) ?? null;
+}
+
+/** Where a BAR begins for drivers: a memory address, or a port; 0 without one. */
+function startOf(kernel: CKernel, at: number, index: number): number {
+  const bar = barOf(kernel, at, index);
+  if (bar === null) return 0;
+  return bar.kind === "io" ? kernel.part(CPorts).portOf(bar) : bar.basePhys;
 }
 
 /** Bits of a resource. @see rules/c-api.md 11 */
@@ -139,7 +147,7 @@ export const PCI_CALLS: Readonly<Record<"pci", readonly CCallEntry[]>> = {
       giveRegionsBack(kernel, pdev);
     },
     "resource_size_t pci_resource_start(struct pci_dev *pdev, int bar)": (kernel, [pdev, bar]) =>
-      barOf(kernel, pdev, bar)?.basePhys ?? 0,
+      startOf(kernel, pdev, bar),
     "resource_size_t pci_resource_len(struct pci_dev *pdev, int bar)": (kernel, [pdev, bar]) =>
       barOf(kernel, pdev, bar)?.sizeBytes ?? 0,
     "void *pci_iomap(struct pci_dev *pdev, int bar, unsigned long maxlen)": (kernel, [pdev, bar]) =>

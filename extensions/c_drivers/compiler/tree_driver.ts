@@ -1,12 +1,10 @@
 /** A driver that is compiled with a kernel tree: a file of the tree as it is, or one beside a scenario. */
 import type { DeviceShape } from "../tree/of_tree.ts";
 import { SG, SG_BYTES } from "../calls/lists.ts";
-import { asFurther, asLibrary, IR, missingIn, pointersIn, withStorage } from "../tree/ir.ts";
+import { asFurther, IR, pointersIn, withStorage } from "../tree/ir.ts";
 import { layoutError, layoutSource, type LayoutWanted, TreeLayout } from "../tree/layout.ts";
-import { companionsOf, exportsIn, libraryOf, requestFilesOf, siblingsOf } from "../tree/library.ts";
 import type { Settings } from "../tree/settings.ts";
-import { hasTreeFunction } from "../tree/kernel_abi.ts";
-import { MODULE_FOLDER, resolveKernel, TreeError, treePath } from "@dmalab/runtime/kernels";
+import { resolveKernel, TreeError, treePath } from "@dmalab/runtime/kernels";
 import { TREE_ARGUMENTS } from "../tree/unit.ts";
 import { SourceFile } from "@dmalab/lang";
 import type { CompiledC } from "@dmalab/lang/values";
@@ -14,28 +12,20 @@ import {
   type CompileRequest,
   type FileOfDriver,
   readHeaders,
-  readTreeHeaders,
   type SourceOfTree,
   SUPPORT,
 } from "@dmalab/cli";
-import { CHECKABLE, type Compiled, COMPILING, KEEP_COUNTERS, LINKING, TARGET } from "./clang.ts";
+import { type Compiled, COMPILING, KEEP_COUNTERS, LINKING, TARGET } from "./clang.ts";
 import { moduleOf } from "./made_module.ts";
 import { saidDiagnostics } from "./said_diagnostics.ts";
 import { firstError, moduleFlag, TreeBuild } from "./tree_build.ts";
 import { CompilerError, type TreeClang } from "./tree_clang.ts";
-
-/** Code of a header's inline function is at the line of the driver's call of it. */
-const PLACED = [...CHECKABLE, "-finline-hint-functions", "-gno-inline-line-tables"];
-
-/** For a library: no variables are shown. */
-const LIBRARY = [...PLACED, "-gline-tables-only"];
+import { PLACED, TreeLibrary } from "./tree_library.ts";
 
 /** A file of the tree in the compiler's messages. */
 const NAMED = /^tree\/([^:\n]+):\d/gm;
 
 const LAYOUT = "lab/layout.c";
-/** Among what files of a tree are compiled with. */
-const OUR_LIBRARY = /^dmalab\/.*\.c$/;
 /** Assembled code has been optimised. */
 const ASSEMBLING = [
   ...TARGET,
@@ -46,13 +36,6 @@ const ASSEMBLING = [
 ];
 /** Files of a tree may declare each other's functions with other types. */
 const TREE_LINKING = [...LINKING, "-Wl,--no-fatal-warnings", "-Wl,--allow-undefined"];
-const INIT = /\b(?:module_init|module_pci_driver|int\s+main)\s*\(/;
-/** Functions that scripts do not see. */
-const HIDDEN = "-fvisibility=hidden";
-/** What compiled code calls and its text does not name. */
-const COMPILERS_OWN = ["__multi3"];
-/** Files of the library that one driver is linked with. */
-const MAX_LIBRARY = 80;
 
 const WANTED: LayoutWanted = {
   headers: ["linux/pci.h", "linux/scatterlist.h"],
@@ -76,13 +59,6 @@ export async function compileWithTree(
     const code = error instanceof CompilerError ? error.code : "E0713";
     return { module: null, code, problem: error.message, hint: error.hint };
   }
-}
-
-/** The files that are linked with a driver besides its own. */
-interface Library {
-  readonly texts: readonly string[];
-  /** Those of the tree that iterate requests, by the names that the compiler knows. */
-  readonly paths: ReadonlyMap<string, string>;
 }
 
 class TreeDriver {
@@ -130,11 +106,11 @@ class TreeDriver {
     }
     const layout = await this.#layout(settings);
     const support = await this.#support();
-    const library = await this.#library([...texts, support], settings);
+    const library = await new TreeLibrary(this.of, build, settings).collect([...texts, support]);
     const [first, ...others] = [
       ...texts.map((text, at) => at === 0 ? withStorage(text) : asFurther(text)),
       support,
-      ...library.texts.map(asLibrary),
+      ...library.texts,
     ];
     const linked = await build.link([...others, first!], ASSEMBLING, TREE_LINKING);
     const compilation = { main: source, sources, refused: new Map(), target };
@@ -145,6 +121,7 @@ class TreeDriver {
       stubs,
       pointers: pointersIn([...texts, ...library.texts]),
       library: library.paths,
+      modules: library.modules.map((path) => this.of.tree.placeOf(path)),
     });
   }
 
@@ -201,100 +178,6 @@ class TreeDriver {
         sources.set(`tree/${name}`, new SourceFile(tree.placeOf(path), text));
       }
     }
-  }
-
-  /** Files of the lab's and of the tree's library, until nothing is missing that one of them exports. */
-  async #library(texts: readonly string[], settings: Settings): Promise<Library> {
-    const { build, of: { files, tree } } = this;
-    const library: string[] = [];
-    const paths = new Map<string, string>();
-    const ours = new Map(
-      Object.entries(readTreeHeaders()).filter(([path]) => OUR_LIBRARY.test(path)),
-    );
-    // These count before the lab's functions of the same name.
-    const first = new Map([...exportsIn(requestFilesOf(tree)), ...exportsIn(ours)]);
-    const iterating = new Set([...requestFilesOf(tree)].map(([path]) => path));
-    const given = exportsIn(
-      files.filter(({ path }) => path === null).map(({ source }) => [source.name, source.text]),
-    );
-    const isOurs = (name: string) => first.has(name) || hasTreeFunction(name) || given.has(name);
-    const exported = new Map([
-      ...exportsIn(libraryOf(tree)),
-      ...this.#companions(settings, isOurs),
-    ]);
-    const tried = new Set<string>();
-    for (let added = true; added;) {
-      added = false;
-      for (const name of [...COMPILERS_OWN, ...missingIn([...texts, ...library])]) {
-        const path = first.get(name) ??
-          (hasTreeFunction(name) ? undefined : exported.get(name));
-        if (path === undefined || tried.has(path) || tried.size >= MAX_LIBRARY) continue;
-        tried.add(path);
-        const own = ours.get(path);
-        const unit = await build.unit(path, settings, own === undefined ? {} : { [path]: own });
-        const flags = own === undefined ? [] : [HIDDEN];
-        const made = await build.compile(unit, [...TREE_ARGUMENTS, ...LIBRARY, ...flags, ...IR]);
-        if (made.module === null && own !== undefined) {
-          throw new TreeError(
-            `The tree does not compile with dmalab's ${path}`,
-            firstError(made.said),
-          );
-        }
-        // Where one does not compile, its functions are stubs.
-        if (made.module === null) continue;
-        const text = this.#decoder.decode(made.module);
-        // Where both define a name, ours counts: the linker takes the first of two.
-        if (own === undefined) {
-          library.push(text);
-          // It calls what the other files of its module have.
-          for (const [name, file] of this.#moduleOf(path, settings)) {
-            if (!exported.has(name)) exported.set(name, file);
-          }
-          if (iterating.has(path)) paths.set(unit.source, tree.placeOf(path));
-        } else library.unshift(text);
-        added = true;
-      }
-    }
-    return { texts: library, paths };
-  }
-
-  /** The exports of the files that the tree builds together with its own files of the driver. */
-  #companions(
-    settings: Settings,
-    isOurs: (name: string) => boolean,
-  ): ReadonlyMap<string, string> {
-    const { build: { makefiles }, of: { files, tree } } = this;
-    const isSet = (symbol: string) => settings.values.has(symbol);
-    const paths = files.flatMap(({ path }) => path ?? []);
-    return new Map([
-      ...exportsIn(
-        paths.flatMap((path) => [...siblingsOf(tree, path, makefiles, isSet, isOurs)]),
-      ),
-      ...exportsIn(
-        paths.flatMap((
-          path,
-        ) => [...companionsOf(tree, path, makefiles.moduleOf(path, isSet))]),
-      ),
-      ...paths.some((path) => path.startsWith(`${MODULE_FOLDER}/`)) ? this.#ofModule() : [],
-    ]);
-  }
-
-  /**
-   * What sources of an out-of-tree module's folder define. Its makefile may list them by a program's answer. Sources with
-   * an init function are other modules.
-   */
-  #ofModule(): ReadonlyMap<string, string> {
-    const sources = this.build.units.sourcesOfModule().filter(([path, text]) =>
-      path.endsWith(".c") && !INIT.test(text)
-    );
-    return exportsIn(sources);
-  }
-
-  /** The names that the other files of a module define. */
-  #moduleOf(path: string, settings: Settings): ReadonlyMap<string, string> {
-    const { build: { makefiles }, of: { tree } } = this;
-    const module = makefiles.moduleOf(path, (symbol) => settings.values.has(symbol));
-    return exportsIn(module.map((each) => [each, tree.text(each) ?? ""] as const));
   }
 
   /** Only the first two numbers of the release must match. */

@@ -170,6 +170,7 @@ class DriverInit {
     const { folder, kernel, module } = this.asked;
     return scenarioText({
       facts: this.#facts,
+      ports: this.#facts.portBars,
       tree: kernel === null ? null : pathFrom(folder, this.#tree!.root),
       module: pathFrom(folder, module),
       kernel: this.#kernel,

@@ -3,6 +3,7 @@
  * program of it is started.
  */
 import { TreeError, type TreeFolders } from "@dmalab/runtime/kernels";
+import { portBars } from "./bar_kinds.ts";
 
 /** Folders within each other, and sources, that are read. */
 const MAX_DEPTH = 6;
@@ -39,6 +40,8 @@ export interface ModuleFacts {
   readonly ids:
     | { readonly vendor: number; readonly device: number; readonly at: ModulePlace }
     | null;
+  /** Numbers of the BARs that it reaches by I/O ports. */
+  readonly portBars: ReadonlySet<number>;
   /** Constants of its sources and headers, by name. */
   readonly constants: ReadonlyMap<string, number>;
   /** Lines of makefiles that run a program: none is run. */
@@ -85,11 +88,21 @@ export function readModule(
     loads: /\bmodule_init\s*\(/.test(texts.get(main)!),
     others: mains.filter((path) => path !== main),
     ids: idsIn(main, texts, constants),
+    portBars: portBars(
+      [...texts].filter(([path, text]) => path === main || !REGISTERS.test(text))
+        .filter(([path]) => isNear(path, main)).map(([, text]) => text),
+      constants,
+    ),
     constants,
     programs: placesIn(texts, isMakefile, RUNS_PROGRAM),
     headerRules: placesIn(texts, isMakefile, HEADER_RULE),
     assembler: placesIn(texts, (path) => /\.[ch]$/.test(path), ASSEMBLER),
   };
+}
+
+/** Whether a file lies in the folder of another one, or below. */
+function isNear(path: string, main: string): boolean {
+  return path.startsWith(main.slice(0, main.lastIndexOf("/") + 1));
 }
 
 function readInto(

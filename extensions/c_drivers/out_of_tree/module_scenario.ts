@@ -17,6 +17,8 @@ export interface TriedAnswers {
 
 export interface ScenarioParts {
   readonly facts: Pick<ModuleFacts, "ids" | "main" | "others">;
+  /** Numbers of its BARs that are I/O ports. */
+  readonly ports: ReadonlySet<number>;
   /** Paths, as the scenario names them; null for dmalab's own headers. */
   readonly tree: string | null;
   readonly module: string;
@@ -29,7 +31,7 @@ export interface ScenarioParts {
   readonly tried: TriedAnswers | null;
 }
 
-const OTHER_BARS = "1 mem32 1MiB, 2 mem32 1MiB, 3 mem32 1MiB, 4 mem32 1MiB, 5 mem32 1MiB";
+const BARS = 6;
 
 /** The tests: a name, and statements. */
 const TESTS: readonly (readonly [name: string, ...body: string[]])[] = [
@@ -50,7 +52,7 @@ const TESTS: readonly (readonly [name: string, ...body: string[]])[] = [
 
 /** The text of the scenario. */
 export function scenarioText(
-  { answers, facts: { ids, main, others }, kernel, loads, module, tree, tried }: ScenarioParts,
+  { answers, facts: { ids, main, others }, kernel, loads, module, ports, tree, tried }: ScenarioParts,
 ): string {
   const identity = ids === null ? [] : [
     `        vendor = ${hex(ids.vendor)}, device = ${
@@ -81,8 +83,7 @@ export function scenarioText(
     ...identity,
     "        # Fill in: its revision, the sizes of its BARs, and its vectors.",
     "        revision = 1",
-    "        bar = 1MiB",
-    `        bars = "${OTHER_BARS}"`,
+    `        bars = "${barsText(ports)}"`,
     "        vectors = 32",
     ...registers,
     "      }",
@@ -109,6 +110,12 @@ export function scenarioText(
       "",
     ]),
   ].join("\n");
+}
+
+/** The device's BARs: a driver takes those that it knows. */
+function barsText(ports: ReadonlySet<number>): string {
+  return Array.from({ length: BARS }, (_, bar) => ports.has(bar) ? `${bar} io 256B` : `${bar} mem32 1MiB`)
+    .join(", ");
 }
 
 function hex(value: number): string {

@@ -1,5 +1,7 @@
 /** Reads and changes a file of a tree in LLVM's own language. */
 
+import { exitOf, initOf } from "./module_names.ts";
+
 /** The compiler's arguments for this language. */
 export const IR: readonly string[] = ["-S", "-emit-llvm"];
 
@@ -13,6 +15,8 @@ const GLOBAL = /^define (?!internal |private |weak |linkonce|available_externall
 /** A name without `llvm.` before it: those are the compiler's own. */
 const USED = /^(?:declare [^@\n]*@|@(?=[\w$]+ = external ))([\w$]+)(?=\(| = )/gm;
 const DEFINED = /^(?:define [^@\n]*@|@(?=[\w$]+ = (?!external )))([\w$]+)(?=\(| = )/gm;
+const VISIBLE =
+  /^(?:define (?!internal |private )[^@\n]*@|@(?=[\w$]+ = (?!external |internal |private |extern_weak )))([\w$]+)(?=\(| = )/gm;
 const POINTER = /^declare (?:[!\w()]+ )*?ptr @([\w$]+)\(/gm;
 /** The assumed length of an array without a length in the tree. */
 const UNSIZED_LENGTH = 512;
@@ -42,6 +46,31 @@ export function asFurther(ir: string): string {
 /** Functions of a library: what another file defines counts instead. */
 export function asLibrary(ir: string): string {
   return withStorage(ir).replace(GLOBAL, "define weak ");
+}
+
+/**
+ * A file of another module: its init function runs before the driver's.
+ *
+ * @param number Of the module in the table that `modulesSource` makes.
+ * @param clashing Names that only this module knows, and that another file defines as well.
+ */
+export function asOtherModule(ir: string, number: number, clashing: readonly string[]): string {
+  const renamed = [
+    ["init_module", initOf(number)],
+    ["cleanup_module", exitOf(number)],
+    ...clashing.map((name) => [name, `${name}.lab${number}`]),
+  ] as const;
+  return renamed.reduce(
+    (text, [name, other]) =>
+      text.replace(new RegExp(`@${name!.replaceAll("$", "\\$")}(?![\\w$.])`, "g"), `@${other}`),
+    ir,
+  );
+}
+
+/** Names that a file defines and that others see. */
+export function definedIn(ir: string): readonly string[] {
+  return [...ir.matchAll(VISIBLE)].map(([, name]) => name!)
+    .filter((name) => !["init_module", "cleanup_module"].includes(name));
 }
 
 /** What `oracle/rounds.c` defines: counts the rounds of loops. */

@@ -55,6 +55,11 @@ export function exportsIn(
   return found;
 }
 
+/** Names that a source exports to other modules. */
+export function exportedNames(text: string): readonly string[] {
+  return [...text.matchAll(EXPORT)].map(([, name]) => name!);
+}
+
 type Texts = Generator<readonly [path: string, text: string]>;
 
 /** Files of a tree that iterate requests; a release can lack some. */

@@ -2,7 +2,7 @@
  * A file of a tree with all that it may include: the compiler gets these texts, and nothing else.
  */
 import { type Architecture, withoutAssembler } from "./architecture.ts";
-import { TREE_PAGE_MAP } from "../c_addresses.ts";
+import { PORTS_AT, TREE_PAGE_MAP } from "../c_addresses.ts";
 import type { Makefiles } from "./makefile.ts";
 import { checkMost, MODULE_FOLDER, type TreeFolders, treePath } from "@dmalab/runtime/kernels";
 
@@ -245,6 +245,7 @@ export const TREE_ARGUMENTS: readonly string[] = [
   "-ferror-limit=50",
   "-D__KERNEL__",
   `-DDMALAB_PAGE_MAP=${TREE_PAGE_MAP}UL`,
+  `-DDMALAB_PORTS=${PORTS_AT}UL`,
   '-DKBUILD_MODNAME="driver"',
   '-DKBUILD_BASENAME="driver"',
   '-DKBUILD_MODFILE="driver"',

@@ -24,6 +24,16 @@ static void leave(int at)
 	bound[at].dev = NULL;
 }
 
+void lab_bus_release(const struct lab_bus *bus, const struct device_driver *driver)
+{
+	int at;
+
+	for (at = 0; at < MOST_DEVICES; at++)
+		if (bound[at].dev && bound[at].bus == bus && bound[at].dev->driver == driver)
+			leave(at);
+}
+EXPORT_SYMBOL(lab_bus_release);
+
 void lab_bus_leave(const struct lab_bus *bus)
 {
 	int at;
@@ -73,16 +83,58 @@ LAB_FOR_SCENARIOS void remove(struct device *dev)
 int init_module(void) __attribute__((weak));
 void cleanup_module(void) __attribute__((weak));
 
+/* The first so many of the modules that the driver needs go, the last one first. */
+static void stop_modules(int count)
+{
+	while (count-- > 0)
+		if (lab_modules[count].exit)
+			lab_modules[count].exit();
+}
+
+static int start_modules(void)
+{
+	int at, error;
+
+	for (at = 0; lab_modules[at].name; at++) {
+		error = lab_modules[at].init ? lab_modules[at].init() : 0;
+		if (!error)
+			continue;
+		pr_err("the init function of %s returns %d\n", lab_modules[at].name, error);
+		stop_modules(at);
+		return error;
+	}
+	return 0;
+}
+
+static int count_modules(void)
+{
+	int count = 0;
+
+	while (lab_modules[count].name)
+		count++;
+	return count;
+}
+
 LAB_FOR_SCENARIOS int load(void)
 {
-	if (init_module)
-		return init_module();
-	pr_err("the driver has no init function that a module could have\n");
-	return -ENODEV;
+	int error;
+
+	if (!init_module) {
+		pr_err("the driver has no init function that a module could have\n");
+		return -ENODEV;
+	}
+	error = start_modules();
+	if (error)
+		return error;
+	error = init_module();
+	if (error)
+		stop_modules(count_modules());
+	return error;
 }
 
 LAB_FOR_SCENARIOS void unload(void)
 {
 	if (cleanup_module)
 		cleanup_module();
+	stop_modules(count_modules());
 }

@@ -14,8 +14,18 @@ struct lab_bus {
 
 /* A driver has registered; the last one of the last bus is what a scenario probes. */
 void lab_bus_add(const struct lab_bus *bus);
-/* Its driver goes, and leaves its devices. */
+/* One of its drivers goes, and leaves its devices. */
+void lab_bus_release(const struct lab_bus *bus, const struct device_driver *driver);
+/* Its last driver goes, and leaves its devices. */
 void lab_bus_leave(const struct lab_bus *bus);
+
+/* Other modules that the driver needs, in the order in which they start; the last one has no name. */
+struct lab_module {
+	const char *name;
+	int (*init)(void);
+	void (*exit)(void);
+};
+extern const struct lab_module lab_modules[];
 
 /* The device whose node it is, or stands in. */
 struct device *lab_of_node(const struct device_node *node);

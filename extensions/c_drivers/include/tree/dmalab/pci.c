@@ -1,4 +1,4 @@
-/* The PCI bus of a tree's drivers: one driver, and the devices that a scenario has it probe. */
+/* The PCI bus of a tree's drivers: the drivers of the linked modules, and the devices that a scenario has them probe. */
 #include <linux/interrupt.h>
 #include <linux/module.h>
 #include <linux/pci.h>
@@ -8,8 +8,11 @@
 #define MESSAGES (PCI_IRQ_MSI | PCI_IRQ_MSIX)
 #define CONFIG_BYTES 4096
 #define MOST_SPACES 8
+#define MOST_DRIVERS 16
 
-static struct pci_driver *registered;
+/* The driver of a module that starts first comes first. */
+static struct pci_driver *registered[MOST_DRIVERS];
+static int drivers;
 static struct pci_bus bus = {
 	.devices = LIST_HEAD_INIT(bus.devices),
 	.children = LIST_HEAD_INIT(bus.children),
@@ -114,7 +117,7 @@ static void fill_space(struct pci_dev *pdev)
 }
 
 /* What the bus knows of a function before its driver does. */
-static void describe(struct pci_dev *pdev, const struct pci_device_id *id)
+static void describe(struct pci_dev *pdev, struct pci_driver *driver, const struct pci_device_id *id)
 {
 	int bar;
 
@@ -136,7 +139,8 @@ static void describe(struct pci_dev *pdev, const struct pci_device_id *id)
 	};
 	lab_limits(&pdev->dev);
 	pdev->dev.bus = &pci_bus_type;
-	pdev->dev.driver = &registered->driver;
+	pdev->driver = driver;
+	pdev->dev.driver = &driver->driver;
 	pdev->error_state = pci_channel_io_normal;
 	atomic_set(&pdev->enable_cnt, 0);
 	pdev->irq = lab_line_irq(&pdev->dev, 1);
@@ -169,6 +173,7 @@ static void forget(struct pci_dev *pdev)
 	lab_release(&pdev->dev);
 	lab_line_irq(&pdev->dev, 0);
 	list_del(&pdev->bus_list);
+	pdev->driver = NULL;
 	pdev->dev.driver = NULL;
 }
 
@@ -176,20 +181,30 @@ static const struct pci_device_id by_new_id = {
 	.vendor = PCI_ANY_ID, .device = PCI_ANY_ID, .subvendor = PCI_ANY_ID, .subdevice = PCI_ANY_ID,
 };
 
+/* A driver without a table gets its devices by numbers that a user writes to its new_id. */
+static const struct pci_device_id *taken_by(struct pci_driver *driver, struct device *dev,
+					    unsigned int vendor, unsigned int device)
+{
+	if (!driver->id_table)
+		return &by_new_id;
+	return entry_of(driver->id_table, wanted(dev, "vendor", vendor),
+			wanted(dev, "device", device), wanted(dev, "subvendor", PCI_ANY_ID),
+			wanted(dev, "subdevice", PCI_ANY_ID), wanted(dev, "class", PCI_ANY_ID));
+}
+
 static int bind(struct device *dev, unsigned int vendor, unsigned int device)
 {
 	struct pci_dev *pdev = to_pci_dev(dev);
-	const struct pci_device_id *id;
-	int error;
+	const struct pci_device_id *id = NULL;
+	int at = drivers, error;
 
-	/* A driver without a table gets its devices by numbers that a user writes to its new_id. */
-	id = !registered->id_table ? &by_new_id : entry_of(registered->id_table, wanted(dev, "vendor", vendor),
-		      wanted(dev, "device", device), wanted(dev, "subvendor", PCI_ANY_ID),
-		      wanted(dev, "subdevice", PCI_ANY_ID), wanted(dev, "class", PCI_ANY_ID));
+	/* The driver's own module has started last. */
+	while (!id && at > 0)
+		id = taken_by(registered[--at], dev, vendor, device);
 	if (!id)
 		return -ENODEV;
-	describe(pdev, id);
-	error = registered->probe(pdev, id);
+	describe(pdev, registered[at], id);
+	error = registered[at]->probe(pdev, id);
 	if (error < 0) {
 		forget(pdev);
 		return error;
@@ -199,9 +214,11 @@ static int bind(struct device *dev, unsigned int vendor, unsigned int device)
 
 static void unbind(struct device *dev)
 {
-	if (registered && registered->remove)
-		registered->remove(to_pci_dev(dev));
-	forget(to_pci_dev(dev));
+	struct pci_dev *pdev = to_pci_dev(dev);
+
+	if (pdev->driver && pdev->driver->remove)
+		pdev->driver->remove(pdev);
+	forget(pdev);
 	lab_unbind(dev);
 }
 
@@ -209,9 +226,9 @@ static const struct lab_bus pci = { bind, unbind };
 
 int __pci_register_driver(struct pci_driver *driver, struct module *owner, const char *name)
 {
-	if (registered)
-		return -EBUSY;
-	registered = driver;
+	if (drivers == MOST_DRIVERS)
+		return -ENOMEM;
+	registered[drivers++] = driver;
 	lab_bus_add(&pci);
 	return 0;
 }
@@ -219,8 +236,17 @@ EXPORT_SYMBOL(__pci_register_driver);
 
 void pci_unregister_driver(struct pci_driver *driver)
 {
-	lab_bus_leave(&pci);
-	registered = NULL;
+	int at = 0;
+
+	while (at < drivers && registered[at] != driver)
+		at++;
+	if (at == drivers)
+		return;
+	lab_bus_release(&pci, &driver->driver);
+	for (drivers--; at < drivers; at++)
+		registered[at] = registered[at + 1];
+	if (!drivers)
+		lab_bus_leave(&pci);
 }
 EXPORT_SYMBOL(pci_unregister_driver);
 

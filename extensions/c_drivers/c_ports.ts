@@ -1,0 +1,60 @@
+/** I/O ports: each I/O BAR of the machine has a range of them, as firmware gives them. */
+import type { Bar } from "@dmalab/devices/pci";
+import type { PhysAddr } from "@dmalab/runtime";
+import { PORTS } from "./c_addresses.ts";
+import { type CKernel, hex } from "./c_kernel.ts";
+
+/** Below are the ports of a PC's own devices. */
+const FIRST_PORT = 0x1000;
+/** No I/O BAR is larger. */
+const RANGE_PORTS = 256;
+
+export class CPorts {
+  readonly #bars: readonly Bar[];
+
+  /** Ports that no device has, as they were reported. */
+  readonly #reported = new Set<string>();
+
+  constructor(readonly kernel: CKernel) {
+    this.#bars = this.#all().filter(({ kind }) => kind === "io");
+  }
+
+  /** The first port of an I/O BAR; 0 where no port is left. */
+  portOf(bar: Bar): number {
+    const port = FIRST_PORT + RANGE_PORTS * this.#bars.indexOf(bar);
+    return port + RANGE_PORTS > PORTS ? 0 : port;
+  }
+
+  /** Where the bytes of a port lie; null where no I/O BAR has them, which the first access prints. */
+  physOf(port: number, sizeBytes: number): PhysAddr | null {
+    const bar = this.#bars[Math.floor((port - FIRST_PORT) / RANGE_PORTS)];
+    const offset = port % RANGE_PORTS;
+    if (
+      port >= FIRST_PORT && port < PORTS && bar !== undefined && offset + sizeBytes <= bar.sizeBytes
+    ) return bar.basePhys + offset as PhysAddr;
+    this.#report(port);
+    return null;
+  }
+
+  #report(port: number): void {
+    const { context, place } = this.kernel;
+    const text = `I/O port ${hex(port)} is no device's${this.#memoryAt(port)} ${place.text}`;
+    if (this.#reported.has(text)) return;
+    this.#reported.add(text);
+    context.print(`info: ${text}`);
+  }
+
+  /** The memory BAR that a driver reaches by ports. */
+  #memoryAt(port: number): string {
+    const bar = this.#all().find(({ basePhys, kind, sizeBytes }) =>
+      kind !== "io" && port >= basePhys && port < basePhys + sizeBytes
+    );
+    return bar === undefined
+      ? ""
+      : `: it is memory of BAR ${bar.index}, which the driver takes for ports (\`bars = "${bar.index} io 256B"\`)`;
+  }
+
+  #all(): readonly Bar[] {
+    return [...this.kernel.context.lab.devices.values()].flatMap(({ function: { bars } }) => bars);
+  }
+}

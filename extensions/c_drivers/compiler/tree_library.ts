@@ -1,0 +1,233 @@
+/**
+ * The files that a driver of a tree is linked with besides its own: dmalab's, the tree's library, and for a driver out of
+ * the tree the other sources and modules of its folder.
+ */
+import { asLibrary, asOtherModule, definedIn, IR, missingIn } from "../tree/ir.ts";
+import {
+  companionsOf,
+  exportedNames,
+  exportsIn,
+  libraryOf,
+  requestFilesOf,
+  siblingsOf,
+} from "../tree/library.ts";
+import type { Settings } from "../tree/settings.ts";
+import { hasTreeFunction } from "../tree/kernel_abi.ts";
+import { modulesSource, startOrder } from "../tree/other_modules.ts";
+import { MODULE_FOLDER, TreeError } from "@dmalab/runtime/kernels";
+import { TREE_ARGUMENTS } from "../tree/unit.ts";
+import { readTreeHeaders, type SourceOfTree } from "@dmalab/cli";
+import { CHECKABLE } from "./clang.ts";
+import { firstError, type TreeBuild } from "./tree_build.ts";
+
+/** Code of a header's inline function is at the line of the driver's call of it. */
+export const PLACED = [...CHECKABLE, "-finline-hint-functions", "-gno-inline-line-tables"];
+/** For a library: no variables are shown. */
+const LIBRARY = [...PLACED, "-gline-tables-only"];
+/** Among what files of a tree are compiled with. */
+const OUR_LIBRARY = /^dmalab\/.*\.c$/;
+/** An init function of a module: `module_init()`, `module_pci_driver()`, … */
+const INIT =
+  /^[ \t]*(?:module_init|(?:builtin|module)_\w*driver|int[ \t]+init_module)[ \t]*\(/m;
+/** A program of the build's own machine. */
+const PROGRAM = /\bint\s+main\s*\(/;
+/** Functions that scripts do not see. */
+const HIDDEN = "-fvisibility=hidden";
+/** What compiled code calls and its text does not name. */
+const COMPILERS_OWN = ["__multi3"];
+/** Files of the library that one driver is linked with. */
+const MAX_LIBRARY = 80;
+/** The table of modules that `dmalab/bus.c` starts before the driver. */
+const MODULES = "lab/modules.c";
+
+/** The files that are linked with a driver besides its own. */
+export interface Library {
+  /** Texts in LLVM's own language, in the linker's order. */
+  readonly texts: readonly string[];
+  /** Those of the tree that iterate requests, by the names that the compiler knows. */
+  readonly paths: ReadonlyMap<string, string>;
+  /** Sources of other modules of the driver's folder, in the order in which they start. */
+  readonly modules: readonly string[];
+}
+
+export class TreeLibrary {
+  readonly #decoder = new TextDecoder();
+  readonly #ours = new Map(
+    Object.entries(readTreeHeaders()).filter(([path]) => OUR_LIBRARY.test(path)),
+  );
+  /** Files by names that count before the lab's functions of the same name. */
+  readonly #first: ReadonlyMap<string, string>;
+  readonly #iterating: ReadonlySet<string>;
+  /** Files by the names that they define. */
+  readonly #exported: Map<string, string>;
+  /** Sources of other modules of the driver's folder. */
+  readonly #others: ReadonlyMap<string, string>;
+  /** The driver's own files of the tree. */
+  readonly #own: ReadonlySet<string>;
+  readonly #tried = new Set<string>();
+  readonly #texts: string[] = [];
+  /** Texts of the tree's and of the module's files, by their paths. */
+  readonly #added = new Map<string, string>();
+  readonly #paths = new Map<string, string>();
+
+  constructor(
+    readonly of: SourceOfTree,
+    readonly build: TreeBuild,
+    readonly settings: Settings,
+  ) {
+    const { files, tree } = of;
+    this.#first = new Map([...exportsIn(requestFilesOf(tree)), ...exportsIn(this.#ours)]);
+    this.#iterating = new Set([...requestFilesOf(tree)].map(([path]) => path));
+    this.#own = new Set(files.flatMap(({ path }) => path ?? []));
+    this.#others = this.#isOutOfTree ? this.#otherModules() : new Map();
+    this.#exported = new Map([
+      ...exportsIn(libraryOf(tree)),
+      ...[...this.#others].flatMap(([path, text]) =>
+        exportedNames(text).map((name) => [name, path] as const)
+      ),
+      ...this.#companions(),
+    ]);
+  }
+
+  /**
+   * Adds files until nothing is missing that one of them exports.
+   *
+   * @param texts The driver's own files, in LLVM's own language.
+   * @throws {TreeError} Where one of dmalab's files does not compile with the tree.
+   */
+  async collect(texts: readonly string[]): Promise<Library> {
+    for (let added = true; added;) {
+      added = false;
+      const missing = missingIn([...texts, ...this.#texts, ...this.#added.values()]);
+      for (const name of [...COMPILERS_OWN, ...missing]) {
+        const path = this.#first.get(name) ??
+          (hasTreeFunction(name) ? undefined : this.#exported.get(name));
+        if (path !== undefined && await this.#add(path)) added = true;
+      }
+    }
+    const modules = startOrder(
+      texts,
+      this.#added,
+      (name) => this.#exported.get(name),
+      new Set(this.#others.keys()),
+    );
+    const linked = await this.#linked(texts, modules);
+    return { texts: linked, paths: this.#paths, modules };
+  }
+
+  get #isOutOfTree(): boolean {
+    return [...this.#own].some((path) => path.startsWith(`${MODULE_FOLDER}/`));
+  }
+
+  /** @returns False where it is linked already, or does not compile: its functions are stubs then. */
+  async #add(path: string): Promise<boolean> {
+    if (this.#tried.has(path) || this.#tried.size >= MAX_LIBRARY) return false;
+    this.#tried.add(path);
+    const { build, settings } = this;
+    const own = this.#ours.get(path);
+    const flags = this.#others.has(path) ? ["-DMODULE"] : own === undefined ? [] : [HIDDEN];
+    const unit = await build.unit(path, settings, own === undefined ? {} : { [path]: own });
+    const made = await build.compile(unit, [...TREE_ARGUMENTS, ...LIBRARY, ...flags, ...IR]);
+    if (made.module === null && own !== undefined) {
+      throw new TreeError(
+        `The tree does not compile with dmalab's ${path}`,
+        firstError(made.said),
+      );
+    }
+    if (made.module === null) return false;
+    const text = this.#decoder.decode(made.module);
+    // Where both define a name, ours counts: the linker takes the first of two.
+    if (own !== undefined) {
+      this.#texts.unshift(text);
+      return true;
+    }
+    this.#added.set(path, text);
+    if (this.#iterating.has(path)) this.#paths.set(unit.source, this.of.tree.placeOf(path));
+    await this.#addBeside(path);
+    return true;
+  }
+
+  /** What belongs to the module of a file: it calls what the other files have, and its init function must run. */
+  async #addBeside(path: string): Promise<void> {
+    const { build: { makefiles }, of: { tree } } = this;
+    const module = makefiles.moduleOf(path, this.#isSet);
+    for (const [name, file] of exportsIn(module.map((each) => [each, tree.text(each) ?? ""]))) {
+      if (!this.#exported.has(name)) this.#exported.set(name, file);
+    }
+    if (this.#others.has(path) || module.some((each) => this.#own.has(each))) return;
+    const starting = module.filter((each) => this.#others.has(each));
+    if (starting.some((each) => this.#tried.has(each))) return;
+    if (starting[0] !== undefined) await this.#add(starting[0]);
+  }
+
+  /** The texts to link, and the table of the modules that start first. */
+  async #linked(
+    texts: readonly string[],
+    modules: readonly string[],
+  ): Promise<readonly string[]> {
+    const beside = [...this.#added].filter(([path]) => !modules.includes(path))
+      .map(([, text]) => text);
+    const known = new Set([...texts, ...this.#texts, ...beside].flatMap(definedIn));
+    const others = modules.map((path, number) => {
+      const text = this.#added.get(path)!;
+      const exported = new Set(exportedNames(this.#others.get(path)!));
+      const clashing = definedIn(text).filter((name) => known.has(name) && !exported.has(name));
+      for (const name of definedIn(text)) known.add(name);
+      return asOtherModule(text, number, clashing);
+    });
+    const table = modules.length === 0 ? [] : [await this.#table(modules)];
+    return [...this.#texts, ...beside, ...others, ...table].map(asLibrary);
+  }
+
+  async #table(modules: readonly string[]): Promise<string> {
+    const { build, settings } = this;
+    const unit = await build.unit(MODULES, settings, { [MODULES]: modulesSource(modules) });
+    const { module, said } = await build.compile(unit, [...TREE_ARGUMENTS, ...IR]);
+    if (module === null) {
+      throw new TreeError("The table of modules does not compile", firstError(said));
+    }
+    return this.#decoder.decode(module);
+  }
+
+  readonly #isSet = (symbol: string): boolean => this.settings.values.has(symbol);
+
+  /** The exports of the files that the tree builds together with its own files of the driver. */
+  #companions(): ReadonlyMap<string, string> {
+    const { build: { makefiles }, of: { files, tree } } = this;
+    const given = exportsIn(
+      files.filter(({ path }) => path === null).map(({ source }) => [source.name, source.text]),
+    );
+    const isOurs = (name: string) =>
+      this.#first.has(name) || hasTreeFunction(name) || given.has(name);
+    const paths = [...this.#own];
+    return new Map([
+      ...this.#isOutOfTree ? this.#ofModule() : [],
+      ...exportsIn(
+        paths.flatMap((path) => [...siblingsOf(tree, path, makefiles, this.#isSet, isOurs)])
+          .filter(([path]) => !this.#others.has(path)),
+      ),
+      ...exportsIn(
+        paths.flatMap((
+          path,
+        ) => [...companionsOf(tree, path, makefiles.moduleOf(path, this.#isSet))]),
+      ),
+    ]);
+  }
+
+  /** What sources of an out-of-tree module's folder define. Its makefile may list them by a program's answer. */
+  #ofModule(): ReadonlyMap<string, string> {
+    return exportsIn(this.#sources().filter(([, text]) => !INIT.test(text)));
+  }
+
+  #otherModules(): ReadonlyMap<string, string> {
+    return new Map(
+      this.#sources().filter(([path, text]) => INIT.test(text) && !this.#own.has(path)),
+    );
+  }
+
+  #sources(): readonly (readonly [path: string, text: string])[] {
+    return this.build.units.sourcesOfModule().filter(([path, text]) =>
+      path.endsWith(".c") && !PROGRAM.test(text)
+    );
+  }
+}

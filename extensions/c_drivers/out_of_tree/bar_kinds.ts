@@ -1,0 +1,48 @@
+/** Which BARs of its device a driver reaches by I/O ports, as its own text shows it. */
+
+/** A variable or member that gets the start of a BAR: its name, and the BAR's number. */
+const START =
+  /\b(\w+)\s{0,20}=\s{0,20}(?:\([^()\n]{0,80}\)\s{0,20})?(?:pci_resource_start\s{0,20}\([^,;\n]{1,80},\s{0,20}(\w+)\s{0,20}\)|[\w.>-]{1,80}\bresource\s{0,20}\[\s{0,20}(\w+)\s{0,20}\]\s{0,20}\.\s{0,20}start)/g;
+/** A function of ports, and its arguments up to the end of the statement. */
+const PORT_CALL =
+  /\b(?:(?:in|out)s?[bwl](?:_p)?|(?:devm_)?request_region|(?:devm_)?ioport_map)\s{0,20}\(([^;]{0,300})/g;
+const RESOURCE = /pci_resource_start\s{0,20}\([^,;]{1,80},\s{0,20}(\w+)/;
+/** What a driver asks of the kind of a BAR. */
+const FLAGS =
+  /pci_resource_flags\s{0,20}\([^,;]{1,80},\s{0,20}(\w+)\s{0,20}\)\s{0,20}&\s{0,20}IORESOURCE_(IO|MEM)\b/g;
+
+/**
+ * Numbers of the BARs that are I/O ports.
+ *
+ * @param texts Sources and headers of the driver.
+ * @param constants Constants of its sources, by name.
+ */
+export function portBars(
+  texts: readonly string[],
+  constants: ReadonlyMap<string, number>,
+): ReadonlySet<number> {
+  const barOf = (word: string | undefined): number | null => {
+    const number = word === undefined ? NaN : constants.get(word) ?? Number(word);
+    return Number.isInteger(number) && number >= 0 && number <= 5 ? number : null;
+  };
+  const starts = texts.flatMap((text) =>
+    [...text.matchAll(START)].flatMap(([, name, of, at]) => {
+      const bar = barOf(of ?? at);
+      return bar === null ? [] : [[name!, bar] as const];
+    })
+  );
+  const ports = new Set<number>();
+  const calls = texts.flatMap((text) => [...text.matchAll(PORT_CALL)].map(([, given]) => given!));
+  for (const given of calls) {
+    const words = new Set(given.match(/\w+/g));
+    for (const [name, bar] of starts) if (words.has(name)) ports.add(bar);
+    const bar = barOf(RESOURCE.exec(given)?.[1]);
+    if (bar !== null) ports.add(bar);
+  }
+  const asked = texts.flatMap((text) => [...text.matchAll(FLAGS)]);
+  const asksFor = (kind: string) =>
+    asked.filter(([, , each]) => each === kind).flatMap(([, of]) => barOf(of) ?? []);
+  const memory = asksFor("MEM");
+  for (const bar of asksFor("IO")) if (!memory.includes(bar)) ports.add(bar);
+  return ports;
+}

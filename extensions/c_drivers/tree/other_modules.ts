@@ -1,0 +1,62 @@
+/**
+ * Other modules of the folder of an out-of-tree driver that the driver needs: the kernel loads them first, and so does
+ * `load()`.
+ */
+import { missingIn } from "./ir.ts";
+import { exitOf, initOf } from "./module_names.ts";
+
+/**
+ * The order in which modules start: a module after those that it needs.
+ *
+ * @param roots The driver's own files, in LLVM's own language.
+ * @param added Files that are linked, by their paths.
+ * @param fileOf The path of the file that defines a name.
+ * @param modules Paths of files with an init function.
+ */
+export function startOrder(
+  roots: readonly string[],
+  added: ReadonlyMap<string, string>,
+  fileOf: (name: string) => string | undefined,
+  modules: ReadonlySet<string>,
+): readonly string[] {
+  const order: string[] = [];
+  const seen = new Set<string>();
+  const visit = (texts: readonly string[]): void => {
+    for (const name of missingIn(texts)) {
+      const path = fileOf(name);
+      const text = path === undefined ? undefined : added.get(path);
+      if (text === undefined || seen.has(path!)) continue;
+      seen.add(path!);
+      visit([text]);
+      if (modules.has(path!)) order.push(path!);
+    }
+  };
+  visit(roots);
+  // Those whose other files alone are called.
+  for (const [path, text] of added) {
+    if (!modules.has(path) || seen.has(path)) continue;
+    seen.add(path);
+    visit([text]);
+    order.push(path);
+  }
+  return order;
+}
+
+/** The table of modules for `dmalab/bus.c`. @param paths In their order. */
+export function modulesSource(paths: readonly string[]): string {
+  const functions = paths.map((_, at) =>
+    `int ${initOf(at)}(void) __attribute__((weak));\nvoid ${exitOf(at)}(void) __attribute__((weak));`
+  );
+  const rows = paths.map((path, at) =>
+    `\t{ ${JSON.stringify(path)}, ${initOf(at)}, ${exitOf(at)} },`
+  );
+  return [
+    "#include <dmalab/bus.h>",
+    ...functions,
+    "const struct lab_module lab_modules[] = {",
+    ...rows,
+    "\t{ }",
+    "};",
+    "",
+  ].join("\n");
+}
