@@ -46,3 +46,20 @@ export function portBars(
   for (const bar of asksFor("IO")) if (!memory.includes(bar)) ports.add(bar);
   return ports;
 }
+
+/** Calls that name a BAR by its number. */
+const BAR_CALL =
+  /\bpcim?_(?:resource_\w+|request_region|release_region|iomap\w*|ioremap_bar)\s{0,20}\([^,;]{1,80},\s{0,20}(\w+)/g;
+/** A device with more is rare, and drivers of all BARs have room for so many. */
+const USUAL_BARS = 5;
+
+/** Numbers of the BARs that a device of the driver has: the usual ones, and those that it names. */
+export function barsOf(
+  texts: readonly string[],
+  constants: ReadonlyMap<string, number>,
+): readonly number[] {
+  const named = texts.flatMap((text) => [...text.matchAll(BAR_CALL)].map(([, word]) => word!))
+    .map((word) => constants.get(word) ?? Number(word));
+  return Array.from({ length: 6 }, (_, bar) => bar)
+    .filter((bar) => bar < USUAL_BARS || named.includes(bar));
+}

@@ -3,7 +3,7 @@
  * program of it is started.
  */
 import { TreeError, type TreeFolders } from "@dmalab/runtime/kernels";
-import { portBars } from "./bar_kinds.ts";
+import { barsOf, portBars } from "./bar_kinds.ts";
 
 /** Folders within each other, and sources, that are read. */
 const MAX_DEPTH = 6;
@@ -40,6 +40,8 @@ export interface ModuleFacts {
   readonly ids:
     | { readonly vendor: number; readonly device: number; readonly at: ModulePlace }
     | null;
+  /** Numbers of the BARs of its device. */
+  readonly bars: readonly number[];
   /** Numbers of the BARs that it reaches by I/O ports. */
   readonly portBars: ReadonlySet<number>;
   /** Constants of its sources and headers, by name. */
@@ -83,16 +85,15 @@ export function readModule(
     );
   }
   const constants = constantsIn([pciIds, ...texts.values()]);
+  const near = [...texts].filter(([path, text]) => path === main || !REGISTERS.test(text))
+    .filter(([path]) => isNear(path, main)).map(([, text]) => text);
   return {
     main,
     loads: /\bmodule_init\s*\(/.test(texts.get(main)!),
     others: mains.filter((path) => path !== main),
     ids: idsIn(main, texts, constants),
-    portBars: portBars(
-      [...texts].filter(([path, text]) => path === main || !REGISTERS.test(text))
-        .filter(([path]) => isNear(path, main)).map(([, text]) => text),
-      constants,
-    ),
+    bars: barsOf(near, constants),
+    portBars: portBars(near, constants),
     constants,
     programs: placesIn(texts, isMakefile, RUNS_PROGRAM),
     headerRules: placesIn(texts, isMakefile, HEADER_RULE),

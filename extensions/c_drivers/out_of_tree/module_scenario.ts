@@ -16,7 +16,7 @@ export interface TriedAnswers {
 }
 
 export interface ScenarioParts {
-  readonly facts: Pick<ModuleFacts, "ids" | "main" | "others">;
+  readonly facts: Pick<ModuleFacts, "bars" | "ids" | "main" | "others">;
   /** Numbers of its BARs that are I/O ports. */
   readonly ports: ReadonlySet<number>;
   /** Paths, as the scenario names them; null for dmalab's own headers. */
@@ -31,7 +31,6 @@ export interface ScenarioParts {
   readonly tried: TriedAnswers | null;
 }
 
-const BARS = 6;
 
 /** The tests: a name, and statements. */
 const TESTS: readonly (readonly [name: string, ...body: string[]])[] = [
@@ -52,7 +51,7 @@ const TESTS: readonly (readonly [name: string, ...body: string[]])[] = [
 
 /** The text of the scenario. */
 export function scenarioText(
-  { answers, facts: { ids, main, others }, kernel, loads, module, ports, tree, tried }: ScenarioParts,
+  { answers, facts: { bars, ids, main, others }, kernel, loads, module, ports, tree, tried }: ScenarioParts,
 ): string {
   const identity = ids === null ? [] : [
     `        vendor = ${hex(ids.vendor)}, device = ${
@@ -83,7 +82,7 @@ export function scenarioText(
     ...identity,
     "        # Fill in: its revision, the sizes of its BARs, and its vectors.",
     "        revision = 1",
-    `        bars = "${barsText(ports)}"`,
+    `        bars = "${barsText(bars, ports)}"`,
     "        vectors = 32",
     ...registers,
     "      }",
@@ -113,9 +112,8 @@ export function scenarioText(
 }
 
 /** The device's BARs: a driver takes those that it knows. */
-function barsText(ports: ReadonlySet<number>): string {
-  return Array.from({ length: BARS }, (_, bar) => ports.has(bar) ? `${bar} io 256B` : `${bar} mem32 1MiB`)
-    .join(", ");
+function barsText(bars: readonly number[], ports: ReadonlySet<number>): string {
+  return bars.map((bar) => ports.has(bar) ? `${bar} io 256B` : `${bar} mem32 1MiB`).join(", ");
 }
 
 function hex(value: number): string {

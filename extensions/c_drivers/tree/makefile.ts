@@ -20,7 +20,9 @@ const MAX_INCLUDED = 2 ** 20;
 const LISTS = new Set(["obj", "lib", "ccflags", "subdir"]);
 const FLAGS =
   /^[ \t]*(?:(subdir-)?ccflags-(?:y|\$\(CONFIG_(\w+)\))|CFLAGS_([\w.-]+)|(?:EXTRA_|KBUILD_)CFLAGS)[ \t]*[:+]?=(.*)$/gm;
-const VARIABLE = /^[ \t]*(\w+)[ \t]*:?=[ \t]*(\S+)[ \t]*$/gm;
+const VARIABLE = /^[ \t]*(?:export[ \t]+)?(\w+)[ \t]*[:?]?=[ \t]*(\S.*?)[ \t]*$/gm;
+/** Variables within each other's values. */
+const MAX_VALUES = 5;
 /** Another makefile of the tree, read in place. */
 const READ = /^-?include[ \t]+(\S+)[ \t]*$/gm;
 const USED = /\$[({](\w+)[)}]/g;
@@ -88,17 +90,17 @@ export class Makefiles {
       const isNear = depth >= parts.length - 2 || this.#rulesOf(folder).has(named);
       const text = this.#text(folder);
       const variables = new Map(
-        [...text.matchAll(VARIABLE)].map(([, name, value]) => [name, value]),
+        [...text.matchAll(VARIABLE)].map(([, name, value]) => [name!, value!] as const),
       );
       for (const [, isForAll, condition, only, written] of text.matchAll(FLAGS)) {
         if (only === undefined ? !isNear && isForAll === undefined : only !== object) continue;
-        const flags = written!.replace(USED, (all, name) => variables.get(name) ?? all);
-        for (const [, include] of flags.matchAll(INCLUDE)) {
+        for (const [, include] of withValues(written!, variables).matchAll(INCLUDE)) {
           folders.push(resolved(include!, folder));
         }
         // Definitions under a condition in a makefile are left out: they may contradict the
         // configuration.
         if (condition === undefined && depth === parts.length - 1) {
+          const flags = written!.replace(USED, (all, name) => oneWord(variables.get(name)) ?? all);
           addAll(defines, [...flags.matchAll(DEFINE)].map(([, define]) => define!));
         }
       }
@@ -173,6 +175,24 @@ function objectsOf(path: string): readonly (readonly [folder: string, object: st
     const depth = parts.length - 1 - index;
     return [parts.slice(0, depth).join("/"), parts.slice(depth).join("/")] as const;
   });
+}
+
+/** A text of a makefile with the values of its variables. */
+function withValues(text: string, variables: ReadonlyMap<string, string>): string {
+  let found = text;
+  for (let step = 0; step < MAX_VALUES && found.length < MAX_INCLUDED; step++) {
+    const next = found.replace(USED, (all, name) => variables.get(name) ?? all);
+    if (next === found) break;
+    found = next;
+  }
+  // Functions of paths: a folder's own path stands for them.
+  return found.replace(/\$\((?:abspath|realpath)\s+([^()\s]+|\$\(\w+\))\)/g, "$1")
+    .replace(/\$\(dir\s+(\$\(\w+\)|[^()\s]+)\)/g, "$1/..");
+}
+
+/** A value that is one word: several can depend on conditions of the makefile. */
+function oneWord(value: string | undefined): string | undefined {
+  return value === undefined || /\s/.test(value) ? undefined : value;
 }
 
 /** A folder of a flag, from the tree's root. */

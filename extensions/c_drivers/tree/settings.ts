@@ -7,7 +7,7 @@ import type { Architecture } from "./architecture.ts";
 import { closureOf, type Kconfig, lackingOf } from "./kconfig.ts";
 import { PAGE_STRUCT_BYTES } from "../c_addresses.ts";
 import type { Makefiles } from "./makefile.ts";
-import { TreeError } from "@dmalab/runtime/kernels";
+import { MODULE_FOLDER, TreeError } from "@dmalab/runtime/kernels";
 
 /** Symbols without which the same source compiles to code that answers wrongly, with the reason. */
 const REQUIRED: Readonly<Record<string, string>> = {
@@ -70,6 +70,13 @@ const PRESENT: readonly string[] = [
   ...["REGMAP", "SG_POOL", "SLUB", "SYSFS", "TREE_RCU", "TREE_SRCU", "UNINLINE_SPIN_UNLOCK"],
   ...["ZONE_DEVICE", "DMADEVICES", "DMA_ENGINE", "PERF_EVENTS", "COMMON_CLK", "GENERIC_PHY"],
   ...["CPU_FREQ", "GPIOLIB", "HAVE_CLK_PREPARE", "MFD_SYSCON", "PM_OPP", "RESET_CONTROLLER"],
+];
+
+/** What distributions build, for a module out of the tree: no Kconfig file says what it needs. */
+const OF_DISTRIBUTIONS: readonly string[] = [
+  ...["DEBUG_FS", "FW_LOADER", "TTY", "SERIAL_CORE", "UIO", "I2C", "SPI", "HWMON", "PTP_1588_CLOCK"],
+  ...["DMA_SHARED_BUFFER", "CRC32", "LEDS_CLASS", "INPUT", "NVMEM", "THERMAL", "VLAN_8021Q", "DRM"],
+  ...["SOUND", "SND", "SND_PCM", "VIDEO_DEV", "INFINIBAND", "NET_DEVLINK", "SYNC_FILE", "IRQ_WORK"],
 ];
 
 /** Other architectures and their buses. */
@@ -148,7 +155,9 @@ export function settingsFor(
   const isModule = builds.every((names) =>
     [...names].some((name) => kconfig.get(name)?.isTristate)
   );
-  const derived = [...closureOf(asked, kconfig, isAbsent)]
+  const isOutOfTree = paths.some((path) => path.startsWith(`${MODULE_FOLDER}/`));
+  const usual = isOutOfTree ? OF_DISTRIBUTIONS.filter((name) => kconfig.has(name)) : [];
+  const derived = [...closureOf([...asked, ...usual], kconfig, isAbsent)]
     .filter((name) => kconfig.get(name)!.isSwitch);
   const on = new Set([...Object.keys(REQUIRED), ...PRESENT, ...derived.toSorted()]);
   // The needs of a symbol that the files ask for are taken as met, even another machine.

@@ -97,12 +97,18 @@ export class Units {
       const generic = FOLDERS.some((folder) => this.#text(`${folder}/asm-generic/${asm}`) !== null);
       return generic && take(`${LAB}/${name}`, `#include <asm-generic/${asm}>\n`);
     };
-    const ofTree = (name: string) => take(`${TREE}/${name}`, this.#text(name));
+    const isModule = path.startsWith(`${MODULE_FOLDER}/`);
+    const ofTree = (name: string) => {
+      const text = this.#text(name);
+      return take(
+        `${TREE}/${name}`,
+        text !== null && isModule ? withTakenMembers(name, text) : text,
+      );
+    };
     for (const [name, text] of Object.entries(own)) take(name, text);
     if (!isOwn) ofTree(path);
     for (const name of FIRST) ofTree(name);
     ofLab("generated/autoconf.h");
-    const isModule = path.startsWith(`${MODULE_FOLDER}/`);
     if (isModule && ours[COMPAT] !== undefined) {
       take(`${LAB}/${COMPAT}`, this.#withoutOwn(ours[COMPAT]!));
     }
@@ -167,9 +173,12 @@ export class Units {
    */
   #foldersOfModule(path: string): readonly string[] {
     if (!path.startsWith(`${MODULE_FOLDER}/`)) return [];
-    return [
-      ...new Set([path.slice(0, path.lastIndexOf("/")), MODULE_FOLDER, ...this.#headerFolders]),
-    ];
+    const folder = path.slice(0, path.lastIndexOf("/"));
+    // Of several headers of one name the nearest one counts.
+    const near = this.#headerFolders.toSorted((a, b) =>
+      distance(folder, a) - distance(folder, b)
+    );
+    return [...new Set([folder, MODULE_FOLDER, ...near])];
   }
 
   /** Names of older releases, except names that the module defines. */
@@ -224,6 +233,36 @@ export class Units {
     this.#includes.set(name, made);
     return made;
   }
+}
+
+/** Steps between two folders, up and down. */
+function distance(from: string, to: string): number {
+  const [one, other] = [from.split("/"), to.split("/")];
+  const common = one.findIndex((part, at) => part !== other[at]);
+  const shared = common < 0 ? one.length : common;
+  return one.length + other.length - 2 * shared;
+}
+
+/** Members of structures that a release took away, which older modules name. */
+const TAKEN_MEMBERS: readonly {
+  readonly header: string;
+  readonly struct: string;
+  readonly member: string;
+}[] = [
+  // 6.10: the port has a kfifo instead. This one stays empty.
+  { header: "include/linux/serial_core.h", struct: "uart_state", member: "struct circ_buf xmit;" },
+];
+
+/** A header with the members that older modules name, at the end of their structures. */
+function withTakenMembers(path: string, text: string): string {
+  for (const { header, member, struct } of TAKEN_MEMBERS) {
+    if (header !== path) continue;
+    const body = new RegExp(`^(struct ${struct} \\{[^}]*)\\}`, "m");
+    if (body.exec(text)?.[1]?.includes(member) === false) {
+      return text.replace(body, (_all, inside: string) => `${inside}${member} }`);
+    }
+  }
+  return text;
 }
 
 /** What every file of a tree is compiled with. */

@@ -2,6 +2,7 @@
 #ifndef DMALAB_TREE_COMPAT_H
 #define DMALAB_TREE_COMPAT_H
 
+#include <linux/circ_buf.h>
 #include <linux/device.h>
 #include <linux/fs.h>
 #include <linux/interrupt.h>
@@ -87,6 +88,13 @@
 /* 6.8 took strlcpy() away. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0)
 #define strlcpy(to, from, size) ((size_t)strscpy(to, from, size))
+#endif
+/* 6.10 gave serial ports a kfifo: the ring of older drivers stays empty. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
+#define uart_circ_empty(ring) ((ring)->head == (ring)->tail)
+#define uart_circ_clear(ring) ((ring)->head = (ring)->tail = 0)
+#define uart_circ_chars_pending(ring) (CIRC_CNT((ring)->head, (ring)->tail, PAGE_SIZE))
+#define uart_circ_chars_free(ring) (CIRC_SPACE((ring)->head, (ring)->tail, PAGE_SIZE))
 #endif
 
 #endif
