@@ -121,7 +121,6 @@ class TreeDriver {
       stubs,
       pointers: pointersIn([...texts, ...library.texts]),
       library: library.paths,
-      modules: library.modules.map((path) => this.of.tree.placeOf(path)),
     });
   }
 

@@ -27,8 +27,7 @@ const LIBRARY = [...PLACED, "-gline-tables-only"];
 /** Among what files of a tree are compiled with. */
 const OUR_LIBRARY = /^dmalab\/.*\.c$/;
 /** An init function of a module: `module_init()`, `module_pci_driver()`, … */
-const INIT =
-  /^[ \t]*(?:module_init|(?:builtin|module)_\w*driver|int[ \t]+init_module)[ \t]*\(/m;
+const INIT = /^[ \t]*(?:module_init|(?:builtin|module)_\w*driver|int[ \t]+init_module)[ \t]*\(/m;
 /** A program of the build's own machine. */
 const PROGRAM = /\bint\s+main\s*\(/;
 /** Functions that scripts do not see. */
@@ -46,8 +45,6 @@ export interface Library {
   readonly texts: readonly string[];
   /** Those of the tree that iterate requests, by the names that the compiler knows. */
   readonly paths: ReadonlyMap<string, string>;
-  /** Sources of other modules of the driver's folder, in the order in which they start. */
-  readonly modules: readonly string[];
 }
 
 export class TreeLibrary {
@@ -111,8 +108,7 @@ export class TreeLibrary {
       (name) => this.#exported.get(name),
       new Set(this.#others.keys()),
     );
-    const linked = await this.#linked(texts, modules);
-    return { texts: linked, paths: this.#paths, modules };
+    return { texts: await this.#linked(texts, modules), paths: this.#paths };
   }
 
   get #isOutOfTree(): boolean {
@@ -181,7 +177,8 @@ export class TreeLibrary {
 
   async #table(modules: readonly string[]): Promise<string> {
     const { build, settings } = this;
-    const unit = await build.unit(MODULES, settings, { [MODULES]: modulesSource(modules) });
+    const source = modulesSource(modules.map((path) => path.slice(MODULE_FOLDER.length + 1)));
+    const unit = await build.unit(MODULES, settings, { [MODULES]: source });
     const { module, said } = await build.compile(unit, [...TREE_ARGUMENTS, ...IR]);
     if (module === null) {
       throw new TreeError("The table of modules does not compile", firstError(said));

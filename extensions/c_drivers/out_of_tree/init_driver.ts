@@ -256,7 +256,9 @@ class DriverInit {
     this.#say(
       failure === null
         ? `report | it compiles, probes and is removed${filled}`
-        : `report | it compiles${filled}; ${failure.message}`,
+        : `report | it compiles${
+          isProbed(outcomes[0]!) ? " and probes" : ""
+        }${filled}; ${failure.message}`,
     );
     this.#list(
       "registers that answer by a constant of the driver; check them:",

@@ -31,7 +31,6 @@ export interface ScenarioParts {
   readonly tried: TriedAnswers | null;
 }
 
-
 /** The tests: a name, and statements. */
 const TESTS: readonly (readonly [name: string, ...body: string[]])[] = [
   ["it probes and is removed", "assert d.probe(card) == 0", "d.remove(card)"],
@@ -51,7 +50,8 @@ const TESTS: readonly (readonly [name: string, ...body: string[]])[] = [
 
 /** The text of the scenario. */
 export function scenarioText(
-  { answers, facts: { bars, ids, main, others }, kernel, loads, module, ports, tree, tried }: ScenarioParts,
+  { answers, facts: { bars, ids, main, others }, kernel, loads, module, ports, tree, tried }:
+    ScenarioParts,
 ): string {
   const identity = ids === null ? [] : [
     `        vendor = ${hex(ids.vendor)}, device = ${

@@ -173,6 +173,66 @@ Deno.test("a module of one source probes with dmalab's own headers in any folder
   }
 });
 
+const MINI = "extensions/kernel_tree/tests/tree/mini";
+const MODULES = "extensions/c_drivers/tests/c/modules";
+
+Deno.test("a driver behind I/O ports that needs another module of its folder probes: that one starts first", async () => {
+  const place = Deno.makeTempDirSync({ dir: ROOT, prefix: "init-driver-" });
+  const at = basename(place);
+  const here = Deno.cwd();
+  try {
+    Deno.chdir(ROOT);
+    const { code, errors, output } = await dmalab(
+      ...["init", `${at}/out`, "--driver", MODULES, "--kernel", MINI],
+    );
+    assertEquals(code, 0, output + errors);
+    assertStringIncludes(output, "report | it compiles, probes and is removed");
+    assertStringIncludes(output, "info: core_main.c starts first: the driver needs it");
+    assertMatch(output, /info: I\/O port 0x4 is no device's in card_remove\(\) at \S+card\.c:\d+/);
+    assertStringIncludes(
+      Deno.readTextFileSync(`${at}/out/driver.dma`),
+      'bars = "0 io 256B, 1 mem32',
+    );
+  } finally {
+    Deno.chdir(here);
+    Deno.removeSync(place, { recursive: true });
+  }
+});
+
+/** How a driver reaches a BAR: the numbers of the BARs that are ports. */
+const PORTS: readonly (readonly [text: string, ports: readonly number[]])[] = [
+  ["x->io = pci_resource_start(pdev, 0);\noutb(1, x->io + CTRL);", [0]],
+  ["base = (unsigned long)pci_resource_start(pdev, 2); v = inl(base);", [2]],
+  ["#define R 1\nport = pci_resource_start(pdev, R);\nrequest_region(port, 32, NAME);", [1]],
+  ["io = pdev->resource[4].start; insw(io, buf, 4);", [4]],
+  ["if (!request_region(pci_resource_start(pdev, 3), 8, NAME)) return -EBUSY;", [3]],
+  ["if (!(pci_resource_flags(pdev, 0) & IORESOURCE_IO)) return -ENODEV;", [0]],
+  [
+    "if (pci_resource_flags(pdev, 0) & IORESOURCE_IO) a(); if (pci_resource_flags(pdev, 0) & IORESOURCE_MEM) b();",
+    [],
+  ],
+  [
+    "mem = pci_resource_start(pdev, 0);\nrequest_mem_region(mem, 32, NAME); x = ioremap(mem, 32);",
+    [],
+  ],
+  ["regs = pci_iomap(pdev, 0, 0); v = readl(regs);", []],
+  ["port = pci_resource_start(pdev, bar); outb(1, port);", []],
+];
+
+Deno.test("a BAR whose start goes to inb(), outb() or request_region() is I/O ports", () => {
+  for (const [text, ports] of PORTS) {
+    const { portBars } = readModule(folder({ "d.c": `${text}\n${DRIVER}` }), null, "");
+    assertEquals([...portBars], ports, text);
+  }
+});
+
+Deno.test("a device has the BARs 0 to 4, and a sixth one where the driver names it", () => {
+  const barsOf = (text: string) =>
+    readModule(folder({ "d.c": `${text}\n${DRIVER}` }), null, "").bars;
+  assertEquals(barsOf("pci_iomap(pdev, 0, 0);"), [0, 1, 2, 3, 4]);
+  assertEquals(barsOf("#define B 5\npci_ioremap_bar(pdev, B);"), [0, 1, 2, 3, 4, 5]);
+});
+
 Deno.test("options that do not belong together, and a kernel that is none, are refused", async (t) => {
   const rows: readonly (readonly [words: readonly string[], error: RegExp])[] = [
     [["init", "x", "--kernel", "y"], /`--kernel` and `--file` are for `--driver`/],

@@ -19,6 +19,4 @@ export interface OfTree {
   readonly pointers: ReadonlySet<string>;
   /** Files of the tree that iterate its requests, by the names that the compiler knows: their lines are counted too. */
   readonly library: ReadonlyMap<string, string>;
-  /** Sources of other modules that `load()` starts first. */
-  readonly modules: readonly string[];
 }

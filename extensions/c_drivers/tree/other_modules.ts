@@ -45,7 +45,9 @@ export function startOrder(
 /** The table of modules for `dmalab/bus.c`. @param paths In their order. */
 export function modulesSource(paths: readonly string[]): string {
   const functions = paths.map((_, at) =>
-    `int ${initOf(at)}(void) __attribute__((weak));\nvoid ${exitOf(at)}(void) __attribute__((weak));`
+    `int ${initOf(at)}(void) __attribute__((weak));\nvoid ${
+      exitOf(at)
+    }(void) __attribute__((weak));`
   );
   const rows = paths.map((path, at) =>
     `\t{ ${JSON.stringify(path)}, ${initOf(at)}, ${exitOf(at)} },`

@@ -74,7 +74,17 @@ const PRESENT: readonly string[] = [
 
 /** What distributions build, for a module out of the tree: no Kconfig file says what it needs. */
 const OF_DISTRIBUTIONS: readonly string[] = [
-  ...["DEBUG_FS", "FW_LOADER", "TTY", "SERIAL_CORE", "UIO", "I2C", "SPI", "HWMON", "PTP_1588_CLOCK"],
+  ...[
+    "DEBUG_FS",
+    "FW_LOADER",
+    "TTY",
+    "SERIAL_CORE",
+    "UIO",
+    "I2C",
+    "SPI",
+    "HWMON",
+    "PTP_1588_CLOCK",
+  ],
   ...["DMA_SHARED_BUFFER", "CRC32", "LEDS_CLASS", "INPUT", "NVMEM", "THERMAL", "VLAN_8021Q", "DRM"],
   ...["SOUND", "SND", "SND_PCM", "VIDEO_DEV", "INFINIBAND", "NET_DEVLINK", "SYNC_FILE", "IRQ_WORK"],
 ];

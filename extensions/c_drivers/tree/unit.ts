@@ -175,9 +175,7 @@ export class Units {
     if (!path.startsWith(`${MODULE_FOLDER}/`)) return [];
     const folder = path.slice(0, path.lastIndexOf("/"));
     // Of several headers of one name the nearest one counts.
-    const near = this.#headerFolders.toSorted((a, b) =>
-      distance(folder, a) - distance(folder, b)
-    );
+    const near = this.#headerFolders.toSorted((a, b) => distance(folder, a) - distance(folder, b));
     return [...new Set([folder, MODULE_FOLDER, ...near])];
   }
 

@@ -96,6 +96,7 @@ static int start_modules(void)
 	int at, error;
 
 	for (at = 0; lab_modules[at].name; at++) {
+		pr_info("%s starts first: the driver needs it\n", lab_modules[at].name);
 		error = lab_modules[at].init ? lab_modules[at].init() : 0;
 		if (!error)
 			continue;

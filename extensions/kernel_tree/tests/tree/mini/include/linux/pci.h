@@ -63,6 +63,7 @@ struct pci_dev {
 	u64 dma_mask;
 	struct device_dma_parameters dma_parms;
 	struct pci_bus *bus;
+	struct pci_driver *driver;
 	struct list_head bus_list;
 	struct resource resource[PCI_NUM_RESOURCES];
 	struct device dev;
@@ -97,6 +98,8 @@ u8 pci_find_capability(struct pci_dev *dev, int capability);
 int pci_read_config_byte(const struct pci_dev *dev, int at, u8 *value);
 int pci_read_config_word(const struct pci_dev *dev, int at, u16 *value);
 int pci_read_config_dword(const struct pci_dev *dev, int at, u32 *value);
+#define pci_register_driver(driver) __pci_register_driver(driver, NULL, "driver")
+#define pci_resource_start(dev, bar) ((dev)->resource[bar].start)
 #define pci_resource_flags(dev, bar) ((dev)->resource[bar].flags)
 #define to_pci_dev(device) \
 	((struct pci_dev *)((char *)(device) - __builtin_offsetof(struct pci_dev, dev)))
