@@ -98,13 +98,9 @@ export class Units {
       return generic && take(`${LAB}/${name}`, `#include <asm-generic/${asm}>\n`);
     };
     const isModule = path.startsWith(`${MODULE_FOLDER}/`);
-    const ofTree = (name: string) => {
-      const text = this.#text(name);
-      return take(
-        `${TREE}/${name}`,
-        text !== null && isModule ? withTakenMembers(name, text) : text,
-      );
-    };
+    const textOf = (name: string) =>
+      isModule ? withTakenMembers(name, this.#text(name)) : this.#text(name);
+    const ofTree = (name: string) => take(`${TREE}/${name}`, textOf(name));
     for (const [name, text] of Object.entries(own)) take(name, text);
     if (!isOwn) ofTree(path);
     for (const name of FIRST) ofTree(name);
@@ -252,9 +248,9 @@ const TAKEN_MEMBERS: readonly {
 ];
 
 /** A header with the members that older modules name, at the end of their structures. */
-function withTakenMembers(path: string, text: string): string {
+function withTakenMembers(path: string, text: string | null): string | null {
   for (const { header, member, struct } of TAKEN_MEMBERS) {
-    if (header !== path) continue;
+    if (header !== path || text === null) continue;
     const body = new RegExp(`^(struct ${struct} \\{[^}]*)\\}`, "m");
     if (body.exec(text)?.[1]?.includes(member) === false) {
       return text.replace(body, (_all, inside: string) => `${inside}${member} }`);
