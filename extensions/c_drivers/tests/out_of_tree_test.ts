@@ -173,28 +173,24 @@ Deno.test("a module of one source probes with dmalab's own headers in any folder
   }
 });
 
-const MINI = "extensions/kernel_tree/tests/tree/mini";
-const MODULES = "extensions/c_drivers/tests/c/modules";
+const MINI = join(ROOT, "extensions/kernel_tree/tests/tree/mini");
+const MODULES = join(ROOT, "extensions/c_drivers/tests/c/modules");
 
 Deno.test("a driver behind I/O ports that needs another module of its folder probes: that one starts first", async () => {
-  const place = Deno.makeTempDirSync({ dir: ROOT, prefix: "init-driver-" });
-  const at = basename(place);
-  const here = Deno.cwd();
+  const place = Deno.makeTempDirSync();
   try {
-    Deno.chdir(ROOT);
     const { code, errors, output } = await dmalab(
-      ...["init", `${at}/out`, "--driver", MODULES, "--kernel", MINI],
+      ...["init", `${place}/out`, "--driver", MODULES, "--kernel", MINI],
     );
     assertEquals(code, 0, output + errors);
     assertStringIncludes(output, "report | it compiles, probes and is removed");
     assertStringIncludes(output, "info: core_main.c starts first: the driver needs it");
     assertMatch(output, /info: I\/O port 0x4 is no device's in card_remove\(\) at \S+card\.c:\d+/);
     assertStringIncludes(
-      Deno.readTextFileSync(`${at}/out/driver.dma`),
+      Deno.readTextFileSync(`${place}/out/driver.dma`),
       'bars = "0 io 256B, 1 mem32',
     );
   } finally {
-    Deno.chdir(here);
     Deno.removeSync(place, { recursive: true });
   }
 });
