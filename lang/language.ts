@@ -3,6 +3,7 @@ import type { Diagnostic } from "./diagnostics/diagnostic.ts";
 import { PLAIN, type TextOptions } from "./laboratory.ts";
 import { configBuilder, type GivenRelease } from "./machine/build_config.ts";
 import { MACHINE_SCHEMA } from "./machine/schema.ts";
+import type { FileVersions } from "./run/file_versions.ts";
 import {
   loadProgram as loadProgramWith,
   type LoadResult,
@@ -24,8 +25,12 @@ export function checkProgram(entry: SourceFile, loader: SourceLoader): readonly 
 }
 
 /** Reads a program, with the names and kinds of the readable parts, in spite of mistakes. */
-export function understandProgram(entry: SourceFile, loader: SourceLoader): UnderstoodProgram {
-  return understandProgramWith(entry, loader, PLAIN.builtins);
+export function understandProgram(
+  entry: SourceFile,
+  loader: SourceLoader,
+  versions: FileVersions | null = null,
+): UnderstoodProgram {
+  return understandProgramWith(entry, loader, PLAIN.builtins, versions);
 }
 
 /**

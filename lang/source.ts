@@ -61,11 +61,6 @@ export interface Span {
   readonly end: number;
 }
 
-/** The span from the start of one to the end of another, in one file. */
-export function spanBetween(first: Span, last: Span): Span {
-  return { source: first.source, start: first.start, end: Math.max(first.end, last.end) };
-}
-
 /** True when one span lies in another. */
 export function isInside(span: Span, outer: Span): boolean {
   return span.source === outer.source && span.start >= outer.start && span.end <= outer.end;

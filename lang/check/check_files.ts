@@ -6,7 +6,7 @@ import type { LabConfig } from "@dmalab/devices";
 import type { Registry } from "../values/registry.ts";
 import type { Type } from "../values/spec.ts";
 import type { Span } from "../source.ts";
-import { DiagnosticBag } from "../diagnostics/diagnostic.ts";
+import { type Diagnostic, DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import type { FileLoader, LoadedFile } from "../syntax/load_files.ts";
 import type { FileNode, MachineDeclaration } from "../syntax/tree/ast.ts";
 import { isDeclaration } from "../syntax/tree/statement_kinds.ts";
@@ -19,6 +19,7 @@ import {
 } from "./names/bindings.ts";
 import { checkTypes } from "./types/statement_check.ts";
 import type { TypeInference } from "./types/type_inference.ts";
+import type { EarlierCheck } from "./earlier_check.ts";
 import { withoutEchoes } from "./consequences.ts";
 import { orderConsts } from "./names/const_order.ts";
 import { ConstantEvaluator } from "../compile/constant_value.ts";
@@ -56,6 +57,7 @@ export interface CheckedFiles {
  * Checks a program's files; `files` are in an order in which used ones come first.
  *
  * @param torn What of them cannot be trusted, when their text is wrong.
+ * @param earlier The check of the version before of the entry; it becomes the check of this one.
  */
 export function checkFiles(
   entry: LoadedFile,
@@ -63,11 +65,13 @@ export function checkFiles(
   registry: Registry,
   bag: DiagnosticBag,
   torn: TornText | null,
+  earlier: EarlierCheck | null = null,
 ): CheckedFiles {
   const scopes = new Map<LoadedFile, FileScope>();
   const data = new DataFiles(loader, bag);
+  const earlierOf = (loaded: LoadedFile) => loaded === entry ? earlier : null;
   for (const loaded of files) {
-    scopes.set(loaded, declareNames(loaded, scopes, registry, data, bag));
+    scopes.set(loaded, declareNames(loaded, scopes, registry, data, bag, earlierOf(loaded)));
   }
   const aboutMachine = new DiagnosticBag();
   const machine = findMachine(entry, scopes, registry, aboutMachine);
@@ -76,14 +80,17 @@ export function checkFiles(
   const kinds = registry.globalTypes(machine.config);
   const resolution = new Resolution();
   const uses = new Map<Owner, Set<Owner>>();
-  for (const [{ file }, scope] of scopes) {
+  for (const [loaded, scope] of scopes) {
+    const { file } = loaded;
     scope.torn = torn;
-    resolveFile(file, scope, { kinds, parts: machine.parts }, resolution, uses, bag);
+    const names = { kinds, parts: machine.parts, earlier: earlierOf(loaded) };
+    resolveFile(file, scope, names, resolution, uses, bag);
     if (file !== entry.file) warnStatements(file, bag);
   }
   const consts = orderConsts(uses, bag);
   const aboutKinds = new DiagnosticBag();
-  const inference = checkTypes(files, resolution, registry, aboutKinds);
+  const inference = checkTypes(files, resolution, registry, aboutKinds, earlier);
+  earlier?.open(placesOf([...bag.sorted(), ...aboutKinds.sorted()]));
   for (const diagnostic of withoutEchoes(aboutKinds.sorted(), bag.sorted())) bag.add(diagnostic);
   warnSameNames(entry.file, bag);
   const scope = scopes.get(entry)!;
@@ -94,13 +101,19 @@ export function checkFiles(
 interface MachineNames {
   readonly kinds: ReadonlyMap<string, Type>;
   readonly parts: MachineParts;
+  /** The check of the version before of the file. */
+  readonly earlier?: EarlierCheck | null;
+}
+
+function placesOf(diagnostics: readonly Diagnostic[]): Span[] {
+  return diagnostics.flatMap(({ related = [], span }) => [span, ...related.map((at) => at.span)]);
 }
 
 /** Resolves one file; `uses` collects which consts and functions need which. */
 export function resolveFile(
   file: FileNode,
   scope: FileScope,
-  { kinds, parts }: MachineNames,
+  { earlier = null, kinds, parts }: MachineNames,
   resolution: Resolution,
   uses: Map<Owner, Set<Owner>>,
   bag: DiagnosticBag,
@@ -109,7 +122,8 @@ export function resolveFile(
   scope.machineKinds = kinds;
   scope.machine = parts;
   scope.checkMachineNames(file, bag);
-  const resolver = new Resolver(scope, bag, resolution, uses);
+  earlier?.begin(file, scope);
+  const resolver = new Resolver(scope, bag, resolution, uses, earlier);
   resolver.file(file, session);
 }
 
@@ -120,13 +134,14 @@ export function declareNames(
   registry: Registry,
   data: DataFiles,
   bag: DiagnosticBag,
+  earlier: EarlierCheck | null = null,
 ): FileScope {
   const scope = new FileScope(registry, data);
   for (const use of loaded.uses) {
     const used = scopes.get(use.loaded);
     if (used !== undefined) scope.include(used, bag, use.declaration);
   }
-  scope.declareAll(loaded.file, bag);
+  scope.declareAll(loaded.file, bag, false, earlier);
   return scope;
 }
 

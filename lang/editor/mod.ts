@@ -4,6 +4,7 @@
  * What other members use:
  */
 export { analyse, type Analysis } from "./analysis.ts";
+export { FileVersions } from "../run/file_versions.ts";
 export {
   completeAt,
   eventWords,

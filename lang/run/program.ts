@@ -27,6 +27,7 @@ import { comparedMachines, variantIn } from "./combinations.ts";
 import type { MachineVariant } from "../values/machine_variant.ts";
 import { compileTest, type TestEntry } from "./test_entry.ts";
 import { type AnyTest, type TestVariants, testVariants } from "./test_variants.ts";
+import type { FileVersions } from "./file_versions.ts";
 import { FileLoader, type LoadedFile, type SourceLoader } from "../syntax/load_files.ts";
 
 /** A program that was read, checked and compiled: `runProgram` runs it. */
@@ -128,27 +129,42 @@ export interface UnderstoodProgram {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** Reads a program, with the names and kinds of its readable parts. */
+/**
+ * Reads a program, with the names and kinds of its readable parts.
+ *
+ * @param versions The versions of the file so far. Reading the next version takes over nodes of the
+ * one before: its result must not be used any more.
+ */
 export function understandProgram(
   entry: SourceFile,
   loader: SourceLoader,
   registry: Registry,
+  versions: FileVersions | null = null,
 ): UnderstoodProgram {
-  return readProgram(entry, loader, registry);
+  const read = readProgram(entry, loader, registry, versions);
+  if (versions === null || versions.checks.holds) return read;
+  versions.forget();
+  return readProgram(entry, loader, registry, versions);
 }
 
 interface ReadProgram extends UnderstoodProgram {
   readonly right: RightProgram | null;
 }
 
-function readProgram(entry: SourceFile, loader: SourceLoader, plain: Registry): ReadProgram {
+function readProgram(
+  entry: SourceFile,
+  loader: SourceLoader,
+  plain: Registry,
+  versions: FileVersions | null = null,
+): ReadProgram {
   const bag = new DiagnosticBag();
   const files = new FileLoader(loader, bag);
-  const loaded = files.load(entry);
+  const reader = versions?.reader;
+  const loaded = files.load(entry, reader && ((source) => reader.parse(source)));
   const torn = bag.hasErrors ? new TornText(files.files, bag.sorted()) : null;
   const found = torn === null ? bag : new DiagnosticBag();
   const registry = withCDrivers(files.files, loader, plain, found);
-  const checked = checkFiles(loaded, files, registry, found, torn);
+  const checked = checkFiles(loaded, files, registry, found, torn, versions?.checks);
   if (torn !== null) {
     for (const diagnostic of found.sorted()) if (torn.trusts(diagnostic)) bag.add(diagnostic);
   }

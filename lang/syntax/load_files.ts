@@ -2,7 +2,7 @@
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import { SourceFile, type Span } from "../source.ts";
 import type { FileNode, UseDeclaration } from "./tree/ast.ts";
-import { MAX_TEXT_LENGTH, parse } from "./parse.ts";
+import { MAX_TEXT_LENGTH, parse, type ParseResult } from "./parse.ts";
 
 /** Why a file could not be had. */
 export class LoadError {
@@ -120,8 +120,9 @@ export class FileLoader {
 
   constructor(readonly loader: SourceLoader, readonly bag: DiagnosticBag) {}
 
-  load(source: SourceFile): LoadedFile {
-    const { diagnostics, file } = parse(source);
+  /** @param read Parses the file itself; used files are parsed as always. */
+  load(source: SourceFile, read: (source: SourceFile) => ParseResult = parse): LoadedFile {
+    const { diagnostics, file } = read(source);
     for (const diagnostic of diagnostics) this.bag.add(diagnostic);
     this.#pending.push(source);
     const loaded = this.withUses(file);

@@ -7,8 +7,8 @@
  */
 import type { IToken } from "chevrotain";
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
-import type { SourceFile } from "../source.ts";
-import type { Expression, FileNode } from "./tree/ast.ts";
+import type { SourceFile, Span } from "../source.ts";
+import type { Expression, FileNode, Statement } from "./tree/ast.ts";
 import { balanceBrackets } from "./recovery/brackets.ts";
 import { BuildContext, type ParseMode } from "./tree/build_context.ts";
 import { checkTokens } from "./lexical.ts";
@@ -104,39 +104,88 @@ export interface ParseOptions {
 /** Longest text that is read, in UTF-16 units. */
 export const MAX_TEXT_LENGTH = 2 ** 22;
 
-/** Parses a file, or a piece of text typed at the REPL. */
-export function parse(source: SourceFile, { mode = "file" }: ParseOptions = {}): ParseResult {
+/** A text, or a part of one, as it was read. */
+export interface ReadText {
+  readonly items: readonly Statement[];
+  /** The raw reports of each phase: tokens, brackets, syntax, meaning. */
+  readonly phases: readonly (readonly Diagnostic[])[];
+  /** The tokens as written. */
+  readonly tokens: readonly IToken[];
+  /** The tokens as the parser saw them. */
+  readonly words: readonly IToken[];
+  /** Every place in the tree. */
+  readonly spans: readonly Span[];
+  /** Declarations of the whole file decide whether a word of the text is a mistake. */
+  readonly hasSuspects: boolean;
+}
+
+/**
+ * Reads a text, or the part of it from one offset to another, which begins and ends with whole
+ * statements of the top level.
+ *
+ * @param spans Collects the places in the tree; null without an editor.
+ */
+export function readText(
+  source: SourceFile,
+  { end = source.text.length, mode = "file", spans = null, start = 0 }: {
+    readonly start?: number;
+    readonly end?: number;
+    readonly mode?: ParseMode;
+    readonly spans?: Span[] | null;
+  } = {},
+): ReadText {
   const lexical = new DiagnosticReporter(source);
   const brackets = new DiagnosticReporter(source);
   const syntax = new DiagnosticReporter(source);
   const meaning = new DiagnosticReporter(source);
-
-  if (source.text.length > MAX_TEXT_LENGTH) {
-    lexical.error("E0115", 0, 0, `File too large: ${source.text.length} characters`, {
-      hint: `a script has at most ${MAX_TEXT_LENGTH} characters`,
-    });
-    return { file: unreadable(source), diagnostics: lexical.diagnostics, incomplete: false };
-  }
-  const { tokens, words } = readWords(tokenize(source.text), mode, lexical, brackets);
+  const written = tokenize(source.text.slice(start, end), start);
+  const { tokens, words } = readWords(written, mode, lexical, brackets);
   const early = lexical.diagnostics.length + brackets.diagnostics.length;
-  const file = early < MAX_PARSER_ERRORS && isShallow(words, lexical)
-    ? parseTokens(words, source, mode, syntax, meaning)
-    : unreadable(source);
+  const context = new BuildContext(source, meaning, mode, spans);
+  const items = early < MAX_PARSER_ERRORS && isShallow(words, lexical)
+    ? parseTokens(words, context, syntax)
+    : [unreadable(source)];
+  const phases = [lexical, brackets, syntax, meaning].map(({ diagnostics }) => diagnostics);
+  return { items, phases, tokens, words, spans: spans ?? [], hasSuspects: context.hasSuspects };
+}
 
+/** A text that is too long to be read; null for any other. */
+function refuseLongText(source: SourceFile): ParseResult | null {
+  if (source.text.length <= MAX_TEXT_LENGTH) return null;
+  const reporter = new DiagnosticReporter(source);
+  reporter.error("E0115", 0, 0, `File too large: ${source.text.length} characters`, {
+    hint: `a script has at most ${MAX_TEXT_LENGTH} characters`,
+  });
+  const { diagnostics } = reporter;
+  return { file: fileOf(source, [unreadable(source)]), diagnostics, incomplete: false };
+}
+
+/** Parses a file, or a piece of text typed at the REPL. */
+export function parse(source: SourceFile, { mode = "file" }: ParseOptions = {}): ParseResult {
+  return refuseLongText(source) ?? resultOf(source, readText(source, { mode }), mode);
+}
+
+/** The tree of a text that was read as a whole, with one error for each mistake. */
+export function resultOf(
+  source: SourceFile,
+  { items, phases, tokens, words }: ReadText,
+  mode: ParseMode = "file",
+): ParseResult {
   const end = endOfText(tokens);
   const isAtEnd = ({ span }: Diagnostic) => span.start >= end;
-  const found = [...lexical.diagnostics, ...brackets.diagnostics, ...syntax.diagnostics];
+  const [lexical, brackets, syntax, meaning] = phases as Phases;
+  const found = [...lexical, ...brackets, ...syntax];
   const incomplete = found.length > 0 && found.every(isAtEnd);
   // At the REPL an open bracket matters only as long as nothing before it is wrong.
   const open = mode === "repl" && !incomplete
-    ? brackets.diagnostics.filter((diagnostic) => !isAtEnd(diagnostic))
-    : brackets.diagnostics;
-  const diagnostics = onePerStatement(
-    [lexical.diagnostics, open, syntax.diagnostics, meaning.diagnostics],
-    words,
-  );
-  return { file, diagnostics, incomplete };
+    ? brackets.filter((diagnostic) => !isAtEnd(diagnostic))
+    : brackets;
+  const diagnostics = onePerStatement([lexical, open, syntax, meaning], words);
+  return { file: fileOf(source, items), diagnostics, incomplete };
 }
+
+type Reports = readonly Diagnostic[];
+type Phases = readonly [Reports, Reports, Reports, Reports];
 
 /** @param written The tokens of a file, or of a part of it that ends at `endName`. */
 function readWords(
@@ -169,18 +218,15 @@ function parserFor(context: BuildContext, tokens: IToken[]): DmaParser {
 
 function parseTokens(
   tokens: IToken[],
-  source: SourceFile,
-  mode: ParseMode,
+  context: BuildContext,
   syntax: DiagnosticReporter,
-  meaning: DiagnosticReporter,
-): FileNode {
-  const context = new BuildContext(source, meaning, mode);
+): readonly Statement[] {
   const parser = parserFor(context, tokens);
   const items = parser.file();
   reportParserErrors(parser.errors, tokens, syntax);
   readLeftOver(parser, context);
   context.reportSuspects();
-  return { kind: "File", items, span: { source, start: 0, end: source.text.length } };
+  return items;
 }
 
 /** The work that is left after parsing: the expressions in strings are separate texts. */
@@ -193,13 +239,13 @@ function parseInsertion(context: BuildContext, start: number, end: number): Expr
   const { source, reporter } = context;
   const found = new DiagnosticReporter(source);
   if (reporter.diagnostics.length >= MAX_PARSER_ERRORS) {
-    return { kind: "ErrorExpression", span: { source, start, end } };
+    return { kind: "ErrorExpression", span: context.span(start, end) };
   }
   const raw = tokenize(source.text.slice(start, end), start);
   const { words: tokens } = readWords(raw, "repl", found, found, "`}`");
   if (!isShallow(tokens, found) || found.diagnostics.length > 0) {
     reporter.diagnostics.push(...found.diagnostics.slice(0, 1));
-    return { kind: "ErrorExpression", span: { source, start, end } };
+    return { kind: "ErrorExpression", span: context.span(start, end) };
   }
   const parser = parserFor(context, tokens);
   const expression = parser.insertion();
@@ -208,9 +254,12 @@ function parseInsertion(context: BuildContext, start: number, end: number): Expr
   return expression;
 }
 
-function unreadable(source: SourceFile): FileNode {
-  const span = { source, start: 0, end: source.text.length };
-  return { kind: "File", items: [{ kind: "ErrorStatement", span }], span };
+function unreadable(source: SourceFile): Statement {
+  return { kind: "ErrorStatement", span: { source, start: 0, end: source.text.length } };
+}
+
+export function fileOf(source: SourceFile, items: readonly Statement[]): FileNode {
+  return { kind: "File", items, span: { source, start: 0, end: source.text.length } };
 }
 
 /** Where the text ends, blanks, line ends and comments left out. */

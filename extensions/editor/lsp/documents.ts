@@ -2,11 +2,14 @@
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { TextDocument } from "vscode-languageserver-textdocument";
 import type { Range, TextDocumentContentChangeEvent } from "vscode-languageserver-protocol/node";
-import { analyse, type Analysis } from "@dmalab/lang/editor";
+import { analyse, type Analysis, FileVersions } from "@dmalab/lang/editor";
 import type { Span } from "@dmalab/lang";
 import { host, HostLoader, readHostFile, withCompiled } from "@dmalab/cli";
 
-/** A text with what is understood of it, and of the files that it uses. */
+/**
+ * A text with what is understood of it, and of the files that it uses. It holds until the text is
+ * understood again: its tree is used for the next version.
+ */
 export interface Understood {
   readonly uri: string;
   readonly analysis: Analysis;
@@ -20,9 +23,11 @@ export class Documents {
   readonly #open = new Map<string, TextDocument>();
   /** By address; dropped when anything changes, since any file may use any other. */
   readonly #understood = new Map<string, Promise<Understood>>();
+  readonly #versions = new Map<string, FileVersions>();
 
   open(uri: string, version: number, text: string): void {
     this.#open.set(uri, TextDocument.create(uri, "dma", version, text));
+    this.#versions.set(uri, new FileVersions());
     this.#understood.clear();
   }
 
@@ -35,6 +40,7 @@ export class Documents {
 
   close(uri: string): void {
     this.#open.delete(uri);
+    this.#versions.delete(uri);
     this.#understood.clear();
   }
 
@@ -67,7 +73,10 @@ export class Documents {
   async #read(uri: string, text: string): Promise<Understood> {
     const openText = (path: string) => this.textOf(uriOf(path));
     const { entry, loader } = HostLoader.ofEditor(pathOf(uri), text, openText);
-    return { uri, loader, analysis: await withCompiled(loader, () => analyse(entry, loader)) };
+    // While a driver was compiled, a later version may have been read.
+    const versions = () => this.textOf(uri) === text ? this.#versions.get(uri) : undefined;
+    const read = () => analyse(entry, loader, versions());
+    return { uri, loader, analysis: await withCompiled(loader, read) };
   }
 
   /** The programs of a folder, open or not, with a word in their texts. */

@@ -12,6 +12,7 @@ import {
   runsOf,
 } from "@dmalab/recording";
 import { type Program, runTitle } from "@dmalab/lang/run";
+import { parse } from "@dmalab/lang/syntax";
 import type {
   AssertStatement,
   AssignStatement,
@@ -166,13 +167,15 @@ export class RecordedValues {
 
   /** Records the runs of a text, unless it is known. @returns Whether there is something new. */
   async record({ analysis, loader, uri }: Understood): Promise<boolean> {
-    const { file, source } = analysis;
+    const { source } = analysis;
     if (this.#wanted.get(uri) === source.text) return false;
     this.#wanted.set(uri, source.text);
     const isWanted = () => this.#wanted.get(uri) === source.text;
     const { program } = await loadCompiled(source, loader);
     // A text with errors has no new values.
     if (program === null) return false;
+    // The tree of the analysis may become that of a later version in between.
+    const { file } = parse(source);
     const found = new Map<number, Lsp.InlayHint>();
     for await (const { hint: { span, text }, run } of hintsOf(program, file, isWanted)) {
       const position = rangeOf(span).end;

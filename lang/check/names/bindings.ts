@@ -55,8 +55,8 @@ export class Variable {
   readonly assigned: AssignStatement[] = [];
   /** How often its value is used. */
   reads = 0;
-  /** Where the first lambda that uses it does so, as an offset; infinite when none does. */
-  capturedAt = Infinity;
+  /** Where the first lambda that uses it does so; null when none does. */
+  capturedAt: Span | null = null;
   /** What all of its values are, where that is not known by where they come from. */
   givenKind: Type | null = null;
 
@@ -166,6 +166,25 @@ export class Resolution {
   readonly misplaced = new Set<Statement>();
   /** Functions with names in them that nothing is called: parameters of theirs may be missing. */
   readonly incomplete = new Set<FunctionDeclaration>();
+
+  /** Takes over all that another one has. */
+  add(other: Resolution): void {
+    for (const [node, binding] of other.names) this.names.set(node, binding);
+    for (const [node, variable] of other.targets) this.targets.set(node, variable);
+    for (const [node, variable] of other.variables) this.variables.set(node, variable);
+    for (const [node, code] of other.closures) this.closures.set(node, code);
+    for (const [node, machines] of other.comparisons) this.comparisons.set(node, machines);
+    for (const [node, name] of other.counts) this.counts.set(node, name);
+    for (const [node, value] of other.data) this.data.set(node, value);
+    for (const [node, name] of other.eventNames) this.eventNames.set(node, name);
+    for (const statement of other.misplaced) this.misplaced.add(statement);
+    for (const declaration of other.incomplete) this.incomplete.add(declaration);
+    const { changes } = this;
+    for (const name of other.changes.entries) changes.entries.add(name);
+    changes.anyEntry ||= other.changes.anyEntry;
+    changes.items ||= other.changes.items;
+    changes.names ||= other.changes.names;
+  }
 }
 
 /** The hint for a name in a pattern that has no value to compare with. */

@@ -5,6 +5,7 @@ import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
 import { type Hint, similarNames } from "../../diagnostics/suggest.ts";
 import type { FileNode } from "../../syntax/tree/ast.ts";
 import type { TornText } from "../torn_text.ts";
+import type { EarlierCheck } from "../earlier_check.ts";
 import type { DataFiles } from "./data_files.ts";
 import type { Declared, MachineParts, NameBinding, Variable } from "./bindings.ts";
 
@@ -56,8 +57,14 @@ export class FileScope {
    * Declares the file's own consts and functions.
    *
    * @param redeclare True in a session, where a later input may replace an earlier one.
+   * @param earlier The check of the version before: bindings of kept declarations are kept.
    */
-  declareAll(file: FileNode, bag: DiagnosticBag, redeclare = false): void {
+  declareAll(
+    file: FileNode,
+    bag: DiagnosticBag,
+    redeclare = false,
+    earlier: EarlierCheck | null = null,
+  ): void {
     const own = new Set<string>();
     for (const item of file.items) {
       if (item.kind !== "Const" && item.kind !== "Function") continue;
@@ -74,12 +81,13 @@ export class FileScope {
         continue;
       }
       own.add(name);
-      this.declared.set(
-        name,
-        item.kind === "Const"
+      const kept = earlier?.bindingOf(item);
+      if (kept !== undefined) kept.reads = 0;
+      const binding: Declared = kept ??
+        (item.kind === "Const"
           ? { kind: "const", declaration: item, reads: 0 }
-          : { kind: "function", declaration: item, reads: 0 },
-      );
+          : { kind: "function", declaration: item, reads: 0 });
+      this.declared.set(name, binding);
     }
   }
 

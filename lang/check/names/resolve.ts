@@ -45,6 +45,7 @@ import {
   Scope,
   Variable,
 } from "./bindings.ts";
+import type { EarlierCheck, ItemCheck } from "../earlier_check.ts";
 import { eventNameOf, eventsNamed, patternNames } from "./event_names.ts";
 import type { FileScope } from "./file_scope.ts";
 import { reportUnknownNames, type UnknownName, type UnusedName } from "./unknown_names.ts";
@@ -100,14 +101,26 @@ export class Resolver {
   readonly #hinted = new Map<CodeScope, Set<string>>();
   /** Calls of the file's functions. */
   readonly #calls = new Map<FunctionDeclaration, CallExpression[]>();
+  /** The check of the item that is being resolved, where it is kept for the next version. */
+  #check: ItemCheck | null = null;
+  /** Where to put what is found out: of the item, or of the whole program. */
+  private resolution: Resolution;
+  private uses: Map<Owner, Set<Owner>>;
 
-  /** @param uses Consts and functions that a const or function uses. */
+  /**
+   * @param allUses Consts and functions that a const or function uses.
+   * @param earlier The check of the version before.
+   */
   constructor(
     private readonly fileScope: FileScope,
     private readonly bag: DiagnosticBag,
-    private readonly resolution: Resolution,
-    private readonly uses: Map<Owner, Set<Owner>>,
-  ) {}
+    private readonly all: Resolution,
+    private readonly allUses: Map<Owner, Set<Owner>>,
+    private readonly earlier: EarlierCheck | null = null,
+  ) {
+    this.resolution = all;
+    this.uses = allUses;
+  }
 
   /** True for the name of an event, such as `iotlb.sync`, which is a value: its own text. */
   #eventName(expression: Expression, scope: Scope): boolean {
@@ -289,7 +302,10 @@ export class Resolver {
     // Consts are worked out before there is a machine.
     if (role === "constant") return null;
     const ofSession = role === "main" ? this.fileScope.variables.get(name) : undefined;
-    return ofSession ?? this.fileScope.machineVariable(name);
+    const outer = ofSession ?? this.fileScope.machineVariable(name);
+    // It counts its uses, and is made anew with each version.
+    if (outer !== null && this.#check !== null) this.#check.isOpen = true;
+    return outer;
   }
 
   /** @param call The call of the function with this name. */
@@ -298,7 +314,7 @@ export class Resolver {
     const variable = this.#find(node.name, scope);
     if (variable !== null) {
       variable.reads++;
-      this.#capture(variable, scope.code, node.span.start);
+      this.#capture(variable, scope.code, node.span);
       this.resolution.names.set(node, variable);
       return;
     }
@@ -308,7 +324,8 @@ export class Resolver {
       return;
     }
     if (binding.kind === "function" && call !== null) {
-      remembered(this.#calls, binding.declaration, () => []).push(call);
+      this.#noteCall(binding.declaration, call);
+      this.#check?.calls.push([binding.declaration, call]);
     }
     if (!called && (binding.kind === "builtin" || binding.kind === "function")) {
       this.bag.error(
@@ -325,6 +342,7 @@ export class Resolver {
   #readData(call: CallExpression): void {
     const binding = call.callee.kind === "Name" && this.resolution.names.get(call.callee);
     if (!binding || binding.kind !== "builtin" || binding.spec.reads === undefined) return;
+    if (this.#check !== null) this.#check.isOpen = true;
     const read = this.fileScope.data.read(call, binding.spec.reads);
     if (read !== null) this.resolution.data.set(call, read.value);
   }
@@ -339,6 +357,7 @@ export class Resolver {
   ): void {
     const inside = this.#owner?.kind === "function" ? this.#owner.declaration : null;
     if (inside !== null) this.resolution.incomplete.add(inside);
+    if (this.#check !== null) this.#check.isOpen = true;
     this.#unknownNames.push({ name, span, call, code: outermost(code), inside, hint });
   }
 
@@ -372,13 +391,14 @@ export class Resolver {
   #use(node: NameExpression, binding: NameBinding): void {
     if (binding.kind === "const" || binding.kind === "function") {
       binding.reads++;
+      this.#check?.noteRead(binding);
       if (this.#owner !== null) this.uses.get(this.#owner)!.add(binding);
     }
     this.resolution.names.set(node, binding);
   }
 
   /** Notes that the closures between a variable's owner and its use must carry its value. */
-  #capture(variable: Variable, user: CodeScope, offset: number): void {
+  #capture(variable: Variable, user: CodeScope, use: Span): void {
     // A machine's variables are there wherever its code runs.
     if (variable.role === "machine") return;
     // A session's variables are seen from everywhere, but not from another machine.
@@ -386,7 +406,8 @@ export class Resolver {
     for (let code: CodeScope | null = user; code !== null && code !== owner;) {
       if (!code.captures.includes(variable)) code.captures.push(variable);
       // A captured name for a comparison or a step is used at once, and cannot become old.
-      if (code.role === "lambda") variable.capturedAt = Math.min(variable.capturedAt, offset);
+      const isEarlier = use.start < (variable.capturedAt?.start ?? Infinity);
+      if (code.role === "lambda" && isEarlier) variable.capturedAt = use;
       code = code.parent;
     }
   }
@@ -454,9 +475,39 @@ export class Resolver {
     const scope = new Scope(code, null);
     for (const item of file.items) if (item.kind === "Let") this.#topLevelLets.add(item.name.text);
     for (const item of file.items) {
-      this.#statement(item, { scope, inLoop: false }, session);
+      const kept = this.earlier?.keptNames(item);
+      if (kept === undefined) this.#item(item, { scope, inLoop: false }, session);
+      else this.#keep(kept);
     }
     this.#reportUnknown(file);
+  }
+
+  #item(item: Statement, place: StatementContext, session: boolean): void {
+    const check = this.#check = this.earlier?.start(item) ?? null;
+    if (check === null) return this.#statement(item, place, session);
+    this.resolution = check.resolution;
+    this.uses = check.uses;
+    this.#statement(item, place, session);
+    this.resolution = this.all;
+    this.uses = this.allUses;
+    this.#check = null;
+    this.#add(check);
+  }
+
+  /** Takes over what the version before has found out about an item. */
+  #keep(check: ItemCheck): void {
+    for (const [binding, count] of check.reads) binding.reads += count;
+    for (const [declaration, call] of check.calls) this.#noteCall(declaration, call);
+    this.#add(check);
+  }
+
+  #add({ resolution, uses }: ItemCheck): void {
+    this.all.add(resolution);
+    for (const [owner, used] of uses) this.allUses.set(owner, used);
+  }
+
+  #noteCall(declaration: FunctionDeclaration, call: CallExpression): void {
+    remembered(this.#calls, declaration, () => []).push(call);
   }
 
   /**

@@ -28,7 +28,8 @@ export function warnUnused(
     // A loop may just count, and a lambda be there for its value.
     const counts = variable.role === "loop" || variable.owner?.role === "lambda";
     if (!counts && variable.reads === 0) warn(variable.name, variable.span);
-    const late = variable.assigned.find(({ span }) => span.start > variable.capturedAt);
+    const captured = variable.capturedAt?.start ?? Infinity;
+    const late = variable.assigned.find(({ span }) => span.start > captured);
     if (late !== undefined) {
       bag.warning(
         "W0304",

@@ -25,7 +25,9 @@ import { patternEvents } from "../../syntax/tree/pattern_events.ts";
 import { exitKind, innerBlocks, statementExpressions } from "../../syntax/tree/statement_kinds.ts";
 import { expressionBlocks } from "../../syntax/tree/walk.ts";
 import type { LoadedFile } from "../../syntax/load_files.ts";
+import type { EarlierCheck } from "../earlier_check.ts";
 import { FunctionResults } from "./function_results.ts";
+import { KnownKinds } from "./known_kinds.ts";
 
 /** For a bare number in a statement about time. */
 const TIME_HINT = "to let time pass, write `advance 10us`, with a unit";
@@ -39,8 +41,14 @@ class StatementChecker {
     readonly mismatches: TypeMismatches,
   ) {}
 
-  file(file: FileNode): void {
-    for (const item of file.items) this.#statement(item);
+  file(file: FileNode, earlier: EarlierCheck | null): void {
+    for (const item of file.items) {
+      const kept = earlier?.keptKinds(item);
+      if (kept === undefined) {
+        this.mismatches.check = earlier?.startKinds(item) ?? null;
+        this.#statement(item);
+      } else for (const declaration of kept.discarded) this.mismatches.discardedOf(declaration);
+    }
   }
 
   #block(block: Block): void {
@@ -252,13 +260,19 @@ class StatementChecker {
   }
 }
 
-/** Checks files with resolved names. Unknown names have no meaning. */
+/**
+ * Checks files with resolved names. Unknown names have no meaning.
+ *
+ * @param earlier The check of the version before.
+ */
 export function checkTypes(
   files: Iterable<LoadedFile>,
   resolution: Resolution,
   registry: Registry,
   bag: DiagnosticBag,
+  earlier: EarlierCheck | null = null,
 ): TypeInference {
+  earlier?.beginKinds(resolution);
   const results = new FunctionResults();
   const mismatches: TypeMismatches = new TypeMismatches(
     resolution,
@@ -271,9 +285,12 @@ export function checkTypes(
     bag,
     mismatches,
     results,
+    earlier?.kinds ?? new KnownKinds(),
   );
   const checker = new StatementChecker(inference, resolution, registry, bag, mismatches);
-  for (const { file } of files) checker.file(file);
+  for (const { file } of files) checker.file(file, earlier);
   mismatches.settle(bag);
+  earlier?.finish();
+  earlier?.open(mismatches.places);
   return inference;
 }

@@ -37,6 +37,7 @@ import { isSequenceCall } from "./sequence_call.ts";
 import { checkArms } from "./arms.ts";
 import type { NameBinding, Resolution, Variable } from "../names/bindings.ts";
 import type { FunctionResults } from "./function_results.ts";
+import type { KnownKinds } from "./known_kinds.ts";
 import type { TypeMismatches } from "./type_mismatches.ts";
 import { joined, plainShape, recordShape, shapeOf, type StructuralType, UNKNOWN } from "./shape.ts";
 import type { Span } from "../../source.ts";
@@ -61,13 +62,12 @@ import { checkArguments } from "./argument_check.ts";
 const CHAIN_LIMIT = 100;
 
 export class TypeInference {
-  readonly #shapes = new Map<Expression, StructuralType>();
   readonly #pending = new Set<Expression>();
   /** Entries with a name that is two words. */
   readonly #joined = new Set<Span>();
   #chain = 0;
-  readonly #variables = new Map<Variable, StructuralType>();
-  readonly #functions = new Map<FunctionDeclaration, StructuralType>();
+  /** Functions with a result under inference. */
+  readonly #returning = new Set<FunctionDeclaration>();
 
   constructor(
     readonly resolution: Resolution,
@@ -75,6 +75,7 @@ export class TypeInference {
     readonly bag: DiagnosticBag,
     readonly mismatches: TypeMismatches,
     readonly results: FunctionResults,
+    private readonly known: KnownKinds,
   ) {}
 
   /** The kind of an expression; errors inside it are reported at the first request. */
@@ -84,14 +85,17 @@ export class TypeInference {
 
   /** The same with what is known of its inside. */
   shapeOf(expression: Expression): StructuralType {
-    let shape = this.#shapes.get(expression);
+    let shape = this.known.shape(expression);
     if (shape !== undefined) return shape;
     // A second request for a kind that is being inferred means a circle.
-    if (this.#pending.has(expression)) return UNKNOWN;
+    if (this.#pending.has(expression)) {
+      this.known.dependsOnOrder = true;
+      return UNKNOWN;
+    }
     this.#pending.add(expression);
     shape = this.#infer(expression);
     this.#pending.delete(expression);
-    this.#shapes.set(expression, shape);
+    this.known.setShape(expression, shape);
     return shape;
   }
 
@@ -269,7 +273,7 @@ export class TypeInference {
 
   #follow(infer: () => StructuralType): StructuralType {
     if (this.#chain >= CHAIN_LIMIT) return UNKNOWN;
-    this.#chain++;
+    this.known.noteChain(++this.#chain);
     const shape = infer();
     this.#chain--;
     return shape;
@@ -277,17 +281,17 @@ export class TypeInference {
 
   /** A variable has a kind when everything that is assigned to it has, and is known inside when nothing is. */
   #variable(variable: Variable): StructuralType {
-    const known = this.#variables.get(variable);
+    const known = this.known.variable(variable);
     if (known !== undefined) return known;
     const { assigned, givenKind, owner, role, source } = variable;
     if (givenKind !== null) return plainShape(givenKind);
     if (owner === null || source === null) return UNKNOWN;
-    this.#variables.set(variable, UNKNOWN);
+    this.known.setVariable(variable, UNKNOWN);
     const first = role === "let" || isSequenceCall(source)
       ? this.shapeOf(source)
       : this.item(source);
     const shape = assigned.length === 0 ? first : plainShape(first.type);
-    this.#variables.set(variable, shape);
+    this.known.setVariable(variable, shape);
     for (const assignment of assigned) {
       // `assigned` examines a value that uses the variable itself, afterwards.
       if (this.#pending.has(assignment.value)) continue;
@@ -296,7 +300,7 @@ export class TypeInference {
         ? type
         : this.#sum(first.type, type, assignment.span);
       if (result !== first.type) {
-        this.#variables.set(variable, UNKNOWN);
+        this.known.setVariable(variable, UNKNOWN);
         return UNKNOWN;
       }
     }
@@ -306,14 +310,14 @@ export class TypeInference {
   /** Records the arguments of a lambda, before the lambda is examined. */
   #noteParameter(parameter: Name, shape: StructuralType): void {
     const variable = this.resolution.variables.get(parameter);
-    if (variable !== undefined) this.#variables.set(variable, shape);
+    if (variable !== undefined) this.known.setVariable(variable, shape);
   }
 
   /** Takes note of an assignment: a value of another kind leaves the variable's open. */
   assigned(variable: Variable, assignment: AssignStatement): void {
     const value = this.kindOf(assignment.value);
     const { type } = this.#variable(variable);
-    if (assignment.operator === "=" && value !== type) this.#variables.set(variable, UNKNOWN);
+    if (assignment.operator === "=" && value !== type) this.known.setVariable(variable, UNKNOWN);
   }
 
   /** Reports a place that never changes, and a sum without meaning. */
@@ -350,11 +354,16 @@ export class TypeInference {
   /** The result of a script's function: its kind when every way out returns the same one. */
   functionShape(declaration: FunctionDeclaration): StructuralType {
     return this.#follow(() => {
-      const known = this.#functions.get(declaration);
+      const known = this.known.function(declaration);
       if (known !== undefined) return known;
-      this.#functions.set(declaration, UNKNOWN);
+      if (this.#returning.has(declaration)) {
+        this.known.dependsOnOrder = true;
+        return UNKNOWN;
+      }
+      this.#returning.add(declaration);
       const shape = this.#returned(declaration);
-      this.#functions.set(declaration, shape);
+      this.#returning.delete(declaration);
+      this.known.setFunction(declaration, shape);
       return shape;
     });
   }

@@ -26,6 +26,7 @@ import type {
   WordBinding,
 } from "../names/bindings.ts";
 import { remembered } from "../../values/remembered.ts";
+import type { ItemCheck } from "../earlier_check.ts";
 import type { FunctionResults } from "./function_results.ts";
 
 /** An expression that makes the items of a list, or an entry of a record. */
@@ -73,6 +74,8 @@ export class TypeMismatches {
   /** One binding for each word: there is a new one at every use. */
   readonly #words = new Map<EnumValue, WordBinding>();
   readonly #items = new Map<Expression, MadeItem>();
+  /** The item that is being checked, where its check is kept for the next version. */
+  check: ItemCheck | null = null;
 
   /**
    * @param madeBy What made the item or entry that an expression takes; null for anything else.
@@ -111,7 +114,18 @@ export class TypeMismatches {
   discarded(value: Expression): void {
     const origin = this.#originOf(value);
     if (origin?.kind !== "function") return;
-    this.#discarded.set(origin.declaration, (this.#discarded.get(origin.declaration) ?? 0) + 1);
+    this.discardedOf(origin.declaration);
+    this.check?.discarded.push(origin.declaration);
+  }
+
+  /** Records a call without a use of its result. */
+  discardedOf(declaration: FunctionDeclaration): void {
+    this.#discarded.set(declaration, (this.#discarded.get(declaration) ?? 0) + 1);
+  }
+
+  /** The uses that make no sense. */
+  get places(): readonly Span[] {
+    return this.#found.map(({ diagnostic }) => diagnostic.span);
   }
 
   /** Reports what was found: one error for each origin. */

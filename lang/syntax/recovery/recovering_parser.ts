@@ -179,8 +179,7 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
 
   /** The empty place behind what was read last. */
   protected behind(): Span {
-    const { end, source } = this.span(0);
-    return { source, start: end, end };
+    return this.span(this.span(0).end);
   }
 
   // -- Recovery ---------------------------------------------------------------------------------

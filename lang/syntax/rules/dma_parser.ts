@@ -19,7 +19,7 @@ import {
   type OrMethodOpts,
   type TokenType,
 } from "chevrotain";
-import { type Span, spanBetween } from "../../source.ts";
+import type { Span } from "../../source.ts";
 import { expectedProvider } from "../recovery/messages.ts";
 import {
   NO_BLOCK,
@@ -362,7 +362,7 @@ export class DmaParser extends DeclarationRules {
       });
     });
     const { end } = this.span(0);
-    for (const part of chain) part.span = { ...part.span, end };
+    for (const part of chain) part.span = this.context.span(part.span.start, end);
   });
 
   #condition(condition: ast.Expression): ast.Expression {
@@ -466,7 +466,7 @@ export class DmaParser extends DeclarationRules {
     return {
       outcome: OUTCOMES.get(word.tokenType) ?? "error",
       code: name,
-      span: spanBetween(this.context.tokenSpan(word), name.span),
+      span: this.context.spanBetween(this.context.tokenSpan(word), name.span),
     };
   }
 

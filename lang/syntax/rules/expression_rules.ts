@@ -1,6 +1,6 @@
 /** The rules of expressions: rows of operands and operators, grouped by their precedences. */
 import type { IOrAlt, IToken, OrMethodOpts, ParserMethod } from "chevrotain";
-import { type Span, spanBetween } from "../../source.ts";
+import type { Span } from "../../source.ts";
 import { byWord, ownEntry } from "../own_entry.ts";
 import {
   type Draft,
@@ -478,7 +478,7 @@ export abstract class ExpressionRules extends RuleTools {
       first: from,
       last: to,
       inclusive,
-      span: spanBetween(from.span, to.span),
+      span: this.context.spanBetween(from.span, to.span),
     };
   });
 

@@ -18,14 +18,22 @@ export class BuildContext {
   readonly #suspects: Suspect[] = [];
   #hasUses = false;
 
+  /** @param spans Collects each place that is made; null without an editor. */
   constructor(
     readonly source: SourceFile,
     readonly reporter: DiagnosticReporter,
     readonly mode: ParseMode,
+    private readonly spans: Span[] | null = null,
   ) {}
 
   span(start: number, end: number): Span {
-    return { source: this.source, start, end };
+    const span = { source: this.source, start, end };
+    if (this.spans !== null) this.spans.push(span);
+    return span;
+  }
+
+  spanBetween(first: Span, last: Span): Span {
+    return this.span(first.start, Math.max(first.end, last.end));
   }
 
   tokenSpan(token: IToken): Span {
@@ -50,6 +58,11 @@ export class BuildContext {
   /** Reports at the end, unless the file declares the word somewhere. */
   suspect(word: string, report: () => void): void {
     this.#suspects.push({ word, report });
+  }
+
+  /** Some words may be mistakes; the declarations of the whole file decide. */
+  get hasSuspects(): boolean {
+    return this.#suspects.length > 0;
   }
 
   /** Reports the suspects. Names from another file or an earlier line of the REPL may be meant. */

@@ -5,7 +5,7 @@
  * comparisons, unary minus and `try` tighter than products.
  */
 import type { IToken } from "chevrotain";
-import { type Span, spanBetween, spanText } from "../../source.ts";
+import { type Span, spanText } from "../../source.ts";
 import type { BinaryOperator, Expression } from "./ast.ts";
 import type { BuildContext } from "./build_context.ts";
 import { shortened } from "../token_text.ts";
@@ -93,7 +93,7 @@ class OperandGrouper {
     row.prefix++;
     const isNot = prefix.tokenType === t.Hard.not || prefix.tokenType === t.Bang;
     const value = isNot ? this.#binary(row, NOT) : this.#unary(row, UNARY);
-    const span = spanBetween(this.context.tokenSpan(prefix), value.span);
+    const span = this.context.spanBetween(this.context.tokenSpan(prefix), value.span);
     if (isNot && minimum > NOT) this.#reportLooseNot(prefix, span);
     switch (prefix.tokenType) {
       case t.Soft.try:
@@ -112,7 +112,7 @@ class OperandGrouper {
   }
 
   #join(left: Expression, operator: IToken, right: Expression): Expression {
-    const span = spanBetween(left.span, right.span);
+    const span = this.context.spanBetween(left.span, right.span);
     if (operator.tokenType === t.Range) {
       return {
         kind: "Range",

@@ -1,0 +1,70 @@
+/** The kinds that were inferred so far. */
+import type { Expression, FunctionDeclaration } from "../../syntax/tree/ast.ts";
+import type { Variable } from "../names/bindings.ts";
+import type { StructuralType } from "./shape.ts";
+
+type KindKey = Expression | Variable | FunctionDeclaration;
+
+/** A longer way from one declaration to the next may come to the limit where more is known, or less. */
+const LONG_CHAIN = 25;
+
+export class KnownKinds {
+  readonly #shapes = new Map<Expression, StructuralType>();
+  readonly #variables = new Map<Variable, StructuralType>();
+  readonly #functions = new Map<FunctionDeclaration, StructuralType>();
+  #late: KindKey[] = [];
+  /** Collects the keys of inferred kinds; null without an editor. */
+  log: KindKey[] | null = null;
+  /** Some kind depends on which one was asked for first. */
+  dependsOnOrder = false;
+
+  shape(expression: Expression): StructuralType | undefined {
+    return this.#shapes.get(expression);
+  }
+
+  setShape(expression: Expression, shape: StructuralType): void {
+    this.#shapes.set(expression, shape);
+    this.log?.push(expression);
+  }
+
+  variable(variable: Variable): StructuralType | undefined {
+    return this.#variables.get(variable);
+  }
+
+  setVariable(variable: Variable, shape: StructuralType): void {
+    this.#variables.set(variable, shape);
+    this.log?.push(variable);
+  }
+
+  function(declaration: FunctionDeclaration): StructuralType | undefined {
+    return this.#functions.get(declaration);
+  }
+
+  setFunction(declaration: FunctionDeclaration, shape: StructuralType): void {
+    this.#functions.set(declaration, shape);
+    this.log?.push(declaration);
+  }
+
+  noteChain(length: number): void {
+    if (length >= LONG_CHAIN) this.dependsOnOrder = true;
+  }
+
+  /** From now on kinds are inferred where somebody asks for them, until the next version. */
+  finish(): void {
+    this.log = this.#late;
+  }
+
+  forgetLate(): void {
+    this.forget(this.#late);
+  }
+
+  forget(keys: KindKey[]): void {
+    for (const key of keys) {
+      // Each key is in one of them.
+      this.#shapes.delete(key as Expression);
+      this.#variables.delete(key as Variable);
+      this.#functions.delete(key as FunctionDeclaration);
+    }
+    keys.length = 0;
+  }
+}
