@@ -11,10 +11,11 @@ import type { Span } from "@dmalab/lang";
 import type { Program } from "@dmalab/lang/run";
 import { inspectTest } from "@dmalab/lang/run/run_program";
 import { DEFAULT_LIMITS, type RunObserver } from "@dmalab/lang/values";
-import { KERNEL_CALLS, type MachineEvent } from "@dmalab/runtime";
+import { KERNEL_CALLS, type Machine, type MachineEvent } from "@dmalab/runtime";
 import type { RecordedTest } from "../plan/scenario_run.ts";
 import { AssertionReads, isInside } from "./assertion_reads.ts";
 import { requestPairs } from "./compare_test_runs.ts";
+import { failureOf, type KernelRequest, liveOf, REQUEST_FIELDS } from "./kernel_answers.ts";
 import { type KernelCommand, kernelCommand } from "./kernel_command.ts";
 import { kernelEvents, linkedRange, observedEvents, ScenarioAddresses } from "./kernel_events.ts";
 import type { KernelSide } from "./kernel_side.ts";
@@ -45,49 +46,10 @@ interface Read {
   readonly unknown: string | null;
 }
 
-/** A request as the kernel had it. */
-interface KernelRequest {
-  readonly real: TracedRequest;
-  /** Until the command is submitted. */
-  readonly mapEvents: readonly MachineEvent[];
-  /** All of them. */
-  readonly events: readonly MachineEvent[];
-  readonly range: ReturnType<typeof linkedRange>;
-  readonly addresses: ScenarioAddresses;
-}
-
 /** Fields that are known when a request is mapped; others are when it has completed. */
 const KNOWN_WHEN_MAPPED: ReadonlySet<string> = new Set([
   ...["op", "bytes", "lba", "phys_segments", "gap_bit", "format", "iova", "command"],
 ]);
-
-/** Fields of a request that the kernel answers: what to put in place of the model's properties. */
-const REQUEST_FIELDS: Readonly<
-  Record<string, (kernel: KernelRequest, model: NvmeRequest) => object | null>
-> = {
-  op: ({ real }) => ({ op: real.op }),
-  bytes: ({ real: { blocks } }, { limits }) =>
-    blocks === null ? null : { bytes: blocks * limits.logicalBlockSizeBytes },
-  lba: ({ real: { lba } }) => lba === null ? null : { lba },
-  phys_segments: ({ real: { physSegments } }) =>
-    physSegments === null ? null : { nrPhysSegments: physSegments },
-  gap_bit: ({ real: { gapBit } }) => gapBit === null ? null : { gapBit },
-  format: ({ real: { device } }) =>
-    device === null ? null : { format: device.format === "none" ? null : device.format },
-  // How many entries a list was mapped to is not observed.
-  iova: ({ range, real: { map } }) =>
-    map.some(({ kind }) => kind === "dma_iova_try_alloc") ? { iova: range } : null,
-  nvme_status: ({ real: { status } }) => status === null ? null : { nvmeStatus: status },
-  status: ({ real: { status } }) => status === 0 ? { status: "OK" } : null,
-  error: ({ real: { status } }) => status === 0 ? { error: null } : null,
-  done: ({ real: { status } }) => status === null ? null : { done: true },
-  unmapped_by: ({ real: { unmap } }) =>
-    unmap.some(({ kind }) => kind === "dma_iova_destroy")
-      ? { unmappedBy: "iova" }
-      : unmap.some(({ kind }) => kind === "dma_unmap_sg")
-      ? { unmappedBy: "scatterlist" }
-      : null,
-};
 
 /** Fields that a scenario gave, or that name something: they are the same on both sides. */
 const GIVEN_FIELDS: Readonly<Record<string, ReadonlySet<string>>> = {
@@ -95,6 +57,8 @@ const GIVEN_FIELDS: Readonly<Record<string, ReadonlySet<string>>> = {
   io: new Set(["bytes"]),
   request: new Set(["id", "device"]),
   event: new Set(["name", "request", "device"]),
+  iommu: new Set(["mode", "granule"]),
+  region: new Set(["name", "at", "phys", "size", "type"]),
 };
 /** Types with values that are computed from others. */
 const COMPUTED_TYPES: ReadonlySet<string> = new Set([
@@ -199,7 +163,8 @@ function kernelRequests(
     if (!isSame) ofCall.set(call, reals.map((real) => numberOf.get(real)!));
   }
   const unseen = pairs.flatMap(({ model }) => unseenSteps(model));
-  return { byNumber, ofCall, unseen: new Set(unseen) };
+  const results = ios.map((io) => kernel.results.get(io));
+  return { byNumber, ofCall, results, unseen: new Set(unseen) };
 }
 
 /** Steps of a request of the model that a probe would see in another call alone. */
@@ -235,6 +200,8 @@ interface KernelRequests {
   readonly byNumber: ReadonlyMap<number, KernelRequest | null>;
   /** By call: numbers of the kernel's requests. Only of calls that it made other requests of. */
   readonly ofCall: ReadonlyMap<number, readonly number[]>;
+  /** By call: bytes, or a negative errno. */
+  readonly results: readonly (number | undefined)[];
   /** Steps that the model has also where no probe sees them. */
   readonly unseen: ReadonlySet<StepKind>;
 }
@@ -304,7 +271,9 @@ class Observer implements RunObserver {
     if (type === "trace") {
       this.#traceField(thing as { readonly events: readonly MachineEvent[] }, name);
     } else if (type === "event") this.#eventField(thing as MachineEvent, name);
-    else if (!COMPUTED_TYPES.has(type) && GIVEN_FIELDS[type]?.has(name) !== true) {
+    else if (type === "iommu" && name === "live_mappings") {
+      return this.#liveMappings(thing as Machine);
+    } else if (!COMPUTED_TYPES.has(type) && GIVEN_FIELDS[type]?.has(name) !== true) {
       this.#unknown(`it reads ${type}.${name}`);
     }
     return thing;
@@ -417,6 +386,25 @@ class Observer implements RunObserver {
     return found === undefined ? thing : { ...thing, command: found.model };
   }
 
+  /** The model's count, and what the kernel's completed requests have mapped and not unmapped. */
+  #liveMappings(machine: Machine): object {
+    this.#note(null);
+    if (this.kernel === null) return machine;
+    const requests = this.#ios.flatMap((io) => io.requests);
+    if (requests.some(({ done }) => !done)) this.#unknown(IN_FLIGHT);
+    const found = requests.map(({ id }) => this.kernel!.byNumber.get(id) ?? null);
+    if (found.includes(null)) this.#unknown(NO_REQUEST);
+    const isTranslated = machine.iommu.mode === "strict" || machine.iommu.mode === "lazy";
+    const left = found.reduce(
+      (sum, request) => sum + (request === null ? 0 : liveOf(request.real, isTranslated)),
+      0,
+    );
+    const { iommu } = machine;
+    return withProperties(machine, {
+      iommu: withProperties(iommu, { liveMappings: iommu.liveMappings + left }),
+    });
+  }
+
   #ioField(io: Io, name: string): object {
     if (GIVEN_FIELDS.io!.has(name) || name === "events") return io;
     const others = this.kernel?.ofCall.get(this.#ios.indexOf(io));
@@ -433,10 +421,11 @@ class Observer implements RunObserver {
     if (name === "done" || name === "status" || name === "error") {
       const isKnown = this.kernel === null ||
         io.requests.every(({ id }) => this.kernel?.byNumber.get(id)?.real.status === 0);
+      const failed = isKnown ? null : failureOf(this.kernel?.results[this.#ios.indexOf(io)]);
       if (!io.done) this.#unknown(IN_FLIGHT);
-      else if (isKnown) this.#note(null);
+      else if (isKnown || failed !== null) this.#note(null);
       else this.#unknown(`io.${name} of a call whose requests did not all succeed`);
-      return io;
+      return failed === null ? io : withProperties(io, failed);
     }
     const [request, ...more] = io.requests;
     if (request === undefined || more.length > 0) return io;

@@ -68,6 +68,7 @@ const TRUE_ASSERTIONS: readonly string[] = [
   "assert first.command.prp_list.length == 9",
   "assert first.command.prp_list[8] == first.iova.start + 36KiB",
   "assert second.requests.map(request => request.command.prp_list.length) == [31, 15]",
+  "let live = iommu.live_mappings\n  assert live == 0",
   "assert first.command.sgl.length == 0 and first.command.sgl_head == none",
 ];
 
@@ -107,6 +108,13 @@ const FALSE_ASSERTIONS:
       /size=40960 unmapped_size=40960/,
       "size=36864 unmapped_size=36864",
       /./,
+    ],
+    ["assert iommu.live_mappings == 0", /^.* destroy: .*\n/m, "", /live_mappings is 1/],
+    [
+      "assert first.error == none and first.status == OK",
+      /io 0 ends 40960(?<rest>[^]*?cmdid=899, res[^\n]*status=)0x0/,
+      "io 0 ends -5$<rest>0x2",
+      /error is EIO/,
     ],
     [
       "assert first.command.prp1 == first.iova.start",
@@ -179,7 +187,7 @@ const NOT_JUDGED: readonly (readonly [assertion: string, reason: RegExp])[] = [
   ["assert first.events.length > 10", /events of every name/],
   ["assert first.events.filter(e => e.cpu == 0).length >= 0", /events of every name/],
   ["assert first.events.first(dma_iova_link).at_ns >= 0", /reads call.dma_iova_link.at_ns/],
-  ["let live = iommu.live_mappings\n  assert live == 0", /reads iommu.live_mappings/],
+  ["let live = iommu.live_ranges\n  assert live == 0", /reads iommu.live_ranges/],
   ["expect events [ nvme.doorbell, ... ] in first", /looks at nvme.doorbell/],
 ];
 
