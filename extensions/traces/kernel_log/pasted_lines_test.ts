@@ -242,3 +242,14 @@ Deno.test("real logs pass unchanged, with stamps and without", async () => {
   }
   assert(lines > 1000, `${lines}`);
 });
+
+Deno.test("a message with commas in a column without quotes has its driver alone", () => {
+  const entry = (text: string) => readKernelLog(text).entries[0]?.facts;
+  const message =
+    "nvme 0000:01:00.0: swiotlb buffer is full (sz: 4096 bytes), total 32768 (slots), used 32768 (slots)";
+  for (
+    const before of ["10:00:01,err,host1,", "10:00:01;err;host1;", "err,", "2026-03-01 10:00:01,"]
+  ) {
+    assertEquals(entry(before + message), entry(message), before);
+  }
+});

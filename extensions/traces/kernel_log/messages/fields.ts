@@ -102,7 +102,7 @@ export const FIELDS = {
   dart_words: { ...text("WRITE FAULT"), pattern: "[^)]*" },
   domain: code("0x18"),
   /* The text before it is the end of a bracket of the log. */
-  driver: { ...unitName("nvme"), pattern: "(?!kernel:)[^\\s\"'`<>|\\]]+(?<!:)" },
+  driver: { ...unitName("nvme"), pattern: "(?!kernel:)[^\\s\"'`<>|\\],;]+(?<!:)" },
   end: address("0xfebfffff"),
   endpoint: count("24"),
   errno: count("-12"),

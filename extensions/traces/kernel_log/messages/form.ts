@@ -44,7 +44,7 @@ export interface MessageForm {
 }
 
 /** The character before a form that begins with a field. */
-const FIELD_START = "(?<![^\\s\"'`<>|\\]])";
+const FIELD_START = "(?<![^\\s\"'`<>|\\],;])";
 const WORD_START = "(?<![\\w-])";
 
 /** Compiles a form. @throws {RangeError} For a field that does not exist. */

@@ -69,7 +69,7 @@ const FULL_CAUSES: readonly Cause[] = [
     when: ({ total_slots, used_slots }) => total_slots === null || used_slots === null,
     certainty: "unknown",
     text:
-      "the line of this old release does not tell how much was free: the pool was full, in pieces, or out of the device's reach",
+      "the line does not tell how much was free, because it is cut or of an old release: the pool was full, in pieces, or out of the device's reach",
     next: [LOOK_FOR_LEAKS, ENLARGE, WIDER_MASK],
   },
   {

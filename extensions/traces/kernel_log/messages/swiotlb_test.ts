@@ -103,13 +103,19 @@ const REFUSED: readonly Refused[] = [
       "dwc3 38200000.dwc3: swiotlb buffer is full (sz: 16384 bytes)\ndwc3 38200000.dwc3: DMA: Out of SW-IOMMU space for 16384 bytes",
     cause: "unknown",
     certainty: "unknown",
-    why: "this old release does not tell",
+    why: "does not tell how much was free",
   },
   {
     line: "DMA: Out of SW-IOMMU space for 9100 bytes at device 0000:02:00.0",
     cause: "unknown",
     certainty: "unknown",
     why: "old release",
+  },
+  {
+    line: "nvme 0000:01:00.0: swiotlb buffer is full (sz: 8192 bytes), total 524288 (sl",
+    cause: "unknown",
+    certainty: "unknown",
+    why: "because it is cut or of an old release",
   },
   {
     line: "ahci 0000:00:17.0: swiotlb buffer is full (sz: 1048576 bytes)",
