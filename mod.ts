@@ -80,7 +80,6 @@ export {
   type PassthroughOptions,
   type RawOptions,
   type SubmitOptions,
-  type SubmittingDisk,
 } from "@dmalab/devices/nvme";
 export type {
   Bar,

@@ -92,10 +92,12 @@ Deno.test("the picture in docs/dev/architecture.md has each arrow between member
   assertEquals(drawn.toSorted(), [...there].toSorted());
 });
 
-// What is loaded late closes no circle of types or of loading: the list of extensions, which load parts of
-// the command line, is asked for by the commands when they want one.
-Deno.test("no more than three files need each other in a circle", () => {
-  const next = Map.groupBy(IMPORTS.filter(({ late }) => !late), ({ from }) => from);
+// Types may import each other: a class is its own description, and no interface repeats it. What is loaded late
+// closes no circle: the list of extensions, which load parts of the command line, is asked for by the
+// commands when they want one.
+Deno.test("no more than three files load each other in a circle", () => {
+  const loads = IMPORTS.filter(({ late, typeOnly }) => !late && !typeOnly);
+  const next = Map.groupBy(loads, ({ from }) => from);
   const circles = stronglyConnected(
     [...next.keys()],
     (file) => (next.get(file) ?? []).map(({ to }) => to),

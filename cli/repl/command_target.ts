@@ -11,6 +11,7 @@ import type { MachineEvent } from "@dmalab/runtime";
 import { readWholeNumber } from "../numbers.ts";
 import type { SourceLoader } from "@dmalab/lang/syntax";
 import type { Suggestion } from "@dmalab/lang/editor";
+import type { FullScreen } from "../debug/screen/full_screen.ts";
 
 /** What one keeps while going through a run, besides the place. */
 export interface ReplState {
@@ -32,7 +33,7 @@ export interface CommandContext {
   /** The runs of the file; null where there is no other. */
   readonly runs?: RunList | null;
   /** What commands about the screen work with; null where lines are written one after the other. */
-  readonly view?: ScreenView | null;
+  readonly view?: FullScreen | null;
   /** Begins the next input with a text that is edited first; null where there is no terminal for that. */
   readonly edit?: ((text: string) => void) | null;
   /** What only the host can do; null where it cannot. */
@@ -62,29 +63,6 @@ export interface RunList {
   readonly current: number;
   /** Goes through another. */
   open(index: number): void;
-}
-
-/** A screen with panes: what there is to choose. */
-export interface ScreenView {
-  readonly panes: readonly string[];
-  /** The pane that keys go to. */
-  showPane(name: string): void;
-  /** The pane after it, or before. */
-  turnPane(way: 1 | -1): void;
-  /** Goes up or down in it: a row, or as many as it shows. */
-  select(rows: number, isPages: boolean): void;
-  /** Goes to what wrote the row that is chosen. */
-  enter(): void;
-  /** Goes back to where one was before the last jump. */
-  goBack(): void;
-  /** Shows a table; null: the changes. */
-  showTable(name: string | null): void;
-  /** The next table that has rows. */
-  turnTable(): void;
-  showKeys(): void;
-  /** All that the last command has said. */
-  showSaid(): void;
-  redraw(): void;
 }
 
 /**

@@ -64,9 +64,10 @@ const CHANGED = "changed";
 
 function pane(repl: CommandContext, argument: string): void {
   const view = repl.view!;
+  const named = view.panes.find((each) => each === argument);
   if (argument === "") view.turnPane(1);
   else if (argument === "back") view.turnPane(-1);
-  else if (view.panes.includes(argument)) view.showPane(argument);
+  else if (named !== undefined) view.showPane(named);
   else repl.refuse(`No pane is called "${argument}": ${view.panes.join(", ")}`);
 }
 

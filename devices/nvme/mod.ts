@@ -19,7 +19,6 @@ export { blockStatusOf } from "./driver/request.ts";
 export { NvmeDriver } from "./driver/nvme_driver.ts";
 export { SGL_TYPE } from "./driver/protocol.ts";
 export { type HostRings, QueuePair } from "./driver/queues.ts";
-export type { SubmittingDisk } from "./driver/scheduled_dispatch.ts";
 export { scheduledRequests } from "./driver/queues.ts";
 export { Io } from "./io.ts";
 export { NVME, type NvmeDevice } from "./nvme_device.ts";

@@ -38,7 +38,6 @@ import {
 import { SQE_BYTES } from "./driver/protocol.ts";
 import type { NamespaceFacts } from "./driver/nvme_limits.ts";
 import type { NvmeDriver } from "./driver/nvme_driver.ts";
-import type { SubmittingDisk } from "./driver/scheduled_dispatch.ts";
 import { NvmeRequest } from "./driver/request.ts";
 import { Io } from "./io.ts";
 import { RequestPayload } from "./request_payload.ts";
@@ -134,7 +133,7 @@ const OPCODE_DIRECTION_MASK = 3;
 const OPCODE_TO_DEVICE = 1;
 
 /** A disk as block layer and driver see it: bios go in, each with a separate result. */
-export class NvmeDisk implements PlugTarget<NvmeRequest>, SubmittingDisk {
+export class NvmeDisk implements PlugTarget<NvmeRequest> {
   /** @internal */
   readonly driver: NvmeDriver;
   /** Where it is plugged in. */

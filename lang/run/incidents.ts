@@ -13,7 +13,6 @@ import { formatAddress } from "../text/numbers.ts";
 import { logLine, reportSentence } from "../render/report_text.ts";
 import { type Span, spanPlace } from "../source.ts";
 import { failed, type Failure } from "../vm/failure.ts";
-import type { ChildVm } from "../vm/branches.ts";
 import { relatedTo } from "../vm/report_places.ts";
 import type { SweepIncident } from "../vm/sweeps.ts";
 import type { RaceIncident } from "../vm/races.ts";
@@ -26,12 +25,12 @@ import type { Incident } from "./report.ts";
 export const DISPLAYED_INCIDENTS = 20;
 
 /** Faults and reports that no statement expected. */
-export function unexpectedIncidents(vm: ChildVm): readonly IncidentEvent[] {
+export function unexpectedIncidents(vm: Vm): readonly IncidentEvent[] {
   return vm.machine.incidents.filter((event) => !vm.expectedIncidents.has(event));
 }
 
 /** Unexpected incidents fail a run that completed, unless its machine says otherwise. */
-function judgeIncidents(vm: ChildVm): Failure | null {
+function judgeIncidents(vm: Vm): Failure | null {
   const first = unexpectedIncidents(vm).find((event) => vm.machine.fails(incidentKind(event)));
   if (first === undefined) return null;
   return failed({
@@ -49,7 +48,7 @@ function judgeIncidents(vm: ChildVm): Failure | null {
 }
 
 /** What fails a run that completed: unexpected incidents, then leaks. */
-export function judgeEnd(vm: ChildVm, leaks: readonly TestLeak[]): Failure | null {
+export function judgeEnd(vm: Vm, leaks: readonly TestLeak[]): Failure | null {
   return judgeIncidents(vm) ?? judgeLeaks(vm, leaks);
 }
 
@@ -71,7 +70,7 @@ function hintOf(event: IncidentEvent): string {
 /** An incident, and in which runs it happened. */
 export interface FoundIncident {
   readonly finding: RunFinding;
-  readonly context: ChildVm;
+  readonly context: Vm;
   /** Of runs beside the one of the test: which ones, behind a word. */
   readonly where: { readonly label: "orders" | "at"; readonly text: string } | null;
 }
@@ -127,7 +126,7 @@ export function describeIncident(
 
 function describeEvent(
   event: IncidentEvent,
-  vm: ChildVm,
+  vm: Vm,
   options: RenderOptions,
   facts: Facts,
 ): Incident {
@@ -148,7 +147,7 @@ function describeEvent(
   return { kind, name, text: said.text, place: own === null ? null : spanPlace(own), lines };
 }
 
-function reportOf(event: MachineEvent<"dma.report">, own: Span | null, vm: ChildVm) {
+function reportOf(event: MachineEvent<"dma.report">, own: Span | null, vm: Vm) {
   const { beyond_kernel: beyondKernel, class: reportClass, rule, text, ...sites } = event.fields;
   const first = spanOf(sites.first_site, vm);
   const span = spanOf(sites.second_site, vm) ?? own;

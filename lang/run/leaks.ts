@@ -3,9 +3,9 @@ import type { TestLeak } from "@dmalab/runtime/leaks";
 import { renderFinding, type RenderOptions } from "../diagnostics/render.ts";
 import { formatTimeRounded } from "../text/numbers.ts";
 import { type Span, spanPlace } from "../source.ts";
-import type { ChildVm } from "../vm/branches.ts";
 import { failed, type Failure } from "../vm/failure.ts";
 import type { Incident } from "./report.ts";
+import type { Vm } from "../vm/vm.ts";
 
 const HINT =
   "unmap or free it; if it is intended, write `with { leaks = allow }` after the test's " +
@@ -16,7 +16,7 @@ const HINT =
  * cause; where a run beside it failed, that one. A run that a limit or a bug stopped is not
  * examined.
  */
-export function leftoversOf(vm: ChildVm): readonly TestLeak[] {
+export function leftoversOf(vm: Vm): readonly TestLeak[] {
   if (vm.failure === null) return vm.machine.leftovers();
   const { held, kind } = vm.failure;
   return kind === "failed" ? held ?? vm.machine.leftovers() : [];
@@ -31,7 +31,7 @@ export function leftoversOf(vm: ChildVm): readonly TestLeak[] {
 export function describeLeak(
   leak: TestLeak,
   kind: "leak" | "held",
-  vm: ChildVm,
+  vm: Vm,
   options: RenderOptions = {},
   facts: readonly (readonly [label: string, text: string])[] = [],
 ): Incident {
@@ -54,7 +54,7 @@ export function describeLeak(
 }
 
 /** A leak fails a run that reached its end, unless its machine says otherwise. */
-export function judgeLeaks(vm: ChildVm, leaks: readonly TestLeak[]): Failure | null {
+export function judgeLeaks(vm: Vm, leaks: readonly TestLeak[]): Failure | null {
   const [first] = leaks;
   if (first === undefined || !vm.machine.fails("leak")) return null;
   const span = spanOf(first.site, vm) ?? vm.span;
@@ -80,6 +80,6 @@ function factsOf({ event, more, rule, with: others }: TestLeak): [label: string,
   return facts;
 }
 
-export function spanOf(site: number | null, vm: ChildVm): Span | null {
+export function spanOf(site: number | null, vm: Vm): Span | null {
   return site === null ? null : vm.siteSpan(site);
 }

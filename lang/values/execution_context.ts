@@ -9,6 +9,7 @@ import type { Span } from "../source.ts";
 import type { Question } from "./question.ts";
 import type { RunObserver } from "./run_observer.ts";
 import type { Closure, Value } from "./value.ts";
+import type { DebugHooks } from "../vm/debug_hooks.ts";
 
 /** A line of code that is no script's, as of C. */
 export interface NativeLine {
@@ -53,18 +54,6 @@ export interface NativeFrame {
    * @throws {ScriptError} Where it has no value, with the reason.
    */
   evaluate(expression: string, isNative: boolean): NativeValue | null;
-}
-
-/** A debugger that follows a run statement by statement, also through C code. */
-export interface DebugHooks {
-  /** Calls of such code that have not returned, the innermost last. */
-  readonly nativeFrames: NativeFrame[];
-  /** The number of a line: the same at every request. */
-  numberOf(line: NativeLine): number;
-  /** A line starts. @param number Of the line. */
-  started(number: number): void;
-  /** Some of these calls have returned. */
-  returned(): void;
 }
 
 /** Lets other blocks of a `race` come in between, in the midst of a statement of one. */

@@ -25,7 +25,6 @@ export type { Question, WrongAnswer } from "./question.ts";
 export type { Registry } from "./registry.ts";
 export { causingDefects, withoutDefects } from "./causing_defects.ts";
 export type {
-  DebugHooks,
   ExecutionContext,
   NativeFrame,
   NativeLine,
@@ -60,3 +59,4 @@ export {
 } from "./value.ts";
 export type { SimulatedMachine } from "./simulated_machine.ts";
 export type { VariantSetting } from "./machine_variant.ts";
+export type { DebugHooks } from "../vm/debug_hooks.ts";

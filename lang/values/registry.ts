@@ -14,11 +14,11 @@ import type { ExecutionContext } from "./execution_context.ts";
 import type { MachineBuildOptions, SimulatedMachine } from "./simulated_machine.ts";
 import type { MachineDeclaration } from "../syntax/tree/ast.ts";
 import type { CModule } from "./c_module.ts";
-import type { BranchOutcome } from "./branch_outcome.ts";
 import type { ConfigModifier, EvaluateConstant } from "./machine_variant.ts";
 import type { RaisedError } from "./raised_error.ts";
 import type { EnumValue, Value } from "./value.ts";
 import type { FunctionSpec, HandleType, Type } from "./spec.ts";
+import type { BranchOutcome } from "../vm/branches.ts";
 
 /** A seeded source of random numbers, for the cases of a property. */
 export interface RandomSource {

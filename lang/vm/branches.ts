@@ -9,7 +9,7 @@
 import type { LabConfig } from "@dmalab/devices";
 import type { QuirkName, QuirkSet } from "@dmalab/runtime/kernels";
 import type { ResourceWatch, SimulatedMachine } from "../values/simulated_machine.ts";
-import { BRANCH_NAMES, type BranchOutcome } from "../values/branch_outcome.ts";
+import { BRANCH_NAMES } from "../values/branch_outcome.ts";
 import {
   type ComparedMachine,
   describeSettings,
@@ -18,7 +18,6 @@ import {
 } from "../values/machine_variant.ts";
 import type { ForkKeyword } from "./code.ts";
 import { type Failure, ScriptFailure } from "./failure.ts";
-import type { Span } from "../source.ts";
 import type { Raised } from "../values/raised_error.ts";
 import { type BranchChoice, goesOn, RaceSchedule, wrongBranch } from "./branch_choice.ts";
 import type { RaceOrder } from "./race_order.ts";
@@ -32,6 +31,7 @@ import { withoutDefects } from "../values/causing_defects.ts";
 import { describeValue } from "../values/operators.ts";
 import { partsOf } from "../values/changes.ts";
 import type { Leak, MachineEvent } from "@dmalab/runtime";
+import type { Vm } from "./vm.ts";
 
 interface RunningBranch {
   readonly seq: number;
@@ -43,14 +43,22 @@ interface RunningBranch {
   raised: Raised | null;
 }
 
-class BranchResult implements BranchOutcome {
+/** The outcome of a block that ran on a separate machine: one of `fork`, or that of `compare`. */
+export class BranchOutcome {
+  /** The error that ended the block; null when it came to its end. */
   readonly raised: Raised | null;
+  /** The virtual time it took. */
   readonly durationNs: number;
-  #counts: BranchOutcome["counts"] | null = null;
+  #counts: ReadonlyMap<string, number> | null = null;
   #events: readonly MachineEvent[] | null = null;
   #leaks: readonly Leak[] | null = null;
-  #views: BranchOutcome["views"] | null = null;
+  #views: ReturnType<SimulatedMachine["views"]> | null = null;
 
+  /**
+   * @param machine The machine as the block left it.
+   * @param missing The call that ended the block because its machine's release lacks it, as a sentence.
+   * @param settings What its machine differs in, for `compare`; nothing for `fork`.
+   */
   constructor(
     readonly machine: SimulatedMachine,
     readonly branch: RunningBranch,
@@ -61,10 +69,15 @@ class BranchResult implements BranchOutcome {
     this.durationNs = machine.nowNs() - branch.startNs;
   }
 
-  get counts(): BranchOutcome["counts"] {
+  /** How often, by event name; events that did not happen are left out. */
+  get counts(): ReadonlyMap<string, number> {
     return this.#counts ??= this.machine.stream.countsSince(this.branch.counts);
   }
 
+  /**
+   * What happened in the block.
+   * @throws {LimitError} E0805 when more happened than is kept.
+   */
   get events(): readonly MachineEvent[] {
     const { recorder } = this.machine;
     // More may have happened than is kept: counting is not affected.
@@ -72,15 +85,21 @@ class BranchResult implements BranchOutcome {
     return this.#events ??= recorder.after(this.branch.seq);
   }
 
+  /**
+   * Host memory allocated for mappings, freed or not. Memory that a pool allocates to grow serves
+   * others, too.
+   */
   get memoryBytes(): number {
     return this.branch.watch.takenBytes;
   }
 
+  /** Its leaks. */
   get leaks(): readonly Leak[] {
     return this.#leaks ??= this.branch.watch.leaks();
   }
 
-  get views(): BranchOutcome["views"] {
+  /** What each device of its machine sees, by the device's name. */
+  get views(): ReturnType<SimulatedMachine["views"]> {
     return this.#views ??= this.machine.views();
   }
 }
@@ -129,13 +148,13 @@ export interface PausableRun {
 /** Does a run again, from its beginning, on a new machine: to be asked on its way, or to go another one. */
 export interface RunStarter {
   /** To the end of the branch that is wanted. */
-  replay(request: ReplayRequest): ChildVm;
+  replay(request: ReplayRequest): Vm;
   /**
    * The same way, without output. The results of machines beside it are known, and not computed
    * again.
    * @param listener Gets the VM when the machine is ready and nothing has run on it.
    */
-  again(run: ReplayableRun, listener: { begins(vm: ChildVm): void }): PausableRun;
+  again(run: ReplayableRun, listener: { begins(vm: Vm): void }): PausableRun;
   /** The changes of the machine block by the test, and by comparisons around it. */
   readonly variants: readonly MachineVariant[];
   /** Runs a block from its beginning on a new machine. */
@@ -144,27 +163,7 @@ export interface RunStarter {
     config: LabConfig,
     block: Closure,
     left: ChildRunLimits,
-  ): ChildVm;
-}
-
-/** Messages of a run to the ones that go on beside it. */
-export interface ChildVm extends
-  Pick<
-    Control,
-    | "machine"
-    | "removals"
-    | "reached"
-    | "assertions"
-    | "expectedIncidents"
-    | "siteSpan"
-    | "siteCall"
-  > {
-  readonly failure: Failure | null;
-  /** Steps left until the limit. */
-  readonly steps: number;
-  /** The place of the next instruction in the source. */
-  readonly span: Span;
-  readonly branches: Branches;
+  ): Vm;
 }
 
 export class Branches {
@@ -176,7 +175,7 @@ export class Branches {
   /** Called when blocks are about to run on separate machines. */
   onFork: (word: ForkKeyword) => void = () => {};
   /** Called when a block has run on a separate machine; for orders of a race once for each end. */
-  onChildRun: (child: ChildVm, word: ForkKeyword, label: string) => void = () => {};
+  onChildRun: (child: Vm, word: ForkKeyword, label: string) => void = () => {};
   /** Called with each line that a block on a separate machine writes, once it is written. */
   onLine: (line: string) => void = () => {};
   /** Values of branchings that were tried out. */
@@ -333,7 +332,7 @@ export class Branches {
     return choice;
   }
 
-  replay(choice: BranchChoice, speaks: boolean, word = "fork"): ChildVm {
+  replay(choice: BranchChoice, speaks: boolean, word = "fork"): Vm {
     this.vm.countWork();
     this.vm.steps -= MACHINE_STEPS;
     if (this.vm.steps < 0) throw this.vm.tooManySteps();
@@ -359,7 +358,7 @@ export class Branches {
    *
    * @param steps How many it may take.
    */
-  withoutDefects(choice: BranchChoice, off: readonly QuirkName[], steps: number): ChildVm {
+  withoutDefects(choice: BranchChoice, off: readonly QuirkName[], steps: number): Vm {
     const { budget, lab } = this.vm.machine;
     return this.requireRuns("explain").replay({
       choices: [...this.choices, choice],
@@ -382,7 +381,7 @@ export class Branches {
   }
 
   /** Steps, assertions and coverage of a run beside this one count here. */
-  #adopt(child: ChildVm, given: number): void {
+  #adopt(child: Vm, given: number): void {
     this.vm.steps -= Math.max(0, given - child.steps);
     for (const expectation of child.reached) this.vm.reached.add(expectation);
     const before = child.branches.#assertionsBefore ?? child.branches.branch?.assertions ??
@@ -396,10 +395,10 @@ export class Branches {
     throw new ScriptFailure(failure);
   }
 
-  outcomeOf(child: ChildVm, settings: readonly VariantSetting[]): BranchOutcome {
+  outcomeOf(child: Vm, settings: readonly VariantSetting[]): BranchOutcome {
     this.vm.holdMemory(MACHINE_BYTES + child.machine.budget.usedBytes);
     const missing = child.failure?.diagnostic.message ?? null;
-    return new BranchResult(child.machine, child.branches.branch!, missing, settings);
+    return new BranchOutcome(child.machine, child.branches.branch!, missing, settings);
   }
 
   requireRuns(word: string): RunStarter {
@@ -420,7 +419,7 @@ export class Branches {
  *
  * @param sinceSeq The last event that both have in common.
  */
-export function failureOf({ branches, failure, machine }: ChildVm, sinceSeq: number): Failure {
+export function failureOf({ branches, failure, machine }: Vm, sinceSeq: number): Failure {
   const held = failure!.kind === "failed" ? machine.leftovers() : [];
   const branch = failure!.branch ?? branches.choices;
   return {

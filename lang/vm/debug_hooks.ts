@@ -1,5 +1,5 @@
 /** Lines of C code, for a debugger that follows a run statement by statement. */
-import type { DebugHooks, NativeFrame, NativeLine } from "../values/execution_context.ts";
+import type { NativeFrame, NativeLine } from "../values/execution_context.ts";
 import { type Code, RETURNING } from "./code.ts";
 import type { StatementListener } from "./control.ts";
 
@@ -9,7 +9,8 @@ interface DebuggedVm {
   readonly depth: number;
 }
 
-export class VmDebugHooks implements DebugHooks {
+export class DebugHooks {
+  /** Calls of such code that have not returned, the innermost last. */
   readonly nativeFrames: NativeFrame[] = [];
 
   constructor(readonly vm: DebuggedVm) {}
@@ -19,10 +20,12 @@ export class VmDebugHooks implements DebugHooks {
     return this.vm.depth + this.nativeFrames.length;
   }
 
+  /** The number of a line: the same at every request. */
   numberOf(line: NativeLine): number {
     return this.vm.code.numberOf(line);
   }
 
+  /** Some of these calls have returned. */
   returned(): void {
     this.vm.marks?.returned?.(this.calls);
   }

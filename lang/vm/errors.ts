@@ -7,15 +7,15 @@ import type { OutcomeInfo } from "./code.ts";
 import { BranchEnded, Raising, StatementOver } from "./control.ts";
 import { type Failure, ScriptFailure } from "./failure.ts";
 import { describeFailure, raisedLocations } from "./failure_report.ts";
-import type { VmDebugHooks } from "./debug_hooks.ts";
-import type { LoopVm } from "./loop.ts";
 import { attempt, notExpected } from "./vm_errors.ts";
 import { type CallValue, settleOutcome } from "./outcome.ts";
+import type { Vm } from "./vm.ts";
+import type { DebugHooks } from "./debug_hooks.ts";
 
 /** The changes of a run by an error. */
-interface ErrorVm extends LoopVm {
+interface ErrorVm extends Vm {
   readonly span: Span;
-  readonly following: VmDebugHooks;
+  readonly following: DebugHooks;
 }
 
 export class Errors {

@@ -6,7 +6,7 @@
  * opcodes are beside the code that knows them, and not in a separate file, because only a
  * `const enum` of the same module becomes the literal `case` labels of a jump table.
  */
-import { indexValue, iterationItems, type Walk } from "./collections.ts";
+import { indexValue, iterationItems } from "./collections.ts";
 import { valuesEqual } from "../values/equality.ts";
 import {
   BUILTIN_STEPS,
@@ -25,11 +25,9 @@ import {
   negate,
 } from "../values/operators.ts";
 import { ListValue, RangeValue, RecordValue, type Value } from "../values/value.ts";
-import type { Calls } from "./calls.ts";
 import { entryClosure } from "./call_shape.ts";
-import type { CallShape } from "./code.ts";
-import type { Members } from "./members.ts";
-import { rare, type RareOp, type RareVm } from "./rare_ops.ts";
+import { rare, type RareOp } from "./rare_ops.ts";
+import type { Vm } from "./vm.ts";
 
 /** How a run of the VM came to its end, or to a pause. */
 export type VmState = "done" | "paused" | "yielded" | "branched" | "failed";
@@ -139,32 +137,8 @@ export const enum Op {
   Mark,
 }
 
-/** The VM as the loop sees it: one object. Its fields are the registers between two loops. */
-export interface LoopVm extends RareVm {
-  readonly calls: Calls;
-  readonly members: Members;
-  readonly globals: (Value | undefined)[];
-  /** Where to return to, the caller's frame and the function of each running call. */
-  readonly frames: Int32Array;
-  depth: number;
-  /** What `for` walks, where it is no range of ints, by the slot of the loop. */
-  readonly walks: (Walk | undefined)[];
-  /** What lists and strings that operators make cost. */
-  readonly charge: (bytes: number) => void;
-  /** The result of the last run. */
-  result: Value;
-  /** Notes that a statement starts. @returns True to pause before it does anything. */
-  mark(statement: number, floor: number): boolean;
-  /** More fuel for the loop; 0 to pause. */
-  refuel(floor: number): number;
-  /** Enters a function with its arguments on top of the stack. */
-  enter(functionIndex: number, count: number, returnPc: number): void;
-  /** Enters the closure below its arguments. */
-  enterClosure(shape: CallShape, returnPc: number): void;
-}
-
 /** Does instructions until the frame above `floor` returns, or there is a reason to stop. */
-export function loop(vm: LoopVm, floor: number): VmState {
+export function loop(vm: Vm, floor: number): VmState {
   const { constants, instructions: code } = vm.code;
   const { globals, stack } = vm;
   const { stream } = vm.machine;

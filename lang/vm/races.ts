@@ -21,7 +21,7 @@ import { RACE_STEP_BYTES } from "../values/limits.ts";
 import { remembered } from "../values/remembered.ts";
 import { LimitError } from "../values/script_error.ts";
 import { ListValue, RecordValue, type Value } from "../values/value.ts";
-import { type Branches, type ChildVm, failureOf, withNote } from "./branches.ts";
+import { type Branches, failureOf, withNote } from "./branches.ts";
 import { RaceSchedule, wrongBranch } from "./branch_choice.ts";
 import {
   BranchEnded,
@@ -32,6 +32,7 @@ import {
 } from "./control.ts";
 import type { Preemption } from "../values/execution_context.ts";
 import type { Span } from "../source.ts";
+import type { Vm } from "./vm.ts";
 
 /** The statement that a block comes to next. */
 export interface RaceEntry {
@@ -78,7 +79,7 @@ interface FailedOrder {
 /** One with a machine that is still there. */
 interface FailedRun {
   readonly order: RaceOrder;
-  readonly child: ChildVm;
+  readonly child: Vm;
 }
 
 /** An end that some orders have in common. */
@@ -94,7 +95,7 @@ interface RaceEnd {
 export interface RaceIncident {
   readonly finding: RunFinding;
   /** The run in which it happened. */
-  readonly context: ChildVm;
+  readonly context: Vm;
   readonly order: RaceOrder;
   /** In how many orders it did. */
   orders: number;
@@ -333,7 +334,7 @@ export class Races implements Preemption {
     let runs = 0;
     let first: RaceOrder | null = null;
     for (let wanted: readonly number[] | null = []; wanted !== null;) {
-      let child: ChildVm;
+      let child: Vm;
       try {
         child = this.branches.replay(
           { choicePoint, taken: new RaceSchedule(wanted, whole) },
@@ -379,7 +380,7 @@ export class Races implements Preemption {
   }
 
   /** Counts unexpected incidents: once for each place and kind. */
-  #addIncidents(incidents: Map<string, RaceIncident>, child: ChildVm, order: RaceOrder): void {
+  #addIncidents(incidents: Map<string, RaceIncident>, child: Vm, order: RaceOrder): void {
     const keys = new Set<string>();
     const unexpected = child.machine.incidents.filter((event) =>
       !child.expectedIncidents.has(event)
@@ -394,7 +395,7 @@ export class Races implements Preemption {
   }
 
   /** Counts an order with the others of the same end. */
-  #addEnd(ends: RaceEnd[], child: ChildVm, order: RaceOrder): void {
+  #addEnd(ends: RaceEnd[], child: Vm, order: RaceOrder): void {
     const branch = this.branches.outcomeOf(child, []);
     const outcome = this.vm.registry.outcomeValue(branch);
     const { seq } = child.branches.branch!;

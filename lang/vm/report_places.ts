@@ -3,10 +3,10 @@ import type { RelatedSpan } from "../diagnostics/diagnostic.ts";
 import type { MachineEvent } from "@dmalab/runtime";
 import type { IncidentEvent } from "../values/incident.ts";
 import { firstStatement } from "../render/report_text.ts";
-import type { ChildVm } from "./branches.ts";
+import type { Vm } from "./vm.ts";
 
 /** The call that unmapped the address of a fault last; none where no call has. */
-function unmapOf({ device, fields, seq }: MachineEvent<"iommu.fault">, vm: ChildVm): RelatedSpan[] {
+function unmapOf({ device, fields, seq }: MachineEvent<"iommu.fault">, vm: Vm): RelatedSpan[] {
   const unmap = fields.reason !== "not_present" ? undefined : vm.machine.recorder.events.findLast(
     (event) =>
       event.name === "iommu.unmap" && event.device === device && event.seq < seq &&
@@ -18,7 +18,7 @@ function unmapOf({ device, fields, seq }: MachineEvent<"iommu.fault">, vm: Child
 }
 
 /** The statement that made what a report is about, or unmapped what a device accessed. */
-export function relatedTo(event: IncidentEvent, vm: ChildVm): RelatedSpan[] {
+export function relatedTo(event: IncidentEvent, vm: Vm): RelatedSpan[] {
   if (event.name !== "dma.report") return unmapOf(event, vm);
   const { class: reportClass, first_site: first, rule, second_site: second } = event.fields;
   const span = first === null ? null : vm.siteCall(first);

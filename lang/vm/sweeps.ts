@@ -24,9 +24,10 @@ import { ValueError } from "../values/script_error.ts";
 import { remembered } from "../values/remembered.ts";
 import { type Closure, RangeValue, type Value } from "../values/value.ts";
 import { type BranchChoice, placeOf } from "./branch_choice.ts";
-import { type Branches, type ChildVm, failureOf, withNote } from "./branches.ts";
+import { type Branches, failureOf, withNote } from "./branches.ts";
 import { relatedTo } from "./report_places.ts";
 import { BranchEnded, type Control, type RunScope } from "./control.ts";
+import type { Vm } from "./vm.ts";
 
 /** A mistake that the checker reported, or a fault, only because something failed or was removed. */
 export interface SweepIncident {
@@ -34,7 +35,7 @@ export interface SweepIncident {
   /** The statement that tried the places. */
   readonly word: SweepWord;
   /** The run it happened in. */
-  readonly context: ChildVm;
+  readonly context: Vm;
   /** What failed, as a clause. */
   readonly when: string;
   /** At how many places of how many it was reported so. */
@@ -43,13 +44,13 @@ export interface SweepIncident {
 }
 
 /** The run that knows the places of its events. */
-type Taking = Pick<ChildVm, "siteCall" | "removals">;
+type Taking = Pick<Vm, "siteCall" | "removals">;
 
 /** A place with a failure that leaks. */
 interface LeakingRun {
   readonly place: InjectionPlace;
   readonly leaks: readonly Leak[];
-  readonly run: ChildVm;
+  readonly run: Vm;
 }
 
 /** An `inject each` with a running block and a count of its places. */
@@ -230,7 +231,7 @@ export class Sweeps {
   #remedies(
     choicePoint: number,
     groups: readonly (readonly InjectionHitName[])[],
-    holds: (child: ChildVm) => boolean,
+    holds: (child: Vm) => boolean,
   ): readonly string[] | undefined {
     if (!this.branches.looksForDefects) return undefined;
     const { quirks } = this.vm.machine.lab.machine;
@@ -273,7 +274,7 @@ export class Sweeps {
   /** Counts reports that the block without a fault does not draw: once for each place and class. */
   #addReports(
     reported: Map<string, SweepIncident>,
-    child: ChildVm,
+    child: Vm,
     place: InjectionPlace,
     tried: number,
     word: SweepWord,
@@ -464,7 +465,7 @@ function callText({ end, source, start }: Span): string {
 }
 
 /** What a removal has done, as lines; nothing in a run without one. */
-export function storyOf({ removals: { story } }: Pick<ChildVm, "removals">): readonly string[] {
+export function storyOf({ removals: { story } }: Pick<Vm, "removals">): readonly string[] {
   return story === null ? [] : story.lines();
 }
 
@@ -472,7 +473,7 @@ export function storyOf({ removals: { story } }: Pick<ChildVm, "removals">): rea
 const LISTED_FRAMES = 12;
 
 /** The call stack of compiled code at the failure, as lines; none where a script alone made the call. */
-function stackLines(run: Pick<ChildVm, "machine" | "siteSpan">): string[] {
+function stackLines(run: Pick<Vm, "machine" | "siteSpan">): string[] {
   const frames = run.machine.failedStack().slice(0, LISTED_FRAMES).map(({ name, site }) => {
     const span = run.siteSpan(site);
     return `  ${name}()${span === null ? "" : ` at ${spanPlace(span)}`}`;

@@ -12,14 +12,13 @@ import type { IncidentEvent } from "../values/incident.ts";
 import type { Lab } from "@dmalab/devices";
 import type { EventRecorder, HostBudget } from "@dmalab/runtime";
 import type { Registry } from "../values/registry.ts";
-import type { DebugHooks, Output, Preemption, ShowStatement } from "../values/execution_context.ts";
+import type { Output, Preemption, ShowStatement } from "../values/execution_context.ts";
 import type { SimulatedMachine } from "../values/simulated_machine.ts";
 import type { Span } from "../source.ts";
 import { Activities } from "./activities.ts";
-import { Branches, type ChildVm } from "./branches.ts";
+import { Branches } from "./branches.ts";
 import { enterAgain, spanAt } from "./call_stack.ts";
 import { Calls } from "./calls.ts";
-import { VmDebugHooks } from "./debug_hooks.ts";
 import type { CallShape, Code, OutcomeInfo } from "./code.ts";
 import type { Walk } from "./collections.ts";
 import {
@@ -34,7 +33,7 @@ import { type Failure, ScriptFailure } from "./failure.ts";
 import { ReachableValues } from "./reachable_values.ts";
 import { CALL_BYTES, type Limits, NATIVE_DEPTH, SLOT_BYTES, STEP_BYTES } from "../values/limits.ts";
 import { Invariants } from "./invariants.ts";
-import { FRAME_NUMBERS, loop, type LoopVm, TO_NATIVE, type VmState } from "./loop.ts";
+import { FRAME_NUMBERS, loop, TO_NATIVE, type VmState } from "./loop.ts";
 import { DefectProbes } from "./defect_probes.ts";
 import { Members } from "./members.ts";
 import { tooDeep, tooDeepInside, tooManySteps, tooMuchMemory, wrongCount } from "./vm_errors.ts";
@@ -49,11 +48,12 @@ import { Removals } from "./removals.ts";
 import { Sweeps } from "./sweeps.ts";
 import { type LimitError, ScriptError } from "../values/script_error.ts";
 import { Closure, type Value } from "../values/value.ts";
+import { DebugHooks } from "./debug_hooks.ts";
 
 /** Instructions between two looks at the limits. */
 const SLICE_STEPS = 20_000;
 
-export class Vm implements LoopVm, ChildVm {
+export class Vm {
   readonly code: Code;
   readonly registry: Registry;
   readonly machine: SimulatedMachine;
@@ -68,8 +68,9 @@ export class Vm implements LoopVm, ChildVm {
   observer: RunObserver | null = null;
   /** Called for each statement that starts. */
   marks: StatementListener | null = null;
-  readonly following: VmDebugHooks = new VmDebugHooks(this);
+  readonly following: DebugHooks = new DebugHooks(this);
   looking = false;
+  /** The result of the last run. */
   result: Value = null;
   /** Why the last run failed. */
   failure: Failure | null = null;
@@ -85,6 +86,7 @@ export class Vm implements LoopVm, ChildVm {
 
   readonly members: Members;
   readonly stack: (Value | undefined)[] = [];
+  /** Where to return to, the caller's frame and the function of each running call. */
   readonly frames: Int32Array;
   readonly handlers: Handler[] = [];
   readonly scopes: RunScope[] = [];
@@ -94,7 +96,9 @@ export class Vm implements LoopVm, ChildVm {
   pc = 0;
   sp = 0;
   fp = 0;
+  /** Steps left until the limit. */
   steps: number;
+  /** What `for` walks, where it is no range of ints, by the slot of the loop. */
   readonly walks: (Walk | undefined)[] = [];
   readonly charge = (bytes: number): void => this.chargeMemory(bytes);
 
@@ -249,6 +253,7 @@ export class Vm implements LoopVm, ChildVm {
     this.pc = pc;
   }
 
+  /** Notes that a statement starts. @returns True to pause before it does anything. */
   mark(statement: number, floor: number): boolean {
     if (this.marks === null || this.looking) return false;
     return this.following.started(statement) && floor === 0;
@@ -328,6 +333,7 @@ export class Vm implements LoopVm, ChildVm {
     while (this.stack.length < length) this.stack.push(undefined);
   }
 
+  /** Enters a function with its arguments on top of the stack. */
   enter(functionIndex: number, count: number, returnPc: number): void {
     if (this.depth >= this.limits.depth) throw tooDeep(this.limits);
     const code = this.code.functions[functionIndex]!;
@@ -368,6 +374,7 @@ export class Vm implements LoopVm, ChildVm {
 
   // Calls.
 
+  /** Enters the closure below its arguments. */
   enterClosure(shape: CallShape, returnPc: number): void {
     const count = shape.positional;
     const first = this.sp - count - shape.named.length;
@@ -393,6 +400,7 @@ export class Vm implements LoopVm, ChildVm {
     return tooManySteps(this.limits);
   }
 
+  /** More fuel for the loop; 0 to pause. */
   refuel(floor: number): number {
     const pauseSteps = floor === 0 ? this.#pauseSteps : Infinity;
     if (pauseSteps <= 0) return 0;

@@ -7,7 +7,6 @@
 import { alignDown, type Bytes, type PhysAddr } from "../address.ts";
 import { hexAddress } from "../dma/hex_address.ts";
 import { invariant } from "../errno.ts";
-import type { PageWatcher } from "../memory/page_allocator.ts";
 import type { Platform } from "../platform.ts";
 import { IommuDomain, type IommuDomainOptions, type UnmapCaller } from "./domain.ts";
 import type { PageTable } from "./page_table.ts";
@@ -21,7 +20,7 @@ interface Counted {
   readonly frame: number;
 }
 
-export class MappedPages implements PageWatcher {
+export class MappedPages {
   readonly #platform: Platform;
   readonly #counts = new Map<number, number>();
 
@@ -61,6 +60,7 @@ export class MappedPages implements PageWatcher {
     else this.#counts.set(frame, count);
   }
 
+  /** Pages are allocated, or freed. */
   handedOver(firstPhys: PhysAddr, pages: number): void {
     if (this.#counts.size === 0) return;
     const { pages: { pageSizeBytes }, warnings } = this.#platform;

@@ -20,6 +20,7 @@ import { invariant } from "../errno.ts";
 import type { MemoryRegionConfig } from "../machine_config.ts";
 import { PageBitmap, type PageSpan } from "./page_bitmap.ts";
 import type { PhysicalMemory } from "./physical_memory.ts";
+import type { MappedPages } from "../iommu/mapped_pages.ts";
 
 /** Pages handed out never lie below this (docs/language/calls.md). */
 const LOWEST_PAGE_PHYS = MIB as PhysAddr;
@@ -59,12 +60,6 @@ export interface PageHome {
   free(pages: readonly PhysAddr[]): void;
 }
 
-/** Looks at pages whenever they change hands. */
-export interface PageWatcher {
-  /** Pages are allocated, or freed. */
-  handedOver(firstPhys: PhysAddr, pages: number): void;
-}
-
 /** A run of pages at a distance from the first page of a pattern. */
 export interface PageRun {
   readonly startPage: number;
@@ -100,7 +95,7 @@ export class PageAllocator implements PageHome {
    * Looks at pages as they are allocated and freed; null where nothing does.
    * @internal
    */
-  watcher: PageWatcher | null = null;
+  watcher: MappedPages | null = null;
   /** By order. */
   readonly #zeroPages = new Map<number, PhysAddr>();
   #zeroPagesTaken = 0;

@@ -5,7 +5,6 @@ import type { Paint } from "@dmalab/lang/render";
 import { foldLine, wrappedPairs } from "@dmalab/lang/text";
 import { tableSizes } from "@dmalab/recording/views";
 import { type EndedBySignal, type ExitCode, HELD } from "../../exit_code.ts";
-import type { ScreenView } from "../../repl/command_target.ts";
 import { InputHistory } from "../../terminal/input_history.ts";
 import type { KeyPress } from "../../terminal/keys.ts";
 import { LineEditor } from "../../terminal/line_editor.ts";
@@ -73,7 +72,7 @@ const QUIET_MS = 100;
 
 export type DrawnTerminal = Pick<Terminal, "inputs" | "size" | "stop" | "write">;
 
-export class FullScreen implements ScreenView {
+export class FullScreen {
   readonly panes = PANES;
   readonly #paint: Paint;
   readonly #painter: ScreenPainter;
@@ -302,16 +301,19 @@ export class FullScreen implements ScreenView {
     };
   }
 
+  /** The pane that keys go to. */
   showPane(name: string): void {
     const pane = PANES.find((each) => each === name);
     if (pane !== undefined) this.#chosen.pane = pane;
   }
 
+  /** The pane after it, or before. */
   turnPane(way: 1 | -1): void {
     const index = PANES.indexOf(this.#chosen.pane) + way;
     this.#chosen.pane = PANES.at(index % PANES.length)!;
   }
 
+  /** Goes up or down in it: a row, or as many as it shows. */
   select(rows: number, isPages: boolean): void {
     const { pane } = this.#chosen;
     const area = this.#layout().panes[pane]!;
@@ -324,6 +326,7 @@ export class FullScreen implements ScreenView {
     this.#chosen.rows[pane] = isList ? Math.max(0, row) : row;
   }
 
+  /** Goes to what wrote the row that is chosen. */
   enter(): void {
     const layout = this.#layout();
     const { pane } = this.#chosen;
@@ -335,18 +338,21 @@ export class FullScreen implements ScreenView {
     if (comparePositions(position, this.tool.cursor.position) !== 0) this.#jumps.push(position);
   }
 
+  /** Goes back to where one was before the last jump. */
   goBack(): void {
     const position = this.#jumps.pop();
     if (position === undefined) this.tool.refuse("No jump to return from");
     else this.tool.cursor.goTo(position);
   }
 
+  /** Shows a table; null: the changes. */
   showTable(name: string | null): void {
     this.#chosen.table = name;
     this.#chosen.rows.state = 0;
     this.#chosen.pane = "state";
   }
 
+  /** The next table that has rows. */
   turnTable(): void {
     const { position, recording } = this.tool.cursor;
     const names = [
@@ -375,6 +381,7 @@ export class FullScreen implements ScreenView {
     ]);
   }
 
+  /** All that the last command has said. */
   showSaid(): void {
     if (this.#said.length > 0) this.#show("last output", this.#said);
   }

@@ -109,7 +109,7 @@ export class PatternStore {
    * @returns Index in `into` of the first byte read: `offsetBytes % 8`. Bytes around it are
    *   scratch.
    */
-  read(offsetBytes: number, into: StoreTarget, sizeBytes: Bytes): number {
+  read(offsetBytes: number, into: TransferBuffer, sizeBytes: Bytes): number {
     const start = offsetBytes & WORD_MASK;
     if (this.#written.size === 0 && this.#zeroed.count === 0) {
       this.#fill(into, 0, offsetBytes - start, Math.ceil((start + sizeBytes) / WORD_BYTES));
@@ -243,7 +243,7 @@ export class PatternStore {
   }
 
   /** Writes fresh words for the bytes from `offsetBytes` on, a multiple of 8. */
-  #fill(into: StoreTarget, firstWord: number, offsetBytes: number, count: number): void {
+  #fill(into: TransferBuffer, firstWord: number, offsetBytes: number, count: number): void {
     if (count === CHUNK_WORDS && firstWord === 0) {
       fillSeries(into.doubles, this.#base + offsetBytes * this.#unit, WORD_BYTES * this.#unit);
       return;
@@ -259,19 +259,13 @@ export class PatternStore {
   }
 }
 
-/** Memory that a store's content goes to: the controller's own, or a page of the host's. */
-interface StoreTarget {
-  readonly bytes: Uint8Array;
-  /** The same memory in 64-bit words. */
-  readonly doubles: Float64Array;
-}
-
 /**
  * The controller's internal memory for data on its way between medium and host. The same bytes can be
  * written as 64-bit words, which is what makes producing a fresh disk's content cheap.
  */
-export class TransferBuffer implements StoreTarget {
+export class TransferBuffer {
   readonly bytes: Uint8Array;
+  /** The same memory in 64-bit words. */
   readonly doubles: Float64Array;
 
   /** @param sizeBytes A multiple of 8. */

@@ -40,7 +40,7 @@ import {
   SQE,
   SQE_BYTES,
 } from "./protocol.ts";
-import { type CommandWatch, QueuePair, RequestFifo, ShadowDoorbells } from "./queues.ts";
+import { QueuePair, RequestFifo, ShadowDoorbells } from "./queues.ts";
 import { type Iod, IOD_FLAG, NvmeRequest } from "./request.ts";
 
 const NVME_STATE = eventId("nvme.state");
@@ -422,7 +422,7 @@ export class ControllerLife implements ActivityHandler {
  * it, and has the controller reset when that did not help either. The captured data say nothing of
  * this; it follows the recovery of the NVMe specification (1.4, sections 5.1 and 9.1).
  */
-export class CommandTimeouts implements CommandWatch, TimerHandler, RequestOwner {
+export class CommandTimeouts implements TimerHandler, RequestOwner {
   /** The timer is set. */
   armed = false;
   /** Abort commands at a time, ACL + 1: none before the first Identify Controller. */

@@ -30,7 +30,7 @@ import type { ControllerMemoryBar } from "./controller_memory.ts";
 import { type DataMapper, type FormatSettings, NodePools, TwoStepMapper } from "./map_data.ts";
 import { adminLimits, type ControllerFacts, ioLimits, type NamespaceFacts } from "./nvme_limits.ts";
 import { HOST_STATUS } from "./protocol.ts";
-import { type CompletionTaker, type QueuePair, QueueSet, RequestFifo } from "./queues.ts";
+import { type QueuePair, QueueSet, RequestFifo } from "./queues.ts";
 import {
   blockStatusOf,
   CommandArchive,
@@ -87,7 +87,7 @@ export interface NvmeDriverOptions {
   readonly pools?: DescriptorPools;
 }
 
-export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CompletionTaker {
+export class NvmeDriver implements ActivityHandler, NvmeInterruptLine {
   readonly machine: Machine;
   readonly dev: DmaDevice;
   /** Choice of format: the controller's abilities, and the threshold, which may be changed. */

@@ -23,6 +23,8 @@ import type { NvmeRegisterPort } from "../register_port.ts";
 import type { SubmissionMemory } from "./controller_memory.ts";
 import { CQE, CQE_BYTES, REGISTER, SQE, SQE_BYTES } from "./protocol.ts";
 import { type DescriptorPools, Iod, type NvmeRequest } from "./request.ts";
+import type { CommandTimeouts } from "./controller_life.ts";
+import type { NvmeDriver } from "./nvme_driver.ts";
 
 const RESULT_WORD = CQE.RESULT / 4;
 const STATUS_AND_ID_WORD = CQE.COMMAND_ID / 4;
@@ -37,13 +39,6 @@ const NVME_SHADOW_DOORBELL = eventId("nvme.shadow_doorbell");
 const TAG_BITS = 12;
 const TAG_MASK = (1 << TAG_BITS) - 1;
 const GENERATION_MASK = 0xf;
-
-/** Looks after commands that are sent. */
-export interface CommandWatch {
-  readonly armed: boolean;
-  /** A command was sent while it was not armed. */
-  start(): void;
-}
 
 interface QueuePairOptions {
   readonly machine: Machine;
@@ -62,7 +57,7 @@ interface QueuePairOptions {
   readonly doorbellStrideBytes: number;
   readonly pools: DescriptorPools;
   /** Looks after commands that are not answered. */
-  readonly watch: CommandWatch;
+  readonly watch: CommandTimeouts;
   /** A scheduler is in front, so that records have separate tags. */
   readonly scheduled: boolean;
   /** Memory of the controller for the commands; null for the host's. */
@@ -85,11 +80,6 @@ export interface HostRings {
   /** Offsets of the two doorbells in the controller's registers. */
   readonly sqDoorbell: number;
   readonly cqDoorbell: number;
-}
-
-/** The listener for taken completions: the driver. */
-export interface CompletionTaker {
-  handleCompletion(iod: Iod, status: number, result: number): void;
 }
 
 export class QueuePair {
@@ -119,7 +109,7 @@ export class QueuePair {
   readonly #sqEntries: QueueEntries;
   readonly #cqEntries: QueueEntries;
   readonly #iods: (Iod | undefined)[] = [];
-  readonly #watch: CommandWatch;
+  readonly #watch: CommandTimeouts;
   readonly #submissionMemory: SubmissionMemory | null;
   /** When the command of each tag in flight was sent. */
   readonly #sentNs: Float64Array;
@@ -378,7 +368,7 @@ export class QueuePair {
    * command that is not in flight is skipped, as the kernel does after logging it.
    * @returns False when the next entry is not valid yet.
    */
-  takeCompletion(taker: CompletionTaker): boolean {
+  takeCompletion(taker: NvmeDriver): boolean {
     const slot = this.#cqHead;
     const last = this.#cqEntries.word(slot, STATUS_AND_ID_WORD);
     if ((last >>> 16 & 1) !== this.#phase) return false;

@@ -5,26 +5,14 @@
  * @see rules/block.md 1.5, "Scheduler in front of the driver"; nvme.md 2.5, "Records and tags"
  */
 import { type ActivityHandler, BLK_STS } from "@dmalab/runtime";
-import { type Bio, DeadlineScheduler, type RequestMerger } from "@dmalab/runtime/block";
+import { type Bio, DeadlineScheduler } from "@dmalab/runtime/block";
 import type { NvmeDriver } from "./nvme_driver.ts";
 import type { QueuePair } from "./queues.ts";
 import type { NvmeRequest } from "./request.ts";
-
-/**
- * The disk that submits.
- * @internal
- */
-export interface SubmittingDisk {
-  readonly merger: RequestMerger;
-  /**
-   * Makes the list of ranges of a discard, which no other can join then.
-   * @returns False when there is no memory for it.
-   */
-  attachRanges(request: NvmeRequest): boolean;
-}
+import type { NvmeDisk } from "../nvme_disk.ts";
 
 export class ScheduledDispatch implements ActivityHandler {
-  disk: SubmittingDisk | null = null;
+  disk: NvmeDisk | null = null;
 
   readonly #driver: NvmeDriver;
   readonly #scheduler: DeadlineScheduler<NvmeRequest>;

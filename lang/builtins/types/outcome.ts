@@ -5,13 +5,13 @@ import { tableLines } from "../../text/columns.ts";
 import { formatEvents } from "../../render/event_line.ts";
 import { formatCount, formatDuration, formatSize } from "../../text/numbers.ts";
 import type { ExecutionContext } from "../../values/execution_context.ts";
-import type { BranchOutcome } from "../../values/branch_outcome.ts";
 import { describeSettings } from "../../values/machine_variant.ts";
 import { isHandle } from "../arguments.ts";
 import { sameViews } from "../same_views.ts";
 import type { HandleType } from "../../values/spec.ts";
 import { TRACE } from "./trace.ts";
 import { fieldsOf } from "../describe/fields.ts";
+import type { BranchOutcome } from "../../vm/branches.ts";
 
 /** Events of a picture before the rest is only counted. */
 const DISPLAYED_EVENTS = 12;
