@@ -14,6 +14,19 @@ const SHIPPED = "_shipped";
 /** Besides sources: what says how they are compiled. */
 const SETTINGS_NAME = /\/(?:Kbuild|Kconfig|Makefile|Platform)[^/]*$/;
 
+/** The makefile of a distribution's package of headers, which leads to the common part; the release in its name. */
+const HEADERS_PACKAGE = /^include[ \t]+\S*\/linux-headers-(\d+\.\d+)\S*\/Makefile/m;
+/** A source that every tree has, and no package of headers. */
+const SOURCE_OF_ALL = "kernel/bounds.c";
+
+function headersAlone(root: string, release: string): TreeError {
+  return new TreeError(
+    `"${root}" has the kernel's headers alone: dmalab compiles with the sources beside them (Kconfig, kernel/bounds.c, lib/)`,
+    `give the sources of ${release}: on Debian \`apt-get install linux-source-${release}\`, ` +
+      `\`tar -xf /usr/src/linux-source-${release}.tar.xz\`, and name the folder linux-source-${release}`,
+  );
+}
+
 export class HostTree implements TreeFolders {
   /** The folder with links resolved. */
   readonly root: string;
@@ -39,7 +52,13 @@ export class HostTree implements TreeFolders {
 
   /** @throws {TreeError} Where the folder is not one of this kind. */
   protected check(): void {
-    versionOf(this);
+    const [, ofHeaders] = HEADERS_PACKAGE.exec(this.fileText("Makefile", "") ?? "") ?? [];
+    if (ofHeaders !== undefined) throw headersAlone(printable(this.root), ofHeaders);
+    const { major, patch } = versionOf(this);
+    const hasHeaders = this.text("include/linux/kconfig.h") !== null;
+    if (hasHeaders && this.text("Kconfig") === null && this.text(SOURCE_OF_ALL) === null) {
+      throw headersAlone(printable(this.root), `${major}.${patch}`);
+    }
   }
 
   text(path: string): string | null {

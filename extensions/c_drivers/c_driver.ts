@@ -272,6 +272,7 @@ export class CDriver implements DriverModule {
     } catch (error) {
       const explained = this.#explained(error);
       if (isOutermost && error instanceof LimitError) failures.stopped(name);
+      else if (isOutermost && device !== null) failures.crashed(name);
       // Frames that were left in the middle have not released their stack.
       this.#stackPointer.value = stackBefore;
       throw explained;

@@ -102,6 +102,15 @@ export class CFailures {
     if (this.#polledPhys >= 0) this.#say(`${name}() does not end after ${this.#pollText()}`);
   }
 
+  /** The call ends with an access that the checker refuses: on an error path this follows from a register. */
+  crashed(name: string): void {
+    if (this.#phys < 0 || this.kernel.machine.faults !== null) return;
+    const read = this.#polledPhys >= 0
+      ? this.#pollText()
+      : `it read ${this.#registerText(this.#phys, this.#value, "")}`;
+    this.#say(`${name}() crashes after ${read}${this.#beforeText()}`);
+  }
+
   #beforeText(): string {
     const offsets = [...this.#before].toReversed().map((phys) =>
       hex(phys - (this.#barOf(phys)?.basePhys ?? 0))

@@ -21,6 +21,7 @@ import type { InitDriver } from "@dmalab/cli/extend";
 import { refuse, type Screen } from "@dmalab/cli/extend";
 import { isTaken, makeNamedFolder, rewriteFile } from "@dmalab/cli/files";
 import { isAbsolute, join, relative } from "@dmalab/cli/paths";
+import { registerValues } from "./register_values.ts";
 import { type ModuleFacts, placeAt, readModule } from "./module_facts.ts";
 import { type RegisterAnswer, scenarioText, type TriedAnswers } from "./module_scenario.ts";
 
@@ -30,13 +31,11 @@ const REPORT = "report.txt";
 const LISTED = 30;
 /** Steps of a test: a driver that polls for ever is stopped. */
 const STEPS = 10_000_000;
-/** Registers that are answered by trying constants, and constants for each. */
-const MOST_REGISTERS = 4;
-const MOST_CANDIDATES = 60;
-/** Names of constants that a driver waits for, or compares with. */
-const AWAITED =
-  /STAT|READY|RDY|DONE|MAGIC|VERSION|SIGNATURE|IDENT|_ID\b|VALID|LOCK|IDLE|_OK\b|_UP\b/i;
-const READ_LAST = /BAR 0 of card at offset (0x[\da-f]+), (?:each time )?(0x[\da-f]+)/;
+/** Processor time of each test of the report: a first report is there in a minute. */
+const TEST_MS = 15_000;
+/** Registers that are answered by trying constants. */
+const MOST_REGISTERS = 6;
+const READ_LAST = /BAR (\d) of card at offset (0x[\da-f]+), /;
 const STUB = /^info: (\w+)\(\) is a stub: returns (.*)$/;
 
 /** What a run of the first test came to. */
@@ -185,7 +184,10 @@ class DriverInit {
     rewriteFile({ folder: this.asked.folder, name: SCENARIO }, text);
   }
 
-  async #runTests(select: (number: number) => boolean): Promise<FirstRun> {
+  async #runTests(
+    select: (number: number) => boolean,
+    timeMs = DEFAULT_LIMITS.timeMs,
+  ): Promise<FirstRun> {
     const opened = HostLoader.open(join(this.asked.folder, SCENARIO));
     if (typeof opened === "string") throw new TreeError(opened);
     const { entry, loader } = opened;
@@ -196,7 +198,7 @@ class DriverInit {
       runProgram(program, {
         select,
         attributeDefects: false,
-        limits: { ...DEFAULT_LIMITS, steps: STEPS },
+        limits: { ...DEFAULT_LIMITS, steps: STEPS, timeMs },
         onLine: (line) => lines.push(line),
         onOutcome(outcome) {
           runs.push({ outcome, lines });
@@ -221,23 +223,27 @@ class DriverInit {
     if (outcomes[0] === undefined || isProbed(outcomes[0])) return null;
     const read = lines.map((line) => READ_LAST.exec(line)).find((each) => each !== null);
     if (read === null || read === undefined) return null;
-    const [, at] = read;
-    const offset = Number(at);
-    if (answers.some((each) => each.offset === offset)) return null;
-    const tried = candidates(this.#facts.constants);
-    this.#write(this.#text(answers, { offset, values: tried.map(({ value }) => value) }));
+    const [place, number, at] = read;
+    const [bar, offset] = [Number(number), Number(at)];
+    // `on read` is for one BAR.
+    if (answers.some((each) => each.offset === offset || each.bar !== bar)) return null;
+    const { constants, texts } = this.#facts;
+    const tried = registerValues(offset, texts, constants);
+    const values = tried.map(({ value }) => value);
+    this.#write(this.#text(answers, { bar, offset, values }));
     const { runs } = await this.#runTests(() => true);
     const usual = lastLines(lines);
+    const usualCode = outcomes[0].failure?.code;
     const isFurther = ({ lines, outcome }: TestRun) =>
       outcome.failure?.code === undefined ||
-      READ_LAST.exec(lines.join("\n"))?.[1] !== at && lastLines(lines) !== usual &&
-        outcome.failure.code === "E0901";
+      READ_LAST.exec(lines.join("\n"))?.[0] !== place && lastLines(lines) !== usual &&
+        ["E0901", usualCode].includes(outcome.failure.code);
     // One that probes counts before one that only comes further.
     const best = runs.findIndex(({ outcome }) => isProbed(outcome));
     const found = best >= 0 ? best : runs.findIndex(isFurther);
     if (found < 0) return null;
     const { value, why } = tried[found]!;
-    return { offset, value, why: `Fill in: with ${why} probe() comes further.` };
+    return { bar, offset, value, why: `Fill in: with ${why} probe() comes further.` };
   }
 
   /** Says what the first test came to. @returns Whether it passed. */
@@ -262,8 +268,8 @@ class DriverInit {
     );
     this.#list(
       "registers that answer by a constant of the driver; check them:",
-      answers.map(({ offset, value, why }) =>
-        `0x${offset.toString(16)} = 0x${value.toString(16)}  ${why}`
+      answers.map(({ bar, offset, value, why }) =>
+        `BAR ${bar}, 0x${offset.toString(16)} = 0x${value.toString(16)}  ${why}`
       ),
     );
     this.#list("what the driver and dmalab print:", lines.filter((line) => !STUB.test(line)));
@@ -277,7 +283,7 @@ class DriverInit {
 
   /** @returns Whether all tests of the scenario pass. */
   async #sayTests(): Promise<boolean> {
-    const { outcomes } = await this.#runTests(() => true);
+    const { outcomes } = await this.#runTests(() => true, TEST_MS);
     this.#say("");
     for (const { failure, name } of outcomes) {
       this.#say(`test | ${name} | ${failure === null ? "ok" : `FAILED: ${failure.message}`}`);
@@ -331,23 +337,6 @@ function lastLines(lines: readonly string[]): string {
   return lines.slice(-4).join("\n");
 }
 
-/** Values to try for a register: constants with names that a driver waits for first. */
-function candidates(
-  constants: ReadonlyMap<string, number>,
-): readonly { readonly value: number; readonly why: string }[] {
-  const found = [{ value: 0xffff_ffff, why: "all ones" }, { value: 1, why: "1" }];
-  for (const [name, value] of constants) {
-    if (!AWAITED.test(name) || /PCI_(?:VENDOR|DEVICE)/.test(name)) continue;
-    if (value <= 1 || value > 0xffff_ffff || found.some((each) => each.value === value)) continue;
-    found.push({ value, why: name });
-  }
-  const bits = Array.from({ length: 31 }, (_, bit) => ({
-    value: 2 ** (bit + 1),
-    why: `bit ${bit + 1}`,
-  }));
-  return [...found.slice(0, MOST_CANDIDATES), ...bits];
-}
-
 /** A path as a scenario of a folder names it. */
 function pathFrom(folder: string, path: string): string {
   if (isAbsolute(path)) return path;
@@ -359,7 +348,8 @@ function openKernel(folder: string, module: string): HostTree {
   if (folder.endsWith(".deb")) {
     throw new TreeError(
       "A package is not read",
-      `unpack it: dpkg-deb -x ${folder} headers, and name headers/usr/src/linux-headers-…`,
+      "name a folder: on Debian `apt-get install linux-source-6.12`, `tar -xf /usr/src/linux-source-6.12.tar.xz`, " +
+        "and name linux-source-6.12",
     );
   }
   return new ModuleTree(folder, module);

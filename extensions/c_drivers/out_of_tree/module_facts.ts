@@ -44,6 +44,8 @@ export interface ModuleFacts {
   readonly bars: readonly number[];
   /** Numbers of the BARs that it reaches by I/O ports. */
   readonly portBars: ReadonlySet<number>;
+  /** Sources and headers of the driver, without other drivers of the folder. */
+  readonly texts: readonly string[];
   /** Constants of its sources and headers, by name. */
   readonly constants: ReadonlyMap<string, number>;
   /** Lines of makefiles that run a program: none is run. */
@@ -92,6 +94,7 @@ export function readModule(
     loads: /\bmodule_init\s*\(/.test(texts.get(main)!),
     others: mains.filter((path) => path !== main),
     ids: idsIn(main, texts, constants),
+    texts: near,
     bars: barsOf(near, constants),
     portBars: portBars(near, constants),
     constants,

@@ -3,6 +3,8 @@ import type { ModuleFacts } from "./module_facts.ts";
 
 /** What a register answers, with the reason. */
 export interface RegisterAnswer {
+  /** The number of its BAR. */
+  readonly bar: number;
   readonly offset: number;
   readonly value: number;
   /** Such as the constant's name. */
@@ -11,6 +13,7 @@ export interface RegisterAnswer {
 
 /** Answers of one register that are tried, a test for each. */
 export interface TriedAnswers {
+  readonly bar: number;
   readonly offset: number;
   readonly values: readonly number[];
 }
@@ -82,7 +85,7 @@ export function scenarioText(
     ...identity,
     "        # Fill in: its revision, the sizes of its BARs, and its vectors.",
     "        revision = 1",
-    `        bars = "${barsText(bars, ports)}"`,
+    `        bars = "${barsText(bars, ports, tried?.bar ?? answers[0]?.bar)}"`,
     "        vectors = 32",
     ...registers,
     "      }",
@@ -112,8 +115,13 @@ export function scenarioText(
 }
 
 /** The device's BARs: a driver takes those that it knows. */
-function barsText(bars: readonly number[], ports: ReadonlySet<number>): string {
-  return bars.map((bar) => ports.has(bar) ? `${bar} io 256B` : `${bar} mem32 1MiB`).join(", ");
+function barsText(bars: readonly number[], ports: ReadonlySet<number>, answering = 0): string {
+  // `on read` is for the BAR that comes first.
+  const order = [
+    ...bars.filter((bar) => bar === answering),
+    ...bars.filter((bar) => bar !== answering),
+  ];
+  return order.map((bar) => ports.has(bar) ? `${bar} io 256B` : `${bar} mem32 1MiB`).join(", ");
 }
 
 function hex(value: number): string {

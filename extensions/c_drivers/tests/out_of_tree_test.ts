@@ -2,9 +2,10 @@
 import { assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import { join } from "node:path";
 import { TreeError, type TreeFolders } from "@dmalab/runtime/kernels";
-import { ModuleFolder } from "@dmalab/cli";
+import { HostTree, ModuleFolder } from "@dmalab/cli";
 import { dmalab, ROOT } from "@dmalab/tests";
 import { readModule } from "../out_of_tree/module_facts.ts";
+import { registerValues } from "../out_of_tree/register_values.ts";
 
 /** A folder in memory. */
 function folder(texts: Readonly<Record<string, string>>): TreeFolders {
@@ -222,11 +223,63 @@ Deno.test("a BAR whose start goes to inb(), outb() or request_region() is I/O po
   }
 });
 
+/** How a driver looks at a register: its text, the offset, and a value that must be among the first ones to try. */
+const LOOKS: readonly (readonly [text: string, offset: number, value: number])[] = [
+  [
+    "#define CHIP 0x16\nid = readb(base + CHIP);\nif ((id >> 4) != 0xc) return -ENODEV;",
+    0x16,
+    0xc0,
+  ],
+  [
+    "#define MAGIC_REG 8\n#define GOOD 0xcafe0001\nif (readl(base + MAGIC_REG) != GOOD) a();",
+    8,
+    0xcafe_0001,
+  ],
+  ["#define CSR 4\n#define CSR_UP 0x40\nwhile (!(readl(base + CSR) &\n\tCSR_UP)) b();", 4, 0x40],
+  ["#define REV 0x10\nswitch (inl(io + REV)) {\ncase 0x21:\ncase 0x22:\n\tc();\n}", 0x10, 0x22],
+  [
+    "#define TYPE 0x20\ntype = ioread32(base + TYPE) >> 24;\nif (type != 7) return -EIO;",
+    0x20,
+    0x700_0000,
+  ],
+];
+
+Deno.test("values to try for a register begin with the numbers beside its name", () => {
+  for (const [text, offset, value] of LOOKS) {
+    const { constants, texts } = readModule(folder({ "d.c": `${text}\n${DRIVER}` }), null, "");
+    const tried = registerValues(offset, texts, constants);
+    const at = tried.findIndex((each) => each.value === value);
+    assertEquals(at >= 0 && at < 30, true, text);
+  }
+  const [first, second, ...others] = registerValues(0, [], new Map());
+  assertEquals([first?.value, second?.value, others.length], [0xffff_ffff, 1, 31]);
+});
+
 Deno.test("a device has the BARs 0 to 4, and a sixth one where the driver names it", () => {
   const barsOf = (text: string) =>
     readModule(folder({ "d.c": `${text}\n${DRIVER}` }), null, "").bars;
   assertEquals(barsOf("pci_iomap(pdev, 0, 0);"), [0, 1, 2, 3, 4]);
   assertEquals(barsOf("#define B 5\npci_ioremap_bar(pdev, B);"), [0, 1, 2, 3, 4, 5]);
+});
+
+Deno.test("a distribution's package of headers is refused with the sources that are to be given instead", () => {
+  const place = Deno.makeTempDirSync();
+  const write = (name: string, text: string) => Deno.writeTextFileSync(`${place}/${name}`, text);
+  try {
+    write("Makefile", "include /usr/src/linux-headers-6.12.107+deb12-common/Makefile\n");
+    const flavour = assertThrows(() => new HostTree(place), TreeError);
+    assertMatch(flavour.message, /has the kernel's headers alone/);
+    assertMatch(flavour.hint, /apt-get install linux-source-6\.12`/);
+    write("Makefile", "VERSION = 7\nPATCHLEVEL = 3\nSUBLEVEL = 4\n");
+    Deno.mkdirSync(`${place}/include/linux`, { recursive: true });
+    write("include/linux/kconfig.h", "\n");
+    const common = assertThrows(() => new HostTree(place), TreeError);
+    assertMatch(common.hint, /linux-source-7\.3/);
+    write("Kconfig", "\n");
+    assertEquals(new HostTree(place).text("Kconfig"), "\n");
+  } finally {
+    Deno.removeSync(place, { recursive: true });
+  }
 });
 
 Deno.test("options that do not belong together, and a kernel that is none, are refused", async (t) => {
@@ -239,7 +292,7 @@ Deno.test("options that do not belong together, and a kernel that is none, are r
     ],
     [
       ["init", "x", "--driver", "extensions/c_drivers/tests/c", "--kernel", "h.deb"],
-      /A package is not read[^]*dpkg-deb -x h\.deb/,
+      /A package is not read[^]*linux-source-6\.12/,
     ],
   ];
   for (const [words, error] of rows) {
