@@ -372,7 +372,11 @@ function messageColumn(text: string, isMessage: (text: string) => boolean): stri
     : whole;
   if (index < 0) return null;
   const times = columns.slice(0, index).filter((column) => TIME_COLUMN.test(column));
-  return [...times, columns[index]].join(" ");
+  // Without quotes, a comma of the message separates too: a blank stands behind it.
+  let end = index + 1;
+  while (!isQuoted && columns[end]?.startsWith(" ")) end++;
+  const message = columns.slice(index, end).join(isSemicolons ? ";" : ",");
+  return [...times, message].join(" ");
 }
 
 /** Columns separated by semicolons, as where numbers have a decimal comma. */
