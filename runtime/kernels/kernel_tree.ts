@@ -22,7 +22,7 @@ export interface TreeVersion {
   readonly name: string;
 }
 
-/** Where the folder of an out-of-tree module stands in the paths of the tree that it is compiled with. */
+/** The path that an out-of-tree module's folder gets below the tree it is compiled with. */
 export const MODULE_FOLDER = "module";
 
 /** A path with `.` and `..` resolved. */

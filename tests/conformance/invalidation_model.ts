@@ -25,7 +25,7 @@ type InvalidationLine =
 /** What a device may do; every map of the recorded driver allows it. */
 const READ_WRITE = 3;
 
-/** One domain of one group whose devices all have ATS. */
+/** One domain of one group; all its devices have ATS. */
 export class InvalidationModel {
   #machine: Machine | null = null;
   #devices: readonly DmaDevice[] = [];

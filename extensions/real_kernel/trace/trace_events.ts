@@ -58,7 +58,7 @@ export function physOfPage(address: string): number {
   return Number((BigInt(address) - VMEMMAP) / STRUCT_PAGE_BYTES) * PAGE_BYTES;
 }
 
-/** The number of a device address in hexadecimal digits: one of 64 bits has a number of its own. */
+/** The number of a device address in hexadecimal digits: a 64-bit address does not fit a plain number, and gets a separate one. */
 export function deviceAddress(text: string | undefined): number {
   return text === undefined ? NaN : numberOfWord(BigInt(text));
 }

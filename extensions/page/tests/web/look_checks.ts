@@ -11,7 +11,7 @@ import { reportOf } from "./report_checks.ts";
 
 const WINDOWS = [[1440, 900], [1024, 768], [800, 700], [390, 844]] as const;
 
-/** A request of hundreds of pages, whose picture is the largest. */
+/** A request of hundreds of pages: its picture is the largest. */
 const LARGE = "extensions/page/tests/web/large_request.dma";
 
 /** The elements that lie beside each other. */

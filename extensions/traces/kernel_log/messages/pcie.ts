@@ -10,7 +10,7 @@ function isUncorrected(severity: unknown): boolean {
 const SEVERITY =
   "{severity~Corrected|Correctable|Uncorrected (Non-Fatal)|Uncorrected (Fatal)|Uncorrectable (Non-Fatal)|Uncorrectable (Fatal)|Fatal|Non-Fatal}";
 const DEVICE = "{device=pci_function}";
-/** Names of errors, the newer and the older ones, without those that are words of other messages. */
+/** Names of errors, the newer and the older ones, without the words that other messages use. */
 const ERROR_NAMES =
   "CmpltTO|MalfTLP|RxErr|BadTLP|BadDLLP|Rollover|NonFatalErr|CorrIntErr|CmpltAbrt|UnxCmplt|UnsupReq|ACSViol|" +
   "UncorrIntErr|BlockedTLP|AtomicOpBlocked|Receiver Error|Data Link Protocol|Completion Timeout|Completer Abort|" +
