@@ -6,7 +6,7 @@ import type { Diagnostic } from "@dmalab/lang/diagnostics";
 import { printable } from "@dmalab/lang/diagnostics";
 import { formatCount } from "@dmalab/lang/text";
 import { spanPlace } from "@dmalab/lang";
-import { DEFAULT_LIMITS } from "@dmalab/lang/values";
+import { DEFAULT_LIMITS, type Limits } from "@dmalab/lang/values";
 import {
   currentFolder,
   HostLoader,
@@ -31,6 +31,9 @@ const REPORT = "report.txt";
 const LISTED = 30;
 /** Steps of a test: a driver that polls for ever is stopped. */
 const STEPS = 10_000_000;
+/** Processor time in which values are tried for one register, and steps of each try: it may poll for ever. */
+const TRIES_MS = 15_000;
+const TRY_STEPS = 1_000_000;
 /** Processor time of each test of the report: a first report is there in a minute. */
 const TEST_MS = 15_000;
 /** Registers that are answered by trying constants. */
@@ -51,6 +54,8 @@ interface TestRun {
   readonly outcome: TestOutcome;
   readonly lines: readonly string[];
 }
+
+type TestLimits = Partial<Pick<Limits, "steps" | "timeMs">>;
 
 export const initDriver: InitDriver = async (asked, screen) => {
   try {
@@ -184,28 +189,9 @@ class DriverInit {
     rewriteFile({ folder: this.asked.folder, name: SCENARIO }, text);
   }
 
-  async #runTests(
-    select: (number: number) => boolean,
-    timeMs = DEFAULT_LIMITS.timeMs,
-  ): Promise<FirstRun> {
-    const opened = HostLoader.open(join(this.asked.folder, SCENARIO));
-    if (typeof opened === "string") throw new TreeError(opened);
-    const { entry, loader } = opened;
-    const { diagnostics, program } = await loadCompiled(entry, loader);
-    const runs: TestRun[] = [];
-    let lines: string[] = [];
-    if (program !== null) {
-      runProgram(program, {
-        select,
-        attributeDefects: false,
-        limits: { ...DEFAULT_LIMITS, steps: STEPS, timeMs },
-        onLine: (line) => lines.push(line),
-        onOutcome(outcome) {
-          runs.push({ outcome, lines });
-          lines = [];
-        },
-      });
-    }
+  async #runTests(select: (number: number) => boolean, limits: TestLimits = {}): Promise<FirstRun> {
+    const { diagnostics, program } = await this.#load();
+    const runs = program === null ? [] : runSelected(program, select, limits);
     return {
       program,
       diagnostics,
@@ -213,6 +199,12 @@ class DriverInit {
       lines: runs.flatMap((run) => run.lines),
       outcomes: runs.map(({ outcome }) => outcome),
     };
+  }
+
+  async #load(): Promise<Pick<FirstRun, "diagnostics" | "program">> {
+    const opened = HostLoader.open(join(this.asked.folder, SCENARIO));
+    if (typeof opened === "string") throw new TreeError(opened);
+    return await loadCompiled(opened.entry, opened.loader);
   }
 
   /** A constant with which probe comes further; null where none does. */
@@ -231,13 +223,23 @@ class DriverInit {
     const tried = registerValues(offset, texts, constants);
     const values = tried.map(({ value }) => value);
     this.#write(this.#text(answers, { bar, offset, values }));
-    const { runs } = await this.#runTests(() => true);
+    const { program } = await this.#load();
+    if (program === null) return null;
+    const runs: TestRun[] = [];
+    const endMs = processorMs() + TRIES_MS;
+    for (let at = 0; at < tried.length && processorMs() < endMs; at++) {
+      runs.push(...runSelected(program, (number) => number === at, { steps: TRY_STEPS }));
+      if (runs.at(-1) !== undefined && isProbed(runs.at(-1)!.outcome)) break;
+    }
     const usual = lastLines(lines);
     const usualCode = outcomes[0].failure?.code;
-    const isFurther = ({ lines, outcome }: TestRun) =>
-      outcome.failure?.code === undefined ||
-      READ_LAST.exec(lines.join("\n"))?.[0] !== place && lastLines(lines) !== usual &&
-        ["E0901", usualCode].includes(outcome.failure.code);
+    const isFurther = ({ lines, outcome: { failure } }: TestRun) => {
+      if (failure === null) return true;
+      const isOther = READ_LAST.exec(lines.join("\n"))?.[0] !== place && lastLines(lines) !== usual;
+      // A run that a limit ends polls another register for ever, or none.
+      return isOther && !isLimit(failure.code) &&
+        (failure.code === "E0901" || failure.code === usualCode || isLimit(usualCode));
+    };
     // One that probes counts before one that only comes further.
     const best = runs.findIndex(({ outcome }) => isProbed(outcome));
     const found = best >= 0 ? best : runs.findIndex(isFurther);
@@ -283,7 +285,7 @@ class DriverInit {
 
   /** @returns Whether all tests of the scenario pass. */
   async #sayTests(): Promise<boolean> {
-    const { outcomes } = await this.#runTests(() => true, TEST_MS);
+    const { outcomes } = await this.#runTests(() => true, { timeMs: TEST_MS });
     this.#say("");
     for (const { failure, name } of outcomes) {
       this.#say(`test | ${name} | ${failure === null ? "ok" : `FAILED: ${failure.message}`}`);
@@ -325,6 +327,32 @@ class DriverInit {
     const at = text.search(new RegExp(`\\b${name}\\s*\\(`));
     return at < 0 ? "" : `, called at ${main}:${placeAt(main, text, at).line}`;
   }
+}
+
+/** Runs tests of a scenario, within the limits of a first report. */
+function runSelected(
+  program: Program,
+  select: (number: number) => boolean,
+  limits: TestLimits,
+): readonly TestRun[] {
+  const runs: TestRun[] = [];
+  let lines: string[] = [];
+  runProgram(program, {
+    select,
+    attributeDefects: false,
+    limits: { ...DEFAULT_LIMITS, steps: STEPS, ...limits },
+    onLine: (line) => lines.push(line),
+    onOutcome(outcome) {
+      runs.push({ outcome, lines });
+      lines = [];
+    },
+  });
+  return runs;
+}
+
+/** Whether a test ended at a limit of its steps, memory or time. */
+function isLimit(code: string | undefined): boolean {
+  return code?.startsWith("E08") === true;
 }
 
 /** The driver may leak: it has probed. */

@@ -3,6 +3,7 @@
  * program of it is started.
  */
 import { TreeError, type TreeFolders } from "@dmalab/runtime/kernels";
+import { exportsIn } from "../tree/library.ts";
 import { barsOf, portBars } from "./bar_kinds.ts";
 
 /** Folders within each other, and sources, that are read. */
@@ -21,6 +22,8 @@ const ENTRY =
   /PCI_DEVICE(?:_SUB)?\s*\(\s*(\w+)\s*,\s*(\w+)|PCI_VDEVICE\s*\(\s*(\w+)\s*,\s*(\w+)|\{\s*(0x\w+|\w+)\s*,\s*(0x\w+|\w+)\s*,|\.vendor\s*=\s*(\w+)\s*,\s*\.device\s*=\s*(\w+)/;
 const DEFINE = /^[ \t]*#[ \t]*define[ \t]+(\w+)[ \t]+\(?(0x[\da-fA-F]+|\d+|\w+)[uUlL]*\)?/gm;
 const ASSEMBLER = /\b(?:__)?asm(?:__)?\s*(?:(?:volatile|__volatile__)\s*)?\(\s*"[^"]*\w/;
+
+const NAME = /\b[A-Za-z_]\w+/g;
 
 /** A line of a file of the module. */
 export interface ModulePlace {
@@ -44,7 +47,7 @@ export interface ModuleFacts {
   readonly bars: readonly number[];
   /** Numbers of the BARs that it reaches by I/O ports. */
   readonly portBars: ReadonlySet<number>;
-  /** Sources and headers of the driver, without other drivers of the folder. */
+  /** The driver's source, other sources and modules that it needs, and the headers beside them. */
   readonly texts: readonly string[];
   /** Constants of its sources and headers, by name. */
   readonly constants: ReadonlyMap<string, number>;
@@ -87,16 +90,15 @@ export function readModule(
     );
   }
   const constants = constantsIn([pciIds, ...texts.values()]);
-  const near = [...texts].filter(([path, text]) => path === main || !REGISTERS.test(text))
-    .filter(([path]) => isNear(path, main)).map(([, text]) => text);
+  const needed = neededTexts(main, texts);
   return {
     main,
     loads: /\bmodule_init\s*\(/.test(texts.get(main)!),
     others: mains.filter((path) => path !== main),
     ids: idsIn(main, texts, constants),
-    texts: near,
-    bars: barsOf(near, constants),
-    portBars: portBars(near, constants),
+    texts: needed,
+    bars: barsOf(needed, constants),
+    portBars: portBars(needed, constants),
     constants,
     programs: placesIn(texts, isMakefile, RUNS_PROGRAM),
     headerRules: placesIn(texts, isMakefile, HEADER_RULE),
@@ -104,9 +106,26 @@ export function readModule(
   };
 }
 
-/** Whether a file lies in the folder of another one, or below. */
-function isNear(path: string, main: string): boolean {
-  return path.startsWith(main.slice(0, main.lastIndexOf("/") + 1));
+/** The driver's source, the sources with functions that it names and that these name, and the headers beside them. */
+function neededTexts(main: string, texts: ReadonlyMap<string, string>): readonly string[] {
+  const folderOf = (path: string) => path.slice(0, path.lastIndexOf("/") + 1);
+  const isBeside = (path: string) => Number(folderOf(path) === folderOf(main));
+  const sources = [...texts].filter(([path, text]) => path.endsWith(".c") && !REGISTERS.test(text))
+    .toSorted(([one], [other]) => isBeside(other) - isBeside(one));
+  const definers = exportsIn(sources);
+  const found = new Set([main]);
+  // Those that are added meanwhile follow.
+  for (const path of found) {
+    for (const [name] of texts.get(path)!.matchAll(NAME)) {
+      const other = definers.get(name);
+      if (other !== undefined) found.add(other);
+    }
+  }
+  const folders = new Set([...found].map(folderOf));
+  const headers = [...texts.keys()].filter((path) =>
+    path.endsWith(".h") && folders.has(folderOf(path))
+  );
+  return [...found, ...headers].map((path) => texts.get(path)!);
 }
 
 function readInto(

@@ -18,7 +18,7 @@ export interface RegisterValue {
 }
 
 /**
- * Values to try, the likeliest first: numbers beside the register's name, all ones and 1, constants with names that a
+ * Values to try, the likeliest first: all ones, 0 (a bit that clears itself) and 1, numbers beside the register's name, constants with names that a
  * driver waits for, and single bits.
  *
  * @param offset The register's, in its BAR.
@@ -30,7 +30,7 @@ export function registerValues(
   texts: readonly string[],
   constants: ReadonlyMap<string, number>,
 ): readonly RegisterValue[] {
-  const found = new Map<number, string>([[LARGEST, "all ones"], [1, "1"]]);
+  const found = new Map([[LARGEST, "all ones"], [0, "0"], [1, "1"]]);
   const add = (value: number, why: string) => {
     if (value > 0 && value <= LARGEST && !found.has(value)) found.set(value, why);
   };

@@ -423,6 +423,9 @@ int pci_alloc_irq_vectors_affinity(struct pci_dev *pdev, unsigned int least, uns
 								      affinity->post_vectors);
 			pdev->msix_enabled = !!(flags & PCI_IRQ_MSIX);
 			pdev->msi_enabled = !pdev->msix_enabled;
+			/* With MSI the function's own number is that of its first message. */
+			if (pdev->msi_enabled)
+				pdev->irq = lab_pci_irq_vector(&pdev->dev, 0);
 			return count;
 		}
 		pdev->irq = lab_line_irq(&pdev->dev, 1);
@@ -495,10 +498,7 @@ int pci_enable_msi(struct pci_dev *pdev)
 {
 	int count = pci_alloc_irq_vectors_affinity(pdev, 1, 1, PCI_IRQ_MSI, NULL);
 
-	if (count < 0)
-		return count;
-	pdev->irq = pci_irq_vector(pdev, 0);
-	return 0;
+	return count < 0 ? count : 0;
 }
 EXPORT_SYMBOL(pci_enable_msi);
 

@@ -105,6 +105,12 @@ int card_heard(void)
 	return heard;
 }
 
+/* Whether its own number is that of its first message. */
+int card_is_first(struct device *dev)
+{
+	return to_pci_dev(dev)->irq == pci_irq_vector(to_pci_dev(dev), 0);
+}
+
 int card_byte(struct device *dev, int at)
 {
 	u8 value = 0xff;
