@@ -28,9 +28,14 @@ function withFolders(work: (base: string) => void): void {
 }
 
 Deno.test("every command has its permissions", () => {
-  for (const { name, options } of COMMANDS) {
+  for (const { actions = [], name, options } of COMMANDS) {
     const { files = [], folders = [], named, port } = PERMISSIONS[name]!;
-    const marks = Object.entries(options).flatMap(([option, spec]) =>
+    const all = Object.assign(
+      {},
+      options,
+      ...actions.map((each) => each.options),
+    ) as typeof options;
+    const marks = Object.entries(all).flatMap(([option, spec]) =>
       spec.kind === "text" && spec.also !== undefined ? [`--${option}`, spec.also] : [`--${option}`]
     );
     for (const option of [...files, ...folders, named, port]) {

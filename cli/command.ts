@@ -98,6 +98,8 @@ export interface CommandSpec<O extends OptionSpecs> {
 
 /** A command without the types of its options, which have been checked. */
 export interface Command extends Omit<CommandSpec<OptionSpecs>, "run"> {
+  /** Its actions, where it has several: the word after its name. The command alone does nothing. */
+  readonly actions?: readonly Command[];
   run(invocation: {
     readonly words: readonly string[];
     readonly options: OptionValues;
@@ -121,5 +123,33 @@ export function command<const O extends OptionSpecs>(spec: CommandSpec<O>): Comm
     ...spec,
     run: ({ words, options, screen }) =>
       spec.run({ words, options: options as Invocation<O>["options"], screen }),
+  };
+}
+
+/** One of the actions of a command: it has options, examples and help like a command. */
+export function action<const O extends OptionSpecs>(
+  spec: Omit<CommandSpec<O>, "may">,
+): Command {
+  return command({ ...spec, may: {} });
+}
+
+/** A command that does nothing without one of its actions. @param may What all of them need. */
+export function commandOfActions(
+  spec: Pick<Command, "name" | "brief" | "description" | "may"> & {
+    readonly actions: readonly Command[];
+  },
+): Command {
+  const { actions } = spec;
+  return {
+    ...spec,
+    argument: {
+      placeholder: "ACTION",
+      doc: actions.map(({ name }) => name).join(", "),
+      completes: () => actions.map(({ name }) => name),
+      count: "some",
+    },
+    options: {},
+    examples: actions.flatMap(({ examples }) => examples),
+    run: () => Promise.reject(new Error(`"${spec.name}" was run without an action`)),
   };
 }

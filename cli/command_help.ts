@@ -30,7 +30,7 @@ export function programHelp(
 
 /** A command's options and examples. @param program What the command line begins with. */
 export function commandHelp(command: Command, program: string, look: Look): string {
-  const { argument, description, examples, name, options } = command;
+  const { actions, argument, description, examples, name, options } = command;
   const all = Object.entries(options);
   const usage = all.map(([option, spec]) => {
     return `[${optionText(option, spec)}${spec.kind === "texts" ? "..." : ""}]`;
@@ -38,7 +38,7 @@ export function commandHelp(command: Command, program: string, look: Look): stri
   const help = new HelpText(look).line(command.brief)
     .usage([program, name, ...usage, ...argument === null ? [] : [argumentText(argument)]])
     .paragraph(description);
-  const pairs: readonly Pair[] = [
+  const pairs: readonly Pair[] = actions?.map((each) => [each.name, each.brief] as const) ?? [
     ...argument === null ? [] : [[argument.placeholder, argument.doc] as const],
     ...optionPairs(options),
   ];

@@ -55,7 +55,7 @@ export async function parseCommandLine(
   if (isAskedFor(HELP)) {
     const { commandHelp, programHelp } = await import("./command_help.ts");
     return say(
-      isKnown ? commandHelp(await table[name]!(), program, screen) : programHelp(
+      isKnown ? commandHelp(helped(await table[name]!(), rest), program, screen) : programHelp(
         { name: program, brief: about.brief, commands: await loadCommands(table) },
         screen,
       ),
@@ -71,7 +71,42 @@ export async function parseCommandLine(
       screen,
     );
   }
-  const command = await table[name]!();
-  const read = readWords(command, rest);
-  return typeof read === "string" ? refuse(read, screen) : { command, ...read };
+  const whole = await table[name]!();
+  const command = whole.actions === undefined ? whole : actionOf(whole, rest[0]);
+  if (typeof command === "string") return refuse(command, screen);
+  const read = readWords(command, whole.actions === undefined ? rest : rest.slice(1));
+  if (typeof read === "string") return refuse(ownerOf(whole, command, rest) ?? read, screen);
+  return { command, ...read };
+}
+
+/** The action that a command line names, under the name of both; or what is wrong, as a sentence without its end. */
+function actionOf({ actions, name }: Command, word: string | undefined): Command | string {
+  const found = actions!.find((each) => each.name === word);
+  if (found !== undefined) return { ...found, name: `${name} ${found.name}` };
+  const names = actions!.map((each) => each.name);
+  if (word === undefined || word.startsWith("-")) {
+    return `${name} needs an action before anything else: ${names.join(", ")}`;
+  }
+  return `unknown ${name} action "${word}"; expected one of: ${names.join(", ")}${
+    meant(word, names)
+  }`;
+}
+
+/** The sentence for an option that another action has; null for any other mistake. */
+function ownerOf(
+  { actions, name }: Command,
+  chosen: Command,
+  words: readonly string[],
+): string | null {
+  const given = words.filter((word) => /^--./.test(word)).map((word) => word.replace(/=.*$/s, ""));
+  const option = given.find((each) => !Object.hasOwn(chosen.options, each.slice(2)));
+  const owner = actions?.find(({ options }) => Object.hasOwn(options, option?.slice(2) ?? ""));
+  if (owner === undefined) return null;
+  return `${chosen.name} has no option "${option}"; "${name} ${owner.name}" has it`;
+}
+
+/** The command that help is asked for: an action where one is named. */
+function helped(command: Command, [word]: readonly string[]): Command {
+  const action = command.actions === undefined ? command : actionOf(command, word);
+  return typeof action === "string" ? command : action;
 }

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { command } from "./command.ts";
+import { action, command, commandOfActions } from "./command.ts";
 import { parseCommandLine } from "./command_line.ts";
 import { MemoryScreen } from "./memory_screen.ts";
 
@@ -39,6 +39,33 @@ const LOOK = command({
   may: {},
   run: () => Promise.resolve(0),
 });
+const CUP = { placeholder: "CUP", doc: "which", completes: "nothing", count: "some" } as const;
+const DRINK = commandOfActions({
+  name: "drink",
+  brief: "Drink something.",
+  description: "Drinks.",
+  may: {},
+  actions: [
+    action({
+      name: "tea",
+      brief: "Drink tea.",
+      description: "Drinks tea.",
+      argument: CUP,
+      options: { milk: { kind: "flag", doc: "with milk" } },
+      examples: [{ line: "drink tea mug --milk", doc: "white" }],
+      run: () => Promise.resolve(0),
+    }),
+    action({
+      name: "water",
+      brief: "Drink water.",
+      description: "Drinks water.",
+      argument: CUP,
+      options: { ice: { kind: "integer", placeholder: "CUBES", doc: "how cold" } },
+      examples: [],
+      run: () => Promise.resolve(0),
+    }),
+  ],
+});
 const PROGRAM = {
   name: "kitchen",
   version: "1.2.3",
@@ -47,6 +74,7 @@ const PROGRAM = {
     bake: () => Promise.resolve(BAKE),
     eat: () => Promise.resolve(EAT),
     look: () => Promise.resolve(LOOK),
+    drink: () => Promise.resolve(DRINK),
   },
 };
 
@@ -213,4 +241,40 @@ Deno.test("parseCommandLine() writes completions for bash, zsh and fish, and ans
     await problem("completions toString"),
     'error: There are no completions for a shell "toString"; there are bash, zsh, fish\n',
   );
+});
+
+Deno.test("an action has its options, help and completions, and no others", async () => {
+  const { parsed } = await parse("drink water glass --ice 3");
+  assert(typeof parsed !== "number");
+  assertEquals([parsed.command.name, parsed.words, parsed.options], [
+    "drink water",
+    ["glass"],
+    { ice: 3 },
+  ]);
+  const expected: readonly (readonly [line: string, error: string])[] = [
+    ["drink", "drink needs an action before anything else: tea, water"],
+    ["drink --milk tea", "drink needs an action before anything else: tea, water"],
+    [
+      "drink tae mug",
+      'unknown drink action "tae"; expected one of: tea, water; did you mean "tea"?',
+    ],
+    ["drink tea mug --ice 3", 'drink tea has no option "--ice"; "drink water" has it'],
+    ["drink tea mug --mild", 'drink tea has no option "--mild"; did you mean "--milk"?'],
+    ["drink tea", "drink tea needs a CUP: which"],
+  ];
+  for (const [line, error] of expected) {
+    assertEquals(await problem(line), `error: ${error}\n`, line);
+  }
+  const whole = (await parse("drink --help")).screen.output;
+  assertStringIncludes(whole, "  tea    Drink tea.\n  water  Drink water.\n");
+  assertStringIncludes(whole, "kitchen drink tea mug --milk");
+  const own = (await parse("drink tea --help")).screen.output;
+  assertStringIncludes(own, "Usage: kitchen drink tea [--milk] CUP...");
+  assertEquals(own.includes("--ice"), false);
+  const words = async (line: string) =>
+    (await parse(`completions bash ${line}`)).screen.output.split("\n").map((each) =>
+      each.split("\t")[0]
+    ).filter((word) => word !== "");
+  assertEquals(await words("drink t"), ["tea"]);
+  assertEquals(await words("drink water --"), ["--ice", "--help"]);
 });

@@ -122,6 +122,9 @@ function candidates(
   }
   const command = commands.find((each) => each.name === name);
   if (command === undefined) return [];
+  if (command.actions !== undefined && before.length > 0) {
+    return candidates(command.actions, before, current);
+  }
   const { argument, options } = command;
   const specOf = (word: string) =>
     Object.entries(options).find(([option, spec]) =>
@@ -143,6 +146,9 @@ function candidates(
       ...left.map(([option, { doc }]) => pair(`--${option}`, doc)),
       pair("--help", "show the help"),
     ];
+  }
+  if (command.actions !== undefined) {
+    return command.actions.map((each) => pair(each.name, each.brief));
   }
   const { completes } = argument;
   const words = typeof completes === "function" ? completes() : {

@@ -1,5 +1,15 @@
 /** What other members use of `cli/extend`. */
-export { type Command, command, flag, integer, type Invocation, text, texts } from "./command.ts";
+export {
+  action,
+  type Command,
+  command,
+  commandOfActions,
+  flag,
+  integer,
+  type Invocation,
+  text,
+  texts,
+} from "./command.ts";
 export { JOBS, LIMITS, MATCH, SEED, VERDICT } from "./commands/scenario_options.ts";
 export type { Extension, ForeignFile, InitDriver, JobRunner, LineExplainer } from "./extension.ts";
 export { ProcessScreen, refuse, type Screen } from "./screen.ts";

@@ -1,117 +1,204 @@
 import {
-  command,
+  action,
+  type Command,
+  commandOfActions,
   flag,
   integer,
-  type Invocation,
-  refuse,
   type Screen,
   text,
 } from "@dmalab/cli/extend";
 import type { ExitCode } from "@dmalab/cli/exit_code";
 
-const OPTIONS = {
-  json: flag("one JSON object: summary, balance and findings"),
-  at: text("PLACE", "for show: a line (318), an address (0xfffff000) or a time (9.591s)"),
-  around: integer("LINE", "for script: only the mappings involved in the finding at LINE"),
-  as: text(
-    "FORM",
-    "for export: ftrace (the kernel's text format), chrome (Perfetto opens it) or dmatrace",
-  ),
-  events: flag("for summary: every event with its file and line, one JSON object per line"),
-  html: flag("for devices: one HTML page with plots; each point links to its trace lines"),
-  keep: integer(
-    "SECONDS",
-    "for watch: seconds of the trace to write at a fault (default: 10; at most 32 MiB)",
-  ),
-  to: text("NAME", "for watch: write each fault to NAME-1.trace.txt, … (default: dmalab-fault)"),
-  shrink: flag("for script: only the mappings involved in findings"),
-};
+/** Seconds that are written at a fault. */
+const KEPT_SECONDS = 10;
 
-type Action = (
-  paths: readonly string[],
-  options: Invocation<typeof OPTIONS>["options"],
-  screen: Screen,
-) => Promise<ExitCode>;
+const FILES = {
+  placeholder: "FILE",
+  doc:
+    "kernel trace (the text of /sys/kernel/tracing/trace, trace-cmd report, perf script), and optionally the " +
+    "kernel log of the same run; .gz is read, - is standard input",
+  completes: "files",
+  count: "some",
+} as const;
+const JSON_OBJECT = flag("one JSON object");
 
-/** The commands for a trace; each loads only the modules that it needs. */
-const ACTIONS: Readonly<Record<string, Action>> = {
-  check: async (paths, { json }, screen) =>
-    (await import("./cli/check.ts")).runCheck(paths, json, screen),
-  summary: async (paths, { events: asEvents, json: asJson }, screen) =>
-    (await import("./cli/summary.ts")).runSummary(paths, { asJson, asEvents }, screen),
-  show: async (paths, { at }, screen) => (await import("./cli/show.ts")).runShow(paths, at, screen),
-  script: async (paths, { around, shrink }, screen) =>
-    (await import("./cli/script.ts")).runScript(paths, around, shrink, screen),
-  export: async (paths, { as }, screen) =>
-    (await import("./cli/export.ts")).runExport(paths, as, screen),
-  watch: async (paths, { json: asJson, keep, to }, screen) => {
-    const { runWatch } = await import("./cli/watch.ts");
-    return runWatch(paths, { asJson, keepSeconds: keep ?? 10, name: to ?? "dmalab-fault" }, screen);
-  },
-  devices: async (paths, { html: asHtml, json: asJson }, screen) =>
-    (await import("./cli/devices.ts")).runDevices(paths, { asJson, asHtml }, screen),
-  compare: async (paths, { json }, screen) =>
-    (await import("./cli/compare.ts")).runCompare(paths, json, screen),
-};
-const NAMES = Object.keys(ACTIONS).join(", ");
+/** Runs an action: a file that cannot be read ends it with an error. */
+async function reading(screen: Screen, run: () => Promise<ExitCode>): Promise<ExitCode> {
+  const { refusingUnreadable } = await import("./cli/read_lines.ts");
+  return refusingUnreadable(screen, run);
+}
 
-export const TRACE = command({
-  name: "trace",
-  brief: "Analyse ftrace, perf and kernel logs of a real machine for DMA-mapping errors.",
+const CHECK = action({
+  name: "check",
+  brief: "Find mapping errors and the calls responsible.",
   description:
-    "Reads kernel traces (the text of /sys/kernel/tracing/trace, trace-cmd report, perf script), " +
-    "kernel logs, logs of QEMU and blkparse, recognised line by line; .gz is read, - is standard " +
-    "input. `summary` counts what is in them. `check` tracks every mapping from map to unmap and reports " +
-    "errors with the trace lines, the rule and a confidence: proved, likely, possible or unknown. " +
-    "`devices` prints what each device maps: bytes, rates, sizes, lifetimes, callers. `compare` matches " +
-    "the requests of two traces and prints what is mapped differently. " +
-    "`show` prints the mappings of an address: when each was mapped and unmapped, for which request. " +
-    "`script` writes the run as a scenario, `export` in other formats. `watch` reads a trace while it is " +
-    "recorded (/sys/kernel/tracing/trace_pipe, or a pipe), in constant memory: it prints what is " +
-    "proved or likely at once, and at a fault writes the last seconds to a file. Exit code 1 only if an error is " +
-    "proved or likely.",
-  argument: {
-    placeholder: "ACTION FILE",
-    doc: `${NAMES}; then a trace file and optionally the kernel log of the same run`,
-    completes: "files",
-    count: "some",
+    "Tracks every mapping from map to unmap and reports errors with the trace lines, the rule and a " +
+    "confidence: proved, likely, possible or unknown. Exit code 1 only if an error is proved or likely.",
+  argument: FILES,
+  options: { json: flag("one JSON object: summary, balance and findings") },
+  examples: [
+    { line: "trace check trace.txt.gz dmesg.txt", doc: "mapping errors and the calls responsible" },
+    { line: "trace check --json trace.txt", doc: "the same for programs" },
+  ],
+  run: ({ options: { json }, screen, words }) =>
+    reading(screen, async () => (await import("./cli/check.ts")).runCheck(words, json, screen)),
+});
+
+const SUMMARY = action({
+  name: "summary",
+  brief: "Count what is in traces and logs.",
+  description:
+    "Counts the events of kernel traces, kernel logs, logs of QEMU and blkparse, recognised line by line.",
+  argument: FILES,
+  options: {
+    json: JSON_OBJECT,
+    events: flag("every event with its file and line, one JSON object per line"),
   },
-  options: OPTIONS,
   examples: [
     { line: "trace summary trace.txt.gz dmesg.txt", doc: "what a trace and a log contain" },
     {
       line: "trace summary --events trace.txt blkparse.txt",
       doc: "merge them into one log of events",
     },
-    { line: "trace check trace.txt.gz dmesg.txt", doc: "mapping errors and the calls responsible" },
-    { line: "trace check --json trace.txt", doc: "the same for programs" },
-    { line: "trace devices trace.txt.gz", doc: "what each device maps, how often and how long" },
-    {
-      line: "trace devices --html trace.txt.gz > devices.html",
-      doc: "the same over time, as plots",
-    },
-    {
-      line: "trace compare before.txt after.txt",
-      doc: "what a patch or a release maps differently",
-    },
+  ],
+  run: ({ options: { events: asEvents, json: asJson }, screen, words }) =>
+    reading(
+      screen,
+      async () =>
+        (await import("./cli/summary.ts")).runSummary(words, { asJson, asEvents }, screen),
+    ),
+});
+
+const SHOW = action({
+  name: "show",
+  brief: "Print the mappings of an address.",
+  description: "Prints when each mapping was made and ended, and for which request.",
+  argument: FILES,
+  options: { at: text("PLACE", "a line (318), an address (0xfffff000) or a time (9.591s)") },
+  examples: [
     { line: "trace show trace.txt --at 0xfffff000", doc: "every mapping at an address" },
+  ],
+  run: ({ options: { at }, screen, words }) =>
+    reading(screen, async () => (await import("./cli/show.ts")).runShow(words, at, screen)),
+});
+
+const SCRIPT = action({
+  name: "script",
+  brief: "Write the run as a scenario.",
+  description: "Writes a scenario that repeats the traced mappings on the simulation.",
+  argument: FILES,
+  options: {
+    around: integer("LINE", "only the mappings involved in the finding at LINE"),
+    shrink: flag("only the mappings involved in findings"),
+  },
+  examples: [
     {
       line: "trace script trace.txt dmesg.txt --shrink > found.dma",
       doc: "the errors as a scenario that runs",
     },
+  ],
+  run: ({ options: { around, shrink }, screen, words }) =>
+    reading(
+      screen,
+      async () => (await import("./cli/script.ts")).runScript(words, around, shrink, screen),
+    ),
+});
+
+const EXPORT = action({
+  name: "export",
+  brief: "Write the trace in another form.",
+  description: "Writes the events of a trace in another form.",
+  argument: FILES,
+  options: {
+    as: text(
+      "FORM",
+      "ftrace (the kernel's text format), chrome (Perfetto opens it) or dmatrace",
+    ),
+  },
+  examples: [
+    {
+      line: "trace export trace.txt --as chrome > slices.json",
+      doc: "a slice for each mapping, for Perfetto",
+    },
+  ],
+  run: ({ options: { as }, screen, words }) =>
+    reading(screen, async () => (await import("./cli/export.ts")).runExport(words, as, screen)),
+});
+
+const WATCH = action({
+  name: "watch",
+  brief: "Read a trace while it is recorded.",
+  description:
+    "Reads /sys/kernel/tracing/trace_pipe, or a pipe, in constant memory: prints what is proved or likely at " +
+    "once, and at a fault writes the last seconds to a file.",
+  argument: FILES,
+  options: {
+    json: JSON_OBJECT,
+    keep: integer(
+      "SECONDS",
+      `seconds of the trace to write at a fault (default: ${KEPT_SECONDS}; at most 32 MiB)`,
+    ),
+    to: text("NAME", "write each fault to NAME-1.trace.txt, … (default: dmalab-fault)"),
+  },
+  examples: [
     {
       line: "trace watch /sys/kernel/tracing/trace_pipe",
       doc: "errors as they happen, and the last 10 s at each fault",
     },
   ],
-  may: { spools: true, files: ["--to"], here: "default" },
-  async run({ words, options, screen }) {
-    const [action, ...paths] = words;
-    if (!Object.hasOwn(ACTIONS, action!)) {
-      return refuse(`unknown trace action "${action}"; expected one of: ${NAMES}`, screen);
-    }
-    if (paths.length === 0) return refuse(`trace ${action} needs a file, or -`, screen);
-    const { refusingUnreadable } = await import("./cli/read_lines.ts");
-    return refusingUnreadable(screen, () => ACTIONS[action!]!(paths, options, screen));
+  run: ({ options: { json: asJson, keep, to }, screen, words }) =>
+    reading(screen, async () => {
+      const { runWatch } = await import("./cli/watch.ts");
+      const settings = { asJson, keepSeconds: keep ?? KEPT_SECONDS, name: to ?? "dmalab-fault" };
+      return runWatch(words, settings, screen);
+    }),
+});
+
+const DEVICES = action({
+  name: "devices",
+  brief: "Print what each device maps.",
+  description: "Prints bytes, rates, sizes, lifetimes and callers of each device's mappings.",
+  argument: FILES,
+  options: {
+    json: JSON_OBJECT,
+    html: flag("one HTML page with plots; each point links to its trace lines"),
   },
+  examples: [
+    { line: "trace devices trace.txt.gz", doc: "what each device maps, how often and how long" },
+    {
+      line: "trace devices --html trace.txt.gz > devices.html",
+      doc: "the same over time, as plots",
+    },
+  ],
+  run: ({ options: { html: asHtml, json: asJson }, screen, words }) =>
+    reading(
+      screen,
+      async () => (await import("./cli/devices.ts")).runDevices(words, { asJson, asHtml }, screen),
+    ),
+});
+
+const COMPARE = action({
+  name: "compare",
+  brief: "Compare the mappings of two traces.",
+  description: "Matches the requests of two traces and prints what is mapped differently.",
+  argument: { ...FILES, doc: "the trace before, then the one after" },
+  options: { json: JSON_OBJECT },
+  examples: [
+    {
+      line: "trace compare before.txt after.txt",
+      doc: "what a patch or a release maps differently",
+    },
+  ],
+  run: ({ options: { json }, screen, words }) =>
+    reading(screen, async () => (await import("./cli/compare.ts")).runCompare(words, json, screen)),
+});
+
+export const TRACE: Command = commandOfActions({
+  name: "trace",
+  brief: "Analyse ftrace, perf and kernel logs of a real machine for DMA-mapping errors.",
+  description:
+    "Reads kernel traces, kernel logs, logs of QEMU and blkparse, recognised line by line; .gz is read, - is " +
+    'standard input. "dmalab trace ACTION --help" lists the options of an action.',
+  may: { spools: true, files: ["--to"], here: "default" },
+  actions: [CHECK, SUMMARY, SHOW, SCRIPT, EXPORT, WATCH, DEVICES, COMPARE],
 });
