@@ -21,17 +21,24 @@ static struct pci_bus bus = {
 /* Configuration space: what it says at the beginning, and what drivers keep there. */
 static struct space {
 	struct pci_dev *pdev;
+	/* BARs that pci_request_region() has claimed one by one. */
+	unsigned int claimed;
 	u8 bytes[CONFIG_BYTES];
 } spaces[MOST_SPACES];
 
-static u8 *space_of(const struct pci_dev *pdev)
+static struct space *state_of(const struct pci_dev *pdev)
 {
 	int at;
 
 	for (at = 0; at < MOST_SPACES - 1 && spaces[at].pdev && spaces[at].pdev != pdev; at++)
 		;
 	spaces[at].pdev = (struct pci_dev *)pdev;
-	return spaces[at].bytes;
+	return &spaces[at];
+}
+
+static u8 *space_of(const struct pci_dev *pdev)
+{
+	return state_of(pdev)->bytes;
 }
 
 static bool is_one(u32 wanted, u32 id)
@@ -298,21 +305,48 @@ EXPORT_SYMBOL(pci_clear_master);
 #ifdef request_mem_region
 int pci_request_region(struct pci_dev *pdev, int bar, const char *name)
 {
-	if (!lab_pci_resource_len(&pdev->dev, bar))
+	resource_size_t start = lab_pci_resource_start(&pdev->dev, bar);
+	resource_size_t bytes = lab_pci_resource_len(&pdev->dev, bar);
+	bool is_taken;
+
+	if (!bytes)
 		return 0;
-	return request_mem_region(lab_pci_resource_start(&pdev->dev, bar),
-				  lab_pci_resource_len(&pdev->dev, bar), name) ? 0 : -EBUSY;
+	is_taken = pci_resource_flags(pdev, bar) & IORESOURCE_IO ?
+		request_region(start, bytes, name) : request_mem_region(start, bytes, name);
+	if (!is_taken)
+		return -EBUSY;
+	state_of(pdev)->claimed |= 1 << bar;
+	return 0;
 }
 EXPORT_SYMBOL(pci_request_region);
 
 void pci_release_region(struct pci_dev *pdev, int bar)
 {
-	if (lab_pci_resource_len(&pdev->dev, bar))
-		release_mem_region(lab_pci_resource_start(&pdev->dev, bar),
-				   lab_pci_resource_len(&pdev->dev, bar));
+	resource_size_t start = lab_pci_resource_start(&pdev->dev, bar);
+	resource_size_t bytes = lab_pci_resource_len(&pdev->dev, bar);
+
+	if (!bytes)
+		return;
+	state_of(pdev)->claimed &= ~(1 << bar);
+	if (pci_resource_flags(pdev, bar) & IORESOURCE_IO)
+		release_region(start, bytes);
+	else
+		release_mem_region(start, bytes);
 }
 EXPORT_SYMBOL(pci_release_region);
 #endif
+
+/* The BARs of a mask that were claimed one by one: every way of releasing releases them. */
+static void release_claimed(struct pci_dev *pdev, unsigned int bars)
+{
+#ifdef request_mem_region
+	int bar;
+
+	for (bar = 0; bar < PCI_STD_NUM_BARS; bar++)
+		if (state_of(pdev)->claimed & bars & (1 << bar))
+			pci_release_region(pdev, bar);
+#endif
+}
 
 int pci_request_regions(struct pci_dev *pdev, const char *name)
 {
@@ -322,6 +356,7 @@ EXPORT_SYMBOL(pci_request_regions);
 
 void pci_release_regions(struct pci_dev *pdev)
 {
+	release_claimed(pdev, ~0U);
 	lab_pci_release_mem_regions(&pdev->dev);
 }
 EXPORT_SYMBOL(pci_release_regions);
@@ -334,6 +369,7 @@ EXPORT_SYMBOL(pci_request_selected_regions);
 
 void pci_release_selected_regions(struct pci_dev *pdev, int bars)
 {
+	release_claimed(pdev, bars);
 	lab_pci_release_mem_regions(&pdev->dev);
 }
 EXPORT_SYMBOL(pci_release_selected_regions);
