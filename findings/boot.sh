@@ -25,6 +25,24 @@ unpack_qemu() {
   "$qemu" --version | head -n 1
 }
 
+# QEMU 11.1.3 of Debian trixie's backports, with the libraries and the loader of trixie: apt has to know both suites.
+unpack_qemu_11() {
+  mkdir -p new/archives/partial new/root
+  : >new/status
+  printf 'Package: *\nPin: release n=%s\nPin-Priority: %s\n\n' trixie 900 trixie-backports 950 bookworm -1 sid -1 >new/preferences
+  apt-get install -qq -y --download-only --no-install-recommends -o Dir::State::status="$PWD/new/status" \
+    -o Dir::Cache::archives="$PWD/new/archives" -o Dir::Etc::preferences="$PWD/new/preferences" \
+    -o Dir::Etc::preferencesparts=/dev/null -o APT::Sandbox::User=root qemu-system-x86=1:11.1.3+ds-1~bpo13+1 >/dev/null
+  for package in new/archives/*.deb; do dpkg -x "$package" new/root; done
+  cat >qemu-11 <<END
+#!/bin/sh
+exec $PWD/new/root/usr/lib64/ld-linux-x86-64.so.2 --library-path $PWD/new/root/usr/lib/x86_64-linux-gnu \\
+  $PWD/new/root/usr/bin/qemu-system-x86_64 -L $PWD/new/root/usr/share/qemu -L $PWD/new/root/usr/share/seabios "\$@"
+END
+  chmod +x qemu-11
+  ./qemu-11 --version | head -n 1
+}
+
 # Makes the initramfs out of the unpacked packages; the standard input is what the guest runs.
 initramfs() {
   rm -rf guest

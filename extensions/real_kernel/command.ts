@@ -53,7 +53,7 @@ export const KERNEL = command({
     },
     {
       line: "kernel compare --kernel linux-image-6.12.deb",
-      doc: "420 drawn requests on seven machines",
+      doc: "660 drawn requests on eleven machines",
     },
     {
       line: "kernel capture --kernel linux-image-6.1.deb -o captures",

@@ -17,7 +17,9 @@ import { type BootFacts, compareBoot, type TestVerdict } from "./compare/compare
 import { type ModelRelease, nearestRelease } from "./compare/model_release.ts";
 import { guestProgram } from "./image/guest_program.ts";
 import { type KernelFiles, readKernelFiles } from "./image/kernel_files.ts";
+import { type QemuProgram, readQemu } from "./machine/qemu_program.ts";
 import {
+  asksForVtd,
   loadScenarios,
   planTests,
   type RefusedTest,
@@ -48,6 +50,8 @@ export interface KernelRunReport {
   readonly profile: KernelProfile;
   readonly isSameSeries: boolean;
   readonly accelerator: Accelerator;
+  /** The version of QEMU. */
+  readonly qemu: string;
   readonly boots: readonly BootFacts[];
   readonly failures: readonly FailedBoot[];
   readonly verdicts: readonly TestVerdict[];
@@ -57,6 +61,7 @@ export interface KernelRunReport {
 export interface KernelBoots extends GroupsResult {
   readonly kernel: KernelFiles;
   readonly model: ModelRelease;
+  readonly qemu: QemuProgram;
   readonly refused: readonly RefusedTest[];
 }
 
@@ -89,6 +94,7 @@ async function runAndCompare(
     ...model,
     release: kernel.release,
     accelerator,
+    qemu: boots.qemu.version,
     boots: compared.map(({ facts }) => facts),
     failures,
     verdicts: paths.flatMap((path) => verdicts.filter(({ file }) => file === path)),
@@ -139,7 +145,9 @@ export async function bootScenarios(
   if ("problem" in program) return program.problem;
   const scenarios = await loadScenarios(paths);
   if (typeof scenarios === "string") return scenarios;
-  const { planned, refused } = planTests(scenarios, { ...options, nearest: model.profile });
+  const qemu = await readQemu(asksForVtd(scenarios));
+  if (typeof qemu === "string") return qemu;
+  const { planned, refused } = planTests(scenarios, { ...options, qemu, nearest: model.profile });
   if (planned.length + refused.length === 0) {
     return "there is no test in these files, or none that is named";
   }
@@ -150,7 +158,7 @@ export async function bootScenarios(
     screen,
     signal,
   );
-  return { ...result, kernel, model, refused };
+  return { ...result, kernel, model, qemu, refused };
 }
 
 function notRun(

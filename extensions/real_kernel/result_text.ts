@@ -29,11 +29,11 @@ export function runText(report: KernelRunReport): string {
 
 /** Facts about all boots. */
 export function headLines(
-  { accelerator, boots, failures, isSameSeries, profile, release }: KernelRunReport,
+  { accelerator, boots, failures, isSameSeries, profile, qemu, release }: KernelRunReport,
 ): string[] {
   const by = accelerator === "kvm" ? "by KVM" : "by emulation";
   return [
-    `Linux ${release} in QEMU ${by}; the nearest modelled release is ${profile}` +
+    `Linux ${release} in QEMU ${qemu} ${by}; the nearest modelled release is ${profile}` +
     (isSameSeries ? "" : ", of another series"),
     ...unique(boots.flatMap(({ changes }) => changes)).map((text) => `  on both sides: ${text}`),
     ...notObserved(unique(boots.flatMap(({ refusedProbes }) => refusedProbes))),
@@ -170,12 +170,13 @@ export function summary(verdicts: readonly TestVerdict[]): string {
 }
 
 export function runJson(
-  { accelerator, boots, failures, profile, release, verdicts }: KernelRunReport,
+  { accelerator, boots, failures, profile, qemu, release, verdicts }: KernelRunReport,
 ) {
   return {
     kernel: release,
     model: profile,
     accelerator,
+    qemu,
     boots,
     failures: failures.map(({ console, problem }) => ({ problem, console })),
     tests: verdicts.map(({ file, result, test }) => ({

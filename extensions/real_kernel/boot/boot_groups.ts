@@ -158,6 +158,7 @@ async function bootOne(
     recorded[0]!.config,
     guestMemoryBytes(plan.hugePages, machine.config.swiotlb.sizeBytes),
     latencyNs ?? undefined,
+    machine.qemu,
   );
   const options = { accelerator, folder, isKept: keep !== null, signal, timeoutMs };
   const read = reportOf(await bootGuest(kernel, program, sized, plan, options));

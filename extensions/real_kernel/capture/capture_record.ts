@@ -1,6 +1,7 @@
 /** A boot as golden data: a description of its machine, its requests, and the system calls that caused them. */
 import type { LabConfig } from "@dmalab/devices";
 import { KIB } from "@dmalab/runtime";
+import type { IommuModel } from "@dmalab/runtime/iommu";
 import type { BootedGroup } from "../boot/boot_groups.ts";
 import type { QemuDisk } from "../machine/qemu_machine.ts";
 import { PROBES_FILE, TRACE_FILE } from "../plan/guest_plan.ts";
@@ -56,7 +57,7 @@ export function captureBoot(
   if (disk === undefined || found === undefined || more.length > 0) {
     return "golden data is about a machine with one disk";
   }
-  const settings = configRecord(config, disk, found.domain);
+  const settings = configRecord(config, disk, found.domain, machine.firmwareTable !== null);
   const name = nameOf(report.release!, settings, config, usedNames);
   const head = {
     kernel: report.release!,
@@ -94,6 +95,7 @@ function configRecord(
   { cpus, iommu, seed, swiotlb }: LabConfig,
   { settings }: QemuDisk,
   domain: string,
+  isUntrusted: boolean,
 ): ConfigRecord {
   const { blockSizeBytes, mdtsBytes, metadataBytes, nomerges, scheduler, softLimitBytes } =
     settings;
@@ -101,7 +103,7 @@ function configRecord(
   const mdts = mdtsBytes === null || mdtsBytes === undefined ? 0 : Math.log2(mdtsBytes / (4 * KIB));
   return {
     seed,
-    iommu: isTranslating ? "intel" : "none",
+    iommu: !isTranslating ? "none" : iommu.model === "amd" ? "amd" : "intel",
     mode: MODES[domain] ?? domain,
     swiotlb_force: swiotlb.force,
     ...isTranslating ? { caching_mode: iommu.cachingMode, address_bits: iommu.addressBits } : {},
@@ -109,7 +111,10 @@ function configRecord(
     cpus,
     ...iommu.mode === "lazy" ? { lazy_requested: true, parked_recorded: false } : {},
     ...isTranslating && iommu.forcedac ? { forcedac: true } : {},
+    ...isTranslating && iommu.model === "vtd_first_stage" ? { first_stage_tables: true } : {},
+    ...isUntrusted ? { untrusted: true } : {},
     device_sgl: true,
+    ...settings.metadataSgl === true ? { metadata_sgl: true } : {},
     ...mdts === USUAL_MDTS_EXPONENT ? {} : { mdts },
     ...blockSizeBytes === 512 ? {} : { logical_block_size: blockSizeBytes! },
     ...metadataBytes === 0 ? {} : { metadata_bytes: metadataBytes! },
@@ -118,6 +123,13 @@ function configRecord(
     ...scheduler === "mq_deadline" ? { scheduler: "mq-deadline" } : {},
   };
 }
+
+/** IOMMUs that a name tells, beside VT-d in legacy mode. */
+const MODEL_WORDS: Partial<Readonly<Record<IommuModel, readonly string[]>>> = {
+  amd: ["amd"],
+  vtd_scalable: ["sm"],
+  vtd_first_stage: ["fs"],
+};
 
 /** `v6.12.117-strict-sglt0`, with a number where another boot has the name. */
 function nameOf(
@@ -134,7 +146,9 @@ function nameOf(
   const part = (key: string, word: string) => settings[key] === undefined ? [] : [word];
   const words = [
     `v${version}-${mode}`,
+    ...MODEL_WORDS[iommu.model] ?? [],
     ...settings.caching_mode === true ? ["cm"] : [],
+    ...part("untrusted", "untrusted"),
     ...settings.forcedac === true ? ["forcedac"] : [],
     ...settings.sgl_threshold === 32 * KIB ? [] : [`sglt${settings.sgl_threshold}`],
     ...part("mdts", `mdts${settings.mdts}`),

@@ -16,6 +16,7 @@ import {
 } from "@dmalab/runtime";
 import { NVME } from "@dmalab/devices/nvme";
 import { externalPortsTable } from "./external_ports.ts";
+import { QEMU_7_2, type QemuProgram } from "./qemu_program.ts";
 import type { IommuModel } from "@dmalab/runtime/iommu";
 
 /** A disk of the machine. */
@@ -29,6 +30,7 @@ export interface QemuDisk {
 }
 
 export interface QemuMachine {
+  readonly qemu: QemuProgram;
   /** Arguments of QEMU for CPUs, IOMMU, ports and controllers. */
   readonly args: readonly string[];
   /** What QEMU's firmware says besides, the body of an ACPI table (SSDT); null for nothing. */
@@ -73,13 +75,15 @@ interface QemuIommu {
   readonly name: string;
   readonly addressBits: readonly number[];
   /** The argument of `-device`. */
-  readonly deviceOf: (iommu: IommuConfig) => string;
+  readonly deviceOf: (iommu: IommuConfig, qemu: QemuProgram) => string;
   /** Words of the kernel's command line that switch it on. */
   readonly words: readonly string[];
   /** It translates devices on the root bus alone. */
   readonly isOfRootBus: boolean;
   /** It reports that it caches absent entries, whatever the scenario wants. */
   readonly cachesAbsent: boolean;
+  /** What it needs of QEMU's VT-d, as a person says it, by the property's name. */
+  readonly needs: Partial<Readonly<Record<"scalableMode" | "firstStage", string>>>;
 }
 
 /** VT-d in legacy mode. */
@@ -91,14 +95,27 @@ const VTD = {
   addressBits: [39, 48],
   isOfRootBus: false,
   cachesAbsent: false,
+  needs: {},
+} as const;
+
+const SCALABLE = {
+  ...VTD,
+  words: ["intel_iommu=on,sm_on"],
+  needs: { scalableMode: "scalable mode" },
 } as const;
 
 const QEMU_IOMMUS = {
   vtd: { ...VTD, deviceOf: intelDevice, words: ["intel_iommu=on"] },
   vtd_scalable: {
-    ...VTD,
-    deviceOf: (iommu) => `${intelDevice(iommu)},x-scalable-mode=on`,
-    words: ["intel_iommu=on,sm_on"],
+    ...SCALABLE,
+    deviceOf: (iommu, { scalableMode }) => `${intelDevice(iommu)},${scalableMode}=on`,
+  },
+  vtd_first_stage: {
+    ...SCALABLE,
+    addressBits: [48],
+    deviceOf: (iommu, { firstStage, scalableMode }) =>
+      `${intelDevice(iommu)},${scalableMode}=on,${firstStage}=on`,
+    needs: { ...SCALABLE.needs, firstStage: "first-stage tables" },
   },
   amd: {
     name: "QEMU's AMD IOMMU",
@@ -107,6 +124,7 @@ const QEMU_IOMMUS = {
     words: [],
     isOfRootBus: true,
     cachesAbsent: true,
+    needs: {},
   },
 } as const satisfies Partial<Readonly<Record<IommuModel, QemuIommu>>>;
 
@@ -126,7 +144,11 @@ class QemuBuilder {
   #rootDevices = 0;
 
   /** @param isFlat All controllers are on the root bus, where the IOMMU translates no others. */
-  constructor(private readonly latencyNs: number, private readonly isFlat: boolean) {}
+  constructor(
+    private readonly latencyNs: number,
+    private readonly isFlat: boolean,
+    readonly qemu: QemuProgram,
+  ) {}
 
   /** Translates the blocks below a bus; returns them with the changes that QEMU needs. */
   nodes(list: readonly PciNodeConfig[], bus: string): PciNodeConfig[] {
@@ -212,7 +234,7 @@ class QemuBuilder {
     const rows = NVME.settings;
     const valueOf = <P extends keyof NvmeSettings & keyof typeof rows>(property: P) =>
       settings[property] ?? (rows[property] as { readonly default?: unknown }).default;
-    const mdtsBytes = valueOf("mdtsBytes") as number | null;
+    const mdtsBytes = this.#mdtsBytes(name, valueOf("mdtsBytes") as number | null);
     const queues = valueOf("queues") as number;
     const metadataBytes = valueOf("metadataBytes") as number;
     const blockSizeBytes = valueOf("blockSizeBytes") as number;
@@ -249,7 +271,7 @@ class QemuBuilder {
     else queue.set("scheduler", "none");
     const softLimitBytes = valueOf("softLimitBytes") as number;
     if (softLimitBytes !== 0) queue.set("max_sectors_kb", String(softLimitBytes / KIB));
-    const common = this.#commonSettings(name, settings);
+    const common = this.#commonSettings(name, { ...settings, mdtsBytes });
     this.disks.push({ name, queue, settings: { ...defaultSettings(), ...common } });
     this.#parameter(
       "sgl_threshold",
@@ -259,19 +281,33 @@ class QemuBuilder {
     return { ...node, settings: common };
   }
 
+  #mdtsBytes(name: string, wanted: number | null): number | null {
+    const { mostMdtsBytes: most, version } = this.qemu;
+    if (most === null || wanted !== null && wanted <= most) return wanted;
+    this.changes.push(
+      `${name}.mdts = ${formatSize(most)}: the controller of QEMU ${version} takes no larger one`,
+    );
+    return most;
+  }
+
   /**
-   * QEMU's controller reads SGLs for data, and none for metadata. For a scenario's controller without
-   * SGLs, the driver prefers none (`sgl_threshold` 0).
+   * QEMU's controller reads SGLs for data, and in some releases for metadata. For a scenario's
+   * controller without SGLs, the driver prefers none (`sgl_threshold` 0).
    */
   #commonSettings(name: string, settings: NvmeSettings): NvmeSettings {
-    if (settings.metadataSgl === true) {
-      this.changes.push(`${name}.metadata_sgl = false: QEMU's controller reads none for metadata`);
+    const { readsMetadataSgls: metadataSgl, version } = this.qemu;
+    if ((settings.metadataSgl === true) !== metadataSgl) {
+      this.changes.push(
+        metadataSgl
+          ? `${name}.metadata_sgl = true: the controller of QEMU ${version} reads SGLs for metadata`
+          : `${name}.metadata_sgl = false: QEMU's controller reads none for metadata`,
+      );
     }
-    if (settings.sgl === true) return { ...settings, metadataSgl: false };
+    if (settings.sgl === true) return { ...settings, metadataSgl };
     this.changes.push(
       `${name}.sgl = true, ${name}.sgl_threshold = 0: QEMU's controller always reads SGLs`,
     );
-    return { ...settings, sgl: true, metadataSgl: false, sglThresholdBytes: 0 };
+    return { ...settings, sgl: true, metadataSgl, sglThresholdBytes: 0 };
   }
 
   /** A parameter of the driver, which all its controllers share. */
@@ -341,15 +377,17 @@ const SAID_OF_IOMMU: ReadonlySet<string> = new Set([
 /**
  * @param memoryBytes The guest's RAM.
  * @param latencyNs How long a disk takes for a command.
+ * @param qemu The QEMU that is to be this machine.
  */
 export function qemuMachine(
   config: LabConfig,
   memoryBytes: number,
   latencyNs: number = DISK_LATENCY_NS,
+  qemu: QemuProgram = QEMU_7_2,
 ): QemuMachine {
   const { mode, model } = config.iommu;
   const isFlat = mode !== "off" && isBuilt(model) && QEMU_IOMMUS[model].isOfRootBus;
-  const builder = new QemuBuilder(latencyNs, isFlat);
+  const builder = new QemuBuilder(latencyNs, isFlat, qemu);
   const { args, append, changes, missing } = builder;
   if (config.cpus > MAX_CPUS) missing.push(`cpus: the guest has ${MAX_CPUS} at most`);
   for (const [property, row] of Object.entries(MACHINE_SETTINGS)) {
@@ -371,6 +409,7 @@ export function qemuMachine(
     : Math.max(memoryBytes, EXTERNAL_MEMORY_BYTES);
   args.push("-m", `${ramBytes / MIB}M`, "-smp", String(Math.min(config.cpus, MAX_CPUS)));
   return {
+    qemu,
     args,
     firmwareTable: external.length === 0 ? null : externalPortsTable(external),
     append,
@@ -384,15 +423,22 @@ export function qemuMachine(
 
 /** @returns The IOMMU that both sides get. */
 function translateIommu(iommu: IommuConfig, builder: QemuBuilder): IommuConfig {
-  const { append, args, missing } = builder;
+  const { append, args, missing, qemu } = builder;
   const { mode, model } = iommu;
   if (mode === "off") return iommu;
   if (!isBuilt(model)) {
     missing.push(`iommu.model = ${model}: the guest has ${Object.keys(QEMU_IOMMUS).join(", ")}`);
     return iommu;
   }
-  const { addressBits, cachesAbsent, deviceOf, name, words } = QEMU_IOMMUS[model];
-  if (!(addressBits as readonly number[]).includes(iommu.addressBits)) {
+  const { addressBits, cachesAbsent, deviceOf, name, needs, words }: QemuIommu = QEMU_IOMMUS[model];
+  const lacks = Object.entries(needs).filter(([property]) =>
+    qemu[property as keyof QemuIommu["needs"]] === null
+  );
+  for (const [, what] of lacks) {
+    missing.push(`iommu.model = ${model}: the VT-d of QEMU ${qemu.version} has no ${what}`);
+  }
+  if (lacks.length > 0) return iommu;
+  if (!addressBits.includes(iommu.addressBits)) {
     const has = addressBits.join(" or ");
     missing.push(`iommu.address_bits = ${iommu.addressBits}: ${name} has ${has}`);
   }
@@ -405,7 +451,7 @@ function translateIommu(iommu: IommuConfig, builder: QemuBuilder): IommuConfig {
     }
   }
   const built = cachesAbsent ? withCaching(iommu, name, builder) : iommu;
-  args.unshift("-device", deviceOf(built));
+  args.unshift("-device", deviceOf(built, qemu));
   append.push(...words);
   append.push(
     iommu.mode === "passthrough"
@@ -414,6 +460,11 @@ function translateIommu(iommu: IommuConfig, builder: QemuBuilder): IommuConfig {
   );
   if (iommu.forcedac) append.push("iommu.forcedac=1");
   return built;
+}
+
+/** What an IOMMU needs of QEMU's VT-d. */
+export function needsOf(model: IommuModel): readonly string[] {
+  return isBuilt(model) ? Object.keys(QEMU_IOMMUS[model].needs) : [];
 }
 
 function isBuilt(model: IommuModel): model is keyof typeof QEMU_IOMMUS {

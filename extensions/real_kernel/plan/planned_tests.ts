@@ -12,7 +12,13 @@ import {
 } from "@dmalab/lang/run";
 import { DEFAULT_LIMITS } from "@dmalab/lang/values";
 import type { KernelProfile } from "@dmalab/runtime/kernels";
-import { guestMemoryBytes, type QemuMachine, qemuMachine } from "../machine/qemu_machine.ts";
+import {
+  guestMemoryBytes,
+  needsOf,
+  type QemuMachine,
+  qemuMachine,
+} from "../machine/qemu_machine.ts";
+import type { QemuProgram } from "../machine/qemu_program.ts";
 import { Islands } from "./islands.ts";
 import { withPlace } from "./key_places.ts";
 import { memoryOf, type RecordedTest, recordTest } from "./scenario_run.ts";
@@ -50,6 +56,7 @@ export interface PlanOptions {
   readonly release: ReleaseChoice;
   /** The modelled release that is nearest to the kernel. */
   readonly nearest: KernelProfile;
+  readonly qemu: QemuProgram;
 }
 
 /** Reads the scenarios: of a Markdown page each of its blocks. @returns Why one cannot be read, as a text. */
@@ -85,17 +92,24 @@ async function loadFile(path: string): Promise<readonly GuestScenario[] | string
   return scenarios;
 }
 
+/** Whether a test's machine has an IOMMU whose properties QEMU names otherwise in another release. */
+export function asksForVtd(scenarios: readonly GuestScenario[]): boolean {
+  return scenarios.some(({ program }) =>
+    wantedTests(program, []).some(({ config: { iommu } }) => needsOf(iommu.model).length > 0)
+  );
+}
+
 /** Runs each test on the model, and sorts out the tests that a guest cannot repeat. */
 export function planTests(
   scenarios: readonly GuestScenario[],
-  { matches, nearest, release }: PlanOptions,
+  { matches, nearest, qemu, release }: PlanOptions,
 ): { readonly planned: readonly PlannedTest[]; readonly refused: readonly RefusedTest[] } {
   const planned: PlannedTest[] = [];
   const refused: RefusedTest[] = [];
   for (const scenario of scenarios) {
     for (const test of wantedTests(scenario.program, matches)) {
       const config = onRelease(test, scenario.program, release, nearest);
-      const machine = qemuMachine(config, guestMemoryBytes(0, 0));
+      const machine = qemuMachine(config, guestMemoryBytes(0, 0), undefined, qemu);
       const recorded = recordTest(scenario.program, test, machine.config, DEFAULT_LIMITS);
       const reasons = test.skip ? ["the scenario skips it"] : [
         ...machine.missing.map((reason) => withPlace(reason, scenario.program, test)),

@@ -1,4 +1,5 @@
 /** The tests of scenarios and pages that a guest repeats. */
+import { QEMU_7_2 } from "../machine/qemu_program.ts";
 import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assertEquals } from "@std/assert";
 import { loadScenarios, planTests } from "../plan/planned_tests.ts";
@@ -14,6 +15,7 @@ async function planOf(name: string, text: string, matches: string[] = []) {
     matches,
     release: "nearest",
     nearest: "7.3.4",
+    qemu: QEMU_7_2,
   });
   return {
     planned: planned.map(({ recorded: { submissions, test } }) => [test.name, submissions.length]),

@@ -2,9 +2,12 @@ import { assertEquals } from "@std/assert";
 import { loadProgram, SourceFile } from "@dmalab/lang";
 import { LoadError } from "@dmalab/lang/syntax";
 import { guestMemoryBytes, qemuMachine } from "../machine/qemu_machine.ts";
+import { QEMU_7_2, type QemuProgram, qemuProgram } from "../machine/qemu_program.ts";
 
 interface IommuRow {
   readonly iommu: string;
+  /** 7.2 where it is left out. */
+  readonly qemu?: QemuProgram;
   readonly device: string | null;
   /** Words of the kernel's command line. */
   readonly append: readonly string[];
@@ -16,6 +19,15 @@ const INTEL = "intel-iommu,intremap=on,aw-bits=48,caching-mode=off";
 const STRICT = "iommu.passthrough=0 iommu.strict=1";
 const LAZY = "iommu.passthrough=0 iommu.strict=0";
 const PORT = "rp0 is left out: QEMU's AMD IOMMU is for the root bus alone";
+
+const QEMU_11 = qemuProgram(
+  "11.1.3",
+  "  fsts=<bool> - on/off (default: off)\n  scalable-mode=<bool> - on/off (default: off)\n",
+);
+const OF_QEMU_11 = [
+  "ssd.mdts = 2MiB: the controller of QEMU 11.1.3 takes no larger one",
+  "ssd.metadata_sgl = true: the controller of QEMU 11.1.3 reads SGLs for metadata",
+];
 
 const ROWS: readonly IommuRow[] = [
   { iommu: "mode = off, model = amd", device: null, append: [] },
@@ -48,27 +60,53 @@ const ROWS: readonly IommuRow[] = [
     iommu: "mode = strict, model = amd_v2",
     device: null,
     append: [],
-    missing: ["iommu.model = amd_v2: the guest has vtd, vtd_scalable, amd"],
+    missing: ["iommu.model = amd_v2: the guest has vtd, vtd_scalable, vtd_first_stage, amd"],
+  },
+  {
+    iommu: "mode = lazy, model = vtd_scalable",
+    qemu: QEMU_11,
+    device: `${INTEL},scalable-mode=on`,
+    append: ["intel_iommu=on,sm_on", LAZY],
+    changes: OF_QEMU_11,
+  },
+  {
+    iommu: "mode = lazy, model = vtd_first_stage",
+    qemu: QEMU_11,
+    device: `${INTEL},scalable-mode=on,fsts=on`,
+    append: ["intel_iommu=on,sm_on", LAZY],
+    changes: OF_QEMU_11,
+  },
+  {
+    iommu: "mode = lazy, model = vtd_first_stage",
+    qemu: qemuProgram("10.0.13", "  x-flts=<bool>  - on\n  x-scalable-mode=<bool> - on/off\n"),
+    device: `${INTEL},x-scalable-mode=on,x-flts=on`,
+    append: ["intel_iommu=on,sm_on", LAZY],
+  },
+  {
+    iommu: "mode = lazy, model = vtd_first_stage",
+    device: null,
+    append: [],
+    missing: ["iommu.model = vtd_first_stage: the VT-d of QEMU 7.2 has no first-stage tables"],
   },
 ];
 
 /** The machine of the first test of a scenario. */
-function machineOf(text: string) {
+function machineOf(text: string, qemu: QemuProgram = QEMU_7_2) {
   const { program } = loadProgram(new SourceFile("a.dma", text), {
     load: () => new LoadError("not_found", "no files"),
   });
-  return qemuMachine(program!.tests[0]!.config, guestMemoryBytes(0, 0));
+  return qemuMachine(program!.tests[0]!.config, guestMemoryBytes(0, 0), undefined, qemu);
 }
 
 Deno.test("an IOMMU of a scenario becomes one of QEMU, and what that cannot be is named", () => {
-  for (const { append, changes = [], device, iommu, missing = [] } of ROWS) {
+  for (const { append, changes = [], device, iommu, missing = [], qemu } of ROWS) {
     const text = `machine {
   iommu { ${iommu} }
   pci { root_port rp0 { nvme ssd { queues = 1, sgl = true } } }
 }
 test "one" { let pages = alloc_pages(1) }
 `;
-    const machine = machineOf(text);
+    const machine = machineOf(text, qemu);
     const devices = machine.args.filter((_, at) => machine.args[at - 1] === "-device");
     assertEquals(devices.find((each) => each.includes("-iommu,")) ?? null, device, iommu);
     assertEquals(machine.append, append, iommu);
@@ -107,4 +145,20 @@ test "one" { let pages = alloc_pages(1) }
     "1041055c2f035f53425f504349305338305f085f445344123a0211130a10cc06ccefac73c34bbff076143807c389" +
       "1223021217020d45787465726e616c466163696e67506f727400011208020d5549440000",
   );
+});
+
+Deno.test("a controller of QEMU 11 has a limit of 2 MiB, and a smaller one where the scenario has it", () => {
+  const mdtsOf = (keys: string, qemu: QemuProgram) => {
+    const text =
+      `machine { pci { root_port rp0 { nvme ssd { sgl = true, metadata_sgl = true ${keys} } } } }
+test "one" { let pages = alloc_pages(1) }
+`;
+    const { args, changes, disks } = machineOf(text, qemu);
+    const [, exponent] = /,mdts=(\d+)/.exec(args.join(" "))!;
+    return [Number(exponent), disks[0]!.settings.mdtsBytes, changes.length];
+  };
+  assertEquals(mdtsOf("", QEMU_7_2), [0, null, 1]);
+  assertEquals(mdtsOf("", QEMU_11), [9, 2 ** 21, 1]);
+  assertEquals(mdtsOf(", mdts = 8MiB", QEMU_11), [9, 2 ** 21, 1]);
+  assertEquals(mdtsOf(", mdts = 128KiB", QEMU_11), [5, 2 ** 17, 0]);
 });

@@ -40,6 +40,7 @@ function reportOf(
     profile: "7.3.4",
     isSameSeries: true,
     accelerator: "tcg",
+    qemu: "7.2.22",
     boots: [facts],
     failures: [],
     verdicts,

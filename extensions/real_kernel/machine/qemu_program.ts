@@ -1,0 +1,72 @@
+/** Which QEMU is installed: its releases call some properties otherwise, and have other limits. */
+import { MIB } from "@dmalab/runtime";
+import { runProgram } from "../programs.ts";
+
+export interface QemuProgram {
+  /** `7.2.22`. */
+  readonly version: string;
+  /** The property of its VT-d for scalable mode; null without one. */
+  readonly scalableMode: string | null;
+  /** The property of its VT-d for first-stage tables; null without one. */
+  readonly firstStage: string | null;
+  /** The largest command of its NVMe controller, which then has a limit; null for any, and none. */
+  readonly mostMdtsBytes: number | null;
+  /** Whether its NVMe controller reads SGLs for metadata, and says so. */
+  readonly readsMetadataSgls: boolean;
+}
+
+/** What machines are planned for where no QEMU is asked, as in tests. */
+export const QEMU_7_2: QemuProgram = {
+  version: "7.2",
+  scalableMode: "x-scalable-mode",
+  firstStage: null,
+  mostMdtsBytes: null,
+  readsMetadataSgls: false,
+};
+
+const PROGRAM = "qemu-system-x86_64";
+/** The names of each property, the newest first: 11.1.3 has the first ones, 10.0.13 the others. */
+const SCALABLE_MODE = ["scalable-mode", "x-scalable-mode"];
+const FIRST_STAGE = ["fsts", "x-flts"];
+/**
+ * 11.1.3 refuses a controller without a limit or with more ("mdts exceeds IOV_MAX"), and reads SGLs for
+ * metadata; 7.2.22 takes both, and reads none. Of the releases between none was tried.
+ */
+const FIRST_OF_NEW_CONTROLLER = [10, 1] as const;
+const MOST_MDTS_BYTES = 2 * MIB;
+
+/**
+ * Asks QEMU for its version.
+ *
+ * @param asksForVtd Whether the names of VT-d's properties matter: that is another start of QEMU.
+ * @returns Why it cannot be started, as a sentence, where it cannot.
+ */
+export async function readQemu(asksForVtd: boolean): Promise<QemuProgram | string> {
+  const asked = await runProgram(PROGRAM, ["--version"]);
+  if ("problem" in asked) return asked.problem;
+  const version = /version (\d+(?:\.\d+)+)/.exec(new TextDecoder().decode(asked.stdout))?.[1];
+  if (version === undefined) return `"${PROGRAM} --version" names no version`;
+  let properties = "";
+  if (asksForVtd) {
+    const help = await runProgram(PROGRAM, ["-device", "intel-iommu,help"]);
+    if ("problem" in help) return help.problem;
+    properties = new TextDecoder().decode(help.stdout);
+  }
+  return qemuProgram(version, properties);
+}
+
+/** @param help The text of `-device intel-iommu,help`. */
+export function qemuProgram(version: string, help: string): QemuProgram {
+  const named = (names: readonly string[]) =>
+    names.find((name) => new RegExp(`^ *${name}=`, "m").test(help)) ?? null;
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  const [firstMajor, firstMinor] = FIRST_OF_NEW_CONTROLLER;
+  const isNew = major > firstMajor || major === firstMajor && minor >= firstMinor;
+  return {
+    version,
+    scalableMode: named(SCALABLE_MODE),
+    firstStage: named(FIRST_STAGE),
+    mostMdtsBytes: isNew ? MOST_MDTS_BYTES : null,
+    readsMetadataSgls: isNew,
+  };
+}
