@@ -2,7 +2,7 @@
 # QEMU 11.1.3 (Debian trixie-backports): the NVMe controller takes no `mdts` of 0, and none above 9. 7.2.22 (bookworm) takes both.
 #
 # Behaviour: `mdts=0`, which says that a command may be of any length, ends QEMU 11.1.3 with "mdts exceeds IOV_MAX", as 10 (4 MiB)
-# does. A command line of 7.2 has to name a limit of 2 MiB or less, and the driver then has another max_hw_sectors_kb.
+# does; 10.0.13 (trixie) does the same. A command line of 7.2 has to name a limit of 2 MiB or less, and the driver then has another max_hw_sectors_kb.
 # Input: a controller on the root bus, with an mdts of 0, 9 and 10.
 # Output: 7.2.22: yes yes yes; 11.1.3: no yes no
 #

@@ -29,10 +29,10 @@ const PROGRAM = "qemu-system-x86_64";
 const SCALABLE_MODE = ["scalable-mode", "x-scalable-mode"];
 const FIRST_STAGE = ["fsts", "x-flts"];
 /**
- * 11.1.3 refuses a controller without a limit or with more ("mdts exceeds IOV_MAX"), and reads SGLs for
- * metadata; 7.2.22 takes both, and reads none. Of the releases between none was tried.
+ * 10.0.13 and 11.1.3 refuse a controller without a limit or with more ("mdts exceeds IOV_MAX"), and read
+ * SGLs for metadata; 7.2.22 takes both, and reads none. Of the releases between none was tried.
  */
-const FIRST_OF_NEW_CONTROLLER = [10, 1] as const;
+const FIRST_OF_NEW_CONTROLLER = 8;
 const MOST_MDTS_BYTES = 2 * MIB;
 
 /**
@@ -59,9 +59,7 @@ export async function readQemu(asksForVtd: boolean): Promise<QemuProgram | strin
 export function qemuProgram(version: string, help: string): QemuProgram {
   const named = (names: readonly string[]) =>
     names.find((name) => new RegExp(`^ *${name}=`, "m").test(help)) ?? null;
-  const [major = 0, minor = 0] = version.split(".").map(Number);
-  const [firstMajor, firstMinor] = FIRST_OF_NEW_CONTROLLER;
-  const isNew = major > firstMajor || major === firstMajor && minor >= firstMinor;
+  const isNew = Number(version.split(".")[0]) >= FIRST_OF_NEW_CONTROLLER;
   return {
     version,
     scalableMode: named(SCALABLE_MODE),

@@ -24,9 +24,9 @@ const QEMU_11 = qemuProgram(
   "11.1.3",
   "  fsts=<bool> - on/off (default: off)\n  scalable-mode=<bool> - on/off (default: off)\n",
 );
-const OF_QEMU_11 = [
-  "ssd.mdts = 2MiB: the controller of QEMU 11.1.3 takes no larger one",
-  "ssd.metadata_sgl = true: the controller of QEMU 11.1.3 reads SGLs for metadata",
+const changesOf = (version: string) => [
+  `ssd.mdts = 2MiB: the controller of QEMU ${version} takes no larger one`,
+  `ssd.metadata_sgl = true: the controller of QEMU ${version} reads SGLs for metadata`,
 ];
 
 const ROWS: readonly IommuRow[] = [
@@ -67,20 +67,21 @@ const ROWS: readonly IommuRow[] = [
     qemu: QEMU_11,
     device: `${INTEL},scalable-mode=on`,
     append: ["intel_iommu=on,sm_on", LAZY],
-    changes: OF_QEMU_11,
+    changes: changesOf("11.1.3"),
   },
   {
     iommu: "mode = lazy, model = vtd_first_stage",
     qemu: QEMU_11,
     device: `${INTEL},scalable-mode=on,fsts=on`,
     append: ["intel_iommu=on,sm_on", LAZY],
-    changes: OF_QEMU_11,
+    changes: changesOf("11.1.3"),
   },
   {
     iommu: "mode = lazy, model = vtd_first_stage",
     qemu: qemuProgram("10.0.13", "  x-flts=<bool>  - on\n  x-scalable-mode=<bool> - on/off\n"),
     device: `${INTEL},x-scalable-mode=on,x-flts=on`,
     append: ["intel_iommu=on,sm_on", LAZY],
+    changes: changesOf("10.0.13"),
   },
   {
     iommu: "mode = lazy, model = vtd_first_stage",
