@@ -7,8 +7,12 @@ const OWN = "/opt/dmalab";
 const DENO = "/opt/deno";
 
 /** The permissions of a line, started in an empty folder with a few files around it. */
-function flagsOf(line: string, env: Readonly<Record<string, string>> = {}): string[] {
-  return [...permissionsOf(PERMISSIONS, line.split(" "), OWN, DENO, env).flags];
+function flagsOf(
+  line: string,
+  env: Readonly<Record<string, string>> = {},
+  clangs: readonly string[] = [],
+): string[] {
+  return [...permissionsOf(PERMISSIONS, line.split(" "), OWN, DENO, env, clangs).flags];
 }
 
 /** Works in a folder `here` beside a folder `there`, which has a scenario. */
@@ -96,6 +100,20 @@ Deno.test("a tree that the environment names is read, and permissions before the
       {},
     );
     assertEquals([flags, words], [[`-R=.,${OWN}`, "-R=../there"], ["check", "y.dma"]]);
+  }));
+
+Deno.test("of a clang of the system's only its file and the linker beside it are read, and Deno alone is started", () =>
+  withFolders((base) => {
+    const clang = `${base}/there/clang-22`;
+    Deno.writeTextFileSync(clang, "");
+    const clangs = [clang, `${base}/none/clang`];
+    const [reads, ...others] = flagsOf("run y.dma", {}, clangs);
+    assertEquals(reads, `-R=.,${OWN},${clang}`);
+    assert(others.includes(`--allow-run=${DENO}`));
+    Deno.writeTextFileSync(`${base}/there/wasm-ld-22`, "");
+    const linker = `${base}/there/wasm-ld-22`;
+    assertEquals(flagsOf("run y.dma", {}, clangs)[0], `-R=.,${OWN},${clang},${linker}`);
+    assertEquals(flagsOf("check y.dma", {}, clangs), [`-R=.,${OWN}`]);
   }));
 
 Deno.test("a path with a comma permits no other path", () =>

@@ -10,6 +10,6 @@ export {
   text,
   texts,
 } from "./command.ts";
-export { JOBS, LIMITS, MATCH, SEED, VERDICT } from "./commands/scenario_options.ts";
+export { COMPILER, JOBS, LIMITS, MATCH, SEED, VERDICT } from "./commands/scenario_options.ts";
 export type { Extension, ForeignFile, InitDriver, JobRunner, LineExplainer } from "./extension.ts";
 export { ProcessScreen, refuse, type Screen } from "./screen.ts";

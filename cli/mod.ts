@@ -42,9 +42,18 @@ export {
   readTreeHeaders,
   REPORT_PAGE,
   SUPPORT,
+  systemClangProgram,
   TREE_SCENARIOS,
 } from "./places.ts";
 export { toItsEnd } from "./process_end.ts";
 export { processorMs } from "./processor_time.ts";
 export { readMatches } from "./read_matches.ts";
+export {
+  chooseCompiler,
+  chosenCompiler,
+  CLANG_MAJOR,
+  linkerBeside,
+  PACKAGED,
+  SYSTEM_CLANGS,
+} from "./system_clang.ts";
 export { loadCompiled, withCompiled } from "./with_compiled.ts";

@@ -8,6 +8,7 @@
 import { existsSync, readdirSync, realpathSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, relative, resolve } from "node:path";
+import { linkerBeside, SYSTEM_CLANGS } from "./system_clang.ts";
 
 /** The permissions of a command beyond reading. */
 export interface CommandPermissions {
@@ -122,6 +123,7 @@ export function denoOptions(own: string): string[] {
  * @param line The words behind `dmalab`; permissions may be before the command.
  * @param own The folder of the package.
  * @param deno The path of Deno, which the compiler of C is started by.
+ * @param clangs Compilers of the system's that may be used instead.
  */
 export function permissionsOf(
   permissions: Permissions,
@@ -129,6 +131,7 @@ export function permissionsOf(
   own: string,
   deno: string,
   env: Environment,
+  clangs: readonly string[] = SYSTEM_CLANGS,
 ): Split {
   const start = line.findIndex((word) => !ADDED.test(word));
   const added = line.slice(0, start < 0 ? line.length : start);
@@ -156,6 +159,10 @@ export function permissionsOf(
   if (may.compiles || may.caches) write(...cacheFolders(env));
   if (may.compiles) {
     runs!.push(deno);
+    for (const path of clangs.filter((each) => existsSync(each))) {
+      const linker = linkerBeside(path);
+      reads!.push(...withReal(path), ...existsSync(linker) ? withReal(linker) : []);
+    }
     if (env.DMALAB_TREE) reads!.push(...withReal(env.DMALAB_TREE));
   }
   runs!.push(...may.runs ?? []);

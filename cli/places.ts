@@ -75,6 +75,8 @@ export function readGuestSource(): string {
 
 const COMPILER = new URL("extensions/c_drivers/compiler/compiler/compile_main.ts", ROOT);
 
+const SYSTEM_CLANG = new URL("extensions/c_drivers/compiler/compiler/system_main.ts", ROOT);
+
 /** What pins the compiler: a file of settings, and beside it the lock. */
 export const COMPILER_CONFIG: string = decodeURIComponent(
   new URL("deno.json", COMPILER).pathname,
@@ -86,6 +88,12 @@ export const COMPILER_CONFIG: string = decodeURIComponent(
  */
 export function compilerProgram(): string {
   const program = host.readTextFileSync(COMPILER);
+  return `data:application/typescript,${encodeURIComponent(program)}`;
+}
+
+/** The address of the program that runs a clang of the system's, with its text for the same reason. */
+export function systemClangProgram(): string {
+  const program = host.readTextFileSync(SYSTEM_CLANG);
   return `data:application/typescript,${encodeURIComponent(program)}`;
 }
 

@@ -52,6 +52,8 @@ export const LONG_PARAMETER_LISTS: Excuses = {
 };
 
 export const MODULE_STATE: Excuses = {
+  "cli/system_clang.ts chosen":
+    "A command line chooses the compiler of the process, as a program says at its start that it keeps one",
   "cli/compile_cache.ts isKept":
     "whether this process is a program, which only its entry knows: set once, before anything runs",
   "lang/syntax/tokens.ts VOCABULARY":

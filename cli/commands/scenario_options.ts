@@ -1,4 +1,5 @@
 /** What commands that run scenarios have in common. */
+import { CLANG_MAJOR, PACKAGED } from "../system_clang.ts";
 import { nearestNames } from "@dmalab/lang/diagnostics";
 import { CLOCK_TIMES } from "@dmalab/lang/values/limits";
 import { type ArgumentSpec, flag, integer, type OptionSpec, text, texts } from "../command.ts";
@@ -30,6 +31,13 @@ export const TREE_FOLDER = text(
   "DIR",
   "kernel tree for C drivers that are built from one (default: the driver's `tree`, else " +
     "$DMALAB_TREE)",
+);
+
+/** Which C compiler compiles files of a kernel tree: `cli/system_clang.ts`. */
+export const COMPILER = text(
+  "NAME",
+  `C compiler for files of a tree: ${PACKAGED}, or the path of a clang (default: the system's clang ` +
+    `${CLANG_MAJOR}, else ${PACKAGED})`,
 );
 
 export const MATCH = matching("tests");

@@ -1,4 +1,4 @@
-import { command, integer, refuse } from "@dmalab/cli/extend";
+import { command, COMPILER, integer, refuse } from "@dmalab/cli/extend";
 
 /** Actions with the number of trees that each takes. */
 const ACTIONS: Readonly<Record<string, number>> = { compile: 1, compare: 1, diff: 2 };
@@ -26,6 +26,7 @@ export const TREE = command({
   },
   options: {
     cases: integer("N", `for compare and diff: sequences (default: ${USUAL_CASES})`, { least: 1 }),
+    compiler: COMPILER,
     seed: integer("N", `for compare and diff: first random seed (default: ${USUAL_SEED})`),
   },
   examples: [
@@ -51,6 +52,8 @@ export const TREE = command({
       const needed = treeCount === 1 ? "a kernel tree" : "two kernel trees";
       return refuse(`tree ${action} needs ${needed}`, screen);
     }
+    const { chooseCompiler } = await import("@dmalab/cli");
+    chooseCompiler(options.compiler);
     const [folder = "", ...files] = paths;
     const { cases, seed } = options;
     const { oraclesOf, runCompare, runCompile } = await import("./run_tree.ts");

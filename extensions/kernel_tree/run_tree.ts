@@ -3,7 +3,7 @@ import { TreeError } from "@dmalab/runtime/kernels";
 import { type Compared, differingFields, type OperationResult, STOPPED } from "./oracle/compare.ts";
 import { printable } from "@dmalab/lang/diagnostics";
 import { formatCount } from "@dmalab/lang/text";
-import { noDrivers, SessionClang, TreeBuild } from "@dmalab/c_drivers/compiler";
+import { noDrivers, TreeBuild, TreeCompiler } from "@dmalab/c_drivers/compiler";
 import { HostTree } from "@dmalab/cli";
 import { refuse, type Screen } from "@dmalab/cli/extend";
 import { type ExitCode, FAILED, HELD } from "@dmalab/cli/exit_code";
@@ -17,10 +17,10 @@ async function withTrees(
 ): Promise<ExitCode> {
   const problem = noDrivers();
   if (problem !== null) return refuseWith(problem.problem, problem.hint, screen);
-  let clang: SessionClang | null = null;
+  let clang: TreeCompiler | null = null;
   try {
     const trees = folders.map((folder) => new HostTree(folder));
-    const session = clang = new SessionClang();
+    const session = clang = new TreeCompiler();
     const [one, other] = trees.map((tree) => new TreeBuild(tree, session));
     return await work(one!, other ?? null);
   } catch (error) {

@@ -23,7 +23,7 @@ import { hashOf } from "@dmalab/cli/files";
 import { ARGUMENTS, type Compiled, type CompileJob, noDrivers, printAtTerminal } from "./clang.ts";
 import { compileC } from "./compile_drivers.ts";
 import { compilerService } from "./compiler_service.ts";
-import { SessionClang } from "./tree_clang.ts";
+import { systemClangService, TreeCompiler } from "./system_clang.ts";
 import { compileWithTree } from "./tree_driver.ts";
 import { moduleOf } from "./made_module.ts";
 import { saidDiagnostics } from "./said_diagnostics.ts";
@@ -52,7 +52,10 @@ export async function compileRequested(loaders: readonly WantingLoader[]): Promi
   try {
     await compileAll(loaders);
   } finally {
-    if (!isCompilerKept()) await compilerService.close();
+    if (!isCompilerKept()) {
+      await compilerService.close();
+      await systemClangService.close();
+    }
   }
 }
 
@@ -68,7 +71,7 @@ async function compileAll(loaders: readonly WantingLoader[]): Promise<void> {
   }
   const timeMs = maxOf(loaders.map((each) => each.compileMs ?? DEFAULT_LIMITS.timeMs));
   const recipes: Recipe[] = [];
-  const clang = new SessionClang(timeMs);
+  const clang = new TreeCompiler(timeMs);
   for (const loader of loaders) {
     for (const wanted of loader.shelf.wanted) {
       const withTree = loader.trees?.get(wanted.source);

@@ -200,7 +200,7 @@ function reasonOf({ end, isLate, stopped }: CompilerEnd): string {
   return isLate ? "The C compiler did not answer" : `The C compiler ${end}`;
 }
 
-function printLine(line: string): void {
+export function printLine(line: string): void {
   host.stderr.writeSync(new TextEncoder().encode(`${line}\n`));
 }
 

@@ -4,3 +4,4 @@ export { loadPatched } from "./patched.ts";
 export { PrecompiledHeaders } from "./precompiled.ts";
 export { firstError, moduleFlag, TreeBuild } from "./tree_build.ts";
 export { type ClangFiles, SessionClang, type TreeClang } from "./tree_clang.ts";
+export { TreeCompiler } from "./system_clang.ts";

@@ -6,7 +6,7 @@ import { type Settings, settingsFor, settingsOn, settingsProbe } from "../tree/s
 import { TreeError, type TreeFolders, type TreeVersion } from "@dmalab/runtime/kernels";
 import { TreeReading } from "../tree/tree_reading.ts";
 import { TREE_ARGUMENTS, type Unit, type Units } from "../tree/unit.ts";
-import { readCompilerLock, readTreeHeaders } from "@dmalab/cli";
+import { readTreeHeaders } from "@dmalab/cli";
 import { cacheModule, keptModule } from "./c_cache.ts";
 import { hashOf } from "@dmalab/cli/files";
 import { asFromSource } from "./precompiled.ts";
@@ -171,7 +171,7 @@ export class TreeBuild {
       }
       hashes.push([path, hash]);
     }
-    return await hashOfText(JSON.stringify([readCompilerLock(), args, hashes.toSorted()]));
+    return await hashOfText(JSON.stringify([await this.clang.identity(), args, hashes.toSorted()]));
   }
 
   /**

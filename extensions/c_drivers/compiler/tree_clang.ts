@@ -2,6 +2,7 @@
 import { TreeError } from "@dmalab/runtime/kernels";
 import { DEFAULT_LIMITS, type NotCompiled } from "@dmalab/lang/values";
 import { type Compiled, DOWNLOAD, LARGE, LATE, stoppedText } from "./clang.ts";
+import { readCompilerLock } from "@dmalab/cli";
 import { compilerService } from "./compiler_service.ts";
 import type { PrecompiledHeaders } from "./precompiled.ts";
 
@@ -19,6 +20,8 @@ export class CompilerError extends TreeError {
 export interface TreeClang {
   /** Headers that it has parsed. */
   readonly precompiled: PrecompiledHeaders;
+  /** The compiler and its version: a part of the keys of the cache. */
+  identity(): Promise<string>;
   run(
     args: readonly string[],
     files: ClangFiles,
@@ -31,10 +34,22 @@ export interface TreeClang {
 
 /** Clang as a WebAssembly module, in the process that all compiling shares. */
 export class SessionClang implements TreeClang {
-  readonly precompiled = compilerService.precompiled;
+  /**
+   * @param timeMs Processor time of each file.
+   * @param service Runs it.
+   */
+  constructor(
+    readonly timeMs: number = DEFAULT_LIMITS.timeMs,
+    private readonly service = compilerService,
+  ) {}
 
-  /** @param timeMs Processor time of each file. */
-  constructor(private readonly timeMs: number = DEFAULT_LIMITS.timeMs) {}
+  get precompiled(): PrecompiledHeaders {
+    return this.service.precompiled;
+  }
+
+  identity(): Promise<string> {
+    return Promise.resolve(readCompilerLock());
+  }
 
   /** @throws {CompilerError} Where the process cannot be started, or ends. */
   async run(args: readonly string[], files: ClangFiles, output: string): Promise<Compiled> {
@@ -50,7 +65,7 @@ export class SessionClang implements TreeClang {
       }
       return { args, put, objects, names: Object.keys(files), output };
     };
-    const made = await compilerService.request({ timeMs, body });
+    const made = await this.service.request({ timeMs, body });
     if ("problem" in made) throw new CompilerError(made.code, made.problem, made.hint);
     if (!("isBegun" in made)) return made;
     if (made.stopped !== null) {
@@ -62,10 +77,10 @@ export class SessionClang implements TreeClang {
   }
 
   expectMany(): void {
-    compilerService.expectMany();
+    this.service.expectMany();
   }
 
   close(): Promise<void> {
-    return compilerService.close();
+    return this.service.close();
   }
 }

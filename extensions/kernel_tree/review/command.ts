@@ -1,4 +1,4 @@
-import { command, flag, MATCH, refuse, text, texts } from "@dmalab/cli/extend";
+import { command, COMPILER, flag, MATCH, refuse, text, texts } from "@dmalab/cli/extend";
 
 export const REVIEW = command({
   name: "review",
@@ -25,6 +25,7 @@ export const REVIEW = command({
     ),
     match: MATCH,
     html: text("FILE", "also write it as an HTML page, with each patch beside what it changes"),
+    compiler: COMPILER,
     "allow-unreached": flag("exit with 0 where changed lines did not run"),
   },
   examples: [
@@ -35,7 +36,8 @@ export const REVIEW = command({
   may: { compiles: true, spools: true, runs: ["git"], files: ["--html"] },
   async run({ options, screen, words }) {
     if (words.length < 2) return refuse("review needs a kernel tree and a change", screen);
-    const { readMatches } = await import("@dmalab/cli");
+    const { chooseCompiler, readMatches } = await import("@dmalab/cli");
+    chooseCompiler(options.compiler);
     const match = await readMatches(options.match);
     if (typeof match === "string") return refuse(match, screen);
     const { runReview } = await import("./run_review.ts");

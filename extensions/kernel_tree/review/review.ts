@@ -2,7 +2,7 @@
 import { addAll } from "@dmalab/runtime/lists";
 import type { NameMatch, Program } from "@dmalab/lang/run";
 import { C_FILE, type LinesRun } from "@dmalab/lang/values";
-import { SessionClang, TreeBuild } from "@dmalab/c_drivers/compiler";
+import { TreeBuild, TreeCompiler } from "@dmalab/c_drivers/compiler";
 import { companionsOf, exportsIn, requestFilesOf, TreeReading } from "@dmalab/c_drivers/tree";
 import { MemoryScreen, readTreeHeaders } from "@dmalab/cli";
 import { TreeError } from "@dmalab/runtime/kernels";
@@ -125,7 +125,7 @@ class StepFindings {
 /** Runs of one review: what ran with a tree is not run again for the next patch. */
 export class Review {
   readonly #runs = new Map<Tree, Map<string, ScenarioRuns | NotRun>>();
-  #clang: SessionClang | null = null;
+  #clang: TreeCompiler | null = null;
 
   constructor(readonly options: ReviewOptions) {}
 
@@ -216,7 +216,7 @@ export class Review {
   async #sequences(oracle: Oracle, { new: changed, old }: ReviewStep): Promise<CoveredComparison> {
     const path = oracle.paths[0]!;
     this.options.onProgress(`random sequences on ${path}`);
-    this.#clang ??= new SessionClang();
+    this.#clang ??= new TreeCompiler();
     const [one, other] = [old, changed].map(({ files }) => new TreeBuild(files, this.#clang!));
     return await oracle.compareCovered(one!, other!, CASES);
   }

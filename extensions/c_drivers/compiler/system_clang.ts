@@ -1,0 +1,234 @@
+/** A clang of the system's for files of a tree, where a fitting one is installed: `system_main.ts` runs it. */
+import {
+  chosenCompiler,
+  CLANG_MAJOR,
+  host,
+  linkerBeside,
+  PACKAGED,
+  readCompilerLock,
+  SYSTEM_CLANGS,
+  systemClangProgram,
+} from "@dmalab/cli";
+import { hashOf, keepBytes, keptBytes } from "@dmalab/cli/files";
+import { DEFAULT_LIMITS } from "@dmalab/lang/values";
+import { IR } from "../tree/ir.ts";
+import { TREE_ARGUMENTS } from "../tree/unit.ts";
+import { CHECKABLE, type Compiled, COMPILER_BYTES } from "./clang.ts";
+import { CompilerService, printLine } from "./compiler_service.ts";
+import type { PrecompiledHeaders } from "./precompiled.ts";
+import { type ClangFiles, CompilerError, SessionClang, type TreeClang } from "./tree_clang.ts";
+
+/** The folder for copies of the texts. */
+const TEMPORARY = "/tmp";
+const CHECK = "lab/check.c";
+/** No file of the host is seen, neither by its path nor among a compiler's own headers. */
+const CHECK_TEXT = `
+#if __has_include("/bin/sh") || __has_include("/etc/passwd") || __has_include(<stddef.h>)
+#error files of the host are visible
+#endif
+int lab_check(int x) { return x; }
+`;
+const VERSION = /\bclang version (\d+)\.\S*/;
+/** Assembler of the lab's own support file, and the empty one of a barrier: neither names a file. */
+const HARMLESS = new Set([
+  "",
+  ".globaltype __stack_pointer, i64",
+  "local.get $0\\0A\\09global.set __stack_pointer",
+]);
+const ASSEMBLER = /\basm (?:(?:sideeffect|alignstack|inteldialect|unwind) )*"([^"]*)"/g;
+const STRING = /"[^"]*"/g;
+const WORD = /(?<![\w.@%$!])asm\b/;
+/** A text that was made here, not a file of a tree. */
+const OURS = /^[^/]+\.ll$/;
+/** The compiler's name and version in LLVM's own language. Versions that make the same code have the same text. */
+const NAMED =
+  /(?<=^!\d+ = (?:!\{|distinct !DICompileUnit\(.*?\bproducer: )!?")[^"]*clang version [^"]*(?=")/gm;
+
+/** A clang that is installed, and what its check found. */
+interface InstalledClang {
+  readonly path: string;
+  readonly linker: string;
+}
+
+interface Checked {
+  /** As it names itself; null where it cannot be used. */
+  readonly version: string | null;
+  readonly problem: string;
+}
+
+function isThere(path: string): boolean {
+  if (host.permissions.querySync({ name: "read", path }).state !== "granted") return false;
+  try {
+    return host.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
+
+/** The clang that may be used, not checked; null where dmalab's own is. */
+function installedClang(): InstalledClang | null {
+  const chosen = chosenCompiler();
+  // Only Linux limits the memory of a process by an address space.
+  if (chosen === PACKAGED || host.build.os !== "linux") return null;
+  const path = chosen ?? SYSTEM_CLANGS.find(isThere);
+  return path === undefined ? null : { path, linker: linkerBeside(path) };
+}
+
+/** Starts the process that runs it. */
+function startSystemClang(): Deno.ChildProcess {
+  const { linker, path } = installedClang()!;
+  return new host.Command(host.execPath(), {
+    args: [
+      ...["run", "--no-prompt", "--quiet", "--no-config", "--no-lock", "--no-npm", "--no-remote"],
+      ...[`-R=${TEMPORARY}`, `-W=${TEMPORARY}`, "--allow-run=/bin/sh"],
+      ...[systemClangProgram(), path, linker, TEMPORARY, String(COMPILER_BYTES)],
+    ],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+}
+
+/** The process of this thread. */
+export const systemClangService = new CompilerService(startSystemClang);
+
+/** A clang of the system's where one fits, else dmalab's own, by the choice of the user. */
+export class TreeCompiler implements TreeClang {
+  readonly #packaged: SessionClang;
+  #system: Promise<SystemClang | null> | null = null;
+  #used: TreeClang;
+
+  /**
+   * @param timeMs Processor time of each file.
+   * @param tell Gets a line where a clang of the system's is not used.
+   */
+  constructor(timeMs: number = DEFAULT_LIMITS.timeMs, private readonly tell = printLine) {
+    this.#used = this.#packaged = new SessionClang(timeMs);
+  }
+
+  get precompiled(): PrecompiledHeaders {
+    return this.#used.precompiled;
+  }
+
+  async identity(): Promise<string> {
+    const system = await (this.#system ??= this.#checked());
+    this.#used = system ?? this.#packaged;
+    return this.#used.identity();
+  }
+
+  async run(args: readonly string[], files: ClangFiles, output: string): Promise<Compiled> {
+    await this.identity();
+    const made = await this.#used.run(args, files, output);
+    if (made.module === null || !args.includes("-emit-llvm")) return made;
+    return { ...made, module: withoutName(made.module) };
+  }
+
+  expectMany(): void {
+    this.#used.expectMany?.();
+  }
+
+  async close(): Promise<void> {
+    await systemClangService.close();
+    await this.#packaged.close();
+  }
+
+  /** The system's, if it is what it has to be; each one is checked once, and then known by its place and time. */
+  async #checked(): Promise<SystemClang | null> {
+    const installed = installedClang();
+    if (installed === null) return null;
+    const { linker, path } = installed;
+    const system = new SystemClang(this.#packaged, isThere(linker));
+    const problem = (why: string) => {
+      this.tell(`${path} is not used, but dmalab's own C compiler: ${why}`);
+      return null;
+    };
+    if (!isThere(path)) return problem("there is no such file, or it may not be read");
+    const { mtime, size } = host.statSync(path);
+    const known = [path, size, mtime?.getTime(), chosenCompiler(), readCompilerLock(), CHECK_TEXT];
+    const key = `clang-${await hashOf(new TextEncoder().encode(JSON.stringify(known)))}`;
+    const kept = await keptBytes("c", key);
+    let checked: Checked;
+    if (kept !== null) checked = JSON.parse(new TextDecoder().decode(kept)) as Checked;
+    else {
+      checked = await system.check();
+      await keepBytes("c", key, new TextEncoder().encode(JSON.stringify(checked)));
+    }
+    if (checked.version === null) {
+      // It was said when it was checked.
+      if (kept !== null && chosenCompiler() === null) return null;
+      return problem(checked.problem);
+    }
+    system.version = checked.version;
+    return system;
+  }
+}
+
+/** A clang of the system's. Orders that are not safe in it go to dmalab's own. */
+class SystemClang implements TreeClang {
+  readonly precompiled = systemClangService.precompiled;
+  readonly #session: SessionClang;
+  version = "";
+
+  constructor(readonly packaged: SessionClang, readonly links: boolean) {
+    this.#session = new SessionClang(packaged.timeMs, systemClangService);
+  }
+
+  identity(): Promise<string> {
+    return Promise.resolve(`${this.version} ${readCompilerLock()}`);
+  }
+
+  async run(args: readonly string[], files: ClangFiles, output: string): Promise<Compiled> {
+    const isLinked = output !== "-";
+    const source = args.at(-1)!;
+    const isOurs = OURS.test(source) && !hasAssembler(String(files[source]));
+    const isSafe = isLinked ? this.links : !args.includes("-c") || isOurs;
+    if (!isSafe) return this.packaged.run(args, files, output);
+    return this.#session.run(args, files, output);
+  }
+
+  close(): Promise<void> {
+    return this.#session.close();
+  }
+
+  /** Its version, or why it cannot be used. */
+  async check(): Promise<Checked> {
+    let version: string | null = null;
+    const cannot = (problem: string) => ({
+      version: null,
+      problem: version === null ? problem : `it is ${version}: ${problem}`,
+    });
+    try {
+      const { module } = await this.#session.run(["--version"], {}, "-");
+      const [named = null, major] = VERSION.exec(new TextDecoder().decode(module ?? undefined)) ??
+        [];
+      version = named;
+      if (version === null) return cannot("it does not name its version");
+      if (Number(major) !== CLANG_MAJOR && chosenCompiler() === null) {
+        return cannot(`only version ${CLANG_MAJOR} makes the same code`);
+      }
+      const args = [...TREE_ARGUMENTS, ...CHECKABLE, ...IR, CHECK];
+      const { module: made, said } = await this.#session.run(args, { [CHECK]: CHECK_TEXT }, "-");
+      if (made === null) return cannot(said.trim().split("\n")[0]!);
+      return { version, problem: "" };
+    } catch (error) {
+      if (!(error instanceof CompilerError)) throw error;
+      return cannot(error.message);
+    }
+  }
+}
+
+/** Whether a text in LLVM's own language has assembler that could name a file. */
+export function hasAssembler(text: string): boolean {
+  let isHarmless = true;
+  const rest = text.replace(ASSEMBLER, (_all, assembler: string) => {
+    isHarmless &&= HARMLESS.has(assembler);
+    return "";
+  });
+  return !isHarmless || WORD.test(rest.replace(STRING, '""'));
+}
+
+/** Code that names no compiler. */
+function withoutName(ir: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const text = new TextDecoder().decode(ir);
+  return new TextEncoder().encode(text.replace(NAMED, `clang version ${CLANG_MAJOR}`));
+}
