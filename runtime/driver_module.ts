@@ -13,4 +13,6 @@ export interface DriverModule {
   unbind(device: string): void;
   /** Calls its exit function. */
   unload(): void;
+  /** Nothing runs on its machine any more, and nothing looks at it: its memory may be used for another one. */
+  retire(): void;
 }

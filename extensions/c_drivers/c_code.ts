@@ -21,6 +21,8 @@ export class CCode {
   readonly functionNames: readonly string[];
   /** Places of calls that were asked for, by the address of the constant that says each. */
   readonly callSpans = new Map<number, Span | null>();
+  /** The cleared memory of a machine that nothing looks at any more. */
+  spareMemory: WebAssembly.Memory | null = null;
   #lines: LineTable | null = null;
   #debugInfo: DebugInfo | null = null;
   readonly #localSets = new Map<CodeSpan, LocalSets>();
@@ -100,10 +102,18 @@ export class CCode {
   }
 }
 
+/** A line that a block has code of. */
+interface BlockPlace {
+  readonly block: number;
+  readonly file: string;
+  readonly line: number;
+}
+
 /** Which lines of a driver in C have run, on any machine: each block of its code is counted once. */
 class CCoverage {
   /** By the number of a block. */
   readonly #passed: Uint8Array;
+  #places: readonly BlockPlace[] | null = null;
 
   /** @param blocks Where blocks of code begin, in order. */
   constructor(readonly shape: ModuleShape, readonly blocks: readonly number[]) {
@@ -122,6 +132,23 @@ class CCoverage {
     this.#passed.fill(0);
   }
 
+  *#placesIn(table: LineTable): Generator<BlockPlace> {
+    let first = 0;
+    const bodies = this.shape.bodies.toSorted((one, other) => one.start - other.start);
+    for (const body of bodies) {
+      while (this.blocks[first]! < body.start) first++;
+      let known = "";
+      for (const { address, file, line } of table.rowsIn(body.start, body.end)) {
+        let block = first;
+        while ((this.blocks[block + 1] ?? Infinity) <= address) block++;
+        // Several rows of one line in one block say the same.
+        const place = `${block} ${line} ${file}`;
+        if (place !== known) yield { block, file, line };
+        known = place;
+      }
+    }
+  }
+
   /** A block runs for the first time. */
   pass(block: number): void {
     if (block >= 0 && block < this.#passed.length) this.#passed[block] = 1;
@@ -130,13 +157,8 @@ class CCoverage {
   /** Lines with code, by the names of their files as the compiler has them. */
   lines(table: LineTable): ReadonlyMap<string, LinesRun> {
     const files = new RunFiles();
-    for (const body of this.shape.bodies) {
-      const first = this.blocks.findIndex((start) => start >= body.start);
-      for (const { address, file, line } of table.rowsIn(body.start, body.end)) {
-        let block = first;
-        while ((this.blocks[block + 1] ?? Infinity) <= address) block++;
-        files.add(file, line, this.#passed[block] === 1);
-      }
+    for (const { block, file, line } of this.#places ??= [...this.#placesIn(table)]) {
+      files.add(file, line, this.#passed[block] === 1);
     }
     return files.lines();
   }

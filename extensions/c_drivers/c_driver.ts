@@ -103,7 +103,9 @@ export class CDriver implements DriverModule {
     context: ExecutionContext,
   ) {
     const { ofTree, shape: { staticBytes } } = code;
-    this.#memory = new CMemory(machine, staticBytes, code.checked.blocks.length, ofTree !== null);
+    const blockCount = code.checked.blocks.length;
+    this.#memory = new CMemory(machine, staticBytes, blockCount, ofTree !== null, code.spareMemory);
+    code.spareMemory = null;
     const { debugHooks } = context;
     this.#frames = debugHooks === null ? null : new CFrames({
       lines: code.marked.lines,
@@ -151,6 +153,10 @@ export class CDriver implements DriverModule {
     const { context } = this.#kernel;
     const device = context.lab.devices.get(name)!;
     this.call(context, "remove", [new Handle(DEVICE as HandleType, device)]);
+  }
+
+  retire(): void {
+    this.code.spareMemory = this.#memory.cleared();
   }
 
   unload(): void {
@@ -403,7 +409,10 @@ export class CDriver implements DriverModule {
   #touch(at: number, bytes: number, writes: boolean): void {
     const memory = this.#memory;
     const kernel = this.#kernel;
-    if (memory.isInPages(at, bytes)) return;
+    if (memory.isInPages(at, bytes)) {
+      if (writes) memory.writtenInPages(at, bytes);
+      return;
+    }
     const marked = memory.worstMark(at, bytes);
     if (marked >= MARK.CLOSED) {
       const does = `${writes ? "Writes" : "Reads"} ${formatCount(bytes, "byte")}`;

@@ -95,25 +95,34 @@ export class CMemory {
   readonly #aliased = new Map<number, number>();
   readonly #shared = new Set<number>();
   #nextAlias = ALIAS_AT;
+  /** The end of the static data, and the end of the used part of the window. */
+  readonly #staticsEnd: number;
+  #windowEnd = WINDOW_AT;
+  /** Which parts of the map of pages of a tree's driver were written. */
+  readonly #pagesWritten = new Set<number>();
   #givenBlocks = 0;
 
   /**
    * @param staticBytes What the stack and the static data take.
    * @param blockCount Of blocks of code.
    * @param ofTree The driver was compiled with a kernel tree.
+   * @param spare Cleared memory of an earlier machine with the same code: to V8, new memory is a reason to
+   *   look for garbage at once.
    */
   constructor(
     private readonly machine: Machine,
     staticBytes: number,
     blockCount: number,
     ofTree: boolean,
+    spare: WebAssembly.Memory | null,
   ) {
+    this.#staticsEnd = alignUp(staticBytes, WASM_PAGE_BYTES);
     this.pageMapAt = ofTree ? TREE_PAGE_MAP : PAGE_MAP;
     this.windowPhys = machine.pages.scriptStartPhys;
     const end = ofTree ? TREE_PAGE_MAP + TREE_PAGE_MAP_BYTES : BLOCKS_AT + blockCount;
     const pages = BigInt(alignUp(end, WASM_PAGE_BYTES) / WASM_PAGE_BYTES);
     // Of equal sizes, so that the buffer never moves.
-    this.memory = new WebAssembly.Memory(
+    this.memory = spare ?? new WebAssembly.Memory(
       { address: "i64", initial: pages, maximum: pages } as object as WebAssembly.MemoryDescriptor,
     );
     const { buffer } = this.memory;
@@ -133,6 +142,33 @@ export class CMemory {
   /** How many blocks of code run until the driver asks again. */
   set fuel(blocks: number) {
     new Int32Array(this.memory.buffer, FUEL_AT, 1)[0] = blocks;
+  }
+
+  /** A driver of a tree writes into its map of pages. */
+  writtenInPages(at: number, sizeBytes: number): void {
+    const first = Math.floor(at / WASM_PAGE_BYTES);
+    const last = Math.floor((at + sizeBytes - 1) / WASM_PAGE_BYTES);
+    for (let part = first; part <= last; part++) this.#pagesWritten.add(part);
+  }
+
+  /** The memory, all zero, for another machine: nothing of this one may be used again. */
+  cleared(): WebAssembly.Memory {
+    const all = new Uint8Array(this.memory.buffer);
+    all.fill(0, 0, this.#staticsEnd);
+    all.fill(0, WINDOW_AT, this.#windowEnd);
+    all.fill(0, ALIAS_AT, this.#nextAlias);
+    all.fill(0, SHADOW_AT, BLOCKS_AT + this.blocks.length);
+    for (const part of this.#pagesWritten) {
+      all.fill(0, part * WASM_PAGE_BYTES, (part + 1) * WASM_PAGE_BYTES);
+    }
+    return this.memory;
+  }
+
+  /** Notes that bytes of the window may be written from now on. */
+  #used(at: number, sizeBytes: number): void {
+    if (at >= WINDOW_AT && at < ALIAS_AT) {
+      this.#windowEnd = Math.max(this.#windowEnd, Math.min(ALIAS_AT, at + sizeBytes));
+    }
   }
 
   /** How many blocks of code have run since some moment. */
@@ -236,7 +272,9 @@ export class CMemory {
       if (this.#shared.has(page)) continue;
       this.#shared.add(page);
       const phys = page * PAGE_SIZE_BYTES as PhysAddr;
-      this.#place(phys, this.pointerTo(phys));
+      const at = this.pointerTo(phys);
+      this.#used(at, PAGE_SIZE_BYTES);
+      this.#place(phys, at);
     }
   }
 
@@ -259,6 +297,7 @@ export class CMemory {
 
   /** Bytes that may be touched from now on; `at` is a multiple of 8. */
   open(at: number, sizeBytes: number): void {
+    this.#used(at, sizeBytes);
     const first = at / GRANULE_BYTES;
     const whole = Math.floor(sizeBytes / GRANULE_BYTES);
     this.shadow.fill(TURNED, first, first + whole);
@@ -268,6 +307,7 @@ export class CMemory {
 
   /** Bytes that exist, checked or not: open bytes stay as they are. */
   admit(at: number, sizeBytes: number): void {
+    this.#used(at, sizeBytes);
     const end = Math.ceil((at + sizeBytes) / GRANULE_BYTES);
     const { shadow } = this;
     for (let granule = Math.floor(at / GRANULE_BYTES); granule < end; granule++) {

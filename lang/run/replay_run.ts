@@ -226,6 +226,12 @@ export class ChildRunStarter implements RunStarter {
     return vm;
   }
 
+  drop({ machine }: Pick<Vm, "machine">): void {
+    // A listener may look at it later.
+    if (this.options.onSideVm !== undefined) return;
+    for (const module of machine.lab.machine.driverModules) module.retire();
+  }
+
   /** Does a run once more that counted its events, and keeps them: nothing else follows it. */
   #repeat(request: ReplayRequest): Vm {
     this.#requireEvents = true;

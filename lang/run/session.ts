@@ -349,6 +349,8 @@ export class RunSession {
         this.#repeat(side, [...this.#moves, ...current]);
         return side.vm;
       },
+      // A session can go back to any of its runs.
+      drop: () => {},
       again: (_run, listener: ReplayListener) => this.#rerun(listener),
       runOnNewMachine: (...request) => state.sideRuns().runOnNewMachine(...request),
     };

@@ -149,6 +149,8 @@ export interface PausableRun {
 export interface RunStarter {
   /** To the end of the branch that is wanted. */
   replay(request: ReplayRequest): Vm;
+  /** Nothing looks at a run's machine any more. */
+  drop(run: Pick<Vm, "machine">): void;
   /**
    * The same way, without output. The results of machines beside it are known, and not computed
    * again.

@@ -195,6 +195,9 @@ export class Sweeps {
       }
       const leaks = child.branches.branch!.watch.leaks();
       if (leaks.length > 0) leaking.push({ place, leaks, run: child });
+      else if (!reported.values().some(({ context }) => context === child)) {
+        this.branches.requireRuns(info.word).drop(child);
+      }
     }
     this.branches.resolvedChoices.set(choicePoint, null);
     if (leaking.length === 0) this.#judgeReports(info, reported);
@@ -242,7 +245,9 @@ export class Sweeps {
       if (steps <= 0) return false;
       const child = this.branches.withoutDefects({ choicePoint, taken }, off, steps);
       steps = Math.min(steps, Math.max(0, child.steps));
-      return child.failure === null && child.branches.arrived && holds(child);
+      const isRight = child.failure === null && child.branches.arrived && holds(child);
+      this.branches.requireRuns("explain").drop(child);
+      return isRight;
     };
     const counts = new Map<string, number>();
     for (const group of groups) {
