@@ -177,7 +177,7 @@ class SystemClang implements TreeClang {
     return Promise.resolve(`${this.version} ${readCompilerLock()}`);
   }
 
-  async run(args: readonly string[], files: ClangFiles, output: string): Promise<Compiled> {
+  run(args: readonly string[], files: ClangFiles, output: string): Promise<Compiled> {
     const isLinked = output !== "-";
     const source = args.at(-1)!;
     const isOurs = OURS.test(source) && !hasAssembler(String(files[source]));

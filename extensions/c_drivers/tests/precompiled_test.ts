@@ -129,6 +129,7 @@ Deno.test("files of a tree have the same code with precompiled headers, which on
   let made = 0;
   const clang: TreeClang = {
     precompiled: session.precompiled,
+    identity: () => session.identity(),
     run(args, files, output) {
       if (args.includes("c-header")) made++;
       return session.run(args, files, output);
@@ -158,6 +159,7 @@ Deno.test("headers that do not compile are tried once, and leave the files to th
   const runs: string[] = [];
   const clang: TreeClang = {
     precompiled: new PrecompiledHeaders(),
+    identity: () => Promise.resolve(""),
     run(args) {
       runs.push(args.at(-1)!);
       return Promise.resolve({ module: null, said: "error: no" });

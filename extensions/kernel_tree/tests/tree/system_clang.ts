@@ -20,6 +20,10 @@ export class SystemClang implements TreeClang {
 
   constructor(readonly program: string) {}
 
+  identity(): Promise<string> {
+    return Promise.resolve(this.program);
+  }
+
   async run(
     args: readonly string[],
     files: ClangFiles,
