@@ -210,10 +210,8 @@ export class SwiotlbPool extends SwiotlbSlots {
     const { events, faults } = this.#around;
     // An injected failure says nothing of the pool, so the pool is not reported as full.
     if (faults && faults.errnoAt(INJECTION["swiotlb.alloc"]) !== 0) return DMA_MAPPING_ERROR;
-    const keep = dev.minAlignMask;
-    const inSlot = this.#kernel.bounced_iova_keeps_slot_offset === true;
-    const pad = lowBits(orig, keep, Math.max(inSlot ? 0 : allocAlignMask, SLOT_BYTES - 1));
-    const totalBytes = inSlot
+    const pad = this.padBytes(dev, orig, allocAlignMask);
+    const totalBytes = this.#kernel.bounced_iova_keeps_slot_offset === true
       ? alignUp(sizeBytes, allocAlignMask + 1) + pad
       : alignUp(sizeBytes + pad, allocAlignMask + 1);
     const slots = Math.ceil(totalBytes / SLOT_BYTES);
@@ -261,6 +259,15 @@ export class SwiotlbPool extends SwiotlbSlots {
     }
     if (this.#fillsAtMap(dir, attrs)) this.#copy(tlb, sizeBytes, "in");
     return tlb;
+  }
+
+  /**
+   * The bytes in front of a buffer's data that keep the low bits of its address.
+   * @internal
+   */
+  padBytes({ minAlignMask }: BouncingDevice, orig: number, allocAlignMask: number): Bytes {
+    const inSlot = this.#kernel.bounced_iova_keeps_slot_offset === true;
+    return lowBits(orig, minAlignMask, Math.max(inSlot ? 0 : allocAlignMask, SLOT_BYTES - 1));
   }
 
   /**

@@ -114,8 +114,7 @@ class GivenSlots {
     ): number => {
       const tlb = this.#coming.shift();
       if (tlb === undefined) return -1;
-      const kept = Math.max(allocAlignMask, SLOT_BYTES - 1) & dev.minAlignMask;
-      const padSlots = Math.floor((orig % (kept + 1)) / SLOT_BYTES);
+      const padSlots = Math.floor(pool.padBytes(dev, orig, allocAlignMask) / SLOT_BYTES);
       const first = Math.floor((tlb - pool.basePhys) / SLOT_BYTES) - padSlots;
       return first < 0 || first + slots > pool.slots ? -1 : first;
     };
