@@ -105,7 +105,7 @@ function ownerOf(
   return `${chosen.name} has no option "${option}"; "${name} ${owner.name}" has it`;
 }
 
-/** The command that help is asked for: an action where one is named. */
+/** The command to print the help of: the action, where the words name one. */
 function helped(command: Command, [word]: readonly string[]): Command {
   const action = command.actions === undefined ? command : actionOf(command, word);
   return typeof action === "string" ? command : action;

@@ -53,7 +53,7 @@ const BAR_CALL =
 /** A device with more is rare, and drivers of all BARs have room for so many. */
 const USUAL_BARS = 5;
 
-/** Numbers of the BARs that a device of the driver has: the usual ones, and those that it names. */
+/** Numbers of the BARs that a device of the driver has: the usual ones, and each that the driver names. */
 export function barsOf(
   texts: readonly string[],
   constants: ReadonlyMap<string, number>,

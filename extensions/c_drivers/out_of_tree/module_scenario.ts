@@ -114,7 +114,7 @@ export function scenarioText(
   ].join("\n");
 }
 
-/** The device's BARs: a driver takes those that it knows. */
+/** The device's BARs: a driver takes the ones it knows. */
 function barsText(bars: readonly number[], ports: ReadonlySet<number>, answering = 0): string {
   // `on read` is for the BAR that comes first.
   const order = [

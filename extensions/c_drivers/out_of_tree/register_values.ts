@@ -4,7 +4,7 @@
 const AWAITED =
   /STAT|READY|RDY|DONE|MAGIC|VERSION|SIGNATURE|IDENT|_ID\b|VALID|LOCK|IDLE|_OK\b|_UP\b/i;
 const WORD = /\b(?:0x[\da-fA-F]+|\d+|[A-Z_][A-Z\d_]{2,})/g;
-/** Lines behind the use of a register in which its value is looked at. */
+/** Lines behind the use of a register that are searched for values. */
 const LINES_NEAR = 15;
 const MOST_NEAR = 120;
 const MOST_NAMED = 60;
@@ -44,7 +44,7 @@ export function registerValues(
   return [...found].map(([value, why]) => ({ value, why }));
 }
 
-/** Numbers in the lines behind those that name a register. */
+/** Numbers in the lines behind a line with a register's name. */
 function valuesNear(
   offset: number,
   texts: readonly string[],

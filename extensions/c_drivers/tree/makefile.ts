@@ -185,7 +185,7 @@ function withValues(text: string, variables: ReadonlyMap<string, string>): strin
     if (next === found) break;
     found = next;
   }
-  // Functions of paths: a folder's own path stands for them.
+  // Functions of paths: replaced by the folder's own path.
   return found.replace(/\$\((?:abspath|realpath)\s+([^()\s]+|\$\(\w+\))\)/g, "$1")
     .replace(/\$\(dir\s+(\$\(\w+\)|[^()\s]+)\)/g, "$1/..");
 }

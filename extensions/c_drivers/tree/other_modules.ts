@@ -6,7 +6,7 @@ import { missingIn } from "./ir.ts";
 import { exitOf, initOf } from "./module_names.ts";
 
 /**
- * The order in which modules start: a module after those that it needs.
+ * The order in which modules start: a module after the modules it needs.
  *
  * @param roots The driver's own files, in LLVM's own language.
  * @param added Files that are linked, by their paths.
@@ -32,7 +32,7 @@ export function startOrder(
     }
   };
   visit(roots);
-  // Those whose other files alone are called.
+  // The driver calls only their other files.
   for (const [path, text] of added) {
     if (!modules.has(path) || seen.has(path)) continue;
     seen.add(path);

@@ -72,7 +72,7 @@ const PRESENT: readonly string[] = [
   ...["CPU_FREQ", "GPIOLIB", "HAVE_CLK_PREPARE", "MFD_SYSCON", "PM_OPP", "RESET_CONTROLLER"],
 ];
 
-/** What distributions build, for a module out of the tree: no Kconfig file says what it needs. */
+/** Symbols that distributions set, for a module out of the tree: no Kconfig file names the ones it needs. */
 const OF_DISTRIBUTIONS: readonly string[] = [
   ...[
     "DEBUG_FS",

@@ -124,7 +124,7 @@ function configRecord(
   };
 }
 
-/** IOMMUs that a name tells, beside VT-d in legacy mode. */
+/** IOMMUs that a machine's name has, beside VT-d in legacy mode. */
 const MODEL_WORDS: Partial<Readonly<Record<IommuModel, readonly string[]>>> = {
   amd: ["amd"],
   vtd_scalable: ["sm"],

@@ -261,7 +261,7 @@ class Observer implements RunObserver {
   #reached: readonly Span[] = [];
   #end: Span | null = null;
 
-  /** Commands that answer for the model's, by what stands in for those. */
+  /** The kernel's commands, by the model's commands that they replace. */
   readonly #commands = new Map<object, KernelCommand & { readonly model: object }>();
 
   field(type: string, thing: object, name: string): object {
@@ -386,7 +386,7 @@ class Observer implements RunObserver {
     return found === undefined ? thing : { ...thing, command: found.model };
   }
 
-  /** The model's count, and what the kernel's completed requests have mapped and not unmapped. */
+  /** The model's count, and the mappings that the kernel's completed requests have left. */
   #liveMappings(machine: Machine): object {
     this.#note(null);
     if (this.kernel === null) return machine;

@@ -15,7 +15,7 @@ const ENTRIES_OF_COMMAND = 2;
 
 /**
  * @param device The addresses that the controller read from the command and its lists.
- * @param model The model's command: what was not observed stays its own.
+ * @param model The model's command: parts that were not observed stay the model's.
  * @returns Null for a command without data, and with metadata: its addresses are between those of the data.
  */
 export function kernelCommand(

@@ -252,7 +252,7 @@ function lastLine(text: string): string {
 
 interface PackHead {
   readonly release: string;
-  /** Hash of the image, which is a file of its own. */
+  /** Hash of the image, which is a separate file. */
   readonly image: string;
   readonly modules: readonly { readonly name: string; readonly sizeBytes: number }[];
 }

@@ -11,7 +11,7 @@ const SETUP_SECTORS_OFFSET = 0x1f1;
 const OLD_SETUP_SECTORS = 4;
 const SECTOR_BYTES = 512;
 const PROTOCOL_OFFSET = 0x206;
-/** The first version of the boot protocol whose header says where the payload is. */
+/** The first version of the boot protocol that has the payload's place in its header. */
 const PAYLOAD_PROTOCOL = 0x208;
 const PAYLOAD_OFFSET = 0x248;
 const PAYLOAD_LENGTH = 0x24c;

@@ -15,7 +15,7 @@ export interface QemuProgram {
   readonly readsMetadataSgls: boolean;
 }
 
-/** What machines are planned for where no QEMU is asked, as in tests. */
+/** The release that machines are planned for without a QEMU, as in tests. */
 export const QEMU_7_2: QemuProgram = {
   version: "7.2",
   scalableMode: "x-scalable-mode",
@@ -30,7 +30,7 @@ const SCALABLE_MODE = ["scalable-mode", "x-scalable-mode"];
 const FIRST_STAGE = ["fsts", "x-flts"];
 /**
  * 10.0.13 and 11.1.3 refuse a controller without a limit or with more ("mdts exceeds IOV_MAX"), and read
- * SGLs for metadata; 7.2.22 takes both, and reads none. Of the releases between none was tried.
+ * SGLs for metadata; 7.2.22 takes both, and reads none. No release between was tried.
  */
 const FIRST_OF_NEW_CONTROLLER = 8;
 const MOST_MDTS_BYTES = 2 * MIB;

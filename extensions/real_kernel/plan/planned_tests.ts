@@ -92,7 +92,7 @@ async function loadFile(path: string): Promise<readonly GuestScenario[] | string
   return scenarios;
 }
 
-/** Whether a test's machine has an IOMMU whose properties QEMU names otherwise in another release. */
+/** Whether a test's machine has an IOMMU with properties that another release of QEMU names otherwise. */
 export function asksForVtd(scenarios: readonly GuestScenario[]): boolean {
   return scenarios.some(({ program }) =>
     wantedTests(program, []).some(({ config: { iommu } }) => needsOf(iommu.model).length > 0)

@@ -372,7 +372,7 @@ function messageColumn(text: string, isMessage: (text: string) => boolean): stri
     : whole;
   if (index < 0) return null;
   const times = columns.slice(0, index).filter((column) => TIME_COLUMN.test(column));
-  // Without quotes, a comma of the message separates too: a blank stands behind it.
+  // Without quotes, a comma of the message separates too: a blank follows it.
   let end = index + 1;
   while (!isQuoted && columns[end]?.startsWith(" ")) end++;
   const message = columns.slice(index, end).join(isSemicolons ? ";" : ",");
