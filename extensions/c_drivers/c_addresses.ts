@@ -57,3 +57,6 @@ export const IO_BYTES = 4096 * GIB;
 /** Ports of I/O BARs, for drivers of a kernel tree: `PCI_IOBASE`. */
 export const PORTS_AT = IO_BASE + IO_BYTES;
 export const PORTS = 64 * KIB;
+
+/** The result of `kmalloc(0)`: a pointer to no memory, which is no failure. @see rules/c-api.md 13 */
+export const ZERO_SIZE = 16;

@@ -23,7 +23,7 @@ import type { LabDevice } from "@dmalab/devices";
 import { type Span, spanPlace } from "@dmalab/lang";
 import type { ExecutionContext } from "@dmalab/lang/values";
 import type { DeviceShape } from "./tree/of_tree.ts";
-import { PAGE_STRUCT_BYTES } from "./c_addresses.ts";
+import { PAGE_STRUCT_BYTES, ZERO_SIZE } from "./c_addresses.ts";
 import { CHeap } from "./c_heap.ts";
 import type { CMemory } from "./c_memory.ts";
 import { MARK, NOWHERE } from "./c_memory.ts";
@@ -351,9 +351,11 @@ export class CKernel implements AccessWatcher {
 
   /** The physical address of a pointer's target. */
   phys(at: number): PhysAddr {
-    const phys = this.memory.physOf(at);
+    // Static data of a driver may lie in the first page, but not at its beginning.
+    const phys = at <= ZERO_SIZE ? NOWHERE : this.memory.physOf(at);
     if (phys !== NOWHERE) return phys as PhysAddr;
-    throw this.crash(`${this.#call}() with ${hex(at)}, where there is no memory`);
+    const what = at === 0 ? "NULL" : hex(at);
+    throw this.crash(`${this.#call}() with ${what}, where there is no memory`);
   }
 
   /** The physical address of a `struct page`. */

@@ -1,4 +1,5 @@
 /** The kernel's allocators, and where memory lies. @see rules/c-api.md 13 */
+import { ZERO_SIZE } from "../c_addresses.ts";
 import type { PhysAddr } from "@dmalab/runtime";
 import { callEntries, type CArguments, type CCallEntry } from "../call_entry.ts";
 import { type FreeCall, KMALLOC_BYTES } from "../c_heap.ts";
@@ -7,10 +8,6 @@ import { NOWHERE } from "../c_memory.ts";
 import { CRequests } from "../c_requests.ts";
 import { CStubs } from "../c_stubs.ts";
 
-/**
- * The result of `kmalloc(0)`: a pointer to no memory, which is no failure. @see rules/c-api.md 13
- */
-const ZERO_SIZE = 16;
 const POINTER_BYTES = 8;
 /** More pages than one call asks for. */
 const MAX_PAGES = 4096;

@@ -112,6 +112,8 @@ class DriverInit {
       answers = [...answers, found];
       first = await this.#try(answers);
     }
+    // Trying a register's values has left another text.
+    this.#write(this.#text(answers));
     const isProbed = this.#sayRun(first, answers);
     const code = isProbed && await this.#sayTests() ? HELD : FAILED;
     this.#say(
@@ -119,18 +121,16 @@ class DriverInit {
         ((processorMs() - this.#startedMs) / 1000).toFixed(1)
       } s of processor time besides the compiler's`,
     );
-    this.#say(
-      `wrote | ${join(folder, SCENARIO)} and ${REPORT}; next: dmalab test ${
-        join(folder, SCENARIO)
-      }`,
-    );
+    const reads = [this.#module, this.#tree].flatMap((each) => each === null ? [] : [each.root]);
+    this.#say(`wrote | ${join(folder, SCENARIO)} and ${REPORT}; next:`);
+    this.#say(`  dmalab -R=${reads.join(",")} test ${join(folder, SCENARIO)}`);
     rewriteFile({ folder, name: REPORT }, `${this.#lines.join("\n")}\n`);
     return code;
   }
 
   #say(line: string): void {
-    this.#lines.push(line);
-    this.screen.out(`${line}\n`);
+    this.#lines.push(printable(line));
+    this.screen.out(`${printable(line)}\n`);
   }
 
   /** A list under a heading; nothing for an empty one. */
@@ -368,7 +368,8 @@ function lastLines(lines: readonly string[]): string {
 /** A path as a scenario of a folder names it. */
 function pathFrom(folder: string, path: string): string {
   if (isAbsolute(path)) return path;
-  return relative(join(currentFolder(), folder), join(currentFolder(), path));
+  const from = isAbsolute(folder) ? folder : join(currentFolder(), folder);
+  return relative(from, join(currentFolder(), path));
 }
 
 /** The headers of a kernel. @throws {TreeError} */

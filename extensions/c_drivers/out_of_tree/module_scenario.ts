@@ -1,4 +1,5 @@
 /** The scenario that `dmalab init --driver` writes for an out-of-tree module. */
+import { printable } from "@dmalab/lang/diagnostics";
 import type { ModuleFacts } from "./module_facts.ts";
 
 /** What a register answers, with the reason. */
@@ -57,12 +58,12 @@ export function scenarioText(
     ScenarioParts,
 ): string {
   const identity = ids === null ? [] : [
-    `        vendor = ${hex(ids.vendor)}, device = ${
-      hex(ids.device)
-    }   # ${ids.at.path}:${ids.at.line}`,
+    `        vendor = ${hex(ids.vendor)}, device = ${hex(ids.device)}   # ${
+      printable(ids.at.path)
+    }:${ids.at.line}`,
   ];
   const registers = answers.flatMap(({ offset, value, why }) => [
-    `        # ${why}`,
+    `        # ${printable(why)}`,
     `        on read ${hex(offset)} { return ${hex(value)} }`,
   ]);
   if (tried !== null) {
@@ -71,10 +72,10 @@ export function scenarioText(
       `        on read ${hex(tried.offset)} { return answer }`,
     );
   }
-  const ofTree = tree === null ? [] : [`tree = ${JSON.stringify(tree)}`, 'stubs = "fill"'];
-  const settings = [`module = ${JSON.stringify(module)}`, ...ofTree];
+  const ofTree = tree === null ? [] : [`tree = ${quoted(tree)}`, 'stubs = "fill"'];
+  const settings = [`module = ${quoted(module)}`, ...ofTree];
   return [
-    "# Made by `dmalab init --driver`. Complete what the report names, and run `dmalab test driver.dma`.",
+    "# Made by `dmalab init --driver`. Complete what the report names; the report's last line runs the tests.",
     "",
     "machine {",
     ...kernel === null ? [] : [`  kernel = "${kernel}"`],
@@ -94,10 +95,10 @@ export function scenarioText(
     "}",
     "",
     ...others.length === 0 ? [] : [
-      `# Other PCI drivers of this folder: ${others.join(", ")}`,
+      `# Other PCI drivers of this folder: ${others.map(printable).join(", ")}`,
       "",
     ],
-    `driver d = c ${JSON.stringify(main)} { ${settings.join(", ")} }`,
+    `driver d = c ${quoted(main)} { ${settings.join(", ")} }`,
     "",
     "# Fill in: what the device does by itself, such as writing a ring and raising an interrupt.",
     "fn device_works() { return none }",
@@ -122,6 +123,11 @@ function barsText(bars: readonly number[], ports: ReadonlySet<number>, answering
     ...bars.filter((bar) => bar !== answering),
   ];
   return order.map((bar) => ports.has(bar) ? `${bar} io 256B` : `${bar} mem32 1MiB`).join(", ");
+}
+
+/** A string of a scenario: a name of a file must not end it, or be evaluated. */
+function quoted(text: string): string {
+  return JSON.stringify(text).replaceAll("{", "\\{");
 }
 
 function hex(value: number): string {

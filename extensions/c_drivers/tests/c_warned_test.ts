@@ -24,3 +24,9 @@ Deno.test("coherent memory that is remapped cannot be mapped by dma_map_single()
   assertEquals(code, 0, output);
   assertMatch(output, /3 passed \| 0 failed/);
 });
+
+Deno.test("a null pointer is no memory that can be mapped, and no kernel's warning is claimed for it", async () => {
+  const { code, output } = await dmalab("test", `${FOLDER}/null_mapped.dma`);
+  assertEquals(code, 0, output);
+  assertMatch(output, /2 passed \| 0 failed/);
+});

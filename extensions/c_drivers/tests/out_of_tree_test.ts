@@ -316,3 +316,29 @@ Deno.test("options that do not belong together, and a kernel that is none, are r
     });
   }
 });
+
+Deno.test("names of files neither end a line of the scenario nor are evaluated in it", async () => {
+  const place = Deno.makeTempDirSync();
+  const here = Deno.cwd();
+  try {
+    Deno.chdir(place);
+    Deno.mkdirSync("mod{1+1}");
+    Deno.writeTextFileSync("mod{1+1}/list.c", RING);
+    Deno.writeTextFileSync("mod{1+1}/device.h", DEVICE_H);
+    Deno.writeTextFileSync("mod{1+1}/Makefile", "obj-m += list.o\n");
+    const hostile = 'mod{1+1}/z\ntest "injected" { print 666 }\n#.c';
+    Deno.writeTextFileSync(hostile, "module_pci_driver(d);\n");
+    // An absolute folder for the result, and a relative one for the module.
+    const { code, errors, output } = await dmalab("init", `${place}/out`, "--driver", "mod{1+1}");
+    assertEquals(code, 0, errors + output);
+    const scenario = Deno.readTextFileSync("out/driver.dma");
+    assertEquals(/^test "injected"/m.test(scenario), false, scenario);
+    assertStringIncludes(scenario, 'module = "../mod\\{1+1}"');
+    const report = Deno.readTextFileSync("out/report.txt");
+    assertEquals(report.match(/^test \| .* \| ok$/gm)?.length, 4, report);
+    assertStringIncludes(report, `-R=${Deno.realPathSync("mod{1+1}")} test `);
+  } finally {
+    Deno.chdir(here);
+    Deno.removeSync(place, { recursive: true });
+  }
+});

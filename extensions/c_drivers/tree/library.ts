@@ -34,10 +34,10 @@ const EXPORT = /^[ \t]*EXPORT_(?:SYMBOL|PER_CPU_SYMBOL)(?:_GPL|_NS|_NS_GPL)?\(\s
  * folder call is not exported.
  */
 const DEFINED =
-  /^(?!static\b|typedef\b)[a-z_][\w \t*]*?(?:\b|\n\*?)(\w+)\((?:[^;{}()]|\([^;{}()]*\))*\)\n\{/gm;
+  /^(?!static\b|typedef\b)[a-z_][\w \t*]{0,200}?(?:\b|\n\*?)(\w+)\((?:[^;{}()]|\([^;{}()]*\))*\)\n\{/gm;
 /** A variable with a value; others have none that a file could lack. */
 const VARIABLE =
-  /^(?!static\b|typedef\b|extern\b)[a-z_][\w \t*]*?\b(\w+)(?:\[[^\]\n]*\])*(?:\s+__\w+)*\s*=\s/gm;
+  /^(?!static\b|typedef\b|extern\b)[a-z_][\w \t*]{0,200}?\b(\w+)(?:\[[^\]\n]*\])*(?:\s+__\w+){0,8}\s*=\s/gm;
 
 /** @returns Files by the names that they export, or define. @param texts By their paths. */
 export function exportsIn(

@@ -20,7 +20,7 @@ const MAX_INCLUDED = 2 ** 20;
 const LISTS = new Set(["obj", "lib", "ccflags", "subdir"]);
 const FLAGS =
   /^[ \t]*(?:(subdir-)?ccflags-(?:y|\$\(CONFIG_(\w+)\))|CFLAGS_([\w.-]+)|(?:EXTRA_|KBUILD_)CFLAGS)[ \t]*[:+]?=(.*)$/gm;
-const VARIABLE = /^[ \t]*(?:export[ \t]+)?(\w+)[ \t]*[:?]?=[ \t]*(\S.*?)[ \t]*$/gm;
+const VARIABLE = /^[ \t]*(?:export[ \t]+)?(\w+)[ \t]*[:?]?=[ \t]*(\S.*)$/gm;
 /** Variables within each other's values. */
 const MAX_VALUES = 5;
 /** Another makefile of the tree, read in place. */
@@ -90,7 +90,7 @@ export class Makefiles {
       const isNear = depth >= parts.length - 2 || this.#rulesOf(folder).has(named);
       const text = this.#text(folder);
       const variables = new Map(
-        [...text.matchAll(VARIABLE)].map(([, name, value]) => [name!, value!] as const),
+        [...text.matchAll(VARIABLE)].map(([, name, value]) => [name!, value!.trimEnd()] as const),
       );
       for (const [, isForAll, condition, only, written] of text.matchAll(FLAGS)) {
         if (only === undefined ? !isNear && isForAll === undefined : only !== object) continue;

@@ -30,7 +30,11 @@ export async function runExport(
 ): Promise<ExitCode> {
   const write = form === null ? undefined : FORMS[form];
   if (write === undefined) {
-    return refuse(`trace export needs --as and one of ${Object.keys(FORMS).join(", ")}`, screen);
+    const forms = Object.keys(FORMS).join(", ");
+    return refuse(
+      `trace export needs --as and one of ${forms}${form === null ? "" : `, not "${form}"`}`,
+      screen,
+    );
   }
   await write(await openTrace(paths), screen);
   return HELD;

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { dmalab } from "@dmalab/tests";
 import { explainFaultLine, explainLog, isFaultLine, logAsJson } from "./line_explainer.ts";
 
 const LINE = "[    1.1] DMAR: [DMA Read NO_PASID] Request device [00:02.0] fault addr 0x7cd80000 " +
@@ -56,4 +57,16 @@ Deno.test("explain reads the other lines about DMA too, and prints all as JSON w
     ["nvme_abort_status", 2, null],
   ]);
   assertEquals([json[0].cause, json[1].status], ["over_segment", 6]);
+});
+
+Deno.test('a page that is mapped later in the trace was not "never mapped" for a line without a time', async () => {
+  const { output } = await dmalab(
+    "explain",
+    "DMAR: [DMA Write NO_PASID] Request device [01:00.0] fault addr 0xffffd000 " +
+      "[fault reason 0x05] PTE Write access is not set",
+    "--trace",
+    "examples/traces/data/leaky-driver.trace.txt",
+  );
+  assertStringIncludes(output, "possible: access_allowed");
+  assertEquals(output.includes("never_mapped"), false, output);
 });

@@ -47,7 +47,7 @@ export async function runScript(
     const reason = !shrink && around === null
       ? `"${trace.name}" has no mapping; record dma:* too`
       : script.findings.length === 0
-      ? "no finding is proved or likely"
+      ? around === null ? "no finding is proved or likely" : `no finding is at line ${around}`
       : "no line of the trace has the mapping that its findings are about";
     return refuse(`the scenario would be empty: ${reason}`, screen);
   }

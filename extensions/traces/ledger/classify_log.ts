@@ -405,6 +405,16 @@ export function explainedFault(
     if (whole !== undefined) {
       return finding("cut_address", "likely", { otherLine: whole.mappedAt.line });
     }
+    // Without a time the line may be older than the map, or the map allowed the access.
+    const live = isTied ? [] : history.indexOf(access.page, access.device).liveAt(window[1]);
+    if (live.length > 0) {
+      const allowed = {
+        kind: "access_allowed",
+        mapping: live.at(-1)!,
+        isConsistent: false,
+      } as const;
+      return finding("access_allowed", "possible", candidateOf(allowed));
+    }
     return history.isWhole
       ? neverMapped(known, ledger, finding)
       : finding("unknown_birth", "unknown");
