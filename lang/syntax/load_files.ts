@@ -2,7 +2,8 @@
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import { SourceFile, type Span } from "../source.ts";
 import type { FileNode, UseDeclaration } from "./tree/ast.ts";
-import { MAX_TEXT_LENGTH, parse, type ParseResult } from "./parse.ts";
+import { MAX_TEXT_LENGTH, parse } from "./parse.ts";
+import type { ParseResult } from "./parse_result.ts";
 
 /** Why a file could not be had. */
 export class LoadError {

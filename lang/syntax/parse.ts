@@ -9,6 +9,7 @@ import type { IToken } from "chevrotain";
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import type { SourceFile, Span } from "../source.ts";
 import type { Expression, FileNode, Statement } from "./tree/ast.ts";
+import type { ParseResult } from "./parse_result.ts";
 import { balanceBrackets } from "./recovery/brackets.ts";
 import { BuildContext, type ParseMode } from "./tree/build_context.ts";
 import { checkTokens } from "./lexical.ts";
@@ -86,14 +87,6 @@ function isShallow(tokens: readonly IToken[], reporter: DiagnosticReporter): boo
     }
   }
   return true;
-}
-
-export interface ParseResult {
-  /** The tree. With errors it holds error nodes and must not be run. */
-  readonly file: FileNode;
-  readonly diagnostics: readonly Diagnostic[];
-  /** The text ends in the middle of something: the REPL asks for more. */
-  readonly incomplete: boolean;
 }
 
 export interface ParseOptions {

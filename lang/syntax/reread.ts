@@ -9,15 +9,8 @@
  */
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import type { SourceFile, Span } from "../source.ts";
-import {
-  fileOf,
-  MAX_TEXT_LENGTH,
-  parse,
-  type ParseResult,
-  type ReadText,
-  readText,
-  resultOf,
-} from "./parse.ts";
+import { fileOf, MAX_TEXT_LENGTH, parse, type ReadText, readText, resultOf } from "./parse.ts";
+import type { ParseResult } from "./parse_result.ts";
 import { MAX_PARSER_ERRORS } from "./recovery/recovering_parser.ts";
 import { onePerStatement } from "./recovery/one_per_statement.ts";
 import type { Statement } from "./tree/ast.ts";

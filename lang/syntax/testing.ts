@@ -2,7 +2,8 @@
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import { SourceFile, spanText } from "../source.ts";
 import type { Block, EventPattern, Expression, Name, RecordEntry, Statement } from "./tree/ast.ts";
-import { parse, type ParseOptions, type ParseResult } from "./parse.ts";
+import { parse, type ParseOptions } from "./parse.ts";
+import type { ParseResult } from "./parse_result.ts";
 
 export function parseText(text: string, options: ParseOptions = {}): ParseResult {
   return parse(new SourceFile("test.dma", text), options);
