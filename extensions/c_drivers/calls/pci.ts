@@ -66,8 +66,8 @@ export function enableDevice(kernel: CKernel, pdev: number): number {
 }
 
 /**
- * Switches bus mastering of a device on or off. A device whose driver never switched it on can do DMA as well: no
- * check is about the time before.
+ * Switches bus mastering of a device on or off. Before a driver first switches it on, a device can do DMA as well:
+ * nothing checks that time.
  */
 export function setMaster(kernel: CKernel, pdev: number, on: boolean): void {
   const device = kernel.device(pdev);

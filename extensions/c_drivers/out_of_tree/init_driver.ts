@@ -248,7 +248,7 @@ class DriverInit {
     return { bar, offset, value, why: `Fill in: with ${why} probe() comes further.` };
   }
 
-  /** Says what the first test came to. @returns Whether it passed. */
+  /** Prints the result of the first test. @returns Whether it passed. */
   #sayRun(first: FirstRun, answers: readonly RegisterAnswer[]): boolean {
     const { diagnostics, lines, outcomes, program } = first;
     if (program === null) {

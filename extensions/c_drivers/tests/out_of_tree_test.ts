@@ -342,3 +342,50 @@ Deno.test("names of files neither end a line of the scenario nor are evaluated i
     Deno.removeSync(place, { recursive: true });
   }
 });
+
+const UNKNOWN_CARD = `#include <linux/module.h>
+#include <linux/pci.h>
+#include <linux/io.h>
+
+static int unknown_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+{
+	void __iomem *regs = pci_iomap(pdev, 0, 0);
+	int known;
+
+	if (!regs)
+		return -ENOMEM;
+	known = readl(regs + 0x40) == readl(regs + 0x44) * 7u + 0xabc12345u;
+	pci_iounmap(pdev, regs);
+	return known ? 0 : -ENODEV;
+}
+
+static void unknown_remove(struct pci_dev *pdev)
+{
+}
+
+static const struct pci_device_id unknown_ids[] = { { PCI_DEVICE(0x1234, 0x5678) }, { } };
+static struct pci_driver unknown_driver = {
+	.name = "unknown",
+	.id_table = unknown_ids,
+	.probe = unknown_probe,
+	.remove = unknown_remove,
+};
+module_pci_driver(unknown_driver);
+MODULE_LICENSE("GPL");
+`;
+
+Deno.test("where no tried value of a register helps, the scenario still has its own tests", async () => {
+  const place = Deno.makeTempDirSync();
+  try {
+    Deno.mkdirSync(`${place}/module`);
+    Deno.writeTextFileSync(`${place}/module/unknown.c`, UNKNOWN_CARD);
+    Deno.writeTextFileSync(`${place}/module/Makefile`, "obj-m += unknown.o\n");
+    const { code, output } = await dmalab("init", `${place}/out`, "--driver", `${place}/module`);
+    assertEquals(code, 1, output);
+    const scenario = Deno.readTextFileSync(`${place}/out/driver.dma`);
+    assertEquals(scenario.match(/^test "/gm)?.length, 4, scenario);
+    assertEquals(scenario.includes("let answer"), false, scenario);
+  } finally {
+    Deno.removeSync(place, { recursive: true });
+  }
+});
