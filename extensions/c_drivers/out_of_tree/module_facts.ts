@@ -11,7 +11,7 @@ const MAX_DEPTH = 6;
 const MAX_SOURCES = 2000;
 const REGISTERS = /\b(?:pci_register_driver|module_pci_driver|builtin_pci_driver)\s*\(/;
 const MAKEFILE = /^(?:Kbuild|Makefile)$/;
-const RUNS_PROGRAM = /\$[({]shell\b/;
+const RUNS_PROGRAM = /\$[({]shell\b|^[ \t]*\w+[ \t]*!=/;
 /** The head of a rule that makes a header. */
 const HEADER_RULE = /^[^#\t].*\.h\b.*/;
 /** The head of a table of ids. Its parts are bounded: a text with many heads and no end is still read in one pass. */

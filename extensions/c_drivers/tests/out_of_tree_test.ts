@@ -153,12 +153,13 @@ Deno.test("a module of one source probes with dmalab's own headers in any folder
     Deno.writeTextFileSync(`${place}/module/device.h`, DEVICE_H);
     Deno.writeTextFileSync(
       `${place}/module/Makefile`,
-      "obj-m += list.o\nVERSION := $(shell git describe)\n",
+      "obj-m += list.o\nVERSION := $(shell git describe)\nSTAMP != date\n",
     );
     const words = ["init", `${place}/out`, "--driver", `${place}/module`];
     const first = await dmalab(...words);
     const report = Deno.readTextFileSync(`${place}/out/report.txt`);
     assertStringIncludes(report, "Makefile:2  VERSION := $(shell git describe)");
+    assertStringIncludes(report, "Makefile:3  STAMP != date");
     assertStringIncludes(report, "report | it compiles, probes and is removed\n");
     assertEquals(report.match(/^test \| .* \| ok$/gm)?.length, 4, report);
     assertEquals(report.includes(first.output.split("\n")[0]!), true, first.errors);
