@@ -63,13 +63,8 @@ export {
   type RowsOf,
   settingError,
 } from "@dmalab/devices";
-export {
-  addedBlock,
-  labConfig,
-  type LabLiteral,
-  type PciLiteral,
-} from "@dmalab/devices/lab_literal";
-export type { EndpointDevice } from "@dmalab/devices/endpoint";
+export { addedBlock, labConfig, type LabLiteral, type PciLiteral } from "@dmalab/devices";
+export type { EndpointDevice } from "@dmalab/devices";
 export {
   type DiskBuffer,
   type DiskOp,
@@ -80,7 +75,7 @@ export {
   type PassthroughOptions,
   type RawOptions,
   type SubmitOptions,
-} from "@dmalab/devices/nvme";
+} from "@dmalab/devices";
 export type {
   Bar,
   BarKind,
@@ -90,11 +85,11 @@ export type {
   PciFunction,
   PciRole,
   PeerProviders,
-} from "@dmalab/devices/pci";
-export type { RdmaDevice } from "@dmalab/devices/rdma";
-export type { VfioDevice } from "@dmalab/devices/vfio";
-export type { BioVec, PlugTarget, RequestOwner } from "@dmalab/runtime/block";
-export { VirtualClock } from "@dmalab/runtime/time";
+} from "@dmalab/devices";
+export type { RdmaDevice } from "@dmalab/devices";
+export type { VfioDevice } from "@dmalab/devices";
+export type { BioVec, PlugTarget, RequestOwner } from "@dmalab/runtime";
+export { VirtualClock } from "@dmalab/runtime";
 export {
   ArmedInjection,
   BLK_STS,
@@ -186,7 +181,7 @@ export {
   type PageHome,
   PhysicalMemory,
   type RegisterPort,
-} from "@dmalab/runtime/memory";
+} from "@dmalab/runtime";
 export {
   type AttributeWord,
   attributeWords,
@@ -212,11 +207,11 @@ export {
 } from "@dmalab/runtime/dma";
 
 // The mapping functions, with the types of their arguments and results.
-export { type DeviceAccess, type FaultReason, Iommu, type IommuFault } from "@dmalab/runtime/iommu";
+export { type DeviceAccess, type FaultReason, Iommu, type IommuFault } from "@dmalab/runtime";
 
 // Events.
 export { type EventLayout, formatEvent, formatEvents } from "@dmalab/lang/render";
-export { PictureCollector, svgPictures, type TextPicture } from "@dmalab/lang/render/svg_picture";
+export { PictureCollector, svgPictures, type TextPicture } from "@dmalab/lang/render";
 export {
   ChromeTraceWriter,
   labConfigOf,
@@ -237,7 +232,7 @@ export {
   type TraceRun,
   type TraceWriter,
   type WriteText,
-} from "@dmalab/recording/trace_file";
+} from "@dmalab/recording";
 
 // Scenarios.
 export {
@@ -254,7 +249,7 @@ export {
   type Severity,
   type StyleRole,
 } from "@dmalab/lang/diagnostics";
-export { DIAGNOSTIC_CODES } from "@dmalab/lang/diagnostics/codes";
+export { DIAGNOSTIC_CODES } from "@dmalab/lang/explain";
 export {
   type Addition,
   checkProgram,
@@ -267,13 +262,13 @@ export {
   spanPlace,
   type TextOptions,
 } from "@dmalab/lang";
-export { Session } from "@dmalab/lang/session";
+export { Session } from "@dmalab/lang/program";
 export {
   type BenchTally,
   type LatencyPercentiles,
   type LatencyRange,
   type LatencySummary,
-} from "@dmalab/lang/bench";
+} from "@dmalab/lang/program";
 export {
   type BenchExpectationOutcome,
   type BenchIncident,
@@ -304,9 +299,9 @@ export {
   type TestOutcome,
   type Unexpected,
 } from "@dmalab/lang/run";
-export { type BenchOptions, benchReports, runBench } from "@dmalab/lang/run/bench";
-export { type RunSession as SessionWith } from "@dmalab/lang/run/session";
-export { runProgram, runTest } from "@dmalab/lang/run/run_program";
+export { type BenchOptions, benchReports, runBench } from "@dmalab/lang/program";
+export { type RunSession as SessionWith } from "@dmalab/lang/program";
+export { runProgram, runTest } from "@dmalab/lang/program";
 export { LoadError, memoryFiles, type SourceLoader } from "@dmalab/lang/syntax";
 export {
   type Arguments,
@@ -330,7 +325,7 @@ export {
   type VariantSetting,
   type WrongAnswer,
 } from "@dmalab/lang/values";
-export type { HostWatch } from "@dmalab/lang/vm";
+export type { HostWatch } from "@dmalab/lang/run";
 
 // Devices defined by the caller: their parts, and the laboratory that they are added to.
 export {

@@ -1,6 +1,5 @@
 /** The commands of the core and of all extensions. */
-import { loadCommands } from "@dmalab/cli/command";
-import { allCommands, permissionsOfCommands } from "@dmalab/cli/all_commands";
+import { allCommands, loadCommands, permissionsOfCommands } from "@dmalab/cli/program";
 import * as extensions from "./extensions.ts";
 
 /** In the order in which help lists them. */

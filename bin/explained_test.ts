@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { main } from "@dmalab/cli/program";
 import { MemoryScreen } from "@dmalab/cli";
-import { DIAGNOSTIC_CODES } from "@dmalab/lang/diagnostics/codes";
+import { DIAGNOSTIC_CODES } from "@dmalab/lang/explain";
 import * as extensions from "./extensions.ts";
 import type { Extension } from "@dmalab/cli/extend";
 import "./provide.ts";

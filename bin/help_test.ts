@@ -1,7 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { main } from "@dmalab/cli/program";
+import { allCommands, main } from "@dmalab/cli/program";
 import { MemoryScreen } from "@dmalab/cli";
-import { allCommands } from "@dmalab/cli/all_commands";
 import { COMMANDS } from "./all_commands.ts";
 import * as extensions from "./extensions.ts";
 import "./provide.ts";

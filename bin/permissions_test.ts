@@ -1,7 +1,7 @@
-import { TempFolder } from "@dmalab/tools/temp_folder";
+import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals } from "@std/assert";
 import { COMMANDS, PERMISSIONS } from "@dmalab/bin/all_commands";
-import { denoOptions, LAZY_IMPORTS, permissionsOf } from "@dmalab/cli/permissions";
+import { denoOptions, LAZY_IMPORTS, permissionsOf } from "@dmalab/cli/extend";
 
 const OWN = "/opt/dmalab";
 const DENO = "/opt/deno";

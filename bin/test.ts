@@ -1,4 +1,4 @@
 /** `dmalab/test`: scenarios as tests of `deno test`, with the extensions that compile drivers in C. */
 import "./provide.ts";
 
-export * from "@dmalab/cli/testing/register_scenarios";
+export { type RegisterOptions, registerScenarios, ScenarioError } from "@dmalab/cli/testing";

@@ -1,6 +1,5 @@
 /** What `--help` prints. */
-import { painter } from "@dmalab/lang/render/paint";
-import { wrappedPairs, wrapText } from "@dmalab/lang/text";
+import { painter, wrappedPairs, wrapText } from "@dmalab/lang/text";
 import type { ArgumentSpec, Command, Example, OptionSpec } from "./command.ts";
 import type { Screen } from "./screen.ts";
 

@@ -13,3 +13,7 @@ export {
 export { COMPILER, JOBS, LIMITS, MATCH, SEED, VERDICT } from "./commands/scenario_options.ts";
 export type { Extension, ForeignFile, InitDriver, JobRunner, LineExplainer } from "./extension.ts";
 export { ProcessScreen, refuse, type Screen } from "./screen.ts";
+export * from "./jobs/run_plan.ts";
+export * from "./package_version.ts";
+export * from "./paths.ts";
+export * from "./permissions.ts";

@@ -1,6 +1,6 @@
 /** The parts that an extension adds to `dmalab`: one record, and a line of `bin/extensions.ts`. */
 import type { CodeEntry } from "@dmalab/lang/diagnostics";
-import type { HostWatch } from "@dmalab/lang/vm";
+import type { HostWatch } from "@dmalab/lang/run";
 import type { WantingLoader } from "./compile_cache.ts";
 import type { CommandTable } from "./command.ts";
 import type { ExitCode } from "./exit_code.ts";

@@ -5,7 +5,7 @@
  * its memory limit by the host's figure, the limit is checked again after a collection. The function
  * that collects is hidden until a flag is set; the first run that needs it sets the flag.
  */
-import type { MemoryWatch } from "@dmalab/lang/vm";
+import type { MemoryWatch } from "@dmalab/lang/run";
 import { host } from "./host.ts";
 
 type Collect = () => void;

@@ -9,7 +9,7 @@
 import { host } from "./host.ts";
 import { HostMemoryWatch } from "./host_memory.ts";
 import { processorMs } from "./processor_time.ts";
-import type { HostWatch } from "@dmalab/lang/vm";
+import type { HostWatch } from "@dmalab/lang/run";
 import { type ExitCode, INTERRUPTED } from "./exit_code.ts";
 
 /** How long a run goes on before it listens for signals. */

@@ -2,7 +2,7 @@
  * Markdown for a terminal: as much of it as the project's own pages use. Headings, paragraphs,
  * lists, tables with wrapped cells, fenced code, `code` and **bold**.
  */
-import { addAll, maxOf } from "@dmalab/runtime/lists";
+import { addAll, maxOf } from "@dmalab/runtime/basics";
 import { painter, type TextRole } from "@dmalab/lang/render";
 
 export interface MarkdownOptions {

@@ -57,3 +57,7 @@ export {
   SYSTEM_CLANGS,
 } from "./system_clang.ts";
 export { loadCompiled, withCompiled } from "./with_compiled.ts";
+export * from "./files/mod.ts";
+export * from "./host_reading.ts";
+export * from "./init/mod.ts";
+export * from "./terminal/mod.ts";

@@ -31,3 +31,6 @@ export async function runMain(): Promise<void> {
   keepCompiler();
   host.exitCode = await toItsEnd(() => main(host.args, screen), screen);
 }
+export * from "./all_commands.ts";
+export * from "./command.ts";
+export * from "./extensions.ts";

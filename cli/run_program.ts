@@ -47,3 +47,4 @@ export async function runScenarioMain(): Promise<void> {
   // it.
   host.exitCode = await toItsEnd(() => main(startedScenario(), host.args, screen), screen);
 }
+export * from "./jobs/worker.ts";

@@ -1,5 +1,7 @@
 /** The NVMe driver's normal operation must never draw a report of the checker. */
 import {
+  allocateBuffer,
+  type BufferRequest,
   type EventFields,
   GIB,
   type IommuConfig,
@@ -9,7 +11,6 @@ import {
   swiotlbConfig,
 } from "@dmalab/runtime";
 import { assert, assertEquals } from "@std/assert";
-import { allocateBuffer, type BufferRequest } from "@dmalab/runtime/memory";
 import type { KernelProfile } from "@dmalab/runtime/kernels";
 import { buildLab, type Lab } from "./lab.ts";
 import {

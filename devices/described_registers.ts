@@ -2,13 +2,15 @@
  * The registers of a device, as a scenario describes them. Its window is memory; a handler may
  * run after a write to a register, and a handler may compute the value of a read.
  */
-import { invariant, type Machine, type PhysAddr } from "@dmalab/runtime";
 import {
+  invariant,
+  type Machine,
+  type PhysAddr,
   type PhysicalMemory,
   readLittleEndian,
   type RegisterPort,
   writeLittleEndian,
-} from "@dmalab/runtime/memory";
+} from "@dmalab/runtime";
 import type { PciFunction } from "./pci/pci_function.ts";
 
 /** @internal */

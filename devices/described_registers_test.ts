@@ -1,6 +1,5 @@
 import { assertEquals } from "@std/assert";
-import type { PhysAddr } from "@dmalab/runtime";
-import { PhysicalMemory } from "@dmalab/runtime/memory";
+import { type PhysAddr, PhysicalMemory } from "@dmalab/runtime";
 import { DescribedRegisters } from "./described_registers.ts";
 
 const BASE = 0x1_0000 as PhysAddr;

@@ -3,6 +3,7 @@ import {
   answerDelay,
   BOOL,
   type Bytes,
+  DEFAULT_ATS_ENTRIES,
   GIB,
   int,
   KernelError,
@@ -20,7 +21,6 @@ import {
   word,
 } from "@dmalab/runtime";
 import { DmaDevice, type DmaRange, refusesShared } from "@dmalab/runtime/dma";
-import { DEFAULT_ATS_ENTRIES } from "@dmalab/runtime/iommu";
 import { ConfigError } from "./config_error.ts";
 import type { AttachedBlock, DeviceBlock } from "./device_kind.ts";
 import { FUNCTION_SETTINGS } from "./pci/function_settings.ts";

@@ -8,12 +8,14 @@ import {
   EventRecorder,
   EventStream,
   HostBudget,
+  layOutMemory,
   MIB,
+  PageAllocator,
   type PhysAddr,
+  PhysicalMemory,
   Random,
+  VirtualClock,
 } from "@dmalab/runtime";
-import { VirtualClock } from "@dmalab/runtime/time";
-import { layOutMemory, PageAllocator, PhysicalMemory } from "@dmalab/runtime/memory";
 import { PatternStore } from "./nvme/controller/media.ts";
 import { block, lender, PeerBench } from "./pci/_lab.ts";
 

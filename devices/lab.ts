@@ -1,8 +1,15 @@
 /** A machine with its devices, up and running: what scripts and tests work with. */
-import { alignDown, KIB, Machine, type MemoryWindow, type PhysAddr } from "@dmalab/runtime";
-import { domainName, IOMMU_MODELS } from "@dmalab/runtime/iommu";
+import {
+  alignDown,
+  domainName,
+  IOMMU_MODELS,
+  KIB,
+  Machine,
+  type MemoryWindow,
+  type PhysAddr,
+  PoolPlaceError,
+} from "@dmalab/runtime";
 import { resolveKernel } from "@dmalab/runtime/kernels";
-import { PoolPlaceError } from "@dmalab/runtime/memory";
 import { checkMachine } from "./config_checks.ts";
 import { ConfigError } from "./config_error.ts";
 import { attachDevices } from "./device_settings.ts";

@@ -1,5 +1,7 @@
 /** Disks that do not see the CPU's caches, or the guest's memory, or find it at other addresses. */
 import {
+  allocateBuffer,
+  type BufferRequest,
   dmaAddr,
   GIB,
   type IommuMode,
@@ -10,7 +12,6 @@ import {
 } from "@dmalab/runtime";
 import { assertEquals } from "@std/assert";
 import type { KernelProfile } from "@dmalab/runtime/kernels";
-import { allocateBuffer, type BufferRequest } from "@dmalab/runtime/memory";
 import { buildLab, type Lab } from "./lab.ts";
 import { type BlockSettings, defaultLabConfig, type LabConfig } from "./lab_config.ts";
 

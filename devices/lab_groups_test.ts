@@ -1,8 +1,7 @@
 /** Groups of random trees: each is one machine with one device, as far as its domain goes. */
 import { assert, assertEquals } from "@std/assert";
-import { type DmaAddr, Machine, type PhysAddr, Random } from "@dmalab/runtime";
+import { type DmaAddr, type IommuDomain, Machine, type PhysAddr, Random } from "@dmalab/runtime";
 import { DMA_BIDIRECTIONAL, DmaDevice } from "@dmalab/runtime/dma";
-import type { IommuDomain } from "@dmalab/runtime/iommu";
 import { block, client, PeerBench } from "./pci/_lab.ts";
 import { ISOLATION } from "./pci/iommu_groups.ts";
 import type { BlockSettings, PciNodeConfig } from "./lab_config.ts";

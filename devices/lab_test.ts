@@ -1,6 +1,16 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
-import { dmaAddr, GIB, type IommuMode, KIB, MIB, type PhysAddr, physAddr } from "@dmalab/runtime";
-import { allocateBuffer, type BufferRequest, type HostBuffer } from "@dmalab/runtime/memory";
+import {
+  allocateBuffer,
+  type BufferRequest,
+  dmaAddr,
+  GIB,
+  type HostBuffer,
+  type IommuMode,
+  KIB,
+  MIB,
+  type PhysAddr,
+  physAddr,
+} from "@dmalab/runtime";
 import { ConfigError } from "./config_error.ts";
 import { buildLab, type Lab, type LabDevice } from "./lab.ts";
 import {

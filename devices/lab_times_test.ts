@@ -1,6 +1,7 @@
 /** The times of CPUs and devices on whole machines: latencies change when something happens, and never what. */
 import { assert, assertEquals } from "@std/assert";
 import {
+  allocateBuffer,
   ArmedInjection,
   eventEntry,
   INJECTION,
@@ -11,7 +12,6 @@ import {
   Random,
   swiotlbConfig,
 } from "@dmalab/runtime";
-import { allocateBuffer } from "@dmalab/runtime/memory";
 import { buildLab } from "./lab.ts";
 import { defaultLabConfig } from "./lab_config.ts";
 import { labConfig } from "./lab_literal.ts";

@@ -40,3 +40,10 @@ export {
   type RowsOf,
 } from "./registry.ts";
 export { pullOut, takeOffBus } from "./pull_out.ts";
+export * from "./endpoint/mod.ts";
+export * from "./lab_literal.ts";
+export * from "./nvme/malformed_commands.ts";
+export * from "./nvme/mod.ts";
+export * from "./pci/mod.ts";
+export * from "./rdma/mod.ts";
+export * from "./vfio/mod.ts";

@@ -15,3 +15,7 @@ export {
   loadText,
 } from "./language.ts";
 export { isInside, SourceFile, type Span, spanPlace, spanText } from "./source.ts";
+export * from "./builtins/read_machine.ts";
+export * from "./check/mod.ts";
+export * from "./compile/mod.ts";
+export * from "./machine/mod.ts";

@@ -1,6 +1,6 @@
 /** A session that is kept: it can be asked about its past, and gone on with from any place of it. */
 import type { SessionParts } from "@dmalab/lang/run";
-import type { RunSession } from "@dmalab/lang/run/session";
+import type { RunSession } from "@dmalab/lang/program";
 import { Evaluator } from "./evaluator.ts";
 import { RunRecorder } from "./run_recorder.ts";
 import { comparePositions, type Position } from "./position.ts";

@@ -1,5 +1,5 @@
 /** The position in a run, and the moves from there, for every front end that follows a run. */
-import { addAll } from "@dmalab/runtime/lists";
+import { addAll } from "@dmalab/runtime/basics";
 import { atHome, compareRunPositions, pathTo, walk } from "./blocks/walk.ts";
 import type { BreakpointHit } from "./breakpoints/breakpoint.ts";
 import { BreakpointSet, type LogpointLine } from "./breakpoints/breakpoint_set.ts";

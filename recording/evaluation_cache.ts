@@ -6,7 +6,7 @@
  * asks the same questions at each. The questions of the last places are therefore prefetched with the
  * first question at a new place, and their answers kept for the next request.
  */
-import type { FileScope } from "@dmalab/lang/check";
+import type { FileScope } from "@dmalab/lang";
 import { EVALUATION_STEPS, EvaluationError } from "./evaluator.ts";
 import type { Position } from "./position.ts";
 import type { PausedRun } from "./machines/replay.ts";

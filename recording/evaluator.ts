@@ -2,16 +2,16 @@
 import {
   checkTypes,
   type FileScope,
+  literalValue,
+  type ProgramCompiler,
   type Resolution,
   Resolver,
+  SourceFile,
   type Variable,
-} from "@dmalab/lang/check";
-import { literalValue, type ProgramCompiler } from "@dmalab/lang/compile";
+} from "@dmalab/lang";
 import { type Diagnostic, DiagnosticBag, firstMistakes } from "@dmalab/lang/diagnostics";
 import { formatValue } from "@dmalab/lang/render";
-import { SourceFile } from "@dmalab/lang";
-import { parse } from "@dmalab/lang/syntax";
-import { type Expression, type Name, someExpression } from "@dmalab/lang/syntax/tree";
+import { type Expression, type Name, parse, someExpression } from "@dmalab/lang/syntax";
 import {
   Closure,
   type NativeFrame,
@@ -30,7 +30,7 @@ import {
   ScriptFailure,
   SideEffectRefused,
   type Vm,
-} from "@dmalab/lang/vm";
+} from "@dmalab/lang/run";
 import { boundNames, Cancelled, type PausedFrame, type PausedRun } from "./machines/replay.ts";
 
 /** Steps that one look may take: a fraction of a second. */

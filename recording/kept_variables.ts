@@ -2,7 +2,7 @@
  * The variables of the innermost call at the positions of a run, kept beside it: a view without the
  * run's machine, such as a page, cannot evaluate.
  */
-import type { HostWatch } from "@dmalab/lang/vm";
+import type { HostWatch } from "@dmalab/lang/run";
 import { clip } from "@dmalab/lang/text";
 import { variablesSeen } from "./evaluate.ts";
 import { Cancelled, type PausedRun } from "./machines/replay.ts";

@@ -36,9 +36,9 @@ export type {
   RequestMemory,
   RequestPicture,
   RequestSegment,
-} from "@dmalab/devices/nvme";
+} from "@dmalab/devices";
 export { loadForDebugging, SourceFile, type Span } from "@dmalab/lang";
-export type { RecordedWith } from "@dmalab/lang/builtins/read_machine";
+export type { RecordedWith } from "@dmalab/lang";
 export type { Diagnostic, Fix } from "@dmalab/lang/diagnostics";
 export type { TextPart } from "@dmalab/lang/render";
 export type {

@@ -83,3 +83,4 @@ export {
   type TimeTravelResult,
   TimeTravelSession,
 } from "./time_travel_session.ts";
+export * from "./trace_file/mod.ts";

@@ -3,6 +3,8 @@ import { DEFAULT_LIMITS } from "@dmalab/lang/values";
 import { spanPlace } from "@dmalab/lang";
 import {
   branchOf,
+  describeBranch,
+  type Failure,
   judgeRun,
   LimitedOutput,
   type MachineOptions,
@@ -10,12 +12,12 @@ import {
   prepareRun,
   type Program,
   type RunOptions,
+  RunWatch,
   shownRun,
   type TestEntry,
   TestMachine,
 } from "@dmalab/lang/run";
-import { FAST_CHECK } from "@dmalab/lang/run/property";
-import { describeBranch, type Failure, RunWatch } from "@dmalab/lang/vm";
+import { FAST_CHECK } from "@dmalab/lang/program";
 import { Evaluator } from "./evaluator.ts";
 import { RunRecorder } from "./run_recorder.ts";
 import { failurePosition } from "./blocks/walk.ts";

@@ -1,5 +1,5 @@
 /** Places of a run: the moments beside a moment, and the moments of a line, a time or an output. */
-import { countBefore } from "@dmalab/runtime/binary_search";
+import { countBefore } from "@dmalab/runtime/basics";
 import { type Position, START } from "./position.ts";
 import type { RecordedRun } from "./recorded_run.ts";
 

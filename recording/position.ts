@@ -1,5 +1,5 @@
 /** Positions of a run, one after the other. */
-import { countBefore } from "@dmalab/runtime/binary_search";
+import { countBefore } from "@dmalab/runtime/basics";
 import type { EventLog, StatementLog } from "@dmalab/runtime/recording";
 
 /**

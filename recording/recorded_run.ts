@@ -2,7 +2,7 @@
  * The record of a run: its events, its statements, its tables and its output. Everything here is
  * answered from numbers in columns, with or without the machine that made them.
  */
-import { countBefore } from "@dmalab/runtime/binary_search";
+import { countBefore } from "@dmalab/runtime/basics";
 import type { LabTableName, TableFields } from "@dmalab/devices";
 import type { EventName, MachineEvent } from "@dmalab/runtime";
 import type {
@@ -11,9 +11,14 @@ import type {
   RecordedMachine,
   StatementLog,
 } from "@dmalab/runtime/recording";
-import type { FailureReport } from "@dmalab/lang/run";
+import type {
+  DebugStatement,
+  FailureReport,
+  ForkKeyword,
+  FunctionCode,
+  Site,
+} from "@dmalab/lang/run";
 import { isInside, type Span, spanText } from "@dmalab/lang";
-import type { DebugStatement, ForkKeyword, FunctionCode, Site } from "@dmalab/lang/vm";
 import { comparePositions, type Position, START } from "./position.ts";
 
 /** Which run of a file it is: enough to make it again. */

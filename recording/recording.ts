@@ -5,8 +5,7 @@
  * values of variables, any expression) go to the real machine: the same run again, up to that
  * moment. Asking changes nothing, and the moment is a part of the question.
  */
-import { startReplay } from "@dmalab/lang/run";
-import type { Code, ReplayableRun } from "@dmalab/lang/vm";
+import { type Code, type ReplayableRun, startReplay } from "@dmalab/lang/run";
 import { EvaluationCache } from "./evaluation_cache.ts";
 import { type ChildRun, RecordedRun, type RecordedRunParts } from "./recorded_run.ts";
 import type { Evaluator } from "./evaluator.ts";

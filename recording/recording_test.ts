@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { BUILTINS } from "@dmalab/lang/builtins";
-import { loadProgram } from "@dmalab/lang/run";
+import { loadProgram, RunWatch } from "@dmalab/lang/run";
 import { SourceFile } from "@dmalab/lang";
 import { memoryFiles } from "@dmalab/lang/syntax";
 import { EvaluationError } from "./evaluator.ts";
@@ -20,7 +20,6 @@ import type { Recording } from "./recording.ts";
 import { Cancelled } from "./machines/replay.ts";
 import { Timeline } from "./machines/timeline.ts";
 import { rewind, until } from "./search.ts";
-import { RunWatch } from "@dmalab/lang/vm";
 import { checkBreakpoint } from "./breakpoints/check_breakpoint.ts";
 import type { Breakpoint } from "./breakpoints/breakpoint.ts";
 import { BreakpointSet } from "./breakpoints/breakpoint_set.ts";

@@ -1,6 +1,6 @@
 /** Notes statements and printed lines of a run while it runs, beside its events. */
-import { MachineRecording } from "@dmalab/runtime/recording/machine_recording";
-import type { ForkKeyword, StatementListener, Vm } from "@dmalab/lang/vm";
+import { MachineRecording } from "@dmalab/runtime/recording";
+import type { ForkKeyword, StatementListener, Vm } from "@dmalab/lang/run";
 import type { Position } from "./position.ts";
 import type { OutputLine, RecordedRunParts } from "./recorded_run.ts";
 

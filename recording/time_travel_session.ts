@@ -4,17 +4,15 @@
  * Going back only looks. Input at a past place continues from there on a separate machine, as a
  * branch; the original timeline is kept, and can be switched to.
  */
-import { parse } from "@dmalab/lang/syntax";
-import { isDeclaration, type Statement } from "@dmalab/lang/syntax/tree";
+import { isDeclaration, parse, type Statement } from "@dmalab/lang/syntax";
 import { type Laboratory, PLAIN, SourceFile, spanText } from "@dmalab/lang";
-import type { InputResult, SessionOptions } from "@dmalab/lang/run";
+import type { HostWatch, InputResult, SessionOptions } from "@dmalab/lang/run";
 import {
   LAST_VALUE,
   NOTHING_DONE,
   type RunSession,
   RunSession as SessionWith,
-} from "@dmalab/lang/run/session";
-import type { HostWatch } from "@dmalab/lang/vm";
+} from "@dmalab/lang/program";
 import { Branch, type SessionHooks } from "./branch.ts";
 import { Cursor } from "./cursor.ts";
 import { EvaluationError } from "./evaluator.ts";

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { BUILTINS } from "@dmalab/lang/builtins";
-import { RunSession } from "@dmalab/lang/run/session";
+import { RunSession } from "@dmalab/lang/program";
 import { memoryFiles } from "@dmalab/lang/syntax";
 import { evaluate } from "./evaluate.ts";
 import { TimeTravelSession } from "./time_travel_session.ts";

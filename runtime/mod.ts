@@ -10,56 +10,7 @@
  * What other members use:
  */
 export { type ActivityHandler, ActivityQueue } from "./activity.ts";
-export {
-  ADDRESS_LIMIT,
-  addressDigits,
-  AddressLimitError,
-  addressOfWord,
-  alignDown,
-  alignUp,
-  bitsOfLastAddress,
-  type Brand,
-  type Bytes,
-  DMA_MAPPING_ERROR,
-  type DmaAddr,
-  dmaAddr,
-  FIRST_BITS,
-  FIRST_FOLDED,
-  foldedHigh,
-  GIB,
-  isPowerOfTwo,
-  KIB,
-  lastAddressOfBits,
-  lowBitsOf,
-  MIB,
-  type Nanoseconds,
-  PAGE_SIZE_BYTES,
-  type Pfn,
-  pfnToPhys,
-  type PhysAddr,
-  physAddr,
-  realHigh,
-  roundUpPowerOfTwo,
-  SECTOR_SIZE_BYTES,
-  type space,
-  TIB,
-  type VirtAddr,
-  WINDOW_BYTES,
-} from "./address.ts";
-export {
-  BLK_STS,
-  type BlkStatus,
-  blkStatusErrno,
-  type BlkStatusName,
-  blkStatusName,
-  ERRNO,
-  type ErrnoName,
-  errnoName,
-  errnoToBlkStatus,
-  invariant,
-  InvariantError,
-  KernelError,
-} from "./errno.ts";
+export * from "./basics.ts";
 export { EventContext } from "./event_context.ts";
 export {
   CALL_TABLE,
@@ -167,3 +118,9 @@ export {
   word,
 } from "./settings.ts";
 export { grown, viewOf, zeros } from "./zeros.ts";
+export * from "./block/mod.ts";
+export * from "./iommu/mod.ts";
+export * from "./leaks/mod.ts";
+export * from "./memory/mod.ts";
+export * from "./mm/mod.ts";
+export * from "./time/mod.ts";

@@ -34,3 +34,4 @@ export function testConfig({ machine, iommu }: TestConfigOptions = {}): MachineC
 export function testPlatform(options?: TestConfigOptions): Platform {
   return new Platform(testConfig(options));
 }
+export * from "./dma/testing.ts";

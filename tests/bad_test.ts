@@ -6,16 +6,14 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { dirname, join } from "node:path";
-import { explain } from "@dmalab/cli/explain";
+import { explain } from "@dmalab/cli/scenario";
 import { BUILTINS } from "@dmalab/lang/builtins";
 import type { Registry } from "@dmalab/lang/values";
 import { renderDiagnostics } from "@dmalab/lang/diagnostics";
-import { DIAGNOSTIC_CODES } from "@dmalab/lang/diagnostics/codes";
+import { DIAGNOSTIC_CODES } from "@dmalab/lang/explain";
 import { LoadError, MAX_TEXT_LENGTH } from "@dmalab/lang/syntax";
-import { loadProgram, type Program } from "@dmalab/lang/run";
-import { benchReports, runBench } from "@dmalab/lang/run/bench";
-import { runProgram } from "@dmalab/lang/run/run_program";
-import type { HostWatch } from "@dmalab/lang/vm";
+import { type HostWatch, loadProgram, type Program } from "@dmalab/lang/run";
+import { benchReports, runBench, runProgram } from "@dmalab/lang/program";
 import { SourceFile } from "@dmalab/lang";
 import { InvariantError } from "@dmalab/runtime";
 

@@ -1,5 +1,5 @@
 /** `dmalab bench` with its options, from outside. */
-import { TempFolder } from "@dmalab/tools/temp_folder";
+import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { dmalab } from "./dmalab_program.ts";

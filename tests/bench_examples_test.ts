@@ -6,7 +6,7 @@ import "@dmalab/bin/provide";
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { type BenchOutcome, loadProgram, type Program, type TestEntry } from "@dmalab/lang/run";
-import { runBench } from "@dmalab/lang/run/bench";
+import { runBench } from "@dmalab/lang/program";
 import { BUILTINS } from "@dmalab/lang/builtins";
 import { LoadError } from "@dmalab/lang/syntax";
 import { SourceFile } from "@dmalab/lang";

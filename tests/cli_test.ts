@@ -1,6 +1,6 @@
 /** The command line from outside: what it prints, where, and its exit codes. */
 import "@dmalab/bin/provide";
-import { TempFolder } from "@dmalab/tools/temp_folder";
+import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { COMMANDS } from "@dmalab/bin/all_commands";

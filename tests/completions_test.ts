@@ -1,5 +1,5 @@
 /** The script for bash in a bash: which words it asks with, and what it makes of the answers. */
-import { TempFolder } from "@dmalab/tools/temp_folder";
+import { TempFolder } from "@dmalab/tools";
 import { assertEquals } from "@std/assert";
 import { dmalab } from "./dmalab_program.ts";
 

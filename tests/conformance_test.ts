@@ -1,5 +1,5 @@
 /** A sixth of the captured and generated data; conformance_long_test.ts has all of it. */
-import { TempFolder } from "@dmalab/tools/temp_folder";
+import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "node:path";
 import type { GroupResult } from "./conformance/group_result.ts";

@@ -1,8 +1,7 @@
 /** What must hold of the quizzes of a lesson, for a number of seeds. */
 import { assert, assertEquals } from "@std/assert";
-import { choicesOf } from "@dmalab/cli/scenario/quiz";
-import { askedBy, pagePrograms } from "@dmalab/tools/site";
-import { explain } from "@dmalab/cli/explain";
+import { choicesOf, explain } from "@dmalab/cli/scenario";
+import { askedBy, pagePrograms } from "@dmalab/tools/developers";
 import { DOCS, readRulePage } from "@dmalab/cli";
 import { filesBelow } from "./source_text.ts";
 

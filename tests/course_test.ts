@@ -1,10 +1,9 @@
 /** The course: ten lessons whose quizzes have answers, mistakes and rules. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { formatSource } from "@dmalab/lang/format";
+import { formatSource } from "@dmalab/lang/editor";
 import { SourceFile } from "@dmalab/lang";
-import { codeBlocks } from "@dmalab/cli/scenario";
+import { choicesOf, codeBlocks } from "@dmalab/cli/scenario";
 import { runScript } from "@dmalab/lang/testing";
-import { choicesOf } from "@dmalab/cli/scenario/quiz";
 import { checkQuizzes, coursePages, lessons } from "./course.ts";
 
 Deno.test("the course has ten lessons, each with code to run and a quiz, and names the next", () => {

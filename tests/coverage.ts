@@ -12,11 +12,12 @@ import {
   coverageLines,
   type CoverageRecord,
   coverageReport,
+  type FileJob,
   joinRecords,
-} from "@dmalab/cli/testing/coverage";
+  runFile,
+} from "@dmalab/cli/testing";
 import { readRulePage } from "@dmalab/cli";
-import { limitsOf } from "@dmalab/cli/scenario";
-import { type FileJob, runFile } from "@dmalab/cli/testing";
+import { limitsOf } from "@dmalab/cli/presentation";
 import { filesBelow, ROOT, SOURCE_FOLDERS } from "./source_text.ts";
 
 const SOURCES = [...SOURCE_FOLDERS, "tests"];

@@ -1,7 +1,7 @@
 /** Which rules of docs/rules the scenarios and tests exercise: runs each of them. */
 import { assert, assertEquals } from "@std/assert";
 import { readRulePage } from "@dmalab/cli";
-import { coverageReport } from "@dmalab/cli/testing/coverage";
+import { coverageReport } from "@dmalab/cli/testing";
 import { projectCoverage } from "./coverage.ts";
 Deno.test("the project exercises the rules it is built from, and says which it does not", async () => {
   const { pages, exits, openRules } = coverageReport(await projectCoverage(), readRulePage);

@@ -1,5 +1,5 @@
 /** The debugger at a pseudo-terminal: what its panes show, and that the terminal is always as before. */
-import { TempFolder } from "@dmalab/tools/temp_folder";
+import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { LEFT_MAPPED } from "@dmalab/cli/debug";

@@ -12,7 +12,7 @@ import {
   type MetadataShape,
   type PieceRun,
   type Violation,
-} from "@dmalab/hunt/requests";
+} from "@dmalab/hunt";
 import { readRow } from "@dmalab/cli";
 import {
   type KernelProfile,

@@ -1,6 +1,5 @@
-import { TempFolder } from "@dmalab/tools/temp_folder";
+import { SCRIPTS, TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
-import { SCRIPTS } from "@dmalab/tools/scripts";
 import { join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
 import { LICENCES, writeLicences } from "@dmalab/tools/package";
@@ -107,7 +106,7 @@ const NOT_BUNDLED = [
 Deno.test("the package has a licence text for every package that is bundled", () => {
   using folder = new TempFolder();
   const names = ["bin", "main", "mod", "recording", "run", "scenarios", "worker"];
-  const paths = names.map((name) => `tools/package/entries/${name}.ts`);
+  const paths = names.map((name) => `bin/entries/${name}.ts`);
   // The playground has the texts of what it is made of inside.
   const entries = [...paths, "extensions/page/playground_main.ts"].map((path) =>
     pathToFileURL(join(ROOT, path))

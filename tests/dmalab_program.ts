@@ -2,7 +2,7 @@
 import { assert } from "@std/assert";
 import { join } from "node:path";
 import { MemoryScreen } from "@dmalab/cli";
-import { LAZY_IMPORTS } from "@dmalab/cli/permissions";
+import { LAZY_IMPORTS } from "@dmalab/cli/extend";
 import "@dmalab/bin/provide";
 import { main } from "@dmalab/cli/program";
 import { type DenoOptions, type DenoRun, runDeno } from "./deno_process.ts";

@@ -7,11 +7,6 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { join, relative } from "node:path";
-import { formatSource } from "@dmalab/lang/format";
-import { builtinsPages } from "@dmalab/tools/reference";
-import { readRow } from "@dmalab/cli";
-import { FUNCTIONS, TYPES } from "@dmalab/lang/builtins";
-import { renderDiagnostics } from "@dmalab/lang/diagnostics";
 import {
   HARD_WORDS,
   keywordsWhere,
@@ -20,13 +15,17 @@ import {
   SOFT_WORDS,
   type SourceLoader,
 } from "@dmalab/lang/syntax";
+import { formatSource } from "@dmalab/lang/editor";
+import { builtinsPages } from "@dmalab/tools/developers";
+import { readRow } from "@dmalab/cli";
+import { FUNCTIONS, TYPES } from "@dmalab/lang/builtins";
+import { renderDiagnostics } from "@dmalab/lang/diagnostics";
 import { loadProgram, SourceFile } from "@dmalab/lang";
-import { runBench } from "@dmalab/lang/run/bench";
-import { runProgram } from "@dmalab/lang/run/run_program";
+import { runBench, runProgram } from "@dmalab/lang/program";
 import { audited } from "@dmalab/lang/testing";
 import { memberNames } from "@dmalab/lang/values";
 import { type CodeBlock, codeBlocks } from "@dmalab/cli/scenario";
-import { ScenarioError } from "@dmalab/cli/testing/register_scenarios";
+import { ScenarioError } from "@dmalab/cli/testing";
 import { deadLinks } from "./page_links.ts";
 import { filesBelow, ROOT } from "./source_text.ts";
 import { place, readTranscript, runTranscript } from "./transcripts.ts";

@@ -5,9 +5,9 @@
  */
 import { assertEquals } from "@std/assert";
 import { join } from "node:path";
-import { judge, loadWhole, neverReached } from "@dmalab/cli/testing/register_scenarios";
+import { judge, loadWhole, neverReached } from "@dmalab/cli/testing";
 import { displayName, type Program } from "@dmalab/lang/run";
-import { runProgram } from "@dmalab/lang/run/run_program";
+import { runProgram } from "@dmalab/lang/program";
 import { Watch } from "./recording/watched_machine.ts";
 import { ROOT } from "./source_text.ts";
 

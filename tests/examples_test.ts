@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
-import { ScenarioError } from "@dmalab/cli/testing/register_scenarios";
+import { ScenarioError } from "@dmalab/cli/testing";
 import { scenariosBelow } from "./examples.ts";
 import { testScenario } from "./example_test_steps.ts";
 import { ROOT } from "./source_text.ts";

@@ -3,8 +3,7 @@
  * without it; the tests of `cli/` hold without all of them. An extension that others need, by the arrows of
  * docs/dev/architecture.md, takes them along.
  */
-import { TempFolder } from "@dmalab/tools/temp_folder";
-import { members } from "@dmalab/tools/members";
+import { members, TempFolder } from "@dmalab/tools";
 import { assert, assertEquals } from "@std/assert";
 import { basename, join } from "node:path";
 import { runDeno } from "./deno_process.ts";

@@ -19,7 +19,7 @@ import {
   DmaPool,
   Scatterlist,
 } from "@dmalab/runtime/dma";
-import { at, type TestBench, testBench } from "@dmalab/runtime/dma/testing";
+import { at, type TestBench, testBench } from "@dmalab/runtime/testing";
 import { sweep } from "./fault_sweep.ts";
 
 /** An environment, in which a call takes another way. */

@@ -1,7 +1,7 @@
 /** `dmalab fmt` on the project's own scenarios; `tests/fuzz_test.ts` has programs drawn by lot. */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
-import { formatSource } from "@dmalab/lang/format";
+import { formatSource } from "@dmalab/lang/editor";
 import { SourceFile } from "@dmalab/lang";
 import { scenariosBelow } from "./examples.ts";
 import { ROOT } from "./source_text.ts";

@@ -3,17 +3,21 @@
  * each release (1.6), and whether it is mapped as one range in each environment (1.7).
  */
 import { assertEquals } from "@std/assert";
-import { buildLab, defaultLabConfig } from "@dmalab/devices";
-import type { NvmeRequest } from "@dmalab/devices/nvme";
-import { type EventName, KIB, type MachineConfig, type PhysAddr } from "@dmalab/runtime";
-import { Plug } from "@dmalab/runtime/block";
+import { buildLab, defaultLabConfig, type NvmeRequest } from "@dmalab/devices";
+import {
+  type EventName,
+  HostBuffer,
+  KIB,
+  type MachineConfig,
+  type PhysAddr,
+  Plug,
+} from "@dmalab/runtime";
 import {
   type KernelProfile,
   KERNELS,
   type QuirkName,
   type QuirkSet,
 } from "@dmalab/runtime/kernels";
-import { HostBuffer } from "@dmalab/runtime/memory";
 
 /** `[physical address, bytes]` */
 type Piece = readonly [number, number];

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { loadText } from "@dmalab/lang";
-import { SAMPLES } from "@dmalab/lang/syntax/testing_samples";
-import { GRAMMARS } from "@dmalab/tools/grammar";
+import { SAMPLES } from "@dmalab/lang/testing";
+import { GRAMMARS } from "@dmalab/tools/developers";
 import { grammarProblems, loadGrammar } from "./grammar.ts";
 import { ROOT } from "./source_text.ts";
 import { scenariosBelow } from "./examples.ts";

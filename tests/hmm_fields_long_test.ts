@@ -2,7 +2,7 @@
  * Changes each field of each kind of operation of tests/golden/hmm once: the case must differ then,
  * unless `tests/conformance/hmm/hmm_given.ts` says that the field is given.
  */
-import { TempFolder } from "@dmalab/tools/temp_folder";
+import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals } from "@std/assert";
 import type { Json } from "./conformance/difference.ts";
 import { listGoldenFiles, parseLines, readGoldenText } from "./conformance/golden_files.ts";

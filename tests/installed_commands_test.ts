@@ -6,7 +6,7 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { cpSync } from "node:fs";
 import { join } from "node:path";
 import { COMMANDS, PERMISSIONS } from "@dmalab/bin/all_commands";
-import { variablesOf } from "@dmalab/cli/permissions";
+import { variablesOf } from "@dmalab/cli/extend";
 import { giveDeno, ownCaches, shell, withPackage } from "./package_shell.ts";
 import { ROOT } from "./source_text.ts";
 

@@ -2,9 +2,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { buildLab, defaultLabConfig, type LabConfig } from "@dmalab/devices";
 import { loadProgram, SourceFile } from "dmalab";
-import type { PhysAddr } from "@dmalab/runtime";
+import { HostBuffer, type PhysAddr } from "@dmalab/runtime";
 import { KERNEL_NAMES, type KernelProfile, KERNELS, quirksOf } from "@dmalab/runtime/kernels";
-import { HostBuffer } from "@dmalab/runtime/memory";
 
 /** As the script below has it. */
 function libraryConfig(): LabConfig {

@@ -1,15 +1,14 @@
-import { TempFolder } from "@dmalab/tools/temp_folder";
+import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { addedBlock, labConfig } from "@dmalab/devices/lab_literal";
+import { addedBlock, labConfig } from "@dmalab/devices";
 import { COUNTER } from "../examples/typescript/counter.ts";
 import { builtin } from "@dmalab/lang/builtins";
 import { type Addition, laboratory, loadText, SourceFile } from "@dmalab/lang";
-import { Session } from "@dmalab/lang/session";
+import { runProgram, Session } from "@dmalab/lang/program";
 import { renderDiagnostics } from "@dmalab/lang/diagnostics";
 import { recordRun, rowsAt, runsOf } from "@dmalab/recording";
-import { runProgram } from "@dmalab/lang/run/run_program";
 import { memoryFiles } from "@dmalab/lang/syntax";
 import type { HandleType } from "@dmalab/lang/values";
 import { runDeno } from "./deno_process.ts";

@@ -1,5 +1,5 @@
 /** The library as the package has it, on Node 22 and on Deno: it works there, and patches nothing. */
-import { TempFolder } from "@dmalab/tools/temp_folder";
+import { TempFolder } from "@dmalab/tools";
 import { assertEquals, assertMatch } from "@std/assert";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";

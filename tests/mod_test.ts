@@ -4,7 +4,7 @@
  * `deno test --doc` cannot do it for a file of the top folder: the import map sends what it makes up
  * beside the file to the package itself. So each example becomes a file of its own here.
  */
-import { TempFolder } from "@dmalab/tools/temp_folder";
+import { TempFolder } from "@dmalab/tools";
 import { assert } from "@std/assert";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";

@@ -1,5 +1,5 @@
 /** What `deno task script mutate` changes, how it puts the changes into one text, and its list of judged ones. */
-import { TempFolder } from "@dmalab/tools/temp_folder";
+import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { runDeno } from "./deno_process.ts";

@@ -4,8 +4,8 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
-import { type CommandContext, runReplCommand } from "@dmalab/cli/repl";
-import { nameOf } from "@dmalab/editor/dap";
+import { type CommandContext, runReplCommand } from "@dmalab/cli/debug";
+import { nameOf } from "@dmalab/editor";
 import { loadForDebugging } from "@dmalab/lang";
 import { Cursor, type Recording, recordRun, runsOf } from "@dmalab/recording";
 import { painter } from "@dmalab/lang/render";

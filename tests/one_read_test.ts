@@ -1,7 +1,7 @@
 /** docs/dev/one-read.md has the frames of a real run, and names as many files as it says. */
 import "@dmalab/bin/provide";
 import { loadForDebugging } from "@dmalab/lang";
-import { inspectTest } from "@dmalab/lang/run/run_program";
+import { inspectTest } from "@dmalab/lang/program";
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { openScenario } from "./examples.ts";

@@ -1,8 +1,8 @@
 /** The package as Node and Deno install it: what docs/install.md and the README say, line by line. */
-import { TempFolder } from "@dmalab/tools/temp_folder";
+import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
-import { VERSION } from "@dmalab/cli/package_version";
+import { VERSION } from "@dmalab/cli/extend";
 import { codeBlocks } from "@dmalab/cli/scenario";
 import { buildPackage } from "@dmalab/tools/package";
 import { has, installByDeno, ownCaches, shell, TWO_PASSES, withPackage } from "./package_shell.ts";

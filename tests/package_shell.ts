@@ -2,13 +2,13 @@
  * The package as a user has it, without this project and without a network: other folders, an empty
  * cache, no home, a registry that is not there.
  */
-import { TempFolder } from "@dmalab/tools/temp_folder";
+import { TempFolder } from "@dmalab/tools";
 import { assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { builtPackage, putPackage } from "./built_package.ts";
 import { ROOT } from "./source_text.ts";
 import { blankAnsi } from "./deno_process.ts";
-import { VERSION } from "@dmalab/cli/package_version";
+import { VERSION } from "@dmalab/cli/extend";
 
 interface ShellOutcome {
   readonly code: number;

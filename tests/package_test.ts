@@ -1,9 +1,9 @@
 /** What the package carries, and that it runs; package_install_long_test.ts installs it. */
-import { TempFolder } from "@dmalab/tools/temp_folder";
+import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "node:path";
 import { buildPackage } from "@dmalab/tools/package";
-import { DENO_VERSION, VERSION } from "@dmalab/cli/package_version";
+import { DENO_VERSION, VERSION } from "@dmalab/cli/extend";
 import { deadLinks } from "./page_links.ts";
 import { shell, TWO_PASSES, withPackage } from "./package_shell.ts";
 import { filesBelow, ROOT } from "./source_text.ts";

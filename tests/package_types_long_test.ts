@@ -1,5 +1,5 @@
 /** The package's declarations, as a plain TypeScript compiler reads them: no Deno, nothing skipped. */
-import { TempFolder } from "@dmalab/tools/temp_folder";
+import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
 import ts from "typescript";

@@ -1,21 +1,20 @@
 /** Every row of a record has a reader: what nothing reads would be accepted, explained, and do nothing. */
 import { assert, assertEquals } from "@std/assert";
-import { DEVICE_KINDS, DEVICES, LAB_TABLES } from "@dmalab/devices";
+import { CPU_SETTINGS, DEVICE_KINDS, DEVICES, LAB_TABLES } from "@dmalab/devices";
 import { BUILT_IN_KINDS, BUILTINS, FUNCTIONS, GROUPS, TYPES } from "@dmalab/lang/builtins";
-import { MACHINE_SCHEMA } from "@dmalab/lang/machine";
-import { CPU_SETTINGS } from "@dmalab/devices/pci";
+import { MACHINE_SCHEMA } from "@dmalab/lang";
 
 import {
   EVENT_TABLE,
   IOMMU_SETTINGS,
   KERNEL_CALLS,
+  LATENCY_SETTINGS,
   MACHINE_SETTINGS,
   RAM_SETTINGS,
   REGION_SETTINGS,
   type SettingRows,
   SWIOTLB_SETTINGS,
 } from "@dmalab/runtime";
-import { LATENCY_SETTINGS } from "@dmalab/runtime/time";
 import { blankOut } from "./tidy.ts";
 import { readSources, type SourceText } from "./source_text.ts";
 

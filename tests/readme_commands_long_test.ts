@@ -1,5 +1,5 @@
 /** The README's commands, in its order, in a fresh copy of the project, by Node and npm alone. */
-import { TempFolder } from "@dmalab/tools/temp_folder";
+import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { dirname, join } from "node:path";
 import { codeBlocks } from "@dmalab/cli/scenario";

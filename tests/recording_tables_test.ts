@@ -8,7 +8,7 @@ import { BUILTINS } from "@dmalab/lang/builtins";
 import { SourceFile } from "@dmalab/lang";
 import { memoryFiles, type SourceLoader } from "@dmalab/lang/syntax";
 import { loadProgram } from "@dmalab/lang/run";
-import { runProgram } from "@dmalab/lang/run/run_program";
+import { runProgram } from "@dmalab/lang/program";
 import { type AnyTableSpec, HELD_TABLES, MAPPINGS } from "@dmalab/runtime/recording";
 import { DISK_TABLES, Watch } from "./recording/watched_machine.ts";
 import { openScenario, scenariosBelow } from "./examples.ts";

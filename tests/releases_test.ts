@@ -1,16 +1,20 @@
 /** `dmalab releases`: where scenarios turn, and by what. */
-import { TempFolder } from "@dmalab/tools/temp_folder";
+import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
-import { explain } from "@dmalab/cli/explain";
+import {
+  explain,
+  releasesJson,
+  releasesText,
+  type TestOutcomeChanges,
+  turnsOf,
+} from "@dmalab/cli/scenario";
 import { readRulePage } from "@dmalab/cli";
-import { releasesJson, releasesText, type TestOutcomeChanges, turnsOf } from "@dmalab/cli/releases";
 import { painter } from "@dmalab/lang/render";
 import { SourceFile } from "@dmalab/lang";
 import { LoadError } from "@dmalab/lang/syntax";
 import { DEFAULT_LIMITS } from "@dmalab/lang/values";
-import { differencesOf, KERNEL_NAMES } from "@dmalab/runtime/kernels";
-import { NOT_SIMULATED } from "@dmalab/runtime/kernels/not_simulated";
+import { differencesOf, KERNEL_NAMES, NOT_SIMULATED } from "@dmalab/runtime/kernels";
 import { dmalab } from "./dmalab_program.ts";
 import { ROOT } from "./source_text.ts";
 

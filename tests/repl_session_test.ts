@@ -1,5 +1,5 @@
 /** A session at a pseudo-terminal, as a user has it who works for a while: sixty inputs, two runs. */
-import { TempFolder } from "@dmalab/tools/temp_folder";
+import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { programLine } from "./dmalab_program.ts";
 import { CTRL_C, CTRL_D, CTRL_G, CTRL_R, ENTER, hasPty, Pty, TAB, UP } from "./pty.ts";

@@ -17,7 +17,7 @@ import {
   testsOf,
   worldsOf,
 } from "./running/sizes.ts";
-import { members } from "@dmalab/tools/members";
+import { members } from "@dmalab/tools";
 import { CORE_FOLDERS } from "./source_text.ts";
 
 const OWN = ["--all", "--rest", "--times", "core", ...members()];

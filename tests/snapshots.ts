@@ -1,11 +1,11 @@
 /** What some scenarios print with every event, each kept in a file of tests/snapshots/. */
 import { outcomeLine, TracePrinter } from "@dmalab/cli/scenario";
-import { loadWhole } from "@dmalab/cli/testing/register_scenarios";
+import { loadWhole } from "@dmalab/cli/testing";
 import type { LabConfig, PciNodeConfig } from "@dmalab/devices";
 import { printable } from "@dmalab/lang/diagnostics";
 import { painter, STREAM_LAYOUT } from "@dmalab/lang/render";
 import { runProgramWith } from "@dmalab/lang/run";
-import { FAST_CHECK } from "@dmalab/lang/run/property";
+import { FAST_CHECK } from "@dmalab/lang/program";
 import type { MachineEvent } from "@dmalab/runtime";
 import { join } from "node:path";
 import { ROOT } from "./source_text.ts";

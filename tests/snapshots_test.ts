@@ -10,7 +10,7 @@
 import "@dmalab/bin/provide";
 import { changedLines } from "@dmalab/cli/testing";
 import { DEVICE_KINDS } from "@dmalab/devices";
-import { IOMMU_MODEL_NAMES } from "@dmalab/runtime/iommu";
+import { IOMMU_MODEL_NAMES } from "@dmalab/runtime";
 import { KERNEL_NAMES } from "@dmalab/runtime/kernels";
 import { assertEquals } from "@std/assert";
 import { join } from "node:path";

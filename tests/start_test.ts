@@ -1,9 +1,9 @@
 /** `deno run -R=. scenario.dma`, literally, in this project and in a folder made by `dmalab init`. */
-import { TempFolder } from "@dmalab/tools/temp_folder";
+import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
-import { initFolder } from "@dmalab/cli/init";
-import { VERSION } from "@dmalab/cli/package_version";
+import { initFolder } from "@dmalab/cli";
+import { VERSION } from "@dmalab/cli/extend";
 import { runDeno } from "./deno_process.ts";
 import { ROOT } from "./source_text.ts";
 
@@ -75,7 +75,7 @@ Deno.test("a scratch file in the checkout's root runs, and imports members by th
   try {
     Deno.writeTextFileSync(
       path,
-      'import { VERSION } from "@dmalab/cli/package_version";\nconsole.log(VERSION);\n',
+      'import { VERSION } from "@dmalab/cli/extend";\nconsole.log(VERSION);\n',
     );
     const { output, success } = await runDeno(["run", "-R", path], { folder: ROOT });
     assert(success, output);

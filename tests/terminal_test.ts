@@ -1,6 +1,6 @@
 /** The REPL at a pseudo-terminal: what its keys do, with the shell that started it around it. */
 import { assert, assertMatch } from "@std/assert";
-import { TempFolder } from "@dmalab/tools/temp_folder";
+import { TempFolder } from "@dmalab/tools";
 import { CTRL_C, CTRL_D, CTRL_G, CTRL_R, CTRL_Z, hasPty, LEFT, Pty, TAB, UP } from "./pty.ts";
 import { programLine, PROMPT } from "./dmalab_program.ts";
 import { ROOT } from "./source_text.ts";

@@ -1,5 +1,5 @@
 /** `dmalab test`: what to run, how to say it, and what it holds the output to. */
-import { TempFolder } from "@dmalab/tools/temp_folder";
+import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { assertOutOfTime, dmalab, programWords, runProgram } from "./dmalab_program.ts";

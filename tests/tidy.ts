@@ -93,17 +93,24 @@ export class House {
   /** Functions, classes and constants that are exported, and imported by no code, not even a test. */
   unusedExports(): Finding[] {
     const taken = new Set<string>();
+    const passedOn = new Map(
+      this.#files.map((file) => [file.path, passedOnBy(file, this.members)]),
+    );
+    const take = (target: string, names: readonly string[] | "all") => {
+      const other = this.#byPath.get(target);
+      const own = names === "all" && other !== undefined
+        ? [...exportedValues(other)].map(([name]) => name)
+        : names === "all"
+        ? []
+        : names;
+      for (const name of own) taken.add(`${target} ${name}`);
+      for (const further of passedOn.get(target) ?? []) take(further, names);
+    };
     for (const file of this.#files) {
-      for (const { target, names } of importedNames(file, this.members)) {
-        if (names === "all") {
-          const other = this.#byPath.get(target);
-          for (const [name] of other === undefined ? [] : exportedValues(other)) {
-            taken.add(`${target} ${name}`);
-          }
-        } else for (const name of names) taken.add(`${target} ${name}`);
-      }
+      for (const { target, names } of importedNames(file, this.members)) take(target, names);
     }
-    const entries = new Set(this.members.values());
+    const doors = [...this.members.values()];
+    const entries = new Set([...doors, ...doors.flatMap((door) => passedOn.get(door) ?? [])]);
     return this.#product.flatMap((file) =>
       [...exportedValues(file, entries.has(file.path))]
         .filter(([name]) => !taken.has(`${file.path} ${name}`) && !LIBRARY.includes(file.path))
@@ -335,10 +342,9 @@ function importedNames(file: Parsed, members: ReadonlyMap<string, string>): Impo
       }
     } else if (ts.isExportDeclaration(node)) {
       const clause = node.exportClause;
-      const names = clause !== undefined && ts.isNamedExports(clause)
-        ? own(clause.elements)
-        : "all";
-      add(node.moduleSpecifier, names);
+      // `export *` takes nothing itself: it passes on what is asked of this file.
+      if (clause === undefined) return;
+      add(node.moduleSpecifier, ts.isNamedExports(clause) ? own(clause.elements) : "all");
     } else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
       add(node.arguments[0], "all");
     } else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) {
@@ -346,6 +352,16 @@ function importedNames(file: Parsed, members: ReadonlyMap<string, string>): Impo
     }
   });
   return found;
+}
+
+/** The files whose exports a file passes on by `export *`. */
+function passedOnBy(file: Parsed, members: ReadonlyMap<string, string>): readonly string[] {
+  return file.tree.statements.flatMap((node) => {
+    if (!ts.isExportDeclaration(node) || node.exportClause !== undefined) return [];
+    const specifier = node.moduleSpecifier;
+    if (specifier === undefined || !ts.isStringLiteral(specifier)) return [];
+    return resolve(file, specifier.text, members) ?? [];
+  });
 }
 
 const isTypeDeclaration = (node: ts.Statement) =>

@@ -1,9 +1,9 @@
 /** The house is tidy: what `tests/tidy.ts` finds is mended, or excused with a reason. */
-import { memberEntries } from "@dmalab/tools/members";
+import { memberEntries } from "@dmalab/tools";
 import { assertEquals } from "@std/assert";
 import { join } from "node:path";
-import { builtinsPages } from "@dmalab/tools/reference";
-import { FOLDER_FILES } from "@dmalab/cli/init";
+import { builtinsPages } from "@dmalab/tools/developers";
+import { FOLDER_FILES } from "@dmalab/cli";
 import { readCosts } from "./running/sizes.ts";
 import { readSources, ROOT, SOURCE_FOLDERS } from "./source_text.ts";
 import { type Finding, House, judge } from "./tidy.ts";
@@ -105,6 +105,15 @@ Deno.test("unusedExports() sees values that no file takes, by any way of taking"
     ["lang/c.ts", 'export { three } from "./a.ts";'],
   ).unusedExports();
   assertEquals(keys(found), ["lang/a.ts two", "lang/a.ts Four"]);
+});
+
+Deno.test("unusedExports() asks who takes what `export *` passes on", () => {
+  const found = planted(
+    ["lang/a.ts", "export const one = 1, two = 2;"],
+    ["lang/mod.ts", 'export * from "./a.ts";'],
+    ["cli/b.ts", 'import { one } from "../lang/mod.ts";'],
+  ).unusedExports();
+  assertEquals(keys(found), ["lang/a.ts two"]);
 });
 
 Deno.test("repeatedTypes() sees a name that two files export, and no second declaration in one", () => {

@@ -1,5 +1,5 @@
 /** The library as its users see it: documented as a whole, and with programs that do what they say. */
-import { TempFolder } from "@dmalab/tools/temp_folder";
+import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -13,8 +13,8 @@ const PAGE = "docs/typescript.md";
 const ENTRIES = [
   "mod.ts",
   "recording/library.ts",
-  ...[...Deno.readDirSync(join(ROOT, "tools/package/entries"))]
-    .map(({ name }) => `tools/package/entries/${name}`),
+  ...[...Deno.readDirSync(join(ROOT, "bin/entries"))]
+    .map(({ name }) => `bin/entries/${name}`),
 ];
 
 async function lint(...paths: string[]) {

@@ -6,20 +6,20 @@ import {
   withFindingTables,
   withMessageAreas,
   withMessages,
-} from "@dmalab/tools/reference";
+} from "@dmalab/tools/developers";
 import { BUILTINS } from "@dmalab/lang/builtins";
-import { DEVICES } from "@dmalab/devices";
-import { NVME_TABLES, STATUS_CODES } from "@dmalab/devices/nvme";
-import { RDMA_TABLES } from "@dmalab/devices/rdma";
-import { VFIO_TABLES } from "@dmalab/devices/vfio";
+import { DEVICES, NVME_TABLES, RDMA_TABLES, STATUS_CODES, VFIO_TABLES } from "@dmalab/devices";
 import { REPORT_CLASSES } from "@dmalab/runtime/dma";
-import { COMMON_FIELDS, EVENT_TABLE, INJECTION_POINTS } from "@dmalab/runtime";
-import { IOMMU_MODELS } from "@dmalab/runtime/iommu";
-import { BEHAVIOURS } from "@dmalab/runtime/kernels";
-import { NOT_SIMULATED } from "@dmalab/runtime/kernels/not_simulated";
-import { LEAK_KINDS } from "@dmalab/runtime/leaks";
+import {
+  COMMON_FIELDS,
+  EVENT_TABLE,
+  INJECTION_POINTS,
+  IOMMU_MODELS,
+  LATENCY_SETTINGS,
+  LEAK_KINDS,
+} from "@dmalab/runtime";
+import { BEHAVIOURS, NOT_SIMULATED } from "@dmalab/runtime/kernels";
 import { RUNTIME_TABLES } from "@dmalab/runtime/recording";
-import { LATENCY_SETTINGS } from "@dmalab/runtime/time";
 import { FAULT_REASONS } from "@dmalab/runtime/vocabulary";
 import { ROOT } from "./source_text.ts";
 

@@ -1,7 +1,6 @@
 /** A development task as a command: its options are read, and its help is written, as the product's are. */
-import { type Command, ProcessScreen } from "@dmalab/cli/extend";
+import { type Command, ProcessScreen, VERSION } from "@dmalab/cli/extend";
 import { parseCommandLine, toItsEnd } from "@dmalab/cli";
-import { VERSION } from "@dmalab/cli/package_version";
 
 /** Does what `deno task NAME` was started with, and ends the process. */
 export async function runTask(task: Command): Promise<never> {

@@ -1,6 +1,6 @@
 /** `deno task web [DIR]`: the playground and the page of reports, each one HTML file. */
 import { join } from "node:path";
-import { dataText } from "@dmalab/page/cli";
+import { dataText } from "@dmalab/page";
 import { buildPage, type PagePlan, REPORT_PLAN } from "./web/build_page.ts";
 import { playgroundData } from "./web/playground_data.ts";
 

@@ -1,9 +1,14 @@
 /** Cells of a file's benches: here, or in a worker. */
 import { printable } from "@dmalab/lang/diagnostics";
 import { painter } from "@dmalab/lang/render";
-import { type BenchOutcome, isNamed, type Program, type TestEntry } from "@dmalab/lang/run";
-import { type BenchOptions, runBench } from "@dmalab/lang/run/bench";
-import type { HostWatch } from "@dmalab/lang/vm";
+import {
+  type BenchOutcome,
+  type HostWatch,
+  isNamed,
+  type Program,
+  type TestEntry,
+} from "@dmalab/lang/run";
+import { type BenchOptions, runBench } from "@dmalab/lang/program";
 import type { Plan } from "../jobs/run_plan.ts";
 import { MemoryScreen } from "../memory_screen.ts";
 import { diagnosticStyle } from "../scenario/diagnostic_style.ts";

@@ -1,14 +1,14 @@
 /** A bench as the terminal shows it. */
-import { maxOf } from "@dmalab/runtime/lists";
+import { maxOf } from "@dmalab/runtime/basics";
 import { printable } from "@dmalab/lang/diagnostics";
-import { benchTable, type HostTime } from "@dmalab/lang/bench";
+import type { Paint } from "@dmalab/lang/render";
+import { benchTable, type HostTime } from "@dmalab/lang/program";
 import {
   type BenchExpectationOutcome,
   type BenchOutcome,
   type BenchReport,
   displayName,
 } from "@dmalab/lang/run";
-import type { Paint } from "@dmalab/lang/render";
 import { formatTimeRounded, tableLines } from "@dmalab/lang/text";
 import { counted } from "../scenario/report_printer.ts";
 import { equalCells } from "./host_time.ts";

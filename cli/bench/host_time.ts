@@ -5,8 +5,7 @@
  * all; then they run in rounds, each round in another order, so that what changes on the host
  * changes for all. Which cells differ is said by the spread of their rounds.
  */
-import type { HostTime } from "@dmalab/lang/bench";
-import type { BenchLoop } from "@dmalab/lang/run/bench";
+import type { BenchLoop, HostTime } from "@dmalab/lang/program";
 import { Random } from "@dmalab/runtime";
 import { isWithinSpread, median, type Spread, spreadOf } from "./statistics.ts";
 

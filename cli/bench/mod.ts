@@ -6,3 +6,4 @@ export {
   type SavedMeasurements,
   writeSaved,
 } from "./saved_measurements.ts";
+export * from "./statistics.ts";

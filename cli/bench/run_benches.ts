@@ -1,12 +1,19 @@
 /** `dmalab bench`: the benches of scenarios, each cell on a separate machine. */
 import { nearestNames, printable, printableJson } from "@dmalab/lang/diagnostics";
-import { BENCH_FIGURES, benchJson, benchPlot, cellFigure, type HostTime } from "@dmalab/lang/bench";
+import { painter } from "@dmalab/lang/render";
+import {
+  BENCH_FIGURES,
+  benchJson,
+  benchPlot,
+  benchReports,
+  cellFigure,
+  type HostTime,
+  startBenchLoop,
+} from "@dmalab/lang/program";
 import { type BenchOutcome, type BenchReport, displayName, type Program } from "@dmalab/lang/run";
-import { benchReports, startBenchLoop } from "@dmalab/lang/run/bench";
 import { codeOfFailure, type ExitCode, FAILED, HELD, worseExitCode, WRONG } from "../exit_code.ts";
 import { svgFile, writeOrSay } from "../files/write_file.ts";
 import { type SignalWatch, withInterrupts } from "../interrupts.ts";
-import { painter } from "@dmalab/lang/render";
 import { EVENT_NAMES } from "@dmalab/runtime";
 import { DENO_VERSION, VERSION } from "../package_version.ts";
 import { processorMs } from "../processor_time.ts";

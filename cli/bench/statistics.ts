@@ -1,6 +1,6 @@
 /** Statistics of measurements: typical values, how far they spread, and whether two differ. */
-import { maxOf } from "@dmalab/runtime/lists";
-import { nearestRank } from "@dmalab/lang/bench";
+import { maxOf } from "@dmalab/runtime/basics";
+import { nearestRank } from "@dmalab/lang/program";
 import { Random } from "@dmalab/runtime";
 
 /** One measurement: a line of `deno task bench --json`. */

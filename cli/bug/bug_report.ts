@@ -3,7 +3,7 @@ import { host } from "../host.ts";
 import { BUG_CODE, type BugIdentity, printable } from "@dmalab/lang/diagnostics";
 import { loadProgram, SourceFile } from "@dmalab/lang";
 import type { LoadResult } from "@dmalab/lang/run";
-import { runProgram } from "@dmalab/lang/run/run_program";
+import { runProgram } from "@dmalab/lang/program";
 import { DEFAULT_LIMITS, type Limits } from "@dmalab/lang/values";
 import { HostLoader } from "../host_loader.ts";
 import { VERSION } from "../package_version.ts";

@@ -7,7 +7,7 @@ import {
   printableJson,
   type Severity,
 } from "@dmalab/lang/diagnostics";
-import { DIAGNOSTIC_CODES } from "@dmalab/lang/diagnostics/codes";
+import { DIAGNOSTIC_CODES } from "@dmalab/lang/explain";
 import { codeOfProblems, type ExitCode, worseExitCode, WRONG } from "../exit_code.ts";
 import { printDiagnostics } from "../scenario/diagnostic_style.ts";
 import { printBug } from "../bug/say_bug.ts";

@@ -1,4 +1,4 @@
-import { KERNEL_NAMES } from "@dmalab/runtime/kernels/behaviours";
+import { KERNEL_NAMES } from "@dmalab/runtime/kernels";
 import { command, flag } from "../command.ts";
 import { LIMITS, MATCH, SCENARIOS } from "./scenario_options.ts";
 

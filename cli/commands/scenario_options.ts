@@ -1,7 +1,7 @@
 /** What commands that run scenarios have in common. */
 import { CLANG_MAJOR, PACKAGED } from "../system_clang.ts";
 import { nearestNames } from "@dmalab/lang/diagnostics";
-import { CLOCK_TIMES } from "@dmalab/lang/values/limits";
+import { CLOCK_TIMES } from "@dmalab/lang/values";
 import { type ArgumentSpec, flag, integer, type OptionSpec, text, texts } from "../command.ts";
 import type { LimitOption } from "../scenario/limit_options.ts";
 import { TRACE_FORMS } from "../scenario/trace_form.ts";

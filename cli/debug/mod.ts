@@ -4,3 +4,4 @@ export { Debugger, NamesInSight } from "./debugger.ts";
 export { FullScreen } from "./screen/full_screen.ts";
 export { BOUND_KEYS, type BoundKey, keyText } from "./screen/keys.ts";
 export { runFullScreen } from "./screen/run_full_screen.ts";
+export * from "../repl/mod.ts";

@@ -1,7 +1,7 @@
 /** What `dmalab explain NAME` means: a rule, a diagnostic, an event, a defect switch, a block
  * or a key of the machine. */
 import { type CodeEntry, nearestNames } from "@dmalab/lang/diagnostics";
-import { DIAGNOSTIC_CODES } from "@dmalab/lang/diagnostics/codes";
+import { DIAGNOSTIC_CODES } from "@dmalab/lang/explain";
 import { EVENT_TABLE, eventEntry, KERNEL_CALLS } from "@dmalab/runtime";
 import { fieldText } from "@dmalab/runtime/vocabulary";
 import {
@@ -21,7 +21,7 @@ import {
   MACHINE_SCHEMA,
   type MachineKey,
   shapeText,
-} from "@dmalab/lang/machine";
+} from "@dmalab/lang";
 import { pageOf, RULE_PAGES } from "@dmalab/lang/editor";
 import type { Extension } from "../extension.ts";
 import { RELEASE_NAMES, releaseLines } from "./release_lines.ts";

@@ -1,6 +1,6 @@
 /** `dmalab explain --in FILE`: a thing of a scenario's machine, and its history. */
 import { printable, renderDiagnostics } from "@dmalab/lang/diagnostics";
-import { Session } from "@dmalab/lang/session";
+import { Session } from "@dmalab/lang/program";
 import type { InputResult } from "@dmalab/lang/run";
 import { HostLoader } from "../host_loader.ts";
 

@@ -6,8 +6,8 @@ import {
   kernelNamed,
   type KernelProfile,
   KERNELS,
+  NOT_SIMULATED,
 } from "@dmalab/runtime/kernels";
-import { NOT_SIMULATED } from "@dmalab/runtime/kernels/not_simulated";
 import { CHANGE_WORDS } from "../releases/change_words.ts";
 
 /** Every name that can be asked for. */

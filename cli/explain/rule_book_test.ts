@@ -1,9 +1,8 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { keyName, MACHINE_KEYS } from "@dmalab/lang/machine";
-import { DIAGNOSTIC_CODES } from "@dmalab/lang/diagnostics/codes";
+import { keyName, MACHINE_KEYS } from "@dmalab/lang";
+import { DIAGNOSTIC_CODES } from "@dmalab/lang/explain";
 import { REPORT_CLASSES } from "@dmalab/runtime/dma";
-import { KERNEL_NAMES, QUIRK_NAMES } from "@dmalab/runtime/kernels";
-import { NOT_SIMULATED } from "@dmalab/runtime/kernels/not_simulated";
+import { KERNEL_NAMES, NOT_SIMULATED, QUIRK_NAMES } from "@dmalab/runtime/kernels";
 import { allNames, explain } from "./lookup.ts";
 import { RULE_PAGES } from "@dmalab/lang/editor";
 import { RulePage } from "./rule_book.ts";

@@ -1,5 +1,5 @@
 /** `dmalab explain WORDS`: every name with the words in its title or text, the best first. */
-import { keyName, MACHINE_KEYS, MACHINE_SCHEMA, shapeText } from "@dmalab/lang/machine";
+import { keyName, MACHINE_KEYS, MACHINE_SCHEMA, shapeText } from "@dmalab/lang";
 import { clip, firstSentence } from "@dmalab/lang/text";
 import { EVENT_TABLE } from "@dmalab/runtime";
 import { KERNEL_NAMES, KERNELS, QUIRK_NAMES, QUIRKS } from "@dmalab/runtime/kernels";

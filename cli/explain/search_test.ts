@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { describeLanguage, languageNames, membersLike } from "@dmalab/lang/editor";
-import { MACHINE_SCHEMA } from "@dmalab/lang/machine";
+import { MACHINE_SCHEMA } from "@dmalab/lang";
 import { readRulePage } from "../places.ts";
 import { allNames, explain } from "./lookup.ts";
 import { KINDS, search } from "./search.ts";

@@ -7,7 +7,7 @@
  */
 import { printable } from "@dmalab/lang/diagnostics";
 import { FileError, FullDiskError } from "./file_error.ts";
-import { InvariantError } from "@dmalab/runtime/errno";
+import { InvariantError } from "@dmalab/runtime/basics";
 import { host } from "../host.ts";
 import { hostReason, isFullDisk } from "../host_error.ts";
 import { basename, dirname, isInside, resolve } from "../paths.ts";

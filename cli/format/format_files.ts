@@ -7,7 +7,7 @@ import { printable } from "@dmalab/lang/diagnostics";
 import { printDiagnostics } from "../scenario/diagnostic_style.ts";
 import { counted } from "../scenario/report_printer.ts";
 import { refuse, type Screen } from "../screen.ts";
-import { formatSource } from "@dmalab/lang/format";
+import { formatSource } from "@dmalab/lang/editor";
 import { doOrSay, rewriteFile } from "../files/write_file.ts";
 
 /** Formats files in place; with `check` it writes nothing and says which it would change. */

@@ -3,14 +3,14 @@ import type { Diagnostic } from "@dmalab/lang/diagnostics";
 import { loadProgramOn, type SourceFile, spanPlace } from "@dmalab/lang";
 import {
   displayName,
+  type HostWatch,
   type LocationText,
   type NameMatch,
   type TestEntry,
   type TestOutcome,
 } from "@dmalab/lang/run";
-import { runProgram } from "@dmalab/lang/run/run_program";
+import { runProgram } from "@dmalab/lang/program";
 import type { SourceLoader } from "@dmalab/lang/syntax";
-import type { HostWatch } from "@dmalab/lang/vm";
 import type { Limits } from "@dmalab/lang/values";
 import type { KernelProfile, KernelRelease } from "@dmalab/runtime/kernels";
 

@@ -1,5 +1,5 @@
 /** Which tests change outcome between releases, and by what, for a person. */
-import { maxOf } from "@dmalab/runtime/lists";
+import { maxOf } from "@dmalab/runtime/basics";
 import type { OutcomeCause, OutcomeChange, TestOutcomeChanges } from "./outcome_changes.ts";
 import { clip, formatCount, pad, PICTURE_COLUMNS, wrapText } from "@dmalab/lang/text";
 import type { Paint } from "@dmalab/lang/render";
@@ -8,8 +8,8 @@ import {
   hasBehaviour,
   KERNEL_NAMES,
   type KernelProfile,
+  NOT_SIMULATED,
 } from "@dmalab/runtime/kernels";
-import { NOT_SIMULATED } from "@dmalab/runtime/kernels/not_simulated";
 import { CHANGE_WORDS } from "./change_words.ts";
 
 /** Between two columns. */

@@ -18,8 +18,7 @@ import { noTestText } from "../scenario/print_run.ts";
 import { readMatches } from "../read_matches.ts";
 import { refuse, type Screen } from "../screen.ts";
 import { releasesText } from "./releases_text.ts";
-import { KERNEL_NAMES } from "@dmalab/runtime/kernels";
-import { NOT_SIMULATED } from "@dmalab/runtime/kernels/not_simulated";
+import { KERNEL_NAMES, NOT_SIMULATED } from "@dmalab/runtime/kernels";
 
 export interface ReleasesOptions extends Readonly<Record<LimitOption, number | null>> {
   readonly match: readonly string[];

@@ -1,6 +1,6 @@
 /** Commands that ask what there is at a place of a run, and who wrote it. */
 import { explainAddress, mappingsAt, readLedger } from "@dmalab/lang/builtins";
-import { explanationLines } from "@dmalab/lang/builtins/explain";
+import { explanationLines } from "@dmalab/lang/explain";
 import { formatEventText } from "@dmalab/lang/render";
 import {
   coveringCell,

@@ -10,7 +10,7 @@ import {
   type TimeTravelSession,
 } from "@dmalab/recording";
 import { brokenOff, type SessionOptions, type UnrunPart } from "@dmalab/lang/run";
-import type { RunSession } from "@dmalab/lang/run/session";
+import type { RunSession } from "@dmalab/lang/program";
 import { SourceFile } from "@dmalab/lang";
 import { diagnosticStyle } from "../scenario/diagnostic_style.ts";
 import { codeOfFailure, codeOfProblems } from "../exit_code.ts";

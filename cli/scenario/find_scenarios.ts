@@ -1,5 +1,5 @@
 /** The scenarios that a command line means: files as they are, folders searched for `*.dma`. */
-import { addAll } from "@dmalab/runtime/lists";
+import { addAll } from "@dmalab/runtime/basics";
 import { printable } from "@dmalab/lang/diagnostics";
 import { FileError } from "../files/file_error.ts";
 import { host } from "../host.ts";

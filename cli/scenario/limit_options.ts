@@ -1,5 +1,5 @@
 /** The limits that a command line names. */
-import { DEFAULT_LIMITS, type Limits } from "@dmalab/lang/values/limits";
+import { DEFAULT_LIMITS, type Limits } from "@dmalab/lang/values";
 
 /** Each limit; null for the usual one. */
 export type LimitOptions = { readonly [N in keyof Limits]: number | null };

@@ -1,5 +1,5 @@
 /** The drawings of a run's `show` statements, as a file: `--picture FILE`. */
-import { PictureCollector, svgPictures } from "@dmalab/lang/render/svg_picture";
+import { PictureCollector, svgPictures } from "@dmalab/lang/render";
 import { printable } from "@dmalab/lang/diagnostics";
 import type { RunOptions } from "@dmalab/lang/run";
 import { FileError } from "../files/file_error.ts";

@@ -122,6 +122,6 @@ async function printAsked(
 /** The source of a program's property cases: loaded for programs with properties. */
 export async function engineFor({ tests }: Program) {
   if (!tests.some(({ kind }) => kind === "property")) return null;
-  const { FAST_CHECK } = await import("@dmalab/lang/run/property");
+  const { FAST_CHECK } = await import("@dmalab/lang/program");
   return FAST_CHECK;
 }

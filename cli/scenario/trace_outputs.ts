@@ -1,12 +1,13 @@
 /** Where the events of a run go besides the screen: `--trace json` and `--export FILE`. */
 import {
   ChromeTraceWriter,
+  type Recording,
+  START,
   TRACE_SUFFIX,
   TraceLineWriter,
   type TraceWriter,
   type WriteText,
-} from "@dmalab/recording/trace_file";
-import { type Recording, START } from "@dmalab/recording";
+} from "@dmalab/recording";
 import type { Program, RunStart } from "@dmalab/lang/run";
 import { spanPlace } from "@dmalab/lang";
 import { FileError } from "../files/file_error.ts";

@@ -8,8 +8,7 @@ import {
   type TextRole,
 } from "@dmalab/lang/render";
 import type { RunStart } from "@dmalab/lang/run";
-import type { MachineEvent } from "@dmalab/runtime";
-import { hasLatencies } from "@dmalab/runtime/time";
+import { hasLatencies, type MachineEvent } from "@dmalab/runtime";
 import { groupThousands } from "@dmalab/lang/text";
 
 /** Colours by the first part of an event's name. Other events have none. */

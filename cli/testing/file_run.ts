@@ -1,5 +1,6 @@
 /** One file of tests: its options, and its results. All of it can go to a worker and back. */
 import {
+  type HostWatch,
   isNamed,
   type Program,
   runProgramWith,
@@ -7,7 +8,6 @@ import {
   type TestOutcome,
 } from "@dmalab/lang/run";
 import { printable } from "@dmalab/lang/diagnostics";
-import type { HostWatch } from "@dmalab/lang/vm";
 import { type ExitCode, WRONG } from "../exit_code.ts";
 import { MemoryScreen } from "../memory_screen.ts";
 import { limited, SlowMatch } from "../read_matches.ts";

@@ -1,5 +1,5 @@
 /** `dmalab test --list`: what would be run. */
-import { maxOf } from "@dmalab/runtime/lists";
+import { maxOf } from "@dmalab/runtime/basics";
 import { printable } from "@dmalab/lang/diagnostics";
 import { displayName, isNamed, type NameMatch } from "@dmalab/lang/run";
 import { spanPlace } from "@dmalab/lang";

@@ -2,3 +2,5 @@
 export { type FileJob, runFile } from "./file_run.ts";
 export { readShard, type Shard } from "./run_tests.ts";
 export { changedLines } from "./snapshots.ts";
+export * from "./coverage/mod.ts";
+export * from "./register_scenarios.ts";

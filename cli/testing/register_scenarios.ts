@@ -22,7 +22,7 @@ import {
   type RunOptions,
   type TestOutcome,
 } from "@dmalab/lang/run";
-import { runProgram, runTest } from "@dmalab/lang/run/run_program";
+import { runProgram, runTest } from "@dmalab/lang/program";
 import { DEFAULT_LIMITS, type Limits } from "@dmalab/lang/values";
 import { currentFolder } from "../host_file.ts";
 import { MemoryScreen } from "../memory_screen.ts";

@@ -1,5 +1,5 @@
 /** `dmalab test`: finds, runs, reports, and compares with what was printed before. */
-import { addAll } from "@dmalab/runtime/lists";
+import { addAll } from "@dmalab/runtime/basics";
 import { displayName, exactMatch, isNamed, type NameMatch, type RunReport } from "@dmalab/lang/run";
 import {
   BUG,

@@ -1,6 +1,10 @@
 /** A machine with one NVMe disk, for the driver's tests: everything real, brought up as in a lab. */
 import {
   type ArmedInjection,
+  Bio,
+  bioGap,
+  type BioVec,
+  type BlockOp,
   type Bytes,
   defaultMachineConfig,
   type DmaAddr,
@@ -12,16 +16,10 @@ import {
   type MachineConfig,
   type MachineEvent,
   MIB,
-  type PhysAddr,
-} from "@dmalab/runtime";
-import {
-  Bio,
-  bioGap,
-  type BioVec,
-  type BlockOp,
   type NoMerges,
+  type PhysAddr,
   vecsSizeBytes,
-} from "@dmalab/runtime/block";
+} from "@dmalab/runtime";
 import { DmaDevice, type DmaDeviceOptions } from "@dmalab/runtime/dma";
 import type { PeerMapType } from "@dmalab/runtime/vocabulary";
 import type { HostMemoryNeeds } from "./controller/host_memory_buffer.ts";

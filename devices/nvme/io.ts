@@ -5,12 +5,13 @@ import {
   blkStatusErrno,
   type BlkStatusName,
   blkStatusName,
+  type BlockRequest,
   type Bytes,
   type ErrnoName,
   invariant,
+  type RequestOwner,
   type Why,
 } from "@dmalab/runtime";
-import type { BlockRequest, RequestOwner } from "@dmalab/runtime/block";
 import type { NvmeRequest } from "./driver/request.ts";
 
 /** Never written: the first request replaces it. */

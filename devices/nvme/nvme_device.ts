@@ -10,6 +10,7 @@ import {
   type Machine,
   MAX_BYTES,
   MIB,
+  type NoMerges,
   pages,
   roundUpPowerOfTwo,
   SECTOR_SIZE_BYTES,
@@ -17,10 +18,9 @@ import {
   type SettingsOf,
   size,
   TIB,
+  TICK_NS,
   word,
 } from "@dmalab/runtime";
-import { TICK_NS } from "@dmalab/runtime/time";
-import type { NoMerges } from "@dmalab/runtime/block";
 import type { DeviceBase, DeviceBlock, DeviceKind } from "../device_kind.ts";
 import { bringUp, deviceSettings, P2PMEM, settingError } from "../device_settings.ts";
 import type { Bar, PciFunction } from "../pci/pci_function.ts";

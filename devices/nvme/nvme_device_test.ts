@@ -1,7 +1,6 @@
 /** A disk as a lab has it. */
 import { assertEquals } from "@std/assert";
-import type { PhysAddr } from "@dmalab/runtime";
-import { readRegister } from "@dmalab/runtime/memory";
+import { type PhysAddr, readRegister } from "@dmalab/runtime";
 import { buildLab } from "../lab.ts";
 import { defaultLabConfig, pciNode } from "../lab_config.ts";
 

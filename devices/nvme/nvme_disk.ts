@@ -6,35 +6,33 @@
 import {
   alignDown,
   alignUp,
-  BLK_STS,
-  type BlkStatus,
-  blkStatusName,
-  type Bytes,
-  eventId,
-  invariant,
-  KernelError,
-  type Machine,
-  PAGE_SIZE_BYTES,
-  SECTOR_SIZE_BYTES,
-  type Why,
-} from "@dmalab/runtime";
-import {
   Bio,
   BIO_FLAG,
   BioSplitter,
   type BioVec,
+  BLK_STS,
+  type BlkStatus,
+  blkStatusName,
   type BlockOp,
+  type Bytes,
+  eventId,
   integritySegments,
+  invariant,
+  KernelError,
+  type Machine,
   meetsOffBoundary,
   NO_VECS,
   type NoMerges,
+  PAGE_SIZE_BYTES,
   type Plug,
   type PlugTarget,
   type QueueLimits,
   RequestMerger,
+  SECTOR_SIZE_BYTES,
   vecsSizeBytes,
+  type Why,
   whyCopied,
-} from "@dmalab/runtime/block";
+} from "@dmalab/runtime";
 import { SQE_BYTES } from "./driver/protocol.ts";
 import type { NamespaceFacts } from "./driver/nvme_limits.ts";
 import type { NvmeDriver } from "./driver/nvme_driver.ts";

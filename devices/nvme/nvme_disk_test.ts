@@ -1,7 +1,13 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { ArmedInjection, INJECTION, KernelError, type PhysAddr } from "@dmalab/runtime";
-import { type BioVec, Plug } from "@dmalab/runtime/block";
-import { allocateBuffer } from "@dmalab/runtime/memory";
+import {
+  allocateBuffer,
+  ArmedInjection,
+  type BioVec,
+  INJECTION,
+  KernelError,
+  type PhysAddr,
+  Plug,
+} from "@dmalab/runtime";
 import { DriverRig, pages, scattered, usePeers, vec } from "./_driver_rig.ts";
 import type { NvmeRequest } from "./driver/request.ts";
 import type { Io } from "./io.ts";

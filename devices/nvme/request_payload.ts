@@ -5,26 +5,24 @@
  * @see rules/nvme.md 2.2 (discard), 3 (metadata), rules/block.md 1.8 (copies)
  */
 import {
+  type Bio,
+  type BioVec,
   type Bytes,
+  type CopyReason,
   type EventFields,
   eventId,
   INJECTION,
+  integritySegments,
   invariant,
   type Machine,
   PAGE_SIZE_BYTES,
   type PhysAddr,
-  SECTOR_SIZE_BYTES,
-} from "@dmalab/runtime";
-import {
-  type Bio,
-  type BioVec,
-  type CopyReason,
-  integritySegments,
   type QueueLimits,
+  SECTOR_SIZE_BYTES,
   sliceVecs,
   vecsSizeBytes,
   whyCopied,
-} from "@dmalab/runtime/block";
+} from "@dmalab/runtime";
 import { DSM_RANGE_BYTES, type NvmeRequest } from "./driver/request.ts";
 import type { NamespaceFacts } from "./driver/nvme_limits.ts";
 import { CTRL_PAGE_BYTES } from "./driver/protocol.ts";

@@ -1,7 +1,6 @@
 /** Which memory of a user a passthrough command copies. @see rules/block.md 1.8 */
 import { assert, assertEquals } from "@std/assert";
-import type { BioVec } from "@dmalab/runtime/block";
-import { ArmedInjection, INJECTION } from "@dmalab/runtime";
+import { ArmedInjection, type BioVec, INJECTION } from "@dmalab/runtime";
 import { DriverRig, pages, vec } from "./_driver_rig.ts";
 
 const READ = 2;

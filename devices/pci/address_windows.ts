@@ -8,12 +8,12 @@ import {
   type Bytes,
   GIB,
   invariant,
+  layOutMemory,
   type MachineConfig,
   type MemoryWindow,
   MIB,
   type PhysAddr,
 } from "@dmalab/runtime";
-import { layOutMemory } from "@dmalab/runtime/memory";
 import { ConfigError } from "../config_error.ts";
 import type { Bar, BarRequest } from "./pci_function.ts";
 

@@ -1,6 +1,13 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { defaultMachineConfig, GIB, KIB, type MachineConfig, MIB, physAddr } from "@dmalab/runtime";
-import { layOutMemory } from "@dmalab/runtime/memory";
+import {
+  defaultMachineConfig,
+  GIB,
+  KIB,
+  layOutMemory,
+  type MachineConfig,
+  MIB,
+  physAddr,
+} from "@dmalab/runtime";
 import { ConfigError } from "../config_error.ts";
 import { type BridgeBars, planAddressWindows } from "./address_windows.ts";
 

@@ -4,9 +4,16 @@
  *
  * @see rules/p2p.md 9.1 to 9.8
  */
-import { type DmaAddr, invariant, type Machine, type PhysAddr } from "@dmalab/runtime";
+import {
+  type DeviceAccess,
+  type DmaAddr,
+  invariant,
+  type Machine,
+  type PhysAddr,
+  PTE_READ,
+  PTE_WRITE,
+} from "@dmalab/runtime";
 import type { DmaDevice, PeerRouter } from "@dmalab/runtime/dma";
-import { type DeviceAccess, PTE_READ, PTE_WRITE } from "@dmalab/runtime/iommu";
 import type { PeerMapType } from "@dmalab/runtime/vocabulary";
 import { type CpuIdentity, type HostBridge, ORDINARY_CPU } from "./host_bridge.ts";
 import { iommuGroups, type PciIommuGroup } from "./iommu_groups.ts";

@@ -1,16 +1,18 @@
 /** A machine with an RDMA device and a process, for the tests of this folder. */
 import {
+  AddressSpace,
   ArmedInjection,
+  flagWords,
   GIB,
+  HUGE_ORDER,
   INJECTION,
   type InjectionPointName,
   MIB,
   PAGE_SIZE_BYTES as PAGE,
   type VirtAddr,
 } from "@dmalab/runtime";
-import { type TestBench, testBench, type TestBenchOptions } from "@dmalab/runtime/dma/testing";
+import { type TestBench, testBench, type TestBenchOptions } from "@dmalab/runtime/testing";
 import type { QuirkName } from "@dmalab/runtime/kernels";
-import { AddressSpace, flagWords, HUGE_ORDER } from "@dmalab/runtime/mm";
 import type { MemoryRegion } from "./memory_region.ts";
 import { RdmaAccess } from "./page_fault.ts";
 import { RdmaAdapter, type RegionRequest } from "./rdma_adapter.ts";

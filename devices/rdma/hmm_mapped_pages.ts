@@ -8,14 +8,6 @@ import {
   DMA_MAPPING_ERROR,
   type DmaAddr,
   ERRNO,
-  type Machine,
-  PAGE_SIZE_BYTES,
-  type Pfn,
-  pfnToPhys,
-  type PhysAddr,
-} from "@dmalab/runtime";
-import type { DmaDevice, PeerMemo } from "@dmalab/runtime/dma";
-import {
   HMM_PFN,
   type HmmDmaMap,
   hmmDmaMapAlloc,
@@ -24,7 +16,13 @@ import {
   hmmDmaUnmapPfn,
   type HmmPfnList,
   hmmPfnListAlone,
-} from "@dmalab/runtime/mm";
+  type Machine,
+  PAGE_SIZE_BYTES,
+  type Pfn,
+  pfnToPhys,
+  type PhysAddr,
+} from "@dmalab/runtime";
+import type { DmaDevice, PeerMemo } from "@dmalab/runtime/dma";
 import { TABLE_READ, TABLE_WRITE } from "./device_table.ts";
 import type { PagesInit, RegionPages } from "./region_pages.ts";
 

@@ -8,17 +8,19 @@ import {
   alignDown,
   alignUp,
   type Bytes,
+  type ChangedRange,
   DMA_MAPPING_ERROR,
   type DmaAddr,
   ERRNO,
   type EventFields,
   eventId,
+  type IntervalClient,
+  type IntervalNotifier,
   invariant,
   type Machine,
   type VirtAddr,
 } from "@dmalab/runtime";
 import { peerMemo } from "@dmalab/runtime/dma";
-import type { ChangedRange, IntervalClient, IntervalNotifier } from "@dmalab/runtime/mm";
 import {
   DeviceTable,
   ENTRIES_OF_BLOCK,

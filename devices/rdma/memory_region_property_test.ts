@@ -1,8 +1,7 @@
 /** What holds of a region after any number of page faults, accesses and changes of its process. */
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { DMA_MAPPING_ERROR, ERRNO } from "@dmalab/runtime";
-import { HMM_PFN } from "@dmalab/runtime/mm";
+import { DMA_MAPPING_ERROR, ERRNO, HMM_PFN } from "@dmalab/runtime";
 import { PAGE, type RdmaRig, type RdmaRigOptions, rig, START, virt } from "./_rig.ts";
 import { TABLE_WRITE } from "./device_table.ts";
 import type { MemoryRegion } from "./memory_region.ts";

@@ -12,13 +12,14 @@ import {
   type ErrnoName,
   type EventFields,
   eventId,
+  HMM_PFN,
+  hmmRangeFault,
   type Machine,
   type Nanoseconds,
   PAGE_SIZE_BYTES,
+  TICK_NS,
   type VirtAddr,
 } from "@dmalab/runtime";
-import { TICK_NS } from "@dmalab/runtime/time";
-import { HMM_PFN, hmmRangeFault } from "@dmalab/runtime/mm";
 import { TABLE_READ, TABLE_WRITE } from "./device_table.ts";
 import type { MemoryRegion } from "./memory_region.ts";
 import type { ImplicitRegion } from "./implicit_region.ts";

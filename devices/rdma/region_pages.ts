@@ -4,9 +4,16 @@
  *
  * Entries are pages of the region's own size; its list of page frames has one for 4 KiB.
  */
-import type { Bytes, DmaAddr, Machine, Pfn, PhysAddr } from "@dmalab/runtime";
+import type {
+  Bytes,
+  DmaAddr,
+  HmmDmaMap,
+  HmmPfnList,
+  Machine,
+  Pfn,
+  PhysAddr,
+} from "@dmalab/runtime";
 import type { DmaDevice, PeerMemo } from "@dmalab/runtime/dma";
-import type { HmmDmaMap, HmmPfnList } from "@dmalab/runtime/mm";
 
 export interface PagesInit {
   readonly machine: Machine;

@@ -8,13 +8,16 @@ import {
   DMA_MAPPING_ERROR,
   type DmaAddr,
   ERRNO,
+  giveList,
+  HMM_PFN,
+  HmmPfnList,
   PAGE_SIZE_BYTES,
   type Pfn,
   pfnToPhys,
   type PhysAddr,
+  takeList,
 } from "@dmalab/runtime";
 import { DMA_BIDIRECTIONAL } from "@dmalab/runtime/dma";
-import { giveList, HMM_PFN, HmmPfnList, takeList } from "@dmalab/runtime/mm";
 import { TABLE_READ, TABLE_WRITE } from "./device_table.ts";
 import type { PageRequest, PagesInit, RegionPages } from "./region_pages.ts";
 

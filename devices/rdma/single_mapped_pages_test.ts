@@ -1,8 +1,7 @@
 /** On-demand paging of 6.12: one IOVA and one mapping for each page. */
 import { assertEquals, assertThrows } from "@std/assert";
-import { ERRNO } from "@dmalab/runtime";
+import { ERRNO, hmmDmaMapAlloc } from "@dmalab/runtime";
 import { type KernelProfile, NotInReleaseError } from "@dmalab/runtime/kernels";
-import { hmmDmaMapAlloc } from "@dmalab/runtime/mm";
 import { MIB, PAGE, type RdmaRig, type RdmaRigOptions, rig, START, virt } from "./_rig.ts";
 import { TABLE_READ, TABLE_WRITE } from "./device_table.ts";
 

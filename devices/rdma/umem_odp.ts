@@ -6,12 +6,15 @@
  */
 import {
   ADDRESS_LIMIT,
+  type AddressSpace,
   alignDown,
   alignUp,
   type Bytes,
   ERRNO,
   eventId,
   INJECTION,
+  type IntervalClient,
+  type IntervalNotifier,
   invariant,
   KernelError,
   type Machine,
@@ -19,7 +22,6 @@ import {
   type VirtAddr,
 } from "@dmalab/runtime";
 import type { DmaDevice } from "@dmalab/runtime/dma";
-import type { AddressSpace, IntervalClient, IntervalNotifier } from "@dmalab/runtime/mm";
 import { TABLE_WRITE } from "./device_table.ts";
 import { hmmMappedPages } from "./hmm_mapped_pages.ts";
 import type { PagesInit, RegionPages } from "./region_pages.ts";

@@ -6,8 +6,7 @@
  * Its writes are found by comparison with the bytes before. So a write that does not change a byte
  * makes no cache line dirty here.
  */
-import { PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
-import { CACHE_LINE_BYTES, type CpuCaches } from "@dmalab/runtime/memory";
+import { CACHE_LINE_BYTES, type CpuCaches, PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
 import type { CMemory } from "./c_memory.ts";
 
 const WORD_BYTES = 8;

@@ -8,8 +8,7 @@
  *
  * @see rules/c-api.md 11 (request_threaded_irq), 14 (INIT_WORK, timer_setup)
  */
-import type { ActivityHandler } from "@dmalab/runtime";
-import type { TimerHandler } from "@dmalab/runtime/time";
+import type { ActivityHandler, TimerHandler } from "@dmalab/runtime";
 import { PlacedKernelError } from "@dmalab/lang/builtins";
 import type { CKernel, Waiting } from "./c_kernel.ts";
 

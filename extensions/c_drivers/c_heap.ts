@@ -5,8 +5,14 @@
  * Behind every block lies one that is never allocated, and freed memory is not used again at once.
  * So a step beyond the end and a use after the free are seen.
  */
-import { eventId, INJECTION, type Machine, PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
-import { MAX_BLOCK_PAGES } from "@dmalab/runtime/memory";
+import {
+  eventId,
+  INJECTION,
+  type Machine,
+  MAX_BLOCK_PAGES,
+  PAGE_SIZE_BYTES,
+  type PhysAddr,
+} from "@dmalab/runtime";
 import { WINDOW_BYTES } from "./c_addresses.ts";
 import { UNWRITTEN } from "./c_fresh.ts";
 import { type CMemory, MARK } from "./c_memory.ts";

@@ -1,6 +1,7 @@
 /** The state for the functions of the simulated kernel that a driver in C calls. */
 import {
   alignUp,
+  type DeviceAccess,
   type DmaAddr,
   type ErrnoName,
   type InjectionPoint,
@@ -18,7 +19,6 @@ import {
   type Scatterlist,
 } from "@dmalab/runtime/dma";
 import { PlacedKernelError } from "@dmalab/lang/builtins";
-import type { DeviceAccess } from "@dmalab/runtime/iommu";
 import type { LabDevice } from "@dmalab/devices";
 import { type Span, spanPlace } from "@dmalab/lang";
 import type { ExecutionContext } from "@dmalab/lang/values";

@@ -1,5 +1,5 @@
 /** Peer-to-peer memory as drivers in C have it. @see rules/c-api.md 9 */
-import type { BarProvider, PciFunction } from "@dmalab/devices/pci";
+import type { BarProvider, PciFunction } from "@dmalab/devices";
 import { PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
 import type { Kernel } from "@dmalab/runtime/kernels";
 import type { PeerMapType } from "@dmalab/runtime/vocabulary";

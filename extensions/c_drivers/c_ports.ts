@@ -1,5 +1,5 @@
 /** I/O ports: each I/O BAR of the machine has a range of them, as firmware gives them. */
-import type { Bar } from "@dmalab/devices/pci";
+import type { Bar } from "@dmalab/devices";
 import type { PhysAddr } from "@dmalab/runtime";
 import { PORTS } from "./c_addresses.ts";
 import { type CKernel, hex } from "./c_kernel.ts";

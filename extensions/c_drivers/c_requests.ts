@@ -7,14 +7,18 @@
  * they must not be accessed.
  */
 import { directAddress, type DmaDevice } from "@dmalab/runtime/dma";
-import { alignUp, BLK_STS, type BlkStatus, PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
 import {
+  alignUp,
   type BioVec,
+  BLK_STS,
   type BlkDmaIter,
+  type BlkStatus,
   type BlockOp,
   type BlockRequest,
   opDirection,
-} from "@dmalab/runtime/block";
+  PAGE_SIZE_BYTES,
+  type PhysAddr,
+} from "@dmalab/runtime";
 import { type CKernel, hex } from "./c_kernel.ts";
 import { MARK } from "./c_memory.ts";
 

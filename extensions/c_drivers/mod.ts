@@ -9,3 +9,4 @@
  */
 export { PAGE_STRUCT_BYTES, TREE_PAGE_MAP } from "./c_addresses.ts";
 export { CPlaces } from "./c_locations.ts";
+export * from "./compiler/mod.ts";

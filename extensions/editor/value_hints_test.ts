@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { loadForDebugging } from "@dmalab/lang";
 import { recordRun, runsOf } from "@dmalab/recording";
-import { DISK, marked } from "@dmalab/lang/editor/_marked";
+import { DISK, marked } from "@dmalab/lang/testing";
 import { valueHints } from "./lsp/values.ts";
 
 const CASES: readonly (readonly [text: string, expected: string])[] = [

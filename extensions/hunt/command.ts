@@ -1,6 +1,6 @@
 import { command, integer, JOBS, refuse, type Screen, SEED, text } from "@dmalab/cli/extend";
 import { type ExitCode, WRONG } from "@dmalab/cli/exit_code";
-import { DEFAULT_KERNEL, KERNEL_NAMES } from "@dmalab/runtime/kernels/behaviours";
+import { DEFAULT_KERNEL, KERNEL_NAMES } from "@dmalab/runtime/kernels";
 import type { HuntWords } from "./requests/hunt_options.ts";
 import { MAX_SEEDS } from "./cli/seeds.ts";
 
@@ -79,7 +79,7 @@ export const HUNT = command({
   ],
   may: { compiles: true, folders: ["--out"], variables: SHARD_VARIABLES },
   async run({ words, options, screen }) {
-    const { FileError } = await import("@dmalab/cli/files");
+    const { FileError } = await import("@dmalab/cli");
     const { CannotHunt } = await import("./driver/driver_case.ts");
     try {
       return await huntAsAsked(words, options, screen);
@@ -130,7 +130,7 @@ async function huntAsAsked(
     const workers = { path, words: asked, jobs: jobs ?? 1 };
     if (!isOne) {
       const { runSeeds } = await import("./cli/run_seeds.ts");
-      const { VERSION } = await import("@dmalab/cli/package_version");
+      const { VERSION } = await import("@dmalab/cli/extend");
       const plan = {
         hunt: commandOf(path, asked),
         version: VERSION,

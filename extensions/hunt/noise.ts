@@ -1,7 +1,6 @@
 /** Bytes that distinguish places: bytes in the wrong place, or from another case, are seen. */
 import { formatSize } from "@dmalab/lang/text";
-import { sameBytes } from "@dmalab/runtime/memory";
-import { Random } from "@dmalab/runtime";
+import { Random, sameBytes } from "@dmalab/runtime";
 
 const NOISE_BYTES = 2 ** 16;
 /** An odd number of words: no two cases in a row begin alike. */

@@ -3,14 +3,14 @@ import { kernelOf, KERNELS, TreeError, type TreeVersion, versionOf } from "@dmal
 import { loadProgramOn } from "@dmalab/lang";
 import { formatEventText } from "@dmalab/lang/render";
 import { displayName, type Program, type RunOptions, type TestOutcome } from "@dmalab/lang/run";
-import { runProgram } from "@dmalab/lang/run/run_program";
+import { runProgram } from "@dmalab/lang/program";
 import { formatCount } from "@dmalab/lang/text";
 import { currentFolder, HostLoader, HostTree, shortPath, withCompiled } from "@dmalab/cli";
 import type { MachineEvent } from "@dmalab/runtime";
 import { refuse, type Screen } from "@dmalab/cli/extend";
 import { refuseWith } from "./run_tree.ts";
 import { codeOfProblems, type ExitCode, FAILED, HELD, worseExitCode } from "@dmalab/cli/exit_code";
-import { printDiagnostics } from "@dmalab/cli/scenario/diagnostic_style";
+import { printDiagnostics } from "@dmalab/cli/presentation";
 
 /** Where in a file of C: a patch moves the lines below it. */
 const LINE_NUMBERS = /(\.[ch]):\d+(?::\d+)?/g;

@@ -13,7 +13,7 @@ import {
 } from "@dmalab/c_drivers/tree";
 import { TreeError } from "@dmalab/runtime/kernels";
 import { readTreeHeaders } from "@dmalab/cli";
-import { firstError, moduleFlag, type TreeBuild } from "@dmalab/c_drivers/compiler";
+import { firstError, moduleFlag, type TreeBuild } from "@dmalab/c_drivers";
 import { TreeCoverage } from "./tree_coverage.ts";
 import type { LinkedTree } from "./tree_module.ts";
 

@@ -21,7 +21,7 @@ import { TableModel } from "./oracle/table_operations.ts";
 import { tableSequences } from "./oracle/table_sequences.ts";
 import type { LinesRun } from "@dmalab/lang/values";
 import { type KernelName, kernelOf } from "@dmalab/runtime/kernels";
-import type { TreeBuild } from "@dmalab/c_drivers/compiler";
+import type { TreeBuild } from "@dmalab/c_drivers";
 import { linkTree, type Parts } from "./link_tree.ts";
 import { ALLOCATOR, TreeAllocator } from "./tree_allocator.ts";
 import { HMM_PARTS, MAPPING_PARTS, REQUEST_PARTS, TreeMapping } from "./tree_mapping.ts";

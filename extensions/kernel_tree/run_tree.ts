@@ -3,7 +3,7 @@ import { TreeError } from "@dmalab/runtime/kernels";
 import { type Compared, differingFields, type OperationResult, STOPPED } from "./oracle/compare.ts";
 import { printable } from "@dmalab/lang/diagnostics";
 import { formatCount } from "@dmalab/lang/text";
-import { noDrivers, TreeBuild, TreeCompiler } from "@dmalab/c_drivers/compiler";
+import { noDrivers, TreeBuild, TreeCompiler } from "@dmalab/c_drivers";
 import { HostTree } from "@dmalab/cli";
 import { refuse, type Screen } from "@dmalab/cli/extend";
 import { type ExitCode, FAILED, HELD } from "@dmalab/cli/exit_code";

@@ -1,5 +1,5 @@
 /** Peers of a PCI tree as a kernel tree's own `drivers/pci/p2pdma.c` sees them, with the interface of `P2pModel`. */
-import type { PciRole } from "@dmalab/devices/pci";
+import type { PciRole } from "@dmalab/devices";
 import { readTreeHeaders } from "@dmalab/cli";
 import type { Parts } from "./link_tree.ts";
 import type { Implementation, OperationResult } from "./oracle/compare.ts";

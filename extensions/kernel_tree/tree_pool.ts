@@ -8,9 +8,8 @@ import {
   stateOf,
   usedSlots,
 } from "./oracle/pool_operations.ts";
-import { PAGE_SIZE_BYTES } from "@dmalab/runtime";
+import { PAGE_SIZE_BYTES, SLOT_BYTES } from "@dmalab/runtime";
 import { DMA_ATTR } from "@dmalab/runtime/dma";
-import { SLOT_BYTES } from "@dmalab/runtime/memory";
 import { TreeDomain } from "./tree_domain.ts";
 import { Int, type LinkedTree, type TreeImports, TreeModule, TreeStopped } from "./tree_module.ts";
 

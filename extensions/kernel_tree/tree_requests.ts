@@ -2,8 +2,7 @@
 import type { OperationResult } from "./oracle/compare.ts";
 import { PEER_PAGES, PEER_START, type PeerFields } from "./oracle/peers.ts";
 import type { QueueFields, RequestFields, RequestOperation } from "./oracle/request_operations.ts";
-import { errnoToBlkStatus, PAGE_SIZE_BYTES } from "@dmalab/runtime";
-import { attributesOf } from "@dmalab/runtime/block";
+import { attributesOf, errnoToBlkStatus, PAGE_SIZE_BYTES } from "@dmalab/runtime";
 import { DMA_FROM_DEVICE, DMA_TO_DEVICE } from "@dmalab/runtime/dma";
 import type { PeerMapType } from "@dmalab/runtime/vocabulary";
 import { Int, type TreeImports, type TreeModule } from "./tree_module.ts";

@@ -1,6 +1,5 @@
-import { command, LIMITS, MATCH, refuse, SEED, VERDICT } from "@dmalab/cli/extend";
+import { basename, command, LIMITS, MATCH, refuse, SEED, VERDICT } from "@dmalab/cli/extend";
 import { HELD, worseExitCode } from "@dmalab/cli/exit_code";
-import { basename } from "@dmalab/cli/paths";
 
 export const REPORT = command({
   name: "report",
@@ -38,10 +37,8 @@ export const REPORT = command({
   may: { compiles: true, files: ["--out", "-o"], here: "default" },
   async run({ words: [path = ""], options, screen }) {
     const { writeReport } = await import("./cli/make_report.ts");
-    const { readMatches, withInterrupts } = await import("@dmalab/cli");
-    const { beside } = await import("@dmalab/cli/files");
-    const { limitsOf } = await import("@dmalab/cli/scenario");
-    const { noTestFound } = await import("@dmalab/cli/scenario/print_run");
+    const { beside, readMatches, withInterrupts } = await import("@dmalab/cli");
+    const { limitsOf, noTestFound } = await import("@dmalab/cli/presentation");
     const match = await readMatches(options.match);
     if (typeof match === "string") return refuse(match, screen);
     const limits = limitsOf((option) => options[option]);

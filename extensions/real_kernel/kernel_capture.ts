@@ -1,8 +1,14 @@
 /** `dmalab kernel capture`: a kernel's actions for the built-in requests, as golden data. */
 import { type ExitCode, FAILED, HELD, WRONG } from "@dmalab/cli/exit_code";
 import { refuse, type Screen } from "@dmalab/cli/extend";
-import { FileError, gzipText, makeNamedFolder, rewriteFile, writeFile } from "@dmalab/cli/files";
-import { readHostBytes } from "@dmalab/cli";
+import {
+  FileError,
+  gzipText,
+  makeNamedFolder,
+  readHostBytes,
+  rewriteFile,
+  writeFile,
+} from "@dmalab/cli";
 import { MIB } from "@dmalab/runtime";
 import { printable, printableJson } from "@dmalab/lang/diagnostics";
 import { formatCount } from "@dmalab/lang/text";

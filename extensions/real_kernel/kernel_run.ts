@@ -1,8 +1,7 @@
 /** `dmalab kernel run`: scenarios on the model and on a real kernel, compared request by request. */
-import { readGuestSource, withInterrupts } from "@dmalab/cli";
+import { readGuestSource, withInterrupts, writeOrSay } from "@dmalab/cli";
 import { type ExitCode, FAILED, HELD, worseExitCode, WRONG } from "@dmalab/cli/exit_code";
 import { refuse, type Screen } from "@dmalab/cli/extend";
-import { writeOrSay } from "@dmalab/cli/files";
 import { printable, printableJson } from "@dmalab/lang/diagnostics";
 import type { NameMatch } from "@dmalab/lang/run";
 import type { KernelProfile } from "@dmalab/runtime/kernels";

@@ -1,6 +1,5 @@
 /** The page of `dmalab kernel run --html`: verdicts, and the steps of both sides where they differ. */
-import type { PageOutcome } from "@dmalab/cli/static_page";
-import { staticPage } from "@dmalab/cli/static_page";
+import { type PageOutcome, staticPage } from "@dmalab/cli/presentation";
 import { displayName } from "@dmalab/lang/run";
 import { escapeMarkup } from "@dmalab/lang/text";
 import type { TestVerdict } from "./compare/compare_boot.ts";

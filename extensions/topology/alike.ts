@@ -1,6 +1,6 @@
 /** Functions that are alike, such as the virtual functions of a card: one represents all. */
 import type { ImportedMachine } from "./lspci/imported_machine.ts";
-import type { PciFunction } from "@dmalab/devices/pci";
+import type { PciFunction } from "@dmalab/devices";
 
 /** Fewer than this are shown one by one. */
 const FEWEST = 4;

@@ -8,14 +8,14 @@ import {
   type HostBridge,
   ISOLATION,
   type PciFunction,
-} from "@dmalab/devices/pci";
+} from "@dmalab/devices";
 import { type ImportedMachine, peersOf } from "./lspci/imported_machine.ts";
 import type { ListedFunction } from "./lspci/listed_function.ts";
 import { TIB } from "@dmalab/runtime";
 import { formatCount, formatSize } from "@dmalab/lang/text";
-import { SERVICE_LETTERS } from "@dmalab/lang/builtins/explain";
+import { SERVICE_LETTERS } from "@dmalab/lang/explain";
 import { SourceFile } from "@dmalab/lang";
-import { formatSource } from "@dmalab/lang/format";
+import { formatSource } from "@dmalab/lang/editor";
 import { ordered, shortName } from "./tree_picture.ts";
 
 const PAGE_BYTES = 4096;

@@ -1,8 +1,8 @@
 /** IOMMU groups of several functions, and what keeps each from being several groups. */
-import { type GroupCause, iommuGroups, type PciFunction } from "@dmalab/devices/pci";
+import { type GroupCause, iommuGroups, type PciFunction } from "@dmalab/devices";
 import type { ImportedMachine } from "./lspci/imported_machine.ts";
 import { formatBus } from "./lspci/listed_function.ts";
-import { SERVICE_LETTERS } from "@dmalab/lang/builtins/explain";
+import { SERVICE_LETTERS } from "@dmalab/lang/explain";
 import { groupsListed } from "./tree_picture.ts";
 import { formatCount, wrapText } from "@dmalab/lang/text";
 

@@ -7,7 +7,7 @@ import {
   type PciFunction,
   type PeerRoute,
   redirectChange,
-} from "@dmalab/devices/pci";
+} from "@dmalab/devices";
 import type { ListingFinding } from "./lspci/finding.ts";
 import type { ImportedMachine } from "./lspci/imported_machine.ts";
 import { formatBus, hex } from "./lspci/listed_function.ts";

@@ -1,6 +1,6 @@
 /** All pairs of a machine: how far apart they are, and how one reaches the other's memory. */
-import { maxOf } from "@dmalab/runtime/lists";
-import { findRoute, ORDINARY_CPU, type PciFunction, type PeerRoute } from "@dmalab/devices/pci";
+import { maxOf } from "@dmalab/runtime/basics";
+import { findRoute, ORDINARY_CPU, type PciFunction, type PeerRoute } from "@dmalab/devices";
 import { doubtsAbout, type ImportedMachine, peersOf } from "./lspci/imported_machine.ts";
 import { alikeRuns } from "./alike.ts";
 import { pad } from "@dmalab/lang/text";

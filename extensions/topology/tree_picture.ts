@@ -7,11 +7,11 @@ import {
   type HostBridge,
   iommuGroups,
   type PciFunction,
-} from "@dmalab/devices/pci";
+} from "@dmalab/devices";
 import { likelyClass } from "./lspci/function_kind.ts";
 import { type ImportedMachine, peersOf, placeText } from "./lspci/imported_machine.ts";
 import { formatBus, hex, type ListedBar, type ListedFunction } from "./lspci/listed_function.ts";
-import { SERVICE_LETTERS } from "@dmalab/lang/builtins/explain";
+import { SERVICE_LETTERS } from "@dmalab/lang/explain";
 import { alikeRuns } from "./alike.ts";
 import { formatAddress, formatCount, formatSize, pad, spread } from "@dmalab/lang/text";
 

@@ -2,9 +2,8 @@
  * Judges vectors with the controller's walk of PRPs and SGLs, which shares no code with the driver
  * that made them: on memory that holds nothing but a vector's lists.
  */
-import { type HostBus, Media, NvmeController } from "@dmalab/devices/nvme";
-import { ActivityQueue, EventStream, HostBudget } from "@dmalab/runtime";
-import { VirtualClock } from "@dmalab/runtime/time";
+import { type HostBus, Media, NvmeController } from "@dmalab/devices";
+import { ActivityQueue, EventStream, HostBudget, VirtualClock } from "@dmalab/runtime";
 import { DmaDevice } from "@dmalab/runtime/dma";
 import type { Range, Vector, VectorRequest } from "./vector.ts";
 

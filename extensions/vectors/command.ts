@@ -51,7 +51,7 @@ export const VECTORS = command({
       screen.out(text);
       return HELD;
     }
-    const { writeOrSay } = await import("@dmalab/cli/files");
+    const { writeOrSay } = await import("@dmalab/cli");
     if (!writeOrSay(options.out, text, screen)) return WRONG;
     screen.out(`Wrote ${file.vectors.length} vectors to ${options.out}.\n`);
     return HELD;

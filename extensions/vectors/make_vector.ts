@@ -1,10 +1,16 @@
 /**
  * Runs an input on a separate machine, without any defect, and notes the result that it must have.
  */
-import { buildLab, defaultLabConfig, type Lab, type LabConfig, pciNode } from "@dmalab/devices";
-import type { NvmeCommandView, NvmeRequest } from "@dmalab/devices/nvme";
-import { GIB, InvariantError, type MachineEvent, type PhysAddr } from "@dmalab/runtime";
-import { HostBuffer } from "@dmalab/runtime/memory";
+import {
+  buildLab,
+  defaultLabConfig,
+  type Lab,
+  type LabConfig,
+  type NvmeCommandView,
+  type NvmeRequest,
+  pciNode,
+} from "@dmalab/devices";
+import { GIB, HostBuffer, InvariantError, type MachineEvent, type PhysAddr } from "@dmalab/runtime";
 import type { VectorInput } from "./edge_shapes.ts";
 import type {
   Range,

@@ -1,12 +1,15 @@
 /** Test vectors for controllers: commands that make no sense, and the status that each must have. */
-import { commandBytes, readStatus, STATUS_CODES, STATUS_TYPES } from "@dmalab/devices/nvme";
 import {
+  commandBytes,
   MALFORMED_CAPACITY_BYTES,
   MALFORMED_COMMANDS,
   type MalformedCommand,
   type MalformedTarget,
+  readStatus,
+  STATUS_CODES,
+  STATUS_TYPES,
   UNREACHABLE_AT,
-} from "@dmalab/devices/nvme/malformed_commands";
+} from "@dmalab/devices";
 import { MIB, PAGE_SIZE_BYTES } from "@dmalab/runtime";
 import type { Range } from "./vector.ts";
 

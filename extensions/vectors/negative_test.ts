@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { ControllerRig } from "@dmalab/devices/nvme/controller/_rig";
+import { ControllerRig } from "@dmalab/devices/testing";
 import { makeNegativeFile, type NegativeFile, type NegativeVector } from "./negative.ts";
 import { vectorFileText } from "./vector_file.ts";
 

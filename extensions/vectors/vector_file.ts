@@ -4,13 +4,7 @@ import { makeVector } from "./make_vector.ts";
 import type { NegativeFile } from "./negative.ts";
 import type { VectorFile } from "./vector.ts";
 import fc from "fast-check";
-import {
-  huntCases,
-  type HuntMachine,
-  isUserCommand,
-  MAX_BYTES,
-  MemoryLayout,
-} from "@dmalab/hunt/requests";
+import { huntCases, type HuntMachine, isUserCommand, MAX_BYTES, MemoryLayout } from "@dmalab/hunt";
 
 /** @param count How many random ones. */
 export function makeVectorFile(count: number, seed: number): VectorFile {

@@ -2,7 +2,7 @@
  * A bench as a picture for print: a panel for each figure that differs between cells. Lines over an
  * axis of numbers, with logarithmic scales; bars where no axis has any.
  */
-import { maxOf, minOf } from "@dmalab/runtime/lists";
+import { maxOf, minOf } from "@dmalab/runtime/basics";
 import { describeSettings } from "../values/machine_variant.ts";
 import type { BenchOutcome, BenchReport } from "../run/report.ts";
 import { escapeMarkup } from "../text/markup.ts";

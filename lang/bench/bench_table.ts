@@ -1,5 +1,5 @@
 /** A bench as tables: what depends on the file and the seed alone, and is exact. */
-import { maxOf } from "@dmalab/runtime/lists";
+import { maxOf } from "@dmalab/runtime/basics";
 import { describeSettings } from "../values/machine_variant.ts";
 import type { BenchOutcome, BenchReport } from "../run/report.ts";
 import { clip, PICTURE_COLUMNS, tableLines } from "../text/columns.ts";

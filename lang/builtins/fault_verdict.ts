@@ -4,7 +4,7 @@
  * Everything comes from the recorded events, as in the ledger. Where the run had the fault of this
  * line, its moment is the fault's; else it is now.
  */
-import { minOf } from "@dmalab/runtime/lists";
+import { minOf } from "@dmalab/runtime/basics";
 import type { LabDevice } from "@dmalab/devices";
 import {
   ADDRESS_LIMIT,

@@ -11,9 +11,11 @@ import {
 } from "@dmalab/devices";
 import {
   ArmedInjection,
+  Beginning,
   type CallFrame,
   type EventListener,
   EventRecorder,
+  hasLatencies,
   HostBudget,
   type InjectedError,
   INJECTION,
@@ -26,10 +28,9 @@ import {
   type RecordedEvents,
   type ResourceTables,
   ResourceTracker,
+  type TestLeak,
 } from "@dmalab/runtime";
 import { type DeviceVisibleRange, viewOf } from "@dmalab/runtime/dma";
-import { Beginning, type TestLeak } from "@dmalab/runtime/leaks";
-import { hasLatencies } from "@dmalab/runtime/time";
 import type { MachineRecording } from "@dmalab/runtime/recording";
 import type { ExecutionContext } from "../values/execution_context.ts";
 import type {

@@ -4,7 +4,7 @@
  * It keeps no data. Each answer is computed from the recorder's events, so it can never disagree
  * with the events.
  */
-import { addAll } from "@dmalab/runtime/lists";
+import { addAll } from "@dmalab/runtime/basics";
 import { type DmaAddr, ledgerOf, type MachineEvent, type PhysAddr } from "@dmalab/runtime";
 import {
   COHERENT,

@@ -1,5 +1,5 @@
 /** The contents of a page table, as runs of consecutive addresses. */
-import { type IommuDomain, PTE_MMIO, PTE_READ, PTE_WRITE } from "@dmalab/runtime/iommu";
+import { type IommuDomain, PTE_MMIO, PTE_READ, PTE_WRITE } from "@dmalab/runtime";
 
 /** Consecutive IOVAs that translate to consecutive physical addresses. */
 export interface MappedRun {

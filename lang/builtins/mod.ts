@@ -76,10 +76,9 @@ import {
   Random,
 } from "@dmalab/runtime";
 import { FAULT_REASON, REPORT_CLASS, wordsOf } from "@dmalab/runtime/vocabulary";
-import { STATUS_CODE_MASK, STATUS_CODES } from "@dmalab/devices/nvme";
+import { type DeviceRegistry, DEVICES, STATUS_CODE_MASK, STATUS_CODES } from "@dmalab/devices";
 import { configBuilder } from "../machine/build_config.ts";
 import { MACHINE_SCHEMA, MachineSchema } from "../machine/schema.ts";
-import { type DeviceRegistry, DEVICES } from "@dmalab/devices";
 import { Handle, type Value } from "../values/value.ts";
 
 /** Functions and types that belong together: a page of the reference. */

@@ -2,17 +2,17 @@
  * What each kind of device is to the language: its type and its functions. A kind that is added
  * from outside is a record of the same form.
  */
-import type {
-  DeviceBase,
-  DeviceKind,
-  DeviceRegistry,
-  DeviceWord,
-  LabDevice,
+import {
+  type DeviceBase,
+  type DeviceKind,
+  type DeviceRegistry,
+  type DeviceWord,
+  ENDPOINT as ENDPOINT_KIND,
+  type LabDevice,
+  NVME as NVME_KIND,
+  RDMA as RDMA_KIND,
+  VFIO as VFIO_KIND,
 } from "@dmalab/devices";
-import { ENDPOINT as ENDPOINT_KIND } from "@dmalab/devices/endpoint";
-import { NVME as NVME_KIND } from "@dmalab/devices/nvme";
-import { RDMA as RDMA_KIND } from "@dmalab/devices/rdma";
-import { VFIO as VFIO_KIND } from "@dmalab/devices/vfio";
 import type { SettingRows } from "@dmalab/runtime";
 import type { FunctionSpec, HandleType } from "../values/spec.ts";
 import { Handle } from "../values/value.ts";

@@ -1,8 +1,12 @@
 /** The record of a machine of the lab, read again: tables and events, and no device. */
 import { LAB_TABLES } from "@dmalab/devices";
 import { CORE_EVENTS, type EventVocabulary } from "@dmalab/runtime";
-import type { AnyTableSpec, RecordedMachine } from "@dmalab/runtime/recording";
-import { readMachine, writeMachine } from "@dmalab/runtime/recording/written_machine";
+import {
+  type AnyTableSpec,
+  readMachine,
+  type RecordedMachine,
+  writeMachine,
+} from "@dmalab/runtime/recording";
 
 export { writeMachine };
 

@@ -1,5 +1,5 @@
 /** `show` of a request: its picture, in the words of a terminal, as it is now. */
-import { ADDRESS_TITLES, type NvmeRequest, readRequest } from "@dmalab/devices/nvme";
+import { ADDRESS_TITLES, type NvmeRequest, readRequest } from "@dmalab/devices";
 import { requestPicture } from "../render/pictures/request_picture.ts";
 import { formatCount, formatSize } from "../text/numbers.ts";
 import type { ExecutionContext } from "../values/execution_context.ts";

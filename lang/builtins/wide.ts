@@ -2,7 +2,7 @@
  * 64 bits as scripts have them: an int where one is exact, else the 8 bytes, the lowest first. Nothing
  * is rounded.
  */
-import { u64Bytes } from "@dmalab/devices/nvme";
+import { u64Bytes } from "@dmalab/devices";
 import { INTEGER_LIMIT } from "../values/operators.ts";
 import { BytesValue, type Value } from "../values/value.ts";
 

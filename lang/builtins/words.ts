@@ -5,12 +5,10 @@
  * kind of region and an attribute, `read` an operation and an access. Words of an event's fields
  * are with the field, in the runtime's vocabulary; to add another, add it to its group here.
  */
-import { LATENCY_PRESETS } from "@dmalab/runtime/time";
+import { EVENT_TABLE, IOMMU_MODELS, LATENCY_PRESETS, wordSets } from "@dmalab/runtime";
 import { MAP_BRANCH, MAP_FAILURE } from "@dmalab/runtime/dma";
 import type { EventTable, WordSet } from "@dmalab/runtime/vocabulary";
-import { EVENT_TABLE, wordSets } from "@dmalab/runtime";
-import { STATUS_CODES, STATUS_TYPES } from "@dmalab/devices/nvme";
-import { IOMMU_MODELS } from "@dmalab/runtime/iommu";
+import { STATUS_CODES, STATUS_TYPES } from "@dmalab/devices";
 import { EnumValue } from "../values/value.ts";
 import { once } from "./describe/once.ts";
 import { NUMBERS, orderText } from "./number_forms.ts";

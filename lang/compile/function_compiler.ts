@@ -1,5 +1,5 @@
 /** Functions → instructions: expressions, statements, and blocks that run more than once or elsewhere. */
-import { addAll } from "@dmalab/runtime/lists";
+import { addAll } from "@dmalab/runtime/basics";
 import type { ClosureNode, Resolution, Variable } from "../check/names/bindings.ts";
 import type {
   Argument,

@@ -1,5 +1,5 @@
 /** Suggests the names that may have been meant. */
-import { nearestNames } from "@dmalab/runtime/nearest_names";
+import { nearestNames } from "@dmalab/runtime/basics";
 
 export { nearestNames };
 

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { editDistance } from "@dmalab/runtime/nearest_names";
+import { editDistance } from "@dmalab/runtime/basics";
 import { didYouMean, nearestNames, similarNames } from "./suggest.ts";
 
 const CALLS = [

@@ -1,5 +1,5 @@
 /** `?name`: the meaning of a name, from the language's own descriptions. */
-import { addAll, maxOf } from "@dmalab/runtime/lists";
+import { addAll, maxOf } from "@dmalab/runtime/basics";
 import { FUNCTIONS, TYPES, wordSpecs } from "../builtins/mod.ts";
 import { COUNTER_GROUPS, COUNTERS } from "../builtins/types/counters.ts";
 import { EVENT } from "../builtins/types/event.ts";

@@ -41,3 +41,4 @@ export {
 export { semanticTokens, TOKEN_MODIFIERS, TOKEN_TYPES } from "./semantic_tokens.ts";
 export { signatureAt } from "./signature.ts";
 export { everyNode } from "./tree_path.ts";
+export * from "../format/mod.ts";

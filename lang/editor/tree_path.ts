@@ -1,5 +1,5 @@
 /** Where an offset lies in the syntax tree. */
-import { addAll } from "@dmalab/runtime/lists";
+import { addAll } from "@dmalab/runtime/basics";
 import type { Span } from "../source.ts";
 
 /** Anything of the tree: statements, expressions, names, blocks and entries of blocks. */

@@ -5,7 +5,7 @@
  * parentheses and comments stay as they are written. A line end that the author puts behind an
  * opening bracket keeps the bracket open; everything else is decided here.
  */
-import { maxOf } from "@dmalab/runtime/lists";
+import { maxOf } from "@dmalab/runtime/basics";
 import { printer } from "prettier/doc";
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import { firstMistakes } from "../diagnostics/first_mistakes.ts";

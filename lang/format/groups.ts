@@ -4,7 +4,7 @@
  * Between brackets are items: statements, entries, arguments. Separators are dropped; the layout
  * writes them.
  */
-import { addAll } from "@dmalab/runtime/lists";
+import { addAll } from "@dmalab/runtime/basics";
 import * as t from "../syntax/tokens.ts";
 import type { EntryKind, Landmarks } from "./landmarks.ts";
 import type { Comment, FormattedToken, Words } from "./words_and_comments.ts";

@@ -1,5 +1,5 @@
 /** From the tree of brackets to lines: which go on one, which are broken, and where. */
-import { addAll, maxOf } from "@dmalab/runtime/lists";
+import { addAll, maxOf } from "@dmalab/runtime/basics";
 import * as t from "../syntax/tokens.ts";
 import type { IToken } from "chevrotain";
 import { endsValue } from "../syntax/recovery/bracket_matcher.ts";

@@ -6,6 +6,7 @@
  * becomes a diagnostic at its own span.
  */
 import {
+  CPU_SETTINGS,
   defaultLabConfig,
   type DeviceRegistry,
   type LabConfig,
@@ -14,11 +15,14 @@ import {
 import {
   duration,
   type EventVocabulary,
+  IOMMU_MODELS,
   IOMMU_SETTINGS,
   type IommuConfig,
+  type LatencyPresetName,
   MACHINE_SETTINGS,
   type MemoryRegionConfig,
   type PartialSettings,
+  presetLatencies,
   RAM_SETTINGS,
   REGION_SETTINGS,
   setting,
@@ -26,7 +30,6 @@ import {
   SWIOTLB_SETTINGS,
 } from "@dmalab/runtime";
 import type { Registry } from "../values/registry.ts";
-import { CPU_SETTINGS } from "@dmalab/devices/pci";
 import {
   DEFAULT_KERNEL,
   type KernelProfile,
@@ -34,13 +37,11 @@ import {
   KERNELS,
   type QuirkSet,
 } from "@dmalab/runtime/kernels";
-import { IOMMU_MODELS } from "@dmalab/runtime/iommu";
 import type { ConfigModifier, EvaluateConstant } from "../values/machine_variant.ts";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import type { MachineDeclaration } from "../syntax/tree/ast.ts";
 import { checkConfig, usualPageSizes } from "./config_checks.ts";
 import { type ConfigBlock, ConfigTreeReader, describe } from "./config_tree.ts";
-import { type LatencyPresetName, presetLatencies } from "@dmalab/runtime/time";
 import { KERNEL, type MachineSchema, PRESET, QUIRKS, type SettingSpec, STRICT } from "./schema.ts";
 import type { QuirkChanges, SettingValue } from "./setting_value.ts";
 

@@ -4,13 +4,15 @@
  */
 import { buildLab, ConfigError, defaultLabConfig, type Lab, type LabConfig } from "@dmalab/devices";
 import {
+  IOMMU_MODEL_NAMES,
+  IOMMU_MODELS,
   type IommuConfig,
+  type IommuModel,
   KernelError,
   type MemoryRegionConfig,
   type PhysAddr,
 } from "@dmalab/runtime";
 import { resolveKernel } from "@dmalab/runtime/kernels";
-import { IOMMU_MODEL_NAMES, IOMMU_MODELS, type IommuModel } from "@dmalab/runtime/iommu";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import { formatAddress, formatSize } from "../text/numbers.ts";
 import type { Span } from "../source.ts";

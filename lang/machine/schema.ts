@@ -5,12 +5,14 @@
  * kinds of `devices/registry.ts`). Checking, "did you mean", `dmalab explain iommu.mode`, `?` in
  * the REPL and the tables of language.md come from here.
  */
-import { CPU_SETTINGS } from "@dmalab/devices/pci";
-import { type DeviceRegistry, DEVICES } from "@dmalab/devices";
+import { CPU_SETTINGS, type DeviceRegistry, DEVICES } from "@dmalab/devices";
 import {
   type AnySetting,
   BOOL,
   IOMMU_SETTINGS,
+  LATENCY_PRESETS,
+  LATENCY_SETTINGS,
+  type LatencyPresetName,
   MACHINE_SETTINGS,
   optional,
   type OptionalSetting,
@@ -21,7 +23,6 @@ import {
   SWIOTLB_SETTINGS,
   word,
 } from "@dmalab/runtime";
-import { LATENCY_PRESETS, LATENCY_SETTINGS, type LatencyPresetName } from "@dmalab/runtime/time";
 import {
   DEFAULT_KERNEL,
   KERNEL_NAMES,

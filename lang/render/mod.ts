@@ -19,3 +19,4 @@ export { type Paint, painter, type TextRole } from "./paint.ts";
 export { stripCells } from "./pictures/strip.ts";
 export { quoted } from "./source_text.ts";
 export { formatValue } from "./value_text.ts";
+export * from "./pictures/svg_picture.ts";

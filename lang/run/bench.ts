@@ -16,7 +16,7 @@ import { failed, type Failure } from "../vm/failure.ts";
 import { RunWatch } from "../vm/run_watch.ts";
 import type { Vm } from "../vm/vm.ts";
 import { Quantity, Ratio, type Value } from "../values/value.ts";
-import type { TestLeak } from "@dmalab/runtime/leaks";
+import type { EventListener, TestLeak } from "@dmalab/runtime";
 import type { Program } from "./program.ts";
 import type { TestEntry } from "./test_entry.ts";
 import { describeIncident, DISPLAYED_INCIDENTS, foundIncidents, judgeEnd } from "./incidents.ts";
@@ -26,7 +26,6 @@ import { reportFailure } from "./tally.ts";
 import { startMachine, TestMachine } from "./test_machine.ts";
 import { judgeExpectations } from "./bench_expectations.ts";
 import { axisOf } from "./bench_cells.ts";
-import type { EventListener } from "@dmalab/runtime";
 import type { SimulatedMachine } from "../values/simulated_machine.ts";
 
 /** When a request began, and when its last event was so far. */

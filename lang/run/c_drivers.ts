@@ -5,7 +5,7 @@
  * They are put into the registry, so that the layers below do not depend on C: the query for a
  * machine's names lists them, and each machine is built with them.
  */
-import { addAll } from "@dmalab/runtime/lists";
+import { addAll } from "@dmalab/runtime/basics";
 import type { LabConfig } from "@dmalab/devices";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import type { SourceFile, Span } from "../source.ts";

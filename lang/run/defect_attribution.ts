@@ -7,7 +7,7 @@ import {
   withoutDefects,
 } from "../values/causing_defects.ts";
 import type { QuirkName, QuirkSet } from "@dmalab/runtime/kernels";
-import type { TestLeak } from "@dmalab/runtime/leaks";
+import type { TestLeak } from "@dmalab/runtime";
 import type { Failure } from "../vm/failure.ts";
 import { findingKey, type RunFinding } from "../values/incident.ts";
 import { unexpectedIncidents } from "./incidents.ts";

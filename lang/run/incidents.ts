@@ -5,8 +5,7 @@ import {
   incidentName,
   type RunFinding,
 } from "../values/incident.ts";
-import type { MachineEvent } from "@dmalab/runtime";
-import type { TestLeak } from "@dmalab/runtime/leaks";
+import type { MachineEvent, TestLeak } from "@dmalab/runtime";
 import { renderFinding, type RenderOptions } from "../diagnostics/render.ts";
 import { formatEventText } from "../render/event_line.ts";
 import { formatAddress } from "../text/numbers.ts";

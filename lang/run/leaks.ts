@@ -1,5 +1,5 @@
 /** Leaks of a run: as findings to print, and as what fails the test. */
-import type { TestLeak } from "@dmalab/runtime/leaks";
+import type { TestLeak } from "@dmalab/runtime";
 import { renderFinding, type RenderOptions } from "../diagnostics/render.ts";
 import { formatTimeRounded } from "../text/numbers.ts";
 import { type Span, spanPlace } from "../source.ts";

@@ -51,3 +51,4 @@ export type {
 export { reportFailure } from "./tally.ts";
 export { type RunnableTest, statementsEntry, type TestEntry } from "./test_entry.ts";
 export { buildTestMachine, type MachineOptions, TestMachine } from "./test_machine.ts";
+export * from "../vm/mod.ts";

@@ -4,9 +4,8 @@
  * recordings all run so.
  */
 import type { LabConfig } from "@dmalab/devices";
-import type { MachineEvent, RecordedEvents } from "@dmalab/runtime";
+import type { MachineEvent, RecordedEvents, TestLeak } from "@dmalab/runtime";
 import type { QuirkSet } from "@dmalab/runtime/kernels";
-import type { TestLeak } from "@dmalab/runtime/leaks";
 import { separated } from "../values/changes.ts";
 import type { Closure, Value } from "../values/value.ts";
 import {

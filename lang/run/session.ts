@@ -4,7 +4,7 @@
  * A session is the list of its inputs. The machine is deterministic, so repeating the list up to an
  * earlier point, on a new machine, reaches that point.
  */
-import { addAll } from "@dmalab/runtime/lists";
+import { addAll } from "@dmalab/runtime/basics";
 import type { MachineEvent } from "@dmalab/runtime";
 import { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import { SourceFile } from "../source.ts";

@@ -1,5 +1,5 @@
 /** A machine of a session with its variables: lost and made anew when the session goes back. */
-import { addAll } from "@dmalab/runtime/lists";
+import { addAll } from "@dmalab/runtime/basics";
 import type { MachineEvent } from "@dmalab/runtime";
 import { FileScope } from "../check/names/file_scope.ts";
 import { DISPLAYED_CHARACTERS, formatClipped } from "../render/value_text.ts";

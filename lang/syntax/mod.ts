@@ -28,7 +28,7 @@ export {
   LBracket,
   Literal,
   LParen,
-  Name,
+  Name as NameToken,
   Newline,
   NumberToken,
   RBrace,
@@ -42,3 +42,4 @@ export {
 } from "./tokens.ts";
 export type { KeywordSpec } from "./word_row.ts";
 export { classifyWords } from "./words.ts";
+export * from "./tree/mod.ts";

@@ -6,3 +6,6 @@
 export { audited, auditedRegistry } from "./audited.ts";
 export { runScript } from "./run_script.ts";
 export { failureOf, memoryLoader, onlyOutcome } from "./test_support.ts";
+export * from "../editor/_marked.ts";
+export * from "../syntax/testing_edits.ts";
+export * from "../syntax/testing_samples.ts";

@@ -26,3 +26,4 @@ export {
   formatTimeRounded,
   groupThousands,
 } from "./numbers.ts";
+export * from "../render/paint.ts";

@@ -5,7 +5,7 @@
  * of the language, and nothing is rounded unless the name says so.
  */
 
-import { addressDigits, foldedHigh } from "@dmalab/runtime/address";
+import { addressDigits, foldedHigh } from "@dmalab/runtime/basics";
 
 /** Numbers of an order: `1st`, `2nd`, `11th`. */
 export function formatOrdinal(number: number): string {

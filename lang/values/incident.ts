@@ -1,6 +1,5 @@
 /** The incidents that a statement may expect with `faults` and `warns`. */
-import type { MachineEvent } from "@dmalab/runtime";
-import type { TestLeak } from "@dmalab/runtime/leaks";
+import type { MachineEvent, TestLeak } from "@dmalab/runtime";
 
 /** A device's access that went nowhere, or something that the checker found. */
 export type IncidentEvent = MachineEvent<"iommu.fault" | "dma.report">;

@@ -60,3 +60,5 @@ export {
 export type { SimulatedMachine } from "./simulated_machine.ts";
 export type { VariantSetting } from "./machine_variant.ts";
 export type { DebugHooks } from "../vm/debug_hooks.ts";
+export * from "./limits.ts";
+export * from "./spec.ts";

@@ -15,9 +15,9 @@ import type {
   HostBudget,
   Leak,
   RecordedEvents,
+  TestLeak,
 } from "@dmalab/runtime";
 import type { MachineRecording } from "@dmalab/runtime/recording";
-import type { TestLeak } from "@dmalab/runtime/leaks";
 import type { RegisterAccess } from "../syntax/tree/ast.ts";
 import type { Value } from "./value.ts";
 

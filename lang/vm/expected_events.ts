@@ -1,5 +1,5 @@
 /** `expect events [ … ] in x` while a script runs. */
-import { maxOf } from "@dmalab/runtime/lists";
+import { maxOf } from "@dmalab/runtime/basics";
 import type { MachineEvent } from "@dmalab/runtime";
 import type { ExecutionContext } from "../values/execution_context.ts";
 import { clip, pad, PICTURE_COLUMNS } from "../text/columns.ts";

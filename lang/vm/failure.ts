@@ -1,7 +1,7 @@
 /** What ended a script before its end, ready to be shown. */
 import type { Diagnostic, RelatedSpan } from "../diagnostics/diagnostic.ts";
 import type { DiagnosticCode } from "../diagnostics/codes.ts";
-import type { TestLeak } from "@dmalab/runtime/leaks";
+import type { TestLeak } from "@dmalab/runtime";
 import type { Span } from "../source.ts";
 import type { BranchChoice } from "./branch_choice.ts";
 

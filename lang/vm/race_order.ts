@@ -1,5 +1,5 @@
 /** In which order the statements of a `race` run, and which orders there are. */
-import { maxOf } from "@dmalab/runtime/lists";
+import { maxOf } from "@dmalab/runtime/basics";
 import { formatCount } from "../text/numbers.ts";
 import { type Span, spanPlace } from "../source.ts";
 

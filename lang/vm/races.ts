@@ -10,7 +10,7 @@
  * statements of other blocks may be run before it goes on. It has a stack of the host's, so that it
  * goes on only when they are over.
  */
-import { addAll } from "@dmalab/runtime/lists";
+import { addAll } from "@dmalab/runtime/basics";
 import { findingKey, incidentName, type RunFinding } from "../values/incident.ts";
 import { formatCount } from "../text/numbers.ts";
 import type { RaceInfo } from "./code.ts";

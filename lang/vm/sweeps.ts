@@ -2,7 +2,7 @@
  * Points that are made to fail: one by one by `inject POINT`, all of them in turn by `inject each`; and moments at
  * which a driver is removed, all of them in turn by `remove each` and `unplug each`.
  */
-import { addAll } from "@dmalab/runtime/lists";
+import { addAll } from "@dmalab/runtime/basics";
 import { type IncidentEvent, incidentKind, incidentName } from "../values/incident.ts";
 import type { Leak } from "@dmalab/runtime";
 import { formatEventText } from "../render/event_line.ts";

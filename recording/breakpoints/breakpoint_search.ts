@@ -2,7 +2,7 @@
  * The moments of a run that stop at a breakpoint. Numbers alone decide the candidates. The machine
  * evaluates conditions in one pass forwards, and its answers are kept for every later search.
  */
-import { countBefore } from "@dmalab/runtime/binary_search";
+import { countBefore } from "@dmalab/runtime/basics";
 import { changesOf } from "../cells.ts";
 import { type CompiledExpression, EvaluationError, type OwnNames } from "../evaluator.ts";
 import { statementsOnLine } from "../places.ts";

@@ -1,8 +1,15 @@
 /**
  * Blocks of `fork`, `compare` and `race` that have run on separate machines, each as a recording.
  */
-import { type FailureReport, reportFailure } from "@dmalab/lang/run";
-import type { Branches, Code, Failure, ForkKeyword, Vm } from "@dmalab/lang/vm";
+import {
+  type Branches,
+  type Code,
+  type Failure,
+  type FailureReport,
+  type ForkKeyword,
+  reportFailure,
+  type Vm,
+} from "@dmalab/lang/run";
 import type { RunName } from "../recorded_run.ts";
 import type { Evaluator } from "../evaluator.ts";
 import { RunRecorder } from "../run_recorder.ts";

@@ -14,7 +14,7 @@ import {
   type RunWatch,
   type StatementListener,
   type Vm,
-} from "@dmalab/lang/vm";
+} from "@dmalab/lang/run";
 import type { NativeFrame } from "@dmalab/lang/values";
 import { comparePositions, type Position, START } from "../position.ts";
 

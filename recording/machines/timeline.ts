@@ -2,7 +2,7 @@
  * A run at any of its positions, for questions that only the real machine can answer: machines are
  * parked along the run, and the nearest one repeats the run up to the position of the question.
  */
-import { type HostWatch, RunWatch } from "@dmalab/lang/vm";
+import { type HostWatch, RunWatch } from "@dmalab/lang/run";
 import { comparePositions, ordinalOf, type Position, statementAtOrdinal } from "../position.ts";
 import { type Ask, type KnownRun, type PausedRun, Replay, type StartReplay } from "./replay.ts";
 

@@ -1,10 +1,10 @@
 /** A `.dmatrace.jsonl` file as runs that can be looked at: its events, and the tables that they fill. */
-import { maxOf } from "@dmalab/runtime/lists";
+import { maxOf } from "@dmalab/runtime/basics";
 import { domainSharers, LAB_TABLES } from "@dmalab/devices";
 import { type RecordedCode, RecordedRun } from "../recorded_run.ts";
 import { SourceFile } from "@dmalab/lang";
 import { type Bytes, eventNumber } from "@dmalab/runtime";
-import { RecordedMachine } from "@dmalab/runtime/recording/machine_recording";
+import { RecordedMachine } from "@dmalab/runtime/recording";
 import type { TraceEvent, TraceOutcome, TraceRun } from "./trace_line.ts";
 import { TraceReader } from "./trace_reader.ts";
 

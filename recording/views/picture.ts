@@ -1,7 +1,6 @@
 /** A request, or the mappings of a device, at a moment: page by page, with the state of each. */
-import { countBefore } from "@dmalab/runtime/binary_search";
-import type { LabTableRow } from "@dmalab/devices";
-import { ADDRESS_TITLES, type RequestEntry } from "@dmalab/devices/nvme";
+import { countBefore } from "@dmalab/runtime/basics";
+import { ADDRESS_TITLES, type LabTableRow, type RequestEntry } from "@dmalab/devices";
 import type { MachineEvent } from "@dmalab/runtime";
 import { formatAddress, formatCount, formatSize, groupThousands } from "@dmalab/lang/text";
 import type { Position } from "../position.ts";

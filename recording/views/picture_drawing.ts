@@ -1,5 +1,5 @@
 /** A picture to scale: a page is as high in each column, and its fill shows its state. */
-import { maxOf } from "@dmalab/runtime/lists";
+import { maxOf } from "@dmalab/runtime/basics";
 import { formatAddress, formatSize, groupThousands } from "@dmalab/lang/text";
 import { type Drawing, LETTER_PX, type Shape, textAt } from "./drawing.ts";
 import type { PageState, PicturePage, PictureView } from "./picture.ts";

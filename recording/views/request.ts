@@ -1,6 +1,10 @@
 /** Everything that is kept of one request of a disk, as it is known at a moment. */
-import type { LabTableName, LabTableRow } from "@dmalab/devices";
-import { readRequest, type RequestPicture } from "@dmalab/devices/nvme";
+import {
+  type LabTableName,
+  type LabTableRow,
+  readRequest,
+  type RequestPicture,
+} from "@dmalab/devices";
 import type { MachineEvent } from "@dmalab/runtime";
 import type { Position } from "../position.ts";
 import type { RecordedRun } from "../recorded_run.ts";

@@ -6,8 +6,10 @@ import {
   BUILT_IN,
   readLabMachine,
   type RecordedWith,
+  SourceFile,
+  type Span,
   writeMachine,
-} from "@dmalab/lang/builtins/read_machine";
+} from "@dmalab/lang";
 import {
   type ChildRun,
   type KeptVariables,
@@ -16,7 +18,6 @@ import {
   type RunName,
 } from "../recorded_run.ts";
 import type { FailureReport, TestOutcome } from "@dmalab/lang/run";
-import { SourceFile, type Span } from "@dmalab/lang";
 
 /** The version of the format: a reader refuses any other. */
 export const SERIALISED_VERSION = 4;

@@ -3,7 +3,7 @@
  * and of memory what is mapped for devices. Those near each other are a strip, which is drawn as
  * cells: a cell is a page, gaps are shortened. Other drawings of one have their own cells.
  */
-import { addAll } from "@dmalab/runtime/lists";
+import { addAll } from "@dmalab/runtime/basics";
 import { formatAddress, formatSize } from "@dmalab/lang/text";
 import type { RecordedRun } from "../recorded_run.ts";
 import { spanOfEvent } from "../last_writes.ts";

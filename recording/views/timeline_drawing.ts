@@ -1,6 +1,5 @@
 /** A timeline as shapes: as many as there are pixels, however many events the run has. */
-import { addAll } from "@dmalab/runtime/lists";
-import { countBefore } from "@dmalab/runtime/binary_search";
+import { addAll, countBefore } from "@dmalab/runtime/basics";
 import { formatDuration, groupThousands } from "@dmalab/lang/text";
 import type { RecordedRun } from "../recorded_run.ts";
 import { type Drawing, fitted, labelled, LETTER_PX, type Shape, textAt } from "./drawing.ts";

@@ -1,5 +1,5 @@
 /** Why: the decision that a moment is in, with what it looked at and the rule that it fell by. */
-import { explainDecision, inputField } from "@dmalab/lang/builtins/explain";
+import { explainDecision, inputField } from "@dmalab/lang/explain";
 import { valuePart } from "@dmalab/lang/render";
 import type { CellView } from "./tables.ts";
 import type { Position } from "../position.ts";

@@ -17,3 +17,8 @@ export {
 } from "./logged_fault.ts";
 export { formatSource } from "./pci_source.ts";
 export { formatWord64, numberOf, plainHex, type Word64 } from "./word64.ts";
+export * from "./find_fault_logs.ts";
+export * from "./logged_fault.ts";
+export * from "./pci_source.ts";
+export * from "./print_fault_log.ts";
+export * from "./word64.ts";

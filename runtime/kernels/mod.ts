@@ -57,3 +57,5 @@ export {
   requireFeature,
   resolveKernel,
 } from "./kernels.ts";
+export * from "./behaviours.ts";
+export * from "./not_simulated.ts";

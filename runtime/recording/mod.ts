@@ -20,9 +20,10 @@ export type {
   LeakSpec,
   TableEvent,
 } from "./history_table_spec.ts";
-export type { MachineRecording, RecordedMachine } from "./machine_recording.ts";
 export type { MemoryWrite, MemoryWriter } from "./memory_log.ts";
 export type { StatementLog } from "./statement_log.ts";
 export { COHERENT, HELD_TABLES } from "./tables/held.ts";
 export { MAPPINGS } from "./tables/mappings.ts";
 export { RUNTIME_TABLES } from "./tables/runtime_tables.ts";
+export * from "./machine_recording.ts";
+export * from "./written_machine.ts";

@@ -50,3 +50,4 @@ export {
   STATUS,
 } from "./shared_words.ts";
 export { ODP_EVENTS, SHARING_EVENTS, VFIO_EVENTS } from "./sharing_events.ts";
+export * from "../dma/checker/report_classes.ts";

@@ -2,9 +2,8 @@
  * Replays invalidations (tests/golden/invalidations): maps and unmaps of a domain, each with the
  * commands that the kernel put into VT-d's queue, in the order in which QEMU took them.
  */
-import { deviceTlbDescriptor } from "@dmalab/runtime/iommu";
+import { deviceTlbDescriptor, Machine, type MachineEvent, type PhysAddr } from "@dmalab/runtime";
 import { DmaDevice } from "@dmalab/runtime/dma";
-import { Machine, type MachineEvent, type PhysAddr } from "@dmalab/runtime";
 import { testConfig } from "@dmalab/runtime/testing";
 
 type Command = readonly (string | number)[];

@@ -5,7 +5,7 @@ import { changeNumbers, mutate } from "./mutations.ts";
 import { join } from "node:path";
 import { SourceFile } from "@dmalab/lang";
 import { parse } from "@dmalab/lang/syntax";
-import { SAMPLES } from "@dmalab/lang/syntax/testing_samples";
+import { SAMPLES } from "@dmalab/lang/testing";
 import { filesBelow, ROOT } from "../source_text.ts";
 
 interface FuzzCase {

@@ -1,11 +1,11 @@
 /** What must be true of the answer to any text, and which answers came. */
-import { cpuSeconds } from "@dmalab/tools/bench/cpu_time";
-import { formatSource } from "@dmalab/lang/format";
-import { BUG_CODE, renderDiagnostics } from "@dmalab/lang/diagnostics";
+import { cpuSeconds } from "@dmalab/tools";
 import { LoadError, parse } from "@dmalab/lang/syntax";
+import { formatSource } from "@dmalab/lang/editor";
+import { BUG_CODE, renderDiagnostics } from "@dmalab/lang/diagnostics";
 import { loadProgram, SourceFile } from "@dmalab/lang";
 import { audited } from "@dmalab/lang/testing";
-import { runProgram } from "@dmalab/lang/run/run_program";
+import { runProgram } from "@dmalab/lang/program";
 
 /** How a text fared. `bug`: it was answered with a stack trace, or by nonsense. */
 export type Verdict = "refused" | "held" | "failed" | "stopped" | "not run" | "bug";

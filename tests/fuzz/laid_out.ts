@@ -17,8 +17,8 @@ import {
   tokenEnd,
   tokenize,
 } from "@dmalab/lang/syntax";
+import { formatSource } from "@dmalab/lang/editor";
 import { Choices } from "./choices.ts";
-import { formatSource } from "@dmalab/lang/format";
 import { loadProgram, SourceFile } from "@dmalab/lang";
 import { readCorpus } from "./cases.ts";
 

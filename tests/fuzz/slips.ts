@@ -7,7 +7,7 @@
  */
 import type { Diagnostic } from "@dmalab/lang/diagnostics";
 import { parse, type SourceLoader } from "@dmalab/lang/syntax";
-import { type TokenEdit, tokenEdits } from "@dmalab/lang/syntax/testing_edits";
+import { type TokenEdit, tokenEdits } from "@dmalab/lang/testing";
 import { loadProgram, SourceFile } from "@dmalab/lang";
 import { openScenario, scenariosBelow } from "../examples.ts";
 

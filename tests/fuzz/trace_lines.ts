@@ -12,7 +12,7 @@ import {
   TraceCheck,
   TraceLine,
 } from "@dmalab/traces";
-import { readGolden } from "@dmalab/traces/tests";
+import { readGoldenText } from "../conformance/golden_files.ts";
 import { Choices } from "./choices.ts";
 import { damageListing } from "./mutations.ts";
 
@@ -31,14 +31,16 @@ const SOURCES = [
   "dialects/blkparse-72.txt.gz",
 ];
 
+const GOLDEN_TRACES = new URL("../golden/traces/", import.meta.url);
+
 /** The lines that are damaged, of all sources in one. */
 export async function traceCorpus(): Promise<string[]> {
-  const texts = await Promise.all(SOURCES.map(readGolden));
-  const lines = texts.flatMap((text) => text!.split("\n"));
-  const url = new URL("../golden/traces/corpus.jsonl", import.meta.url);
-  const corpus = Deno.readTextFileSync(url).trim().split("\n").flatMap((line) =>
-    JSON.parse(line).lines as string[]
+  const texts = await Promise.all(
+    SOURCES.map((name) => readGoldenText(new URL(name, GOLDEN_TRACES).pathname)),
   );
+  const lines = texts.flatMap((text) => text.split("\n"));
+  const corpus = Deno.readTextFileSync(new URL("corpus.jsonl", GOLDEN_TRACES)).trim().split("\n")
+    .flatMap((line) => JSON.parse(line).lines as string[]);
   return [...lines, ...corpus];
 }
 

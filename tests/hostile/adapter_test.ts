@@ -3,7 +3,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { join } from "node:path";
 import { connect } from "node:net";
 import { PassThrough } from "node:stream";
-import { serveClient } from "@dmalab/editor/dap";
+import { serveClient } from "@dmalab/editor";
 import { startClient } from "@dmalab/editor/tests";
 import { runDeno } from "../deno_process.ts";
 import { ROOT } from "../source_text.ts";

@@ -1,5 +1,5 @@
 /** A folder is that folder, however it is named: nothing of another one is read, and none is changed. */
-import { TempFolder } from "@dmalab/tools/temp_folder";
+import { TempFolder } from "@dmalab/tools";
 import { assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { doAll } from "./places.ts";

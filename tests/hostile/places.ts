@@ -4,7 +4,7 @@
 import { dirname, join } from "node:path";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { ROOT } from "../source_text.ts";
-import { TempFolder } from "@dmalab/tools/temp_folder";
+import { TempFolder } from "@dmalab/tools";
 
 /** A command line, or a part of a session, in a folder. */
 export interface Todo {

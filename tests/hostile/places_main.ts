@@ -2,13 +2,12 @@
  * Does command lines one after the other, each in a separate folder: the commands that read and
  * write places that a cloned repository chose. `doAll` starts it, as one process for all of them.
  */
-import { MemoryScreen, toItsEnd } from "@dmalab/cli";
+import { editText, MemoryScreen, toItsEnd } from "@dmalab/cli";
 import "@dmalab/bin/provide";
 import { main } from "@dmalab/cli/program";
-import { openHistory, replMaker } from "@dmalab/cli/repl";
-import { editText } from "@dmalab/cli/terminal";
+import { openHistory, replMaker } from "@dmalab/cli/debug";
 import { ProcessScreen } from "@dmalab/cli/extend";
-import { limitsOf } from "@dmalab/cli/scenario";
+import { limitsOf } from "@dmalab/cli/presentation";
 import type { Done, Todo } from "./places.ts";
 
 /** A process's screen that keeps what it would show. */

@@ -1,5 +1,5 @@
 /** Files that are too large, or become so when they are unpacked, and disks that are full. */
-import { TempFolder } from "@dmalab/tools/temp_folder";
+import { TempFolder } from "@dmalab/tools";
 import { assertEquals, assertMatch, assertNotEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { ROOT } from "../source_text.ts";

@@ -1,5 +1,5 @@
 /** What commands write does not replace a file that they did not write. */
-import { TempFolder } from "@dmalab/tools/temp_folder";
+import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { dirname, join } from "node:path";
 import { doAll, USES } from "./places.ts";

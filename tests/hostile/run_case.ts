@@ -3,7 +3,7 @@
  * this checkout; a case that does not hold there is decided by a separate process, which is one of
  * the package.
  */
-import { TempFolder } from "@dmalab/tools/temp_folder";
+import { TempFolder } from "@dmalab/tools";
 import { join } from "node:path";
 import { builtPackage } from "../built_package.ts";
 import { ROOT } from "../source_text.ts";

@@ -2,7 +2,7 @@
  * Text of strangers, with sequences that clear a terminal, hide or turn the direction of what follows:
  * in whatever a command prints or exports it stands as pictures, or in JSON as numbers.
  */
-import { TempFolder } from "@dmalab/tools/temp_folder";
+import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { startClient } from "@dmalab/editor/tests";

@@ -1,5 +1,5 @@
 /** Reviews of strangers' patches and trees, and benches and reports beside them: nothing outside is read or started. */
-import { TempFolder } from "@dmalab/tools/temp_folder";
+import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals } from "@std/assert";
 import { doAll, SECRET } from "./places.ts";
 import { ROOT } from "../source_text.ts";

@@ -4,7 +4,7 @@
  * TypeScript's own parser and types find them, so that nearly all of them compile: only numbers are
  * added, only arguments of one type change places, a returned value is replaced by one of its type.
  */
-import { memberPaths } from "@dmalab/tools/members";
+import { memberPaths } from "@dmalab/tools";
 import ts from "typescript";
 
 /** One change of one file, not made yet. */

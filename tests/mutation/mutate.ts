@@ -1,5 +1,5 @@
 /** Trying mutants on all the processes that it is given. */
-import { TempFolder } from "@dmalab/tools/temp_folder";
+import { TempFolder } from "@dmalab/tools";
 import type { Candidate } from "./candidates.ts";
 import { type Choice, Plan } from "./plan.ts";
 import { type Clean, NO_MUTANT, type Order, type TestName } from "./protocol.ts";

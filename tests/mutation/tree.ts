@@ -1,6 +1,6 @@
 /** The copy of the project that mutants are tried in, and what its tests are. */
 import { basename, dirname, join } from "node:path";
-import { memberEntries } from "@dmalab/tools/members";
+import { memberEntries } from "@dmalab/tools";
 import ts from "typescript";
 import { filesBelow, SOURCE_FOLDERS } from "../source_text.ts";
 import { type Mutant, withSwitches } from "./schemata.ts";

@@ -18,7 +18,7 @@ import {
   type HuntStep,
   MAX_BYTES,
   type Violation,
-} from "@dmalab/hunt/requests";
+} from "@dmalab/hunt";
 import { MIB } from "@dmalab/runtime";
 import { KERNEL_NAMES, KERNELS, type QuirkName } from "@dmalab/runtime/kernels";
 import { Watch } from "../recording/watched_machine.ts";

@@ -9,6 +9,8 @@ import {
   defaultMachineConfig,
   type DmaAddr,
   eventId,
+  type IommuDomain,
+  type IommuModel,
   Machine,
   PAGE_SIZE_BYTES,
   type PhysAddr,
@@ -21,7 +23,6 @@ import {
   DmaIovaState,
   Scatterlist,
 } from "@dmalab/runtime/dma";
-import type { IommuDomain, IommuModel } from "@dmalab/runtime/iommu";
 
 const DMA_REPORT = eventId("dma.report");
 const MAP_FAILED = eventId("iommu.map_failed");

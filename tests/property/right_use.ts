@@ -5,14 +5,17 @@
  */
 import { assertEquals } from "@std/assert";
 import {
+  Beginning,
   defaultMachineConfig,
   type DmaAddr,
   type IommuMode,
+  type IommuModel,
   ledgerOf,
   Machine,
   type MachineEvent,
   type PhysAddr,
   swiotlbConfig,
+  type TestLeak,
 } from "@dmalab/runtime";
 import {
   DMA_BIDIRECTIONAL,
@@ -24,9 +27,7 @@ import {
   DmaPool,
   Scatterlist,
 } from "@dmalab/runtime/dma";
-import type { IommuModel } from "@dmalab/runtime/iommu";
 import { hasBehaviour, type KernelProfile } from "@dmalab/runtime/kernels";
-import { Beginning, type TestLeak } from "@dmalab/runtime/leaks";
 import { RUNTIME_TABLES } from "@dmalab/runtime/recording";
 
 /** The driver's actions, in the order of the numbers that choose. */

@@ -19,10 +19,13 @@ import {
   Timeline,
   variablesAt,
 } from "@dmalab/recording";
-import { runProgram } from "@dmalab/lang/run/run_program";
+import { runProgram } from "@dmalab/lang/program";
 import { Random } from "@dmalab/runtime";
-import type { HistoryTable, RecordedMachine } from "@dmalab/runtime/recording";
-import { MachineRecording } from "@dmalab/runtime/recording/machine_recording";
+import {
+  type HistoryTable,
+  MachineRecording,
+  type RecordedMachine,
+} from "@dmalab/runtime/recording";
 import { openScenario } from "../examples.ts";
 
 /** How much of each run is compared. */

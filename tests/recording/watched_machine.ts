@@ -1,19 +1,19 @@
 /** A machine that is recorded while it runs, and its tables compared with its contents. */
 import { assert, assertEquals, AssertionError } from "@std/assert";
-import { type Lab, LAB_TABLES } from "@dmalab/devices";
 import {
   type ControllerRings,
   type Iod,
+  type Lab,
+  LAB_TABLES,
+  type MigrationBuffer,
   NVME_TABLES,
   type NvmeCommandView,
   type NvmeRequest,
   type QueuePair,
   SGL_TYPE,
-} from "@dmalab/devices/nvme";
+} from "@dmalab/devices";
 import { eventId, type Machine, type MachineEvent } from "@dmalab/runtime";
-import type { AnyTableSpec } from "@dmalab/runtime/recording";
-import { MachineRecording } from "@dmalab/runtime/recording/machine_recording";
-import type { MigrationBuffer } from "@dmalab/devices/vfio";
+import { type AnyTableSpec, MachineRecording } from "@dmalab/runtime/recording";
 
 /** Activities of one machine after each of which its tables are compared; then every so many. */
 const ALL_UP_TO = 100;

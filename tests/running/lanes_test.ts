@@ -1,5 +1,5 @@
 /** What a person sees of the suite while it runs, and of a test that fails. */
-import { TempFolder } from "@dmalab/tools/temp_folder";
+import { TempFolder } from "@dmalab/tools";
 import { assertEquals, assertMatch } from "@std/assert";
 import { relative } from "node:path";
 import { ROOT } from "../source_text.ts";

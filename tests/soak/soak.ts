@@ -5,7 +5,7 @@
  */
 import fc from "fast-check";
 import type { Lab } from "@dmalab/devices";
-import { HUNT_MACHINES } from "@dmalab/hunt/requests";
+import { HUNT_MACHINES } from "@dmalab/hunt";
 import { KERNEL_NAMES } from "@dmalab/runtime/kernels";
 import { Random } from "@dmalab/runtime";
 import { type Blow, type Held, SoakMachine } from "./soak_machine.ts";

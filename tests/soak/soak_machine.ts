@@ -1,10 +1,16 @@
 /** One machine of the soak: a disk, memory for its requests, and what must be as before at rest. */
-import { buildLab, type Lab } from "@dmalab/devices";
-import type { DiskOp, Io, NvmeDisk, NvmeRequest } from "@dmalab/devices/nvme";
-import { caseConfig, type HuntMachine, type HuntRelease, PEER_BYTES } from "@dmalab/hunt/requests";
-import { type BioVec, Plug } from "@dmalab/runtime/block";
+import {
+  buildLab,
+  type DiskOp,
+  type Io,
+  type Lab,
+  type NvmeDisk,
+  type NvmeRequest,
+} from "@dmalab/devices";
+import { caseConfig, type HuntMachine, type HuntRelease, PEER_BYTES } from "@dmalab/hunt";
 import {
   ArmedInjection,
+  type BioVec,
   eventId,
   GIB,
   INJECTION_POINTS,
@@ -12,6 +18,7 @@ import {
   MIB,
   PAGE_SIZE_BYTES,
   type PhysAddr,
+  Plug,
   type Random,
 } from "@dmalab/runtime";
 

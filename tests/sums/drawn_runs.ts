@@ -4,12 +4,14 @@
  */
 import fc from "fast-check";
 import { LAB_TABLES } from "@dmalab/devices";
-import { CaseRun, HUNT_MACHINES, huntCases, type HuntRelease } from "@dmalab/hunt/requests";
+import { CaseRun, HUNT_MACHINES, huntCases, type HuntRelease } from "@dmalab/hunt";
 import {
+  AddressSpace,
   ArmedInjection,
   type DmaAddr,
   INJECTION_POINTS,
   type InjectionPointName,
+  IOMMU_MODEL_NAMES,
   type Machine,
   Random,
 } from "@dmalab/runtime";
@@ -21,13 +23,9 @@ import { EventSums } from "./event_sums.ts";
 import { printable } from "@dmalab/lang/diagnostics";
 import { join } from "node:path";
 import { ROOT } from "../source_text.ts";
-import { PAGE, rig, START, virt } from "@dmalab/devices/rdma/_rig";
-import { MigrationBench } from "@dmalab/devices/vfio/_bench";
+import { MigrationBench, PAGE, rig, START, virt } from "@dmalab/devices/testing";
 import type { DmaDirection } from "@dmalab/runtime/dma";
-import { AddressSpace } from "@dmalab/runtime/mm";
-import { decodeFaultLog } from "@dmalab/runtime/fault_log";
-import { printFaultLog } from "@dmalab/runtime/fault_log/print_fault_log";
-import { IOMMU_MODEL_NAMES } from "@dmalab/runtime/iommu";
+import { decodeFaultLog, printFaultLog } from "@dmalab/runtime/fault_log";
 import { FAULT_REASON, wordsOf } from "@dmalab/runtime/vocabulary";
 
 type DrawnRun = (sums: EventSums) => void;

@@ -4,7 +4,7 @@
  */
 import { LAB_TABLES } from "@dmalab/devices";
 import { type FieldValue, hashText, type Machine, type MachineEvent } from "@dmalab/runtime";
-import { MachineRecording } from "@dmalab/runtime/recording/machine_recording";
+import { MachineRecording } from "@dmalab/runtime/recording";
 
 /** Events of one machine that count. */
 const MOST_EVENTS = 2000;

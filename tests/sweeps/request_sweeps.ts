@@ -11,14 +11,19 @@ import {
   type Lab,
   type LabConfig,
 } from "@dmalab/devices";
-import { GIB, type MachineConfig, type PhysAddr } from "@dmalab/runtime";
+import {
+  allocateBuffer,
+  GIB,
+  HostBuffer,
+  type MachineConfig,
+  type PhysAddr,
+} from "@dmalab/runtime";
 import {
   type KernelProfile,
   KERNELS,
   type QuirkName,
   type QuirkSet,
 } from "@dmalab/runtime/kernels";
-import { allocateBuffer, HostBuffer } from "@dmalab/runtime/memory";
 import { type Sweep, sweep, type SweepResult } from "../fault_sweep.ts";
 
 interface Environment {

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { fileURLToPath } from "node:url";
 import { formatResult } from "./benchmark.ts";
-import { median, rounded } from "@dmalab/cli/bench/statistics";
+import { median, rounded } from "@dmalab/cli/bench";
 import { BENCHMARKS } from "./mod.ts";
 import {
   longFile,

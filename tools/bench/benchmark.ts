@@ -1,5 +1,5 @@
 /** The type of a benchmark, and the form of its result. */
-import { type BenchResult, rounded } from "@dmalab/cli/bench/statistics";
+import { type BenchResult, rounded } from "@dmalab/cli/bench";
 
 export interface BenchmarkOptions {
   /** Take the time that a run of a hundred million requests takes. */

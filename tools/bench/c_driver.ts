@@ -6,7 +6,7 @@ import { type Program, TestMachine } from "@dmalab/lang/run";
 import { DEFAULT_LIMITS } from "@dmalab/lang/values";
 import { openScenario } from "@dmalab/cli/scenario";
 import { type Benchmark, benchResult } from "./benchmark.ts";
-import { medianOf } from "@dmalab/cli/bench/statistics";
+import { medianOf } from "@dmalab/cli/bench";
 import { runDeno } from "./child.ts";
 import { medianStarts, timed } from "./start/pairs.ts";
 

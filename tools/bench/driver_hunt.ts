@@ -1,9 +1,9 @@
 /** How fast the hunt tries the cases of a driver. */
-import { huntDriver, machineVariations } from "@dmalab/hunt/driver";
+import { huntDriver, machineVariations } from "@dmalab/hunt";
 import { loadProgram } from "@dmalab/lang";
 import { HostLoader } from "@dmalab/cli";
 import { plainBenchmark } from "./benchmark.ts";
-import { medianOf } from "@dmalab/cli/bench/statistics";
+import { medianOf } from "@dmalab/cli/bench";
 import { cpuSeconds } from "./cpu_time.ts";
 
 const FOLDER = "examples/api";

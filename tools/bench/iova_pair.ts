@@ -1,9 +1,7 @@
 /** Cost of allocating and freeing one IOVA range, with few and with many ranges in use. */
-import { VirtualClock } from "@dmalab/runtime/time";
-import { IovaAllocator } from "@dmalab/runtime/iommu";
-import { Random } from "@dmalab/runtime";
+import { IovaAllocator, Random, VirtualClock } from "@dmalab/runtime";
 import { type Benchmark, benchResult, plainBenchmark } from "./benchmark.ts";
-import { median, medianOf } from "@dmalab/cli/bench/statistics";
+import { median, medianOf } from "@dmalab/cli/bench";
 import { secondsOf } from "./cpu_time.ts";
 
 /** Sizes in granules: up to 32 come from the caches, larger ones from the search. */

@@ -1,9 +1,9 @@
 /** How long an editor waits after a key: for what is wrong, and for completion. */
 import { PassThrough } from "node:stream";
 import * as Lsp from "vscode-languageserver-protocol/node";
-import { Server } from "@dmalab/editor/lsp";
+import { Server } from "@dmalab/editor";
 import { type Benchmark, benchResult } from "./benchmark.ts";
-import { median } from "@dmalab/cli/bench/statistics";
+import { median } from "@dmalab/cli/bench";
 
 const URI = "file:///nowhere/long.dma";
 const LINES = 1000;

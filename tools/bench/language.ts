@@ -3,7 +3,7 @@ import { checkProgram, loadProgram, SourceFile } from "@dmalab/lang";
 import { LoadError, type SourceLoader } from "@dmalab/lang/syntax";
 import { type Program, runProgramWith } from "@dmalab/lang/run";
 import { type Benchmark, benchResult, plainBenchmark } from "./benchmark.ts";
-import { medianOf } from "@dmalab/cli/bench/statistics";
+import { medianOf } from "@dmalab/cli/bench";
 import { measureInChild, ONE_THREAD } from "./child.ts";
 import { secondsOf } from "./cpu_time.ts";
 

@@ -20,7 +20,7 @@ import {
 } from "@dmalab/runtime";
 import { DMA_FROM_DEVICE, DmaDevice, DmaIovaState, Scatterlist } from "@dmalab/runtime/dma";
 import { type Benchmark, benchResult, plainBenchmark } from "./benchmark.ts";
-import { medianOf } from "@dmalab/cli/bench/statistics";
+import { medianOf } from "@dmalab/cli/bench";
 import { cpuSeconds } from "./cpu_time.ts";
 
 const APIS = ["phys", "sg", "twostep"] as const;

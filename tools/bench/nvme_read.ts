@@ -1,10 +1,8 @@
 /** How many requests a second the whole path does: submit, map, build, fetch, walk, move, unmap. */
-import { buildLab, defaultLabConfig, type Lab, pciNode } from "@dmalab/devices";
-import type { Io } from "@dmalab/devices/nvme";
-import { allocateBuffer } from "@dmalab/runtime/memory";
-import type { IommuMode, MachineConfig } from "@dmalab/runtime";
+import { buildLab, defaultLabConfig, type Io, type Lab, pciNode } from "@dmalab/devices";
+import { allocateBuffer, type IommuMode, type MachineConfig } from "@dmalab/runtime";
 import { type Benchmark, plainBenchmark } from "./benchmark.ts";
-import { medianOf } from "@dmalab/cli/bench/statistics";
+import { medianOf } from "@dmalab/cli/bench";
 import { measureInChild, ONE_THREAD, usedBytes } from "./child.ts";
 import { secondsOf } from "./cpu_time.ts";
 

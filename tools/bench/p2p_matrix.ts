@@ -1,9 +1,8 @@
 /** The cost of working out how each of many functions reaches the memory of each other one. */
-import { pciNode } from "@dmalab/devices";
-import { buildPciTree, PciTopology, type PciTree } from "@dmalab/devices/pci";
+import { buildPciTree, pciNode, PciTopology, type PciTree } from "@dmalab/devices";
 import { defaultMachineConfig, Machine, physAddr } from "@dmalab/runtime";
 import { plainBenchmark } from "./benchmark.ts";
-import { medianOf } from "@dmalab/cli/bench/statistics";
+import { medianOf } from "@dmalab/cli/bench";
 import { secondsOf } from "./cpu_time.ts";
 
 /** Host bridges, root ports of each, and devices below the switch of each: 256 functions. */

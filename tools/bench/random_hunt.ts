@@ -8,11 +8,11 @@ import {
   layoutFactsOf,
   MemoryLayout,
   sampleCases,
-} from "@dmalab/hunt/requests";
-import { runProgram } from "@dmalab/lang/run/run_program";
+} from "@dmalab/hunt";
+import { runProgram } from "@dmalab/lang/program";
 import { DEFAULT_KERNEL } from "@dmalab/runtime/kernels";
 import { type Benchmark, benchResult, plainBenchmark } from "./benchmark.ts";
-import { type BenchResult, medianOf } from "@dmalab/cli/bench/statistics";
+import { type BenchResult, medianOf } from "@dmalab/cli/bench";
 import { cpuSeconds, secondsOf } from "./cpu_time.ts";
 
 /** Rounds that count, and rounds before those. */

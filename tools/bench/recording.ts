@@ -1,12 +1,12 @@
 /** Cost of recording a run: time compared with the same run unrecorded, and bytes per event. */
 import { type Lab, LAB_TABLES } from "@dmalab/devices";
-import { allocateBuffer } from "@dmalab/runtime/memory";
-import { MachineRecording } from "@dmalab/runtime/recording/machine_recording";
+import { allocateBuffer } from "@dmalab/runtime";
+import { MachineRecording } from "@dmalab/runtime/recording";
 import { loadForDebugging, SourceFile } from "@dmalab/lang";
 import { type Recording, recordRun, runsOf } from "@dmalab/recording";
 import { memoryFiles } from "@dmalab/lang/syntax";
 import { type Benchmark, benchResult, plainBenchmark } from "./benchmark.ts";
-import { median, medianOf } from "@dmalab/cli/bench/statistics";
+import { median, medianOf } from "@dmalab/cli/bench";
 import { measureInChild, ONE_THREAD } from "./child.ts";
 import { secondsOf } from "./cpu_time.ts";
 import { makeLab } from "./nvme_read.ts";

@@ -1,19 +1,17 @@
 /** Runs benchmarks in rounds, saves them, and compares them with a saved file or another commit. */
 import {
+  addRound,
+  type BenchResult,
   CannotMeasure,
   checkSavePlace,
+  comparisonLines,
+  type Measured,
   readSaved,
   type SavedMeasurements,
   writeSaved,
 } from "@dmalab/cli/bench";
 import { PROJECT } from "../package/bundle.ts";
 import { git, OtherCommit } from "./other_commit.ts";
-import {
-  addRound,
-  type BenchResult,
-  comparisonLines,
-  type Measured,
-} from "@dmalab/cli/bench/statistics";
 
 /** Fewer rounds say little about noise. */
 const ROUNDS = 9;

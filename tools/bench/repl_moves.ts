@@ -1,9 +1,9 @@
 /** The cost of going back in a long session, and of typing something there. */
 import { LoadError } from "@dmalab/lang/syntax";
-import { Repl } from "@dmalab/cli/repl";
-import { INTERRUPT } from "@dmalab/cli/terminal";
+import { Repl } from "@dmalab/cli/debug";
+import { INTERRUPT } from "@dmalab/cli";
 import { plainBenchmark } from "./benchmark.ts";
-import { median } from "@dmalab/cli/bench/statistics";
+import { median } from "@dmalab/cli/bench";
 import { measureInChild, usedBytes } from "./child.ts";
 
 /** A million events: reads of 64 KiB, 103 events each. */

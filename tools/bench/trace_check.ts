@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { PROJECT } from "../package/bundle.ts";
 import { TempFolder } from "../temp_folder.ts";
 import { type Benchmark, benchResult, plainBenchmark } from "./benchmark.ts";
-import { type BenchResult, median, medianOf } from "@dmalab/cli/bench/statistics";
+import { type BenchResult, median, medianOf } from "@dmalab/cli/bench";
 import { secondsOf } from "./cpu_time.ts";
 import { OtherCommit } from "./other_commit.ts";
 import { writeCleanTrace, writeRealTrace } from "./trace_files.ts";

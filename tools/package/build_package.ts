@@ -10,21 +10,21 @@ import { cpSync } from "node:fs";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { PERMISSIONS } from "@dmalab/bin/all_commands";
-import { DENO_VERSION, VERSION } from "@dmalab/cli/package_version";
+import { DENO_VERSION, VERSION } from "@dmalab/cli/extend";
 import { bundle, PROJECT, runProjectDeno } from "./bundle.ts";
 import { buildPage, REPORT_PLAN } from "../web/build_page.ts";
 import { writeLicences } from "./licences.ts";
 
 /** Bundles, each of some entries that share their code. */
 const BUNDLES: readonly (readonly URL[])[] = [
-  [new URL("./entries/run.ts", import.meta.url)],
-  [new URL("./entries/bin.ts", import.meta.url)],
+  [new URL("../../bin/entries/run.ts", import.meta.url)],
+  [new URL("../../bin/entries/bin.ts", import.meta.url)],
   [
-    new URL("./entries/main.ts", import.meta.url),
-    new URL("./entries/mod.ts", import.meta.url),
-    new URL("./entries/recording.ts", import.meta.url),
-    new URL("./entries/scenarios.ts", import.meta.url),
-    new URL("./entries/worker.ts", import.meta.url),
+    new URL("../../bin/entries/main.ts", import.meta.url),
+    new URL("../../bin/entries/mod.ts", import.meta.url),
+    new URL("../../bin/entries/recording.ts", import.meta.url),
+    new URL("../../bin/entries/scenarios.ts", import.meta.url),
+    new URL("../../bin/entries/worker.ts", import.meta.url),
   ],
 ];
 

@@ -5,6 +5,7 @@
 import { join } from "node:path";
 import { type BuiltinGroup, GROUPS, wordSpecs } from "@dmalab/lang/builtins";
 import {
+  CALL_CONTEXTS,
   type FieldSpec,
   type FunctionSpec,
   type HandleType,
@@ -13,7 +14,6 @@ import {
   type Type,
   typeText,
 } from "@dmalab/lang/values";
-import { CALL_CONTEXTS } from "@dmalab/lang/values/spec";
 import { firstSentence } from "@dmalab/lang/text";
 import { INJECTION_POINTS } from "@dmalab/runtime";
 import { markdownTable } from "./marked_part.ts";

@@ -1,7 +1,7 @@
 /** The table of the README: the commands, each as `dmalab --help` describes it. */
 import { COMMANDS, PERMISSIONS } from "@dmalab/bin/all_commands";
 import { markdownTable, withPart } from "./marked_part.ts";
-import type { CommandPermissions } from "@dmalab/cli/permissions";
+import type { CommandPermissions } from "@dmalab/cli/extend";
 
 /** The page with its table of the commands there are. @throws {RangeError} When it has no place for it. */
 export function withCommandTable(page: string): string {

@@ -1,6 +1,5 @@
 /** The table of terminal.md: the keys of the debugger, each with its command. */
-import { BOUND_KEYS, type BoundKey, keyText } from "@dmalab/cli/debug";
-import { REPL_COMMANDS } from "@dmalab/cli/repl";
+import { BOUND_KEYS, type BoundKey, keyText, REPL_COMMANDS } from "@dmalab/cli/debug";
 import { markdownTable, withPart } from "./marked_part.ts";
 
 /** The page with its table as the keys are bound. @throws {RangeError} When it has no place for it. */

@@ -1,6 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { BOUND_KEYS } from "@dmalab/cli/debug";
-import { REPL_COMMANDS } from "@dmalab/cli/repl";
+import { BOUND_KEYS, REPL_COMMANDS } from "@dmalab/cli/debug";
 import { REFERENCE_COMMAND } from "./builtins_page.ts";
 import { withDebuggerKeys } from "./debugger_keys.ts";
 

@@ -1,6 +1,6 @@
 /** The tables of `docs/what-fails-a-test.md`: every report, fault and leak, from their records. */
 import { FOUND_IN, REPORT_CLASSES, type ReportClassEntry } from "@dmalab/runtime/dma";
-import { LEAK_KINDS, type LeakKindEntry } from "@dmalab/runtime/leaks";
+import { LEAK_KINDS, type LeakKindEntry } from "@dmalab/runtime";
 import { FAULT_REASONS } from "@dmalab/runtime/vocabulary";
 import { markdownTable, withParts } from "./marked_part.ts";
 

@@ -1,6 +1,5 @@
 /** The tables of docs/language/declarations.md: the keys of the machine block, and the presets of latencies. */
-import { DEVICE_KINDS } from "@dmalab/devices";
-import { FUNCTION_SETTINGS } from "@dmalab/devices/pci";
+import { DEVICE_KINDS, FUNCTION_SETTINGS } from "@dmalab/devices";
 import {
   defaultText,
   keyName,
@@ -8,9 +7,9 @@ import {
   MACHINE_SCHEMA,
   type MachineKey,
   shapeText,
-} from "@dmalab/lang/machine";
+} from "@dmalab/lang";
 import { formatDuration } from "@dmalab/lang/text";
-import { LATENCY_PRESETS, type LatencyPreset } from "@dmalab/runtime/time";
+import { LATENCY_PRESETS, type LatencyPreset } from "@dmalab/runtime";
 import { markdownTable, withParts } from "./marked_part.ts";
 
 /** The page with its tables as the rows say. @throws {RangeError} When it has no place for one. */

@@ -1,5 +1,5 @@
 import { assert } from "@std/assert";
-import { keyName, MACHINE_KEYS, MACHINE_SCHEMA } from "@dmalab/lang/machine";
+import { keyName, MACHINE_KEYS, MACHINE_SCHEMA } from "@dmalab/lang";
 import { REFERENCE_COMMAND } from "./builtins_page.ts";
 import { withMachineKeys } from "./machine_keys.ts";
 

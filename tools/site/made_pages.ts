@@ -2,7 +2,7 @@
 import { manualExamples } from "./manual.ts";
 import { host, isTableRow, readRulePage } from "@dmalab/cli";
 import { RULE_PAGES } from "@dmalab/lang/editor";
-import { DIAGNOSTIC_CODES } from "@dmalab/lang/diagnostics/codes";
+import { DIAGNOSTIC_CODES } from "@dmalab/lang/explain";
 import { KERNEL_NAMES, OLDER_WAYS, QUIRKS, RELEASES } from "@dmalab/runtime/kernels";
 import { releaseTable } from "../reference/mod.ts";
 import { escapeHtml, frameLines } from "./runnable.ts";

@@ -2,7 +2,7 @@
 import type { Question } from "@dmalab/lang/values";
 import { loadText } from "@dmalab/lang";
 import type { FailureReport, LoadResult, Program } from "@dmalab/lang/run";
-import { runTest } from "@dmalab/lang/run/run_program";
+import { runTest } from "@dmalab/lang/program";
 import { codeBlocks } from "@dmalab/cli/scenario";
 
 /** A question, and its test's output before and after the question. */

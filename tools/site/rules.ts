@@ -1,5 +1,5 @@
 /** The rules of the kernel, each at an address that stays: `rules/dma#dma.3.3`. */
-import { RulePage } from "@dmalab/cli/explain";
+import { RulePage } from "@dmalab/cli/scenario";
 import { RULE_PAGES } from "@dmalab/lang/editor";
 import { readRulePage } from "@dmalab/cli";
 

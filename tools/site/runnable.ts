@@ -2,13 +2,12 @@
  * The parts that a page of the site adds to a block of the language: the playground, and a quiz's
  * questions.
  */
-import { type CodeBlock, runningBlocks } from "@dmalab/cli/scenario";
+import { choicesOf, type CodeBlock, runningBlocks } from "@dmalab/cli/scenario";
 import { loadText } from "@dmalab/lang";
-import { PictureCollector, svgPictures } from "@dmalab/lang/render/svg_picture";
-import { runProgram } from "@dmalab/lang/run/run_program";
+import { PictureCollector, svgPictures } from "@dmalab/lang/render";
+import { runProgram } from "@dmalab/lang/program";
 import { escapeMarkup } from "@dmalab/lang/text";
 import { type Asked, askedBy, pagePrograms } from "./quizzes.ts";
-import { choicesOf } from "@dmalab/cli/scenario/quiz";
 import { addressOfRule, linkRules } from "./rules.ts";
 import { MAX_LINK_LENGTH, type Shared, writeLink } from "@dmalab/page";
 

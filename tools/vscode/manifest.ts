@@ -1,6 +1,6 @@
 /** The manifest of the VS Code extension, from the records of its features. */
-import { LAUNCH_KEYS } from "@dmalab/editor/dap";
-import { VERSION } from "@dmalab/cli/package_version";
+import { LAUNCH_KEYS } from "@dmalab/editor";
+import { VERSION } from "@dmalab/cli/extend";
 
 const LAUNCH = {
   type: "dma",

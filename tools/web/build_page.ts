@@ -7,7 +7,7 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { PROJECT, runProjectDeno } from "../package/bundle.ts";
-import { EMPTY_DATA } from "@dmalab/page/cli";
+import { EMPTY_DATA } from "@dmalab/page";
 import { LICENCES, writeLicences } from "../package/licences.ts";
 
 /** A page: the entry of its script, and its built-in data. */

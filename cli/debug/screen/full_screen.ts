@@ -1,5 +1,5 @@
 /** The debugger on a whole screen: keys are commands, and the panes follow where they lead. */
-import { addAll } from "@dmalab/runtime/lists";
+import { addAll } from "@dmalab/runtime/basics";
 import { comparePositions, type Position } from "@dmalab/recording";
 import type { Paint } from "@dmalab/lang/render";
 import { foldLine, wrappedPairs } from "@dmalab/lang/text";

@@ -1,5 +1,5 @@
 /** What each pane of the screen shows of a place: source, events, state, watches and addresses. */
-import { maxOf } from "@dmalab/runtime/lists";
+import { maxOf } from "@dmalab/runtime/basics";
 import type { SourceFile } from "@dmalab/lang";
 import { formatEventText, stripCells, type TextRole } from "@dmalab/lang/render";
 import { formatAddress, formatSize } from "@dmalab/lang/text";

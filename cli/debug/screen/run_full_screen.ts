@@ -1,5 +1,5 @@
 /** The debugger on all of a terminal, which is as before afterwards, however it ends. */
-import { addAll } from "@dmalab/runtime/lists";
+import { addAll } from "@dmalab/runtime/basics";
 import { painter } from "@dmalab/lang/render";
 import { type ExitCode, HELD } from "../../exit_code.ts";
 import { SignalWatch } from "../../interrupts.ts";

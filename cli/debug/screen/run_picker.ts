@@ -1,5 +1,5 @@
 /** A list of runs, to choose one of. */
-import { maxOf } from "@dmalab/runtime/lists";
+import { maxOf } from "@dmalab/runtime/basics";
 import type { Paint } from "@dmalab/lang/render";
 import type { EndedBySignal } from "../../exit_code.ts";
 import { ScreenPainter } from "../../terminal/screen_painter.ts";

@@ -1,5 +1,5 @@
 /** Coverage as numbers, and as the table that `dmalab test --coverage` prints. */
-import { maxOf } from "@dmalab/runtime/lists";
+import { maxOf } from "@dmalab/runtime/basics";
 import type { CoverageRecord } from "./recorder.ts";
 import { BLK_STS, INJECTION_POINTS, KERNEL_CALLS } from "@dmalab/runtime";
 import { REPORT_CLASSES } from "@dmalab/runtime/dma";

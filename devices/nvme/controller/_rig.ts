@@ -10,10 +10,10 @@ import {
   FailureInjector,
   HostBudget,
   type MachineEvent,
+  MemoryPage,
+  VirtualClock,
 } from "@dmalab/runtime";
-import { VirtualClock } from "@dmalab/runtime/time";
 import { DmaDevice, type PageMaker } from "@dmalab/runtime/dma";
-import { MemoryPage } from "@dmalab/runtime/memory";
 import type { HostBus } from "./host_port.ts";
 import { Media } from "./media.ts";
 import { commandBytes, type CommandFields } from "../command_bytes.ts";

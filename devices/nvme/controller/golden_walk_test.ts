@@ -3,8 +3,7 @@
  * what it resolves to with what the captured controller said (`device` in tests/golden/kernel).
  */
 import { assert, assertEquals } from "@std/assert";
-import { ActivityQueue, EventStream, HostBudget } from "@dmalab/runtime";
-import { VirtualClock } from "@dmalab/runtime/time";
+import { ActivityQueue, EventStream, HostBudget, VirtualClock } from "@dmalab/runtime";
 import { DmaDevice } from "@dmalab/runtime/dma";
 import type { HostBus } from "./host_port.ts";
 import { Media } from "./media.ts";

@@ -1,9 +1,8 @@
 /** What the controller does with memory that the host lends it (Base Specification 1.4, 5.21.1.13 and 8.9). */
 import { assertEquals } from "@std/assert";
 import { STATUS } from "./_status.ts";
-import { VirtualClock } from "@dmalab/runtime/time";
+import { EventStream, type MachineEvent, VirtualClock } from "@dmalab/runtime";
 import { DmaDevice } from "@dmalab/runtime/dma";
-import { EventStream, type MachineEvent } from "@dmalab/runtime";
 import { FlatMemory } from "./_rig.ts";
 import { HostPort } from "./host_port.ts";
 import {

@@ -6,6 +6,7 @@ import {
   eventId,
   type EventStream,
   INJECTION,
+  type MemoryPage,
   MIB,
 } from "@dmalab/runtime";
 import {
@@ -18,7 +19,6 @@ import {
   type EntryPage,
   type PageMaker,
 } from "@dmalab/runtime/dma";
-import type { MemoryPage } from "@dmalab/runtime/memory";
 import type { RangeList } from "./data_pointer.ts";
 import type { LocalMemory } from "./local_memory.ts";
 import { type PatternStore, TransferBuffer } from "./media.ts";

@@ -3,8 +3,7 @@
  *
  * What a command finds at an address in it never goes out to the bus: the controller knows its own.
  */
-import type { Bytes, PhysAddr } from "@dmalab/runtime";
-import type { PhysicalMemory } from "@dmalab/runtime/memory";
+import type { Bytes, PhysAddr, PhysicalMemory } from "@dmalab/runtime";
 
 export interface LocalMemorySettings {
   readonly memory: PhysicalMemory;

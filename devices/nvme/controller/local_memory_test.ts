@@ -1,6 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { GIB, KIB, MIB, type PhysAddr } from "@dmalab/runtime";
-import { layOutMemory, PhysicalMemory } from "@dmalab/runtime/memory";
+import { GIB, KIB, layOutMemory, MIB, type PhysAddr, PhysicalMemory } from "@dmalab/runtime";
 import { LocalMemory } from "./local_memory.ts";
 
 const BASE = 0x10_0000 as PhysAddr;

@@ -1,6 +1,13 @@
 /** The medium of a disk: blocks, and the metadata that goes with each. */
-import { type Bytes, type HostBudget, invariant } from "@dmalab/runtime";
-import { fillSeries, IntervalSet, type MemoryPage, sameBytes } from "@dmalab/runtime/memory";
+import {
+  type Bytes,
+  fillSeries,
+  type HostBudget,
+  IntervalSet,
+  invariant,
+  type MemoryPage,
+  sameBytes,
+} from "@dmalab/runtime";
 
 /** Tag of a fresh disk's data: the 8 bytes at byte x hold 0x5A00_0000_0000_0000 + x. */
 const DATA_TAG_HIGH = 0x5a00_0000;

@@ -1,7 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { VirtualClock } from "@dmalab/runtime/time";
+import { EventStream, type MachineEvent, VirtualClock } from "@dmalab/runtime";
 import { DmaDevice } from "@dmalab/runtime/dma";
-import { EventStream, type MachineEvent } from "@dmalab/runtime";
 import { commandBytes } from "../command_bytes.ts";
 import { FlatMemory } from "./_rig.ts";
 import { HostPort } from "./host_port.ts";

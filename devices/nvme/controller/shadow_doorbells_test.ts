@@ -1,7 +1,6 @@
 /** Doorbells in memory, by the Base Specification 1.4, 5.7 and 7.13: the layout of the registers, values and wake-ups. */
 import { assertEquals } from "@std/assert";
-import { type DmaAddr, EventStream } from "@dmalab/runtime";
-import { VirtualClock } from "@dmalab/runtime/time";
+import { type DmaAddr, EventStream, VirtualClock } from "@dmalab/runtime";
 import { DmaDevice } from "@dmalab/runtime/dma";
 import { FlatMemory } from "./_rig.ts";
 import { HostPort } from "./host_port.ts";

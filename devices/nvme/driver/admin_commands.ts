@@ -7,15 +7,16 @@
  * @see rules/nvme.md 5.2
  */
 import {
+  Bio,
   BLK_STS,
   type Bytes,
   KernelError,
   type Machine,
   type PhysAddr,
+  type QueueLimits,
   viewOf,
   zeros,
 } from "@dmalab/runtime";
-import { Bio, type QueueLimits } from "@dmalab/runtime/block";
 import { getU64, NvmeRequest, setU64 } from "./request.ts";
 import type { HostMemoryBuffer, HostMemoryRequest } from "./host_memory_buffer.ts";
 import type { ControllerFacts, NamespaceFacts } from "./nvme_limits.ts";

@@ -1,7 +1,7 @@
 /** Admin commands bit by bit, against a controller that the test itself is. */
 import { assertEquals, assertThrows } from "@std/assert";
 import { BLK_STS, type DmaAddr, KernelError, viewOf } from "@dmalab/runtime";
-import { testBench } from "@dmalab/runtime/dma/testing";
+import { testBench } from "@dmalab/runtime/testing";
 import type { NvmeRequest } from "./request.ts";
 import type { NamespaceFacts } from "./nvme_limits.ts";
 import type { QueuePair } from "./queues.ts";

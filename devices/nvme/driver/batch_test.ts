@@ -1,6 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { ArmedInjection, DMA_MAPPING_ERROR, INJECTION } from "@dmalab/runtime";
-import { Plug } from "@dmalab/runtime/block";
+import { ArmedInjection, DMA_MAPPING_ERROR, INJECTION, Plug } from "@dmalab/runtime";
 import { DriverRig, pages, vec } from "../_driver_rig.ts";
 import type { NvmeRequest } from "./request.ts";
 import type { Io } from "../io.ts";

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { BIO_FLAG } from "@dmalab/runtime/block";
+import { BIO_FLAG } from "@dmalab/runtime";
 import { DriverRig, pages } from "../_driver_rig.ts";
 
 function hex(bytes: Uint8Array): string {

@@ -19,9 +19,9 @@ import {
   KernelError,
   type Nanoseconds,
   realHigh,
+  type RequestOwner,
+  type TimerHandler,
 } from "@dmalab/runtime";
-import type { RequestOwner } from "@dmalab/runtime/block";
-import type { TimerHandler } from "@dmalab/runtime/time";
 import type { NvmeRegisterPort } from "../register_port.ts";
 import { AdminCommands, type ControllerAnswer } from "./admin_commands.ts";
 import { ControllerMemory } from "./controller_memory.ts";

@@ -9,7 +9,10 @@
  * @see rules/nvme.md 2, 3
  */
 import {
+  attributesOf,
   BLK_STS,
+  BlkDma,
+  BlkDmaIter,
   type BlkStatus,
   type Bytes,
   dereferenceNull,
@@ -17,20 +20,16 @@ import {
   type EventFields,
   eventId,
   type EventStream,
+  gapMeets,
   INJECTION,
   invariant,
   type Machine,
+  opDirection,
   type PhysAddr,
+  type PhysicalMemory,
+  SegmentIterator,
   type Why,
 } from "@dmalab/runtime";
-import {
-  attributesOf,
-  BlkDma,
-  BlkDmaIter,
-  gapMeets,
-  opDirection,
-  SegmentIterator,
-} from "@dmalab/runtime/block";
 import {
   type DescriptorPool,
   DMA_ATTR,
@@ -42,7 +41,6 @@ import {
   Scatterlist,
 } from "@dmalab/runtime/dma";
 import type { Kernel } from "@dmalab/runtime/kernels";
-import type { PhysicalMemory } from "@dmalab/runtime/memory";
 import type { PeerMapType } from "@dmalab/runtime/vocabulary";
 import {
   CTRL_PAGE_BYTES,

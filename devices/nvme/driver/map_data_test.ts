@@ -1,6 +1,5 @@
-import { BLK_STS, type DmaAddr, GIB } from "@dmalab/runtime";
+import { type BioVec, BLK_STS, type DmaAddr, GIB } from "@dmalab/runtime";
 import { assertEquals } from "@std/assert";
-import type { BioVec } from "@dmalab/runtime/block";
 import type { QuirkName } from "@dmalab/runtime/kernels";
 import {
   DriverRig,

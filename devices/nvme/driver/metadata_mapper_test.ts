@@ -1,6 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import {
   ArmedInjection,
+  BIO_FLAG,
+  type BioVec,
   BLK_STS,
   DMA_MAPPING_ERROR,
   type DmaAddr,
@@ -8,7 +10,6 @@ import {
   MIB,
   type PhysAddr,
 } from "@dmalab/runtime";
-import { BIO_FLAG, type BioVec } from "@dmalab/runtime/block";
 import type { QuirkName } from "@dmalab/runtime/kernels";
 import {
   DriverRig,

@@ -7,6 +7,7 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import {
   ArmedInjection,
+  type BioVec,
   GIB,
   INJECTION,
   type InjectionPointName,
@@ -14,7 +15,6 @@ import {
   MIB,
   ResourceTracker,
 } from "@dmalab/runtime";
-import type { BioVec } from "@dmalab/runtime/block";
 import type { QuirkName } from "@dmalab/runtime/kernels";
 import { DriverRig, type DriverRigOptions, pages, usePeers, vec } from "../_driver_rig.ts";
 import type { NvmeRequest } from "./request.ts";

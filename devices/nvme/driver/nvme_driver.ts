@@ -20,8 +20,8 @@ import {
   KernelError,
   type Machine,
   type Nanoseconds,
+  type QueueLimits,
 } from "@dmalab/runtime";
-import type { QueueLimits } from "@dmalab/runtime/block";
 import type { DmaDevice } from "@dmalab/runtime/dma";
 import type { NvmeInterruptLine, NvmeRegisterPort } from "../register_port.ts";
 import { readStatus } from "../status_codes.ts";

@@ -5,18 +5,16 @@
  */
 import {
   type Bytes,
-  KernelError,
-  type Machine,
-  PAGE_SIZE_BYTES,
-  SECTOR_SIZE_BYTES,
-} from "@dmalab/runtime";
-import {
   deriveLimits,
+  KernelError,
   type LimitReason,
   type LimitsInput,
+  type Machine,
+  PAGE_SIZE_BYTES,
   type QueueLimits,
+  SECTOR_SIZE_BYTES,
   softCapSectors,
-} from "@dmalab/runtime/block";
+} from "@dmalab/runtime";
 import { type DmaDevice, mappingSizeInputs, SCATTER_TABLE_ENTRIES } from "@dmalab/runtime/dma";
 import { CTRL_PAGE_BYTES, MAX_SEGMENTS, MAX_TRANSFER_BYTES } from "./protocol.ts";
 

@@ -1,5 +1,4 @@
-import { KernelError, swiotlbConfig } from "@dmalab/runtime";
-import type { LimitReason } from "@dmalab/runtime/block";
+import { KernelError, type LimitReason, swiotlbConfig } from "@dmalab/runtime";
 import { assertEquals, assertThrows } from "@std/assert";
 import { DriverRig, type DriverRigOptions, pages } from "../_driver_rig.ts";
 

@@ -12,13 +12,14 @@ import {
   InvariantError,
   KernelError,
   type Machine,
+  type MemoryPage,
   type Nanoseconds,
   PAGE_SIZE_BYTES,
+  type PhysicalMemory,
+  TagMap,
   zeros,
 } from "@dmalab/runtime";
-import { TagMap } from "@dmalab/runtime/block";
 import type { CoherentMemory, DmaDevice } from "@dmalab/runtime/dma";
-import type { MemoryPage, PhysicalMemory } from "@dmalab/runtime/memory";
 import type { NvmeRegisterPort } from "../register_port.ts";
 import type { SubmissionMemory } from "./controller_memory.ts";
 import { CQE, CQE_BYTES, REGISTER, SQE, SQE_BYTES } from "./protocol.ts";

@@ -7,8 +7,12 @@
  * @see rules/nvme.md 2.5, 4.2, 5.2 (byte offsets)
  */
 import {
+  type Bio,
+  BIO_FLAG,
   BLK_STS,
   type BlkStatus,
+  type BlockOp,
+  BlockRequest,
   type Bytes,
   DMA_MAPPING_ERROR,
   type DmaAddr,
@@ -17,22 +21,16 @@ import {
   invariant,
   InvariantError,
   type PhysAddr,
+  type PhysicalMemory,
+  type QueueLimits,
   realHigh,
 } from "@dmalab/runtime";
-import {
-  type Bio,
-  BIO_FLAG,
-  type BlockOp,
-  BlockRequest,
-  type QueueLimits,
-} from "@dmalab/runtime/block";
 import {
   type DescriptorPool,
   DmaIovaState,
   type PoolBlock,
   type Scatterlist,
 } from "@dmalab/runtime/dma";
-import type { PhysicalMemory } from "@dmalab/runtime/memory";
 import {
   CONTROL,
   CTRL_PAGE_BYTES,

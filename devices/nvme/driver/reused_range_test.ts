@@ -4,9 +4,8 @@
  * since 7.3.
  */
 import { assertEquals } from "@std/assert";
-import { ArmedInjection, INJECTION, type IommuMode } from "@dmalab/runtime";
+import { allocateBuffer, ArmedInjection, INJECTION, type IommuMode } from "@dmalab/runtime";
 import { type KernelProfile, KERNELS } from "@dmalab/runtime/kernels";
-import { allocateBuffer } from "@dmalab/runtime/memory";
 import { buildLab } from "../../lab.ts";
 import { defaultLabConfig, pciNode } from "../../lab_config.ts";
 

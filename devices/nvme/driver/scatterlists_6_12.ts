@@ -12,10 +12,11 @@ import {
   ERRNO,
   invariant,
   type Machine,
+  opDirection,
   type PhysAddr,
+  vecOffset,
   type Why,
 } from "@dmalab/runtime";
-import { opDirection, vecOffset } from "@dmalab/runtime/block";
 import {
   DMA_ATTR,
   type DmaDevice,

@@ -4,8 +4,7 @@
  *
  * @see rules/block.md 1.5, "Scheduler in front of the driver"; nvme.md 2.5, "Records and tags"
  */
-import { type ActivityHandler, BLK_STS } from "@dmalab/runtime";
-import { type Bio, DeadlineScheduler } from "@dmalab/runtime/block";
+import { type ActivityHandler, type Bio, BLK_STS, DeadlineScheduler } from "@dmalab/runtime";
 import type { NvmeDriver } from "./nvme_driver.ts";
 import type { QueuePair } from "./queues.ts";
 import type { NvmeRequest } from "./request.ts";

@@ -1,6 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { type NoMerges, Plug } from "@dmalab/runtime/block";
-import { ArmedInjection, INJECTION } from "@dmalab/runtime";
+import { ArmedInjection, INJECTION, type NoMerges, Plug } from "@dmalab/runtime";
 import { DriverRig, type DriverRigOptions, pages } from "../_driver_rig.ts";
 import type { Io } from "../io.ts";
 import type { DiskOp } from "../nvme_disk.ts";

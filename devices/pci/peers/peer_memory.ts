@@ -6,12 +6,12 @@
 import {
   alignUp,
   type Bytes,
+  IntervalSet,
   invariant,
   InvariantError,
   PAGE_SIZE_BYTES,
   type PhysAddr,
 } from "@dmalab/runtime";
-import { IntervalSet } from "@dmalab/runtime/memory";
 
 /** A pool of one or several ranges. An allocation lies in one of them. */
 export class PeerMemory {

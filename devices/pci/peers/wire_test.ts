@@ -1,7 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { MIB, type PhysAddr } from "@dmalab/runtime";
+import { MIB, type PhysAddr, PTE_WRITE } from "@dmalab/runtime";
 import { DMA_ATTR, DMA_BIDIRECTIONAL, DMA_TO_DEVICE } from "@dmalab/runtime/dma";
-import { PTE_WRITE } from "@dmalab/runtime/iommu";
 import type { PciNodeConfig } from "../../lab_config.ts";
 import { block, client, lender, PeerBench } from "../_lab.ts";
 import { acsPresent, type AcsService } from "./access_control.ts";

@@ -4,6 +4,7 @@
  * @see rules/hmm-rdma-vfio.md 3.1, 3.3, 4.7
  */
 import {
+  allocPagesBulk,
   type Bytes,
   dereferenceNull,
   ERRNO,
@@ -15,7 +16,6 @@ import {
   type PhysAddr,
 } from "@dmalab/runtime";
 import { SCATTER_ENTRY_BYTES, Scatterlist } from "@dmalab/runtime/dma";
-import { allocPagesBulk } from "@dmalab/runtime/memory";
 import { type MigrationBuffer, PAGE_ENTRY_BYTES } from "./migration_buffer.ts";
 
 const ADD_PAGES = eventId("vfio.add_pages");

@@ -9,6 +9,7 @@
 import {
   ADDRESS_LIMIT,
   type Bytes,
+  type DeviceAccess,
   type DmaAddr,
   eventId,
   foldedHigh,
@@ -19,7 +20,6 @@ import {
   realHigh,
 } from "@dmalab/runtime";
 import type { DmaDevice } from "@dmalab/runtime/dma";
-import type { DeviceAccess } from "@dmalab/runtime/iommu";
 import type { CommandPort, DirtyReport } from "../command_port.ts";
 
 const VFIO_DATA = eventId("vfio.data");

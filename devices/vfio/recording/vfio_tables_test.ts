@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { eventId, KIB, ResourceTracker } from "@dmalab/runtime";
-import { testBench } from "@dmalab/runtime/dma/testing";
+import { testBench } from "@dmalab/runtime/testing";
 import { VFIO_TABLES } from "./vfio_tables.ts";
 
 Deno.test("pages of migration buffers are held by buffer and device, and reported by the event that took the first", () => {

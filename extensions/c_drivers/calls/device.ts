@@ -1,11 +1,12 @@
 /** Registers, messages and warnings. @see rules/c-api.md 12, 14 */
-import type { Machine, PhysAddr } from "@dmalab/runtime";
 import {
+  type Machine,
+  type PhysAddr,
   readRegister,
   readWideRegister,
   writeRegister,
   writeWideRegister,
-} from "@dmalab/runtime/memory";
+} from "@dmalab/runtime";
 import { IO_BASE, PORTS_AT } from "../c_addresses.ts";
 import { CFailures } from "../c_failures.ts";
 import { CPorts } from "../c_ports.ts";

@@ -1,14 +1,14 @@
 /** Pages that are mapped one by one. @see rules/c-api.md 10 */
-import { DMA_MAPPING_ERROR } from "@dmalab/runtime";
-import { peerMemo } from "@dmalab/runtime/dma";
 import {
+  DMA_MAPPING_ERROR,
   HMM_PFN,
   type HmmDmaMap,
   hmmDmaMapAlloc,
   hmmDmaMapFree,
   hmmDmaMapPfn,
   hmmDmaUnmapPfn,
-} from "@dmalab/runtime/mm";
+} from "@dmalab/runtime";
+import { peerMemo } from "@dmalab/runtime/dma";
 import type { CCallEntry } from "../call_entry.ts";
 import { type CKernel, hex } from "../c_kernel.ts";
 import { MARK } from "../c_memory.ts";

@@ -1,5 +1,5 @@
 /** Functions of PCI: their windows and vectors. @see rules/c-api.md 11 */
-import type { Bar, PciFunction } from "@dmalab/devices/pci";
+import type { Bar, PciFunction } from "@dmalab/devices";
 import { ERRNO, eventId, INJECTION } from "@dmalab/runtime";
 import { IO_BASE } from "../c_addresses.ts";
 import { callEntries, type CCallEntry } from "../call_entry.ts";

@@ -1,7 +1,16 @@
 /** Requests of the block layer, and their mapping. @see rules/c-api.md 8, trap 7 */
-import { BlkDma, BlkDmaIter, type BlockRequest, opDirection } from "@dmalab/runtime/block";
+import {
+  BLK_STS,
+  BlkDma,
+  BlkDmaIter,
+  blkStatusErrno,
+  blkStatusName,
+  type BlockRequest,
+  ERRNO,
+  errnoToBlkStatus,
+  opDirection,
+} from "@dmalab/runtime";
 import type { DmaDevice, DmaIovaState } from "@dmalab/runtime/dma";
-import { BLK_STS, blkStatusErrno, blkStatusName, ERRNO, errnoToBlkStatus } from "@dmalab/runtime";
 import { callEntries, type CArguments, type CCallEntry } from "../call_entry.ts";
 import { type CKernel, hex } from "../c_kernel.ts";
 import { CPeers, mapTypeOf } from "../c_peers.ts";

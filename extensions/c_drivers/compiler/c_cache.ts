@@ -1,5 +1,5 @@
 /** Compiled drivers in the user's cache folder. */
-import { keepBytes, keptBytes } from "@dmalab/cli/files";
+import { keepBytes, keptBytes } from "@dmalab/cli";
 import type { Compiled } from "./clang.ts";
 
 const FOLDER = "c";

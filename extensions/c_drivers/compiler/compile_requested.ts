@@ -4,7 +4,7 @@
  * What is kept is known by the hash of all that it was made from: the text, the headers that it
  * includes, ours, the arguments, and the compiler's version.
  */
-import { maxOf } from "@dmalab/runtime/lists";
+import { maxOf } from "@dmalab/runtime/basics";
 import { resolveKernel } from "@dmalab/runtime/kernels";
 import { type CTarget, derivedHeaders } from "../header_text.ts";
 import type { SourceFile } from "@dmalab/lang";
@@ -12,6 +12,7 @@ import { LoadError, misnamed } from "@dmalab/lang/syntax";
 import { C_FILE, DEFAULT_LIMITS } from "@dmalab/lang/values";
 import {
   type CompileRequest,
+  hashOf,
   isCompilerKept,
   readCompilerLock,
   readHeaders,
@@ -19,7 +20,6 @@ import {
   type WantingLoader,
 } from "@dmalab/cli";
 import { cacheModule, keptModule } from "./c_cache.ts";
-import { hashOf } from "@dmalab/cli/files";
 import { ARGUMENTS, type Compiled, type CompileJob, noDrivers, printAtTerminal } from "./clang.ts";
 import { compileC } from "./compile_drivers.ts";
 import { compilerService } from "./compiler_service.ts";
@@ -27,7 +27,7 @@ import { systemClangService, TreeCompiler } from "./system_clang.ts";
 import { compileWithTree } from "./tree_driver.ts";
 import { moduleOf } from "./made_module.ts";
 import { saidDiagnostics } from "./said_diagnostics.ts";
-import { dirname, join } from "@dmalab/cli/paths";
+import { dirname, join } from "@dmalab/cli/extend";
 
 const INCLUDE = "include";
 /** Headers of a driver's own, of which there may be many but not without end. */

@@ -6,7 +6,7 @@ import { runProgramWith } from "@dmalab/lang/run";
 import { painter } from "@dmalab/lang/render";
 import { renderDiagnostics } from "@dmalab/lang/diagnostics";
 import { outcomeLine } from "@dmalab/cli/scenario";
-import { diagnosticStyle } from "@dmalab/cli/scenario/diagnostic_style";
+import { diagnosticStyle } from "@dmalab/cli/presentation";
 import { loadPatched } from "./patched.ts";
 
 const FOLDER = "extensions/c_drivers/drivers/nic";

@@ -1,5 +1,5 @@
 /** A scenario with a driver in C that a patch has changed: in memory, the files stay as they are. */
-import { addAll } from "@dmalab/runtime/lists";
+import { addAll } from "@dmalab/runtime/basics";
 import { loadProgram, SourceFile } from "@dmalab/lang";
 import type { LoadResult } from "@dmalab/lang/run";
 import { HostLoader, type WantingLoader } from "@dmalab/cli";

@@ -2,14 +2,16 @@
 import {
   chosenCompiler,
   CLANG_MAJOR,
+  hashOf,
   host,
+  keepBytes,
+  keptBytes,
   linkerBeside,
   PACKAGED,
   readCompilerLock,
   SYSTEM_CLANGS,
   systemClangProgram,
 } from "@dmalab/cli";
-import { hashOf, keepBytes, keptBytes } from "@dmalab/cli/files";
 import { DEFAULT_LIMITS } from "@dmalab/lang/values";
 import { IR } from "../tree/ir.ts";
 import { TREE_ARGUMENTS } from "../tree/unit.ts";

@@ -6,9 +6,8 @@ import { type Settings, settingsFor, settingsOn, settingsProbe } from "../tree/s
 import { TreeError, type TreeFolders, type TreeVersion } from "@dmalab/runtime/kernels";
 import { TreeReading } from "../tree/tree_reading.ts";
 import { TREE_ARGUMENTS, type Unit, type Units } from "../tree/unit.ts";
-import { readTreeHeaders } from "@dmalab/cli";
+import { hashOf, readTreeHeaders } from "@dmalab/cli";
 import { cacheModule, keptModule } from "./c_cache.ts";
-import { hashOf } from "@dmalab/cli/files";
 import { asFromSource } from "./precompiled.ts";
 import type { Compiled } from "./clang.ts";
 import type { ClangFiles, TreeClang } from "./tree_clang.ts";

@@ -1,6 +1,6 @@
 /** `dmalab init --driver`: from the folder of an out-of-tree PCI module to a scenario, and a first report of it. */
 import { kernelOf, TreeError, versionOf } from "@dmalab/runtime/kernels";
-import { runProgram } from "@dmalab/lang/run/run_program";
+import { runProgram } from "@dmalab/lang/program";
 import type { Program, TestOutcome } from "@dmalab/lang/run";
 import type { Diagnostic } from "@dmalab/lang/diagnostics";
 import { printable } from "@dmalab/lang/diagnostics";
@@ -11,16 +11,23 @@ import {
   currentFolder,
   HostLoader,
   type HostTree,
+  isTaken,
   loadCompiled,
+  makeNamedFolder,
   ModuleFolder,
   ModuleTree,
   processorMs,
+  rewriteFile,
 } from "@dmalab/cli";
 import { type ExitCode, FAILED, HELD } from "@dmalab/cli/exit_code";
-import type { InitDriver } from "@dmalab/cli/extend";
-import { refuse, type Screen } from "@dmalab/cli/extend";
-import { isTaken, makeNamedFolder, rewriteFile } from "@dmalab/cli/files";
-import { isAbsolute, join, relative } from "@dmalab/cli/paths";
+import {
+  type InitDriver,
+  isAbsolute,
+  join,
+  refuse,
+  relative,
+  type Screen,
+} from "@dmalab/cli/extend";
 import { registerValues } from "./register_values.ts";
 import { type ModuleFacts, placeAt, readModule } from "./module_facts.ts";
 import { type RegisterAnswer, scenarioText, type TriedAnswers } from "./module_scenario.ts";

@@ -1,8 +1,8 @@
 /** Compiled drivers in the user's cache folder. */
-import { TempFolder } from "@dmalab/tools/temp_folder";
+import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { cacheModule, keptModule } from "../compiler/c_cache.ts";
-import { removeOldest } from "@dmalab/cli/files";
+import { removeOldest } from "@dmalab/cli";
 import type { CompileJob } from "../compiler/clang.ts";
 import { compileRequested } from "../compiler/compile_requested.ts";
 import { loadTogether, openPatched } from "../compiler/patched.ts";

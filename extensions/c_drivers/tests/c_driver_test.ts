@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { readRulePage } from "@dmalab/cli";
-import { coverageLines, CoverageRecorder, coverageReport } from "@dmalab/cli/testing/coverage";
+import { coverageLines, CoverageRecorder, coverageReport } from "@dmalab/cli/testing";
 import { loadText } from "@dmalab/lang";
-import { Session } from "@dmalab/lang/session";
+import { Session } from "@dmalab/lang/program";
 import { memoryFiles } from "@dmalab/lang/syntax";
 import { type LoadResult, runProgramWith } from "@dmalab/lang/run";
 import { loadFiles, programOf } from "./c_together.ts";

@@ -1,5 +1,5 @@
 import "@dmalab/bin/provide";
-import { TempFolder } from "@dmalab/tools/temp_folder";
+import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
 import type { Compiled, CompileJob } from "../compiler/clang.ts";

@@ -2,8 +2,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "node:path";
 import { openPatched } from "../compiler/patched.ts";
-import { caseText, huntDriver, machineVariations } from "@dmalab/hunt/driver";
-import { runScenarioText } from "@dmalab/hunt/requests";
+import { caseText, huntDriver, machineVariations, runScenarioText } from "@dmalab/hunt";
 import { loadOpened, programOf } from "./c_together.ts";
 import { ROOT } from "@dmalab/tests";
 

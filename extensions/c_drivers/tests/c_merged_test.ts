@@ -1,8 +1,7 @@
 /** Lists in C that are mapped as fewer ranges than they have entries, and masks that were refused. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "node:path";
-import { caseText, huntDriver, machineVariations } from "@dmalab/hunt/driver";
-import { runScenarioText } from "@dmalab/hunt/requests";
+import { caseText, huntDriver, machineVariations, runScenarioText } from "@dmalab/hunt";
 import { runProgramWith } from "@dmalab/lang/run";
 import { ROOT } from "@dmalab/tests";
 import { openPatched } from "../compiler/patched.ts";

@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { SUPPORT } from "@dmalab/cli";
 import { ROOT } from "@dmalab/tests";
-import { TempFolder } from "@dmalab/tools/temp_folder";
+import { TempFolder } from "@dmalab/tools";
 import { compileC } from "../compiler/compile_drivers.ts";
 import { CompilerService } from "../compiler/compiler_service.ts";
 

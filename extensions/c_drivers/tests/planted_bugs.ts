@@ -6,7 +6,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "node:path";
 import { type OpenedScenario, openPatched } from "../compiler/patched.ts";
 import type { LoadResult, Program, RunOptions } from "@dmalab/lang/run";
-import { runProgram } from "@dmalab/lang/run/run_program";
+import { runProgram } from "@dmalab/lang/program";
 import { SourceFile } from "@dmalab/lang";
 import { DEFAULT_LIMITS } from "@dmalab/lang/values";
 import { loadOpened, programOf } from "./c_together.ts";

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { chooseCompiler, PACKAGED, readCompilerLock, SYSTEM_CLANGS } from "@dmalab/cli";
 import { CLANG_MAJOR } from "@dmalab/cli";
-import { TempFolder } from "@dmalab/tools/temp_folder";
+import { TempFolder } from "@dmalab/tools";
 import { KEEP_COUNTERS, TARGET } from "../compiler/clang.ts";
 import { hasAssembler, TreeCompiler } from "../compiler/system_clang.ts";
 import { IR } from "../tree/ir.ts";

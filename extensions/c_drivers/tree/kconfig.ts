@@ -1,5 +1,5 @@
 /** Symbols of a tree's configuration: what its Kconfig files declare, as far as a file needs it. */
-import { addAll } from "@dmalab/runtime/lists";
+import { addAll } from "@dmalab/runtime/basics";
 import { checkMost, NESTED, type TreeFiles } from "@dmalab/runtime/kernels";
 
 /** A symbol, from all places that declare it. */

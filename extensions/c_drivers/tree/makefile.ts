@@ -1,7 +1,7 @@
 /**
  * The makefiles of a tree, read for one of its files: the symbols that build it, and its own flags.
  */
-import { addAll } from "@dmalab/runtime/lists";
+import { addAll } from "@dmalab/runtime/basics";
 import { checkMost, NESTED, type TreeFiles, treePath } from "@dmalab/runtime/kernels";
 
 const NAMES = ["Kbuild", "Makefile"];

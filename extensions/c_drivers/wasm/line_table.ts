@@ -3,7 +3,7 @@
  *
  * @see DWARF Debugging Information Format 4, 6.2 (line number information)
  */
-import { countBefore } from "@dmalab/runtime/binary_search";
+import { countBefore } from "@dmalab/runtime/basics";
 import { ByteReader } from "./wasm_reader.ts";
 
 const VERSION = 4;

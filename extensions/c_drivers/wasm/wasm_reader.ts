@@ -4,7 +4,7 @@
  *
  * @see WebAssembly Core Specification, 5.5 (modules)
  */
-import { addAll } from "@dmalab/runtime/lists";
+import { addAll } from "@dmalab/runtime/basics";
 
 /** Numbers of sections. */
 export const SECTION = {

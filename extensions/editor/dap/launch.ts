@@ -2,7 +2,7 @@
 import { nearestNames, renderDiagnostics } from "@dmalab/lang/diagnostics";
 import { displayName, type OpenRun, openRun, type RunChoice, runsOf } from "@dmalab/recording";
 import { HostLoader, HostMemoryWatch, loadCompiled } from "@dmalab/cli";
-import { allLimits, LIMIT_OPTIONS, type LimitOption, limitsOf } from "@dmalab/cli/scenario";
+import { allLimits, LIMIT_OPTIONS, type LimitOption, limitsOf } from "@dmalab/cli/presentation";
 import {
   boolean,
   number,

@@ -20,8 +20,7 @@ import { withLaunchKeys } from "./launch.ts";
 import { RequestError } from "./request_error.ts";
 import { dataBreakpointInfo } from "./variables.ts";
 import { formatEvents, type Paint, painter } from "@dmalab/lang/render";
-import { type CommandContext, runReplCommand, suggestWords } from "@dmalab/cli/repl";
-import { NamesInSight } from "@dmalab/cli/debug";
+import { type CommandContext, NamesInSight, runReplCommand, suggestWords } from "@dmalab/cli/debug";
 
 /** Consoles wrap what is longer. */
 const COLUMNS = 160;

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { fileURLToPath } from "node:url";
-import { TempFolder } from "@dmalab/tools/temp_folder";
+import { TempFolder } from "@dmalab/tools";
 import type { Client } from "../tests/dap/client.ts";
 import { startClient } from "../tests/dap/in_process.ts";
 import { frames, named, scopeOf } from "../tests/dap/walk.ts";

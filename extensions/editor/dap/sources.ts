@@ -3,7 +3,7 @@ import type { DebugProtocol } from "@vscode/debugprotocol";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Span } from "@dmalab/lang";
 import { currentFolder, host, shortPath } from "@dmalab/cli";
-import { resolve } from "@dmalab/cli/paths";
+import { resolve } from "@dmalab/cli/extend";
 
 /** How a client counts and writes, as it says when it begins. */
 interface Form {

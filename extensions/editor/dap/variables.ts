@@ -1,6 +1,6 @@
 /** A client's view of a moment: names of the script, the event, its request, tables, counters. */
 import type { DebugProtocol } from "@vscode/debugprotocol";
-import { formatInput } from "@dmalab/lang/builtins/explain";
+import { formatInput } from "@dmalab/lang/explain";
 import { formatFieldValue } from "@dmalab/lang/render";
 import { formatAddress, formatCount, formatDuration } from "@dmalab/lang/text";
 import { keyText, rowsByKey, rowView } from "@dmalab/recording/views";

@@ -1,7 +1,7 @@
 /** Texts with marks, asked about through the protocol. */
 import type * as Lsp from "vscode-languageserver-protocol/node";
 import { TextDocument } from "vscode-languageserver-textdocument";
-import { marked } from "@dmalab/lang/editor/_marked";
+import { marked } from "@dmalab/lang/testing";
 import { type Client, open, withClient } from "./_client.ts";
 
 /** A separate text, opened, with its marks as the protocol has places. */

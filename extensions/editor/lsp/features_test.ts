@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import * as Lsp from "vscode-languageserver-protocol/node";
 import { TextDocument } from "vscode-languageserver-textdocument";
-import { DISK } from "@dmalab/lang/editor/_marked";
+import { DISK } from "@dmalab/lang/testing";
 import { TOKEN_TYPES } from "@dmalab/lang/editor";
 import { each } from "./_marked_client.ts";
 

@@ -4,7 +4,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import * as Lsp from "vscode-languageserver-protocol/node";
-import { DISK } from "@dmalab/lang/editor/_marked";
+import { DISK } from "@dmalab/lang/testing";
 import { withClient } from "./_client.ts";
 import { each, opened } from "./_marked_client.ts";
 

@@ -3,7 +3,7 @@ import { pathToFileURL } from "node:url";
 import type * as Lsp from "vscode-languageserver-protocol/node";
 import { RULE_PAGES } from "@dmalab/lang/editor";
 import type { SourceFile } from "@dmalab/lang";
-import { explain, RulePage } from "@dmalab/cli/explain";
+import { explain, RulePage } from "@dmalab/cli/scenario";
 import { DOCS, readRulePage } from "@dmalab/cli";
 import { offsetOf, rangeOf, type Understood } from "./documents.ts";
 

@@ -8,7 +8,7 @@ import process from "node:process";
 import * as Lsp from "vscode-languageserver-protocol/node";
 import * as answers from "./answers.ts";
 import { outlineOf, TOKEN_MODIFIERS, TOKEN_TYPES } from "@dmalab/lang/editor";
-import { VERSION } from "@dmalab/cli/package_version";
+import { VERSION } from "@dmalab/cli/extend";
 import { FrameError } from "../message_frames.ts";
 import { Documents, rangeOf, type Understood } from "./documents.ts";
 import { CANCELLED, Inbox, type Input } from "./inbox.ts";

@@ -1,4 +1,4 @@
-import { TempFolder } from "@dmalab/tools/temp_folder";
+import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { PassThrough } from "node:stream";
 import * as Lsp from "vscode-languageserver-protocol/node";

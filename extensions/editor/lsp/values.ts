@@ -1,6 +1,6 @@
 /** The values that a text had when it was recorded last: when it was opened or saved. */
 import type * as Lsp from "vscode-languageserver-protocol/node";
-import { type Span, spanText } from "@dmalab/lang";
+import { literalValue, type Span, spanText } from "@dmalab/lang";
 import {
   Cancelled,
   comparePositions,
@@ -12,17 +12,16 @@ import {
   runsOf,
 } from "@dmalab/recording";
 import { type Program, runTitle } from "@dmalab/lang/run";
-import { parse } from "@dmalab/lang/syntax";
-import type {
-  AssertStatement,
-  AssignStatement,
-  FileNode,
-  LetStatement,
-} from "@dmalab/lang/syntax/tree";
+import {
+  type AssertStatement,
+  type AssignStatement,
+  type FileNode,
+  type LetStatement,
+  parse,
+} from "@dmalab/lang/syntax";
 import { DEFAULT_LIMITS } from "@dmalab/lang/values";
 import { loadCompiled } from "@dmalab/cli";
 import { rangeOf, type Understood } from "./documents.ts";
-import { literalValue } from "@dmalab/lang/compile";
 import { everyNode } from "@dmalab/lang/editor";
 
 /** A value, and the statement behind which it is shown. */

@@ -1,5 +1,5 @@
 /** `dmalab dap` in processes of its own, as an editor starts it. */
-import { TempFolder } from "@dmalab/tools/temp_folder";
+import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals } from "@std/assert";
 import { withProcess } from "./dap/process.ts";
 import { ENDLESS } from "./dap/scenarios.ts";

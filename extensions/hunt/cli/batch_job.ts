@@ -1,7 +1,7 @@
 /** One turn of a hunt, in a worker. */
 import { type HuntState, HuntTurns, type TurnEnd } from "../requests/hunt.ts";
 import type { HuntWords } from "../requests/hunt_options.ts";
-import type { HostWatch } from "@dmalab/lang/vm";
+import type { HostWatch } from "@dmalab/lang/run";
 import { MemoryScreen } from "@dmalab/cli";
 import { openHunt } from "./open_hunt.ts";
 

@@ -10,7 +10,7 @@ import {
   NOTHING_FOUND,
   type TurnEnd,
 } from "../requests/hunt.ts";
-import type { Plan } from "@dmalab/cli/jobs";
+import type { Plan } from "@dmalab/cli/extend";
 import type { TurnJob, TurnMessage } from "./batch_job.ts";
 
 /** A turn that runs or has ended. */

@@ -3,9 +3,9 @@ import type { DriverPart, DriverSearch, PartEnd } from "../driver/driver_search.
 import { DriverParts } from "../driver/hunt_driver.ts";
 import { type MachineVariation, machineVariations } from "../driver/variations.ts";
 import type { HuntWords } from "../requests/hunt_options.ts";
-import type { HostWatch } from "@dmalab/lang/vm";
+import type { HostWatch } from "@dmalab/lang/run";
 import { MemoryScreen, withCompiled } from "@dmalab/cli";
-import type { Plan } from "@dmalab/cli/jobs";
+import type { Plan } from "@dmalab/cli/extend";
 import { openHunt } from "./open_hunt.ts";
 
 export interface DriverJob {

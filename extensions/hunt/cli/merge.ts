@@ -5,7 +5,7 @@
 import { formatCount, groupThousands } from "@dmalab/lang/text";
 import { refuse, type Screen } from "@dmalab/cli/extend";
 import { type ExitCode, FAILED, HELD, STOPPED } from "@dmalab/cli/exit_code";
-import { FileError } from "@dmalab/cli/files";
+import { FileError } from "@dmalab/cli";
 import type { Shard } from "@dmalab/cli/testing";
 import { NO_CASE } from "./run_hunt.ts";
 import { seedsOf, type SeedsPlan } from "./seeds.ts";

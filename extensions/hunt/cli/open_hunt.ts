@@ -1,14 +1,12 @@
 /** From a command line to the target of the hunt and its place. Problems are reported here. */
-import { HostLoader } from "@dmalab/cli";
+import { hashOf, HostLoader } from "@dmalab/cli";
 import { loadScenario } from "@dmalab/cli/scenario";
-import type { Screen } from "@dmalab/cli/extend";
-import { hashOf } from "@dmalab/cli/files";
+import { basename, type Screen } from "@dmalab/cli/extend";
 import { givenMachine } from "../requests/given_machine.ts";
 import type { HuntOptions } from "../requests/hunt.ts";
 import { type HuntSettings, type HuntWords, readHuntOptions } from "../requests/hunt_options.ts";
 import type { Program } from "@dmalab/lang/run";
 import { kernelNamed, quirksOf, resolveKernel } from "@dmalab/runtime/kernels";
-import { basename } from "@dmalab/cli/paths";
 
 /** Cases of a driver at most, where nothing else is said. */
 const DRIVER_CASES = 1_000_000;

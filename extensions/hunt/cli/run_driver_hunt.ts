@@ -8,11 +8,10 @@ import type { DriverEntry } from "@dmalab/lang/run";
 import { afterColon } from "@dmalab/lang/diagnostics";
 import { formatCount } from "@dmalab/lang/text";
 import { type SignalWatch, withCompiled } from "@dmalab/cli";
-import { runPlan } from "@dmalab/cli/jobs";
+import { refuse, runPlan, type Screen } from "@dmalab/cli/extend";
 import { DriverPlan } from "./driver_job.ts";
 import type { DriverHuntSettings } from "./open_hunt.ts";
 import { type HuntJobs, NO_CASE } from "./run_hunt.ts";
-import { refuse, type Screen } from "@dmalab/cli/extend";
 import { type ExitCode, FAILED, HELD, worseExitCode } from "@dmalab/cli/exit_code";
 
 /** Between two lines of progress, by the host's clock. */

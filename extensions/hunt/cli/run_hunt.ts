@@ -1,10 +1,9 @@
 /** The hunt as a command: prints each finding when it is found, and a summary. */
 import { formatCount } from "@dmalab/lang/text";
-import { refuse, type Screen } from "@dmalab/cli/extend";
+import { refuse, runPlan, type Screen } from "@dmalab/cli/extend";
 import { type ExitCode, FAILED, HELD } from "@dmalab/cli/exit_code";
 import { hunt, type HuntFinding, type HuntOptions, type HuntResult } from "../requests/hunt.ts";
 import type { SignalWatch } from "@dmalab/cli";
-import { runPlan } from "@dmalab/cli/jobs";
 import type { OpenedHunt } from "./open_hunt.ts";
 import type { TurnJob } from "./batch_job.ts";
 import { BatchPlan } from "./batch_plan.ts";

@@ -3,8 +3,7 @@
  * record of a seed. A line counts when it is whole, so that a shard can be killed at any moment and
  * started again.
  */
-import { readHostFile } from "@dmalab/cli";
-import { appendFile, beside, FileError, rewriteFile } from "@dmalab/cli/files";
+import { appendFile, beside, FileError, readHostFile, rewriteFile } from "@dmalab/cli";
 import { MAX_SEEDS, seedsOf, type SeedsPlan } from "./seeds.ts";
 
 /** Bytes of a shard's file that is read. */

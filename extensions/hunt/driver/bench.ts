@@ -12,24 +12,24 @@ import {
   type DriverDirection,
   type DriverEntry,
   type DriverFunction,
+  type Failure,
   type Program,
   TestMachine,
 } from "@dmalab/lang/run";
 import { spanPlace } from "@dmalab/lang";
 import { formatAddress, formatCount, formatSize } from "@dmalab/lang/text";
 import { DEFAULT_LIMITS, Handle, type Limits, ScriptError, type Value } from "@dmalab/lang/values";
-import type { Failure } from "@dmalab/lang/vm";
 import type { DmaDevice } from "@dmalab/runtime/dma";
 import {
   ArmedInjection,
   type EventName,
+  HostBuffer,
   INJECTION,
   INJECTION_POINTS,
   type InjectionPointName,
   type Machine,
   ResourceTracker,
 } from "@dmalab/runtime";
-import { HostBuffer } from "@dmalab/runtime/memory";
 import { differenceOf, fillWithNoise } from "../noise.ts";
 import {
   CannotHunt,

@@ -4,6 +4,7 @@
  */
 import {
   alignUp,
+  type BufferSegment,
   type Bytes,
   GIB,
   MIB,
@@ -11,7 +12,6 @@ import {
   type PhysAddr,
   physAddr,
 } from "@dmalab/runtime";
-import type { BufferSegment } from "@dmalab/runtime/memory";
 
 /** Scenarios have memory at chosen places from here on; scripts get other pages from 1 GiB on. */
 export const LOW_PHYS = physAddr(16 * MIB);

@@ -4,20 +4,28 @@
  *
  * Nothing here knows of any defect.
  */
-import { buildLab, type Lab } from "@dmalab/devices";
-import type { Io, Media, NvmeDisk, NvmeRequest } from "@dmalab/devices/nvme";
-import { Bio, BIO_FLAG, Plug } from "@dmalab/runtime/block";
+import {
+  buildLab,
+  type Io,
+  type Lab,
+  type Media,
+  type NvmeDisk,
+  type NvmeRequest,
+} from "@dmalab/devices";
 import {
   ArmedInjection,
+  Bio,
+  BIO_FLAG,
   type BlkStatusName,
   GIB,
+  HostBuffer,
   INJECTION,
   type Machine,
+  Plug,
   ResourceTracker,
   SECTOR_SIZE_BYTES,
 } from "@dmalab/runtime";
 import { type KernelConfig, kernelNamed } from "@dmalab/runtime/kernels";
-import { HostBuffer } from "@dmalab/runtime/memory";
 import {
   CACHE_LINE_BYTES,
   caseConfig,

@@ -7,13 +7,13 @@
  */
 import { formatAddress } from "@dmalab/lang/text";
 import {
+  type BlockRequest,
   DMA_MAPPING_ERROR,
   type EventName,
   type Machine,
   type MachineEvent,
 } from "@dmalab/runtime";
 import type { DmaDevice } from "@dmalab/runtime/dma";
-import type { BlockRequest } from "@dmalab/runtime/block";
 
 const WATCHED: readonly EventName[] = [
   "nvme.data",

@@ -2,9 +2,12 @@
  * How a request may end when nothing is made to fail: well, unless it asks for what the queue's
  * published limits exclude.
  */
-import { type BlkStatusName, PAGE_SIZE_BYTES } from "@dmalab/runtime";
-import type { HostBuffer } from "@dmalab/runtime/memory";
-import type { QueueLimits } from "@dmalab/runtime/block";
+import {
+  type BlkStatusName,
+  type HostBuffer,
+  PAGE_SIZE_BYTES,
+  type QueueLimits,
+} from "@dmalab/runtime";
 import type { KernelProfile } from "@dmalab/runtime/kernels";
 import { type HuntMachine, isUserCommand } from "./hunt_case.ts";
 import { mapsLists, metadataBytesOf } from "./case_machine.ts";

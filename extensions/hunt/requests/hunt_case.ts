@@ -3,8 +3,7 @@
  * can be made at random, shrunk, run, and written down as a scenario.
  */
 import type { LabConfig } from "@dmalab/devices";
-import type { InjectionPointName, IommuMode } from "@dmalab/runtime";
-import type { IommuModel } from "@dmalab/runtime/iommu";
+import type { InjectionPointName, IommuMode, IommuModel } from "@dmalab/runtime";
 import type { KernelProfile, QuirkSet } from "@dmalab/runtime/kernels";
 
 /** The release and the defects it is given. */

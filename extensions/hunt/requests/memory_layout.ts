@@ -4,15 +4,16 @@
  */
 import {
   alignUp,
+  type BioVec,
   type Bytes,
   GIB,
+  type HostBuffer,
   KIB,
   MIB,
   PAGE_SIZE_BYTES,
   type PhysAddr,
+  vecsSizeBytes,
 } from "@dmalab/runtime";
-import { type BioVec, vecsSizeBytes } from "@dmalab/runtime/block";
-import type { HostBuffer } from "@dmalab/runtime/memory";
 import type { HuntIo, MetadataShape, PieceRun } from "./hunt_case.ts";
 
 /** Where buffers begin: scripts get their pages from here on as well. */

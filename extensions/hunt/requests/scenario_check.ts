@@ -1,7 +1,7 @@
 /** Runs the text of a scenario, as pasting it into a file and running it would. */
 import { LoadError, type SourceLoader } from "@dmalab/lang/syntax";
 import { loadProgram, SourceFile } from "@dmalab/lang";
-import { runProgram } from "@dmalab/lang/run/run_program";
+import { runProgram } from "@dmalab/lang/program";
 
 /** `held`: every test passed; `failed`: one did not; `wrong`: it does not even load, and why. */
 export type ScenarioEnd =

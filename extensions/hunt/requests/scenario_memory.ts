@@ -1,6 +1,5 @@
 /** How a scenario takes the memory of a case: in the words that say its shape best. */
-import { GIB, MIB, PAGE_SIZE_BYTES } from "@dmalab/runtime";
-import type { BioVec } from "@dmalab/runtime/block";
+import { type BioVec, GIB, MIB, PAGE_SIZE_BYTES } from "@dmalab/runtime";
 import { formatAddress, formatSize } from "@dmalab/lang/text";
 
 /** Where `buffer(segments: …)` begins in a scenario: scripts get other pages from 1 GiB on. */

@@ -2,10 +2,9 @@
  * A case as a scenario to paste: a machine, one test, and an assertion that holds on a machine
  * without the defect.
  */
-import { addAll } from "@dmalab/runtime/lists";
+import { addAll } from "@dmalab/runtime/basics";
 import { formatAddress, formatSize } from "@dmalab/lang/text";
-import type { BioVec } from "@dmalab/runtime/block";
-import { GIB } from "@dmalab/runtime";
+import { type BioVec, GIB } from "@dmalab/runtime";
 import { metadataBytesOf } from "./case_machine.ts";
 import {
   type HuntCase,

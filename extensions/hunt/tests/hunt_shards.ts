@@ -1,5 +1,5 @@
 /** Hunts that several shards share, in a separate folder. */
-import { TempFolder } from "@dmalab/tools/temp_folder";
+import { TempFolder } from "@dmalab/tools";
 import { join } from "node:path";
 import { dmalab, ROOT } from "@dmalab/tests";
 

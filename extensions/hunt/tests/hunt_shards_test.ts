@@ -1,7 +1,7 @@
 /** Hunts on many machines, from outside: shards, their files, and what is merged. */
 import { assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import { openShardFile, readShardFile } from "../cli/shard_file.ts";
-import { FileError } from "@dmalab/cli/files";
+import { FileError } from "@dmalab/cli";
 import { hasUnprintableText } from "@dmalab/lang/diagnostics";
 import { dmalab, ROOT, runProgram } from "@dmalab/tests";
 import { join } from "node:path";

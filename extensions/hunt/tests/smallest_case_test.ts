@@ -3,7 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { LoadError } from "@dmalab/lang/syntax";
 import { loadProgram, SourceFile } from "@dmalab/lang";
-import { runProgram } from "@dmalab/lang/run/run_program";
+import { runProgram } from "@dmalab/lang/program";
 import { ROOT } from "@dmalab/tests";
 
 const EXAMPLE = "examples/start/06-smallest-case.dma";

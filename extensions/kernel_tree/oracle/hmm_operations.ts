@@ -1,14 +1,16 @@
 /** Operations on lists of pages that devices map one by one, and the model's results of them. */
-import { type Bytes, DMA_MAPPING_ERROR, type Machine } from "@dmalab/runtime";
-import { type DmaDevice, PeerMemo } from "@dmalab/runtime/dma";
 import {
+  type Bytes,
+  DMA_MAPPING_ERROR,
   HMM_PFN,
   type HmmDmaMap,
   hmmDmaMapAlloc,
   hmmDmaMapFree,
   hmmDmaMapPfn,
   hmmDmaUnmapPfn,
-} from "@dmalab/runtime/mm";
+  type Machine,
+} from "@dmalab/runtime";
+import { type DmaDevice, PeerMemo } from "@dmalab/runtime/dma";
 import type { OperationResult } from "./compare.ts";
 
 export type HmmOperation =

@@ -1,6 +1,5 @@
 /** Operations on an IOVA allocator, and the model's results of them. */
-import { VirtualClock } from "@dmalab/runtime/time";
-import { CACHE_CLASSES, IovaAllocator } from "@dmalab/runtime/iommu";
+import { CACHE_CLASSES, IovaAllocator, VirtualClock } from "@dmalab/runtime";
 import type { Implementation, OperationResult } from "./compare.ts";
 
 /** One operation, with its arguments by the names that the golden data have for them. */

@@ -3,11 +3,16 @@ import {
   defaultMachineConfig,
   type DmaAddr,
   GIB,
+  IommuDomain,
   lastAddressOfBits,
   Machine,
   type MachineConfig,
   type MachineEvent,
+  makePageTable,
+  PER_CPU_RING_ENTRIES,
+  PER_CPU_TIMEOUT_NS,
   type PhysAddr,
+  SLOT_BYTES,
   swiotlbConfig,
 } from "@dmalab/runtime";
 import {
@@ -20,14 +25,7 @@ import {
   type MappingFunction,
   Scatterlist,
 } from "@dmalab/runtime/dma";
-import {
-  IommuDomain,
-  makePageTable,
-  PER_CPU_RING_ENTRIES,
-  PER_CPU_TIMEOUT_NS,
-} from "@dmalab/runtime/iommu";
 import { DEFAULT_KERNEL, type KernelConfig } from "@dmalab/runtime/kernels";
-import { SLOT_BYTES } from "@dmalab/runtime/memory";
 import { type ArgumentRole, KERNEL_FUNCTIONS } from "@dmalab/runtime/vocabulary";
 import { type Implementation, type OperationResult, U64_MAX } from "./compare.ts";
 import { HmmModel, type HmmOperation } from "./hmm_operations.ts";

@@ -1,6 +1,14 @@
 /** Questions about peers of PCI trees, and the model's answers. */
-import { buildLab, defaultLabConfig, type Lab, type PciNodeConfig } from "@dmalab/devices";
-import { ACS_SERVICES, acsPresent, type PciFunction, type PciRole } from "@dmalab/devices/pci";
+import {
+  ACS_SERVICES,
+  acsPresent,
+  buildLab,
+  defaultLabConfig,
+  type Lab,
+  type PciFunction,
+  type PciNodeConfig,
+  type PciRole,
+} from "@dmalab/devices";
 import type { KernelName } from "@dmalab/runtime/kernels";
 import type { Implementation, OperationResult } from "./compare.ts";
 

@@ -1,6 +1,5 @@
 /** Random PCI trees, and questions about the peers in them. */
-import { pciNode, type PciNodeConfig } from "@dmalab/devices";
-import { ACS_SERVICES, type AcsService } from "@dmalab/devices/pci";
+import { ACS_SERVICES, type AcsService, pciNode, type PciNodeConfig } from "@dmalab/devices";
 import { MIB, Random } from "@dmalab/runtime";
 import type { Operation } from "./compare.ts";
 import {

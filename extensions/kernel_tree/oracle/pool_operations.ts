@@ -1,14 +1,17 @@
 /** Operations on a pool of bounce buffers, and the model's results of them. */
-import { EventStream, KernelWarnings, type PhysAddr } from "@dmalab/runtime";
-import { DMA_ATTR, type DmaDirection } from "@dmalab/runtime/dma";
 import {
   areasForSlots,
   type BouncingDevice,
+  Charges,
+  EventStream,
+  KernelWarnings,
+  type PhysAddr,
   sizePool,
   SLOT_BYTES,
   SwiotlbPool,
-} from "@dmalab/runtime/memory";
-import { Charges, VirtualClock } from "@dmalab/runtime/time";
+  VirtualClock,
+} from "@dmalab/runtime";
+import { DMA_ATTR, type DmaDirection } from "@dmalab/runtime/dma";
 import type { Implementation, OperationResult } from "./compare.ts";
 
 /** The device's addresses, by the names of the golden data. */

@@ -1,7 +1,6 @@
 /** Random sequences of operations on a pool of bounce buffers. */
 import type { DmaDirection } from "@dmalab/runtime/dma";
-import { Random } from "@dmalab/runtime";
-import { SET_SLOTS, SLOT_BYTES } from "@dmalab/runtime/memory";
+import { Random, SET_SLOTS, SLOT_BYTES } from "@dmalab/runtime";
 import type { Operation, OperationResult } from "./compare.ts";
 import { BUFFER_PAGES } from "./mapping_operations.ts";
 import type { PoolOperation } from "./pool_operations.ts";

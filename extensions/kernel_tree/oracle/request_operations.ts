@@ -1,5 +1,4 @@
 /** Requests that a driver maps with the block layer's iterator, and the model's results. */
-import type { DmaAddr, Machine, PhysAddr } from "@dmalab/runtime";
 import {
   attributesOf,
   Bio,
@@ -7,8 +6,11 @@ import {
   BlkDma,
   BlkDmaIter,
   BlockRequest,
+  type DmaAddr,
+  type Machine,
   opDirection,
-} from "@dmalab/runtime/block";
+  type PhysAddr,
+} from "@dmalab/runtime";
 import { type DmaDevice, DmaIovaState } from "@dmalab/runtime/dma";
 import type { PeerMapType } from "@dmalab/runtime/vocabulary";
 import type { OperationResult } from "./compare.ts";

@@ -1,6 +1,5 @@
 /** Random sequences of requests that one device maps. */
-import { PAGE_SIZE_BYTES, Random } from "@dmalab/runtime";
-import { JoinGaps } from "@dmalab/runtime/block";
+import { JoinGaps, PAGE_SIZE_BYTES, Random } from "@dmalab/runtime";
 import type { Earlier, Operation } from "./compare.ts";
 import { BUFFER_PAGES, type MappingOperation } from "./mapping_operations.ts";
 import { randomDevice, randomPeers } from "./mapping_sequences.ts";

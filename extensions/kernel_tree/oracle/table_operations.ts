@@ -12,7 +12,7 @@ import {
   PTE_WRITE,
   SYNC_WALK,
   withReadable,
-} from "@dmalab/runtime/iommu";
+} from "@dmalab/runtime";
 import { type Implementation, type OperationResult, U64_MAX } from "./compare.ts";
 import { pageSizesOf, TABLE_MODELS } from "./table_formats.ts";
 

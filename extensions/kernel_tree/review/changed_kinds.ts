@@ -1,6 +1,6 @@
 /** What kind of file a change touches: C that is compiled, a build setting, text that nothing runs, or none of these. */
 import { C_FILE } from "@dmalab/lang/values";
-import { basename } from "@dmalab/cli/paths";
+import { basename } from "@dmalab/cli/extend";
 import type { ChangedFile } from "./changed_lines.ts";
 import type { ReviewStep } from "./series.ts";
 

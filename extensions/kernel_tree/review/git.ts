@@ -4,8 +4,7 @@
  */
 import { TreeError } from "@dmalab/runtime/kernels";
 import { printable } from "@dmalab/lang/diagnostics";
-import { host } from "@dmalab/cli";
-import { FullDiskError, makeOwnFolder, writeFile } from "@dmalab/cli/files";
+import { FullDiskError, host, makeOwnFolder, writeFile } from "@dmalab/cli";
 
 /** What git printed, and how it ended. */
 export interface GitResult {

@@ -7,9 +7,8 @@ import type { RunOptions, TestOutcome } from "@dmalab/lang/run";
 import type { LinesRun } from "@dmalab/lang/values";
 import { hashText } from "@dmalab/runtime";
 import { kernelOf } from "@dmalab/runtime/kernels";
-import { gunzipText, gzipText, hashOf, keepBytes, keptBytes } from "@dmalab/cli/files";
-import { buildName } from "@dmalab/cli";
-import { basename } from "@dmalab/cli/paths";
+import { buildName, gunzipText, gzipText, hashOf, keepBytes, keptBytes } from "@dmalab/cli";
+import { basename } from "@dmalab/cli/extend";
 import { shownFolder, testRuns, type Tree } from "../diff_scenario.ts";
 import { type RunWords, wordsOf } from "./run_words.ts";
 

@@ -2,7 +2,7 @@
 import { TreeError } from "@dmalab/runtime/kernels";
 import { printable } from "@dmalab/lang/diagnostics";
 import { host, HostTree } from "@dmalab/cli";
-import { dirname, isInside } from "@dmalab/cli/paths";
+import { dirname, isInside } from "@dmalab/cli/extend";
 import { type GitEntry, LINK_MODE } from "./git.ts";
 
 /** A changed file: its entry in git, and its bytes, which of a symbolic link are its target. */

@@ -1,7 +1,7 @@
 /** A review as text. */
 import { formatCount } from "@dmalab/lang/text";
 import { type ExitCode, FAILED, HELD, WRONG } from "@dmalab/cli/exit_code";
-import type { PageOutcome } from "@dmalab/cli/static_page";
+import type { PageOutcome } from "@dmalab/cli/presentation";
 import { shellWord } from "@dmalab/cli/scenario";
 import type { UnreachedLine } from "./changed_lines.ts";
 import type { DifferingSide, ReviewDifference } from "./differences.ts";

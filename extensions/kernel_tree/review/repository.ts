@@ -1,9 +1,8 @@
 /** The repository of a tree. Its objects and index are read without its configuration. */
 import { TreeError } from "@dmalab/runtime/kernels";
 import { printable } from "@dmalab/lang/diagnostics";
-import { host, readHostBytes } from "@dmalab/cli";
-import { writeFile } from "@dmalab/cli/files";
-import { isInside, resolve } from "@dmalab/cli/paths";
+import { host, readHostBytes, writeFile } from "@dmalab/cli";
+import { isInside, resolve } from "@dmalab/cli/extend";
 import { Git } from "./git.ts";
 
 export interface TreeRepository {

@@ -1,8 +1,8 @@
 /** Reviews a change: runs scenarios that reach it with both trees, and keeps what differs and what did not run. */
-import { addAll } from "@dmalab/runtime/lists";
+import { addAll } from "@dmalab/runtime/basics";
 import type { NameMatch, Program } from "@dmalab/lang/run";
 import { C_FILE, type LinesRun } from "@dmalab/lang/values";
-import { TreeBuild, TreeCompiler } from "@dmalab/c_drivers/compiler";
+import { TreeBuild, TreeCompiler } from "@dmalab/c_drivers";
 import { companionsOf, exportsIn, requestFilesOf, TreeReading } from "@dmalab/c_drivers/tree";
 import { MemoryScreen, readTreeHeaders } from "@dmalab/cli";
 import { TreeError } from "@dmalab/runtime/kernels";

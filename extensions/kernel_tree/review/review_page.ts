@@ -1,5 +1,5 @@
 /** A review as one HTML file: each patch with its diff, in which lines that did not run are marked, beside what differs. */
-import { staticPage } from "@dmalab/cli/static_page";
+import { staticPage } from "@dmalab/cli/presentation";
 import { escapeMarkup, formatCount } from "@dmalab/lang/text";
 import type { UnreachedLine } from "./changed_lines.ts";
 import {

@@ -1,11 +1,11 @@
 /** `dmalab review`: each patch with its verdict. */
 import type { NameMatch } from "@dmalab/lang/run";
 import { TreeError } from "@dmalab/runtime/kernels";
-import { noDrivers, printProgress } from "@dmalab/c_drivers/compiler";
+import { noDrivers, printProgress } from "@dmalab/c_drivers";
 import type { Screen } from "@dmalab/cli/extend";
-import { checkPlace, FileError, withTempFolder, writeFile } from "@dmalab/cli/files";
+import { checkPlace, FileError, withTempFolder, writeFile } from "@dmalab/cli";
 import { type ExitCode, WRONG } from "@dmalab/cli/exit_code";
-import { PAGE_HEAD } from "@dmalab/cli/static_page";
+import { PAGE_HEAD } from "@dmalab/cli/presentation";
 import { ORACLES } from "../oracles.ts";
 import { refuseWith } from "../run_tree.ts";
 import { ownScenarios, scenarioPath } from "./own_scenarios.ts";

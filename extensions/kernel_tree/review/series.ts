@@ -2,12 +2,19 @@
  * The reviewed changes, as pairs of trees: two folders, the patches of mailboxes, or the commits of
  * a range.
  */
-import { addAll } from "@dmalab/runtime/lists";
+import { addAll } from "@dmalab/runtime/basics";
 import { TreeError } from "@dmalab/runtime/kernels";
 import { printable } from "@dmalab/lang/diagnostics";
 import { formatCount } from "@dmalab/lang/text";
-import { currentFolder, host, HostTree, readHostBytes, shortPath } from "@dmalab/cli";
-import { makeOwnFolder, writeFile } from "@dmalab/cli/files";
+import {
+  currentFolder,
+  host,
+  HostTree,
+  makeOwnFolder,
+  readHostBytes,
+  shortPath,
+  writeFile,
+} from "@dmalab/cli";
 import { openTree, type Tree } from "../diff_scenario.ts";
 import { type ChangedFile, changedFilesIn } from "./changed_lines.ts";
 import { differingPaths } from "./differing_paths.ts";

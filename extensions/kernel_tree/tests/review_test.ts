@@ -1,6 +1,6 @@
 /** `dmalab review` on a small tree of ours: what differs, what did not run, and what cannot be reviewed. */
 import "@dmalab/bin/provide";
-import { TempFolder } from "@dmalab/tools/temp_folder";
+import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals } from "@std/assert";
 import { HostTree, MemoryScreen } from "@dmalab/cli";
 import { withMarks } from "@dmalab/c_drivers/tree";

@@ -1,9 +1,9 @@
 /** Files of other architectures, and files that others include: a small tree with an architecture of its own. */
-import { TempFolder } from "@dmalab/tools/temp_folder";
+import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { HostTree } from "@dmalab/cli";
-import { runProgram } from "@dmalab/lang/run/run_program";
-import { firstError, loadPatched, SessionClang, TreeBuild } from "@dmalab/c_drivers/compiler";
+import { runProgram } from "@dmalab/lang/program";
+import { firstError, loadPatched, SessionClang, TreeBuild } from "@dmalab/c_drivers";
 import { Architectures, readKconfig, withoutAssembler } from "@dmalab/c_drivers/tree";
 import { filesBelow } from "@dmalab/tests";
 import { TreeError, type TreeFolders } from "@dmalab/runtime/kernels";

@@ -4,10 +4,10 @@
  * prints `N of M` last. `--drivers` draws from files that register a PCI or platform driver of the
  * folders in `DRIVERS`, and prints their paths only.
  */
-import { firstError, SessionClang, TreeBuild } from "@dmalab/c_drivers/compiler";
+import { firstError, SessionClang, TreeBuild } from "@dmalab/c_drivers";
 import { parseArgs } from "node:util";
 import { HostTree } from "@dmalab/cli";
-import { median } from "@dmalab/cli/bench/statistics";
+import { median } from "@dmalab/cli/bench";
 import { TreeError } from "@dmalab/runtime/kernels";
 import { SystemClang } from "./tree/system_clang.ts";
 

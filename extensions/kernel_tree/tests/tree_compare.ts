@@ -6,7 +6,7 @@
 import { basename } from "node:path";
 import { TreeError } from "@dmalab/runtime/kernels";
 import { HostTree } from "@dmalab/cli";
-import { SessionClang, TreeBuild } from "@dmalab/c_drivers/compiler";
+import { SessionClang, TreeBuild } from "@dmalab/c_drivers";
 import { GOLDEN_ORACLES } from "../oracles.ts";
 import { compareFields, type OperationLine, recordedFields } from "@dmalab/tests";
 import { answerOf, type Implementation, STOPPED } from "../oracle/compare.ts";

@@ -1,6 +1,6 @@
 /** What is wrong with a driver of a kernel tree, and where. */
 import "@dmalab/bin/provide";
-import { TempFolder } from "@dmalab/tools/temp_folder";
+import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals } from "@std/assert";
 import { openScenario } from "@dmalab/cli/scenario";
 

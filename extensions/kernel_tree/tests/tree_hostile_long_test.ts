@@ -1,11 +1,11 @@
 /** Files that want more than their kernel tree: 500 that include what lies outside, and some that are compiled. */
 import "@dmalab/bin/provide";
-import { TempFolder } from "@dmalab/tools/temp_folder";
+import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals } from "@std/assert";
 import { HostTree } from "@dmalab/cli";
 import { openScenario } from "@dmalab/cli/scenario";
 import { Makefiles, Units } from "@dmalab/c_drivers/tree";
-import { runProgram } from "@dmalab/lang/run/run_program";
+import { runProgram } from "@dmalab/lang/program";
 import { DEFAULT_LIMITS } from "@dmalab/lang/values";
 import { Random } from "@dmalab/runtime";
 import { ROOT } from "@dmalab/tests";

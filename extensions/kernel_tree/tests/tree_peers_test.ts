@@ -1,7 +1,7 @@
 /** Peer memory from a driver of a tree, whose `struct pci_dev` is laid out as the tree has it. */
 import { assertEquals } from "@std/assert";
-import { loadPatched } from "@dmalab/c_drivers/compiler";
-import { runProgram } from "@dmalab/lang/run/run_program";
+import { loadPatched } from "@dmalab/c_drivers";
+import { runProgram } from "@dmalab/lang/program";
 
 const [loaded] = await loadPatched("extensions/kernel_tree/tests/tree/peers.dma", [null]);
 const { outcomes } = runProgram(loaded!.program!);

@@ -1,11 +1,10 @@
 /** Kernel trees: what is read of one, what is derived, what is refused; a small one of ours is run. */
-import { TempFolder } from "@dmalab/tools/temp_folder";
+import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { HostTree, MemoryScreen } from "@dmalab/cli";
 import { diffScenarios } from "../diff_scenario.ts";
-import { loadPatched } from "@dmalab/c_drivers/compiler";
-import { runProgram } from "@dmalab/lang/run/run_program";
-import { CPlaces } from "@dmalab/c_drivers";
+import { CPlaces, loadPatched } from "@dmalab/c_drivers";
+import { runProgram } from "@dmalab/lang/program";
 import {
   asFurther,
   boundsHeader,

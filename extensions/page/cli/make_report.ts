@@ -7,15 +7,31 @@ import {
   type RunReport,
   type TestOutcome,
 } from "@dmalab/lang/run";
-import { runBenches } from "@dmalab/lang/run/bench";
-import { keepVariables, type RecordedRun, recordRun, rowsAt, runsOf } from "@dmalab/recording";
+import { benchPlot, type PlotColours, runBenches } from "@dmalab/lang/program";
+import {
+  keepVariables,
+  keptTraces,
+  type RecordedRun,
+  recordRun,
+  rowsAt,
+  runsOf,
+  TRACE_SUFFIX,
+} from "@dmalab/recording";
 import { formatEventText } from "@dmalab/lang/render";
 import { SourceFile } from "@dmalab/lang";
 import type { RunAndOutcome } from "@dmalab/recording/views";
-import { keptTraces, TRACE_SUFFIX } from "@dmalab/recording/trace_file";
 import type { MachineEvent } from "@dmalab/runtime";
 import { escapeMarkup, formatCount } from "@dmalab/lang/text";
-import { HostLoader, loadCompiled, MemoryScreen, type SignalWatch } from "@dmalab/cli";
+import {
+  FileError,
+  HostLoader,
+  loadCompiled,
+  MemoryScreen,
+  type OutputTarget,
+  READ_LIMITS,
+  type SignalWatch,
+  writeFile,
+} from "@dmalab/cli";
 import { refuse, type Screen } from "@dmalab/cli/extend";
 import {
   codeOfProblems,
@@ -25,16 +41,20 @@ import {
   worseExitCode,
   WRONG,
 } from "@dmalab/cli/exit_code";
-import { FileError, type OutputTarget, READ_LIMITS, writeFile } from "@dmalab/cli/files";
-import { blocksOf, engineFor, foreignFile, PAGE_SUFFIX, runSettings } from "@dmalab/cli/scenario";
-import { printDiagnostics } from "@dmalab/cli/scenario/diagnostic_style";
-import { codeOf, type PrintOptions, printReports, printRun } from "@dmalab/cli/scenario/print_run";
-import { type CoverageRecord, CoverageRecorder } from "@dmalab/cli/testing/coverage";
+import { blocksOf, engineFor, foreignFile, PAGE_SUFFIX } from "@dmalab/cli/scenario";
+import {
+  codeOf,
+  hasFailed,
+  printDiagnostics,
+  type PrintOptions,
+  printReports,
+  printRun,
+  runSettings,
+  staticPage,
+} from "@dmalab/cli/presentation";
+import { type CoverageRecord, CoverageRecorder } from "@dmalab/cli/testing";
 import { benchText, codeOfBenches, failedBench } from "../engine/bench_verdict.ts";
 import { readReportPage, reportPage } from "./report_data.ts";
-import { hasFailed } from "@dmalab/cli/bench/bench_text";
-import { staticPage } from "@dmalab/cli/static_page";
-import { benchPlot, type PlotColours } from "@dmalab/lang/bench";
 
 /** What may be said about a report. */
 export interface PageOptions extends Omit<PrintOptions, "trace"> {

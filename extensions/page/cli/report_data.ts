@@ -1,7 +1,6 @@
 /** The data inside a page of a report, and the page that it is put into. */
-import { host, REPORT_PAGE } from "@dmalab/cli";
-import { VERSION } from "@dmalab/cli/package_version";
-import { FileError } from "@dmalab/cli/files";
+import { FileError, host, REPORT_PAGE } from "@dmalab/cli";
+import { VERSION } from "@dmalab/cli/extend";
 import { packText, type RunAndOutcome, serialise } from "@dmalab/recording/views";
 import { coloursOf } from "../page/highlight.ts";
 import {

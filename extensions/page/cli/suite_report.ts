@@ -5,15 +5,14 @@ import {
   type CoverageRecord,
   coverageReport,
   joinRecords,
-} from "@dmalab/cli/testing/coverage";
+} from "@dmalab/cli/testing";
 import type { Screen } from "@dmalab/cli/extend";
 import { type ExitCode, HELD, worseExitCode, WRONG } from "@dmalab/cli/exit_code";
-import { doOrSay, makeNamedFolder, writeOrSay } from "@dmalab/cli/files";
-import { readRulePage, withInterrupts } from "@dmalab/cli";
+import { doOrSay, makeNamedFolder, readRulePage, withInterrupts, writeOrSay } from "@dmalab/cli";
 import { type PageOptions, writeReport } from "./make_report.ts";
 import type { RunReport } from "@dmalab/lang/run";
 import { escapeMarkup, formatCount } from "@dmalab/lang/text";
-import { staticPage } from "@dmalab/cli/static_page";
+import { staticPage } from "@dmalab/cli/presentation";
 
 /** Writes the reports of some files into a folder, which is made. */
 export async function writeReports(

@@ -1,5 +1,5 @@
 /** What benches that failed come to, as the verdict of a page. */
-import { benchLines } from "@dmalab/cli/bench/bench_text";
+import { benchLines } from "@dmalab/cli/presentation";
 import { codeOfFailure, type ExitCode, HELD, worseExitCode } from "@dmalab/cli/exit_code";
 import { painter } from "@dmalab/lang/render";
 import type { BenchReport } from "@dmalab/lang/run";

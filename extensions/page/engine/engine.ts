@@ -6,9 +6,14 @@
  */
 import type { Screen } from "@dmalab/cli/extend";
 import { codeOfProblems, HELD, worseExitCode } from "@dmalab/cli/exit_code";
-import { printDiagnostics } from "@dmalab/cli/scenario/diagnostic_style";
-import { limitsOf, runSettings } from "@dmalab/cli/scenario/limit_options";
-import { codeOf, printReports, printRun } from "@dmalab/cli/scenario/print_run";
+import {
+  codeOf,
+  limitsOf,
+  printDiagnostics,
+  printReports,
+  printRun,
+  runSettings,
+} from "@dmalab/cli/presentation";
 import { type Diagnostic, printableText } from "@dmalab/lang/diagnostics";
 import { loadForDebugging, SourceFile, spanPlace } from "@dmalab/lang";
 import { keepVariables, recordRun, type RunChoice, runsOf } from "@dmalab/recording";
@@ -20,8 +25,7 @@ import {
   type RunReport,
   runTitle,
 } from "@dmalab/lang/run";
-import { runBenches } from "@dmalab/lang/run/bench";
-import { FAST_CHECK } from "@dmalab/lang/run/property";
+import { FAST_CHECK, runBenches } from "@dmalab/lang/program";
 import { DEFAULT_LIMITS } from "@dmalab/lang/values";
 import { serialise } from "@dmalab/recording/views";
 import { benchText, codeOfBenches, failedBench } from "./bench_verdict.ts";

@@ -6,7 +6,7 @@ import {
   Hard,
   isA,
   LParen,
-  Name,
+  NameToken,
   NumberToken,
   Soft,
   Text,
@@ -43,7 +43,7 @@ export function coloursOf(text: string): readonly Colour[] {
       ? "string"
       : WORDS.has(token.tokenType)
       ? "keyword"
-      : isA(token, Name) && tokens[index + 1]?.tokenType === LParen
+      : isA(token, NameToken) && tokens[index + 1]?.tokenType === LParen
       ? "call"
       : null;
     if (name !== null && to > from) colours.push({ from, to, name });

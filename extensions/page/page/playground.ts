@@ -1,6 +1,6 @@
 /// <reference lib="dom" />
 /** The playground: the page with an editor and the language behind it. */
-import { formatSource } from "@dmalab/lang/format";
+import { formatSource } from "@dmalab/lang/editor";
 import { SourceFile } from "@dmalab/lang";
 import type { EngineResponse, PageProblem, Project, RunEntry } from "../engine/protocol.ts";
 import type { Position, RecordedRun } from "@dmalab/recording";

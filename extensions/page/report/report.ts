@@ -1,6 +1,6 @@
 /// <reference lib="dom" />
 /** The page of a report: reads the runs that are inside, and shows the first that failed. */
-import { maxOf } from "@dmalab/runtime/lists";
+import { maxOf } from "@dmalab/runtime/basics";
 import { type PageData, REPORT_VERSION, type SourceColours } from "../cli/page_data.ts";
 import { runTitle } from "@dmalab/lang/run";
 import { readSerialised, type SerialisedRun, unpackText } from "@dmalab/recording/views";

@@ -1,4 +1,4 @@
-import { TempFolder } from "@dmalab/tools/temp_folder";
+import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { dmalab } from "@dmalab/tests";
 import { EMPTY_DATA, type PageData } from "../cli/page_data.ts";
@@ -6,10 +6,17 @@ import { indexPage } from "../cli/suite_report.ts";
 import { benchPage, findingLines, writeReport } from "../cli/make_report.ts";
 import { reportPage } from "../cli/report_data.ts";
 import { MemoryScreen, readMatches, SignalWatch } from "@dmalab/cli";
-import { limitsOf } from "@dmalab/cli/scenario";
-import { keptTraces, TraceLineWriter } from "@dmalab/recording/trace_file";
+import { limitsOf } from "@dmalab/cli/presentation";
+import {
+  keptTraces,
+  type RecordedRun,
+  recordRun,
+  runsOf,
+  spanOfEvent,
+  START,
+  TraceLineWriter,
+} from "@dmalab/recording";
 import { loadForDebugging, SourceFile, spanPlace, spanText } from "@dmalab/lang";
-import { type RecordedRun, recordRun, runsOf, spanOfEvent, START } from "@dmalab/recording";
 import {
   readSerialised,
   RunIndex,
@@ -18,9 +25,9 @@ import {
   unpackText,
   verdictOf,
 } from "@dmalab/recording/views";
-import { runBenches } from "@dmalab/lang/run/bench";
+import { runBenches } from "@dmalab/lang/program";
 import { memoryFiles } from "@dmalab/lang/syntax";
-import { buildPage, REPORT_PLAN } from "@dmalab/tools/web";
+import { buildPage, REPORT_PLAN } from "@dmalab/tools/developers";
 
 const TEXT = `
 machine { iommu { mode = strict } pci { root_port rp0 { nvme ssd { } } } }

@@ -2,7 +2,7 @@
 /**
  * The events of a run, each call as one line, with a filter. Only the visible ones are elements.
  */
-import { countBefore } from "@dmalab/runtime/binary_search";
+import { countBefore } from "@dmalab/runtime/basics";
 import { eventView, meaningAt, MEANINGS, type RunIndex } from "@dmalab/recording/views";
 import { formatEventText } from "@dmalab/lang/render";
 import { formatCount, groupThousands } from "@dmalab/lang/text";

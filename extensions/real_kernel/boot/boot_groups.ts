@@ -1,7 +1,6 @@
 /** Boots a kernel once for each machine, and reads what the guest reported. */
-import { host } from "@dmalab/cli";
+import { host, makeNamedFolder, withTempFolder } from "@dmalab/cli";
 import type { Screen } from "@dmalab/cli/extend";
-import { makeNamedFolder, withTempFolder } from "@dmalab/cli/files";
 import { printable } from "@dmalab/lang/diagnostics";
 import type { KernelFiles } from "../image/kernel_files.ts";
 import {

@@ -1,6 +1,5 @@
 /** Boots a guest in QEMU and waits until it has powered off. */
-import { host, readHostBytes } from "@dmalab/cli";
-import { rewriteFile } from "@dmalab/cli/files";
+import { host, readHostBytes, rewriteFile } from "@dmalab/cli";
 import { type ArchiveFile, cpioArchive } from "../image/cpio.ts";
 import type { KernelFiles } from "../image/kernel_files.ts";
 import type { QemuMachine } from "../machine/qemu_machine.ts";

@@ -1,7 +1,6 @@
 /** A boot as golden data: a description of its machine, its requests, and the system calls that caused them. */
 import type { LabConfig } from "@dmalab/devices";
-import { KIB } from "@dmalab/runtime";
-import type { IommuModel } from "@dmalab/runtime/iommu";
+import { type IommuModel, KIB } from "@dmalab/runtime";
 import type { BootedGroup } from "../boot/boot_groups.ts";
 import type { QemuDisk } from "../machine/qemu_machine.ts";
 import { PROBES_FILE, TRACE_FILE } from "../plan/guest_plan.ts";

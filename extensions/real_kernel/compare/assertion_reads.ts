@@ -1,16 +1,16 @@
 /** Statements that an assertion depends on, by the names in it. */
 import type { Span } from "@dmalab/lang";
 import type { Program } from "@dmalab/lang/run";
-import { parse } from "@dmalab/lang/syntax";
 import {
   type Expression,
   expressionBlocks,
   innerBlocks,
   isDeclaration,
+  parse,
   someExpression,
   type Statement,
   statementExpressions,
-} from "@dmalab/lang/syntax/tree";
+} from "@dmalab/lang/syntax";
 
 /** A statement that gives a name its value, or changes it. */
 interface Binding {

@@ -1,5 +1,5 @@
 /** Compares the limits of a disk's request queue on the model with those in the guest's sysfs. */
-import type { QueueLimits } from "@dmalab/runtime/block";
+import type { QueueLimits } from "@dmalab/runtime";
 
 /** Limits by the names of sysfs, with the model's value in the unit that sysfs prints. */
 const LIMITS: Readonly<Record<string, (limits: QueueLimits) => number>> = {

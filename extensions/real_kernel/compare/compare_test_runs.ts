@@ -1,5 +1,5 @@
 /** Compares a test on the model with the same system calls on a real kernel. */
-import type { NvmeRequest } from "@dmalab/devices/nvme";
+import type { NvmeRequest } from "@dmalab/devices";
 import type { MachineEvent } from "@dmalab/runtime";
 import { type RecordedSubmission, type RecordedTest, requestsOf } from "../plan/scenario_run.ts";
 import {

@@ -6,10 +6,10 @@
  * assertion that fails, one with the model's answers and one with the kernel's. An assertion that the two
  * decide otherwise is false on one side.
  */
-import type { Io, NvmeRequest } from "@dmalab/devices/nvme";
+import type { Io, NvmeRequest } from "@dmalab/devices";
 import type { Span } from "@dmalab/lang";
 import type { Program } from "@dmalab/lang/run";
-import { inspectTest } from "@dmalab/lang/run/run_program";
+import { inspectTest } from "@dmalab/lang/program";
 import { DEFAULT_LIMITS, type RunObserver } from "@dmalab/lang/values";
 import { KERNEL_CALLS, type Machine, type MachineEvent } from "@dmalab/runtime";
 import type { RecordedTest } from "../plan/scenario_run.ts";

@@ -1,5 +1,5 @@
 /** What a real kernel answers when a script reads a fact of a request. */
-import type { Io, NvmeRequest } from "@dmalab/devices/nvme";
+import type { Io, NvmeRequest } from "@dmalab/devices";
 import {
   blkStatusErrno,
   blkStatusName,

@@ -1,5 +1,5 @@
 /** A command of a real kernel as its controller read it, for what a scenario asks of `request.command`. */
-import type { NvmeCommandView } from "@dmalab/devices/nvme";
+import type { NvmeCommandView } from "@dmalab/devices";
 import type { ScenarioAddresses } from "./kernel_events.ts";
 import type { DeviceSide } from "./request_record.ts";
 

@@ -1,5 +1,5 @@
 /** Requests of a simulated run, step by step, out of its events. */
-import type { NvmeRequest } from "@dmalab/devices/nvme";
+import type { NvmeRequest } from "@dmalab/devices";
 import { type MachineEvent, SECTOR_SIZE_BYTES } from "@dmalab/runtime";
 import type { RecordedSubmission } from "../plan/scenario_run.ts";
 import type { AccessedRange, RequestRecord } from "./request_record.ts";

@@ -2,7 +2,7 @@
  * The steps of a request that a simulated and a real kernel are compared by. One row a step: its
  * fields, how the model's events give them, and the probes that give them on a real kernel.
  */
-import type { IommuModel } from "@dmalab/runtime/iommu";
+import type { IommuModel } from "@dmalab/runtime";
 
 /** How a field's values of the two sides belong together. */
 export type FieldSpace =

@@ -1,6 +1,12 @@
 /** Compiles the guest's only program with the user's compiler, once for each of its versions. */
-import { readHostBytes } from "@dmalab/cli";
-import { hashOf, keepBytes, keptBytes, rewriteFile, withTempFolder } from "@dmalab/cli/files";
+import {
+  hashOf,
+  keepBytes,
+  keptBytes,
+  readHostBytes,
+  rewriteFile,
+  withTempFolder,
+} from "@dmalab/cli";
 import { printable } from "@dmalab/lang/diagnostics";
 import { runProgram } from "../programs.ts";
 

@@ -2,16 +2,19 @@
  * Finds a kernel's image and the modules that a boot needs: in a package, in a folder, or as a file
  * with a folder of modules. A user's input; nothing of it is kept but a copy in the user's cache.
  */
-import { host, hostReason, isHostError, readHostBytes } from "@dmalab/cli";
 import {
   hashOf,
+  host,
+  hostReason,
+  isHostError,
   keepBytes,
   keepFile,
   keptBytes,
   keptFile,
   makeNamedFolder,
+  readHostBytes,
   withTempFolder,
-} from "@dmalab/cli/files";
+} from "@dmalab/cli";
 import { printable } from "@dmalab/lang/diagnostics";
 import { pipePrograms, runProgram } from "../programs.ts";
 import { readBootImage } from "./boot_image.ts";

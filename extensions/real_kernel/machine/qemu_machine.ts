@@ -4,20 +4,19 @@
  * QEMU cannot be every machine. A key that it cannot express and that changes no mapping of an NVMe
  * request is changed on both sides, and printed; any other such key stops the test from being run.
  */
-import type { BlockSettings, LabConfig, PciNodeConfig } from "@dmalab/devices";
+import { type BlockSettings, type LabConfig, NVME, type PciNodeConfig } from "@dmalab/devices";
 import { formatSize } from "@dmalab/lang/text";
 import {
   GIB,
   IOMMU_SETTINGS,
+  type IommuModel,
   KIB,
   MACHINE_SETTINGS,
   type MachineConfig,
   MIB,
 } from "@dmalab/runtime";
-import { NVME } from "@dmalab/devices/nvme";
 import { externalPortsTable } from "./external_ports.ts";
 import { QEMU_7_2, type QemuProgram } from "./qemu_program.ts";
-import type { IommuModel } from "@dmalab/runtime/iommu";
 
 /** A disk of the machine. */
 export interface QemuDisk {

@@ -1,6 +1,5 @@
 /** The plan that the guest's program follows: see `guest/init.c` for its directives. */
-import type { IommuModel } from "@dmalab/runtime/iommu";
-import type { BioVec } from "@dmalab/runtime/block";
+import type { BioVec, IommuModel } from "@dmalab/runtime";
 import { IO_MARK } from "../compare/traced_requests.ts";
 import { probeLines, REQUEST_PROBE, STEP_KINDS, stepRow } from "../compare/steps.ts";
 import type { ModuleFile } from "../image/kernel_files.ts";

@@ -2,7 +2,7 @@
  * Places a scenario's pages in the guest: pages that follow each other stay together, their order
  * stays, and a gap of any length becomes a gap of at least one page.
  */
-import type { BioVec } from "@dmalab/runtime/block";
+import type { BioVec } from "@dmalab/runtime";
 
 const PAGE_BYTES = 4096;
 /** The guest's user memory is physically contiguous within a huge page. */

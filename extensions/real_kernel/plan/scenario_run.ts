@@ -1,12 +1,16 @@
 /** Runs a test on the model and records the system calls that a guest has to repeat. */
-import type { Io, NvmeRequest, Submission } from "@dmalab/devices/nvme";
-import type { LabConfig } from "@dmalab/devices";
+import type { Io, LabConfig, NvmeRequest, Submission } from "@dmalab/devices";
 import type { Span } from "@dmalab/lang";
 import type { Program, RunnableTest, TestOutcome } from "@dmalab/lang/run";
-import { inspectTest } from "@dmalab/lang/run/run_program";
+import { inspectTest } from "@dmalab/lang/program";
 import type { Limits } from "@dmalab/lang/values";
-import type { Machine, MachineEvent } from "@dmalab/runtime";
-import { BIO_FLAG, type BioVec, type QueueLimits } from "@dmalab/runtime/block";
+import {
+  BIO_FLAG,
+  type BioVec,
+  type Machine,
+  type MachineEvent,
+  type QueueLimits,
+} from "@dmalab/runtime";
 
 /** A call of a disk's user. */
 export interface RecordedSubmission {

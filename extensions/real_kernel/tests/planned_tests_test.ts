@@ -1,6 +1,6 @@
 /** The tests of scenarios and pages that a guest repeats. */
 import { QEMU_7_2 } from "../machine/qemu_program.ts";
-import { TempFolder } from "@dmalab/tools/temp_folder";
+import { TempFolder } from "@dmalab/tools";
 import { assertEquals } from "@std/assert";
 import { loadScenarios, planTests } from "../plan/planned_tests.ts";
 

@@ -1,15 +1,10 @@
 /** `dmalab topology`: a machine from the text of lspci, as a picture, a scenario or JSON. */
 import { nearestNames, printable, printableJson, renderFinding } from "@dmalab/lang/diagnostics";
-import {
-  ACS_SERVICES,
-  type CpuIdentity,
-  ORDINARY_CPU,
-  type PciFunction,
-} from "@dmalab/devices/pci";
+import { ACS_SERVICES, type CpuIdentity, ORDINARY_CPU, type PciFunction } from "@dmalab/devices";
 import { type ImportedMachine, importMachine } from "../lspci/imported_machine.ts";
 import { type LinkedListing, linkListing } from "../lspci/linked_listing.ts";
 import { readListing } from "../lspci/read_listing.ts";
-import { routeStory, SERVICE_LETTERS } from "@dmalab/lang/builtins/explain";
+import { routeStory, SERVICE_LETTERS } from "@dmalab/lang/explain";
 import { formatCount, wrapText } from "@dmalab/lang/text";
 import { refuse, type Screen } from "@dmalab/cli/extend";
 import { type ExitCode, HELD, WRONG } from "@dmalab/cli/exit_code";
@@ -21,7 +16,7 @@ import { groupMarks, shortName, shownFunctions, treePicture } from "../tree_pict
 import type { ListingFinding } from "../lspci/finding.ts";
 import { SourceFile } from "@dmalab/lang";
 import type { TopologyOptions } from "../command.ts";
-import { diagnosticStyle } from "@dmalab/cli/scenario/diagnostic_style";
+import { diagnosticStyle } from "@dmalab/cli/presentation";
 import { readHostBytes, readHostInput } from "@dmalab/cli";
 
 const LEGEND = `ACS: ${

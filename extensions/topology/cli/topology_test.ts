@@ -1,13 +1,13 @@
-import { TempFolder } from "@dmalab/tools/temp_folder";
+import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import {
   buildPciTree,
   findRoute,
   iommuGroups,
+  type LabConfig,
   ORDINARY_CPU,
   type PciFunction,
-} from "@dmalab/devices/pci";
-import type { LabConfig } from "@dmalab/devices";
+} from "@dmalab/devices";
 import { importMachine } from "../lspci/imported_machine.ts";
 import { linkListing } from "../lspci/linked_listing.ts";
 import { readListing } from "../lspci/read_listing.ts";

@@ -5,7 +5,7 @@
  * @see rules/p2p.md 9.4, "Host-bridge check"
  */
 
-import type { CpuIdentity } from "@dmalab/devices/pci";
+import type { CpuIdentity } from "@dmalab/devices";
 
 const VENDOR = /(?:^|\s)(AuthenticAMD|GenuineIntel|HygonGenuine|CentaurHauls)\s*$/;
 /** CPUs as they name themselves; any other has no specific rule. */

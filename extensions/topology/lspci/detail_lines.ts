@@ -5,7 +5,7 @@
  * enough, so that translated words do no harm.
  */
 import { ADDRESS_LIMIT } from "@dmalab/runtime";
-import type { AcsService } from "@dmalab/devices/pci";
+import type { AcsService } from "@dmalab/devices";
 import type { FoundBar, GrowingFunction } from "./growing_function.ts";
 import type { PortType } from "./listed_function.ts";
 

@@ -1,5 +1,5 @@
 /** A listed function among its neighbours: its role in the tree, its name, whether it counts. */
-import type { PciFunction, PciRole } from "@dmalab/devices/pci";
+import type { PciFunction, PciRole } from "@dmalab/devices";
 import type { LinkedFunction } from "./linked_listing.ts";
 import { isBridge, type ListedFunction } from "./listed_function.ts";
 

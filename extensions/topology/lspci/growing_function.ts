@@ -1,5 +1,5 @@
 /** A function while its listing is read: each line adds its facts. */
-import { ACS_SERVICES, type AcsService } from "@dmalab/devices/pci";
+import { ACS_SERVICES, type AcsService } from "@dmalab/devices";
 import { idsByName } from "./device_names.ts";
 import type { HeaderRest } from "./function_header.ts";
 import type {

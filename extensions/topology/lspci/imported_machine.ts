@@ -15,7 +15,7 @@ import {
   PciFunction,
   type PeerRoute,
   type VendorDevice,
-} from "@dmalab/devices/pci";
+} from "@dmalab/devices";
 import { FunctionNames, isPeer, roleOf } from "./function_kind.ts";
 import type { LinkedFunction, LinkedListing, RootBus } from "./linked_listing.ts";
 import {

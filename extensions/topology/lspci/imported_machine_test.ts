@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { findRoute } from "@dmalab/devices/pci";
+import { findRoute } from "@dmalab/devices";
 import { doubtsAbout, importMachine, peersOf } from "./imported_machine.ts";
 import { linkListing } from "./linked_listing.ts";
 import { readListing } from "./read_listing.ts";

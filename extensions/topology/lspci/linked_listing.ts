@@ -2,7 +2,7 @@
  * Puts the functions of a listing below each other: a function lies below the bridge that has the
  * function's bus as its secondary bus.
  */
-import { placeKey } from "@dmalab/devices/pci";
+import { placeKey } from "@dmalab/devices";
 import { type ListingFinding, mistake, warning } from "./finding.ts";
 import {
   busKey,

@@ -1,6 +1,6 @@
 /** The facts from a listing about one PCI function. Null is a fact that it does not give. */
 import type { Bytes } from "@dmalab/runtime";
-import { type AcsService, type DomainPlace, formatPlace } from "@dmalab/devices/pci";
+import { type AcsService, type DomainPlace, formatPlace } from "@dmalab/devices";
 
 export interface ListedAddress extends DomainPlace {
   /**

@@ -1,5 +1,5 @@
 /** Buses of functions that a text names by their path through the bridges alone, as `lspci -P` does. */
-import { formatPlace, hexByte, placeKey } from "@dmalab/devices/pci";
+import { formatPlace, hexByte, placeKey } from "@dmalab/devices";
 import { type ListingFinding, mistake } from "./finding.ts";
 import type { PathStep } from "./function_header.ts";
 import { GrowingFunction } from "./growing_function.ts";

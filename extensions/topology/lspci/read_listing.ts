@@ -5,14 +5,14 @@
  * The text is untrusted: whatever it holds, reading it takes time and memory in proportion to its
  * length, ends, and throws nothing.
  */
-import { addAll } from "@dmalab/runtime/lists";
+import { addAll } from "@dmalab/runtime/basics";
 import { CpuReader } from "./cpu_lines.ts";
 import { CONFIG_SPACE_BYTES, decodeConfigSpace } from "./config_space.ts";
 import { DetailReader } from "./detail_lines.ts";
 import { type ListingFinding, mistake } from "./finding.ts";
 import { type FunctionHeader, readHeader, readIds } from "./function_header.ts";
 import { GrowingFunction } from "./growing_function.ts";
-import { type CpuIdentity, placeKey } from "@dmalab/devices/pci";
+import { type CpuIdentity, placeKey } from "@dmalab/devices";
 import { busKey, formatListedAddress, hex, type ListedFunction } from "./listed_function.ts";
 import { type PathFunction, placePaths } from "./place_paths.ts";
 import { reviewListing } from "./review_listing.ts";

@@ -4,7 +4,7 @@
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
-import { findRoute } from "@dmalab/devices/pci";
+import { findRoute } from "@dmalab/devices";
 import { MemoryScreen } from "@dmalab/cli";
 import { runTopology } from "../cli/topology.ts";
 import { doubtsAbout, importMachine, peersOf } from "../lspci/imported_machine.ts";

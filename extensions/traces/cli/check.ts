@@ -1,5 +1,5 @@
 /** `dmalab trace check`: the mapping errors of a real machine. */
-import { addAll } from "@dmalab/runtime/lists";
+import { addAll } from "@dmalab/runtime/basics";
 import { checkJson, checkLines, isClean } from "../ledger/check_report.ts";
 import { UnreadLines } from "../line/unread_forms.ts";
 import { type CheckResult, LogPass, TraceCheck } from "../ledger/trace_check.ts";

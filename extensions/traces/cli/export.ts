@@ -5,9 +5,8 @@ import { isUndecided } from "../ledger/device_mode.ts";
 import type { CheckResult } from "../ledger/trace_check.ts";
 import { isSure, type TraceFinding } from "../ledger/traced_mapping.ts";
 import type { ScriptedCall } from "../script/recorder.ts";
-import { refuse, type Screen } from "@dmalab/cli/extend";
+import { refuse, type Screen, VERSION } from "@dmalab/cli/extend";
 import { type ExitCode, HELD } from "@dmalab/cli/exit_code";
-import { VERSION } from "@dmalab/cli/package_version";
 import { checkTrace, type OpenedTrace, openTrace } from "./check.ts";
 import type { LineSource } from "./read_lines.ts";
 

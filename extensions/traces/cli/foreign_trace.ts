@@ -1,7 +1,6 @@
 /** A trace or a log where a command expects a scenario. */
-import { MemoryScreen } from "@dmalab/cli";
+import { MemoryScreen, READ_LIMITS } from "@dmalab/cli";
 import type { ForeignFile, Screen } from "@dmalab/cli/extend";
-import { READ_LIMITS } from "@dmalab/cli/files";
 import { printable } from "@dmalab/lang/diagnostics";
 import { formatSize } from "@dmalab/lang/text";
 import { type LineOrigin, originOf } from "../line/line_source.ts";

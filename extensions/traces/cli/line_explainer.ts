@@ -2,7 +2,7 @@
  * Explains lines of kernel logs: alone, and with the facts of a trace: which device owned the
  * address, and which call removed it.
  */
-import { addAll } from "@dmalab/runtime/lists";
+import { addAll } from "@dmalab/runtime/basics";
 import { type LineExplainer, refuse, type Screen } from "@dmalab/cli/extend";
 import { alikeKey, differingLines } from "../kernel_log/alike_entries.ts";
 import { entryJson, type KernelLogEntry } from "../kernel_log/entry.ts";
@@ -20,7 +20,7 @@ import { checkTrace, openTrace } from "./check.ts";
 import { foreignTrace, KERNEL_LOG } from "./foreign_trace.ts";
 import { messageLines } from "../kernel_log/find_messages.ts";
 import { refusingUnreadable, textOf } from "./read_lines.ts";
-import { loggedFaultLines } from "@dmalab/lang/builtins/explain";
+import { loggedFaultLines } from "@dmalab/lang/explain";
 import { formatCount } from "@dmalab/lang/text";
 import { decodeFaultLog, type FaultLogProblem } from "@dmalab/runtime/fault_log";
 

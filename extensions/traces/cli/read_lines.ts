@@ -8,16 +8,18 @@ import { printable } from "@dmalab/lang/diagnostics";
 import { formatSize } from "@dmalab/lang/text";
 import type { ExitCode } from "@dmalab/cli/exit_code";
 import { refuse, type Screen } from "@dmalab/cli/extend";
-import { FileError, READ_LIMITS, Spool } from "@dmalab/cli/files";
-import { type LineBatch, LineBuffer } from "../line/line_batch.ts";
-import { TraceLine } from "../line/trace_line.ts";
 import {
+  FileError,
   findHostFile,
   host,
   HostMemoryWatch,
   hostReason,
   INPUT_CHUNK_BYTES,
-} from "@dmalab/cli/host_reading";
+  READ_LIMITS,
+  Spool,
+} from "@dmalab/cli";
+import { type LineBatch, LineBuffer } from "../line/line_batch.ts";
+import { TraceLine } from "../line/trace_line.ts";
 
 /** A file that cannot be read, and why: a sentence without its end. */
 export class UnreadableFile extends Error {}

@@ -7,8 +7,7 @@ import { printableJson } from "@dmalab/lang/diagnostics";
 import { formatCount, formatSize } from "@dmalab/lang/text";
 import type { Screen } from "@dmalab/cli/extend";
 import { type ExitCode, FAILED, HELD } from "@dmalab/cli/exit_code";
-import { beside, isTaken, READ_LIMITS, writeFile } from "@dmalab/cli/files";
-import { host, SignalWatch } from "@dmalab/cli";
+import { beside, host, isTaken, READ_LIMITS, SignalWatch, writeFile } from "@dmalab/cli";
 import { type FollowedSource, followedSource, LeanHeap } from "./read_lines.ts";
 
 const LINE_END = 0x0a;

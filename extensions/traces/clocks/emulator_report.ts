@@ -1,7 +1,6 @@
 /** The facts from an emulator's log beside a trace, as JSON and as lines for a reader. */
 import { formatCount } from "@dmalab/lang/text";
-import { formatSource } from "@dmalab/runtime/fault_log/pci_source";
-import { numberOf } from "@dmalab/runtime/fault_log/word64";
+import { formatSource, numberOf } from "@dmalab/runtime/fault_log";
 import type { KernelLogEntry } from "../kernel_log/entry.ts";
 import { pageOf } from "../ledger/traced_mapping.ts";
 import type { QemuClock, RefusedAccess } from "./qemu_clock.ts";

@@ -4,7 +4,7 @@
  *
  * @see rules/traces.md T.40 to T.43
  */
-import { maxOf, minOf } from "@dmalab/runtime/lists";
+import { maxOf, minOf } from "@dmalab/runtime/basics";
 import { readSetup } from "../line/nvme_event.ts";
 import type { TraceLine } from "../line/trace_line.ts";
 import { pageOf } from "../ledger/traced_mapping.ts";

@@ -9,7 +9,7 @@ import { formatCount } from "@dmalab/lang/text";
 import type { EventName, MachineEvent } from "@dmalab/runtime";
 import type { DirectionWord } from "@dmalab/runtime/dma";
 import type { MappingPath } from "@dmalab/runtime/vocabulary";
-import { TraceLineWriter, type WriteText } from "@dmalab/recording/trace_file";
+import { TraceLineWriter, type WriteText } from "@dmalab/recording";
 import { findingLine } from "../ledger/check_report.ts";
 import { modeOf } from "../ledger/device_mode.ts";
 import type { TracedMapping, TraceFinding } from "../ledger/traced_mapping.ts";

@@ -4,7 +4,7 @@
  *
  * @see Trace Event Format, "Async Events", "Counter Events"
  */
-import { ChromeJson, type WriteText } from "@dmalab/recording/trace_file";
+import { ChromeJson, type WriteText } from "@dmalab/recording";
 import { findingJson } from "../ledger/check_report.ts";
 import type { TracedMapping, TraceFinding } from "../ledger/traced_mapping.ts";
 import { isMappingStep, type ScriptedCall } from "../script/recorder.ts";

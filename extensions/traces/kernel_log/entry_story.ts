@@ -1,5 +1,5 @@
 /** Describes a line of a kernel's log in words. */
-import { loggedFaultLines } from "@dmalab/lang/builtins/explain";
+import { loggedFaultLines } from "@dmalab/lang/explain";
 import { PICTURE_COLUMNS, spread } from "@dmalab/lang/text";
 import type { Fact, KernelLogEntry } from "./entry.ts";
 import { labelledLines } from "./labelled_lines.ts";

@@ -1,5 +1,5 @@
 /** Finds messages of the table by a part of their text, as users remember it: `rejecting DMA map of vmalloc memory`. */
-import { maxOf } from "@dmalab/runtime/lists";
+import { maxOf } from "@dmalab/runtime/basics";
 import { PICTURE_COLUMNS, spread } from "@dmalab/lang/text";
 import { aboutKind } from "../ledger/finding_kinds.ts";
 import { labelledLines } from "./labelled_lines.ts";

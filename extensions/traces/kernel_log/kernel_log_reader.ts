@@ -4,13 +4,14 @@
  * @see rules/traces.md T.44 to T.56, T.70 to T.76
  */
 import {
+  FaultLogReader,
   formatSource,
+  type FoundFaultLog,
   type LoggedFault,
   plainHex,
   type TableDump,
   type Word64,
 } from "@dmalab/runtime/fault_log";
-import { FaultLogReader, type FoundFaultLog } from "@dmalab/runtime/fault_log/find_fault_logs";
 import type { Fact, KernelLogEntry, LogEntryFacts, UnreadableFault } from "./entry.ts";
 import { LogForms, type LogMessage, type LogTime } from "./log_forms.ts";
 import type { MessageRow } from "./messages/message.ts";

@@ -2,7 +2,7 @@
  * The reader of kernel logs, loaded at the first line that may be one of a log: its table of messages is a
  * third of all modules that a check of a trace loads, and most traces have no such line.
  */
-import { InvariantError } from "@dmalab/runtime/errno";
+import { InvariantError } from "@dmalab/runtime/basics";
 import type { KernelLogReader, KernelLogSink } from "./kernel_log_reader.ts";
 
 let loaded: typeof import("./kernel_log_reader.ts") | null = null;

@@ -1,8 +1,6 @@
 /** The access of a fault, whichever IOMMU printed it. */
 // Not by the member's own list, which loads every decoder.
-import { isAboutMappings } from "@dmalab/runtime/fault_log/logged_fault";
-import { formatSource } from "@dmalab/runtime/fault_log/pci_source";
-import { numberOf } from "@dmalab/runtime/fault_log/word64";
+import { formatSource, isAboutMappings, numberOf } from "@dmalab/runtime/fault_log";
 import type { KernelLogEntry } from "./entry.ts";
 
 export interface LoggedRefusal {

@@ -1,5 +1,5 @@
 /** The result of a check as one JSON object, and as lines for a reader. */
-import { maxOf, minOf } from "@dmalab/runtime/lists";
+import { maxOf, minOf } from "@dmalab/runtime/basics";
 import { formatCount, wrapText } from "@dmalab/lang/text";
 import { ERROR_ADDRESS } from "../line/payload.ts";
 import { entryJson } from "../kernel_log/entry.ts";

@@ -4,7 +4,7 @@
  *
  * @see rules/traces.md T.61 to T.63
  */
-import { countBefore } from "@dmalab/runtime/binary_search";
+import { countBefore } from "@dmalab/runtime/basics";
 import type { LogBoots, LoggedBoot } from "../kernel_log/boots.ts";
 import type { KernelLogEntry } from "../kernel_log/entry.ts";
 import { causeText, stepsOf } from "../kernel_log/entry_steps.ts";

@@ -4,7 +4,7 @@
  * @see rules/traces.md T.66
  */
 import { formatCount } from "@dmalab/lang/text";
-import { countBefore } from "@dmalab/runtime/binary_search";
+import { countBefore } from "@dmalab/runtime/basics";
 import { ERROR_ADDRESS } from "../line/payload.ts";
 import { modeOf } from "./device_mode.ts";
 import type { Edges } from "./edges.ts";

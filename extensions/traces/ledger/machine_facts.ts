@@ -5,7 +5,7 @@
  *
  * @see rules/traces.md T.7
  */
-import { SLOT_BYTES } from "@dmalab/runtime/memory/swiotlb_geometry";
+import { SLOT_BYTES } from "@dmalab/runtime/basics";
 import { queueLimitOf } from "../line/line_source.ts";
 
 const GROUP = /^group \d+ type (\S+) devs (.+)$/;

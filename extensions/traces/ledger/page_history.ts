@@ -5,8 +5,7 @@
  *
  * @see rules/traces.md T.62, T.69
  */
-import { lowBitsOf } from "@dmalab/runtime/address";
-import { countBefore } from "@dmalab/runtime/binary_search";
+import { countBefore, lowBitsOf } from "@dmalab/runtime/basics";
 import { type Device, PAGE_BYTES, pageEnd, pageOf, type TracedMapping } from "./traced_mapping.ts";
 
 /** The mappings of a page by time, for traces that map one page a hundred thousand times. */

@@ -3,9 +3,9 @@
  * the same error. Facts that a trace does not record are guessed, and noted in a comment.
  */
 import { aboutKind } from "../ledger/finding_kinds.ts";
-import { INDENT_WIDTH, LINE_WIDTH } from "@dmalab/lang/format";
+import { INDENT_WIDTH, LINE_WIDTH } from "@dmalab/lang/editor";
 import { formatDuration } from "@dmalab/lang/text";
-import { PER_CPU_TIMEOUT_NS } from "@dmalab/runtime/iommu";
+import { PER_CPU_TIMEOUT_NS } from "@dmalab/runtime";
 import type { MachineFacts } from "../ledger/machine_facts.ts";
 import {
   type Device,

@@ -3,7 +3,7 @@
  *
  * @see rules/traces.md T.57, T.58
  */
-import { addAll } from "@dmalab/runtime/lists";
+import { addAll } from "@dmalab/runtime/basics";
 import { formatCount, formatSize } from "@dmalab/lang/text";
 import type { LoggedEvent } from "../line/event_log.ts";
 import { type FioJob, type FioVerb, readFioJob } from "../line/fio_job.ts";

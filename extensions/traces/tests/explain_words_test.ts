@@ -1,5 +1,5 @@
 /** `dmalab explain` of a part of a message, and of a file. */
-import { TempFolder } from "@dmalab/tools/temp_folder";
+import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { dmalab } from "@dmalab/tests";
 import { messagesWith } from "../kernel_log/find_messages.ts";

@@ -1,22 +1,23 @@
 /** `--trace json` and `--export`: what is written is what happened (docs/trace-files.md). */
-import { TempFolder } from "@dmalab/tools/temp_folder";
+import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { buildLab } from "@dmalab/devices";
 import {
   ChromeTraceWriter,
   labConfigOf,
+  recordRun,
+  runsOf,
   type TraceEvent,
   type TraceFileLine,
   TraceReader,
   type TraceRun,
-} from "@dmalab/recording/trace_file";
-import { runProgram } from "@dmalab/lang/run/run_program";
+} from "@dmalab/recording";
+import { runProgram } from "@dmalab/lang/program";
 import { loadForDebugging, SourceFile, spanPlace } from "@dmalab/lang";
 import { EVENT_NAMES, eventFields, type MachineEvent } from "@dmalab/runtime";
 import { HostLoader } from "@dmalab/cli";
 import { codeBlocks, exportRecording, readScenario } from "@dmalab/cli/scenario";
-import { recordRun, runsOf } from "@dmalab/recording";
 import { memoryFiles } from "@dmalab/lang/syntax";
 import { dmalab, ROOT, runDeno } from "@dmalab/tests";
 

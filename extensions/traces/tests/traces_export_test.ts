@@ -1,11 +1,10 @@
 /** Traces of real machines in other forms: the same events, every slice with its end. */
-import { TempFolder } from "@dmalab/tools/temp_folder";
+import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { dmalab } from "@dmalab/tests";
 import { runExport } from "../cli/export.ts";
 import { MemoryScreen } from "@dmalab/cli";
-import { keptTraces, TraceReader } from "@dmalab/recording/trace_file";
-import type { RecordedRun } from "@dmalab/recording";
+import { keptTraces, type RecordedRun, TraceReader } from "@dmalab/recording";
 import { findingLine } from "../ledger/check_report.ts";
 import { isSure } from "../ledger/traced_mapping.ts";
 import { checkedTrace } from "./checked_trace.ts";

@@ -2,7 +2,7 @@
  * One trace in every form that tools print it in: read with the same findings, or refused with what
  * the form looks like and how to record it anew.
  */
-import { TempFolder } from "@dmalab/tools/temp_folder";
+import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { runCheck } from "../cli/check.ts";
 import { refusingUnreadable } from "../cli/read_lines.ts";

@@ -1,5 +1,5 @@
 /** Logs taken in other forms than dmesg's own: the same findings, whatever their lines' times look like. */
-import { TempFolder } from "@dmalab/tools/temp_folder";
+import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { lineSource } from "../cli/read_lines.ts";
 import { LOG_FORMS, LogForms } from "../kernel_log/log_forms.ts";

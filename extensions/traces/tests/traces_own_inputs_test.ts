@@ -1,7 +1,7 @@
 /** Inputs of our own beside the field's traces: faults in a trace, bounces alone, ranges ended by others, raw fields. */
 import { assert, assertEquals } from "@std/assert";
 import { MemoryScreen } from "@dmalab/cli";
-import { TempFolder } from "@dmalab/tools/temp_folder";
+import { TempFolder } from "@dmalab/tools";
 import { runCheck } from "../cli/check.ts";
 import { refusingUnreadable } from "../cli/read_lines.ts";
 

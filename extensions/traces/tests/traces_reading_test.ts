@@ -1,5 +1,5 @@
 /** What is read of a file, and what is claimed of one of which nothing was read. */
-import { TempFolder } from "@dmalab/tools/temp_folder";
+import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { gzipSync } from "node:zlib";
 import { MemoryScreen } from "@dmalab/cli";

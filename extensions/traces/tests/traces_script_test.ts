@@ -1,12 +1,12 @@
 /** Captures of real kernels as scenarios: they run, and report what the machine did. */
-import { TempFolder } from "@dmalab/tools/temp_folder";
+import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals } from "@std/assert";
 import { MemoryScreen } from "@dmalab/cli";
-import { runScenarioText } from "@dmalab/hunt/requests";
+import { runScenarioText } from "@dmalab/hunt";
 import { type ScriptOptions, type TraceScript, traceScript } from "../script/trace_script.ts";
 import { loadProgram, SourceFile } from "@dmalab/lang";
-import { runProgram } from "@dmalab/lang/run/run_program";
-import { formatSource } from "@dmalab/lang/format";
+import { runProgram } from "@dmalab/lang/program";
+import { formatSource } from "@dmalab/lang/editor";
 import { runScript } from "../cli/script.ts";
 import type { ScriptedCall } from "../script/recorder.ts";
 import { checkedTrace } from "./checked_trace.ts";

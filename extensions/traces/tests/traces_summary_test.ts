@@ -1,5 +1,5 @@
 /** Everything that is recorded, as one log of events. */
-import { TempFolder } from "@dmalab/tools/temp_folder";
+import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals } from "@std/assert";
 import { runSummary } from "../cli/summary.ts";
 import { MemoryScreen } from "@dmalab/cli";

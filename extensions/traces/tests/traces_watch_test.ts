@@ -2,11 +2,10 @@
  * `trace watch`: what is proved of a trace is said while it is read, whichever capture it is; at a
  * fault the last seconds are written, in whole lines.
  */
-import { TempFolder } from "@dmalab/tools/temp_folder";
+import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { FileError } from "@dmalab/cli/files";
+import { FileError, MemoryScreen } from "@dmalab/cli";
 import { KeptBytes, runWatch } from "../cli/watch.ts";
-import { MemoryScreen } from "@dmalab/cli";
 import { isSure, type TraceFinding } from "../ledger/traced_mapping.ts";
 import { TraceLine } from "../line/trace_line.ts";
 import { TraceWatch } from "../watch/trace_watch.ts";

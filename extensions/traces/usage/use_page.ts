@@ -1,6 +1,6 @@
 /** What devices map, as one HTML page without scripts: plots, each point of which leads to its lines. */
-import { addAll, maxOf } from "@dmalab/runtime/lists";
-import { staticPage } from "@dmalab/cli/static_page";
+import { addAll, maxOf } from "@dmalab/runtime/basics";
+import { staticPage } from "@dmalab/cli/presentation";
 import { escapeMarkup, formatSizeCut, formatTimeRounded } from "@dmalab/lang/text";
 import type { DeviceUse, Interval, UseTally } from "./device_use.ts";
 import type { PowersOfTwo } from "./powers_of_two.ts";

@@ -1,5 +1,5 @@
 /** What devices map, as lines for a reader and as JSON. */
-import { maxOf } from "@dmalab/runtime/lists";
+import { maxOf } from "@dmalab/runtime/basics";
 import { formatCount, formatSizeCut, formatTimeRounded } from "@dmalab/lang/text";
 import { isUndecided, modeEvidence, UNDECIDED } from "../ledger/device_mode.ts";
 import type { DeviceUse, DeviceUses, Interval, UseTally } from "./device_use.ts";

@@ -7,7 +7,7 @@
  *
  * @see rules/traces.md T.62, T.66, T.69
  */
-import { addAll } from "@dmalab/runtime/lists";
+import { addAll } from "@dmalab/runtime/basics";
 import type { KernelLogEntry } from "../kernel_log/entry.ts";
 import { LogBoots } from "../kernel_log/boots.ts";
 import { KernelLogReader } from "../kernel_log/kernel_log_reader.ts";

@@ -1,16 +1,18 @@
 /** Bios and requests that a script builds by hand. */
-import { type DiskOp, type NvmeDevice, NvmeRequest } from "@dmalab/devices/nvme";
+import { type DiskOp, type NvmeDevice, NvmeRequest } from "@dmalab/devices";
 import {
   type Bio,
   BIO_FLAG,
   BioSplitter,
   type BioVec,
+  blkStatusErrno,
+  blkStatusName,
   integritySegments,
+  KernelError,
   type MergeRefusal,
   Plug,
   RequestMerger,
-} from "@dmalab/runtime/block";
-import { blkStatusErrno, blkStatusName, KernelError } from "@dmalab/runtime";
+} from "@dmalab/runtime";
 import { formatCount } from "../../text/numbers.ts";
 import type { ExecutionContext } from "../../values/execution_context.ts";
 import { ScriptError } from "../../values/script_error.ts";

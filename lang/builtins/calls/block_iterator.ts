@@ -1,6 +1,6 @@
 /** The block layer's DMA iterator, for a request's data and for its metadata. */
-import type { NvmeRequest } from "@dmalab/devices/nvme";
-import { BlkDma, BlkDmaIter } from "@dmalab/runtime/block";
+import type { NvmeRequest } from "@dmalab/devices";
+import { BlkDma, BlkDmaIter } from "@dmalab/runtime";
 import type { ExecutionContext } from "../../values/execution_context.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
 import { DMA_ITER } from "../types/dma_iter.ts";

@@ -1,15 +1,15 @@
 /** A request for any device, as a block layer would give it to the script's own driver. */
-import type { DeviceBase } from "@dmalab/devices";
-import { NvmeRequest } from "@dmalab/devices/nvme";
+import { type DeviceBase, NvmeRequest } from "@dmalab/devices";
 import {
   Bio,
   BioSplitter,
   deriveLimits,
   integritySegments,
+  isPowerOfTwo,
   type QueueLimits,
+  SECTOR_SIZE_BYTES,
   softCapSectors,
-} from "@dmalab/runtime/block";
-import { isPowerOfTwo, SECTOR_SIZE_BYTES } from "@dmalab/runtime";
+} from "@dmalab/runtime";
 import type { ExecutionContext } from "../../values/execution_context.ts";
 import { ScriptError, ValueError } from "../../values/script_error.ts";
 import type { FunctionSpec } from "../../values/spec.ts";

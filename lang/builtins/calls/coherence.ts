@@ -1,12 +1,15 @@
 /** Who sees what of memory: the CPU's caches, and the pages of a confidential guest. */
-import { addAll } from "@dmalab/runtime/lists";
-import { type Bytes, type Machine, PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
+import { addAll } from "@dmalab/runtime/basics";
 import {
+  type Bytes,
   CACHE_LINE_BYTES,
   type CacheLine,
   type LineState,
+  type Machine,
   type MemoryEncryption,
-} from "@dmalab/runtime/memory";
+  PAGE_SIZE_BYTES,
+  type PhysAddr,
+} from "@dmalab/runtime";
 import { ScriptError, ValueError } from "../../values/script_error.ts";
 import type { Value } from "../../values/value.ts";
 import { isHandle } from "../arguments.ts";

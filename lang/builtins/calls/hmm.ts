@@ -1,21 +1,19 @@
 /** Pages of processes, and the DMA map that follows them one by one. */
 import {
+  AddressSpace,
   alignDown,
   DMA_MAPPING_ERROR,
-  KernelError,
-  PAGE_SIZE_BYTES,
-  type VirtAddr,
-} from "@dmalab/runtime";
-import { PeerMemo, peerMemo } from "@dmalab/runtime/dma";
-import {
-  AddressSpace,
   HMM_PFN,
   hmmDmaMapAlloc,
   hmmDmaMapFree,
   hmmDmaMapPfn,
   hmmDmaUnmapPfn,
   hmmRangeFault,
-} from "@dmalab/runtime/mm";
+  KernelError,
+  PAGE_SIZE_BYTES,
+  type VirtAddr,
+} from "@dmalab/runtime";
+import { PeerMemo, peerMemo } from "@dmalab/runtime/dma";
 import { ValueError } from "../../values/script_error.ts";
 import { failure, raiseErrno, toInt } from "../arguments.ts";
 import type { FunctionSpec } from "../../values/spec.ts";

@@ -1,6 +1,12 @@
 /** What drivers use of a kernel besides mapping: its allocators, and its locks. */
-import { INJECTION, type InjectionPoint, KernelError } from "@dmalab/runtime";
-import { type HostBuffer, kmalloc, vmalloc } from "@dmalab/runtime/memory";
+import {
+  type HostBuffer,
+  INJECTION,
+  type InjectionPoint,
+  KernelError,
+  kmalloc,
+  vmalloc,
+} from "@dmalab/runtime";
 import type { ExecutionContext } from "../../values/execution_context.ts";
 import { ValueError } from "../../values/script_error.ts";
 import type { FunctionSpec } from "../../values/spec.ts";

@@ -1,12 +1,15 @@
 /** Host memory: taking it, looking into it, writing to it. */
-import { INJECTION, KernelError, PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
 import {
   allocateBuffer,
   allocatePages,
   type BufferRequest,
   claimBuffer,
   HostBuffer,
-} from "@dmalab/runtime/memory";
+  INJECTION,
+  KernelError,
+  PAGE_SIZE_BYTES,
+  type PhysAddr,
+} from "@dmalab/runtime";
 import type { ExecutionContext } from "../../values/execution_context.ts";
 import { ScriptError, ValueError } from "../../values/script_error.ts";
 import type { Value } from "../../values/value.ts";

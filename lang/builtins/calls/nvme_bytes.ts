@@ -1,5 +1,5 @@
 /** Commands for a disk, SGL descriptors and PRP entries as bytes: written by hand, right or wrong. */
-import { commandBytes, sglDescriptorBytes, u64Bytes } from "@dmalab/devices/nvme";
+import { commandBytes, sglDescriptorBytes, u64Bytes } from "@dmalab/devices";
 import { describeValue } from "../../values/operators.ts";
 import { ValueError } from "../../values/script_error.ts";
 import type { FunctionSpec } from "../../values/spec.ts";

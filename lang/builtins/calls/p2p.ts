@@ -5,7 +5,7 @@ import {
   isAcsService,
   type PciFunction,
   readPeerChoice,
-} from "@dmalab/devices/pci";
+} from "@dmalab/devices";
 import { errnoName, type EventFields, type KernelCall, KernelError } from "@dmalab/runtime";
 import { type Call, callOf } from "@dmalab/runtime/dma";
 import type { ExecutionContext } from "../../values/execution_context.ts";

@@ -1,6 +1,5 @@
 /** Peer-to-peer memory: lending it to peers and to programs, and taking it away. */
-import type { DeviceBase } from "@dmalab/devices";
-import type { PeerProvider } from "@dmalab/devices/pci";
+import type { DeviceBase, PeerProvider } from "@dmalab/devices";
 import { errnoName, KernelError, PAGE_SIZE_BYTES } from "@dmalab/runtime";
 import type { ExecutionContext } from "../../values/execution_context.ts";
 import { ValueError } from "../../values/script_error.ts";

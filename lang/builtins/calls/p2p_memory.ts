@@ -1,8 +1,7 @@
 /** Peer-to-peer memory: taking some of a device's, and freeing it. */
 import type { DeviceBase } from "@dmalab/devices";
-import { type Bytes, KernelError, type PhysAddr } from "@dmalab/runtime";
+import { type Bytes, HostBuffer, KernelError, type PhysAddr } from "@dmalab/runtime";
 import { callOf, Scatterlist } from "@dmalab/runtime/dma";
-import { HostBuffer } from "@dmalab/runtime/memory";
 import type { ExecutionContext } from "../../values/execution_context.ts";
 import { ValueError } from "../../values/script_error.ts";
 import type { FunctionSpec } from "../../values/spec.ts";

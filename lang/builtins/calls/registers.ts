@@ -1,11 +1,12 @@
 /** Registers of devices, as a driver in a script reads and writes them. */
-import type { Machine, PhysAddr } from "@dmalab/runtime";
 import {
+  type Machine,
+  type PhysAddr,
   readRegister,
   readWideRegister,
   writeRegister,
   writeWideRegister,
-} from "@dmalab/runtime/memory";
+} from "@dmalab/runtime";
 import { formatAddress } from "../../text/numbers.ts";
 import { ValueError } from "../../values/script_error.ts";
 import type { FunctionSpec } from "../../values/spec.ts";

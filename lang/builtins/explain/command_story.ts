@@ -1,5 +1,5 @@
 /** The meaning of a command's 64 bytes, and the decisions behind it. */
-import type { NvmeCommandView, NvmeRequest } from "@dmalab/devices/nvme";
+import type { NvmeCommandView, NvmeRequest } from "@dmalab/devices";
 import { clip, spread, tableLines } from "../../text/columns.ts";
 import { formatAddress, formatCount, formatHexBytes, formatSize } from "../../text/numbers.ts";
 import type { ExecutionContext } from "../../values/execution_context.ts";

@@ -1,5 +1,5 @@
 /** The decisions in a sequence of events, each with its rule and its inputs. */
-import { addAll } from "@dmalab/runtime/lists";
+import { addAll } from "@dmalab/runtime/basics";
 import type { MachineEvent } from "@dmalab/runtime";
 import { repeatText } from "../../render/event_line.ts";
 import { shownParts } from "../../text/repeats.ts";

@@ -1,5 +1,5 @@
 /** Decisions of the NVMe driver, in words. */
-import { blockStatusOf, readStatus, STATUS_CODES } from "@dmalab/devices/nvme";
+import { blockStatusOf, readStatus, STATUS_CODES } from "@dmalab/devices";
 import { blkStatusName } from "@dmalab/runtime";
 import { formatCount, formatSize } from "../../text/numbers.ts";
 import { type EventFacts, type Explanation, gapBitBytes } from "./explanation.ts";

@@ -1,6 +1,11 @@
 /** The limits of a request, with what set each of them. */
-import type { LimitReason, QueueLimits } from "@dmalab/runtime/block";
-import { type FieldValue, PAGE_SIZE_BYTES, SECTOR_SIZE_BYTES } from "@dmalab/runtime";
+import {
+  type FieldValue,
+  type LimitReason,
+  PAGE_SIZE_BYTES,
+  type QueueLimits,
+  SECTOR_SIZE_BYTES,
+} from "@dmalab/runtime";
 import { spread, wrapText } from "../../text/columns.ts";
 import { formatSize } from "../../text/numbers.ts";
 import { formatInputs } from "./inputs.ts";

@@ -4,3 +4,4 @@ export { explanationLines } from "./explanation.ts";
 export { loggedFaultLines } from "./fault_story.ts";
 export { formatInput, inputField } from "./inputs.ts";
 export { routeStory, SERVICE_LETTERS } from "./route_story.ts";
+export * from "../../diagnostics/codes.ts";

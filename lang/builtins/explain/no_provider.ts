@@ -1,5 +1,5 @@
 /** Why a function has no memory that peers may use. */
-import { PAGES_UNIT_BYTES, type PciFunction } from "@dmalab/devices/pci";
+import { PAGES_UNIT_BYTES, type PciFunction } from "@dmalab/devices";
 import { formatSize } from "../../text/numbers.ts";
 
 /**

@@ -1,6 +1,6 @@
 /** Why a route between two peers is of its kind. */
 import type { MachineEvent } from "@dmalab/runtime";
-import { findRoute, type PeerRoute } from "@dmalab/devices/pci";
+import { findRoute, type PeerRoute } from "@dmalab/devices";
 import { wrapText } from "../../text/columns.ts";
 import type { ExecutionContext } from "../../values/execution_context.ts";
 import { noProvider } from "./no_provider.ts";

@@ -6,7 +6,7 @@ import {
   type RequestMemory,
   type RequestSegment,
   writtenPointer,
-} from "@dmalab/devices/nvme";
+} from "@dmalab/devices";
 import { type MachineEvent, SECTOR_SIZE_BYTES } from "@dmalab/runtime";
 import { clip, endsOf, pad } from "../../text/columns.ts";
 import { formatAddress, formatCount, formatLimit, formatSize } from "../../text/numbers.ts";

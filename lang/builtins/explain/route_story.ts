@@ -17,7 +17,7 @@ import {
   type PciRole,
   type PeerRoute,
   redirectChange,
-} from "@dmalab/devices/pci";
+} from "@dmalab/devices";
 import { clip, pad, PICTURE_COLUMNS, spread, wrapText } from "../../text/columns.ts";
 import { formatCount } from "../../text/numbers.ts";
 

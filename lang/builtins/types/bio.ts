@@ -1,8 +1,15 @@
 /** A bio that a script builds: an operation, a place on the disk, and memory added piece by piece. */
 import { plainSegment, SEGMENT } from "./segment.ts";
-import { Bio, bioGap, type BioVec, pairGap, vecOffset, vecsSizeBytes } from "@dmalab/runtime/block";
-import { SECTOR_SIZE_BYTES } from "@dmalab/runtime";
-import type { DiskOp, NvmeDevice } from "@dmalab/devices/nvme";
+import {
+  Bio,
+  bioGap,
+  type BioVec,
+  pairGap,
+  SECTOR_SIZE_BYTES,
+  vecOffset,
+  vecsSizeBytes,
+} from "@dmalab/runtime";
+import type { DiskOp, NvmeDevice } from "@dmalab/devices";
 import {
   bioPicture,
   type PicturedBio,

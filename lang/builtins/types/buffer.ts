@@ -1,8 +1,7 @@
 /** Host memory that a script holds: `alloc_pages`, `buffer`, `page`. */
 import type { PlainOf } from "../describe/form.ts";
 import { plainSegment, SEGMENT } from "./segment.ts";
-import { PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
-import type { FillPattern, HostBuffer } from "@dmalab/runtime/memory";
+import { type FillPattern, type HostBuffer, PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
 import { tableLines } from "../../text/columns.ts";
 import { formatAddress, formatCount, formatSize } from "../../text/numbers.ts";
 import { STEP_BYTES } from "../../values/limits.ts";

@@ -1,6 +1,5 @@
 /** The block layer's DMA iterator. */
-import type { BlkDmaIter } from "@dmalab/runtime/block";
-import { blkStatusName, type MachineEvent } from "@dmalab/runtime";
+import { type BlkDmaIter, blkStatusName, type MachineEvent } from "@dmalab/runtime";
 import { formatAddress, formatSize } from "../../text/numbers.ts";
 import { decisionList } from "../explain/decision_list.ts";
 import type { HandleType } from "../../values/spec.ts";

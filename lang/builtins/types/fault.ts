@@ -1,8 +1,6 @@
 /** One access of a device that went nowhere, as `iommu.faults` lists them. */
-import type { MachineEvent } from "@dmalab/runtime";
-import { decodeFaultLog } from "@dmalab/runtime/fault_log";
-import { printFaultLog } from "@dmalab/runtime/fault_log/print_fault_log";
-import type { IommuFault } from "@dmalab/runtime/iommu";
+import type { IommuFault, MachineEvent } from "@dmalab/runtime";
+import { decodeFaultLog, printFaultLog } from "@dmalab/runtime/fault_log";
 import { wrapText } from "../../text/columns.ts";
 import { formatAddress, formatDuration } from "../../text/numbers.ts";
 import type { ExecutionContext } from "../../values/execution_context.ts";

@@ -1,5 +1,5 @@
 /** What things cost in virtual time: the latency list of the machine block. */
-import { LATENCY_SETTINGS } from "@dmalab/runtime/time";
+import { LATENCY_SETTINGS } from "@dmalab/runtime";
 import { tableLines } from "../../text/columns.ts";
 import { formatCount, formatDuration } from "../../text/numbers.ts";
 import { didYouMean } from "../../diagnostics/suggest.ts";

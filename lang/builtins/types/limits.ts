@@ -1,7 +1,6 @@
 /** The limits of a device's queues, and who set each. */
 import type { ExecutionContext } from "../../values/execution_context.ts";
-import type { LimitReason, QueueLimits } from "@dmalab/runtime/block";
-import { SECTOR_SIZE_BYTES } from "@dmalab/runtime";
+import { type LimitReason, type QueueLimits, SECTOR_SIZE_BYTES } from "@dmalab/runtime";
 import { tableLines } from "../../text/columns.ts";
 import { formatMask, formatSize } from "../../text/numbers.ts";
 import { RecordValue, type Value } from "../../values/value.ts";

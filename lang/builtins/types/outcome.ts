@@ -1,5 +1,5 @@
 /** The result of a block on a separate machine: the values of `fork` and `compare`. */
-import { hasLatencies } from "@dmalab/runtime/time";
+import { hasLatencies } from "@dmalab/runtime";
 import { sameMemory } from "@dmalab/runtime/dma";
 import { tableLines } from "../../text/columns.ts";
 import { formatEvents } from "../../render/event_line.ts";

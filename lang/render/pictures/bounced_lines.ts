@@ -1,7 +1,7 @@
 /**
  * Parts of a mapping that are copied: the place of the copy for the device, and of the original.
  */
-import type { BouncedPart } from "@dmalab/devices/nvme";
+import type { BouncedPart } from "@dmalab/devices";
 import { endsOf, pad } from "../../text/columns.ts";
 import { formatAddress, formatSize } from "../../text/numbers.ts";
 

@@ -18,7 +18,7 @@ import type {
   RequestMemory,
   RequestPicture,
   RequestSegment,
-} from "@dmalab/devices/nvme";
+} from "@dmalab/devices";
 import { formatAddress, formatSize } from "../../text/numbers.ts";
 
 /** The surroundings of a request's drawing. */

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import type { RequestEntry, RequestMemory, RequestPicture } from "@dmalab/devices/nvme";
+import type { RequestEntry, RequestMemory, RequestPicture } from "@dmalab/devices";
 import { requestPicture } from "./request_picture.ts";
 
 const PAGE = 4096;

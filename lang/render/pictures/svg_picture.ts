@@ -5,7 +5,7 @@
  * that draws becomes a line, an arrow or a filled cell. So every picture is the same in a file as
  * in a terminal.
  */
-import { maxOf } from "@dmalab/runtime/lists";
+import { maxOf } from "@dmalab/runtime/basics";
 import { spanPlace, spanText } from "../../source.ts";
 import { escapeMarkup } from "../../text/markup.ts";
 import { formatCount } from "../../text/numbers.ts";

@@ -1,5 +1,5 @@
 /** The bounce-buffer pool as a drawing: areas as bars, sets as maps of slots, buffers as a list. */
-import type { BouncedBuffer, SwiotlbPool } from "@dmalab/runtime/memory";
+import type { BouncedBuffer, SwiotlbPool } from "@dmalab/runtime";
 import { pad, PICTURE_COLUMNS, spread } from "../../text/columns.ts";
 import { formatAddress, formatCount, formatSize } from "../../text/numbers.ts";
 import { usedBar } from "./strip.ts";

@@ -4,8 +4,14 @@
  * Before a read every buffer is filled with one byte, and the disk holds its own offsets, so that
  * each byte shows its source.
  */
-import { alignDown, alignUp, type Bytes, PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
-import type { PhysicalMemory } from "@dmalab/runtime/memory";
+import {
+  alignDown,
+  alignUp,
+  type Bytes,
+  PAGE_SIZE_BYTES,
+  type PhysAddr,
+  type PhysicalMemory,
+} from "@dmalab/runtime";
 import type { Json } from "../difference.ts";
 import type { DataExtent } from "../kernel/kernel_data.ts";
 import type { DefectStep } from "./defect_data.ts";

@@ -1,5 +1,4 @@
 /** Builds the machine of a recorded defect, and brings its disk up. */
-import { softCapSectors } from "@dmalab/runtime/block";
 import {
   alignDown,
   ArmedInjection,
@@ -13,10 +12,11 @@ import {
   MIB,
   type PhysAddr,
   SECTOR_SIZE_BYTES,
+  softCapSectors,
   swiotlbConfig,
 } from "@dmalab/runtime";
 import { resolveKernel } from "@dmalab/runtime/kernels";
-import { NvmeDisk } from "@dmalab/devices/nvme";
+import { NvmeDisk } from "@dmalab/devices";
 import { attachPeers, peerSpanOf } from "../kernel/captured_peers.ts";
 import {
   capturedDevice,

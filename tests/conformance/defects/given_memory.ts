@@ -1,9 +1,16 @@
 /** IOVAs, bounce buffers, pool blocks and tags as they were recorded: given to the model, not asked of it. */
-import { alignDown, type Bytes, KIB, type Machine, MIB, type PhysAddr } from "@dmalab/runtime";
+import {
+  alignDown,
+  type Bytes,
+  type IommuDomain,
+  KIB,
+  type Machine,
+  MIB,
+  type PhysAddr,
+} from "@dmalab/runtime";
 import { DMA_FROM_DEVICE, DmaDevice } from "@dmalab/runtime/dma";
-import type { IommuDomain } from "@dmalab/runtime/iommu";
 import type { CallLine, DefectStep } from "./defect_data.ts";
-import { type Iod, NvmeRequest, type QueuePair } from "@dmalab/devices/nvme";
+import { type Iod, NvmeRequest, type QueuePair } from "@dmalab/devices";
 import type { CaptureCall } from "../kernel/kernel_data.ts";
 import { givenBlocks } from "../kernel/recorded_pool.ts";
 import type { DefectHost } from "./defect_machine.ts";

@@ -1,6 +1,13 @@
 /** The memory of a step: the request's ranges, and their contents before and after. */
-import { alignDown, MIB, PAGE_SIZE_BYTES, type PhysAddr, SECTOR_SIZE_BYTES } from "@dmalab/runtime";
-import { type BioVec, NO_VECS } from "@dmalab/runtime/block";
+import {
+  alignDown,
+  type BioVec,
+  MIB,
+  NO_VECS,
+  PAGE_SIZE_BYTES,
+  type PhysAddr,
+  SECTOR_SIZE_BYTES,
+} from "@dmalab/runtime";
 import { type DataExtent, extentOf, vecOf } from "../kernel/kernel_data.ts";
 import { fillPages, pagesOf, type Run, writePattern } from "./damage.ts";
 import {

@@ -1,15 +1,18 @@
 /** Runs a step's request on the model as a program's system call would. */
-import { BLK_STS, type Bytes, ERRNO, SECTOR_SIZE_BYTES } from "@dmalab/runtime";
 import {
   type Bio,
   BioSplitter,
   type BioVec,
+  BLK_STS,
   type BlockOp,
+  type Bytes,
+  ERRNO,
   Plug,
+  SECTOR_SIZE_BYTES,
   sliceVecs,
-} from "@dmalab/runtime/block";
+} from "@dmalab/runtime";
 import { BioBuilder, MAX_BIO_VECS, pageJoinOf, type UserPiece } from "../submission/bio_builder.ts";
-import type { Io, NvmeRequest } from "@dmalab/devices/nvme";
+import type { Io, NvmeRequest } from "@dmalab/devices";
 import type { Json } from "../difference.ts";
 import type { DefectHost } from "./defect_machine.ts";
 import type { Transcript } from "./transcript.ts";

@@ -8,7 +8,7 @@ import {
   type MachineEvent,
   type PhysAddr,
 } from "@dmalab/runtime";
-import type { Iod, NvmeDriver, NvmeRequest } from "@dmalab/devices/nvme";
+import type { Iod, NvmeDriver, NvmeRequest } from "@dmalab/devices";
 import type { CallLine, DefectStep } from "./defect_data.ts";
 import type { DefectHost } from "./defect_machine.ts";
 import { errnoOf, type Fields } from "../inner_record.ts";

@@ -6,14 +6,16 @@
 import {
   ADDRESS_LIMIT,
   defaultMachineConfig,
+  type DeviceAccess,
   type DmaAddr,
+  type FaultReason,
+  type IommuModel,
   Machine,
   MIB,
   type PhysAddr,
 } from "@dmalab/runtime";
 import { DmaDevice, type DmaDirection } from "@dmalab/runtime/dma";
-import { printFaultLog } from "@dmalab/runtime/fault_log/print_fault_log";
-import type { DeviceAccess, FaultReason, IommuModel } from "@dmalab/runtime/iommu";
+import { printFaultLog } from "@dmalab/runtime/fault_log";
 import { firstDifference, type Json, type JsonObject } from "../difference.ts";
 import { GroupCount, type GroupResult } from "../group_result.ts";
 import { profileOf } from "../kernel/kernel_machine.ts";

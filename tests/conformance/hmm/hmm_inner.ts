@@ -5,9 +5,16 @@
  * Events give most of it. The tries of a search for IOVAs and the flags of a mapped page are no
  * events; there the recorder looks at the call itself.
  */
-import type { EventName, Machine, MachineEvent, PhysAddr } from "@dmalab/runtime";
+import {
+  type EventName,
+  type FlushQueue,
+  type IommuDomain,
+  type Machine,
+  type MachineEvent,
+  type PhysAddr,
+  PTE_MMIO,
+} from "@dmalab/runtime";
 import type { DmaDevice } from "@dmalab/runtime/dma";
-import { type FlushQueue, type IommuDomain, PTE_MMIO } from "@dmalab/runtime/iommu";
 import type { Json } from "../difference.ts";
 import {
   type Fields,

@@ -3,13 +3,13 @@ import {
   type Bytes,
   defaultMachineConfig,
   type IommuMode,
+  type IommuModel,
   KIB,
   Machine,
   type PhysAddr,
   swiotlbConfig,
 } from "@dmalab/runtime";
 import { DmaDevice } from "@dmalab/runtime/dma";
-import type { IommuModel } from "@dmalab/runtime/iommu";
 import { GoldenReadError } from "../golden_files.ts";
 import { attachPeers, type PeerSpan } from "../kernel/captured_peers.ts";
 import { profileOf } from "../kernel/kernel_machine.ts";

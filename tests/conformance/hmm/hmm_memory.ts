@@ -6,8 +6,10 @@ import {
   type FrameSource,
   HUGE_ORDER,
   type NotifierEvent,
-} from "@dmalab/runtime/mm";
-import { PAGE_SIZE_BYTES, type PhysAddr, type VirtAddr } from "@dmalab/runtime";
+  PAGE_SIZE_BYTES,
+  type PhysAddr,
+  type VirtAddr,
+} from "@dmalab/runtime";
 
 /** Where the memory begins. Huge pages fit there, and nothing else is in that gigabyte. */
 export const MEMORY_START = 0x7000_0000_0000 as VirtAddr;

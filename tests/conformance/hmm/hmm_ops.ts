@@ -1,15 +1,8 @@
 /** The operations of tests/golden/hmm on page-wise maps and the memory under them. */
 import {
-  ERRNO,
-  type Machine,
-  type MachineEvent,
-  PAGE_SIZE_BYTES,
-  type VirtAddr,
-} from "@dmalab/runtime";
-import { peerMemo } from "@dmalab/runtime/dma";
-import {
   AddressSpace,
   type ChangedRange,
+  ERRNO,
   HMM_PFN,
   type HmmDmaMap,
   hmmDmaMapAlloc,
@@ -19,7 +12,12 @@ import {
   type HmmPfnList,
   hmmRangeFault,
   type IntervalNotifier,
-} from "@dmalab/runtime/mm";
+  type Machine,
+  type MachineEvent,
+  PAGE_SIZE_BYTES,
+  type VirtAddr,
+} from "@dmalab/runtime";
+import { peerMemo } from "@dmalab/runtime/dma";
 import type { Json, JsonObject } from "../difference.ts";
 import { changeMemory, eventNumber, GivenFrames, mapMemory, MEMORY_START } from "./hmm_memory.ts";
 import type { HmmOp, PfnRun } from "./hmm_given.ts";

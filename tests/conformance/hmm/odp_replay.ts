@@ -4,11 +4,13 @@
  *
  * A software device makes no DMA call: its map is the list of page frames alone.
  */
-import { type MemoryRegion, RdmaAdapter } from "@dmalab/devices/rdma";
+import { type MemoryRegion, RdmaAdapter } from "@dmalab/devices";
 import {
   ADDRESS_LIMIT,
+  AddressSpace,
   alignUp,
   type Bytes,
+  type ChangedRange,
   defaultMachineConfig,
   ERRNO,
   type ErrnoName,
@@ -16,7 +18,6 @@ import {
   PAGE_SIZE_BYTES,
   type VirtAddr,
 } from "@dmalab/runtime";
-import { AddressSpace, type ChangedRange } from "@dmalab/runtime/mm";
 import { type Difference, firstDifference, type Json, type JsonObject } from "../difference.ts";
 import { GroupCount, type GroupResult } from "../group_result.ts";
 import { profileOf } from "../kernel/kernel_machine.ts";

@@ -5,7 +5,7 @@
  * such a configuration differ, with the key's name (tests/golden/kernel/README.md, "Configuration
  * keys").
  */
-import type { NoMerges } from "@dmalab/runtime/block";
+import type { NoMerges } from "@dmalab/runtime";
 import type { Difference, Json } from "../difference.ts";
 import { TOPOLOGY_NAMES } from "./captured_peers.ts";
 

@@ -6,8 +6,7 @@
  */
 import { alignDown, type Bytes, GIB, type Machine, MIB, type PhysAddr } from "@dmalab/runtime";
 import type { DmaDevice } from "@dmalab/runtime/dma";
-import { pciNode, type PciNodeConfig } from "@dmalab/devices";
-import { buildPciTree, PciTopology } from "@dmalab/devices/pci";
+import { buildPciTree, pciNode, type PciNodeConfig, PciTopology } from "@dmalab/devices";
 import { GoldenReadError } from "../golden_files.ts";
 import type { DataExtent } from "./kernel_data.ts";
 

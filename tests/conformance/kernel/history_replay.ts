@@ -2,9 +2,15 @@
  * Follows a captured history line by line: requests through the driver, the rest through the
  * allocators.
  */
-import { type Machine, type MachineEvent, PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
+import {
+  type Machine,
+  type MachineEvent,
+  PAGE_SIZE_BYTES,
+  type PhysAddr,
+  PTE_READ,
+  PTE_WRITE,
+} from "@dmalab/runtime";
 import { DMA_BIDIRECTIONAL } from "@dmalab/runtime/dma";
-import { PTE_READ, PTE_WRITE } from "@dmalab/runtime/iommu";
 import { type Difference, firstDifference } from "../difference.ts";
 import type { GroupCount } from "../group_result.ts";
 import {

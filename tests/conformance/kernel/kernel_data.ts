@@ -1,6 +1,5 @@
 /** The shapes of the captured kernel data (tests/golden/kernel/README.md), as far as they are used. */
-import type { PhysAddr } from "@dmalab/runtime";
-import type { BioVec } from "@dmalab/runtime/block";
+import type { BioVec, PhysAddr } from "@dmalab/runtime";
 import type { InnerLine } from "../inner_record.ts";
 import type { Difference, Json } from "../difference.ts";
 import type { CaptureConfig } from "./capture_config.ts";

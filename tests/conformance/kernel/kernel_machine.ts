@@ -9,6 +9,7 @@ import {
   type MachineConfig,
   MIB,
   type PhysAddr,
+  type QueueLimits,
   SECTOR_SIZE_BYTES,
   swiotlbConfig,
 } from "@dmalab/runtime";
@@ -25,13 +26,12 @@ import {
   NvmeController,
   NvmeDriver,
   scheduledRequests,
-} from "@dmalab/devices/nvme";
+} from "@dmalab/devices";
 import { GoldenReadError } from "../golden_files.ts";
 import { attachPeers, type PeerSpan } from "./captured_peers.ts";
 import type { CaptureConfig, CaptureMode } from "./capture_config.ts";
 import type { CaptureEnvironment, CaptureLimits } from "./kernel_data.ts";
 import { RecordedPool } from "./recorded_pool.ts";
-import type { QueueLimits } from "@dmalab/runtime/block";
 import type { Json } from "../difference.ts";
 
 /**

@@ -5,8 +5,13 @@
  * Such a run has an unknown order of decisions, or no allocation. IO addresses and bounce slots are
  * given to the model (tests/golden/kernel/README.md, "What is given and what must come out").
  */
-import type { IommuDomain, IovaAllocator } from "@dmalab/runtime/iommu";
-import { type BouncingDevice, SLOT_BYTES, type SwiotlbPool } from "@dmalab/runtime/memory";
+import {
+  type BouncingDevice,
+  type IommuDomain,
+  type IovaAllocator,
+  SLOT_BYTES,
+  type SwiotlbPool,
+} from "@dmalab/runtime";
 import type { InnerLine } from "../inner_record.ts";
 import type { GroupCount } from "../group_result.ts";
 import { type CaptureCase, ruleOf } from "./kernel_data.ts";

@@ -7,25 +7,23 @@
  * "What is given and what must come out").
  */
 import {
+  Bio,
+  BIO_FLAG,
   BLK_STS,
   type BlkStatus,
   blkStatusErrno,
   blkStatusName,
+  type BlockOp,
   type DmaAddr,
   ERRNO,
   invariant,
   type MachineEvent,
   SECTOR_SIZE_BYTES,
-} from "@dmalab/runtime";
-import {
-  Bio,
-  BIO_FLAG,
-  type BlockOp,
   sliceVecs,
   TagMap,
   vecsSizeBytes,
-} from "@dmalab/runtime/block";
-import { Iod, type NvmeCommandView, NvmeRequest, type SglDescriptor } from "@dmalab/devices/nvme";
+} from "@dmalab/runtime";
+import { Iod, type NvmeCommandView, NvmeRequest, type SglDescriptor } from "@dmalab/devices";
 import { type CapturedCalls, capturedCalls, type LinkedRange } from "./capture_form.ts";
 import type { CaptureConfig } from "./capture_config.ts";
 import {

@@ -4,8 +4,17 @@
  * @see rules/block.md 1.4
  */
 import type { Kernel } from "@dmalab/runtime/kernels";
-import { alignDown, type Bytes, PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
-import { Bio, BIO_FLAG, type BioVec, type BlockOp, vecOffset } from "@dmalab/runtime/block";
+import {
+  alignDown,
+  Bio,
+  BIO_FLAG,
+  type BioVec,
+  type BlockOp,
+  type Bytes,
+  PAGE_SIZE_BYTES,
+  type PhysAddr,
+  vecOffset,
+} from "@dmalab/runtime";
 
 /** The most vectors that one bio has. */
 export const MAX_BIO_VECS = 256;

@@ -1,6 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { MIB, type PhysAddr } from "@dmalab/runtime";
-import { type Bio, BIO_FLAG } from "@dmalab/runtime/block";
+import { type Bio, BIO_FLAG, MIB, type PhysAddr } from "@dmalab/runtime";
 import { BioBuilder, type PageJoin, type UserPiece } from "./bio_builder.ts";
 
 const LARGE = 2 * MIB;

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import type { BlockRequest } from "@dmalab/runtime/block";
+import type { BlockRequest } from "@dmalab/runtime";
 import type { CaptureCase, CaptureEnvironment } from "../kernel/kernel_data.ts";
 import { LostRequests } from "./submission_replay.ts";
 

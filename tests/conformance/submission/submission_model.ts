@@ -5,27 +5,25 @@
  */
 import type { Kernel } from "@dmalab/runtime/kernels";
 import {
-  type Bytes,
-  EventStream,
-  PAGE_SIZE_BYTES,
-  type PhysAddr,
-  SECTOR_SIZE_BYTES,
-} from "@dmalab/runtime";
-import { VirtualClock } from "@dmalab/runtime/time";
-import {
   Bio,
   BIO_FLAG,
   BioSplitter,
   type BlockOp,
   BlockRequest,
+  type Bytes,
   DeadlineScheduler,
+  EventStream,
   integritySegments,
   type NoMerges,
+  PAGE_SIZE_BYTES,
+  type PhysAddr,
   Plug,
   type PlugTarget,
   type QueueLimits,
   RequestMerger,
-} from "@dmalab/runtime/block";
+  SECTOR_SIZE_BYTES,
+  VirtualClock,
+} from "@dmalab/runtime";
 import {
   BioBuilder,
   MAX_BIO_VECS,

@@ -1,6 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { KIB, MIB, type PhysAddr } from "@dmalab/runtime";
-import { deriveLimits, type LimitsInput } from "@dmalab/runtime/block";
+import { deriveLimits, KIB, type LimitsInput, MIB, type PhysAddr } from "@dmalab/runtime";
 import { type KernelProfile, resolveKernel } from "@dmalab/runtime/kernels";
 import { type CapturedCall, CapturedMemory } from "./submission_data.ts";
 import { type QueueSetup, SubmissionModel } from "./submission_model.ts";

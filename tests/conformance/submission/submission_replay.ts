@@ -6,15 +6,18 @@
  * rules; they are taken from the captures, all else is compared.
  */
 import {
+  type Bio,
+  BIO_FLAG,
   BLK_STS,
   blkStatusErrno,
   blkStatusName,
+  type BlockOp,
+  type BlockRequest,
   ERRNO,
   PAGE_SIZE_BYTES,
   type PhysAddr,
   SECTOR_SIZE_BYTES,
 } from "@dmalab/runtime";
-import { type Bio, BIO_FLAG, type BlockOp, type BlockRequest } from "@dmalab/runtime/block";
 import { attempt, firstDifference, isDifference, type Json } from "../difference.ts";
 import type { GroupCount } from "../group_result.ts";
 import { hostOf } from "../kernel/captured_run.ts";
@@ -30,7 +33,7 @@ import { profileOf, separateMetadataBytes } from "../kernel/kernel_machine.ts";
 import { KERNEL_NAMES, type KernelProfile } from "@dmalab/runtime/kernels";
 import { type CapturedCall, CapturedMemory, OPS_OF } from "./submission_data.ts";
 import { type KernelPages, SubmissionModel } from "./submission_model.ts";
-import { blockStatusOf } from "@dmalab/devices/nvme";
+import { blockStatusOf } from "@dmalab/devices";
 
 /** The kernel's flag of a request that takes no more bios. */
 const REQ_NOMERGE = 0x4000;

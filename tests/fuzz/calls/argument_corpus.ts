@@ -1,8 +1,7 @@
 /** The contents of the registry's own examples: whole statements, and values for a parameter. */
 import { BUILTINS } from "@dmalab/lang/builtins";
 import { SourceFile } from "@dmalab/lang";
-import { type CallExpression, isDeclaration } from "@dmalab/lang/syntax/tree";
-import { parse } from "@dmalab/lang/syntax";
+import { type CallExpression, isDeclaration, parse } from "@dmalab/lang/syntax";
 import type { HandleType, MethodSpec } from "@dmalab/lang/values";
 
 /**

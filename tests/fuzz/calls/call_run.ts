@@ -5,7 +5,7 @@
 import { BUG_CODE, renderDiagnostic } from "@dmalab/lang/diagnostics";
 import { LoadError } from "@dmalab/lang/syntax";
 import type { InputResult } from "@dmalab/lang/run";
-import { RunSession } from "@dmalab/lang/run/session";
+import { RunSession } from "@dmalab/lang/program";
 import { BUILTINS } from "@dmalab/lang/builtins";
 import { auditedRegistry } from "@dmalab/lang/testing";
 import { Choices } from "../choices.ts";

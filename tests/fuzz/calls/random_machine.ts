@@ -1,5 +1,5 @@
 /** Random machine blocks, written from the schema: a new key or kind of device is among them at once. */
-import { type BlockSpec, MACHINE_SCHEMA, type ValueShape } from "@dmalab/lang/machine";
+import { type BlockSpec, MACHINE_SCHEMA, type ValueShape } from "@dmalab/lang";
 import { QUIRK_NAMES } from "@dmalab/runtime/kernels";
 import type { NumberShape } from "@dmalab/runtime";
 import type { Choices } from "../choices.ts";

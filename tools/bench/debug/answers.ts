@@ -1,8 +1,8 @@
 /** How long a client of the debug adapter waits for answers about moments of long runs. */
 import type { DebugProtocol } from "@vscode/debugprotocol";
-import { DapSession } from "@dmalab/editor/dap";
+import { DapSession } from "@dmalab/editor";
 import { type Benchmark, benchResult } from "../benchmark.ts";
-import { type BenchResult, median } from "@dmalab/cli/bench/statistics";
+import { type BenchResult, median } from "@dmalab/cli/bench";
 import { measureInChild } from "../child.ts";
 import { cpuSeconds } from "../cpu_time.ts";
 

@@ -1,8 +1,8 @@
 /** Latency of a full-screen debugger frame, with all panes, after a million events. */
 import { Debugger, FullScreen } from "@dmalab/cli/debug";
-import { type KeyPress, Queue, type TerminalInput } from "@dmalab/cli/terminal";
+import { type KeyPress, Queue, type TerminalInput } from "@dmalab/cli";
 import { plainBenchmark } from "../benchmark.ts";
-import { median } from "@dmalab/cli/bench/statistics";
+import { median } from "@dmalab/cli/bench";
 import { measureInChild } from "../child.ts";
 import { recordReads } from "../recording.ts";
 

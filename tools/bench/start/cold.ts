@@ -6,10 +6,10 @@
  */
 import { TempFolder } from "../../temp_folder.ts";
 import { join } from "node:path";
-import { initFolder } from "@dmalab/cli/init";
+import { initFolder } from "@dmalab/cli";
 import { buildPackage } from "../../package/build_package.ts";
 import type { Benchmark } from "../benchmark.ts";
-import type { BenchResult } from "@dmalab/cli/bench/statistics";
+import type { BenchResult } from "@dmalab/cli/bench";
 import { PROJECT } from "../../package/bundle.ts";
 import { runDeno } from "../child.ts";
 import { measureStart, timed } from "./pairs.ts";

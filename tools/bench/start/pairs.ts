@@ -1,6 +1,6 @@
 /** Two programs that are started in turn, so that a change in the machine's load meets both. */
 import { benchResult } from "../benchmark.ts";
-import { type BenchResult, median } from "@dmalab/cli/bench/statistics";
+import { type BenchResult, median } from "@dmalab/cli/bench";
 
 /** Starts a program. @returns Milliseconds until it had done what is waited for. */
 export type Start = () => number | Promise<number>;

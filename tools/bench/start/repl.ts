@@ -8,8 +8,8 @@
  */
 import { TempFolder } from "../../temp_folder.ts";
 import { buildPackage } from "../../package/build_package.ts";
-import { denoOptions, LAZY_IMPORTS } from "@dmalab/cli/permissions";
-import { FIRST_PROMPT } from "@dmalab/cli/repl";
+import { denoOptions, LAZY_IMPORTS } from "@dmalab/cli/extend";
+import { FIRST_PROMPT } from "@dmalab/cli/debug";
 import type { Benchmark } from "../benchmark.ts";
 import { PROJECT } from "../../package/bundle.ts";
 import { measureStart, timed } from "./pairs.ts";

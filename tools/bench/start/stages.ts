@@ -3,7 +3,7 @@ import { TempFolder } from "../../temp_folder.ts";
 import { join } from "node:path";
 import { bundle, PROJECT } from "../../package/bundle.ts";
 import { type Benchmark, benchResult } from "../benchmark.ts";
-import type { BenchResult } from "@dmalab/cli/bench/statistics";
+import type { BenchResult } from "@dmalab/cli/bench";
 import { runDeno } from "../child.ts";
 import { nowMs } from "./clock.ts";
 

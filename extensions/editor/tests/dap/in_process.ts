@@ -1,7 +1,7 @@
 /** A client with an adapter in the same process, at the two ends of a pipe. */
 import { PassThrough } from "node:stream";
 import { serveClient } from "../../dap/serve.ts";
-import { TempFolder } from "@dmalab/tools/temp_folder";
+import { TempFolder } from "@dmalab/tools";
 import { Client } from "./client.ts";
 
 type StartedClient = Client & AsyncDisposable & { readonly program: string };

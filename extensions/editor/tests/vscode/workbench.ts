@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { chromium, type Page } from "playwright-core";
-import { buildExtension } from "@dmalab/tools/vscode";
+import { buildExtension } from "@dmalab/tools/developers";
 import { ROOT } from "@dmalab/tests";
 import type { CodeServer } from "./code_server.ts";
 

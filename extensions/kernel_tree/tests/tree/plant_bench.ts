@@ -1,6 +1,6 @@
 /** What planted changes of one file of a kernel tree are looked for with. */
 import { HostTree, MemoryScreen } from "@dmalab/cli";
-import { TreeBuild } from "@dmalab/c_drivers/compiler";
+import { TreeBuild } from "@dmalab/c_drivers";
 import {
   type ComparedTestRun,
   firstDifference,

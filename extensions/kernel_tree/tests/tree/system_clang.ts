@@ -4,7 +4,7 @@ import {
   type Compiled,
   PrecompiledHeaders,
   type TreeClang,
-} from "@dmalab/c_drivers/compiler";
+} from "@dmalab/c_drivers";
 
 /**
  * A clang of the system's, on files in a folder: faster, for developers of dmalab, and not confined

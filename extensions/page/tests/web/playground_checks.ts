@@ -1,7 +1,7 @@
 /** The playground: its output, its speed, its behaviour with endless runs, and its links. */
 import type { Browser, Page } from "playwright-core";
 import { readLink, writeLink } from "../../page/share_link.ts";
-import { playgroundData } from "@dmalab/tools/web";
+import { playgroundData } from "@dmalab/tools/developers";
 import { recordRun, runsOf } from "@dmalab/recording";
 import { ROOT } from "@dmalab/tests";
 import { programOf } from "./report_checks.ts";

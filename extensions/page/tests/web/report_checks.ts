@@ -3,7 +3,7 @@ import type { Browser, Page } from "playwright-core";
 import { join } from "node:path";
 import { writeReport } from "../../cli/make_report.ts";
 import { HostLoader, SignalWatch } from "@dmalab/cli";
-import { limitsOf } from "@dmalab/cli/scenario";
+import { limitsOf } from "@dmalab/cli/presentation";
 import { loadForDebugging } from "@dmalab/lang";
 import { keepVariables, type Recording, recordRun, runsOf } from "@dmalab/recording";
 import { type Program, runTitle } from "@dmalab/lang/run";

@@ -1,5 +1,5 @@
 /** Classes of the DMA API checker's lines. */
-import type { REPORT_CLASSES } from "@dmalab/runtime/dma/report_classes";
+import type { REPORT_CLASSES } from "@dmalab/runtime/vocabulary";
 
 /** Lines of older releases, of classes that dmalab does not simulate. */
 export const OLD_CLASSES = {

@@ -1,7 +1,7 @@
 /** Every form that Linux 7.3.4 can print is decoded, named, or left out with a reason. */
 import { assert, assertEquals } from "@std/assert";
 import { readKernelLog } from "../kernel_log_reader.ts";
-import { REPORT_CLASSES } from "@dmalab/runtime/dma/report_classes";
+import { REPORT_CLASSES } from "@dmalab/runtime/vocabulary";
 import { OLD_CLASSES } from "./checker_classes.ts";
 import { LEFT_OUT } from "./left_out.ts";
 import { MESSAGE_AREAS } from "./table.ts";

@@ -1,9 +1,8 @@
 /** The machine's IOMMU. */
-import { addAll } from "@dmalab/runtime/lists";
+import { addAll } from "@dmalab/runtime/basics";
 import type { PlainOf } from "../../describe/form.ts";
-import type { Machine } from "@dmalab/runtime";
+import type { FlushQueue, Machine } from "@dmalab/runtime";
 import { isTranslated, type TranslatedDevice } from "@dmalab/runtime/dma";
-import type { FlushQueue } from "@dmalab/runtime/iommu";
 import { reservedLines } from "../../../render/pictures/address_space_picture.ts";
 import { PICTURE_COLUMNS, spread, wrapText } from "../../../text/columns.ts";
 import { formatCount, formatDuration, formatSize } from "../../../text/numbers.ts";

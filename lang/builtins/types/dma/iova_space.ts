@@ -1,8 +1,7 @@
 /** The IOVA space of one device: allocated, in rcaches, free. */
 import { wordValue } from "../../words.ts";
 import type { PlainOf } from "../../describe/form.ts";
-import { bitsOfLastAddress } from "@dmalab/runtime";
-import { CACHE_CLASSES, type IommuDomain } from "@dmalab/runtime/iommu";
+import { bitsOfLastAddress, CACHE_CLASSES, type IommuDomain } from "@dmalab/runtime";
 import type { TranslatedDevice } from "@dmalab/runtime/dma";
 import {
   addressSpacePicture,

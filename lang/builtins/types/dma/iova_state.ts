@@ -1,6 +1,6 @@
 /** The caller's state of the two-step API. */
 import { type DmaDevice, DmaIovaState, rangeObjects } from "@dmalab/runtime/dma";
-import type { BouncedBuffer } from "@dmalab/runtime/memory";
+import type { BouncedBuffer } from "@dmalab/runtime";
 import type { PeerMapType } from "@dmalab/runtime/vocabulary";
 import { formatAddress, formatSize } from "../../../text/numbers.ts";
 import { iovaStatePicture, type LinkedRun } from "../../../render/pictures/iova_state_picture.ts";

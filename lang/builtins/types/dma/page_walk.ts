@@ -1,14 +1,15 @@
 /** The way of one address through a page table, as the hardware reads it. */
-import type { Machine, MachineEvent } from "@dmalab/runtime";
-import type { TranslatedDevice } from "@dmalab/runtime/dma";
 import {
   entryBits,
   type EntryFacts,
   entryWords,
+  type Machine,
+  type MachineEvent,
   type PageCut,
   pageCuts,
   tablePagePhys,
-} from "@dmalab/runtime/iommu";
+} from "@dmalab/runtime";
+import type { TranslatedDevice } from "@dmalab/runtime/dma";
 import { PICTURE_COLUMNS, spread, tableLines, wrapText } from "../../../text/columns.ts";
 import {
   formatAddress,

@@ -1,15 +1,15 @@
 /** The pool of bounce buffers. */
 import {
   type BouncedBuffer,
+  type MachineEvent,
   SET_SLOTS,
   SLOT_BYTES,
   type SwiotlbPool,
-} from "@dmalab/runtime/memory";
+} from "@dmalab/runtime";
 import { formatCount, formatDuration, formatSize } from "../../../text/numbers.ts";
 import { swiotlbPicture } from "../../../render/pictures/swiotlb_picture.ts";
 import type { HandleType } from "../../../values/spec.ts";
 import { fieldsOf } from "../../describe/fields.ts";
-import type { MachineEvent } from "@dmalab/runtime";
 import { clip, wrapText } from "../../../text/columns.ts";
 import type { ExecutionContext } from "../../../values/execution_context.ts";
 import { formatInputs } from "../../explain/inputs.ts";

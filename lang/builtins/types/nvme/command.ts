@@ -1,6 +1,6 @@
 /** The NVMe command that a request became. */
 import { wordValue } from "../../words.ts";
-import type { NvmeCommandView, NvmeRequest, SglDescriptor } from "@dmalab/devices/nvme";
+import type { NvmeCommandView, NvmeRequest, SglDescriptor } from "@dmalab/devices";
 import { formatAddress, formatHexBytes, formatSize } from "../../../text/numbers.ts";
 import { isHandle } from "../../arguments.ts";
 import { commandStory, sglTypeName } from "../../explain/command_story.ts";

@@ -1,6 +1,6 @@
 /** An io: one bio as its submitter sees it, however many requests it became. */
-import { addAll, maxOf } from "@dmalab/runtime/lists";
-import type { Io, NvmeRequest } from "@dmalab/devices/nvme";
+import { addAll, maxOf } from "@dmalab/runtime/basics";
+import type { Io, NvmeRequest } from "@dmalab/devices";
 import { blkStatusName } from "@dmalab/runtime";
 import { formatCount, formatSize } from "../../../text/numbers.ts";
 import { tableLines } from "../../../text/columns.ts";

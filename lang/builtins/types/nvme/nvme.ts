@@ -1,5 +1,5 @@
 /** NVMe disks: settings, contents, queues. */
-import { type NvmeDevice, unplugNvme } from "@dmalab/devices/nvme";
+import { type NvmeDevice, unplugNvme } from "@dmalab/devices";
 import { formatCount, formatSize } from "../../../text/numbers.ts";
 import { ValueError } from "../../../values/script_error.ts";
 import { toInt } from "../../arguments.ts";

@@ -1,8 +1,7 @@
 /** Submitting to a disk: the arguments of an operation, and waiting for its end. */
 import { type Decoded, named, optional, param, type Parameter } from "../../describe/parameters.ts";
-import type { DiskOp, Io, NvmeDevice, NvmeDisk, SubmitOptions } from "@dmalab/devices/nvme";
-import { type ErrnoName, KernelError, SECTOR_SIZE_BYTES } from "@dmalab/runtime";
-import type { HostBuffer } from "@dmalab/runtime/memory";
+import type { DiskOp, Io, NvmeDevice, NvmeDisk, SubmitOptions } from "@dmalab/devices";
+import { type ErrnoName, type HostBuffer, KernelError, SECTOR_SIZE_BYTES } from "@dmalab/runtime";
 import type { ExecutionContext } from "../../../values/execution_context.ts";
 import { ScriptError, ValueError } from "../../../values/script_error.ts";
 import type { Value } from "../../../values/value.ts";

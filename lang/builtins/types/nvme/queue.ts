@@ -1,5 +1,5 @@
 /** One pair of submission and completion queue. */
-import type { HostRings, NvmeRequest, QueuePair } from "@dmalab/devices/nvme";
+import type { HostRings, NvmeRequest, QueuePair } from "@dmalab/devices";
 import { formatCount, formatDuration, formatSize } from "../../../text/numbers.ts";
 import {
   type PicturedQueue,

@@ -1,6 +1,6 @@
 /** A request, as the block layer gives it to the driver. */
 import { plainSegment, SEGMENT } from "../segment.ts";
-import { type NvmeRequest, readStatus } from "@dmalab/devices/nvme";
+import { type NvmeRequest, readStatus } from "@dmalab/devices";
 import { formatCount, formatSize } from "../../../text/numbers.ts";
 import { isIncident } from "../../../values/incident.ts";
 import type { ExecutionContext } from "../../../values/execution_context.ts";

@@ -1,5 +1,5 @@
 /** Any other device: scripts map for it, make it read and write, and describe its registers. */
-import type { EndpointDevice } from "@dmalab/devices/endpoint";
+import type { EndpointDevice } from "@dmalab/devices";
 import type { MemoryRegionConfig } from "@dmalab/runtime";
 import { ValueError } from "../../../values/script_error.ts";
 import type { HandleType } from "../../../values/spec.ts";

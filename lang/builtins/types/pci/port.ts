@@ -1,8 +1,7 @@
 /** Host bridges, root ports and switches: the parts of a topology. */
 import { wordValue } from "../../words.ts";
 import { ListValue } from "../../../values/value.ts";
-import { type PciNodeConfig, settingOf } from "@dmalab/devices";
-import { switchedOn } from "@dmalab/devices/pci";
+import { type PciNodeConfig, settingOf, switchedOn } from "@dmalab/devices";
 import type { HandleType } from "../../../values/spec.ts";
 import { fieldsOf } from "../../describe/fields.ts";
 

@@ -1,11 +1,11 @@
 /** Memory of a BAR that devices share as a dma-buf: the export, and an importer of it. */
-import type { DeviceBase } from "@dmalab/devices";
 import {
+  type DeviceBase,
   type SharedAttachment,
   type SharedEntry,
   SharedMemory,
   type SharedRange,
-} from "@dmalab/devices/pci";
+} from "@dmalab/devices";
 import type { PhysAddr } from "@dmalab/runtime";
 import { formatAddress, formatCount, formatSize } from "../../../text/numbers.ts";
 import type { ExecutionContext } from "../../../values/execution_context.ts";

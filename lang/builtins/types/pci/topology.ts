@@ -1,12 +1,14 @@
 /** The PCI tree as a picture. */
 import {
   findRoute,
+  type Lab,
   type PciIommuGroup,
+  type PciNodeConfig,
   type PeerRoute,
   redirectChange,
+  settingOf,
   switchedOn,
-} from "@dmalab/devices/pci";
-import { type Lab, type PciNodeConfig, settingOf } from "@dmalab/devices";
+} from "@dmalab/devices";
 import { clip, PICTURE_COLUMNS } from "../../../text/columns.ts";
 import { formatCount, formatSize } from "../../../text/numbers.ts";
 import { SERVICE_LETTERS } from "../../explain/route_story.ts";

@@ -1,8 +1,15 @@
 /** The page-wise DMA map, and the state of peers along one batch of its entries. */
 import type { PlainOf } from "../../describe/form.ts";
-import { type DmaAddr, type MachineEvent, pfnToPhys } from "@dmalab/runtime";
+import {
+  type DmaAddr,
+  flagWords,
+  HMM_PFN,
+  type HmmDmaMap,
+  type HmmPfnList,
+  type MachineEvent,
+  pfnToPhys,
+} from "@dmalab/runtime";
 import type { DmaDevice, PeerMemo } from "@dmalab/runtime/dma";
-import { flagWords, HMM_PFN, type HmmDmaMap, type HmmPfnList } from "@dmalab/runtime/mm";
 import { clip, PICTURE_COLUMNS, tableLines } from "../../../text/columns.ts";
 import { formatAddress, formatCount, formatSize } from "../../../text/numbers.ts";
 import { shownParts } from "../../../text/repeats.ts";

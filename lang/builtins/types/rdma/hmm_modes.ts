@@ -1,5 +1,5 @@
 /** How a page-wise map reaches memory, by its mode. */
-import type { HmmDmaMap } from "@dmalab/runtime/mm";
+import type { HmmDmaMap } from "@dmalab/runtime";
 
 export const HMM_MODES: Readonly<Record<HmmDmaMap["mode"], string>> = {
   iova: "One IOVA range.",

@@ -1,6 +1,5 @@
 /** The address space of a process, as devices that share it are concerned with it. */
-import { PAGE_SIZE_BYTES } from "@dmalab/runtime";
-import type { AddressSpace, MappedPage } from "@dmalab/runtime/mm";
+import { type AddressSpace, type MappedPage, PAGE_SIZE_BYTES } from "@dmalab/runtime";
 import { tableLines } from "../../../text/columns.ts";
 import { formatAddress, formatCount, formatSize } from "../../../text/numbers.ts";
 import { shownParts } from "../../../text/repeats.ts";

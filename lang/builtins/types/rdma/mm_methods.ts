@@ -1,15 +1,17 @@
 /** The methods of a process's address space. */
 import type { PlainOf } from "../../describe/form.ts";
 import {
+  type AddressSpace,
   alignDown,
   alignUp,
+  type HostBuffer,
+  HUGE_ORDER,
   KernelError,
+  type MappedPage,
   PAGE_SIZE_BYTES,
   type PhysAddr,
   type VirtAddr,
 } from "@dmalab/runtime";
-import type { HostBuffer } from "@dmalab/runtime/memory";
-import { type AddressSpace, HUGE_ORDER, type MappedPage } from "@dmalab/runtime/mm";
 import { formatCount, formatSize } from "../../../text/numbers.ts";
 import { ValueError } from "../../../values/script_error.ts";
 import { raiseErrno } from "../../arguments.ts";

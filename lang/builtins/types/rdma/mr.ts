@@ -1,6 +1,6 @@
 /** Memory regions that an RDMA device pages on demand. */
 import { Handle } from "../../../values/value.ts";
-import { ImplicitRegion, type MemoryRegion, TABLE_WRITE } from "@dmalab/devices/rdma";
+import { ImplicitRegion, type MemoryRegion, TABLE_WRITE } from "@dmalab/devices";
 import type { MachineEvent } from "@dmalab/runtime";
 import { pairLines, tableLines } from "../../../text/columns.ts";
 import { formatAddress, formatCount, formatSize } from "../../../text/numbers.ts";

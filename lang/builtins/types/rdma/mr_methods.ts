@@ -7,7 +7,7 @@ import {
   TABLE_READ,
   TABLE_WRITE,
   type UmemOdp,
-} from "@dmalab/devices/rdma";
+} from "@dmalab/devices";
 import { type DmaAddr, KernelError, PAGE_SIZE_BYTES, type VirtAddr } from "@dmalab/runtime";
 import { formatAddress } from "../../../text/numbers.ts";
 import type { ExecutionContext } from "../../../values/execution_context.ts";

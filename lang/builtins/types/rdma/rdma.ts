@@ -1,5 +1,5 @@
 /** RDMA devices. */
-import type { RdmaDevice } from "@dmalab/devices/rdma";
+import type { RdmaDevice } from "@dmalab/devices";
 import { formatCount } from "../../../text/numbers.ts";
 import { ValueError } from "../../../values/script_error.ts";
 import type { HandleType } from "../../../values/spec.ts";

@@ -1,5 +1,5 @@
 /** The actions of an RDMA device on a region: accesses, and page faults taken step by step. */
-import type { PageFault, RdmaAccess, StepResult } from "@dmalab/devices/rdma";
+import type { PageFault, RdmaAccess, StepResult } from "@dmalab/devices";
 import { formatAddress, formatCount, formatSize } from "../../../text/numbers.ts";
 import { ScriptError } from "../../../values/script_error.ts";
 import type { HandleType } from "../../../values/spec.ts";

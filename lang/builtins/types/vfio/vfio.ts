@@ -1,5 +1,5 @@
 /** Devices with a state that can be migrated. */
-import type { MigrationBuffer, VfioDevice } from "@dmalab/devices/vfio";
+import type { MigrationBuffer, VfioDevice } from "@dmalab/devices";
 import { formatCount, formatSize } from "../../../text/numbers.ts";
 import { ValueError } from "../../../values/script_error.ts";
 import { toDirection } from "../../arguments.ts";

@@ -1,7 +1,6 @@
 /** Migration buffers, and the log of pages that a device has written. */
-import type { DirtyTracker, MigrationBuffer, MigrationDriver } from "@dmalab/devices/vfio";
-import type { MachineEvent } from "@dmalab/runtime";
-import { HostBuffer } from "@dmalab/runtime/memory";
+import type { DirtyTracker, MigrationBuffer, MigrationDriver } from "@dmalab/devices";
+import { HostBuffer, type MachineEvent } from "@dmalab/runtime";
 import { pairLines, tableLines } from "../../../text/columns.ts";
 import { formatAddress, formatCount, formatSize } from "../../../text/numbers.ts";
 import { ValueError } from "../../../values/script_error.ts";

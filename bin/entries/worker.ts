@@ -1,2 +1,2 @@
 /** Does jobs beside others: `--jobs` of `test`, `hunt` and `bench`. */
-import "@dmalab/bin/worker";
+import "../worker.ts";

@@ -1,2 +1,2 @@
 /** The command line, on Deno: the launcher or `deno install -g` starts it. */
-import "@dmalab/bin/main";
+import "../main.ts";

@@ -1,3 +1,3 @@
 /** Scenarios as tests of a project, `dmalab/test`. */
 
-export * from "@dmalab/bin/test";
+export * from "../test.ts";

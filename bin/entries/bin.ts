@@ -10,8 +10,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { denoOptions, type Permissions, permissionsOf } from "@dmalab/cli/permissions";
-import { DENO_VERSION } from "@dmalab/cli/package_version";
+import { DENO_VERSION, denoOptions, type Permissions, permissionsOf } from "@dmalab/cli/extend";
 
 const OWN = dirname(fileURLToPath(import.meta.url));
 const CANNOT_START = 2;

@@ -1,2 +1,2 @@
 /** What every `*.dma` resolves to: `deno run -R=. scenario.dma`. */
-import "@dmalab/bin/run_main";
+import "../run_main.ts";

@@ -1,0 +1,6 @@
+/** Text and pages that show a run, for the terminal and for a browser: nothing here touches the host. */
+export * from "./bench/bench_text.ts";
+export * from "./scenario/diagnostic_style.ts";
+export * from "./scenario/limit_options.ts";
+export * from "./scenario/print_run.ts";
+export * from "./static_page.ts";

@@ -1,0 +1,7 @@
+/** Whole programs: run, benched, drawn by properties, or continued as a session. What other members use: */
+export * from "./run/bench.ts";
+export * from "./run/property/fast_check_engine.ts";
+export * from "./run/run_program.ts";
+export * from "./run/session.ts";
+export * from "./session.ts";
+export * from "./bench/mod.ts";

@@ -1,0 +1,11 @@
+/**
+ * What needs no machine: addresses, errors, lists, words that are close to another, the sizes of a bounce pool.
+ *
+ * State: none. What other members use:
+ */
+export * from "./address.ts";
+export * from "./binary_search.ts";
+export * from "./errno.ts";
+export * from "./lists.ts";
+export * from "./memory/swiotlb/swiotlb_geometry.ts";
+export * from "./nearest_names.ts";

@@ -1,0 +1,5 @@
+/** Small tools that tests share: temporary folders, members of the workspace, processor time. */
+export * from "./bench/cpu_time.ts";
+export * from "./members.ts";
+export * from "./scripts.ts";
+export * from "./temp_folder.ts";
