@@ -36,6 +36,7 @@ export const BEGINNINGS: ReadonlySet<string> = new Set([
   "sync",
   "alloc_iova",
   "bounce_map",
+  "iommu_bounce",
   "sync_range",
 ]);
 
@@ -141,6 +142,11 @@ export const RETURNED_OPERATIONS: Readonly<
     align_mask: number(given, "align"),
     ...numbers(fields, "tlb"),
   })],
+  iommu_bounce_ret: ["iommu_bounce", (given, fields) => ({
+    op: "iommu_dma_map_swiotlb",
+    ...numbers(given, "phys", "size"),
+    ...numbers(fields, "ret"),
+  })],
 };
 
 /** Other operations; null for one that leaves no line. */
@@ -180,6 +186,10 @@ export const OPERATIONS: Readonly<
     op: "iova_unlink",
     addr: number(fields, "dma"),
     ...numbers(fields, "offset", "size"),
+  }),
+  bounce_link: ({ fields }) => ({
+    op: "bounce_and_link",
+    ...numbers(fields, "addr", "phys", "len"),
   }),
   flush_all: () => ({ op: "iotlb_flush_all" }),
   bounce_copy: ({ fields }) => ({ op: "swiotlb_bounce", ...numbers(fields, "tlb", "size", "dir") }),

@@ -72,16 +72,18 @@ function bioProbe(index: number, part: number): string {
 
 const UNMAPPED =
   "a=%di:x64 b=%si:x64 sqea=+0(+{request}(%di)):x64[8] sqeb=+0(+{request}(%si)):x64[8]";
-const BOUNCED = [
-  "orig:orig_addr:x64",
-  "size:mapping_size:u64",
-  "align:alloc_align_mask:u64",
-  "dir:dir:s32",
-]
-  .map((each) => {
-    const [name, argument, type] = each.split(":");
-    return `${name}={swiotlb_tbl_map_single:${argument}}:${type}`;
+/** Fetches of a function's arguments. @param each `NAME:ARGUMENT:TYPE`. */
+function argumentsOf(target: string, ...each: readonly string[]): string {
+  return each.map((text) => {
+    const [name, argument, type] = text.split(":");
+    return `${name}={${target}:${argument}}:${type}`;
   }).join(" ");
+}
+
+const BOUNCED = argumentsOf(
+  "swiotlb_tbl_map_single",
+  ...["orig:orig_addr:x64", "size:mapping_size:u64", "align:alloc_align_mask:u64", "dir:dir:s32"],
+);
 /** A fetch through a null pointer can give any number. */
 const FIRST_KERNEL_ADDRESS = "0xffff800000000000";
 
@@ -151,6 +153,20 @@ export const CAPTURE_PROBES: readonly string[] = [
     }) as [string, string],
   ),
   returns("bounce_map_ret", ["swiotlb_tbl_map_single"], "tlb=$retval:x64"),
+  probe(
+    "iommu_bounce",
+    "iommu_dma_map_swiotlb",
+    argumentsOf("iommu_dma_map_swiotlb", "phys:phys:x64", "size:size:u64"),
+  ),
+  returns("iommu_bounce_ret", ["iommu_dma_map_swiotlb"], "ret=$retval:x64"),
+  probe(
+    "bounce_link",
+    "iommu_dma_iova_bounce_and_link",
+    argumentsOf(
+      "iommu_dma_iova_bounce_and_link",
+      ...["addr:addr:x64", "phys:phys:x64", "len:bounce_len:u64"],
+    ),
+  ),
   probeEither(
     "bounce_unmap",
     ["swiotlb_tbl_unmap_single", "__swiotlb_tbl_unmap_single"],

@@ -28,6 +28,8 @@ export interface RecordedTest {
   /** The machine that the model had: its release, and what QEMU can be. */
   readonly config: LabConfig;
   readonly outcome: TestOutcome;
+  /** Whether the run came to an assertion. */
+  readonly reachesAssertion: boolean;
   readonly submissions: readonly RecordedSubmission[];
   /** Limits of each disk's request queue. */
   readonly limits: ReadonlyMap<string, QueueLimits>;
@@ -63,6 +65,7 @@ export function recordTest(
   const blockers = new Set<string>();
   let directCalls = 0;
   let machine: Machine | null = null;
+  let reached: ReadonlySet<number> = new Set();
   if (test.kind === "property") blockers.add("a property: its cases are drawn for the model");
   const outcome = inspectTest(program, { ...test, config }, {
     limits,
@@ -70,6 +73,7 @@ export function recordTest(
     attributeDefects: false,
     onVm: (vm) => {
       machine = vm.machine.lab.machine;
+      reached = vm.reached;
       for (const [disk, device] of vm.machine.lab.devices) {
         if (device.kind !== "nvme" || !device.isBound) continue;
         queueLimits.set(disk, device.disk.limits);
@@ -106,6 +110,7 @@ export function recordTest(
     test,
     config,
     outcome,
+    reachesAssertion: reached.size > 0,
     submissions,
     limits: queueLimits,
     events,

@@ -1,13 +1,16 @@
 /**
- * `deno task kernels [-o DIR] KERNEL…`: compares, captures and runs on each kernel, an image or a package. A
+ * `deno task kernels [-o DIR | --cost ROUNDS] KERNEL…`: compares, captures and runs on each kernel, an image or a package. A
  * package or folder with a name that begins with `linux-modules` or `modules` belongs to the kernel before it.
  *
  * Writes the captures as golden data (`guests/`), and `boots/RELEASE.json` with the verdicts. In no suite: a kernel takes
  * some minutes of processor time by emulation.
+ *
+ * With `--cost ROUNDS` it measures instead what 300 calls on one machine cost beside a bare boot of the same kernel.
  */
 import { dmalab, scenariosBelow } from "@dmalab/tests";
 import { parseArgs } from "node:util";
 import { basename, join } from "node:path";
+import { bootCost, median } from "./boot_cost.ts";
 
 interface NamedKernel {
   readonly kernel: string;
@@ -28,22 +31,42 @@ function kernelsOf(paths: readonly string[]): readonly NamedKernel[] {
   return kernels;
 }
 
-async function kernelCommand(words: readonly string[], { kernel, modules }: NamedKernel) {
-  const named = ["--kernel", kernel, ...modules.flatMap((path) => ["--modules", path])];
-  const { code, errors, output } = await dmalab("kernel", ...words, ...named, "--json");
+function wordsOf({ kernel, modules }: NamedKernel): readonly string[] {
+  return ["--kernel", kernel, ...modules.flatMap((path) => ["--modules", path])];
+}
+
+async function kernelCommand(words: readonly string[], named: NamedKernel) {
+  const { code, errors, output } = await dmalab("kernel", ...words, ...wordsOf(named), "--json");
   if (RESULT_CODES.includes(code)) return JSON.parse(output);
   console.error(errors);
   Deno.exit(2);
 }
 
-const { positionals, values: { out } } = parseArgs({
+async function printCost(named: NamedKernel, rounds: number): Promise<void> {
+  const measured = await bootCost(named.kernel, wordsOf(named), rounds);
+  const ratios = measured.map(({ bare, compared }) => compared / bare);
+  const [bare, compared] = (["bare", "compared"] as const).map((key) =>
+    median(measured.map((round) => round[key])).toFixed(2)
+  );
+  console.log(
+    `${basename(named.kernel)}: bare boot ${bare} s, 300 calls ${compared} s of processor time; ` +
+      `${median(ratios).toFixed(2)} times, ${Math.min(...ratios).toFixed(2)} to ` +
+      `${Math.max(...ratios).toFixed(2)} in ${rounds} rounds`,
+  );
+}
+
+const { positionals, values: { cost, out } } = parseArgs({
   args: Deno.args,
   allowPositionals: true,
-  options: { out: { type: "string", short: "o", default: USUAL_FOLDER } },
+  options: { cost: { type: "string" }, out: { type: "string", short: "o", default: USUAL_FOLDER } },
 });
 if (positionals.length === 0) {
-  console.error("usage: deno task kernels [-o DIR] KERNEL…");
+  console.error("usage: deno task kernels [-o DIR | --cost ROUNDS] KERNEL…");
   Deno.exit(2);
+}
+if (cost !== undefined) {
+  for (const named of kernelsOf(positionals)) await printCost(named, Number(cost));
+  Deno.exit(0);
 }
 Deno.mkdirSync(join(out, "boots"), { recursive: true });
 let differs = 0;

@@ -1,0 +1,96 @@
+/**
+ * What a comparison costs beside a bare boot of the same kernel, in processor time of all processes.
+ *
+ * The bare boot is that of the package's own image on the same machine, with an initramfs whose program
+ * powers off at once: the guest's program with an empty plan, and no trace of the controller.
+ */
+import { programWords } from "@dmalab/tests";
+import { join } from "node:path";
+import { cpioArchive } from "../image/cpio.ts";
+import { readGuestSource } from "@dmalab/cli";
+import { guestProgram } from "../image/guest_program.ts";
+
+/** 300 calls on one machine. */
+const SCENARIO = "extensions/real_kernel/tests/data/drawn_300.dma";
+
+/** One of alternating measurements. */
+export interface Round {
+  /** Processor seconds of a bare boot. */
+  readonly bare: number;
+  /** Those of `kernel run` with a warm cache. */
+  readonly compared: number;
+}
+
+/**
+ * Boots both in turn, the cache warm.
+ *
+ * @param kernel An image or a Debian package.
+ * @param kernelWords Options that name the kernel and its modules.
+ */
+export async function bootCost(
+  kernel: string,
+  kernelWords: readonly string[],
+  rounds: number,
+): Promise<readonly Round[]> {
+  const folder = Deno.makeTempDirSync();
+  try {
+    const compare = [
+      ...programWords("-A"),
+      ...["kernel", "run", SCENARIO, "--release", "nearest", "--accel", "tcg", ...kernelWords],
+    ];
+    processorSeconds([...compare, "--keep", folder]);
+    const bare = await bareBoot(join(folder, "boot-1"), imageOf(kernel, folder));
+    return Array.from({ length: rounds }, () => ({
+      bare: processorSeconds(bare),
+      compared: processorSeconds(compare),
+    }));
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+/** The command of a kept boot, with another image and an initramfs that does nothing. */
+async function bareBoot(boot: string, image: string): Promise<readonly string[]> {
+  const program = await guestProgram(readGuestSource());
+  if ("problem" in program) throw new Error(program.problem);
+  const initramfs = join(boot, "empty.cpio");
+  const init = { path: "init", bytes: program, isExecutable: true };
+  Deno.writeFileSync(
+    initramfs,
+    cpioArchive([init, { path: "plan", bytes: new Uint8Array() }]),
+  );
+  const command = Deno.readTextFileSync(join(boot, "command.txt"))
+    .replace(/ -trace \S+/g, "")
+    .replace(/ -initrd \S+/, ` -initrd ${initramfs}`)
+    .replace(/ -kernel \S+/, ` -kernel ${image}`);
+  return ["sh", "-c", command];
+}
+
+/** The compressed image, of a package unpacked into a folder. */
+function imageOf(kernel: string, folder: string): string {
+  if (!kernel.endsWith(".deb")) return kernel;
+  const path = join(folder, "image");
+  const script =
+    'dpkg-deb --fsys-tarfile "$1" | tar -xO --wildcards "*/vmlinuz*" > "$2" 2> /dev/null';
+  processorSeconds(["sh", "-c", script, "sh", kernel, path]);
+  return path;
+}
+
+/** User and system time of a command with all processes that it waits for, by the shell's `times`. */
+function processorSeconds(words: readonly string[]): number {
+  const { code, stdout } = new Deno.Command("sh", {
+    args: ["-c", '"$@" >&2 && times', "sh", ...words],
+    stdout: "piped",
+    stderr: "null",
+  }).outputSync();
+  if (code !== 0) throw new Error(`exit code ${code}: ${words.join(" ")}`);
+  const [, children = ""] = new TextDecoder().decode(stdout).split("\n");
+  return children.split(" ").reduce((sum, time) => {
+    const [, minutes = "0", seconds = "0"] = /(\d+)m([\d.]+)s/.exec(time) ?? [];
+    return sum + 60 * Number(minutes) + Number(seconds);
+  }, 0);
+}
+
+export function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
+}
