@@ -120,6 +120,12 @@ export const OLDER_WAYS = {
     rule: "nvme.6",
     doc: "A pool of descriptors takes a block from its newest page with a free one.",
   },
+  short_first_segment_refused: {
+    in: ["6.1.192"],
+    rule: "nvme.6",
+    doc:
+      "A request with a PRP list is refused if its first segment ends inside a page: its rest does not wrap.",
+  },
   soft_cap_1280_kib: {
     in: ["..6.12.117"],
     rule: "block.1.1",
@@ -285,6 +291,11 @@ export const QUIRKS = {
   list_returned_with_stale_address: {
     in: ["6.17.13.."],
     doc: "A rejected request frees its PRP list with the DMA address of an earlier one.",
+  },
+  refused_list_not_freed: {
+    in: ["6.1.192"],
+    doc:
+      "A request of segments that end inside a page is refused, and its PRP list is never freed.",
   },
   gap_of_next_piece_counts: {
     in: ["7.2.12.."],

@@ -76,6 +76,8 @@ const {
 } = IOD_FLAG;
 const PAGE_BYTES = CTRL_PAGE_BYTES;
 const PAGE_MASK = CTRL_PAGE_BYTES - 1;
+/** The first number of 32 bits that is negative where they have a sign. */
+const FIRST_NEGATIVE = 2 ** 31;
 /** How far two PRP entries reach, from the start of the first one's page. */
 const TWO_PRPS_BYTES = 2 * CTRL_PAGE_BYTES;
 const DATA_BLOCK = SGL_TYPE.DATA_BLOCK;
@@ -305,6 +307,9 @@ export abstract class DataMapper {
     const pool = this.#poolFor(iod, entries <= MAX_SMALL_PRPS);
     let list = this.#takeList(iod, pool, "nvme.2.3.4", entries);
     if (list === null) return RESOURCE;
+    if (iter.lengthBytes >= FIRST_NEGATIVE && this.kernel.short_first_segment_refused) {
+      return BAD_REQUEST;
+    }
     this.#prp2 = list.dma;
     let index = 0;
     for (;;) {
@@ -355,7 +360,7 @@ export abstract class DataMapper {
     this.#leftBytes -= sizeBytes;
     iter.addr = (iter.addr + sizeBytes) as DmaAddr;
     iter.lengthBytes -= sizeBytes;
-    if (iter.lengthBytes < 0) iter.lengthBytes += 2 ** 32;
+    if (iter.lengthBytes < 0) iter.lengthBytes += 2 * FIRST_NEGATIVE;
     if (iter.lengthBytes !== 0 || this.#leftBytes === 0) return OK;
     if (!this.nextSegment(request)) return iter.status === OK ? BAD_REQUEST : iter.status;
     return this.saveMapping(iod, request, false) ? OK : RESOURCE;
@@ -570,6 +575,11 @@ export abstract class DataMapper {
       this.#freeBlock(pool, block, dma);
       dma = next;
     }
+    iod.nrDescriptors = 0;
+  }
+
+  /** The lists of a request's data stay taken for ever. */
+  protected loseDescriptors(iod: Iod): void {
     iod.nrDescriptors = 0;
   }
 

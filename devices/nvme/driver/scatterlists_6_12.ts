@@ -106,7 +106,9 @@ export class ScatterlistMapper extends DataMapper {
     this.iter.status = OK;
     this.nextSegment();
     const status = sgl ? this.#setupDataSgl(iod, list) : this.setupDataPrp(iod, request);
-    if (status !== OK) this.unmapData(iod, request);
+    if (status === OK) return OK;
+    if (status === IOERR && this.kernel.refused_list_not_freed) this.loseDescriptors(iod);
+    this.unmapData(iod, request);
     return status;
   }
 

@@ -110,6 +110,7 @@ interface Context {
 }
 
 const PAGE_BYTES = 4096;
+const PAGE = 4096n;
 
 type CaptureSettings = Pick<LineContext, "isLazy" | "flushesMaps">;
 
@@ -125,6 +126,7 @@ export function capturedRequests(
 } {
   const reader = new CaptureReader(settings);
   for (const event of events) reader.push(event);
+  reader.nameBlocks();
   const sent = reader.requests.filter(({ isComplete }) => isComplete);
   matchCommands(sent, commands).forEach((command, index) => sent[index]!.device = command);
   for (const request of reader.requests) request.list = listOf(request.listParts);
@@ -143,6 +145,9 @@ class CaptureReader {
   readonly #contexts = new Map<string, Context>();
   /** Lines of allocations that wait for their block's device address, by its kernel address. */
   readonly #unnamed = new Map<string, { dma: CapturedValue }[]>();
+
+  /** Device addresses of the pools' pages, by their numbers in the kernel: of each block that was freed. */
+  readonly #poolPages = new Map<bigint, number>();
 
   constructor(private readonly settings: CaptureSettings) {}
 
@@ -248,9 +253,12 @@ class CaptureReader {
 
   /** A call or an operation of the request that the context works for. */
   #inside(context: Context, event: GuestEvent): void {
-    const { log, open, request } = context;
-    if (log === null || request === null) return;
+    const { open, request } = context;
+    if (context.log === null || request === null) return;
     const { fields, name } = event;
+    // The driver refuses a request that it has mapped.
+    if (name === "unmap_sg" && context.log === request.map) context.log = request.unmap;
+    const { log } = context;
     if (BEGINNINGS.has(name)) open.push({ name, fields });
     /** The call that returns; null for one that began before the request. */
     const end = (beginning: string) => {
@@ -340,6 +348,17 @@ class CaptureReader {
     context.growth = null;
   }
 
+  /** Names blocks that were never freed, by others of their pages. */
+  nameBlocks(): void {
+    for (const [vaddr, lines] of this.#unnamed) {
+      const page = this.#poolPages.get(BigInt(vaddr) / PAGE);
+      if (page === undefined) continue;
+      const [call, growth] = lines;
+      call!.dma = page + Number(BigInt(vaddr) % PAGE);
+      if (growth !== undefined) growth.dma = page;
+    }
+  }
+
   #freed(
     log: CallLog,
     request: OpenRequest,
@@ -352,6 +371,7 @@ class CaptureReader {
     if (part !== 0) return;
     log.entered({ call: "dma_pool_free", ...poolRecord(Number(fields.get("size"))), dma });
     const vaddr = fields.get("vaddr") ?? "";
+    this.#poolPages.set(BigInt(vaddr) / PAGE, dma - dma % PAGE_BYTES);
     const [call, growth] = this.#unnamed.get(vaddr) ?? [];
     if (call !== undefined) call.dma = dma;
     // A pool grows by a page, and gives one of its blocks.

@@ -42,6 +42,8 @@ interface OpenRequest extends TracedRequest {
   /** Addresses of the scatterlists that it mapped: what unmaps one names it. */
   readonly lists: Set<string>;
   isComplete: boolean;
+  /** The driver refused it after it was mapped: it has no completion. */
+  isRefused: boolean;
 }
 
 /** A call that has not returned. */
@@ -149,6 +151,7 @@ class RequestReader {
       ranges: [],
       lists: new Set(),
       isComplete: false,
+      isRefused: false,
       get device() {
         return command.side;
       },
@@ -156,16 +159,29 @@ class RequestReader {
         return command.status;
       },
     };
+    // What the task mapped before was undone before it ended.
+    const before = this.#mapping.get(contextOf(event));
+    if (before !== undefined && before.unmap.length > 0) before.isRefused = true;
+    this.#forgetTry(request);
     this.requests.push(request);
     this.#mapping.set(contextOf(event), request);
     this.#open.delete(contextOf(event));
+  }
+
+  /** A request that the driver refused is sent once more, under its number: the last try counts. */
+  #forgetTry({ cid, disk, lba, queue }: OpenRequest): void {
+    const index = this.requests.findLastIndex((each) =>
+      !each.isComplete && each.disk === disk && each.queue === queue && each.cid === cid &&
+      each.lba === lba
+    );
+    if (index >= 0) this.requests.splice(index, 1);
   }
 
   #complete(event: GuestEvent): void {
     const queue = Number(event.fields.get("qid") ?? 0);
     const cid = Number(event.fields.get("cmdid") ?? 0);
     const request = this.requests.findLast((each) =>
-      each.queue === queue && each.cid === cid && !each.isComplete
+      each.queue === queue && each.cid === cid && !each.isComplete && !each.isRefused
     );
     if (request === undefined) return;
     request.isComplete = true;
@@ -251,7 +267,9 @@ class RequestReader {
   #requestOf(kind: StepKind, event: GuestEvent): OpenRequest | null {
     const mapping = event.isInterrupt ? null : this.#mapping.get(contextOf(event)) ?? null;
     if (!UNDOING.has(kind)) return mapping;
-    const unfinished = this.requests.filter(({ isComplete }) => !isComplete);
+    const unfinished = this.requests.filter(({ isComplete, isRefused }) =>
+      !isComplete && !isRefused
+    );
     if (kind === "dma_unmap_sg") {
       const list = event.fields.get("list") ?? "";
       return unfinished.find(({ lists }) => lists.has(list)) ?? null;
