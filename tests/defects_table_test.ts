@@ -165,6 +165,14 @@ const ROWS: Readonly<Partial<Record<QuirkName, Row>>> = {
     steps: [io("read", [run(1, 4096, { offsetBytes: 3584 })])],
     seen: { ...NEEDS_TRANSLATION, strict: "EIO", lazy: "EIO" },
   },
+  refused_list_not_freed: {
+    kernel: "6.1.192",
+    with: ["bounced_iova_keeps_slot_offset"],
+    machine: { untrusted: true },
+    // The first segment is bounced to the first half of a page, and ends inside it.
+    steps: [io("read", [run(1, 512, { offsetBytes: 3584 }), run(4, 4096)])],
+    seen: { ...NEEDS_TRANSLATION, strict: "EIO", lazy: "EIO" },
+  },
   mptr_first_vector_only: {
     machine: { metadataBytes: 8 },
     // Two vectors that touch: one ends a page, the other begins the next.

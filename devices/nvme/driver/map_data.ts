@@ -280,7 +280,9 @@ export abstract class DataMapper {
     this.machine.warnings.warnOnce(
       "nvme_pci_setup_data_prp",
       `a segment of request ${request.id} ends inside a page, or its data ends too early`,
-      `Incorrectly formed request for payload:${request.payloadBytes} nents:${request.nrPhysSegments}`,
+      `${
+        this.kernel.short_first_segment_refused ? "Invalid SGL" : "Incorrectly formed request"
+      } for payload:${request.payloadBytes} nents:${request.nrPhysSegments}`,
     );
     if (!this.kernel.list_returned_with_stale_address) this.#setPrps(iod, prp1, this.#prp2);
     return IOERR;

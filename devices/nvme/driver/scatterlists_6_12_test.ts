@@ -8,6 +8,7 @@ import {
   usePeers,
   vec,
 } from "../_driver_rig.ts";
+import { KERNELS } from "@dmalab/runtime/kernels";
 import { NVM_OPCODE, PSDT } from "./protocol.ts";
 
 /** A disk of 6.12. */
@@ -211,4 +212,22 @@ Deno.test("metadata of several pieces is a list of its own, unmapped before the 
     "unmap_sg",
   ]);
   assertEquals(rig.machine.iommu.liveMappings, 0);
+});
+
+Deno.test("6.1: a first segment that is bounced off its place is refused, and the list is lost, where a list is needed (nvme.md 6.1)", () => {
+  const refused = (kernel: "6.1.192" | "6.12.117", ...more: [number, number][]) => {
+    const rig = new DriverRig({
+      machine: { kernel, quirks: KERNELS[kernel].quirks },
+      iommu: { mode: "strict" },
+      device: { untrusted: true },
+    });
+    const calls = rig.watchCalls();
+    const { status } = rig.read(scattered([3584, 512], ...more));
+    const counted = (name: string) => calls.filter((call) => call === name).length;
+    return [status, counted("pool_alloc"), counted("pool_free"), counted("unmap_sg")];
+  };
+  assertEquals(refused("6.1.192", ...whole(4)), ["IOERR", 1, 0, 1]);
+  assertEquals(refused("6.12.117", ...whole(4)), ["OK", 1, 1, 1]);
+  // No list: the device reads behind the first mapping.
+  assertEquals(refused("6.1.192", ...whole(1, 512)).slice(1), [0, 0, 1]);
 });
