@@ -10,6 +10,7 @@ import {
 import { IO_BASE, PORTS_AT } from "../c_addresses.ts";
 import { CFailures } from "../c_failures.ts";
 import { CPorts } from "../c_ports.ts";
+import { CPagePools } from "../c_page_pools.ts";
 import { callEntries, type CCallEntry } from "../call_entry.ts";
 import { type CKernel, hex } from "../c_kernel.ts";
 import { formatMessage } from "../print_format.ts";
@@ -106,6 +107,7 @@ export const DEVICE_CALLS: Readonly<Record<"io" | "printk" | "bug", readonly CCa
       const text = formatMessage(kernel.memory, format, args).trimEnd();
       const name = dev === 0 ? "" : `${kernel.device(dev).name}: `;
       kernel.context.print(`${LEVELS[level] ?? "info"}: ${name}${text}`);
+      kernel.part(CPagePools).printed(text);
     },
   }),
   bug: callEntries({

@@ -112,7 +112,12 @@ class TreeDriver {
       support,
       ...library.texts,
     ];
-    const linked = await build.link([...others, first!], ASSEMBLING, TREE_LINKING);
+    const wraps = library.wrapped.map((name) => `-Wl,--wrap=${name}`);
+    const linked = await build.link(
+      [...others, first!],
+      ASSEMBLING,
+      [...TREE_LINKING, ...wraps],
+    );
     const compilation = { main: source, sources, refused: new Map(), target };
     const said = saidDiagnostics(linked, compilation);
     return moduleOf(linked, source, sources, said, {

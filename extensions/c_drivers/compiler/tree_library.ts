@@ -34,6 +34,9 @@ const PROGRAM = /\bint\s+main\s*\(/;
 const HIDDEN = "-fvisibility=hidden";
 /** What compiled code calls and its text does not name. */
 const COMPILERS_OWN = ["__multi3"];
+/** The file that defines what the linker sends calls of some functions to, by `--wrap`. */
+const WRAPPING = "dmalab/pool_pages.c";
+const WRAPPED = /\b__wrap_(\w+)\(/g;
 /** Files of the library that one driver is linked with. */
 const MAX_LIBRARY = 80;
 /** The table of modules that `dmalab/bus.c` starts before the driver. */
@@ -45,6 +48,8 @@ export interface Library {
   readonly texts: readonly string[];
   /** Those of the tree that iterate requests, by the names that the compiler knows. */
   readonly paths: ReadonlyMap<string, string>;
+  /** Functions whose calls go to dmalab's own ones before them. */
+  readonly wrapped: readonly string[];
 }
 
 export class TreeLibrary {
@@ -93,6 +98,8 @@ export class TreeLibrary {
    * @throws {TreeError} Where one of dmalab's files does not compile with the tree.
    */
   async collect(texts: readonly string[]): Promise<Library> {
+    const wrapped = this.#wrappedIn(texts);
+    if (wrapped.length > 0) await this.#add(WRAPPING);
     for (let added = true; added;) {
       added = false;
       const missing = missingIn([...texts, ...this.#texts, ...this.#added.values()]);
@@ -108,7 +115,15 @@ export class TreeLibrary {
       (name) => this.#exported.get(name),
       new Set(this.#others.keys()),
     );
-    return { texts: await this.#linked(texts, modules), paths: this.#paths };
+    return { texts: await this.#linked(texts, modules), paths: this.#paths, wrapped };
+  }
+
+  /** What a driver's own files define and dmalab observes: the tree's page_pool. */
+  #wrappedIn(texts: readonly string[]): readonly string[] {
+    const names = new Set(
+      [...this.#ours.get(WRAPPING)!.matchAll(WRAPPED)].map(([, name]) => name!),
+    );
+    return texts.flatMap(definedIn).filter((name) => names.has(name));
   }
 
   get #isOutOfTree(): boolean {

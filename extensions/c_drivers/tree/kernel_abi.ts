@@ -18,6 +18,7 @@ import { callOwn, CDeferred, CTimers, NS_PER_JIFFY } from "../c_deferred.ts";
 import type { CArguments } from "../call_entry.ts";
 import type { CKernel } from "../c_kernel.ts";
 import { CFailures } from "../c_failures.ts";
+import { CPagePools } from "../c_page_pools.ts";
 import { CStubs } from "../c_stubs.ts";
 import type { OfTree } from "./of_tree.ts";
 import { RefusedCode } from "../code_checks.ts";
@@ -182,6 +183,14 @@ const ALIASES: ReadonlyMap<string, StubBody> = new Map<string, StubBody>(Object.
   lab_nap: (kernel, [ns = 0]) => {
     pass(kernel, ns > Number.MAX_SAFE_INTEGER ? Infinity : kernel.machine.clock.nowNs + ns);
   },
+  lab_page_taken: (kernel, [pool = 0, page = 0]) => kernel.part(CPagePools).taken(pool, page),
+  lab_page_returned: (kernel, [page = 0]) => kernel.part(CPagePools).returned(page),
+  lab_page_held: (kernel, [page = 0, holder = 0]) =>
+    kernel.part(CPagePools).held(page, kernel.memory.textAt(holder)),
+  lab_pool_of_page: (kernel, [page = 0]) => kernel.part(CPagePools).poolOf(page),
+  lab_pool_destroyed: (kernel, [pool = 0]) => kernel.part(CPagePools).destroyed(pool),
+  lab_pages_out: (kernel) => kernel.part(CPagePools).count,
+  lab_pages_show: (kernel) => kernel.part(CPagePools).show(() => true),
   lab_defer: defers,
   lab_cancel: (kernel, [at = 0]) => Number(kernel.part(CDeferred).take(workKey(at)) !== null),
   lab_flush: (kernel, [at = 0]) => {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Receive pages of a NIC from the tree's net/core/page_pool.c: taken, recycled, and the pool destroyed. */
-#include "net/core/page_pool.c"
+#include <net/page_pool/helpers.h>
 
 #define MOST_PAGES 64
 

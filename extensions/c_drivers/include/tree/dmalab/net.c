@@ -4,12 +4,20 @@
 #include <linux/skbuff.h>
 #include <linux/slab.h>
 #include <linux/version.h>
+#include <net/page_pool/helpers.h>
 #include <dmalab/lab.h>
 
 #define MOST_DEVICES 8
 
+/* What c_page_pools.ts knows of pages of a pool. */
+struct page_pool *lab_pool_of_page(struct page *page);
+void lab_page_held(struct page *page, const char *holder);
+
 static struct net_device *registered[MOST_DEVICES];
 static unsigned long received_packets;
+/* Packets that the network keeps, as a socket does whose program does not read. */
+static struct sk_buff *kept;
+static bool keeps;
 
 struct net_device *alloc_netdev_mqs(int private_bytes, const char *name, unsigned char name_type,
 				    void (*setup)(struct net_device *), unsigned int txqs,
@@ -100,6 +108,33 @@ void dev_addr_mod(struct net_device *dev, unsigned int offset, const void *addr,
 }
 EXPORT_SYMBOL(dev_addr_mod);
 
+/* Counters of each CPU that a driver leaves to the core. */
+static int make_counters(struct net_device *dev)
+{
+	switch (dev->pcpu_stat_type) {
+	case NETDEV_PCPU_STAT_LSTATS:
+		dev->lstats = netdev_alloc_pcpu_stats(struct pcpu_lstats);
+		return dev->lstats ? 0 : -ENOMEM;
+	case NETDEV_PCPU_STAT_TSTATS:
+		dev->tstats = netdev_alloc_pcpu_stats(struct pcpu_sw_netstats);
+		return dev->tstats ? 0 : -ENOMEM;
+	case NETDEV_PCPU_STAT_DSTATS:
+		dev->dstats = netdev_alloc_pcpu_stats(struct pcpu_dstats);
+		return dev->dstats ? 0 : -ENOMEM;
+	default:
+		return 0;
+	}
+}
+
+static void free_counters(struct net_device *dev)
+{
+	if (dev->pcpu_stat_type == NETDEV_PCPU_STAT_NONE)
+		return;
+	/* The three are one union. */
+	free_percpu(dev->lstats);
+	dev->lstats = NULL;
+}
+
 int register_netdev(struct net_device *dev)
 {
 	int at, error;
@@ -108,9 +143,14 @@ int register_netdev(struct net_device *dev)
 		;
 	if (at == MOST_DEVICES)
 		return -ENOSPC;
-	error = dev->netdev_ops->ndo_init ? dev->netdev_ops->ndo_init(dev) : 0;
+	error = make_counters(dev);
 	if (error)
 		return error;
+	error = dev->netdev_ops->ndo_init ? dev->netdev_ops->ndo_init(dev) : 0;
+	if (error) {
+		free_counters(dev);
+		return error;
+	}
 	registered[at] = dev;
 	dev->reg_state = NETREG_REGISTERED;
 	/* What netif_device_present() looks at. */
@@ -144,6 +184,7 @@ void unregister_netdev(struct net_device *dev)
 			registered[at] = NULL;
 	if (dev->netdev_ops->ndo_uninit)
 		dev->netdev_ops->ndo_uninit(dev);
+	free_counters(dev);
 	dev->reg_state = NETREG_UNREGISTERED;
 }
 EXPORT_SYMBOL(unregister_netdev);
@@ -234,11 +275,54 @@ LAB_FOR_SCENARIOS unsigned long net_received(void)
 	return received_packets;
 }
 
+/* Pages of a pool that a packet consists of have another holder now. */
+static void note_holder(struct sk_buff *skb, const char *holder)
+{
+	struct skb_shared_info *shared = skb_shinfo(skb);
+	struct sk_buff *part;
+	unsigned int at;
+
+	if (skb->head_frag)
+		lab_page_held(virt_to_head_page(skb->head), holder);
+	for (at = 0; at < shared->nr_frags; at++)
+		lab_page_held(skb_frag_page(&shared->frags[at]), holder);
+	for (part = shared->frag_list; part; part = part->next)
+		note_holder(part, holder);
+}
+
 static int receive(struct sk_buff *skb)
 {
 	received_packets++;
-	kfree_skb(skb);
+	if (keeps) {
+		note_holder(skb, "the network");
+		skb->next = kept;
+		kept = skb;
+	} else {
+		kfree_skb(skb);
+	}
 	return NET_RX_SUCCESS;
+}
+
+/* Has the network keep the packets that drivers hand on from now on, or free each at once again. */
+LAB_FOR_SCENARIOS void net_keep(bool is_on)
+{
+	keeps = is_on;
+}
+
+/* The network frees the packets that it has kept: how many. */
+LAB_FOR_SCENARIOS unsigned long net_free_kept(void)
+{
+	unsigned long count = 0;
+
+	while (kept) {
+		struct sk_buff *skb = kept;
+
+		kept = skb->next;
+		skb->next = NULL;
+		kfree_skb(skb);
+		count++;
+	}
+	return count;
 }
 
 int netif_rx(struct sk_buff *skb)
@@ -425,6 +509,68 @@ struct sk_buff *napi_alloc_skb(struct napi_struct *napi, unsigned int bytes)
 }
 EXPORT_SYMBOL(napi_alloc_skb);
 
+/* A packet in memory of the driver's: a page's, or from kmalloc() where no size is given. */
+static struct sk_buff *skb_around(void *data, unsigned int bytes)
+{
+	unsigned int room = (bytes ? bytes : ksize(data)) - SKB_DATA_ALIGN(sizeof(struct skb_shared_info));
+	struct sk_buff *skb = kzalloc(sizeof(*skb), GFP_ATOMIC);
+
+	if (!skb)
+		return NULL;
+	refcount_set(&skb->users, 1);
+	skb->head = skb->data = data;
+	skb->head_frag = bytes != 0;
+	skb_reset_tail_pointer(skb);
+	skb_set_end_offset(skb, room);
+	skb->truesize = SKB_TRUESIZE(room);
+	memset(skb_shinfo(skb), 0, sizeof(struct skb_shared_info));
+	atomic_set(&skb_shinfo(skb)->dataref, 1);
+	if (bytes)
+		lab_page_held(virt_to_head_page(data), "a packet");
+	return skb;
+}
+
+struct sk_buff *build_skb(void *data, unsigned int bytes)
+{
+	return data ? skb_around(data, bytes) : NULL;
+}
+EXPORT_SYMBOL(build_skb);
+
+struct sk_buff *napi_build_skb(void *data, unsigned int bytes)
+{
+	return build_skb(data, bytes);
+}
+EXPORT_SYMBOL(napi_build_skb);
+
+struct sk_buff *slab_build_skb(void *data)
+{
+	return build_skb(data, 0);
+}
+EXPORT_SYMBOL(slab_build_skb);
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(7, 0, 0)
+void skb_add_rx_frag_netmem(struct sk_buff *skb, int at, netmem_ref memory, int offset, int bytes,
+			    unsigned int truesize)
+{
+	skb_fill_netmem_desc(skb, at, memory, offset, bytes);
+	skb->len += bytes;
+	skb->data_len += bytes;
+	skb->truesize += truesize;
+}
+EXPORT_SYMBOL(skb_add_rx_frag_netmem);
+#endif
+
+/* A page of a pool goes back to it, if the driver has marked the packet (skb_mark_for_recycle()). */
+static void free_page_of(struct sk_buff *skb, struct page *page)
+{
+	struct page_pool *pool = skb->pp_recycle ? lab_pool_of_page(page) : NULL;
+
+	if (pool)
+		page_pool_put_full_page(pool, page, false);
+	else
+		put_page(page);
+}
+
 /* The pages of its fragments and the packets of its list have a reference each. */
 static void free_skb(struct sk_buff *skb)
 {
@@ -436,12 +582,15 @@ static void free_skb(struct sk_buff *skb)
 		return;
 	shared = skb_shinfo(skb);
 	for (index = 0; index < shared->nr_frags; index++)
-		put_page(skb_frag_page(&shared->frags[index]));
+		free_page_of(skb, skb_frag_page(&shared->frags[index]));
 	for (part = shared->frag_list; part; part = next) {
 		next = part->next;
 		free_skb(part);
 	}
-	kfree(skb->head);
+	if (skb->head_frag)
+		free_page_of(skb, virt_to_head_page(skb->head));
+	else
+		kfree(skb->head);
 	kfree(skb);
 }
 

@@ -1,0 +1,102 @@
+/**
+ * Pages that a driver of a tree has taken from the tree's own page_pool: the calls that took each, and its holder now.
+ *
+ * The tree's `net/core/page_pool.c` counts its pages and knows no holder. dmalab therefore runs between the driver and the pool
+ * (`extensions/c_drivers/include/tree/dmalab/pool_pages.c`), and between the driver and the network (`net.c` beside it).
+ */
+import { spanPlace } from "@dmalab/lang";
+import { formatCount } from "@dmalab/lang/text";
+import { type CKernel, hex } from "./c_kernel.ts";
+
+/** The kernel's line about a pool that was destroyed while pages were out. @see rules/traces.md T.75 */
+const STALLED = /^page_pool_release_retry\(\) stalled pool shutdown\b/;
+/** The tree's own pool, whose frames say nothing of the driver. */
+const POOL_FILE = /(?:^|\/)net\/core\/page_pool\.c$/;
+/** Pages whose addresses one line names. */
+const MAX_NAMED = 4;
+
+/** A page that a driver has taken and that is not back. */
+interface TakenPage {
+  readonly pool: number;
+  /** The calls that took it: fragments of a page have one each. */
+  readonly takers: Set<string>;
+  /** The driver, or the holder after it with its calls. */
+  holder: string;
+}
+
+export class CPagePools {
+  /** By the address of the `struct page`. */
+  readonly #taken = new Map<number, TakenPage>();
+  readonly #destroyed = new Set<number>();
+
+  constructor(readonly kernel: CKernel) {}
+
+  /** The driver takes a page, or a fragment of one. */
+  taken(pool: number, page: number): void {
+    // The address may be a pool's that was freed.
+    this.#destroyed.delete(pool);
+    const known = this.#taken.get(page);
+    if (known?.pool === pool) known.takers.add(this.#calls());
+    else this.#taken.set(page, { pool, takers: new Set([this.#calls()]), holder: "the driver" });
+  }
+
+  /** The page, or the last fragment of it, is back in its pool. */
+  returned(page: number): void {
+    this.#taken.delete(page);
+  }
+
+  /** The page belongs to a packet, or to the network. */
+  held(page: number, holder: string): void {
+    const known = this.#taken.get(page);
+    if (known !== undefined) known.holder = `${holder} since ${this.#calls()}`;
+  }
+
+  destroyed(pool: number): void {
+    this.#destroyed.add(pool);
+  }
+
+  /** The pool of a page that is out; 0 for any other page. */
+  poolOf(page: number): number {
+    return this.#taken.get(page)?.pool ?? 0;
+  }
+
+  get count(): number {
+    return this.#taken.size;
+  }
+
+  /** The kernel prints a line. */
+  printed(text: string): void {
+    if (STALLED.test(text)) this.show((pool) => this.#destroyed.has(pool));
+  }
+
+  /** Prints the pages that are out, those of the same takers and holder together. */
+  show(isWanted: (pool: number) => boolean): void {
+    const groups = new Map<string, number[]>();
+    for (const [page, { holder, pool, takers }] of this.#taken) {
+      if (!isWanted(pool)) continue;
+      const lines = [...[...takers].map((calls) => `taken by ${calls}`), `held by ${holder}`];
+      groups.getOrInsertComputed(lines.join("\n"), () => []).push(page);
+    }
+    for (const [lines, pages] of groups) {
+      const named = pages.slice(0, MAX_NAMED).map((page) => hex(this.kernel.pagePhys(page)));
+      const others = pages.length > named.length ? ", …" : "";
+      const count = formatCount(pages.length, "page");
+      this.#print(`${count} of a page_pool out: ${named.join(", ")}${others}\n${lines}`);
+    }
+  }
+
+  #print(text: string): void {
+    for (const line of text.split("\n")) this.kernel.context.print(`info: ${line}`);
+  }
+
+  /** The driver's functions that run, with the lines of their calls, the innermost first. */
+  #calls(): string {
+    const { context, places } = this.kernel;
+    const frames = places.stack(context).flatMap(({ name, site }) => {
+      const span = context.siteSpan(site);
+      if (span === null || POOL_FILE.test(span.source.name)) return [];
+      return [`${name}() at ${spanPlace(span)}`];
+    });
+    return frames.length === 0 ? "code without a line" : frames.join("\n  called by ");
+  }
+}
