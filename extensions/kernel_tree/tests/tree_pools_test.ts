@@ -1,7 +1,7 @@
 /** Pages of a tree's page_pool that are out: which calls took them, and who holds them. */
 import { assertEquals } from "@std/assert";
-import { loadPatched } from "@dmalab/c_drivers/compiler";
-import { runProgram } from "@dmalab/lang/run/run_program";
+import { loadPatched } from "@dmalab/c_drivers";
+import { runProgram } from "@dmalab/lang/program";
 
 const SCENARIO = "extensions/kernel_tree/tests/tree/pools.dma";
 const [loaded] = await loadPatched(SCENARIO, [null]);
