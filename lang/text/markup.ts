@@ -1,4 +1,5 @@
 /** Text in HTML, SVG and XML. */
+import { printableText } from "../diagnostics/display_width.ts";
 
 const ENTITIES: ReadonlyMap<string, string> = new Map([
   ["&", "&amp;"],
@@ -7,7 +8,12 @@ const ENTITIES: ReadonlyMap<string, string> = new Map([
   ['"', "&quot;"],
 ]);
 
-/** A text as the content of an element, or as an attribute in double quotes. */
+/**
+ * A text as the content of an element, or as an attribute in double quotes. Control characters, which markup cannot hold,
+ * and characters that turn or hide text become pictures, as at a terminal.
+ *
+ * @example `escapeMarkup("a < \x1b[31m")` is `"a &lt; ␛[31m"`.
+ */
 export function escapeMarkup(text: string): string {
-  return text.replace(/[&<>"]/g, (character) => ENTITIES.get(character)!);
+  return printableText(text, false).replace(/[&<>"]/g, (character) => ENTITIES.get(character)!);
 }

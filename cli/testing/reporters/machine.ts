@@ -200,7 +200,7 @@ const NO_XML =
 /** Text as XML has it; characters that it cannot hold are shown as what they are. */
 function xml(text: string): string {
   const shown = (character: string) => `\\u{${character.charCodeAt(0).toString(16)}}`;
-  return escapeMarkup(text.replace(NO_XML, shown)).replaceAll("\r", "&#13;");
+  return text.replace(NO_XML, shown).split("\r").map(escapeMarkup).join("&#13;");
 }
 
 /** Text of an attribute: line ends and tabs would be read as blanks. */
