@@ -3,6 +3,7 @@
 #include <dmalab/lab.h>
 
 static struct i2c_adapter *registered;
+static union i2c_smbus_data data;
 
 int i2c_add_adapter(struct i2c_adapter *adapter)
 {
@@ -28,11 +29,16 @@ EXPORT_SYMBOL(i2c_del_adapter);
 /* A transfer of SMBus: read or written are up to 32 bytes, the first of which counts them. */
 LAB_FOR_SCENARIOS int smbus(unsigned int address, bool reads, unsigned int command, int size)
 {
-	union i2c_smbus_data data = { .block = { 4, 1, 2, 3, 4 } };
-
+	data = (union i2c_smbus_data){ .block = { 4, 1, 2, 3, 4 } };
 	if (!registered || !registered->algo->smbus_xfer)
 		return -ENODEV;
 	return registered->algo->smbus_xfer(registered, address, 0,
 					    reads ? I2C_SMBUS_READ : I2C_SMBUS_WRITE, command, size,
 					    &data);
+}
+
+/* A byte of the data of the last transfer: of a block, byte 0 is its length. */
+LAB_FOR_SCENARIOS int smbus_byte(unsigned int at)
+{
+	return at < sizeof(data.block) ? data.block[at] : -EINVAL;
 }
