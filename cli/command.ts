@@ -19,7 +19,11 @@ export interface ArgumentSpec {
 
 /** `--name`, with or without a value. */
 export type OptionSpec =
-  & { readonly doc: string }
+  & {
+    readonly doc: string;
+    /** The command does nothing without it: usage shows it without brackets. */
+    readonly isNeeded?: true;
+  }
   & (
     | { readonly kind: "flag" }
     /** Also by a short name. */
@@ -44,6 +48,9 @@ export type OptionSpec =
 export const flag = (doc: string) => ({ kind: "flag", doc }) as const;
 export const text = (placeholder: string, doc: string) =>
   ({ kind: "text", placeholder, doc }) as const;
+/** An option that the command does nothing without. */
+export const needed = <const S extends OptionSpec>(spec: S) =>
+  ({ ...spec, isNeeded: true }) as const;
 export const texts = (placeholder: string, doc: string) =>
   ({ kind: "texts", placeholder, doc }) as const;
 export const integer = (

@@ -30,9 +30,9 @@ export function programHelp(
 /** A command's options and examples. @param program What the command line begins with. */
 export function commandHelp(command: Command, program: string, look: Look): string {
   const { actions, argument, description, examples, name, options } = command;
-  const all = Object.entries(options);
-  const usage = all.map(([option, spec]) => {
-    return `[${optionText(option, spec)}${spec.kind === "texts" ? "..." : ""}]`;
+  const usage = Object.entries(options).map(([option, spec]) => {
+    const shown = optionText(option, spec);
+    return spec.isNeeded ? shown : `[${shown}${spec.kind === "texts" ? "..." : ""}]`;
   });
   const help = new HelpText(look).line(command.brief)
     .usage([program, name, ...usage, ...argument === null ? [] : [argumentText(argument)]])

@@ -67,7 +67,8 @@ export async function parseCommandLine(
       name.startsWith("-")
         ? noOption(program, name, [...HELP, ...VERSION])
         : `There is no command "${name}"` +
-          (meant(name, Object.keys(table)) || `; "${program} --help" lists them`),
+          (meant(name, Object.keys(table)) || fileHint(name, program, table) ||
+            `; "${program} --help" lists them`),
       screen,
     );
   }
@@ -77,6 +78,12 @@ export async function parseCommandLine(
   const read = readWords(command, whole.actions === undefined ? rest : rest.slice(1));
   if (typeof read === "string") return refuse(ownerOf(whole, command, rest) ?? read, screen);
   return { command, ...read };
+}
+
+/** What to write for a scenario's name in the place of a command; empty for any other word. */
+function fileHint(name: string, program: string, table: CommandTable): string {
+  const isScenario = name.endsWith(".dma") && Object.hasOwn(table, "run");
+  return isScenario ? `; write "${program} run ${name}" to run that scenario` : "";
 }
 
 /** The action that a command line names, under the name of both; or what is wrong, as a sentence without its end. */

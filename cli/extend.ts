@@ -7,6 +7,7 @@ export {
   flag,
   integer,
   type Invocation,
+  needed,
   text,
   texts,
 } from "./command.ts";

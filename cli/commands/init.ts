@@ -37,6 +37,9 @@ export const INIT = command({
   ],
   may: { named: "always", findsRoot: true, compiles: true },
   async run({ words, options: { add, driver, file, kernel }, screen }) {
+    if (driver !== null && add) {
+      return refuse("`--add` is not for `--driver`, which replaces no file", screen);
+    }
     if (driver !== null) {
       const { extensionPart } = await import("../extensions.ts");
       const init = await (await extensionPart("loadInitDriver"))?.();

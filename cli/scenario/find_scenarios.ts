@@ -5,7 +5,7 @@ import { FileError } from "../files/file_error.ts";
 import { host } from "../host.ts";
 import { isFolder } from "../host_file.ts";
 import { STATE_FOLDER } from "../state_folder.ts";
-import { isInside } from "../paths.ts";
+import { basename, isInside } from "../paths.ts";
 import type { Screen } from "../screen.ts";
 
 /**
@@ -14,12 +14,14 @@ import type { Screen } from "../screen.ts";
  */
 const SKIPPED = new Set(["node_modules", ".git", STATE_FOLDER]);
 
+const SOURCE_OF_C = /\.[ch]$/;
+
 /**
  * Every file named, and every `*.dma` below every folder named, sorted. A file that is not there
  * stays in the list: reading it reports that.
  *
  * @param isToWrite Leaves links of a folder out: their targets are in the list anyway.
- * @returns Null, after saying so, when a folder holds none, or a link that leads out of it.
+ * @returns Null, after saying so, when a folder holds none, or a link that leads out of it, or for C.
  */
 export function findScenarios(
   places: readonly string[],
@@ -28,6 +30,15 @@ export function findScenarios(
 ): string[] | null {
   const found: string[] = [];
   for (const place of places) {
+    if (SOURCE_OF_C.test(place)) {
+      const name = printable(place);
+      screen.err(
+        `error: "${name}" is C, not a scenario; in a .dma file \`driver d = c "${
+          printable(basename(place))
+        }"\` compiles it (docs/c-drivers.md)\n`,
+      );
+      return null;
+    }
     const all = isFolder(place) ? below(place) : [{ path: place, isLink: false }];
     const outside = all.find(({ isLink, path }) => isLink && leadsOut(path, place));
     if (outside !== undefined) {

@@ -4,6 +4,7 @@ import {
   commandOfActions,
   flag,
   integer,
+  needed,
   type Screen,
   text,
 } from "@dmalab/cli/extend";
@@ -74,7 +75,9 @@ const SHOW = action({
   brief: "Print the mappings of an address.",
   description: "Prints when each mapping was made and ended, and for which request.",
   argument: FILES,
-  options: { at: text("PLACE", "a line (318), an address (0xfffff000) or a time (9.591s)") },
+  options: {
+    at: needed(text("PLACE", "a line (318), an address (0xfffff000) or a time (9.591s)")),
+  },
   examples: [
     { line: "trace show trace.txt --at 0xfffff000", doc: "every mapping at an address" },
   ],
@@ -110,10 +113,10 @@ const EXPORT = action({
   description: "Writes the events of a trace in another form.",
   argument: FILES,
   options: {
-    as: text(
+    as: needed(text(
       "FORM",
       "ftrace (the kernel's text format), chrome (Perfetto opens it) or dmatrace",
-    ),
+    )),
   },
   examples: [
     {
