@@ -26,13 +26,18 @@ export const SHADOW_AT: number = ALIAS_AT + ALIAS_BYTES;
 export const SHADOW_BYTES: number = SHADOW_AT / GRANULE_BYTES;
 /** How many blocks of code may run until the limits are checked again: 32 bits. */
 export const FUEL_AT: number = SHADOW_AT + SHADOW_BYTES;
-/** Which of the driver's calls runs, where that is known: 32 bits. */
+/** Which of the driver's own calls runs, by the compiler's address: 32 bits. */
 export const CALL_AT: number = FUEL_AT + 4;
 /** The values of a function's locals at the beginning of a line, for a debugger: 64 bits each. */
 export const LOCALS_AT: number = FUEL_AT + 8;
 export const MAX_LOCALS = 256;
+/** How many calls by pointer of a tree's library have not returned: 32 bits. */
+export const CALL_DEPTH_AT: number = LOCALS_AT + 8 * MAX_LOCALS;
+/** What `CALL_AT` had when each of them began: 32 bits each. */
+export const CALLS_AT: number = CALL_DEPTH_AT + 8;
+export const MAX_CALLS = 256;
 /** A byte for each block of code. */
-export const BLOCKS_AT: number = LOCALS_AT + 8 * MAX_LOCALS;
+export const BLOCKS_AT: number = CALLS_AT + 4 * MAX_CALLS;
 /** Nothing may be used below: a null pointer with an offset. */
 export const NULL_BYTES = 4 * KIB;
 /** The most stack that a driver's calls may take: the size of a kernel's stack on x86-64. */

@@ -332,7 +332,7 @@ export class CDriver implements DriverModule {
     this.#calls++;
     this.machine.callStack = this.#callStack;
     this.#kernel.locks.enter();
-    this.#memory.forgetCall();
+    this.#memory.enterCall();
     return this.#frames?.enter() ?? 0;
   }
 
@@ -341,7 +341,7 @@ export class CDriver implements DriverModule {
     if (this.#calls === 0) this.machine.callStack = null;
     this.#frames?.leave(depth);
     this.#kernel.locks.leave();
-    this.#memory.forgetCall();
+    this.#memory.leaveCall();
     this.#memory.cached?.give();
   }
 

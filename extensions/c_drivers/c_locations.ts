@@ -2,7 +2,7 @@
 import { type SourceFile, type Span, spanPlace } from "@dmalab/lang";
 import type { ExecutionContext } from "@dmalab/lang/values";
 import type { CallFrame } from "@dmalab/runtime";
-import type { CMemory } from "./c_memory.ts";
+import { type CMemory, NO_CALL } from "./c_memory.ts";
 import type { CCode } from "./c_code.ts";
 import type { CheckedModule } from "./wasm/checked_module.ts";
 
@@ -172,6 +172,7 @@ export class CPlaces {
   /** The number that events know a call's place by, of code that does not say it. @param above What C has called. */
   siteHere(above: Above, context: ExecutionContext): number | null {
     const at = this.memory.calledAt;
+    if (at === NO_CALL) return null;
     const known = this.#calls.get(at);
     if (known !== undefined) return known;
     const called = at === 0 ? null : this.#spanAtAddress(at);

@@ -21,6 +21,7 @@ import {
   ALIAS_AT,
   BLOCKS_AT,
   CALL_AT,
+  CALL_DEPTH_AT,
   FUEL_AT,
   GRANULE_BYTES,
   IO_BASE,
@@ -65,6 +66,10 @@ const LOOK_WORD = LOOK * 0x01010101;
  * host need not make what is never accessed.
  */
 const TURNED = 0x80;
+/** No function of a tree's driver runs that has called another one. */
+export const NO_CALL = -1;
+/** A part of the shadow that is cleared at once: of 32 KiB of memory. */
+const SHADOW_PART_BYTES = 4096;
 /** The number of memory bytes that one word of the shadow describes. */
 const WORD_SPAN = 4 * GRANULE_BYTES;
 
@@ -89,6 +94,10 @@ export class CMemory {
   /** Where `struct page` of page 0 is. */
   readonly pageMapAt: number;
   readonly #shadowWords: Uint32Array;
+  readonly #call: Int32Array;
+  readonly #callDepth: Int32Array;
+  /** Both of these, of each call into C that has not returned. */
+  readonly #callsBefore: number[] = [];
   /** Addresses of C by the number of a page that lies outside the window. */
   readonly #aliases = new Map<number, number>();
   /** The other way round. */
@@ -98,6 +107,8 @@ export class CMemory {
   /** The end of the static data, and the end of the used part of the window. */
   readonly #staticsEnd: number;
   #windowEnd = WINDOW_AT;
+  /** Which parts of the shadow have marks, or had some: most of it is never written. */
+  readonly #markedParts = new Uint8Array(SHADOW_BYTES / SHADOW_PART_BYTES);
   /** Which parts of the map of pages of a tree's driver were written. */
   readonly #pagesWritten = new Set<number>();
   #givenBlocks = 0;
@@ -129,6 +140,8 @@ export class CMemory {
     this.bytes = new Uint8Array(buffer, 0, SHADOW_AT);
     this.view = new DataView(buffer, 0, SHADOW_AT);
     this.shadow = new Uint8Array(buffer, SHADOW_AT, SHADOW_BYTES);
+    this.#call = new Int32Array(buffer, CALL_AT, 1);
+    this.#callDepth = new Int32Array(buffer, CALL_DEPTH_AT, 1);
     this.#shadowWords = new Uint32Array(buffer, SHADOW_AT, SHADOW_BYTES / 4);
     this.blocks = new Uint8Array(buffer, BLOCKS_AT, blockCount);
     this.localWords = new Int32Array(buffer, LOCALS_AT, 2 * MAX_LOCALS);
@@ -157,7 +170,11 @@ export class CMemory {
     all.fill(0, 0, this.#staticsEnd);
     all.fill(0, WINDOW_AT, this.#windowEnd);
     all.fill(0, ALIAS_AT, this.#nextAlias);
-    all.fill(0, SHADOW_AT, BLOCKS_AT + this.blocks.length);
+    this.#markedParts.forEach((isMarked, part) => {
+      if (isMarked === 0) return;
+      this.shadow.fill(0, part * SHADOW_PART_BYTES, (part + 1) * SHADOW_PART_BYTES);
+    });
+    all.fill(0, FUEL_AT, BLOCKS_AT + this.blocks.length);
     for (const part of this.#pagesWritten) {
       all.fill(0, part * WASM_PAGE_BYTES, (part + 1) * WASM_PAGE_BYTES);
     }
@@ -168,6 +185,14 @@ export class CMemory {
   #used(at: number, sizeBytes: number): void {
     if (at >= WINDOW_AT && at < ALIAS_AT) {
       this.#windowEnd = Math.max(this.#windowEnd, Math.min(ALIAS_AT, at + sizeBytes));
+    }
+  }
+
+  /** Notes that marks of granules may be written: from the first one to the end. */
+  #marks(first: number, end: number): void {
+    const last = Math.floor((end - 1) / SHADOW_PART_BYTES);
+    for (let part = Math.floor(first / SHADOW_PART_BYTES); part <= last; part++) {
+      this.#markedParts[part] = 1;
     }
   }
 
@@ -182,13 +207,25 @@ export class CMemory {
     return blocks;
   }
 
-  /** Which call of a tree's driver runs, by the compiler's address; 0 where only the stack says it. */
+  /**
+   * Which of its own calls a tree's driver is in, by the compiler's address: `NO_CALL` in none, and 0
+   * where only the stack tells.
+   */
   get calledAt(): number {
-    return new Int32Array(this.memory.buffer, CALL_AT, 1)[0]!;
+    return this.#call[0]!;
   }
 
-  forgetCall(): void {
-    new Int32Array(this.memory.buffer, CALL_AT, 1)[0] = 0;
+  /** C is called: by a script in no call of the driver's own, else within the one that runs. */
+  enterCall(): void {
+    const isOutermost = this.#callsBefore.length === 0;
+    this.#callsBefore.push(this.#call[0]!, this.#callDepth[0]!);
+    if (isOutermost) this.#call[0] = NO_CALL;
+  }
+
+  /** C has returned, or has been stopped in the midst of calls. */
+  leaveCall(): void {
+    this.#callDepth[0] = this.#callsBefore.pop()!;
+    this.#call[0] = this.#callsBefore.pop()!;
   }
 
   /** Static data is separate memory, which is contiguous for the CPU only. */
@@ -300,6 +337,7 @@ export class CMemory {
     this.#used(at, sizeBytes);
     const first = at / GRANULE_BYTES;
     const whole = Math.floor(sizeBytes / GRANULE_BYTES);
+    this.#marks(first, first + whole + 1);
     this.shadow.fill(TURNED, first, first + whole);
     const rest = sizeBytes % GRANULE_BYTES;
     if (rest !== 0) this.shadow[first + whole] = rest ^ TURNED;
@@ -308,9 +346,11 @@ export class CMemory {
   /** Bytes that exist, checked or not: open bytes stay as they are. */
   admit(at: number, sizeBytes: number): void {
     this.#used(at, sizeBytes);
+    const first = Math.floor(at / GRANULE_BYTES);
     const end = Math.ceil((at + sizeBytes) / GRANULE_BYTES);
+    this.#marks(first, end);
     const { shadow } = this;
-    for (let granule = Math.floor(at / GRANULE_BYTES); granule < end; granule++) {
+    for (let granule = first; granule < end; granule++) {
       if ((shadow[granule]! ^ TURNED) >= CLOSED) shadow[granule] = TURNED;
     }
   }
@@ -318,24 +358,27 @@ export class CMemory {
   /** Bytes that may not be touched any more, with the reason. */
   close(at: number, sizeBytes: number, mark: number): void {
     const first = at / GRANULE_BYTES;
-    this.shadow.fill(mark ^ TURNED, first, Math.ceil((at + sizeBytes) / GRANULE_BYTES));
+    const end = Math.ceil((at + sizeBytes) / GRANULE_BYTES);
+    this.#marks(first, end);
+    this.shadow.fill(mark ^ TURNED, first, end);
   }
 
   /** Data that C may only read. */
   protect(start: number, end: number): void {
+    const first = Math.ceil(start / GRANULE_BYTES);
     const last = Math.floor(end / GRANULE_BYTES);
-    for (let granule = Math.ceil(start / GRANULE_BYTES); granule < last; granule++) {
+    this.#marks(first, last);
+    for (let granule = first; granule < last; granule++) {
       this.shadow[granule]! |= CONSTANT;
     }
   }
 
   /** What lies right behind what was allocated. */
   guard(at: number, sizeBytes: number): void {
-    this.shadow.fill(
-      BEHIND ^ TURNED,
-      Math.ceil(at / GRANULE_BYTES),
-      (at + sizeBytes) / GRANULE_BYTES,
-    );
+    const first = Math.ceil(at / GRANULE_BYTES);
+    const end = (at + sizeBytes) / GRANULE_BYTES;
+    this.#marks(first, end);
+    this.shadow.fill(BEHIND ^ TURNED, first, end);
   }
 
   markAt(at: number): number {
@@ -372,9 +415,11 @@ export class CMemory {
 
   /** Has every store into a span be looked at until all of its bytes are written, or no more. */
   markFresh(at: number, sizeBytes: number, isFresh: boolean): void {
+    const first = Math.floor(at / GRANULE_BYTES);
     const end = Math.ceil((at + sizeBytes) / GRANULE_BYTES);
+    this.#marks(first, end);
     const { shadow } = this;
-    for (let granule = Math.floor(at / GRANULE_BYTES); granule < end; granule++) {
+    for (let granule = first; granule < end; granule++) {
       if (isFresh) shadow[granule]! |= FRESH;
       else shadow[granule]! &= ~FRESH;
     }
@@ -385,6 +430,7 @@ export class CMemory {
     const { shadow } = this;
     let granule = Math.floor(at / GRANULE_BYTES);
     const end = Math.ceil((at + sizeBytes) / GRANULE_BYTES);
+    this.#marks(granule, end);
     const words = this.#shadowWords;
     while (granule < end && granule % 4 !== 0) shadow[granule++]! |= LOOK;
     for (; granule + 4 <= end; granule += 4) words[granule >> 2]! |= LOOK_WORD;

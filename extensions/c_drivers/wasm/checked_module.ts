@@ -31,6 +31,8 @@ const CHECK = {
   STACK: "dmalab_move_stack",
   LINE: "dmalab_reached",
   CALLS: "dmalab_calls",
+  SAVES_CALL: "dmalab_saves_call",
+  RESTORES_CALL: "dmalab_restores_call",
 } as const;
 const STACK_POINTER = "__stack_pointer";
 /** How a local of each type is stored: the instruction, and the alignment. */
@@ -206,21 +208,21 @@ class Editor {
       }
       const isCall = opcode === OP.CALL || opcode === OP.CALL_INDIRECT;
       if (isOwn && isCall) insert(start, start, CHECK.CALLS);
+      // The driver may make other calls during this one.
+      const comesBack = ofTree !== null && !isOwn && opcode === OP.CALL_INDIRECT;
+      if (comesBack) edits.push(this.#callAt(start, CHECK.SAVES_CALL, start));
       const instead = this.#insteadOf(instruction);
       if (instead !== null) {
         edits.push({ from: start, to: instruction.end, bytes: instead, was: start });
       }
-      // The driver has made other calls during this one.
-      if (ofTree !== null && !isOwn && opcode === OP.CALL_INDIRECT) {
-        edits.push({
-          from: instruction.end,
-          to: instruction.end,
-          bytes: [...constant(0), ...this.#call(CHECK.CALLS)],
-          was: start,
-        });
-      }
+      if (comesBack) edits.push(this.#callAt(instruction.end, CHECK.RESTORES_CALL, start));
     }
     return edits;
+  }
+
+  /** A call of a check without arguments, put in at an offset. */
+  #callAt(at: number, check: string, was: number): Edit {
+    return { from: at, to: at, bytes: this.#call(check), was };
   }
 
   /** Stores what a debugger sees of a function where a line begins. */

@@ -29,6 +29,8 @@ IMPORT(globals) void dmalab_globals(double table, double count);
 #define SHADOW ((unsigned char *)DMALAB_SHADOW_AT)
 #define FUEL (*(int *)DMALAB_FUEL_AT)
 #define CALL (*(int *)DMALAB_CALL_AT)
+#define CALL_DEPTH (*(int *)DMALAB_CALL_DEPTH_AT)
+#define CALLS ((int *)DMALAB_CALLS_AT)
 /* One byte for each block of code: not zero until it runs. */
 #define BLOCKS ((unsigned char *)DMALAB_BLOCKS_AT)
 /* Bytes that are copied in the time that a block takes. */
@@ -144,10 +146,25 @@ CHECK(dmalab_block) void dmalab_block(unsigned block)
 	}
 }
 
-/* A file of a tree calls a function next: where in the code. 0 where only the stack says it. */
+/* A file of a tree calls a function next: where in the code. */
 CHECK(dmalab_calls) void dmalab_calls(int at)
 {
 	CALL = at;
+}
+
+/* Other code calls by a pointer, which may lead back into the file. Afterwards the file's own call still runs. */
+CHECK(dmalab_saves_call) void dmalab_saves_call(void)
+{
+	if (CALL_DEPTH < DMALAB_MAX_CALLS)
+		CALLS[CALL_DEPTH] = CALL;
+	CALL_DEPTH++;
+}
+
+/* It has returned. Of deeper ones only the stack says where they are. */
+CHECK(dmalab_restores_call) void dmalab_restores_call(void)
+{
+	CALL_DEPTH--;
+	CALL = CALL_DEPTH < DMALAB_MAX_CALLS ? CALLS[CALL_DEPTH] : 0;
 }
 
 __asm__(".globaltype __stack_pointer, i64");
