@@ -1,4 +1,11 @@
 /** `dmalab/test`: scenarios as tests of `deno test`, with the extensions that compile drivers in C. */
 import "./provide.ts";
 
-export { type RegisterOptions, registerScenarios, ScenarioError } from "@dmalab/cli/testing";
+export {
+  judge,
+  loadWhole,
+  neverReached,
+  type RegisterOptions,
+  registerScenarios,
+  ScenarioError,
+} from "@dmalab/cli/testing";

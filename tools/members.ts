@@ -1,6 +1,6 @@
 /** The members of the workspace and their entries, as `deno.json` and those of the members say. */
 import { join, normalize } from "node:path";
-import { PROJECT as ROOT } from "./package/bundle.ts";
+import { PROJECT as ROOT } from "./project.ts";
 
 /** The members of the workspace, by their folders from the root. */
 export function members(): readonly string[] {

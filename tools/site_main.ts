@@ -1,7 +1,7 @@
 /** `deno task site [DIR]`: the docs site, `dist/site/` when nothing else is said. */
 import { rmSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { PROJECT as ROOT } from "./package/bundle.ts";
+import { PROJECT as ROOT } from "./project.ts";
 import { checkSite, incompletePages, unlinkedRules } from "./site/check_site.ts";
 import { ruleCitations } from "./site/rules.ts";
 import { sitePages } from "./site/site_pages.ts";

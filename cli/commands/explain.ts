@@ -136,15 +136,14 @@ async function nameLines(
     { readRulePage },
     { titleOf },
     { userWordLines, userWordsIn },
-    { describeLanguage, languageNames, membersLike },
   ] = await Promise.all([
     import("../explain/lookup.ts"),
     import("../markdown.ts"),
     import("../places.ts"),
     import("../explain/search.ts"),
     import("../explain/user_words.ts"),
-    import("@dmalab/lang/editor"),
   ]);
+  const { describeLanguage, languageNames, membersLike } = await import("@dmalab/lang/editor");
   const found = explain(question, readRulePage, {
     extensions,
     otherNames: [...languageNames(), ...membersLike(question)],

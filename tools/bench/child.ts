@@ -1,5 +1,5 @@
 /** Measurements in a separate process: with its own V8 flags, and nothing learnt before. */
-import { PROJECT } from "../package/bundle.ts";
+import { PROJECT } from "../project.ts";
 
 /** One core means one thread: no garbage is collected and nothing compiled beside the work. */
 export const ONE_THREAD = ["--single-threaded"];

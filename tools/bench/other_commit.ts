@@ -1,6 +1,6 @@
 /** Another commit's files, in a separate folder, to measure what has changed since. */
 import { CannotMeasure } from "@dmalab/cli/bench";
-import { PROJECT } from "../package/bundle.ts";
+import { PROJECT } from "../project.ts";
 
 export class OtherCommit implements Disposable {
   readonly folder: string;

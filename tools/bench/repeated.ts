@@ -10,7 +10,7 @@ import {
   type SavedMeasurements,
   writeSaved,
 } from "@dmalab/cli/bench";
-import { PROJECT } from "../package/bundle.ts";
+import { PROJECT } from "../project.ts";
 import { git, OtherCommit } from "./other_commit.ts";
 
 /** Fewer rounds say little about noise. */

@@ -2,7 +2,7 @@
 import { LineBuffer, loadLogReader, LogPass, TraceCheck, TraceLine } from "@dmalab/traces";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { PROJECT } from "../package/bundle.ts";
+import { PROJECT } from "../project.ts";
 import { TempFolder } from "../temp_folder.ts";
 import { type Benchmark, benchResult, plainBenchmark } from "./benchmark.ts";
 import { type BenchResult, median, medianOf } from "@dmalab/cli/bench";

@@ -1,7 +1,7 @@
 /** Traces of a million lines: of a machine without a mistake, and of recorded ones one after the other. */
 import { gunzipSync } from "node:zlib";
 import { join } from "node:path";
-import { PROJECT } from "../package/bundle.ts";
+import { PROJECT } from "../project.ts";
 
 const LINES = 1_000_000;
 const RECORDED = join(PROJECT, "tests/golden/traces/real");

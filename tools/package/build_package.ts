@@ -11,7 +11,8 @@ import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { PERMISSIONS } from "@dmalab/bin/all_commands";
 import { DENO_VERSION, VERSION } from "@dmalab/cli/extend";
-import { bundle, PROJECT, runProjectDeno } from "./bundle.ts";
+import { bundle, runProjectDeno } from "./bundle.ts";
+import { PROJECT } from "../project.ts";
 import { buildPage, REPORT_PLAN } from "../web/build_page.ts";
 import { writeLicences } from "./licences.ts";
 
@@ -100,7 +101,7 @@ export function buildPackage(folder: string, withTypes = true): string | null {
     `${JSON.stringify(PACKAGE_JSON, null, 2)}\n`,
   );
   const made = [
-    ...BUNDLES.map((entries) => bundle(entries, folder)),
+    bundle(BUNDLES, folder),
     writeLicences(BUNDLES.flat(), folder),
     ...withTypes ? [declare(Object.values(LIBRARY), join(folder, TYPES))] : [],
   ];

@@ -1,16 +1,46 @@
 /** Makes bundles of programs of this project. */
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { PROJECT } from "../project.ts";
+import { TempFolder } from "../temp_folder.ts";
 
-export const PROJECT = fileURLToPath(new URL("../../", import.meta.url));
-
-/** Bundles some entries, which share their code, into a folder. @returns What went wrong; or null. */
-export function bundle(entries: readonly URL[], folder: string): string | null {
+/** Bundles, each of entries that share their code, into one folder. @returns What went wrong; or null. */
+export function bundle(bundles: readonly (readonly URL[])[], folder: string): string | null {
   const options = ["--minify", "--code-splitting", "--outdir", folder];
-  const files = entries.map((entry) => fileURLToPath(entry));
-  const problem = runProjectDeno("bundle", [...options, ...files]);
+  const problem = bundleDirectly(bundles, options);
   if (problem === null) requireLate(folder);
   return problem;
+}
+
+/**
+ * Bundles entries whose imports are direct (`direct_imports_main.ts`).
+ * @param options Of `deno bundle`.
+ * @returns What went wrong; or null.
+ */
+export function bundleDirectly(
+  bundles: readonly (readonly URL[])[],
+  options: readonly string[],
+): string | null {
+  using copy = new TempFolder();
+  const paths = (entries: readonly URL[]) =>
+    entries.map((entry) => relative(PROJECT, fileURLToPath(entry)));
+  const program = fileURLToPath(new URL("./direct_imports_main.ts", import.meta.url));
+  const problem = runProjectDeno("run", [
+    "--no-prompt",
+    "-R",
+    "-W",
+    "--allow-env",
+    program,
+    copy.path,
+    ...bundles.flatMap(paths),
+  ]);
+  if (problem !== null) return problem;
+  for (const entries of bundles) {
+    const files = paths(entries).map((path) => copy.at(path));
+    const found = runProjectDeno("bundle", [...options, ...files], copy.path);
+    if (found !== null) return found;
+  }
+  return null;
 }
 
 /** The bundler's code that lets CommonJS modules load a module of Node. */
@@ -31,10 +61,14 @@ function requireLate(folder: string): void {
   }
 }
 
-/** Runs a command of Deno with the project's configuration. @returns What went wrong; or null. */
-export function runProjectDeno(command: string, args: readonly string[]): string | null {
+/** Runs a command of Deno with a project's configuration. @returns What went wrong; or null. */
+export function runProjectDeno(
+  command: string,
+  args: readonly string[],
+  project: string = PROJECT,
+): string | null {
   const { success, stderr } = new Deno.Command(Deno.execPath(), {
-    args: [command, "--quiet", "--config", join(PROJECT, "deno.json"), ...args],
+    args: [command, "--quiet", "--config", join(project, "deno.json"), ...args],
     stdin: "null",
     stdout: "null",
     stderr: "piped",

@@ -6,7 +6,7 @@
  */
 import { dirname, join, relative } from "node:path";
 import ts from "typescript";
-import { PROJECT as ROOT } from "./bundle.ts";
+import { PROJECT as ROOT } from "../project.ts";
 import { memberEntries, memberPaths } from "../members.ts";
 
 /** Files of the project, by the names that members import them by. */

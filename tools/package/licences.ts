@@ -3,7 +3,7 @@ import { TempFolder } from "../temp_folder.ts";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { PROJECT } from "./bundle.ts";
+import { PROJECT } from "../project.ts";
 
 /** The file of the package that has them. */
 export const LICENCES = "THIRD-PARTY-LICENSES";

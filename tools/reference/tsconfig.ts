@@ -1,7 +1,7 @@
 /** `tsconfig.json`: the members' names, for editors and tools that do not read `deno.json`. */
 import { join } from "node:path";
 import { memberEntries } from "../members.ts";
-import { PROJECT } from "../package/bundle.ts";
+import { PROJECT } from "../project.ts";
 
 /** Members that use nothing of Deno: plain `tsc` checks them. */
 const PURE_MEMBERS = ["runtime", "devices", "lang", "recording"] as const;

@@ -2,7 +2,8 @@
 import { TempFolder } from "../temp_folder.ts";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { PROJECT, runProjectDeno } from "../package/bundle.ts";
+import { runProjectDeno } from "../package/bundle.ts";
+import { PROJECT } from "../project.ts";
 import { manifest } from "./manifest.ts";
 
 const FOLDER = new URL("../../extensions/editor/vscode/", import.meta.url);

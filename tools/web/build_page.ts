@@ -5,8 +5,8 @@
 import { TempFolder } from "../temp_folder.ts";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { PROJECT, runProjectDeno } from "../package/bundle.ts";
+import { bundleDirectly } from "../package/bundle.ts";
+import { PROJECT } from "../project.ts";
 import { EMPTY_DATA } from "@dmalab/page";
 import { LICENCES, writeLicences } from "../package/licences.ts";
 
@@ -59,12 +59,11 @@ function denseStyle(style: string): string {
 function bundledScript(entry: URL, options: readonly string[]): string {
   using folder = new TempFolder();
   const file = folder.at("bundle.js");
-  const problem = runProjectDeno("bundle", [
+  const problem = bundleDirectly([[entry]], [
     "--platform=browser",
     "--format=iife",
     ...options,
     `--output=${file}`,
-    fileURLToPath(entry),
   ]);
   if (problem !== null) throw new Error(problem);
   return Deno.readTextFileSync(file);

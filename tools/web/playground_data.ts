@@ -3,7 +3,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { loadForDebugging, SourceFile } from "@dmalab/lang";
 import { type PlaygroundData, projectLoader } from "@dmalab/page";
-import { PROJECT } from "../package/bundle.ts";
+import { PROJECT } from "../project.ts";
 
 /** Two scenarios of drivers in C, without the C: the page cannot run them, and says that they need the command. */
 const DRIVERS = /^extensions\/c_drivers\/drivers\/(?:map\/map|nic\/ring_nic)\.dma$/;

@@ -10,7 +10,7 @@ import { initFolder } from "@dmalab/cli";
 import { buildPackage } from "../../package/build_package.ts";
 import type { Benchmark } from "../benchmark.ts";
 import type { BenchResult } from "@dmalab/cli/bench";
-import { PROJECT } from "../../package/bundle.ts";
+import { PROJECT } from "../../project.ts";
 import { runDeno } from "../child.ts";
 import { measureStart, timed } from "./pairs.ts";
 

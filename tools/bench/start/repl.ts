@@ -11,7 +11,7 @@ import { buildPackage } from "../../package/build_package.ts";
 import { denoOptions, LAZY_IMPORTS } from "@dmalab/cli/extend";
 import { FIRST_PROMPT } from "@dmalab/cli/debug";
 import type { Benchmark } from "../benchmark.ts";
-import { PROJECT } from "../../package/bundle.ts";
+import { PROJECT } from "../../project.ts";
 import { measureStart, timed } from "./pairs.ts";
 
 const INPUT = "1 + 1";

@@ -1,7 +1,8 @@
 /** Where the time of a start goes, from the shell's call to the end of the process. */
 import { TempFolder } from "../../temp_folder.ts";
 import { join } from "node:path";
-import { bundle, PROJECT } from "../../package/bundle.ts";
+import { bundle } from "../../package/bundle.ts";
+import { PROJECT } from "../../project.ts";
 import { type Benchmark, benchResult } from "../benchmark.ts";
 import type { BenchResult } from "@dmalab/cli/bench";
 import { runDeno } from "../child.ts";
@@ -65,7 +66,7 @@ export const START_STAGES: Benchmark = {
     "where the time of a start goes: Deno itself, reading dmalab, its modules, parser and machine",
   run() {
     using folder = new TempFolder();
-    const problem = bundle(PROGRAMS, folder.path);
+    const problem = bundle([PROGRAMS], folder.path);
     if (problem !== null) throw new Error(problem);
     // As in a folder of scenarios: it is the root.
     folder.write("deno.json", "{}\n");
