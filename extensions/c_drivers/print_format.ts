@@ -104,7 +104,10 @@ function hexOf(value: bigint): string {
 }
 
 function padded(text: string, flags: string, width: number, kind: string): string {
-  const marked = flags.includes("#") && /[xX]/.test(kind) ? `0x${text}` : text;
-  if (flags.includes("-")) return marked.padEnd(width);
-  return marked.padStart(width, flags.includes("0") ? "0" : " ");
+  const prefix = flags.includes("#") && /[xX]/.test(kind) ? "0x" : "";
+  if (flags.includes("-")) return `${prefix}${text}`.padEnd(width);
+  // Zeros are put behind the prefix, blanks before it.
+  return flags.includes("0")
+    ? `${prefix}${text.padStart(width - prefix.length, "0")}`
+    : `${prefix}${text}`.padStart(width);
 }

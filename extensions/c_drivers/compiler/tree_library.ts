@@ -37,8 +37,8 @@ const COMPILERS_OWN = ["__multi3"];
 /** The file that defines what the linker sends calls of some functions to, by `--wrap`. */
 const WRAPPING = "dmalab/pool_pages.c";
 const WRAPPED = /\b__wrap_(\w+)\(/g;
-/** Files of the library that one driver is linked with. */
-const MAX_LIBRARY = 80;
+/** Files of the tree and of other modules that one driver is linked with; dmalab's own are a few dozen at most. */
+const MAX_LIBRARY = 160;
 /** The table of modules that `dmalab/bus.c` starts before the driver. */
 const MODULES = "lab/modules.c";
 
@@ -132,10 +132,12 @@ export class TreeLibrary {
 
   /** @returns False where it is linked already, or does not compile: its functions are stubs then. */
   async #add(path: string): Promise<boolean> {
-    if (this.#tried.has(path) || this.#tried.size >= MAX_LIBRARY) return false;
+    const own = this.#ours.get(path);
+    // A large module must not displace dmalab's own files.
+    if (this.#tried.has(path)) return false;
+    if (own === undefined && this.#added.size >= MAX_LIBRARY) return false;
     this.#tried.add(path);
     const { build, settings } = this;
-    const own = this.#ours.get(path);
     const flags = this.#others.has(path) ? ["-DMODULE"] : own === undefined ? [] : [HIDDEN];
     const unit = await build.unit(path, settings, own === undefined ? {} : { [path]: own });
     const made = await build.compile(unit, [...TREE_ARGUMENTS, ...LIBRARY, ...flags, ...IR]);

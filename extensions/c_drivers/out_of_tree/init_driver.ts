@@ -46,6 +46,10 @@ const TEST_MS = 15_000;
 /** Registers that are answered by trying constants. */
 const MOST_REGISTERS = 6;
 const READ_LAST = /BAR (\d) of card at offset (0x[\da-f]+), /;
+/** With a tree's headers, and with dmalab's own. */
+const NO_HEADER = /^(?:'([^']+)' file not found|Cannot read "([^"]+)")/;
+/** The scenario's line that a failure shows, where the removal failed. */
+const AT_REMOVAL = /^\s*\d+ \|\s+d\.(?:remove|unload)\(/;
 const STUB = /^info: (\w+)\(\) is a stub: returns (.*)$/;
 
 /** What a run of the first test came to. */
@@ -302,7 +306,8 @@ class DriverInit {
 
   #missing(diagnostics: readonly Diagnostic[]): readonly string[] {
     const texts = diagnostics.map(({ hint, message, span }) => {
-      const header = /^'([^']+)' file not found/.exec(message)?.[1];
+      const [, inTree, own] = NO_HEADER.exec(message) ?? [];
+      const header = inTree ?? own;
       const rule = header === undefined ? null : this.#ruleOf(header);
       const what = rule === null ? hint === undefined ? "" : `; ${hint}` : `; ${rule}`;
       return `${spanPlace(span)}  ${message}${what}`;
@@ -314,6 +319,10 @@ class DriverInit {
   #ruleOf(header: string): string {
     const name = header.split("/").at(-1)!;
     const rule = this.#facts.headerRules.find(({ text }) => text.includes(name));
+    const outer = this.#facts.outerFolders[0];
+    if (rule === undefined && outer !== undefined) {
+      return `${outer.path}:${outer.line} adds a folder above: name the repository's folder with --driver, and this source with --file`;
+    }
     return rule === undefined
       ? "no folder of the module or the kernel has it: if the build generates it, run the build once and keep the file"
       : `${rule.path}:${rule.line} makes it: run that yourself, and keep the file in the folder`;
@@ -362,9 +371,10 @@ function isLimit(code: string | undefined): boolean {
   return code?.startsWith("E08") === true;
 }
 
-/** The driver may leak: it has probed. */
+/** The driver may leak, or fail in its removal: it has probed. */
 function isProbed({ failure }: TestOutcome): boolean {
-  return failure === null || ["E0926", "E0908"].includes(failure.code);
+  return failure === null || ["E0926", "E0908"].includes(failure.code) ||
+    failure.lines.some((line) => AT_REMOVAL.test(line));
 }
 
 /** What the driver says at its end. */
@@ -372,11 +382,10 @@ function lastLines(lines: readonly string[]): string {
   return lines.slice(-4).join("\n");
 }
 
-/** A path as a scenario of a folder names it. */
+/** A path as a scenario of a folder names it: from there, so that both can move together. */
 function pathFrom(folder: string, path: string): string {
-  if (isAbsolute(path)) return path;
   const from = isAbsolute(folder) ? folder : join(currentFolder(), folder);
-  return relative(from, join(currentFolder(), path));
+  return relative(from, isAbsolute(path) ? path : join(currentFolder(), path)) || ".";
 }
 
 /** The headers of a kernel. @throws {TreeError} */

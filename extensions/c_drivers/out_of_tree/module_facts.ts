@@ -12,6 +12,8 @@ const MAX_SOURCES = 2000;
 const REGISTERS = /\b(?:pci_register_driver|module_pci_driver|builtin_pci_driver)\s*\(/;
 const MAKEFILE = /^(?:Kbuild|Makefile)$/;
 const RUNS_PROGRAM = /\$[({]shell\b|^[ \t]*\w+[ \t]*!=/;
+/** A folder of headers above the makefile's own, such as `-I$(src)/../include`. */
+const OUTER_FOLDER = /^[^#]*-I[ \t]*\S*\.\.(?:\/|\s|$)/;
 /** The head of a rule that makes a header. */
 const HEADER_RULE = /^[^#\t].*\.h\b.*/;
 /** The head of a table of ids. Its parts are bounded: a text with many heads and no end is still read in one pass. */
@@ -19,7 +21,9 @@ const TABLE_HEAD =
   /(?:struct\s{1,20}pci_device_id\s{1,20}\w{1,100}\s{0,20}\[[^\]]{0,100}\]|DEFINE_PCI_DEVICE_TABLE\s{0,20}\(\w{1,100}\))[^={;]{0,200}=\s{0,100}\{/g;
 const TABLE_END = /\}\s*;/g;
 const ENTRY =
-  /PCI_DEVICE(?:_SUB)?\s*\(\s*(\w+)\s*,\s*(\w+)|PCI_VDEVICE\s*\(\s*(\w+)\s*,\s*(\w+)|\{\s*(0x\w+|\w+)\s*,\s*(0x\w+|\w+)\s*,|\.vendor\s*=\s*(\w+)\s*,\s*\.device\s*=\s*(\w+)/;
+  /PCI_DEVICE(?:_SUB)?\s*\(\s*(\w+)\s*,\s*(\w+)|PCI_VDEVICE\s*\(\s*(\w+)\s*,\s*(\w+)|\{\s*(0x\w+|\w+)\s*,\s*(0x\w+|\w+)\s*,|(?:\.vendor\s*=|\bvendor\s*:)\s*(\w+)\s*,\s*(?:\.device\s*=|\bdevice\s*:)\s*(\w+)/;
+/** An entry for every device of a vendor has this number of a device. */
+const ANY_DEVICE = 1;
 const DEFINE = /^[ \t]*#[ \t]*define[ \t]+(\w+)[ \t]+\(?(0x[\da-fA-F]+|\d+|\w+)[uUlL]*\)?/gm;
 const ASSEMBLER = /\b(?:__)?asm(?:__)?\s*(?:(?:volatile|__volatile__)\s*)?\(\s*"[^"]*\w/;
 
@@ -53,6 +57,8 @@ export interface ModuleFacts {
   readonly constants: ReadonlyMap<string, number>;
   /** Lines of makefiles that run a program: none is run. */
   readonly programs: readonly ModulePlace[];
+  /** Lines of makefiles that add a folder of headers above the module's own. */
+  readonly outerFolders: readonly ModulePlace[];
   /** Lines of makefiles that name a header: it is generated. */
   readonly headerRules: readonly ModulePlace[];
   /** Lines with assembler. */
@@ -101,6 +107,7 @@ export function readModule(
     portBars: portBars(needed, constants),
     constants,
     programs: placesIn(texts, isMakefile, RUNS_PROGRAM),
+    outerFolders: placesIn(texts, isMakefile, OUTER_FOLDER),
     headerRules: placesIn(texts, isMakefile, HEADER_RULE),
     assembler: placesIn(texts, (path) => /\.[ch]$/.test(path), ASSEMBLER),
   };
@@ -184,7 +191,8 @@ function idsIn(
       const [, vendor, device, short, ofShort, plain, ofPlain, named, ofNamed] = entry;
       const first = vendor ?? plain ?? named ?? `PCI_VENDOR_ID_${short}`;
       const second = device ?? ofShort ?? ofPlain ?? ofNamed!;
-      const [one, two] = [numberOf(first, constants), numberOf(second, constants)];
+      const one = numberOf(first, constants);
+      const two = second === "PCI_ANY_ID" ? ANY_DEVICE : numberOf(second, constants);
       if (one === null || two === null || one > 0xffff || two > 0xffff) continue;
       return { vendor: one, device: two, at: placeAt(path, text, at) };
     }

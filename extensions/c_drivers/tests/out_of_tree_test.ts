@@ -58,6 +58,16 @@ const TABLES: readonly (readonly [table: string, vendor: number, device: number]
     0x8086,
     0x10fb,
   ],
+  [
+    "#define V 0x1337\nstatic struct pci_device_id t[] = { { V, PCI_ANY_ID, PCI_ANY_ID, PCI_ANY_ID, 0, 0, 0 }, { 0 } };",
+    0x1337,
+    1,
+  ],
+  [
+    "static struct pci_device_id t[] = { { vendor : 0x559, device : 0x4006, class : 0 }, { 0 } };",
+    0x559,
+    0x4006,
+  ],
 ];
 
 Deno.test("the first entry of a table of ids is read, whatever macro it is written with", () => {
@@ -343,6 +353,102 @@ Deno.test("names of files neither end a line of the scenario nor are evaluated i
     Deno.removeSync(place, { recursive: true });
   }
 });
+
+/** A driver whose removal ends a device's vectors before the handler is freed. */
+const WRONG_REMOVAL = `#include <linux/interrupt.h>
+#include <linux/module.h>
+#include <linux/pci.h>
+
+static irqreturn_t handles(int irq, void *data)
+{
+	return IRQ_HANDLED;
+}
+
+static int wrong_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+{
+	int error = pci_alloc_irq_vectors(pdev, 1, 1, PCI_IRQ_MSI);
+
+	if (error < 0)
+		return error;
+	error = request_irq(pci_irq_vector(pdev, 0), handles, 0, "wrong", pdev);
+	if (error)
+		pci_free_irq_vectors(pdev);
+	return error;
+}
+
+static void wrong_remove(struct pci_dev *pdev)
+{
+	pci_free_irq_vectors(pdev);
+}
+
+static const struct pci_device_id wrong_ids[] = { { PCI_DEVICE(0x1234, 0x5678) }, { } };
+static struct pci_driver wrong_driver = {
+	.name = "wrong",
+	.id_table = wrong_ids,
+	.probe = wrong_probe,
+	.remove = wrong_remove,
+};
+module_pci_driver(wrong_driver);
+MODULE_LICENSE("GPL");
+`;
+
+/** Modules of one source and a makefile, lines of the report that each gives, and the path that its scenario has. */
+const REPORTS: readonly (readonly [
+  what: string,
+  source: string,
+  makefile: string,
+  report: RegExp,
+])[] = [
+  [
+    "a driver that fails in its removal has probed",
+    WRONG_REMOVAL,
+    "obj-m += one.o\n",
+    /^report \| it compiles and probes; Unexpected EFAULT: pci_free_irq_vectors\(\)/m,
+  ],
+  [
+    "a header of a folder above: the repository's folder is to be named",
+    WRONG_REMOVAL.replace("#include <linux/pci.h>", '#include "api.h"\n#include <linux/pci.h>'),
+    "obj-m += one.o\nccflags-y := -I$(src)/../include\n",
+    /Cannot read "api\.h"[^;]*; Makefile:2 adds a folder above: name the repository's folder with --driver/,
+  ],
+  [
+    "a generated header that nothing makes: the build is to be run once",
+    WRONG_REMOVAL.replace("#include <linux/pci.h>", '#include "api.h"\n#include <linux/pci.h>'),
+    "obj-m += one.o\n",
+    /Cannot read "api\.h"[^;]*; no folder of the module or the kernel has it: if the build generates it, run/,
+  ],
+  [
+    "a module for another release: the function that is missing, with the line that needs it",
+    WRONG_REMOVAL.replace(
+      "pci_alloc_irq_vectors(pdev, 1, 1, PCI_IRQ_MSI)",
+      "pci_enable_old_msi(pdev)",
+    ),
+    "obj-m += one.o\n",
+    /one\.c:\d+:\d+ {2}\S*.*pci_enable_old_msi/,
+  ],
+];
+
+for (const [what, source, makefile, wanted] of REPORTS) {
+  Deno.test(`first report: ${what}`, async () => {
+    const place = Deno.makeTempDirSync();
+    try {
+      Deno.mkdirSync(`${place}/repository/kernel`, { recursive: true });
+      Deno.writeTextFileSync(`${place}/repository/kernel/one.c`, source);
+      Deno.writeTextFileSync(`${place}/repository/kernel/Makefile`, makefile);
+      const { code, output } = await dmalab(
+        ...["init", `${place}/out`, "--driver", `${place}/repository/kernel`],
+      );
+      assertEquals(code, 1, output);
+      assertMatch(output, wanted);
+      assertStringIncludes(
+        Deno.readTextFileSync(`${place}/out/driver.dma`),
+        'module = "../repository/kernel"',
+      );
+    } finally {
+      Deno.removeSync(place, { recursive: true });
+    }
+  });
+}
 
 const UNKNOWN_CARD = `#include <linux/module.h>
 #include <linux/pci.h>

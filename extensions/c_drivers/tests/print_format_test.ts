@@ -37,3 +37,23 @@ Deno.test("%pM is an address of Ethernet, and %pV another format with its argume
   word(152, 128);
   assertEquals(formatMessage(memoryOf(bytes), 0, 256), "nic: (?), 02:00:00:1a:00:ff");
 });
+
+/** Formats of one number with `#` or a width, and what they print. */
+const NUMBERS: readonly (readonly [format: string, value: number, text: string])[] = [
+  ["%#010x", 0, "0x00000000"],
+  ["%#010x", 0x10_00ed, "0x001000ed"],
+  ["%#10x|", 0xed, "      0xed|"],
+  ["%-#10x|", 0xed, "0xed      |"],
+  ["%#x", 0x64, "0x64"],
+  ["%08x", 0xed, "000000ed"],
+  ["%5u", 12, "   12"],
+];
+
+Deno.test("zeros of a width come behind 0x, blanks before it", () => {
+  for (const [format, value, text] of NUMBERS) {
+    const bytes = new Uint8Array(128);
+    bytes.set(new TextEncoder().encode(format));
+    new DataView(bytes.buffer).setUint32(64, value, true);
+    assertEquals(formatMessage(memoryOf(bytes), 0, 64), text, format);
+  }
+});

@@ -137,6 +137,7 @@ static void describe(struct pci_dev *pdev, struct pci_driver *driver, const stru
 	pdev->bus = &bus;
 	list_add_tail(&pdev->bus_list, &bus.devices);
 	pdev->hdr_type = PCI_HEADER_TYPE_NORMAL;
+	pdev->cfg_size = CONFIG_BYTES;
 	pdev->dma_mask = DMA_BIT_MASK(32);
 	pdev->dev.dma_mask = &pdev->dma_mask;
 	pdev->dev.coherent_dma_mask = DMA_BIT_MASK(32);

@@ -13,7 +13,8 @@
 #include <linux/version.h>
 #include <dmalab/bus.h>
 
-#define MOST_DRIVERS 32
+/* A module on its own bus registers dozens. */
+#define MOST_DRIVERS 128
 #define MOST_WINDOWS 6
 #define MOST_IRQS 16
 #define MOST_PROPERTIES 128

@@ -56,6 +56,7 @@ struct pci_dev {
 	unsigned int devfn;
 	unsigned short vendor, device, subsystem_vendor, subsystem_device;
 	unsigned int class, irq;
+	int cfg_size;
 	u8 hdr_type, revision, pm_cap, msi_cap, msix_cap, pcie_cap;
 	unsigned int msi_enabled : 1, msix_enabled : 1;
 	enum pci_channel_state error_state;
