@@ -3,7 +3,7 @@
  * tests; of the core alone, or of members by their folders, such as `extensions/traces`.
  * `deno task test-all [--rest] [--times] [OPTIONS OF deno test]`: the long suite with it. `--rest`
  * leaves out the tests that `deno task test` runs; `--times` runs each file in a separate process,
- * prints the files that take most processor time, and writes them to `tests/running/costs.json`.
+ * prints the files that take most processor time, and writes them to `tests/running/costs.json`, by which later runs on this machine are planned.
  *
  * Ends with one line that scripts can read: `N passed, N failed`.
  */
@@ -100,7 +100,7 @@ async function measureCosts(tests: readonly Tests[]): Promise<void> {
   for (const { cpuSeconds, job } of sorted.slice(0, SHOWN)) {
     console.log(`${cpuSeconds.toFixed(1).padStart(7)}  ${job.name}`);
   }
-  const others = Object.entries(readCosts()).filter(([name]) =>
+  const others = Object.entries(readCosts() ?? {}).filter(([name]) =>
     !tests.some((each) => each.name === name)
   );
   const costly = sorted.filter(({ cpuSeconds, job }) =>

@@ -4,7 +4,6 @@ import { assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { builtinsPages } from "@dmalab/tools/developers";
 import { FOLDER_FILES } from "@dmalab/cli";
-import { readCosts } from "./running/sizes.ts";
 import { readSources, ROOT, SOURCE_FOLDERS } from "./source_text.ts";
 import { type Finding, House, judge } from "./tidy.ts";
 import * as excuses from "./tidy_excuses.ts";
@@ -62,10 +61,6 @@ Deno.test("pages name sources that are there", () => {
     return house.missingFiles(page, text, isThere).map((name) => `${page} names ${name}`);
   });
   assertEquals(gone, []);
-});
-
-Deno.test("the files whose costs are known are there", () => {
-  assertEquals(Object.keys(readCosts()).filter((name) => !isFile(name.split(" ")[0]!)), []);
 });
 
 const planted = (...sources: readonly (readonly [path: string, text: string])[]) =>

@@ -60,9 +60,11 @@ export interface World {
   readonly seconds: number;
 }
 
-/** Of tests that are not in the table: the short ones were cheap, and long ones are new. */
-const UNKNOWN_SECONDS = 0.15;
+/** Of tests that were not measured: a fresh clone knows only their size. */
+const UNKNOWN_SECONDS = 1;
 const UNKNOWN_LONG_SECONDS = 10;
+/** Short ones that are missing in what was measured cost less than a second. */
+const CHEAP_SECONDS = 0.15;
 
 /** Tests that cost less share a process, until it costs so much. */
 const OWN_SECONDS = 5;
@@ -71,13 +73,19 @@ const MAX_SECONDS = 40;
 const C_FILES = /^extensions\/c_drivers\/tests\/c_/;
 
 /**
- * Processor time of the costly ones, by their names: `deno task test-all --times` writes it. Without
- * compiled drivers in the user's cache folder it counts what a fresh clone compiles.
+ * Processor time of the costly ones, by their names, as `deno task test-all --times` measured it on this
+ * machine; null in a clone where it was not measured.
  */
-export function readCosts(): Readonly<Record<string, number>> {
-  return JSON.parse(Deno.readTextFileSync(COSTS));
+export function readCosts(): Readonly<Record<string, number>> | null {
+  try {
+    return JSON.parse(Deno.readTextFileSync(COSTS));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw error;
+  }
 }
 
+/** Git ignores it. */
 export const COSTS = new URL("costs.json", import.meta.url);
 
 /**
@@ -85,10 +93,10 @@ export const COSTS = new URL("costs.json", import.meta.url);
  * cheap files, and compiling them to quick code, takes longer than running them: the cheap ones of a
  * folder share processes. No module keeps state, so that they do not notice.
  */
-export function worldsOf(tests: readonly Tests[]): World[] {
-  const costs = readCosts();
+export function worldsOf(tests: readonly Tests[], costs = readCosts()): World[] {
   const secondsOf = ({ name }: Tests) =>
-    costs[name] ?? (isLong(name) ? UNKNOWN_LONG_SECONDS : UNKNOWN_SECONDS);
+    costs?.[name] ??
+      (isLong(name) ? UNKNOWN_LONG_SECONDS : costs === null ? UNKNOWN_SECONDS : CHEAP_SECONDS);
   const groups = Map.groupBy(tests, (each) => {
     const isC = C_FILES.test(each.file);
     if (!isC && secondsOf(each) >= OWN_SECONDS) return each.name;
@@ -116,5 +124,7 @@ export function worldsOf(tests: readonly Tests[]): World[] {
       seconds: part.reduce((sum, each) => sum + secondsOf(each), 0),
     }));
   });
-  return worlds.toSorted((a, b) => b.seconds - a.seconds);
+  // Those of `tests/` run whole programs: they come first where nothing was measured.
+  const isWhole = ({ name }: World) => Number(name.startsWith("tests"));
+  return worlds.toSorted((a, b) => b.seconds - a.seconds || isWhole(b) - isWhole(a));
 }
