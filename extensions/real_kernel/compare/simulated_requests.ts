@@ -78,7 +78,7 @@ export function simulatedRequest(
     gapBit: request.gapBit,
     map,
     unmap,
-    device: submitted < 0 ? null : deviceSide(events),
+    device: submitted < 0 ? null : deviceSide(events, request.payloadBytes),
     status: completed === undefined ? null : (completed.fields as EventValues).status as number,
     events,
   };
@@ -144,15 +144,22 @@ function resultValue(field: string, fields: EventValues): StepValue {
   return value === null ? "none" : value as StepValue;
 }
 
-function deviceSide(events: readonly MachineEvent[]): RequestRecord["device"] {
+/** The controller's accesses to the data; metadata comes behind it, and is not compared. */
+function deviceSide(
+  events: readonly MachineEvent[],
+  dataBytes: number,
+): RequestRecord["device"] {
   const extents: AccessedRange[] = [];
+  let leftBytes = dataBytes;
   let format: "prp" | "sgl" | "none" = "none";
   for (const event of events) {
     const fields = event.fields as EventValues;
     if (event.name === "nvme.prp") format = "prp";
     else if (event.name === "nvme.sgl") format = "sgl";
-    else if (event.name === "nvme.data") {
-      extents.push([fields.dma as number, fields.size_bytes as number]);
+    else if (event.name === "nvme.data" && leftBytes > 0) {
+      const sizeBytes = fields.size_bytes as number;
+      extents.push([fields.dma as number, sizeBytes]);
+      leftBytes -= sizeBytes;
     }
   }
   return { format, extents };

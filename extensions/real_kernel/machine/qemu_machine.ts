@@ -426,7 +426,10 @@ function translateIommu(iommu: IommuConfig, builder: QemuBuilder): IommuConfig {
   const { mode, model } = iommu;
   if (mode === "off") return iommu;
   if (!isBuilt(model)) {
-    missing.push(`iommu.model = ${model}: the guest has ${Object.keys(QEMU_IOMMUS).join(", ")}`);
+    const why = model === "smmu" ? "kernels for arm64, which SMMUv3 needs, are not booted; " : "";
+    missing.push(
+      `iommu.model = ${model}: ${why}the guest has ${Object.keys(QEMU_IOMMUS).join(", ")}`,
+    );
     return iommu;
   }
   const { addressBits, cachesAbsent, deviceOf, name, needs, words }: QemuIommu = QEMU_IOMMUS[model];

@@ -17,13 +17,22 @@ export interface ControllerCommand extends DeviceSide {
 }
 
 const IO_COMMAND = /pci_nvme_io_cmd cid (\d+) nsid \S+ sqid (\d+)/;
+/** How much data the command has; of `map_prp` not `trans_len`, which is what a PRP is for. */
+const MAP_DATA = /pci_nvme_map_(prp|sgl) .*\blen (\d+)/;
 const MAP_ADDRESS = /pci_nvme_map_addr addr (0x[0-9a-f]+) len (\d+)/;
 
-/** Commands of the I/O queues, in the order in which the controller took them. */
+/**
+ * Commands of the I/O queues, in the order in which the controller took them.
+ *
+ * Metadata is left out: the controller looks for it when the data has moved, and the log does not say
+ * which command it is of.
+ */
 export function readControllerLog(text: string): ControllerCommand[] {
   interface OpenCommand extends ControllerCommand {
     format: DeviceSide["format"];
     readonly extents: AccessedRange[];
+    /** Data that no extent was found for yet. */
+    leftBytes: number;
   }
   const commands: OpenCommand[] = [];
   /** Null while the controller works on an admin command. */
@@ -31,16 +40,22 @@ export function readControllerLog(text: string): ControllerCommand[] {
   for (const line of text.split("\n")) {
     const begun = IO_COMMAND.exec(line);
     if (begun !== null) {
-      command = { queue: Number(begun[2]), cid: Number(begun[1]), format: "none", extents: [] };
+      const [queue, cid] = [Number(begun[2]), Number(begun[1])];
+      command = { queue, cid, format: "none", extents: [], leftBytes: 0 };
       commands.push(command);
       continue;
     }
     if (line.includes("pci_nvme_admin_cmd ")) command = null;
     if (command === null) continue;
-    if (line.includes("pci_nvme_map_prp ")) command.format = "prp";
-    else if (line.includes("pci_nvme_map_sgl ")) command.format = "sgl";
+    const data = MAP_DATA.exec(line);
+    if (data !== null) {
+      command.format = data[1] as "prp" | "sgl";
+      command.leftBytes = Number(data[2]);
+    }
     const mapped = MAP_ADDRESS.exec(line);
-    if (mapped !== null) command.extents.push([deviceAddress(mapped[1]!), Number(mapped[2])]);
+    if (mapped === null || command.leftBytes <= 0) continue;
+    command.extents.push([deviceAddress(mapped[1]!), Number(mapped[2])]);
+    command.leftBytes -= Number(mapped[2]);
   }
   return commands;
 }
