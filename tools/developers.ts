@@ -1,7 +1,6 @@
-/** Tasks of developers, and what they make: grammars, reference, site, pages, the extension of VS Code. */
+/** What tasks of developers make: grammars, reference, site, pages, the extension of VS Code. */
 export * from "./grammar/mod.ts";
 export * from "./reference/mod.ts";
 export * from "./site/quizzes.ts";
-export * from "./task.ts";
 export * from "./vscode/build_extension.ts";
 export * from "./web/mod.ts";

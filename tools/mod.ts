@@ -1,5 +1,6 @@
-/** Small tools that tests share: temporary folders, members of the workspace, processor time. */
+/** Small tools that tests share: temporary folders, members of the workspace, processor time, a task as a command. */
 export * from "./bench/cpu_time.ts";
 export * from "./members.ts";
 export * from "./scripts.ts";
+export * from "./task.ts";
 export * from "./temp_folder.ts";

@@ -8,7 +8,7 @@ import { command, flag, text } from "@dmalab/cli/extend";
 import { type ExitCode, FAILED, HELD, WRONG } from "@dmalab/cli/exit_code";
 import { hostReason, isHostError } from "@dmalab/cli";
 import { printable } from "@dmalab/lang/diagnostics";
-import { runTask } from "@dmalab/tools/developers";
+import { runTask } from "@dmalab/tools";
 import { givenOfMapsTable, givenTable } from "./given.ts";
 import { replayAll } from "./replay.ts";
 import { formatGroup, type GroupResult } from "./group_result.ts";

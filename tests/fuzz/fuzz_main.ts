@@ -11,7 +11,7 @@ import { fuzz, fuzzCalls } from "./fuzz.ts";
 import { tryLayouts } from "./laid_out.ts";
 import type { Amount } from "./shares.ts";
 import { mostPoor, trySlips } from "./slips.ts";
-import { runTask } from "@dmalab/tools/developers";
+import { runTask } from "@dmalab/tools";
 
 const SHOWN = 10;
 const CASES = 1_000_000;

@@ -9,7 +9,7 @@ import { command, flag, integer, type Invocation, text } from "@dmalab/cli/exten
 import { HELD, WRONG } from "@dmalab/cli/exit_code";
 import { isLong } from "../running/sizes.ts";
 import { ROOT, SOURCE_FOLDERS } from "../source_text.ts";
-import { runTask } from "@dmalab/tools/developers";
+import { runTask } from "@dmalab/tools";
 import { findCandidates } from "./candidates.ts";
 import { mutate, type Result, type Stage } from "./mutate.ts";
 import { keyOf, NEAREST, others, sample } from "./plan.ts";

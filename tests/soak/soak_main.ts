@@ -8,7 +8,7 @@
  */
 import { command, integer } from "@dmalab/cli/extend";
 import { type ExitCode, FAILED, HELD } from "@dmalab/cli/exit_code";
-import { runTask } from "@dmalab/tools/developers";
+import { runTask } from "@dmalab/tools";
 import { soak, type SoakPoint } from "./soak.ts";
 
 const REQUESTS = 10_000_000;

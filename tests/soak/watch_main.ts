@@ -9,7 +9,7 @@
  */
 import { command, flag, integer } from "@dmalab/cli/extend";
 import { type ExitCode, FAILED, HELD } from "@dmalab/cli/exit_code";
-import { runTask } from "@dmalab/tools/developers";
+import { runTask } from "@dmalab/tools";
 
 const MIB = 2 ** 20;
 const REPORT_MS = 10_000;
