@@ -3,7 +3,8 @@
 import { type CodeEntry, nearestNames } from "@dmalab/lang/diagnostics";
 import { DIAGNOSTIC_CODES } from "@dmalab/lang/explain";
 import { EVENT_TABLE, eventEntry, KERNEL_CALLS } from "@dmalab/runtime";
-import { fieldText } from "@dmalab/runtime/vocabulary";
+import { FOUND_IN, type ReportClass } from "@dmalab/runtime/dma";
+import { fieldText, REPORT_CLASSES } from "@dmalab/runtime/vocabulary";
 import {
   hasBehaviour,
   isQuirkName,
@@ -76,6 +77,9 @@ export function explain(
   const own = keysNamed(name).filter((key) => keyName(key) === name);
   // A key of the machine and an event can have one name: the key is what a scenario sets.
   if (event !== null) return { found: true, lines: [...own.flatMap(keyLines), ...event] };
+
+  const reported = classLines(name);
+  if (reported !== null) return { found: true, lines: reported };
 
   const release = releaseLines(name);
   if (release !== null) return { found: true, lines: release };
@@ -316,6 +320,25 @@ function quirkTable(): string[] {
  * @param readDefects Reads `docs/rules/defects.md`.
  * @returns Null for a name that is no switch.
  */
+/** Facts about a class of the checker's reports beside what it says: its rule, where it is found, and what a kernel logs. */
+function classLines(name: string): string[] | null {
+  if (!Object.hasOwn(REPORT_CLASSES, name)) return null;
+  const { beyondKernel, counted, found, log, rule } = REPORT_CLASSES[name as ReportClass];
+  const checked = beyondKernel ? "not checked by any kernel" : "checked by the kernel";
+  return [
+    `- rule: ${rule}, ${checked}; \`dmalab explain ${rule}\` prints it`,
+    `- found in: ${FOUND_IN[found]}`,
+    ...log === null ? [] : [`- kernel log: ${log}`],
+    ...counted ? ["- counted in `error_count` of the kernel's DMA debugging"] : [],
+    "",
+    "A test that means it writes `warns` with the name after the call, or:",
+    "",
+    "```",
+    `expect warning ${name} { … }`,
+    "```",
+  ];
+}
+
 function quirkLines(name: string, readDefects: () => string): string[] | null {
   if (!isQuirkName(name)) return null;
   const head = [

@@ -112,3 +112,19 @@ Deno.test("the search has the words of users, too", async () => {
   const { output } = await explained("bounce force");
   assert(output.includes("swiotlb=force"), output);
 });
+
+Deno.test("a class of the checker's reports has its rule, where it is found and its line in a kernel's log", async () => {
+  const rows = [
+    ["unmap_size", "- rule: dma.8.2.3, checked by the kernel; ", "different size", "error_count"],
+    ["cpu_access_while_mapped", "- rule: dma.1.6, not checked by any kernel; ", "every mode"],
+    ["link_overlap", "- found in: the two-step API"],
+  ];
+  for (const [name, ...parts] of rows) {
+    const { code, output } = await explained(name!);
+    assertEquals(code, 0);
+    const text = output.replaceAll("`", "").replaceAll(/\s+/g, " ");
+    for (const part of [...parts, `expect warning ${name} { … }`]) {
+      assert(text.includes(part), `no "${part}" in ${text}`);
+    }
+  }
+});

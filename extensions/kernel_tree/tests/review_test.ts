@@ -26,7 +26,7 @@ const CHANGES: readonly (readonly [subject: string, from: string, to: string])[]
     "dma_unmap_single(dev, dma, TOY_BYTES",
     "dma_unmap_single(dev, dma, TOY_BYTES / 2",
   ],
-  ["rare", "to_pci_dev(dev), 1)", "to_pci_dev(dev), 2)"],
+  ["rare \x1b[31mred", "to_pci_dev(dev), 1)", "to_pci_dev(dev), 2)"],
 ];
 
 async function run(folder: string, program: string, ...args: string[]): Promise<string> {
@@ -116,6 +116,7 @@ Deno.test("each patch has its verdict, from a mailbox, a range and two trees", a
   await review([MINI, mailbox], scenario, { page });
   const html = Deno.readTextFileSync(page);
   assertEquals(html.match(/<section>/g)?.length, 3);
+  assertEquals([html.includes("\x1b"), html.includes("rare ␛[31mred")], [false, true]);
   assertEquals(html.match(/class="(?:add|del) open" title="not executed"/g)?.length, 2);
   assert(html.includes('<span class="add">+\tdma_unmap_single(dev, dma, TOY_BYTES / 2'), html);
   assertEquals((await review(range, scenario)).code, 2);
