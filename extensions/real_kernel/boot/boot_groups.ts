@@ -160,13 +160,14 @@ async function bootOne(
     machine.qemu,
   );
   const options = { accelerator, folder, isKept: keep !== null, signal, timeoutMs };
-  const read = reportOf(await bootGuest(kernel, program, sized, plan, options));
+  const read = reportOf(await bootGuest(kernel, program, sized, plan, options), kernel);
   return "problem" in read ? { tests, ...read } : { tests, machine, plan, islands, ...read };
 }
 
 /** The results of a boot, or the reason why it is of no use. */
 function reportOf(
   booted: BootResult,
+  kernel: KernelFiles,
 ): Pick<BootedGroup, "report" | "controllerLog"> | Pick<FailedBoot, "problem" | "console"> {
   if (booted.report === null) return { problem: booted.problem, console: [] };
   const { console, controllerLog, problem } = booted;
@@ -181,7 +182,7 @@ function reportOf(
   const [first] = report.problems.filter((line) =>
     /^(?:missing|timeout|refused (?:module|open)|island)/.test(line)
   );
-  if (first !== undefined) return { problem: `In the guest: ${first}`, console: logEnd(report) };
+  if (first !== undefined) return { problem: guestProblem(first, kernel), console: logEnd(report) };
   if (!report.isComplete) {
     return { problem: "The guest's program ended before its plan", console };
   }
@@ -189,6 +190,13 @@ function reportOf(
     return { problem: "The trace lost events: its buffer is too small for this test", console: [] };
   }
   return { report, controllerLog };
+}
+
+/** @param line What the guest's program reported: `missing PATH`. */
+export function guestProblem(line: string, { modules }: Pick<KernelFiles, "modules">): string {
+  return modules.length === 0 && /^missing .*\/nvme$/.test(line)
+    ? "The kernel has no NVMe driver of its own: name its modules with `--modules`"
+    : `In the guest: ${line}`;
 }
 
 /** Last lines of the kernel's log. */

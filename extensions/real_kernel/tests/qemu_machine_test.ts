@@ -63,6 +63,14 @@ const ROWS: readonly IommuRow[] = [
     missing: ["iommu.model = amd_v2: the guest has vtd, vtd_scalable, vtd_first_stage, amd"],
   },
   {
+    iommu: "mode = strict, model = smmu",
+    device: null,
+    append: [],
+    missing: [
+      "iommu.model = smmu: kernels for arm64, which SMMUv3 needs, are not booted; the guest has vtd, vtd_scalable, vtd_first_stage, amd",
+    ],
+  },
+  {
     iommu: "mode = lazy, model = vtd_scalable",
     qemu: QEMU_11,
     device: `${INTEL},scalable-mode=on`,
