@@ -60,6 +60,16 @@ const printk: StubBody = (kernel, [format = 0, given = 0]) => {
   return runNamed("dmalab_print_line", kernel, level, 0, format + (hasLevel ? 2 : 0), given);
 };
 
+/** As `printk`, with the level in a text before the device. */
+const printsAt: StubBody = (kernel, [level = 0, dev = 0, format = 0, given = 0]) => {
+  const [mark, number] = kernel.memory.textAt(level);
+  return prints(mark === LEVEL_FOLLOWS ? Number(number) : USUAL_LEVEL)(kernel, [
+    dev,
+    format,
+    given,
+  ]);
+};
+
 const locks: StubBody = by("dmalab_lock", 0);
 const unlocks: StubBody = by("dmalab_unlock", 0);
 const nothing: StubBody = () => 0;
@@ -202,6 +212,8 @@ const ALIASES: ReadonlyMap<string, StubBody> = new Map<string, StubBody>(Object.
     Number(kernel.part(CTimers).arm(at, kernel.exact(expires, "time"), run)),
   lab_disarm: (kernel, [at = 0]) => Number(kernel.part(CTimers).disarm(at)),
   _printk: printk,
+  _dev_printk: printsAt,
+  sched_clock: (kernel) => kernel.machine.clock.nowNs,
   _dev_emerg: prints(0),
   _dev_alert: prints(1),
   _dev_crit: prints(2),
