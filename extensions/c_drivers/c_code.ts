@@ -1,6 +1,6 @@
 /** A driver in C as the compiler gave it: its code, and the known facts about the code. */
 import type { SourceFile, Span } from "@dmalab/lang";
-import type { LinesRun } from "@dmalab/lang/values";
+import type { LinesRun, RegisterWatcher } from "@dmalab/lang/values";
 import { RunFiles } from "./tree/run_files.ts";
 import type { OfTree } from "./tree/of_tree.ts";
 import { DebugInfo } from "./wasm/debug_info.ts";
@@ -23,6 +23,7 @@ export class CCode {
   readonly callSpans = new Map<number, Span | null>();
   /** The cleared memory of a machine that nothing looks at any more. */
   spareMemory: WebAssembly.Memory | null = null;
+  registerWatcher: RegisterWatcher | null = null;
   #lines: LineTable | null = null;
   #debugInfo: DebugInfo | null = null;
   readonly #localSets = new Map<CodeSpan, LocalSets>();

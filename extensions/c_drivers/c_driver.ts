@@ -117,6 +117,7 @@ export class CDriver implements DriverModule {
     const places = new CPlaces(code, running, this.#memory);
     this.#kernel = new CKernel(machine, this.#memory, places, code.ofTree?.device);
     this.#kernel.context = context;
+    this.#kernel.watched = code;
     const architecture = ofTree?.architecture ?? null;
     if (architecture !== null) {
       context.print(

@@ -21,7 +21,7 @@ import {
 import { PlacedKernelError } from "@dmalab/lang/builtins";
 import type { LabDevice } from "@dmalab/devices";
 import { type Span, spanPlace } from "@dmalab/lang";
-import type { ExecutionContext } from "@dmalab/lang/values";
+import type { ExecutionContext, RegisterWatcher } from "@dmalab/lang/values";
 import type { DeviceShape } from "./tree/of_tree.ts";
 import { PAGE_STRUCT_BYTES, ZERO_SIZE } from "./c_addresses.ts";
 import { CHeap } from "./c_heap.ts";
@@ -91,6 +91,8 @@ export class CKernel implements AccessWatcher {
   #roomEnd = 0;
   /** The call of the script that the driver runs in. */
   context!: ExecutionContext;
+  /** What is told of the driver's stores to registers of devices, if anything is. */
+  watched!: { readonly registerWatcher: RegisterWatcher | null };
   /** Where a tree's driver reads the ticks; 0 where it does not. */
   jiffiesAt = 0;
   /** Calls a function of the driver by its pointer. */

@@ -82,6 +82,7 @@ export function makeCModule(
     bytes,
     linesRun: () => code.linesRun(),
     forgetLines: () => code.coverage.forget(),
+    watchRegisters: (watcher) => void (code.registerWatcher = watcher),
     lines: () => code.statements.all,
     start: (machine) => new Handle(type as HandleType, new DriverOfMachine(code, machine)),
   };

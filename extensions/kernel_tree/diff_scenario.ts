@@ -4,7 +4,8 @@ import { loadProgramOn } from "@dmalab/lang";
 import { formatEventText } from "@dmalab/lang/render";
 import { displayName, type Program, type RunOptions, type TestOutcome } from "@dmalab/lang/run";
 import { runProgram } from "@dmalab/lang/program";
-import { formatCount } from "@dmalab/lang/text";
+import { formatAddress, formatCount } from "@dmalab/lang/text";
+import type { RegisterWatcher } from "@dmalab/lang/values";
 import { currentFolder, HostLoader, HostTree, shortPath, withCompiled } from "@dmalab/cli";
 import type { MachineEvent } from "@dmalab/runtime";
 import { refuse, type Screen } from "@dmalab/cli/extend";
@@ -14,6 +15,8 @@ import { printDiagnostics } from "@dmalab/cli/presentation";
 
 /** Where in a file of C: a patch moves the lines below it. */
 const LINE_NUMBERS = /(\.[ch]):\d+(?::\d+)?/g;
+/** How the line of a driver's store to a device's register begins. */
+export const REGISTER_WRITE = "register write";
 /** Lines of both before the first one that differs. */
 const CONTEXT = 3;
 
@@ -206,6 +209,14 @@ export function testRuns(
     lines.push(line.replaceAll(folder, "").replace(LINE_NUMBERS, "$1"));
     events.push(event);
   };
+  // Most registers do nothing that an event tells of, and a device sees each store.
+  const watch = (watcher: RegisterWatcher | null) =>
+    [...program.registry.cModules?.() ?? []].forEach((module) => module.watchRegisters(watcher));
+  watch((phys, sizeBytes, value, high) => {
+    const words = sizeBytes === 8 ? [high, value] : [value];
+    const digits = words.map((word) => word.toString(16).padStart(8, "0")).join("_");
+    add(`${REGISTER_WRITE} ${formatAddress(phys)} ${sizeBytes}B 0x${digits}`);
+  });
   runProgram(program, {
     ...options,
     // Only what happens is compared, not why.
@@ -220,5 +231,6 @@ export function testRuns(
       [lines, events] = [[], []];
     },
   });
+  watch(null);
   return runs;
 }

@@ -18,6 +18,14 @@ export interface LinesRun {
   readonly run: readonly number[];
 }
 
+/** Called at each store of a driver to a device's register. @param high The upper half of 64 bits. */
+export type RegisterWatcher = (
+  phys: number,
+  sizeBytes: number,
+  value: number,
+  high: number,
+) => void;
+
 /** A compiled driver. */
 export interface CModule {
   /** Its functions as the methods of a separate type. */
@@ -28,6 +36,8 @@ export interface CModule {
   linesRun(): ReadonlyMap<string, LinesRun>;
   /** From now on none of them has run. */
   forgetLines(): void;
+  /** Calls a function at each store to a register, on every machine; null ends that. */
+  watchRegisters(watcher: RegisterWatcher | null): void;
   /** Lines of its functions at which a debugger can stop. */
   lines(): readonly NativeLine[];
   /** The driver on a separate machine, with its data as it is at the beginning. */

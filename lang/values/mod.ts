@@ -13,6 +13,7 @@ export {
   type CompiledC,
   type LinesRun,
   type NotCompiled,
+  type RegisterWatcher,
   type Stubs,
   type TreeSettings,
 } from "./c_module.ts";

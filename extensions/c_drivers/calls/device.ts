@@ -71,7 +71,9 @@ export const DEVICE_CALLS: Readonly<Record<"io" | "printk" | "bug", readonly CCa
           c: `void write${letter}(${type} value, volatile void *addr)`,
           run(kernel, [value, at]) {
             const phys = place(kernel, at, sizeBytes);
-            if (phys !== null) write(kernel.machine, phys, sizeBytes, value >>> 0);
+            if (phys === null) return;
+            kernel.watched.registerWatcher?.(phys, sizeBytes, value >>> 0, 0);
+            write(kernel.machine, phys, sizeBytes, value >>> 0);
           },
         },
       ]),
@@ -90,7 +92,9 @@ export const DEVICE_CALLS: Readonly<Record<"io" | "printk" | "bug", readonly CCa
       "void dmalab_writeq(u32 low, u32 high, volatile void *addr)": {
         as: "writeq",
         run(kernel, [low, high, at]) {
-          writeWideRegister(kernel.machine, register(kernel, at, 8), low, high);
+          const phys = register(kernel, at, 8);
+          kernel.watched.registerWatcher?.(phys, 8, low >>> 0, high >>> 0);
+          writeWideRegister(kernel.machine, phys, low, high);
         },
       },
       "void *ioremap(phys_addr_t phys, size_t size)": (kernel, [phys, size]) =>

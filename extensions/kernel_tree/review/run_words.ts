@@ -1,7 +1,7 @@
 /** What a test did with the drivers of a tree, in words: what a difference is described with. */
 import type { Program } from "@dmalab/lang/run";
 import { eventEntry, type MachineEvent } from "@dmalab/runtime";
-import { type ComparedTestRun, shownFolder, type Tree } from "../diff_scenario.ts";
+import { type ComparedTestRun, REGISTER_WRITE, shownFolder, type Tree } from "../diff_scenario.ts";
 
 /** A line of C of the tree, as a message has it. */
 export interface WordsPlace {
@@ -18,7 +18,7 @@ export interface RunWords {
   /** For each line, the number of its place in `places`; -1 where no line of C led to it. */
   readonly placeOf: readonly number[];
   readonly places: readonly WordsPlace[];
-  /** Numbers of the lines of what only the device does: entries that it reads, data that it moves, completions. */
+  /** Numbers of the lines of what the device does or sees: entries that it reads, data that it moves, completions, registers. */
   readonly byDevice: readonly number[];
 }
 
@@ -41,7 +41,9 @@ export function wordsOf(
     names: events.map((event) => event?.name ?? null),
     placeOf,
     places,
-    byDevice: events.flatMap((event, at) => isByDevice(event) ? [at] : []),
+    byDevice: events.flatMap((event, at) =>
+      isByDevice(event) || event === null && lines[at]!.startsWith(REGISTER_WRITE) ? [at] : []
+    ),
   };
 }
 

@@ -357,3 +357,42 @@ Deno.test("a changed line without a proof that it ran is named, and what has no 
   assertEquals(said(null).length, 8);
   assert(said(null).every((each) => each.endsWith("not compiled")), said(null).join("\n"));
 });
+
+Deno.test("a dropped store to a register is a difference that the device sees, though no event tells of it", async () => {
+  using folder = new TempFolder();
+  const store = "\tlab_writel(0x4e564d65, window + 0x20);\n";
+  for (const [name, text] of [["old", store], ["new", "\t;\n"]] as const) {
+    await run(".", "cp", "-r", MINI, folder.at(name));
+    const file = folder.at(`${name}/drivers/toy/card.c`);
+    Deno.writeTextFileSync(
+      file,
+      `${Deno.readTextFileSync(file)}
+void lab_writel(u32 value, volatile void *at);
+
+void card_reset(struct device *dev)
+{
+	struct pci_dev *pdev = to_pci_dev(dev);
+	void *window = pci_iomap(pdev, 1, 0);
+
+${text}	pci_iounmap(pdev, window);
+}
+`,
+    );
+  }
+  const scenario = folder.write(
+    "card.dma",
+    'machine { kernel = "6.12"\n pci { root_port rp0 { endpoint nic {\n' +
+      " bar = 4KiB\n bar_number = 1\n vendor = 0x1234\n device = 2\n vectors = 1 } } } }\n" +
+      'driver card = c "drivers/toy/card.c" { tree = "old" }\n' +
+      'test "it is reset" { assert card.load() == 0\n assert card.probe_as(nic, 0x1234, 2) == 0\n' +
+      " card.card_reset(nic)\n card.remove(nic)\n card.unload() }\n",
+  );
+  const page = folder.at("page.html");
+  const { code, errors, output } = await review([folder.at("old"), folder.at("new")], scenario, {
+    page,
+  });
+  assertEquals(code, 1, output + errors);
+  assert(/^ {4}device {2}OLD register write \S+20 4B 0x4e564d65$/m.test(output), output);
+  assert(output.includes("NEW nothing more"), output);
+  assert(Deno.readTextFileSync(page).includes('<h1 class="failed">✕ 1 difference in data'));
+});
