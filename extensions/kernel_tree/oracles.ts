@@ -20,7 +20,7 @@ import { ARM_SHAPES, GENERIC_SHAPES, type TableShape } from "./oracle/table_form
 import { TableModel } from "./oracle/table_operations.ts";
 import { tableSequences } from "./oracle/table_sequences.ts";
 import type { LinesRun } from "@dmalab/lang/values";
-import { type KernelName, kernelOf } from "@dmalab/runtime/kernels";
+import { type KernelName, kernelOf, TreeError } from "@dmalab/runtime/kernels";
 import type { TreeBuild } from "@dmalab/c_drivers";
 import { linkTree, type Parts } from "./link_tree.ts";
 import { ALLOCATOR, TreeAllocator } from "./tree_allocator.ts";
@@ -46,6 +46,14 @@ export type Oracle = Pick<
 export interface CoveredComparison {
   readonly compared: Compared<unknown>;
   readonly lines: readonly [old: ReadonlyMap<string, LinesRun>, new: ReadonlyMap<string, LinesRun>];
+}
+
+/** A changed tree does not compile or link, and the tree before the change does. */
+export class BrokenChange extends TreeError {}
+
+function brokenBy(error: unknown): never {
+  if (error instanceof TreeError) throw new BrokenChange(error.message, error.hint);
+  throw error;
 }
 
 class OracleOf<O> {
@@ -97,7 +105,11 @@ class OracleOf<O> {
     return compareSequences(sides, { ...cases, stepsOf: this.stepsOf });
   }
 
-  /** The same of two trees, with the lines that ran. @throws {TreeError} */
+  /**
+   * The same of two trees, with the lines that ran.
+   * @throws {BrokenChange} Where the other tree does not compile or link.
+   * @throws {TreeError}
+   */
   async compareCovered(
     one: TreeBuild,
     other: TreeBuild,
@@ -105,7 +117,7 @@ class OracleOf<O> {
   ): Promise<CoveredComparison> {
     const linked = [
       await linkTree(one, this.parts, true),
-      await linkTree(other, this.parts, true),
+      await linkTree(other, this.parts, true).catch(brokenBy),
     ] as const;
     const [old, changed] = linked.map((each) => () => this.makeTree(each));
     const sequences = { ...cases, stepsOf: this.stepsOf };

@@ -24,7 +24,7 @@ import {
   withoutComments,
 } from "./changed_lines.ts";
 import { isSettings, type UnexaminedFile, unexaminedFiles } from "./changed_kinds.ts";
-import type { CoveredComparison, Oracle } from "../oracles.ts";
+import { BrokenChange, type Oracle } from "../oracles.ts";
 import { type ReviewDifference, ScenarioDifferences, sequenceDifference } from "./differences.ts";
 import { addLines, type KeptTest, ScenarioRuns, testsOf } from "./kept_runs.ts";
 import type { ReviewStep } from "./series.ts";
@@ -106,6 +106,11 @@ class StepFindings {
     for (const [name, lines] of changed) addLines(this.#ran.new, name, lines);
   }
 
+  /** Several scenarios may have the same file. @param said What the compiler says of the new tree. */
+  addBroken(said: string): void {
+    if (!this.broken.includes(said)) this.broken.push(said);
+  }
+
   all(): ReviewedStep {
     const { broken, differences, files, notRun, scenarios, step, uncompiled } = this;
     const unreached = files.flatMap(({ path, removed, added }) => [
@@ -140,13 +145,7 @@ export class Review {
     }
     for (const oracle of files.length === 0 ? [] : this.options.oracles) {
       if (!drives(oracle, step, files)) continue;
-      const { compared, lines } = await this.#sequences(oracle, step);
-      found.add(...lines);
-      const path = oracle.paths[0]!;
-      found.scenarios.push({ path, compared: compared.operations, problem: null });
-      if (compared.difference !== null) {
-        found.differences.push(sequenceDifference(path, compared.difference));
-      }
+      await this.#sequences(oracle, found);
     }
     if (this.options.matches.length > 0 && files.length > 0 && found.tests === 0) {
       found.notRun.push("no test has the name of --match");
@@ -163,7 +162,7 @@ export class Review {
       const [{ problem, wrong }, ...more] = [old, changed].filter(isNotRun) as [NotRun];
       // A mistake of both is the scenario's own.
       if (more.length === 0 && wrong === "compiling") found.uncompiled.push(path);
-      if (!isNotRun(old) && wrong === "C") found.broken.push(problem);
+      if (!isNotRun(old) && wrong === "C") found.addBroken(problem);
       else if (this.options.areNamed === true) found.notRun.push(path);
       found.scenarios.push({ path, compared: null, problem });
       return;
@@ -213,12 +212,24 @@ export class Review {
     return { problem: screen.errors.trim(), wrong: program.wrong };
   }
 
-  async #sequences(oracle: Oracle, { new: changed, old }: ReviewStep): Promise<CoveredComparison> {
+  /** Runs random sequences on mapping code of both trees. */
+  async #sequences(oracle: Oracle, found: StepFindings): Promise<void> {
     const path = oracle.paths[0]!;
     this.options.onProgress(`random sequences on ${path}`);
     this.#clang ??= new TreeCompiler();
-    const [one, other] = [old, changed].map(({ files }) => new TreeBuild(files, this.#clang!));
-    return await oracle.compareCovered(one!, other!, CASES);
+    const build = ({ files }: Tree) => new TreeBuild(files, this.#clang!);
+    const { new: changed, old } = found.step;
+    try {
+      const ran = await oracle.compareCovered(build(old), build(changed), CASES);
+      const { difference, operations } = ran.compared;
+      found.add(...ran.lines);
+      found.scenarios.push({ path, compared: operations, problem: null });
+      if (difference !== null) found.differences.push(sequenceDifference(path, difference));
+    } catch (error) {
+      if (!(error instanceof BrokenChange)) throw error;
+      found.addBroken(`${error.message}\n${error.hint}`);
+      found.scenarios.push({ path, compared: null, problem: error.message });
+    }
   }
 
   async close(): Promise<void> {

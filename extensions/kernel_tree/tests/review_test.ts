@@ -7,7 +7,8 @@ import { withMarks } from "@dmalab/c_drivers/tree";
 import { openTree } from "../diff_scenario.ts";
 import { TreeCoverage } from "../tree_coverage.ts";
 import { changedFilesIn, unreachedLines } from "../review/changed_lines.ts";
-import { verdictOf } from "../review/print_review.ts";
+import { BrokenChange } from "../oracles.ts";
+import { exitCodeOf, reviewText, verdictOf } from "../review/print_review.ts";
 import { Review, type ReviewedStep } from "../review/review.ts";
 import { runReview } from "../review/run_review.ts";
 import { readSteps } from "../review/series.ts";
@@ -226,6 +227,28 @@ Deno.test("two tests of one name are two tests", async () => {
   const other = 'test "it starts and stops" { assert 1 == 1 }\n';
   folder.write("toy.dma", SCENARIO.replace("test ", `${other}test `));
   assertEquals(await countsOf(folder), [[0, 0], [0, 1], [2, 0]]);
+});
+
+Deno.test("mapping code that a change breaks is a defect with a verdict, and no end of the review", async () => {
+  using folder = await makeSeries();
+  const tree = openTree(new HostTree(folder.tree));
+  const unused = () => Promise.reject(new Error("it compares with the model"));
+  const oracle = {
+    paths: [TOY],
+    needs: [TOY],
+    lacking: () => [],
+    compare: unused,
+    compareCovered: () =>
+      Promise.reject(new BrokenChange(`${TOY} does not compile`, `${TOY}:3:9: undeclared`)),
+  };
+  const oracles = [oracle, oracle];
+  const review = new Review({ scenarios: [], oracles, matches: [], onProgress: () => {} });
+  const files = [{ path: TOY, removed: [3], added: [3] }];
+  const reviewed = await review.step({ subject: "", old: tree, new: tree, files, diff: "" });
+  await review.close();
+  assertEquals(reviewed.broken, [`${TOY} does not compile\n${TOY}:3:9: undeclared`]);
+  assertEquals([verdictOf(reviewed), exitCodeOf([reviewed], true)], ["defect", 1]);
+  assert(reviewText(reviewed, "patch 1 of 1", []).includes("defect | it does not compile"));
 });
 
 Deno.test("what iterates requests concerns the drivers that call it", async () => {
