@@ -1,7 +1,11 @@
 /** What the package carries, and that it runs; package_install_long_test.ts installs it. */
 import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import * as library from "dmalab";
+import * as recordingLibrary from "dmalab/recording";
+import * as scenarios from "dmalab/test";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { buildPackage } from "@dmalab/tools/package";
 import { DENO_VERSION, VERSION } from "@dmalab/cli/extend";
 import { deadLinks } from "./page_links.ts";
@@ -38,6 +42,15 @@ Deno.test("the package carries what it needs, and works without this project (do
         ]
       ) {
         assert(Deno.statSync(join(dist, path)).size > 1000, path);
+      }
+    });
+
+    await t.step("exports what the library does", async () => {
+      const modules = { mod: library, recording: recordingLibrary, scenarios };
+      for (const [name, module] of Object.entries(modules)) {
+        const built = await import(pathToFileURL(join(dist, `${name}.js`)).href);
+        assertEquals(Object.keys(built), Object.keys(module), name);
+        assert(Object.keys(built).length > 0, name);
       }
     });
 

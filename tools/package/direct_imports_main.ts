@@ -34,14 +34,18 @@ class DirectSources {
     }
   }
 
-  /** Copies a file with all that it reaches. @param path From the project's folder. */
-  copy(path: string): void {
+  /**
+   * Copies a file with all that it reaches.
+   * @param path From the project's folder.
+   * @param isWhole It keeps all that it passes on, as an entry of the package does.
+   */
+  copy(path: string, isWhole = false): void {
     if (this.#copied.has(path)) return;
     this.#copied.add(path);
     this.#write(
       path,
       path.endsWith(".ts")
-        ? this.#rewritten(path, !this.#isDoor(path))
+        ? this.#rewritten(path, isWhole || !this.#isDoor(path))
         : Deno.readTextFileSync(join(PROJECT, path)),
     );
   }
@@ -219,4 +223,4 @@ function declares(node: ts.Statement, name: string): boolean {
 
 const [folder, ...entries] = Deno.args as [string, ...string[]];
 const sources = new DirectSources(folder);
-for (const entry of entries) sources.copy(entry);
+for (const entry of entries) sources.copy(entry, true);
