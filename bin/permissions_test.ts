@@ -99,7 +99,10 @@ Deno.test("a tree that the environment names is read, and permissions before the
       DENO,
       {},
     );
-    assertEquals([flags, words], [[`-R=.,${OWN}`, "-R=../there"], ["check", "y.dma"]]);
+    assertEquals([flags, words], [
+      [`-R=.,${OWN}`, "--allow-env=DMALAB_PERMISSIONS", "-R=../there"],
+      ["check", "y.dma"],
+    ]);
   }));
 
 Deno.test("of a clang of the system's only its file and the linker beside it are read, and Deno alone is started", () =>

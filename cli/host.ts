@@ -1,3 +1,5 @@
+import { GIVEN_PERMISSIONS } from "./given_permissions.ts";
+
 /** The host of the command line: Deno. All of `cli/` that users get asks it here. */
 export const host: typeof Deno = Deno;
 
@@ -5,4 +7,9 @@ export const host: typeof Deno = Deno;
 export function allowedVariable(variable: string): string | null {
   const { state } = host.permissions.querySync({ name: "env", variable });
   return state === "granted" ? host.env.get(variable) ?? null : null;
+}
+
+/** The permissions that were given before the command's name: a command line that does the same needs them. */
+export function givenPermissions(): readonly string[] {
+  return (allowedVariable(GIVEN_PERMISSIONS) ?? "").split("\n").filter((each) => each !== "");
 }

@@ -8,6 +8,7 @@
 import { existsSync, readdirSync, realpathSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, relative, resolve } from "node:path";
+import { GIVEN_PERMISSIONS } from "./given_permissions.ts";
 import { linkerBeside, SYSTEM_CLANGS } from "./system_clang.ts";
 
 /** The permissions of a command beyond reading. */
@@ -79,6 +80,8 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 /** The words of a command line that are for Deno, and the others. */
 export interface Split {
   readonly flags: readonly string[];
+  /** Those of the flags that the command line itself has. */
+  readonly added: readonly string[];
   readonly words: readonly string[];
 }
 
@@ -182,11 +185,15 @@ export function permissionsOf(
     flags: [
       ...may.readsAll ? ["-R"] : flag("-R", [...reads!, ...writes!]),
       ...flag("-W", writes!),
-      ...flag("--allow-env", variablesOf(may)),
+      ...flag("--allow-env", [
+        ...variablesOf(may),
+        ...added.length === 0 ? [] : [GIVEN_PERMISSIONS],
+      ]),
       ...flag("--allow-run", runs!),
       ...port !== undefined && /^\d+$/.test(port) ? [`--allow-net=127.0.0.1:${port}`] : [],
       ...added,
     ],
+    added,
     words,
   };
 }

@@ -48,6 +48,22 @@ Deno.test("the launcher starts Deno with the permissions of the command, and pas
       assertMatch(sh("dmalab check ../lib.dma").output, /^ok \| 1 file/m);
     });
 
+    await t.step(
+      "a failure is repeated and opened with the permissions that the run was given",
+      () => {
+        write("work/wrong.dma", 'use "../lib.dma"\ntest "wrong" { assert ONE == 2 }\n');
+        const failed = sh("dmalab -R=.. test wrong.dma");
+        const words = '-R=.. test wrong.dma --match "wrong" --seed 0x1';
+        assertStringIncludes(failed.output, `repeat it: dmalab ${words}\n`);
+        assertStringIncludes(
+          failed.output,
+          `debug it: dmalab ${words.replace(" test ", " debug ")}\n`,
+        );
+        assertStringIncludes(sh(`dmalab ${words}`).output, "E0901");
+        assertStringIncludes(sh("dmalab test bad.dma").output, "repeat it: dmalab test bad.dma");
+      },
+    );
+
     await t.step("writes what options name, and its own folder", () => {
       assertEquals(sh("dmalab run good.dma --export ../run.json").code, 0);
       assert(Deno.statSync(join(base, "run.json")).isFile);

@@ -10,7 +10,13 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { DENO_VERSION, denoOptions, type Permissions, permissionsOf } from "@dmalab/cli/extend";
+import {
+  DENO_VERSION,
+  denoOptions,
+  GIVEN_PERMISSIONS,
+  type Permissions,
+  permissionsOf,
+} from "@dmalab/cli/extend";
 
 const OWN = dirname(fileURLToPath(import.meta.url));
 const CANNOT_START = 2;
@@ -46,7 +52,7 @@ function installed(): string | null {
 }
 
 function start(deno: string): void {
-  const { flags, words } = permissionsOf(
+  const { added, flags, words } = permissionsOf(
     PERMISSIONS,
     process.argv.slice(2),
     OWN,
@@ -63,7 +69,7 @@ function start(deno: string): void {
     deno,
     ["run", ...denoOptions(OWN), ...flags, join(OWN, "main.js"), ...words],
     {
-      env: { ...env, DENO_NO_UPDATE_CHECK: "1" },
+      env: { ...env, DENO_NO_UPDATE_CHECK: "1", [GIVEN_PERMISSIONS]: added.join("\n") },
       stdio: ["inherit", "inherit", "inherit", ...stops ? ["ipc" as const] : []],
     },
   );

@@ -9,6 +9,8 @@ import {
   type Unexpected,
 } from "@dmalab/lang/run";
 import type { Paint } from "@dmalab/lang/render";
+import { givenPermissions } from "../host.ts";
+import { quotedWord, shellWord } from "../paths.ts";
 
 export function headLine(tests: number, file: string, paint: Paint): string {
   return paint("dim", `running ${counted(tests, "test")} from ${file}`);
@@ -91,18 +93,22 @@ export function failureLines(
     }))
   );
   if (failed.length === 0) return [];
+  const dmalab = ["dmalab", ...givenPermissions().map(shellWord)].join(" ");
   const alike = Map.groupBy(failed, ({ outcome, report }) => failureKey(report, outcome));
   return [
     paint("bad", "FAILURES"),
     ...[...alike.values()].flatMap(([first, ...others]) => {
       const { outcome, report } = first!;
-      const again = `dmalab ${outcome.kind === "main" ? "run" : "test"}`;
+      const again = `${dmalab} ${outcome.kind === "main" ? "run" : "test"}`;
       return [
         "",
         `${paint("strong", nameOf(outcome))} ${paint("dim", `=> ${outcome.place}`)}`,
         ...outcome.failure!.lines,
         paint("dim", `repeat it: ${again} ${runWords(report, outcome, "")}${withTree}`),
-        paint("dim", `debug it: dmalab debug ${runWords(report, outcome, " --run 1")}${withTree}`),
+        paint(
+          "dim",
+          `debug it: ${dmalab} debug ${runWords(report, outcome, " --run 1")}${withTree}`,
+        ),
         ...alsoFailed(others.map((each) => nameOf(each.outcome))),
       ];
     }),
@@ -240,13 +246,5 @@ export function counted(count: number, noun: string): string {
 function wordThatFinds(name: string, names: readonly string[]): string {
   const isEnough = printable(name) === name && !/^\/.+\/[a-z]*$/.test(name) &&
     names.filter((other) => other.includes(name)).length <= 1;
-  return isEnough ? quoted(name) : `'${String(exactMatch(name)).replaceAll("'", "'\\''")}'`;
-}
-
-export function shellWord(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : quoted(text);
-}
-
-function quoted(text: string): string {
-  return `"${text.replace(/["\\$`]/g, "\\$&")}"`;
+  return isEnough ? quotedWord(name) : `'${String(exactMatch(name)).replaceAll("'", "'\\''")}'`;
 }
