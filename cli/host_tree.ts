@@ -2,10 +2,10 @@
 import { MODULE_FOLDER, TreeError, type TreeFolders, versionOf } from "@dmalab/runtime/kernels";
 import { printable } from "@dmalab/lang/diagnostics";
 import { C_FILE } from "@dmalab/lang/values";
-import { host } from "./host.ts";
+import { givenPermissions, host } from "./host.ts";
 import { hostReason } from "./host_error.ts";
 import { readHostBytes } from "./host_file.ts";
-import { isInside } from "./paths.ts";
+import { isInside, resolve, shellWord } from "./paths.ts";
 
 /** No source of a kernel is longer; generated register lists come near. */
 const MAX_BYTES = 2 ** 25;
@@ -27,25 +27,42 @@ function headersAlone(root: string, release: string): TreeError {
   );
 }
 
+/** Why a folder is not read, with the command line that may read it where that is what is missing. */
+function unreadable(folder: string, what: string, error: unknown): TreeError {
+  const message = `Cannot read ${what} "${printable(folder)}": `;
+  if (!(error instanceof host.errors.NotCapable)) {
+    return new TreeError(message + hostReason(error), "name a folder that is there");
+  }
+  const permission = shellWord(`-R=${printable(folder)}`);
+  // The words of `deno run -R=. scenario.dma` do not begin with a command.
+  const typed = host.args[0]?.startsWith("-") === false ? host.args : ["test", "FILE"];
+  const words = [...givenPermissions(), ...typed].map((word) => shellWord(printable(word)));
+  return new TreeError(
+    `${message}reading it is not permitted, so it may be missing`,
+    `start \`${
+      ["dmalab", permission, ...words].join(" ")
+    }\`, or Deno with \`${permission}\` beside its other permissions`,
+  );
+}
+
 export class HostTree implements TreeFolders {
   /** The folder with links resolved. */
   readonly root: string;
   readonly #decoder = new TextDecoder();
 
-  /** @throws {TreeError} Where the folder cannot be read, or is no kernel tree. */
-  constructor(folder: string) {
+  /**
+   * @param what The folder, in messages.
+   * @throws {TreeError} Where the folder cannot be read, or is no kernel tree.
+   */
+  constructor(folder: string, what = "the kernel tree") {
+    let real = resolve(folder);
     try {
-      this.root = host.realPathSync(folder);
-      host.lstatSync(this.root);
+      real = host.realPathSync(folder);
+      host.lstatSync(real);
     } catch (error) {
-      const allowed = error instanceof host.errors.NotCapable
-        ? "reading it is not permitted"
-        : hostReason(error);
-      throw new TreeError(
-        `Cannot read the kernel tree "${printable(folder)}": ${allowed}`,
-        `start with \`-R=${printable(folder)}\` beside the other permissions, or with \`-R\``,
-      );
+      throw unreadable(real, what, error);
     }
+    this.root = real;
     // Before anything else of it is read: a stranger's scenario can name any folder.
     this.check();
   }
@@ -148,6 +165,11 @@ const MAX_FOLDERS = 300;
 
 /** The folder of an out-of-tree module alone. */
 export class ModuleFolder extends HostTree {
+  /** @throws {TreeError} Where the folder cannot be read, or is that of no module. */
+  constructor(folder: string) {
+    super(folder, "the module's folder");
+  }
+
   /** A stranger's scenario can name any folder: only one that the kernel's build would take is read. */
   protected override check(): void {
     const folders = [""];

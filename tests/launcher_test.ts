@@ -64,6 +64,29 @@ Deno.test("the launcher starts Deno with the permissions of the command, and pas
       },
     );
 
+    await t.step(
+      "the hint for a module's folder that may not be read works as it is printed",
+      () => {
+        for (const name of ["module", "here"]) Deno.mkdirSync(join(base, name));
+        write("module/card.c", "int x;\n");
+        write("module/Makefile", "obj-m += card.o\n");
+        for (const name of ["module", "none"]) {
+          write(`work/${name}.dma`, `driver d = c "card.c" { module = "../here/../${name}" }\n`);
+        }
+        const hinted = (name: string) => {
+          const { output } = sh(`dmalab check ${name}.dma`);
+          assertStringIncludes(output, `cannot read the module's folder "${join(base, name)}"`);
+          const [, line] = /start `([^`]*)`/.exec(output)!;
+          assertEquals(line, `dmalab -R=${join(base, name)} check ${name}.dma`);
+          return sh(line!).output;
+        };
+        assertEquals(/E0706|not permitted/.test(hinted("module")), false);
+        const missing = hinted("none");
+        assertStringIncludes(missing, "E0706");
+        assertEquals(missing.includes("-R="), false, missing);
+      },
+    );
+
     await t.step("writes what options name, and its own folder", () => {
       assertEquals(sh("dmalab run good.dma --export ../run.json").code, 0);
       assert(Deno.statSync(join(base, "run.json")).isFile);

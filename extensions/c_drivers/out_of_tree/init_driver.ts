@@ -30,18 +30,23 @@ import {
 } from "@dmalab/cli/extend";
 import { registerValues } from "./register_values.ts";
 import { type ModuleFacts, placeAt, readModule } from "./module_facts.ts";
-import { type RegisterAnswer, scenarioText, type TriedAnswers } from "./module_scenario.ts";
+import {
+  type RegisterAnswer,
+  scenarioText,
+  testResult,
+  type TriedAnswers,
+} from "./module_scenario.ts";
 
 const SCENARIO = "driver.dma";
 const REPORT = "report.txt";
 /** Lines of a kind that the report lists. */
 const LISTED = 30;
-/** Steps of a test: a driver that polls for ever is stopped. */
+/** Steps of the first test: a driver that polls for ever is stopped. */
 const STEPS = 10_000_000;
 /** Processor time in which values are tried for one register, and steps of each try: it may poll for ever. */
 const TRIES_MS = 15_000;
 const TRY_STEPS = 1_000_000;
-/** Processor time of each test of the report: a first report is there in a minute. */
+/** Processor time of each test of the report: a first report is there in a minute. Its steps are those of `dmalab test`. */
 const TEST_MS = 15_000;
 /** Registers that are answered by trying constants. */
 const MOST_REGISTERS = 6;
@@ -263,8 +268,9 @@ class DriverInit {
   #sayRun(first: FirstRun, answers: readonly RegisterAnswer[]): boolean {
     const { diagnostics, lines, outcomes, program } = first;
     if (program === null) {
-      this.#say(`report | it does not compile: ${formatCount(diagnostics.length, "error")}`);
-      this.#list("what is missing, with the line that needs it:", this.#missing(diagnostics));
+      const errors = diagnostics.filter(({ severity }) => severity === "error");
+      this.#say(`report | it does not compile: ${formatCount(errors.length, "error")}`);
+      this.#list("what is missing, with the line that needs it:", this.#missing(errors));
       return false;
     }
     const failure = outcomes[0]?.failure ?? null;
@@ -296,11 +302,10 @@ class DriverInit {
 
   /** @returns Whether all tests of the scenario pass. */
   async #sayTests(): Promise<boolean> {
-    const { outcomes } = await this.#runTests(() => true, { timeMs: TEST_MS });
+    const limits = { steps: DEFAULT_LIMITS.steps, timeMs: TEST_MS };
+    const { outcomes } = await this.#runTests(() => true, limits);
     this.#say("");
-    for (const { failure, name } of outcomes) {
-      this.#say(`test | ${name} | ${failure === null ? "ok" : `FAILED: ${failure.message}`}`);
-    }
+    for (const outcome of outcomes) this.#say(`test | ${outcome.name} | ${testResult(outcome)}`);
     return outcomes.every(({ failure }) => failure === null);
   }
 

@@ -1,5 +1,7 @@
 /** The scenario that `dmalab init --driver` writes for an out-of-tree module. */
 import { printable } from "@dmalab/lang/diagnostics";
+import type { TestOutcome } from "@dmalab/lang/run";
+import { formatCount } from "@dmalab/lang/text";
 import type { ModuleFacts } from "./module_facts.ts";
 
 /** What a register answers, with the reason. */
@@ -51,6 +53,25 @@ const TESTS: readonly (readonly [name: string, ...body: string[]])[] = [
     "unplug each { if d.probe(card) == 0 { d.remove(card) } }",
   ],
 ];
+
+/** The time of a report's test is less than that of `dmalab test`: its end says nothing about the driver. */
+const TOO_MUCH_TIME = "E0806";
+
+/** What a test of the scenario came to, for the report. */
+export function testResult(
+  { failure, name, placesTried }: Pick<TestOutcome, "failure" | "name" | "placesTried">,
+): string {
+  if (failure?.code === TOO_MUCH_TIME) {
+    return `not run to its end, so neither ok nor FAILED: ${failure.message}; the command below has more time`;
+  }
+  if (failure !== null) return `FAILED: ${failure.message}`;
+  if (placesTried === 0) return "ok";
+  const isIdle = placesTried === 1 &&
+    TESTS.some(([each, ...body]) => each === name && body.join().includes("device_works()"));
+  return `ok, ${formatCount(placesTried, "place")} tried${
+    isIdle ? ", as `device_works()` does nothing yet" : ""
+  }`;
+}
 
 /** The text of the scenario. */
 export function scenarioText(

@@ -5,6 +5,7 @@ import { TreeError, type TreeFolders } from "@dmalab/runtime/kernels";
 import { HostTree, ModuleFolder } from "@dmalab/cli";
 import { dmalab, ROOT } from "@dmalab/tests";
 import { readModule } from "../out_of_tree/module_facts.ts";
+import { testResult } from "../out_of_tree/module_scenario.ts";
 import { registerValues } from "../out_of_tree/register_values.ts";
 
 /** A folder in memory. */
@@ -171,7 +172,11 @@ Deno.test("a module of one source probes with dmalab's own headers in any folder
     assertStringIncludes(report, "Makefile:2  VERSION := $(shell git describe)");
     assertStringIncludes(report, "Makefile:3  STAMP != date");
     assertStringIncludes(report, "report | it compiles, probes and is removed\n");
-    assertEquals(report.match(/^test \| .* \| ok$/gm)?.length, 4, report);
+    assertEquals(report.match(/^test \| .* \| ok\b/gm)?.length, 4, report);
+    assertStringIncludes(
+      report,
+      "moment | ok, 1 place tried, as `device_works()` does nothing yet\n",
+    );
     assertEquals(report.includes(first.output.split("\n")[0]!), true, first.errors);
     assertEquals(first.code, 0);
     const scenario = Deno.readTextFileSync(`${place}/out/driver.dma`);
@@ -346,7 +351,7 @@ Deno.test("names of files neither end a line of the scenario nor are evaluated i
     assertEquals(/^test "injected"/m.test(scenario), false, scenario);
     assertStringIncludes(scenario, 'module = "../mod\\{1+1}"');
     const report = Deno.readTextFileSync("out/report.txt");
-    assertEquals(report.match(/^test \| .* \| ok$/gm)?.length, 4, report);
+    assertEquals(report.match(/^test \| .* \| ok\b/gm)?.length, 4, report);
     assertStringIncludes(report, `-R=${Deno.realPathSync("mod{1+1}")} test `);
   } finally {
     Deno.chdir(here);
@@ -426,6 +431,15 @@ const REPORTS: readonly (readonly [
     "obj-m += one.o\n",
     /one\.c:\d+:\d+ {2}\S*.*pci_enable_old_msi/,
   ],
+  [
+    "a warning beside an error is no error",
+    WRONG_REMOVAL.replace(
+      "return IRQ_HANDLED;",
+      "int unset;\n\tif (unset = irq) return missing;\n\treturn IRQ_HANDLED;",
+    ),
+    "obj-m += one.o\n",
+    /^report \| it does not compile: 1 error\n\nwhat is missing[^\n]*\n[^\n]*missing[^\n]*\ntook/m,
+  ],
 ];
 
 for (const [what, source, makefile, wanted] of REPORTS) {
@@ -449,6 +463,35 @@ for (const [what, source, makefile, wanted] of REPORTS) {
     }
   });
 }
+
+/** What tests came to, and the report's words for it. */
+const RESULTS: readonly (readonly [
+  name: string,
+  code: string | null,
+  placesTried: number,
+  words: RegExp,
+])[] = [
+  ["it probes and is removed", null, 0, /^ok$/],
+  ["it is removed at every moment", null, 1, /^ok, 1 place tried, as `device_works\(\)` does/],
+  ["it is removed at every moment", null, 7, /^ok, 7 places tried$/],
+  ["it is pulled out after every event", null, 1, /^ok, 1 place tried$/],
+  [
+    "it is pulled out after every event",
+    "E0806",
+    3,
+    /^not run to its end, so neither ok nor FAILED: why; /,
+  ],
+  ["it is pulled out after every event", "E0801", 3, /^FAILED: why$/],
+];
+
+Deno.test("a report says how many places a test tried, and a test that its time ended is no failure", () => {
+  for (const [name, code, placesTried, words] of RESULTS) {
+    const failure = code === null
+      ? null
+      : { code, message: "why", lines: [], branch: null, kind: "limit" } as const;
+    assertMatch(testResult({ name, placesTried, failure: failure as never }), words);
+  }
+});
 
 const UNKNOWN_CARD = `#include <linux/module.h>
 #include <linux/pci.h>
