@@ -15,7 +15,7 @@ export { COMPILER, JOBS, LIMITS, MATCH, SEED, VERDICT } from "./commands/scenari
 export type { Extension, ForeignFile, InitDriver, JobRunner, LineExplainer } from "./extension.ts";
 export { ProcessScreen, refuse, type Screen } from "./screen.ts";
 export * from "./jobs/run_plan.ts";
-export * from "./given_permissions.ts";
+export * from "./shell_words.ts";
 export * from "./package_version.ts";
 export * from "./paths.ts";
 export * from "./permissions.ts";

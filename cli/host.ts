@@ -1,4 +1,4 @@
-import { GIVEN_PERMISSIONS } from "./given_permissions.ts";
+import { GIVEN_PERMISSIONS } from "./shell_words.ts";
 
 /** The host of the command line: Deno. All of `cli/` that users get asks it here. */
 export const host: typeof Deno = Deno;

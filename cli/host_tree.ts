@@ -5,7 +5,8 @@ import { C_FILE } from "@dmalab/lang/values";
 import { givenPermissions, host } from "./host.ts";
 import { hostReason } from "./host_error.ts";
 import { readHostBytes } from "./host_file.ts";
-import { isInside, resolve, shellWord } from "./paths.ts";
+import { isInside, resolve } from "./paths.ts";
+import { shellWord } from "./shell_words.ts";
 
 /** No source of a kernel is longer; generated register lists come near. */
 const MAX_BYTES = 2 ** 25;

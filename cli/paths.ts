@@ -24,13 +24,3 @@ export function shortPath(path: string, folder: string): string {
     ? path.slice(folder.endsWith(sep) ? folder.length : folder.length + 1).replaceAll(sep, "/")
     : path;
 }
-
-/** A word of a printed command line, as a shell takes it. */
-export function shellWord(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : quotedWord(text);
-}
-
-/** The same in quotes, even where it needs none. */
-export function quotedWord(text: string): string {
-  return `"${text.replace(/["\\$`]/g, "\\$&")}"`;
-}

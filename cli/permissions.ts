@@ -8,7 +8,7 @@
 import { existsSync, readdirSync, realpathSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, relative, resolve } from "node:path";
-import { GIVEN_PERMISSIONS } from "./given_permissions.ts";
+import { GIVEN_PERMISSIONS } from "./shell_words.ts";
 import { linkerBeside, SYSTEM_CLANGS } from "./system_clang.ts";
 
 /** The permissions of a command beyond reading. */

@@ -80,7 +80,7 @@ Deno.test("the launcher starts Deno with the permissions of the command, and pas
           assertEquals(line, `dmalab -R=${join(base, name)} check ${name}.dma`);
           return sh(line!).output;
         };
-        assertEquals(/E0706|not permitted/.test(hinted("module")), false);
+        assertEquals(hinted("module").includes("E0706"), false);
         const missing = hinted("none");
         assertStringIncludes(missing, "E0706");
         assertEquals(missing.includes("-R="), false, missing);

@@ -1,7 +1,7 @@
 /** The output of `dmalab init`: the written files, and the next steps. */
 import { DENO_VERSION, VERSION } from "../package_version.ts";
 import { ROOT_FOLDER } from "../places.ts";
-import { shellWord } from "../paths.ts";
+import { shellWord } from "../shell_words.ts";
 import type { Written } from "./init_folder.ts";
 import type { PackageSource } from "./package_source.ts";
 

@@ -46,6 +46,8 @@ export interface PrintOptions {
   readonly limits: LimitOptions;
   /** The kernel tree of each driver that has one, instead of the one that it names. */
   readonly tree?: string | null;
+  /** Permissions that the command line has before the command's name. */
+  readonly given?: readonly string[];
 }
 
 /** What one run needs besides. */
@@ -98,7 +100,7 @@ export function printReports(
   const paint = painter(screen.colour);
   const noTest = noTestFound(reports, options, screen);
   if (noTest !== HELD) return noTest;
-  const failures = failureLines(reports, paint, options.tree);
+  const failures = failureLines(reports, paint, options.tree ?? null, options.given ?? []);
   if (failures.length > 0) screen.out(`\n${failures.join("\n")}\n`);
   if (reports.some(isWorthSummary)) {
     screen.out(`\n${summaryLines(reports, paint, { wrongFiles }).join("\n")}\n`);

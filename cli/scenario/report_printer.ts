@@ -9,8 +9,7 @@ import {
   type Unexpected,
 } from "@dmalab/lang/run";
 import type { Paint } from "@dmalab/lang/render";
-import { givenPermissions } from "../host.ts";
-import { quotedWord, shellWord } from "../paths.ts";
+import { quotedWord, shellWord } from "../shell_words.ts";
 
 export function headLine(tests: number, file: string, paint: Paint): string {
   return paint("dim", `running ${counted(tests, "test")} from ${file}`);
@@ -79,11 +78,13 @@ function repeatedLine({ kind, name, place }: Incident, times: number, paint: Pai
  * What failed, with its place, its diagnostic, and the line that repeats it.
  *
  * @param tree What `--tree` named.
+ * @param given Permissions that the command line has before the command's name.
  */
 export function failureLines(
   reports: readonly RunReport[],
   paint: Paint,
-  tree: string | null = null,
+  tree: string | null,
+  given: readonly string[],
 ): string[] {
   const withTree = tree === null ? "" : ` --tree ${shellWord(tree)}`;
   const failed = reports.flatMap((report) =>
@@ -93,7 +94,7 @@ export function failureLines(
     }))
   );
   if (failed.length === 0) return [];
-  const dmalab = ["dmalab", ...givenPermissions().map(shellWord)].join(" ");
+  const dmalab = ["dmalab", ...given.map(shellWord)].join(" ");
   const alike = Map.groupBy(failed, ({ outcome, report }) => failureKey(report, outcome));
   return [
     paint("bad", "FAILURES"),

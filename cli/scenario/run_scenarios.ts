@@ -1,4 +1,5 @@
 /** Runs scenarios and prints their output: `dmalab run`, `dmalab test`, `deno run scenario.dma`. */
+import { givenPermissions } from "../host.ts";
 import type { Program, RunOptions, RunReport } from "@dmalab/lang/run";
 import type { Question } from "@dmalab/lang/values";
 import { painter } from "@dmalab/lang/render";
@@ -92,7 +93,10 @@ async function runAll(
       exitCode = worseExitCode(exitCode, codeOf(report));
     }
   }
-  exitCode = worseExitCode(exitCode, printReports(reports, wrongFiles, options, screen));
+  exitCode = worseExitCode(
+    exitCode,
+    printReports(reports, wrongFiles, { ...options, given: givenPermissions() }, screen),
+  );
   if (withBug !== null) await printBug(withBug, options.seed, screen);
   return exitCode;
 }

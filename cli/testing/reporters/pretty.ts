@@ -1,4 +1,5 @@
 /** For people: a line for each test, what failed, a summary; or only a dot for each test. */
+import { givenPermissions } from "../../host.ts";
 import { printable } from "@dmalab/lang/diagnostics";
 import { painter } from "@dmalab/lang/render";
 import {
@@ -78,7 +79,7 @@ function writeEnd(screen: Screen, summary: RunSummary): void {
   const { foundTest, reports, snapshots, tree, wrongFiles } = summary;
   if (!foundTest) return;
   const paint = painter(screen.colour);
-  const failures = failureLines(reports, paint, tree);
+  const failures = failureLines(reports, paint, tree ?? null, givenPermissions());
   if (failures.length > 0) screen.out(`\n${failures.join("\n")}\n`);
   for (const { place, lines } of snapshots) {
     screen.out(`\n${paint("bad", "SNAPSHOT")} ${paint("dim", place)}\n${lines.join("\n")}\n`);
