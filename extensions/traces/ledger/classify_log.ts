@@ -63,6 +63,8 @@ export interface KnownClocks {
 
 /** Further than this no clock of a trace was from that of the log. */
 const FURTHEST_SECONDS = 60;
+/** Runs with lines of both clocks were at most 2.63 seconds apart. @see rules/traces.md T.61 */
+const MEASURED_SECONDS = 3;
 /** A fault printed this long after the last line of a trace is not covered by the trace. */
 const LATE_SECONDS = 0.5;
 /** So many faults tie the clocks where nothing else does, by so many offsets, the nearest to 0. */
@@ -337,17 +339,21 @@ function faultFinding(
   if (ledger.isTableAlone && window !== null) {
     return tableFault({ ...access, device: null }, window, verdicts, finding);
   }
-  const isBeyond = offset?.source !== "faults" && window !== null &&
-    window[0] > edges.lastSeconds + LATE_SECONDS;
-  if (edges.firstSeconds === null || access.device === null || window === null || isBeyond) {
+  const isAfter = window !== null && window[0] > edges.lastSeconds + LATE_SECONDS;
+  const isBefore = window !== null && edges.firstSeconds !== null && window[1] < edges.firstSeconds;
+  if (
+    edges.firstSeconds === null || access.device === null || window === null || isAfter || isBefore
+  ) {
     const why = edges.firstSeconds === null
       ? "only a log was given, no trace"
       : place === null
       ? "the line names no device"
       : access.device === null
       ? "the trace has no mapping of the device"
-      : isBeyond
-      ? "printed after the end of the trace"
+      : isAfter
+      ? `printed ${distanceText(window![0] - edges.lastSeconds)} after the end of the trace`
+      : isBefore
+      ? `printed ${distanceText(edges.firstSeconds - window![1])} before the trace begins`
       : "no time ties the line to the trace";
     return finding("iommu_fault", "unknown", { text: `no verdict: ${why}` });
   }
@@ -357,6 +363,7 @@ function faultFinding(
     window,
     isExact: offset?.source === "marks" || offset?.source === "calls",
     isTied: offset !== null && entry.seconds !== null,
+    isGuessed: offset?.source === "faults" && Math.abs(offset.seconds) > MEASURED_SECONDS,
   };
   return explainedFault(traced, ledger, verdicts, finding);
 }
@@ -370,6 +377,8 @@ interface KnownAccess {
   readonly isExact: boolean;
   /** Anything ties them: else it is within the trace, by the order of lines at most. */
   readonly isTied: boolean;
+  /** The faults alone chose an offset that no run had: then another one may be as right. */
+  readonly isGuessed: boolean;
 }
 
 export type MakeFinding = (
@@ -378,6 +387,11 @@ export type MakeFinding = (
   more?: Partial<TraceFinding>,
 ) => TraceFinding;
 
+/** Such as "9987 s". */
+function distanceText(seconds: number): string {
+  return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
+}
+
 /** The cause of an access, by what its page was mapped for at the time. */
 export function explainedFault(
   known: KnownAccess,
@@ -385,12 +399,13 @@ export function explainedFault(
   verdicts: FaultVerdicts,
   finding: MakeFinding,
 ): TraceFinding {
-  const { access, isExact, isTied, window } = known;
+  const { access, isExact, isGuessed, isTied, window } = known;
   const { history } = verdicts;
   const verdict = verdicts.within(access, window);
   const { mapping } = verdict;
   const isSure = isExact && verdict.isConsistent && mapping?.device !== null;
-  const isLikely = verdict.isConsistent && verdict.share >= (isTied ? LIKELY_SHARE : 1);
+  const isLikely = !isGuessed && verdict.isConsistent &&
+    verdict.share >= (isTied ? LIKELY_SHARE : 1);
   const certainty = !isLikely ? "possible" : isSure && verdict.share === 1 ? "proved" : "likely";
   const candidates = candidatesOf(verdict);
   if (!isLikely && candidates.length > 1) {
@@ -507,14 +522,14 @@ export function tableFault(
 
 /** Only a trace without gaps from the device's first mapping on can say so, with its page table. */
 function neverMapped(
-  { device, isExact }: KnownAccess,
+  { device, isExact, isGuessed }: KnownAccess,
   { edges }: MappingTracker,
   finding: MakeFinding,
 ) {
   const isGapless = edges.lostLine === 0 && device.mappedBeforeTrace === 0;
   const isSeen = modeOf(device) === "translated" && device.recorded.table.maps > 0;
   if (!isGapless || !isSeen) return finding("unknown_birth", "unknown");
-  return finding("never_mapped", isExact ? "proved" : "likely");
+  return finding("never_mapped", isExact ? "proved" : isGuessed ? "possible" : "likely");
 }
 
 function loggedAddress(hex: string): number {

@@ -65,7 +65,7 @@ function findingFor(
     const text = "no verdict: the trace has no mapping of the device";
     return finding("iommu_fault", "unknown", { text });
   }
-  const known = { access, device, window, isExact: true, isTied: true };
+  const known = { access, device, window, isExact: true, isTied: true, isGuessed: false };
   return explainedFault(known, ledger, verdicts, finding);
 }
 
