@@ -18,7 +18,7 @@ export function runDeno(args: readonly string[], folder: string = PROJECT): stri
 }
 
 /**
- * Calls a function of `child_main.ts` in a separate process, which may read files.
+ * Calls a function of `child_main.ts` in a separate process, which may read files and one variable.
  *
  * @param args What JSON can carry, as the result is.
  * @throws {Error} When it fails, or measures no number.
@@ -30,7 +30,9 @@ export function measureInChild<A extends readonly unknown[], R>(
 ): R {
   const flags = v8Flags.length === 0 ? [] : [`--v8-flags=${v8Flags.join(",")}`];
   const words = ["tools/bench/child_main.ts", measure.name, JSON.stringify(args)];
-  const value = JSON.parse(runDeno(["-R=.", ...flags, ...words]));
+  // The protocol's library of the language server looks for a folder for its pipes when it is loaded.
+  const permissions = ["-R=.", "--allow-env=XDG_RUNTIME_DIR"];
+  const value = JSON.parse(runDeno([...permissions, ...flags, ...words]));
   // What JSON makes of NaN.
   if (value === null) throw new Error(`${measure.name}() measures no number`);
   return value;
