@@ -153,7 +153,8 @@ export const SCRIPTS: Readonly<Record<string, Script>> = {
     usage: "[FILE]",
     brief: "writes the VS Code extension, `dist/dmalab.vsix`",
     module: "tools/vscode_main.ts",
-    deno: STARTS,
+    // The protocol's library of the language server looks at the variable when it is loaded.
+    deno: [...STARTS, "--allow-env=XDG_RUNTIME_DIR"],
   },
   "test-vscode": {
     usage: "[PICTURES]",
