@@ -3,7 +3,7 @@
  * lists, tables with wrapped cells, fenced code, `code` and **bold**.
  */
 import { addAll, maxOf } from "@dmalab/runtime/basics";
-import { painter, type TextRole } from "@dmalab/lang/render";
+import { painter, type TextRole } from "@dmalab/lang/text";
 
 export interface MarkdownOptions {
   readonly columns: number;

@@ -25,7 +25,6 @@ export { SignalWatch, withInterrupts } from "./interrupts.ts";
 export { isTableRow, readRow } from "./markdown.ts";
 export { MemoryScreen } from "./memory_screen.ts";
 export { readWholeNumber } from "./numbers.ts";
-export { shortPath } from "./paths.ts";
 export {
   areHeadersReadable,
   buildName,

@@ -32,5 +32,5 @@ export async function runMain(): Promise<void> {
   host.exitCode = await toItsEnd(() => main(host.args, screen), screen);
 }
 export * from "./all_commands.ts";
-export * from "./command.ts";
+export { loadCommands } from "./command.ts";
 export * from "./extensions.ts";

@@ -1,6 +1,6 @@
-/** Words of command lines: those that are printed, and those that the launcher passes on. */
+/** Quoting words of printed command lines, and the launcher's variable with permissions. */
 
-/** The variable in which the launcher of the npm package says what its command line added, one permission on each line. */
+/** A variable that the launcher of the npm package sets: the permissions that its command line added, one on each line. */
 export const GIVEN_PERMISSIONS = "DMALAB_PERMISSIONS";
 
 /** A word of a printed command line, as a shell takes it. */

@@ -8,7 +8,7 @@ import { type CommandContext, runReplCommand } from "@dmalab/cli/debug";
 import { nameOf } from "@dmalab/editor";
 import { loadForDebugging } from "@dmalab/lang";
 import { Cursor, type Recording, recordRun, runsOf } from "@dmalab/recording";
-import { painter } from "@dmalab/lang/render";
+import { painter } from "@dmalab/lang/text";
 import { positionView, rowTexts, tableAt, type TableView } from "@dmalab/recording/views";
 import { Random } from "@dmalab/runtime";
 import { type Client, startClient } from "@dmalab/editor/tests";

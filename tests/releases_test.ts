@@ -10,7 +10,7 @@ import {
   turnsOf,
 } from "@dmalab/cli/scenario";
 import { readRulePage } from "@dmalab/cli";
-import { painter } from "@dmalab/lang/render";
+import { painter } from "@dmalab/lang/text";
 import { SourceFile } from "@dmalab/lang";
 import { LoadError } from "@dmalab/lang/syntax";
 import { DEFAULT_LIMITS } from "@dmalab/lang/values";

@@ -342,7 +342,7 @@ function importedNames(file: Parsed, members: ReadonlyMap<string, string>): Impo
       }
     } else if (ts.isExportDeclaration(node)) {
       const clause = node.exportClause;
-      // `export *` takes nothing itself: it passes on what is asked of this file.
+      // `export *` takes nothing itself: whoever imports a name by this file takes it.
       if (clause === undefined) return;
       add(node.moduleSpecifier, ts.isNamedExports(clause) ? own(clause.elements) : "all");
     } else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
@@ -354,7 +354,7 @@ function importedNames(file: Parsed, members: ReadonlyMap<string, string>): Impo
   return found;
 }
 
-/** The files whose exports a file passes on by `export *`. */
+/** The targets of a file's `export *`. */
 function passedOnBy(file: Parsed, members: ReadonlyMap<string, string>): readonly string[] {
   return file.tree.statements.flatMap((node) => {
     if (!ts.isExportDeclaration(node) || node.exportClause !== undefined) return [];

@@ -9,7 +9,7 @@ import {
 } from "@dmalab/tools/developers";
 import { BUILTINS } from "@dmalab/lang/builtins";
 import { DEVICES, NVME_TABLES, RDMA_TABLES, STATUS_CODES, VFIO_TABLES } from "@dmalab/devices";
-import { REPORT_CLASSES } from "@dmalab/runtime/dma";
+import { FAULT_REASONS, REPORT_CLASSES } from "@dmalab/runtime/vocabulary";
 import {
   COMMON_FIELDS,
   EVENT_TABLE,
@@ -20,7 +20,6 @@ import {
 } from "@dmalab/runtime";
 import { BEHAVIOURS, NOT_SIMULATED } from "@dmalab/runtime/kernels";
 import { RUNTIME_TABLES } from "@dmalab/runtime/recording";
-import { FAULT_REASONS } from "@dmalab/runtime/vocabulary";
 import { ROOT } from "./source_text.ts";
 
 const PAGE = Deno.readTextFileSync(join(ROOT, "docs/events.md"));

@@ -1,6 +1,6 @@
 /** Cells of a file's benches: here, or in a worker. */
 import { printable } from "@dmalab/lang/diagnostics";
-import { painter } from "@dmalab/lang/render";
+import { painter } from "@dmalab/lang/text";
 import {
   type BenchOutcome,
   type HostWatch,

@@ -1,7 +1,7 @@
 /** A bench as the terminal shows it. */
 import { maxOf } from "@dmalab/runtime/basics";
 import { printable } from "@dmalab/lang/diagnostics";
-import type { Paint } from "@dmalab/lang/render";
+import { formatTimeRounded, type Paint, tableLines } from "@dmalab/lang/text";
 import { benchTable, type HostTime } from "@dmalab/lang/program";
 import {
   type BenchExpectationOutcome,
@@ -9,7 +9,6 @@ import {
   type BenchReport,
   displayName,
 } from "@dmalab/lang/run";
-import { formatTimeRounded, tableLines } from "@dmalab/lang/text";
 import { counted } from "../scenario/report_printer.ts";
 import { equalCells } from "./host_time.ts";
 

@@ -1,6 +1,6 @@
 /** `dmalab bench`: the benches of scenarios, each cell on a separate machine. */
 import { nearestNames, printable, printableJson } from "@dmalab/lang/diagnostics";
-import { painter } from "@dmalab/lang/render";
+import { escapeMarkup, painter } from "@dmalab/lang/text";
 import {
   BENCH_FIGURES,
   benchJson,
@@ -33,7 +33,6 @@ import { benchLines } from "./bench_text.ts";
 import { measureHostTimes } from "./host_time.ts";
 import { CannotMeasure, checkSavePlace, readSaved, writeSaved } from "./saved_measurements.ts";
 import { comparisonLines, type Measured, type Measurements } from "./statistics.ts";
-import { escapeMarkup } from "@dmalab/lang/text";
 
 /** What `dmalab bench` was asked for. */
 export interface BenchScenarioOptions extends Omit<BenchSettings, "colour" | "columns"> {

@@ -12,7 +12,7 @@ import { displayName, isNamed, type NameMatch, type Program } from "@dmalab/lang
 import { loadCompiled } from "../with_compiled.ts";
 import { renderDiagnostics } from "@dmalab/lang/diagnostics";
 import { diagnosticStyle } from "../scenario/diagnostic_style.ts";
-import { painter } from "@dmalab/lang/render";
+import { painter } from "@dmalab/lang/text";
 import { type ExitCode, HELD, WRONG } from "../exit_code.ts";
 import { host } from "../host.ts";
 import { exportRecording } from "../scenario/export_recording.ts";

@@ -3,8 +3,7 @@
 import { type CodeEntry, nearestNames } from "@dmalab/lang/diagnostics";
 import { DIAGNOSTIC_CODES } from "@dmalab/lang/explain";
 import { EVENT_TABLE, eventEntry, KERNEL_CALLS } from "@dmalab/runtime";
-import { FOUND_IN, type ReportClass } from "@dmalab/runtime/dma";
-import { fieldText, REPORT_CLASSES } from "@dmalab/runtime/vocabulary";
+import { fieldText, FOUND_IN, REPORT_CLASSES, type ReportClass } from "@dmalab/runtime/vocabulary";
 import {
   hasBehaviour,
   isQuirkName,
@@ -320,7 +319,7 @@ function quirkTable(): string[] {
  * @param readDefects Reads `docs/rules/defects.md`.
  * @returns Null for a name that is no switch.
  */
-/** Facts about a class of the checker's reports beside what it says: its rule, where it is found, and what a kernel logs. */
+/** Facts about a class of the checker's reports: its rule, the place of the check, the line in a kernel's log. */
 function classLines(name: string): string[] | null {
   if (!Object.hasOwn(REPORT_CLASSES, name)) return null;
   const { beyondKernel, counted, found, log, rule } = REPORT_CLASSES[name as ReportClass];

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { keyName, MACHINE_KEYS } from "@dmalab/lang";
 import { DIAGNOSTIC_CODES } from "@dmalab/lang/explain";
-import { REPORT_CLASSES } from "@dmalab/runtime/dma";
+import { REPORT_CLASSES } from "@dmalab/runtime/vocabulary";
 import { KERNEL_NAMES, NOT_SIMULATED, QUIRK_NAMES } from "@dmalab/runtime/kernels";
 import { allNames, explain } from "./lookup.ts";
 import { RULE_PAGES } from "@dmalab/lang/editor";

@@ -2,7 +2,7 @@
 import { SourceFile } from "@dmalab/lang";
 import { type ExitCode, FAILED, HELD, worseExitCode, WRONG } from "../exit_code.ts";
 import { readHostFile, readHostInput } from "../host_file.ts";
-import { painter } from "@dmalab/lang/render";
+import { painter } from "@dmalab/lang/text";
 import { printable } from "@dmalab/lang/diagnostics";
 import { printDiagnostics } from "../scenario/diagnostic_style.ts";
 import { counted } from "../scenario/report_printer.ts";

@@ -1,8 +1,7 @@
 /** Which tests change outcome between releases, and by what, for a person. */
 import { maxOf } from "@dmalab/runtime/basics";
 import type { OutcomeCause, OutcomeChange, TestOutcomeChanges } from "./outcome_changes.ts";
-import { clip, formatCount, pad, PICTURE_COLUMNS, wrapText } from "@dmalab/lang/text";
-import type { Paint } from "@dmalab/lang/render";
+import { clip, formatCount, pad, type Paint, PICTURE_COLUMNS, wrapText } from "@dmalab/lang/text";
 import {
   type BehaviourName,
   hasBehaviour,

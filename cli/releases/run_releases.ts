@@ -7,7 +7,7 @@ import {
   type TestOutcomeChanges,
   turnsOf,
 } from "./outcome_changes.ts";
-import { painter } from "@dmalab/lang/render";
+import { painter } from "@dmalab/lang/text";
 import { type ExitCode, HELD, WRONG } from "../exit_code.ts";
 import { withInterrupts } from "../interrupts.ts";
 import { withCompiled } from "../with_compiled.ts";

@@ -6,7 +6,7 @@ import type {
   RunPosition,
   TimeTravelSession,
 } from "@dmalab/recording";
-import type { Paint } from "@dmalab/lang/render";
+import type { Paint } from "@dmalab/lang/text";
 import type { MachineEvent } from "@dmalab/runtime";
 import { readWholeNumber } from "../numbers.ts";
 import type { SourceLoader } from "@dmalab/lang/syntax";

@@ -1,6 +1,7 @@
 /** The common part of the REPL and the debugger: how they write, refuse and answer. */
 import { describeName, type KnownNames } from "@dmalab/lang/editor";
-import { formatEvents, type Paint, painter } from "@dmalab/lang/render";
+import { formatEvents } from "@dmalab/lang/render";
+import { type Paint, painter } from "@dmalab/lang/text";
 import { Cancelled, type Cursor, EvaluationError, type TimeTravelSession } from "@dmalab/recording";
 import type { MachineEvent } from "@dmalab/runtime";
 import { type ExitCode, HELD, worseExitCode, WRONG } from "../exit_code.ts";

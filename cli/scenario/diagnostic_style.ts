@@ -1,6 +1,6 @@
 /** The colours of diagnostics and failures. */
 import { type Diagnostic, renderDiagnostics, type StyleRole } from "@dmalab/lang/diagnostics";
-import { type Paint, painter, type TextRole } from "@dmalab/lang/render";
+import { type Paint, painter, type TextRole } from "@dmalab/lang/text";
 import type { Screen } from "../screen.ts";
 
 const ROLES: Readonly<Record<StyleRole, TextRole>> = {

@@ -4,7 +4,6 @@ export { foreignFile, openFile } from "./open_file.ts";
 export { blocksOf, type CodeBlock, codeBlocks, PAGE_SUFFIX, runningBlocks } from "./page_blocks.ts";
 export { choicesOf, type ReadAnswer } from "./quiz.ts";
 export { outcomeLine } from "./report_printer.ts";
-export { shellWord } from "../shell_words.ts";
 export { engineFor } from "./run_scenarios.ts";
 export { TracePrinter } from "./trace_printer.ts";
 export * from "../explain/mod.ts";

@@ -3,7 +3,7 @@
  * It needs a screen to print on and nothing of the host.
  */
 import { printable } from "@dmalab/lang/diagnostics";
-import { painter } from "@dmalab/lang/render";
+import { painter } from "@dmalab/lang/text";
 import {
   type NameMatch,
   type Program,

@@ -1,6 +1,6 @@
 /** The questions of `quiz` at a terminal: the reader answers each before its answer is printed. */
 import { printable } from "@dmalab/lang/diagnostics";
-import type { Paint } from "@dmalab/lang/render";
+import type { Paint } from "@dmalab/lang/text";
 import { readNumber } from "@dmalab/lang/syntax";
 import type { Question } from "@dmalab/lang/values";
 import { host } from "../host.ts";

@@ -8,7 +8,7 @@ import {
   type TestOutcome,
   type Unexpected,
 } from "@dmalab/lang/run";
-import type { Paint } from "@dmalab/lang/render";
+import type { Paint } from "@dmalab/lang/text";
 import { quotedWord, shellWord } from "../shell_words.ts";
 
 export function headLine(tests: number, file: string, paint: Paint): string {

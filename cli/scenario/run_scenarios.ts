@@ -2,7 +2,7 @@
 import { givenPermissions } from "../host.ts";
 import type { Program, RunOptions, RunReport } from "@dmalab/lang/run";
 import type { Question } from "@dmalab/lang/values";
-import { painter } from "@dmalab/lang/render";
+import { painter } from "@dmalab/lang/text";
 import { host } from "../host.ts";
 import { printBug } from "../bug/say_bug.ts";
 import { BUG, type ExitCode, HELD, worseExitCode, WRONG } from "../exit_code.ts";

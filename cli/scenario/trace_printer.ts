@@ -1,15 +1,8 @@
 /** `--trace`: events as they happen, one line each, with colours by layer. */
-import {
-  type EventLayout,
-  formatEvent,
-  formatTitle,
-  type Paint,
-  STREAM_LAYOUT,
-  type TextRole,
-} from "@dmalab/lang/render";
+import { type EventLayout, formatEvent, formatTitle, STREAM_LAYOUT } from "@dmalab/lang/render";
+import { groupThousands, type Paint, type TextRole } from "@dmalab/lang/text";
 import type { RunStart } from "@dmalab/lang/run";
 import { hasLatencies, type MachineEvent } from "@dmalab/runtime";
-import { groupThousands } from "@dmalab/lang/text";
 
 /** Colours by the first part of an event's name. Other events have none. */
 const ROLES: Readonly<Record<string, TextRole>> = {

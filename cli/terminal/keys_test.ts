@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { painter } from "@dmalab/lang/render";
+import { painter } from "@dmalab/lang/text";
 import { KeyDecoder, type KeyPress } from "./keys.ts";
 import { fitLine } from "./styled.ts";
 

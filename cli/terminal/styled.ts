@@ -1,6 +1,6 @@
 /** Lines of a screen: pieces of text, each with what it is, fitted to the columns they are given. */
 import { characterWidth, printable } from "@dmalab/lang/diagnostics";
-import type { Paint, TextRole } from "@dmalab/lang/render";
+import type { Paint, TextRole } from "@dmalab/lang/text";
 
 export type StyledPiece = string | readonly [role: TextRole, text: string];
 

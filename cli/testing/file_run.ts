@@ -11,7 +11,7 @@ import { printable } from "@dmalab/lang/diagnostics";
 import { type ExitCode, WRONG } from "../exit_code.ts";
 import { MemoryScreen } from "../memory_screen.ts";
 import { limited, SlowMatch } from "../read_matches.ts";
-import { painter } from "@dmalab/lang/render";
+import { painter } from "@dmalab/lang/text";
 import { diagnosticStyle } from "../scenario/diagnostic_style.ts";
 import { loadScenario } from "../scenario/load_scenario.ts";
 import { allLimits, runSettings } from "../scenario/limit_options.ts";

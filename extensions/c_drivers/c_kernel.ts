@@ -91,7 +91,7 @@ export class CKernel implements AccessWatcher {
   #roomEnd = 0;
   /** The call of the script that the driver runs in. */
   context!: ExecutionContext;
-  /** What is told of the driver's stores to registers of devices, if anything is. */
+  /** The watcher of the driver's stores to devices' registers, if there is one. */
   watched!: { readonly registerWatcher: RegisterWatcher | null };
   /** Where a tree's driver reads the ticks; 0 where it does not. */
   jiffiesAt = 0;

@@ -208,8 +208,8 @@ export class CMemory {
   }
 
   /**
-   * Which of its own calls a tree's driver is in, by the compiler's address: `NO_CALL` in none, and 0
-   * where only the stack tells.
+   * The call that a tree's driver is in, by the compiler's address: `NO_CALL` in none, and 0 where only
+   * the stack has it.
    */
   get calledAt(): number {
     return this.#call[0]!;

@@ -10,9 +10,9 @@ import { type CKernel, hex } from "./c_kernel.ts";
 
 /** The kernel's line about a pool that was destroyed while pages were out. @see rules/traces.md T.75 */
 const STALLED = /^page_pool_release_retry\(\) stalled pool shutdown\b/;
-/** The tree's own pool, whose frames say nothing of the driver. */
+/** The tree's own pool: its frames are not the driver's. */
 const POOL_FILE = /(?:^|\/)net\/core\/page_pool\.c$/;
-/** Pages whose addresses one line names. */
+/** Addresses of pages in one line. */
 const MAX_NAMED = 4;
 
 /** A page that a driver has taken and that is not back. */

@@ -6,9 +6,9 @@ import { displayName, type Program, type RunOptions, type TestOutcome } from "@d
 import { runProgram } from "@dmalab/lang/program";
 import { formatAddress, formatCount } from "@dmalab/lang/text";
 import type { RegisterWatcher } from "@dmalab/lang/values";
-import { currentFolder, HostLoader, HostTree, shortPath, withCompiled } from "@dmalab/cli";
+import { currentFolder, HostLoader, HostTree, withCompiled } from "@dmalab/cli";
+import { refuse, type Screen, shortPath } from "@dmalab/cli/extend";
 import type { MachineEvent } from "@dmalab/runtime";
-import { refuse, type Screen } from "@dmalab/cli/extend";
 import { refuseWith } from "./run_tree.ts";
 import { codeOfProblems, type ExitCode, FAILED, HELD, worseExitCode } from "@dmalab/cli/exit_code";
 import { printDiagnostics } from "@dmalab/cli/presentation";
@@ -209,7 +209,7 @@ export function testRuns(
     lines.push(line.replaceAll(folder, "").replace(LINE_NUMBERS, "$1"));
     events.push(event);
   };
-  // Most registers do nothing that an event tells of, and a device sees each store.
+  // A device sees each store to a register, and most have no event.
   const watch = (watcher: RegisterWatcher | null) =>
     [...program.registry.cModules?.() ?? []].forEach((module) => module.watchRegisters(watcher));
   watch((phys, sizeBytes, value, high) => {

@@ -3,8 +3,7 @@ import { maxOf } from "@dmalab/runtime/basics";
 import { findRoute, ORDINARY_CPU, type PciFunction, type PeerRoute } from "@dmalab/devices";
 import { doubtsAbout, type ImportedMachine, peersOf } from "./lspci/imported_machine.ts";
 import { alikeRuns } from "./alike.ts";
-import { pad } from "@dmalab/lang/text";
-import type { Paint, TextRole } from "@dmalab/lang/render";
+import { pad, type Paint, type TextRole } from "@dmalab/lang/text";
 
 export interface Pair {
   readonly route: PeerRoute;

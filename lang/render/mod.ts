@@ -15,7 +15,6 @@ export {
   type TextPart,
   valuePart,
 } from "./event_line.ts";
-export { type Paint, painter, type TextRole } from "./paint.ts";
 export { stripCells } from "./pictures/strip.ts";
 export { quoted } from "./source_text.ts";
 export { formatValue } from "./value_text.ts";

@@ -1,5 +1,5 @@
 /** A report of the checker as people read it: what, which rule, and the two statements. */
-import type { ReportClass } from "@dmalab/runtime/dma";
+import type { ReportClass } from "@dmalab/runtime/vocabulary";
 import { PICTURE_COLUMNS, spread, wrappedPairs, wrapText } from "../text/columns.ts";
 
 export interface PrintedReport {

@@ -42,12 +42,6 @@ export {
 export { type DescriptorPool, DmaPool, lastOfNewestPage, type PoolBlock } from "./calls/pool.ts";
 export type { LentMemory } from "./checker/cpu_checks.ts";
 export { MappingRecords } from "./checker/ledger.ts";
-export {
-  FOUND_IN,
-  REPORT_CLASSES,
-  type ReportClass,
-  type ReportClassEntry,
-} from "./checker/report_classes.ts";
 export { DeviceBus, EntryPage, type PageMaker } from "./device/bus_access.ts";
 export {
   DEFAULT_SEGMENT_BYTES,

@@ -13,9 +13,9 @@ import {
   DmaDevice,
   type DmaDirection,
   DmaIovaState,
-  type ReportClass,
   Scatterlist,
 } from "@dmalab/runtime/dma";
+import type { ReportClass } from "@dmalab/runtime/vocabulary";
 import { RIGHT_SITE, type RightUse, type UseOptions } from "./right_use.ts";
 
 /** The statement of the mistake. */

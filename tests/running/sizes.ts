@@ -63,7 +63,7 @@ export interface World {
 /** Of tests that were not measured: a fresh clone knows only their size. */
 const UNKNOWN_SECONDS = 1;
 const UNKNOWN_LONG_SECONDS = 10;
-/** Short ones that are missing in what was measured cost less than a second. */
+/** A short one without a measured cost takes less than a second where others were measured. */
 const CHEAP_SECONDS = 0.15;
 
 /** Tests that cost less share a process, until it costs so much. */

@@ -13,7 +13,7 @@ export function bundle(bundles: readonly (readonly URL[])[], folder: string): st
 }
 
 /**
- * Bundles entries whose imports are direct (`direct_imports_main.ts`).
+ * Bundles entries after `direct_imports_main.ts` has resolved their imports of doors.
  * @param options Of `deno bundle`.
  * @returns What went wrong; or null.
  */

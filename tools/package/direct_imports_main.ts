@@ -1,9 +1,9 @@
 /**
- * Copies a program's sources into a folder, in which no file imports by a door that passes on the lists of
- * several folders (`export *`): it imports from the folder that has the name.
+ * Copies a program's sources into a folder and resolves its imports of members' doors.
  *
- * The bundler loads every file behind a door for whoever imports one name of it late. Imports from the files
- * that declare a name would split the bundle into more files than a start gains by.
+ * A door is a file that passes on the lists of several folders (`export *`). The bundler loads every file
+ * behind a door for an importer of one name. In the copy, a file imports from the folder that lists the name.
+ * Imports from the file that declares the name were tried: the bundle had 527 files instead of 436.
  *
  *     deno run -R -W --allow-env tools/package/direct_imports_main.ts FOLDER bin/main.ts
  */
@@ -28,7 +28,7 @@ class DirectSources {
     );
     delete config.workspace;
     this.#write("deno.json", JSON.stringify(config));
-    // `package.json` tells the bundler which files act when they are loaded.
+    // The bundler reads `sideEffects` in `package.json`: the files that act when they are loaded.
     for (const name of ["deno.lock", "package.json"]) {
       Deno.copyFileSync(join(PROJECT, name), join(folder, name));
     }
@@ -37,7 +37,7 @@ class DirectSources {
   /**
    * Copies a file with all that it reaches.
    * @param path From the project's folder.
-   * @param isWhole It keeps all that it passes on, as an entry of the package does.
+   * @param isWhole Whether its `export *` lines stay, as in an entry of the package.
    */
   copy(path: string, isWhole = false): void {
     if (this.#copied.has(path)) return;
@@ -56,7 +56,7 @@ class DirectSources {
     Deno.writeTextFileSync(copy, text);
   }
 
-  /** @param isWhole It keeps what it passes on; others are pointed to what is behind it. */
+  /** @param isWhole Whether its `export *` lines stay: without them, importers name the files behind it. */
   #rewritten(path: string, isWhole: boolean): string {
     const tree = this.#tree(path);
     const edits: { readonly start: number; readonly end: number; readonly text: string }[] = [];
@@ -98,7 +98,7 @@ class DirectSources {
     return this.#passedOn(path).length > 0;
   }
 
-  /** A door with all that it passes on, for who names nothing. */
+  /** A copy of a door with all its `export *` lines, for an import without names. */
   #whole(target: string): string {
     if (!this.#isDoor(target)) return target;
     const file = `${target.slice(0, -3)}_whole.ts`;
@@ -133,7 +133,7 @@ class DirectSources {
     }).join("\n");
   }
 
-  /** A file that has only some names of another one, for an import that is loaded late. */
+  /** A new file that exports only some names of a door, for a late import. */
   #list(path: string, names: readonly string[] | null, target: string): string | null {
     if (names === null) return null;
     const file = `${path.slice(0, -3)}_${names.join("_")}.ts`;
@@ -148,7 +148,7 @@ class DirectSources {
     return file;
   }
 
-  /** The file whose list a door passes on for a name; the door itself where it has the name. */
+  /** The file behind a door that lists a name; the door itself where it has the name. */
   #behind(door: string, name: string): string {
     const file = this.#passedOn(door).find((each) => this.#has(each, name));
     return file === undefined ? door : this.#behind(file, name);

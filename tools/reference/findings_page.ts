@@ -1,7 +1,11 @@
 /** The tables of `docs/what-fails-a-test.md`: every report, fault and leak, from their records. */
-import { FOUND_IN, REPORT_CLASSES, type ReportClassEntry } from "@dmalab/runtime/dma";
+import {
+  FAULT_REASONS,
+  FOUND_IN,
+  REPORT_CLASSES,
+  type ReportClassEntry,
+} from "@dmalab/runtime/vocabulary";
 import { LEAK_KINDS, type LeakKindEntry } from "@dmalab/runtime";
-import { FAULT_REASONS } from "@dmalab/runtime/vocabulary";
 import { markdownTable, withParts } from "./marked_part.ts";
 
 function seenBy({ beyondKernel, counted, errorLine }: ReportClassEntry): string {

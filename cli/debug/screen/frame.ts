@@ -1,8 +1,7 @@
 /** A whole screen as rows of text: the panes of a place, the messages, and the typed line. */
 import { positionView } from "@dmalab/recording/views";
 import { displayWidth } from "@dmalab/lang/diagnostics";
-import type { Paint } from "@dmalab/lang/render";
-import { formatTimeRounded } from "@dmalab/lang/text";
+import { formatTimeRounded, type Paint } from "@dmalab/lang/text";
 import type { RunName } from "@dmalab/recording";
 import { displayName } from "@dmalab/lang/run";
 import { fitLine, type StyledLine, textOf } from "../../terminal/styled.ts";

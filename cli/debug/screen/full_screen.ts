@@ -1,8 +1,7 @@
 /** The debugger on a whole screen: keys are commands, and the panes follow where they lead. */
 import { addAll } from "@dmalab/runtime/basics";
 import { comparePositions, type Position } from "@dmalab/recording";
-import type { Paint } from "@dmalab/lang/render";
-import { foldLine, wrappedPairs } from "@dmalab/lang/text";
+import { foldLine, type Paint, wrappedPairs } from "@dmalab/lang/text";
 import { tableSizes } from "@dmalab/recording/views";
 import { type EndedBySignal, type ExitCode, HELD } from "../../exit_code.ts";
 import { InputHistory } from "../../terminal/input_history.ts";

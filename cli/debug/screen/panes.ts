@@ -1,8 +1,8 @@
 /** What each pane of the screen shows of a place: source, events, state, watches and addresses. */
 import { maxOf } from "@dmalab/runtime/basics";
 import type { SourceFile } from "@dmalab/lang";
-import { formatEventText, stripCells, type TextRole } from "@dmalab/lang/render";
-import { formatAddress, formatSize } from "@dmalab/lang/text";
+import { formatEventText, stripCells } from "@dmalab/lang/render";
+import { formatAddress, formatSize, type TextRole } from "@dmalab/lang/text";
 import { type SetBreakpoint, valueOrReason, variablesAt } from "@dmalab/recording";
 import {
   type AddressPiece,

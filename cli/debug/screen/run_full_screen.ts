@@ -1,6 +1,6 @@
 /** The debugger on all of a terminal, which is as before afterwards, however it ends. */
 import { addAll } from "@dmalab/runtime/basics";
-import { painter } from "@dmalab/lang/render";
+import { painter } from "@dmalab/lang/text";
 import { type ExitCode, HELD } from "../../exit_code.ts";
 import { SignalWatch } from "../../interrupts.ts";
 import { exportRecording } from "../../scenario/export_recording.ts";

@@ -1,6 +1,6 @@
 /** A list of runs, to choose one of. */
 import { maxOf } from "@dmalab/runtime/basics";
-import type { Paint } from "@dmalab/lang/render";
+import type { Paint } from "@dmalab/lang/text";
 import type { EndedBySignal } from "../../exit_code.ts";
 import { ScreenPainter } from "../../terminal/screen_painter.ts";
 import { fitLine, type StyledLine } from "../../terminal/styled.ts";

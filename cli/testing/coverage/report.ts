@@ -2,7 +2,7 @@
 import { maxOf } from "@dmalab/runtime/basics";
 import type { CoverageRecord } from "./recorder.ts";
 import { BLK_STS, INJECTION_POINTS, KERNEL_CALLS } from "@dmalab/runtime";
-import { REPORT_CLASSES } from "@dmalab/runtime/dma";
+import { REPORT_CLASSES } from "@dmalab/runtime/vocabulary";
 import { BUILTINS } from "@dmalab/lang/builtins";
 import { RULE_PAGES } from "@dmalab/lang/editor";
 import { RulePage } from "../../explain/rule_book.ts";

@@ -1,7 +1,7 @@
 /** For people: a line for each test, what failed, a summary; or only a dot for each test. */
 import { givenPermissions } from "../../host.ts";
 import { printable } from "@dmalab/lang/diagnostics";
-import { painter } from "@dmalab/lang/render";
+import { painter } from "@dmalab/lang/text";
 import {
   failureLines,
   headLine,

@@ -23,9 +23,8 @@ import {
   compilerProgram,
   currentFolder,
   host,
-  shortPath,
 } from "@dmalab/cli";
-import { shellWord } from "@dmalab/cli/scenario";
+import { shellWord, shortPath } from "@dmalab/cli/extend";
 
 /** By the clock no driver takes so long, with the download of the compiler. */
 export const MAX_MS = 300_000;

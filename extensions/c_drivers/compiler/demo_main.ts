@@ -3,7 +3,7 @@
  * after the other, and does the same with a bug that is planted in its error path.
  */
 import { runProgramWith } from "@dmalab/lang/run";
-import { painter } from "@dmalab/lang/render";
+import { painter } from "@dmalab/lang/text";
 import { renderDiagnostics } from "@dmalab/lang/diagnostics";
 import { outcomeLine } from "@dmalab/cli/scenario";
 import { diagnosticStyle } from "@dmalab/cli/presentation";

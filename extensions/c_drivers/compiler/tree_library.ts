@@ -48,7 +48,7 @@ export interface Library {
   readonly texts: readonly string[];
   /** Those of the tree that iterate requests, by the names that the compiler knows. */
   readonly paths: ReadonlyMap<string, string>;
-  /** Functions whose calls go to dmalab's own ones before them. */
+  /** Functions with wrappers of dmalab's: calls go to the wrapper first. */
   readonly wrapped: readonly string[];
 }
 

@@ -2,8 +2,7 @@
 import { kernelOf, TreeError, versionOf } from "@dmalab/runtime/kernels";
 import { runProgram } from "@dmalab/lang/program";
 import type { Program, TestOutcome } from "@dmalab/lang/run";
-import type { Diagnostic } from "@dmalab/lang/diagnostics";
-import { printable } from "@dmalab/lang/diagnostics";
+import { type Diagnostic, printable } from "@dmalab/lang/diagnostics";
 import { formatCount } from "@dmalab/lang/text";
 import { spanPlace } from "@dmalab/lang";
 import { DEFAULT_LIMITS, type Limits } from "@dmalab/lang/values";

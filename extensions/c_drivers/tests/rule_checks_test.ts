@@ -4,7 +4,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
-import { REPORT_CLASSES } from "@dmalab/runtime/dma";
+import { REPORT_CLASSES } from "@dmalab/runtime/vocabulary";
 import { ROOT } from "@dmalab/tests";
 import { FILES, RULE_CHECKS, type ShownBy } from "./rule_checks.ts";
 

@@ -1,6 +1,11 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { chooseCompiler, PACKAGED, readCompilerLock, SYSTEM_CLANGS } from "@dmalab/cli";
-import { CLANG_MAJOR } from "@dmalab/cli";
+import {
+  chooseCompiler,
+  CLANG_MAJOR,
+  PACKAGED,
+  readCompilerLock,
+  SYSTEM_CLANGS,
+} from "@dmalab/cli";
 import { TempFolder } from "@dmalab/tools";
 import { KEEP_COUNTERS, TARGET } from "../compiler/clang.ts";
 import { hasAssembler, TreeCompiler } from "../compiler/system_clang.ts";

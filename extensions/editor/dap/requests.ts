@@ -19,7 +19,8 @@ import { EXCEPTION_FILTERS } from "./breakpoints.ts";
 import { withLaunchKeys } from "./launch.ts";
 import { RequestError } from "./request_error.ts";
 import { dataBreakpointInfo } from "./variables.ts";
-import { formatEvents, type Paint, painter } from "@dmalab/lang/render";
+import { formatEvents } from "@dmalab/lang/render";
+import { type Paint, painter } from "@dmalab/lang/text";
 import { type CommandContext, NamesInSight, runReplCommand, suggestWords } from "@dmalab/cli/debug";
 
 /** Consoles wrap what is longer. */

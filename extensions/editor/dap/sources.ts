@@ -2,8 +2,8 @@
 import type { DebugProtocol } from "@vscode/debugprotocol";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Span } from "@dmalab/lang";
-import { currentFolder, host, shortPath } from "@dmalab/cli";
-import { resolve } from "@dmalab/cli/extend";
+import { currentFolder, host } from "@dmalab/cli";
+import { resolve, shortPath } from "@dmalab/cli/extend";
 
 /** How a client counts and writes, as it says when it begins. */
 interface Form {

@@ -2,8 +2,14 @@
  * The actions of a scenario's tests with the drivers of a tree, as the cache keeps them: whether
  * another tree differs, and which test runs which lines.
  */
-import { displayName, isNamed, type NameMatch, type Program } from "@dmalab/lang/run";
-import type { RunOptions, TestOutcome } from "@dmalab/lang/run";
+import {
+  displayName,
+  isNamed,
+  type NameMatch,
+  type Program,
+  type RunOptions,
+  type TestOutcome,
+} from "@dmalab/lang/run";
 import type { LinesRun } from "@dmalab/lang/values";
 import { hashText } from "@dmalab/runtime";
 import { kernelOf } from "@dmalab/runtime/kernels";

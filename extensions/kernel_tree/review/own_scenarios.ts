@@ -1,7 +1,7 @@
 /** dmalab's own scenarios for trees, which a review calls by their names: reach.dma, wherever dmalab is installed. */
-import { currentFolder, host, shortPath, TREE_SCENARIOS } from "@dmalab/cli";
+import { currentFolder, host, TREE_SCENARIOS } from "@dmalab/cli";
+import { basename, shortPath } from "@dmalab/cli/extend";
 import { statOf } from "./series.ts";
-import { basename } from "@dmalab/cli/extend";
 
 /** Their paths, from the current folder. */
 export function ownScenarios(): readonly string[] {

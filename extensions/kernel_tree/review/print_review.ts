@@ -2,7 +2,7 @@
 import { formatCount } from "@dmalab/lang/text";
 import { type ExitCode, FAILED, HELD, WRONG } from "@dmalab/cli/exit_code";
 import type { PageOutcome } from "@dmalab/cli/presentation";
-import { shellWord } from "@dmalab/cli/scenario";
+import { shellWord } from "@dmalab/cli/extend";
 import type { UnreachedLine } from "./changed_lines.ts";
 import type { DifferingSide, ReviewDifference } from "./differences.ts";
 import { scenarioName } from "./own_scenarios.ts";

@@ -18,7 +18,7 @@ export interface RunWords {
   /** For each line, the number of its place in `places`; -1 where no line of C led to it. */
   readonly placeOf: readonly number[];
   readonly places: readonly WordsPlace[];
-  /** Numbers of the lines of what the device does or sees: entries that it reads, data that it moves, completions, registers. */
+  /** Numbers of the device's lines: entries that it reads, data that it moves, completions, stores to its registers. */
   readonly byDevice: readonly number[];
 }
 

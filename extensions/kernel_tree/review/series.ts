@@ -12,9 +12,9 @@ import {
   HostTree,
   makeOwnFolder,
   readHostBytes,
-  shortPath,
   writeFile,
 } from "@dmalab/cli";
+import { shortPath } from "@dmalab/cli/extend";
 import { openTree, type Tree } from "../diff_scenario.ts";
 import { type ChangedFile, changedFilesIn } from "./changed_lines.ts";
 import { differingPaths } from "./differing_paths.ts";

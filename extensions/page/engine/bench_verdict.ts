@@ -1,7 +1,7 @@
 /** What benches that failed come to, as the verdict of a page. */
 import { benchLines } from "@dmalab/cli/presentation";
 import { codeOfFailure, type ExitCode, HELD, worseExitCode } from "@dmalab/cli/exit_code";
-import { painter } from "@dmalab/lang/render";
+import { painter } from "@dmalab/lang/text";
 import type { BenchReport } from "@dmalab/lang/run";
 import type { RunVerdict } from "@dmalab/recording/views";
 

@@ -3,7 +3,7 @@
  * The timeline, which is the slider as well. Its lanes are drawn again only when what is in sight changes: a
  * step moves the line of the position.
  */
-import type { RecordedRun } from "@dmalab/recording";
+import { type RecordedRun, rowsAt } from "@dmalab/recording";
 import {
   type Drawing,
   LANES_PX,
@@ -16,7 +16,6 @@ import {
   type TimelineView,
   timelineView,
 } from "@dmalab/recording/views";
-import { rowsAt } from "@dmalab/recording";
 import { byId, drawn, el, saveDrawing } from "./dom.ts";
 import type { PageModel } from "./page_model.ts";
 

@@ -1,8 +1,8 @@
 /**
  * What a comparison costs beside a bare boot of the same kernel, in processor time of all processes.
  *
- * The bare boot is that of the package's own image on the same machine, with an initramfs whose program
- * powers off at once: the guest's program with an empty plan, and no trace of the controller.
+ * The bare boot starts the package's own image on the same machine. Its initramfs has the guest's program
+ * with an empty plan, which powers off at once; the controller is not traced.
  */
 import { programWords } from "@dmalab/tests";
 import { join } from "node:path";

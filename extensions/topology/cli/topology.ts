@@ -5,10 +5,9 @@ import { type ImportedMachine, importMachine } from "../lspci/imported_machine.t
 import { type LinkedListing, linkListing } from "../lspci/linked_listing.ts";
 import { readListing } from "../lspci/read_listing.ts";
 import { routeStory, SERVICE_LETTERS } from "@dmalab/lang/explain";
-import { formatCount, wrapText } from "@dmalab/lang/text";
+import { formatCount, painter, wrapText } from "@dmalab/lang/text";
 import { refuse, type Screen } from "@dmalab/cli/extend";
 import { type ExitCode, HELD, WRONG } from "@dmalab/cli/exit_code";
-import { painter } from "@dmalab/lang/render";
 import { groupLines } from "../group_lines.ts";
 import { changeJson, machineJson, pairJson } from "../machine_json.ts";
 import { matrixFunctions, matrixLines, pairOf } from "../pair_matrix.ts";

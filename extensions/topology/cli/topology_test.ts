@@ -16,7 +16,7 @@ import { LoadError } from "@dmalab/lang/syntax";
 import { loadProgram, SourceFile } from "@dmalab/lang";
 import { dmalab } from "@dmalab/tests";
 import { Choices, damageListing } from "@dmalab/tests/fuzz";
-import { painter } from "@dmalab/lang/render";
+import { painter } from "@dmalab/lang/text";
 import { dmaText, writtenFunctions } from "../dma_text.ts";
 import { decode } from "./topology.ts";
 import { matrixFunctions, matrixLines } from "../pair_matrix.ts";
