@@ -336,25 +336,21 @@ function faultFinding(
   }
   const { ledger, verdicts } = known;
   const { edges } = ledger;
-  if (ledger.isTableAlone && window !== null) {
+  const outside = window === null ? null : outsideText(window, edges);
+  if (ledger.isTableAlone && window !== null && outside === null) {
     return tableFault({ ...access, device: null }, window, verdicts, finding);
   }
-  const isAfter = window !== null && window[0] > edges.lastSeconds + LATE_SECONDS;
-  const isBefore = window !== null && edges.firstSeconds !== null && window[1] < edges.firstSeconds;
   if (
-    edges.firstSeconds === null || access.device === null || window === null || isAfter || isBefore
+    edges.firstSeconds === null || access.device === null || window === null || outside !== null
   ) {
     const why = edges.firstSeconds === null
       ? "only a log was given, no trace"
       : place === null
       ? "the line names no device"
-      : access.device === null
-      ? "the trace has no mapping of the device"
-      : isAfter
-      ? `printed ${distanceText(window![0] - edges.lastSeconds)} after the end of the trace`
-      : isBefore
-      ? `printed ${distanceText(edges.firstSeconds - window![1])} before the trace begins`
-      : "no time ties the line to the trace";
+      : outside ??
+        (access.device === null
+          ? "the trace has no mapping of the device"
+          : "no time ties the line to the trace");
     return finding("iommu_fault", "unknown", { text: `no verdict: ${why}` });
   }
   const traced = {
@@ -366,6 +362,19 @@ function faultFinding(
     isGuessed: offset?.source === "faults" && Math.abs(offset.seconds) > MEASURED_SECONDS,
   };
   return explainedFault(traced, ledger, verdicts, finding);
+}
+
+/** How far a time lies outside the trace; null where it may lie within. */
+function outsideText(
+  [from, until]: Window,
+  { firstSeconds, lastSeconds }: MappingTracker["edges"],
+): string | null {
+  if (from > lastSeconds + LATE_SECONDS) {
+    return `printed ${distanceText(from - lastSeconds)} after the end of the trace`;
+  }
+  return firstSeconds !== null && until < firstSeconds
+    ? `printed ${distanceText(firstSeconds - until)} before the trace begins`
+    : null;
 }
 
 /** An access of a device that the trace knows, within a window of its time. */

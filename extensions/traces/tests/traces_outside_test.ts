@@ -12,9 +12,9 @@ const TRACE = [
 ];
 
 /** The verdict about a fault at a time, and its text. */
-function verdictAt(seconds: number, address = "0xfffff000") {
+function verdictAt(seconds: number, address = "0xfffff000", trace = TRACE) {
   const stamp = seconds.toFixed(6).padStart(12);
-  const { findings, text } = checkedTrace(TRACE, [
+  const { findings, text } = checkedTrace(trace, [
     `[${stamp}] DMAR: [DMA Read NO_PASID] Request device [00:04.0] fault addr ${address} [fault reason 0x06] PTE Read access is not set`,
   ]);
   const fault = findings.find(({ rule }) => rule === "trace.T.62");
@@ -43,4 +43,12 @@ Deno.test("a fault long after the trace, or before it, has no verdict, and says 
 Deno.test("a fault that has to choose clocks further apart than any run's is possible at most", () => {
   const { certainty, kind, text } = verdictAt(3);
   assertEquals([kind, certainty], ["use_after_unmap", "possible"], text);
+});
+
+Deno.test("events of page tables alone give no cause of a fault long after them either", () => {
+  const tables = TRACE.filter((line) => / (?:map|unmap): IOMMU/.test(line));
+  assertEquals(verdictAt(10.6, "0xfffff000", tables).certainty, "possible");
+  const { certainty, text } = verdictAt(9999, "0xfffff000", tables);
+  assertEquals(certainty, "unknown", text);
+  assertStringIncludes(text, "after the end of the trace");
 });
