@@ -594,14 +594,14 @@ export const TREE_ATTACKS: readonly TreeAttack[] = [
     name: "a test with a tree that is not there",
     words: ["test", "toy.dma", "--tree", "none"],
     code: 2,
-    says: ['"none"'],
+    says: ['/none": no such file or directory'],
   },
   {
     name: "a test without drivers with a tree that is not there",
     make: (at) => at.write("plain.dma", 'machine { }\ntest "t" { assert 1 == 1 }\n'),
     words: ["test", "plain.dma", "--tree", "none"],
     code: 2,
-    says: ['"none"'],
+    says: ['/none": no such file or directory'],
   },
   {
     name: "a check of a snapshot that is not there",
