@@ -176,13 +176,13 @@ export class Terminal {
   async stop(): Promise<boolean> {
     if (host.build.os === "windows" || hasStarter()) return false;
     this.#leave();
-    const { send } = process;
+    const send = process.send?.bind(process);
     if (send === undefined) process.kill(process.pid, "SIGSTOP");
     else {
       // Stopping itself, too, it could come after the shell's `fg`.
       await new Promise<void>((resumed) => {
         process.once("SIGCONT", resumed);
-        send.call(process, "stop");
+        send("stop");
       });
     }
     this.#enter();

@@ -6,22 +6,29 @@ import { PROJECT } from "../project.ts";
 /** Members that use nothing of Deno: plain `tsc` checks them. */
 const PURE_MEMBERS = ["runtime", "devices", "lang", "recording"] as const;
 
-/** The text of `tsconfig.json`: paths from the members' exports, checks as `deno.json` has them. */
-export function tsconfigText(): string {
+/** The options that a project of these sources has in each place: checks as in `deno.json`. */
+export function sourceOptions(): Readonly<Record<string, unknown>> {
   const { compilerOptions: checks } = JSON.parse(
     Deno.readTextFileSync(join(PROJECT, "deno.json")),
   );
+  return {
+    target: "esnext",
+    module: "esnext",
+    moduleResolution: "bundler",
+    allowImportingTsExtensions: true,
+    noEmit: true,
+    skipLibCheck: true,
+    lib: ["esnext", "dom", "dom.iterable"],
+    types: [],
+    ...checks,
+  };
+}
+
+/** The text of `tsconfig.json`, with paths from the members' exports. */
+export function tsconfigText(): string {
   const config = {
     compilerOptions: {
-      target: "esnext",
-      module: "esnext",
-      moduleResolution: "bundler",
-      allowImportingTsExtensions: true,
-      noEmit: true,
-      skipLibCheck: true,
-      lib: ["esnext", "dom", "dom.iterable"],
-      types: [],
-      ...checks,
+      ...sourceOptions(),
       paths: Object.fromEntries(
         [...memberEntries()].map(([name, file]) => [name, [`./${file.replaceAll("\\", "/")}`]]),
       ),

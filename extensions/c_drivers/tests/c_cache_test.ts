@@ -129,22 +129,21 @@ Deno.test("a driver that several scenarios want is compiled once", async () => {
   // A compiler that notes what it is given, and finds every text wrong.
   class NotingCompiler {
     spawn() {
-      const orders = new TransformStream<Uint8Array, Uint8Array>();
-      const answers = async function* () {
-        for await (const bytes of orders.readable) {
+      const compiler = new TransformStream<Uint8Array, Uint8Array>({
+        transform(bytes, answers) {
           const { job: { source } }: { job: CompileJob } = JSON.parse(
             new TextDecoder().decode(bytes),
           );
           sources.push(source);
           const made = { module: null, said: `${source}:1:1: error: no` };
-          yield new TextEncoder().encode(`${JSON.stringify({ made })}\n`);
-        }
-      };
+          answers.enqueue(new TextEncoder().encode(`${JSON.stringify({ made })}\n`));
+        },
+      });
       return {
         ref() {},
         unref() {},
-        stdin: orders.writable,
-        stdout: ReadableStream.from(answers()),
+        stdin: compiler.writable,
+        stdout: compiler.readable,
         stderr: new Blob([]).stream(),
         status: Promise.resolve({ code: 0, signal: null }),
       };

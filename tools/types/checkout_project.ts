@@ -1,0 +1,193 @@
+/**
+ * The checkout as a project of TypeScript's native compiler, which `deno task check --quick` starts.
+ *
+ * Deno's check of types starts from nothing after each change. The native compiler keeps what it knows
+ * in a file and checks a change only. It does not read `deno.json`, so this writes what it reads: a
+ * project in a folder outside of the checkout, with the packages that `deno.json` names.
+ */
+import { join } from "node:path";
+import { memberPaths } from "../members.ts";
+import { PROJECT } from "../project.ts";
+import { sourceOptions } from "../reference/tsconfig.ts";
+
+/** The file that the compiler keeps its knowledge in; only this program and the compiler use it. */
+const KEPT = "checked.tsbuildinfo";
+
+const CHECKOUT = "checkout";
+
+/** What `deno.json` imports: names, and what they stand for. */
+interface Imports {
+  /** Packages of npm by name, `npm:NAME@VERSION` or `npm:/NAME@VERSION/`. */
+  readonly packages: Readonly<Record<string, string>>;
+  /** Files of the checkout by name. */
+  readonly files: Readonly<Record<string, string>>;
+}
+
+function readImports(): Imports {
+  const { imports }: { readonly imports: Readonly<Record<string, string>> } = JSON.parse(
+    Deno.readTextFileSync(join(PROJECT, "deno.json")),
+  );
+  const named = Object.entries(imports).filter(([name]) => !name.startsWith("."));
+  return {
+    packages: Object.fromEntries(named.filter(([, to]) => to.startsWith("npm:"))),
+    files: Object.fromEntries(named.filter(([, to]) => to.startsWith("./"))),
+  };
+}
+
+const PACKAGE = /^npm:\/?(?<name>(?:@[^/]+\/)?[^@/]+)@[^/]+(?<inside>\/.*)?$/;
+
+/** Names that differ from those of their packages, such as `sarif` of `@types/sarif`. */
+function renamedPackages({ packages }: Imports): Record<string, string[]> {
+  return Object.fromEntries(
+    Object.entries(packages).flatMap(([name, specifier]) => {
+      const { name: of = "", inside = "" } = PACKAGE.exec(specifier)?.groups ?? {};
+      return of === name || `${of}/` === name ? [] : [[name, [`./node_modules/${of}${inside}`]]];
+    }),
+  );
+}
+
+const TYPES_OF_NEXT = /@ts-types="(?<types>[^"]+)"[^]*?from "(?<module>[^"]+)"/g;
+
+/**
+ * Types of JavaScript that a comment names for Deno: for this compiler they are paths.
+ *
+ * @param sources Source files by their paths in the checkout.
+ */
+export function namedTypes(sources: Iterable<readonly [string, string]>): Record<string, string[]> {
+  const named: Record<string, string[]> = {};
+  for (const [path, text] of sources) {
+    for (const { groups } of text.matchAll(TYPES_OF_NEXT)) {
+      const { module, types } = groups as { module: string; types: string };
+      named[module] = types.startsWith(".")
+        ? [`./${join(CHECKOUT, path, "..", types)}`]
+        : [`./node_modules/${types}`];
+    }
+  }
+  return named;
+}
+
+/** Files with such comments, as git finds them. */
+function* sourcesWithTypes(): Iterable<readonly [string, string]> {
+  const { stdout } = new Deno.Command("git", {
+    args: ["grep", "-l", "^// @ts-types=", "--", "*.ts"],
+    cwd: PROJECT,
+  }).outputSync();
+  for (const path of new TextDecoder().decode(stdout).split("\n").filter((line) => line !== "")) {
+    yield [path, Deno.readTextFileSync(join(PROJECT, path))];
+  }
+}
+
+function projectOf(folder: string, imports: Imports): unknown {
+  const { exclude }: { readonly exclude: readonly string[] } = JSON.parse(
+    Deno.readTextFileSync(join(PROJECT, "deno.json")),
+  );
+  const inCheckout = (file: string) => `./${join(CHECKOUT, file)}`;
+  const files = Object.entries(imports.files).map(([name, file]) => [name, [inCheckout(file)]]);
+  return {
+    compilerOptions: {
+      ...sourceOptions(),
+      // Files that want the names of browsers refer to them.
+      lib: ["esnext"],
+      types: ["node"],
+      typeRoots: ["./native/node_modules/@types"],
+      paths: {
+        ...memberPaths(join(folder, CHECKOUT)),
+        ...Object.fromEntries(files),
+        ...renamedPackages(imports),
+        ...namedTypes(sourcesWithTypes()),
+      },
+      // The checkout lies behind a link: its files find the packages beside the link.
+      preserveSymlinks: true,
+      incremental: true,
+      tsBuildInfoFile: `./${KEPT}`,
+    },
+    files: ["./deno.d.ts", "./untyped.d.ts"],
+    include: [`./${CHECKOUT}/**/*.ts`],
+    exclude: [...exclude, "tests/golden", "docs", "node_modules", ".*"].map(inCheckout),
+  };
+}
+
+/** Modules of Deno's library are JavaScript without types. */
+const UNTYPED = 'declare module "deno-std/*";\n';
+
+/** Writes a file unless it has that text. @returns Whether the text is new. */
+function renew(path: string, text: string): boolean {
+  try {
+    if (Deno.readTextFileSync(path) === text) return false;
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  Deno.writeTextFileSync(path, text);
+  return true;
+}
+
+async function deno(args: readonly string[], folder: string): Promise<Deno.CommandOutput> {
+  return await new Deno.Command(Deno.execPath(), { args: [...args], cwd: folder }).output();
+}
+
+const textOf = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
+
+/** @throws {Error} With what Deno said, when it cannot. */
+async function install(folder: string, args: readonly string[] = []): Promise<void> {
+  const { stderr, success } = await deno(["install", "--quiet", ...args], folder);
+  if (!success) throw new Error(`Cannot install packages: ${textOf(stderr)}`);
+}
+
+/** Writes the project anew where `deno.json`, Deno or the compiler changed. */
+async function writeProject(folder: string): Promise<void> {
+  Deno.mkdirSync(join(folder, "native"), { recursive: true });
+  try {
+    Deno.symlinkSync(PROJECT, join(folder, CHECKOUT), { type: "junction" });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+  }
+  const imports = readImports();
+  const linker = { nodeModulesDir: "manual", nodeModulesLinker: "hoisted" };
+  const wanted = JSON.stringify({ ...linker, imports: imports.packages });
+  if (renew(join(folder, "deno.json"), wanted)) {
+    Deno.copyFileSync(join(PROJECT, "deno.lock"), join(folder, "deno.lock"));
+    await install(folder);
+  }
+  const native = (name: string) => Deno.readTextFileSync(join(PROJECT, "tools/types/native", name));
+  const lock = renew(join(folder, "native/deno.lock"), native("deno.lock"));
+  if (renew(join(folder, "native/deno.json"), native("deno.json")) || lock) {
+    await install(join(folder, "native"), ["--frozen"]);
+  }
+  if (renew(join(folder, "deno.version"), Deno.version.deno)) {
+    const { stdout } = await deno(["types"], folder);
+    Deno.writeFileSync(join(folder, "deno.d.ts"), stdout);
+  }
+  renew(join(folder, "untyped.d.ts"), UNTYPED);
+  renew(join(folder, "tsconfig.json"), JSON.stringify(projectOf(folder, imports), null, 2));
+}
+
+/** Deno names its libraries in comments that only its own compiler knows. */
+const NOT_KNOWN = /^[^\n]*error TS2726: Cannot find lib definition for 'deno\.[^\n]*\n?/gm;
+
+const THROUGH_LINK = new RegExp(`(?:\\.\\./)?${CHECKOUT}/`, "g");
+
+/** Errors by the checkout's own paths, without those about Deno's libraries. */
+export function errorsOf(output: string): string {
+  return output.replace(NOT_KNOWN, "").replaceAll(THROUGH_LINK, "");
+}
+
+/**
+ * Checks the types of the checkout.
+ *
+ * @param folder Keeps the project and what the compiler knows, for the next check.
+ * @returns The errors, a line each with its place; empty when there are none.
+ * @throws {Error} When packages cannot be installed, or the compiler does not run.
+ */
+export async function checkTypes(folder: string): Promise<string> {
+  await writeProject(folder);
+  const compiler = ["run", "-A", "npm:typescript/tsc"];
+  const { code, stderr, stdout } = await deno(
+    [...compiler, "--pretty", "false", "-p", "../tsconfig.json"],
+    join(folder, "native"),
+  );
+  // 1 and 2 come with errors in the sources.
+  if (code > 2 || code !== 0 && stdout.length === 0) {
+    throw new Error(`The native TypeScript ended with ${code}: ${textOf(stderr)}`);
+  }
+  return errorsOf(textOf(stdout));
+}
