@@ -5,6 +5,7 @@ import type { CallFrame } from "@dmalab/runtime";
 import { type CMemory, NO_CALL } from "./c_memory.ts";
 import type { CCode } from "./c_code.ts";
 import type { CheckedModule } from "./wasm/checked_module.ts";
+import { STACK_FRAME } from "./wasm/module_lines.ts";
 
 /** Offsets in a `struct dmalab_place`. */
 const FUNCTION_AT = 8;
@@ -70,8 +71,6 @@ function runningFrames(most: number, above: Above): Iterable<Frame> {
   return frames as Iterable<Frame>;
 }
 
-/** A frame of compiled code in a stack of the host's. */
-const FRAME = /at (?:(\S+) \()?wasm:\/\/[^)\s]*?:0x([0-9a-f]+)\)?/g;
 /** Functions of the support file. */
 const OWN_FUNCTION =
   /^(?:__asan_|__stack_|__wasm_|dmalab_|mem(?:cpy|move|set|cmp)$|str(?:len|cmp)$)/;
@@ -185,7 +184,10 @@ export class CPlaces {
   /** The innermost place of the driver's own in a stack; functions of a library are passed over. */
   fromStack(stack: string): CLocation {
     return this.#innermost(
-      [...stack.matchAll(FRAME)].map(([, name = "", at]) => ({ name, offset: parseInt(at!, 16) })),
+      [...stack.matchAll(STACK_FRAME)].map(([, name = "", at]) => ({
+        name,
+        offset: parseInt(at!, 16),
+      })),
     );
   }
 

@@ -5,6 +5,7 @@ import {
   layoutError,
   layoutSource,
   type LayoutWanted,
+  ModuleLines,
   TREE_ARGUMENTS,
   TreeLayout,
   withMarks,
@@ -49,11 +50,27 @@ const LINKING: readonly string[] = [
   "-Wl,-z,stack-size=1048576",
 ];
 
-/** @param isCovered Whether it is kept which lines run. @throws {TreeError} */
+/**
+ * Rounds of loops that a module may run for each sequence, and for the tries of a minimisation: a
+ * sequence of `dma-iommu.c` takes 1.3 million on average. A change that makes each call longer,
+ * and ends none, has a verdict soon too.
+ */
+const ROUNDS_EACH_SEQUENCE = 2 ** 24;
+const MORE_ROUNDS = 2 ** 30;
+
+/** What a module is linked for. */
+interface LinkOptions {
+  /** Whether it is kept which lines run. */
+  readonly isCovered?: boolean;
+  /** Sequences that run with it. */
+  readonly sequences: number;
+}
+
+/** @throws {TreeError} */
 export async function linkTree(
   build: TreeBuild,
   parts: Parts,
-  isCovered = false,
+  { isCovered = false, sequences }: LinkOptions,
 ): Promise<LinkedTree> {
   const texts = [readTreeHeaders()["oracle/rounds.c"]!, ...parts.texts()];
   const sources = texts.flatMap((text) => build.units.sourcesIn(text));
@@ -96,5 +113,7 @@ export async function linkTree(
     module,
     layout: new TreeLayout(parts.layout, table.ir),
     coverage: new TreeCoverage(marks),
+    lines: new ModuleLines(linked.module),
+    work: { roundsLeft: MORE_ROUNDS + sequences * ROUNDS_EACH_SEQUENCE },
   };
 }

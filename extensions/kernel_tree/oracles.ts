@@ -4,6 +4,7 @@ import {
   compareSequences,
   type MakeImplementation,
   type Operation,
+  type Ran,
   runSequences,
 } from "./oracle/compare.ts";
 import { IovaModel } from "./oracle/iova_operations.ts";
@@ -45,6 +46,8 @@ export type Oracle = Pick<
 /** The result of a comparison, and the lines of each side, by paths in its tree. */
 export interface CoveredComparison {
   readonly compared: Compared<unknown>;
+  /** An endless loop of the other tree alone, after the first difference. */
+  readonly loop: Ran<unknown>["loop"];
   readonly lines: readonly [old: ReadonlyMap<string, LinesRun>, new: ReadonlyMap<string, LinesRun>];
 }
 
@@ -85,8 +88,9 @@ class OracleOf<O> {
     ];
   }
 
-  async build(build: TreeBuild): Promise<MakeImplementation<O>> {
-    const linked = await linkTree(build, this.parts);
+  /** @param sequences How many will run: Infinity for those that are known to end. */
+  async build(build: TreeBuild, sequences: number): Promise<MakeImplementation<O>> {
+    const linked = await linkTree(build, this.parts, { sequences });
     return () => this.makeTree(linked);
   }
 
@@ -99,8 +103,8 @@ class OracleOf<O> {
   /** @param other Null is the model. @throws {TreeError} */
   async compare(one: TreeBuild, other: TreeBuild | null, cases: Cases): Promise<Compared<O>> {
     const sides = [
-      await this.build(one),
-      other === null ? this.model(one) : await this.build(other),
+      await this.build(one, cases.count),
+      other === null ? this.model(one) : await this.build(other, cases.count),
     ] as const;
     return compareSequences(sides, { ...cases, stepsOf: this.stepsOf });
   }
@@ -115,19 +119,23 @@ class OracleOf<O> {
     other: TreeBuild,
     cases: Cases,
   ): Promise<CoveredComparison> {
+    const options = { isCovered: true, sequences: cases.count };
     const linked = [
-      await linkTree(one, this.parts, true),
-      await linkTree(other, this.parts, true).catch(brokenBy),
+      await linkTree(one, this.parts, options),
+      await linkTree(other, this.parts, options).catch(brokenBy),
     ] as const;
     const [old, changed] = linked.map((each) => () => this.makeTree(each));
     const sequences = { ...cases, stepsOf: this.stepsOf };
     const compared = compareSequences([old!, changed!], sequences);
-    // Later operations run in spite of a difference.
-    if (compared.difference !== null) {
-      for (const make of [old!, changed!]) runSequences(make, sequences);
+    const lines = () => [linked[0].coverage.lines(), linked[1].coverage.lines()] as const;
+    if (compared.difference === null || compared.notRun > 0) {
+      return { compared, lines: lines(), loop: null };
     }
-    const lines = [linked[0].coverage.lines(), linked[1].coverage.lines()] as const;
-    return { compared, lines };
+    // Later operations run in spite of a difference.
+    const [before, after] = [old!, changed!].map((make) => runSequences(make, sequences));
+    const notRun = Math.max(before!.notRun, after!.notRun);
+    const loop = before!.notRun < after!.notRun ? after!.loop : null;
+    return { compared: { ...compared, notRun }, lines: lines(), loop };
   }
 }
 

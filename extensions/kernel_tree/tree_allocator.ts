@@ -105,7 +105,10 @@ export class TreeAllocator implements Implementation<IovaOperation> {
     const tree = this.#tree;
     const ranges: (readonly [number, number])[] = [];
     const root = this.#domain + tree.layout.offsetOf("iova_domain.rbroot");
+    const most = tree.memory.view.byteLength / tree.layout.sizeOf("iova");
+    const countRound = tree.countRounds(most, "the tree of ranges leads back to a node");
     for (let node = tree.call("lab_first", root); node !== 0; node = tree.call("rb_next", node)) {
+      countRound();
       const [lo, hi] = this.#rangeOf(node);
       if (lo < NO_PFN) ranges.push([lo, hi]);
     }

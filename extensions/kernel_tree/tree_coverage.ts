@@ -8,6 +8,11 @@ type MarkedBytes = (symbol: string, count: number) => Uint8Array;
 /** A file of the tree, as the compiler names it. */
 const OF_TREE = /^(?:\.\/)*tree\/(?:\.\/)*(.*)$/;
 
+/** The path in the tree of a file, as the compiler names it; null for a file of ours. */
+export function pathInTree(file: string): string | null {
+  return OF_TREE.exec(file)?.[1] ?? null;
+}
+
 export class TreeCoverage {
   readonly #ran: readonly Uint8Array[];
   #current: MarkedBytes | null = null;
@@ -29,18 +34,43 @@ export class TreeCoverage {
     for (const [index, { blocks }] of this.marks.entries()) {
       for (const [number, places] of blocks.entries()) {
         for (const [file, line] of places) {
-          const path = OF_TREE.exec(file)?.[1];
-          if (path !== undefined) files.add(path, line, this.#ran[index]![number] === 1);
+          const path = pathInTree(file);
+          if (path !== null) files.add(path, line, this.#ran[index]![number] === 1);
         }
       }
     }
     return files.lines();
   }
 
+  /** What runs from here on is separate: {@linkcode lastLines}. */
+  startLast(): void {
+    this.#take();
+    for (const bytes of this.#marked()) bytes.fill(0);
+  }
+
+  /** Lines that have run since {@linkcode startLast}, by their paths and numbers. */
+  lastLines(): readonly { readonly path: string; readonly line: number }[] {
+    const files = new RunFiles();
+    for (const [index, bytes] of this.#marked().entries()) {
+      for (const [number, places] of this.marks[index]!.blocks.entries()) {
+        for (const [file, line] of bytes[number] === 1 ? places : []) {
+          const path = pathInTree(file);
+          if (path !== null) files.add(path, line, true);
+        }
+      }
+    }
+    return [...files.lines()].flatMap(([path, { run }]) => run.map((line) => ({ path, line })));
+  }
+
+  #marked(): readonly Uint8Array[] {
+    const current = this.#current;
+    return current === null
+      ? []
+      : this.marks.map(({ blocks, symbol }) => current(symbol, blocks.length));
+  }
+
   #take(): void {
-    if (this.#current === null) return;
-    for (const [index, { blocks, symbol }] of this.marks.entries()) {
-      const bytes = this.#current(symbol, blocks.length);
+    for (const [index, bytes] of this.#marked().entries()) {
       bytes.forEach((byte, number) => this.#ran[index]![number]! |= byte);
     }
   }

@@ -323,6 +323,9 @@ export class TreeMapping implements Implementation<MappingOperation> {
     memory.view.setUint32(member("orig_nents"), segments.length, true);
     const error = this.#tree.call("dma_map_sgtable", this.#deviceOf(operation), table, dir, attrs);
     const count = error === 0 ? memory.view.getUint32(member("nents"), true) : 0;
+    if (count > segments.length) {
+      throw new TreeStopped(`a list of ${segments.length} entries is mapped to ${count}`);
+    }
     const out = Array.from({ length: count }, (_, index) => [
       memory.word(at + index * bytes + layout.offsetOf("scatterlist.dma_address")),
       memory.view.getUint32(at + index * bytes + layout.offsetOf("scatterlist.dma_length"), true),

@@ -1,7 +1,8 @@
 /** Files of a tree that are linked as one module, with what a kernel around them provides. */
 import { PAGE_STRUCT_BYTES, TREE_PAGE_MAP } from "@dmalab/c_drivers";
-import type { TreeLayout } from "@dmalab/c_drivers/tree";
-import type { TreeCoverage } from "./tree_coverage.ts";
+import type { ModuleLines, TreeLayout } from "@dmalab/c_drivers/tree";
+import { groupThousands } from "@dmalab/lang/text";
+import { pathInTree, type TreeCoverage } from "./tree_coverage.ts";
 import { TreeMemory } from "./tree_memory.ts";
 
 /** CPUs that the configuration has room for, and bytes of each CPU. */
@@ -18,8 +19,25 @@ export class Int {
 /** Functions that the files call, by their names. */
 export type TreeImports = Readonly<Record<string, (...args: TreeValue[]) => TreeValue | void>>;
 
+/** A line of a tree's file. */
+export interface StoppedLine {
+  readonly path: string;
+  readonly line: number;
+}
+
 /** The tree's code reports something, or calls what it does not get: that ends the comparison. */
-export class TreeStopped extends Error {}
+export class TreeStopped extends Error {
+  /**
+   * @param at Where it was, the innermost line first; of an endless loop, the lines that its last
+   * rounds ran. Empty where that is not known.
+   */
+  constructor(message: string, readonly at: readonly StoppedLine[] = []) {
+    super(message);
+  }
+}
+
+/** A call of the tree's code, or all of its calls together, ran too many rounds of loops. */
+export class EndlessLoop extends TreeStopped {}
 
 /** A work or a timer that is due. */
 interface Delayed {
@@ -33,10 +51,20 @@ export interface LinkedTree {
   readonly module: WebAssembly.Module;
   readonly layout: TreeLayout;
   readonly coverage: TreeCoverage;
+  /** Lines of C by offsets in the module. */
+  readonly lines: ModuleLines;
+  /** Rounds of loops that all instances of the module have left, together. */
+  readonly work: { roundsLeft: number };
 }
 
 /** Rounds of loops in one call: a hundred times what the longest mapping of the comparisons takes. */
 const MAX_ROUNDS = 2 ** 26;
+/** The last rounds of a call that runs too many: their lines are the loop's. */
+const LAST_ROUNDS = 2 ** 16;
+/** The same of a loop of ours around calls. */
+const LAST_CALLS = 64;
+/** Works and timers that may run in a millisecond. */
+const RUNS_EACH_MS = 2 ** 10;
 const WORK = "delayed_work.work.func";
 const TIMER = "timer_list.function";
 
@@ -44,16 +72,23 @@ export class TreeModule {
   readonly layout: TreeLayout;
   readonly memory: TreeMemory;
   readonly #exports: Readonly<Record<string, unknown>>;
+  readonly #linked: LinkedTree;
   readonly #caches = new Map<number, number>();
   readonly #online = new Set<number>();
   #cpuAt: number;
   #delayed: Delayed[] = [];
   #nowMs = 0;
   #deadCallback = 0;
+  /** Whether the tree's code runs: what it calls may call it, too. */
+  #isRunning = false;
+  /** Rounds that the running call may take after those that are being counted. */
+  #roundsAfter = 0;
   cpu = 0;
 
   /** @param imports Functions besides the ones that every file may call. */
-  constructor({ coverage, layout, module }: LinkedTree, imports: TreeImports = {}) {
+  constructor(linked: LinkedTree, imports: TreeImports = {}) {
+    const { coverage, layout, module } = linked;
+    this.#linked = linked;
     this.layout = layout;
     const env: Record<string, WebAssembly.ImportValue> = {};
     const known: TreeImports = { ...this.#allocating(), ...this.#running(), ...imports };
@@ -114,7 +149,12 @@ export class TreeModule {
   advance(ms: number): { readonly works: number; readonly timers: number } {
     const end = this.#nowMs + ms;
     const ran = { works: 0, timers: 0 };
+    const countRound = this.countRounds(
+      (ms + 1) * RUNS_EACH_MS,
+      `works and timers start each other without end in ${ms} ms`,
+    );
     for (;;) {
+      countRound();
       this.#delayed.sort((a, b) => a.atMs - b.atMs);
       const first = this.#delayed[0];
       if (first === undefined || first.atMs > end) {
@@ -159,19 +199,81 @@ export class TreeModule {
     const given = args.map((arg) =>
       typeof arg === "boolean" ? Number(arg) : arg instanceof Int ? arg.value : BigInt(arg)
     );
-    this.#startRounds();
-    return Number((called as Function)(...given) ?? 0);
+    return this.#bounded(() => (called as Function)(...given));
   }
 
   callPointer(at: number, ...args: TreeValue[]): number {
     const table = this.#exports["__indirect_function_table"] as WebAssembly.Table;
-    this.#startRounds();
     // A table of 64-bit indexes, which the types do not know of.
-    return Number((table.get(BigInt(at) as bigint & number) as Function)(...args) ?? 0);
+    const called = table.get(BigInt(at) as bigint & number) as Function;
+    return this.#bounded(() => called(...args));
   }
 
-  #startRounds(): void {
-    this.memory.view.setBigInt64(this.symbol("lab_rounds"), BigInt(MAX_ROUNDS), true);
+  /**
+   * Counts the rounds of a loop around calls of the tree's code, which says when the loop ends.
+   *
+   * @param most Rounds that the loop can have.
+   * @param what A message for more: what the tree's code does.
+   * @returns Is called in each round. @throws {EndlessLoop}
+   */
+  countRounds(most: number, what: string): () => void {
+    const { coverage } = this.#linked;
+    let rounds = 0;
+    return () => {
+      rounds++;
+      if (rounds === most + 1) coverage.startLast();
+      if (rounds > most + LAST_CALLS) {
+        throw new EndlessLoop(`endless loop: ${what}`, coverage.lastLines());
+      }
+    };
+  }
+
+  /** Calls the tree's code, for as many rounds of loops as are left. */
+  #bounded(run: () => TreeValue | undefined): number {
+    if (this.#isRunning) return Number(run() ?? 0);
+    const { lines, work } = this.#linked;
+    const rounds = Math.min(MAX_ROUNDS, work.roundsLeft);
+    this.#roundsAfter = Math.min(LAST_ROUNDS, rounds);
+    this.#setRounds(rounds - this.#roundsAfter);
+    this.#isRunning = true;
+    try {
+      return Number(run() ?? 0);
+    } catch (error) {
+      if (error instanceof TreeStopped || !(error instanceof Error)) throw error;
+      const at = lines.inStack(error.stack ?? "").flatMap(({ file, line }) => {
+        const path = pathInTree(file);
+        return path === null ? [] : [{ path, line }];
+      });
+      throw new TreeStopped(error.message, at);
+    } finally {
+      this.#isRunning = false;
+      work.roundsLeft -= rounds - this.#roundsAfter - this.#rounds();
+    }
+  }
+
+  /** Rounds that are still counted; the last one is counted below 0. */
+  #rounds(): number {
+    return Math.max(0, Number(this.memory.view.getBigInt64(this.symbol("lab_rounds"), true)));
+  }
+
+  #setRounds(count: number): void {
+    this.memory.view.setBigInt64(this.symbol("lab_rounds"), BigInt(count), true);
+  }
+
+  /** A call has run all its rounds but the last ones, or these as well. */
+  #tooLong(): void {
+    const { coverage, work } = this.#linked;
+    if (this.#roundsAfter > 0) {
+      coverage.startLast();
+      this.#setRounds(this.#roundsAfter);
+      this.#roundsAfter = 0;
+      return;
+    }
+    const what = work.roundsLeft < MAX_ROUNDS
+      ? "the calls of these sequences ran all rounds of loops that they had left, "
+      : "a call ran ";
+    const rounds = groupThousands(Math.min(MAX_ROUNDS, work.roundsLeft));
+    throw new EndlessLoop(`endless loop: ${what}${rounds} rounds of loops`, coverage.lastLines());
   }
 
   #setOnline(): void {
@@ -257,9 +359,7 @@ export class TreeModule {
     };
     return {
       lab_cpu: () => this.cpu,
-      lab_endless: () => {
-        throw new TreeStopped(`endless loop: a call ran ${MAX_ROUNDS} rounds of loops`);
-      },
+      lab_endless: () => this.#tooLong(),
       arch_local_save_flags: () => 0n,
       arch_local_irq_restore: nothing,
       _raw_spin_lock: lock,

@@ -5,7 +5,8 @@ import type { QueueFields, RequestFields, RequestOperation } from "./oracle/requ
 import { attributesOf, errnoToBlkStatus, PAGE_SIZE_BYTES } from "@dmalab/runtime";
 import { DMA_FROM_DEVICE, DMA_TO_DEVICE } from "@dmalab/runtime/dma";
 import type { PeerMapType } from "@dmalab/runtime/vocabulary";
-import { Int, type TreeImports, type TreeModule } from "./tree_module.ts";
+import { formatCount } from "@dmalab/lang/text";
+import { Int, type TreeImports, type TreeModule, TreeStopped } from "./tree_module.ts";
 
 /** The C part has a constant for each. */
 const KINDS: readonly PeerMapType[] = ["none", "not_supported", "bus_addr", "thru_host_bridge"];
@@ -25,6 +26,12 @@ function numbersOf(tree: TreeModule): readonly number[] {
 export function placePeers(tree: TreeModule, { bus_offset, kind }: PeerFields): void {
   const pages = [PEER_START / PAGE_SIZE_BYTES, new Int(PEER_PAGES)] as const;
   tree.call("lab_peers", ...pages, new Int(numbersOf(tree)[KINDS.indexOf(kind)]!), bus_offset);
+}
+
+/** Bytes of a request, with its metadata: it has no more pieces. */
+function bytesOf({ bios, special }: RequestFields): number {
+  const sizes = bios.flatMap(({ bytes, metadata }) => [bytes, ...metadata.map(([, size]) => size)]);
+  return sizes.reduce((sum, size) => sum + size, special?.[1] ?? 0);
 }
 
 export class TreeRequests {
@@ -53,7 +60,13 @@ export class TreeRequests {
     const pieces: [number, number][] = [];
     let isMapped = tree.call("lab_rq_start", device, state, line.metadata) !== 0;
     const oneRange = isMapped && tree.call("lab_rq_is_one_range", state) !== 0;
+    const most = bytesOf(line);
+    const countRound = tree.countRounds(
+      most,
+      `the iteration over a request of ${formatCount(most, "byte")} yields more pieces`,
+    );
     while (isMapped) {
+      countRound();
       pieces.push([tree.call("lab_rq_addr"), tree.call("lab_rq_bytes") >>> 0]);
       if (oneRange) break;
       isMapped = tree.call("lab_rq_next", device, line.metadata) !== 0;
@@ -83,6 +96,9 @@ export class TreeRequests {
     const at = memory.take(MAX_ENTRIES * bytes);
     this.tree.call("sg_init_table", at, new Int(MAX_ENTRIES));
     const count = this.tree.call("lab_rq_list", at, line.metadata);
+    if (count > MAX_ENTRIES) {
+      throw new TreeStopped(`a list of ${MAX_ENTRIES} entries is filled with ${count}`);
+    }
     const list = Array.from({ length: count }, (_, index) => [
       this.tree.call("lab_list_phys", at + index * bytes),
       this.tree.call("lab_list_bytes", at + index * bytes) >>> 0,

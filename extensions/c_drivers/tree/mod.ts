@@ -12,6 +12,7 @@ export {
 } from "./ir.ts";
 export { closureOf, readKconfig } from "./kconfig.ts";
 export { layoutError, layoutSource, type LayoutWanted, TreeLayout } from "./layout.ts";
+export { ModuleLines } from "../wasm/module_lines.ts";
 export { companionsOf, exportsIn, requestFilesOf, siblingsOf } from "./library.ts";
 export { Makefiles } from "./makefile.ts";
 export { RunFiles } from "./run_files.ts";

@@ -2,6 +2,7 @@
  * Runs sequences of operations on two sides: the model and a kernel tree's code, or the code of two
  * trees. Where their results differ, minimises the sequence.
  */
+import { EndlessLoop, TreeStopped } from "../tree_module.ts";
 
 /** The results of an operation, by the names of the golden data's fields. */
 export type OperationResult = Readonly<Record<string, unknown>>;
@@ -44,12 +45,14 @@ export interface Sequences<O> {
 export interface Compared<O> {
   readonly operations: number;
   readonly difference: OperationDifference<O> | null;
+  /** Sequences that were not run after an endless loop. */
+  readonly notRun: number;
 }
 
 /** Tries of a minimisation. */
 const MAX_TRIES = 400;
 
-/** Compares sequences until one differs. */
+/** Compares sequences until one differs, or has an endless loop. */
 export function compareSequences<O>(
   make: readonly [MakeImplementation<O>, MakeImplementation<O>],
   { count, seed, stepsOf }: Sequences<O>,
@@ -57,29 +60,50 @@ export function compareSequences<O>(
   let operations = 0;
   for (let index = 0; index < count; index++) {
     const steps = stepsOf(seed + index);
-    const { difference, performed } = live(steps, make);
+    const { difference, isEndless, performed } = live(steps, make);
     operations += performed;
+    if (isEndless) return { operations, difference, notRun: count - index - 1 };
     if (difference !== null) {
-      return { operations, difference: shortest(steps, difference, make) };
+      return { operations, difference: shortest(steps, difference, make), notRun: 0 };
     }
   }
-  return { operations, difference: null };
+  return { operations, difference: null, notRun: 0 };
 }
 
-/** Runs sequences on one side, whatever they return. */
+/** What one side came to in sequences. */
+export interface Ran<O> {
+  /** The sequence that an endless loop ended, up to it; null without one. */
+  readonly loop: Pick<OperationDifference<O>, "operations" | "other"> | null;
+  /** Sequences that were not run after it. */
+  readonly notRun: number;
+}
+
+/** Runs sequences on one side, whatever they return, until one has an endless loop. */
 export function runSequences<O>(
   make: MakeImplementation<O>,
   { count, seed, stepsOf }: Sequences<O>,
-): void {
+): Ran<O> {
   const agreeing = (): Implementation<O> => ({ run: () => ({}) });
-  for (let index = 0; index < count; index++) live(stepsOf(seed + index), [make, agreeing]);
+  for (let index = 0; index < count; index++) {
+    const { difference, isEndless } = live(stepsOf(seed + index), [agreeing, make]);
+    if (isEndless) return { loop: difference, notRun: count - index - 1 };
+  }
+  return { loop: null, notRun: 0 };
+}
+
+/** What a sequence came to on both sides. */
+interface Lived<O> {
+  readonly difference: OperationDifference<O> | null;
+  readonly performed: number;
+  /** Whether an endless loop ended it: that takes long, and running it again takes as long. */
+  readonly isEndless: boolean;
 }
 
 /** Runs a sequence on both sides. */
 function live<O>(
   steps: readonly Operation<O>[],
   make: readonly [MakeImplementation<O>, MakeImplementation<O>],
-): { readonly difference: OperationDifference<O> | null; readonly performed: number } {
+): Lived<O> {
   const [one, other] = [make[0](), make[1]()];
   const results = new Map<number, readonly [O, OperationResult]>();
   const operations: O[] = [];
@@ -89,25 +113,33 @@ function live<O>(
     operations.push(operation);
     const answers = [answerOf(one, operation), answerOf(other, operation)] as const;
     const performed = operations.length;
+    const isEndless = answers.some((answer) => ENDLESS in answer);
     if (!isSame(...answers)) {
-      return { difference: { operations, one: answers[0], other: answers[1] }, performed };
+      const difference = { operations, one: answers[0], other: answers[1] };
+      return { difference, performed, isEndless };
     }
     // Both have ended: what follows is undefined.
-    if (STOPPED in answers[0]) return { difference: null, performed };
+    if (STOPPED in answers[0]) return { difference: null, performed, isEndless };
     results.set(step.id, [operation, answers[0]]);
   }
-  return { difference: null, performed: operations.length };
+  return { difference: null, performed: operations.length, isEndless: false };
 }
 
 /** The field of a side that ends within an operation: why. */
 export const STOPPED = "stopped";
+/** The field of such a side with the lines of the tree where it ended, as far as they are known. */
+export const STOPPED_AT = "stoppedAt";
+/** The field of a side that an endless loop ends. */
+const ENDLESS = "endless";
 
 export function answerOf<O>(side: Implementation<O>, operation: O): OperationResult {
   try {
     return side.run(operation);
   } catch (error) {
     if (!(error instanceof Error)) throw error;
-    return { [STOPPED]: error.message };
+    const at = error instanceof TreeStopped ? { [STOPPED_AT]: error.at } : {};
+    const endless = error instanceof EndlessLoop ? { [ENDLESS]: true } : {};
+    return { [STOPPED]: error.message, ...at, ...endless };
   }
 }
 
@@ -135,7 +167,9 @@ function shortest<O>(
     for (let at = 1; at < left.length && tries < MAX_TRIES;) {
       const without = [...left.slice(0, at), ...left.slice(at + part)];
       tries++;
-      const again = live(without, make).difference;
+      const { difference: again, isEndless } = live(without, make);
+      // Other endless loops may come, and nothing is left for them.
+      if (isEndless) return best;
       if (again === null) at += part;
       else [left, best] = [without, again];
     }

@@ -1,7 +1,14 @@
 /** What differs between two runs of a scenario, as a reviewer says it. */
 import { formatCount } from "@dmalab/lang/text";
 import { differsAt } from "../diff_scenario.ts";
-import { type OperationDifference, STOPPED } from "../oracle/compare.ts";
+import {
+  type OperationDifference,
+  type OperationResult,
+  STOPPED,
+  STOPPED_AT,
+} from "../oracle/compare.ts";
+import type { CoveredComparison } from "../oracles.ts";
+import type { StoppedLine, TreeStopped } from "../tree_module.ts";
 import { differingText } from "../run_tree.ts";
 import type { KeptOutcome, ListedTest, ScenarioRuns } from "./kept_runs.ts";
 import { callAt, type RunWords } from "./run_words.ts";
@@ -115,8 +122,8 @@ export class ScenarioDifferences {
 export function sequenceDifference(
   path: string,
   { one, operations, other }: OperationDifference<unknown>,
+  step: ReviewStep,
 ): ReviewDifference {
-  const side = (text: string): DifferingSide => ({ text, place: null, code: null });
   return {
     scenario: path,
     test: formatCount(operations.length, "operation"),
@@ -124,11 +131,44 @@ export function sequenceDifference(
     defect: STOPPED in other && !(STOPPED in one) ? String(other[STOPPED]) : null,
     foundBy: "checker",
     call: null,
-    sides: [side(differingText(one, other)), side(differingText(other, one))],
+    sides: [
+      { text: differingText(one, other), ...stoppedAt(one, step, "old") },
+      { text: differingText(other, one), ...stoppedAt(other, step, "new") },
+    ],
     device: null,
     isSeen: true,
     others: 0,
   };
+}
+
+/** An endless loop of the new tree, in a sequence that ended with the old one. */
+export function loopDifference(
+  path: string,
+  loop: NonNullable<CoveredComparison["loop"]>,
+  step: ReviewStep,
+): ReviewDifference {
+  const found = sequenceDifference(path, { ...loop, one: {} }, step);
+  return {
+    ...found,
+    sides: [{ text: "no endless loop", place: null, code: null }, found.sides[1]],
+  };
+}
+
+/** The line at which a side stopped: of several the first one that is changed. */
+function stoppedAt(
+  answer: OperationResult,
+  { files, ...trees }: ReviewStep,
+  side: "old" | "new",
+): Pick<DifferingSide, "place" | "code"> {
+  const lines = (answer[STOPPED_AT] ?? []) as TreeStopped["at"];
+  const isChanged = ({ line, path }: StoppedLine) =>
+    files.some((file) =>
+      file.path === path && (side === "old" ? file.removed : file.added).includes(line)
+    );
+  const found = lines.find(isChanged) ?? lines[0];
+  if (found === undefined) return { place: null, code: null };
+  const code = trees[side].files.text(found.path)?.split("\n")[found.line - 1]?.trim() ?? null;
+  return { place: `${found.path}:${found.line}`, code };
 }
 
 /** Whether both sides do the same there, with other numbers. */

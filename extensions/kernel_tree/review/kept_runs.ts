@@ -26,6 +26,8 @@ export interface KeptOutcome {
   readonly unexpectedReports: number;
   readonly unexpectedFaults: number;
   readonly failure: string | null;
+  /** Whether a limit of the run stopped it, as an endless loop reaches one. */
+  readonly isLimit: boolean;
   /** Where an assertion failed, and the first bytes that differ: lines; null where none failed. */
   readonly assertion: readonly string[] | null;
 }
@@ -211,9 +213,18 @@ function keptOutcome(outcome: TestOutcome, folder: string): KeptOutcome {
     leaks,
     unexpectedFaults,
     unexpectedReports,
-    failure: failure?.message.replaceAll(folder, "") ?? null,
+    failure: failureText(failure)?.replaceAll(folder, "") ?? null,
+    isLimit: failure?.kind === "limit",
     assertion: failure?.code === "E0901" ? assertionLines(failure) : null,
   };
+}
+
+/** Limits of steps and of time. */
+const OF_WORK: readonly string[] = ["E0801", "E0806"];
+
+function failureText(failure: TestOutcome["failure"]): string | null {
+  if (failure === null || !OF_WORK.includes(failure.code)) return failure?.message ?? null;
+  return `endless loop, or much more work: ${failure.message}`;
 }
 
 /** Lines of a comparison of bytes: how many differ, and one row of both. */

@@ -1,5 +1,6 @@
 /** Reviews a change: runs scenarios that reach it with both trees, and keeps what differs and what did not run. */
 import { addAll } from "@dmalab/runtime/basics";
+import { formatCount } from "@dmalab/lang/text";
 import type { NameMatch, Program } from "@dmalab/lang/run";
 import { C_FILE, type LinesRun } from "@dmalab/lang/values";
 import { TreeBuild, TreeCompiler } from "@dmalab/c_drivers";
@@ -25,8 +26,14 @@ import {
 } from "./changed_lines.ts";
 import { isSettings, type UnexaminedFile, unexaminedFiles } from "./changed_kinds.ts";
 import { BrokenChange, type Oracle } from "../oracles.ts";
-import { type ReviewDifference, ScenarioDifferences, sequenceDifference } from "./differences.ts";
+import {
+  loopDifference,
+  type ReviewDifference,
+  ScenarioDifferences,
+  sequenceDifference,
+} from "./differences.ts";
 import { addLines, type KeptTest, ScenarioRuns, testsOf } from "./kept_runs.ts";
+import { scenarioName } from "./own_scenarios.ts";
 import type { ReviewStep } from "./series.ts";
 
 /** A scenario that ran, and how much of the change it reached. */
@@ -89,6 +96,8 @@ class StepFindings {
   readonly notRun: string[] = [];
   /** Tests of the scenarios with matching names. */
   tests = 0;
+  /** Whether a test of the new tree alone was stopped by a limit: no further ones run. */
+  reachedLimit = false;
   readonly changes: ChangedFunctions;
   /** Whether no C is changed, but only how it is compiled. */
   readonly onlySettings: boolean;
@@ -141,7 +150,9 @@ export class Review {
     );
     const found = new StepFindings(step, files);
     for (const path of files.length === 0 ? [] : this.options.scenarios) {
-      if (compiles(path, step, files)) await this.#scenario(path, found);
+      if (!compiles(path, step, files)) continue;
+      if (found.reachedLimit) found.notRun.push(scenarioName(path));
+      else await this.#scenario(path, found);
     }
     for (const oracle of files.length === 0 ? [] : this.options.oracles) {
       if (!drives(oracle, step, files)) continue;
@@ -174,12 +185,18 @@ export class Review {
     if (onlySettings && old.key === changed.key) return;
     const differences = new ScenarioDifferences(path, step, old, changed);
     let compared = 0;
-    for (const test of tests) {
+    for (const [at, test] of tests.entries()) {
       if (old.known(test) === null) old.run(test);
-      const { hashes, ran } = old.known(test)!;
+      const { hashes, outcome, ran } = old.known(test)!;
       if (!reaches(ran, old.code, changes)) continue;
       compared += hashes.length;
       await differences.compare(test);
+      if (outcome.isLimit || changed.known(test)?.outcome.isLimit !== true) continue;
+      // Each further test may take as long.
+      found.reachedLimit = true;
+      const left = tests.length - at - 1;
+      if (left > 0) found.notRun.push(`${formatCount(left, "test")} of ${scenarioName(path)}`);
+      break;
     }
     await old.keep(true);
     await changed.keep(false);
@@ -221,10 +238,18 @@ export class Review {
     const { new: changed, old } = found.step;
     try {
       const ran = await oracle.compareCovered(build(old), build(changed), CASES);
-      const { difference, operations } = ran.compared;
+      const { difference, notRun, operations } = ran.compared;
       found.add(...ran.lines);
       found.scenarios.push({ path, compared: operations, problem: null });
-      if (difference !== null) found.differences.push(sequenceDifference(path, difference));
+      if (difference !== null) {
+        found.differences.push(sequenceDifference(path, difference, found.step));
+      }
+      if (ran.loop !== null) found.differences.push(loopDifference(path, ran.loop, found.step));
+      if (notRun > 0) {
+        found.notRun.push(
+          `${notRun} of ${CASES.count} sequences on ${path}, after an endless loop`,
+        );
+      }
     } catch (error) {
       if (!(error instanceof BrokenChange)) throw error;
       found.addBroken(`${error.message}\n${error.hint}`);

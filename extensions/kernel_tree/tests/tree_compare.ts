@@ -98,7 +98,7 @@ async function opened(folder: string) {
     // One after the other: the compiler has one folder.
     for (const [name, oracle] of Object.entries(GOLDEN_ORACLES)) {
       const [lacking] = oracle.lacking(build);
-      if (lacking === undefined) makes.set(name, await oracle.build(build));
+      if (lacking === undefined) makes.set(name, await oracle.build(build, Infinity));
       else console.log(`skipped | ${oracle.paths[0]} | the tree has no ${lacking}`);
     }
     const makeSide = (name: keyof typeof GOLDEN_ORACLES) =>
