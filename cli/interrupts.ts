@@ -95,6 +95,15 @@ export class SignalWatch extends SharedInterrupts {
     this.#isLong = false;
   }
 
+  /** The exit code of work that is over, or that of interrupted work. */
+  exitCode(ofWork: ExitCode): ExitCode {
+    return this.interrupted() ? INTERRUPTED : ofWork;
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
   /** Stops listening: else the process would not end. */
   close(): void {
     this.#worker?.terminate();
@@ -104,15 +113,10 @@ export class SignalWatch extends SharedInterrupts {
   }
 }
 
-/** Does what Ctrl-C may end. @returns The exit code of the work, or that of an interrupted one. */
+/** Does what Ctrl-C may end. @returns The exit code of the work, or that of interrupted work. */
 export async function withInterrupts(
   work: (interrupts: SignalWatch) => ExitCode | Promise<ExitCode>,
 ): Promise<ExitCode> {
-  const interrupts = new SignalWatch();
-  try {
-    const exitCode = await work(interrupts);
-    return interrupts.interrupted() ? INTERRUPTED : exitCode;
-  } finally {
-    interrupts.close();
-  }
+  using interrupts = new SignalWatch();
+  return interrupts.exitCode(await work(interrupts));
 }

@@ -1,5 +1,7 @@
 /** docs/dev/one-read.md has the frames of a real run, and names as many files as it says. */
 import "@dmalab/bin/provide";
+import { MemoryScreen } from "@dmalab/cli";
+import { main } from "@dmalab/cli/program";
 import { loadForDebugging } from "@dmalab/lang";
 import { inspectTest } from "@dmalab/lang/program";
 import { assert, assertEquals } from "@std/assert";
@@ -14,21 +16,39 @@ const NAME_COLUMNS = 29;
 const NOTES = /^(?:EventStream|CallEvents)\.|emitMapped$/;
 /** The outermost frame of a list: an activity, or the method of a value. */
 const OUTERMOST = /^(?:NvmeDriver\.runActivity|run)$/;
+/** The frame of the VM, and the command line. */
+const [INNERMOST, MAIN] = ["Vm.run", /^main$/];
 
 /** The frames of this call's caller, the innermost first; a file that goes on is named once. */
-function frames(): string[] {
+function frames(outermost = OUTERMOST, innermost: string | null = null): string[] {
   const lines: string[] = [];
   let file = "";
   for (
-    const [, name, url] of new Error().stack!.matchAll(/^ +at (\S+) \((file:\S+?):\d+:\d+\)$/gm)
+    const [, called, url] of new Error().stack!.matchAll(
+      /^ +at (?:async )?(?:Object\.)?(\S+) \((file:\S+?):\d+:\d+\)$/gm,
+    )
   ) {
+    const name = called!;
     const path = decodeURI(url!).slice(decodeURI(new URL("../", import.meta.url).href).length);
-    if (NOTES.test(name!) || /^(?:tests|lang\/run)\//.test(path)) continue;
-    lines.push(path === file ? name! : `${name!.padEnd(NAME_COLUMNS)} ${path}`);
+    if (NOTES.test(name) || path.startsWith("tests/")) continue;
+    if (innermost === null ? path.startsWith("lang/run/") : file === "" && name !== innermost) {
+      continue;
+    }
+    lines.push(path === file ? name : `${name.padEnd(NAME_COLUMNS)} ${path}`);
     file = path;
-    if (OUTERMOST.test(name!)) break;
+    if (outermost.test(name)) break;
   }
   return lines;
+}
+
+/** Notes the frames of the first line that a scenario prints. */
+class StackScreen extends MemoryScreen {
+  stack: string[] = [];
+
+  override out(text: string): void {
+    if (this.stack.length === 0) this.stack = frames(MAIN, INNERMOST);
+    super.out(text);
+  }
 }
 
 /** The lists of the page, by the event above each. */
@@ -58,11 +78,28 @@ Deno.test("each list of frames in docs/dev/one-read.md is that of a real run", (
   } finally {
     Error.stackTraceLimit = limit;
   }
-  assertEquals(Object.fromEntries(LISTS), Object.fromEntries(seen));
+  const { main: _, ...lists } = Object.fromEntries(LISTS);
+  assertEquals(lists, Object.fromEntries(seen));
+});
+
+Deno.test("five frames in four files lie between `main` and the VM, as docs/dev/one-read.md lists them", async () => {
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 100;
+  const screen = new StackScreen();
+  try {
+    assertEquals(await main(["run", join(ROOT, "examples/start/01-first-look.dma")], screen), 0);
+  } finally {
+    Error.stackTraceLimit = limit;
+  }
+  assertEquals(LISTS.get("main"), screen.stack);
+  const between = screen.stack.slice(1, -1);
+  assertEquals(between.length, 5);
+  assertEquals(between.filter((line) => line.includes("/")).length, 4);
 });
 
 Deno.test("docs/dev/one-read.md names nine files, besides two of the VM and this test", () => {
-  const named = new Set(PAGE.match(/[\w/]+\.ts\b/g));
+  const [walk] = PAGE.split("\n## `dmalab run`");
+  const named = new Set(walk!.match(/[\w/]+\.ts\b/g));
   for (const path of named) Deno.statSync(join(ROOT, path));
   const onTheWay = [...named].filter((path) => !/^(?:lang\/vm|tests)\//.test(path));
   assertEquals(onTheWay.length, 9);

@@ -94,6 +94,6 @@ export const RUN = command({
     if (paths === null) return WRONG;
     const asked = await readRunOptions(options);
     if (typeof asked === "string") return refuse(asked, screen);
-    return runScenarios(paths, asked, screen);
+    return await runScenarios(paths, asked, screen);
   },
 });

@@ -1,5 +1,5 @@
 /** Runs a tool line by line, on a terminal or from a pipe. */
-import { type ExitCode, HELD, INTERRUPTED } from "../exit_code.ts";
+import { type ExitCode, HELD } from "../exit_code.ts";
 import { host } from "../host.ts";
 import { SignalWatch } from "../interrupts.ts";
 import type { TerminalScreen } from "../terminal/terminal.ts";
@@ -70,16 +70,12 @@ async function fromPipe(
   options: ToolOptions,
   write: (text: string) => void,
 ): Promise<ExitCode> {
-  const interrupts = new SignalWatch();
-  try {
-    const lines = firstPrompt === null ? pipedLines() : await begunLines(pipedLines());
-    if (lines === null) return HELD;
-    const make = await load();
-    const tool = make({ lines, write, prompt: () => {} }, { ...options, watch: interrupts });
-    tool.start?.();
-    await tool.run();
-    return interrupts.interrupted() ? INTERRUPTED : tool.exitCode;
-  } finally {
-    interrupts.close();
-  }
+  using interrupts = new SignalWatch();
+  const lines = firstPrompt === null ? pipedLines() : await begunLines(pipedLines());
+  if (lines === null) return HELD;
+  const make = await load();
+  const tool = make({ lines, write, prompt: () => {} }, { ...options, watch: interrupts });
+  tool.start?.();
+  await tool.run();
+  return interrupts.exitCode(tool.exitCode);
 }

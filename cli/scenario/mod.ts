@@ -2,7 +2,7 @@ export { exportRecording } from "./export_recording.ts";
 export { loadScenario, openScenario, readScenario } from "./load_scenario.ts";
 export { foreignFile, openFile } from "./open_file.ts";
 export { blocksOf, type CodeBlock, codeBlocks, PAGE_SUFFIX, runningBlocks } from "./page_blocks.ts";
-export { choicesOf, type ReadAnswer } from "./quiz.ts";
+export { choicesOf } from "./quiz.ts";
 export { outcomeLine } from "./report_printer.ts";
 export { engineFor } from "./run_scenarios.ts";
 export { TracePrinter } from "./trace_printer.ts";

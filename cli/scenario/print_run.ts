@@ -1,6 +1,6 @@
 /**
- * A run of a file's tests, printed as it goes, and the summary of several: all that `dmalab run` says.
- * It needs a screen to print on and nothing of the host.
+ * The output of runs: lines of a run while it goes on, and the summary of several runs. It needs a
+ * screen to print on and nothing of the host.
  */
 import { printable } from "@dmalab/lang/diagnostics";
 import { painter } from "@dmalab/lang/text";
@@ -8,7 +8,6 @@ import {
   type NameMatch,
   type Program,
   type RunOptions,
-  runProgramWith,
   type RunReport,
   type TestOutcome,
 } from "@dmalab/lang/run";
@@ -50,17 +49,20 @@ export interface PrintOptions {
   readonly given?: readonly string[];
 }
 
-/** What one run needs besides. */
-interface RunParts extends PrintOptions, Pick<RunOptions, "onQuestion" | "onShown"> {
-  /** The source of property cases; null without one. */
-  readonly engine: Parameters<typeof runProgramWith>[0];
+/** Options of one run besides. */
+interface RunParts extends PrintOptions, Pick<RunOptions, "watch"> {
   readonly observers: RunListeners | null;
-  readonly watch: RunOptions["watch"];
+  readonly onQuestion?: RunOptions["onQuestion"] | undefined;
+  readonly onShown?: RunOptions["onShown"] | undefined;
 }
 
-/** Runs a program, and prints its output with a line for each test. */
-export function printRun(program: Program, options: RunParts, screen: Screen): RunReport {
-  const { engine, observers, watch } = options;
+/** Prints the head of a run. @returns Options with which the run prints its output, and a line for each test. */
+export function startPrinting(
+  program: Program,
+  options: RunParts,
+  screen: Screen,
+): RunOptions {
+  const { observers, watch } = options;
   const paint = painter(screen.colour);
   const lines = new SpacedLines(screen);
   const shown = new Set<string>();
@@ -68,7 +70,7 @@ export function printRun(program: Program, options: RunParts, screen: Screen): R
   const trace = new TracePrinter((line) => lines.body(line), paint, outputBytes);
   const tests = program.tests.filter(({ kind }) => kind !== "bench").length;
   if (tests > 0) lines.head(headLine(tests, program.source.name, paint));
-  return runProgramWith(engine, program, {
+  return {
     ...runSettings(options),
     only: options.only,
     match: options.matches,
@@ -86,7 +88,7 @@ export function printRun(program: Program, options: RunParts, screen: Screen): R
     },
     style: diagnosticStyle(paint),
     watch,
-  });
+  };
 }
 
 /** Prints the failures and the summary. @returns The exit code of it, apart from those of the files. */

@@ -1,6 +1,6 @@
 /** The questions of `quiz` at a terminal: the reader answers each before its answer is printed. */
 import { printable } from "@dmalab/lang/diagnostics";
-import type { Paint } from "@dmalab/lang/text";
+import { type Paint, painter } from "@dmalab/lang/text";
 import { readNumber } from "@dmalab/lang/syntax";
 import type { Question } from "@dmalab/lang/values";
 import { host } from "../host.ts";
@@ -8,9 +8,6 @@ import type { Screen } from "../screen.ts";
 
 /** Longer lines at a terminal are not answers. */
 const LINE_BYTES = 4096;
-
-/** Reads an answer without its line end; null at the end of the input. */
-export type ReadAnswer = () => Promise<string | null>;
 
 /**
  * Writes the output of a run up to its first question, and holds the rest: a run cannot wait for an
@@ -39,19 +36,20 @@ export class QuizScreen implements Screen {
     this.screen.data(text);
   }
 
-  hold(question: Question): void {
+  readonly onQuestion = (question: Question): void => {
     this.#held.push(question);
-  }
+  };
 
   get isHolding(): boolean {
     return this.#held.length > 0;
   }
 
   /** Asks the questions, each where the run asked it, and prints the rest of the output between them. */
-  async play(read: ReadAnswer, paint: Paint): Promise<void> {
+  async play(): Promise<void> {
+    const paint = painter(this.colour);
     for (const part of this.#held.splice(0)) {
       if (typeof part === "string") this.screen.out(part);
-      else await askQuestion(part, read, this.screen, paint);
+      else await askQuestion(part, this.screen, paint);
     }
   }
 }
@@ -59,7 +57,6 @@ export class QuizScreen implements Screen {
 /** Asks until the answer is right, or the reader gives up with an empty line. */
 async function askQuestion(
   question: Question,
-  read: ReadAnswer,
   screen: Screen,
   paint: Paint,
 ): Promise<void> {
@@ -73,7 +70,7 @@ async function askQuestion(
   for (;;) {
     // The error stream: it writes what standard output still holds first.
     screen.err(`  your answer (${letters[0]} to ${letters.at(-1)}, Enter to see it): `);
-    const given = (await read())?.trim() ?? "";
+    const given = (await readTerminalLine())?.trim() ?? "";
     if (given === "") break;
     const chosen = choices[letters.indexOf(given.toLowerCase())] ??
       choices.find((choice) => choice.replaceAll(/\s/g, "") === given.replaceAll(/\s/g, ""));
@@ -91,8 +88,8 @@ async function askQuestion(
   screen.out(`  answer: ${printable(answer)}\n`);
 }
 
-/** Reads a line of the terminal; Ctrl-C ends the process meanwhile. */
-export async function readTerminalLine(): Promise<string | null> {
+/** Reads a line of the terminal without its end, null at the end of the input; Ctrl-C ends the process meanwhile. */
+async function readTerminalLine(): Promise<string | null> {
   const chunk = new Uint8Array(LINE_BYTES);
   const length = await host.stdin.read(chunk);
   return length === null ? null : new TextDecoder().decode(chunk.subarray(0, length));

@@ -1,16 +1,15 @@
 /** Runs scenarios and prints their output: `dmalab run`, `dmalab test`, `deno run scenario.dma`. */
 import { givenPermissions } from "../host.ts";
-import type { Program, RunOptions, RunReport } from "@dmalab/lang/run";
-import type { Question } from "@dmalab/lang/values";
-import { painter } from "@dmalab/lang/text";
+import { type Program, runProgramWith, type RunReport } from "@dmalab/lang/run";
 import { host } from "../host.ts";
 import { printBug } from "../bug/say_bug.ts";
 import { BUG, type ExitCode, HELD, worseExitCode, WRONG } from "../exit_code.ts";
-import { type SignalWatch, withInterrupts } from "../interrupts.ts";
+import { SignalWatch } from "../interrupts.ts";
 import { errorScreen, refuse, type Screen } from "../screen.ts";
 import { loadScenarios } from "./load_scenario.ts";
-import { codeOf, type PrintOptions, printReports, printRun } from "./print_run.ts";
+import { codeOf, type PrintOptions, printReports, startPrinting } from "./print_run.ts";
 import type { PictureFile } from "./picture_file.ts";
+import type { QuizScreen } from "./quiz.ts";
 import type { TraceOutputs } from "./trace_outputs.ts";
 
 export interface ScenarioOptions extends PrintOptions {
@@ -34,8 +33,48 @@ export async function runScenarios(
   if (typeof picture === "string") return refuse(picture, screen);
   // Lines of JSON are for programs: text for people goes to the other stream.
   const said = options.trace === "json" ? errorScreen(screen) : screen;
-  const wanted = picture === null ? options : { ...options, onShown: picture.onShown };
-  const exitCode = await withInterrupts((watch) => runAll(paths, wanted, outputs, said, watch));
+  const reports: RunReport[] = [];
+  let exitCode: ExitCode = HELD;
+  let withBug: string | null = null;
+  let wrongFiles = 0;
+  {
+    using watch = new SignalWatch();
+    for (const path of paths) {
+      if (watch.interrupted()) break;
+      const all = await loadScenarios(path, said, options.tree, options.limits.timeMs);
+      for (const { exitCode: loaded, program } of all) {
+        if (loaded === BUG) withBug ??= path;
+        if (program === null) {
+          wrongFiles++;
+          exitCode = worseExitCode(exitCode, loaded);
+          continue;
+        }
+        const observers = outputs?.listeners(program.code, program.source.name) ?? null;
+        const engine = await engineFor(program);
+        const quiz = await openQuiz(options, said);
+        const listeners = { observers, onQuestion: quiz?.onQuestion, onShown: picture?.onShown };
+        const parts = { ...options, ...listeners, watch };
+        const report = runProgramWith(
+          engine,
+          program,
+          startPrinting(program, parts, quiz ?? said),
+        );
+        if (quiz?.isHolding) {
+          // Ctrl-C ends the process while a question waits.
+          watch.close();
+          await quiz.play();
+          watch.reset();
+        }
+        reports.push(report);
+        if (codeOf(report) === BUG) withBug ??= path;
+        exitCode = worseExitCode(exitCode, codeOf(report));
+      }
+    }
+    const summary = { ...options, given: givenPermissions() };
+    exitCode = worseExitCode(exitCode, printReports(reports, wrongFiles, summary, said));
+    if (withBug !== null) await printBug(withBug, options.seed, said);
+    exitCode = watch.exitCode(exitCode);
+  }
   const areWritten = [outputs?.end() ?? true, picture?.end(screen) ?? true];
   return areWritten.every(Boolean) ? exitCode : worseExitCode(exitCode, WRONG);
 }
@@ -64,63 +103,16 @@ async function openOutputs(
   return problem === null ? outputs : `--export ${problem}`;
 }
 
-async function runAll(
-  paths: readonly string[],
-  options: PrintOptions & Pick<ScenarioOptions, "tree"> & Pick<RunOptions, "onShown">,
-  outputs: TraceOutputs | null,
+/** The screen on which the reader answers the quizzes of a run; null away from a terminal. */
+async function openQuiz(
+  { only, trace }: ScenarioOptions,
   screen: Screen,
-  watch: SignalWatch,
-): Promise<ExitCode> {
-  const reports: RunReport[] = [];
-  let exitCode: ExitCode = HELD;
-  let withBug: string | null = null;
-  let wrongFiles = 0;
-  for (const path of paths) {
-    if (watch.interrupted()) break;
-    const all = await loadScenarios(path, screen, options.tree, options.limits.timeMs);
-    for (const { exitCode: loaded, program } of all) {
-      if (loaded === BUG) withBug ??= path;
-      if (program === null) {
-        wrongFiles++;
-        exitCode = worseExitCode(exitCode, loaded);
-        continue;
-      }
-      const observers = outputs?.listeners(program.code, program.source.name) ?? null;
-      const engine = await engineFor(program);
-      const report = await printAsked(program, { ...options, engine, observers, watch }, screen);
-      reports.push(report);
-      if (codeOf(report) === BUG) withBug ??= path;
-      exitCode = worseExitCode(exitCode, codeOf(report));
-    }
-  }
-  exitCode = worseExitCode(
-    exitCode,
-    printReports(reports, wrongFiles, { ...options, given: givenPermissions() }, screen),
-  );
-  if (withBug !== null) await printBug(withBug, options.seed, screen);
-  return exitCode;
-}
-
-/** Runs a program; at a terminal, the reader answers its quizzes before their answers are printed. */
-async function printAsked(
-  program: Program,
-  options: Parameters<typeof printRun>[1] & { readonly watch: SignalWatch },
-  screen: Screen,
-): Promise<RunReport> {
-  const isAsked = options.only === "all" && options.trace !== "json" &&
+): Promise<QuizScreen | null> {
+  const isAsked = only === "all" && trace !== "json" &&
     host.stdin.isTerminal() && host.stdout.isTerminal();
-  if (!isAsked) return printRun(program, options, screen);
-  const { QuizScreen, readTerminalLine } = await import("./quiz.ts");
-  const quiz = new QuizScreen(screen);
-  const onQuestion = (question: Question) => quiz.hold(question);
-  const report = printRun(program, { ...options, onQuestion }, quiz);
-  if (quiz.isHolding) {
-    // Ctrl-C ends the process while a question waits.
-    options.watch.close();
-    await quiz.play(readTerminalLine, painter(screen.colour));
-    options.watch.reset();
-  }
-  return report;
+  if (!isAsked) return null;
+  const { QuizScreen } = await import("./quiz.ts");
+  return new QuizScreen(screen);
 }
 
 /** The source of a program's property cases: loaded for programs with properties. */

@@ -333,7 +333,7 @@ class BenchRun {
           : figureTotal(name, this.#tally);
       const figure = (key: string) => figureValue(key, counted(readCountKey(key).figure));
       machine.vm.budgetCount = figure;
-      const failure = machine.run(functionIndex);
+      const failure = machine.vm.run(functionIndex);
       if (failure !== null) {
         this.#failure = failure;
         return;

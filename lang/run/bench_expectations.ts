@@ -111,7 +111,7 @@ class GroupJudge {
       return figureValue(key, this.#each({ cell: cell!, figure }));
     };
     machine.vm.budgetCount = figureOf;
-    const failure = machine.run(functionIndex);
+    const failure = machine.failure ?? machine.vm.run(functionIndex);
     if (failure !== null) return failure;
     if (machine.vm.result === true) return null;
     const others = (this.group[0]?.axes ?? []).filter(({ key }) => key !== this.axis);

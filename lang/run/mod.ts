@@ -6,7 +6,8 @@
  *
  * What other members use:
  */
-export { judgeRun, type PlannedRun, prepareRun, startReplay } from "./replay_run.ts";
+export { judgeRun, type PlannedRun, prepareRun } from "./attempts.ts";
+export { startReplay } from "./replay_run.ts";
 export type { DriverDirection, DriverEntry, DriverFunction } from "./driver_entry.ts";
 export { exactMatch, isAxisMatch, isNamed, type NameMatch } from "./name_match.ts";
 export {

@@ -1,102 +1,32 @@
 /**
  * A run, done again: the same code on a fresh machine, to its end, to a place, or from a branching on
- * in another way. Tests, cases of properties, `fork`, `race`, `inject each`, `compare`, remedies and
- * recordings all run so.
+ * in another way. `fork`, `race`, `inject each`, `compare` and recordings all run so.
  */
 import type { LabConfig } from "@dmalab/devices";
-import type { MachineEvent, RecordedEvents, TestLeak } from "@dmalab/runtime";
+import type { MachineEvent, RecordedEvents } from "@dmalab/runtime";
 import type { QuirkSet } from "@dmalab/runtime/kernels";
 import { separated } from "../values/changes.ts";
 import type { Closure, Value } from "../values/value.ts";
-import {
-  type Branches,
-  type ChildRunLimits,
-  type PausableRun,
-  type ReplayableRun,
-  type ReplayRequest,
-  type RunStarter,
-  withNote,
+import type {
+  Branches,
+  ChildRunLimits,
+  PausableRun,
+  ReplayableRun,
+  ReplayRequest,
+  RunStarter,
 } from "../vm/branches.ts";
-import { storyOf } from "../vm/sweeps.ts";
 import type { Output } from "../values/execution_context.ts";
-import { formatCount } from "../text/numbers.ts";
-import { type BranchChoice, formatBranch, goesOn } from "../vm/branch_choice.ts";
-import { failed, type Failure, ScriptFailure } from "../vm/failure.ts";
+import { goesOn } from "../vm/branch_choice.ts";
+import { type Failure, ScriptFailure } from "../vm/failure.ts";
 import type { Vm } from "../vm/vm.ts";
 import type { ComparedMachine, MachineVariant } from "../values/machine_variant.ts";
 import { judgeEnd } from "./incidents.ts";
 import { leftoversOf } from "./leaks.ts";
 import type { Program } from "./program.ts";
-import type { TestRunResult } from "./defect_attribution.ts";
-import type { TestEntry } from "./test_entry.ts";
-import { type MachineOptions, startMachine, TestMachine } from "./test_machine.ts";
+import { type MachineOptions, TestMachine } from "./test_machine.ts";
 
-/** What takes the lines of a run that writes nothing. */
+/** Takes the lines of a run that writes nothing. */
 export const NO_OUTPUT: Output = { write: () => {} };
-
-export interface PlannedRun extends Pick<TestEntry, "config" | "variant" | "functionIndex"> {
-  /** The case of a property. */
-  readonly args: readonly Value[];
-  /** The way to a run beside it, which is done instead. */
-  readonly branch?: readonly BranchChoice[] | undefined;
-}
-
-/** A machine that is ready for a run, or why it cannot be built. */
-export function prepareRun(
-  program: Program,
-  { args, branch, config, functionIndex, variant }: PlannedRun,
-  options: MachineOptions,
-): TestMachine | Failure {
-  const { span } = program.code.functions[functionIndex]!;
-  const machine = startMachine(program, config, options, span);
-  if (machine instanceof TestMachine) {
-    const start = { functionIndex, args };
-    const { branches } = machine.vm;
-    branches.runs = new ChildRunStarter(program, config, [variant], options, start);
-    if (branch !== undefined) {
-      branches.choices = branch;
-      branches.judgesBranch = true;
-    }
-  }
-  return machine;
-}
-
-export function runTestOnMachine(
-  program: Program,
-  run: PlannedRun,
-  options: MachineOptions,
-): TestRunResult {
-  const machine = prepareRun(program, run, options);
-  if (!(machine instanceof TestMachine)) return { failure: machine, machine: null, leaks: [] };
-  const broken = machine.run(run.functionIndex, run.args);
-  const { failure, leaks } = judgeRun(machine.vm, broken);
-  return { failure, machine, leaks };
-}
-
-/** The failure of a run that is over, and its leaks. @param broken What stopped it early. */
-export function judgeRun(
-  vm: Vm,
-  broken: Failure | null,
-): { readonly failure: Failure | null; readonly leaks: readonly TestLeak[] } {
-  const { branches } = vm;
-  if (branches.isReplaying) return { failure: broken ?? noSuchBranch(vm), leaks: [] };
-  // A branch that ends its run leaves what the test has made before it.
-  const leaks = branches.branch === null ? leftoversOf(vm) : [];
-  const failure = broken ?? judgeEnd(vm, leaks);
-  return { failure: failure === null ? null : storyOf(vm).reduceRight(withNote, failure), leaks };
-}
-
-function noSuchBranch(vm: Vm): Failure {
-  const { choices, choicePoints } = vm.branches;
-  return failed({
-    code: "E0934",
-    span: vm.span,
-    message: `The run does not come to the branch ${formatBranch(choices)}`,
-    hint: choicePoints === 0
-      ? "the test has no `fork`, `race`, `inject each`, `remove each` or `unplug each`"
-      : `it comes to ${formatCount(choicePoints, "branching")}, counted from 1`,
-  });
-}
 
 /**
  * Does the run of a VM again: that of a test, of a session, or of a block beside one.

@@ -1,9 +1,10 @@
 /** Runs a program: its statements, then its tests, each on a separate machine. */
 import { spanPlace } from "../source.ts";
-import { NO_OUTPUT, type PlannedRun } from "./replay_run.ts";
+import { Attempts, type PlannedRun } from "./attempts.ts";
+import { NO_OUTPUT } from "./replay_run.ts";
 import { isNamed } from "./name_match.ts";
 import type { Program } from "./program.ts";
-import type { RunnableTest, TestEntry } from "./test_entry.ts";
+import { type RunnableTest, statementsEntry, type TestEntry } from "./test_entry.ts";
 import type { CaseEngine } from "./property/property_cases.ts";
 import { runProperty } from "./property/property_run.ts";
 import {
@@ -19,12 +20,12 @@ import {
   type SharedOptions,
   sharedOptions,
 } from "./run_options.ts";
-import { type EntryNames, TestTally } from "./tally.ts";
+import { TestTally } from "./tally.ts";
 
 /**
  * Runs a program's statements and tests. Benches are run by `runBench`.
  *
- * @param engine What draws the cases of properties; a program without any needs none.
+ * @param engine Draws the cases of properties; a program without properties needs none.
  */
 export function runProgramWith(
   engine: CaseEngine | null,
@@ -32,20 +33,18 @@ export function runProgramWith(
   options: RunOptions = {},
 ): RunReport {
   const run = new ProgramRun(engine, program, sharedOptions(options));
+  const tests = program.tests.filter(({ kind }) => kind !== "bench");
+  const { failFast = false, match = [], only = "all", select = () => true } = options;
+  const wanted = tests.filter((test, number) => select(number) && isNamed(test, match));
+  const statements = only === "tests" ? null : statementsEntry(program);
+  const main = statements && { ...statements, kind: "main" as const, name: "" };
   const outcomes: TestOutcome[] = [];
-  const finished = (outcome: TestOutcome) => {
+  for (const test of main === null ? wanted : [main, ...wanted]) {
+    const isOver = run.options.stopped() || failFast && outcomes.some(isFailed);
+    if (isOver && test !== main) break;
+    const { outcome } = run.test(test);
     outcomes.push(outcome);
     options.onOutcome?.(outcome);
-  };
-  if (options.only !== "tests" && program.main !== null) finished(run.main(program.main));
-  const tests = program.tests.filter(({ kind }) => kind !== "bench");
-  const { failFast = false, match = [], select = () => true } = options;
-  const wanted = tests.filter((test, number) => select(number) && isNamed(test, match));
-  for (const test of wanted) {
-    if (run.options.stopped() || failFast && outcomes.some(({ failure }) => failure !== null)) {
-      break;
-    }
-    finished(run.test(test));
   }
   const complete = wanted.length === tests.length &&
     outcomes.every(({ outcome }) => outcome === "passed");
@@ -59,14 +58,18 @@ export function runProgramWith(
   };
 }
 
-/** Runs one test or property. @param engine What draws a property's cases. */
+function isFailed({ failure }: TestOutcome): boolean {
+  return failure !== null;
+}
+
+/** Runs one test or property. @param engine Draws a property's cases. */
 export function runTestWith(
   engine: CaseEngine | null,
   program: Program,
   test: RunnableTest,
   options: InspectedRunOptions = {},
 ): TestOutcome {
-  return new ProgramRun(engine, program, sharedOptions(options)).test(test);
+  return new ProgramRun(engine, program, sharedOptions(options)).test(test).outcome;
 }
 
 /**
@@ -82,8 +85,11 @@ export function shownRun(
   const { branch, ...shared } = sharedOptions({ ...options, attributeDefects: false });
   if (test.kind !== "property") return { ...test, branch };
   const own = { ...shared, branch: undefined };
-  return { ...new ProgramRun(engine, program, own).tally(test).shown ?? test, branch };
+  return { ...new ProgramRun(engine, program, own).test(test).shown, branch };
 }
+
+/** The statements at the top of a file, a test or a property. */
+type AnyRun = Omit<RunnableTest, "kind"> & { readonly kind: RunnableTest["kind"] | "main" };
 
 /** Runs parts of a program, and notes which expectations they came to. */
 class ProgramRun {
@@ -95,44 +101,34 @@ class ProgramRun {
     readonly options: SharedOptions,
   ) {}
 
-  main(functionIndex: number): TestOutcome {
-    const { code, machine: { config }, variant } = this.program;
-    const place = spanPlace(code.functions[functionIndex]!.span);
-    const entry = { kind: "main", name: "", combination: "", place, functionIndex } as const;
-    const tally = this.#tally(entry, config.seed);
-    tally.run({ config, variant, functionIndex, args: [], branch: this.options.branch });
-    return tally.outcome();
-  }
-
-  test(test: RunnableTest): TestOutcome {
-    return test.skip ? this.#tallyOf(test).skipped() : this.tally(test).outcome();
-  }
-
-  tally(test: RunnableTest): TestTally {
-    const tally = this.#tallyOf(test);
-    const { branch } = this.options;
-    if (test.kind === "test") tally.run({ ...test, branch });
-    else if (branch === undefined) runProperty(this.engine, test, tally, this.options.machine);
-    else tally.run({ ...this.#shownCase(test), branch });
-    return tally;
+  /** Runs a test on its machine, or a property on many. @returns Its outcome, and the run that is shown. */
+  test(test: AnyRun): { readonly outcome: TestOutcome; readonly shown: PlannedRun } {
+    const { combination, config, functionIndex, kind, name, skip, span } = test;
+    if (kind === "bench") throw new Error("A bench is run by runBench()");
+    const { branch, machine: { seed = config.seed } } = this.options;
+    const names = { kind, name, combination, place: spanPlace(span) };
+    const entry = { ...names, functionIndex, seed };
+    const tally = new TestTally(this.program, entry, this.options, this.reached);
+    if (skip) return { outcome: tally.skipped(), shown: test };
+    const attempts = new Attempts(this.program, names, seed, this.options);
+    if (kind === "property" && branch === undefined) {
+      runProperty(this.engine, test, attempts, tally);
+    } else {
+      const run = { ...kind === "property" ? this.#shownCase(test) : test, branch };
+      const result = attempts.run(run);
+      const attribution = attempts.attributionOf(result, run);
+      tally.add(result, attribution);
+      if (result.failure !== null) tally.fail(result.failure, [], attribution);
+    }
+    return { outcome: tally.outcome(), shown: attempts.shown ?? test };
   }
 
   /** The case of a property that `--branch` is about: the one that is shown. */
-  #shownCase(test: RunnableTest): PlannedRun {
+  #shownCase(test: AnyRun): PlannedRun {
     const { branch: _, machine, ...others } = this.options;
     const silent = { ...machine, output: NO_OUTPUT, onEvent: undefined, attributeDefects: false };
     const options = { ...others, branch: undefined, machine: silent, onRun: undefined };
-    return new ProgramRun(this.engine, this.program, options).tally(test).shown ?? test;
-  }
-
-  #tallyOf({ combination, config, functionIndex, kind, name, span }: RunnableTest): TestTally {
-    if (kind === "bench") throw new Error("A bench is run by runBench()");
-    const entry = { kind, name, combination, place: spanPlace(span), functionIndex };
-    return this.#tally(entry, config.seed);
-  }
-
-  #tally(entry: EntryNames, seed: number): TestTally {
-    return new TestTally(this.program, entry, seed, this.options, this.reached);
+    return new ProgramRun(this.engine, this.program, options).test(test).shown;
   }
 }
 

@@ -1,12 +1,9 @@
 /** What one test did on its machine, or one property on many. */
-import type { LabConfig } from "@dmalab/devices";
 import { spanPlace } from "../source.ts";
 import { SWEEPS, type TrialDuty } from "../vm/code.ts";
 import { failed, type Failure } from "../vm/failure.ts";
 import { formatCount } from "../text/numbers.ts";
-import { RunWatch } from "../vm/run_watch.ts";
 import type { Vm } from "../vm/vm.ts";
-import type { Output } from "../values/execution_context.ts";
 import {
   describeIncident,
   DISPLAYED_INCIDENTS,
@@ -17,23 +14,19 @@ import {
 import type { Program } from "./program.ts";
 import { failedValues, type FailureStyle, renderFailure } from "./render_failure.ts";
 import type { FailureReport, Incident, RunNames, TestOutcome } from "./report.ts";
-import type { RunStart, SharedOptions } from "./run_options.ts";
-import { DefectAttribution, type TestRunResult } from "./defect_attribution.ts";
+import type { SharedOptions } from "./run_options.ts";
+import type { DefectAttribution, TestRunResult } from "./defect_attribution.ts";
 import { formatBranch } from "../vm/branch_choice.ts";
-import { NO_OUTPUT, type PlannedRun, runTestOnMachine } from "./replay_run.ts";
-import { type MachineOptions, runConfig, type TestMachine } from "./test_machine.ts";
+import type { TestMachine } from "./test_machine.ts";
 
-/** The name of a test, and its place. */
+/** The name of a test, its place, and the seed of its machine. */
 export interface EntryNames extends RunNames {
   readonly functionIndex: number;
+  readonly seed: number;
 }
 
 /** Sums up what one test did on its machine, or one property on many. */
 export class TestTally {
-  readonly seed: number;
-  /** The run that is shown: the last, or the smallest that failed. */
-  shown: PlannedRun | null = null;
-  readonly #watch: RunWatch | undefined;
   readonly #reached = new Set<number>();
   readonly #incidents: Incident[] = [];
   readonly #found: Record<Incident["kind"], number> = {
@@ -49,65 +42,17 @@ export class TestTally {
   #durationNs = 0;
   #events = 0;
 
+  /** @param reachedByAll Gets the expectations that the test comes to. */
   constructor(
     readonly program: Program,
     readonly entry: EntryNames,
-    seed: number,
     readonly options: SharedOptions,
     readonly reachedByAll: Set<number>,
-  ) {
-    this.seed = options.machine.seed ?? seed;
-    const { machine: { limits }, watch } = options;
-    this.#watch = watch && new RunWatch(watch, limits);
-  }
+  ) {}
 
-  /** Runs the code on a fresh machine, and counts what it did. False when it failed. */
-  run(run: PlannedRun): boolean {
-    const result = this.attempt(run, this.options.machine.output);
-    const { failure } = result;
-    const attribution = this.count(result, run);
-    if (failure !== null) this.fail(failure, [], attribution);
-    return failure === null;
-  }
-
-  attempt(run: PlannedRun, output: Output, more: Partial<MachineOptions> = {}): TestRunResult {
-    const { machine: shared } = this.options;
-    // Listeners get the events of the runs that print.
-    const isWatched = output === shared.output;
-    const onEvent = isWatched ? shared.onEvent : undefined;
-    if (isWatched) {
-      this.shown = run;
-      this.options.onRun?.(this.#runStart(run.config));
-    }
-    const options = { ...shared, onEvent, watch: this.#watch, output, record: true, ...more };
-    return runTestOnMachine(this.program, run, options);
-  }
-
-  /** The defects that cause a run's failure and its incidents. */
-  attributionOf(result: TestRunResult, run: PlannedRun): DefectAttribution {
-    const { attributeDefects, limits } = this.options.machine;
-    // Without a machine there is nothing to take away from it.
-    const looked = attributeDefects === false ? { ...result, machine: null } : result;
-    return new DefectAttribution(looked, (quirks, steps) => {
-      const more = {
-        limits: {
-          ...limits,
-          steps: Math.min(steps, limits.steps),
-          // The observed machine is still there.
-          memoryBytes: result.machine?.machine.budget.leftBytes ?? limits.memoryBytes,
-        },
-        onSideEvent: undefined,
-        attributeDefects: false,
-      };
-      return this.attempt({ ...run, config: { ...run.config, quirks } }, NO_OUTPUT, more);
-    });
-  }
-
-  /** Adds what a run did. @returns Which defects cause which findings. */
-  count(result: TestRunResult, run: PlannedRun): DefectAttribution {
-    const attribution = this.attributionOf(result, run);
+  /** Adds what a run did. @param attribution Which defects cause which findings. */
+  add(result: TestRunResult, attribution: DefectAttribution): void {
     if (result.machine !== null) this.#add(result, result.machine, attribution);
-    return attribution;
   }
 
   #add(result: TestRunResult, { vm, machine }: TestMachine, attribution: DefectAttribution): void {
@@ -145,18 +90,11 @@ export class TestTally {
     return { ...this.#numbers(), outcome: "skipped", failure: null, unreached: [] };
   }
 
-  #runStart(config: LabConfig): RunStart {
-    const { functionIndex: _, ...names } = this.entry;
-    const { lenient } = this.options.machine;
-    return { ...names, machine: runConfig(config, { lenient, seed: this.seed }) };
-  }
-
   #numbers(): Omit<TestOutcome, "outcome" | "failure"> {
     const { functionIndex, ...names } = this.entry;
     const { expectations, functions } = this.program.code;
     return {
       ...names,
-      seed: this.seed,
       lenient: this.options.machine.lenient === true,
       assertions: this.#assertions,
       cases: this.#cases,

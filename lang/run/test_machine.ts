@@ -7,7 +7,7 @@ import type { Failure } from "../vm/failure.ts";
 import { describeFailure } from "../vm/failure_report.ts";
 import type { Limits } from "../values/limits.ts";
 import { freeze } from "../values/changes.ts";
-import { Closure, type Value } from "../values/value.ts";
+import { Closure } from "../values/value.ts";
 import { Vm } from "../vm/vm.ts";
 import type { RunWatch } from "../vm/run_watch.ts";
 import type { Output } from "../values/execution_context.ts";
@@ -87,14 +87,6 @@ export class TestMachine {
       while (this.vm.resume() === "paused");
       return this.vm.failure;
     });
-  }
-
-  /** Runs a function to its end. Null when it came there. */
-  run(functionIndex: number, args: readonly Value[] = []): Failure | null {
-    if (this.failure !== null) return this.failure;
-    this.vm.start(functionIndex, args);
-    this.vm.resume();
-    return this.vm.failure;
   }
 }
 

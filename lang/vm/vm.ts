@@ -287,6 +287,13 @@ export class Vm {
     this.enter(functionIndex, args.length, TO_NATIVE);
   }
 
+  /** Runs a function to its end. @returns Why it did not come there; null when it did. */
+  run(functionIndex: number, args: readonly Value[] = []): Failure | null {
+    this.start(functionIndex, args);
+    this.resume();
+    return this.failure;
+  }
+
   /**
    * Runs until the function returns, hands control back by `Yield`, or has done `steps`
    * instructions; in the last two cases a further call goes on where it stopped.

@@ -31,7 +31,7 @@ function timeTest(program: Program, name: string): number {
   const options = { record: false, limits: DEFAULT_LIMITS, output };
   const machine = new TestMachine(program, test.config, options);
   const start = performance.now();
-  const failure = machine.run(test.functionIndex);
+  const failure = machine.failure ?? machine.vm.run(test.functionIndex);
   if (failure !== null) throw new Error(failure.diagnostic.message);
   return (performance.now() - start) * 1e6;
 }

@@ -329,7 +329,7 @@ export class DriverBench {
     dir?: DriverDirection,
   ): Called {
     const word = dir === undefined ? undefined : this.program.registry.words.get(dir);
-    const failure = this.#machine.run(
+    const failure = this.#machine.vm.run(
       index,
       takesDirection && word !== undefined ? [...args, word] : args,
     );

@@ -4,6 +4,7 @@ import {
   isNamed,
   isSameEntry,
   type Program,
+  runProgramWith,
   type RunReport,
   type TestOutcome,
 } from "@dmalab/lang/run";
@@ -48,8 +49,8 @@ import {
   printDiagnostics,
   type PrintOptions,
   printReports,
-  printRun,
   runSettings,
+  startPrinting,
   staticPage,
 } from "@dmalab/cli/presentation";
 import { type CoverageRecord, CoverageRecorder } from "@dmalab/cli/testing";
@@ -209,15 +210,15 @@ async function entryRuns(
   const wrong = codeOfProblems(diagnostics);
   if (program === null) return { ...NOTHING, exitCode: wrong };
   const said = new MemoryScreen();
-  const engine = await engineFor(program);
   const recorder = options.coverage ? new CoverageRecorder(program) : null;
   const observers = recorder && {
     onRun: () => {},
     onEvent: (event: MachineEvent) => recorder.event(event),
     onOutcome: (outcome: TestOutcome) => recorder.outcome(outcome),
   };
-  const parts = { ...options, trace: null, engine, observers, watch };
-  const report = printRun(program, parts, said);
+  const parts = { ...options, trace: null, observers, watch };
+  const engine = await engineFor(program);
+  const report = runProgramWith(engine, program, startPrinting(program, parts, said));
   // Whether a test was found is a question to all files of a suite.
   printReports([report], 0, { ...parts, matches: [] }, said);
   const benches = benchesOf(program, options, watch);

@@ -11,8 +11,8 @@ import {
   limitsOf,
   printDiagnostics,
   printReports,
-  printRun,
   runSettings,
+  startPrinting,
 } from "@dmalab/cli/presentation";
 import { type Diagnostic, printableText } from "@dmalab/lang/diagnostics";
 import { loadForDebugging, SourceFile, spanPlace } from "@dmalab/lang";
@@ -22,6 +22,7 @@ import {
   isSameEntry,
   type LoadResult,
   type Program,
+  runProgramWith,
   type RunReport,
   runTitle,
 } from "@dmalab/lang/run";
@@ -45,7 +46,6 @@ const PRINTED = {
   lenient: false,
   trace: null,
   matches: [],
-  engine: FAST_CHECK,
   observers: null,
   watch: WATCH,
   limits: limitsOf((option) => option === "max-time" ? RUN_SECONDS : null),
@@ -161,7 +161,9 @@ export class Engine {
     const screen = new PrintedScreen();
     printDiagnostics(diagnostics, screen);
     const options = { ...PRINTED, seed };
-    const report = program === null ? null : printRun(program, options, screen);
+    const report = program === null
+      ? null
+      : runProgramWith(FAST_CHECK, program, startPrinting(program, options, screen));
     const reports = report === null ? [] : [report];
     const said = printReports(reports, program === null ? 1 : 0, options, screen);
     const benches = program === null ? [] : printBenches(program, seed, screen);

@@ -91,15 +91,11 @@ export async function runWatch(
   form: WatchForm,
   screen: Screen,
 ): Promise<ExitCode> {
-  const interrupts = new SignalWatch();
-  try {
-    const sources = paths.map((path) => followedSource(path));
-    const session = new WatchSession(form, screen);
-    interrupts.listen();
-    return await session.follow(sources, interrupts);
-  } finally {
-    interrupts.close();
-  }
+  using interrupts = new SignalWatch();
+  const sources = paths.map((path) => followedSource(path));
+  const session = new WatchSession(form, screen);
+  interrupts.listen();
+  return await session.follow(sources, interrupts);
 }
 
 class WatchSession {

@@ -14,7 +14,7 @@ import {
 } from "./property_cases.ts";
 import { shorterSequences } from "../../values/sequences.ts";
 import type { TestRunResult } from "../defect_attribution.ts";
-import type { SharedOptions } from "../run_options.ts";
+import type { Attempts } from "../attempts.ts";
 import { NO_OUTPUT } from "../replay_run.ts";
 import type { TestTally } from "../tally.ts";
 import { quoted, sourceText } from "../../render/source_text.ts";
@@ -66,9 +66,9 @@ interface FailedCase {
 /** Runs a property's cases until one fails, makes that one smaller, and reports it to the tally. */
 export function runProperty(
   engine: CaseEngine | null,
-  entry: RunnableTest,
+  entry: Omit<RunnableTest, "kind">,
+  attempts: Attempts,
   tally: TestTally,
-  { output, seed }: SharedOptions["machine"],
 ): void {
   const { combination, declaration, forall } = entry;
   if (engine === null || declaration?.kind !== "Property") {
@@ -82,9 +82,9 @@ export function runProperty(
     const values = caseValues(forall, drawn);
     const run = { ...entry, args: [...entry.args, ...values] };
     if (smallest === null) {
-      const result = tally.attempt(run, output);
+      const result = attempts.run(run);
       const { failure } = result;
-      tally.count(result, run);
+      tally.add(result, attempts.attributionOf(result, run));
       if (failure !== null) smallest = { drawn, values, result, failure };
       return failure === null;
     }
@@ -94,21 +94,21 @@ export function runProperty(
     if (isEnough || smallest.failure.kind !== "failed") return true;
     smaller++;
     // The lines of all smaller cases would hide the failing one.
-    const result = tally.attempt(run, NO_OUTPUT);
+    const result = attempts.run(run, NO_OUTPUT);
     const { failure } = result;
     interrupted = failure?.diagnostic.code === "E0807";
     if (failure === null || !failsAlike(failure, smallest.failure)) return true;
     smallest = { drawn, values, result, failure };
     return false;
   };
-  const space = caseSpace(forall, tally.seed);
+  const space = caseSpace(forall, attempts.seed);
   engine.search(space, holds);
   while (smallest !== null && makeSmaller(space, (smallest as FailedCase).drawn, holds));
   const found = smallest as FailedCase | null;
   if (found === null) return;
   const { result, failure, values } = found;
   const shown = { ...entry, args: [...entry.args, ...values] };
-  tally.shown = shown;
+  attempts.shown = shown;
   const ended = interrupted ? ", until the run was interrupted: there may be smaller ones" : "";
   const pasted = {
     property: declaration,
@@ -117,7 +117,7 @@ export function runProperty(
       declaration.table?.axes.map(({ name }, index) => [name.text, entry.args[index]!] as const) ??
         [],
     combination,
-    seed: seed ?? null,
+    seed: attempts.options.machine.seed ?? null,
   };
   tally.fail(failure, [
     `case ${tally.cases} of ${space.count} fails; ${
@@ -126,7 +126,7 @@ export function runProperty(
     `minimal failing case: ${caseText(pasted)}`,
     "as a test to paste:",
     ...pastedTest(pasted).map((line) => `  ${line}`),
-  ], tally.attributionOf(result, shown));
+  ], attempts.attributionOf(result, shown));
 }
 
 /** Looks for what can be made smaller than fast-check has. False when there is nothing. */

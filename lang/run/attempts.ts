@@ -1,0 +1,138 @@
+/** Attempts of a test: each is one run on a fresh machine, from its start to the verdict. */
+import type { TestLeak } from "@dmalab/runtime";
+import { formatCount } from "../text/numbers.ts";
+import type { Output } from "../values/execution_context.ts";
+import type { Value } from "../values/value.ts";
+import { type BranchChoice, formatBranch } from "../vm/branch_choice.ts";
+import { withNote } from "../vm/branches.ts";
+import { failed, type Failure } from "../vm/failure.ts";
+import { RunWatch } from "../vm/run_watch.ts";
+import { storyOf } from "../vm/sweeps.ts";
+import type { Vm } from "../vm/vm.ts";
+import { DefectAttribution, type TestRunResult } from "./defect_attribution.ts";
+import { judgeEnd } from "./incidents.ts";
+import { leftoversOf } from "./leaks.ts";
+import type { Program } from "./program.ts";
+import { ChildRunStarter, NO_OUTPUT } from "./replay_run.ts";
+import type { RunNames } from "./report.ts";
+import type { SharedOptions } from "./run_options.ts";
+import type { TestEntry } from "./test_entry.ts";
+import { type MachineOptions, runConfig, startMachine, TestMachine } from "./test_machine.ts";
+
+/** A run that is about to begin: its code, its arguments and its machine. */
+export interface PlannedRun extends Pick<TestEntry, "config" | "variant" | "functionIndex"> {
+  /** The case of a property. */
+  readonly args: readonly Value[];
+  /** The way to a run beside it, which is done instead. */
+  readonly branch?: readonly BranchChoice[] | undefined;
+}
+
+/** A test or property whose runs start here, each on a fresh machine. One limit of time counts for all of them. */
+export class Attempts {
+  /** The run that is shown: the last one with output, or the smallest that failed. */
+  shown: PlannedRun | null = null;
+  readonly #watch: RunWatch | undefined;
+
+  /** @param seed The seed of the test's machine, for listeners. */
+  constructor(
+    readonly program: Program,
+    readonly names: RunNames,
+    readonly seed: number,
+    readonly options: SharedOptions,
+  ) {
+    const { machine: { limits }, watch } = options;
+    this.#watch = watch && new RunWatch(watch, limits);
+  }
+
+  /** Runs the code on a fresh machine. Listeners get the events of runs with the test's own output. */
+  run(
+    run: PlannedRun,
+    output: Output = this.options.machine.output,
+    more: Partial<MachineOptions> = {},
+  ): TestRunResult {
+    const { machine: shared, onRun } = this.options;
+    const isShown = output === shared.output;
+    if (isShown) {
+      const { lenient } = shared;
+      this.shown = run;
+      onRun?.({ ...this.names, machine: runConfig(run.config, { lenient, seed: this.seed }) });
+    }
+    const machine = prepareRun(this.program, run, {
+      ...shared,
+      onEvent: isShown ? shared.onEvent : undefined,
+      watch: this.#watch,
+      output,
+      record: true,
+      ...more,
+    });
+    if (!(machine instanceof TestMachine)) return { failure: machine, machine: null, leaks: [] };
+    const { failure, vm } = machine;
+    return { machine, ...judgeRun(vm, failure ?? vm.run(run.functionIndex, run.args)) };
+  }
+
+  /** The defects that cause a run's failure and its incidents. */
+  attributionOf(result: TestRunResult, run: PlannedRun): DefectAttribution {
+    const { attributeDefects, limits } = this.options.machine;
+    // Without a machine there is nothing to take away from it.
+    const looked = attributeDefects === false ? { ...result, machine: null } : result;
+    return new DefectAttribution(
+      looked,
+      (quirks, steps) =>
+        this.run({ ...run, config: { ...run.config, quirks } }, NO_OUTPUT, {
+          limits: {
+            ...limits,
+            steps: Math.min(steps, limits.steps),
+            // The observed machine is still there.
+            memoryBytes: result.machine?.machine.budget.leftBytes ?? limits.memoryBytes,
+          },
+          onSideEvent: undefined,
+          attributeDefects: false,
+        }),
+    );
+  }
+}
+
+/** A machine that is ready for a run, or why it cannot be built. */
+export function prepareRun(
+  program: Program,
+  { args, branch, config, functionIndex, variant }: PlannedRun,
+  options: MachineOptions,
+): TestMachine | Failure {
+  const { span } = program.code.functions[functionIndex]!;
+  const machine = startMachine(program, config, options, span);
+  if (machine instanceof TestMachine) {
+    const start = { functionIndex, args };
+    const { branches } = machine.vm;
+    branches.runs = new ChildRunStarter(program, config, [variant], options, start);
+    if (branch !== undefined) {
+      branches.choices = branch;
+      branches.judgesBranch = true;
+    }
+  }
+  return machine;
+}
+
+/** The failure of a run that is over, and its leaks. @param broken What stopped it early. */
+export function judgeRun(
+  vm: Vm,
+  broken: Failure | null,
+): { readonly failure: Failure | null; readonly leaks: readonly TestLeak[] } {
+  const { branches } = vm;
+  if (branches.isReplaying) return { failure: broken ?? noSuchBranch(vm), leaks: [] };
+  // A branch that ends its run leaves what the test has made before it.
+  const leaks = branches.branch === null ? leftoversOf(vm) : [];
+  const failure = broken ?? judgeEnd(vm, leaks);
+  return { failure: failure === null ? null : storyOf(vm).reduceRight(withNote, failure), leaks };
+}
+
+function noSuchBranch(vm: Vm): Failure {
+  const { choices, choicePoints } = vm.branches;
+  return failed({
+    code: "E0934",
+    span: vm.span,
+    message: `The run does not come to the branch ${formatBranch(choices)}`,
+    hint: choicePoints === 0
+      ? "the test has no `fork`, `race`, `inject each`, `remove each` or `unplug each`"
+      : `it comes to ${formatCount(choicePoints, "branching")}, counted from 1`,
+  });
+}
