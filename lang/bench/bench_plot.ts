@@ -2,9 +2,9 @@
  * A bench as a picture for print: a panel for each figure that differs between cells. Lines over an
  * axis of numbers, with logarithmic scales; bars where no axis has any.
  */
-import { maxOf, minOf } from "@dmalab/runtime/basics";
 import { describeSettings } from "../values/machine_variant.ts";
 import type { BenchOutcome, BenchReport } from "../run/report.ts";
+import { amountAxis, axisLabel, linearPlace, placeText, type PlotAxis } from "../text/axis.ts";
 import { escapeMarkup } from "../text/markup.ts";
 import {
   axisValue,
@@ -43,8 +43,6 @@ const PRINT: PlotColours = {
   series: ["#1b4f9c", "#b3401a", "#2f7d32", "#6a3d9a", "#8c6d00", "#00798c"],
 };
 const DASHES = ["", "6 3", "2 2", "8 3 2 3", "1 3", "10 4"] as const;
-/** The power of ten below the lowest value, and above the highest. */
-const LEAST_FACTOR = 10;
 
 /** The contents of one panel. */
 interface PlotSeries {
@@ -185,7 +183,7 @@ function svg(
     `<line x1="12" x2="44" y1="${36 + 16 * index}" y2="${36 + 16 * index}" ${
       stroke(index, colours)
     }/>` +
-    label(52, 40 + 16 * index, text, "start")
+    axisLabel(52, 40 + 16 * index, text, "start")
   );
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" ` +
     `viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="11" fill="${colours.text}" role="img">` +
@@ -207,64 +205,14 @@ function ofSeries(series: number, { series: colours }: PlotColours): string {
   return colours[series % colours.length]!;
 }
 
-function label(x: number, y: number, text: string, anchor: "start" | "middle" | "end"): string {
-  return `<text x="${fixed(x)}" y="${fixed(y)}" text-anchor="${anchor}">${
-    escapeMarkup(text)
-  }</text>`;
-}
-
-function fixed(value: number): string {
-  return String(Number(value.toFixed(1)));
-}
-
-/** Places on a scale; logarithmic where all values are above 0 and far apart. */
-interface PlotScale {
-  readonly ticks: readonly number[];
-  place(value: number): number;
-}
-
-/** @param hasFoot Bars begin at the edge, so that the lowest is visible, too. */
-function scaleOf(
-  values: readonly number[],
-  from: number,
-  to: number,
-  hasFoot = false,
-): PlotScale {
-  const positive = values.filter((value) => value > 0);
-  const most = maxOf(values, 0);
-  const least = minOf(positive);
-  if (positive.length === 0 || most / least < LEAST_FACTOR) {
-    const step = niceStep(most);
-    const end = Math.max(step, Math.ceil(most / step) * step);
-    const ticks = Array.from({ length: Math.round(end / step) + 1 }, (_, index) => index * step);
-    return { ticks, place: (value) => from + value / end * (to - from) };
-  }
-  // A zero has no logarithm: its point is on the lower edge.
-  const low = Math.floor(Math.log10(least)) - (hasFoot || positive.length < values.length ? 1 : 0);
-  const high = Math.max(low + 1, Math.ceil(Math.log10(most)));
-  const powers = Array.from({ length: high - low + 1 }, (_, index) => low + index);
-  return {
-    ticks: powers.map((power) => 10 ** power),
-    place: (value) =>
-      from + (value > 0 ? (Math.log10(value) - low) / (high - low) : 0) * (to - from),
-  };
-}
-
-/** A step of 1, 2 or 5 times a power of ten that makes four or five of a range. */
-function niceStep(range: number): number {
-  if (range === 0) return 1;
-  const power = 10 ** Math.floor(Math.log10(range / 4));
-  return [1, 2, 5, 10].map((factor) => factor * power).find((step) => range / step <= 5)!;
-}
-
-function frame({ title, unit }: PlotPanel, y: PlotScale, colours: PlotColours): string {
+function frame({ title, unit }: PlotPanel, y: PlotAxis, colours: PlotColours): string {
   const { bottom, height, left, right, width } = PANEL;
   const lines = y.ticks.map((tick) => {
-    const at = fixed(y.place(tick));
+    const at = placeText(y.place(tick));
     return `<line x1="${left}" x2="${
       width - right
     }" y1="${at}" y2="${at}" stroke="${colours.grid}"/>` +
-      label(left - 5, y.place(tick) + 4, tickText(tick, unit), "end");
+      axisLabel(left - 5, y.place(tick) + 4, tickText(tick, unit), "end");
   });
   return `<text x="${left}" y="18" font-weight="bold">${escapeMarkup(title)}</text>${
     lines.join("")
@@ -286,31 +234,32 @@ function linePanel(panel: PlotPanel, over: BenchAxis, colours: PlotColours): str
   const { series } = panel;
   const { bottom, height, left, right, top, width } = PANEL;
   const points = series.flatMap((each) => each.points);
-  const y = scaleOf(points.map(({ value }) => value), height - bottom, top);
+  const y = amountAxis(points.map(({ value }) => value), { from: height - bottom, to: top });
   const xs = [...new Set(points.map((point) => point.x))].sort((a, b) => a - b);
   const [first, last] = [xs[0]!, xs.at(-1)!];
-  const place = (x: number) =>
-    first === last
-      ? (left + width - right) / 2
-      : left + 10 + Math.log(x / first) / Math.log(last / first) * (width - right - left - 20);
+  const places = { from: left + 10, to: width - right - 10 };
+  const placeOf = linearPlace(Math.log(first), Math.log(last), places);
+  const place = (x: number) => first === last ? (left + width - right) / 2 : placeOf(Math.log(x));
   const ticks = over.values.map((value) =>
-    label(place(numberOf(value)!), height - bottom + 15, value, "middle")
+    axisLabel(place(numberOf(value)!), height - bottom + 15, value, "middle")
   );
   const drawn = series.map(({ name, points: own }, index) => {
     const sorted = [...own].sort((a, b) => a.x - b.x);
     const path = sorted.map(({ value, x }, at) =>
-      `${at === 0 ? "M" : "L"}${fixed(place(x))} ${fixed(y.place(value))}`
+      `${at === 0 ? "M" : "L"}${placeText(place(x))} ${placeText(y.place(value))}`
     ).join("");
     const marks = sorted.map((point) =>
-      `${errorBar(place(point.x), point, y, colours)}<circle cx="${fixed(place(point.x))}" cy="${
-        fixed(y.place(point.value))
-      }" r="2.6" fill="${ofSeries(index, colours)}"><title>${
+      `${errorBar(place(point.x), point, y, colours)}<circle cx="${
+        placeText(place(point.x))
+      }" cy="${placeText(y.place(point.value))}" r="2.6" fill="${
+        ofSeries(index, colours)
+      }"><title>${
         escapeMarkup(`${name} ${over.key} = ${point.label}: ${point.text}`)
       }</title></circle>`
     ).join("");
     return `<path d="${path}" ${stroke(index, colours)}/>${marks}`;
   });
-  const axis = label((left + width - right) / 2, height - bottom + 32, over.key, "middle");
+  const axis = axisLabel((left + width - right) / 2, height - bottom + 32, over.key, "middle");
   return frame(panel, y, colours) + ticks.join("") + axis + drawn.join("");
 }
 
@@ -318,16 +267,18 @@ function barPanel(panel: PlotPanel, colours: PlotColours): string {
   const { series } = panel;
   const { bottom, height, left, right, top, width } = PANEL;
   const points = series[0]!.points;
-  const y = scaleOf(points.map(({ value }) => value), height - bottom, top, true);
+  const y = amountAxis(points.map(({ value }) => value), { from: height - bottom, to: top }, true);
   const step = (width - right - left) / points.length;
   const drawn = points.map((point, index) => {
     const x = left + step * (index + 0.15);
     const barTop = y.place(point.value);
-    return `<rect x="${fixed(x)}" y="${fixed(barTop)}" width="${fixed(step * 0.7)}" height="${
-      fixed(height - bottom - barTop)
-    }" fill="${ofSeries(0, colours)}"/>${errorBar(x + step * 0.35, point, y, colours)}` +
-      label(x + step * 0.35, barTop - 4, point.text, "middle") +
-      label(x + step * 0.35, height - bottom + 15, point.label, "middle");
+    return `<rect x="${placeText(x)}" y="${placeText(barTop)}" width="${
+      placeText(step * 0.7)
+    }" height="${placeText(height - bottom - barTop)}" fill="${ofSeries(0, colours)}"/>${
+      errorBar(x + step * 0.35, point, y, colours)
+    }` +
+      axisLabel(x + step * 0.35, barTop - 4, point.text, "middle") +
+      axisLabel(x + step * 0.35, height - bottom + 15, point.label, "middle");
   });
   return frame(panel, y, colours) + drawn.join("");
 }
@@ -336,13 +287,16 @@ function barPanel(panel: PlotPanel, colours: PlotColours): string {
 function errorBar(
   x: number,
   { spread, value }: PlotPoint,
-  y: PlotScale,
+  y: PlotAxis,
   { text }: PlotColours,
 ): string {
   if (spread === 0) return "";
-  const [low, high] = [fixed(y.place(Math.max(0, value - spread))), fixed(y.place(value + spread))];
-  return `<path d="M${fixed(x)} ${low}V${high}M${fixed(x - 4)} ${low}h8M${
-    fixed(x - 4)
+  const [low, high] = [
+    placeText(y.place(Math.max(0, value - spread))),
+    placeText(y.place(value + spread)),
+  ];
+  return `<path d="M${placeText(x)} ${low}V${high}M${placeText(x - 4)} ${low}h8M${
+    placeText(x - 4)
   } ${high}h8" ` +
     `stroke="${text}" fill="none"/>`;
 }

@@ -1,8 +1,9 @@
 /**
- * Numbers with units, columns, wrapping. State: none. Proof: `numbers_test.ts`, `columns_test.ts`, `markup_test.ts`.
+ * Numbers with units, columns, wrapping. State: none. Proof: `numbers_test.ts`, `columns_test.ts`, `markup_test.ts`, `axis_test.ts`.
  *
  * What other members use:
  */
+export { axisLabel, linearAxis, linearPlace, placeText, roundStep } from "./axis.ts";
 export {
   clip,
   firstSentence,

@@ -3,6 +3,9 @@ import type { FieldSpec, HandleType, MethodSpec, Type } from "./spec.ts";
 import { capitalized, typeOf, typeText } from "./value_types.ts";
 import { Handle, type Value } from "./value.ts";
 
+/** The fields of the record that a `fork` returns, one for each of its blocks. */
+export const BRANCH_NAMES: readonly string[] = ["first", "second", "third", "fourth"];
+
 /** The type, then what it extends, nearest first. */
 export function* typeChain(type: HandleType): Generator<HandleType> {
   let current: HandleType | undefined = type;

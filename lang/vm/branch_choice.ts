@@ -1,9 +1,9 @@
 /** Which way a run goes where it could go several, and how a person writes that down. */
 import type { InjectionHitName } from "../values/simulated_machine.ts";
+import { BRANCH_NAMES } from "../values/types.ts";
 import { ScriptError } from "../values/script_error.ts";
 import { SWEEPS, type SweepWord } from "./code.ts";
 import type { RemovalPoint } from "../values/simulated_machine.ts";
-import { BRANCH_NAMES } from "../values/branch_outcome.ts";
 
 /** A turn off the main way: at which branching, and which way. */
 export interface BranchChoice {

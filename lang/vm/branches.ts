@@ -9,7 +9,6 @@
 import type { LabConfig } from "@dmalab/devices";
 import type { QuirkName, QuirkSet } from "@dmalab/runtime/kernels";
 import type { ResourceWatch, SimulatedMachine } from "../values/simulated_machine.ts";
-import { BRANCH_NAMES } from "../values/branch_outcome.ts";
 import {
   type ComparedMachine,
   describeSettings,
@@ -22,6 +21,7 @@ import type { Raised } from "../values/raised_error.ts";
 import { type BranchChoice, goesOn, RaceSchedule, wrongBranch } from "./branch_choice.ts";
 import type { RaceOrder } from "./race_order.ts";
 import { type Limits, MACHINE_BYTES, MACHINE_STEPS } from "../values/limits.ts";
+import { BRANCH_NAMES } from "../values/types.ts";
 import { ScriptError, ValueError } from "../values/script_error.ts";
 import { type Closure, Handle, ListValue, RecordValue, type Value } from "../values/value.ts";
 import type { Control } from "./control.ts";

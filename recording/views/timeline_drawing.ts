@@ -1,6 +1,12 @@
 /** A timeline as shapes: as many as there are pixels, however many events the run has. */
 import { addAll, countBefore } from "@dmalab/runtime/basics";
-import { formatDuration, groupThousands } from "@dmalab/lang/text";
+import {
+  formatDuration,
+  groupThousands,
+  linearAxis,
+  linearPlace,
+  roundStep,
+} from "@dmalab/lang/text";
 import type { RecordedRun } from "../recorded_run.ts";
 import { type Drawing, fitted, labelled, LETTER_PX, type Shape, textAt } from "./drawing.ts";
 import type { Meaning } from "./meaning.ts";
@@ -31,6 +37,7 @@ const TIME_PART = 0.98;
 export class TimelineScale {
   readonly #startNs: number;
   readonly #lastsNs: number;
+  readonly #placeOf: (part: number) => number;
 
   constructor(
     readonly run: RecordedRun,
@@ -39,6 +46,7 @@ export class TimelineScale {
     readonly widthPx: number,
   ) {
     const { log } = run;
+    this.#placeOf = linearPlace(sight.from, sight.to, { from: LANES_PX, to: widthPx });
     this.#startNs = log.count === 0 ? 0 : log.atNs(1);
     this.#lastsNs = log.count === 0 ? 1 : Math.max(1, log.atNs(log.count) - this.#startNs);
   }
@@ -54,8 +62,7 @@ export class TimelineScale {
 
   /** Where an event begins, in pixels of the drawing. */
   xOf(seq: number): number {
-    const { from, to } = this.sight;
-    return LANES_PX + (this.partOf(seq) - from) / (to - from) * (this.widthPx - LANES_PX);
+    return this.#placeOf(this.partOf(seq));
   }
 
   /** The last event that begins at or before a pixel; 0 before the first. */
@@ -203,12 +210,6 @@ function rowShapes(
   return [...paths, ...shapes];
 }
 
-/** The smallest of 1, 2 and 5 times a power of ten that is not below a number. */
-function roundStep(least: number): number {
-  const power = 10 ** Math.floor(Math.log10(Math.max(least, 1e-9)));
-  return [1, 2, 5, 10].map((each) => each * power).find((each) => each >= least)!;
-}
-
 function axisShapes(scale: TimelineScale, height: number, hasTimes: boolean): readonly Shape[] {
   const { axis, run, sight: { from, to }, widthPx } = scale;
   const shapes = [textAt(0, 8, "dim", axis === "time" ? "time" : "event")];
@@ -223,16 +224,14 @@ function axisShapes(scale: TimelineScale, height: number, hasTimes: boolean): re
   if (axis === "time" && hasTimes) {
     const [startNs, endNs] = [scale.nsAt(from), scale.nsAt(to)];
     const step = roundStep(scale.nsAt(from + 110 * perPx) - startNs);
-    for (let ns = Math.ceil(startNs / step) * step; ns <= endNs; ns += step) {
-      const x = LANES_PX + (ns - startNs) / (endNs - startNs) * (widthPx - LANES_PX);
-      tick(x, formatDuration(Math.round(ns)));
-    }
+    const { place, ticks } = linearAxis(startNs, endNs, step, { from: LANES_PX, to: widthPx });
+    for (const ns of ticks) tick(place(ns), formatDuration(Math.round(ns)));
     return shapes;
   }
   const events = run.log.count;
   const step = Math.max(1, roundStep(72 * perPx * events));
-  const least = Math.max(step, Math.ceil(from * events / step) * step);
-  for (let seq = least; seq <= to * events; seq += step) tick(scale.xOf(seq), groupThousands(seq));
+  const { ticks } = linearAxis(from * events, to * events, step, { from: LANES_PX, to: widthPx });
+  for (const seq of ticks) if (seq > 0) tick(scale.xOf(seq), groupThousands(seq));
   return shapes;
 }
 

@@ -1,7 +1,14 @@
 /** What devices map, as one HTML page without scripts: plots, each point of which leads to its lines. */
 import { addAll, maxOf } from "@dmalab/runtime/basics";
 import { staticPage } from "@dmalab/cli/presentation";
-import { escapeMarkup, formatSizeCut, formatTimeRounded } from "@dmalab/lang/text";
+import {
+  axisLabel,
+  escapeMarkup,
+  formatSizeCut,
+  formatTimeRounded,
+  linearAxis,
+  placeText,
+} from "@dmalab/lang/text";
 import type { DeviceUse, Interval, UseTally } from "./device_use.ts";
 import type { PowersOfTwo } from "./powers_of_two.ts";
 import type { TracedUse } from "./traced_use.ts";
@@ -41,31 +48,32 @@ function columnPlot(
   ends: readonly [string, string] | null = null,
 ): string {
   const most = maxOf(columns.map(({ values }) => maxOf(values)), 1);
+  const foot = MARGIN + HEIGHT;
+  const { place, ticks } = linearAxis(0, most, most, { from: foot, to: MARGIN });
   const drawn = columns.map(({ at, id, label, title, values, width }) => {
-    const x = (at * WIDTH).toFixed(1);
-    const wide = Math.max(1, width * WIDTH - 0.5).toFixed(1);
+    const x = placeText(at * WIDTH);
+    const wide = placeText(Math.max(1, width * WIDTH - 0.5));
     const bars = values.map((value, index) => {
-      const high = value === 0 ? 0 : Math.max(1, value / most * HEIGHT);
-      return `<rect class="s${index}" x="${x}" y="${(MARGIN + HEIGHT - high).toFixed(1)}" ` +
-        `width="${wide}" height="${high.toFixed(1)}"/>`;
+      const top = value === 0 ? foot : Math.min(foot - 1, place(value));
+      return `<rect class="s${index}" x="${x}" y="${placeText(top)}" width="${wide}" ` +
+        `height="${placeText(foot - top)}"/>`;
     });
-    const below = label === undefined ? "" : text((at + width / 2) * WIDTH, label, "middle");
+    const below = label === undefined ? "" : under((at + width / 2) * WIDTH, label, "middle");
     return `<a href="#${id}"><title>${escapeMarkup(title)}</title>${bars.join("")}${below}</a>`;
   });
   const [first, last] = ends ?? ["", ""];
   return `<figure><figcaption>${escapeMarkup(title)}</figcaption>
 <svg viewBox="0 0 ${WIDTH} ${HEIGHT + 2 * MARGIN}" role="img" aria-label="${escapeMarkup(title)}">
-<path d="M0 ${MARGIN}H${WIDTH}M0 ${MARGIN + HEIGHT}H${WIDTH}"/>
-<text x="0" y="${MARGIN - 3}">${escapeMarkup(shown(most))}</text>
+<path d="${ticks.map((tick) => `M0 ${placeText(place(tick))}H${WIDTH}`).join("")}"/>
+${axisLabel(0, MARGIN - 3, shown(most), "start")}
 ${drawn.join("\n")}
-${first === "" ? "" : text(0, first, "start") + text(WIDTH, last, "end")}
+${first === "" ? "" : under(0, first, "start") + under(WIDTH, last, "end")}
 </svg></figure>`;
 }
 
-function text(x: number, label: string, anchor: string): string {
-  return `<text x="${x.toFixed(1)}" y="${HEIGHT + 2 * MARGIN - 3}" text-anchor="${anchor}">${
-    escapeMarkup(label)
-  }</text>`;
+/** A text under the columns. */
+function under(x: number, label: string, anchor: "start" | "middle" | "end"): string {
+  return axisLabel(x, HEIGHT + 2 * MARGIN - 3, label, anchor);
 }
 
 const MAX_CALLERS = 20;

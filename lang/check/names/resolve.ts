@@ -31,9 +31,8 @@ import type {
 import { byWord, ownEntry } from "../../syntax/own_entry.ts";
 import { someChild } from "../../syntax/tree/walk.ts";
 import { isCalledWord } from "../../syntax/recovery/statement_hints.ts";
-import { findMethod } from "../../values/types.ts";
+import { BRANCH_NAMES, findMethod } from "../../values/types.ts";
 import { remembered } from "../../values/remembered.ts";
-import { BRANCH_NAMES } from "../../values/branch_outcome.ts";
 import {
   type ClosureNode,
   type CodeScope,

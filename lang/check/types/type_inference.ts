@@ -20,7 +20,6 @@ import type {
   Name,
   NameExpression,
 } from "../../syntax/tree/ast.ts";
-import { BRANCH_NAMES } from "../../values/branch_outcome.ts";
 import {
   type ArithmeticOperator,
   arithmeticType,
@@ -44,6 +43,7 @@ import type { Span } from "../../source.ts";
 import { mixHint } from "../../values/operators.ts";
 import { itHas } from "../../diagnostics/suggest.ts";
 import {
+  BRANCH_NAMES,
   findField,
   findMethod,
   handleTypeOf,

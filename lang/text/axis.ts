@@ -1,0 +1,93 @@
+/** Axes of plots: where a value lies, at which values ticks are, and their texts. */
+import { maxOf, minOf } from "@dmalab/runtime/basics";
+import { escapeMarkup } from "./markup.ts";
+
+/** A scale from values to places, with its ticks. */
+export interface PlotAxis {
+  /** The values that have a tick, in their order. */
+  readonly ticks: readonly number[];
+  /** The place of a value. */
+  place(value: number): number;
+}
+
+/** The places of the ends of an axis. */
+export interface AxisEnds {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** The power of ten below the lowest value, and above the highest. */
+const LEAST_FACTOR = 10;
+/** A tick at the end of an axis stays, whatever a division of its values has lost. */
+const ROUNDING = 1e-9;
+
+/** The smallest of 1, 2 and 5 times a power of ten that is not below a number. */
+export function roundStep(least: number): number {
+  const power = 10 ** Math.floor(Math.log10(Math.max(least, 1e-9)));
+  return [1, 2, 5, 10].map((each) => each * power).find((each) => each >= least)!;
+}
+
+/** The place of each value between two values, in proportion. */
+export function linearPlace(
+  first: number,
+  last: number,
+  { from, to }: AxisEnds,
+): (value: number) => number {
+  return (value) => from + (value - first) / (last - first) * (to - from);
+}
+
+/** An axis of equal steps. @param step The distance of its ticks, which are multiples of it. */
+export function linearAxis(
+  first: number,
+  last: number,
+  step: number,
+  ends: AxisEnds,
+): PlotAxis {
+  const least = Math.ceil(first / step);
+  const count = Math.max(0, Math.floor(last / step + ROUNDING) - least + 1);
+  return {
+    ticks: Array.from({ length: count }, (_, index) => (least + index) * step),
+    place: linearPlace(first, last, ends),
+  };
+}
+
+/**
+ * An axis for amounts: linear from 0 with four or five steps; logarithmic where all values are above 0
+ * and far apart.
+ *
+ * @param hasFoot Bars begin at the edge, so that the lowest is visible, too.
+ */
+export function amountAxis(values: readonly number[], ends: AxisEnds, hasFoot = false): PlotAxis {
+  const positive = values.filter((value) => value > 0);
+  const most = maxOf(values, 0);
+  const least = minOf(positive);
+  if (positive.length === 0 || most / least < LEAST_FACTOR) {
+    const step = most === 0 ? 1 : roundStep(most / 5);
+    return linearAxis(0, Math.max(step, Math.ceil(most / step) * step), step, ends);
+  }
+  // A zero has no logarithm: its point is on the lower edge.
+  const low = Math.floor(Math.log10(least)) - (hasFoot || positive.length < values.length ? 1 : 0);
+  const high = Math.max(low + 1, Math.ceil(Math.log10(most)));
+  const exponents = linearAxis(low, high, 1, ends);
+  return {
+    ticks: exponents.ticks.map((power) => 10 ** power),
+    place: (value) => exponents.place(value > 0 ? Math.log10(value) : low),
+  };
+}
+
+/** A place in a drawing: one digit behind the point. */
+export function placeText(place: number): string {
+  return String(Number(place.toFixed(1)));
+}
+
+/** A text beside an axis, as SVG. */
+export function axisLabel(
+  x: number,
+  y: number,
+  text: string,
+  anchor: "start" | "middle" | "end",
+): string {
+  return `<text x="${placeText(x)}" y="${placeText(y)}" text-anchor="${anchor}">${
+    escapeMarkup(text)
+  }</text>`;
+}
