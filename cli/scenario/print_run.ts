@@ -4,13 +4,7 @@
  */
 import { printable } from "@dmalab/lang/diagnostics";
 import { painter } from "@dmalab/lang/text";
-import {
-  type NameMatch,
-  type Program,
-  type RunOptions,
-  type RunReport,
-  type TestOutcome,
-} from "@dmalab/lang/run";
+import type { NameMatch, Program, RunOptions, RunReport, TestOutcome } from "@dmalab/lang/run";
 import { BUG, type ExitCode, FAILED, HELD, STOPPED } from "../exit_code.ts";
 import { matchText } from "../name_match.ts";
 import type { Screen } from "../screen.ts";

@@ -27,7 +27,7 @@ export interface PlannedRun extends Pick<TestEntry, "config" | "variant" | "func
   readonly branch?: readonly BranchChoice[] | undefined;
 }
 
-/** A test or property whose runs start here, each on a fresh machine. One limit of time counts for all of them. */
+/** Starts the runs of one test or property, each on a fresh machine. One limit of time counts for all of them. */
 export class Attempts {
   /** The run that is shown: the last one with output, or the smallest that failed. */
   shown: PlannedRun | null = null;
