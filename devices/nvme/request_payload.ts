@@ -41,6 +41,18 @@ function pagesOf(copies: readonly BioVec[]): readonly PhysAddr[] {
   return pages;
 }
 
+/** A buffer as one vector for each of its pages. */
+function piecesByPage(start: PhysAddr, sizeBytes: Bytes): BioVec[] {
+  const pieces: BioVec[] = [];
+  for (let at = 0; at < sizeBytes;) {
+    const leftBytes = PAGE_SIZE_BYTES - (start + at) % PAGE_SIZE_BYTES;
+    const pieceBytes = Math.min(leftBytes, sizeBytes - at);
+    pieces.push({ phys: start + at as PhysAddr, sizeBytes: pieceBytes });
+    at += pieceBytes;
+  }
+  return pieces;
+}
+
 export class RequestPayload {
   readonly #machine: Machine;
   readonly #namespace: NamespaceFacts;
@@ -188,14 +200,16 @@ export class RequestPayload {
       const phys = this.#lend(request, "metadata", sizeBytes);
       if (phys === null) return false;
       if (request.op === "write") this.#machine.hostMemory.fill(phys, sizeBytes, 0);
-      bio.metadata = [{ phys, sizeBytes }];
+      bio.metadata = this.#machine.kernel.own_metadata_by_pages
+        ? piecesByPage(phys, sizeBytes)
+        : [{ phys, sizeBytes }];
     }
     this.#countMetadata(request);
     return true;
   }
 
   #countMetadata(request: NvmeRequest): void {
-    if (request.bios[0]!.metadata.length === 0) return;
+    if (!request.hasMetadata || this.#machine.kernel.metadata_counted_at_join) return;
     request.nrIntegritySegments = request.metadataSegments().length;
   }
 

@@ -47,6 +47,11 @@ export function integritySegments(bio: Bio, limits: QueueLimits): number {
   return segments;
 }
 
+/** Segments of its metadata that a request of one bio counts when it is made. */
+export function countedIntegritySegments(kernel: Kernel, bio: Bio, limits: QueueLimits): number {
+  return kernel.metadata_counted_at_join ? 0 : integritySegments(bio, limits);
+}
+
 /**
  * The merging that a queue leaves out, with the kernel's numbers: 0 nothing; 1 the searches beyond
  * a plug and the request joined last; 2 all of it. @see rules/block.md 1.5
@@ -127,6 +132,8 @@ export class RequestMerger {
     if (this.nomerges !== 0 || next === undefined || second.closed) return false;
     if (!mayMerge(first, next) || first.op === "discard") return false;
     const limits = this.#limits;
+    this.#countMetadata(first);
+    this.#countMetadata(second);
     const integrity = first.nrIntegritySegments + second.nrIntegritySegments;
     if ((first.nrIntegritySegments === 0) !== (second.nrIntegritySegments === 0)) return false;
     if (integrity !== 0 && integrity > limits.maxIntegritySegments) return false;
@@ -162,8 +169,10 @@ export class RequestMerger {
     side: MergeEnd,
   ): MergeRefusal | null {
     const limits = this.#limits;
+    const isCountedLate = this.#kernel.metadata_counted_at_join;
+    if (isCountedLate) this.#countMetadata(request);
     // Metadata decides first, and closes nothing: the captures show requests left open by it.
-    if (!this.#integrityFits(request, bio)) return "integrity";
+    else if (!this.#integrityFits(request, bio)) return "integrity";
     const gap = side === "back"
       ? this.#gapRefusal(request.bios, bio)
       : this.#gapRefusal([bio], request.bios[0]!);
@@ -171,6 +180,9 @@ export class RequestMerger {
     const first = side === "back" ? request : bio;
     if (request.bytes + bio.sizeBytes > this.#maxBytes(first)) {
       return this.#close(request, "sectors");
+    }
+    if (isCountedLate && !this.#integrityFits(request, bio)) {
+      return this.#close(request, "integrity");
     }
     const segments = request.nrPhysSegments + nrSegments;
     return segments > limits.maxSegments ? this.#close(request, "segments") : null;
@@ -201,6 +213,13 @@ export class RequestMerger {
   #close(request: BlockRequest, refusal: MergeRefusal): MergeRefusal {
     request.closed = true;
     return refusal;
+  }
+
+  #countMetadata(request: BlockRequest): void {
+    if (!this.#kernel.metadata_counted_at_join || request.nrIntegritySegments !== 0) return;
+    for (const bio of request.bios) {
+      request.nrIntegritySegments += integritySegments(bio, this.#limits);
+    }
   }
 
   /** Both have metadata or neither, and together no more than the queue takes. */

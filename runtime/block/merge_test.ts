@@ -4,9 +4,14 @@ import { VirtualClock } from "../time/clock.ts";
 import { KernelError } from "../errno.ts";
 import { EventStream, type MachineEvent } from "../events.ts";
 import type { KernelProfile, QuirkName } from "../kernels/behaviours.ts";
-import { resolveKernel } from "../kernels/kernels.ts";
+import { type Kernel, resolveKernel } from "../kernels/kernels.ts";
 import { Bio, BIO_FLAG, type BioVec, type BlockOp, vecsSizeBytes } from "./bio.ts";
-import { integritySegments, type NoMerges, RequestMerger } from "./merge.ts";
+import {
+  countedIntegritySegments,
+  integritySegments,
+  type NoMerges,
+  RequestMerger,
+} from "./merge.ts";
 import { deriveLimits, type LimitsInput, type QueueLimits } from "./queue_limits.ts";
 import { BlockRequest } from "./request.ts";
 import { BioSplitter } from "./split.ts";
@@ -28,6 +33,7 @@ class Queue {
   readonly limits: QueueLimits;
   readonly merger: RequestMerger;
   readonly events: MachineEvent<"block.merge">[] = [];
+  readonly release: Kernel;
   readonly stream = new EventStream(new VirtualClock());
   readonly #splitter: BioSplitter;
 
@@ -43,6 +49,7 @@ class Queue {
     events.listen((event) => this.events.push(event as MachineEvent<"block.merge">));
     const release = resolveKernel({ kernel, quirks: new Set(quirks) });
     this.limits = limits;
+    this.release = release;
     this.merger = new RequestMerger(limits, release, events, nomerges);
     this.#splitter = new BioSplitter(limits, release, events);
   }
@@ -301,6 +308,40 @@ Deno.test("metadata that touches is one segment, inside a boundary (block.md 1.5
   assertEquals(count([0x5000, 64], [0x5048, 64], [0x5088, 8]), 2);
   assertEquals(count([0x5fc0, 64], [0x6000, 64]), 2);
   assertEquals(count([0x5000, 8], [0x5008, 8], [0x5000, 8]), 2);
+});
+
+Deno.test("6.1 counts a request's metadata when a bio might join it, 6.12 when it is made (block.md 1.5)", () => {
+  const counts = (kernel: KernelProfile, nextSector: number) => {
+    const queue = new Queue({ metadataBytes: 8, maxIntegritySegments: 1 }, kernel);
+    const withMetadata = (sector: number, at: number) =>
+      bio(sector, [vec(at, 4096)], { metadata: [vec(0x5000 + sector * 64, 64)] });
+    const first = withMetadata(0, A);
+    const request = queue.request(first);
+    const { limits, release } = queue;
+    request.nrIntegritySegments = countedIntegritySegments(release, first, limits);
+    const made = request.nrIntegritySegments;
+    const joins = queue.join(request, withMetadata(nextSector, B));
+    return [made, joins, request.nrIntegritySegments, request.hasMetadata];
+  };
+  assertEquals(counts("6.1.192", 8), [0, false, 1, true]);
+  assertEquals(counts("6.1.192", 800), [0, false, 0, true]);
+  assertEquals(counts("6.12.117", 8), [1, false, 1, true]);
+});
+
+Deno.test("6.1 compares the size of a join before its metadata, which closes the request, too (block.md 1.5)", () => {
+  const refused = (kernel: KernelProfile, limits: LimitsInput) => {
+    const queue = new Queue({ metadataBytes: 8, maxIntegritySegments: 1, ...limits }, kernel);
+    const withMetadata = (sector: number, at: number) =>
+      bio(sector, [vec(at, 4096)], { metadata: [vec(0x5000 + sector * 512, 4096)] });
+    const request = queue.request(withMetadata(0, A));
+    queue.join(request, withMetadata(8, B));
+    return [queue.merger.refusal, request.closed];
+  };
+  const small: LimitsInput = { maxHwSectors: 8 };
+  assertEquals(refused("6.1.192", {}), ["integrity", true]);
+  assertEquals(refused("6.1.192", small), ["sectors", true]);
+  assertEquals(refused("6.12.117", {}), ["integrity", false]);
+  assertEquals(refused("6.12.117", small), ["integrity", false]);
 });
 
 Deno.test("nothing joins a request that is closed, is without a bio, or whose queue merges nothing (block.md 1.5)", () => {

@@ -21,7 +21,13 @@ export {
 export { DeadlineScheduler } from "./deadline_scheduler.ts";
 export { attributesOf, BlkDma, BlkDmaIter } from "./dma_iterator.ts";
 export { bioGap, gapMeets, JoinGaps, pairGap } from "./gap_bit.ts";
-export { integritySegments, type MergeRefusal, type NoMerges, RequestMerger } from "./merge.ts";
+export {
+  countedIntegritySegments,
+  integritySegments,
+  type MergeRefusal,
+  type NoMerges,
+  RequestMerger,
+} from "./merge.ts";
 export { Plug, type PlugTarget } from "./plug.ts";
 export {
   deriveLimits,

@@ -45,7 +45,7 @@ export class BlockRequest implements EventOrigin {
   nrPhysSegments = 0;
   /** @see rules/block.md 1.6 */
   gapBit = 0;
-  /** Number of metadata segments; 0 for a request without metadata. */
+  /** Number of metadata segments as the block layer counted them; 0 for a request without metadata. */
   nrIntegritySegments = 0;
   /** Nothing more may join it, since something once was too much. @see rules/block.md 1.5 */
   closed = false;
@@ -121,6 +121,11 @@ export class BlockRequest implements EventOrigin {
   /** Bytes of metadata that the format says belong to the request's blocks. */
   get formatMetadataBytes(): Bytes {
     return (this.bytes / this.limits.logicalBlockSizeBytes) * this.limits.metadataBytes;
+  }
+
+  /** Whether its bios have metadata; its count can be 0 then (`metadata_counted_at_join`). */
+  get hasMetadata(): boolean {
+    return this.bios.length !== 0 && this.bios[0]!.metadata.length !== 0;
   }
 
   get userCommand(): boolean {

@@ -109,6 +109,17 @@ export const OLDER_WAYS = {
     rule: "nvme.6",
     doc: "Metadata has one pointer: there are no SGLs for it.",
   },
+  own_metadata_by_pages: {
+    in: ["6.1.192"],
+    rule: "nvme.6",
+    doc: "Metadata that the block layer makes itself has a vector for each of its pages.",
+  },
+  metadata_counted_at_join: {
+    in: ["6.1.192"],
+    rule: "block.1.5",
+    doc:
+      "A request counts its metadata when a bio might join it, behind its size, and closes where that is too much.",
+  },
   plug_newest_first: {
     in: ["6.1.192"],
     rule: "block.1.5",
@@ -344,7 +355,7 @@ export const QUIRKS = {
     doc: "A list's padded length wraps at 32 bits: the map fails and leaves pages mapped.",
   },
   mptr_first_vector_only: {
-    in: ["6.18.15.."],
+    in: ["6.1.192", "6.18.15.."],
     doc: "Of a metadata segment made of two vectors only the first is mapped.",
   },
   host_bridge_p2p_with_forced_bounce: {

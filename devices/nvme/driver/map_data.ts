@@ -146,7 +146,7 @@ export abstract class DataMapper {
   /** Maps and describes; on failure everything is undone that the release undoes. */
   map(iod: Iod, request: NvmeRequest): BlkStatus {
     const status = this.mapData(iod, request);
-    if (status !== OK || request.nrIntegritySegments === 0) return status;
+    if (status !== OK || !request.hasMetadata) return status;
     const metadataStatus = this.mapMetadata(iod, request);
     if (metadataStatus !== OK) this.unmapData(iod, request);
     return metadataStatus;
@@ -154,7 +154,7 @@ export abstract class DataMapper {
 
   /** Unmaps a request, metadata first, and frees the descriptor lists. */
   unmap(iod: Iod, request: NvmeRequest): void {
-    if (request.nrIntegritySegments !== 0) this.#unmapMetadata(iod, request);
+    if (request.hasMetadata) this.#unmapMetadata(iod, request);
     this.unmapData(iod, request);
   }
 

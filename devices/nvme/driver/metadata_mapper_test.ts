@@ -10,7 +10,7 @@ import {
   MIB,
   type PhysAddr,
 } from "@dmalab/runtime";
-import type { QuirkName } from "@dmalab/runtime/kernels";
+import type { KernelProfile, QuirkName } from "@dmalab/runtime/kernels";
 import {
   DriverRig,
   type DriverRigOptions,
@@ -216,6 +216,17 @@ Deno.test("mptr_first_vector_only: touching vectors are mapped as far as the fir
   };
   assertEquals(mapped(["mptr_first_vector_only"]), [128, 128]);
   assertEquals(mapped([]), [256, 256]);
+});
+
+Deno.test("6.1 makes its own metadata of pages, and maps the first of them (nvme.md 6.1)", () => {
+  const mapped = (kernel: KernelProfile, quirks: QuirkName[]) => {
+    const rig = new DriverRig({ metadataBytes: 8, machine: { kernel, quirks: new Set(quirks) } });
+    const calls = rig.record(() => rig.read(pages(96)), ["call.dma_map_page"]);
+    return (calls.at(-1)!.fields as { size: number }).size;
+  };
+  assertEquals(mapped("6.1.192", ["mptr_first_vector_only"]), 4096);
+  assertEquals(mapped("6.1.192", []), 96 * 64);
+  assertEquals(mapped("6.12.117", ["mptr_first_vector_only"]), 96 * 64);
 });
 
 Deno.test("metadata without a buffer of the caller costs memory, and belongs to the request", () => {

@@ -469,7 +469,7 @@ export function viewCommand(iod: Iod, memory: PhysicalMemory): NvmeCommandView {
 
 /** A command written by hand may say that it has descriptors: the driver has made none for it. */
 function isByHand({ request }: Iod): boolean {
-  return request !== null && request.template !== null && request.nrIntegritySegments === 0;
+  return request !== null && request.template !== null && !request.hasMetadata;
 }
 
 function readPrpLists(iod: Iod, memory: PhysicalMemory): PrpListPage[] {

@@ -7,7 +7,7 @@ import {
   type BioVec,
   blkStatusErrno,
   blkStatusName,
-  integritySegments,
+  countedIntegritySegments,
   KernelError,
   type MergeRefusal,
   Plug,
@@ -75,7 +75,7 @@ function mergedRequest(context: ExecutionContext, targets: readonly BioTarget[])
       request = new NvmeRequest(device.name, bio.op, [bio], disk.limits);
       request.id = ++events.lastRequest;
       request.nrPhysSegments = splitter.nrSegments;
-      request.nrIntegritySegments = integritySegments(bio, disk.limits);
+      request.nrIntegritySegments = countedIntegritySegments(kernel, bio, disk.limits);
       request.gapBit = bio.gapBit;
       request.site = events.context.site;
       request.cpu = events.context.cpu;

@@ -3,8 +3,8 @@ import { type DeviceBase, NvmeRequest } from "@dmalab/devices";
 import {
   Bio,
   BioSplitter,
+  countedIntegritySegments,
   deriveLimits,
-  integritySegments,
   isPowerOfTwo,
   type QueueLimits,
   SECTOR_SIZE_BYTES,
@@ -65,7 +65,7 @@ function requestFor(
   const request = new NvmeRequest(device.name, bio.op, [bio], limits);
   request.id = ++events.lastRequest;
   request.nrPhysSegments = splitter.nrSegments;
-  request.nrIntegritySegments = integritySegments(bio, limits);
+  request.nrIntegritySegments = countedIntegritySegments(machine.kernel, bio, limits);
   request.gapBit = bio.gapBit;
   request.site = events.context.site;
   request.cpu = events.context.cpu;

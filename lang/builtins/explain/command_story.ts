@@ -70,7 +70,7 @@ function blockRows(
 }
 
 function metadataText(command: NvmeCommandView, request: NvmeRequest): string {
-  if (request.nrIntegritySegments === 0) return "MPTR: no metadata";
+  if (!request.hasMetadata) return "MPTR: no metadata";
   return `MPTR: ${command.bytes[1]! >> 6 === 2 ? "descriptors" : "metadata"} at ${
     formatAddress(command.mptr)
   }`;

@@ -8,12 +8,13 @@ import {
   Bio,
   BIO_FLAG,
   BioSplitter,
+  type BioVec,
   type BlockOp,
   BlockRequest,
   type Bytes,
+  countedIntegritySegments,
   DeadlineScheduler,
   EventStream,
-  integritySegments,
   type NoMerges,
   PAGE_SIZE_BYTES,
   type PhysAddr,
@@ -54,6 +55,8 @@ export interface QueueSetup {
   readonly scheduled: boolean;
   /** Each buffer of direct I/O must be whole blocks, as up to 6.12. */
   readonly wholeBlocks: boolean;
+  /** Where the kernel put its own metadata for data that begin at a sector; null where that is not known. */
+  readonly metadataAt?: (sector: number) => readonly BioVec[] | null;
 }
 
 export class SubmissionModel implements PlugTarget<BlockRequest> {
@@ -63,15 +66,17 @@ export class SubmissionModel implements PlugTarget<BlockRequest> {
   readonly #splitter: BioSplitter;
   readonly #join: PageJoin;
   readonly #wholeBlocks: boolean;
+  readonly #metadataAt: (sector: number) => readonly BioVec[] | null;
 
   /** What waits for the scheduler's worker, which runs when all calls of a task are submitted. */
   readonly #scheduler: DeadlineScheduler<BlockRequest> | null;
 
   constructor(
     private readonly limits: QueueLimits,
-    kernel: Kernel,
-    { nomerges, scheduled, wholeBlocks }: QueueSetup,
+    private readonly kernel: Kernel,
+    { metadataAt = () => null, nomerges, scheduled, wholeBlocks }: QueueSetup,
   ) {
+    this.#metadataAt = metadataAt;
     this.#wholeBlocks = wholeBlocks;
     this.#join = pageJoinOf(kernel);
     const clock = new VirtualClock();
@@ -234,14 +239,15 @@ export class SubmissionModel implements PlugTarget<BlockRequest> {
   #attachMetadata(bio: Bio): void {
     if (this.limits.metadataBytes === 0 || bio.vecs.length === 0) return;
     const blocks = bio.sizeBytes / this.limits.logicalBlockSizeBytes;
-    bio.metadata = [{ phys: 0 as PhysAddr, sizeBytes: blocks * this.limits.metadataBytes }];
+    bio.metadata = this.#metadataAt(bio.sector) ??
+      [{ phys: 0 as PhysAddr, sizeBytes: blocks * this.limits.metadataBytes }];
   }
 
   #request(bio: Bio, nrSegments: number): BlockRequest {
     const request = new BlockRequest("nvme", bio.op, [bio], this.limits);
     request.nrPhysSegments = nrSegments;
     request.gapBit = bio.gapBit;
-    request.nrIntegritySegments = integritySegments(bio, this.limits);
+    request.nrIntegritySegments = countedIntegritySegments(this.kernel, bio, this.limits);
     return request;
   }
 }

@@ -8,6 +8,7 @@
 import {
   type Bio,
   BIO_FLAG,
+  type BioVec,
   BLK_STS,
   blkStatusErrno,
   blkStatusName,
@@ -27,6 +28,7 @@ import {
   caseNumber,
   type DataExtent,
   extentOf,
+  vecOf,
 } from "../kernel/kernel_data.ts";
 import type { Outcome } from "../kernel/kernel_replay.ts";
 import { profileOf, separateMetadataBytes } from "../kernel/kernel_machine.ts";
@@ -73,9 +75,10 @@ export function replaySubmissions(captured: CapturedSubmissions, count: GroupCou
   const sameGroup = (last: CapturedCall, call: CapturedCall) =>
     last.how === "aio" && call.how === "aio" && !groups.has(call.submission);
   const replay = (group: readonly CapturedCall[]) => {
-    const model = new SubmissionModel(limits, kernel, setup);
     const refused = new Map<CapturedCall, boolean>();
     const expected = new Map(group.map((call) => [call, ofCalls.of(call, group)]));
+    const metadataAt = givenMetadata([...expected.values()].flat(), blockSectors);
+    const model = new SubmissionModel(limits, kernel, { ...setup, metadataAt });
     // The time of a plug's flush shows in the order of the requests that it sends newest first.
     const together = (last: CapturedCall, call: CapturedCall) =>
       kernel.plug_newest_first || continues(last, call, blockSectors);
@@ -221,6 +224,21 @@ function asSent(
   const placeOf = ({ request }: CaptureCase) =>
     sent.findIndex(({ bios }) => bios[0]?.parts()[0]?.phys === request.bios[0]?.[0]?.[0]);
   return cases.toSorted((a, b) => placeOf(a) - placeOf(b));
+}
+
+/** The kernel's own metadata of the first bio of each request, by the bio's first sector. */
+function givenMetadata(
+  cases: readonly CaptureCase[],
+  blockSectors: number,
+): (sector: number) => readonly BioVec[] | null {
+  const known = new Map(
+    cases.flatMap(({ request: { integrity, slba } }) =>
+      integrity === undefined || slba === undefined
+        ? []
+        : [[slba * blockSectors, integrity.map(vecOf)] as const]
+    ),
+  );
+  return (sector) => known.get(sector) ?? null;
 }
 
 /** The kernel's own memory in a call's requests, in order. It is looked for when the call takes some. */
