@@ -70,6 +70,25 @@ function bioProbe(index: number, part: number): string {
   );
 }
 
+/** The metadata of a bio, which the block layer calls its integrity: its first vectors. */
+function metadataProbe(index: number): readonly string[] {
+  const name = `metadata${index}`;
+  const payload = `+{bio.bi_integrity}(${bio(REQUEST, index)})`;
+  const iter = (member: string) =>
+    `+{bio_integrity_payload.bip_iter+bvec_iter.${member}}(${payload}):u32`;
+  const head = `payload=${payload}:x64 size=${iter("bi_size")} index=${iter("bi_idx")}` +
+    ` w0=+0(+{bio_integrity_payload.bip_vec}(${payload})):x64[${ARRAY_WORDS}]`;
+  return [
+    probe(
+      name,
+      "nvme_setup_cmd",
+      `${head} done=${iter("bi_bvec_done")}`,
+      `${head} done=${iter("bi_offset")}`,
+    ),
+    filter(name, `payload >= ${FIRST_KERNEL_ADDRESS}`),
+  ];
+}
+
 const UNMAPPED =
   "a=%di:x64 b=%si:x64 sqea=+0(+{request}(%di)):x64[8] sqeb=+0(+{request}(%si)):x64[8]";
 /** Fetches of a function's arguments. @param each `NAME:ARGUMENT:TYPE`. */
@@ -101,11 +120,14 @@ export const CAPTURE_PROBES: readonly string[] = [
       ...index === 0 ? [] : [filter(`bio${index}_${part}`, `bio >= ${FIRST_KERNEL_ADDRESS}`)],
     ])
   ),
+  ...Array.from({ length: MAX_BIOS }, (_, index) => metadataProbe(index)).flat(),
   returns("queue_ret", ["nvme_queue_rq"], "status=$retval:u8"),
   // Which argument is the request differs between releases: one of the two is known.
-  ...[["unmap_data", "nvme_unmap_data"], ["complete", "nvme_pci_complete_rq"]].map(
-    ([name, target]) => probe(name!, target!, UNMAPPED),
-  ),
+  ...[
+    ["unmap_data", "nvme_unmap_data"],
+    ["unmap_metadata", "nvme_unmap_metadata"],
+    ["complete", "nvme_pci_complete_rq"],
+  ].map(([name, target]) => probe(name!, target!, UNMAPPED)),
   returns("unmap_one_ret", ["dma_unmap_phys", "dma_unmap_page_attrs"]),
   returns("map_sg_ret", ["__dma_map_sg_attrs", "dma_map_sg_attrs"], "ret=$retval:s32"),
   ...PARTS.flatMap((part) => [

@@ -5,6 +5,7 @@ import type { BootedGroup } from "../boot/boot_groups.ts";
 import type { QemuDisk } from "../machine/qemu_machine.ts";
 import { PROBES_FILE, TRACE_FILE } from "../plan/guest_plan.ts";
 import type { PlannedTest } from "../plan/planned_tests.ts";
+import type { RecordedSubmission } from "../plan/scenario_run.ts";
 import { readControllerLog } from "../trace/controller_log.ts";
 import { missedHits } from "../trace/guest_report.ts";
 import { readGuestEvents } from "../trace/trace_events.ts";
@@ -152,6 +153,7 @@ function nameOf(
     ...settings.sgl_threshold === 32 * KIB ? [] : [`sglt${settings.sgl_threshold}`],
     ...part("mdts", `mdts${settings.mdts}`),
     ...part("metadata_bytes", `ms${settings.metadata_bytes}`),
+    ...settings.metadata_bytes === undefined ? [] : part("metadata_sgl", "msgl"),
     ...part("logical_block_size", `lbs${settings.logical_block_size}`),
     ...part("max_sectors_kb_set", `maxsec${settings.max_sectors_kb_set}`),
     ...part("scheduler", `sched${settings.scheduler}`),
@@ -191,14 +193,13 @@ function submissionRecords({ islands, machine, plan, report, tests }: BootedGrou
   const records: Line[] = [];
   for (const { recorded } of tests) {
     for (const [index, io] of plan.ioOf.get(recorded)!.entries()) {
-      const { submission: { op, sector, sizeBytes, vecs } } = recorded.submissions[index]!;
+      const { submission } = recorded.submissions[index]!;
+      const { sizeBytes, vecs } = submission;
       const result = report.results.get(io)!;
       records[io] = {
         submission: io + 1,
         kind: KIND,
-        how: op === "discard" ? "ioctl" : "aio",
-        op,
-        slba: sector * 512 / blockBytes,
+        ...callRecord(submission, blockBytes),
         bytes: sizeBytes,
         result,
         errno: Math.max(0, -result),
@@ -211,10 +212,23 @@ function submissionRecords({ islands, machine, plan, report, tests }: BootedGrou
   return records;
 }
 
+/** How a request was made, and where on the disk. */
+function callRecord(
+  { command, op, sector }: RecordedSubmission["submission"],
+  blockBytes: number,
+): ConfigRecord {
+  if (command === null) {
+    return { how: op === "discard" ? "ioctl" : "aio", op, slba: sector * 512 / blockBytes };
+  }
+  const { dwords = {}, opcode } = command;
+  const slba = (dwords[10] ?? 0) + (dwords[11] ?? 0) * 2 ** 32;
+  return { how: "passthru", op: OPCODE_NAMES[opcode] ?? "unknown", slba };
+}
+
 /** Null for a request that was not read whole. */
 function caseRecord(request: CapturedRequest, call: Line): Line | null {
-  const { bios, blocks, bytes, device, flags, gapBit, list, queueStatus } = request;
-  if (bios === null) return null;
+  const { bios, blocks, bytes, device, flags, gapBit, list, metadata, queueStatus } = request;
+  if (bios === null || metadata === null) return null;
   const command = request.command === null ? null : capturedCommand(request.command, bytes, blocks);
   if (command === null && queueStatus === 0) return null;
   const isUser = DRIVER_OPS.includes(flags & OP_MASK);
@@ -231,6 +245,7 @@ function caseRecord(request: CapturedRequest, call: Line): Line | null {
     nr_integrity_segments: request.integritySegments,
     ...gapBit === null ? {} : { phys_gap_bit: gapBit },
     bios,
+    ...metadataRecord(metadata),
     ...list === null ? {} : { segments: list.map(({ memory }) => memory) },
     group: call.submission!,
     submissions: [call.submission!],
@@ -245,6 +260,23 @@ function caseRecord(request: CapturedRequest, call: Line): Line | null {
       : sentRecord(request, command),
     unmap: request.unmap.calls,
     ...device === null ? {} : { device: { sqid: device.queue, accesses: device.extents } },
+  };
+}
+
+/** The first bio's metadata, and of several bios all, with what touches joined. */
+function metadataRecord(
+  metadata: readonly (readonly CapturedExtent[])[],
+): { readonly [key: string]: CapturedValue } {
+  if (metadata.length === 0) return {};
+  const joined: [number, number][] = [];
+  for (const [phys, sizeBytes] of metadata.flat()) {
+    const last = joined.at(-1);
+    if (last !== undefined && last[0] + last[1] === phys) last[1] += sizeBytes;
+    else joined.push([phys, sizeBytes]);
+  }
+  return {
+    integrity: metadata[0]!,
+    ...joined.length === 1 && metadata.length === 1 ? {} : { integrity_segments: joined },
   };
 }
 

@@ -10,6 +10,8 @@ const ENTRY_BYTES = 8;
 const DESCRIPTOR_BYTES = 16;
 /** The type byte of a descriptor that points to the last segment. */
 const LAST_SEGMENT = 0x30;
+/** Value of PSDT: the metadata pointer leads to an SGL. */
+const METADATA_SGL = 2;
 
 /** Words of 64 bits of a block of descriptors, by its device address. */
 export type DescriptorBlocks = ReadonlyMap<number, readonly bigint[]>;
@@ -46,10 +48,12 @@ export function capturedCommand(
     sqe: [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join(""),
     psdt,
   };
+  const metadata = psdt === METADATA_SGL ? metadataSglRecord(wide(16), blocks) : {};
   const data = psdt === 0
     ? prpRecord(wide(24), wide(32), dataBytes, blocks)
     : sglRecord(words[3]!, words[4]!, blocks);
-  return data === null ? null : { opcode, cid, slba: wide(40), record: { ...head, ...data } };
+  if (data === null || metadata === null) return null;
+  return { opcode, cid, slba: wide(40), record: { ...head, ...metadata, ...data } };
 }
 
 function prpRecord(
@@ -89,6 +93,22 @@ function sglRecord(
     (_, index) => descriptor(words[2 * index]!, words[2 * index + 1]!),
   );
   return { sgl1, sgl_list: list };
+}
+
+/** The descriptor that the metadata pointer leads to, and the last segment behind it in its block. */
+function metadataSglRecord(
+  mptr: number,
+  blocks: DescriptorBlocks,
+): { readonly [key: string]: CapturedValue } | null {
+  const words = blocks.get(mptr);
+  if (words === undefined) return null;
+  const first = descriptor(words[0]!, words[1]!);
+  const count = first.type === LAST_SEGMENT ? first.len / DESCRIPTOR_BYTES : 0;
+  const list = Array.from(
+    { length: count },
+    (_, index) => descriptor(words[2 * index + 2]!, words[2 * index + 3]!),
+  );
+  return { meta_sgl: [first, ...list] };
 }
 
 function descriptor(low: bigint, high: bigint) {

@@ -45,6 +45,8 @@ export interface CapturedRequest {
   readonly gapBit: number | null;
   /** Null where one could not be read whole. */
   readonly bios: readonly (readonly CapturedExtent[])[] | null;
+  /** Metadata of each bio; empty for a request without. Null where one could not be read whole. */
+  readonly metadata: readonly (readonly CapturedExtent[])[] | null;
   readonly map: CallLog;
   readonly unmap: CallLog;
   /** The scatterlist; null where there was none. */
@@ -80,6 +82,7 @@ interface OpenRequest extends Mutable<CapturedRequest> {
 interface Pending {
   head: ReadonlyMap<string, string> | null;
   readonly bios: Map<number, BioRead>;
+  readonly metadata: Map<number, BioRead>;
 }
 
 interface BioRead {
@@ -149,6 +152,9 @@ class CaptureReader {
   /** Device addresses of the pools' pages, by their numbers in the kernel: of each block that was freed. */
   readonly #poolPages = new Map<bigint, number>();
 
+  /** The request that mapped a device address by a call of its own. */
+  readonly #mappedBy = new Map<number, OpenRequest>();
+
   constructor(private readonly settings: CaptureSettings) {}
 
   push(event: GuestEvent): void {
@@ -157,6 +163,12 @@ class CaptureReader {
     const bio = /^bio(\d)_(\d)$/.exec(name);
     if (bio !== null) {
       readBio(context.pending, Number(bio[1]), Number(bio[2]), fields);
+      return;
+    }
+    const metadata = /^metadata(\d)$/.exec(name);
+    if (metadata !== null) {
+      const words = wordsOf(fields.get("w0")) ?? [];
+      context.pending.metadata.set(Number(metadata[1]), { fields, words });
       return;
     }
     switch (name) {
@@ -177,17 +189,29 @@ class CaptureReader {
         return;
       case "complete":
       case "unmap_data":
+      case "unmap_metadata":
         this.#undo(context, fields);
         return;
       case "nvme_complete_rq":
         this.#complete(context, fields);
         return;
     }
+    if (name === "unmap_one") this.#unmapOne(context, fields);
     this.#inside(context, event);
   }
 
+  /** Metadata is unmapped before the function that names the request, for several of them in turn. */
+  #unmapOne(context: Context, fields: ReadonlyMap<string, string>): void {
+    const dma = Number(fields.get("dma"));
+    const owner = this.#mappedBy.get(dma);
+    if (owner === undefined || owner.isComplete) return;
+    this.#mappedBy.delete(dma);
+    context.request = owner;
+    context.log = owner.unmap;
+  }
+
   #begin(context: Context, fields: ReadonlyMap<string, string>): void {
-    const { pending: { bios, head } } = context;
+    const { pending: { bios, head, metadata } } = context;
     context.pending = newPending();
     context.request = context.log = null;
     context.open.length = 0;
@@ -195,6 +219,8 @@ class CaptureReader {
     if (queue === 0 || head === null || this.#io < 0) return;
     const cid = Number(fields.get("cmdid"));
     const gap = head.get("gap");
+    const integritySegments = Number(head.get("integrity"));
+    const bioExtents = biosOf(bios);
     const request: OpenRequest = {
       io: this.#io,
       pointer: head.get("req")!,
@@ -203,9 +229,13 @@ class CaptureReader {
       bytes: Number(head.get("bytes")),
       flags: Number(head.get("flags")),
       segments: Number(head.get("segments")),
-      integritySegments: Number(head.get("integrity")),
+      integritySegments,
       gapBit: gap === undefined ? null : Number(gap),
-      bios: biosOf(bios),
+      bios: bioExtents,
+      // 6.1.192 counts no segments of metadata that it has.
+      metadata: integritySegments === 0 && metadata.size === 0 || bioExtents === null
+        ? []
+        : metadataOf(metadata, bioExtents.length),
       map: new CallLog(),
       unmap: new CallLog(),
       list: null,
@@ -276,6 +306,7 @@ class CaptureReader {
     if (call !== undefined) {
       const given = end(beginning!);
       if (given !== null) log.returned(call(given, event, about));
+      if (name === "map_one_ret") this.#mappedBy.set(Number(fields.get("dma")), request);
     } else if (result !== undefined) {
       const given = end(operationBegan!);
       const line = given === null ? null : result(given, fields, about);
@@ -381,7 +412,7 @@ class CaptureReader {
 }
 
 function newPending(): Pending {
-  return { head: null, bios: new Map() };
+  return { head: null, bios: new Map(), metadata: new Map() };
 }
 
 function newContext(): Context {
@@ -430,6 +461,21 @@ function biosOf(bios: ReadonlyMap<number, BioRead>): CapturedExtent[][] | null {
     if (Number(read.fields.get("next")) === 0) return lists;
   }
   return null;
+}
+
+/** Null where the metadata of a bio was not read whole. */
+function metadataOf(
+  reads: ReadonlyMap<number, BioRead>,
+  bioCount: number,
+): CapturedExtent[][] | null {
+  const lists: CapturedExtent[][] = [];
+  for (let index = 0; index < bioCount; index++) {
+    const read = reads.get(index);
+    const vecs = read === undefined ? null : vecsOf(read);
+    if (vecs === null) return null;
+    lists.push(vecs);
+  }
+  return lists;
 }
 
 /** The rest of a bio's iterator: it begins inside of a vector where the bio was split. */

@@ -11,6 +11,8 @@ import { recordTest } from "../plan/scenario_run.ts";
 
 /** Sets of requests, with the calls of each of their tests. */
 const SETS = [[KERNEL_REQUESTS, 60], [CAPTURED_REQUESTS, 185]] as const;
+/** More of a disk with metadata: commands of a user, and requests of two bios. */
+const METADATA_CALLS = 35;
 
 /** A QEMU with every property that a machine of the sets needs. */
 const ANY_IOMMU = qemuProgram("10.0.13", "  x-flts=<bool>\n  x-scalable-mode=<bool>\n");
@@ -29,7 +31,8 @@ Deno.test("a guest can repeat every built-in request, on the oldest and the newe
           const { blockers, outcome, submissions } = recorded;
           const reasons = [...machine.missing, ...blockers, ...cutReasons(recorded)];
           assertEquals([test.combination, reasons, outcome.failure], [test.combination, [], null]);
-          assertEquals(submissions.length, calls);
+          const hasMore = path === CAPTURED_REQUESTS && test.name.startsWith("metadata");
+          assertEquals(submissions.length, calls + (hasMore ? METADATA_CALLS : 0));
         }
       }
     });

@@ -48,7 +48,8 @@ export function readControllerLog(text: string): ControllerCommand[] {
     if (line.includes("pci_nvme_admin_cmd ")) command = null;
     if (command === null) continue;
     const data = MAP_DATA.exec(line);
-    if (data !== null) {
+    // A second SGL is that of the metadata.
+    if (data !== null && command.format === "none") {
       command.format = data[1] as "prp" | "sgl";
       command.leftBytes = Number(data[2]);
     }
