@@ -14,63 +14,38 @@ export interface GivenFields {
   readonly why: string;
 }
 
-const ASKED_FOR = "What the program asked for.";
+/** @param ops Words of one text, as the fields. */
+function given(ops: string, fields: string, why = "What the program asked for."): GivenFields {
+  return { ops: ops.split(" "), fields: fields === "" ? [] : fields.split(" "), why };
+}
 
 /** Operations on a machine with a DMA API. */
 export const GIVEN: readonly GivenFields[] = [
-  { ops: ["try_alloc", "link"], fields: ["state", "phys", "size"], why: ASKED_FOR },
-  {
-    ops: ["link", "sync", "unlink", "destroy", "free"],
-    fields: ["state", "offset", "size", "mapped", "dir", "attrs"],
-    why: ASKED_FOR,
-  },
-  { ops: ["map_phys"], fields: ["phys", "size", "dir", "attrs"], why: ASKED_FOR },
-  { ops: ["unmap_phys"], fields: ["dma", "size", "dir", "attrs"], why: ASKED_FOR },
-  { ops: ["set_mask", "set_min_align_mask"], fields: ["mask"], why: ASKED_FOR },
-  { ops: ["table", "residual_removed"], fields: ["from", "pages"], why: ASKED_FOR },
-  { ops: ["hmm_alloc"], fields: ["map", "entries", "entry_size"], why: ASKED_FOR },
-  {
-    ops: ["hmm_free", "hmm_map", "hmm_unmap", "dma_list_entry"],
-    fields: ["map", "index"],
-    why: ASKED_FOR,
-  },
-  { ops: ["set_entry"], fields: ["map", "index", "pfns"], why: "What the program wrote." },
-  {
-    ops: ["notifier_add", "notifier_remove"],
-    fields: ["map", "pages", "mode"],
-    why: ASKED_FOR,
-  },
-  {
-    ops: ["memory", "race"],
-    fields: ["what", "map", "page", "pages"],
-    why: "What the process, or another thread during the next fault, did to its memory.",
-  },
-  {
-    ops: ["range_fault"],
-    fields: ["map", "page", "pages", "default", "mask"],
-    why: ASKED_FOR,
-  },
-  {
-    ops: ["memory_blocks"],
-    fields: ["phys", "bytes"],
-    why: "Memory of the test program: where the kernel found it.",
-  },
-  { ops: ["peer_pfn"], fields: ["pfn"], why: "Where the BIOS put another function's BAR." },
+  given("try_alloc link", "state phys size"),
+  given("link sync unlink destroy free", "state offset size mapped dir attrs"),
+  given("map_phys", "phys size dir attrs"),
+  given("unmap_phys", "dma size dir attrs"),
+  given("set_mask set_min_align_mask", "mask"),
+  given("table residual_removed", "from pages"),
+  given("hmm_alloc", "map entries entry_size"),
+  given("hmm_free hmm_map hmm_unmap dma_list_entry", "map index"),
+  given("set_entry", "map index pfns", "What the program wrote."),
+  given("notifier_add notifier_remove", "map pages mode"),
+  given(
+    "memory race",
+    "what map page pages",
+    "What the process, or another thread during the next fault, did to its memory.",
+  ),
+  given("range_fault", "map page pages default mask"),
+  given("memory_blocks", "phys bytes", "Memory of the test program: where the kernel found it."),
+  given("peer_pfn", "pfn", "Where the BIOS put another function's BAR."),
 ];
 
 /** Operations on software that pages on demand. */
 export const GIVEN_TO_SOFTWARE: readonly GivenFields[] = [
-  {
-    ops: ["caps"],
-    fields: ["device", "general", "rc", "uc", "ud"],
-    why: "What the driver says of itself.",
-  },
-  {
-    ops: ["register", "prefetch", "memory"],
-    fields: ["addr", "length", "on_demand", "write", "huge", "kind", "what"],
-    why: ASKED_FOR,
-  },
-  { ops: ["deregister"], fields: [], why: ASKED_FOR },
+  given("caps", "device general rc uc ud", "What the driver says of itself."),
+  given("register prefetch memory", "addr length on_demand write huge kind what"),
+  given("deregister", ""),
 ];
 
 /** The fields of an operation that are given, or null for an operation that is not known. */
