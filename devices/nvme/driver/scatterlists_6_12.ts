@@ -72,14 +72,14 @@ export class ScatterlistMapper extends DataMapper {
 
   /**
    * How a lone segment is described without a list; null when it needs one. A user's command is no
-   * reason for an SGL here, and a threshold of 0 rules one out.
+   * reason for an SGL here, metadata with an SGL is, and a threshold of 0 rules one out.
    */
   #simpleFormat(request: NvmeRequest, use: SglUse): "simple_prp" | "simple_sgl" | null {
     const { phys } = this.segments;
     const { peers } = this.machine;
     if (peers !== null && peers.isPeerMemory(phys)) return null;
-    if (this.wantsMetadataSgl(request)) return null;
-    if (ctrlPageOffset(phys) + request.payloadBytes <= 2 * CTRL_PAGE_BYTES) return "simple_prp";
+    const fitsPrps = ctrlPageOffset(phys) + request.payloadBytes <= 2 * CTRL_PAGE_BYTES;
+    if (fitsPrps && !this.wantsMetadataSgl(request)) return "simple_prp";
     return use !== "unsupported" && this.settings.sglThresholdBytes !== 0 ? "simple_sgl" : null;
   }
 

@@ -191,6 +191,21 @@ Deno.test("metadata is a plain pointer mapped by its page, before the data unmap
   assertEquals(calls, ["map_sgtable", "map_page", "unmap_page", "unmap_sg"]);
 });
 
+Deno.test("a user's command of one segment has an SGL without a list where metadata may have one", () => {
+  const format = (options: DriverRigOptions) => {
+    const rig = rigOf({ sgl: true, ...options });
+    const calls = rig.watchCalls();
+    const buffer = { segments: [vec(64 * MIB, 512)] };
+    const { requests } = rig.finish(rig.disk.passthrough({ opcode: 2, buffer }));
+    return `${requests[0]!.command!.format}, ${calls.join(" ")}`;
+  };
+  assertEquals(format({}), "prp, map_page unmap_page");
+  // Run: Debian's 6.12.117 in QEMU 10.0.13 and 11.1.3, whose controllers read SGLs of metadata.
+  assertEquals(format({ metadataSgl: true }), "sgl, map_page unmap_page");
+  const none = { driver: { sglThresholdBytes: 0 } };
+  assertEquals(format({ metadataSgl: true, ...none }), "sgl, map_sgtable unmap_sg");
+});
+
 Deno.test("metadata of several pieces is a list of its own, unmapped before the data's (nvme.md 6)", () => {
   const rig = rigOf({ ...STRICT, sgl: true, metadataBytes: 8, metadataSgl: true });
   const metadata = [vec(64 * MIB, 64), vec(64 * MIB + 0x2000, 64)];
