@@ -11,7 +11,15 @@ export {
   text,
   texts,
 } from "./command.ts";
-export { COMPILER, JOBS, LIMITS, MATCH, SEED, VERDICT } from "./commands/scenario_options.ts";
+export {
+  BRANCH,
+  COMPILER,
+  JOBS,
+  LIMITS,
+  MATCH,
+  SEED,
+  VERDICT,
+} from "./commands/scenario_options.ts";
 export type { Extension, ForeignFile, InitDriver, JobRunner, LineExplainer } from "./extension.ts";
 export { ProcessScreen, refuse, type Screen } from "./screen.ts";
 export * from "./jobs/run_plan.ts";
@@ -19,3 +27,4 @@ export * from "./shell_words.ts";
 export * from "./package_version.ts";
 export * from "./paths.ts";
 export * from "./permissions.ts";
+export { readBranchOption } from "./read_branch.ts";

@@ -32,7 +32,7 @@ export interface LineExplainer {
   linesWith(text: string): readonly string[] | null;
   /** Explains lines by what traces of the same machine know of them. */
   explainWithTrace(
-    lines: string,
+    lines: { readonly text: string } | { readonly path: string },
     tracePaths: readonly string[],
     screen: Screen,
   ): Promise<ExitCode>;

@@ -5,6 +5,7 @@ import { host } from "../host.ts";
 import { printable } from "@dmalab/lang/diagnostics";
 import { wrappedPairs } from "@dmalab/lang/text";
 import { refuse, type Screen } from "../screen.ts";
+import { shellWord } from "../shell_words.ts";
 
 /** Widest text that reads well. */
 const MAX_COLUMNS = 100;
@@ -34,7 +35,7 @@ export const EXPLAIN = command({
     json: flag("print each fault of the log as one JSON object per line"),
     trace: texts(
       "FILE",
-      "NAME is a fault line, or -: use this trace to find the mapping that the address " +
+      "NAME is a fault line, a log, or -: use this trace to find the mapping that the address " +
         "belonged to and the call that unmapped it; a second FILE is the kernel log, used to align the clocks",
     ),
     in: text(
@@ -64,6 +65,10 @@ export const EXPLAIN = command({
     { line: "explain max_hw_sectors_kb", doc: "a file of sysfs" },
     { line: "explain rejecting DMA map", doc: "a part of a message" },
     { line: "explain dmesg.txt", doc: "a kernel log: every line about DMA" },
+    {
+      line: "explain dmesg.txt --trace trace.txt",
+      doc: "its faults, with the mappings and calls of a trace",
+    },
     { line: "explain - < dmesg.txt", doc: "every IOMMU fault of a kernel log" },
   ],
   may: {},
@@ -76,7 +81,9 @@ export const EXPLAIN = command({
         return refuse("This dmalab has no extension that explains lines of logs", screen);
       }
     } else if (options.trace.length > 0) {
-      return lines.explainWithTrace(question, options.trace, screen);
+      const isPath = question === "-" || isFile(question);
+      const asked = isPath ? { path: question } : { text: question };
+      return lines.explainWithTrace(asked, options.trace, screen);
     } else if (question === "-") {
       return await lines.explainInput(options.json, screen);
     } else if (options.in === null && isLogFile(question, lines.accepts(question))) {
@@ -94,6 +101,14 @@ export const EXPLAIN = command({
       screen.out(answer.map((line) => `${line}\n`).join(""));
       return HELD;
     }
+    if (question.endsWith(".dma") && isFile(question)) {
+      const name = shellWord(question);
+      return refuse(
+        `"${printable(question)}" is a scenario: \`dmalab run ${name}\` runs it, and ` +
+          `\`dmalab explain --in ${name} NAME\` explains a name of its machine`,
+        screen,
+      );
+    }
     const columns = Math.min(screen.columns ?? DEFAULT_COLUMNS, MAX_COLUMNS);
     if (question === "") {
       const { KINDS } = await import("../explain/search.ts");
@@ -107,8 +122,8 @@ export const EXPLAIN = command({
       return HELD;
     }
     if (isFile(question)) {
-      return lines === undefined || question.endsWith(".dma")
-        ? refuse(`"${printable(question)}" is a file: \`dmalab run\` runs a scenario`, screen)
+      return lines === undefined
+        ? refuse(`"${printable(question)}" is a file, which nothing here explains`, screen)
         : await lines.explainFile(question, options.json, screen);
     }
     const messages = lines?.linesWith(question) ?? null;
@@ -175,19 +190,31 @@ async function searchFor(
 ): Promise<ExitCode> {
   const { readRulePage } = await import("../places.ts");
   const { isCitation } = await import("../explain/lookup.ts");
-  const { search } = await import("../explain/search.ts");
+  const { search, searchMost } = await import("../explain/search.ts");
   if (isCitation(question)) return refuse(otherwise, screen);
   const { found, more } = search(question, readRulePage, extensions);
-  if (found.length === 0) return refuse(otherwise, screen);
+  if (found.length === 0) {
+    const most = searchMost(question, readRulePage, extensions);
+    if (most.found.length === 0) return refuse(otherwise, screen);
+    const heading = `No entry contains all of "${question}". Entries that contain ${
+      most.words.join(", ")
+    }:`;
+    printPairs(heading, most.found, columns, screen);
+    screen.out(`\`dmalab explain NAME\` opens one, such as ${most.found[0]![0]}\n`);
+    return HELD;
+  }
   printPairs(`Entries that contain "${question}":`, found, columns, screen);
   const others = more === 0 ? "" : `${more} more; add a word to narrow the search. `;
   screen.out(`${others}\`dmalab explain NAME\` opens one, such as ${found[0]![0]}\n`);
   return HELD;
 }
 
-/** Whether a question is a path of a file. @param isLine It could be a line of a log, too. */
+/**
+ * Whether a question is a path of a file, which a name of the language is not: `k.log` is no field `log`.
+ * @param isLine It could be a line of a log, too.
+ */
 function isLogFile(question: string, isLine: boolean): boolean {
-  return (isLine || question.includes("/")) && !question.endsWith(".dma") && isFile(question);
+  return (isLine || /[./]/.test(question)) && !question.endsWith(".dma") && isFile(question);
 }
 
 function isFile(path: string): boolean {

@@ -79,11 +79,8 @@ export function search(
   readPage: PageReader,
   extensions: readonly Extension[] = [],
 ): { readonly found: readonly (readonly [string, string])[]; readonly more: number } {
-  const words = question.toLowerCase().split(/\s+/).filter((word) => /\w/.test(word));
-  // A word begins where the text has one: "prp" is in "PRPs" and "prp_list", and not in "interprp".
-  const patterns = words.map((word) =>
-    new RegExp(`(?<![a-z0-9])${word.replace(/[^\w\s]/g, "\\$&")}`, "i")
-  );
+  const words = wordsIn(question);
+  const patterns = words.map(patternOf);
   const found = [...subjects(readPage, extensions)]
     .map((subject) => ({
       subject,
@@ -98,6 +95,49 @@ export function search(
     ) => [name, titleLine(title)]),
     more: Math.max(0, found.length - MAX_FOUND),
   };
+}
+
+/** Words of a question that tell nothing of its subject. */
+const COMMON = new Set(
+  ("a an and are as at be by can cannot do does for from has have how i in is it its my no not of on or that the " +
+    "there this to was what when where which why will with").split(" "),
+);
+
+/**
+ * The same of the entries with most of the words, where none has all; the words that the first one
+ * has. Empty where an entry has only one of several.
+ */
+export function searchMost(
+  question: string,
+  readPage: PageReader,
+  extensions: readonly Extension[] = [],
+): { readonly found: readonly (readonly [string, string])[]; readonly words: readonly string[] } {
+  const words = wordsIn(question).filter((word) => !COMMON.has(word));
+  const patterns = words.map(patternOf);
+  const scored = [...subjects(readPage, extensions)].map((subject) => {
+    const scores = patterns.map((pattern) => scoreOf(subject, [pattern]));
+    const count = scores.filter((score) => score > 0).length;
+    return { subject, scores, count, score: scores.reduce((sum, score) => sum + score, 0) };
+  });
+  const most = scored.reduce((best, { count }) => Math.max(best, count), 0);
+  if (most < 2) return { found: [], words: [] };
+  const found = scored.filter(({ count }) => count === most).sort((a, b) => b.score - a.score);
+  return {
+    found: found.slice(0, MAX_FOUND).map(({ subject: { name, title } }) => [
+      name,
+      titleLine(title),
+    ]),
+    words: words.filter((_, at) => found[0]!.scores[at]! > 0),
+  };
+}
+
+function wordsIn(question: string): readonly string[] {
+  return question.toLowerCase().split(/\s+/).filter((word) => /\w/.test(word));
+}
+
+/** A word begins where the text has one: "prp" is in "PRPs" and "prp_list", and not in "interprp". */
+function patternOf(word: string): RegExp {
+  return new RegExp(`(?<![a-z0-9])${word.replace(/[^\w\s]/g, "\\$&")}`, "i");
 }
 
 /** A row of a page can be a paragraph. */

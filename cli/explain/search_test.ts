@@ -3,7 +3,7 @@ import { describeLanguage, languageNames, membersLike } from "@dmalab/lang/edito
 import { MACHINE_SCHEMA } from "@dmalab/lang";
 import { readRulePage } from "../places.ts";
 import { allNames, explain } from "./lookup.ts";
-import { KINDS, search } from "./search.ts";
+import { KINDS, search, searchMost } from "./search.ts";
 import { userWordsIn } from "./user_words.ts";
 
 function isExplained(name: string): boolean {
@@ -34,6 +34,25 @@ Deno.test("search() finds what has all the words, in any order", () => {
   );
   assert(both.length > 0);
   assertEquals(search("swiotlb qqqq", readRulePage), { found: [], more: 0 });
+});
+
+Deno.test("searchMost() finds what has most of a question's words, and says which", () => {
+  const rows = [
+    ["my device writes to the wrong address", ["device", "address"]],
+    ["the swiotlb pool is full again qqqq", ["swiotlb", "pool", "full"]],
+    ["why is coherent memory bounced twice qqqq", ["coherent", "memory"]],
+    ["how does a PRP list continue qqqq", ["prp", "list"]],
+    ["unmap with another direction qqqq", ["unmap", "direction"]],
+  ] as const;
+  for (const [question, expected] of rows) {
+    assertEquals(search(question, readRulePage).found, [], question);
+    const { found, words } = searchMost(question, readRulePage);
+    assert(found.length > 0, question);
+    for (const word of expected) assert(words.includes(word), `${question}: ${words}`);
+  }
+  // One word of several says too little.
+  assertEquals(searchMost("swiotlb qqqq", readRulePage), { found: [], words: [] });
+  assertEquals(searchMost("zzzz qqqq", readRulePage), { found: [], words: [] });
 });
 
 Deno.test("words of a person lead to what no capture had shown (audit A.1 to A.11)", () => {

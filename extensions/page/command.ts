@@ -1,4 +1,14 @@
-import { basename, command, LIMITS, MATCH, refuse, SEED, VERDICT } from "@dmalab/cli/extend";
+import {
+  basename,
+  BRANCH,
+  command,
+  LIMITS,
+  MATCH,
+  readBranchOption,
+  refuse,
+  SEED,
+  VERDICT,
+} from "@dmalab/cli/extend";
 import { HELD, worseExitCode } from "@dmalab/cli/exit_code";
 
 export const REPORT = command({
@@ -25,12 +35,17 @@ export const REPORT = command({
     },
     match: MATCH,
     seed: SEED,
+    branch: BRANCH,
     ...VERDICT,
     ...LIMITS,
   },
   examples: [
     { line: "report lab.dma", doc: "writes lab.dma.html" },
     { line: "report lab.dma -o lab.html --match unmap", doc: "only matching tests" },
+    {
+      line: "report lab.dma --match probe --branch 1:alloc_pages@4",
+      doc: "the run in which the fourth allocation fails",
+    },
     { line: "report trace.txt.gz", doc: "a real machine's mappings, from its trace" },
     { line: "report run.dmatrace.jsonl", doc: "a trace that `dmalab run --export` wrote" },
   ],
@@ -41,12 +56,15 @@ export const REPORT = command({
     const { limitsOf, noTestFound } = await import("@dmalab/cli/presentation");
     const match = await readMatches(options.match);
     if (typeof match === "string") return refuse(match, screen);
+    const chosen = await readBranchOption(options.branch);
+    if (typeof chosen === "string") return refuse(chosen, screen);
     const limits = limitsOf((option) => options[option]);
     const { lenient, seed } = options;
     const name = options.out ?? `${basename(path)}.html`;
     const target = options.out ?? beside(name);
     return await withInterrupts(async (watch) => {
-      const asked = { only: "all", coverage: false, lenient, ...match, seed, limits } as const;
+      const own = { ...chosen, ...match, lenient, limits, seed };
+      const asked = { only: "all", coverage: false, ...own } as const;
       const made = await writeReport(path, target, asked, screen, watch);
       if (made.isWritten) screen.out(`Wrote ${name}.\n`);
       const noTest = made.reports.length === 0 ? HELD : noTestFound(made.reports, asked, screen);

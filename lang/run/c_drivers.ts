@@ -47,7 +47,7 @@ export function withCDrivers(
   };
   if (!compiles(loader)) {
     for (const { pathSpan } of declarations) {
-      bag.error("E0710", pathSpan, "No C compiler is available in this context");
+      bag.error("E0710", pathSpan, "No C compiler is available in this context", BY_COMMAND);
     }
     addAll(unknown, declarations);
     return named;
@@ -72,7 +72,7 @@ function sourceOf(
   const { loadWithTree } = loader;
   if (settings === null) return null;
   if (loadWithTree === undefined) {
-    bag.error("E0710", pathSpan, "No kernel tree can be read in this context");
+    bag.error("E0710", pathSpan, "No kernel tree can be read in this context", BY_COMMAND);
     return null;
   }
   return loadNamedFile(
@@ -169,13 +169,15 @@ function compiles(loader: SourceLoader): loader is CLoader {
   return "shelf" in loader;
 }
 
+/** The commands that compile. */
+const BY_COMMAND = "run the file by `dmalab run` or `dmalab test`";
+
 /** Says of each driver in C that a session has none. */
 export function refuseCDrivers(files: readonly LoadedFile[], bag: DiagnosticBag): void {
   for (const { file } of files) {
     for (const item of file.items) {
       if (item.kind !== "CDriver") continue;
-      const hint = "run the file by `dmalab run` or `dmalab test`";
-      bag.error("E0710", item.pathSpan, "A REPL session cannot load C drivers", hint);
+      bag.error("E0710", item.pathSpan, "A REPL session cannot load C drivers", BY_COMMAND);
     }
   }
 }
@@ -224,7 +226,7 @@ class CRegistry {
     if (compiled === null || "problem" in compiled) {
       const { path, pathSpan } = declaration;
       const { code, hint, problem } = compiled ??
-        { code: "E0710" as const, problem: `"${path}" is not compiled here`, hint: undefined };
+        { code: "E0710" as const, problem: `"${path}" is not compiled here`, hint: BY_COMMAND };
       this.#once(path, () => this.bag.error(code, pathSpan, problem, hint));
       return compiled;
     }

@@ -1,4 +1,5 @@
 /** Compiles drivers that no kernel tree has, by {@linkcode CompilerService}. */
+import { keepBytes, keptBytes } from "@dmalab/cli";
 import { STATIC_BYTES } from "../c_addresses.ts";
 import { DEFAULT_LIMITS } from "@dmalab/lang/values";
 import {
@@ -15,6 +16,9 @@ import {
   stoppedText,
 } from "./clang.ts";
 import { type CompilerEnd, compilerService } from "./compiler_service.ts";
+
+/** Kept in the cache once the compiler has begun a file: then it is downloaded. */
+const BEGUN = "compiler-begun";
 
 /** So long may the compiler take to start before that is said. */
 const START_MS = 3000;
@@ -38,7 +42,10 @@ export async function compileC(
   for (const [index, job] of jobs.entries()) {
     // Only a download takes so long before the first file begins.
     const starting = service.pid === null
-      ? setTimeout(() => print(`starting the C compiler; ${DOWNLOAD}`), START_MS)
+      ? setTimeout(async () => {
+        const isKnown = await keptBytes("c", BEGUN) !== null;
+        print(isKnown ? "starting the C compiler" : `starting the C compiler; ${DOWNLOAD}`);
+      }, START_MS)
       : undefined;
     const made = await service.request({
       timeMs,
@@ -52,6 +59,7 @@ export async function compileC(
     clearTimeout(starting);
     if ("problem" in made) return made;
     if ("isBegun" in made) return problemOf(made, timeMs, job);
+    if (starting !== undefined) await keepBytes("c", BEGUN, new Uint8Array());
     await take(index, made);
   }
   return null;

@@ -16,6 +16,7 @@ import {
   ModuleFolder,
   ModuleTree,
   processorMs,
+  readHeaders,
   rewriteFile,
 } from "@dmalab/cli";
 import { type ExitCode, FAILED, HELD } from "@dmalab/cli/exit_code";
@@ -51,6 +52,9 @@ const TEST_MS = 15_000;
 const MOST_REGISTERS = 6;
 const READ_LAST = /BAR (\d) of card at offset (0x[\da-f]+), /;
 /** With a tree's headers, and with dmalab's own. */
+/** Folders of headers that a kernel has, and a module rarely. */
+const OF_KERNEL =
+  /^(?:asm|asm-generic|crypto|drm|linux|media|net|rdma|scsi|sound|trace|uapi|video|xen)\//;
 const NO_HEADER = /^(?:'([^']+)' file not found|Cannot read "([^"]+)")/;
 /** The scenario's line that a failure shows, where the removal failed. */
 const AT_REMOVAL = /^\s*\d+ \|\s+d\.(?:remove|unload)\(/;
@@ -96,7 +100,7 @@ class DriverInit {
     this.#facts = readModule(
       this.#module,
       file,
-      this.#tree?.text("include/linux/pci_ids.h") ?? "",
+      this.#tree?.text("include/linux/pci_ids.h") ?? readHeaders()["linux/pci_ids.h"] ?? "",
     );
     this.#kernel = this.#tree === null ? null : releaseOf(this.#tree);
   }
@@ -325,6 +329,9 @@ class DriverInit {
     const outer = this.#facts.outerFolders[0];
     if (rule === undefined && outer !== undefined) {
       return `${outer.path}:${outer.line} adds a folder above: name the repository's folder with --driver, and this source with --file`;
+    }
+    if (rule === undefined && this.#tree === null && OF_KERNEL.test(header)) {
+      return "dmalab's own headers do not have it: name a kernel tree with --kernel, which has it";
     }
     return rule === undefined
       ? "no folder of the module or the kernel has it: if the build generates it, run the build once and keep the file"

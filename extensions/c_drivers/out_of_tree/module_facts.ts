@@ -21,7 +21,7 @@ const TABLE_HEAD =
   /(?:struct\s{1,20}pci_device_id\s{1,20}\w{1,100}\s{0,20}\[[^\]]{0,100}\]|DEFINE_PCI_DEVICE_TABLE\s{0,20}\(\w{1,100}\))[^={;]{0,200}=\s{0,100}\{/g;
 const TABLE_END = /\}\s*;/g;
 const ENTRY =
-  /PCI_DEVICE(?:_SUB)?\s*\(\s*(\w+)\s*,\s*(\w+)|PCI_VDEVICE\s*\(\s*(\w+)\s*,\s*(\w+)|\{\s*(0x\w+|\w+)\s*,\s*(0x\w+|\w+)\s*,|(?:\.vendor\s*=|\bvendor\s*:)\s*(\w+)\s*,\s*(?:\.device\s*=|\bdevice\s*:)\s*(\w+)/;
+  /PCI_DEVICE_DATA\s*\(\s*(\w+)\s*,\s*(\w+)|PCI_DEVICE(?:_SUB)?\s*\(\s*(\w+)\s*,\s*(\w+)|PCI_VDEVICE\s*\(\s*(\w+)\s*,\s*(\w+)|\{\s*(0x\w+|\w+)\s*,\s*(0x\w+|\w+)\s*,|(?:\.vendor\s*=|\bvendor\s*:)\s*(\w+)\s*,\s*(?:\.device\s*=|\bdevice\s*:)\s*(\w+)/g;
 /** An entry for every device of a vendor has this number of a device. */
 const ANY_DEVICE = 1;
 const DEFINE = /^[ \t]*#[ \t]*define[ \t]+(\w+)[ \t]+\(?(0x[\da-fA-F]+|\d+|\w+)[uUlL]*\)?/gm;
@@ -186,18 +186,27 @@ function idsIn(
   for (const path of paths) {
     const text = texts.get(path)!;
     for (const { at, body } of tablesIn(text)) {
-      const entry = ENTRY.exec(body);
-      if (entry === null) continue;
-      const [, vendor, device, short, ofShort, plain, ofPlain, named, ofNamed] = entry;
-      const first = vendor ?? plain ?? named ?? `PCI_VENDOR_ID_${short}`;
-      const second = device ?? ofShort ?? ofPlain ?? ofNamed!;
-      const one = numberOf(first, constants);
-      const two = second === "PCI_ANY_ID" ? ANY_DEVICE : numberOf(second, constants);
-      if (one === null || two === null || one > 0xffff || two > 0xffff) continue;
-      return { vendor: one, device: two, at: placeAt(path, text, at) };
+      for (const entry of body.matchAll(ENTRY)) {
+        const [first, second] = namesIn(entry);
+        const one = numberOf(first, constants);
+        const two = second === "PCI_ANY_ID" ? ANY_DEVICE : numberOf(second, constants);
+        if (one === null || two === null || one > 0xffff || two > 0xffff || one === 0) continue;
+        return { vendor: one, device: two, at: placeAt(path, text, at) };
+      }
     }
   }
   return null;
+}
+
+/** The vendor and the device of an entry, as numbers or by the names of their constants. */
+function namesIn(entry: RegExpExecArray): readonly [vendor: string, device: string] {
+  const [, ofData, data, vendor, device, short, ofShort, plain, ofPlain, named, ofNamed] = entry;
+  return ofData === undefined
+    ? [
+      vendor ?? plain ?? named ?? `PCI_VENDOR_ID_${short}`,
+      device ?? ofShort ?? ofPlain ?? ofNamed!,
+    ]
+    : [`PCI_VENDOR_ID_${ofData}`, `PCI_DEVICE_ID_${ofData}_${data}`];
 }
 
 /** The tables of ids of a source, and where they begin. */

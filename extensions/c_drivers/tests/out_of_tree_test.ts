@@ -65,6 +65,21 @@ const TABLES: readonly (readonly [table: string, vendor: number, device: number]
     1,
   ],
   [
+    "#define PCI_DEVICE_ID_XILINX_DMA 0x7024\nstatic const struct pci_device_id t[] = { { PCI_DEVICE_DATA(XILINX, DMA, &info) }, {} };",
+    0x10ee,
+    0x7024,
+  ],
+  [
+    "static const struct pci_device_id t[] = { { PCI_DEVICE(PCI_VENDOR_ID_XILINX, 0x9038) }, {} };",
+    0x10ee,
+    0x9038,
+  ],
+  [
+    "static const struct pci_device_id t[] = { { PCI_VDEVICE(NOBODY, 1) }, { PCI_VDEVICE(XILINX, 2) }, {} };",
+    0x10ee,
+    2,
+  ],
+  [
     "static struct pci_device_id t[] = { { vendor : 0x559, device : 0x4006, class : 0 }, { 0 } };",
     0x559,
     0x4006,
@@ -415,6 +430,30 @@ const REPORTS: readonly (readonly [
     WRONG_REMOVAL.replace("#include <linux/pci.h>", '#include "api.h"\n#include <linux/pci.h>'),
     "obj-m += one.o\nccflags-y := -I$(src)/../include\n",
     /Cannot read "api\.h"[^;]*; Makefile:2 adds a folder above: name the repository's folder with --driver/,
+  ],
+  [
+    "a header of the kernel that dmalab's own do not have: a kernel tree has it",
+    WRONG_REMOVAL.replace(
+      "#include <linux/pci.h>",
+      "#include <linux/pci.h>\n#include <linux/thermal.h>",
+    ),
+    "obj-m += one.o\n",
+    /'linux\/thermal\.h' file not found; dmalab's own headers do not have it: name a kernel tree with --kernel/,
+  ],
+  [
+    "a vendor by its constant, without a kernel tree",
+    WRONG_REMOVAL.replace("PCI_DEVICE(0x1234, 0x5678)", "PCI_VDEVICE(INTEL, 0x10d3)"),
+    "obj-m += one.o\n",
+    /^ids \| 8086:10d3 \| one\.c:\d+/m,
+  ],
+  [
+    "a vendor and a device by their constants, in the macro for both with data",
+    WRONG_REMOVAL.replace("PCI_DEVICE(0x1234, 0x5678)", "PCI_DEVICE_DATA(REALTEK, ONE, 7)").replace(
+      "static const struct pci_device_id",
+      "#define PCI_DEVICE_ID_REALTEK_ONE 0x8139\nstatic const struct pci_device_id",
+    ),
+    "obj-m += one.o\n",
+    /^ids \| 10ec:8139 \| one\.c:\d+\nreport \| it compiles and probes/m,
   ],
   [
     "a generated header that nothing makes: the build is to be run once",

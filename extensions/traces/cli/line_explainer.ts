@@ -34,14 +34,16 @@ export const LINE_EXPLAINER: LineExplainer = {
   explainWithTrace,
 };
 
-/** @param question A line, or `-` for a log on the standard input. */
+/** @param asked A line, or the path of a log; `-` is the standard input. */
 function explainWithTrace(
-  question: string,
+  asked: { readonly text: string } | { readonly path: string },
   paths: readonly string[],
   screen: Screen,
 ): Promise<ExitCode> {
   return refusingUnreadable(screen, async () => {
-    const { entries, unreadable } = readKernelLog(question === "-" ? await textOf("-") : question);
+    const { entries, unreadable } = readKernelLog(
+      "text" in asked ? asked.text : await textOf(asked.path),
+    );
     if (entries.length === 0) {
       const [first] = unreadable;
       return refuse(first?.message ?? "there is no line about DMA in it", screen);

@@ -39,10 +39,24 @@ export async function runShow(
       screen,
     );
   }
-  const shown = await answer(lineSource(paths[0]!));
+  const source = lineSource(paths[0]!);
+  const lacks = await lackOf(source);
+  if (lacks !== null) return refuse(lacks, screen);
+  const shown = await answer(source);
   if (typeof shown === "string") return refuse(shown, screen);
   for (const line of shown) screen.out(`${line}\n`);
   return HELD;
+}
+
+/** Why nothing of a file can be shown; null where it has an event of a mapping. */
+async function lackOf(source: LineSource): Promise<string | null> {
+  let hasMapping = false;
+  await source.each((line) => {
+    if (!hasMapping && line.kind === "event") hasMapping = line.readDma() !== undefined;
+  });
+  return hasMapping ? null : (
+    `${source.name} has no event of a mapping: \`dmalab trace show\` reads a trace, and \`dmalab explain FILE\` a kernel's log`
+  );
 }
 
 /** The address that a line is about. */

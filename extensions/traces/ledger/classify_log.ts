@@ -351,7 +351,8 @@ function faultFinding(
         (access.device === null
           ? "the trace has no mapping of the device"
           : "no time ties the line to the trace");
-    return finding("iommu_fault", "unknown", { text: `no verdict: ${why}` });
+    const next = edges.firstSeconds === null ? { next: WITHOUT_TRACE } : {};
+    return finding("iommu_fault", "unknown", { text: `no verdict: ${why}`, ...next });
   }
   const traced = {
     access,
@@ -363,6 +364,13 @@ function faultFinding(
   };
   return explainedFault(traced, ledger, verdicts, finding);
 }
+
+/** What to do about a fault that is all that there is. */
+const WITHOUT_TRACE: readonly string[] = [
+  "read what the line says: `dmalab explain LOG`",
+  "record the mappings while it happens: `sh collect-trace.sh 30` as root (examples/traces/data, docs/traces.md)",
+  "give both to `dmalab trace check TRACE LOG`",
+];
 
 /** How far a time lies outside the trace; null where it may lie within. */
 function outsideText(

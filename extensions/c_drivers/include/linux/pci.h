@@ -17,6 +17,8 @@ struct pci_dev {
 #include <dmalab/calls/pci.h>
 #include <dmalab/calls/pcim.h>
 
+typedef unsigned long kernel_ulong_t;
+
 struct pci_device_id {
 	u32 vendor, device, subvendor, subdevice;
 	u32 class_code, class_mask;
@@ -43,6 +45,10 @@ DMALAB_INLINE bool dev_is_pci(const struct device *dev)
 #define PCI_VDEVICE(vend, dev)                                                  \
 	.vendor = PCI_VENDOR_ID_##vend, .device = (dev), .subvendor = PCI_ANY_ID, \
 	.subdevice = PCI_ANY_ID, 0, 0
+#define PCI_DEVICE_DATA(vend, dev, data)                                        \
+	.vendor = PCI_VENDOR_ID_##vend, .device = PCI_DEVICE_ID_##vend##_##dev, \
+	.subvendor = PCI_ANY_ID, .subdevice = PCI_ANY_ID, 0, 0,                 \
+	(unsigned long)(data)
 #define PCI_DEVICE_CLASS(code, mask)                                            \
 	.vendor = PCI_ANY_ID, .device = PCI_ANY_ID, .subvendor = PCI_ANY_ID,    \
 	.subdevice = PCI_ANY_ID, .class_code = (code), .class_mask = (mask)
