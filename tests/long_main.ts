@@ -1,5 +1,5 @@
 /**
- * The long forms of tests: `deno task script property|cases|record-moves|fuzz-traces|nvme-requests`,
+ * The long forms of tests: `deno task script property|cases|record-moves|fuzz-traces|nvme-requests|soak`,
  * each with how much to try and a seed where it has one. What fails is printed, with exit code 1.
  */
 import { resolve } from "node:path";
@@ -27,6 +27,9 @@ const WORLD_OPERATIONS = 10_000;
 /** Damaged lines of one file: small ones end in every state that a ledger can be in. */
 const BATCHES = [200_000, 2_000] as const;
 const MAX_SECONDS_PER_LINE = 0.002;
+/** The heap that the second half of a soak may take, by the first half's: machines come and go. */
+const HEAP_GROWTH = 1.25;
+const MIB = 2 ** 20;
 
 const RUNS: Readonly<Record<string, () => Promise<string>>> = {
   /** Random mappings against a plain list of ranges, a world after the other. */
@@ -101,6 +104,32 @@ const RUNS: Readonly<Record<string, () => Promise<string>>> = {
     }
     return `${grouped(read)} damaged lines of seed ${seed}: no exception, ` +
       `${grouped(damaged)} reported as damaged, ${grouped(findings)} findings`;
+  },
+
+  /** Requests on machines that live long, and ten looks at what the machines and the process hold. */
+  async soak() {
+    const { soak } = await import("./soak/soak.ts");
+    const [requests, seed] = [numberAt(0, 10_000_000), numberAt(1, 1)];
+    const mib = (bytes: number) => `${(bytes / MIB).toFixed(1)} MiB`;
+    const heaps: number[] = [];
+    const end = soak({
+      requests,
+      seed,
+      onPoint({ held, pageBytes, requests, ...counts }) {
+        (globalThis as { readonly gc?: () => void }).gc?.();
+        const { external, heapUsed, rss } = Deno.memoryUsage();
+        heaps.push(heapUsed + external);
+        const numbers = Object.entries({ ...counts, ...held });
+        console.log(
+          `${grouped(requests)} requests: heap ${mib(heapUsed + external)}, rss ${mib(rss)}, ` +
+            `pages ${mib(pageBytes)}, ${numbers.map(([what, all]) => `${what} ${all}`).join(", ")}`,
+        );
+      },
+    });
+    const half = heaps.length / 2;
+    const growth = Math.max(...heaps.slice(half)) / Math.max(...heaps.slice(0, half));
+    if (growth > HEAP_GROWTH) fail(`the heap grows ${growth.toFixed(2)} times in the second half`);
+    return `${grouped(end.well)} of ${grouped(end.requests)} requests of seed ${seed} ended well`;
   },
 
   /** Random requests through the NVMe driver in C and through the kernel's: how many, and their seed. */

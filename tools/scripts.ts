@@ -84,11 +84,12 @@ export const SCRIPTS: Readonly<Record<string, Script>> = {
     deno: READS,
   },
   soak: {
-    usage: "[--requests N] [--seed S]",
+    usage: "[REQUESTS [SEED]]",
     brief:
       "ten million requests of random sizes on machines of every mode and release, with failures, resets and " +
       "removals; prints ten times the memory that the machine and the process hold, and fails when it grows",
-    module: "tests/soak/soak_main.ts",
+    module: "tests/long_main.ts",
+    words: ["soak"],
     deno: ["--v8-flags=--expose-gc", ...READS],
   },
   "soak-watch": {
