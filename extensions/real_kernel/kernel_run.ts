@@ -81,7 +81,7 @@ async function runAndCompare(
   const boots = await bootScenarios(paths, options, COMPARED, screen, signal);
   if (typeof boots === "string") return refuse(boots, screen);
   const { accelerator, failures, kernel, model, refused } = boots;
-  const compared = boots.booted.map(compareBoot);
+  const compared = boots.booted.map((each) => compareBoot(each, boots.model.profile));
   const verdicts = [
     ...refused.map(({ reasons, scenario, test }) => notRun(scenario.path, test, reasons)),
     ...failures.flatMap(({ problem, tests }) =>

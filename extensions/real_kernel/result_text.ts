@@ -141,8 +141,11 @@ function differenceLines(
       message: text,
       span: submission.span,
     }),
-    `model   ${stepText(ofModel)}   (${profile})`,
-    `kernel  ${stepText(ofKernel)}   (${release})`,
+    // What the message says of a whole request is no step of either side.
+    ...ofModel === null && ofKernel === null ? [] : [
+      `model   ${stepText(ofModel)}   (${profile})`,
+      `kernel  ${stepText(ofKernel)}   (${release})`,
+    ],
     `rule    ${rule} (dmalab explain ${rule})`,
     asRelease === null
       ? "no other modelled release does what the kernel did"

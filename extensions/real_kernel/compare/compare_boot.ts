@@ -39,8 +39,10 @@ export interface BootFacts {
   readonly limits: readonly LimitDifference[];
 }
 
+/** @param nearest The modelled release that is nearest to the kernel. */
 export function compareBoot(
   booted: BootedGroup,
+  nearest: KernelProfile,
 ): { readonly verdicts: readonly TestVerdict[]; readonly facts: BootFacts } {
   const { controllerLog, islands, machine, plan, report, tests } = booted;
   const side = kernelSide(report, controllerLog, machine, islands);
@@ -48,7 +50,7 @@ export function compareBoot(
     const { recorded, scenario } = planned;
     const ios = plan.ioOf.get(recorded)!;
     const result = compareTest(recorded, ios, side);
-    const asRelease = result.verdict === "same" ? null : releaseLike(planned, ios, side);
+    const asRelease = result.verdict === "same" ? null : releaseLike(planned, ios, side, nearest);
     const assertions = judgeAssertions(scenario.program, recorded, ios, side);
     const judged = { asRelease, assertions };
     return {
@@ -96,13 +98,14 @@ function limitsOf({ machine: { disks }, report, tests }: BootedGroup): LimitDiff
   });
 }
 
-/** Another release of the model that does what the kernel did in a test. */
+/** Another release of the model that does what the kernel did in a test: the nearest one, or the newest. */
 function releaseLike(
   { recorded: { config, test }, scenario: { program } }: PlannedTest,
   ios: readonly number[],
   side: KernelSide,
+  nearest: KernelProfile,
 ): KernelProfile | null {
-  for (const kernel of KERNEL_NAMES.toReversed()) {
+  for (const kernel of new Set([nearest, ...KERNEL_NAMES.toReversed()])) {
     if (kernel === config.kernel) continue;
     const recorded = recordTest(program, test, { ...config, kernel }, DEFAULT_LIMITS);
     if (recorded.submissions.length !== ios.length) continue;

@@ -10,6 +10,7 @@ import {
   type RunnableTest,
   statementsEntry,
 } from "@dmalab/lang/run";
+import { formatCount } from "@dmalab/lang/text";
 import { DEFAULT_LIMITS } from "@dmalab/lang/values";
 import type { KernelProfile } from "@dmalab/runtime/kernels";
 import {
@@ -83,9 +84,9 @@ async function loadFile(path: string): Promise<readonly GuestScenario[] | string
     const { diagnostics, program } = loadProgram(each, loader);
     if (program === null) {
       const problems = diagnostics.filter(({ severity }) => severity === "error");
-      return `"${printable(path)}" has ${countMistakes(diagnostics, "error")} errors\n${
-        renderDiagnostics(problems)
-      }`;
+      return `"${printable(path)}" has ${
+        formatCount(countMistakes(diagnostics, "error"), "error")
+      }\n${renderDiagnostics(problems)}`;
     }
     scenarios.push({ path, program });
   }

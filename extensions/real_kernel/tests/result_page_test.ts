@@ -3,6 +3,7 @@ import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { loadProgram, SourceFile } from "@dmalab/lang";
 import { LoadError } from "@dmalab/lang/syntax";
 import { DEFAULT_LIMITS } from "@dmalab/lang/values";
+import type { KernelProfile } from "@dmalab/runtime/kernels";
 import { compareBoot } from "../compare/compare_boot.ts";
 import type { KernelRunReport } from "../kernel_run.ts";
 import { guestMemoryBytes, qemuMachine } from "../machine/qemu_machine.ts";
@@ -20,11 +21,15 @@ const RELEASE = "7.3.4+deb13-amd64";
 function reportOf(
   change: (report: string) => string,
   changeText: (text: string) => string = (text) => text,
+  { model = "7.3.4", nearest = "7.3.4" }: {
+    readonly model?: KernelProfile;
+    readonly nearest?: KernelProfile;
+  } = {},
 ): KernelRunReport {
   const source = new SourceFile("two <requests>.dma", changeText(read("two_requests.dma")));
   const { program } = loadProgram(source, { load: () => new LoadError("not_found", "no files") });
   const [test] = program!.tests;
-  const machine = qemuMachine({ ...test!.config, kernel: "7.3.4" }, guestMemoryBytes(0, 0));
+  const machine = qemuMachine({ ...test!.config, kernel: model }, guestMemoryBytes(0, 0));
   const recorded = recordTest(program!, test!, machine.config, DEFAULT_LIMITS);
   const islands = new Islands(memoryOf([recorded]));
   const { facts, verdicts } = compareBoot({
@@ -34,7 +39,7 @@ function reportOf(
     islands,
     report: readGuestReport(change(read("7.3.4.report.txt"))),
     controllerLog: read("7.3.4.controller.txt"),
-  });
+  }, nearest);
   return {
     release: RELEASE,
     profile: "7.3.4",
@@ -46,6 +51,18 @@ function reportOf(
     verdicts,
   };
 }
+
+Deno.test("another release that does what the kernel did is the nearest one where several do", () => {
+  const asRelease = (nearest: KernelProfile) => {
+    const [first] = reportOf((text) => text, undefined, { model: "6.12.117", nearest }).verdicts;
+    const { result } = first!;
+    return result.verdict === "not run" ? null : result.asRelease;
+  };
+  assertEquals(["7.3.4", "7.2.12"].map((name) => asRelease(name as KernelProfile)), [
+    "7.3.4",
+    "7.2.12",
+  ]);
+});
 
 Deno.test("a page shows the steps of both sides, and marks the first that differs", () => {
   const page = runPage(
