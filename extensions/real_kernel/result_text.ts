@@ -67,12 +67,15 @@ export function verdictLines({ result, test }: TestVerdict, release: string): st
     `${verdict.padEnd(LABEL_WIDTH)}${printable(displayName(test))}${more}`;
   switch (result.verdict) {
     case "same": {
-      const { accesses, calls, requests, steps } = result.counts;
+      const { accesses, blocked, calls, requests, steps } = result.counts;
       const parts = [
         formatCount(calls, "call"),
         formatCount(requests, "request"),
         formatCount(steps, "step"),
         formatCount(accesses, "access", "accesses"),
+        ...blocked === 0
+          ? []
+          : [`${formatCount(blocked, "request")} only up to an access that the IOMMU blocks`],
       ];
       return [
         head("same", `: ${parts.join(", ")}`),

@@ -19,6 +19,8 @@ export interface ComparedCounts {
   readonly requests: number;
   readonly steps: number;
   readonly accesses: number;
+  /** Requests with an access that the IOMMU blocks: compared up to it. */
+  readonly blocked: number;
 }
 
 export interface TestDifference extends RequestDifference {
@@ -57,7 +59,7 @@ export function compareTest(
 }
 
 class TestComparer {
-  readonly counts = { calls: 0, requests: 0, steps: 0, accesses: 0 };
+  readonly counts = { calls: 0, requests: 0, steps: 0, accesses: 0, blocked: 0 };
   /** Requests of the kernel that no request of the model was compared with. */
   readonly #left: Set<TracedRequest>;
 
@@ -79,10 +81,18 @@ class TestComparer {
     this.counts.calls++;
     const result = this.kernel.results.get(this.ios[index]!);
     const { error } = submission.io;
+    if (this.#isBlocked(submission)) return null;
     if (result === undefined || (error !== null) === result < 0) return null;
     const text = `the call returns ${result}, and on the model ${error ?? "success"}`;
     const rule = RULES.completion;
     return this.#differs({ text, rule, ofModel: null, ofKernel: null }, submission);
+  }
+
+  /** QEMU's controller reports success for an access that was blocked. */
+  #isBlocked(submission: RecordedSubmission): boolean {
+    return requestsOf(submission).some(({ id }) =>
+      this.test.events.get(id)?.some(({ name }) => name === "iommu.fault") === true
+    );
   }
 
   /** A request that only the kernel has. */
@@ -116,7 +126,9 @@ class TestComparer {
     const difference = firstRequestDifference(model, real, physOf, isObserved);
     if (difference !== null) return this.#differs(difference, submission, model, real);
     this.counts.requests++;
-    this.counts.steps += model.map.length + model.unmap.length;
+    const isBlocked = model.isBlocked === true;
+    if (isBlocked) this.counts.blocked++;
+    this.counts.steps += model.map.length + (isBlocked ? 0 : model.unmap.length);
     this.counts.accesses += real.device === null ? 0 : model.device?.extents.length ?? 0;
     return null;
   }

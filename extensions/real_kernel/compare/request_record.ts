@@ -25,6 +25,8 @@ export interface RequestRecord {
   readonly device: DeviceSide | null;
   /** Status code with its type, 0 for success; null for a request that never became a command. */
   readonly status: number | null;
+  /** The IOMMU blocked one of the model's accesses: nothing behind it is compared. */
+  readonly isBlocked?: boolean;
 }
 
 /** The data pointer of a command as the controller resolved it. */

@@ -57,6 +57,8 @@ export function simulatedRequest(
   events: readonly MachineEvent[],
   isObserved: (kind: StepKind) => boolean,
 ): SimulatedRequest {
+  const blocked = events.findIndex(({ name }) => name === "iommu.fault");
+  const isBlocked = blocked >= 0;
   const submitted = events.findIndex(({ name }) => name === "nvme.submit");
   // A refused request is undone without a command: what undoes it is its completion.
   const begun = submitted < 0 ? firstUndoing(events) : submitted;
@@ -78,7 +80,10 @@ export function simulatedRequest(
     gapBit: request.gapBit,
     map,
     unmap,
-    device: submitted < 0 ? null : deviceSide(events, request.payloadBytes),
+    device: submitted < 0
+      ? null
+      : deviceSide(isBlocked ? events.slice(0, blocked) : events, request.payloadBytes),
+    isBlocked,
     status: completed === undefined ? null : (completed.fields as EventValues).status as number,
     events,
   };

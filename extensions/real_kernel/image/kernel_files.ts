@@ -71,6 +71,7 @@ export async function readKernelFiles(
     if (kept !== null) return kept;
     const found = await withTempFolder(async (folder) => {
       const roots: string[] = [];
+      const packages = new Map<string, string>();
       for (const [index, path] of [kernel, ...modules].entries()) {
         if (!path.endsWith(".deb")) {
           roots.push(path);
@@ -79,8 +80,10 @@ export async function readKernelFiles(
         const problem = await unpackPackage(path, `${folder}/${index}`);
         if (problem !== null) return { problem };
         roots.push(`${folder}/${index}`);
+        packages.set(`${folder}/${index}`, path);
       }
-      return await findIn(roots, kernel);
+      const result = await findIn(roots, kernel);
+      return "problem" in result ? { problem: withinPackages(result.problem, packages) } : result;
     });
     if ("problem" in found) return found;
     const { hash, image, ...rest } = found;
@@ -90,6 +93,16 @@ export async function readKernelFiles(
     if (!isHostError(error)) throw error;
     return { problem: `"${printable(kernel)}" cannot be read: ${hostReason(error)}` };
   }
+}
+
+/** Names files of unpacked packages as the packages do. @param packages Packages by their folders. */
+function withinPackages(problem: string, packages: ReadonlyMap<string, string>): string {
+  let text = problem;
+  for (const [folder, path] of packages) {
+    const name = path.slice(path.lastIndexOf("/") + 1);
+    text = text.replaceAll(printable(`${folder}/`), `${printable(name)}: `);
+  }
+  return text;
 }
 
 /** Names the files by their sizes and times: a package is not read again to find it in the cache. */

@@ -54,7 +54,7 @@ for (const release of ["6.12.117", "7.3.4"] as const) {
     const steps = { "6.12.117": 82, "7.3.4": 146 }[release];
     assertEquals(result, {
       verdict: "same",
-      counts: { calls: 2, requests: 3, steps, accesses: 58 },
+      counts: { calls: 2, requests: 3, steps, accesses: 58, blocked: 0 },
     });
   });
 }
@@ -63,7 +63,7 @@ Deno.test("7.3.4 behind AMD's IOMMU flushes new mappings inside iommu_sync_map, 
   const { result } = compared("7.3.4.amd", "7.3.4");
   assertEquals(result, {
     verdict: "same",
-    counts: { calls: 2, requests: 2, steps: 25, accesses: 4 },
+    counts: { calls: 2, requests: 2, steps: 25, accesses: 4, blocked: 0 },
   });
 });
 

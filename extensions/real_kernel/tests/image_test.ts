@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { cpioArchive } from "../image/cpio.ts";
 import { readBootImage } from "../image/boot_image.ts";
+import { readKernelFiles } from "../image/kernel_files.ts";
 import { moduleNeeds } from "../image/module_file.ts";
 import { uncompressedImage } from "../image/uncompressed_image.ts";
 import { gzipSync, zstdCompressSync } from "node:zlib";
@@ -133,3 +134,50 @@ Deno.test("a kernel is taken out of its image where QEMU can start it, and only 
     assertEquals(await uncompressedImage(bytes), isTaken ? kernel : null, name);
   }
 });
+
+Deno.test({
+  name: "two kernels of one package are named as the package has them",
+  ignore: !hasPackageTool(),
+  fn: async () => {
+    const folder = Deno.makeTempDirSync();
+    try {
+      const tree = `${folder}/tree`;
+      Deno.mkdirSync(`${tree}/DEBIAN`, { recursive: true });
+      Deno.mkdirSync(`${tree}/boot`);
+      const control =
+        "Package: two\nVersion: 1\nArchitecture: all\nMaintainer: a\nDescription: b\n";
+      Deno.writeTextFileSync(`${tree}/DEBIAN/control`, control);
+      for (const name of ["vmlinuz-1", "vmlinuz-2"]) {
+        Deno.writeFileSync(`${tree}/boot/${name}`, image());
+      }
+      const built = new Deno.Command("dpkg-deb", {
+        args: ["--build", "--root-owner-group", tree, `${folder}/two.deb`],
+        stdout: "null",
+      }).outputSync();
+      assertEquals(built.code, 0);
+      const result = await readKernelFiles(`${folder}/two.deb`, []);
+      assertEquals(
+        "problem" in result
+          ? result.problem.replace(/one of .*/, "") + namesIn(result.problem)
+          : "",
+        'There are several kernel images: name "two.deb: boot/vmlinuz-1" "two.deb: boot/vmlinuz-2"',
+      );
+    } finally {
+      Deno.removeSync(folder, { recursive: true });
+    }
+  },
+});
+
+function hasPackageTool(): boolean {
+  try {
+    return new Deno.Command("dpkg-deb", { args: ["--version"] }).outputSync().success;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+/** The quoted names of a message, in their order by letters. */
+function namesIn(problem: string): string {
+  return [...problem.matchAll(/"[^"]*"/g)].map(([name]) => name).sort().join(" ");
+}
