@@ -1,21 +1,21 @@
 /**
  * The checkout as a project of TypeScript's native compiler, which `deno task check --quick` starts.
  *
- * Deno's check of types starts from nothing after each change. The native compiler keeps what it knows
- * in a file and checks a change only. It does not read `deno.json`, so this writes what it reads: a
- * project in a folder outside of the checkout, with the packages that `deno.json` names.
+ * Deno's check of types starts from nothing after each change. The native compiler keeps the results
+ * in a file and checks a change only. It does not read `deno.json`, so this module writes a project for
+ * it, in a folder outside of the checkout, with the packages that `deno.json` names.
  */
 import { join } from "node:path";
 import { memberPaths } from "../members.ts";
 import { PROJECT } from "../project.ts";
 import { sourceOptions } from "../reference/tsconfig.ts";
 
-/** The file that the compiler keeps its knowledge in; only this program and the compiler use it. */
+/** The file of results. */
 const KEPT = "checked.tsbuildinfo";
 
 const CHECKOUT = "checkout";
 
-/** What `deno.json` imports: names, and what they stand for. */
+/** The names that `deno.json` gives to packages and files. */
 interface Imports {
   /** Packages of npm by name, `npm:NAME@VERSION` or `npm:/NAME@VERSION/`. */
   readonly packages: Readonly<Record<string, string>>;
@@ -174,8 +174,8 @@ export function errorsOf(output: string): string {
 /**
  * Checks the types of the checkout.
  *
- * @param folder Keeps the project and what the compiler knows, for the next check.
- * @returns The errors, a line each with its place; empty when there are none.
+ * @param folder Holds the project and the results of a check until the next one.
+ * @returns A line for each error, with its place; empty without errors.
  * @throws {Error} When packages cannot be installed, or the compiler does not run.
  */
 export async function checkTypes(folder: string): Promise<string> {

@@ -152,7 +152,7 @@ class CaptureReader {
   /** Device addresses of the pools' pages, by their numbers in the kernel: of each block that was freed. */
   readonly #poolPages = new Map<bigint, number>();
 
-  /** The request that mapped a device address by a call of its own. */
+  /** The request that mapped a device address by a separate call. */
   readonly #mappedBy = new Map<number, OpenRequest>();
 
   constructor(private readonly settings: CaptureSettings) {}
