@@ -44,6 +44,7 @@ async function kernelCommand(words: readonly string[], named: NamedKernel) {
 
 async function printCost(named: NamedKernel, rounds: number): Promise<void> {
   const measured = await bootCost(named.kernel, wordsOf(named), rounds);
+  const repeated = measured.filter(({ isRepeated }) => isRepeated).length;
   const ratios = measured.map(({ bare, compared }) => compared / bare);
   const [bare, compared] = (["bare", "compared"] as const).map((key) =>
     median(measured.map((round) => round[key])).toFixed(2)
@@ -51,7 +52,7 @@ async function printCost(named: NamedKernel, rounds: number): Promise<void> {
   console.log(
     `${basename(named.kernel)}: bare boot ${bare} s, 300 calls ${compared} s of processor time; ` +
       `${median(ratios).toFixed(2)} times, ${Math.min(...ratios).toFixed(2)} to ` +
-      `${Math.max(...ratios).toFixed(2)} in ${rounds} rounds`,
+      `${Math.max(...ratios).toFixed(2)} in ${rounds} rounds, ${repeated} of them with two boots`,
   );
 }
 
