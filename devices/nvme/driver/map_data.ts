@@ -471,8 +471,8 @@ export abstract class DataMapper {
   }
 
   protected unmapMetadataScatterlist(iod: Iod, request: NvmeRequest): void {
-    this.dma.dmaUnmapSg(this.dev, iod.metaList!, opDirection(request.op));
     this.freeMetadataList(iod);
+    this.dma.dmaUnmapSg(this.dev, iod.metaList!, opDirection(request.op));
     this.#freeMetadataScatterlist(iod);
   }
 

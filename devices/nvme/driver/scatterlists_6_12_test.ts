@@ -220,9 +220,12 @@ Deno.test("metadata of several pieces is a list of its own, unmapped before the 
     [0x00, 64],
     [0x00, 64],
   ]);
-  assertEquals(calls.filter((call) => /_sg/.test(call)), [
+  // Run: Debian's 6.12.117 in QEMU 11.1.3 frees the descriptors before it unmaps the metadata.
+  assertEquals(calls.filter((call) => /_sg|pool/.test(call)), [
     "map_sgtable",
     "map_sgtable",
+    "pool_alloc",
+    "pool_free",
     "unmap_sg",
     "unmap_sg",
   ]);

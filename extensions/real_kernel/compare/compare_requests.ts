@@ -61,7 +61,11 @@ export function firstRequestDifference(
   if (sent !== null || model.isBlocked === true) return sent;
   return stepsDifference(model.unmap, shown(kernel.unmap), physOf, pages) ??
     (model.status === kernel.status ? null : {
-      text: `the status is ${kernel.status}, not ${model.status}`,
+      text: `the status is ${kernel.status}, not ${model.status}${
+        // A completed command has its status from the controller.
+        hasFailed(kernel.status) && hasFailed(model.status)
+          ? ": QEMU's controller refuses the command for another reason"
+          : ""}`,
       rule: RULES.completion,
       ofModel: null,
       ofKernel: null,

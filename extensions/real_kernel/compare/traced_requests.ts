@@ -30,12 +30,19 @@ export interface TracedRequest extends RequestRecord {
   readonly lines: readonly string[];
 }
 
+/** A step or a line, and the event of the trace that brought it. */
+interface Placed<T> {
+  /** Counts the events of the trace. */
+  readonly order: number;
+  readonly it: T;
+}
+
 interface OpenRequest extends TracedRequest {
   readonly queue: number;
   readonly cid: number;
   readonly map: Step[];
-  readonly unmap: Step[];
-  readonly lines: string[];
+  readonly unmapped: Placed<Step>[];
+  readonly told: Placed<string>[];
   readonly command: { side: ControllerCommand | null; status: number | null };
   /** Device addresses that it mapped and has not unmapped: first page to end. */
   readonly ranges: { dma: number; end: number }[];
@@ -52,7 +59,7 @@ interface OpenStep {
   /** Null where it is not compared. */
   readonly step: { readonly kind: StepKind; readonly values: Record<string, StepValue> } | null;
   /** The request's steps that it belongs to. */
-  readonly list: Step[];
+  readonly list: (step: Step) => void;
 }
 
 const KIND_OF_PROBE = new Map<string, StepKind>();
@@ -98,12 +105,15 @@ class RequestReader {
   /** Calls that have not returned, by task and context, outermost first. */
   readonly #open = new Map<string, OpenStep[]>();
   /** Descriptors freed in a context: they belong to the request that completes next there. */
-  readonly #freed = new Map<string, GuestEvent[]>();
+  readonly #freed = new Map<string, Placed<GuestEvent>[]>();
+  /** Events until now. */
+  #order = 0;
 
   constructor(private readonly diskOf: (controller: string) => string | null) {}
 
   push(event: GuestEvent): void {
     const { name } = event;
+    this.#order++;
     if (name === "tracing_mark_write") {
       const mark = /^(\S+) (\d+)/.exec(event.text);
       if (mark?.[1] === IO_MARK) this.#io = Number(mark[2]);
@@ -145,13 +155,19 @@ class RequestReader {
       queue,
       cid,
       map: [],
-      unmap: [],
-      lines: [lineOf(event)],
+      unmapped: [],
+      told: [this.#placed(lineOf(event))],
       command,
       ranges: [],
       lists: new Set(),
       isComplete: false,
       isRefused: false,
+      get unmap() {
+        return inOrder(this.unmapped);
+      },
+      get lines() {
+        return inOrder(this.told);
+      },
       get device() {
         return command.side;
       },
@@ -161,7 +177,7 @@ class RequestReader {
     };
     // What the task mapped before was undone before it ended.
     const before = this.#mapping.get(contextOf(event));
-    if (before !== undefined && before.unmap.length > 0) before.isRefused = true;
+    if (before !== undefined && before.unmapped.length > 0) before.isRefused = true;
     this.#forgetTry(request);
     this.requests.push(request);
     this.#mapping.set(contextOf(event), request);
@@ -185,13 +201,14 @@ class RequestReader {
     );
     if (request === undefined) return;
     request.isComplete = true;
-    for (const freed of this.#freed.get(contextOf(event)) ?? []) {
-      request.unmap.push({ kind: "dma_pool_free", values: valuesOf("dma_pool_free", freed) });
-      request.lines.push(lineOf(freed));
+    for (const { it: freed, order } of this.#freed.get(contextOf(event)) ?? []) {
+      const step = { kind: "dma_pool_free", values: valuesOf("dma_pool_free", freed) } as const;
+      request.unmapped.push({ order, it: step });
+      request.told.push({ order, it: lineOf(freed) });
     }
     this.#freed.delete(contextOf(event));
     request.command.status = parseInt(event.fields.get("status") ?? "0", 16);
-    request.lines.push(lineOf(event));
+    request.told.push(this.#placed(lineOf(event)));
     for (const [context, mapping] of this.#mapping) {
       if (mapping === request) this.#mapping.delete(context);
     }
@@ -206,7 +223,7 @@ class RequestReader {
       if (index < 0) return;
       const [{ list, step }] = open.splice(index) as [OpenStep];
       if (step === null) return;
-      if (stepRow(returned).isPlacedAtReturn === true) list.push(step);
+      if (stepRow(returned).isPlacedAtReturn === true) list(step);
       this.#finish(returned, step, event, context);
       return;
     }
@@ -216,16 +233,19 @@ class RequestReader {
     const isHidden = open.some(({ kind }) => stepRow(kind).hidesInner === true) ||
       row.isCall === true && open.some(({ kind }) => stepRow(kind).isCall === true);
     if (kind === "dma_pool_free") {
-      this.#freed.getOrInsertComputed(context, () => []).push(event);
+      this.#freed.getOrInsertComputed(context, () => []).push(this.#placed(event));
       return;
     }
     const request = this.#requestOf(kind, event);
     const values = valuesOf(kind, event);
     const step = isHidden || request === null ? null : { kind, values };
-    const list = UNDOING.has(kind) ? request?.unmap ?? [] : request?.map ?? [];
+    const list = (step: Step) => {
+      if (UNDOING.has(kind)) request?.unmapped.push(this.#placed(step));
+      else request?.map.push(step);
+    };
     if (step !== null) {
-      if (row.isPlacedAtReturn !== true) list.push(step);
-      request!.lines.push(lineOf(event));
+      if (row.isPlacedAtReturn !== true) list(step);
+      request!.told.push(this.#placed(lineOf(event)));
       if (kind === "dma_map_sgtable") request!.lists.add(event.fields.get("list") ?? "");
     }
     if (row.returnProbe !== null) open.push({ kind, list, step });
@@ -263,6 +283,10 @@ class RequestReader {
     }
   }
 
+  #placed<T>(it: T): Placed<T> {
+    return { order: this.#order, it };
+  }
+
   /** The request that a step belongs to; null for work of other requests. */
   #requestOf(kind: StepKind, event: GuestEvent): OpenRequest | null {
     const mapping = event.isInterrupt ? null : this.#mapping.get(contextOf(event)) ?? null;
@@ -280,6 +304,10 @@ class RequestReader {
     );
     return owner ?? (unfinished.length === 1 ? unfinished[0]! : null);
   }
+}
+
+function inOrder<T>(placed: readonly Placed<T>[]): readonly T[] {
+  return placed.toSorted((one, other) => one.order - other.order).map(({ it }) => it);
 }
 
 function lineOf({ name, seconds, text }: GuestEvent): string {

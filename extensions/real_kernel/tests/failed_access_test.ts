@@ -1,6 +1,8 @@
-/** Requests with accesses that fail: QEMU's controller and the model's notice it at other places. */
+/** Requests that fail at other places in QEMU's controller than in the model's, and the order of steps. */
 import { assertEquals } from "@std/assert";
 import { firstRequestDifference } from "../compare/compare_requests.ts";
+import { IO_MARK, tracedRequests } from "../compare/traced_requests.ts";
+import { readGuestEvents } from "../trace/trace_events.ts";
 import type { AccessedRange, RequestRecord } from "../compare/request_record.ts";
 
 const OPEN = {
@@ -18,6 +20,27 @@ function request(status: number, ...extents: readonly AccessedRange[]): RequestR
   return { ...OPEN, unmap: [], device: { format: "prp", extents }, status };
 }
 
+Deno.test("a descriptor that was freed before an unmapping stands before it", () => {
+  const text = [
+    [0, "nvme_setup_cmd: nvme0: disk=nvme0n1, qid=1, cmdid=7, cmd=(nvme_cmd_read slba=0, len=7)"],
+    [1, "map_one: page=0xffffea00000f8000 offset=0 size=4096 dir=2"],
+    [2, "map_one_ret: dma=0xfffd9000"],
+    [3, "pool_free: vaddr=0xffff888005a61000 dma=0xfffdb000"],
+    [4, "unmap_one: dma=0xfffd9000 size=4096 dir=2"],
+    [5, "pool_free: vaddr=0xffff888005a62000 dma=0xfffdc000"],
+    [6, "nvme_complete_rq: nvme0: disk=nvme0n1, qid=1, cmdid=7, res=0x0, status=0x0"],
+  ].map(([at, event]) => `guest-1 [000] ..... 1.00000${at}: ${event}`);
+  const mark = `guest-1 [000] ..... 0.900000: tracing_mark_write: ${IO_MARK} 0`;
+  const [read] = tracedRequests(readGuestEvents([mark, ...text].join("\n")), [], () => "ssd");
+  assertEquals(read!.unmap.map(({ kind }) => kind), [
+    "dma_pool_free",
+    "dma_unmap",
+    "dma_pool_free",
+  ]);
+  const names = read!.lines.map((line) => line.split(": ")[1]);
+  assertEquals(names.slice(-4), ["pool_free", "unmap_one", "pool_free", "nvme_complete_rq"]);
+});
+
 const difference = (model: RequestRecord, kernel: RequestRecord) =>
   firstRequestDifference(model, kernel, () => null, () => true)?.text ?? null;
 
@@ -32,7 +55,10 @@ Deno.test("of a request with an access that the model's IOMMU blocks, all before
 Deno.test("of a command that both controllers refuse, the status is compared, and no access", () => {
   const looked = request(0x4013, [0x2400, 3072]);
   assertEquals(difference(request(0x4013), looked), null);
-  assertEquals(difference(request(0x4002), looked), "the status is 16403, not 16386");
+  assertEquals(
+    difference(request(0x4002), looked),
+    "the status is 16403, not 16386: QEMU's controller refuses the command for another reason",
+  );
   assertEquals(difference(request(0), looked), accessDiffers(1));
 });
 
