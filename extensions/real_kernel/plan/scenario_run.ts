@@ -5,10 +5,12 @@ import type { Program, RunnableTest, TestOutcome } from "@dmalab/lang/run";
 import { inspectTest } from "@dmalab/lang/program";
 import type { Limits } from "@dmalab/lang/values";
 import {
+  alignUp,
   BIO_FLAG,
   type BioVec,
   type Machine,
   type MachineEvent,
+  PAGE_SIZE_BYTES,
   type QueueLimits,
 } from "@dmalab/runtime";
 
@@ -37,8 +39,6 @@ export interface RecordedTest {
   readonly events: ReadonlyMap<number, readonly MachineEvent[]>;
   /** Why a guest cannot repeat the test, as sentences; empty where it can. */
   readonly blockers: readonly string[];
-  /** Calls of the DMA API that belong to no request. */
-  readonly directCalls: number;
 }
 
 /** Events after which a request's fate depends on what no guest repeats. */
@@ -47,6 +47,8 @@ const BLOCKING_EVENTS: Readonly<Record<string, string>> = {
   "nvme.timeout": "a command that times out",
   "nvme.cancel": "a cancelled command",
 };
+
+const BEYOND_RANGE = "a link beyond its range: its result depends on the mappings beside it";
 
 const MAX_ACTIVITIES = 1_000_000;
 const DIRECT_IO_ALIGNMENT_BYTES = 4;
@@ -63,7 +65,8 @@ export function recordTest(
   const queueLimits = new Map<string, QueueLimits>();
   const events = new Map<number, MachineEvent[]>();
   const blockers = new Set<string>();
-  let directCalls = 0;
+  /** Ends of the ranges of requests, as offsets from their first bytes. */
+  const rangeEnds = new Map<number, number>();
   let machine: Machine | null = null;
   let reached: ReadonlySet<number> = new Set();
   if (test.kind === "property") blockers.add("a property: its cases are drawn for the model");
@@ -95,8 +98,15 @@ export function recordTest(
       if (name === "nvme.state" && event.fields.reason !== "up") {
         blockers.add("a controller that is reset or removed");
       }
-      if (request !== null) events.getOrInsertComputed(request, () => []).push(event);
-      else if (name.startsWith("call.dma_") && !name.includes("coherent")) directCalls++;
+      if (request === null) return;
+      events.getOrInsertComputed(request, () => []).push(event);
+      if (event.name === "call.dma_iova_try_alloc") {
+        const inPage = event.fields.phys % PAGE_SIZE_BYTES;
+        rangeEnds.set(request, alignUp(inPage + event.fields.size, PAGE_SIZE_BYTES) - inPage);
+      } else if (event.name === "call.dma_iova_link") {
+        const end = event.fields.offset + event.fields.size;
+        if (end > (rangeEnds.get(request) ?? Infinity)) blockers.add(BEYOND_RANGE);
+      }
     },
     onChildEvent: () => void blockers.add("runs beside it (fork, race, compare or inject each)"),
   });
@@ -115,7 +125,6 @@ export function recordTest(
     limits: queueLimits,
     events,
     blockers: [...blockers],
-    directCalls,
   };
 }
 
