@@ -65,8 +65,7 @@ export function recordTest(
   const queueLimits = new Map<string, QueueLimits>();
   const events = new Map<number, MachineEvent[]>();
   const blockers = new Set<string>();
-  /** Ends of the ranges of requests, as offsets from their first bytes. */
-  const rangeEnds = new Map<number, number>();
+  const ranges = new RangeWatch();
   let machine: Machine | null = null;
   let reached: ReadonlySet<number> = new Set();
   if (test.kind === "property") blockers.add("a property: its cases are drawn for the model");
@@ -100,13 +99,7 @@ export function recordTest(
       }
       if (request === null) return;
       events.getOrInsertComputed(request, () => []).push(event);
-      if (event.name === "call.dma_iova_try_alloc") {
-        const inPage = event.fields.phys % PAGE_SIZE_BYTES;
-        rangeEnds.set(request, alignUp(inPage + event.fields.size, PAGE_SIZE_BYTES) - inPage);
-      } else if (event.name === "call.dma_iova_link") {
-        const end = event.fields.offset + event.fields.size;
-        if (end > (rangeEnds.get(request) ?? Infinity)) blockers.add(BEYOND_RANGE);
-      }
+      if (ranges.isBeyond(event, request)) blockers.add(BEYOND_RANGE);
     },
     onChildEvent: () => void blockers.add("runs beside it (fork, race, compare or inject each)"),
   });
@@ -126,6 +119,23 @@ export function recordTest(
     events,
     blockers: [...blockers],
   };
+}
+
+/** Watches the ranges that requests reserve. */
+class RangeWatch {
+  /** The end of each request's last range, as an offset from its first byte. */
+  readonly #ends = new Map<number, number>();
+
+  /** Whether an event links memory beyond the request's range. */
+  isBeyond(event: MachineEvent, request: number): boolean {
+    if (event.name === "call.dma_iova_try_alloc") {
+      const { phys, size } = event.fields;
+      const inPage = phys % PAGE_SIZE_BYTES;
+      this.#ends.set(request, alignUp(inPage + size, PAGE_SIZE_BYTES) - inPage);
+    }
+    return event.name === "call.dma_iova_link" &&
+      event.fields.offset + event.fields.size > (this.#ends.get(request) ?? Infinity);
+  }
 }
 
 /** Runs the machine until the requests of a test that ended before them are done: a kernel completes them too. */
