@@ -371,6 +371,8 @@ async function dmalabIn(folder: string, ...words: string[]) {
   return await runProgram(words, { folder }, "-R", "-W=.", "--config", join(ROOT, "deno.json"));
 }
 
+const ONE = 'test "one" { assert 1 == 2 }\n';
+const TWO = 'test "two" { assert 1 == 2 }\n';
 const NAMES = `test "maps" { }
 test "maps twice" { }
 test "unmaps it (all)" { }
@@ -418,7 +420,9 @@ Deno.test("--fail-fast ends the run with the first test that fails", async () =>
 
 Deno.test("--failed runs what failed the last time, until nothing does", async () => {
   using folder = new TempFolder({ "a.dma": FAILS + NAMES, "b.dma": NAMES });
-  assertStringIncludes((await dmalabIn(folder.path, "test", "--failed")).output, "Nothing failed");
+  const unknown = await dmalabIn(folder.path, "test", "--failed");
+  assertEquals(unknown.code, 2);
+  assertStringIncludes(unknown.output, "this folder has no record of failed tests");
   assertStringIncludes((await dmalabIn(folder.path, "test")).output, "| 6 passed | 1 failed |");
   const again = await dmalabIn(folder.path, "test", "--failed");
   assertEquals(again.code, 1);
@@ -428,8 +432,110 @@ Deno.test("--failed runs what failed the last time, until nothing does", async (
   const nothing = await dmalabIn(folder.path, "test", "--failed");
   assertEquals([nothing.code, nothing.output], [
     0,
-    "Nothing failed in the last run of this folder\n",
+    "No test of this folder is recorded as failed\n",
   ]);
+});
+
+/** What `test --failed` repeats after a second run. */
+const SECOND_RUNS: readonly {
+  readonly fact: string;
+  readonly words: readonly string[];
+  readonly change?: readonly [file: string, text: string];
+  readonly undo?: readonly [file: string, text: string];
+  readonly repeats: string;
+}[] = [
+  {
+    fact: "one of two failures was run alone",
+    words: ["test", "--match", "/^one$/"],
+    repeats: "| 0 passed | 2 failed |",
+  },
+  {
+    fact: "a passing test was run alone",
+    words: ["test", "a.dma", "--match", "maps"],
+    repeats: "| 0 passed | 2 failed |",
+  },
+  {
+    fact: "another file was run",
+    words: ["test", "b.dma"],
+    repeats: "| 0 passed | 2 failed |",
+  },
+  {
+    fact: "the run stopped at the first failure",
+    words: ["test", "--fail-fast"],
+    repeats: "| 0 passed | 2 failed |",
+  },
+  {
+    fact: "the file had an error meanwhile",
+    words: ["test"],
+    change: ["a.dma", "let\n"],
+    undo: ["a.dma", ONE + TWO],
+    repeats: "| 0 passed | 2 failed |",
+  },
+  {
+    fact: "one was repaired, and run alone by another name of its file",
+    words: ["test", "./a.dma", "--match", "one"],
+    change: ["a.dma", ONE.replace("1 == 2", "1 == 1") + TWO],
+    repeats: "| 0 passed | 1 failed |",
+  },
+  {
+    fact: "one was renamed, and everything was run",
+    words: ["test"],
+    change: ["a.dma", ONE.replace("one", "uno") + TWO],
+    repeats: "| 0 passed | 2 failed |",
+  },
+];
+
+for (const { fact, words, change, undo, repeats } of SECOND_RUNS) {
+  Deno.test(`--failed repeats every test that failed when it last ran: ${fact}`, async () => {
+    using folder = new TempFolder({ "a.dma": ONE + TWO, "b.dma": NAMES });
+    assertEquals((await dmalabIn(folder.path, "test")).code, 1);
+    if (change !== undefined) folder.write(...change);
+    await dmalabIn(folder.path, ...words);
+    if (undo !== undefined) folder.write(...undo);
+    const { code, output } = await dmalabIn(folder.path, "test", "--failed");
+    assertStringIncludes(output, repeats);
+    assertEquals(code, 1);
+  });
+}
+
+Deno.test("--failed names the failed tests that are gone, and does not pass", async () => {
+  using folder = new TempFolder({ "a.dma": ONE + TWO, "b.dma": ONE });
+  await dmalabIn(folder.path, "test");
+  folder.write("a.dma", ONE.replace("one", "uno") + TWO.replace("1 == 2", "1 == 1"));
+  Deno.removeSync(folder.at("b.dma"));
+  const { code, output } = await dmalabIn(folder.path, "test", "--failed");
+  assertEquals(code, 1);
+  assertStringIncludes(output, "| 1 passed |");
+  assertStringIncludes(output, 'error: a.dma has no test "one" any more, which failed\n');
+  assertStringIncludes(output, 'error: b.dma is gone, with the failed test "one"\n');
+  // Only the gone ones are left.
+  const again = await dmalabIn(folder.path, "test", "--failed");
+  assertEquals(again.code, 1);
+  assertStringIncludes(again.output, 'a.dma has no test "one" any more');
+  assert(!again.output.includes("No test found"), again.output);
+  await dmalabIn(folder.path, "test");
+  const renamed = await dmalabIn(folder.path, "test", "--failed");
+  assert(!renamed.output.includes("gone"), renamed.output);
+  assertStringIncludes(renamed.output, "| 0 passed | 1 failed |");
+});
+
+Deno.test("a branch that passes leaves its test recorded as failed", async () => {
+  const text = `machine { iommu { mode = strict } pci { root_port rp0 { nvme ssd { } } } }
+test "leaks" {
+  inject each {
+    let m = try dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)
+    let n = try dma_map_phys(ssd, 0x20_0000, 4KiB, to_device)
+    if m.ok { dma_unmap_phys(ssd, m.value, 4KiB, to_device) }
+    if m.ok and n.ok { dma_unmap_phys(ssd, n.value, 4KiB, to_device) }
+  }
+}
+`;
+  using folder = new TempFolder({ "a.dma": text });
+  assertStringIncludes((await dmalabIn(folder.path, "test")).output, "| 0 passed | 1 failed |");
+  const branch = await dmalabIn(folder.path, "test", "--branch", "1:dma_map_phys@2");
+  assertStringIncludes(branch.output, "| 1 passed |");
+  const { output } = await dmalabIn(folder.path, "test", "--failed");
+  assertStringIncludes(output, "| 0 passed | 1 failed |");
 });
 
 Deno.test("the line that repeats a failure repeats that test alone", async () => {

@@ -23,6 +23,10 @@ import {
 
 const REPORTERS = ["pretty", "dot", "tap", "junit", "json"] as const;
 
+const NO_RECORD =
+  "--failed: this folder has no record of failed tests (.dmalab/failed): no test was run here, " +
+  "or none has failed yet; `dmalab test` runs all";
+
 export const TEST = command({
   name: "test",
   brief: "Run the tests of scenarios.",
@@ -32,8 +36,8 @@ export const TEST = command({
     "Without FILE, runs every scenario below the current folder. Finding no test is an error. --snapshot update " +
     "writes the output of the tests to FILE.snap beside the scenario; --snapshot check compares " +
     "with it. --debug opens the first failing test in `dmalab debug`, at the point of failure. " +
-    "--failed reruns the tests that failed last time (recorded in .dmalab/failed in the current " +
-    "folder). --coverage reports which rules of docs/rules and which error exits (errnos, " +
+    "--failed reruns the tests that failed when they last ran (recorded in .dmalab/failed in the " +
+    "current folder; without a record it is an error). --coverage reports which rules of docs/rules and which error exits (errnos, " +
     "block statuses, faults, reports, injection points) the passing tests exercise. Exit codes: " +
     "0 success; 1 a test failed, a snapshot differs, or there is no test; 2 a file has errors; " +
     "3 a limit was exceeded.",
@@ -42,7 +46,7 @@ export const TEST = command({
     match: MATCH,
     filter: FILTER,
     list: flag("list the selected tests; run none"),
-    failed: flag("run only the tests that failed in the last run"),
+    failed: flag("run only the tests that failed when they last ran"),
     "fail-fast": flag("stop after the first failure"),
     seed: SEED,
     branch: BRANCH,
@@ -101,7 +105,7 @@ export const TEST = command({
     }
     const { findScenarios } = await import("../scenario/find_scenarios.ts");
     const { makeReporter } = await import("../testing/reporters/mod.ts");
-    const { readFailedTests } = await import("../testing/last_failures.ts");
+    const { failuresOf } = await import("../testing/last_failures.ts");
     const places = words.length === 0 ? ["."] : words;
     const match = await readMatches(options.match, options.filter);
     if (typeof match === "string") return refuse(match, screen);
@@ -121,9 +125,14 @@ export const TEST = command({
         const { listTests } = await import("../testing/list_tests.ts");
         return listTests(paths, match.matches, screen);
       }
-      const failed = options.failed ? readFailedTests() ?? [] : null;
+      const failed = options.failed ? failuresOf(words.length === 0 ? null : paths) : null;
+      if (failed === "no record") return refuse(NO_RECORD, screen);
       if (failed?.length === 0) {
-        screen.out("Nothing failed in the last run of this folder\n");
+        screen.out(
+          `No test of ${
+            words.length === 0 ? "this folder" : "these files"
+          } is recorded as failed\n`,
+        );
         return HELD;
       }
       const path = options["junit-path"];

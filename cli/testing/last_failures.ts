@@ -1,15 +1,91 @@
 /**
- * Which tests failed in the last run: `.dmalab/failed` of the current folder, a line for each.
+ * Which tests failed when they last ran: `.dmalab/failed` of the current folder, a line for each.
  *
  * Only where Deno was started with `-W`: a run without it leaves no trace.
  */
-import { printableJson } from "@dmalab/lang/diagnostics";
+import { printable, printableJson } from "@dmalab/lang/diagnostics";
+import { displayName, type RunReport } from "@dmalab/lang/run";
+import { host } from "../host.ts";
+import { currentFolder } from "../host_file.ts";
+import { resolve, shortPath } from "../paths.ts";
 import { FAILED_TESTS, readStateLines, writeOwnLines } from "../state_folder.ts";
 
-/** A test's file, as it was named, and its name. */
+/** A test's file, seen from the current folder, and its name. */
 export type FailedTest = readonly [path: string, name: string];
 
-/** Those of the last run; null when nothing is known of one. */
+/** One run of a file without errors. */
+export interface FileResult {
+  readonly path: string;
+  readonly report: RunReport;
+}
+
+/** The same path for every way to name a file: `a.dma`, `./a.dma`, `/home/me/a.dma`. */
+export function recordedPath(path: string): string {
+  const folder = currentFolder();
+  return folder === "" ? path : shortPath(resolve(folder, path), folder);
+}
+
+/**
+ * The failures after a run. Entries of tests that ran are replaced, other entries stay: those of files
+ * with errors, of tests that were left out, of files that were not named. A run of all tests of a file
+ * replaces all its entries. Entries of files that are gone are removed.
+ */
+export function failuresAfter(
+  before: readonly FailedTest[],
+  results: readonly FileResult[],
+  how: { readonly failed: readonly FailedTest[] | null; readonly branch?: string | null },
+): readonly FailedTest[] {
+  const stay = before.filter(([path, name]) => {
+    const result = results.find((each) => recordedPath(each.path) === path);
+    if (result === undefined) return how.failed !== null || !isGone(path);
+    const { counts, outcomes } = result.report;
+    // A branch that passes is not the whole test.
+    if ((how.branch ?? null) !== null) return true;
+    const isWhole = how.failed === null && counts.filtered + counts.notRun === 0;
+    return !isWhole && !outcomes.some((outcome) => displayName(outcome) === name);
+  });
+  const failed = results.flatMap(({ path, report }) =>
+    report.outcomes.filter(({ failure }) => failure !== null)
+      .map((outcome): FailedTest => [recordedPath(path), displayName(outcome)])
+  );
+  const isNew = ([path, name]: FailedTest) =>
+    !stay.some(([file, known]) => file === path && known === name);
+  return [...stay, ...failed.filter(isNew)];
+}
+
+/** Lines that name the failures that could not be repeated: the test, or its file, is gone or elsewhere. */
+export function notRepeated(
+  failed: readonly FailedTest[],
+  paths: readonly string[],
+  results: readonly FileResult[],
+): { readonly gone: readonly string[]; readonly elsewhere: readonly string[] } {
+  const [gone, elsewhere]: [string[], string[]] = [[], []];
+  for (const [path, name] of failed) {
+    const [file, test] = [printable(path), printable(name)];
+    if (!paths.some((each) => recordedPath(each) === path)) {
+      if (isGone(path)) gone.push(`${file} is gone, with the failed test "${test}"`);
+      else elsewhere.push(`${file}: "${test}"`);
+      continue;
+    }
+    const result = results.find((each) => recordedPath(each.path) === path);
+    if (result?.report.names.includes(name) === false) {
+      gone.push(`${file} has no test "${test}" any more, which failed`);
+    }
+  }
+  return { gone, elsewhere };
+}
+
+/** Whether there is no such file; one that may not be looked at is not known to be gone. */
+function isGone(path: string): boolean {
+  try {
+    host.statSync(path);
+    return false;
+  } catch (error) {
+    return error instanceof host.errors.NotFound;
+  }
+}
+
+/** The recorded failures; null without a record. */
 export function readFailedTests(): readonly FailedTest[] | null {
   return readStateLines(FAILED_TESTS)?.flatMap((line) => readLine(line)) ?? null;
 }
@@ -20,7 +96,7 @@ function readLine(line: string): readonly FailedTest[] {
     const read: unknown = JSON.parse(line);
     if (!Array.isArray(read)) return [];
     const [path, name] = read as unknown[];
-    return typeof path === "string" && typeof name === "string" ? [[path, name]] : [];
+    return typeof path === "string" && typeof name === "string" ? [[recordedPath(path), name]] : [];
   } catch {
     return [];
   }
@@ -28,4 +104,12 @@ function readLine(line: string): readonly FailedTest[] {
 
 export function writeFailedTests(tests: readonly FailedTest[]): void {
   writeOwnLines(FAILED_TESTS, tests.map((test) => printableJson(test, 0)));
+}
+
+/** The recorded failures of some files, or of all. @param paths Null for all. */
+export function failuresOf(paths: readonly string[] | null): readonly FailedTest[] | "no record" {
+  const all = readFailedTests();
+  if (all === null) return "no record";
+  const files = paths?.map(recordedPath);
+  return all.filter(([path]) => files === undefined || files.includes(path));
 }

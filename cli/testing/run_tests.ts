@@ -24,7 +24,15 @@ import { beside, writeOrSay } from "../files/write_file.ts";
 import { coverageLines, coverageReport } from "./coverage/report.ts";
 import { type CoverageRecord, joinRecords } from "./coverage/recorder.ts";
 import { type FileEvent, type FileJob, type ListenersOf, runFile } from "./file_run.ts";
-import { type FailedTest, readFailedTests, writeFailedTests } from "./last_failures.ts";
+import {
+  type FailedTest,
+  failuresAfter,
+  type FileResult,
+  notRepeated,
+  readFailedTests,
+  recordedPath,
+  writeFailedTests,
+} from "./last_failures.ts";
 import type { TestReporter } from "./reporter.ts";
 import { compareSnapshot, snapshotPath, type SnapshotProblem, snapshotText } from "./snapshots.ts";
 import { type Plan, runPlan } from "../jobs/run_plan.ts";
@@ -162,14 +170,18 @@ async function runFiles(
   }
   const missesTests = !results.foundTest && (counted === null || counted.matching === 0);
   // A file that is wrong has been complained about; it is no matter of its tests.
-  const noTest = !missesTests || results.exitCode !== HELD ? null : noTestText(matches);
+  const repeated = failed === null ? null : notRepeated(failed, paths, results.files);
+  if (repeated !== null) printNotRepeated(repeated, screen);
+  const saysNoTest = missesTests && results.exitCode === HELD && repeated === null;
+  const noTest = saysNoTest ? noTestText(matches) : null;
   if (noTest !== null) screen.err(`error: ${noTest}\n`);
   if (!results.foundTest && !missesTests && results.exitCode === HELD) {
     const { count, index } = shard!;
     const tests = formatCount(counted!.matching, "test");
     screen.err(`Shard ${index + 1}/${count} has none of the ${tests}: nothing was run\n`);
   }
-  if (missesTests) results.exitCode = worseExitCode(results.exitCode, FAILED);
+  const isGone = repeated !== null && repeated.gone.length > 0;
+  if (missesTests || isGone) results.exitCode = worseExitCode(results.exitCode, FAILED);
   if (options.snapshot === "check" && !results.foundSnapshot && results.exitCode === HELD) {
     screen.err("error: No file has a snapshot: nothing was compared\n");
     results.exitCode = WRONG;
@@ -178,7 +190,7 @@ async function runFiles(
   reporter.end({ foundTest: !missesTests, reports, snapshots, exitCode, wrongFiles, tree, noTest });
   if (results.withBug !== null) await printBug(results.withBug, seed, screen);
   if (missesTests) return exitCode;
-  keepFailures(results.failures, screen);
+  keepFailures(results.files, options, screen);
   if (coverage) {
     const report = coverageReport(joinRecords(results.records), readRulePage);
     screen.out(`\n${coverageLines(report).join("\n")}\n`);
@@ -187,15 +199,33 @@ async function runFiles(
 }
 
 function namesOf(failed: readonly FailedTest[], path: string): string[] {
-  return failed.filter(([file]) => file === path).map(([, name]) => name);
+  const recorded = recordedPath(path);
+  return failed.filter(([file]) => file === recorded).map(([, name]) => name);
+}
+
+function printNotRepeated(
+  { elsewhere, gone }: ReturnType<typeof notRepeated>,
+  screen: Screen,
+): void {
+  for (const line of gone) screen.err(`error: ${line}\n`);
+  if (gone.length > 0) {
+    screen.err("hint: `dmalab test` runs all tests, and replaces the record of failed ones\n");
+  }
+  for (const line of elsewhere) screen.err(`not run, outside of this folder: ${line}\n`);
 }
 
 /**
  * Leaves no trace in a folder where nothing has failed yet.
  * @throws {FileError} Where the place is none of ours. One that cannot be written, as in a read-only container, is a warning.
  */
-function keepFailures(failures: readonly FailedTest[], screen: Screen): void {
-  if (failures.length === 0 && (readFailedTests() ?? []).length === 0) return;
+function keepFailures(
+  files: readonly FileResult[],
+  how: Pick<TestOptions, "branch" | "failed">,
+  screen: Screen,
+): void {
+  const before = readFailedTests() ?? [];
+  const failures = failuresAfter(before, files, how);
+  if (failures.length === 0 && before.length === 0) return;
   try {
     writeFailedTests(failures);
   } catch (error) {
@@ -227,7 +257,7 @@ class Results {
   readonly snapshots: SnapshotProblem[] = [];
   foundSnapshot = false;
   readonly records: CoverageRecord[] = [];
-  readonly failures: FailedTest[] = [];
+  readonly files: FileResult[] = [];
   exitCode: ExitCode = HELD;
   foundTest = false;
   /** The first file that met a bug of dmalab. */
@@ -256,9 +286,7 @@ class Results {
       return;
     }
     this.reports.push(report);
-    for (const outcome of report.outcomes) {
-      if (outcome.failure !== null) this.failures.push([path, displayName(outcome)]);
-    }
+    this.files.push({ path, report });
     if (coverage !== null) this.records.push(coverage);
     if (this.options.snapshot === null) return;
     const { counts } = report;
