@@ -5,6 +5,7 @@
  */
 import type { Bytes } from "./address.ts";
 import { countBefore } from "./binary_search.ts";
+import type { UnreleasedRecord } from "./dma/checker/dma_checker.ts";
 import type { EventName } from "./event_vocabulary.ts";
 import type { MachineEvent } from "./events.ts";
 import { type HeldResourceKind, LEAK_KINDS } from "./leaks/leak_kinds.ts";
@@ -29,6 +30,8 @@ export interface Leak {
   readonly text: string;
   /** The event that allocated it, the first of several; null where no single one did. */
   readonly taken: MachineEvent | null;
+  /** The statement that allocated it; null where no single one did. */
+  readonly site: number | null;
 }
 
 /**
@@ -116,13 +119,15 @@ function leakOf({ spec }: HistoryTable, run: readonly Left[], isMixed: boolean):
   const [{ event: { device }, row, start }] = run as [Left];
   const amount = run.reduce((sum, each) => sum + each.amount, 0);
   const events = run.map(({ event }) => event).sort((a, b) => a.seq - b.seq);
+  const taken = isMixed ? null : events[0]!;
   return {
     kind,
     device,
     amount,
     span: start === null ? null : { start, end: start + amount },
     text: text(amount, start ?? 0, row),
-    taken: isMixed ? null : events[0]!,
+    taken,
+    site: taken?.site ?? null,
   };
 }
 
@@ -209,10 +214,13 @@ export class ResourceTracker {
   /** How many events are in the tables. */
   #entered = 0;
   #mappingsBefore: number;
+  /** The checker's last record before the watch. */
+  #serial: number;
 
   constructor(machine: Machine, specs: readonly AnyTableSpec[] = RUNTIME_TABLES) {
     this.#machine = machine;
     this.#mappingsBefore = machine.iommu.liveMappings;
+    this.#serial = machine.checker?.lastSerial ?? 0;
     const { events, held } = trackedTables(specs);
     this.#specs = held;
     this.stop = machine.events.listen((event) => void this.#events.push(event), events);
@@ -224,6 +232,7 @@ export class ResourceTracker {
     if (this.#entered > 0) this.#set!.clear();
     this.#entered = 0;
     this.#mappingsBefore = this.#machine.iommu.liveMappings;
+    this.#serial = this.#machine.checker?.lastSerial ?? 0;
   }
 
   #ledger(): ResourceTables {
@@ -255,18 +264,43 @@ export class ResourceTracker {
     return bytes;
   }
 
-  /** The resources that were allocated and not freed so far. */
+  /**
+   * The resources that were allocated and not freed so far. Mappings come last: those behind an
+   * IOMMU as a number, and direct ones, which hold nothing else, from the checker's records. The
+   * leaks at a test's end are of the same records.
+   */
   leaks(): readonly Leak[] {
-    const mappings = this.#machine.iommu.liveMappings - this.#mappingsBefore;
-    const leaks = leaksOf(this.#machine, this.#ledger());
-    if (mappings <= 0) return leaks;
-    return [...leaks, {
-      kind: "mapping",
-      device: null,
-      amount: mappings,
-      span: null,
-      text: `${mappings} more mapping${mappings === 1 ? "" : "s"} live than before`,
-      taken: null,
-    }];
+    const { checker, iommu } = this.#machine;
+    const mappings = iommu.liveMappings - this.#mappingsBefore;
+    const records = checker?.leftSince(this.#serial).filter(({ isBare }) => isBare) ?? [];
+    const groups = Map.groupBy(records, ({ device, site }) => `${device} ${site}`);
+    return [
+      ...leaksOf(this.#machine, this.#ledger()),
+      ...mappings <= 0 ? [] : [{
+        kind: "mapping" as const,
+        device: null,
+        amount: mappings,
+        span: null,
+        text: `${mappings} more mapping${mappings === 1 ? "" : "s"} live than before`,
+        taken: null,
+        site: null,
+      }],
+      ...[...groups.values()].map(directLeakOf),
+    ];
   }
+}
+
+/** Direct mappings of one statement on one device, as the first of them. */
+function directLeakOf(records: readonly UnreleasedRecord[]): Leak {
+  const [{ device, site, text }] = records as [UnreleasedRecord];
+  const more = records.length - 1;
+  return {
+    kind: "mapping",
+    device,
+    amount: records.length,
+    span: null,
+    text: more === 0 ? text : `${text}; and ${more} more by the same statement`,
+    taken: null,
+    site,
+  };
 }

@@ -47,6 +47,18 @@ Deno.test("what was taken before the watch is not its business, nor is freeing i
   assertEquals(kinds(held).filter(([kind]) => kind !== "mapping"), [], "it looks no more");
 });
 
+Deno.test("a mapping without an IOMMU holds itself alone, unless dma_need_unmap() excuses it", () => {
+  const { machine, dev } = testBench({ iommu: { mode: "off" } });
+  const held = new ResourceTracker(machine);
+  machine.events.context.site = 7;
+  machine.dma.dmaMapPhys(dev, at(0x10_0000), 4 * KIB, DMA_TO_DEVICE);
+  machine.dma.dmaMapPhys(dev, at(0x20_0000), 4 * KIB, DMA_TO_DEVICE);
+  const leaks = held.leaks().map(({ amount, device, kind, site }) => [kind, device, amount, site]);
+  assertEquals(leaks, [["mapping", "dev", 2, 7]]);
+  assertEquals(machine.dma.dmaNeedUnmap(dev), false);
+  assertEquals(held.leaks(), []);
+});
+
 Deno.test("in lazy mode a range counts as freed when it is parked in the queue", () => {
   const { machine, dev } = testBench({ iommu: { mode: "lazy" } });
   const held = new ResourceTracker(machine);

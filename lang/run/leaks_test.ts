@@ -6,6 +6,7 @@ import { LoadError } from "../syntax/load_files.ts";
 import type { RunReport } from "./report.ts";
 import { runProgram } from "./run_program.ts";
 import type { RunOptions } from "./run_options.ts";
+import { onlyOutcome } from "../testing/test_support.ts";
 
 const MAPS = "dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)";
 
@@ -83,4 +84,37 @@ Deno.test("more events than are kept: mappings and ranges are reported all the s
     `${MAPS}\ndma_free_coherent(ssd, m)`;
   const report = run(`test "t" { ${maps} }`, { limits: { ...DEFAULT_LIMITS, events: 40 } });
   assertEquals(report.outcomes[0]!.incidents.map(({ name }) => name), ["mapping"]);
+});
+
+Deno.test("`inject each` and its first leaking injection alone agree in each mode of the IOMMU", () => {
+  const map = (name: string) => `let ${name} = try dma_map_phys(nic, 0x10_0000, 4KiB, to_device)\n`;
+  const unmap = (name: string) => `dma_unmap_phys(nic, ${name}.value, 4KiB, to_device)\n`;
+  const both = `${map("m")}${map("n")}if m.ok and n.ok {\n${unmap("m")}${unmap("n")}}`;
+  const blocks = {
+    leaks: both,
+    "frees each": `${both} else {\nif m.ok { ${unmap("m")} }\nif n.ok { ${unmap("n")} } }`,
+    "needs no unmap": `${map("m")}${map("n")}let needed = dma_need_unmap(nic)\n` +
+      `if needed and m.ok { ${unmap("m")} } else { }\nif needed and n.ok { ${
+        unmap("n")
+      } } else { }`,
+  };
+  const failures = (block: string, mode: string, coherent: boolean) => {
+    const machine = `machine { iommu { mode = ${mode} }\n` +
+      `pci { root_port rp0 { endpoint nic { coherent = ${coherent} } } } }\n`;
+    const sweep = (word: string) =>
+      onlyOutcome(`${machine}test "t" {\n${word} {\n${block} } }`).failure?.code ?? null;
+    return [sweep("inject each"), sweep("inject dma_map_phys nth 2")];
+  };
+  for (const mode of ["off", "passthrough", "lazy", "strict"]) {
+    for (const coherent of [true, false]) {
+      const found = Object.fromEntries(
+        Object.entries(blocks).map(([name, block]) => [name, failures(block, mode, coherent)]),
+      );
+      assertEquals(found, {
+        leaks: ["E0921", "E0926"],
+        "frees each": [null, null],
+        "needs no unmap": [null, null],
+      }, `${mode}, coherent ${coherent}`);
+    }
+  }
 });

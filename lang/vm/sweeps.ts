@@ -487,8 +487,8 @@ function stackLines(run: Pick<Vm, "machine" | "siteSpan">): string[] {
 }
 
 /** The call that took what leaks; null where no single one did. */
-function takenAt({ taken }: Leak, run: Taking): Span | null {
-  return taken === null || taken.site === null ? null : run.siteCall(taken.site);
+function takenAt({ site }: Leak, run: Taking): Span | null {
+  return site === null ? null : run.siteCall(site);
 }
 
 /** What leaks, by the calls that took it. */

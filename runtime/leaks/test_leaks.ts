@@ -65,6 +65,7 @@ export class Beginning {
     const births = new Births(ledger, records.length === 0);
     const found = records.map((record): Owner => ({
       ...record,
+      text: textOf(record),
       rule: LEAK_KINDS[record.kind].rule,
       event: births.of(record),
       with: [],
@@ -100,22 +101,28 @@ const HAS_ADDRESSES: ReadonlySet<HeldResourceKind> = new Set([
   "iova",
 ]);
 
-function standingAlone(kind: LeakKind, { device, span, taken, text }: Leak): Owner {
+function standingAlone(kind: LeakKind, leak: Leak): Owner {
+  const { device, site, span, taken } = leak;
   const takesAddresses = span !== null && HAS_ADDRESSES.has(kind as HeldResourceKind);
   return {
     kind,
     rule: LEAK_KINDS[kind].rule,
     device,
-    text: device === null
-      ? text.charAt(0).toUpperCase() + text.slice(1)
-      : `Device "${device}": ${text}`,
+    text: textOf(leak),
     with: [],
     event: taken,
-    site: taken?.site ?? null,
+    site,
     start: takesAddresses ? span.start : null,
     end: takesAddresses ? span.end : 0,
     phys: null,
   };
+}
+
+/** A sentence that names the device. */
+function textOf({ device, text }: Pick<Leak, "device" | "text">): string {
+  return device === null
+    ? text.charAt(0).toUpperCase() + text.slice(1)
+    : `Device "${device}": ${text}`;
 }
 
 /** Finds what owns something, of any number of owners. */
@@ -146,9 +153,9 @@ class Owners {
     return owner !== null;
   }
 
-  #ownerOf({ device, kind, span, taken }: Leak): Owner | null {
+  #ownerOf({ device, kind, site, span, taken }: Leak): Owner | null {
     // The resources of a statement's mapping go with it.
-    if (span === null) return this.#bySite.get(`${device} ${taken?.site}`) ?? null;
+    if (span === null) return this.#bySite.get(`${device} ${site}`) ?? null;
     if (HAS_ADDRESSES.has(kind)) {
       const owner = lastBefore(listOf(this.#byAddress, device), ({ start }) => start!, span.end);
       return owner !== null && owner.end > span.start ? owner : null;

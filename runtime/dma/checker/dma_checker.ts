@@ -79,6 +79,7 @@ export class DmaChecker {
   leftSince(serial: number): readonly UnreleasedRecord[] {
     const ledger = this.#ledger;
     const { table } = ledger;
+    if (table.lastSerial === serial) return [];
     const left = this.#leaks((record) =>
       table.serial[record]! > serial && !table.isOf(record, FOUND_ELSEWHERE)
     );
@@ -97,10 +98,9 @@ export class DmaChecker {
         start: dma - inGranule,
         end: dma - inGranule + spanBytes,
         phys: isRange ? null : table.phys[record]!,
+        isBare: dev.domain === null && !ledger.isBounced(dev, record),
         site: table.site(record),
-        text: isRange
-          ? `Device "${dev.name}": IOVA ${what}, not freed`
-          : `Device "${dev.name}": ${what}, not unmapped`,
+        text: isRange ? `IOVA ${what}, not freed` : `${what}, not unmapped`,
       };
     });
   }
@@ -215,9 +215,11 @@ export interface UnreleasedRecord {
   readonly end: number;
   /** First byte of its memory; null for a range, which has no memory. */
   readonly phys: number | null;
+  /** Neither translated nor bounced: it holds no other resource. */
+  readonly isBare: boolean;
   /** The statement that made it. */
   readonly site: number | null;
-  /** Its description, as a sentence without a final period. */
+  /** Its description without its device, as a sentence without a final period. */
   readonly text: string;
 }
 

@@ -177,22 +177,29 @@ Deno.test("what is left since a record is told with its granules, the oldest fir
     bench.machine.dma.dmaAllocCoherent(bench.dev, 0x1000);
     return checker.leftSince(before);
   };
-  const mapping = { kind: "mapping", device: "dev", site: 7, phys: 0x20_0f00 };
+  const mapping = { kind: "mapping", device: "dev", site: 7, phys: 0x20_0f00, isBare: false };
   const text = (dma: string) =>
-    `Device "dev": mapping of 512 bytes at ${dma} (physical 0x20_0f00, to_device, dma_map_phys()), not unmapped`;
+    `mapping of 512 bytes at ${dma} (physical 0x20_0f00, to_device, dma_map_phys()), not unmapped`;
   assertEquals<unknown>(left({}), [
     {
       ...{ ...mapping, dma: 0xffff_cf00, start: 0xffff_c000, end: 0xffff_e000 },
       text: text("0xffff_cf00"),
     },
     {
-      ...{ kind: "range", device: "dev", site: 7, phys: null, dma: 0xffff_8000 },
+      ...{ kind: "range", device: "dev", site: 7, phys: null, isBare: false, dma: 0xffff_8000 },
       ...{ start: 0xffff_8000, end: 0xffff_b000 },
-      text: 'Device "dev": IOVA range of 10240 bytes at 0xffff_8000, not freed',
+      text: "IOVA range of 10240 bytes at 0xffff_8000, not freed",
     },
   ]);
   assertEquals<unknown>(left(DIRECT), [
-    { ...mapping, dma: 0x20_0f00, start: 0x20_0f00, end: 0x20_1100, text: text("0x20_0f00") },
+    {
+      ...mapping,
+      isBare: true,
+      dma: 0x20_0f00,
+      start: 0x20_0f00,
+      end: 0x20_1100,
+      text: text("0x20_0f00"),
+    },
   ]);
 });
 
