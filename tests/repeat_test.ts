@@ -200,6 +200,22 @@ Deno.test("a branch that the run does not have is an error that says what it has
   }
 });
 
+Deno.test("a branch that does not fail any more passes, and says that it ran alone", async () => {
+  // The block after `if` runs in other runs of the whole test, and not in this one.
+  const block = "let maps = probe(2, 0)\nif maps != none { remove(maps) }";
+  const bodies = [`inject each { ${block} }`, `inject each { ${block} else { } }`];
+  using folder = new TempFolder({});
+  for (const body of bodies) {
+    folder.write("t.dma", `${MACHINE}${DRIVER}test "t" { ${body} }\n`);
+    assertEquals((await dmalab("test", folder.at("t.dma"))).code, 0, body);
+    const branch = "1:dma_map_phys@2";
+    const { code, output } = await dmalab("test", folder.at("t.dma"), "--branch", branch);
+    assertEquals(code, 0, output);
+    assertMatch(output, /^t \.\.\. ok \(\d+ events?, only the branch 1:dma_map_phys@2\)$/m);
+    assertEquals(/never reached/.test(output), false, output);
+  }
+});
+
 Deno.test("a finding of a hunt is a test that fails, and is repeated and opened as other failures are", async () => {
   using folder = new TempFolder({
     "lists.dma": `${MACHINE}

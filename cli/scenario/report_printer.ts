@@ -23,7 +23,8 @@ export function outcomeLine(outcome: TestOutcome, paint: Paint): string | null {
   const verdict = outcome.outcome === "passed" ? paint("good", "ok") : paint("bad", "FAILED");
   const cases = outcome.kind === "property" ? `${counted(outcome.cases, "case")}, ` : "";
   const places = outcome.placesTried > 0 ? `, ${counted(outcome.placesTried, "place")} tried` : "";
-  const counts = `(${cases}${counted(outcome.events, "event")}${places})`;
+  const part = outcome.branch === null ? "" : `, only the branch ${outcome.branch}`;
+  const counts = `(${cases}${counted(outcome.events, "event")}${places}${part})`;
   return `${name} ... ${verdict} ${paint("dim", counts)}`;
 }
 

@@ -98,7 +98,9 @@ export interface TestOutcome extends EntryOutcome, Unexpected {
   readonly cases: number;
   /** Places that `inject each` has made fail, one at a time. */
   readonly placesTried: number;
-  /** Expectations in its own body that it never came to. */
+  /** The only branch that was run, as `--branch` takes it; null for the whole test. */
+  readonly branch: string | null;
+  /** Expectations in its own body that it never came to; none when only a branch was run. */
   readonly unreached: readonly LocationText[];
   /** Virtual time. */
   readonly durationNs: number;

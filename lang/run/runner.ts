@@ -46,6 +46,7 @@ export function runProgramWith(
     outcomes.push(outcome);
     options.onOutcome?.(outcome);
   }
+  const isWhole = options.branch === undefined;
   const complete = wanted.length === tests.length &&
     outcomes.every(({ outcome }) => outcome === "passed");
   return {
@@ -53,7 +54,7 @@ export function runProgramWith(
     names: tests.map(displayName),
     outcomes,
     counts: countOutcomes(outcomes, tests.length - wanted.length, wanted.length),
-    unreached: neverReached(program, wanted, outcomes, run.reached, complete),
+    unreached: isWhole ? neverReached(program, wanted, outcomes, run.reached, complete) : [],
     limitReached: outcomes.some(({ failure }) => failure?.kind === "limit"),
   };
 }

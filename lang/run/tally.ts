@@ -93,6 +93,10 @@ export class TestTally {
   #numbers(): Omit<TestOutcome, "outcome" | "failure"> {
     const { functionIndex, ...names } = this.entry;
     const { expectations, functions } = this.program.code;
+    const { branch } = this.options;
+    const missed = branch === undefined
+      ? functions[functionIndex]!.expectations.filter((each) => !this.#reached.has(each))
+      : [];
     return {
       ...names,
       lenient: this.options.machine.lenient === true,
@@ -103,16 +107,19 @@ export class TestTally {
       unexpectedFaults: this.#found.fault,
       unexpectedReports: this.#found.report,
       leaks: this.#found.leak,
-      unreached: functions[functionIndex]!.expectations
-        .filter((expectation) => !this.#reached.has(expectation))
-        .map((expectation) => spanPlace(expectations[expectation]!)),
+      branch: branch === undefined ? null : formatBranch(branch),
+      unreached: missed.map((expectation) => spanPlace(expectations[expectation]!)),
       durationNs: this.#durationNs,
       events: this.#events,
     };
   }
 
-  /** A requirement that no run of a repeated block meets fails the test. */
+  /**
+   * A requirement that no run of a repeated block meets fails the test. One branch alone shows
+   * nothing about the other runs.
+   */
   #judgeTrials(): void {
+    if (this.options.branch !== undefined) return;
     const missed = this.program.code.trialDuties.find(({ done, trial }) =>
       this.#reached.has(trial) && !this.#reached.has(done)
     );
