@@ -118,3 +118,21 @@ Deno.test("`inject each` and its first leaking injection alone agree in each mod
     }
   }
 });
+
+Deno.test("`inject each` names the branch of each of its causes", () => {
+  const text = `machine { pci { root_port rp0 { endpoint nic { } } } }
+test "t" {
+  inject each {
+    let m = try dma_map_phys(nic, 0x10_0000, 4KiB, to_device)
+    let n = try dma_map_phys(nic, 0x20_0000, 4KiB, to_device)
+    if m.ok and n.ok {
+      dma_unmap_phys(nic, m.value, 4KiB, to_device)
+      dma_unmap_phys(nic, n.value, 4KiB, to_device)
+    }
+  }
+}`;
+  const { branch, notes } = onlyOutcome(text).failure!;
+  assertEquals(branch, "1:dma_map_phys@1");
+  assertEquals(notes.filter((note) => note.includes("--branch")).length, 1);
+  assertStringIncludes(notes.join("\n"), "the 2nd time (--branch 1:dma_map_phys@2):");
+});

@@ -23,7 +23,7 @@ import { describeValue } from "../values/operators.ts";
 import { ValueError } from "../values/script_error.ts";
 import { remembered } from "../values/remembered.ts";
 import { type Closure, RangeValue, type Value } from "../values/value.ts";
-import { type BranchChoice, placeOf } from "./branch_choice.ts";
+import { type BranchChoice, formatBranch, placeOf } from "./branch_choice.ts";
 import { type Branches, failureOf, withNote } from "./branches.ts";
 import { relatedTo } from "./report_places.ts";
 import { BranchEnded, type Control, type RunScope } from "./control.ts";
@@ -398,7 +398,10 @@ function groupLines(
   const listed = alike.slice(0, LISTED).map(({ place }) => placeText(place, counted));
   const rest = alike.length - listed.length;
   return [
-    ...isNamed ? [] : [`and when ${placeText(first!.place, counted)}:`],
+    ...isNamed ? [] : [
+      `and when ${placeText(first!.place, counted)} ` +
+      `(--branch ${formatBranch(first!.run.branches.choices)}):`,
+    ],
     ...leakLines(first!.leaks, first!.run),
     ...listed.map((text) => `  the same when ${text}`),
     ...rest > 0 ? [`  and at ${formatCount(rest, "more place")}`] : [],
