@@ -12,7 +12,7 @@ import type { WriteTarget } from "./last_write.ts";
 const UNITS_NS: Readonly<Record<string, number>> = { ns: 1, us: 1e3, ms: 1e6, s: 1e9 };
 
 /** What `:goto` takes. */
-export const POSITION_FORMS = "120, 2ms, line 31, output 4, start, end";
+export const POSITION_FORMS = "120, 2ms, line 31, ring.c:44, output 4, start, end";
 
 /**
  * The moment that a text means: `120`, `2ms`, `line 31`, `file.dma:31`, `output 4`, `start`, `end`.
@@ -35,7 +35,7 @@ export function readPosition(recording: Recording, from: Position, text: string)
       `The run ends before ${text}`,
     );
   }
-  const [, word, file, number] = text.match(/^(?:(line|output)\s+|(\S+):)(\d+)$/) ?? [];
+  const [, word, file, number] = text.match(/^(?:(line|output)\s+|(?:line\s+)?(\S+):)(\d+)$/) ?? [];
   if (number === undefined) return null;
   if (word === "output") {
     const { length } = recording.output;

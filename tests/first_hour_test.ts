@@ -45,6 +45,46 @@ Deno.test("explain takes the name of a file for the file, and not for a field of
   }
 });
 
+Deno.test("explain and hunt name the file that they cannot take", async () => {
+  using folder = new TempFolder({ "a.log": LOG, "b.log": LOG, "ring.c": "int x;\n" });
+  const [a, b, c] = [folder.at("a.log"), folder.at("b.log"), folder.at("ring.c")];
+  const rows: readonly (readonly [words: readonly string[], error: string])[] = [
+    [["explain", folder.at("none.log")], 'none.log"'],
+    [["explain", folder.at("dmesg.txt")], 'dmesg.txt"'],
+    [["explain", a, b], "explain takes one log at a time"],
+    [["hunt", c], 'ring.c" is C, not a scenario'],
+    [["init", c], "`dmalab init --driver DIR`"],
+    [["init", folder.at("new"), "--driver", c], "`dmalab init --driver DIR`"],
+  ];
+  for (const [words, error] of rows) {
+    const { code, errors, output } = await dmalab(...words);
+    assertEquals([code, output], [2, ""], words.join(" "));
+    assertStringIncludes(errors, error);
+  }
+  assertEquals([...Deno.readDirSync(folder.path)].map(({ name }) => name).sort(), [
+    "a.log",
+    "b.log",
+    "ring.c",
+  ]);
+  // It is the name of an expression.
+  assertEquals((await dmalab("explain", "fault.log")).code, 0);
+});
+
+Deno.test("explain takes a kind of leak as a failure prints it", async () => {
+  const rows = [
+    ["driver_memory", "Memory that a driver in C allocated and did not free."],
+    ["leak[mapping]", "A mapping that was not unmapped."],
+    ["leak[iova]", "An IOVA range that was not freed with its mapping."],
+    ["unreleased[bounce_slots]", "swiotlb slots still allocated"],
+    ["pool_block", "A block of a DMA pool that was not freed."],
+  ];
+  for (const [name, text] of rows) {
+    const { code, output } = await dmalab("explain", name!);
+    assertEquals(code, 0, name);
+    assertStringIncludes(output, text!);
+  }
+});
+
 Deno.test("explain --trace takes a log by its path, as it takes one from the standard input", async () => {
   using folder = new TempFolder({ "k.log": LOG, "trace.txt": TRACE });
   const trace = folder.at("trace.txt");

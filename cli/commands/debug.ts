@@ -40,7 +40,7 @@ export const DEBUG = command({
     { line: "debug examples/start/03-directions.dma", doc: "list its runs" },
     { line: "debug examples/start/03-directions.dma --run 1", doc: "step through the first" },
   ],
-  may: { compiles: true, keeps: true, edits: true },
+  may: { compiles: true, keeps: true, edits: true, here: "always" },
   async run({ words, options, screen }) {
     const match = await readMatches(options.match);
     if (typeof match === "string") return refuse(match, screen);

@@ -13,6 +13,9 @@ const DEFAULT_COLUMNS = 80;
 /** No system has longer paths. */
 const MAX_PATH = 4096;
 
+/** Names of files, and of nothing that has an entry; `fault.log` is an expression. */
+const LOG_NAME = /^(?!fault\.log$)[^\s:]+\.(?:log|txt)$/;
+
 export const EXPLAIN = command({
   name: "explain",
   brief: "Explain a rule, diagnostic, event or function; decode an IOMMU fault line.",
@@ -74,6 +77,8 @@ export const EXPLAIN = command({
   may: {},
   async run({ words, options, screen }) {
     const question = words.join(" ");
+    const wrong = wrongFiles(words);
+    if (wrong !== null) return refuse(wrong, screen);
     const { extensionPart, loadExtensions } = await import("../extensions.ts");
     const lines = await (await extensionPart("loadLineExplainer"))?.();
     if (lines === undefined) {
@@ -215,6 +220,17 @@ async function searchFor(
  */
 function isLogFile(question: string, isLine: boolean): boolean {
   return (isLine || /[./]/.test(question)) && !question.endsWith(".dma") && isFile(question);
+}
+
+/** Why words that name files cannot be explained; null where they can. */
+function wrongFiles(words: readonly string[]): string | null {
+  const [only, second] = words;
+  if (only !== undefined && second === undefined && LOG_NAME.test(only) && !isFile(only)) {
+    return `There is no file "${printable(only)}"`;
+  }
+  return second !== undefined && words.every(isFile)
+    ? "explain takes one log at a time; --trace names a trace, and a second log for its clock"
+    : null;
 }
 
 function isFile(path: string): boolean {

@@ -40,6 +40,12 @@ export const INIT = command({
     if (driver !== null && add) {
       return refuse("`--add` is not for `--driver`, which replaces no file", screen);
     }
+    const { isSourceOfC, sourceOfCText } = await import("../scenario/find_scenarios.ts");
+    const source = [words[0], driver].find((each) => isSourceOfC(each ?? ""));
+    if (source) {
+      const hint = "`dmalab init --driver DIR` takes the folder of a PCI module";
+      return refuse(`${sourceOfCText(source)}; ${hint}`, screen);
+    }
     if (driver !== null) {
       const { extensionPart } = await import("../extensions.ts");
       const init = await (await extensionPart("loadInitDriver"))?.();

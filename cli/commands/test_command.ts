@@ -156,11 +156,7 @@ export const TEST = command({
       const how = { only: "tests", coverage: true, branch, limits, seed, lenient } as const;
       const reported = await alsoReport(paths, report, { ...how, ...match }, ran, screen);
       const exitCode = worseExitCode(reported, junitCode);
-      if (!options.debug || first === null) return exitCode;
-      const { runDebug } = await import("../debug/run_debug.ts");
-      const { match: named, path: file, ...own } = first;
-      const record = runSettings({ lenient, limits, ...own });
-      await runDebug(file, { match: named, run: null, record, plain: false, tree }, screen);
+      if (options.debug && first !== null) await debugRun(first, { lenient, limits, tree }, screen);
       return exitCode;
     };
     if (!options.watch) return await run();
@@ -168,6 +164,21 @@ export const TEST = command({
     return await watchScenarios(places, run, screen);
   },
 });
+
+/** Opens the debugger at a failure. */
+async function debugRun(
+  { match, path, ...own }: FailedRun,
+  { lenient, limits, tree }: {
+    readonly lenient: boolean;
+    readonly limits: ReturnType<typeof limitsOf>;
+    readonly tree: string | null;
+  },
+  screen: Screen,
+): Promise<void> {
+  const { runDebug } = await import("../debug/run_debug.ts");
+  const record = runSettings({ lenient, limits, ...own });
+  await runDebug(path, { match, run: null, record, plain: false, tree }, screen);
+}
 
 /** Writes the pages of `--report`. @returns The worse of its exit code and that of the tests. */
 async function alsoReport(

@@ -2,7 +2,13 @@
  * or a key of the machine. */
 import { type CodeEntry, nearestNames } from "@dmalab/lang/diagnostics";
 import { DIAGNOSTIC_CODES } from "@dmalab/lang/explain";
-import { EVENT_TABLE, eventEntry, KERNEL_CALLS } from "@dmalab/runtime";
+import {
+  EVENT_TABLE,
+  eventEntry,
+  KERNEL_CALLS,
+  LEAK_KINDS,
+  type LeakKindEntry,
+} from "@dmalab/runtime";
 import { fieldText, FOUND_IN, REPORT_CLASSES, type ReportClass } from "@dmalab/runtime/vocabulary";
 import {
   hasBehaviour,
@@ -76,6 +82,9 @@ export function explain(
   const own = keysNamed(name).filter((key) => keyName(key) === name);
   // A key of the machine and an event can have one name: the key is what a scenario sets.
   if (event !== null) return { found: true, lines: [...own.flatMap(keyLines), ...event] };
+
+  const leak = leakLines(name);
+  if (leak !== null) return { found: true, lines: leak };
 
   const reported = classLines(name);
   if (reported !== null) return { found: true, lines: reported };
@@ -320,6 +329,27 @@ function quirkTable(): string[] {
  * @returns Null for a name that is no switch.
  */
 /** Facts about a class of the checker's reports: its rule, the place of the check, the line in a kernel's log. */
+/** A kind of leak: `driver_memory`, or as a failure prints it, `leak[mapping]`. */
+function leakLines(name: string): string[] | null {
+  const printed = /^(?:leak|unreleased)\[(\w+)\]$/.exec(name)?.[1];
+  // `memory` and `mapping` alone are words of other entries, too.
+  const kind = printed ?? (name.includes("_") ? name : "");
+  if (!Object.hasOwn(LEAK_KINDS, kind)) return null;
+  const { beyondKernel, doc, found, rule }: LeakKindEntry =
+    LEAK_KINDS[kind as keyof typeof LEAK_KINDS];
+  return [
+    `## leak[${kind}]`,
+    "",
+    doc,
+    "",
+    ...rule === null ? [] : [`- rule: ${rule}; \`dmalab explain ${rule}\` prints it`],
+    `- ${beyondKernel ? "not checked by any kernel" : "reported by the kernel"}`,
+    `- found in: ${FOUND_IN[found]}`,
+    "",
+    "A leak fails a test (docs/what-fails-a-test.md); `leaks = allow` in `machine` permits it.",
+  ];
+}
+
 function classLines(name: string): string[] | null {
   if (!Object.hasOwn(REPORT_CLASSES, name)) return null;
   const { beyondKernel, counted, found, log, rule } = REPORT_CLASSES[name as ReportClass];

@@ -163,7 +163,9 @@ Deno.test("a run is gone through by statement, place and condition, both ways", 
     ":eval m.size * 2",
     ":eval dma_map_phys(ssd, page.phys, 4KiB, to_device)",
     ":bytes page.phys 16",
+    ":goto line nowhere.c:44",
   );
+  assertStringIncludes(answers.at(-1)!, "No statement on line 44 has run");
   assertMatch(answers[4]!, /^iommu\.live_mappings: 1 → 0\nevent \d+\/\d+ {2}input 4:1/);
   assertMatch(answers[5]!, /^event \d+\/\d+ {2}input 4:1/);
   assertMatch(answers[6]!, /^event (\d+)\/\1 {2}end\n/);

@@ -30,13 +30,8 @@ export function findScenarios(
 ): string[] | null {
   const found: string[] = [];
   for (const place of places) {
-    if (SOURCE_OF_C.test(place)) {
-      const name = printable(place);
-      screen.err(
-        `error: "${name}" is C, not a scenario; in a .dma file \`driver d = c "${
-          printable(basename(place))
-        }"\` compiles it (docs/c-drivers.md)\n`,
-      );
+    if (isSourceOfC(place)) {
+      screen.err(`error: ${sourceOfCText(place)}\n`);
       return null;
     }
     const all = isFolder(place) ? below(place) : [{ path: place, isLink: false }];
@@ -53,6 +48,18 @@ export function findScenarios(
     addAll(found, paths);
   }
   return found;
+}
+
+/** Whether a path names a source or a header in C, not a folder of that name. */
+export function isSourceOfC(path: string): boolean {
+  return SOURCE_OF_C.test(path) && !isFolder(path);
+}
+
+/** Says that a file is C, and how a scenario uses it. */
+export function sourceOfCText(path: string): string {
+  return `"${printable(path)}" is C, not a scenario; in a .dma file \`driver d = c "${
+    printable(basename(path))
+  }"\` compiles it (docs/c-drivers.md)`;
 }
 
 interface Found {

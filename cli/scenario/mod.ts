@@ -1,5 +1,6 @@
 export { exportRecording } from "./export_recording.ts";
 export { loadScenario, openScenario, readScenario } from "./load_scenario.ts";
+export { isSourceOfC, sourceOfCText } from "./find_scenarios.ts";
 export { foreignFile, openFile } from "./open_file.ts";
 export { blocksOf, type CodeBlock, codeBlocks, PAGE_SUFFIX, runningBlocks } from "./page_blocks.ts";
 export { choicesOf } from "./quiz.ts";

@@ -283,8 +283,11 @@ export function checkLines(
     ...groups.length > DISPLAYED_FINDINGS ? ["", `… and ${more} more, listed by --json`] : [],
     "",
     ...wrapText(
-      `Undetermined: ${summary.findings.unknown} (lost events, trace start/end, or mappings ` +
-        "legitimately still live). Missing dma_sync calls cannot be detected: traces do not " +
+      `Undetermined: ${summary.findings.unknown} (${
+        ledger.edges.firstSeconds === null
+          ? "the input has no event of a trace to compare with"
+          : "lost events, trace start/end, or mappings legitimately still live"
+      }). Missing dma_sync calls cannot be detected: traces do not ` +
         "record CPU accesses (trace.T.66).",
       COLUMNS,
     ),

@@ -168,6 +168,10 @@ Deno.test("a fault without a verdict is listed with the reason, and is never cal
   const alone = text([], fault("00:04.0", "0xfffff000"));
   assertStringIncludes(alone, "1 fault of the log without a sure cause");
   assertStringIncludes(alone, "no verdict: only a log was given, no trace");
+  assertStringIncludes(
+    alone,
+    "Undetermined: 1 (the input has no event of a trace to compare with)",
+  );
   const other = text([event(1), event(3)], fault("00:09.0", "0xfffff000"));
   assertStringIncludes(other, "no verdict: the trace has no mapping of the device");
   // Where the device got the address of memory: by the mapping that was live at that time.
