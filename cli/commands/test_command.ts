@@ -128,11 +128,8 @@ export const TEST = command({
       const failed = options.failed ? failuresOf(words.length === 0 ? null : paths) : null;
       if (failed === "no record") return refuse(NO_RECORD, screen);
       if (failed?.length === 0) {
-        screen.out(
-          `No test of ${
-            words.length === 0 ? "this folder" : "these files"
-          } is recorded as failed\n`,
-        );
+        const place = words.length === 0 ? "this folder" : "these files";
+        screen.out(`No test of ${place} is recorded as failed\n`);
         return HELD;
       }
       const path = options["junit-path"];

@@ -122,8 +122,6 @@ async function huntAsAsked(
   if (!isOne && asked.seconds !== null) {
     return refuse("--seconds is for a hunt with one seed; limit several by --cases", screen);
   }
-  const { isSourceOfC, sourceOfCText } = await import("@dmalab/cli/scenario");
-  if (path !== null && isSourceOfC(path)) return refuse(sourceOfCText(path), screen);
   const { openHunt } = await import("./cli/open_hunt.ts");
   const { withInterrupts } = await import("@dmalab/cli");
   const opened = await openHunt(path, asked, screen);

@@ -1,6 +1,6 @@
 /** From a command line to the target of the hunt and its place. Problems are reported here. */
 import { hashOf, HostLoader } from "@dmalab/cli";
-import { loadScenario } from "@dmalab/cli/scenario";
+import { isSourceOfC, loadScenario, sourceOfCText } from "@dmalab/cli/scenario";
 import { basename, type Screen } from "@dmalab/cli/extend";
 import { givenMachine } from "../requests/given_machine.ts";
 import type { HuntOptions } from "../requests/hunt.ts";
@@ -54,6 +54,10 @@ export async function openHunt(
   words: HuntWords,
   screen: Screen,
 ): Promise<OpenedHunt | OpenedDrivers | null> {
+  if (path !== null && isSourceOfC(path)) {
+    screen.err(`error: ${sourceOfCText(path)}\n`);
+    return null;
+  }
   const refuse = (problem: string) => {
     screen.err(`error: ${problem}\n`);
     return null;
