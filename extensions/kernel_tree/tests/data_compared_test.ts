@@ -30,10 +30,6 @@ const REASONS: Readonly<Record<string, string>> = {
     "entries and mapping calls are compared with the model's: nothing is moved",
   "two_step/mlx5_vfio.dma":
     "the page behind each address is compared: the driver reads no byte of it",
-  "nic/rtase.dma":
-    "packets are counted: the lab's network layer keeps no byte of what it is handed",
-  "nic/rtase_6_12.dma":
-    "packets are counted: the lab's network layer keeps no byte of what it is handed",
 };
 
 /** Paths of the scenarios that compile a driver with a tree, from the first folder. */

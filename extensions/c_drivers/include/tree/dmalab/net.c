@@ -15,6 +15,7 @@ void lab_page_held(struct page *page, const char *holder);
 
 static struct net_device *registered[MOST_DEVICES];
 static unsigned long received_packets;
+static u32 received_crc;
 /* Packets that the network keeps, as a socket does whose program does not read. */
 static struct sk_buff *kept;
 static bool keeps;
@@ -275,6 +276,38 @@ LAB_FOR_SCENARIOS unsigned long net_received(void)
 	return received_packets;
 }
 
+/* CRC-32 of the bytes of the packet that came last, behind its Ethernet header; not inverted at the end. */
+LAB_FOR_SCENARIOS unsigned long net_received_crc(void)
+{
+	return received_crc;
+}
+
+static u32 crc_of(u32 crc, const u8 *bytes, unsigned int count)
+{
+	unsigned int at, bit;
+
+	for (at = 0; at < count; at++) {
+		crc ^= bytes[at];
+		for (bit = 0; bit < 8; bit++)
+			crc = (crc >> 1) ^ (crc & 1 ? 0xedb88320 : 0);
+	}
+	return crc;
+}
+
+static u32 packet_crc(const struct sk_buff *skb)
+{
+	const struct skb_shared_info *shared = skb_shinfo(skb);
+	u32 crc = crc_of(~0U, skb->data, skb_headlen(skb));
+	unsigned int at;
+
+	for (at = 0; at < shared->nr_frags; at++) {
+		const skb_frag_t *part = &shared->frags[at];
+
+		crc = crc_of(crc, skb_frag_address(part), skb_frag_size(part));
+	}
+	return crc;
+}
+
 /* Pages of a pool that a packet consists of have another holder now. */
 static void note_holder(struct sk_buff *skb, const char *holder)
 {
@@ -293,6 +326,7 @@ static void note_holder(struct sk_buff *skb, const char *holder)
 static int receive(struct sk_buff *skb)
 {
 	received_packets++;
+	received_crc = packet_crc(skb);
 	if (keeps) {
 		note_holder(skb, "the network");
 		skb->next = kept;
