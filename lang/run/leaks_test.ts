@@ -136,3 +136,33 @@ test "t" {
   assertEquals(notes.filter((note) => note.includes("--branch")).length, 1);
   assertStringIncludes(notes.join("\n"), "the 2nd time (--branch 1:dma_map_phys@2):");
 });
+
+Deno.test("`inject each` shows a loop that leaks more each round once, and another mistake beside it", () => {
+  const text = `machine { pci { root_port rp0 { endpoint nic { } } } }
+test "t" {
+  inject each {
+    let maps = []
+    for at in 0..12 {
+      let m = try dma_map_phys(nic, 0x10_0000 as phys + at * 4KiB, 4KiB, to_device)
+      if m.ok { maps.push(m.value) }
+    }
+    let last = try dma_map_phys(nic, 0x90_0000, 4KiB, from_device)
+    if maps.length == 12 and last.ok {
+      for m in maps { dma_unmap_phys(nic, m, 4KiB, to_device) }
+    }
+    if last.ok { dma_unmap_phys(nic, last.value, 4KiB, from_device) }
+  }
+}`;
+  const { notes } = onlyOutcome(text).failure!;
+  const fails = (line: number, time: string) =>
+    `when \`dma_map_phys\` at t.dma:${line} fails the ${time} time`;
+  assertEquals(
+    notes.map((note) => note.trim()).filter((note) => /^(?:the same|more of|and) /.test(note)),
+    [
+      ...["2nd", "3rd", "4th", "5th", "6th", "7th"]
+        .map((time) => `more of the same calls ${fails(6, time)}`),
+      "and at 5 more places",
+      `and ${fails(9, "13th")} (--branch 1:dma_map_phys@13):`,
+    ],
+  );
+});

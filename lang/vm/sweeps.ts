@@ -357,9 +357,7 @@ export class Sweeps {
     leaking: readonly LeakingRun[],
     tried: number,
   ): ExpectationError {
-    const groups = [
-      ...Map.groupBy(leaking, ({ leaks, run }) => leakLines(leaks, run).join("\n")).values(),
-    ];
+    const groups = leakGroups(leaking, this.vm);
     const [{ leaks, place, run }] = groups[0] as [LeakingRun];
     const error = this.#leaked(info, placeText(place, this.vm), leaks, run, run.branches.choices);
     const notes = groups.slice(0, LISTED)
@@ -395,7 +393,10 @@ function groupLines(
   isNamed: boolean,
   counted: Taking,
 ): string[] {
-  const listed = alike.slice(0, LISTED).map(({ place }) => placeText(place, counted));
+  const listed = alike.slice(0, LISTED).map((each) =>
+    `${leaksText(each) === leaksText(first!) ? "the same" : "more of the same calls"} when ` +
+    placeText(each.place, counted)
+  );
   const rest = alike.length - listed.length;
   return [
     ...isNamed ? [] : [
@@ -403,7 +404,7 @@ function groupLines(
       `(--branch ${formatBranch(first!.run.branches.choices)}):`,
     ],
     ...leakLines(first!.leaks, first!.run),
-    ...listed.map((text) => `  the same when ${text}`),
+    ...listed.map((line) => `  ${line}`),
     ...rest > 0 ? [`  and at ${formatCount(rest, "more place")}`] : [],
   ];
 }
@@ -492,6 +493,32 @@ function stackLines(run: Pick<Vm, "machine" | "siteSpan">): string[] {
 /** The call that took what leaks; null where no single one did. */
 function takenAt({ site }: Leak, run: Taking): Span | null {
   return site === null ? null : run.siteCall(site);
+}
+
+/**
+ * Runs that leak alike: by the failing call and the calls that took what leaks. A loop that fails one
+ * round later leaks one mapping more, and is no other mistake; nor is another call with the same leaks.
+ *
+ * @param counted The run in which the places were counted.
+ */
+function leakGroups(leaking: readonly LeakingRun[], counted: Taking): LeakingRun[][] {
+  const byCalls = Map.groupBy(leaking, ({ leaks, place, run }) => {
+    const failing = place.site === null ? null : counted.siteCall(place.site);
+    const taken = leaks.map((leak) => {
+      const span = takenAt(leak, run);
+      return span === null ? leak.text : spanPlace(span);
+    });
+    return [
+      failing === null ? place.point : spanPlace(failing),
+      ...new Set(taken.toSorted()),
+    ].join("\n");
+  });
+  const byLeaks = Map.groupBy(byCalls.values(), ([first]) => leaksText(first!));
+  return [...byLeaks.values()].map((groups) => groups.flat());
+}
+
+function leaksText({ leaks, run }: LeakingRun): string {
+  return leakLines(leaks, run).join("\n");
 }
 
 /** What leaks, by the calls that took it. */
