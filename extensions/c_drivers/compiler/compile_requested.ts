@@ -121,7 +121,13 @@ async function recipeOf(wanted: CompileRequest, loader: WantingLoader): Promise<
 
 function putMade({ loader, refused, sources, target, wanted }: Recipe, made: Compiled): void {
   const { source } = wanted;
-  const diagnostics = saidDiagnostics(made, { main: source, sources, refused, target });
+  const diagnostics = saidDiagnostics(made, {
+    main: source,
+    sources,
+    refused,
+    target,
+    hasOwnHeaders: true,
+  });
   loader.shelf.put(wanted, moduleOf(made, source, sources, diagnostics));
 }
 

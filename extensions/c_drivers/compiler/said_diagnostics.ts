@@ -18,7 +18,12 @@ interface Compilation {
   /** Headers that could not be loaded, as they are written. */
   readonly refused: ReadonlyMap<string, LoadError>;
   readonly target: CTarget;
+  /** Whether the headers are dmalab's, and no kernel tree's. */
+  readonly hasOwnHeaders?: boolean;
 }
+
+const NO_HEADER_HINT =
+  'dmalab\'s own headers do not have it: compile with those of a kernel tree, `c "FILE" { tree = "../linux" }`';
 
 const PLACED = /^(.+?):(\d+):(\d+): (fatal error|error|warning|note): (.*)$/;
 /** How the compiler names what lies beside a source of no folder. */
@@ -131,15 +136,19 @@ function diagnosticOf(
   kind: string,
   text: string,
   span: Span,
-  { refused, target }: Compilation,
+  { hasOwnHeaders = false, refused, target }: Compilation,
 ): Diagnostic {
   const message = text.replace(OPTION, "");
   const severity = kind === "warning" ? "warning" : "error";
   const code = kind === "warning" ? "W0308" : "E0711";
-  const missing = refused.get(NO_HEADER.exec(message)?.[1] ?? "");
+  const header = NO_HEADER.exec(message)?.[1];
+  const missing = refused.get(header ?? "");
   if (missing !== undefined) {
     const hint = missing.hint === undefined ? {} : { hint: missing.hint };
     return { code, severity, span, message: missing.message, ...hint };
+  }
+  if (header !== undefined && hasOwnHeaders) {
+    return { code, severity, span, message, hint: NO_HEADER_HINT };
   }
   const unknown = UNDECLARED.exec(message)?.[1];
   const call = unknown === undefined ? undefined : callNamed(unknown);

@@ -1,6 +1,6 @@
 /** Drivers in C that tell the compiler to leave checks out: every limit holds all the same. */
 import process from "node:process";
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { HostCompileCache, type WantingLoader } from "@dmalab/cli";
 import type { OpenedScenario } from "../compiler/patched.ts";
 import { saidDiagnostics } from "../compiler/said_diagnostics.ts";
@@ -321,4 +321,16 @@ Deno.test("a macro whose arguments are wrong is not undeclared as well; another 
     "too few arguments provided to function-like macro invocation",
     "use of undeclared identifier 'z'",
   ]);
+});
+
+Deno.test("a header that dmalab does not have is named with the way to a kernel tree's", () => {
+  const main = new SourceFile("a.c", "#include <linux/netdevice.h>\n");
+  const said = "a.c:1:10: fatal error: 'linux/netdevice.h' file not found";
+  const hint = (hasOwnHeaders: boolean) => {
+    const sources = new Map([["a.c", main]]);
+    const about = { main, sources, refused: new Map(), target: TARGET, hasOwnHeaders };
+    return saidDiagnostics({ module: null, said }, about)[0]!.hint ?? null;
+  };
+  assertStringIncludes(hint(true)!, 'c "FILE" { tree = "../linux" }');
+  assertEquals(hint(false), null);
 });
