@@ -88,7 +88,7 @@ class OracleOf<O> {
     ];
   }
 
-  /** @param sequences How many will run: Infinity for those that are known to end. */
+  /** @param sequences Their number; Infinity for code that is known to end. */
   async build(build: TreeBuild, sequences: number): Promise<MakeImplementation<O>> {
     const linked = await linkTree(build, this.parts, { sequences });
     return () => this.makeTree(linked);

@@ -79,9 +79,9 @@ export class TreeModule {
   #delayed: Delayed[] = [];
   #nowMs = 0;
   #deadCallback = 0;
-  /** Whether the tree's code runs: what it calls may call it, too. */
+  /** Whether the tree's code runs. A function that it calls may call it again. */
   #isRunning = false;
-  /** Rounds that the running call may take after those that are being counted. */
+  /** Rounds left for the running call, without those of the loop that is counted now. */
   #roundsAfter = 0;
   cpu = 0;
 
@@ -213,7 +213,7 @@ export class TreeModule {
    * Counts the rounds of a loop around calls of the tree's code, which says when the loop ends.
    *
    * @param most Rounds that the loop can have.
-   * @param what A message for more: what the tree's code does.
+   * @param what The message for a loop with more rounds: a verb and its object.
    * @returns Is called in each round. @throws {EndlessLoop}
    */
   countRounds(most: number, what: string): () => void {

@@ -151,7 +151,7 @@ export const EXCEPTIONS: readonly Exception[] = [
   given(
     "system call",
     "request.integrity**",
-    "Where the kernel put metadata of its own: whether that of two bios joins depends on it.",
+    "The address of metadata that the kernel made: it decides whether the metadata of two bios joins.",
   ),
 
   // Recorded defects (defects/).
