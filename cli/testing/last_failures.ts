@@ -53,7 +53,7 @@ export function failuresAfter(
   return [...stay, ...failed.filter(isNew)];
 }
 
-/** Lines that name the failures that could not be repeated: the test, or its file, is gone or elsewhere. */
+/** Lines that name failures that could not be repeated: no file has the test, or the file lies elsewhere. */
 export function notRepeated(
   failed: readonly FailedTest[],
   paths: readonly string[],
