@@ -14,7 +14,7 @@ const FOUND: Readonly<Record<string, FoundBug>> = {
   },
   "04-freed-while-mapped": {
     by: "can fail fails once [iommu.mode = off, ssd.sgl = true]",
-    says: /report freed_while_mapped when `device\.write` fails the 1st time/,
+    says: /E0921 Leak when `device\.write` fails the 1st time[^]*report\[freed_while_mapped\]/,
   },
   "05-read-before-unmap": {
     by: DIRECT,
