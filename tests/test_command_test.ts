@@ -498,7 +498,7 @@ for (const { fact, words, change, undo, repeats } of SECOND_RUNS) {
   });
 }
 
-Deno.test("--failed names the failed tests that are gone, and does not pass", async () => {
+Deno.test("--failed names failed tests that no file has, and does not pass", async () => {
   using folder = new TempFolder({ "a.dma": ONE + TWO, "b.dma": ONE });
   await dmalabIn(folder.path, "test");
   folder.write("a.dma", ONE.replace("one", "uno") + TWO.replace("1 == 2", "1 == 1"));
@@ -506,16 +506,19 @@ Deno.test("--failed names the failed tests that are gone, and does not pass", as
   const { code, output } = await dmalabIn(folder.path, "test", "--failed");
   assertEquals(code, 1);
   assertStringIncludes(output, "| 1 passed |");
-  assertStringIncludes(output, 'error: a.dma has no test "one" any more, which failed\n');
-  assertStringIncludes(output, 'error: b.dma is gone, with the failed test "one"\n');
-  // Only the gone ones are left.
+  assertStringIncludes(output, 'error: a.dma has no test "one"; it failed when it last ran\n');
+  assertStringIncludes(
+    output,
+    'error: there is no file b.dma; its test "one" failed when it last ran\n',
+  );
+  // Only those are left.
   const again = await dmalabIn(folder.path, "test", "--failed");
   assertEquals(again.code, 1);
-  assertStringIncludes(again.output, 'a.dma has no test "one" any more');
+  assertStringIncludes(again.output, 'a.dma has no test "one"; it failed');
   assert(!again.output.includes("No test found"), again.output);
   await dmalabIn(folder.path, "test");
   const renamed = await dmalabIn(folder.path, "test", "--failed");
-  assert(!renamed.output.includes("gone"), renamed.output);
+  assert(!renamed.output.includes("when it last ran"), renamed.output);
   assertStringIncludes(renamed.output, "| 0 passed | 1 failed |");
 });
 

@@ -321,14 +321,6 @@ function quirkTable(): string[] {
   ];
 }
 
-/**
- * One switch: its effect, the releases that have it, and every line of the page on defects that
- * names it.
- *
- * @param readDefects Reads `docs/rules/defects.md`.
- * @returns Null for a name that is no switch.
- */
-/** Facts about a class of the checker's reports: its rule, the place of the check, the line in a kernel's log. */
 /** A kind of leak: `driver_memory`, or as a failure prints it, `leak[mapping]`. */
 function leakLines(name: string): string[] | null {
   const printed = /^(?:leak|unreleased)\[(\w+)\]$/.exec(name)?.[1];
@@ -350,6 +342,7 @@ function leakLines(name: string): string[] | null {
   ];
 }
 
+/** Facts about a class of the checker's reports: its rule, the place of the check, the line in a kernel's log. */
 function classLines(name: string): string[] | null {
   if (!Object.hasOwn(REPORT_CLASSES, name)) return null;
   const { beyondKernel, counted, found, log, rule } = REPORT_CLASSES[name as ReportClass];
@@ -368,6 +361,13 @@ function classLines(name: string): string[] | null {
   ];
 }
 
+/**
+ * One switch: its effect, the releases that have it, and every line of the page on defects that
+ * names it.
+ *
+ * @param readDefects Reads `docs/rules/defects.md`.
+ * @returns Null for a name that is no switch.
+ */
 function quirkLines(name: string, readDefects: () => string): string[] | null {
   if (!isQuirkName(name)) return null;
   const head = [

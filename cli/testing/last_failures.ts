@@ -28,7 +28,7 @@ export function recordedPath(path: string): string {
 /**
  * The failures after a run. Entries of tests that ran are replaced, other entries stay: those of files
  * with errors, of tests that were left out, of files that were not named. A run of all tests of a file
- * replaces all its entries. Entries of files that are gone are removed.
+ * replaces all its entries. Entries of files that do not exist are removed.
  */
 export function failuresAfter(
   before: readonly FailedTest[],
@@ -63,19 +63,20 @@ export function notRepeated(
   for (const [path, name] of failed) {
     const [file, test] = [printable(path), printable(name)];
     if (!paths.some((each) => recordedPath(each) === path)) {
-      if (isGone(path)) gone.push(`${file} is gone, with the failed test "${test}"`);
-      else elsewhere.push(`${file}: "${test}"`);
+      if (isGone(path)) {
+        gone.push(`there is no file ${file}; its test "${test}" failed when it last ran`);
+      } else elsewhere.push(`${file}: "${test}"`);
       continue;
     }
     const result = results.find((each) => recordedPath(each.path) === path);
     if (result?.report.names.includes(name) === false) {
-      gone.push(`${file} has no test "${test}" any more, which failed`);
+      gone.push(`${file} has no test "${test}"; it failed when it last ran`);
     }
   }
   return { gone, elsewhere };
 }
 
-/** Whether there is no such file; one that may not be looked at is not known to be gone. */
+/** Whether there is no such file; of one that may not be looked at this is not known. */
 function isGone(path: string): boolean {
   try {
     host.statSync(path);

@@ -4,7 +4,7 @@ import {
   compareSequences,
   type MakeImplementation,
   type Operation,
-  type Ran,
+  type RanSequences,
   runSequences,
 } from "./oracle/compare.ts";
 import { IovaModel } from "./oracle/iova_operations.ts";
@@ -47,7 +47,7 @@ export type Oracle = Pick<
 export interface CoveredComparison {
   readonly compared: Compared<unknown>;
   /** An endless loop of the other tree alone, after the first difference. */
-  readonly loop: Ran<unknown>["loop"];
+  readonly loop: RanSequences<unknown>["loop"];
   readonly lines: readonly [old: ReadonlyMap<string, LinesRun>, new: ReadonlyMap<string, LinesRun>];
 }
 

@@ -71,7 +71,7 @@ export function compareSequences<O>(
 }
 
 /** What one side came to in sequences. */
-export interface Ran<O> {
+export interface RanSequences<O> {
   /** The sequence that an endless loop ended, up to it; null without one. */
   readonly loop: Pick<OperationDifference<O>, "operations" | "other"> | null;
   /** Sequences that were not run after it. */
@@ -82,7 +82,7 @@ export interface Ran<O> {
 export function runSequences<O>(
   make: MakeImplementation<O>,
   { count, seed, stepsOf }: Sequences<O>,
-): Ran<O> {
+): RanSequences<O> {
   const agreeing = (): Implementation<O> => ({ run: () => ({}) });
   for (let index = 0; index < count; index++) {
     const { difference, isEndless } = live(stepsOf(seed + index), [agreeing, make]);

@@ -303,7 +303,9 @@ static u32 packet_crc(const struct sk_buff *skb)
 	for (at = 0; at < shared->nr_frags; at++) {
 		const skb_frag_t *part = &shared->frags[at];
 
-		crc = crc_of(crc, skb_frag_address(part), skb_frag_size(part));
+		/* Memory of another device has no page, and the CPU reads none of it. */
+		if (skb_frag_page(part))
+			crc = crc_of(crc, skb_frag_address(part), skb_frag_size(part));
 	}
 	return crc;
 }
