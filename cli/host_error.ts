@@ -27,7 +27,9 @@ export function hostReason(error: unknown): string {
     if (variable !== undefined) {
       return `Deno was not permitted to read the variable ${variable}; --allow-env=${variable} permits it`;
     }
-    return "Deno was not permitted to; give it the permission, as -R=DIR or -W=DIR";
+    return error.message.startsWith("Requires read access")
+      ? "Deno was not permitted to look, so it may be missing; start it with -R=DIR for the file's folder"
+      : "Deno was not permitted to; give it the permission, as -R=DIR or -W=DIR";
   }
   if (error instanceof host.errors.PermissionDenied) return "the system does not permit it";
   const [said] = error.message.split(/ ?\(os error \d+\)|: [a-z]+ '|, [a-z]+ '/);

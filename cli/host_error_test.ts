@@ -9,6 +9,10 @@ Deno.test("an error of a permission names the variable and the option that permi
   );
   assertEquals(
     hostReason(new Deno.errors.NotCapable('Requires read access to "/x", run again …')),
+    "Deno was not permitted to look, so it may be missing; start it with -R=DIR for the file's folder",
+  );
+  assertEquals(
+    hostReason(new Deno.errors.NotCapable('Requires write access to "/x", run again …')),
     "Deno was not permitted to; give it the permission, as -R=DIR or -W=DIR",
   );
 });

@@ -173,9 +173,6 @@ export const INPUT_CHUNK_BYTES = 2 ** 16;
 
 function why(error: unknown, path: string): string {
   if (error instanceof host.errors.IsADirectory || isFolder(path)) return "it is a folder";
-  if (error instanceof host.errors.NotCapable) {
-    return "Deno was not permitted to look, so it may be missing; start it with -R=DIR for the file's folder";
-  }
   return hostReason(error);
 }
 
