@@ -13,7 +13,7 @@ import { findField, inherited } from "../values/types.ts";
 
 const NOTHING_LEFT = "timers fire when time moves: `advance 10ms`";
 
-/** Activities between two looks at the clock. */
+/** Activities that run between two checks of the host's clock. */
 const WATCHED_ACTIVITIES = 64;
 
 export class Activities {
@@ -32,7 +32,7 @@ export class Activities {
     return ran;
   }
 
-  /** Runs all that waits, and what that queues. */
+  /** Runs all pending activities, and those that they queue. */
   runAll(): void {
     while (this.#run());
   }
@@ -102,9 +102,10 @@ export class Activities {
   }
 
   /**
-   * Runs activities to the end of the one in which a condition holds.
+   * Runs activities, up to the end of the one in which the condition becomes true.
    *
-   * @param inside Ask after every event, too: it may come and go within an activity.
+   * @param inside Also evaluate the condition after every event: it may become true and false again
+   *   within one activity.
    */
   stepUntil(condition: Value, inside: boolean): void {
     let held = false;
@@ -133,7 +134,10 @@ export class Activities {
     return held;
   }
 
-  /** In the midst of an activity: what cannot be asked there does not hold there. */
+  /**
+   * Evaluates the condition in the middle of an activity. A condition that fails there counts as
+   * false.
+   */
   #holdsInside(condition: Closure): boolean {
     const { context } = this.vm.machine.stream;
     const { site } = context;
@@ -150,7 +154,7 @@ export class Activities {
   }
 }
 
-/** True when a thing with a field `.done` says so; a list is done when all of it is. */
+/** True when a value with a field `.done` has it set; a list is done when all its items are. */
 function isDone(value: Value, context: ExecutionContext, depth = 0): boolean {
   context.work(COMPARE_STEPS);
   if (value instanceof ListValue) {

@@ -5,25 +5,25 @@ import { ScriptError } from "../values/script_error.ts";
 import { SWEEPS, type SweepWord } from "./code.ts";
 import type { RemovalPoint } from "../values/simulated_machine.ts";
 
-/** A turn off the main way: at which branching, and which way. */
+/** A choice other than the default: at which branching, and which way. */
 export interface BranchChoice {
   readonly choicePoint: number;
   /**
    * The block of `fork`, from 0; for `inject each` the place that fails; for `race` the order; `look`
-   * to look at what is explained there.
+   * to examine the value that `explain` gets there.
    */
   readonly taken: number | InjectionHitName | RaceSchedule | "look";
 }
 
 export class RaceSchedule {
   /**
-   * @param wanted Which block goes on, wherever more than one can.
-   * @param whole Whether the run goes on after the race, or ends with it.
+   * @param wanted The block to continue with, for each moment at which several could.
+   * @param whole Whether the run continues after the race, or ends with it.
    */
   constructor(readonly wanted: readonly number[], readonly whole: boolean) {}
 }
 
-/** A run that goes on after its branching, as if there were no other way. */
+/** Whether the run continues after the branching, as it does after a race that was tried as a whole. */
 export function goesOn({ taken }: BranchChoice): boolean {
   return taken instanceof RaceSchedule && taken.whole;
 }
@@ -31,8 +31,8 @@ export function goesOn({ taken }: BranchChoice): boolean {
 /**
  * Choices as the option `--branch` takes them. The number before the colon counts the run's `fork`,
  * `race` and `inject each` from 1: `1:alloc_pages@4` is the fourth `alloc_pages` of the first one,
- * `2:first` a block of `fork`, `1:race@0.1` an order with a run that goes on after the race,
- * `1:order@0.1` one with a run that ends with it.
+ * `2:first` a block of `fork`, `1:race@0.1` an order of a run that continues after the race,
+ * `1:order@0.1` an order of a run that ends with the race.
  */
 export function formatBranch(choices: readonly BranchChoice[]): string {
   return choices.map(({ choicePoint, taken }) => `${choicePoint}:${takenText(taken)}`).join(",");
@@ -58,7 +58,10 @@ export function placeOf(choice: BranchChoice, word: SweepWord): InjectionHitName
   throw wrongBranch(choice, word);
 }
 
-/** The choices of a text of `formatBranch`; else what is wrong with it, as a sentence without its end. */
+/**
+ * Parses a text of `formatBranch`. @returns The choices, or else the error message, without its full
+ * stop.
+ */
 export function readBranch(text: string): readonly BranchChoice[] | string {
   const choices: BranchChoice[] = [];
   for (const part of text.split(",")) {
@@ -72,7 +75,7 @@ export function readBranch(text: string): readonly BranchChoice[] | string {
   return choices;
 }
 
-/** Switches of one order. */
+/** Most switches between blocks in one order. */
 const MAX_SWITCHES = 10_000;
 
 function readTaken(word: string, detail: string | null): BranchChoice["taken"] | null {

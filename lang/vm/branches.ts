@@ -1,10 +1,10 @@
 /**
- * Runs that are done again, and blocks that run on separate machines.
+ * Runs that are repeated, and blocks that run on separate machines.
  *
  * A machine is never copied. Since the same program on the same machine does the same again, a
- * branch is reached by doing the run again up to it, on a new machine, and then going the other way
- * (docs/language/stepping.md). Branchings are numbered in the order in which a run comes to them,
- * and that number is how the second run knows where to turn off.
+ * branch is reached by repeating the run up to it, on a new machine, and then taking another choice
+ * (docs/language/stepping.md). Branchings are numbered in the order in which a run reaches them,
+ * and by that number the second run knows where to take the other choice.
  */
 import type { LabConfig } from "@dmalab/devices";
 import type { QuirkName, QuirkSet } from "@dmalab/runtime/kernels";
@@ -39,13 +39,13 @@ interface RunningBranch {
   readonly assertions: number;
   readonly counts: Float64Array;
   readonly watch: ResourceWatch;
-  /** The error that ended it. */
+  /** The error that ended the branch. */
   raised: Raised | null;
 }
 
-/** The outcome of a block that ran on a separate machine: one of `fork`, or that of `compare`. */
+/** The outcome of a block that ran on a separate machine: a block of `fork` or of `compare`. */
 export class BranchOutcome {
-  /** The error that ended the block; null when it came to its end. */
+  /** The error that ended the block; null when the block ran to its end. */
   readonly raised: Raised | null;
   /** The virtual time it took. */
   readonly durationNs: number;
@@ -56,8 +56,9 @@ export class BranchOutcome {
 
   /**
    * @param machine The machine as the block left it.
-   * @param missing The call that ended the block because its machine's release lacks it, as a sentence.
-   * @param settings What its machine differs in, for `compare`; nothing for `fork`.
+   * @param missing If the machine's release lacks a call and the block ended there: a sentence about
+   *   it.
+   * @param settings How its machine differs, for `compare`; empty for `fork`.
    */
   constructor(
     readonly machine: SimulatedMachine,
@@ -69,7 +70,7 @@ export class BranchOutcome {
     this.durationNs = machine.nowNs() - branch.startNs;
   }
 
-  /** How often, by event name; events that did not happen are left out. */
+  /** Number of events, by event name; events that did not happen are left out. */
   get counts(): ReadonlyMap<string, number> {
     return this.#counts ??= this.machine.stream.countsSince(this.branch.counts);
   }
@@ -86,8 +87,8 @@ export class BranchOutcome {
   }
 
   /**
-   * Host memory allocated for mappings, freed or not. Memory that a pool allocates to grow serves
-   * others, too.
+   * Host memory allocated for mappings, freed or not. Memory by which a pool grows also serves
+   * other mappings.
    */
   get memoryBytes(): number {
     return this.branch.watch.takenBytes;
@@ -110,54 +111,57 @@ function isPlace({ taken }: BranchChoice): boolean {
 
 /** The result of a run that was started to examine a thing. */
 export interface DefectProbe {
-  /** The instruction that it came to. */
+  /** The instruction at which the run examined the value. */
   readonly pc: number;
   readonly wrong: boolean;
 }
 
 /** The data that are needed to repeat a run. */
 export interface ReplayRequest {
-  /** The last one is the branch that is wanted; those before it lead there. */
+  /** Choices that lead to the wanted branch; the last one is the branch. */
   readonly choices: readonly BranchChoice[];
-  /** Values of branchings on the way there, so that they are not tried out again. */
+  /** Values of branchings on the way to the branch, so that they are not tried out again. */
   readonly resolvedChoices: ReadonlyMap<number, Value>;
-  /** Steps it may take. */
+  /** Limit of the run's steps. */
   readonly steps: number;
-  /** Bytes that its machine and its values may take. */
+  /** Limit of the memory of the run's machine and values, in bytes. */
   readonly memoryBytes: number;
   /** Whether the branch's own lines are written. */
   readonly emitsOutput: boolean;
-  /** Defects of the new machine; null for those of this one. */
+  /** Defects of the new machine; null for the defects of the current one. */
   readonly quirks: QuirkSet | null;
 }
 
-/** The limits of a run that another has started: the rest of that one's. */
+/** Limits of a child run: what remains of its parent's. */
 export type ChildRunLimits = Pick<ReplayRequest, "steps" | "memoryBytes">;
 
-/** What of a VM its run is done again from. */
+/** The parts of a VM that are needed to repeat its run. */
 export interface ReplayableRun {
   readonly branches: Pick<Branches, "choices" | "resolvedChoices" | "runs">;
   readonly limits: Limits;
 }
 
 export interface PausableRun {
-  /** Goes on. @returns False when it is over: else it was paused, where a statement starts or between activities. */
+  /**
+   * Resumes the run. @returns False when the run is over; true when it is paused, where a statement starts or
+   * between activities.
+   */
   resume(): boolean;
 }
 
-/** Does a run again, from its beginning, on a new machine: to be asked on its way, or to go another one. */
+/** Repeats a run on a new machine, to inspect it on the way or to take another branch. */
 export interface RunStarter {
-  /** To the end of the branch that is wanted. */
+  /** Runs to the end of the wanted branch. */
   replay(request: ReplayRequest): Vm;
-  /** Nothing looks at a run's machine any more. */
+  /** Releases the run's machine, which is not read any more. */
   drop(run: Pick<Vm, "machine">): void;
   /**
-   * The same way, without output. The results of machines beside it are known, and not computed
-   * again.
+   * Repeats the run with the same choices, without output. The results of separate machines are
+   * taken over and not computed again.
    * @param listener Gets the VM when the machine is ready and nothing has run on it.
    */
   again(run: ReplayableRun, listener: { begins(vm: Vm): void }): PausableRun;
-  /** The changes of the machine block by the test, and by comparisons around it. */
+  /** Changes that the test, and each `compare` around it, makes to the machine block. */
   readonly variants: readonly MachineVariant[];
   /** Runs a block from its beginning on a new machine. */
   runOnNewMachine(
@@ -169,32 +173,35 @@ export interface RunStarter {
 }
 
 export class Branches {
-  /** Null where a run cannot be done again: in a bench, and while consts are worked out. */
+  /** Null where a run cannot be repeated: in a bench, and while constants are evaluated. */
   runs: RunStarter | null = null;
   choices: readonly BranchChoice[] = [];
   /** Called when the wanted branch begins. */
   onBranch: () => void = () => {};
   /** Called when blocks are about to run on separate machines. */
   onFork: (word: ForkKeyword) => void = () => {};
-  /** Called when a block has run on a separate machine; for orders of a race once for each end. */
+  /**
+   * Called when a block has run on a separate machine; for the orders of a race once for each
+   * different outcome, and for each failed one.
+   */
   onChildRun: (child: Vm, word: ForkKeyword, label: string) => void = () => {};
-  /** Called with each line that a block on a separate machine writes, once it is written. */
+  /** Called with each complete line that a block on a separate machine prints. */
   onLine: (line: string) => void = () => {};
-  /** Values of branchings that were tried out. */
+  /** Values of branchings whose branches were tried, by the branching's number. */
   readonly resolvedChoices = new Map<number, Value>();
-  /** The order in which the wanted race has gone so far. */
+  /** The order of the wanted race so far. */
   raceOrder: RaceOrder | null = null;
-  /** The output of this run is read. */
+  /** Failures and explanations of this run name the defects that cause them: its output is shown. */
   attributeDefects = true;
-  /** This run was started for its branch alone: a leak in the branch fails it. */
+  /** This run was started only for its branch: a leak in the branch fails it. */
   judgesBranch = false;
-  /** What this run saw, if it was sent to look. */
+  /** The result of a run that was started to examine a value. */
   probe: DefectProbe | null = null;
   #choicePoints = 0;
   #choicesTaken = 0;
-  /** The branch that has begun, in a run that is here for it. */
+  /** The branch that has begun, in a run that was started for it. */
   branch: RunningBranch | null = null;
-  /** Assertions before the wanted branch began. */
+  /** Number of assertions before the wanted branch began. */
   #assertionsBefore: number | null = null;
 
   constructor(readonly vm: Control) {}
@@ -204,7 +211,7 @@ export class Branches {
     for (const [branching, value] of resolvedChoices) this.resolvedChoices.set(branching, value);
   }
 
-  /** Forgets branchings that this run has not come to: it may go another way. */
+  /** Forgets the values of branchings that this run has not reached: it may take another path. */
   forget(): void {
     for (const branching of this.resolvedChoices.keys()) {
       if (branching > this.#choicePoints) this.resolvedChoices.delete(branching);
@@ -222,8 +229,8 @@ export class Branches {
   }
 
   /**
-   * Comes to a `fork`.
-   * @returns The block to run, in a run that is here for it; else the value of the whole.
+   * Called when the run reaches a `fork`.
+   * @returns The block to run, in a run that was started for it; else the value of the `fork`.
    */
   fork(branches: number): number | RecordValue {
     const choicePoint = this.nextChoicePoint();
@@ -272,7 +279,7 @@ export class Branches {
       this.onChildRun(child, "compare", label);
       this.#adopt(child, left.steps);
       if (child.failure !== null) {
-        // Choices lead through one machine: the run of a test has no way to this one.
+        // Choices refer to one machine: a test's choices cannot lead to this separate machine.
         const own = { ...failureOf(child, 0), branch: undefined };
         const failure = withNote(own, `on the machine with ${label}`);
         if (failure.diagnostic.code !== "E0927") throw new ScriptFailure(failure);
@@ -286,10 +293,10 @@ export class Branches {
     return value;
   }
 
-  /** What happens from here on is the branch's. */
+  /** Starts the branch: events, assertions and resources are counted from here on. */
   begin(): void {
     const { assertions, handlers, machine } = this.vm;
-    // Errors that the way here expected are not for the branch.
+    // Handlers of the code before the branch must not catch the branch's errors.
     handlers.length = 0;
     this.branch?.watch.stop();
     machine.meet();
@@ -305,8 +312,8 @@ export class Branches {
   }
 
   /**
-   * An uncaught error ends a branch, and not the run. False without one, and for a driver that does
-   * not survive a place that fails.
+   * Called for an uncaught error. Within a branch the error ends the branch and not the run, and
+   * the result is true. False outside a branch, and when an injected failure crashes a driver in C.
    */
   endedBy(raised: Raised): boolean {
     if (this.branch === null || (raised.crashed && this.choices.some(isPlace))) return false;
@@ -324,7 +331,7 @@ export class Branches {
     return ++this.#choicePoints;
   }
 
-  /** The turn to take at a branching; null where the way goes straight on. */
+  /** The choice to take at a branching; null for the default. */
   takeChoice(branching: number): BranchChoice | null {
     const choice = this.choices[this.#choicesTaken];
     if (choice?.choicePoint !== branching) return null;
@@ -356,9 +363,9 @@ export class Branches {
   }
 
   /**
-   * Takes a branch again on a machine without some of the known defects.
+   * Repeats a branch on a machine without some of the known defects.
    *
-   * @param steps How many it may take.
+   * @param steps Limit of the repeated run's steps.
    */
   withoutDefects(choice: BranchChoice, off: readonly QuirkName[], steps: number): Vm {
     const { budget, lab } = this.vm.machine;
@@ -372,7 +379,10 @@ export class Branches {
     });
   }
 
-  /** Known defects are looked for: by a run that can be repeated, with output that is read. */
+  /**
+   * Whether to search for the known defects that cause a failure: in a run that can be repeated and
+   * whose output is shown.
+   */
   get looksForDefects(): boolean {
     return this.runs !== null && this.attributeDefects && !this.isReplaying;
   }
@@ -382,7 +392,7 @@ export class Branches {
     return { steps: this.vm.steps, memoryBytes: this.vm.machine.budget.leftBytes };
   }
 
-  /** Steps, assertions and coverage of a run beside this one count here. */
+  /** Adds the steps, assertions and coverage of a child run to this run's. */
   #adopt(child: Vm, given: number): void {
     this.vm.steps -= Math.max(0, given - child.steps);
     for (const expectation of child.reached) this.vm.reached.add(expectation);
@@ -391,7 +401,7 @@ export class Branches {
     this.vm.assertions += child.assertions - before;
     const { failure } = child;
     if (failure?.kind !== "limit") return;
-    // Its own limit was what this run had left.
+    // The child's limit was the rest of this run's limit.
     if (failure.diagnostic.code === "E0801") throw this.vm.tooManySteps();
     if (failure.diagnostic.code === "E0802") throw tooMuchMemory(this.vm.limits);
     throw new ScriptFailure(failure);
@@ -416,10 +426,10 @@ export class Branches {
 }
 
 /**
- * Why a run beside another failed, with the resources that only it held. The resources of the other
- * one show nothing.
+ * The failure of a child run, with the resources that only the child holds. Resources that its
+ * parent holds, too, say nothing about the failure.
  *
- * @param sinceSeq The last event that both have in common.
+ * @param sinceSeq The last event that both runs have in common.
  */
 export function failureOf({ branches, failure, machine }: Vm, sinceSeq: number): Failure {
   const held = failure!.kind === "failed" ? machine.leftovers() : [];
@@ -435,7 +445,7 @@ export function withNote(failure: Failure, note: string): Failure {
   return { ...failure, notes: [note, ...failure.notes] };
 }
 
-/** @throws {ScriptError} E0925 for a thing of a machine, or what holds one. */
+/** @throws {ScriptError} E0925 for a handle of a machine, or a value that contains one. */
 function requireSameMachine(value: Value): void {
   const found = findOtherMachines(value);
   if (found === null) return;
@@ -446,10 +456,10 @@ function requireSameMachine(value: Value): void {
   );
 }
 
-/** Each part once: parts may be shared, and may be nested as deep as memory permits. */
+/** Visits each part once: parts may be shared, and may be nested as deep as memory permits. */
 function findOtherMachines(value: Value): Handle | null {
   const seen = new Set<Value>([value]);
-  // A set that is walked goes on with what is added meanwhile.
+  // Iterating a Set also visits the items that are added meanwhile.
   for (const each of seen) {
     if (each instanceof Handle) {
       const type: HandleType = each.type;

@@ -5,7 +5,7 @@ import type { CallShape } from "./code.ts";
 import { ScriptError } from "../values/script_error.ts";
 import { Closure, RecordValue, type Value } from "../values/value.ts";
 
-/** Where the arguments of a call go. */
+/** The parameter position of each argument of a call. */
 export interface ArgumentBinding {
   /** For each argument in the order of the call, its parameter's position. */
   readonly places: readonly number[];
@@ -46,7 +46,7 @@ export function bindShape(callable: Callable, shape: CallShape): ArgumentBinding
   return { places, length: Math.max(parameters.length, ...places.map((place) => place + 1)) };
 }
 
-/** Puts the function into the place of a record that is called by the name of its entry. */
+/** For `record.name(…)`: replaces the record on the stack with the function of its entry `name`. */
 export function entryClosure(
   stack: (Value | undefined)[],
   shape: CallShape,

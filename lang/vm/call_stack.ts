@@ -1,4 +1,4 @@
-/** The calls of the script that run: numbers in `frames`, from the outermost on. */
+/** The script's active calls: numbers in `frames`, outermost first. */
 import { isInside, type Span } from "../source.ts";
 import type { Code } from "./code.ts";
 import type { CallerLocation } from "./failure_report.ts";
@@ -14,7 +14,7 @@ interface CallStack {
   readonly pc: number;
 }
 
-/** Calls that can be made. */
+/** A call stack on which calls can be made. */
 interface OpenStack extends CallStack {
   depth: number;
   pc: number;
@@ -29,7 +29,7 @@ export function spanAt({ spanIndexes, spans }: Code, pc: number): Span {
   return spans[spanIndexes[Math.max(0, pc - 1)]!]!;
 }
 
-/** Where the calls that run were made, the innermost first. */
+/** The call sites of the active calls, innermost first. */
 export function callersOf({ code, depth, frames, pc }: CallStack): CallerLocation[] {
   const callers: CallerLocation[] = [];
   for (let call = depth - 1; call >= 0; call--) {
@@ -38,14 +38,14 @@ export function callersOf({ code, depth, frames, pc }: CallStack): CallerLocatio
     if (returnPc === TO_NATIVE) continue;
     const isNative = returnPc < TO_NATIVE;
     const span = spanAt(code, isNative ? TO_NATIVE - 1 - returnPc : returnPc);
-    // A lambda inside its own call is shown there.
+    // A lambda that a builtin calls, written inside that very call, is shown at the call already.
     if (isNative && isInside(callers.at(-1)?.span ?? spanAt(code, pc), span)) continue;
     callers.push({ span, callee: code.functions[frames[frame + 2]!]!.name });
   }
   return callers;
 }
 
-/** Enters a frame once more that is below the innermost one: its operands are on top of all. */
+/** Enters a lower frame once more: its new operands are above all others on the stack. */
 export function enterAgain(vm: OpenStack, pc: number, fp: number): void {
   if (vm.depth >= vm.limits.depth) throw tooDeep(vm.limits);
   let own = vm.fp;

@@ -7,7 +7,7 @@ import type { CallShape } from "./code.ts";
 import { type Control, SideEffectRefused } from "./control.ts";
 import type { Members } from "./members.ts";
 
-/** Calls of builtins between two looks at the clock: one of them may take a tenth of a second. */
+/** Calls of builtins between two checks of the host's clock: one call may take a tenth of a second. */
 const WATCHED_CALLS = 16;
 
 type Callee = FunctionSpec | MethodSpec;
@@ -24,7 +24,7 @@ export class Calls {
     readonly members: Members,
   ) {}
 
-  /** Calls a function; its arguments are at `first` and above. */
+  /** Calls a builtin function; its arguments are at `first` and above. */
   builtin(builtin: number, index: number, first: number): Value {
     const { vm } = this;
     if (++this.#count % WATCHED_CALLS === 0) vm.watch?.check();
@@ -55,7 +55,7 @@ export class Calls {
     return value;
   }
 
-  /** Where a shape's arguments go for this callee; worked out once for each place of a call. */
+  /** The callee's parameter of each argument; computed once for each call site. */
   #bind(index: number, shape: CallShape, callee: Callee): ArgumentBinding {
     if (this.#boundTo[index] === callee) return this.#bindings[index]!;
     const binding = bindShape(callee, shape);

@@ -15,9 +15,9 @@ export const enum ChangeBy {
 }
 
 /**
- * `record.name = value`; with `+=` the value is added to the one that is there.
+ * `record.name = value`; with `+=` the value is added to the entry's value.
  *
- * @throws {ScriptError} E0914 when there is no such entry: a misspelled name makes none.
+ * @throws {ScriptError} E0914 when there is no such entry: a misspelled name does not create one.
  */
 export function changeField(
   object: Value,

@@ -1,8 +1,8 @@
 /**
- * Compiled scripts: flat instructions in one typed array, and the tables they point into.
+ * Compiled scripts: flat instructions in one typed array, and the tables that instructions index.
  *
- * The whole program shares one array, so that a function is no more than an entry offset. It grows
- * while a REPL session goes on; nothing in it ever changes once it is written.
+ * The whole program shares one array, so that a function is no more than an entry offset. In a REPL
+ * session the array grows; existing instructions never change.
  */
 import type { FunctionSpec } from "../values/spec.ts";
 import type { ComparedMachine } from "../values/machine_variant.ts";
@@ -28,7 +28,7 @@ export type FunctionRole =
 /** One callable piece of code. Its frame is: parameters, captured values, locals. */
 export interface FunctionCode {
   readonly role: FunctionRole;
-  /** As the source names it; empty for a lambda. */
+  /** The function's name in the source; empty for a lambda. */
   readonly name: string;
   readonly span: Span;
   readonly parameters: readonly string[];
@@ -38,7 +38,7 @@ export interface FunctionCode {
   readonly slots: number;
   /** Most operands on the stack at once. */
   readonly operands: number;
-  /** Statements in it that expect something, as indexes into `Code.expectations`. */
+  /** The function's statements with an expectation, as indexes into `Code.expectations`. */
   readonly expectations: readonly number[];
 }
 
@@ -54,21 +54,21 @@ export interface CallShape {
 export interface AssertedPart {
   /** Where the value is written below the line: a name, a field, an operator. */
   readonly anchor: Span;
-  /** The frame slot that remembers the value. */
+  /** The frame slot that the value is saved in. */
   readonly slot: number;
 }
 
 export interface AssertionInfo {
   readonly condition: Span;
   readonly parts: readonly AssertedPart[];
-  /** The slots of the two sides of each `==` that the condition asks for. */
+  /** The slots of the two sides of each `==` that must be true for the condition to be true. */
   readonly compared: readonly (readonly [number, number])[];
   readonly hasMessage: boolean;
   /** Null for an invariant, which is evaluated again and again. */
   readonly expectation: number | null;
 }
 
-/** An answer of a device: a number, as far as a mask says. */
+/** A device's status that is expected: a number, and the mask of the bits to compare. */
 export interface ExpectedStatus {
   readonly status: number;
   readonly mask: number;
@@ -79,7 +79,7 @@ export interface OutcomeInfo {
   readonly codeSpan: Span;
   readonly outcome: OutcomeKind;
   readonly code: string;
-  /** The required answer of a device, in the bits of the mask, where it is named. */
+  /** The expected status of a device, in the bits of the mask, if the statement names one. */
   readonly deviceStatus: ExpectedStatus | null;
   /** True for `fails`, `faults` and `warns`, false for `expect … { }`. */
   readonly oneCall: boolean;
@@ -98,41 +98,41 @@ export interface FailInfo {
   /** The word after `with`; null for the point's natural error. */
   readonly error: string | null;
   readonly hasNth: boolean;
-  /** Reached when the point has failed at least once. */
+  /** Index into `Code.expectations`: reached when the point has failed at least once. */
   readonly expectation: number;
 }
 
 /** `inject each`, `remove each`, `unplug each`. */
 export interface FailEachInfo {
   readonly word: SweepWord;
-  /** The device's actions during a removal lie on the stack. */
+  /** Whether a closure with the device's actions during a removal lies on the stack. */
   readonly hasMeanwhile: boolean;
   readonly span: Span;
-  /** Reached when there was a place to fail. */
+  /** Index into `Code.expectations`: reached when there was a place to fail. */
   readonly hit: number;
   readonly expectation: number;
 }
 
-/** The requirement of a block of `inject each` or `race` for at least one of its runs. */
+/** A requirement that at least one run of a block of `inject each` or `race` must meet. */
 export interface TrialDuty {
   /** `inject each` or `race`. */
   readonly word: TrialWord;
   readonly span: Span;
-  /** Reached where it is due: an index into `Code.expectations`. */
+  /** Index into `Code.expectations`: reached where the requirement applies. */
   readonly trial: number;
-  /** Reached when it was done. */
+  /** Index into `Code.expectations`: reached when a run has met the requirement. */
   readonly done: number;
   /**
-   * `holds`: a condition without a replacement; `succeeds`: a call with an unused value; `fails`:
-   * any place.
+   * `holds`: the condition of an `if` without `else` is true; `succeeds`: a call with an unused
+   * value does not fail; `fails`: some place fails.
    */
   readonly kind: "holds" | "succeeds" | "fails";
 }
 
-/** What runs its block more than once, each time in another way. */
+/** Statements that run their block several times, each time in another way. */
 export type TrialWord = SweepWord | "race";
 
-/** Statements that try each place of their block, each of them with the removal that they make. */
+/** Statements that try each place of their block, each with the kind of removal that it performs. */
 export const SWEEPS = {
   "inject each": null,
   "remove each": "driver.remove",
@@ -143,9 +143,9 @@ export type SweepWord = keyof typeof SWEEPS;
 
 export interface RaceInfo {
   readonly blocks: number;
-  /** Reached when all orders were tried. */
+  /** Index into `Code.expectations`: reached when all orders were tried. */
   readonly trial: number;
-  /** Whether what follows is run after each order, too; else the race has a value. */
+  /** Whether the rest of the run is repeated for each order, too; otherwise the race has a value. */
   readonly whole: boolean;
 }
 
@@ -158,11 +158,11 @@ export interface InvariantInfo {
 /** A statement that calls something. */
 export interface Site {
   readonly span: Span;
-  /** The call that it is about; the statement where it makes several. */
+  /** The call; the whole statement if it contains several calls. */
   readonly call: Span;
 }
 
-/** Instead of a statement's number in a mark: the function returns. */
+/** Used instead of a statement's number in a mark: the function returns. */
 export const RETURNING = -1;
 
 /** The statement that runs its blocks on separate machines. */
@@ -170,12 +170,12 @@ export type ForkKeyword = "compare" | "fork" | "race";
 
 /** A statement of code that is compiled with marks. */
 export interface DebugStatement {
-  /** The function that it is a line of, where that is no function of the script's. */
+  /** The name of the C function that contains the line; not set for a line of the script. */
   readonly native?: string;
   readonly span: Span;
   /**
-   * The word of the block around it, where that block runs on separate machines and never on this
-   * one.
+   * The keyword of the block around the statement, if that block runs only on separate machines and
+   * never on the current one.
    */
   readonly forkKeyword?: ForkKeyword;
   /** Names that are bound when it starts, the innermost last, each with its slot of the frame. */
@@ -212,19 +212,19 @@ export class CodeTables {
   readonly comparisons: (readonly ComparedMachine[])[] = [];
   readonly races: RaceInfo[] = [];
   readonly trialDuties: TrialDuty[] = [];
-  /** The statements of races: places where another block may go on. */
+  /** The statements of races: before each of them another block may continue. */
   readonly racePoints: Span[] = [];
   readonly invariants: InvariantInfo[] = [];
-  /** Statements that expect something, and must be reached. */
+  /** Statements with an expectation; each must be reached. */
   readonly expectations: Span[] = [];
-  /** Statements that call something, by `site - 1`: events carry the number. */
+  /** Statements that make calls, by `site - 1`; `site` is the number in an event. */
   readonly sites: Site[] = [];
-  /** Statements, by the number in their marks; none in code without marks. */
+  /** Statements, by the number in their marks; empty for code without marks. */
   readonly statements: DebugStatement[] = [];
   readonly #placeSites = new Map<SourceFile, Map<number, number>>();
   readonly #lineNumbers = new Map<SourceFile, Map<string, number>>();
 
-  /** The number of a line that is no script's as a statement: the same at every request. */
+  /** The statement number of a line that is not the script's; the same number for each request. */
   readonly numberOf = ({ functionName, span }: NativeLine): number => {
     const ofSource = this.#lineNumbers.get(span.source) ?? new Map<string, number>();
     this.#lineNumbers.set(span.source, ofSource);
@@ -236,7 +236,10 @@ export class CodeTables {
     return number;
   };
 
-  /** The number of a place that is no statement, as one in C: the same at every request. */
+  /**
+   * The site number of a place outside the script's statements, such as a line of C; the same
+   * number for each request.
+   */
   readonly siteOf = (span: Span): number => {
     const ofSource = this.#placeSites.get(span.source) ?? new Map<number, number>();
     this.#placeSites.set(span.source, ofSource);

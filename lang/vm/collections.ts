@@ -1,4 +1,4 @@
-/** Values that can be walked, indexed and matched. */
+/** Iteration, indexing and matching of values. */
 import type { ExecutionContext } from "../values/execution_context.ts";
 import { valuesEqual } from "../values/equality.ts";
 import {
@@ -33,7 +33,7 @@ export interface Walk {
 export function iterationItems(value: Value): Walk {
   if (value instanceof ListValue) {
     const items = value.walked();
-    // The walked items are held, also when the list has others by now.
+    // Keep the items that are iterated alive, even if the list gets other items meanwhile.
     return {
       source: new ListValue(items),
       length: items.length,
@@ -60,7 +60,8 @@ export function iterationItems(value: Value): Walk {
 /**
  * `object[index]`.
  *
- * @throws {ScriptError} E0915 outside the object, E0913 where there is nothing to index.
+ * @throws {ScriptError} E0915 for an index outside the object, E0913 for an object without an
+ *   index.
  */
 export function indexValue(object: Value, index: Value, context: ExecutionContext): Value {
   if (object instanceof ListValue) {
@@ -100,8 +101,8 @@ export function position(index: Value, length: number, what: string): number {
 /**
  * True when a `match` subject fits a pattern: lies in the range, or equals the value.
  *
- * A value of quite another kind does not fit and is no mistake: telling kinds apart is a use of
- * `match`. Numbers of different kinds are one.
+ * A value of another kind does not fit and is not an error: `match` may be used to distinguish
+ * kinds. Numbers of different kinds count as one kind.
  */
 export function patternMatches(subject: Value, pattern: Value, context: ExecutionContext): boolean {
   const type = typeOf(subject);

@@ -1,4 +1,4 @@
-/** The actions of the VM's parts on their run. */
+/** The interface through which the VM's parts act on their run. */
 import type { IncidentEvent } from "../values/incident.ts";
 import type { Span } from "../source.ts";
 import type { Limits } from "../values/limits.ts";
@@ -13,7 +13,7 @@ import type { CallerLocation } from "./failure_report.ts";
 import type { Removals } from "./removals.ts";
 import type { RunWatch } from "./run_watch.ts";
 
-/** Something that takes kernel errors: `try`, or an expected outcome. */
+/** A catcher of kernel errors: `try`, or an expected outcome. */
 export interface Handler {
   readonly pc: number;
   readonly sp: number;
@@ -22,24 +22,24 @@ export interface Handler {
   readonly cpu: number;
   /** Null for `try`. */
   readonly outcome: OutcomeInfo | null;
-  /** How many faults and reports there were before. */
+  /** Number of faults and reports when the handler was installed. */
   readonly incidents: number;
-  /** How many scopes were open. */
+  /** Number of scopes that were open when the handler was installed. */
   readonly scopes: number;
 }
 
-/** Something that holds for a block and ends with it: a point that fails, an invariant. */
+/** Something that is active until its block ends: a point that fails, an invariant. */
 export interface RunScope {
   leave(): void;
 }
 
 /**
- * A run that was to do one branch only has come to the end of it. It only unwinds, once for each try
- * of a sweep: an `Error` would collect a stack first.
+ * Thrown at the end of a run that was started for one branch only. It only unwinds, once for each
+ * try of a sweep: creating an `Error` would collect a stack trace first.
  */
 export class BranchEnded {}
 
-/** A statement that was run in the midst of another one is over; no `Error` either. */
+/** Thrown at the end of a statement that ran in the middle of another one; no `Error` either. */
 export class StatementOver {}
 
 /** A kernel error on its way to the statement that catches it. */
@@ -54,16 +54,16 @@ export interface StatementListener {
   /**
    * A statement starts.
    * @param statement Its number in `Code.statements`.
-   * @returns True to have the run paused before it does anything; inside a builtin it goes on.
+   * @returns True to pause the run before the statement; inside a builtin the run is not paused.
    */
   started(statement: number): boolean;
-  /** Calls have returned, or are given up. @param calls How many run still. */
+  /** Calls have returned, or were unwound. @param calls The number of calls that are still active. */
   returned?(calls: number): void;
 }
 
-/** Something that only looks would change what it looks at. */
+/** An expression that may only read would change its subject. */
 export class SideEffectRefused extends ScriptError {
-  /** @param what What would change. */
+  /** @param what The action that would change it. */
   constructor(what: string) {
     super(
       "E0924",
@@ -74,50 +74,53 @@ export class SideEffectRefused extends ScriptError {
 }
 
 export interface Control extends ExecutionContext {
-  /** A pure evaluation: nothing may change. */
+  /** True during a pure evaluation, in which nothing may change. */
   readonly looking: boolean;
   readonly code: Code;
   readonly registry: Registry;
   readonly machine: SimulatedMachine;
-  /** What takes kernel errors, the innermost last. */
+  /** Catchers of kernel errors, innermost last. */
   readonly handlers: Handler[];
   /** The open blocks, the innermost last. */
   readonly scopes: RunScope[];
-  /** Statements that expected something, and how often one was checked. */
+  /** Statements whose expectation was checked at least once, as indexes into `Code.expectations`. */
   readonly reached: Set<number>;
   assertions: number;
   /** Faults and reports that a statement expected. */
   readonly expectedIncidents: Set<IncidentEvent>;
-  /** Steps left until the limit, apart from work that is not settled. */
+  /** Steps left until the limit, not counting charged work that was not yet subtracted. */
   steps: number;
-  /** Takes the work that was charged off the steps. */
+  /** Subtracts the work that was charged from the steps. */
   countWork(): void;
-  /** Looked at now and then; null where there is no clock. */
+  /** Checks the host's limits now and then; null where there is no clock. */
   readonly watch: RunWatch | null;
-  /** An invariant that an event broke; thrown as soon as the machine is at rest. */
+  /** The error of an invariant that an event broke; thrown as soon as the machine is at rest. */
   broken: Error | null;
-  /** The machine is between two jobs: a broken invariant can end the run without harm. */
+  /**
+   * Called when the machine is between two jobs, where a broken invariant can end the run without
+   * harm.
+   */
   atRest(): void;
   /** Runs all activities that wait. */
   runPending(): void;
   /** Removals of drivers in C. */
   readonly removals: Removals;
-  /** A statement that expects something is checked. */
+  /** Called when a statement with an expectation is checked. */
   expecting(expectation: number): void;
   /** The next instruction is the one at this place. */
   jump(pc: number): void;
-  /** Leaves an operand for the next instruction. */
+  /** Pushes an operand for the next instruction. */
   push(value: Value): void;
-  /** The frame that runs: how many are below it, and where it and its operands end. */
+  /** The number of calls below the current frame. */
   readonly depth: number;
   readonly sp: number;
   readonly fp: number;
   /**
-   * Runs code of a frame in the midst of a call of the innermost one's, until it says that its
-   * statement is over. An error that it does not take ends the run.
+   * Runs code of a frame in the middle of a call from the innermost frame, until `StatementOver` is
+   * thrown. An error that the code does not catch ends the run.
    */
   runBetween(pc: number, fp: number): void;
-  /** The call that an event's `site` is about, or its statement where that has several. */
+  /** The call that an event's `site` refers to; its statement if that contains several calls. */
   siteCall(site: number): Span | null;
   readonly limits: Limits;
   tooManySteps(): LimitError;

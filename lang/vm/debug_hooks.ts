@@ -10,17 +10,17 @@ interface DebuggedVm {
 }
 
 export class DebugHooks {
-  /** Calls of such code that have not returned, the innermost last. */
+  /** Active calls of C code, innermost last. */
   readonly nativeFrames: NativeFrame[] = [];
 
   constructor(readonly vm: DebuggedVm) {}
 
-  /** How many calls run, those of code that is no script's included. */
+  /** Number of active calls, including those of C code. */
   get calls(): number {
     return this.vm.depth + this.nativeFrames.length;
   }
 
-  /** The number of a line: the same at every request. */
+  /** The number of a line: the same for each request. */
   numberOf(line: NativeLine): number {
     return this.vm.code.numberOf(line);
   }

@@ -1,6 +1,6 @@
 /**
- * Which known defect a thing went wrong by: the run is done again up to the same `explain` on a
- * machine without one of its defects, to look at the same thing there.
+ * Finds the known defect that causes a wrong value: repeats the run up to the same `explain` on a
+ * machine without one of its defects, and examines the same value there.
  */
 import { MACHINE_STEPS } from "../values/limits.ts";
 import { ATTRIBUTION_STEPS, attributionText, causingDefects } from "../values/causing_defects.ts";
@@ -9,9 +9,9 @@ import type { Value } from "../values/value.ts";
 import type { Branches } from "./branches.ts";
 import { BranchEnded, type Control } from "./control.ts";
 
-/** Looks at things that are explained. */
+/** Examines values that are explained. */
 export class DefectProbes {
-  /** Steps that are left for looking elsewhere, in the whole run. */
+  /** Steps that remain for such repeated runs, in the whole run. */
   #steps = ATTRIBUTION_STEPS;
 
   /** The number of the last `explain`. */
@@ -19,7 +19,10 @@ export class DefectProbes {
 
   constructor(readonly vm: Control & { readonly pc: number }, readonly branches: Branches) {}
 
-  /** A thing is about to be explained. A run that was sent here to look at it ends. */
+  /**
+   * Called when a value is about to be explained. Ends a run that was started to examine that
+   * value.
+   */
   arrive(value: Value): void {
     const branching = this.#branching = this.branches.nextChoicePoint();
     if (this.branches.takeChoice(branching) === null) return;
@@ -27,7 +30,7 @@ export class DefectProbes {
     throw new BranchEnded();
   }
 
-  /** The addition to an explanation: the defects that cause its subject. */
+  /** Lines to add to an explanation: the defects that cause the value to be wrong. */
   causingDefects(value: Value): readonly string[] {
     if (!this.branches.looksForDefects || !this.#isWrong(value)) return [];
     const { quirks } = this.vm.machine.lab.machine;
@@ -37,7 +40,7 @@ export class DefectProbes {
       const choice = { choicePoint: this.#branching, taken: "look" } as const;
       const { branches: { probe }, steps: left } = this.branches.withoutDefects(choice, off, steps);
       this.#steps = Math.min(steps, Math.max(0, left));
-      // Another way through the script leads to another thing.
+      // A run that reaches `explain` at another instruction examined another value.
       return probe !== null && probe.pc === this.vm.pc && !probe.wrong;
     }));
     return gone === null ? [] : [`  ${gone}`];

@@ -1,4 +1,4 @@
-/** A run's handling of an error: it gives it to a fitting handler, or ends. */
+/** Error handling of a run: passes an error to the handler that fits, or ends the run. */
 import type { IncidentEvent } from "../values/incident.ts";
 import type { Span } from "../source.ts";
 import { EnumValue } from "../values/value.ts";
@@ -12,7 +12,7 @@ import { type CallValue, settleOutcome } from "./outcome.ts";
 import type { Vm } from "./vm.ts";
 import type { DebugHooks } from "./debug_hooks.ts";
 
-/** The changes of a run by an error. */
+/** The fields of a run that an error changes. */
 interface ErrorVm extends Vm {
   readonly span: Span;
   readonly following: DebugHooks;
@@ -21,7 +21,7 @@ interface ErrorVm extends Vm {
 export class Errors {
   constructor(readonly vm: ErrorVm) {}
 
-  /** What ends the run, whatever handlers are outside. */
+  /** The error that ends the run, whichever handlers are installed. */
   ended(error: unknown): ScriptFailure | BranchEnded {
     if (error instanceof ScriptFailure || error instanceof BranchEnded) return error;
     const branched = error instanceof Raising && this.vm.branches.endedBy(error.raised);
@@ -37,7 +37,7 @@ export class Errors {
     return describeFailure(error, { callers, raised, span, events });
   }
 
-  /** Gives a kernel error to the handler that takes it; throws everything else. */
+  /** Passes a kernel error to its handler; throws every other error. */
   recover(error: unknown, floor: number): void {
     if (error instanceof ScriptFailure || error instanceof BranchEnded) throw error;
     if (error instanceof StatementOver) throw error;
@@ -72,7 +72,7 @@ export class Errors {
     throw new ScriptFailure(this.#describe(known === null ? error : notExpected(known, vm.limits)));
   }
 
-  /** Compares what a statement led to with what it expects. */
+  /** Compares a statement's outcome with its expectation. */
   settle(
     info: OutcomeInfo,
     incidentsBefore: number,

@@ -25,7 +25,7 @@ const EVENTS_AFTER = 3;
 const PATTERN_COLUMNS = 34;
 
 /**
- * Fails unless a pattern matches the events that something caused.
+ * Fails unless a pattern matches the events of a trace.
  *
  * @param values The values of the pattern's fields.
  */
@@ -120,7 +120,7 @@ function eventText(event: MachineEvent): string {
   return `${event.seq} ${formatEventText(event)}`;
 }
 
-/** Refuses a value that none of the events meant can have there: it would never match. */
+/** Refuses a value that the field never has in any of the item's events: it would never match. */
 function checkValue(item: PatternItem, name: string, value: Value, registry: Registry): void {
   const meant = fieldsNamed(item.names ?? [], name, registry);
   const type = typeOf(value);
@@ -146,7 +146,7 @@ function fieldMatches(
   context: ExecutionContext,
 ): boolean {
   const fields: Readonly<Record<string, unknown>> = event.fields;
-  // A call that raises has no other result than its error.
+  // A call that raises has no result but its error.
   const raised = name === "result" && typeof fields["error"] === "string" &&
     value instanceof EnumValue;
   const own = raised ? fields["error"] : fields[name];
@@ -179,9 +179,9 @@ function same(actual: unknown, value: Value, context: ExecutionContext): boolean
       value.items.every((item, index) => same(actual[index], item, context));
   }
   if (value instanceof Handle) {
-    // `iommu` is a thing and a word; a field that says `iommu` means the word.
+    // `iommu` is both a thing and a word; in a field with the value `iommu` the word is meant.
     if (actual === value.type.name) return true;
-    // Events name things: a device by its name, a request by its number.
+    // Events contain names of things: of a device its name, of a request its number.
     for (const key of ["name", "id"]) {
       const field = findField(value.type, key);
       if (field !== null) return field.get(value.target as never, context) === actual;

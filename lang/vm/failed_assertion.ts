@@ -1,4 +1,4 @@
-/** A failed `assert`: the values of the parts of its condition, and where what was compared differs. */
+/** A failed `assert`: the values of the parts of its condition, and the differences of compared values. */
 import type { ExecutionContext } from "../values/execution_context.ts";
 import { clipped } from "../diagnostics/clip.ts";
 import { formatStart, type TextStart } from "../render/value_text.ts";
@@ -8,10 +8,10 @@ import { ExpectationError, type ExplainedPart } from "./failure.ts";
 import { ListValue, RecordValue, type Value } from "../values/value.ts";
 import { differenceLines } from "./value_difference.ts";
 
-/** Characters of one value under a source line, and those of its end that are kept. */
+/** Largest number of characters of a value below a source line; and how many of its end are kept. */
 const VALUE_CHARACTERS = 60;
 const END_CHARACTERS = 16;
-/** Characters of a value that are searched for its end. */
+/** Longest text of a value that is formatted to find its end. */
 const LOOKED_AT_CHARACTERS = 4096;
 
 /**
@@ -38,7 +38,7 @@ export function failedAssertion(
   );
 }
 
-/** Where the two sides of the comparison that does not hold differ. */
+/** Lines about the differences between the two sides of the `==` that is false. */
 function comparisonNotes(
   { compared }: AssertionInfo,
   slots: (slot: number) => Value | undefined,
@@ -103,7 +103,7 @@ function shortItems<T>(
   return `${open}${shown}${close}`;
 }
 
-/** The end of a very long value is not known. */
+/** Cuts a text. The end of a very long value is not known. */
 function cut({ text, whole }: TextStart): string {
   const start = text.slice(0, VALUE_CHARACTERS - END_CHARACTERS - 3).trimEnd();
   return whole ? `${start} … ${text.slice(-END_CHARACTERS).trimStart()}` : `${start} …`;

@@ -1,11 +1,11 @@
-/** What ended a script before its end, ready to be shown. */
+/** The reason why a script ended early, in a form for display. */
 import type { Diagnostic, RelatedSpan } from "../diagnostics/diagnostic.ts";
 import type { DiagnosticCode } from "../diagnostics/codes.ts";
 import type { TestLeak } from "@dmalab/runtime";
 import type { Span } from "../source.ts";
 import type { BranchChoice } from "./branch_choice.ts";
 
-/** One value under the source line of a failed assertion. */
+/** The value of one part of a failed assertion, shown below the source line. */
 export interface ExplainedPart {
   /** The value is printed below the start of this span. */
   readonly anchor: Span;
@@ -19,19 +19,19 @@ export interface Failure {
   readonly parts: readonly ExplainedPart[];
   /** Further lines: the last events, a pattern and the actual events. */
   readonly notes: readonly string[];
-  /** The fault, the report or the leak that it is; of no other failure. */
+  /** The fault, report or leak that is the failure; absent for other failures. */
   readonly finding?: object;
-  /** A driver in C did what a kernel does not survive. */
+  /** A driver in C did something that crashes a kernel. */
   readonly crashed?: boolean;
-  /** Which known defects it is fixed without, as lines, where that was found out with it. */
+  /** Lines with the known defects that cause the failure, if the search was part of the run. */
   readonly remedies?: readonly string[] | undefined;
-  /** The way to the run that failed, where that is one beside. */
+  /** The choices that lead to the failed run, if it is a child run. */
   readonly branch?: readonly BranchChoice[] | undefined;
-  /** The resources of the failed run, where it is one beside. */
+  /** The resources of the failed run, if it is a child run. */
   readonly held?: readonly TestLeak[];
 }
 
-/** The message for a run that does not hold, where nothing stopped it. */
+/** Makes the failure of a run that was not stopped by a limit or a bug. */
 export function failed(
   diagnostic: Omit<Diagnostic, "severity">,
   more: Partial<Failure> = {},
@@ -49,7 +49,7 @@ export class ScriptFailure extends Error {
   }
 }
 
-/** An expectation that is not met, before the VM adds the place and the call chain. */
+/** An unmet expectation, before the VM adds the source location and the call chain. */
 export class ExpectationError extends Error {
   override readonly name = "ExpectationError";
 
@@ -57,7 +57,7 @@ export class ExpectationError extends Error {
     readonly code: DiagnosticCode,
     message: string,
     readonly details: {
-      /** Where, if not at the instruction that found it. */
+      /** The location, if it is not the instruction that found the failure. */
       readonly span?: Span | undefined;
       readonly hint?: string | undefined;
       readonly parts?: readonly ExplainedPart[];

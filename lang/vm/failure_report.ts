@@ -13,10 +13,10 @@ import { hostLimit } from "./host_limits.ts";
 import type { Raised } from "../values/raised_error.ts";
 import { LimitError, ScriptError } from "../values/script_error.ts";
 
-/** Events of the device that a failure shows. */
+/** Number of the device's last events in a failure. */
 const LAST_EVENTS = 8;
 
-/** An event with a sentence, such as a report, is printed whole above. */
+/** Cuts events at 120 columns: the sentence of an event such as a report is printed whole above. */
 const EVENT_LAYOUT = { ...STREAM_LAYOUT, columns: 120 };
 
 /** Places of callers that a failure shows: the innermost, and the outermost of many. */
@@ -40,11 +40,11 @@ export interface CallerLocation {
 
 export interface FailureContext {
   readonly span: Span;
-  /** How we got there, innermost first. */
+  /** The callers, innermost first. */
   readonly callers: readonly CallerLocation[];
-  /** The kernel error, where that is what ended it. */
+  /** The kernel error, if one ended the run. */
   readonly raised: Raised | null;
-  /** The events so far: asked for where they explain the failure. */
+  /** Returns the events so far; called only if they may explain the failure. */
   readonly events: () => readonly MachineEvent[];
 }
 
@@ -122,9 +122,9 @@ function lastEvents(events: readonly MachineEvent[]): string[] {
 }
 
 /**
- * Where an error was raised, and who called there.
+ * Where an error was raised, and its callers.
  *
- * @param count How many of its callers are reported: those inside of what caught it.
+ * @param count How many callers are reported: those inside the statement that caught the error.
  */
 export function raisedLocations(
   { callers, raised, span }: { raised: Raised; span: Span; callers: readonly CallerLocation[] },
@@ -134,7 +134,7 @@ export function raisedLocations(
   return [own, ...callerSpans(callers.slice(0, count))];
 }
 
-/** Callers, innermost first; of one that calls itself, and of very many, how often. */
+/** Callers, innermost first; recursive calls and very many callers are counted. */
 function callerSpans(callers: readonly CallerLocation[]): RelatedSpan[] {
   const places: { readonly caller: CallerLocation; times: number }[] = [];
   for (const caller of callers) {

@@ -7,7 +7,7 @@ import { LimitError } from "../values/script_error.ts";
  */
 export function hostLimit(error: unknown): LimitError | null {
   if (!(error instanceof RangeError || error instanceof SyntaxError)) return null;
-  // A pattern that is first read deep in the stack says it as a mistake of the pattern.
+  // A regular expression that is first compiled deep in the stack gives a SyntaxError about it.
   if (/call stack|: Stack overflow$/.test(error.message)) {
     return new LimitError("E0803", "Values or calls are nested too deeply");
   }

@@ -12,7 +12,7 @@ export class Invariants {
 
   constructor(readonly vm: Control) {}
 
-  /** @throws {ScriptError} E0924 while a condition is evaluated: it must change nothing. */
+  /** @throws {ScriptError} E0924 while a condition is evaluated, which must not change anything. */
   requireChange(): void {
     if (!this.#checking) return;
     throw new ScriptError(
@@ -29,7 +29,7 @@ export class Invariants {
     this.#check(info, closure, null);
     this.vm.atRest();
     const stop = this.vm.machine.listen((event) => {
-      // What asking makes happen is found out when it has been asked.
+      // Events during the evaluation of a condition are found by `#check`, once it is evaluated.
       if (!this.#checking) this.#check(info, closure, event);
     });
     this.vm.scopes.push({ leave: stop });
@@ -80,7 +80,7 @@ export class Invariants {
   }
 }
 
-/** The evaluation must cause no event: it would change its own subject. */
+/** The error of an evaluation that caused an event: it would change what it checks. */
 function notOnlyLooking(info: InvariantInfo, eventName: string): Error {
   return new ExpectationError(
     "E0924",

@@ -1,10 +1,10 @@
 /**
- * The loop that does instructions.
+ * The loop that executes instructions.
  *
  * Ints are plain numbers on the stack; everything rarer than arithmetic, jumps and calls is done in
  * `rare_ops.ts`, so that the loop stays small enough for the host's optimizing compiler. The
- * opcodes are beside the code that knows them, and not in a separate file, because only a
- * `const enum` of the same module becomes the literal `case` labels of a jump table.
+ * opcodes are defined in this module, and not in a separate file, because only a `const enum` of
+ * the same module becomes the literal `case` labels of a jump table.
  */
 import { indexValue, iterationItems } from "./collections.ts";
 import { valuesEqual } from "../values/equality.ts";
@@ -32,12 +32,12 @@ import type { Vm } from "./vm.ts";
 /** How a run of the VM came to its end, or to a pause. */
 export type VmState = "done" | "paused" | "yielded" | "branched" | "failed";
 
-/** Frames hold three numbers each: where to return to, the caller's frame, the function. */
+/** Frames are three numbers each: the return address, the caller's frame, the function. */
 export const FRAME_NUMBERS = 3;
 
 /**
- * Where a frame returns to that was called by no instruction: by the runner, or, so much less, by a
- * builtin in the instruction of that number.
+ * Return address of a frame that the runner entered. For a frame that a builtin entered, the number
+ * of the builtin's instruction is subtracted from `TO_NATIVE - 1`.
  */
 export const TO_NATIVE = -1;
 
@@ -101,11 +101,11 @@ export const enum Op {
   JumpUnlessEqual,
   /** [target] */
   JumpIfEqual,
-  /** [slot] Takes what is to be walked; uses two slots. */
+  /** [slot] Pops the value to iterate; uses two slots. */
   ForStart,
-  /** [slot, variable, target] Jumps when there is no more. */
+  /** [slot, variable, target] Jumps when there are no more items. */
   ForNext,
-  /** [slot] Takes a count; uses two slots, walked by `ForNext`. */
+  /** [slot] Pops a count; uses two slots, which `ForNext` advances. */
   RepeatStart,
   /** [count] */
   MakeList,
@@ -123,13 +123,13 @@ export const enum Op {
   /** [shape] */
   CallMethod,
   Return,
-  /** [site] The statement that the events to come belong to. */
+  /** [site] Sets the site of the events that follow. */
   Site,
   /** [slot, count] */
   ForgetParts,
   /** [slot] */
   RecordPart,
-  /** [assertion, target] Takes the condition; jumps to the target when it holds. */
+  /** [assertion, target] Pops the condition; jumps to the target if it is true. */
   Assert,
   /** Hands control back, as a bench does before each turn of its loop. */
   Yield,
@@ -150,7 +150,7 @@ export function loop(vm: Vm, floor: number): VmState {
     for (;;) {
       if (--fuel < 0) {
         vm.steps += fuel + 1;
-        // A limit is reported at the instruction that is next, not at the one before it.
+        // A limit is reported at the next instruction, not at the previous one.
         pc++;
         fuel = vm.refuel(floor);
         pc--;
@@ -554,7 +554,7 @@ export function loop(vm: Vm, floor: number): VmState {
           fuel -= BUILTIN_STEPS;
           const first = sp - shape.positional - shape.named.length - 1;
           if (entryClosure(stack, shape, first)) {
-            // An entry of a record that holds a function is called like one.
+            // A function in an entry of a record is called like a method.
             vm.enterClosure(shape, pc);
             pc = vm.pc;
             sp = vm.sp;

@@ -1,4 +1,4 @@
-/** `value.field` and `value.method(…)` while a script runs. */
+/** Evaluates `value.field` and `value.method(…)`. */
 import { didYouMean, itHas } from "../diagnostics/suggest.ts";
 import type { FieldSpec, HandleType, MethodSpec } from "../values/spec.ts";
 import type { ExecutionContext } from "../values/execution_context.ts";
@@ -15,7 +15,7 @@ import { RecordValue, type Value } from "../values/value.ts";
 
 /** A method and its receiver. */
 export interface Member {
-  /** The name of its type. */
+  /** The name of the receiver's type. */
   readonly type: string;
   readonly method: MethodSpec;
   readonly target: never;
@@ -23,12 +23,12 @@ export interface Member {
 
 type Types = ReadonlyMap<string, HandleType>;
 
-/** Finds fields and methods, and remembers where it found them: loops ask again and again. */
+/** Finds fields and methods, and caches the results: loops look up the same ones repeatedly. */
 export class Members {
   readonly #fields = new Map<HandleType, Map<string, FieldSpec | null>>();
   readonly #methods = new Map<HandleType, Map<string, MethodSpec | null>>();
 
-  /** A laboratory may know more fields of a type than the type itself, as of its events. */
+  /** A laboratory may add fields to a type, for example to the type of its events. */
   readonly #findField = (type: HandleType, name: string): FieldSpec | null =>
     findField(type, name) ?? findField(this.types.get(type.name) ?? type, name);
 
@@ -37,7 +37,7 @@ export class Members {
   /**
    * The value of a field: an entry of a record, or a field of the value's type.
    *
-   * @throws {ScriptError} E0914 without one of that name.
+   * @throws {ScriptError} E0914 if there is no field of that name.
    */
   field(value: Value, name: string, context: ExecutionContext): Value {
     if (value instanceof RecordValue) {
@@ -55,7 +55,7 @@ export class Members {
     throw noMember(value, name, this.types, "field");
   }
 
-  /** Why a field is as it is; null where only its value can say. */
+  /** Why a field has its value; null if its type has no explanation for it. */
   explainField(value: Value, name: string, context: ExecutionContext): readonly string[] | null {
     const found = this.#own(value, name);
     return found?.field.explain?.(found.target, context) ?? null;
@@ -72,7 +72,7 @@ export class Members {
   /**
    * The method of a value.
    *
-   * @throws {ScriptError} E0914 without one of that name.
+   * @throws {ScriptError} E0914 if there is no method of that name.
    */
   method(value: Value, name: string): Member {
     const found = typeAndTarget(value, this.types);

@@ -8,16 +8,19 @@ import { ExpectationError } from "./failure.ts";
 
 export interface CallValue {
   readonly text: string;
-  /** The device's error answer to its command; null for success and for other values. */
+  /**
+   * The error status that the device returned for the command; null for success and for other
+   * values.
+   */
   readonly deviceStatus: number | null;
 }
 
-/** The outcome of a call or block: its end, and the machine's reports meanwhile. */
+/** The outcome of a call or block: how it ended, and the machine's reports meanwhile. */
 export interface Happened {
   readonly raised: Raised | null;
-  /** Where it was raised, and who called there, innermost first; empty when nothing was. */
+  /** Where the error was raised, and its callers, innermost first; empty without an error. */
   readonly raisedAt: readonly RelatedSpan[];
-  /** Null for a block. */
+  /** The value of a call; null for a block. */
   readonly value: CallValue | null;
   /** Faults and reports meanwhile, oldest first. */
   readonly incidents: readonly IncidentEvent[];
@@ -26,13 +29,13 @@ export interface Happened {
 }
 
 /**
- * Compares what was expected with what happened.
+ * Compares an expected outcome with the actual one.
  *
- * An error that a call raises as the consequence of the very fault or report that is expected is
- * taken with it: `ssd.read(…) faults not_present` needs no second expectation.
+ * An error that a call raises because of the expected fault or report is accepted with it:
+ * `ssd.read(…) faults not_present` needs no second expectation.
  *
  * @returns The incidents that count as expected.
- * @throws {ExpectationError} When it did not happen; the message says what did.
+ * @throws {ExpectationError} If the outcome differs; the message contains the actual outcome.
  */
 export function settleOutcome(info: OutcomeInfo, happened: Happened): readonly IncidentEvent[] {
   switch (info.outcome) {
@@ -47,7 +50,7 @@ export function settleOutcome(info: OutcomeInfo, happened: Happened): readonly I
 
 function settleError(info: OutcomeInfo, happened: Happened): readonly IncidentEvent[] {
   const { raised, value } = happened;
-  // For commands that the script sends itself the value says how they ended.
+  // For commands that the script itself submits, the value contains the status.
   const answered = raised?.deviceStatus ?? value?.deviceStatus ?? null;
   if (!(raised !== null && isCode(raised, info.code)) && !isStatus(answered, info)) {
     const subject = info.oneCall ? "the call" : "the block";
@@ -59,11 +62,11 @@ function settleError(info: OutcomeInfo, happened: Happened): readonly IncidentEv
       { span: info.codeSpan, related: placesIn(info, happened) },
     );
   }
-  // In a block only what the failing statement itself drew belongs to the error.
+  // In a block, only incidents of the statement that failed count as expected.
   return happened.incidents.filter((event) => info.oneCall || event.site === happened.site);
 }
 
-/** The origin of a block's error is searched in it; a call on the same line is seen. */
+/** A block's error needs the places where it was raised; a single call's place is on the same line. */
 function placesIn(info: OutcomeInfo, { raisedAt }: Happened): readonly RelatedSpan[] {
   return info.oneCall ? raisedAt.slice(0, -1) : raisedAt;
 }
@@ -79,7 +82,7 @@ function isCode(raised: Raised, code: string): boolean {
   return raised.errno === code || raised.blkStatus === code;
 }
 
-/** As `.nvme_status` has it. */
+/** The status in the form of `.nvme_status`. */
 function answerText(status: number | null): string {
   return status === null ? "" : `, answered with 0x${status.toString(16).padStart(4, "0")}`;
 }

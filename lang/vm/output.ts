@@ -1,4 +1,4 @@
-/** What `print`, `show` and `explain` say about a value. */
+/** The output of `print`, `show` and `explain` for a value. */
 import type { HandleType } from "../values/spec.ts";
 import type { ExecutionContext } from "../values/execution_context.ts";
 import { pairLines } from "../text/columns.ts";
@@ -8,7 +8,7 @@ import { KindError } from "../values/script_error.ts";
 import { inherited, typeAndTarget } from "../values/types.ts";
 import { Handle, ListValue, RecordValue, type Value } from "../values/value.ts";
 
-/** The lines one of the three verbs writes. */
+/** The lines that one of the three statements prints. */
 export function outputLines(
   verb: "print" | "show" | "explain",
   value: Value,
@@ -25,7 +25,7 @@ export function outputLines(
   }
 }
 
-/** Types by name: plain values have one too. */
+/** Types by name, including those of plain values. */
 type Types = ReadonlyMap<string, HandleType>;
 
 function showLines(value: Value, context: ExecutionContext, types: Types): Iterable<string> {
@@ -48,12 +48,12 @@ function showLines(value: Value, context: ExecutionContext, types: Types): Itera
   return formatValue(value, context).split("\n");
 }
 
-/** Lines as they are wanted: the output ends before many items do. */
+/** Lines are generated on demand: the output may be cut before all items are formatted. */
 function* itemLines({ items }: ListValue, context: ExecutionContext): Generator<string> {
   for (const item of items) yield formatValue(item, context);
 }
 
-/** A list or record of things of one type as the table that the type makes of several. */
+/** For a list or record of handles of one type: the table in which that type shows several. */
 function tableOfSame(value: Value, context: ExecutionContext): readonly string[] | null {
   const named: readonly (readonly [string, Value])[] = value instanceof RecordValue
     ? [...value.entries]

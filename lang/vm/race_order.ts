@@ -5,7 +5,7 @@ import { type Span, spanPlace } from "../source.ts";
 
 /** A moment at which more than one block could go on. */
 export interface RaceChoice {
-  /** The index of the one that did, among the ones that could. */
+  /** The index of the chosen block among the `of` blocks that could continue. */
   readonly taken: number;
   readonly of: number;
 }
@@ -16,25 +16,28 @@ export interface RaceStep {
   readonly statement: Span;
 }
 
-/** What blocks are called where an order is shown. */
+/** Names of blocks where an order is displayed. */
 const BLOCK_LETTERS = "ABCD";
-/** Statements of an order that are listed. */
+/** Longest order that is listed, in statements. */
 const DISPLAYED_STEPS = 48;
 const STATEMENT_CHARACTERS = 60;
 
 /**
- * One order: made while the blocks run, by following the choices that were wanted and taking the
- * first block that can go on after those.
+ * One order of the statements. It is recorded while the blocks run, which follows the wanted
+ * choices and after those takes the first block that can continue.
  */
 export class RaceOrder {
   readonly choices: RaceChoice[] = [];
   readonly steps: RaceStep[] = [];
-  /** It comes to where only another block could go on: there is no such order. */
+  /**
+   * True when the order is impossible: its current block has to wait, and only another one can
+   * continue.
+   */
   isNone = false;
 
   constructor(readonly wanted: readonly number[]) {}
 
-  /** @returns Which of so many goes on. */
+  /** @returns The index of the block that continues, below `of`. */
   choose(of: number): number {
     if (of === 1) return 0;
     const taken = Math.min(this.wanted[this.choices.length] ?? 0, of - 1);
@@ -47,14 +50,14 @@ export class RaceOrder {
     return this.steps.map(({ block }) => BLOCK_LETTERS[block]).join("");
   }
 
-  /** How often another block goes on than the one before: the fewer, the easier to follow. */
+  /** Number of switches from one block to another: the fewer, the easier to follow. */
   get changes(): number {
     return this.steps.filter(({ block }, index) =>
       index > 0 && block !== this.steps[index - 1]!.block
     ).length;
   }
 
-  /** The order as lines of text: a statement a line, with its block and its place. */
+  /** The order as text lines: one statement a line, with its block and location. */
   lines(): string[] {
     const places = this.steps.map(({ statement }) => spanPlace(statement));
     const width = maxOf(places.map((place) => place.length), 0);
@@ -74,7 +77,7 @@ export class RaceOrder {
   }
 }
 
-/** The choices of the next order, deepest last; null when all were taken. */
+/** The choices of the next order in depth-first sequence; null after the last order. */
 export function nextOrder(choices: readonly RaceChoice[]): readonly number[] | null {
   for (let index = choices.length - 1; index >= 0; index--) {
     const { of, taken } = choices[index]!;

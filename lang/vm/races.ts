@@ -1,14 +1,14 @@
 /**
  * `race`: blocks with statements that run in every possible order.
  *
- * The blocks share one frame, and each is a place to go on at, so that changing from one to another
- * is no more than another program counter. The open state of a block (its CPU, errors it takes,
- * points that fail) is put aside while another one runs. Orders are tried one by one, each in a
- * separate run from the very same state.
+ * The blocks share one frame, and each has its own program counter, so that switching from one to
+ * another only changes the program counter. The open state of a block (its CPU, its handlers,
+ * points that fail) is saved while another block runs. Orders are tried one by one, each in a
+ * separate run from the same state.
  *
- * Code that is no script's is left in the midst of a statement, at each of its calls: there whole
- * statements of other blocks may be run before it goes on. It has a stack of the host's, so that it
- * goes on only when they are over.
+ * C code can be preempted in the middle of a statement, at each of its calls: whole statements of
+ * other blocks may run there before it continues. It uses the host's stack, so that it continues
+ * only when those statements are over.
  */
 import { addAll } from "@dmalab/runtime/basics";
 import { findingKey, incidentName, type RunFinding } from "../values/incident.ts";
@@ -42,13 +42,13 @@ export interface RaceEntry {
 }
 
 interface RaceBlock {
-  /** Null at its end. */
+  /** The next statement; null at the end of the block. */
   next: RaceEntry | null;
-  /** Its open state, while another block runs. */
+  /** The block's handlers, while another block runs. */
   handlers: Handler[];
   scopes: RunScope[];
   cpu: number;
-  /** It is in the midst of a statement that another block has come in. */
+  /** Preempted inside a statement. */
   waits: boolean;
 }
 
@@ -56,17 +56,17 @@ interface RunningRace {
   readonly blocks: readonly RaceBlock[];
   readonly order: RaceOrder;
   readonly whole: boolean;
-  /** Where the code goes on after the race. */
+  /** Where the code continues after the race. */
   readonly target: number;
-  /** The open state before it. */
+  /** Number of handlers before the race. */
   readonly handlers: number;
   readonly scopes: number;
   readonly cpu: number;
-  /** The frame of its blocks, and where their operands begin. */
+  /** The call depth of the blocks, the base of their operands, and their frame. */
   readonly depth: number;
   readonly sp: number;
   readonly fp: number;
-  /** The race that this one is a statement of. */
+  /** The race around this one, if this race is a statement of another. */
   readonly outer: RunningRace | null;
   current: RaceBlock | null;
 }
@@ -76,16 +76,16 @@ interface FailedOrder {
   readonly message: string;
 }
 
-/** One with a machine that is still there. */
+/** A failed run with its machine, which is kept. */
 interface FailedRun {
   readonly order: RaceOrder;
   readonly child: Vm;
 }
 
-/** An end that some orders have in common. */
+/** An outcome that several orders have in common. */
 interface RaceEnd {
   readonly order: RaceOrder;
-  /** The faults and reports on the way. */
+  /** The faults and reports of these orders, as a key. */
   readonly incidents: string;
   readonly outcome: Value;
   orders: number;
@@ -97,7 +97,7 @@ export interface RaceIncident {
   /** The run in which it happened. */
   readonly context: Vm;
   readonly order: RaceOrder;
-  /** In how many orders it did. */
+  /** Number of orders in which the incident happened. */
   orders: number;
   /** Of how many. */
   runs: number;
@@ -106,10 +106,10 @@ export interface RaceIncident {
 /** The results of all orders. */
 interface Explored {
   readonly runs: number;
-  /** Null when there was no time for any. */
+  /** The first possible order; null when none could be tried in time. */
   readonly first: RaceOrder | null;
   readonly failed: readonly FailedOrder[];
-  /** The one that changes least often from block to block; null when none failed. */
+  /** The failed run with the fewest switches between blocks; null when none failed. */
   readonly simplest: FailedRun | null;
   readonly ends: readonly RaceEnd[];
   /** The limit that was reached before all orders were tried. */
@@ -117,16 +117,16 @@ interface Explored {
 }
 
 export class Races implements Preemption {
-  /** What happened in orders of races, but not in the first, which this run has gone on with. */
+  /** Incidents in orders of races other than the first order, with which this run continues. */
   readonly incidents: RaceIncident[] = [];
   #race: RunningRace | null = null;
 
   constructor(readonly vm: Control, readonly branches: Branches) {}
 
   /**
-   * Comes to a `race`.
+   * Called when the run reaches a `race`.
    *
-   * @param target Where the code goes on after it.
+   * @param target Where the code continues after the race.
    * @param entries The first statement of each block.
    */
   start(index: number, target: number, entries: readonly (RaceEntry | null)[]): void {
@@ -157,8 +157,8 @@ export class Races implements Preemption {
   }
 
   /**
-   * A block comes to its next statement, or with null to its end. The next block in the order goes
-   * on.
+   * Called at each statement of a block (null at its end); resumes the block that is next in the
+   * order.
    */
   comeTo(next: RaceEntry | null): void {
     const race = this.#race!;
@@ -174,7 +174,7 @@ export class Races implements Preemption {
   preemptionPoint(place: () => Span | null): void {
     const race = this.#race!;
     const own = race.current!;
-    // What awaits errors around the race would have to leave code in the midst of its call.
+    // A handler around the race would have to unwind C code in the middle of its call.
     if (race.handlers > 0) return;
     for (let hasCome = false;; hasCome = true) {
       const able = race.blocks.filter((each) => each !== own && !each.waits && each.next !== null);
@@ -208,12 +208,15 @@ export class Races implements Preemption {
     if (blocks.some((block) => block !== current && canCome(block))) order.isNone = true;
   }
 
-  /** A handler was taken off to take an error: one that no block takes ends the race for all. */
+  /**
+   * Called when a handler was removed to catch an error: an error that no block catches ends the
+   * race for all blocks.
+   */
   handlerTaken(): void {
     while (this.#race !== null && this.vm.handlers.length < this.#race.handlers) this.#leave();
   }
 
-  /** The run has failed. */
+  /** Ends all races, when the run has failed. */
   leaveAll(): void {
     while (this.#race !== null) this.#leave();
   }
@@ -245,7 +248,7 @@ export class Races implements Preemption {
     this.#goOn(race);
   }
 
-  /** Lets one of the blocks go on that are not at their end; past the last end goes the code behind. */
+  /** Resumes a block that is not at its end; when all are, continues with the code after the race. */
   #goOn(race: RunningRace): void {
     const able = race.blocks.filter(({ next }) => next !== null);
     if (able.length === 0) {
@@ -286,7 +289,7 @@ export class Races implements Preemption {
     race.current = block;
   }
 
-  /** Ends what the blocks have open that do not run; the one that does is left as any block is. */
+  /** Closes the scopes of the preempted blocks; those of the current block are closed as usual. */
   #leave(): void {
     const race = this.#race!;
     for (const { scopes } of race.blocks) for (const scope of scopes.reverse()) scope.leave();
@@ -296,8 +299,8 @@ export class Races implements Preemption {
   // Trying all orders.
 
   /**
-   * Runs everything that follows, too, in every order.
-   * @returns The choices of the first, which this run goes on with.
+   * Runs the blocks and the rest of the run in every order.
+   * @returns The choices of the first order, with which this run continues.
    */
   #tryOrders(info: RaceInfo, branching: number): ListValue {
     const { failed, first, limit, runs, simplest } = this.#explore(branching, true);
@@ -362,13 +365,13 @@ export class Races implements Preemption {
       } else if (whole) this.#addIncidents(incidents, child, order);
       else this.#addEnd(ends, child, order);
     }
-    // This run goes on with the first one, and reports its events.
+    // This run continues with the first order, and reports the incidents of that order as its own.
     for (const incident of incidents.values()) {
       incident.runs = runs;
       if (incident.order !== first) this.incidents.push(incident);
     }
     if (first === null && stuck !== null) {
-      // Each waits for another one, in any order.
+      // A deadlock: whatever the order, each block waits for another one.
       const { order, child } = stuck;
       if (child.failure !== null) {
         simplest = stuck;
@@ -413,7 +416,7 @@ export class Races implements Preemption {
   }
 }
 
-/** What takes errors, in a frame as deep as it is now. */
+/** Handlers with the depth and operand position of another frame. */
 function movedTo(handlers: readonly Handler[], depth: number, sp: number): Handler[] {
   return handlers.map((handler) => ({ ...handler, depth, sp }));
 }
@@ -436,7 +439,7 @@ function tooManyOrders(limit: Error, runs: number): Error {
   );
 }
 
-/** The failure, with the order that led to it. */
+/** The failure, with the order that caused it. */
 function inOrder(
   failure: Failure,
   order: RaceOrder,

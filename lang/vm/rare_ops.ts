@@ -1,8 +1,8 @@
 /**
- * Instructions that are rare, or do so much that one more call does not count.
+ * Instructions that are rare, or so expensive that one more call does not matter.
  *
- * They are apart from the loop, which has to be small for the host's optimizing compiler. Here the
- * registers are properties: the loop puts its own into them before it calls.
+ * They are not part of the loop, which has to be small for the host's optimizing compiler. Here the
+ * registers are properties: the loop stores its own in them before it calls.
  */
 import type { Span } from "../source.ts";
 import { formatInSentence, formatValue } from "../render/value_text.ts";
@@ -27,11 +27,11 @@ import type { RaceEntry, Races } from "./races.ts";
 import type { Sweeps } from "./sweeps.ts";
 
 /**
- * Instructions, with numbers that those of the loop do not have. Names in brackets follow as
- * operands.
+ * Instructions, with numbers that the loop's instructions do not use. Names in brackets are the
+ * operands that follow.
  */
 export const enum RareOp {
-  /** Takes subject and pattern of a `match` arm. */
+  /** Pops subject and pattern of a `match` arm. */
   MatchTest = 128,
   /** [1 for `..=`] */
   MakeRange,
@@ -41,7 +41,7 @@ export const enum RareOp {
   Interpolate,
   /** [1 for `as dma`] */
   Cast,
-  /** [assertion] Takes the message, if there is one, and fails. */
+  /** [assertion] Pops the message, if there is one, and fails. */
   AssertFailed,
   /** [target] */
   TryStart,
@@ -49,18 +49,19 @@ export const enum RareOp {
   /** [outcome, target] */
   OutcomeStart,
   OutcomeEnd,
-  /** [count] Ends handlers when a `break`, `continue` or `return` leaves their blocks. */
+  /** [count] Removes handlers when a `break`, `continue` or `return` leaves their blocks. */
   DropHandlers,
-  /** [pattern] Takes the values of the pattern's fields and the subject. */
+  /** [pattern] Pops the values of the pattern's fields and the subject. */
   ExpectEvents,
   StepEvents,
   /**
-   * [inside] Takes a condition, which is evaluated after every event, or between activities only.
+   * [inside] Pops a condition, to evaluate after every event (`inside`), or only between
+   * activities.
    */
   StepUntil,
   Wait,
   Advance,
-  /** [slot] Takes the CPU; the slot keeps the one before. */
+  /** [slot] Pops the CPU; saves the previous one in the slot. */
   EnterCpu,
   /** [slot] */
   LeaveCpu,
@@ -72,38 +73,38 @@ export const enum RareOp {
   Show,
   Explain,
   ExplainField,
-  /** [info] Takes the occurrences that fail, if there are any named. */
+  /** [info] Pops the occurrences that fail, if the statement names any. */
   FailStart,
   /** [info] */
   FailEachStart,
   FailEachEnd,
-  /** [expectation] Reaches the code with the expectation, */
+  /** [expectation] Marks the expectation as reached. */
   Reached,
-  /** [expectation] or leaves a value that is no failure. */
+  /** [expectation] Marks the expectation as reached unless the value on the stack is a failure. */
   ReachedByValue,
   /** [count] */
   LeaveScope,
-  /** [branches, target] A table of jumps follows, one for each block. */
+  /** [branches, target] A table with a jump for each block follows. */
   Fork,
   BranchEnd,
-  /** [info, target] A table of jumps follows, one for each block. */
+  /** [info, target] A table with a jump for each block follows. */
   RaceStart,
-  /** [point] A statement of a race begins: another block may go on instead. */
+  /** [point] A statement of a race begins: another block may run instead. */
   RacePoint,
   RaceEnd,
-  /** [info] Takes the block. */
+  /** [info] Pops the block. */
   Compare,
-  /** [info] Takes the condition. */
+  /** [info] Pops the condition. */
   InvariantStart,
-  /** Takes the subject of a `match` that none of its arms fits. */
+  /** Pops the subject of a `match` without a fitting arm, and fails. */
   NoArm,
-  /** [name, how] Takes a record and the value of its entry. */
+  /** [name, how] Pops a record and the value of its entry. */
   ChangeField,
-  /** [how] Takes a list or record, an index and the value. */
+  /** [how] Pops a list or record, an index and the value. */
   ChangeIndex,
-  /** [record keys] Takes a record and the values that its copy has instead. */
+  /** [record keys] Pops a record and the new values of its copy. */
   CopyWith,
-  /** [name] How often an event happened in the turns a budget is about. */
+  /** [name] How often an event happened in the turns that a budget covers. */
   Count,
 }
 
@@ -112,12 +113,12 @@ const MAX_ERRNO = 4095;
 /** Words of a `Jump`. */
 const JUMP_WORDS = 2;
 
-/** The VM as rare instructions see it: its registers, and the parts that do more. */
+/** The VM's interface for rare instructions: its registers, and its parts for larger operations. */
 export interface RareVm extends Control {
   pc: number;
   sp: number;
   fp: number;
-  /** The place of the next instruction in the source. */
+  /** The source span of the next instruction. */
   readonly span: Span;
   readonly stack: (Value | undefined)[];
   readonly activities: Activities;
@@ -127,17 +128,17 @@ export interface RareVm extends Control {
   readonly members: Members;
   readonly races: Races;
   readonly sweeps: Sweeps;
-  /** How often events happened in the turns that a budget is about, for `Count`. */
+  /** How often events happened in the turns that a budget covers, for `Count`. */
   readonly budgetCount: (eventName: string) => Value;
-  /** Has kernel errors taken from here on; null is `try`. */
+  /** Installs a handler of kernel errors, which continues at `pc`; a null outcome is `try`. */
   handle(outcome: OutcomeInfo | null, pc: number): void;
-  /** The block or call of an expected outcome came to its end. */
+  /** Called at the end of the block or call of an expected outcome. */
   settle(outcome: OutcomeInfo, incidentsBefore: number, value: CallValue | null): void;
   /** Ends the innermost scopes. */
   leaveScopes(count: number): void;
 }
 
-/** Does one instruction; the program counter is behind its opcode. */
+/** Executes one instruction; the program counter is behind its opcode. */
 export function rare(vm: RareVm, op: RareOp): void {
   const { activities, code: program, stack } = vm;
   const { instructions: code } = program;
@@ -203,7 +204,7 @@ export function rare(vm: RareVm, op: RareOp): void {
     }
     case RareOp.OutcomeEnd: {
       const { incidents, outcome } = vm.handlers.pop()!;
-      // The value of the one call is still on the stack; a block leaves none.
+      // The value of a single call is still on the stack; a block leaves none.
       const value = outcome!.oneCall ? stack[--vm.sp]! : null;
       vm.settle(
         outcome!,
@@ -384,13 +385,13 @@ export function rare(vm: RareVm, op: RareOp): void {
   }
 }
 
-/** A call's value that says that it failed: false, an errno of C, or what `try` makes of an error. */
+/** Whether a call's value is a failure: false, an errno of C, or the value of `try` for an error. */
 function isFailure(value: Value): boolean {
   if (typeof value === "number") return value < 0 && value >= -MAX_ERRNO;
   return value === false || value instanceof AttemptValue && value.entries.get("ok") === false;
 }
 
-/** The first statement of each block of a race; those without any have none. */
+/** The first statement of each block of a race; null for an empty block. */
 function entriesOf(
   { instructions: code, races }: Code,
   info: number,

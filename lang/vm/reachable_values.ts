@@ -1,9 +1,9 @@
 /**
  * The size of the script's live values, counted when the limit of memory is reached.
  *
- * Code that makes a value charges for it, and nothing reports when one is dropped. So the charges
- * only say how much there can be at most; when that is as much as there may be, everything that the
- * run can still come to is counted anew. The same run counts at the same places and finds the same.
+ * Code that makes a value charges for it, and nothing is reported when one is dropped. So the
+ * charges are only an upper bound. When they reach the limit, all values that the run can still
+ * access are counted again. The same run counts at the same places and gets the same sizes.
  */
 import type { HostBudget } from "@dmalab/runtime";
 import {
@@ -27,20 +27,20 @@ import {
   type Value,
 } from "../values/value.ts";
 
-/** The part of the limit that has to be charged again before values are counted again. */
+/** The part of the limit that has to be charged before values are counted again. */
 const PART = 1 / 16;
 
-/** Texts of so many characters are counted once, however often they are held. */
+/** A text of this length or more is counted once, however many values refer to it. */
 const LONG_CHARACTERS = 256;
 
-/** The steps of counting a value. */
+/** Steps charged for counting one value. */
 const COUNT_STEPS = 2;
 
-/** Where values are that a run can still come to. */
+/** The roots of the values that a run can still access. */
 interface ValueHolder {
-  /** What lies above the top is held too, until it is written over. */
+  /** Slots above the top are live, too, until they are overwritten. */
   readonly stack: readonly (Value | undefined)[];
-  /** The greatest depth of calls: their memory is kept for later ones. */
+  /** The greatest call depth so far: memory of frames is kept for later calls. */
   readonly deepest: number;
   readonly globals: readonly (Value | undefined)[];
   readonly walks: readonly (Walked | undefined)[];
@@ -49,9 +49,9 @@ interface ValueHolder {
 }
 
 export class ReachableValues {
-  /** Parts of what builtins are making. */
+  /** Values that builtins are currently building, and that are not on the stack yet. */
   readonly #made: (readonly Value[])[] = [];
-  /** Bytes that were counted last. */
+  /** Size at the last count, in bytes. */
   #countedBytes = 0;
 
   constructor(readonly budget: HostBudget, readonly holder: ValueHolder) {
@@ -70,7 +70,8 @@ export class ReachableValues {
 
   #count(): void {
     const { budget } = this;
-    // Nearly all of it is held: to look at each further byte would take for ever.
+    // Too little was charged since the last count: nearly all is live, and counting would only cost
+    // time.
     if (budget.valueBytes - this.#countedBytes < PART * budget.limitBytes) return;
     const walk = new ReachabilityWalk();
     for (const value of rootsOf(this.holder)) walk.add(value);
@@ -91,13 +92,14 @@ function* rootsOf(holder: ValueHolder): Generator<Value | undefined> {
   yield holder.result;
 }
 
-/** One walk over values that share parts: each part is counted once. */
+/** One traversal of values that share parts: each part is counted once. */
 class ReachabilityWalk {
   bytes = 0;
   count = 0;
   readonly #long = new Set<string>();
   /**
-   * Values that were met and are still to be examined. A chain, however long, has one link in it.
+   * Values that were found and are still to be traversed. A chain, however long, needs only one
+   * entry.
    */
   readonly #open: TracedValue[] = [];
 

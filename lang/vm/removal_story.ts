@@ -1,4 +1,4 @@
-/** The steps of a removal of a driver, in a few lines: mappings that ended, and accesses of the device. */
+/** Summarises a removal of a driver in a few lines: mappings that ended, and accesses of the device. */
 import type { Lab } from "@dmalab/devices";
 import type { MachineEvent } from "@dmalab/runtime";
 import { formatAddress, formatCount, formatSize } from "../text/numbers.ts";
@@ -11,7 +11,7 @@ interface StoryRun {
   siteSpan(site: number): Span | null;
 }
 
-/** The same thing again is counted. */
+/** A line, and how often it is repeated. */
 interface StoryLine {
   readonly text: string;
   times: number;
@@ -24,7 +24,7 @@ export class RemovalStory {
 
   constructor(readonly lab: Lab, readonly run: StoryRun) {}
 
-  /** From here on, steps come after the removal. */
+  /** Marks the end of the removal: later lines begin with `after the removal:`. */
   removed(): void {
     this.#isRemoved = true;
   }
@@ -67,7 +67,7 @@ export class RemovalStory {
     }
   }
 
-  /** A mapping has ended. The first one says more. */
+  /** The line of a mapping that ended. The first one also gives the state of bus mastering. */
   #ended(what: string, device: string | null, site: number | null): string {
     const line = this.#at(`${device}: ${what}`, site);
     if (this.#hasFirst) return line;
@@ -82,7 +82,7 @@ export class RemovalStory {
     return span === null ? what : `${what} at ${spanPlace(span)}`;
   }
 
-  /** Its lines, for the notes of a failure. */
+  /** The lines, for the notes of a failure. */
   lines(): readonly string[] {
     const all = this.#lines.map(({ text, times }) =>
       times === 1 ? `  ${text}` : `  ${text} (${formatCount(times, "time")})`

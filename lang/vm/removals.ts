@@ -1,8 +1,9 @@
 /**
- * Removals of drivers in C: `remove each` and `unplug each` of {@linkcode Sweeps} decide at which moment, this does it.
+ * Removals of drivers in C: `remove each` and `unplug each` of {@linkcode Sweeps} decide at which moment; this class
+ * performs them.
  *
- * A driver is removed when the machine is at rest, which is when no function of it is under way. A device is pulled out
- * right after an event, also in the middle of a function of its driver; the driver is removed at the next rest.
+ * A driver is removed when the machine is at rest, which is when none of its functions is running. A device is pulled
+ * out right after an event, also in the middle of a function of its driver; the driver is removed at the next rest.
  */
 import type { DriverModule, MachineEvent } from "@dmalab/runtime";
 import type { Preemption } from "../values/execution_context.ts";
@@ -12,27 +13,27 @@ import { RemovalStory } from "./removal_story.ts";
 
 /** An open block in which a driver may be removed. */
 export interface RemovalWatch {
-  /** The event before it. */
+  /** The last event before the block. */
   readonly seq: number;
-  /** The device's actions during the removal; null without any. */
+  /** The device's actions during the removal; null if there are none. */
   readonly meanwhile: Closure | null;
-  /** After the removal: the error that ends the block. */
+  /** Called after the removal. @returns The error that ends the block. */
   ended(): unknown;
 }
 
-/** Rounds of the device's actions and queued work after a removal. */
+/** How often the device's actions and queued work run after a removal. */
 const ROUNDS_AFTER = 2;
 
 export class Removals implements Preemption {
-  /** Notes of the removal that this run has made; null before it. */
+  /** Summary of the removal in this run; null before the removal. */
   story: RemovalStory | null = null;
   readonly #watches: RemovalWatch[] = [];
-  /** The site of the last event; undefined where nothing happened since the last rest. */
+  /** The site of the last event; undefined if nothing has happened since the last rest. */
   #site: number | null | undefined = undefined;
-  /** An event is being handled, or a driver is being removed. */
+  /** True while an event is handled, or a driver is removed. */
   #busy = false;
   #pulledOut: readonly string[] = [];
-  /** The device's actions during the removal that is under way. */
+  /** The device's actions during the current removal. */
   #meanwhile: Closure | null = null;
 
   constructor(readonly vm: Control) {}
@@ -41,12 +42,12 @@ export class Removals implements Preemption {
     return this.#watches.length > 0;
   }
 
-  /** The device acts during a removal. */
+  /** Whether the device acts during a removal. */
   get isActing(): boolean {
     return this.#meanwhile !== null;
   }
 
-  /** Opens a block. @returns What closes it. */
+  /** Opens a block. @returns A function that closes it. */
   open(watch: RemovalWatch): () => void {
     const stop = this.isOpen ? () => {} : this.vm.machine.listen((event) => this.#happened(event));
     this.#watches.push(watch);
@@ -76,7 +77,7 @@ export class Removals implements Preemption {
     this.#busy = false;
   }
 
-  /** The machine is at rest: removes the drivers, if this is the moment for it. */
+  /** Called when the machine is at rest: removes the drivers, if this is the moment to do so. */
   atRest(): void {
     if (this.#busy || this.#site === undefined) return;
     if (this.#modules.some(({ isRunning }) => isRunning)) return;
@@ -90,7 +91,7 @@ export class Removals implements Preemption {
     if (isNow) throw this.#remove();
   }
 
-  /** Removes every bound driver, the newest first. @returns What ends the block. */
+  /** Removes every bound driver, the newest first. @returns The error that ends the block. */
   #remove(): unknown {
     const { machine } = this.vm;
     const watch = this.#watches.at(-1)!;
@@ -101,7 +102,7 @@ export class Removals implements Preemption {
     const stop = machine.listen((event) => story.add(event));
     this.#busy = true;
     this.#meanwhile = isThere ? watch.meanwhile : null;
-    // Expectations of the block are about its calls, not about those of the removal.
+    // Expectations in the block apply to its own calls, not to the removal's.
     const { handlers } = this.vm;
     const awaited = handlers.splice(0);
     for (const module of modules) {
@@ -123,7 +124,10 @@ export class Removals implements Preemption {
     return watch.ended();
   }
 
-  /** Accesses of a device that was pulled out in the middle of its work are no mistake of its driver. */
+  /**
+   * Marks faults of a pulled-out device as expected: accesses that it had begun are not its driver's
+   * mistake.
+   */
   #expectLostAccesses(): void {
     for (const event of this.vm.machine.incidents) {
       const isLost = event.name === "iommu.fault" && event.fields.reason === "device_gone";
@@ -134,7 +138,7 @@ export class Removals implements Preemption {
   #act(): void {
     const acts = this.#meanwhile;
     if (acts === null) return;
-    // Calls of these actions do not run them again.
+    // Cleared, so that calls within these actions do not start them again.
     this.#meanwhile = null;
     this.vm.call(acts, []);
     this.#meanwhile = acts;

@@ -5,7 +5,7 @@ import type { IncidentEvent } from "../values/incident.ts";
 import { firstStatement } from "../render/report_text.ts";
 import type { Vm } from "./vm.ts";
 
-/** The call that unmapped the address of a fault last; none where no call has. */
+/** The last call that unmapped the address of a fault; empty if no call did. */
 function unmapOf({ device, fields, seq }: MachineEvent<"iommu.fault">, vm: Vm): RelatedSpan[] {
   const unmap = fields.reason !== "not_present" ? undefined : vm.machine.recorder.events.findLast(
     (event) =>
@@ -17,7 +17,10 @@ function unmapOf({ device, fields, seq }: MachineEvent<"iommu.fault">, vm: Vm): 
   return span === null ? [] : [{ span, message: "unmapped here" }];
 }
 
-/** The statement that made what a report is about, or unmapped what a device accessed. */
+/**
+ * The statement that created the subject of a report, or unmapped the memory that a device
+ * accessed.
+ */
 export function relatedTo(event: IncidentEvent, vm: Vm): RelatedSpan[] {
   if (event.name !== "dma.report") return unmapOf(event, vm);
   const { class: reportClass, first_site: first, rule, second_site: second } = event.fields;

@@ -1,54 +1,54 @@
-/** Stops a run that takes too much of its host, or that is to end. */
+/** Stops a run that exceeds the limits of time or memory, or is interrupted. */
 import { groupThousands } from "../text/numbers.ts";
 import { CLOCK_TIMES, type Limits } from "../values/limits.ts";
 import { LimitError } from "../values/script_error.ts";
 import { memoryHint } from "./vm_errors.ts";
 
-/** Checks that a run makes at its host now and then: the language has no clock. */
+/** The host's clock and memory, which a run checks now and then: the language has no clock. */
 export interface HostWatch {
-  /** Milliseconds by the clock since some moment. */
+  /** Wall-clock milliseconds since an arbitrary moment. */
   nowMs(): number;
   /**
-   * Milliseconds of processor time since some moment: a busy host lets the clock go on, and not
-   * this. Without it the clock is the limit.
+   * Milliseconds of processor time since an arbitrary moment; on a busy host the wall clock
+   * advances faster. Without this method the wall clock is compared with the limit.
    */
   processorMs?(): number;
   /** True when the run is to end, as with Ctrl-C. */
   interrupted(): boolean;
   /**
-   * The run's use of the host; without it, only charges count.
+   * The run's memory use on the host; without it, only charges are compared with the limit.
    * @internal
    */
   readonly memory?: MemoryWatch;
 }
 
 export interface MemoryWatch {
-  /** Bytes that the host has set aside for its values; more than what is held. */
+  /** Bytes that the host has allocated for values, live or not. */
   takenBytes(): number;
-  /** Releases what is not held. @returns The bytes that are. */
+  /** Collects garbage. @returns The bytes of live values. */
   collect(): number;
 }
 
-/** Between two looks at the memory, which take longer than those at the clock. */
+/** Milliseconds between two checks of the memory, which take longer than checks of the clock. */
 const MEMORY_MS = 5;
 
-/** The part of the limit that may be held. The host needs the rest to manage it. */
+/** The part of the limit that live values may use. The host needs the rest to manage them. */
 const HELD_PART = 7 / 8;
-/** The part of the limit that may be taken between two collections. */
+/** The part of the limit that may be allocated between two collections. */
 const GARBAGE_PART = 1 / 16;
 
 /**
- * The part of the limit after which the processor time is first asked for: most runs are over before.
- * Until then all of the clock's time counts, at most this part.
+ * The part of the time limit after which the processor time is first read: most runs end earlier. The
+ * wall-clock time until then counts in full, which is at most this part.
  */
 const UNASKED_PART = 1 / 32;
 
 /** The watch over one test, from its beginning. */
 export class RunWatch {
   readonly #startMs: number;
-  /** By the clock: no limit is reached before. */
+  /** Wall-clock time of the next check: no time limit can be reached before it. */
   #lookMs: number;
-  /** The processor time at the beginning; null until the first request. */
+  /** The processor time at its first reading; null before it. */
   #processorStartMs: number | null = null;
   #memoryMs = 0;
   readonly #collectAtBytes: number;
@@ -62,7 +62,7 @@ export class RunWatch {
     this.#collectAtBytes = (HELD_PART + GARBAGE_PART) * limits.memoryBytes;
   }
 
-  /** Looks at the clock, and at the memory. @throws {LimitError} When the run has to stop. */
+  /** Checks the clock, and the memory. @throws {LimitError} When the run has to stop. */
   check(): void {
     if (this.host.interrupted()) {
       throw new LimitError("E0807", "Interrupted", "the statements after this one did not run");
@@ -90,11 +90,11 @@ export class RunWatch {
       } of wall-clock time`;
       throw new LimitError("E0806", message, hint);
     }
-    // It takes no more processor time than passes until then.
+    // Until then, the run cannot use more processor time than wall-clock time passes.
     this.#lookMs = Math.min(nowMs + timeMs - takenMs, this.#startMs + CLOCK_TIMES * timeMs);
   }
 
-  /** The run's use since its beginning. */
+  /** The time that the run has used since its beginning. */
   #takenMs(clockMs: number): number {
     const processorMs = this.host.processorMs?.();
     if (processorMs === undefined) return clockMs;
@@ -103,7 +103,10 @@ export class RunWatch {
     return processorMs - this.#processorStartMs;
   }
 
-  /** The run's charges give its memory. They are compared with the host's own count. */
+  /**
+   * Compares the host's count of the memory in use with the limit, in addition to the run's own
+   * charges.
+   */
   #checkMemory(): void {
     const { memory } = this.host;
     if (memory === undefined || memory.takenBytes() <= this.#collectAtBytes) return;

@@ -34,31 +34,34 @@ export interface SweepIncident {
   readonly event: IncidentEvent;
   /** The statement that tried the places. */
   readonly word: SweepWord;
-  /** The run it happened in. */
+  /** The run in which the incident happened. */
   readonly context: Vm;
-  /** What failed, as a clause. */
+  /** The failed call and its place, as a clause. */
   readonly when: string;
-  /** At how many places of how many it was reported so. */
+  /** The number of places, out of `tried`, at which it was reported. */
   places: number;
   readonly tried: number;
 }
 
-/** The run that knows the places of its events. */
+/** The run to which an event's site belongs. */
 type Taking = Pick<Vm, "siteCall" | "removals">;
 
-/** A place with a failure that leaks. */
+/** A place with a failure that leaks, and its run. */
 interface LeakingRun {
   readonly place: InjectionPlace;
   readonly leaks: readonly Leak[];
   readonly run: Vm;
 }
 
-/** An `inject each` with a running block and a count of its places. */
+/** The scope of an `inject each` that counts the places of its block. */
 class EachScope implements RunScope {
   constructor(
     readonly info: FailEachInfo,
     readonly branching: number,
-    /** Its places are tried by the run that sent this one to a branching inside the block. */
+    /**
+     * The parent of this run tries the places; this run only has to reach a branching inside the
+     * block.
+     */
     readonly passing: boolean,
     readonly count: HitCount,
     readonly watch: ResourceWatch,
@@ -72,9 +75,9 @@ class EachScope implements RunScope {
   }
 }
 
-/** One in which one place fails, in a run that is here for it. */
+/** The scope of a block in which one place fails, in a run that was started for that place. */
 class PlaceScope implements RunScope {
-  /** Ends the watch for a removal. */
+  /** Removes the listener for a removal. */
   close: () => void = () => {};
 
   constructor(
@@ -91,9 +94,9 @@ class PlaceScope implements RunScope {
   }
 }
 
-/** One with places that were all tried before. */
+/** The scope of a block with places that were all tried before. */
 const KNOWN: RunScope = { leave: () => {} };
-/** Leaks and places that a failure lists. */
+/** Most leaks and places that a failure lists. */
 const LISTED = 6;
 
 export class Sweeps {
@@ -205,7 +208,7 @@ export class Sweeps {
     if (leaking.length > 0) throw this.#leakedAt(info, choicePoint, leaking, places.length);
   }
 
-  /** How a run ends that was here for one place only. */
+  /** Ends a run that was started for one place. */
   #endOfPlace({ count, info, place }: PlaceScope): ExpectationError | BranchEnded {
     const { branch, judgesBranch } = this.branches;
     if (!judgesBranch) return new BranchEnded();
@@ -223,13 +226,13 @@ export class Sweeps {
   }
 
   /**
-   * Which known defects places are at fault by, as lines: each place is tried again without one after
-   * the other.
+   * Finds the known defects that cause the failures at places, and returns them as lines: each place
+   * is tried again without one defect after the other.
    *
-   * @param groups Places that went wrong in the same way: what one was at fault by is tried first
-   *   for the others.
+   * @param groups Places that went wrong in the same way: the defect that causes the first one is
+   *   tried first for the others.
    * @param holds Whether nothing went wrong in a run that did not fail.
-   * @returns Undefined in a run that looks for none.
+   * @returns Undefined in a run that does not search for defects.
    */
   #remedies(
     choicePoint: number,
@@ -256,7 +259,7 @@ export class Sweeps {
         let fixing = known.filter((off) => isGone(place, off));
         if (fixing.length === 0) {
           fixing = [...causingDefects(quirks, (off) => isGone(place, off))];
-          // What takes more than one of them.
+          // Several defects may cause it together: try without all of them.
           if (fixing.length === 0 && isGone(place, [...quirks])) fixing = [[...quirks]];
         }
         if (steps <= 0) untried++;
@@ -276,7 +279,10 @@ export class Sweeps {
     ];
   }
 
-  /** Counts reports that the block without a fault does not draw: once for each place and class. */
+  /**
+   * Counts reports that do not occur in the block without a failure: one for each location and
+   * class.
+   */
   #addReports(
     reported: Map<string, SweepIncident>,
     child: Vm,
@@ -288,7 +294,7 @@ export class Sweeps {
     const keys = new Set<string>();
     for (const event of child.machine.incidents) {
       const name = incidentName(event);
-      // Faults of a device are what `inject each` makes, and not what a removal makes.
+      // `inject each` makes devices fault, so that only a removal is judged by their faults.
       const isJudged = event.name === "dma.report" || SWEEPS[word] !== null;
       if (!isJudged || usual.has(name) || child.expectedIncidents.has(event)) continue;
       const key = `${name} ${event.site}`;
@@ -383,9 +389,9 @@ export class Sweeps {
 }
 
 /**
- * What leaks at several places alike.
+ * The leaks of several places that leak alike, as lines.
  *
- * @param isNamed The message says the first place.
+ * @param isNamed Whether the message already names the first place.
  * @param counted The run in which the places were counted.
  */
 function groupLines(
@@ -421,7 +427,7 @@ function noSuchPlace(
   );
 }
 
-/** The hits that fail: all where nothing is said, one, or those of a range. */
+/** The occurrences that fail: all without a number, a single one, or those of a range. */
 function hitRange(nth: Value): readonly [first: number, last: number] {
   if (nth === null) return [1, Infinity];
   const [first, last] = nth instanceof RangeValue && nth.kind === "int"
@@ -441,7 +447,8 @@ function hitRange(nth: Value): readonly [first: number, last: number] {
 }
 
 /**
- * What fails, as a clause: the call of the script or of the driver, then the point that it reaches.
+ * A clause about the failure: the call of the script or of the driver, then the point that it
+ * reaches.
  *
  * @param counted The run in which the place was counted.
  */
@@ -457,8 +464,8 @@ function placeText(place: InjectionPlace, counted: Taking): string {
   const [, call = point] = /^([\w.]+)(?:\(|$)/.exec(source.text.slice(start, end)) ?? [];
   const where = `${source.name}:${source.position(start).line}`;
   const time = `the ${formatOrdinal(nth)} time`;
-  // `submit` of a disk does not fail when a call of the kernel's driver behind it does.
-  // A register's write does not fail when the device's access after it does.
+  // `submit` of a disk does not itself fail if a call of the kernel's driver inside it does. A
+  // register's write does not itself fail if the device's access after it does.
   const isBehind = call.includes(".") || /^(?:device|queue)\./.test(point);
   if (isBehind) return `\`${point}\` ${does} ${time}, in \`${call}\` at ${where}`;
   return call === point
@@ -473,7 +480,7 @@ function callText({ end, source, start }: Span): string {
   return call === "" ? where : `\`${call}\` at ${where}`;
 }
 
-/** What a removal has done, as lines; nothing in a run without one. */
+/** The summary of a removal, as lines; empty in a run without one. */
 export function storyOf({ removals: { story } }: Pick<Vm, "removals">): readonly string[] {
   return story === null ? [] : story.lines();
 }
@@ -481,7 +488,7 @@ export function storyOf({ removals: { story } }: Pick<Vm, "removals">): readonly
 /** Functions of a call stack that are listed. */
 const LISTED_FRAMES = 12;
 
-/** The call stack of compiled code at the failure, as lines; none where a script alone made the call. */
+/** The call stack of compiled code at the failure, as lines; empty if only the script made the call. */
 function stackLines(run: Pick<Vm, "machine" | "siteSpan">): string[] {
   const frames = run.machine.failedStack().slice(0, LISTED_FRAMES).map(({ name, site }) => {
     const span = run.siteSpan(site);
@@ -490,14 +497,15 @@ function stackLines(run: Pick<Vm, "machine" | "siteSpan">): string[] {
   return frames.length === 0 ? [] : ["call stack of the failing call:", ...frames];
 }
 
-/** The call that took what leaks; null where no single one did. */
+/** The call that allocated the leaked resource; null if it was not a single call. */
 function takenAt({ site }: Leak, run: Taking): Span | null {
   return site === null ? null : run.siteCall(site);
 }
 
 /**
- * Runs that leak alike: by the failing call and the calls that took what leaks. A loop that fails one
- * round later leaks one mapping more, and is no other mistake; nor is another call with the same leaks.
+ * Groups runs that leak alike: by the failing call and the calls that allocated the leaked resources. A
+ * loop that fails one round later leaks one mapping more, which is the same mistake; another call with
+ * the same leaks is a different one.
  *
  * @param counted The run in which the places were counted.
  */
@@ -521,7 +529,7 @@ function leaksText({ leaks, run }: LeakingRun): string {
   return leakLines(leaks, run).join("\n");
 }
 
-/** What leaks, by the calls that took it. */
+/** The leaked resources, by the calls that allocated them. */
 function leakLines(leaks: readonly Leak[], run: Taking): string[] {
   const groups = Map.groupBy(leaks.slice(0, LISTED), (leak) => {
     const span = takenAt(leak, run);

@@ -1,4 +1,4 @@
-/** Where two values that were to be equal differ, as lines for a reader. */
+/** The differences between two values that should be equal, as lines. */
 import type { ExecutionContext } from "../values/execution_context.ts";
 import { formatCount, groupThousands } from "../text/numbers.ts";
 import { quoted } from "../render/source_text.ts";
@@ -23,15 +23,15 @@ const DISPLAYED_ROWS = 4;
 const DISPLAYED_PLACES = 6;
 /** Characters of a value at one of them. */
 const PLACE_CHARACTERS = 200;
-/** Parts that are compared to find them. */
+/** Limit of the comparisons that search for differing places. */
 const MAX_COMPARISONS = 2 ** 17;
 /** A text is cut to this many characters, around its first difference. */
 const TEXT_CHARACTERS = 60;
 const TEXT_BEFORE = 24;
-/** Larger contents are not looked at for a message. */
+/** Contents larger than this are not compared for a message. */
 const MAX_BYTES = 2 ** 24;
 
-/** Lines that say where two values differ; none when there is no more to say than both values. */
+/** Lines about the differences between two values; empty when showing both values says enough. */
 export function differenceLines(left: Value, right: Value, context: ExecutionContext): string[] {
   const leftBytes = contentOf(left, context);
   const rightBytes = contentOf(right, context);
@@ -56,7 +56,10 @@ export function differenceLines(left: Value, right: Value, context: ExecutionCon
   ];
 }
 
-/** The bytes of a value that has a content; null for any other, and for what is too large. */
+/**
+ * The bytes of a value that has a content; null for other values, and for a content that is too
+ * large.
+ */
 function contentOf(value: Value, context: ExecutionContext): Uint8Array | null {
   if (value instanceof BytesValue) return value.bytes;
   if (!(value instanceof Handle)) return null;
@@ -66,7 +69,8 @@ function contentOf(value: Value, context: ExecutionContext): Uint8Array | null {
     const bytes = fieldOf(value, "bytes", context);
     return bytes instanceof BytesValue ? bytes.bytes : null;
   } catch (error) {
-    // A copy of it may be more than the script has left; the failure is reported without it.
+    // Copying the content may exceed the script's memory limit; the failure is then reported
+    // without it.
     if (error instanceof LimitError && error.code !== "E0802") throw error;
     return null;
   }
@@ -123,7 +127,10 @@ function hexRow(bytes: Uint8Array, row: number): string {
 
 // Text.
 
-/** Long texts around their first difference; short ones are seen as they are. */
+/**
+ * Excerpts of long texts around their first difference; empty for short texts, which are shown
+ * whole.
+ */
 function textLines(left: string, right: string): string[] {
   if (left.length <= TEXT_CHARACTERS && right.length <= TEXT_CHARACTERS) return [];
   let at = 0;
@@ -145,11 +152,11 @@ function cutText(text: string, from: number): string {
 
 // Lists and records.
 
-/** The places in which two values differ, each with its path from the whole. */
+/** The places in which two values differ, each with its path from the outermost value. */
 class Places {
   readonly shown: string[] = [];
   count = 0;
-  /** Parts that may still be compared. What shares parts has more of them than anybody can wait for. */
+  /** Parts that may still be compared. Shared parts can make their number grow exponentially. */
   looksLeft = MAX_COMPARISONS;
 
   constructor(readonly context: ExecutionContext) {}
@@ -158,7 +165,7 @@ class Places {
     if (this.looksLeft === 0) return;
     this.looksLeft--;
     this.context.work(COMPARE_STEPS);
-    // The very same value has no parts that differ.
+    // Identical values have no parts that differ.
     if (left === right) return;
     if (left instanceof ListValue && right instanceof ListValue) {
       this.#compareItems(path, left.items, right.items);
@@ -201,7 +208,10 @@ class Places {
   }
 }
 
-/** Kinds that cannot be compared are different here: the comparison of the whole went by them. */
+/**
+ * Values of kinds that cannot be compared count as different here: the comparison of the whole
+ * ignored them.
+ */
 function sameValue(left: Value, right: Value, context: ExecutionContext): boolean {
   try {
     return valuesEqual(left, right, context);

@@ -1,9 +1,9 @@
 /**
  * The machine that runs compiled scripts: a program counter, an operand stack and fuel.
  *
- * It can stop between any two instructions and go on later, which is what limits, stepping and
- * benchmarks need. The loop that does them is in `loop.ts`; here are frames and fuel, and other
- * abilities of a run are in separate parts, which see only `Control` of it.
+ * It can stop between any two instructions and continue later, which limits, stepping and
+ * benchmarks need. The interpreter loop is in `loop.ts`; this file has frames and fuel, and the
+ * other abilities of a run are in separate parts, which use only its `Control` interface.
  *
  * A frame is a stretch of the one stack: parameters, captured values, locals, then operands.
  */
@@ -50,7 +50,7 @@ import { type LimitError, ScriptError } from "../values/script_error.ts";
 import { Closure, type Value } from "../values/value.ts";
 import { DebugHooks } from "./debug_hooks.ts";
 
-/** Instructions between two looks at the limits. */
+/** Instructions between two checks of the limits. */
 const SLICE_STEPS = 20_000;
 
 export class Vm {
@@ -58,7 +58,7 @@ export class Vm {
   readonly registry: Registry;
   readonly machine: SimulatedMachine;
   readonly limits: Limits;
-  /** Consts, names of the machine and a session's variables. */
+  /** Values of constants, names of the machine and a session's variables. */
   readonly globals: (Value | undefined)[] = [];
   readonly reached = new Set<number>();
   assertions = 0;
@@ -86,7 +86,7 @@ export class Vm {
 
   readonly members: Members;
   readonly stack: (Value | undefined)[] = [];
-  /** Where to return to, the caller's frame and the function of each running call. */
+  /** The return address, the caller's frame and the function of each active call. */
   readonly frames: Int32Array;
   readonly handlers: Handler[] = [];
   readonly scopes: RunScope[] = [];
@@ -98,7 +98,7 @@ export class Vm {
   fp = 0;
   /** Steps left until the limit. */
   steps: number;
-  /** What `for` walks, where it is no range of ints, by the slot of the loop. */
+  /** The values that `for` iterates, other than ranges of ints, by the slot of the loop. */
   readonly walks: (Walk | undefined)[] = [];
   readonly charge = (bytes: number): void => this.chargeMemory(bytes);
 
@@ -106,7 +106,7 @@ export class Vm {
   readonly #held: ReachableValues;
   readonly #errors: Errors = new Errors(this);
   readonly #output: Output;
-  /** How many scopes were open before the function that runs. */
+  /** Number of scopes that were open before the current function was started. */
   #scopesBefore = 0;
   /** Steps until the next pause. */
   #pauseSteps = Infinity;
@@ -134,7 +134,7 @@ export class Vm {
     this.frames = new Int32Array(FRAME_NUMBERS * (limits.depth + 2));
   }
 
-  // What builtins see of the run.
+  // The interface of the run for builtins.
   get lab(): Lab {
     return this.machine.lab;
   }
@@ -217,7 +217,7 @@ export class Vm {
     return this.removals.isActing ? this.removals : null;
   }
 
-  // What its parts do with it.
+  // The interface of the run for its parts.
 
   runPending(): void {
     this.activities.runAll();
@@ -287,7 +287,7 @@ export class Vm {
     this.enter(functionIndex, args.length, TO_NATIVE);
   }
 
-  /** Runs a function to its end. @returns Why it did not come there; null when it did. */
+  /** Runs a function to its end. @returns The failure; null without one. */
   run(functionIndex: number, args: readonly Value[] = []): Failure | null {
     this.start(functionIndex, args);
     this.resume();
@@ -295,8 +295,8 @@ export class Vm {
   }
 
   /**
-   * Runs until the function returns, hands control back by `Yield`, or has done `steps`
-   * instructions; in the last two cases a further call goes on where it stopped.
+   * Runs until the function returns, a `Yield` is executed, or `steps` instructions are done; in
+   * the last two cases another call resumes it there.
    */
   resume(steps: number = Infinity): VmState {
     this.#pauseSteps = steps;
@@ -309,7 +309,7 @@ export class Vm {
       if (!(ended instanceof ScriptFailure)) return "branched";
       this.races.leaveAll();
       this.failure = ended.failure;
-      // Scopes that it opened are left.
+      // Leave the scopes that the function opened.
       this.leaveScopes(this.scopes.length - this.#scopesBefore);
       return "failed";
     } finally {
@@ -318,7 +318,7 @@ export class Vm {
     }
   }
 
-  /** Enters a block that is run from its beginning; `resume` runs it. */
+  /** Enters a block at its beginning; `resume` runs it. */
   startBlock(block: Closure): void {
     this.start(block.functionIndex);
     this.#bindCaptured(separated(block));
@@ -350,7 +350,7 @@ export class Vm {
     this.frames[frame + 2] = functionIndex;
     const fp = this.sp - count;
     const length = fp + code.slots + code.operands;
-    // The outermost code has no caller: it starts, however full the memory is.
+    // The outermost function is not charged: it starts, however full the memory is.
     if (this.depth > 1) this.#chargeCall(length);
     this.#reserve(length);
     this.fp = fp;
@@ -381,7 +381,7 @@ export class Vm {
 
   // Calls.
 
-  /** Enters the closure below its arguments. */
+  /** Enters the closure below its arguments on the stack. */
   enterClosure(shape: CallShape, returnPc: number): void {
     const count = shape.positional;
     const first = this.sp - count - shape.named.length;
@@ -394,7 +394,7 @@ export class Vm {
       throw new ScriptError("E0917", "A lambda takes its arguments by position, not by name");
     }
     if (count !== code.parameters.length) throw wrongCount(code, count);
-    // The frame begins where the callee stood, so that returning drops it too.
+    // The frame begins in the slot of the callee, so that returning drops it too.
     this.stack.copyWithin(first - 1, first, this.sp);
     this.sp--;
     this.enter(callee.functionIndex, count, returnPc);
@@ -407,7 +407,7 @@ export class Vm {
     return tooManySteps(this.limits);
   }
 
-  /** More fuel for the loop; 0 to pause. */
+  /** Checks the limits. @returns More fuel for the loop; 0 to pause. */
   refuel(floor: number): number {
     const pauseSteps = floor === 0 ? this.#pauseSteps : Infinity;
     if (pauseSteps <= 0) return 0;
@@ -424,14 +424,17 @@ export class Vm {
     this.steps -= Math.ceil(this.#budget.takeWork());
   }
 
-  /** In the middle of a long instruction. The rest of its slice is not known here. */
+  /**
+   * Checks the limits in the middle of a long instruction. The unused fuel of the current slice is
+   * not known here.
+   */
   #look(): void {
     this.countWork();
     this.watch?.check();
     if (this.steps < -SLICE_STEPS) throw this.tooManySteps();
   }
 
-  /** Runs until the frame above `floor` returns. */
+  /** Runs until the frame above `floor` returns, and recovers from errors that a handler catches. */
   #execute(floor: number): VmState {
     for (;;) {
       try {
@@ -454,9 +457,9 @@ export class Vm {
 }
 
 /**
- * Asks, and has everything refused meanwhile that would change something.
+ * Calls `ask`, and refuses everything meanwhile that would change something.
  *
- * @param steps How many the answer may take; those of the run are not touched.
+ * @param steps Limit of its steps; the run's own steps are not changed.
  * @throws {SideEffectRefused} When something would change.
  */
 export function evaluateWithoutEffects<T>(vm: Vm, steps: number, ask: () => T): T {

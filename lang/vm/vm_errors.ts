@@ -1,4 +1,4 @@
-/** Errors and values that several instructions have in common. */
+/** Errors and values that several instructions use. */
 import type { EventRecorder } from "@dmalab/runtime";
 import { type Limits, NATIVE_DEPTH } from "../values/limits.ts";
 import type { Raised, RaisedError } from "../values/raised_error.ts";
@@ -10,7 +10,7 @@ import { AttemptValue, type Value } from "../values/value.ts";
 
 /**
  * The value of `try`.
- * @param events How many events were kept when it ended.
+ * @param events Number of events kept when it ended.
  */
 export function attempt(ok: boolean, value: Value, error: Value, events: number): AttemptValue {
   return new AttemptValue(
@@ -55,7 +55,7 @@ export function tooDeep({ depth }: Limits): LimitError {
   );
 }
 
-/** Each call of the script by a builtin takes a part of the host's own stack. */
+/** The limit of nested calls from builtins to the script: each uses a part of the host's stack. */
 export function tooDeepInside(): LimitError {
   return new LimitError(
     "E0803",
@@ -72,7 +72,7 @@ export function tooManySteps({ steps }: Limits): LimitError {
   );
 }
 
-/** A `match` that is to give a value. */
+/** The error of a `match` without a fitting arm, where a value is needed. */
 export function noArm(subject: string): ScriptError {
   return new ScriptError(
     "E0933",
@@ -85,7 +85,7 @@ export function memoryHint({ memoryBytes }: Pick<Limits, "memoryBytes">): string
   return `\`--max-memory ${groupThousands(2 * memoryBytes)}\` allows twice as much`;
 }
 
-/** Failures that a script cannot expect, and that are no bugs. */
+/** The message about a failure that a script cannot expect, and that is not a bug. */
 export function notExpected(
   error: Exclude<RaisedError, Raised>,
   limits: Limits,
@@ -106,9 +106,9 @@ export function notExpected(
 }
 
 /**
- * Events that were lost must not look as if they had not happened.
+ * Lost events must not be mistaken for events that did not happen.
  *
- * @throws {LimitError} E0805 when some were.
+ * @throws {LimitError} E0805 when some were lost.
  */
 export function requireAllEvents({ droppedEvents, limitEvents }: EventRecorder): void {
   if (droppedEvents === 0) return;
