@@ -21,9 +21,9 @@ import { type MachineOptions, runConfig, startMachine, TestMachine } from "./tes
 
 /** A run that is about to begin: its code, its arguments and its machine. */
 export interface PlannedRun extends Pick<TestEntry, "config" | "variant" | "functionIndex"> {
-  /** The case of a property. */
+  /** The values of a property's case; for a table, those of its row. */
   readonly args: readonly Value[];
-  /** The way to a run beside it, which is done instead. */
+  /** The choices that lead to a branch, which is run instead of the whole test. */
   readonly branch?: readonly BranchChoice[] | undefined;
 }
 
@@ -33,7 +33,7 @@ export class Attempts {
   shown: PlannedRun | null = null;
   readonly #watch: RunWatch | undefined;
 
-  /** @param seed The seed of the test's machine, for listeners. */
+  /** @param seed The seed of the test's machine, passed to listeners. */
   constructor(
     readonly program: Program,
     readonly names: RunNames,
@@ -73,7 +73,7 @@ export class Attempts {
   /** The defects that cause a run's failure and its incidents. */
   attributionOf(result: TestRunResult, run: PlannedRun): DefectAttribution {
     const { attributeDefects, limits } = this.options.machine;
-    // Without a machine there is nothing to take away from it.
+    // A result without a machine has no defects to leave out.
     const looked = attributeDefects === false ? { ...result, machine: null } : result;
     return new DefectAttribution(
       looked,
@@ -82,7 +82,7 @@ export class Attempts {
           limits: {
             ...limits,
             steps: Math.min(steps, limits.steps),
-            // The observed machine is still there.
+            // The machine of the observed run is still allocated.
             memoryBytes: result.machine?.machine.budget.leftBytes ?? limits.memoryBytes,
           },
           onSideEvent: undefined,
@@ -112,14 +112,18 @@ export function prepareRun(
   return machine;
 }
 
-/** The failure of a run that is over, and its leaks. @param broken What stopped it early. */
+/**
+ * The failure of a completed run, and its leaks. @param broken The error that stopped the run
+ * early.
+ */
 export function judgeRun(
   vm: Vm,
   broken: Failure | null,
 ): { readonly failure: Failure | null; readonly leaks: readonly TestLeak[] } {
   const { branches } = vm;
   if (branches.isReplaying) return { failure: broken ?? noSuchBranch(vm), leaks: [] };
-  // A branch that ends its run leaves what the test has made before it.
+  // In a run that ended with its branch, resources that the test allocated before the branch are no
+  // leaks.
   const leaks = branches.branch === null ? leftoversOf(vm) : [];
   const failure = broken ?? judgeEnd(vm, leaks);
   return { failure: failure === null ? null : storyOf(vm).reduceRight(withNote, failure), leaks };

@@ -1,4 +1,4 @@
-/** Runs a bench: counts what the turns of its loop cost on one machine. The host's time is others' business. */
+/** Runs a bench: counts the costs of its loop's turns on one machine, but does not measure host time. */
 import { GOES_ON } from "../compile/compile_program.ts";
 import { readCountKey } from "../check/names/bench_names.ts";
 import {
@@ -28,19 +28,19 @@ import { judgeExpectations } from "./bench_expectations.ts";
 import { axisOf } from "./bench_cells.ts";
 import type { SimulatedMachine } from "../values/simulated_machine.ts";
 
-/** When a request began, and when its last event was so far. */
+/** When a request began, and when its latest event happened. */
 interface RequestTimes {
   readonly startNs: number;
   endNs: number;
   isComplete: boolean;
 }
 
-/** The summed fields of events that have amounts. */
+/** Sums of event fields that contain amounts. */
 const NO_SUMS = { entries: 0, iotlbMisses: 0, copiedBytes: 0, memoryBytes: 0, treeAllocs: 0 };
 
-/** Listens to a machine from its making on, until it is stopped. */
+/** Listens to a machine from its creation until `stop`. */
 class TurnCounter {
-  /** How long each CPU and each device worked in these turns; empty before the end. */
+  /** How long each CPU and each device worked in the counted turns; empty before the end. */
   busy: readonly BusyTime[] = [];
   readonly #before: Float64Array;
   readonly #busyBefore: ReadonlyMap<string, number>;
@@ -64,7 +64,7 @@ class TurnCounter {
     this.#turnNs = nowNs;
   }
 
-  /** The counts so far; nothing more is counted. */
+  /** Stops counting. @returns The counts. */
   stop(): BenchTally {
     this.#stopListening();
     const virtualNs = this.machine.nowNs() - this.#startNs;
@@ -122,16 +122,19 @@ class TurnCounter {
 export interface BenchOptions extends RunOptions {
   /** Iterations before the counted ones, so that caches are as in the middle of a long run. */
   readonly warmup?: number;
-  /** Counted iterations. The counts depend on nothing else, not on a clock. */
+  /** Counted iterations. The counts depend on this number and not on a clock. */
   readonly iterations?: number;
 }
 
 const DEFAULT_WARMUP = 100;
 
-/** Counted iterations: a loop stops at the first of these behind which it would exceed its events. */
+/**
+ * Numbers of counted iterations: a loop stops at the first after which its events would exceed the
+ * limit.
+ */
 const ITERATIONS = [10, 20, 50, 100, 200, 500, 1000] as const;
 
-/** Events that a loop without a count may cause, so that a bench of large loops ends as well. */
+/** Most events of a loop without a count, so that a bench with large loops ends in time, too. */
 const MAX_EVENTS = 100_000;
 const MAX_WARMUP_EVENTS = MAX_EVENTS / 10;
 
@@ -153,13 +156,13 @@ export function runBench(
 
 /** The loop of a bench on a separate machine, run turn by turn. */
 export class BenchLoop {
-  /** Why it cannot go on; null while it can. */
+  /** Why the loop cannot continue; null while it can. */
   failure: Failure | null = null;
-  /** Null where it could not be built. */
+  /** Null if the machine could not be built. */
   readonly machine: TestMachine | null;
   #goesOn = true;
 
-  /** Runs the setup, up to where the first turn is about to begin. */
+  /** Runs the setup, until just before the first turn. */
   constructor(program: Program, bench: TestEntry, shared: SharedOptions) {
     const { args, config, functionIndex, span, usesEvents } = bench;
     const { machine: common, watch } = shared;
@@ -196,7 +199,7 @@ export class BenchLoop {
   }
 }
 
-/** A bench on its machine, to be timed: its setup is done. Its failure says why it cannot be. */
+/** A bench whose setup is done, for measuring its time; its `failure` is set if it cannot run. */
 export function startBenchLoop(
   program: Program,
   bench: TestEntry,
@@ -215,7 +218,7 @@ class BenchRun {
   #failure: Failure | null = null;
   #isOverBudget = false;
   #incidents: readonly BenchIncident[] = [];
-  /** What each counted turn has left. */
+  /** Resources that each counted turn has left. */
   #leaks: readonly TestLeak[] = [];
 
   constructor(
@@ -272,7 +275,8 @@ class BenchRun {
     this.#tally = counter.stop();
     this.#busy = counter.busy;
     if (!ended || !loop.end(this.bench)) return;
-    // The results of the setup stay, and a ring that fills up is full after the warm-up.
+    // Leaks are resources that a statement left in each counted turn. This excludes resources of
+    // the setup, and those in a ring that is full after the warm-up.
     this.#leaks = machine.leftovers().filter((leak) =>
       leak.more + 1 - (held.get(findingKey(leak)) ?? 0) >= this.#iterations
     );
@@ -354,7 +358,7 @@ class BenchRun {
   }
 }
 
-/** How much each statement has left so far. */
+/** The number of resources that each statement has left so far. */
 function leftCounts(machine: TestMachine["machine"]): ReadonlyMap<string, number> {
   return new Map(machine.leftovers().map((leak) => [findingKey(leak), leak.more + 1]));
 }
@@ -377,7 +381,7 @@ export function runBenches(program: Program, options: BenchOptions = {}): readon
 }
 
 /**
- * Puts cells that ran together to benches, and judges what these expect.
+ * Assigns cells that ran together to their benches, and judges the expectations of the benches.
  *
  * @param outcomes Of `runBench`, of cells of this program, in the order of `program.tests`.
  */

@@ -1,4 +1,4 @@
-/** The cells of a bench: how values of axes name them, and which of them belong together. */
+/** The cells of a bench: how values of axes identify them, and which of them are compared. */
 import {
   BASELINE_CELL,
   type CellFigure,
@@ -14,7 +14,7 @@ import type { Combination } from "./combinations.ts";
 /** A cell's place on each axis. */
 type CellAxes = readonly VariantSetting[];
 
-/** The name of a cell by a value: a text of a matrix is its own name, without quotes. */
+/** The cell name for a value: a string of a matrix without its quotes. */
 export function cellName(value: string): string {
   return value.replace(/^"(.*)"$/s, "$1");
 }
@@ -23,7 +23,7 @@ export function baselineName(baseline: Expression): string {
   return cellNameOf(baseline) ?? spanText(baseline.span);
 }
 
-/** The axis that has a value; null where none has, or more than one. */
+/** The axis that has the value; null if no axis has it, or more than one. */
 export function axisOf(cells: readonly CellAxes[], name: string): string | null {
   const keys = new Set(
     cells.flatMap((axes) => axes.filter(({ value }) => cellName(value) === name))
@@ -32,7 +32,7 @@ export function axisOf(cells: readonly CellAxes[], name: string): string | null 
   return keys.size === 1 ? [...keys][0]! : null;
 }
 
-/** Cells that differ in one axis alone, by their places on the others. */
+/** Groups the cells that differ only in this axis. */
 export function cellGroups<C extends { readonly axes: CellAxes }>(
   cells: readonly C[],
   axis: string,
@@ -70,7 +70,7 @@ export function checkBench(
 class CellNameCheck {
   constructor(readonly cells: readonly CellAxes[], readonly bag: DiagnosticBag) {}
 
-  /** The one axis that has a value, which one cell of each group has; else what is wrong is reported. */
+  /** The only axis that has a value, which each group has in one cell; otherwise reports the mistake. */
   axis(name: string, span: Span): string | null {
     const found = this.cells.map((axes) => axes.find(({ value }) => cellName(value) === name))
       .filter((setting) => setting !== undefined);

@@ -1,4 +1,4 @@
-/** Judges what a bench expects of its cells together. */
+/** Judges the expectations of a bench about several of its cells. */
 import { BASELINE_CELL, type CellFigure, readCountKey } from "../check/names/bench_names.ts";
 import { figureEach } from "../bench/figures.ts";
 import { formatValue } from "../render/value_text.ts";
@@ -15,7 +15,7 @@ import type { ExpectationCode, TestEntry } from "./test_entry.ts";
 import { startMachine, TestMachine } from "./test_machine.ts";
 
 /**
- * Judges the expectations of one bench: each in every group of cells that differ in its axis alone.
+ * Judges the expectations of one bench: each in every group of cells that differ only in its axis.
  *
  * @param entries All cells of the bench.
  * @param outcomes Of the cells that ran, in any order.
@@ -41,7 +41,7 @@ export function judgeExpectations(
       const ran = group.map(({ axes }) =>
         outcomes.find((each) => describeSettings(each.axes) === describeSettings(axes))
       ).filter((outcome) => outcome !== undefined);
-      // Where no cell of a group was wanted, nothing is expected of it.
+      // A group without a selected cell is not judged.
       if (ran.length === 0) return [];
       const judge = new GroupJudge(ran, axis, first.baseline, expectation);
       return [judge.outcome(machine, shared)];
@@ -75,7 +75,7 @@ class GroupJudge {
       : { ...base, outcome: "failed", reason: null, failure: reportFailure(failure, style) };
   }
 
-  /** Why nothing can be said: a cell was left out, or counted nothing. */
+  /** Why the expectation cannot be judged: a cell was left out, or failed. */
   #missing(): string | null {
     for (const { cell } of this.expectation.cells) {
       const found = this.#cell(cell);

@@ -1,9 +1,9 @@
 /**
- * Drivers in C that a program declares: names that every machine of it binds, each to a separate
+ * Drivers in C that a program declares: names that each of its machines binds, each to a separate
  * driver.
  *
- * They are put into the registry, so that the layers below do not depend on C: the query for a
- * machine's names lists them, and each machine is built with them.
+ * They are added to the registry, so that the layers below do not depend on C: the list of a
+ * machine's names contains them, and each machine is built with them.
  */
 import { addAll } from "@dmalab/runtime/basics";
 import type { LabConfig } from "@dmalab/devices";
@@ -61,7 +61,7 @@ export function withCDrivers(
   return new CRegistry(named, declared, loader.shelf, bag).registry;
 }
 
-/** The file of a driver; null where it is missing, which is reported. */
+/** The source file of a driver; null after reporting that it is missing. */
 function sourceOf(
   { entries, path, pathSpan }: CDriverDeclaration,
   loader: CLoader,
@@ -86,7 +86,7 @@ function sourceOf(
   );
 }
 
-/** The written form of a driver's setting. */
+/** How a driver's settings are written. */
 const TREE_SETTINGS = {
   tree: 'the path of a folder: `tree = "../linux"`',
   module: 'the path of a folder: `module = "../my-driver"`',
@@ -96,7 +96,7 @@ const TREE_SETTINGS = {
   }, or what functions return: \`stubs = { pcie_set_readrq: 0 }\``,
 } as const satisfies Record<keyof TreeSettings, string>;
 
-/** How a driver is compiled with a tree; null after saying what is wrong. */
+/** How a driver is compiled with a kernel tree; null after reporting an error. */
 function treeSettings(entries: readonly PathEntry[], bag: DiagnosticBag): TreeSettings | null {
   const found: Partial<Record<"tree" | "module" | "files", readonly string[]>> = {};
   let stubs: Stubs = STUBS[0];
@@ -140,7 +140,7 @@ function stubsOf(value: Expression): Stubs | null {
     : null;
 }
 
-/** A number as it is written; null for every other expression. */
+/** The value of an integer literal; null for every other expression. */
 function plainInteger(value: Expression): number | null {
   if (value.kind === "Integer") return value.value;
   if (value.kind !== "Unary" || value.operator !== "-") return null;
@@ -148,14 +148,14 @@ function plainInteger(value: Expression): number | null {
   return operand.kind === "Integer" ? -operand.value : null;
 }
 
-/** A text without values in it; null for every other expression. */
+/** The text of a string literal without inserted values; null for every other expression. */
 function plainText(value: Expression): string | null {
   const [text = ""] = value.kind === "String" ? value.parts : [];
   const isPlain = value.kind === "String" && value.parts.length <= 1 && typeof text === "string";
   return isPlain ? text : null;
 }
 
-/** The names of the machine, and the names of drivers with unknown contents. */
+/** The names of the machine, with the names of drivers, whose fields are not known. */
 function withNames(
   registry: Registry,
   config: LabConfig,
@@ -169,10 +169,10 @@ function compiles(loader: SourceLoader): loader is CLoader {
   return "shelf" in loader;
 }
 
-/** The commands that compile. */
+/** The hint with commands that compile C. */
 const BY_COMMAND = "run the file by `dmalab run` or `dmalab test`";
 
-/** Says of each driver in C that a session has none. */
+/** Reports each driver in C as an error, because a session cannot load one. */
 export function refuseCDrivers(files: readonly LoadedFile[], bag: DiagnosticBag): void {
   for (const { file } of files) {
     for (const item of file.items) {
@@ -230,7 +230,7 @@ class CRegistry {
       this.#once(path, () => this.bag.error(code, pathSpan, problem, hint));
       return compiled;
     }
-    // Each machine looks again, and there may be thousands of them.
+    // `#find` is called for each machine, and there may be thousands.
     const found = this.#found.has(compiled) ? [] : compiled.diagnostics;
     this.#found.add(compiled);
     for (const diagnostic of found) {

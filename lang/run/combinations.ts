@@ -22,10 +22,10 @@ import {
   type VariantSetting,
 } from "../values/machine_variant.ts";
 
-/** More combinations than anybody would wait for. */
+/** Limit of combinations, which would otherwise run for too long. */
 const COMBINATION_LIMIT = 1000;
 
-/** Names with values: that of a row, in a test for each row of a table. */
+/** Values by name: for a test with a table, those of its row. */
 export type Bound = ReadonlyMap<string, Value>;
 
 const NOTHING_BOUND: Bound = new Map();
@@ -34,7 +34,7 @@ const NOTHING_BOUND: Bound = new Map();
 export interface Combination {
   /** `iommu.mode = lazy, cpus = 2`; empty for a test without a matrix. */
   readonly label: string;
-  /** The same, one by one. */
+  /** The settings of `label`, one by one. */
   readonly settings: readonly VariantSetting[];
   readonly config: LabConfig;
   /** The test's changes of the machine block. */
@@ -120,7 +120,7 @@ export function comparedMachines(
   });
 }
 
-/** The configuration of a machine that is changed, the later variants winning. */
+/** The configuration of a machine after the variants' changes; later variants override earlier ones. */
 function variantConfig(
   machine: ProgramMachine,
   variants: readonly MachineVariant[],
@@ -132,7 +132,8 @@ function variantConfig(
     evaluate: variant.evaluator(bag),
     values: new Set(variant.settings.map(({ value }) => value)),
   }));
-  // The block's own values mean what they mean in its file, a modifier's what they mean in its own.
+  // Names in the block's values are those of its file, names in a modifier's values those of its
+  // own file.
   const evaluate = (value: Expression) =>
     (evaluators.find(({ values }) => isInside(value, values))?.evaluate ?? own)(value);
   const settings = variants.flatMap((variant) => variant.settings);
@@ -155,7 +156,7 @@ function tooMany(axes: readonly Axis[], noun: string, span: Span, bag: Diagnosti
   return true;
 }
 
-/** Every way to take one value for each key. */
+/** All combinations with one value for each key. */
 function choose(axes: readonly Axis[]): ConfigModifier[][] {
   return product(axes.map(({ choices }) => choices)).map((chosen) =>
     chosen.map((choice, index) => setting(axes[index]!.entry, choice))
@@ -166,7 +167,7 @@ function setting(entry: PathEntry, choice: Choice): ConfigModifier {
   return { path: entry.path, ...choice };
 }
 
-/** The choices of `key = [a, b]`; the list may have a name, or be data that was read. */
+/** The values of `key = [a, b]`; the list may also be a constant, or data from a file. */
 function choicesOf(
   entry: PathEntry,
   word: "matrix" | "compare",
@@ -203,12 +204,12 @@ function choicesOf(
   return value.items.map((item) => ({ value: item }));
 }
 
-/** Data has texts alone: one that is spelt as a word is that word. */
+/** Data from a file contains strings only: a string that spells a word means that word. */
 function wordOf(item: Value, { words }: Registry): Value {
   return typeof item === "string" ? words.get(item) ?? item : item;
 }
 
-/** Every way to take one value of each axis; the last changes fastest. */
+/** All combinations with one value from each axis; the last axis changes fastest. */
 export function product<T>(axes: readonly (readonly T[])[]): T[][] {
   return axes.reduce<T[][]>(
     (rows, choices) => rows.flatMap((row) => choices.map((choice) => [...row, choice])),
@@ -225,7 +226,7 @@ function settingText({ known, path, value }: ConfigModifier): VariantSetting {
   };
 }
 
-/** True for one of the values, or for a part of one. */
+/** Whether the expression is one of the values, or a part of one. */
 function isInside(value: Expression, values: ReadonlySet<Expression>): boolean {
   for (const { span } of values) {
     const { end, source, start } = value.span;
@@ -234,7 +235,7 @@ function isInside(value: Expression, values: ReadonlySet<Expression>): boolean {
   return false;
 }
 
-/** A mistake in the machine block shows in every combination; it is reported once. */
+/** Adds only new diagnostics: a mistake in the machine block appears in every combination. */
 function addNew(own: DiagnosticBag, bag: DiagnosticBag, reported: Set<string>): void {
   for (const diagnostic of own.sorted()) {
     const { code, message, span } = diagnostic;

@@ -14,9 +14,9 @@ import { unexpectedIncidents } from "./incidents.ts";
 import type { TestMachine } from "./test_machine.ts";
 
 export interface TestRunResult {
-  /** Null when everything held. */
+  /** Null when the run passed. */
   readonly failure: Failure | null;
-  /** Null when there was none to be had. */
+  /** Null when no machine could be built. */
   readonly machine: TestMachine | null;
   /** Its leaks. */
   readonly leaks: readonly TestLeak[];
@@ -26,17 +26,17 @@ export interface TestRunResult {
 interface ProbeResult {
   readonly failure: Failure | null;
   readonly findings: ReadonlySet<string>;
-  /** Whether a statement did something there, and did not fail itself. */
+  /** Whether a statement caused events in that run, and did not itself fail. */
   readonly passed: (site: number) => boolean;
 }
 
-/** Does the run again without one defect after the other, on demand. */
+/** Repeats a run without one defect after the other, on demand. */
 export class DefectAttribution {
   readonly #quirks: QuirkSet;
   readonly #tried = new Map<QuirkName, ProbeResult | null>();
   #steps = ATTRIBUTION_STEPS;
 
-  /** @param again Does the run again with these defects and at most so many steps, without output. */
+  /** @param replay Repeats the run with these defects and at most `steps` steps, without output. */
   constructor(
     readonly result: TestRunResult,
     readonly replay: (quirks: QuirkSet, steps: number) => TestRunResult,
@@ -56,8 +56,9 @@ export class DefectAttribution {
   }
 
   /**
-   * The same of a fault, a report or a leak. A test that expects what a defect does fails without
-   * it: of a leak it is enough that the statement that made it ran, and has left nothing.
+   * The same for a fault, a report or a leak. A test that expects the effect of a defect fails
+   * without the defect: for a leak it is then enough that the leaking statement ran and left
+   * nothing.
    */
   ofFinding(finding: RunFinding): string | null {
     const key = findingKey(finding);
@@ -70,7 +71,7 @@ export class DefectAttribution {
     }));
   }
 
-  /** Null when it would take too long. */
+  /** The result without a defect; null when no steps are left to try it. */
   #without(off: QuirkName): ProbeResult | null {
     const known = this.#tried.get(off);
     if (known !== undefined) return known;

@@ -13,40 +13,43 @@ import { type Hint, nearNames } from "../diagnostics/suggest.ts";
 import type { Span } from "../source.ts";
 import type { DriverDeclaration, Expression, PathEntry } from "../syntax/tree/ast.ts";
 
-/** Which way a driver's device moves data. */
+/** The directions in which a driver's device may move data. */
 const DRIVER_DIRECTIONS = ["to_device", "from_device", "bidirectional"] as const;
 
 export type DriverDirection = typeof DRIVER_DIRECTIONS[number];
 
 export interface DriverFunction<F = number> {
   readonly name: string;
-  /** Its number in the code, or what it is called by before there is code. */
+  /** The function's number in the code; before compilation, its binding. */
   readonly function: F;
-  /** It takes the direction as its last argument. */
+  /** Whether the function has the direction as its last parameter. */
   readonly takesDirection: boolean;
 }
 
 /** A driver that is marked for the hunt. */
 export interface DriverEntry<F = number> {
   readonly name: string;
-  /** `map(buf)` or `map(buf, dir)`: what `unmap` is given; false or none when it could not. */
+  /** `map(buf)` or `map(buf, dir)`: returns the handle for `unmap`; false or none on failure. */
   readonly map: DriverFunction<F>;
   /** `unmap(buf, handle)` or `unmap(buf, handle, dir)`. */
   readonly unmap: DriverFunction<F>;
-  /** `takes(buf)`: false for a buffer that the driver is never given; null: it is given all. */
+  /**
+   * `takes(buf)`: false for a buffer that the driver is never given; null if it is given all
+   * buffers.
+   */
   readonly takes: DriverFunction<F> | null;
   /** The name of the device that the memory is mapped for. */
   readonly device: string;
-  /** How many pieces a buffer has, both ends included. */
+  /** The number of pieces in a buffer, both bounds included. */
   readonly pieces: { readonly first: number; readonly last: number };
-  /** How long a piece may be, in bytes. */
+  /** Possible lengths of a piece, in bytes. */
   readonly sizesBytes: readonly number[];
-  /** Where in its page a piece may begin, in bytes. */
+  /** Possible offsets of a piece in its page, in bytes. */
   readonly offsetsBytes: readonly number[];
   readonly dirs: readonly DriverDirection[];
 }
 
-/** The keys of a `driver`, each with what it takes; docs/hunt.md explains them. */
+/** The keys of a `driver`, each with the values it takes; docs/hunt.md explains them. */
 export const DRIVER_KEYS = {
   map: "a function",
   unmap: "a function",
@@ -60,19 +63,19 @@ export const DRIVER_KEYS = {
 
 type DriverKey = keyof typeof DRIVER_KEYS;
 
-/** More pieces than one buffer of a hunt has. */
+/** Upper limit of the pieces in one buffer of a hunt. */
 const MAX_PIECES = 64;
-/** A longer piece than any of a hunt. */
+/** Upper limit of a piece's length. */
 const MAX_BYTES = 2 ** 21;
 const PAGE_BYTES = 4096;
 
-/** What one value of a key may be. */
+/** The form of one value of a key. */
 const PIECES: ValueShape = { kind: "int", min: 1, max: MAX_PIECES };
 const SIZE: ValueShape = { kind: "size", min: 1, max: MAX_BYTES };
 const OFFSET: ValueShape = { kind: "size", min: 0, max: PAGE_BYTES - 1 };
 const DIRECTION: ValueShape = { kind: "word", choices: DRIVER_DIRECTIONS };
 
-/** What reading a declaration needs of the checked files. */
+/** The results of the checker that are needed to read a declaration. */
 export interface DriverContext {
   readonly scope: FileScope;
   readonly resolution: Resolution;
@@ -80,7 +83,7 @@ export interface DriverContext {
   readonly bag: DiagnosticBag;
 }
 
-/** Reads a declaration; null when something is wrong with it, which is then in the bag. */
+/** Reads a declaration; null after reporting an error to the bag. */
 export function readDriver(
   declaration: DriverDeclaration,
   context: DriverContext,
@@ -132,7 +135,7 @@ class DriverReader {
     return null;
   }
 
-  /** @param plain How many arguments it takes without the direction. */
+  /** @param plain The number of its parameters without the direction. */
   #function(
     key: "map" | "unmap" | "takes",
     form: string,
@@ -205,7 +208,7 @@ class DriverReader {
     return [...new Set(this.#read<T>(key, shape, items))];
   }
 
-  /** The results of values. Values that the key does not take are reported. */
+  /** Converts the values of a key. Invalid values are reported. */
   #read<T extends SettingValue>(
     key: DriverKey,
     shape: ValueShape,
@@ -230,7 +233,7 @@ class DriverReader {
     return DRIVER_DIRECTIONS.filter((dir) => dirs.includes(dir));
   }
 
-  /** Undefined where the key is left out, and where it has no value: that is reported. */
+  /** The value of a key; undefined if the key is missing, and after reporting a wrong value. */
   #value(key: DriverKey): Value | undefined {
     const expression: Expression | undefined = this.#entries.get(key)?.value;
     if (expression === undefined) return undefined;

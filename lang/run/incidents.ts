@@ -20,7 +20,7 @@ import { describeLeak, judgeLeaks, spanOf } from "./leaks.ts";
 import type { FailureStyle } from "./render_failure.ts";
 import type { Incident } from "./report.ts";
 
-/** Incidents of one run that are listed; the others are counted. */
+/** Most incidents of one run that are listed; the others are counted. */
 export const DISPLAYED_INCIDENTS = 20;
 
 /** Faults and reports that no statement expected. */
@@ -46,19 +46,19 @@ function judgeIncidents(vm: Vm): Failure | null {
   });
 }
 
-/** What fails a run that completed: unexpected incidents, then leaks. */
+/** The failure of a run that completed: unexpected incidents, then leaks. */
 export function judgeEnd(vm: Vm, leaks: readonly TestLeak[]): Failure | null {
   return judgeIncidents(vm) ?? judgeLeaks(vm, leaks);
 }
 
 /** The kind of a run's finding. */
 export function kindOfFinding({ finding, context, where }: FoundIncident): Incident["kind"] {
-  // An order of a race is listed for its leaks only where it reached its end.
+  // A leak found in orders of a race (`where`) comes from orders that ran to their end.
   if (!("name" in finding)) return where === null && context.failure !== null ? "held" : "leak";
   return incidentKind(finding);
 }
 
-/** The words that say that it is meant. */
+/** A hint with the syntax that marks the incident as intended. */
 function hintOf(event: IncidentEvent): string {
   const [after, around] = event.name === "iommu.fault" ? ["faults", "fault"] : ["warns", "warning"];
   const name = incidentName(event);
@@ -66,15 +66,15 @@ function hintOf(event: IncidentEvent): string {
     `\`expect ${around} ${name} { … }\` around where it happens`;
 }
 
-/** An incident, and in which runs it happened. */
+/** An incident, and the runs in which it happened. */
 export interface FoundIncident {
   readonly finding: RunFinding;
   readonly context: Vm;
-  /** Of runs beside the one of the test: which ones, behind a word. */
+  /** The child runs in which it happened, as a label and a text; null for the test's own run. */
   readonly where: { readonly label: "orders" | "at"; readonly text: string } | null;
 }
 
-/** All unexpected incidents of a run so far, of its races and its `inject each` too. */
+/** All unexpected incidents of a run so far, including those of its races and its `inject each`. */
 export function foundIncidents(vm: Vm): readonly FoundIncident[] {
   return [
     ...unexpectedIncidents(vm).map((finding) => ({ finding, context: vm, where: null })),
@@ -95,7 +95,7 @@ function sweepIncident(
   return { finding: event, context, where: { label: "at", text } };
 }
 
-/** What there is to say of an incident beside its message: a word and a text each. */
+/** Further facts about an incident, each with a label. */
 type Facts = readonly (readonly [label: string, text: string])[];
 
 /**

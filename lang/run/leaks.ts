@@ -13,8 +13,8 @@ const HINT =
 
 /**
  * The resources that a run holds at its end. A failed run is examined, too, because they may be the
- * cause; where a run beside it failed, that one. A run that a limit or a bug stopped is not
- * examined.
+ * cause; if a child run failed, the resources of the child. A run that was stopped by a limit or a
+ * bug is not examined.
  */
 export function leftoversOf(vm: Vm): readonly TestLeak[] {
   if (vm.failure === null) return vm.machine.leftovers();
@@ -23,10 +23,10 @@ export function leftoversOf(vm: Vm): readonly TestLeak[] {
 }
 
 /**
- * A leak as plain data, or what a run held when it failed.
+ * A leak as plain data, or a resource that a run held when it failed.
  *
  * @param kind `held`: the run failed, and statements that did not run may free it.
- * @param facts More lines of it: a word and a text each.
+ * @param facts Further facts about it, each with a label.
  */
 export function describeLeak(
   leak: TestLeak,

@@ -1,23 +1,23 @@
-/** Which tests of a file are meant: by a part of their names, or by an expression. */
+/** Selects tests of a file by a part of their names, by a regular expression, or by an axis. */
 import { cellName } from "./bench_cells.ts";
 import { displayName } from "./report.ts";
 
 import type { VariantSetting } from "../values/machine_variant.ts";
 
-/** A part of a name, an expression that finds something in it, or a value of an axis. */
+/** A part of a name, a regular expression that matches a part, or a value of an axis. */
 export type NameMatch = string | RegExp | VariantSetting;
 
-/** The identity of a test in a file. */
+/** The names by which a test in a file is selected. */
 type Named = Parameters<typeof displayName>[0] & { readonly axes?: readonly VariantSetting[] };
 
-/** Whether a match is about an axis, and not about a name. */
+/** Whether a match selects by an axis, and not by a name. */
 export function isAxisMatch(match: NameMatch): match is VariantSetting {
   return typeof match === "object" && "key" in match;
 }
 
 /**
- * Whether a test's name, or its machine, has one of these in it, and each axis that is named one of
- * the values that are named with it; all match an empty list.
+ * Whether a test's name, with its machine, contains one of the given names, and its value on each
+ * given axis is one of the values given for that axis. An empty list selects every test.
  */
 export function isNamed(test: Named, matches: readonly NameMatch[]): boolean {
   const names = matches.filter((match): match is string | RegExp => !isAxisMatch(match));

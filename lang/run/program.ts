@@ -1,4 +1,4 @@
-/** From source text to a program that can be run, or to the reasons why not. */
+/** Loads source text. The result is a program that can be run, or the list of its errors. */
 import type { Registry } from "../values/registry.ts";
 import { type CheckedFiles, checkFiles, type ProgramMachine } from "../check/check_files.ts";
 import { withoutConsequences } from "../check/consequences.ts";
@@ -69,19 +69,19 @@ export interface Program {
    */
   readonly drivers: readonly DriverEntry[];
   /**
-   * For a program with runs that can be followed: the context for compiling looks.
+   * The context for compiling a debugger's expressions; null unless statements are marked.
    * @internal
    */
   readonly follow: DebugBuild | null;
 }
 
-/** The context to compile a look at a run: its statements are marked. */
+/** The context for compiling expressions that are evaluated in a paused run with marked statements. */
 export interface DebugBuild {
   readonly compiler: ProgramCompiler;
   readonly scope: FileScope;
 }
 
-/** A program, or what is wrong with it. */
+/** A program, or its errors. */
 export interface LoadResult {
   /** Null when there are errors. */
   readonly program: Program | null;
@@ -89,7 +89,7 @@ export interface LoadResult {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** A program with nothing wrong in it, before it is compiled. */
+/** A program without errors, before it is compiled. */
 interface RightProgram {
   readonly files: readonly LoadedFile[];
   readonly loaded: LoadedFile;
@@ -112,7 +112,7 @@ export function checkProgram(
   }
 }
 
-/** Why a text could not be read to its end: it is too much for the host, or dmalab is wrong. */
+/** The error for reading that threw: a limit of the host, or a bug of dmalab. */
 export function brokenOff(error: unknown, source: SourceFile): Diagnostic {
   const span = { source, start: 0, end: 0 };
   const limit = error instanceof LimitError ? error : hostLimit(error);
@@ -121,7 +121,7 @@ export function brokenOff(error: unknown, source: SourceFile): Diagnostic {
   return { code: limit.code, severity: "error", span, message: limit.message, hint };
 }
 
-/** A program as far as it can be understood, in spite of mistakes, for editors. */
+/** The parts of a program that can be understood in spite of errors, for editors. */
 export interface UnderstoodProgram {
   readonly loaded: LoadedFile;
   readonly checked: CheckedFiles;
@@ -130,10 +130,10 @@ export interface UnderstoodProgram {
 }
 
 /**
- * Reads a program, with the names and kinds of its readable parts.
+ * Reads a program, with the names and types of the parts that can be read.
  *
  * @param versions The versions of the file so far. Reading the next version takes over nodes of the
- * one before: its result must not be used any more.
+ *   one before: its result must not be used any more.
  */
 export function understandProgram(
   entry: SourceFile,
@@ -169,7 +169,7 @@ function readProgram(
     for (const diagnostic of found.sorted()) if (torn.trusts(diagnostic)) bag.add(diagnostic);
   }
   const machineIsRight = checked.machineIsRight && torn === null;
-  // What changes a machine that is wrong would repeat what is wrong with it.
+  // Changes of a wrong machine block would only repeat the block's errors.
   const variants = machineIsRight ? variantsOf(checked, registry, bag) : new Map();
   if (machineIsRight) findComparedMachines(checked, registry, bag);
   const { resolution, scope } = checked;
@@ -189,7 +189,7 @@ function readProgram(
 /**
  * Loads, checks and compiles a program.
  *
- * @param followed Whether its statements are marked, so that a recording can tell where it was.
+ * @param followed Whether its statements are marked, so that a recording has the current statement.
  */
 export function loadProgram(
   entry: SourceFile,

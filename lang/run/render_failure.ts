@@ -23,14 +23,17 @@ import type { FailedValue } from "./report.ts";
 /** Wraps pieces of text for colour. */
 export type FailureStyle = NonNullable<RenderOptions["style"]>;
 
-/** Columns of a source line beyond which values are listed instead of drawn. */
+/** In a source line longer than this, values are listed instead of drawn. */
 const DRAWN_COLUMNS = 120;
 
-/** Lines of the rendered diagnostic between its message and the source line; that one, and its carets. */
+/**
+ * The number of lines in a rendered diagnostic between the message and the source line, and of the source
+ * line with its carets.
+ */
 const PLACE_LINES = 2;
 const SOURCE_LINES = 2;
 
-/** Blanks in place of a tab. */
+/** Spaces that replace a tab. */
 const TAB = "    ";
 
 /** Renders a failure. Lines have no line ends. */
@@ -56,7 +59,7 @@ export function failedValues({ parts }: Failure): readonly FailedValue[] {
   });
 }
 
-/** As wide as the widest line number that is shown. */
+/** The width of the widest line number that is shown. */
 function gutterWidth({ diagnostic, parts }: Failure): number {
   const spans = [
     diagnostic.span,
@@ -77,7 +80,7 @@ function explainedLines(
   const byLine = new Map<number, Drawn[]>();
   for (const { anchor, text } of parts) {
     const { column, line } = source.position(anchor.start);
-    // So far to the right nothing is drawn below its column.
+    // Measures only the start of the line: farther right no value is drawn below its column.
     const before = shown(source.line(line).slice(0, Math.min(column - 1, MAX_REPEATED)));
     const drawn = {
       column: displayWidth(before),
@@ -102,7 +105,7 @@ function shown(line: string): string {
   return printable(line).replaceAll("\t", TAB);
 }
 
-/** A value and the column above it. */
+/** A value and its column. */
 interface Drawn {
   readonly column: number;
   readonly text: string;
@@ -110,8 +113,8 @@ interface Drawn {
 }
 
 /**
- * Values below their columns, each on the first row where it touches no other; a bar leads down
- * to it.
+ * Values below their columns, each in the first row where it touches no other value; a bar connects
+ * it with its column.
  */
 function valueRows(drawn: readonly Drawn[]): string[] {
   let pending = [...drawn].sort((a, b) => a.column - b.column);

@@ -1,6 +1,6 @@
 /**
- * A run, done again: the same code on a fresh machine, to its end, to a place, or from a branching on
- * in another way. `fork`, `race`, `inject each`, `compare` and recordings all run so.
+ * Repeats a run: the same code on a fresh machine, to its end, to a given point, or with another
+ * choice at a branching. `fork`, `race`, `inject each`, `compare` and recordings all use this.
  */
 import type { LabConfig } from "@dmalab/devices";
 import type { MachineEvent, RecordedEvents } from "@dmalab/runtime";
@@ -25,14 +25,14 @@ import { leftoversOf } from "./leaks.ts";
 import type { Program } from "./program.ts";
 import { type MachineOptions, TestMachine } from "./test_machine.ts";
 
-/** Takes the lines of a run that writes nothing. */
+/** Discards the output of a run. */
 export const NO_OUTPUT: Output = { write: () => {} };
 
 /**
- * Does the run of a VM again: that of a test, of a session, or of a block beside one.
+ * Repeats the run of a VM: of a test, of a session, or of a block on a separate machine.
  *
  * @param onVm Gets the VM when the machine is ready and nothing has run on it.
- * @throws {Error} When the run cannot be done again.
+ * @throws {Error} When the run cannot be repeated.
  */
 export function startReplay(run: ReplayableRun, onVm: (vm: Vm) => void): PausableRun {
   const { runs } = run.branches;
@@ -40,14 +40,14 @@ export function startReplay(run: ReplayableRun, onVm: (vm: Vm) => void): Pausabl
   return runs.again(run, { begins: onVm });
 }
 
-/** Who follows a run that is done again. */
+/** A listener that follows a repeated run. */
 export interface ReplayListener {
   begins(vm: Vm): void;
 }
 
-/** Lines of a run beside another: of one that leads to a branch, held back until it begins and may speak. */
+/** Output of a child run; while the run leads to a branch, its lines are dropped until the branch begins. */
 class BranchOutput implements Output {
-  /** Those of the machine that writes. */
+  /** The branches of the machine that prints. */
   branches: Branches | null = null;
 
   constructor(readonly output: Output, public emitsOutput: boolean) {}
@@ -67,7 +67,7 @@ class BranchOutput implements Output {
   }
 }
 
-/** Makes a VM one that is on its way to a branch; `speak` lets its lines through. */
+/** Prepares a VM to run to a branch; `speak` enables its output. */
 export function sendToBranch(vm: Vm, request: ReplayRequest, speak: () => void): void {
   vm.branches.choices = request.choices;
   vm.branches.attributeDefects &&= request.emitsOutput;
@@ -76,19 +76,21 @@ export function sendToBranch(vm: Vm, request: ReplayRequest, speak: () => void):
   const { onBranch } = vm.branches;
   const speakFromHere = () => {
     onBranch();
-    // The block of a `compare` is a branch too, which the way to one of a `fork` in it begins with.
+    // A block of `compare` counts as a branch, too. If the wanted branch is a `fork` inside the
+    // block, output starts with the `fork` only.
     if (!vm.branches.isReplaying) speak();
   };
   vm.branches.onBranch = speakFromHere;
 }
 
-/** How a run begins: a function with its arguments, or a block. */
+/** The start of a run: a function with its arguments, or a block. */
 export type ReplayStart =
   | { readonly functionIndex: number; readonly args: readonly Value[] }
   | { readonly block: Closure };
 
 /**
- * Events of a run that keeps none: it is repeated, and keeps them, at the first request for events.
+ * Events of a run that does not keep them: the first request for events repeats the run and keeps
+ * them.
  */
 class ReplayedEvents implements RecordedEvents {
   readonly count = Infinity;
@@ -99,7 +101,7 @@ class ReplayedEvents implements RecordedEvents {
 
   between(after: number, upTo: number): readonly MachineEvent[] {
     const { events, failure } = this.#kept ??= this.#repeated();
-    // The host's time ended it earlier.
+    // The host's time limit stopped the repeated run earlier than the original.
     if (failure !== null && events.length < upTo) throw new ScriptFailure(failure);
     return events.slice(after, upTo);
   }
@@ -110,22 +112,22 @@ class ReplayedEvents implements RecordedEvents {
   }
 }
 
-/** How a machine beside another is built. */
+/** How the machine of a child run is built. */
 interface ChildMachine {
-  /** It runs a block of the script's, which may be followed. */
+  /** The child runs a block of the script, which a debugger may follow. */
   readonly isBlock: boolean;
-  /** Instead of the machine's own; null for those. */
+  /** Defects of the machine; null for those of its configuration. */
   readonly quirks: QuirkSet | null;
-  /** What its events are read from; null when it keeps them. */
+  /** Events that are recomputed on demand; null when the machine keeps its events. */
   readonly repeated: ReplayedEvents | null;
 }
 
 /** Runs of one function of a program, or of one block, on separate machines. */
 export class ChildRunStarter implements RunStarter {
-  /** Events of such runs have been asked for: the next ones keep theirs. */
+  /** Events of such a run were requested: later runs keep theirs. */
   #requireEvents = false;
 
-  /** @param variants What the test, and comparisons around, change of the machine block. */
+  /** @param variants Changes to the machine block by the test, and by each `compare` around. */
   constructor(
     readonly program: Program,
     readonly config: LabConfig,
@@ -139,8 +141,8 @@ export class ChildRunStarter implements RunStarter {
     const output = new BranchOutput(this.options.output, false);
     const choice = choices.at(-1);
     const isBlock = typeof choice?.taken !== "string";
-    // Events are rarely requested of a single place of a sweep, or of a single order of a race that
-    // ends with it.
+    // The events of a single place of a sweep, or of an order that ends with its race, are rarely
+    // requested: such a run only counts its events.
     const counts = typeof choice?.taken === "object" && !goesOn(choice) && !this.#requireEvents;
     const repeated = counts ? new ReplayedEvents(() => this.#repeat(request)) : null;
     const vm = this.#machine(this.config, request, output, { isBlock, quirks, repeated });
@@ -150,18 +152,18 @@ export class ChildRunStarter implements RunStarter {
     });
     vm.branches.runs = this;
     this.#run(vm);
-    // What goes on to the end of the test is judged as the test is.
+    // A run that continues to the end of the test is judged like the test.
     if (choices.every(goesOn)) vm.failure ??= judgeEnd(vm, leftoversOf(vm));
     return vm;
   }
 
   drop({ machine }: Pick<Vm, "machine">): void {
-    // A listener may look at it later.
+    // The listener may read the machine later.
     if (this.options.onSideVm !== undefined) return;
     for (const module of machine.lab.machine.driverModules) module.retire();
   }
 
-  /** Does a run once more that counted its events, and keeps them: nothing else follows it. */
+  /** Repeats a run that only counted its events, and keeps them; listeners are not called for it. */
   #repeat(request: ReplayRequest): Vm {
     this.#requireEvents = true;
     const options = { ...this.options, onSideEvent: undefined, onSideVm: undefined };
@@ -206,7 +208,8 @@ export class ChildRunStarter implements RunStarter {
     left: ChildRunLimits,
   ): Vm {
     const variants = [...this.variants, machine.variant];
-    // The code goes on with what the block has captured, and may change it.
+    // The block gets copies of captured lists and records: the code after it may change the
+    // originals.
     const start = { block: separated(block) };
     const side = new ChildRunStarter(this.program, config, variants, this.options, start);
     const output = new BranchOutput(this.options.output, true);
@@ -233,7 +236,8 @@ export class ChildRunStarter implements RunStarter {
       lenient,
       watch,
       ...attributeDefects !== undefined && { attributeDefects },
-      // Listeners get the events of the requested machine.
+      // A run without some of the defects is not one that the script requested: listeners do not
+      // get its events.
       onEvent: quirks === null ? onSideEvent : undefined,
       onVm: (vm) => {
         if (repeated !== null) vm.machine.readEventsAgain(repeated);
@@ -242,7 +246,8 @@ export class ChildRunStarter implements RunStarter {
       onSideVm,
     });
     const { failure } = machine;
-    // A limit that ends the constants is the run's own failure: no statement of it runs.
+    // A limit reached while constants are evaluated is the run's own failure: none of its
+    // statements runs.
     if (failure !== null && failure.kind !== "limit") throw new Error(failure.diagnostic.message);
     return machine.vm;
   }

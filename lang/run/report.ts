@@ -11,7 +11,7 @@ export type LocationText = string;
 export interface FailureReport {
   /** `limit`: stopped by one of the script's limits; `bug`: a rule of dmalab itself is broken. */
   readonly kind: "failed" | "limit" | "bug";
-  /** Its diagnostic: `E0901` is an assertion that does not hold. */
+  /** The diagnostic's code: `E0901` is a failed assertion. */
   readonly code: string;
   /** One line. */
   readonly message: string;
@@ -26,8 +26,8 @@ export interface FailureReport {
   /** Where two values differ, and other lines below the source. */
   readonly notes: readonly string[];
   /**
-   * The way to the run that failed, as the option `--branch` takes it, such as `1:alloc_pages@4`; null
-   * where that is the test's own run.
+   * The choices that lead to the failed run, in the form of the option `--branch`, such as
+   * `1:alloc_pages@4`; null if the test's own run failed.
    */
   readonly branch: string | null;
 }
@@ -40,7 +40,7 @@ export interface FailedValue {
   readonly text: string;
 }
 
-/** A fault of the IOMMU or a report of the checker that no statement expected, or what is left. */
+/** An unexpected fault of the IOMMU, an unexpected report of the checker, or a leak. */
 export interface Incident {
   /** A fault of the IOMMU, a report of the checker, a leak, or what a test held when it failed. */
   readonly kind: "fault" | "report" | "leak" | "held";
@@ -48,11 +48,11 @@ export interface Incident {
   readonly name: string;
   /** The event on one line. */
   readonly text: string;
-  /** The statement that led to it, where that is known. */
+  /** The statement that caused the event, if it is known. */
   readonly place: LocationText | null;
-  /** All there is to say of it, with the source lines: lines without a line end. */
+  /** All facts about the incident, with the source lines: lines without a line end. */
   readonly lines: readonly string[];
-  /** True for the one that is the failure of its test or bench. */
+  /** True if the incident is the failure of its test or bench. */
   readonly isFailure?: boolean;
 }
 
@@ -80,7 +80,7 @@ export interface Unexpected {
   readonly unexpectedFaults: number;
   /** Unexpected reports of the checker. */
   readonly unexpectedReports: number;
-  /** Leaks at the end; of a test that failed none are counted. */
+  /** Leaks at the end; not counted for a test that failed. */
   readonly leaks: number;
 }
 
@@ -88,7 +88,7 @@ export interface Unexpected {
  * The result of a test, of a property with its cases, or of the statements at the top of the file.
  */
 export interface TestOutcome extends EntryOutcome, Unexpected {
-  /** Unexpected incidents and leaks failed no run. */
+  /** True if unexpected incidents and leaks fail no run. */
   readonly lenient: boolean;
   /** `main`: the statements at the top of the file. */
   readonly kind: "main" | "test" | "property";
@@ -98,9 +98,9 @@ export interface TestOutcome extends EntryOutcome, Unexpected {
   readonly cases: number;
   /** Places that `inject each` has made fail, one at a time. */
   readonly placesTried: number;
-  /** The only branch that was run, as `--branch` takes it; null for the whole test. */
+  /** The only branch that was run, in the form of `--branch`; null for the whole test. */
   readonly branch: string | null;
-  /** Expectations in its own body that it never came to; none when only a branch was run. */
+  /** Expectations in the test's body that were never reached; empty when only a branch was run. */
   readonly unreached: readonly LocationText[];
   /** Virtual time. */
   readonly durationNs: number;
@@ -108,20 +108,20 @@ export interface TestOutcome extends EntryOutcome, Unexpected {
   readonly events: number;
 }
 
-/** Whose run it is. */
+/** The test to which a run belongs. */
 export type RunNames = Pick<TestOutcome, "kind" | "name" | "combination" | "place">;
 
-/** How many tests and properties came to what. */
+/** Numbers of tests and properties by outcome. */
 export interface RunCounts {
-  /** Tests and properties that held. */
+  /** Tests and properties that passed. */
   readonly passed: number;
-  /** Those that did not. */
+  /** Tests and properties that failed. */
   readonly failed: number;
-  /** Those that are declared and not run. */
+  /** Tests and properties that are declared with `skip` and were not run. */
   readonly skipped: number;
   /** Tests and properties left out because their name did not match. */
   readonly filtered: number;
-  /** Tests and properties that were not come to, because the whole run was stopped. */
+  /** Tests and properties that were not reached, because the whole run was stopped. */
   readonly notRun: number;
   /** Assertions and expectations that were checked. */
   readonly assertions: number;
@@ -129,31 +129,31 @@ export interface RunCounts {
   readonly reports: number;
   /** Unexpected faults. */
   readonly faults: number;
-  /** Things that were left. */
+  /** Leaks at the end of tests. */
   readonly leaks: number;
 }
 
 /** The result of a whole file. */
 export interface RunReport {
-  /** Its name, as its `SourceFile` has it. */
+  /** The file's name, as in its `SourceFile`. */
   readonly file: string;
-  /** Of all its tests and properties, whether or not they were run. */
+  /** Names of all tests and properties of the file, whether or not they were run. */
   readonly names: readonly string[];
   /** The statements at the top of the file first, then tests in the order of the text. */
   readonly outcomes: readonly TestOutcome[];
-  /** How many of them came to what. */
+  /** Numbers of tests and properties by outcome. */
   readonly counts: RunCounts;
-  /** Expectations that no test came to. */
+  /** Expectations that no test reached. */
   readonly unreached: readonly LocationText[];
   /** True when the run was stopped by a limit: exit code 3. */
   readonly limitReached: boolean;
 }
 
-/** An incident of a bench, and how often its statement had it. */
+/** An incident of a bench, and how often its statement caused it. */
 export interface BenchIncident {
-  /** The first of them. */
+  /** The first such incident. */
   readonly incident: Incident;
-  /** All of them, up to the last counted iteration. */
+  /** The number of such incidents, up to the last counted iteration. */
   readonly times: number;
 }
 
@@ -161,7 +161,7 @@ export interface BenchIncident {
 export interface BusyTime {
   /** `cpu 0`, or the device's name. */
   readonly name: string;
-  /** In the counted iterations, without what it waited for others. */
+  /** Working time in the counted iterations, without waiting for others. */
   readonly busyNs: number;
 }
 
@@ -171,7 +171,7 @@ export interface BenchOutcome extends EntryOutcome, BenchTally {
   readonly incidents: readonly BenchIncident[];
   /** The bench's name, without values. */
   readonly bench: string;
-  /** Its value on each axis: of the `for`, then of the `matrix`. */
+  /** The cell's value on each axis: of the `for`, then of the `matrix`. */
   readonly axes: readonly VariantSetting[];
   /** Turns of the loop that are counted. */
   readonly iterations: number;
@@ -179,26 +179,29 @@ export interface BenchOutcome extends EntryOutcome, BenchTally {
   readonly warmup: number;
   /**
    * Why the loop stopped: at the count of `loop 8`, at the most iterations of a bench without a
-   * count, or because more would cause too many events. Null where it did not come to its end.
+   * count, or because more would cause too many events. Null if the loop did not run to its end.
    */
   readonly stopped: "loop count" | "iterations" | "events" | null;
-  /** True for one that failed for a budget, and for nothing else. */
+  /** True if the cell failed only because a budget was exceeded. */
   readonly isOverBudget: boolean;
-  /** What virtual time is made of: the machine's latencies that are not 0, by key or event name. */
+  /**
+   * The latencies that make up virtual time: those of the machine that are not 0, by key or event
+   * name.
+   */
   readonly latenciesNs: Readonly<Record<string, number>>;
-  /** Empty where nothing has a latency. */
+  /** Empty if the machine has no latencies. */
   readonly busy: readonly BusyTime[];
 }
 
 /** The result of an `expect` of a bench, in one group of cells. */
 export interface BenchExpectationOutcome {
-  /** As it is written. */
+  /** The expectation as it is written in the source. */
   readonly text: string;
   /** Where. */
   readonly place: LocationText;
   /** The common values of the group's cells: `size = 4KiB`; empty for all cells. */
   readonly where: string;
-  /** `not judged`: a cell that it names did not run. */
+  /** `not judged`: a cell that it names did not run, or failed. */
   readonly outcome: "passed" | "failed" | "not judged";
   /** Why it was not judged. */
   readonly reason: string | null;
@@ -212,15 +215,15 @@ export interface BenchReport {
   readonly name: string;
   /** The place of its name. */
   readonly place: LocationText;
-  /** The value with the cells that the others are compared with, and its axis; null without one. */
+  /** The value with the cells that others are compared with, and its axis; null without a baseline. */
   readonly baseline: VariantSetting | null;
-  /** In the order of the axes, the last changing fastest. */
+  /** The cells in the order of the axes; the last axis changes fastest. */
   readonly cells: readonly BenchOutcome[];
   /** Its expectations, each in every group of cells. */
   readonly expectations: readonly BenchExpectationOutcome[];
 }
 
-/** Whether two name the same test on the same machine, or the statements at the top of the same file. */
+/** Whether both name the same test on the same machine, or the statements at the top of the same file. */
 export function isSameEntry(one: EntryName, other: EntryName): boolean {
   return one.kind === other.kind && one.place === other.place &&
     one.combination === other.combination;
@@ -237,7 +240,7 @@ export function runTitle(run: Omit<EntryName, "place"> & { readonly name: string
   return run.kind === "main" ? "statements" : displayName(run);
 }
 
-/** The name of a test with its machine: what `--match` looks at. */
+/** The name of a test with its machine: the text in which `--match` searches. */
 export function displayName(test: { readonly name: string; readonly combination: string }): string {
   return test.combination === "" ? test.name : `${test.name} [${test.combination}]`;
 }

@@ -1,4 +1,4 @@
-/** What may be said about a run, and where its lines go. */
+/** Options of a run, and where its output goes. */
 import type { LabConfig } from "@dmalab/devices";
 import type { MachineEvent } from "@dmalab/runtime";
 import { DEFAULT_LIMITS, type Limits } from "../values/limits.ts";
@@ -15,69 +15,75 @@ import type { MachineOptions } from "./test_machine.ts";
 
 /** A run that begins: its test, and all inputs of its machine. */
 export interface RunStart extends RunNames {
-  /** With the seed and the leniency of the run. */
+  /** The machine's configuration, with the seed and the leniency of the run. */
   readonly machine: LabConfig;
 }
 
-/** What may be said about a run. */
+/** Options of a run. */
 export interface RunOptions {
   /** `all`: the statements at the top of the file and the tests; `tests`: only these. */
   readonly only?: "all" | "tests";
-  /** Only tests with one of these in the name or in the machine; without any, all. */
+  /** Runs only tests with one of these in the name or in the machine; all tests if it is empty. */
   readonly match?: readonly NameMatch[];
   /** No further test after one that failed. */
   readonly failFast?: boolean;
-  /** Only tests for which it is true; `number` counts the file's tests and properties from 0. */
+  /**
+   * Runs only tests for which it returns true; `number` counts the file's tests and properties from
+   * 0.
+   */
   readonly select?: (number: number) => boolean;
-  /** Instead of the seeds the file names. */
+  /** Replaces the seeds in the file. */
   readonly seed?: number | undefined;
   /**
-   * Runs, in place of each test, one run beside it: that of a place of `inject each`, a block of `fork`
+   * Instead of each whole test, runs one of its branches: a place of `inject each`, a block of `fork`
    * or an order of `race`, as {@linkcode FailureReport.branch} names it.
    */
   readonly branch?: string | undefined;
   /** Unexpected incidents and leaks are listed and fail no test, whatever the file says. */
   readonly lenient?: boolean | undefined;
-  /** What stops a run. */
+  /** Limits at which the run is stopped. */
   readonly limits?: Limits;
   /** Gets every line of `print`, `show` and `explain` when it is written. */
   readonly onLine?: (text: string) => void;
-  /** Gets the lines of `show` beside `onLine`, and of which `show` each is. */
+  /** Gets the lines of `show` as `onLine` does, together with the statement of each. */
   readonly onShown?: (text: string, shown: ShowStatement) => void;
-  /** Gets the questions of quizzes, which are lines of output where it is left out. */
+  /** Gets the questions of quizzes; without it they are printed as lines. */
   readonly onQuestion?: (question: Question) => void;
-  /** How wide these lines may be; 80 columns when nothing is known, so that they are the same anywhere. */
+  /** Width of the lines; 80 columns if not set, so that they are the same everywhere. */
   readonly columns?: number | undefined;
   /** Gets each run of a test, or of a case of a property, before the first event of its machine. */
   readonly onRun?: ((run: RunStart) => void) | undefined;
   /** Gets every event of every test's machine. */
   readonly onEvent?: (event: MachineEvent) => void;
-  /** Gets every event of the machines that `fork`, `inject each`, `compare` and `race` run beside. */
+  /** Gets every event of the separate machines of `fork`, `inject each`, `compare` and `race`. */
   readonly onChildEvent?: (event: MachineEvent) => void;
   /** Gets each outcome as soon as it is known. */
   readonly onOutcome?: (outcome: TestOutcome) => void;
   /** Colours for the lines of failures. */
   readonly style?: FailureStyle | undefined;
-  /** False: there is no listener, so that no known defects are looked for behind what is wrong. */
+  /**
+   * False if nothing shows the result: the known defects that cause a failure are then not
+   * searched.
+   */
   readonly attributeDefects?: boolean;
-  /** A clock, and a source of interrupts. Without one the limit of time does not count. */
+  /** A clock, and a source of interrupts. Without it there is no time limit. */
   readonly watch?: HostWatch | undefined;
 }
 
-/** Options of a run by a caller inside the project, which may look into the machine. */
+/** Options for callers inside the project, which may inspect the machine. */
 export interface InspectedRunOptions extends RunOptions {
   /** Receives the VM of each test, and with it the machine, before its first statement. */
   readonly onVm?: MachineOptions["onVm"];
 }
 
-/** Options in the form that every test gets them; the output's limit is one for the whole run. */
+/** Options in the form that every test gets them; the output limit applies to the whole run. */
 export interface SharedOptions {
   readonly machine: Omit<MachineOptions, "record">;
   readonly style: FailureStyle | undefined;
   readonly watch: HostWatch | undefined;
   readonly onRun: ((run: RunStart) => void) | undefined;
   readonly branch: readonly BranchChoice[] | undefined;
-  /** True when no further test is to be run: it could not say anything, or is not wanted. */
+  /** True when no further test is to run: the output limit was reached, or the run was interrupted. */
   readonly stopped: () => boolean;
 }
 
@@ -110,7 +116,7 @@ export function sharedOptions(options: InspectedRunOptions): SharedOptions {
   };
 }
 
-/** @throws {RangeError} When the text names no branch. */
+/** @throws {RangeError} When the text is not a valid branch. */
 export function branchOf(text: string | undefined): readonly BranchChoice[] | undefined {
   if (text === undefined) return undefined;
   const choices = readBranch(text);
@@ -118,7 +124,7 @@ export function branchOf(text: string | undefined): readonly BranchChoice[] | un
   return choices;
 }
 
-/** Hands lines on until there were too many. */
+/** Passes lines on until their limit is reached. */
 export class LimitedOutput implements Output {
   stopped = false;
   #linesLeft: number;
@@ -155,12 +161,12 @@ export class LimitedOutput implements Output {
   }
 }
 
-/** Bytes of a text in UTF-8, as it is written. */
+/** Length of a text in UTF-8 bytes. */
 function lengthBytes(text: string): number {
   let bytes = text.length;
   for (let index = 0; index < text.length; index++) {
     const unit = text.charCodeAt(index);
-    // Both halves of a pair are two bytes each.
+    // The two halves of a surrogate pair count two bytes each.
     if (unit >= 0x80) bytes += unit < 0x800 || (unit & 0xf800) === 0xd800 ? 1 : 2;
   }
   return bytes;

@@ -74,8 +74,8 @@ export function runTestWith(
 }
 
 /**
- * The one run of a test or property that is shown: of a property the smallest
- * case that fails, or else the last one.
+ * Returns the run of a test or property that is shown: for a property the smallest case that fails,
+ * or else the last case.
  */
 export function shownRun(
   engine: CaseEngine | null,
@@ -92,7 +92,7 @@ export function shownRun(
 /** The statements at the top of a file, a test or a property. */
 type AnyRun = Omit<RunnableTest, "kind"> & { readonly kind: RunnableTest["kind"] | "main" };
 
-/** Runs parts of a program, and notes which expectations they came to. */
+/** Runs parts of a program, and records which expectations were reached. */
 class ProgramRun {
   readonly reached = new Set<number>();
 
@@ -124,7 +124,7 @@ class ProgramRun {
     return { outcome: tally.outcome(), shown: attempts.shown ?? test };
   }
 
-  /** The case of a property that `--branch` is about: the one that is shown. */
+  /** The case of a property that `--branch` applies to: the case that a run of the property shows. */
   #shownCase(test: AnyRun): PlannedRun {
     const { branch: _, machine, ...others } = this.options;
     const silent = { ...machine, output: NO_OUTPUT, onEvent: undefined, attributeDefects: false };
@@ -155,7 +155,7 @@ function countOutcomes(
 }
 
 /**
- * Expectations that no test came to: those in tests that passed on every machine, and, when all
+ * Expectations that no test reached: those in tests that passed on every machine, and, when all
  * tests ran and passed, those in functions of the file.
  */
 function neverReached(

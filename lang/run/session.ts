@@ -1,5 +1,5 @@
 /**
- * The core of the REPL, without a terminal: takes text, keeps one machine, and goes back.
+ * The core of the REPL, without a terminal: accepts text, keeps one machine, and undoes inputs.
  *
  * A session is the list of its inputs. The machine is deterministic, so repeating the list up to an
  * earlier point, on a new machine, reaches that point.
@@ -42,18 +42,18 @@ import type { SimulatedMachine } from "../values/simulated_machine.ts";
 export { LAST_VALUE } from "./session_check.ts";
 export { NOTHING_DONE } from "./session_types.ts";
 
-/** Failures that depend on the moment of the query. */
+/** Failures that depend on the host's time, and not on the program. */
 const BY_CLOCK: ReadonlySet<string> = new Set(["E0806", "E0807"]);
 
-/** A place in a session's past, at which another session goes on. */
+/** A point in a session's past from which another session continues. */
 interface SessionCheckpoint {
   readonly session: RunSession;
-  /** How many moves were done before, and how many statements or activities of the next one. */
+  /** Number of moves before the point, and number of statements or activities of the next move. */
   readonly move: number;
   readonly part: number;
 }
 
-/** Takes text, keeps one machine, and goes back. */
+/** A session: accepts text, keeps one machine, and undoes inputs. */
 export class RunSession {
   /** @internal */
   readonly code: SessionCode;
@@ -61,20 +61,21 @@ export class RunSession {
   readonly #options: SessionParts;
   readonly #first: SessionNames;
   readonly #moves: HistoryEntry[] = [];
-  /** The current action, which must be repeated after the moves. */
+  /** The current action, which a repetition must do after the moves. */
   #current: HistoryEntry | null = null;
   #isBusy = false;
   #state: SessionState;
   #inputs = 0;
 
   /**
-   * @param from Where this one goes on from.
+   * @param from The point of another session from which this one continues.
    * @internal
    */
   constructor(options: SessionParts, from: SessionCheckpoint | null = null) {
     this.#given = options;
     const { loader, onBranchPoint, onVm, registry, watch } = options;
-    // Earlier actions are repeated to their end, or the result would differ.
+    // The clock and interrupts are ignored while earlier actions are repeated: these must run to
+    // their end.
     this.#options = watch === undefined ? options : {
       ...options,
       watch: {
@@ -98,7 +99,7 @@ export class RunSession {
     if (from !== null) this.#state.becomeLive(this.#runsOf(this.#state), onVm ?? null);
   }
 
-  /** Does again what was done on the machine there is, up to a place. */
+  /** Repeats the moves since the current machine was declared, up to a checkpoint. */
   #stateAt({ move, part, session }: SessionCheckpoint): SessionState {
     const { onBranchPoint, onVm = null } = this.#options;
     const [state, first] = this.#onNewMachine(session, onVm);
@@ -119,7 +120,10 @@ export class RunSession {
     return state;
   }
 
-  /** A state to do again what was done on the machine of a session, and the first of these moves. */
+  /**
+   * A state for repeating the moves since the session's machine was declared, and the first such
+   * move.
+   */
   #onNewMachine(
     session: RunSession,
     onVm: ((vm: Vm) => void) | null,
@@ -133,14 +137,14 @@ export class RunSession {
     return [this.#newState(replay, session.namesBefore(first)), first];
   }
 
-  /** Does what a text says, as far as it is complete and right. */
+  /** Runs a text, if it is complete and correct. */
   feed(text: string): InputResult {
     return this.#feed(new SourceFile(`input ${++this.#inputs}`, text), false);
   }
 
   /**
-   * Does what a file says: its declarations become the session's, its statements are run. Its tests
-   * are not.
+   * Runs a file: its declarations become the session's, its statements are run. Its tests are not
+   * run.
    */
   feedSource(source: SourceFile): InputResult {
     return this.#feed(source, true);
@@ -160,7 +164,7 @@ export class RunSession {
     this.#rest();
     const failures = [result.failure, ...result.tests.map(({ failure }) => failure)];
     if (failures.some((failure) => failure !== null && BY_CLOCK.has(failure.code))) {
-      // It would end elsewhere when it is done again.
+      // Stopped by the clock or by the user, it would end elsewhere when repeated: undo it.
       this.#again();
       return { ...result, newMachine: false, undone: true };
     }
@@ -179,7 +183,8 @@ export class RunSession {
     if (read.kind === "incomplete") return { ...NOTHING_DONE, incomplete: true };
     if (read.kind === "wrong") return { ...NOTHING_DONE, diagnostics: read.diagnostics };
     const { input } = read;
-    // Its result is known at its end; until then it may be repeated in part.
+    // The result is known only at the end of the input; until then the input may be repeated in
+    // part.
     const { length: statements } = input.statements;
     this.#current = { kind: "input", source, prepared: input, statements, after: state.names };
     const { done, events, failure, found, values } = state.perform(source, input);
@@ -245,7 +250,7 @@ export class RunSession {
   }
 
   /**
-   * The value of a variable; undefined without one.
+   * The value of a variable; undefined if there is no such variable.
    * @internal
    */
   valueOf(name: string): Value | undefined {
@@ -253,7 +258,8 @@ export class RunSession {
   }
 
   /**
-   * The type of a variable's value, or of the machine's value for the name; undefined for neither.
+   * The type of a variable's value, or of the machine's value with that name; undefined without
+   * either.
    * @internal
    */
   kindOf(name: string): Type | undefined {
@@ -262,7 +268,7 @@ export class RunSession {
   }
 
   /**
-   * Its variables, with where their values are.
+   * The session's variables, each with the global of its value.
    * @internal
    */
   globals(): readonly { readonly name: string; readonly global: number }[] {
@@ -273,7 +279,7 @@ export class RunSession {
     }));
   }
 
-  /** What there is to know of it at a glance. */
+  /** A summary of the session. */
   summary(): SessionSummary {
     return { moves: this.#moves.length, ...this.#state.summary() };
   }
@@ -288,7 +294,7 @@ export class RunSession {
     this.#state = state;
   }
 
-  /** Does moves again from the first machine on, which has no devices. */
+  /** Repeats moves from the session's first machine on, which has no devices. */
   #repeat(
     state: SessionState,
     history: readonly HistoryEntry[],
@@ -298,7 +304,7 @@ export class RunSession {
     drain(doAgain(state, history, 0, onBranchPoint));
   }
 
-  /** Prepares all that was done on the machine there is to be done once more. */
+  /** Prepares a repetition of all moves since the current machine was declared. */
   #rerun(listener: ReplayListener): PausableRun {
     const [state, first] = this.#onNewMachine(this, (vm) => listener.begins(vm));
     if (this.#moves.length === first) state.vm;
@@ -307,10 +313,10 @@ export class RunSession {
   }
 
   /**
-   * A session that goes on from a place in this one's past, on a separate machine.
+   * A session that continues from a point in this session's past, on a separate machine.
    *
-   * @param move How many moves were done before.
-   * @param part How many statements or activities of the next one.
+   * @param move Number of moves before that point.
+   * @param part Number of statements or activities of the next move.
    * @internal
    */
   branch(move: number, part: number, hooks: Partial<SessionParts>): RunSession {
@@ -349,7 +355,7 @@ export class RunSession {
         this.#repeat(side, [...this.#moves, ...current]);
         return side.vm;
       },
-      // A session can go back to any of its runs.
+      // Machines of child runs are kept: a session can go back to any of its runs.
       drop: () => {},
       again: (_run, listener: ReplayListener) => this.#rerun(listener),
       runOnNewMachine: (...request) => state.sideRuns().runOnNewMachine(...request),
@@ -395,7 +401,7 @@ function unexpectedOf(
   };
 }
 
-/** What of a text no session runs, and its tests where they are not wanted. */
+/** Parts of a text that a session never runs, and its tests unless `runsTests`. */
 function unrunParts({ items }: FileNode, runsTests: boolean): UnrunPart[] {
   return items.flatMap((item): UnrunPart[] => {
     switch (item.kind) {
@@ -412,7 +418,10 @@ function unrunParts({ items }: FileNode, runsTests: boolean): UnrunPart[] {
   });
 }
 
-/** Does moves again, until there is nothing more to do in them; stops wherever the VM is paused. */
+/**
+ * Repeats moves until all are done or the wanted branch has ended; yields wherever the VM is
+ * paused.
+ */
 function* doAgain(
   state: SessionState,
   history: readonly HistoryEntry[],
@@ -425,7 +434,7 @@ function* doAgain(
   }
 }
 
-/** Has the parts of a move noted at which a run may rest. @param move Its number. */
+/** Reports the points of a move where a branch could begin. @param move Returns the move's number. */
 function reportBranchPoints(
   state: SessionState,
   onRest: SessionParts["onBranchPoint"],

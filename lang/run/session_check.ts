@@ -1,4 +1,4 @@
-/** An input of a session, checked and compiled: all that is needed to do it, and to do it again. */
+/** An input of a session, checked and compiled: everything needed to run it, and to repeat it. */
 import type { Registry } from "../values/registry.ts";
 import {
   declareNames,
@@ -23,16 +23,16 @@ import { refuseCDrivers } from "./c_drivers.ts";
 import { FileLoader, type LoadedFile, type SourceLoader } from "../syntax/load_files.ts";
 import { driversOf, findComparedMachines } from "./program.ts";
 
-/** The name of the last value that was shown. */
+/** The name of the value that was shown last. */
 export const LAST_VALUE = "_";
 
-/** The session's names after an input: the next one is checked against them. */
+/** The session's names after an input, used to check the next input. */
 export interface SessionNames {
   readonly scope: FileScope;
   readonly machine: ProgramMachine;
-  /** All consts, in the order in which they are worked out. */
+  /** All constants, in the order of their evaluation. */
   readonly consts: readonly ConstCode[];
-  /** Globals of names that were withdrawn. */
+  /** Globals of names that were withdrawn, because their input failed. */
   readonly valueless: ReadonlySet<number>;
 }
 
@@ -42,16 +42,16 @@ export interface PreparedStatement {
   readonly isCall: boolean;
 }
 
-/** An input with nothing wrong in it. */
+/** An input without errors. */
 export interface PreparedInput {
   readonly file: FileNode;
   readonly scope: FileScope;
   readonly machine: ProgramMachine;
-  /** It declares another machine than the one there was. */
+  /** The input declares another machine than the session's. */
   readonly newMachine: boolean;
   readonly consts: readonly ConstCode[];
   readonly statements: readonly PreparedStatement[];
-  /** The global that keeps the last value that was shown; null where none is. */
+  /** The global that stores the value shown last; null if there is none. */
   readonly lastValue: number | null;
   /** Warnings. */
   readonly diagnostics: readonly Diagnostic[];
@@ -70,7 +70,7 @@ export class SessionCode {
   readonly resolution: Resolution = new Resolution();
   readonly compiler: ProgramCompiler;
 
-  /** @param followed Whether statements are marked, for who follows a run by them. */
+  /** @param followed Whether statements are marked, so that a listener can follow a run. */
   constructor(
     readonly registry: Registry,
     readonly loader: SourceLoader,
@@ -79,7 +79,7 @@ export class SessionCode {
     this.compiler = new ProgramCompiler(registry, this.resolution, followed);
   }
 
-  /** The session's names before its first input: a machine without devices. */
+  /** The session's names before its first input, with a machine without devices. */
   firstNames(): SessionNames {
     const { registry } = this;
     const scope = new FileScope(registry, new DataFiles(this.loader, new DiagnosticBag()));
@@ -94,7 +94,7 @@ export class SessionCode {
     };
   }
 
-  /** Reads an input against copies of the session's names, so that a wrong one leaves no trace. */
+  /** Reads an input with copies of the session's names, so that a wrong input changes nothing. */
   read(source: SourceFile, isFile: boolean, known: SessionNames): ReadInput {
     const { diagnostics, file, incomplete } = parse(source, { mode: "repl" });
     if (incomplete && !isFile) return { kind: "incomplete" };
@@ -129,7 +129,7 @@ export class SessionCode {
     };
   }
 
-  /** Declares the name of the last value, for the inputs to come. @returns Its global. */
+  /** Declares the name of the last value for later inputs. @returns The name's global. */
   #lastValue({ span }: FileNode, scope: FileScope): number {
     const variable = scope.variables.get(LAST_VALUE) ??
       new Variable(LAST_VALUE, span, null, "let", null);
@@ -156,7 +156,7 @@ export class SessionCode {
     scope.declareAll(file, bag, true);
     const machine = this.#findMachine(loaded, scope, scopes, bag) ?? known.machine;
     const kinds = registry.globalTypes(machine.config);
-    // The machine's things that variables hold would belong to the old machine.
+    // Drop the variables: their values may refer to devices and memory of the old machine.
     if (machine !== known.machine) scope.variables.clear();
     for (const [{ file }, each] of scopes) {
       const names = { kinds, parts: machine.parts };
@@ -170,7 +170,7 @@ export class SessionCode {
     return { scope, machine, consts, files: [...scopes.keys()] };
   }
 
-  /** The machine an input declares, itself or by a file it uses; null for none. */
+  /** The machine declared by an input, or by a file that it uses; null without one. */
   #findMachine(
     loaded: LoadedFile,
     scope: FileScope,

@@ -1,4 +1,4 @@
-/** A machine of a session with its variables: lost and made anew when the session goes back. */
+/** A machine of a session with its variables: discarded and built anew when the session goes back. */
 import { addAll } from "@dmalab/runtime/basics";
 import type { MachineEvent } from "@dmalab/runtime";
 import { FileScope } from "../check/names/file_scope.ts";
@@ -33,21 +33,21 @@ export interface InputEntry {
   readonly kind: "input";
   readonly source: SourceFile;
   readonly prepared: PreparedInput;
-  /** How many of its statements are done; those behind were cut off by a branch. */
+  /** Number of statements that were run; a branch cuts off the statements after them. */
   readonly statements: number;
-  /** The session's names then. */
+  /** The session's names after these statements. */
   readonly after: SessionNames;
 }
 
-/** Activities that were run. */
+/** Activities that were run by a step. */
 export interface StepEntry {
   readonly kind: "step";
   readonly activities: number;
-  /** The expectation: events that should have happened. */
+  /** Number of events that the step requested. */
   readonly events: number;
 }
 
-/** Something that was done and can be done again. */
+/** An action that can be repeated. */
 export type HistoryEntry = InputEntry | StepEntry;
 
 /** The result of an input. */
@@ -60,22 +60,22 @@ export interface PerformedInput {
   readonly found: readonly FoundIncident[];
 }
 
-/** A state that is made by doing again what was done before. */
+/** The plan for a state that is made by repeating earlier actions. */
 export interface ReplayPlan {
-  /** Values of branchings that need not be tried out again, for each machine it meets. */
+  /** Values of branchings that need not be tried again, for each machine that the replay builds. */
   readonly resolvedChoices: readonly ReadonlyMap<number, Value>[];
-  /** How many machines it leaves out, from the first. */
+  /** Number of the session's first machines that are left out. */
   readonly skips: number;
-  /** The branch of the last machine that it is made for; null to do everything again. */
+  /** The branch of the last machine to which the replay runs; null to repeat everything. */
   readonly request: ReplayRequest | null;
-  /** Gets the VM of each machine it meets, before anything runs on it. */
+  /** Gets the VM of each machine that the replay builds, before anything runs on it. */
   readonly onVm: ((vm: Vm) => void) | null;
 }
 
 export interface StateParts {
   readonly options: SessionParts;
   readonly code: SessionCode;
-  /** The names that are known where it begins. */
+  /** The names that are known at the start of the replay. */
   readonly names: SessionNames;
   readonly replay: ReplayPlan | null;
   readonly runsOf: (state: SessionState) => RunStarter;
@@ -83,22 +83,25 @@ export interface StateParts {
 
 export class SessionState {
   readonly output: LimitedOutput;
-  /** A state that is on its way back says nothing. */
+  /** Output is suppressed during replay. */
   isSilent: boolean;
   names: SessionNames;
   /** Values of branchings, for each machine so far. */
   readonly resolvedChoices: ReadonlyMap<number, Value>[] = [];
-  /** The branch that this state was made for has ended. */
+  /** True when the branch for which this state was made has ended. */
   ended = false;
   /** Gets the VM of each machine, before anything runs on it. */
   onVm: ((vm: Vm) => void) | null;
   /**
    * Called where a branch could begin: before each statement of an input and each activity of a step,
-   * and after the last one, with how many are done.
+   * and after the last one. `part` is the number of statements or activities done so far.
    */
   onBranchPoint: (part: number, isStatement: boolean) => void = () => {};
   readonly #limits: Limits;
-  /** It is what a session goes on with, and does not end where one of its past did. */
+  /**
+   * Whether the session continues with this state. Only then the host's clock may stop a run; a
+   * replayed run must end where the original run ended.
+   */
   #isLive: boolean;
   #runs: RunStarter;
   #vm: Vm | null = null;
@@ -119,7 +122,7 @@ export class SessionState {
     this.names = names;
   }
 
-  /** Built when it is first asked for: an input may declare another machine first. */
+  /** Built at the first access: an input may declare another machine first. */
   get vm(): Vm {
     return this.#vm ??= this.#buildVm();
   }
@@ -128,7 +131,7 @@ export class SessionState {
     return this.vm.machine;
   }
 
-  /** Makes a state that did the past of a session what the session goes on with. */
+  /** Turns a state that has repeated a session's past into the session's current state. */
   becomeLive(runs: RunStarter, onVm: ((vm: Vm) => void) | null): void {
     this.isSilent = false;
     this.#isLive = true;
@@ -150,9 +153,10 @@ export class SessionState {
       failure = drain(this.#run(functionIndex));
       const { result } = this.vm;
       if (failure === null && shown) this.#keepValue(prepared);
-      // Most calls that give none are made for what they do.
+      // A call without a value is mostly made for its effect.
       if (failure === null && shown && (result !== null || !isCall)) {
-        // No value of the script: it costs nothing that doing the input again would not cost too.
+        // The text is no value of the script: its memory is not charged, as a repetition does not
+        // make it.
         const text = formatClipped(result, this.vm, DISPLAYED_CHARACTERS);
         values.push({ value: result, text });
       }
@@ -169,8 +173,8 @@ export class SessionState {
   }
 
   /**
-   * Does a move again; stops wherever the VM is paused, and between activities.
-   * @param settles Whether what is known after the whole move is known then.
+   * Repeats a move; yields wherever the VM is paused, and between activities.
+   * @param settles Whether the names after the whole move are set at the end.
    */
   *again(entry: HistoryEntry, settles = true): Generator<void, void> {
     if (this.ended) return;
@@ -203,8 +207,8 @@ export class SessionState {
   }
 
   /**
-   * Ends an input that is being done again after so many of its statements: names that have no value
-   * yet are not declared.
+   * Ends an input that was repeated only up to one of its statements: names without a value yet are
+   * withdrawn.
    */
   cutOff(before: SessionNames, prepared: PreparedInput): void {
     const { registry } = this.parts.code;
@@ -262,9 +266,9 @@ export class SessionState {
     });
   }
 
-  /** @returns The consts that have to be worked out first. */
+  /** @returns The constants that have to be evaluated first. */
   #begin({ consts, machine, newMachine, scope }: PreparedInput): SessionNames["consts"] {
-    // The variables of the machine before go with it.
+    // The variables of the old machine are dropped with it.
     const before = this.names.consts.filter(({ global }) => !newMachine || global !== null);
     const all = [...before, ...consts];
     this.names = { ...this.names, scope, machine, consts: all };
@@ -276,13 +280,13 @@ export class SessionState {
     return newMachine || isFirst ? all : consts;
   }
 
-  /** Keeps the value of a statement, if it has one, under the name of the last value. */
+  /** Stores the value of a statement, if it has one, under the name of the last value. */
   #keepValue({ lastValue }: PreparedInput): void {
     const { globals, result } = this.vm;
     if (lastValue !== null) globals[lastValue] = result ?? globals[lastValue] ?? null;
   }
 
-  /** A name that the input declared without a value is not declared. */
+  /** Withdraws names that the input declared but gave no value. */
   #withdrawNames(before: FileScope): void {
     const { consts, scope, valueless } = this.names;
     const { tables } = this.parts.code.compiler;
@@ -294,7 +298,7 @@ export class SessionState {
     };
   }
 
-  /** Runs a function, and stops where the VM is paused. */
+  /** Runs a function; yields wherever the VM is paused. */
   *#run(functionIndex: number): Generator<void, FailureReport | null> {
     const { vm } = this;
     const { stream } = this.machine;
@@ -315,7 +319,7 @@ export class SessionState {
     return reportFailure(failure, style);
   }
 
-  /** The session as a program: its code with its machine, and tests to run. */
+  /** The session as a program: its code with its machine, and the given tests. */
   program(source: SourceFile, tests: readonly TestEntry[]): Program {
     const { compiler, registry } = this.parts.code;
     const { consts, machine, scope } = this.names;
@@ -336,7 +340,7 @@ export class SessionState {
     };
   }
 
-  /** Runs of blocks of this session on other machines. */
+  /** The runs of this session's blocks on separate machines. */
   sideRuns(): ChildRunStarter {
     const program = this.program(new SourceFile("session", ""), []);
     const { config } = this.names.machine;
@@ -375,7 +379,7 @@ export class SessionState {
   }
 }
 
-/** The result of a run without a stop. */
+/** Runs a generator to its end and returns its result. */
 export function drain<T>(steps: Generator<void, T>): T {
   let step = steps.next();
   while (!step.done) step = steps.next();
@@ -383,10 +387,10 @@ export function drain<T>(steps: Generator<void, T>): T {
 }
 
 /**
- * Takes them back: each means what it meant before the input, or nothing.
+ * Withdraws names: each means again what it meant before the input, or nothing.
  *
- * @param globals Values of the session's variables and consts; those without one are given none,
- *   because a function of the same input may name them.
+ * @param globals Values of the session's variables and consts; those without a value are set to
+ *   none, because a function of the same input may name them.
  * @returns The globals that have no value.
  */
 function withdrawNames(

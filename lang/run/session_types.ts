@@ -12,19 +12,19 @@ import type { FailureReport, TestOutcome, Unexpected } from "./report.ts";
 
 /** Options of a session. */
 export interface SessionOptions {
-  /** Where the files come from that an input uses. */
+  /** Loads the files that an input uses. */
   readonly loader: SourceLoader;
   /** Of each input. */
   readonly limits?: Limits;
-  /** A clock, and a source of interrupts. An input that one of them ends is undone. */
+  /** A clock, and a source of interrupts. An input that either of them stops is undone. */
   readonly watch?: HostWatch;
-  /** Whether tests of an input are run; they are when it is left out. Those of a file never are. */
+  /** Whether tests of an input are run; the default is true. Tests of a file are never run. */
   readonly runsTests?: boolean;
-  /** Instead of the seed of the machine block. */
+  /** Replaces the seed of the machine block. */
   readonly seed?: number;
   /** Gets every line of `print`, `show` and `explain` when it is written. */
   readonly onLine?: (text: string) => void;
-  /** How wide these lines may be; 80 columns when nothing is known. */
+  /** Width of the lines; 80 columns if not set. */
   readonly columns?: number;
   /** Colours for failures. */
   readonly style?: FailureStyle;
@@ -42,9 +42,10 @@ export interface SessionParts extends SessionOptions {
   readonly onVm?: (vm: Vm) => void;
   /**
    * Called where a branch could begin: before each statement of an input and each activity of a step,
-   * and after the last one, with how many are done.
-   * @param move How many moves were done before this one.
-   * @param isStatement Whether it is a part of an input, and not of a step.
+   * and after the last one.
+   * @param move Number of moves before this one.
+   * @param part Number of its statements or activities done so far.
+   * @param isStatement Whether the part belongs to an input, and not to a step.
    * @internal
    */
   readonly onBranchPoint?: (move: number, part: number, isStatement: boolean) => void;
@@ -52,28 +53,28 @@ export interface SessionParts extends SessionOptions {
 
 /** The result of one input. */
 export interface InputResult {
-  /** True when the text ends in the middle of something; nothing was done. */
+  /** True when the text ends in the middle of a construct; nothing was run. */
   readonly incomplete: boolean;
-  /** With errors among them nothing was done. */
+  /** Errors and warnings; with an error nothing was run. */
   readonly diagnostics: readonly Diagnostic[];
   /** The values of expressions, in order. */
   readonly values: readonly ShownValue[];
-  /** What stopped the input; the statements before it were done. */
+  /** The failure that stopped the input; the statements before it were run. */
   readonly failure: FailureReport | null;
   /** Outcomes of tests in the input, which are run at once, each on a separate machine. */
   readonly tests: readonly TestOutcome[];
   /**
-   * A checked input, for a command to run.
+   * Parts of the input that a session does not run, for a command that does.
    * @internal
    */
   readonly notRun: readonly UnrunPart[];
-  /** What happened on the session's machine meanwhile. */
+  /** Events on the session's machine during the input. */
   readonly events: readonly MachineEvent[];
-  /** Faults and reports of it that no statement expected. */
+  /** Faults and reports during the input that no statement expected. */
   readonly unexpected: Unexpected;
-  /** True when the input declared another machine: the variables of the old one are gone. */
+  /** True when the input declared another machine: the variables of the old one were dropped. */
   readonly newMachine: boolean;
-  /** True when it took too long or was interrupted: its effects are rolled back. */
+  /** True when the input took too long or was interrupted: its effects are rolled back. */
   readonly undone: boolean;
 }
 
@@ -94,7 +95,7 @@ export const NOTHING_DONE: InputResult = {
   undone: false,
 };
 
-/** A part of an input that a session does not run: a command does. */
+/** A part of an input that only a command runs, and not a session. */
 export interface UnrunPart {
   readonly kind: "test" | "bench" | "driver";
   readonly name: string;
@@ -104,7 +105,7 @@ export interface UnrunPart {
 export interface ShownValue {
   /** @internal */
   readonly value: Value;
-  /** As `print` writes it. */
+  /** The value as `print` writes it. */
   readonly text: string;
 }
 
@@ -118,9 +119,9 @@ export interface SessionVariable {
   readonly text: string;
 }
 
-/** What there is to know about a session at a glance. */
+/** A summary of a session. */
 export interface SessionSummary {
-  /** How many inputs and steps were done. */
+  /** Number of inputs and steps so far. */
   readonly moves: number;
   /** Number of the last event, and virtual time, for the prompt. */
   readonly seq: number;

@@ -1,4 +1,4 @@
-/** What one test did on its machine, or one property on many. */
+/** The outcome of one test on its machine, or of one property on many. */
 import { spanPlace } from "../source.ts";
 import { SWEEPS, type TrialDuty } from "../vm/code.ts";
 import { failed, type Failure } from "../vm/failure.ts";
@@ -25,7 +25,7 @@ export interface EntryNames extends RunNames {
   readonly seed: number;
 }
 
-/** Sums up what one test did on its machine, or one property on many. */
+/** Sums up the runs of one test on its machine, or of one property on many. */
 export class TestTally {
   readonly #reached = new Set<number>();
   readonly #incidents: Incident[] = [];
@@ -42,7 +42,7 @@ export class TestTally {
   #durationNs = 0;
   #events = 0;
 
-  /** @param reachedByAll Gets the expectations that the test comes to. */
+  /** @param reachedByAll Gets the expectations that the test reaches. */
   constructor(
     readonly program: Program,
     readonly entry: EntryNames,
@@ -50,7 +50,7 @@ export class TestTally {
     readonly reachedByAll: Set<number>,
   ) {}
 
-  /** Adds what a run did. @param attribution Which defects cause which findings. */
+  /** Adds a run's result. @param attribution The defects that cause its findings. */
   add(result: TestRunResult, attribution: DefectAttribution): void {
     if (result.machine !== null) this.#add(result, result.machine, attribution);
   }
@@ -68,7 +68,7 @@ export class TestTally {
     this.#addIncidents(result, vm, attribution);
   }
 
-  /** The test has failed. @param notes Lines before the failure's own. */
+  /** Records the test's failure. @param notes Lines before the failure's own notes. */
   fail(failure: Failure, notes: readonly string[], attribution: DefectAttribution): void {
     const all = [...notes, ...failure.notes, ...attribution.ofFailure()];
     const { branch = this.options.branch } = failure;
@@ -115,8 +115,8 @@ export class TestTally {
   }
 
   /**
-   * A requirement that no run of a repeated block meets fails the test. One branch alone shows
-   * nothing about the other runs.
+   * Fails the test for a requirement that no run of a repeated block met. The run of a single
+   * branch does not show whether others met it.
    */
   #judgeTrials(): void {
     if (this.options.branch !== undefined) return;

@@ -18,11 +18,11 @@ export interface BudgetCode {
   readonly perIteration: boolean;
 }
 
-/** A condition about the cells of a bench. */
+/** A condition that compares cells of a bench. */
 export interface ExpectationCode {
   readonly functionIndex: number;
   readonly span: Span;
-  /** The parts of its name, from left to right. */
+  /** The cells' figures in the condition, from left to right. */
   readonly cells: readonly ExpectedFigure[];
 }
 
@@ -36,12 +36,12 @@ export interface TestEntry {
   readonly combination: string;
   /** The place of its name. */
   readonly span: Span;
-  /** It is declared and not run. */
+  /** The test is declared with `skip` and is not run. */
   readonly skip: boolean;
-  /** All that its machine is built from. */
+  /** The configuration from which the machine is built. */
   readonly config: LabConfig;
   /**
-   * Its changes of the machine block.
+   * The test's changes to the machine block.
    * @internal
    */
   readonly variant: MachineVariant;
@@ -50,22 +50,22 @@ export interface TestEntry {
   /** @internal */
   readonly declaration: AnyTest;
   /**
-   * Its place on each axis: the values of its table, then those of its matrix.
+   * The test's value on each axis: those of its table, then those of its matrix.
    * @internal
    */
   readonly axes: readonly VariantSetting[];
   /**
-   * For a table: its case.
+   * For a table: the values of its row.
    * @internal
    */
   readonly args: readonly Value[];
   /**
-   * Only for a property.
+   * The names of a `forall` and their values; only for a property.
    * @internal
    */
   readonly forall: readonly ForallValues[];
   /**
-   * Only for a bench.
+   * The budgets; only for a bench.
    * @internal
    */
   readonly budgets: readonly BudgetCode[];
@@ -85,19 +85,19 @@ export interface TestEntry {
    */
   readonly baseline: string | null;
   /**
-   * True when a bench asks for events, so that they must be kept.
+   * True when a bench reads events, so that they must be kept.
    * @internal
    */
   readonly usesEvents: boolean;
 }
 
-/** A test as it runs, whatever declared it. */
+/** A runnable test, from a declaration or from the statements at the top of a file. */
 export type RunnableTest = Omit<TestEntry, "declaration"> & {
   /** Null for the statements at the top of a file. */
   readonly declaration: AnyTest | null;
 };
 
-/** Name of the statements at the top of a file where they run as a test does. */
+/** Name of the statements at the top of a file when they are run like a test. */
 const STATEMENTS_NAME = "statements at the top";
 
 /** The statements at the top of a file as a test; null without any. */
@@ -152,7 +152,7 @@ export function compileTest(
       cells: cellFiguresIn(expectation.condition, compiler.tables.resolution.counts),
     })) ?? [],
     baseline: bench?.baseline ? baselineName(bench.baseline) : null,
-    // The expectations of a bench are judged when all cells have run.
+    // Expectations of a bench are not searched: they are judged when all cells have run.
     usesEvents: bench === null ? usesEvents(test) : innerBlocks(bench).some(blockUsesEvents),
     kind: test.kind.toLowerCase() as TestEntry["kind"],
   };
@@ -170,7 +170,7 @@ export function compileTest(
   );
 }
 
-/** True when a bench asks for events or commands: then they must be kept. */
+/** True when a bench reads events or commands: then events must be kept. */
 function usesEvents(statement: Statement): boolean {
   if (statement.kind === "ExpectEvents") return true;
   if (statementExpressions(statement).some((one) => someExpression(one, asksForEvents))) {

@@ -15,9 +15,9 @@ import type { Program } from "./program.ts";
 import type { SimulatedMachine } from "../values/simulated_machine.ts";
 
 export interface MachineOptions {
-  /** Instead of the configuration's. */
+  /** Replaces the configuration's seed. */
   readonly seed?: number | undefined;
-  /** Unexpected incidents and leaks fail nothing, whatever the configuration says. */
+  /** Unexpected incidents and leaks never fail the run, whatever the configuration says. */
   readonly lenient?: boolean | undefined;
   readonly record: boolean;
   readonly limits: Limits;
@@ -27,9 +27,9 @@ export interface MachineOptions {
   readonly watch?: RunWatch | undefined;
   /** Gets the VM before anything runs on it. */
   readonly onVm?: ((vm: Vm) => void) | undefined;
-  /** Gets the VM of each block of a `fork`, a `compare` or a `race` that runs beside it. */
+  /** Gets the VM of each block of a `fork`, a `compare` or a `race` that runs on a separate machine. */
   readonly onSideVm?: ((vm: Vm) => void) | undefined;
-  /** Whether there is a listener; the default is true. */
+  /** Whether known defects that cause a failure are searched; the default is true. */
   readonly attributeDefects?: boolean;
 }
 
@@ -70,7 +70,7 @@ export function buildTestMachine(
 export class TestMachine {
   readonly machine: SimulatedMachine;
   readonly vm: Vm;
-  /** Why the consts of the program could not be worked out on it; null when they could. */
+  /** The failure of evaluating the program's constants on this machine; null if they were evaluated. */
   readonly failure: Failure | null;
 
   constructor(program: Program, config: LabConfig, options: MachineOptions) {
@@ -83,14 +83,17 @@ export class TestMachine {
     options.onVm?.(this.vm);
     this.failure = workOutConsts(this.vm, program.consts, (functionIndex) => {
       this.vm.start(functionIndex);
-      // Who follows the run may want to wait at a variable of the machine: it is no place to stay at.
+      // Ignores a debugger's pauses while constants are evaluated.
       while (this.vm.resume() === "paused");
       return this.vm.failure;
     });
   }
 }
 
-/** Gives consts and the machine's variables their values; what `run` says of the first that has none. */
+/**
+ * Evaluates constants and the machine's variables. @returns What `run` returned for the first that
+ * failed.
+ */
 export function workOutConsts<F>(
   vm: Vm,
   consts: readonly ConstCode[],
@@ -105,7 +108,7 @@ export function workOutConsts<F>(
 }
 
 /**
- * A separate machine for one test, or why it cannot be built: the checker has built the same
+ * A separate machine for one test; or the failure to build it: the checker has built the same
  * machine before, so that only a bug of dmalab itself can stop it here.
  *
  * @param span The place of a reported failure.
@@ -123,7 +126,7 @@ export function startMachine(
   }
 }
 
-/** Gives the names that the machine binds their values, and its registers what they do. */
+/** Sets the values of the names that the machine binds, and the functions of its registers. */
 export function bindMachine(
   vm: Vm,
   { machineGlobals, registers }: Pick<Program, "machineGlobals" | "registers">,

@@ -31,17 +31,17 @@ import { type Combination, combinationsOf, product } from "./combinations.ts";
 import { formatValue } from "../render/value_text.ts";
 import { freeze } from "../values/changes.ts";
 
-/** More cases than anybody writes, or would wait for. */
+/** Limit of cases, which would otherwise run for too long. */
 const CASE_LIMIT = 1000;
 
 /** A test, a property or a bench with one value for each axis of its table. */
 interface TestCase {
   readonly name: string;
-  /** What its function is called with. */
+  /** The arguments of the test's function. */
   readonly args: readonly Value[];
-  /** The same by name, for modifiers. */
+  /** The arguments by name, for modifiers. */
   readonly bound: ReadonlyMap<string, Value>;
-  /** The same as text: what `--filter` and tables read. */
+  /** The arguments as text, for `--filter` and for tables. */
   readonly axes: readonly VariantSetting[];
 }
 
@@ -81,7 +81,7 @@ function tableCases(
   return cases;
 }
 
-/** The values of one axis; none where something is wrong with them. */
+/** The values of one axis; empty after reporting an error. */
 function axisValues(
   expression: Expression,
   scope: FileScope,
@@ -106,7 +106,7 @@ function axisValues(
   return all;
 }
 
-/** A record with a `name` has that name; any other value is named by its text. */
+/** The text of a value: the `name` of a record that has one, otherwise the formatted value. */
 function axisText(value: Value): string {
   const name = value instanceof RecordValue ? value.entries.get("name") : undefined;
   return formatValue(typeof name === "string" || name instanceof EnumValue ? name : value);
@@ -127,7 +127,7 @@ function valuesOf(values: Value): readonly Value[] | null {
   );
 }
 
-/** A name that inserts no value gets them behind it. */
+/** The name of a case. If the name inserts no values, they are appended in parentheses. */
 function nameOf(
   { nameParts }: CaseTable,
   bound: ReadonlyMap<string, Value>,
@@ -146,7 +146,7 @@ function nameOf(
     if (value !== undefined) text += formatValue(value);
   }
   if (!own.hasErrors) return text;
-  // The checker has also found unknown names and entries.
+  // The checker has already reported unknown names and entries.
   const known = new Set(bag.sorted().map(keyOf));
   for (const problem of own.sorted()) if (!known.has(keyOf(problem))) bag.add(problem);
   return null;
@@ -162,10 +162,13 @@ export interface ForallValues {
 
 /** The facts about a test before it is compiled. */
 export interface TestVariants {
-  /** A case for each combination of its table, one without a table, and for each its machines. */
+  /**
+   * The cases: one for each combination of the table's values, or a single one; each with its
+   * machines.
+   */
   readonly cases: readonly (TestCase & {
     readonly combinations: readonly Combination[];
-    /** For a bench: `loop 8`. */
+    /** For a bench: the count of `loop 8`. */
     readonly loopCount: number | null;
   })[];
   readonly forall: readonly ForallValues[];
@@ -194,7 +197,7 @@ export function testVariants(
 
 type CaseMachines = TestCase & { readonly combinations: readonly Combination[] };
 
-/** Cases with their machines: the same for all, unless what changes the machine names the case. */
+/** Adds the machines to each case: the same for all, unless a modifier uses a name of the case. */
 function withCombinations(
   test: AnyTest,
   cases: readonly TestCase[],
@@ -218,7 +221,7 @@ function withCombinations(
   });
 }
 
-/** How often `loop 8` runs; null where nothing says so. */
+/** The count of `loop 8`; null if the loop has no count. */
 function loopCount(
   { count }: BenchDeclaration,
   bound: TestCase["bound"],
@@ -266,7 +269,7 @@ function readSequence(
   evaluator: ConstantEvaluator,
   bag: DiagnosticBag,
 ): SequenceChoices | null {
-  // How many arguments there are, and their names, the checker has looked at.
+  // The checker has already checked the number and the names of the arguments.
   const given = (name: string, place: number) => {
     const { arguments: all } = call;
     const argument = all.find((each) => each.name?.text === name) ?? all[place];

@@ -19,7 +19,7 @@ import { caseSequence, numberOf, type StepTemplate } from "../../values/sequence
 
 const INT32_VALUES = 2 ** 32;
 
-/** Steps of a template; of a choice the first is the smallest. */
+/** The steps of a template; the first step of a choice is the smallest. */
 function stepsOf(template: StepTemplate): Arbitrary<Value> {
   switch (template.kind) {
     case "constant":
@@ -50,7 +50,8 @@ export const FAST_CHECK: CaseEngine = {
     });
     check(
       property(tuple(...each), (drawn) => {
-        // A thrown error shows nothing about the case: it must not count as a failure of it.
+        // After an exception all cases count as passing: it is no failure of the case, and is not
+        // shrunk.
         if (broken !== null) return true;
         try {
           return holds(drawn);

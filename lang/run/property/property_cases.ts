@@ -5,13 +5,13 @@ import { numberOf, type SequenceChoices } from "../../values/sequences.ts";
 
 const PROPERTY_CASES = 100;
 
-/** The numbers that one name of a `forall` may be, both ends included. */
+/** The range of integers for one name of a `forall`, both ends included. */
 export interface Dimension {
   readonly first: number;
   readonly last: number;
 }
 
-/** What one name of a `forall` is drawn as: a number, or a sequence of steps. */
+/** The drawn value for one name of a `forall`: a number, or a sequence of steps. */
 export type Drawn = number | ListValue;
 
 export function isSequence(
@@ -28,7 +28,7 @@ export interface CaseSpace {
   readonly examples: readonly (readonly number[])[];
   /** Cases to try, the examples among them. */
   readonly count: number;
-  /** The same seed draws the same cases. */
+  /** The seed of the draw: the same seed draws the same cases. */
   readonly seed: number;
 }
 
@@ -44,7 +44,7 @@ export interface CaseEngine {
 }
 
 /**
- * The cases of a property: all when there are few; else the first, the last, and drawn ones.
+ * The cases of a property: all when there are few; otherwise the first, the last, and random ones.
  * Mistakes are often at the ends of ranges.
  */
 export function caseSpace(
@@ -54,7 +54,7 @@ export function caseSpace(
   const all = forall.map(({ values }) => dimensionOf(values));
   const dimensions = all.filter((dimension): dimension is Dimension => !isSequence(dimension));
   const count = PROPERTY_CASES;
-  // Of sequences there are more than anybody could count, and none is the last.
+  // With sequences, there are too many cases to count and no last one: all cases are random.
   if (dimensions.length < all.length) return { dimensions: all, examples: [], count, seed };
   const total = dimensions.reduce((product, { first, last }) => product * (last - first + 1), 1);
   const examples = total <= count
@@ -81,7 +81,7 @@ export function caseValues(
   });
 }
 
-/** The case of that number when all are counted; the last name counts fastest. */
+/** The case with this number in the sequence of all cases; the last name changes fastest. */
 function caseNumber(number: number, dimensions: readonly Dimension[]): number[] {
   const numbers: number[] = [];
   let rest = number;

@@ -1,4 +1,4 @@
-/** Runs a property: case after case, and when one fails, smaller ones. */
+/** Runs a property: case after case, and when one fails, smaller cases. */
 import { formatCount } from "../../text/numbers.ts";
 import type { Failure } from "../../vm/failure.ts";
 import { ListValue, type Value } from "../../values/value.ts";
@@ -21,15 +21,16 @@ import { quoted, sourceText } from "../../render/source_text.ts";
 import { type Span, spanText } from "../../source.ts";
 import type { PropertyDeclaration } from "../../syntax/tree/ast.ts";
 
-/** Largest power of two that is tried as a step. */
+/** Exponent of the largest power of two that is tried as a step. */
 const MAX_BITS = 52;
 
 /**
  * Smaller numbers of a dimension, the smallest first.
  *
- * Halving the way to the smallest number finds where failures begin, as long as all numbers beyond
- * fail, too. Sizes and addresses often fail at multiples of a page or a sector only, or at one
- * offset in it: so these are the next multiples below of each power of two, and the remainder without one.
+ * Halving the distance to the smallest number finds where failures begin, as long as all larger numbers
+ * fail, too. Sizes and addresses often fail only at multiples of a page or a sector, or at one offset in
+ * it. Therefore these are, for each power of two, the next smaller multiple, and the number reduced by
+ * that power.
  *
  * @example
  * ```ts
@@ -49,11 +50,11 @@ export function smallerNumbers(value: number, { first, last }: Dimension): reado
     if (multiple >= Math.abs(nearest)) found.add(multiple);
     if (magnitude - step >= Math.abs(nearest)) found.add(magnitude - step);
   }
-  // `0 * -1` would be another zero.
+  // Avoids -0, the result of `0 * -1`.
   return [...found].sort((a, b) => a - b).map((number) => number * sign + 0);
 }
 
-/** Smaller cases that are tried at most. */
+/** Most smaller cases that are tried. */
 const SMALLER_CASES = 1000;
 
 interface FailedCase {
@@ -76,7 +77,7 @@ export function runProperty(
   }
   let smallest: FailedCase | null = null;
   let smaller = 0;
-  /** The run is interrupted: no smaller case would complete. */
+  /** The run was interrupted: no smaller case would complete. */
   let interrupted = false;
   const holds = (drawn: readonly Drawn[]): boolean => {
     const values = caseValues(forall, drawn);
@@ -88,12 +89,12 @@ export function runProperty(
       if (failure !== null) smallest = { drawn, values, result, failure };
       return failure === null;
     }
-    // A case that a limit stopped would take as long again, and a bug of dmalab is not the
-    // script's.
+    // After a limit, a smaller case would run as long again; after a bug of dmalab, there is no
+    // failure of the script to shrink.
     const isEnough = interrupted || smaller === SMALLER_CASES;
     if (isEnough || smallest.failure.kind !== "failed") return true;
     smaller++;
-    // The lines of all smaller cases would hide the failing one.
+    // Output of all smaller cases would hide the output of the failing one.
     const result = attempts.run(run, NO_OUTPUT);
     const { failure } = result;
     interrupted = failure?.diagnostic.code === "E0807";
@@ -129,7 +130,7 @@ export function runProperty(
   ], attempts.attributionOf(result, shown));
 }
 
-/** Looks for what can be made smaller than fast-check has. False when there is nothing. */
+/** Tries to make one dimension smaller than fast-check did. False when no smaller case fails. */
 function makeSmaller(
   { dimensions }: CaseSpace,
   drawn: readonly Drawn[],
@@ -160,22 +161,22 @@ function failsAlike(one: Failure, other: Failure): boolean {
 interface PastedCase {
   readonly property: PropertyDeclaration;
   readonly values: readonly Value[];
-  /** The case of its table, by name. */
+  /** The values of the test's table row, by name. */
   readonly bound: readonly (readonly [name: string, value: Value])[];
   /** The machine's part of the name: `iommu.mode = lazy`; empty without a matrix. */
   readonly combination: string;
-  /** The seed, where it is not the file's own. */
+  /** The seed, if it is not the one in the file. */
   readonly seed: number | null;
 }
 
-/** `pages = 1, skipped = 0`. */
+/** The case as text: `pages = 1, skipped = 0`. */
 function caseText({ property, values }: Pick<PastedCase, "property" | "values">): string {
   return property.forall
     .map(({ name }, index) => `${name.text} = ${sourceText(values[index]!)}`)
     .join(", ");
 }
 
-/** The lines of a test that does what the property does in this case, on the same machine. */
+/** The lines of a test that does the same as the property in this case, on the same machine. */
 function pastedTest(pasted: PastedCase): readonly string[] {
   const { bound, combination, property, seed, values } = pasted;
   const settings = [
@@ -193,7 +194,7 @@ function pastedTest(pasted: PastedCase): readonly string[] {
   ];
 }
 
-/** The same as `caseText()`, with how long sequences are: a name has one line. */
+/** The same as `caseText()`, with only the length of a sequence: each name takes one line. */
 function shortText({ property, values }: Pick<PastedCase, "property" | "values">): string {
   return property.forall.map(({ name }, index) => {
     const value = values[index]!;
@@ -203,7 +204,7 @@ function shortText({ property, values }: Pick<PastedCase, "property" | "values">
   }).join(", ");
 }
 
-/** A sequence has a line for each of its steps. */
+/** The lines of a `let` for a value; a sequence has a line for each of its steps. */
 function bindingLines(name: string, value: Value): readonly string[] {
   if (!(value instanceof ListValue) || value.items.length === 0) {
     return [`  let ${name} = ${sourceText(value)}`];
@@ -216,7 +217,7 @@ function innerLines(body: Span): string[] {
   const inner = spanText(body).replace(/^\{/, "").replace(/\}$/, "");
   const lines = inner.split(/\r\n|\r|\n/);
   if (lines.length === 1) return [`  ${inner.trim()}`];
-  // Text on the line of the brace comes first; the last line has the closing one.
+  // Text on the line of the opening brace comes first; the last line contains the closing brace.
   const first = lines.shift()!.trim();
   if (lines.at(-1)!.trim() === "") lines.pop();
   return [...first === "" ? [] : [`  ${first}`], ...lines.map((line) => line.trimEnd())];
