@@ -1,6 +1,6 @@
 /**
- * How a command describes itself: its words, its texts, its function. Both entries read these
- * tables.
+ * How a command describes itself: its arguments, options, help texts and function. Both entries of
+ * `bin/` read these tables.
  */
 import type { CommandPermissions } from "./permissions.ts";
 import type { ExitCode } from "./exit_code.ts";
@@ -8,12 +8,12 @@ import type { Screen } from "./screen.ts";
 
 /** A word after the command's name. */
 export interface ArgumentSpec {
-  /** What help calls it: `FILE`. */
+  /** The argument's name in help: `FILE`. */
   readonly placeholder: string;
   readonly doc: string;
   /** What completion offers: `.dma` files, any files, folders, these words, or nothing. */
   readonly completes: "scenarios" | "files" | "folders" | "nothing" | (() => readonly string[]);
-  /** How many are taken. */
+  /** How many arguments of this kind the command accepts. */
   readonly count: "one" | "maybe" | "some" | "any";
 }
 
@@ -21,16 +21,16 @@ export interface ArgumentSpec {
 export type OptionSpec =
   & {
     readonly doc: string;
-    /** The command does nothing without it: usage shows it without brackets. */
+    /** The option must be given: usage shows it without brackets. */
     readonly isNeeded?: true;
   }
   & (
     | { readonly kind: "flag" }
-    /** Also by a short name. */
+    /** `also` is a short name of the option. */
     | { readonly kind: "text"; readonly placeholder: string; readonly also?: `-${string}` }
     /** May be given several times. */
     | { readonly kind: "texts"; readonly placeholder: string }
-    /** `--name`, `--name FORM` or `--name=FORM`; the first form where none is named. */
+    /** `--name`, `--name FORM` or `--name=FORM`; `--name` alone means the first form. */
     | {
       readonly kind: "form";
       readonly placeholder: string;
@@ -48,7 +48,7 @@ export type OptionSpec =
 export const flag = (doc: string) => ({ kind: "flag", doc }) as const;
 export const text = (placeholder: string, doc: string) =>
   ({ kind: "text", placeholder, doc }) as const;
-/** An option that the command does nothing without. */
+/** An option that must be given. */
 export const needed = <const S extends OptionSpec>(spec: S) =>
   ({ ...spec, isNeeded: true }) as const;
 export const texts = (placeholder: string, doc: string) =>
@@ -78,10 +78,10 @@ export type OptionValues = Readonly<
 
 export type OptionSpecs = Readonly<Record<string, OptionSpec>>;
 
-/** Each option by its name, null when it was not given. */
+/** The value of each option by its name; null for an option that was not given. */
 export type OptionsOf<O extends OptionSpecs> = { readonly [N in keyof O]: OptionValue<O[N]> };
 
-/** The input of a command: the words, and its options. */
+/** The input of a command: its arguments and options. */
 export interface Invocation<O extends OptionSpecs> {
   readonly words: readonly string[];
   readonly options: OptionsOf<O>;
@@ -97,15 +97,18 @@ export interface CommandSpec<O extends OptionSpecs> {
   readonly argument: ArgumentSpec | null;
   readonly options: O;
   readonly examples: readonly Example[];
-  /** Its permissions where the launcher starts it. */
+  /** What the launcher permits the command to do. */
   readonly may: CommandPermissions;
-  /** Does it. Whatever is slow to load is loaded here, not before. */
+  /** Runs the command. Modules that are slow to load are imported here, not before. */
   run(invocation: Invocation<O>): Promise<ExitCode>;
 }
 
 /** A command without the types of its options, which have been checked. */
 export interface Command extends Omit<CommandSpec<OptionSpecs>, "run"> {
-  /** Its actions, where it has several: the word after its name. The command alone does nothing. */
+  /**
+   * The command's actions, if it has any: the word after its name selects one. Without that word
+   * the command does nothing.
+   */
   readonly actions?: readonly Command[];
   run(invocation: {
     readonly words: readonly string[];
@@ -115,8 +118,9 @@ export interface Command extends Omit<CommandSpec<OptionSpecs>, "run"> {
 }
 
 /**
- * Commands by their names, in the order in which help lists them. A start loads the record of the
- * command that it was given, and all of them only for help, completions and a table of docs.
+ * Commands by their names, in the order in which help lists them. At its start the program loads
+ * only the record of the command that it was given; it loads all for help, for completions and for
+ * a table of docs.
  */
 export type CommandTable = Readonly<Record<string, () => Promise<Command>>>;
 
@@ -124,7 +128,10 @@ export function loadCommands(table: CommandTable): Promise<readonly Command[]> {
   return Promise.all(Object.values(table).map((load) => load()));
 }
 
-/** Checks that a command asks for the options it declares. */
+/**
+ * Makes a command. The type checker refuses a `run` that uses an option that the command does not
+ * declare.
+ */
 export function command<const O extends OptionSpecs>(spec: CommandSpec<O>): Command {
   return {
     ...spec,
@@ -140,7 +147,10 @@ export function action<const O extends OptionSpecs>(
   return command({ ...spec, may: {} });
 }
 
-/** A command that does nothing without one of its actions. @param may What all of them need. */
+/**
+ * A command that does nothing without one of its actions. @param may The permissions that all
+ * actions need.
+ */
 export function commandOfActions(
   spec: Pick<Command, "name" | "brief" | "description" | "may"> & {
     readonly actions: readonly Command[];

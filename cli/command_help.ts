@@ -27,7 +27,7 @@ export function programHelp(
     .examples(name, examples).text;
 }
 
-/** A command's options and examples. @param program What the command line begins with. */
+/** A command's options and examples. @param program How a command line begins: the program's name. */
 export function commandHelp(command: Command, program: string, look: Look): string {
   const { actions, argument, description, examples, name, options } = command;
   const usage = Object.entries(options).map(([option, spec]) => {
@@ -44,7 +44,7 @@ export function commandHelp(command: Command, program: string, look: Look): stri
   return help.pairs(pairs).examples(program, examples).text;
 }
 
-/** Only the options, for an entry that has one command. @param usage How it is started. */
+/** The options only, for a program that has one command. @param usage How the program is started. */
 export function optionsHelp(command: Command, usage: string, look: Look): string {
   const words = [...usage.split(" "), "[OPTION...]"];
   return new HelpText(look).usage(words).pairs(optionPairs(command.options)).text;
@@ -96,7 +96,7 @@ class HelpText {
     return this.line(text);
   }
 
-  /** Broken between its words, each an option with its value, and never inside of one. */
+  /** Adds the usage. Lines are broken between words, never inside an option with its value. */
   usage(words: readonly string[]): this {
     const head = "Usage: ";
     let line = `${head}${words[0]}`;
@@ -114,7 +114,7 @@ class HelpText {
 
   pairs(pairs: readonly Pair[]): this {
     const lines = wrappedPairs(pairs, this.#columns);
-    // A name begins two columns from the left, and ends before two blanks.
+    // A name starts after two columns, and ends before two blanks.
     const shown = lines.map((line) =>
       line.replace(/^ {2}(\S+(?: \S+)*)/, (_, name) => `  ${this.#strong(name)}`)
     );

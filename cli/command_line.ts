@@ -12,7 +12,7 @@ export interface ProgramInfo {
   readonly commands: CommandTable;
 }
 
-/** A command found, with its values; or the exit code, when all has been said already. */
+/** A command with its values; or the exit code, when everything has been printed already. */
 export type Parsed =
   | {
     readonly command: Command;
@@ -24,7 +24,7 @@ export type Parsed =
 const VERSION = ["--version", "-V"];
 const COMPLETIONS = "completions";
 
-/** Reads the words of a command line; says itself what there is to say about help and mistakes. */
+/** Parses the words of a command line; prints help and messages about mistakes. */
 export async function parseCommandLine(
   { commands: own, name: program, ...about }: ProgramInfo,
   words: readonly string[],
@@ -80,13 +80,19 @@ export async function parseCommandLine(
   return { command, ...read };
 }
 
-/** What to write for a scenario's name in the place of a command; empty for any other word. */
+/**
+ * The command to suggest when a scenario's name is in the place of a command; empty for any other
+ * word.
+ */
 function fileHint(name: string, program: string, table: CommandTable): string {
   const isScenario = name.endsWith(".dma") && Object.hasOwn(table, "run");
   return isScenario ? `; write "${program} run ${name}" to run that scenario` : "";
 }
 
-/** The action that a command line names, under the name of both; or what is wrong, as a sentence without its end. */
+/**
+ * The action that a command line names, with the names of command and action as its name; or what is wrong, as a
+ * sentence without its full stop.
+ */
 function actionOf({ actions, name }: Command, word: string | undefined): Command | string {
   const found = actions!.find((each) => each.name === word);
   if (found !== undefined) return { ...found, name: `${name} ${found.name}` };
@@ -99,7 +105,7 @@ function actionOf({ actions, name }: Command, word: string | undefined): Command
   }`;
 }
 
-/** The sentence for an option that another action has; null for any other mistake. */
+/** A sentence that says which action has an unknown option; null if no action has it. */
 function ownerOf(
   { actions, name }: Command,
   chosen: Command,
@@ -112,7 +118,7 @@ function ownerOf(
   return `${chosen.name} has no option "${option}"; "${name} ${owner.name}" has it`;
 }
 
-/** The command to print the help of: the action, where the words name one. */
+/** The command or action to print help for: the action, if the words name one. */
 function helped(command: Command, [word]: readonly string[]): Command {
   const action = command.actions === undefined ? command : actionOf(command, word);
   return typeof action === "string" ? command : action;

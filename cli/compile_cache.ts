@@ -1,10 +1,10 @@
-/** Compiled sources in C, and the wanted ones. */
+/** Cache of compiled C sources, and the list of sources that are still to be compiled. */
 import type { LabConfig } from "@dmalab/devices";
 import type { SourceFile } from "@dmalab/lang";
 import type { CLoader, CompileCache, CompiledC, Stubs } from "@dmalab/lang/values";
 import type { HostTree } from "./host_tree.ts";
 
-/** A source for the machine of a configuration. */
+/** A C source that is to be compiled for the machine of a configuration. */
 export interface CompileRequest {
   readonly source: SourceFile;
   readonly config: LabConfig;
@@ -12,13 +12,14 @@ export interface CompileRequest {
 }
 
 export class HostCompileCache implements CompileCache {
-  /** Requested sources that are missing. */
+  /** Sources that were looked up and are not compiled yet. */
   wanted: readonly CompileRequest[] = [];
   readonly #made = new Map<string, CompiledC>();
 
   find(source: SourceFile, config: LabConfig): CompiledC | null {
     const { kernel, olderWays, pageSizeBytes } = config;
-    // A release that is changed in one thing may have a call that it lacks without the change.
+    // `olderWays` is part of the key: with one of its changes, a release may have a call that it
+    // lacks otherwise.
     const key = JSON.stringify([source.name, kernel, pageSizeBytes, [...olderWays ?? []]]);
     const made = this.#made.get(key);
     if (made !== undefined) return made;
@@ -36,32 +37,32 @@ export class HostCompileCache implements CompileCache {
 
 export interface FileOfDriver {
   readonly source: SourceFile;
-  /** Where it lies in the tree; null for one that lies beside a scenario. */
+  /** Path of the file in the tree; null for a file in the scenario's folder. */
   readonly path: string | null;
 }
 
 export interface SourceOfTree {
   readonly tree: HostTree;
-  /** The source itself first. */
+  /** The files of the driver; the first is the source itself. */
   readonly files: readonly FileOfDriver[];
   readonly stubs: Stubs;
 }
 
-/** A loader with the shelf that is filled here. */
+/** A loader of C sources, with the cache to fill. */
 export interface WantingLoader extends CLoader {
   readonly shelf: HostCompileCache;
-  /** Processor time for each source; null for the usual one. */
+  /** Limit of processor time for each source; null for the default. */
   readonly compileMs?: number | null;
   readonly trees?: ReadonlyMap<SourceFile, SourceOfTree>;
 }
 
 /**
- * Whether the compiler of C waits for the next file when it has compiled one. It does in the command and its
- * workers. A library or a test that compiles a file has no process left afterwards.
+ * Whether the C compiler's process is kept for the next file after it has compiled one: true in the command
+ * and its workers, false in a library or a test, so that no process is left over.
  */
 let isKept = false;
 
-/** Called by a program at its start. */
+/** Keeps the compiler's process between files. A program calls this at its start. */
 export function keepCompiler(): void {
   isKept = true;
 }

@@ -1,11 +1,12 @@
-/** Completions: a script for a shell, which asks the program, and the answers. */
+/** Shell completions: a script for each shell, which calls the program, and the program's answers. */
 import { type Command, command } from "./command.ts";
 import { meant } from "./read_words.ts";
 
 /**
- * A script's lines: the shell calls the program with the words before the cursor, the last of them
- * begun, and answers a candidate a line with a tab and a description. A line that begins with a
- * colon asks the shell for `:files`, with an ending, or for `:folders`.
+ * The lines of each shell's script. The shell calls the program with the words before the cursor,
+ * the last of them incomplete. The program prints a candidate a line, with a tab and a description.
+ * A line that begins with a colon makes the shell offer files (`:files`, with an ending) or folders
+ * (`:folders`).
  */
 const SCRIPTS: Readonly<Record<string, (program: string) => string>> = {
   bash: (program) =>
@@ -65,7 +66,10 @@ complete -c ${program} -f -a '(__${program}_complete)'
 
 const SHELLS = Object.keys(SCRIPTS);
 
-/** Does nothing: the command line, which knows all commands, answers it. */
+/**
+ * The command that completes. Its `run` does nothing: the command line, which knows all commands,
+ * prints the answer.
+ */
 export const COMPLETIONS: Command = command({
   name: "completions",
   brief: "Print a script that completes commands and options in a shell.",
@@ -100,7 +104,7 @@ export function completionText(
     return { found: false, problem: `There are no completions for a shell "${shell}"${hint}` };
   }
   if (words.length === 0) return { found: true, text: script(program) };
-  // Bash makes three words of --option=value.
+  // Bash splits --option=value into three words.
   const given = words.filter((word, index) => word !== "=" || index === words.length - 1);
   const current = given.at(-1)! === "=" ? "" : given.at(-1)!;
   const lines = candidates(commands, given.slice(0, -1), current)
@@ -108,7 +112,7 @@ export function completionText(
   return { found: true, text: lines.map((line) => `${line}\n`).join("") };
 }
 
-/** Completions after some words, with any beginning. */
+/** All candidates after some words; the caller drops the ones that do not begin with the typed text. */
 function candidates(
   commands: readonly Command[],
   [name, ...before]: readonly string[],

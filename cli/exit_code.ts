@@ -4,13 +4,13 @@ import type { FailureReport } from "@dmalab/lang/run";
 
 export type ExitCode = 0 | 1 | 2 | 3 | 4 | 5 | 130 | EndedBySignal;
 
-/** A signal has ended a session at a terminal: 128 and its number, as shells say it. */
+/** A signal has ended a session at a terminal: 128 plus its number, as in shells. */
 export type EndedBySignal = 129 | 131 | 143;
 
 export const HELD: ExitCode = 0;
 /** An assertion or a test failed. */
 export const FAILED: ExitCode = 1;
-/** The file is wrong, or the command line. */
+/** The file or the command line has an error. */
 export const WRONG: ExitCode = 2;
 /** The run was stopped by a limit. */
 export const STOPPED: ExitCode = 3;
@@ -19,10 +19,10 @@ export const STOPPED: ExitCode = 3;
 export const NOT_WRITTEN: ExitCode = 4;
 export const BUG: ExitCode = 5;
 
-/** Ctrl-C ended the run; the number is what shells say of a program that it has ended. */
+/** Ctrl-C ended the run; shells report the same number for a program that Ctrl-C has ended. */
 export const INTERRUPTED: ExitCode = 130;
 
-/** The worse of two outcomes: a bug before a wrong file, that before a limit, that before a failure. */
+/** The worse of two exit codes: a bug is worse than a wrong file, then follow a limit and a failure. */
 export function worseExitCode(one: ExitCode, other: ExitCode): ExitCode {
   const order = [HELD, FAILED, STOPPED, WRONG, BUG, INTERRUPTED, NOT_WRITTEN];
   return order.indexOf(one) >= order.indexOf(other) ? one : other;

@@ -1,4 +1,7 @@
-/** The parts that an extension adds to `dmalab`: one record, and a line of `bin/extensions.ts`. */
+/**
+ * The parts that an extension can add to `dmalab`. An extension is one such record and a line of
+ * `bin/extensions.ts`.
+ */
 import type { CodeEntry } from "@dmalab/lang/diagnostics";
 import type { HostWatch } from "@dmalab/lang/run";
 import type { WantingLoader } from "./compile_cache.ts";
@@ -8,7 +11,10 @@ import type { PrintOptions } from "./scenario/print_run.ts";
 import type { Screen } from "./screen.ts";
 import type { UserWord } from "./explain/user_word.ts";
 
-/** Runs jobs of one kind in a worker: opened by the first, kept for the next ones. */
+/**
+ * Runs jobs of one kind in a worker. The first job opens the runner, which is kept for the next
+ * ones.
+ */
 export interface JobRunner<J> {
   run(
     job: J,
@@ -21,16 +27,16 @@ export type OpenJobRunner<J> = (first: J) => Promise<JobRunner<J>>;
 
 /** Explains lines that were pasted, such as those of a kernel log. */
 export interface LineExplainer {
-  /** Whether a question is such a line, and no name. */
+  /** Whether a question is such a line and not a name. */
   accepts(question: string): boolean;
   explainLine(line: string, asJson: boolean, screen: Screen): ExitCode;
   /** Explains the log on the standard input, whatever its encoding. */
   explainInput(asJson: boolean, screen: Screen): Promise<ExitCode>;
-  /** Explains a log that is a file, whatever its encoding; or says what else the file is. */
+  /** Explains a log in a file, whatever its encoding; or prints what kind of file it is instead. */
   explainFile(path: string, asJson: boolean, screen: Screen): Promise<ExitCode>;
-  /** What lines mean that have a text as a part; null where none has. */
+  /** Explains the known log lines that contain a text; null if there are no such lines. */
   linesWith(text: string): readonly string[] | null;
-  /** Explains lines by what traces of the same machine know of them. */
+  /** Explains lines with the help of traces of the same machine. */
   explainWithTrace(
     lines: { readonly text: string } | { readonly path: string },
     tracePaths: readonly string[],
@@ -46,46 +52,49 @@ export type WriteReports = (
   screen: Screen,
 ) => Promise<ExitCode>;
 
-/** A file that another program has written, and that is no scenario. */
+/** A file that another program has written, not a scenario. */
 export interface ForeignFile {
-  /** Such as "a kernel log". */
+  /** What the file is, such as "a kernel log". */
   readonly what: string;
   /** The commands that read it, as part of a sentence. */
   readonly readers: string;
   /**
-   * Its lines, and its events as a `.dmatrace.jsonl`, for `dmalab report`; or the reason why it has
-   * none, as a sentence.
+   * The file's lines, and its events as a `.dmatrace.jsonl`, for `dmalab report`; or the reason why
+   * it has no events, as a sentence.
    */
   record(screen: Screen): Promise<{ readonly text: string; readonly events: string } | string>;
 }
 
-/** Makes a folder with a scenario of an out-of-tree module. */
+/** Creates a folder with a scenario for an out-of-tree module. */
 export type InitDriver = (
   asked: {
     /** The module's folder. */
     readonly module: string;
-    /** A source in it; null for the first that registers a PCI driver. */
+    /** A source file in the module's folder; null for the first that registers a PCI driver. */
     readonly file: string | null;
     /** A kernel tree; null for dmalab's own headers. */
     readonly kernel: string | null;
-    /** The folder to write. */
+    /** The folder to create. */
     readonly folder: string;
   },
   screen: Screen,
 ) => Promise<ExitCode>;
 
-/** The possible parts of an extension. Slow modules are loaded on demand. */
+/** The parts of an extension, all optional. Slow modules are loaded on demand. */
 export interface Extension {
   readonly commands?: CommandTable;
   /** Its error codes, for `dmalab explain CODE`. */
   readonly codes?: Readonly<Record<string, CodeEntry>>;
-  /** Words of users, and the names that explain them. */
+  /** Words from outside dmalab, and the names that explain them. */
   readonly words?: readonly UserWord[];
   readonly loadLineExplainer?: () => Promise<LineExplainer>;
   readonly jobRunners?: Readonly<Record<string, OpenJobRunner<never>>>;
   readonly loadCompiler?: () => Promise<(loaders: readonly WantingLoader[]) => Promise<void>>;
   readonly loadInitDriver?: () => Promise<InitDriver>;
   readonly loadReports?: () => Promise<WriteReports>;
-  /** Null where the file is of no kind that the extension knows, or cannot be read. */
+  /**
+   * Recognises a file of another program; null if the extension does not know the file or cannot
+   * read it.
+   */
   readonly readForeignFile?: (path: string) => Promise<ForeignFile | null>;
 }

@@ -1,6 +1,6 @@
 /**
- * The extensions of this program. `bin/` has their list and provides it when a program starts; the
- * library `@dmalab/cli` has none.
+ * The extensions of this program. `bin/` lists them and provides them when a program starts; the
+ * library `@dmalab/cli` has no extensions.
  */
 import type { Extension } from "./extension.ts";
 
@@ -17,7 +17,7 @@ export function loadExtensions(): Promise<readonly Extension[]> {
   return load();
 }
 
-/** The part of the first extension that has one; undefined without one. */
+/** A part of the first extension that has this part; undefined if no extension has it. */
 export async function extensionPart<K extends keyof Extension>(
   part: K,
 ): Promise<Extension[K] | undefined> {

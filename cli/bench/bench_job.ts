@@ -1,4 +1,4 @@
-/** Cells of a file's benches: here, or in a worker. */
+/** Runs the cells of a file's benches, in this process or in workers. */
 import { printable } from "@dmalab/lang/diagnostics";
 import { painter } from "@dmalab/lang/text";
 import {
@@ -25,7 +25,7 @@ export interface BenchSettings
 export interface BenchJob {
   readonly path: string;
   readonly settings: BenchSettings;
-  /** Which of the matching ones, from 0. */
+  /** Index of the cell among the matching ones, from 0. */
   readonly number: number;
 }
 
@@ -39,7 +39,7 @@ export function cellsOf({ tests }: Program, { matches }: BenchSettings): readonl
   return tests.filter((each) => each.kind === "bench" && isNamed(each, matches));
 }
 
-/** The inputs of a cell's run; @param onLine Gets the lines that it prints. */
+/** The options of a cell's run. @param onLine Gets the lines that the run prints. */
 export function benchOptions(
   { colour, columns, ...settings }: BenchSettings,
   watch: HostWatch,

@@ -1,4 +1,4 @@
-/** A bench as the terminal shows it. */
+/** Text of a bench for the terminal. */
 import { maxOf } from "@dmalab/runtime/basics";
 import { printable } from "@dmalab/lang/diagnostics";
 import { formatTimeRounded, type Paint, tableLines } from "@dmalab/lang/text";
@@ -41,7 +41,7 @@ export function benchLines(
   ];
 }
 
-/** Each expectation, once where it holds everywhere. */
+/** The lines of each expectation: a single one where it holds in all groups of cells. */
 function expectationLines(
   expectations: readonly BenchExpectationOutcome[],
   paint: Paint,
@@ -76,7 +76,7 @@ function cellLines(cell: BenchOutcome, paint: Paint): string[] {
   return [`${head} ... ${paint("bad", why)}`, ...cell.failure.lines, ...incidents];
 }
 
-/** The host's time, apart from exact figures. */
+/** Table of the host's times, which are not exact and not mixed with exact figures. */
 function hostTable(
   { cells }: BenchReport,
   times: readonly (HostTime | null)[],

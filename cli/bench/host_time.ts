@@ -1,26 +1,27 @@
 /**
  * How long iterations of a bench take on the host: processor time, in rounds.
  *
- * All cells are there at once. Each is warmed until it is steady, so that the compiler has seen them
- * all; then they run in rounds, each round in another order, so that what changes on the host
- * changes for all. Which cells differ is said by the spread of their rounds.
+ * All cells are started before the first is measured. Each is warmed up until its times are steady,
+ * so that the JavaScript compiler has optimised for all of them. Then they run in rounds, each round
+ * in another order, so that a change of the host's speed affects all cells. Two cells differ if
+ * their times lie further apart than the times of their rounds spread.
  */
 import type { BenchLoop, HostTime } from "@dmalab/lang/program";
 import { Random } from "@dmalab/runtime";
 import { isWithinSpread, median, type Spread, spreadOf } from "./statistics.ts";
 
 const ROUNDS = 15;
-/** What one batch takes at least: hundreds of times what the clock can tell; twelve cells answer in some seconds. */
+/** Shortest duration of a batch: hundreds of times the clock's resolution; twelve cells finish in some seconds. */
 const BATCH_MS = 4;
 const MAX_BATCH = 2 ** 20;
 
-/** Warm-up rounds: at least as many as are examined, at most so many. */
+/** Warm-up ends when this many last rounds are steady, at the latest after MAX_WARM_ROUNDS. */
 const STEADY_ROUNDS = 3;
 const MAX_WARM_ROUNDS = 12;
-/** How far the last rounds of a warm-up may lie apart. */
+/** Largest difference between the last warm-up rounds, as a part of their median. */
 const STEADY_PART = 0.1;
 
-/** The measured state: a loop that is before a turn. */
+/** A loop of a bench, with the times that were measured. */
 class TimedCell {
   readonly roundsNs: number[] = [];
   readonly #warmNs: number[] = [];
@@ -55,7 +56,7 @@ class TimedCell {
     if (ns !== null) this.roundsNs.push(ns);
   }
 
-  /** Nanoseconds of an iteration. */
+  /** Runs a batch. @returns Nanoseconds per iteration; null where the loop has failed. */
   #batch(): number | null {
     const startMs = this.clockMs();
     if (this.failed || !this.loop.turns(this.iterations)) return null;
@@ -77,16 +78,16 @@ class TimedCell {
 export interface HostTimeOptions {
   /** Processor time of this process, in milliseconds. */
   readonly clockMs: () => number;
-  /** For the order of cells in each round. */
+  /** Seed for the order of cells in each round. */
   readonly seed: number;
-  /** False ends the rounds. */
+  /** Measuring ends when this returns false. */
   readonly mayGoOn: () => boolean;
 }
 
 /**
- * Measures loops beside each other.
+ * Measures loops in alternating rounds.
  *
- * @returns Of each in their order; null where it failed.
+ * @returns The time of each loop, in the order of `loops`; null where it failed.
  */
 export function measureHostTimes(
   loops: readonly BenchLoop[],
@@ -113,7 +114,10 @@ function shuffled<T>(items: readonly T[], random: Random): T[] {
   return order;
 }
 
-/** Numbers of the cells that differ from a cell by no more than both spread. */
+/**
+ * Indices of the cells with a time that differs from this cell's by no more than the spread of
+ * both.
+ */
 export function equalCells(
   times: readonly (HostTime | null)[],
   index: number,

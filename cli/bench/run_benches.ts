@@ -34,15 +34,18 @@ import { measureHostTimes } from "./host_time.ts";
 import { CannotMeasure, checkSavePlace, readSaved, writeSaved } from "./saved_measurements.ts";
 import { comparisonLines, type Measured, type Measurements } from "./statistics.ts";
 
-/** What `dmalab bench` was asked for. */
+/** The options of `dmalab bench`. */
 export interface BenchScenarioOptions extends Omit<BenchSettings, "colour" | "columns"> {
   readonly json: boolean;
-  /** How many workers count; the host's time is measured in this process alone. */
+  /**
+   * Number of workers that compute exact figures; the host's time is measured in this process
+   * alone.
+   */
   readonly jobs: number;
-  /** Figures and events that tables show; without any, everything that happened. */
+  /** Figures and events that tables show; where empty, tables show everything that happened. */
   readonly figures: readonly string[];
   readonly hostTime: boolean;
-  /** Files to write: a plot, a JUnit report, measurements; null for none. */
+  /** Files to write: a plot, a JUnit report, measurements; null for no such file. */
   readonly plot: string | null;
   readonly junitPath: string | null;
   readonly save: string | null;
@@ -50,13 +53,13 @@ export interface BenchScenarioOptions extends Omit<BenchSettings, "colour" | "co
   readonly against: string | null;
 }
 
-/** A bench, and the host's times of its cells where they were measured. */
+/** A bench, and the host times of its cells; null where they were not measured. */
 interface TimedReport {
   readonly report: BenchReport;
   readonly hostTimes: readonly (HostTime | null)[] | null;
 }
 
-/** Runs the benches of each file; finding none is a failure. */
+/** Runs the benches of each file; it is a failure if there are no benches. */
 export async function benchScenarios(
   paths: readonly string[],
   options: BenchScenarioOptions,
@@ -164,7 +167,8 @@ class BenchCommand {
     const outcomes: BenchOutcome[] = [];
     const mayGoOn = () => !this.watch.interrupted();
     const onCell = ({ outcome, text }: BenchMessage) => {
-      // With --json the standard output has nothing else: the lines of a bench go to the other one.
+      // With --json the standard output contains only JSON: the lines of a bench go to the error
+      // stream.
       if (this.options.json) this.screen.err(text);
       else this.screen.out(text);
       outcomes.push(outcome);
@@ -181,7 +185,7 @@ class BenchCommand {
     return outcomes;
   }
 
-  /** For the cells in their order. Failed ones are not timed. */
+  /** Measures the host's time of each cell, in the order of cells. Failed cells are not timed. */
   #hostTimes(program: Program, { cells }: BenchReport): readonly (HostTime | null)[] {
     const wanted = cells.filter(({ outcome }) => outcome === "passed");
     const options = benchOptions(this.#settings, this.watch);
@@ -208,7 +212,7 @@ class BenchCommand {
   }
 }
 
-/** Writes the requested files, and reports differences from the saved ones. */
+/** Writes the requested files, and reports differences from the measurements of `--against`. */
 function writeResults(
   files: readonly BenchedFile[],
   old: Measurements | null,
@@ -267,7 +271,7 @@ function measurementsOf(reports: readonly TimedReport[]): Measurements {
   return results;
 }
 
-/** What differs: exact figures by any amount, the host's time beyond its noise. */
+/** The lines for differences: exact figures that differ at all, the host's time beyond its noise. */
 function differenceLines(old: Measurements, now: Measurements): string[] {
   const isHost = ([, { unit }]: [string, Measured]) => unit === HOST_UNIT;
   const exact = Object.entries(now).filter((each) => !isHost(each)).flatMap(
@@ -291,7 +295,7 @@ interface JunitCase {
   readonly skipped: string | null;
 }
 
-/** The XML of benches, by the file that declares them. */
+/** The JUnit XML of benches, with a suite for each file that declares them. */
 function benchJunit(
   files: readonly { readonly file: string; readonly reports: readonly BenchReport[] }[],
 ): string {

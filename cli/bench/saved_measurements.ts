@@ -12,17 +12,17 @@ export interface SavedMeasurements {
   readonly results: Measurements;
 }
 
-/** Why nothing is measured: a sentence for the user, without its end. */
+/** The reason why nothing can be measured: a sentence for the user, without its full stop. */
 export class CannotMeasure extends Error {}
 
-/** Measuring takes long: what prevents the file is reported before. @throws {CannotMeasure} */
+/** Checks before a long measurement that its file can be written. @throws {CannotMeasure} */
 export function checkSavePlace(path: string): void {
   readSaved(path);
   const folder = dirname(path);
   if (!isFolder(folder)) throw new CannotMeasure(`there is no folder "${folder}"`);
 }
 
-/** The saved measurements; null without such a file. @throws {CannotMeasure} */
+/** Reads saved measurements; null if the file does not exist. @throws {CannotMeasure} */
 export function readSaved(path: string): SavedMeasurements | null {
   const file = readHostFile(path);
   if (!file.found) {

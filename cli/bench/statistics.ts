@@ -8,12 +8,12 @@ export interface BenchResult {
   readonly name: string;
   readonly value: number;
   readonly unit: string;
-  /** The value divided by that of `to`; null when it is compared with nothing. */
+  /** The value divided by that of the result that `to` names; null when it is compared with nothing. */
   readonly ratio: number | null;
   readonly to: string | null;
 }
 
-/** The middle one of some measurements: a slow neighbour moves it less than a mean. */
+/** The median of measurements. Other load on the host affects it less than a mean. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
@@ -21,9 +21,11 @@ export function median(values: readonly number[]): number {
 }
 
 /**
- * The median of some measurements.
+ * The median of repeated measurements.
  *
- * @param rounds How many count; `warmUps` come before those, for the compiler and for caches.
+ * @param rounds Number of measurements that count.
+ * @param warmUps Number of measurements before those, which fill caches and let the compiler
+ *   optimise.
  */
 export function medianOf(rounds: number, warmUps: number, measure: () => number): number {
   const values: number[] = [];
@@ -35,26 +37,26 @@ export function medianOf(rounds: number, warmUps: number, measure: () => number)
 }
 
 /**
- * Half of the distance between the 10th and the 90th percentile: the usable part of a few rounds on
- * a busy host.
+ * Half of the distance between the 10th and the 90th percentile. It ignores the outliers of a busy
+ * host, and works with few rounds.
  */
 export function spreadOf(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   return (nearestRank(sorted, 0.9) - nearestRank(sorted, 0.1)) / 2;
 }
 
-/** The typical value of some measurements, and how far they spread. */
+/** The median of measurements, and their spread. */
 export interface Spread {
   readonly median: number;
   readonly spread: number;
 }
 
-/** Whether two measurements differ by no more than they spread. */
+/** Whether the medians of two measurements differ by no more than their spreads. */
 export function isWithinSpread(one: Spread, other: Spread): boolean {
   return Math.abs(one.median - other.median) <= one.spread + other.spread;
 }
 
-/** Four digits are what a measurement on a busy machine is worth. */
+/** Rounds to four digits: a measurement on a busy machine is no more precise. */
 export function rounded(value: number): number {
   return Number(value.toPrecision(4));
 }
@@ -65,10 +67,10 @@ export interface Measured {
   readonly values: readonly number[];
 }
 
-/** By the names of results. */
+/** Measurements by the names of results. */
 export type Measurements = Readonly<Record<string, Measured>>;
 
-/** How the medians of two sets relate. */
+/** The ratio of the medians of two sets of measurements. */
 export interface Comparison {
   /** New by old. */
   readonly ratio: number;
@@ -82,7 +84,8 @@ const RESAMPLES = 1000;
 /**
  * The ratio of two medians with its bootstrap confidence interval.
  *
- * @param isPaired Values N of both sets were measured side by side: they are resampled as pairs.
+ * @param isPaired The values with the same index in both sets were measured side by side: they are
+ *   resampled as pairs.
  */
 export function compare(
   old: readonly number[],

@@ -9,14 +9,14 @@ import { HostLoader } from "../host_loader.ts";
 import { VERSION } from "../package_version.ts";
 import type { Screen } from "../screen.ts";
 
-/** The parts that belong together: first lines, then words, texts and single characters. */
+/** The pieces into which a script is cut: first lines, then words, strings and single characters. */
 const PIECES = [/[^\n]*\n?/g, /\s+|[\w.]+|"[^"\n]*"|[^]/g];
 
 /**
- * The smallest text that is found in the time there is.
+ * Returns the smallest text that is found before `mayGoOn` returns false.
  *
- * @param stays Whether a text still shows what this one shows.
- * @param mayGoOn Asked before each try.
+ * @param stays Whether a smaller text still shows the bug of this one.
+ * @param mayGoOn Called before each try.
  */
 function smallerText(
   text: string,
@@ -29,7 +29,10 @@ function smallerText(
   }, text);
 }
 
-/** Leaves out blocks with the words before them in their line; or these words and the braces alone. */
+/**
+ * Removes blocks together with the words before them in their line; or removes these words and the
+ * braces, and keeps the block's content.
+ */
 function withoutBlocks(
   text: string,
   stays: (text: string) => boolean,
@@ -48,7 +51,7 @@ function withoutBlocks(
   return left;
 }
 
-/** Where the brace closes that opens at a place; the end of the text when it does not. */
+/** Index of the brace that closes the one at `open`; the end of the text when no brace does. */
 function closingBrace(text: string, open: number): number {
   let depth = 0;
   for (let index = open; index < text.length; index++) {
@@ -58,7 +61,10 @@ function closingBrace(text: string, open: number): number {
   return text.length;
 }
 
-/** Leaves out halves, quarters and so on, and at last single pieces, until none of them can go. */
+/**
+ * Removes halves, quarters and so on, and at last single pieces, until no further piece can be
+ * removed.
+ */
 function withoutNeedless(
   pieces: readonly string[],
   stays: (text: string) => boolean,
@@ -73,14 +79,14 @@ function withoutNeedless(
       if (stays(fewer.join(""))) left = fewer;
       else start += length;
     }
-    // With pieces gone, larger ones may go that had to stay.
+    // A piece that had to stay before may be removable now that others are removed.
     if (length === 1 && left.length === before) return left;
     length = length === 1 ? 1 : Math.ceil(length / 2);
   }
   return left;
 }
 
-/** How long is looked for a smaller script, and how long one may run. */
+/** Time limit of the search for a smaller script, and of each run. */
 const SEARCH_MS = 5000;
 const TRY_MS = 500;
 const TRY_LIMITS: Limits = {
@@ -90,16 +96,16 @@ const TRY_LIMITS: Limits = {
   timeMs: TRY_MS,
 };
 
-/** Lines of the smallest script that are shown: more is no smallest one. */
+/** Longest script that the report shows, in lines: a longer one was not made small. */
 const MAX_LINES = 60;
 
 /** Reads a text as a program. */
 export type Loads = (source: SourceFile) => LoadResult;
 
 /**
- * The smallest text that meets the bug that this one meets; null for one that meets none.
+ * The smallest text that meets the same bug as the text of `entry`; null if that meets no bug.
  *
- * @param seed Of its machines; null for the ones that it names.
+ * @param seed The seed of machines; null: each machine uses the seed that the script names.
  * @param nowMs The host's clock.
  */
 export function smallestBug(
@@ -118,7 +124,7 @@ export function smallestBug(
   );
 }
 
-/** The first bug that a text meets, with its place, so that another one is recognised. */
+/** A key of the first bug that a text meets, from its message and place; null without a bug. */
 function bugOf(
   source: SourceFile,
   load: Loads,
@@ -139,12 +145,15 @@ function bugOf(
   return failed === undefined ? null : bugKey(failed.failure!.bug);
 }
 
-/** Numbers differ from one smaller script to the next; where it was found does not. */
+/**
+ * The key without the numbers of the message, which differ between smaller scripts; the place does
+ * not.
+ */
 function bugKey(bug: BugIdentity | null | undefined): string {
   return `${bug?.what.replace(/\d+/g, "0")} ${bug?.place}`;
 }
 
-/** Says how to report the bug that a scenario has met. */
+/** Prints how to report the bug that a scenario has met. */
 export function printBugReport(path: string, seed: number | null, screen: Screen): void {
   const opened = HostLoader.open(path);
   if (typeof opened === "string") return;

@@ -1,4 +1,4 @@
-/** `dmalab check`: everything that is wrong with files, at once. */
+/** `dmalab check`: reports all errors and warnings in files at once. */
 import {
   BUG_CODE,
   type CodeEntry,
@@ -21,7 +21,7 @@ import type { Span } from "@dmalab/lang";
 const SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json";
 
 /**
- * A log with one run.
+ * A SARIF log with one run.
  *
  * @param unreadable What is wrong with files that could not be read at all, as sentences.
  */
@@ -92,7 +92,7 @@ function locationOf({ file, line, column, endLine, endColumn }: Region): Locatio
   };
 }
 
-/** A path as a URI: relative as it is, absolute with its scheme. */
+/** A path as a URI: a relative path stays relative, an absolute path gets the scheme `file:`. */
 function uriOf(path: string): string {
   const slashed = path.replaceAll("\\", "/");
   const encoded = slashed.split("/").map(encodeURIComponent).join("/");
@@ -103,7 +103,7 @@ function uriOf(path: string): string {
 export type CheckFormat = "pretty" | "json" | "sarif";
 
 interface Findings {
-  /** Each once, however many files use the file it is in. */
+  /** Each diagnostic once, also if several of the checked files use the file that it is in. */
   readonly diagnostics: readonly Diagnostic[];
   /** Files that could not be read, as sentences. */
   readonly unreadable: readonly string[];
@@ -111,7 +111,7 @@ interface Findings {
   readonly withBug: string | null;
 }
 
-/** Reads files with what they use, and writes all that is wrong with them. */
+/** Checks files and the files that they use, and writes all errors and warnings. */
 export async function checkFiles(
   paths: readonly string[],
   format: CheckFormat,
@@ -164,13 +164,13 @@ async function findProblems(paths: readonly string[]): Promise<Findings> {
   return { diagnostics: [...diagnostics.values()], unreadable, withBug };
 }
 
-/** A stretch of a file. Lines and columns are counted from 1; columns in UTF-16 units. */
+/** A region of a file. Lines and columns are counted from 1; columns in UTF-16 units. */
 interface Region {
   readonly file: string;
   readonly line: number;
   readonly column: number;
   readonly endLine: number;
-  /** Column behind the last character. */
+  /** Column after the last character. */
   readonly endColumn: number;
 }
 

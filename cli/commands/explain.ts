@@ -7,13 +7,13 @@ import { wrappedPairs } from "@dmalab/lang/text";
 import { refuse, type Screen } from "../screen.ts";
 import { shellWord } from "../shell_words.ts";
 
-/** Widest text that reads well. */
+/** Widest text that is easy to read, in columns. */
 const MAX_COLUMNS = 100;
 const DEFAULT_COLUMNS = 80;
-/** No system has longer paths. */
+/** Longest path to look for, in characters: no system has longer paths. */
 const MAX_PATH = 4096;
 
-/** Names of files, and of nothing that has an entry; `fault.log` is an expression. */
+/** Names of log files. No entry has such a name, except `fault.log`, which is an expression. */
 const LOG_NAME = /^(?!fault\.log$)[^\s:]+\.(?:log|txt)$/;
 
 export const EXPLAIN = command({
@@ -175,7 +175,7 @@ async function nameLines(
   const builtin = describeLanguage(question, columns);
   const parts = [
     ...userWordsIn(question, extensions).map((word) => markdown(userWordLines(word, titleIn))),
-    // A page of rules may have the name of a type, and be long: the requested name is first.
+    // The page of rules with the name of a type can be long: the type itself is printed first.
     ...builtin === null ? [] : [builtin],
     ...found.found ? [markdown(found.lines)] : [],
   ];
@@ -185,7 +185,10 @@ async function nameLines(
   return found.found ? "" : found.message;
 }
 
-/** Lists names with the words in titles and texts. @param otherwise The message without any. */
+/**
+ * Lists the names that have the words in their titles or texts. @param otherwise The message if
+ * there are none.
+ */
 async function searchFor(
   question: string,
   extensions: readonly Extension[],
@@ -215,14 +218,15 @@ async function searchFor(
 }
 
 /**
- * Whether a question is a path of a file, which a name of the language is not: `k.log` is no field `log`.
- * @param isLine It could be a line of a log, too.
+ * Whether a question is the path of an existing file and no name of the language: a file `k.log` is not
+ * the field `log` of `k`.
+ * @param isLine The question could also be a line of a log.
  */
 function isLogFile(question: string, isLine: boolean): boolean {
   return (isLine || /[./]/.test(question)) && !question.endsWith(".dma") && isFile(question);
 }
 
-/** Why words that name files cannot be explained; null where they can. */
+/** Why words that are names of files cannot be explained; null if they can. */
 function wrongFiles(words: readonly string[]): string | null {
   const [only, second] = words;
   if (only !== undefined && second === undefined && LOG_NAME.test(only) && !isFile(only)) {
@@ -238,12 +242,12 @@ function isFile(path: string): boolean {
   try {
     return host.statSync(path).isFile;
   } catch {
-    // It is not there, or may not be looked at: then it is a name.
+    // The file does not exist, or dmalab may not access it: then the question is a name.
     return false;
   }
 }
 
-/** A heading, and names with a line of text each. */
+/** Prints a heading and below it names, each with a line of text. */
 function printPairs(
   heading: string,
   pairs: readonly (readonly [string, string])[],

@@ -31,7 +31,10 @@ export const RUN_OPTIONS = {
   ...LIMITS,
 } as const satisfies Readonly<Record<string, OptionSpec>>;
 
-/** What to run, as the options say; or what is wrong with them, a sentence without its end. */
+/**
+ * The settings of a run, from the options; or what is wrong with them, a sentence without its full
+ * stop.
+ */
 export async function readRunOptions(
   {
     branch,

@@ -1,4 +1,4 @@
-/** What commands that run scenarios have in common. */
+/** Options that all commands that run scenarios have. */
 import { CLANG_MAJOR, PACKAGED } from "../system_clang.ts";
 import { nearestNames } from "@dmalab/lang/diagnostics";
 import { CLOCK_TIMES } from "@dmalab/lang/values";
@@ -21,7 +21,7 @@ export const TRACE_FORM = {
   doc: "print every event: text (one line each) or json (lines of docs/trace-files.md)",
 } as const satisfies OptionSpec;
 
-/** What unexpected reports, faults and leaks do. */
+/** How unexpected reports, faults and leaks change the verdict. */
 export const VERDICT = {
   lenient: flag("list unexpected checker reports, IOMMU faults and leaks; they fail nothing"),
   strict: flag("the default: they fail the test"),
@@ -43,7 +43,7 @@ export const COMPILER = text(
 export const MATCH = matching("tests");
 export const MATCH_BENCHES = matching("benches");
 
-/** Which values of axes run. */
+/** Selects runs by the values of their axes. */
 export const FILTER = texts(
   "AXIS=VALUE",
   "run only what has this value on an axis of its `for` or `matrix`; repeatable",
@@ -86,7 +86,10 @@ function limit(placeholder: string, doc: string) {
   return integer(placeholder, doc, { least: 1 });
 }
 
-/** The value of an option that takes one of a few words, the first without one; null after saying so. */
+/**
+ * The value of an option that accepts a few words, the first of them if it was not given; null after
+ * reporting a wrong word.
+ */
 export function oneOf<const W extends string>(
   name: string,
   words: readonly [W, ...W[]],

@@ -1,4 +1,4 @@
-// `deno test` takes a file that is called test for a module of tests.
+// `dmalab test`. The file is not called `test.ts`: `deno test` would take it for a module of tests.
 import { errorScreen, refuse, type Screen } from "../screen.ts";
 import type { WriteReports } from "../extension.ts";
 import type { FailedRun } from "../testing/run_tests.ts";
@@ -113,7 +113,7 @@ export const TEST = command({
     if (typeof chosen === "string") return refuse(chosen, screen);
     const { withJunitFile } = await import("../testing/reporters/machine.ts");
     const { heard } = await import("../testing/reporter.ts");
-    // Lines of JSON are for programs: text for people goes to the other stream.
+    // With JSON lines on the standard output, text for people is written to the error stream.
     const made = () =>
       makeReporter(reporterName, options.trace === "json" ? errorScreen(screen) : screen);
     const run = async () => {
@@ -177,7 +177,10 @@ async function debugRun(
   await runDebug(path, { match, run: null, record, plain: false, tree }, screen);
 }
 
-/** Writes the pages of `--report`. @returns The worse of its exit code and that of the tests. */
+/**
+ * Writes the pages of `--report`. @returns The worse of the exit code of the pages and that of the
+ * tests.
+ */
 async function alsoReport(
   paths: readonly string[],
   folder: string | null,

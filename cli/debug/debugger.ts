@@ -1,4 +1,4 @@
-/** A run of a scenario in the debugger: the commands of the REPL, without typing. */
+/** The debugger for a run of a scenario: it has the commands of the REPL, without a script to type. */
 import { printable } from "@dmalab/lang/diagnostics";
 import {
   Cursor,
@@ -38,24 +38,27 @@ export class NamesInSight implements KnownNames {
   }
 }
 
-/** The runs of a file, recorded when they are wanted. */
+/** The runs of a file. Each is recorded when it is selected. */
 export interface DebugRuns {
   readonly names: readonly string[];
-  /** Which one is debugged first, from 0. */
+  /** Index of the run that is debugged first. */
   readonly first: number;
   record(index: number): Recording;
-  /** How each ended, by its index; undefined for the ones that have not run yet. */
+  /** Outcome of each run by its index; a run that has not run yet has no entry. */
   readonly outcomes: ReadonlyMap<number, RunStatus>;
-  /** Runs a part of the first of these that has no outcome. @returns Whether there is more to run. */
+  /**
+   * Runs a part of the first of these runs that has no outcome. @returns Whether there is more to
+   * run.
+   */
   runOn(indices: readonly number[]): boolean;
 }
 
 export class Debugger extends LineSession {
   readonly timeTravel = null;
   readonly runs: RunList | null;
-  /** Set by a screen with panes. */
+  /** The screen with panes, which sets this; null where commands are read line by line. */
   view: FullScreen | null = null;
-  /** Set where the host permits writing files. */
+  /** Writes the run to a file; null where the host does not permit writing files. */
   exportRun: ExportRun | null = null;
   readonly #watch: ToolOptions["watch"];
   #place: Cursor;
@@ -100,16 +103,16 @@ export class Debugger extends LineSession {
     };
   }
 
-  /** Says which run it is, and begins where it failed, or at its start. */
+  /** Prints which run is debugged, and goes to its failure, or to its start if it did not fail. */
   start(): void {
     const { recording } = this.#place;
     const { failure, last, name } = recording;
     const what = name.name === "" ? "the statements" : `"${name.name}"`;
     const run = displayName({ name: what, combination: name.combination });
     const line = printable(`${name.file}: ${run}, ${last.seq} events`);
-    // A screen shows this on a separate line.
+    // A screen with panes shows the run's name in its first line.
     if (this.view === null) this.say(line);
-    // A screen folds lines itself, at whatever width it has then.
+    // A screen with panes folds lines when it draws, at its current width.
     const columns = this.view === null ? this.columns : Infinity;
     for (const line of failure?.lines ?? []) {
       for (const part of foldLine(line, columns)) this.say(part);
@@ -120,7 +123,7 @@ export class Debugger extends LineSession {
     printLocation(this);
   }
 
-  /** Reads and does lines until they end or `:quit`. */
+  /** Executes lines until the input ends or `:quit`. */
   async run(): Promise<void> {
     this.#ask();
     for await (const line of this.console.lines) {
@@ -133,12 +136,12 @@ export class Debugger extends LineSession {
     return suggestWords(before, this);
   }
 
-  /** The commands that there are, with their colons, and what each does. */
+  /** The commands with their colons, each with its description. */
   commandDocs(): readonly (readonly [string, string])[] {
     return commandWords(this).map(({ doc, text }) => [text, doc]);
   }
 
-  /** Nothing but single lines can be asked. */
+  /** Each line is complete: the debugger has no input of several lines. */
   isWhole(): boolean {
     return true;
   }

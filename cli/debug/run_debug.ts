@@ -24,19 +24,22 @@ import type { TerminalScreen } from "../terminal/terminal.ts";
 import { Debugger, type DebugRuns } from "./debugger.ts";
 import { runFullScreen } from "./screen/run_full_screen.ts";
 
-/** What may be said about a run that is debugged. */
+/** Options of the debugger. */
 export interface DebugOptions {
   readonly match: readonly NameMatch[];
-  /** The number of a run, as the list has it; null to be found by its name. */
+  /** Number of the run in the list of runs; null to find the run by its name. */
   readonly run: number | null;
   readonly record: RecordOptions;
-  /** Line by line, on a terminal too. */
+  /** Read commands line by line, on a terminal too, instead of drawing panes. */
   readonly plain: boolean;
-  /** The kernel tree of each driver that has one, instead of the one that it names. */
+  /**
+   * A kernel tree for every driver that is compiled from a tree, in place of the one that the
+   * scenario names.
+   */
   readonly tree: string | null;
 }
 
-/** Runs the debugger until its lines end, or its keys. */
+/** Runs the debugger until its input ends, or a key or command ends it. */
 export async function runDebug(
   path: string,
   { match, plain, record, run, tree }: DebugOptions,
@@ -72,7 +75,7 @@ export async function runDebug(
   return await debugLines(runs, screen);
 }
 
-/** Statements that run before keys are read again. */
+/** Number of statements to run before keys are read again. */
 const STRETCH_STATEMENTS = 20_000;
 
 function runsFrom(

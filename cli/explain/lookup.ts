@@ -1,5 +1,7 @@
-/** What `dmalab explain NAME` means: a rule, a diagnostic, an event, a defect switch, a block
- * or a key of the machine. */
+/**
+ * The explanation of a name, for `dmalab explain NAME`: a rule, a diagnostic, an event, a defect
+ * switch, a block or a key of the machine.
+ */
 import { type CodeEntry, nearestNames } from "@dmalab/lang/diagnostics";
 import { DIAGNOSTIC_CODES } from "@dmalab/lang/explain";
 import {
@@ -41,15 +43,15 @@ export function codesOf(extensions: readonly Extension[]): Readonly<Record<strin
 }
 
 export interface ExplainOptions {
-  /** Their codes are explained, too. */
+  /** Extensions with further error codes. */
   readonly extensions?: readonly Extension[];
-  /** Names that a spelling mistake may mean. */
+  /** Further names that a misspelt name is compared with. */
   readonly otherNames?: Iterable<string>;
 }
 
 export type PageReader = (name: string) => string;
 
-/** An explanation as Markdown, or what to ask for instead. */
+/** An explanation as Markdown; or a message that suggests another question. */
 export type LookupResult =
   | { readonly found: true; readonly lines: readonly string[] }
   | {
@@ -57,7 +59,7 @@ export type LookupResult =
     readonly message: string;
   };
 
-/** True for a name with the form of a code or of a rule, which is no word to search for. */
+/** Whether a name has the form of a code or of a rule; such a name is not searched for as a word. */
 export function isCitation(question: string): boolean {
   const name = normalise(question);
   return /^[EW]\d+$/i.test(name) || pageOf(name) !== undefined;
@@ -80,7 +82,8 @@ export function explain(
 
   const event = eventLines(name);
   const own = keysNamed(name).filter((key) => keyName(key) === name);
-  // A key of the machine and an event can have one name: the key is what a scenario sets.
+  // A key of the machine and an event can have the same name: the key, which a scenario sets, comes
+  // first.
   if (event !== null) return { found: true, lines: [...own.flatMap(keyLines), ...event] };
 
   const leak = leakLines(name);
@@ -96,7 +99,7 @@ export function explain(
   const quirk = quirkLines(name, () => readPage("defects"));
   if (quirk !== null) return { found: true, lines: quirk };
 
-  // Defects that are no switch: the effect of a switch in one release, a number of the museum.
+  // Defects without a switch: the effect of a switch in one release, or a number of the museum.
   const row = /^[a-z]\w*$/i.test(name)
     ? new RulePage("defects", readPage("defects")).row(name)
     : null;
@@ -150,7 +153,7 @@ export function allNames(extensions: readonly Extension[] = []): string[] {
   ];
 }
 
-/** Codes of the same hundred, or how far those of a letter go. */
+/** The codes with the same first two digits; or the first and last code of its letter. */
 function nearCodes(code: string, codes: Readonly<Record<string, CodeEntry>>): string {
   const near = Object.keys(codes).filter((each) => each.startsWith(code.slice(0, 3)));
   if (near.length > 0) {
@@ -179,8 +182,8 @@ function unknown(
 }
 
 /**
- * The name that may be meant: one with the same owner, where there is such an owner and no rule is
- * cited.
+ * The name that was probably meant. If another entry has the part before the last dot as its name
+ * and the question cites no rule, it is a name with the same part before the dot.
  */
 function nearestOf(name: string, candidates: readonly string[]): string | undefined {
   const owner = ownerOf(name);
@@ -214,7 +217,7 @@ function normalise(question: string): string {
     .replace(/^\.|\.$/g, "");
 }
 
-/** A rule's heading says how it is cited. */
+/** The section with its citable name, such as `dma.3.3`, in the heading. */
 function withName({ name, lines }: RuleSection): string[] {
   const [first, ...rest] = lines;
   const heading = first?.match(/^(#+) (?:\d+(?:\.\d+)*\.? )?(.*)$/);
@@ -249,7 +252,10 @@ function keyLines(key: MachineKey): string[] {
   ];
 }
 
-/** A block's keys, the blocks in it (of the machine all), and the chapters of the page that has its name. */
+/**
+ * A block's keys, its possible inner blocks (for the machine: all blocks), and the chapters of the page that
+ * has the block's name.
+ */
 function blockLines(block: BlockSpec, readPage: PageReader): string[] {
   const { children, doc, keyword, settings } = block;
   const all = [...MACHINE_SCHEMA.blocks.values()].filter((each) => each !== block);
@@ -304,7 +310,7 @@ function eventLines(name: string): string[] | null {
   ];
 }
 
-/** Every switch with the releases that have it on. */
+/** A table of all defect switches, with the releases that have the defect. */
 function quirkTable(): string[] {
   return [
     "## quirks",
@@ -321,7 +327,10 @@ function quirkTable(): string[] {
   ];
 }
 
-/** A kind of leak: `driver_memory`, or as a failure prints it, `leak[mapping]`. */
+/**
+ * A kind of leak, by its name `driver_memory` or in the form that a failure prints,
+ * `leak[mapping]`.
+ */
 function leakLines(name: string): string[] | null {
   const printed = /^(?:leak|unreleased)\[(\w+)\]$/.exec(name)?.[1];
   // `memory` and `mapping` alone are words of other entries, too.
@@ -342,7 +351,7 @@ function leakLines(name: string): string[] | null {
   ];
 }
 
-/** Facts about a class of the checker's reports: its rule, the place of the check, the line in a kernel's log. */
+/** A class of the checker's reports: its rule, the place of the check, the line in a kernel's log. */
 function classLines(name: string): string[] | null {
   if (!Object.hasOwn(REPORT_CLASSES, name)) return null;
   const { beyondKernel, counted, found, log, rule } = REPORT_CLASSES[name as ReportClass];
@@ -391,7 +400,7 @@ function releases(name: QuirkName): string {
   return KERNEL_NAMES.filter((kernel) => hasBehaviour(kernel, name)).join(", ");
 }
 
-/** The rows that name a switch, each below the head of its table. */
+/** The table rows that name a switch, each below the header of its table. */
 function tablesAbout(name: string, page: string): string[] {
   const lines = page.split("\n");
   const found: string[] = [];

@@ -1,14 +1,14 @@
-/** `dmalab explain --in FILE`: a thing of a scenario's machine, and its history. */
+/** `dmalab explain --in FILE`: explains an object of a scenario's machine, with its history. */
 import { printable, renderDiagnostics } from "@dmalab/lang/diagnostics";
 import { Session } from "@dmalab/lang/program";
 import type { InputResult } from "@dmalab/lang/run";
 import { HostLoader } from "../host_loader.ts";
 
 /**
- * Runs a scenario's statements, its tests left out, and then `explain QUESTION`.
+ * Runs a scenario's statements without its tests, and then `explain QUESTION`.
  *
  * @param question An expression, such as `ssd.limits.max_transfer`.
- * @returns What it prints; or what is wrong, as a text.
+ * @returns The printed lines; or what is wrong, as a text.
  */
 export function explainOfMachine(path: string, question: string): readonly string[] | string {
   const opened = HostLoader.open(path);

@@ -1,4 +1,4 @@
-/** What `dmalab explain 7.3.4` and `dmalab explain releases` print: what changed from release to release. */
+/** The output of `dmalab explain 7.3.4` and `dmalab explain releases`: the changes from release to release. */
 import {
   differencesOf,
   KERNEL_NAMES,
@@ -10,21 +10,21 @@ import {
 } from "@dmalab/runtime/kernels";
 import { CHANGE_WORDS } from "../releases/change_words.ts";
 
-/** Every name that can be asked for. */
+/** All names of releases that can be explained. */
 export const RELEASE_NAMES: readonly string[] = [
   "releases",
   ...KERNEL_NAMES,
   ...Object.keys(KERNEL_SHORT_NAMES),
 ];
 
-/** A release with its changes, or all of them; null for another name. */
+/** A release with its changes, or the list of all releases; null for another name. */
 export function releaseLines(name: string): string[] | null {
   if (name === "releases") return KERNEL_NAMES.flatMap((kernel) => [...linesOf(kernel), ""]);
   const kernel = kernelNamed(name);
   return kernel === undefined ? null : linesOf(kernel);
 }
 
-/** The text by which a search finds a release. */
+/** The text of a release that a search looks through. */
 export function releaseText(kernel: KernelProfile): string {
   return changesOf(kernel).map(({ doc }) => doc).join(" ");
 }

@@ -4,9 +4,9 @@
  */
 import { isTableRow, readRow } from "../markdown.ts";
 
-/** A piece of a page: its heading and the text under it, deeper headings included. */
+/** A section of a page: its heading and the text under it, deeper headings included. */
 export interface RuleSection {
-  /** As it is cited: `dma.3.3`. */
+  /** The name in citations: `dma.3.3`. */
   readonly name: string;
   readonly lines: readonly string[];
 }
@@ -19,10 +19,10 @@ interface Heading {
   end: number;
 }
 
-/** The level of a paragraph with a name, `**T.45**`: below every heading. */
+/** The level of a named paragraph, `**T.45**`: below every heading. */
 const PARAGRAPH = 9;
 
-/** The first cell of a row for several: `12, 13`. */
+/** The first cell of a row that has several numbers: `12, 13`. */
 const NUMBERS = /^\d+(?:, \d+)+$/;
 
 /** One page, cut at its headings. */
@@ -31,7 +31,7 @@ export class RulePage {
   readonly #headings: readonly Heading[];
 
   /**
-   * @param name As it is cited: `dma` for `dma.md`.
+   * @param name The page's name in citations: `dma` for `dma.md`.
    * @param text The page.
    */
   constructor(readonly name: string, text: string) {
@@ -39,12 +39,12 @@ export class RulePage {
     this.#headings = readHeadings(this.#lines);
   }
 
-  /** Every name that can be asked for on this page, rows of tables and assertions left out. */
+  /** Every name on this page that can be explained, except rows of tables and assertions. */
   get names(): readonly string[] {
     return [this.name, ...this.#headings.map(({ key }) => `${this.name}.${key}`)];
   }
 
-  /** Each heading and named paragraph, with its own text: without the text under a deeper one. */
+  /** Each heading and named paragraph, with its text up to the next heading or named paragraph. */
   subjects(): { readonly name: string; readonly title: string; readonly text: string }[] {
     return this.#headings.map(({ key, start }, index) => {
       const end = this.#headings[index + 1]?.start ?? this.#lines.length;
@@ -57,9 +57,9 @@ export class RulePage {
   }
 
   /**
-   * The rule of a name without the page, such as `3.3`, `3.assertions.2`, `3.3.1` (the row that the
-   * table in 3.3 calls 1), `3.6.5` (the fifth row of a table that numbers none), `M5` (a row
-   * anywhere); the whole page for the empty name; null when unknown.
+   * Finds a rule by its name without the page, such as `3.3`, `3.assertions.2`, `3.3.1` (the row
+   * that the table in 3.3 numbers 1), `3.6.5` (the fifth row of a table that numbers no rows), `M5`
+   * (a row anywhere); the whole page for the empty name; null when unknown.
    */
   find(key: string): RuleSection | null {
     if (key === "") return { name: this.name, lines: this.#lines };
@@ -78,7 +78,7 @@ export class RulePage {
     return found === null ? null : { name: `${this.name}.${key}`, lines: found };
   }
 
-  /** The row of any table with a first cell that begins with a word, or null. */
+  /** The row of any table that has this word at the beginning of its first cell, or null. */
   row(word: string): RuleSection | null {
     const lines = tableRow(this.#lines, word);
     return lines === null ? null : { name: `${this.name}.${word}`, lines };
@@ -126,7 +126,10 @@ function slug(title: string): string {
   return title.toLowerCase().replace(/[^a-z0-9_]+/g, "-").replace(/^-|-$/g, "");
 }
 
-/** The header, the dashes and the row with a first cell that begins with a word, or null. */
+/**
+ * The header, the dashes and the row that has this word at the beginning of its first cell, or
+ * null.
+ */
 function tableRow(lines: readonly string[], word: string): string[] | null {
   for (let index = 0; index < lines.length; index++) {
     const line = lines[index]!;
@@ -143,7 +146,7 @@ function tableRow(lines: readonly string[], word: string): string[] | null {
   return null;
 }
 
-/** The n-th row of the first table, which has no numbers, or null. */
+/** The n-th row of the first table if that table does not number its rows, or null. */
 function unnumberedRow(lines: readonly string[], number: string): string[] | null {
   const head = lines.findIndex(isTableRow);
   const row = lines[head + 1 + Number(number)];

@@ -10,12 +10,12 @@ import { releaseText } from "./release_lines.ts";
 import { RulePage } from "./rule_book.ts";
 import { userWords } from "./user_words.ts";
 
-/** Something that `dmalab explain NAME` explains. */
+/** An entry that `dmalab explain NAME` explains. */
 interface Subject {
   readonly name: string;
   /** One line. */
   readonly title: string;
-  /** What else is searched. */
+  /** Further text that the search looks through. */
   readonly text: string;
 }
 
@@ -23,19 +23,19 @@ const MAX_FOUND = 15;
 
 const MAX_TITLE = 100;
 
-/** The weight of an exact name. */
+/** Added to the score of a subject with exactly the name that was searched for. */
 const EXACT_WEIGHT = 16;
 
 /** The weight of a word in a subject's name, in its title and in its text. */
 const WEIGHTS = [8, 4, 1] as const;
 
-/** A session that declares no name. */
+/** A REPL session without declared names. */
 const NO_SESSION = {
   summary: () => ({ variables: [], declared: [], machineNames: [] }),
   kindOf: () => undefined,
 };
 
-/** Each kind of subject with an example that can be asked for. */
+/** Each kind of subject with an example of a question. */
 export const KINDS: readonly (readonly [string, string])[] = [
   ["dma.3.3", "a rule of docs/rules; `dma` alone prints the page"],
   ["E0203", "a diagnostic of a script, a file or a listing"],
@@ -58,7 +58,7 @@ export const KINDS: readonly (readonly [string, string])[] = [
   ["'DMAR: [DMA Read …'", "a line of an IOMMU fault; `-` reads a log from standard input"],
 ];
 
-/** One line about a name; null for a name that nothing explains. */
+/** The title of a name in one line; null for a name without an entry. */
 export function titleOf(
   name: string,
   readPage: PageReader,
@@ -72,7 +72,7 @@ export function titleOf(
 
 /**
  * Names and titles of the entries with all the words, the best first, and the number of further
- * ones.
+ * entries.
  */
 export function search(
   question: string,
@@ -97,15 +97,15 @@ export function search(
   };
 }
 
-/** Words of a question that tell nothing of its subject. */
+/** Words of a question that do not describe its subject. */
 const COMMON = new Set(
   ("a an and are as at be by can cannot do does for from has have how i in is it its my no not of on or that the " +
     "there this to was what when where which why will with").split(" "),
 );
 
 /**
- * The same of the entries with most of the words, where none has all; the words that the first one
- * has. Empty where an entry has only one of several.
+ * Used when no entry has all the words: the entries with most of them, and the words that the first
+ * of these entries has. Empty where no entry has two of the words.
  */
 export function searchMost(
   question: string,
@@ -135,17 +135,20 @@ function wordsIn(question: string): readonly string[] {
   return question.toLowerCase().split(/\s+/).filter((word) => /\w/.test(word));
 }
 
-/** A word begins where the text has one: "prp" is in "PRPs" and "prp_list", and not in "interprp". */
+/**
+ * A word matches at the beginning of a word of the text: "prp" is in "PRPs" and "prp_list", but not
+ * in "interprp".
+ */
 function patternOf(word: string): RegExp {
   return new RegExp(`(?<![a-z0-9])${word.replace(/[^\w\s]/g, "\\$&")}`, "i");
 }
 
-/** A row of a page can be a paragraph. */
+/** The title in one line: a row of a page can be a paragraph. */
 function titleLine(title: string): string {
   return clip(title.replaceAll("**", ""), MAX_TITLE);
 }
 
-/** 0 where a word is missing. */
+/** The score of a subject; 0 if it lacks one of the words. */
 function scoreOf({ name, title, text }: Subject, patterns: readonly RegExp[]): number {
   let score = 0;
   for (const pattern of patterns) {
@@ -159,7 +162,7 @@ function scoreOf({ name, title, text }: Subject, patterns: readonly RegExp[]): n
   return score;
 }
 
-/** Everything that has a name, each once. */
+/** All entries that can be explained, each once. */
 function* subjects(
   readPage: PageReader,
   extensions: readonly Extension[],

@@ -1,13 +1,16 @@
-/** Words of users, which an extension can have, too. */
+/** Words from outside dmalab that users search for. An extension can add some. */
 
-/** A word of users. */
+/** A word from sysfs, debugfs or the kernel's command line. */
 export interface UserWord {
-  /** As users write it. `iommu.strict=` means every value; one with a value is searched first. */
+  /**
+   * The word as users write it. `iommu.strict=` means every value; a word with a value is tried
+   * first.
+   */
   readonly words: readonly string[];
-  /** Its place: a file of sysfs or debugfs, or the kernel's command line. */
+  /** Where users have it from: a file of sysfs or debugfs, or the kernel's command line. */
   readonly place: string;
   /** Sentences about its meaning. */
   readonly doc: string;
-  /** Names that `dmalab explain` knows, the nearest first. */
+  /** Names that `dmalab explain` knows, the closest in meaning first. */
   readonly see: readonly string[];
 }

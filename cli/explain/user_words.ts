@@ -1,6 +1,6 @@
 /**
- * Words that users have from sysfs, debugfs and the kernel's command line, and the names that explain them here. A row is
- * all that a new word needs: `dmalab explain`, its search and the test of the names follow.
+ * Words that users know from sysfs, debugfs and the kernel's command line, and the names that explain them here. To add a
+ * word, add a row: `dmalab explain`, its search and the test of the names use this table.
  */
 import type { Extension } from "../extension.ts";
 import type { UserWord } from "./user_word.ts";
@@ -464,7 +464,7 @@ const CONFIGURATION: readonly UserWord[] = [
   },
 ];
 
-/** Words of this program and of its extensions. */
+/** Words of this program and of the extensions. */
 export function userWords(extensions: readonly Extension[] = []): readonly UserWord[] {
   return [
     ...QUEUE_LIMITS,
@@ -476,9 +476,10 @@ export function userWords(extensions: readonly Extension[] = []): readonly UserW
 }
 
 /**
- * What users' words mean: a path of sysfs, a name with a value or without, several parameters of one command line.
+ * Finds users' words in a question: a path of sysfs, a name with or without a value, several parameters of one
+ * command line.
  *
- * @returns None where one of several words is not known.
+ * @returns An empty list if one of several words is unknown.
  */
 export function userWordsIn(
   question: string,
@@ -503,7 +504,7 @@ function userWord(text: string, byWord: ReadonlyMap<string, UserWord>): UserWord
   const forms = [
     text,
     ...value === undefined ? [] : [`${name}=${value}`, ...valuesIn(name, value), `${name}=`],
-    // `iommu_groups/7/type` has a number in between.
+    // In `iommu_groups/7/type` the number is left out.
     ...path.length > 2 ? [`${path.at(-3)}/${path.at(-1)}`] : [],
     ...path.length > 1 ? [path.slice(-2).join("/"), path.at(-1)!] : [],
     name,
@@ -516,12 +517,18 @@ function userWord(text: string, byWord: ReadonlyMap<string, UserWord>): UserWord
   return null;
 }
 
-/** Each of the values of `intel_iommu=on,sm_on` and `pci=noats,disable_acs_redir=…`. */
+/**
+ * The words for the values in `intel_iommu=on,sm_on` and `pci=noats,disable_acs_redir=…`, one for
+ * each value.
+ */
 function valuesIn(name: string, value: string): string[] {
   return value.split(",").map((each) => `${name}=${each.split("=")[0]}`);
 }
 
-/** A word as Markdown, with the names to ask for. @param titleOf One line about a name. */
+/**
+ * The explanation of a word as Markdown, with the names to ask for. @param titleOf Returns one line
+ * about a name.
+ */
 export function userWordLines(
   { doc, place, see, words }: UserWord,
   titleOf: (name: string) => string | null,

@@ -3,8 +3,8 @@ import type { FileCode } from "./file_codes.ts";
 
 export class FileError extends Error {
   /**
-   * @param message What is wrong, with the file's name: a sentence without its end.
-   * @param code Null where the system refused, not dmalab.
+   * @param message What is wrong, with the file's name: a sentence without its full stop.
+   * @param code Null if the operating system refused the file, not dmalab.
    */
   constructor(
     message: string,
@@ -14,12 +14,12 @@ export class FileError extends Error {
     super(message);
   }
 
-  /** As the error stream shows it. */
+  /** The text for the error stream. */
   get lines(): string {
     return this.#linesAs("error");
   }
 
-  /** The same where the command goes on without the file. */
+  /** The text as a warning, for a command that continues without the file. */
   get warningLines(): string {
     return this.#linesAs("warning");
   }
@@ -32,7 +32,7 @@ export class FileError extends Error {
 }
 
 /**
- * There is no room for a file, which the message names: it ends the process, with a separate exit
- * code.
+ * The disk is full; the message names the file. The error ends the process, with an exit code that
+ * is used for nothing else.
  */
 export class FullDiskError extends Error {}

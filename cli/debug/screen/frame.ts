@@ -1,4 +1,7 @@
-/** A whole screen as rows of text: the panes of a place, the messages, and the typed line. */
+/**
+ * Draws a screen as rows of text: the panes for a position, the message of the last command, and
+ * the typed line.
+ */
 import { positionView } from "@dmalab/recording/views";
 import { displayWidth } from "@dmalab/lang/diagnostics";
 import { formatTimeRounded, type Paint } from "@dmalab/lang/text";
@@ -11,9 +14,9 @@ import type { PaneView, ScreenModel } from "./screen_model.ts";
 
 export interface Chosen {
   pane: PaneName;
-  /** The shown table; null: the changes. */
+  /** Name of the table in the state pane; null: the pane shows the changed rows. */
   table: string | null;
-  /** By pane: the row that is chosen; of source and events from the current one. */
+  /** The chosen row of each pane; in source and events counted from the current row. */
   readonly rows: Record<PaneName, number>;
 }
 
@@ -21,12 +24,15 @@ export interface DrawnFrame {
   readonly model: ScreenModel;
   readonly chosen: Chosen;
   readonly watches: readonly string[];
-  /** Which run of how many, from 1. */
+  /** Number of the debugged run, from 1, and the number of runs. */
   readonly run: { readonly number: number; readonly of: number };
   readonly message: readonly string[];
 }
 
-/** The rows of a screen without its last. Those of the message are the last ones. */
+/**
+ * The rows of a screen without its last row, which is for typing. The message is at the bottom of
+ * them.
+ */
 export function frameRows(
   shown: DrawnFrame,
   layout: ScreenLayout,
@@ -86,14 +92,17 @@ function paneLines(
   const lines = [titleLine(name, view.title, hasFocus, layout.isPaged)];
   for (let row = 0; row < area.rows - 1; row++) {
     const content = view.lines[row]?.line ?? [];
-    // What Enter goes to is marked in the pane that has the keys.
+    // The row that Enter applies to is marked, in the pane that receives keys.
     const isChosen = hasFocus && row === view.chosen;
     lines.push([isChosen ? ["strong", "»"] : " ", ...content]);
   }
   return lines.map((line) => ruled(line, area.columns, paint));
 }
 
-/** The title of the pane that has the keys is in brackets; where there are pages, all are named. */
+/**
+ * Title line of a pane. Brackets mark the pane that receives keys; where panes share one place, the
+ * line lists all of them.
+ */
 function titleLine(
   name: PaneName,
   title: string,
@@ -108,7 +117,7 @@ function titleLine(
   return [["strong", others], ` ${rest} `, RULE];
 }
 
-/** Fills what is left of a line. */
+/** Marks the end of a line that is filled up with dashes. */
 const RULE = "\0";
 
 function ruled(line: StyledLine, columns: number, paint: Paint): string {
@@ -127,7 +136,7 @@ function headLine({ model, run }: DrawnFrame): StyledLine {
   const where = isFailure ? "FAILED" : edge === "end" ? "END" : edge === "start" ? "START" : "PAST";
   const of = run.of > 1 ? `  run ${run.number}/${run.of}` : "";
   const parts = [`event ${seq}/${events}`, formatTimeRounded(atNs), where];
-  // The place comes first: a long name may be cut.
+  // The position comes first, so that a long name is cut and not the position.
   return [["strong", ` ${parts.join("  ")}`], `  ${name.file}${of}  ${runText(name)}`];
 }
 

@@ -1,4 +1,7 @@
-/** The debugger on a whole screen: keys are commands, and the panes follow where they lead. */
+/**
+ * The debugger on a whole screen: keys run commands, and the panes show the position that a command
+ * moves to.
+ */
 import { addAll } from "@dmalab/runtime/basics";
 import { comparePositions, type Position } from "@dmalab/recording";
 import { foldLine, type Paint, wrappedPairs } from "@dmalab/lang/text";
@@ -20,17 +23,17 @@ import { type Room, ScreenModel } from "./screen_model.ts";
 
 class ScrolledPage {
   readonly #lines: readonly string[];
-  /** The same at the width of the screen. */
+  /** The lines, folded at the width of the screen. */
   #folded: readonly string[];
   #top = 0;
-  /** Lines that were shown the last time. */
+  /** Number of lines that were shown at the last drawing. */
   #seen = 1;
 
   constructor(private readonly title: string, lines: readonly string[]) {
     this.#lines = this.#folded = lines;
   }
 
-  /** Scrolls; false for a key that does not. */
+  /** Scrolls. @returns False for a key that does not scroll. */
   press(key: KeyPress): boolean {
     const steps: Readonly<Record<string, number>> = {
       j: 1,
@@ -66,7 +69,7 @@ class ScrolledPage {
   }
 }
 
-/** Idle time before machines are parked for later looks. */
+/** Time without a key, after which machines are prepared for later positions. */
 const QUIET_MS = 100;
 
 export type DrawnTerminal = Pick<Terminal, "inputs" | "size" | "stop" | "write">;
@@ -86,15 +89,15 @@ export class FullScreen {
   /** The message of the last command. */
   #said: string[];
   #page: ScrolledPage | null = null;
-  /** Where the last move began. */
+  /** Position before the last move. */
   #before: Position;
   readonly #jumps: Position[] = [];
-  /** The drawings of that position: several panes use the same. */
+  /** Data of the current position that several panes use; made again after a move. */
   #model: ScreenModel | null = null;
-  /** Fires after the idle time. */
+  /** Timer for preparing machines after the idle time. */
   #idle: ReturnType<typeof setTimeout> | undefined;
 
-  /** @param said What commands say: filled by the console of the debugger. */
+  /** @param said The output of commands: the debugger's console appends to it. */
   constructor(
     private readonly terminal: DrawnTerminal,
     private readonly tool: Debugger,
@@ -113,7 +116,7 @@ export class FullScreen {
     tool.view = this;
   }
 
-  /** Does what keys say until one of them ends it, or a signal does. */
+  /** Runs the commands of keys until a command or a signal ends the debugger. */
   async run(): Promise<ExitCode> {
     this.#follow(() => this.tool.start());
     this.#before = this.tool.cursor.position;
@@ -142,7 +145,7 @@ export class FullScreen {
     return HELD;
   }
 
-  /** Parks machines for later looks while no key is pressed, a stretch at a time. */
+  /** Prepares machines for later positions while no key is pressed, a stretch at a time. */
   #prepareSoon(quietMs = QUIET_MS): void {
     this.#idle = setTimeout(() => {
       if (this.terminal.inputs.length > 0) return;
@@ -189,13 +192,16 @@ export class FullScreen {
     return true;
   }
 
-  /** Does a command. @param isTyped What it says is read, and not only glanced at. */
+  /**
+   * Runs a command. @param isTyped The command was typed: output that is too long for the message
+   * is shown on a page.
+   */
   #do(command: string, isTyped: boolean): boolean {
     if (command === "" || command === ":") return true;
     const said = this.#said.splice(0, Infinity);
     const { position } = this.tool.cursor;
     const goesOn = this.#follow(() => this.tool.answer(command));
-    // A command that prints nothing and does not move keeps the message of the one before.
+    // A command that prints nothing and does not move keeps the message of the command before it.
     const isSilent = this.#said.length === 0 &&
       comparePositions(position, this.tool.cursor.position) === 0;
     if (isSilent) addAll(this.#said, said);
@@ -204,7 +210,7 @@ export class FullScreen {
     return goesOn;
   }
 
-  /** Does something that may move, and keeps what it moved from. */
+  /** Runs a task that may move the cursor, and stores the position before the move. */
   #follow<T>(task: () => T): T {
     const { position, recording } = this.tool.cursor;
     this.tool.columns = this.terminal.size.columns;
@@ -240,7 +246,7 @@ export class FullScreen {
 
   #moment(): ScreenModel {
     const { position, recording } = this.tool.cursor;
-    // A move goes to another object.
+    // A move replaces the cursor's position object.
     const isNew = this.#model?.recording !== recording || this.#model.position !== position ||
       this.#model.before !== this.#before;
     if (isNew) this.#model = new ScreenModel(this.tool.cursor, this.#before);
@@ -263,7 +269,7 @@ export class FullScreen {
 
   #draw(): void {
     const { columns, rows } = this.terminal.size;
-    // What ended a command is no word about drawing.
+    // An interrupt that ended the command must not end the drawing as well.
     this.tool.cursor.recording.timeline.interruptedBy = null;
     const layout = this.#layout();
     const drawn = this.#page === null
@@ -279,7 +285,7 @@ export class FullScreen {
     this.#painter.paint([...above, ...below, input.text].slice(-rows), cursor);
   }
 
-  /** The command that is typed, or what the keys are for. */
+  /** The last row: the command that is being typed, or hints about keys. */
   #inputLine(columns: number): { readonly text: string; readonly column: number } {
     if (!this.#isTyping) {
       const hints = BOUND_KEYS.flatMap((key) =>
@@ -292,7 +298,7 @@ export class FullScreen {
     const prompt = search === null
       ? ""
       : `${search.isFound ? "search back" : "not found"} "${search.query}": `;
-    // The row that the cursor is on, where the text is wider than the screen.
+    // Only the row with the cursor is shown, if the text is wider than the screen.
     const laid = layOut(prompt, text.replaceAll("\n", " "), cursor, columns);
     return {
       text: fitLine([laid.rows[laid.row]!], columns, this.#paint),
@@ -300,32 +306,32 @@ export class FullScreen {
     };
   }
 
-  /** The pane that keys go to. */
+  /** Selects the pane that receives keys. */
   showPane(name: string): void {
     const pane = PANES.find((each) => each === name);
     if (pane !== undefined) this.#chosen.pane = pane;
   }
 
-  /** The pane after it, or before. */
+  /** Selects the next pane, or the previous one. */
   turnPane(way: 1 | -1): void {
     const index = PANES.indexOf(this.#chosen.pane) + way;
     this.#chosen.pane = PANES.at(index % PANES.length)!;
   }
 
-  /** Goes up or down in it: a row, or as many as it shows. */
+  /** Moves the chosen row of the selected pane up or down, by rows or by the height of the pane. */
   select(rows: number, isPages: boolean): void {
     const { pane } = this.#chosen;
     const area = this.#layout().panes[pane]!;
     const step = isPages ? rows * Math.max(1, area.rows - 2) : rows;
     const { chosen, lines } = paneOf(pane, this.#shown(this.#layout()), area);
-    // No further than there is something.
+    // Lists end at their last row; source and events are limited when they are drawn.
     const isList = pane !== "source" && pane !== "events";
     const most = isList ? this.#chosen.rows[pane] + lines.length - chosen + step : Infinity;
     const row = Math.min(this.#chosen.rows[pane] + step, most);
     this.#chosen.rows[pane] = isList ? Math.max(0, row) : row;
   }
 
-  /** Goes to what wrote the row that is chosen. */
+  /** Runs the command of the chosen row, which goes to the event that wrote it. */
   enter(): void {
     const layout = this.#layout();
     const { pane } = this.#chosen;
@@ -337,21 +343,21 @@ export class FullScreen {
     if (comparePositions(position, this.tool.cursor.position) !== 0) this.#jumps.push(position);
   }
 
-  /** Goes back to where one was before the last jump. */
+  /** Returns to the position before the last jump. */
   goBack(): void {
     const position = this.#jumps.pop();
     if (position === undefined) this.tool.refuse("No jump to return from");
     else this.tool.cursor.goTo(position);
   }
 
-  /** Shows a table; null: the changes. */
+  /** Shows a table in the state pane; null: the changed rows. */
   showTable(name: string | null): void {
     this.#chosen.table = name;
     this.#chosen.rows.state = 0;
     this.#chosen.pane = "state";
   }
 
-  /** The next table that has rows. */
+  /** Shows the next table that has rows. */
   turnTable(): void {
     const { position, recording } = this.tool.cursor;
     const names = [
@@ -380,7 +386,7 @@ export class FullScreen {
     ]);
   }
 
-  /** All that the last command has said. */
+  /** Shows the whole output of the last command. */
   showSaid(): void {
     if (this.#said.length > 0) this.#show("last output", this.#said);
   }

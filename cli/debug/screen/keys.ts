@@ -1,12 +1,12 @@
-/** The keys: each runs a command that can be typed, too. */
+/** The key bindings: each key runs a command that can be typed as well. */
 
 export interface BoundKey {
-  /** As the terminal calls them. A typed character is its letter. */
+  /** The terminal's names of keys. A key for a character is that character. */
   readonly keys: readonly string[];
   readonly command: string;
-  /** More is typed behind it. */
+  /** The key only begins the command: an argument is typed after it. */
   readonly asks?: true;
-  /** It is named at the bottom of the screen, by this. */
+  /** Text of the hint about this key at the bottom of the screen; without it there is no hint. */
   readonly hint?: string;
 }
 
@@ -48,7 +48,7 @@ export const BOUND_KEYS: readonly BoundKey[] = [
   { keys: ["q", "ctrl-d"], command: ":quit", hint: "quit" },
 ];
 
-/** The name of a key on a keyboard. */
+/** Names that help prints for keys; other keys have the terminal's name. */
 const SHOWN: Readonly<Record<string, string>> = { left: "←", right: "→", up: "↑", down: "↓" };
 
 export function keyText({ keys }: BoundKey): string {

@@ -1,10 +1,10 @@
-/** Where the panes are on a screen of some size. */
+/** The positions and sizes of panes on a screen of a given size. */
 
-/** The panes, in the order in which one goes round them. */
+/** The panes, in the order in which Tab selects them. */
 export const PANES = ["source", "events", "state", "watches", "addresses"] as const;
 export type PaneName = typeof PANES[number];
 
-/** A part of the screen, its title included; from 0. */
+/** An area of the screen, including the pane's title; counted from 0. */
 export interface ScreenArea {
   readonly row: number;
   readonly column: number;
@@ -13,25 +13,25 @@ export interface ScreenArea {
 }
 
 export interface ScreenLayout {
-  /** All of them, unless they share one place. */
+  /** The area of each pane; only the shown panes where they share one place. */
   readonly panes: Readonly<Partial<Record<PaneName, ScreenArea>>>;
-  /** Panes share one place, which a row of their names is the title of. */
+  /** The panes share one place, and the title line lists their names. */
   readonly isPaged: boolean;
-  /** Lines that say what a command had to say. */
+  /** Area for the output of the last command. */
   readonly message: ScreenArea;
 }
 
-/** Below this, panes become pages. */
+/** On a smaller screen than this, panes share one place. */
 const LEAST = { columns: 80, rows: 20 };
-/** Below this, source and events are below each other. */
+/** On a narrower screen than this, events are below the source, not beside it. */
 const LEAST_OF_TWO_COLUMNS = 120;
-/** Below this there is no room for the source above a page. */
+/** On a lower screen than this, the source is not shown above the selected pane. */
 const LEAST_ROWS_OF_TWO = 14;
 
 export interface ScreenContent {
-  /** The pane that keys go to. */
+  /** The pane that receives keys. */
   readonly focus: PaneName;
-  /** How many lines of addresses there are. */
+  /** Number of strips in the pane of addresses. */
   readonly strips: number;
   /** How many lines the last command has printed. */
   readonly messageLines: number;
@@ -63,7 +63,8 @@ function panes(size: Size, { messageLines, strips }: ScreenContent): ScreenLayou
   const whole = { column: 0, columns };
   const left = { column: 0, columns: half };
   const right = { column: half + 1, columns: columns - half - 1 };
-  // Lines of code and of events are as wide as the screen where half of one would cut nearly each.
+  // On a narrow screen, source and events have the full width: half of it would cut nearly every
+  // line.
   const isStacked = columns < LEAST_OF_TWO_COLUMNS;
   const source = isStacked ? Math.max(3, Math.floor(body * 0.35)) : Math.ceil(body * 0.55);
   const events = isStacked ? Math.max(4, Math.floor(body * 0.4)) : 0;

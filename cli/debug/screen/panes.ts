@@ -1,4 +1,4 @@
-/** What each pane of the screen shows of a place: source, events, state, watches and addresses. */
+/** The content of each pane for a position: source, events, state, watches and addresses. */
 import { maxOf } from "@dmalab/runtime/basics";
 import type { SourceFile } from "@dmalab/lang";
 import { formatEventText, stripCells } from "@dmalab/lang/render";
@@ -50,7 +50,7 @@ export function watchPane(
   return shownPart(title, [...watched, ...variables], chosen, room);
 }
 
-/** @param was What it was before the last move; null where it was not. */
+/** @param was The value before the last move; null where there was no such value. */
 function valueLine(name: string, is: string, was: string | null): PaneLine {
   const text = `${name}: ${is.split("\n")[0]}`;
   const enter = `:rewind ${name}`;
@@ -59,7 +59,7 @@ function valueLine(name: string, is: string, was: string | null): PaneLine {
   return { line: [["warning", `~ ${text}, was ${was.split("\n")[0]}`]], enter };
 }
 
-/** @param scroll Events after the current one that the chosen one is. */
+/** @param scroll Number of events from the current event to the chosen one. */
 export function eventsPane(model: ScreenModel, scroll: number, { rows }: Room): PaneView {
   const { position, recording } = model;
   const { count } = recording.log;
@@ -84,7 +84,7 @@ export function eventsPane(model: ScreenModel, scroll: number, { rows }: Room): 
   return { title: `events 1 to ${count}`, lines, chosen: chosen - first };
 }
 
-/** `>` the last that has happened, `+` what the last move has made happen. */
+/** `>` marks the current event, `+` the events that the last move has passed. */
 function markOf({ position, before }: ScreenModel, seq: number): string {
   if (seq === position.seq) return ">";
   return seq < position.seq && seq > before.seq ? "+" : " ";
@@ -96,7 +96,7 @@ function roleOf({ position }: ScreenModel, seq: number, name: string): TextRole 
   return seq === position.seq ? "strong" : null;
 }
 
-/** @param scroll Lines below the current one that the chosen line is. */
+/** @param scroll Number of lines from the current line to the chosen one. */
 export function sourcePane(model: ScreenModel, scroll: number, { rows }: Room): PaneView {
   const span = spanHere(model.recording, model.position);
   const source = span?.source ?? model.recording.code.statements[0]?.span.source;
@@ -119,7 +119,7 @@ export function sourcePane(model: ScreenModel, scroll: number, { rows }: Room): 
   return { title: `source ${source.name}`, lines, chosen: chosen - 1 - first };
 }
 
-/** Where the run begins. */
+/** Line number of the run's first statement. */
 function firstLine({ recording }: ScreenModel): number {
   if (recording.statements.count === 0) return 1;
   const { source, start } = recording.started(1).span;
@@ -146,7 +146,7 @@ function breakLines(
   );
 }
 
-/** A row with what the last move did to it. */
+/** A row of a table, marked if the last move created, changed or deleted it. */
 interface ShownRow extends Pick<RowDiff, "cells" | "createdSeq" | "endedSeq" | "was"> {
   readonly mark: RowDiff["mark"] | " ";
 }
@@ -158,7 +158,7 @@ const ROLES: Readonly<Record<ShownRow["mark"], TextRole | null>> = {
   " ": null,
 };
 
-/** @param table A table's name; null for what has changed. */
+/** @param table A table's name; null: the rows that the last move changed. */
 export function statePane(
   model: ScreenModel,
   table: string | null,
@@ -212,14 +212,20 @@ function rowLine({ createdSeq, endedSeq, mark, was }: ShownRow, text: string): P
   };
 }
 
-/** What there is at an address; where several meet, the first one here is shown. */
+/**
+ * Letters for the use of addresses; if a letter stands for several uses, the first one here is
+ * shown.
+ */
 const LETTERS = { new: "+", gone: "-", mapped: "#", reserved: ":" } as const;
 const KINDS = ["new", "gone", "mapped", "reserved"] as const;
 const FREE = ".";
-/** Smallest step of a strip. */
+/** Smallest range that a letter of a strip stands for. */
 const PAGE_BYTES = 4096;
 
-/** The IOVAs of devices, as strips: a letter for as many pages as fit. */
+/**
+ * The IOVAs of devices, as strips: each letter stands for one or more pages, depending on the
+ * width.
+ */
 export function addressPane(model: ScreenModel, chosen: number, room: Room): PaneView {
   const strips = stripsOf(model);
   const lines = strips.map((strip): PaneLine => ({
@@ -233,7 +239,7 @@ export function addressPane(model: ScreenModel, chosen: number, room: Room): Pan
 
 export function stripsOf(model: ScreenModel): readonly AddressStrip[] {
   const pieces = addressPieces(model.recording, model.position, model.changedRows());
-  // Mappings of a device's IOMMU come and go; the ranges of IOVAs around them stay.
+  // Strips show ranges with the mappings in them, and no ranges that have ended.
   return addressStrips(
     pieces.filter(({ change, kind, space }) =>
       space === "dma" && (kind === "mapped" || change !== "gone")

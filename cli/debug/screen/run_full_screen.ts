@@ -1,4 +1,4 @@
-/** The debugger on all of a terminal, which is as before afterwards, however it ends. */
+/** Runs the debugger on the whole terminal, and restores the terminal however the debugger ends. */
 import { addAll } from "@dmalab/runtime/basics";
 import { painter } from "@dmalab/lang/text";
 import { type ExitCode, HELD } from "../../exit_code.ts";
@@ -10,10 +10,10 @@ import { FullScreen } from "./full_screen.ts";
 import { pickRun } from "./run_picker.ts";
 
 /**
- * Debugs a run.
+ * Lets the user choose a run, and debugs it.
  *
- * @param title What the runs belong to.
- * @param meant Which runs there are to choose from.
+ * @param title Title of the list of runs.
+ * @param meant Indices of the runs to choose from.
  */
 export async function runFullScreen(
   title: string,

@@ -9,7 +9,7 @@ import type { Terminal } from "../../terminal/terminal.ts";
 import type { DebugRuns } from "../debugger.ts";
 import { firstShown } from "./screen_model.ts";
 
-/** The index of a run; or how it ended without one. */
+/** The index of the chosen run; or how the list was closed without a choice. */
 export type PickedRun =
   | { readonly kind: "run"; readonly index: number }
   | { readonly kind: "none" }
@@ -21,7 +21,7 @@ export interface RunsToPick {
   readonly meant: readonly number[];
 }
 
-/** Shows the list until a run is chosen. Runs without an outcome run meanwhile. */
+/** Shows the list until a run is chosen. Runs without an outcome are executed meanwhile. */
 export async function pickRun(
   terminal: Terminal,
   title: string,
@@ -81,7 +81,7 @@ class RunPicker {
     this.#outcomes = outcomes;
   }
 
-  /** Those that have what was typed as their number, or in their names. */
+  /** The runs with the typed text as their number or in their names. */
   get #fitting(): readonly (readonly [number, string])[] {
     const wanted = this.#filter.toLowerCase();
     return [...this.names].filter(([index, name]) =>

@@ -1,4 +1,4 @@
-/** What panes are drawn of: a place of a run, and the place that the last move began at. */
+/** The data of the panes: a position of a run, and the position before the last move. */
 import type { BreakpointSet, Cursor, Position, Recording } from "@dmalab/recording";
 import { changedRows, type RowDiff } from "@dmalab/recording/views";
 import type { StyledLine } from "../../terminal/styled.ts";
@@ -11,14 +11,14 @@ export interface Room {
 
 export interface PaneLine {
   readonly line: StyledLine;
-  /** The command that Enter does there; null for none. */
+  /** The command that Enter runs on this line; null for none. */
   readonly enter: string | null;
 }
 
 export interface PaneView {
   readonly title: string;
   readonly lines: readonly PaneLine[];
-  /** Which of these lines is chosen; -1 for none. */
+  /** Index of the chosen line in `lines`; -1 for none. */
   readonly chosen: number;
 }
 
@@ -28,7 +28,7 @@ export class ScreenModel {
   readonly breakpoints: BreakpointSet;
   #changed: readonly RowDiff[] | null = null;
 
-  /** @param before Where one stood before the last move. */
+  /** @param before Position before the last move. */
   constructor({ position, recording, breakpoints }: Cursor, readonly before: Position) {
     this.recording = recording;
     this.position = position;
@@ -44,12 +44,12 @@ export class ScreenModel {
   }
 }
 
-/** The first of some lines that are shown, so that one of them is in sight. */
+/** Index of the first line to show, so that the line `seen` is visible. */
 export function firstShown(count: number, seen: number, rows: number): number {
   return Math.max(0, Math.min(seen - Math.floor(rows / 2), count - rows));
 }
 
-/** The lines that there is room for around the chosen one. */
+/** The lines around the chosen one that fit into the pane. */
 export function shownPart(
   title: string,
   lines: readonly PaneLine[],
