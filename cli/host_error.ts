@@ -1,7 +1,7 @@
-/** Errors of the system: a bug neither of dmalab nor of a script. */
+/** Errors of the operating system: bugs of neither dmalab nor a script. */
 import { host } from "./host.ts";
 
-/** True for an error of the system: a file that is not there, a disk that is full. */
+/** Whether an error comes from the operating system: a missing file, a full disk. */
 export function isHostError(error: unknown): error is Error {
   if (!(error instanceof Error)) return false;
   const code: unknown = Reflect.get(error, "code");
@@ -11,10 +11,10 @@ export function isHostError(error: unknown): error is Error {
     error instanceof host.errors.PermissionDenied;
 }
 
-/** What systems say when there is no room: on the disk, for this user, for a file of this size. */
+/** Errors of full storage: the disk's space, the user's quota, the largest size of a file. */
 const NO_ROOM = /^(?:ENOSPC|EDQUOT|EFBIG)$|\(os error (?:28|122|27)\)/;
 
-/** True when there is no room for what was to be written. */
+/** Whether writing failed because of full storage. */
 export function isFullDisk(error: unknown): boolean {
   return error instanceof Error &&
     (NO_ROOM.test(String(Reflect.get(error, "code"))) || NO_ROOM.test(error.message));

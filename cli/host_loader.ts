@@ -17,7 +17,7 @@ import { basename, dirname, extname, isAbsolute, isInside, join, shortPath } fro
 
 const ROOT_MARKS: ReadonlySet<string> = new Set(["deno.json", "package.json"]);
 
-/** Names the kernel tree of drivers that name none. */
+/** Environment variable with the kernel tree of drivers that name no tree. */
 const TREE_VARIABLE = "DMALAB_TREE";
 const NAME_A_TREE =
   `write \`tree = "../linux"\`, start with \`--tree ../linux\`, or set ${TREE_VARIABLE} (and allow it to be read)`;
@@ -27,29 +27,35 @@ export interface OpenedFile {
   readonly entry: SourceFile;
 }
 
-/** Loads what scenarios use from below one root. */
+/** Loads a scenario's files from below one root folder. */
 export class HostLoader implements CLoader {
   readonly shelf = new HostCompileCache();
-  /** The folder that `use` cannot leave. */
+  /** Root folder: `use` cannot leave it. */
   readonly root: string;
-  /** The file that makes it the root; null for the folder of the scenario itself. */
+  /**
+   * The file, such as `deno.json`, that makes the folder the root; null where the root is the
+   * scenario's own folder.
+   */
   readonly #mark: string | null;
 
   readonly #realPaths = new Map<SourceFile, string>();
-  /** One source for one real file, so that a file used twice is one file. */
+  /** Sources by resolved path, so that a file that is used twice is loaded once. */
   readonly #sources = new Map<string, SourceFile>();
   readonly #names = new Set<string>();
   readonly #treesAt = new Map<string, HostTree>();
-  /** Folders of out-of-tree modules: their sources may be used from outside. */
+  /**
+   * Folders of out-of-tree modules: their sources may be loaded although they are outside of the
+   * root.
+   */
   readonly #modules: ModuleFolder[] = [];
   /** Sources that are compiled with a tree. */
   readonly trees = new Map<SourceFile, SourceOfTree>();
   #openText: (path: string) => string | undefined = () => undefined;
 
   /**
-   * @param folder Where paths of text that is no file (lines of the REPL) begin.
-   * @param tree The kernel tree of `--tree`, or one that is open; null without.
-   * @param compileMs Processor time for each of its drivers in C; null for the usual one.
+   * @param folder The base of relative paths in text that is not in a file (lines of the REPL).
+   * @param tree The folder of `--tree`, or a kernel tree that is open already; null without.
+   * @param compileMs Limit of processor time for each of its drivers in C; null for the default.
    */
   private constructor(
     private readonly folder: string,
@@ -66,8 +72,8 @@ export class HostLoader implements CLoader {
    * Opens a scenario.
    *
    * @param path As the user wrote it.
-   * @param tree Takes the place of each `tree = …` in the scenario: one that is open, or a folder, relative to the
-   *   current one.
+   * @param tree Replaces each `tree = …` in the scenario: a tree that is open already, or a folder, relative to
+   *   the current one.
    * @param compileMs Processor time for each of its drivers in C, as `--max-time` says.
    * @returns The loader and the scenario, or what is wrong with the path.
    */
@@ -79,7 +85,7 @@ export class HostLoader implements CLoader {
     const file = readHostFile(path);
     if (!file.found) return file.problem;
     try {
-      // Where no driver asks for it, a folder that is no tree would go unnoticed.
+      // Checks `--tree` here: if no driver uses a tree, a wrong folder would not be reported.
       if (typeof tree === "string") new HostTree(tree);
     } catch (error) {
       if (!(error instanceof TreeError)) throw error;
@@ -90,9 +96,9 @@ export class HostLoader implements CLoader {
   }
 
   /**
-   * Opens a text that an editor has under a path, where the disk may hold another one, or none.
+   * Opens the text that an editor shows for a path. The file on disk may differ or be missing.
    *
-   * @param openText The texts of all files that are open in the editor, by their paths.
+   * @param openText Returns the text of a file that is open in the editor, by its path.
    */
   static ofEditor(
     path: string,
@@ -104,12 +110,12 @@ export class HostLoader implements CLoader {
     return { loader, entry: loader.#keep(path, text) };
   }
 
-  /** Where the file of a source is; undefined for a source of another loader. */
+  /** The path of a source's file; undefined for a source of another loader. */
   pathOf(source: SourceFile): string | undefined {
     return this.#realPaths.get(source);
   }
 
-  /** A loader for text that is typed in, as if it stood in a file of the current folder. */
+  /** A loader for typed text, which is treated like a file in the current folder. */
   static here(): HostLoader {
     const folder = currentFolder();
     return new HostLoader(folder, folder);
@@ -121,7 +127,7 @@ export class HostLoader implements CLoader {
     return this.#loadAt(join(near, path), path, near, limitBytes);
   }
 
-  /** @param path As messages call the file. @param near The folder of the file that names it. */
+  /** @param path The file's name in messages. @param near The folder of the file that names it. */
   #loadAt(
     wanted: string,
     path: string,
@@ -139,7 +145,8 @@ export class HostLoader implements CLoader {
       }
       return refused.length === 0;
     };
-    // Asked first, so that a script learns nothing about files outside.
+    // Checked before the file is accessed, so that a script learns nothing about files outside of
+    // the root.
     if (!accepts(wanted)) return refused[0]!;
     const file = readHostFile(wanted, {
       shown: path,
@@ -186,7 +193,7 @@ export class HostLoader implements CLoader {
     }
   }
 
-  /** A driver in an out-of-tree module's folder, to be compiled with dmalab's own headers. */
+  /** Loads a driver from an out-of-tree module's folder, to be compiled with dmalab's own headers. */
   #loadOfModule(folder: string, path: string): SourceFile | LoadError {
     const wrong = misnamed(path, C_FILE);
     if (wrong !== null) return wrong;
@@ -205,14 +212,14 @@ export class HostLoader implements CLoader {
     return tree;
   }
 
-  /** The folder of an out-of-tree module; null where none is named. */
+  /** The folder of an out-of-tree module; null if the driver names none. */
   #moduleAt(named: string | null, from: SourceFile): string | null {
     if (named === null || isAbsolute(named)) return named;
     const near = this.#realPaths.get(from);
     return `${near === undefined ? this.folder : dirname(near)}/${named}`;
   }
 
-  /** A driver's tree, or its folder; null where none is named. */
+  /** A driver's open kernel tree, or the path of its folder; null if no tree is named. */
   #treeAt(named: string | null, from: SourceFile): HostTree | string | null {
     if (this.tree instanceof HostTree) return this.tree;
     const near = this.#realPaths.get(from);
@@ -223,14 +230,15 @@ export class HostLoader implements CLoader {
       ? [beside, named]
       : [this.cwd, allowedVariable(TREE_VARIABLE)];
     if (path === null) return null;
-    // Not joined: behind a link, `..` is the folder above the one that the link leads to.
+    // join() would remove `..` from the text of the path. After a link, `..` is the folder above
+    // the link's target.
     return isAbsolute(path) || base === "" ? path : `${base}/${path}`;
   }
 
   #fileWithTree(tree: HostTree, path: string, from: SourceFile): FileOfDriver | LoadError {
     const wrong = misnamed(path, C_FILE);
     if (wrong !== null) return wrong;
-    // A file of the module counts before one of the tree, and one of the tree before one beside the scenario.
+    // Files are looked up in the module's folder first, then in the tree, then in the scenario's folder.
     for (const each of [`${MODULE_FOLDER}/${path}`, path]) {
       const text = tree.text(each);
       if (text === null) continue;
@@ -242,7 +250,7 @@ export class HostLoader implements CLoader {
     return source instanceof LoadError ? source : { source, path: null };
   }
 
-  /** The file beside a missing one with the most similar name. */
+  /** The existing file with the most similar name in the folder of a missing one. */
   #meantFile(wanted: string, path: string): string | undefined {
     const name = basename(path);
     try {
@@ -253,7 +261,7 @@ export class HostLoader implements CLoader {
       const [meant] = nearestNames(name, others.filter((other) => other.endsWith(suffix)), 1);
       return meant && `did you mean "${path.slice(0, path.length - name.length)}${meant}"?`;
     } catch {
-      // There is no such folder either, or it may not be read.
+      // The folder does not exist either, or may not be read.
       return undefined;
     }
   }
@@ -282,7 +290,7 @@ export class HostLoader implements CLoader {
   }
 
   /**
-   * The printable name of a file, on one line. It is unique: equal names are numbered.
+   * The printable name of a file, on one line. It is unique: a name that is taken gets a number.
    */
   #nameOf(realPath: string): string {
     const name = printable(shortPath(realPath, this.cwd));
@@ -313,7 +321,10 @@ function isHidden(path: string): boolean {
   return path.split("/").some((name) => name.startsWith("."));
 }
 
-/** The nearest folder at or above one that has a mark; the folder itself when none has. */
+/**
+ * The nearest folder at or above a folder that has a `deno.json` or `package.json`; the folder
+ * itself when none has.
+ */
 function rootOf(own: string): { readonly root: string; readonly mark: string | null } {
   for (let folder = own;;) {
     const mark = markIn(folder);
@@ -324,7 +335,7 @@ function rootOf(own: string): { readonly root: string; readonly mark: string | n
   }
 }
 
-/** Asked first, where the answer may well be no: being refused throws. */
+/** Whether a path may be read. Call this where a refusal is likely, because a refused read throws. */
 function mayRead(path: string): boolean {
   return host.permissions.querySync({ name: "read", path }).state === "granted";
 }
@@ -333,9 +344,9 @@ function mayRead(path: string): boolean {
  * The file that makes a folder a root. Null also for a folder that may not be read: with `-R=.` the
  * search ends at the current folder.
  *
- * The folder is listed, because asking for files that are not there would throw, and an error costs
- * more than all the rest: Deno looks for the source map of each frame as soon as it is made. It is listed
- * again when it has changed: tens of thousands of files may lie in it, and each asks.
+ * The folder is listed, because looking up missing files would throw, and an error costs more than
+ * everything else: Deno searches the source map of each frame when it creates the error. The result is
+ * cached until the folder changes: it may contain tens of thousands of files, each of which calls this.
  */
 function markIn(folder: string): string | null {
   if (!mayRead(folder)) return null;
@@ -357,7 +368,7 @@ function markIn(folder: string): string | null {
   }
 }
 
-/** Folders that were listed, as they were. */
+/** Cached results of markIn(), each with the folder's time of change. */
 const LISTED = new Map<
   string,
   { readonly changedMs: number | null; readonly mark: string | null }

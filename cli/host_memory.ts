@@ -1,9 +1,10 @@
 /**
  * How much of the host's memory this thread uses, and garbage collection on demand.
  *
- * The host's heap may grow to several times the live data before it is collected. When a run reaches
- * its memory limit by the host's figure, the limit is checked again after a collection. The function
- * that collects is hidden until a flag is set; the first run that needs it sets the flag.
+ * The host's heap may grow to several times the size of live data before it is collected. When a run
+ * reaches its memory limit by the size of the heap, garbage is collected and the limit is checked
+ * again. The function that collects is hidden until a V8 flag is set; the first run that needs it
+ * sets the flag.
  */
 import type { MemoryWatch } from "@dmalab/lang/run";
 import { host } from "./host.ts";
@@ -18,11 +19,14 @@ interface HiddenModules {
 }
 
 export class HostMemoryWatch implements MemoryWatch {
-  /** What there was before anything was run. */
+  /** Memory in use before any run. */
   readonly #beforeBytes: number = this.#bytes();
   #collect: Collect | null = null;
 
-  /** Bytes that are set aside for this thread's values, in use or not, since this was made. */
+  /**
+   * Bytes that were allocated for this thread's values since this object was created, in use or
+   * not.
+   */
   takenBytes(): number {
     return Math.max(0, this.#bytes() - this.#beforeBytes);
   }

@@ -1,4 +1,4 @@
-/** A kernel tree of the user's: read only, and nothing outside of its folder, links resolved. */
+/** A kernel tree of the user: it is only read, and only inside its folder, links resolved. */
 import { MODULE_FOLDER, TreeError, type TreeFolders, versionOf } from "@dmalab/runtime/kernels";
 import { printable } from "@dmalab/lang/diagnostics";
 import { C_FILE } from "@dmalab/lang/values";
@@ -8,16 +8,19 @@ import { readHostBytes } from "./host_file.ts";
 import { isInside, resolve } from "./paths.ts";
 import { shellWord } from "./shell_words.ts";
 
-/** No source of a kernel is longer; generated register lists come near. */
+/** Limit of a source file. No kernel source is longer; generated register lists come near. */
 const MAX_BYTES = 2 ** 25;
-/** The ending of a source that the kernel's build copies. */
+/** The ending of a source that the kernel's build copies to a name without this ending. */
 const SHIPPED = "_shipped";
-/** Besides sources: what says how they are compiled. */
+/** Names of build files, which are read besides sources: they say how sources are compiled. */
 const SETTINGS_NAME = /\/(?:Kbuild|Kconfig|Makefile|Platform)[^/]*$/;
 
-/** The makefile of a distribution's package of headers, which leads to the common part; the release in its name. */
+/**
+ * Line in the makefile of a distribution's header package that includes the common makefile; the group is the
+ * release.
+ */
 const HEADERS_PACKAGE = /^include[ \t]+\S*\/linux-headers-(\d+\.\d+)\S*\/Makefile/m;
-/** A source that every tree has, and no package of headers. */
+/** A source that is in every tree and in no package of headers. */
 const SOURCE_OF_ALL = "kernel/bounds.c";
 
 function headersAlone(root: string, release: string): TreeError {
@@ -28,14 +31,17 @@ function headersAlone(root: string, release: string): TreeError {
   );
 }
 
-/** Why a folder is not read, with the command line that may read it where that is what is missing. */
+/**
+ * The error for a folder that cannot be read. If a permission is missing, its hint is a command line
+ * with that permission.
+ */
 function unreadable(folder: string, what: string, error: unknown): TreeError {
   const message = `Cannot read ${what} "${printable(folder)}": `;
   if (!(error instanceof host.errors.NotCapable)) {
     return new TreeError(message + hostReason(error), "name a folder that is there");
   }
   const permission = shellWord(`-R=${printable(folder)}`);
-  // The words of `deno run -R=. scenario.dma` do not begin with a command.
+  // With `deno run -R=. scenario.dma` the arguments do not begin with a command.
   const typed = host.args[0]?.startsWith("-") === false ? host.args : ["test", "FILE"];
   const words = [...givenPermissions(), ...typed].map((word) => shellWord(printable(word)));
   return new TreeError(
@@ -52,8 +58,8 @@ export class HostTree implements TreeFolders {
   readonly #decoder = new TextDecoder();
 
   /**
-   * @param what The folder, in messages.
-   * @throws {TreeError} Where the folder cannot be read, or is no kernel tree.
+   * @param what The name of the folder in messages.
+   * @throws {TreeError} If the folder cannot be read, or is no kernel tree.
    */
   constructor(folder: string, what = "the kernel tree") {
     let real = resolve(folder);
@@ -64,11 +70,11 @@ export class HostTree implements TreeFolders {
       throw unreadable(real, what, error);
     }
     this.root = real;
-    // Before anything else of it is read: a stranger's scenario can name any folder.
+    // Checked before anything else is read: a stranger's scenario can name any folder.
     this.check();
   }
 
-  /** @throws {TreeError} Where the folder is not one of this kind. */
+  /** @throws {TreeError} If the folder is not a kernel tree; subclasses check for a module's folder. */
   protected check(): void {
     const [, ofHeaders] = HEADERS_PACKAGE.exec(this.fileText("Makefile", "") ?? "") ?? [];
     if (ofHeaders !== undefined) throw headersAlone(printable(this.root), ofHeaders);
@@ -83,14 +89,14 @@ export class HostTree implements TreeFolders {
     return this.fileText(path, "") ?? this.fileText(`${path}${SHIPPED}`, SHIPPED);
   }
 
-  /** Where a file lies on the host. */
+  /** The path of a file on the host. */
   placeOf(path: string): string {
     return `${this.root}/${path}`;
   }
 
   /**
-   * The text of one file; null where it is not there, or is none that is read.
-   * @param ending What its name has behind that of a source.
+   * The text of one file; null if it does not exist or is of no kind that is read.
+   * @param ending An addition to the name of a source file, such as `_shipped`.
    */
   protected fileText(path: string, ending: string): string | null {
     const file = readHostBytes(`${this.root}/${path}`, {
@@ -102,7 +108,7 @@ export class HostTree implements TreeFolders {
     return file.found ? this.#decoder.decode(file.bytes) : null;
   }
 
-  /** Whether files of a name are read. @param real Its path, links resolved. */
+  /** Whether files of a name are read. @param real The file's path, links resolved. */
   protected isRead(_path: string, real: string): boolean {
     return C_FILE.name.test(real) || SETTINGS_NAME.test(real);
   }
@@ -111,7 +117,7 @@ export class HostTree implements TreeFolders {
     try {
       const real = host.realPathSync(`${this.root}/${folder}`);
       if (!isInside(real, this.root)) return [];
-      // A link to a folder is not followed: it could lead round in a circle.
+      // A link to a folder is not listed as a folder: it could lead in a circle.
       return [...host.readDirSync(real)]
         .map(({ isDirectory, name }) => ({ name, isFolder: isDirectory }))
         .toSorted((a, b) => a.name < b.name ? -1 : 1);
@@ -122,13 +128,13 @@ export class HostTree implements TreeFolders {
 }
 
 /**
- * A kernel tree with the folder of an out-of-tree module in it, at {@linkcode MODULE_FOLDER}. Nothing of the module's
- * folder is read through a link that leaves it.
+ * A kernel tree that also contains the folder of an out-of-tree module, at {@linkcode MODULE_FOLDER}. Files of the
+ * module's folder are not read through links that leave it.
  */
 export class ModuleTree extends HostTree {
   readonly #inner: ModuleFolder;
 
-  /** @throws {TreeError} Where a folder cannot be read, or the first one is no kernel tree. */
+  /** @throws {TreeError} If a folder cannot be read, or `tree` is no kernel tree. */
   constructor(tree: string, module: string) {
     super(tree);
     this.#inner = new ModuleFolder(module);
@@ -150,28 +156,31 @@ export class ModuleTree extends HostTree {
   }
 }
 
-/** The path in a module's folder of a path in the tree; null for a file of the tree itself. */
+/** Converts a path in the tree to a path in the module's folder; null for a file of the tree itself. */
 function inModule(path: string): string | null {
   if (path === MODULE_FOLDER) return "";
   return path.startsWith(`${MODULE_FOLDER}/`) ? path.slice(MODULE_FOLDER.length + 1) : null;
 }
 
-/** Generated headers of other names, such as `regs.vh`: modules include them. */
+/** Generated headers without the ending `.h`, such as `regs.vh`: modules include them. */
 const GENERATED_HEADER = /\.(?:s?vh|hh|inc)$/;
 const MAKEFILE_NAME = /^(?:Kbuild|Makefile)$/;
-/** What a makefile of the kernel's build says: `obj-m += card.o`. */
+/** A line by which the kernel's build recognises a module: `obj-m += card.o`. */
 const BUILDS_MODULE = /^[ \t]*obj-/m;
-/** Folders in which that makefile is looked for. */
+/** Number of folders that are searched for such a makefile. */
 const MAX_FOLDERS = 300;
 
-/** The folder of an out-of-tree module alone. */
+/** The folder of an out-of-tree module, without a kernel tree. */
 export class ModuleFolder extends HostTree {
-  /** @throws {TreeError} Where the folder cannot be read, or is that of no module. */
+  /** @throws {TreeError} If the folder cannot be read, or contains no module. */
   constructor(folder: string) {
     super(folder, "the module's folder");
   }
 
-  /** A stranger's scenario can name any folder: only one that the kernel's build would take is read. */
+  /**
+   * A stranger's scenario can name any folder: a folder is read only if the kernel's build finds a
+   * module in it.
+   */
   protected override check(): void {
     const folders = [""];
     for (let at = 0; at < folders.length && at < MAX_FOLDERS; at++) {
@@ -191,7 +200,7 @@ export class ModuleFolder extends HostTree {
     );
   }
 
-  /** Whether a path, links resolved, is that of a source or a header in it. */
+  /** Whether a path, links resolved, is a source or a header in this folder. */
   hasSource(real: string): boolean {
     return isInside(real, this.root) && this.isRead(real, real);
   }

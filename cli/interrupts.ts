@@ -1,10 +1,10 @@
 /**
  * Ctrl-C while a scenario runs.
  *
- * A run does not hand control back to the event loop until it is over, so that no signal would
- * arrive. A worker listens instead, and sets a flag in memory that both share. Most runs are over
- * before that is worth its start: until then a signal ends the process as always. Where the runs
- * are in workers, this thread listens itself.
+ * A run does not return to the event loop until it ends, so that no signal would arrive. A worker
+ * listens instead, and sets a flag in memory that it shares with the run. Most runs end before
+ * starting a worker pays off: until then a signal ends the process by default. Where the runs are
+ * in workers, this thread listens itself.
  */
 import { host } from "./host.ts";
 import { HostMemoryWatch } from "./host_memory.ts";
@@ -12,7 +12,7 @@ import { processorMs } from "./processor_time.ts";
 import type { HostWatch } from "@dmalab/lang/run";
 import { type ExitCode, INTERRUPTED } from "./exit_code.ts";
 
-/** How long a run goes on before it listens for signals. */
+/** How long a run lasts before its worker is started, which listens for signals. */
 const DEAF_MS = 300;
 
 const LISTENER = `onmessage = ({ data: { shared, signals } }) => {
@@ -21,20 +21,20 @@ const LISTENER = `onmessage = ({ data: { shared, signals } }) => {
   postMessage("listening");
 };`;
 
-/** The terminal's part for work that may be interrupted. */
+/** Hooks of a terminal, for work that may be interrupted. */
 export interface InterruptHooks {
-  /** Signals that end a run too, besides that of Ctrl-C. */
+  /** Further signals that interrupt a run like Ctrl-C. */
   readonly signals?: readonly Deno.Signal[];
-  /** Called when the worker listens: Deno clears a line of the terminal for its start. */
+  /** Called when the worker listens: Deno clears a line of the terminal when a worker starts. */
   readonly onWorker?: () => void;
 }
 
-/** The interrupts that this thread or another one receives. */
+/** A flag in shared memory that this thread or another one sets at Ctrl-C. */
 export class SharedInterrupts implements HostWatch {
   readonly memory: HostMemoryWatch = new HostMemoryWatch();
   protected readonly flag: Int32Array;
 
-  /** @param shared What those of other threads look at, too. */
+  /** @param shared Memory with the flag, which is shared with other threads. */
   constructor(readonly shared: SharedArrayBuffer) {
     this.flag = new Int32Array(shared);
   }
@@ -54,7 +54,7 @@ export class SharedInterrupts implements HostWatch {
 
 export class SignalWatch extends SharedInterrupts {
   readonly #raise = () => void Atomics.store(this.flag, 0, 1);
-  /** The time of a run's first check: earlier loading and waiting does not count. */
+  /** The time of a run's first check: the time for loading and waiting before it does not count. */
   #startMs: number | null = null;
   #isLong = false;
   #worker: Worker | null = null;
@@ -82,20 +82,20 @@ export class SignalWatch extends SharedInterrupts {
     return worker;
   }
 
-  /** Listens in this thread from now on: it only waits for others. */
+  /** Listens in this thread from now on: the thread only waits for workers. */
   listen(): void {
     this.#listening = true;
     host.addSignalListener("SIGINT", this.#raise);
   }
 
-  /** Begins with other work: a signal of before does not end it. */
+  /** Prepares for other work: an earlier signal does not interrupt it. */
   reset(): void {
     Atomics.store(this.flag, 0, 0);
     this.#startMs = null;
     this.#isLong = false;
   }
 
-  /** The exit code of work that is over, or that of interrupted work. */
+  /** The exit code of finished work; INTERRUPTED if it was interrupted. */
   exitCode(ofWork: ExitCode): ExitCode {
     return this.interrupted() ? INTERRUPTED : ofWork;
   }
@@ -104,7 +104,7 @@ export class SignalWatch extends SharedInterrupts {
     this.close();
   }
 
-  /** Stops listening: else the process would not end. */
+  /** Stops listening: a listener would keep the process from ending. */
   close(): void {
     this.#worker?.terminate();
     this.#worker = null;
@@ -113,7 +113,7 @@ export class SignalWatch extends SharedInterrupts {
   }
 }
 
-/** Does what Ctrl-C may end. @returns The exit code of the work, or that of interrupted work. */
+/** Runs work that Ctrl-C may interrupt. @returns The exit code of the work, or INTERRUPTED. */
 export async function withInterrupts(
   work: (interrupts: SignalWatch) => ExitCode | Promise<ExitCode>,
 ): Promise<ExitCode> {

@@ -1,6 +1,6 @@
 /**
- * Markdown for a terminal: as much of it as the project's own pages use. Headings, paragraphs,
- * lists, tables with wrapped cells, fenced code, `code` and **bold**.
+ * Renders Markdown for a terminal: the subset that the project's own pages use. Headings,
+ * paragraphs, lists, tables with wrapped cells, fenced code, `code` and **bold**.
  */
 import { addAll, maxOf } from "@dmalab/runtime/basics";
 import { painter, type TextRole } from "@dmalab/lang/text";
@@ -42,7 +42,7 @@ export function renderMarkdown(lines: readonly string[], options: MarkdownOption
   return out;
 }
 
-/** A table as rows of cells, the row of dashes left out. */
+/** A table as rows of cells, without the row of dashes. */
 export function readTable(lines: readonly string[]): string[][] {
   return lines.filter((_, index) => index !== 1).map(readRow);
 }
@@ -62,7 +62,7 @@ function startsBlock(line: string): boolean {
     listMark(line) !== null || /^-{3,}\s*$/.test(line);
 }
 
-/** The mark of a list item with its indent, such as `  1. `. */
+/** The marker of a list item with its indent, such as `  1. `. */
 function listMark(line: string): string | null {
   return line.match(/^\s*(?:[-*]|\d+\.) +/)?.[0] ?? null;
 }
@@ -87,7 +87,7 @@ function renderParagraph(lines: readonly string[], options: MarkdownOptions): st
 
 /** Two spaces between columns. */
 const GUTTER = 2;
-/** No column gets narrower than this to make room for another. */
+/** A column is not made narrower than this to make room for others. */
 const NARROWEST = 8;
 
 function renderTable(lines: readonly string[], options: MarkdownOptions): string[] {
@@ -120,7 +120,10 @@ function renderTable(lines: readonly string[], options: MarkdownOptions): string
   return out;
 }
 
-/** A table of one row that is too wide reads better as a list of its fields. */
+/**
+ * Renders a table with a single row that is too wide as a list of its fields, which is easier to
+ * read.
+ */
 function renderRecord(
   names: readonly Text[],
   cells: readonly Text[],
@@ -144,7 +147,10 @@ function naturalWidths(rows: readonly (readonly Text[])[]): number[] {
   );
 }
 
-/** Natural widths where they fit; else the widest give way, words staying whole while they can. */
+/**
+ * The natural widths if they fit; else the widest columns are made narrower, and words are broken
+ * last.
+ */
 function columnWidths(
   rows: readonly (readonly Text[])[],
   natural: readonly number[],
@@ -179,7 +185,7 @@ interface Glyph {
   readonly style: Style;
 }
 
-/** Text without its marks: each glyph is one column. */
+/** Text without Markdown's marks: each glyph takes one column. */
 type Text = readonly Glyph[];
 
 function readInline(markdown: string, strong = false): Text {

@@ -1,10 +1,13 @@
-/** A screen that keeps what was written: for tests, and wherever text is wanted as a value. */
+/**
+ * A screen that collects the written text in memory: for tests, and for callers that need the text
+ * as a value.
+ */
 import { printableText } from "@dmalab/lang/diagnostics";
 import type { Screen } from "./screen.ts";
 
 export class MemoryScreen implements Screen {
   readonly colour = false;
-  /** Everything written, by stream. */
+  /** The written text, by stream. */
   output = "";
   errors = "";
 

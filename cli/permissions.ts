@@ -1,7 +1,7 @@
 /**
- * What commands may do, each as its record says: the permissions that the launcher of the npm package
- * starts Deno with, and the table of docs/install.md. Every command may read below the current folder, below the folders of
- * the files that its command line names, and dmalab's own; nothing may use the network.
+ * The permissions of commands, as their records declare them: the launcher of the npm package starts Deno with them, and
+ * docs/install.md has them as a table. Every command may read below the current folder, below the folders of the files that
+ * its command line names, and dmalab's own files; no command may use the network.
  *
  * The launcher runs on Node 20: only modules of Node are imported here.
  */
@@ -13,53 +13,61 @@ import { linkerBeside, SYSTEM_CLANGS } from "./system_clang.ts";
 
 /** The permissions of a command beyond reading. */
 export interface CommandPermissions {
-  /** Options that name a file to write. A draft is written beside it first: its folder is meant. */
+  /**
+   * Options that name a file to write. The folder of the file is made writable, because a draft is
+   * written there first.
+   */
   readonly files?: readonly string[];
   /** Options that name a folder to write. */
   readonly folders?: readonly string[];
-  /** Whether what the command line names is written: always, or with this option. */
+  /** Whether the files and folders of the command line are written: always, or with this option. */
   readonly named?: "always" | `--${string}`;
-  /** Whether the current folder is written: always, or where no option of `files` is given. */
+  /** Whether the current folder is written: always, or if no option of `files` is given. */
   readonly here?: "always" | "default";
-  /** Keeps a history, and which tests failed, in `.dmalab/` of the current folder. */
+  /** Writes its history or the list of failed tests in `.dmalab/` of the current folder. */
   readonly keeps?: true;
-  /** Compiles drivers in C: starts the compiler, and keeps what it made in the user's cache. */
+  /** Compiles drivers in C: starts the compiler, and stores compiled drivers in the user's cache. */
   readonly compiles?: true;
-  /** Files of the system that it looks at. */
+  /** Files of the system that the command reads. */
   readonly reads?: readonly string[];
-  /** Keeps what it made in the user's cache. */
+  /** Stores its results in the user's cache. */
   readonly caches?: true;
   /** Has an input line at a terminal, which `$VISUAL` or `$EDITOR` can edit. */
   readonly edits?: true;
-  /** The client names files when it runs: every file may be read. */
+  /** The client names files at run time: every file may be read. */
   readonly readsAll?: true;
-  /** Looks for the repository's root above the folder. */
+  /** Looks for the root of the repository around the folder. */
   readonly findsRoot?: true;
-  /** Keeps input from a pipe, or its own results, in the folder of temporary files. */
+  /** Stores input from a pipe, or its own results, in the folder of temporary files. */
   readonly spools?: true;
-  /** Programs that it starts. */
+  /** Programs that the command starts. */
   readonly runs?: readonly string[];
-  /** Variables of the environment that it reads besides. */
+  /** Further environment variables that the command reads. */
   readonly variables?: readonly string[];
-  /** Listens on a port of this host that the option names. */
+  /** Option that names a port of this host to listen on. */
   readonly port?: `--${string}`;
 }
 
-/** Variables that say where the user's cache is. */
+/** Variables that name the user's cache. */
 const CACHE_VARIABLES = ["XDG_CACHE_HOME", "HOME"];
-/** `INIT_CWD` says that a task runner waits for us, which would not learn that we are stopped. */
+/**
+ * `INIT_CWD` is set by a task runner, which waits for dmalab and would not notice that dmalab is
+ * stopped.
+ */
 const EDITOR_VARIABLES = ["VISUAL", "EDITOR", "INIT_CWD"];
 /**
- * Characters in the name of an editor that need a shell: `cli/terminal/text_editor.ts` starts one
- * then.
+ * Characters in an editor command that need a shell: `cli/terminal/text_editor.ts` then starts one.
  */
 const SHELL_SIGNS = /[|&;<>()$`\\"'*?[\]#~=%{}!]/;
-/** Deno's own way to say more than the command has: `dmalab -R=../linux run x.dma`. */
+/**
+ * Deno's permission options before the command, which permit more than the command declares:
+ * `dmalab -R=../linux run x.dma`.
+ */
 const ADDED = /^(?:-[RWE]|--allow-(?:read|write|env|run|net))(?:=|$)/;
 
 /**
- * Deno reads a file of an `import("…")` when the import runs, not at the start; the import then needs permission to read
- * the file.
+ * With this option, Deno reads the file of an `import("…")` when the import runs, not at the start; the import then
+ * needs permission to read the file.
  */
 export const LAZY_IMPORTS = "--unstable-lazy-dynamic-imports";
 
@@ -77,21 +85,21 @@ export type Permissions = Readonly<Record<string, CommandPermissions>>;
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** The words of a command line that are for Deno, and the others. */
+/** A command line, split into Deno's options and the other words. */
 export interface Split {
   readonly flags: readonly string[];
-  /** Those of the flags that the command line itself has. */
+  /** The flags that were typed on the command line itself. */
   readonly added: readonly string[];
   readonly words: readonly string[];
 }
 
-/** The cache folder of this user; none where the environment names no absolute path. */
+/** The cache folder of this user; empty if the environment names no absolute path. */
 function cacheFolders(env: Environment): string[] {
   const cache = env.XDG_CACHE_HOME ?? (env.HOME && `${env.HOME}/.cache`);
   return cache?.startsWith("/") ? [`${cache}/dmalab`] : [];
 }
 
-/** Where the repository around the named folder can have its `.git`. */
+/** The places where a repository around the named folder can have its `.git`. */
 function gitFolders(rest: readonly string[]): string[] {
   const found: string[] = [];
   const folder = resolve(rest.find((word) => !word.startsWith("-")) ?? ".");
@@ -101,7 +109,7 @@ function gitFolders(rest: readonly string[]): string[] {
   }
 }
 
-/** Packed files of dmalab in a folder: a new folder of scenarios can be installed from one. */
+/** Packed files of dmalab in a folder, from which a new folder of scenarios can be installed. */
 function packedFiles(folder: string): string[] {
   try {
     return readdirSync(folder)
@@ -114,7 +122,8 @@ function packedFiles(folder: string): string[] {
 
 /** Deno's options for every command, without the permissions. @param own The folder of the package. */
 export function denoOptions(own: string): string[] {
-  // A path with a comma cannot be permitted (`permissionsOf`), so its files are read at the start.
+  // A path with a comma cannot be permitted (`permissionsOf`): without the option, Deno reads all
+  // files at the start.
   const lazy = own.includes(",") ? [] : [LAZY_IMPORTS];
   return ["--no-prompt", "--no-remote", "--no-npm", "--no-config", "--no-lock", ...lazy];
 }
@@ -122,11 +131,11 @@ export function denoOptions(own: string): string[] {
 /**
  * The permissions of a command line, as Deno's options.
  *
- * @param permissions Of each command, by its name.
- * @param line The words behind `dmalab`; permissions may be before the command.
+ * @param permissions The permissions of each command, by its name.
+ * @param line The words after `dmalab`; permissions may precede the command.
  * @param own The folder of the package.
- * @param deno The path of Deno, which the compiler of C is started by.
- * @param clangs Compilers of the system's that may be used instead.
+ * @param deno The path of Deno, which runs the C compiler.
+ * @param clangs Compilers of the system that may be used instead.
  */
 export function permissionsOf(
   permissions: Permissions,
@@ -153,10 +162,11 @@ export function permissionsOf(
     folders.push(...(places.length === 0 ? ["."] : places).map(folderOf));
   }
   write(...folders);
-  // Whether a link leads out of the folder around one is checked before it is made.
+  // Before a folder is created, dmalab checks whether a link leads out of its parent folder: that
+  // needs to be readable.
   reads!.push(...folders.flatMap((folder) => outside(dirname(folder)).flatMap(withReal)));
   if (may.here === "always" || (may.here === "default" && files.length === 0)) write(".");
-  // Its name is dmalab's choice: where a link of that name leads is not meant.
+  // The name is chosen by dmalab: if it is a link, its target is not made writable.
   if (may.keeps) writes!.push(".dmalab");
   if (may.spools) write(tmpdir());
   if (may.compiles || may.caches) write(...cacheFolders(env));
@@ -198,13 +208,13 @@ export function permissionsOf(
   };
 }
 
-/** The existing path in a word: itself, or the part behind the `=` of an option. */
+/** The existing path in a word: the word itself, or the part of an option after its `=`. */
 function pathIn(word: string): string[] {
   const path = word.startsWith("-") ? word.slice(word.indexOf("=") + 1 || word.length) : word;
   return path !== "" && existsSync(path) ? [path] : [];
 }
 
-/** The values of options, as `--name VALUE` and as `--name=VALUE`; "" for one without a value. */
+/** The values of options, as `--name VALUE` and as `--name=VALUE`; "" for an option without a value. */
 function valuesOf(names: readonly string[], words: readonly string[]): string[] {
   return words.flatMap((word, index) => {
     if (names.includes(word)) return [words[index + 1] ?? ""];
@@ -213,18 +223,18 @@ function valuesOf(names: readonly string[], words: readonly string[]): string[] 
   });
 }
 
-/** A folder itself, or that of a file. */
+/** The folder of a file; a folder is returned unchanged. */
 function folderOf(path: string): string {
   return statSync(path, { throwIfNoEntry: false })?.isFile() ? dirname(path) : path;
 }
 
-/** A folder that does not lie below the current one. */
+/** A list with the path if it is outside of the current folder, else empty. */
 function outside(path: string): string[] {
   const from = relative(".", path);
   return from.startsWith("..") || resolve(from) === from ? [path] : [];
 }
 
-/** A path, and where the links on its way lead: Deno asks for both. */
+/** A path, and the same path with its links resolved: Deno checks both. */
 function withReal(path: string): string[] {
   let [there, rest] = [resolve(path), ""];
   while (!existsSync(there) && dirname(there) !== there) {

@@ -1,19 +1,23 @@
 /**
- * Where files other than code are: around the sources in a checkout, around the bundle in the package.
+ * The places of files other than code: around the sources in a checkout, around the bundle in the
+ * package.
  *
- * `tools/package/build_package.ts` lays the package out in the same way.
+ * `tools/package/build_package.ts` lays out the package in the same way.
  */
 import { fileURLToPath } from "node:url";
 import { host } from "./host.ts";
 import { VERSION } from "./package_version.ts";
 
-/** A bundle is JavaScript, and all its files lie in the package's folder. */
+/** True in the package: its bundle is JavaScript, and all its files are in the package's folder. */
 const IS_PACKAGE = import.meta.url.endsWith(".js");
 
-/** In both: `docs/`, `examples/`, `extensions/c_drivers/include/`, `extensions/c_drivers/compiler/compiler/`, `LICENSE`. */
+/**
+ * Folder of files that checkout and package both have: `docs/`, `examples/`, `extensions/c_drivers/include/`,
+ * `extensions/c_drivers/compiler/compiler/`, `LICENSE`.
+ */
 const ROOT = new URL(IS_PACKAGE ? "./" : "../", import.meta.url);
 
-/** What this program is: its version, in a checkout with the time of the newest source in ms. */
+/** Identifies this program: its version, in a checkout also the time of the newest source in ms. */
 export function buildName(): string {
   return IS_PACKAGE ? VERSION : `${VERSION} ${newestMs(ROOT)}`;
 }
@@ -38,7 +42,7 @@ export const ROOT_FOLDER: string = fileURLToPath(ROOT).replace(/[\\/]$/, "");
 export const DOCS: string = fileURLToPath(new URL("docs", ROOT));
 export const EXAMPLES: string = fileURLToPath(new URL("examples", ROOT));
 
-/** The page that reports are put into: in a checkout `deno task web` builds it. */
+/** The HTML page that reports are inserted into. In a checkout `deno task web` builds it. */
 export const REPORT_PAGE = new URL(IS_PACKAGE ? "report.html" : "dist/web/report.html", ROOT);
 
 /** The text of a page of `docs/rules/`, by its name without the ending. */
@@ -77,47 +81,49 @@ const COMPILER = new URL("extensions/c_drivers/compiler/compiler/compile_main.ts
 
 const SYSTEM_CLANG = new URL("extensions/c_drivers/compiler/compiler/system_main.ts", ROOT);
 
-/** What pins the compiler: a file of settings, and beside it the lock. */
+/** The settings that pin the compiler's version; the lock file is next to them. */
 export const COMPILER_CONFIG: string = decodeURIComponent(
   new URL("deno.json", COMPILER).pathname,
 );
 
 /**
- * The address of the program. A folder of packages may lie around this one, where Deno neither runs
- * TypeScript nor loads packages that are not installed: the address contains the text.
+ * A data: URL with the text of the compiler's program. The program is not started from its file:
+ * the package may be inside a `node_modules`, where Deno neither runs TypeScript nor loads packages
+ * that are not installed.
  */
 export function compilerProgram(): string {
   const program = host.readTextFileSync(COMPILER);
   return `data:application/typescript,${encodeURIComponent(program)}`;
 }
 
-/** The address of the program that runs a clang of the system's, with its text for the same reason. */
+/** A data: URL with the text of the program that runs a clang of the system, for the same reason. */
 export function systemClangProgram(): string {
   const program = host.readTextFileSync(SYSTEM_CLANG);
   return `data:application/typescript,${encodeURIComponent(program)}`;
 }
 
-/** The package of the compiler, with its version and its hash. */
+/** The lock file of the compiler's package, with its version and its hash. */
 export function readCompilerLock(): string {
   return host.readTextFileSync(new URL("deno.lock", COMPILER));
 }
 
-/** The sources that are compiled with every driver in C, in that folder. */
+/** The source that is compiled with every driver in C, in the header folder. */
 export const SUPPORT = "dmalab/support.c";
 
-/** Whether this program may read them. */
+/** Whether this program may read the header folder. */
 export function areHeadersReadable(): boolean {
   return host.permissions.querySync({ name: "read", path: HEADERS }).state === "granted";
 }
 
-/** The headers written by hand, by their paths. */
+/** The hand-written headers, by their paths. */
 export function readHeaders(): Readonly<Record<string, string>> {
   return readFolders(HEADERS, ["asm", "dmalab", "linux"]);
 }
 
 /**
- * What files of a kernel tree are compiled with: headers where an architecture has its own, in `dmalab/`
- * functions of the kernel by the tree's own structures, in `oracle/` C code that drives the tree's.
+ * Files that sources of a kernel tree are compiled with: headers that differ between architectures; in
+ * `dmalab/`, kernel functions that use the tree's own structures; in `oracle/`, C code that calls the
+ * tree's functions.
  */
 export function readTreeHeaders(): Readonly<Record<string, string>> {
   return readFolders(new URL("tree/", HEADERS), [

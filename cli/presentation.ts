@@ -1,4 +1,7 @@
-/** Text and pages that show a run, for the terminal and for a browser: nothing here touches the host. */
+/**
+ * Text and pages that show a run, for the terminal and for a browser. This module does not access the
+ * host.
+ */
 export * from "./bench/bench_text.ts";
 export * from "./scenario/diagnostic_style.ts";
 export * from "./scenario/limit_options.ts";

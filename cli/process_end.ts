@@ -1,5 +1,5 @@
 /**
- * How a process of dmalab ends, whatever was thrown in it: with a message and an exit code, never
+ * Ends a process of dmalab with a message and an exit code, whatever error was thrown, and never
  * with a stack trace.
  */
 import { host } from "./host.ts";
@@ -18,7 +18,7 @@ import { SlowMatch } from "./read_matches.ts";
 import type { ProcessScreen, Screen } from "./screen.ts";
 
 /**
- * Does the work of a process, and writes its output.
+ * Runs the work of a process, and writes its output.
  *
  * @returns The exit code; {@linkcode NOT_WRITTEN} when something could not be written.
  */
@@ -38,7 +38,7 @@ export async function toItsEnd(
   return NOT_WRITTEN;
 }
 
-/** Prints an error that nothing has caught. @returns The exit code. */
+/** Prints an uncaught error. @returns The exit code. */
 function printThrown(error: unknown, screen: Screen): ExitCode {
   if (error instanceof FileError) {
     screen.err(error.lines);
@@ -67,11 +67,14 @@ function printThrown(error: unknown, screen: Screen): ExitCode {
   return BUG;
 }
 
-/** By the stream that is left; a system that takes nothing there either has its exit code. */
+/**
+ * Reports unwritten output on the error stream; if that cannot be written either, only the exit
+ * code remains.
+ */
 function printNotWritten(why: string): void {
   try {
     host.stderr.writeSync(new TextEncoder().encode(`error: Cannot write the output: ${why}\n`));
   } catch {
-    // There is no stream left.
+    // The error stream is closed, too.
   }
 }

@@ -1,8 +1,8 @@
 /**
- * Processor time that this process has taken, in milliseconds, of all its threads.
+ * Processor time of all threads of this process, in milliseconds.
  *
- * By the global name: an import would load Deno's modules for Node at
- * every start, and most runs are over before they ask.
+ * It uses the global `process`: an import would load Deno's modules for Node at every start, and
+ * most runs end before they need the time.
  */
 export function processorMs(): number {
   const process: { cpuUsage(): { readonly user: number; readonly system: number } } = Reflect.get(

@@ -1,4 +1,4 @@
-/** The command `dmalab` as a function: `bin/main.ts` is the process. */
+/** The command `dmalab` as a function; `bin/main.ts` starts it as a process. */
 import { loadExtensions } from "./extensions.ts";
 import { host } from "./host.ts";
 import type { ExitCode } from "./exit_code.ts";
@@ -6,7 +6,7 @@ import { keepCompiler } from "./compile_cache.ts";
 import { toItsEnd } from "./process_end.ts";
 import { ProcessScreen, type Screen } from "./screen.ts";
 
-/** Does what a command line says, with the extensions that were provided. */
+/** Runs a command line, with the extensions that were provided. */
 export async function main(words: readonly string[], screen: Screen): Promise<ExitCode> {
   const [{ parseCommandLine }, { allCommands }, extensions, { VERSION }] = await Promise.all([
     import("./command_line.ts"),

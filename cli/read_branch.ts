@@ -1,5 +1,5 @@
 /**
- * Reads `--branch`; a text is what is wrong with it, as a sentence without its end.
+ * Reads `--branch`; a text is what is wrong with it, as a sentence without its full stop.
  *
  * @param text Null where the option is not given.
  */

@@ -1,10 +1,14 @@
-/** Reading `--match`: a part of a name, or an expression between slashes, which ends in time. */
+/**
+ * Reads `--match`: a part of a name, or a regular expression between slashes, which has a time
+ * limit.
+ */
 import type { NameMatch } from "@dmalab/lang/run";
 
 /**
- * Reads what was given; a text is what is wrong with it, as a sentence without its end.
+ * Reads values of `--match` and `--filter`; a text is what is wrong with one, as a sentence without
+ * its full stop.
  *
- * @param filters Of `--filter`: `size=64KiB`.
+ * @param filters Values of `--filter`: `size=64KiB`.
  */
 export async function readMatches(
   texts: readonly string[],
@@ -33,15 +37,15 @@ export async function readMatches(
   return { matches: await limited(matches) };
 }
 
-/** How long an expression may search in all names. */
+/** Time limit of an expression for searching all names. */
 const MAX_MS = 5_000;
 
-/** An expression has searched for longer than anybody waits. */
+/** Thrown when an expression has reached its time limit. */
 export class SlowMatch extends Error {}
 
 /**
- * The same, but an expression that takes too long throws: `/^(a+)+$/` can take for ever for one name.
- * Only what runs as a script of another context can be stopped.
+ * The same matches, but expressions throw at their time limit: `/^(a+)+$/` can run for ever on one
+ * name. Only a script in another context can be stopped, so that expressions run in such a script.
  */
 export async function limited(matches: readonly NameMatch[]): Promise<readonly NameMatch[]> {
   if (!matches.some((match) => match instanceof RegExp)) return matches;

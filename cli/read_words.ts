@@ -1,14 +1,20 @@
-/** From words to the values of a command's options, by its table. Both entries read their words here. */
+/**
+ * Converts the words of a command line to the values of a command's options, by its table. Both entries
+ * of `bin/` use this.
+ */
 import { nearestNames } from "@dmalab/lang/diagnostics";
 import type { CommandSpec, OptionsOf, OptionSpec, OptionSpecs } from "./command.ts";
 import { readWholeNumber } from "./numbers.ts";
 
-/** What every command has. */
+/** The options that every command has. */
 export const HELP: readonly string[] = ["--help", "-h"];
 
 export type Taking<O extends OptionSpecs> = Pick<CommandSpec<O>, "name" | "argument" | "options">;
 
-/** Reads the words after a command's name; or what is wrong with them, a sentence without its end. */
+/**
+ * Reads the words after a command's name; or returns what is wrong with them, a sentence without its
+ * full stop.
+ */
 export function readWords<O extends OptionSpecs>(
   { argument, name: commandName, options: specs }: Taking<O>,
   given: readonly string[],
@@ -79,7 +85,7 @@ export function readWords<O extends OptionSpecs>(
   return { words, options: Object.fromEntries(options) as OptionsOf<O> };
 }
 
-/** The value of an option that the command line leaves out. */
+/** The value of an option that is not on the command line. */
 function unset({ kind }: OptionSpec): boolean | readonly string[] | null {
   return kind === "flag" ? false : kind === "texts" ? [] : null;
 }
@@ -99,7 +105,10 @@ export function noOption(of: string, option: string, options: readonly string[])
   return `${of} has no option "${option}"${meant(option.replace(/=.*$/s, ""), options)}`;
 }
 
-/** The question whether another one was meant, to add to a sentence; or nothing. */
+/**
+ * The text `; did you mean …?` with the most similar name, to add to a sentence; empty if no name
+ * is similar.
+ */
 export function meant(name: string, candidates: readonly string[]): string {
   const [nearest] = nearestNames(name, candidates, 1);
   return nearest === undefined ? "" : `; did you mean "${nearest}"?`;

@@ -1,7 +1,8 @@
 /**
- * `deno run -R=. scenario.dma [--trace]` as a function: `bin/run_main.ts` is the process.
+ * `deno run -R=. scenario.dma [--trace]` as a function; `bin/run_main.ts` starts it as a process.
  *
- * A reader of a scenario waits for the start, so only the table of `dmalab run` is loaded, and no other command's.
+ * The user waits for the start of a scenario, so that only the table of `dmalab run` is loaded, and no other
+ * command's.
  */
 import { host } from "./host.ts";
 import { readRunOptions, RUN, RUN_OPTIONS } from "./commands/run.ts";
@@ -13,7 +14,7 @@ import { HELP, readWords } from "./read_words.ts";
 import { runScenarios } from "./scenario/run_scenarios.ts";
 import { ProcessScreen, refuse, type Screen } from "./screen.ts";
 
-/** Does what a command line says after the name of a scenario, or with it. */
+/** Runs the words after the name of a scenario, or the words with that name. */
 async function main(
   scenario: string | null,
   given: readonly string[],
@@ -32,7 +33,10 @@ async function main(
   return await runScenarios(scenario === null ? read.words : [scenario], asked, screen);
 }
 
-/** The scenario that `deno run` was given; null when it was given this file (`deno run dma`). */
+/**
+ * The scenario that is the main module of `deno run`; null when that is the program itself (`deno
+ * run dma`).
+ */
 function startedScenario(): string | null {
   const url = new URL(host.mainModule);
   if (url.protocol !== "file:" || !url.pathname.endsWith(".dma")) return null;
@@ -43,8 +47,8 @@ function startedScenario(): string | null {
 /** Runs the scenario that `deno run` was given, with the options of this process, and ends it. */
 export async function runScenarioMain(): Promise<void> {
   const screen = new ProcessScreen();
-  // Not `Deno.exit`: what V8 has compiled is kept for the next start only when a run ends without
-  // it.
+  // `Deno.exit` is not used: V8 stores its compiled code for the next start only when a run ends
+  // without it.
   host.exitCode = await toItsEnd(() => main(startedScenario(), host.args, screen), screen);
 }
 export * from "./jobs/worker.ts";

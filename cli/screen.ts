@@ -1,4 +1,4 @@
-/** Where a command writes, and the known properties of that place. */
+/** The output of a command, and the known properties of the terminal. */
 import { host } from "./host.ts";
 import { type ExitCode, WRONG } from "./exit_code.ts";
 import { hostReason } from "./host_error.ts";
@@ -6,44 +6,47 @@ import { printableText } from "@dmalab/lang/diagnostics";
 
 export interface Screen {
   /**
-   * Writes text; no line end is added. What could move a cursor or turn the direction of the text
-   * becomes a picture of itself: names of files, lines of logs and of scripts are foreign text.
+   * Writes text; no line end is added. Control characters and marks of writing direction are
+   * replaced by visible ones: names of files, lines of logs and of scripts are foreign text.
    */
   out(text: string): void;
-  /** The same to the error stream. */
+  /** Writes text to the error stream, in the same way. */
   err(text: string): void;
-  /** Writes the content of a file as it is: no report. */
+  /** Writes the content of a file, without replacing characters. */
   data(text: string): void;
-  /** Whether colour is welcome: a terminal, and no NO_COLOR. */
+  /** Whether to use colours: on a terminal, without NO_COLOR. */
   readonly colour: boolean;
-  /** Columns of the terminal; null without one. */
+  /** Width of the terminal; null without a terminal. */
   readonly columns: number | null;
 }
 
-/** Prints why a command does nothing: a sentence without its end. @returns The exit code. */
+/**
+ * Prints why a command does nothing. @param problem A sentence without its full stop. @returns The
+ * exit code.
+ */
 export function refuse(problem: string, screen: Screen): ExitCode {
   screen.err(`error: ${problem}\n`);
   return WRONG;
 }
 
-/** Characters collected before they are written: one system call for many lines. */
+/** Number of characters that are collected before they are written: one system call for many lines. */
 const FLUSH_AT_LENGTH = 16_384;
 
-/** The screen of this process. Its owner calls `flush` before it ends. */
+/** The screen of this process. Its owner calls `flush` before the process ends. */
 export class ProcessScreen implements Screen {
   readonly colour: boolean;
   readonly columns: number | null;
   #pending = "";
-  /** The reader has gone away (`| head`), or the disk is full: nothing more is written. */
+  /** The reader of the pipe has exited (`| head`), or the disk is full: nothing more is written. */
   #closed = false;
-  /** Why something was not written; null when all was, or the reader has closed the pipe. */
+  /** Why some output was not written; null when all was written, or the reader has closed the pipe. */
   notWritten: string | null = null;
   readonly #encoder = new TextEncoder();
 
   constructor() {
     const isTerminal = host.stdout.isTerminal();
     this.colour = isTerminal && !host.noColor;
-    // A terminal that does not know its width says 0.
+    // A terminal that does not know its width reports 0.
     this.columns = isTerminal ? host.consoleSize().columns || null : null;
   }
 
@@ -52,7 +55,7 @@ export class ProcessScreen implements Screen {
   }
 
   err(text: string): void {
-    // Earlier output stays before it.
+    // Earlier standard output is written first.
     this.flush();
     this.#write(host.stderr, printableText(text, this.colour));
   }
@@ -80,7 +83,7 @@ export class ProcessScreen implements Screen {
   }
 }
 
-/** The same screen, all of it on the error stream. */
+/** A screen that writes everything to the error stream. */
 export function errorScreen(screen: Screen): Screen {
   const { colour, columns } = screen;
   const err = (text: string) => screen.err(text);

@@ -1,11 +1,11 @@
-/** What dmalab keeps in the current folder, where Deno was started with `-R` and `-W`. */
+/** The files that dmalab keeps in the current folder, if Deno was started with `-R` and `-W`. */
 import { FileError } from "./files/file_error.ts";
 import { READ_LIMITS } from "./files/file_limits.ts";
 import { host } from "./host.ts";
 import { readHostFile } from "./host_file.ts";
 import { appendFile, rewriteFile } from "./files/write_file.ts";
 
-/** Where: beside the package that `dmalab init` put there. */
+/** The folder of these files, next to the package that `dmalab init` installed. */
 export const STATE_FOLDER = ".dmalab";
 
 /** The file of the REPL's history. */
@@ -16,7 +16,7 @@ export const FAILED_TESTS = "failed";
 const HINT = `remove it; dmalab keeps regular files in ${STATE_FOLDER}`;
 
 /**
- * The lines of a file of ours that are not empty; null for a missing or unreadable file.
+ * The lines of a state file that are not empty; null for a missing or unreadable file.
  *
  * @throws {FileError} When it is another program's.
  */
@@ -44,17 +44,17 @@ function isLink(path: string): boolean {
   }
 }
 
-/** Keeps lines, where that is permitted. @throws {FileError} */
+/** Writes lines to a state file, where that is permitted. @throws {FileError} */
 export function writeOwnLines(name: string, lines: readonly string[]): void {
   if (permitted("read") && permitted("write")) rewriteFile(stateFile(name), textOf(lines));
 }
 
-/** Keeps lines behind the existing ones, where that is permitted. @throws {FileError} */
+/** Appends lines to a state file, where that is permitted. @throws {FileError} */
 export function appendOwnLines(name: string, lines: readonly string[]): void {
   if (permitted("read") && permitted("write")) appendFile(stateFile(name), textOf(lines));
 }
 
-/** The place of a file of ours. */
+/** The write target of a state file. */
 export function stateFile(name: string): { readonly folder: string; readonly name: string } {
   return { folder: ".", name: `${STATE_FOLDER}/${name}` };
 }
@@ -63,7 +63,7 @@ function textOf(lines: readonly string[]): string {
   return lines.map((line) => `${line}\n`).join("");
 }
 
-/** Whether the folder may be read, or written. */
+/** Whether Deno may read, or write, the folder. */
 export function permitted(name: "read" | "write"): boolean {
   return host.permissions.querySync({ name, path: STATE_FOLDER }).state === "granted";
 }

@@ -1,4 +1,4 @@
-/** A page that runs no code: what leads to reports, a review, a bench, what devices map. */
+/** An HTML page without scripts: an index of reports, a review, a bench, the mappings of devices. */
 import { escapeMarkup } from "@dmalab/lang/text";
 import { colourProperties } from "@dmalab/recording/views";
 
@@ -12,30 +12,30 @@ const STYLE = `:root{color-scheme:light dark;${colourProperties("light")}}` +
   "h1.failed,h1.warned,h1.passed{padding:8px 12px;border-left:4px solid;margin:-16px -16px 16px}" +
   "h1.failed{background:var(--fault-fill)}h1.warned{background:var(--unmap-fill)}h1.passed{background:var(--data-fill)}";
 
-/** The verdict of a page: something failed, is open or differs, or neither. */
+/** The verdict of a page: something failed; something is open or differs; neither. */
 export type PageOutcome = "failed" | "warned" | "passed";
 
 const SIGNS: Readonly<Record<PageOutcome, string>> = { failed: "✕", warned: "!", passed: "✓" };
 
 export interface StaticPage {
-  /** Its heading, and its title. */
+  /** The page's heading and its `<title>`. */
   readonly title: string;
-  /** Null where what it is about can neither fail nor pass. */
+  /** The verdict; null where the subject can neither fail nor pass. */
   readonly outcome: PageOutcome | null;
-  /** Rules of style beside those of all pages; colours are the properties of `recording/views`. */
+  /** CSS rules besides the rules of all pages; colours are the properties of `recording/views`. */
   readonly style?: string;
   /** Markup. */
   readonly body: string;
 }
 
-/** What every page begins with, whatever it is about. */
+/** The first lines of every page. */
 export const PAGE_HEAD = `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="generator" content="dmalab">
 `;
 
-/** The page as HTML, complete in itself. */
+/** The page as HTML that refers to no other file. */
 export function staticPage({ body, outcome, style = "", title }: StaticPage): string {
   const text = escapeMarkup(outcome === null ? title : `${SIGNS[outcome]} ${title}`);
   const state = outcome === null ? "" : ` class="${outcome}"`;

@@ -1,9 +1,9 @@
-/** Places of a clang of the system that compiles as dmalab's own does, and the choice of the user. */
+/** The paths of clangs of the system that compile like dmalab's own, and the user's choice. */
 
-/** The major version of dmalab's own clang: another one may make other code of the same text. */
+/** The major version of dmalab's own clang: another version may generate other code. */
 export const CLANG_MAJOR = 22;
 
-/** Where systems install it; last where they install whichever they prefer. */
+/** Paths at which systems install this version; the last is the system's default version. */
 export const SYSTEM_CLANGS: readonly string[] = [
   `/usr/lib/llvm-${CLANG_MAJOR}/bin/clang`,
   `/usr/lib64/llvm${CLANG_MAJOR}/bin/clang`,
@@ -13,18 +13,21 @@ export const SYSTEM_CLANGS: readonly string[] = [
   "/usr/local/bin/clang",
 ];
 
-/** The linker beside a clang: `/usr/bin/wasm-ld-22` for `/usr/bin/clang-22`. */
+/** The linker next to a clang: `/usr/bin/wasm-ld-22` for `/usr/bin/clang-22`. */
 export function linkerBeside(clang: string): string {
   return clang.replace(/clang([^/]*)$/, "wasm-ld$1");
 }
 
-/** The word of `--compiler` for the clang that dmalab brings. */
+/** The value of `--compiler` for dmalab's own clang. */
 export const PACKAGED = "packaged";
 
-/** Null: a fitting one of the system, else dmalab's own. */
+/** The chosen compiler; null: a clang of the system with the right version, else dmalab's own. */
 let chosen: string | null = null;
 
-/** Called by a program at its start. @param compiler `packaged`, or the path of a clang. */
+/**
+ * Sets the compiler. A program calls this at its start. @param compiler `packaged`, or the path of
+ * a clang.
+ */
 export function chooseCompiler(compiler: string | null): void {
   chosen = compiler;
 }

@@ -8,7 +8,7 @@ import { loadForDebugging, type SourceFile } from "@dmalab/lang";
 import type { HostLoader } from "./host_loader.ts";
 import type { CompileRequest } from "./compile_cache.ts";
 
-/** @param load Reads a program by this loader. */
+/** @param load Loads a program with this loader; called again after drivers were compiled. */
 export async function withCompiled<T>(loader: HostLoader, load: () => T): Promise<T> {
   let loaded = load();
   while (loader.shelf.wanted.length > 0) {
@@ -21,7 +21,7 @@ export async function withCompiled<T>(loader: HostLoader, load: () => T): Promis
   return loaded;
 }
 
-/** A program with runs that can be followed. */
+/** Loads a program for debugging, and compiles its drivers in C. */
 export function loadCompiled(entry: SourceFile, loader: HostLoader): Promise<LoadResult> {
   return withCompiled(loader, () => loadForDebugging(entry, loader));
 }

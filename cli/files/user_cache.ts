@@ -1,7 +1,7 @@
 /**
- * The user's cache folder: bytes that can be made again, kept by key and verified by hash. It lies
+ * The user's cache folder: bytes that can be made again, stored by key and verified by hash. It is
  * outside of any repository, so that no repository can bring cached bytes along. Where nothing can be
- * kept, the bytes are made again in each run.
+ * stored, the bytes are made again in each run.
  */
 import { printable } from "@dmalab/lang/diagnostics";
 import { FileError } from "./file_error.ts";
@@ -10,12 +10,12 @@ import { allowedVariable, host } from "../host.ts";
 import { hostReason } from "../host_error.ts";
 import { readHostBytes } from "../host_file.ts";
 
-/** Limit of a folder; files that were not used for longest are removed first. */
+/** Limit of a subfolder; the least recently used files are removed first. */
 const MAX_BYTES = 2 ** 29;
 
 /** The cache folder of this user, or the reason why it is missing. */
 function cacheFolder(): { readonly path: string } | { readonly problem: string } {
-  // A relative path would lead into whatever folder this was started in.
+  // A relative path would lead into the folder in which the process was started.
   const known = (name: string) => {
     const value = allowedVariable(name);
     return value?.startsWith("/") ? value : null;
@@ -46,20 +46,21 @@ export async function keptBytes(
   if ("problem" in folder) return null;
   const path = `${folder.path}/${subfolder}/${key}`;
   const file = readHostBytes(path, { mostBytes: MAX_BYTES });
-  // The caller makes it again, and `keepBytes` reports why it cannot be kept.
+  // The caller then makes the bytes again, and `keepBytes` reports why they cannot be stored.
   if (!file.found) return null;
   const { bytes } = file;
   const lineEnd = bytes.indexOf(0x0a);
   const content = bytes.slice(lineEnd + 1);
   const hash = new TextDecoder().decode(bytes.subarray(0, lineEnd));
   if (hash !== await hashOf(content)) return null;
-  // A cache on a read-only disk is still used.
+  // Marks the file as used. The error of a read-only disk is ignored: its cache can still be read.
   attempt(() => host.utimeSync(path, new Date(), new Date()));
   return content;
 }
 
 /**
- * Finds what {@linkcode keepFile} stored. It was put there whole, and is not verified again.
+ * Finds a file that {@linkcode keepFile} stored. The file was stored whole, and is not verified
+ * again.
  *
  * @returns Its path; null where nothing is stored.
  */
@@ -73,7 +74,7 @@ export function keptFile(subfolder: string, key: string): string | null {
 }
 
 /**
- * Stores bytes as a file for a program that reads it itself, without their hash.
+ * Stores bytes as a file that another program reads, so that there is no hash in it.
  *
  * @returns Why they are not stored; null on success.
  */
@@ -108,7 +109,8 @@ function keep(subfolder: string, key: string, content: Uint8Array<ArrayBuffer>):
     removeOldest(real, MAX_BYTES);
     return null;
   } catch (error) {
-    // The cache fails no run: a full disk or another user's folder is no mistake of the input.
+    // A cache that cannot be written fails no run: a full disk or another user's folder is no error
+    // of the input.
     if (error instanceof FileError) return error.message;
     return `Cannot write "${printable(folder.path)}": ${hostReason(error)}`;
   }

@@ -1,9 +1,9 @@
 /**
- * Everything that the command line writes.
+ * Writes all files of the command line.
  *
- * A cloned repository can hold links, pipes and devices under any name, also under the names that
- * dmalab chooses: it writes only regular files inside the named folder. It is written beside its
- * place and renamed, so that a full disk leaves the old file whole.
+ * A cloned repository can contain links, pipes and devices under any name, also under the names
+ * that dmalab chooses: dmalab writes only regular files inside the named folder. It writes a
+ * temporary file next to the target and renames it, so that a full disk leaves the old file whole.
  */
 import { printable } from "@dmalab/lang/diagnostics";
 import { FileError, FullDiskError } from "./file_error.ts";
@@ -13,39 +13,42 @@ import { hostReason, isFullDisk } from "../host_error.ts";
 import { basename, dirname, isInside, resolve } from "../paths.ts";
 import type { Screen } from "../screen.ts";
 
-/** A file's place, checked. */
+/** The checked target of a file to write. */
 interface TargetFile {
   readonly path: string;
-  /** How messages name it. */
+  /** The path in messages. */
   readonly shown: string;
-  /** Whether there is a file already. */
+  /** Whether the file exists already. */
   readonly isThere: boolean;
-  /** Its rights; null without any. */
+  /** Access mode of the existing file; null if there is no file, or the host has no modes. */
   readonly mode: number | null;
 }
 
-/** Where a file goes. */
+/** The target that a file is written to. */
 export type OutputTarget =
   /** A path that the user typed; a link is followed to a regular file of the same folder. */
   | string
-  /** A place that dmalab chose, below a folder: no link is followed on the way. */
+  /** A name that dmalab chose, below a folder: no link on the path is followed. */
   | { readonly folder: string; readonly name: string };
 
-/** A file of dmalab's own choice in the folder of another one that has a checked path. */
+/** A target that dmalab chooses itself, next to a file whose path has been checked. */
 export function beside(path: string): Exclude<OutputTarget, string> {
   return { folder: dirname(path), name: basename(path) };
 }
 
 /**
- * Writes a result, whole or not at all. An existing file may be replaced by the rule of
- * {@linkcode FileDraft}.
+ * Writes a result, whole or not at all. {@linkcode FileDraft} says which existing files it
+ * replaces.
  * @throws {FileError}
  */
 export function writeFile(target: OutputTarget, content: string | Uint8Array): void {
   writeDraft(new FileDraft(target), content);
 }
 
-/** Replaces a file that was read, or that dmalab keeps, whole or not at all. @throws {FileError} */
+/**
+ * Replaces a file that was read before or that belongs to dmalab, whole or not at all. @throws
+ * {FileError}
+ */
 export function rewriteFile(target: OutputTarget, content: string | Uint8Array): void {
   writeDraft(new FileDraft(target, { replacesAny: true }), content);
 }
@@ -58,7 +61,7 @@ function writeDraft(draft: FileDraft, content: string | Uint8Array): void {
 /**
  * Checks before long work that its result can be written: writes a draft and removes it.
  *
- * @param head What the result will begin with, the name of dmalab included.
+ * @param head The first bytes of the result, up to the name of dmalab in it.
  * @throws {FileError} @throws {FullDiskError}
  */
 export function checkPlace(target: OutputTarget, head: string): void {
@@ -67,18 +70,21 @@ export function checkPlace(target: OutputTarget, head: string): void {
   draft.drop();
 }
 
-/** Whether a regular file has a name already. @throws {FileError} Where the name is something else's. */
+/**
+ * Whether a regular file with this name exists. @throws {FileError} If the name is a folder, a link or a
+ * device.
+ */
 export function isTaken(target: Exclude<OutputTarget, string>): boolean {
   return targetFileOf(target).isThere;
 }
 
-/** Writes at the end of a file of ours, in folders that are made. @throws {FileError} */
+/** Appends to a file of dmalab, and creates its folders. @throws {FileError} */
 export function appendFile(target: Exclude<OutputTarget, string>, text: string): void {
   const { isThere, path, shown } = targetFileOf(target);
   attempt(shown, () => {
     const file = host.openSync(path, { append: true, write: true, createNew: !isThere });
     try {
-      // Between the look and the opening it may have become another file.
+      // Between the check and the opening, the path may have become another file.
       if (isThere) checkSame(host.lstatSync(path), file.statSync(), shown);
       writeAll(file, new TextEncoder().encode(text));
     } finally {
@@ -87,26 +93,26 @@ export function appendFile(target: Exclude<OutputTarget, string>, text: string):
   });
 }
 
-/** Removes a file of ours. @throws {FileError} */
+/** Removes a file of dmalab. @throws {FileError} */
 export function removeFile(target: Exclude<OutputTarget, string>): void {
   const { path, shown } = targetFileOf(target);
   attempt(shown, () => host.removeSync(path));
 }
 
-/** A picture as a file, which bears the name of dmalab so that the next one may replace it. */
+/** The text of a picture file. It names dmalab, so that the next picture may replace the file. */
 export function svgFile(svg: string): string {
   return `<!-- dmalab -->\n${svg}`;
 }
 
-/** What files of dmalab bear in their first bytes. */
+/** Files of dmalab contain this name in their first bytes. */
 const OWN_NAME = new TextEncoder().encode("dmalab");
 const MARKED_BYTES = 256;
 
 /**
- * A file that is written beside its place, and put there when it is whole.
+ * A file that is written next to its target, and renamed to the target when it is complete.
  *
- * It replaces an empty file, and an earlier result: one that begins with the same bytes, up to the
- * name of dmalab. A scenario, a source or a note under the same name stays.
+ * It replaces an empty file, and an earlier result: a file that begins with the same bytes, up to
+ * the name of dmalab. It does not replace a scenario, a source or a note under the same name.
  */
 export class FileDraft {
   readonly #place: TargetFile;
@@ -118,7 +124,8 @@ export class FileDraft {
   constructor(target: OutputTarget, { replacesAny = false } = {}) {
     this.#place = targetFileOf(target);
     this.#mayReplace = replacesAny || !this.#place.isThere;
-    // The length of a name that any file system takes, for a file with any name.
+    // The name of the draft does not depend on the target's: it is short enough for any file
+    // system.
     this.#path = `${dirname(this.#place.path)}/.dmalab-${crypto.randomUUID()}.tmp`;
     this.#file = attempt(
       this.#place.shown,
@@ -126,7 +133,7 @@ export class FileDraft {
     );
   }
 
-  /** @throws {FileError} The draft is removed then. */
+  /** @throws {FileError} The draft has then been removed. */
   write(content: string | Uint8Array): void {
     const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
     this.#orDrop(() => {
@@ -136,7 +143,7 @@ export class FileDraft {
     });
   }
 
-  /** Puts it in its place. @throws {FileError} The draft is removed then. */
+  /** Renames the draft to its target. @throws {FileError} The draft has then been removed. */
   keep(): void {
     const { mode, path } = this.#place;
     this.#orDrop(() => {
@@ -146,7 +153,7 @@ export class FileDraft {
     });
   }
 
-  /** Removes it: nothing is put in its place. */
+  /** Removes the draft; the target stays unchanged. */
   drop(): void {
     this.#close();
     host.removeSync(this.#path);
@@ -168,13 +175,14 @@ export class FileDraft {
 }
 
 /**
- * How often a spool can be read: a trace is read for its log, its events, and a part of them again.
+ * How often a spool can be read: for the log of a trace, for its events, and for parts of them
+ * again.
  */
 const SPOOL_READERS = 4;
 
 /**
- * Bytes too many for memory, in a file without a name: it is open, and gone from the folder of
- * temporary files, so that it ends with the process however that ends.
+ * Bytes that are too many for memory, in a temporary file. The file is open, but its name has been
+ * removed, so that the file disappears with the process, however the process ends.
  */
 export class Spool {
   readonly #shown = "a temporary file";
@@ -199,7 +207,7 @@ export class Spool {
     attempt(this.#shown, () => writeAll(this.#writer, bytes));
   }
 
-  /** Everything that was written, from its beginning; the reader closes it. */
+  /** Opens the written bytes for reading from the start; the caller closes the file. */
   read(): Deno.FsFile {
     const reader = this.#readers.pop();
     if (reader === undefined) throw new InvariantError("a spool is read more often than it can be");
@@ -207,16 +215,15 @@ export class Spool {
   }
 }
 
-/** Signals that end the process, with their numbers. */
-/** Shells say 128 and its number of a process that a signal has ended. */
+/** Shells report 128 plus the signal's number for a process that a signal has ended. */
 const SIGNAL_CODE = 128;
+/** Signals that end the process, with their numbers. */
 const ENDING = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 
 /**
- * Works in a folder of temporary files, and removes the folder when the work ends.
+ * Creates a folder for temporary files, and removes it when the work ends.
  *
- * @param endsBySignal Removes it and ends the process at a signal, too, while the work waits: for work that handles no
- * signals itself.
+ * @param endsBySignal Also removes it at a signal, and ends the process: for work that handles no signals itself.
  * @throws {FileError}
  */
 export async function withTempFolder<T>(
@@ -245,7 +252,7 @@ export async function withTempFolder<T>(
   }
 }
 
-/** Makes a folder that the user typed, and those on the way. @throws {FileError} */
+/** Creates a folder that the user typed, and its parent folders. @throws {FileError} */
 export function makeNamedFolder(path: string): void {
   attempt(path, () => {
     checkWay(path);
@@ -254,7 +261,8 @@ export function makeNamedFolder(path: string): void {
 }
 
 /**
- * Makes a folder that the environment names: the user's own, wherever their links lead.
+ * Creates a folder that an environment variable names. It is the user's own, so that links on the
+ * path are followed.
  * @returns Its path, links resolved.
  * @throws {FileError}
  */
@@ -266,8 +274,8 @@ export function makeOwnFolder(path: string): string {
 }
 
 /**
- * Checks that no link leads what is written at a typed path elsewhere: out of the current folder, or
- * where the path begins elsewhere, out of the folder that its last name is in.
+ * Checks that no link on a typed path leads out of the current folder; for a path to another place,
+ * out of the folder that contains the path's last name.
  *
  * @throws {FileError}
  */
@@ -284,15 +292,15 @@ export function checkWay(path: string): void {
   throw new FileError(where, "E1101", "name the folder that it leads to");
 }
 
-/** The existing part of a path: itself, or the nearest folder above it. */
+/** The existing part of a path: the path itself, or the nearest folder above it. */
 function nearest(path: string): readonly [path: string, info: Deno.FileInfo] {
-  // The name itself, not what a link leads to.
+  // Without the slash at the end, lstat() would report the link itself; with it, the link's target.
   const name = path.replace(/(?<=.)\/+$/, "");
   const info = entryAt(name);
   return info === null ? nearest(dirname(name)) : [name, info];
 }
 
-/** Makes a folder below another one, and those on the way. @throws {FileError} */
+/** Creates a folder below another folder, and the folders between them. @throws {FileError} */
 function makeFolder(folder: string, name: string): void {
   let path = folder;
   for (const part of name.split("/")) {
@@ -314,7 +322,7 @@ function targetFileOf(target: OutputTarget): TargetFile {
   return attempt(shownPath(path), () => checkedPlace(path, shownPath(path)));
 }
 
-/** Where a path that the user typed leads. */
+/** The target for a path that the user typed. */
 function namedPlace(shown: string): TargetFile {
   if (shown === "") throw new FileError('Cannot write "": the file name is empty');
   const info = entryAt(shown);
@@ -332,7 +340,7 @@ function checkedPlace(path: string, shown: string): TargetFile {
   if (info === null) return { path, shown, isThere: false, mode: null };
   if (!info.isFile || (info.nlink ?? 1) > 1) refuse(shown, info);
   const mode = info.mode === null ? null : info.mode & 0o7777;
-  // Renaming over it would not ask.
+  // Renaming would replace a write-protected file without a question.
   if (mode !== null && (mode & 0o222) === 0) {
     throw new FileError(
       `Cannot write "${printable(shown)}": it is write-protected`,
@@ -343,7 +351,10 @@ function checkedPlace(path: string, shown: string): TargetFile {
   return { path, shown, isThere: true, mode };
 }
 
-/** The entry at a path, itself or the target of its links; null for nothing. */
+/**
+ * Information about a path itself, or with `statSync` about the target of its links; null if it
+ * does not exist.
+ */
 function entryAt(
   path: string,
   look: (path: string) => Deno.FileInfo = host.lstatSync,
@@ -371,7 +382,7 @@ function refuse(shown: string, info: Deno.FileInfo): never {
   throw new FileError(`${name}: it is ${what}`, "E1101", hint);
 }
 
-/** @throws {FileError} Where the file there is no earlier result of the same kind. */
+/** @throws {FileError} If the existing file is not an earlier result of the same kind. */
 function checkOwn({ path, shown }: TargetFile, bytes: Uint8Array): void {
   const found = firstBytes(path);
   const head = bytes.subarray(0, MARKED_BYTES);
@@ -403,7 +414,7 @@ function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
   for (let rest = bytes; rest.length > 0;) rest = rest.subarray(file.writeSync(rest));
 }
 
-/** Does something with a file. @throws {FileError} @throws {FullDiskError} */
+/** Runs a file operation, and converts its errors. @throws {FileError} @throws {FullDiskError} */
 function attempt<T>(shown: string, work: () => T): T {
   try {
     return work();
@@ -427,7 +438,10 @@ function shownPath(path: string): string {
   return path.replace(/^\.\//, "");
 }
 
-/** Writes the result that the user wanted; false, after saying why not. */
+/**
+ * Writes a file that the user asked for. @returns False if it cannot be written; the reason was
+ * printed.
+ */
 export function writeOrSay(
   target: OutputTarget,
   content: string,
@@ -436,7 +450,10 @@ export function writeOrSay(
   return doOrSay(() => writeFile(target, content), screen);
 }
 
-/** Works with files that the user named; false, after saying why it failed. */
+/**
+ * Runs work with files that the user named. @returns False if a file failed; the reason was
+ * printed.
+ */
 export function doOrSay(work: () => void, screen: Pick<Screen, "err">): boolean {
   try {
     work();

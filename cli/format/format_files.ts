@@ -1,4 +1,4 @@
-/** `dmalab fmt`: files in their one style, or the list of the other ones. */
+/** `dmalab fmt`: formats files, or lists the files that are not formatted. */
 import { SourceFile } from "@dmalab/lang";
 import { type ExitCode, FAILED, HELD, worseExitCode, WRONG } from "../exit_code.ts";
 import { readHostFile, readHostInput } from "../host_file.ts";
@@ -10,7 +10,7 @@ import { refuse, type Screen } from "../screen.ts";
 import { formatSource } from "@dmalab/lang/editor";
 import { doOrSay, rewriteFile } from "../files/write_file.ts";
 
-/** Formats files in place; with `check` it writes nothing and says which it would change. */
+/** Formats files in place; with `check` it writes nothing, and lists the files that it would change. */
 export function formatFiles(
   paths: readonly string[],
   { check }: { readonly check: boolean },
@@ -64,7 +64,7 @@ export function formatInput(
   return HELD;
 }
 
-/** The text in its style; null, after saying why, when it is wrong. */
+/** The formatted text; null if the text has errors, which were printed. */
 function formatText(name: string, text: string, screen: Screen): string | null {
   const formatted = formatSource(new SourceFile(printable(name), text));
   if (formatted.ok) return formatted.text;
@@ -72,7 +72,7 @@ function formatText(name: string, text: string, screen: Screen): string | null {
   return null;
 }
 
-/** The line (from 1) that changes first. */
+/** Number of the first line that formatting changes, from 1. */
 function firstChange(before: string, after: string): number {
   const [old, now] = [before.split("\n"), after.split("\n")];
   const index = old.findIndex((line, each) => line !== now[each]);

@@ -5,7 +5,7 @@ export interface InitFile {
   readonly merge: "keys" | "lines" | "none";
 }
 
-/** A file's text with what it lacks of another; the same text when it lacks nothing. */
+/** An existing text with the keys or lines added that it lacks; unchanged if it lacks nothing. */
 export function mergeTexts(existing: string, { merge, text }: InitFile): string {
   if (merge === "none") return existing;
   if (merge === "lines") {
@@ -23,7 +23,7 @@ export function mergeTexts(existing: string, { merge, text }: InitFile): string 
   return JSON.stringify(merged) === JSON.stringify(value) ? existing : result;
 }
 
-/** Objects get the keys they lack, lists the items; every other value stays. */
+/** Adds missing keys to objects and missing items to lists; all other values stay unchanged. */
 function mergeValues(existing: unknown, added: unknown): unknown {
   if (Array.isArray(existing) && Array.isArray(added)) {
     return [...existing, ...added.filter((item) => !existing.includes(item))];

@@ -1,17 +1,17 @@
 /**
- * The files that `dmalab init` writes: dmalab is a dependency in their package.json.
+ * The files that `dmalab init` writes. Their package.json has dmalab as a dependency.
  *
- * In a new folder `package.json` names the folder and resolves every `*.dma` to the runner, and
- * `deno.json` resolves a main module beside it through that name: `deno run first.dma` runs a
- * scenario. A name that resolves to a file of the folder is all that npm's `exports` allow, so that
- * the runner is a file of one line.
+ * In a new folder, `package.json` names the folder and maps every `*.dma` to the runner;
+ * `deno.json` resolves the main module beside it through that name, so that `deno run first.dma`
+ * runs a scenario. npm's `exports` can map names only to files of the folder: therefore the runner
+ * is a file of one line in it.
  */
 import { DENO_VERSION, VERSION } from "../package_version.ts";
 import { STATE_FOLDER } from "../state_folder.ts";
 import type { InitFile } from "./init_file.ts";
 import { CONTAINER_FILE, REPORT } from "./job_files.ts";
 
-/** The package name of a new folder, in both of its configurations. */
+/** The package name of a new folder, in `package.json` and `deno.json`. */
 const OWN_NAME = "lab";
 const OWN_VERSION = "0.0.0";
 
@@ -20,7 +20,7 @@ const DENO_JSON = {
   imports: { "./": `npm:/${OWN_NAME}@${OWN_VERSION}/` },
 };
 
-/** The keys that a package.json needs, in a project, too. */
+/** The keys that a package.json needs, in a new folder and in an existing project. */
 const PACKAGE_ADDED = {
   scripts: { test: "dmalab test", dmalab: "dmalab" },
   devDependencies: { dmalab: `^${VERSION}` },
@@ -116,7 +116,7 @@ const file = (path: string, text: string, merge: InitFile["merge"] = "none"): In
   merge,
 });
 
-/** What every folder gets. */
+/** The files that every folder gets. */
 const FILES: readonly InitFile[] = [
   file("first.dma", FIRST_SCENARIO),
   file("scenarios_test.mjs", SCENARIOS_TEST),
@@ -133,7 +133,7 @@ export const FOLDER_FILES: readonly InitFile[] = [
   ...FILES,
 ];
 
-/** The files of a folder that is a project of Node's, of Deno's, or of both. */
+/** The files for an existing project of Node, of Deno, or of both. */
 export const PROJECT_FILES: readonly InitFile[] = [
   file("package.json", json(PACKAGE_ADDED), "keys"),
   ...FILES,

@@ -1,4 +1,7 @@
-/** `dmalab init`: writes a folder of scenarios, or adds what a project needs for them. */
+/**
+ * `dmalab init`: writes a folder of scenarios, or adds the files for scenarios to an existing
+ * project.
+ */
 import { host } from "../host.ts";
 import { FileError } from "../files/file_error.ts";
 import { checkWay, makeNamedFolder, rewriteFile } from "../files/write_file.ts";
@@ -15,17 +18,20 @@ export interface Written {
   readonly written: readonly string[];
   /** Existing files to which something was added. */
   readonly added: readonly string[];
-  /** Existing files that stay as they are. */
+  /** Existing files that were not changed. */
   readonly kept: readonly string[];
-  /** Jobs that were written where no CI looks for them. */
+  /** CI jobs that were written to a place where no CI finds them: the user copies them. */
   readonly toCopy: readonly JobFile[];
-  /** The folder from the root of its repository; empty for the root, and without a repository. */
+  /**
+   * The folder's path from the root of its repository; empty for the root, and without a
+   * repository.
+   */
   readonly inside: string;
 }
 
 export type InitOutcome = Written | { readonly done: false; readonly problem: string };
 
-/** Writes the files; none when one of them exists, unless asked to add. */
+/** Writes the files. Without `add` it writes nothing if one of them exists. */
 export function initFolder(
   folder: string,
   { add = false }: { readonly add?: boolean } = {},
@@ -77,7 +83,7 @@ function problem(text: string): InitOutcome {
   return { done: false, problem: text };
 }
 
-/** The texts to write, by path, of files that are new or lack something; or what is wrong with one. */
+/** The texts of new files and of files that lack something, by path; or what is wrong with a file. */
 function textsFor(
   folder: string,
   files: readonly InitFile[],
@@ -102,8 +108,7 @@ function textsFor(
 }
 
 /**
- * The folder from the root of the repository around it; empty for the root, and without a
- * repository.
+ * The folder's path from the root of its repository; empty for the root, and without a repository.
  */
 function pathInRepository(folder: string): string {
   let above = folder;
@@ -116,7 +121,7 @@ function pathInRepository(folder: string): string {
   }
 }
 
-/** Whether there is such a file; false where Deno may not look. */
+/** Whether a file exists; false where Deno may not read the folder. */
 function mayExist(path: string): boolean {
   try {
     return exists(path);

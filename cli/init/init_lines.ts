@@ -7,7 +7,10 @@ import type { PackageSource } from "./package_source.ts";
 
 const PACKED_FILE = `dmalab-${VERSION}.tgz`;
 
-/** @param source What the folder can install dmalab from; null for sources without a package. */
+/**
+ * @param source The package from which the folder can install dmalab; null for sources that are no
+ *   package.
+ */
 export function initLines(
   folder: string,
   { added, inside, kept, toCopy, written }: Written,
@@ -34,7 +37,10 @@ export function initLines(
   ];
 }
 
-/** A packed file in the folder itself goes wherever the folder goes: to CI, and into a container. */
+/**
+ * Lines about installing. A packed file inside the folder is copied with it: to CI, and into a
+ * container.
+ */
 function installLines(source: PackageSource | null): string[] {
   const install = `  npm install -D ./${PACKED_FILE}`;
   if (source === null) {

@@ -1,6 +1,6 @@
 /**
- * The jobs for CI, and the container file. Both install the folder's packed file of dmalab, else what
- * package.json names, and write a report that GitHub and GitLab keep.
+ * The CI jobs and the container file. Both install the folder's packed file of dmalab; without one,
+ * the package that package.json names. They write a report that GitHub and GitLab store.
  */
 import type { InitFile } from "./init_file.ts";
 
@@ -9,14 +9,14 @@ export const REPORT = "scenarios.xml";
 
 const NODE_RELEASE = 22;
 
-// Not by "npm ci": a lock that was made elsewhere may lack this system's Deno.
-// A packed file in the folder counts where package.json names a registry's package, too.
+// "npm ci" is not used: a lock file from another system may lack this system's Deno. A packed file
+// in the folder takes precedence over a registry's package in package.json.
 const INSTALL = "if ls dmalab-*.tgz; then npm install -D ./dmalab-*.tgz; else npm install; fi";
 const TEST = ["npx", "dmalab", "test", "--junit-path", REPORT];
 
-/** Where a job is written, and where a repository's CI looks for it. */
+/** A CI job: the file that is written, and the path where a repository's CI looks for it. */
 export interface JobFile extends InitFile {
-  /** Path from the repository's root. */
+  /** Path at which CI reads the job, from the repository's root. */
   readonly read: string;
 }
 
@@ -87,7 +87,7 @@ function pathOf(inside: string): string {
   return inside === "" ? REPORT : `${inside}/${REPORT}`;
 }
 
-/** The same in a container: `podman build -t lab . && podman run --rm lab`. */
+/** Runs the tests in a container: `podman build -t lab . && podman run --rm lab`. */
 export const CONTAINER_FILE: InitFile = {
   path: "Containerfile",
   text: `FROM docker.io/library/node:${NODE_RELEASE}-slim

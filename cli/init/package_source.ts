@@ -1,19 +1,22 @@
-/** Where a new folder can install dmalab from: what this computer has, since no registry may have it. */
+/**
+ * Finds the package from which a new folder can install dmalab. It is on this computer, since no
+ * registry may have it.
+ */
 import { host } from "../host.ts";
 import { VERSION } from "../package_version.ts";
 import { dirname, isInside, join, relative } from "../paths.ts";
 import { PACKAGE_FOLDER } from "../places.ts";
 
-/** What npm installs: a packed file, or the folder of a package. */
+/** A package that npm can install: a packed file, or a folder. */
 export interface PackageSource {
   readonly kind: "file" | "folder";
-  /** From the new folder, where it is near; else the whole path. */
+  /** Relative to the new folder if it is near, else absolute. */
   readonly path: string;
 }
 
 /**
- * The package that can be installed in a folder: the packed file of this version in the folder or
- * one above it or the current one, else the package that runs.
+ * The package to install in a folder: a packed file of this version in the folder, in the current
+ * folder or in a folder above one of them; else the package that runs.
  *
  * @param folder Exists.
  * @param ownPackage The folder of the package that runs; null for sources.
@@ -34,7 +37,10 @@ export function packageSource(
   return ownPackage === null ? null : { kind: "folder", path: nearPath(real, ownPackage) };
 }
 
-/** A relative path, such as `../dist`, below the parent folder; elsewhere the whole path. */
+/**
+ * A relative path, such as `../dist`, if the path is below the parent folder; else the absolute
+ * path.
+ */
 function nearPath(folder: string, path: string): string {
   if (!isInside(path, dirname(folder))) return path;
   const from = relative(folder, path).replaceAll("\\", "/");
@@ -45,7 +51,7 @@ function isFile(path: string): boolean {
   try {
     return host.statSync(path).isFile;
   } catch {
-    // Not there, or not for this program to look at.
+    // The file does not exist, or dmalab may not access it.
     return false;
   }
 }

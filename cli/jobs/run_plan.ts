@@ -2,7 +2,7 @@
 import type { SignalWatch } from "../interrupts.ts";
 import { JOB_WORKER } from "../places.ts";
 
-/** A job for a worker, by its `kind`. All of it can be posted. */
+/** A job for a worker; `kind` selects its runner. All of its properties can be posted to a worker. */
 export interface AnyJob {
   readonly kind: string;
   readonly path: string | null;
@@ -14,15 +14,18 @@ export interface WorkerJob<J> {
 }
 
 export interface Plan<J extends AnyJob, M extends { readonly kind: string }> {
-  /** The job to start now; null: none before another one ends. */
+  /** The job to start now; null if none can start before another job ends. */
   next(): J | null;
-  /** Gets each message of a job; the last is of the kind `end`. */
+  /** Called with each message of a job; the last message has the kind `end`. */
   receive(job: J, message: M): void;
-  /** The results are complete: jobs that still run are ended. */
+  /** Whether all wanted results have arrived: running jobs are then terminated. */
   isComplete(): boolean;
 }
 
-/** Runs a plan's jobs until it is complete or has no more. @param workers How many at once. */
+/**
+ * Runs a plan's jobs until the plan is complete or has no more jobs. @param workers Largest number
+ * of workers.
+ */
 export function runPlan<J extends AnyJob, M extends { readonly kind: string }>(
   plan: Plan<J, M>,
   workers: number,
@@ -72,7 +75,7 @@ function newWorker(started: Worker[]): Worker {
   return worker;
 }
 
-/** Starts a job that is no part of a plan, and runs until its worker is terminated. */
+/** Starts a job that belongs to no plan. It runs until its worker is terminated. */
 export function startJob(job: AnyJob): Worker {
   const worker = newWorker([]);
   const orders: WorkerJob<AnyJob> = { job, interrupts: new SharedArrayBuffer(4) };

@@ -1,5 +1,5 @@
 /// <reference lib="deno.worker" />
-/** A worker's side of jobs: does them one after the other, and posts their reports. */
+/** Runs jobs in a worker, one after the other, and posts their messages. */
 import type { JobRunner, OpenJobRunner } from "../extension.ts";
 import { loadExtensions } from "../extensions.ts";
 import { SharedInterrupts } from "../interrupts.ts";

@@ -1,4 +1,4 @@
-/** Labels for the kind of a difference between two releases. */
+/** Labels for the kinds of differences between two releases. */
 import type { ReleaseDifference } from "@dmalab/runtime/kernels";
 
 export const CHANGE_WORDS: Readonly<Record<ReleaseDifference["change"], string>> = {

@@ -1,8 +1,9 @@
 /**
- * At which release a scenario's outcome turns, and by what.
+ * Finds the releases at which a scenario's outcome changes, and the cause.
  *
- * It is not known beforehand what a test is about. It is run on every release; where two neighbours differ,
- * each thing that they differ in is given to one of them alone, until the other's outcome comes out.
+ * The subject of a test is not known beforehand. Each test is run on every release. Where two neighbouring
+ * releases have different outcomes, each difference between them is applied to one of the two alone, until
+ * that release has the other's outcome.
  */
 import {
   differencesOf,
@@ -15,39 +16,42 @@ import {
 import { type EndedTest, type Outcomes, outcomesOn, type Scenario } from "./outcomes.ts";
 import type { Diagnostic } from "@dmalab/lang/diagnostics";
 
-/** Why two neighbours differ. */
+/** The cause of different outcomes on two neighbouring releases. */
 export interface OutcomeCause {
-  /** One, where one is enough; else all that it takes together. */
+  /** The difference, if a single one is enough; else all differences that are needed together. */
   readonly differences: readonly ReleaseDifference[];
-  /** The newer release without them is as the older one; else the older one with them as the newer. */
+  /**
+   * `newer`: the newer release without these differences has the older outcome. `older`: the older
+   * release with them has the newer outcome.
+   */
   readonly seenIn: "newer" | "older";
 }
 
 export interface OutcomeChange {
-  /** The release that does it differently from the one before. */
+  /** The first release with the new outcome. */
   readonly at: KernelProfile;
   readonly from: KernelProfile;
-  /** Every single thing that is enough, or one list of things that are needed together. */
+  /** Every single difference that is enough, or one list of differences that are needed together. */
   readonly causes: readonly OutcomeCause[];
 }
 
-/** A test, and how it ends on every release. */
+/** A test, with its outcome on every release. */
 export interface TestOutcomeChanges {
   readonly name: string;
   readonly place: string;
   readonly ends: Readonly<Record<KernelProfile, EndedTest>>;
-  /** Where it ends differently from the release before; empty when it is the same everywhere. */
+  /** The releases at which the outcome changes; empty when it is the same on all. */
   readonly turns: readonly OutcomeChange[];
 }
 
 export type ReleasesResult =
   | { readonly tests: readonly TestOutcomeChanges[] }
-  /** It does not load there. */
+  /** The errors of a scenario that does not load on some release. */
   | { readonly problems: readonly Diagnostic[] };
 
 /**
- * Runs a scenario on every release, and finds out where and why its tests turn.
- * @throws {Interrupted} When the run is interrupted.
+ * Runs a scenario on every release, and finds out where and why the outcomes of its tests change.
+ * @throws {OutcomesCancelled} When the run is interrupted.
  */
 export function turnsOf(scenario: Scenario): ReleasesResult {
   const all = new Map<KernelProfile, ReadonlyMap<string, EndedTest>>();
@@ -81,7 +85,7 @@ export function turnsOf(scenario: Scenario): ReleasesResult {
   };
 }
 
-/** A release and how the tests end on it. */
+/** A release, with the outcomes of the tests on it. */
 interface Release {
   readonly name: KernelProfile;
   readonly tests: ReadonlyMap<string, EndedTest>;
@@ -90,9 +94,9 @@ interface Release {
 /** Two neighbours. */
 class Pair {
   readonly #differences: readonly ReleaseDifference[];
-  /** The tests that end differently. */
+  /** Keys of the tests with different outcomes on the two releases. */
   readonly #turned: readonly string[];
-  /** The tried runs, by the release and its changes. */
+  /** Results of runs, by the release and the differences applied to it. */
   readonly #known = new Map<string, Outcomes>();
 
   constructor(
@@ -106,7 +110,7 @@ class Pair {
     );
   }
 
-  /** The subject of every test with another outcome in the other release. */
+  /** The causes of each test with different outcomes on the two releases. */
   causes(): Map<string, readonly OutcomeCause[]> {
     const found = new Map<string, OutcomeCause[]>(this.#turned.map((key) => [key, []]));
     if (this.#turned.length === 0) return found;
@@ -128,7 +132,10 @@ class Pair {
     return found;
   }
 
-  /** The fewest things that it takes together: all of them, less what makes no difference. */
+  /**
+   * The fewest differences that are needed together: starts with all, and removes each that is not
+   * needed.
+   */
   #together(key: string): OutcomeCause {
     let needed = this.#differences;
     for (const difference of this.#differences) {
@@ -138,7 +145,7 @@ class Pair {
     return { differences: needed, seenIn: "newer" };
   }
 
-  /** What becomes of the tests on one release that has some things as its neighbour has them. */
+  /** The outcomes of the tests on one release, with some of its differences set as in its neighbour. */
   #outcomes(on: Release, differences: readonly ReleaseDifference[]): Outcomes {
     const turned = differences.map(({ name }) => name);
     const changed = releaseWith(KERNELS[on.name], turned);

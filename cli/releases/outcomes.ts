@@ -1,4 +1,4 @@
-/** What becomes of a scenario's tests on one release. */
+/** The outcomes of a scenario's tests on one release. */
 import type { Diagnostic } from "@dmalab/lang/diagnostics";
 import { loadProgramOn, type SourceFile, spanPlace } from "@dmalab/lang";
 import {
@@ -14,31 +14,37 @@ import type { SourceLoader } from "@dmalab/lang/syntax";
 import type { Limits } from "@dmalab/lang/values";
 import type { KernelProfile, KernelRelease } from "@dmalab/runtime/kernels";
 
-/** A scenario, and how much of it is run. */
+/** A scenario, the selected tests, and the limits of a run. */
 export interface Scenario {
   readonly entry: SourceFile;
   readonly loader: SourceLoader;
   readonly limits: Limits;
-  /** Only tests with one of these in the name; without any, all. */
+  /** Only tests whose name contains one of these; all tests if empty. */
   readonly matches: readonly NameMatch[];
-  /** A clock, and a source of interrupts. Without one the limit of time does not count. */
+  /** A clock, and a source of interrupts. Without it there is no time limit. */
   readonly watch?: HostWatch;
 }
 
-/** The run was interrupted: its results so far mean nothing. */
+/** Thrown when the run was interrupted: the outcomes so far are incomplete. */
 export class OutcomesCancelled extends Error {}
 
 export interface EndedTest {
-  /** With its machine: the name for people. */
+  /** The test's name for messages, with its machine. */
   readonly name: string;
   readonly place: LocationText;
-  /** `ok`, or where it fails; with what was unexpected. Two that are equal ended alike. */
+  /**
+   * `ok`, or the line at which it fails; then the names of unexpected incidents. Equal texts are
+   * equal outcomes.
+   */
   readonly end: string;
-  /** The first line of its failure; null when it held. */
+  /** The first line of the failure; null if the test passed. */
   readonly message: string | null;
 }
 
-/** Ends by place and name of the tests, or why the scenario does not load on that release. */
+/**
+ * Outcomes by place and name of the tests; or the errors of a scenario that does not load on the
+ * release.
+ */
 export type Outcomes =
   | { readonly tests: ReadonlyMap<string, EndedTest> }
   | { readonly problems: readonly Diagnostic[] };
@@ -46,9 +52,9 @@ export type Outcomes =
 const STATEMENTS = "(the statements of the file)";
 
 /**
- * Runs a scenario's statements and tests on a release, or on a release that is changed.
- * @param only The keys of the tests to run; all of them when left out.
- * @throws {Interrupted} When the run is interrupted.
+ * Runs a scenario's statements and tests on a release, or on a changed release.
+ * @param only The keys of the tests to run; all tests when left out.
+ * @throws {OutcomesCancelled} When the run is interrupted.
  */
 export function outcomesOn(
   scenario: Scenario,
@@ -85,7 +91,7 @@ export function outcomesOn(
   };
 }
 
-/** The key of a test: two may have one name. */
+/** The key of a test, with its place: two tests may have the same name. */
 function keyOf(place: LocationText, name: string): string {
   return `${place} ${name}`;
 }

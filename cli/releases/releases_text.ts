@@ -1,4 +1,4 @@
-/** Which tests change outcome between releases, and by what, for a person. */
+/** Text for people: which tests change their outcomes between releases, and the causes. */
 import { maxOf } from "@dmalab/runtime/basics";
 import type { OutcomeCause, OutcomeChange, TestOutcomeChanges } from "./outcome_changes.ts";
 import { clip, formatCount, pad, type Paint, PICTURE_COLUMNS, wrapText } from "@dmalab/lang/text";
@@ -14,20 +14,20 @@ import { CHANGE_WORDS } from "./change_words.ts";
 /** Between two columns. */
 const GAP = "  ";
 const INDENT = "    ";
-/** The least part of a name that is shown, on any screen. */
+/** At least this much of a name is shown, on any screen. */
 const LEAST_NAME_COLUMNS = 8;
 
-/** How the text is shown. */
+/** Colours and width of the text. */
 interface Reader {
   readonly paint: Paint;
   readonly columns: number;
 }
 
 /**
- * Which tests change outcome at which release, and by what.
+ * Which tests change outcome at which release, and the causes.
  *
- * @param file As the user named it.
- * @param columns How wide the screen is; that of a picture without one.
+ * @param file The file's name as the user typed it.
+ * @param columns Width of the screen; the default is the width of a picture.
  */
 export function releasesText(
   file: string,
@@ -58,7 +58,7 @@ export function releasesText(
   return `${lines.join("\n")}\n`;
 }
 
-/** Releases next to each other on which every test ends the same. */
+/** Neighbouring releases on which every test has the same outcome. */
 interface ReleaseRun {
   readonly first: KernelProfile;
   last: KernelProfile;
@@ -77,8 +77,8 @@ function releaseRuns(tests: readonly TestOutcomeChanges[]): readonly ReleaseRun[
 }
 
 /**
- * A row for each test with a changed outcome, with a number that the reasons name it by; a column
- * for each run of releases on which all of them end the same.
+ * A row for each test with a changed outcome, with the number by which the reasons refer to it; a
+ * column for each group of neighbouring releases with equal outcomes.
  */
 function table(tests: readonly TestOutcomeChanges[], { columns, paint }: Reader): string[] {
   const numberWidth = String(tests.length).length;
@@ -118,7 +118,7 @@ function table(tests: readonly TestOutcomeChanges[], { columns, paint }: Reader)
   ];
 }
 
-/** How a test ended; a star marks unexpected reports, faults or leaks. */
+/** The outcome of a test; a star marks unexpected reports, faults or leaks. */
 function cellOf(end: string): string {
   const [first, ...seen] = end.split(", ");
   return seen.length === 0 ? first! : `${first}*`;
@@ -171,8 +171,8 @@ function reasonsAt(kernel: KernelProfile, tests: readonly TestOutcomeChanges[]):
 }
 
 /**
- * A cause is more certain if its removal restores the old outcome than one that reproduces it
- * elsewhere.
+ * Only the causes whose removal restores the old outcome, if there are such; else the causes that
+ * reproduce the new outcome on the older release, which are less certain.
  */
 function shown(causes: readonly OutcomeCause[]): readonly OutcomeCause[] {
   const undoing = causes.filter(({ seenIn }) => seenIn === "newer");
@@ -200,7 +200,7 @@ function reasonLines({ cause, numbers, turn }: Reason, columns: number): string[
   ];
 }
 
-/** Which releases have a defect, or work in an older way. */
+/** A sentence with the releases that have a defect or older behaviour, and the ones that do not. */
 function reproducesOn(name: BehaviourName): string {
   const [having, others] = [true, false].map((has) =>
     KERNEL_NAMES.filter((kernel) => hasBehaviour(kernel, name) === has)
@@ -208,7 +208,7 @@ function reproducesOn(name: BehaviourName): string {
   return `reproduces on ${inWords(having!)}, not on ${inWords(others!, "or")}`;
 }
 
-/** `1, 2 and 3`. */
+/** Joins words: `1, 2 and 3`. */
 function inWords(words: readonly string[], last: "and" | "or" = "and"): string {
   return words.length < 2
     ? words.join("")

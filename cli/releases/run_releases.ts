@@ -1,4 +1,4 @@
-/** The releases as a command: runs a scenario on all of them, and prints where and why it turns. */
+/** `dmalab releases`: runs a scenario on all releases, and prints where and why its outcome changes. */
 import { printableJson } from "@dmalab/lang/diagnostics";
 import { OutcomesCancelled } from "./outcomes.ts";
 import {

@@ -15,16 +15,16 @@ export function complete(repl: Repl, line: string): [readonly string[], string] 
   return [all.map(({ text }) => text), part];
 }
 
-/** The REPL's output for some lines, with prompts, and the prompts alone. */
+/** The REPL's output for some lines, with prompts, and the prompts separately. */
 export function talk(...lines: string[]) {
   return talkWith({}, ...lines);
 }
 
-/** The same with more that the host can do. */
+/** Like `talk`, with further options of the REPL. */
 export async function talkWith(more: Partial<ReplOptions>, ...lines: string[]) {
   let output = "";
   const prompts: string[] = [];
-  // Each answer is kept with the line it belongs to.
+  // The output of each line.
   const answers: string[] = [];
   async function* feed() {
     for (const line of lines) {

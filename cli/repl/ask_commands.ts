@@ -1,4 +1,4 @@
-/** Commands that ask what there is at a place of a run, and who wrote it. */
+/** Commands that show the state at a position of a run, and which event wrote it. */
 import { explainAddress, mappingsAt, readLedger } from "@dmalab/lang/builtins";
 import { explanationLines } from "@dmalab/lang/explain";
 import { formatEventText } from "@dmalab/lang/render";
@@ -49,15 +49,15 @@ import { EVENT_FILTER_FORMS, readEventFilter } from "./event_filter.ts";
 import { eventWords } from "@dmalab/lang/editor";
 import { addressesInSight, subjectsInSight, tableWords } from "./words_in_sight.ts";
 
-/** Bytes of a line of `:bytes`, and how many are shown by default. */
+/** Bytes in a line of `:bytes`, and the number of bytes shown by default. */
 const LINE_BYTES = 16;
 const DISPLAYED_BYTES = 64;
 /** Rows of a table that are shown at once. */
 const DISPLAYED_ROWS = 1000;
-/** Changes that `:writes` lists, and bytes of each. */
+/** Number of changes that `:writes` lists, and number of bytes shown of each. */
 const DISPLAYED_WRITES = 20;
 const WRITTEN_BYTES = 4;
-/** They are compared at every event. */
+/** Limit, because watched bytes are compared at every event. */
 const MAX_WATCHED_BYTES = 4096;
 
 export const ASK_COMMANDS: readonly ReplCommand[] = [
@@ -170,7 +170,7 @@ function backtrace(repl: CommandContext, argument: string): void {
   const pairs = frames.map(({ name, span }) =>
     [span === null ? "" : lineLocation(span), name === "" ? firstLine(span!) : name] as const
   );
-  // It may belong to another statement than the one that runs.
+  // The event may belong to another statement than the current one.
   const { event, place } = positionView(recording, position);
   if (event !== null) {
     pairs.unshift([place ?? "", `event ${position.seq}: ${recording.event(position.seq).name}`]);
@@ -179,7 +179,7 @@ function backtrace(repl: CommandContext, argument: string): void {
   for (const line of pairLines(pairs, { columns: repl.columns, indent: 0 })) repl.say(line);
 }
 
-/** @param call Of C or the script, 0 for the innermost. */
+/** @param call Index of a call of C or of the script, 0 for the innermost. */
 function namesSeen(repl: CommandContext, call: number): void {
   const { position, recording } = repl.cursor;
   const calls = recording.frames(position);
@@ -292,7 +292,7 @@ function placeText(span: Span): string {
   return `${lineLocation(span)}  ${firstLine(span)}`;
 }
 
-/** An address that a number or an expression is; null for what is none. */
+/** The address that a number or an expression denotes; null if it denotes no address. */
 function addressOf(repl: CommandContext, text: string): number | null {
   const plain = readWholeNumber(text);
   if (plain !== null || /^\w+ /.test(text)) return plain;
@@ -301,7 +301,7 @@ function addressOf(repl: CommandContext, text: string): number | null {
   return isAddress(type) ? readWholeNumber(shown) : null;
 }
 
-/** Prints the mappings of an address, or else the last writer of its page-table entry. */
+/** Prints the mappings of an address; without a mapping, the last writer of its page-table entry. */
 function storyOf(repl: CommandContext, address: number): void {
   const { position, recording } = repl.cursor;
   const lines = recording.timeline.at(position, ({ vm }) => {
@@ -311,7 +311,7 @@ function storyOf(repl: CommandContext, address: number): void {
     );
   });
   if (lines.length === 0) {
-    // Memory that devices share with their drivers is in the page table, but in no traced mapping.
+    // Memory that devices share with their drivers has page-table entries, but no traced mapping.
     const cell = coveringCell(recording, "page_table", address);
     const writer = lastWrite(recording, position, { kind: "cell", cell });
     if (writer !== null) return printWriter(repl, writer);
@@ -342,7 +342,7 @@ function listMappings(repl: CommandContext): void {
   printTable(repl, header, cells);
 }
 
-/** A table, its lines folded where they are wider than the screen. */
+/** Prints a table, folding lines that are wider than the screen. */
 function printTable(
   repl: CommandContext,
   header: readonly string[],
@@ -361,7 +361,7 @@ function why(repl: CommandContext, argument: string): void {
     return repl.refuse(`There is no event ${seq}: the last is ${recording.log.count}`);
   }
   const event = seq ?? (recording.isStatementStart(position) ? 0 : position.seq);
-  // Wider is no easier to read, and clients of the adapter do not say how wide they are.
+  // Wider text is no easier to read, and clients of the debug adapter do not say their width.
   const columns = Math.min(repl.columns, PICTURE_COLUMNS);
   if (event > 0 && !recording.log.hasWhy(event)) {
     if (printIncident(repl, event, columns)) return;
@@ -379,7 +379,7 @@ function why(repl: CommandContext, argument: string): void {
   if (view.span !== null) repl.say(clip(`  ${placeText(view.span)}`, repl.columns));
 }
 
-/** A fault, a report or a warning is explained by what caused it. @returns False for other events. */
+/** Prints the cause of a fault, a report or a warning. @returns False for other events. */
 function printIncident(repl: CommandContext, seq: number, columns: number): boolean {
   const incident = incidentView(repl.cursor.recording, seq);
   if (incident === null) return false;
@@ -410,19 +410,25 @@ function bytes(repl: CommandContext, argument: string): void {
   }
 }
 
-/** Who wrote some bytes, and at which event. */
+/** The last writer of some bytes, and the number of its event. */
 function writerText({ by: { name }, seq }: LastByteWrite): string {
   return seq === null ? name : `${name} #${seq}`;
 }
 
-/** A range of memory: an address or an expression, then how many bytes. @throws {EvaluationError} */
+/**
+ * Reads a range of memory: an address or an expression, then the number of bytes. @throws
+ * {EvaluationError}
+ */
 function rangeOf(repl: CommandContext, argument: string) {
   const [, where = "", count] = argument.match(/^(.*?)(?:\s+(\d+))?$/)!;
   const phys = readWholeNumber(where) ?? physOf(repl, where);
   return { phys, sizeBytes: count === undefined ? DISPLAYED_BYTES : Number(count) };
 }
 
-/** The CPU's address that an expression is, or that of its memory. @throws {EvaluationError} */
+/**
+ * The CPU address that an expression denotes: the address itself, or that of an object's memory.
+ * @throws {EvaluationError}
+ */
 function physOf({ cursor: { position, recording } }: CommandContext, where: string): number {
   const { text, type } = evaluate(recording, position, where);
   if (isAddress(type) && type !== "phys") {
@@ -463,7 +469,7 @@ function writes(repl: CommandContext, argument: string): void {
   }
 }
 
-/** @param most How many are shown, the first ones. */
+/** @param most Number of bytes shown, from the first. */
 function hexOf(bytes: Uint8Array, most = Infinity): string {
   const shown = [...bytes.subarray(0, most)].map((byte) => byte.toString(16).padStart(2, "0"));
   return [...shown, ...bytes.length > most ? ["…"] : []].join(" ");
@@ -480,7 +486,7 @@ function trace(repl: CommandContext, argument: string): void {
   if (many !== "" && count === null) return;
   const filter = readEventFilter(recording, filterText);
   if (typeof filter === "string") return repl.refuse(filter);
-  // A filter alone asks for all that there was.
+  // A filter without a count selects from all events so far, not only from those of the last move.
   const least = filterText === "" && count === null ? repl.lastMoveSeq : 0;
   const found: number[] = [];
   for (let seq = position.seq; seq > least && found.length < (count ?? Infinity); seq--) {

@@ -1,6 +1,6 @@
 /**
- * A tool at a terminal, with keys, history and completion. It is loaded only at a terminal: it
- * needs Deno's modules for Node, which take longer to start than Deno itself.
+ * Runs a tool at a terminal, with keys, history and completion. This module is loaded only at a
+ * terminal: it needs Deno's modules for Node, which take longer to start than Deno itself.
  */
 import { type ExitCode, HELD } from "../exit_code.ts";
 import { SignalWatch } from "../interrupts.ts";
@@ -16,14 +16,15 @@ import { FileError } from "../files/file_error.ts";
 
 const MAX_HISTORY_INPUTS = 1000;
 
-/** A further line of an input begins with it, which no typed input does. */
+/** Marks the further lines of an input in the history file; no typed input begins with a tab. */
 const FURTHER = "\t";
 
 /**
- * The inputs of earlier sessions; each new one is kept at once, where that is permitted: a session
- * may end in any way, and others may run beside it.
+ * The inputs of earlier sessions. Each new input is saved at once, where that is permitted: a
+ * session may end in any way, and others may run at the same time.
  *
- * @param say Takes why inputs are not kept: the session goes on without a file.
+ * @param say Called with the reason if inputs cannot be saved: the session continues without a
+ *   file.
  */
 export function openHistory(say: (lines: string) => void): InputHistory {
   const earlier = orSay(say, earlierInputs);
@@ -99,7 +100,8 @@ async function atTerminal(
   options: ToolOptions,
 ): Promise<ExitCode> {
   const history: InputHistory = openHistory((lines) => screen.err(lines));
-  // Each side needs the other.
+  // Declared before the editor: the editor calls the tool, and the tool is made with the editor's
+  // reader.
   let tool: LineTool | null = null;
   const editor = new LineEditor({
     history,
@@ -109,7 +111,7 @@ async function atTerminal(
   });
   const reader = new LineReader(terminal, editor);
   write(`dmalab, a laboratory for DMA mapping. ${greeting}\n`);
-  // Text that is typed while the tool is loaded waits for it.
+  // Text that is typed while the tool is loaded is kept, and read afterwards.
   if (firstPrompt !== null) reader.show(firstPrompt);
   const make = await load();
   tool = make({

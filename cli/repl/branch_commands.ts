@@ -1,4 +1,4 @@
-/** Commands about branches: which there are, going on with another, and what differs. */
+/** Commands about branches: list them, switch to another branch, and compare two. */
 import {
   type Branch,
   firstDifferentEvent,

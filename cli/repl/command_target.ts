@@ -13,41 +13,41 @@ import type { SourceLoader } from "@dmalab/lang/syntax";
 import type { Suggestion } from "@dmalab/lang/editor";
 import type { FullScreen } from "../debug/screen/full_screen.ts";
 
-/** What one keeps while going through a run, besides the place. */
+/** State that is kept between commands, besides the position. */
 export interface ReplState {
   /** Expressions that are printed whenever they change. */
   readonly watches: string[];
-  /** Places with a name. */
+  /** Named positions. */
   readonly marks: Map<string, RunPosition<Recording>>;
 }
 
 export interface CommandContext {
-  /** The place in a run that commands move. */
+  /** The position in a run, which commands move. */
   readonly cursor: Cursor;
-  /** What statements are typed into; null where a run is only looked at. */
+  /** The session that executes typed statements; null in the debugger, which only shows a run. */
   readonly timeTravel: TimeTravelSession | null;
   readonly paint: Paint;
   readonly columns: number;
-  /** Null where nothing is kept from one command to the next. */
+  /** Watches and marks; null where nothing is kept between commands. */
   readonly kept?: ReplState | null;
-  /** The runs of the file; null where there is no other. */
+  /** The runs of the file; null where there is only one. */
   readonly runs?: RunList | null;
-  /** What commands about the screen work with; null where lines are written one after the other. */
+  /** The screen with panes; null where output is written line by line. */
   readonly view?: FullScreen | null;
-  /** Begins the next input with a text that is edited first; null where there is no terminal for that. */
+  /** Starts the next input with a text that is first edited in an editor; null without a terminal. */
   readonly edit?: ((text: string) => void) | null;
-  /** What only the host can do; null where it cannot. */
+  /** Functions of the host; null where it has none of them. */
   readonly host?: CommandHost | null;
-  /** Null where no files are written. */
+  /** Writes a run to a file; null where no files are written. */
   readonly exportRun?: ExportRun | null;
-  /** The number of the last event before the last input or step: `:trace` begins after it. */
+  /** Number of the last event before the last input or step: `:trace` begins after this event. */
   lastMoveSeq: number;
-  /** Show the events of every input. */
+  /** Whether the events of every input are shown. */
   traceAlways: boolean;
   say(line: string): void;
-  /** One line with the mistake in the input. */
+  /** Prints the mistake in an input, in one line. */
   refuse(line: string): void;
-  /** Events as a table; nothing for none. */
+  /** Prints events as a table; nothing if there are no events. */
   printEvents(events: readonly MachineEvent[]): void;
 }
 
@@ -55,21 +55,21 @@ export type RunStatus = "ok" | "FAILED";
 
 /** The runs of a file, one of which is debugged. */
 export interface RunList {
-  /** Each as a line. */
+  /** The name of each run, on one line. */
   readonly names: readonly string[];
-  /** How each ended, by its index; undefined for the ones that have not run yet. */
+  /** The outcome of each run by its index; a run that has not run yet has no entry. */
   readonly outcomes: ReadonlyMap<number, RunStatus>;
-  /** Which one it is, from 0. */
+  /** Index of the debugged run. */
   readonly current: number;
   /** Goes through another. */
   open(index: number): void;
 }
 
 /**
- * Writes a run's events to a file of the format that its name says.
+ * Writes a run's events to a file; the ending of its name selects the format.
  *
  * @param isOver Whether the run has ended.
- * @returns What is wrong, as a sentence without its end; null when it is written.
+ * @returns What is wrong, as a sentence without its full stop; null on success.
  */
 export type ExportRun = (
   path: string,
@@ -79,30 +79,30 @@ export type ExportRun = (
 ) => string | null;
 
 export interface CommandHost {
-  /** Where files come from that a scenario uses. */
+  /** Loads the files that a scenario uses. */
   readonly loader: SourceLoader;
-  /** Writes a file; false, after saying why, where it cannot be. */
+  /** Writes a file. @returns False if that fails; the reason was printed. */
   save(path: string, text: string): boolean;
 }
 
 export interface ReplCommand {
   readonly name: string;
-  /** What may follow, for the help. */
+  /** The possible arguments, for the help; empty for a command without arguments. */
   readonly takes: string;
   readonly doc: string;
-  /** It belongs to typing statements: a run that has ended knows no such thing. */
+  /** The command needs a session in which statements are typed: the debugger does not have it. */
   readonly needsBench?: true;
-  /** The part of the target that it needs and that not every target has. */
+  /** Optional property of the target that the command needs. */
   readonly needs?: "exportRun" | "host" | "kept" | "runs" | "view";
-  /** An expression may follow. */
+  /** The argument may be an expression. */
   readonly expression?: true;
   /** Words that may follow. @param before The text before the typed word. */
   words?(repl: CommandContext, before: string): readonly Suggestion[];
-  /** Does it. @throws {EvaluationError} What a question about the run has no answer for. */
+  /** Runs the command. @throws {EvaluationError} If the run cannot answer the question. */
   run(repl: CommandContext, argument: string): void;
 }
 
-/** The count a command was given, 1 for none; null, after saying so, for something else. */
+/** The count in a command's argument, 1 if it is empty; null, after a message, for anything else. */
 export function countOf(argument: string, repl: CommandContext): number | null {
   const count = argument === "" ? 1 : readWholeNumber(argument);
   if (count !== null && count > 0) return count;
@@ -110,7 +110,7 @@ export function countOf(argument: string, repl: CommandContext): number | null {
   return null;
 }
 
-/** Whether a command can be done there. */
+/** Whether a target has everything that a command needs. */
 export function isKnown({ needs, needsBench }: ReplCommand, repl: CommandContext): boolean {
   return (repl.timeTravel !== null || needsBench !== true) &&
     (needs === undefined || (repl[needs] ?? null) !== null);

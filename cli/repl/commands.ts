@@ -38,16 +38,17 @@ const GROUPS: readonly (readonly [subject: string, commands: readonly ReplComman
   ]],
 ];
 
-/** All of them, wherever they can be done. */
+/** All commands, for every kind of target. */
 export const REPL_COMMANDS: readonly ReplCommand[] = GROUPS.flatMap(([, commands]) => commands);
 
 /** Commands that work without the colon. */
 const BARE: Readonly<Record<string, string>> = { exit: "quit", quit: "quit", help: "help" };
 
 /**
- * Does one command.
+ * Runs a command.
  *
- * @param line The line with its colon. A beginning of a name will do where only one has it.
+ * @param line The line with its colon. The beginning of a name is enough if only one command has
+ *   it.
  * @returns False when the REPL is to end.
  */
 export function runReplCommand(line: string, repl: CommandContext): boolean {
@@ -69,7 +70,10 @@ export function runReplCommand(line: string, repl: CommandContext): boolean {
   return command !== QUIT;
 }
 
-/** The command that is called so or begins so; null without one, after a message. */
+/**
+ * The command with this name or beginning of a name; null, after a message, if there is no such
+ * command.
+ */
 function commandNamed(name: string, repl: CommandContext): ReplCommand | null {
   const known = REPL_COMMANDS.filter((each) => isKnown(each, repl));
   const command = findCommand(name, known);
@@ -80,7 +84,7 @@ function commandNamed(name: string, repl: CommandContext): ReplCommand | null {
   return null;
 }
 
-/** Whether a line is a command, its name written in full. */
+/** Whether a line is a command with its full name. */
 export function isReplCommand(line: string): boolean {
   const name = line.match(/^:(\w+)(?:\s|$)/)?.[1];
   return REPL_COMMANDS.some((command) => command.name === name);
@@ -91,13 +95,13 @@ export function bareCommand(line: string): string | null {
   return Object.hasOwn(BARE, line) ? `:${BARE[line]}` : null;
 }
 
-/** The commands that can be done there, with their colons. */
+/** The commands that a target has, with their colons. */
 export function commandWords(repl: CommandContext): readonly Suggestion[] {
   return REPL_COMMANDS.filter((each) => isKnown(each, repl))
     .map(({ doc, name }) => ({ text: `:${name}`, doc }));
 }
 
-/** The command at the beginning of a text, and the rest of the text; null for none. */
+/** The command at the beginning of a text, and the rest of the text; null if there is no command. */
 export function commandAt(
   text: string,
   repl: CommandContext,
@@ -127,7 +131,7 @@ function help(repl: CommandContext, word: string): void {
     const wanted = commandNamed(word.replace(/^:/, ""), repl);
     shown = wanted === null ? [] : pairs([wanted]);
   } else {
-    // One line or two for each subject: all of it fits on a screen.
+    // A line or two for each subject, so that the list fits on a screen.
     const subjects = GROUPS.map(([subject, commands]) => {
       const all = known(commands).map(({ name }) => `:${name}`).join(" ");
       return [subject, all] as const;

@@ -1,4 +1,4 @@
-/** The offers of the Tab key: commands with their own words, or continuations of a statement. */
+/** Completions for the Tab key: commands with their own words, or continuations of a statement. */
 import {
   fitting,
   type KnownNames,
@@ -13,7 +13,7 @@ export interface Suggesting extends CommandContext {
   readonly session: KnownNames;
 }
 
-/** Completions at the end of a text. @param text From the beginning of the statement. */
+/** Completions at the end of a text. @param text The input from the beginning of its statement. */
 export function suggestWords(text: string, repl: Suggesting): Suggestions {
   const command = text.match(/^\s*(:\w*)$/)?.[1];
   if (command !== undefined) return fitting(commandWords(repl), command);

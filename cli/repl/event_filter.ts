@@ -6,9 +6,10 @@ export const EVENT_FILTER_FORMS = "NAME [in req N] [of DEVICE]";
 export type EventFilter = (seq: number) => boolean;
 
 /**
- * Reads `iommu.map`, `nvme in req 2`, `dma_map_phys of ssd`; nothing means every event.
+ * Reads a filter such as `iommu.map`, `nvme in req 2`, `dma_map_phys of ssd`; an empty text selects
+ * every event.
  *
- * @returns What is wrong with it, as a sentence without its end, where it means nothing.
+ * @returns The filter; or what is wrong with the text, as a sentence without its full stop.
  */
 export function readEventFilter(recording: Recording, text: string): EventFilter | string {
   const form =
@@ -31,7 +32,10 @@ export function readEventFilter(recording: Recording, text: string): EventFilter
     (device === undefined || recording.event(seq).device === device);
 }
 
-/** `iommu.map`, all below `iommu`, or a call by its bare name. */
+/**
+ * Whether a filter's name selects an event: `iommu.map`, all names below `iommu`, or a call by its
+ * bare name.
+ */
 function isNamed(name: string, meant: string): boolean {
   return name === meant || name === `call.${meant}` || name.startsWith(`${meant}.`);
 }

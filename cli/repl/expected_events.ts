@@ -1,4 +1,4 @@
-/** The events of a run as the pattern that takes these, and no others. */
+/** Writes the events of a run as a pattern that matches exactly these events. */
 import { quoted } from "@dmalab/lang/render";
 import type { Recording } from "@dmalab/recording";
 import { formatAddress, formatDuration, formatSize } from "@dmalab/lang/text";
@@ -6,14 +6,14 @@ import { firstLine } from "@dmalab/recording/views";
 import { eventFields, type MachineEvent } from "@dmalab/runtime";
 import type { Field } from "@dmalab/runtime/vocabulary";
 
-/** Longer patterns are not readable. */
+/** Longest pattern, in events: a longer one is not readable. */
 export const MAX_EXPECTED = 5000;
 
 const CALL = "call.";
 
 /**
- * Statements that expect exactly the events that a run had: their names, order, devices, requests
- * and fields. Places of statements are left out, which change with every line.
+ * Statements that expect exactly the events of a run: their names, order, devices, requests and
+ * fields. The places of statements are left out, because they change when a line is inserted.
  */
 export function expectedEvents(recording: Recording): string {
   const lines: string[] = [];
@@ -27,7 +27,8 @@ export function expectedEvents(recording: Recording): string {
     lines.push(`  ${itemOf(recording.event(seq))},`);
   }
   const pattern = lines.length === 0 ? [] : ["expect events [", ...lines, "] in events"];
-  // A pattern examines only events with its own names: no other event may have come.
+  // A pattern examines only events with the names that it contains: the count excludes further
+  // events.
   return [...pattern, `assert events.length == ${recording.log.count}`, ""].join("\n");
 }
 
@@ -42,12 +43,12 @@ function itemOf({ device, fields, name, request }: MachineEvent): string {
     ...request === null || "request" in fields ? [] : [`request: ${request}`],
   ];
   const all = [...common, ...own].join(", ");
-  // A call is meant by its bare name.
+  // A pattern matches a call by its bare name.
   const meant = name.startsWith(CALL) ? name.slice(CALL.length) : name;
   return all === "" ? meant : `${meant}(${all})`;
 }
 
-/** A field's value as the language writes it; null for what it does not. */
+/** A field's value in the language's syntax; null for a value that it cannot write. */
 function fieldText({ isOptional, kind }: Field, value: unknown): string | null {
   if (value === null) return isOptional ? "none" : null;
   if (kind === "site" || kind === "nothing") return null;

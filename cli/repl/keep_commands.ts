@@ -1,4 +1,7 @@
-/** Commands about what one keeps: expressions that are watched, places with a name, runs of the file. */
+/**
+ * Commands about state that is kept between commands: watched expressions, named positions, runs of the
+ * file.
+ */
 import { type Position, type RunPosition, valueOrReason } from "@dmalab/recording";
 import { clip } from "@dmalab/lang/text";
 import { lineLocation } from "@dmalab/recording/views";
@@ -65,7 +68,7 @@ export const KEEP_COMMANDS: readonly ReplCommand[] = [
   },
 ];
 
-/** The value of a watched expression at a place, or the reason why it has none there. */
+/** The value of a watched expression at a position, or the reason why it has no value there. */
 function watchText({ cursor }: CommandContext, text: string, position = cursor.position): string {
   return valueOrReason(cursor.recording, position, text);
 }

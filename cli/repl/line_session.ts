@@ -1,4 +1,4 @@
-/** The common part of the REPL and the debugger: how they write, refuse and answer. */
+/** The common part of the REPL and the debugger: output, error messages and descriptions of names. */
 import { describeName, type KnownNames } from "@dmalab/lang/editor";
 import { formatEvents } from "@dmalab/lang/render";
 import { type Paint, painter } from "@dmalab/lang/text";
@@ -57,7 +57,7 @@ export abstract class LineSession implements CommandContext {
     for (const line of description.lines) this.say(line);
   }
 
-  /** Says why a line was not done. @returns False for an error from elsewhere. */
+  /** Prints why a line was not executed. @returns False for an error that is not the user's. */
   protected refuseFailed(error: unknown): boolean {
     if (error instanceof Cancelled) this.refuse("Interrupted; the position is unchanged");
     else if (error instanceof EvaluationError) {

@@ -1,4 +1,4 @@
-/** A tool that is driven line by line, at a terminal or from a pipe: the REPL, or the debugger. */
+/** A tool that reads lines from a terminal or a pipe: the REPL, or the debugger. */
 import type { ExitCode } from "../exit_code.ts";
 import type { LineConsole } from "../terminal/line_console.ts";
 import type { Suggestions } from "@dmalab/lang/editor";
@@ -6,13 +6,13 @@ import type { ReplOptions } from "./repl.ts";
 
 export interface LineTool {
   readonly exitCode: ExitCode;
-  /** Done before the first prompt. */
+  /** Called before the first prompt. */
   start?(): void;
-  /** Reads and does lines until they end. */
+  /** Executes lines until the input ends. */
   run(): Promise<void>;
   /** Completions at the end of a text. */
   suggest(before: string): Suggestions;
-  /** Whether a text is an input, and not only its beginning. */
+  /** Whether a text is a complete input. */
   isWhole(text: string): boolean;
 }
 
@@ -24,8 +24,8 @@ export interface LineToolPlan {
   /** The first lines. */
   readonly greeting: string;
   /**
-   * The first prompt of a tool that does nothing before its first input, and is not loaded before
-   * can be typed; null of one that has something to do or to say.
+   * The first prompt, for a tool that does nothing before its first input: the user can type while
+   * the tool is still loaded. Null for a tool that works or prints at its start.
    */
   readonly firstPrompt: string | null;
   load(): Promise<MakeTool>;

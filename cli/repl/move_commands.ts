@@ -1,4 +1,4 @@
-/** Commands that go through a run, and their messages at the destination. */
+/** Commands that move through a run, and the messages at the new position. */
 import {
   blocksAhead,
   type Breakpoint,
@@ -26,7 +26,7 @@ import { EVENT_FILTER_FORMS, readEventFilter } from "./event_filter.ts";
 import { eventWords } from "@dmalab/lang/editor";
 import { type CommandContext, countOf, type ReplCommand } from "./command_target.ts";
 
-/** Events of a move that are shown, and rows that it changed. */
+/** Number of shown events of a move, and of shown rows that it changed. */
 const DISPLAYED_EVENTS = 40;
 const DISPLAYED_ROWS = 8;
 
@@ -158,7 +158,7 @@ function stepInto(repl: CommandContext, argument: string): void {
   });
 }
 
-/** Goes a step, and prints the events on the way, the destination, and the differences there. */
+/** Moves by a step, and prints the events on the way, the new position, and the differences there. */
 function goes(
   repl: CommandContext,
   step: StepCommand,
@@ -187,7 +187,10 @@ function isSame(one: RunPosition, other: RunPosition): boolean {
     comparePositions(one.position, other.position) === 0;
 }
 
-/** Jumps somewhere, and says where. @param go Null, after saying so, where there is nowhere to go. */
+/**
+ * Jumps to a position, and prints it. @param go Returns null, after a message, if there is no such
+ * position.
+ */
 function jumps(
   repl: CommandContext,
   go: (from: RunPosition<Recording>) => RunPosition<Recording> | null,
@@ -199,14 +202,14 @@ function jumps(
   printMoved(repl, before);
 }
 
-/** The current place, and the differences there. */
+/** Prints the current position, and the differences from the one before. */
 function printMoved(repl: CommandContext, before: RunPosition): void {
   repl.lastMoveSeq = Math.min(before.position.seq, repl.cursor.position.seq);
   printLocation(repl);
   printChanges(repl, before);
 }
 
-/** Where one is, on a line. A screen shows it anyway. */
+/** Prints the current position on a line; a screen with panes shows it anyway. */
 export function printLocation(repl: CommandContext): void {
   if (repl.view) return;
   const { position, recording } = repl.cursor;
@@ -218,7 +221,7 @@ export function printLocation(repl: CommandContext): void {
   if (event !== null) { for (const line of foldLine(`  ${event}`, repl.columns)) repl.say(line); }
 }
 
-/** Rows that came and went since another moment of the same machine. */
+/** Prints the rows that were created, changed or deleted since another position of the same machine. */
 function printChanges(
   repl: CommandContext,
   { position: before, recording: from }: RunPosition,
@@ -281,7 +284,10 @@ function search(repl: CommandContext, text: string, find: typeof until): void {
   });
 }
 
-/** `:break 31`, `:break iommu.fault if …`, `:break fault`. */
+/**
+ * Sets a breakpoint, as in `:break 31`, `:break iommu.fault if …`, `:break fault`; without an
+ * argument lists all.
+ */
 function setBreak(repl: CommandContext, argument: string): void {
   const { recording, breakpoints } = repl.cursor;
   if (argument === "") {
@@ -322,7 +328,7 @@ function causeOf(repl: CommandContext, text: string): Breakpoint["cause"] | null
   return causeNamed(recording, text);
 }
 
-/** A line, and where a statement begins that it stops at. */
+/** The source line of a breakpoint, and the place of the statement at which it stops. */
 function lineText(
   { cursor: { recording, breakpoints } }: CommandContext,
   spec: Breakpoint,

@@ -1,4 +1,4 @@
-/** The REPL, with all that it needs: this is what takes time to load. */
+/** The REPL with everything that it needs. Loading this module takes time. */
 import { HostLoader, type OpenedFile } from "../host_loader.ts";
 import { allLimits, type LimitOptions } from "../scenario/limit_options.ts";
 import { exportRecording } from "../scenario/export_recording.ts";
@@ -12,7 +12,7 @@ export interface ReplStart {
   readonly limits: LimitOptions;
 }
 
-/** Makes the REPL. @param opened A scenario to begin with. */
+/** Makes the REPL. @param opened A scenario that is loaded first. */
 export function replMaker(
   { limits, seed }: ReplStart,
   screen: Screen,

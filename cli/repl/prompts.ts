@@ -1,16 +1,19 @@
-/** The prompt of a session, and the input in a pasted piece of a session. */
+/** The prompt of a session, and reading the input from a pasted part of a session. */
 import { formatTimeRounded } from "@dmalab/lang/text";
 
 export interface PromptPlace {
   /** The name of a branch; left out for the first one. */
   readonly branch?: string;
   readonly seq: number;
-  /** The last event, where the position is before it. */
+  /** Number of the last event, if the position is before it. */
   readonly lastSeq?: number;
   readonly nowNs?: number;
 }
 
-/** `dma[24/133 @ 2us]> `: where one is, of how much where there is more; on which branch. */
+/**
+ * The prompt, such as `dma[24/133 @ 2us]> `: the branch, the event at the position, the last event
+ * if there are more, and the time.
+ */
 export function promptText({ branch, lastSeq, nowNs, seq }: PromptPlace): string {
   const name = branch === undefined ? "" : `${branch} `;
   const more = lastSeq === undefined ? "" : `/${lastSeq}`;
@@ -18,21 +21,21 @@ export function promptText({ branch, lastSeq, nowNs, seq }: PromptPlace): string
   return `dma[${name}${seq}${more}${time}]> `;
 }
 
-/** Before anything has happened. */
+/** The prompt before the first event. */
 export const FIRST_PROMPT: string = promptText({ seq: 0 });
 
 const PROMPT = /^(?:dma\[[^\]\n]*\]> ?| *\.\.\.> ?)/;
 
 /**
- * The typed text in a piece of a session: behind its prompts. The session's answers are left out; a
- * text without a prompt stays as it is.
+ * The typed text in a pasted part of a session: the text after the prompts. The session's output is
+ * left out; a text without a prompt stays unchanged.
  */
 export function withoutPrompts(text: string): string {
   const lines = text.split("\n");
   if (!lines.some((line) => PROMPT.test(line))) return text;
   const typed = lines.flatMap((line, index) => {
     if (PROMPT.test(line)) return [line.replace(PROMPT, "")];
-    // The first line may have been marked from behind its prompt on.
+    // The selection of the first line may have begun after its prompt.
     return index === 0 && line.trim() !== "" ? [line] : [];
   });
   return typed.join("\n");

@@ -1,6 +1,6 @@
 /**
- * The REPL's core: lines in, text out. It knows no terminal, so that tests drive it as a person
- * would, and a screen can be put around it.
+ * The REPL's core: lines in, text out. It does not know a terminal, so that tests use it like a
+ * person, and a screen can be built around it.
  */
 import { printable, renderDiagnostics, withoutColours } from "@dmalab/lang/diagnostics";
 import { clip, foldLine } from "@dmalab/lang/text";
@@ -26,13 +26,13 @@ import { PendingInput } from "../terminal/pending_input.ts";
 import { promptText } from "./prompts.ts";
 
 export interface ReplOptions extends Pick<SessionOptions, "limits" | "loader" | "seed" | "watch"> {
-  /** Writes a file; false, after saying why, where it cannot be. */
+  /** Writes a file. @returns False if that fails; the reason was printed. */
   readonly save?: (path: string, text: string) => boolean;
   readonly exportRun?: ExportRun;
-  /** A scenario to begin with. */
+  /** A scenario that is loaded first. */
   readonly entry?: SourceFile;
   readonly colour: boolean;
-  /** Columns for tables and events. */
+  /** Width of tables and events. */
   readonly columns: number;
 }
 
@@ -43,9 +43,9 @@ export class Repl extends LineSession {
   readonly edit: ((text: string) => void) | null;
   /** Lines of a statement that is not complete yet. */
   readonly #pending = new PendingInput();
-  /** The text that is being edited at a terminal. */
+  /** The input that is being edited at a terminal. */
   readonly #edited = new PendingInput();
-  /** The text that a command wants edited before the next input. */
+  /** The text that a command wants to have edited before the next input; null for none. */
   #toEdit: string | null = null;
 
   constructor(console: LineConsole, private readonly options: ReplOptions) {
@@ -72,7 +72,7 @@ export class Repl extends LineSession {
     return this.timeTravel.session;
   }
 
-  /** Reads and does lines until they end or `:quit`. */
+  /** Executes lines until the input ends or `:quit`. */
   async run(): Promise<void> {
     this.#ask();
     for await (const input of this.console.lines) {
@@ -91,7 +91,7 @@ export class Repl extends LineSession {
     if (problem !== null) this.refuse(problem);
   }
 
-  /** Begins with a scenario, where there is one: its declarations become the session's, its statements are run. */
+  /** Loads a scenario, if there is one: the session gets its declarations, and runs its statements. */
   start(source: SourceFile | undefined = this.options.entry): void {
     if (source === undefined) return;
     this.#show(this.work(() => this.timeTravel.feedSource(source)), source.name);
@@ -110,14 +110,17 @@ export class Repl extends LineSession {
     return suggestWords(isEmpty ? before : `${text}\n${before}`, this);
   }
 
-  /** Whether a text is an input; else Enter goes on with a line. */
+  /** Whether a text is a complete input; if not, Enter adds a line. */
   isWhole(text: string): boolean {
     const line = text.trim();
     if (line === "" || line.startsWith("?") || line.startsWith(":")) return true;
     return this.#edited.edit(text) && this.timeTravel.isWhole(text);
   }
 
-  /** Commands are separate lines, also among statements that were pasted with them. */
+  /**
+   * Splits an input at commands: they are separate lines, also when they were pasted among
+   * statements.
+   */
   #piecesOf(input: string): readonly string[] {
     const lines = input.split("\n");
     const isMixed = lines.length > 1 &&
@@ -125,7 +128,10 @@ export class Repl extends LineSession {
     return isMixed ? lines : [input];
   }
 
-  /** False when the REPL is to end. A bug of dmalab ends a line, and never the session. */
+  /**
+   * Executes a line. A bug of dmalab ends the line, but never the session. @returns False when the
+   * REPL is to end.
+   */
   #line(line: string): boolean {
     try {
       return this.#answer(line);
@@ -144,7 +150,7 @@ export class Repl extends LineSession {
       return true;
     }
     const text = line.trim();
-    // No statement continues with a command's name: a command ends an unfinished statement.
+    // No statement contains a line that is a command: a command cancels an unfinished statement.
     if (isReplCommand(text)) this.#pending.clear();
     if (this.#pending.isEmpty) {
       if (text === "") return true;
@@ -165,12 +171,12 @@ export class Repl extends LineSession {
     return true;
   }
 
-  /** `exit`, `help`: what means something else is left alone. */
+  /** The command for `exit` or `help`; null where the session has a variable of that name. */
   #bare(text: string): string | null {
     return this.session.valueOf(text) === undefined ? bareCommand(text) : null;
   }
 
-  /** @param file Where the input came from; null for lines. */
+  /** @param file Name of the file with the input; null for typed lines. */
   #show(result: TimeTravelResult, file: string | null = null): void {
     const { branch, diagnostics, dropped, failure, newMachine, notRun, tests } = result;
     const { undone, unexpected, values } = result;
@@ -221,11 +227,14 @@ export class Repl extends LineSession {
   }
 }
 
-/** A line of source, and the line with its caret: their gutter, then the text behind it. */
+/**
+ * A line of source, and the line with its caret. The first group is the gutter, the second the text
+ * after it.
+ */
 const SOURCE_LINE = /^( *\d+ \| )(.*)$/;
 const CARET_LINE = /^( +\| )( *)\^/;
 
-/** Lines of source that are too wide are cut, with their carets, around these. */
+/** Cuts lines of source that are too wide, together with their carets, around the caret. */
 function withExcerptsCut(lines: readonly string[], columns: number): string[] {
   const cut = [...lines];
   for (const [index, line] of lines.entries()) {
@@ -243,7 +252,7 @@ function withExcerptsCut(lines: readonly string[], columns: number): string[] {
   return cut;
 }
 
-/** The command that runs what a session only checks. */
+/** The command that runs each kind of declaration that a session only checks. */
 const RUNS = { test: "test", bench: "bench", driver: "hunt" } as const;
 
 /** Names the commands that run the tests, benches and drivers typed in. */

@@ -7,12 +7,12 @@ import type { LineToolPlan, ToolOptions } from "./line_tool.ts";
 
 const CHUNK_BYTES = 1 << 16;
 
-/** A carriage return that ends a text may be half of a line end. */
+/** A carriage return at the end of a chunk is no line end yet: a line feed may follow. */
 const LINE_END = /\r\n|\n|\r(?!$)/;
 
 /**
- * The lines of the process's input without their ends, where it is no terminal. Not by Node's `readline`:
- * a start that loads it takes twice the time.
+ * The lines of the process's input, if it is no terminal, without their line ends. Node's `readline` is
+ * not used: loading it doubles the time of a start.
  */
 async function* pipedLines(): AsyncGenerator<string> {
   const decoder = new TextDecoder();
@@ -29,7 +29,7 @@ async function* pipedLines(): AsyncGenerator<string> {
   if (rest !== "") yield rest.replace(/\r$/, "");
 }
 
-/** Waits for the first of some lines. @returns All of them; null without any. */
+/** Waits for the first of some lines. @returns All lines; null if there are none. */
 async function begunLines(
   lines: AsyncGenerator<string>,
 ): Promise<AsyncGenerator<string> | null> {
@@ -56,7 +56,7 @@ export async function runLineTool(
     screen.out(text);
     screen.flush?.();
   };
-  // Not by its columns: a terminal may not know them.
+  // Columns are not checked: a terminal may not know them.
   if (host.stdin.isTerminal() && host.stdout.isTerminal()) {
     const { runAtTerminal } = await import("./at_terminal.ts");
     return await runAtTerminal(screen, plan, options, write);
@@ -64,7 +64,7 @@ export async function runLineTool(
   return await fromPipe(plan, options, write);
 }
 
-/** Without a terminal there is no prompt, and input is not echoed. */
+/** Reads lines from a pipe: there is no prompt, and input is not echoed. */
 async function fromPipe(
   { firstPrompt, load }: LineToolPlan,
   options: ToolOptions,

@@ -1,5 +1,5 @@
 /**
- * Writing the typed text as a scenario that passes alone, and the events of a run for other
+ * Commands that write the typed text as a scenario that passes, and the events of a run for other
  * programs.
  */
 import { type Recording, recordRun, runsOf } from "@dmalab/recording";
@@ -8,7 +8,7 @@ import { clip, formatCount } from "@dmalab/lang/text";
 import type { CommandContext, ReplCommand } from "./command_target.ts";
 import { expectedEvents, MAX_EXPECTED } from "./expected_events.ts";
 
-/** Behind the file's name: with what happened. */
+/** Word after the file's name: saves the events as expectations, too. */
 const EXPECT = "expect";
 
 export const SAVE_COMMANDS: readonly ReplCommand[] = [
@@ -34,7 +34,7 @@ export const SAVE_COMMANDS: readonly ReplCommand[] = [
   },
 ];
 
-/** The first line of a saved file, by which `:save` knows what it may replace. */
+/** The first line of a saved file; `:save` replaces only files that have it. */
 const SAVED = "# Saved by dmalab repl.\n\n";
 
 function save(repl: CommandContext, argument: string): void {
@@ -62,8 +62,7 @@ function save(repl: CommandContext, argument: string): void {
 }
 
 /**
- * The inputs that pass as a file, without the failing ones; or the reason why none is left, as a
- * sentence.
+ * The inputs that pass as a file, without the failing ones; or why no input remains, as a sentence.
  */
 function passingInputs(repl: CommandContext) {
   let inputs = repl.timeTravel!.sinceMachine();
@@ -83,8 +82,8 @@ function passingInputs(repl: CommandContext) {
 }
 
 /**
- * The expectations of a passing scenario about its events; null, after a message, where it cannot
- * have any.
+ * The expectations of a passing scenario about its events; null, after a message, if they cannot be
+ * written.
  */
 function expectation(repl: CommandContext, text: string, recording: Recording): string | null {
   if (recording.log.count > MAX_EXPECTED) {
@@ -101,8 +100,8 @@ function expectation(repl: CommandContext, text: string, recording: Recording): 
 }
 
 /**
- * Runs a text as a file. @returns The line of the mistake, null when it passes, and the run, null
- * for nothing.
+ * Runs a text as a file. @returns The line of its error, null when it passes; and the run, null if
+ * the text does not load or has no statements.
  */
 function tryOut(repl: CommandContext, text: string) {
   const source = new SourceFile("saved.dma", text);
@@ -113,7 +112,8 @@ function tryOut(repl: CommandContext, text: string) {
   }
   const [main] = runsOf(program);
   if (main?.test !== null) return { recording: null, wrongLine: null };
-  // With the seed in the file. Leaks and findings stay in it: they were typed.
+  // Runs with the seed in the file, and is lenient: leaks and findings of the typed inputs are
+  // kept.
   const recording = recordRun(program, main, { lenient: true });
   const { failedAt, failure } = recording;
   if (failure === null) return { recording, wrongLine: null };

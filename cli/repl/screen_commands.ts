@@ -1,4 +1,4 @@
-/** Commands about what a screen with panes shows. */
+/** Commands that change what a screen with panes shows. */
 import { type CommandContext, countOf, type ReplCommand } from "./command_target.ts";
 import { tableWords } from "./words_in_sight.ts";
 

@@ -1,4 +1,4 @@
-/** Begins the REPL, on a terminal or reading from a pipe. */
+/** Starts the REPL, on a terminal or reading from a pipe. */
 import type { ExitCode } from "../exit_code.ts";
 import { refuse } from "../screen.ts";
 import type { TerminalScreen } from "../terminal/terminal.ts";
@@ -9,7 +9,7 @@ import { runLineTool } from "./run_line_tool.ts";
 /**
  * Runs the REPL until its input ends.
  *
- * @param path A scenario to begin with; null for none.
+ * @param path A scenario that is loaded first; null for none.
  * @returns From a pipe the exit code of the most severe error; at a terminal errors do not count.
  */
 export async function runTerminalRepl(

@@ -1,12 +1,12 @@
-/** Words that mean something at a place of a run: addresses, tables, marks. */
+/** Completions at a position of a run: addresses, tables, marks. */
 import { type Cursor, WRITE_TARGET_WORDS } from "@dmalab/recording";
 import { rowTexts, tableAt } from "@dmalab/recording/views";
 import type { Suggestion } from "@dmalab/lang/editor";
 
-/** Rows of a table that are examined. */
+/** Number of rows of a table that are searched for addresses. */
 const MAX_ROWS = 200;
 
-/** The addresses in the rows of all tables, each with the first row that has it. */
+/** The addresses in the rows of all tables, each with the first row that contains it. */
 export function addressesInSight({ position, recording }: Cursor): readonly Suggestion[] {
   const found = new Map<string, string>();
   for (const { spec: { name } } of recording.tables) {
@@ -21,7 +21,7 @@ export function addressesInSight({ position, recording }: Cursor): readonly Sugg
   return [...found].map(([text, doc]) => ({ text, doc }));
 }
 
-/** What `:who` may be asked of: variables, addresses, and the words before a number. */
+/** The possible arguments of `:who`: variables, addresses, and the words before a number. */
 export function subjectsInSight(cursor: Cursor): readonly Suggestion[] {
   return [
     ...cursor.variables().map(({ name, text }) => ({ text: name, doc: text })),
@@ -30,7 +30,7 @@ export function subjectsInSight(cursor: Cursor): readonly Suggestion[] {
   ];
 }
 
-/** Every table, with what a row of it says. */
+/** The names of all tables, each with the meaning of a row. */
 export function tableWords({ recording }: Cursor): readonly Suggestion[] {
   return recording.tables.map(({ spec: { doc, name } }) => ({ text: name, doc }));
 }

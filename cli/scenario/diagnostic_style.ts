@@ -13,14 +13,14 @@ const ROLES: Readonly<Record<StyleRole, TextRole>> = {
   gutter: "dim",
 };
 
-/** Writes what is wrong with a file to the error stream; nothing for nothing. */
+/** Writes diagnostics to the error stream; nothing if there are none. */
 export function printDiagnostics(diagnostics: readonly Diagnostic[], screen: Screen): void {
   if (diagnostics.length === 0) return;
   const style = diagnosticStyle(painter(screen.colour));
   screen.err(`${renderDiagnostics(diagnostics, { style })}\n\n`);
 }
 
-/** What `renderDiagnostic` and `runProgram` take as their style. */
+/** The style for `renderDiagnostic` and `runProgram`. */
 export function diagnosticStyle(paint: Paint): (role: StyleRole, text: string) => string {
   return (role, text) => paint(ROLES[role], text);
 }

@@ -1,4 +1,4 @@
-/** A run that is kept as a file: its events, as `dmalab run --export` writes them, or what is drawn of it. */
+/** Saves a run as a file: its events, as `dmalab run --export` writes them, or a drawing. */
 import { pictureFile, timelineFile } from "@dmalab/recording/views";
 import { svgFile, writeOrSay } from "../files/write_file.ts";
 import type { ExportRun } from "../repl/command_target.ts";

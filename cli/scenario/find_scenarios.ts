@@ -1,4 +1,4 @@
-/** The scenarios that a command line means: files as they are, folders searched for `*.dma`. */
+/** Finds the scenarios of a command line: files as they are named, folders searched for `*.dma`. */
 import { addAll } from "@dmalab/runtime/basics";
 import { printable } from "@dmalab/lang/diagnostics";
 import { FileError } from "../files/file_error.ts";
@@ -9,19 +9,20 @@ import { basename, isInside } from "../paths.ts";
 import type { Screen } from "../screen.ts";
 
 /**
- * Folders with scenarios that are not the user's: the package that `dmalab init` wrote has
- * examples.
+ * Folders that are not searched: their scenarios are not the user's. The package that `dmalab init`
+ * installs contains examples.
  */
 const SKIPPED = new Set(["node_modules", ".git", STATE_FOLDER]);
 
 const SOURCE_OF_C = /\.[ch]$/;
 
 /**
- * Every file named, and every `*.dma` below every folder named, sorted. A file that is not there
+ * Every named file, and every `*.dma` below every named folder, sorted. A file that does not exist
  * stays in the list: reading it reports that.
  *
- * @param isToWrite Leaves links of a folder out: their targets are in the list anyway.
- * @returns Null, after saying so, when a folder holds none, or a link that leads out of it, or for C.
+ * @param isToWrite Leaves out links in a folder: their targets are in the list anyway.
+ * @returns Null, after a message, for a folder without scenarios, for a link that leads out of its
+ *   folder, or for a file in C.
  */
 export function findScenarios(
   places: readonly string[],
@@ -55,7 +56,7 @@ export function isSourceOfC(path: string): boolean {
   return SOURCE_OF_C.test(path) && !isFolder(path);
 }
 
-/** Says that a file is C, and how a scenario uses it. */
+/** The message that a file is C, and how a scenario uses it. */
 export function sourceOfCText(path: string): string {
   return `"${printable(path)}" is C, not a scenario; in a .dma file \`driver d = c "${
     printable(basename(path))
@@ -70,14 +71,14 @@ interface Found {
 function below(folder: string): Found[] {
   const entries = [...host.readDirSync(folder)].sort((a, b) => (a.name < b.name ? -1 : 1));
   return entries.flatMap((entry) => {
-    // As it was typed: behind a link, `..` is the folder above the one that the link leads to.
+    // `..` stays in the path: after a link it is the folder above the link's target.
     const path = folder === "." ? entry.name : `${folder.replace(/\/+$/, "")}/${entry.name}`;
     if (entry.isDirectory) return SKIPPED.has(entry.name) ? [] : below(path);
     return entry.name.endsWith(".dma") ? [{ path, isLink: entry.isSymlink }] : [];
   });
 }
 
-/** Whether a link leads out of a folder; one that leads nowhere does not. */
+/** Whether a link leads out of a folder; false for a link without a target. */
 function leadsOut(path: string, folder: string): boolean {
   try {
     return !isInside(host.realPathSync(path), host.realPathSync(folder));

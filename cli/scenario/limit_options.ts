@@ -1,12 +1,12 @@
-/** The limits that a command line names. */
+/** The limits that a command line sets. */
 import { DEFAULT_LIMITS, type Limits } from "@dmalab/lang/values";
 
-/** Each limit; null for the usual one. */
+/** The value of each limit; null for the default. */
 export type LimitOptions = { readonly [N in keyof Limits]: number | null };
 
 const MS_PER_SECOND = 1000;
 
-/** Which limit an option of a command line sets, and what one of its units is. */
+/** For each option the limit that it sets, and the factor from the option's unit to the limit's. */
 export const LIMIT_OPTIONS = {
   "max-steps": { limit: "steps", unit: 1 },
   "max-memory": { limit: "memoryBytes", unit: 1 },
@@ -19,7 +19,7 @@ export const LIMIT_OPTIONS = {
 
 export type LimitOption = keyof typeof LIMIT_OPTIONS;
 
-/** The limits that the options name, the usual ones for the others. */
+/** The limits from the options; null for limits without an option. */
 export function limitsOf(valueOf: (option: LimitOption) => number | null): LimitOptions {
   const limits = Object.entries(LIMIT_OPTIONS).map(([option, { limit, unit }]) => {
     const value = valueOf(option as LimitOption);
@@ -28,7 +28,7 @@ export function limitsOf(valueOf: (option: LimitOption) => number | null): Limit
   return Object.fromEntries(limits);
 }
 
-/** The parts of the command line for a run. @param seed Null for the one that the file names. */
+/** The settings of a run, from the command line. @param seed Null for the seed that the file names. */
 export function runSettings({ branch = null, lenient, limits, seed }: {
   readonly branch?: string | null;
   readonly lenient: boolean;
@@ -43,7 +43,7 @@ export function runSettings({ branch = null, lenient, limits, seed }: {
   };
 }
 
-/** All limits: the named ones, and the usual ones for the others. */
+/** All limits: the ones from the command line, and the defaults of the others. */
 export function allLimits(named: LimitOptions): Limits {
   return {
     ...DEFAULT_LIMITS,

@@ -1,4 +1,4 @@
-/** A scenario from the host, ready to run. Its mistakes have been reported. */
+/** Loads a scenario from the host, and reports its errors. */
 import { countMistakes, type Diagnostic } from "@dmalab/lang/diagnostics";
 import { checkProgram, loadProgram, type SourceFile } from "@dmalab/lang";
 import type { LoadResult, Program } from "@dmalab/lang/run";
@@ -19,7 +19,8 @@ export interface LoadedScenario {
 }
 
 /**
- * A scenario with all that is wrong with it, or why it cannot be read, as a sentence.
+ * Opens a scenario. @returns The program with its diagnostics, or why it cannot be read, as a
+ * sentence.
  *
  * @param tree The kernel tree that `--tree` names.
  * @param compileMs Processor time for each driver in C, as `--max-time` says.
@@ -44,7 +45,7 @@ async function opened<T>(
   return await withCompiled(loader, () => load(entry, loader));
 }
 
-/** The same where nothing is compiled: a scenario with a driver in C is then wrong. */
+/** Opens a scenario without compiling: a scenario with a driver in C then has an error. */
 export function readScenario(path: string): LoadResult | { readonly problem: string } {
   const opened = HostLoader.open(path);
   return typeof opened === "string"
@@ -52,14 +53,14 @@ export function readScenario(path: string): LoadResult | { readonly problem: str
     : loadProgram(opened.entry, opened.loader);
 }
 
-/** All that is wrong with a scenario, or why it cannot be read, as a sentence. */
+/** The diagnostics of a scenario, or why it cannot be read, as a sentence. */
 export async function checkScenario(
   path: string,
 ): Promise<readonly Diagnostic[] | { readonly problem: string }> {
   return await opened(path, null, null, checkProgram);
 }
 
-/** Loads a scenario; problems, warnings among them, go to the screen's error stream. */
+/** Loads a scenario; prints its errors and warnings on the error stream. */
 export async function loadScenario(
   path: string,
   screen: Screen,
@@ -70,7 +71,10 @@ export async function loadScenario(
   return "problem" in opened ? unreadable(opened.problem, screen) : said(opened, screen);
 }
 
-/** The same of all scenarios in a file: a Markdown page has one for each of its blocks. */
+/**
+ * Loads all scenarios in a file, like {@linkcode loadScenario}: a Markdown page has one for each of
+ * its blocks.
+ */
 export async function loadScenarios(
   path: string,
   screen: Screen,

@@ -1,11 +1,14 @@
-/** Opens a scenario for a command; says of another program's file which command reads it. */
+/**
+ * Opens a scenario for a command; for a file of another program, the message names the command that
+ * reads it.
+ */
 import type { ForeignFile } from "../extension.ts";
 import { HostLoader, type OpenedFile } from "../host_loader.ts";
 import type { HostTree } from "../host_tree.ts";
 import { printable } from "@dmalab/lang/diagnostics";
 import { PAGE_SUFFIX } from "./page_blocks.ts";
 
-/** `HostLoader.open` for every file with a name that is not a scenario's. */
+/** `HostLoader.open`, for names of any file, also of files that are not scenarios. */
 export async function openFile(
   path: string,
   tree: HostTree | string | null = null,
@@ -17,7 +20,10 @@ export async function openFile(
     : `"${printable(path)}" is ${foreign.what}, not a scenario: ${foreign.readers}`;
 }
 
-/** An extension's reading of a file; null for scenarios, for pages, and for unknown files. */
+/**
+ * A file of another program, recognised by an extension; null for scenarios, for pages, and for
+ * unknown files.
+ */
 export async function foreignFile(path: string): Promise<ForeignFile | null> {
   if (path.endsWith(".dma") || path.endsWith(PAGE_SUFFIX)) return null;
   const { loadExtensions } = await import("../extensions.ts");

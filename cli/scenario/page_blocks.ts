@@ -1,12 +1,12 @@
-/** A Markdown page as scenarios: one for each of its blocks that run. */
+/** Converts a Markdown page to scenarios: one for each block that can be run. */
 import { SourceFile } from "@dmalab/lang";
 
-/** What names of Markdown pages end with. */
+/** The ending of Markdown pages. */
 export const PAGE_SUFFIX = ".md";
 
 /**
- * A scenario for each block, or a sentence that the page has none. The page's other lines are
- * comments around a block, so that it keeps its place.
+ * A scenario for each block, or a sentence that the page has none. In a scenario the page's other
+ * lines are comments, so that the block's line numbers stay the same.
  */
 export function blocksOf({ name, text }: SourceFile): readonly SourceFile[] | string {
   const page = text.replaceAll("\r\n", "\n");
@@ -26,17 +26,17 @@ export function blocksOf({ name, text }: SourceFile): readonly SourceFile[] | st
 
 /** A fenced block of a Markdown page. */
 export interface CodeBlock {
-  /** The page, from the project's root. */
+  /** The path of the page from the project's root. */
   readonly page: string;
   /** The line of the opening fence, from 1. */
   readonly line: number;
   /** The first word after the fence: `dma`, `console`, `sh`. */
   readonly language: string;
-  /** The other words: `fragment`, `later`. */
+  /** The further words after the fence: `fragment`, `later`. */
   readonly marks: readonly string[];
   /** The text between the fences, without the last line end. */
   readonly code: string;
-  /** The heading above it. */
+  /** The heading above the block. */
   readonly heading: string;
 }
 

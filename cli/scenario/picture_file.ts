@@ -6,7 +6,7 @@ import { FileError } from "../files/file_error.ts";
 import { doOrSay, writeFile } from "../files/write_file.ts";
 import type { Screen } from "../screen.ts";
 
-/** What names of such files end with. */
+/** The ending of picture files. */
 export const PICTURE_SUFFIX = ".svg";
 
 export class PictureFile {
@@ -17,7 +17,10 @@ export class PictureFile {
   readonly onShown: NonNullable<RunOptions["onShown"]> = (text, shown) =>
     this.#collector.line(printable(text), shown);
 
-  /** Writes the file. False, after a message, without a picture. */
+  /**
+   * Writes the file. @returns False, after a message, if there is no picture or it cannot be
+   * written.
+   */
   end(screen: Pick<Screen, "err">): boolean {
     const { pictures } = this.#collector;
     return doOrSay(() => {

@@ -1,6 +1,6 @@
 /**
- * The output of runs: lines of a run while it goes on, and the summary of several runs. It needs a
- * screen to print on and nothing of the host.
+ * Prints runs: the lines of a run while it runs, and the summary of several runs. It needs a screen
+ * to print on, and does not access the host.
  */
 import { printable } from "@dmalab/lang/diagnostics";
 import { painter } from "@dmalab/lang/text";
@@ -22,35 +22,44 @@ import type { TraceForm } from "./trace_form.ts";
 import type { RunListeners } from "./trace_outputs.ts";
 import { TracePrinter } from "./trace_printer.ts";
 
-/** What may be said about runs that are printed. */
+/** Options of runs that are printed. */
 export interface PrintOptions {
-  /** `tests` leaves the statements at the top of the file out, and finds no test a failure. */
+  /** `tests` skips the statements at the top of the file, and fails if there is no test. */
   readonly only: "all" | "tests";
-  /** Reports, faults and leaks that the test does not expect fail it. */
+  /** Reports, faults and leaks that a test does not expect are printed, but do not fail it. */
   readonly lenient: boolean;
-  /** Print every event: as a line to read, or as JSON, with what else is said on the error stream. */
+  /** Print every event: as a line of text, or as JSON, with all other output on the error stream. */
   readonly trace: TraceForm | null;
   /** Only tests with a name that contains one of these; all for an empty list. */
   readonly matches: readonly NameMatch[];
-  /** Instead of the seeds the files name; null for those. */
+  /** The seed in place of the seeds that the files name; null for those. */
   readonly seed: number | null;
-  /** The run beside each test that is run instead, as `--branch` has it; null for the test's own. */
+  /**
+   * The branch of each test that is run in place of the test's own run, from `--branch`; null for
+   * the test's own.
+   */
   readonly branch?: string | null;
   readonly limits: LimitOptions;
-  /** The kernel tree of each driver that has one, instead of the one that it names. */
+  /**
+   * A kernel tree for every driver that is compiled from a tree, in place of the one that the
+   * scenario names.
+   */
   readonly tree?: string | null;
-  /** Permissions that the command line has before the command's name. */
+  /**
+   * Permissions that the command line has before the command's name; printed command lines repeat
+   * them.
+   */
   readonly given?: readonly string[];
 }
 
-/** Options of one run besides. */
+/** Further options of a single run. */
 interface RunParts extends PrintOptions, Pick<RunOptions, "watch"> {
   readonly observers: RunListeners | null;
   readonly onQuestion?: RunOptions["onQuestion"] | undefined;
   readonly onShown?: RunOptions["onShown"] | undefined;
 }
 
-/** Prints the head of a run. @returns Options with which the run prints its output, and a line for each test. */
+/** Prints the heading of a run. @returns Options that make the run print its output, and a line for each test. */
 export function startPrinting(
   program: Program,
   options: RunParts,
@@ -85,7 +94,10 @@ export function startPrinting(
   };
 }
 
-/** Prints the failures and the summary. @returns The exit code of it, apart from those of the files. */
+/**
+ * Prints the failures and the summary. @returns The exit code for a run without a wanted test; the
+ * exit codes of the files are not included.
+ */
 export function printReports(
   reports: readonly RunReport[],
   wrongFiles: number,
@@ -104,7 +116,7 @@ export function printReports(
   return HELD;
 }
 
-/** Observers of events. Without any, no event is made. */
+/** Listeners for events. Without listeners, no event object is created. */
 function eventListeners(
   observers: RunListeners | null,
   trace: TracePrinter | null,
@@ -122,7 +134,7 @@ function eventListeners(
   };
 }
 
-/** A file of statements that ran to their end needs no summary. */
+/** Whether a run needs a summary; a file of statements that did not fail needs none. */
 function isWorthSummary({ outcomes, counts, unreached }: RunReport): boolean {
   return outcomes.some(({ kind, failure }) => kind !== "main" || failure !== null) ||
     counts.filtered + counts.notRun + counts.reports + counts.faults + counts.leaks +
@@ -136,7 +148,7 @@ export function codeOf(report: RunReport): ExitCode {
   return report.outcomes.some(failed) ? FAILED : HELD;
 }
 
-/** Reports a wanted test that does not exist. @returns The exit code of it. */
+/** Reports that no test was found where tests were wanted. @returns The exit code for that. */
 export function noTestFound(
   reports: readonly RunReport[],
   { only, matches }: Pick<PrintOptions, "matches" | "only">,
@@ -148,7 +160,7 @@ export function noTestFound(
   return FAILED;
 }
 
-/** Why there was no test. @param matches What was looked for in names. */
+/** The message that there is no test. @param matches The values of `--match`. */
 export function noTestText(matches: readonly NameMatch[]): string {
   if (matches.length === 0) {
     return "No test found: the files contain no `test` or `property`";

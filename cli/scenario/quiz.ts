@@ -1,4 +1,4 @@
-/** The questions of `quiz` at a terminal: the reader answers each before its answer is printed. */
+/** Asks the questions of `quiz` at a terminal: the user answers each before its answer is printed. */
 import { printable } from "@dmalab/lang/diagnostics";
 import { type Paint, painter } from "@dmalab/lang/text";
 import { readNumber } from "@dmalab/lang/syntax";
@@ -6,12 +6,12 @@ import type { Question } from "@dmalab/lang/values";
 import { host } from "../host.ts";
 import type { Screen } from "../screen.ts";
 
-/** Longer lines at a terminal are not answers. */
+/** Bytes of one read of an answer; longer lines are no answers. */
 const LINE_BYTES = 4096;
 
 /**
- * Writes the output of a run up to its first question, and holds the rest: a run cannot wait for an
- * answer, because its time counts.
+ * A screen that writes the output of a run up to its first question, and buffers the rest. The run
+ * cannot wait for an answer, because its time limit would count.
  */
 export class QuizScreen implements Screen {
   readonly colour: boolean;
@@ -44,7 +44,7 @@ export class QuizScreen implements Screen {
     return this.#held.length > 0;
   }
 
-  /** Asks the questions, each where the run asked it, and prints the rest of the output between them. */
+  /** Asks the questions, and prints the rest of the output between them, in the order of the run. */
   async play(): Promise<void> {
     const paint = painter(this.colour);
     for (const part of this.#held.splice(0)) {
@@ -54,7 +54,7 @@ export class QuizScreen implements Screen {
   }
 }
 
-/** Asks until the answer is right, or the reader gives up with an empty line. */
+/** Asks until the answer is right, or the user gives up with an empty line. */
 async function askQuestion(
   question: Question,
   screen: Screen,
@@ -68,7 +68,7 @@ async function askQuestion(
     screen.out(`  ${letters[at]}) ${printable(choice)}\n`);
   }
   for (;;) {
-    // The error stream: it writes what standard output still holds first.
+    // err() is used because it first writes the buffered standard output.
     screen.err(`  your answer (${letters[0]} to ${letters.at(-1)}, Enter to see it): `);
     const given = (await readTerminalLine())?.trim() ?? "";
     if (given === "") break;
@@ -88,20 +88,23 @@ async function askQuestion(
   screen.out(`  answer: ${printable(answer)}\n`);
 }
 
-/** Reads a line of the terminal without its end, null at the end of the input; Ctrl-C ends the process meanwhile. */
+/**
+ * Reads a line of the terminal without its line end, null at the end of the input; Ctrl-C ends the process while it
+ * waits.
+ */
 async function readTerminalLine(): Promise<string | null> {
   const chunk = new Uint8Array(LINE_BYTES);
   const length = await host.stdin.read(chunk);
   return length === null ? null : new TextDecoder().decode(chunk.subarray(0, length));
 }
 
-/** The answers to choose from, in an order that does not depend on which is right. */
+/** The answers to choose from, in an order that does not reveal the right one. */
 export function choicesOf({ answer, wrong }: Question): string[] {
   return [answer, ...wrong.map((each) => each.answer)]
     .sort((a, b) => amountOf(a) - amountOf(b) || (a < b ? -1 : 1));
 }
 
-/** NaN for what is no number; sizes and addresses are as many as a plain number. */
+/** The number in an answer, also of a size or an address; NaN if there is none. */
 function amountOf(text: string): number {
   const number = readNumber(text.replace(/ /g, ""));
   return "value" in number ? number.value : NaN;

@@ -1,4 +1,7 @@
-/** The report of a run on its tests: one line each in the words of `deno test`, and a summary. */
+/**
+ * The report on the tests of a run: a line for each test in the style of `deno test`, and a
+ * summary.
+ */
 import { printable } from "@dmalab/lang/diagnostics";
 import {
   displayName,
@@ -15,7 +18,7 @@ export function headLine(tests: number, file: string, paint: Paint): string {
   return paint("dim", `running ${counted(tests, "test")} from ${file}`);
 }
 
-/** The line of a test; null for top-level statements that came to their end. */
+/** The line of a test; null for top-level statements that did not fail. */
 export function outcomeLine(outcome: TestOutcome, paint: Paint): string | null {
   if (outcome.kind === "main" && outcome.outcome === "passed") return null;
   const name = nameOf(outcome);
@@ -28,11 +31,15 @@ export function outcomeLine(outcome: TestOutcome, paint: Paint): string | null {
   return `${name} ... ${verdict} ${paint("dim", counts)}`;
 }
 
-/** Different faults and reports that are shown with their source lines; the others are counted. */
+/**
+ * Number of different faults and reports that are shown with their source lines; further ones are
+ * only counted.
+ */
 const DISPLAYED_INCIDENTS = 5;
 
 /**
- * Unexpected faults, reports and leaks besides the failure, and resources that a failed test held: one for each statement.
+ * Lines for unexpected faults, reports and leaks besides the failure, and for resources that a failed test did not
+ * release: one for each statement.
  *
  * @param shown Keys of the findings that earlier tests of the file printed; each takes one line here.
  */
@@ -62,12 +69,15 @@ export function incidentLines(
   ];
 }
 
-/** Equal for what one statement causes again. */
+/** A key that is equal for incidents with the same cause: the same statement. */
 export function incidentKey({ kind, name, place }: Incident): string {
   return `${kind} ${name} ${place}`;
 }
 
-/** `unexpected report[unmap_size] at a.dma:5:3, as in a test above, 2 times`. */
+/**
+ * A finding that an earlier test printed: `unexpected report[unmap_size] at a.dma:5:3, as in a test
+ * above, 2 times`.
+ */
 function repeatedLine({ kind, name, place }: Incident, times: number, paint: Paint): string {
   const what = kind === "fault" || kind === "report" ? `unexpected ${kind}` : kind;
   const where = place === null ? "" : ` at ${place}`;
@@ -76,9 +86,9 @@ function repeatedLine({ kind, name, place }: Incident, times: number, paint: Pai
 }
 
 /**
- * What failed, with its place, its diagnostic, and the line that repeats it.
+ * Each failed test, with its place, its diagnostic, and the command line that repeats it.
  *
- * @param tree What `--tree` named.
+ * @param tree The value of `--tree`.
  * @param given Permissions that the command line has before the command's name.
  */
 export function failureLines(
@@ -120,12 +130,12 @@ export function failureLines(
 /** A DMA address or other large number, which differs between machines. */
 const ADDRESS = /0x[\da-f]+(?:_[\da-f]+)+/g;
 
-/** Equal for failures of one file that say the same but for their addresses. */
+/** A key that is equal for failures of one file with the same text, apart from addresses. */
 function failureKey({ file }: RunReport, { failure }: TestOutcome): string {
   return [file, ...failure!.lines].join("\n").replace(ADDRESS, "ADDRESS");
 }
 
-/** The most tests with the same failure that are named. */
+/** Largest number of tests with the same failure that are listed by name. */
 const NAMED_TESTS = 20;
 
 function alsoFailed(names: readonly string[]): string[] {
@@ -139,9 +149,10 @@ function alsoFailed(names: readonly string[]): string[] {
 }
 
 /**
- * The words that name one run of a file: its test, its seed, and the branch that failed.
+ * The words of a command line that select one run of a file: its test, its seed, and the failed
+ * branch.
  *
- * @param main What means the statements at its top.
+ * @param main The words that select the statements at the top of the file.
  */
 function runWords({ file, names }: RunReport, outcome: TestOutcome, main: string): string {
   const branch = outcome.failure?.branch ?? null;
@@ -151,20 +162,20 @@ function runWords({ file, names }: RunReport, outcome: TestOutcome, main: string
   return `${shellWord(file)} --match ${wordThatFinds(displayName(outcome), names)} ${seed}`;
 }
 
-/** Reasons of a failed run that are no tests. */
+/** Reasons for a failed run other than failed tests. */
 export interface AlsoWrong {
-  /** Files of which nothing was run. */
+  /** Number of files that could not be run because of errors. */
   readonly wrongFiles: number;
-  /** Snapshots that the output is not like. */
+  /** Number of snapshots that differ from the output. */
   readonly snapshots?: number;
 }
 
 /**
- * The last line, with what was found on the way: expectations that no test came to.
+ * The summary line, and before it the expectations that no test has reached.
  *
  * `ok | 2 files | 5 passed | 0 failed | 31 assertions`
  *
- * @param also What went wrong outside of tests.
+ * @param also Failures outside of tests.
  */
 export function summaryLines(
   reports: readonly RunReport[],
@@ -208,7 +219,10 @@ export function summaryLines(
   ];
 }
 
-/** A warning that tests passed with what fails others. */
+/**
+ * A warning about lenient tests that passed with reports, faults or leaks that would fail other
+ * tests.
+ */
 function toleratedLines(outcomes: readonly TestOutcome[], paint: Paint): string[] {
   const tolerant = outcomes.filter(({ failure, leaks, unexpectedFaults, unexpectedReports }) =>
     failure === null && leaks + unexpectedFaults + unexpectedReports > 0
@@ -244,7 +258,10 @@ export function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
-/** What `--match` finds one test of a file by: its name, or where that is not enough an expression. */
+/**
+ * The value of `--match` that selects one test of a file: its name, or if others contain that name, an
+ * expression.
+ */
 function wordThatFinds(name: string, names: readonly string[]): string {
   const isEnough = printable(name) === name && !/^\/.+\/[a-z]*$/.test(name) &&
     names.filter((other) => other.includes(name)).length <= 1;

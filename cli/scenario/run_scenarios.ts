@@ -15,13 +15,16 @@ import type { TraceOutputs } from "./trace_outputs.ts";
 export interface ScenarioOptions extends PrintOptions {
   /** Write every event to this file. */
   readonly exportPath: string | null;
-  /** Write what each `show` draws to this file. */
+  /** Write the drawings of `show` statements to this file. */
   readonly picturePath: string | null;
-  /** The kernel tree of each driver that has one, instead of the one that it names. */
+  /**
+   * A kernel tree for every driver that is compiled from a tree, in place of the one that the
+   * scenario names.
+   */
   readonly tree: string | null;
 }
 
-/** Runs each file in turn; a file that is wrong does not keep the others from running. */
+/** Runs each file in turn; errors in a file do not keep the others from running. */
 export async function runScenarios(
   paths: readonly string[],
   options: ScenarioOptions,
@@ -31,7 +34,7 @@ export async function runScenarios(
   if (typeof outputs === "string") return refuse(outputs, screen);
   const picture = await openPicture(options);
   if (typeof picture === "string") return refuse(picture, screen);
-  // Lines of JSON are for programs: text for people goes to the other stream.
+  // With JSON lines on the standard output, text for people is written to the error stream.
   const said = options.trace === "json" ? errorScreen(screen) : screen;
   const reports: RunReport[] = [];
   let exitCode: ExitCode = HELD;
@@ -60,7 +63,7 @@ export async function runScenarios(
           startPrinting(program, parts, quiz ?? said),
         );
         if (quiz?.isHolding) {
-          // Ctrl-C ends the process while a question waits.
+          // While a question waits, Ctrl-C ends the process.
           watch.close();
           await quiz.play();
           watch.reset();
@@ -79,7 +82,7 @@ export async function runScenarios(
   return areWritten.every(Boolean) ? exitCode : worseExitCode(exitCode, WRONG);
 }
 
-/** The picture that the options ask for, null for none; or what is wrong with its name. */
+/** The writer of the picture file, null if the options name none; or what is wrong with its name. */
 async function openPicture(
   { picturePath }: ScenarioOptions,
 ): Promise<PictureFile | string | null> {
@@ -90,7 +93,10 @@ async function openPicture(
     : `--picture takes a name that ends in ${PICTURE_SUFFIX}, not "${picturePath}"`;
 }
 
-/** The writers that the options ask for, null for none; or what is wrong with them. */
+/**
+ * The writers of events for `--export` and `--trace json`, null for neither; or what is wrong with
+ * the options.
+ */
 async function openOutputs(
   { exportPath, trace }: ScenarioOptions,
   screen: Screen,
@@ -103,7 +109,7 @@ async function openOutputs(
   return problem === null ? outputs : `--export ${problem}`;
 }
 
-/** The screen on which the reader answers the quizzes of a run; null away from a terminal. */
+/** The screen on which the user answers quizzes; null if there is no terminal. */
 async function openQuiz(
   { only, trace }: ScenarioOptions,
   screen: Screen,
@@ -115,7 +121,7 @@ async function openQuiz(
   return new QuizScreen(screen);
 }
 
-/** The source of a program's property cases: loaded for programs with properties. */
+/** The generator of cases for properties: it is loaded only for programs with properties. */
 export async function engineFor({ tests }: Program) {
   if (!tests.some(({ kind }) => kind === "property")) return null;
   const { FAST_CHECK } = await import("@dmalab/lang/program");

@@ -1,16 +1,19 @@
-/** Output of a run with air in it. */
+/** Output of a run with empty lines between its parts. */
 import type { Screen } from "../screen.ts";
 
-/** Lines with an empty one around the output of each test, which shows where it begins and ends. */
+/**
+ * Writes an empty line before and after the output of each test, which shows where the output
+ * begins and ends.
+ */
 export class SpacedLines {
   #last: "head" | "body" | "verdict" | null = null;
   #bodyBefore = false;
-  /** A head that is not written yet. */
+  /** A heading that is not written yet. */
   #head: string | null = null;
 
   constructor(private readonly screen: Screen) {}
 
-  /** The next lines belong to this heading; without any, it is not printed. */
+  /** Sets the heading of the next lines; if no line follows, the heading is not printed. */
   head(line: string): void {
     this.#head = line;
   }
@@ -24,7 +27,7 @@ export class SpacedLines {
 
   verdict(line: string, below: readonly string[]): void {
     this.#writeHead();
-    // The verdict ends what its test said; the next test begins after an empty line.
+    // The verdict follows the output of its test; the next test begins after an empty line.
     if (this.#last === "verdict" && this.#bodyBefore) this.screen.out("\n");
     this.#bodyBefore = this.#last === "body";
     this.#write("verdict", line);

@@ -1,4 +1,4 @@
-/** How `--trace` prints events; the first where nothing is said. */
+/** The forms in which `--trace` prints events; the first is the default. */
 export const TRACE_FORMS = ["text", "json"] as const;
 
 export type TraceForm = (typeof TRACE_FORMS)[number];

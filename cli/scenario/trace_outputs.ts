@@ -1,4 +1,4 @@
-/** Where the events of a run go besides the screen: `--trace json` and `--export FILE`. */
+/** Writes the events of a run for other programs: `--trace json` and `--export FILE`. */
 import {
   ChromeTraceWriter,
   type Recording,
@@ -15,7 +15,7 @@ import { VERSION } from "../package_version.ts";
 import type { Screen } from "../screen.ts";
 import { FileDraft } from "../files/write_file.ts";
 
-/** What names of files in Chrome's format end with. */
+/** The ending of files in Chrome's format. */
 const CHROME_SUFFIX = ".json";
 /** Characters collected before they are written. */
 const CHUNK_LENGTH = 65_536;
@@ -29,19 +29,22 @@ export interface RunListeners {
   readonly onOutcome: TraceWriter["outcome"];
 }
 
-/** The writers of one command. */
+/** All writers of events of one command. */
 export class TraceOutputs {
   readonly #writers: TraceWriter[] = [];
   readonly #files: TraceFile[] = [];
-  /** There is something to run: a mistake leaves no file behind. */
+  /** Whether something was run: if the program has errors, no file is left behind. */
   #isWanted = false;
 
-  /** Lines of `.dmatrace.jsonl` to the screen. */
+  /** Writes lines of `.dmatrace.jsonl` to the screen. */
   toScreen(screen: Screen): void {
     this.#writers.push(lineWriter((text) => screen.out(text)));
   }
 
-  /** A file of the format that its name says. @returns What is wrong with the name, for a sentence that begins with the option; or null. */
+  /**
+   * Writes a file; the ending of its name selects the format. @returns What is wrong with the name, for a sentence that begins with the
+   * option; or null.
+   */
   toFile(path: string, screen: ErrorScreen): string | null {
     const isLines = path.endsWith(TRACE_SUFFIX);
     if (!isLines && !path.endsWith(CHROME_SUFFIX)) {
@@ -55,7 +58,7 @@ export class TraceOutputs {
     return null;
   }
 
-  /** The observers of a program's runs. @param file Its name. */
+  /** The listeners for a program's runs. @param file The program's name. */
   listeners(code: Program["code"], file: string): RunListeners {
     const places = placesOf(code);
     const writers = this.#writers;
@@ -67,7 +70,7 @@ export class TraceOutputs {
     };
   }
 
-  /** The record of a run. @param isOver Whether the run has its outcome. */
+  /** Writes the events of a recorded run. @param isOver Whether the run has ended. */
   recorded(recording: Recording, isOver: boolean): void {
     const { code, failure, log, name: { file, seed, ...name }, timeline } = recording;
     const { onEvent, onOutcome, onRun } = this.listeners(code, file);
@@ -78,7 +81,7 @@ export class TraceOutputs {
     if (isOver) onOutcome({ ...name, outcome, failure });
   }
 
-  /** Nothing comes any more. False, after saying why, when a file could not be written. */
+  /** Completes the output. @returns False if a file could not be written; the reason was printed. */
   end(): boolean {
     for (const writer of this.#writers) writer.end();
     if (!this.#isWanted) return true;
@@ -91,7 +94,7 @@ function lineWriter(write: WriteText): TraceWriter {
   return new TraceLineWriter(write, `dmalab ${VERSION}`);
 }
 
-/** `file:line:column` of each statement, worked out once. */
+/** Returns the place of each statement as `file:line:column`; each is computed once. */
 function placesOf(code: Program["code"]): (site: number) => string | null {
   const known = new Map<number, string | null>();
   return (site) => {
@@ -104,7 +107,10 @@ function placesOf(code: Program["code"]): (site: number) => string | null {
   };
 }
 
-/** A file that grows, and is there when it is whole; after a failure, which is said once, nothing more is written. */
+/**
+ * A file that is written piece by piece, and renamed to its path when it is complete; after an error, which is
+ * reported once, nothing more is written.
+ */
 class TraceFile {
   failed = false;
   #pending = "";

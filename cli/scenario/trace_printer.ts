@@ -1,10 +1,10 @@
-/** `--trace`: events as they happen, one line each, with colours by layer. */
+/** `--trace`: prints events as they happen, one line each, with colours by layer. */
 import { type EventLayout, formatEvent, formatTitle, STREAM_LAYOUT } from "@dmalab/lang/render";
 import { groupThousands, type Paint, type TextRole } from "@dmalab/lang/text";
 import type { RunStart } from "@dmalab/lang/run";
 import { hasLatencies, type MachineEvent } from "@dmalab/runtime";
 
-/** Colours by the first part of an event's name. Other events have none. */
+/** Colours by the first part of an event's name. Other events have no colour. */
 const ROLES: Readonly<Record<string, TextRole>> = {
   call: "strong",
   ret: "dim",
@@ -31,18 +31,18 @@ const ALARMS: ReadonlySet<string> = new Set([
   "inject",
 ]);
 
-/** Prints the events of one machine after the other. */
+/** Prints the events of a machine, then of the next machine. */
 export class TracePrinter {
   #layout: EventLayout;
-  /** Kernel calls that are open. */
+  /** Depth of nested kernel calls. */
   #depth = 0;
   #lastSeq = Infinity;
 
   #charactersLeft: number;
 
   /**
-   * @param mostCharacters Characters that are written at most; every line of them is plain.
-   * @param streamLayout The columns, but that of CPUs.
+   * @param mostCharacters Limit of the written characters, without colours; the trace then ends with a message.
+   * @param streamLayout The columns without the column of CPUs.
    */
   constructor(
     private readonly write: (line: string) => void,
@@ -54,14 +54,14 @@ export class TracePrinter {
     this.#charactersLeft = mostCharacters;
   }
 
-  /** A machine begins. Each CPU may have its own time: then lines name the CPU. */
+  /** A run starts. If each CPU has its own time, lines name the CPU. */
   run({ machine: { cpus, latenciesNs } }: RunStart): void {
     this.#layout = { ...this.streamLayout, cpu: cpus > 1 && hasLatencies({ latenciesNs }) };
   }
 
   print(event: MachineEvent): void {
     if (this.#charactersLeft < 0) return;
-    // A number that is not higher than the last one belongs to a new machine.
+    // An event number that is not higher than the last one belongs to a new machine.
     if (event.seq <= this.#lastSeq) {
       this.#depth = 0;
       this.write(this.paint("dim", formatTitle(this.#layout)));

@@ -1,13 +1,13 @@
-/** Earlier inputs, each in one piece, with any number of lines. */
+/** Earlier inputs; each is a single text of one line or several. */
 
 const MAX_INPUTS = 1000;
 
 export class InputHistory {
   readonly #inputs: string[];
-  /** Does something with each new one. */
+  /** Called with each new input. */
   onAdd: (input: string) => void = () => {};
 
-  /** @param inputs Of earlier sessions, the oldest first. */
+  /** @param inputs Inputs of earlier sessions, the oldest first. */
   constructor(inputs: readonly string[] = []) {
     this.#inputs = inputs.slice(-MAX_INPUTS);
   }
@@ -16,12 +16,12 @@ export class InputHistory {
     return this.#inputs.length;
   }
 
-  /** The one of a number; undefined without one. */
+  /** The input with an index; undefined if there is none. */
   at(index: number): string | undefined {
     return index < 0 ? undefined : this.#inputs[index];
   }
 
-  /** Keeps an input, unless it is the same as the last. */
+  /** Adds an input, unless it is empty or equal to the last one. */
   add(input: string): void {
     const text = input.trimEnd();
     if (text.trim() === "" || text === this.#inputs.at(-1)) return;
@@ -30,7 +30,7 @@ export class InputHistory {
     this.onAdd(text);
   }
 
-  /** The last one before a number that has some text in it; -1 for none. */
+  /** Index of the next input that contains a text, from an index forwards or backwards; -1 for none. */
   find(text: string, from: number, way: 1 | -1): number {
     for (let index = from; index >= 0 && index < this.#inputs.length; index += way) {
       if (this.#inputs[index]!.includes(text)) return index;

@@ -1,13 +1,13 @@
 /**
- * Keys from a terminal's input. Node's own decoder reads the sequences of keys. Pasted text comes
- * between marks that it does not know on every host, and is taken out before.
+ * Decodes keys from a terminal's input. Node's own decoder reads the sequences of keys. Pasted text
+ * is enclosed in marks that Node does not know on every host, so that it is taken out before.
  */
 import { EventEmitter } from "node:events";
 import { emitKeypressEvents } from "node:readline";
 
 /** A key that was pressed, or a text that was pasted. */
 export interface KeyPress {
-  /** `up`, `ctrl-r`, `alt-b`, `shift-tab`, `enter`; `text` for what is typed, `paste` for what was pasted. */
+  /** `up`, `ctrl-r`, `alt-b`, `shift-tab`, `enter`; `text` for typed text, `paste` for pasted text. */
   readonly name: string;
   /** Typed or pasted text; empty for all other keys. */
   readonly text: string;
@@ -16,7 +16,7 @@ export interface KeyPress {
 const PASTE_BEGIN = "\x1b[200~";
 const PASTE_END = "\x1b[201~";
 
-/** How long an Escape may be the beginning of another key. */
+/** How long to wait after an Escape for the rest of another key's sequence. */
 const ESCAPE_MS = 50;
 
 /** Sent by `node:readline`. */
@@ -28,13 +28,13 @@ interface Pressed {
   readonly shift: boolean;
 }
 
-/** Takes bytes as they come, and gives keys. */
+/** Receives bytes in pieces, and calls back with keys. */
 export class KeyDecoder {
   readonly #decoder = new TextDecoder();
   readonly #stream = new EventEmitter();
-  /** What may be the beginning of a mark. */
+  /** Characters at the end of the input that may be the beginning of a mark. */
   #held = "";
-  /** The pasted text so far; null while nothing is. */
+  /** The pasted text so far; null outside of a paste. */
   #pasted: string | null = null;
 
   constructor(private readonly onKey: (key: KeyPress) => void) {
@@ -69,8 +69,9 @@ export class KeyDecoder {
   }
 
   /**
-   * How many characters at the end of a text begin a mark. Outside a paste, a lone Escape does not
-   * count: it is a key press, which would otherwise be held back until the next input.
+   * The number of characters at the end of a text that may be the beginning of a mark. Outside a
+   * paste, a lone Escape does not count: it is a key press, which would be held back until the next
+   * input.
    */
   #beginningOf(mark: string, text: string): number {
     const least = this.#pasted === null ? 2 : 1;
@@ -97,7 +98,7 @@ function keyOf(text: string, { ctrl, meta, name, sequence, shift }: Pressed): Ke
     : name === "return"
     ? "enter"
     : name;
-  // An Escape says of itself that it was pressed with one.
+  // Node reports the Escape key as pressed with Alt.
   const marks = [
     ...ctrl ? ["ctrl"] : [],
     ...meta && own !== "escape" ? ["alt"] : [],

@@ -1,20 +1,20 @@
-/** Where the inputs of a tool come from, and where its text goes: a terminal, a pipe, or a test. */
+/** The input and output of a tool that works with lines: a terminal, a pipe, or a test. */
 
-/** Means Ctrl-C in the inputs: the typed text is dropped. */
+/** An input that means Ctrl-C: the typed text is dropped. */
 export const INTERRUPT = "\x03";
 
 export interface LineConsole {
-  /** Inputs without their ends, of one line or several; `INTERRUPT` for one that was dropped. */
+  /** Inputs without their line ends, of one line or several; `INTERRUPT` for a dropped input. */
   readonly lines: AsyncIterable<string>;
   write(text: string): void;
   prompt(text: string): void;
-  /** Does what was typed, which may take long; Ctrl-C is noticed meanwhile. */
+  /** Runs a task, which may take long; Ctrl-C interrupts it. */
   work?<T>(task: () => T): T;
   /**
-   * Has a text edited by a program that has the terminal meanwhile: the next input begins with what
-   * it has become. Nowhere else is such a program.
+   * Starts an editor on the terminal for a text: the next input begins with the edited text. Only a
+   * terminal has this function.
    *
-   * @returns What is wrong, as a sentence; null when it was edited.
+   * @returns What is wrong, as a sentence; null when the text was edited.
    */
   edit?(text: string): Promise<string | null>;
 }

@@ -1,8 +1,8 @@
 /**
- * An input that is typed, over one line or several: what each key does to it. It knows no terminal.
+ * Edits an input of one line or several: the effect of each key. It does not know a terminal.
  *
- * `node:readline` edits single lines only, searches no history and takes what is pasted for keys;
- * its decoder of keys is used, and the rest is here.
+ * `node:readline` edits single lines only, does not search a history, and treats pasted text as
+ * keys; its decoder of keys is used, the rest is implemented here.
  */
 import type { Suggestion, Suggestions } from "@dmalab/lang/editor";
 import type { InputHistory } from "./input_history.ts";
@@ -13,9 +13,9 @@ export interface EditorParts {
   readonly history: InputHistory;
   /** Completions at the end of a text. */
   suggest(before: string): Suggestions;
-  /** Whether Enter ends the input; else it goes on with a line. */
+  /** Whether Enter ends the input; if not, it adds a line. */
   isWhole(text: string): boolean;
-  /** The text to insert for a pasted one. */
+  /** Converts a pasted text to the text to insert. */
   pasted?(text: string): string;
 }
 
@@ -23,7 +23,7 @@ export type EditorAction = "edited" | "entered" | "dropped" | "ended" | "suspend
 
 interface Search {
   query: string;
-  /** The number of the input that has it. */
+  /** Index of the found input in the history. */
   index: number;
   isFound: boolean;
   readonly before: { readonly text: string; readonly cursor: number };
@@ -37,9 +37,9 @@ type Place = (text: string, at: number) => number;
 export class LineEditor {
   #text = "";
   #cursor = 0;
-  /** The shown input of the history; its length: none. */
+  /** Index of the shown input of the history; the length of the history: a new input. */
   #index: number;
-  /** The text before the first step back in the history. */
+  /** The new input, while an older one is shown. */
   #draft = "";
   #search: Search | null = null;
   #cut = "";
@@ -63,18 +63,18 @@ export class LineEditor {
     return this.#search;
   }
 
-  /** The offers of the last Tab, where it was more than one. */
+  /** The completions of the last Tab, if there were several. */
   get suggestions(): readonly Suggestion[] {
     return this.#suggestions;
   }
 
-  /** Puts a text there, the cursor behind it. */
+  /** Replaces the text, and moves the cursor to its end. */
   set(text: string): void {
     this.#text = text;
     this.#cursor = text.length;
   }
 
-  /** The text, which is done and kept; the next one is empty. */
+  /** Returns the finished text, adds it to the history, and begins an empty one. */
   take(): string {
     const text = this.#text;
     this.parts.history.add(text);
@@ -123,7 +123,7 @@ export class LineEditor {
     return "edited";
   }
 
-  /** To the line above or below, or to the input before or after. */
+  /** Moves to the line above or below; from the first or last line, to the previous or next input. */
   #line(way: 1 | -1): void {
     const at = way < 0
       ? place.above(this.#text, this.#cursor)
@@ -145,7 +145,7 @@ export class LineEditor {
     this.#search = { query: "", index: this.parts.history.length, isFound: true, before };
   }
 
-  /** A key while something is searched; null for one that ends the search and does its own. */
+  /** Handles a key during a search; null for a key that ends the search and has its usual effect. */
   #searching(search: Search, key: KeyPress): EditorAction | null {
     const typed = key.name === "text" ? key.text : key.name === "paste" ? key.text : "";
     if (typed !== "") {
@@ -186,7 +186,7 @@ export class LineEditor {
   #complete(): void {
     const before = this.#text.slice(0, this.#cursor);
     const { all, part } = this.parts.suggest(before);
-    // At the beginning of a line Tab makes room.
+    // At the beginning of a line, Tab indents.
     if (all.length === 0 && /(^|\n)\s*$/.test(before) && before !== "") this.#insert(INDENT);
     const common = commonBeginning(all.map(({ text }) => text));
     if (common.length > part.length) this.#insert(common.slice(part.length));
@@ -197,7 +197,7 @@ export class LineEditor {
     return (editor) => void (editor.#cursor = where(editor.#text, editor.#cursor));
   }
 
-  /** @param keeps To be put back by Ctrl-Y. */
+  /** @param keeps Whether Ctrl-Y can insert the erased text again. */
   static #erasing(where: Place, keeps = true): Act {
     return (editor) => {
       const to = where(editor.#text, editor.#cursor);
@@ -205,7 +205,7 @@ export class LineEditor {
     };
   }
 
-  /** What keys do that type nothing: those of shells and of `node:readline`. */
+  /** The effects of keys that type no text, as in shells and `node:readline`. */
   static readonly #KEYS: Readonly<Record<string, Act>> = {
     "left": LineEditor.#going(place.before),
     "ctrl-b": LineEditor.#going(place.before),

@@ -1,4 +1,4 @@
-/** Reads inputs at a terminal, one after the other, with all that its keys do. */
+/** Reads inputs at a terminal, with line editing. */
 import { host } from "../host.ts";
 import type { EndedBySignal } from "../exit_code.ts";
 import { INTERRUPT } from "./line_console.ts";
@@ -9,7 +9,7 @@ import type { Terminal, TerminalInput } from "./terminal.ts";
 const CLEAR_SCREEN = "\x1b[H\x1b[2J";
 
 export class LineReader {
-  /** The exit code that a signal wants; null without one. */
+  /** The exit code for a received signal; null without one. */
   endedBy: EndedBySignal | null = null;
   readonly #view: LineView;
   readonly #inputs: AsyncIterator<TerminalInput>;
@@ -30,12 +30,12 @@ export class LineReader {
     this.#draw();
   }
 
-  /** A text that the next input begins with, as if it were pasted. */
+  /** Begins the next input with a text, as if it were pasted. */
   begin(text: string): void {
     this.editor.press({ name: "paste", text });
   }
 
-  /** Inputs until there are no more: a text of one line or several, or {@linkcode INTERRUPT}. */
+  /** Inputs until the end: a text of one line or several, or {@linkcode INTERRUPT}. */
   async *lines(): AsyncGenerator<string> {
     for (;;) {
       const input = await this.#read();
@@ -53,7 +53,10 @@ export class LineReader {
     }
   }
 
-  /** The line that an input completes, null at the end; undefined while none is complete. */
+  /**
+   * Handles an event of the terminal. @returns The completed input, null at the end; undefined
+   * while it is incomplete.
+   */
   async #answer(input: TerminalInput): Promise<string | null | undefined> {
     if (input.kind === "signal") {
       this.endedBy = input.exitCode;

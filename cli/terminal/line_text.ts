@@ -1,7 +1,7 @@
-/** Places in a text that is edited: where characters, words and lines begin and end. */
+/** Positions in an edited text: where characters, words and lines begin and end. */
 import { characterWidth } from "@dmalab/lang/diagnostics";
 
-/** Behind the character that begins at a place, with its combining marks. */
+/** Position after the character at a position, including its combining marks. */
 export function after(text: string, at: number): number {
   if (at >= text.length) return text.length;
   let end = at + String.fromCodePoint(text.codePointAt(at)!).length;
@@ -13,43 +13,43 @@ export function after(text: string, at: number): number {
   return end;
 }
 
-/** Where the character begins that ends at a place. */
+/** Start of the character that ends at a position. */
 export function before(text: string, at: number): number {
   let start = lineStart(text, Math.max(0, at - 1));
   for (let next = after(text, start); next < at; next = after(text, start)) start = next;
   return Math.max(0, start);
 }
 
-/** The beginning of the word at or before a place. */
+/** Start of the word at or before a position. */
 export function wordStart(text: string, at: number): number {
   const [word] = text.slice(0, at).match(/\w*\W*$/)!;
   return at - word.length;
 }
 
-/** The end of the word at or behind a place. */
+/** End of the word at or after a position. */
 export function wordEnd(text: string, at: number): number {
   return at + text.slice(at).match(/^\W*\w*/)![0].length;
 }
 
-/** The beginning of the line that a place is on. */
+/** Start of the line of a position. */
 export function lineStart(text: string, at: number): number {
   return text.lastIndexOf("\n", at - 1) + 1;
 }
 
-/** The end of the line that a place is on. */
+/** End of the line of a position. */
 export function lineEnd(text: string, at: number): number {
   const end = text.indexOf("\n", at);
   return end < 0 ? text.length : end;
 }
 
-/** The same column one line above; null on the first. */
+/** The same column one line above; null on the first line. */
 export function above(text: string, at: number): number | null {
   const start = lineStart(text, at);
   if (start === 0) return null;
   return Math.min(lineStart(text, start - 1) + (at - start), start - 1);
 }
 
-/** The same column one line below; null on the last. */
+/** The same column one line below; null on the last line. */
 export function below(text: string, at: number): number | null {
   const end = lineEnd(text, at);
   if (end === text.length) return null;

@@ -1,25 +1,25 @@
-/** An input that is edited, as a terminal shows it: its prompt, its lines, its completions. */
+/** Draws an edited input on a terminal: its prompt, its lines, its completions. */
 import { characterWidth, printable } from "@dmalab/lang/diagnostics";
 import { clip, wrappedPairs } from "@dmalab/lang/text";
 import type { Suggestion } from "@dmalab/lang/editor";
 import type { LineEditor } from "./line_editor.ts";
 
-/** Rows of text on a screen, and where the cursor is among them. */
+/** Rows of text on a screen, and the position of the cursor in them. */
 export interface LaidOut {
   readonly rows: readonly string[];
   readonly row: number;
   readonly column: number;
 }
 
-/** The most suggestions that are listed with their docs. */
+/** Largest number of suggestions that are listed with their docs. */
 const MAX_WITH_DOCS = 12;
 
-/** The prompt of all lines but the first, as wide as that one's. */
+/** The prompt of the second and further lines, as wide as the first line's. */
 export function continuationPrompt(prompt: string): string {
   return "...> ".padStart(prompt.length);
 }
 
-/** Breaks a text into rows of some columns, each line of it behind its prompt. */
+/** Breaks a text into rows of at most `columns`, each of its lines after its prompt. */
 export function layOut(
   prompt: string,
   text: string,
@@ -50,7 +50,7 @@ export function layOut(
   return { rows, ...at };
 }
 
-/** Completions at the cursor: each with its meaning, or many by their names alone. */
+/** Lines that list completions: each with its description; if there are many, only their names. */
 export function suggestionLines(
   suggestions: readonly Suggestion[],
   { columns, rows }: { readonly columns: number; readonly rows: number },
@@ -81,9 +81,9 @@ function searchPrompt({ search }: LineEditor, prompt: string): string {
   return `${search.isFound ? "search back" : "not found"} "${printable(search.query)}": `;
 }
 
-/** Draws an input at the cursor, and again over itself. */
+/** Draws an input at the cursor, and redraws it in the same place. */
 export class LineView {
-  /** The row of the cursor in the drawing. */
+  /** Row of the cursor in the last drawing. */
   #row = 0;
 
   constructor(private readonly write: (text: string) => void) {}
@@ -96,7 +96,7 @@ export class LineView {
     const shown = searchPrompt(editor, prompt);
     const { column, row, rows } = layOut(shown, editor.text, editor.cursor, size.columns);
     const below = suggestionLines(editor.suggestions, size);
-    // For an input higher than the screen, the rows around the cursor.
+    // Shows the rows around the cursor if the input is higher than the screen.
     const first = Math.max(0, Math.min(row, rows.length - size.rows));
     const seen = [...rows.slice(first, first + size.rows), ...below].slice(0, size.rows);
     const up = seen.length - 1 - (row - first);
@@ -107,14 +107,14 @@ export class LineView {
     this.#row = row - first;
   }
 
-  /** The input is done: further output is below it. */
+  /** Draws the finished input; further output appears below it. */
   finish(editor: LineEditor, prompt: string, columns: number, mark = ""): void {
     const { rows } = layOut(prompt, editor.text, editor.text.length, columns);
     this.write(`${this.#home()}${rows.slice(-MAX_ROWS).join("\r\n")}${mark}\r\n`);
     this.#row = 0;
   }
 
-  /** The cursor is at the beginning of an empty row. */
+  /** Called when the cursor is at the beginning of an empty row: nothing is to be overwritten. */
   forget(): void {
     this.#row = 0;
   }
@@ -124,5 +124,5 @@ export class LineView {
   }
 }
 
-/** Rows of an input that stay when it is done. */
+/** Number of rows of a finished input that stay on the screen. */
 const MAX_ROWS = 1000;

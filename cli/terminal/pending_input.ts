@@ -1,23 +1,23 @@
 /**
- * An input that is typed, edited or piped line by line, until it is whole.
+ * An input that is typed, edited or piped line by line, until it is complete.
  *
- * To read all of it again after each line takes a time that grows with the square of its length. A
- * short input is read after each line, so that a mistake shows at once; a long one when its brackets
- * are closed, or when it has grown by a quarter since.
+ * Parsing all of it after each line would take a time that grows with the square of its length. A
+ * short input is parsed after each line, so that an error shows at once; a long one when its
+ * brackets are closed, or when it has grown by a quarter since it was parsed last.
  */
 import { opensMore } from "@dmalab/lang/syntax";
 
-/** An input of so many characters is read after each line. */
+/** Up to this length, an input is parsed after each line. */
 const SHORT_CHARS = 2000;
 const GROWTH = 1.25;
 
 export class PendingInput {
   #lines: string[] = [];
-  /** The text that was edited last. */
+  /** The text of the last call of edit(). */
   #edited = "";
   #chars = 0;
   #readChars = 0;
-  /** Brackets that are open. */
+  /** Number of open brackets. */
   #depth = 0;
 
   get isEmpty(): boolean {
@@ -28,14 +28,17 @@ export class PendingInput {
     return this.#lines.join("\n");
   }
 
-  /** Adds a line; true when the whole input is worth reading. */
+  /** Adds a line. @returns Whether the whole input should be parsed now. */
   add(line: string): boolean {
     this.#lines.push(line);
     this.#chars += line.length + 1;
     return this.#isDue(line);
   }
 
-  /** Takes an edited input, which mostly goes on where the one before ended; true as for `add()`. */
+  /**
+   * Replaces the input by an edited one, which usually only adds text at its end. @returns As add()
+   * does.
+   */
   edit(text: string): boolean {
     if (!text.startsWith(this.#edited)) this.clear();
     const added = text.slice(this.#edited.length);

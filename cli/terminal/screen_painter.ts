@@ -1,6 +1,9 @@
-/** Draws a whole screen: of each frame only the rows that are other than in the one before. */
+/** Draws frames on a whole screen, and writes only the rows that differ from the frame before. */
 
-/** The terminal shows what is between these at once; one that does not know them draws as it comes. */
+/**
+ * The terminal shows output between these sequences at once; terminals that do not know them draw it
+ * piece by piece.
+ */
 const AT_ONCE = ["\x1b[?2026h", "\x1b[?2026l"] as const;
 
 /** The position of a cursor on a screen, from 0. */
@@ -18,8 +21,8 @@ export class ScreenPainter {
   /**
    * Draws a frame.
    *
-   * @param rows Each as wide as the screen.
-   * @param cursor Where text is typed; null to show none.
+   * @param rows The rows of text, each as wide as the screen.
+   * @param cursor Position of the cursor; null to hide it.
    */
   paint(rows: readonly string[], cursor: ScreenPlace | null): void {
     const changed = rows.flatMap((row, index) =>
@@ -34,7 +37,7 @@ export class ScreenPainter {
     this.write(`${AT_ONCE[0]}\x1b[?25l${clear}${changed.join("")}${end}${AT_ONCE[1]}`);
   }
 
-  /** Forgets what is on the screen: the next frame is drawn whole. */
+  /** Forgets the content of the screen: the next frame is drawn completely. */
   forget(): void {
     this.#shown = [];
     this.#isForgotten = true;

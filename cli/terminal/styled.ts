@@ -1,4 +1,7 @@
-/** Lines of a screen: pieces of text, each with what it is, fitted to the columns they are given. */
+/**
+ * Lines of a screen: pieces of text, each with its role, which selects its colour, fitted to a
+ * number of columns.
+ */
 import { characterWidth, printable } from "@dmalab/lang/diagnostics";
 import type { Paint, TextRole } from "@dmalab/lang/text";
 
@@ -10,7 +13,7 @@ export function textOf(piece: StyledPiece): string {
   return printable((typeof piece === "string" ? piece : piece[1]).replaceAll("\t", "  "));
 }
 
-/** A line of exactly so many columns: cut, or filled with blanks; nothing in it can command a terminal. */
+/** Cuts a line to exactly `columns`, or fills it with blanks. Control characters in it are made visible. */
 export function fitLine(line: StyledLine, columns: number, paint: Paint): string {
   let left = columns;
   let out = "";
@@ -23,11 +26,11 @@ export function fitLine(line: StyledLine, columns: number, paint: Paint): string
   return out + " ".repeat(Math.max(0, left));
 }
 
-/** As much of a text as fits; `…` where something is left out. */
+/** The beginning of a text that fits; ends with `…` if something is left out. */
 function cut(text: string, columns: number): { readonly shown: string; readonly width: number } {
   let width = 0;
   let end = 0;
-  // Where the mark goes if the text turns out too long.
+  // Position of the `…` in case the text turns out too long.
   let markAt = 0;
   let markWidth = 0;
   for (const character of text) {

@@ -1,9 +1,9 @@
 /**
- * The terminal of this process in raw mode while keys are read, and as it was before at all other times:
- * at the end, at a signal, while we are stopped, and when something is thrown.
+ * Sets the terminal of this process to raw mode while keys are read, and restores it at all other times:
+ * at the end, at a signal, while this process is stopped, and when an error is thrown.
  *
- * While this process waits for keys, all of them arrive as characters, Ctrl-C and Ctrl-Z too. While it
- * computes it cannot read them: the terminal is then set to send SIGINT and SIGTSTP for these two.
+ * While this process waits for keys, all of them arrive as characters, Ctrl-C and Ctrl-Z too. During a
+ * computation it cannot read them: the terminal is then set to send SIGINT and SIGTSTP for these two.
  */
 import process from "node:process";
 import { allowedVariable, host } from "../host.ts";
@@ -11,7 +11,7 @@ import type { EndedBySignal } from "../exit_code.ts";
 import type { Screen } from "../screen.ts";
 import { KeyDecoder, type KeyPress } from "./keys.ts";
 
-/** Things that arrive whenever they like, for a reader that takes them one by one. */
+/** A queue of items that arrive at any time, and are read one by one. */
 export class Queue<T> implements AsyncIterable<T> {
   readonly #waiting: T[] = [];
   #ended = false;
@@ -26,7 +26,7 @@ export class Queue<T> implements AsyncIterable<T> {
     return this.#waiting.length;
   }
 
-  /** No more will come. */
+  /** Ends the queue after the items that are in it. */
   end(): void {
     this.#ended = true;
     this.#wake?.();
@@ -49,7 +49,7 @@ export class Queue<T> implements AsyncIterable<T> {
 
 export type TerminalInput =
   | { readonly kind: "key"; readonly key: KeyPress }
-  /** Its size has changed, or another process has written on it. */
+  /** The size of the terminal has changed, or another process has written to it. */
   | { readonly kind: "redraw" }
   /** An uncaught error: the reader throws it again. */
   | { readonly kind: "thrown"; readonly error: unknown }
@@ -61,24 +61,27 @@ const ENDINGS = { SIGHUP: 129, SIGQUIT: 131, SIGTERM: 143 } as const satisfies P
   Record<Deno.Signal, EndedBySignal>
 >;
 
-/** The same for who listens elsewhere; Windows has none of them. */
+/** The same signals for listeners elsewhere; empty on Windows, which has none of them. */
 export const ENDING_SIGNALS: readonly Deno.Signal[] = host.build.os === "windows"
   ? []
   : Object.keys(ENDINGS) as Deno.Signal[];
 
-/** Set by `deno task` and npm, which wait for us and would go on waiting when we are stopped. */
+/**
+ * Variable that `deno task` and npm set: they wait for this process, and would go on waiting while
+ * it is stopped.
+ */
 const STARTER = "INIT_CWD";
 
 const PASTE_MARKS = ["\x1b[?2004h", "\x1b[?2004l"] as const;
-/** The alternate screen, and no cursor until it is wanted. */
+/** Switches to the alternate screen and hides the cursor; and back. */
 const WHOLE_SCREEN = ["\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"] as const;
 
-/** Where a terminal does not know its size. */
+/** Size for a terminal that does not know its own. */
 const DEFAULT_SIZE = { columns: 80, rows: 24 };
 
 type Mode = "as before" | "keys" | "work";
 
-/** A screen that can be written to at once. */
+/** A screen that may have an output buffer to flush. */
 export type TerminalScreen = Screen & { flush?(): void };
 
 export class Terminal {
@@ -88,7 +91,7 @@ export class Terminal {
   readonly #listeners: readonly (readonly [name: string, listener: () => void])[];
   #mode: Mode = "as before";
 
-  /** @param whole Whether all of the screen is drawn, on a separate page. */
+  /** @param whole Whether to draw on the whole screen: the alternate screen is then used. */
   constructor(private readonly screen: TerminalScreen, { whole }: { readonly whole: boolean }) {
     this.#marks = whole
       ? [PASTE_MARKS[0] + WHOLE_SCREEN[0], WHOLE_SCREEN[1] + PASTE_MARKS[1]]
@@ -97,7 +100,7 @@ export class Terminal {
     const pressed = (name: string) => () =>
       this.inputs.push({ kind: "key", key: { name, text: "" } });
     this.#listeners = [
-      // Input during a computation has ended that; else it is the key.
+      // Ctrl-C during a computation has interrupted the computation; at other times it is the key.
       ["SIGINT", () => this.#mode === "keys" && !this.#worked && pressed("ctrl-c")()],
       ["SIGWINCH", () => this.inputs.push({ kind: "redraw" })],
       ["SIGCONT", () => this.#resumed()],
@@ -108,14 +111,14 @@ export class Terminal {
     ];
     for (const [name, listener] of this.#listeners) process.on(name, listener);
     for (const name of UNCAUGHT) process.on(name, this.#thrown);
-    // Whatever ends the process.
+    // Restores the terminal however the process ends.
     process.on("exit", this.#leave);
     process.stdin.on("data", this.#take);
     process.stdin.on("end", this.#ended);
     this.#enter();
   }
 
-  /** A signal may be delivered after the work that it arrived in. */
+  /** Whether work has just ended: a signal during the work may be delivered shortly after it. */
   get #worked(): boolean {
     return performance.now() - this.#workedAtMs < SETTLED_MS;
   }
@@ -127,13 +130,16 @@ export class Terminal {
     return { columns: columns || DEFAULT_SIZE.columns, rows: rows || DEFAULT_SIZE.rows };
   }
 
-  /** Writes what commands the terminal: as it is. */
+  /** Writes text that contains control sequences, unchanged. */
   write(text: string): void {
     this.screen.data(text);
     this.screen.flush?.();
   }
 
-  /** Has all drawn again, now and when what others write on the terminal has settled. */
+  /**
+   * Requests a redraw now, and another one when other processes have finished writing to the
+   * terminal.
+   */
   redraw(): void {
     for (const waitMs of [0, DISTURBED_MS]) {
       const timer = setTimeout(() => this.inputs.push({ kind: "redraw" }), waitMs);
@@ -143,7 +149,7 @@ export class Terminal {
 
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
 
-  /** Works something out; Ctrl-C is a signal meanwhile. */
+  /** Runs a computation; Ctrl-C is a signal meanwhile. */
   work<T>(task: () => T): T {
     this.#set("work");
     try {
@@ -166,12 +172,16 @@ export class Terminal {
     }
   }
 
-  /** Another program, such as an editor, uses the terminal: its Ctrl-Z stops this process too. */
+  /**
+   * Another program, such as an editor, uses the terminal: Ctrl-Z in that program stops this
+   * process too.
+   */
   #isLent = false;
 
   /**
-   * Stops this process, as Ctrl-Z does, and the launcher of the npm package, which the shell knows and
-   * this process may not stop: a message has it stop all. False without job control.
+   * Stops this process, as Ctrl-Z does, and the launcher of the npm package. The shell knows only the
+   * launcher, which this process may not stop: a message makes the launcher stop both. @returns False
+   * without job control.
    */
   async stop(): Promise<boolean> {
     if (host.build.os === "windows" || hasStarter()) return false;
@@ -179,7 +189,7 @@ export class Terminal {
     const send = process.send?.bind(process);
     if (send === undefined) process.kill(process.pid, "SIGSTOP");
     else {
-      // Stopping itself, too, it could come after the shell's `fg`.
+      // This process does not stop itself as well: that could happen after the shell's `fg`.
       await new Promise<void>((resumed) => {
         process.once("SIGCONT", resumed);
         send("stop");
@@ -218,7 +228,7 @@ export class Terminal {
     this.#set("as before");
   };
 
-  /** A shell has had the terminal meanwhile. */
+  /** Called after a stop: the shell has used the terminal meanwhile. */
   #resumed(): void {
     this.#leave();
     this.#enter();
@@ -230,13 +240,13 @@ export class Terminal {
     try {
       setKeys(mode);
     } catch {
-      // The terminal has gone away.
+      // The terminal has been closed.
       this.inputs.end();
     }
   }
 }
 
-/** How long the starter of this process may go on writing on the terminal. */
+/** How long the program that started this process may still write to the terminal. */
 const DISTURBED_MS = 250;
 
 /** An error from a timer, or from a promise that is not awaited. */
@@ -245,10 +255,10 @@ const UNCAUGHT = ["uncaughtException", "unhandledRejection"] as const;
 /** How long a signal may take to be delivered. */
 const SETTLED_MS = 50;
 
-/** Signals of Ctrl-C and Ctrl-Z, but no echo and no lines. */
+/** The mode with signals for Ctrl-C and Ctrl-Z, but without echo and without line editing. */
 const CBREAK = { cbreak: true };
 
-/** Has the terminal hand over each key as it comes, or whole lines as before. */
+/** Sets the terminal to deliver each key as it is typed, or whole lines as before. */
 function setKeys(mode: Mode): void {
   const isCbreak = mode === "work" && host.build.os !== "windows";
   if (isCbreak) host.stdin.setRaw(true, CBREAK);
@@ -263,7 +273,10 @@ function sizeOf(): { readonly columns: number; readonly rows: number } {
   }
 }
 
-/** Whether a shell would not learn that we are stopped. False where the environment is not ours to see. */
+/**
+ * Whether a program waits for this process that would not notice its stop. False where the variable may
+ * not be read.
+ */
 function hasStarter(): boolean {
   return allowedVariable(STARTER) !== null;
 }

@@ -1,4 +1,4 @@
-/** Has a text edited in the program that the environment names for that, as other tools do. */
+/** Opens a text in the editor that the environment names, as other tools do. */
 import process from "node:process";
 import { FileError } from "../files/file_error.ts";
 import { host } from "../host.ts";
@@ -7,7 +7,7 @@ import { readHostFile } from "../host_file.ts";
 import { permitted, STATE_FOLDER, stateFile } from "../state_folder.ts";
 import { removeFile, rewriteFile } from "../files/write_file.ts";
 
-/** Where a program for texts is named: the first one that is set. */
+/** Variables with the editor's command: the first one that is set counts. */
 const VARIABLES = ["VISUAL", "EDITOR"] as const;
 
 export interface TextEditor {
@@ -15,15 +15,15 @@ export interface TextEditor {
   readonly args: readonly string[];
 }
 
-/** What cannot be done, as a sentence with what to do about it. */
+/** Why a text cannot be edited, as a sentence with a remedy. */
 export interface EditProblem {
   readonly problem: string;
 }
 
-/** A word that a shell would change, as in `emacsclient -a ''`. */
+/** Characters that a shell interprets, as in `emacsclient -a ''`. */
 const SHELL_SIGNS = /[|&;<>()$`\\"'*?[\]#~=%{}!]/;
 
-/** The editor that the environment names, if it may be started here. */
+/** The editor that the environment names, if dmalab may start it. */
 export function findEditor(): TextEditor | EditProblem {
   const names = VARIABLES.filter((variable) => mayDo({ name: "env", variable }));
   if (names.length === 0) {
@@ -46,7 +46,7 @@ export function findEditor(): TextEditor | EditProblem {
   return editor;
 }
 
-/** The words of a command; a shell reads one that has more than words in it. */
+/** Splits an editor command into words; a command with shell syntax is run by `sh`. */
 export function readCommand(text: string, isWindows: boolean): TextEditor {
   if (!isWindows && SHELL_SIGNS.test(text)) {
     return { command: "sh", args: ["-c", `${text} "$@"`, text] };
@@ -59,12 +59,12 @@ function mayDo(descriptor: Deno.PermissionDescriptor): boolean {
   return host.permissions.querySync(descriptor).state === "granted";
 }
 
-/** Waits for an editor to end, which has the terminal meanwhile. */
+/** Runs an editor on the terminal, and waits for its end. */
 export async function editText(
   { args, command }: TextEditor,
   text: string,
 ): Promise<{ readonly text: string } | EditProblem> {
-  // One for each session: others may run in the same folder.
+  // Each session has its own file: others may run in the same folder.
   const name = `input-${process.pid}.dma`;
   const path = `${STATE_FOLDER}/${name}`;
   try {
@@ -85,10 +85,10 @@ export async function editText(
   }
 }
 
-/** @returns What is wrong; null when it has ended as it should. */
+/** @returns What went wrong; null when the editor exited with 0. */
 async function runEditor(command: string, args: readonly string[]): Promise<string | null> {
   const streams = { stdin: "inherit", stdout: "inherit", stderr: "inherit" } as const;
-  // By Deno's own: its modules for Node would read all of the environment.
+  // Uses Deno's API: its `node:child_process` would read the whole environment.
   const { code, signal } = await new host.Command(command, { args: [...args], ...streams })
     .spawn().status;
   const how = signal === null ? `with ${code}` : `by ${signal}`;

@@ -1,4 +1,4 @@
-/** One file of tests: its options, and its results. All of it can go to a worker and back. */
+/** Runs one file of tests. Its options and results can be posted to a worker and back. */
 import {
   type HostWatch,
   isNamed,
@@ -26,8 +26,8 @@ export interface FileJob
   readonly path: string;
   readonly failFast: boolean;
   /**
-   * Which of its tests: the ones with a number, counted from `first`, that leaves `index` by
-   * `count`.
+   * Selects tests of the file. Tests are counted from `first`; a test is run if its number modulo
+   * `count` is `index`.
    */
   readonly shard: { readonly index: number; readonly count: number; readonly first: number } | null;
   /** The kernel tree that `--tree` names. */
@@ -37,27 +37,27 @@ export interface FileJob
   readonly coverage: boolean;
 }
 
-/** What happens, in this order. */
+/** The events of a file's run, in this order. */
 export type FileEvent =
-  /** The file's mistakes, rendered, if it has any. */
+  /** The file's diagnostics as text, if it has any. */
   | { readonly kind: "problems"; readonly text: string }
   | { readonly kind: "start"; readonly file: string; readonly tests: number }
   | { readonly kind: "trace"; readonly text: string }
-  /** The output of a test. */
+  /** A printed line of a test. */
   | { readonly kind: "line"; readonly text: string }
   | {
     readonly kind: "outcome";
     readonly outcome: TestOutcome;
     readonly printed: readonly string[];
-    /** By the host's clock. */
+    /** Duration of the test by the host's clock. */
     readonly wallMs: number;
   }
   | {
     readonly kind: "end";
     readonly path: string;
-    /** Null when the file is wrong. */
+    /** Null when the file has errors. */
     readonly report: RunReport | null;
-    /** The file's mistakes, rendered. */
+    /** The file's diagnostics as text. */
     readonly problems: string;
     readonly exitCode: ExitCode;
     readonly coverage: CoverageRecord | null;
@@ -80,7 +80,7 @@ export async function runFile(
     onEvent({ ...end, report: null, exitCode, coverage: null });
     return;
   }
-  // A job that is posted to a worker has lost its limit.
+  // The time limit of expressions is lost when a job is posted to a worker.
   const match = await limited(job.matches);
   try {
     for (const test of program.tests) isNamed(test, match);

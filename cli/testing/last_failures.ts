@@ -1,7 +1,7 @@
 /**
- * Which tests failed when they last ran: `.dmalab/failed` of the current folder, a line for each.
+ * The tests that failed in their last run: `.dmalab/failed` of the current folder, a line for each.
  *
- * Only where Deno was started with `-W`: a run without it leaves no trace.
+ * The file is written only if Deno was started with `-W`.
  */
 import { printable, printableJson } from "@dmalab/lang/diagnostics";
 import { displayName, type RunReport } from "@dmalab/lang/run";
@@ -10,16 +10,16 @@ import { currentFolder } from "../host_file.ts";
 import { resolve, shortPath } from "../paths.ts";
 import { FAILED_TESTS, readStateLines, writeOwnLines } from "../state_folder.ts";
 
-/** A test's file, seen from the current folder, and its name. */
+/** The path of a test's file, relative to the current folder, and the test's name. */
 export type FailedTest = readonly [path: string, name: string];
 
-/** One run of a file without errors. */
+/** The report on a file without errors. */
 export interface FileResult {
   readonly path: string;
   readonly report: RunReport;
 }
 
-/** The same path for every way to name a file: `a.dma`, `./a.dma`, `/home/me/a.dma`. */
+/** One path for all ways to name a file: `a.dma`, `./a.dma`, `/home/me/a.dma`. */
 export function recordedPath(path: string): string {
   const folder = currentFolder();
   return folder === "" ? path : shortPath(resolve(folder, path), folder);
@@ -39,7 +39,7 @@ export function failuresAfter(
     const result = results.find((each) => recordedPath(each.path) === path);
     if (result === undefined) return how.failed !== null || !isGone(path);
     const { counts, outcomes } = result.report;
-    // A branch that passes is not the whole test.
+    // A test stays recorded if only one of its branches was run.
     if ((how.branch ?? null) !== null) return true;
     const isWhole = how.failed === null && counts.filtered + counts.notRun === 0;
     return !isWhole && !outcomes.some((outcome) => displayName(outcome) === name);
@@ -76,7 +76,7 @@ export function notRepeated(
   return { gone, elsewhere };
 }
 
-/** Whether there is no such file; of one that may not be looked at this is not known. */
+/** Whether a file does not exist; false also if dmalab may not access it. */
 function isGone(path: string): boolean {
   try {
     host.statSync(path);
@@ -91,7 +91,7 @@ export function readFailedTests(): readonly FailedTest[] | null {
   return readStateLines(FAILED_TESTS)?.flatMap((line) => readLine(line)) ?? null;
 }
 
-/** The file may have been edited by hand: other lines are ignored. */
+/** Reads a line of the record; a line that was edited by hand and is wrong is ignored. */
 function readLine(line: string): readonly FailedTest[] {
   try {
     const read: unknown = JSON.parse(line);

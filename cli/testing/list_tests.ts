@@ -1,4 +1,4 @@
-/** `dmalab test --list`: what would be run. */
+/** `dmalab test --list`: lists the tests that would be run. */
 import { maxOf } from "@dmalab/runtime/basics";
 import { printable } from "@dmalab/lang/diagnostics";
 import { displayName, isNamed, type NameMatch } from "@dmalab/lang/run";
@@ -8,7 +8,7 @@ import { loadScenario } from "../scenario/load_scenario.ts";
 import { noTestText } from "../scenario/print_run.ts";
 import type { Screen } from "../screen.ts";
 
-/** Prints the place and the name of every test that is meant; finding none is a failure. */
+/** Prints the place and the name of every selected test; it is a failure if there is none. */
 export async function listTests(
   paths: readonly string[],
   matches: readonly NameMatch[],
@@ -24,7 +24,7 @@ export async function listTests(
       rows.push([spanPlace(test.span), printable(displayName(test))]);
     }
   }
-  // Not cut to the screen: programs read it, too.
+  // Lines are not cut to the width of the screen: programs read them, too.
   const width = maxOf(rows.map(([place]) => place.length), 0);
   screen.out(rows.map(([place, name]) => `${place.padEnd(width)}  ${name}\n`).join(""));
   if (rows.length > 0 || exitCode !== HELD) return exitCode;

@@ -1,8 +1,8 @@
 /**
  * Scenarios as tests of `deno test`: a test for each file, a step for each `test`.
  *
- * By itself it runs no `.dma` file, and would be green without having read one. That is why
- * finding no scenario, or none with a test, is a failure here.
+ * `deno test` alone runs no `.dma` file, and would pass without having read one. That is why
+ * finding no scenario, or no scenario with a test, is a failure here.
  *
  * @example A test file beside the scenarios:
  * ```ts ignore
@@ -32,14 +32,14 @@ import { findScenarios } from "../scenario/find_scenarios.ts";
 import { openScenario, readScenario } from "../scenario/load_scenario.ts";
 import { compileFunction } from "node:vm";
 
-/** The line of a scenario that a test is in. */
+/** The file and line of a test in a scenario. */
 interface TestPlace {
   /** Absolute. */
   readonly path: string;
   readonly line: number;
 }
 
-/** Runs a part of a test, or leaves it out. Never throws: the runner counts failures. */
+/** Runs or skips a part of a test. It never throws: the runner counts failures. */
 type TestStep = (
   part: { readonly name: string; readonly place: TestPlace; readonly isSkipped: boolean },
   run: () => void,
@@ -47,13 +47,13 @@ type TestStep = (
 
 type TestBody = (step: TestStep) => void | Promise<void>;
 
-/** Registers a test with the runner. @param place What the runner's reports name as its place. */
+/** Registers a test with the runner. @param place The place of the test in the runner's reports. */
 function registerTest(name: string, place: TestPlace | null, run: TestBody): void {
   const register: (definition: Deno.TestDefinition) => void = Deno.test;
   calledAt(place, register, { name, fn: (context) => run(stepOf(context)) });
 }
 
-/** As much as is used here of what Deno gives a test: the package's types name nothing of Deno's. */
+/** The used part of Deno's `TestContext`: the package's types do not refer to Deno's. */
 interface StepContext {
   step(step: { name: string; ignore: boolean; fn: () => void }): Promise<boolean>;
 }
@@ -66,8 +66,8 @@ function stepOf(context: StepContext): TestStep {
 }
 
 /**
- * Calls a function from a line of a file: a test runner takes the place of its caller for the test's,
- * and without this its reports, JUnit's too, would name a place in dmalab.
+ * Calls a function so that its caller is a given line of a file: a test runner reports the place of
+ * the caller as the test's. Without this, its reports, JUnit's too, would name a place in dmalab.
  */
 function calledAt<A extends unknown[], R>(
   place: TestPlace | null,
@@ -80,24 +80,27 @@ function calledAt<A extends unknown[], R>(
   return compileFunction(code, ["call", "args"], { filename })(call, args);
 }
 
-/** By this name Deno leaves the script out of its coverage, which knows no other name for it. */
+/** Deno leaves a script with this name out of its coverage, which finds no file for the script. */
 const NO_COVERAGE = "\n//# sourceURL=data:,";
 
 /** Which tests of the scenarios are run, and how. */
 export interface RegisterOptions {
-  /** Only tests with a name that contains or matches it. None such is a failure. */
+  /** Only tests whose name contains or matches this. It is a failure if there is none. */
   readonly match?: NameMatch;
-  /** Instead of the seeds that the files name. */
+  /** The seed in place of the seeds that the files name. */
   readonly seed?: number;
-  /** Only print the checker reports, IOMMU faults and leaks that a test does not expect. */
+  /**
+   * Print checker reports, IOMMU faults and leaks that a test does not expect, but do not fail the
+   * test.
+   */
   readonly lenient?: boolean;
-  /** Limits of each test that differ from the usual ones. */
+  /** Limits of each test that differ from the defaults. */
   readonly limits?: Partial<Limits>;
 }
 
 /**
- * Registers the scenarios in a folder, or one scenario, with the test runner that loads the calling
- * file. Folders inside are searched too.
+ * Registers the scenarios in a folder and its subfolders, or one scenario, with the test runner
+ * that loads the calling file.
  *
  * @param place A folder or file: a path from the current folder, or a URL. `import.meta.dirname` is
  *   the calling file's own folder.
@@ -122,7 +125,7 @@ export function registerScenarios(
   }
 }
 
-/** The scenarios to run; none, after saying why. */
+/** The scenarios to run; empty, after a message, if there are none. */
 function findWhat(path: string, { match }: RegisterOptions, screen: MemoryScreen): string[] {
   try {
     const paths = findScenarios([path], screen) ?? [];
@@ -136,7 +139,7 @@ function findWhat(path: string, { match }: RegisterOptions, screen: MemoryScreen
   }
 }
 
-/** Whether a scenario has such a test, or has errors, which its run reports. */
+/** Whether a scenario has a test that matches, or has errors, which its run reports. */
 function mayHave(path: string, match: NameMatch): boolean {
   const opened = readScenario(path);
   if ("problem" in opened || opened.program === null) return true;
@@ -148,7 +151,7 @@ function mayHave(path: string, match: NameMatch): boolean {
  * the rendered diagnostic, without the frames of the runner.
  */
 export class ScenarioError extends Error {
-  /** Its first line, and the rest. */
+  /** @param lines The lines of the stack after the message. */
   constructor(message: string, lines: readonly string[]) {
     super(message);
     // Deno adds its own frames to a stack without a second line.
@@ -158,8 +161,8 @@ export class ScenarioError extends Error {
 
 /**
  * Reads and checks a scenario.
- * @returns It, and the warnings about its text as they are printed: none is "".
- * @throws {ScenarioError} With everything that is wrong with it.
+ * @returns The program, and its warnings as printed text; "" for none.
+ * @throws {ScenarioError} With all errors of the scenario.
  * @internal
  */
 export async function loadWhole(path: string): Promise<{ program: Program; warnings: string }> {
@@ -214,7 +217,7 @@ async function runScenarioSteps(
 }
 
 /**
- * Prints what a test did not expect.
+ * Prints the unexpected incidents of a test.
  *
  * @throws {ScenarioError} When the test failed.
  * @internal
@@ -229,7 +232,7 @@ export function judge({ failure, incidents, lenient }: TestOutcome): void {
 }
 
 /**
- * Expectations that no machine of their test has met; those of failed tests do not count.
+ * Expectations of a test that were not reached on any of its machines; failed tests are ignored.
  * @internal
  */
 export function neverReached(outcomes: readonly TestOutcome[]): string[] {

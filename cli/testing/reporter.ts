@@ -1,4 +1,4 @@
-/** Reporters of a run of tests: each prints its events in its own form. */
+/** Reporters of a run of tests: each prints the run's events in its own format. */
 import type { RunReport } from "@dmalab/lang/run";
 import type { ExitCode } from "../exit_code.ts";
 import type { Screen } from "../screen.ts";
@@ -8,26 +8,26 @@ import type { SnapshotProblem } from "./snapshots.ts";
 export interface RunSummary {
   readonly reports: readonly RunReport[];
   readonly snapshots: readonly SnapshotProblem[];
-  /** Files with errors: nothing of them was run. */
+  /** Number of files with errors, of which nothing was run. */
   readonly wrongFiles: number;
   /** What `--tree` named. */
   readonly tree: string | null;
   readonly exitCode: ExitCode;
-  /** Whether a test was run, or left to another shard. */
+  /** Whether there is a matching test: it was run, or left to another shard. */
   readonly foundTest: boolean;
-  /** Why there was no test, when there was none and no file has errors. */
+  /** Why there was no test, if there was none and no file has errors; else null. */
   readonly noTest: string | null;
 }
 
 export interface TestReporter {
-  /** Whether it writes for people, and may use colour. */
+  /** Whether the reporter writes for people, and may use colour. */
   readonly forPeople: boolean;
   event(event: FileEvent): void;
-  /** All files have run: completes the output. */
+  /** Completes the output, after all files have run. */
   end(summary: RunSummary): void;
 }
 
-/** The same reporter, which also says when all files have run. */
+/** The same reporter, which also calls back at each event and when all files have run. */
 export function heard(
   reporter: TestReporter,
   onEnd: (summary: RunSummary) => void,

@@ -1,4 +1,4 @@
-/** `dmalab test`: finds, runs, reports, and compares with what was printed before. */
+/** `dmalab test`: finds and runs tests, reports them, and compares their output with snapshots. */
 import { addAll } from "@dmalab/runtime/basics";
 import { displayName, exactMatch, isNamed, type NameMatch, type RunReport } from "@dmalab/lang/run";
 import {
@@ -39,19 +39,19 @@ import { type Plan, runPlan } from "../jobs/run_plan.ts";
 
 /** Observes jobs and can end them. */
 interface JobWatch {
-  /** Gets the events of the first file, then those of the second, and so on. */
+  /** Called with the events of the first file, then with those of the second, and so on. */
   readonly onEvent: (event: FileEvent) => void;
   readonly interrupts: SignalWatch;
-  /** Asked before each job. */
+  /** Called before each job; false ends the run. */
   readonly mayGoOn: () => boolean;
-  /** Observers of the machine's events; only where the jobs run in this thread. */
+  /** Listeners for the machine's events; only possible if the jobs run in this thread. */
   readonly listeners: ListenersOf | null;
 }
 
 /**
  * Runs jobs.
  *
- * @param workers How many at once; with 1 they run here.
+ * @param workers Number of workers; with 1 the jobs run in this thread.
  */
 async function runJobs(
   jobs: readonly FileJob[],
@@ -72,7 +72,7 @@ type NumberedJob = FileJob & { readonly kind: "file"; readonly number: number };
 
 class FilePlan implements Plan<NumberedJob, FileEvent> {
   #next = 0;
-  /** The file with events that are passed on as they come. */
+  /** Index of the file whose events are passed on as they arrive. */
   #shown = 0;
   readonly #waiting: FileEvent[][];
 
@@ -103,15 +103,15 @@ class FilePlan implements Plan<NumberedJob, FileEvent> {
 }
 
 export interface TestOptions extends Omit<FileJob, "path" | "shard" | "colour"> {
-  /** Only these; null for all. */
+  /** Run only these tests; null for all. */
   readonly failed: readonly FailedTest[] | null;
   readonly shard: Shard | null;
   readonly workers: number;
-  /** Hold what is printed against the file beside the scenario, or write that file. */
+  /** Compare the output with the snapshot file next to the scenario, or write that file. */
   readonly snapshot: "check" | "update" | null;
 }
 
-/** Runs the tests of some files once. Finding no test is a failure. */
+/** Runs the tests of some files once. It is a failure if there is no test. */
 export async function runTests(
   paths: readonly string[],
   options: TestOptions,
@@ -169,7 +169,7 @@ async function runFiles(
     interrupts.close();
   }
   const missesTests = !results.foundTest && (counted === null || counted.matching === 0);
-  // A file that is wrong has been complained about; it is no matter of its tests.
+  // If a file has errors, they have been reported, and missing tests are not.
   const repeated = failed === null ? null : notRepeated(failed, paths, results.files);
   if (repeated !== null) printNotRepeated(repeated, screen);
   const saysNoTest = missesTests && results.exitCode === HELD && repeated === null;
@@ -215,8 +215,9 @@ function printNotRepeated(
 }
 
 /**
- * Leaves no trace in a folder where nothing has failed yet.
- * @throws {FileError} Where the place is none of ours. One that cannot be written, as in a read-only container, is a warning.
+ * Writes the record of failed tests. It is not created in a folder where no test has failed yet.
+ * @throws {FileError} If the record's path is a file of another program. If it cannot be written, as in a read-only
+ *   container, a warning is printed.
  */
 function keepFailures(
   files: readonly FileResult[],
@@ -234,7 +235,7 @@ function keepFailures(
   }
 }
 
-/** The number of tests before each file's, and the number of tests with such a name. */
+/** The number of tests before each file's first, and the number of tests that match. */
 async function countTests(
   paths: readonly string[],
   matches: readonly NameMatch[],
@@ -260,7 +261,7 @@ class Results {
   readonly files: FileResult[] = [];
   exitCode: ExitCode = HELD;
   foundTest = false;
-  /** The first file that met a bug of dmalab. */
+  /** The first file that showed a bug of dmalab. */
   withBug: string | null = null;
   wrongFiles = 0;
   #printed = new Map<string, readonly string[]>();
@@ -271,7 +272,7 @@ class Results {
     if (event.kind === "start") this.#printed = new Map();
     else if (event.kind === "outcome") {
       this.foundTest = true;
-      // The output of a failed test is part of its failure.
+      // Only passed tests are compared: the output of a failed test is part of its failure.
       if (event.outcome.outcome === "passed") {
         this.#printed.set(displayName(event.outcome), event.printed);
       }
@@ -292,7 +293,7 @@ class Results {
     const { counts } = report;
     const complete = counts.failed + counts.filtered === 0 && this.options.shard === null;
     if (this.options.snapshot === "update" && complete) {
-      // There is no snapshot of tests that print nothing.
+      // If no test prints anything, there is no snapshot.
       if ([...this.#printed.values()].every((lines) => lines.length === 0)) return;
       const text = snapshotText(this.#printed);
       const isWritten = writeOrSay(beside(snapshotPath(path)), text, this.screen);
@@ -315,16 +316,16 @@ class Results {
   }
 }
 
-/** A run of a file, and the seed of its machine. */
+/** A failed run of a file, with the seed of its machine. */
 export interface FailedRun {
   readonly path: string;
   readonly match: readonly NameMatch[];
   readonly seed: number;
-  /** The run beside the test's own that failed; null for its own. */
+  /** The failed branch of the test; null if the test's own run failed. */
   readonly branch: string | null;
 }
 
-/** The first test that fails, for the debugger. */
+/** The first failed test, for the debugger. */
 export function firstFailure(reports: readonly RunReport[]): FailedRun | null {
   for (const { file, outcomes } of reports) {
     const outcome = outcomes.find(({ failure }) => failure !== null);
@@ -342,7 +343,7 @@ export interface Shard {
   readonly count: number;
 }
 
-/** Reads `2/3`; null when it is nothing of the kind. */
+/** Reads `2/3`; null for a text of another form. */
 export function readShard(text: string): Shard | null {
   const match = text.match(/^(\d{1,4})\/(\d{1,4})$/);
   if (match === null) return null;

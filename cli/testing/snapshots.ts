@@ -1,8 +1,8 @@
 /**
- * What tests print, held against what they printed before.
+ * Compares the output of tests with their earlier output.
  *
  * `lab.dma` has its snapshot in `lab.dma.snap` beside it: the name of each test that prints
- * something, and its lines behind `| `. It is written with `--snapshot update` only.
+ * something, and its lines after `| `. It is written with `--snapshot update` only.
  */
 
 import { printable } from "@dmalab/lang/diagnostics";
@@ -10,11 +10,11 @@ import { printable } from "@dmalab/lang/diagnostics";
 export interface SnapshotProblem {
   /** `lab.dma.snap: name of the test`. */
   readonly place: string;
-  /** The lines that differ, with `-` and `+`; or what is missing, as a sentence. */
+  /** The lines that differ, with `-` and `+`; or a sentence that says what is missing. */
   readonly lines: readonly string[];
 }
 
-/** What each test of a file printed, by its name with its machine. */
+/** The output of each test of a file, by the test's name with its machine. */
 export type Printed = ReadonlyMap<string, readonly string[]>;
 
 const HEAD = "# What the tests of this scenario print. Written by `dmalab test --snapshot update`.";
@@ -33,7 +33,7 @@ export function snapshotText(printed: Printed): string {
   return [HEAD, "", ...parts].join("\n");
 }
 
-/** Any names and lines, encoded for one line of a text file. */
+/** The same names and lines, encoded so that each takes one line of a text file. */
 function inLines(printed: Printed): Printed {
   return new Map(
     [...printed].map(([name, lines]) => [printable(name), lines.map((line) => printable(line))]),
@@ -53,9 +53,10 @@ export function readSnapshot(text: string): Printed {
 }
 
 /**
- * Compares what was printed with a snapshot.
+ * Compares the output of tests with a snapshot.
  *
- * @param complete All tests of the file ran, so that one in the snapshot alone was removed.
+ * @param complete Whether all tests of the file ran, so that a test that is only in the snapshot
+ *   was removed.
  */
 export function compareSnapshot(
   path: string,
@@ -88,17 +89,18 @@ export function compareSnapshot(
 }
 
 const CONTEXT = 2;
-/** Lines that must be alike before a change is over. */
+/** Number of equal lines that end a change. */
 const ALIKE = 3;
-/** Lines of a change that are looked through for where the texts are alike again. */
+/** Number of lines of a change that are searched for its end. */
 const REACH = 60;
-/** Lines of one text that are shown of a change. */
+/** Number of lines of one text that are shown of a change. */
 const MOST_OF_CHANGE = 15;
-/** Lines of all changes that are shown. */
+/** Number of lines that are shown of all changes together. */
 const MOST_SHOWN = 40;
 
 /**
- * The changes between two texts, old lines first, and the lines around them; for many, the first.
+ * The changes between two texts, old lines first, with the lines around them; only the first if
+ * there are many.
  */
 export function changedLines(before: readonly string[], now: readonly string[]): string[] {
   const shown: string[] = [];
@@ -128,7 +130,10 @@ function firstLines(lines: readonly string[], mark: string): string[] {
   return lines.length > MOST_OF_CHANGE ? [...first, `${mark}…`] : first;
 }
 
-/** Where two texts that differ are alike again, by the fewest lines of both; else their ends. */
+/**
+ * The positions at which two different texts are equal again, after as few lines as possible; else
+ * their ends.
+ */
 function endOfChange(
   before: readonly string[],
   old: number,
@@ -144,7 +149,7 @@ function endOfChange(
   return [before.length, now.length];
 }
 
-/** Whether so many lines are the same; both texts may end before. */
+/** Whether the next `lines` lines are equal; both texts may end before. */
 function isAlike(
   before: readonly string[],
   old: number,

@@ -1,19 +1,19 @@
-/** `--watch`: again whenever a scenario or a file in C changes. */
+/** `--watch`: runs the tests again whenever a scenario or a file in C changes. */
 import { host } from "../host.ts";
 import { type ExitCode, WRONG } from "../exit_code.ts";
 import { isFolder } from "../host_file.ts";
 import { dirname } from "../paths.ts";
 import type { Screen } from "../screen.ts";
 
-/** Editors write a file in several steps: changes within this time are one. */
+/** Editors write a file in several steps: changes within this time count as one change. */
 const QUIET_MS = 150;
-/** Scenarios, and drivers with their headers. */
+/** Watched files: scenarios, and drivers with their headers. */
 const WATCHED = /\.(?:dma|c|h)$/;
 
 /**
- * Runs something now, and again after each change of a scenario or a file in C. Watches folders with all below them,
- * and the folder of a file, because an editor may replace the file instead of writing it. Ends when the
- * process does, or when a place is not there (any more).
+ * Runs something now, and again after each change of a scenario or a file in C. Folders are watched with all their
+ * subfolders. For a file its folder is watched, because an editor may replace the file instead of writing it. Ends
+ * when the process ends, or when a place does not exist (any more).
  */
 export async function watchScenarios(
   places: readonly string[],
@@ -21,7 +21,7 @@ export async function watchScenarios(
   screen: Screen & { flush?(): void },
 ): Promise<ExitCode> {
   for (;;) {
-    // Listening begins before the run, so that no change is missed in the meantime.
+    // Watching begins before the run, so that no change during the run is missed.
     const watchers = watchersOf(places, screen);
     if (watchers === null) return WRONG;
     await run();
@@ -34,7 +34,7 @@ export async function watchScenarios(
   }
 }
 
-/** Does not close the watcher. */
+/** Waits for a change, without closing the watcher. */
 async function nextChange(watcher: Deno.FsWatcher): Promise<void> {
   const events = watcher[Symbol.asyncIterator]();
   for (;;) {

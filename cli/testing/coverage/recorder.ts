@@ -2,9 +2,10 @@
  * Records what the passing tests of one file exercise.
  *
  * A rule counts as *decided* when an event of a passing test names it as the reason (`why.rule`), or
- * when the checker reported a breach of it; as *cited* when a passing test names it in its own
- * text or in the comment above it. A citation at the head of a file or in its functions counts
- * when all tests of the file pass. An exit counts when an event of a passing test takes it.
+ * when the checker reported a breach of it; as *cited* when the text of a passing test or the
+ * comment above the test names it. A citation at the head of a file or in its functions counts when
+ * all tests of the file pass. An error exit counts when an event of a passing test shows that it was
+ * taken.
  */
 import type { Program, RunReport, TestOutcome } from "@dmalab/lang/run";
 import { parse } from "@dmalab/lang/syntax";
@@ -21,7 +22,7 @@ const CITATION = new RegExp(
   "g",
 );
 
-/** The rules cited, as `page.number`; a row of a table follows its rule, as `dma.3.6.2`. */
+/** The cited rules, as `page.number`; a row of a table follows its rule, as `dma.3.6.2`. */
 export function citedRules(text: string): string[] {
   const found: string[] = [];
   for (const [, page, first, more] of text.matchAll(CITATION)) {
@@ -31,12 +32,12 @@ export function citedRules(text: string): string[] {
   return found;
 }
 
-/** Names as events and texts give them, for any number of files. */
+/** The exercised rules and exits, as events and texts name them, for any number of files. */
 export interface CoverageRecord {
   readonly decided: readonly string[];
   readonly cited: readonly string[];
   readonly exits: readonly string[];
-  /** Lines of drivers in C with code, and the lines that some test executed. */
+  /** For each source file of drivers in C: its executable lines, and the lines that a test executed. */
   readonly lines: Readonly<Record<string, LinesRun>>;
 }
 
@@ -67,7 +68,7 @@ export class CoverageRecorder {
         this.#pendingDecided.add(event.fields.rule);
         return;
       case "kernel.warn":
-        // A call that never returns has no event for that.
+        // A call that never returns has no event of its return: the warning records its error.
         if (event.fields.error !== null) {
           this.#pendingExits.add(`${event.fields.at} ${event.fields.error}`);
         }
@@ -78,7 +79,7 @@ export class CoverageRecorder {
     }
   }
 
-  /** The test that ran has ended. The parts that a failed one exercised prove nothing. */
+  /** Called at the end of a test. Rules and exits that a failed test exercised do not count. */
   outcome({ outcome }: TestOutcome): void {
     if (outcome === "passed") {
       for (const rule of this.#pendingDecided) this.#decided.add(rule);
@@ -116,7 +117,7 @@ function citationsOf(
   for (const item of parse(source).file.items) {
     const isTest = item.kind === "Test" || item.kind === "Property";
     if (isTest ? passed.has(item.name) : complete) {
-      // The comment above it belongs to it.
+      // From the end of the item before: includes the comment above the test.
       for (const rule of citedRules(source.text.slice(from, item.span.end))) cited.add(rule);
     }
     from = item.span.end;
@@ -137,8 +138,8 @@ export function joinRecords(records: readonly CoverageRecord[]): CoverageRecord 
 }
 
 /**
- * A source that is compiled for several machines is one file: a line that ran on one of them has
- * run.
+ * Joins the lines of a source that was compiled for several machines: a line counts if it ran on
+ * one of them.
  */
 function joinLines(parts: readonly CoverageRecord["lines"][]): CoverageRecord["lines"] {
   const ascending = (lines: readonly number[]) => [...new Set(lines)].toSorted((a, b) => a - b);

@@ -8,22 +8,22 @@ import { RULE_PAGES } from "@dmalab/lang/editor";
 import { RulePage } from "../../explain/rule_book.ts";
 
 /**
- * Measurements, names of functions, wrong releases, the records of real machines, and the
- * differences of a release from the one before it.
+ * Pages of docs/rules without rules: measurements, names of functions, defects, the records of real
+ * machines, and the differences of a release from the one before it.
  */
 const NO_RULES: ReadonlySet<string> = new Set(["c-api", "captured", "defects", "traces", "v7.3"]);
-/** Pages that hold rules. */
+/** Pages that contain rules. */
 const PAGES = RULE_PAGES.filter((page) => !NO_RULES.has(page));
 
 /** A numbered rule: a heading with a number and no numbered heading below it. */
 interface Rule {
-  /** As it is cited: `dma.3.3`. */
+  /** The name in citations: `dma.3.3`. */
   readonly name: string;
   readonly page: string;
   readonly title: string;
 }
 
-/** Every rule that a machine follows, in the order of the pages. */
+/** All rules about machines, in the order of the pages. */
 export function allRules(readPage: (name: string) => string): Rule[] {
   return PAGES.flatMap((page) => {
     const book = new RulePage(page, readPage(page));
@@ -39,12 +39,15 @@ export function allRules(readPage: (name: string) => string): Rule[] {
   });
 }
 
-/** A heading without its number and without the sources it names, which are in brackets. */
+/** A heading without its number and without its sources in brackets. */
 function titleOf(heading: string): string {
   return heading.replace(/^#+ (?:[\d.]+ )?/, "").replace(/ \[.*$/, "");
 }
 
-/** The rule that a citation names, perhaps by a row of its table; null for an unknown one. */
+/**
+ * The rule that a citation names, also if it names a row of the rule's table; null for an unknown
+ * one.
+ */
 export function ruleOf(citation: string, rules: ReadonlyMap<string, Rule>): Rule | null {
   for (let name = citation; name.includes("."); name = name.slice(0, name.lastIndexOf("."))) {
     const rule = rules.get(name);
@@ -55,7 +58,7 @@ export function ruleOf(citation: string, rules: ReadonlyMap<string, Rule>): Rule
 
 /** An error exit: an error of a call, a block status, a fault, a report, or an injection point. */
 interface Exit {
-  /** As events have it: `dma_iova_link EIO`. */
+  /** The exit's name in events: `dma_iova_link EIO`. */
   readonly name: string;
   readonly group: ExitGroup;
 }
@@ -67,7 +70,7 @@ type ExitGroup =
   | "report"
   | "injection";
 
-/** Every exit. The errors of a call are the ones in its entry of `lang/builtins/`. */
+/** All error exits. The errors of a call are listed in its entry of `lang/builtins/`. */
 export function allExits(): Exit[] {
   const calls = new Set<string>(KERNEL_CALLS);
   const errors = [...BUILTINS.functions.values()].filter(({ name }) => calls.has(name)).flatMap(
@@ -90,14 +93,17 @@ export function allExits(): Exit[] {
 export interface CoverageReport {
   readonly pages: readonly PageCoverage[];
   readonly exits: readonly ExitCoverage[];
-  /** Rules that nothing decided by and no passing test cites. */
+  /** Rules that decided no event and are cited by no passing test. */
   readonly openRules: readonly Rule[];
   readonly openExits: readonly Exit[];
-  /** Of drivers in C. */
+  /** Line coverage of drivers in C. */
   readonly files: readonly FileCoverage[];
 }
 
-/** A source in C: how many lines there is code of, how many have run, and which have not. */
+/**
+ * Line coverage of a C source: the number of executable lines, the number of executed lines, and
+ * the lines that were not executed.
+ */
 export interface FileCoverage {
   readonly file: string;
   readonly lines: number;
@@ -105,7 +111,7 @@ export interface FileCoverage {
   readonly open: readonly number[];
 }
 
-/** Numbers of rules. A rule that was decided and cited counts in both. */
+/** Rule counts of a page. A rule that was decided and cited counts in both. */
 export interface PageCoverage {
   readonly page: string;
   readonly rules: number;
@@ -120,7 +126,7 @@ export interface ExitCoverage {
   readonly reached: number;
 }
 
-/** Holds a record against all that there is. */
+/** Compares a record with all rules and all error exits. */
 export function coverageReport(
   record: CoverageRecord,
   readPage: (name: string) => string,
@@ -160,7 +166,7 @@ export function coverageReport(
   };
 }
 
-/** The table, the numbers, and the rules and exits that are not covered. */
+/** The printed report: the table, the numbers, and the rules and exits that are not covered. */
 export function coverageLines(report: CoverageReport): string[] {
   const { pages, exits, files, openRules, openExits } = report;
   const sum = <T>(rows: readonly T[], of: (row: T) => number) =>
@@ -199,7 +205,7 @@ export function coverageLines(report: CoverageReport): string[] {
   ];
 }
 
-/** The executed parts of drivers in C; nothing without any. */
+/** The table of line coverage of drivers in C; empty without such drivers. */
 function linesOfC(files: readonly FileCoverage[]): string[] {
   if (files.length === 0) return [];
   const open = files.filter((row) => row.open.length > 0);
@@ -220,7 +226,7 @@ function linesOfC(files: readonly FileCoverage[]): string[] {
   ];
 }
 
-/** Numbers, with consecutive ones as one: `3, 7-9`. */
+/** Line numbers as text, with consecutive ones joined: `3, 7-9`. */
 function spans(lines: readonly number[]): string {
   const parts: { first: number; last: number }[] = [];
   for (const line of lines) {
@@ -241,7 +247,7 @@ function percent(part: number, whole: number): string {
   return `${(whole === 0 ? 100 : part / whole * 100).toFixed(1)} %`;
 }
 
-/** Names in lines of readable length. */
+/** Joins names to lines of readable length. */
 function wrapped(names: readonly string[]): string[] {
   const lines: string[] = [];
   for (const name of names) {

@@ -1,4 +1,4 @@
-/** For programs: TAP 14, JUnit's XML, and JSON. */
+/** Reporters for programs: TAP 14, JUnit's XML, and JSON. */
 import { printable, printableJson } from "@dmalab/lang/diagnostics";
 import { displayName, type TestOutcome } from "@dmalab/lang/run";
 import { escapeMarkup, formatCount } from "@dmalab/lang/text";
@@ -48,7 +48,7 @@ function reportAtEnd(
   };
 }
 
-/** The Test Anything Protocol, version 14: a line as soon as its test has run. */
+/** The Test Anything Protocol, version 14: each line is written as soon as its test has run. */
 export function tapReporter(screen: Screen): TestReporter {
   let file = "";
   let number = 0;
@@ -76,7 +76,7 @@ export function tapReporter(screen: Screen): TestReporter {
         screen.out(`not ok ${number} - snapshot ${tapText(place)}\n`);
         screen.out(tapBlock("diff", lines));
       }
-      // A plan of no tests would read as one that was skipped.
+      // Readers of TAP treat a plan of 0 tests as skipped.
       screen.out(noTest === null ? `1..${number}\n` : `Bail out! ${noTest}\n`);
     },
   };
@@ -96,7 +96,7 @@ function findings({ incidents }: TestOutcome): string[] {
   });
 }
 
-/** The incidents of a test; equal ones are one, with their number. */
+/** The incidents of a test; equal ones are joined, with their number. */
 function countedIncidents({ incidents }: TestOutcome): readonly object[] {
   const same = Map.groupBy(incidents, (incident) => JSON.stringify(incident));
   return [...same.values()].map((group) => ({ ...group[0]!, times: group.length }));
@@ -119,7 +119,7 @@ function tapLines(number: number, file: string, outcome: TestOutcome): string[] 
   ];
 }
 
-/** A description in which nothing is a directive. */
+/** A TAP description, with escapes so that no part of it is a directive. */
 function tapText(text: string): string {
   return printable(text.replace(/[\\#]/g, "\\$&").replace(/\s+/g, " "));
 }
@@ -150,7 +150,8 @@ function junitText({ files, wrong }: Collector, { noTest, snapshots }: RunSummar
 }
 
 /**
- * A suite with tests that could not be run: CI systems show an error of a test, and nothing else.
+ * A suite for a file with tests that could not be run. The error is given a test: CI systems show
+ * only errors of tests.
  */
 function errorSuite(name: string, message: string, text: string): string {
   return `  <testsuite name="${attribute(name)}" tests="1" failures="0" skipped="0" errors="1">\n` +
@@ -192,23 +193,23 @@ function suiteText({ file, outcomes }: FileOutcomes): string {
     `time="${seconds.toFixed(3)}">\n${cases.join("")}  </testsuite>\n`;
 }
 
-/** What XML cannot hold, and no reader should be shown. */
+/** Characters that XML cannot contain, or that should not be shown. */
 const NO_XML =
   // deno-lint-ignore no-control-regex
   /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufffe\uffff]/g;
 
-/** Text as XML has it; characters that it cannot hold are shown as what they are. */
+/** Escapes text for XML; characters that XML cannot contain are shown as `\u{…}`. */
 function xml(text: string): string {
   const shown = (character: string) => `\\u{${character.charCodeAt(0).toString(16)}}`;
   return text.replace(NO_XML, shown).split("\r").map(escapeMarkup).join("&#13;");
 }
 
-/** Text of an attribute: line ends and tabs would be read as blanks. */
+/** Escapes text for an attribute, where XML would convert line ends and tabs to blanks. */
 function attribute(text: string): string {
   return xml(text).replace(/[\t\n]/g, (blank) => `&#${blank.charCodeAt(0)};`);
 }
 
-/** One JSON document with everything that is known. */
+/** One JSON document with all results. */
 export function jsonReporter(screen: Screen): TestReporter {
   return reportAtEnd(screen, (collected, { reports, snapshots, exitCode, noTest }) => {
     const files = collected.files.map(({ file, outcomes }) => {
@@ -227,8 +228,8 @@ export function jsonReporter(screen: Screen): TestReporter {
 }
 
 /**
- * A reporter that also writes JUnit's XML to a file, for a CI with a log that people read.
- * @param onFailure Called where it could not be written.
+ * A reporter that also writes JUnit's XML to a file, for a CI whose log people read.
+ * @param onFailure Called if the file could not be written.
  */
 export function withJunitFile(
   reporter: TestReporter,

@@ -1,4 +1,4 @@
-/** For people: a line for each test, what failed, a summary; or only a dot for each test. */
+/** Reporters for people: a line for each test, the failures, a summary; or only a dot for each test. */
 import { givenPermissions } from "../../host.ts";
 import { printable } from "@dmalab/lang/diagnostics";
 import { painter } from "@dmalab/lang/text";
@@ -47,7 +47,7 @@ export function prettyReporter(screen: Screen): TestReporter {
   };
 }
 
-/** Dots in a row where the width of the screen is unknown. */
+/** Number of dots in a row if the width of the screen is unknown. */
 const ROW_LENGTH = 80;
 
 export function dotReporter(screen: Screen): TestReporter {
