@@ -10,7 +10,7 @@ import {
 } from "@dmalab/cli/extend";
 import type { ExitCode } from "@dmalab/cli/exit_code";
 
-/** Seconds that are written at a fault. */
+/** Seconds of trace that are written to a file when a fault occurs. */
 const KEPT_SECONDS = 10;
 
 const FILES = {
@@ -23,7 +23,7 @@ const FILES = {
 } as const;
 const JSON_OBJECT = flag("one JSON object");
 
-/** Runs an action: a file that cannot be read ends it with an error. */
+/** Runs an action; returns an error code if a file cannot be read. */
 async function reading(screen: Screen, run: () => Promise<ExitCode>): Promise<ExitCode> {
   const { refusingUnreadable } = await import("./cli/read_lines.ts");
   return refusingUnreadable(screen, run);

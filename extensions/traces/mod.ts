@@ -1,4 +1,4 @@
-/** What other members use of `extensions/traces`. */
+/** The part of `extensions/traces` that other members use. */
 export { checkJson, checkLines } from "./ledger/check_report.ts";
 export { loadLogReader } from "./kernel_log/late_log_reader.ts";
 export { LogPass, TraceCheck } from "./ledger/trace_check.ts";

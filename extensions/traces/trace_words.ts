@@ -1,10 +1,10 @@
-/** Words of traces and of fault lines that users ask for, and the rules that explain them. */
+/** Words in traces and fault lines that users may look up, and the rules that explain them. */
 import type { Extension } from "@dmalab/cli/extend";
 import { DMA_EVENTS, IOMMU_EVENTS } from "./line/event_names.ts";
 
 type UserWord = NonNullable<Extension["words"]>[number];
 
-/** Events of one system, as tracefs and perf name them: `dma:dma_map_page`. */
+/** Events of one system, by their names in tracefs and perf: `dma:dma_map_page`. */
 function events(system: string, names: readonly string[], doc: string, rule: string): UserWord {
   return {
     words: names.map((name) => `${system}:${name}`),
@@ -14,7 +14,7 @@ function events(system: string, names: readonly string[], doc: string, rule: str
   };
 }
 
-/** A text that VT-d's driver prints behind the number of a reason. */
+/** The text that VT-d's driver prints after a fault reason's number. */
 function vtdReason(words: readonly string[], doc: string): UserWord {
   return { words, place: "reason in a fault line of VT-d", doc, see: ["traces.T.46"] };
 }

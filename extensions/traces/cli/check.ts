@@ -15,16 +15,19 @@ import {
   UnreadableFile,
 } from "./read_lines.ts";
 
-/** Files as they play together: one trace, and kernel logs beside it. */
+/** The opened input files of one check: one trace, with the kernel logs read beside it. */
 export interface OpenedTrace {
   readonly trace: LineSource;
   readonly log: LogPass;
   readonly logName: string;
-  /** What of the files is in a form that is not read. */
+  /** Descriptions of the parts of the files that are in an unsupported form. */
   readonly unread: readonly string[];
 }
 
-/** Reads the kernel's log in a file, and whether the file has a trace. @throws {UnreadableFile} */
+/**
+ * Reads the kernel's log in a file, and returns whether the file contains a trace. @throws
+ * {UnreadableFile}
+ */
 export async function readLog(
   source: LineSource,
   log: LogPass,
@@ -74,8 +77,9 @@ export async function openTrace(
 }
 
 /**
- * Opens and checks files, and reads a single one only once: what its log says must be known before the
- * trace is checked, so that this is for nothing where it has a log.
+ * Opens and checks files. The log must be read before the trace can be checked, which takes two
+ * passes; a single file is first checked in the same pass, and that check is wasted if the file
+ * contains log lines.
  */
 async function openAndCheck(paths: readonly string[]) {
   const log = new LogPass();
@@ -93,7 +97,7 @@ async function openAndCheck(paths: readonly string[]) {
     : { opened, ...await checkTrace(opened) };
 }
 
-/** Checks a trace beside its log. @param take Receives each step, with the line that it is of. */
+/** Checks a trace beside its log. @param take Receives each step, with its line in the trace. */
 export async function checkTrace(
   { log, trace }: Pick<OpenedTrace, "log" | "trace">,
   take: ((step: ScriptedCall, now: TraceInstant) => void) | null = null,
@@ -112,7 +116,7 @@ export async function runCheck(
 ): Promise<ExitCode> {
   const { check, opened: { log, logName, trace, unread }, result } = await openAndCheck(paths);
   if (!check.hasRead) {
-    // It loads what a check that has read something does without.
+    // Loaded only here: this module imports others that a successful check does not need.
     const { whyNothingRead } = await import("./nothing_read.ts");
     return refuse(await whyNothingRead(check, trace), screen);
   }

@@ -9,7 +9,7 @@ import { type ExitCode, HELD } from "@dmalab/cli/exit_code";
 import { openTrace } from "./check.ts";
 import { type LineSource, UnreadableFile } from "./read_lines.ts";
 
-/** The mappings of a trace, and its duration. @throws {UnreadableFile} */
+/** Collects the mappings of a trace, and its duration. @throws {UnreadableFile} */
 export async function useOf(paths: readonly string[]) {
   const { log, trace } = await openTrace(paths);
   const check = new TraceCheck(log);
@@ -50,7 +50,10 @@ export async function runDevices(
   return HELD;
 }
 
-/** Its lines are known only when all has been read: they are read once more. */
+/**
+ * Reads the trace a second time for the text of the page's lines: only the first pass shows which
+ * lines the page quotes.
+ */
 async function pageOf(page: UsePage, trace: LineSource): Promise<string> {
   const texts = new Map<number, string>();
   await trace.each((line, number) => {

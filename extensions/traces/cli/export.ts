@@ -13,7 +13,7 @@ import type { LineSource } from "./read_lines.ts";
 /** Columns of the task's name in the kernel's own text. */
 const TASK_COLUMNS = 16;
 
-/** Writes a trace in one form. */
+/** Exports a trace in one form. */
 type Export = (opened: OpenedTrace, screen: Screen) => Promise<void>;
 
 const FORMS: Readonly<Record<string, Export>> = {
@@ -39,7 +39,10 @@ export async function runExport(
   return HELD;
 }
 
-/** The kernel's own text, whatever the dialect was; lost events stay marked as lost. */
+/**
+ * Writes the trace in the kernel's own text form, whatever its dialect was; lost events stay marked
+ * as lost.
+ */
 async function writeText(source: LineSource, screen: Screen): Promise<void> {
   screen.data("# tracer: nop\n#\n");
   await source.each((line) => {
@@ -63,7 +66,7 @@ async function writeText(source: LineSource, screen: Screen): Promise<void> {
   });
 }
 
-/** Events that user space calls otherwise than the kernel's text. @see rules/traces.md T.8 */
+/** Events with different names in user space and in the kernel's text. @see rules/traces.md T.8 */
 const KERNEL_NAMES: Readonly<Record<string, string>> = { print: "tracing_mark_write" };
 
 async function writeSlices(opened: OpenedTrace, screen: Screen): Promise<void> {
@@ -78,12 +81,15 @@ async function writeSlices(opened: OpenedTrace, screen: Screen): Promise<void> {
   slices.finish(check.ledger.edges.lastSeconds);
 }
 
-/** The findings to show for a trace: the certain ones, and each fault of the log. */
+/** The findings to export with a trace: the certain ones, and each fault of the log. */
 function shownOf({ findings }: CheckResult): readonly TraceFinding[] {
   return findings.filter((finding) => isSure(finding) || finding.logLine !== null);
 }
 
-/** When each finding was: a fault by the log's line, brought to the clock of the trace; others by theirs. */
+/**
+ * The time of each finding, by the clock of the trace: for a fault the converted time of its log line, for
+ * other findings the time of their line in the trace.
+ */
 async function timesOf(
   findings: readonly TraceFinding[],
   { log, trace }: OpenedTrace,

@@ -8,7 +8,7 @@ import { TraceLine } from "../line/trace_line.ts";
 import { runExport } from "./export.ts";
 import { type LineSource, lineSource, refusingUnreadable, UnreadableFile } from "./read_lines.ts";
 
-/** So many lines say what a file is. */
+/** Number of first lines by which the kind of a file is recognised. */
 const LOOKED_AT = 100;
 
 const CHECK = "`dmalab trace check` finds its errors";
@@ -35,16 +35,17 @@ const KINDS: Readonly<Record<LineOrigin, Pick<ForeignFile, "what" | "readers"> |
   "facts": null,
 };
 
-/** @returns Null where most of its first lines are of no trace and of no log. */
+/** @returns Null if most of the file's first lines belong to neither a trace nor a log. */
 export async function foreignTrace(path: string): Promise<ForeignFile | null> {
   const kind = await kindOf(lineSource(path));
   return kind === null ? null : { ...kind, record: (screen) => record(path, kind, screen) };
 }
 
 /**
- * What most of the first lines are of; null for no trace and no log.
+ * Recognises a file by the kind of most of its first lines; null if it is neither a trace nor a
+ * log.
  *
- * @param leastShare So many of them are.
+ * @param leastShare The share of the lines that must be of that kind.
  */
 export async function kindOf(
   source: LineSource,

@@ -34,7 +34,7 @@ export const LINE_EXPLAINER: LineExplainer = {
   explainWithTrace,
 };
 
-/** @param asked A line, or the path of a log; `-` is the standard input. */
+/** @param asked A log line, or the path of a log; `-` is the standard input. */
 function explainWithTrace(
   asked: { readonly text: string } | { readonly path: string },
   paths: readonly string[],
@@ -50,7 +50,7 @@ function explainWithTrace(
     }
     const opened = await openTrace(paths);
     const { log, trace } = opened;
-    // Lines below 0 are the pasted ones.
+    // Pasted lines get negative line numbers.
     const pasted = entries.map((entry) => ({ ...entry, line: -entry.line }));
     addAll(log.entries, pasted);
     const { check, result: { classified, findings } } = await checkTrace(opened);
@@ -89,7 +89,10 @@ function findingLines(finding: TraceFinding, check: TraceCheck, file: string): s
   ];
 }
 
-/** Lives of a page that the answer does not already name, from the last one back. */
+/**
+ * Most earlier mappings of the page to list that the explanation does not already name, the latest
+ * first.
+ */
 const MAX_OWNERS = 3;
 
 function owners(address: number, check: TraceCheck, file: string): string[] {
@@ -106,9 +109,9 @@ interface FaultLogText {
   readonly problems: readonly string[];
 }
 
-/** Whether a question is a line of a log, and no name. */
+/** Whether a question is a log line rather than a name. */
 export function isFaultLine(question: string): boolean {
-  // A parameter such as `arm-smmu.disable_bypass=0` is one word.
+  // A single word, such as the parameter `arm-smmu.disable_bypass=0`, is a name.
   if (!/\s/.test(question.trim())) return false;
   if (/\bDMAR\b|\bAMD-Vi\b|\barm-smmu|\bRequest device\b|\bEvent logged\b/i.test(question)) {
     return true;
@@ -117,7 +120,10 @@ export function isFaultLine(question: string): boolean {
   return entries.length > 0 || states.length > 0;
 }
 
-/** A log of which no line is read is not explained, although its lines are listed. */
+/**
+ * Printed for a log without a single understood line; its unread lines are listed without
+ * explanation.
+ */
 const NOTHING_READ =
   "No line of it is read: docs/kernel-messages.md lists the messages that are, and their forms";
 
@@ -142,7 +148,10 @@ export function explainFaultLine(text: string): FaultLogText {
     : { lines: [], problems: problemLines(text, read.problem) };
 }
 
-/** A whole log: each record once, with how often and where first; then what is no error, and what no row reads. */
+/**
+ * Explains a whole log: each distinct record once, with its count and first line; then the messages that are no
+ * errors, and the lines that no row of the table matches.
+ */
 export function explainLog(log: string): FaultLogText {
   const { entries, states, unread, unreadable } = readKernelLog(log);
   const problems = unreadable.flatMap((fault) => {
@@ -165,7 +174,7 @@ export function explainLog(log: string): FaultLogText {
   return { lines, problems };
 }
 
-/** Entries that say the same, or differ in a place and the like only, are one story. */
+/** Groups entries with the same story: entries that differ only in an address and the like. */
 function repeatedStories(entries: readonly KernelLogEntry[]): string[][] {
   const followed = new FollowedEntries(entries);
   const told = entries.filter(({ fault, row }) => row !== null || fault !== null);
@@ -223,7 +232,7 @@ function printFile(path: string, asJson: boolean, screen: Screen): Promise<ExitC
   return refusingUnreadable(screen, async () => {
     const log = await textOf(path);
     const { entries, unreadable } = readKernelLog(log);
-    // A trace has lines of a log only where both were pasted.
+    // Logs are tried first: a file with both trace and log lines is explained as a log.
     const other = entries.length + unreadable.length > 0 ? null : await foreignTrace(path);
     if (other !== null && other.what !== KERNEL_LOG) {
       return refuse(`"${path}" is ${other.what}; ${other.readers}`, screen);

@@ -1,14 +1,17 @@
-/** Why a check of some files read nothing, and what helps. */
+/** Explains why a check of some files found no events, and how to fix that. */
 import { formatCount } from "@dmalab/lang/text";
 import { shownText } from "../kernel_log/unread_messages.ts";
 import type { TraceCheck } from "../ledger/trace_check.ts";
 import { KERNEL_LOG, kindOf } from "./foreign_trace.ts";
 import type { LineSource } from "./read_lines.ts";
 
-/** So many events are named, with their counts. */
+/** Number of event names to list, with their counts. */
 const NAMED_EVENTS = 3;
 
-/** A summary may be longer than what it is of. */
+/**
+ * A description of a trace may come before the trace and be longer; so a tenth of the lines is
+ * enough to recognise the kind of file.
+ */
 const LEAST_SHARE = 0.1;
 
 export async function whyNothingRead(check: TraceCheck, source: LineSource): Promise<string> {

@@ -1,8 +1,8 @@
 /**
- * Lines of files however large: plain or gzip, or the standard input.
+ * Reads lines of files of any size: plain or gzip, or the standard input.
  *
- * What a machine has recorded is text of strangers, names of tasks and devices among it: control
- * characters become pictures here, before anything prints or exports them.
+ * A recorded trace or log is untrusted text, and contains names of tasks and devices: control
+ * characters are replaced by visible symbols here, before anything prints or exports them.
  */
 import { printable } from "@dmalab/lang/diagnostics";
 import { formatSize } from "@dmalab/lang/text";
@@ -21,10 +21,13 @@ import {
 import { type LineBatch, LineBuffer } from "../line/line_batch.ts";
 import { TraceLine } from "../line/trace_line.ts";
 
-/** A file that cannot be read, and why: a sentence without its end. */
+/** A file that cannot be read. The message gives the reason, without a full stop. */
 export class UnreadableFile extends Error {}
 
-/** Does what reads files: of one that cannot be read, the reason is printed. */
+/**
+ * Runs a task that reads files; if a file cannot be read, prints the reason and returns an error
+ * code.
+ */
 export async function refusingUnreadable(
   screen: Screen,
   task: () => Promise<ExitCode>,
@@ -38,10 +41,10 @@ export async function refusingUnreadable(
 }
 
 type Chunk = Uint8Array<ArrayBuffer>;
-/** Bytes as they come: a chunk is invalid once the next one comes. */
+/** Bytes of a stream, in chunks. A chunk is only valid until the next one is requested. */
 type Chunks = AsyncIterable<Chunk>;
 
-/** Receives each line, which is valid until the next one, and its number from 1. */
+/** Receives each line and its number, from 1. The line object is reused for the next line. */
 export type LineSink = (line: TraceLine, number: number) => void;
 
 /** Receives from time to time how many bytes of a file have been read. */
@@ -49,23 +52,29 @@ export type ProgressSink = (bytes: number, ofBytes: number | null) => void;
 
 export interface BatchOptions {
   readonly progress?: ProgressSink | undefined;
-  /** Called when lines were read, after some hundred of them. @returns What the next ones wait for, or null. */
+  /**
+   * Called after every batch of some hundred lines. @returns A promise to await before reading the next batch,
+   * or null.
+   */
   readonly afterBatch?: () => Promise<void> | null;
 }
 
 /** A source of lines that may be read more than once. */
 export class LineSource {
-  /** Lines that were read last, and carriage returns within them. */
+  /** Number of lines in the last pass, and of carriage returns within them. */
   #lines = 0;
   #returns = 0;
 
-  /** @param batches Its lines from the first one on; those of a batch are gone when the next one comes. */
+  /**
+   * @param batches Starts a new pass from the first line; a batch is only valid until the next one is
+   *   requested.
+   */
   constructor(
     readonly name: string,
     readonly batches: (progress?: ProgressSink) => AsyncIterable<LineBatch>,
   ) {}
 
-  /** Reads it to its end. @throws {UnreadableFile} */
+  /** Reads the source to its end. @throws {UnreadableFile} */
   async each(sink: LineSink, { progress, afterBatch }: BatchOptions = {}): Promise<void> {
     const heap = new LeanHeap();
     const line = new TraceLine();
@@ -82,7 +91,10 @@ export class LineSource {
     this.#lines = number;
   }
 
-  /** Why it has no lines though it was read; null where it has. */
+  /**
+   * The reason if the whole file looks like one line because its lines end in carriage returns;
+   * else null.
+   */
   get returnsProblem(): string | null {
     if (this.#returns === 0 || this.#returns < 2 * this.#lines - 1) return null;
     return "its lines end in carriage returns alone; to read them: " +
@@ -90,9 +102,12 @@ export class LineSource {
   }
 }
 
-/** Between two looks at the heap: batches, of about 500 lines each. */
+/** Number of batches, of about 500 lines each, between two checks of the heap size. */
 const LOOK_BATCHES = 64;
-/** From so many bytes on garbage is collected, which the engine would let grow to several times that. */
+/**
+ * Heap size from which garbage is collected explicitly; the engine would let the heap grow to several
+ * times that.
+ */
 const LEAN_BYTES = 2 ** 27;
 
 /** Collects garbage early: most data kept from a line is dropped some thousand lines later. */
@@ -101,22 +116,25 @@ export class LeanHeap {
   #batches = 0;
   #mostBytes = LEAN_BYTES;
 
-  /** Another batch was read. */
+  /** Counts a batch and, every {@linkcode LOOK_BATCHES} batches, checks the heap size. */
   look(): void {
     if (++this.#batches % LOOK_BATCHES !== 0 || this.#memory.takenBytes() < this.#mostBytes) return;
     this.#mostBytes = Math.max(LEAN_BYTES, 3 * this.#memory.collect());
   }
 }
 
-/** A stream that is read as it grows. */
+/** A stream that is read while it is still being written. */
 export interface FollowedSource {
-  /** @param take Receives the bytes before their lines. */
+  /** @param take Receives each chunk of bytes before its lines are returned. */
   readonly batches: (take: (bytes: Chunk) => void) => AsyncIterable<LineBatch>;
-  /** Ends it, though it goes on. */
+  /** Stops reading before the stream has ended. */
   readonly stop: () => void;
 }
 
-/** @param path A file, a pipe or a device that is read until it ends, or `-`. @throws {UnreadableFile} */
+/**
+ * Opens a stream. @param path A file, a pipe or a device that is read until it ends, or `-`. @throws
+ * {UnreadableFile}
+ */
 export function followedSource(path: string): FollowedSource {
   const stopped = new AbortController();
   const shown = path === "-" ? "the standard input" : `"${printable(path)}"`;
@@ -136,7 +154,7 @@ export function followedSource(path: string): FollowedSource {
   };
 }
 
-/** How much of the standard input is read, and what to do with more. */
+/** How much of the standard input is read, and the advice for larger input. */
 interface InputLimit {
   readonly mostBytes: number;
   readonly instead: string;
@@ -157,7 +175,7 @@ export function lineSource(path: string, inputLimit = TRACE_INPUT): LineSource {
   if (path !== "-") {
     return new LineSource(printable(path), (progress) => linesOfFile(path, progress));
   }
-  // The standard input comes only once, and may be asked for again.
+  // The standard input can be read only once, so it is kept for further passes.
   let kept: (() => Chunks) | null = null;
   return new LineSource("standard input", () => {
     kept ??= keepInput(inputLimit);
@@ -184,13 +202,17 @@ export async function textOf(path: string): Promise<string> {
   return lines.join("\n");
 }
 
-/** Reads the standard input to its end. @returns What gives it, any time. */
+/**
+ * Reads the standard input to its end and keeps it. @returns A function that returns its chunks,
+ * any number of times.
+ */
 function keepInput({ mostBytes, instead }: InputLimit): () => Chunks {
   const chunks: Chunk[] = [];
   let spool: Spool | null = null;
   let sizeBytes = 0;
   try {
-    // One buffer: chunks of a stream would be garbage, of which much piles up before it is collected.
+    // One reused buffer: the chunks of a stream would be garbage, and much of it would pile up before
+    // it is collected.
     const buffer = new Uint8Array(INPUT_CHUNK_BYTES);
     for (;;) {
       const count = host.stdin.readSync(buffer);
@@ -234,7 +256,10 @@ async function* linesOfFile(path: string, progress?: ProgressSink): AsyncGenerat
   }
 }
 
-/** All of a file, which is closed then. @param take Receives how many bytes have been read. */
+/**
+ * All chunks of a file, which is closed afterwards. @param take Receives the number of bytes read
+ * so far.
+ */
 async function* chunksOf(
   file: Deno.FsFile,
   take: (bytes: number) => void = () => {},
@@ -260,7 +285,7 @@ async function* linesOf(
   let count = 0;
   for await (const chunk of utf8(unpacked(chunks, shown, () => count))) {
     see(chunk);
-    // Unpacked data comes in one chunk, and each of its bytes may be a line.
+    // Unpacked data arrives in one large chunk, and each of its bytes could be a line.
     for (let from = 0; from < chunk.length; from += INPUT_CHUNK_BYTES) {
       const batch = buffer.push(chunk.subarray(from, from + INPUT_CHUNK_BYTES));
       count += batch.count;
@@ -271,7 +296,8 @@ async function* linesOf(
 }
 
 /**
- * The first bytes of the input, and all of it: fewer than `leastBytes` only if there are no more.
+ * Returns the first bytes of the input, and a stream of all of it. The head has fewer than
+ * `leastBytes` bytes only if the input has no more.
  */
 async function peek(chunks: Chunks, leastBytes: number): Promise<{ head: Chunk; all: Chunks }> {
   const iterator = chunks[Symbol.asyncIterator]();
@@ -303,7 +329,10 @@ function joined(head: Chunk, more: Chunk): Chunk {
   return all;
 }
 
-/** Marks of the order of bytes at the beginning of a text, and how it begins without one. */
+/**
+ * Recognises encodings by the byte order mark at the beginning of a text, or by the zero bytes of
+ * its first characters.
+ */
 const ENCODINGS: readonly (readonly [name: string, begins: (head: Chunk) => boolean])[] = [
   [
     "utf-16le",
@@ -316,7 +345,10 @@ const ENCODINGS: readonly (readonly [name: string, begins: (head: Chunk) => bool
 ];
 const UTF8_MARK = [0xef, 0xbb, 0xbf];
 
-/** Text in UTF-8, without a mark: a shell of Windows writes UTF-16 to a redirected output. */
+/**
+ * Converts text to UTF-8 without a byte order mark: a Windows shell writes UTF-16 to a redirected
+ * output.
+ */
 async function* utf8(chunks: Chunks): AsyncGenerator<Chunk> {
   const { head, all } = await peek(chunks, 4);
   const encoding = ENCODINGS.find(([, begins]) => head.length >= 4 && begins(head))?.[0];
@@ -335,7 +367,7 @@ async function* utf8(chunks: Chunks): AsyncGenerator<Chunk> {
 
 const GZIP = [0x1f, 0x8b];
 
-/** Unpacks what begins like gzip, whatever its name; several packed files one after the other are one. */
+/** Decompresses input that begins like gzip, whatever its name; concatenated gzip files are read as one. */
 async function* unpacked(
   chunks: Chunks,
   shown: string,
@@ -346,7 +378,7 @@ async function* unpacked(
     yield* all;
     return;
   }
-  // Not loaded for plain text.
+  // Loaded on demand: plain text does not need it.
   const { createGunzip } = await import("node:zlib");
   const gunzip = createGunzip({ chunkSize: INPUT_CHUNK_BYTES });
   const ready: Chunk[] = [];
@@ -357,7 +389,7 @@ async function* unpacked(
   const take = function* () {
     for (const chunk of ready.splice(0)) {
       bytes += chunk.length;
-      // A few bytes can hold terabytes of one letter.
+      // A few compressed bytes can expand to terabytes of one letter.
       if (bytes > Math.max(READ_LIMITS.unpacked, READ_LIMITS.unpackedTimes * packedBytes)) {
         throw new UnreadableFile(
           `Cannot read ${shown}: it unpacks to more than ${READ_LIMITS.unpackedTimes} times its ` +
@@ -388,7 +420,7 @@ async function* unpacked(
   }
 }
 
-/** Bytes that are unpacked at once: they may become a thousand times as many. */
+/** Size of the pieces in which packed bytes are decompressed: they may expand a thousandfold. */
 const UNPACKED_AT_ONCE_BYTES = 2 ** 13;
 
 async function* inPieces(chunks: Chunks): AsyncGenerator<Chunk> {

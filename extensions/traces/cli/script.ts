@@ -1,4 +1,4 @@
-/** `dmalab trace script`: the run of a real machine as a scenario. */
+/** `dmalab trace script`: turns the trace of a real machine into a scenario. */
 import { traceScript } from "../script/trace_script.ts";
 import { WorkloadScript } from "../script/workload_script.ts";
 import { eventOf, staysInJob } from "../line/event_log.ts";
@@ -9,7 +9,7 @@ import { type ExitCode, HELD } from "@dmalab/cli/exit_code";
 import { checkTrace, openTrace } from "./check.ts";
 import type { LineSource } from "./read_lines.ts";
 
-/** Requests of blkparse or of a job for fio, as a scenario; null without any. */
+/** Turns requests from blkparse or a fio job into a scenario; null if there are none. */
 async function workloadOf(source: LineSource): Promise<string | null> {
   const script = new WorkloadScript();
   let isInJob = false;

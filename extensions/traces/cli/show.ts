@@ -11,10 +11,13 @@ import { type LineSource, lineSource } from "./read_lines.ts";
 /** The most mappings that are printed. */
 const DISPLAYED_MAPPINGS = 40;
 
-/** Lines that answer a question, or the reason why no line does. */
+/** Finds the lines that answer a query, or the reason why none do. */
 type Answer = (source: LineSource) => Promise<readonly string[] | string>;
 
-/** What `--at` means: a line, an address with `0x`, or a time with a point or an `s`; null for none. */
+/**
+ * Parses the value of `--at`: a line number, an address with `0x`, or a time with a point or an `s`;
+ * null if it is none of these.
+ */
 function readQuery(text: string): Answer | null {
   if (/^0x[0-9a-f_]{1,20}$/i.test(text)) {
     const address = parseInt(text.slice(2).replaceAll("_", ""), 16);
@@ -48,7 +51,7 @@ export async function runShow(
   return HELD;
 }
 
-/** Why nothing of a file can be shown; null where it has an event of a mapping. */
+/** The reason why nothing of a file can be shown; null if the file has a mapping event. */
 async function lackOf(source: LineSource): Promise<string | null> {
   let hasMapping = false;
   await source.each((line) => {
@@ -59,7 +62,7 @@ async function lackOf(source: LineSource): Promise<string | null> {
   );
 }
 
-/** The address that a line is about. */
+/** Answers a query for a line: shows the address in that line. */
 async function atLine(source: LineSource, wanted: number): Promise<string[] | string> {
   let found: { readonly event: DmaEvent | null } | null = null;
   await source.each((line, number) => {
@@ -86,7 +89,7 @@ async function atLine(source: LineSource, wanted: number): Promise<string[] | st
   }
 }
 
-/** A list is unmapped by where it is in memory. */
+/** Answers a query for a line that unmaps a list: such a line gives the list's physical address. */
 async function atList(source: LineSource, phys: number, wanted: number): Promise<string[]> {
   const check = new TraceCheck(new LogPass());
   let address: number | null = null;
@@ -103,7 +106,10 @@ async function atList(source: LineSource, phys: number, wanted: number): Promise
     : await atAddress(source, address, wanted);
 }
 
-/** @param line Only mappings live at this line; null for every mapping of the address. */
+/**
+ * @param line Shows only mappings that are live at this line; null for every mapping of the
+ *   address.
+ */
 async function atAddress(
   source: LineSource,
   address: number,

@@ -1,4 +1,4 @@
-/** `dmalab trace summary`: the content of the records of a real machine. */
+/** `dmalab trace summary`: what the trace and log files of a real machine contain. */
 import { entryJson } from "../kernel_log/entry.ts";
 import { KernelLogReader } from "../kernel_log/kernel_log_reader.ts";
 import { eventOf, logEvent, type LoggedEvent, staysInJob } from "../line/event_log.ts";
@@ -27,7 +27,7 @@ import { type ExitCode, HELD } from "@dmalab/cli/exit_code";
 import { host } from "@dmalab/cli";
 import { type LineSink, type LineSource, lineSource, type ProgressSink } from "./read_lines.ts";
 
-/** Bytes between two words of progress. */
+/** Bytes between two progress messages. */
 const PROGRESS_BYTES = 16 << 20;
 
 /** Every event of a file, in the order of its lines. */
@@ -58,7 +58,7 @@ async function* eventsOf(source: LineSource, clocks: TiedClocks): AsyncGenerator
       if (event !== null) events.push(event);
       else if (kind !== "event") reader.push(line.text, number);
     });
-    // A record of the log is complete some lines after its first one, which is its place.
+    // A log record is complete only some lines after its first line, but belongs at its first line.
     reader.passTo(number);
     const whole = events.filter((event) => event.line < reader.openLine);
     events = events.filter((event) => event.line >= reader.openLine);
@@ -83,7 +83,7 @@ async function writeEvents(sources: readonly LineSource[], screen: Screen): Prom
   }
 }
 
-/** Ties the clocks of the other records to that of the trace, where there is one of it. */
+/** Ties the clocks of the other files to the clock of the trace, if there is exactly one trace. */
 async function tie(log: LogPass, traces: ReadonlySet<LineSource>): Promise<TraceClocks> {
   const [trace, another] = traces;
   const isAlone = log.entries.length === 0 && log.qemu.isEmpty;
@@ -92,7 +92,7 @@ async function tie(log: LogPass, traces: ReadonlySet<LineSource>): Promise<Trace
   return clocksOf(log, result);
 }
 
-/** Says on a terminal how far a file is read. */
+/** Prints on a terminal how far a file has been read. */
 class Progress {
   #shown = 0;
 
@@ -108,7 +108,7 @@ class Progress {
     };
   }
 
-  /** The file is read. */
+  /** Called when the file has been read. */
   end(): void {
     if (this.#shown > 0) this.screen.err("\r\x1b[K");
     this.#shown = 0;

@@ -12,7 +12,7 @@ import { type FollowedSource, followedSource, LeanHeap } from "./read_lines.ts";
 
 const LINE_END = 0x0a;
 
-/** Where a piece begins, counted from the stream's first byte, and when its lines were written. */
+/** The offset of a piece in the stream, in bytes from its start, and the time of the piece's lines. */
 interface Mark {
   readonly at: number;
   readonly seconds: number;
@@ -21,7 +21,7 @@ interface Mark {
 /** The ring holds about this many marks. */
 const MARKS = 1024;
 
-/** A ring buffer with the bytes that a stream has brought in the last seconds. */
+/** A ring buffer with the bytes that a stream has delivered in the last seconds. */
 export class KeptBytes {
   readonly #ring: Uint8Array<ArrayBuffer>;
   #written = 0;
@@ -42,7 +42,7 @@ export class KeptBytes {
     this.#written += kept.length;
   }
 
-  /** Notes the time of the lines pushed so far. */
+  /** Records the time of the lines pushed so far. */
   mark(seconds: number): void {
     const last = this.#marks.at(-1);
     if (last !== undefined && this.#written - last.at < this.#ring.length / MARKS) return;
@@ -52,7 +52,7 @@ export class KeptBytes {
     if (cut > 0) this.#marks = this.#marks.slice(cut);
   }
 
-  /** Whole lines of the last seconds, and how many seconds they are. */
+  /** Returns the whole lines of the last seconds, and how many seconds they span. */
   newest(now: number): { readonly bytes: Uint8Array<ArrayBuffer>; readonly seconds: number } {
     const size = this.#ring.length;
     const inTime = this.#marks.findLast(({ seconds }) => seconds <= now - this.seconds);
@@ -143,7 +143,8 @@ class WatchSession {
   }
 
   async #read(source: FollowedSource): Promise<void> {
-    // With several streams, only whole lines are passed on: a piece may end within one.
+    // Only whole lines are kept: pieces of several streams are interleaved, and a piece may end
+    // within a line.
     let rest = new Uint8Array();
     const take = (bytes: Uint8Array<ArrayBuffer>) => {
       const end = bytes.lastIndexOf(LINE_END) + 1;
@@ -181,7 +182,7 @@ class WatchSession {
     const { bytes, seconds } = this.#kept.newest(this.#watch.seconds);
     let name: string;
     try {
-      // Those of an earlier watch stay.
+      // Files of an earlier watch are not overwritten.
       do name = `${this.form.name}-${++this.#number}.trace.txt`; while (isTaken(beside(name)));
       writeFile(beside(name), bytes);
     } catch (error) {

@@ -10,51 +10,58 @@ import { aboutKind } from "../ledger/finding_kinds.ts";
 import type { TraceFinding } from "../ledger/traced_mapping.ts";
 
 export interface ClockOffset {
-  /** Added to a time of the log, it is that of the trace. */
+  /** Added to a time of the log, gives the time of the trace. */
   readonly seconds: number;
-  /** The same, as far as it is known: a log may have whole seconds only. */
+  /** Bounds of `seconds`: a log may have whole seconds only. */
   readonly window: Window;
-  /** Between the smallest and the largest difference of the pairs. */
+  /** Difference between the largest and the smallest offset of the pairs. */
   readonly spreadSeconds: number;
-  /** Lines of both that are the same call. */
+  /** Number of pairs of a trace line and a log line about the same call. */
   readonly pairs: number;
   /**
-   * Its basis: the collector's marks in both, lines of the same call, the kernel's message about
-   * its clock at boot, or the offset nearest to 0 at which the faults can be explained.
+   * What the offset is based on: the collector's marks in both, lines of the same call, the
+   * kernel's message about its clock at boot, or the offset nearest to 0 at which the faults can be
+   * explained.
    */
   readonly source: "marks" | "calls" | "boot" | "faults";
 }
 
-/** From its first to its last number of seconds. */
+/** First and last second of a range. */
 export type Window = readonly [number, number];
 
-/** Trace minus log, of two lines that are one. */
+/** Time in the trace minus time in the log, for two lines about the same event. */
 export interface ClockDifference {
   readonly seconds: number;
-  /** The true one is at most this much smaller. */
+  /** The true difference is at most this much smaller. */
   readonly resolutionSeconds: number;
 }
 
 export interface TimedFinding {
   readonly finding: TraceFinding;
-  /** When the line of the trace was written. */
+  /** When the trace line of the finding was written. */
   readonly seconds: number;
 }
 
 export interface LogPair extends TimedFinding {
   readonly entry: KernelLogEntry;
-  /** Null where the log has no times: then their order alone pairs them. */
+  /** Null if the log has no times: then lines and findings are paired by their order alone. */
   readonly difference: ClockDifference | null;
 }
 
-/** Within one run the offset is constant to about a millisecond; printing takes its time too. */
+/**
+ * Offsets that differ by less count as equal: within one run the offset is constant to about a
+ * millisecond, and printing takes its time too.
+ */
 const TOLERANCE_SECONDS = 0.05;
 
 /** The most lines of the checker that are compared for one finding, and the most pairs in all. */
 const MAX_LINES = 64;
 const MAX_PAIRS = 1 << 17;
 
-/** The lines of the checker that are about the same call as a finding, by the offset most agree on. */
+/**
+ * Pairs log lines of the checker with findings about the same call, at the offset that most pairs
+ * agree on.
+ */
 export function pairFindings(
   entries: readonly KernelLogEntry[],
   findings: readonly TimedFinding[],
@@ -81,7 +88,7 @@ export function pairFindings(
   return agreed(candidates) ?? inOrder(candidates);
 }
 
-/** The largest set of pairs with differences near one another; null if no pair has a difference. */
+/** The largest set of pairs with nearly equal differences; null if no pair has a difference. */
 function agreed(candidates: readonly LogPair[]): LogPair[] | null {
   const sorted = candidates.filter(({ difference }) => difference !== null)
     .sort((a, b) => a.difference!.seconds - b.difference!.seconds);
@@ -97,7 +104,10 @@ function agreed(candidates: readonly LogPair[]): LogPair[] | null {
   return once(sorted.slice(from, from + most).sort((a, b) => a.entry.line - b.entry.line));
 }
 
-/** For a log without times: each line with the first finding behind that of the line before. */
+/**
+ * For a log without times: pairs each line with the first matching finding after the previous
+ * line's.
+ */
 function inOrder(candidates: readonly LogPair[]): LogPair[] {
   let seconds = -Infinity;
   const byEntry = Map.groupBy(candidates, ({ entry }) => entry);
@@ -109,7 +119,7 @@ function inOrder(candidates: readonly LogPair[]): LogPair[] {
     });
 }
 
-/** Each finding and each line in one pair. */
+/** Keeps each finding and each line in at most one pair. */
 function once(pairs: readonly LogPair[]): LogPair[] {
   const taken = new Set<unknown>();
   return pairs.filter(({ entry, finding }) => {
@@ -119,7 +129,7 @@ function once(pairs: readonly LogPair[]): LogPair[] {
   });
 }
 
-/** As a number, or null. */
+/** An address as a number, or null. */
 function addressOf(fact: unknown): number | null {
   return typeof fact !== "string"
     ? null
@@ -141,7 +151,8 @@ export function offsetOf(
   const resolution = unsorted.reduce((most, each) => Math.max(most, each.resolutionSeconds), 0);
   return {
     seconds,
-    // A line was printed up to the resolution later: each difference bounds the offset on both sides.
+    // A line may have been printed up to the resolution later than its time says: each difference
+    // bounds the offset on both sides.
     window: resolution === 0 ? [seconds, seconds] : [most - resolution, least],
     spreadSeconds: most - least,
     pairs: differences.length,
@@ -149,21 +160,22 @@ export function offsetOf(
   };
 }
 
-/** One that no pairs show. */
+/** An offset from another source than pairs of lines. */
 export function exactOffset(seconds: number, source: "boot" | "faults"): ClockOffset {
   return { seconds, window: [seconds, seconds], spreadSeconds: 0, pairs: 0, source };
 }
 
 /**
- * The kernel's message at boot about its clock, in nanoseconds: the log is behind the trace's clock
- * `local` by the last number, to a third of a millisecond in all captures that have pairs.
+ * The kernel's message at boot about its clock, in nanoseconds. The log's clock is behind the
+ * trace's clock `local` by the last number, to a third of a millisecond in all captures that have
+ * pairs.
  *
  *     sched_clock: Marking stable (4062638302, -31650874)->(5658906351, -1627918923)
  */
 const MARKING_STABLE = /sched_clock: Marking stable \(-?\d+, -?\d+\)->\(-?\d+, (-?\d+)\)/;
 const NS_PER_S = 1e9;
 
-/** Seconds that a line of the log says, or null. */
+/** The offset in seconds from a line of the log, or null. */
 export function bootOffset(line: string): number | null {
   const match = MARKING_STABLE.exec(line);
   return match === null ? null : -Number(match[1]) / NS_PER_S;

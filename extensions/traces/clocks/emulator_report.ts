@@ -1,4 +1,4 @@
-/** The facts from an emulator's log beside a trace, as JSON and as lines for a reader. */
+/** Reports the facts from an emulator's log beside a trace, as JSON and as text. */
 import { formatCount } from "@dmalab/lang/text";
 import { formatSource, numberOf } from "@dmalab/runtime/fault_log";
 import type { KernelLogEntry } from "../kernel_log/entry.ts";
@@ -8,7 +8,7 @@ import type { QemuClock, RefusedAccess } from "./qemu_clock.ts";
 /** The most accesses that are printed. */
 const DISPLAYED_LINES = 10;
 
-/** Null without an emulator's log. */
+/** The facts as JSON; null without an emulator's log. */
 export function emulatorJson(emulator: QemuClock, entries: readonly KernelLogEntry[]) {
   const tie = emulator.tie();
   if (tie === null) return null;
@@ -31,7 +31,7 @@ export function emulatorJson(emulator: QemuClock, entries: readonly KernelLogEnt
   };
 }
 
-/** A time as JSON has it: to a microsecond. */
+/** Rounds a time to a microsecond, for JSON. */
 export function round(seconds: number): number {
   return Math.round(seconds * 1e6) / 1e6;
 }
@@ -62,7 +62,10 @@ function sourceOf({ requesterId }: RefusedAccess): string {
   return formatSource({ domain: null, requesterId });
 }
 
-/** The kernel logs one of several accesses of a source that fault at once, or none. @see T.42, T.47 */
+/**
+ * Finds the refused accesses that the kernel's log does not have: when a source faults several times
+ * at once, the kernel logs one access or none. @see T.42, T.47
+ */
 function unloggedAccesses(
   refused: readonly RefusedAccess[],
   entries: readonly KernelLogEntry[],

@@ -1,6 +1,6 @@
 /**
- * The log of an emulator beside a trace: which commands are the same in both, how far the clocks are
- * apart, and which accesses the emulator refused.
+ * Compares an emulator's log with a trace: finds the commands that are in both, how far the clocks
+ * are apart, and which accesses the emulator refused.
  *
  * @see rules/traces.md T.40 to T.43
  */
@@ -17,20 +17,23 @@ const FIRST_ADDRESS = /(?:pci_)?nvme_map_(?:prp .*\bprp1|addr addr) (0x[0-9a-f]+
 const REFUSED = /vtd_dmar_fault sid (0x[0-9a-f]+) fault \d+ addr (0x[0-9a-f]+) write ([01])/;
 const REFUSED_AMD = /^(?:\d+@\d+\.\d+:)?amdvi_page_fault\b/;
 const QUEUE = / qid (\d+) cmdid (\d+)$/;
-/** A line for so many bytes of a refused access. */
+/** The emulator logs a refused access as one line for each piece of this many bytes. */
 const WORD_BYTES = 4;
-/** An emulator's lines are shorter. */
+/** Longest line that is read; an emulator's lines are shorter. */
 const MAX_LINE = 1024;
-/** Commands and accesses that are kept of each record. */
+/** Most commands and accesses that are kept of each file. */
 const MAX_KEPT = 1 << 16;
 
-/** A command as one of the two records has it; null for what its lines do not say. */
+/**
+ * A command as the trace or the emulator's log describes it; fields are null if its lines do not
+ * give them.
+ */
 interface Command {
   readonly line: number;
   readonly seconds: number | null;
   /** First block and number of blocks. */
   extent: string | null;
-  /** Page of the first address of its data: PRP1, or the first descriptor's. */
+  /** Page of the command's first data address: PRP1, or the first descriptor's address. */
   page: number | null;
 }
 
@@ -44,16 +47,16 @@ export interface RefusedAccess {
 }
 
 export interface QemuTie {
-  /** Commands that both records have; those of each. */
+  /** Number of commands in both records, in the log, and in the trace. */
   readonly pairs: number;
   readonly logged: number;
   readonly traced: number;
   /**
-   * Added to a time of the trace, it is that of the emulator's log: delays only add to it. Null where
-   * that log has no times, or no command is in both.
+   * Added to a time of the trace, gives the time of the emulator's log; delays can only increase it.
+   * Null if that log has no times, or no command is in both.
    */
   readonly offset: Pick<ClockOffset, "seconds" | "spreadSeconds"> | null;
-  /** When a command was set up, by the clock of the trace and the line in the emulator's log. */
+  /** By the line in the emulator's log, when the command was set up, by the clock of the trace. */
   readonly setupSeconds: ReadonlyMap<number, number>;
 }
 
@@ -64,7 +67,7 @@ export class QemuClock {
   readonly #trace: Commands = new Map();
   #logged = 0;
   #traced = 0;
-  /** The command of which the log's next lines are. */
+  /** The command that the next lines of the log describe. */
   #newest: Command | null = null;
   /** Commands of the trace that are not mapped yet, by CPU. */
   readonly #unmapped = new Map<number, Command>();
@@ -72,7 +75,7 @@ export class QemuClock {
   readonly refused: RefusedAccess[] = [];
   refusals = 0;
 
-  /** Takes a line that does not belong to a trace. */
+  /** Reads a line that does not belong to a trace. */
   pushLog(text: string, line: number): void {
     if (text.length > MAX_LINE || !text.includes("_")) return;
     const command = IO_COMMAND.exec(text);
@@ -110,12 +113,12 @@ export class QemuClock {
     }
   }
 
-  /** Whether there is no such log. */
+  /** Whether the files contain no emulator's log. */
   get isEmpty(): boolean {
     return this.#logged === 0 && this.refusals === 0;
   }
 
-  /** Takes an event of the trace: the setup of a command, and its first map after that. */
+  /** Reads an event of the trace: the setup of a command, or the first map after it. */
   pushEvent(line: TraceLine): void {
     const { cpu, event, seconds } = line;
     if (event === "nvme_setup_cmd") {
@@ -134,11 +137,11 @@ export class QemuClock {
     if (command === undefined) return;
     const address = firstAddress(line);
     if (address !== null) command.page = pageOf(address);
-    // Once the request is issued, a later mapping is for another.
+    // Once the request is issued, a later mapping belongs to another request.
     if (address !== null || event === "block_rq_issue") this.#unmapped.delete(cpu);
   }
 
-  /** Which commands are the same; null without an emulator's log. */
+  /** Matches the commands of both records; null without an emulator's log. */
   tie(): QemuTie | null {
     if (this.isEmpty) return null;
     const setupSeconds = new Map<number, number>();
@@ -158,7 +161,7 @@ export class QemuClock {
   }
 }
 
-/** Where a map begins for the device; null for another event. */
+/** The start of the range that a map event maps; null for another event. */
 function firstAddress(line: TraceLine): number | null {
   const read = line.readDma();
   switch (read?.op) {
@@ -180,8 +183,9 @@ function add(commands: Commands, queue: string, id: string, command: Command): v
 const none = (): Command[] => [];
 
 /**
- * Commands with one id that are the same in both: their blocks and their first pages do not differ.
- * Several alike are paired in order from the last on, because a log begins before the trace.
+ * Pairs commands with the same id if their blocks and their first pages do not contradict each
+ * other. Several alike are paired in order from the last backwards, because a log begins before the
+ * trace.
  */
 function pairsOf(
   traced: readonly Command[],

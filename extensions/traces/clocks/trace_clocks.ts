@@ -1,5 +1,5 @@
 /**
- * How the clocks of records that belong together are tied to that of the trace.
+ * Ties the clocks of the log files that belong to a trace to the clock of the trace.
  *
  * @see rules/traces.md T.43, T.61
  */
@@ -9,7 +9,10 @@ import { type ClockOffset, exactOffset } from "./clock_offset.ts";
 import type { QemuTie } from "./qemu_clock.ts";
 import type { CheckResult, LogPass } from "../ledger/trace_check.ts";
 
-/** Null where there is no such record beside a trace, or nothing that ties it. */
+/**
+ * Clock offsets by kind of file; null if there is no such file beside the trace, or nothing ties
+ * its clock.
+ */
 export interface TraceClocks {
   readonly log: ClockOffset | null;
   readonly qemu: QemuTie | null;
@@ -18,8 +21,8 @@ export interface TraceClocks {
 export const UNTIED: TraceClocks = { log: null, qemu: null };
 
 /**
- * The clocks from a check of the trace beside its records; the kernel's message at boot is enough
- * here.
+ * The clocks found by a check of the trace with its log files. If no pair of lines ties the log's
+ * clock, the kernel's message at boot is enough.
  */
 export function clocksOf(log: LogPass, { classified: { boot, offset } }: CheckResult): TraceClocks {
   const atBoot = boot?.offsetSeconds ?? null;
@@ -29,7 +32,7 @@ export function clocksOf(log: LogPass, { classified: { boot, offset } }: CheckRe
   };
 }
 
-/** The offsets that turn each record's times into times of the trace. */
+/** The offsets that convert the times of each file into times of the trace. */
 export function tiedClocks({ log, qemu }: TraceClocks): TiedClocks {
   const offset = qemu?.offset ?? null;
   return {
@@ -44,7 +47,10 @@ export function tiedClocks({ log, qemu }: TraceClocks): TiedClocks {
   };
 }
 
-/** How far apart they are, by what, and how sure: a line for each that is tied. */
+/**
+ * Describes each tied clock in a line: its offset, on what the offset is based, and how certain it
+ * is.
+ */
 export function clockLines({ log, qemu }: TraceClocks): string[] {
   return [...log === null ? [] : [logLine(log)], ...qemu === null ? [] : [qemuLine(qemu)]];
 }

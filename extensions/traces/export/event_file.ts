@@ -16,7 +16,7 @@ import type { TracedMapping, TraceFinding } from "../ledger/traced_mapping.ts";
 import { isMappingStep, type MappingStep, type ScriptedCall } from "../script/recorder.ts";
 
 const NS_PER_S = 1e9;
-/** Findings of a run that its file has; `dmalab trace check` lists all. */
+/** Most findings that are written to the file; `dmalab trace check` lists all. */
 const WRITTEN_FINDINGS = 50;
 
 /** When a line was written, in seconds, and on which CPU. */
@@ -43,9 +43,10 @@ export function writeEventFile(
   write: WriteText,
 ): void {
   const writer = new TraceLineWriter(write, by);
-  // A trace does not describe the machine's hardware: the head has the default configuration.
+  // A trace does not describe the machine's hardware: the file's head contains the default
+  // configuration.
   const names = { kind: "main" as const, name: "", combination: "", place: `${file}:1:1` };
-  // The line of a step in the trace is the place of its event.
+  // The location of an event is the trace line of its step.
   writer.run(file, { ...names, machine: defaultLabConfig() }, (line) => `${file}:${line}:1`);
   const requests = new Map<string, number>();
   let seq = 0;
@@ -134,7 +135,10 @@ function extent(mapping: TracedMapping) {
   };
 }
 
-/** If nothing says which part made an address, it is taken to be an IOMMU, as in scripts. */
+/**
+ * The path of a mapping. If nothing shows what translated its address, an IOMMU is assumed, as in
+ * scripts.
+ */
 function pathOf({ addr, device, phys, tableLine }: TracedMapping): MappingPath {
   if (tableLine > 0) return "iommu";
   if (phys === addr) return "direct";

@@ -10,7 +10,7 @@ import type { TracedMapping, TraceFinding } from "../ledger/traced_mapping.ts";
 import { isMappingStep, type ScriptedCall } from "../script/recorder.ts";
 
 const US_PER_S = 1e6;
-/** Stands for the device of a two-step range that belongs to no known request. */
+/** Used as the device of a two-step range that belongs to no known request. */
 const NO_DEVICE = "two-step ranges";
 
 interface DeviceProcess {
@@ -18,7 +18,7 @@ interface DeviceProcess {
   live: number;
 }
 
-/** Turns the steps of a ledger into slices; every slice that begins ends. */
+/** Converts the steps of a ledger into slices; every slice that begins also ends. */
 export class MappingSlices {
   readonly #open = new Set<TracedMapping>();
   readonly #devices = new Map<string, DeviceProcess>();
@@ -38,7 +38,7 @@ export class MappingSlices {
     } else if (op === "unmap" && this.#open.delete(mapping)) {
       this.#write("e", mapping, seconds, { line });
     } else if (op === "range") {
-      // The ledger reports a range only when it is unmapped.
+      // The ledger reports such a range only when it is unmapped, so its slice is begun here.
       this.#begin(mapping);
       this.#write("e", mapping, mapping.unmappedAt!.seconds, { line: mapping.unmappedAt!.line });
     }
@@ -58,7 +58,7 @@ export class MappingSlices {
     this.#file.end();
   }
 
-  /** A finding, or a fault of the log, as an instant of its device. */
+  /** Adds a finding, or a fault of the log, as an instant event of its device. */
   mark(finding: TraceFinding, seconds: number): void {
     const { pid } = this.#process(finding.device ?? NO_DEVICE);
     const at = {

@@ -1,31 +1,31 @@
-/** Entries of a log that are one thing to a reader: they differ only in an address, a tag and the like. */
+/** Groups log entries that are the same to a reader: they differ only in an address, a tag and the like. */
 import { PICTURE_COLUMNS } from "@dmalab/lang/text";
 import type { Fact, KernelLogEntry } from "./entry.ts";
 import { factText } from "./entry_story.ts";
 import { labelledLines } from "./labelled_lines.ts";
 import type { MessageKind } from "./messages/kinds.ts";
 
-/** Facts that say where or which one of many, and nothing of the cause. */
+/** Facts that vary between occurrences of the same error and say nothing about the cause. */
 const VARYING: ReadonlySet<string> = new Set([
   ...["address", "cacheline", "phys", "frame", "gfn", "lba", "sector", "blocks", "segments"],
   ...["tag", "generation", "qid", "command_id", "pool_id", "seconds_stalled", "used_slots"],
 ]);
 
-/** The same of one kind: the register has the number of the record. */
+/** Further varying facts of one kind of message: this register contains the number of the record. */
 const VARYING_OF: Partial<Record<MessageKind, readonly string[]>> = {
   iommu_fault_status: ["status", "record_index"],
 };
 
 const LABEL_COLUMNS = 14;
 
-/** Equal for entries that are alike. */
+/** A key that is equal for alike entries. */
 export function alikeKey({ facts, fault, kind, row }: KernelLogEntry): string {
   const own = VARYING_OF[kind] ?? [];
   const same = Object.entries(facts).filter(([name]) => !VARYING.has(name) && !own.includes(name));
   return JSON.stringify([kind, row?.forms[0] ?? fault?.event, same]);
 }
 
-/** Where alike entries differ: each such fact, with its least and its greatest value. */
+/** The facts in which alike entries differ, each with its least and its greatest value. */
 export function differingLines(alike: readonly KernelLogEntry[]): string[] {
   const own = VARYING_OF[alike[0]!.kind] ?? [];
   const texts = [...own, ...VARYING].flatMap((name) => {

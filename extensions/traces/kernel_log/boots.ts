@@ -1,7 +1,4 @@
-/**
- * Where a log goes from one boot of the machine to the next: each has a separate clock and separate
- * mappings.
- */
+/** Splits a log at boots of the machine: each boot has a separate clock and separate mappings. */
 import { bootOffset } from "../clocks/clock_offset.ts";
 import type { KernelLogEntry } from "./entry.ts";
 import type { LogMessage } from "./log_forms.ts";
@@ -10,31 +7,37 @@ export interface LoggedBoot {
   /** From 1, in the order of the log. */
   readonly number: number;
   readonly line: number;
-  /** As the journal names it, or null. */
+  /** The boot's id in the journal, or null. */
   id: string | null;
-  /** The kernel's version, as the log of a boot begins with it, or null. */
+  /** The kernel's version from the first lines of the boot, or null. */
   version: string | null;
-  /** How far the log's clock is behind, as the kernel said at boot, or null. */
+  /** How far the log's clock is behind, from the kernel's message at boot, or null. */
   offsetSeconds: number | null;
 }
 
 const VERSION = /\bLinux version (\S+)/;
-/** What journalctl prints between two boots. */
+/** The line that journalctl prints between two boots. */
 const SEPARATOR = /^-- (?:Reboot|Boot [0-9a-f]{32}) --$/;
-/** A program's line in the journal has the time at which it was received: lines of the kernel may follow that are older. */
+/**
+ * A program's line in the journal has the time at which the journal received it: the kernel's lines after it may have
+ * earlier times.
+ */
 const OF_PROGRAM = /\] \S+ [^\s:]+\[\d+\]: /;
-/** So far back a clock that counts from boot never goes: lines of several CPUs are nearer. */
+/**
+ * A time that goes back by at least this much starts another boot: lines of several CPUs are nearer
+ * to one another.
+ */
 const BACK_SECONDS = 1;
-/** So many lines at most precede the kernel's version. */
+/** At most this many lines precede the kernel's version in a boot. */
 const MAX_EARLY_LINES = 8;
 
 /** The boots of a log, by its messages; without any message the list is empty. */
 export class LogBoots {
   readonly list: LoggedBoot[] = [];
   readonly #byEntry = new Map<KernelLogEntry, LoggedBoot>();
-  /** Where the boots of this file begin. */
+  /** The lines of this file at which boots begin. */
   #starts: { readonly line: number; readonly boot: LoggedBoot }[] = [];
-  /** Messages of the newest boot that have a time, and the last time since boot of this file. */
+  /** Number of messages with a time in the newest boot, and the last time since boot in this file. */
   #timed = 0;
   #lastSeconds = 0;
 
@@ -60,7 +63,7 @@ export class LogBoots {
     return this.list.at(-1);
   }
 
-  /** A boot that the journal has named before, or the newest, which has no name yet. */
+  /** The known boot with this id, or the newest boot if it has no id yet. */
   #known(id: string | null): LoggedBoot | undefined {
     const { newest } = this;
     return id === null
@@ -84,18 +87,18 @@ export class LogBoots {
     return boot;
   }
 
-  /** Notes the boot of an entry of this file, which may be reported some lines late. */
+  /** Records the boot of an entry of this file; the entry may be reported some lines late. */
   note(entry: KernelLogEntry): void {
     const start = this.#starts.findLast(({ line }) => line <= entry.line);
     if (start !== undefined) this.#byEntry.set(entry, start.boot);
   }
 
-  /** The boot of an entry; for an entry that was not noted, the newest. Null without any. */
+  /** The boot of an entry; for an unrecorded entry, the newest boot. Null if there are no boots. */
   of(entry: KernelLogEntry): LoggedBoot | null {
     return this.#byEntry.get(entry) ?? this.newest ?? null;
   }
 
-  /** Another file may have the same times again. */
+  /** Ends a file: line numbers and times start again in the next one, which may be of the same boot. */
   endFile(): void {
     const boot = this.newest;
     this.#starts = boot === undefined ? [] : [{ line: 0, boot }];

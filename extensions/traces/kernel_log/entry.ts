@@ -11,23 +11,29 @@ export type LogEntryFacts = Readonly<Record<string, Fact>>;
 
 export interface KernelLogEntry {
   readonly kind: MessageKind;
-  /** The line in which it begins, from 1. */
+  /** The entry's first line, from 1. */
   readonly line: number;
   /** The line itself. */
   readonly text: string;
   /** Time of the line by the log's own clock, or null. */
   readonly seconds: number | null;
-  /** It was printed at most this much later: many logs have whole seconds only. */
+  /**
+   * The line was printed up to this many seconds after `seconds`: many logs have whole seconds
+   * only.
+   */
   readonly resolutionSeconds: number;
-  /** That clock is the kernel's own, which those of a trace are near to. */
+  /** The time is by the kernel's own clock, which is close to the clock of a trace. */
   readonly isSinceBoot: boolean;
-  /** That time for a reader; empty without one. */
+  /** The time as text for display; empty if the line has no time. */
   readonly stamp: string;
   /** Its facts, by the names of the page of `dmalab explain --json`. */
   readonly facts: LogEntryFacts;
   /** The decoded record of an `iommu_fault`, else null. */
   readonly fault: LoggedFault | null;
-  /** The row of the table of messages; null for a decoded record, and for a line that is only named. */
+  /**
+   * The matching row of the message table; null for a decoded record, and for a line that is only
+   * listed.
+   */
   readonly row: MessageRow | null;
 }
 
@@ -36,7 +42,7 @@ export function entryJson({ facts, kind, line, seconds }: KernelLogEntry) {
   return { kind, line, seconds, ...facts };
 }
 
-/** A record of an IOMMU that could not be read, and why. */
+/** An IOMMU record that could not be read, and the reason. */
 export interface UnreadableFault extends FaultLogProblem {
   readonly line: number;
   readonly text: string;

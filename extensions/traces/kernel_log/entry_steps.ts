@@ -3,7 +3,10 @@ import { aboutKind, CHECKER, READ_STACKS } from "../ledger/finding_kinds.ts";
 import type { KernelLogEntry, LogEntryFacts } from "./entry.ts";
 import { type Cause, type MessageRow, nextOf, wordsOf } from "./messages/message.ts";
 
-/** What to do about a message, the first thing first: of its cause, its row, or its kind of finding. */
+/**
+ * The recommended steps for a message, most important first: from its cause, else its row, else its
+ * kind of finding.
+ */
 export function stepsOf({ facts, kind }: KernelLogEntry, row: MessageRow): readonly string[] {
   const own = nextOf(row, facts);
   const steps = own.length > 0 || row.finding === undefined
@@ -12,7 +15,7 @@ export function stepsOf({ facts, kind }: KernelLogEntry, row: MessageRow): reado
   return kind === "dma_debug" ? steps.map((step) => step === CHECKER ? READ_STACKS : step) : steps;
 }
 
-/** A cause with its certainty. */
+/** Formats a cause with its certainty. */
 export function causeText(cause: Cause, facts: LogEntryFacts): string {
   const { certainty, text } = cause;
   return `${certainty === "unknown" ? "" : `${certainty}: `}${wordsOf(text, facts)}`;

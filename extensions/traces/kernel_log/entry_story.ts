@@ -10,20 +10,21 @@ import { causeOf, wordsOf } from "./messages/message.ts";
 
 const labelled = (label: string, text: string) => labelledLines(label, text, 14, PICTURE_COLUMNS);
 
-/** A fact as it is printed: numbers of registers and addresses in hex. */
+/** Formats a fact: register numbers and addresses in hex. */
 export function factText(name: string, value: Fact): string {
   if (Array.isArray(value)) return value.join(" ");
   const isHex = typeof value === "number" && HEX_FIELDS.has(name) && value >= 0;
   return isHex ? `0x${value.toString(16)}` : String(value);
 }
 
-/** The text for an entry that no row reads. */
+/** The text for an entry that no row of the table matches. */
 function namedText({ area, page }: KernelLogEntry["facts"]): string {
   return `A line of ${area} that says something is wrong: see ${page}`;
 }
 
 /**
- * How a consequence is tied to its cause. @param earlier The entry that it follows from, or null.
+ * Names the earlier entry that a consequence follows from, or the kinds of messages to look for.
+ * @param earlier The entry that it follows from, or null.
  */
 function followLines({ row }: KernelLogEntry, earlier: KernelLogEntry | null): string[] {
   if (row?.role !== "consequence" || row.follows === undefined) return [];
@@ -34,9 +35,9 @@ function followLines({ row }: KernelLogEntry, earlier: KernelLogEntry | null): s
 }
 
 /**
- * An entry, field by field, with its meaning, its cause and what to do.
+ * Describes an entry field by field, with its meaning, its cause and what to do.
  *
- * @param earlier What a consequence follows from, where the log has it.
+ * @param earlier The entry that a consequence follows from, if the log contains it.
  */
 export function entryStory(entry: KernelLogEntry, earlier: KernelLogEntry | null = null): string[] {
   const { facts, fault, kind, row } = entry;

@@ -8,18 +8,18 @@ import { type MessageRow, nextOf } from "./messages/message.ts";
 import { shownForm, shownWords } from "./messages/message_page.ts";
 import { MESSAGE_AREAS } from "./messages/table.ts";
 
-/** A word of a form; null for a place, which any words can take. Words of a part that may be missing are optional. */
+/** A word of a form; null for a place, which matches any words. Words of an optional part are optional. */
 interface FormWord {
   readonly word: string | null;
   readonly optional: boolean;
 }
 
-/** Fewer words fit too many messages. */
+/** Least number of words in a question: fewer match too many messages. */
 const LEAST_WORDS = 2;
-/** Words that one place takes at most: a device is `0000:00:1f.2`. */
+/** Most words that one place matches: a device such as `0000:00:1f.2` has four. */
 const MOST_IN_PLACE = 8;
 const MAX_QUESTION = 400;
-/** Messages that are explained; the others are listed by their text. */
+/** Most matching messages that are explained; further messages are listed by their text only. */
 const MAX_TOLD = 2;
 const MAX_LISTED = 10;
 const LABEL_COLUMNS = 14;
@@ -39,7 +39,10 @@ function wordsOfForm(form: string): FormWord[] {
   });
 }
 
-/** How many words of a form a question has from a place on; -1 where it says something else. */
+/**
+ * Number of words of a question that match the form from a given place on; -1 if some word does not
+ * match.
+ */
 function fit(form: readonly FormWord[], question: readonly string[]): number {
   const known = new Map<number, number>();
   const from = (at: number, asked: number): number => {
@@ -63,20 +66,20 @@ function fit(form: readonly FormWord[], question: readonly string[]): number {
   return maxOf(form.map((_, at) => from(at, 0)));
 }
 
-/** The last word of a question may be cut. */
+/** Whether a form's word matches. The last word of a question may be cut off. */
 function isWord(word: string, asked: string, isLast: boolean): boolean {
   return word === asked || isLast && asked.length >= 3 && word.startsWith(asked);
 }
 
-/** A message that a text is a part of. */
+/** A message whose text contains the question. */
 interface FoundRow {
   readonly row: MessageRow;
-  /** The wording that has most of the text's words. */
+  /** The wording with the most words of the question. */
   readonly form: string;
   readonly words: number;
 }
 
-/** Messages of the table that a text is a part of, the one with most of its words first. */
+/** Finds the messages of the table that contain a text, the one with most of its words first. */
 export function messagesWith(text: string): readonly FoundRow[] {
   const question = text.slice(0, MAX_QUESTION).toLowerCase().match(/[a-z0-9_]+/g) ?? [];
   if (question.length < LEAST_WORDS) return [];
@@ -89,7 +92,7 @@ export function messagesWith(text: string): readonly FoundRow[] {
   ).sort((a, b) => b.words - a.words);
 }
 
-/** What messages with a text mean; null without any. */
+/** Explains the messages that contain a text; null if no message does. */
 export function messageLines(text: string): readonly string[] | null {
   const rows = messagesWith(text);
   if (rows.length === 0) return null;
@@ -119,7 +122,8 @@ function rowLines({ form, row }: FoundRow): string[] {
     ...name === undefined ? [] : labelled("class", String(name)),
     ...labelled("means", shownWords(means)),
     ...causes.flatMap(({ id, text }, index) =>
-      // A text that is made from the numbers of a line has none here.
+      // A text that is computed from the numbers of a line is replaced by the cause's id: there is
+      // no line here.
       labelled(
         index === 0 ? "causes" : "",
         typeof text === "string" ? text : id.replaceAll("_", " "),

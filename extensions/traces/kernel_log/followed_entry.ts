@@ -1,10 +1,13 @@
-/** The cause of a consequence, among the entries of a log. */
+/** Finds the cause of a consequence among the entries of a log. */
 import type { KernelLogEntry } from "./entry.ts";
 
-/** Further back a timeout of an NVMe controller does not follow: its limit, twice. */
+/**
+ * A timeout of an NVMe controller follows its cause by at most this long: twice the timeout's
+ * limit.
+ */
 const STORY_SECONDS = 60;
 
-/** The entries of a log, in which the earlier one of a consequence is sought. */
+/** The entries of a log, searched for the cause of a consequence. */
 export class FollowedEntries {
   readonly #entries: readonly KernelLogEntry[];
 
@@ -14,8 +17,8 @@ export class FollowedEntries {
   }
 
   /**
-   * The nearest entry before a consequence that it can follow from; null without one, and for an entry
-   * that is no consequence.
+   * The nearest earlier entry that a consequence can follow from; null if the log has no such entry,
+   * or the given entry is not a consequence.
    */
   of({ line, row, seconds }: KernelLogEntry): KernelLogEntry | null {
     const { follows = [], role } = row ?? {};

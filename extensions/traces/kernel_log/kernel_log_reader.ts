@@ -18,52 +18,64 @@ import type { MessageRow } from "./messages/message.ts";
 import { PastedLines } from "./pasted_lines.ts";
 import { areaOf, MessageFinder, type UnreadArea } from "./messages/table.ts";
 
-/** The beginning of a line of Xen, which does not print faults as the kernel prints them. */
+/**
+ * The prefix of Xen's lines. Xen prints faults in other forms than the kernel, so they are not
+ * read.
+ */
 const XEN = "(XEN)";
 /** How many lines after its first one a record may continue. */
 const REACH_LINES = 8;
-/** A record of an IOMMU may have more, with what others print between them. */
+/**
+ * Like {@linkcode REACH_LINES} for IOMMU records, which may have more lines, mixed with lines of
+ * other drivers.
+ */
 const MAX_RECENT = 128;
 /** A warning and its message are next to each other; which is first depends on the release. */
 const WARNING_LINES = 2;
 /** The first line of a warning with its message. */
 const CUT_HERE = "[ cut here ]";
-/** Longer lines are no messages of the kernel, which prints at most some 1000 characters. */
+/** Longer lines are not read: a kernel message has at most some 1000 characters. */
 const MAX_LINE = 4096;
 
 export interface KernelLogSink {
   readonly entry: (entry: KernelLogEntry) => void;
   readonly unreadable: (fault: UnreadableFault) => void;
-  /** Receives messages that are no error, such as those of the boot. */
+  /** Receives messages that are not errors, such as boot messages. */
   readonly state?: (entry: KernelLogEntry) => void;
-  /** Receives lines of a known area that no row reads. */
+  /** Receives lines of a known area that no row of the table matches. */
   readonly unread?: (line: UnreadLine) => void;
-  /** The lines come from a running kernel, one at a time: none of them was pasted. */
+  /**
+   * The lines come from a running kernel, one at a time; so they were not wrapped or joined by
+   * pasting.
+   */
   readonly isLive?: boolean;
-  /** Receives each message of the log, whatever it is about. */
+  /** Receives every message of the log, about DMA or not. */
   readonly message?: (message: LogMessage) => void;
 }
 
-/** A line of a known area that no row of the table reads. */
+/** A line of a known area that no row of the table matches. */
 export interface UnreadLine {
   readonly line: number;
   readonly text: string;
   readonly area: string;
-  /** Its words say that something is wrong. */
+  /** Whether the line's words indicate an error. */
   readonly isWrong: boolean;
 }
 
-/** Gathers records from lines; reports each after its last line, so not quite in order. */
+/**
+ * Assembles records from lines, and reports each record after its last line; so records are not
+ * reported in strict line order.
+ */
 export class KernelLogReader {
   readonly #faults: FaultLogReader;
   readonly #finder = new MessageFinder();
   readonly #forms = new LogForms((message) => this.#take(message));
   readonly #pasted = new PastedLines((text, line, lines) => this.#forms.push(text, line, lines));
-  /** The newest ones, by their places. */
+  /** The newest messages, by their places. */
   readonly #messages = new Map<number, LogMessage>();
-  /** The last message of a row, since a line of {@linkcode CUT_HERE}. */
+  /** Place of the last message that a row matched since the last {@linkcode CUT_HERE} line. */
   #readPlace = -Infinity;
-  /** The line of a warning, the message of which may be the next one. */
+  /** The line of a warning; its message may be the next line. */
   #warning: { readonly message: LogMessage; readonly unread: UnreadArea } | null = null;
   #open: { entry: KernelLogEntry; readonly row: MessageRow; readonly place: number } | null = null;
 
@@ -71,7 +83,7 @@ export class KernelLogReader {
     this.#faults = new FaultLogReader((found) => this.#fault(found));
   }
 
-  /** Takes one line, in whichever form the log was taken. @param line Its number, from 1. */
+  /** Reads one line, in any of the known log formats. @param line Its number, from 1. */
   push(text: string, line: number): void {
     const cut = text.length > MAX_LINE ? text.slice(0, MAX_LINE) : text;
     if (this.sink.isLive === true) this.#forms.push(cut, line);
@@ -113,7 +125,10 @@ export class KernelLogReader {
     else this.#open = { entry, row, place };
   }
 
-  /** A row reads the message at a place: the warning beside it says nothing else. */
+  /**
+   * Notes that a row matched the message at a place; a warning line next to it then needs no
+   * report.
+   */
   #isRead(place: number): void {
     this.#readPlace = place;
     this.#warning = null;
@@ -125,7 +140,7 @@ export class KernelLogReader {
     if (warning !== null) this.#giveUnread(warning.message, warning.unread);
   }
 
-  /** Names a line of a known area that no row reads, but for the line of a warning with a message that is read. */
+  /** Reports a line of a known area that no row matches, except a warning line with a matched message. */
   #unread(message: LogMessage): void {
     const unread = areaOf(message.text);
     if (unread === null) return;
@@ -143,7 +158,10 @@ export class KernelLogReader {
     this.sink.entry({ kind: "named", ...said(message), facts, row: null });
   }
 
-  /** Comes to a line, which need not be one of the log: records that it is too far from are whole. */
+  /**
+   * Moves on to a line, which need not be of the log: ends the records that began too far above it to
+   * continue.
+   */
   passTo(line: number): void {
     this.#pasted.passTo(line);
     const place = this.#forms.placeOf(line);
@@ -151,7 +169,7 @@ export class KernelLogReader {
     if (this.#open !== null && place - this.#open.place > REACH_LINES) this.#close();
   }
 
-  /** The first line of the records that may continue; Infinity without any. */
+  /** The first line of the records that may still continue; Infinity without any. */
   get openLine(): number {
     const openLine = Math.min(this.#forms.openLine, this.#pasted.openLine);
     const fault = this.#faults.openLine;
@@ -200,7 +218,7 @@ export class KernelLogReader {
   }
 }
 
-/** What of a message is the same in each entry of it. */
+/** The fields that are the same in all entries made from one message. */
 function said({ line, text, time }: LogMessage) {
   return { line, text, ...timed(time), fault: null };
 }
@@ -211,7 +229,7 @@ function timed(
   return time ?? { seconds: null, resolutionSeconds: 0, isSinceBoot: false, stamp: "" };
 }
 
-/** All of a log at once, in its order. */
+/** Reads a whole log; the entries are in the order of their lines. */
 export function readKernelLog(text: string) {
   const entries: KernelLogEntry[] = [];
   const states: KernelLogEntry[] = [];
@@ -232,7 +250,7 @@ function hex(word: Word64 | null): string | null {
   return word === null ? null : `0x${plainHex(word)}`;
 }
 
-/** @see rules/traces.md T.44 to T.51 */
+/** The facts of a decoded fault, in the form of the message table. @see rules/traces.md T.44 to T.51 */
 function faultFacts(fault: LoggedFault): LogEntryFacts {
   const { details } = fault;
   return {

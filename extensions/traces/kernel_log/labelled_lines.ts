@@ -1,7 +1,7 @@
-/** How a text is laid out behind its label. */
+/** Lays out a text next to its label. */
 import { wrapText } from "@dmalab/lang/text";
 
-/** A text behind its label, with what goes on below it. */
+/** Wraps a text to the right of its label; further lines are indented to the same column. */
 export function labelledLines(
   label: string,
   text: string,

@@ -1,25 +1,25 @@
 /**
- * The reader of kernel logs, loaded at the first line that may be one of a log: its table of messages is a
- * third of all modules that a check of a trace loads, and most traces have no such line.
+ * The reader of kernel logs, loaded only when the first line appears that may be a log line: its table of
+ * messages is a third of all modules that a check of a trace loads, and most traces have no such line.
  */
 import { InvariantError } from "@dmalab/runtime/basics";
 import type { KernelLogReader, KernelLogSink } from "./kernel_log_reader.ts";
 
 let loaded: typeof import("./kernel_log_reader.ts") | null = null;
 
-/** Loads the reader: from then on no line waits. */
+/** Loads the reader; after that, lines no longer wait. */
 export async function loadLogReader(): Promise<void> {
   loaded ??= await import("./kernel_log_reader.ts");
 }
 
-/** Takes the lines of a log at any time; they wait until the reader is loaded. */
+/** Accepts the lines of a log at any time; they wait until the reader is loaded. */
 export class LateLogReader {
   #reader: KernelLogReader | null = null;
   #waiting: { readonly text: string; readonly line: number }[] = [];
 
   constructor(private readonly sink: KernelLogSink) {}
 
-  /** Takes one line. @param line Its number, from 1. */
+  /** Reads one line, or queues it if the reader is not loaded. @param line Its number, from 1. */
   push(text: string, line: number): void {
     if (loaded === null) {
       this.#waiting.push({ text, line });

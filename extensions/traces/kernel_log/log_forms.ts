@@ -1,37 +1,44 @@
 /**
- * The forms in which a kernel's log is taken, each a row of one table, and the reader that walks it:
- * whatever the form, a message comes out with its text and the time at which it was printed.
+ * The formats in which a kernel's log may be captured, each a row of one table, and the reader that
+ * applies the table. It returns each message with its text and the time at which it was printed,
+ * whatever the format.
  *
  * @see rules/traces.md T.56
  */
 
 export interface LogTime {
-  /** By the log's own clock: since boot, since the log's first line, or since 1970 or another year. */
+  /**
+   * By the log's own clock: since boot, since the log's first line, since 1970, or, if the log gives
+   * no year, since 1970 with an assumed year.
+   */
   readonly seconds: number;
-  /** The line was printed at most this much later. */
+  /** The line was printed up to this many seconds after `seconds`. */
   readonly resolutionSeconds: number;
-  /** By the kernel's own clock, which clocks of a trace are near to. */
+  /** The time is by the kernel's own clock, which is close to the clocks of a trace. */
   readonly isSinceBoot: boolean;
-  /** For a reader: as the line has it; empty where it has only the difference to the line before. */
+  /**
+   * The time as text for display, as it is in the line; empty if the line has only the difference to
+   * the line before.
+   */
   readonly stamp: string;
 }
 
-/** A message of the kernel, without the form in which its log was taken. */
+/** A message of the kernel, independent of the format in which its log was captured. */
 export interface LogMessage {
   readonly text: string;
-  /** The line that has the text, from 1. */
+  /** The line with the message's text, from 1. */
   readonly line: number;
-  /** The same where each message has one line. */
+  /** The line number that the message would have if each message had exactly one line. */
   readonly place: number;
   readonly time: LogTime | null;
-  /** The boot, as the journal names it, or null. */
+  /** The boot's id in the journal, or null. */
   readonly bootId: string | null;
 }
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-/** Where the year is not written. A leap year: every day has a date. */
+/** Used for dates without a year. A leap year, so that every date is valid. */
 const SOME_YEAR = 2000;
-/** No machine runs for longer: a larger number is a time since 1970. */
+/** Longest assumed uptime of a machine: a larger number is a time since 1970. */
 const LONGEST_BOOT_SECONDS = 1e9;
 const MINUTE_SECONDS = 60;
 const MICRO = 1e-6;
@@ -39,26 +46,29 @@ const MICRO = 1e-6;
 /** The sum of the times of a log, if its lines have only differences. */
 interface Sum {
   micros: number;
-  /** The first minute that was written, and how far a later one is uncertain. */
+  /** The first minute in the log, and the uncertainty of a later minute's time. */
   minute: number | null;
   resolutionSeconds: number;
 }
 
-/** How the time of a line is written. */
+/** A format of time stamps. */
 interface TimeForm {
-  /** What prints it so, in the words of `docs/traces.md`. */
+  /** The programs that print this format, in the words of `docs/traces.md`. */
   readonly names: readonly string[];
   readonly pattern: RegExp;
   readonly time: (match: RegExpExecArray, sum: Sum) => WrittenTime | null;
 }
 
-/** The stamp is null where it is the text that was matched. */
+/** A parsed time. The stamp is null if it is the matched text itself. */
 type WrittenTime = Omit<LogTime, "stamp"> & { readonly stamp: string | null };
 
-/** Where the time of a line is sought. */
+/** The time of a line must be within this many first characters. */
 const PREFIX_LENGTH = 96;
 
-/** The first that matches is the one: the kernel's own clock before that of a log daemon. */
+/**
+ * Time formats, tried in this order; the first match counts: the kernel's own clock before that of
+ * a log daemon.
+ */
 const TIME_FORMS: readonly TimeForm[] = [
   {
     names: ["-T --show-delta"],
@@ -73,7 +83,7 @@ const TIME_FORMS: readonly TimeForm[] = [
   {
     names: ["dmesg --reltime"],
     pattern: /\[ *([+-])(\d+\.\d+)\]/,
-    // The clock may have stepped back.
+    // A difference may be negative: the clock may have stepped back.
     time: ([, sign, delta], sum) => summed(sum, Number(delta) * (sign === "-" ? -1 : 1)),
   },
   {
@@ -85,7 +95,8 @@ const TIME_FORMS: readonly TimeForm[] = [
       const minute = secondsOf(SOME_YEAR, index, Number(day), [hours, minutes]) / MINUTE_SECONDS;
       if (sum.minute === null) sum.minute = minute;
       else {
-        // The two lines are in these minutes; where in them is not written.
+        // The stamps give only the minutes of the two lines, so the least possible difference is
+        // added.
         const least = (minute - sum.minute - 1) * MINUTE_SECONDS / MICRO;
         sum.micros = Math.max(sum.micros, least);
         sum.resolutionSeconds = 2 * MINUTE_SECONDS;
@@ -131,13 +142,16 @@ const TIME_FORMS: readonly TimeForm[] = [
   },
 ];
 
-/** How a record with its message in a separate field begins, goes on, and ends. */
+/**
+ * A multi-line record with the message in one of its fields: patterns for its first line, its
+ * fields and its end.
+ */
 interface RecordForm {
   readonly names: readonly string[];
   readonly begins: RegExp;
-  /** Its first group is the field's name, its second the value. */
+  /** Matches a line with a field: the first group is the field's name, the second its value. */
   readonly field: RegExp;
-  /** A line that does not belong to the record. */
+  /** Matches a line that does not belong to the record. */
   readonly ends: RegExp;
   readonly value: (text: string) => unknown;
 }
@@ -166,21 +180,27 @@ const RECORD_FORMS: readonly RecordForm[] = [
   },
 ];
 
-/** A whole record on one line: json, json-sse, json-seq, and what containers and collectors write. */
+/**
+ * A whole record on one line: json, json-sse, json-seq, and the output of containers and log
+ * collectors.
+ */
 // deno-lint-ignore no-control-regex
 export const JSON_LINE = /^(?:data: ?|[\x1e\u241e])?\s*(\{.*\}),?\s*$/;
 
 /**
- * Fields of the journal, of dmesg, and of the output of collectors: Loki, Splunk, LogDNA,
- * OpenTelemetry, cloud consoles.
+ * Names of the fields with the message in the journal, in dmesg, and in the output of collectors:
+ * Loki, Splunk, LogDNA, OpenTelemetry, cloud consoles.
  */
 const MESSAGE_FIELDS = [
   ...["MESSAGE", "msg", "message", "log", "line", "_raw", "_line", "textPayload", "body"],
 ];
-/** Fields with a record that has the message: Elasticsearch, Splunk, cloud consoles. */
+/**
+ * Names of the fields that contain a nested record with the message: Elasticsearch, Splunk, cloud
+ * consoles.
+ */
 const RECORD_FIELDS = ["_source", "result", "jsonPayload", "fields"];
 
-/** Fields that say when a message was printed, and how many seconds one of their units is. The kernel's own first. */
+/** Names of the fields with the time of a message, and their unit in seconds. The kernel's own field is first. */
 const TIME_FIELDS: readonly (readonly [name: string, unitSeconds: number])[] = [
   ["_SOURCE_MONOTONIC_TIMESTAMP", MICRO],
   ["_SOURCE_BOOTTIME_TIMESTAMP", MICRO],
@@ -193,21 +213,24 @@ const TIME_FIELDS: readonly (readonly [name: string, unitSeconds: number])[] = [
   ["_time", 1],
 ];
 
-/** What prints a form, of all of the table. */
+/** The programs that print the formats of the tables. */
 export const LOG_FORMS: readonly string[] = [...TIME_FORMS, ...RECORD_FORMS].flatMap(({ names }) =>
   names
 );
 
-/** The colours of a terminal, as bytes, as the pictures of them, or as a paste has left them. */
+/**
+ * Terminal colour codes: with an escape byte, with the visible symbol for it, or without either
+ * after a paste.
+ */
 // deno-lint-ignore no-control-regex
 export const COLOURS = /(?:\x1b|\u241b)\[[\d;]*[mK]|\[(?:0|1|2|4|3[0-7]|9[0-7])(?:;\d+)*m/g;
 export const MAY_HAVE_COLOUR = /\[[\d;]*[mK]/;
 export const KMSG =
   /^(?:\d+\.\d+[^,;]*,)?\d+,(\d+),\d+,[-c+](?:,[^;]*?(?:ncfrag=(\d+)\/(\d+))?[^;]*?)?;(.*)$/;
-/** A line behind a record of /dev/kmsg that gives its subject. */
+/** A line that follows a record of /dev/kmsg and names its device or subsystem. */
 const KMSG_FIELD = /^ [A-Z_]+=\S*$/;
 const ESCAPED = /\\x([0-9a-f]{2})/g;
-/** Fields of one record, and parts of one message, that are kept. */
+/** Most fields of one record that are kept. */
 const MAX_FIELDS = 256;
 
 interface OpenRecord {
@@ -216,20 +239,20 @@ interface OpenRecord {
   readonly fields: Map<string, { readonly value: unknown; readonly line: number }>;
 }
 
-/** Messages of a log, out of its lines. */
+/** Extracts the messages of a log from its lines. */
 export class LogForms {
   readonly #sum: Sum = { micros: 0, minute: null, resolutionSeconds: 0 };
   #record: OpenRecord | null = null;
-  /** A message of netconsole in parts, by its sequence number. */
+  /** A message that netconsole sent in several parts, so far as received, with its sequence number. */
   #part: { readonly sequence: string; readonly message: Omit<LogMessage, "place"> } | null = null;
   #isKmsg = false;
   #line = 0;
-  /** Lines so far beyond one for each message. */
+  /** Lines so far in excess of one line for each message. */
   #extra = 0;
 
   constructor(private readonly sink: (message: LogMessage) => void) {}
 
-  /** Where a line would be if each message had one. */
+  /** The number that a line would have if each message had exactly one line. */
   placeOf(line: number): number {
     return line - this.#extra;
   }
@@ -239,12 +262,17 @@ export class LogForms {
     this.sink({ ...message, place: this.placeOf(this.#line) });
   }
 
-  /** The first line of a record that is not whole yet; Infinity without one. */
+  /** The first line of the record that is not complete yet; Infinity without one. */
   get openLine(): number {
     return Math.min(this.#record?.firstLine ?? Infinity, this.#part?.message.line ?? Infinity);
   }
 
-  /** @param lines How many lines of the log it had; 0 for one more message of the same line. */
+  /**
+   * Reads one line or message.
+   *
+   * @param lines How many lines of the log it was wrapped into; 0 for a further message of the same
+   *   line.
+   */
   push(shown: string, line: number, lines = 1): void {
     this.#line = line + Math.max(0, lines - 1);
     this.#extra += lines;
@@ -267,7 +295,7 @@ export class LogForms {
     else this.#kmsg(kmsg, line, time);
   }
 
-  /** The open records are complete: no more lines come. */
+  /** Ends the open records: no more lines follow. */
   end(): void {
     const record = this.#record;
     this.#record = null;
@@ -277,7 +305,10 @@ export class LogForms {
     if (part !== null) this.#give(part.message);
   }
 
-  /** @returns Whether the line is one of the record, of a value that has several too. */
+  /**
+   * Continues a record with a line. @returns Whether the line belongs to the record; a field's
+   * value may have several lines.
+   */
   #goesOn({ fields, form }: OpenRecord, text: string, line: number): boolean {
     if (form.begins.test(text) || form.ends.test(text)) {
       this.end();
@@ -303,7 +334,7 @@ export class LogForms {
     return this.#report({ form: RECORD_FORMS[0]!, firstLine: line, fields: new Map(fields) });
   }
 
-  /** @returns Whether it has a message. */
+  /** Reports the message of a record. @returns Whether the record has one. */
   #report({ fields }: OpenRecord): boolean {
     const message = MESSAGE_FIELDS.flatMap((name) => fields.get(name) ?? [])[0];
     const text = message === undefined ? null : textOf(message.value);
@@ -346,7 +377,10 @@ export class LogForms {
     return null;
   }
 
-  /** Long messages come in parts, of which each has the whole head. */
+  /**
+   * Reads a record of /dev/kmsg. netconsole sends a long message in several parts, each with the
+   * complete head.
+   */
   #kmsg([, sequence, from, , escaped]: RegExpExecArray, line: number, time: LogTime | null): void {
     const text = escaped!.replace(
       ESCAPED,
@@ -373,7 +407,10 @@ function parsedJson(text: string): unknown {
   }
 }
 
-/** A message, which the journal has as bytes where it is no plain text; of several fields of one name the first. */
+/**
+ * The text of a message field. The journal gives a message that is not plain text as bytes, and repeated fields as
+ * a list, of which the first is used.
+ */
 function textOf(value: unknown): string | null {
   if (typeof value === "string") return value;
   if (!Array.isArray(value)) return null;
@@ -382,7 +419,7 @@ function textOf(value: unknown): string | null {
   return new TextDecoder().decode(Uint8Array.from(value));
 }
 
-/** A time without the brackets around it. */
+/** Strips the brackets of a time stamp. */
 function bare(stamp: string): string {
   return stamp.replace(/^\[|\]$/g, "").trim();
 }
@@ -398,14 +435,14 @@ function summed(sum: Sum, seconds: number): LogTime {
   return { seconds: micros * MICRO, resolutionSeconds, isSinceBoot: false, stamp: "" };
 }
 
-/** Since the beginning of 1970. @param month From 0. */
+/** Seconds since the beginning of 1970. @param month From 0. */
 function secondsOf(
   year: number,
   month: number,
   day: number,
   time: readonly (string | undefined)[],
 ): number {
-  // Years from March on: the leap day is the last.
+  // Years are counted from March on, so that the leap day is the last day of a year.
   const years = month < 2 ? year - 1 : year;
   const months = (month + 10) % 12;
   const leapDays = Math.floor(years / 4) - Math.floor(years / 100) + Math.floor(years / 400);
@@ -414,7 +451,10 @@ function secondsOf(
   return ((days * 24 + hours) * 60 + minutes) * 60 + seconds;
 }
 
-/** A fraction to the microsecond is exact; a coarser one was cut off. */
+/**
+ * The time from its whole seconds and its fraction. A fraction with six digits is exact; a shorter
+ * one was truncated.
+ */
 function timeOf(whole: number, fraction = ""): WrittenTime {
   const resolutionSeconds = fraction.length >= 6 ? 0 : 10 ** -fraction.length;
   const seconds = whole + Number(`0.${fraction}0`);

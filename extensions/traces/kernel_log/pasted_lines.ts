@@ -1,15 +1,6 @@
 /**
- * Lines of a log as they were printed, out of lines as they were pasted. A mailer wraps them and puts quote marks in front, a
- * terminal runs two together, a table has them in a column.
- *
- * | a line | is |
- * | --- | --- |
- * | with a time stamp | the beginning of a message |
- * | with two time stamps and text between them | two messages |
- * | without a stamp, below a message with one, where its first word had no room in the line above | the rest of that message |
- * | without a stamp, in a log without stamps | the rest of the line above, if the two together are a message of the table |
- * | without a stamp, with a mark of the collector | a separate message: in another one it would have that one's time |
- * | of CSV or TSV, with a message in a column | that message, behind the other columns |
+ * Restores the lines of a log from pasted text. A mailer wraps lines and puts quote marks in front, a terminal joins two
+ * lines, a table has the lines in a column.
  *
  * A line keeps its number; a message has the number of the line in which it begins.
  */
@@ -22,35 +13,38 @@ import { plainLine } from "./pasted_text.ts";
 import { TokenCheck } from "./pasted_tokens.ts";
 import { MessageFinder } from "./messages/table.ts";
 
-/** Receives a line, its number, and how many lines it had: 0 for the second message of one line. */
+/**
+ * Receives a message's text, the number of its first line, and how many lines it had: 0 for the
+ * second message of one line.
+ */
 export type PastedSink = (text: string, line: number, lines: number) => void;
 
-/** No mailer and no terminal wraps at fewer columns. */
+/** Least width at which a mailer or a terminal wraps lines. */
 const MIN_WIDTH = 60;
-/** A log with lines as long as this was not wrapped. */
+/** A log with longer lines was not wrapped. */
 const MAX_WIDTH = 132;
-/** Lines that one message is wrapped into, at most. */
+/** Most lines that one message is wrapped into. */
 const MAX_PIECES = 8;
 
-/** What begins a line of a log: the kernel's clock, that of a log daemon, a priority. */
+/** The beginning of a log line: a time stamp of the kernel or of a log daemon, or a priority. */
 const STAMP =
   /^(?:<\d+>|[a-z]+\d? *:[a-z]+ *: )?(?:\[ *[+-]?\d+\.\d+[^\]]*\]|\[[A-Z][a-z]{2} [^\]]{5,24}\]|[A-Z][a-z]{2} +\d{1,2} \d\d:\d\d:\d\d|\d\d:\d\d:\d\d[.,]\d{3,6} |\d\d-\d\d \d\d:\d\d:\d\d\.\d+ |\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d|\d{9,11}\.\d+ |\[<? *\d+\.\d+>?\]|\S+ kernel: |<\d+>\S|\d+,\d+,\d+,[-c+])/;
-/** A line of the kernel's clock within a line: another message begins there. */
+/** A time stamp of the kernel in the middle of a line: another message begins there. */
 const NEXT_STAMP = /(?<=\S) *(?=(?:<\d>)?\[ *\d{1,7}\.\d{6}\](?:\[ *[TC]\d+\])? )/g;
 const CLOCK = /^(?:<\d>)?\[ *\d{1,7}\.\d{6}\]/;
-/** A daemon's text in front of the kernel's clock is no message. */
+/** A log daemon's prefix before the kernel's time stamp; it is not a message. */
 const DAEMON = /(?:^|\s)(?:kernel|user|daemon)(?:\[\d+\])?: *$|^\S* *$/;
 const QUOTES = /^(?:[ \t]{0,3}(?:>|\||»)[ \t]?)+/;
-/** Lines of records: JSON, a journal's export, fields of kmsg, separators. */
+/** Lines of structured records: JSON, a journal's export, fields of kmsg, separators. */
 const OF_RECORD =
   /^\s*(?:[{}]|"[@\w]+" ?:|\],?$|(?:_[A-Z0-9_]+|MESSAGE|PRIORITY|SYSLOG_[A-Z_]+|SUBSYSTEM|DEVICE|CODE_[A-Z]+)=|-- |---|```|\$ |# )/;
-/** A line of a record with several lines: alone it is no message. */
+/** A line of an IOMMU record of several lines; a message only together with the other lines. */
 const PART_OF_RECORD = /^(?:\S+ kernel: )?(?:DMAR\b|AMD-Vi\b|arm-smmu)/i;
 /** `[device address=0x1000]`, `[mapped as single]`, as the checker lists values. */
 const VALUE = /\[\w[^\]=]*(?:=| as | with )[^\]]+\]/g;
-/** The first words of a message that is complete alone: `driver: text`, or a sentence. */
+/** The first words of a complete message: `driver: text`, or a sentence. */
 const FRESH = /^(?:[\w./@-]+(?: [\w./@:-]+)?: |[A-Z])/;
-/** `e1000e 0000:00:19.0: text`: nothing of the line above is missing in front. */
+/** `e1000e 0000:00:19.0: text`: a complete message, so the line above does not continue into it. */
 const OF_DEVICE = /^[a-z][\w.-]* (?=[\w.:-]*\d)[\w.:-]*\w: /i;
 /** `DMA-API: text`, `DMAR: text`. */
 const OF_SUBSYSTEM = /^[A-Z]{2}[\w-]*: /;
@@ -59,29 +53,29 @@ const SENTENCE = /^[A-Z][a-z']+(?:[ ,]|$)/;
 const SOFT_BREAK = /^.{70,74}\S=$/;
 
 interface Piece {
-  /** As it was pasted, without quote marks. */
+  /** The pasted text, without quote marks. */
   readonly text: string;
-  /** With quote marks, without colours. */
+  /** The text with quote marks, without colours. */
   readonly shown: string;
   /** Its quote marks. */
   readonly quote: string;
-  /** Without quote marks and blanks around it. */
+  /** The text without quote marks and surrounding blanks. */
   readonly content: string;
   readonly line: number;
   readonly lines: number;
   readonly isStamped: boolean;
-  /** Blanks at the end of the line, which a terminal keeps where it wraps. */
+  /** Whether the line ends with blanks, which a terminal keeps at a wrap. */
   readonly endsBlank: boolean;
   readonly beginsBlank: boolean;
-  /** Columns of the line, with what other messages it has. */
+  /** Width of the line in columns, including other messages on the same line. */
   readonly width: number;
 }
 
 interface Joined {
   readonly text: string;
-  /** Whether a word was broken, for each place between two lines. */
+  /** For each line boundary, whether it broke a word. */
   readonly cuts: readonly boolean[];
-  /** How much the table reads in it. */
+  /** How well the message table matches the joined text. */
   readonly score: number;
 }
 
@@ -89,15 +83,15 @@ interface Joined {
 export class PastedLines {
   readonly #finder = new MessageFinder();
   readonly #tokens = new TokenCheck();
-  /** Lines that may be one message. */
+  /** Lines that may belong to one message. */
   #pending: Piece[] = [];
   #lastLine = 0;
-  /** Columns of the widest line so far: where a mailer wraps, at least. */
+  /** Columns of the widest line so far: the lower bound of a mailer's wrapping width. */
   #widest = 0;
 
   constructor(private readonly sink: PastedSink) {}
 
-  /** Takes one line. @param line Its number, from 1. */
+  /** Reads one line. @param line Its number, from 1. */
   push(text: string, line: number): void {
     if (line !== this.#lastLine + 1) this.flush();
     this.#lastLine = line;
@@ -131,24 +125,27 @@ export class PastedLines {
     }
   }
 
-  /** Quote marks of a line: those of the line above, if it goes on, so that `> 65536)` is none. */
+  /**
+   * The quote marks of a line. A continuation line has the same marks as the line above, so that
+   * the `>` of a message's `> 65536)` is not taken for a quote mark.
+   */
   #quoteOf(shown: string): string {
     const above = this.#pending.at(-1)?.quote;
     if (above !== undefined && shown.startsWith(above)) return above;
     return above === "" ? "" : QUOTES.exec(shown)?.[0] ?? "";
   }
 
-  /** Comes to a line that does not belong to the log. */
+  /** Moves on to a line that does not belong to the log, which ends the lines before it. */
   passTo(line: number): void {
     if (line > this.#lastLine) this.flush();
   }
 
-  /** The first line that may go on; Infinity without one. */
+  /** The first line of the pending message, which may continue; Infinity without one. */
   get openLine(): number {
     return this.#pending[0]?.line ?? Infinity;
   }
 
-  /** Gives all lines that wait for others. */
+  /** Reports all pending lines. */
   flush(): void {
     const pending = this.#pending;
     this.#pending = [];
@@ -158,7 +155,7 @@ export class PastedLines {
   #piece(piece: Piece): void {
     const last = this.#pending.at(-1);
     const isWide = this.#widest > MAX_WIDTH;
-    // Only a line without room for the next word was wrapped.
+    // A line was wrapped only if the next line's first word had no room in it.
     if (
       last !== undefined &&
       (piece.isStamped || piece.lines === 0 || this.#pending.length === MAX_PIECES ||
@@ -172,7 +169,7 @@ export class PastedLines {
     this.#widest = Math.max(this.#widest, piece.width);
   }
 
-  /** Whether a line without a stamp is the rest of a message with one. */
+  /** Whether a line without a time stamp continues a message that has a time stamp. */
   #goesOn(piece: Piece): boolean {
     const last = this.#pending.at(-1)!;
     const hadNoRoom = last.width + 1 + firstWord(piece.content) > this.#widest;
@@ -181,11 +178,15 @@ export class PastedLines {
     const known = this.#join(this.#pending).score;
     const together = this.#join([...this.#pending, piece]).score;
     if (own > 0 && OF_DEVICE.test(piece.content)) return false;
-    // Two messages, one below the other; or the second has its device in the line above.
+    // If the line is a message by itself, it continues the line above only if that line is no
+    // message and has this message's device.
     return own > 0 ? known === 0 && together > own : together > known;
   }
 
-  /** Puts lines together so that the table reads most in them; a word was broken only where that says more, or looks so. */
+  /**
+   * Joins lines so that the table matches best. A broken word is joined only if the match improves, or if it looks like one
+   * word.
+   */
   #join(pieces: readonly Piece[]): Joined {
     const cuts: boolean[] = [];
     for (const [index, piece] of pieces.slice(1).entries()) {
@@ -207,7 +208,10 @@ export class PastedLines {
     return { text: joined(pieces, cuts), cuts, score };
   }
 
-  /** Gives lines that may be one message: those with a stamp are one, others are what the table makes of them. */
+  /**
+   * Reports pending lines: lines that begin with a time stamp as one message, other lines split into messages as
+   * the table matches them.
+   */
   #give(pieces: readonly Piece[]): void {
     if (pieces.length === 1 || pieces[0]!.isStamped) {
       this.#giveJoined(pieces);
@@ -225,14 +229,17 @@ export class PastedLines {
     }
   }
 
-  /** How many lines from one on are one message: the fewest that say most, if they say more than each of them. */
+  /**
+   * The number of lines, from the given one, that form one message: the fewest with the best match, provided that
+   * it is better than that of each single line.
+   */
   #longestFrom(pieces: readonly Piece[], from: number): number {
     let count = 1;
     let most = this.#score(pieces[from]!.content);
     let single = most;
     for (let next = from + 1; next < pieces.length; next++) {
       const own = this.#score(pieces[next]!.content);
-      // Two messages, one below the other.
+      // A complete message begins here, so the lines are not joined.
       const { content } = pieces[next]!;
       const isOfDevice = OF_DEVICE.test(content);
       if (own > 0 && (most > 0 || isOfDevice)) break;
@@ -242,7 +249,8 @@ export class PastedLines {
       if (score > most && score > single) [most, count] = [score, next - from + 1];
       else if (own > 0) break;
     }
-    // A text at the end of a message goes on where nothing new begins.
+    // If the message ends with free text, the next line continues it unless a new message begins
+    // there.
     const { text } = this.#join(pieces.slice(from, from + count));
     const last = pieces[from + count];
     if (last !== undefined && most > 0 && this.#isOpen(text) && !FRESH.test(last.content)) {
@@ -251,7 +259,7 @@ export class PastedLines {
     return count;
   }
 
-  /** Whether a message has a text at its end, which may go on. */
+  /** Whether a message ends with the text of a field, which may continue on the next line. */
   #isOpen(text: string): boolean {
     const found = this.#finder.find(text);
     return found !== null &&
@@ -260,12 +268,12 @@ export class PastedLines {
       );
   }
 
-  /** How much the table reads in a line: 0 where it is no message. */
+  /** How well the message table matches a line; 0 if it is no message. */
   #score(text: string): number {
     const found = this.#finder.find(text);
     if (found !== null) return 2 + countOf(found.facts);
     const more = this.#finder.continuation(text);
-    // A value that it lists in brackets is no separate field.
+    // Each value in brackets counts, although it is not a separate field.
     if (more !== null) return 1 + countOf(more) + (text.match(VALUE) ?? []).length;
     const fault = /DMAR|AMD-Vi|smmu|iommu/i.test(text) ? decodeFaultLog(text) : null;
     return fault?.ok === true ? 2 + countOf({ ...fault.fault, details: null } as never) : 0;
@@ -281,7 +289,7 @@ export class PastedLines {
   }
 }
 
-/** Whether a line is a mark of the collector without a time. */
+/** Whether a line is the collector's mark without a time stamp. */
 function isMark(content: string): boolean {
   return markIn(content) !== null && !STAMP.test(content.trimStart());
 }
@@ -316,7 +324,7 @@ function pieceOf(
   };
 }
 
-/** One line out of several. @param cuts Whether a word was broken, for each place between two lines. */
+/** Joins several lines into one. @param cuts For each line boundary, whether it broke a word. */
 function joined(
   pieces: readonly Piece[],
   cuts: readonly boolean[],
@@ -335,14 +343,14 @@ function decodedQuotes(text: string): string {
   return text.replace(/=3D/g, "=");
 }
 
-/** Where several messages were run together: each of them. */
+/** Splits a line with several joined messages into the messages. */
 function splitAtStamps(text: string): string[] {
   const parts: string[] = [];
   let from = 0;
   for (const { index, 0: blanks } of text.matchAll(NEXT_STAMP)) {
     const before = text.slice(from, index).replace(QUOTES, "");
     if (!CLOCK.test(before.trimStart()) && !STAMP.test(before) || DAEMON.test(before)) continue;
-    // Only a stamp is in front: `[ 1.000000] [ 1.000000] text`.
+    // Skipped if only another time stamp precedes it: `[ 1.000000] [ 1.000000] text`.
     if (before.replace(CLOCK, "").trim() === "") continue;
     parts.push(text.slice(from, index));
     from = index + blanks.length;
@@ -351,8 +359,8 @@ function splitAtStamps(text: string): string[] {
 }
 
 /**
- * The message in a column of a line of CSV or TSV, behind the columns in front of it; null for
- * other lines.
+ * Extracts the message from a column of a CSV or TSV line, preceded by the text of the columns
+ * before it; null for other lines.
  * @param isMessage Whether a text is a message of the table.
  */
 function messageColumn(text: string, isMessage: (text: string) => boolean): string | null {
@@ -361,7 +369,7 @@ function messageColumn(text: string, isMessage: (text: string) => boolean): stri
   if (!isTabs && !isSemicolons && !/",|,"/.test(text) && !/^[^,\s]*(?:,[^,\s]*){2,},/.test(text)) {
     return null;
   }
-  // A message in quotes may have a tab.
+  // A quoted message may contain a tab.
   const isQuoted = /",|,"|";|;"/.test(text);
   const parse = isTabs && !isQuoted ? tsvParseRows : isSemicolons ? SEMICOLON_ROWS : csvParseRows;
   const [columns = []] = parse(text);
@@ -372,14 +380,14 @@ function messageColumn(text: string, isMessage: (text: string) => boolean): stri
     : whole;
   if (index < 0) return null;
   const times = columns.slice(0, index).filter((column) => TIME_COLUMN.test(column));
-  // Without quotes, a comma of the message separates too: a blank follows it.
+  // Without quotes, a comma within the message looks like a separator, but a blank follows it.
   let end = index + 1;
   while (!isQuoted && columns[end]?.startsWith(" ")) end++;
   const message = columns.slice(index, end).join(isSemicolons ? ";" : ",");
   return [...times, message].join(" ");
 }
 
-/** Columns separated by semicolons, as where numbers have a decimal comma. */
+/** Columns separated by semicolons, as in locales with a decimal comma. */
 const SEMICOLONS = /^[^;]*[\d:"];[^;]*;|";|;"/;
 const { parseRows: SEMICOLON_ROWS } = dsvFormat(";");
 /** A column with a date, a time of day or seconds since boot. */

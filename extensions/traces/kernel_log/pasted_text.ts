@@ -1,17 +1,6 @@
-/**
- * One line of a log without what a page, a mailer, a terminal or `grep` has put around it.
- *
- * | what is removed or put back | for example |
- * | --- | --- |
- * | entities of HTML | `&lt;3&gt;`, `&#39;`, `&nbsp;` |
- * | tags of HTML | `<br>`, `</p>`, `<code>`; `<3>` and `<idle>` are the kernel's |
- * | signs that a page or an editor writes for others | no-break spaces, curly quotes, spaces without width |
- * | a carriage return in front, of a serial console | |
- * | signs of a list, code marks of a wiki | `- `, `* `, `bq. `, a backtick at both ends |
- * | the file and the number that `grep` and `cat -n` print | `kern.log:17:` |
- */
+/** Removes from a log line whatever a page, a mailer, a terminal or `grep` has added around it. */
 
-/** Whether a line has any sign that this file replaces. */
+/** Whether a line has any character that this file may replace. */
 const MAY_BE_CHANGED =
   /[&<`\u00a0\u00ad\u2007\u2009\u200b-\u200d\u2018-\u201f\u202f\u2060\ufeff]|^[\r\u240d\s]*(?:[-*•+#]|bq\.) |^[\r\u240d]|^[^\s[<]*\d+[:-]|^[\w./~+-]+:[[<A-Z]|^\s+\d+\s/;
 
@@ -35,7 +24,10 @@ const NO_WIDTH = /[\u00ad\u200b-\u200d\u2060\ufeff]/g;
 const SINGLE_QUOTES = /[\u2018-\u201b]/g;
 const DOUBLE_QUOTES = /[\u201c-\u201f]/g;
 
-/** A time stamp of a log: only in front of one is a sign of a list no part of the message. */
+/**
+ * Lookahead for a log's time stamp: a list marker is removed only in front of one, elsewhere it may
+ * be part of the message.
+ */
 const STAMP_AHEAD = String
   .raw`(?=(?:<\d>)?\[ *\d+\.\d{3,}|\[[A-Z][a-z]{2} |[A-Z][a-z]{2} +\d{1,2} \d\d:\d\d:\d\d|\d{4}-\d\d-\d\d[T ]\d\d:)`;
 const LIST_SIGN = new RegExp(String.raw`^\s*(?:(?:[-*•+#]|bq\.) +|\x60+)${STAMP_AHEAD}`);
@@ -45,7 +37,7 @@ const GREPPED = new RegExp(
 );
 const CODE_END = /`+\s*$/;
 
-/** The line as the kernel or its daemon wrote it; the same line where nothing was put around it. */
+/** The line as the kernel or its daemon wrote it; the same text if nothing was added. */
 export function plainLine(text: string): string {
   if (!MAY_BE_CHANGED.test(text)) return text;
   let plain = text.replace(/^[\r\u240d]+/, "");
@@ -62,11 +54,12 @@ export function plainLine(text: string): string {
 function entityText(whole: string, name?: string, decimal?: string, hex?: string): string {
   if (name !== undefined) return NAMED[name.toLowerCase()] ?? whole;
   const code = decimal === undefined ? Number.parseInt(hex!, 16) : Number(decimal);
-  // A control character would be printed.
+  // Control characters and invalid code points are not decoded: control characters would be
+  // printed.
   return code < 32 || code > 0x10ffff ? whole : String.fromCodePoint(code);
 }
 
-/** The text before a message: times, priorities, the caller, the host, the daemon's name. */
+/** The text before a message: times, priorities, the calling task, the host, the daemon's name. */
 const BEFORE_MESSAGE = new RegExp(
   `^(?:\\s*(?:${
     [
@@ -81,7 +74,7 @@ const BEFORE_MESSAGE = new RegExp(
       String.raw`\d{4}-\d\d-\d\d(?!\S)`,
       String.raw`[A-Z][a-z]{2} +\d{1,2} \d\d:\d\d:\d\d(?:[.,]\d+)?(?: \d{4})?(?!\S)`,
       String.raw`\d{9,11}\.\d+(?!\S)`,
-      // Not `00:1f:00.0`, a function of PCI.
+      // A time of day, but not a PCI function such as `00:1f:00.0`.
       String.raw`\d\d:\d\d:\d\d(?:[.,]\d{3,6})?(?!\S)`,
       String.raw`\d\d-\d\d \d\d:\d\d:\d\d\.\d+ +\d+ +\d+ [VDIWEF](?= )`,
       String.raw`[^\s:]+ (?:[a-z0-9]+\.[a-z]+ )?kernel(?:\[\d+\])?:`,
@@ -91,7 +84,7 @@ const BEFORE_MESSAGE = new RegExp(
   }))+\\s*`,
 );
 
-/** The message of a line, without the time, the host and the daemon in front. */
+/** The message of a line, without the time, host and daemon in front of it. */
 export function messageText(line: string): string {
   const before = BEFORE_MESSAGE.exec(line)?.[0];
   return before === undefined ? line : line.slice(before.length);

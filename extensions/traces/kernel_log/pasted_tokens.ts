@@ -1,22 +1,25 @@
-/** Tells a line that was broken between two words from one that was broken inside of a word. */
+/** Decides whether a line break fell between two words or inside a word. */
 import { formOf } from "./messages/form.ts";
 import { MESSAGE_AREAS } from "./messages/table.ts";
 
 const WHOLE =
   /^(?:\d+|0x[0-9a-f]+|[0-9a-f]{8}|[0-9a-f]{16}|(?:[0-9a-f]{4}:)?[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]|)$/i;
 const FUNCTION = /^[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]:?$/i;
-/** Digits of an address, and further digits that are no number alone. */
+/**
+ * An address at the end of a line, and hex digits at the start of the next that cannot be a number
+ * alone.
+ */
 const HEX_TAIL = /0x[0-9a-f]*$/i;
 const HEX_HEAD = /^(?=[0-9a-f]*[a-f])(?=[0-9a-f]*\d|f+)[0-9a-f]+\b/i;
 const TAIL = /[\w.:-]+$/;
 const HEAD = /^[\w.:-]+/;
 const HEX = /[0-9a-f]/i;
 
-/** Knows the words of the kernel's messages. */
+/** Decides by the words that occur in the kernel's messages. */
 export class TokenCheck {
   #words: ReadonlySet<string> | null = null;
 
-  /** Words of all forms of the table, which are compiled at the first question. */
+  /** Words of all forms of the table; the forms are compiled at first use. */
   get #known(): ReadonlySet<string> {
     return this.#words ??= new Set(
       MESSAGE_AREAS.flatMap(({ rows }) => rows).flatMap(({ forms, more = [] }) =>
@@ -25,7 +28,7 @@ export class TokenCheck {
     );
   }
 
-  /** Whether a word goes on from the end of one line to the begin of the next. */
+  /** Whether the last word of a line continues at the beginning of the next line. */
   isCut(before: string, after: string): boolean {
     const tail = TAIL.exec(before)?.[0] ?? "";
     const head = HEAD.exec(after)?.[0] ?? "";
@@ -49,12 +52,15 @@ export class TokenCheck {
   }
 }
 
-/** Without signs around it. */
+/** Strips leading and trailing dots, colons and dashes. */
 function bare(word: string): string {
   return word.replace(/^[.:-]+|[.:-]+$/g, "");
 }
 
-/** `size=` goes on with its value, and `]` belongs to the value before it. */
+/**
+ * Whether the break is inside brackets or a `key=value` pair: `size=` continues with its value, and
+ * `]` belongs to the value before it.
+ */
 function isInside(before: string, after: string): boolean {
   return /[=[(]$/.test(before) || /^[\]),;]/.test(after) || /^=/.test(after);
 }

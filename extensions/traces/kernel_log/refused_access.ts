@@ -1,24 +1,24 @@
-/** The access of a fault, whichever IOMMU printed it. */
-// Not by the member's own list, which loads every decoder.
+/** Extracts the refused access from a fault of any IOMMU. */
+// Imported directly: the member's index would load every decoder.
 import { formatSource, isAboutMappings, numberOf } from "@dmalab/runtime/fault_log";
 import type { KernelLogEntry } from "./entry.ts";
 
 export interface LoggedRefusal {
-  /** The device by its name in a trace; null where the line does not name it. */
+  /** The device's name as in a trace; null if the line does not name a device. */
   readonly device: string | null;
-  /** Null where the line has none, or one of more bits than a number keeps exactly. */
+  /** Null if the line has no address, or one with more bits than a number represents exactly. */
   readonly address: number | null;
   readonly access: "read" | "write" | null;
-  /** The direction is certain. */
+  /** Whether the direction of the access is certain. */
   readonly isAccessCertain: boolean;
-  /** It is about an address and the mapping, or the missing mapping, of a driver there. */
+  /** Whether the fault is about a driver's mapping at an address, existing or missing. */
   readonly isAboutMappings: boolean;
-  /** The address is in the page of DMA_MAPPING_ERROR. */
+  /** Whether the address is in the page of DMA_MAPPING_ERROR. */
   readonly isErrorValue: boolean;
   readonly reason: string | null;
 }
 
-/** Addresses of the page of DMA_MAPPING_ERROR. */
+/** Start of the page that contains DMA_MAPPING_ERROR. */
 const ERROR_PAGE = 0xffff_ffff_ffff_f000n;
 
 /** Whether an entry is a fault: an access that an IOMMU or a bridge refused. */
@@ -26,7 +26,7 @@ export function isFault({ fault, row }: KernelLogEntry): boolean {
   return fault !== null || row?.role === "fault";
 }
 
-/** The access of a fault; null of an entry that is no fault. */
+/** The access of a fault; null for an entry that is not a fault. */
 export function refusedAccess(entry: KernelLogEntry): LoggedRefusal | null {
   const { facts, fault, row } = entry;
   if (fault !== null) {

@@ -1,22 +1,25 @@
-/** Lines of known areas that no row of the table reads: each form once, with how often it comes. */
+/**
+ * Lines of known areas that no row of the table matches: each form once, with the number of its
+ * lines.
+ */
 import type { UnreadLine } from "./kernel_log_reader.ts";
 
 export interface UnreadMessage extends UnreadLine {
-  /** How often a line of this form comes. */
+  /** Number of lines of this form. */
   times: number;
 }
 
-/** Forms that are kept; of more only the number of their lines. */
+/** Most forms that are kept; lines of further forms are only counted. */
 const MAX_FORMS = 256;
 
-/** Lines that are alike but for their numbers are one form. */
+/** A key that is equal for lines that differ only in their numbers. */
 function formKey(text: string): string {
   return text.replace(/0x[0-9a-f]+|\b[0-9a-f]{4,}\b|\d+/gi, "#");
 }
 
 export class UnreadMessages {
   readonly #forms = new Map<string, UnreadMessage>();
-  /** Lines of forms that are not kept. */
+  /** Number of lines of forms beyond {@linkcode MAX_FORMS}. */
   more = 0;
 
   push(line: UnreadLine): void {
@@ -27,7 +30,7 @@ export class UnreadMessages {
     else this.#forms.set(key, { ...line, times: 1 });
   }
 
-  /** All messages; the ones that report an error come first. */
+  /** All kept forms, those that report an error first. */
   list(): readonly UnreadMessage[] {
     return [...this.#forms.values()].sort((a, b) =>
       Number(b.isWrong) - Number(a.isWrong) || a.line - b.line
@@ -39,13 +42,13 @@ export class UnreadMessages {
 const SHOWN_FORMS = 20;
 const SHOWN_LETTERS = 160;
 
-/** A line of a log as it is printed: a line that is too long is cut. */
+/** A log line for display; a line that is too long is truncated. */
 export function shownText(text: string): string {
   const plain = text.trim();
   return plain.length <= SHOWN_LETTERS ? plain : `${plain.slice(0, SHOWN_LETTERS - 1)}…`;
 }
 
-/** One line for each form: its area, place, number and text. */
+/** One line of text for each form: its area, line number, count and text. */
 export function unreadLines(unread: UnreadMessages): string[] {
   const list = unread.list();
   const rest = list.slice(SHOWN_FORMS).reduce((sum, { times }) => sum + times, unread.more);

@@ -1,4 +1,4 @@
-/** The result of a check as one JSON object, and as lines for a reader. */
+/** Formats the result of a check as one JSON object, and as text. */
 import { maxOf, minOf } from "@dmalab/runtime/basics";
 import { formatCount, wrapText } from "@dmalab/lang/text";
 import { ERROR_ADDRESS } from "../line/payload.ts";
@@ -19,7 +19,7 @@ export function nextSteps(findings: readonly TraceFinding[]): string[] {
   return [...new Set(findings.flatMap(({ kind, next }) => next ?? aboutKind(kind).next ?? []))];
 }
 
-/** The longest time in which a request of a device that faulted times out: the driver's limit, twice. */
+/** A request of a device that faulted times out within this time: twice the driver's timeout limit. */
 const STORY_SECONDS = 60;
 
 function hex(address: number | null): string | null {
@@ -27,7 +27,7 @@ function hex(address: number | null): string | null {
   return address === ERROR_ADDRESS ? "0xffffffffffffffff" : `0x${address.toString(16)}`;
 }
 
-/** Everything that a check knows, by names as in `tests/golden/traces/README.md`. */
+/** The whole result as JSON, with the names in `tests/golden/traces/README.md`. */
 export function checkJson(check: TraceCheck, log: LogPass, result: CheckResult) {
   const { balance, next_steps, stories, summary } = reportOf(check, log, result);
   return {
@@ -40,7 +40,7 @@ export function checkJson(check: TraceCheck, log: LogPass, result: CheckResult) 
   };
 }
 
-/** The results of a check beside the findings, which can be a hundred thousand. */
+/** The result except the findings, of which there can be a hundred thousand. */
 function reportOf(check: TraceCheck, log: LogPass, result: CheckResult) {
   const { ledger } = check;
   const { offset } = result.classified;
@@ -95,7 +95,7 @@ function reportOf(check: TraceCheck, log: LogPass, result: CheckResult) {
   };
 }
 
-/** Timeouts that follow a fault of the same device: a refused access never completes. */
+/** Timeouts that follow a fault of the same device: a request with a refused access never completes. */
 function storiesJson({ ledger }: TraceCheck, log: LogPass, { findings }: CheckResult) {
   const faults = findings.filter(({ rule }) => rule === FAULT_RULE);
   const byBoot = Map.groupBy(log.entries, (entry) => log.boots.of(entry));
@@ -123,7 +123,10 @@ function storyLines(stories: ReturnType<typeof storiesJson>, log: string): strin
   ]);
 }
 
-/** Maps = unmaps + live + uncertain, for each device; two-step ranges beside them. */
+/**
+ * Counts for each device, where maps = unmaps + live + uncertain; two-step ranges are counted
+ * separately.
+ */
 function balanceOf(check: TraceCheck, { live, uncertain }: CheckResult) {
   const { ledger } = check;
   const { table } = ledger;
@@ -161,7 +164,7 @@ function balanceOf(check: TraceCheck, { live, uncertain }: CheckResult) {
   };
 }
 
-/** How many mappings each device has, of all kinds and of each. */
+/** Counts the mappings of each device, in total and by kind. */
 function countByDevice(mappings: readonly TracedMapping[]) {
   const counts = new Map<Device, { count: number; byKind: Map<TracedMapping["kind"], number> }>();
   for (const { device, kind } of mappings) {
@@ -176,7 +179,7 @@ function foldedCount({ folded, foldedElsewhere }: Device): number {
   return [...folded.values()].reduce((sum, count) => sum + count, foldedElsewhere);
 }
 
-/** A finding in one line, for a stream with lines that are counted from the first one read. */
+/** Formats a finding as one line, for a stream, with line numbers counted from the first line read. */
 export function findingLine(finding: TraceFinding): string {
   const { certainty, kind, line, rule } = finding;
   const names = { trace: "line ", log: "log line " };
@@ -209,7 +212,10 @@ export function findingJson(finding: TraceFinding) {
   };
 }
 
-/** By the names of its events, and by the log's first line. @see rules/traces.md T.60 */
+/**
+ * The kernel's version, by the names of the trace's events and by the log's first line. @see
+ * rules/traces.md T.60
+ */
 function kernelOf(check: TraceCheck, { classified: { boot } }: CheckResult): string | null {
   if (boot !== null && boot.version !== null) return boot.version;
   if ("dma_map_phys" in check.events || "dma_unmap_phys" in check.events) return "6.18 or later";
@@ -220,9 +226,9 @@ function kernelOf(check: TraceCheck, { classified: { boot } }: CheckResult): str
 const UNDECIDED_TEXT =
   "Mode unknown: an IOMMU translates, or the data is bounced; no line of the trace or the log says " +
   "which. Record iommu:* and swiotlb:* too, or add the kernel's log.";
-/** The most findings that are printed; of the rest only the number. */
+/** The most findings that are printed; further findings are only counted. */
 const DISPLAYED_FINDINGS = 50;
-/** The same of devices: those with the most maps. */
+/** The most devices that are printed: those with the most maps. */
 const DISPLAYED_DEVICES = 100;
 const COLUMNS = 100;
 
@@ -294,14 +300,14 @@ export function checkLines(
   ];
 }
 
-/** Lines with an empty one after them, if there are any. */
+/** The lines followed by an empty line; nothing if there are no lines. */
 function paragraph(lines: readonly string[]): readonly string[] {
   return lines.length === 0 ? [] : [...lines, ""];
 }
 
 /**
- * For a log alone without a finding: how much of it was read. Its messages can say that a device
- * failed.
+ * For a log without a trace and without findings: how much of it was read. Its messages can report
+ * that a device failed.
  */
 function messagesText({ readCount: read }: LogPass): string {
   return `${formatCount(read, "message")} of the log ${read === 1 ? "was" : "were"} read, and ${
@@ -309,7 +315,7 @@ function messagesText({ readCount: read }: LogPass): string {
   } that a mapping is wrong: \`dmalab explain FILE\` explains ${read === 1 ? "it" : "each"}.`;
 }
 
-/** A finding, or several that are alike: what, why, when, and what to do first. */
+/** Prints a finding, or several alike: what, why, when, and what to do first. */
 function groupLines(
   [finding, ...alike]: readonly TraceFinding[],
   names: { readonly trace: string; readonly log: string },
@@ -332,7 +338,7 @@ function groupLines(
   ];
 }
 
-/** Messages that no row reads, though their words say that something is wrong. */
+/** Messages that indicate an error and that no row of the table matches. */
 function unreadMessageLines({ unreadMessages }: LogPass, name: string): string[] {
   const lines = unreadLines(unreadMessages);
   return lines.length === 0
@@ -340,7 +346,7 @@ function unreadMessageLines({ unreadMessages }: LogPass, name: string): string[]
     : ["", `not read in ${name}:`, ...lines.map((line) => `  ${line}`)];
 }
 
-/** Steps that are shown at no finding. */
+/** Recommended steps that are not already printed at a finding. */
 function nextLines(steps: readonly string[], shown: readonly TraceFinding[]): string[] {
   const first = new Set(shown.map((finding) => nextSteps([finding])[0]));
   const others = steps.filter((step) => !first.has(step));
@@ -348,20 +354,20 @@ function nextLines(steps: readonly string[], shown: readonly TraceFinding[]): st
   return ["", "Then:", ...others.flatMap((step) => labelledLines("-", step, 2, COLUMNS))];
 }
 
-/** A fault of the log with a cause that is at most possible: it is still a fault. */
+/** A fault of the log with no cause that is better than possible: it still counts as a fault. */
 function isOpenFault(finding: TraceFinding): boolean {
   return finding.rule === FAULT_RULE && !isSure(finding);
 }
 
-/** Whether a check found nothing: no finding that is sure, and no fault in the log. */
+/** Whether a check found nothing: no certain finding, and no fault in the log. */
 export function isClean(log: LogPass, { findings }: CheckResult): boolean {
   return log.unreadable.length === 0 &&
     !findings.some((finding) => isSure(finding) || isOpenFault(finding));
 }
 
 /**
- * Leaks that are alike are one thing to a reader, faults of one cause, and lines of a log that say the same but for
- * their numbers.
+ * A key for findings that are printed as one group: alike leaks, faults with the same cause, and log lines that
+ * differ only in their numbers.
  */
 function groupKey(finding: TraceFinding): unknown {
   const { address, candidates, certainty, device, kind, line, more, otherLine, rule, text } =
@@ -382,7 +388,7 @@ function withoutNumbers(text: string): string {
   return text.replace(/0x[0-9a-f]+|\d+(?:\.\d+)?(?: [KMG]iB)?/gi, "#");
 }
 
-/** The address of a group; of several ones how many, the first and the last. */
+/** The address of a group of findings; for several addresses their number, the first and the last. */
 function addressesText(group: readonly TraceFinding[]): string | null {
   const addresses = [...new Set(group.flatMap(({ address }) => address ?? []))];
   if (addresses.length < 2) return hex(addresses[0] ?? null);
@@ -393,7 +399,7 @@ function addressesText(group: readonly TraceFinding[]): string | null {
 /** The most lines of a group that are printed. */
 const MAX_LINES = 10;
 
-/** Since when, how often and where. */
+/** Formats since when, how often and where the findings of a group occurred. */
 function whenText(group: readonly TraceFinding[]): string {
   const times = group.flatMap(({ seconds, stamp }) =>
     seconds === null || stamp === "" ? [] : stamp ?? `${seconds.toFixed(6)} s`
@@ -432,7 +438,7 @@ function findingText(
   return parts.filter((part) => part !== "").join("; ");
 }
 
-/** The possible causes of a fault if several fit, and the facts that decide between them. */
+/** The possible causes of a fault if several fit, and the facts that would decide between them. */
 function candidateLines({ candidates = [] }: TraceFinding, trace: string): string[] {
   return candidates.flatMap(({ kind, line }, index) => {
     const { decides = "", fault = "" } = aboutKind(kind);
@@ -446,16 +452,16 @@ function damagedLines({ damagedFaults, ledger }: TraceCheck): readonly number[] 
   return [...ledger.damaged, ...damagedFaults].sort((a, b) => a - b);
 }
 
-/** Which share of a file was read, where a part was not. */
+/** The share of a file's lines that was read, if it was not all of it. */
 function shareLines(check: TraceCheck): string[] {
   const { eventLines, unknownLines } = check;
   const damaged = damagedLines(check).length;
-  // Without an event it is a log: each line was read as a message, with any text in front of it.
+  // Without any event the file is a log: every line counts as a message, so no share is printed.
   if (eventLines === 0) return [];
   const all = eventLines + unknownLines;
   const read = all - unknownLines - damaged;
   if (read === all) return [];
-  // Never all of it.
+  // At most 99.9: the file was not read completely.
   const percent = Math.min(99.9, Math.floor(1000 * read / all) / 10);
   const parts = [
     ...damaged === 0 ? [] : [`${formatCount(damaged, "event")} damaged`],
@@ -496,7 +502,7 @@ function missingLines(check: TraceCheck, overrun: number): string[] {
   ];
 }
 
-/** A file that has fewer events than its header counts. */
+/** Reports that a file has fewer events than its header counts. */
 function countLines(missing: number): string[] {
   if (missing === 0) return [];
   const counted = `  ${formatCount(missing, "event")} fewer than the header counts`;
@@ -507,7 +513,7 @@ function countLines(missing: number): string[] {
   ];
 }
 
-/** How many findings rest on a file without missing lines, where nothing counts its lines. */
+/** Reports how many findings assume that the file lacks no lines, if no header counts its events. */
 function wholeLines(check: TraceCheck, sure: readonly TraceFinding[]): string[] {
   const resting = sure.filter(({ since }) => since !== null).length;
   if (check.isCounted || resting === 0) return [];
@@ -520,7 +526,7 @@ function wholeLines(check: TraceCheck, sure: readonly TraceFinding[]): string[] 
   ).map((line) => `  ${line}`);
 }
 
-/** Several boots have their own mappings and clocks. */
+/** Describes the boots of a log with several boots: mappings and clocks start anew at each. */
 function bootLines(
   { eventLines }: TraceCheck,
   { boots }: LogPass,
@@ -541,7 +547,7 @@ function bootLines(
   );
 }
 
-/** The largest requests beside what their queues allow. */
+/** Compares the largest requests with the limits of their queues. */
 function limitLines(
   limits: ReturnType<typeof limitsSeen>,
   trace: string,
@@ -552,7 +558,10 @@ function limitLines(
   );
 }
 
-/** Without the DMA API's events no range can be called a two-step one. */
+/**
+ * For a trace without the DMA API's events: reports the page-table maps. Without those events none
+ * of them can be called a two-step range.
+ */
 function tableLines({ two_step }: ReturnType<typeof balanceOf>, trace: string): string[] {
   const { links, links_never_unmapped, ranges_ended } = two_step;
   return wrapText(
@@ -563,7 +572,7 @@ function tableLines({ two_step }: ReturnType<typeof balanceOf>, trace: string): 
   );
 }
 
-/** How many, and where the first and the last are. */
+/** Formats the number of mappings never unmapped, and the lines of the first and the last. */
 function neverUnmapped(lines: readonly number[], noun: string, trace: string): string {
   const sorted = lines.toSorted((a, b) => a - b);
   const [first, last] = [sorted[0], sorted.at(-1)];
@@ -610,7 +619,7 @@ function balanceLines(
   const { links, links_never_unmapped, ranges_ended } = balance.two_step;
   const hasRanges = links + ranges_ended > 0;
   return [
-    // A log alone names no device with mappings.
+    // The table is omitted for a log alone, which names no device with mappings.
     ...rows.length > 0 ? [line(head), ...rows.map(line)] : [],
     ...hidden > 0
       ? [`… and ${formatCount(hidden, "device")} with fewer maps, listed by --json`]

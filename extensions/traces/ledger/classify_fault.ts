@@ -19,16 +19,16 @@ import type { PageHistory } from "./page_history.ts";
 export interface TracedFaultVerdict {
   readonly kind: FindingKind;
   readonly mapping: TracedMapping | null;
-  /** The page table and the line do not contradict it. */
+  /** Whether the page table and the log line do not contradict this verdict. */
   readonly isConsistent: boolean;
 }
 
-/** An access that was refused, as far as its line says. */
+/** A refused access, with the facts that its line gives. */
 export interface FaultedAccess {
   readonly device: Device | null;
   readonly page: number;
   readonly access: "read" | "write" | null;
-  /** The facts from the dump of the page table, or null. */
+  /** Whether the page was mapped, from the dump of the page table; null without a dump. */
   readonly mapped: boolean | null;
 }
 
@@ -37,18 +37,18 @@ export interface LoggedAccess extends FaultedAccess {
 }
 
 /**
- * How long after an access its fault is printed: the interrupt that prints it runs later. A mapping made
- * less than the first before the line cannot be the one accessed; one made less than the second before
- * it need not be. The second is what the emulator takes; machines have printed after the first.
+ * How long after an access its fault is printed: it is printed by a later interrupt. A mapping made less
+ * than `least` before the line cannot be the one accessed; one made less than `most` before it need not
+ * be. The emulator takes `most`; machines have printed the fault after `least`.
  *
  * @see rules/traces.md T.63
  */
 const REACTION_SECONDS = { least: 0.00005, most: 0.0002 };
 
 /**
- * The possible causes of an access at a time, the likeliest first; it does not decide between
- * several. Without a device, which lines of page tables do not have, a live mapping may belong to
- * another device, and its direction is not known.
+ * Returns the possible causes of an access at a time, the likeliest first, without deciding between
+ * them. Lines of page tables name no device; then a live mapping may belong to another device, and
+ * its direction is not known.
  *
  * @param seconds When the line was printed, by the trace's clock.
  */
@@ -105,7 +105,10 @@ function classifyFault(
   return [{ kind: "never_mapped", mapping: null, isConsistent }];
 }
 
-/** Direction and range before a late access, unless the mapping is too new for it. */
+/**
+ * Puts causes by direction or range before a late access, unless the mapping is too new to be the
+ * one accessed.
+ */
 function inOrder(
   newest: TracedFaultVerdict & { readonly mapping: TracedMapping },
   late: readonly TracedFaultVerdict[],
@@ -116,32 +119,38 @@ function inOrder(
   return age >= REACTION_SECONDS.least ? [newest, ...late] : [...late, newest];
 }
 
-/** How an access can be classified that happened within some time. */
+/** Classification of an access that happened at an unknown time within a window. */
 export interface WindowVerdict extends TracedFaultVerdict {
-  /** How much of the time at which an explanation fits this one does: 1 when no other fits. */
+  /**
+   * The share of this explanation among the times at which any explanation fits: 1 if no other
+   * fits.
+   */
   readonly share: number;
-  /** All that fit, the likeliest first. */
+  /** All explanations that fit, the likeliest first. */
   readonly candidates: readonly TracedFaultVerdict[];
 }
 
-/** Added to the time of a change, so that the access follows it. */
+/** Added to the time of a change to get a time after the change. */
 export const JUST_AFTER_SECONDS = 1e-6;
 /**
- * The most changes of a window that are examined: for a page that is mapped all the time, only a
- * part.
+ * The most changes of a window that are examined; for a page that is mapped and unmapped all the
+ * time, this is only a part of them.
  */
 const MAX_CHANGES = 1 << 12;
 
-/** Verdicts by the mappings of pages: of faults without end many are alike, and asked once. */
+/**
+ * Computes verdicts from the history of pages. A device that faults endlessly causes many equal
+ * faults, so verdicts are cached.
+ */
 export class FaultVerdicts {
   readonly #alike = new Map<string, WindowVerdict>();
 
   constructor(readonly history: PageHistory) {}
 
-  /** The explanation that fits for most of the time. */
+  /** The explanation that fits for the largest part of the window. */
   within(access: FaultedAccess, window: Window): WindowVerdict {
     const [first, last] = window;
-    // At one instant nothing is saved, and each has its own.
+    // For a single instant there is no benefit from caching.
     if (first >= last) return classifyWithin(access, this.history, window);
     const { access: way, device, mapped, page } = access;
     const key = `${page} ${device?.name} ${way} ${mapped} ${first} ${last}`;
@@ -166,7 +175,8 @@ function classifyWithin(
     const verdicts = classifyFault(access, history, time).filter((each) => each.isConsistent);
     const seconds = Math.max((times[index + 1] ?? last) - time, JUST_AFTER_SECONDS);
     for (const [rank, verdict] of verdicts.entries()) {
-      // The likeliest of several at one time has the larger part of it.
+      // The time is divided among the explanations that fit, with a larger part for the likelier
+      // ones.
       const count = verdicts.length;
       const part = seconds * (count - rank) / (count * (count + 1) / 2);
       sum += part;
@@ -174,7 +184,8 @@ function classifyWithin(
       fits.getOrInsertComputed(key, () => ({ verdict, seconds: 0 })).seconds += part;
     }
   }
-  // Before its first mapping every page is one that was never mapped.
+  // Excludes "never mapped" if anything else fits: before its first mapping every page was never
+  // mapped.
   const all = [...fits.values()];
   const mapped = all.filter(({ verdict: { mapping } }) => mapping !== null);
   const sorted = (mapped.length > 0 ? mapped : all).sort((a, b) => b.seconds - a.seconds);
@@ -196,7 +207,7 @@ function permits(mapping: TracedMapping, { access }: FaultedAccess): boolean {
   return access === null || allows(mapping.dir, access);
 }
 
-/** Times within a window at which something changed at the pages of accesses, with those of the page before. */
+/** Times within a window at which a mapping of the access's page or of the page before changed. */
 export function changesAt(
   access: FaultedAccess,
   history: PageHistory,

@@ -1,6 +1,6 @@
 /**
- * Joins the records of a kernel's log with the ledger of a trace: the cause of each fault, and which
- * line of the log is about which finding.
+ * Joins the records of a kernel's log with the ledger of a trace: finds the cause of each fault, and
+ * the finding that each log line is about.
  *
  * @see rules/traces.md T.61 to T.63
  */
@@ -50,37 +50,43 @@ export interface ClassifiedLog {
   readonly findings: readonly TraceFinding[];
   readonly offset: ClockOffset | null;
   readonly pairs: readonly LogPair[];
-  /** The boot that the trace is of; null where nothing says which, or there is no log. */
+  /** The boot in which the trace was recorded; null if that is not known, or there is no log. */
   readonly boot: LoggedBoot | null;
 }
 
-/** The known facts about the clocks beside the lines about DMA. */
+/** Facts about the clocks that are known from lines other than those about DMA. */
 export interface KnownClocks {
-  /** Trace minus log, for each mark that is in both. */
+  /** Trace minus log, for each mark that is in both files. */
   readonly marks: readonly (ClockDifference & { readonly boot: LoggedBoot | null })[];
   readonly boots: LogBoots;
 }
 
-/** Further than this no clock of a trace was from that of the log. */
+/** No known trace clock was further from the log's clock than this. */
 const FURTHEST_SECONDS = 60;
 /** Runs with lines of both clocks were at most 2.63 seconds apart. @see rules/traces.md T.61 */
 const MEASURED_SECONDS = 3;
-/** A fault printed this long after the last line of a trace is not covered by the trace. */
+/** A fault printed this long after the last line of a trace is outside the trace. */
 const LATE_SECONDS = 0.5;
-/** So many faults tie the clocks where nothing else does, by so many offsets, the nearest to 0. */
+/**
+ * The most faults that are used to find the clock offset if nothing else gives it; `MAX_OFFSETS` is
+ * the number of offsets tried, nearest to 0 first.
+ */
 const MAX_TIED = 64;
 const MAX_OFFSETS = 1 << 12;
-/** An explanation that fits for so much of the time at which any does is likely. */
+/**
+ * An explanation is likely if it fits for at least this share of the time at which any explanation
+ * fits.
+ */
 const LIKELY_SHARE = 0.9;
-/** A line of the log is printed a little later than the line of the trace that is the same call. */
+/** How much later the log line of a call is printed than its trace line. */
 const PRINTED_SECONDS = 0.001;
 
-/** A fault of a mapping, of a line in which the reporter masked the address. */
+/** The text for a mapping fault in a line with a masked address. */
 const NO_ADDRESS = "no verdict: the line has no address that can be read";
 
 export const FAULT_RULE = "trace.T.62";
 
-/** Pages that the faults of a log are about: the ledger has to keep them. */
+/** Pages that the faults of a log are about; the ledger must keep their history. */
 export function faultPages(entries: readonly KernelLogEntry[]): number[] {
   return entries.flatMap((entry) => {
     const address = refusedAccess(entry)?.address ?? null;
@@ -88,7 +94,7 @@ export function faultPages(entries: readonly KernelLogEntry[]): number[] {
   });
 }
 
-/** Devices with accesses that an IOMMU has refused. */
+/** Devices with an access that an IOMMU refused. */
 export function faultedDevices(entries: readonly KernelLogEntry[]): Set<string> {
   return new Set(entries.flatMap((entry) => {
     const refused = refusedAccess(entry);
@@ -121,7 +127,10 @@ export function classifyLog(
   return { ...own, findings: [...own.findings, ...untied] };
 }
 
-/** The boot with most of the collector's marks, else with most lines that are calls of the trace; null where two have as many. */
+/**
+ * The boot of the trace: the boot with most of the collector's marks, else with most lines that match calls of the trace; null if
+ * two boots have equally many.
+ */
 function tracedBoot(
   byBoot: ReadonlyMap<LoggedBoot, readonly KernelLogEntry[]>,
   timed: readonly TimedFinding[],
@@ -135,7 +144,7 @@ function tracedBoot(
   return most === undefined || most.count === (next?.count ?? 0) ? null : most.boot;
 }
 
-/** The finding from the log alone: no line of the trace is about it. */
+/** Findings for an entry of another boot than the trace's: they use the log alone. */
 function ofOtherBoot(entry: KernelLogEntry, boot: LoggedBoot, traced: LoggedBoot): TraceFinding[] {
   const place = `boot ${boot.number} (from log line ${boot.line} on)`;
   if (!isFault(entry)) {
@@ -148,7 +157,7 @@ function ofOtherBoot(entry: KernelLogEntry, boot: LoggedBoot, traced: LoggedBoot
   return [{ ...finding, text }];
 }
 
-/** With several boots: each of them may be that of the trace. */
+/** A finding if the log has several boots and the trace may be of any of them. */
 function ofUnknownBoot(finding: TraceFinding, { line, number }: LoggedBoot): TraceFinding {
   const isOfTrace = finding.line !== null ||
     finding.rule === FAULT_RULE && finding.kind !== "error_value";
@@ -199,10 +208,16 @@ function classifyBoot(
   };
 }
 
-/** When lines of a log were printed, by the clock of the trace: between the pairs before and after each. */
+/**
+ * Converts lines of a log into windows of the trace's time, bounded by the pairs before and after each
+ * line.
+ */
 class LogWindows {
   readonly #pairLines: readonly number[];
-  /** The latest of each pair and all before it, and the earliest of each and all after it. */
+  /**
+   * For each pair, the latest time of it and all pairs before it; `#earliest`: the earliest time of
+   * it and all pairs after it.
+   */
   readonly #latest: readonly number[];
   readonly #earliest: readonly number[];
 
@@ -223,7 +238,7 @@ class LogWindows {
   of({ line, resolutionSeconds, seconds }: KernelLogEntry): Window | null {
     const { edges: { firstSeconds, lastSeconds }, offset } = this;
     if (firstSeconds === null) return null;
-    // Nothing ties it to the trace but the order of lines.
+    // Without a time or an offset, only the order of lines limits the window.
     if (offset === null || seconds === null) {
       return this.#between(line, firstSeconds, lastSeconds);
     }
@@ -241,7 +256,7 @@ class LogWindows {
   }
 }
 
-/** The access to memory that a record reports; null without one. */
+/** The memory access that an entry reports; null if it reports none. */
 function accessOf(entry: KernelLogEntry, ledger: MappingTracker): LoggedAccess | null {
   const refused = refusedAccess(entry);
   if (refused === null || refused.address === null || !refused.isAboutMappings) return null;
@@ -255,7 +270,10 @@ function accessOf(entry: KernelLogEntry, ledger: MappingTracker): LoggedAccess |
   };
 }
 
-/** With no line of both that is the same call: the offset that explains most faults. */
+/**
+ * Used if no line of the log matches a call of the trace: finds the offset that explains the most
+ * faults.
+ */
 function explaining(
   accesses: readonly LoggedAccess[],
   ledger: MappingTracker,
@@ -271,7 +289,8 @@ function explaining(
       seconds - near
     );
   });
-  // The clock of the trace may be another one than the kernel speaks of: then 0 is near.
+  // 0 is a candidate too: the trace may use another clock than the kernel's boot message describes,
+  // one near the log's clock.
   const candidates = [
     ...bootSeconds === null ? [] : [bootSeconds],
     0,
@@ -365,14 +384,14 @@ function faultFinding(
   return explainedFault(traced, ledger, verdicts, finding);
 }
 
-/** What to do about a fault that is all that there is. */
+/** Recommended steps for a fault in a log without a trace. */
 const WITHOUT_TRACE: readonly string[] = [
   "read what the line says: `dmalab explain LOG`",
   "record the mappings while it happens: `sh collect-trace.sh 30` as root (examples/traces/data, docs/traces.md)",
   "give both to `dmalab trace check TRACE LOG`",
 ];
 
-/** How far a time lies outside the trace; null where it may lie within. */
+/** Formats how far a time is outside the trace; null if it may be inside. */
 function outsideText(
   [from, until]: Window,
   { firstSeconds, lastSeconds }: MappingTracker["edges"],
@@ -385,16 +404,22 @@ function outsideText(
     : null;
 }
 
-/** An access of a device that the trace knows, within a window of its time. */
+/** An access of a device that the trace contains, and the window of its time. */
 interface KnownAccess {
   readonly access: FaultedAccess;
   readonly device: Device;
   readonly window: Window;
-  /** Lines that both have tie the clocks. */
+  /** The clocks are tied by lines that both files have. */
   readonly isExact: boolean;
-  /** Anything ties them: else it is within the trace, by the order of lines at most. */
+  /**
+   * The clocks are tied at all. If not, the access is within the trace at most by the order of
+   * lines.
+   */
   readonly isTied: boolean;
-  /** The faults alone chose an offset that no run had: then another one may be as right. */
+  /**
+   * The offset was chosen only by the faults and is larger than any measured one; another offset
+   * may be as good.
+   */
   readonly isGuessed: boolean;
 }
 
@@ -404,12 +429,12 @@ export type MakeFinding = (
   more?: Partial<TraceFinding>,
 ) => TraceFinding;
 
-/** Such as "9987 s". */
+/** Formats a distance in time, such as "9987 s". */
 function distanceText(seconds: number): string {
   return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
 }
 
-/** The cause of an access, by what its page was mapped for at the time. */
+/** Finds the cause of an access by the mappings of its page at the time. */
 export function explainedFault(
   known: KnownAccess,
   ledger: MappingTracker,
@@ -437,7 +462,8 @@ export function explainedFault(
     if (whole !== undefined) {
       return finding("cut_address", "likely", { otherLine: whole.mappedAt.line });
     }
-    // Without a time the line may be older than the map, or the map allowed the access.
+    // Without tied clocks the log line may be older than the map, or the mapping may have allowed
+    // the access.
     const live = isTied ? [] : history.indexOf(access.page, access.device).liveAt(window[1]);
     if (live.length > 0) {
       const allowed = {
@@ -451,7 +477,8 @@ export function explainedFault(
       ? neverMapped(known, ledger, finding)
       : finding("unknown_birth", "unknown");
   }
-  // Lines are missing since: it may have been unmapped, or another mapping may have been live there.
+  // Lines are missing since the mapping: it may have been unmapped, or another mapping may have been
+  // live there.
   const isUncertain = mapping !== null && mapping.device !== null &&
     (mapping.unmappedAt === null
       ? ledger.isUncertain(mapping)
@@ -462,14 +489,14 @@ export function explainedFault(
   });
 }
 
-/** A mapping of the same owner with memory at this address. */
+/** A live mapping of the same owner for memory at this physical address. */
 function livePhysical({ device, page }: FaultedAccess, window: Window, { history }: FaultVerdicts) {
   return history.atPhys(page).find((mapping) =>
     mapping.device === device && isLiveWithin(mapping, window)
   );
 }
 
-/** A mapping of the same owner that the address has the low bits of. */
+/** A live mapping of the same owner with the same low address bits. */
 function liveWithLowBits(
   { device, page }: FaultedAccess,
   window: Window,
@@ -480,7 +507,7 @@ function liveWithLowBits(
   );
 }
 
-/** The likeliest of each kind that fits. */
+/** The likeliest candidate of each kind. */
 function candidatesOf({ candidates }: WindowVerdict): FaultCandidate[] {
   const kinds = new Map<FindingKind, FaultCandidate>();
   for (const each of candidates) {
@@ -489,7 +516,7 @@ function candidatesOf({ candidates }: WindowVerdict): FaultCandidate[] {
   return [...kinds.values()];
 }
 
-/** A cause by its lines. */
+/** A candidate cause with its trace lines. */
 function candidateOf({ kind, mapping }: TracedFaultVerdict): FaultCandidate {
   const isUnmapped = kind === "use_after_unmap" && mapping?.device !== null;
   return {
@@ -500,8 +527,8 @@ function candidateOf({ kind, mapping }: TracedFaultVerdict): FaultCandidate {
 }
 
 /**
- * Lines of page tables alone give the page's history, but not the owner of the table: all domains
- * allocate the same addresses.
+ * Classifies a fault by lines of page tables alone. They give the page's history, but not the owner
+ * of the table: all domains allocate the same addresses.
  */
 export function tableFault(
   access: FaultedAccess,
@@ -537,7 +564,10 @@ export function tableFault(
   });
 }
 
-/** Only a trace without gaps from the device's first mapping on can say so, with its page table. */
+/**
+ * The verdict that a page was never mapped. It requires a trace without gaps from the device's
+ * first mapping on, with the events of its page table.
+ */
 function neverMapped(
   { device, isExact, isGuessed }: KnownAccess,
   { edges }: MappingTracker,
@@ -553,7 +583,10 @@ function loggedAddress(hex: string): number {
   return /^0xf{16}$/.test(hex) ? ERROR_ADDRESS : Number.parseInt(hex, 16);
 }
 
-/** A log that says that records of faults are missing, and has no fault: it had one all the same. */
+/**
+ * If a log reports that fault records were lost, and contains no fault: a finding that there was a
+ * fault.
+ */
 function lostFault(entries: readonly KernelLogEntry[]): TraceFinding[] {
   if (entries.some(isFault)) return [];
   const first = entries.find(({ facts, kind, row }) =>
@@ -575,19 +608,22 @@ function lostFault(entries: readonly KernelLogEntry[]): TraceFinding[] {
   })];
 }
 
-/** A sentence as a part of another one. */
+/** Makes a sentence part of another sentence. */
 function sentenceOf(text: string): string {
   return /^(?:[A-Z][a-z]|A )/.test(text) ? `${text[0]!.toLowerCase()}${text.slice(1)}` : text;
 }
 
-/** Messages that alone are findings. @param ledger The ledger of the same boot, or null. */
+/**
+ * Findings that a message proves without a trace. @param ledger The ledger of the same boot, or
+ * null.
+ */
 function otherFinding(entry: KernelLogEntry, ledger: MappingTracker | null): TraceFinding[] {
   const { facts, line, row, seconds } = entry;
   if (row === null || row.role !== "report") return [];
   const cause = causeOf(row, facts);
   const kind = cause?.finding === undefined ? row.finding ?? null : cause.finding;
   if (kind === null) return [];
-  // Beside a trace the unmap itself is judged.
+  // With a trace, the unmap itself is judged there.
   if (entry.kind === "unmap_warning" && (ledger?.edges.firstSeconds ?? null) !== null) return [];
   const text = (name: string) => typeof facts[name] === "string" ? `${facts[name]}` : null;
   const device = text("device") ?? text("iommu");

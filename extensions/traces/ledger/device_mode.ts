@@ -1,6 +1,6 @@
 /**
- * How a device's addresses are made, and what says so: lines of the trace, else what is recorded
- * beside it, else the addresses themselves. What nothing decides is unknown.
+ * Determines how a device's addresses are made, and by what evidence: lines of the trace, else the
+ * files recorded beside it, else the addresses themselves. Without evidence the mode is unknown.
  *
  * @see rules/traces.md T.60
  */
@@ -8,10 +8,10 @@ import type { Device } from "./traced_mapping.ts";
 
 export type Mode = "translated" | "direct" | "bounced" | "unknown";
 
-/** The modes that are left where nothing decides. */
+/** The mode if no evidence decides between these two. */
 export const UNDECIDED = "unknown: translated or bounced";
 
-/** No bounce pool of the default size lies higher. */
+/** A bounce pool of the default size is below this address. */
 const POOL_LIMIT_BYTES = 2 ** 32;
 
 interface Evidence {
@@ -21,8 +21,8 @@ interface Evidence {
 }
 
 /**
- * The strongest first. Each is applied only to a device with addresses that are not all physical
- * ones.
+ * Evidence in order of strength. It is used only for a device with addresses that are not all
+ * physical addresses.
  */
 const EVIDENCE: readonly Evidence[] = [
   {
@@ -86,12 +86,12 @@ export function modeOf(device: Device): Mode {
   return evidenceOf(device)?.mode ?? "unknown";
 }
 
-/** Whether addresses are not the physical ones, and nothing says which part made them. */
+/** Whether addresses are not the physical ones, and nothing shows what translated them. */
 export function isUndecided(device: Device): boolean {
   return device.otherMaps > 0 && modeOf(device) === "unknown";
 }
 
-/** The evidence for the mode; null if nothing decides. */
+/** The evidence for the mode; null if there is none. */
 export function modeEvidence(device: Device): string | null {
   if (device.coveredMaps > 0) return "iommu:map lines of its maps";
   if (device.otherMaps > 0) return evidenceOf(device)?.text ?? null;

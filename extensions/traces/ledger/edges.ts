@@ -1,18 +1,28 @@
 /**
- * Where lines of a trace are missing, or may be: at its start, after a gap, in a silence.
+ * Where lines of a trace are missing, or may be: at its start, after a gap, in a period without
+ * events.
  *
  * @see rules/traces.md T.7, T.68
  */
 import type { TraceInstant } from "./traced_mapping.ts";
 import { CALL_SECONDS, type Context } from "./page_table.ts";
 
-/** Longer than this without any line, a trace may have been switched off in between. */
+/**
+ * A period without any line that is longer than this may mean that tracing was switched off in
+ * between.
+ */
 const SILENCE_SECONDS = 0.1;
 
-/** So far back no clock of another CPU is: where times stay back, another recording or CPU begins. */
+/**
+ * Clocks of two CPUs differ by less than this. If times go back further and stay there, another
+ * recording or CPU's buffer begins.
+ */
 const BACK_SECONDS = 0.1;
 
-/** So many lines back make an order; fewer are of two CPUs. */
+/**
+ * Least number of steps back in time that show a reversed file; fewer come from the lines of two
+ * CPUs.
+ */
 const LEAST_BACKWARD = 4;
 
 const MAX_HOLES = 4096;
@@ -20,35 +30,47 @@ const MAX_HOLES = 4096;
 export class Edges {
   firstSeconds: number | null = null;
   lastSeconds = 0;
-  /** Lines from before the first one were overwritten. */
+  /** The lines before the first one were overwritten. */
   isHeadMissing = false;
-  /** Events that the file's own header counts and the file does not have; null where nothing counts them. */
+  /** Number of events that the file's own header counts but the file lacks; null if no header counts events. */
   missingEvents: number | null = null;
   /** The last line before which lines are known to be missing; 0 without one. */
   lostLine = 0;
-  /** The last line with a long silence before it: tracing may have been off. 0 without one. */
+  /**
+   * The last line that follows a long period without lines: tracing may have been off. 0 without
+   * one.
+   */
   silenceLine = 0;
   silences = 0;
-  /** The last line from which on times are far before that of the line before it; 0 without one. */
+  /** The last line at which times jump far back; 0 without one. */
   backLine = 0;
-  /** Counts of lines that are later than the line above them, and of lines that are earlier. */
+  /** Number of lines that are later than the line above them, and of lines that are earlier. */
   #forward = 0;
   #backward = 0;
   #previousSeconds = NaN;
-  /** A line with a time that is far back: alone, it has been moved. 0 without one. */
+  /**
+   * A line with a time far back: if the next line is in order again, only this line was moved. 0
+   * without one.
+   */
   #movedLine = 0;
-  /** The time of the last line that is in order. */
+  /** The time of the last line that is not far back. */
   #orderedSeconds = 0;
-  /** Silences that have swallowed lines, by the line after each, rising: unpaired lines prove it. */
+  /**
+   * Silences in which lines are known to be missing, because lines around them have no counterpart:
+   * the first line after each silence, ascending.
+   */
   readonly holes: number[] = [];
-  /** By CPU: the first line after a gap. */
+  /** For each CPU, the first line after its last gap. */
   readonly #gaps = new Map<number, TraceInstant>();
-  /** CPUs of which no line has followed the last gap. */
+  /** Number of CPUs without a line since their last gap. */
   #openGaps = 0;
   #start: TraceInstant | null = null;
   #isCut = false;
 
-  /** Passes a line and copies its instant; the time of a gap is that of the CPU's next line. */
+  /**
+   * Reads the time of a line, and copies the given instant; a gap gets the instant of the CPU's
+   * next line.
+   */
   pass(now: TraceInstant): void {
     const { seconds } = now;
     if (seconds > this.#previousSeconds) this.#forward++;
@@ -85,12 +107,15 @@ export class Edges {
     }
   }
 
-  /** The newest line comes first, as log viewers export them: calls are in the reverse order. */
+  /**
+   * Whether the file has the newest line first, as some log viewers export it: calls are then in
+   * reverse order.
+   */
   get isNewestFirst(): boolean {
     return this.#backward >= LEAST_BACKWARD && this.#backward > this.#forward;
   }
 
-  /** A part was cut out by hand: the trace begins anew behind it. */
+  /** Lines were cut out by hand: the trace starts anew after them. */
   cut(line: number): void {
     this.lostLine = line;
     this.#start = null;
@@ -103,15 +128,18 @@ export class Edges {
     this.#gaps.set(cpu, { line, seconds: Infinity, cpu });
   }
 
-  /** A line is missing that must have been there: where nothing was printed, tracing was off. */
+  /** Records the last silence as a hole: a line without counterpart shows that tracing was off then. */
   noteHole(): void {
     if (this.silenceLine === 0 || this.holes.at(-1) === this.silenceLine) return;
     this.holes.push(this.silenceLine);
-    // A finding that reaches over an older one reaches over the kept ones too.
+    // The oldest hole can be dropped: a finding that spans it spans the newer holes too.
     if (this.holes.length > MAX_HOLES) this.holes.shift();
   }
 
-  /** Whether what a call has printed before this line is there: the trace has no edge in between. */
+  /**
+   * Whether all lines that the current call printed before this one are present: the trace has no
+   * edge in between.
+   */
   isWhole(now: TraceInstant, context: Context): boolean {
     return [this.#start, this.#gaps.get(now.cpu)].every((edge) =>
       edge == null || context.lastLine >= edge.line || now.seconds - edge.seconds > CALL_SECONDS

@@ -11,24 +11,27 @@ import type { CheckerClass } from "../kernel_log/messages/checker_classes.ts";
 interface KindEntry {
   /** The cause of a fault in the log, as a sentence. */
   readonly fault?: string;
-  /** What decides whether it is this cause of a fault, where others fit too. */
+  /** Facts that decide for this cause of a fault if other causes fit too. */
   readonly decides?: string;
   /** Classes of the kernel's checker for the same call. */
   readonly checker?: readonly CheckerClass[];
   /** The text for the call in a scenario, after `warns`. */
   readonly warns?: CheckerClass;
-  /** None for what is no mistake of a driver. */
+  /** Recommended steps; absent if this is not a driver's mistake. */
   readonly next?: readonly string[];
-  /** A message of the kernel alone: its row and its cause have the next steps. */
+  /**
+   * A kind that only a kernel message shows: the message's row and cause have the recommended
+   * steps.
+   */
   readonly fromLog?: true;
 }
 
 const STRICT =
   "boot with iommu.strict=1, so that an unmap invalidates the IOTLB at once and a late access faults each time";
-/** Not for a message of that checker. */
+/** Not recommended for a message that comes from that checker. */
 export const CHECKER =
   "boot a kernel with CONFIG_DMA_API_DEBUG and dma_debug=on (dma_debug_driver=NAME for one driver): its report has the stack of the mapping";
-/** For a message of the checker: its report has the stacks. */
+/** Recommended for a message of the checker: its report contains the stacks. */
 export const READ_STACKS =
   'read the stacks below the report in the log: the first is of this call, "Mapped at:" of its map';
 const PASSTHROUGH =
@@ -226,9 +229,7 @@ export const FINDING_KINDS = {
   reuse_race: {},
 } as const satisfies Readonly<Record<string, KindEntry>>;
 
-/**
- * A kind of this table, or the class of a line of the kernel's checker that no trace line is about.
- */
+/** A kind of this table, or the class of a checker line that matches no trace line. */
 export type FindingKind = keyof typeof FINDING_KINDS | CheckerClass;
 
 export function aboutKind(kind: FindingKind): KindEntry {
@@ -236,7 +237,7 @@ export function aboutKind(kind: FindingKind): KindEntry {
   return kinds[kind] ?? REPORTED;
 }
 
-/** The entry for a line of the kernel's checker alone. */
+/** The entry for a checker line that matches no trace line. */
 const REPORTED: KindEntry = {
   next: [
     READ_STACKS,

@@ -1,5 +1,5 @@
 /**
- * The errors that a ledger finds, as sentences with their lines.
+ * The errors that a ledger finds, as sentences with their trace lines.
  *
  * @see rules/traces.md T.66
  */
@@ -20,13 +20,13 @@ import {
 } from "./traced_mapping.ts";
 
 const LEDGER_RULE = "trace.T.66";
-/** Findings that are kept: of more the first ones. */
+/** Most findings that are kept; later ones are dropped. */
 const MAX_FINDINGS = 100_000;
 
 export class Findings {
   readonly list: TraceFinding[] = [];
 
-  /** A finding that the ledger alone has made, about no mapping. */
+  /** Adds a finding of the ledger that is not about a mapping. */
   #about(
     device: Device | null,
     details:
@@ -52,7 +52,10 @@ export class Findings {
     });
   }
 
-  /** A call's description of a mapping differs from the mapping: the lines of both prove it. */
+  /**
+   * Adds a finding about a call with another description of a mapping than its map call; both lines
+   * prove it.
+   */
   #unlike(
     kind: FindingKind,
     mapping: TracedMapping,
@@ -65,7 +68,10 @@ export class Findings {
     this.#of(mapping, { kind, line, seconds, otherLine, text, more, ...rest });
   }
 
-  /** A call for a mapping already unmapped, with the line of that unmap. */
+  /**
+   * Adds a finding about a call for a mapping that is already unmapped, with the line of that
+   * unmap.
+   */
   #afterUnmap(
     unmapped: TracedMapping,
     details: Pick<TraceFinding, "kind" | "address" | "certainty" | "text" | "since">,
@@ -104,7 +110,10 @@ export class Findings {
     this.#unlike("unmap_kind", mapping, now, text, more, { certainty, ...sharingOf(mapping) });
   }
 
-  /** A driver that has not looked at what its map returned. */
+  /**
+   * Adds a finding about a driver that unmaps the error value, because it did not check the result
+   * of its map.
+   */
   unmapErrorValue(device: Device, { line, seconds }: TraceInstant): void {
     this.#about(device, {
       kind: "unmap_error_value",
@@ -133,7 +142,7 @@ export class Findings {
     });
   }
 
-  /** @param since The line from which on none may be missing for this to be so. */
+  /** @param since The finding holds only if no line after this one is missing. */
   doubleUnmap(
     unmapped: TracedMapping,
     now: TraceInstant,
@@ -273,7 +282,7 @@ export class Findings {
     });
   }
 
-  /** Links of a two-step range that no unmap has ended. */
+  /** Adds a finding about links of a two-step range that no unmap ended. */
   openRange(
     links: readonly { readonly line: number; readonly seconds: number; readonly start: number }[],
     device: Device | null,
@@ -295,7 +304,8 @@ export class Findings {
   openAtEnd(mapping: TracedMapping, kind: FindingKind, certainty: Certainty, text: string): void {
     if (this.list.length === MAX_FINDINGS) return;
     const { addr: address, device, mappedAt: { line, seconds } } = mapping;
-    // Written out, because a trace can have a hundred thousand: spreads would copy each three times.
+    // Written out, because a trace can have a hundred thousand findings: spreads would copy each
+    // three times.
     this.list.push({
       kind,
       line,
@@ -313,13 +323,16 @@ export class Findings {
   }
 }
 
-/** A direct address is the memory's: a mapping from before the trace may have the same. */
+/**
+ * For a device with direct mappings: a DMA address is a physical one, so a mapping made before the
+ * trace may have the same address.
+ */
 function sharingOf({ device }: TracedMapping): Pick<TraceFinding, "sharing"> {
   return device !== null && modeOf(device) === "direct" ? { sharing: device } : {};
 }
 
 /**
- * A finding as sure as it can be, when nothing but the trace says so: lines may be missing in between.
+ * Lowers the certainty of a finding that only the trace shows if lines may be missing in between.
  *
  * @see rules/traces.md T.68
  */
@@ -336,14 +349,15 @@ export function asKnown(finding: TraceFinding, { holes, isNewestFirst }: Edges):
 }
 
 /**
- * Fewer missing events make no capture thin: the planted captures represent a driver that never
- * unmaps by one removed line, below a header that counts it.
+ * Fewer missing events do not make a capture incomplete: the planted captures simulate a driver
+ * that never unmaps by removing one line, below a header that counts it.
  */
 export const THIN_EVENTS = 2;
 
 /**
- * A finding of a file that has fewer events than its header counts, and no mark where they are missing: a part of a
- * trace, or a filtered one. What holds only if no line is missing is likely at most.
+ * Lowers the certainty of a finding if its file has fewer events than its header counts, without a mark where they
+ * are missing: the file is a part of a trace, or was filtered. A finding that holds only if no line is missing
+ * becomes likely at most.
  *
  * @see rules/traces.md T.68
  */
@@ -354,7 +368,7 @@ export function asCounted(finding: TraceFinding, { missingEvents }: Edges): Trac
   return isShaken ? { ...finding, certainty: "likely" } : finding;
 }
 
-/** Whether lines are missing between the lines that a finding follows from. */
+/** Whether lines are known to be missing between the lines on which a finding is based. */
 function isAcross({ line, otherLine, since }: TraceFinding, holes: readonly number[]): boolean {
   if (since === null) return false;
   const until = Math.max(line ?? 0, otherLine ?? 0);

@@ -1,22 +1,22 @@
-/** Leaks among the mappings that are live at a trace's end, with how often they happen. */
+/** Finds leaks among the mappings that are live at a trace's end, and how often they occur. */
 import { formatCount } from "@dmalab/lang/text";
 import { keepsSegments } from "./live_mappings.ts";
 import type { Siblings } from "./siblings.ts";
 import type { Device, TracedMapping } from "./traced_mapping.ts";
 
 export interface TracedLeak {
-  /** It is live, and more are live than at first. */
+  /** Whether the mapping is certainly live, and the number of live mappings has grown. */
   readonly isSure: boolean;
-  /** The same for all that are alike. */
+  /** A description, the same for all alike leaks. */
   readonly text: string;
 }
 
-/** Whether it is no leak: coherent memory is often allocated once and kept. */
+/** Whether a live mapping is expected and no leak: coherent memory is often allocated once and kept. */
 function isKept({ isSegment, kind }: TracedMapping, device: Device): boolean {
   return kind === "alloc" || isSegment && keepsSegments(device);
 }
 
-/** Those of all devices. */
+/** The leaked mappings of all devices. */
 export function leaksOf(
   devices: Iterable<Device>,
   endSeconds: number,

@@ -1,7 +1,8 @@
 /**
  * The ledger of a trace: every mapping from its map to its unmap, and the errors in its use.
  *
- * It keeps mappings, not lines, and calls nothing proved that a missing line could explain.
+ * It keeps mappings, not lines, and never calls a finding proved if a missing line could explain
+ * it.
  *
  * @see rules/traces.md T.64 to T.69
  */
@@ -60,7 +61,7 @@ import { readCompletion, readSetup } from "../line/nvme_event.ts";
 import { issuedBytes, issuedSectors, noteUse, type QueueUse } from "./queue_use.ts";
 
 /**
- * Whose mappings are for which request of NVMe, and which device a controller is.
+ * Determines which mappings belong to which NVMe request, and which device a controller is.
  *
  * @see rules/traces.md T.26, T.30, T.38
  */
@@ -68,7 +69,10 @@ class TracedRequests {
   readonly uses = new Map<string, QueueUse>();
   readonly #controllers = new Map<string, Device>();
 
-  /** Takes a line of NVMe or of the block layer: between the setup and the issue a task maps. */
+  /**
+   * Reads a line of NVMe or of the block layer. A task maps a request's data between its setup and
+   * its issue.
+   */
   take(
     { event, fields }: TraceLine,
     line: number,
@@ -93,13 +97,13 @@ class TracedRequests {
     }
   }
 
-  /** All that is mapped for a request is mapped before it is issued. */
+  /** Ends the mapping of a request: everything is mapped before the request is issued. */
   #issue(fields: PayloadFields, line: number, context: Context): void {
     const { pieces, request, run } = context;
     context.request = null;
     if (request !== null && request.blocks === null) {
       const issued = issuedSectors(fields);
-      // The line counts sectors; a disk with larger blocks has other numbers.
+      // The line counts 512-byte sectors; on a disk with larger blocks these numbers are not LBAs.
       if (issued !== null) [request.lba, request.blocks] = [issued.sector, issued.sectors];
     }
     const bytes = issuedBytes(fields);
@@ -108,7 +112,7 @@ class TracedRequests {
     noteUse(this.uses, request.disk, bytes, pieces + links, line);
   }
 
-  /** A mapping that names its device identifies the controller of its request. */
+  /** Notes a mapping with a device name: it identifies the controller of the current request. */
   note(context: Context, device: Device, pieces: number): void {
     const { request } = context;
     if (request === null) return;
@@ -128,19 +132,19 @@ export class MappingTracker {
   readonly #recorded: Recorded;
   readonly #bouncedLines = new Map<string, number>();
   readonly requests = new TracedRequests();
-  /** Receives each mapping's steps; null when they are not recorded. */
+  /** Receives the steps of each mapping; null if steps are not recorded. */
   recorder: StepSink | null = null;
   readonly edges = new Edges();
   readonly reused = new ReusedAddresses(this);
   readonly #ranges = new RequestRanges();
   damaged: number[] = [];
-  /** The line of an event that was taken last. */
+  /** The last event line that was read. */
   now: TraceInstant = { line: 0, seconds: 0, cpu: 0 };
-  /** The instant of a line that nothing refers to later. */
+  /** Reused for lines that nothing refers to later. */
   readonly #passing = { line: 0, seconds: 0, cpu: 0 };
   #line: TraceLine | null = null;
 
-  /** @param faulted Devices of which the log has IOMMU faults. */
+  /** @param faulted Devices with IOMMU faults in the log. */
   constructor(
     private readonly history: PageHistory,
     facts = new MachineFacts(),
@@ -151,7 +155,7 @@ export class MappingTracker {
     this.#recorded = { facts, faulted, bouncedLines: this.#bouncedLines, table, edges: this.edges };
   }
 
-  /** The instant of `line`: a new one only where a mapping or a recorder keeps it. */
+  /** The instant of `line`: a new object only if a mapping or a recorder keeps it. */
   #instantOf({ cpu, name, seconds }: TraceLine, line: number): TraceInstant {
     if (name.dmaReader !== undefined || this.recorder !== null) return { line, seconds, cpu };
     const passing = this.#passing;
@@ -161,7 +165,7 @@ export class MappingTracker {
     return passing;
   }
 
-  /** Takes a line of an event. @returns False when it is damaged. */
+  /** Reads an event line. @returns False if the line is damaged. */
   push(line: TraceLine, number: number): boolean {
     const now = this.now = this.#instantOf(line, number);
     this.#line = line;
@@ -182,19 +186,19 @@ export class MappingTracker {
     return event !== null;
   }
 
-  /** Events of a CPU are missing here. @see rules/traces.md T.68 */
+  /** Notes that events of a CPU are missing here. @see rules/traces.md T.68 */
   gap(cpu: number, number: number): void {
     this.table.interrupt(cpu);
     this.edges.gap(cpu, number);
   }
 
-  /** Lines were cut out here, of every CPU. */
+  /** Notes that lines of all CPUs were cut out here. */
   cut(number: number): void {
     this.table.interrupt(null);
     this.edges.cut(number);
   }
 
-  /** Everything has been read. */
+  /** Ends the trace: all lines have been read. */
   end(): void {
     this.table.end();
     this.reused.settle(Infinity);
@@ -212,14 +216,15 @@ export class MappingTracker {
       const { certainty, text } = this.#ranges.verdict(run, this.edges);
       this.findings.openRange(run.maps, this.requests.deviceOf(run.request), certainty, text);
     }
-    // What looks like the rest of a range may be of single calls that were given adjacent pages.
+    // A part of a range that is left may instead be single mappings that were allocated adjacent
+    // addresses.
     for (const { cutBy, first, maps } of isAlone ? [] : runs) {
       if (cutBy === null) continue;
       this.findings.shortRange(first, maps, cutBy, cutBy.line > this.edges.lostLine);
     }
   }
 
-  /** Every mapping without an unmap, uncertain ones too. */
+  /** All mappings without an unmap, including uncertain ones. */
   *open(): Generator<TracedMapping> {
     for (const device of this.devices.values()) {
       for (const mappings of device.byPage.values()) yield* mappings;
@@ -227,7 +232,8 @@ export class MappingTracker {
   }
 
   /**
-   * The trace has lines of page tables and none of the DMA API, which has events that name devices.
+   * Whether the trace has page-table lines but none of the DMA API's events, which would name
+   * devices.
    */
   get isTableAlone(): boolean {
     return this.devices.size === 0 && this.table.maps > 0;
@@ -311,10 +317,10 @@ export class MappingTracker {
   }
 
   /**
-   * A map where another mapping is live: the allocator returns a range again only after it was
-   * freed, so the older one's unmap is missing, or is printed later.
+   * Handles a map at an address where another mapping is live: the allocator reuses a range only
+   * after it was freed, so the unmap line of the older mapping is missing, or is printed later.
    *
-   * @returns True when the line makes no mapping.
+   * @returns True if the line makes no new mapping.
    * @see rules/traces.md T.66
    */
   #meetsOlder(mapping: TracedMapping, context: Context): boolean {
@@ -326,13 +332,15 @@ export class MappingTracker {
     }
     const unmap = this.table.orphan(older, older.mappedAt.line, mapping.mappedAt.line);
     if (older.tableLine > 0 && mapping.tableLine === 0 && unmap === null) {
-      // The page table was not written: the same line twice, or a call that only looks like one.
+      // The page table was not written, so this is a repeated line, or a call that only looks like
+      // a map.
       if (this.edges.isWhole(mapping.mappedAt, context)) this.findings.doubleMap(older, mapping);
       mapping.device!.uncertain++;
       return true;
     }
     if (older.tableLine > 0 && unmap === null) {
-      // The range's own unmap is missing too: lines are missing here, marked or not.
+      // The page-table line of the older mapping's unmap is missing too, so lines are missing here,
+      // with or without a mark.
       this.findings.leakByReuse(older, mapping, "possible");
       if (older.mappedAt.line < this.edges.silenceLine) this.edges.noteHole();
       older.isUncertain = true;
@@ -399,7 +407,10 @@ export class MappingTracker {
     this.#end(mapping, now);
   }
 
-  /** Whether an unmap of another kind is of this mapping, and not of one that the trace has not. */
+  /**
+   * Whether an unmap of another kind is meant for this mapping, and not for a mapping that the
+   * trace lacks.
+   */
   #isWrongKind(other: TracedMapping, event: UnmapEvent, kind: MappingKind): boolean {
     const device = other.device!;
     if (this.isUncertain(other) || isAnothers(this.devices, event, kind, device)) return false;
@@ -408,8 +419,9 @@ export class MappingTracker {
   }
 
   /**
-   * Whether an unmap rather belongs to another mapping: the map of that mapping and the unmap of
-   * this one are missing, there is a gap or a silence between, and only the address is the same.
+   * Whether an unmap rather belongs to another mapping at the same address. Then the map of that
+   * mapping and the unmap of this one are missing, and there is a gap or a silence between the two
+   * lines.
    */
   #isOfAnother(mapping: TracedMapping, { dir, sizeBytes }: UnmapEvent): boolean {
     const isUnlike = [mapping.sizeBytes !== sizeBytes, mapping.dir !== dir];
@@ -420,7 +432,8 @@ export class MappingTracker {
   }
 
   /**
-   * An unmap without a map: nothing was mapped there if the page table had nothing to unmap.
+   * Handles an unmap without a map: nothing was mapped there if the page table had nothing to
+   * unmap.
    *
    * @see rules/traces.md T.28, T.66
    */
@@ -433,7 +446,8 @@ export class MappingTracker {
   ): void {
     if (unfold(device, event.addr)) return;
     const unmapped = this.#lastUnmapped(device.unmapped.get(event.addr));
-    // The task may have moved to another CPU between the two lines.
+    // If the task has moved to another CPU between the two lines, the page table's unmap is not in
+    // this context.
     const unmap = beside ?? this.table.orphan(event, unmapped?.unmappedAt?.line ?? 0, now.line);
     const isTranslated = this.#isTranslated(device);
     const nothingThere = isTranslated && unmap === null && this.edges.isWhole(now, context);
@@ -455,7 +469,8 @@ export class MappingTracker {
       this.findings.unmapUnknown(device, event.addr, now, "unknown", 0, physical);
       return;
     }
-    // The first one long after the device's first mapping was not mapped before the trace.
+    // Whether this is the device's first such unmap, long after its first mapping: then the map is
+    // missing within the trace, not before it.
     const isFirst = device.mappedBeforeTrace === 0 && device.firstLine < this.edges.silenceLine;
     device.mappedBeforeTrace++;
     const { dir, sizeBytes } = event;
@@ -467,7 +482,10 @@ export class MappingTracker {
     }
   }
 
-  /** The same for coherent memory: the page table's unmap, if any, is printed after the line. */
+  /**
+   * Handles a free without an alloc: for coherent memory the page table's unmap, if any, is printed
+   * after the line.
+   */
   #freeWithoutAlloc(device: Device, event: UnmapEvent, now: TraceInstant, context: Context): void {
     if (unfold(device, event.addr)) return;
     const unmapped = this.#lastUnmapped(device.unmapped.get(event.addr));
@@ -502,14 +520,14 @@ export class MappingTracker {
     context.expected = { start, end, seconds, onOutcome: unmapped === null ? null : onOutcome };
   }
 
-  /** The last one unmapped, if no line is missing since. */
+  /** The mapping last unmapped here, if no line is missing since; else null. */
   #lastUnmapped(unmapped: TracedMapping | undefined): TracedMapping | null {
     return unmapped !== undefined && unmapped.unmappedAt!.line > this.edges.lostLine
       ? unmapped
       : null;
   }
 
-  /** Whether each unmap of a device has a line of the page table. */
+  /** Whether every unmap of a device has a page-table line. */
   #isTranslated(device: Device): boolean {
     return modeOf(device) === "translated" && this.table.unmaps > 0;
   }
@@ -586,7 +604,8 @@ export class MappingTracker {
       const unmapped = this.#lastUnmapped(device.unmapped.get(addr));
       if (unmapped === null) return;
       const unmappedLine = unmapped.unmappedAt!.line;
-      // The page table was written since, and no call has claimed it: the map's own line is missing.
+      // The page table was written since and no call has claimed the lines: the line of a new map
+      // call is missing.
       if (this.table.isLinkedSince(addr, unmappedLine)) return;
       const sure = unmappedLine < edges.silenceLine ? "possible" : soleUse(unmapped, edges);
       this.recorder?.({ op: "sync", line, mapping: unmapped, dir, sizeBytes, offsetBytes: 0 });
@@ -596,7 +615,7 @@ export class MappingTracker {
     if (mapping.kind === "sg" || isList) return;
     const offsetBytes = addr - mapping.addr;
     this.recorder?.({ op: "sync", line, mapping, dir, sizeBytes, offsetBytes });
-    // In missing lines it may have been unmapped, and another mapped there.
+    // The mapping may have been unmapped in missing lines, and another mapped there.
     if (this.isUncertain(mapping)) return;
     if (mapping.addr + mapping.sizeBytes < addr + sizeBytes) {
       findings.syncSize(mapping, addr, sizeBytes, now);
@@ -619,12 +638,12 @@ export class MappingTracker {
   }
 }
 
-/** The pages of a list's entries: where each begins and ends. */
+/** The start and end of the pages of each list entry, as one flat list. */
 function listRanges({ dmaAddrs, sizesBytes }: Extract<DmaEvent, { op: "map_sg" }>): number[] {
   return dmaAddrs.flatMap((addr, index) => [pageOf(addr), pageEnd(addr, sizesBytes[index]!)]);
 }
 
-// Written out: spreads would make much of a trace's garbage.
+// Written out: spreads would make most of a trace's garbage.
 function tableMap(
   { cpu, line, seconds }: TraceInstant,
   { end, phys, start }: Extract<DmaEvent, { op: "iommu_map" }>,
@@ -641,7 +660,7 @@ function tableUnmap(
 
 type Sync = Extract<DmaEvent, { op: "sync" }>;
 
-/** Live mappings that hold an address: such as begin there first, then such as begin before it. */
+/** Live mappings that contain an address: those that begin nearest before it. */
 function covering(device: Device, address: number): TracedMapping[] {
   const holds = (mapping: TracedMapping) =>
     address >= mapping.addr && address < mapping.addr + mapping.sizeBytes;

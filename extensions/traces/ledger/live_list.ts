@@ -1,14 +1,15 @@
 /**
- * Mappings in the order in which they came, with the newest one at hand. The links are parts of the
- * mappings, of which there are many: a `Set` takes more memory, and copies its table as it grows.
+ * A list of mappings in the order of their insertion, with fast access to the newest. The links are
+ * fields of the mappings, of which there are many: a `Set` would take more memory, and copies its
+ * table as it grows.
  */
 export interface Linked<Item> {
-  /** Its neighbours in a list; null outside and at an end. */
+  /** The neighbours in the list; null at an end, and outside a list. */
   older: Item | null;
   newer: Item | null;
 }
 
-/** @typeParam Item In at most one list at a time. */
+/** @typeParam Item An item can be in only one list at a time. */
 export class LiveList<Item extends Linked<Item>> {
   size = 0;
   newest: Item | null = null;
@@ -26,7 +27,7 @@ export class LiveList<Item extends Linked<Item>> {
     return item.older !== null || this.#oldest === item;
   }
 
-  /** @returns Whether it was there. */
+  /** @returns Whether the item was in the list. */
   delete(item: Item): boolean {
     if (!this.has(item)) return false;
     const { newer, older } = item;
@@ -39,7 +40,7 @@ export class LiveList<Item extends Linked<Item>> {
     return true;
   }
 
-  /** From the oldest to the newest. */
+  /** All items, from the oldest to the newest. */
   all(): Item[] {
     const items: Item[] = [];
     for (let item = this.#oldest; item !== null; item = item.newer) items.push(item);

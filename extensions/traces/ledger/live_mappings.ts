@@ -1,4 +1,4 @@
-/** Which mapping a line is about, and how mappings are kept. */
+/** Finds the mapping that a line is about, and maintains a device's tables of mappings. */
 import type { Direction, DmaEvent } from "../line/dma_event.ts";
 import {
   type Certainty,
@@ -20,10 +20,13 @@ export type UnmapEvent = Extract<DmaEvent, { op: "unmap" | "free" }>;
 
 export type MapEvent = Extract<DmaEvent, { op: "map" | "alloc" | "map_sg" }>;
 
-/** Entries of a list that a line shows at most. @see rules/traces.md T.20 */
+/** The most list entries that a line shows. @see rules/traces.md T.20 */
 const DISPLAYED_ENTRIES = 128;
 
-/** The newest that fits best: by size and direction, by size, by direction, any of that address. */
+/**
+ * The mapping at the event's address that fits best, and the newest of these: by size and
+ * direction, by size, by direction, or by address only.
+ */
 export function bestMapping(
   mappings: readonly TracedMapping[],
   event: UnmapEvent,
@@ -45,12 +48,15 @@ export function bestMapping(
   return found;
 }
 
-/** Live mappings that one unmap without a map is compared with, and unmaps of a device that are compared. */
+/**
+ * The most live mappings with which one unmap without a map is compared, and the most such unmaps of a
+ * device.
+ */
 const MAX_COMPARED = 1024;
 
 /**
- * The live mapping with the physical address and the size of an unmap: the driver passed the wrong
- * address. Null without one, and for a device with direct mappings.
+ * Finds a live mapping with the physical address and the size of an unmap: the driver passed the
+ * wrong address. Null without one, and for a device with direct mappings.
  */
 export function atPhysicalAddress(
   device: Device,
@@ -68,10 +74,13 @@ export function atPhysicalAddress(
   return null;
 }
 
-/** Of more devices than this some other one has any address live, as far as a trace says. */
+/** With more devices than this, it is assumed that another device has any given address live. */
 const MAX_DEVICES = 1024;
 
-/** Whether another device has exactly this mapping live: all domains allocate the same addresses. */
+/**
+ * Whether another device has a live mapping with exactly this address, size and direction: all
+ * domains allocate the same addresses.
+ */
 export function isAnothers(
   devices: ReadonlyMap<string, Device>,
   event: UnmapEvent,
@@ -147,7 +156,7 @@ export function makeMapping(
 
 const NO_ADDRESSES: readonly number[] = [];
 
-/** Counts a mapping for its device, and how its address was made. @see rules/traces.md T.60 */
+/** Counts a mapping for its device, by how its address was made. @see rules/traces.md T.60 */
 export function noteMap(mapping: TracedMapping): void {
   const device = mapping.device!;
   if (device.mapCount++ === 0) device.firstLine = mapping.mappedAt.line;
@@ -162,7 +171,7 @@ export function noteMap(mapping: TracedMapping): void {
   }
 }
 
-/** Counts a map that failed. @param sizeBytes 0 where the line has none. */
+/** Counts a map that failed. @param sizeBytes 0 if the line has no size. */
 export function noteFailedMap(
   device: Device,
   { line, seconds }: TraceInstant,
@@ -183,8 +192,8 @@ export function noteFailedMap(
 }
 
 /**
- * How sure it is that nothing else has the address of a mapping: of a direct device, one from before
- * the trace may, or one from a line that is missing.
+ * How certain it is that no other mapping has the same address. On a device with direct mappings a
+ * mapping from before the trace may have it, or one from a missing line.
  *
  * @see rules/traces.md T.64, T.66
  */
@@ -216,7 +225,8 @@ export function keepMapping(mapping: TracedMapping): void {
 }
 
 /**
- * Several direct mappings in a row may be segments of one request, which end without an unmap.
+ * Notes several direct mappings in a row: they may be segments of one request, which end without an
+ * unmap.
  *
  * @see rules/traces.md T.23
  */
@@ -235,7 +245,7 @@ export function noteSegments(mapping: TracedMapping, context: Context): void {
   }
 }
 
-/** Whether a device's requests end without unmaps of their segments: then a live one is no leak. */
+/** Whether a device's requests end without unmaps of their segments: then a live segment is no leak. */
 export function keepsSegments({ segments, unmappedSegments }: Device): boolean {
   return unmappedSegments * 2 < segments;
 }
@@ -261,24 +271,27 @@ export function endMapping(mapping: TracedMapping, now: TraceInstant): void {
   if (mapping.kind === "sg") device.unmappedLists.set(mapping.phys!, mapping);
 }
 
-/** Whether the device uses the physical address: no IOVA is allocated or freed. */
+/** Whether the device uses the physical address, so that no IOVA is allocated or freed. */
 function isIdentity({ addr, phys, tableLine }: TracedMapping): boolean {
   return phys === addr && tableLine === 0;
 }
 
-/** Whether another can be live at the same address, as far as the lines say. */
+/** Whether other mappings may be live at the same address, as far as the lines show. */
 function isStacked(mapping: TracedMapping): boolean {
   return isIdentity(mapping) || mapping.phys === null && mapping.tableLine === 0;
 }
 
-/** Live mappings that begin in a page. */
+/** Live mappings that begin in the given page. */
 export function mappingsAt(device: Device, page: number): readonly TracedMapping[] {
   return device.byPage.get(page) ?? NO_MAPPINGS;
 }
 
 const NO_MAPPINGS: readonly TracedMapping[] = [];
 
-/** A live mapping of the same page that this one excludes if the device is translated; or null. */
+/**
+ * A live mapping of the same page that cannot be live together with this one if the device is
+ * translated; or null.
+ */
 export function conflicting(mapping: TracedMapping): TracedMapping | null {
   if (isIdentity(mapping)) return null;
   for (const other of mappingsAt(mapping.device!, pageOf(mapping.addr))) {
@@ -292,12 +305,18 @@ export function conflicting(mapping: TracedMapping): TracedMapping | null {
   return null;
 }
 
-/** Mappings of one page that are kept; of more that can be live together only the number: they may lack an unmap. */
+/**
+ * The most mappings of one page that are kept. Further ones that can be live together are only counted: they may
+ * lack an unmap.
+ */
 const MAX_PER_PAGE = 8;
-/** The same for a device: more than its rings have. */
+/** The same limit for a device: more than its rings have. */
 const MAX_PER_DEVICE = 1 << 16;
 
-/** Makes room for one more in a page and a device. @see rules/traces.md T.23, T.64 */
+/**
+ * Makes room for one more mapping in a page and a device: the oldest is only counted. @see
+ * rules/traces.md T.23, T.64
+ */
 function foldOldest({ addr, device }: TracedMapping): void {
   const { folded, identities } = device!;
   const mappings = mappingsAt(device!, pageOf(addr));
@@ -311,7 +330,7 @@ function foldOldest({ addr, device }: TracedMapping): void {
   folded.set(oldest.addr, (folded.get(oldest.addr) ?? 0) + 1);
 }
 
-/** Unmaps one of the mappings that are only counted. @returns False without one. */
+/** Unmaps one of the mappings that are only counted. @returns False if none is counted. */
 export function unfold(device: Device, addr: number): boolean {
   const count = device.folded.get(addr) ?? 0;
   if (count > 1) device.folded.set(addr, count - 1);
@@ -328,7 +347,7 @@ function addMapping(
   mapping: TracedMapping,
 ): void {
   const mappings = map.get(key);
-  // Most are alone, and an array that has grown has room for sixteen more.
+  // Most pages have one mapping, and an array that has grown by `push` has room for sixteen more.
   if (mappings === undefined) map.set(key, [mapping]);
   else mappings.push(mapping);
 }
@@ -347,7 +366,8 @@ function removeMapping(
 }
 
 /**
- * A two-step range as a mapping: it names no device and no direction, unless its request does.
+ * Makes a mapping of a two-step range. It has a device and a direction only if its request gives
+ * them.
  *
  * @see rules/traces.md T.26, T.30
  */

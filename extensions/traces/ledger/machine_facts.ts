@@ -1,7 +1,7 @@
 /**
- * The recorded facts about a machine beside its trace: limits of queues, groups of the IOMMU and
- * counts of the ring buffers, a line each as the collector writes them; the IOMMU and the bounce
- * pool as the kernel's log names them at boot.
+ * The recorded facts about a machine beside its trace. The collector writes limits of queues, IOMMU
+ * groups and counts of the ring buffers, one line each; the kernel's log at boot names the IOMMU
+ * and the bounce pool.
  *
  * @see rules/traces.md T.7
  */
@@ -9,7 +9,7 @@ import { SLOT_BYTES } from "@dmalab/runtime/basics";
 import { queueLimitOf } from "../line/line_source.ts";
 
 const GROUP = /^group \d+ type (\S+) devs (.+)$/;
-/** Lines at boot that name the IOMMU's hardware; a later one of the list knows more. */
+/** Lines at boot that name the IOMMU's hardware, the more specific ones later in the list. */
 const MODELS: readonly (readonly [RegExp, string])[] = [
   [/\bDMAR: IOMMU enabled/, "vtd"],
   [/\bintel_iommu=\S*\bsm_on\b/, "vtd_scalable"],
@@ -25,22 +25,25 @@ const POOL_OPTION = /\bcommand line: .*\bswiotlb=(\d+)/i;
 const OVERRUN = /^per_cpu\/cpu\d+ .*?\boverrun: (\d+)/;
 
 export class MachineFacts {
-  /** By disk: its limits by their names in sysfs. */
+  /** By disk: its queue limits by their sysfs names. */
   readonly limits = new Map<string, Record<string, number>>();
   /** How each device's addresses are translated, in the kernel's words: `DMA`, `DMA-FQ`, `identity`. */
   readonly groupTypes = new Map<string, string>();
-  /** The IOMMU's hardware by its name in `iommu.model`, or null. */
+  /** The IOMMU's hardware, by its name in `iommu.model`, or null. */
   model: string | null = null;
-  /** When IOTLB entries are invalidated where a group's type does not say; null when unknown. */
+  /**
+   * When IOTLB entries are invalidated, for groups without a type that determines it; null if
+   * unknown.
+   */
   invalidation: "strict" | "lazy" | null = null;
   /** The bounce pool's size; null when unknown. */
   poolBytes: number | null = null;
-  /** Where it is, its end exclusive; null when unknown. */
+  /** Address range of the pool, end exclusive; null if unknown. */
   pool: { readonly start: number; readonly end: number } | null = null;
-  /** Events that the ring buffers have overwritten. */
+  /** Number of events that were overwritten in the ring buffers. */
   overrun = 0;
 
-  /** Devices that the log puts into a group; the group's type is then the default one. */
+  /** Devices that the log adds to an IOMMU group; their group's type is the default type. */
   readonly #inGroup = new Set<string>();
   #defaultType: string | null = null;
   #rank = 0;
@@ -60,12 +63,12 @@ export class MachineFacts {
     this.#boot(text);
   }
 
-  /** Whether a line says how addresses of a device are made. */
+  /** Whether a line describes how addresses of a device are made. */
   get isAboutDevices(): boolean {
     return this.groupTypes.size > 0 || this.#inGroup.size > 0 || this.pool !== null;
   }
 
-  /** Whether a device's IOMMU group is translated; null when its type is unknown. */
+  /** Whether a device's IOMMU group is translated; null if its type is unknown. */
   isTranslated(device: string): boolean | null {
     const type = this.groupTypes.get(device) ??
       (this.#inGroup.has(device) ? this.#defaultType : null);

@@ -1,8 +1,8 @@
-/** A mapping as text: its device, when and for what it was mapped, and when it was unmapped. */
+/** Formats a mapping: its device, when and for what it was mapped, and when it was unmapped. */
 import type { TracedMapping, TraceInstant } from "./traced_mapping.ts";
 
 /**
- * One line for the mapping, one for its map and one for its unmap.
+ * Formats a mapping as three lines: the mapping, its map and its unmap.
  *
  * @param unended The text for a mapping without an unmap.
  */

@@ -1,4 +1,4 @@
-/** A map of the entries written last: beyond its size the oldest is dropped. */
+/** A map of bounded size: the oldest entry is dropped for a new one. */
 import { NumberMap } from "./number_map.ts";
 
 export class NewestMap<Value> extends NumberMap<Value> {

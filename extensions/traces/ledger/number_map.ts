@@ -1,28 +1,31 @@
 /**
- * A map with numbers as keys, in the order in which they came. V8's own makes an object of each key
+ * A map with numbers as keys, in insertion order. V8's own `Map` allocates an object for each key
  * above 2^31, as addresses are, and calls a function to hash it.
  */
 const NONE = -1;
 const DELETED = -2;
-/** Entries that there is room for at first: a power of two. Where few live for long, room is renewed less often. */
+/** Initial capacity, a power of two. If few of many entries stay, a larger table is rebuilt less often. */
 const LEAST_ENTRIES = 32;
-/** Room is renewed for so many times as many entries as are left. */
+/** A rebuilt table has room for this many times the remaining entries. */
 const ROOM_TIMES = 4;
 const UPPER = 2 ** -32;
-/** Spreads keys that are multiples of one power of two. */
+/** Multiplier of the hash: spreads keys that are multiples of one power of two. */
 const GOLDEN = 0x9e3779b1 | 0;
 
-/** @typeParam Value Never undefined. */
+/** @typeParam Value Type of the values, which must not include undefined. */
 export class NumberMap<Value> {
   size = 0;
-  /** Keys and values in their order; a deleted key has no value. */
+  /** Keys and values in insertion order; the value of a deleted key is undefined. */
   #keys = new Float64Array(LEAST_ENTRIES);
   #values: (Value | undefined)[] = new Array(LEAST_ENTRIES).fill(undefined);
-  /** Before it all entries are deleted. */
+  /** All entries before this index are deleted. */
   #first = 0;
-  /** Where the next entry comes. */
+  /** Index of the next entry. */
   #next = 0;
-  /** Entries by the hashes of their keys, twice as many as there are: half of it is free. */
+  /**
+   * Hash table with the indices of the entries, twice as large as their arrays: at least half of it
+   * is free.
+   */
   #slots = new Int32Array(2 * LEAST_ENTRIES).fill(NONE);
 
   get(key: number): Value | undefined {
@@ -34,7 +37,7 @@ export class NumberMap<Value> {
     return this.#slotOf(key) >= 0;
   }
 
-  /** A key that is there keeps its place. */
+  /** Sets a value; a key that is already in the map keeps its place. */
   set(key: number, value: Value): void {
     const slot = this.#slotOf(key);
     if (slot >= 0) {
@@ -48,7 +51,7 @@ export class NumberMap<Value> {
     this.size++;
   }
 
-  /** @returns Whether it was there. */
+  /** @returns Whether the key was in the map. */
   delete(key: number): boolean {
     const slot = this.#slotOf(key);
     if (slot < 0) return false;
@@ -58,7 +61,7 @@ export class NumberMap<Value> {
     return true;
   }
 
-  /** The key that came first; undefined without one. */
+  /** The key that was added first; undefined if the map is empty. */
   get oldestKey(): number | undefined {
     while (this.#first < this.#next && this.#values[this.#first] === undefined) this.#first++;
     return this.#first < this.#next ? this.#keys[this.#first] : undefined;
@@ -97,7 +100,7 @@ export class NumberMap<Value> {
     slots[slot] = entry;
   }
 
-  /** Drops deleted entries, and makes more room where most are left. */
+  /** Rebuilds the table without deleted entries, and with more room if most entries remain. */
   #renew(): void {
     const [keys, values] = [this.#keys, this.#values];
     const last = this.#next;

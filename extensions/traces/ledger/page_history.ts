@@ -1,20 +1,23 @@
 /**
  * The mappings of the pages that faults were about, in the order of their map lines.
  *
- * Only pages of interest are kept: the kernel's log is read first.
+ * Only these pages are kept: the kernel's log is read first.
  *
  * @see rules/traces.md T.62, T.69
  */
 import { countBefore, lowBitsOf } from "@dmalab/runtime/basics";
 import { type Device, PAGE_BYTES, pageEnd, pageOf, type TracedMapping } from "./traced_mapping.ts";
 
-/** The mappings of a page by time, for traces that map one page a hundred thousand times. */
+/**
+ * An index of the mappings of a page by time, for traces that map one page a hundred thousand
+ * times.
+ */
 class PageIndex {
-  /** By the time of their maps. */
+  /** Mappings by the time of their map. */
   readonly #mapped: readonly TracedMapping[];
-  /** The latest unmap of each of these and all before it. */
+  /** For each index of `#mapped`, the latest unmap of this mapping and all before it. */
   readonly #latestUnmap: Float64Array;
-  /** Those that were unmapped, by the time of their unmaps. */
+  /** Mappings that were unmapped, by the time of their unmap. */
   readonly #unmapped: readonly TracedMapping[];
 
   /** @param mappings In the order of their map lines. */
@@ -29,7 +32,7 @@ class PageIndex {
       .sort((a, b) => unmapSeconds(a) - unmapSeconds(b));
   }
 
-  /** Those that were live at a time, in the order of their maps. */
+  /** Mappings that were live at a time, in the order of their maps. */
   liveAt(seconds: number): TracedMapping[] {
     const live: TracedMapping[] = [];
     const after = firstAfter(this.#mapped, seconds, ({ mappedAt }) => mappedAt.seconds);
@@ -40,7 +43,7 @@ class PageIndex {
     return live.reverse();
   }
 
-  /** The last that had been unmapped at a time, or null. */
+  /** The mapping that was unmapped last before a time, or null. */
   unmappedBy(seconds: number): TracedMapping | null {
     return this.#unmapped[firstAfter(this.#unmapped, seconds, unmapSeconds) - 1] ?? null;
   }
@@ -50,7 +53,7 @@ function unmapSeconds({ unmappedAt }: TracedMapping): number {
   return unmappedAt?.seconds ?? Infinity;
 }
 
-/** The index of the first with a later time. */
+/** The index of the first mapping with a later time. */
 function firstAfter(
   sorted: readonly TracedMapping[],
   seconds: number,
@@ -61,17 +64,20 @@ function firstAfter(
 
 export class PageHistory {
   readonly #pages = new Map<number, TracedMapping[]>();
-  /** Mappings of memory at these addresses, which are no addresses for a device. */
+  /** Mappings by the pages of their memory, if the physical address is not the DMA address. */
   readonly #physPages = new Map<number, TracedMapping[]>();
-  /** Mappings by the low bits of their addresses that the least hardware drives. */
+  /** Mappings by the low bits of their addresses: the bits that all known hardware drives. */
   readonly #lowPages = new Map<number, MappedPart[]>();
 
   readonly #indices = new Map<string, PageIndex>();
-  /** By page: when anything changed there, in order. All must have been added. */
+  /**
+   * By page, the times of all maps and unmaps there, ascending. Filled at first use, when all
+   * mappings have been added.
+   */
   readonly #changes = new Map<number, Float64Array>();
 
   /**
-   * @param addresses Where devices faulted; the page before each is kept too.
+   * @param addresses Addresses at which devices faulted; the page before each is kept too.
    * @param isWhole Every mapping of these pages is added, old ones too.
    */
   constructor(addresses: Iterable<number>, readonly isWhole = true) {
@@ -83,16 +89,19 @@ export class PageHistory {
     }
   }
 
-  /** Which task unmapped a mapping of a kept page, as `task-pid`. */
+  /** The task that unmapped a mapping of a kept page, as `task-pid`. */
   readonly #unmappers = new Map<TracedMapping, string>();
 
-  /** A mapping ends. @param by Which task ends it, asked for only where it is kept. */
+  /**
+   * Notes that a mapping ends. @param by Returns the task that unmaps it; called only if the
+   * mapping is kept.
+   */
   end(mapping: TracedMapping, by: () => string): void {
     if (this.#pages.size === 0 || !this.#holds(mapping)) return;
     this.#unmappers.set(mapping, by());
   }
 
-  /** Which task unmapped it, as `task-pid`; null where that is not known. */
+  /** The task that unmapped a mapping, as `task-pid`; null if it is not known. */
   unmapperOf(mapping: TracedMapping): string | null {
     return this.#unmappers.get(mapping) ?? null;
   }
@@ -122,18 +131,24 @@ export class PageHistory {
     }
   }
 
-  /** Mappings of memory in a page of physical addresses. */
+  /** Mappings of memory in a physical page. */
   atPhys(page: number): readonly TracedMapping[] {
     return this.#physPages.get(page) ?? [];
   }
 
-  /** Mappings of other pages that a page's address has the low bits of: as many as hardware drives. */
+  /**
+   * Mappings of other pages with the same low address bits as this page, for some number of bits that
+   * hardware may drive.
+   */
   atLowBits(page: number): TracedMapping[] {
     const near = this.#lowPages.get(lowBitsOf(page, LEAST_DRIVEN_BITS)) ?? [];
     return near.filter((part) => isCutTo(part, page)).map(({ mapping }) => mapping);
   }
 
-  /** When mappings of a page were mapped or unmapped, within a window and at most so many times. */
+  /**
+   * The times within a window at which mappings of a page were mapped or unmapped, at most `most`
+   * of them.
+   */
   changesAt(page: number, [first, last]: readonly [number, number], most: number): number[] {
     const changes = this.#changes.getOrInsertComputed(page, () => this.#timesOf(page));
     const found: number[] = [];
@@ -156,16 +171,18 @@ export class PageHistory {
   }
 
   /**
-   * The mappings of a page that may be a device's, by time. All must have been added.
+   * The mappings of a page that may belong to a device, by time. Called after all mappings have
+   * been added.
    *
-   * @param device Null where the log does not name one: then those of two-step ranges alone.
+   * @param device Null if the log does not name a device: then only mappings of two-step ranges are
+   *   returned.
    */
   indexOf(page: number, device: Device | null): PageIndex {
     const isIts = (mapping: TracedMapping) => mapping.device === null || mapping.device === device;
     return this.#index(`${page} ${device?.name ?? ""}`, page, isIts);
   }
 
-  /** Those of all devices. */
+  /** The mappings of a page of all devices, by time. */
   indexOfAll(page: number): PageIndex {
     return this.#index(`${page} *`, page, ({ device }) => device !== null);
   }
@@ -185,11 +202,14 @@ interface MappedPart {
   readonly sizeBytes: number;
 }
 
-/** Hardware that drives fewer bits is not known. With fewer, addresses are alike by chance. */
+/** No known hardware drives fewer address bits. With fewer bits, addresses would match by chance. */
 const LEAST_DRIVEN_BITS = 30;
 const MOST_BITS = 63;
 
-/** Whether a page is one of a mapping's, less the address bits above some that hardware drives. */
+/**
+ * Whether a page is one of the mapping's pages with its upper address bits cleared, for some number
+ * of driven bits.
+ */
 function isCutTo({ sizeBytes, start }: MappedPart, page: number): boolean {
   const first = pageOf(start);
   const lengthBytes = pageEnd(start, sizeBytes) - first;

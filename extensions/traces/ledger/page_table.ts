@@ -2,8 +2,8 @@
  * Attributes the lines of an IOMMU's page table: to mappings of the DMA API, or to links of two-step
  * ranges.
  *
- * They name no device and no domain, and all domains allocate the same addresses: a line is attributed
- * only to the call next to it, of the same task, CPU and kind of context.
+ * These lines name no device and no domain, and all domains allocate the same addresses: a line is
+ * attributed only to the adjacent call of the same task, CPU and kind of context.
  *
  * @see rules/traces.md T.25 to T.30
  */
@@ -28,52 +28,55 @@ export interface TableMap extends TableUnmap {
   readonly phys: number;
 }
 
-/** Adjacent rising maps of one context that no call has claimed. */
+/** Adjacent maps of one context, at rising addresses, that no call has claimed. */
 export interface PageTableRun {
   readonly context: Context;
-  /** The request it was made for, or null. */
+  /** The request for which it was mapped, or null. */
   readonly request: NvmeCommand | null;
-  /** Where it began, before a part of it was ended. */
+  /** Its original start, before an unmap of its first part. */
   readonly first: number;
-  /** The unmap that has ended only the part before it, or null. */
+  /** The unmap that has ended only the first part of the original run, or null. */
   readonly cutBy: TableUnmap | null;
   readonly maps: TableMap[];
 }
 
-/** A call that is printed before its work: the unmap of its range comes next. */
+/** A call that is printed before its work: the unmap of its range is the next line. */
 export interface ExpectedUnmap {
   readonly start: number;
   readonly end: number;
   /** When the call was printed. */
   readonly seconds: number;
-  /** Called with whether the unmap was printed; if not, nothing was mapped there. */
+  /** Called with true if the unmap was printed, else with false: then nothing was mapped there. */
   readonly onOutcome: ((came: boolean) => void) | null;
 }
 
 /**
- * The calls of one task on one CPU, in one kind of context; in an interrupt, those of the CPU. An interrupt
- * has nothing to do with the task that it runs over.
+ * The calls of one task on one CPU, in one kind of context; in an interrupt, the calls of the CPU. An
+ * interrupt is independent of the task that it interrupts.
  */
 export class Context {
-  /** The task's name, empty until it has mapped something; in an interrupt, that of the task below. */
+  /**
+   * The task's name, empty until it has mapped something; in an interrupt, the name of the interrupted
+   * task.
+   */
   task = "";
   run: PageTableRun | null = null;
-  /** Another line followed its last map: the next map begins another range. */
+  /** Another line followed its last map, so the next map begins another range. */
   isRunOver = false;
-  /** The unmap directly before, not claimed yet. */
+  /** The unmap in the line before, if no call has claimed it yet. */
   unmap: TableUnmap | null = null;
-  /** The range with an unmap that should follow, and the meaning of a missing one. */
+  /** The range with an unmap that should follow, and the function to call when it does or does not. */
   expected: ExpectedUnmap | null = null;
-  /** Between `nvme_setup_cmd` and `block_rq_issue`: the request. */
+  /** The current request, between its `nvme_setup_cmd` and `block_rq_issue`. */
   request: NvmeCommand | null = null;
-  /** What calls have mapped for it so far. */
+  /** Number of pieces that calls have mapped for the request so far. */
   pieces = 0;
   lastMapping: TracedMapping | null = null;
   lastLine = 0;
-  /** When it wrote its last line. */
+  /** When the context wrote its last line. */
   lastSeconds = 0;
 
-  /** @param pid In an interrupt, of the task below. */
+  /** @param pid In an interrupt, the pid of the interrupted task. */
   constructor(public pid: number, readonly isInterrupt: boolean) {}
 }
 
@@ -88,14 +91,14 @@ export interface EndedRange {
   readonly unmap: TableUnmap;
 }
 
-/** No call of the DMA API takes longer than this from its first line to its last: ten times what was seen. */
+/** No call of the DMA API takes longer than this from its first line to its last: ten times the longest seen. */
 export const CALL_SECONDS = 0.09;
-/** The most runs that are kept open, and unmaps; beyond, the oldest is dropped. */
+/** The most open runs that are kept; `MAX_ORPHANS`: the most unmaps. Beyond, the oldest is dropped. */
 const MAX_RUNS = 100_000;
 const MAX_ORPHANS = 1 << 14;
-/** The same for runs that begin at one address: more than a machine has domains. */
+/** The most runs that begin at one address: more than a machine has domains. */
 const MAX_PER_START = 1 << 12;
-/** When there are more contexts, those are dropped that wrote nothing for longer than any call takes. */
+/** With more contexts than this, those that have been idle for longer than any call takes are dropped. */
 const MAX_CONTEXTS = 1 << 12;
 
 export class TracedPageTable {
@@ -105,11 +108,11 @@ export class TracedPageTable {
   claimedUnmaps = 0;
   readonly #contexts = new NumberMap<Context>();
   #mostContexts = MAX_CONTEXTS;
-  /** The one that was asked for last, and its key: many lines in a row have the same. */
+  /** The context that was last looked up, and its key: many lines in a row have the same. */
   #newest: Context | null = null;
   #newestKey = -1;
   readonly #runs = new NumberMap<PageTableRun[]>();
-  /** Unmaps that nothing has claimed, by their start: they show that a range was ended. */
+  /** Unmaps that no call has claimed, by their start: they show that a range was ended. */
   readonly #orphans = new NewestMap<TableUnmap>(MAX_ORPHANS);
 
   /** @param sink Receives each two-step range when it is unmapped. */
@@ -117,7 +120,7 @@ export class TracedPageTable {
 
   context(pid: number, { cpu, seconds }: TraceInstant, flag: number): Context {
     const isInterrupt = INTERRUPTS.has(flag);
-    // No pid is below 0.
+    // An interrupt gets -1, which is no valid pid.
     const key = ((isInterrupt ? -1 : pid) * MAX_CPUS + cpu) * MAX_FLAGS + flag;
     if (key === this.#newestKey) {
       this.#newest!.lastSeconds = seconds;
@@ -133,7 +136,10 @@ export class TracedPageTable {
     return this.#newest = context;
   }
 
-  /** Tasks come and go: no later line of an old task can belong to its earlier lines. */
+  /**
+   * Drops idle contexts: no later line can belong to the earlier lines of a task that has been
+   * idle.
+   */
   #dropIdle(now: number): void {
     for (const [key, context] of this.#contexts) {
       if (now - context.lastSeconds < 2 * CALL_SECONDS) continue;
@@ -158,7 +164,7 @@ export class TracedPageTable {
     }
     const { request } = context;
     context.run = { context, request, first: map.start, cutBy: null, maps: [map] };
-    // The rest of a range is mapped anew: something has ended it.
+    // The remaining part of a range is mapped anew, so an unseen unmap has ended it.
     const cut = this.#runs.get(map.start)?.filter(({ cutBy }) => cutBy !== null) ?? [];
     for (const run of cut) this.#forget(run, map.start);
     this.#keep(context.run, map.start);
@@ -173,10 +179,10 @@ export class TracedPageTable {
   }
 
   /**
-   * Takes the maps directly before a call that lie in its ranges.
+   * Claims the maps directly before a call that are within its ranges.
    *
-   * @param ranges Where each range of the call begins and ends.
-   * @returns The line of the last one, 0 without one.
+   * @param ranges Start and end of each range of the call.
+   * @returns The line of the last claimed map, 0 without one.
    */
   claimMaps(context: Context, ranges: readonly number[]): number {
     const run = context.run;
@@ -209,14 +215,14 @@ export class TracedPageTable {
     this.#orphans.set(unmap.start, unmap);
   }
 
-  /** The context goes on: the expected unmap is missing. */
+  /** Notes that the context has printed another line: the expected unmap is missing. */
   goesOn(context: Context): void {
     const expected = context.expected;
     context.expected = null;
     expected?.onOutcome?.(false);
   }
 
-  /** Takes the unmap directly before a call that ends a mapping; null without one. */
+  /** Claims the unmap directly before a call that ends a mapping; null without one. */
   claimUnmap(context: Context, address: number): TableUnmap | null {
     const unmap = context.unmap;
     if (unmap === null) return null;
@@ -230,14 +236,14 @@ export class TracedPageTable {
     return unmap;
   }
 
-  /** Drops the links that a claimed unmap has cleared, without reporting a range. */
+  /** Drops the links that a claimed unmap has removed, without reporting a range. */
   #endQuietly(unmap: TableUnmap): void {
     if (this.#orphans.get(unmap.start) === unmap) this.#orphans.delete(unmap.start);
     const run = this.#runs.get(unmap.start)?.find((each) => each.maps.at(-1)!.end === unmap.end);
     if (run !== undefined) this.#forget(run, unmap.start);
   }
 
-  /** No call has claimed the unmap before: it ends a two-step range. */
+  /** Handles the unmap in the line before, which no call has claimed: it ends a two-step range. */
   settle(context: Context): void {
     const unmap = context.unmap;
     context.unmap = null;
@@ -252,7 +258,7 @@ export class TracedPageTable {
     const inside = run.maps.filter(({ end }) => end <= unmap.end);
     const left = run.maps.filter(({ end }) => end > unmap.end);
     this.sink({ run, maps: inside, unmap });
-    // A range that was linked in several goes ends with one unmap.
+    // A range that was linked in several steps may end with one unmap.
     let end = run.maps.at(-1)!.end;
     while (end < unmap.end) {
       const next = this.#runs.get(end)?.find(({ maps }) => maps[0]!.line < unmap.line);
@@ -263,7 +269,7 @@ export class TracedPageTable {
     }
     const [first] = left;
     if (first === undefined) return;
-    // A separate unmap may end the rest.
+    // The remaining part is kept: a separate unmap may end it.
     this.#keep({ ...run, cutBy: unmap, maps: left }, first.start);
   }
 
@@ -278,7 +284,8 @@ export class TracedPageTable {
   }
 
   /**
-   * Lines are missing: an unmap there shows nothing if its call has not been printed yet.
+   * Notes that lines are missing here: an unmap just before shows nothing if the line of its call
+   * is missing.
    *
    * @param cpu Null for every CPU.
    */
@@ -300,7 +307,7 @@ export class TracedPageTable {
   ): TableUnmap | null {
     const unmap = this.#orphans.get(pageOf(addr));
     if (unmap === undefined || unmap.end !== pageEnd(addr, sizeBytes)) return null;
-    // It ends a two-step range, and is only not settled yet.
+    // An unmap that ends a two-step range is not an orphan: its range is only not settled yet.
     const isRange = this.#runs.get(unmap.start)?.some(({ maps }) =>
       maps.at(-1)!.end === unmap.end && maps[0]!.line < unmap.line
     );
@@ -308,7 +315,7 @@ export class TracedPageTable {
     return unmap.line > after && unmap.line < before ? unmap : null;
   }
 
-  /** Whether unclaimed links, made after a line, begin near an address and cover it. */
+  /** Whether unclaimed links that were made after a line cover an address. */
   isLinkedSince(address: number, after: number): boolean {
     const page = pageOf(address);
     for (let back = 0; back <= NEAR_PAGES; back++) {
@@ -321,17 +328,20 @@ export class TracedPageTable {
     return false;
   }
 
-  /** Everything has been read. */
+  /** Ends the trace: all lines have been read. */
   end(): void {
     for (const context of this.#contexts.values()) {
-      // The unmap may have followed the last line.
+      // The unmap may have been printed after the last line.
       context.expected?.onOutcome?.(true);
       context.expected = null;
       this.settle(context);
     }
   }
 
-  /** Ranges never unmapped; identity maps at boot do not count. @see rules/traces.md T.67 */
+  /**
+   * Two-step ranges that were never unmapped; identity maps at boot do not count. @see
+   * rules/traces.md T.67
+   */
   openRuns(): PageTableRun[] {
     return [...this.#runs.values()].flat().filter(({ maps }) => maps[0]!.start !== maps[0]!.phys);
   }

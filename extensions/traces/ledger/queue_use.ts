@@ -1,5 +1,5 @@
 /**
- * How large the requests of a disk became, held to the limits that its queue has.
+ * Compares the largest requests of a disk with the limits of its queue.
  *
  * @see rules/traces.md T.36, T.37
  */
@@ -8,22 +8,22 @@ import type { PayloadFields } from "../line/payload.ts";
 
 /** The largest request of a disk. */
 export interface QueueUse {
-  /** By the block layer's line, which has bytes whatever the size of a block is. */
+  /**
+   * Bytes of the largest request, from the block layer's line, which gives bytes whatever the block
+   * size.
+   */
   largestBytes: number;
   line: number;
-  /** Pieces that were mapped for one request: entries of lists, single mappings and links. */
+  /** The most pieces that were mapped for one request: entries of lists, single mappings and links. */
   mostPieces: number;
   piecesLine: number;
 }
 
 const BYTES_PER_KB = 1024;
-/** Before the command, which few requests have. */
+/** The beginning of the command in a line, which is usually empty: `()`. */
 const COMMAND = new TextEncoder().encode(" (");
 
-/**
- * The bytes of `259,0 WS 45056 () …`: device, kind of request, bytes. Null for a line that is
- * damaged.
- */
+/** The bytes in `259,0 WS 45056 () …`: device, kind of request, bytes. Null for a damaged line. */
 export function issuedBytes(fields: PayloadFields): number | null {
   const command = fields.indexOf(COMMAND);
   return command < 0 ? null : fields.decimalBefore(command);
@@ -32,7 +32,10 @@ export function issuedBytes(fields: PayloadFields): number | null {
 const EXTENT = new TextEncoder().encode(") ");
 const COUNT = new TextEncoder().encode(" + ");
 
-/** `) 455848 + 88 ` of the same line, in units of 512 bytes; null where it has none. */
+/**
+ * The start and length in `) 455848 + 88 ` of the same line, in units of 512 bytes; null if the
+ * line has none.
+ */
 export function issuedSectors(
   fields: PayloadFields,
 ): { readonly sector: number; readonly sectors: number } | null {
@@ -58,7 +61,7 @@ export function noteUse(
   if (pieces > use.mostPieces) [use.mostPieces, use.piecesLine] = [pieces, line];
 }
 
-/** Every known limit of a disk with requests in the trace, and the largest of those requests. */
+/** Every known limit of each disk with requests in the trace, and the largest of those requests. */
 export function limitsSeen(
   uses: ReadonlyMap<string, QueueUse>,
   limits: ReadonlyMap<string, Readonly<Record<string, number>>>,

@@ -4,12 +4,15 @@ import { NewestMap } from "./newest_map.ts";
 import type { EndedRange, PageTableRun } from "./page_table.ts";
 import type { Certainty } from "./traced_mapping.ts";
 
-/** A range may be leaked when so many newer ones were destroyed. */
+/** A range may be leaked if this many newer ones were destroyed. */
 const LATER_RANGES = 3;
-/** How many times as long as any destroyed one a leaked one is mapped, with newer ones and without. */
+/**
+ * A range may be leaked if it is mapped this many times as long as any destroyed one: with newer
+ * destroyed ranges `MAX_TIMES`, without them `LEFT_TIMES`.
+ */
 const MAX_TIMES = 2;
 const LEFT_TIMES = 10;
-/** How many tasks have separate ranges. */
+/** The most tasks for which ranges are tracked separately. */
 const MAX_TASKS = 1 << 12;
 
 /** No pid. */
@@ -17,7 +20,7 @@ const OF_REQUEST = -1;
 
 interface RangeUse {
   longestSeconds: number;
-  /** First lines of the newest that were destroyed, falling. */
+  /** First lines of the newest destroyed ranges, descending. */
   newest: readonly number[];
 }
 
@@ -34,7 +37,7 @@ export class RequestRanges {
     });
   }
 
-  /** The verdict on a range that no unmap has ended. */
+  /** Judges a range that no unmap has ended. */
   verdict(run: PageTableRun, { lastSeconds, lostLine, silenceLine }: Edges): {
     readonly certainty: Certainty;
     readonly text: string;
@@ -42,14 +45,15 @@ export class RequestRanges {
     const { line, seconds } = run.maps[0]!;
     const { longestSeconds = Infinity, newest = [] } = this.#uses.get(keyOf(run)) ?? {};
     const times = (lastSeconds - seconds) / longestSeconds;
-    // Destroyed ones show how long such a range is mapped; lines that are missing may have destroyed it.
+    // Destroyed ranges show how long such a range is mapped; but this range may have been destroyed in
+    // missing lines.
     const isKnown = newest.length === LATER_RANGES && line > Math.max(lostLine, silenceLine);
     const name = run.request === null
       ? `a range that ${run.context.task}-${run.context.pid} maps`
       : "a request's two-step range";
     if (isKnown && times > MAX_TIMES && line < newest.at(-1)!) {
       return {
-        // That of a task may be of another user of the IOMMU, and live as long as that.
+        // A task's range may belong to another user of the IOMMU, and live as long as that user.
         certainty: run.request === null ? "possible" : "likely",
         text: `${name} was never destroyed, while newer ones were`,
       };
@@ -64,7 +68,10 @@ export class RequestRanges {
   }
 }
 
-/** Requests are used alike; of others those of one task, which its pid names. */
+/**
+ * All requests are compared with each other; other ranges only with those of the same task, by its
+ * pid.
+ */
 function keyOf({ context, request }: PageTableRun): number {
   return request === null ? context.pid : OF_REQUEST;
 }

@@ -1,6 +1,6 @@
 /**
- * Addresses that were allocated again before the unmap of their last mapping was printed: it is late,
- * or it is missing.
+ * Addresses that were allocated again before the unmap of their last mapping was printed: the unmap's
+ * line is late, or missing.
  *
  * @see rules/traces.md T.18, T.66
  */
@@ -9,13 +9,13 @@ import type { UnmapEvent } from "./live_mappings.ts";
 import type { TableUnmap } from "./page_table.ts";
 import type { TracedMapping, TraceInstant } from "./traced_mapping.ts";
 
-/** An unmap printed later than this after another CPU's map is no race. A guest's CPU can stall for a while. */
+/** An unmap printed later than this after another CPU's map is not a race. A guest's CPU can stall for a while. */
 const RACE_SECONDS = 0.1;
 
 interface ReusedAddress {
   readonly older: TracedMapping;
   readonly newer: TracedMapping;
-  /** The unmap of the older one's range in the page table, or null. */
+  /** The page table's unmap of the older mapping's range, or null. */
   readonly unmap: TableUnmap | null;
 }
 
@@ -32,7 +32,7 @@ export class ReusedAddresses {
   }
 
   /**
-   * No late unmap is expected any more for an address that was allocated again before this time.
+   * Gives up waiting for the late unmaps of addresses that were allocated again before this time.
    */
   settle(seconds: number): void {
     for (const [key, reused] of this.#byAddress) {
@@ -45,7 +45,8 @@ export class ReusedAddresses {
   #neverUnmapped({ newer, older, unmap }: ReusedAddress): void {
     const { edges, findings } = this.ledger;
     older.device!.uncertain++;
-    // Without lines of a page table only the address speaks; a silence may have swallowed the unmap.
+    // Without page-table lines the only evidence is the address; and the unmap may have been in a
+    // silence.
     const isAlone = older.tableLine === 0 && older.mappedAt.line >= edges.silenceLine;
     const weaker = isAlone ? "likely" : "possible";
     const isOpen = this.ledger.isUncertain(older);
@@ -53,9 +54,9 @@ export class ReusedAddresses {
   }
 
   /**
-   * Whether an unmap is the late one of a mapping with an address that is in use again: its line is
-   * written after the work, and another CPU was faster. Frees of coherent memory and unmaps of
-   * lists are written before the work, and never late.
+   * Whether an unmap is the late one of a mapping with an address that is in use again. An unmap's
+   * line is written after the work, and another CPU may be faster. Frees of coherent memory and
+   * unmaps of lists are written before the work, so they are never late.
    */
   isLate(
     event: UnmapEvent,

@@ -1,15 +1,19 @@
 /**
- * Mappings that a driver uses alike, and which of those live at the end are leaked.
+ * Groups of mappings that a driver uses alike, and which of those live at the end are leaked.
  *
  * A mapping is overtaken by each newer one that is unmapped before it. A ring unmaps in the order of
- * its maps, or nearly: no live buffer of it was overtaken more often than those already unmapped. And
- * it maps one for each that it unmaps: the number of live ones stays what the ring was filled with.
+ * its maps, or nearly: none of its live buffers was overtaken more often than the buffers already
+ * unmapped. A ring also maps a buffer for each that it unmaps: the number of live buffers stays at
+ * the size of the ring.
  *
  * @see rules/traces.md T.66
  */
 import { type Linked, LiveList } from "./live_list.ts";
 
-/** Slots in the order of their use: how many behind one are in use. A Fenwick tree. */
+/**
+ * Counts how many slots after a given one are in use; slots are numbered in the order of their use.
+ * A Fenwick tree.
+ */
 class Ranks {
   #sums = new Int32Array(64);
   #next = 0;
@@ -31,14 +35,14 @@ class Ranks {
     this.#used--;
   }
 
-  /** How many slots behind this one are in use. */
+  /** Number of slots in use after this one. */
   above(slot: number): number {
     let upTo = 0;
     for (let at = slot + 1; at > 0; at -= at & -at) upTo += this.#sums[at - 1]!;
     return this.#used - upTo;
   }
 
-  /** Frees all slots, and makes room for at least twice so many. */
+  /** Frees all slots, and makes room for at least twice as many. */
   clear(count: number): void {
     this.#sums = new Int32Array(Math.max(64, 4 * count));
     this.#next = 0;
@@ -50,27 +54,27 @@ class Ranks {
   }
 }
 
-/** A live mapping may be leaked when so many newer ones of the same use were unmapped. */
+/** A live mapping may be leaked if this many newer mappings of the group were unmapped. */
 const LATER_UNMAPS = 3;
-/** A leaked mapping was overtaken this many times as often as any that was unmapped. */
+/** A leaked mapping was overtaken this many times as often as any unmapped mapping. */
 const OVERTAKEN_TIMES = 2;
-/** A mapping left by a burst is live this many times as long as any other was. */
+/** A mapping that a burst left behind is live this many times as long as any other was. */
 const LEFT_TIMES = 10;
-/** So many maps in a row, with no unmap between them, fill a ring. */
+/** This many maps in a row, without an unmap between them, count as filling a ring. */
 const FILLING = 8;
 
 /**
- * The place of a live mapping among those of its use: a part of the mapping itself, because there
- * are many mappings.
+ * The position of a live mapping in its group: fields of the mapping itself, because there are many
+ * mappings.
  */
 export interface RingPlace<Mapping> extends Linked<Mapping> {
   readonly mappedAt: { readonly seconds: number };
-  /** How many were mapped before it. */
+  /** Number of mappings of the group that were mapped before it. */
   mapsBefore: number;
-  /** How many were unmapped before it. */
+  /** Number of mappings of the group that were unmapped before it was mapped. */
   unmapsBefore: number;
   ringSlot: number;
-  /** It was live through a silence, in which its unmap may not have been traced. */
+  /** It was live during a silence, in which its unmap may not have been traced. */
   isUnseen: boolean;
 }
 
@@ -78,31 +82,38 @@ export interface RingPlace<Mapping> extends Linked<Mapping> {
 export class Siblings<Mapping extends RingPlace<Mapping>> {
   maps = 0;
   #unmaps = 0;
-  /** Live mappings: the ones that lived through a silence, then the others in the order of their maps. */
+  /**
+   * Live mappings in the order of their maps: in `#unseen` those that were live during a silence, in
+   * `#seen` the others.
+   */
   readonly #unseen = new LiveList<Mapping>();
   readonly #seen = new LiveList<Mapping>();
   readonly #ranks = new Ranks();
-  /** The largest count of overtakings among the unmapped mappings. */
+  /** The largest overtaking count of any unmapped mapping. */
   #mostOvertaken = 0;
-  /** The number of live ones, less the ones that were unmapped and never seen mapped. */
+  /** Number of live mappings, minus the unmaps of mappings that were never seen mapped. */
   #level = 0;
   #mostLevel = 0;
-  /** How far the level rose by single maps, and not by a ring being filled. */
+  /** How far the level was raised by single maps rather than by the filling of a ring. */
   #grown = 0;
-  /** How many silences it knows of. */
+  /** Number of silences that have been taken into account. */
   #silences: number;
-  /** Maps since the last unmap, and how far they raised the highest level. */
+  /** Number of maps since the last unmap, and how far they raised the highest level. */
   #run = 0;
   #rise = 0;
-  /** How long the one that lived longest did. */
+  /** The longest time that any unmapped mapping was live. */
   #longestSeconds = 0;
-  /** When the last one was unmapped with none left live; null while any is. */
+  /** When the last live mapping was unmapped; null while any mapping is live. */
   #drainedSeconds: number | null = null;
-  /** How often maps followed only after a pause, with none live in it: bursts, and no ring. */
+  /**
+   * How often mapping resumed only after a pause with no live mappings: a sign of bursts rather
+   * than of a ring.
+   */
   #bursts = 0;
 
   /**
-   * @param trace The trace with the silences: a mapping that is live in one may be unmapped unseen.
+   * @param trace The trace with its number of silences: a mapping that is live during one may be
+   *   unmapped unseen.
    */
   constructor(readonly trace: { readonly silences: number }) {
     this.#silences = trace.silences;
@@ -138,14 +149,14 @@ export class Siblings<Mapping extends RingPlace<Mapping>> {
     if (this.#liveCount === 0) this.#drainedSeconds = seconds;
   }
 
-  /** An unmap of one that was mapped before the trace. */
+  /** Notes an unmap of a mapping that was mapped before the trace. */
   unmapOlder(): void {
     this.#passSilence();
     this.#level--;
     this.#noteUnmap();
   }
 
-  /** A mapping is no longer live, by a line that is missing. */
+  /** Notes that a mapping is no longer live, because of a missing line. */
   forget(mapping: Mapping): void {
     this.#passSilence();
     if (!this.#listOf(mapping).delete(mapping)) return;
@@ -154,8 +165,8 @@ export class Siblings<Mapping extends RingPlace<Mapping>> {
   }
 
   /**
-   * Nothing was traced for long: only a mapping that was late already is known to be live. All that are
-   * older than a late one are late, too.
+   * After a silence only mappings that were already late are known to be live. All mappings older than
+   * a late one are late too.
    */
   #passSilence(): void {
     if (this.trace.silences === this.#silences) return;
@@ -177,14 +188,14 @@ export class Siblings<Mapping extends RingPlace<Mapping>> {
     return this.#seen.size + this.#unseen.size;
   }
 
-  /** All that are live, in the order of their maps. */
+  /** All live mappings, in the order of their maps. */
   #live(): Mapping[] {
     const seen = this.#seen.all();
     if (this.#unseen.size === 0) return seen;
     return [...this.#unseen.all().reverse(), ...seen].sort((a, b) => a.mapsBefore - b.mapsBefore);
   }
 
-  /** Those that seem leaked, by their maps, and whether each surely is live. */
+  /** The mappings that seem leaked, each with whether it is certainly live. */
   leaked(): ReadonlyMap<Mapping, boolean> {
     this.#passSilence();
     const live = this.#live();
@@ -195,11 +206,11 @@ export class Siblings<Mapping extends RingPlace<Mapping>> {
   }
 
   /**
-   * Those that the last burst of maps has left, few and for far longer than any lived: no request in
-   * flight, and no ring, which is never empty.
+   * The mappings that the last burst left behind: few, and live far longer than any other was. They
+   * are no request in flight, and no ring, which is never empty.
    *
    * @param seconds When the trace ends.
-   * @returns With each whether bursts before have left none.
+   * @returns Each mapping, with whether earlier bursts left none behind.
    */
   leftBehind(seconds: number): ReadonlyMap<Mapping, boolean> {
     const liveCount = this.#liveCount;
@@ -209,17 +220,17 @@ export class Siblings<Mapping extends RingPlace<Mapping>> {
     const left = this.#seen.all().filter(({ mappedAt }) =>
       seconds - mappedAt.seconds > LEFT_TIMES * this.#longestSeconds
     );
-    // Others are still in flight, or the ring is slow.
+    // If other mappings are live too, they are still in flight, or a ring is slow.
     return new Map(left.length < liveCount ? [] : left.map((mapping) => [mapping, isUsual]));
   }
 
-  /** Whether it was overtaken far more often than any other was. */
+  /** Whether a mapping was overtaken far more often than any unmapped one. */
   #isLate(mapping: Mapping): boolean {
     return this.#overtaken(mapping) >=
       Math.max(LATER_UNMAPS, OVERTAKEN_TIMES * this.#mostOvertaken + 1);
   }
 
-  /** How far maps since the last unmap raised the level, unless they fill a ring. */
+  /** How far the maps since the last unmap raised the level; 0 if they fill a ring. */
   #grownInRun(): number {
     return this.#rise >= FILLING && this.#rise * 2 > this.#run ? 0 : this.#rise;
   }
@@ -231,12 +242,12 @@ export class Siblings<Mapping extends RingPlace<Mapping>> {
     this.#rise = 0;
   }
 
-  /** Newer ones that are no longer live. */
+  /** Number of newer mappings that are no longer live. */
   #overtaken({ mapsBefore, ringSlot }: Mapping): number {
     return this.maps - 1 - mapsBefore - this.#ranks.above(ringSlot);
   }
 
-  /** Live ones that were mapped in a row and are all live: a ring that is not used. */
+  /** Live mappings that were mapped in a row and are all still live: a ring that is not in use. */
   #fillings(live: readonly Mapping[]): ReadonlySet<Mapping> {
     const found = new Set<Mapping>();
     let row: Mapping[] = [];

@@ -1,7 +1,7 @@
 /**
- * Checks what a real machine has recorded: trace and kernel log, line by line, in two passes.
+ * Checks the trace and kernel log of a real machine line by line, in two passes.
  *
- * The log is read first, because it says which pages of the trace matter.
+ * The log is read first, because it determines the pages of the trace for which history is kept.
  */
 import type { KernelLogEntry, UnreadableFault } from "../kernel_log/entry.ts";
 import { LogBoots, type LoggedBoot } from "../kernel_log/boots.ts";
@@ -26,44 +26,44 @@ import { QemuClock } from "../clocks/qemu_clock.ts";
 import { PageHistory } from "./page_history.ts";
 import { type TracedFault, tracedFaultFindings, tracedFaultOf } from "./traced_faults.ts";
 
-/** Faults of a trace that are kept: of more the first ones. */
+/** The most faults of a trace that are kept; later ones are dropped. */
 const MAX_FAULTS = 1 << 14;
 
 export interface Gap {
   readonly line: number;
-  /** Null where lines of every CPU are missing. */
+  /** Null if lines of every CPU are missing. */
   readonly cpu: number | null;
   /** How many events are missing, or null. */
   readonly count: number | null;
 }
 
-/** The beginning of the log's own prefix, before a line of a trace that was dumped into it. */
+/** The prefix of the kernel's log in front of a trace line, if the trace was dumped into the log. */
 const LOG_PREFIX = /^[>\s]*(?:<\d+>)?\[ *\d+\.\d+\] /;
 
-/** A mark of the person who cut lines out: `[...]`, `<snip>`, `-- 8< --`. */
+/** A mark where a person cut lines out: `[...]`, `<snip>`, `-- 8< --`. */
 const CUT_MARK =
   /^\W*(?:\.{3,}|…|(?:snip(?:ped)?|cut(?: here)?|omitted|truncated|trimmed|skipped|many more|\d+ (?:more )?lines? (?:omitted|cut|skipped|removed))\b|8<|>8)[^:=]{0,40}$/i;
 
-/** What trace-cmd writes first. */
+/** The first line of trace-cmd's output. */
 const CPU_COUNT = /^cpus=\d+$/;
 
-/** A program's text in the trace, in the words of the kernel and of user space. */
+/** Names of the event with a program's text: the kernel's and user space's. */
 const MARKERS: ReadonlySet<string> = new Set(["tracing_mark_write", "print"]);
 
-/** First pass: the kernel's log among the lines. */
+/** First pass: reads the kernel's log among the lines. */
 export class LogPass {
   readonly entries: KernelLogEntry[] = [];
   readonly unreadable: UnreadableFault[] = [];
-  /** Messages that are no error, such as those of the boot: how many. */
+  /** Number of messages that are no errors, such as those of the boot. */
   states = 0;
-  /** Messages of known areas that say that something is wrong, and that no row reads. */
+  /** Messages of known areas that indicate an error and that no row of the table matches. */
   readonly unreadMessages = new UnreadMessages();
   readonly boots = new LogBoots();
   /** The times of the collector's marks in the log, by their numbers. */
   readonly marks = new Map<string, LogTime & { readonly boot: LoggedBoot }>();
   readonly facts = new MachineFacts();
   readonly qemu = new QemuClock();
-  /** Lines of the current file in a form that is not read. */
+  /** Lines of the current file in unsupported forms. */
   unread = new UnreadLines();
   readonly #reader = new LateLogReader({
     entry: (entry) => {
@@ -78,16 +78,16 @@ export class LogPass {
     message: (message) => this.#message(message),
   });
 
-  /** Faults that are events of the trace. */
+  /** Faults that the trace itself records as events. */
   readonly faults: TracedFault[] = [];
 
-  /** Lines of events, which are no part of the log. */
+  /** Number of event lines, which do not belong to the log. */
   events = 0;
-  /** There is no line so far that the check of a trace has to know before it begins. */
+  /** No line so far must be known before the check of the trace begins. */
   isEmpty = true;
 
   push(line: TraceLine, number: number): void {
-    // A packed file of a few bytes can be millions of these.
+    // A packed file of a few bytes can contain millions of empty lines.
     if (line.isEmpty) return;
     if (line.kind === "event") {
       this.events++;
@@ -107,7 +107,10 @@ export class LogPass {
     this.#noteContent();
   }
 
-  /** Lines wait until the reader of logs is loaded: `readWaiting` comes before more of them, and before `end`. */
+  /**
+   * Whether lines wait for the reader of logs to be loaded: `readWaiting` must be called before further lines,
+   * and before `end`.
+   */
   get isWaiting(): boolean {
     return this.#reader.isWaiting;
   }
@@ -123,7 +126,7 @@ export class LogPass {
       this.qemu.isEmpty;
   }
 
-  /** How many messages of the log were read, faults that are damaged among them. */
+  /** Number of log messages that were read, including damaged faults. */
   get readCount(): number {
     const read = this.entries.filter(({ kind }) => kind !== "named").length;
     return read + this.states + this.unreadable.length;
@@ -147,9 +150,9 @@ export class LogPass {
   }
 }
 
-/** Second pass: the trace. */
+/** Second pass: checks the trace. */
 export class TraceCheck {
-  /** How many there are of each event. */
+  /** Number of events by name. */
   readonly #counts = new Map<TracedEventName, { count: number }>();
   readonly gaps: Gap[] = [];
   readonly ledger: MappingTracker;
@@ -157,22 +160,25 @@ export class TraceCheck {
   readonly #timed: TimedFinding[] = [];
   lines = 0;
   eventLines = 0;
-  /** Events about mappings that were read: maps, unmaps, page tables, faults, bounces. */
+  /** Number of events about mappings that were read: maps, unmaps, page tables, faults, bounces. */
   understood = 0;
   overwritten = 0;
   otherLines = 0;
-  /** Those of them that are of no form that is known. */
+  /** Lines among `otherLines` with no known form. */
   unknownLines = 0;
-  /** Lines of faults that are damaged. */
+  /** Numbers of damaged fault lines. */
   readonly damagedFaults: number[] = [];
   rawRecords = 0;
-  /** Events that the headers of the file count. */
+  /** Number of events according to the headers of the file. */
   #countedEvents = 0;
-  /** A stack is a separate event, in several lines. */
+  /** Whether the file has stacks: each counts as an event and has several lines. */
   #hasStacks = false;
   readonly #marks: (ClockDifference & { readonly boot: LoggedBoot })[] = [];
 
-  /** @param addresses Their pages' mappings are all kept, beside those of the log's faults. */
+  /**
+   * @param addresses All mappings of their pages are kept, in addition to those of the log's
+   *   faults.
+   */
   constructor(readonly log: LogPass, addresses: readonly number[] = []) {
     const faulted = log.faults.map(({ address }) => address);
     this.#history = new PageHistory([...faultPages(log.entries), ...faulted, ...addresses]);
@@ -183,19 +189,19 @@ export class TraceCheck {
     this.ledger = new MappingTracker(this.#history, log.facts, devices);
   }
 
-  /** How many there are of each event, by its name. */
+  /** Number of events of each name. */
   get events(): Record<string, number> {
     const events: Record<string, number> = {};
     for (const [{ text }, { count }] of this.#counts) events[text] = (events[text] ?? 0) + count;
     return events;
   }
 
-  /** Whether an event about mappings was read, or a line of the log about DMA. */
+  /** Whether an event about mappings, or a log line about DMA, was read. */
   get hasRead(): boolean {
     return this.understood > 0 || this.log.readCount > 0;
   }
 
-  /** Every mapping of a page that is kept, in the order of their map lines. */
+  /** Every mapping of a kept page, in the order of their map lines. */
   mappingsAt(page: number): readonly TracedMapping[] {
     return this.#history.at(page);
   }
@@ -210,7 +216,7 @@ export class TraceCheck {
         this.ledger.gap(line.cpu, number);
         return;
       case "started":
-        // Only where lines were overwritten is this more than a CPU that had nothing to do before.
+        // Without overwritten lines this only means that the CPU had nothing to trace before.
         if (this.overwritten > 0) this.ledger.gap(line.cpu, number);
         return;
       case "header":
@@ -256,12 +262,12 @@ export class TraceCheck {
     }
   }
 
-  /** A header of the file has a count of its events. */
+  /** Whether a header of the file counts its events. */
   get isCounted(): boolean {
     return this.#countedEvents > 0;
   }
 
-  /** Ties the clock of the log to that of the trace where both have a mark. */
+  /** Compares the clocks of the log and the trace at a mark that is in both. */
   #mark(line: TraceLine): void {
     const mark = MARKERS.has(line.event) ? markIn(line.payload) : null;
     const marked = mark === null ? undefined : this.log.marks.get(mark);
@@ -269,11 +275,11 @@ export class TraceCheck {
     this.#marks.push({ ...marked, seconds: line.seconds - marked.seconds });
   }
 
-  /** All has been read: the findings for open mappings, and the findings of the log. */
+  /** Ends the check: adds the findings for open mappings, and the findings of the log. */
   end(): CheckResult {
     const { ledger } = this;
     ledger.end();
-    // Lines of no known form may be the others.
+    // Lines of unknown form may be the events that seem to be missing.
     const isCounted = this.#countedEvents > 0 && !this.#hasStacks && this.unknownLines === 0;
     if (isCounted && this.gaps.length === 0) {
       ledger.edges.missingEvents = Math.max(0, this.#countedEvents - this.eventLines);
@@ -304,7 +310,10 @@ export class TraceCheck {
     return { live, uncertain, classified, findings };
   }
 
-  /** Finds leaks among the mappings live at the end; most are no leaks. @see rules/traces.md T.66 */
+  /**
+   * Finds leaks among the mappings live at the end; most of these are no leaks. @see rules/traces.md
+   * T.66
+   */
   #leaks(live: readonly TracedMapping[]): void {
     const { ledger } = this;
     const { findings } = ledger;
@@ -339,13 +348,13 @@ export interface CheckResult {
   readonly live: readonly TracedMapping[];
   readonly uncertain: readonly TracedMapping[];
   readonly classified: ClassifiedLog;
-  /** Proved ones first, then by line. */
+  /** Proved findings first, then by line. */
   readonly findings: readonly TraceFinding[];
 }
 
 const ORDER = ["proved", "likely", "possible", "unknown"];
 
-/** The trace's findings with the line of the log that is about each, and those of the log alone. */
+/** Merges the trace's findings, each with the log line about it, with the findings of the log alone. */
 function merge(
   { edges, findings }: MappingTracker,
   classified: ClassifiedLog,
@@ -361,7 +370,7 @@ function merge(
     const leak = isOpen && finding.otherLine === null ? proved.get(finding.line) : undefined;
     if (leak !== undefined) return [];
     const logLine = logLines.get(finding) ?? null;
-    // The kernel's own word needs no line of the trace.
+    // A finding that a kernel message confirms does not depend on lines of the trace.
     return [logLine === null ? asKnown(finding, edges) : { ...finding, logLine }];
   });
   const all = [...own, ...classified.findings, ...faults].map((each) => asCounted(each, edges));

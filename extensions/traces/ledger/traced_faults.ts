@@ -1,5 +1,6 @@
 /**
- * Faults that the trace itself records: by its own clock, among the lines of the mappings.
+ * Faults that the trace itself records as events: with the trace's clock, among the lines of the
+ * mappings.
  *
  * @see rules/traces.md T.29, T.62
  */
@@ -18,14 +19,14 @@ export interface TracedFault extends PageFaultEvent {
   readonly seconds: number;
 }
 
-/** The fault of a line; null for another line, undefined for one that is damaged. */
+/** The fault in a line; null for another line, undefined for a damaged one. */
 export function tracedFaultOf(line: TraceLine, number: number): TracedFault | null | undefined {
   if (line.event !== PAGE_FAULT_EVENT) return null;
   const event = readPageFault(line.fields);
   return event === null ? undefined : { ...event, line: number, seconds: line.seconds };
 }
 
-/** The evidence on each fault from the mappings of its page. */
+/** Findings about the faults, with evidence from the mappings of their pages. */
 export function tracedFaultFindings(
   faults: readonly TracedFault[],
   ledger: MappingTracker,
@@ -50,7 +51,7 @@ function findingFor(
       rule: FAULT_RULE,
       text: aboutKind(kind).fault ?? "",
       ...more,
-      // The line of the fault; those of its mapping are the others.
+      // `line` is the fault's line; the mapping's lines are the others.
       line,
       otherLine: more.line ?? more.otherLine ?? null,
       seconds,
@@ -69,7 +70,7 @@ function findingFor(
   return explainedFault(known, ledger, verdicts, finding);
 }
 
-/** Who mapped and unmapped the page, where it is the unmap that matters. */
+/** Adds which tasks mapped and unmapped the page, for a use after unmap. */
 function withTask(finding: TraceFinding, fault: TracedFault, history: PageHistory): TraceFinding {
   if (finding.kind !== "use_after_unmap" || finding.otherLine === null) return finding;
   const mapping = history.at(pageOf(fault.address)).find(({ unmappedAt }) =>

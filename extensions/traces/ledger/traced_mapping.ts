@@ -10,11 +10,11 @@ import { type RingPlace, Siblings } from "./siblings.ts";
 export type { Certainty };
 
 export const PAGE_BYTES = 4096;
-/** How far before an address the mapping that holds it begins, unless it is a large one. */
+/** How many pages before an address its mapping can begin, unless it is in `large`. */
 export const NEAR_PAGES = 64;
 /**
- * How many mappings of a device are kept that are not live: a trace of hours uses more addresses
- * than memory holds.
+ * The most mappings of a device that are kept after their unmap: a trace of hours uses more
+ * addresses than fit in memory.
  */
 const MAX_KEPT = 1 << 13;
 
@@ -27,42 +27,42 @@ export interface TraceInstant {
 
 /** A mapping, from the line of its map to the line of its unmap. */
 export interface TracedMapping extends RingPlace<TracedMapping> {
-  /** Null for a range of the two-step calls, which names no device. */
+  /** Null for a two-step range, which names no device. */
   readonly device: Device | null;
   readonly kind: MappingKind | "two_step";
   readonly addr: number;
   readonly sizeBytes: number;
   readonly dir: Direction | null;
-  /** Null where the line has none. */
+  /** Null if the line has no physical address. */
   readonly phys: number | null;
   readonly mappedAt: TraceInstant;
   readonly pid: number;
   readonly task: string;
-  /** The request it is for, such as `nvme0 qid 1 cmdid 962`, or null. */
+  /** The request that it was made for, such as `nvme0 qid 1 cmdid 962`, or null. */
   readonly request: string | null;
-  /** The line of the page table's own `map`, 0 without one. */
+  /** The page table's `map` line for this mapping, 0 without one. */
   readonly tableLine: number;
-  /** For a list: all entries that went in, and their places in memory. */
+  /** For a list: the number of entries before merging, and their physical addresses. */
   readonly entries: number;
   readonly physAddrs: readonly number[];
   unmappedAt: TraceInstant | null;
   /** Its unmap may be in a missing line. */
   isUncertain: boolean;
-  /** It was mapped directly, and another in a row with it. */
+  /** A direct mapping made directly before or after another one. */
   isSegment: boolean;
-  /** Those of the same use; null for a range of the two-step calls. */
+  /** The group of mappings that the driver uses alike; null for a two-step range. */
   readonly siblings: Siblings<TracedMapping> | null;
 }
 
-/** The records beside a device's own lines. */
+/** Recorded facts other than the device's own lines. */
 export interface Recorded {
   readonly facts: MachineFacts;
-  /** Devices of which the log has IOMMU faults. */
+  /** Devices with IOMMU faults in the log. */
   readonly faulted: ReadonlySet<string>;
   readonly bouncedLines: ReadonlyMap<string, number>;
-  /** How many ranges the page tables of the trace have mapped. */
+  /** The number of ranges mapped in the page tables of the trace. */
   readonly table: { readonly maps: number };
-  /** How often it was silent. */
+  /** The number of silences in the trace. */
   readonly edges: { readonly silences: number };
 }
 
@@ -71,20 +71,20 @@ export class Device {
   readonly byPage = new NumberMap<TracedMapping[]>();
   /** Live lists by the physical address of their first entry. */
   readonly lists = new NumberMap<TracedMapping[]>();
-  /** The last mapping that was unmapped at each address; of the addresses the newest. */
+  /** The mapping unmapped last at each address, for the most recent addresses. */
   readonly unmapped = new NewestMap<TracedMapping>(MAX_KEPT);
-  /** The last list that was unmapped, by the physical address of its first entry. */
+  /** The list unmapped last, by the physical address of its first entry. */
   readonly unmappedLists = new NewestMap<TracedMapping>(MAX_KEPT);
-  /** Mappings by what those have in common that a driver uses alike. */
+  /** Groups of mappings that the driver uses alike, by their common properties. */
   readonly siblings = new Map<number, Siblings<TracedMapping>>();
-  /** Identity mappings of which only the number is kept, by address. */
+  /** Number of identity mappings that are only counted, by address. */
   readonly folded = new NewestMap<number>(
     MAX_KEPT,
     (_, count) => this.foldedElsewhere += count,
   );
-  /** How many more there are, at any address. */
+  /** Number of further such mappings, at any address. */
   foldedElsewhere = 0;
-  /** Live identity mappings by the lines of their maps: the oldest are folded. */
+  /** Live identity mappings by the lines of their maps: the oldest are folded into a count. */
   readonly identities = new NumberMap<TracedMapping>();
   /** Live mappings of more than `NEAR_PAGES` pages. */
   readonly large = new Set<TracedMapping>();
@@ -96,18 +96,18 @@ export class Device {
   /** Mappings dropped without an unmap: their address was mapped again, or lines are missing. */
   uncertain = 0;
   identityMaps = 0;
-  /** Maps with an address that is not the physical one and that no line of a page table covers. */
+  /** Number of maps with an address that is neither physical nor covered by a page-table line. */
   otherMaps = 0;
-  /** The ones among them with another offset in the page. */
+  /** Number of maps in `otherMaps` with another offset in the page than their memory. */
   movedMaps = 0;
-  /** Where the addresses of `otherMaps` begin and end. */
+  /** Lowest and highest address of `otherMaps`. */
   lowestOther = Infinity;
   highestOther = 0;
   coveredMaps = 0;
-  /** Direct mappings that were made in a row, and those of them that were unmapped. */
+  /** Number of direct mappings made in a row, and how many of them were unmapped. */
   segments = 0;
   unmappedSegments = 0;
-  /** Maps that failed; null without any. */
+  /** Failed maps; null without any. */
   failed: FailedMaps | null = null;
 
   constructor(readonly name: string, readonly recorded: Recorded) {}
@@ -118,57 +118,63 @@ export interface FailedMaps {
   readonly firstLine: number;
   readonly firstSeconds: number;
   lastLine: number;
-  /** The largest of them; 0 where no line has a size. */
+  /** Size of the largest failed map; 0 if no line has a size. */
   mostBytes: number;
-  /** How many in a row, now and at most. */
+  /** Number of failures in a row, now and at most. */
   run: number;
   longestRun: number;
 }
 
 export interface TraceFinding {
   readonly kind: FindingKind;
-  /** Line of the trace where it shows, or null. */
+  /** Line of the trace that shows the error, or null. */
   readonly line: number | null;
-  /** The line of the map, or another line that it is compared with. */
+  /** The line of the map, or another line with which `line` is compared. */
   readonly otherLine: number | null;
   /** Line of the kernel's log, or null. */
   readonly logLine: number | null;
   readonly device: string | null;
   readonly address: number | null;
   readonly certainty: Certainty;
-  /** It follows only when no line is missing from this one on; null where that does not matter. */
+  /** The finding holds only if no line after this one is missing; null if that does not matter. */
   readonly since: number | null;
   /** The rule it follows from, as `trace.T.66`. */
   readonly rule: string;
   /** What happened, as a sentence. */
   readonly text: string;
-  /** When, by the clock of the trace, else by that of the log; null where nothing says so. */
+  /** When it happened, by the clock of the trace, else of the log; null if unknown. */
   readonly seconds: number | null;
-  /** That time as the log has it, for a finding of the log alone; empty where it has none. */
+  /** For a finding of the log alone: that time as it is in the log; empty without one. */
   readonly stamp?: string;
-  /** Why a message of the log was printed, with how sure that is; absent where the finding says it. */
+  /**
+   * Why the log message was printed, with the certainty; absent if the finding itself gives the
+   * reason.
+   */
   readonly why?: string;
-  /** What to do, where it depends on the line; else the kind's own steps hold. */
+  /** Recommended steps if they depend on the line; else those of the kind are used. */
   readonly next?: readonly string[];
-  /** What differs, by name. */
+  /** The values that differ, by name. */
   readonly more: Readonly<Record<string, number | string | null | readonly number[]>>;
   /**
-   * It is proved only while the trace has every map of this device, because its mappings may share
-   * addresses.
+   * The device, if its mappings may share addresses: the finding is proved only if the trace has
+   * every map of the device.
    */
   readonly sharing?: Pick<Device, "mappedBeforeTrace">;
   /** For a fault with several possible causes: all of them, the likeliest first. */
   readonly candidates?: readonly FaultCandidate[];
 }
 
-/** A possible cause of a fault, if its time or the known facts about the page fit several. */
+/**
+ * A possible cause of a fault for which several causes fit its time or the known facts about the
+ * page.
+ */
 export interface FaultCandidate {
   readonly kind: FindingKind;
   readonly line: number | null;
   readonly otherLine: number | null;
 }
 
-/** A finding: an omitted field is null or empty. */
+/** Makes a finding: an omitted field is null or empty. */
 export function findingOf(
   details: Pick<TraceFinding, "kind" | "certainty" | "rule" | "text"> & Partial<TraceFinding>,
 ): TraceFinding {
@@ -185,14 +191,14 @@ export function findingOf(
   };
 }
 
-/** Whether a person may act on it. */
+/** Whether a finding is certain enough to act on. */
 export function isSure({ certainty }: TraceFinding): boolean {
   return certainty === "proved" || certainty === "likely";
 }
 
 /**
- * The mappings of a device that a driver uses alike: by kind, direction and power of two of the size,
- * and by the CPU that maps, because each queue has its own.
+ * The group of mappings that a driver uses alike: by kind, direction and power of two of the size,
+ * and by the mapping CPU, because each CPU's queue has separate mappings.
  */
 export function siblingsOf(
   device: Device,
@@ -211,19 +217,19 @@ export function siblingsOf(
   return siblings;
 }
 
-/** The least power of two that is no less than a size. */
+/** The exponent of the least power of two that is not less than a size. */
 function powerOf(sizeBytes: number): number {
-  // V8 calls a function of the C library for a logarithm, and none for the bits of a small number.
+  // V8 calls a C library function for a logarithm, but none for the bits of a small number.
   if (sizeBytes > 1 << 30) return Math.ceil(Math.log2(sizeBytes));
   return 32 - Math.clz32(Math.max(sizeBytes, 1) - 1);
 }
 
 const KINDS: readonly MappingKind[] = ["map", "alloc", "sg"];
-/** Sizes have fewer bits. */
+/** Sizes have fewer bits than this. */
 const MAX_POWERS = 64;
 
 export function pageOf(address: number): number {
-  // No remainder: V8 calls a function for that of large numbers.
+  // Without the remainder operator: V8 calls a function for remainders of large numbers.
   return Math.floor(address / PAGE_BYTES) * PAGE_BYTES;
 }
 
@@ -237,7 +243,7 @@ export function pagesOf({ addr, sizeBytes }: TracedMapping): number {
   return (pageEnd(addr, sizeBytes) - pageOf(addr)) / PAGE_BYTES;
 }
 
-/** Whether a device may do this by the direction of the mapping. */
+/** Whether the direction of the mapping allows a device's access. */
 export function allows(dir: Direction | null, access: "read" | "write"): boolean {
   if (dir === null || dir === "BIDIRECTIONAL") return true;
   return access === "read" ? dir === "TO_DEVICE" : dir === "FROM_DEVICE";

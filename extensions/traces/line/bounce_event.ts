@@ -1,5 +1,5 @@
 /**
- * `swiotlb_bounced`: an attempt to bounce, printed before slots are sought.
+ * `swiotlb_bounced`: an attempt to bounce, printed before slots are searched.
  *
  * @see rules/traces.md T.31
  */
@@ -9,9 +9,9 @@ export const BOUNCE_EVENT = "swiotlb_bounced";
 
 export interface BounceEvent {
   readonly device: string;
-  /** Null where the line has none. */
+  /** Null if the line has no DMA mask. */
   readonly maskBits: number | null;
-  /** The data's own address; null for all ones, which says that the device cannot reach it. */
+  /** The address of the data; null if it is all ones: the device cannot reach the data. */
   readonly address: number | null;
   readonly sizeBytes: number;
 }
@@ -26,7 +26,7 @@ export function bouncedDevice(fields: PayloadFields): string {
   return fields.wordAt(Math.min(fields.start + HEAD.length, fields.end));
 }
 
-/** `dev_name: DEV dma_mask=h dev_addr=h size=d FORCE|NORMAL`; null for a line that is damaged. */
+/** `dev_name: DEV dma_mask=h dev_addr=h size=d FORCE|NORMAL`; null for a damaged line. */
 export function readBounce(fields: PayloadFields): BounceEvent | null {
   const address = fields.hex(ADDRESS);
   const sizeBytes = fields.decimal(SIZE);

@@ -1,5 +1,5 @@
 /**
- * An event of the DMA API or of an IOMMU, as a trace line has it.
+ * An event of the DMA API or of an IOMMU, parsed from a trace line.
  *
  * @see rules/traces.md T.15 to T.25
  */
@@ -7,14 +7,14 @@ import type { DMA_EVENTS, IOMMU_EVENTS } from "./event_names.ts";
 import { KnownTexts } from "./known_texts.ts";
 import { hexAt, type PayloadFields, payloadKey } from "./payload.ts";
 
-/** By their numbers in the kernel. */
+/** Directions, in the order of their numbers in the kernel. */
 export const DIRECTIONS = ["BIDIRECTIONAL", "TO_DEVICE", "FROM_DEVICE", "NONE"] as const;
 export type Direction = (typeof DIRECTIONS)[number];
 
 /** The family of a call: only calls of the same family may unmap a mapping. */
 export type MappingKind = "map" | "alloc" | "sg";
 
-/** Which device, and which way its data goes. */
+/** The device, and the direction of the transfer. */
 interface Transfer {
   readonly device: string;
   readonly dir: Direction;
@@ -29,7 +29,7 @@ interface AddressCall extends Transfer {
 export type DmaEvent =
   | AddressCall & {
     readonly op: "map" | "alloc";
-    /** Null where the line has none. */
+    /** Null if the line has no physical address. */
     readonly phys: number | null;
     readonly failed: boolean;
   }
@@ -37,7 +37,7 @@ export type DmaEvent =
   | AddressCall & { readonly op: "sync"; readonly isList: boolean }
   | Transfer & {
     readonly op: "map_sg";
-    /** Entries that went in, of which the list below may show fewer. */
+    /** Number of entries before merging; the arrays below may have fewer. */
     readonly entries: number;
     readonly dmaAddrs: readonly number[];
     readonly sizesBytes: readonly number[];
@@ -46,7 +46,7 @@ export type DmaEvent =
   | Transfer & {
     readonly op: "unmap_sg";
     readonly physAddrs: readonly number[];
-    /** The line ends inside the list. */
+    /** Whether the line was truncated within the list. */
     readonly isCut: boolean;
   }
   | { readonly op: "failed"; readonly device: string }
@@ -62,7 +62,7 @@ export type DmaEvent =
     readonly end: number;
   };
 
-/** Reads what is behind an event's name; null for a line that is cut or damaged. */
+/** Parses the text after an event's name; null for a truncated or damaged line. */
 export type DmaReader = (fields: PayloadFields) => DmaEvent | null;
 
 type EventName = (typeof DMA_EVENTS)[number] | (typeof IOMMU_EVENTS)[number];
@@ -94,7 +94,7 @@ const READER_TABLE: Readonly<Record<EventName, DmaReader>> = {
 
 const READERS: ReadonlyMap<string, DmaReader> = new Map(Object.entries(READER_TABLE));
 
-/** How an event is read that mappings are followed by; undefined for any other. */
+/** The parser for an event that the ledger needs; undefined for any other event. */
 export function dmaReaderOf(name: string): DmaReader | undefined {
   return READERS.get(name);
 }
@@ -117,7 +117,7 @@ const KNOWN_DIRECTIONS = new KnownTexts((word): Direction | "unknown" =>
   DIRECTIONS.find((direction) => direction === word) ?? "unknown"
 );
 
-/** @param unsaid The direction of a line that has none. */
+/** @param unsaid The direction if the line has none. */
 function directionOf(
   fields: PayloadFields,
   unsaid: Direction | null = null,
@@ -127,16 +127,16 @@ function directionOf(
   return direction === "unknown" ? null : direction;
 }
 
-/** The last field of most lines: without it the line is cut. */
+/** Whether a line is complete: most lines end with the field `attrs`. */
 function isWhole(fields: PayloadFields): boolean {
   return fields.has(ATTRS);
 }
 
 /**
- * What all calls about one address say; null for a line that is cut before it.
+ * Parses the fields that all calls about one address have; null for a line that is truncated before them.
  *
- * @param unsaid The direction of a line that has none: the first kernels with these events print none for
- * coherent memory, which is mapped both ways.
+ * @param unsaid The direction if the line has none: the first kernels with these events print none for
+ *   coherent memory, which is mapped in both directions.
  */
 function callOf(
   fields: PayloadFields,
@@ -158,10 +158,10 @@ function mapped(fields: PayloadFields): DmaEvent | null {
   return { op: "map", device, dir, addr, sizeBytes, phys, failed: addr < 0 };
 }
 
-/** The value that a failed allocation has in place of memory. */
+/** Values that a failed allocation prints instead of a memory address. */
 const NO_MEMORY: ReadonlySet<string> = new Set(["(null", "0x0", "(nil"]);
 
-/** A failed allocation has address 0 and no memory. */
+/** Parses an allocation. A failed one has DMA address 0 and no memory. */
 function allocated(fields: PayloadFields): DmaEvent | null {
   const call = callOf(fields, "BIDIRECTIONAL");
   if (call === null || !isWhole(fields)) return null;
@@ -207,7 +207,10 @@ function mappedList(fields: PayloadFields): DmaEvent | null {
   };
 }
 
-/** A line has 8 KiB: a long list is truncated, and the rest still identifies it. */
+/**
+ * Parses the unmap of a list. A line has at most 8 KiB, so a long list is truncated; its first
+ * entries still identify it.
+ */
 function unmappedList(fields: PayloadFields): DmaEvent | null {
   const dir = directionOf(fields);
   const whole = isWhole(fields) ? fields.array(PHYS_LIST) : null;
@@ -232,18 +235,21 @@ function syncedList(fields: PayloadFields): DmaEvent | null {
 }
 
 /**
- * Before the first address, and between the two; the second is exclusive. Kernels of 5.x print the first
- * alone, with the size.
+ * `RANGE_HEAD`: the text before the start of the range; `RANGE_MIDDLE` before its end, which is
+ * exclusive. Kernels of 5.x print only the start, with the size.
  */
 const RANGE_HEAD = new TextEncoder().encode("IOMMU:");
 const RANGE_MIDDLE = new TextEncoder().encode(" - ");
 
-/** Where the range begins in the line, or -1. Newer kernels name the device before it. */
+/** Offset of the range in the line, or -1. Newer kernels print the device before it. */
 function rangeAt(fields: PayloadFields): number {
   return fields.startsWith(RANGE_HEAD) ? fields.valueStart(IOVA) : -1;
 }
 
-/** The end of the range that begins at `start`, in the line at `at`; null when it is cut. */
+/**
+ * The end of the range that begins at address `start`, printed at offset `at`; null if the line is
+ * truncated there.
+ */
 function rangeEnd(fields: PayloadFields, at: number, start: number): number | null {
   const middle = fields.indexOf(RANGE_MIDDLE, at);
   const sizeBytes = fields.decimal(SIZE);

@@ -1,6 +1,6 @@
 /**
- * All that is recorded as one log of events: each with its file and line, its own clock's time, and
- * what its line says.
+ * Converts the lines of all recorded files into one form of event, each with its file and line, its
+ * time by the file's own clock, and the fields of its line.
  *
  * @see rules/traces.md T.1, T.40 to T.43, T.57 to T.59
  */
@@ -11,26 +11,26 @@ import { BLKPARSE, type LineOrigin, originOf, queueLimitOf } from "./line_source
 import { readSetup } from "./nvme_event.ts";
 import type { TraceLine } from "./trace_line.ts";
 
-/** One event; what else it has are the fields of its line. */
+/** One event; further properties are the fields of its line. */
 export interface LoggedEvent {
   readonly file: string;
   readonly line: number;
   readonly origin: LineOrigin;
-  /** By the clock of its stream, or null where the line has no time. */
+  /** By the clock of its file, or null if the line has no time. */
   readonly seconds: number | null;
   readonly event: string;
   readonly [field: string]: unknown;
 }
 
 const QEMU_HEAD = /^(?:\d+@(\d+\.\d+):)?(\w+) ?(.*)$/;
-/** After a range or in its place: the process, or the error. */
+/** The bracket at the end of a line, after the range or instead of it: the process, or the error. */
 const BLKPARSE_END = /\[(-?\w[^\]]*)\]/;
-/** An option of a job for fio, or a switch without a value; a comment may follow. */
+/** An option of a fio job, or a switch without a value, with an optional comment. */
 const FIO_OPTION = /^([a-z_][a-z_0-9]*)(?: *=([^;#]*))?(?:[;#].*)?$/;
 const FIO_COMMENT = /^[;#]/;
 const FIO_SECTION = /^\[([^\]]+)\]/;
 
-/** Whether the next line may be an unknown option of a job for fio. @param event What this line says. */
+/** Whether the next line may be an unknown option of a fio job. @param event The event in this line. */
 export function staysInJob(
   event: LoggedEvent | null,
   line: TraceLine,
@@ -41,9 +41,9 @@ export function staysInJob(
 }
 
 /**
- * The event in a line; null for a line without one, and for lines of a kernel's log.
+ * The event in a line; null for a line without an event, and for lines of a kernel's log.
  *
- * @param isInJob The line before is of a fio job: then this may be an unknown option.
+ * @param isInJob Whether the line before is of a fio job: then this may be an unknown option.
  */
 export function eventOf(
   line: TraceLine,
@@ -92,7 +92,7 @@ function traceFields(line: TraceLine) {
   return command === null ? { ...common, payload } : { ...common, ...command };
 }
 
-/** Addresses as people write them; sizes and counts stay numbers. */
+/** Converts addresses to hex text, with field names in snake case; sizes and counts stay numbers. */
 function addressesAsHex(event: DmaEvent): Record<string, unknown> {
   const shown = Object.entries(event).map(([name, value]) => {
     const field = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
@@ -107,7 +107,7 @@ function hex(address: number): string | null {
   return address < 0 ? null : `0x${address.toString(16)}`;
 }
 
-/** A word and its value, `cid 4`, `sid=0x10` or `opname 'READ'`: what else a line says is prose. */
+/** A word and its value: `cid 4`, `sid=0x10` or `opname 'READ'`; the rest of a line is prose. */
 const QEMU_FIELD = /([A-Za-z_]\w*)(?: ?[=:] ?| )(0x[0-9a-f]+|-?\d[\w:.]*|'[^']*')(?=[\s,)]|$)/gi;
 
 function qemuFields(text: string) {
@@ -143,7 +143,7 @@ function blkparseFields(text: string) {
 
 const UNSIGNED = 2 ** 16;
 
-/** An error as blkparse prints it: without its sign, as 16 bits. Null for another word. */
+/** The negative errno of an error as blkparse prints it: as unsigned 16 bits. Null for another word. */
 function errnoOf(word: string): number | null {
   const value = Number(word);
   if (Number.isNaN(value)) return null;
@@ -151,8 +151,8 @@ function errnoOf(word: string): number | null {
 }
 
 /**
- * A value without a unit is read as a number; the meaning of a unit depends on the whole job
- * (`kb_base`).
+ * Parses an option and its value. A value without a unit becomes a number; the meaning of a unit
+ * depends on the whole job (`kb_base`).
  */
 function fioFields(text: string) {
   const section = FIO_SECTION.exec(text);

@@ -1,13 +1,19 @@
-/** The name of an event, and what follows from it: worked out once for each name and not for each line. */
+/**
+ * The name of an event, with properties that depend on the name only; computed once for each name instead
+ * of for each line.
+ */
 import { type DmaReader, dmaReaderOf } from "./dma_event.ts";
 
 export class TracedEventName {
-  /** How the event is read that mappings are followed by; undefined for another one. */
+  /** The parser for the event if the ledger needs it, else undefined. */
   readonly dmaReader: DmaReader | undefined;
-  /** It lies beside a call, and not within one as events of an IOMMU's queue do. */
+  /**
+   * Whether the event is one of a call, rather than within a call as events of an IOMMU's queue
+   * are.
+   */
   readonly isCall: boolean;
 
-  /** It is one of the DMA API. */
+  /** Whether it is an event of the DMA API. */
   readonly isDma: boolean;
 
   readonly text: string;
@@ -20,7 +26,10 @@ export class TracedEventName {
   }
 }
 
-/** The engine's own copy of a text, which it compares with literals by its place: a key of an object is one. */
+/**
+ * The engine's interned copy of a text, which it can compare with literals by identity: the key of an object is
+ * interned.
+ */
 function sharedText(text: string): string {
   return Object.keys({ [text]: null })[0]!;
 }

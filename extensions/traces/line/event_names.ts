@@ -1,4 +1,4 @@
-/** Events of a trace that mappings are followed by, as the kernel names them in `events/SYSTEM` of tracefs. */
+/** Names of the trace events that the ledger needs, as the kernel names them in `events/SYSTEM` of tracefs. */
 
 /** @see rules/traces.md T.15 */
 export const DMA_EVENTS = [

@@ -1,5 +1,5 @@
 /**
- * Records that the user-space library could not format, put into the kernel's own text.
+ * Converts records that the user-space library could not format into the kernel's own text.
  *
  *     [FAILED TO PARSE] device=0000:00:05.0 addrs=ARRAY[00, 70, …] dir=1 attrs=0x0
  *
@@ -23,7 +23,10 @@ const ATTRIBUTES = [
   "REQUIRE_COHERENT",
   "CC_SHARED",
 ] as const;
-/** Codes of NVM and admin commands that traces of drivers have, by their names in kernel text. */
+/**
+ * Opcodes of NVM and admin commands that occur in drivers' traces, with their names in the kernel's
+ * text.
+ */
 const IO_OPCODES: Readonly<Record<number, string>> = {
   0: "nvme_cmd_flush",
   1: "nvme_cmd_write",
@@ -48,7 +51,7 @@ const LENGTH_BYTES = 4;
 
 type Fields = ReadonlyMap<string, string>;
 
-/** The kernel's text of a record, or null for an event that is not known or a record that is cut. */
+/** The kernel's text for a record, or null for an unknown event or a truncated record. */
 export function kernelPayload(event: string, payload: string): string | null {
   const fields = fieldsOf(payload);
   if (event.startsWith("dma_")) return dmaPayload(event, fields);
@@ -56,7 +59,7 @@ export function kernelPayload(event: string, payload: string): string | null {
   return null;
 }
 
-/** `name=value`; an array is one value. */
+/** Splits `name=value` pairs; an array is one value. */
 function fieldsOf(payload: string): Fields {
   const fields = new Map<string, string>();
   for (const [, name, array, word] of payload.matchAll(/(\w+)=(?:ARRAY\[([^\]]*)\]|(\S*))/g)) {
@@ -65,7 +68,7 @@ function fieldsOf(payload: string): Fields {
   return fields;
 }
 
-/** Little-endian numbers of `width` bytes. */
+/** Splits bytes into little-endian numbers of `width` bytes. */
 function numbers(bytes: string | undefined, width: number): string[] | null {
   if (bytes === undefined) return null;
   const list = bytes.split(/[,\s]+/).filter((byte) => byte !== "");
@@ -147,13 +150,13 @@ function nvmePayload(event: string, fields: Fields): string | null {
   return null;
 }
 
-/** Bytes of command words 10 to 15. */
+/** Number of bytes in command words 10 to 15. */
 const COMMAND_BYTES = 24;
 
 /**
- * Command words 10 to 15: the first LBA, the zero-based length, the rest. Until a record of the file has
- * bytes that are no text, the library prints them as text, up to the first 0: that is left as it is, and
- * says nothing of the blocks.
+ * Formats command words 10 to 15: the first LBA, the zero-based length, the rest. Until a record of the
+ * file has bytes that are not text, the library prints these bytes as text, up to the first 0. Such a
+ * text is left unchanged, and gives no information about the blocks.
  */
 function commandText(fields: Fields): string {
   const opcode = Number(fields.get("opcode"));

@@ -1,8 +1,8 @@
 /**
- * Jobs of fio: their options as fio reads them.
+ * Parses jobs of fio as fio does.
  *
  * Measured with fio 3.33 and 3.41 (`ioengine=null`, `write_iolog=FILE`), which agree: `bs=128KiB` is 128,000 bytes and
- * `128Ki` 131,072; `kb_base=1000` swaps the two. A size for reads, writes and trims each is `8k,32k,4k`.
+ * `128Ki` 131,072; `kb_base=1000` swaps the two. Three sizes for reads, writes and trims are written `8k,32k,4k`.
  *
  * @see rules/traces.md T.58
  */
@@ -24,7 +24,7 @@ const OPTIONS: Readonly<Record<string, string>> = {
   kb_base: "kb_base",
 };
 
-/** The name of an option without its aliases; null for one that is not used. */
+/** The main name of an option that may be an alias; null for an unused option. */
 export function fioOption(name: string): string | null {
   return Object.hasOwn(OPTIONS, name) ? OPTIONS[name]! : null;
 }
@@ -32,7 +32,10 @@ export function fioOption(name: string): string | null {
 /** The operation of a job's request; fio's trims are discards. */
 export type FioVerb = "read" | "write" | "discard";
 
-/** Bytes of requests of one kind. Sizes between the ends are multiples of the least. */
+/**
+ * Sizes of requests of one kind, in bytes. Sizes between `least` and `most` are multiples of the
+ * least.
+ */
 export interface FioSizes {
   readonly leastBytes: number;
   readonly mostBytes: number;
@@ -40,21 +43,24 @@ export interface FioSizes {
 
 export interface FioJob {
   readonly verbs: readonly FioVerb[];
-  /** Each range is discarded, then written. */
+  /** Whether each range is discarded, then written. */
   readonly writesTrimmed: boolean;
   readonly random: boolean;
-  /** `rw=read:4k`: bytes that are left out behind each request; `rw=randread:8`: requests that follow each other. */
+  /**
+   * `holeBytes`: bytes skipped after each request, from `rw=read:4k`; `run`: sequential requests after each random
+   * seek, from `rw=randread:8`.
+   */
   readonly holeBytes: number;
   readonly run: number;
   readonly sizes: Readonly<Record<FioVerb, FioSizes>>;
-  /** Null where the job leaves it to its file or disk. */
+  /** Null if the size is that of the job's file or disk. */
   readonly sizeBytes: number | null;
   readonly offsetBytes: number;
   readonly iodepth: number;
   readonly numjobs: number;
-  /** Percent, of reads and writes. */
+  /** Percentage of reads among reads and writes. */
   readonly readShare: number;
-  /** The differences from the job's text, in words. */
+  /** Descriptions of how the interpretation differs from the job's text. */
   readonly guesses: readonly string[];
 }
 
@@ -76,7 +82,7 @@ const POWERS: Readonly<Record<string, number>> = { k: 1, m: 2, g: 3, t: 4, p: 5 
 const DEFAULT_BYTES = 4096;
 const KINDS = ["read", "write", "discard"] as const satisfies readonly FioVerb[];
 
-/** Engines that keep one request under way, whatever `iodepth` says; fio takes psync where a job names none. */
+/** Engines that keep only one request in flight, whatever `iodepth` is; fio uses psync if a job names none. */
 const SYNCHRONOUS: ReadonlySet<string> = new Set([
   "mmap",
   "psync",
@@ -88,17 +94,20 @@ const SYNCHRONOUS: ReadonlySet<string> = new Set([
 
 interface Size {
   readonly bytes: number;
-  /** The whole text is a size. */
+  /** Whether the whole text was parsed as a size. */
   readonly whole: boolean;
 }
 
-/** A number of fio's, in bytes; null for a text without one. @param base The value of `kb_base`. */
+/**
+ * Parses a fio number, in bytes; null if the text does not begin with one. @param base The value of
+ * `kb_base`.
+ */
 function sizeOf(text: string, base: number): Size | null {
   const match = /^\s*(0x[0-9a-f]+|\d{1,15})([kmgtp])?(ib?|b)?(.*)$/i.exec(text);
   if (match === null) return null;
   const [, digits, letter, ending = "", rest = ""] = match;
   const power = POWERS[letter?.toLowerCase() ?? ""] ?? 0;
-  // `KiB` is the other base than `K`, `KB` and `Ki`.
+  // `KiB` uses the other base than `K`, `KB` and `Ki`.
   const isOther = power > 0 && ending.toLowerCase() === "ib";
   const unit = isOther ? (base === 1000 ? 1024 : 1000) : base;
   const isUnit = power > 0 || ending === "" || ending.toLowerCase() === "b";
@@ -106,10 +115,10 @@ function sizeOf(text: string, base: number): Size | null {
 }
 
 /**
- * The work of a job.
+ * Interprets the options of a job.
  *
- * @param options Texts by their names without aliases, those of `[global]` first, in the order of
- * the file.
+ * @param options Values by the options' main names, those of `[global]` first, in the order of the
+ *   file.
  * @param ignored Other options.
  */
 export function readFioJob(
@@ -118,7 +127,7 @@ export function readFioJob(
 ): FioJob {
   const guesses: string[] = [];
   const base = options.get("kb_base") === "1000" ? 1000 : 1024;
-  /** A size, with a word where the text is none. */
+  /** Parses a size; notes a guess if the text is not entirely a size. */
   const size = (name: string, text: string | undefined, otherwise: number): number => {
     if (text === undefined || text === "") return otherwise;
     const found = sizeOf(text, base);
@@ -130,7 +139,7 @@ export function readFioJob(
   };
   const count = (name: string, otherwise: number) =>
     Math.max(1, size(name, options.get(name), otherwise));
-  // The later of the two holds.
+  // The last of the `rwmix` options counts.
   const mix = [...options.keys()].findLast((name) => name.startsWith("rwmix"));
   const share = mix === undefined ? 50 : Math.min(100, size(mix, options.get(mix), 50));
 
@@ -177,7 +186,9 @@ export function readFioJob(
   };
 }
 
-/** Sizes of `bs=` or, where there is one, of `bsrange=`: for reads, writes and trims, each like the one before if it is left out. */
+/**
+ * Sizes from `bs=` or, if given, from `bsrange=`: for reads, writes and trims; an omitted one is equal to the one before it.
+ */
 function sizesOf(
   options: ReadonlyMap<string, string>,
   size: (name: string, text: string | undefined, otherwise: number) => number,

@@ -1,23 +1,23 @@
 /**
- * Invalidations of an IOTLB, as a trace line has them.
+ * IOTLB invalidations, parsed from trace lines.
  *
  * @see rules/traces.md T.32, T.33
  */
 import { PAGE_BYTES } from "../ledger/traced_mapping.ts";
 
 export interface FlushEvent {
-  /** `dmar0 4`: the unit and its domain; null for all domains. */
+  /** Unit and domain, such as `dmar0 4`; null for all domains. */
   readonly domain: string | null;
   /** Null for all addresses. */
   readonly range: { readonly start: number; readonly end: number } | null;
 }
 
 const DESCRIPTOR = /^p?_?iotlb_inv (\w+): 0x([0-9a-f]+) 0x([0-9a-f]+) /;
-/** Bits 5:4 of a descriptor: how much of the IOTLB is invalidated. */
+/** Values of bits 5:4 of a descriptor: how much of the IOTLB is invalidated. */
 const GLOBAL = 1;
 const PAGES = 3;
 
-/** The invalidation of `qi_submit`, or null for another descriptor. */
+/** The IOTLB invalidation in a `qi_submit` event, or null for another descriptor. */
 export function readFlush(payload: string): FlushEvent | null {
   const match = DESCRIPTOR.exec(payload);
   if (match === null) return null;

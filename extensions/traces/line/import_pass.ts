@@ -1,12 +1,12 @@
 /**
- * The counts of an import: lines by their origin, events by their names, and missing or damaged
- * ones.
+ * Counts the lines of an import by their origin, the events by their names, and missing and damaged
+ * lines.
  */
 import type { Gap } from "../ledger/trace_check.ts";
 import { type LineOrigin, nameIn, originOf, queueLimitOf } from "./line_source.ts";
 import type { TraceLine } from "./trace_line.ts";
 
-/** Events that are known; all others are kept and counted. @see rules/traces.md T.15 to T.36 */
+/** Events with a decoder; all others are only kept and counted. @see rules/traces.md T.15 to T.36 */
 const KNOWN =
   /^(?:dma_|iommu_|map$|unmap$|io_page_fault$|(?:add|remove)_device_|attach_device_|swiotlb_|qi_submit$|cache_tag_|nvme_|block_|tracing_mark_write$|print$|bprint$|bputs$)/;
 

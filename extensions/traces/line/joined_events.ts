@@ -1,29 +1,29 @@
 /**
- * Events of several records in one order: that of the trace's clock.
+ * Merges the events of several files into one order, that of the trace's clock.
  *
  * @see rules/traces.md T.61
  */
 import type { LineOrigin } from "./line_source.ts";
 import type { LoggedEvent } from "./event_log.ts";
 
-/** How times become those of the trace. */
+/** How times of each file are converted into times of the trace. */
 export interface TiedClocks {
-  /** The offset that is added to a time of each record with a tied clock. */
+  /** By origin: the offset added to the file's times. Absent if its clock is not tied. */
   readonly offsets: Partial<Readonly<Record<LineOrigin, number>>>;
-  /** Times of lines in an emulator's log that has none: the setups of its commands. */
+  /** Times for lines of an emulator's log without times: when its commands were set up, by line. */
   readonly emulatorLines: ReadonlyMap<number, number>;
 }
 
-/** Of records that have no clock in common. */
+/** For files that have no clock in common. */
 export const NO_CLOCKS: TiedClocks = { offsets: {}, emulatorLines: new Map() };
 
 /** An event with its time by the clock of the trace; null where that is not known. */
 export type JoinedEvent = LoggedEvent & { readonly at: number | null };
 
-/** To so many parts of a second times are known that are brought from another clock. */
+/** Converted times are rounded to this fraction of a second. */
 const PARTS = 1e6;
 
-/** @param clocks None where there is no trace. */
+/** Adds the converted time to an event. @param clocks `NO_CLOCKS` if there is no trace. */
 export function placeEvent(event: LoggedEvent, clocks: TiedClocks): JoinedEvent {
   const { file, line, origin, seconds, ...others } = event;
   const offset = clocks.offsets[origin];
@@ -40,13 +40,13 @@ export function placeEvent(event: LoggedEvent, clocks: TiedClocks): JoinedEvent 
 interface Head {
   readonly events: AsyncIterator<JoinedEvent>;
   next: JoinedEvent;
-  /** The latest time in its file so far. */
+  /** The latest time so far in its file. */
   at: number;
 }
 
 /**
- * All events of some files by their times. A file keeps its own order: an event without a time
- * comes right behind the event before it, and first if that has no time either.
+ * All events of some files, sorted by their times. A file keeps its own order: an event without a
+ * time directly follows the event before it, and comes first if that has no time either.
  */
 export async function* joinEvents(
   files: readonly AsyncIterable<JoinedEvent>[],

@@ -1,17 +1,17 @@
 /**
- * Texts that recur in line after line, such as names of events, devices and tasks: each is made
- * once, and found by its bytes.
+ * Texts that recur in many lines, such as names of events, devices and tasks: each string is
+ * created once, and then found by its bytes.
  */
 const DECODER = new TextDecoder();
-/** A power of two. */
+/** Size of the hash table, a power of two. */
 const HASHES = 1 << 10;
-/** So many of the last bytes are hashed: names that end alike mostly differ in length. */
+/** This many of the last bytes are hashed: names with equal ends mostly differ in length. */
 const HASHED_BYTES = 8;
 
 interface KnownText<Value> {
   readonly bytes: Uint8Array;
   readonly value: Value;
-  /** Another one with the same hash. */
+  /** The next text with the same hash. */
   readonly next: KnownText<Value> | undefined;
 }
 
@@ -21,14 +21,15 @@ export class KnownTexts<Value> {
 
   /**
    * @param make Makes the value for a text.
-   * @param most So many are kept; damage makes any number, and then it begins anew.
+   * @param most The most texts that are kept. Damaged files can have any number of texts; when the
+   *   limit is reached, the table is emptied.
    */
   constructor(
     private readonly make: (text: string) => Value,
     private readonly most = 1 << 12,
   ) {}
 
-  /** The value for the text of these bytes: the same value for the same bytes. */
+  /** The value for the text of these bytes: always the same object for the same bytes. */
   of(bytes: Uint8Array, start: number, end: number): Value {
     const hash = hashOf(bytes, start, end);
     const first = this.#byHash[hash];

@@ -1,8 +1,8 @@
 /**
- * Bytes that come in pieces, as whole lines.
+ * Splits bytes that arrive in pieces into whole lines.
  *
- * A line ends with a line feed, with an optional carriage return before it. Control characters in
- * between become pictures of themselves: a machine's records are text of strangers, and are
+ * A line ends with a line feed, with an optional carriage return before it. Control characters
+ * within a line are replaced by visible symbols: a machine's records are untrusted text, and are
  * printed.
  */
 import { hasUnprintableText, printable } from "@dmalab/lang/diagnostics";
@@ -13,7 +13,7 @@ const RETURN = 0x0d;
 const TAB = 0x09;
 const SPACE = 0x20;
 const LAST_PLAIN = 0x7e;
-/** In each of four bytes at once: the highest bit, a blank, and one. */
+/** Constants for four bytes at once: the highest bit, a blank, and one, in each byte. */
 const HIGH_BITS = 0x80808080 | 0;
 const BLANKS = 0x20202020;
 const ONES = 0x01010101;
@@ -21,18 +21,21 @@ const WORD_BYTES = 4;
 
 const ENCODER = new TextEncoder();
 
-/** Whole lines of a buffer; they are gone when more bytes come. */
+/** The whole lines in a buffer; valid until more bytes are pushed. */
 export class LineBatch {
   count = 0;
-  /** Carriage returns within lines. */
+  /** Number of carriage returns within lines. */
   returns = 0;
   bytes: Uint8Array<ArrayBuffer> = new Uint8Array();
-  /** Where the first line begins. */
+  /** Offset of the first line. */
   #start = 0;
-  /** The place of the line feed of each line. */
+  /** Offset of each line's line feed. */
   #ends = new Int32Array(1 << 10);
 
-  /** Begins anew. @returns Whether all is plain text, which may be read as it is. */
+  /**
+   * Sets new contents. @returns Whether all bytes are printable ASCII and line ends, which need no
+   * conversion.
+   */
   set(bytes: Uint8Array<ArrayBuffer>, start: number, end: number): boolean {
     this.bytes = bytes;
     this.#start = start;
@@ -40,7 +43,7 @@ export class LineBatch {
     return this.#find(start, end);
   }
 
-  /** Reads each line into `line`. */
+  /** Calls `take` for each line, after reading it into `line`. */
   each(line: TraceLine, take: () => void): void {
     const { bytes } = this;
     let start = this.#start;
@@ -53,7 +56,7 @@ export class LineBatch {
     }
   }
 
-  /** Finds line ends, four bytes at a time: most of them are within lines. */
+  /** Finds line ends, testing four bytes at a time: most bytes are within lines. */
   #find(start: number, end: number): boolean {
     const { bytes } = this;
     const words = new Int32Array(bytes.buffer, 0, bytes.buffer.byteLength >>> 2);
@@ -65,7 +68,8 @@ export class LineBatch {
         let index = at >>> 2;
         while (index < last) {
           const word = words[index]!;
-          // The highest bit of a byte is set where it is no ASCII, the last ASCII, or below a blank.
+          // In the result the highest bit of a byte is set if the byte is not ASCII, is DEL, or is
+          // less than a blank.
           if (((word | word + ONES | word - BLANKS) & HIGH_BITS) !== 0) break;
           index++;
         }
@@ -79,7 +83,7 @@ export class LineBatch {
         if (code === LINE_FEED) this.#add(at);
         else if (code !== RETURN || bytes[at + 1] !== LINE_FEED) {
           isPlain = false;
-          // A serial console writes several before the line feed.
+          // A serial console may write several carriage returns before the line feed.
           if (code === RETURN && bytes[at + 1] !== RETURN) this.returns++;
         }
       }
@@ -97,26 +101,26 @@ export class LineBatch {
   }
 }
 
-/** Takes a file's bytes and gives its lines. */
+/** Collects the bytes of a file and returns its lines. */
 export class LineBuffer {
   #bytes = new Uint8Array(1 << 18);
-  /** The bytes given as lines end at `#given`, and the received bytes end at `#length`. */
+  /** The bytes already returned as lines end at `#given`, and the received bytes end at `#length`. */
   #given = 0;
   #length = 0;
   readonly #batch = new LineBatch();
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
-  /** @param longest Bytes of a line that are kept; the rest of a longer one is dropped. */
+  /** @param longest Most bytes of a line that are kept; the rest of a longer line is dropped. */
   constructor(private readonly longest: number) {}
 
-  /** Takes the next bytes. @returns The lines that are whole now. */
+  /** Adds the next bytes. @returns The lines that are now complete. */
   push(chunk: Uint8Array): LineBatch {
     this.#bytes.copyWithin(0, this.#given, this.#length);
     this.#length -= this.#given;
     this.#given = 0;
     let more = chunk;
     if (this.#length >= this.longest) {
-      // For a line that is too long, the reader searches only for the end.
+      // In a line that is too long, only the end of the line is searched for.
       const end = chunk.indexOf(LINE_FEED);
       more = chunk.subarray(end < 0 ? chunk.length : end);
       this.#length = this.longest;
@@ -129,7 +133,7 @@ export class LineBuffer {
     return this.#lines();
   }
 
-  /** There are no more bytes. @returns The last line, if it has no end. */
+  /** Ends the file. @returns The last line, if it has no line end. */
   end(): LineBatch {
     if (this.#length > this.#given) {
       this.#bytes.copyWithin(0, this.#given, this.#length);

@@ -1,5 +1,5 @@
 /**
- * Identifies the source of each line alone: pasted text mixes sources.
+ * Identifies the source of a line by this line alone: pasted text mixes sources.
  *
  * @see rules/traces.md T.40 to T.43, T.57 to T.60
  */
@@ -18,20 +18,20 @@ export type LineOrigin =
 const QEMU =
   /^(?:\d+@\d+\.\d+:)?((?:pci_)?nvme_\w+|vtd_\w+|amdvi_\w+|smmu(?:v3)?_\w+|virtio_iommu_\w+)\b/;
 /**
- * Device, CPU, sequence, seconds, pid, action, the kind of the request; then sectors, and the
- * details of the action.
+ * A line of blkparse. Groups: device, CPU, sequence, seconds, pid, action, kind of request; then
+ * start and number of sectors, and the details of the action.
  */
 export const BLKPARSE =
   /^\s*(\d+,\d+)\s+(\d+)\s+(\d+)\s+(\d+\.\d+)\s+(\d+)\s+([A-Z]{1,2})\s+(\S+)(?: (\d+) ([+/]) (\d+))?(.*)/;
 const KERNEL_LOG = /^[>\s]*(?:<\d+>)?\[ *\d+\.\d+\] |\bkernel: /;
 const FIO =
   /^\[[^\][]*[A-Za-z][^\][]*\]\s*$|^(?:rw|readwrite|bs|blocksize|bsrange|blocksize_range|size|iodepth|numjobs|direct|offset|rwmixread|rwmixwrite) *=/;
-/** Where a dialect writes the system before the event. */
+/** Matches a line in a dialect that prints the event's system before the event. */
 const WITH_SYSTEM = /: +[a-z0-9_]+:[a-z0-9_]+: /;
 const QUEUE_LIMIT =
   /^(\S+) (max_hw_sectors_kb|max_sectors_kb|max_segments|max_segment_size|virt_boundary_mask|dma_alignment|logical_block_size) (\d+)$/;
 
-/** The first matching pattern gives the origin. */
+/** Patterns of the sources; the first match counts. */
 const ORIGINS: readonly (readonly [LineOrigin, RegExp])[] = [
   ["QEMU log", QEMU],
   ["blkparse", BLKPARSE],
@@ -40,7 +40,7 @@ const ORIGINS: readonly (readonly [LineOrigin, RegExp])[] = [
   ["fio job", FIO],
 ];
 
-/** The source of a line that is already read; null for an unknown one. */
+/** The source of a line that has been read; null for an unknown source. */
 export function originOf(line: TraceLine): LineOrigin | null {
   if (line.kind === "event") return dialectOf(line);
   if (line.kind !== "other") return null;
@@ -49,18 +49,21 @@ export function originOf(line: TraceLine): LineOrigin | null {
   return null;
 }
 
-/** Event or action of a line of QEMU or of blkparse. */
+/** The event or action in a line of QEMU or of blkparse. */
 export function nameIn(text: string): string | undefined {
   return QEMU.exec(text)?.[1] ?? BLKPARSE.exec(text)?.[6];
 }
 
-/** User-space dialects have no flags; perf has the system before the event. */
+/**
+ * The dialect of an event line: user-space dialects have no flags; perf prints the system before
+ * the event.
+ */
 function dialectOf(line: TraceLine): LineOrigin {
   if (line.context !== " ") return "kernel text";
   return WITH_SYSTEM.test(line.text) ? "perf script" : "trace-cmd report";
 }
 
-/** A limit of a queue as the collector and sysfs give it, or null. */
+/** A queue limit in the form of the collector and sysfs, or null. */
 export function queueLimitOf(
   text: string,
 ): { readonly disk: string; readonly name: string; readonly value: number } | null {

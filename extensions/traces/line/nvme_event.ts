@@ -1,5 +1,5 @@
 /**
- * Commands of NVMe, as a trace line has them.
+ * NVMe commands, parsed from trace lines.
  *
  * @see rules/traces.md T.34, T.35, T.37
  */
@@ -13,12 +13,12 @@ const DISK = payloadKey("disk");
 const LEN = payloadKey("len");
 const QID = payloadKey("qid");
 const SLBA = payloadKey("slba");
-/** The controller that a first word names, the same string each time; null for another word. */
+/** The controller in the first word of a payload, always as the same string; null for another word. */
 const CONTROLLERS = new KnownTexts((word) => /^(nvme\d+):$/.exec(word)?.[1] ?? null);
 const HAS_BLOCKS = /^nvme_cmd_(?:read|write|write_zeroes)$/;
 const VERBS: Readonly<Record<string, string>> = { nvme_cmd_read: "read", nvme_cmd_write: "write" };
 
-/** The command of `nvme_setup_cmd`, or null when the line is damaged. */
+/** The command in a `nvme_setup_cmd` line, or null if the line is damaged. */
 export function readSetup(fields: PayloadFields): NvmeCommand | null {
   const controller = controllerOf(fields);
   if (controller === null) return null;
@@ -37,18 +37,18 @@ export function readSetup(fields: PayloadFields): NvmeCommand | null {
     disk,
     verb: VERBS[opcode] ?? opcode,
     lba: isWhole ? lba : unsaid,
-    // The length is zero-based.
+    // The length in the line is zero-based.
     blocks: isWhole ? last + 1 : unsaid,
   };
 }
 
-/** Whose completion a line is, by the name that its setup has, or null. */
+/** The name of the completed command, equal to the name at its setup; null for a damaged line. */
 export function readCompletion(fields: PayloadFields): string | null {
   const controller = controllerOf(fields);
   return controller === null ? null : nameOf(controller, fields);
 }
 
-/** `nvme0` of `nvme0: …`. */
+/** The `nvme0` in `nvme0: …`. */
 function controllerOf(fields: PayloadFields): string | null {
   return fields.firstWordAs(CONTROLLERS);
 }

@@ -1,5 +1,5 @@
 /**
- * `io_page_fault`: an access that an IOMMU refused, as a driver of one reports it to the trace.
+ * `io_page_fault`: an access that an IOMMU refused, traced by the IOMMU's driver.
  *
  * @see rules/traces.md T.29
  */
@@ -9,16 +9,16 @@ export const PAGE_FAULT_EVENT = "io_page_fault";
 
 export interface PageFaultEvent {
   readonly device: string;
-  /** `ERROR_ADDRESS` for all ones. */
+  /** `ERROR_ADDRESS` if it is all ones. */
   readonly address: number;
-  /** As the driver gives them; null where the line has none. */
+  /** Flags in the driver's own encoding; null if the line has none. */
   readonly flags: number | null;
 }
 
 const FLAGS = payloadKey("flags");
 const IOVA = payloadKey("iova");
 
-/** `IOMMU:DRIVER DEVICE iova=0x00000000fe980000 flags=0x0001`; null for a line that is damaged. */
+/** `IOMMU:DRIVER DEVICE iova=0x00000000fe980000 flags=0x0001`; null for a damaged line. */
 export function readPageFault(fields: PayloadFields): PageFaultEvent | null {
   const address = fields.hex(IOVA);
   const key = fields.indexOf(IOVA);

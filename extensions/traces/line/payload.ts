@@ -1,13 +1,12 @@
 /**
- * The fields of an event as a trace line has them,
- * `device dir=TO_DEVICE dma_addr=fffff000 size=4096`: read from the line's bytes, with no text made
- * of unneeded parts.
+ * The fields of an event in a trace line, `device dir=TO_DEVICE dma_addr=fffff000 size=4096`. They
+ * are parsed from the line's bytes, without creating strings for unneeded parts.
  *
  * @see rules/traces.md T.13, T.15
  */
 import { KnownTexts } from "./known_texts.ts";
 
-/** The result of a failed map: all ones, which is no number below 2^53. */
+/** Stands for the result of a failed map, all ones: no number below 2^53 is equal to it. */
 export const ERROR_ADDRESS = -1;
 const BLANK = 0x20;
 const TAB = 0x09;
@@ -21,11 +20,11 @@ const RETURN = 0x0d;
 const ZERO = 0x30;
 const LETTER_X = 0x78;
 const MAX_DIGITS = 16;
-/** Digits that fit into 52 bits: their number is exact, in whichever order it is added up. */
+/** Digits that fit into 52 bits: their value is exact, in whatever order it is summed up. */
 const EXACT_DIGITS = 13;
-/** Digits that fit into a small integer. */
+/** Number of digits that fit into a small integer. */
 const PART_DIGITS = 7;
-/** 16 to the power of each number of digits: a table, because `**` calls a function of the C library. */
+/** 16 to the power of each number of digits. A table, because `**` calls a C library function. */
 const POWERS = Float64Array.from({ length: PART_DIGITS + 1 }, (_, digits) => 16 ** digits);
 const PART = POWERS[PART_DIGITS]!;
 
@@ -38,10 +37,10 @@ const HEX_DIGITS = Int8Array.from({ length: 256 }, (_, code) => {
   return digit;
 });
 
-/** A key as it is written in a payload: behind a blank, with its `=`. */
+/** The bytes of a key in a payload: a blank, the name and `=`. */
 export type PayloadKey = Uint8Array;
 
-/** Made once for each key: the search for it is most of the work on a line. */
+/** Called once for each key and kept: searching for it is most of the work on a line. */
 export function payloadKey(name: string): PayloadKey {
   return ENCODER.encode(` ${name}=`);
 }
@@ -52,14 +51,14 @@ function endsValue(code: number): boolean {
 }
 
 /**
- * What follows an event's name, within a buffer that holds other lines: valid until the next line
- * is read. The byte behind its end is one that ends a value.
+ * The text after an event's name, within a buffer that holds other lines too: valid until the next
+ * line is read. The byte after its end also ends a value.
  */
 export class PayloadFields {
   bytes: Uint8Array = new Uint8Array([LINE_END]);
   start = 0;
   end = 0;
-  /** Behind the field that was found last: the next one mostly follows. */
+  /** Offset after the field that was found last: usually the next field is searched next. */
   #next = 0;
   #text: string | null = "";
   readonly #words = new KnownTexts((text) => text);
@@ -81,17 +80,17 @@ export class PayloadFields {
     return this.#text ??= DECODER.decode(this.bytes.subarray(this.start, this.end));
   }
 
-  /** The word it begins with; the same string at every place. */
+  /** The first word; always the same string for the same text. */
   get firstWord(): string {
     return this.wordAt(this.start);
   }
 
-  /** The value for the word that it begins with. */
+  /** The value that `known` has for the first word. */
   firstWordAs<Value>(known: KnownTexts<Value>): Value {
     return known.of(this.bytes, this.start, this.#wordEnd(this.start));
   }
 
-  /** The word that begins here, to the next blank or the end. */
+  /** The word that begins at `from`, up to the next blank or the end. */
   wordAt(from: number): string {
     return this.#words.of(this.bytes, from, this.#wordEnd(from));
   }
@@ -107,7 +106,7 @@ export class PayloadFields {
     return this.end - this.start >= head.length && isAt(this.bytes, this.start, head);
   }
 
-  /** The first place of some bytes, or -1. */
+  /** The first offset of some bytes, or -1. */
   indexOf(wanted: Uint8Array, from = this.start): number {
     const { bytes } = this;
     const last = this.end - wanted.length;
@@ -118,7 +117,7 @@ export class PayloadFields {
     return -1;
   }
 
-  /** Where the value of a key begins, or -1. */
+  /** The offset of a key's value, or -1. */
   valueStart(key: PayloadKey): number {
     let at = this.indexOf(key, this.#next);
     if (at < 0 && this.#next > this.start) at = this.indexOf(key);
@@ -129,19 +128,19 @@ export class PayloadFields {
     return this.valueStart(key) >= 0;
   }
 
-  /** The value of a key; the same string at every place. */
+  /** The value of a key; always the same string for the same text. */
   word(key: PayloadKey): string | null {
     const start = this.valueStart(key);
     return start < 0 ? null : this.valueAt(start);
   }
 
-  /** The known value for the text of a key; null when the key is not there. */
+  /** The value that `known` has for a key's text; null if the payload lacks the key. */
   wordAs<Value>(key: PayloadKey, known: KnownTexts<Value>): Value | null {
     const start = this.valueStart(key);
     return start < 0 ? null : known.of(this.bytes, start, this.#valueEnd(start));
   }
 
-  /** The value that begins here; the same string at every place. */
+  /** The value that begins at `start`; always the same string for the same text. */
   valueAt(start: number): string {
     return this.#words.of(this.bytes, start, this.#valueEnd(start));
   }
@@ -157,7 +156,7 @@ export class PayloadFields {
     return start < 0 ? null : this.decimalAt(start);
   }
 
-  /** The decimal number that begins here; null when it is none. */
+  /** The decimal number that begins at `start`; null if there is none. */
   decimalAt(start: number): number | null {
     const { bytes } = this;
     let value = 0;
@@ -171,12 +170,12 @@ export class PayloadFields {
     return at > start && at - start < MAX_DIGITS && endsValue(bytes[at]!) ? value : null;
   }
 
-  /** The decimal word that ends here; null when it is none. */
+  /** The decimal number that ends at `end`; null if there is none. */
   decimalBefore(end: number): number | null {
     return this.decimalAt(this.#wordStart(end));
   }
 
-  /** The word that ends here; the same string at every place. */
+  /** The word that ends at `end`; always the same string for the same text. */
   wordBefore(end: number): string {
     return this.#words.of(this.bytes, this.#wordStart(end), end);
   }
@@ -187,15 +186,15 @@ export class PayloadFields {
     return start;
   }
 
-  /** Hex with or without `0x`; all ones is `ERROR_ADDRESS`; null when it is none. */
+  /** A hex value with or without `0x`; `ERROR_ADDRESS` for all ones; null if it is not hex. */
   hex(key: PayloadKey): number | null {
     const start = this.valueStart(key);
     return start < 0 ? null : hexAt(this.bytes, start);
   }
 
   /**
-   * The array of a key; null when it is not there or cut. Older libraries leave the braces out and
-   * print nothing for an empty one (traces.md T.13).
+   * The array of a key; null if it is absent or truncated. Older libraries leave the braces out and
+   * print nothing for an empty array (traces.md T.13).
    */
   array(key: PayloadKey): number[] | null {
     const start = this.valueStart(key);
@@ -216,7 +215,7 @@ export class PayloadFields {
     }
   }
 
-  /** The present numbers of a cut array, without its last one. */
+  /** The complete numbers of a truncated array: the last one may be cut off and is left out. */
   cutArray(key: PayloadKey): number[] {
     const start = this.valueStart(key);
     if (start < 0 || this.bytes[start] !== OPENING_BRACE) return [];
@@ -226,7 +225,7 @@ export class PayloadFields {
     );
   }
 
-  /** The second number of `shown/all`, or null. */
+  /** The second number in `shown/all`, or null. */
   count(key: PayloadKey): number | null {
     const match = /^\d{1,9}\/(\d{1,9})$/.exec(this.word(key) ?? "");
     return match === null ? null : Number(match[1]);
@@ -237,7 +236,7 @@ export class PayloadFields {
     return end < this.end ? end : -1;
   }
 
-  /** Where the next key begins, or the end: an array without braces ends there. */
+  /** Offset of the next key, or the end: an array without braces ends there. */
   #nextKey(start: number): number {
     let word = start;
     for (let at = start; at < this.end; at++) {
@@ -262,8 +261,8 @@ function isAt(bytes: Uint8Array, at: number, wanted: Uint8Array): boolean {
 }
 
 /**
- * An address in hex that begins here. Above 2^53 the lowest bits are lost, but not those of the
- * page: exact enough to distinguish pages.
+ * The hex address that begins at `from`. Above 2^53 the lowest bits are lost, but none of the page
+ * number: exact enough to distinguish pages.
  */
 export function hexAt(bytes: Uint8Array, from: number): number | null {
   let at = from;
@@ -289,7 +288,7 @@ export function hexAt(bytes: Uint8Array, from: number): number | null {
   return at - first > EXACT_DIGITS ? longHexAt(bytes, first, at) : value;
 }
 
-/** The same of more digits than are exact, added up one after the other. */
+/** An address with too many digits for exact arithmetic, summed digit by digit. */
 function longHexAt(bytes: Uint8Array, start: number, end: number): number {
   let value = 0;
   let isOnes = end - start === MAX_DIGITS;

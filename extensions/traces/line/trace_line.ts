@@ -10,7 +10,7 @@ import { KnownTexts } from "./known_texts.ts";
 import { PayloadFields } from "./payload.ts";
 
 export type LineKind =
-  /** A line of an event. */
+  /** A line with an event. */
   | "event"
   /** `CPU:1 [LOST 805 EVENTS]`. */
   | "lost"
@@ -21,7 +21,7 @@ export type LineKind =
   /** ` => symbol`. */
   | "stack"
   | "blank"
-  /** Nothing of a trace. */
+  /** A line that does not belong to a trace. */
   | "other";
 
 const SPACE = 0x20;
@@ -37,12 +37,12 @@ const DASH = 0x2d;
 const OPEN_GROUP = 0x28;
 const CLOSE_GROUP = 0x29;
 const SLASH = 0x2f;
-/** The character of the flags that says what kind of context wrote the line. */
+/** Index of the flag character for the kind of context that wrote the line. */
 const CONTEXT_FLAG = 2;
 
 /**
- * Assumed length of a tick of the clocks `counter` and `x86-tsc`. A trace does not record it; a short
- * one keeps the time limits of this reader from taking neighbouring lines for distant ones.
+ * Assumed length of a tick of the clocks `counter` and `x86-tsc`, which a trace does not record. It
+ * is short so that neighbouring lines are not taken for distant ones by this reader's time limits.
  *
  * @see rules/traces.md T.5
  */
@@ -51,7 +51,7 @@ const TICK_SECONDS = 1e-9;
 const US_SECONDS = 1e-6;
 /** The prefix of the kernel's log: a crash prints its trace into the log. */
 const LOG_TIME = /^[>\s]*(?:<\d+>)?\[ *\d+\.\d+\](?: *\[[^\]]*\])? /;
-/** With the option latency-format, in a crash's dump, and from trace-cmd report -l. */
+/** A line of the option latency-format, of a crash's dump, or of trace-cmd report -l. */
 const LATENCY =
   /^ *(\S.{0,15}?)-(\d+) +(\d{1,4})([.dDX][.\w]{3,5}) +(\d+(?:\.\d+)?)(us)?[ !+#*@$]?: +(?:\w+:)?([a-z]\w*): */;
 
@@ -59,11 +59,14 @@ const LOST = /CPU:\s*(\d+) \[LOST(?: (\d+))? EVENTS\]/;
 const STARTED = /^#+ CPU (\d+) buffer started/;
 const WRITTEN = /entries-in-buffer\/entries-written:\s*(\d+)\/(\d+)/;
 
-/** Lines above the events, as the kernel's tracer writes them. */
+/** Header lines above the events, written by the kernel's tracer. */
 const TRACER_HEADER =
   /^#(?: (?:tracer|entries-in-buffer\/entries-written): .*| +TASK-PID .*|[ |\/_]*(?:-+=> \S+|delay)?) *$/;
 
-/** Whether a header line is one of the kernel's tracer, and none of a pasted log. @see rules/traces.md T.1 */
+/**
+ * Whether a header line was written by the kernel's tracer, rather than being part of a pasted log. @see
+ * rules/traces.md T.1
+ */
 export function isTracerHeader(text: string): boolean {
   return TRACER_HEADER.test(text);
 }
@@ -73,26 +76,32 @@ const ENCODER = new TextEncoder();
 const DECODER = new TextDecoder();
 
 /**
- * A line, read from bytes in a buffer that holds others: its content is valid until the next one is
- * read. Texts are made only on request.
+ * A line, parsed from bytes in a buffer that contains other lines: its content is valid until the
+ * next one is read. Strings are created only on request.
  */
 export class TraceLine {
   kind: LineKind = "blank";
   cpu = -1;
   pid = -1;
-  /** The character of `context`. */
+  /** The character code of `context`. */
   contextCode = SPACE;
-  /** By the trace's clock: seconds, or of a clock without a point what its ticks are at most. */
+  /**
+   * Time by the trace's clock, in seconds; for a clock without a decimal point, ticks converted
+   * with an assumed tick length.
+   */
   seconds = 0;
-  /** The event's name, without its system: the same object in each line of it. */
+  /** The event's name, without its system: always the same object for the same name. */
   name = new TracedEventName("");
-  /** What follows the name. */
+  /** The payload after the event's name. */
   readonly fields = new PayloadFields();
-  /** The user-space library could not format it, and its fields were put together here. */
+  /**
+   * Whether the user-space library could not format the event, so that its fields were formatted
+   * here.
+   */
   wasRaw = false;
-  /** For a gap: how many events were lost, or null. */
+  /** For a gap: number of lost events, or null. */
   lost: number | null = null;
-  /** For the first header line: entries still in the buffer, and entries ever written. */
+  /** For the first header line: number of entries in the buffer; `written`: number ever written. */
   inBuffer = 0;
   written = 0;
   #bytes: Uint8Array = new Uint8Array();
@@ -114,7 +123,7 @@ export class TraceLine {
     return this.#start === this.#end;
   }
 
-  /** Name of the task, as printed; the same string in each line of it. */
+  /** The task's name as printed; always the same string for the same name. */
   get task(): string {
     let start = this.#start;
     while (start < this.#taskEnd && isBlank(this.#bytes[start]!)) start++;
@@ -134,14 +143,13 @@ export class TraceLine {
   }
 
   /**
-   * The context in which the line was written: `.` a task, `h`, `s`, `H` … an interrupt; blank when
-   * unknown.
+   * The context that wrote the line: `.` a task, `h`, `s`, `H` … an interrupt; blank if unknown.
    */
   get context(): string {
     return String.fromCharCode(this.contextCode);
   }
 
-  /** Reads an event that mappings are followed by; null when it is damaged, undefined for any other. */
+  /** Parses an event that the ledger needs; null if it is damaged, undefined for any other event. */
   readDma(): DmaEvent | null | undefined {
     return this.name.dmaReader?.(this.fields);
   }
@@ -149,9 +157,9 @@ export class TraceLine {
   /**
    * Reads one line.
    *
-   * @param start Its first byte.
-   * @param end Behind its last byte, at the line end.
-   * @returns Its kind, which `kind` keeps.
+   * @param start Offset of its first byte.
+   * @param end Offset after its last byte, at the line end.
+   * @returns Its kind, which is also kept in `kind`.
    */
   read(bytes: Uint8Array, start: number, end: number): LineKind {
     this.#bytes = bytes;
@@ -163,7 +171,7 @@ export class TraceLine {
     return this.kind = this.#readEvent(bytes, start, end) ? "event" : this.#readOther(this.text);
   }
 
-  /** A line that is a text already. */
+  /** Makes a line from a string. */
   static of(text: string): TraceLine {
     const line = new TraceLine();
     const bytes = ENCODER.encode(`${text}\n`);
@@ -197,7 +205,10 @@ export class TraceLine {
     return trimmed.startsWith("=> ") ? "stack" : "other";
   }
 
-  /** `TASK-PID [CPU] FLAGS SECONDS: EVENT: PAYLOAD`; the name may hold anything, brackets too. */
+  /**
+   * Reads `TASK-PID [CPU] FLAGS SECONDS: EVENT: PAYLOAD`; the task's name may contain any
+   * characters, even brackets.
+   */
   #readEvent(bytes: Uint8Array, start: number, end: number): boolean {
     for (let open = start; open < end; open++) {
       if (bytes[open] !== OPEN) continue;
@@ -216,7 +227,7 @@ export class TraceLine {
     return false;
   }
 
-  /** `TASK-PID CPU FLAGS TIME: EVENT: PAYLOAD`, the CPU and the flags in one word. */
+  /** Reads `TASK-PID CPU FLAGS TIME: EVENT: PAYLOAD`, in which CPU and flags are one word. */
   #readLatency(text: string): boolean {
     if (text.includes("[")) text = text.replace(LOG_TIME, "");
     const match = LATENCY.exec(text);
@@ -260,7 +271,7 @@ export class TraceLine {
     at = behindNumbers(bytes, skipBlanks(bytes, timeEnd + 1), end);
     let nameEnd = nameEndOf(bytes, at);
     if (nameEnd === at || bytes[nameEnd] !== COLON) return false;
-    // perf writes the system before the event.
+    // perf prints the system before the event.
     const second = nameEndOf(bytes, nameEnd + 1);
     if (second > nameEnd + 1 && bytes[second] === COLON) {
       at = nameEnd + 1;
@@ -287,7 +298,7 @@ export class TraceLine {
   }
 }
 
-/** Where the pid ends before the CPU: `name-12 [`, `name-12 ( 34) [`; -1 without one. */
+/** Offset of the pid's end, before the CPU: `name-12 [`, `name-12 ( 34) [`; -1 without a pid. */
 function pidEndOf(bytes: Uint8Array, start: number, open: number): number {
   const end = blanksBefore(bytes, start, open);
   if (bytes[end - 1] !== CLOSE_GROUP) return end;
@@ -296,13 +307,16 @@ function pidEndOf(bytes: Uint8Array, start: number, open: number): number {
   return group < start ? -1 : blanksBefore(bytes, start, group);
 }
 
-/** Where the digits before begin, behind a dash or, as perf has it, a blank; -1 when they do not. */
+/**
+ * Offset of the pid that ends at `end`, after a dash or, in perf's output, a blank; -1 if there is
+ * no pid.
+ */
 function pidStartOf(bytes: Uint8Array, lineStart: number, end: number): number {
   let start = end;
   while (start > lineStart && isDigit(bytes[start - 1]!)) start--;
   if (start === end || start === lineStart) return -1;
   const code = bytes[start - 1]!;
-  // perf's pid and tid.
+  // perf prints `pid/tid`.
   if (code === SLASH && start - 2 >= lineStart && isDigit(bytes[start - 2]!)) {
     const outer = pidStartOf(bytes, lineStart, start - 1);
     return outer >= 0 && bytes[outer - 1] !== DASH ? start : -1;
@@ -310,7 +324,7 @@ function pidStartOf(bytes: Uint8Array, lineStart: number, end: number): number {
   return code === DASH || isBlank(code) ? start : -1;
 }
 
-/** Behind perf's period, and trace-cmd's difference to the line before: `1 `, `(+12) `. */
+/** Offset after perf's period, or after trace-cmd's difference to the line before: `1 `, `(+12) `. */
 function behindNumbers(bytes: Uint8Array, from: number, lineEnd: number): number {
   const isGroup = bytes[from] === OPEN_GROUP;
   if (!isGroup && !isDigit(bytes[from]!)) return from;
@@ -319,7 +333,7 @@ function behindNumbers(bytes: Uint8Array, from: number, lineEnd: number): number
   return next > end && end > from ? next : from;
 }
 
-/** Behind the parenthesis that closes a group; `from` when none does. */
+/** Offset after the parenthesis that closes a group; `from` if none does. */
 function groupEnd(bytes: Uint8Array, from: number, lineEnd: number): number {
   for (let at = from; at < lineEnd; at++) if (bytes[at] === CLOSE_GROUP) return at + 1;
   return from;
@@ -329,7 +343,7 @@ function isBlank(code: number): boolean {
   return code === SPACE || code === TAB;
 }
 
-/** The beginning of the blanks before `from`. */
+/** Offset of the first of the blanks before `from`. */
 function blanksBefore(bytes: Uint8Array, start: number, from: number): number {
   let at = from;
   while (at > start && isBlank(bytes[at - 1]!)) at--;
@@ -348,7 +362,10 @@ const POWERS_OF_TEN = Float64Array.from(
   (_, power) => 10 ** power,
 );
 
-/** What Number makes of digits around a point: a quotient of two exact integers is rounded alike. */
+/**
+ * The value that `Number` would return for these digits with a point: the quotient of two exact
+ * integers is rounded equally.
+ */
 function decimalAt(bytes: Uint8Array, from: number, point: number, end: number): number {
   if (end - from - 1 > MAX_EXACT_DIGITS) return Number(DECODER.decode(bytes.subarray(from, end)));
   const power = POWERS_OF_TEN[end - point - 1]!;
@@ -377,13 +394,13 @@ function wordEnd(bytes: Uint8Array, from: number, end: number): number {
   return at;
 }
 
-/** Which bytes are letters, digits or `_`. */
+/** Whether each byte is a letter, digit or `_`. */
 const IS_NAME = Uint8Array.from(
   { length: 256 },
   (_, code) => /^\w$/.test(String.fromCharCode(code)) ? 1 : 0,
 );
 
-/** Behind letters, digits and `_`. */
+/** Offset after letters, digits and `_`. */
 function nameEndOf(bytes: Uint8Array, from: number): number {
   let at = from;
   while (IS_NAME[bytes[at]!] === 1) at++;

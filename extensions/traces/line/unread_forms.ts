@@ -1,5 +1,6 @@
 /**
- * Records that are not read: how a line of one looks, and how to record it anew.
+ * Unsupported forms of traces: how to recognise them, and how to record the trace in a supported
+ * form.
  *
  * @see rules/traces.md T.1 to T.14
  */
@@ -9,14 +10,14 @@ import type { TraceLine } from "./trace_line.ts";
 interface UnreadForm {
   /** Its look. */
   readonly name: string;
-  /** How the same is recorded or printed so that it is read. */
+  /** How to record or print the same data in a supported form. */
   readonly instead: string;
 }
 
-/** An event about mappings with its payload, as most forms have it. */
+/** Matches an event about mappings with its payload, in most forms. */
 const EVENT = "(?:dma_\\w+: +\\S+ dir=|(?:un)?map: +IOMMU: iova=)";
 
-/** In this order: the first one that matches is it. */
+/** Forms in order of priority: the first match counts. */
 const PATTERNS: readonly (UnreadForm & { readonly pattern: RegExp })[] = [
   {
     name: "a file of trace-cmd, not its text",
@@ -77,40 +78,46 @@ const PATTERNS: readonly (UnreadForm & { readonly pattern: RegExp })[] = [
   },
 ];
 
-/** So much of a line is examined: an event has less. */
+/** Number of characters of a line that are examined: an event's line is shorter. */
 const MAX_LINE = 1024;
 const ANY_WORD = /\]-0x|dma_|IOMMU: |dma:|iommu:|Dtracing|PERFILE2|2ELIFREP|cpu_id = /;
 
 const DEVICE_FIELD = new TextEncoder().encode("device=");
 
-/** An event with fields that are printed by their types. */
+/** A trace with fields printed by their types instead of by the event's format. */
 const FIELDS: UnreadForm = {
   name: "a trace with the option fields",
   instead: "echo 0 > options/fields, and read the trace file again",
 };
 
-/** Times that are differences fall again and again. */
+/** A trace with time differences instead of times: such values fall again and again. */
 const TIME_DIFFERENCES: UnreadForm = {
   name: "a trace whose times are differences",
   instead:
     "print absolute times: perf script without --deltatime, trace-cmd report without --ts-diff",
 };
 
-/** Some tools and log viewers print the newest line first. */
+/** A trace with the newest line first, as some tools and log viewers print it. */
 const REVERSED: UnreadForm = {
   name: "a trace whose times go back from line to line",
   instead: "turn it round, the oldest line first: tac FILE",
 };
-/** Forms of a whole record, of which nothing can be said. */
+/** Forms that affect a whole file: no check is possible. */
 const WHOLE = [FIELDS, TIME_DIFFERENCES, REVERSED];
-/** So many times as often do its times fall as they rise: differences do both alike. */
+/**
+ * A file is reversed if its times fall this many times as often as they rise; differences rise and
+ * fall about equally often.
+ */
 const REVERSED_TIMES = 20;
 
-/** Times fall in so many lines, and in this share of them: no clock does that. */
+/**
+ * Times are differences if they fall in at least this many lines, and in at least this share of
+ * them: no clock does that.
+ */
 const LEAST_FALLS = 20;
 const FALL_SHARE = 0.2;
 
-/** What of a record is not read, by its form: its first line, and how many. */
+/** Collects the unsupported lines of a file, by form: the first line, and the number of lines. */
 export class UnreadLines {
   readonly forms = new Map<UnreadForm, { readonly line: number; count: number }>();
   #events = 0;
@@ -119,7 +126,10 @@ export class UnreadLines {
   #firstFall = 0;
   #lastSeconds = 0;
 
-  /** Takes a line that is no event; most are not about mappings. @returns Whether its form is known. */
+  /**
+   * Reads a line that is no event; most such lines are not about mappings. @returns Whether it has a
+   * known unsupported form.
+   */
   other(text: string, line: number): boolean {
     const start = text.slice(0, MAX_LINE);
     if (!ANY_WORD.test(start)) return false;
@@ -144,9 +154,9 @@ export class UnreadLines {
   }
 
   /**
-   * Why nothing can be said of this record, or null.
+   * The reason why this file cannot be checked, or null.
    *
-   * @param entries How many lines of a kernel's log it has that are about DMA.
+   * @param entries Number of its log lines about DMA.
    */
   problem(entries: number): string | null {
     if (this.#falls >= LEAST_FALLS && this.#falls > FALL_SHARE * this.#events) {
@@ -160,7 +170,7 @@ export class UnreadLines {
     return isWhole ? this.sentences()[0]! : null;
   }
 
-  /** The unread records, in the order of the lines. */
+  /** A sentence for each unsupported form, in the order of the first lines. */
   sentences(): string[] {
     return [...this.forms].map(([{ instead, name }, { count, line }]) =>
       `line ${line} looks like ${name}, which is not read (${

@@ -1,6 +1,6 @@
 /**
- * The machine of a scenario that is made from a trace: the trace, its log and the facts beside them
- * describe the real one. Missing facts are guessed, and the guess is named.
+ * Generates the machine block of a scenario from the trace, its log and the facts recorded beside
+ * them. Missing facts are guessed, and each guess is stated in a comment.
  */
 import { DEFAULT_SEGMENT_BYTES } from "@dmalab/runtime/dma";
 import { hasFeature, kernelNamed, resolveKernel } from "@dmalab/runtime/kernels";
@@ -22,7 +22,7 @@ const MODE_OF_TYPE: ReadonlyMap<string, ScriptedIommuMode> = new Map([
   ["identity", "passthrough"],
 ]);
 
-/** The IOMMU's mode for these devices: a scenario has one for all of them. */
+/** Chooses the IOMMU mode: a scenario has one mode for all of its devices. */
 export function scriptMode(
   devices: Iterable<Device>,
   { groupTypes, invalidation }: MachineFacts,
@@ -58,10 +58,10 @@ export function scriptMode(
 }
 
 /**
- * The `machine` block.
+ * The lines of the `machine` block.
  *
- * @param isBounced Whether a device of it was bounced without an IOMMU.
- * @param version The kernel's release as its log begins with it, or null.
+ * @param isBounced Whether a device of the scenario was bounced without an IOMMU.
+ * @param version The kernel's release from the first lines of its log, or null.
  */
 export function machineLines(
   devices: readonly ScriptDevice[],
@@ -93,14 +93,14 @@ function releaseOf(version: string | null) {
   return { full, name };
 }
 
-/** Whether the scenario's release maps by physical address, or only a page. */
+/** Whether the scenario's release has map calls by physical address, or only by page. */
 export function mapsPhysical(version: string | null): boolean {
   const kernel = kernelNamed(releaseOf(version).name ?? "");
   return kernel === undefined ||
     hasFeature(resolveKernel({ kernel, quirks: null }), "physical_calls");
 }
 
-/** The release that ran, or the one of its series that is modelled. */
+/** The recorded kernel release, or the modelled release of the same series. */
 function kernelLines(version: string | null, guesses: Set<string>): string[] {
   const { full, name } = releaseOf(version);
   if (name !== full) {

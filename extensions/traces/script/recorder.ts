@@ -1,20 +1,20 @@
-/** The steps that a ledger reports for the lines it has understood, for exports and scripts. */
+/** The steps that a ledger reports for the lines it reads; used by exports and scripts. */
 import type { Direction } from "../line/dma_event.ts";
 import type { TracedMapping } from "../ledger/traced_mapping.ts";
 
-/** A command of NVMe, as the line of its setup has it. @see rules/traces.md T.34 */
+/** An NVMe command, from the line of its setup. @see rules/traces.md T.34 */
 export interface NvmeCommand {
-  /** `nvme0 qid 1 cmdid 962`: one of its kind while it is under way. */
+  /** `nvme0 qid 1 cmdid 962`: unique among the commands in flight. */
   readonly name: string;
   /** `nvme0`. */
   readonly controller: string;
-  /** `nvme0n1`; null for a command that is for no disk. */
+  /** `nvme0n1`; null for a command that is not for a disk. */
   readonly disk: string | null;
-  /** `read`, `write`, or another word of the kernel's. */
+  /** `read`, `write`, or another name of the kernel for the operation. */
   readonly verb: string;
-  /** Null where the line of its setup does not say, and until that of its issue does. */
+  /** Null if the setup line does not give it, until the issue line does. */
   lba: number | null;
-  /** 0 where the command has none; null as its first block is. */
+  /** 0 if the command has no blocks; null under the same conditions as `lba`. */
   blocks: number | null;
 }
 
@@ -31,10 +31,13 @@ export type MappingStep =
       readonly op: "unmap";
       readonly sizeBytes: number;
       readonly dir: Direction;
-      /** For a list: the entries it was unmapped with. */
+      /** For a list: the number of entries in the unmap call. */
       readonly entries: number;
     }
-    /** A two-step range, reported when it is unmapped: its links, and how many bytes are destroyed. */
+    /**
+     * A two-step range, reported when it is unmapped: the sizes of its links, and the number of bytes
+     * destroyed.
+     */
     | {
       readonly op: "range";
       readonly linksBytes: readonly number[];
@@ -47,7 +50,7 @@ export type MappingStep =
       readonly op: "sync";
       readonly dir: Direction;
       readonly sizeBytes: number;
-      /** From the beginning of the mapping on. */
+      /** Offset from the beginning of the mapping. */
       readonly offsetBytes: number;
     }
   );

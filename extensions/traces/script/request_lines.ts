@@ -1,27 +1,27 @@
 /**
- * Requests of NVMe in a scenario: the disk is given the same reads and writes, and its driver maps for
- * them what it maps.
+ * Writes NVMe requests into a scenario: the scenario submits the same reads and writes to its disk,
+ * and the disk's driver maps the data itself.
  */
 import { type Device, PAGE_BYTES, type TracedMapping } from "../ledger/traced_mapping.ts";
 import type { ScriptedCall } from "./recorder.ts";
 
 /** A trace does not record the block size; most disks are formatted with this one. */
 const BLOCK_BYTES = 512;
-/** The size of a scenario's disk without any other statement. */
+/** The size of a scenario's disk unless specified. */
 const MAX_BLOCKS = 2 ** 31;
 
-/** Requests that a scenario gives to a disk: a buffer that no request uses any more is used again. */
+/** The requests that a scenario submits to a disk. A buffer that no request uses any more is reused. */
 export class SubmittedRequests {
-  /** Buffers that no request uses now, by their pages. */
+  /** Names of unused buffers, by their number of pages. */
   readonly #free = new Map<number, string[]>();
-  /** Of each request under way: its variable, and its buffer, if it moves data. */
+  /** For each request in flight: its variable, and its buffer if it transfers data. */
   readonly running = new Map<string, { variable: string; buffer: string | null; pages: number }>();
   #buffers = 0;
 
-  /** @param nameOf Names a buffer by its number, from 1, and its pages. */
+  /** @param nameOf Makes a buffer's name from its number, from 1, and its number of pages. */
   constructor(private readonly nameOf: (number: number, pages: number) => string) {}
 
-  /** Lines that submit a request. @param disk Its name. */
+  /** The lines that submit a request. @param disk The disk's name. */
   begin(
     key: string,
     variable: string,
@@ -30,7 +30,7 @@ export class SubmittedRequests {
   ): string[] {
     const pages = Math.ceil(bytes / PAGE_BYTES);
     if (verb === "discard") {
-      // It carries no data.
+      // The request has no data.
       this.running.set(key, { variable, buffer: null, pages });
       return [`let ${variable} = ${disk}.submit(discard, lba: ${lba}, bytes: ${bytes}B)`];
     }
@@ -44,7 +44,7 @@ export class SubmittedRequests {
     ];
   }
 
-  /** Lines that wait for a request; none for one that was not submitted. */
+  /** The lines that wait for a request; none for a request that was not submitted. */
   complete(key: string): string[] {
     const running = this.running.get(key);
     if (running === undefined) return [];
@@ -57,15 +57,19 @@ export class SubmittedRequests {
 }
 
 export class RequestLines {
-  /** Devices of requests that both lines are there for, by the line of the setup. */
+  /**
+   * Devices of the requests for which the trace has both setup and completion, by the line of the
+   * setup.
+   */
   readonly #whole = new Map<number, Device>();
-  /** Names of requests that are under way. */
+  /** Names of requests in flight. */
   readonly #open = new Set<string>();
   readonly #submitted = new SubmittedRequests((number) => `buffer${number}`);
 
   /**
-   * @param steps All of the run, in the order of their lines.
-   * @param isWrong Whether a finding is about a mapping: then it is written down itself.
+   * @param steps All steps of the run, in the order of their lines.
+   * @param isWrong Whether a finding is about a mapping: such a mapping is written as a separate
+   *   call, not as part of a request.
    */
   constructor(steps: readonly ScriptedCall[], isWrong: (mapping: TracedMapping) => boolean) {
     const devices = new Map<string, Device>();
@@ -95,22 +99,22 @@ export class RequestLines {
     }
   }
 
-  /** Devices that are disks of the scenario. */
+  /** The devices that become disks of the scenario. */
   get disks(): ReadonlySet<Device> {
     return new Set(this.#whole.values());
   }
 
-  /** Whether the disk's own driver makes a mapping: it is for a request that is written as one. */
+  /** Whether the scenario's disk driver makes a mapping: its request is written as a request. */
   covers(mapping: TracedMapping): boolean {
     return mapping.request !== null && this.#open.has(mapping.request);
   }
 
-  /** The device of a request that begins in this line, when it can be written. */
+  /** The device of a request that begins in this line, if the request can be written; else null. */
   deviceAt(line: number): Device | null {
     return this.#whole.get(line) ?? null;
   }
 
-  /** Lines of the scenario for a request's setup. @param name What the disk is called. */
+  /** The lines of the scenario for a request's setup. @param name The disk's name in the scenario. */
   begin(step: Extract<ScriptedCall, { op: "request" }>, name: string): string[] {
     const { command, line } = step;
     this.#open.add(command.name);
@@ -120,7 +124,7 @@ export class RequestLines {
     return this.#submitted.begin(command.name, `io${line}`, name, request);
   }
 
-  /** Lines for a completion; none when its request is not written. */
+  /** The lines for a completion; none if its request was not written. */
   complete(name: string): string[] {
     this.#open.delete(name);
     return this.#submitted.complete(name);

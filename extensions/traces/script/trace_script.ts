@@ -1,6 +1,7 @@
 /**
- * A run of a real machine as a scenario: the same mappings in the same order, and for each finding
- * the same error. Facts that a trace does not record are guessed, and noted in a comment.
+ * Converts the run of a real machine into a scenario: the same mappings in the same order, and for
+ * each finding the same error. Facts that a trace does not record are guessed, and noted in a
+ * comment.
  */
 import { aboutKind } from "../ledger/finding_kinds.ts";
 import { INDENT_WIDTH, LINE_WIDTH } from "@dmalab/lang/editor";
@@ -21,34 +22,37 @@ import { RequestLines } from "./request_lines.ts";
 import { machineLines, mapsPhysical, type ScriptedIommuMode, scriptMode } from "./machine_lines.ts";
 
 export interface ScriptOptions {
-  /** Only mappings that a finding at this line is about, or that the line is of; or null. */
+  /**
+   * A line number: only mappings of this line, or of a finding at this line, are written; null for
+   * all.
+   */
   readonly around: number | null;
-  /** Only mappings that a finding is about. */
+  /** Whether only mappings with a finding are written. */
   readonly shrink: boolean;
 }
 
-/** Where buffers of the scenario begin: its machine has 4 GiB of memory. */
+/** Start of the scenario's buffers: its machine has 4 GiB of memory. */
 const FIRST_PHYS = 0x1000_0000;
-/** Devices and steps that a scenario has at most. */
+/** The most devices and steps of a scenario. */
 const MAX_DEVICES = 16;
 const MAX_STEPS = 50_000;
 
-/** Stands for a device that a trace does not name. */
+/** Name for a device that the trace does not name. */
 const NO_DEVICE = "unnamed";
 
 export interface TracedMachine {
   readonly facts: MachineFacts;
-  /** The kernel's release as its log begins with it, or null. */
+  /** The kernel's release from the first lines of its log, or null. */
   readonly version: string | null;
 }
 
 export interface TraceScript {
   readonly text: string;
-  /** Whether a call or an access is in it. */
+  /** Whether the scenario contains no call and no access. */
   readonly isEmpty: boolean;
-  /** Proved and likely findings that it is about. */
+  /** The proved and likely findings that the scenario should reproduce. */
   readonly findings: readonly TraceFinding[];
-  /** Those of them that it does not reproduce: `line 272: unmap_size`. */
+  /** Findings among them that the scenario does not reproduce: `line 272: unmap_size`. */
   readonly missing: readonly string[];
 }
 
@@ -69,16 +73,19 @@ class ScriptWriter {
   readonly #disks = new Set<string>();
   readonly #guesses = new Set<string>();
   readonly #body: string[] = [];
-  /** By device's name in the scenario: bytes of its longest segment. */
+  /** By the device's name in the scenario: size of its longest segment. */
   readonly #longest = new Map<string, number>();
   readonly #reproduced = new Set<TraceFinding>();
-  /** What single mappings are made by: of 6.12 the scenario has no calls by physical address. */
+  /**
+   * Whether single mappings are made by physical address or by page: on 6.12 there are no calls by
+   * physical address.
+   */
   readonly #call: "phys" | "page";
-  /** Findings by the lines that they are about. */
+  /** Findings by the trace lines that they are about. */
   readonly #about = new Map<number, TraceFinding[]>();
   #mode: ScriptedIommuMode = "strict";
   #isBounced = false;
-  /** Something is left at the end, as the trace has it. */
+  /** Whether the scenario ends with live mappings, like the trace. */
   #leaks = false;
   #nextPhys = FIRST_PHYS;
 
@@ -97,13 +104,14 @@ class ScriptWriter {
     }
   }
 
-  /** Findings that are about a line: that show there, or are compared with it. */
+  /** Findings about a line: findings at this line, and findings that compare another line with it. */
   #at(line: number): readonly TraceFinding[] {
     return this.#about.get(line) ?? [];
   }
 
   write(unsorted: readonly ScriptedCall[], source: string): TraceScript {
-    // The ledger reports the map of a two-step range only at its unmap.
+    // The ledger reports the map of a two-step range only at its unmap, so the steps are not in
+    // order of lines.
     const steps = [...unsorted].sort((a, b) => a.line - b.line);
     const { around, shrink } = this.options;
     const isWhole = around === null && !shrink;
@@ -155,7 +163,7 @@ class ScriptWriter {
     };
   }
 
-  /** Gives a device its name in the scenario; false when there are too many. */
+  /** Gives a device its name in the scenario. @returns False if there are too many devices. */
   #hasDevice(name: string): boolean {
     if (this.#devices.has(name)) return true;
     if (this.#devices.size === MAX_DEVICES) return false;
@@ -196,7 +204,7 @@ class ScriptWriter {
       this.#range(step);
       return;
     }
-    // Its map is no part of the scenario.
+    // The mapping's map call is not part of the scenario.
     if (!this.#names.has(mapping)) return;
     const warned = this.#at(step.line).find(({ kind, line }) =>
       line === step.line && aboutKind(kind).warns !== undefined
@@ -301,7 +309,7 @@ class ScriptWriter {
   }
 
   #map(mapping: TracedMapping): void {
-    // The language wants names that are never used to begin with an underscore.
+    // The language requires an underscore in front of names that are never used.
     const name = `${this.#leakOf(mapping) === undefined ? "" : "_"}m${mapping.mappedAt.line}`;
     this.#names.set(mapping, name);
     const device = this.#devices.get(mapping.device!.name)!;
@@ -324,7 +332,7 @@ class ScriptWriter {
     this.#say(`let ${name} = dma_map_${this.#call}(${device}, ${where})`);
   }
 
-  /** Separate memory, at the same place in the page. */
+  /** Allocates separate memory with the same offset in its page. */
   #memory(phys: number, sizeBytes: number): number {
     const start = this.#nextPhys + phys % PAGE_BYTES;
     this.#nextPhys = pageOf(start + sizeBytes - 1) + 2 * PAGE_BYTES;
@@ -374,7 +382,7 @@ class ScriptWriter {
     }
   }
 
-  /** Accesses of the device that a fault line is about, where they became possible. */
+  /** Writes the accesses of the device for fault lines, at the point where they became possible. */
   #accessesAt(step: MappingStep): void {
     for (const finding of this.#at(step.line)) {
       if (finding.line !== step.line || finding.logLine === null) continue;
@@ -393,7 +401,7 @@ class ScriptWriter {
     }
   }
 
-  /** Accesses to addresses that were never mapped. */
+  /** Writes accesses to addresses that were never mapped. */
   #accessesAnywhere(): void {
     const { around } = this.options;
     for (const finding of this.#findings) {
@@ -406,7 +414,7 @@ class ScriptWriter {
     }
   }
 
-  /** Only an IOMMU faults: without one a finding stays among the ones that are not reproduced. */
+  /** Writes an access that faults. Faults need an IOMMU: without one the finding is not reproduced. */
   #access(device: string, at: string, finding: TraceFinding, reason: string): void {
     if (this.#mode !== "strict" && this.#mode !== "lazy") return;
     const { kind, logLine, more } = finding;
@@ -484,9 +492,9 @@ function word(dir: string): string {
   return dir.toLowerCase();
 }
 
-/** A list as `dmalab fmt` has it: on a line where it fits, else in rows between the brackets. */
+/** Formats a list like `dmalab fmt`: on one line if it fits, else in rows between the brackets. */
 function listLines(name: string, entries: readonly string[]): string[] {
-  // Both are indented by a step, and rows by one more.
+  // A single line and the brackets are indented by one step, rows by two.
   const line = `let ${name} = scatterlist([${entries.join(", ")}])`;
   if (INDENT_WIDTH + line.length <= LINE_WIDTH) return [line];
   const rows: string[] = [];

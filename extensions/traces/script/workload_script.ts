@@ -1,5 +1,6 @@
 /**
- * A workload as a scenario: the requests of blkparse, or of a job for fio, given to a disk.
+ * Converts a workload into a scenario: requests from blkparse or from a fio job, submitted to a
+ * disk.
  *
  * @see rules/traces.md T.57, T.58
  */
@@ -10,17 +11,17 @@ import { type FioJob, type FioVerb, readFioJob } from "../line/fio_job.ts";
 import { SubmittedRequests } from "./request_lines.ts";
 import { GIB, MIB, Random, SECTOR_SIZE_BYTES } from "@dmalab/runtime";
 
-/** The scenario's disk holds so much. */
+/** Size of the scenario's disk. */
 const DISK_BYTES = 2 ** 40;
 const MAX_REQUESTS = 5000;
-/** Requests that failed: of more the first ones are named. */
+/** Most failed requests that are listed; further ones are only counted. */
 const MAX_FAILED = 20;
 /**
- * How many requests are written for each concurrent request of a job: a job's requests have no
- * natural end in a scenario.
+ * How many requests are written for each concurrent request of a job: a job has no natural end in a
+ * scenario.
  */
 const JOB_ROUNDS = 8;
-/** The same job gives the same scenario. */
+/** A constant seed, so that the same job gives the same scenario. */
 const SEED = 1;
 const MAX_BYTES = 16 * MIB;
 
@@ -32,22 +33,22 @@ interface Job {
   readonly ignored: Map<string, string>;
 }
 
-/** Takes the events of a file; an event that is not part of a workload is left out. */
+/** Reads the events of a file; events that are not part of a workload are ignored. */
 export class WorkloadScript {
   readonly #lines: string[] = [];
   readonly #guesses = new Set<string>();
-  /** Requests of blkparse that are neither reads nor writes, by their kinds. */
+  /** Number of blkparse requests that are neither reads nor writes, by kind. */
   readonly #leftOut = new Map<string, number>();
   readonly #jobs: Job[] = [];
   readonly #defaults: Job = { name: GLOBAL, options: new Map(), ignored: new Map() };
-  /** The job of the current lines. */
+  /** The job that the current lines describe. */
   #section = this.#defaults;
-  /** Requests under way, by device and first sector. */
+  /** Requests in flight, by device and first sector. */
   readonly #submitted = new SubmittedRequests((number, pages) => `buffer${number}_${pages}`);
-  /** By device and first sector: how often a request was taken back. */
+  /** By device and first sector: how often a request was requeued. */
   readonly #tries = new Map<string, number>();
   readonly #failed: string[] = [];
-  /** Failed requests beyond the named ones. */
+  /** Number of failed requests beyond the listed ones. */
   #failedMore = 0;
   #requests = 0;
   #most = 0;
@@ -57,7 +58,7 @@ export class WorkloadScript {
     else if (event.event === "job") {
       const name = String(event.name);
       const { ignored, options } = this.#defaults;
-      // A section `[global]` changes the jobs behind it.
+      // A section `[global]` sets defaults for the jobs after it.
       const job = name === GLOBAL
         ? this.#defaults
         : { name, options: new Map(options), ignored: new Map(ignored) };
@@ -71,7 +72,7 @@ export class WorkloadScript {
     }
   }
 
-  /** The scenario; null when there is no request. @param source Name of the file. */
+  /** The scenario's text; null if there is no request. @param source Name of the file. */
   text(source: string): string | null {
     for (const job of this.#jobs) this.#job(job);
     for (const key of [...this.#submitted.running.keys()]) this.#wait(key);
@@ -106,7 +107,10 @@ export class WorkloadScript {
     ].join("\n");
   }
 
-  /** `D` gives a request to the driver, `R` takes it back for another try, `C` completes it. */
+  /**
+   * Reads a line of blkparse: `D` issues the request to the driver, `R` requeues it, `C` completes
+   * it.
+   */
   #block({ device, errno, event, rwbs, sector, sectors }: LoggedEvent): void {
     const isData = /^F?[RW]/.test(String(rwbs));
     if (event === "D" && (!isData || sectors === 0)) {
@@ -135,7 +139,7 @@ export class WorkloadScript {
         else this.#failedMore++;
       }
     }
-    // A request that was taken back is the same request.
+    // A requeued request is issued again, but it is the same request.
     if (event !== "D" || tries > 0) return;
     this.#guesses.add("where in memory the data of requests is");
     this.#submit(key, verb, sector, sectors * SECTOR_SIZE_BYTES);
@@ -163,7 +167,7 @@ export class WorkloadScript {
     addAll(this.#lines, this.#submitted.complete(key));
   }
 
-  /** Some rounds of a job: as many requests as it keeps under way, then their completions. */
+  /** Writes some rounds of a job: as many requests as it keeps in flight, then their completions. */
   #job({ ignored, name, options }: Job): void {
     const job = readFioJob(options, ignored);
     for (const guess of job.guesses) this.#guesses.add(`job ${name}: ${guess}`);
@@ -186,7 +190,7 @@ export class WorkloadScript {
       const { lba, bytes } = this.#nextOf(job, position.get(verb!)!, random);
       this.#submit(`job ${index}`, verb!, lba, bytes);
       if (job.writesTrimmed) {
-        // The write follows the discard of its range.
+        // The write of a range follows its discard.
         this.#wait(`job ${index}`);
         this.#submit(`job ${index}`, "write", lba, bytes);
       }
@@ -210,7 +214,7 @@ export class WorkloadScript {
     return { least, most, sectors, first, next: 0, left: 0 };
   }
 
-  /** The range of a job's next request of a kind. */
+  /** The range of the job's next request of one kind. */
   #nextOf(
     { holeBytes, random: isRandom, run }: FioJob,
     place: Position,
@@ -224,7 +228,7 @@ export class WorkloadScript {
       place.next = random.below(places) * least;
       place.left = run;
     }
-    // Where the rest is too short for a request, it goes on at the front.
+    // If the rest of the file is too short for the request, it wraps around to the start.
     if (place.next + length > sectors) place.next = 0;
     const at = place.next;
     place.next = at + length + Math.ceil(holeBytes / SECTOR_SIZE_BYTES);
@@ -233,14 +237,14 @@ export class WorkloadScript {
   }
 }
 
-/** Where the next request of one kind begins, in sectors. */
+/** The position of the next request of one kind, in sectors. */
 interface Position {
-  /** The least and the most sectors of a request. */
+  /** Least size of a request in sectors; `most`: the largest size. */
   readonly least: number;
   readonly most: number;
   readonly first: number;
   readonly sectors: number;
   next: number;
-  /** Requests until the next random place. */
+  /** Number of sequential requests before the next random position. */
   left: number;
 }

@@ -1,14 +1,14 @@
-/** Lines of a trace and of the log beside it, checked as the command checks files of them. */
+/** Checks given lines of a trace and of its log in the same way as the command checks files. */
 import { loadLogReader } from "../kernel_log/late_log_reader.ts";
 import { checkJson, checkLines } from "../ledger/check_report.ts";
 import { LogPass, TraceCheck } from "../ledger/trace_check.ts";
 import { TraceLine } from "../line/trace_line.ts";
 import type { ScriptedCall } from "../script/recorder.ts";
 
-// Lines of logs are read at once here.
+// Loaded here, so that lines of logs never wait.
 await loadLogReader();
 
-/** @param trace Lines of another file, of which the pass takes the events. */
+/** Makes the first pass. @param trace Lines of a second file; the pass reads its events. */
 export function passOf(log: readonly string[], trace: readonly string[] = []): LogPass {
   const pass = new LogPass();
   for (const [index, text] of trace.entries()) {
@@ -20,7 +20,7 @@ export function passOf(log: readonly string[], trace: readonly string[] = []): L
   return pass;
 }
 
-/** @param steps Gets the calls that a scenario is made of. */
+/** @param steps Receives the calls from which a scenario is made. */
 export function checkedTrace(
   trace: readonly string[],
   log: readonly string[] = [],
@@ -36,7 +36,7 @@ export function checkedTrace(
     pass,
     result,
     findings: result.findings,
-    /** The output for files `t` and `l`. */
+    /** The text output, with file names `t` and `l`. */
     text: () => checkLines(check, pass, result, { trace: "t", log: "l" }).join("\n"),
     json: () => checkJson(check, pass, result),
   };

@@ -1,12 +1,12 @@
 /**
- * The files of tests/golden/traces that tests read: captures of real kernels, and the right
+ * The files in tests/golden/traces that tests read: captures of real kernels, with the expected
  * findings for each.
  */
 import { readGoldenText } from "@dmalab/tests";
 
 const FOLDER = new URL("../../../tests/golden/traces/", import.meta.url);
 
-/** A finding that is right, as an `.expect.json` has it. */
+/** An expected finding in an `.expect.json` file. */
 export interface ExpectedAnomaly {
   readonly kind: string;
   readonly device: string;
@@ -57,18 +57,18 @@ export interface Expected {
   readonly drivers_record?: readonly string[];
 }
 
-/** Names of the runs of a folder, in order. */
+/** Names of the runs in a folder, sorted. */
 export function runsOf(folder: "real" | "planted" | "dialects"): string[] {
   return [...Deno.readDirSync(new URL(`${folder}/`, FOLDER))]
     .flatMap(({ name }) => name.endsWith(".expect.json") ? [name.slice(0, -12)] : []).sort();
 }
 
-/** The right findings for a run such as `real/72-amd`. */
+/** The expected findings of a run such as `real/72-amd`. */
 export function readExpected(run: string): Expected {
   return JSON.parse(Deno.readTextFileSync(new URL(`${run}.expect.json`, FOLDER)));
 }
 
-/** Where a file lies, such as `real/72-amd.trace.txt.gz`; null without one. */
+/** The path of a file such as `real/72-amd.trace.txt.gz`; null if it does not exist. */
 export function goldenPath(name: string): string | null {
   const url = new URL(name, FOLDER);
   try {
@@ -79,7 +79,7 @@ export function goldenPath(name: string): string | null {
   }
 }
 
-/** The text of a file, uncompressed; null without one. */
+/** The text of a file, uncompressed; null if it does not exist. */
 export async function readGolden(name: string): Promise<string | null> {
   const path = goldenPath(name);
   return path === null ? null : await readGoldenText(path);

@@ -1,6 +1,9 @@
-/** One log of the kernel as each program prints it, written here apart from the reader that is tested. */
+/**
+ * Prints one kernel log in the form of each program. The code is independent of the reader that is
+ * tested.
+ */
 
-/** When the machine was booted: the 28th of February at 23:59 of a leap year. */
+/** The time of boot: the 28th of February at 23:59 of a leap year. */
 const BOOT_MICROS = Date.UTC(2024, 1, 28, 23, 59, 50) * 1000;
 const HOST = "host kernel: ";
 const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
@@ -11,12 +14,12 @@ interface Message {
   readonly text: string;
   readonly index: number;
   readonly date: Date;
-  /** Since the second of the date. */
+  /** Microseconds since the second of the date. */
   readonly micros: string;
   readonly bootMicros: number;
   /** Since boot. */
   readonly seconds: number;
-  /** Since the line before. */
+  /** Seconds since the line before. */
   readonly delta: number;
 }
 
@@ -43,7 +46,10 @@ const journal = (message: Message) => ({
   _SOURCE_MONOTONIC_TIMESTAMP: String(message.bootMicros),
 });
 
-/** The lines of one message, one of which has its text; null where the message is not in the log. */
+/**
+ * Prints the lines of one message, one of which contains its text; null if this form of the log
+ * lacks the message.
+ */
 type Form = (message: Message) => readonly string[];
 
 const one = (line: (message: Message) => string): Form => (message) => [line(message)];
@@ -60,7 +66,7 @@ const kmsgText = (text: string) =>
 const kmsg = ({ bootMicros, index, text }: Message) =>
   `3,${index},${bootMicros},-;${kmsgText(text)}`;
 
-/** Forms with lines that keep their microseconds by the kernel's own clock: nothing may differ. */
+/** Forms that keep microseconds of the kernel's own clock: the result must be equal. */
 export const SAME: Readonly<Record<string, Form>> = {
   "dmesg": one((each) => `[${bootOf(each)}] ${each.text}`),
   "dmesg --raw": one((each) => `<3>[${bootOf(each)}] ${each.text}`),
@@ -159,7 +165,7 @@ export const SAME: Readonly<Record<string, Form>> = {
   ),
 };
 
-/** Exact, by a clock of another zero: the wall's, or the first line's. */
+/** Forms with exact times by another clock: wall-clock time, or time since the first line. */
 export const OTHER_ZERO: Readonly<Record<string, Form>> = {
   "dmesg --reltime": one((each) =>
     each.index === 0
@@ -199,7 +205,7 @@ export const OTHER_ZERO: Readonly<Record<string, Form>> = {
   ),
 };
 
-/** Forms with whole seconds, and without any time. */
+/** Forms with whole seconds, or without times. */
 export const COARSE: Readonly<Record<string, Form>> = {
   "dmesg -T": one((each) =>
     `[${DAYS[each.date.getUTCDay()]} ${dayOf(each.date)} ${
@@ -214,7 +220,10 @@ export const COARSE: Readonly<Record<string, Form>> = {
   "dmesg --notime": one(({ text }) => text),
 };
 
-/** A log in a form, and which of its lines has which line of the first. */
+/**
+ * Converts a log into a form. @returns Also, for each converted line, the number of its original
+ * line.
+ */
 export function inForm(log: string, form: Form) {
   let last = 0;
   let index = 0;

@@ -1,26 +1,26 @@
 /**
- * Traces of machines that do not exist, by a seed: a ring of receive buffers, a disk with requests,
- * lists, coherent memory and two-step ranges, translated, direct or bounced, as each tool prints
- * them of each release. The writing code is separate from the tested reader.
+ * Generates traces of imaginary machines from a seed: a ring of receive buffers, a disk with
+ * requests, lists, coherent memory and two-step ranges, translated, direct or bounced, in the
+ * output form of each tool and release. The generator is independent of the reader that is tested.
  */
 import { Random } from "@dmalab/runtime";
 
 export const MODES = ["translated", "direct", "bounced"] as const;
 export type MadeMode = (typeof MODES)[number];
 
-/** The calls of a release's drivers, and its tracer's lines for them. */
+/** Calls that the drivers of a release make, and details of its trace lines. */
 export interface MadeRelease {
-  /** Its lines have `dma:*` events. */
+  /** Whether the trace has `dma:*` events. */
   readonly hasDma: boolean;
-  /** Its lines of page tables have the end of the range, and not its size alone. */
+  /** Whether page-table lines give the end of the range in addition to its size. */
   readonly hasEnds: boolean;
   readonly hasTwoStep: boolean;
-  /** How the names of events of one mapping end. */
+  /** The ending of the event names for single mappings. */
   readonly ending: "_page" | "_phys";
   readonly flags: string;
   /** Of coherent memory. */
   readonly attrs: string;
-  /** The priority in an event of a request of the block layer. */
+  /** The priority field in a block-layer request event. */
   readonly priority: string;
 }
 
@@ -41,7 +41,7 @@ export const RELEASES: Readonly<Record<string, MadeRelease>> = {
   "7.3": { ...SINCE_6_18, flags: ".l...", attrs: "CC_SHARED|ALLOC_CC_SHARED" },
 };
 
-/** The lines of a call, and the line of its page table. */
+/** The event of a call, or of its page-table change. */
 export interface MadeCall {
   readonly us: number;
   readonly cpu: number;
@@ -51,7 +51,7 @@ export interface MadeCall {
   readonly fields: MadeFields;
 }
 
-/** Values of an event by their names in its record. */
+/** Fields of an event, by their names in the event's record. */
 export interface MadeFields {
   readonly device: string;
   readonly dir?: string;
@@ -76,7 +76,7 @@ const pageEnd = (address: number, bytes: number) => Math.ceil((address + bytes) 
 export class MadeTrace {
   readonly calls: MadeCall[] = [];
   readonly random: Random;
-  /** The calls of the fault, from 1. */
+  /** First and last call of the planted fault, from 1. */
   acted = { from: 0, until: 0 };
   #us = FIRST_US;
   #iova = 0xfffff000;
@@ -107,7 +107,7 @@ export class MadeTrace {
     this.calls.push({ us: this.#us, cpu, task, pid: 70 + who, event, fields });
   }
 
-  /** Memory, and where the device sees it. */
+  /** Allocates memory, with its physical address and its address for the device. */
   place(bytes: number): { readonly phys: number; readonly addr: number } {
     const pages = pageEnd(0, bytes);
     const phys = this.#phys += pages + PAGE;
@@ -198,7 +198,7 @@ export class MadeTrace {
     }
   }
 
-  /** A request with links that are no calls of the one-step API. */
+  /** A request with links that are mapped by the two-step API. */
   twoStep(
     links: number,
   ): { readonly start: number; readonly end: number; readonly lines: number[] } {
@@ -227,11 +227,14 @@ export interface MadeMapping {
   readonly bytes: number;
   readonly phys: number;
   readonly physAddrs: readonly number[];
-  /** The line of its map, from 1. */
+  /** The number of the call that maps it, from 1. */
   readonly at: number;
 }
 
-/** What runs while a fault happens: nothing wrong. @param act Called once, in the middle. */
+/**
+ * Normal work during which a fault can happen; correct in itself. @param act Called once, in the
+ * middle.
+ */
 export function run(trace: MadeTrace, act: (trace: MadeTrace) => void): void {
   const descriptors = trace.alloc(NIC, 8192);
   const ring: MadeMapping[] = [];
@@ -288,7 +291,7 @@ const bytesOf = (value: number, count: number) =>
 const rawArray = (values: readonly number[], size: number) =>
   `ARRAY[${values.flatMap((each) => bytesOf(each, size)).join(", ")}]`;
 
-/** The payload as the kernel prints it. */
+/** The payload in the kernel's form. */
 function payload({ event, fields }: MadeCall, release: MadeRelease): string {
   const {
     addr = 0,
@@ -335,7 +338,7 @@ function payload({ event, fields }: MadeCall, release: MadeRelease): string {
   }
 }
 
-/** The user-space library's line for an event that it cannot evaluate. */
+/** The line that the user-space library prints for an event that it cannot evaluate. */
 function rawPayload(call: MadeCall, release: MadeRelease): string {
   const { event, fields } = call;
   const { device, dir, physAddrs = [], sizes = [], text = "" } = fields;
@@ -366,10 +369,10 @@ const timeOf = ({ us }: MadeCall) => (us / 1e6).toFixed(6);
 const cpuOf = ({ cpu }: MadeCall) => `[00${cpu}]`;
 const systemOf = (event: string) => /^(?:un)?map$/.test(event) ? "iommu" : event.split("_")[0]!;
 
-/** How a tool prints an event; null for one that it has not. */
+/** Formats an event like a tool; null for an event that the tool does not print. */
 export type MadeTool = (call: MadeCall, release: MadeRelease) => string | null;
 
-/** A tool that prints what the kernel traces. */
+/** A tool that prints the same events as the kernel's trace. */
 const ofKernel =
   (print: (call: MadeCall, event: string, release: MadeRelease) => string): MadeTool =>
   (call, release) => {
@@ -393,7 +396,7 @@ export const TOOLS: Readonly<Record<string, MadeTool>> = {
       timeOf(call).padStart(12)
     }: ${`${systemOf(event)}:${event}`.padStart(27)}: ${rawPayload(call, release)}`
   ),
-  // The recipe has no lists, no syncs and nothing of NVMe. It prints the same on every kernel.
+  // The bpftrace recipe prints no lists, syncs or NVMe events, and prints the same on every kernel.
   bpftrace: (call) =>
     /^(?:un)?map$|^dma_(?:un)?map_phys|^dma_alloc|^dma_free/.test(call.event)
       ? `${call.task}-${call.pid} ${cpuOf(call)} ..... ${timeOf(call)}: ${
@@ -402,7 +405,7 @@ export const TOOLS: Readonly<Record<string, MadeTool>> = {
       : null,
 };
 
-/** The lines of a tool, and which of them each call has. */
+/** All lines printed by a tool, and the line number of each call. */
 export function printed(trace: MadeTrace, tool: MadeTool) {
   const lines: string[] = [];
   const lineOf = new Map<number, number>();

@@ -1,27 +1,27 @@
 /**
- * Plants faults into captures of real kernels: one change to one mapping of a clean run, by a seed,
- * with the findings that a check has to report then. The kinds are those of
+ * Plants faults into captures of real kernels: changes one mapping of a clean run, chosen by a
+ * seed, and gives the findings that a check must then report. The kinds are those of
  * tests/golden/traces/planted.
  */
 
-/** A finding that is right: where it shows, and the names under which it may be seen. */
+/** An expected finding: the lines that show it, and the accepted names of its kind. */
 export interface PlantedFinding {
   readonly line: number | null;
   readonly otherLine: number | null;
   readonly logLine: number | null;
   readonly accepted: readonly string[];
-  /** Null where a weaker word than these is right as well. */
+  /** Accepted certainties; null if any is accepted. */
   readonly certainties: readonly string[] | null;
 }
 
 export interface Planted {
   readonly lines: readonly string[];
-  /** The kernel's log beside it, where the fault shows only there. */
+  /** The kernel's log, if the fault shows only there. */
   readonly log?: string;
   readonly findings: readonly PlantedFinding[];
 }
 
-/** One line of an event, as far as it is needed here: read independently of the tested code. */
+/** The needed fields of an event line, parsed independently of the tested code. */
 interface Event {
   readonly at: number;
   readonly cpu: number;
@@ -34,7 +34,7 @@ interface Event {
   readonly phys: string;
 }
 
-/** A mapping with its two lines, and the next event at its address. */
+/** A mapping with its map and unmap lines, and the next map in the same page. */
 interface Pair {
   readonly kind: "map" | "alloc" | "sg";
   readonly birth: Event;
@@ -74,7 +74,10 @@ function pageOf(address: string): number {
   return Math.floor(parseInt(address, 16) / 4096);
 }
 
-/** Mappings with both lines, distinguished beyond doubt: nothing else lived at their key meanwhile. */
+/**
+ * Mappings with both lines that can be identified uniquely: no other mapping had the same key in
+ * between.
+ */
 function pairsOf(events: readonly Event[]): Pair[] {
   const pairs: Pair[] = [];
   for (const [kind, births, deaths] of KINDS) {
@@ -100,7 +103,7 @@ function pairsOf(events: readonly Event[]): Pair[] {
   return pairs;
 }
 
-/** Numbers from 0 on below a limit, from a seed. */
+/** A generator of random numbers below a limit, from a seed. */
 function generator(seed: number): (limit: number) => number {
   let state = (seed + 1) >>> 0;
   return (limit) => {
@@ -119,7 +122,7 @@ function finding(
   return { line, otherLine: null, logLine: null, accepted, certainties: ["proved"], ...more };
 }
 
-/** What each plant does to a run; null where the run has nothing that it could be done to. */
+/** Plants a fault into a run; null if the run has no suitable mapping. */
 type Plant = (run: Run) => Planted | null;
 
 export class Run {
@@ -151,7 +154,7 @@ export class Run {
     return this.lines.filter((_, index) => index !== at);
   }
 
-  /** The lines with one more, behind one. */
+  /** The run's lines with a line inserted after one. */
   inserted(at: number, line: string): string[] {
     return [...this.lines.slice(0, at + 1), line, ...this.lines.slice(at + 1)];
   }
@@ -172,7 +175,7 @@ function faultLog(device: string, address: number, access: "Read" | "Write", sec
     `[${device}] fault addr 0x${address.toString(16)} ${reason}\n`;
 }
 
-/** A plant into a mapping of such kinds; null for a run without one. */
+/** A plant into a mapping of one of these kinds; null for a run without any. */
 const into =
   (kinds: readonly Pair["kind"][], plant: (run: Run, pair: Pair) => Planted | null): Plant =>
   (run) => {
@@ -180,7 +183,7 @@ const into =
     return pair === null ? null : plant(run, pair);
   };
 
-/** The unmap says something else than what was mapped. */
+/** The unmap is given another value than the map. */
 function unlike(
   run: Run,
   { birth, death }: Pair,
@@ -194,7 +197,7 @@ function unlike(
   };
 }
 
-/** A line is there twice. */
+/** Repeats a line. */
 function doubled(run: Run, { at }: Event, accepted: readonly string[]): Planted {
   return {
     lines: run.inserted(at, run.lines[at]!),
@@ -202,7 +205,7 @@ function doubled(run: Run, { at }: Event, accepted: readonly string[]): Planted 
   };
 }
 
-/** Without the unmap's line, where the address comes again or not. */
+/** Removes the line of an unmap at an address that is reused later, or never. */
 function unmapRemoved(run: Run, isReused: boolean): ReturnType<Plant> {
   const pair = run.pick(
     run.pairs.filter(({ birth, kind, next }) =>
@@ -220,7 +223,7 @@ function unmapRemoved(run: Run, isReused: boolean): ReturnType<Plant> {
   };
 }
 
-/** Plants that an IOMMU is needed for. */
+/** Plants that require an IOMMU. */
 export const TRANSLATED_PLANTS: Readonly<Record<string, Plant>> = {
   "unmap-removed": (run) => unmapRemoved(run, true),
   "unmap-removed-late": (run) => unmapRemoved(run, false),
@@ -309,7 +312,7 @@ export const TRANSLATED_PLANTS: Readonly<Record<string, Plant>> = {
   }),
 };
 
-/** Plants that any run will do for. */
+/** Plants that work in any run. */
 export const PLANTS: Readonly<Record<string, Plant>> = {
   "unmap-size": into(["map"], (run, pair) => {
     const { size } = pair.birth;

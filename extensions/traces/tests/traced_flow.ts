@@ -1,6 +1,6 @@
 /**
- * Lines of a machine at work for hours, as fast as they are wanted: receive rings and a disk behind
- * an IOMMU, or a disk without one. One mistake is planted in them now and then.
+ * Generates the trace lines of a machine that works for hours, as fast as they are read: receive rings and a disk behind
+ * an IOMMU, or a disk without one. A mistake is planted from time to time.
  *
  *     deno run extensions/traces/tests/traced_flow.ts LINES [LINES_PER_SECOND [translated|direct]] | dmalab trace watch -
  */
@@ -11,7 +11,10 @@ const DISK = "0000:00:04.0";
 const PAGE_BYTES = 0x1000;
 const RING = 256;
 const QUEUES = 4;
-/** Pages of memory that buffers come from, and addresses that one device uses. */
+/**
+ * Number of memory pages from which buffers are allocated, and number of addresses that one device
+ * uses.
+ */
 const MEMORY_PAGES = 4 << 20;
 const SPACE_PAGES = 200_000;
 const FIRST_PID = 1000;
@@ -19,12 +22,12 @@ const TASKS = 300_000;
 
 export interface FlowForm {
   readonly isDirect: boolean;
-  /** An unmap with a wrong size after so many lines; 0 for none. */
+  /** Number of lines between two unmaps with a wrong size; 0 for none. */
   readonly mistakeEvery: number;
   readonly linesPerSecond: number;
 }
 
-/** Gives lines in batches without an end. */
+/** An endless generator of lines in batches. */
 export class TracedFlow {
   lines = 0;
   mistakes = 0;
@@ -39,7 +42,7 @@ export class TracedFlow {
     this.#random = new Random(seed);
   }
 
-  /** At least so many more lines, as one text. */
+  /** At least this many further lines, as one text. */
   take(count: number): string {
     this.#text = [];
     while (this.#text.length < count) {
@@ -67,7 +70,7 @@ export class TracedFlow {
     ring.push(this.#map(cpu, 0, NIC, 1522));
   }
 
-  /** A request of a task that is there for this request only. */
+  /** Writes a disk request by a short-lived task. */
   #transfer(cpu: number): void {
     const number = this.#request++;
     const pid = FIRST_PID + number % TASKS;

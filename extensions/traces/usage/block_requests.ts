@@ -1,9 +1,9 @@
 /**
- * Requests of the block layer, and the mappings that belong to them where no line of NVMe says so.
+ * Finds the mappings that belong to block-layer requests, if no NVMe line shows it.
  *
- * A mapping belongs to a request when their bytes are the same: of its task between the last issue
- * and this one, as NVMe drivers map, or between issue and completion, as SCSI does. What fits several
- * requests is tied to none.
+ * A mapping belongs to a request if their sizes are the same and the mapping was made either by the
+ * same task between its last issue and this one, as NVMe drivers map, or between issue and
+ * completion, as SCSI does. A mapping that fits several requests is not attributed to any.
  *
  * @see rules/traces.md T.36, T.37
  */
@@ -14,30 +14,36 @@ import { RequestUse } from "./request_use.ts";
 
 const ISSUE = /^(\d+,\d+) (\S+) (\d+) \(.*\) (\d+) \+ (\d+) /;
 const COMPLETE = /^(\d+,\d+) (\S+) \(.*\) (\d+) \+ (\d+) /;
-/** A command without blocks has this sector at its completion. */
+/** The sector number at the completion of a command without blocks. */
 const NO_SECTOR = "18446744073709551615";
-/** Requests under way, and maps of a task that wait for their request; of more the oldest go. */
+/**
+ * The most requests in flight, and mappings of a task that wait for their request; beyond, the
+ * oldest are dropped.
+ */
 const MAX_OPEN = 1 << 12;
 
 interface OpenRequest {
   readonly use: RequestUse;
   readonly bytes: number;
-  /** `8,16 R`, and the sector, which a command without blocks loses. */
+  /**
+   * Device and kind, such as `8,16 R`. `sector` is missing at the completion of a command without
+   * blocks.
+   */
   readonly name: string;
   readonly sector: string;
 }
 
 export class BlockRequests {
-  /** Requests with data that no mapping could be tied to. */
+  /** Number of requests with data to which no mapping could be attributed. */
   untied = 0;
   #open: OpenRequest[] = [];
-  /** For each task: its mappings since its last line of the block layer. */
+  /** For each task, its mappings since its last block-layer line. */
   readonly #maps = new Map<number, TracedMapping[]>();
   readonly #setups = new Set<number>();
 
   constructor(private readonly sink: (request: RequestUse) => void) {}
 
-  /** A mapping that is for no command of NVMe. */
+  /** Adds a mapping that does not belong to an NVMe command. */
   map(mapping: TracedMapping): void {
     if (mapping.kind === "alloc") return;
     const fits = this.#open.filter(({ bytes, use }) => bytes - use.bytes === mapping.sizeBytes);
@@ -57,7 +63,7 @@ export class BlockRequests {
     else if (event === "block_rq_complete") this.#complete(line.payload, seconds);
   }
 
-  /** All has been read: a request still under way may be tied to its mappings. */
+  /** Ends the trace: mappings may still be attributed to requests in flight. */
   end(): void {
     for (const request of this.#open.splice(0)) this.#close(request);
   }
@@ -66,7 +72,7 @@ export class BlockRequests {
     const maps = this.#maps.get(pid) ?? [];
     this.#maps.delete(pid);
     const match = ISSUE.exec(payload);
-    // A command of NVMe has its mappings by its own lines.
+    // The mappings of an NVMe command are attributed by its own lines.
     if (this.#setups.delete(pid) || match === null) return;
     const [, disk, what, length, sector, sectors] = match;
     const bytes = Number(length);

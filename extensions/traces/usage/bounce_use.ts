@@ -1,5 +1,6 @@
 /**
- * Bounces that a trace has lines of, by device: attempts, since they are printed before slots are sought.
+ * Counts the bounces in a trace by device. The lines show attempts: they are printed before slots are
+ * searched.
  *
  * @see rules/traces.md T.31
  */

@@ -1,8 +1,8 @@
 /**
- * What each device of a trace maps: how much, how often, how long, by which callers, and how that
- * changes over time.
+ * Collects what each device of a trace maps: how much, how often, how long, by which callers, and
+ * how that changes over time.
  *
- * Nothing is kept for a mapping that is unmapped.
+ * Nothing is kept of a mapping after its unmap.
  */
 import type { MachineFacts } from "../ledger/machine_facts.ts";
 import { isUndecided, type Mode, modeOf } from "../ledger/device_mode.ts";
@@ -19,11 +19,11 @@ import { FlushWindows } from "./flush_windows.ts";
 import { IovaSpace, type SpaceUse } from "./iova_space.ts";
 import { PowersOfTwo } from "./powers_of_two.ts";
 
-/** A power of two. */
+/** The most intervals of a time series: a power of two. */
 const MAX_INTERVALS = 256;
 const FIRST_SECONDS = 2 ** -20;
 
-/** What happened in an interval of time. */
+/** Counts for an interval of time. */
 export class Interval {
   firstLine = 0;
   lastLine = 0;
@@ -35,10 +35,10 @@ export class Interval {
   /** At its end. */
   liveBytes = 0;
   liveBouncedBytes = 0;
-  /** At its end, of a device that is translated. */
+  /** The IOVA space at the end of the interval; null for a device without translation. */
   space: SpaceUse | null = null;
 
-  /** Adds what a later one has. */
+  /** Adds the counts of the interval that follows. */
   join(later: Interval): void {
     this.lastLine = later.lastLine;
     this.maps += later.maps;
@@ -53,14 +53,17 @@ export class Interval {
   }
 }
 
-/** What happened over time in a bounded number of intervals: as the time grows, two of them become one. */
+/**
+ * Counts over time in a bounded number of intervals: as the total time grows, each two intervals are
+ * joined into one.
+ */
 class TimeSeries {
   widthSeconds = FIRST_SECONDS;
   #intervals: (Interval | undefined)[] = [];
 
   constructor(readonly startSeconds: number) {}
 
-  /** The interval of this time; of a time before the start the first one. */
+  /** The interval of a time; for a time before the start, the first interval. */
   at(seconds: number): Interval {
     const since = Math.max(0, seconds - this.startSeconds);
     while (since >= MAX_INTERVALS * this.widthSeconds) this.#widen();
@@ -79,7 +82,7 @@ class TimeSeries {
     this.widthSeconds *= 2;
   }
 
-  /** The beginning of each interval that is not empty, and its contents. */
+  /** The non-empty intervals, each with its start. */
   get intervals(): readonly (readonly [seconds: number, interval: Interval])[] {
     return [...this.#intervals.entries()].flatMap(([index, interval]) =>
       interval === undefined
@@ -93,16 +96,19 @@ const US_PER_S = 1e6;
 /** Callers beyond this number are counted together. */
 const MAX_CALLERS = 1000;
 const OTHER_CALLERS = "others";
-/** Steps that wait until those of earlier lines have come: a two-step range is known at its unmap. */
+/**
+ * The most steps that wait for steps of earlier lines: a two-step range is reported only at its
+ * unmap.
+ */
 const MAX_WAITING = 1 << 14;
 
-/** How often, and where first. */
+/** A count, and the first line that was counted. */
 export interface UseTally {
   count: number;
   readonly line: number;
 }
 
-/** A line of a mapping, as it is counted. */
+/** Line and time of a counted step. */
 type UseInstant = Pick<TraceInstant, "line" | "seconds">;
 
 export class DeviceUse {
@@ -114,7 +120,7 @@ export class DeviceUse {
   peakSeconds = 0;
   live = 0;
   peakLive = 0;
-  /** These count if the device is bounced. */
+  /** Counts that apply only if the device turns out to be bounced. */
   bouncedMaps = 0;
   liveBouncedBytes = 0;
   peakBouncedBytes = 0;
@@ -128,7 +134,7 @@ export class DeviceUse {
   readonly #space = new IovaSpace();
   #interval: Interval | null = null;
 
-  /** @param device Null for two-step ranges, which name none. */
+  /** @param device Null for two-step ranges, which name no device. */
   constructor(readonly device: Device | null, startSeconds: number) {
     this.overTime = new TimeSeries(startSeconds);
   }
@@ -137,7 +143,10 @@ export class DeviceUse {
     return this.device === null ? "translated" : modeOf(this.device);
   }
 
-  /** A number of bounced maps or bytes; null where nothing says whether the device's maps are. */
+  /**
+   * A count of bounced maps or bytes: 0 if the device's maps are not bounced, null if that is
+   * unknown.
+   */
   bounced(count: number): number | null {
     if (this.device !== null && isUndecided(this.device)) return null;
     return this.mode === "bounced" ? count : 0;
@@ -185,7 +194,7 @@ export class DeviceUse {
     this.lifetimesUs.add(Math.max(0, now.seconds - seconds) * US_PER_S, [line, now.line]);
   }
 
-  /** All has been read. */
+  /** Ends the trace: all lines have been read. */
   end(): void {
     if (this.#interval !== null) this.#interval.space = this.#space.use;
   }
@@ -213,7 +222,10 @@ export class DeviceUse {
   }
 }
 
-/** The driver's buffer is elsewhere, and no page table leads there. */
+/**
+ * Whether the device uses another address than that of the driver's buffer, without a page-table
+ * line.
+ */
 function isElsewhere({ addr, kind, phys, tableLine }: TracedMapping): boolean {
   return kind !== "two_step" && tableLine === 0 && phys !== null && phys !== addr;
 }
@@ -222,20 +234,20 @@ function bump(tallies: Map<string, UseTally>, name: string, line: number): void 
   tallies.getOrInsertComputed(name, () => ({ count: 0, line })).count++;
 }
 
-/** A step that waits for those of earlier lines. */
+/** A step that waits until the steps of earlier lines are known. */
 interface WaitingStep extends UseInstant {
   readonly op: "map" | "unmap" | "flush";
   readonly mapping: TracedMapping | null;
   readonly flush: FlushEvent | null;
-  /** The function that called, where the trace has stacks. */
+  /** The calling function, if the trace has stacks. */
   site: string | null;
 }
 
-/** Takes the steps of a ledger. */
+/** Receives the steps of a ledger and counts them by device. */
 export class DeviceUses {
   readonly devices = new Map<string, DeviceUse>();
   readonly flushes = new FlushWindows();
-  /** The known facts about the machine beside its trace. */
+  /** The facts about the machine that are recorded beside the trace. */
   facts: MachineFacts | null = null;
   #waiting: WaitingStep[] = [];
   #startSeconds: number | null = null;
@@ -256,17 +268,17 @@ export class DeviceUses {
     this.#add({ op: "flush", mapping: null, flush, site: null, ...now });
   }
 
-  /** Another event begins: what follows is not the stack of the last one. */
+  /** Notes that another event begins: following stack lines belong to it. */
   begin(): void {
     this.#newest = null;
   }
 
-  /** The stack of the last event has this function, outside of the DMA API. */
+  /** Adds a function from the stack of the last event that is not part of the DMA API. */
   calledBy(name: string): void {
     if (this.#newest !== null) this.#newest.site ??= name;
   }
 
-  /** All has been read. */
+  /** Ends the trace: all lines have been read. */
   end(): void {
     this.#settle(0);
     for (const use of this.devices.values()) use.end();
@@ -283,7 +295,7 @@ export class DeviceUses {
     if (this.#waiting.push(step) >= 2 * MAX_WAITING) this.#settle(MAX_WAITING);
   }
 
-  /** Counts the oldest, all but so many. */
+  /** Counts waiting steps, the oldest first, until only `left` of them wait. */
   #settle(left: number): void {
     const steps = this.#waiting.sort((a, b) => a.line - b.line);
     this.#waiting = steps.splice(Math.max(0, steps.length - left));

@@ -9,9 +9,12 @@ import { allows, pageEnd, pageOf, type TracedMapping } from "../ledger/traced_ma
 import { PowersOfTwo } from "./powers_of_two.ts";
 
 const US_PER_S = 1e6;
-/** Invalidations of single pages that are remembered: the unmap's own line follows at once. */
+/**
+ * The most recent invalidations of single pages that are kept: the line of their unmap follows at
+ * once.
+ */
 const MAX_PAGES = 64;
-/** Ranges of a device that wait; of more the oldest are given up. */
+/** The most unmapped ranges of a device that wait for a flush; beyond, the oldest are dropped. */
 const MAX_WAITING = 1 << 16;
 
 interface FlushedPages {
@@ -22,21 +25,21 @@ interface FlushedPages {
 
 interface Waiting extends FlushedPages {
   readonly seconds: number;
-  /** The device was allowed to write there. */
+  /** Whether the mapping allowed the device to write. */
   readonly isWritable: boolean;
 }
 
 /** The flushes of one device. */
 export class FlushUse {
-  /** From unmap to flush. */
+  /** Times from unmap to flush. */
   readonly windowsUs = new PowersOfTwo();
-  /** The windows among them that the device was allowed to write. */
+  /** Number of windows in which the device was allowed to write. */
   writable = 0;
   mostAtOnce = 0;
-  /** Unmapped, and no flush is in the trace afterwards. */
+  /** Unmapped ranges for which the trace has no later flush yet. */
   waiting: Waiting[] = [];
 
-  /** An unmap has invalidated its own pages. */
+  /** Notes that an unmap has invalidated its own pages. */
   invalidated(start: number, end: number): void {
     const from = Math.max(0, this.waiting.length - MAX_PAGES);
     for (let index = this.waiting.length - 1; index >= from; index--) {
@@ -50,17 +53,17 @@ export class FlushUse {
 
 export class FlushWindows {
   readonly devices = new Map<string, FlushUse>();
-  /** Which devices a domain may be of: those with something to flush at each of its flushes. */
+  /** The possible devices of each domain: those that had ranges to flush at each of its flushes. */
   readonly #owners = new Map<string, ReadonlySet<string>>();
   #pages: FlushedPages[] = [];
-  /** Whether a domain, or all, was ever flushed. */
+  /** Whether a whole domain, or all domains, were ever flushed. */
   isLazy = false;
 
   unmap(device: string, mapping: TracedMapping, seconds: number, line: number): void {
     const [start, end] = [pageOf(mapping.addr), pageEnd(mapping.addr, mapping.sizeBytes)];
     const isOwn = (page: FlushedPages) =>
       page.line > mapping.mappedAt.line && page.start <= start && page.end >= end;
-    // A two-step range is invalidated behind its line, another mapping before.
+    // A two-step range is invalidated after the line of its unmap, another mapping before it.
     if (mapping.kind !== "two_step" && this.#pages.some(isOwn)) return;
     const use = this.devices.getOrInsertComputed(device, () => new FlushUse());
     if (use.waiting.length === MAX_WAITING) use.waiting.shift();
@@ -90,7 +93,8 @@ export class FlushWindows {
   }
 
   /**
-   * No line names a domain's devices: devices that had nothing to flush are excluded, one by one.
+   * The possible devices of a domain. No line names them, so devices that have nothing to flush at
+   * a flush of the domain are excluded.
    */
   #ownersOf(domain: string): ReadonlySet<string> {
     const waiting = new Set(
@@ -98,7 +102,7 @@ export class FlushWindows {
     );
     const known = this.#owners.get(domain) ?? waiting;
     const both = known.intersection(waiting);
-    // A flush for a range that the trace does not have excludes nothing.
+    // A flush for a range that the trace lacks excludes no device.
     const owners = both.size > 0 ? both : known;
     this.#owners.set(domain, owners);
     return owners;

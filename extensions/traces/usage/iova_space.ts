@@ -1,23 +1,23 @@
-/** Live IOVA ranges of a device: how many bytes, in how many pieces, over how large an extent. */
+/** Live IOVA ranges of a device: their bytes, number of pieces, and extent. */
 
-/** A moment of it. */
+/** State of the IOVA space at a time. */
 export interface SpaceUse {
   readonly mappedBytes: number;
-  /** Ranges that touch count as one. */
+  /** Number of pieces; adjacent ranges count as one. */
   readonly pieces: number;
-  /** From the lowest live address to the highest. */
+  /** Distance from the lowest live address to the highest. */
   readonly extentBytes: number;
 }
 
 export class IovaSpace {
   #mappedBytes = 0;
   #ranges = 0;
-  /** Pairs of ranges that touch. */
+  /** Number of pairs of adjacent ranges. */
   #pairs = 0;
   readonly #starts = new Map<number, number>();
   readonly #ends = new Map<number, number>();
 
-  /** @param by 1 for a range that is mapped, -1 for one that is unmapped. */
+  /** @param by 1 for a mapped range, -1 for an unmapped range. */
   change(start: number, end: number, by: 1 | -1): void {
     if (by < 0) this.#count(start, end, by);
     this.#pairs += by * ((this.#ends.get(start) ?? 0) + (this.#starts.get(end) ?? 0));
@@ -34,7 +34,7 @@ export class IovaSpace {
     }
   }
 
-  /** Looks at every live range. */
+  /** The current state; computed from all live ranges. */
   get use(): SpaceUse {
     let [low, high] = [Infinity, 0];
     for (const start of this.#starts.keys()) low = Math.min(low, start);

@@ -1,4 +1,4 @@
-/** A histogram by powers of two: `counts[3]` has the values from 4 to 7. */
+/** A histogram by powers of two: `counts[3]` counts the values from 4 to 7. */
 export class PowersOfTwo {
   readonly counts: number[] = [];
   readonly lines: (readonly number[])[] = [];
@@ -15,7 +15,7 @@ export class PowersOfTwo {
     if (value > this.most) [this.most, this.mostLines] = [value, lines];
   }
 
-  /** A bound that this percentage of the values do not exceed: a power of two, or the largest value. */
+  /** An upper bound for this percentage of the values: a power of two, or the largest value. */
   percentile(percent: number): number {
     let left = Math.ceil(this.count * percent / 100);
     const power = this.counts.findIndex((count) => (left -= count) <= 0);

@@ -1,8 +1,8 @@
-/** How one request was mapped. */
+/** How a request was mapped. */
 import { formatCount } from "@dmalab/lang/text";
 import type { TracedMapping } from "../ledger/traced_mapping.ts";
 
-/** Kinds of mappings in words that are the same for requests mapped alike. */
+/** Kinds of mappings, in words that are equal for requests that were mapped alike. */
 const WORDS: Readonly<
   Record<TracedMapping["kind"], (count: number, request: RequestUse) => string>
 > = {
@@ -18,15 +18,16 @@ export class RequestUse {
   links = 0;
   entries = 0;
   bytes = 0;
-  /** The lines of its maps; for a two-step range the line of the first link. */
+  /** Lines of the request's maps; for a two-step range the line of the first link. */
   readonly lines: number[] = [];
-  /** To its completion, or null without one. */
+  /** Time to its completion, or null without one. */
   tookSeconds: number | null = null;
   readonly #mappings = new Map<TracedMapping["kind"], number>();
 
   /**
-   * @param keyOf Gives `read lba 8, 16 blocks`: the same of the same request in another trace.
-   * @param line Of its setup or issue.
+   * @param keyOf Returns a key such as `read lba 8, 16 blocks`, equal for the same request in
+   *   another trace.
+   * @param line The line of its setup or issue.
    */
   constructor(
     private readonly keyOf: () => string,

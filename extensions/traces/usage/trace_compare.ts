@@ -1,6 +1,6 @@
 /**
- * Two traces of one workload: which requests are the same, how their mappings differ, and which
- * mappings each device has.
+ * Compares two traces of one workload: which requests are the same, how their mappings differ, and
+ * which mappings each device has.
  */
 import { formatCount, formatSizeCut, formatTimeRounded } from "@dmalab/lang/text";
 import type { DeviceUse } from "./device_use.ts";
@@ -9,7 +9,7 @@ import type { TracedUse } from "./traced_use.ts";
 
 const NS_PER_S = 1e9;
 const NS_PER_US = 1000;
-/** Ways to map that are printed, and examples of each. */
+/** The most ways of mapping that are printed, and the most examples of each. */
 const MAX_WAYS = 10;
 
 interface Pair {
@@ -17,7 +17,7 @@ interface Pair {
   readonly after: RequestUse;
 }
 
-/** Requests for the same blocks are the same, in their order. */
+/** Pairs requests for the same blocks, in their order. */
 function pairsOf(before: readonly RequestUse[], after: readonly RequestUse[]): Pair[] {
   const waiting = Map.groupBy(after, ({ key }) => key);
   for (const alike of waiting.values()) alike.reverse();
@@ -93,7 +93,7 @@ function deviceRow({ devices }: TracedUse, name: string, seconds: number) {
 type Comparison = ReturnType<typeof comparisonJson>;
 type Row = NonNullable<ReturnType<typeof deviceRow>>;
 
-/** What of a device is printed, and how. */
+/** The printed values of a device, and their formats. */
 const SHOWN: readonly (readonly [string, (row: Row) => string])[] = [
   ["mode", ({ mode }) => mode],
   ["maps", ({ maps }) => String(maps)],

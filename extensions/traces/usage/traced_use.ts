@@ -1,4 +1,4 @@
-/** The mappings of a trace: for each device, for each request, and the cost of calls. */
+/** Collects the mappings of a trace: for each device, for each request, and the duration of calls. */
 import { formatCount } from "@dmalab/lang/text";
 import { BOUNCE_EVENT } from "../line/bounce_event.ts";
 import { readFlush } from "../line/flush_event.ts";
@@ -13,7 +13,10 @@ import { BlockRequests } from "./block_requests.ts";
 const NS_PER_S = 1e9;
 const ENTRY = /^\(([\w.]+)\+0x0(?:\/0x[0-9a-f]+)?(?: \[\w+\])?\)/;
 const RETURN = /^\(([\w.]+)\S*(?: \[\w+\])? <- ([\w.]+)\)/;
-/** Tasks with a call under way: what never returns in the trace is forgotten. */
+/**
+ * The most tasks with a call in progress; beyond, calls that never return within the trace are
+ * dropped.
+ */
 const MAX_TASKS = 1 << 12;
 const MAX_DEPTH = 64;
 
@@ -26,7 +29,7 @@ interface Call {
 const newTime = () => ({ ns: new PowersOfTwo(), callers: new Map<string, number>() });
 
 /**
- * How long calls take and which functions call them, if both ends of a call are traced: by a
+ * How long calls take and which functions make them, if both ends of a call are traced: by a
  * kprobe, with `(dma_map_phys+0x0/0x120)` in its line, and a kretprobe, with
  * `(nvme_map_data+0x8c/0x210 <- dma_map_phys)` in its line.
  */
@@ -52,7 +55,7 @@ class CallTimes {
     } else if (open.push(call) > MAX_DEPTH) open.shift();
   }
 
-  /** A call that an interrupt made returns before the one that it interrupted. */
+  /** Ends a call. A call made by an interrupt returns before the call that it interrupted. */
   #leave(pid: number, name: string, caller: string, seconds: number, line: number): void {
     const open = this.#open.get(pid) ?? [];
     const index = open.findLastIndex((call) => call.name === name);
@@ -66,14 +69,14 @@ class CallTimes {
   }
 }
 
-/** Requests that are kept of a trace: of more the first ones. */
+/** The most requests of a trace that are kept; later ones are dropped. */
 const MAX_REQUESTS = 1 << 17;
-/** A line of a stack, as the kernel or perf prints it. */
+/** A line of a stack, in the form of the kernel or perf. */
 const FRAME = /^\s*(?:=> |[0-9a-f]{8,16} )([\w.]+)/;
-/** Functions between a driver's call and the event. */
+/** Functions that are on the stack between a driver's call and the event. */
 const INNER = /^_*(?:trace|perf|bpf|ftrace|dma_|iommu_dma|swiotlb|blk_dma|blk_rq_dma)/;
 
-/** Asked for at the end: the blocks may follow from the line of the issue. */
+/** Called at the end of the trace: the number of blocks may be known only from the issue line. */
 function keyOf({ blocks, lba, verb }: NvmeCommand): string {
   if (blocks === null) return `${verb} of unknown blocks`;
   return blocks === 0 ? verb : `${verb} lba ${lba}, ${formatCount(blocks, "block")}`;
@@ -105,7 +108,7 @@ export class TracedUse {
     }
   }
 
-  /** A line of an event, before its steps are taken. */
+  /** Reads an event line; called before the ledger reports its steps. */
   event(line: TraceLine, number: number): void {
     const { event, pid, seconds } = line;
     this.devices.begin();
@@ -117,7 +120,7 @@ export class TracedUse {
     else this.calls.take(line.payload, pid, seconds, number);
   }
 
-  /** Another line: of the last event's stack, it may be. */
+  /** Reads another line, which may be part of the last event's stack. */
   other(text: string): void {
     const name = FRAME.exec(text)?.[1];
     if (name !== undefined && !INNER.test(name)) this.devices.calledBy(name);

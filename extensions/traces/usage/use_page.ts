@@ -1,4 +1,4 @@
-/** What devices map, as one HTML page without scripts: plots, each point of which leads to its lines. */
+/** What devices map, as one HTML page without scripts: plots with points that link to trace lines. */
 import { addAll, maxOf } from "@dmalab/runtime/basics";
 import { staticPage } from "@dmalab/cli/presentation";
 import {
@@ -27,20 +27,20 @@ const MARGIN = 14;
 const WIDTH = 768;
 
 interface Column {
-  /** From the left end on, 0 to 1. */
+  /** Position from the left end, 0 to 1. */
   readonly at: number;
-  /** Share of the whole width. */
+  /** Width as a share of the plot. */
   readonly width: number;
-  /** The higher first: each is drawn before the one that follows. */
+  /** Values in descending order: each bar is drawn before the next lower one. */
   readonly values: readonly number[];
-  /** The text that it shows under the pointer. */
+  /** The tooltip. */
   readonly title: string;
-  /** The place it leads to. */
+  /** Id of the element to which the column links. */
   readonly id: string;
   readonly label?: string;
 }
 
-/** @param shown How a value is printed at the axis. */
+/** @param shown Formats a value at the axis. */
 function columnPlot(
   title: string,
   columns: readonly Column[],
@@ -71,16 +71,16 @@ ${first === "" ? "" : under(0, first, "start") + under(WIDTH, last, "end")}
 </svg></figure>`;
 }
 
-/** A text under the columns. */
+/** Draws a text under the columns. */
 function under(x: number, label: string, anchor: "start" | "middle" | "end"): string {
   return axisLabel(x, HEIGHT + 2 * MARGIN - 3, label, anchor);
 }
 
 const MAX_CALLERS = 20;
 const MAX_REQUESTS = 50;
-/** Lines of one point that are printed. */
+/** The most lines of one point that are printed. */
 const MAX_LINES = 6;
-/** A device that is active for less than this part of the trace has only that part in its plots. */
+/** If a device is active for less than 1/16 of the trace, its plots show only that part. */
 const SHORT_SHARE = 16;
 const NS_PER_S = 1e9;
 
@@ -93,7 +93,7 @@ code{font-size:12px;overflow-wrap:anywhere}dl{margin:0}dd{margin:0 0 0 1rem}
 dt:target,dt:target+dd,dt:target+dd+dd,dt:target+dd+dd+dd{background:var(--current)}`;
 
 export class UsePage {
-  /** Lines of the trace that points lead to. */
+  /** Trace lines to which points link. */
   readonly lines = new Set<number>();
   readonly #points: { readonly title: string; readonly lines: readonly number[] }[] = [];
   readonly #body: string[] = [];
@@ -116,7 +116,7 @@ export class UsePage {
     this.#requests(use);
   }
 
-  /** @param texts The lines that it has asked for. */
+  /** @param texts Texts of the lines in `lines`. */
   html(texts: ReadonlyMap<number, string>): string {
     const points = this.#points.map(({ lines, title }, index) =>
       `<dt id="p${index}">${escapeMarkup(title)}</dt>${
@@ -141,7 +141,7 @@ ${points.join("\n")}
     addAll(this.#body, markup);
   }
 
-  /** A place that has these lines. @returns Its id. */
+  /** Adds a point that links to these lines. @returns Its id. */
   #point(title: string, lines: readonly number[]): string {
     const shown = [...new Set(lines)].filter((line) => line > 0).slice(0, MAX_LINES);
     for (const line of shown) this.lines.add(line);
@@ -164,7 +164,10 @@ ${points.join("\n")}
         [firstLine, mostLine, lastLine],
       )
     );
-    /** @param left What stays until the next interval, where none follows at once. */
+    /**
+     * @param left The values of an interval that stay the same until the next interval; drawn if
+     *   there is a gap between the two.
+     */
     const plot = (
       title: string,
       shown: (value: number) => string,

@@ -1,4 +1,4 @@
-/** What devices map, as lines for a reader and as JSON. */
+/** Formats what devices map, as text and as JSON. */
 import { maxOf } from "@dmalab/runtime/basics";
 import { formatCount, formatSizeCut, formatTimeRounded } from "@dmalab/lang/text";
 import { isUndecided, modeEvidence, UNDECIDED } from "../ledger/device_mode.ts";
@@ -12,7 +12,7 @@ const MAX_CALLERS = 5;
 const BAR_COLUMNS = 30;
 const NS_PER_US = 1000;
 
-/** @param seconds How long the trace is. */
+/** @param seconds Duration of the trace. */
 export function usesJson(uses: DeviceUses, seconds: number) {
   return Object.fromEntries(
     [...uses.devices].map(([name, use]) => [name, {
@@ -83,7 +83,7 @@ function intervalJson(use: DeviceUse, seconds: number, { space, ...interval }: I
   };
 }
 
-/** Null where every unmap has invalidated its own pages, or the trace has no flushes. */
+/** Flushes as JSON; null if every unmap has invalidated its own pages, or the trace has no flushes. */
 function flushJson(uses: DeviceUses, name: string) {
   const use = flushOf(uses, name);
   return use === null ? null : {
@@ -96,7 +96,7 @@ function flushJson(uses: DeviceUses, name: string) {
   };
 }
 
-/** The flushes of a device with unmaps that are flushed later; null for another one. */
+/** The flush data of a device, if its unmaps are flushed later; else null. */
 export function flushOf({ flushes }: DeviceUses, name: string): FlushUse | null {
   const use = flushes.isLazy ? flushes.devices.get(name) : undefined;
   return use === undefined || use.windowsUs.count === 0 ? null : use;
@@ -106,13 +106,13 @@ function rate(count: number, seconds: number): number {
   return seconds > 0 ? Math.round(count / seconds) : 0;
 }
 
-/** Behind a count; nothing below one a second. */
+/** Formats a rate, to be put after a count; empty if it is below one a second. */
 export function rateText(count: number, seconds: number): string {
   const perSecond = rate(count, seconds);
   return perSecond === 0 ? "" : `, ${perSecond} a second`;
 }
 
-/** Upper ends and counts. */
+/** A histogram as JSON: upper bounds and counts. */
 function powersJson(powers: PowersOfTwo) {
   return {
     median_at_most: powers.percentile(50),
@@ -128,12 +128,12 @@ function countsJson(tallies: ReadonlyMap<string, UseTally>) {
   return Object.fromEntries(byCount(tallies).map(([name, { count }]) => [name, count]));
 }
 
-/** The most frequent first. */
+/** Tallies by count, the most frequent first. */
 export function byCount(tallies: ReadonlyMap<string, UseTally>): [string, UseTally][] {
   return [...tallies].sort((a, b) => b[1].count - a[1].count);
 }
 
-/** The first facts to read about a device. */
+/** The most important facts about a device. */
 export function headLines(uses: DeviceUses, name: string, seconds: number): string[] {
   const use = uses.devices.get(name)!;
   return [
@@ -170,7 +170,7 @@ export function modeText({ device, mode }: DeviceUse): string {
   return device !== null && isUndecided(device) ? UNDECIDED : mode;
 }
 
-/** How scattered the live IOVA ranges are: at the end, and when it was worst. */
+/** How fragmented the live IOVA ranges are: at the end, and at the worst time. */
 function spaceLines({ overTime }: DeviceUse): string[] {
   const known = overTime.intervals.flatMap(([seconds, { space }]) =>
     space === null || space.pieces === 0 ? [] : [{ seconds, space }]
@@ -233,7 +233,7 @@ export function useLines(uses: DeviceUses, seconds: number): string[] {
   ]);
 }
 
-/** What no line ties to one device: calls that were timed, and requests. */
+/** Facts that cannot be attributed to one device: timed calls, and requests. */
 export function restLines({ block, bounces, calls, requests }: TracedUse): string[] {
   const functions = [...calls.functions].sort((a, b) => b[1].ns.count - a[1].ns.count);
   return [
@@ -256,7 +256,7 @@ function percent(count: number, of: number): string {
   return `${(count / Math.max(of, 1) * 100).toFixed(1)} %`;
 }
 
-/** A time of so many microseconds. */
+/** Formats a time in microseconds. */
 export function duration(us: number): string {
   return formatTimeRounded(NS_PER_US * us);
 }

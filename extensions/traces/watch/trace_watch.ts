@@ -1,6 +1,6 @@
 /**
- * Follows a trace that is being recorded: each mapping from its map to its unmap, in memory that
- * does not grow, and each fault as it is logged.
+ * Follows a trace while it is recorded: tracks each mapping from its map to its unmap, in bounded
+ * memory, and reports each fault as it is logged.
  *
  * The kernel's log may be among the lines: as `console` events of the trace, with times of the
  * trace, or as separate lines.
@@ -22,21 +22,24 @@ import { isSure, type TracedMapping, type TraceFinding } from "../ledger/traced_
 import { UnreadLines } from "../line/unread_forms.ts";
 import type { TraceLine } from "../line/trace_line.ts";
 
-/** How long after a new map at its address the line of an unmap can still follow. */
+/** How long after a new map at an address the line of the old mapping's unmap can still follow. */
 const LATE_SECONDS = 10;
-/** Unmapped two-step ranges to keep. */
+/** The most unmapped two-step ranges that are kept. */
 const MAX_RANGES = 1 << 13;
 
 export interface WatchSink {
-  /** Something is proved or likely; its lines are numbered from the first one watched. */
+  /** Called for a proved or likely finding; its lines are numbered from the first line watched. */
   readonly finding: (finding: TraceFinding) => void;
-  /** The log has a fault, classified or not: the last seconds are to be written now. */
+  /**
+   * Called for a fault in the log, classified or not: the last seconds of the trace should be saved
+   * now.
+   */
   readonly fault: (finding: TraceFinding) => void;
 }
 
-/** Keeps two-step ranges, which the ledger forgets when they are unmapped. */
+/** Keeps two-step ranges after their unmap, when the ledger no longer has them. */
 class RecentRanges extends PageHistory {
-  /** By the lines of their first links. */
+  /** Ranges by the lines of their first links. */
   readonly ranges = new NewestMap<TracedMapping>(MAX_RANGES);
 
   constructor() {
@@ -51,7 +54,7 @@ class RecentRanges extends PageHistory {
 export class TraceWatch {
   lines = 0;
   eventLines = 0;
-  /** Events that the ring buffers have overwritten before they were read. */
+  /** Number of events that were overwritten in the ring buffers before they were read. */
   lostEvents = 0;
   readonly unread = new UnreadLines();
   readonly #ranges = new RecentRanges();
@@ -59,7 +62,7 @@ export class TraceWatch {
   readonly #reader: KernelLogReader;
   #logLines = 0;
   #entries: KernelLogEntry[] = [];
-  /** Log lines with times of the trace. */
+  /** Lines of the log that have times of the trace. */
   readonly #timed = new NewestMap<true>(1 << 10);
   readonly #leaks = new Set<string>();
 
@@ -81,7 +84,7 @@ export class TraceWatch {
     return count;
   }
 
-  /** Takes a line of the trace, or of the kernel's log. */
+  /** Reads a line of the trace, or of the kernel's log. */
   push(line: TraceLine): void {
     const number = ++this.lines;
     switch (line.kind) {
@@ -111,14 +114,14 @@ export class TraceWatch {
     if (fault != null) this.#tracedFault(fault);
   }
 
-  /** A fault that is an event of the trace: what its page was mapped for is known at once. */
+  /** Reports a fault that the trace records as an event: the history of its page is known at once. */
   #tracedFault(fault: TracedFault): void {
     const history = this.#historyOf([fault.address]);
     const [finding] = tracedFaultFindings([fault], this.#ledger, history);
     this.sink.fault(finding!);
   }
 
-  /** Reports what the ledger has found since, and forgets it. */
+  /** Reports the new findings of the ledger, and removes them there. */
   #report(): void {
     const { edges, findings } = this.#ledger;
     for (const finding of findings.list.splice(0)) {
@@ -131,7 +134,7 @@ export class TraceWatch {
     this.#reader.push(text, ++this.#logLines);
   }
 
-  /** Called from time to time: classifies the log entries that are complete. */
+  /** Classifies the log entries that are complete. Called from time to time. */
   settle(): void {
     this.#reader.end();
     for (const entry of this.#entries.splice(0)) this.#classify(entry);
@@ -139,7 +142,7 @@ export class TraceWatch {
     this.#report();
   }
 
-  /** The known history of the mappings of some addresses' pages. */
+  /** The known history of the pages of some addresses. */
   #historyOf(addresses: readonly number[]): PageHistory {
     const isWhole = this.#ranges.ranges.dropped === 0 &&
       [...this.#ledger.devices.values()].every(({ unmapped }) => unmapped.dropped === 0);
@@ -160,14 +163,14 @@ export class TraceWatch {
     }
   }
 
-  /** All mappings in memory, in the order of their map lines. */
+  /** All mappings that are still kept, in the order of their map lines. */
   #kept(): TracedMapping[] {
     const kept = [...this.#ranges.ranges.values(), ...this.#ledger.open()];
     for (const device of this.#ledger.devices.values()) addAll(kept, device.unmapped.values());
     return kept.sort((a, b) => a.mappedAt.line - b.mappedAt.line);
   }
 
-  /** Reports each group of leaks once, when it is first seen. It looks at all live mappings. */
+  /** Reports each group of leaks once, when it is first found. Examines all live mappings. */
   seekLeaks(): void {
     const seen = new Set<string>();
     const leaks = leaksOf(this.#ledger.devices.values(), this.seconds);
@@ -175,7 +178,7 @@ export class TraceWatch {
       const { cpu, line } = mapping.mappedAt;
       const key = `${mapping.device!.name} ${mapping.kind} ${mapping.dir} ${cpu}`;
       if (!isSure || line < this.#ledger.edges.lostLine || seen.has(key)) continue;
-      // Only the line of its unmap is missing.
+      // The page table shows an unmap: only the unmap call's line is missing.
       if (this.#ledger.table.orphan(mapping, line, Infinity) !== null) continue;
       seen.add(key);
       if (this.#leaks.has(key)) continue;
@@ -185,7 +188,7 @@ export class TraceWatch {
     this.#report();
   }
 
-  /** The stream has ended. */
+  /** Ends the watch: the stream has ended. */
   end(): void {
     this.settle();
     this.#ledger.end();
@@ -193,7 +196,7 @@ export class TraceWatch {
   }
 }
 
-/** A console line without the log's own time, where it has one. */
+/** Removes the log's own time from a console line, if there is one. */
 function withoutTime(text: string): string {
   return text.replace(/^(?:<\d+>)?\[ *\d+\.\d+\] ?/, "");
 }

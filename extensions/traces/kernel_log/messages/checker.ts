@@ -8,14 +8,14 @@ import { type Fact, hexOf, type LogEntryFacts } from "../entry.ts";
 import { type CheckerClass, OLD_CLASSES } from "./checker_classes.ts";
 import type { Cause, MessageArea, MessageRow } from "./message.ts";
 
-/** Wordings beside that of the class itself: of other releases, or for a second check of the class. */
+/** Further wordings of classes: from other releases, or from a second check of the same class. */
 const MORE_TEXTS: readonly (readonly [CheckerClass, string])[] = [
   ["sync_size", "device driver syncs DMA memory outside allocated range"],
   ["map_vmalloc", "device driver maps memory from vmalloc area"],
   ["cpu_touches_mapped", "cpu touching an active dma mapped cacheline"],
 ];
 
-/** Wordings that are no line of `DMA-API: DRIVER DEVICE: TEXT [KEY=VALUE]`. */
+/** Wordings that do not have the form `DMA-API: DRIVER DEVICE: TEXT [KEY=VALUE]`. */
 const OTHER_FORMS: Partial<Record<CheckerClass, readonly string[]>> = {
   cacheline_overlap_many: [
     "DMA-API: exceeded {count} overlapping mappings of cacheline {cacheline}",
@@ -36,7 +36,7 @@ const OTHER_FORMS: Partial<Record<CheckerClass, readonly string[]>> = {
   ],
 };
 
-/** Causes of classes with a line that says more than the class. */
+/** Causes of those classes for which the line can give more information than the class. */
 const CLASS_CAUSES: Partial<Record<CheckerClass, readonly Cause[]>> = {
   cacheline_overlap_many: [{
     id: "piled_up",
@@ -77,7 +77,7 @@ const CLASS_CAUSES: Partial<Record<CheckerClass, readonly Cause[]>> = {
 const BRACKET = /\[([^\]]*)\]/g;
 const CACHE_LINE_BYTES = 64;
 
-/** `key=value` in brackets: which fact it is, and how its value is read. */
+/** Keys of the `key=value` pairs in brackets: the name of the fact, and how to parse its value. */
 const KEYS: Readonly<Record<string, readonly [string, "hex" | "count"]>> = {
   "device address": ["address", "hex"],
   "start": ["address", "hex"],
@@ -143,10 +143,11 @@ function checkerRow(name: CheckerClass, texts: readonly string[]): MessageRow {
   return {
     kind: "dma_debug",
     forms: [
-      // 5.0 and later; before that the device comes first.
+      // The first form is that of 5.0 and later; the second, with the device first, that of earlier
+      // releases.
       ...texts.map((text) => `DMA-API: {driver} {device}: ${text}`),
       ...texts.map((text) => `{driver} {device}: DMA-API: ${text}`),
-      // A paste that lost the device, and releases that print none.
+      // For pasted lines that lost the device, and for releases that print no device.
       ...texts.map((text) => `DMA-API: ${text}`),
       ...OTHER_FORMS[name] ?? [],
     ],
@@ -167,10 +168,10 @@ function checkerRow(name: CheckerClass, texts: readonly string[]): MessageRow {
   };
 }
 
-/** How a line of the checker itself begins, behind its device. */
+/** The first words of the checker's own texts, after the device. */
 const CHECKER_WORDS = "device driver";
 
-/** If two classes have the same wording, a line is read as the earlier class. */
+/** The rows of all classes. If two classes have the same wording, it belongs to the earlier class. */
 function checkerRows(): MessageRow[] {
   const texts = new Map<CheckerClass, string[]>();
   const taken = new Set<string>();

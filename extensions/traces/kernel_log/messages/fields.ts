@@ -5,7 +5,10 @@
  */
 import { type Fact, hexOf } from "../entry.ts";
 
-/** A word: without the quotes, angle brackets and bars of a paste; the tag of a log daemon is none. */
+/**
+ * A word, without the quotes, angle brackets and bars around it in a paste, and not the tag of a log
+ * daemon.
+ */
 const WORD_PATTERN = "(?!kernel:)[^\\s\"'`<>|]+";
 
 export interface MessageField {
@@ -13,7 +16,7 @@ export interface MessageField {
   readonly read: (text: string) => Fact;
   /** A number that is a register, a code or an identifier: printed in hex. */
   readonly isHex: boolean;
-  /** A text for the place, for tests. */
+  /** An example of the field's text, for tests. */
   readonly sample: string;
 }
 
@@ -23,7 +26,7 @@ const plain = (text: string): Fact => text.trim();
 const word = (sample: string): MessageField => {
   return { pattern: WORD_PATTERN, read: plain, isHex: false, sample };
 };
-/** A device or driver: a colon behind it is none of its name. */
+/** A device or driver: a colon after the name is not part of it. */
 const unitName = (sample: string): MessageField => ({
   ...word(sample),
   pattern: `${WORD_PATTERN}(?<!:)`,
@@ -101,7 +104,7 @@ export const FIELDS = {
   disk: word("nvme0n1"),
   dart_words: { ...text("WRITE FAULT"), pattern: "[^)]*" },
   domain: code("0x18"),
-  /* The text before it is the end of a bracket of the log. */
+  /* Excludes bracket and comma, because the preceding text may be the end of a bracket of the log. */
   driver: { ...unitName("nvme"), pattern: "(?!kernel:)[^\\s\"'`<>|\\],;]+(?<!:)" },
   end: address("0xfebfffff"),
   endpoint: count("24"),
@@ -128,7 +131,7 @@ export const FIELDS = {
     pattern: "(?:(?:0x)?[0-9a-f]{8} ?)+",
   },
   hex4: { ...code("a273"), pattern: "[0-9a-f]{4}" },
-  /* Digits of a number of things that the kernel prints in hex. */
+  /* A count that the kernel prints in hex; dmalab prints it in decimal. */
   hex_count: {
     pattern: "[0-9a-f]+",
     read: (digits: string): Fact => Number.parseInt(digits, 16),
@@ -149,7 +152,8 @@ export const FIELDS = {
   limit: count("8388608"),
   limit_address: address("0xffffffff"),
   lost: count("0"),
-  // Of an address; of errors a number.
+  // An address mask as text. `isHex` is for the forms in which the fact of this name is an error
+  // mask, a number.
   mask: { ...address("ffffffff"), isHex: true },
   max: count("65536"),
   mib: count("64"),

@@ -19,7 +19,7 @@ import { FIELDS, type MessageField, type MessageFieldName } from "./fields.ts";
 interface Place {
   readonly name: string;
   readonly field: MessageField;
-  /** The words that it may have; null for any that the field reads. */
+  /** The only words that match; null if any word matches that the field can read. */
   readonly words: readonly string[] | null;
 }
 
@@ -30,20 +30,23 @@ type Token =
   | { readonly type: "anything" }
   | { readonly type: "optional"; readonly tokens: readonly Token[] };
 
-/** A form that is compiled. */
+/** A compiled form. */
 export interface MessageForm {
   readonly text: string;
   readonly pattern: RegExp;
   readonly places: readonly Place[];
-  /** Texts that each line of this form contains. */
+  /** Texts that every line of this form contains. */
   readonly fixed: readonly string[];
-  /** Lists of texts of which each line of this form contains one. */
+  /** Lists of texts; every line of this form contains one text of each list. */
   readonly choices: readonly (readonly string[])[];
-  /** A line of this form. @param isWhole With the parts that may be missing. */
+  /** Makes an example line of this form. @param isWhole Includes the optional parts. */
   readonly sample: (isWhole?: boolean) => string;
 }
 
-/** The character before a form that begins with a field. */
+/**
+ * What may precede a form that begins with a field: a blank, a quote, a bracket, a comma or a
+ * semicolon.
+ */
 const FIELD_START = "(?<![^\\s\"'`<>|\\],;])";
 const WORD_START = "(?<![\\w-])";
 
@@ -53,7 +56,7 @@ export function formOf(text: string): MessageForm {
   let pattern: RegExp | null = null;
   return {
     text,
-    // Most forms are never read.
+    // Compiled at first use: most forms are never matched.
     get pattern() {
       return pattern ??= new RegExp(startOf(tokens) + tokens.map(patternOf).join(""), "i");
     },
@@ -82,7 +85,7 @@ export function readForm(
   return facts;
 }
 
-/** The pattern of the text before a form. */
+/** The pattern for the text that may precede a form. */
 function startOf([first]: readonly Token[]): string {
   if (first?.type === "optional") return startOf(first.tokens);
   if (first?.type === "place") return FIELD_START;

@@ -48,5 +48,5 @@ export const MESSAGE_KINDS = {
   named: { title: "Not decoded", rule: "trace.T.59" },
 } as const satisfies Readonly<Record<string, KindRow>>;
 
-/** The subject of a line of a log. */
+/** The kind of a message. */
 export type MessageKind = keyof typeof MESSAGE_KINDS;

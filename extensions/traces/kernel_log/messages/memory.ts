@@ -29,7 +29,8 @@ const FULL: Pick<Cause, "certainty" | "text" | "next"> = {
 };
 
 const CMA_CAUSES: readonly Cause[] = [
-  // With the driver's own line the allocation failed; without it the kernel may have gone on to other memory.
+  // If the line names a device, the driver's allocation failed; otherwise the kernel may have fallen back to
+  // other memory.
   {
     id: "full",
     when: (facts) => numberOf(facts, "errno") === ENOMEM && typeof facts.device === "string",
@@ -73,10 +74,13 @@ const CMA_CAUSES: readonly Cause[] = [
 
 const pages = (facts: LogEntryFacts) => numberOf(facts, "pages") * PAGE_BYTES;
 
-/** Sizes of a page of Arm and x86. */
+/** Possible page sizes on Arm and x86. */
 const PAGE_SIZES = [PAGE_BYTES, 4 * PAGE_BYTES, 16 * PAGE_BYTES];
 
-/** The driver's line is about the same allocation where its size has as many pages. */
+/**
+ * Combines the driver's line with the line before if both are about the same allocation: its size
+ * gives the same number of pages.
+ */
 function ofSameSize(found: LogEntryFacts, facts: LogEntryFacts): LogEntryFacts | null {
   const size = numberOf(found, "size_bytes");
   const isSame = PAGE_SIZES.some((bytes) => Math.ceil(size / bytes) === facts.pages);

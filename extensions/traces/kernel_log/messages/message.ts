@@ -4,7 +4,7 @@ import type { FindingKind } from "../../ledger/finding_kinds.ts";
 import type { LogEntryFacts } from "../entry.ts";
 import type { MessageKind } from "./kinds.ts";
 
-/** A text, or one made from the facts of the line. */
+/** A fixed text, or a function that makes it from the facts of the line. */
 export type MessageText = string | ((facts: LogEntryFacts) => string);
 
 /**
@@ -14,14 +14,14 @@ export type MessageText = string | ((facts: LogEntryFacts) => string);
 export interface Cause {
   /** Value of the fact `cause`. */
   readonly id: string;
-  /** Condition on the fields of the line; none: always. */
+  /** Condition on the fields of the line; without it, the cause always applies. */
   readonly when?: (facts: LogEntryFacts) => boolean;
   readonly text: MessageText;
-  /** `proved` only where the numbers of the line leave nothing else. */
+  /** `proved` only if the numbers of the line allow no other cause. */
   readonly certainty: Certainty;
-  /** What to do, the first thing first. */
+  /** What to do, most important first. */
   readonly next?: readonly string[];
-  /** Overrides the finding of the row, and its certainty is that of the cause; null for no finding. */
+  /** Replaces the finding of the row, with the certainty of this cause; null for no finding. */
   readonly finding?: FindingKind | null;
 }
 
@@ -38,42 +38,48 @@ export type Role = "fault" | "report" | "consequence" | "state";
 /** A line that continues the one before it. */
 export interface ContinuationRow {
   readonly form: string;
-  /** The facts of the whole message, null for a line of another one; without it those of the form are added. */
+  /**
+   * Returns the facts of the whole message, or null if the line belongs to another message; without this
+   * function, the facts of the continuation are added.
+   */
   readonly add?: (found: LogEntryFacts, facts: LogEntryFacts) => LogEntryFacts | null;
 }
 
-/** A message of the kernel, in every wording. */
+/** A message of the kernel, with all its wordings. */
 export interface MessageRow {
   readonly kind: MessageKind;
   /** Wordings, the newest release first. */
   readonly forms: readonly string[];
-  /** `runtime/fault_log` reads these lines; the row is for the lists. */
+  /** `runtime/fault_log` decodes these lines; the row exists only for lists of messages. */
   readonly isDecoded?: boolean;
-  /** Facts that the words themselves give. */
+  /** Facts that the wording itself implies. */
   readonly always?: LogEntryFacts;
-  /** Facts that follow from those of the line. Null: the line only looks like this message. */
+  /**
+   * Adds facts derived from those of the line. Returns null if the line only looks like this
+   * message.
+   */
   readonly derive?: (facts: LogEntryFacts, line: string) => LogEntryFacts | null;
   readonly more?: readonly ContinuationRow[];
   readonly role: Role;
-  /** The statement of the line, and no more than it proves. */
+  /** The meaning of the line: no more than the line proves. */
   readonly means: MessageText;
   readonly causes?: readonly Cause[];
-  /** Steps of a row without causes. */
+  /** Steps to recommend, for a row without causes. */
   readonly next?: readonly string[] | ((facts: LogEntryFacts) => readonly string[]);
-  /** For a consequence: the kinds of message that it follows from. */
+  /** For a consequence: the kinds of message that can be its cause. */
   readonly follows?: readonly MessageKind[];
-  /** The finding of a report, proved by the line; without it the line is explained and no finding. */
+  /** The finding that a report line proves; without it, the line is explained but is not a finding. */
   readonly finding?: FindingKind;
-  /** A public thread with the message, where no rule quotes it. */
+  /** A public thread with the message, if no rule quotes it. */
   readonly thread?: string;
 }
 
 /** The messages of one area, such as an IOMMU. */
 export interface MessageArea {
   readonly name: string;
-  /** Where to read more: a rule, or a specification. */
+  /** Reference to read: a rule, or a specification. */
   readonly page: string;
-  /** MessageText of which each line of the area has one, for lines that no row reads. */
+  /** Words that mark a line as belonging to this area, for lines that no row matches. */
   readonly words: readonly string[];
   readonly rows: readonly MessageRow[];
 }
@@ -82,35 +88,35 @@ export function wordsOf(words: MessageText, facts: LogEntryFacts): string {
   return typeof words === "string" ? words : words(facts);
 }
 
-/** The cause of a line, by its numbers; null where the row has none that fits. */
+/** Finds the cause of a line by its numbers; null if no cause of the row applies. */
 export function causeOf(row: MessageRow, facts: LogEntryFacts): Cause | null {
   return row.causes?.find(({ when }) => when?.(facts) ?? true) ?? null;
 }
 
-/** What to do about a line, the first thing first. */
+/** The steps to recommend for a line, most important first. */
 export function nextOf(row: MessageRow, facts: LogEntryFacts): readonly string[] {
   const { next = [] } = row;
   return causeOf(row, facts)?.next ?? (typeof next === "function" ? next(facts) : next);
 }
 
-/** A field as a number; NaN where the line has none. */
+/** A field as a number; NaN if the line does not have it. */
 export function numberOf(facts: LogEntryFacts, name: string): number {
   const value = facts[name];
   return typeof value === "number" ? value : NaN;
 }
 
-/** An address as a number of any width; null where the line has none, or the reporter masked it. */
+/** An address as a number of any width; null if the line has none, or the reporter masked it. */
 export function addressOf(facts: LogEntryFacts, name: string): bigint | null {
   const value = facts[name];
   return typeof value === "string" && /^0x[0-9a-f]+$/.test(value) ? BigInt(value) : null;
 }
 
-/** `FIELD: ` where the line has the field, else nothing. */
+/** The field's text if the line has the field, else "a device". */
 export function named(facts: LogEntryFacts, name: string): string {
   return typeof facts[name] === "string" ? `${facts[name]}` : "a device";
 }
 
-/** Bytes as `65,536 bytes (64 KiB)`. */
+/** Formats a size, such as `65,536 bytes (64 KiB)`. */
 export function bytesText(bytes: number): string {
   const units = ["bytes", "KiB", "MiB", "GiB"];
   let [size, unit] = [bytes, 0];

@@ -11,7 +11,7 @@ const ROLES = {
   state: "no error",
 } as const;
 
-/** A form as a reader writes it: `{size_bytes}` stays, and an optional part is put in `⟨…⟩`. */
+/** Formats a form for a page: `{size_bytes}` stays, and an optional part is put in `⟨…⟩`. */
 export function shownForm(form: string): string {
   return form.replace(/\{\?/g, "⟨").replace(/\?\}/g, "⟩").replace(/\{\.\.\.\}/g, "…")
     .replace(
@@ -21,7 +21,10 @@ export function shownForm(form: string): string {
     .replace(/\{([^{}=]+)=[^{}]+\}/g, "{$1}");
 }
 
-/** MessageText that do not depend on a line; where they do, without its numbers. */
+/**
+ * Formats a text for a page: a fixed text is unchanged; one made from a line's numbers has `…` in
+ * their places.
+ */
 export function shownWords(words: MessageText): string {
   return typeof words === "string"
     ? words
@@ -32,7 +35,7 @@ function causesOf({ causes }: MessageRow): string {
   return (causes ?? []).map(({ certainty, id }) => `${id} (${certainty})`).join(", ");
 }
 
-/** Each area with its kinds: area, number of messages, kinds. */
+/** A table row for each area: its name, its number of messages, their kinds. */
 export function messageAreaRows(): string[][] {
   return MESSAGE_AREAS.map(({ name, page, rows }) => [
     name,
@@ -42,7 +45,7 @@ export function messageAreaRows(): string[][] {
   ]);
 }
 
-/** Each message: its wordings, kind, role, meaning and causes. */
+/** A table row for each message: its wordings, kind, role, meaning and causes. */
 export function messageRows(): string[][] {
   return MESSAGE_AREAS.flatMap(({ name, rows }) =>
     rows.map((row) => [
@@ -57,7 +60,10 @@ export function messageRows(): string[][] {
   );
 }
 
-/** Forms of Linux 7.3.4 that no row reads, with the reason. */
+/**
+ * Table rows with the forms of Linux 7.3.4 that no row of the message table matches, and the
+ * reasons.
+ */
 export function leftOutRows(): string[][] {
   return Object.entries(LEFT_OUT).map(([form, reason]) => [`\`${form}\``, reason]);
 }

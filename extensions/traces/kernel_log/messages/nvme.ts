@@ -10,7 +10,7 @@ const GONE_NEXT =
 const FAULT_NEXT =
   "look for an IOMMU fault of the same device in the seconds before: a command whose DMA was refused is never completed";
 
-/** Names of the actions of the driver's timeout, by their first words. */
+/** Names for what the driver does at a timeout, by the first words of the message. */
 const TIMEOUT_ACTIONS: readonly (readonly [RegExp, string])[] = [
   [/^abort/i, "abort"],
   [/^completion polled/i, "polled"],
@@ -20,7 +20,7 @@ const TIMEOUT_ACTIONS: readonly (readonly [RegExp, string])[] = [
 
 /** Status code types of the NVMe base specification, figure "Status Code Type Values". */
 const PATH_STATUS = 3;
-/** Codes of the path status that the host sets itself. */
+/** Status code, of the path-related type, that the host sets itself. */
 const HOST_PATH_ERROR = 0x70;
 const HOST_ABORTED = 0x71;
 const DATA_TRANSFER_ERROR = 4;
@@ -32,7 +32,7 @@ const codeOf = (facts: LogEntryFacts) => {
 const isHostStatus = ({ sc, sct }: { readonly sc: number; readonly sct: number }) =>
   sct === PATH_STATUS && (sc === HOST_PATH_ERROR || sc === HOST_ABORTED);
 
-/** Generic command status of an abort. */
+/** Generic status code for an abort. */
 const INVALID_FIELD = 2;
 const ABORT_REQUESTED = 7;
 const ABORT_LIMIT = 0x103;
@@ -135,7 +135,7 @@ const CONTROLLER: MessageRow[] = [
     forms: [
       "nvme {controller}: controller is down; will reset: CSTS={csts}, PCI_STATUS{~=| read failed }{?{pci_status}?}",
     ],
-    // All ones: the read of the register got no answer, the device has left the bus.
+    // CSTS reads as all ones if the device does not answer: it has left the bus.
     derive: (facts, line) => ({
       ...facts,
       pci_status: /PCI_STATUS=/.test(line) ? facts.pci_status! : null,
@@ -221,7 +221,7 @@ const CONTROLLER: MessageRow[] = [
     derive: (facts) => ({
       ...facts,
       step: String(facts.step).toLowerCase().replaceAll(" ", "_"),
-      // As an errno is printed, whichever sign the release gives it.
+      // Normalised to a negative errno: releases differ in the sign.
       ...typeof facts.errno === "number" ? { errno: -Math.abs(facts.errno) } : {},
     }),
     role: "consequence",

@@ -1,5 +1,6 @@
 /**
- * Faults and errors of IOMMUs that no scenario models: their drivers print one line a fault.
+ * Faults and errors of IOMMUs that dmalab does not simulate: their drivers print one line for each
+ * fault.
  *
  * @see rules/traces.md T.71
  */
@@ -16,7 +17,7 @@ const ACCESS_WORDS: Readonly<Record<string, "read" | "write">> = {
   w: "write",
 };
 
-/** `read` or `write`, whatever the driver calls it; null where the line has neither. */
+/** Normalises the word for an access to `read` or `write`; null if the line has neither. */
 function accessOf(word: unknown): "read" | "write" | null {
   return ACCESS_WORDS[String(word).toLowerCase()] ?? null;
 }
@@ -127,15 +128,15 @@ const dartReason = (facts: LogEntryFacts): Reason => {
   return /NO (?:PTE|PMD|TTBR)|PTE|PMD|TTBR/.test(words) ? "not_present" : "unknown";
 };
 
-/** By the fault reason of VT-d. VT-d specification, appendix A. */
+/** The reason of a fault by its VT-d code. VT-d specification, appendix A. */
 function vtdReason(code: unknown): Reason {
   if (code === 1 || code === 2) return "no_entry";
-  // The tables of VT-d have no bit for presence: an entry without rights may be empty.
+  // VT-d table entries have no present bit: an entry without rights may be an empty entry.
   if (code === 5 || code === 6) return "page_fault";
   return Number(code) >= 7 && Number(code) <= 12 ? "table_error" : "unknown";
 }
 
-/** Faults by their cause number. RISC-V IOMMU specification 3.1, table of fault causes. */
+/** Cause numbers of faults. RISC-V IOMMU specification 3.1, table of fault causes. */
 const RISCV_READS = new Set([4, 5, 13, 21]);
 const RISCV_WRITES = new Set([6, 7, 15, 23]);
 const RISCV_PAGES = new Set([12, 13, 15, 20, 21, 23]);

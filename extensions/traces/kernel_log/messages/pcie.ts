@@ -2,7 +2,7 @@
 import type { LogEntryFacts } from "../entry.ts";
 import type { MessageArea, MessageRow } from "./message.ts";
 
-/** Whether a severity, in AER's words, means that a transaction was lost. */
+/** Whether a severity, in AER's words, implies a lost transaction. */
 function isUncorrected(severity: unknown): boolean {
   return typeof severity === "string" && !/^Correct/i.test(severity);
 }
@@ -10,7 +10,7 @@ function isUncorrected(severity: unknown): boolean {
 const SEVERITY =
   "{severity~Corrected|Correctable|Uncorrected (Non-Fatal)|Uncorrected (Fatal)|Uncorrectable (Non-Fatal)|Uncorrectable (Fatal)|Fatal|Non-Fatal}";
 const DEVICE = "{device=pci_function}";
-/** Names of errors, the newer and the older ones, without the words that other messages use. */
+/** Names of errors, newer and older, except names that occur in other messages too. */
 const ERROR_NAMES =
   "CmpltTO|MalfTLP|RxErr|BadTLP|BadDLLP|Rollover|NonFatalErr|CorrIntErr|CmpltAbrt|UnxCmplt|UnsupReq|ACSViol|" +
   "UncorrIntErr|BlockedTLP|AtomicOpBlocked|Receiver Error|Data Link Protocol|Completion Timeout|Completer Abort|" +
@@ -20,7 +20,7 @@ const has = ({ errors }: LogEntryFacts, ...names: readonly string[]) =>
   Array.isArray(errors) &&
   errors.some((error) => names.some((name) => String(error).toLowerCase().startsWith(name)));
 
-/** The address of a memory request in a TLP header; null of other requests. */
+/** The address of a memory request, from its TLP header; null for other requests. */
 function tlpAddress({ tlp_header }: LogEntryFacts): bigint | null {
   if (typeof tlp_header !== "string") return null;
   const words = tlp_header.split(" ").map((word) => BigInt(`0x${word.replace(/^0x/i, "")}`));

@@ -162,7 +162,7 @@ const V2: MessageRow[] = [
     derive: (facts) => ({ ...facts }),
     more: [{
       form: "GFSR {gfsr}, GFSYNR0 {gfsynr0}, GFSYNR1 {gfsynr1}, GFSYNR2 {gfsynr2}",
-      // Stream: bits 15 to 0 of GFSYNR1. SMMUv2 specification 3.12.
+      // The stream id is in bits 15 to 0 of GFSYNR1. SMMUv2 specification 3.12.
       add: (found, facts) => ({ ...facts, ...found, stream: Number(found.gfsynr1) % 65536 }),
     }],
     role: "fault",

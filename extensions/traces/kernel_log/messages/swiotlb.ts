@@ -16,9 +16,9 @@ const free = (facts: LogEntryFacts) =>
   Math.max(0, numberOf(facts, "total_slots") - numberOf(facts, "used_slots"));
 
 /**
- * The fewest used slots with which every set of 128 slots can be without room for a buffer: each
- * place that the buffer could have needs one. Buffers of a page and more begin at even slots
- * (dma.6.2).
+ * The fewest used slots that can fragment every set of 128 slots so that none has room for a
+ * buffer: one used slot in each possible place of the buffer. Buffers of a page and more begin at
+ * even slots (dma.6.2).
  */
 function leastUsedToScatter(facts: LogEntryFacts): number {
   const slots = needed(facts);
@@ -39,7 +39,10 @@ const COHERENT_NEXT = [
   "allocate the buffer in pieces of at most 256 KiB, or once at probe, while memory is not fragmented",
 ];
 
-/** Why the pool refused a mapping, by the numbers of the line. The first that fits. */
+/**
+ * Possible reasons why the pool refused a mapping, tested against the numbers of the line; the
+ * first that fits counts.
+ */
 const FULL_CAUSES: readonly Cause[] = [
   {
     id: "coherent",

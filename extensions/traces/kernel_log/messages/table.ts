@@ -22,7 +22,7 @@ import { SWIOTLB } from "./swiotlb.ts";
 import { VFIO } from "./vfio.ts";
 import { VTD } from "./vtd.ts";
 
-/** Rows of an area further up are tried first. */
+/** Areas in order of priority: rows of an earlier area are tried first. */
 export const MESSAGE_AREAS: readonly MessageArea[] = [
   CHECKER,
   SWIOTLB,
@@ -55,9 +55,9 @@ interface Entry {
   readonly form: MessageForm;
   readonly row: MessageRow;
   readonly area: MessageArea;
-  /** All fields of the row, null where a form does not have one. */
+  /** All fields of the row, with the value null: the default where a form lacks a field. */
   readonly absent: LogEntryFacts;
-  /** Pieces of the form's fixed text, in small letters: a line without one of them is not of this form. */
+  /** Pieces of the form's fixed text in lower case: a line that lacks one of them is not of this form. */
   readonly needles: readonly string[];
 }
 
@@ -68,7 +68,7 @@ function formsOf(row: MessageRow): readonly MessageForm[] {
 
 const NEEDLES = 3;
 
-/** The longest pieces of the fixed text without blanks. */
+/** The longest pieces of the fixed text between blanks. */
 function needlesOf({ fixed }: MessageForm): readonly string[] {
   const pieces = fixed.flatMap((text) => text.toLowerCase().split(/\s+/));
   return [...new Set(pieces)].filter((piece) => piece.length > 1)
@@ -86,7 +86,7 @@ function entriesOf(areas: readonly MessageArea[]): readonly Entry[] {
   ).map((entry, order) => ({ ...entry, order }));
 }
 
-/** Words of four letters and more: the candidates for the quick test. */
+/** Words of at least four letters: candidates for the quick test. */
 const KEY_WORD = /[A-Za-z][\w.-]{3,}/g;
 
 const MIN_KEY_LENGTH = 3;
@@ -97,7 +97,10 @@ function wordsIn(text: string): readonly string[] {
     lower.split(/\s+/).filter((part) => part.length >= MIN_KEY_LENGTH);
 }
 
-/** Words of many lines that are about something else: keys of forms that have no other word. */
+/**
+ * Words that are frequent in lines about other things: used as keys only of forms without other
+ * words.
+ */
 const COMMON_WORDS: ReadonlySet<string> = new Set([
   ...["device", "devices", "driver", "failed", "error", "size", "bytes", "memory", "request"],
   ...["warning", "with", "only", "page", "pages", "down", "could", "unable", "address", "reset"],
@@ -118,14 +121,14 @@ const COMMON_WORDS: ReadonlySet<string> = new Set([
   ...["index", "after", "this", "that", "requested", "version", "limit", "range", "block"],
 ]);
 
-/** A word of some forms, and how many of them have no key yet. */
+/** A word that occurs in some forms, and how many of these forms have no key yet. */
 interface KeyWord {
   readonly word: string;
   readonly entries: Entry[];
   left: number;
 }
 
-/** The words of each form, without common ones where it has others. */
+/** The words of each form, without the common words if the form has any others. */
 function keyWordsOf(entries: readonly Entry[]): ReadonlyMap<Entry, readonly KeyWord[]> {
   const byWord = new Map<string, KeyWord>();
   return new Map(entries.map((entry) => {
@@ -143,8 +146,8 @@ function keyWordsOf(entries: readonly Entry[]): ReadonlyMap<Entry, readonly KeyW
 }
 
 /**
- * One word for each form, as few different ones as cover all forms: a line without any of them is
- * no message of the table. A form without a fixed word has one for each of its choices.
+ * Chooses one key word for each form, and as few different words as possible: a line without any of
+ * them is no message of the table. A form without a fixed word gets a key for each of its choices.
  */
 function keysOf(entries: readonly Entry[]): ReadonlyMap<string, readonly Entry[]> {
   const keyWords = keyWordsOf(entries);
@@ -173,7 +176,7 @@ function keysOf(entries: readonly Entry[]): ReadonlyMap<string, readonly Entry[]
 
 const KEYS = keysOf(entriesOf(MESSAGE_AREAS));
 const KEY_WORDS = [...KEYS.keys()];
-/** Whether a line has any of the words. */
+/** Tests whether a line contains any of the key words. */
 const ANY_KEY = new RegExp(KEY_WORDS.map(escaped).join("|"), "i");
 
 const MAX_SETS = 1 << 12;
@@ -181,7 +184,7 @@ const CONTINUED_ROWS = MESSAGE_AREAS.flatMap(({ rows }) =>
   rows.filter(({ more }) => more !== undefined)
 );
 
-/** The facts with `cause`, of a row that has causes. */
+/** The facts, with the fact `cause` added if the row has causes. */
 function withCause(row: MessageRow, facts: LogEntryFacts): LogEntryFacts {
   const cause = causeOf(row, facts);
   return cause === null ? facts : { ...facts, cause: cause.id };
@@ -194,11 +197,14 @@ function hasAll(text: string, pieces: readonly string[]): boolean {
 
 /** Finds the message of each line of a log. */
 export class MessageFinder {
-  /** Candidates by the words of a line: the lines of a log have few sets of words. */
+  /**
+   * Candidate forms, cached by the set of key words in a line: a log's lines have only few such
+   * sets.
+   */
   readonly #candidates = new Map<string, readonly Entry[]>();
   readonly #continuations = new Map<ContinuationRow, MessageForm>();
 
-  /** The message of a line: the first row that reads it. */
+  /** The message of a line: from the first row that matches it. */
   find(shown: string): FoundMessage | null {
     if (!this.mayFind(shown)) return null;
     const line = messageText(shown);
@@ -219,7 +225,7 @@ export class MessageFinder {
     return ANY_KEY.test(line);
   }
 
-  /** The fields of a line that continues a message, whichever; null for other lines. */
+  /** The fields of a line that continues a message of any row; null for other lines. */
   continuation(line: string): LogEntryFacts | null {
     for (const { more = [] } of CONTINUED_ROWS) {
       for (const row of more) {
@@ -248,7 +254,10 @@ export class MessageFinder {
     return entries;
   }
 
-  /** The facts of a message with a line that continues it; null where the line does not. */
+  /**
+   * The facts of a message together with those of a line that continues it; null if the line does
+   * not continue it.
+   */
   continued(row: MessageRow, facts: LogEntryFacts, line: string): LogEntryFacts | null {
     for (const more of row.more ?? []) {
       const found = readForm(this.#formOf(more), line);
@@ -261,7 +270,7 @@ export class MessageFinder {
   }
 }
 
-/** Words that say that something is wrong. */
+/** Words that indicate an error. */
 const WRONG =
   /\b(?:error|err|fail(?:ed|ure)?|fault|timed? ?out|timeout|time-out|overflow|aborted|invalid|broken|cannot|can not|can't|unable|not (?:set|ready|able|in)|firmware bug|bios|illegal|lost|hung|dead|corrupt\w*|refused|rejected|unsupported|unexpected)\b/i;
 
@@ -277,16 +286,19 @@ const ANY_AREA = new RegExp(
 );
 const AREA_OF = new Map(AREA_WORDS.map(({ area, words }) => [words, area]));
 
-/** A warning in the code of DMA mapping or of IOMMUs; the checker's own has its message in a separate line. */
+/**
+ * A warning raised in the code of DMA mapping or of IOMMUs, except by the DMA API checker, which prints its
+ * message in a separate line.
+ */
 const CODE_WARNING =
   /(?:WARNING|BUG)\b.*? ((?:kernel\/dma|drivers\/iommu)\/(?!debug\.c)[\w./-]+\.c|lib\/swiotlb\.c):\d/;
 
-/** The area of a line that no row reads. */
+/** The area of a line that no row of the table matches. */
 export interface UnreadArea {
   readonly area: MessageArea;
-  /** Its words say that something is wrong. */
+  /** Whether the line's words indicate an error. */
   readonly isWrong: boolean;
-  /** It names only the place of a warning: the message is another line. */
+  /** The line gives only the code location of a warning; the message is on another line. */
   readonly isWarning: boolean;
 }
 

@@ -12,7 +12,7 @@ const STATUS_ERRORS = [
   [7, "page_request_overflow"],
 ] as const;
 
-/** The errors in the fault status register of VT-d besides faults. VT-d specification 11.4.9.1. */
+/** The errors in VT-d's fault status register, except faults. VT-d specification 11.4.9.1. */
 function statusErrors(status: number): readonly string[] {
   return STATUS_ERRORS.flatMap(([bit, name]) =>
     Math.floor(status / 2 ** bit) % 2 === 1 ? [name] : []
@@ -138,7 +138,7 @@ const RECORDS: MessageRow[] = [
     derive: (facts) => {
       const error = `invalidation_${String(facts.error).toLowerCase().replace("-", "")}`;
       const value = Number(facts.value);
-      // The source of a time-out is a requester id, 0 where the hardware keeps none.
+      // The value of a time-out error is a requester id, or 0 if the hardware records none.
       const isSource = error !== "invalidation_queue" && value > 0 && value < 65536;
       return { ...facts, error, device: isSource ? functionName(value) : null };
     },
