@@ -1,4 +1,15 @@
-/** Removes from a log line whatever a page, a mailer, a terminal or `grep` has added around it. */
+/**
+ * Removes from a log line whatever a page, a mailer, a terminal or `grep` has added around it.
+ *
+ * | what is removed or put back | for example |
+ * | --- | --- |
+ * | entities of HTML | `&lt;3&gt;`, `&#39;`, `&nbsp;` |
+ * | tags of HTML | `<br>`, `</p>`, `<code>`; `<3>` and `<idle>` are the kernel's |
+ * | characters that a page or an editor substitutes | no-break spaces, curly quotes, zero-width spaces |
+ * | a carriage return in front, of a serial console | |
+ * | list markers, code marks of a wiki | `- `, `* `, `bq. `, a backtick at both ends |
+ * | the file and the number that `grep` and `cat -n` print | `kern.log:17:` |
+ */
 
 /** Whether a line has any character that this file may replace. */
 const MAY_BE_CHANGED =
