@@ -1,7 +1,7 @@
 /**
  * Converts values of the language to the runtime's arguments, and back.
  *
- * The checker and the VM hold arguments against the kinds in a builtin's entry, so a wrong kind
+ * The checker and the VM compare arguments with the kinds in a builtin's entry, so a wrong kind
  * here is either inside a list or record, or came through `any`.
  */
 import { type Bytes, errnoName, KernelError, type PhysAddr } from "@dmalab/runtime";
@@ -31,12 +31,12 @@ export function size(sizeBytes: Bytes): Quantity {
   return new Quantity("size", sizeBytes);
 }
 
-/** True when a value is a thing of that type or of one that extends it. */
+/** True when a value is a handle of that type or of one that extends it. */
 export function isHandle<T>(value: Value | undefined, type: HandleType<T>): value is Handle<T> {
   return value instanceof Handle && (value.type === type || isOfType(value.type, type.name));
 }
 
-/** The thing behind a value. Throws when it is not of that type. */
+/** The target of a handle. Throws when the value is not a handle of that type. */
 export function toHandle<T>(value: Value | undefined, type: HandleType<T>, what: string): T {
   if (isHandle(value, type)) return value.target;
   throw wrongType(value, what, typeText(`@${type.name}`));
@@ -56,7 +56,7 @@ export function toInt(
   return value;
 }
 
-/** A number of a kind or a plain int, which is not negative. */
+/** A plain int, or a number of that kind, which is not negative. */
 function toAmount(value: Value | undefined, kind: "size" | "phys", what: string): number {
   const number = value instanceof Quantity && value.kind === kind ? value.value : value;
   if (typeof number !== "number") {
@@ -74,7 +74,7 @@ export function toPhys(value: Value | undefined, what: string): PhysAddr {
   return toAmount(value, "phys", what) as PhysAddr;
 }
 
-/** Memory as a record of a list says it: { phys, size }. */
+/** An entry of a list of memory segments: the record { phys, size }. */
 export function toSegment(item: Value, what: string): { phys: PhysAddr; sizeBytes: Bytes } {
   if (!(item instanceof RecordValue)) throw wrongType(item, what, "{ phys, size }");
   const missing = ["phys", "size"].find((key) => !item.entries.has(key));
@@ -107,7 +107,7 @@ const DIRECTIONS: ReadonlyMap<string, DmaDirection> = new Map([
   ["from_device", DMA_FROM_DEVICE],
 ]);
 
-/** The direction a word means. */
+/** The direction that a word names. */
 export function toDirection(value: Value | undefined): DmaDirection {
   const name = toWord(value, "dir");
   const dir = DIRECTIONS.get(name);
@@ -136,17 +136,17 @@ export function toAttributes(value: Value): number {
   return attrs;
 }
 
-/** The result of a kernel function that failed. */
+/** The error for a failed kernel function. */
 export function failure(result: number, what: string): KernelError {
   return new KernelError(errnoName(result), what);
 }
 
-/** Raises what a kernel function returned, unless it is 0. */
+/** Raises the errno that a kernel function returned, unless it is 0. */
 export function raiseErrno(result: number, what: string): void {
   if (result < 0) throw failure(result, what);
 }
 
-/** The error for a value of a kind that makes no sense there. */
+/** The error for a value of a wrong kind. */
 export function wrongType(
   value: Value | undefined,
   what: string,
@@ -162,7 +162,8 @@ export function wrongType(
 }
 
 /**
- * Runs what refuses senseless numbers with a `RangeError`, and raises that as the script's mistake.
+ * Calls `act`; a `RangeError` that it throws for a senseless number is raised as the script's
+ * mistake.
  */
 export function refusing<T>(act: () => T): T {
   try {

@@ -1,19 +1,19 @@
-/** The VM's handling of an error that a builtin threw. */
+/** How the VM handles an error that a builtin threw. */
 import { AddressLimitError, type ErrnoName, KernelError, MemoryLimitError } from "@dmalab/runtime";
 import { NotInReleaseError } from "@dmalab/runtime/kernels";
 import type { RaisedError } from "../values/raised_error.ts";
 import type { Span } from "../source.ts";
 
-/** A failure of a call that a script can meet as a separate kind. */
+/** A failure of a call that has its own hint. */
 export class HintedKernelError extends KernelError {
-  /** @param way How a script goes on after it, besides expecting or trying it. */
+  /** @param way How a script can continue after it, besides expecting or trying it. */
   constructor(errno: ErrnoName, what: string, readonly way: string) {
     super(errno, what);
   }
 }
 
 export class PlacedKernelError extends KernelError {
-  /** @param at Null where the place is not known. */
+  /** @param at Null if the location is not known. */
   constructor(errno: ErrnoName, what: string, readonly at: Span | null) {
     super(errno, what);
   }

@@ -8,12 +8,12 @@ import type { ExecutionContext } from "../values/execution_context.ts";
 import { ListValue, Quantity, RecordValue, type Value } from "../values/value.ts";
 import { size } from "./arguments.ts";
 
-/** A field of an event as a value; none where it has no such field. */
+/** A field of an event as a value; none if the event has no such field. */
 export function fieldValue(event: MachineEvent, name: string, context: ExecutionContext): Value {
   const field = fieldOf(event, name);
   const raw: unknown = Reflect.get(event.fields, name) ?? null;
   if (name === "result" && isReturn(event)) {
-    // A call that raises has no other result than its error, which has a name here, and no number.
+    // A call that raises has no result but its error, which is a name here and not a number.
     const { error } = event.fields;
     if (error !== null && (raw === null || typeof raw === "number" && raw < 0)) {
       return wordValue(error);
@@ -58,7 +58,7 @@ function valueOf({ kind }: Field, raw: unknown, context: ExecutionContext): Valu
 type Pair = readonly [number, number];
 type TableRun = readonly [virt: number, dma: number, sizeBytes: number, prot: string];
 
-/** An input of a decision: a number, a truth, a word, or text for a list. */
+/** An input of a decision: a number, a boolean, a word, or text for a list. */
 export function plainInput(input: FieldValue): Value {
   if (input === null || typeof input === "number" || typeof input === "boolean") return input;
   return typeof input === "string" ? wordValue(input) : formatFieldValue(INT, input);

@@ -1,8 +1,8 @@
 /**
- * Whose fault a fault was: the line of a log held against what this run has mapped and unmapped.
+ * The cause of a fault: compares the fault line of a log with the mappings of this run.
  *
- * Everything comes from the recorded events, as in the ledger. Where the run had the fault of this
- * line, its moment is the fault's; else it is now.
+ * Everything comes from the recorded events, as in the ledger. If this run had the fault of the
+ * line, the state at the time of that fault counts; otherwise the current state.
  */
 import { minOf } from "@dmalab/runtime/basics";
 import type { LabDevice } from "@dmalab/devices";
@@ -32,40 +32,43 @@ export interface JudgedFault {
   readonly verdict: FaultVerdict;
   /** The device with the address of the line's source; null where this machine has none. */
   readonly device: LabDevice | null;
-  /** The fault of this run that equals the line's, or null. */
+  /** The fault of this run that is the same as the line's, or null. */
   readonly fault: FaultEvent | null;
   /** The mapping that the verdict is about, or null. */
   readonly mapping: LedgerEntry | null;
-  /** What ended that mapping, at the line's address where it covered that, or null. */
+  /** The event that ended that mapping, if the mapping covered the line's address; or null. */
   readonly ended: MachineEvent | null;
-  /** The call that is to blame: its mapping's birth or end, or a range's reservation. */
+  /** The call that caused the fault: it made or ended the mapping, or reserved a range. */
   readonly culprit: MachineEvent | null;
-  /** Beside a mapping that has ended: one that lives and ends or begins near by, or null. */
+  /** For a mapping that has ended: a live mapping that begins or ends close to the address, or null. */
   readonly neighbour: JudgedFault | null;
   /**
-   * How far behind the end, or before the start, of the mapping; null for other verdicts. At least
-   * so far, where the line has the page alone.
+   * Distance behind the end, or before the start, of the mapping; null for other verdicts. A
+   * minimum if the line contains only the page.
    */
   readonly offByBytes: number | null;
-  /** The most address bits that the device can drive, by an address that was cut; else null. */
+  /**
+   * The number of address bits that the device can drive at most, if the address was cut; otherwise
+   * null.
+   */
   readonly drivenBits: number | null;
   /** Accesses that still went through the IOTLB after the mapping's end. */
   readonly staleUses: number;
-  /** The flush after the mapping's end that made the IOTLB forget it, where it came later. */
+  /** The later flush that removed the ended mapping from the IOTLB, if there was one. */
   readonly forgotten: MachineEvent | null;
 }
 
 type FaultEvent = MachineEvent<"iommu.fault">;
 
-/** All ones, or the page that they lie in. */
+/** Whether the address is all ones, or the page that contains that address. */
 function isErrorValue({ high, low }: Word64): boolean {
   return high === 0xffff_ffff && low >= 0xffff_f000;
 }
 
 /**
- * Holds a line against this run.
+ * Compares a line with this run.
  *
- * @param known The fault of this run that the line is of, where that is known; else it is looked for.
+ * @param known The fault of this run that caused the line, if it is known; otherwise it is searched.
  */
 export function judgeFault(
   fault: LoggedFault,
@@ -104,8 +107,8 @@ export function judgeFault(
 }
 
 /**
- * The devices with a requester ID, one or all behind a bridge to conventional PCI; a line without a
- * domain means the first that has one.
+ * The devices with a requester ID: one, or all behind a bridge to conventional PCI. For a line
+ * without a PCI domain, those in the first domain that has such a device.
  */
 function devicesAt(
   { domain, requesterId }: LoggedSource,
@@ -118,7 +121,7 @@ function devicesAt(
   return found.filter(({ function: { address } }) => address.domain === first);
 }
 
-/** The newest fault of this run that the line can be of. */
+/** The latest fault of this run that may have caused the line. */
 function ownFault(
   line: LoggedFault,
   devices: readonly LabDevice[],
@@ -137,7 +140,7 @@ function ownFault(
   }) ?? null;
 }
 
-/** Whether the fault was asked for: `inject device.read` says so right before it. */
+/** Whether the fault was injected: the event before it is the injection of `inject device.read`. */
 function isInjected(fault: FaultEvent, context: ExecutionContext): boolean {
   const { events } = context.recorder;
   const before = events[events.indexOf(fault) - 1];
@@ -145,7 +148,7 @@ function isInjected(fault: FaultEvent, context: ExecutionContext): boolean {
     before.fields.error === fault.fields.reason;
 }
 
-/** The call that gave the error value: the last map of the device that failed. */
+/** The call that returned the error value: the device's last map call that failed. */
 function lastFailedMap(
   device: LabDevice,
   before: MachineEvent | null,
@@ -157,7 +160,7 @@ function lastFailedMap(
   ) ?? null;
 }
 
-/** A verdict about a mapping. @param culprit The call that is to blame. */
+/** A verdict about a mapping. @param culprit The call that caused the fault. */
 function about(
   found: JudgedFault,
   verdict: FaultVerdict,
@@ -168,13 +171,13 @@ function about(
 }
 
 /**
- * How many address bits hardware drives that drives too few, the most first. With fewer than 30 an
+ * Numbers of address bits that devices with too few of them drive, largest first. Below 30 bits, an
  * address equals the low bits of another one by chance.
  */
 const CUT_BITS = Array.from({ length: 34 }, (_, index) => 63 - index);
 
 class Judgement {
-  /** Names of the devices that share the device's page table, itself among them. */
+  /** Names of the devices that share the device's page table, including the device. */
   readonly #members: ReadonlySet<string>;
   readonly #events: readonly MachineEvent[];
   readonly #run: ExecutionContext;
@@ -216,7 +219,7 @@ class Judgement {
       this.#elsewhere(found, all, ours, cut);
   }
 
-  /** Whether the line's address, or its page, lies in the granules that a range takes. */
+  /** Whether the line's address, or its page, lies in the granules of a range. */
   #isIn(start: number, sizeBytes: number): boolean {
     const granule = this.#granuleBytes;
     return this.address + this.line.addressUnitBytes > alignDown(start, granule) &&
@@ -240,7 +243,7 @@ class Judgement {
       : about(found, "access_allowed", mapping, null);
   }
 
-  /** @param died What put it out of reach at the line's address. */
+  /** @param ended The event that ended the mapping at the line's address. */
   #dead(found: JudgedFault, mapping: LedgerEntry, ended: MachineEvent): JudgedFault {
     const after = this.#events.filter(({ seq }) => seq > ended.seq);
     const staleUses = after.filter((event) => {
@@ -260,7 +263,7 @@ class Judgement {
     return { ...about(found, verdict, mapping, ended), ended, staleUses, forgotten };
   }
 
-  /** Translations that come from no mapping call: a device's queues, pages of a pool. */
+  /** Translations without a mapping call: a device's queues, pages of a pool. */
   #untold(found: JudgedFault): JudgedFault | null {
     const { iommu } = this.#run.lab.machine;
     if (this.own === null && iommu.lookup(this.device.dma, this.address) >= 0) {
@@ -274,7 +277,7 @@ class Judgement {
     return gone === undefined ? null : { ...found, verdict: "use_after_unmap", culprit: gone };
   }
 
-  /** Inside a range that the two-step API has taken, where nothing was linked. */
+  /** The address is in a range that the two-step API has reserved, but not linked. */
   #reserved(found: JudgedFault): JudgedFault | null {
     const taken = new Map<number, MachineEvent<"iova.alloc">>();
     for (const event of this.#events) {
@@ -291,7 +294,10 @@ class Judgement {
     return null;
   }
 
-  /** Behind the end of a mapping, or before its start, and no further off than it is long. */
+  /**
+   * The address is behind the end of a mapping or before its start, by at most the mapping's length
+   * or one granule.
+   */
   #beside(found: JudgedFault, ours: readonly LedgerEntry[]): JudgedFault | null {
     let best: JudgedFault | null = null;
     const isBetter = (mapping: LedgerEntry, offByBytes: number) => {
@@ -314,7 +320,10 @@ class Judgement {
     return best;
   }
 
-  /** The low bits of a live mapping's address: as many as the device drives, or as hardware does. */
+  /**
+   * The address equals the low bits of a live mapping's address: as many as the device, or hardware,
+   * drives.
+   */
   #cut(found: JudgedFault, ours: readonly LedgerEntry[]): JudgedFault | null {
     const { addressBits } = this.device.dma;
     const driven = addressBits < 64 ? [addressBits] : CUT_BITS;
@@ -329,7 +338,7 @@ class Judgement {
     return null;
   }
 
-  /** Mapped for another device, or under another kind of address. */
+  /** The address is mapped for another device, or is another kind of address. */
   #elsewhere(
     found: JudgedFault,
     all: readonly LedgerEntry[],

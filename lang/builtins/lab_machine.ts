@@ -1,4 +1,4 @@
-/** One machine with its devices up, as the VM asks for it. */
+/** One machine with its devices ready, as the VM uses it. */
 import type { IncidentEvent } from "../values/incident.ts";
 import {
   buildLab,
@@ -75,7 +75,7 @@ export class LabMachine implements SimulatedMachine {
     this.lab = buildLab(config, registry);
     const { machine } = this.lab;
     this.budget = machine.budget;
-    // The parts of a machine are not made by a script.
+    // The script is not charged for the construction of the machine.
     this.budget.limitBytes = Math.min(
       Number.MAX_SAFE_INTEGER,
       this.budget.usedBytes + options.memoryLimitBytes,
@@ -84,7 +84,7 @@ export class LabMachine implements SimulatedMachine {
     this.recorder = new EventRecorder(machine.events, options.eventLimit, machine.budget);
     if (options.record) this.recorder.start();
     else {
-      // Unrecorded facts cannot be queried, and copies of commands cost time.
+      // Facts that are not recorded cannot be queried, and copying commands takes time.
       for (const device of this.lab.devices.values()) device.onUnrecorded?.();
     }
     const incidents: IncidentEvent[] = [];
@@ -125,7 +125,7 @@ export class LabMachine implements SimulatedMachine {
     return this.lab.machine.activities.length;
   }
 
-  /** The machine's check has found both the device and the register. */
+  /** The check of the machine block has resolved both the device and the register. */
   describeRegister({ access, device, offsetBytes }: RegisterName, handler: RegisterHandler): void {
     const registers = this.lab.devices.get(device)?.registers ?? null;
     if (registers === null) {
@@ -262,7 +262,7 @@ export class LabMachine implements SimulatedMachine {
     return this.#beginning.leftovers(this.#ledger(), { sent, isBusy });
   }
 
-  /** The tables of the recording; without one they are made of the events, if all were kept. */
+  /** The tables of the recording; without one they are built from the events, if all were kept. */
   #ledger(): ResourceTables {
     const { recorder } = this;
     if (this.#recording !== null) return this.#recording;
@@ -271,7 +271,10 @@ export class LabMachine implements SimulatedMachine {
   }
 }
 
-/** What there is before a machine: a look at anything but the memory for values is refused. */
+/**
+ * A stand-in before the machine is built: it refuses any access but to the memory budget for
+ * values.
+ */
 export function refusingMachine(memoryLimitBytes: number): SimulatedMachine {
   const stream = refusing<MachineStream>({});
   return refusing<SimulatedMachine>({ budget: new HostBudget(memoryLimitBytes), stream });
@@ -326,7 +329,7 @@ function* allNodes(nodes: readonly PciNodeConfig[]): Generator<PciNodeConfig> {
   }
 }
 
-/** The kinds of the names that a machine of this configuration binds. */
+/** The types of the names that a machine of this configuration binds. */
 export function globalTypes(
   config: LabConfig,
   registry: DeviceRegistry,
@@ -344,7 +347,7 @@ export function globalTypes(
   return kinds;
 }
 
-/** The events a value caused, for `expect events … in x`; null when it causes none. */
+/** The events that a value contains, for `expect events … in x`; null if it has none. */
 export function eventsOf(value: Value, context: ExecutionContext): readonly MachineEvent[] | null {
   if (isHandle(value, IO)) return requestEvents(value.target.requests, context);
   if (isHandle(value, REQUEST)) return requestEvents([value.target], context);

@@ -1,5 +1,5 @@
 /**
- * The ledger: the birth and death of every mapping, read out of the events.
+ * The ledger: when and by which call every mapping was made and ended, read from the events.
  *
  * It keeps no data. Each answer is computed from the recorder's events, so it can never disagree
  * with the events.
@@ -20,7 +20,7 @@ import type { ExecutionContext } from "../values/execution_context.ts";
 import { branchDoc } from "./explain/explain_mapping.ts";
 import { siteText } from "./types/event.ts";
 
-/** One mapping, made by whichever API. */
+/** One mapping, by whichever API it was made. */
 export interface LedgerEntry {
   readonly device: string;
   readonly api: string;
@@ -31,11 +31,11 @@ export interface LedgerEntry {
   readonly dir: string;
   readonly path: string;
   readonly created: MachineEvent;
-  /** Null while it lives. */
+  /** The event that ended the mapping; null while it is live. */
   ended: MachineEvent | null;
 }
 
-/** Every mapping that the events tell of, in the order of their births: the rows of the recording's table. */
+/** Every mapping in the events, in the order of their creation: the rows of the recording's table. */
 export function readLedger(
   events: readonly MachineEvent[],
   context: ExecutionContext,
@@ -46,7 +46,10 @@ export function readLedger(
   }));
 }
 
-/** Coherent memory of translated devices, as mappings: its calls tell of it, and no `dma.map` does. */
+/**
+ * Coherent memory of translated devices, as mappings: they have events of their own calls, not
+ * `dma.map`.
+ */
 export function readCoherent(
   events: readonly MachineEvent[],
   context: ExecutionContext,
@@ -70,7 +73,7 @@ function mappedBefore(events: readonly MachineEvent[], { seq }: MachineEvent): P
   return (map as MachineEvent<"iommu.map"> | undefined)?.fields.phys ?? 0 as PhysAddr;
 }
 
-/** The rows of a table after some events, with the events that began and ended them. */
+/** The rows of a table built from some events, with the events that began and ended each row. */
 function rowsOf<F extends FieldTable>(
   spec: HistoryTableSpec<F>,
   events: readonly MachineEvent[],
@@ -89,9 +92,9 @@ function rowsOf<F extends FieldTable>(
 }
 
 /**
- * What put a mapping's page at an address out of the device's reach; null while it is within. Where
- * the device is translated each page ends separately: an unmap of less than was mapped leaves the
- * entries of the rest.
+ * The event that put a mapping's page at an address out of the device's reach; null while the
+ * device can access it. For a translated device each page ends separately: an unmap of less than
+ * was mapped leaves the other entries in place.
  */
 export function endAt(
   entry: LedgerEntry,
@@ -108,14 +111,14 @@ export function endAt(
     dma < event.fields.iova + event.fields.unmapped_bytes
   );
   if (cleared < 0) return null;
-  // The call's event comes after the events of the entries that it has cleared.
+  // The event of the unmap call follows the events of the entries that it has cleared.
   const next = after.slice(cleared + 1).find(({ name }) =>
     name === "dma.unmap" || name === "iommu.unmap" || name.startsWith("call.")
   );
   return next?.name === "dma.unmap" ? next : entry.ended ?? after[cleared]!;
 }
 
-/** Whether the device comes to a mapping by a page table. */
+/** Whether the device accesses a mapping through a page table. */
 function throughTable({ device, path }: LedgerEntry, { lab }: ExecutionContext): boolean {
   return path !== "bus" && (lab.devices.get(device)?.dma.domain ?? null) !== null;
 }
@@ -132,7 +135,7 @@ export function mappingsAt(
   });
 }
 
-/** Steps of a mapping that are printed: the steps that decide whether an access works. */
+/** Events of a mapping that are printed: those that decide whether an access works. */
 const LIFE_EVENTS: ReadonlySet<string> = new Set([
   "iova.alloc",
   "iommu.map",
@@ -146,14 +149,14 @@ const LIFE_EVENTS: ReadonlySet<string> = new Set([
   "iommu.fault",
 ]);
 
-/** Which of the mappings at an address are printed, and how wide. */
+/** Which of the mappings at an address are printed, and in how many columns. */
 export interface AddressScope {
-  /** For one device only; each has its own IOVA space. */
+  /** Restricts it to one device; each device has its own IOVA space. */
   readonly device?: string | null;
   readonly columns?: number;
 }
 
-/** Why an address means what it means: its mappings, and what happened to it in between. */
+/** Explains an address: its mappings, and the events between them. */
 export function explainAddress(
   space: "phys" | "dma",
   address: number,
@@ -181,7 +184,7 @@ export function explainAddress(
   ].flatMap((line) => foldLine(line, columns));
 }
 
-/** Where a mapping leads now, unless the page of the address is out of the device's reach. */
+/** The current target of a mapping; empty if the page of the address is out of the device's reach. */
 function currentLines(
   entry: LedgerEntry,
   address: number,
@@ -201,12 +204,12 @@ function currentLines(
   ];
 }
 
-/** Where the device sees an address that a mapping covers. */
+/** The device address of a location that a mapping covers. */
 function dmaOf(entry: LedgerEntry, address: number, space: "phys" | "dma"): number {
   return entry.dma + (address - (space === "phys" ? entry.phys : entry.dma));
 }
 
-/** A life as a bracket: its birth at the top, its death at the bottom. */
+/** A mapping's life as a bracket: its creation at the top, its end at the bottom. */
 function lifeLines(
   entry: LedgerEntry,
   address: number,
@@ -247,7 +250,7 @@ function lifeLines(
 }
 
 /**
- * An event of a mapping's life. Text that does not fit beside its rule goes on below, because any
+ * An event of a mapping's life. Text that does not fit beside its rule continues below, because any
  * value may matter.
  */
 function eventLines(event: MachineEvent, columns: number): string[] {
@@ -259,7 +262,7 @@ function eventLines(event: MachineEvent, columns: number): string[] {
   );
 }
 
-/** Which branch a map took, where there was one to take. */
+/** The branch that a map took, if it had a choice. */
 function branchLine({ why }: MachineEvent, columns: number): string[] {
   const branch = why?.inputs.branch;
   if (why === null || typeof branch !== "string") return [];
@@ -291,7 +294,7 @@ export function apiOf(event: MachineEvent): string {
   return typeof api === "string" ? api : event.name;
 }
 
-/** Events of the same call belong to a life although they come just before or after it. */
+/** Events of the mapping's own calls belong to its life, even just before or after it. */
 function near(event: MachineEvent, created: MachineEvent, ended: MachineEvent | null): boolean {
   if (event.seq >= created.seq && event.seq <= (ended?.seq ?? Infinity)) return true;
   const sameCall = (other: MachineEvent | null) =>
@@ -300,7 +303,7 @@ function near(event: MachineEvent, created: MachineEvent, ended: MachineEvent | 
   return sameCall(created) || sameCall(ended);
 }
 
-/** A mapping call causes at most so many events around its `dma.map` or `dma.unmap`. */
+/** Most events that a mapping call causes before or after its `dma.map` or `dma.unmap`. */
 const CALL_EVENTS = 8;
 
 function covers(event: MachineEvent, dma: number): boolean {

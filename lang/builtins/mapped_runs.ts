@@ -9,7 +9,7 @@ export interface MappedRun {
   /** `read`, `write` or `read_write`. */
   readonly access: string;
   readonly mmio: boolean;
-  /** Sizes of the leaves it is made of, each once. */
+  /** Sizes of the leaf entries in the run, each size once. */
   readonly leafSizesBytes: readonly number[];
 }
 

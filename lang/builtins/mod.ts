@@ -1,5 +1,6 @@
 /**
- * Everything a script can name: the one place where a name of the language meets the runtime.
+ * Every name that a script can use: the one place where names of the language are connected with
+ * the runtime.
  *
  * Each function, type and word is listed once. To add a builtin, write its entry in the file of its
  * concept and, if the file is new, add one line here.
@@ -81,7 +82,7 @@ import { configBuilder } from "../machine/build_config.ts";
 import { MACHINE_SCHEMA, MachineSchema } from "../machine/schema.ts";
 import { Handle, type Value } from "../values/value.ts";
 
-/** Functions and types that belong together: a page of the reference. */
+/** Functions and types on one page of the reference. */
 export interface BuiltinGroup {
   /** The name of its page in docs/builtins/. */
   readonly page: string;
@@ -90,7 +91,7 @@ export interface BuiltinGroup {
   readonly types: readonly HandleType[];
 }
 
-/** The pages without what devices bring, which their records place. */
+/** The pages without functions and types of devices: the devices' records name their page. */
 const PAGES: readonly BuiltinGroup[] = [
   {
     page: "mapping",
@@ -198,8 +199,7 @@ const PAGES: readonly BuiltinGroup[] = [
 ];
 
 /**
- * Every function, and every type of things and of plain values that has members, grouped by
- * purpose.
+ * Every function, and every type of handles and of plain values with members, grouped by purpose.
  */
 export const GROUPS: readonly BuiltinGroup[] = PAGES.map((group) => {
   const kinds = BUILT_IN_KINDS.filter(({ page }) => page === group.page);
@@ -219,7 +219,7 @@ export const FUNCTIONS: ReadonlyMap<string, FunctionSpec> = byName(
   GROUPS.flatMap(({ functions }) => functions),
 );
 
-/** Every type of things, and the plain values with fields and methods. */
+/** Every type of handles, and the plain values with fields and methods. */
 export const TYPES: ReadonlyMap<string, HandleType> = byName(GROUPS.flatMap(({ types }) => types));
 
 function byName<T extends { readonly name: string }>(
@@ -228,16 +228,16 @@ function byName<T extends { readonly name: string }>(
   return new Map(entries.map((entry) => [entry.name, entry]));
 }
 
-/** Additions of the language besides the built-in parts. */
+/** Functions and types that extend the built-in ones. */
 export interface AddedBuiltins {
   readonly functions?: readonly FunctionSpec[];
   readonly types?: readonly HandleType[];
 }
 
 /**
- * The world that scripts run in.
- * @param devices What their machines can be made of.
- * @param added Functions and types that no kind of device brings.
+ * The registry of everything that scripts can use.
+ * @param devices The kinds of devices that a machine can have.
+ * @param added Functions and types that belong to no kind of device.
  * @throws {RangeError} When a name is taken.
  */
 export function builtinsWith(devices: DeviceRegistry, added: AddedBuiltins = {}): Registry {
@@ -278,7 +278,7 @@ function joined<T extends { readonly name: string }>(
   return all;
 }
 
-/** What no addition changes. */
+/** Parts that additions do not change. */
 const FIXED = {
   errnoNames: new Set(Object.keys(ERRNO)),
   blockStatusNames: new Set(Object.keys(BLK_STS)),
@@ -300,7 +300,7 @@ const FIXED = {
   traceValue: (events, spanNs) => new Handle(TRACE, { events, spanNs }),
 } satisfies Partial<Registry>;
 
-/** The same with what is built in, and no more. */
+/** The registry with only the built-in parts. */
 export const BUILTINS: Registry = builtinsWith(DEVICES);
 
 export { WORDS, wordSpecs } from "./words.ts";

@@ -1,6 +1,6 @@
 /**
- * What each kind of device is to the language: its type and its functions. A kind that is added
- * from outside is a record of the same form.
+ * The scripting side of each kind of device: its type and its functions. A kind that is added from
+ * outside is a record of the same form.
  */
 import {
   type DeviceBase,
@@ -34,17 +34,17 @@ export interface ScriptedKind<
   R extends SettingRows = SettingRows,
   D extends DeviceBase = DeviceBase,
 > extends DeviceKind<R, D> {
-  /** What `value.field` and `value.method(…)` mean where a script names such a device. */
+  /** The type of such a device in a script, with its fields and methods. */
   readonly type: HandleType<D>;
-  /** Types of other things that its fields, methods and functions give. */
+  /** Other types that its fields, methods and functions return. */
   readonly types: readonly HandleType[];
-  /** Functions that come with it. */
+  /** Functions for this kind of device. */
   readonly functions: readonly FunctionSpec[];
 }
 
 /**
- * The same of whatever kind. Settings and devices have types that only the author of the kind
- * knows.
+ * A scripted kind with any type parameters. Only the author of a kind knows the types of its
+ * settings and devices.
  */
 // deno-lint-ignore no-explicit-any
 export type AnyScriptedKind = ScriptedKind<any, any>;
@@ -86,7 +86,7 @@ export const BUILT_IN_KINDS: readonly BuiltInKind[] = [
 
 /**
  * The type of a block of this kind in a script: a device, or else a port.
- * @param registry What the machine could be made of.
+ * @param registry The kinds that a machine can have.
  */
 export function nodeType(word: string, registry: DeviceRegistry): HandleType {
   const kind: DeviceKind<never, never> | Partial<AnyScriptedKind> | undefined = registry.kind(word);

@@ -1,4 +1,4 @@
-/** The record of a machine of the lab, read again: tables and events, and no device. */
+/** Reads the record of a lab's machine: tables and events, without devices. */
 import { LAB_TABLES } from "@dmalab/devices";
 import { CORE_EVENTS, type EventVocabulary } from "@dmalab/runtime";
 import {
@@ -22,7 +22,7 @@ export interface RecordedWith {
 /** The built-in parts. */
 export const BUILT_IN: RecordedWith = { events: CORE_EVENTS, tables: LAB_TABLES };
 
-/** @throws {RangeError} When the bytes are cut off, or hold events that there are not. */
+/** @throws {RangeError} When the bytes are cut off, or contain an unknown event. */
 export function readLabMachine(
   bytes: Uint8Array,
   { events, tables }: RecordedWith,

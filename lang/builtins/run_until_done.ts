@@ -1,4 +1,4 @@
-/** Calls that wait for a device: they run the machine until it is done. */
+/** Calls that wait for a device: they run the machine until the device is done. */
 import type { ExecutionContext } from "../values/execution_context.ts";
 import { LimitError, ScriptError } from "../values/script_error.ts";
 
@@ -6,10 +6,10 @@ import { LimitError, ScriptError } from "../values/script_error.ts";
 const MAX_ACTIVITIES = 1_000_000;
 
 /**
- * Runs pending work until something is done.
+ * Runs pending work until `waited` is done.
  *
- * @param subject What it is called in messages.
- * @param why More to say of one that goes on and on; the hint where no work is left.
+ * @param subject Its name in messages.
+ * @param why A hint for messages when the work never ends; also the hint when no work is left.
  * @throws {ScriptError} E0907 where nothing is left to run, E0801 after a million activities.
  */
 export function runUntilDone(

@@ -1,4 +1,4 @@
-/** Whether devices see the same, one by one. */
+/** Whether devices see the same memory, compared device by device. */
 import { type DeviceVisibleRange, sameView } from "@dmalab/runtime/dma";
 import { formatSize } from "../text/numbers.ts";
 import { STEP_BYTES } from "../values/limits.ts";
@@ -7,7 +7,7 @@ import { ValueError } from "../values/script_error.ts";
 
 export type Views = ReadonlyMap<string, readonly DeviceVisibleRange[]>;
 
-/** More than anybody would wait for. */
+/** Limit of the bytes compared, which would otherwise take too long. */
 const MAX_COMPARED_BYTES = 4 * 2 ** 30;
 
 /** True when both sides have the same devices, and each sees the same bytes at the same addresses. */

@@ -1,4 +1,4 @@
-/** `show` of a request: its picture, in the words of a terminal, as it is now. */
+/** `show` of a request: a picture of its current state, in text. */
 import { ADDRESS_TITLES, type NvmeRequest, readRequest } from "@dmalab/devices";
 import { requestPicture } from "../render/pictures/request_picture.ts";
 import { formatCount, formatSize } from "../text/numbers.ts";
@@ -6,7 +6,7 @@ import type { ExecutionContext } from "../values/execution_context.ts";
 import { missingLines, requestEventsOf } from "./explain/request_story.ts";
 import { commandByteLines } from "./types/nvme/command.ts";
 
-/** The lines of a request in the state it is in. */
+/** The lines for a request in its current state. */
 export function showRequest(request: NvmeRequest, context: ExecutionContext): string[] {
   const { bytes, cid, command, device, format, id, lba, mapped, op, queue } = request;
   const picture = readRequest(id, requestEventsOf(request, context), request.segments());

@@ -1,15 +1,15 @@
 /**
- * 64 bits as scripts have them: an int where one is exact, else the 8 bytes, the lowest first. Nothing
- * is rounded.
+ * 64-bit numbers in scripts: an int if it is exact, otherwise 8 bytes, the lowest first. Nothing is
+ * rounded.
  */
 import { u64Bytes } from "@dmalab/devices";
 import { INTEGER_LIMIT } from "../values/operators.ts";
 import { BytesValue, type Value } from "../values/value.ts";
 
-/** Eight bytes, the lowest first, or what they are as a number. */
+/** A 64-bit number: eight bytes, the lowest first, or a plain number. */
 export type U64 = Uint8Array | number;
 
-/** @param bits Of 64 bits, with or without a sign. */
+/** @param bits A 64-bit number, with or without a sign. */
 export function wideValue(bits: bigint): Value {
   const exact = bits <= INTEGER_LIMIT && bits >= -INTEGER_LIMIT;
   return exact ? Number(bits) : new BytesValue(u64Bytes(BigInt.asUintN(64, bits)));

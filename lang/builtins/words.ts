@@ -1,9 +1,9 @@
 /**
  * Named constants: the bare words of the language, with the kernel's own spelling as an alias.
  *
- * A word means itself and nothing else, so the same word may serve in several places: `mmio` is a
- * kind of region and an attribute, `read` an operation and an access. Words of an event's fields
- * are with the field, in the runtime's vocabulary; to add another, add it to its group here.
+ * A word means only itself, so the same word may be used in several places: `mmio` is a kind of
+ * region and an attribute, `read` an operation and an access. Words in the fields of an event are
+ * defined with the field, in the runtime's vocabulary; to add another, add it to its group here.
  */
 import { EVENT_TABLE, IOMMU_MODELS, LATENCY_PRESETS, wordSets } from "@dmalab/runtime";
 import { MAP_BRANCH, MAP_FAILURE } from "@dmalab/runtime/dma";
@@ -14,9 +14,9 @@ import { once } from "./describe/once.ts";
 import { NUMBERS, orderText } from "./number_forms.ts";
 import { HMM_MODES } from "./types/rdma/hmm_modes.ts";
 
-/** One constant as help and the reference page show it. */
+/** One constant, for help and the reference page. */
 export interface WordSpec {
-  /** The spelling it is printed with. */
+  /** The spelling used in output. */
   readonly name: string;
   /** Other spellings that mean the same. */
   readonly aliases: readonly string[];
@@ -41,7 +41,7 @@ const OPERATIONS = group("operation", {
   discard: "Tell the disk that it may deallocate the blocks.",
 }, "REQ_OP_");
 
-/** Besides the words that are fault reasons of the machine, too. */
+/** Reasons in logs, in addition to the fault reasons of the machine. */
 const LOGGED_REASONS = group("reason in a fault log", {
   not_allowed: "No permission, for another reason than read or write.",
   no_entry: "The IOMMU has no entry for the device, or none for its address space.",
@@ -78,7 +78,7 @@ export const VERDICTS = {
   not_a_mapping: "The line does not report an access to a mapping.",
 } as const;
 
-/** What controllers answer with. */
+/** Words in the status of an NVMe completion. */
 const NVME_STATUS = [
   ...group(
     "type of an NVMe status",
@@ -134,7 +134,7 @@ const MACHINE_WORDS = [
   }),
 ];
 
-/** What questions about the machine are answered with. */
+/** Words in the results of queries about the machine. */
 const VIEW_WORDS = [
   ...group("whether SGLs are used", {
     unsupported: "The queue supports none.",
@@ -206,7 +206,7 @@ const NUMBER_FORMS = group(
   ),
 );
 
-/** Set by set: a field's come once, however many fields have them. */
+/** The sets of words; each set once, even if several fields use it. */
 const SETS: readonly WordSet[] = [
   ...wordSets(),
   ...OPERATIONS,
@@ -224,7 +224,7 @@ function aliasesOf(name: string, { kernelPrefix }: WordSet): string[] {
   return kernelPrefix === undefined ? [] : [kernelPrefix + name.toUpperCase()];
 }
 
-/** Every constant, group by group. Made when first asked for: only help shows them. */
+/** Every constant, group by group. Built at the first access: only help shows them. */
 export const wordSpecs: () => readonly WordSpec[] = once(makeWordSpecs);
 
 function makeWordSpecs(): readonly WordSpec[] {
@@ -257,7 +257,7 @@ function buildWords(): ReadonlyMap<string, EnumValue> {
 /** Every spelling with its constant; all spellings of one constant have the same `EnumValue`. */
 export const WORDS: ReadonlyMap<string, EnumValue> = buildWords();
 
-/** The same with the words of the events of a table. */
+/** The same, with the words of an event table. */
 export function wordsWith(events: EventTable): ReadonlyMap<string, EnumValue> {
   const sets = Object.values(events).flatMap(({ fields }) =>
     Object.values(fields).flatMap((field) => field.sets)
@@ -268,7 +268,7 @@ export function wordsWith(events: EventTable): ReadonlyMap<string, EnumValue> {
     : new Map([...[...added].map((name) => [name, new EnumValue(name)] as const), ...WORDS]);
 }
 
-/** The constant of a name; a new one for a name the list does not have, such as an event's `why`. */
+/** The constant of a name; a new one if the name is not listed, such as a name in an event's `why`. */
 export function wordValue(name: string): EnumValue {
   return WORDS.get(name) ?? new EnumValue(name);
 }

@@ -9,7 +9,10 @@ export interface AssertedExpression {
   readonly anchor: Span;
 }
 
-/** Names, fields, calls, indexes and operators; literals and constants speak for themselves. */
+/**
+ * Names, fields, calls, indexes and operators; not literals and constants, whose values the source
+ * shows already.
+ */
 export function assertedParts(
   expression: Expression,
   resolution: Resolution,
@@ -17,7 +20,7 @@ export function assertedParts(
   return [...parts(expression, resolution)];
 }
 
-/** Every `==` that must hold for the condition to hold. */
+/** Every `==` that must be true for the condition to be true. */
 export function* comparisonsOf(condition: Expression): Generator<BinaryExpression> {
   if (condition.kind !== "Binary") return;
   if (condition.operator === "==") yield condition;
@@ -75,7 +78,7 @@ function* parts(expression: Expression, resolution: Resolution): Generator<Asser
       yield* parts(expression.operand, resolution);
       return;
     case "IfValue":
-      // Which way it went says why it has its value.
+      // The value of the condition shows which branch was evaluated.
       yield* parts(expression.condition, resolution);
       return;
     case "Integer":

@@ -12,7 +12,7 @@ export class CodeBuilder extends CodeTables {
   readonly #nameIndexes = new Map<string, number>();
   readonly #builtinIndexes = new Map<FunctionSpec, number>();
 
-  /** The index of a constant; equal numbers, strings and words share one. */
+  /** The index of a constant; equal numbers, strings and words share one index. */
   constant(value: Value): number {
     return remembered(this.#constantIndexes, value, () => this.constants.push(value) - 1);
   }
@@ -25,7 +25,7 @@ export class CodeBuilder extends CodeTables {
     return remembered(this.#builtinIndexes, spec, () => this.builtins.push(spec) - 1);
   }
 
-  /** Makes room for a function, so that calls to it can be compiled before it is. */
+  /** Reserves a function's number, so that calls to it can be compiled before the function is. */
   reserveFunction(
     role: FunctionRole,
     name: string,

@@ -26,11 +26,11 @@ import { ProgramTables } from "./program_tables.ts";
 import { endFunction, FunctionCompiler, isTable } from "./function_compiler.ts";
 
 /**
- * A const, or a variable of the machine, that is worked out when a machine is ready, before anything
- * else runs on it.
+ * A constant, or a variable of the machine, that is evaluated when a machine is ready, before
+ * anything else runs on it.
  */
 export interface ConstCode {
-  /** Where its value goes; null for a variable: its code puts it there. */
+  /** The global for its value; null for a variable: its code stores the value. */
   readonly global: number | null;
   readonly functionIndex: number;
 }
@@ -44,7 +44,7 @@ export interface RegisterCode {
   readonly name: string;
 }
 
-/** The count that a bench with a teardown asks for before each turn: whether there is one more. */
+/** The count that a bench with a teardown reads before each turn: whether another turn follows. */
 export const GOES_ON = "another turn";
 
 function axesOf({ table }: { readonly table: CaseTable | null }): readonly ForallBinding[] {
@@ -55,7 +55,7 @@ function axesOf({ table }: { readonly table: CaseTable | null }): readonly Foral
 export class ProgramCompiler {
   readonly tables: ProgramTables;
 
-  /** @param marked Whether statements are marked, for who follows a run by them. */
+  /** @param marked Whether statements are marked, so that a listener can follow a run. */
   constructor(registry: Registry, resolution: Resolution, marked = false) {
     this.tables = new ProgramTables(registry, resolution, marked);
   }
@@ -64,7 +64,7 @@ export class ProgramCompiler {
     return this.tables.code;
   }
 
-  /** The consts that are no plain literals, in the order in which they are worked out. */
+  /** The consts that are not plain literals, in the order of their evaluation. */
   consts(bindings: readonly ConstBinding[]): readonly ConstCode[] {
     return bindings.map((binding) => {
       const { name, span, value } = binding.declaration;
@@ -76,11 +76,11 @@ export class ProgramCompiler {
     });
   }
 
-  /** The variables of a machine, in the order in which they get their values; its registers, too. */
+  /** Compiles a machine's variables, in the order of their evaluation, and its registers. */
   machine({ registers, variables }: MachineParts): readonly ConstCode[] {
     for (const { register } of registers) this.function(register.handler);
     return [...variables].map(([{ name, span, value }, variable]) => {
-      // No statement of a run: it is worked out before one begins.
+      // This code belongs to no statement of a run: it is evaluated before a run begins.
       const functionIndex = this.#compile("constant", name.text, span, [], (compiler) => {
         compiler.expression(value);
         compiler.builder.emit(-1, Op.StoreGlobal, this.tables.variableGlobal(variable));
@@ -110,7 +110,7 @@ export class ProgramCompiler {
     this.code.finish(this.tables.functionIndex(declaration), compiler.builder);
   }
 
-  /** The case of a table comes as arguments; that of a property behind it. */
+  /** The function's arguments are the values of a table row, then those of a property's case. */
   test(test: TestDeclaration | PropertyDeclaration): number {
     const [role, forall] = test.kind === "Test"
       ? ["test", []] as const
@@ -122,8 +122,8 @@ export class ProgramCompiler {
   }
 
   /**
-   * A bench runs its setup, then yields before each turn of its loop. With a teardown each turn asks
-   * whether there is to be one; without one there is no end.
+   * A bench runs its setup, then yields before each turn of its loop. With a teardown, the code
+   * checks before each turn whether it follows; without one, the loop is endless.
    */
   bench(bench: BenchDeclaration): number {
     return this.#case("bench", bench, axesOf(bench), (compiler) => {
@@ -224,7 +224,7 @@ export class ProgramCompiler {
   }
 }
 
-/** The expression with the value that a session shows; null for any other statement. */
+/** The expression whose value a session shows; null for any other statement. */
 export function shownExpression(statement: Statement): Expression | null {
   return statement.kind === "Expression" && statement.expected === null &&
       !isTable(statement.expression)

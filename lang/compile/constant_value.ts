@@ -1,7 +1,8 @@
 /**
  * Values that are needed before there is a machine: in `machine`, `with`, `matrix` and `forall`.
  *
- * The VM works them out, on a machine that refuses everything. What calls something has no value yet.
+ * The VM evaluates them, on a machine that refuses every access. An expression with a call has no
+ * value yet.
  */
 import type { FileScope } from "../check/names/file_scope.ts";
 import { Resolution, Variable } from "../check/names/bindings.ts";
@@ -23,16 +24,16 @@ import { literalValue } from "./function_compiler.ts";
 
 const LIMITS: Limits = { ...DEFAULT_LIMITS, steps: 2 ** 24, memoryBytes: 64 * 2 ** 20, depth: 8 };
 
-/** The largest part of one value in a message or on a page. */
+/** Limit of the parts of one value, which is printed in a message or on a page. */
 const PARTS_LIMIT = 2 ** 18;
 
-/** The hint for a limit: those of a run have options. */
+/** Messages for limits, without the options that raise the limits of a run. */
 const LIMIT_MESSAGES: Readonly<Record<string, string>> = {
   E0801: "The values of the file's consts take too long",
   E0802: "The values of the file's consts take too much memory",
 };
 
-/** Consts that one may need, each by way of the next. */
+/** Limit of the length of a chain of consts that depend on each other. */
 const CHAIN_LIMIT = 200;
 
 const NOT_CONSTANT =
@@ -40,15 +41,15 @@ const NOT_CONSTANT =
 
 export class ConstantEvaluator {
   readonly #pending = new Set<ConstDeclaration>();
-  /** Consts that were examined, and whether they have a value. A mistake is reported once. */
+  /** The consts examined so far, and whether they have a value. A mistake is reported once. */
   readonly #known = new Map<ConstDeclaration, boolean>();
   readonly #resolution = new Resolution();
   readonly #compiler: ProgramCompiler;
   #vm: Vm | null = null;
-  /** The message for an unknown name. */
+  /** Message and hint for an unknown name. */
   #wanted: Hint | undefined;
 
-  /** @param bound Names with values there. They precede all others. */
+  /** @param bound Values of names that take precedence over all others. */
   constructor(
     readonly scope: FileScope,
     readonly bag: DiagnosticBag,
@@ -57,7 +58,7 @@ export class ConstantEvaluator {
     this.#compiler = new ProgramCompiler(scope.registry, this.#resolution);
   }
 
-  /** The value of an expression; undefined when it has none, which is then reported. */
+  /** The value of an expression; undefined after reporting that it has none. */
   evaluate(expression: Expression, wanted?: Hint): Value | undefined {
     this.#wanted = wanted;
     return this.#value(expression);
@@ -83,7 +84,7 @@ export class ConstantEvaluator {
     const { code, hint, message, span } = vm.failure!.diagnostic;
     const limit = LIMIT_MESSAGES[code];
     if (limit !== undefined) this.bag.error(code, span, limit);
-    // The checker has a separate code for a missing field.
+    // Unlike the VM, the checker has a separate code for a missing field.
     else this.bag.error(code === "E0914" ? "E0315" : code, span, message, hint);
     return undefined;
   }
@@ -94,7 +95,7 @@ export class ConstantEvaluator {
     return new Vm(this.#compiler.code, registry, machine, LIMITS, { write() {} });
   }
 
-  /** Whether something in an expression has no value, which is then reported. */
+  /** Whether some part of an expression has no value; reports that part. */
   #isRefused(expression: Expression, variables: Map<string, Variable>): boolean {
     switch (expression.kind) {
       case "Name":
@@ -121,7 +122,7 @@ export class ConstantEvaluator {
     return someChild(expression, (child) => this.#isRefused(child, variables));
   }
 
-  /** The one call that has a value before the run: one that reads a file. */
+  /** Allows only calls that read a file: only these have a value before the run. */
   #isRefusedCall(call: CallExpression): boolean {
     const { callee } = call;
     const binding = callee.kind === "Name" ? this.scope.find(callee.name, true) : null;

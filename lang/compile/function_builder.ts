@@ -2,14 +2,14 @@
 import type { Span } from "../source.ts";
 import type { BoundName } from "../vm/code.ts";
 
-/** A place in a function that jumps go to. */
+/** A jump target in a function. */
 export class Label {
   offset: number | null = null;
-  /** Where its offset has to be written once it is known. */
+  /** Words that get the label's offset once it is known. */
   readonly uses: number[] = [];
 }
 
-/** What leaving a block early must undo. */
+/** An action to be undone when a block is left early. */
 export type Cleanup =
   | { readonly kind: "try" }
   | { readonly kind: "scope" }
@@ -19,21 +19,21 @@ export type Cleanup =
 export interface LoopLabels {
   readonly again: Label;
   readonly out: Label;
-  /** How many cleanups were pending when the loop began. */
+  /** Number of pending cleanups at the start of the loop. */
   readonly cleanups: number;
 }
 
 export class FunctionBuilder {
   readonly words: number[] = [];
   readonly spanIndexes: number[] = [];
-  /** Offsets of words that hold a jump's target. */
+  /** Offsets of words that contain a jump's target. */
   readonly jumps: number[] = [];
   readonly expectations: number[] = [];
   readonly cleanups: Cleanup[] = [];
-  /** Names that are bound here, with their slots, the innermost last. */
+  /** Names that are in scope here, with their slots, innermost last. */
   readonly names: BoundName[] = [];
   loop: LoopLabels | null = null;
-  /** The most slots and operands used at once. */
+  /** The largest number of slots used at once. */
   slots = 0;
   operands = 0;
 
@@ -42,10 +42,10 @@ export class FunctionBuilder {
   #usedSlots = 0;
   #depth = 0;
 
-  /** @param spans Pieces of the source that the program's instructions belong to. */
+  /** @param spans Source spans, to which the program's instructions refer. */
   constructor(readonly spans: Span[]) {}
 
-  /** Instructions from here on belong to this piece of the source. */
+  /** Sets the source span of the instructions that follow. */
   at(span: Span): void {
     if (this.#spanKey === span) return;
     this.#spanKey = span;
@@ -63,7 +63,7 @@ export class FunctionBuilder {
     if (this.#depth > this.operands) this.operands = this.#depth;
   }
 
-  /** Writes an instruction that belongs to a piece of the source, as those behind it do. */
+  /** Writes an instruction, and sets the source span of it and of those that follow. */
   emitAt(span: Span, effect: number, op: number, ...operands: readonly number[]): void {
     this.at(span);
     this.emit(effect, op, ...operands);
@@ -77,19 +77,22 @@ export class FunctionBuilder {
     this.#word(label.offset ?? 0);
   }
 
-  /** Counts an operand that is on the stack here, although no instruction before has left it. */
+  /**
+   * Counts an operand that is on the stack here, although the code before this point does not push
+   * it.
+   */
   holds(effect: number): void {
     this.#depth += effect;
     if (this.#depth > this.operands) this.operands = this.#depth;
   }
 
-  /** The label means the next instruction. */
+  /** Binds the label to the next instruction. */
   place(label: Label): void {
     label.offset = this.words.length;
     for (const use of label.uses) this.words[use] = label.offset;
   }
 
-  /** Takes slots of the frame until `release`. Returns the first. */
+  /** Reserves slots of the frame until `release`. Returns the first. */
   take(count: number): number {
     const first = this.#usedSlots;
     this.#usedSlots += count;
@@ -97,7 +100,7 @@ export class FunctionBuilder {
     return first;
   }
 
-  /** How many slots are taken, to `release` down to later. */
+  /** Number of reserved slots, to which `release` can go back later. */
   get usedSlots(): number {
     return this.#usedSlots;
   }

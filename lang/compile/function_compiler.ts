@@ -1,4 +1,7 @@
-/** Functions → instructions: expressions, statements, and blocks that run more than once or elsewhere. */
+/**
+ * Compiles functions into instructions: expressions, statements, and blocks that run several times or on
+ * other machines.
+ */
 import { addAll } from "@dmalab/runtime/basics";
 import type { ClosureNode, Resolution, Variable } from "../check/names/bindings.ts";
 import type {
@@ -73,7 +76,7 @@ const BINARY: Readonly<Record<Exclude<BinaryOperator, "and" | "or">, Op>> = {
   "%": Op.Modulo,
 };
 
-/** Comparisons that are one instruction with the jump that follows them. */
+/** Comparisons that are merged with the jump after them into one instruction. */
 const JUMPS: Readonly<Partial<Record<BinaryOperator, Op>>> = {
   "==": Op.JumpUnlessEqual,
   "!=": Op.JumpIfEqual,
@@ -83,7 +86,7 @@ const JUMPS: Readonly<Partial<Record<BinaryOperator, Op>>> = {
   ">=": Op.JumpUnlessGreaterEqual,
 };
 
-/** Where events of a statement come from. */
+/** The site of a statement: the source of its events. */
 function siteOf(statement: Statement): Site {
   const { span } = statement;
   return { span, call: onlyCall(statement)?.span ?? span };
@@ -99,19 +102,19 @@ export class FunctionCompiler {
   readonly resolution: Resolution;
   readonly builder: FunctionBuilder;
   readonly #slots = new Map<Variable, number>();
-  /** While an assertion's condition is compiled: where each part's value is kept. */
+  /** While an assertion's condition is compiled: the slot in which each part's value is saved. */
   recorded: ReadonlyMap<Expression, number> | null = null;
-  /** The statement that calls belong to, and its outermost expression. */
+  /** The site for calls, and the outermost expression of its statement. */
   site: number | null = null;
   root: Expression | null = null;
 
-  /** Statements are in a block that runs on separate machines. */
+  /** The keyword of the innermost block that runs on separate machines; null outside such blocks. */
   #forkKeyword: ForkKeyword | null = null;
-  /** Statements are in a block of a race, where another one may go on before each. */
+  /** True inside a block of a race, where another block may run before each statement. */
   #inRace = false;
   /** The block of `inject each` or `race` around the statements. */
   #trial: Pick<TrialDuty, "word" | "trial"> | null = null;
-  /** The race that is a whole statement. */
+  /** The expression of a race that is a whole statement. */
   #raceStatement: Expression | null = null;
 
   constructor(readonly tables: ProgramTables) {
@@ -287,7 +290,7 @@ export class FunctionCompiler {
     this.builder.emit(1 - parts.length, RareOp.Interpolate, parts.length);
   }
 
-  /** True when the expression means an event's count, in a budget. */
+  /** If the expression is an event's count in a budget, writes it and returns true. */
   #count(expression: Expression): boolean {
     const event = this.resolution.counts.get(expression);
     if (event === undefined) return false;
@@ -444,7 +447,8 @@ export class FunctionCompiler {
       for (const argument of expression.arguments) this.expression(argument.value);
       return;
     }
-    // Named out of order: evaluated as written, then put in order by way of slots.
+    // The arguments are not in the order of the parameters: evaluate them as written, then reorder
+    // them in slots.
     const before = this.builder.usedSlots;
     const first = this.builder.take(places.length);
     for (const [position, argument] of expression.arguments.entries()) {
@@ -465,7 +469,7 @@ export class FunctionCompiler {
     return this.code.shapes.push(shape) - 1;
   }
 
-  /** Events of the called function belong to its own statements; later ones to ours again. */
+  /** The call has set the site of the called function's statements; this sets the own site again. */
   #sameSite(call: CallExpression): void {
     if (this.site !== null && this.root !== call) this.builder.emit(0, Op.Site, this.site);
   }
@@ -480,7 +484,7 @@ export class FunctionCompiler {
     });
   }
 
-  /** Writes code that takes values of the code around it along, and leaves it as a closure. */
+  /** Writes code as a closure, with the values that it captures from the surrounding code. */
   #closure(
     node: ClosureNode,
     inner: FunctionCompiler,
@@ -499,7 +503,7 @@ export class FunctionCompiler {
 
   // Statements.
 
-  /** A compiler for code inside this code. */
+  /** A compiler for a function nested in this one. */
   #nested(): FunctionCompiler {
     const inner = new FunctionCompiler(this.tables);
     inner.#forkKeyword = this.#forkKeyword;
@@ -512,7 +516,7 @@ export class FunctionCompiler {
     const before = builder.usedSlots;
     const cleanups = builder.cleanups.length;
     for (const statement of block.statements) this.statement(statement);
-    // Invariants hold to the end of the block around them.
+    // Invariants end with the block that contains them.
     const invariants = builder.cleanups.length - cleanups;
     if (invariants > 0) builder.emit(0, RareOp.LeaveScope, invariants);
     builder.cleanups.length = cleanups;
@@ -524,11 +528,11 @@ export class FunctionCompiler {
     this.site = null;
     this.root = null;
     if (this.#inRace && statement.kind !== "While") this.#racePoint(statement);
-    // A block of a race begins with the place where another one may go on.
+    // In a race, another block may run before each statement.
     if (!this.#inRace || statement.kind !== "While") this.#mark(statement);
     if (callsSomething(statement)) {
       this.site = this.code.sites.push(siteOf(statement));
-      // Loops set it themselves, before each turn.
+      // Loops set the site themselves, before each turn.
       if (roleOf(statement) !== "loop") this.builder.emit(0, Op.Site, this.site);
     }
     this.#statement(statement);
@@ -633,7 +637,7 @@ export class FunctionCompiler {
       case "Property":
       case "Bench":
       case "Driver":
-        // Declarations are compiled with the file.
+        // Declarations were compiled with the file.
         return;
       case "Fail":
         return this.#failing(statement);
@@ -646,7 +650,7 @@ export class FunctionCompiler {
     }
   }
 
-  /** Ends what blocks that are left early have begun, innermost first. */
+  /** Ends the open blocks that are left early, innermost first. */
   #cleanUp(pending: number): void {
     const { builder } = this;
     for (let index = builder.cleanups.length - 1; index >= pending; index--) {
@@ -662,7 +666,7 @@ export class FunctionCompiler {
 
   #output({ span, value, verb }: OutputStatement): void {
     const { builder } = this;
-    // A field can have reasons that its value knows nothing of.
+    // The reasons for a field's value belong to the field: the value alone does not have them.
     if (verb === "explain" && value.kind === "Field" && !this.resolution.eventNames.has(value)) {
       this.#rootExpression(value.object);
       builder.emitAt(
@@ -684,7 +688,7 @@ export class FunctionCompiler {
   #let(statement: Extract<Statement, { kind: "Let" }>): void {
     const variable = this.resolution.variables.get(statement)!;
     this.#rootExpression(statement.value);
-    // A name that says that it is not used.
+    // A name starting with `_` is unused.
     if (statement.name.text.startsWith("_")) this.#duty("succeeds", statement.value.span);
     if (variable.owner === null) {
       this.builder.emit(-1, Op.StoreGlobal, this.tables.variableGlobal(variable));
@@ -748,7 +752,7 @@ export class FunctionCompiler {
     const again = new Label();
     const out = new Label();
     builder.place(again);
-    // Each turn asks anew, and another block may have changed the answer.
+    // The condition is evaluated at each turn, and another block may have changed its value.
     if (this.#inRace) {
       this.#racePoint(statement);
       this.#mark(statement);
@@ -789,7 +793,7 @@ export class FunctionCompiler {
     this.#loopBody(body, again, out);
   }
 
-  /** The block of a loop, after which it begins again; its end is behind that. */
+  /** Writes the body of a loop and the jump back to `again`; `out` is placed behind that jump. */
   #loopBody(body: Block, again: Label, out: Label): void {
     const { builder } = this;
     const outer = builder.loop;
@@ -820,7 +824,7 @@ export class FunctionCompiler {
 
   // Expectations.
 
-  /** @param expectation Null where being asked is nothing to be reached. */
+  /** @param expectation Null if evaluating the condition does not count as an expectation. */
   #check(
     { condition, message, span }: Pick<AssertStatement, "condition" | "message" | "span">,
     expectation: number | null,
@@ -830,7 +834,7 @@ export class FunctionCompiler {
     const parts = assertedParts(condition, this.resolution);
     const comparisons = [...comparisonsOf(condition)];
     const remembered = new Set(parts.map(({ expression }) => expression));
-    // Sides that are literals are not shown, but what is compared with them is.
+    // A literal side is not shown, but it is saved for the comparison.
     for (const { left, right } of comparisons) remembered.add(left).add(right);
     const first = builder.take(remembered.size);
     const slots = new Map([...remembered].map((expression, index) => [expression, first + index]));
@@ -866,7 +870,7 @@ export class FunctionCompiler {
     const index = this.code.outcomes.push({
       codeSpan: expected.code.span,
       outcome: expected.outcome,
-      // An alias such as BLK_STS_INVAL means the status it is another spelling of.
+      // For an alias such as BLK_STS_INVAL, its status.
       code: canonicalName(written, this.tables.registry),
       deviceStatus: expectedStatus(written, this.tables.registry),
       oneCall,
@@ -905,7 +909,7 @@ export class FunctionCompiler {
       builder.emitAt(statement.span, -1, RareOp.StepEvents);
       return;
     }
-    // Separate code, which runs after every event.
+    // The condition is a separate closure, which runs after every event.
     const { until } = statement;
     const inner = this.#nested();
     this.#closure(statement, inner, [], () => {
@@ -920,19 +924,19 @@ export class FunctionCompiler {
 
   // Blocks that run more than once, or elsewhere.
 
-  /** Numbers a statement that expects something, so that the report knows what was never reached. */
+  /** Numbers a statement with an expectation, so that the report can list those never reached. */
   #expectation(span: Span): number {
     const index = this.code.expectations.push(span) - 1;
     this.builder.expectations.push(index);
     return index;
   }
 
-  /** Numbers what is reached, without a word where it is not. */
+  /** Numbers a place whose being reached is recorded, but which no report lists. */
   #unlisted(span: Span): number {
     return this.code.expectations.push(span) - 1;
   }
 
-  /** Writes what runs in the ways of a trial. */
+  /** Writes the block of a trial, which runs several times. */
   #tried(word: TrialWord, trial: number, write: () => void): void {
     const outer = this.#trial;
     this.#trial = { word, trial };
@@ -940,14 +944,15 @@ export class FunctionCompiler {
     this.#trial = outer;
   }
 
-  /** A statement of a trial that has to be done in one of its runs. */
+  /** Adds a requirement: a statement in a trial must succeed in at least one of its runs. */
   #duty(kind: "holds" | "succeeds", span: Span): void {
     if (this.#trial === null) return;
     const done = this.#unlisted(span);
     const duty = { ...this.#trial, kind, span, done };
     if (kind === "holds") this.builder.emit(0, RareOp.Reached, done);
     else {
-      // A call that is never come to hangs on a condition, which is a duty itself.
+      // The requirement applies only if the call is reached. A call that is never reached depends
+      // on a condition, which has its own requirement.
       duty.trial = this.#unlisted(span);
       this.builder.emit(0, RareOp.Reached, duty.trial);
       this.builder.emit(0, RareOp.ReachedByValue, done);
@@ -972,9 +977,9 @@ export class FunctionCompiler {
   }
 
   /**
-   * Writes a block inside an expression. The state of the statement around it stays.
+   * Writes a block inside an expression. The state of the surrounding statement is kept.
    *
-   * @param raced Whether another block may go on between its statements.
+   * @param raced Whether another block may run between its statements.
    */
   #innerBlock(block: Block, raced = false): void {
     const { builder, recorded, root, site } = this;
@@ -991,7 +996,7 @@ export class FunctionCompiler {
     this.site = site;
   }
 
-  /** Writes blocks that run on separate machines; null: on this one. */
+  /** Writes blocks that run on separate machines; with null, on the current machine. */
   #besides(word: ForkKeyword | null, write: () => void): void {
     const forkKeyword = this.#forkKeyword;
     this.#forkKeyword = word;
@@ -1013,7 +1018,8 @@ export class FunctionCompiler {
       if (hasMeanwhile) this.#blockClosure(statement, meanwhile);
       builder.emit(hasMeanwhile ? -1 : 0, RareOp.FailEachStart, info);
       this.#tried(word, expectation, () => this.#innerBlock(body));
-      // A message of the block itself has more detail.
+      // This requirement is added last: a requirement of a statement in the block gives a more
+      // precise message.
       const duty = { word, kind: "fails", trial: expectation, done: hit } as const;
       this.code.trialDuties.push({ ...duty, span: headOf(span) });
       builder.emitAt(span, 0, RareOp.FailEachEnd);
@@ -1034,7 +1040,7 @@ export class FunctionCompiler {
     builder.emit(0, RareOp.LeaveScope, 1);
   }
 
-  /** A block that is called: its code is separate. */
+  /** A block that is called: compiled into a separate closure. */
   #blockClosure(node: ClosureNode, block: Block): void {
     const inner = this.#nested();
     this.#closure(node, inner, [], () => {
@@ -1043,7 +1049,7 @@ export class FunctionCompiler {
     });
   }
 
-  /** The condition is separate code, which runs after every event. */
+  /** The condition is a separate closure, which runs after every event. */
   #invariant(statement: InvariantStatement): void {
     const { builder } = this;
     const { condition, name, span } = statement;
@@ -1073,7 +1079,7 @@ export class FunctionCompiler {
     });
     builder.at(span);
     builder.place(after);
-    // The value is there when all blocks have run; no single block leaves one.
+    // The value is pushed after all blocks have run; no single block pushes it.
     builder.holds(1);
   }
 
@@ -1142,7 +1148,7 @@ export function endFunction(builder: FunctionBuilder, isMarked = false): void {
   builder.emit(-1, Op.Return);
 }
 
-/** The value of a number or a boolean as it is written; undefined for any other expression. */
+/** The value of a literal number or boolean; undefined for any other expression. */
 export function literalValue(expression: Expression): Value | undefined {
   switch (expression.kind) {
     case "Integer":

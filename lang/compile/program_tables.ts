@@ -18,7 +18,7 @@ export class ProgramTables {
   readonly #variables = new Map<Variable, number>();
   readonly #functions = new Map<FunctionDeclaration, number>();
 
-  /** @param marked Whether statements are marked, for who follows a run by them. */
+  /** @param marked Whether statements are marked, so that a listener can follow a run. */
   constructor(
     readonly registry: Registry,
     readonly resolution: Resolution,
@@ -38,7 +38,7 @@ export class ProgramTables {
     return remembered(this.#variables, variable, () => this.code.globals++);
   }
 
-  /** The number of a function of the script; it may be compiled later. */
+  /** The number of a function of the script; the function may be compiled later. */
   functionIndex(declaration: FunctionBinding["declaration"]): number {
     return remembered(
       this.#functions,

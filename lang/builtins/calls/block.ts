@@ -29,7 +29,7 @@ import { TRANSLATED_MACHINE } from "./example_machines.ts";
 
 const MADE = param.handle("bio", BIO, "The result of bio().");
 
-/** The machine's only disk, for a bio that names none. */
+/** The machine's only disk, for a bio without a named disk. */
 function onlyDisk(context: ExecutionContext): NvmeDevice {
   const disks = [...context.lab.devices.values()].filter((device) => device.kind === "nvme");
   if (disks.length === 1) return disks[0]!;
@@ -40,13 +40,13 @@ function onlyDisk(context: ExecutionContext): NvmeDevice {
   );
 }
 
-/** Whether two runs of memory may share one bio: both RAM, or both of one provider. */
+/** Tells whether two segments may share one bio: both are RAM, or both belong to one provider. */
 function sameProvider(context: ExecutionContext): (a: BioVec, b: BioVec) => boolean {
   const { topology } = context.lab;
   return (a, b) => topology.providerAt(a.phys) === topology.providerAt(b.phys);
 }
 
-/** The length of a bio that has no memory to tell it. */
+/** The length of a bio without memory, which has to be given. */
 function datalessBytes(op: DiskOp, sizeBytes: number): number {
   if (op === "write_zeroes" || op === "discard") return sizeBytes;
   throw new ScriptError(
@@ -100,7 +100,7 @@ function mergedRequest(context: ExecutionContext, targets: readonly BioTarget[])
 
 type RequestRefusal = MergeRefusal | "peer_memory" | "apart";
 
-/** The merger's reason, or the reason that it need not look. */
+/** The merger's reason; without one, the reason for which it did not compare the two. */
 function refusalOf(merger: RequestMerger, request: NvmeRequest, bio: Bio): RequestRefusal {
   if (merger.refusal !== null) return merger.refusal;
   return request.hasFlag(BIO_FLAG.NOMERGE) || (bio.flags & BIO_FLAG.NOMERGE) !== 0
@@ -108,7 +108,7 @@ function refusalOf(merger: RequestMerger, request: NvmeRequest, bio: Bio): Reque
     : "apart";
 }
 
-/** What keeps a bio out of a request, in words. @see rules/block.md 1.4, 1.5 */
+/** Why a bio cannot join a request, in words. @see rules/block.md 1.4, 1.5 */
 const REFUSALS: Readonly<Record<RequestRefusal, string>> = {
   integrity:
     "only one of them has metadata, or together they exceed the limit of metadata segments",
@@ -121,7 +121,7 @@ const REFUSALS: Readonly<Record<RequestRefusal, string>> = {
   apart: "they are not contiguous reads or writes of the disk",
 };
 
-/** A bio must fit into one request as it is. */
+/** Refuses a bio that does not fit into one request unsplit. */
 export function checkWhole(splitter: BioSplitter, bio: Bio): void {
   const piece = splitter.next(bio);
   if (piece === null) {

@@ -17,7 +17,7 @@ let iter = dma_iter()
 assert blk_rq_dma_map_iter_start(req, ssd, state, iter)
 `;
 
-/** Two pieces of metadata that do not meet, so that each is mapped separately. */
+/** Two segments of metadata that are not adjacent, so that each is mapped separately. */
 const METADATA_STARTED = `machine {
   iommu { mode = strict }
   quirks = [none]
@@ -35,7 +35,7 @@ let iter = dma_iter()
 assert blk_rq_integrity_dma_map_iter_start(req, ssd, state, iter)
 `;
 
-/** The iterator's functions, with the release's behaviour. */
+/** The iterator's functions, as the release implements them. */
 function blkDma(context: ExecutionContext): BlkDma {
   const { machine } = context.lab;
   return new BlkDma(machine);

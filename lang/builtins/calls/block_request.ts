@@ -1,4 +1,4 @@
-/** A request for any device, as a block layer would give it to the script's own driver. */
+/** A request for any device, as a block layer would pass it to the script's own driver. */
 import { type DeviceBase, NvmeRequest } from "@dmalab/devices";
 import {
   Bio,
@@ -21,7 +21,7 @@ import { DATA, LBA, onlyMemory, OP } from "../types/nvme/nvme_submit.ts";
 import { REQUEST } from "../types/nvme/request.ts";
 import { checkWhole } from "./block.ts";
 
-/** Sectors that a queue takes at once when nothing else is said: 4 MiB. */
+/** The queue's largest number of sectors in a request by default: 4 MiB. */
 const HW_SECTORS = 8192;
 const MAX_SEGMENTS = 65_535;
 
@@ -50,7 +50,7 @@ function limitsOf(context: ExecutionContext, wish: RequestedQueueLimits): QueueL
   throw new ValueError("The block layer accepts no queue with these limits");
 }
 
-/** The caller maps it and completes it. */
+/** Makes a request; its caller maps and completes it. */
 function requestFor(
   context: ExecutionContext,
   device: DeviceBase,

@@ -1,4 +1,4 @@
-/** Who sees what of memory: the CPU's caches, and the pages of a confidential guest. */
+/** Coherence: the CPU's caches, and the shared pages of a confidential guest. */
 import { addAll } from "@dmalab/runtime/basics";
 import {
   type Bytes,
@@ -29,7 +29,7 @@ interface CacheLineView {
   readonly lines: readonly CacheLine[];
 }
 
-/** Lines of a row of the picture: a page of them. */
+/** Cache lines in a row of the picture: one page. */
 const ROW_LINES = 64;
 /** Rows of a picture before the rest is only counted. */
 const DISPLAYED_ROWS = 8;
@@ -41,7 +41,7 @@ const SIGNS: Readonly<Record<LineState, string>> = {
   conflict: "!",
 };
 
-/** The lines over a span; all clean and the CPU's where every device sees the caches. */
+/** The cache lines of a range; without simulated caches all are clean and owned by the CPU. */
 function cacheLines(machine: Machine, from: PhysAddr, sizeBytes: Bytes): CacheLineView {
   if (machine.caches !== null) return { sizeBytes, lines: machine.caches.linesOf(from, sizeBytes) };
   const first = from - from % CACHE_LINE_BYTES;
@@ -110,14 +110,14 @@ function formatLines(target: CacheLineView): string {
   return `${count} over ${formatSize(target.sizeBytes)}`;
 }
 
-/** Two rows: the state of each line, and under it its owner. */
+/** Two rows: the state of each cache line, and below it a mark for those that the device owns. */
 function rowLines(lines: readonly CacheLine[]): string[] {
   const states = lines.map(({ state }) => SIGNS[state]).join("");
   const owners = lines.map(({ owner }) => owner === "device" ? "▔" : " ").join("").trimEnd();
   const address = formatAddress(lines[0]!.phys);
   const isLong = address.length > 14;
   return [
-    // A row of lines fills the picture: an address far up gets a separate line.
+    // A row fills the width of the picture, so that a long address gets a separate line.
     ...isLong ? [address] : [],
     `${pad(isLong ? "" : address, 14, "right")}  ${states}`,
     ...owners === "" ? [] : [`${pad("the device's", 14, "right")}  ${owners}`],
@@ -129,12 +129,12 @@ const MAX_PAGES = 2 ** 20;
 
 const PAGES = param.int("pages", "How many pages from there on.", 1, MAX_PAGES);
 
-/** Where to look: a buffer says how much, too. */
+/** The address to inspect; a buffer also has a length. */
 const WHERE: Parameter<Value> = { ...PHYS, decode: null };
 
 type Conversion = (encryption: MemoryEncryption, from: PhysAddr, sizeBytes: number) => void;
 
-/** Converts pages in a confidential guest; elsewhere there is nothing to do. */
+/** A function that converts pages in a confidential guest; without one it does nothing. */
 function conversion(name: string, doc: string, convert: Conversion): FunctionSpec {
   return builtin({
     name,

@@ -1,4 +1,4 @@
-/** Files of data: constants of a run. */
+/** Data files, which are constants of a run. */
 import { readCsv } from "../../data/read_csv.ts";
 import { readJson } from "../../data/read_json.ts";
 import { ScriptError } from "../../values/script_error.ts";
@@ -18,7 +18,7 @@ const ONCE =
   "below the nearest parent folder with a `deno.json` or `package.json`, and have at most 16 " +
   "MiB. The result is a constant: `forall`, `with` and the machine block can use it.";
 
-/** Such a call is worked out before the run; nothing in a script leads here. */
+/** The error of a call during a run. Calls that read data files are evaluated before it. */
 function tooLate(): never {
   throw new ScriptError("E0707", "A data file is read before the run");
 }
@@ -69,7 +69,7 @@ assert lines.filter(line => line.contains("fault")).length == 1`,
   }),
 ];
 
-/** The lines, or that there are too many. */
+/** The lines of a text, or the problem that there are too many. */
 export function readLines(text: string): { readonly value: Value } | DataProblem {
   const lines = text.replace(/^\ufeff/, "").split(/\r\n|\r|\n/);
   if (lines.at(-1) === "") lines.pop();

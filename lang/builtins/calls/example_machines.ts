@@ -1,4 +1,4 @@
-/** Machines and beginnings that the examples of many builtins share. */
+/** Machines and setup code that the examples of many builtins share. */
 
 /** One disk behind an IOMMU. */
 export const TRANSLATED_MACHINE = `machine {
@@ -7,18 +7,18 @@ export const TRANSLATED_MACHINE = `machine {
 }
 `;
 
-/** The same without an IOMMU. */
+/** The same machine without an IOMMU. */
 export const DIRECT_MACHINE = `machine {
   pci { root_port rp0 { nvme ssd { queues = 1 } } }
 }
 `;
 
-/** A process with 16 KiB. */
+/** A process with 16 KiB of memory. */
 export const PROCESS = `let mm = address_space()
 let at = mm.mmap(16KiB)
 `;
 
-/** The same with an RDMA device that is translated. */
+/** The same process on a machine with an RDMA device behind an IOMMU. */
 export const RDMA_PROCESS = `machine {
   iommu { mode = strict }
   pci { root_port rp0 { rdma nic { } } }

@@ -1,4 +1,4 @@
-/** Reading what a kernel's log says of a fault. */
+/** Decodes a fault line of a kernel's log. */
 import type { FunctionSpec } from "../../values/spec.ts";
 import { FAULT_LOG, readFaultLog } from "../types/fault_log.ts";
 import { builtin } from "../describe/builtin.ts";

@@ -1,4 +1,4 @@
-/** Pages of processes, and the DMA map that follows them one by one. */
+/** Address spaces of processes, and the HMM DMA map of their pages. */
 import {
   AddressSpace,
   alignDown,
@@ -36,12 +36,12 @@ const MACHINE = `machine {
 let mm = address_space()
 let at = mm.mmap(16KiB)
 `;
-/** The same without the process. */
+/** The same machine without the process. */
 const CARD = MACHINE.split("let mm")[0]!;
 
 const PROCESS = param.handle("mm", MM, "The result of address_space().");
 
-/** An entry that the map has: its number is one of the device's table. */
+/** Checks that the map contains an entry with this index. */
 function checkedEntry(index: number, { map }: HmmMapTarget): number {
   return toInt(index, "index", 0, map.pfns.length - 1);
 }

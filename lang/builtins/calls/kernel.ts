@@ -1,4 +1,4 @@
-/** What drivers use of a kernel besides mapping: its allocators, and its locks. */
+/** A kernel's services for drivers besides mapping: its allocators, and its locks. */
 import {
   type HostBuffer,
   INJECTION,
@@ -22,7 +22,7 @@ const PAGE_COST_BYTES = 64;
 
 const LENGTH = param.size("size", "How many bytes.");
 
-/** Allocates memory, unless the allocation is injected to fail. */
+/** Allocates memory, unless an injected failure stops it. */
 function take(
   context: ExecutionContext,
   call: string,
@@ -38,7 +38,7 @@ function take(
   return refusing(() => from(machine, sizeBytes));
 }
 
-/** Contiguous where that can be had, else of single pages. */
+/** Allocates contiguous memory if possible, otherwise single pages. */
 function takeEither(context: ExecutionContext, sizeBytes: number): HostBuffer {
   try {
     return take(context, "kvmalloc", INJECTION.alloc_pages, sizeBytes, kmalloc);

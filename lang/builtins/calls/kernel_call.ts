@@ -1,4 +1,4 @@
-/** Functions of the kernel as functions of the language: what rows of the vocabulary say of them. */
+/** Kernel functions as functions of the language, from their rows in the vocabulary. */
 import { PAGE_SIZE_BYTES } from "@dmalab/runtime";
 import { type DmaDevice, mappingCaller, type MappingFunction } from "@dmalab/runtime/dma";
 import {
@@ -25,10 +25,10 @@ import { REQUEST } from "../types/nvme/request.ts";
 import { type HmmMapTarget, P2PDMA_STATE } from "../types/rdma/hmm_map.ts";
 import { ATOMIC, ATTRS, DEV, DIR, PHYS, SIZE, STATE } from "./parameters.ts";
 
-/** More pages than one map may have. */
+/** Limit of the pages of one map. */
 const MAX_PAGES = 2 ** 20;
 
-/** The map behind a value, which must not have been freed. */
+/** The map that a value refers to, which must not have been freed. */
 function heldMap(value: Value): HmmMapTarget {
   const { target } = value as Handle<HmmMapTarget>;
   if (target.map.held) return target;
@@ -38,10 +38,10 @@ function heldMap(value: Value): HmmMapTarget {
 const SG = param.handle("sg", SCATTERLIST, "The result of scatterlist().");
 const PROVIDER = param.handle("provider", DEVICE, "The device whose memory is used.");
 
-/** What arguments of kernel functions are in scripts, by their roles; null where only C passes them. */
+/** Parameters of kernel functions in scripts, by their roles; null if only C passes the argument. */
 export const BY_ROLE = {
   attrs: ATTRS,
-  /** Numbers that no BAR has name none. */
+  /** A number without a BAR is allowed: it names no BAR. */
   bar: param.int("bar", "The number of a memory BAR.", Number.MIN_SAFE_INTEGER),
   bar_offset: optional(param.size("offset", "Offset in the BAR. Default 0B."), 0),
   bar_size: optional(param.size("size", "How many bytes. Default: the rest of the BAR."), 0),
@@ -57,7 +57,7 @@ export const BY_ROLE = {
   cpu: null,
   dev: DEV,
   dir: DIR,
-  /** A mapping that is used or ended. */
+  /** A mapping, to be synced or unmapped. */
   dma: param.of(
     "dma",
     ["@mapping", "dma"],
@@ -119,7 +119,7 @@ type ParametersOf<R extends readonly unknown[]> = R extends
   : ParametersOf<Rest>
   : readonly [];
 
-/** A function's name, whether it may sleep, and its arguments. */
+/** A function's name, whether it may sleep, and the features that it needs. */
 export function facts(name: KernelFunction): Pick<FunctionSpec, "name" | "context" | "needs"> {
   const { needs, sleeps }: KernelRow = KERNEL_FUNCTIONS[name];
   return {
@@ -129,7 +129,7 @@ export function facts(name: KernelFunction): Pick<FunctionSpec, "name" | "contex
   };
 }
 
-/** A function with the parameters of its row, and perhaps some that only scripts have. */
+/** A function with the parameters of its row, and optional ones that only scripts have. */
 export function kernelCall<
   const N extends KernelFunction,
   const F extends Form = "nothing",
@@ -148,7 +148,7 @@ export function kernelCall<
   return builtin({ ...facts(name), ...entry, parameters: parameters as never });
 }
 
-/** What scripts get where C has a result of a type. An errno is raised. */
+/** The result form in scripts for each result type in C. An errno is raised. */
 const RESULTS: Readonly<Record<string, Form>> = {
   bool: "bool",
   int: "nothing",
@@ -158,7 +158,8 @@ const RESULTS: Readonly<Record<string, Form>> = {
 };
 
 /**
- * Calls a function of the mapping API with a script's arguments. A state remembers whom it was given to.
+ * Calls a function of the mapping API with a script's arguments. A two-step state remembers the device
+ * that it was passed with.
  * @throws {KernelError} The errno that it returns.
  */
 export function mappingCallOf(
@@ -181,7 +182,7 @@ export function mappingCallOf(
   };
 }
 
-/** A function of the mapping API of which a script needs no more than its row. */
+/** A function of the mapping API that is completely described by its row. */
 export function mappingCall(
   name: MappingFunction,
   described: Pick<FunctionSpec, "doc" | "example" | "raises" | "pure">,

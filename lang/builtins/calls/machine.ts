@@ -1,4 +1,4 @@
-/** Time, chance, quizzes, and the state that the two-step API wants. */
+/** Time, random numbers, quizzes, and the state of the two-step API. */
 import { formatValue } from "../../render/value_text.ts";
 import { typeOf } from "../../values/value_types.ts";
 import { LIST_BYTES, NEW_ITEM_BYTES, RECORD_BYTES } from "../../values/limits.ts";
@@ -16,7 +16,10 @@ import { param } from "../describe/parameters.ts";
 
 const ENTRIES = ["answer", "rule", "hint"] as const;
 
-/** One item of `wrong`: a record with the three entries, its answer of the right one's kind. */
+/**
+ * One item of `wrong`: a record with the three entries. Its answer has the kind of the right
+ * answer.
+ */
 function wrongAnswer(item: Value, right: Value, context: ExecutionContext): WrongAnswer {
   const [answer, rule, hint] = item instanceof RecordValue
     ? ENTRIES.map((entry) => item.entries.get(entry))

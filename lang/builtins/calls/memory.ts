@@ -1,4 +1,4 @@
-/** Host memory: taking it, looking into it, writing to it. */
+/** Host memory: allocating, reading and writing it. */
 import {
   allocateBuffer,
   allocatePages,
@@ -21,12 +21,12 @@ import { REGION } from "../types/region.ts";
 import { builtin } from "../describe/builtin.ts";
 import { named, optional, param } from "../describe/parameters.ts";
 
-/** More pages than one call may take. */
+/** Limit of the pages of one allocation. */
 const MAX_PAGES = 2 ** 21;
-/** The steps for a checksum of a page. */
+/** The steps charged for a checksum of a page. */
 const HASHED_PAGE_STEPS = PAGE_SIZE_BYTES / 4;
 
-/** The physical address a value begins at: a buffer, coherent memory, or an address itself. */
+/** The physical address of a buffer, of coherent memory or of a region; or the given address. */
 function physOfValue(value: Value, what: string): PhysAddr {
   if (isHandle(value, BUFFER)) return value.target.phys;
   if (isHandle(value, COHERENT_MEMORY)) return value.target.memory.physOf(0);
@@ -34,7 +34,7 @@ function physOfValue(value: Value, what: string): PhysAddr {
   return toPhys(value, what);
 }
 
-/** Memory that must exist. */
+/** Checks that the memory exists. */
 function checkCovered(
   memory: { covers(phys: number, sizeBytes: number): boolean },
   address: PhysAddr,
@@ -47,7 +47,7 @@ function checkCovered(
   );
 }
 
-/** A place where memory is allocated, which may be injected to fail. */
+/** An injection point for failing allocations. */
 function passAllocation(context: ExecutionContext): void {
   const { faults } = context.lab.machine;
   if (faults === null || faults.errnoAt(INJECTION.alloc_pages) === 0) return;

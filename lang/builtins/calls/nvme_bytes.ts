@@ -1,4 +1,7 @@
-/** Commands for a disk, SGL descriptors and PRP entries as bytes: written by hand, right or wrong. */
+/**
+ * Commands for a disk, SGL descriptors and PRP entries as bytes, which scripts may make correct or
+ * incorrect.
+ */
 import { commandBytes, sglDescriptorBytes, u64Bytes } from "@dmalab/devices";
 import { describeValue } from "../../values/operators.ts";
 import { ValueError } from "../../values/script_error.ts";
@@ -49,7 +52,7 @@ function toTypeByte(value: Value): number {
   );
 }
 
-/** Command dwords by number, out of a record { cdw10: …, cdw11: … }. */
+/** Command dwords by number, from a record { cdw10: …, cdw11: … }. */
 function dwordsOf({ entries }: RecordValue): Readonly<Record<number, number>> {
   const dwords: Record<number, number> = {};
   for (const [key, dword] of entries) {

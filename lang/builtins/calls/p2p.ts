@@ -36,7 +36,8 @@ const DISTANCE = callOf("pci_p2pdma_distance");
 const FIND = callOf("pci_p2pmem_find");
 
 /**
- * The kernel's layers query the topology, too, so the call itself is an event only here.
+ * Adds events for a call and its return. Only calls from a script are events: the kernel's layers
+ * query the topology, too.
  *
  * @param device The device of the query: the one that would do the DMA, or that has the memory.
  */
@@ -62,7 +63,7 @@ function deviceNamed(context: ExecutionContext, name: string): Value {
 }
 
 /**
- * The functions with the access control that a script means: a device, a port by name, all of a
+ * The functions with the ACS that a value refers to: a device's, a port's by its name, or all of a
  * switch.
  */
 function toFunctions(context: ExecutionContext, at: Value): readonly PciFunction[] {

@@ -1,4 +1,4 @@
-/** Peer-to-peer memory: lending it to peers and to programs, and taking it away. */
+/** Peer-to-peer memory: providing it to peers and to programs, and revoking it. */
 import type { DeviceBase, PeerProvider } from "@dmalab/devices";
 import { errnoName, KernelError, PAGE_SIZE_BYTES } from "@dmalab/runtime";
 import type { ExecutionContext } from "../../values/execution_context.ts";
@@ -65,10 +65,10 @@ export const P2PMEM: HandleType<PeerProvider> = {
   ],
 };
 
-/** The charge for a page that is held alone. */
+/** Memory charged for each page that is mapped separately. */
 const LENT_PAGE_BYTES = 64;
 
-/** A machine for examples: a device with a driver that has not lent anything yet. */
+/** A machine for examples: a device with a driver that has not provided memory yet. */
 const LATER_MACHINE = `machine {
   pci {
     root_port rp0 {
@@ -169,7 +169,7 @@ assert p2pmem(cmb).references == 0`,
     run(context, [device, sizeBytes, offsetBytes, isPrivate]) {
       const { providers } = context.lab.topology;
       const availableBytes = providers.of(device.function)?.pool?.availableBytes ?? 0;
-      // A larger amount is refused without a look at any page.
+      // A larger amount is refused before any page is mapped.
       if (sizeBytes <= availableBytes) {
         context.chargeMemory(LENT_PAGE_BYTES * Math.ceil(sizeBytes / PAGE_SIZE_BYTES));
       }

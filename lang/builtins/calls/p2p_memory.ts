@@ -1,4 +1,4 @@
-/** Peer-to-peer memory: taking some of a device's, and freeing it. */
+/** Peer-to-peer memory: allocating it from a device, and freeing it. */
 import type { DeviceBase } from "@dmalab/devices";
 import { type Bytes, HostBuffer, KernelError, type PhysAddr } from "@dmalab/runtime";
 import { callOf, Scatterlist } from "@dmalab/runtime/dma";
@@ -16,7 +16,7 @@ import { param } from "../describe/parameters.ts";
 const ALLOC = callOf("pci_alloc_p2pmem");
 const FREE = callOf("pci_free_p2pmem");
 
-/** Memory of a device as a script holds it. */
+/** A buffer value for a device's memory. */
 export function bufferAt(context: ExecutionContext, at: PhysAddr, sizeBytes: Bytes): HostBuffer {
   return new HostBuffer(context.lab.machine, [{ phys: at, sizeBytes }]);
 }
@@ -32,7 +32,7 @@ function take(context: ExecutionContext, device: DeviceBase, sizeBytes: Bytes): 
   );
 }
 
-/** False when nothing of the device's was handed out there. */
+/** Frees a device's memory. False if no memory was allocated at that address. */
 function give(
   context: ExecutionContext,
   device: DeviceBase,

@@ -22,7 +22,7 @@ export const PHYS = param.of(
   physOf,
 );
 export const SIZE = param.size("size", "How many bytes.");
-/** The argument that decides for functions with the context `gfp`. */
+/** The argument that selects GFP_ATOMIC, for functions with the context `gfp`. */
 export const ATOMIC = named(
   param.bool("atomic", "As with GFP_ATOMIC: it does not sleep. False is GFP_KERNEL."),
   false,
@@ -42,5 +42,5 @@ export const ATTRS = optional(
   ),
   0,
 );
-/** Where something lies in an address space. */
+/** An address in an address space. */
 export const VIRT = param.virt("addr", "The address in the process.");

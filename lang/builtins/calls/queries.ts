@@ -1,4 +1,4 @@
-/** A driver's queries about mapping for its device, and memory that it shares with it. */
+/** A driver's queries about mapping for its device, and memory shared with the device. */
 import {
   alignUp,
   bitsOfLastAddress,
@@ -199,7 +199,7 @@ function refused(call: string, dev: DmaDevice, sizeBytes: number): KernelError {
   return new KernelError("ENOMEM", `${call}() cannot allocate ${sizeBytes} bytes for ${dev.name}`);
 }
 
-/** Whose memory it is, and that it is there. */
+/** Checks that memory was not freed and belongs to the device. */
 function checkOwner(dev: DmaDevice, owner: DmaDevice, isFreed: boolean): void {
   if (isFreed) throw new ValueError("The memory was freed before");
   if (owner === dev) return;

@@ -1,4 +1,4 @@
-/** Registers of devices, as a driver in a script reads and writes them. */
+/** Registers of devices, for reads and writes by a driver in a script. */
 import {
   type Machine,
   type PhysAddr,
@@ -78,7 +78,7 @@ function accesses(letter: "b" | "w" | "l", sizeBytes: 1 | 2 | 4): readonly Funct
 const WIDE_AT = address(8);
 const HALF_BITS = 32n;
 
-/** Registers of 64 bits: two of 32, the lower one first. */
+/** Access to registers of 64 bits as two registers of 32, the lower one first. */
 const WIDE_ACCESSES: readonly FunctionSpec[] = [
   builtin({
     name: "readq",

@@ -21,7 +21,7 @@ const ENTRY_BYTES = 64;
 const LIST_EXAMPLE = `${TRANSLATED_MACHINE}let sg = scatterlist(alloc_pages(4, contiguous: false))
 `;
 
-/** The buffers in an argument: of a buffer, of a list of buffers, or { phys, size } each. */
+/** The segments of an argument: of a buffer, of a list of buffers, or of a list of { phys, size }. */
 function segmentsOf(value: Value): ScatterSegment[] {
   if (isHandle(value, BUFFER)) return [...value.target.segments];
   return toItems(value, "buffers").flatMap((item) =>
@@ -29,7 +29,7 @@ function segmentsOf(value: Value): ScatterSegment[] {
   );
 }
 
-/** A list that is not mapped, and now for a device; one that is would lose what it maps. */
+/** Sets the device of a list that is not mapped. Mapping a mapped list again would lose its mapping. */
 function mappable(target: ScatterlistTarget, dev: DmaDevice): Scatterlist {
   if (target.list.outputs === 0) {
     target.device = dev;
@@ -38,7 +38,7 @@ function mappable(target: ScatterlistTarget, dev: DmaDevice): Scatterlist {
   throw new ValueError("The scatterlist is mapped already", "dma_unmap_sg() ends the mapping");
 }
 
-/** How many entries a driver says a list has. */
+/** The number of entries that a driver passes for a list. */
 function entriesOf(nents: number | undefined, { list }: ScatterlistTarget): number {
   return nents === undefined ? list.count : toInt(nents, "nents", 0, list.count);
 }

@@ -34,8 +34,8 @@ interface MapCall {
 }
 
 /**
- * The value of a mapping just made. An error cookie raises ENOMEM: that is the script's own test of
- * the result, so the checker counts it as a driver's check, unless `unchecked` is set.
+ * The value of a mapping just made. An error cookie raises ENOMEM: that counts as a test of the
+ * result by the driver for the checker, unless `unchecked` is set.
  */
 function mapped(context: ExecutionContext, asked: MapCall, unchecked: boolean): Mapping {
   const { dev, addr, sizeBytes } = asked;

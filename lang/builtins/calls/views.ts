@@ -1,4 +1,4 @@
-/** What devices see, held side by side. */
+/** Compares memory as devices see it. */
 import { viewOf } from "@dmalab/runtime/dma";
 import type { ExecutionContext } from "../../values/execution_context.ts";
 import type { Value } from "../../values/value.ts";
@@ -17,7 +17,7 @@ import { TRANSLATED_MACHINE } from "./example_machines.ts";
 const SEEN = ["@outcome", "@device", "@mapping", "@iova_state", "@scatterlist"] as const;
 
 /**
- * The view of devices in an argument; a single view has no name, so that any two can be compared.
+ * What devices see, for an argument; a single view gets no name, so that any two can be compared.
  */
 function seenThrough(
   value: Value,

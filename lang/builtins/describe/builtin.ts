@@ -1,4 +1,4 @@
-/** Functions and methods, with arguments as `context` wants them and results as the runtime gives them. */
+/** Makes functions and methods: their `run` gets converted arguments and returns plain results. */
 import { requireAttributes, requireFeature } from "@dmalab/runtime/kernels";
 import type { ExecutionContext } from "../../values/execution_context.ts";
 import type { Arguments, FunctionSpec, MethodSpec } from "../../values/spec.ts";
@@ -6,7 +6,7 @@ import { ListValue, type Maker, type Value } from "../../values/value.ts";
 import { type Form, kindOfForm, makerOf, type PlainOf } from "./form.ts";
 import type { Decoded, Parameter } from "./parameters.ts";
 
-/** Parts of an entry besides its parameters, its result and its function. */
+/** The parts of an entry besides its parameters, its result and its function. */
 type Described = Pick<
   FunctionSpec,
   | "name"
@@ -24,9 +24,9 @@ type Described = Pick<
 /** @internal */
 export interface FunctionEntry<P extends readonly Parameter<unknown>[], F extends Form>
   extends Described {
-  /** None when left out. */
+  /** No parameters when left out. */
   readonly parameters?: P;
-  /** "nothing" when left out. */
+  /** The result is "nothing" when left out. */
   readonly result?: F;
   run(context: ExecutionContext, args: Decoded<P>): PlainOf<F>;
 }
@@ -40,14 +40,14 @@ interface MethodEntry<T, P extends readonly Parameter<unknown>[], F extends Form
 
 type Make = (plain: unknown, context: ExecutionContext) => Value;
 
-/** The name of the argument that says that a call must not sleep. */
+/** The name of the argument that states whether a call must not sleep. */
 const ATOMIC_ARGUMENT = "atomic";
 const ATTRS_ARGUMENT = "attrs";
 
 /** The parameters and the result of an entry that declares none. */
 const NOTHING = { parameters: [], result: "nothing" } as const;
 
-/** Looks at a call before it is made: whether the release has it, and whether it may sleep here. */
+/** A check before each call: whether the release has the function, and whether it may sleep here. */
 function checksCall(
   { context, name, needs, parameters }: Described & Pick<FunctionSpec, "parameters">,
 ): ((run: ExecutionContext, args: Arguments) => void) | null {
@@ -98,9 +98,9 @@ export type MakeMethod<T> = <
 >(entry: MethodEntry<T, P, F>) => MethodSpec<T>;
 
 /**
- * Makes methods of a type, with what is behind the receiver as their target.
+ * Makes methods of a type; `run` gets the target of the receiver.
  *
- * @param maker Whose the lists are that they give: the script's may change in place.
+ * @param maker The maker of lists that they return: a script's own lists may be changed in place.
  */
 export function methodsOf<T>(maker: Maker = "machine"): MakeMethod<T> {
   return <

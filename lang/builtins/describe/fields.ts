@@ -5,16 +5,16 @@ import { type Form, kindOfForm, makerOf, type PlainOf, type Plains } from "./for
 import { once } from "./once.ts";
 
 /**
- * A field that waits for its name.
+ * A field without its name.
  * @internal
  */
 export type Unnamed<T> = Omit<FieldSpec<T>, "name">;
 
-/** Reads the plain form of a field's value; null for none. */
+/** Reads the plain form of a field's value; null stands for none. */
 type Get<T, F> = (target: T, context: ExecutionContext) => PlainOf<F>;
 
 /**
- * One maker of fields for each kind, and one for any other form.
+ * For each kind a function that makes a field, and one for any other form.
  * @internal
  */
 export type FieldMakers<T> =
@@ -25,9 +25,9 @@ export type FieldMakers<T> =
     ) => Unnamed<T>;
   }
   & {
-    /** A list of the form's values. */
+    /** A list with items of the given form. */
     list<const F extends Form>(item: F, doc: string, get: Get<T, readonly [F]>): Unnamed<T>;
-    /** A record, or a thing of a type. */
+    /** A record, or a handle of a type. */
     of<const F extends Form>(form: F, doc: string, get: Get<T, F>): Unnamed<T>;
   };
 
@@ -48,7 +48,7 @@ function fieldOf(form: Form) {
   return (doc: string, get: Get<never, Form>) => field(form, doc, get);
 }
 
-// Only their types differ from one target to the next.
+// The functions are the same for each target; only their types differ.
 const MAKERS: { readonly [K in keyof FieldMakers<never>]: unknown } = {
   any: fieldOf("any"),
   int: fieldOf("int"),

@@ -1,6 +1,6 @@
 /**
- * Converts results of the runtime to values of the language. One form says which kind a field or a
- * result is, and how the plain number, name or object behind it becomes a value.
+ * Converts results of the runtime to values of the language. A form gives the kind of a field or a
+ * result, and how its plain number, name or object becomes a value.
  */
 import { typeOfHandles } from "../../values/types.ts";
 import type { ExecutionContext } from "../../values/execution_context.ts";
@@ -40,7 +40,7 @@ export interface Plains {
 }
 
 /**
- * A kind; a type, for things of it; `[form]`, a list; `{ name: form }`, a record.
+ * A kind; a type, for handles of that type; `[form]`, a list; `{ name: form }`, a record.
  * @internal
  */
 export type Form =
@@ -49,7 +49,7 @@ export type Form =
   | readonly [Form]
   | { readonly [name: string]: Form };
 
-/** The plain values that a form takes: null means none, and "nothing" needs no value. */
+/** The plain values that a form accepts: null means none, and "nothing" has no value. */
 export type PlainOf<F> = F extends "nothing" ? void
   : F extends keyof Plains ? Plains[F] | null
   : F extends string ? Value
@@ -57,13 +57,16 @@ export type PlainOf<F> = F extends "nothing" ? void
   : F extends readonly [infer Item] ? readonly PlainOf<Item>[] | null
   : { readonly [Name in keyof F]: PlainOf<F[Name]> } | null;
 
-/** The steps for a value in an item of a list. */
+/** The steps charged for each value in an item of a list. */
 const PART_STEPS = 5;
 
-/** Makes a value from its plain form. @param run Is charged for the items of lists. */
+/** Makes a value from its plain form. @param context Is charged for the items of lists. */
 type Make = (plain: never, context: ExecutionContext) => Value;
 
-/** A number of a kind; a kind that is left out is its own value. */
+/**
+ * Makes numbers of a kind. Kinds missing in the table below have values that are their own plain
+ * form.
+ */
 function quantity(kind: QuantityType): Make {
   return (plain: number | null) => plain === null ? null : new Quantity(kind, plain);
 }
@@ -87,12 +90,12 @@ function isList(form: Form): form is readonly [Form] {
   return Array.isArray(form);
 }
 
-/** A type has a function among its entries, which no record's form has. */
+/** Unlike a record's form, a type has a function among its entries. */
 function isType(form: Form): form is HandleType {
   return typeof (form as Partial<HandleType>).format === "function";
 }
 
-/** How many values an item of a form has, including itself. */
+/** Number of values in an item of a form, including the item itself. */
 function partsOf(form: Form): number {
   const isRecord = typeof form === "object" && !isList(form) && !isType(form);
   return isRecord ? 1 + Object.keys(form).length : 1;
@@ -136,7 +139,7 @@ export function valueOf<const F extends Form>(
   return make === null ? plain as Value : make(plain, context);
 }
 
-/** The kind of a form's values, and of their items, where it is known. */
+/** The kind of a form's values, and of their items, if it is known. */
 export function kindOfForm(form: Form): { readonly type: Type; readonly of?: Contents } {
   if (typeof form === "string") return { type: form };
   if (isList(form)) {

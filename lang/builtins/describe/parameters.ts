@@ -1,7 +1,7 @@
 /**
- * Parameters of builtins: each says its name, its kinds and its sentence, and what `run` is given
- * for an argument. A call holds arguments against the kinds first, so that a decoder is only ever
- * given what fits.
+ * Parameters of builtins: each has its name, its kinds, its sentence and a decoder that converts an
+ * argument for `run`. A call compares arguments with the kinds first, so that a decoder only ever
+ * gets values that fit.
  */
 import type { Bytes, DmaAddr, PhysAddr, VirtAddr } from "@dmalab/runtime";
 import { ScriptError, ValueError } from "../../values/script_error.ts";
@@ -19,13 +19,13 @@ import type {
 } from "../../values/value.ts";
 import { toInt } from "../arguments.ts";
 
-/** A parameter; its arguments reach `run` as a T. */
+/** A parameter; `run` gets its argument as a T. */
 export interface Parameter<T> extends ParameterSpec {
-  /** Null where the value itself is what `run` takes. */
+  /** Null if `run` takes the value itself. */
   readonly decode: ((value: Value) => T) | null;
 }
 
-/** What `run` is given for a row of parameters. */
+/** The arguments of `run` for a list of parameters. */
 export type Decoded<P extends readonly Parameter<unknown>[]> = {
   readonly [K in keyof P]: P[K] extends Parameter<infer T> ? T : never;
 };
@@ -48,17 +48,17 @@ function parameter<T>(
   };
 }
 
-/** The same, but it may be left out; `run` then sees `otherwise`, or undefined. */
+/** The same parameter, optional; without an argument `run` gets undefined. */
 export function optional<T>(of: Parameter<T>): Parameter<T | undefined>;
-/** The same, with what `run` sees where it is left out. */
+/** The same parameter, optional; without an argument `run` gets `otherwise`. */
 export function optional<T, D>(of: Parameter<T>, otherwise: D): Parameter<T | D>;
 export function optional(of: Parameter<unknown>, otherwise?: unknown): Parameter<unknown> {
   return { ...of, optional: true, otherwise };
 }
 
-/** The same, but it may be left out, and is given by name only. */
+/** The same parameter, optional and passed by name only. */
 export function named<T>(of: Parameter<T>): Parameter<T | undefined>;
-/** The same, with what `run` sees where it is left out. */
+/** The same with a default, which `run` gets without an argument. */
 export function named<T, D>(of: Parameter<T>, otherwise: D): Parameter<T | D>;
 export function named(of: Parameter<unknown>, otherwise?: unknown): Parameter<unknown> {
   return { ...of, optional: true, named: true, otherwise };
@@ -67,7 +67,7 @@ export function named(of: Parameter<unknown>, otherwise?: unknown): Parameter<un
 const targetOf = (value: Handle) => value.target;
 const nameOf = (value: EnumValue) => value.name;
 const bytesOf = (value: BytesValue) => value.bytes;
-/** A copy: the values as they are now. */
+/** A copy of the list's current items. */
 const itemsOf = (value: ListValue) => value.walked();
 
 /** An address, which cannot be negative. */
@@ -107,13 +107,13 @@ export const param = {
   function: (name: string, doc: string): Parameter<Closure> =>
     parameter(name, "function", doc, null),
   any: (name: string, doc: string): Parameter<Value> => parameter(name, "any", doc, null),
-  /** The runtime's object behind a thing of a type, or of one that extends it. */
+  /** The runtime's object behind a handle of a type, or of one that extends it. */
   handle: <T>(name: string, type: HandleType<T>, doc: string): Parameter<T> =>
     parameter(name, `@${type.name}`, doc, targetOf as (value: Handle) => T),
-  /** The same by the type's name, for a type's own methods. */
+  /** The same with the type's name instead of the type, for a type's own methods. */
   own: <T>(name: string, kind: `@${string}`, doc: string): Parameter<T> =>
     parameter(name, kind, doc, targetOf as (value: Handle) => T),
-  /** An argument of several kinds, or of one that means more than its plain value. */
+  /** An argument of several kinds, or one that `decode` converts in its own way. */
   of: <T>(
     name: string,
     kind: Type | readonly Type[],

@@ -9,7 +9,7 @@ import { requestEventsOf } from "./request_story.ts";
 /** The controller's page. @see rules/nvme.md 1 */
 const CONTROLLER_PAGE_BYTES = 4096;
 
-/** Decisions that are written into a command. */
+/** Decisions that determine a command's content. */
 const WRITTEN: ReadonlySet<string> = new Set(["nvme.choose", "nvme.metadata", "mem.alloc"]);
 
 /** The command field by field, then the decisions that led to its data pointer. */
@@ -126,7 +126,7 @@ const SGL_TYPES: ReadonlyMap<number, string> = new Map([
   [0x30, "last_segment"],
 ]);
 
-/** A descriptor type's name; null for one that has none. */
+/** A descriptor type's name; null for a type without a name. */
 export function sglTypeName(type: number): string | null {
   return SGL_TYPES.get(type) ?? null;
 }

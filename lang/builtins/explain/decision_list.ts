@@ -6,12 +6,12 @@ import { shownParts } from "../../text/repeats.ts";
 import { explainDecision } from "./explain_decision.ts";
 import { type Explanation, explanationLines, reasonLines } from "./explanation.ts";
 
-/** Lines below a decision that say more about it. */
+/** Further lines below a decision. */
 export type MoreAbout = (event: MachineEvent) => readonly string[];
 
 /**
  * A line for each decision, with its rule at the right edge, and its reasons below. Reasons are
- * printed once; of a decision that repeats, as for each page of a request, the first and the last
+ * printed once; if a decision repeats, as for each page of a request, only the first and the last
  * are printed.
  */
 export function decisionList(

@@ -10,7 +10,7 @@ import { type Explanation, factLines } from "./explanation.ts";
 /** Rules that are listed before the rest is only counted. */
 const DISPLAYED_RULES = 12;
 
-/** The facts, then how often each rule decided something for the device. */
+/** The facts, then the number of decisions for the device by rule. */
 export function deviceStory(
   device: DeviceBase,
   title: string,

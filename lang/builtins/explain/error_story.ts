@@ -1,16 +1,16 @@
-/** Why a call failed, or a request ended with a status: the event that says so, and what led to it. */
+/** Why a call failed, or a request ended with a status: the event of the failure, and its causes. */
 import { blkStatusErrno, type BlkStatusName, type MachineEvent } from "@dmalab/runtime";
 import type { ExecutionContext } from "../../values/execution_context.ts";
 import { KindError } from "../../values/script_error.ts";
 import { siteText } from "../types/event.ts";
 import { decisionList } from "./decision_list.ts";
 
-/** The story of an error; without one, a mistake of the script. */
+/** The story of an error; raises a script's mistake if there was no such error. */
 export function explainError(name: string, context: ExecutionContext, until = Infinity): string[] {
   return errorStory(name, context, until) ?? nothingLedTo(`${name}: nothing ended with it`);
 }
 
-/** The script asks for the reasons of something that has none. */
+/** Raises the mistake of asking for reasons where there are none. */
 export function nothingLedTo(what: string): never {
   throw new KindError(
     `No recorded decision explains ${what}`,
@@ -18,15 +18,15 @@ export function nothingLedTo(what: string): never {
   );
 }
 
-/** Refusals just before a failing call that belong to it: it made these calls itself. */
+/** Number of events before a failing call in which its inner refusals are searched. */
 const INNER_EVENTS = 24;
 
 /**
- * The last call that ended with an error, or the last thing that ended with a status.
+ * The last call that ended with an error, or the last request that ended with a status.
  *
  * @param name An errno or a block status by name.
- * @param until Events from this one on are later.
- * @returns Null when nothing ended so.
+ * @param until Events from this one on are ignored.
+ * @returns Null when nothing ended with it.
  */
 function errorStory(name: string, context: ExecutionContext, until: number): string[] | null {
   const { events } = context.recorder;
@@ -43,12 +43,15 @@ function errorStory(name: string, context: ExecutionContext, until: number): str
   ];
 }
 
-/** What went wrong inside a call, and how the call ended: the event of that number in the record. */
+/**
+ * The failures inside a call, and how the call ended. @param index The record's index of the event
+ * at its end.
+ */
 export function refusalLines(index: number, context: ExecutionContext): string[] {
   const { events } = context.recorder;
   const last = events[index]!;
   const before = events.slice(Math.max(0, index - INNER_EVENTS), index);
-  // A request may be tried many times; this is the last time.
+  // A request may be tried many times: start at the last try.
   const tried = before.findLastIndex(({ name, request }) =>
     name === "call.blk_rq_dma_map_iter_start" && request === last.request
   );
@@ -60,13 +63,13 @@ export function refusalLines(index: number, context: ExecutionContext): string[]
 
 function endedWith(event: MachineEvent, name: string): boolean {
   const { error, result, status } = event.fields as Readonly<Record<string, unknown>>;
-  // A page fault of a device, which is no call.
+  // A device's page fault is not a call.
   if (event.name === "odp.handled" || event.name === "hmm.fault") return result === name;
   if (event.name !== "block.status") return error === name;
   return status === name || blkStatusErrno(status as BlkStatusName) === name;
 }
 
-/** Events of something that was not to be had. */
+/** Events of requested resources that were not available. */
 const SHORTAGES: ReadonlySet<string> = new Set([
   "inject",
   "iommu.map_failed",
@@ -74,7 +77,7 @@ const SHORTAGES: ReadonlySet<string> = new Set([
   "swiotlb.full",
 ]);
 
-/** Something went wrong inside the call: a fault that was injected, a refusal, a failed mapping. */
+/** Whether the event is a failure inside the call: an injected failure, a refusal, a failed mapping. */
 function leadsTo(event: MachineEvent, last: MachineEvent): boolean {
   if (event.site !== last.site || event.request !== last.request) return false;
   if (SHORTAGES.has(event.name)) return true;

@@ -21,7 +21,7 @@ export function explainSplit(facts: EventFacts<"block.split">): Explanation {
   };
 }
 
-/** Where in the bio's memory the split is. */
+/** Position of the split in the bio's memory. */
 function cutPlace(facts: EventFacts<"block.split">): string {
   if (facts.input("piece") === undefined) return "";
   const piece = facts.inputNumber("piece");

@@ -27,10 +27,10 @@ import { formatCount, formatDuration, formatSize } from "../../text/numbers.ts";
 const OPTIONAL = /\[(?:\?(\w+))?([^\]]*)\]/g;
 const PLACE = /\{([\w.]+)(?::([^}]+))?\}/g;
 
-/** The explanation by the first row that fits; null where none does. */
+/** The explanation by the first row whose conditions fit; null if none fits. */
 export function explainByText(rows: readonly TextRow[], facts: EventFacts): Explanation | null {
   const row = rows.find(([when]) =>
-    // A missing field of an event does not hold.
+    // A missing field counts as false.
     Object.entries(when).every(([name, wanted]) =>
       (valueOf(facts, name) ?? (wanted === false ? false : null)) === wanted
     )
@@ -78,7 +78,7 @@ const HOST_BRIDGES: Readonly<Record<string, string>> = {
   same_bridge_only: "the host bridge is whitelisted only for traffic below itself",
 };
 
-/** A route between the provider of memory and the device that is to use it. */
+/** A route between a provider of memory and the device that uses it. */
 function explainRoute(facts: EventFacts<"p2p.route">): Explanation {
   const distance = facts.fields.distance;
   const type = facts.fields.map_type;
@@ -109,7 +109,7 @@ function reasons(facts: EventFacts<"p2p.route">): string[] {
   ];
 }
 
-/** The explanation of each kind of event of which no text alone can say it, by its name. */
+/** Functions for the kinds of events that cannot be explained by a text, by event name. */
 const EXPLAINERS: { readonly [N in EventName]?: (facts: EventFacts<N>) => Explanation } = {
   "block.split": explainSplit,
   "block.merge": explainMerge,
@@ -135,7 +135,7 @@ const EXPLAINERS: { readonly [N in EventName]?: (facts: EventFacts<N>) => Explan
 
 /** A decision in words. */
 export function explainDecision(event: MachineEvent): Explanation {
-  // The table pairs each name with the function that explains it.
+  // The table has for each event name a function that takes this event's facts.
   const facts = new EventFacts(event.name, event.fields, event.why);
   const text = explainByText(TEXTS[event.name] ?? [], facts);
   if (text !== null) return text;
@@ -146,7 +146,7 @@ export function explainDecision(event: MachineEvent): Explanation {
     : explainPlainly(event);
 }
 
-/** An event that has no text: its name and its inputs. */
+/** An event without a text: its name and its inputs. */
 function explainPlainly(event: MachineEvent): Explanation {
   return {
     title: formatEventText(event, 0, true),

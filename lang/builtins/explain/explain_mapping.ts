@@ -4,20 +4,20 @@ import { formatAddress } from "../../text/numbers.ts";
 import type { KernelCall } from "@dmalab/runtime";
 import type { EventFacts, Explanation } from "./explanation.ts";
 
-/** A sentence of the rules as a part of one. */
+/** A rule's sentence as a clause within another sentence. */
 function asClause(sentence: string): string {
   const text = sentence.replace(/\.$/, "");
   return /^[A-Z][A-Z]/.test(text) ? text : text.charAt(0).toLowerCase() + text.slice(1);
 }
 
-/** When a branch of a map is taken, and its result, as a clause; null for no branch. */
+/** The condition and the result of a map's branch, as a clause; null for no branch. */
 export function branchDoc(name: unknown): string | null {
   const all = [...Object.values(MAP_BRANCH), ...Object.values(MAP_FAILURE)];
   const found = all.find((branch) => branch.name === name);
   return found === undefined ? null : asClause(found.doc);
 }
 
-/** How far the device reaches; where a limit of its bus decided, that limit. */
+/** The device's reach; if a limit of its bus is smaller, that limit. */
 function reach(facts: EventFacts): string {
   const last = formatAddress(facts.inputNumber("last_address_of_device"));
   switch (facts.input("unreached_by") as ReachLimit | undefined) {
@@ -57,7 +57,7 @@ export function explainMap(facts: EventFacts<"dma.map">): Explanation {
   };
 }
 
-/** Why a range of a list does not go on with the one before. @see rules/dma.md 7.2 step 5 */
+/** Why a range of a scatterlist is separate from the previous one. @see rules/dma.md 7.2 step 5 */
 function apartReason(facts: EventFacts): string {
   const apart = String(facts.input("apart"));
   const reasons: Readonly<Record<string, string>> = {
@@ -99,7 +99,7 @@ const UNTRANSLATED: Readonly<Record<string, string>> = {
   passthrough: "the IOMMU passes the device's addresses through untranslated (passthrough)",
 };
 
-/** How a call returned: false, an error, or success. */
+/** The result of a call: false, an error, or success. */
 export function explainAnswer(facts: EventFacts<`ret.${KernelCall}`>): Explanation {
   const call = facts.name.slice("ret.".length);
   const error = facts.fields.error;

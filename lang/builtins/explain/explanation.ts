@@ -6,13 +6,13 @@ import { formatAddress, formatSize } from "../../text/numbers.ts";
 export interface Explanation {
   /** The decision. */
   readonly title: string;
-  /** Why, with the inputs of the decision; empty where the title is enough. */
+  /** The reason, with the inputs of the decision; empty if the title says enough. */
   readonly why: string;
-  /** The rule, where the event does not carry it as its reason. */
+  /** The rule, if the event does not contain one as its reason. */
   readonly rule?: string;
 }
 
-/** Where the sentences below a decision begin. */
+/** Indentation of the sentences below a decision. */
 const INDENT = " ".repeat(10);
 
 /** A decision with its event's number at the left, its rule at the right, its reasons below. */
@@ -26,7 +26,7 @@ export function explanationLines(
   return [clip(spread(head + title, rule, columns), columns), ...reasonLines(why, columns)];
 }
 
-/** A fact with its rule at the right edge and its reasons below, where there is no event of it. */
+/** A fact without an event, with its rule at the right edge and its reasons below. */
 export function factLines({ title, why }: Explanation, rule: string, columns: number): string[] {
   const text = why === "" ? [] : wrapText(why, columns - FACT_INDENT.length);
   return [
@@ -37,13 +37,13 @@ export function factLines({ title, why }: Explanation, rule: string, columns: nu
 
 const FACT_INDENT = " ".repeat(6);
 
-/** Sentences that belong to the decision above. */
+/** Sentences below a decision. */
 export function reasonLines(text: string, columns: number): string[] {
   if (text === "") return [];
   return wrapText(text, columns - INDENT.length).map((line) => `${INDENT}${line}`);
 }
 
-/** Fields of an event that hold a number, a size or an address among them. */
+/** The fields of an event that contain a number, a size or an address. */
 type NumberField<N extends EventName> = {
   [F in keyof EventFields<N>]: EventFields<N>[F] extends number | null ? F : never;
 }[keyof EventFields<N>];
@@ -72,7 +72,7 @@ export class EventFacts<N extends EventName = EventName> {
     return (this.fields[field] ?? 0) as number;
   }
 
-  /** A field by its name; undefined of an event that has none of that name. */
+  /** A field by its name; undefined if the event has no such field. */
   field(name: string): FieldValue | undefined {
     return (this.fields as Readonly<Record<string, FieldValue>>)[name];
   }

@@ -1,4 +1,4 @@
-/** A fault line of a log, decoded, and the mapping and call in a run that it is about. */
+/** A decoded fault line of a log, and the mapping and call of the run that it refers to. */
 import type { MachineEvent } from "@dmalab/runtime";
 import {
   type FaultDetails,
@@ -36,7 +36,9 @@ function row(label: string, text: string): string[] {
   );
 }
 
-/** `write of 0xfffd_c000`; of VT-d, which keeps no more, the page. Without an address that can be read only the access. */
+/**
+ * `write of 0xfffd_c000`; for VT-d, which records only the page, the page. Without a readable address, only the access.
+ */
 export function accessText({ access, address, addressUnitBytes }: LoggedFault): string | null {
   if (address === null) return access;
   const where = `${addressUnitBytes === 1 ? "" : "the page at "}${formatWord64(address)}`;
@@ -70,7 +72,7 @@ export function loggedFaultLines(fault: LoggedFault): string[] {
   ];
 }
 
-/** What only some records have. */
+/** Details that only some records contain. */
 function detailLines(details: FaultDetails): string[] {
   const { contextBank, deviceTableEntry, dump, fetchAddress, interruptIndex, tag, words } = details;
   const hex = (value: number) => `0x${value.toString(16)}`;
@@ -93,7 +95,7 @@ function dumpText({ leaf, phys, present, read, write }: TableDump): string {
   return `entry ${formatWord64(leaf)}: ${formatWord64(phys!)}, may be ${may}`;
 }
 
-/** The line, and the mapping of this run that it is about. */
+/** The line, and the mapping of this run that it refers to. */
 export function faultStory(
   fault: LoggedFault,
   judged: JudgedFault,
@@ -133,7 +135,7 @@ function callText(event: MachineEvent, context: ExecutionContext): string {
   return `${apiOf(event)}${request}${site === null ? "" : ` at ${site}`}`;
 }
 
-/** When something happened to a mapping. */
+/** The time of an event in a mapping's life. */
 function momentLines(label: string, event: MachineEvent, text: string): string[] {
   return row(
     label,
@@ -182,7 +184,7 @@ export function verdictText(judged: JudgedFault, context: ExecutionContext): str
   return VERDICTS[judged.verdict](judged, context);
 }
 
-/** One sentence each: the error and its repair. */
+/** One sentence each: the error and how to repair it. */
 const VERDICTS: Readonly<
   Record<FaultVerdict, (judged: JudgedFault, context: ExecutionContext) => string>
 > = {

@@ -10,7 +10,7 @@ export function formatInputs(inputs: Why["inputs"]): string {
   ).join(", ");
 }
 
-/** One of them: `128KiB`. */
+/** A single input: `128KiB`. */
 export function formatInput(name: string, input: Why["inputs"][string]): string {
   return formatFieldValue(inputField(name), input);
 }

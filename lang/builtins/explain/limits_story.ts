@@ -1,4 +1,4 @@
-/** The limits of a request, with what set each of them. */
+/** The limits of a request, each with its origin. */
 import {
   type FieldValue,
   type LimitReason,
@@ -10,7 +10,7 @@ import { spread, wrapText } from "../../text/columns.ts";
 import { formatSize } from "../../text/numbers.ts";
 import { formatInputs } from "./inputs.ts";
 
-/** A limit as scripts call it, with its value as text. */
+/** A limit by its name in scripts, with its value as text. */
 export interface NamedLimit {
   readonly name: string;
   readonly key: LimitReason["limit"];
@@ -19,7 +19,7 @@ export interface NamedLimit {
 
 const INDENT = "    ";
 
-/** Every limit that is not a default, in the order in which one follows from the other. */
+/** Every limit that is not a default, in the order in which one depends on the other. */
 export function limitsStory(
   limits: QueueLimits,
   named: readonly NamedLimit[],
@@ -32,7 +32,7 @@ export function limitsStory(
   ];
 }
 
-/** One limit: its value, and what set it; or that it is the default. */
+/** One limit: its value and its origin, or that it is the default. */
 export function limitStory(
   limits: QueueLimits,
   limit: NamedLimit,
@@ -59,7 +59,7 @@ function chosenLines(
   ]);
 }
 
-/** What set a limit, in a word or two. */
+/** The origin of a limit, in a word or two. */
 export function setterOf(reason: LimitReason): string {
   const by = reason.inputs.set_by;
   return typeof by === "string" ? by.replaceAll("_", " ") : "";
@@ -113,7 +113,7 @@ function reasonsOf(reason: LimitReason): string[] {
   }
 }
 
-/** The hardware limit: three who have a say, and what one of them goes by. */
+/** The hardware limit: the three values of which it is the smallest, and the reason for one of them. */
 function transferReasons(inputs: LimitReason["inputs"]): string[] {
   const mdts = numberIn(inputs, "mdts_bytes");
   return [

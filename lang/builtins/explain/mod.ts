@@ -1,4 +1,4 @@
-/** What other members use of `lang/builtins/explain`. */
+/** The exports of `lang/builtins/explain` for other members. */
 export { explainDecision } from "./explain_decision.ts";
 export { explanationLines } from "./explanation.ts";
 export { loggedFaultLines } from "./fault_story.ts";

@@ -1,11 +1,11 @@
-/** Why a function has no memory that peers may use. */
+/** Why a function provides no memory to peers. */
 import { PAGES_UNIT_BYTES, type PciFunction } from "@dmalab/devices";
 import { formatSize } from "../../text/numbers.ts";
 
 /**
- * The reason, a sentence without its end, and what helps.
+ * The reason, as a sentence without its full stop, and a hint.
  *
- * @param func One that is no provider.
+ * @param func A function that is not a provider.
  * @see rules/p2p.md 9.3
  */
 export function noProvider(

@@ -16,8 +16,8 @@ const MAP_TYPES: ReadonlySet<string> = new Set([
 type Asked = MachineEvent<"call.pci_p2pdma_map_type">;
 
 /**
- * Explains the last answer of that kind: by its route, or by what there was no route for.
- * @returns Null when the word is no kind of peer memory, or nothing was answered with it.
+ * Explains the last query with that result: by its route, or by why there was no route.
+ * @returns Null when the word is not a kind of peer memory, or no query had that result.
  */
 export function peerAnswerStory(kind: string, context: ExecutionContext): string[] | null {
   if (!MAP_TYPES.has(kind)) return null;
@@ -47,13 +47,13 @@ export function peerAnswerStory(kind: string, context: ExecutionContext): string
   ];
 }
 
-/** A question that was answered without a route: there was no provider. */
+/** Whether a query was answered without a route, because there was no provider. */
 function isUnrouted(event: MachineEvent, next: MachineEvent | undefined, kind: string): boolean {
   return event.name === "call.pci_p2pdma_map_type" && next?.name === "ret.pci_p2pdma_map_type" &&
     next.fields.result === kind;
 }
 
-/** A route of a machine of a script. */
+/** The story of a route on a script's machine. */
 export function peerStory(route: PeerRoute, context: ExecutionContext): string[] {
   const { cpu, functions } = context.lab.topology;
   const doubts = route.mapType === "bus_addr" && route.uncertain.length > 0

@@ -1,4 +1,4 @@
-/** Why a request was mapped as it was: every decision, with its rule and its reasons. */
+/** Why a request was mapped in this way: every decision, with its rule and its reasons. */
 import {
   describedMemory,
   type NvmeRequest,
@@ -23,9 +23,9 @@ const LABEL_WIDTH = 16;
 /**
  * A line for each entry that was written.
  *
- * @param events What the request caused until the command was complete.
- * @param from Entries written before this event are another try's.
- * @param until Those after it are another's, too.
+ * @param events The request's events until the command was complete.
+ * @param from Entries written before this event belong to an earlier try.
+ * @param until Entries written after this event belong to a later try.
  */
 function entryOrigins(
   events: readonly MachineEvent[],
@@ -51,13 +51,13 @@ function originLine(
   const size = hasLengths ? ` ${formatSize(sizeBytes)}` : "";
   const head = `${pad(labelText(entry, hasLengths), LABEL_WIDTH)}  ${formatAddress(dma)}${size}`;
   const mapped = events.findLast((event) => {
-    // Memory is made reachable by a mapping, or by a bus address that needs none.
+    // Memory is reached through a mapping, or at a bus address without a mapping.
     const isMapped = event.name === "dma.map" ||
       event.name === "block.segment" && event.fields.path === "bus";
     return isMapped && dma >= event.fields.dma && dma < event.fields.dma + event.fields.size_bytes;
   }) as MachineEvent<"dma.map" | "block.segment"> | undefined;
   if (leadsTo === "list") return `${head}, a list`;
-  // A device's access there would not be the request's.
+  // Such an entry points to memory outside the request.
   if (mapped === undefined) return `${head}, in no segment of the request`;
   const phys = mapped.fields.phys + (dma - mapped.fields.dma);
   const by = mapped.name === "dma.map" ? mapped.fields.api : "bus address";
@@ -69,7 +69,7 @@ function labelText({ index, label, page }: RequestEntry, isSgl: boolean): string
   return isSgl ? `descriptor ${index}` : `page ${page} entry ${index}`;
 }
 
-/** Which segment an address lies in, and how far from its start. */
+/** The segment that contains an address, and the offset from its start. */
 function segmentText(phys: number, segments: RequestMemory["segments"]): string {
   const index = segments.findIndex((each) =>
     phys >= each.phys && phys < each.phys + each.sizeBytes
@@ -79,7 +79,7 @@ function segmentText(phys: number, segments: RequestMemory["segments"]): string 
   return `segment ${index}${offset === 0 ? "" : ` + ${formatSize(offset)}`}`;
 }
 
-/** Events without a decision that are printed all the same: they cause what follows. */
+/** Events without a decision that are printed, too, because they cause later ones. */
 const CAUSES: ReadonlySet<string> = new Set([
   "inject",
   "dma.report",
@@ -93,7 +93,7 @@ export function requestEventsOf({ id }: NvmeRequest, context: ExecutionContext):
 }
 
 /**
- * Why a request became what it is.
+ * Why a request was split and mapped in this way.
  *
  * @param title The request on one line.
  */
@@ -107,7 +107,7 @@ export function requestStory(
   const decisions = events.filter(({ fields, name, why }) =>
     (why !== null || CAUSES.has(name) ||
       name === "nvme.complete" && fields.status !== 0) &&
-    // The driver's own decision, which follows, says the same and more.
+    // The driver's own decision, which follows, contains this and more.
     !(unmappedByDriver && name === "ret.blk_rq_dma_unmap")
   );
   const more = (event: MachineEvent) => moreAbout(event, request, events, context);
@@ -125,7 +125,7 @@ export function requestStory(
   ];
 }
 
-/** Parts that are missing because their events were not recorded. */
+/** Lines about parts that are missing because their events were not recorded. */
 export function missingLines({ recorder }: ExecutionContext): string[] {
   if (recorder.droppedEvents > 0) {
     return [
@@ -146,7 +146,7 @@ function placeLines(request: NvmeRequest, context: ExecutionContext): string[] {
   return [clip(`  ${place}${site === null ? "" : `, submitted by ${site}`}`, context.columns)];
 }
 
-/** A request that was not split: how far it is from the limits. */
+/** For a request that was not split: its size compared with the limits. */
 function wholeLines(
   request: NvmeRequest,
   events: readonly MachineEvent[],
@@ -154,7 +154,7 @@ function wholeLines(
 ): string[] {
   if (request.bytes === 0 || events.some(({ name }) => name === "block.split")) return [];
   const most = formatLimit(limitSectors(request) * SECTOR_SIZE_BYTES);
-  // Only data of the caller is split by its segments.
+  // Only data from the caller is split by the number of its segments.
   const segments = request.nrPhysSegments === 0 || request.op === "discard"
     ? ""
     : `, ${formatCount(request.nrPhysSegments, "segment")} (limit ${request.limits.maxSegments})`;
@@ -162,7 +162,7 @@ function wholeLines(
   return explanationLines({ title: "not split", why }, null, "block.1.3", columns);
 }
 
-/** The limit of its length. @see rules/block.md 1.3 */
+/** The limit of the request's length. @see rules/block.md 1.3 */
 function limitSectors({ limits, op, userCommand }: NvmeRequest): number {
   if (userCommand) return limits.maxHwSectors;
   switch (op) {
@@ -195,7 +195,7 @@ function moreAbout(
   }
 }
 
-/** The entries that a choice of format led to, up to the next choice. */
+/** The entries that were written after a choice of format, up to the next choice. */
 function originLines(
   event: MachineEvent,
   request: NvmeRequest,
@@ -211,7 +211,7 @@ function originLines(
     .map((line) => clip(`          ${line}`, columns));
 }
 
-/** The events before one, since the last of certain names. */
+/** The events before the given one, since the last with one of the names. */
 function eventsUpTo(
   { seq: end }: MachineEvent,
   events: readonly MachineEvent[],
@@ -221,7 +221,7 @@ function eventsUpTo(
   return before.slice(before.findLastIndex(({ name }) => begins.includes(name)) + 1);
 }
 
-/** How many links made a range. */
+/** Number of links that make up a range. */
 function linkLines(
   event: MachineEvent,
   events: readonly MachineEvent[],
@@ -276,7 +276,7 @@ function endLines(
     return [`  completed with ${request.status} ${when}`];
   }
   const { status } = answer.fields;
-  // Any other status is printed where it arrived.
+  // Any other status is printed with the event that brought it.
   const why = status === 0 ? `completion with status 0, #${answer.seq}` : "";
   return explanationLines(
     { title: `completed with ${request.status}`, why },

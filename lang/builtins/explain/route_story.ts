@@ -22,14 +22,17 @@ import { clip, pad, PICTURE_COLUMNS, spread, wrapText } from "../../text/columns
 import { formatCount } from "../../text/numbers.ts";
 
 export interface RouteSetting {
-  /** All functions of the machine, for its groups. */
+  /** All functions of the machine, from which its groups are computed. */
   readonly functions: readonly PciFunction[];
   readonly cpu: CpuIdentity;
-  /** Another name of a function for people; empty for nothing more. */
+  /** Another name of a function for readers; empty if it has none. */
   readonly label?: (func: PciFunction) => string;
   /** Unknown facts that could change the answer. */
   readonly doubts?: readonly string[];
-  /** The ports above one of them are unknown: they may meet there, and no advice is safe. */
+  /**
+   * The ports above one of the functions are unknown: the paths may meet there, and no advice is
+   * safe.
+   */
   readonly isCut?: boolean;
 }
 
@@ -177,7 +180,7 @@ function changeLines(route: PeerRoute, setting: RouteSetting): string[] {
   ];
 }
 
-/** A parameter is one word, so it is not broken: who copies it needs it whole. */
+/** A parameter is one word and is not broken, so that it can be copied whole. */
 function parameterLines(parameter: string): string[] {
   return [`${INDENT}${parameter}`];
 }
@@ -198,7 +201,7 @@ function isolationLines(
   ];
 }
 
-/** Groups behind each other, a bar between two. */
+/** Groups in a row, separated by a bar. */
 function groupLines(when: string, groups: readonly PciIommuGroup[]): string[] {
   const head = `${INDENT}${pad(when, 6)}  `;
   const text = groups.map(({ functions }) => functions.map(({ name }) => name).join(" "))
@@ -207,11 +210,11 @@ function groupLines(when: string, groups: readonly PciIommuGroup[]): string[] {
     .map((line, index) => (index === 0 ? head : " ".repeat(head.length)) + line);
 }
 
-/** Where no setting helps, only another place does. */
+/** If no setting helps, only moving a function does. */
 function moveLines(route: PeerRoute): string[] {
   const { check, client, provider } = route;
   const lines = ["", "no ACS setting changes this: they have no common upstream bridge"];
-  // The switch that one of them is below already, and has room for the other.
+  // A switch above one of the two that has a free port for the other.
   const switches = [[provider, client], [client, provider]].flatMap(([inside, outside]) =>
     inside!.chain.filter(({ role }) => role === "upstream_port").map((port) => ({
       port,

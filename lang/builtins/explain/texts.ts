@@ -1,15 +1,16 @@
 /**
- * Decisions in words, as templates by the names of their events. A function makes the texts that a
- * template cannot.
+ * Decisions in words, as templates by the names of their events. A function makes the texts for
+ * which a template is not enough.
  */
 import type { EventFields, EventName, FieldValue } from "@dmalab/runtime";
 
 /**
- * A row: which fields and inputs must have which values, then title, reasons and the rule where the
- * event does not have it. `why.rule` is the rule of the decision.
+ * A row: which fields and inputs must have which values, then title, reasons and, if the event does not
+ * contain it, the rule. `why.rule` is the rule of the decision.
  *
- * `{name}` is a field or an input as the vocabulary prints it, `{name:page}` so many pages, `{name:WORDS}`
- * its words; `[…]` is left out where nothing in it has a value but 0, and `[?name…]` unless that holds.
+ * `{name}` is a field or an input as the vocabulary prints it, `{name:page}` its number of pages,
+ * `{name:WORDS}` its text in WORDS; `[…]` is left out if all its values are empty or 0, and `[?name…]` if
+ * `name` is 0 or false.
  */
 export type TextRow = readonly [
   when: Readonly<Record<string, FieldValue>>,
@@ -18,7 +19,7 @@ export type TextRow = readonly [
   rule?: string,
 ];
 
-/** What each cause of a full pool means, and its remedy. */
+/** The meaning of each cause of a full pool, and its remedy. */
 export const POOL_VERDICTS: Readonly<Record<EventFields<"swiotlb.full">["cause"], string>> = {
   no_pool: "the machine has no swiotlb pool",
   over_segment:
@@ -67,7 +68,7 @@ const TIMEOUT_ACTIONS: Readonly<Record<EventFields<"nvme.timeout">["action"], st
   timer_reset: "timer restarted (BLK_EH_RESET_TIMER), abort limit reached",
 };
 
-/** Words for what a field or an input holds, by the name that templates have for them. */
+/** Texts for the values of fields and inputs, by the table names that templates use. */
 export const WORDS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   POOL_VERDICTS,
   SHORTAGES,
@@ -86,7 +87,7 @@ export const WORDS: Readonly<Record<string, Readonly<Record<string, string>>>> =
     stateless:
       "the device is not translated, and dma_need_unmap() is false: no DMA address is stored",
   },
-  /** Why an entry was mapped as it was, by the row of the table. */
+  /** Why an entry was mapped in this way, by the row of the rule's table. */
   HMM_ROWS: {
     "hmm-rdma-vfio.1.3.1": "already mapped: its offset in the range",
     "hmm-rdma-vfio.1.3.2": "already mapped: its address is in the list",
@@ -125,7 +126,7 @@ const NOT_NEEDED = "the device is coherent, not translated, and has not bounced"
 const METADATA = "it has {metadata_segments:segment}";
 const DROPPED = "[; {freed:smaller one} on the way freed]";
 
-/** The first row that fits is taken. */
+/** The first row whose conditions fit is used. */
 export const TEXTS: { readonly [N in EventName]?: readonly TextRow[] } = {
   // dma.md 4.1 to 4.4
   "iova.alloc": [

@@ -21,14 +21,12 @@ import type { HandleType } from "../../values/spec.ts";
 import { fieldsOf } from "../describe/fields.ts";
 
 export class BioTarget {
-  /** Runs of memory in order; touching ones were joined when they were added. */
+  /** Memory segments in order; adjacent ones were joined when they were added. */
   readonly vecs: BioVec[] = [];
-  /** Memory for the blocks' metadata, or null for none. */
+  /** Memory for the blocks' metadata; null without metadata. */
   metadata: readonly BioVec[] | null = null;
 
-  /**
-   * @param datalessBytes How much of the disk an operation without memory covers; 0 for those with.
-   */
+  /** @param datalessBytes The size of an operation without memory; 0 for operations with memory. */
   constructor(
     readonly device: NvmeDevice,
     readonly op: DiskOp,
@@ -40,14 +38,14 @@ export class BioTarget {
     return vecsSizeBytes(this.vecs) + this.datalessBytes;
   }
 
-  /** A length without memory, and memory, do not go together. */
+  /** Refuses memory for a bio that has a length without memory. */
   checkTakesMemory(): void {
     if (this.datalessBytes === 0) return;
     throw new ScriptError("E0917", `A bio that is a ${this.op} of so many bytes has no memory`);
   }
 
   /**
-   * Adds memory behind what is there.
+   * Appends memory.
    * @returns False when it may not share a bio with the memory already there.
    * @see rules/block.md 1.4
    */
@@ -69,7 +67,7 @@ export class BioTarget {
     return true;
   }
 
-  /** The bio as the block layer takes it. It is a new one each time: submitting moves it. */
+  /** The bio for the block layer. Each call makes a new one, because submitting changes it. */
   toBio(): Bio {
     const block = this.device.disk.blockSizeBytes;
     const bio = new Bio(
@@ -90,7 +88,7 @@ function picturedBio(target: BioTarget): PicturedBio {
   const vectors = vecs.map((vec, index): PicturedVector => {
     const before = vecs[index - 1];
     if (before === undefined) return { ...vec, meetsBytes: null };
-    // That two touch makes no difference inside a bio.
+    // Inside a bio, adjacent segments make no difference.
     const gap = pairGap(vecOffset(before.phys) + before.sizeBytes, vecOffset(vec.phys));
     return { ...vec, meetsBytes: 2 ** (gap - 1) };
   });

@@ -1,4 +1,4 @@
-/** Host memory that a script holds: `alloc_pages`, `buffer`, `page`. */
+/** Host memory of a script: `alloc_pages`, `buffer`, `page`. */
 import type { PlainOf } from "../describe/form.ts";
 import { plainSegment, SEGMENT } from "./segment.ts";
 import { type FillPattern, type HostBuffer, PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
@@ -17,14 +17,14 @@ import { methodsOf } from "../describe/builtin.ts";
 import { fieldsOf } from "../describe/fields.ts";
 import { addressOf, param } from "../describe/parameters.ts";
 
-/** The charge for an item of a list of addresses or segments. */
+/** Memory charged for an item of a list of addresses or segments. */
 const ITEM_BYTES = 64;
 /** Segments of a picture before the rest is only counted. */
 const DISPLAYED_SEGMENTS = 12;
 /** Bytes of the content that a picture shows. */
 const DISPLAYED_BYTES = 64;
 
-/** The first byte of a buffer, or an address itself, in an argument of these two kinds. */
+/** An argument that is a buffer or an address: the physical address of its first byte. */
 export function physOf(value: Value): PhysAddr {
   return value instanceof Handle
     ? (value.target as HostBuffer).phys
@@ -43,10 +43,10 @@ export function toFillPattern(value: Value): FillPattern {
   throw wrongType(value, "fill", "a byte, `counting` or `random`");
 }
 
-/** Larger contents are examined in parts. */
+/** Larger contents are processed in parts. */
 const MAX_READ_BYTES = 64 * 2 ** 20;
 
-/** A copy of a buffer's content, for a look that is over at once. */
+/** A copy of a buffer's content, for immediate use only. */
 function read(buffer: HostBuffer, context: ExecutionContext): Uint8Array {
   if (buffer.sizeBytes > MAX_READ_BYTES) {
     throw new ValueError(
@@ -66,19 +66,19 @@ export function contentOf(value: Value, context: ExecutionContext): Uint8Array |
   return isHandle(value, BUFFER) ? read(value.target, context) : null;
 }
 
-/** The size of what `contentOf` would give, or -1. */
+/** The size of the result of `contentOf`, or -1. */
 function contentSize(value: Value): number {
   if (value instanceof BytesValue) return value.bytes.length;
   return isHandle(value, BUFFER) ? value.target.sizeBytes : -1;
 }
 
-/** The steps of a page in which every byte may be a separate run. */
+/** The steps charged for a page in which every byte may be a separate run. */
 const DIFFERENT_PAGE_STEPS = 2 * PAGE_SIZE_BYTES;
 
-/** Where contents differ: byte by byte, in the order of their offsets. */
+/** An entry of the differences between contents: offset and size of each differing run. */
 const RUN_OF_BYTES = { offset: "size", size: "size" } as const;
 
-/** The other side of a comparison with a buffer: another one, or bytes. */
+/** The other side of a comparison with a buffer: another buffer, or bytes. */
 const CONTENT = param.of(
   "other",
   ["@buffer", "bytes"],
@@ -99,7 +99,8 @@ function differences(
     context.work(DIFFERENT_PAGE_STEPS);
     const end = Math.min(page + PAGE_SIZE_BYTES, length);
     while (at < end) {
-      // A loop for each of the two: most bytes are as the one before them.
+      // Two loops, one to skip equal bytes and one to skip different bytes: a byte is mostly like
+      // the previous one.
       if (start < 0) {
         while (at < end && left[at] === right[at]) at++;
         if (at < end) start = at;

@@ -1,5 +1,5 @@
 /**
- * Counters: how often each event happened. Always on, whether or not anybody records events.
+ * Counters: how often each event happened. Always on, whether or not events are recorded.
  *
  * `counters.iotlb.sync` has a field for each part of the event's name; a kernel function's bare
  * name counts its calls.
@@ -14,7 +14,7 @@ import type { FieldSpec, HandleType } from "../../values/spec.ts";
 import { methodsOf } from "../describe/builtin.ts";
 import { param } from "../describe/parameters.ts";
 
-/** Numbers by event number: the machine's own array, a copy, or the difference of two. */
+/** Counts by event number: the machine's own array, a copy, or the difference of two. */
 export interface Counters {
   readonly counts: Float64Array;
   readonly vocabulary: EventVocabulary;
@@ -33,7 +33,7 @@ function countField(name: string, event: string): FieldSpec<Counters> {
   };
 }
 
-/** The first part of a dotted event name, and what follows. */
+/** The first part of a dotted event name, and the rest. */
 function splitName(event: string): readonly [string, string | null] {
   const dot = event.indexOf(".");
   return dot < 0 ? [event, null] : [event.slice(0, dot), event.slice(dot + 1)];

@@ -30,7 +30,7 @@ function translationText(device: DmaDevice): string {
 }
 
 function limitsOf(given: DeviceBase): LimitsTarget {
-  // The word of an added kind is none of these.
+  // The kind of an added device may be none of these.
   const device = given as LabDevice;
   if (device.kind !== "nvme") {
     throw new ScriptError(
@@ -57,7 +57,7 @@ const RANGES = param.any(
 
 const method = methodsOf<DeviceBase>();
 
-/** What every device is to the language: the type of a kind extends it. */
+/** The type of any device: the type of each kind extends it. */
 export const DEVICE: HandleType<DeviceBase> = {
   name: "device",
   doc: "A device that does DMA, under the name of its block in the machine.",
@@ -204,12 +204,13 @@ export const DEVICE: HandleType<DeviceBase> = {
   show: (device) => deviceLines(device),
   explain: (device, context) =>
     deviceStory(device, `${device.kind} ${device.name} at ${device.function.address}`, context),
-  // Requests, mappings and events carry their device's name: `req.device == ssd` means it.
+  // Requests, mappings and events contain their device's name: `req.device == ssd` compares with
+  // it.
   equals: (device, other) =>
     other === device.name || isHandle(other, DEVICE) && other.target === device,
 };
 
-/** A device as `name  value` lines, with what its own kind adds. */
+/** A device as `name  value` lines, with the lines of its kind. */
 export function deviceLines(
   device: DeviceBase,
   more: readonly (readonly [string, string])[] = [],
@@ -228,18 +229,18 @@ export function deviceLines(
   ];
 }
 
-/** A run of addresses as a device sees them. */
+/** A range of device addresses. */
 export interface ScriptDmaRange {
   readonly dma: DmaAddr;
   readonly sizeBytes: Bytes;
 }
 
 /**
- * The ranges in which a device finds a buffer's bytes, in their order.
+ * The device addresses of a buffer's bytes, as ranges in order.
  *
  * @param value A range of the two-step API, a mapping, a mapped scatterlist, a record with `addr`
  *   and `size`, a list of these, or a record with one of them as its `sees`.
- * @throws {ScriptError} E0919 when it says nothing of any place.
+ * @throws {ScriptError} E0919 when it contains no device address.
  */
 export function dmaRanges(value: Value): readonly ScriptDmaRange[] {
   const ranges: ScriptDmaRange[] = [];
@@ -281,7 +282,7 @@ function noPlace(what: string): ScriptError {
   );
 }
 
-/** How many bytes ranges have together; charged to the run that is going to look at them. */
+/** The total length of ranges in bytes; charged to the run, which reads them next. */
 function rangeBytes(ranges: readonly ScriptDmaRange[], context: ExecutionContext): Bytes {
   const sizeBytes = ranges.reduce((sum, range) => sum + range.sizeBytes, 0);
   context.chargeMemory(sizeBytes + ITEM_BYTES * ranges.length);

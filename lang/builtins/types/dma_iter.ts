@@ -5,10 +5,10 @@ import { decisionList } from "../explain/decision_list.ts";
 import type { HandleType } from "../../values/spec.ts";
 import { fieldsOf } from "../describe/fields.ts";
 
-/** An iterator, and what its last start or step did. */
+/** An iterator, and the events of its latest start or step. */
 export interface DmaIterTarget {
   readonly iter: BlkDmaIter;
-  /** The events of the last start, and of the steps since; null before. */
+  /** The events since the last start; null before the first start. */
   leftBy: readonly MachineEvent[] | null;
 }
 

@@ -1,4 +1,4 @@
-/** One event, as `trace.first(name)` and an index of a trace give it. */
+/** One event, as returned by `trace.first(name)` and by indexing a trace. */
 import { CORE_EVENTS, type EventVocabulary, fieldOf, type MachineEvent } from "@dmalab/runtime";
 import { pairLines } from "../../text/columns.ts";
 import { formatEventText, formatFieldValue } from "../../render/event_line.ts";
@@ -52,19 +52,19 @@ function whyRecord({ why }: MachineEvent): Readonly<Record<string, Value>> | nul
   return { rule: why.rule, ...Object.fromEntries(inputs) };
 }
 
-/** The place of a statement, for people; null when there is no such statement. */
+/** The source location of a site; null if no statement has that number. */
 export function siteText(site: number | null, context: ExecutionContext): string | null {
   const span = site === null ? null : context.siteSpan(site);
   return span === null ? null : spanPlace(span);
 }
 
-// Which fields an event has depends on its name, so the type has those of all events.
+// The fields of an event depend on its name, so the type has the fields of all events.
 function vocabularyFields(vocabulary: EventVocabulary): FieldSpec<MachineEvent>[] {
   const kinds = new Map<string, Type>();
   for (const event of vocabulary.names) {
     for (const [name, field] of Object.entries(vocabulary.fields(event))) {
       const type = fieldType(field);
-      // A call that gives nothing has its error for a result.
+      // A call without a result has its error as its result.
       if (type === "nothing") continue;
       kinds.set(name, kinds.has(name) && kinds.get(name) !== type ? "any" : type);
     }
@@ -91,7 +91,7 @@ export const EVENT: HandleType<MachineEvent> = {
   name: "event",
   doc: "An event. Its own fields are read by their names.",
   portable: true,
-  // Most scripts ask no event for a field, and all would wait for the list.
+  // Most scripts read no field of an event: the complete list is not built for them.
   fields: fieldsFor(CORE_EVENTS),
   format: (event) => formatEventText(event),
   show: (event, context) => eventLines(event, context),
@@ -128,7 +128,7 @@ function eventLines(event: MachineEvent, context: ExecutionContext): string[] {
   ];
 }
 
-/** A report of the checker, with its two statements. */
+/** Lines about a report of the checker, with its two statements. */
 function checkerReportLines(
   { fields }: MachineEvent<"dma.report">,
   context: ExecutionContext,

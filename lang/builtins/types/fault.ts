@@ -1,4 +1,4 @@
-/** One access of a device that went nowhere, as `iommu.faults` lists them. */
+/** One refused access by a device, as `iommu.faults` lists it. */
 import type { IommuFault, MachineEvent } from "@dmalab/runtime";
 import { decodeFaultLog, printFaultLog } from "@dmalab/runtime/fault_log";
 import { wrapText } from "../../text/columns.ts";
@@ -11,7 +11,7 @@ import { type JudgedFault, judgeFault } from "../fault_verdict.ts";
 import type { HandleType } from "../../values/spec.ts";
 import { fieldsOf } from "../describe/fields.ts";
 
-/** The line of a kernel's log on a machine with this IOMMU. */
+/** The line in a kernel's log on a machine with this IOMMU. */
 function logOf(fault: IommuFault, context: ExecutionContext): string | null {
   const device = context.lab.devices.get(fault.device);
   if (device === undefined || device.dma.domain === null) return null;
@@ -20,7 +20,8 @@ function logOf(fault: IommuFault, context: ExecutionContext): string | null {
     access: fault.access,
     reason: fault.reason,
     pciDomain: device.function.address.domain,
-    // On the wire: a bridge to conventional PCI has one for all that is behind it (dma.md 9.10).
+    // The requester ID on the bus: a bridge to conventional PCI uses one for everything behind it
+    // (dma.md 9.10).
     requesterId: device.dma.requesterId!,
     namesSegment: !context.lab.machine.kernel.fault_lines_without_segment,
     domainId: device.dma.domain.id,
@@ -39,7 +40,7 @@ function formatFault({ access, atNs, device, dma, reason }: IommuFault): string 
   return `${access} of ${formatAddress(dma)} by ${device}: ${reason}, at ${formatDuration(atNs)}`;
 }
 
-/** Null where no IOMMU is known to record such an access. */
+/** The verdict; null if this IOMMU has no known log format for such an access. */
 function judgedOf(
   fault: IommuFault,
   context: ExecutionContext,
@@ -57,7 +58,7 @@ function addressStory(fault: IommuFault, context: ExecutionContext): string[] {
   ];
 }
 
-/** What `explain` says of the fault that an event records: the verdict first, then all lines. */
+/** The explanation of a fault's event: the verdict first, then all lines. */
 export function explainFaultEvent(
   event: MachineEvent<"iommu.fault">,
   context: ExecutionContext,

@@ -1,4 +1,4 @@
-/** What `fault_log` has read: the fault line of a kernel's log. */
+/** The result of `fault_log`: a decoded fault line of a kernel's log. */
 import {
   decodeFaultLog,
   formatSource,
@@ -18,7 +18,7 @@ import { MAPPING } from "./dma/mapping.ts";
 import { fieldsOf } from "../describe/fields.ts";
 import { once } from "../describe/once.ts";
 
-/** The facts in a line without its context. */
+/** The facts in the line itself. */
 const LINE_FIELDS = fieldsOf<LoggedFault>((f) => ({
   format: f.word(
     "The format of the line: vtd, amd, arm (SMMUv3) or arm_v2 (SMMUv1 and SMMUv2).",
@@ -80,7 +80,7 @@ const LINE_FIELDS = fieldsOf<LoggedFault>((f) => ({
   ),
 }));
 
-/** The run's facts about it, computed from the events each time. */
+/** The facts about the line in this run, computed from the events at each access. */
 const RUN_FIELDS = fieldsOf<LoggedFault>((f) => ({
   device: f.string(
     "The device of this machine that has the source's address, by name, or none.",
@@ -151,7 +151,7 @@ export const FAULT_LOG: HandleType<LoggedFault> = {
     faultStory(fault, judgeFault(fault, context), context),
 };
 
-/** Reads a line. @throws {ScriptError} That says where it is wrong. */
+/** Reads a line. @throws {ScriptError} With the position of the mistake. */
 export function readFaultLog(text: string): LoggedFault {
   const read = decodeFaultLog(text);
   if (read.ok) return read.fault;

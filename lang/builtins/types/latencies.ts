@@ -1,4 +1,4 @@
-/** What things cost in virtual time: the latency list of the machine block. */
+/** Costs in virtual time: the latency list of the machine block. */
 import { LATENCY_SETTINGS } from "@dmalab/runtime";
 import { tableLines } from "../../text/columns.ts";
 import { formatCount, formatDuration } from "../../text/numbers.ts";
@@ -15,7 +15,7 @@ export interface LatencyList {
   readonly latenciesNs: Readonly<Record<string, number>>;
 }
 
-/** What each key charges for. */
+/** The unit that each key charges for. */
 const UNITS: ReadonlyMap<string, string> = new Map(
   Object.entries(LATENCY_SETTINGS).map(([key, { unit }]) => [key, unit]),
 );

@@ -1,4 +1,4 @@
-/** The limits of a device's queues, and who set each. */
+/** The limits of a device's queues, and the origin of each. */
 import type { ExecutionContext } from "../../values/execution_context.ts";
 import { type LimitReason, type QueueLimits, SECTOR_SIZE_BYTES } from "@dmalab/runtime";
 import { tableLines } from "../../text/columns.ts";
@@ -15,12 +15,12 @@ export interface LimitsTarget {
   readonly device: string;
 }
 
-/** The runtime's name for a limit that is a number, by which reasons are found too. */
+/** The runtime's name for a numeric limit, by which its reasons are found, too. */
 type LimitKey = {
   [K in LimitReason["limit"]]: QueueLimits[K] extends number ? K : never;
 }[LimitReason["limit"]];
 
-/** Limits as scripts see them: their names, and the units of the runtime. */
+/** Limits by their names in scripts, with their units in the runtime. */
 const LIMIT_ROWS: Readonly<
   Record<string, readonly [key: LimitKey, unit: "sectors" | "bytes" | "things", doc: string]>
 > = {
@@ -86,7 +86,7 @@ function namedLimit(limits: QueueLimits, shown: ShownLimit): NamedLimit {
   return { name: shown.name, key: shown.key, text: formatLimit(shown, limits) };
 }
 
-/** Who settled a limit, and by which rule. */
+/** The origin of a limit, and its rule. */
 function setBy(limits: QueueLimits, shown: ShownLimit): readonly [by: string, rule: string] {
   const reason = reasonsFor(limits, shown).at(-1);
   return reason === undefined ? ["default", ""] : [setterOf(reason), reason.rule];

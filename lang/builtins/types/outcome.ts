@@ -16,7 +16,7 @@ import type { BranchOutcome } from "../../vm/branches.ts";
 /** Events of a picture before the rest is only counted. */
 const DISPLAYED_EVENTS = 12;
 
-/** How many calls of kernel functions there were. */
+/** Number of calls of kernel functions. */
 function callsOf({ counts }: BranchOutcome): number {
   let calls = 0;
   for (const [name, count] of counts) if (name.startsWith("call.")) calls += count;
@@ -37,7 +37,7 @@ function endText(outcome: BranchOutcome): string {
   return endWord(outcome) ?? "ok";
 }
 
-/** The same state of affairs, however it was reached. */
+/** Whether two blocks ended with the same result and state, no matter how. */
 function endsLike(one: BranchOutcome, other: BranchOutcome, context: ExecutionContext): boolean {
   const here = one.machine.lab.machine;
   const there = other.machine.lab.machine;
@@ -47,7 +47,7 @@ function endsLike(one: BranchOutcome, other: BranchOutcome, context: ExecutionCo
     sameViews(one.views, other.views, context) && sameMemory(here, there);
 }
 
-/** What `endsLike` looks at, as far as it is not the same. */
+/** The differences between two ends that `endsLike` compares. */
 function differencesOf(
   one: BranchOutcome,
   other: BranchOutcome,
@@ -77,7 +77,7 @@ function differencesOf(
 const COLUMNS = ["end", "calls", "total memory", "invalidations", "time"] as const;
 const ALIGNMENTS = ["left", "right", "right", "right", "right"] as const;
 
-/** Outcomes side by side: what each is called, or a column for each setting of their machines. */
+/** Outcomes side by side: in the first columns their names, or the settings of their machines. */
 function outcomeTable(
   named: readonly (readonly [name: string, outcome: BranchOutcome])[],
   columnsOfLine: number,
@@ -87,7 +87,7 @@ function outcomeTable(
     named.every(([, { settings }]) =>
       settings.length === keys.length && settings.every(({ key }, index) => key === keys[index])
     );
-  // Without latencies and without `advance` no time passes.
+  // Without latencies and without `advance`, virtual time does not pass: leave out its column.
   const timed = named.some(([, outcome]) => tellsTime(outcome));
   const columns = timed ? COLUMNS : COLUMNS.slice(0, -1);
   const short = keys.map((key) => key.slice(key.lastIndexOf(".") + 1));
@@ -109,8 +109,7 @@ function outcomeTable(
 }
 
 /**
- * Functions that the release lacks and memory that was left, under the table, which has no room for
- * them.
+ * Functions that the release lacks, and leaks: printed below the table, which has no room for them.
  */
 function leftLines(
   named: readonly (readonly [name: string, outcome: BranchOutcome])[],

@@ -4,7 +4,7 @@ import { formatAddress, formatSize } from "../../text/numbers.ts";
 import type { HandleType } from "../../values/spec.ts";
 import { fieldsOf } from "../describe/fields.ts";
 
-/** A named part of the memory, or a window of a device. */
+/** A named part of the memory, or an MMIO window of a device. */
 export const REGION: HandleType<MemoryRegionConfig> = {
   name: "region",
   doc: "A named part of physical memory.",

@@ -1,4 +1,4 @@
-/** A run of physical memory in a list of such. */
+/** A segment of physical memory in a list. */
 import type { PhysAddr } from "@dmalab/runtime";
 
 export const SEGMENT = { phys: "phys", size: "size" } as const;

@@ -1,4 +1,7 @@
-/** Events in order: what `trace { … }` gives, and `events`, all since the machine was ready. */
+/**
+ * Events in order: the result of `trace { … }`, and `events`, which are all since the machine was
+ * ready.
+ */
 import { KERNEL_CALLS, type MachineEvent } from "@dmalab/runtime";
 import { formatEvents } from "../../render/event_line.ts";
 import { formatCount, formatDuration } from "../../text/numbers.ts";
@@ -15,7 +18,7 @@ import { methodsOf } from "../describe/builtin.ts";
 import { fieldsOf } from "../describe/fields.ts";
 import { optional, param, type Parameter } from "../describe/parameters.ts";
 
-/** The events of a trace value: recorded once, or growing in the case of `events`. */
+/** The events of a trace value: fixed, or growing in the case of `events`. */
 export interface Trace {
   readonly events: readonly MachineEvent[];
   /** Virtual time the block took. */
@@ -25,8 +28,8 @@ export interface Trace {
 const CALLS: ReadonlySet<string> = new Set(KERNEL_CALLS);
 
 /**
- * A test for the events that a name means: `iova.alloc`, all below `iommu.*`, and a kernel
- * function's bare name for its call.
+ * A test for the events with a name: `iova.alloc`, all below `iommu.*`; a kernel function's bare
+ * name means its call.
  */
 function eventNameTest(name: string, context: ExecutionContext): (event: MachineEvent) => boolean {
   const { vocabulary } = context.lab.machine.events;

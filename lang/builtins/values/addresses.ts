@@ -1,4 +1,4 @@
-/** Addresses: their members, and the reasons of their meaning. */
+/** Addresses: their members, and explanations of their meaning. */
 import { alignDown, PAGE_SIZE_BYTES } from "@dmalab/runtime";
 import { formatQuantity } from "../../render/value_text.ts";
 import type { ExecutionContext } from "../../values/execution_context.ts";
@@ -28,7 +28,7 @@ function addressType(name: AddressKind, doc: string): HandleType<Quantity> {
       ),
     })),
     format: formatQuantity,
-    // The page table of a process gives the target of its addresses.
+    // `explain` is not for virtual addresses: the page table of the process gives their target.
     ...name === "virt" ? {} : {
       explain: (address: Quantity, context: ExecutionContext) =>
         explainAddress(name, address.value, context),

@@ -28,7 +28,7 @@ function exampleOf(number: ByteNumber): readonly [value: string, bytes: string] 
   return [`0x${value.toString(16)}`, pairs.join(" ")];
 }
 
-/** A value that no int can hold exactly stays bytes. */
+/** A value that an int cannot represent exactly is returned as bytes. */
 function readNumber(bytes: Uint8Array, at: number, { littleEndian, sizeBytes }: ByteNumber): Value {
   let bits = 0n;
   for (let index = 0; index < sizeBytes; index++) {
@@ -69,7 +69,7 @@ function requireInside(
 
 const bytesMethod = methodsOf<BytesValue>();
 
-/** `b.le32(at)`, and all numbers of a structure at once. */
+/** `b.le32(at)`, and methods that read all numbers of a structure at once. */
 export const BYTE_NUMBER_METHODS: readonly MethodSpec<BytesValue>[] = [
   ...NUMBERS.map((number) => {
     const [example, exampleBytes] = exampleOf(number);

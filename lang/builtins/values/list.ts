@@ -29,7 +29,7 @@ import { fieldsOf } from "../describe/fields.ts";
 import { optional, param } from "../describe/parameters.ts";
 import { methodsOf } from "../describe/builtin.ts";
 
-/** The position that an index of a machine's thing or a method's argument means, in 0 … length - 1. */
+/** Checks an index into a list of the machine, or one that is a method's argument: 0 … length - 1. */
 export function checkedIndex(index: Value, length: number, what: string): number {
   const position = toInt(index, `an index of ${what}`, Number.MIN_SAFE_INTEGER);
   if (position >= 0 && position < length) return position;
@@ -57,7 +57,7 @@ const FUNCTION = {
 
 const method = methodsOf<ListValue>("script");
 
-/** Asks a function of the script about each of so many items. */
+/** A test that calls a function of the script for each of `count` items. */
 export function holds(count: number, test: Closure, context: ExecutionContext) {
   return (item: Value): boolean => {
     const answer = context.call(test, [item]);
@@ -79,7 +79,7 @@ function sumOf(list: ListValue, context: ExecutionContext): Value {
   return sum;
 }
 
-/** The item that comes first by an order; none of an empty list. */
+/** The smallest or largest item by an order; none for an empty list. */
 function extreme(list: ListValue, order: "<" | ">", context: ExecutionContext): Value {
   let best: Value = null;
   for (const item of list.items) {
@@ -313,7 +313,7 @@ export const LIST: HandleType<ListValue> = {
       : recordTable(list.items, context) ?? numberedLines(list.items, context),
 };
 
-/** Items one by one, as many as are wanted. */
+/** Lines with an index and an item, generated on demand. */
 function* numberedLines(items: readonly Value[], context: ExecutionContext): Generator<string> {
   for (const [index, item] of items.entries()) {
     context.work(FORMAT_STEPS);
@@ -321,7 +321,7 @@ function* numberedLines(items: readonly Value[], context: ExecutionContext): Gen
   }
 }
 
-/** As much of a value as a line has room for. */
+/** The beginning of a value that fits in a line. */
 function lineStart(item: Value, context: ExecutionContext): string {
   return typeof item === "string"
     ? item.slice(0, context.columns)

@@ -1,4 +1,4 @@
-/** Numbers with and without a unit: the few fields they have. */
+/** Numbers with and without a unit, and their few fields. */
 import type { ExecutionContext } from "../../values/execution_context.ts";
 import { LIST_BYTES, NEW_ITEM_BYTES } from "../../values/limits.ts";
 import { groupThousands } from "../../text/numbers.ts";

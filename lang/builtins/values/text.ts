@@ -11,14 +11,14 @@ import { BYTE_NUMBER_METHODS } from "./byte_numbers.ts";
 import { methodsOf } from "../describe/builtin.ts";
 import type { ExecutionContext } from "../../values/execution_context.ts";
 
-/** The host's search is as good as can be for parts up to this length, and may be very bad for longer ones. */
+/** For parts up to this length the host's search is fast; for longer ones it may be very slow. */
 const SHORT_CHARACTERS = 16;
-/** Characters between two charges of work, and steps that one costs here. */
+/** Characters between two charges of work, and the steps charged for each character. */
 const STRIDE = 4096;
 const CHARACTER_STEPS = 1 / 2;
 
 /**
- * Where a part occurs in a text, from left to right, each behind the one before.
+ * The positions of a part in a text, from left to right, without overlaps.
  *
  * @param part Not empty.
  */
@@ -42,8 +42,8 @@ function* shortOccurrences(
 }
 
 /**
- * By Knuth, Morris and Pratt (1977): no character of the text is examined again after it was
- * passed.
+ * The algorithm of Knuth, Morris and Pratt (1977): no character of the text is examined again after
+ * it was passed.
  */
 function* longOccurrences(
   text: string,
@@ -64,7 +64,7 @@ function* longOccurrences(
   }
 }
 
-/** Of each beginning of the part: how many of its first characters are its last as well. */
+/** For each prefix of the part: the length of the longest proper prefix that is also its suffix. */
 function bordersOf(part: string, context: ExecutionContext): Int32Array {
   context.chargeMemory(Int32Array.BYTES_PER_ELEMENT * part.length);
   const borders = new Int32Array(part.length);
@@ -144,7 +144,7 @@ const DUMP_BYTES = 16;
 /** Lines of a dump before the rest is only counted. */
 const DUMP_LINES = 16;
 
-/** Bytes as lines of sixteen, with the offset before them and the characters behind. */
+/** Bytes in lines of sixteen, with the offset before them and the characters after them. */
 export function dumpLines(bytes: Uint8Array): string[] {
   const lines: string[] = [];
   for (let at = 0; at < bytes.length && lines.length < DUMP_LINES; at += DUMP_BYTES) {

@@ -1,4 +1,6 @@
-/** Memory that is allocated for a device: shared all the time (`dma_alloc_coherent`), or pages that are mapped at once (`dma_alloc_pages`). */
+/**
+ * Memory allocated for a device: always shared (`dma_alloc_coherent`), or pages that are mapped at once (`dma_alloc_pages`).
+ */
 import type { CoherentMemory, PageMemory } from "@dmalab/runtime/dma";
 import { formatAddress, formatSize } from "../../../text/numbers.ts";
 import type { HandleType } from "../../../values/spec.ts";
@@ -6,7 +8,7 @@ import { fieldsOf } from "../../describe/fields.ts";
 
 interface PageMemoryTarget {
   readonly memory: PageMemory;
-  /** It was freed: freeing it again is a double free. */
+  /** True after it was freed: freeing it again is a double free. */
   freed: boolean;
 }
 
@@ -28,7 +30,7 @@ export interface CoherentTarget {
   readonly memory: CoherentMemory;
   /** The device it was allocated for, by name. */
   readonly device: string;
-  /** It was freed: freeing it again is a double free. */
+  /** True after it was freed: freeing it again is a double free. */
   freed: boolean;
 }
 

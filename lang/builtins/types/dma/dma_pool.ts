@@ -12,18 +12,18 @@ import { ATOMIC } from "../../calls/parameters.ts";
 
 export interface DmaPoolTarget {
   readonly pool: DmaPool;
-  /** How often it was destroyed: blocks from before are gone. */
+  /** How often the pool was destroyed: blocks allocated before are invalid. */
   destroyed: number;
 }
 
 export interface PoolBlockTarget {
   readonly owner: DmaPoolTarget;
   readonly block: PoolBlock;
-  /** How often the pool had been destroyed when it was handed out. */
+  /** The pool's `destroyed` when the block was allocated. */
   readonly destroyed: number;
-  /** Where the device finds it while it is handed out. */
+  /** The block's device address while it is allocated. */
   readonly addr: DmaAddr;
-  /** It was freed: freeing it again is a double free. */
+  /** True after it was freed: freeing it again is a double free. */
   freed: boolean;
 }
 

@@ -29,10 +29,10 @@ import { factLines } from "../../explain/explanation.ts";
 /** Faults that are printed before the rest is only counted. */
 const DISPLAYED_FAULTS = 4;
 
-/** Where the story of a fault's address begins. */
+/** Indentation of the story of a fault's address. */
 const FAULT_INDENT = "  ";
 
-/** The devices, then the newest faults, each with the story of its address. */
+/** The devices, then the latest faults, each with the story of its address. */
 function iommuStory(machine: Machine, context: ExecutionContext): string[] {
   const { config } = machine;
   const devices = [...context.lab.devices.values()];

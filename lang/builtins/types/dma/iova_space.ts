@@ -28,12 +28,12 @@ import { TRANSLATED_MACHINE } from "../../calls/example_machines.ts";
 
 /** Ranges in the picture of one device's addresses before the rest is only counted. */
 const DISPLAYED_RANGES = 20;
-/** Ranges that get a note: more than are listed, since those of a kind share a line. */
+/** Ranges that get a note: more than are listed, since ranges of the same kind share a line. */
 const NOTED_RANGES = 1000;
-/** Bytes that a range in a list is charged. */
+/** Memory charged for a range in a list. */
 const RANGE_BYTES = 256;
 
-/** Frames below 4 GiB, or below the device's own limit when that is lower. */
+/** The first frame above 4 GiB, or above the device's own limit if that is lower. */
 function lowEndPfn({ domain, lastAddress }: TranslatedDevice): number {
   const last = Math.min(lastAddress, domain.table.lastAddress, 2 ** 32 - 1);
   return Math.floor((last + 1) / domain.granuleBytes);
@@ -43,7 +43,7 @@ function lowFreeSpace(device: TranslatedDevice) {
   return freeSpace(device.domain, lowEndPfn(device));
 }
 
-/** 0 when what is free is one piece, towards 1 the more pieces it is in. */
+/** 0 when the free space is one piece; approaches 1 the more pieces it has. */
 function fragmentation(device: TranslatedDevice): number {
   const { bytes, largestBytes } = lowFreeSpace(device);
   return bytes === 0 ? 0 : 1 - largestBytes / bytes;
@@ -212,7 +212,7 @@ function spacePicture(
   }, rows);
 }
 
-/** The ranges, each with its note; only the first need one. */
+/** The ranges, each with its note; only the first ones need a note. */
 function picturedRanges(domain: IommuDomain) {
   return addressRanges(domain).map((range, index) => ({
     start: range.start,
@@ -280,9 +280,9 @@ function cacheTexts(domain: IommuDomain): string[] {
 }
 
 type RangeUse =
-  /** The page table leads somewhere from it. */
+  /** Page-table entries translate it. */
   | "mapped"
-  /** Handed out, with nothing linked in it. */
+  /** Allocated, with nothing linked in it. */
   | "taken"
   /** Freed, and kept in an rcache for the next one of its size. */
   | "cached"
@@ -291,20 +291,20 @@ type RangeUse =
   /** Never handed out. */
   | "reserved";
 
-/** One range that the allocator does not hand out at the moment. */
+/** A range that the allocator cannot allocate from at the moment. */
 interface AddressRange {
   readonly start: number;
   readonly sizeBytes: number;
   readonly use: RangeUse;
-  /** The CPU that has it in its cache or flush queue; -1 for a depot, null for the others. */
+  /** The CPU with the range in its cache or flush queue; -1 for a depot, null for other uses. */
   readonly cpu: number | null;
   /** Its size when it was freed: the size class of an rcache, the length in a flush queue. */
   readonly givenBackBytes: number;
-  /** How often it is in rcaches: more than once after a double free. */
+  /** How often the range is in rcaches: more than once after a double free. */
   readonly cachedTimes: number;
 }
 
-/** A freed range, by its first frame. */
+/** A freed range; the first frame is its key. */
 interface GivenBack {
   readonly use: "cached" | "waiting";
   readonly cpu: number;
@@ -312,7 +312,7 @@ interface GivenBack {
   times: number;
 }
 
-/** The ranges of a domain, the highest first: the order in which a search meets them. */
+/** The ranges of a domain, highest first: in the order of a search by the allocator. */
 function addressRanges(domain: IommuDomain): AddressRange[] {
   const { granuleBytes, iova, table } = domain;
   const back = givenBack(domain);
@@ -358,7 +358,7 @@ interface FreeSpace {
   readonly pieces: number;
 }
 
-/** What no range covers below a frame, the cached ranges being covered. */
+/** The space below a frame that no range covers; cached ranges count as covered. */
 function freeSpace(domain: IommuDomain, endPfn: number): FreeSpace {
   let free = 0;
   let largest = 0;

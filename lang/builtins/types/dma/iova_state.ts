@@ -12,25 +12,28 @@ import { mappedRuns } from "../../mapped_runs.ts";
 import type { HandleType } from "../../../values/spec.ts";
 import { fieldsOf } from "../../describe/fields.ts";
 
-/** The state, and the device it was last given to, which alone knows what its addresses mean. */
+/**
+ * The state, and the device it was last passed with: its addresses are meaningful only for that
+ * device.
+ */
 export interface IovaStateTarget {
   readonly state: DmaIovaState;
   device: DmaDevice | null;
-  /** What kind of memory the block iterator mapped with it, which its unmap must know. */
+  /** The kind of memory that the block iterator mapped with it, needed for the unmap. */
   kind: PeerMapType;
 }
 
-/** A state that a driver keeps somewhere, as a value's target. */
+/** The value's target for a state that a driver stores. */
 export function stateOf(state: DmaIovaState, device: DmaDevice | null): IovaStateTarget {
   return { state, device, kind: "none" };
 }
 
-/** A state as a driver declares it: all zero. */
+/** A newly declared state: all zero. */
 export function newIovaState(): IovaStateTarget {
   return stateOf(new DmaIovaState(), null);
 }
 
-/** The page-table entries of a range, and the bounce buffers among them. */
+/** The page-table entries of a range, with the bounce buffers among their targets. */
 function linkedRuns(
   device: DmaDevice,
   state: DmaIovaState,
@@ -47,7 +50,7 @@ function linkedRuns(
   }));
 }
 
-/** Why the device's last allocation failed, if it did. */
+/** Why the device's last allocation failed; empty if it did not. */
 function lastRefusal(device: DmaDevice | null, context: ExecutionContext): string[] {
   const { events } = context.recorder;
   const last = events.findLastIndex((event) =>

@@ -1,8 +1,8 @@
-/** A mapping of the ledger as scripts see mappings. */
+/** Converts a mapping of the ledger to a mapping of the language. */
 import type { LedgerEntry } from "../../ledger.ts";
 import type { Mapping } from "./mapping.ts";
 
-/** The facts of a mapping in the events, without its attributes. */
+/** The facts about a mapping that its events contain, without its attributes. */
 export function ledgerMapping(entry: LedgerEntry): Mapping {
   const branch = entry.created.why?.inputs.branch;
   return {

@@ -1,4 +1,4 @@
-/** One streaming mapping: what `dma_map_*` gives, and what `device.mappings` lists. */
+/** One streaming mapping: the result of `dma_map_*`, and an item of `device.mappings`. */
 import type { DmaAddr, PhysAddr } from "@dmalab/runtime";
 import { formatAddress, formatSize } from "../../../text/numbers.ts";
 import { isHandle } from "../../arguments.ts";
@@ -20,18 +20,18 @@ export interface Mapping {
   readonly attrs: readonly string[];
   /** The branch of the map, as a word; null where it is unknown. */
   readonly branch: string | null;
-  /** The statement that made it, as a number that a run can name. */
+  /** The site of the statement that made the mapping. */
   readonly site: number | null;
 }
 
-/** Where a device sees a mapping's first byte, or an address itself, in an argument of these kinds. */
+/** The device address of a mapping's first byte, or the address itself, for an argument of these kinds. */
 export function mappedAddress(value: Value): DmaAddr {
   return value instanceof Handle
     ? (value.target as Mapping).addr
     : addressOf(value as Quantity) as DmaAddr;
 }
 
-/** An argument that says where a device sees something. */
+/** An argument that is a device address, or something that has one. */
 export const WHERE = param.of(
   "dma",
   ["dma", "@mapping"],

@@ -1,4 +1,4 @@
-/** The way of one address through a page table, as the hardware reads it. */
+/** The path of one address through a page table, as the hardware walks it. */
 import {
   entryBits,
   type EntryFacts,
@@ -22,7 +22,7 @@ import type { ExecutionContext } from "../../../values/execution_context.ts";
 import type { HandleType } from "../../../values/spec.ts";
 import { fieldsOf } from "../../describe/fields.ts";
 
-/** An address and the tables that it is looked up in. */
+/** An address and the tables that translate it. */
 export interface PageWalk {
   readonly machine: Machine;
   readonly device: TranslatedDevice;
@@ -31,13 +31,13 @@ export interface PageWalk {
 
 interface WalkedEntry {
   readonly name: string;
-  /** The page that it is in. */
+  /** The frame of the table that contains the entry. */
   readonly table: number;
   readonly index: number;
   readonly bits: string;
-  /** Its fields that are not 0; none of an empty one. */
+  /** The entry's fields that are not 0; none for an empty entry. */
   readonly set: readonly string[];
-  /** Its target; null for an empty one. */
+  /** The entry's target; null for an empty entry. */
   readonly phys: number | null;
 }
 
@@ -59,7 +59,7 @@ const PAGES = {
   why: "string",
 } as const;
 
-/** A map, as its event describes it, with pages that are still there. */
+/** The event of a map whose pages are still mapped. */
 type MapEvent = MachineEvent<"iommu.map">;
 
 function tableAt({ device: { domain }, machine }: PageWalk, page: number): number {
@@ -67,7 +67,7 @@ function tableAt({ device: { domain }, machine }: PageWalk, page: number): numbe
   return tablePagePhys(last.basePhys + last.sizeBytes, domain.id, domain.granuleBytes, page);
 }
 
-/** The entries from the top down, the last of them a leaf or empty. */
+/** The entries from the root down; the last one is a leaf or empty. */
 function entriesOf(walk: PageWalk): readonly WalkedEntry[] {
   const { device: { domain: { granuleBytes, table } }, iova, machine } = walk;
   const format = machine.iommuModel.entries;
@@ -96,7 +96,7 @@ function entriesOf(walk: PageWalk): readonly WalkedEntry[] {
   });
 }
 
-/** The map that wrote the leaf; null where there is no leaf, or no event was kept of it. */
+/** The map that wrote the leaf; null without a leaf, or if the map's event was not kept. */
 function mapOf({ device: { domain }, iova }: PageWalk, context: ExecutionContext): MapEvent | null {
   if (!domain.table.walk(iova)) return null;
   const members = new Set(domain.members.map(({ name }) => name));
@@ -202,7 +202,7 @@ function walkLines(walk: PageWalk, context: ExecutionContext): string[] {
   ];
 }
 
-/** The map with its pages, each size with the entries that it wrote and what kept it from the next. */
+/** The map with its pages: for each page size its entries, and why a larger size was not used. */
 function mapLines(walk: PageWalk, map: MapEvent): string[] {
   const { iova, phys, size_bytes: sizeBytes } = map.fields;
   const title = `map #${map.seq}: ${formatAddress(iova)} → ${formatAddress(phys)}, ` +
@@ -216,7 +216,7 @@ function mapLines(walk: PageWalk, map: MapEvent): string[] {
   ];
 }
 
-/** Which entries the pages of a map are in. */
+/** Names the entries that contain the pages of a map. */
 function writtenEntries(
   { device: { domain: { table } }, machine }: PageWalk,
   cut: PageCut,

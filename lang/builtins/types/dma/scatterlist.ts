@@ -1,4 +1,4 @@
-/** Scatterlists: buffers that are mapped together. */
+/** Scatterlists: several buffers that one call maps. */
 import { plainSegment, SEGMENT } from "../segment.ts";
 import type { PhysAddr } from "@dmalab/runtime";
 import {
@@ -20,8 +20,8 @@ import type { HandleType } from "../../../values/spec.ts";
 import { fieldsOf } from "../../describe/fields.ts";
 
 /**
- * The ranges of a list that is mapped for a device, and in words what kept their entries apart: the
- * list's outputs laid beside its entries. None when it is not mapped.
+ * The ranges of a list that is mapped for a device, each with the reason why it is separate from
+ * the previous one: the list's outputs matched with its entries. Empty when the list is not mapped.
  *
  * @see rules/dma.md 7.1, 7.2 step 5
  */
@@ -32,7 +32,7 @@ function scatterRanges(list: Scatterlist, device: DmaDevice): ScatterRange[] {
     const dma = list.dmaAddressAt(output);
     const sizeBytes = list.dmaLengthAt(output);
     const first = entry;
-    // An output of no bytes, which a defect can leave, still represents its entry.
+    // An output with 0 bytes, which a defect can cause, still covers its entry.
     let covered = 0;
     do covered += list.lengthAt(entry++); while (covered < sizeBytes && entry < list.count);
     const before = ranges.at(-1);
@@ -44,17 +44,17 @@ function scatterRanges(list: Scatterlist, device: DmaDevice): ScatterRange[] {
   return ranges;
 }
 
-/** The subject of a separation's words: an entry that begins a range behind another one. */
+/** A boundary between two ranges: the entry that begins a new one. */
 interface SegmentBoundary {
   readonly list: Scatterlist;
   readonly device: DmaDevice;
   readonly before: ScatterRange;
   readonly first: number;
-  /** It is a peer's bus address. */
+  /** True if the entry is a peer's bus address. */
   readonly bus: boolean;
 }
 
-/** Where in its page a byte lies. */
+/** The offset of a byte in its page. */
 function offsetOf(phys: number, { domain }: DmaDevice): number {
   return phys % (domain?.granuleBytes ?? 1);
 }
@@ -113,14 +113,14 @@ const WORDS: Readonly<Record<Apart, (at: SegmentBoundary) => ScatterWords>> = {
 export interface ScatterlistTarget {
   readonly list: Scatterlist;
   device: DmaDevice | null;
-  /** Its allocation, null once it is freed; none for a list of a script's buffers. */
+  /** The list's own allocation; null once freed, absent for a list of a script's buffers. */
   memory?: NoncontiguousMemory | null;
 }
 
-/** Bytes that an entry in a list of values is charged. */
+/** Memory charged for an entry in a list of values. */
 const ENTRY_BYTES = 128;
 
-/** Bits in the spare places of a pointer to a page. @see rules/p2p.md 9.1 */
+/** Flags in the unused low bits of a page pointer. @see rules/p2p.md 9.1 */
 const LAST_ENTRY = 2;
 const BUS_OUTPUT = 4;
 
@@ -197,7 +197,7 @@ export const SCATTERLIST: HandleType<ScatterlistTarget> = {
   equals: ({ list }, other) => isHandle(other, SCATTERLIST) && other.target.list === list,
 };
 
-/** Why there are as many DMA ranges as there are. */
+/** Explains the number of DMA ranges. */
 function explainRanges({ list, device }: ScatterlistTarget): string[] {
   if (device === null || list.outputs === 0) return ["the list is not mapped"];
   const ranges = scatterRanges(list, device);

@@ -16,10 +16,10 @@ import { formatInputs } from "../../explain/inputs.ts";
 import { POOL_VERDICTS } from "../../explain/texts.ts";
 import { siteText } from "../event.ts";
 
-/** Statements that are named before the rest is only counted. */
+/** Statements that are listed before the rest is only counted. */
 const DISPLAYED_HOLDERS = 8;
 
-/** Live buffers that one statement made. */
+/** A statement's live bounce buffers. */
 interface Holder {
   readonly place: string;
   buffers: number;
@@ -27,7 +27,7 @@ interface Holder {
   oldestNs: number;
 }
 
-/** The story of a pool: its holders by statement, the largest first, and the last refusal. */
+/** Explains a pool: the statements that use it, by size, and the last refusal. */
 function explainPool(pool: SwiotlbPool, context: ExecutionContext): string[] {
   if (!pool.active) return ["the machine has no pool"];
   const { events } = context.recorder;
@@ -55,7 +55,8 @@ function explainPool(pool: SwiotlbPool, context: ExecutionContext): string[] {
 }
 
 /**
- * The memory that a statement holds, and its place: on a separate line where it would be cut off.
+ * The memory in use by a statement, and the statement's location: on a separate line if it would be
+ * cut off.
  */
 function holderLines(
   { place, buffers, slots, oldestNs }: Holder,
@@ -67,7 +68,7 @@ function holderLines(
   return what.length + place.length <= columns ? [what + place] : [what.trimEnd(), `    ${place}`];
 }
 
-/** The newest `swiotlb.map` of each address. */
+/** The latest `swiotlb.map` of each address. */
 function lastMakers(events: readonly MachineEvent[]): ReadonlyMap<number, MachineEvent> {
   const makers = new Map<number, MachineEvent>();
   for (const event of events) {
@@ -125,7 +126,7 @@ function plainBuffer(buffer: BouncedBuffer) {
   };
 }
 
-/** Bytes that a buffer in a list is charged. */
+/** Memory charged for a buffer in a list. */
 const BUFFER_BYTES = 256;
 
 export const SWIOTLB: HandleType<SwiotlbPool> = {

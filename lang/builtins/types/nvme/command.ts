@@ -1,4 +1,4 @@
-/** The NVMe command that a request became. */
+/** The NVMe command of a request. */
 import { wordValue } from "../../words.ts";
 import type { NvmeCommandView, NvmeRequest, SglDescriptor } from "@dmalab/devices";
 import { formatAddress, formatHexBytes, formatSize } from "../../../text/numbers.ts";

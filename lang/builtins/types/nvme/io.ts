@@ -1,4 +1,4 @@
-/** An io: one bio as its submitter sees it, however many requests it became. */
+/** An io: one bio from its submitter's point of view, with all the requests made from it. */
 import { addAll, maxOf } from "@dmalab/runtime/basics";
 import type { Io, NvmeRequest } from "@dmalab/devices";
 import { blkStatusName } from "@dmalab/runtime";
@@ -22,11 +22,11 @@ import { fieldsOf } from "../../describe/fields.ts";
 import { once } from "../../describe/once.ts";
 import { TRACE } from "../trace.ts";
 
-/** Where addresses came from differs from request to request, and says nothing about the io. */
+/** Events about the origin of addresses differ between requests, and explain nothing about the io. */
 const DETAILS = /^(?:iova|iotlb|flush_queue)\./;
 
 /**
- * One story for each row of requests about which the same was decided.
+ * One story for each sequence of requests with the same decisions.
  *
  * @param tell The story of a request.
  */
@@ -54,7 +54,7 @@ function ioStory(
   return lines;
 }
 
-/** The decisions about each request, with rules, and its end; each thing once. */
+/** The decisions about each request, with rules, and its end; equal lines once. */
 function decisionsOf(requests: readonly NvmeRequest[], context: ExecutionContext): string[] {
   const decided = new Map(requests.map(({ id }) => [id, new Set<string>()]));
   for (const { name, request, why } of context.recorder.events) {
@@ -66,7 +66,7 @@ function decisionsOf(requests: readonly NvmeRequest[], context: ExecutionContext
   );
 }
 
-/** Requests of a picture before the rest is only listed. */
+/** Requests that a picture shows; the others are only listed. */
 const PICTURED_REQUESTS = 1;
 
 const OWN_FIELDS = fieldsOf<Io>((f) => ({
@@ -103,7 +103,7 @@ function onlyRequest(io: Io, field: string): NvmeRequest {
   );
 }
 
-/** An io of one request also answers for that request. */
+/** An io of one request also has the fields of that request. */
 function requestFields(): FieldSpec<Io>[] {
   const own = new Set(OWN_FIELDS().map((field) => field.name));
   return REQUEST.fields().filter((field) => !own.has(field.name)).map((field) => {

@@ -28,7 +28,7 @@ function mediaBlocks(
 
 const method = methodsOf<NvmeDevice>();
 
-/** What goes through the kernel's driver, which has to be bound to the disk. */
+/** A method that uses the kernel's driver, which has to be bound to the disk. */
 function throughDriver(spec: MethodSpec<NvmeDevice>): MethodSpec<NvmeDevice> {
   return {
     ...spec,

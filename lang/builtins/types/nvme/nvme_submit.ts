@@ -17,7 +17,7 @@ import { DWORDS } from "../../calls/nvme_bytes.ts";
 /** Bytes of a command in a submission queue. */
 const SQE_BYTES = 64;
 
-/** The charge for a request, with its command and the events that it will cause. */
+/** Memory charged for a request, with its command and its later events. */
 const REQUEST_BYTES = 8192;
 
 export const OP = param.of(
@@ -29,7 +29,7 @@ export const OP = param.of(
 export const LBA = optional(param.int("lba", "First logical block; 0 when left out."), 0);
 const INTO = named(param.handle("into", BUFFER, "Where the data goes."));
 const FROM = named(param.handle("from", BUFFER, "Where the data comes from."));
-/** What scripts give that choose the operation while they run. */
+/** The memory, for scripts that choose the operation at run time. */
 export const DATA = named(
   param.handle("data", BUFFER, "The memory, whichever way the operation moves the data."),
 );
@@ -47,7 +47,7 @@ const QUEUE = named(
   param.int("queue", "The queue to use, from 1; the CPU's own when left out."),
 );
 
-/** What every submission can take. */
+/** The parameters of every submission. */
 const SUBMITTED = [LBA, INTO, FROM, DATA, BYTES, METADATA, QUEUE] as const;
 
 const method = methodsOf<NvmeDevice>();
@@ -66,7 +66,7 @@ const OPERATIONS: ReadonlySet<string> = new Set<DiskOp>([
   "discard",
 ]);
 
-/** The operation a word names. */
+/** The operation that a word names. */
 function toDiskOp(value: Value): DiskOp {
   const name = toWord(value, "op");
   if (OPERATIONS.has(name)) return name as DiskOp;
@@ -76,11 +76,11 @@ function toDiskOp(value: Value): DiskOp {
   );
 }
 
-/** Memory as it can be given: for one way, or for whichever the operation has. */
+/** Memory arguments: for one direction, or for either. */
 type GivenMemory = Readonly<Record<"into" | "from" | "data", HostBuffer | undefined>>;
 
 /**
- * The one buffer that is given.
+ * The only buffer among the arguments.
  *
  * @throws {ScriptError} E0917 for more than one.
  */
@@ -93,7 +93,7 @@ export function onlyMemory(what: string, memory: GivenMemory): HostBuffer | unde
   );
 }
 
-/** The buffer of an operation, cut to the requested size; none for those without data. */
+/** The buffer of an operation, cut to the requested size; null for operations without data. */
 function dataOf(op: DiskOp, memory: GivenMemory, sizeBytes: number | undefined): HostBuffer | null {
   const wanted = DATA_ARGUMENT[op];
   const given = onlyMemory(op, memory);
@@ -146,7 +146,7 @@ function waitUntilDone(context: ExecutionContext, io: Io, what: string): Io {
   return io;
 }
 
-/** The same, and raises its status. */
+/** Waits until an io is done, and raises its error status. */
 function waitAndRaise(context: ExecutionContext, io: Io, what: string): Io {
   waitUntilDone(context, io, what);
   if (io.error !== null) {
@@ -155,7 +155,7 @@ function waitAndRaise(context: ExecutionContext, io: Io, what: string): Io {
   return io;
 }
 
-/** A command as it is put into a queue. */
+/** Parameters for a raw command that is written into a queue. */
 const RAW = [
   param.bytes("command", "Its 64 bytes, as `nvme_command` makes them."),
   named(param.bool("admin", "For the admin queue."), false),
@@ -180,7 +180,7 @@ function waiting(
   example: string,
   raises: readonly ErrnoName[],
 ): MethodSpec<NvmeDevice> {
-  // The index of each argument of `submit` among this operation's own; -1 for one it lacks.
+  // The position of each argument of `submit` among this operation's arguments; -1 if it has none.
   const places = SUBMITTED.map((parameter) => parameters.indexOf(parameter));
   return method({
     name: op,
@@ -199,10 +199,10 @@ function waiting(
   });
 }
 
-/** What operations end in when nothing is broken. A device's own errors are its status's errno. */
+/** Errors of operations when nothing is defective. A device's own error is the errno of its status. */
 const DATA_ERRORS: readonly ErrnoName[] = ["EIO", "EINVAL", "ENOMEM"];
 
-/** Everything that puts a command on its way. */
+/** Methods that submit a command. */
 export const SUBMIT_METHODS: readonly MethodSpec<NvmeDevice>[] = [
   method({
     name: "submit",

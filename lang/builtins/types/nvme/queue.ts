@@ -15,12 +15,12 @@ import type { ExecutionContext } from "../../../values/execution_context.ts";
 
 type ControllerSide = NonNullable<ReturnType<typeof controllerSide>>;
 
-/** The controller's position in a queue; null once it does not know it. */
+/** The controller's position in a queue; null when the controller has lost its state. */
 function controllerSide(queue: QueuePair, device: string, context: ExecutionContext) {
   return context.lab.device(device, "nvme").controller.ringsOf(queue.id);
 }
 
-/** The drawing of a queue in the state it is in. */
+/** The drawing of a queue in its current state. */
 function picturedQueue(
   queue: QueuePair,
   device: string,
@@ -74,15 +74,15 @@ function picturedQueue(
   };
 }
 
-/** A command id is a tag, and how often the tag was used, times this. */
+/** A command id is its tag plus this factor times the number of earlier uses of the tag. */
 const TAGS = 4096;
 
-/** Whether a slot lies between two positions of a ring of `depth` slots. */
+/** Whether a slot of a ring lies between two positions. */
 function between(slot: number, from: number, to: number): boolean {
   return from <= to ? slot >= from && slot < to : slot >= from || slot < to;
 }
 
-/** The tag of the command that waits in a slot; nothing where the controller has fetched it. */
+/** The tag of the pending command in a slot; empty if the controller has fetched the command. */
 function commandCell(
   queue: QueuePair,
   host: HostRings,
@@ -111,7 +111,7 @@ function completionMarks(host: HostRings, other: ControllerSide | null): RingMar
   ];
 }
 
-/** The ring that has a command in flight. */
+/** Where a command in flight is: in which ring, or lost. */
 function whereabouts(
   { cid }: NvmeRequest,
   queue: QueuePair,

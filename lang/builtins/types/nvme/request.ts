@@ -1,4 +1,4 @@
-/** A request, as the block layer gives it to the driver. */
+/** A request, as the block layer passes it to the driver. */
 import { plainSegment, SEGMENT } from "../segment.ts";
 import { type NvmeRequest, readStatus } from "@dmalab/devices";
 import { formatCount, formatSize } from "../../../text/numbers.ts";
@@ -25,7 +25,7 @@ export function requestEvents(requests: readonly NvmeRequest[], context: Executi
   );
 }
 
-/** Events as a trace; its span is that from the first to the last. */
+/** Events as a trace that spans from the first to the last. */
 export function traceOf(events: ReturnType<typeof requestEvents>): Trace {
   const spanNs = events.length === 0 ? 0 : events.at(-1)!.at_ns - events[0]!.at_ns;
   return { events, spanNs };
@@ -117,7 +117,7 @@ export const REQUEST: HandleType<NvmeRequest> = {
   isWrong: (request, context) => wentWrong([request], context),
 };
 
-/** True when one of some requests failed, or was at fault somewhere. */
+/** True when one of the requests failed, or caused a fault or a report. */
 export function wentWrong(requests: readonly NvmeRequest[], context: ExecutionContext): boolean {
   return requests.some(({ done, status }) => done && status !== "OK") ||
     requestEvents(requests, context).some(isIncident);

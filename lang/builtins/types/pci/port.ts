@@ -1,4 +1,4 @@
-/** Host bridges, root ports and switches: the parts of a topology. */
+/** Host bridges, root ports and switches: the parts of a PCI topology. */
 import { wordValue } from "../../words.ts";
 import { ListValue } from "../../../values/value.ts";
 import { type PciNodeConfig, settingOf, switchedOn } from "@dmalab/devices";

@@ -23,11 +23,11 @@ import { methodsOf } from "../../describe/builtin.ts";
 import { fieldsOf } from "../../describe/fields.ts";
 import { param } from "../../describe/parameters.ts";
 
-/** The charge for a range or an entry. */
+/** Memory charged for a range or an entry. */
 const RANGE_BYTES = 64;
 const MAX_RANGES = 65_536;
 
-/** A machine for examples: a device with memory below the switch of another one. */
+/** A machine for examples: a device with memory below the same switch as another device. */
 export const SHARING_MACHINE = `machine {
   iommu { mode = strict }
   pci {
@@ -38,7 +38,7 @@ export const SHARING_MACHINE = `machine {
 }
 `;
 
-/** The argument with the parts of a BAR. */
+/** The argument for the shared parts of a BAR. */
 export const RANGES = param.of(
   "ranges",
   "list",

@@ -1,4 +1,4 @@
-/** The page-wise DMA map, and the state of peers along one batch of its entries. */
+/** The HMM DMA map, and the peer-to-peer state for one batch of its entries. */
 import type { PlainOf } from "../../describe/form.ts";
 import {
   type DmaAddr,
@@ -24,18 +24,18 @@ import { param } from "../../describe/parameters.ts";
 import { afterColon } from "../../../diagnostics/render.ts";
 import { HMM_MODES } from "./hmm_modes.ts";
 
-/** Entries of a picture that are examined; further ones are only counted. */
+/** Largest number of entries that a picture examines; further ones are only counted. */
 export const PICTURED_ENTRIES = 16_384;
-/** Digits of 32 bits. */
+/** Hexadecimal digits of 32 bits. */
 const HALF_DIGITS = 8;
 
-/** The map, and the device that it is for; null for a device that is nothing but software. */
+/** The map, and the device it was made for; null for a device implemented in software. */
 export interface HmmMapTarget {
   readonly map: HmmDmaMap;
   readonly device: DmaDevice | null;
 }
 
-/** Where the device sees an entry, or null while it is not mapped. */
+/** The device address of an entry; null while it is not mapped. */
 export function addressOf({ map }: Pick<HmmMapTarget, "map">, index: number): DmaAddr | null {
   const { pfns } = map;
   if (!pfns.has(index, HMM_PFN.DMA_MAPPED) || pfns.has(index, HMM_PFN.P2PDMA_BUS)) return null;
@@ -44,7 +44,7 @@ export function addressOf({ map }: Pick<HmmMapTarget, "map">, index: number): Dm
   return at as number as DmaAddr;
 }
 
-/** An entry as scripts see it. */
+/** An entry as a record of the language. */
 export const ENTRY = {
   flags: ["word"],
   pfn: "int",
@@ -54,7 +54,7 @@ export const ENTRY = {
   word: "string",
 } as const;
 
-/** @param dma Where the device sees it, or null. */
+/** @param dma The entry's device address, or null. */
 export function plainEntry(
   pfns: HmmPfnList,
   index: number,
@@ -73,14 +73,14 @@ export function plainEntry(
   };
 }
 
-/** How many entries have all of these flags. */
+/** Number of entries with all of these flags. */
 function count({ map: { pfns } }: HmmMapTarget, flags: number): number {
   let found = 0;
   for (let index = 0; index < pfns.length; index++) if (pfns.has(index, flags)) found++;
   return found;
 }
 
-/** The entries as rows, those alike only counted. */
+/** The entries as rows; repetitions of similar entries are only counted. */
 function entryRows(target: HmmMapTarget): string[][] {
   const { pfns } = target.map;
   const row = (index: number) => {
@@ -119,7 +119,7 @@ const NAMES: ReadonlySet<string> = new Set([
   "ret.hmm_dma_unmap_pfn",
 ]);
 
-/** True for an event of a map's calls. Events with a range are found by the range. */
+/** Whether an event belongs to a map's calls. Events with a range are compared by their range. */
 export function isOfMap(event: MachineEvent, { device, map }: HmmMapTarget): boolean {
   return NAMES.has(event.name) && event.device === (device?.name ?? null) &&
     event.why?.inputs.range === map.firstDma;

@@ -1,4 +1,4 @@
-/** The address space of a process, as devices that share it are concerned with it. */
+/** The address space of a process, as far as the devices that share it need it. */
 import { type AddressSpace, type MappedPage, PAGE_SIZE_BYTES } from "@dmalab/runtime";
 import { tableLines } from "../../../text/columns.ts";
 import { formatAddress, formatCount, formatSize } from "../../../text/numbers.ts";
@@ -7,10 +7,10 @@ import type { HandleType } from "../../../values/spec.ts";
 import { MM_METHODS } from "./mm_methods.ts";
 import { fieldsOf } from "../../describe/fields.ts";
 
-/** Rows of a picture that are examined; further pages are only counted. */
+/** Largest number of pages that a picture examines; further ones are only counted. */
 const PICTURED_PAGES = 4096;
 
-/** The pages of all areas as rows, those alike only counted. */
+/** The pages of all areas as rows; repetitions of similar pages are only counted. */
 function pageRows(mm: AddressSpace): string[][] {
   const pages: (readonly [number, MappedPage | null])[] = [];
   for (const { end, start } of mm.areas) {

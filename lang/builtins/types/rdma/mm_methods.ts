@@ -24,7 +24,7 @@ import { named, param } from "../../describe/parameters.ts";
 
 const PAGE_CHARGE_BYTES = 128;
 
-/** Whole pages that hold some bytes. */
+/** The range of whole pages that contains some bytes. */
 export function pagesOf(
   first: VirtAddr,
   sizeBytes: number,
@@ -36,7 +36,7 @@ export function pagesOf(
   };
 }
 
-/** Does something with each page of a range, bringing it in first. */
+/** Does something with each page of a range, after faulting the page in. */
 function eachPage(
   mm: AddressSpace,
   first: number,

@@ -95,7 +95,7 @@ function formatMr({ adapter, region }: MrTarget): string {
   } in ${formatCount(umem.entries, "page")} of ${formatSize(umem.pageBytes)}`;
 }
 
-/** Entries of the device's table, those alike only counted. */
+/** Entries of the device's table; repetitions of similar entries are only counted. */
 function tableRows({ table, umem }: MemoryRegion): string[][] {
   if (table === null) return [];
   const same = (a: number, b: number) => table.access(a) === table.access(b);
@@ -146,7 +146,7 @@ function isAbout({ fields }: MachineEvent, name: string): boolean {
   return typeof region === "string" && (region === name || region.startsWith(`${name}.`));
 }
 
-/** The decisions for the region, with the results for its pages. */
+/** The decisions about the region, with the results for its pages. */
 function explainMr({ adapter, region }: MrTarget, context: ExecutionContext): string[] {
   const parts = region instanceof ImplicitRegion ? region.children : [region];
   const mine = (event: MachineEvent) =>

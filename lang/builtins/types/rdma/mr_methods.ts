@@ -30,10 +30,10 @@ export interface MrTarget {
 
 const ACCESS_BYTES = 512;
 
-/** The beginning of examples: a region of 16 KiB without an access so far. */
+/** Setup code of examples: a region of 16 KiB that was not accessed yet. */
 const REGION = `${RDMA_PROCESS}let mr = nic.reg_mr(mm, at, 16KiB)\n`;
 
-/** The region, if it has pages; an implicit one has none. */
+/** The region, if it has its own pages; raises for an implicit region, which has none. */
 export function ownPages({ region }: MrTarget, what: string): MemoryRegion {
   if (!(region instanceof ImplicitRegion)) return region;
   throw new ScriptError(
@@ -44,8 +44,8 @@ export function ownPages({ region }: MrTarget, what: string): MemoryRegion {
 }
 
 /**
- * The address of a page that is mapped alone or as a part of a mapping; null where it is not
- * mapped.
+ * The device address of a page; null if it is not mapped. The page may be mapped alone or as a part
+ * of a larger one.
  */
 function mappedAt({ pageBytes, pages }: UmemOdp, page: number): DmaAddr | null {
   const at = page * PAGE_SIZE_BYTES;
@@ -64,7 +64,7 @@ function submit(
   return access;
 }
 
-/** Runs the machine until an access has ended, and raises what it ended with. */
+/** Runs the machine until an access has ended, and raises its error. */
 function finish(access: RdmaAccess, context: ExecutionContext): void {
   runUntilDone(context, access, `An access at ${formatAddress(access.virt)}`, {
     stuck: () => `${access.refaults} page faults made no progress`,

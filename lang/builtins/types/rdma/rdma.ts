@@ -13,7 +13,7 @@ import { named, param } from "../../describe/parameters.ts";
 import { failure } from "../../arguments.ts";
 
 const PAGE_CHARGE_BYTES = 32;
-/** More than that is a slip of the pen: lists and tables have an entry for each page. */
+/** A larger size is taken for a typing error: lists and tables have an entry for each page. */
 const MAX_BYTES = 4 * 2 ** 30;
 
 const PROCESS = param.handle("mm", MM, "The result of address_space().");

@@ -1,4 +1,4 @@
-/** The actions of an RDMA device on a region: accesses, and page faults taken step by step. */
+/** The actions of an RDMA device on a region: accesses, and page faults handled step by step. */
 import type { PageFault, RdmaAccess, StepResult } from "@dmalab/devices";
 import { formatAddress, formatCount, formatSize } from "../../../text/numbers.ts";
 import { ScriptError } from "../../../values/script_error.ts";
@@ -44,7 +44,7 @@ export const RDMA_ACCESS: HandleType<RdmaAccess> = {
   format: formatAccess,
 };
 
-/** A step's result as a truth: false when all must be begun again. */
+/** A step's result as a boolean: false when the fault has to be handled again from the start. */
 function stepValue(result: StepResult, what: string): boolean {
   if (result === "again") return false;
   if (result === 0) return true;
@@ -56,7 +56,7 @@ function begun(fault: PageFault): PageFault {
   throw new ScriptError("E0914", "The page fault has not begun", "call read_begin() first");
 }
 
-/** The beginning of examples: a region of 16 KiB without an access so far. */
+/** Setup code of examples: a region of 16 KiB that was not accessed yet. */
 const FAULT = `${RDMA_PROCESS}let mr = nic.reg_mr(mm, at, 16KiB)
 let pf = mr.page_fault(at, 4KiB)
 `;

@@ -19,7 +19,7 @@ import { type Decoded, named, optional, param } from "../../describe/parameters.
 
 export { DIRTY_TRACKER, VFIO_BUFFER } from "./vfio_buffer.ts";
 
-/** More pages than this, 4 GiB of them, are a slip of the pen. */
+/** A larger number, 4 GiB of pages, is taken for a typing error. */
 const MAX_PAGES = 2 ** 20;
 
 const PAGES = param.int("pages", "How many pages.", 0, MAX_PAGES);
@@ -41,10 +41,10 @@ const CONTIGUOUS = named(
 
 const BUFFER = param.handle("buffer", VFIO_BUFFER, "The result of alloc_buffer() or get_buffer().");
 
-/** What says which buffer is wanted. */
+/** The parameters of a wanted buffer. */
 export const WANTED = [PAGES, DIR, CONTIGUOUS] as const;
 
-/** A buffer as `WANTED` says, a new one or a spare one. */
+/** A buffer for the arguments in `WANTED`, a new one or a spare one. */
 export function obtainBuffer(
   context: ExecutionContext,
   { driver }: VfioDevice,

@@ -18,7 +18,7 @@ export interface VfioBufferTarget {
   readonly driver: MigrationDriver;
 }
 
-/** Bytes that an item of a list of addresses is charged. */
+/** Memory charged for an item of a list of addresses. */
 const ITEM_BYTES = 64;
 /** Pages of a picture before the rest is only counted. */
 const DISPLAYED_PAGES = 8;
@@ -30,7 +30,7 @@ export const VFIO_MACHINE = `machine {
 }
 `;
 
-/** True for a decision about a buffer. */
+/** Whether an event is a decision about the buffer. */
 function isOfBuffer(event: MachineEvent, { buffer, driver }: VfioBufferTarget): boolean {
   return event.why !== null && event.device === driver.dev.name && event.name.startsWith("vfio.") &&
     (event.fields as { readonly buffer?: number }).buffer === buffer.id;
@@ -44,7 +44,7 @@ function formatBuffer({ buffer }: VfioBufferTarget): string {
   }`;
 }
 
-/** The buffer of a call. Raises when it was freed, or is another device's. */
+/** The buffer of a call. Raises when it was freed, or belongs to another device. */
 export function usableBuffer(
   target: VfioBufferTarget,
   driver: MigrationDriver,
@@ -86,7 +86,8 @@ export const VFIO_BUFFER: HandleType<VfioBufferTarget> = {
         context.chargeMemory(ITEM_BYTES * buffer.npages);
         const { pageBytes, pages } = buffer;
         const segments = pages.map((page) => ({ phys: page, sizeBytes: pageBytes }));
-        // Its driver writes to pages that stay linked, and the two-step API has no sync for the CPU.
+        // Without the checker: the driver writes to pages that stay linked, as the two-step API has
+        // no sync for the CPU.
         const { caches, memory, pages: allocator, random } = context.lab.machine;
         return new HostBuffer({ caches, memory, pages: allocator, random }, segments);
       },
