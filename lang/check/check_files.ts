@@ -30,12 +30,12 @@ import type { TornText } from "./torn_text.ts";
 import { machineLets, registersOf } from "../syntax/tree/machine_entries.ts";
 import { Quantity } from "../values/value.ts";
 
-/** The machine a program runs on, and the names its block may use. */
+/** The machine of a program, and the names that its block may use. */
 export interface ProgramMachine {
   readonly declaration: MachineDeclaration | null;
   readonly scope: FileScope;
   readonly config: LabConfig;
-  /** The contents of its blocks besides keys. */
+  /** Variables and registers that its block declares besides keys. */
   readonly parts: MachineParts;
 }
 
@@ -45,9 +45,9 @@ export interface CheckedFiles {
   readonly scopes: ReadonlyMap<LoadedFile, FileScope>;
   readonly resolution: Resolution;
   readonly machine: ProgramMachine;
-  /** False when something is wrong with the machine block: then its configuration is a part of it. */
+  /** False when the machine block has errors: then the configuration contains only its valid settings. */
   readonly machineIsRight: boolean;
-  /** Every const of every file, each after those it needs. */
+  /** Every const of every file, each after the consts it depends on. */
   readonly consts: readonly ConstBinding[];
   /** The kind of every expression. */
   readonly kinds: TypeInference;
@@ -56,8 +56,8 @@ export interface CheckedFiles {
 /**
  * Checks a program's files; `files` are in an order in which used ones come first.
  *
- * @param torn What of them cannot be trusted, when their text is wrong.
- * @param earlier The check of the version before of the entry; it becomes the check of this one.
+ * @param torn Which checks to suppress after syntax errors.
+ * @param earlier The check of the entry's previous version; it becomes the check of this version.
  */
 export function checkFiles(
   entry: LoadedFile,
@@ -97,11 +97,11 @@ export function checkFiles(
   return { entry, scope, scopes, resolution, machine, machineIsRight, consts, kinds: inference };
 }
 
-/** The names of a machine: its things, with their kinds, and its variables. */
+/** The names of a machine: its devices and other things, with their kinds, and its variables. */
 interface MachineNames {
   readonly kinds: ReadonlyMap<string, Type>;
   readonly parts: MachineParts;
-  /** The check of the version before of the file. */
+  /** The check of the file's previous version. */
   readonly earlier?: EarlierCheck | null;
 }
 
@@ -109,7 +109,7 @@ function placesOf(diagnostics: readonly Diagnostic[]): Span[] {
   return diagnostics.flatMap(({ related = [], span }) => [span, ...related.map((at) => at.span)]);
 }
 
-/** Resolves one file; `uses` collects which consts and functions need which. */
+/** Resolves one file; `uses` collects which consts and functions depend on which. */
 export function resolveFile(
   file: FileNode,
   scope: FileScope,
@@ -127,7 +127,7 @@ export function resolveFile(
   resolver.file(file, session);
 }
 
-/** The names that a file sees, once those of the files it uses are known. */
+/** Declares the names that a file sees, once those of the files it uses are known. */
 export function declareNames(
   loaded: LoadedFile,
   scopes: ReadonlyMap<LoadedFile, FileScope>,
@@ -170,7 +170,7 @@ function findMachine(
   return programMachine(declaration, scope, registry, bag);
 }
 
-/** A machine block with what it comes to. */
+/** A machine block with its configuration and variables. */
 export function programMachine(
   declaration: MachineDeclaration | null,
   scope: FileScope,
@@ -202,8 +202,8 @@ function machinesOf(loaded: LoadedFile, seen: Set<LoadedFile>): FoundMachine[] {
 }
 
 /**
- * Statements of a used file are not run, and must not look as if they were. A library may well
- * bring its own tests.
+ * Statements of a used file are not run, which a reader might not expect. Tests of a library are
+ * allowed.
  */
 function warnStatements(file: FileNode, bag: DiagnosticBag): void {
   const first = file.items.find((item) => !isDeclaration(item));
@@ -238,7 +238,7 @@ function warnSameNames(file: FileNode, bag: DiagnosticBag): void {
   }
 }
 
-/** @param scope Of the file that declares it. */
+/** @param scope The scope of the file that declares the machine. */
 function machineParts(
   declaration: MachineDeclaration | null,
   scope: FileScope,

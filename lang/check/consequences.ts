@@ -1,18 +1,21 @@
 /**
- * Leaves one error for one mistake among those about names.
+ * Reduces the errors about names to one error for each mistake.
  *
  * A `let` without its word, or a misspelled device, makes every later use of the name an error as
- * well: the first is shown and says how many there are. Names that a machine block declares are not
- * reported as missing while the block itself is wrong, and kinds are not looked at where a name is
- * missing. (Values that do not fit: `type_mismatches.ts`.)
+ * well: the first is shown with the number of the others. Names that a machine block declares are
+ * not reported as missing while the block itself has errors, and kinds are not checked where a name
+ * is missing. (Values that do not fit: `type_mismatches.ts`.)
  */
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import { isInside, type Span, spanText } from "../source.ts";
 
-/** Errors that each use of a name draws again. */
+/** Errors that are repeated at each use of a name. */
 const ABOUT_NAMES: ReadonlySet<string> = new Set(["E0301", "E0303", "E0307", "E0308"]);
 
-/** The diagnostics that are left of sorted ones. `machine` is the place of the machine block. */
+/**
+ * Removes the consequences of other errors from sorted diagnostics. `machine` is the location of
+ * the machine block.
+ */
 export function withoutConsequences(
   diagnostics: readonly Diagnostic[],
   machine: Span | null,
@@ -23,7 +26,7 @@ export function withoutConsequences(
     );
   const machineWords = new Set(machineIsWrong ? spanText(machine).match(/[A-Za-z_]\w*/g) : []);
   const kept: Diagnostic[] = [];
-  /** Where the first of each kind is kept, and how many more there are. */
+  /** For each kind of error, the index of the first in `kept`, and the number of the others. */
   const first = new Map<string, { readonly index: number; more: number }>();
   for (const diagnostic of diagnostics) {
     const { code, message, span } = diagnostic;
@@ -47,8 +50,8 @@ export function withoutConsequences(
 }
 
 /**
- * Errors about kinds without those on the lines of an error about names: an unknown name has no
- * kind, and an expression with it has a strange one.
+ * Removes errors about kinds from lines with an error about names: an unknown name has no kind, so
+ * that the kind of an expression with it is wrong.
  */
 export function withoutEchoes(
   aboutKinds: readonly Diagnostic[],

@@ -1,10 +1,10 @@
 /**
- * The check of one version of a file, for the check of the next one.
+ * The check of one version of a file, reused for the check of the next version.
  *
- * The parser keeps the nodes of declarations that did not change (`syntax/reread.ts`). A node's check is
- * kept, too, while the check of each const and function that it names is kept, and the names that all
- * declarations see are the same. A declaration with an error is checked with each version, and so are
- * the machine and the statements of the top level.
+ * The parser keeps the nodes of declarations that did not change (`syntax/reread.ts`). The check of a
+ * node is kept, too, as long as the checks of all consts and functions that it names are kept, and the
+ * names that all declarations see are the same. A declaration with an error is checked with each
+ * version, and so are the machine and the statements of the top level.
  */
 import type { SourceFile, Span } from "../source.ts";
 import type {
@@ -22,17 +22,17 @@ import { KnownKinds } from "./types/known_kinds.ts";
 /** The check of a declaration, a test, a property or a bench. */
 export class ItemCheck {
   readonly resolution = new Resolution();
-  /** Consts and functions that it names, with how often. */
+  /** Consts and functions that it names, and how often. */
   readonly reads = new Map<Declared, number>();
-  /** Its part of the graph of what needs what. */
+  /** Its part of the dependency graph. */
   readonly uses = new Map<Declared, Set<Declared>>();
   /** Calls of the file's functions in it. */
   readonly calls: (readonly [FunctionDeclaration, CallExpression])[] = [];
-  /** Functions that it calls for their effect. */
+  /** Functions that it calls without using their result. */
   readonly discarded: FunctionDeclaration[] = [];
-  /** What got a kind while it was checked. */
+  /** Nodes for which a kind was inferred during the check. */
   readonly inferred: (Expression | Variable | FunctionDeclaration)[] = [];
-  /** It has an error, or depends on more than names: it is checked with each version. */
+  /** True if it has an error, or depends on more than names: it is checked with each version. */
   isOpen = false;
 
   noteRead(binding: Declared): void {
@@ -51,12 +51,12 @@ const SEPARATE: ReadonlySet<Statement["kind"]> = new Set([
 /** The checks of a file's items, from one version to the next. */
 export class EarlierCheck {
   #checks = new Map<Statement, ItemCheck>();
-  /** The items of this version that are not checked again. */
+  /** The items of this version that need no new check. */
   #kept: ReadonlySet<Statement> = new Set();
   #bindings = new Map<Statement, Declared>();
-  /** What is checked with each version. */
+  /** The check of everything that is checked with each version. */
   #rest = new ItemCheck();
-  /** The names that the items were checked with. */
+  /** The names that the items saw, as text. */
   #names: string | null = null;
   #registry: Registry | null = null;
   #source: SourceFile | null = null;
@@ -64,12 +64,12 @@ export class EarlierCheck {
   #kinds = new KnownKinds();
   #keepsKinds = false;
 
-  /** The kinds of this version and, as long as they are kept, of those before. */
+  /** The kinds of this version and, as long as they are valid, of earlier versions. */
   get kinds(): KnownKinds {
     return this.#kinds;
   }
 
-  /** The binding that a declaration had. */
+  /** The binding that a declaration had in the previous version. */
   bindingOf(declaration: Statement): Declared | undefined {
     return this.#bindings.get(declaration);
   }
@@ -78,7 +78,7 @@ export class EarlierCheck {
   begin(file: FileNode, scope: FileScope): void {
     const { registry } = scope;
     const names = namesSeen(scope);
-    // A used file may have changed as well.
+    // Used files may have changed, too.
     const usesFiles = file.items.some(({ kind }) => kind === "Use");
     const isSame = !usesFiles && registry === this.#registry && names === this.#names;
     this.#registry = registry;
@@ -87,7 +87,8 @@ export class EarlierCheck {
     const bindings = new Map<Statement, Declared>(
       [...scope.declared.values()].map((each) => [each.declaration, each]),
     );
-    // A declaration is another one where its name belongs to an earlier one, now or before.
+    // A duplicate declaration has no binding of its own: it must be checked again when that
+    // changes.
     const isBoundAsBefore = (item: Statement) => bindings.get(item) === this.#bindings.get(item);
     this.#kept = isSame ? keptItems(file.items.filter(isBoundAsBefore), this.#checks) : new Set();
     const checks = new Map<Statement, ItemCheck>();
@@ -101,12 +102,12 @@ export class EarlierCheck {
     this.#bindings = bindings;
   }
 
-  /** The check of an item that need not be resolved again. */
+  /** The check of an item that need not be resolved again; undefined for other items. */
   keptNames(item: Statement): ItemCheck | undefined {
     return this.#kept.has(item) ? this.#checks.get(item) : undefined;
   }
 
-  /** The check of an item that is not kept; null where it is not apart from all others. */
+  /** Starts the check of an item; null for kinds of items that are not checked separately. */
   start(item: Statement): ItemCheck | null {
     if (!SEPARATE.has(item.kind)) return null;
     const check = new ItemCheck();
@@ -114,7 +115,10 @@ export class EarlierCheck {
     return check;
   }
 
-  /** Begins to infer kinds: anew where other places change, since these have no kind. */
+  /**
+   * Starts to infer kinds. All are inferred again if the program changes other lists and records in
+   * place: the kinds inside these are unknown.
+   */
   beginKinds({ changes }: Resolution): void {
     const now = placesText(changes);
     this.#keepsKinds = now === this.#changes && !this.#kinds.dependsOnOrder;
@@ -126,29 +130,29 @@ export class EarlierCheck {
     }
   }
 
-  /** The check of an item with kinds that need not be inferred again. */
+  /** The check of an item whose kinds need not be inferred again; undefined for other items. */
   keptKinds(item: Statement): ItemCheck | undefined {
     return this.#keepsKinds ? this.keptNames(item) : undefined;
   }
 
-  /** Begins to infer the kinds of an item. */
+  /** Starts to infer the kinds of an item. */
   startKinds(item: Statement): ItemCheck {
     const check = this.#checks.get(item) ?? this.#rest;
     this.#kinds.log = check.inferred;
     return check;
   }
 
-  /** False where a kept kind may be another one in a check of the whole file. */
+  /** False if a kept kind could differ from the result of checking the whole file. */
   get holds(): boolean {
     return !this.#keepsKinds || !this.#kinds.dependsOnOrder;
   }
 
-  /** Ends the check: from now on kinds are inferred on demand. */
+  /** Ends the check: later, kinds are inferred on demand. */
   finish(): void {
     this.#kinds.finish();
   }
 
-  /** Has items checked with each version. @param places Where something was reported about them. */
+  /** Marks items to be checked with each version. @param places Locations of diagnostics. */
   open(places: Iterable<Span>): void {
     for (const place of places) {
       if (place.source !== this.#source) continue;
@@ -159,7 +163,7 @@ export class EarlierCheck {
   }
 }
 
-/** The items of a file that are checked and name nothing else than kept items. */
+/** The items with a valid check that depend only on kept items. */
 function keptItems(
   items: readonly Statement[],
   checks: ReadonlyMap<Statement, ItemCheck>,

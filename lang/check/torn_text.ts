@@ -1,16 +1,17 @@
 /**
  * The checks of a program with syntax errors.
  *
- * The parser goes on after an error, and the names in the rest can be looked up. But what it
- * skipped may have declared a name, ended a block or returned a value. So that no error follows
- * from another one:
+ * The parser continues after an error, so that the names in the rest can be resolved. But the text
+ * that it skipped may have declared a name, ended a block or returned a value. To avoid follow-up
+ * errors:
  *
- * - of the declarations without an error everything is reported when only tests, properties and
- *   benches have one, which declare nothing for others, and no bracket is missing;
- * - elsewhere, and on other lines than the errors, only a name that is looked up in a list, and one
- *   that nothing binds: bound nowhere in the program, and no word near an error;
- * - nothing when it is unknown which names there are: of a `use` or a declaration that lost its
- *   name.
+ * - In declarations without a syntax error, all errors are reported if syntax errors are only in
+ *   tests, properties and benches, which declare nothing for other code, and no bracket is missing.
+ * - Elsewhere, and on lines without a syntax error, only two errors are reported: a name that is
+ *   missing in a fixed list, and a name that is bound nowhere in the program and does not occur
+ *   near an error.
+ * - Nothing is reported when declared names may be unknown: after an error in a `use`, or in a
+ *   declaration that lost its name.
  */
 import type { DiagnosticCode } from "../diagnostics/codes.ts";
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
@@ -28,10 +29,10 @@ const ABOUT_LISTS: ReadonlySet<DiagnosticCode> = new Set(["E0310", "E0313", "E03
 
 const CASES: ReadonlySet<Statement["kind"]> = new Set(["Test", "Property", "Bench"]);
 
-/** Errors of one declaration past which others of it may be hidden (`one_per_statement.ts`). */
+/** After this many errors in a declaration, others in it may be hidden (`one_per_statement.ts`). */
 const MANY_ERRORS = 3;
 
-/** A line that may bind names that are not known, or has lost the one that it binds. */
+/** A line with an error that may bind unknown names, or that lacks the name it binds. */
 const LOSES_NAMES = /\b(?:use|fn|forall)\b|\b(?:let|const|for)\b(?!\s+[A-Za-z_])/;
 
 const WORD = /[A-Za-z_]\w*/g;
@@ -40,19 +41,19 @@ export class TornText {
   readonly #lines = new Map<SourceFile, Set<number>>();
   /** Declarations and statements of the top level without an error, in the order of the text. */
   readonly #sound = new Map<SourceFile, Span[]>();
-  /** How often each word is in the rest. */
+  /** How often each word occurs in the text with errors. */
   readonly #words = new Map<string, number>();
-  /** Names that are trusted to be called nothing. */
+  /** Unknown names that are certainly bound nowhere. */
   readonly #names = new Set<Span>();
   #losesNames = false;
-  /** Whether all of the rest are tests, properties and benches. */
+  /** Whether all items with errors are tests, properties and benches. */
   #onlyCases: boolean;
 
   constructor(files: readonly LoadedFile[], errors: readonly Diagnostic[]) {
     this.#onlyCases = !errors.some(({ code }) => ABOUT_BRACKETS.has(code));
     for (const { code, span } of errors) {
       const { source, start } = span;
-      // Where a block is not expected, the one before it was read as another part of its statement.
+      // An unexpected block: the previous block was read as another part of its statement.
       const block = source.text.charAt(start) === "{";
       if (block || code.startsWith("E07")) this.#losesNames = true;
       this.#addLines(span);
@@ -67,7 +68,7 @@ export class TornText {
     }
   }
 
-  /** @param errors Where errors of the file begin, in order. */
+  /** @param errors Offsets of the file's errors, ascending. */
   #read(items: readonly Statement[], source: SourceFile, errors: readonly number[]): void {
     const sound: Span[] = [];
     let end = 0;
@@ -91,7 +92,7 @@ export class TornText {
     this.#sound.set(source, sound);
   }
 
-  /** Adds a text between statements: comments, or what could not be read. */
+  /** Adds the words of the text between statements: comments, or text that was skipped. */
   #addBetween(text: string): void {
     const unread = text.replaceAll(/#.*/g, "");
     if (/\S/.test(unread)) this.#onlyCases = false;
@@ -109,13 +110,13 @@ export class TornText {
     for (const line of linesOf(span)) lines.add(line);
   }
 
-  /** True when torn text may bind a word; `uses` are those of the word that bind nothing. */
+  /** Whether text with errors may bind a word; `uses` is how often the word is only used there. */
   mayBind(word: string, uses = 0): boolean {
     return this.#losesNames || (this.#words.get(word) ?? 0) > uses;
   }
 
   /**
-   * The names of which it is sure that nothing is called so.
+   * The unknown names that are certainly bound nowhere.
    *
    * @param bound Every name that is bound somewhere.
    */
@@ -130,14 +131,14 @@ export class TornText {
     return trusted;
   }
 
-  /** True for an error that would be there as well if the text were right. */
+  /** Whether an error would also exist without the syntax errors. */
   trusts({ code, severity, span }: Diagnostic): boolean {
     if (severity !== "error" || this.#losesNames) return false;
     if (this.#names.has(span) || this.#onlyCases && this.#isSound(span)) return true;
     return ABOUT_LISTS.has(code) && !this.#isWrong(span);
   }
 
-  /** On a line with an error. */
+  /** Whether a location is on a line with a syntax error. */
   #isWrong(span: Span): boolean {
     const lines = this.#lines.get(span.source);
     return lines !== undefined && [...linesOf(span)].some((line) => lines.has(line));
@@ -145,7 +146,7 @@ export class TornText {
 
   #isSound(span: Span): boolean {
     const sound = this.#sound.get(span.source);
-    // A file without an error is sound from end to end.
+    // A file without a syntax error is reliable as a whole.
     if (sound === undefined) return true;
     let [low, high] = [0, sound.length];
     while (low < high) {

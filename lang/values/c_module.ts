@@ -1,6 +1,6 @@
 /**
- * A driver in C, as the language knows it: compiled by the loader of a program, and run by modules
- * that are loaded with the compiled code, so that a program without such a driver loads neither.
+ * Types for drivers in C. The loader of a program compiles such a driver, and its code runs in
+ * modules that are loaded with it, so that a program without C drivers loads neither.
  */
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import type { LabConfig } from "@dmalab/devices";
@@ -13,12 +13,12 @@ import type { SimulatedMachine } from "./simulated_machine.ts";
 
 /** Lines of a source, ascending. */
 export interface LinesRun {
-  /** Those that there is code of. */
+  /** Lines with code. */
   readonly all: readonly number[];
   readonly run: readonly number[];
 }
 
-/** Called at each store of a driver to a device's register. @param high The upper half of 64 bits. */
+/** Called when a driver writes to a device's register. @param high The upper half of 64 bits. */
 export type RegisterWatcher = (
   phys: number,
   sizeBytes: number,
@@ -28,46 +28,46 @@ export type RegisterWatcher = (
 
 /** A compiled driver. */
 export interface CModule {
-  /** Its functions as the methods of a separate type. */
+  /** The driver's functions, as the methods of a type of its own. */
   readonly type: HandleType;
-  /** As the compiler made it. */
+  /** The compiled module. */
   readonly bytes: Uint8Array<ArrayBuffer>;
-  /** Which lines of its sources have run, by their names. */
+  /** The lines that have run, by source name. */
   linesRun(): ReadonlyMap<string, LinesRun>;
-  /** From now on none of them has run. */
+  /** Resets the lines that have run. */
   forgetLines(): void;
-  /** Calls a function at each store to a register, on every machine; null ends that. */
+  /** Calls a function at each write to a register, on every machine; null ends that. */
   watchRegisters(watcher: RegisterWatcher | null): void;
-  /** Lines of its functions at which a debugger can stop. */
+  /** Lines of the driver's functions at which a debugger can stop. */
   lines(): readonly NativeLine[];
-  /** The driver on a separate machine, with its data as it is at the beginning. */
+  /** Starts the driver on a separate machine, with its initial data. */
   start(machine: SimulatedMachine): Value;
 }
 
-/** What became of a source of C for a machine. */
+/** The result of compiling a C source for a machine. */
 export type CompiledC =
   | { readonly module: CModule; readonly diagnostics: readonly Diagnostic[] }
   | { readonly module: null; readonly diagnostics: readonly Diagnostic[] }
   | NotCompiled;
 
-/** The reason why a source was not compiled, whatever its text, and what helps. */
+/** The reason why a source was not compiled that does not depend on its text, and a hint. */
 export interface NotCompiled {
   readonly module: null;
-  /** No compiler here, a tree that does not fit, or a compiler that was stopped. */
+  /** There is no compiler, the tree does not fit, or the compiler was stopped. */
   readonly code: "E0710" | "E0713" | "E0714";
-  /** A sentence without its end. */
+  /** A sentence without its full stop. */
   readonly problem: string;
   readonly hint: string;
 }
 
 /**
- * The effect of calling a function that neither the lab, nor the driver, nor the tree's `lib/` has.
+ * What a call does whose function is missing in the lab, in the driver and in the tree's `lib/`.
  */
 export const STUBS = ["refuse", "zero", "fill"] as const;
-/** Or what each of some functions returns, by their names: the others are refused. */
+/** A default, or return values by function name; other missing functions are refused. */
 export type Stubs = (typeof STUBS)[number] | ReadonlyMap<string, number>;
 
-/** The inputs of a driver in C. */
+/** Source files of a driver in C. */
 export const C_FILE: FileKind = {
   name: /\.(?:[chS]|def|inc|tbl)$/,
   what: "a source or a header in C (*.c, *.h)",
@@ -75,9 +75,12 @@ export const C_FILE: FileKind = {
 
 /** How a driver is compiled with a kernel tree. */
 export interface TreeSettings {
-  /** The tree's folder, as the scenario names it; null where it names none. */
+  /** The tree's folder, as the scenario names it; null if it names none. */
   readonly tree: string | null;
-  /** The folder of an out-of-tree module, as the scenario names it; null for a file of the tree, or beside it. */
+  /**
+   * The folder of an out-of-tree module, as the scenario names it; null for a file of the tree, or beside the
+   * scenario.
+   */
   readonly module: string | null;
   /** Files that are linked with the first one: of the tree, or beside the scenario. */
   readonly files: readonly string[];
@@ -88,15 +91,19 @@ export interface TreeSettings {
 export interface CLoader extends SourceLoader {
   readonly shelf: CompileCache;
   /**
-   * A source that is compiled with a kernel tree: a file of the tree, or one beside the scenario.
+   * Loads a source that is compiled with a kernel tree: a file of the tree, or one beside the
+   * scenario.
    */
   loadWithTree?(settings: TreeSettings, path: string, from: SourceFile): SourceFile | LoadError;
 }
 
-/** Compiles C. Compiling takes time: a wanted file is noted, and there the next time. */
+/**
+ * Compiled C. Compiling takes time: a source that is missing is noted, and available at the next
+ * load.
+ */
 export interface CompileCache {
   /**
-   * The compiled form of a source for the machine of a configuration; null while it is not
+   * The compiled form of a source for the machine of a configuration; null while it has not been
    * compiled.
    */
   find(source: SourceFile, config: LabConfig): CompiledC | null;

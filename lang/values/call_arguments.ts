@@ -1,4 +1,4 @@
-/** Arguments of builtins: in the order of the parameters, of the right kinds. */
+/** Arguments of builtins: in the order of the parameters, and converted to their kinds. */
 import type { Arguments, ParameterSpec, Type } from "./spec.ts";
 import { isQuantity, typeOf, typeText } from "./value_types.ts";
 import { describeValue, intAsQuantity, mixHint } from "./operators.ts";
@@ -6,7 +6,7 @@ import { KindError, ScriptError } from "./script_error.ts";
 import { isOfType } from "./types.ts";
 import { Handle, type Value } from "./value.ts";
 
-/** What arguments and parameters have in common between functions and methods. */
+/** The common part of functions and methods for checking arguments. */
 export interface Callable {
   readonly name: string;
   readonly parameters: readonly ParameterSpec[];
@@ -25,12 +25,12 @@ export function positionalParameters(callable: Callable): readonly ParameterSpec
 }
 
 /**
- * Gives every argument the kind its parameter wants: an int becomes the size, duration or address
- * wanted there, and `none` for what may be left out leaves it out. The result is decoded by the
- * parameter, in the same array, because calls occur in loops.
+ * Converts every argument to the kind of its parameter: an int becomes a size, duration or address,
+ * and `none` for an optional parameter leaves the argument out. The parameter's decoder then
+ * replaces the value in the same array, because calls occur in loops.
  *
  * @throws {ScriptError} E0913 when a kind does not fit, E0917 when an argument is missing, and the
- * errors of a decoder.
+ *   errors of a decoder.
  */
 export function convertArguments(callable: Callable, args: (Value | undefined)[]): Arguments {
   const decoded: unknown[] = args;
@@ -90,7 +90,7 @@ export function describeTypes(wanted: Type | readonly Type[]): string {
   return typeof wanted === "string" ? typeText(wanted) : wanted.map(typeText).join(" or ");
 }
 
-/** What to write instead, for kinds that are easily confused. */
+/** A hint about the correct form, for kinds that are easily confused. */
 export function castHint(wanted: Type | readonly Type[], given: Type): string | null {
   for (const type of typeof wanted === "string" ? [wanted] : wanted) {
     const pair = `${type} ${given}`;

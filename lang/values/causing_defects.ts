@@ -1,21 +1,21 @@
 /**
- * Which known defect something is about: the switches that cause it.
+ * Finds the known defects (the switches) that cause something.
  *
- * It cannot be derived from the events. The same run is repeated on a machine without one switch,
- * and without another, and what holds then was that one's fault.
+ * They cannot be derived from the events. The same run is repeated on a machine without one switch,
+ * and without another; if the result is then right, that switch was the cause.
  */
 import type { QuirkName, QuirkSet } from "@dmalab/runtime/kernels";
 
-/** Steps of all runs that look for one answer: about a second. */
+/** Limit of the steps of all runs for one search: about a second. */
 export const ATTRIBUTION_STEPS = 50_000_000;
 
 /**
- * The switches that one thing holds without.
+ * The switches that cause a wrong result.
  *
- * @param holds Does it again without some switches; true when it holds then.
+ * @param holds Repeats the run without some switches; true when the result is then right.
  * @param together How many switches may be needed at once: pairs are tried when no single one is enough.
- * @returns Lists of one switch each where one is enough, of two where it takes both; none when no two
- *   are enough.
+ * @returns Lists of one switch each if one is enough, of two if both are needed; empty when two are not
+ *   enough.
  */
 export function causingDefects(
   quirks: QuirkSet,

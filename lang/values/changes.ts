@@ -1,9 +1,9 @@
 /**
- * Changes of lists and records in place: their methods and `place = value` end here.
+ * Changes of lists and records in place: by their methods and by `place = value`.
  *
- * A list or record is one thing, however many names it has. Values of a script may change; consts
- * and results of the machine never do. None can contain itself, so that code which walks, prints or
- * compares values comes to an end.
+ * A list or record is one object, however many names refer to it. Values of a script may change;
+ * consts and results of the machine never do. No value can contain itself, so that code which
+ * traverses, prints or compares values terminates.
  */
 import { deeper } from "./depth.ts";
 import { describeValue } from "./operators.ts";
@@ -12,7 +12,7 @@ import type { ExecutionContext } from "./execution_context.ts";
 import { ScriptError } from "./script_error.ts";
 import { Closure, ListValue, RecordValue, type Value } from "./value.ts";
 
-/** The parts of the run that a change needs. */
+/** The parts of the run that a change uses. */
 export type ChangingRun = Pick<ExecutionContext, "chargeMemory" | "requireChange" | "work">;
 
 /**
@@ -41,12 +41,12 @@ function entriesToChange(record: RecordValue, run: ChangingRun): Map<string, Val
   return record.entries as Map<string, Value>;
 }
 
-/** The cost of moving items of a list by one place. */
+/** The steps for moving items of a list by one place. */
 function movedSteps(items: number): number {
   return items * ITEM_BYTES / STEP_BYTES;
 }
 
-/** Puts a value behind the items of a list, or before the one at a position. */
+/** Inserts a value at the end of a list, or before the item at a position. */
 export function insertItem(list: ListValue, at: number, value: Value, run: ChangingRun): void {
   const items = itemsToChange(list, run);
   refuseCircle(list, value, run);
@@ -64,14 +64,14 @@ export function removeItem(list: ListValue, at: number, run: ChangingRun): Value
   return at === items.length - 1 ? items.pop()! : items.splice(at, 1)[0]!;
 }
 
-/** Puts a value in the place of an item. */
+/** Replaces an item of a list. */
 export function setItem(list: ListValue, at: number, value: Value, run: ChangingRun): void {
   const items = itemsToChange(list, run);
   refuseCircle(list, value, run);
   items[at] = value;
 }
 
-/** Gives an entry of a record a value; a new one comes last. */
+/** Sets an entry of a record; a new entry comes last. */
 export function setEntry(
   record: RecordValue,
   key: string,
@@ -91,7 +91,7 @@ export function removeEntry(record: RecordValue, key: string, run: ChangingRun):
   return value;
 }
 
-/** @throws {ScriptError} E0932 when the value is the holder, or holds it somewhere inside. */
+/** @throws {ScriptError} E0932 when the value is the list or record itself, or contains it. */
 function refuseCircle(
   holder: ListValue | RecordValue,
   value: Value,
@@ -121,12 +121,12 @@ export function partsOf(value: Value): Iterable<Value> {
   return value instanceof Closure ? value.captured : [];
 }
 
-/** True when a value is another one, or holds it, however deep. */
+/** Whether a value is, or contains at any depth, another one. */
 function holds(value: WithParts, wanted: Value, run: ChangingRun): boolean {
   const seen = new Set<WithParts>([value]);
   for (const each of seen) {
     if (each === wanted) return true;
-    // A set that is walked goes on with what is added meanwhile.
+    // Iterating a Set also visits the items that are added meanwhile.
     for (const part of partsOf(each)) {
       run.work(COMPARE_STEPS);
       if (hasParts(part)) seen.add(part);
@@ -135,7 +135,7 @@ function holds(value: WithParts, wanted: Value, run: ChangingRun): boolean {
   return false;
 }
 
-/** Makes a value, and all lists and records in it, such that they never change again. */
+/** Makes a value, and all lists and records in it, unchangeable. */
 export function freeze(value: Value): Value {
   if (!hasParts(value)) return value;
   const seen = new Set<WithParts>([value]);
@@ -146,7 +146,10 @@ export function freeze(value: Value): Value {
   return value;
 }
 
-/** How many lists, records and functions a value shows: one in several places counts in each. */
+/**
+ * Number of lists, records and functions in a value as it is printed: shared ones count at each
+ * place.
+ */
 export function shownParts(value: Value, known: Map<Value, number> = new Map()): number {
   if (!hasParts(value)) return 0;
   let count = known.get(value);
@@ -159,8 +162,8 @@ export function shownParts(value: Value, known: Map<Value, number> = new Map()):
 }
 
 /**
- * A function with copies of the lists and records that it closes over, for a separate machine:
- * shared parts stay shared.
+ * A closure with copies of the lists and records that it captures, for a separate machine: shared
+ * parts stay shared.
  */
 export function separated(closure: Closure): Closure {
   return copyOf(closure, new Map(), 0) as Closure;

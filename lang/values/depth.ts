@@ -1,10 +1,10 @@
-/** How deep a walk over values goes. */
+/** The limit of depth for traversals of values. */
 import { groupThousands } from "../text/numbers.ts";
 import { VALUE_DEPTH } from "./limits.ts";
 import { LimitError } from "./script_error.ts";
 
 /**
- * The depth of the parts of a value at some depth.
+ * The depth of the parts of a value that is itself at the given depth.
  *
  * @throws {LimitError} E0803 beyond the greatest depth.
  */

@@ -17,11 +17,11 @@ import {
 } from "./value.ts";
 
 /**
- * True when two values are the same: numbers by number, words by name, lists and records part by
- * part, things as their type says.
+ * True when two values are equal: numbers by number, words by name, lists and records part by part,
+ * handles as their type defines it.
  *
- * @param run The run that things belong to; null before there are any.
- * @param depth Lists and records that both are in.
+ * @param run The run to which handles belong; null before there is a run.
+ * @param depth Number of lists and records around both values.
  * @throws {ScriptError} E0913 for kinds that can never be equal, such as phys and dma.
  * @throws {LimitError} E0803 for values that are nested too deeply.
  */
@@ -65,7 +65,7 @@ export function valuesEqual(
   return false;
 }
 
-/** Texts of different lengths differ at once. */
+/** Only texts of equal length are charged: others differ at once. */
 function textsEqual(left: string, right: string, context: ExecutionContext | null): boolean {
   if (left.length !== right.length) return false;
   context?.work(CHARACTER_BYTES * left.length / STEP_BYTES);
@@ -117,10 +117,10 @@ function recordsEqual(
 }
 
 function handleEquals(handle: Handle, other: Value, context: ExecutionContext | null): boolean {
-  // `iommu` is a thing and a word: where it is compared with a word, the word is meant.
+  // `iommu` is a thing and a word: compared with a word, it means the word.
   if (other instanceof EnumValue && other.name === handle.type.name) return true;
   const equals = inherited(handle.type, "equals");
-  // Only the type knows what its target is.
+  // The type knows how to compare its targets.
   if (equals !== undefined && context !== null) {
     return equals.call(handle.type, handle.target as never, other, context);
   }

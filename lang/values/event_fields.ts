@@ -1,4 +1,4 @@
-/** What fields of events are to the language: their kinds, and the values that they can ever equal. */
+/** Event fields in the language: their kinds, and the values that they can equal. */
 import type { Field, FieldKind } from "@dmalab/runtime/vocabulary";
 import { comparableNumbers, isNumeric } from "./value_types.ts";
 import type { Registry } from "./registry.ts";
@@ -23,14 +23,14 @@ const KINDS: Readonly<Record<FieldKind, Type>> = {
   nothing: "nothing",
 };
 
-/** The kind of value that a field becomes. */
+/** The kind of a field's value in the language. */
 export function fieldType({ kind }: Field): Type {
   return KINDS[kind];
 }
 
 /**
- * The fields that a name in a pattern may mean, of the events that are meant there. The result of a
- * call that raises is its error.
+ * The fields with a name in a pattern's events. For `result` that includes `error`: a call that
+ * raises has no other result.
  */
 export function fieldsNamed(events: Iterable<string>, name: string, registry: Registry): Field[] {
   const found: Field[] = [];
@@ -46,7 +46,7 @@ export function fieldsNamed(events: Iterable<string>, name: string, registry: Re
 export function canEqual(field: Field, type: Type): boolean {
   if (type === "any") return true;
   if (type === "nothing") return field.isOptional || field.kind === "nothing";
-  // Events name things: a device by its name, a request by its number.
+  // Events contain names of things: of a device its name, of a request its number.
   const isThing = type.startsWith("@");
   switch (fieldType(field)) {
     case "dma":
@@ -67,7 +67,7 @@ export function canEqual(field: Field, type: Type): boolean {
   }
 }
 
-/** The words that some fields can hold; null when one of them can hold others. */
+/** The words that some fields can contain; null if one of them may contain others. */
 export function wordsIn(fields: readonly Field[]): readonly string[] | null {
   if (fields.some(({ sets }) => sets.length === 0)) return null;
   return [...new Set(fields.flatMap(({ sets }) => sets.flatMap(({ docs }) => Object.keys(docs))))];

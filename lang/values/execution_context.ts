@@ -1,7 +1,7 @@
 /**
  * The parts of a run that its builtins may use.
  *
- * The VM implements it; builtins see nothing else of the VM.
+ * The VM implements this interface; builtins use nothing else of the VM.
  */
 import type { Lab } from "@dmalab/devices";
 import type { EventRecorder } from "@dmalab/runtime";
@@ -11,123 +11,127 @@ import type { RunObserver } from "./run_observer.ts";
 import type { Closure, Value } from "./value.ts";
 import type { DebugHooks } from "../vm/debug_hooks.ts";
 
-/** A line of code that is no script's, as of C. */
+/** A line of code outside the script, as of a driver in C. */
 export interface NativeLine {
   readonly span: Span;
-  /** The function that it is a line of. */
+  /** The function that contains the line. */
   readonly functionName: string;
 }
 
-/** A value of such code, as a debugger shows it. */
+/** A value in such code, for a debugger. */
 export interface NativeValue {
-  /** Its type as the source writes it. */
+  /** The value's type in the syntax of the source. */
   readonly kind: string;
   readonly text: string;
-  /** Its value for a condition: a truth, or an exact number; null for anything else. */
+  /** The value in a condition: a boolean, or an exact number; null for any other value. */
   readonly value: boolean | number | null;
-  /** Members of a structure, elements of an array, the target of a pointer; 0 for nothing. */
+  /**
+   * Number of members of a structure, elements of an array or targets of a pointer; 0 for other
+   * values.
+   */
   readonly partCount: number;
-  /** The parts have numbers instead of names. */
+  /** True if the parts have indexes instead of names. */
   readonly isList: boolean;
-  /** The CPU's address of the memory that it is, or that it points to; null for none. */
+  /** The CPU's address of the value in memory, or of the pointer's target; null for other values. */
   readonly phys: number | null;
-  /** Its members, each read when it is listed. */
+  /** The value's members, each read when it is listed. */
   parts(first: number, count: number): readonly NativePart[];
 }
 
 /** A value with a name, or inside another one. */
 export interface NativePart {
   readonly name: string;
-  /** What asks for it; null where no expression does. */
+  /** The expression for the value; null if there is no such expression. */
   readonly expression: string | null;
   readonly value: NativeValue;
 }
 
-/** A call of such code that has not returned, as it is where its current line begins. */
+/** An active call of such code, in its state at the beginning of the current line. */
 export interface NativeFrame {
-  /** Arguments and variables of the function, or those of its file. */
+  /** Arguments and variables of the function, or the variables of its file. */
   variables(scope: "locals" | "globals"): readonly NativePart[];
   /**
-   * The value of an expression of that language.
-   * @param isNative It is one of that language, even where none of its names is seen there.
-   * @returns Null where it is none.
-   * @throws {ScriptError} Where it has no value, with the reason.
+   * The value of an expression in that language.
+   * @param isNative True if the expression is certainly in that language, although none of its
+   *   names is known there.
+   * @returns Null if the expression is not in that language.
+   * @throws {ScriptError} If it has no value, with the reason.
    */
   evaluate(expression: string, isNative: boolean): NativeValue | null;
 }
 
-/** Lets other blocks of a `race` come in between, in the midst of a statement of one. */
+/** Lets other blocks of a `race` run in the middle of a block's statement. */
 export interface Preemption {
   /**
-   * Code that is no script's comes to a call.
-   * @param place Where it goes on after that: asked when something has come in between.
+   * Called before a call in code outside the script.
+   * @param place The location at which the code continues; called if another block has run.
    */
   preemptionPoint(place: () => Span | null): void;
-  /** Only other blocks can go on: orders in which they do are tried separately. */
+  /** Called when only another block can continue: orders in which one does are tried separately. */
   blockForever(): void;
 }
 
 /** @internal */
 export interface ExecutionContext {
-  /** The race that may let another block run in between; null where no `race` runs. */
+  /** The race that may preempt this block; null outside a `race`. */
   readonly preemption: Preemption | null;
-  /** The debugger that follows the run; null without one. */
+  /** The hooks of a debugger that follows the run; null without one. */
   readonly debugHooks: DebugHooks | null;
-  /** Follows what the script reads; null or left out where nothing does. */
+  /** Gets what the script reads; null or left out without an observer. */
   readonly observer?: RunObserver | null;
   /** The machine and its devices, as the `machine` block declared them. */
   readonly lab: Lab;
-  /** The events of this run. */
+  /** The recorded events of this run. */
   readonly recorder: EventRecorder;
   /** Calls a function of the script, as `list.map(x => …)` does. */
   call(closure: Closure, args: readonly Value[]): Value;
-  /** How wide a line of `show` or `explain` may be. */
+  /** Width of the lines of `show` and `explain`. */
   readonly columns: number;
   /**
-   * One line of output, counted against the output limit.
-   * @param shown Whose line it is; left out for those of `print` and `explain`.
+   * Prints one line, which counts against the output limit.
+   * @param shown The `show` that prints the line; left out for lines of `print` and `explain`.
    */
   print(line: string, shown?: ShowStatement): void;
-  /** A question of a quiz: to who waits for it, else as lines of output. */
+  /** Passes on a question of a quiz; without a receiver it is printed as lines. */
   ask(question: Question): void;
   /**
-   * Charges work against the limits of steps and time, before or while it is done: whatever walks a
-   * value, or does the more the larger an argument is. A step is some 10 ns.
+   * Charges work to the limits of steps and time, before or while it is done: for every traversal
+   * of a value, and for work that grows with the size of an argument. A step is some 10 ns.
    *
    * @throws {LimitError} When nothing is left.
    */
   work(steps: number): void;
   /**
-   * Charges bytes of new values, and the work of making them. Values without references are freed
+   * Charges bytes of new values, and the work of making them. Unreachable values are subtracted
    * when the limit is reached.
    *
-   * @throws {LimitError} When the script holds as much as it may.
+   * @throws {LimitError} When the script's live values reach the limit.
    */
   chargeMemory(bytes: number): void;
-  /** Charges bytes that the machine allocates for a thing: they are never freed. */
+  /** Charges bytes that the machine allocates for one of its objects: they are never freed. */
   holdMemory(bytes: number): void;
-  /** Makes something of which `items` are parts that are held by nothing else yet. */
+  /** Keeps `items` alive while `make` runs: nothing else refers to them yet. */
   keepWhile<T>(items: readonly Value[], make: () => T): T;
-  /** A list or record is about to change; throws where nothing may, as in an invariant. */
+  /** Called before a list or record changes; throws where no change is allowed, as in an invariant. */
   requireChange(): void;
-  /** The place of the statement that an event's `site` names. */
+  /** The source span of the statement with an event's `site` number. */
   siteSpan(site: number): Span | null;
-  /** The number by which events know a place that is no statement of the script's, as one in C. */
+  /** The site number for a location outside the script's statements, such as a line of C. */
   siteOf(span: Span): number;
 }
 
-/** A `show` that draws: one for each time that the statement runs. */
+/** A `show` that draws: a new object each time the statement runs. */
 export interface ShowStatement {
   /** The statement. */
   readonly span: Span;
 }
 
-/** Where the lines of a run go; shared by all its tests, because the limit is. */
+/** The output of a run; shared by all its tests, because the limit is shared. */
 export interface Output {
-  /** How wide its lines may be; as wide as pictures are when left out. */
+  /** Width of its lines; the width of pictures when left out. */
   readonly columns?: number | undefined;
-  /** @param shown Whose line it is; left out for those of `print` and `explain`. */
+  /** @param shown The `show` that prints the line; left out for lines of `print` and `explain`. */
   write(line: string, shown?: ShowStatement): void;
-  /** Gets the questions of quizzes; they are lines where it is left out. */
+  /** Gets the questions of quizzes; without it they are printed as lines. */
   readonly ask?: ((question: Question) => void) | undefined;
 }

@@ -1,30 +1,30 @@
 /** The incidents that a statement may expect with `faults` and `warns`. */
 import type { MachineEvent, TestLeak } from "@dmalab/runtime";
 
-/** A device's access that went nowhere, or something that the checker found. */
+/** A device's access that faulted, or a report of the checker. */
 export type IncidentEvent = MachineEvent<"iommu.fault" | "dma.report">;
 
-/** The words of a setting and of a script for it. */
+/** The word for it in settings and in scripts. */
 export function incidentKind({ name }: IncidentEvent): "fault" | "report" {
   return name === "iommu.fault" ? "fault" : "report";
 }
 
-/** Its name: the reason of a fault, the class of a report. */
+/** The incident's name: the reason of a fault, the class of a report. */
 export function incidentName(incident: IncidentEvent): string {
   return incident.name === "iommu.fault" ? incident.fields.reason : incident.fields.class;
 }
 
-/** Unexpected incidents, or leaks. */
+/** An unexpected incident, or a leak. */
 export type RunFinding = IncidentEvent | TestLeak;
 
-/** Its name, and the statement at which it happened, or that left it. */
+/** A key from the finding's name, and the statement at which it happened or that allocated the leak. */
 export function findingKey(finding: RunFinding): string {
   return "name" in finding
     ? `${incidentName(finding)} ${finding.site}`
     : `leak ${finding.kind} ${finding.device} ${finding.site}`;
 }
 
-/** True for the events that are incidents. */
+/** Whether an event is an incident. */
 export function isIncident(event: MachineEvent): event is IncidentEvent {
   return event.name === "iommu.fault" || event.name === "dma.report";
 }

@@ -1,30 +1,30 @@
-/** How much a script may use. Each limit has a separate error, and ends the run with exit 3. */
+/** Limits of a script. Each limit has its own error, and ends the run with exit code 3. */
 export interface Limits {
-  /** Instructions of one test; calls, activities and walks over values count for several. */
+  /** Instructions of one test; calls, activities and traversals of values count as several. */
   readonly steps: number;
-  /** Bytes of lists, strings and bytes that one test holds, and of the host that its machines take. */
+  /** Bytes of live lists, strings and bytes of one test, and host memory of its machines. */
   readonly memoryBytes: number;
-  /** Calls inside each other. */
+  /** Nested calls. */
   readonly depth: number;
-  /** Events of one machine that are kept for readers: traces, `events`, tests. */
+  /** Events of one machine that are kept for traces, `events` and tests. */
   readonly events: number;
   /** Lines that `print`, `show` and `explain` write in the whole run. */
   readonly outputLines: number;
   /** Bytes of these lines, in UTF-8; and of the events that `--trace` prints beside them. */
   readonly outputBytes: number;
   /**
-   * Processor time of one test, or of a property with all its cases; by the clock, which a busy host
-   * does not stop, {@linkcode CLOCK_TIMES} times as much.
+   * Processor time of one test, or of a property with all its cases. In wall-clock time, which also
+   * passes while the host is busy, {@linkcode CLOCK_TIMES} times as much.
    */
   readonly timeMs: number;
 }
 
-/** How many times {@linkcode Limits.timeMs} a test may take by the clock. */
+/** How many times {@linkcode Limits.timeMs} a test may take in wall-clock time. */
 export const CLOCK_TIMES = 10;
 
-/** The limits of a run that names none. */
+/** The default limits of a run. */
 export const DEFAULT_LIMITS: Limits = {
-  // The work of a slow machine in about five seconds, so that an endless loop ends soon.
+  // As much as a slow machine does in about five seconds, so that an endless loop ends soon.
   steps: 500_000_000,
   memoryBytes: 2 ** 30,
   depth: 1000,
@@ -34,35 +34,36 @@ export const DEFAULT_LIMITS: Limits = {
   timeMs: 60_000,
 };
 
-/** How large a file may be that a script reads as data, in bytes. */
+/** Largest file that a script may read as data, in bytes. */
 export const DATA_FILE_BYTES = 16 * 2 ** 20;
-/** How many values such a file may have. */
+/** Most values in such a file. */
 export const DATA_VALUES = 1_000_000;
-/** How deep lists and records may be nested there. */
+/** Deepest nesting of lists and records in such a file. */
 export const DATA_DEPTH = 100;
 
 /**
- * Lists and records inside each other that something walks: printing, comparing, waiting. The
- * host's own stack is no limit: it changes from one run of the same script to the next.
+ * Deepest nesting of lists and records in a traversal: printing, comparing, waiting. The host's own
+ * stack would be no reproducible limit: its size changes from one run of the same script to the
+ * next.
  */
 export const VALUE_DEPTH = 1000;
 
-/** The steps of a builtin's call: it does much more than one instruction. */
+/** The steps charged for a call of a builtin, which does much more than one instruction. */
 export const BUILTIN_STEPS = 200;
 
-/** What one activity of the machine costs in steps. */
+/** The steps charged for one activity of the machine. */
 export const ACTIVITY_STEPS = 500;
 
-/** Bytes of a new value that are one step of work. */
+/** Bytes of a new value that are charged as one step of work. */
 export const STEP_BYTES = 16;
 
-/** What one of two values costs in steps that are compared, or are looked for in a list. */
+/** The steps charged for each value in a comparison, or in a search through a list. */
 export const COMPARE_STEPS = 2;
 
-/** The steps of writing a value as text, besides its characters. */
+/** The steps charged for formatting a value, besides its characters. */
 export const FORMAT_STEPS = 16;
 
-/** What values cost of the memory limit: about what they take of the host's. */
+/** The memory charged for values: about what they use on the host. */
 export const LIST_BYTES = 96;
 export const ITEM_BYTES = 8;
 /** A character of a text. */
@@ -72,21 +73,21 @@ export const NEW_ITEM_BYTES = 40;
 export const RECORD_BYTES = 288;
 export const ENTRY_BYTES = 40;
 export const CLOSURE_BYTES = 96;
-/** A call that has not returned, with what is reported about it when something fails inside. */
+/** An active call, with the data that is reported about it when something fails inside. */
 export const CALL_BYTES = 256;
-/** A variable of it: the stack has room for more, and grows by copying. */
+/** A variable of an active call: the stack has spare room, and grows by copying. */
 export const SLOT_BYTES = 24;
-/** A statement that an order of a race has run. */
+/** A statement in the recorded order of a race. */
 export const RACE_STEP_BYTES = 128;
 
 /** The memory of a kept machine, apart from its pages and its events. */
 export const MACHINE_BYTES = 2 ** 19;
 
-/** What another machine costs in steps, to do a run again on it. */
+/** The steps charged for building another machine, to repeat a run on it. */
 export const MACHINE_STEPS = 50_000;
 
 /**
- * Builtins that call the script, inside each other, as `list.map(x => list.map(…))` does: each
- * takes a part of the host's own stack.
+ * Limit of nested calls from builtins to the script, as in `list.map(x => list.map(…))`: each uses
+ * a part of the host's own stack.
  */
 export const NATIVE_DEPTH = 100;

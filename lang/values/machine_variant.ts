@@ -1,4 +1,4 @@
-/** Machines that differ from the one a file declares: by `with`, `matrix` and `compare`. */
+/** Machines that differ from a file's machine block: by `with`, `matrix` and `compare`. */
 import type { Hint } from "../diagnostics/suggest.ts";
 import type { LabConfig } from "@dmalab/devices";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
@@ -9,30 +9,30 @@ import type { Value } from "./value.ts";
 export interface ConfigModifier {
   readonly path: readonly Name[];
   readonly value: Expression;
-  /** What that comes to, where it is one item of a list that was worked out. */
+  /** The value, if it is one item of an evaluated list. */
   readonly known?: Value;
 }
 
 /**
- * The value of an expression that needs no machine: literals, words, `const`s and operators.
- * Returns undefined when it has none; the reason is then in the bag.
+ * Evaluates an expression that needs no machine: literals, words, `const`s and operators. Returns
+ * undefined when it has no value; the reason is then in the bag.
  */
 export type EvaluateConstant = (
   expression: Expression,
-  /** The expectation, for an unknown name. */
+  /** The expected names, for the message about an unknown name. */
   wanted?: Hint,
 ) => Value | undefined;
 
 /** Settings that change a machine. */
 export interface MachineVariant {
   readonly settings: readonly ConfigModifier[];
-  /** Computes their values, by the names of the file around them. */
+  /** Evaluates the settings' values, with the names of the file that contains them. */
   evaluator(bag: DiagnosticBag): EvaluateConstant;
 }
 
-/** A setting of a machine, as the file has it: `iommu.mode`, `strict`. */
+/** A setting of a machine, as written in the file: `iommu.mode`, `strict`. */
 export interface VariantSetting {
-  /** A key of the machine; of a table's case the name of an axis. */
+  /** A key of the machine; for a case of a table, the name of an axis. */
   readonly key: string;
   /** As it is written. */
   readonly value: string;
@@ -42,7 +42,7 @@ export interface ComparedMachine {
   readonly settings: readonly VariantSetting[];
   /** Its changes. */
   readonly variant: MachineVariant;
-  /** The machine that a test runs on, changed: its configuration, or what is wrong with it. */
+  /** The configuration of the test's machine with these changes, or the error in them. */
   build(test: readonly MachineVariant[]): LabConfig | string;
 }
 

@@ -1,5 +1,6 @@
 /**
- * What every part of the language names: values and their types, operators, descriptions of builtins, the registry, one machine.
+ * The basis of all parts of the language: values and their types, operators, descriptions of builtins, the registry, the
+ * interface of a machine.
  *
  * State: none. Proof: `operators_test.ts`, `registry_test.ts`.
  *

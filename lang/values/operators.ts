@@ -1,5 +1,6 @@
 /**
- * Operators on values. The VM's loop does ints itself and comes here for everything else.
+ * Operators on values. The VM's loop handles ints itself and calls these functions for everything
+ * else.
  *
  * Every result is exact up to 2^53 - 1 or an error; nothing is ever rounded.
  */
@@ -29,10 +30,10 @@ import {
   type Value,
 } from "./value.ts";
 
-/** The largest integer that is exact, and has sums that show when they are not. */
+/** The largest exact integer: a sum of two such integers shows whether it is beyond the limit. */
 export const INTEGER_LIMIT = Number.MAX_SAFE_INTEGER;
 
-/** Builds strings, lists and bytes that count against the script's memory. */
+/** Charges strings, lists and bytes to the script's memory. */
 export type ChargeMemory = (bytes: number) => void;
 
 /** The plain number in an int, a quantity or a ratio. */
@@ -40,7 +41,7 @@ export function numberIn(value: number | Quantity | Ratio): number {
   return typeof value === "number" ? value : value.value;
 }
 
-/** Puts a number back into its kind; addresses and results outside the exact range are errors. */
+/** Makes a number of a kind; negative addresses and results outside the exact range are errors. */
 function makeNumber(kind: NumericType, value: number): Value {
   if (kind === "ratio") return new Ratio(value);
   if (value > INTEGER_LIMIT || value < -INTEGER_LIMIT) throw overflow(kind);
@@ -112,7 +113,7 @@ function divisionByZero(operator: "/" | "%"): ScriptError {
   return new ScriptError("E0912", `The right side of \`${operator}\` is zero`);
 }
 
-/** Strings, lists and bytes one after the other; null for anything else. */
+/** Concatenates strings, lists or bytes; null for other values. */
 function join(left: Value, right: Value, charge: ChargeMemory): Value | null {
   if (typeof left === "string" && typeof right === "string") {
     charge(2 * (left.length + right.length));
@@ -208,13 +209,13 @@ export function makeRange(first: Value, last: Value, inclusive: boolean): RangeV
   return new RangeValue(numberIn(first), end, kind);
 }
 
-/** Converts a value to a kind that only an int can become; null when it cannot. */
+/** Converts an int to another kind of number; null if that is not possible. */
 export function intAsQuantity(value: number, kind: QuantityType): Quantity | null {
   if (value < 0 && isAddress(kind)) return null;
   return new Quantity(kind, value);
 }
 
-/** The error for two values that an operator does not take, with a hint where there is one. */
+/** The error for two values that an operator does not take, with a hint if there is one. */
 function wrongOperands(operator: string, left: Value, right: Value): ScriptError {
   return new KindError(
     `Cannot use \`${operator}\` with ${describeValue(left)} and ${describeValue(right)}`,
@@ -222,7 +223,7 @@ function wrongOperands(operator: string, left: Value, right: Value): ScriptError
   );
 }
 
-/** What to write instead of a mix of kinds; null when nothing is known. */
+/** A hint about the correct form for a mix of kinds; null if there is none. */
 export function mixHint(operator: string, left: string, right: string): string | null {
   const pair = [left, right].sort().join(" ");
   if (pair === "dma virt" || pair === "phys virt") {
@@ -262,7 +263,7 @@ export function mixHint(operator: string, left: string, right: string): string |
   return null;
 }
 
-/** A value in an error message: its kind, and its number where it has one. */
+/** A value in an error message: its kind, and its number if it has one. */
 export function describeValue(value: Value): string {
   const type = typeOf(value);
   if (typeof value === "number") return `the int ${value}`;

@@ -2,23 +2,23 @@
 export interface Question {
   /** The question. */
   readonly text: string;
-  /** As a script would write it. */
+  /** The answer in the syntax of a script. */
   readonly answer: string;
   /** Usual mistakes. */
   readonly wrong: readonly WrongAnswer[];
 }
 
-/** A mistake that is often made. */
+/** A common mistake. */
 export interface WrongAnswer {
-  /** As a script would write it. */
+  /** The answer in the syntax of a script. */
   readonly answer: string;
-  /** As `dmalab explain` takes it: `dma.3.3`. */
+  /** The rule in the form for `dmalab explain`: `dma.3.3`. */
   readonly rule: string;
-  /** What leads to the right answer. */
+  /** A hint that leads to the right answer. */
   readonly hint: string;
 }
 
-/** The question where nothing waits for an answer: as in `dmalab run`. */
+/** The question with its answer, for a run without interaction, such as `dmalab run`. */
 export function questionLines({ answer, text }: Question): string[] {
   return [`quiz: ${text}`, `  answer: ${answer}`];
 }

@@ -1,10 +1,10 @@
 /**
- * Everything the checker, the compiler, the VM and the runner know about the world outside the
- * language: one object, handed to them as a parameter.
+ * Everything that the checker, the compiler, the VM and the runner know about the world outside the
+ * language: one object, passed as a parameter.
  *
- * `lang/builtins/mod.ts` exports the real one as `BUILTINS`; tests of the language itself pass a
- * small fake. Nothing in `lang/check`, `lang/compile`, `lang/vm` or `lang/context` imports the runtime
- * or the devices at run time.
+ * `lang/builtins/mod.ts` exports the real one as `BUILTINS`; tests of the language itself pass a small
+ * fake. Nothing in `lang/check`, `lang/compile`, `lang/vm` or `lang/run` imports the devices or, apart
+ * from its `basics`, the runtime at run time.
  */
 import type { LabConfig } from "@dmalab/devices";
 import type { MachineEvent } from "@dmalab/runtime";
@@ -29,7 +29,7 @@ export interface RandomSource {
 export interface Registry {
   readonly functions: ReadonlyMap<string, FunctionSpec>;
   /**
-   * Types of things by name, and the fields and methods of plain values under `list`, `string`,
+   * Types of handles by name, and the fields and methods of plain values under `list`, `string`,
    * `bytes`, `range`, `record`, `size`, `duration`, `phys`, `dma`, `int`, `word`; the target of
    * those is the value itself.
    */
@@ -39,14 +39,18 @@ export interface Registry {
 
   /** Errno names that `fails` and `expect error` take. */
   readonly errnoNames: ReadonlySet<string>;
-  /** Block status names that they take too, canonical (`RESOURCE`); aliases go through `words`. */
+  /**
+   * Names of block statuses that `fails` and `expect error` also take, canonical (`RESOURCE`);
+   * aliases are in `words`.
+   */
   readonly blockStatusNames: ReadonlySet<string>;
-  /** What devices answer with, by the names that `fails` takes: each with its number. */
+  /** Device statuses by the names that `fails` takes, each with its number. */
   readonly deviceStatuses: ReadonlyMap<string, number>;
-  /** The bits of an answer that tell which it is. */
+  /** The bits of a device status that identify it. */
   readonly deviceStatusMask: number;
   /**
-   * The device's error answer to the command behind a value; null for other values, or for success.
+   * The error status that the device returned for a value's command; null for success and for other
+   * values.
    */
   deviceStatusOf(value: Value): number | null;
   /** Reasons of `iommu.fault`, for `faults`. */
@@ -55,20 +59,20 @@ export interface Registry {
   readonly reportClasses: ReadonlySet<string>;
   /** Every event's name. */
   readonly eventNames: readonly string[];
-  /** Points that `inject` names, each with the errors it can have, its natural one first. */
+  /** Injection points, each with the errors it can return, its natural one first. */
   readonly faultPoints: ReadonlyMap<string, readonly string[]>;
-  /** Kernel functions with a bare name that means `call.NAME` in a pattern. */
+  /** Kernel functions whose bare name means `call.NAME` in a pattern. */
   readonly kernelCalls: ReadonlySet<string>;
   eventFields(eventName: string): FieldTable;
-  /** What every event carries besides. */
+  /** Fields that every event has in addition. */
   readonly commonFields: FieldTable;
 
-  /** Drivers in C that its machines are built with; absent where a program has none. */
+  /** Drivers in C that its machines are built with; absent if a program has none. */
   readonly cModules?: () => Iterable<CModule>;
 
   /**
-   * The machine that a block and its modifiers describe. Mistakes go into the bag with their spans;
-   * the configuration returned is then the best that could be made, for the checker only.
+   * The machine of a block and its modifiers. Mistakes go into the bag with their spans; the
+   * returned configuration then contains only the valid settings, and is for the checker only.
    */
   buildConfig(
     declaration: MachineDeclaration | null,
@@ -76,16 +80,16 @@ export interface Registry {
     evaluate: EvaluateConstant,
     bag: DiagnosticBag,
   ): LabConfig;
-  /** The kinds of the names that `SimulatedMachine.globals` will bind, before any machine exists. */
+  /** The types of the names in `SimulatedMachine.globals`, before the machine is built. */
   globalTypes(config: LabConfig): ReadonlyMap<string, Type>;
   buildMachine(config: LabConfig, options: MachineBuildOptions): SimulatedMachine;
-  /** The VM's world before there is a machine: memory for values, and nothing else. */
+  /** A stand-in before the machine is built: it has memory for values, and refuses everything else. */
   refusingMachine(memoryLimitBytes: number): SimulatedMachine;
 
   random(seed: number): RandomSource;
-  /** Null for an error the script cannot expect: a bug, or a `ScriptError`. */
+  /** The error for a script; null for an error that it cannot expect: a bug, or a `ScriptError`. */
   classifyError(error: unknown): RaisedError | null;
-  /** The events a value caused, for `expect events … in x`; null when x has none to ask for. */
+  /** The events that a value contains, for `expect events … in x`; null if x has none. */
   eventsOf(value: Value, context: ExecutionContext): readonly MachineEvent[] | null;
   /** The value of one block of `fork`, or of the block of `compare` on one machine. */
   outcomeValue(outcome: BranchOutcome): Value;
@@ -93,7 +97,7 @@ export interface Registry {
   traceValue(events: readonly MachineEvent[], spanNs: number): Value;
 }
 
-/** The language's name of a word that may be spelled as in the kernel: `INVAL` for `BLK_STS_INVAL`. */
+/** The language's name of a word, which may be written as in the kernel: `INVAL` for `BLK_STS_INVAL`. */
 export function canonicalName(written: string, registry: Registry): string {
   return registry.words.get(written)?.name ?? written;
 }

@@ -1,33 +1,33 @@
 import type { MachineEvent } from "@dmalab/runtime";
 
 /**
- * Follows what a script reads of its run, and can answer in place of the model: assertions are then
- * judged on the facts of a real kernel.
+ * Observes what a script reads from its run, and can replace the model's values: assertions are
+ * then evaluated on the facts of a real kernel.
  * @internal
  */
 export interface RunObserver {
   /**
-   * A field of a thing is read.
-   * @param type The name of the thing's type, such as `request`.
-   * @returns What answers: the thing itself, or an object with other values in some of its properties.
+   * Called when a field of a handle is read.
+   * @param type The name of the handle's type, such as `request`.
+   * @returns The object to read from: the target itself, or one with other values in some properties.
    */
   field(type: string, thing: object, name: string): object;
-  /** A method of a thing is called, or with null a builtin function. */
+  /** Called for a method of a handle, or with a null type for a builtin function. */
   call(type: string | null, name: string, args: readonly unknown[]): void;
   /**
-   * A query for the events of a request.
-   * @param request Its number.
-   * @returns Null for those of the model.
+   * Called when the events of a request are read.
+   * @param request The number of the request.
+   * @returns The events; null for those of the model.
    */
   eventsOf(request: number): readonly MachineEvent[] | null;
-  /** `expect events` looks for events of these names, with these of their fields. */
+  /** Called when `expect events` searches events with these names, comparing these fields. */
   pattern(events: readonly PatternEvents[]): void;
-  /** An assertion does not hold. @returns True lets the run go on behind it. */
+  /** Called when an assertion fails. @returns True to continue the run after it. */
   failed(error: Error): boolean;
 }
 
 /**
- * Events that an item of a pattern takes.
+ * Events that an item of a pattern can match.
  * @internal
  */
 export interface PatternEvents {

@@ -1,27 +1,27 @@
 /**
- * What goes wrong in a script while it runs, other than a kernel error.
+ * Errors of a running script, other than kernel errors.
  *
  * The third family beside `KernelError` (a script can expect it) and `InvariantError` (a bug in the
- * simulator): the script asked for something that makes no sense, or ran into one of its limits.
- * Nothing in a script catches these; they end the test.
+ * simulator): the script did something without a meaning, or reached one of its limits. Nothing in
+ * a script catches these; they end the test.
  */
 import type { DiagnosticCode } from "../diagnostics/codes.ts";
 
-/** A call that makes no sense: a wrong kind of value, an index out of range, an overflow. */
+/** A call without a meaning: a wrong kind of value, an index out of range, an overflow. */
 export class ScriptError extends Error {
-  /** The class of the error. */
+  /** The name of the class. */
   override readonly name: string = "ScriptError";
-  /** Names the mistake in the table of diagnostics. */
+  /** Identifies the mistake in the table of diagnostics. */
   readonly code: DiagnosticCode;
-  /** How to put it right, or null. */
+  /** How to correct it, or null. */
   readonly hint: string | null;
 
   /**
    * A mistake with its code.
    *
-   * @param code Names the mistake in the table of diagnostics.
+   * @param code Identifies the mistake in the table of diagnostics.
    * @param message What is wrong, with the value: sentence case, no final period.
-   * @param hint How to put it right.
+   * @param hint How to correct it.
    */
   constructor(code: DiagnosticCode, message: string, hint: string | null = null) {
     super(message);
@@ -30,14 +30,14 @@ export class ScriptError extends Error {
   }
 }
 
-/** E0919: a value of the right kind that is outside what is possible there, or a state that forbids the call. */
+/** E0919: a value of the right kind outside the possible range, or a state that forbids the call. */
 export class ValueError extends ScriptError {
   constructor(message: string, hint: string | null = null) {
     super("E0919", message, hint);
   }
 }
 
-/** E0913: a value of a wrong kind, which only the run could find. */
+/** E0913: a value of a wrong kind, which was only known at run time. */
 export class KindError extends ScriptError {
   constructor(message: string, hint: string | null = null) {
     super("E0913", message, hint);

@@ -1,10 +1,10 @@
 /**
- * Sequences of operations for properties:
- * `forall ops in sequence(0..=20, { op: [map, unmap], n: 0..8 })`.
+ * Sequences of operations for properties: `forall ops in sequence(0..=20, { op: [map, unmap], n:
+ * 0..8 })`.
  *
- * A step is made by a template: a list is a choice of its items, a range a choice of its numbers, a
- * record has its entries, and anything else is itself. A list of records chooses one of them first,
- * so that each operation can have its own arguments.
+ * A step is made from a template: a list is a choice of its items, a range a choice of its numbers,
+ * a record a record of its entries' choices, and any other value is constant. A list of records
+ * chooses one of them first, so that each operation can have its own arguments.
  */
 import { freeze } from "./changes.ts";
 import { ListValue, Quantity, RangeValue, RecordValue, type Value } from "./value.ts";
@@ -25,10 +25,10 @@ export interface SequenceChoices {
   readonly step: StepTemplate;
 }
 
-/** More steps than a case that anybody can read has. */
+/** Limit of steps, beyond which a case would be too long to read. */
 const MAX_STEPS = 1000;
 
-/** The choices that the arguments of `sequence()` describe, or what is wrong with them. */
+/** The choices that the arguments of `sequence()` describe, or an error message. */
 export function sequenceChoices(length: Value, of: Value): SequenceChoices | string {
   if (!(length instanceof RangeValue) || length.kind !== "int") {
     return "The length of a sequence is a range of ints, as in `0..=20`";
@@ -52,7 +52,7 @@ function templateOf(value: Value): StepTemplate {
   return { kind: "constant", value };
 }
 
-/** One of a list: a record is a template again, everything else is itself. */
+/** The template of a list's item: a record is again a template, any other item is constant. */
 function itemTemplate(item: Value): StepTemplate {
   return item instanceof RecordValue ? templateOf(item) : { kind: "constant", value: item };
 }
@@ -74,7 +74,7 @@ export function numberOf({ kind }: RangeValue, number: number): Value {
   return kind === "int" ? number : new Quantity(kind, number);
 }
 
-/** One step, with each choice made by the function given. */
+/** Makes one step; `below` makes each choice. */
 export function madeStep(template: StepTemplate, below: (limit: number) => number): Value {
   switch (template.kind) {
     case "constant":
@@ -98,8 +98,8 @@ export function caseSequence(steps: readonly Value[]): ListValue {
 }
 
 /**
- * The sequences with one step less, the last left out first, because the earlier ones may lead
- * there.
+ * The sequences with one step less. The last step is left out first, because the failure may depend
+ * on the earlier ones.
  */
 export function shorterSequences(
   sequence: ListValue,

@@ -2,7 +2,8 @@
  * The VM's interface to a machine: the one seam between running a script and simulating hardware.
  *
  * `lang/builtins/lab_machine.ts` implements it on top of `devices/lab.ts`; the VM and the runner
- * import nothing of the runtime, so that a test can run scripts on a fake of a few lines.
+ * import only types of the runtime, and its `basics`, so that a test can run scripts on a small
+ * fake.
  */
 import type { DeviceVisibleRange } from "@dmalab/runtime/dma";
 import type { IncidentEvent } from "./incident.ts";
@@ -21,51 +22,51 @@ import type { MachineRecording } from "@dmalab/runtime/recording";
 import type { RegisterAccess } from "../syntax/tree/ast.ts";
 import type { Value } from "./value.ts";
 
-/** The part of the event stream the VM writes into or reads: plain properties, no calls. */
+/** The parts of the event stream that the VM writes or reads: plain properties, no calls. */
 export type MachineStream = Pick<EventStream, "seq" | "context" | "counts" | "countsSince">;
 
-/** A point that is to fail. */
+/** An injection: a point that fails, and when. */
 export interface InjectionOrder {
   readonly point: string;
   /** The hits that fail, from 1, both included. */
   readonly first: number;
   readonly last: number;
-  /** Null for the point's natural error. */
+  /** The error's name; null for the point's natural error. */
   readonly error: string | null;
 }
 
-/** A register of a device, and whether it is about reading or writing it. */
+/** A register of a device, and the kind of access. */
 export interface RegisterName {
   readonly device: string;
   readonly access: RegisterAccess;
   readonly offsetBytes: number;
 }
 
-/** Is called with the written value, or without one and returns the read value. */
+/** Called with the value of a write, or without one for a read, whose result it returns. */
 export type RegisterHandler = (given: readonly Value[]) => Value;
 
-/** One place where something could fail: the `nth` hit of a point. */
+/** A place where something could fail: the `nth` hit of a point. */
 export interface InjectionHitName {
   readonly point: string;
   readonly nth: number;
 }
 
-/** A place where something could fail. */
+/** A place where something could fail, with its code. */
 export interface InjectionPlace extends InjectionHitName {
-  /** The site of the code that was running; null where none was. */
+  /** The site of the running code; null if no code was running. */
   readonly site: number | null;
   /** The action of the point, as a verb: `fails`. */
   readonly does: string;
-  /** The event as a clause, where it is a removal. */
+  /** The removal as a clause, if it is one. */
   readonly removal: string | null;
 }
 
 /** Removals of drivers in C, as injection points. */
 export type RemovalPoint = "driver.remove" | "device.unplug";
 
-/** Notes every place where something could fail, until it is stopped. */
+/** Counts every place where something could fail, until it is stopped. */
 export interface HitCount {
-  /** @param removal Moments of that removal instead of places that could fail. */
+  /** @param removal If set, the moments for that removal instead of places that could fail. */
   places(removal?: RemovalPoint | null): readonly InjectionPlace[];
   stop(): void;
 }
@@ -89,87 +90,91 @@ export interface SimulatedMachine {
   readonly globals: ReadonlyMap<string, Value>;
   /** How many CPUs the machine has. */
   readonly cpus: number;
-  /** Something costs virtual time: there is a clock to look at. */
+  /** Whether anything has a latency, so that virtual time passes. */
   readonly isTimed: boolean;
   /** Whether an unexpected report, an unexpected fault or a leak fails the test. */
   fails(finding: "report" | "fault" | "leak"): boolean;
   /**
    * Every `iommu.fault` and `dma.report` so far, oldest first, whether or not the recorder is on.
-   * The same array for the life of the world; it grows.
+   * The same array for the life of the machine; it grows.
    */
   readonly incidents: readonly IncidentEvent[];
   /** Virtual time since the machine was ready, in nanoseconds: the latest of any CPU and device. */
   nowNs(): number;
-  /** How long each CPU and each device has worked so far, by name; empty where nothing has a latency. */
+  /** Working time of each CPU and device so far, by name; empty if nothing has a latency. */
   busyNs(): ReadonlyMap<string, number>;
-  /** Brings CPUs and devices that are behind to that time. */
+  /** Advances CPUs and devices that are behind to the latest time. */
   meet(): void;
-  /** The CPU that runs goes on not before a time. */
+  /** Advances the current CPU to at least this time. */
   follow(earliestNs: number): void;
-  /** How many activities wait. */
+  /** Number of pending activities. */
   pendingActivities(): number;
-  /** Runs one activity, then the timers it made due. False when there was none to run. */
+  /** Runs one activity, then the timers that became due. False when no activity was pending. */
   runNextActivity(): boolean;
-  /** Has a device do something when one of its registers is read or written. */
+  /** Sets the function that handles reads or writes of a device's register. */
   describeRegister(register: RegisterName, handler: RegisterHandler): void;
-  /** What runs next may sleep: a statement or a call of this name. */
+  /** Called before a statement or function with this name, which may sleep. */
   maySleep(what: string): void;
-  /** Moves virtual time forward, firing timers on the way. */
+  /** Advances virtual time, and fires timers on the way. */
   advance(durationNs: number): void;
   /**
-   * Begins to keep all that happens, before anything has, or goes on from what another kept.
+   * Starts to record everything, before anything has happened, or continues the record of another
+   * machine.
    * @param Recording The class: a run without a recording does not load it.
-   * @throws {RangeError} When something has happened that is not kept.
+   * @throws {RangeError} When something has happened that was not recorded.
    */
   record(Recording: typeof MachineRecording): MachineRecording;
   /**
-   * Makes the recorder answer from the data of an earlier identical run, up to the position of this
-   * one.
+   * Makes the recorder read the data of an earlier identical run, up to the current position of
+   * this run.
    */
   readEventsFrom(log: RecordedEvents): void;
   /**
-   * Has the recorder keep nothing: it charges as if it did, and answers questions from a repetition
+   * Makes the recorder keep no events. It charges as if it did, and reads events from a repetition
    * of this run.
    */
   readEventsAgain(repeated: RecordedEvents): void;
-  /** Bytes of memory as they are, by the CPU's address. @throws {RangeError} Where no memory is. */
+  /** The current bytes of memory at a CPU address. @throws {RangeError} If there is no memory. */
   readMemory(phys: number, into: Uint8Array): void;
-  /** Calls a function when an event of a number has happened; one at a time, none for 0. */
+  /** Calls a function once the event with this number has happened; only one at a time, 0 for none. */
   wakeAt(seq: number, wake: () => void): void;
   /** Calls back after every event, until the function returned is called. */
   listen(listener: EventListener): () => void;
-  /** Has a point fail, until the function returned is called: it says how often that happened. */
+  /** Makes a point fail, until the returned function is called, which returns how often it failed. */
   armInjection(order: InjectionOrder): () => number;
-  /** The functions of compiled code that ran when a point failed last, the innermost first; empty without any. */
+  /**
+   * The functions of compiled code that were running at the last injected failure, innermost first; empty without
+   * one.
+   */
   failedStack(): readonly CallFrame[];
   countHits(): HitCount;
   /**
-   * Comes to a moment at which a driver could be removed. @param site Of the event before it.
-   * @returns Whether it is to be removed now.
+   * Called when a driver could be removed. @param site The site of the last event.
+   * @returns Whether the driver is to be removed now.
    */
   passRemoval(point: RemovalPoint, site: number | null): boolean;
   /** Pulls a device out: its registers read as ones, and its accesses are lost. */
   pullOut(device: string): void;
-  /** Removes a device that was pulled out from the bus. Its driver has been removed before. */
+  /** Removes a pulled-out device from the bus, after its driver was removed. */
   takeOffBus(device: string): void;
-  /** The error that ends what a removed driver was to do. */
+  /** The error that ends an operation of a removed driver. */
   removedError(): Error;
   watchResources(): ResourceWatch;
-  /** What each device sees now, by its name. */
+  /** The memory that each device can access now, by the device's name. */
   views(): ReadonlyMap<string, readonly DeviceVisibleRange[]>;
   /**
-   * Mappings and memory since the machine was ready that are left; nothing where leaks are allowed.
-   * Requests that are under way do not count.
+   * Mappings and memory allocated since the machine was ready and not freed; empty if leaks are
+   * allowed. Requests in flight do not count.
    */
   leftovers(): readonly TestLeak[];
-  /** The limits of the run on the host: one account for the machine and the script's values. */
+  /** The host memory budget of the run, shared by the machine and the script's values. */
   readonly budget: HostBudget;
 }
 
 export interface MachineBuildOptions {
   /** Whether the recorder keeps events from the start. */
   readonly record: boolean;
-  /** Most bytes of the host that the machine, once it is up, and the script may take. */
+  /** Host memory limit for the script and for the machine once it is ready, in bytes. */
   readonly memoryLimitBytes: number;
   /** Most events that the recorder keeps. */
   readonly eventLimit: number;

@@ -1,7 +1,6 @@
 /**
- * How a builtin describes itself. The checker, completion, hover, help and the reference page all
- * come from this entry; `lang/builtins/` is the one place where a language name meets a runtime
- * function.
+ * Descriptions of builtins. The checker, completion, hover, help and the reference page all use
+ * these entries; `lang/builtins/` is the one place where a language name meets a runtime function.
  */
 import type { ErrnoName } from "@dmalab/runtime";
 import type { KernelFeature } from "@dmalab/runtime/vocabulary";
@@ -9,8 +8,8 @@ import type { ExecutionContext } from "./execution_context.ts";
 import type { Value } from "./value.ts";
 
 /**
- * The kind of a parameter or a result. A plain int is welcome wherever a size, duration or address
- * is wanted; any other mix is an error found before the run.
+ * The kind of a parameter or a result. A plain int is accepted wherever a size, duration or address
+ * is expected; any other mix is an error found before the run.
  * @internal
  */
 export type Type =
@@ -31,42 +30,42 @@ export type Type =
   | "record"
   | "range"
   | "function"
-  /** A thing of the machine, by its type's name, such as `device` or `request`. */
+  /** A handle, by its type's name, such as `device` or `request`. */
   | `@${string}`;
 
 /**
- * The contents of a list or record: a kind, `[what]` for a list of it, or the entries of a record.
+ * The contents of a list or record: a kind, `[contents]` for a list, or the entries of a record.
  * @internal
  */
 export type Contents = Type | readonly [Contents] | { readonly [name: string]: Contents };
 
-/** The result of a list's member, by the list's own items. */
+/** The result of a list's member, depending on the list's items. */
 export type FromItems =
-  /** A list of some of them, or of all. */
+  /** A list of some or all of the items. */
   | "items"
   /** One of them. */
   | "item"
-  /** Their sum: one more of their kind, where that is a number's. */
+  /** The sum of the items: of the same kind if they are numbers. */
   | "sum"
-  /** A list of what its function gives. */
+  /** A list of the results of its function. */
   | "mapped";
 
 /** @internal */
 export interface ParameterSpec {
   readonly name: string;
-  /** One kind, or several of which any will do. */
+  /** One kind, or several alternatives. */
   readonly type: Type | readonly Type[];
-  /** May be left out; `context` then sees `otherwise` in its place. */
+  /** May be left out; `run` then gets `otherwise`. */
   readonly optional?: boolean;
   readonly otherwise?: unknown;
-  /** May only be given by name. */
+  /** May only be passed by name. */
   readonly named?: boolean;
-  /** A function that is called with one thing of this kind, or with each item of the list. */
+  /** For a function: the kind of its argument, or that it is called with each item of the list. */
   readonly calledWith?: Type | "item";
-  /** A text is the name of an event, or of all below one. */
+  /** True if a string is the name of an event, or of all events below a prefix. */
   readonly event?: boolean;
   readonly doc: string;
-  /** What `context` is given for a value of the kind: the value itself when there is no decoder. */
+  /** Converts a value of the kind to the argument of `run`; without a decoder, `run` gets the value. */
   readonly decode?: ((value: Value) => unknown) | null;
 }
 
@@ -74,7 +73,8 @@ export interface ParameterSpec {
 export type Arguments = readonly unknown[];
 
 /**
- * Where a call has no place under a spin lock, in words; `gfp` by its argument `atomic`.
+ * Places from which a call is not allowed, such as under a spin lock, in words; `gfp` depends on
+ * its argument `atomic`.
  * @see rules/c-api.md, column C
  */
 export const CALL_CONTEXTS = {
@@ -86,11 +86,11 @@ export const CALL_CONTEXTS = {
 export type CallContext = keyof typeof CALL_CONTEXTS;
 
 /**
- * The mistake in a file of data; the place is one in its text.
+ * A mistake in a data file, with its location in the text.
  * @internal
  */
 export interface DataProblem {
-  /** A sentence without its end. */
+  /** A sentence without its full stop. */
   readonly message: string;
   readonly start: number;
   readonly end: number;
@@ -98,7 +98,7 @@ export interface DataProblem {
 
 /** A function of the language. */
 export interface FunctionSpec {
-  /** What scripts call it by. */
+  /** Its name in scripts. */
   readonly name: string;
   /** Its parameters, in order. */
   readonly parameters: readonly ParameterSpec[];
@@ -106,30 +106,31 @@ export interface FunctionSpec {
   readonly variadic?: boolean;
   /** Its result. */
   readonly result: Type;
-  /** For a list or record: the kind of its items, where that is always the same. */
+  /** For a list or record: the kinds inside it, if they are always the same. */
   readonly of?: Contents;
-  /** One sentence, then as many as it needs. */
+  /** One sentence, followed by more if needed. */
   readonly doc: string;
   /** A script that runs alone and shows the call. */
   readonly example: string;
   /** Errors it can raise. */
   readonly raises?: readonly ErrnoName[];
-  /** It answers a question and changes nothing: code that may change nothing can call it. */
+  /** It only reads: it may be called where nothing may change. */
   readonly pure?: true;
-  /** Where it may be called from; anywhere when left out. */
+  /** Where it may be called from; anywhere if left out. */
   readonly context?: CallContext;
-  /** A function of the kernel that not every release has: the release that introduced it. */
+  /** For a kernel function that not every release has: the feature that introduced it. */
   readonly needs?: KernelFeature;
   /**
-   * It reads the file that its only argument names, before anything runs, and a call of it is a
-   * constant: the contents of the file, or the mistake in it. `context` is never called then.
+   * For a function that reads the file named by its only argument, before the run: converts the
+   * file's text. A call is a constant: the contents of the file, or the mistake in it. `run` is
+   * never called then.
    */
   readonly reads?: (text: string) => { readonly value: Value } | DataProblem;
-  /** The files that its example reads, by their paths. */
+  /** The files that its example reads, by path. */
   readonly exampleFiles?: Readonly<Record<string, string>>;
   /**
-   * Does it. Raises `KernelError` for what a script can expect, `ScriptError` for a call that
-   * makes no sense.
+   * Executes the call. Raises `KernelError` for errors that a script can expect, `ScriptError` for
+   * a call without a meaning.
    */
   run(context: ExecutionContext, args: Arguments): Value;
 }
@@ -138,54 +139,54 @@ export interface FunctionSpec {
 export interface FieldSpec<T = never> {
   readonly name: string;
   readonly type: Type;
-  /** For a list or record: the kind of its items, where that is always the same. */
+  /** For a list or record: the kinds inside it, if they are always the same. */
   readonly of?: Contents;
   readonly gives?: FromItems;
   readonly doc: string;
   get(target: T, context: ExecutionContext): Value;
-  /** Why it is as it is, for `explain thing.field`; left out where its value is what can be explained. */
+  /** Explains the field, for `explain thing.field`; left out if the field's value is explained instead. */
   explain?(target: T, context: ExecutionContext): readonly string[];
 }
 
 /** @internal */
 export interface MethodSpec<T = never> extends Omit<FunctionSpec, "run"> {
   readonly gives?: FromItems;
-  /** Its change of the list or record that it is called on. */
+  /** Which parts of the receiver, a list or record, it changes. */
   readonly changes?: "items" | "entries";
   run(context: ExecutionContext, target: T, args: Arguments): Value;
 }
 
-/** A type of things: what `value.field` and `value.method(…)` mean. */
+/** A type of handles: the meaning of `value.field` and `value.method(…)`. */
 export interface HandleType<T = never> {
-  /** The word of its things in messages and patterns. */
+  /** Its name in messages and patterns. */
   readonly name: string;
-  /** One sentence, then as many as it needs. */
+  /** One sentence, followed by more if needed. */
   readonly doc: string;
-  /** Types with fields and methods that it has, too: `nvme` extends `device`. */
+  /** A type whose fields and methods it also has: `nvme` extends `device`. */
   readonly extends?: HandleType<T>;
-  /** Its fields. Made when first asked for: a start would wait for those of all types. */
+  /** Its fields. Built at the first access: building those of all types would delay each start. */
   readonly fields: () => readonly FieldSpec<T>[];
-  /** Its methods; none when left out. */
+  /** Its methods; none if left out. */
   readonly methods?: readonly MethodSpec<T>[];
-  /** Its methods are functions of a driver: messages call them functions. */
+  /** Its methods are functions of a driver in C: messages call them functions. */
   readonly isCode?: true;
-  /** Members that it has not, by the name that people look for, with the right spelling. */
+  /** Names of members that do not exist but are often tried, each with the correct spelling. */
   readonly gone?: Readonly<Record<string, string>>;
   /** The value on one line, for `print` and failed assertions. */
   format(target: T, context: ExecutionContext): string;
   /** The value as a picture or table of at most 80 columns, for `show`; lines without colour. */
   show?(target: T, context: ExecutionContext): Iterable<string>;
-  /** Why it is as it is, one decision a line, for `explain`. */
+  /** Explains the value, one decision a line, for `explain`. */
   explain?(target: T, context: ExecutionContext): readonly string[];
-  /** Something went wrong with it: `explain` then names the known defect that causes it. */
+  /** True if something went wrong with it: `explain` then names the known defects that cause it. */
   isWrong?(target: T, context: ExecutionContext): boolean;
-  /** When what `wait` waits for ended: the CPU that waits goes on not before that. */
+  /** For `wait`: the time at which the target ended. The waiting CPU continues no earlier. */
   endedNs?(target: T): number;
   /** `==`: identity when left out. */
   equals?(target: T, other: Value, context: ExecutionContext): boolean;
-  /** What two that are not equal differ in, one thing a line; for failed assertions. */
+  /** The differences between two unequal values, one a line; for failed assertions. */
   differences?(target: T, other: T, context: ExecutionContext): readonly string[];
-  /** Its values are no part of a machine: they may go from one to another. */
+  /** Its values belong to no machine: they may be passed from one machine to another. */
   readonly portable?: boolean;
   /** Several values as one table, for `show` of a list or record of them. */
   showAll?(

@@ -6,7 +6,7 @@ import { Handle, type Value } from "./value.ts";
 /** The fields of the record that a `fork` returns, one for each of its blocks. */
 export const BRANCH_NAMES: readonly string[] = ["first", "second", "third", "fourth"];
 
-/** The type, then what it extends, nearest first. */
+/** The type, then the types that it extends, nearest first. */
 export function* typeChain(type: HandleType): Generator<HandleType> {
   let current: HandleType | undefined = type;
   while (current !== undefined) {
@@ -15,9 +15,9 @@ export function* typeChain(type: HandleType): Generator<HandleType> {
   }
 }
 
-/** True when a thing of `type` is welcome where one named `wanted` is. */
+/** Whether a handle of `type` is accepted where the type named `wanted` is expected. */
 export function isOfType(type: HandleType, wanted: string): boolean {
-  // Asked for every argument of every call, where a generator would be most of the work.
+  // Called for every argument of every call: a generator would be too slow.
   for (let candidate: HandleType | undefined = type; candidate; candidate = candidate.extends) {
     if (candidate.name === wanted) return true;
   }
@@ -34,7 +34,7 @@ export function findMethod(type: HandleType, name: string): MethodSpec | null {
   return nearest(type, ({ methods }) => methods?.find((method) => method.name === name)) ?? null;
 }
 
-/** The nearest of a type's chain that has an optional part, such as `show`. */
+/** An optional part, such as `show`, of the nearest type in the chain that has one. */
 export function inherited<
   K extends "show" | "explain" | "isWrong" | "equals" | "index" | "endedNs",
 >(
@@ -55,7 +55,7 @@ function nearest<T>(
   return undefined;
 }
 
-/** Every name after the dot that a type knows, for suggestions and completion. */
+/** Names of all fields and methods of a type, for suggestions and completion. */
 export function memberNames(type: HandleType): readonly string[] {
   const names = new Set<string>();
   for (const candidate of typeChain(type)) {
@@ -66,10 +66,10 @@ export function memberNames(type: HandleType): readonly string[] {
 }
 
 /**
- * The message for a name behind a dot that is no field, or no method.
+ * The message for a name after a dot that is not a field, or not a method.
  *
- * @returns Besides the message, how a member of the other sort is used, or the replacement of a
- * removed one; undefined for no member.
+ * @returns Besides the message, how to use a member of the other sort, or the replacement of a name
+ *   that does not exist; undefined without either.
  */
 export function memberProblem(
   object: Type,
@@ -98,7 +98,7 @@ export function typeOfHandles(type: HandleType): `@${string}` {
   return `@${type.name}`;
 }
 
-/** The type that describes what is behind a kind's dot; undefined for `any` and kinds without. */
+/** The type with the members of a kind; undefined for `any` and for kinds without members. */
 export function handleTypeOf(
   type: Type,
   types: ReadonlyMap<string, HandleType>,
@@ -110,7 +110,7 @@ export function typeAndTarget(
   value: Value,
   types: ReadonlyMap<string, HandleType>,
 ): { readonly type: HandleType; readonly target: never } | null {
-  // A type's functions take its own target; only the type itself knows which that is.
+  // A type's functions take the type's own target, so the cast is safe.
   if (value instanceof Handle) return { type: value.type, target: value.target as never };
   const type = types.get(typeOf(value));
   return type === undefined ? null : { type, target: value as never };

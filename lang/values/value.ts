@@ -1,8 +1,8 @@
 /**
- * Values of the language while it runs.
+ * Values of the language at run time.
  *
  * A plain int is an unboxed number, because loops count with it. A number with a kind (a size, a
- * duration, an address) is a `Quantity`. Things of the machine are `Handle`s: a description of the
+ * duration, an address) is a `Quantity`. Objects of the machine are `Handle`s: a description of the
  * type and the runtime object itself.
  */
 import type { HandleType } from "./spec.ts";
@@ -24,15 +24,15 @@ export class EnumValue {
   constructor(readonly name: string) {}
 }
 
-/** What may have large parts, and share them. */
+/** A value that may have large parts, and share them with others. */
 export abstract class TracedValue {
-  /** The last walk over all values that visited it: it counts each once. */
+  /** The last traversal that visited the value: each traversal counts it once. */
   walk: object | null = null;
 }
 
 /**
- * The maker of a list or a record. A script may change its own in place. A `const` never changes,
- * nor does a result of the machine: a change would have no effect there.
+ * The maker of a list or a record. A script may change its own in place. A `const` and a result of
+ * the machine never change: a change of the latter would have no effect on the machine.
  */
 export type Maker = "script" | "const" | "machine";
 
@@ -50,13 +50,13 @@ export class ListValue extends TracedValue {
     return this.#items;
   }
 
-  /** The items as they are now, for a walk during which the script may change the list. */
+  /** The current items, for a traversal during which the script may change the list. */
   walked(): readonly Value[] {
     this.#isWalked = true;
     return this.#items;
   }
 
-  /** The items to be changed. A walk in progress continues with the old ones. */
+  /** The items, to be changed. A traversal in progress continues with the old items. */
   changing(charge: (items: number) => void): Value[] {
     if (this.#isWalked) {
       charge(this.#items.length);
@@ -76,13 +76,13 @@ export class RecordValue extends TracedValue {
     super();
   }
 
-  /** One of the same sort without entries. */
+  /** An empty record of the same class and maker. */
   emptied(): RecordValue {
     return new RecordValue(new Map(), this.maker);
   }
 }
 
-/** What `try` gave, and where in the recorded events it ended. */
+/** The result of `try`, and the number of recorded events at its end. */
 export class AttemptValue extends RecordValue {
   constructor(entries: ReadonlyMap<string, Value>, readonly events: number) {
     super(entries);
@@ -104,7 +104,7 @@ export class BytesValue extends TracedValue {
   }
 }
 
-/** A function of the script: code and the values it closes over. The VM knows its inside. */
+/** A function of the script: code and captured values, which only the VM interprets. */
 export class Closure extends TracedValue {
   constructor(
     readonly functionIndex: number,
@@ -115,7 +115,7 @@ export class Closure extends TracedValue {
   }
 }
 
-/** A thing of the machine: a device, a buffer, a request, a trace … */
+/** An object of the machine: a device, a buffer, a request, a trace … */
 export class Handle<T = unknown> {
   constructor(readonly type: HandleType, readonly target: T) {}
 }

@@ -1,8 +1,8 @@
 /**
- * The algebra of kinds: which operators fit which kinds, and the kind of the result.
+ * Rules for kinds: which operators fit which kinds, and the kind of the result.
  *
  * One table for the checker, which knows kinds before the run, and for the VM, which knows values.
- * A plain int takes the kind wanted; any mix that is not listed is an error.
+ * A plain int is converted to the expected kind; any mix that is not listed is an error.
  * @see docs/language/text.md
  */
 import type { Type } from "./spec.ts";
@@ -55,22 +55,22 @@ export function isNumeric(type: Type): type is NumericType {
   return type === "int" || type === "ratio" || isQuantity(type);
 }
 
-/** True for the kinds a plain int takes where one is wanted. */
+/** True for the kinds to which a plain int is converted where they are expected. */
 export function isQuantity(type: Type): type is QuantityType {
   return type === "size" || type === "duration" || isAddress(type);
 }
 
-/** Where a byte is, in any address space: nothing that could be negative, scaled or added up. */
+/** True for locations in any address space, which cannot be negative, scaled or added up. */
 export function isAddress(type: Type): boolean {
   return type === "phys" || type === "dma" || type === "virt";
 }
 
-/** Sizes and durations: what may be added up, scaled and compared with its like. */
+/** True for sizes and durations, which may be added up, scaled and compared with each other. */
 function isAmount(kind: NumericType): boolean {
   return kind === "size" || kind === "duration";
 }
 
-/** The kind of `left operator right` for two numbers, or null where the mix has no meaning. */
+/** The kind of `left operator right` for two numbers; null for a mix without a meaning. */
 export function arithmeticType(
   operator: ArithmeticOperator,
   left: NumericType,
@@ -87,7 +87,8 @@ export function arithmeticType(
       if (isAmount(left) && right === "int") return left;
       return left === "int" && isAmount(right) ? right : null;
     case "/":
-      // An int keeps its reading here: `64KiB / 2` is a size, `64KiB / 2B` an int.
+      // A plain int is not converted to the other kind here: `64KiB / 2` is a size, `64KiB / 2B` an
+      // int.
       if (isAmount(left) && right === "int") return left;
       return isAmount(left) && left === right ? "int" : null;
     case "%":
@@ -129,8 +130,8 @@ export function comparableNumbers(left: NumericType, right: NumericType): boolea
 }
 
 /**
- * True when `==` between these kinds can ever be true. `none` may be compared with anything, and
- * a thing of the machine with anything its type knows to compare.
+ * True when `==` between these kinds can ever be true. `none` may be compared with anything, and a
+ * handle with any kind that its type can compare.
  */
 export function comparableTypes(left: Type, right: Type): boolean {
   if (left === "any" || right === "any" || left === "nothing" || right === "nothing") return true;
@@ -140,12 +141,12 @@ export function comparableTypes(left: Type, right: Type): boolean {
   return left === right;
 }
 
-/** Some things equal bytes, a word or a name, as their type says; none is a number. */
+/** Types of handles may define equality with bytes, a word or a name, but never with a number. */
 function comparableWithHandle(type: Type): boolean {
   return !isNumeric(type) && type !== "bool" && type !== "range" && type !== "function";
 }
 
-/** The kind of `first..last`, or null where the ends do not go together. */
+/** The kind of `first..last`; null if the ends are of incompatible kinds. */
 export function rangeEndsType(first: Type, last: Type): QuantityType | "int" | null {
   if (!isNumeric(first) || !isNumeric(last) || first === "ratio" || last === "ratio") return null;
   if (first === last || last === "int") return first;
@@ -157,7 +158,7 @@ export function castable(type: Type): boolean {
   return type === "int" || type === "size" || type === "phys" || type === "dma";
 }
 
-/** The beginning of the types of counters for a group of events: `counters.iotlb`. */
+/** The prefix of the types of counters for a group of events: `counters.iotlb`. */
 const COUNTERS_OF = "@counters_";
 
 /** A description at the start of a sentence. */
@@ -185,7 +186,7 @@ export function typeText(type: Type): string {
     default: {
       if (type.startsWith(COUNTERS_OF)) return `counters.${type.slice(COUNTERS_OF.length)}`;
       const name = type.startsWith("@") ? type.slice(1).replaceAll("_", " ") : type;
-      // As it is spoken: "an en-vee-em-ee".
+      // The article follows the pronunciation: "an en-vee-em-ee".
       return `${/^(?:[aeio]|nvme)/.test(name) ? "an" : "a"} ${name}`;
     }
   }

@@ -3,10 +3,10 @@ import { figureNamed } from "../../bench/figures.ts";
 import type { Span } from "../../source.ts";
 import type { Expression } from "../../syntax/tree/ast.ts";
 
-/** How an expectation names the cell that the others are compared with. */
+/** The name of the baseline cell in an expectation. */
 export const BASELINE_CELL = "baseline";
 
-/** `strict.iotlb.sync`, `"7.2.12".time`: a figure of the cells of a value. */
+/** `strict.iotlb.sync`, `"7.2.12".time`: a figure of the cells with a value. */
 export interface CellFigure {
   /** The value of an axis, as tables print it. */
   readonly cell: string;
@@ -16,11 +16,11 @@ export interface CellFigure {
 }
 
 export interface ExpectedFigure extends CellFigure {
-  /** It is a factor or a divisor: where it is 0, the condition says nothing. */
+  /** True for a factor or a divisor: if it is 0, the condition cannot be judged. */
   readonly isScaled: boolean;
 }
 
-/** The text of a value by which cells are named; null for other expressions. */
+/** The name of a cell in an expectation; null for other expressions. */
 export function cellNameOf(expression: Expression): string | null {
   switch (expression.kind) {
     case "Name":
@@ -34,7 +34,7 @@ export function cellNameOf(expression: Expression): string | null {
   }
 }
 
-/** The figure of a cell that an expression names, whether or not there is such a figure. */
+/** The figure of a cell that an expression names; the figure may be unknown. */
 export function cellFigureOf(expression: Expression): CellFigure | null {
   const path: string[] = [];
   let at = expression;
@@ -47,7 +47,7 @@ export function cellFigureOf(expression: Expression): CellFigure | null {
   return { cell, cellSpan: at.span, figure: path.join("."), span: expression.span };
 }
 
-/** All that an expectation names, from left to right. */
+/** All figures that an expectation names, from left to right. */
 export function cellFiguresIn(
   condition: Expression,
   counts: ReadonlyMap<Expression, string>,
@@ -64,12 +64,12 @@ export function cellFiguresIn(
   return condition.kind === "Unary" ? cellFiguresIn(condition.operand, counts) : [];
 }
 
-/** What `Count` asks for: a figure, of a cell where it is one of an expectation. */
+/** The operand of a `Count` instruction: a figure, with its cell in an expectation. */
 export function countKey({ cell, figure }: Pick<CellFigure, "cell" | "figure">): string {
   return `${figure}\n${cell}`;
 }
 
-/** The parts of a key of `countKey`; the cell is null in a budget. */
+/** The parts of a key from `countKey`; the cell is null in a budget. */
 export function readCountKey(
   key: string,
 ): { readonly figure: string; readonly cell: string | null } {
@@ -79,7 +79,7 @@ export function readCountKey(
     : { figure: key.slice(0, end), cell: key.slice(end + 1) };
 }
 
-/** The type of the value of a key of `countKey`. */
+/** The type of the value for a key from `countKey`. */
 export function countType(key: string): "ratio" | "size" | "duration" {
   const unit = figureNamed(readCountKey(key).figure)?.unit ?? "count";
   return ({ count: "ratio", bytes: "size", ns: "duration" } as const)[unit];

@@ -42,31 +42,31 @@ export interface CodeScope {
     | "property"
     | "bench"
     | "constant";
-  /** The code around a closure; null for everything else, which closes over nothing. */
+  /** The surrounding code of a closure; null for other code, which captures nothing. */
   readonly parent: CodeScope | null;
-  /** Variables of the code around it that a closure uses, in the order of their first use. */
+  /** Variables of the surrounding code that a closure uses, in the order of their first use. */
   readonly captures: Variable[];
 }
 
 /** A name bound by `let`, `for`, `forall` or a parameter. */
 export class Variable {
   readonly kind = "variable";
-  /** Values it gets after its first: `x = e` and `x += e`. */
+  /** Assignments of further values: `x = e` and `x += e`. */
   readonly assigned: AssignStatement[] = [];
   /** How often its value is used. */
   reads = 0;
-  /** Where the first lambda that uses it does so; null when none does. */
+  /** The first use in a lambda; null without one. */
   capturedAt: Span | null = null;
-  /** What all of its values are, where that is not known by where they come from. */
+  /** The kind of all of its values, if it cannot be inferred from their expressions. */
   givenKind: Type | null = null;
 
   constructor(
     readonly name: string,
     readonly span: Span,
-    /** Null for a variable of a session or of a machine, which outlives the code that made it. */
+    /** Null for a variable of a session or of a machine, which outlives the code that created it. */
     readonly owner: CodeScope | null,
     readonly role: "let" | "machine" | "parameter" | "loop" | "forall",
-    /** Where its value comes from: the whole for `let`, the walked value for a loop. */
+    /** The expression of its value: for `let` the value itself, for a loop the list or range. */
     readonly source: Expression | null,
   ) {}
 }
@@ -77,11 +77,11 @@ export interface DescribedRegister extends PlacedRegister {
 }
 
 export interface MachineParts {
-  /** The block; null for the default machine. */
+  /** The machine block; null for the default machine. */
   readonly declaration: MachineDeclaration | null;
-  /** Its variables, in the order of the text: every machine has its own, which all of its code sees. */
+  /** The machine's variables, in textual order: each machine has its own, visible to all of its code. */
   readonly variables: ReadonlyMap<LetStatement, Variable>;
-  /** Registers with a known offset; reading the block reports the mistakes of the others. */
+  /** Registers with a known offset; errors in the others are reported when the block is read. */
   readonly registers: readonly DescribedRegister[];
 }
 
@@ -125,16 +125,13 @@ export type NameBinding =
 /** The top-level declarations of a file that others may use. */
 export type Declared = ConstBinding | FunctionBinding;
 
-/**
- * The names that a program changes in place: a record may have many references, so the place does
- * not matter.
- */
+/** The places that a program changes: by name only, because a record may have many references. */
 export interface PlacesChanged {
   /** Names of entries: `record.name = e`. */
   readonly entries: Set<string>;
-  /** Entries by a name that is worked out: `record[key] = e`. */
+  /** Entries with a computed name: `record[key] = e`. */
   anyEntry: boolean;
-  /** Entries come and go. */
+  /** Whether entries are added or removed. */
   names: boolean;
   /** Items of lists. */
   items: boolean;
@@ -151,23 +148,23 @@ export class Resolution {
     names: false,
     items: false,
   };
-  /** The variable that a `let`, a `for`, a parameter's or a `forall`'s name makes. */
+  /** The variables of `let`, `for`, parameters and `forall`, by the statement or the name. */
   readonly variables = new Map<Statement | Name, Variable>();
-  /** Code inside other code: it takes along the values of the variables that it uses. */
+  /** Closures, with the variables that they capture. */
   readonly closures = new Map<ClosureNode, CodeScope>();
   readonly comparisons = new Map<CompareExpression, readonly ComparedMachine[]>();
-  /** Expressions in a budget that mean an event's count. */
+  /** Expressions in a budget or an expectation that mean a count. */
   readonly counts = new Map<Expression, string>();
-  /** Calls that read a file, each with what it says. */
+  /** Calls that read a file, each with the file's contents. */
   readonly data = new Map<CallExpression, Value>();
   /** Names of events used as values: `trace.count(iotlb.sync)`. */
   readonly eventNames = new Map<Expression, string>();
-  /** Statements that are not permitted at their place, and so lead nowhere. */
+  /** Statements that are not allowed at their place, and whose control flow is ignored. */
   readonly misplaced = new Set<Statement>();
-  /** Functions with names in them that nothing is called: parameters of theirs may be missing. */
+  /** Functions that use unknown names: their declarations may lack parameters. */
   readonly incomplete = new Set<FunctionDeclaration>();
 
-  /** Takes over all that another one has. */
+  /** Adds the content of another resolution. */
   add(other: Resolution): void {
     for (const [node, binding] of other.names) this.names.set(node, binding);
     for (const [node, variable] of other.targets) this.targets.set(node, variable);
@@ -190,26 +187,24 @@ export class Resolution {
 /** The hint for a name in a pattern that has no value to compare with. */
 export const PATTERN_BINDS_NOTHING = "a pattern binds no name; `_` matches the rest";
 
-/** Names visible in one block; falls back to the block around it. */
+/** Names visible in one block; other names are looked up in the surrounding block. */
 export class Scope {
   readonly #own = new Map<string, Variable>();
 
-  /**
-   * @param sealedBy The word of a block that is only left at its end; null for any other.
-   */
+  /** @param sealedBy The keyword of a block that may not be left early; null for other blocks. */
   constructor(
     readonly code: CodeScope,
     readonly parent: Scope | null,
     readonly sealedBy: string | null = null,
   ) {}
 
-  /** The word of the innermost block around that is only left at its end; null without one. */
+  /** The keyword of the innermost surrounding block that may not be left early; null without one. */
   get seal(): string | null {
     const outer = this.parent?.code === this.code ? this.parent.seal : null;
     return this.sealedBy ?? outer;
   }
 
-  /** The variable of that name bound in this very block. */
+  /** The variable with that name in this block itself. */
   ownVariable(name: string): Variable | undefined {
     return this.#own.get(name);
   }
@@ -222,7 +217,7 @@ export class Scope {
     return this.#own.get(name) ?? this.parent?.find(name) ?? null;
   }
 
-  /** Every variable's name that can be seen from here, for suggestions. */
+  /** The names of all variables visible here, for suggestions. */
   *names(): Generator<string> {
     yield* this.#own.keys();
     if (this.parent !== null) yield* this.parent.names();

@@ -1,11 +1,11 @@
-/** The order in which consts are worked out: each after those it needs. */
+/** The order in which consts are evaluated: each after the consts it depends on. */
 import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
 import type { ConstBinding } from "./bindings.ts";
 import type { Owner } from "./resolve.ts";
 
 /**
- * Sorts consts so that each comes after the ones it uses, by way of functions too; a const that
- * needs itself is reported.
+ * Sorts consts so that each comes after the ones it uses, directly or through functions; reports a
+ * const that depends on itself.
  *
  * @param uses The consts and functions that each const and function uses.
  */
@@ -17,7 +17,7 @@ export function orderConsts(
   const finished = new Set<Owner>();
   for (const first of uses.keys()) {
     if (first.kind !== "const") continue;
-    // An explicit stack, because a chain of consts may be longer than the host's goes deep.
+    // An explicit stack, because a chain of consts may be longer than the host's stack allows.
     const path: InitOrderStep[] = [];
     const onPath = new Set<Owner>();
     const enter = (owner: Owner) => {
@@ -47,13 +47,13 @@ export function orderConsts(
   return ordered;
 }
 
-/** A const or function on the way, with the names in it that are still to be visited. */
+/** A const or function on the current path, with the names in it that are still to be visited. */
 interface InitOrderStep {
   readonly owner: Owner;
   readonly pending: Owner[];
 }
 
-/** Functions may call each other in a circle; a const in it could never be worked out. */
+/** Reports a cycle with a const, which could never be evaluated. Functions alone may be recursive. */
 function reportCircle(circle: readonly Owner[], bag: DiagnosticBag): void {
   const constant = circle.find((owner) => owner.kind === "const");
   if (constant === undefined) return;

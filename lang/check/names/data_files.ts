@@ -14,7 +14,7 @@ export interface ReadData {
   readonly value: Value;
 }
 
-/** The error of a call without its file. The cause has been reported, or will be. */
+/** The data of a call; null if it is not available. The cause has been reported, or will be. */
 type Known = ReadData | null;
 
 /** Reads each file once for each function that reads it, however many calls name it. */
@@ -24,7 +24,7 @@ export class DataFiles {
 
   constructor(readonly loader: SourceLoader, readonly bag: DiagnosticBag) {}
 
-  /** The result of a call; null when it cannot be known, which is reported once. */
+  /** The result of a call; null if it is not available, which is reported once. */
   read(call: CallExpression, reads: Reads): Known {
     const known = this.#calls.get(call);
     if (known !== undefined) return known;
@@ -35,7 +35,7 @@ export class DataFiles {
 
   #readCall({ arguments: given, span }: CallExpression, reads: Reads): Known {
     const [argument] = given;
-    // Whatever else is wrong with the arguments, the check of kinds will say.
+    // Other mistakes in the arguments are reported by the check of kinds.
     if (argument === undefined) return null;
     const { value } = argument;
     const path = value.kind === "String" && value.parts.length <= 1 ? value.parts[0] ?? "" : null;

@@ -14,7 +14,7 @@ export function eventNameOf(expression: Expression): string | null {
 
 /**
  * The events that a name in a pattern means: one; all below `iommu.*`; `call.NAME` for the bare
- * name of a kernel function. Empty when it means none.
+ * name of a kernel function. Empty if there is no such event.
  */
 export function eventsNamed(name: string, registry: Registry): readonly string[] {
   if (name.endsWith(".*")) {
@@ -38,7 +38,7 @@ export function patternNames(registry: Registry): readonly string[] {
   ];
 }
 
-/** `iommu.mpa`: what begins as a thing of the machine may have been meant for an event's name. */
+/** For a field of a thing such as `iommu.mpa`: the event name that was probably meant. */
 export function meantEvent(
   expression: FieldExpression,
   registry: Registry,

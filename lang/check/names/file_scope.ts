@@ -1,4 +1,7 @@
-/** The names a file sees at its top level: its own, those of the files it uses, and the world's. */
+/**
+ * The names a file sees at its top level: its own, those of the files it uses, and the built-in
+ * ones.
+ */
 import type { Registry } from "../../values/registry.ts";
 import type { Type } from "../../values/spec.ts";
 import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
@@ -14,14 +17,14 @@ export class FileScope {
   machineKinds: ReadonlyMap<string, Type> = new Map();
   /** The contents of the machine's blocks besides keys. */
   machine: MachineParts | null = null;
-  /** What of the program cannot be trusted; null when its text is right. */
+  /** The parts of the program that are unreliable after syntax errors; null without any. */
   torn: TornText | null = null;
-  /** Consts and functions: the file's own and, from files it uses, all that those see. */
+  /** Consts and functions: the file's own, and all that are visible in the files it uses. */
   readonly declared: Map<string, Declared>;
   /** Variables of a session, or of the file's top level while it is checked. */
   readonly variables: Map<string, Variable>;
 
-  /** @param data Where the files come from that the text reads. */
+  /** @param data Reads the data files that the text names. */
   constructor(
     readonly registry: Registry,
     readonly data: DataFiles,
@@ -32,7 +35,7 @@ export class FileScope {
     this.variables = new Map(variables);
   }
 
-  /** Takes over the names that a used file sees. */
+  /** Adds the names that a used file sees. */
   include(other: FileScope, bag: DiagnosticBag, use: { readonly span: FileNode["span"] }): void {
     for (const [name, binding] of other.declared) {
       const known = this.declared.get(name);
@@ -57,7 +60,7 @@ export class FileScope {
    * Declares the file's own consts and functions.
    *
    * @param redeclare True in a session, where a later input may replace an earlier one.
-   * @param earlier The check of the version before: bindings of kept declarations are kept.
+   * @param earlier The check of the previous version: bindings of unchanged declarations are kept.
    */
   declareAll(
     file: FileNode,
@@ -125,12 +128,12 @@ export class FileScope {
     const valueKind = this.machineKinds.get(name);
     if (valueKind !== undefined) return { kind: "machine", name, valueKind };
     const word = this.registry.words.get(name);
-    // A word can do nothing. A call of one means a function that does not exist.
+    // A word cannot be called: the call means a function that does not exist.
     if (word !== undefined) return called ? null : { kind: "word", word };
     return spec === undefined ? null : { kind: "builtin", spec };
   }
 
-  /** A hint with the name that was meant, if one is near, or with functions that have a part of it. */
+  /** A hint with a similar name, or with functions whose names contain a part of it. */
   hint(
     name: string,
     locals: Iterable<string>,

@@ -1,4 +1,4 @@
-/** What `inject` names, and what `fails`, `faults` and `warns` name. */
+/** The names after `inject`, and after `fails`, `faults` and `warns`. */
 import { canonicalName, type Registry } from "../../values/registry.ts";
 import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
 import { listed } from "../../diagnostics/suggest.ts";
@@ -25,12 +25,12 @@ export function checkOutcomeName(
   );
 }
 
-/** The phase bit shifted out, a status has 15 bits. */
+/** Without its phase bit, a status has 15 bits. */
 const MAX_STATUS = 0x7fff;
 
 const isNumber = (written: string) => /^\d/.test(written);
 
-/** The answer of a device for a name or a number; null for any other outcome. */
+/** The device status that a name or a number means; null for any other outcome. */
 export function expectedStatus(
   written: string,
   { deviceStatusMask, deviceStatuses }: Registry,
@@ -42,7 +42,7 @@ export function expectedStatus(
   return number.kind === "Integer" ? { status: number.value, mask: MAX_STATUS } : null;
 }
 
-/** Reports a number that is no answer of a device, with the nearest that is one. */
+/** Reports a number that is not a valid device status, with the nearest valid one. */
 function checkStatusNumber(
   { code: { span, text }, outcome }: ExpectedOutcome,
   registry: Registry,
@@ -95,7 +95,7 @@ function namesOf(outcome: OutcomeKind, registry: Registry): readonly string[] {
   }
 }
 
-/** The right word when the name belongs to one of the other two. */
+/** The correct keyword for a name of another kind of outcome. */
 function otherOutcome(name: string, registry: Registry): string | undefined {
   if (registry.errnoNames.has(name)) return `${name} is an errno: \`fails\`, \`expect error\``;
   if (registry.faultReasons.has(name)) return `${name} is a fault: \`faults\`, \`expect fault\``;
@@ -103,7 +103,7 @@ function otherOutcome(name: string, registry: Registry): string | undefined {
   return undefined;
 }
 
-/** Reports a point that does not exist, and an error that it cannot have. */
+/** Reports an unknown injection point, and an error that the point cannot return. */
 export function checkFail(statement: FailStatement, registry: Registry, bag: DiagnosticBag): void {
   const { error, meanwhile, nth, point, verb } = statement;
   if (verb === "unplug" && meanwhile !== null) {

@@ -1,7 +1,7 @@
 /**
- * Finds the meaning of every name, and statements that are not permitted at their place.
+ * Resolves every name, and finds statements that are not allowed at their place.
  *
- * Kinds come later (`type_inference.ts`): they need to know all assignments of a variable first.
+ * Kinds are inferred later (`type_inference.ts`): that needs all assignments of a variable.
  */
 import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
 import { type Hint, itHas, NearNames } from "../../diagnostics/suggest.ts";
@@ -57,10 +57,10 @@ import { innerBlocks, roleOf, statementExpressions } from "../../syntax/tree/sta
 import type { Registry } from "../../values/registry.ts";
 import { AUTOMATON_LIMIT_STATES, countStates } from "../../patterns/event_automaton.ts";
 
-/** A const or function, for the graph of what needs what. */
+/** A const or function, as a node of the dependency graph. */
 export type Owner = ConstBinding | FunctionBinding;
 
-/** Names of other languages, and what to write instead. */
+/** Names from other languages, and their replacements. */
 const FOREIGN_NAMES = byWord([
   ["printf printk println pr_info", 'write `print "{n} pages"`: values go into the string'],
   ["sizeof", "the size is a field: `buf.size`"],
@@ -92,23 +92,23 @@ interface StatementContext {
 }
 
 export class Resolver {
-  /** Names that the file's top-level `let`s bind, for a better hint. */
+  /** Names of the file's top-level `let`s, for a better hint. */
   readonly #topLevelLets = new Set<string>();
   #owner: Owner | null = null;
   readonly #unknownNames: UnknownName[] = [];
-  /** Names of each piece of code that a hint was made for. */
+  /** Unknown names that already got a hint, for each piece of code. */
   readonly #hinted = new Map<CodeScope, Set<string>>();
   /** Calls of the file's functions. */
   readonly #calls = new Map<FunctionDeclaration, CallExpression[]>();
-  /** The check of the item that is being resolved, where it is kept for the next version. */
+  /** The check of the item being resolved, if it is kept for the next version. */
   #check: ItemCheck | null = null;
-  /** Where to put what is found out: of the item, or of the whole program. */
+  /** The target of results: the item's or the whole program's. */
   private resolution: Resolution;
   private uses: Map<Owner, Set<Owner>>;
 
   /**
    * @param allUses Consts and functions that a const or function uses.
-   * @param earlier The check of the version before.
+   * @param earlier The check of the previous version.
    */
   constructor(
     private readonly fileScope: FileScope,
@@ -121,7 +121,7 @@ export class Resolver {
     this.uses = allUses;
   }
 
-  /** True for the name of an event, such as `iotlb.sync`, which is a value: its own text. */
+  /** Whether it is an event name, such as `iotlb.sync`: its value is the name as text. */
   #eventName(expression: Expression, scope: Scope): boolean {
     const name = eventNameOf(expression);
     if (name === null || !this.fileScope.registry.eventNames.includes(name)) return false;
@@ -131,7 +131,10 @@ export class Resolver {
     return true;
   }
 
-  /** Reports what begins as names of events do, and as nothing else that has fields. */
+  /**
+   * Reports an unknown event: a name with a prefix of event names that is not bound to anything
+   * else.
+   */
   #misspelledEvent(expression: FieldExpression, scope: Scope): boolean {
     const { declared, machineKinds, registry, torn, variables } = this.fileScope;
     const name = eventNameOf(expression);
@@ -143,7 +146,7 @@ export class Resolver {
     if (isBound || !registry.eventNames.some((event) => event.startsWith(`${first}.`))) {
       return false;
     }
-    // A word has a separate name.
+    // `word.name` is a field of the word, and not an event.
     if (registry.words.has(first) && name === `${first}.name`) return false;
     this.bag.error(
       "E0310",
@@ -181,7 +184,7 @@ export class Resolver {
     return variable;
   }
 
-  /** Takes a bare name for a const or a word, where only these are meant; false if it is neither. */
+  /** Resolves a bare name where only a const or a word is allowed; false if it is neither. */
   #constant(node: NameExpression): boolean {
     const declared = this.fileScope.declared.get(node.name);
     const word = this.fileScope.registry.words.get(node.name);
@@ -205,7 +208,7 @@ export class Resolver {
       }
       case "Call":
         if (expression.callee.kind === "Name") this.#name(expression.callee, scope, expression);
-        // A method may be called like an event: `iommu.translate(…)`.
+        // A method call may look like an event name: `iommu.translate(…)`.
         else if (expression.callee.kind === "Field") {
           this.#noteMethodChange(expression.callee.field.text);
           this.#expression(expression.callee.object, scope);
@@ -225,7 +228,8 @@ export class Resolver {
         }
         return;
       case "Trace":
-        // The block's own loops decide about `break`: one that leaves the trace has no value.
+        // `break` is only allowed in loops within the block: leaving the trace would give it no
+        // value.
         return this.#block(expression.body, { scope, inLoop: false });
       case "Compare": {
         const inner = this.#closure("compare", expression, scope);
@@ -264,14 +268,14 @@ export class Resolver {
     }
   }
 
-  /** The scope of code inside other code, with a separate frame. */
+  /** The scope of a closure, which has a separate frame. */
   #closure(role: CodeScope["role"], node: ClosureNode, around: Scope): Scope {
     const code = codeScope(role, around.code);
     this.resolution.closures.set(node, code);
     return new Scope(code, around);
   }
 
-  /** A method that changes what it is called on, whatever that turns out to be. */
+  /** Notes the changes of a method that changes its receiver; the receiver's kind is not known yet. */
   #noteMethodChange(method: string): void {
     const { changes } = this.resolution;
     for (const name of ["list", "record"]) {
@@ -298,16 +302,17 @@ export class Resolver {
     const local = scope.find(name);
     if (local !== null) return local;
     const { role } = outermost(scope.code);
-    // Consts are worked out before there is a machine.
+    // Consts are evaluated before there is a machine.
     if (role === "constant") return null;
     const ofSession = role === "main" ? this.fileScope.variables.get(name) : undefined;
     const outer = ofSession ?? this.fileScope.machineVariable(name);
-    // It counts its uses, and is made anew with each version.
+    // A machine's or session's variable counts its uses and is new in each version, so that the
+    // item is checked again.
     if (outer !== null && this.#check !== null) this.#check.isOpen = true;
     return outer;
   }
 
-  /** @param call The call of the function with this name. */
+  /** @param call The call, if the name is the called function. */
   #name(node: NameExpression, scope: Scope, call: CallExpression | null = null): void {
     const called = call !== null;
     const variable = this.#find(node.name, scope);
@@ -337,7 +342,7 @@ export class Resolver {
     this.#use(node, binding);
   }
 
-  /** A call that reads a file is what the file says. */
+  /** The value of a call that reads a file is the file's contents. */
   #readData(call: CallExpression): void {
     const binding = call.callee.kind === "Name" && this.resolution.names.get(call.callee);
     if (!binding || binding.kind !== "builtin" || binding.spec.reads === undefined) return;
@@ -346,7 +351,7 @@ export class Resolver {
     if (read !== null) this.resolution.data.set(call, read.value);
   }
 
-  /** Takes note of a name that nothing is called; it is reported when the whole file is known. */
+  /** Records an unknown name; it is reported when the whole file has been resolved. */
   #unknown(
     name: string,
     span: Span,
@@ -360,13 +365,13 @@ export class Resolver {
     this.#unknownNames.push({ name, span, call, code: outermost(code), inside, hint });
   }
 
-  /** Reports the names of a file that mean nothing, once all that do are known. */
+  /** Reports unknown names, once all names of the file are known. */
   #reportUnknown(file: FileNode): void {
     if (this.#unknownNames.length === 0) return;
     const { torn } = this.fileScope;
     if (torn !== null) {
       const bound = new Set([...this.resolution.variables.values()].map(({ name }) => name));
-      // Text that was not read may use a name that seems unused.
+      // Skipped text may use a name that seems unused: no unused name is suggested.
       const around = { unused: [], callsOf: () => [] };
       reportUnknownNames(torn.trusted(this.#unknownNames, bound), around, this.bag);
       return;
@@ -396,28 +401,30 @@ export class Resolver {
     this.resolution.names.set(node, binding);
   }
 
-  /** Notes that the closures between a variable's owner and its use must carry its value. */
+  /** Adds a variable to the captures of all closures between its owner and the use. */
   #capture(variable: Variable, user: CodeScope, use: Span): void {
-    // A machine's variables are there wherever its code runs.
+    // A machine's variables are accessible from all of its code, and need no capture.
     if (variable.role === "machine") return;
-    // A session's variables are seen from everywhere, but not from another machine.
+    // A session's variables are global, but in a block of `compare` they are captured for the other
+    // machine.
     const owner = variable.owner ?? outsideCompare(user);
     for (let code: CodeScope | null = user; code !== null && code !== owner;) {
       if (!code.captures.includes(variable)) code.captures.push(variable);
-      // A captured name for a comparison or a step is used at once, and cannot become old.
+      // Only a lambda is called later, when the captured value may be outdated; a comparison or a
+      // step runs at once.
       const isEarlier = use.start < (variable.capturedAt?.start ?? Infinity);
       if (code.role === "lambda" && isEarlier) variable.capturedAt = use;
       code = code.parent;
     }
   }
 
-  /** A hint for the first use of a name in a piece of code: that of later ones is not shown. */
+  /** A hint for the first use of a name in a piece of code: hints at later uses are not shown. */
   #unknownHint(name: string, scope: Scope, called: boolean): Hint | undefined {
     const hinted = remembered(this.#hinted, outermost(scope.code), () => new Set());
     const use = called ? `${name}()` : name;
     if (hinted.has(use)) return undefined;
     hinted.add(use);
-    // Only to list the names of a large file takes long.
+    // In a large file, even collecting the names takes long.
     if (!this.bag.mayCompare(1)) return undefined;
     const inside = outermost(scope.code).role !== "main";
     if (inside && (this.fileScope.variables.has(name) || this.#topLevelLets.has(name))) {
@@ -433,7 +440,10 @@ export class Resolver {
       this.fileScope.hint(name, scope.names(), called, this.bag);
   }
 
-  /** A pattern never binds a name, and never looks at a variable: it would look as if it did. */
+  /**
+   * A name in a pattern must be a const or a word. It never binds a name, and using a variable
+   * would look like binding it.
+   */
   #armPattern(pattern: Expression, scope: Scope): void {
     if (pattern.kind === "Range") {
       this.#armPattern(pattern.first, scope);
@@ -493,7 +503,7 @@ export class Resolver {
     this.#add(check);
   }
 
-  /** Takes over what the version before has found out about an item. */
+  /** Adds the results of an item from the previous version. */
   #keep(check: ItemCheck): void {
     for (const [binding, count] of check.reads) binding.reads += count;
     for (const [declaration, call] of check.calls) this.#noteCall(declaration, call);
@@ -512,7 +522,7 @@ export class Resolver {
   /**
    * Resolves an expression that is evaluated in the middle of a run.
    *
-   * @param names Names that are bound there besides the file's declarations.
+   * @param names Names that are bound there, in addition to the file's declarations.
    * @returns The variables of these names.
    */
   evaluated(file: FileNode, expression: Expression, names: readonly Name[]): readonly Variable[] {
@@ -525,10 +535,7 @@ export class Resolver {
 
   // Declarations.
 
-  /**
-   * The variables of a machine and the functions of its registers. A machine that is not used has
-   * neither.
-   */
+  /** The variables of a machine and the functions of its registers; only if the machine is used. */
   #machine(declaration: MachineDeclaration): void {
     const { machine } = this.fileScope;
     if (machine?.declaration !== declaration) return;
@@ -541,7 +548,7 @@ export class Resolver {
     }
     for (const { register } of registersOf(declaration)) {
       this.#function({ kind: "function", declaration: register.handler, reads: 1 });
-      // A written name need not be examined.
+      // Parameters of a register's function may be unused.
       for (const name of register.handler.parameters) this.resolution.variables.get(name)!.reads++;
     }
   }
@@ -597,7 +604,7 @@ export class Resolver {
     }
   }
 
-  /** The values are worked out before there is a machine: nothing but consts is known there. */
+  /** The values are evaluated before there is a machine: they see only consts. */
   #bindings(bindings: readonly ForallBinding[], scope: Scope): void {
     for (const { name, values } of bindings) {
       this.#expression(values, new Scope(codeScope("constant", null), null));
@@ -629,14 +636,14 @@ export class Resolver {
     }
   }
 
-  /** The name of a function means the function. Nothing is called yet. */
+  /** The name of a function refers to the function, which is not called yet. */
   #driverValue(value: Expression): void {
     const binding = value.kind === "Name" ? this.fileScope.find(value.name, false) : null;
     if (value.kind === "Name" && binding?.kind === "function") this.#use(value, binding);
     else this.#expression(value, new Scope(codeScope("constant", null), null));
   }
 
-  /** Names of events and figures mean their counts; everything else is as usual. */
+  /** Names of events and figures mean their counts; other expressions are resolved as usual. */
   #figures(condition: Expression, isFigure: (expression: Expression) => boolean): void {
     if (isFigure(condition)) return;
     if (condition.kind === "Binary") {
@@ -660,7 +667,7 @@ export class Resolver {
     return true;
   }
 
-  /** `strict.invalidations`: which values there are is known when the axes are worked out. */
+  /** `strict.invalidations`: whether `strict` is a value of an axis is checked later, with the axes. */
   #cellFigure(expression: Expression): boolean {
     const named = cellFigureOf(expression);
     if (named === null || this.fileScope.find(named.cell, false)?.kind === "const") return false;
@@ -706,7 +713,8 @@ export class Resolver {
       case "Bench":
         return this.#bench(statement);
       case "Driver":
-        // Worked out before there is a machine: its functions and devices are only named.
+        // The entries are evaluated before there is a machine: functions and devices are only
+        // named.
         for (const { value } of statement.entries) this.#driverValue(value);
         return;
       case "Let":
@@ -783,14 +791,14 @@ export class Resolver {
         if (statement.until === null) break;
         return this.#expression(statement.until, this.#closure("until", statement, scope));
     }
-    // Expressions with separate names are above. In all others a name means the same as around
-    // them.
+    // Expressions with their own names are handled above. In all others a name means the same as in
+    // the surrounding code.
     for (const expression of statementExpressions(statement)) this.#expression(expression, scope);
     const inLoop = place.inLoop || roleOf(statement) === "loop";
     for (const block of innerBlocks(statement)) this.#block(block, place, inLoop);
   }
 
-  /** A second declaration of a name was refused; its inside still gets its errors. */
+  /** A duplicate declaration was refused; its body is still checked, with a binding of its own. */
   #bindingOf<K extends Owner["kind"]>(
     declaration: Extract<Owner, { kind: K }>["declaration"],
     kind: K,
@@ -800,7 +808,7 @@ export class Resolver {
     return own as Extract<Owner, { kind: K }>;
   }
 
-  /** A variable of a session may be bound anew: that is what trying things out is like. */
+  /** In a session, a later `let` may bind a name again. */
   #sessionVariable(statement: Extract<Statement, { kind: "Let" }>): Variable {
     const { name, value } = statement;
     const variable = new Variable(name.text, name.span, null, "let", value);
@@ -840,7 +848,7 @@ export class Resolver {
     if (place.kind === "Field") changes.entries.add(place.field.text);
     else {
       changes.items = true;
-      // An int is the place of an item, and no entry's name.
+      // An int is the index of a list item, and not the name of an entry.
       if (place.index.kind !== "Integer") changes.anyEntry = true;
     }
   }
@@ -859,7 +867,7 @@ export class Resolver {
     );
   }
 
-  /** `iommu` in a field is the word, not the thing of that name; a variable is the variable. */
+  /** The value of a pattern's field: `iommu` means the word, not the thing, unless it is a variable. */
   #fieldValue(value: Expression, scope: Scope): void {
     const bare = value.kind === "Name" && this.#find(value.name, scope) === null;
     if (!bare || !this.#constant(value)) this.#expression(value, scope);
@@ -875,12 +883,15 @@ export class Resolver {
   }
 }
 
-/** A piece of code with nothing in it yet. */
+/** An empty piece of code. */
 function codeScope(role: CodeScope["role"], parent: CodeScope | null): CodeScope {
   return { role, parent, captures: [] };
 }
 
-/** The code around the outermost `compare` that a piece of code is in; itself outside of any. */
+/**
+ * The code around the outermost `compare` that contains the given code; the code itself without
+ * one.
+ */
 function outsideCompare(code: CodeScope): CodeScope {
   let outside = code;
   for (let at: CodeScope | null = code; at !== null; at = at.parent) {
@@ -909,7 +920,7 @@ function bindingNoun(kind: string): string {
   }
 }
 
-/** Reports names in a pattern that no event has. */
+/** Reports names in a pattern that occur in no event. */
 function checkPatternNames(
   pattern: EventPattern,
   registry: Registry,
@@ -949,7 +960,7 @@ function checkEvent(event: PatternEvent, registry: Registry, bag: DiagnosticBag)
   }
 }
 
-/** `size` is meant for `size_bytes`: a unit left out is nearer than any other name. */
+/** For `size`, suggests `size_bytes`: a name that only lacks its unit is preferred to similar names. */
 function fieldHint(name: string, known: readonly string[], bag: DiagnosticBag): Hint {
   const withUnit = known.find((field) => field.startsWith(`${name}_`));
   return withUnit !== undefined

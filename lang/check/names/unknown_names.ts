@@ -1,9 +1,9 @@
 /**
- * Names that nothing is called, and where the mistake is then.
+ * Unknown names, and the most likely location of the mistake.
  *
- * A name is misspelled where it is used, most often. But when a function uses a name and is called
- * with an argument more than it takes, a parameter is missing; and when one name is bound and never
- * used while another, much like it, is used all over and bound nowhere, the first is the mistake.
+ * A name is most often misspelled where it is used. But when a function uses an unknown name and is
+ * called with one argument too many, a parameter is missing; and when a name is bound and never
+ * used while a similar one is used repeatedly and bound nowhere, the bound name is the mistake.
  */
 import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
 import { type Hint, nearestNames } from "../../diagnostics/suggest.ts";
@@ -11,18 +11,16 @@ import type { Span } from "../../source.ts";
 import type { CallExpression, FunctionDeclaration } from "../../syntax/tree/ast.ts";
 import type { CodeScope } from "./bindings.ts";
 
-/**
- * How many unknown names are looked into. A script with more than a hundred has another problem.
- */
+/** Most unknown names that are examined. A script with more than a hundred has another problem. */
 const MAX_EXAMINED = 100;
 
-/** A use of a name that nothing is called. */
+/** A use of an unknown name. */
 export interface UnknownName {
   readonly name: string;
   readonly span: Span;
-  /** The call that it was to be the function of. */
+  /** The call, if the name is the called function. */
   readonly call: CallExpression | null;
-  /** The outermost code around it. */
+  /** The outermost piece of code around the use. */
   readonly code: CodeScope;
   readonly inside: FunctionDeclaration | null;
   readonly hint: Hint | undefined;
@@ -32,13 +30,13 @@ export interface UnknownName {
 export interface UnusedName {
   readonly name: string;
   readonly span: Span;
-  /** The function of that name; null for a value. */
+  /** The declaration of a function with that name; null for a value. */
   readonly declaration: FunctionDeclaration | null;
-  /** The code that it can be seen in; null for the whole file. */
+  /** The code in which the name is visible; null for the whole file. */
   readonly code: CodeScope | null;
 }
 
-/** The other names of a file: the intended ones of unknown names may be among them. */
+/** The other names of a file, one of which may be meant by an unknown name. */
 export interface NamesAround {
   readonly unused: readonly UnusedName[];
   readonly callsOf: (declaration: FunctionDeclaration) => readonly CallExpression[];
@@ -50,7 +48,7 @@ export function reportUnknownNames(
   bag: DiagnosticBag,
 ): void {
   const left = new Set(unknown);
-  /** Calls of a name that a declaration was meant to have. */
+  /** Calls of unknown functions, by the unused function that was meant. */
   const meant = new Map<FunctionDeclaration, readonly CallExpression[]>();
   for (const uses of groups(unknown).slice(0, MAX_EXAMINED)) {
     const bound = misspelled(uses, around.unused, bag);
@@ -75,7 +73,7 @@ export function reportUnknownNames(
   }
 }
 
-/** Uses of one name: of a function in the whole file, of a value in one piece of code. */
+/** Groups uses by name: for functions in the whole file, for values in one piece of code. */
 function groups(unknown: readonly UnknownName[]): UnknownName[][] {
   const ofNames = Map.groupBy(unknown, ({ name }) => name).values();
   return [...ofNames].flatMap((uses) => [
@@ -83,7 +81,7 @@ function groups(unknown: readonly UnknownName[]): UnknownName[][] {
   ]);
 }
 
-/** The unused name that was to be the one of these uses; null when the uses are the mistake. */
+/** The unused name that was meant to have the name of these uses; null if the uses are misspelled. */
 function misspelled(
   uses: readonly UnknownName[],
   unused: readonly UnusedName[],
@@ -94,7 +92,7 @@ function misspelled(
     bound.name !== name && (bound.declaration !== null) === (call !== null) &&
     (bound.code === null || bound.code === code)
   );
-  // A blank that is missing, or a word that belongs elsewhere.
+  // A missing space, or a word that belongs elsewhere: the bound name starts with the used one.
   const joined = candidates.find((bound) => name.length > 2 && bound.name.startsWith(name));
   if (joined !== undefined || uses.length < 2 || !bag.mayCompare(candidates.length)) {
     return joined ?? null;
@@ -123,7 +121,10 @@ function reportMisspelled(
   });
 }
 
-/** True when the calls of a function say that names unknown in it were to be its parameters. */
+/**
+ * Whether calls of a function pass extra arguments for the unknown names in it: they lack
+ * parameters.
+ */
 function areParameters(
   uses: readonly UnknownName[],
   declaration: FunctionDeclaration,

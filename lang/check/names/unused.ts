@@ -5,7 +5,7 @@ import { roleOf } from "../../syntax/tree/statement_kinds.ts";
 import type { Resolution } from "./bindings.ts";
 import type { FileScope } from "./file_scope.ts";
 
-/** Warns about names of a file that is run itself; in a file for others they are its purpose. */
+/** Warns about unused names of a file that is run itself; in a library, other files use them. */
 export function warnUnused(
   file: FileNode,
   scope: FileScope,
@@ -25,7 +25,7 @@ export function warnUnused(
   };
   for (const variable of resolution.variables.values()) {
     if (variable.span.source !== file.span.source) continue;
-    // A loop may just count, and a lambda be there for its value.
+    // A loop may only repeat its block, and a lambda may ignore its parameter.
     const counts = variable.role === "loop" || variable.owner?.role === "lambda";
     if (!counts && variable.reads === 0) warn(variable.name, variable.span);
     const captured = variable.capturedAt?.start ?? Infinity;
@@ -38,7 +38,7 @@ export function warnUnused(
       );
     }
   }
-  // A file that is run has tests or statements.
+  // Only a file that is run has tests or statements.
   if (file.items.every((item) => roleOf(item) === "declaration")) return;
   for (const { declaration, reads } of scope.declared.values()) {
     if (reads === 0 && declaration.span.source === file.span.source) {

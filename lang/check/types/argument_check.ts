@@ -23,7 +23,7 @@ import type { TypeInference } from "./type_inference.ts";
 /**
  * Reports arguments that do not fit the parameters of a function.
  *
- * @param declared Its declaration; null for a builtin.
+ * @param declared The function's declaration; null for a builtin.
  */
 export function checkArguments(
   call: CallExpression,
@@ -63,7 +63,7 @@ export function checkArguments(
         `\`${parameter.name}\`, but this is ${typeText(type)}`,
       hint: hint ?? undefined,
     };
-    // An address that only lacks its cast is no mistake of the line that made it.
+    // An address that only lacks a cast is the mistake of this line, not of the line that made it.
     if (hint === null) mismatches.add(error, [argument.value, type]);
     else mismatches.add(error);
   }
@@ -82,12 +82,12 @@ function checkEventName(value: Expression, registry: Registry, bag: DiagnosticBa
   );
 }
 
-/** Finds the parameter of each argument; reports what is too much, unknown, doubled or missing. */
+/** Finds the parameter of each argument; reports extra, unknown, repeated and missing ones. */
 function matchArguments(
   call: CallExpression,
   callable: Callable,
   declared: FunctionDeclaration | null,
-  /** Functions that lack a name: an extra argument may be meant for it. */
+  /** Functions with an unknown name: an extra argument may be meant for it. */
   incomplete: ReadonlySet<FunctionDeclaration>,
   bag: DiagnosticBag,
 ): Map<Argument, ParameterSpec> {
@@ -192,7 +192,7 @@ function signature(callable: Callable): string {
   return `it is \`${callable.name}(${parts.join(", ")})\``;
 }
 
-/** True when a value of this kind may be given for the parameter. */
+/** Whether a value of this kind may be passed for the parameter. */
 function accepts(parameter: ParameterSpec, given: Type, registry: Registry): boolean {
   if (given === "any") return true;
   if (given === "nothing" && parameter.optional === true) return true;

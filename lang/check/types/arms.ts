@@ -13,14 +13,14 @@ import { mixHint } from "../../values/operators.ts";
 import { PATTERN_BINDS_NOTHING } from "../names/bindings.ts";
 import type { TypeInference } from "./type_inference.ts";
 
-/** An arm of a `match`, with any code behind its arrow. */
+/** An arm of a `match`, whatever code follows its arrow. */
 export interface CheckedArm {
   readonly pattern: Expression | null;
-  /** The code behind the arrow. */
+  /** The code after the arrow. */
   readonly behind: Span;
 }
 
-/** Reports patterns that the subject never fits, and arms that are never reached. */
+/** Reports patterns that the subject can never match, and arms that are never reached. */
 export function checkArms(
   subject: Expression,
   arms: readonly CheckedArm[],

@@ -9,23 +9,26 @@ import type {
 import { remembered } from "../../values/remembered.ts";
 import { innerBlocks } from "../../syntax/tree/statement_kinds.ts";
 
-/** The result of a function, as far as its text shows it. */
+/** The result of a function, as far as it can be seen from its text. */
 export interface FunctionResult {
-  /** The values behind its `return`s; null for a bare one. */
+  /** The values of its `return`s; null for a `return` without a value. */
   readonly values: readonly (Expression | null)[];
-  /** True when it returns nothing, whichever way it ends. */
+  /** True when it returns no value on any path. */
   readonly isNone: boolean;
-  /** True when one of its `return`s says `none`, which is a value. */
+  /** True when it contains `return none`: then `none` is intended as a value. */
   readonly saysNone: boolean;
   /** Its last bare `return`. */
   readonly bare: ReturnStatement | null;
-  /** True when its last statement is a `return`: a bare one there has lost its value. */
+  /**
+   * True when its last statement is a `return`; if that has no value, the value was probably
+   * forgotten.
+   */
   readonly endsInReturn: boolean;
   /** Its last statement. */
   readonly last: Statement | null;
 }
 
-/** Looks through each function once. */
+/** Analyses each function once. */
 export class FunctionResults {
   readonly #known = new Map<FunctionDeclaration, FunctionResult>();
 

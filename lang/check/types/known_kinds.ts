@@ -1,11 +1,14 @@
-/** The kinds that were inferred so far. */
+/** The kinds inferred so far. */
 import type { Expression, FunctionDeclaration } from "../../syntax/tree/ast.ts";
 import type { Variable } from "../names/bindings.ts";
 import type { StructuralType } from "./shape.ts";
 
 type KindKey = Expression | Variable | FunctionDeclaration;
 
-/** A longer way from one declaration to the next may come to the limit where more is known, or less. */
+/**
+ * For a longer chain of declarations, the limit may be reached or not, depending on the kinds known
+ * before.
+ */
 const LONG_CHAIN = 25;
 
 export class KnownKinds {
@@ -13,9 +16,9 @@ export class KnownKinds {
   readonly #variables = new Map<Variable, StructuralType>();
   readonly #functions = new Map<FunctionDeclaration, StructuralType>();
   #late: KindKey[] = [];
-  /** Collects the keys of inferred kinds; null without an editor. */
+  /** Records the nodes whose kinds are inferred; null if there is no editor. */
   log: KindKey[] | null = null;
-  /** Some kind depends on which one was asked for first. */
+  /** True if a kind depends on the order in which kinds were inferred. */
   dependsOnOrder = false;
 
   shape(expression: Expression): StructuralType | undefined {
@@ -49,7 +52,7 @@ export class KnownKinds {
     if (length >= LONG_CHAIN) this.dependsOnOrder = true;
   }
 
-  /** From now on kinds are inferred where somebody asks for them, until the next version. */
+  /** From now on, until the next version, records the kinds that are inferred on demand. */
   finish(): void {
     this.log = this.#late;
   }
@@ -60,7 +63,7 @@ export class KnownKinds {
 
   forget(keys: KindKey[]): void {
     for (const key of keys) {
-      // Each key is in one of them.
+      // Each node is in one of the three maps.
       this.#shapes.delete(key as Expression);
       this.#variables.delete(key as Variable);
       this.#functions.delete(key as FunctionDeclaration);

@@ -1,7 +1,7 @@
-/** `sequence(…)` where a property chooses: it draws the whole list. */
+/** `sequence(…)` as the choices of a property: its variable is the whole list. */
 import type { CallExpression, Expression } from "../../syntax/tree/ast.ts";
 
-/** The builtin with the arguments of a property's sequences. */
+/** The builtin with the same parameters as a property's sequence. */
 const SEQUENCE_FUNCTION = "sequence";
 
 export function isSequenceCall(expression: Expression): expression is CallExpression {

@@ -1,9 +1,9 @@
 /**
- * The kind of a value with what is known of its inside: the items of a list, the entries of a record.
+ * The kind of a value, with the known kinds inside it: the items of a list, the entries of a record.
  *
- * What a literal holds is what a name for it holds, as long as the name is given nothing else, and
- * nothing is changed in place: of entries that the program changes anywhere, and of items where it
- * changes any list, nothing is known.
+ * A name has the inner kinds of its literal, as long as it is never assigned again and no place in
+ * the value is changed: entries that the program changes anywhere have unknown kinds, and so have
+ * items if the program changes any list.
  */
 import type { Contents, Type } from "../../values/spec.ts";
 import type { Expression } from "../../syntax/tree/ast.ts";
@@ -11,15 +11,18 @@ import type { Expression } from "../../syntax/tree/ast.ts";
 /** A kind, and the known kinds inside it. */
 export interface StructuralType {
   readonly type: Type;
-  /** What each item of a list is; null when nothing is known of them. */
+  /** The common kind of the items of a list; null if unknown. */
   readonly item: StructuralType | null;
-  /** The entries of a record; null when they are not known. */
+  /** The entries of a record; null if unknown. */
   readonly entries: ReadonlyMap<string, StructuralType> | null;
-  /** What made it an item or an entry: an item of a list, the body of a lambda; null elsewhere. */
+  /**
+   * The expression that made an item or an entry: an item of a list, the body of a lambda;
+   * otherwise null.
+   */
   readonly madeBy: Expression | null;
 }
 
-/** A kind of which no more is known. */
+/** A kind without knowledge about its inside. */
 export function plainShape(type: Type): StructuralType {
   return { type, item: null, entries: null, madeBy: null };
 }
@@ -39,14 +42,14 @@ export function shapeOf(type: Type, contents: Contents | undefined): StructuralT
 
 function shapeOfContents(contents: Contents): StructuralType {
   if (typeof contents === "string") return plainShape(contents);
-  // `Array.isArray` does not tell a list that is readonly from a record.
+  // `Array.isArray` does not distinguish a readonly list from a record.
   if (0 in contents) return shapeOf("list", contents[0]);
   return recordShape(
     Object.entries(contents).map(([name, entry]) => [name, shapeOfContents(entry)] as const),
   );
 }
 
-/** What several values have in common. */
+/** The common shape of several values. */
 export function joined(shapes: readonly StructuralType[]): StructuralType | null {
   const [first, ...others] = shapes;
   if (first === undefined) return null;

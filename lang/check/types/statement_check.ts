@@ -85,7 +85,7 @@ class StatementChecker {
         }
         break;
       case "If":
-        // Those of `else if` as well.
+        // The conditions of `else if` are included.
         for (const condition of statementExpressions(statement)) {
           this.kinds.requireBool(condition, "`if`");
         }
@@ -145,7 +145,7 @@ class StatementChecker {
         this.mismatches.discarded(statement.expression);
         break;
       case "Driver":
-        // `driver_entry.ts` reads its values.
+        // The entries are evaluated in `driver_entry.ts`.
         break;
       case "CDriver":
       case "Use":
@@ -161,7 +161,7 @@ class StatementChecker {
       case "ExpectOutcome":
       case "Output":
       case "ErrorStatement":
-        // Values of any kind.
+        // Values of any kind are allowed.
         for (const expression of statementExpressions(statement)) this.kinds.kindOf(expression);
         break;
       default:
@@ -171,12 +171,15 @@ class StatementChecker {
     for (const block of expressionBlocks(statement)) this.#block(block);
   }
 
-  /** A field asked for in another kind than it has, or as a word that it never is, never matches. */
+  /**
+   * Reports a value that a pattern's field can never have, because of its kind or because of the
+   * word.
+   */
   #patternEvent({ fields, name: event }: PatternEvent): void {
     const events = eventsNamed(event, this.registry);
     for (const { name, value } of fields) {
       const meant = fieldsNamed(events, name.text, this.registry);
-      // A name that no event has is a separate error.
+      // A field that no event has is reported elsewhere.
       if (meant.length === 0) continue;
       const type = this.kinds.kindOf(value);
       const fitting = meant.filter((field) => canEqual(field, type));
@@ -206,23 +209,23 @@ class StatementChecker {
     }
   }
 
-  /** The word that equals a value in a field of words; null where that is not known yet. */
+  /** The word to which a value of a field corresponds; null if it is not known yet. */
   #wordOf(value: Expression): string | null {
     if (value.kind === "String" && value.parts.every((part) => typeof part === "string")) {
       return value.parts.join("");
     }
     const binding = value.kind === "Name" ? this.resolution.names.get(value) : undefined;
     if (binding?.kind === "word") return binding.word.name;
-    // `iommu` is a thing and a word; a field that says `iommu` means the word.
+    // `iommu` is a thing and a word; as a field's value it means the word.
     const type = this.kinds.kindOf(value);
     return type.startsWith("@") ? type.slice(1) : null;
   }
 
   /**
-   * Reports a value of another kind than a statement takes.
+   * Reports a value whose kind a statement does not take.
    *
-   * @param takes The kinds that it takes, as `rule` says them.
-   * @param hint For an int where none is taken, or another value where only an int is.
+   * @param takes The kinds that it takes, as `rule` describes them.
+   * @param hint Shown if the value is an int, or if the statement takes an int.
    */
   #require(value: Expression, takes: readonly Type[], rule: string, hint?: string): void {
     const type = this.kinds.kindOf(value);
@@ -251,7 +254,7 @@ class StatementChecker {
     else this.mismatches.add(error, [subject, kind]);
   }
 
-  /** The kinds with events. */
+  /** Checks that a value is of a kind with events. */
   #happening(subject: Expression): void {
     const type = this.kinds.kindOf(subject);
     if (type === "any" || type.startsWith("@")) return;
@@ -261,9 +264,9 @@ class StatementChecker {
 }
 
 /**
- * Checks files with resolved names. Unknown names have no meaning.
+ * Checks files with resolved names. An unknown name has the kind `any`.
  *
- * @param earlier The check of the version before.
+ * @param earlier The check of the previous version.
  */
 export function checkTypes(
   files: Iterable<LoadedFile>,

@@ -1,7 +1,7 @@
 /**
  * Infers the kind of every expression, and of its parts, as far as it can be known before the run,
- * and reports mixes that have no meaning. An unknown kind is `any` and is checked while the script
- * runs.
+ * and reports combinations without a meaning. An unknown kind is `any` and is checked while the
+ * script runs.
  */
 import { countType } from "../names/bench_names.ts";
 import type { Registry } from "../../values/registry.ts";
@@ -56,17 +56,17 @@ import type { Callable } from "../../values/call_arguments.ts";
 import { checkArguments } from "./argument_check.ts";
 
 /**
- * How far a kind is followed from one declaration to the next. Beyond it a kind counts as not
- * known: the host's stack is no place for a chain of ten thousand functions.
+ * Longest chain of declarations that a kind is followed through. Beyond it a kind counts as
+ * unknown: the host's stack cannot hold a chain of ten thousand functions.
  */
 const CHAIN_LIMIT = 100;
 
 export class TypeInference {
   readonly #pending = new Set<Expression>();
-  /** Entries with a name that is two words. */
+  /** Entries with a reported name in which a space is missing between two words. */
   readonly #joined = new Set<Span>();
   #chain = 0;
-  /** Functions with a result under inference. */
+  /** Functions whose result is being inferred. */
   readonly #returning = new Set<FunctionDeclaration>();
 
   constructor(
@@ -78,16 +78,16 @@ export class TypeInference {
     private readonly known: KnownKinds,
   ) {}
 
-  /** The kind of an expression; errors inside it are reported at the first request. */
+  /** The kind of an expression; the first call also reports errors inside the expression. */
   kindOf(expression: Expression): Type {
     return this.shapeOf(expression).type;
   }
 
-  /** The same with what is known of its inside. */
+  /** The kind, with the known kinds inside it. */
   shapeOf(expression: Expression): StructuralType {
     let shape = this.known.shape(expression);
     if (shape !== undefined) return shape;
-    // A second request for a kind that is being inferred means a circle.
+    // A kind that is requested while it is being inferred depends on itself.
     if (this.#pending.has(expression)) {
       this.known.dependsOnOrder = true;
       return UNKNOWN;
@@ -99,12 +99,15 @@ export class TypeInference {
     return shape;
   }
 
-  /** What made the item of a list or the entry of a record that an expression takes, if it does. */
+  /**
+   * The expression that made the list item or record entry that an expression reads; otherwise
+   * null.
+   */
   madeBy(expression: Expression): Expression | null {
     return this.shapeOf(expression).madeBy;
   }
 
-  /** Reports a condition that can be neither true nor false. */
+  /** Reports a condition that is not a boolean. */
   requireBool(expression: Expression, what: string): void {
     const type = this.kindOf(expression);
     if (type === "bool" || type === "any") return;
@@ -113,7 +116,7 @@ export class TypeInference {
     this.mismatches.wrong("E0403", expression, type, message, hint);
   }
 
-  /** The kind of the variable of `for` or `forall`: that of an item. */
+  /** The kind of the variable of `for` or `forall`: that of the items. */
   item(values: Expression): StructuralType {
     const { item, type } = this.shapeOf(values);
     return item ?? (type === "bytes" ? plainShape("int") : UNKNOWN);
@@ -186,7 +189,7 @@ export class TypeInference {
         return shapeOf("list", "@outcome");
       case "Fork":
         return recordShape(
-          // More blocks than names are reported.
+          // Extra blocks are reported by another check.
           BRANCH_NAMES.slice(0, expression.branches.length)
             .map((name) => [name, plainShape("@outcome")]),
         );
@@ -199,12 +202,12 @@ export class TypeInference {
 
   // Lists and records that the script makes.
 
-  /** The shape of a value as an item or an entry. */
+  /** The shape of a value that becomes an item or an entry. */
   #madeShape(expression: Expression): StructuralType {
     return { ...this.shapeOf(expression), madeBy: expression };
   }
 
-  /** Items of a list that the script made: nothing is known of them where any such list changes. */
+  /** The shape of the items of a script's list: unknown if the program changes any list. */
   #items(item: StructuralType | null): StructuralType | null {
     return this.resolution.changes.items ? null : item;
   }
@@ -213,7 +216,7 @@ export class TypeInference {
     return { ...plainShape("list"), item: this.#items(joined(items)) };
   }
 
-  /** An entry of a record that the script made: somewhere it may be given another value. */
+  /** An entry of a script's record: of unknown shape if the program assigns to entries of that name. */
   #entry(
     { key, value }: { readonly key: Name; readonly value: Expression },
   ): [string, StructuralType] {
@@ -237,13 +240,13 @@ export class TypeInference {
 
   #tried(operand: Expression): StructuralType {
     const value = this.#madeShape(operand);
-    // Nothing is left for a second `try` to take.
+    // A `try` of a `try` is useless: it cannot catch anything.
     if (operand.kind === "Try") return plainShape("record");
-    // The value is none where the operand has raised.
+    // The value is none if the operand raised an error.
     return recordShape([["ok", plainShape("bool")], ["error", UNKNOWN], ["value", value]]);
   }
 
-  /** One of several values. */
+  /** The shape of one of several values. */
   #anyOf(values: readonly Expression[]): StructuralType {
     return joined(values.map((value) => this.shapeOf(value))) ?? UNKNOWN;
   }
@@ -279,7 +282,10 @@ export class TypeInference {
     return shape;
   }
 
-  /** A variable has a kind when everything that is assigned to it has, and is known inside when nothing is. */
+  /**
+   * A variable has a kind if all of its values have that kind; the kinds inside it are known only if it is
+   * never assigned again.
+   */
   #variable(variable: Variable): StructuralType {
     const known = this.known.variable(variable);
     if (known !== undefined) return known;
@@ -293,7 +299,7 @@ export class TypeInference {
     const shape = assigned.length === 0 ? first : plainShape(first.type);
     this.known.setVariable(variable, shape);
     for (const assignment of assigned) {
-      // `assigned` examines a value that uses the variable itself, afterwards.
+      // A value that uses the variable itself is checked later, by `assigned`.
       if (this.#pending.has(assignment.value)) continue;
       const type = this.kindOf(assignment.value);
       const result = assignment.operator === "="
@@ -313,14 +319,14 @@ export class TypeInference {
     if (variable !== undefined) this.known.setVariable(variable, shape);
   }
 
-  /** Takes note of an assignment: a value of another kind leaves the variable's open. */
+  /** Records an assignment: after a value of another kind, the variable's kind is unknown. */
   assigned(variable: Variable, assignment: AssignStatement): void {
     const value = this.kindOf(assignment.value);
     const { type } = this.#variable(variable);
     if (assignment.operator === "=" && value !== type) this.known.setVariable(variable, UNKNOWN);
   }
 
-  /** Reports a place that never changes, and a sum without meaning. */
+  /** Reports a place that cannot be changed, and a `+=` without a meaning. */
   changed(statement: ChangeStatement): void {
     const { operator, operatorSpan, place, value } = statement;
     const object = this.kindOf(place.object);
@@ -337,7 +343,7 @@ export class TypeInference {
     }
     const old = this.kindOf(place);
     if (!["any", "record", place.kind === "Index" ? "list" : "any"].includes(object)) {
-      // A missing field was reported when its kind was requested.
+      // A missing field was already reported when its kind was inferred.
       if (place.kind === "Index") {
         const message = `Cannot change an item of ${typeText(object)}`;
         this.mismatches.wrong(
@@ -351,7 +357,7 @@ export class TypeInference {
     } else if (operator === "+=") this.#sum(old, given, operatorSpan);
   }
 
-  /** The result of a script's function: its kind when every way out returns the same one. */
+  /** The result of a script's function: a kind if all paths return that kind. */
   functionShape(declaration: FunctionDeclaration): StructuralType {
     return this.#follow(() => {
       const known = this.known.function(declaration);
@@ -484,8 +490,8 @@ export class TypeInference {
         [expression.last, last],
       );
     }
-    // Two dots in place of one make a range of values without an order, or of unknown names: its
-    // uses show nothing new.
+    // `..` instead of `.` makes a range of values without an order, or of unknown names: it is
+    // reported already, and its uses need not be.
     return isOrdered && (first !== "any" || last !== "any") ? "range" : "any";
   }
 
@@ -515,10 +521,7 @@ export class TypeInference {
     return target;
   }
 
-  /**
-   * The kind that `+=` makes of two kinds, and the place of the sum. Reports a mix that has no
-   * meaning.
-   */
+  /** The kind of the sum in a `+=`. Reports a combination without a meaning. */
   #sum(left: Type, right: Type, span: Span): Type {
     const kind = resultOf("+", left, right);
     if (kind !== null) return kind;
@@ -570,7 +573,7 @@ export class TypeInference {
         : this.#fromItems(field.gives, value.item, null);
       return given ?? plainShape(field.type);
     }
-    // A type the registry does not list is checked while the script runs.
+    // A type that the registry does not list is checked while the script runs.
     if (type !== undefined || !kind.startsWith("@")) {
       this.#noMember(expression, kind, type === undefined ? [] : memberNames(type), "field");
     }
@@ -602,7 +605,8 @@ export class TypeInference {
   }
 
   /**
-   * An entry of a record with known entries. Entries of any other record are checked by the run.
+   * The kind of an entry of a record with known entries. Other records are checked while the script
+   * runs.
    */
   #entryOf(
     expression: FieldExpression,
@@ -620,10 +624,13 @@ export class TypeInference {
     return UNKNOWN;
   }
 
-  /** `{ sizemax: 4KiB }` asked for its `size`: two words have become one where it is put in. */
+  /**
+   * A `size` is read from `{ sizemax: 4KiB }`: the entry's name probably lacks a space. Reports
+   * that at the entry.
+   */
   #runsTogether({ field }: FieldExpression, entries: ReadonlyMap<string, StructuralType>): boolean {
     const { span, text } = field;
-    // A name that is nearly this one is a typing mistake in this line.
+    // A name that is similar to an entry's name is a typing mistake in this line.
     const isNear = this.bag.didYouMean(text, [...entries.keys()]) !== undefined;
     if (isNear || !this.bag.mayCompare(entries.size)) return false;
     const found = [...entries].find(([key]) => text.length > 2 && key.startsWith(text));
@@ -642,7 +649,7 @@ export class TypeInference {
     return true;
   }
 
-  /** Reports a field or method that a kind lacks. */
+  /** Reports a field or method that a kind does not have. */
   #noMember(
     expression: FieldExpression,
     object: Type,
@@ -655,7 +662,7 @@ export class TypeInference {
     const { message, use } = memberProblem(object, name, names, what, this.registry.types);
     const hint = use ?? meant ?? (names.length === 0 ? undefined : itHas(names));
     const error = { code: "E0315" as const, span: expression.field.span, message, hint };
-    // A misspelled member is no mistake of the line that made the value.
+    // A misspelled member is a mistake of this line, not of the line that made the value.
     if (use !== undefined || meant !== undefined) this.mismatches.add(error);
     else this.mismatches.add(error, [expression.object, object]);
   }
@@ -690,7 +697,7 @@ export class TypeInference {
     }
   }
 
-  /** The kind of the contents of a data file; null for any other call. */
+  /** The kind of a data file's contents; null for any other call. */
   #data(call: CallExpression): StructuralType | null {
     const data = this.resolution.data.get(call);
     return data === undefined ? null : plainShape(typeOf(data));
@@ -725,7 +732,10 @@ export class TypeInference {
     return given ?? plainShape(method.result);
   }
 
-  /** Records the arguments that a method gives to a lambda, before the lambda is examined. */
+  /**
+   * Records the kinds of the arguments that a method passes to a lambda, before the lambda is
+   * examined.
+   */
   #noteLambda(
     { arguments: given }: CallExpression,
     { object }: FieldExpression,
@@ -742,7 +752,10 @@ export class TypeInference {
     );
   }
 
-  /** A function that a method calls with each item takes one, and where it chooses says which. */
+  /**
+   * A function that a method calls with each item must have one parameter, and return a boolean if
+   * the method selects items by it.
+   */
   #checkItemFunction(call: CallExpression, { gives, name, parameters }: MethodSpec): void {
     const lambda = call.arguments[0]?.value;
     if (lambda?.kind !== "Lambda" || parameters[0]?.calledWith === undefined) return;
@@ -758,7 +771,7 @@ export class TypeInference {
     }
   }
 
-  /** An entry of a record that is called, or a method of records. */
+  /** A call of a record's entry, or of a method of records. */
   #entryCalled(callee: FieldExpression, type: HandleType | undefined): void {
     const { entries } = this.shapeOf(callee.object);
     const name = callee.field.text;
@@ -787,14 +800,14 @@ export class TypeInference {
     this.#checkArguments(call, callable, declaration);
   }
 
-  /** False, and an error, for what is no function: then the arguments do not matter either. */
+  /** Reports a value that is not a function; its arguments are then not checked. */
   #isCallable(callee: Expression, type: Type): boolean {
     if (type === "function" || type === "any") return true;
     this.mismatches.wrong("E0303", callee, type, `Cannot call ${typeText(type)}`);
     return false;
   }
 
-  /** Arguments of a lambda, which have no names. */
+  /** Arguments of a lambda, which cannot be named. */
   #checkValues(call: CallExpression): void {
     for (const argument of call.arguments) {
       this.kindOf(argument.value);
@@ -808,7 +821,7 @@ export class TypeInference {
     }
   }
 
-  /** A lambda that is the only value of a name has as many arguments as it declares. */
+  /** Checks the number of arguments for a name whose only value is a lambda. */
   #checkLambdaCall(call: CallExpression, { assigned, name, source, span }: Variable): void {
     if (source?.kind !== "Lambda" || assigned.length > 0) return;
     const wanted = source.parameters.length;
@@ -824,7 +837,7 @@ export class TypeInference {
   }
 }
 
-/** The kind of an operator's result for two kinds; null for a mix without meaning. */
+/** The kind of an operator's result for two kinds; null for a combination without a meaning. */
 function resultOf(operator: ArithmeticOperator, left: Type, right: Type): Type | null {
   if (left === "any" || right === "any") return "any";
   if (isNumeric(left) && isNumeric(right)) return arithmeticType(operator, left, right);
@@ -832,7 +845,7 @@ function resultOf(operator: ArithmeticOperator, left: Type, right: Type): Type |
   return joins && left === right ? left : null;
 }
 
-/** Reports what is no record, and entries that the record has not: a copy has no others. */
+/** Reports a copy of a value that is not a record, and of entries that the record does not have. */
 function checkCopy(
   { entries, object }: Pick<CopyWithExpression, "entries" | "object">,
   known: ReadonlyMap<string, unknown> | null,
@@ -854,7 +867,7 @@ function checkCopy(
   }
 }
 
-/** Reports what a `const` holds: it is the same for every test, and never changes. */
+/** Reports a change inside a `const`, which must be the same for every test. */
 function refuseConst(
   object: Expression,
   { bag, resolution }: TypeInference,

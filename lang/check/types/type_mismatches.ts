@@ -1,9 +1,9 @@
 /**
- * Values that do not fit where they are used, and where the mistake is then.
+ * Values that do not fit where they are used, and the most likely location of the mistake.
  *
- * `let page = (1)` is a fine line, and a function without its `return` is a fine function; it is
- * their uses that make no sense, each of them. One mistake gets one error: where the value comes
- * from, when most of its uses find it wrong; else at the first use, which says where it comes from.
+ * `let page = (1)` is a valid line, and a function without its `return` is a valid function; each
+ * of their uses is an error. One mistake gets one error: at the origin of the value, when it does
+ * not fit most of its uses; else at the first use, with a note about the origin.
  */
 import type { Type } from "../../values/spec.ts";
 import type { DiagnosticCode } from "../../diagnostics/codes.ts";
@@ -38,47 +38,48 @@ interface MadeItem {
 /** The possible origins of a value. */
 type Origin = Variable | ConstBinding | FunctionBinding | WordBinding | MadeItem;
 
-/** A use of a value that makes no sense. */
+/** A use of a value that does not fit. */
 interface TypeMismatch {
   readonly diagnostic: Diagnostic;
-  /** The name or call that has the value; null when the value itself is written there. */
+  /** The name or call that gives the value; null when the value itself is written there. */
   readonly use: Expression | null;
   readonly type: Type;
 }
 
 interface MismatchOrigin {
   readonly origin: Origin;
-  /** False when the use is the likelier mistake. */
+  /** False when the use is more likely to be the mistake. */
   readonly isBlamed: boolean;
 }
 
-/** A misfit that has an origin. */
+/** A mismatch with a known origin. */
 interface TracedMismatch extends TypeMismatch, MismatchOrigin {
   readonly use: Expression;
 }
 
-/** How far a value is followed back. */
+/** Limit of the steps from a use back to its origin. */
 const CHAIN_LIMIT = 100;
 
-/** How many uses an error about their origin shows. */
+/** Most uses that are shown in an error at their origin. */
 const DISPLAYED_USES = 2;
 
 export class TypeMismatches {
   readonly #found: TypeMismatch[] = [];
-  /** Uses of an origin that found its value wrong. */
+  /** Uses for which the value of an origin does not fit. */
   readonly #accusers = new Map<Origin, Set<Expression>>();
-  /** How often a function's result is of no interest: it is called for what it does. */
+  /** Number of calls of a function whose result is not used. */
   readonly #discarded = new Map<FunctionDeclaration, number>();
-  /** Values that were examined, and whether they are in useless parentheses. */
+  /** Whether a value is in needless parentheses, for the values examined so far. */
   readonly #needless = new Map<Expression, boolean>();
-  /** One binding for each word: there is a new one at every use. */
+  /** The binding for each word: the resolution has a new one for every use. */
   readonly #words = new Map<EnumValue, WordBinding>();
   readonly #items = new Map<Expression, MadeItem>();
-  /** The item that is being checked, where its check is kept for the next version. */
+  /** The item being checked, if its check is kept for the next version. */
   check: ItemCheck | null = null;
 
   /**
-   * @param madeBy What made the item or entry that an expression takes; null for anything else.
+   * @param madeBy The expression that made the item or entry that an expression reads; otherwise
+   *   null.
    */
   constructor(
     readonly resolution: Resolution,
@@ -87,10 +88,10 @@ export class TypeMismatches {
   ) {}
 
   /**
-   * Records a use that makes no sense.
+   * Records a use that does not fit.
    *
    * @param values The values of the use, with their kinds. If two do not fit, the one with an
-   * origin is blamed, or the one that is `none` or a word.
+   *   origin is blamed, or the one that is `none` or a word.
    */
   add(
     diagnostic: Omit<Hinted, "severity">,
@@ -105,12 +106,12 @@ export class TypeMismatches {
     if (use !== null && type !== "nothing") this.#accuse(use);
   }
 
-  /** Records one value that makes no sense at its place. */
+  /** Records one value that does not fit at its place. */
   wrong(code: DiagnosticCode, value: Expression, type: Type, message: string, hint?: string): void {
     this.add({ code, span: value.span, message, hint }, [value, type]);
   }
 
-  /** Records a value that is not used: the result of a call that is a statement. */
+  /** Records a value that is not used, because its call is a statement. */
   discarded(value: Expression): void {
     const origin = this.#originOf(value);
     if (origin?.kind !== "function") return;
@@ -118,17 +119,17 @@ export class TypeMismatches {
     this.check?.discarded.push(origin.declaration);
   }
 
-  /** Records a call without a use of its result. */
+  /** Records a call whose result is not used. */
   discardedOf(declaration: FunctionDeclaration): void {
     this.#discarded.set(declaration, (this.#discarded.get(declaration) ?? 0) + 1);
   }
 
-  /** The uses that make no sense. */
+  /** The locations of the recorded uses. */
   get places(): readonly Span[] {
     return this.#found.map(({ diagnostic }) => diagnostic.span);
   }
 
-  /** Reports what was found: one error for each origin. */
+  /** Reports the recorded uses: one error for each origin. */
   settle(bag: DiagnosticBag): void {
     const traced: TracedMismatch[] = [];
     for (const { diagnostic, type, use } of this.#found) {
@@ -166,7 +167,7 @@ export class TypeMismatches {
     return remembered(this.#items, madeBy, () => ({ kind: "item", madeBy }));
   }
 
-  /** The one expression that an origin has its value from; null when there is not just one. */
+  /** The only expression from which an origin gets its value; null if there are several or none. */
   #sourceOf(origin: Origin): Expression | null {
     switch (origin.kind) {
       case "variable":
@@ -184,7 +185,10 @@ export class TypeMismatches {
     }
   }
 
-  /** A use finds its origin wrong; one that most uses find wrong passes the blame on. */
+  /**
+   * Records that a use does not fit its origin. If that holds for most uses of the origin, the
+   * origin's own value is recorded in the same way.
+   */
   #accuse(first: Expression): void {
     let use: Expression | null = first;
     for (let step = 0; step < CHAIN_LIMIT && use !== null; step++) {
@@ -197,18 +201,21 @@ export class TypeMismatches {
     }
   }
 
-  /** True when most uses of an origin find its value wrong, or its text alone does. */
+  /**
+   * Whether an origin is the mistake: its value fits less than half of its uses, or its text is
+   * wrong.
+   */
   #isConvicted(origin: Origin): boolean {
     if (origin.kind === "word") return false;
     if (this.#hasNeedlessParentheses(this.#sourceOf(origin))) return true;
-    // Its uses are not counted.
+    // Uses of an item are not counted.
     if (origin.kind === "item") return false;
     return 2 * (this.#accusers.get(origin)?.size ?? 0) > origin.reads;
   }
 
   /**
-   * For a value `none` one use is enough: no script binds the result of a call that has none, or
-   * returns it, on purpose. A written `none` is meant.
+   * For `none` one use is enough: a result that does not exist is never bound or returned on
+   * purpose, unless `none` is written.
    */
   #isNoneByMistake(first: Origin): boolean {
     let origin: Origin | null = first;
@@ -226,7 +233,7 @@ export class TypeMismatches {
     return true;
   }
 
-  /** The farthest origin of a use's value that can be blamed, and whether it can. */
+  /** The farthest origin of a use that can be blamed, or the nearest; and whether it can be blamed. */
   #culprit(use: Expression, type: Type): MismatchOrigin {
     let origin = this.#originOf(use)!;
     const isNone = type === "nothing" && this.#isNoneByMistake(origin);
@@ -240,7 +247,7 @@ export class TypeMismatches {
     return { origin, isBlamed: isBlamed(origin) };
   }
 
-  /** `(1)` where `1` would do: a call that lost its function. */
+  /** Whether a value is in needless parentheses, as `(1)`: a call that lost its function. */
   #hasNeedlessParentheses(value: Expression | null): boolean {
     if (value === null) return false;
     return remembered(this.#needless, value, () => isInParentheses(spanText(value.span)));
@@ -300,13 +307,16 @@ export class TypeMismatches {
   }
 }
 
-/** The hint of all of them; undefined where they differ. */
+/** The common hint; undefined if the hints differ. */
 function sharedHint(mismatches: readonly TracedMismatch[]): string | undefined {
   const [first, ...others] = mismatches.map(({ diagnostic: { hint } }) => hint);
   return others.every((hint) => hint === first) ? first : undefined;
 }
 
-/** How errors speak of an origin: its place, their first words, the text of a note there. */
+/**
+ * How an error refers to an origin: its location, the beginning of the message, and the text of a
+ * note.
+ */
 function blamedOf(
   origin: Origin,
 ): { readonly place: Span | null; readonly subject: string; readonly note: string } {
@@ -345,7 +355,7 @@ function isInParentheses(text: string): boolean {
   return false;
 }
 
-/** The first use with all the others, and where the value comes from when that is another line. */
+/** The error at the first use, which lists the others, with a note if the origin is on another line. */
 function atFirstUse(
   diagnostic: Diagnostic,
   use: Expression,
