@@ -27,4 +27,5 @@ export * from "./shell_words.ts";
 export * from "./package_version.ts";
 export * from "./paths.ts";
 export * from "./permissions.ts";
+export { linkerBeside, SYSTEM_CLANGS } from "./system_clang.ts";
 export { readBranchOption } from "./read_branch.ts";

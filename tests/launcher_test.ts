@@ -1,4 +1,4 @@
-/** The command as Node starts it: what the launcher permits, and what it passes on. */
+/** The command as npm installs it: what the launchers of the shell and of Node permit, and what they pass on. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { PROMPT } from "./dmalab_program.ts";
@@ -21,6 +21,8 @@ Deno.test("the launcher starts Deno with the permissions of the command, and pas
     }
     const work = join(base, "work");
     Deno.mkdirSync(work);
+    // Without it the shell leaves commands that compile to Node.
+    Deno.mkdirSync(join(base, "home/.cache"));
     const write = (name: string, text: string) => Deno.writeTextFileSync(join(base, name), text);
     const path = `PATH=${join(base, "bin")}:/usr/bin:/bin`;
     const sh = (line: string) => shell(base, work, `export ${path}; ${line}`);
@@ -30,6 +32,17 @@ Deno.test("the launcher starts Deno with the permissions of the command, and pas
     write("lib.dma", "const ONE = 1\n");
     write("package.json", "{}");
     write("work/uses.dma", 'use "../lib.dma"\ntest "uses" { assert ONE == 1 }\n');
+
+    await t.step("npm's installation has the shell start the command", () => {
+      const first = () => Deno.readTextFileSync(join(dist, "bin.js")).split("\n")[0];
+      assertEquals(first(), "#!/usr/bin/env node");
+      assertEquals(sh(`node '${join(dist, "postinstall.js")}'`), { code: 0, output: "" });
+      assertEquals(first(), "#!/bin/sh");
+      const traced = sh(`sh -x "$(command -v dmalab)" run good.dma`);
+      assertEquals(traced.code, 0, traced.output);
+      assertMatch(traced.output, /^\+ exec .*\/deno run --no-prompt/m);
+      assertEquals(/^\+ exec node/m.test(traced.output), false);
+    });
 
     await t.step("exit codes, and the end of a pipe", () => {
       const codes = [["run good.dma", 0], ["run bad.dma", 1], ["run none.dma", 2], ["rnu", 2]];
@@ -125,9 +138,18 @@ Deno.test("the launcher starts Deno with the permissions of the command, and pas
       assertStringIncludes(dap.output, `listening on 127.0.0.1:${port}`);
     });
 
-    for (const [signal, code] of [["INT", 130], ["TERM", 143]] as const) {
-      await t.step(`SIG${signal} ends the run, and the launcher with it`, () => {
-        const line = `dmalab run ${PATIENT} endless.dma & sleep 3; kill -${signal} $!; wait $!`;
+    const byNode = `node '${join(dist, "bin.js")}'`;
+    for (
+      const [signal, code, command] of [
+        ["INT", 130, "dmalab"],
+        ["TERM", 143, "dmalab"],
+        ["INT", 130, byNode],
+        ["TERM", 143, byNode],
+      ] as const
+    ) {
+      const name = command === "dmalab" ? "shell" : "Node";
+      await t.step(`SIG${signal} ends the run, and the launcher of the ${name} with it`, () => {
+        const line = `${command} run ${PATIENT} endless.dma & sleep 3; kill -${signal} $!; wait $!`;
         const { code: ended, output } = sh(`set -m; ${line}; echo ended with $?; jobs -p`);
         assertEquals(ended, 0, output);
         assertMatch(output, new RegExp(`ended with ${code}$`, "m"));
@@ -135,23 +157,28 @@ Deno.test("the launcher starts Deno with the permissions of the command, and pas
       });
     }
 
-    await t.step({
-      name: "at a terminal Ctrl-C ends the work, Ctrl-Z stops all, and Ctrl-D leaves",
-      ignore: !hasPty(),
-      fn: async () => {
-        const env = environment(base);
-        await using pty = new Pty(work, { ...env, PATH: `${join(base, "bin")}:/usr/bin:/bin` });
-        await pty.see(/\$ /);
-        await pty.press(`stty cols 80; dmalab repl ${PATIENT.replaceAll("=", " ")}\n`, PROMPT);
-        await pty.press("while true { }\n");
-        await new Promise((done) => setTimeout(done, 1500));
-        await pty.press(CTRL_C, /interrupted/, PROMPT);
-        await pty.press(CTRL_Z, /Stopped[^]*\$ /);
-        await pty.press("fg\n", PROMPT);
-        await pty.press("print 40 + 2\n", /^42$/m);
-        await pty.leave();
-      },
-    });
+    for (const [name, command] of [["shell", "dmalab"], ["Node", byNode]] as const) {
+      await t.step({
+        name: `started by ${name}, Ctrl-C ends the work, Ctrl-Z stops all, and Ctrl-D leaves`,
+        ignore: !hasPty(),
+        fn: async () => {
+          const env = environment(base);
+          await using pty = new Pty(work, { ...env, PATH: `${join(base, "bin")}:/usr/bin:/bin` });
+          await pty.see(/\$ /);
+          await pty.press(
+            `stty cols 80; ${command} repl ${PATIENT.replaceAll("=", " ")}\n`,
+            PROMPT,
+          );
+          await pty.press("while true { }\n");
+          await new Promise((done) => setTimeout(done, 1500));
+          await pty.press(CTRL_C, /interrupted/, PROMPT);
+          await pty.press(CTRL_Z, /Stopped[^]*\$ /);
+          await pty.press("fg\n", PROMPT);
+          await pty.press("print 40 + 2\n", /^42$/m);
+          await pty.leave();
+        },
+      });
+    }
 
     await t.step(
       "without the package's Deno it takes a suitable one on the PATH, else says so",

@@ -3,8 +3,8 @@
  *
  * Deno runs TypeScript from a checkout but not from inside `node_modules`, so the package carries
  * bundles. The runner is a separate one, since a file more is time that every start of a scenario
- * takes; a part that only some scenarios need is not read before it is wanted. The launcher
- * `bin.js` is all that runs on Node.
+ * takes; a part that only some scenarios need is not read before it is wanted. The command `bin.js` is started by a shell, and
+ * then runs `launch.sh`, or by Node, and then runs `launch.js`.
  */
 import { cpSync } from "node:fs";
 import { join, relative } from "node:path";
@@ -15,11 +15,13 @@ import { bundle, runProjectDeno } from "./bundle.ts";
 import { PROJECT } from "../project.ts";
 import { buildPage, REPORT_PLAN } from "../web/build_page.ts";
 import { writeLicences } from "./licences.ts";
+import { BIN_TEXT, shellLauncher } from "./shell_launcher.ts";
 
 /** Bundles, each of some entries that share their code. */
 const BUNDLES: readonly (readonly URL[])[] = [
   [new URL("../../bin/entries/run.ts", import.meta.url)],
-  [new URL("../../bin/entries/bin.ts", import.meta.url)],
+  [new URL("../../bin/entries/launch.ts", import.meta.url)],
+  [new URL("../../bin/entries/postinstall.ts", import.meta.url)],
   [
     new URL("../../bin/entries/main.ts", import.meta.url),
     new URL("../../bin/entries/mod.ts", import.meta.url),
@@ -75,6 +77,7 @@ const PACKAGE_JSON = {
   type: "module",
   engines: { node: ">=20" },
   bin: { dmalab: "bin.js" },
+  scripts: { postinstall: "node postinstall.js" },
   dependencies: { deno: DENO_VERSION },
   exports: {
     ".": { types: typesOf("mod"), default: "./mod.js" },
@@ -129,7 +132,10 @@ export function buildPackage(folder: string, withTypes = true): string | null {
     }
   }
   leaveOutOfCoverage(folder);
-  if (Deno.build.os !== "windows") Deno.chmodSync(join(folder, PACKAGE_JSON.bin.dmalab), 0o755);
+  const bin = join(folder, PACKAGE_JSON.bin.dmalab);
+  Deno.writeTextFileSync(bin, BIN_TEXT);
+  if (Deno.build.os !== "windows") Deno.chmodSync(bin, 0o755);
+  Deno.writeTextFileSync(join(folder, "launch.sh"), shellLauncher(PERMISSIONS, VERSION));
   return null;
 }
 
@@ -178,8 +184,7 @@ function declare(modules: readonly string[], folder: string): string | null {
 /** A user's coverage is about the user's files. Deno looks for it in the first line. */
 function leaveOutOfCoverage(folder: string): void {
   for (const { name } of Deno.readDirSync(folder)) {
-    // The command begins with what Unix starts it by.
-    if (!name.endsWith(".js") || name === PACKAGE_JSON.bin.dmalab) continue;
+    if (!name.endsWith(".js")) continue;
     prepend(join(folder, name), "// deno-coverage-ignore-file");
   }
 }

@@ -1,6 +1,6 @@
-#!/usr/bin/env node
 /**
- * The command `dmalab` where Node starts it: runs `main.js` by Deno, with the permissions of the command.
+ * The command `dmalab` where Node starts it, or `launch.sh` leaves the line to it: runs `main.js` by Deno, with the permissions
+ * of the command.
  * Deno is the one that the npm package `deno` brings, or where that has none for the platform, the one
  * on the PATH.
  */

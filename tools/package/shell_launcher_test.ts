@@ -1,0 +1,169 @@
+/** What the shell starts Deno with is what `permissionsOf` returns; each other line goes to Node. */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { PERMISSIONS } from "@dmalab/bin/all_commands";
+import { denoOptions, permissionsOf, VERSION } from "@dmalab/cli/extend";
+import { TempFolder } from "../temp_folder.ts";
+import { BIN_TEXT, shellLauncher } from "./shell_launcher.ts";
+
+const TO_NODE = "node";
+
+/** An installed package whose Deno and Node print how they are started. */
+class Installed {
+  readonly folder = new TempFolder();
+  readonly own = `${this.folder.path}/lab/node_modules/dmalab`;
+  readonly deno = `${this.folder.path}/lab/node_modules/@deno/here/deno`;
+  readonly env: Record<string, string> = {
+    HOME: `${this.folder.path}/home`,
+    PATH: `${this.folder.path}/bin:/usr/bin:/bin`,
+  };
+
+  constructor() {
+    const { folder } = this;
+    const program = (path: string, text: string) => {
+      folder.write(path, `#!/bin/sh\n${text}\n`);
+      Deno.chmodSync(folder.at(path), 0o755);
+    };
+    program("bin/node", `echo ${TO_NODE}`);
+    program("lab/node_modules/@deno/here/deno", `printf '%s\\n' "$@" "$DMALAB_PERMISSIONS"`);
+    folder.write("lab/node_modules/deno/package.json", "{}");
+    folder.write("lab/node_modules/dmalab/bin.js", BIN_TEXT.replace(/^#!.*/, "#!/bin/sh"));
+    folder.write("lab/node_modules/dmalab/launch.sh", shellLauncher(PERMISSIONS, VERSION));
+    Deno.chmodSync(`${this.own}/bin.js`, 0o755);
+    folder.write("home/.cache/x", "");
+    folder.write("there/x.dma", "");
+    folder.write("linked/.cache/x", "");
+    Deno.symlinkSync(folder.at("there"), folder.at("linked/.cache/dmalab"));
+    folder.write("work/x.dma", "");
+    Deno.mkdirSync(folder.at("lab/node_modules/.bin"));
+    Deno.symlinkSync("../dmalab/bin.js", folder.at("lab/node_modules/.bin/dmalab"));
+    Deno.symlinkSync(folder.at("there"), folder.at("work/link"));
+  }
+
+  /** The lines that the started program prints. */
+  start(words: readonly string[], more: Readonly<Record<string, string>> = {}): readonly string[] {
+    const { code, stderr, stdout } = new Deno.Command(
+      this.folder.at("lab/node_modules/.bin/dmalab"),
+      {
+        args: [...words],
+        clearEnv: true,
+        cwd: this.folder.at("work"),
+        env: { ...this.env, ...more },
+      },
+    ).outputSync();
+    assertEquals([code, new TextDecoder().decode(stderr)], [0, ""], words.join(" "));
+    return new TextDecoder().decode(stdout).split("\n").slice(0, -1);
+  }
+
+  /** What Node would start Deno with. */
+  expected(words: readonly string[], more: Readonly<Record<string, string>> = {}) {
+    const before = Deno.cwd();
+    Deno.chdir(this.folder.at("work"));
+    try {
+      const env = { ...this.env, ...more };
+      const { flags } = permissionsOf(PERMISSIONS, words, this.own, this.deno, env);
+      return ["run", ...denoOptions(this.own), ...flags, `${this.own}/main.js`, ...words, ""];
+    } finally {
+      Deno.chdir(before);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.folder[Symbol.dispose]();
+  }
+}
+
+/** The order and repetition of paths in a flag mean nothing. */
+function sorted(lines: readonly string[]): readonly (string | readonly string[])[] {
+  return lines.map((line) =>
+    /^-(?:[RW]|-allow-run)=/.test(line) ? [...new Set(line.split(/[=,]/))].sort() : line
+  );
+}
+
+const OF_FILES = ["fmt", "init", "kernel", "review", "trace"];
+
+Deno.test("the shell starts each command with the permissions that Node would give", () => {
+  using installed = new Installed();
+  for (const name of Object.keys(PERMISSIONS)) {
+    for (const more of [{}, { EDITOR: "vi" }, { VISUAL: "/usr/bin/ed", EDITOR: "vi" }]) {
+      for (const words of [[name], [name, "x.dma", "--match", "a b", "$(echo x)", "link/x.dma"]]) {
+        const started = installed.start(words, more);
+        if (OF_FILES.includes(name)) assertEquals(started, [TO_NODE], name);
+        else assertEquals(sorted(started), sorted(installed.expected(words, more)), name);
+      }
+    }
+  }
+});
+
+Deno.test("a line with a path outside the folder, or one to write, goes to Node", () => {
+  using installed = new Installed();
+  const { path } = installed.folder;
+  for (
+    const line of [
+      "",
+      "--help",
+      "-R=.. run x.dma",
+      "unknown",
+      "run ../there/x.dma",
+      "run link/../x.dma",
+      `run ${path}/there/x.dma`,
+      `run --driver=${path}/there/x.dma`,
+      "run x.dma --export r.json",
+      "run x.dma --export=r.json",
+      "report -o r.html",
+      "test --snapshot",
+      "dap --port 4711",
+    ]
+  ) {
+    assertEquals(installed.start(line.split(" ").filter((word) => word !== "")), [TO_NODE], line);
+  }
+  for (
+    const more of [
+      { DMALAB_TREE: "../there" },
+      { NODE_CHANNEL_FD: "3" },
+      { LD_BIND_NOW: "1" },
+      { XDG_CACHE_HOME: "" },
+      { XDG_CACHE_HOME: "relative" },
+      { XDG_CACHE_HOME: `${path}//home/.cache` },
+      { HOME: `${path}/none` },
+      { HOME: "" },
+      { HOME: `${path}/linked` },
+    ]
+  ) {
+    assertEquals(installed.start(["run", "x.dma"], more), [TO_NODE], JSON.stringify(more));
+  }
+  assertEquals(installed.start(["repl"], { EDITOR: "vi -n" }), [TO_NODE]);
+  const second = "lab/node_modules/@deno/there/deno";
+  installed.folder.write(second, "");
+  assertEquals(installed.start(["run", "x.dma"]), [TO_NODE]);
+});
+
+Deno.test("permissions that somebody else's environment names are not passed on", () => {
+  using installed = new Installed();
+  const started = installed.start(["check", "x.dma"], { DMALAB_PERMISSIONS: "-R" });
+  assertEquals(started, installed.expected(["check", "x.dma"]));
+});
+
+Deno.test("the version is printed without Deno", () => {
+  using installed = new Installed();
+  Deno.removeSync(installed.deno);
+  for (const word of ["--version", "-V"]) {
+    assertEquals(installed.start([word]), [`dmalab ${VERSION}`]);
+  }
+  assertEquals(installed.start(["check", "x.dma"]), [TO_NODE]);
+});
+
+Deno.test("the command is JavaScript too, for package managers that give its file to Node", () => {
+  assertMatch(BIN_TEXT, /^#!\/usr\/bin\/env node\n/);
+  using folder = new TempFolder();
+  folder.write("bin.js", BIN_TEXT);
+  folder.write("package.json", '{"type": "module"}');
+  folder.write("launch.js", "console.log('launched')");
+  for (const first of ["#!/usr/bin/env node", "#!/bin/sh"]) {
+    folder.write("bin.js", BIN_TEXT.replace(/^#!.*/, first));
+    const { stdout } = new Deno.Command(Deno.execPath(), {
+      args: ["run", "--no-config", "-R", folder.at("bin.js")],
+    }).outputSync();
+    assertEquals(new TextDecoder().decode(stdout), "launched\n");
+  }
+  assert(!BIN_TEXT.slice(BIN_TEXT.indexOf("\n") + 1).includes("#!"));
+});
