@@ -13,14 +13,14 @@ import { refuseWith } from "./run_tree.ts";
 import { codeOfProblems, type ExitCode, FAILED, HELD, worseExitCode } from "@dmalab/cli/exit_code";
 import { printDiagnostics } from "@dmalab/cli/presentation";
 
-/** Where in a file of C: a patch moves the lines below it. */
+/** Line numbers after a file of C: they are removed, because a patch moves the lines below it. */
 const LINE_NUMBERS = /(\.[ch]):\d+(?::\d+)?/g;
-/** How the line of a driver's store to a device's register begins. */
+/** First words of the line for a driver's store to a device's register. */
 export const REGISTER_WRITE = "register write";
-/** Lines of both before the first one that differs. */
+/** Number of common lines that are shown before the first difference. */
 const CONTEXT = 3;
 
-/** What one test did, in order. */
+/** The actions of one test, in order. */
 export interface ComparedTestRun {
   readonly name: string;
   /** Events, printed lines and the outcome, as they are compared. */
@@ -30,7 +30,7 @@ export interface ComparedTestRun {
   readonly outcome: TestOutcome;
 }
 
-/** @returns The code of the first scenario that differs or is wrong. */
+/** @returns The exit code of the first scenario that differs or has errors. */
 export async function diffScenarios(
   paths: readonly string[],
   folders: readonly [string, string],
@@ -67,7 +67,7 @@ export function openTree(files: HostTree): Tree {
   return { files, version: versionOf(files) };
 }
 
-/** @returns The exit code; null for a scenario that has no driver of a tree. */
+/** @returns The exit code; null for a scenario without a driver from a tree. */
 async function diffScenario(
   path: string,
   trees: readonly [Tree, Tree],
@@ -117,7 +117,10 @@ interface TreeRun {
   readonly tests: readonly ComparedTestRun[];
 }
 
-/** @returns The code of the mistake in a scenario; null for one that has no driver of a tree. */
+/**
+ * @returns The exit code for a scenario with errors; null for a scenario without a driver from a
+ *   tree.
+ */
 export async function runWithTree(
   path: string,
   tree: Tree,
@@ -131,7 +134,10 @@ export async function runWithTree(
 /** A scenario that cannot run. */
 export interface Refused {
   readonly code: ExitCode;
-  /** Its C has errors, it was not compiled, as where the compiler is stopped, or the scenario itself is wrong. */
+  /**
+   * The cause: errors in its C code; C code that was not compiled, for example because the compiler was stopped;
+   * or errors in the scenario itself.
+   */
   readonly wrong: "C" | "compiling" | "scenario";
 }
 
@@ -139,7 +145,10 @@ export function isRefused(loaded: object): loaded is Refused {
   return "wrong" in loaded;
 }
 
-/** @returns What {@linkcode runWithTree} does, without the run. */
+/**
+ * Loads a scenario with the drivers of a tree. @returns The program, or what {@linkcode
+ * runWithTree} returns if it cannot run.
+ */
 export async function loadWithTree(
   path: string,
   tree: Tree,
@@ -162,7 +171,7 @@ export async function loadWithTree(
   };
 }
 
-/** A scenario on the release of a tree, of which nothing is compiled; or why it cannot be read. */
+/** Opens a scenario for the release of a tree, without compiling; or returns why it cannot be read. */
 export function openWithTree(path: string, { files, version }: Tree) {
   const opened = HostLoader.open(path, files);
   if (typeof opened === "string") return opened;
@@ -172,7 +181,7 @@ export function openWithTree(path: string, { files, version }: Tree) {
   return { loader, load: () => loadProgramOn(on, entry, loader) };
 }
 
-/** The first test that differs, from its line `at` on. */
+/** The first test with a difference; `at` is the index of its first different line. */
 export function firstDifference(
   old: readonly ComparedTestRun[],
   changed: readonly ComparedTestRun[],
@@ -185,18 +194,21 @@ export function firstDifference(
   return null;
 }
 
-/** The first place at which two lists part; -1 without one. */
+/** The first index at which two lists differ; -1 for equal lists. */
 export function differsAt(one: readonly unknown[], other: readonly unknown[]): number {
   const at = one.findIndex((each, index) => each !== other[index]);
   return at < 0 && one.length < other.length ? one.length : at;
 }
 
-/** A tree's folder as places of its files begin: two trees have two. */
+/**
+ * The folder of a tree as printed places of its files begin. It is removed from the lines, because
+ * it differs between trees.
+ */
 export function shownFolder({ files }: Tree): string {
   return `${shortPath(files.root, currentFolder())}/`;
 }
 
-/** Runs a program with the drivers of a tree. @param options Which of its tests. */
+/** Runs a program with the drivers of a tree. @param options Selects the tests. */
 export function testRuns(
   program: Program,
   tree: Tree,
@@ -209,7 +221,7 @@ export function testRuns(
     lines.push(line.replaceAll(folder, "").replace(LINE_NUMBERS, "$1"));
     events.push(event);
   };
-  // A device sees each store to a register, and most have no event.
+  // Stores to registers are compared as well: the device reacts to them, and most have no event.
   const watch = (watcher: RegisterWatcher | null) =>
     [...program.registry.cModules?.() ?? []].forEach((module) => module.watchRegisters(watcher));
   watch((phys, sizeBytes, value, high) => {

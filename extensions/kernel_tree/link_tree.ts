@@ -1,4 +1,4 @@
-/** Links files of a tree as a module that runs beside the model. */
+/** Links files of a tree to a WebAssembly module that runs beside the model. */
 import {
   type BlockMarks,
   IR,
@@ -20,22 +20,22 @@ import type { LinkedTree } from "./tree_module.ts";
 
 /** The inputs of a module. */
 export interface Parts {
-  /** Files that it is there to run, by which it is named. */
+  /** The files under test; the module is named after them. */
   readonly subjects: readonly string[];
-  /** Files of the tree that are compiled as they are. */
+  /** Files of the tree that are compiled unchanged. */
   readonly files: readonly string[];
-  /** C code that is compiled with the tree, and may include a source of it. */
+  /** C code of dmalab that is compiled with the tree; it may include a source of the tree. */
   readonly texts: () => readonly string[];
   /** Functions that older releases do not have, with the headers that declare them. */
   readonly functions?: Readonly<Record<string, string>>;
-  /** Symbols of an architecture that it needs beside those of every machine. */
+  /** Configuration symbols of an architecture, in addition to the symbols of every machine. */
   readonly symbols?: readonly string[];
   readonly layout: LayoutWanted;
 }
 
 const OWN = "lab/layout.c";
 const TARGET: readonly string[] = ["--target=wasm64", "-mbulk-memory", "-O1"];
-/** The assembled text has been optimised. */
+/** The input of the assembler is optimised already, so that no passes run again. */
 const ASSEMBLING: readonly string[] = [
   ...TARGET,
   "-Xclang",
@@ -51,18 +51,18 @@ const LINKING: readonly string[] = [
 ];
 
 /**
- * Rounds of loops that a module may run for each sequence, and for the tries of a minimisation: a
- * sequence of `dma-iommu.c` takes 1.3 million on average. A change that makes each call longer,
- * and ends none, has a verdict soon too.
+ * Limit of loop rounds for each sequence, and further rounds for the tries of a minimisation: a
+ * sequence of `dma-iommu.c` takes 1.3 million on average. Because of the limit, a change that makes
+ * each call longer, but not endless, has a verdict soon, too.
  */
 const ROUNDS_EACH_SEQUENCE = 2 ** 24;
 const MORE_ROUNDS = 2 ** 30;
 
-/** What a module is linked for. */
+/** Options of a module. */
 interface LinkOptions {
-  /** Whether it is kept which lines run. */
+  /** Whether the module records which lines run. */
   readonly isCovered?: boolean;
-  /** Sequences that run with it. */
+  /** Number of sequences that will run on the module. */
   readonly sequences: number;
 }
 

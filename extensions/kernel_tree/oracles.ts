@@ -1,4 +1,7 @@
-/** Mapping code of a kernel tree that can run beside the model, or beside that of another tree. */
+/**
+ * The mapping code of a kernel tree that can be compared with the model, or with the code of
+ * another tree.
+ */
 import {
   type Compared,
   compareSequences,
@@ -31,27 +34,27 @@ import { TreePool } from "./tree_pool.ts";
 import type { LinkedTree } from "./tree_module.ts";
 import { ARM_TABLE_PARTS, GENERIC_TABLE_PARTS, TreeTable } from "./tree_table.ts";
 
-/** Which random sequences to run. */
+/** The random sequences to run: `count` seeds from `seed` on. */
 export interface Cases {
   readonly count: number;
   readonly seed: number;
 }
 
-/** Mapping code that is run together. */
+/** A set of files with mapping code that run together in one module. */
 export type Oracle = Pick<
   OracleOf<unknown>,
   "paths" | "needs" | "lacking" | "compare" | "compareCovered"
 >;
 
-/** The result of a comparison, and the lines of each side, by paths in its tree. */
+/** The result of a comparison, and the line coverage of each tree, by paths in the tree. */
 export interface CoveredComparison {
   readonly compared: Compared<unknown>;
-  /** An endless loop of the other tree alone, after the first difference. */
+  /** An endless loop in the changed tree only, after the first difference. */
   readonly loop: RanSequences<unknown>["loop"];
   readonly lines: readonly [old: ReadonlyMap<string, LinesRun>, new: ReadonlyMap<string, LinesRun>];
 }
 
-/** A changed tree does not compile or link, and the tree before the change does. */
+/** Thrown if a changed tree does not compile or link, but the tree before the change does. */
 export class BrokenChange extends TreeError {}
 
 function brokenBy(error: unknown): never {
@@ -67,17 +70,17 @@ class OracleOf<O> {
     readonly stepsOf: (seed: number) => readonly Operation<O>[],
   ) {}
 
-  /** Its files in a tree. */
+  /** The paths of the tested files in a tree. */
   get paths(): readonly string[] {
     return this.parts.subjects;
   }
 
-  /** All that it is built from. */
+  /** The paths of all files that are compiled. */
   get needs(): readonly string[] {
     return [...this.parts.subjects, ...this.parts.files];
   }
 
-  /** Files that it is built from and functions that it calls, which a tree does not have. */
+  /** The needed files and functions that a tree does not have. */
   lacking({ files }: Pick<TreeBuild, "files">): readonly string[] {
     const isDeclared = ([name, header]: readonly [string, string]) =>
       files.text(header)?.includes(name) === true;
@@ -88,7 +91,7 @@ class OracleOf<O> {
     ];
   }
 
-  /** @param sequences Their number; Infinity for code that is known to end. */
+  /** @param sequences Number of sequences to run; Infinity for code without endless loops. */
   async build(build: TreeBuild, sequences: number): Promise<MakeImplementation<O>> {
     const linked = await linkTree(build, this.parts, { sequences });
     return () => this.makeTree(linked);
@@ -100,7 +103,7 @@ class OracleOf<O> {
     return () => this.makeModel(kernel);
   }
 
-  /** @param other Null is the model. @throws {TreeError} */
+  /** @param other Null: compare with the model. @throws {TreeError} */
   async compare(one: TreeBuild, other: TreeBuild | null, cases: Cases): Promise<Compared<O>> {
     const sides = [
       await this.build(one, cases.count),
@@ -110,8 +113,8 @@ class OracleOf<O> {
   }
 
   /**
-   * The same of two trees, with the lines that ran.
-   * @throws {BrokenChange} Where the other tree does not compile or link.
+   * Compares two trees, and records the lines that ran.
+   * @throws {BrokenChange} If the other tree does not compile or link.
    * @throws {TreeError}
    */
   async compareCovered(
@@ -131,7 +134,7 @@ class OracleOf<O> {
     if (compared.difference === null || compared.notRun > 0) {
       return { compared, lines: lines(), loop: null };
     }
-    // Later operations run in spite of a difference.
+    // The comparison stopped at the difference; this runs the other operations for their lines.
     const [before, after] = [old!, changed!].map((make) => runSequences(make, sequences));
     const notRun = Math.max(before!.notRun, after!.notRun);
     const loop = before!.notRun < after!.notRun ? after!.loop : null;
@@ -146,7 +149,7 @@ const IOVA = new OracleOf(
   iovaSequence,
 );
 
-/** What maps for a device. */
+/** The comparison of code that maps for a device. */
 const mapping = (parts: Parts, stepsOf: typeof mappingSequence) =>
   new OracleOf(
     parts,
@@ -195,7 +198,7 @@ export const ORACLES: readonly Oracle[] = [
   ARM_TABLES,
 ];
 
-/** What golden data name by their folders and formats. */
+/** The comparisons for golden data, which are selected by folder and format. */
 export const GOLDEN_ORACLES = {
   iova: IOVA,
   mapping: MAPPING,

@@ -9,7 +9,7 @@ import { refuse, type Screen } from "@dmalab/cli/extend";
 import { type ExitCode, FAILED, HELD } from "@dmalab/cli/exit_code";
 import { type Cases, type Oracle, ORACLES } from "./oracles.ts";
 
-/** Opens trees and a compiler, and reports the errors of both. */
+/** Opens trees and a compiler, runs work with them, and reports errors. */
 async function withTrees(
   folders: readonly [string, ...string[]],
   screen: Screen,
@@ -56,7 +56,7 @@ export function runCompile(
   });
 }
 
-/** Mapping code by its paths in a tree, or what is wrong with a path. */
+/** The comparisons for paths of mapping code, or what is wrong with a path. */
 export function oraclesOf(paths: readonly string[]): readonly Oracle[] | string {
   const unknown = paths.find((path) => !ORACLES.some((each) => each.paths.includes(path)));
   if (unknown !== undefined) {
@@ -68,7 +68,7 @@ export function oraclesOf(paths: readonly string[]): readonly Oracle[] | string 
     : ORACLES.filter((each) => each.paths.some((path) => paths.includes(path)));
 }
 
-/** @param folders A tree beside the model, or the trees before and after a change. */
+/** @param folders A tree to compare with the model, or the trees before and after a change. */
 export function runCompare(
   folders: readonly [string] | readonly [string, string],
   oracles: readonly Oracle[],
@@ -130,7 +130,7 @@ function printCompared(
   return false;
 }
 
-/** What differs; all of a result where the other side stopped. */
+/** The fields that differ, as JSON; all fields if the other side stopped. */
 export function differingText(answer: OperationResult, other: OperationResult): string {
   if (STOPPED in answer) return String(answer[STOPPED]);
   const names = STOPPED in other ? Object.keys(answer) : differingFields(answer, other);

@@ -4,7 +4,7 @@ import type { IovaOperation } from "./oracle/iova_operations.ts";
 import type { Parts } from "./link_tree.ts";
 import { type LinkedTree, TreeModule, TreeStopped } from "./tree_module.ts";
 
-/** The tree's files in it, and the sources that are compiled beside them. */
+/** The tested files of the tree, and the sources that are compiled with them. */
 export const ALLOCATOR: Parts = {
   subjects: ["drivers/iommu/iova.c"],
   files: ["drivers/iommu/iova.c", "lib/rbtree.c"],
@@ -30,7 +30,7 @@ export const ALLOCATOR: Parts = {
   },
 };
 
-/** Above every range: the sentinel of the tree. */
+/** Page number of the rbtree's sentinel, above every range. */
 const NO_PFN = 2 ** 60;
 
 export class TreeAllocator implements Implementation<IovaOperation> {

@@ -1,18 +1,18 @@
-/** Memory that a tree's mapping layer allocates for the CPU and a device, of pages that an operation names. */
+/** Coherent memory that a tree's mapping layer allocates, from pages that an operation names. */
 import { PAGE_STRUCT_BYTES, TREE_PAGE_MAP } from "@dmalab/c_drivers";
 import type { OperationResult } from "./oracle/compare.ts";
 import type { MappingOperation } from "./oracle/mapping_operations.ts";
 import { PAGE_SIZE_BYTES } from "@dmalab/runtime";
 import type { TreeImports, TreeModule, TreeValue } from "./tree_module.ts";
 
-/** The CPU's addresses of it lie above all memory of the module. */
+/** CPU addresses of coherent memory begin here, above all memory of the module. */
 const VIRTUAL_START = 2 ** 45;
 
 export class TreeCoherent {
   #pages: readonly number[] = [];
   #taken = 0;
   #next = VIRTUAL_START;
-  /** The tree's arrays of pages, by the CPU's addresses. */
+  /** The tree's arrays of pages, by CPU addresses. */
   readonly #arrays = new Map<number, TreeValue>();
   readonly #memories = new Map<number, readonly [at: number, size: number, dma: number]>();
 
@@ -29,7 +29,7 @@ export class TreeCoherent {
     return {};
   }
 
-  /** @returns Its address for the device, or null. */
+  /** @returns The memory's address for the device, or null. */
   #alloc(device: number, id: number, size: number, pages: readonly number[]): number | null {
     const { memory } = this.tree();
     [this.#pages, this.#taken] = [pages, 0];
@@ -64,7 +64,7 @@ export class TreeCoherent {
     };
   }
 
-  /** The next pages, where so many of them are one block. */
+  /** The next pages as a block; 0 if they are not contiguous and aligned. */
   #take(count: number): bigint {
     const block = this.#pages.slice(this.#taken, this.#taken + count);
     const [first = 0] = block;

@@ -1,14 +1,14 @@
-/** Which lines of a tree's files have run, in all instances of a module: each block of its code sets a byte. */
+/** Line coverage of a tree's files, in all instances of a module: each basic block of its code sets a byte. */
 import type { LinesRun } from "@dmalab/lang/values";
 import { type BlockMarks, RunFiles } from "@dmalab/c_drivers/tree";
 
-/** The bytes of an instance, by their name. */
+/** Returns the block bytes of an instance, by the name of their symbol. */
 type MarkedBytes = (symbol: string, count: number) => Uint8Array;
 
-/** A file of the tree, as the compiler names it. */
+/** Path of a tree's file in the compiler's output. */
 const OF_TREE = /^(?:\.\/)*tree\/(?:\.\/)*(.*)$/;
 
-/** The path in the tree of a file, as the compiler names it; null for a file of ours. */
+/** The path in the tree of a file in the compiler's output; null for a file of dmalab. */
 export function pathInTree(file: string): string | null {
   return OF_TREE.exec(file)?.[1] ?? null;
 }
@@ -21,13 +21,13 @@ export class TreeCoverage {
     this.#ran = marks.map(({ blocks }) => new Uint8Array(blocks.length));
   }
 
-  /** An instance begins, and the one before it has ended. */
+  /** Called when a new instance begins; the previous instance has ended. */
   follow(bytes: MarkedBytes): void {
     this.#take();
     this.#current = bytes;
   }
 
-  /** Lines with code, and the lines that ran, by paths in the tree. */
+  /** The executable lines and the lines that ran, by paths in the tree. */
   lines(): ReadonlyMap<string, LinesRun> {
     this.#take();
     const files = new RunFiles();
@@ -42,7 +42,7 @@ export class TreeCoverage {
     return files.lines();
   }
 
-  /** What runs from here on is separate: {@linkcode lastLines}. */
+  /** Begins the record that {@linkcode lastLines} returns. */
   startLast(): void {
     this.#take();
     for (const bytes of this.#marked()) bytes.fill(0);

@@ -1,4 +1,4 @@
-/** A domain with a page table of the tree's own, for whatever drives one. */
+/** A domain with a page table of the tree's own code. */
 import { PAGE_STRUCT_BYTES, TREE_PAGE_MAP } from "@dmalab/c_drivers";
 import { U64_MAX } from "./oracle/compare.ts";
 import type { TableShape } from "./oracle/table_formats.ts";
@@ -13,7 +13,7 @@ import {
 } from "./tree_module.ts";
 
 const GENERIC_TABLES = "drivers/iommu/generic_pt/fmt";
-/** By the names of the golden data, as `enum lab_format` numbers them. */
+/** The golden data's names of the formats; their indices are the values of `enum lab_format`. */
 const GENERIC_FORMATS: readonly string[] = ["vtdss", "amdv1", "x86_64"];
 /** The values of `enum lab_flush`. */
 const [FLUSH_ALL, FLUSH_WALK] = [1, 2];
@@ -24,31 +24,31 @@ export const GENERIC_SUBJECTS: readonly string[] = GENERIC_FORMATS.map((format) 
 export const ARM_SUBJECT = "drivers/iommu/io-pgtable-arm.c";
 export const ARM_FILES: readonly string[] = ["drivers/iommu/io-pgtable.c"];
 
-/** Texts of the lab's own that are compiled beside the tree's files. */
+/** C sources of dmalab that are compiled with the tree's files. */
 export function oracleTexts(...names: readonly string[]): readonly string[] {
   const own = readTreeHeaders();
   return names.map((name) => own[`oracle/${name}.c`]!);
 }
 
-/** Physical addresses have 52 bits with granules of 64 KiB only. */
+/** Width of Arm physical addresses: 52 bits with granules of 64 KiB, else 48. */
 function armPhysBits(pageSizes: number): number {
   return pageSizes % 2 ** 16 === 0 ? 52 : 48;
 }
 
-/** Pages of tables, and invalidations for the hardware. */
+/** Counts the pages of tables, and records invalidations. */
 export class TreeDomain {
-  /** Pages of tables in use. */
+  /** Number of table pages in use. */
   tables = 0;
-  /** Pages of tables that can still be had. */
+  /** Number of table pages that can still be allocated. */
   tablesLeft = Infinity;
   warnings = 0;
   flushes: unknown[] = [];
-  /** Calls of the core to the Arm format. */
+  /** Calls of the IOMMU core to the Arm format. */
   calls: number[][] = [];
 
   constructor(readonly tree: () => TreeModule) {}
 
-  /** @returns Where its `struct iommu_domain` lies. @throws {TreeStopped} */
+  /** Creates the domain. @returns The address of its `struct iommu_domain`. @throws {TreeStopped} */
   make({ address_bits, format, pgsize_bitmap }: TableShape): number {
     const generic = GENERIC_FORMATS.indexOf(format);
     if (generic < 0 && format !== "arm") throw new TreeStopped(`There is no format ${format}`);
@@ -60,7 +60,10 @@ export class TreeDomain {
     return made;
   }
 
-  /** Its top table, with the number of levels; an Arm table's follows from the width. */
+  /**
+   * The address of its top table, with the number of levels in the low bits; for Arm the number
+   * follows from the width.
+   */
   top(format: string): bigint {
     return format === "arm"
       ? BigInt(this.tree().call("lab_arm_top"))
@@ -70,7 +73,7 @@ export class TreeDomain {
   imports(): TreeImports {
     return {
       lab_flush: (what, first, last) => {
-        // The range without a length at 0 ends before it.
+        // An empty range at address 0 has -1 as its last address.
         const isWrapped = Number(first) === 0 && BigInt(last) === -1n;
         const range = [numberOf(first), isWrapped ? U64_MAX : numberOf(last)];
         this.flushes.push(
@@ -101,7 +104,7 @@ export class TreeDomain {
     };
   }
 
-  /** Forgets what earlier operations did. */
+  /** Clears the records of earlier operations. */
   begin(): void {
     this.flushes = [];
     this.calls = [];
@@ -120,13 +123,13 @@ export class TreeDomain {
   }
 }
 
-/** The number of a size; a text from 2^53 on, as the golden data write it. */
+/** A size as a number; as text from 2^53 on, as in the golden data. */
 export function sizeOf(value: TreeValue): number | string {
   const whole = BigInt.asUintN(64, BigInt(value));
   return whole <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(whole) : String(whole);
 }
 
-/** The number that the model has for an address; a text for one that it has none for. */
+/** The model's number for an address; text for an address without such a number. */
 export function numberOf(value: TreeValue): number | string {
   const whole = BigInt.asUintN(64, BigInt(value));
   return addressOfWord(whole) ?? String(whole);

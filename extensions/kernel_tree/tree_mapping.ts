@@ -52,7 +52,7 @@ const MAPPING_LAYOUT: LayoutWanted = {
   },
 };
 
-/** The tree's files in it, and the sources that are compiled beside them. */
+/** The tested files of the tree, and the sources that are compiled with them. */
 export const MAPPING_PARTS: Parts = {
   subjects: [
     "drivers/iommu/dma-iommu.c",
@@ -77,7 +77,7 @@ export const MAPPING_PARTS: Parts = {
   ],
   texts: () => oracleTexts("device", "translated", "bounce", "generic", "arm"),
   layout: MAPPING_LAYOUT,
-  // There are devices that do not see the CPU's caches.
+  // For devices that are not coherent with the CPU's caches.
   symbols: [
     "ARCH_HAS_SYNC_DMA_FOR_CPU",
     "ARCH_HAS_SYNC_DMA_FOR_DEVICE",
@@ -85,7 +85,7 @@ export const MAPPING_PARTS: Parts = {
   ],
 };
 
-/** The same with the iterator of requests. */
+/** The mapping layer with the block layer's request iterator. */
 export const REQUEST_PARTS: Parts = {
   ...MAPPING_PARTS,
   subjects: ["block/blk-mq-dma.c"],
@@ -93,7 +93,7 @@ export const REQUEST_PARTS: Parts = {
   texts: () => [...MAPPING_PARTS.texts(), ...oracleTexts("request")],
 };
 
-/** The same with lists of pages of a process. */
+/** The mapping layer with lists of a process's pages. */
 export const HMM_PARTS: Parts = {
   ...MAPPING_PARTS,
   subjects: ["mm/hmm.c"],
@@ -102,7 +102,7 @@ export const HMM_PARTS: Parts = {
   functions: { hmm_dma_map_alloc: "include/linux/hmm-dma.h" },
 };
 
-/** A device, by the names of an `init`. */
+/** The settings of a device, by the names of an `init`. */
 interface DeviceFields {
   readonly dma_mask_bits: number;
   readonly bus_limit_bits: number;
@@ -158,7 +158,7 @@ export class TreeMapping implements Implementation<MappingOperation> {
       ...answer,
       events: this.#pages.flushes,
       copies: this.#noted.copies,
-      // Bytes beside data that another tree leaves as they were, or data that it overwrites.
+      // Differ if one of two trees zeroes bytes beside the data, or overwrites data.
       fills: this.#noted.fills,
       caches: this.#caches,
       went_beyond_32bit: this.#wentBeyond,
@@ -260,9 +260,10 @@ export class TreeMapping implements Implementation<MappingOperation> {
       case "state":
         return {
           now: tree.nowMs,
-          // The anchor is one of them.
+          // The anchor of the rbtree is not counted.
           iova_nodes: this.#domain === 0 ? 0 : tree.call("lab_ranges", this.#domain) - 1,
-          // Lazily, pages of tables are freed with the ranges; the model counts those in use.
+          // In lazy mode, table pages are freed together with ranges; the model counts only pages
+          // in use, so they are not compared.
           ...this.#isLazy ? {} : { tables: this.#pages.tables },
           bounce_slots_used: this.#noted.usedSlots,
           try_32bit_first: tree.call("lab_prefers_low", this.#devices[0]!) !== 0,
@@ -277,12 +278,12 @@ export class TreeMapping implements Implementation<MappingOperation> {
     }
   }
 
-  /** Whose call it is. */
+  /** The device that makes the call. */
   #deviceOf({ dev = 0 }: MappingOperation): number {
     return this.#devices[dev as number]!;
   }
 
-  /** A function of the kernel, by its row. */
+  /** Calls a kernel function, with the arguments that its row of the table names. */
   #call(operation: MappingOperation): OperationResult {
     const tree = this.#tree;
     const { bits = 0, dir = 0, op } = operation as { bits?: number; dir?: number; op: string };
@@ -352,7 +353,7 @@ export class TreeMapping implements Implementation<MappingOperation> {
         this.#caches.push(["clean", Number(phys), Number(size)]);
       },
       arch_sync_dma_for_cpu: (phys, size, dir) => {
-        // As architectures do it. @see rules/dma.md 2.2
+        // Architectures do nothing for this direction. @see rules/dma.md 2.2
         if (Number(dir) === DMA_TO_DEVICE) return;
         this.#caches.push(["invalidate", Number(phys), Number(size)]);
       },

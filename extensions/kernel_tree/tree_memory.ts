@@ -1,12 +1,13 @@
 /**
- * Memory of a module that was compiled from a tree's files, in place of the kernel's allocators.
+ * A memory allocator for a module that was compiled from a tree's files, in place of the kernel's
+ * allocators.
  */
 
-/** The unit of a block's size. */
+/** Block sizes are multiples of this. */
 const UNIT_BYTES = 64;
 const GROW_PAGES = 256;
 const PAGE_BYTES = 2 ** 16;
-/** The memory of the allocators: far more than a comparison takes. */
+/** Limit of allocated memory: far more than a comparison needs. */
 const MAX_BYTES = 2 ** 30;
 
 export class TreeMemory {
@@ -16,7 +17,7 @@ export class TreeMemory {
   readonly #sizes = new Map<number, number>();
   readonly #free = new Map<number, number[]>();
 
-  /** @param start Where nothing of the module lies any more. */
+  /** @param start First address after the module's own data. */
   constructor(private readonly memory: WebAssembly.Memory, start: number) {
     this.#view = new DataView(this.memory.buffer);
     this.#end = Math.ceil(start / UNIT_BYTES) * UNIT_BYTES;
@@ -27,7 +28,7 @@ export class TreeMemory {
     return this.#view;
   }
 
-  /** Zeroed memory. @param unit What its address and its size are multiples of. */
+  /** Allocates zeroed memory. @param unit Alignment of its address and its size. */
   take(sizeBytes: number, unit: number = UNIT_BYTES): number {
     const size = Math.max(1, Math.ceil(sizeBytes / unit)) * unit;
     const free = this.#free.get(size)?.find((at) => at % unit === 0);
@@ -38,7 +39,7 @@ export class TreeMemory {
     return at;
   }
 
-  /** @throws {RangeError} For what was not taken. */
+  /** Frees memory. @throws {RangeError} For memory that is not allocated. */
   give(at: number): void {
     if (at === 0) return;
     const size = this.#sizes.get(at);
@@ -67,7 +68,7 @@ export class TreeMemory {
     return new TextDecoder().decode(bytes.subarray(0, end < 0 ? 0 : end));
   }
 
-  /** @returns Where a text lies, with a zero byte behind it. */
+  /** Allocates memory for a text with a zero byte at its end. @returns Its address. */
   takeText(text: string): number {
     const bytes = new TextEncoder().encode(text);
     const at = this.take(bytes.length + 1);
@@ -86,12 +87,12 @@ export class TreeMemory {
     return at;
   }
 
-  /** Makes room up to an address. */
+  /** Grows the memory up to an address. */
   growTo(end: number): void {
     const missing = end - this.memory.buffer.byteLength;
     if (missing > 0) {
       const pages = BigInt(Math.max(GROW_PAGES, Math.ceil(missing / PAGE_BYTES)));
-      // It counts in 64 bits here, which the types do not know of.
+      // A 64-bit memory counts pages as bigint, which the types do not know.
       this.memory.grow(pages as bigint & number);
     }
   }

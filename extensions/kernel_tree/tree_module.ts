@@ -1,22 +1,22 @@
-/** Files of a tree that are linked as one module, with what a kernel around them provides. */
+/** Files of a tree that are linked as one module, with replacements for the rest of the kernel. */
 import { PAGE_STRUCT_BYTES, TREE_PAGE_MAP } from "@dmalab/c_drivers";
 import type { ModuleLines, TreeLayout } from "@dmalab/c_drivers/tree";
 import { groupThousands } from "@dmalab/lang/text";
 import { pathInTree, type TreeCoverage } from "./tree_coverage.ts";
 import { TreeMemory } from "./tree_memory.ts";
 
-/** CPUs that the configuration has room for, and bytes of each CPU. */
+/** Number of CPUs in the configuration, and bytes of each CPU's data. */
 const CPUS = 16;
 const CPU_BYTES = 2 ** 18;
 
 export type TreeValue = number | bigint;
 type Function = (...args: TreeValue[]) => TreeValue | undefined;
-/** An argument that has 32 bits in C; others have 64. */
+/** An argument with 32 bits in C; other arguments have 64. */
 export class Int {
   constructor(readonly value: number) {}
 }
 
-/** Functions that the files call, by their names. */
+/** Functions that the tree's files call, by their names. */
 export type TreeImports = Readonly<Record<string, (...args: TreeValue[]) => TreeValue | void>>;
 
 /** A line of a tree's file. */
@@ -25,45 +25,51 @@ export interface StoppedLine {
   readonly line: number;
 }
 
-/** The tree's code reports something, or calls what it does not get: that ends the comparison. */
+/**
+ * The tree's code reported an error, or called a function that is missing here: that ends the
+ * comparison.
+ */
 export class TreeStopped extends Error {
   /**
-   * @param at Where it was, the innermost line first; of an endless loop, the lines that its last
-   * rounds ran. Empty where that is not known.
+   * @param at The lines of the call stack, the innermost first; for an endless loop, the lines of
+   *   its last rounds. Empty if they are not known.
    */
   constructor(message: string, readonly at: readonly StoppedLine[] = []) {
     super(message);
   }
 }
 
-/** A call of the tree's code, or all of its calls together, ran too many rounds of loops. */
+/** One call of the tree's code, or all of its calls together, exceeded the limit of loop rounds. */
 export class EndlessLoop extends TreeStopped {}
 
-/** A work or a timer that is due. */
+/** A queued delayed work or timer. */
 interface Delayed {
   readonly at: number;
   readonly atMs: number;
   readonly member: "delayed_work.work.func" | "timer_list.function";
 }
 
-/** A module and how the tree lays out what is read of it. */
+/** A module, and the layout of the tree's structures that are read. */
 export interface LinkedTree {
   readonly module: WebAssembly.Module;
   readonly layout: TreeLayout;
   readonly coverage: TreeCoverage;
-  /** Lines of C by offsets in the module. */
+  /** Lines of C by code offsets in the module. */
   readonly lines: ModuleLines;
-  /** Rounds of loops that all instances of the module have left, together. */
+  /** Loop rounds that all instances of the module together have left. */
   readonly work: { roundsLeft: number };
 }
 
-/** Rounds of loops in one call: a hundred times what the longest mapping of the comparisons takes. */
+/**
+ * Limit of loop rounds in one call: a hundred times as many as the longest mapping of the
+ * comparisons.
+ */
 const MAX_ROUNDS = 2 ** 26;
-/** The last rounds of a call that runs too many: their lines are the loop's. */
+/** Number of last rounds before the limit that are recorded: their lines are the endless loop's. */
 const LAST_ROUNDS = 2 ** 16;
-/** The same of a loop of ours around calls. */
+/** Number of recorded last rounds in a loop of dmalab around calls. */
 const LAST_CALLS = 64;
-/** Works and timers that may run in a millisecond. */
+/** Number of works and timers that may run in a millisecond. */
 const RUNS_EACH_MS = 2 ** 10;
 const WORK = "delayed_work.work.func";
 const TIMER = "timer_list.function";
@@ -79,13 +85,13 @@ export class TreeModule {
   #delayed: Delayed[] = [];
   #nowMs = 0;
   #deadCallback = 0;
-  /** Whether the tree's code runs. A function that it calls may call it again. */
+  /** Whether the tree's code is running. A function that it calls may call the tree's code again. */
   #isRunning = false;
-  /** Rounds left for the running call, without those of the loop that is counted now. */
+  /** Rounds that the running call may still run after the rounds that `lab_rounds` counts down. */
   #roundsAfter = 0;
   cpu = 0;
 
-  /** @param imports Functions besides the ones that every file may call. */
+  /** @param imports Functions in addition to the ones that all files may call. */
   constructor(linked: LinkedTree, imports: TreeImports = {}) {
     const { coverage, layout, module } = linked;
     this.#linked = linked;
@@ -96,7 +102,7 @@ export class TreeModule {
       const stop = () => {
         throw new TreeStopped(`The tree calls ${name}(), which the comparison does not have`);
       };
-      // The lab's checker reports what the tree's would.
+      // The tree's DMA debugging is not needed: dmalab's checker reports the same errors.
       const isKnown = Object.hasOwn(known, name) || name.startsWith("debug_dma_");
       env[name] = isKnown ? known[name] ?? nothing : stop;
     }
@@ -110,7 +116,7 @@ export class TreeModule {
     coverage.follow((symbol, count) =>
       new Uint8Array(this.memory.view.buffer, this.symbol(symbol), count)
     );
-    // All CPUs' areas are there from the beginning.
+    // Grows the memory to include the areas of all CPUs.
     this.memory.take(0);
   }
 
@@ -133,7 +139,7 @@ export class TreeModule {
     this.#setOnline();
   }
 
-  /** @param hook What the tree registered for this instance. */
+  /** @param hook The hotplug node that the tree registered for this instance. */
   stopCpu(cpu: number, hook: number): void {
     this.#online.delete(cpu);
     this.#setOnline();
@@ -145,7 +151,7 @@ export class TreeModule {
     this.#setOnline();
   }
 
-  /** Time passes. @returns How many delayed works and how many timers ran. */
+  /** Advances the clock. @returns The numbers of delayed works and timers that ran. */
   advance(ms: number): { readonly works: number; readonly timers: number } {
     const end = this.#nowMs + ms;
     const ran = { works: 0, timers: 0 };
@@ -192,7 +198,7 @@ export class TreeModule {
     this.memory.growTo(TREE_PAGE_MAP + pages * PAGE_STRUCT_BYTES);
   }
 
-  /** Converts numbers to the function's parameters. */
+  /** Calls a function of the tree, converting the arguments to its parameter types. */
   call(name: string, ...args: (TreeValue | boolean | Int)[]): number {
     const called = this.#exports[name];
     if (typeof called !== "function") throw new TreeStopped(`The tree has no ${name}()`);
@@ -210,11 +216,12 @@ export class TreeModule {
   }
 
   /**
-   * Counts the rounds of a loop around calls of the tree's code, which says when the loop ends.
+   * Limits the rounds of a loop of dmalab around calls of the tree's code, whose results decide
+   * when it ends.
    *
-   * @param most Rounds that the loop can have.
+   * @param most Allowed number of rounds.
    * @param what The message for a loop with more rounds: a verb and its object.
-   * @returns Is called in each round. @throws {EndlessLoop}
+   * @returns A function to call in each round. @throws {EndlessLoop}
    */
   countRounds(most: number, what: string): () => void {
     const { coverage } = this.#linked;
@@ -228,7 +235,7 @@ export class TreeModule {
     };
   }
 
-  /** Calls the tree's code, for as many rounds of loops as are left. */
+  /** Calls the tree's code, with a limit of loop rounds. */
   #bounded(run: () => TreeValue | undefined): number {
     if (this.#isRunning) return Number(run() ?? 0);
     const { lines, work } = this.#linked;
@@ -251,7 +258,7 @@ export class TreeModule {
     }
   }
 
-  /** Rounds that are still counted; the last one is counted below 0. */
+  /** Rounds left in the module's counter; the counter is below 0 after the last round. */
   #rounds(): number {
     return Math.max(0, Number(this.memory.view.getBigInt64(this.symbol("lab_rounds"), true)));
   }
@@ -260,7 +267,7 @@ export class TreeModule {
     this.memory.view.setBigInt64(this.symbol("lab_rounds"), BigInt(count), true);
   }
 
-  /** A call has run all its rounds but the last ones, or these as well. */
+  /** Called when the counter has run out: first before the recorded last rounds, then after them. */
   #tooLong(): void {
     const { coverage, work } = this.#linked;
     if (this.#roundsAfter > 0) {
@@ -307,7 +314,7 @@ export class TreeModule {
         return BigInt(at);
       },
       free_percpu: nothing,
-      // The compiler's own: a product of 128 bits, of halves.
+      // A helper of the compiler: the 128-bit product of two numbers, each in two halves.
       __multi3: (at, low, high, otherLow, otherHigh) => {
         const whole = (first: TreeValue, second: TreeValue) =>
           BigInt.asUintN(64, BigInt(first)) + (BigInt(second) << 64n);

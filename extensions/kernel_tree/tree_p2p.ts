@@ -1,4 +1,4 @@
-/** Peers of a PCI tree as a kernel tree's own `drivers/pci/p2pdma.c` sees them, with the interface of `P2pModel`. */
+/** Peer-to-peer DMA in a PCI tree by a kernel tree's own `drivers/pci/p2pdma.c`, with the interface of `P2pModel`. */
 import type { PciRole } from "@dmalab/devices";
 import { readTreeHeaders } from "@dmalab/cli";
 import type { Parts } from "./link_tree.ts";
@@ -29,7 +29,7 @@ const PCIE_TYPES: Readonly<Record<PciRole, number>> = {
   downstream_port: 6,
   pci_bridge: 7,
 };
-/** By the numbers of `enum pci_p2pdma_map_type`. */
+/** Names of the values of `enum pci_p2pdma_map_type`, by index. */
 const KINDS = ["unknown", "none", "not_supported", "bus_addr", "thru_host_bridge"];
 
 export class TreeP2p implements Implementation<P2pOperation> {
@@ -89,7 +89,7 @@ export class TreeP2p implements Implementation<P2pOperation> {
       devm_kmalloc: (_device, size) => take(size),
       __devm_add_action: () => 0,
       seq_buf_printf: () => 0,
-      // The fields of the cache of kinds.
+      // Nodes of the xarray that caches the kinds of mappings.
       kmem_cache_alloc_lru_noprof: () => take(this.#tree.layout.sizeOf("xa_node")),
     };
   }

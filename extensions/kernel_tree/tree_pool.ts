@@ -13,7 +13,10 @@ import { DMA_ATTR } from "@dmalab/runtime/dma";
 import { TreeDomain } from "./tree_domain.ts";
 import { Int, type LinkedTree, type TreeImports, TreeModule, TreeStopped } from "./tree_module.ts";
 
-/** Bounce buffers of which copies and fills are noted, not done: their bytes are nowhere. */
+/**
+ * Records the copies and fills of bounce buffers instead of doing them: the buffers have no memory
+ * here.
+ */
 export class NotedCopies {
   #start = 0;
   #slots = 0;
@@ -22,19 +25,19 @@ export class NotedCopies {
 
   constructor(readonly tree: () => TreeModule) {}
 
-  /** Begins an operation, of which nothing is noted yet. */
+  /** Begins an operation with empty records. */
   begin(): void {
     this.copies = [];
     this.fills = [];
   }
 
-  /** Where the tree's pool will lie. */
+  /** Sets the address and size of the tree's pool. */
   place(start: number, slots: number): void {
     this.#start = start;
     this.#slots = slots;
   }
 
-  /** Starts the tree's pool. @param areas And what else `swiotlb=` takes. */
+  /** Starts the tree's pool. @param areas The number of areas, and further words of `swiotlb=`. */
   start(start: number, slots: number, areas: string): void {
     this.place(start, slots);
     const { memory } = this.tree();
@@ -49,7 +52,7 @@ export class NotedCopies {
     const isBounce = (at: number) =>
       at >= this.#start && at < this.#start + this.#slots * SLOT_BYTES;
     return {
-      // The pool lies where the operation says.
+      // The pool gets the address that the operation names.
       memblock_alloc_try_nid: (size) =>
         Number(size) === this.#slots * SLOT_BYTES
           ? BigInt(this.#start)

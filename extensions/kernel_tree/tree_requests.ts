@@ -1,4 +1,4 @@
-/** Requests that are mapped with a tree's own `block/blk-mq-dma.c`, with the interface of `RequestModel`. */
+/** Maps requests with a tree's own `block/blk-mq-dma.c`, with the interface of `RequestModel`. */
 import type { OperationResult } from "./oracle/compare.ts";
 import { PEER_PAGES, PEER_START, type PeerFields } from "./oracle/peers.ts";
 import type { QueueFields, RequestFields, RequestOperation } from "./oracle/request_operations.ts";
@@ -8,7 +8,7 @@ import type { PeerMapType } from "@dmalab/runtime/vocabulary";
 import { formatCount } from "@dmalab/lang/text";
 import { Int, type TreeImports, type TreeModule, TreeStopped } from "./tree_module.ts";
 
-/** The C part has a constant for each. */
+/** Kinds of peer mappings; the C part has a constant for each. */
 const KINDS: readonly PeerMapType[] = ["none", "not_supported", "bus_addr", "thru_host_bridge"];
 const MAX_ENTRIES = 256;
 
@@ -22,13 +22,13 @@ function numbersOf(tree: TreeModule): readonly number[] {
   return KINDS.map((kind) => view.getUint32(tree.symbol(`lab_kind_${kind}`), true));
 }
 
-/** Makes pages of a tree's memory those of a peer. */
+/** Assigns pages of the tree's page map to a peer. */
 export function placePeers(tree: TreeModule, { bus_offset, kind }: PeerFields): void {
   const pages = [PEER_START / PAGE_SIZE_BYTES, new Int(PEER_PAGES)] as const;
   tree.call("lab_peers", ...pages, new Int(numbersOf(tree)[KINDS.indexOf(kind)]!), bus_offset);
 }
 
-/** Bytes of a request, with its metadata: it has no more pieces. */
+/** Bytes of a request with its metadata: an upper limit of the number of its pieces. */
 function bytesOf({ bios, special }: RequestFields): number {
   const sizes = bios.flatMap(({ bytes, metadata }) => [bytes, ...metadata.map(([, size]) => size)]);
   return sizes.reduce((sum, size) => sum + size, special?.[1] ?? 0);

@@ -1,4 +1,7 @@
-/** A page table of the tree's own, with the interface of `TableModel`; its entries are read as hardware reads them. */
+/**
+ * A page table of the tree's own code, with the interface of `TableModel`. Its entries are read as hardware reads
+ * them.
+ */
 import type { LayoutWanted } from "@dmalab/c_drivers/tree";
 import type { Implementation, OperationResult } from "./oracle/compare.ts";
 import { ARM_SHAPES, pageSizesOf, type TableShape } from "./oracle/table_formats.ts";
@@ -35,15 +38,15 @@ export const ARM_TABLE_PARTS: Parts = {
   layout: LAYOUT,
 };
 
-/** Pages that the module's own memory has: tables lie there, and nothing else has a `struct page`. */
+/** Pages of the module's own memory, which contains the tables: only these have a `struct page`. */
 const PAGES = 2 ** 16;
-/** `GFP_KERNEL` means nothing here. */
+/** The flags `GFP_KERNEL`; they are ignored here. */
 const ALLOCATION = new Int(0);
 
 export class TreeTable implements Implementation<TableOperation> {
   readonly #tree: TreeModule;
   readonly #pages: TreeDomain;
-  /** Until the first operation any. */
+  /** The shape of the table; any shape until the first operation. */
   #wanted: TableShape = ARM_SHAPES[0]!;
   #domain = 0;
 
@@ -90,7 +93,7 @@ export class TreeTable implements Implementation<TableOperation> {
       case "translate": {
         const found = tree.call("iommu_iova_to_phys", this.#domain, wide("iova"));
         const { entry, phys, sizeBytes } = this.#walk(this.#top(), wide("iova"));
-        // 0 is also where the first page of memory begins.
+        // iommu_iova_to_phys() returns 0 for an unmapped address, and also for the start of memory.
         return found === 0 && (entry === 0n || phys + wide("iova") % sizeBytes !== 0n)
           ? { phys: null, leaf: null, entry: null }
           : { phys: found, leaf: Number(sizeBytes), entry: hex(entry) };
@@ -118,7 +121,10 @@ export class TreeTable implements Implementation<TableOperation> {
     return list.runs;
   }
 
-  /** The entry that ends a walk, 0 where it leads nowhere, and how much that covers. */
+  /**
+   * The entry at which a walk ends, 0 if it is not present, and the size of the range that it
+   * covers.
+   */
   #walk(
     top: bigint,
     iova: bigint,
@@ -133,7 +139,7 @@ export class TreeTable implements Implementation<TableOperation> {
     let table = top - top % 64n;
     for (let level = levels - 1;; level--) {
       const shift = BigInt(granuleBits + indexBits * level);
-      // A lookup above all tables ends at the top.
+      // An address above the range of the top table has no entry.
       if (level === levels - 1 && iova >> shift >= 1n << BigInt(indexBits)) {
         return { entry: 0n, phys: 0n, sizeBytes: 1n << shift + BigInt(indexBits) };
       }
@@ -154,10 +160,10 @@ export class TreeTable implements Implementation<TableOperation> {
 /** How hardware reads entries. @see runtime/iommu/table_entries.ts, which names the specifications */
 interface EntryReader {
   readonly isPresent: (entry: bigint) => boolean;
-  /** Above the lowest tables. */
+  /** Whether an entry above the lowest level is a leaf. */
   readonly isLeaf: (entry: bigint) => boolean;
   readonly addressOf: (entry: bigint, granuleBits: number) => bigint;
-  /** For a leaf that has its size in its address. */
+  /** The size of a leaf, for formats that encode it in the leaf's address. */
   readonly sizeOf?: (entry: bigint) => bigint | null;
 }
 
@@ -192,7 +198,7 @@ const READERS: Readonly<Record<string, EntryReader>> = {
   },
 };
 
-/** The 64 bits that the model's number of an address stands for. */
+/** The real 64-bit address for the model's number of an address. */
 function real(address: number): bigint {
   return BigInt(`0x${addressDigits(address)}`);
 }

@@ -7,21 +7,25 @@ import { EndlessLoop, TreeStopped } from "../tree_module.ts";
 /** The results of an operation, by the names of the golden data's fields. */
 export type OperationResult = Readonly<Record<string, unknown>>;
 
-/** The largest number of 64 bits, as the golden data write it. */
+/** The largest number of 64 bits, in the text form of the golden data. */
 export const U64_MAX = "18446744073709551615";
 
-/** What performs operations: one life of an allocator, a pool or a device, begun by the first of them. */
+/** Performs operations: an allocator, a pool or a device, which the first operation creates. */
 export interface Implementation<O> {
   run(operation: O): OperationResult;
 }
 
-/** Makes a side; each sequence starts with a new one. */
+/** Creates an implementation; each sequence starts with a new one. */
 export type MakeImplementation<O> = () => Implementation<O>;
 
-/** Operations that were performed, with their results, by the identifiers of their steps. */
+/** Performed operations with their results, by the ids of their steps. */
 export type Earlier<O> = ReadonlyMap<number, readonly [operation: O, answer: OperationResult]>;
 
-/** An operation, or what is made of earlier ones; null leaves it out, as a minimised sequence may those. */
+/**
+ * A step of a sequence: an operation, or a function that makes it from earlier operations and their
+ * results. It returns null to skip the step, if a minimised sequence lacks the operations that it depends
+ * on.
+ */
 export type Operation<O> =
   & { readonly id: number }
   & ({ readonly operation: O } | { readonly then: (earlier: Earlier<O>) => O | null });
@@ -34,22 +38,22 @@ export interface OperationDifference<O> {
   readonly other: OperationResult;
 }
 
-/** Which sequences to run, one after the other. */
+/** The sequences to run, one after the other: `count` seeds from `seed` on. */
 export interface Sequences<O> {
   readonly count: number;
   readonly seed: number;
   readonly stepsOf: (seed: number) => readonly Operation<O>[];
 }
 
-/** The executed operations, up to the first difference. */
+/** The number of operations that were performed, up to the first difference. */
 export interface Compared<O> {
   readonly operations: number;
   readonly difference: OperationDifference<O> | null;
-  /** Sequences that were not run after an endless loop. */
+  /** Number of sequences that were not run because of an endless loop. */
   readonly notRun: number;
 }
 
-/** Tries of a minimisation. */
+/** Limit of tries in a minimisation. */
 const MAX_TRIES = 400;
 
 /** Compares sequences until one differs, or has an endless loop. */
@@ -70,15 +74,15 @@ export function compareSequences<O>(
   return { operations, difference: null, notRun: 0 };
 }
 
-/** What one side came to in sequences. */
+/** The result of running sequences on one implementation. */
 export interface RanSequences<O> {
-  /** The sequence that an endless loop ended, up to it; null without one. */
+  /** The sequence that ended in an endless loop, up to the loop; null without a loop. */
   readonly loop: Pick<OperationDifference<O>, "operations" | "other"> | null;
-  /** Sequences that were not run after it. */
+  /** Number of sequences that were not run because of the loop. */
   readonly notRun: number;
 }
 
-/** Runs sequences on one side, whatever they return, until one has an endless loop. */
+/** Runs sequences on one implementation, ignoring the results, until a sequence has an endless loop. */
 export function runSequences<O>(
   make: MakeImplementation<O>,
   { count, seed, stepsOf }: Sequences<O>,
@@ -91,15 +95,18 @@ export function runSequences<O>(
   return { loop: null, notRun: 0 };
 }
 
-/** What a sequence came to on both sides. */
+/** The result of a sequence on both implementations. */
 interface Lived<O> {
   readonly difference: OperationDifference<O> | null;
   readonly performed: number;
-  /** Whether an endless loop ended it: that takes long, and running it again takes as long. */
+  /**
+   * Whether the sequence ended in an endless loop, which takes long. Running the sequence again
+   * takes as long.
+   */
   readonly isEndless: boolean;
 }
 
-/** Runs a sequence on both sides. */
+/** Runs a sequence on both implementations. */
 function live<O>(
   steps: readonly Operation<O>[],
   make: readonly [MakeImplementation<O>, MakeImplementation<O>],
@@ -118,18 +125,21 @@ function live<O>(
       const difference = { operations, one: answers[0], other: answers[1] };
       return { difference, performed, isEndless };
     }
-    // Both have ended: what follows is undefined.
+    // Both implementations have stopped: later results are undefined.
     if (STOPPED in answers[0]) return { difference: null, performed, isEndless };
     results.set(step.id, [operation, answers[0]]);
   }
   return { difference: null, performed: operations.length, isEndless: false };
 }
 
-/** The field of a side that ends within an operation: why. */
+/** Name of the result field with the reason why an implementation stopped within an operation. */
 export const STOPPED = "stopped";
-/** The field of such a side with the lines of the tree where it ended, as far as they are known. */
+/**
+ * Name of the result field with the lines of the tree at which it stopped, as far as they are
+ * known.
+ */
 export const STOPPED_AT = "stoppedAt";
-/** The field of a side that an endless loop ends. */
+/** Name of the result field that marks an endless loop. */
 const ENDLESS = "endless";
 
 export function answerOf<O>(side: Implementation<O>, operation: O): OperationResult {
@@ -168,7 +178,7 @@ function shortest<O>(
       const without = [...left.slice(0, at), ...left.slice(at + part)];
       tries++;
       const { difference: again, isEndless } = live(without, make);
-      // Other endless loops may come, and nothing is left for them.
+      // Further tries could run into endless loops too, and no loop rounds are left for them.
       if (isEndless) return best;
       if (again === null) at += part;
       else [left, best] = [without, again];

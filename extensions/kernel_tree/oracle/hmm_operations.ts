@@ -17,15 +17,15 @@ export type HmmOperation =
   & { readonly id: number; readonly dev?: number; readonly cpu?: number }
   & (
     | { readonly op: "hmm_alloc"; readonly pages: number; readonly entry_bytes: number }
-    /** As a range fault writes an entry. */
+    /** Writes an entry as a range fault does. */
     | { readonly op: "hmm_fill"; readonly index: number; readonly pfn: number }
     | { readonly op: "hmm_map" | "hmm_unmap"; readonly index: number }
     | { readonly op: "hmm_free" }
   );
 
-/** Where the flags of an entry begin in its upper half. */
+/** Bit of an entry's upper half at which its flags begin. */
 const FLAG_SHIFT = 26;
-/** "DMA mapped" of an operation's flags. */
+/** The flag "DMA mapped" in an operation's `flags`. */
 export const MAPPED_FLAG = HMM_PFN.DMA_MAPPED >>> FLAG_SHIFT;
 
 export class HmmModel {

@@ -1,4 +1,4 @@
-/** Random sequences of lists of pages that devices map one by one, among mappings of one piece. */
+/** Random sequences of lists of pages that devices map one by one, among ordinary mappings. */
 import { PAGE_SIZE_BYTES, Random } from "@dmalab/runtime";
 import type { Earlier, Operation } from "./compare.ts";
 import { type HmmOperation, MAPPED_FLAG } from "./hmm_operations.ts";
@@ -12,27 +12,33 @@ const LENGTHS = [30, 80, 80, 300];
 const MAPS = 4;
 const MOST_ENTRIES = 12;
 const ENTRY_PAGES = [1, 1, 1, 2, 16];
-/** No range of 32 bits has room for so many: their mappings have separate ranges. */
+/**
+ * So many pages that a list does not fit into an IOVA range of 32 bits: its pages get separate
+ * ranges.
+ */
 const PAGES_BEYOND_RANGES = 2 ** 20;
 const LOOK_EVERY = 16;
-/** Mapped once, a device that bounces it needs the CPU's help from then on. */
+/** An unaligned mapping: a device that bounces it needs syncs by the CPU from then on. */
 const BOUNCED = { phys: 4096 + 512, size: 1024, dir: 2, attrs: 0 };
 
 export function hmmSequence(seed: number): readonly Operation<MappingOperation>[] {
   const random = new Random(seed);
-  // One that does not reach all memory gets no list.
+  // Limits of the device: a device that does not reach all memory gets no list.
   const reach = { dma_mask_bits: random.pick(MASK_BITS), bus_limit_bits: random.pick(LIMIT_BITS) };
   const init = { ...randomDevice(random), ...reach };
   const peers = random.below(2) === 0 ? { peers: randomPeers(random) } : {};
   return new HmmWalk(random, { ...init, ...peers }).steps(random.pick(LENGTHS));
 }
 
-/** A list, by the steps that were made for it. */
+/** A list, with the numbers of the steps that created and filled it. */
 interface HmmMap {
   readonly id: number;
   readonly made: number;
   readonly entryPages: number;
-  /** Of each entry the step that filled it; null before, and after it was unmapped. */
+  /**
+   * For each entry the step that filled it; null before that step, and after the entry was
+   * unmapped.
+   */
   readonly filled: (number | null)[];
 }
 
@@ -51,7 +57,7 @@ class HmmWalk {
   steps(length: number): readonly Operation<MappingOperation>[] {
     const { init, random } = this;
     this.#put(() => init);
-    // With its mask a device gets to know whether it needs the CPU's help.
+    // Setting the mask decides whether the device needs syncs by the CPU.
     this.#put(() => ({ op: "set_mask", bits: settableMask(init, init.dma_mask_bits) }));
     while (this.#steps.length < length) {
       if (this.#steps.length % LOOK_EVERY === 0) this.#put(() => ({ op: "state" }));
@@ -124,7 +130,7 @@ function isMade({ made }: HmmMap, earlier: Results): boolean {
   return earlier.get(made)?.[1]["ret"] === 0;
 }
 
-/** It was made, and nothing of it is mapped. */
+/** Whether a list was created and none of its entries is mapped. */
 function isEmpty(map: HmmMap, earlier: Results): boolean {
   const flags = new Map<unknown, number>();
   for (const [operation, answer] of earlier.values()) {

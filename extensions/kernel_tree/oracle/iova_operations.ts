@@ -38,7 +38,7 @@ export class IovaModel implements Implementation<IovaOperation> {
   #allocator: IovaAllocator | null = null;
   #cpus = 0;
 
-  /** @throws {RangeError} Where the first operation is not `init`. */
+  /** @throws {RangeError} If the first operation is not `init`. */
   run(operation: IovaOperation): OperationResult {
     if (operation.op === "init") {
       this.#cpus = operation.cpus;

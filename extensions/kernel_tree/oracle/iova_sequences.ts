@@ -8,22 +8,22 @@ type IovaStep = Operation<IovaOperation>;
 const MAX_CPUS = 4;
 const LIMITS = [2 ** 20 - 1, 2 ** 20 - 1, 2 ** 20, 2 ** 24 - 1, 2 ** 36 - 1, 300, 2000];
 const MAX_SIZES = [1, 2, 8, 40, 300];
-/** Beside 1: ranges begin just below 4 GiB, or above. */
+/** First page numbers of ranges: 1, just below 4 GiB, or above. */
 const START_PFNS = [1, 1, 1, 16, 2 ** 20 - 200, 2 ** 20 + 7];
 const LENGTHS = [100, 500, 500, 3000];
-/** Operations between two comparisons of the whole tree. */
+/** Number of operations between two comparisons of the whole tree. */
 const LOOK_EVERY = 32;
-/** More than two magazines of a CPU hold, so that the depot is used. */
+/** Largest burst: more than the two magazines of a CPU hold, so that the depot is used. */
 const BURST = 400;
 
-/** What one sequence does. */
+/** Settings of one sequence. */
 interface Plan {
   readonly cpus: number;
   readonly limit: number;
   readonly mostSize: number;
-  /** Of 100 operations, how many free. */
+  /** Percentage of operations that free a range. */
   readonly frees: number;
-  /** Also performs what bypasses the caches. */
+  /** Whether the sequence also has operations that bypass the caches. */
   readonly isPlain: boolean;
   readonly hasHotplug: boolean;
   readonly bursts: boolean;
@@ -54,7 +54,7 @@ class IovaWalk {
     const { plan, random } = this;
     const startPfn = plan.limit < 2 ** 20 ? 1 : random.pick(START_PFNS);
     this.#put({ op: "init", granule: 4096, start_pfn: startPfn, cpus: plan.cpus });
-    // As a driver of an IOMMU does, before anything is allocated.
+    // Reserves ranges before the first allocation, as a driver of an IOMMU does.
     for (let left = random.below(4); left > 0; left--) {
       const lo = startPfn + random.below(2 ** 12);
       this.#put({ op: "reserve", lo, hi: lo + random.below(200) });
@@ -84,7 +84,7 @@ class IovaWalk {
     else this.#allocate(this.#size(), this.#cpu());
   }
 
-  /** One that is online; the first one always is. */
+  /** An online CPU; CPU 0 is always online. */
   #cpu(): number {
     const cpu = this.random.below(this.plan.cpus);
     return this.#dead.has(cpu) ? 0 : cpu;
@@ -111,7 +111,7 @@ class IovaWalk {
   #free(cpu: number): void {
     const { random } = this;
     if (this.#live.length === 0) return this.#allocate(this.#size(), cpu);
-    // The last one, or any.
+    // Frees the last range, or any.
     const at = random.below(3) === 0 ? this.#live.length - 1 : random.below(this.#live.length);
     const [of = 0] = this.#live.splice(at, 1);
     const then = (earlier: Earlier<IovaOperation>): IovaOperation | null => {
@@ -137,7 +137,7 @@ class IovaWalk {
     this.#live.push(id);
   }
 
-  /** Fills magazines: one size, all freed by the same CPU. */
+  /** Fills magazines: allocates ranges of one size, and frees all of them on the same CPU. */
   #burst(): void {
     const { random } = this;
     const [size, from, to] = [this.#size(), this.#cpu(), this.#cpu()];

@@ -43,9 +43,9 @@ interface KernelCallOf {
 }
 
 /**
- * The function of the kernel that an operation calls: `iova_link` is dma_iova_link().
- * @param own What a side has for arguments that the operation has not, or has otherwise.
- * @returns Null for an operation that calls none, or one with a state that is not there.
+ * The kernel function that an operation calls: `iova_link` is dma_iova_link().
+ * @param own Arguments that the operation lacks or has in another form, such as the device.
+ * @returns Null for an operation that calls no function, or whose state does not exist.
  */
 export function kernelCallOf(
   line: MappingOperation,
@@ -58,7 +58,7 @@ export function kernelCallOf(
   return { name, args: roles.map((role) => own[role] ?? line[role] ?? 0) };
 }
 
-/** A function's result in the golden data. @param addr The address in its state. */
+/** A function's result in the form of the golden data. @param addr The address in its state. */
 export function answerOf(
   name: MappingFunction,
   result: number | boolean | void,
@@ -72,9 +72,9 @@ export function answerOf(
 }
 
 const MS = 1_000_000;
-/** The buffers of the traces lie below this. */
+/** Size of memory: the buffers of the traces are below it. */
 export const RAM_BYTES = 128 * GIB;
-/** Buffers of random operations lie in this many of the first pages; peer memory lies above. */
+/** Buffers of random operations are in these first pages; peer memory is above them. */
 export const BUFFER_PAGES = 2 ** 24;
 
 const INTENDED: Pick<KernelConfig, "kernel" | "quirks"> = {
@@ -82,7 +82,7 @@ const INTENDED: Pick<KernelConfig, "kernel" | "quirks"> = {
   quirks: new Set(),
 };
 
-/** Where a kernel prints a message and no WARN. */
+/** Functions in which a kernel prints a message instead of a WARN. */
 const MESSAGES: ReadonlySet<string> = new Set(["iommu_dma_alloc_iova", "swiotlb_full"]);
 
 /** The flush queue of each mode. */
@@ -96,7 +96,7 @@ const QUEUES = {
   "lazy-single": () => ({ rings: 1, entries: 32768, timeoutNs: 1000 * MS }),
 };
 
-/** A simulated device, or two of one group, and their domain. */
+/** A simulated device, or two in one IOMMU group, with their domain. */
 export class MappingModel implements Implementation<MappingOperation> {
   #reserved: { start: number; end: number }[] = [];
   #machine: Machine | null = null;
@@ -110,10 +110,10 @@ export class MappingModel implements Implementation<MappingOperation> {
   readonly #lists = new Map<number, Scatterlist>();
   readonly #memories = new Map<number, CoherentMemory>();
 
-  /** @param kernel Its release and defects; the golden data are of intended behaviour. */
+  /** @param kernel The kernel release and its defects; the golden data record intended behaviour. */
   constructor(readonly kernel: typeof INTENDED = INTENDED) {}
 
-  /** @throws {RangeError} Where the device is not made yet. */
+  /** @throws {RangeError} If no device has been created yet. */
   run(operation: MappingOperation): OperationResult {
     if (operation.ranges !== undefined) {
       this.#reserved = (operation.ranges as [number, number][])
@@ -158,8 +158,8 @@ export class MappingModel implements Implementation<MappingOperation> {
       ],
     );
     if (line.mode === "direct") return;
-    // Built by hand: a shared queue is no setting of the machine, and a trace says itself whether
-    // its device is lazy, untrusted or not.
+    // The domain is built here: a machine has no setting for a shared queue, and the trace says
+    // whether its device is lazy or untrusted.
     const domain = new IommuDomain(machine, {
       id: 0,
       name: dev.name,
@@ -173,7 +173,7 @@ export class MappingModel implements Implementation<MappingOperation> {
     for (const member of members) member.domain = domain;
   }
 
-  /** Whose call it is. */
+  /** The device that makes the call. */
   #caller({ dev = 0 }: MappingOperation): DmaDevice {
     return this.#devices[dev as number]!;
   }
@@ -197,7 +197,7 @@ export class MappingModel implements Implementation<MappingOperation> {
         return {
           ret: error === 0 ? list.outputs : error,
           out: list.mapped().map((output) => [output.dma, output.sizeBytes]),
-          // Whatever happened, the list is as it was given.
+          // Shows that the call has not changed the list.
           in: list.segments().map(({ phys, sizeBytes }) => [phys, sizeBytes]),
         };
       }
@@ -250,7 +250,7 @@ export class MappingModel implements Implementation<MappingOperation> {
     return { dma: memory?.dma ?? null };
   }
 
-  /** A function of the kernel, by its row. */
+  /** Calls a kernel function, with the arguments that its row of the table names. */
   #call({ dma }: Machine, line: MappingOperation): Record<string, unknown> {
     const id = line.id as number;
     if (line.op === "iova_try_alloc") this.#states.set(id, new DmaIovaState());
@@ -343,7 +343,7 @@ function deviceOf(name: string, line: MappingOperation): DmaDevice {
   });
 }
 
-/** Where the device's bus has memory: `[CPU address, bus address, bytes]`. */
+/** The bus addresses of memory: `[CPU address, bus address, bytes]`. */
 function busRanges(line: MappingOperation): readonly DmaRange[] {
   return (line.bus_ranges as [PhysAddr, DmaAddr, number][])
     .map(([cpuPhys, dma, sizeBytes]) => ({ cpuPhys, dma, sizeBytes }));
@@ -368,11 +368,11 @@ function traceConfig(
   return {
     ...defaults,
     cpus: number("cpus"),
-    // The last address is the same.
+    // The last address is the same with and without a peer.
     ramSizeBytes: RAM_BYTES - peers.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
     regions: peers,
     checker: "off",
-    // As trees are compiled for the comparison.
+    // Trees are compiled for the comparison with CONFIG_DMA_API_DEBUG, too.
     dmaDebug: true,
     iommu: {
       ...defaults.iommu,

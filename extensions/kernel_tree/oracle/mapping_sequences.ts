@@ -29,7 +29,7 @@ const ATTRIBUTES = [
   ...[0, 0, 0, 0, DMA_ATTR.SKIP_CPU_SYNC, DMA_ATTR.MMIO],
   ...[DMA_ATTR.REQUIRE_COHERENT, DMA_ATTR.CC_SHARED, DMA_ATTR.NO_WARN, DMA_ATTR.PRIVILEGED],
 ];
-/** Below 4 GiB, and where a mask of 32 bits does not reach. */
+/** Start addresses of bounce pools: below 4 GiB, and above the reach of a 32-bit mask. */
 const BOUNCE_STARTS = [0x7000_0000, 0x7000_0000, 0x7000_0000, 2 ** 33];
 const BUS_RANGES = [
   [[0, 2 ** 30, 2 ** 34]],
@@ -38,18 +38,18 @@ const BUS_RANGES = [
 const RESERVED = [
   [0xfee0_0000, 0xfeef_ffff],
   [2 ** 31, 2 ** 31 + 2 ** 20 - 1],
-  // All but a few pages below 4 GiB.
+  // Reserves all but a few pages below 4 GiB.
   [2 ** 20, 0xfffe_7fff],
 ];
-/** The direction in which a sync of the mapping would be wrong. */
+/** Attributes of mappings that must not be synced. */
 const UNTOUCHED = DMA_ATTR.MMIO | DMA_ATTR.REQUIRE_COHERENT;
 const LINK_ATTRIBUTES = ATTRIBUTES.filter((each) => each !== DMA_ATTR.CC_SHARED);
 const PEERS: readonly PeerMapType[] = ["bus_addr", "thru_host_bridge", "not_supported"];
 const LOOK_EVERY = 16;
-/** Two or three of these are longer than the 32 bits of a length. */
+/** Lengths of which two or three together exceed the 32 bits of a segment's length. */
 const HUGE = [2 ** 30, 2 ** 31, 3 * 2 ** 30];
 
-/** The settings of a separate device, by the names of an `init`. */
+/** The settings of one device, by the names of an `init`. */
 function deviceLimits(random: Random, slots: number) {
   return {
     dma_mask_bits: random.pick(MASK_BITS),
@@ -84,7 +84,10 @@ export function randomDevice(random: Random) {
   };
 }
 
-/** Which smaller masks work without an IOMMU is a matter of the configuration. */
+/**
+ * The mask to set. Without an IOMMU it has at least 32 bits: which smaller masks work depends on
+ * the configuration.
+ */
 export function settableMask({ mode }: MappingOperation, bits: number): number {
   return mode === "direct" ? Math.max(bits, 32) : bits;
 }
@@ -105,9 +108,9 @@ export function mappingSequence(seed: number): readonly MappingStep[] {
 
 class MappingWalk {
   readonly #steps: MappingStep[] = [];
-  /** Makes the operations that end each mapping. */
+  /** For each mapping, adds the operations that end it. */
   readonly #live: (() => void)[] = [];
-  /** Makes an operation on a mapping that does not end it. */
+  /** For each mapping, adds an operation that uses it and does not end it. */
   readonly #uses: (() => void)[] = [];
   #id = 0;
 
@@ -161,7 +164,7 @@ class MappingWalk {
     return id;
   }
 
-  /** Whose mapping it is. */
+  /** The device of the next mapping. */
   get #dev(): { readonly dev?: number } {
     return this.init["second"] === undefined ? {} : { dev: this.random.below(2) };
   }
@@ -174,7 +177,7 @@ class MappingWalk {
     const { random } = this;
     const page = (1 + random.below(random.below(3) === 0 ? 2 ** 12 : BUFFER_PAGES)) *
       PAGE_SIZE_BYTES;
-    // Large pages take what is aligned as they are.
+    // Memory aligned to 2 MiB can be mapped with large pages.
     if (random.below(8) === 0) return Math.ceil(page / 2 ** 21) * 2 ** 21;
     return isPage || random.below(3) === 0 ? page : page + random.below(8) * 512 + random.below(2);
   }
@@ -216,7 +219,7 @@ class MappingWalk {
     );
   }
 
-  /** Memory that both sides share, of these pages. */
+  /** Allocates coherent memory of at most `mostPages` random pages. */
   #coherent(mostPages: number): void {
     const { random } = this;
     const [id, pages] = [this.#id++, [] as number[]];
@@ -243,7 +246,10 @@ class MappingWalk {
     return this.random.pick(["for_cpu", "for_device"]);
   }
 
-  /** A mapping. @param use What may happen to it before. */
+  /**
+   * Adds a mapping. @param end Adds the operations that end it. @param use Adds an operation before
+   * its end.
+   */
   #add(end: () => void, use: () => void): void {
     this.#live.push(end);
     this.#uses.push(use);
@@ -257,7 +263,7 @@ class MappingWalk {
     const hasPeers = !isHuge && this.init["peers"] !== undefined;
     for (let left = 1 + random.below(isHuge ? 3 : 12); left > 0; left--) {
       const last = list.at(-1);
-      // Some begin where the last one ends.
+      // Some segments begin where the previous one ends.
       const phys = last !== undefined && random.below(3) === 0
         ? last[0] + last[1]
         : hasPeers && random.below(4) === 0
@@ -278,7 +284,10 @@ class MappingWalk {
     );
   }
 
-  /** A range, links one after the other, a sync, and one of the ways to end it. */
+  /**
+   * Allocates an IOVA range, links pieces of memory, syncs them, and adds one of the ways to end
+   * the range.
+   */
   #twoStep(mostPages: number): void {
     const { random } = this;
     const [by, dir] = [{ cpu: this.#cpu, ...this.#dev, id: this.#id++ }, random.below(3)];
@@ -288,7 +297,7 @@ class MappingWalk {
       lengths.push((1 + random.below(Math.min(mostPages, 40))) * PAGE_SIZE_BYTES);
     }
     lengths[0]! -= start;
-    // Only the last one may end anywhere.
+    // Only the last piece may end within a page.
     if (random.below(3) === 0) lengths[lengths.length - 1]! -= 1 + random.below(2000);
     if (lengths.at(-1)! <= 0) return;
     const attrs = random.pick(LINK_ATTRIBUTES);
@@ -298,7 +307,7 @@ class MappingWalk {
     const isMade = (earlier: Earlier<MappingOperation>) =>
       (earlier.get(made)?.[1]["addr"] ?? null) !== null;
     const links: number[] = [];
-    /** Bytes that were linked, without a gap. */
+    /** Number of bytes that were linked without a gap. */
     const linkedBytes = (earlier: Earlier<MappingOperation>) => {
       const failed = links.findIndex((link) => earlier.get(link)?.[1]["ret"] !== 0);
       const linked = lengths.slice(0, failed < 0 ? links.length : failed);
@@ -314,7 +323,7 @@ class MappingWalk {
       );
       offset += length;
     }
-    /** The operation on all links. */
+    /** Adds an operation on all links. */
     const whole = (operation: (bytes: number) => MappingOperation) =>
       this.#then((earlier) => {
         const bytes = linkedBytes(earlier);

@@ -1,4 +1,4 @@
-/** Questions about peers of PCI trees, and the model's answers. */
+/** Questions about peer-to-peer DMA in PCI trees, and the model's answers. */
 import {
   ACS_SERVICES,
   acsPresent,
@@ -12,16 +12,16 @@ import {
 import type { KernelName } from "@dmalab/runtime/kernels";
 import type { Implementation, OperationResult } from "./compare.ts";
 
-/** A function, by the place that others name it by. */
+/** A PCI function; others refer to it by its index. */
 export interface FunctionFields {
-  /** The place of its host bridge. */
+  /** Index of its host bridge. */
   readonly host: number;
-  /** The place of the bridge above; -1 on a root bus. */
+  /** Index of the bridge above; -1 on a root bus. */
   readonly above: number;
   readonly bus: number;
   readonly devfn: number;
   readonly role: PciRole;
-  /** Bits of its access control; null where it has none. */
+  /** Enabled bits of its Access Control Services; null for a function without ACS. */
   readonly acs: number | null;
   readonly lends: boolean;
 }
@@ -54,7 +54,7 @@ export function labOf(nodes: readonly PciNodeConfig[], kernel?: KernelName): Lab
   return buildLab({ ...defaults, ...release, quirks: new Set(), pci: nodes });
 }
 
-/** The bits of a function's access control, from bit 0 on in the order of the services. */
+/** The enabled ACS bits of a function; bit 0 is the first service. */
 export function acsBits({ acs }: PciFunction): number | null {
   if (acs.presence !== "present") return null;
   return ACS_SERVICES.reduce(
@@ -69,7 +69,7 @@ export class P2pModel implements Implementation<P2pOperation> {
 
   constructor(readonly kernel: KernelName) {}
 
-  /** @throws {RangeError} Where there is no tree yet. */
+  /** @throws {RangeError} If there is no PCI tree yet. */
   run(line: P2pOperation): OperationResult {
     if (line.op === "tree") {
       this.#lab = labOf(line.nodes, this.kernel);

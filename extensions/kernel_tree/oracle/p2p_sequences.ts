@@ -1,4 +1,4 @@
-/** Random PCI trees, and questions about the peers in them. */
+/** Random PCI trees, and questions about peer-to-peer DMA in them. */
 import { ACS_SERVICES, type AcsService, pciNode, type PciNodeConfig } from "@dmalab/devices";
 import { MIB, Random } from "@dmalab/runtime";
 import type { Operation } from "./compare.ts";
@@ -12,7 +12,10 @@ import {
 
 const LENGTHS = [20, 60, 60];
 const MOST_CLIENTS = 3;
-/** On the list, on it for one host bridge only, of a vendor of which all are, and on none. */
+/**
+ * Root devices that the kernel's whitelist of host bridges treats differently: listed, listed for a
+ * single host bridge only, of a vendor that is listed as a whole, and not listed.
+ */
 const ROOT_IDS = ["8086:2030", "8086:09a2", "8086:3c00", "8086:2f01", "1ae0:1234", "1022:1480"];
 const DEPTH = 3;
 
@@ -34,7 +37,7 @@ export function p2pSequence(seed: number): readonly Operation<P2pOperation>[] {
   }));
   const hosts = hostBridges.map(({ rootBus, rootDevice }): HostFields => ({
     bus: rootBus,
-    // One of which nothing is said is of a vendor that is on no list.
+    // A host bridge without a configured root device gets a vendor that is not listed.
     ids: rootDevice === null ? [0xffff, 0xffff] : [rootDevice.vendor, rootDevice.device],
   }));
   put({ op: "tree", nodes, hosts, functions: fields });

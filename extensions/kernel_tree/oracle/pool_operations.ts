@@ -14,7 +14,7 @@ import {
 import { DMA_ATTR, type DmaDirection } from "@dmalab/runtime/dma";
 import type { Implementation, OperationResult } from "./compare.ts";
 
-/** The device's addresses, by the names of the golden data. */
+/** Limits of the device's addresses, by the names of the golden data. */
 interface DeviceFields {
   readonly min_align_mask: number;
   /** Null is none. */
@@ -51,17 +51,17 @@ export type PoolOperation =
 
 type Copies = (readonly [from: number, to: number, bytes: number])[];
 
-/** What of a pool the results are read off. */
+/** The part of a pool from which results are computed. */
 export interface PoolView {
   readonly start: number;
   readonly slots: number;
   isUsed(slot: number): boolean;
 }
 
-/** What of an area a look inside has. */
+/** The state of an area, in the results of an operation that examines a pool. */
 interface Area {
   readonly used: number;
-  /** Where the next search starts. */
+  /** Slot at which the next search starts. */
   readonly index: number;
 }
 
@@ -70,11 +70,11 @@ export class PoolModel implements Implementation<PoolOperation> {
   #pool: SwiotlbPool | null = null;
   readonly #clock = new VirtualClock();
   readonly #events = new EventStream(this.#clock);
-  /** Those of one boot: a pool made anew has no new ones. */
+  /** Warnings of one boot: they are not reset when a pool is created again. */
   readonly #warnings = new KernelWarnings(this.#events, this.#clock);
   #device: BouncingDevice = deviceOf({ min_align_mask: 0, seg_boundary_mask: null });
 
-  /** @throws {RangeError} Where there is no pool yet. */
+  /** @throws {RangeError} If there is no pool yet. */
   run(operation: PoolOperation): OperationResult {
     if (operation.op === "size_for_cpus") {
       const { slots, areas } = sizePool(operation.slots_before, operation.cpus);
@@ -162,14 +162,14 @@ function viewOf(pool: SwiotlbPool): PoolView {
   };
 }
 
-/** 1 for each slot that is used. */
+/** A byte for each slot: 1 if it is used. */
 export function usedSlots({ isUsed, slots }: PoolView): Uint8Array {
   const used = new Uint8Array(slots);
   for (let slot = 0; slot < slots; slot++) if (isUsed(slot)) used[slot] = 1;
   return used;
 }
 
-/** The result of a map. @param before Which slots were used. */
+/** The result of a map. @param before The used slots before the map. */
 export function mapped(
   tlb: number | null,
   before: Uint8Array,

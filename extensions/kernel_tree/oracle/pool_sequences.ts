@@ -15,7 +15,10 @@ const ALLOC_ALIGN_MASKS = [0, 0, 0, 4095, 4095, 2 ** 16 - 1];
 const MAX_BYTES = [600, 4096, 20_000, 100_000, 270_000];
 const LENGTHS = [60, 200, 800];
 const LOOK_EVERY = 25;
-/** One end in so many is a driver's mistake: the address of another slot of the buffer. */
+/**
+ * One unmap in this many has a driver's mistake: it passes the address of another slot of the
+ * buffer.
+ */
 const MISTAKEN = 16;
 
 export function poolSequence(seed: number): readonly PoolStep[] {
@@ -71,7 +74,7 @@ export function poolSequence(seed: number): readonly PoolStep[] {
   return steps;
 }
 
-/** The operation on a buffer, where it was mapped. */
+/** A step with an operation on a buffer; it is skipped if the buffer was not mapped. */
 function onBuffer(
   id: number,
   of: number,

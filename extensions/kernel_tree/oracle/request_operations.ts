@@ -27,19 +27,19 @@ export interface QueueFields {
 
 export interface BioFields {
   readonly vecs: readonly Part[];
-  /** Bytes of the first vector before the bio. */
+  /** Bytes of the first vector that precede the bio. */
   readonly skipped: number;
   readonly bytes: number;
   readonly metadata: readonly Part[];
 }
 
-/** The request that an operation works on. */
+/** The request of an operation. */
 export interface RequestFields {
   readonly write: boolean;
   readonly segments: number;
   readonly gap_bit: number;
   readonly bios: readonly BioFields[];
-  /** Memory in place of the bios' own. */
+  /** A special payload in place of the bios' memory. */
   readonly special: Part | null;
 }
 
@@ -48,7 +48,7 @@ type Named = Readonly<Record<string, unknown>>;
 export type RequestOperation =
   | Named & RequestFields & {
     readonly op: "rq_map";
-    /** Whose state it uses. */
+    /** Number of the DMA state that the request uses. */
     readonly tag: number;
     readonly metadata: boolean;
   }
@@ -132,12 +132,12 @@ function limitsOf(
     segBoundaryMask: seg_boundary_mask,
     logicalBlockSizeBytes: block_bytes,
     metadataBytes: metadata_bytes,
-    // As each release that has the iterator does.
+    // All releases with the iterator join vectors inside a bio.
     joinsInsideBio: true,
   };
 }
 
-/** How many segments the block layer counts, vector by vector. */
+/** The number of segments that the block layer counts, vector by vector. */
 export function segmentsOf(bios: readonly BioFields[], queue: QueueFields): number {
   const limits = limitsOf(queue);
   return bios.flatMap(({ vecs }) => vecs).reduce((sum, [, bytes], at, all) => {

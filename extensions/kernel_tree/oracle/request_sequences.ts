@@ -34,7 +34,7 @@ export function requestSequence(seed: number): readonly Operation<MappingOperati
   const device = randomDevice(random);
   const put = (operation: MappingOperation) => steps.push({ id: steps.length, operation });
   put({ ...device, queue, peers: randomPeers(random) });
-  /** What ends the request of each tag. */
+  /** For each tag, adds the operation that ends its request. */
   const live = new Map<number, () => void>();
   for (const length = random.pick(LENGTHS); steps.length < length;) {
     const tag = random.below(TAGS);
@@ -105,7 +105,7 @@ function randomRequest(random: Random, queue: QueueFields): RequestFields {
     ? [phys(), BLOCK_BYTES * (1 + random.below(8))] as const
     : null;
   const segments = special === null ? segmentsOf(bios, queue) : 1;
-  // A wrong gap bit makes links fail after others.
+  // With a wrong gap bit, links fail after the first ones.
   const gap_bit = random.below(12) === 0 ? 0 : gapOf(kept);
   return { write: random.below(2) === 0, segments, gap_bit, bios: kept, special };
 }
@@ -129,7 +129,7 @@ function randomMetadata(random: Random, bytes: number): readonly (readonly [numb
   return [[start, first], [next, all - first]];
 }
 
-/** As the block layer counts it when the bios become one request. */
+/** The gap bit of a request, as the block layer computes it when it joins the bios. */
 function gapOf(bios: readonly BioFields[]): number {
   const joins = new JoinGaps();
   for (const fields of bios) {

@@ -1,6 +1,6 @@
-/** The page tables of an oracle, by the names of the golden data. */
+/** The page-table formats of the comparison, by the names of the golden data. */
 
-/** The IOMMU of each table format. */
+/** The model of an IOMMU for each table format. */
 export const TABLE_MODELS = {
   arm: "smmu",
   vtdss: "vtd",
@@ -25,7 +25,7 @@ export interface TableShape {
 }
 
 const PC_SIZES = 2 ** 12 + 2 ** 21 + 2 ** 30;
-/** Every power of two from 4 KiB to 2^51, but 512 GiB. */
+/** Bitmap of page sizes: every power of two from 4 KiB to 2^51, but not 512 GiB. */
 const EVERY_SIZE = 2 ** 52 - 2 ** 12 - 2 ** 39;
 
 export const GENERIC_SHAPES: readonly TableShape[] = [

@@ -35,7 +35,7 @@ export class TableModel implements Implementation<TableOperation> {
   #calls: number[][] = [];
   #tablesLeft = Infinity;
 
-  /** @throws {RangeError} Where there is no table yet. */
+  /** @throws {RangeError} If there is no table yet. */
   run(operation: TableOperation): OperationResult {
     if (operation.op === "pgsize") return { steps: pageSizeSteps(operation) };
     if (operation.op === "init") {
@@ -97,7 +97,7 @@ export class TableModel implements Implementation<TableOperation> {
     }
   }
 
-  /** The 64 bits that the hardware reads of the leaf at an address. */
+  /** The 64 bits of the leaf at an address, as the hardware reads them. */
   #entry(table: PageTable, iova: number): string {
     const { level, spanBytes } = table.path(iova).at(-1)!;
     return hex(entryBits(IOMMU_MODELS[this.#model].entries, {
@@ -118,7 +118,7 @@ export function hex(value: bigint): string {
   return `0x${value.toString(16)}`;
 }
 
-/** The cuts that the kernel's repeated choice makes of one mapping. */
+/** The pieces of one mapping, by repeating the kernel's choice of a page size. */
 function pageSizeSteps(operation: TableOperation): [number, number][] {
   const number = (name: string) => operation[name] as number;
   const choice = new PageSizeChoice(pageSizesOf(number("pgsize_bitmap")));

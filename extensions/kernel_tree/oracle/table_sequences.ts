@@ -1,4 +1,4 @@
-/** Random sequences of operations on an IO page table: ordinary ones, and such at the edges of all that a table has. */
+/** Random sequences of operations on an IO page table: ordinary ones, and ones at the limits of a table. */
 import { ADDRESS_LIMIT, lastAddressOfBits, Random } from "@dmalab/runtime";
 import type { Operation } from "./compare.ts";
 import { pageSizesOf, type TableShape } from "./table_formats.ts";
@@ -6,7 +6,7 @@ import { PROT, type TableOperation } from "./table_operations.ts";
 
 const LENGTHS = [40, 100, 200];
 const LOOK_EVERY = 25;
-/** The permissions of a map; the mapping layer uses the first ones. */
+/** The permissions of a map; the mapping layer uses only the first of them. */
 const PROTS = [
   PROT.read | PROT.write | PROT.cache,
   PROT.read | PROT.cache,
@@ -15,12 +15,15 @@ const PROTS = [
   PROT.write,
   PROT.read | PROT.write | PROT.mmio,
 ];
-/** More than one table of them. */
+/** Largest number of leaves in a map: more than one table holds. */
 const MAX_LEAVES = 700;
-/** Memory of a machine lies below this. */
+/** End of the machine's memory. */
 const RAM_BYTES = 2 ** 38;
 
-/** Sequences on tables of these shapes, in turn: the one ordinary, the next at edges. */
+/**
+ * Sequences on tables of these shapes, in turn; rounds of ordinary sequences and of sequences at
+ * the limits alternate.
+ */
 export function tableSequences(
   shapes: readonly TableShape[],
 ): (seed: number) => readonly Operation<TableOperation>[] {
@@ -50,7 +53,7 @@ class TableWalk {
   constructor(protected readonly random: Random, readonly shape: TableShape) {
     this.sizes = pageSizesOf(shape.pgsize_bitmap).filter((size) => size <= 2 ** 40);
     this.granule = this.sizes[0]!;
-    // In the CPU's format the upper half is another space.
+    // In the CPU's format the upper half is a separate address space.
     const isHalf = shape.format === "x86_64";
     this.last = lastAddressOfBits(shape.address_bits - (isHalf ? 1 : 0));
     this.bases = this.makeBases();
@@ -86,7 +89,7 @@ class TableWalk {
     return this.#asked.length === 0 ? undefined : this.random.pick(this.#asked);
   }
 
-  /** An address in one of the regions, most often where something was mapped. */
+  /** An address in one of the regions, most often inside an earlier map. */
   protected place(): number {
     const { granule, random } = this;
     const [asked, base] = [this.#anyAsked, random.pick(this.bases)];
@@ -105,7 +108,10 @@ class TableWalk {
     return unit * (1 + random.below(random.pick([1, 2, 8, Math.min(MAX_LEAVES, 2 ** 31 / unit)])));
   }
 
-  /** A range and memory for it: as aligned as its address, or else not so long, since its pages are small. */
+  /**
+   * A range and memory for it. The memory is aligned like the address, to the granule or to a large page;
+   * with small pages the range is limited, because it needs more of them.
+   */
   protected range(): Range & { readonly paddr: number } {
     const { granule, random } = this;
     const [iova, size] = [this.place(), this.size()];
@@ -136,11 +142,12 @@ class TableWalk {
 }
 
 /**
- * Regions at the beginning, at both sides of where a table or a level begins, and at the end; maps
- * that begin or end beyond it, at wrong alignments, without permission, with no memory for tables.
+ * Uses regions at address 0, on both sides of a table's or level's first address, and at the last
+ * address. Some maps begin or end beyond the last address, are misaligned, have no permission, or
+ * have no memory for tables.
  */
 class EdgeWalk extends TableWalk {
-  /** Where the addresses that an entry can hold end. */
+  /** First physical address that an entry cannot hold. */
   get physEnd(): number {
     return this.shape.format === "arm" && this.granule < 2 ** 16 ? 2 ** 48 : 2 ** 52;
   }
@@ -179,7 +186,7 @@ class EdgeWalk extends TableWalk {
     }
   }
 
-  /** How much of a map lies before the end: some, none, or less than none. */
+  /** Distance of a map's start from the end of the address space; negative for a start beyond it. */
   #beyond(): number {
     const { granule, random } = this;
     return granule * (random.below(6) - (this.shape.address_bits < 64 ? 2 : 0)) || granule;

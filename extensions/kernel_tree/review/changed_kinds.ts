@@ -1,10 +1,10 @@
-/** What kind of file a change touches: C that is compiled, a build setting, text that nothing runs, or none of these. */
+/** Classifies the files of a change: C that is compiled, a build setting, text that nothing runs, or none of these. */
 import { C_FILE } from "@dmalab/lang/values";
 import { basename } from "@dmalab/cli/extend";
 import type { ChangedFile } from "./changed_lines.ts";
 import type { ReviewStep } from "./series.ts";
 
-/** A changed file of which nothing ran, and why. */
+/** A changed file that was not tested, and why. */
 export interface UnexaminedFile {
   readonly path: string;
   readonly reason: string;
@@ -15,12 +15,12 @@ const SETTINGS = /^(?:Kbuild|Kconfig|Makefile|Platform)/;
 const WORDS =
   /^(?:Documentation|LICENSES)\/|\.(?:txt|rst|md)$|(?:^|\/)(?:MAINTAINERS|CREDITS|COPYING|README|\.(?:gitignore|mailmap|editorconfig|clang-format|cocciconfig|get_maintainer\.ignore))$/;
 
-/** Whether a file says how others are compiled. */
+/** Whether a file says how others are compiled: a makefile or Kconfig. */
 export function isSettings({ path }: Pick<ChangedFile, "path">): boolean {
   return SETTINGS.test(basename(path)) && !C_FILE.name.test(path);
 }
 
-/** The files of a change that are neither compiled nor settings of that, nor text that nothing runs. */
+/** The files of a change that are not C, not build settings, and not text that nothing runs. */
 export function unexaminedFiles({ files }: Pick<ReviewStep, "files">): readonly UnexaminedFile[] {
   return files.flatMap(({ path, special }) => {
     if (WORDS.test(path)) return [];

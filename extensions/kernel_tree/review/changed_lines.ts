@@ -1,22 +1,27 @@
-/** Which lines of C a change touches, and which of them ran: a line counts only where its own code is known to have run. */
+/**
+ * The lines of C that a change touches, and which of them ran: a line counts only if its own code is known to have run.
+ */
 import type { LinesRun } from "@dmalab/lang/values";
 
-/** A file that two trees have differently. */
+/** A file that differs between two trees. */
 export interface ChangedFile {
   readonly path: string;
   /** Numbers of the lines that only the old file has. */
   readonly removed: readonly number[];
   /** Numbers of the lines that only the new file has. */
   readonly added: readonly number[];
-  /** Its kind, where its lines do not show the change: a symbolic link, a submodule or no text. */
+  /**
+   * The kind of the change if its lines do not show it: a symbolic link, a submodule, or a file
+   * that is no text.
+   */
   readonly special?: string;
 }
 
 const HUNK = /^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@/;
 
 /**
- * Reads `git diff --no-prefix`.
- * @param folders What the paths of both sides begin with.
+ * Reads the output of `git diff --no-prefix`.
+ * @param folders The folders at the beginning of both sides' paths.
  */
 export function changedFilesIn(
   diff: string,
@@ -51,7 +56,7 @@ export function changedFilesIn(
   return files;
 }
 
-/** Without its first slash too: git leaves it out. */
+/** The path without the folder. Git omits the folder's first slash, so both forms are tried. */
 function pathBelow(name: string, folder: string): string | null {
   const from = name.replace(/\t$/, "");
   for (const start of [`${folder}/`, `${folder.replace(/^\//, "")}/`]) {
@@ -60,7 +65,7 @@ function pathBelow(name: string, folder: string): string | null {
   return null;
 }
 
-/** A function of C, by the lines of its braces, counted from 1. */
+/** A function in C; its begin and end are the lines of its braces, counted from 1. */
 export interface FunctionLines {
   readonly name: string;
   readonly begin: number;
@@ -68,18 +73,18 @@ export interface FunctionLines {
 }
 
 /**
- * The part of a line beyond so many characters is not searched for a function's name or a
+ * Only this many characters at the beginning of a line are searched for a function's name or a
  * declaration.
  */
 const MOST_CHARACTERS = 500;
 
 /**
- * The functions of a text that is laid out as the kernel's is: their braces are in the first
- * column. This and all that follows takes time in proportion to the text.
+ * The functions of a text in the kernel's style: their braces are in the first column. The time of
+ * this and of the functions below is proportional to the length of the text.
  */
 export function functionsIn(lines: readonly string[]): readonly FunctionLines[] {
   const functions: FunctionLines[] = [];
-  /** How many of these wait for their last brace. */
+  /** Number of functions at the end of the list without a closing brace yet. */
   let open = 0;
   /** The last line that begins in the first column. */
   let head = "";
@@ -102,7 +107,7 @@ export function functionsIn(lines: readonly string[]): readonly FunctionLines[] 
   return functions;
 }
 
-/** The function that each line is inside of, by the line's number; the braces are outside. */
+/** The function around each line, by line number; the lines of the braces are not inside. */
 export function functionOfLines(
   functions: readonly FunctionLines[],
 ): ReadonlyMap<number, FunctionLines> {
@@ -115,7 +120,10 @@ export function functionOfLines(
   return found;
 }
 
-/** A text of as many lines, with blanks in place of comments. Strings stay, whatever they look like. */
+/**
+ * The text with blanks in place of comments, and the same line numbers. Strings are kept, even if they
+ * contain comment marks.
+ */
 export function withoutComments(text: string): string {
   const parts: string[] = [];
   let from = 0;
@@ -132,7 +140,7 @@ export function withoutComments(text: string): string {
   return [...parts, text.slice(from)].join("");
 }
 
-/** The place of a string's last character, which at the latest is the end of its line. */
+/** Index of a string's last character; the string ends at the latest with its line. */
 function stringEnd(text: string, start: number): number {
   for (let at = start + 1; at < text.length; at++) {
     if (text[at] === "\\") at++;
@@ -154,7 +162,7 @@ function lineEnd(text: string, start: number): number {
   return text.length;
 }
 
-/** Whether a line has no code, whatever runs around it: braces, labels, `else`. */
+/** Whether a line has no code of its own: braces, labels, `else`. */
 function isPunctuation(code: string): boolean {
   for (const [token] of code.matchAll(/\w+:?|[^\s\w]/g)) {
     if (!/^[{};]$|^(?:else|do)$|:$/.test(token) || token === ":") return false;
@@ -162,7 +170,7 @@ function isPunctuation(code: string): boolean {
   return true;
 }
 
-/** Variables that get no value. Blanks are single. */
+/** Declarations of variables without a value. Blanks must be single. */
 const DECLARATION =
   /^(?:(?:const|static|struct|union|enum|unsigned|signed|long|short|int|char|bool|void|[us](?:8|16|32|64)|__[bl]e\d+|\w+_t)\b ?)+(?:\w+ )?[* ]*\w+(?:\[[^\]=]*\])?(?:, ?\**\w+(?:\[[^\]=]*\])?)*; ?$/;
 
@@ -171,19 +179,19 @@ function isDeclaration(code: string): boolean {
   return plain.length <= MOST_CHARACTERS && DECLARATION.test(plain);
 }
 
-/** Why a line that was changed is not known to have run. */
+/** Why a changed line is not known to have run. */
 export type UnreachedReason =
-  /** It has code, and no scenario executed it. */
+  /** The line has code, and no scenario executed it. */
   | "not executed"
-  /** It is part of a function, and the compiler gave it no code. */
+  /** The line is inside a function, and the compiler generated no code for it. */
   | "no code of its own"
-  /** It is a macro, a declaration or data. */
+  /** The line is a macro, a declaration or data. */
   | "outside of functions"
   /**
-   * No scenario compiles the file, or it is a header, and its code is in the files that include it.
+   * No scenario compiles the file; or it is a header, with its code in the files that include it.
    */
   | "not compiled"
-  /** It says how files are compiled. */
+  /** The line says how files are compiled. */
   | "a build setting";
 
 /** A changed line that is not known to have run. */
@@ -196,10 +204,10 @@ export interface UnreachedLine {
 }
 
 /**
- * The lines of these that are not known to have run. Comments, blank lines, braces and declarations without
+ * The changed lines that are not known to have run. Comments, blank lines, braces and declarations without
  * a value are left out.
  *
- * @param run What is known of the file; null where no scenario has code of it.
+ * @param run The line coverage of the file; null if no scenario compiles it.
  */
 export function unreachedLines(
   text: string,
@@ -224,13 +232,17 @@ export function unreachedLines(
     if (all.has(line)) return "not executed";
     if (run === null) return "not compiled";
     if (!functions.has(line) || /^\s*#/.test(lines[line - 1]!)) return "outside of functions";
-    // A constant argument on a separate line belongs to the call above it.
+    // A line without code belongs to a line of the same statement: a constant argument to the call
+    // above it.
     const own = before.get(line) ?? behind.get(line);
     if (own === undefined) return "no code of its own";
     return executed.has(own) ? null : "not executed";
   }
 
-  /** Of each line of a function: the nearest line with code above it, and below it, of the same statement. */
+  /**
+   * For each line of a function, the nearest line with code above it and below it that belongs to the same
+   * statement.
+   */
   function codeAround(): readonly [Map<number, number>, Map<number, number>] {
     const [above, below] = [new Map<number, number>(), new Map<number, number>()];
     if (run === null) return [above, below];
@@ -242,7 +254,7 @@ export function unreachedLines(
     }
     last = undefined;
     for (let line = lines.length; line >= 1; line--) {
-      // The line itself ends its statement; the one above it the statement before.
+      // A statement that ends at this line does not continue below it.
       if (endsStatement(line) || !functions.has(line)) last = undefined;
       if (last !== undefined) below.set(line, last);
       if (all.has(line)) last = line;
@@ -253,7 +265,7 @@ export function unreachedLines(
   function endsStatement(line: number): boolean {
     const code = lines[line - 1]!.trim();
     return code === "" || ";{}:".includes(code.at(-1)!) || /^(?:else\b|#)/.test(code) ||
-      // The condition of a statement without braces.
+      // A condition without braces ends here; its body is another statement.
       (/^(?:if|while|for|switch)\b/.test(code) && code.endsWith(")"));
   }
 }

@@ -1,4 +1,4 @@
-/** What differs between two runs of a scenario, as a reviewer says it. */
+/** Describes the differences between two runs of a scenario for a reviewer. */
 import { formatCount } from "@dmalab/lang/text";
 import { differsAt } from "../diff_scenario.ts";
 import {
@@ -14,41 +14,50 @@ import type { KeptOutcome, ListedTest, ScenarioRuns } from "./kept_runs.ts";
 import { callAt, type RunWords } from "./run_words.ts";
 import type { ReviewStep } from "./series.ts";
 
-/** Where one side is when the two part. */
+/** One tree's state at the first difference. */
 export interface DifferingSide {
-  /** What happens there: an event, a printed line or the test's end; null where nothing more does. */
+  /** The event, printed line or test's end there; null if the run has ended before. */
   readonly text: string | null;
-  /** `drivers/nvme/host/pci.c:812`; null where no line of C led to it. */
+  /** `drivers/nvme/host/pci.c:812`; null if no line of C caused it. */
   readonly place: string | null;
-  /** The line of C. */
+  /** The text of that line of C. */
   readonly code: string | null;
 }
 
 /** The first difference of one test. */
 export interface ReviewDifference {
-  /** The path of a scenario, or of mapping code that a sequence of operations drives. */
+  /** The path of a scenario, or of mapping code under random sequences of operations. */
   readonly scenario: string;
   readonly test: string;
   /**
    * For mapping code: the minimised sequence, with a difference in the last operation; else empty.
    */
   readonly operations: readonly string[];
-  /** Mistakes of the new tree that the old one does not have, as lines; null without any. */
+  /**
+   * Messages about errors in the new tree that the old tree does not have, as lines; null without
+   * such errors.
+   */
   readonly defect: string | null;
-  /** What found it: an assertion of the test, or the checker, the IOMMU or the test's end. */
+  /**
+   * What found the error: an assertion of the test; or the checker, the IOMMU or the check at the
+   * test's end.
+   */
   readonly foundBy: "test" | "checker";
-  /** The call in which they part: `dma_unmap_phys(…)`; null outside of one. */
+  /** The call in which the runs diverge: `dma_unmap_phys(…)`; null outside of a call. */
   readonly call: string | null;
   readonly sides: readonly [old: DifferingSide, new: DifferingSide];
-  /** The first thing that the device does otherwise; null where it does the same. */
+  /** The device's first different action on each side; null if its actions are the same. */
   readonly device: readonly [old: string | null, new: string | null] | null;
-  /** Whether a data byte, length, address or command differs, on the device's side or in the call. */
+  /** Whether a data byte, length, address or command differs, at the device or in the call. */
   readonly isSeen: boolean;
-  /** Other tests that part at the same lines. */
+  /** Number of further tests that diverge at the same lines. */
   readonly others: number;
 }
 
-/** The differences of a scenario: one for each line of C and report of the new side at which tests part. */
+/**
+ * The differences of a scenario: one for each line of C, call and error message of the new tree at which
+ * tests diverge.
+ */
 export class ScenarioDifferences {
   readonly #found = new Map<string, ReviewDifference>();
 
@@ -63,7 +72,10 @@ export class ScenarioDifferences {
     return [...this.#found.values()];
   }
 
-  /** Compares a test that the old side is known to do. The new side runs it, unless it is known too. */
+  /**
+   * Compares a test. The actions of the old tree must be known; the test is run with the new tree if
+   * they are not in the cache.
+   */
   async compare(test: ListedTest): Promise<void> {
     const before = this.old.known(test)!;
     const known = this.changed.known(test);
@@ -79,7 +91,7 @@ export class ScenarioDifferences {
     const key = JSON.stringify([
       defect === null ? null : withoutNumbers(defect),
       callAt(run, at),
-      // Without a place, the message distinguishes them.
+      // Without a place, the text of the line identifies the difference.
       place ?? withoutNumbers(run.lines[at] ?? ""),
     ]);
     const same = this.#found.get(key);
@@ -118,7 +130,7 @@ export class ScenarioDifferences {
   }
 }
 
-/** The same of a sequence of operations on mapping code. */
+/** The difference in a sequence of operations on mapping code. */
 export function sequenceDifference(
   path: string,
   { one, operations, other }: OperationDifference<unknown>,
@@ -141,7 +153,7 @@ export function sequenceDifference(
   };
 }
 
-/** An endless loop of the new tree, in a sequence that ended with the old one. */
+/** The difference for an endless loop in the new tree, in a sequence that ends in the old one. */
 export function loopDifference(
   path: string,
   loop: NonNullable<CoveredComparison["loop"]>,
@@ -154,7 +166,7 @@ export function loopDifference(
   };
 }
 
-/** The line at which a side stopped: of several the first one that is changed. */
+/** The line at which a tree's code stopped: of several lines the first changed one, else the first. */
 function stoppedAt(
   answer: OperationResult,
   { files, ...trees }: ReviewStep,
@@ -171,7 +183,7 @@ function stoppedAt(
   return { place: `${found.path}:${found.line}`, code };
 }
 
-/** Whether both sides do the same there, with other numbers. */
+/** Whether two lines differ only in their numbers. */
 function differsInNumbers(old: string | undefined, changed: string | undefined): boolean {
   return old !== undefined && changed !== undefined &&
     withoutNumbers(old) === withoutNumbers(changed);
@@ -183,15 +195,15 @@ function newAssertion(old: KeptOutcome, changed: KeptOutcome): string | null {
   return changed.assertion.join("\n");
 }
 
-/** How the names of incidents begin that a failed test held when it stopped. */
+/** Prefix in the names of incidents about resources that a failed test held when it stopped. */
 const HELD = "held ";
 
-/** Messages of the checker, the IOMMU or the end of a test about the new tree alone. */
+/** A message of the checker, the IOMMU or the check at the test's end that only the new tree has. */
 function defectOf(old: KeptOutcome, changed: KeptOutcome): string | null {
   const nameOf = ({ name, text }: KeptOutcome["incidents"][number]) =>
     `${name} ${withoutNumbers(text)}`;
   const known = new Set(old.incidents.map(nameOf));
-  // A stopped test still held memory: the mistake is its failure, not that memory.
+  // A stopped test still holds memory: the error is its failure, not that memory.
   const found = changed.incidents.filter(({ name }) => !name.startsWith(HELD));
   const incident = found.find((each) => !known.has(nameOf(each)));
   if (incident !== undefined) return incident.text;
@@ -207,7 +219,10 @@ function defectOf(old: KeptOutcome, changed: KeptOutcome): string | null {
   return changed.failure === old.failure ? null : changed.failure;
 }
 
-/** Addresses and lines move with a change, and from test to test. */
+/**
+ * The text with `#` in place of numbers: addresses and lines differ between trees and between
+ * tests.
+ */
 function withoutNumbers(text: string): string {
   return text.replace(/0x[\da-f_]+|\d+/g, "#");
 }
@@ -217,7 +232,7 @@ function sideAt({ lines, placeOf, places }: RunWords, at: number): DifferingSide
   return { text: lines[at] ?? null, place: found?.place ?? null, code: found?.code ?? null };
 }
 
-/** The first thing that the device does otherwise. */
+/** The first different action of the device. */
 function deviceDifference(old: RunWords, changed: RunWords): ReviewDifference["device"] {
   const [before, after] = [old, changed].map(({ byDevice, lines }) =>
     byDevice.map((at) => lines[at]!)

@@ -1,24 +1,24 @@
-/** Files that two folders have differently, links compared as links. */
+/** Finds the files that differ between two folders; links are compared as links. */
 import { TreeError } from "@dmalab/runtime/kernels";
 import { printable } from "@dmalab/lang/diagnostics";
 import { host } from "@dmalab/cli";
 
-/** Folders that are walked before other work gets its turn. */
+/** Number of folders to read before the event loop runs. */
 const FOLDERS_AT_ONCE = 50;
 const CHUNK_BYTES = 2 ** 16;
 const CHUNKS = [0, 1].map(() => new Uint8Array(CHUNK_BYTES));
 
 /**
- * Paths below both folders, sorted, of files and links that are on one side only, or that differ in content, kind or
- * permission to execute. Repositories (`.git`) are left out.
+ * The paths, sorted, of files and links that are in one folder only, or that differ in content, kind or permission
+ * to execute. Repositories (`.git`) are left out.
  *
- * @throws {TreeError} Where something cannot be read, or is a pipe, a socket or a device.
+ * @throws {TreeError} If an entry cannot be read, or is a pipe, a socket or a device.
  */
 export async function differingPaths(one: string, other: string): Promise<readonly string[]> {
   const found: string[] = [];
   const folders = [""];
   for (let count = 1; folders.length > 0; count++) {
-    // Signals are heard here.
+    // Lets the event loop run, so that signals are handled.
     if (count % FOLDERS_AT_ONCE === 0) await new Promise((resolve) => setTimeout(resolve));
     const folder = folders.pop()!;
     const sides = [one, other].map((root) => entriesOf(`${root}/${folder}`)) as [Entries, Entries];

@@ -1,36 +1,36 @@
 /**
- * Git for reviews: started with an environment, a repository and a configuration of ours, so that nothing of the
- * user's or the reviewed tree's settings is read and git starts no other program.
+ * Runs git for reviews, with its own environment, repository and configuration: git reads no settings of the
+ * user or of the reviewed tree, and starts no other program.
  */
 import { TreeError } from "@dmalab/runtime/kernels";
 import { printable } from "@dmalab/lang/diagnostics";
 import { FullDiskError, host, makeOwnFolder, writeFile } from "@dmalab/cli";
 
-/** What git printed, and how it ended. */
+/** The output and exit code of git. */
 export interface GitResult {
   readonly code: number;
   readonly output: Uint8Array<ArrayBuffer>;
   readonly errors: string;
 }
 
-/** Where a command works, beside what all have. */
+/** Options of one git command. */
 export interface GitOptions {
   readonly input?: Uint8Array<ArrayBuffer> | string;
-  /** Exit codes that are no error; 0 where left out. */
+  /** Exit codes that are no error; the default is 0. */
   readonly codes?: readonly number[];
-  /** The current folder; the empty working tree where left out. */
+  /** The current folder of the command; the default is the empty working tree. */
   readonly folder?: string;
-  /** Variables of the environment that differ; null removes one. */
+  /** Environment variables to change; null removes a variable. */
   readonly variables?: Readonly<Record<string, string | null>>;
 }
 
-/** A commit's or an index's entry: a file's mode and the name of its object. */
+/** An entry of a commit or of the index: a file's mode and the name of its object. */
 export interface GitEntry {
   readonly mode: string;
   readonly hash: string;
 }
 
-/** An entry that two trees of git have differently; null where a side has none. */
+/** An entry that differs between two git trees; null on a side that has no such entry. */
 export interface GitChange {
   readonly path: string;
   readonly old: GitEntry | null;
@@ -39,14 +39,14 @@ export interface GitChange {
 
 export const LINK_MODE = "120000";
 
-/** A command that takes longer is stopped. */
+/** Time limit of a command. */
 const MOST_SECONDS = 300;
 
-/** Attributes of a repository, such as filters and encodings, are put out of force for every file. */
+/** Switches off a repository's attributes, such as filters and encodings, for every file. */
 const ATTRIBUTES =
   "* !text !eol !crlf !diff !filter !ident !whitespace !working-tree-encoding !merge\n";
 
-/** The variables of the environment that git has: all of them. */
+/** The environment of git. The caller's variables are not passed on. */
 const ENVIRONMENT = {
   GIT_ALLOW_PROTOCOL: "none",
   GIT_ATTR_NOSYSTEM: "1",
@@ -58,7 +58,7 @@ const ENVIRONMENT = {
   LC_ALL: "C",
 };
 
-/** Settings of every command, beside those of a repository that is not ours. */
+/** Settings of every command; they override those of the user's repository. */
 const SETTINGS = [
   "core.attributesFile=/dev/null",
   "core.excludesFile=/dev/null",
@@ -67,7 +67,7 @@ const SETTINGS = [
   "core.quotePath=false",
   "diff.noprefix=false",
   "gc.auto=0",
-  // Only `rev-parse` and `worktree list` look at a repository that another user may own.
+  // A repository of another user is accepted: only `rev-parse` and `worktree list` read it.
   "safe.directory=*",
 ].flatMap((setting) => ["-c", setting]);
 
@@ -79,8 +79,8 @@ export class Git {
   readonly #workingTree: string;
 
   /**
-   * @param work A temporary folder, which gets the repository.
-   * @param hashLength Characters of an object's name: 64 for SHA-256.
+   * @param work A temporary folder, in which the repository is created.
+   * @param hashLength Length of an object's name: 64 characters for SHA-256.
    */
   constructor(work: string, hashLength = 40) {
     this.#folder = makeOwnFolder(`${work}/git`);
@@ -94,15 +94,15 @@ export class Git {
     writeFile({ folder: this.#folder, name: "info/attributes" }, ATTRIBUTES);
   }
 
-  /** The file of its index. */
+  /** The file of the repository's index. */
   get index(): { readonly folder: string; readonly name: string } {
     return { folder: this.#folder, name: "index" };
   }
 
   /**
-   * Runs a command of git.
+   * Runs a git command.
    *
-   * @throws {TreeError} Where it cannot be started, takes too long or fails.
+   * @throws {TreeError} If git cannot be started, takes too long or fails.
    * @throws {FullDiskError}
    */
   async run(args: readonly string[], options: GitOptions = {}): Promise<GitResult> {
@@ -132,19 +132,19 @@ export class Git {
     return decoded((await this.run(args, options)).output);
   }
 
-  /** Keeps bytes as an object. @returns Its name. */
+  /** Stores bytes as an object. @returns Its name. */
   async keep(bytes: Uint8Array<ArrayBuffer> | string): Promise<string> {
     const args = ["hash-object", "-w", "--no-filters", "--stdin"];
     return (await this.text(args, { input: bytes })).trim();
   }
 
-  /** A tree of git with these entries and no others. @returns Its name. */
+  /** Creates a git tree with exactly these entries. @returns Its name. */
   async tree(entries: Iterable<readonly [path: string, entry: GitEntry]>): Promise<string> {
     await this.fillIndex(entries);
     return await this.indexTree();
   }
 
-  /** Gives the index these entries and no others. */
+  /** Replaces the content of the index by these entries. */
   async fillIndex(entries: Iterable<readonly [path: string, entry: GitEntry]>): Promise<void> {
     await this.run(["read-tree", "--empty"]);
     const input = [...entries].map(([path, { hash, mode }]) => `${mode} ${hash}\t${path}\0`).join(
@@ -153,12 +153,12 @@ export class Git {
     await this.run(["update-index", "-z", "--index-info"], { input });
   }
 
-  /** The index as a tree of git. @returns Its name. */
+  /** Creates a git tree from the index. @returns Its name. */
   async indexTree(): Promise<string> {
     return (await this.text(["write-tree"])).trim();
   }
 
-  /** What two trees or commits have differently, in git's order. */
+  /** The entries that differ between two trees or commits, in git's order. */
   async changes(
     one: string,
     other: string,
@@ -168,7 +168,7 @@ export class Git {
     return changesIn(await this.text([...args, one, other], options));
   }
 
-  /** The same as a diff with paths that begin with `old/` and `new/`. */
+  /** The changes as a diff with paths that begin with `old/` and `new/`. */
   async diff(one: string, other: string, options: GitOptions = {}): Promise<string> {
     const names = ["--relative", "--src-prefix=old/", "--dst-prefix=new/"];
     return await this.text(["diff", ...DIFF, ...names, one, other], options);
@@ -198,7 +198,7 @@ export class Git {
   }
 }
 
-/** Reads `git diff --raw -z --no-abbrev`. */
+/** Reads the output of `git diff --raw -z --no-abbrev`. */
 export function changesIn(raw: string): readonly GitChange[] {
   const words = raw.split("\0");
   const changes: GitChange[] = [];
@@ -234,7 +234,7 @@ async function runProgram(
     if (input !== undefined) {
       const writer = child.stdin.getWriter();
       const bytes = typeof input === "string" ? new TextEncoder().encode(input) : input;
-      // Where it ends early, its errors say why.
+      // If git exits early, writing fails; its error output says why.
       await writer.write(bytes).then(() => writer.close()).catch(() => {});
     }
     const { code, stderr, stdout } = await ended;
@@ -256,7 +256,10 @@ async function runProgram(
   }
 }
 
-/** Mails and old sources may have letters of another encoding, which say nothing here. */
+/**
+ * Decodes output of git. Mails and old sources may contain characters in another encoding; they are
+ * irrelevant here.
+ */
 export function decoded(bytes: Uint8Array): string {
   return new TextDecoder().decode(bytes);
 }

@@ -1,6 +1,6 @@
 /**
- * The actions of a scenario's tests with the drivers of a tree, as the cache keeps them: whether
- * another tree differs, and which test runs which lines.
+ * The actions of a scenario's tests with the drivers of a tree, as they are stored in the cache.
+ * They show whether another tree behaves differently, and which test runs which lines.
  */
 import {
   displayName,
@@ -18,7 +18,7 @@ import { basename } from "@dmalab/cli/extend";
 import { shownFolder, testRuns, type Tree } from "../diff_scenario.ts";
 import { type RunWords, wordsOf } from "./run_words.ts";
 
-/** An outcome without what moves from tree to tree. */
+/** A test's outcome, without the parts that differ between trees anyway. */
 export interface KeptOutcome {
   /** Faults, reports and leaks. */
   readonly incidents: readonly { readonly name: string; readonly text: string }[];
@@ -26,9 +26,9 @@ export interface KeptOutcome {
   readonly unexpectedReports: number;
   readonly unexpectedFaults: number;
   readonly failure: string | null;
-  /** Whether a limit of the run stopped it, as an endless loop reaches one. */
+  /** Whether a limit of the run stopped the test, as in an endless loop. */
   readonly isLimit: boolean;
-  /** Where an assertion failed, and the first bytes that differ: lines; null where none failed. */
+  /** The failed assertion and the first bytes that differ, as lines; null if no assertion failed. */
   readonly assertion: readonly string[] | null;
 }
 
@@ -40,15 +40,18 @@ export interface KeptTest {
   readonly outcome: KeptOutcome;
 }
 
-/** A test of a scenario that a review may run. */
+/** A test of a scenario, for a review. */
 export interface ListedTest {
-  /** Its place among the tests; 0 is the statements at the top. Two tests may have one name. */
+  /**
+   * Number of the test from 1; 0 is the statements at the top of the file. Two tests may have the
+   * same name.
+   */
   readonly number: number;
   readonly name: string;
   readonly options: Pick<RunOptions, "only" | "select">;
 }
 
-/** The statements at the top, where there are any, and the tests. */
+/** The statements at the top of the file, if there are any, and the tests. */
 export function testsOf(program: Program, matches: readonly NameMatch[]): readonly ListedTest[] {
   const tests = program.tests.filter(({ kind }) => kind !== "bench");
   return [
@@ -60,15 +63,15 @@ export function testsOf(program: Program, matches: readonly NameMatch[]): readon
   ];
 }
 
-/** A scenario with the drivers of one tree. */
+/** The runs of a scenario with the drivers of one tree. */
 export class ScenarioRuns {
-  /** Lines that there is code of, by paths in the tree. */
+  /** Executable lines, by paths in the tree. */
   readonly code: ReadonlyMap<string, readonly number[]>;
   readonly #tests: Map<string, KeptTest>;
-  /** What tests did, in words, as far as it was needed or ran here. */
+  /** The actions of tests in words, for tests that ran here or were read from the cache. */
   readonly #words = new Map<string, RunWords>();
   #areTestsKept = true;
-  /** Tests that ran here, and are not in the cache in words. */
+  /** Numbers of tests that ran here and have no words in the cache yet. */
   readonly #unkept = new Set<string>();
 
   private constructor(
@@ -83,9 +86,9 @@ export class ScenarioRuns {
   }
 
   /**
-   * With what is kept of the same scenario, and drivers that are compiled to the same code.
+   * Reads the cached runs of the same scenario with drivers that are compiled to the same code.
    *
-   * @param onRun Is told the name of each test that is about to run.
+   * @param onRun Called with the name of each test before it runs.
    */
   static async of(
     program: Program,
@@ -101,12 +104,12 @@ export class ScenarioRuns {
     return new ScenarioRuns(program, tree, key, onRun, tests);
   }
 
-  /** The actions of a test, where they are known. */
+  /** The actions of a test, if it ran here or is in the cache; else null. */
   known(test: ListedTest): KeptTest | null {
     return this.#tests.get(String(test.number)) ?? null;
   }
 
-  /** The actions of a test in words, from the cache where it ran before. */
+  /** The actions of a test in words; runs the test if they are not in the cache. */
   async words(test: ListedTest): Promise<RunWords> {
     const number = String(test.number);
     const known = this.#words.get(number);
@@ -126,11 +129,11 @@ export class ScenarioRuns {
     return `${this.key}-${number}`;
   }
 
-  /** Runs a test, and remembers what it did. */
+  /** Runs a test, and stores its actions. */
   run(test: ListedTest): RunWords {
     this.onRun(test.name);
     for (const module of this.program.registry.cModules?.() ?? []) {
-      // Lines that it has run before belong to another test.
+      // The recorded lines belong to an earlier test.
       module.forgetLines();
     }
     const [run] = testRuns(this.program, this.tree, test.options);
@@ -148,7 +151,7 @@ export class ScenarioRuns {
     return words;
   }
 
-  /** The same lines, and those of them that any of these tests has run. */
+  /** The executable lines, and the lines that any of these tests has run. */
   lines(tests: readonly ListedTest[]): ReadonlyMap<string, LinesRun> {
     const ran = new Map<string, Set<number>>();
     for (const test of tests) {
@@ -163,8 +166,8 @@ export class ScenarioRuns {
   }
 
   /**
-   * Keeps what has run since it was made. Where nothing can be kept, it runs again in the next review.
-   * @param withWords Also in words, for the comparisons with other trees.
+   * Writes the new runs to the cache. If that fails, the tests run again in the next review.
+   * @param withWords Whether to write their actions in words, too, for comparisons with other trees.
    */
   async keep(withWords: boolean): Promise<void> {
     if (!this.#areTestsKept) {
@@ -179,7 +182,7 @@ export class ScenarioRuns {
     }
   }
 
-  /** By paths in the tree. */
+  /** Line coverage of the drivers, by paths in the tree. */
   #lines(): ReadonlyMap<string, LinesRun> {
     const folders = [shownFolder(this.tree), `${this.tree.files.root}/`];
     const files = new Map<string, LinesRun>();
@@ -193,7 +196,7 @@ export class ScenarioRuns {
   }
 }
 
-/** Adds the facts about a file to those about others. */
+/** Adds the line coverage of a file to that of a map. */
 export function addLines(files: Map<string, LinesRun>, path: string, lines: LinesRun): void {
   const known = files.get(path);
   const ascending = (name: keyof LinesRun) =>
@@ -201,7 +204,7 @@ export function addLines(files: Map<string, LinesRun>, path: string, lines: Line
   files.set(path, known === undefined ? lines : { all: ascending("all"), run: ascending("run") });
 }
 
-/** The result of a test. @param folder The tree's, as places begin. */
+/** The outcome of a test. @param folder The tree's folder, with which places begin; it is removed. */
 function keptOutcome(outcome: TestOutcome, folder: string): KeptOutcome {
   const { failure, leaks, unexpectedFaults, unexpectedReports } = outcome;
   const incidents = outcome.incidents.map(({ kind, name, text }) => ({
@@ -219,7 +222,7 @@ function keptOutcome(outcome: TestOutcome, folder: string): KeptOutcome {
   };
 }
 
-/** Limits of steps and of time. */
+/** Error codes for the limits of steps and of time. */
 const OF_WORK: readonly string[] = ["E0801", "E0806"];
 
 function failureText(failure: TestOutcome["failure"]): string | null {
@@ -227,11 +230,11 @@ function failureText(failure: TestOutcome["failure"]): string | null {
   return `endless loop, or much more work: ${failure.message}`;
 }
 
-/** Lines of a comparison of bytes: how many differ, and one row of both. */
+/** Number of lines that are kept of a comparison of bytes: how many differ, and one row of both. */
 const COMPARED_LINES = 4;
 const BYTES_DIFFER = /^\s*[\d_]+ bytes? of [\d_]+ differ/;
 
-/** What failed, and where: `wrong data: …` where bytes were compared. */
+/** The failed assertion and its place; `wrong data: …` for a comparison of bytes. */
 function assertionLines(
   { message, notes, place, values }: NonNullable<TestOutcome["failure"]>,
 ): readonly string[] {

@@ -1,9 +1,12 @@
-/** dmalab's own scenarios for trees, which a review calls by their names: reach.dma, wherever dmalab is installed. */
+/**
+ * dmalab's own scenarios for kernel trees. A review uses short names for them, such as reach.dma, wherever dmalab is
+ * installed.
+ */
 import { currentFolder, host, TREE_SCENARIOS } from "@dmalab/cli";
 import { basename, shortPath } from "@dmalab/cli/extend";
 import { statOf } from "./series.ts";
 
-/** Their paths, from the current folder. */
+/** The paths of these scenarios, relative to the current folder. */
 export function ownScenarios(): readonly string[] {
   return TREE_SCENARIOS.flatMap((folder) =>
     [...host.readDirSync(folder)].map(({ name }) => name).filter((name) => name.endsWith(".dma"))
@@ -16,7 +19,7 @@ export function scenarioName(path: string): string {
   return ownScenarios().includes(path) ? basename(path) : path;
 }
 
-/** The path of a scenario that is so called; a file in the current folder comes first. */
+/** The path of the scenario with a name; a file in the current folder takes precedence. */
 export function scenarioPath(name: string): string {
   const own = ownScenarios().find((path) => basename(path) === name);
   return own === undefined || statOf(name)?.isFile === true ? name : own;

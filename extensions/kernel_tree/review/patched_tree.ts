@@ -1,20 +1,23 @@
-/** A kernel tree with a change: files that a patch or a commit has otherwise than the folder. */
+/**
+ * A kernel tree with a change applied in memory: files from a patch or a commit replace those of
+ * the folder.
+ */
 import { TreeError } from "@dmalab/runtime/kernels";
 import { printable } from "@dmalab/lang/diagnostics";
 import { host, HostTree } from "@dmalab/cli";
 import { dirname, isInside } from "@dmalab/cli/extend";
 import { type GitEntry, LINK_MODE } from "./git.ts";
 
-/** A changed file: its entry in git, and its bytes, which of a symbolic link are its target. */
+/** A changed file: its entry in git, and its content; the content of a symbolic link is its target. */
 export interface PatchedFile {
   readonly entry: GitEntry;
   readonly text: string;
 }
 
-/** By paths in the tree; null for a deleted file. */
+/** Changed files by their paths in the tree; null for a deleted file. */
 export type PatchedFiles = ReadonlyMap<string, PatchedFile | null>;
 
-/** Symbolic links are followed so often; a kernel follows 40. */
+/** Number of symbolic links that are followed; a kernel follows 40. */
 const MOST_LINKS = 40;
 
 export class PatchedTree extends HostTree {
@@ -23,7 +26,7 @@ export class PatchedTree extends HostTree {
   }
 
   protected override fileText(path: string, ending: string): string | null {
-    // The constructor of the folder reads its Makefile before anything is patched.
+    // The constructor of HostTree reads the Makefile before `patched` is set.
     return this.patched === undefined
       ? super.fileText(path, ending)
       : this.#textAt(path, ending, MOST_LINKS);
@@ -38,7 +41,7 @@ export class PatchedTree extends HostTree {
       const target = linkedPath(path, file.text);
       return target === null ? null : this.#textAt(target, ending, links - 1);
     }
-    // A link of the folder can lead to a changed file.
+    // A link in the folder can lead to a changed file.
     const real = realPathOf(`${this.root}/${path}`);
     const inside = real !== null && isInside(real, this.root)
       ? real.slice(this.root.length + 1)
@@ -66,7 +69,7 @@ function realPathOf(path: string): string | null {
   }
 }
 
-/** Where a link of a tree leads, as a path in the tree; null for one that leads out of it. */
+/** The target of a link, as a path in the tree; null for a link that leads out of the tree. */
 function linkedPath(path: string, target: string): string | null {
   if (target.startsWith("/")) return null;
   const parts = dirname(`./${path}`).split("/");
@@ -79,11 +82,14 @@ function linkedPath(path: string, target: string): string | null {
   return parts.slice(1).join("/");
 }
 
-/** Names that no file of a kernel has; a path with `..` or an empty part leads elsewhere than it says. */
+/**
+ * Paths that are refused: no file of a kernel has such a name, and `..` or an empty part could lead out
+ * of the tree.
+ */
 // deno-lint-ignore no-control-regex
 const REFUSED_NAME = /["\\\x00-\x1f\x7f]|^\/|(?:^|\/)(?:\.{0,2}|\.git)(?:\/|$)/i;
 
-/** @throws {TreeError} For a path of a change that may not be one of a tree. */
+/** @throws {TreeError} For a path in a change that cannot be a file of a kernel tree. */
 export function checkPath(path: string): void {
   if (!REFUSED_NAME.test(path)) return;
   const isOutside = /^\/|(?:^|\/)\.\.(?:\/|$)/.test(path);
@@ -96,9 +102,9 @@ export function checkPath(path: string): void {
 }
 
 /**
- * Checks that the way to a file of a change leads through folders of the tree only, as the change has left it.
+ * Checks that all folders on the path of a changed file are real folders of the tree, after the change.
  *
- * @throws {TreeError} Where a symbolic link or a file is on the way.
+ * @throws {TreeError} If one of them is a symbolic link or a file.
  */
 export function checkFolders(root: string, patched: PatchedFiles, path: string): void {
   const parts = path.split("/");
@@ -117,7 +123,7 @@ export function checkFolders(root: string, patched: PatchedFiles, path: string):
   }
 }
 
-/** The entry at a path, without following links; null without one. @throws {TreeError} */
+/** Information about a path, without following links; null if it does not exist. @throws {TreeError} */
 export function infoOf(path: string): Deno.FileInfo | null {
   try {
     return host.lstatSync(path);

@@ -8,7 +8,7 @@ import type { DifferingSide, ReviewDifference } from "./differences.ts";
 import { scenarioName } from "./own_scenarios.ts";
 import type { ReviewedStep } from "./review.ts";
 
-/** The verdicts of a change, in the order in which a reviewer reads them. */
+/** The verdicts on a change, the most serious first. */
 export type ReviewVerdict =
   | "defect"
   | "seen"
@@ -17,7 +17,10 @@ export type ReviewVerdict =
   | "differs"
   | "no difference";
 
-/** The exit code of each verdict: a test fails, or what did not run says nothing. */
+/**
+ * The exit code of each verdict: FAILED for a failing test, WRONG if code that did not run leaves
+ * the review incomplete.
+ */
 const EXIT_CODES: Readonly<Record<ReviewVerdict, ExitCode>> = {
   defect: FAILED,
   seen: FAILED,
@@ -47,20 +50,20 @@ export function verdictOf(
   return differences.length > 0 ? "differs" : "no difference";
 }
 
-/** The verdict of a series: its worst one. */
+/** The verdict on a series: that of its worst patch. */
 export function worstVerdict(steps: readonly ReviewedStep[]): ReviewVerdict {
   const found = steps.map(verdictOf);
   const order = Object.keys(OUTCOMES) as ReviewVerdict[];
   return order.find((each) => found.includes(each)) ?? "no difference";
 }
 
-/** @param allowsUnreached Whether changed lines that did not run are no reason to fail. */
+/** @param allowsUnreached Whether to succeed although changed lines did not run. */
 export function exitCodeOf(steps: readonly ReviewedStep[], allowsUnreached: boolean): ExitCode {
   const verdict = worstVerdict(steps);
   return verdict === "not reached" && allowsUnreached ? HELD : EXIT_CODES[verdict];
 }
 
-/** @param words The command line that repeats it, without its options. */
+/** @param words The arguments of the command line that repeats the review, without its options. */
 export function reviewText(
   reviewed: ReviewedStep,
   number: string,
@@ -179,7 +182,7 @@ function unreachedText(unreached: readonly UnreachedLine[]): readonly string[] {
   });
 }
 
-/** Lines of one file that are printed. */
+/** Number of lines of one file that are printed, and characters of each line. */
 const MOST_LINES = 500;
 const MOST_CHARACTERS = 200;
 

@@ -1,4 +1,4 @@
-/** The repository of a tree. Its objects and index are read without its configuration. */
+/** The git repository of a tree. Its objects and index are read, its configuration is not. */
 import { TreeError } from "@dmalab/runtime/kernels";
 import { printable } from "@dmalab/lang/diagnostics";
 import { host, readHostBytes, writeFile } from "@dmalab/cli";
@@ -6,24 +6,24 @@ import { isInside, resolve } from "@dmalab/cli/extend";
 import { Git } from "./git.ts";
 
 export interface TreeRepository {
-  /** Git with a repository and a configuration of ours. */
+  /** Git with a separate repository and configuration. */
   readonly git: Git;
-  /** What adds the tree's objects and its working tree to it. */
+  /** Environment variables that add the tree's objects and its working tree to that repository. */
   readonly variables: Readonly<Record<string, string>>;
-  /** Names of commits, excluded ones with `^`. */
+  /** Object names of commits; excluded ones begin with `^`. */
   readonly revisions: readonly string[];
-  /** The file that names where its history ends; null for a whole history. */
+  /** The file with the commits at which a shallow history ends; null for a complete history. */
   readonly shallow: string | null;
 }
 
-/** The index of a kernel has 80,000 files. */
+/** Limit of the index: that of a kernel lists 80,000 files. */
 const MOST_INDEX_BYTES = 2 ** 27;
 
 /**
  * Finds the repository around a folder, and resolves a range of its commits.
  *
  * Git resolves names with the tree's own repository: `rev-parse` and `worktree list` start no program that its
- * configuration names. All other work is done with a repository of ours.
+ * configuration names. All other work is done with a separate repository.
  *
  * @throws {TreeError}
  */
@@ -46,7 +46,7 @@ export async function findRepository(
     throw noRange(range, "the tree is no part of its repository's working tree");
   }
   if (!isInside(realPath(await place("--absolute-git-dir")) ?? "/", top)) {
-    // A working tree of another repository is one that the repository knows, too.
+    // If the repository is elsewhere, it must list this folder as one of its working trees.
     const known = await ask(["worktree", "list", "--porcelain", "-z"]);
     if (!known.split("\0").includes(`worktree ${top}`)) {
       throw noRange(range, "the tree's repository lies elsewhere, and does not name the tree");
@@ -64,14 +64,14 @@ export async function findRepository(
   };
   const index = readHostBytes(await place("--git-path", "index"), { mostBytes: MOST_INDEX_BYTES });
   if (index.found) writeFile(git.index, index.bytes);
-  // Without the times in it, each file is read.
+  // Without the index, git has no times of the files, and reads all of them.
   else await git.run(["read-tree", revisions[0]!.replace("^", "")], { variables });
   const isShallow = await ask(["rev-parse", "--is-shallow-repository"]) === "true";
   const shallow = isShallow ? await place("--git-path", "shallow") : null;
   return { git, variables, revisions, shallow };
 }
 
-/** @throws {TreeError} Where it may not be looked at. */
+/** @throws {TreeError} If the path may not be read. */
 function realPath(path: string): string | null {
   try {
     return host.realPathSync(path);

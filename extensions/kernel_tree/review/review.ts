@@ -1,4 +1,7 @@
-/** Reviews a change: runs scenarios that reach it with both trees, and keeps what differs and what did not run. */
+/**
+ * Reviews a change: runs the scenarios that reach it with both trees, and collects the differences and the code
+ * that did not run.
+ */
 import { addAll } from "@dmalab/runtime/basics";
 import { formatCount } from "@dmalab/lang/text";
 import type { NameMatch, Program } from "@dmalab/lang/run";
@@ -36,12 +39,12 @@ import { addLines, type KeptTest, ScenarioRuns, testsOf } from "./kept_runs.ts";
 import { scenarioName } from "./own_scenarios.ts";
 import type { ReviewStep } from "./series.ts";
 
-/** A scenario that ran, and how much of the change it reached. */
+/** A scenario of a review, and how much of it was compared. */
 export interface ReviewedScenario {
   readonly path: string;
-  /** Events and lines that were compared; null where it could not be run. */
+  /** Number of events and lines that were compared; null if the scenario could not be run. */
   readonly compared: number | null;
-  /** The reason why it did not run. */
+  /** Why the scenario did not run; null if it ran. */
   readonly problem: string | null;
 }
 
@@ -51,30 +54,33 @@ export interface ReviewedStep {
   readonly scenarios: readonly ReviewedScenario[];
   readonly differences: readonly ReviewDifference[];
   readonly unreached: readonly UnreachedLine[];
-  /** How many changed lines were looked at: those of C. */
+  /** Number of changed lines of C that were examined. */
   readonly lines: number;
-  /** The compiler's messages about the new files that the old ones do not have. */
+  /** The compiler's messages about the new files that it does not print for the old ones. */
   readonly broken: readonly string[];
-  /** Scenarios that one side is not compiled for, as where the compiler is stopped: they say nothing. */
+  /**
+   * Scenarios that could not be compiled with one tree, for example because the compiler was stopped:
+   * they prove nothing.
+   */
   readonly uncompiled: readonly string[];
-  /** Changed files that nothing here runs or compares. */
+  /** Changed files that were neither run nor compared. */
   readonly unexamined: readonly UnexaminedFile[];
   /** Parts that were requested by name and did not run: scenarios, or the tests of `--match`. */
   readonly notRun: readonly string[];
 }
 
-/** Which scenarios are run, and the messages while they do. */
+/** The scenarios to run, and a callback for progress messages. */
 export interface ReviewOptions {
   readonly scenarios: readonly string[];
-  /** Whether the user named them: then each is to run. */
+  /** Whether the user named the scenarios: then each of them must run. */
   readonly areNamed?: boolean;
-  /** Mapping code that random sequences of operations drive. */
+  /** Mapping code to test with random sequences of operations. */
   readonly oracles: readonly Oracle[];
   readonly matches: readonly NameMatch[];
   readonly onProgress: (text: string) => void;
 }
 
-/** Random sequences on mapping code. */
+/** The random sequences for mapping code. */
 const CASES = { count: 60, seed: 1 };
 
 /** Why a scenario does not run with a tree. */
@@ -96,26 +102,29 @@ class StepFindings {
   readonly notRun: string[] = [];
   /** Tests of the scenarios with matching names. */
   tests = 0;
-  /** Whether a test of the new tree alone was stopped by a limit: no further ones run. */
+  /** Whether a limit stopped a test with the new tree only: no further tests of the scenario run. */
   reachedLimit = false;
   readonly changes: ChangedFunctions;
-  /** Whether no C is changed, but only how it is compiled. */
+  /** Whether the change touches build settings only, and no C. */
   readonly onlySettings: boolean;
   readonly #ran = { old: new Map<string, LinesRun>(), new: new Map<string, LinesRun>() };
 
-  /** @param files C and settings of the change. */
+  /** @param files The changed C files and build settings. */
   constructor(readonly step: ReviewStep, readonly files: readonly ChangedFile[]) {
     this.changes = changedFunctions(step, files);
     this.onlySettings = files.every(isSettings);
   }
 
-  /** Adds lines that ran, by paths in the trees. */
+  /** Adds line coverage, by paths in the trees. */
   add(old: ReadonlyMap<string, LinesRun>, changed: ReadonlyMap<string, LinesRun>): void {
     for (const [name, lines] of old) addLines(this.#ran.old, name, lines);
     for (const [name, lines] of changed) addLines(this.#ran.new, name, lines);
   }
 
-  /** Several scenarios may have the same file. @param said What the compiler says of the new tree. */
+  /**
+   * Adds a compiler message about the new tree once: several scenarios may compile the same file.
+   * @param said The message.
+   */
   addBroken(said: string): void {
     if (!this.broken.includes(said)) this.broken.push(said);
   }
@@ -136,7 +145,7 @@ class StepFindings {
   }
 }
 
-/** Runs of one review: what ran with a tree is not run again for the next patch. */
+/** The runs of one review: runs with a tree are reused for the next patch. */
 export class Review {
   readonly #runs = new Map<Tree, Map<string, ScenarioRuns | NotRun>>();
   #clang: TreeCompiler | null = null;
@@ -171,7 +180,7 @@ export class Review {
     const changed = await this.#runsOf(path, step.new);
     if (isNotRun(old) || isNotRun(changed)) {
       const [{ problem, wrong }, ...more] = [old, changed].filter(isNotRun) as [NotRun];
-      // A mistake of both is the scenario's own.
+      // An error with both trees is the scenario's own.
       if (more.length === 0 && wrong === "compiling") found.uncompiled.push(path);
       if (!isNotRun(old) && wrong === "C") found.addBroken(problem);
       else if (this.options.areNamed === true) found.notRun.push(path);
@@ -181,7 +190,7 @@ export class Review {
     const tests = testsOf(old.program, this.options.matches);
     found.tests += tests.filter(({ number }) => number > 0).length;
     if (!mayReach(old.code, step.old, files)) return;
-    // The same code is made with other settings.
+    // The changed settings have not changed the compiled code.
     if (onlySettings && old.key === changed.key) return;
     const differences = new ScenarioDifferences(path, step, old, changed);
     let compared = 0;
@@ -192,7 +201,7 @@ export class Review {
       compared += hashes.length;
       await differences.compare(test);
       if (outcome.isLimit || changed.known(test)?.outcome.isLimit !== true) continue;
-      // Each further test may take as long.
+      // Each further test could reach the limit, too, which takes long.
       found.reachedLimit = true;
       const left = tests.length - at - 1;
       if (left > 0) found.notRun.push(`${formatCount(left, "test")} of ${scenarioName(path)}`);
@@ -205,7 +214,7 @@ export class Review {
     if (compared > 0) found.scenarios.push({ path, compared, problem: null });
   }
 
-  /** A scenario with a tree, or why it does not run. */
+  /** The runs of a scenario with a tree, or why it does not run. */
   async #runsOf(path: string, tree: Tree): Promise<ScenarioRuns | NotRun> {
     const known = this.#runs.getOrInsertComputed(tree, () => new Map());
     let runs = known.get(path);
@@ -261,29 +270,29 @@ export class Review {
     await this.#clang?.close();
   }
 
-  /** The tree before a patch is not needed any more. */
+  /** Drops the runs of the tree before a patch, which are no longer needed. */
   forget(tree: Tree): void {
     this.#runs.delete(tree);
   }
 }
 
-/** Whether a file may be part of any other one: a header, or a setting of how files are compiled. */
+/** Whether a file may affect any other file: a header, or a build setting. */
 function isHeader({ path }: ChangedFile): boolean {
   return !path.endsWith(".c");
 }
 
-/** Whether the settings of a file concern a source: those of its folder, those above, and Kconfig. */
+/** Whether a build setting affects a source: a setting in the source's folder or in one above it. */
 function isSetBy(file: ChangedFile, source: string): boolean {
   const at = file.path.lastIndexOf("/");
   return isSettings(file) && source.startsWith(file.path.slice(0, at + 1));
 }
 
-/** Files of what iterates requests, which drivers are linked with that call it. */
+/** Files of the block layer's request iterator; drivers that call it are linked with it. */
 const ITERATING = /^block\//;
 
 /**
- * Whether a scenario may have code of changed files: of its drivers, of their headers, or of the
- * iteration over requests.
+ * Whether a scenario may compile changed files: sources of its drivers, their headers, or the
+ * request iterator.
  */
 function compiles(path: string, step: ReviewStep, files: readonly ChangedFile[]): boolean {
   return [step.old, step.new].some((tree) => {
@@ -316,7 +325,10 @@ function compiles(path: string, step: ReviewStep, files: readonly ChangedFile[])
   });
 }
 
-/** Whether code has some of changed files. A header or a new file may be part of any. */
+/**
+ * Whether compiled code may contain code of changed files. Code of a header or of a new file may be
+ * in any file.
+ */
 function mayReach(
   code: ScenarioRuns["code"],
   tree: Tree,
@@ -327,10 +339,13 @@ function mayReach(
   );
 }
 
-/** The functions of the old tree that a change touches; null for any. */
+/** The functions of the old tree that a change touches; null if it may affect any function. */
 type ChangedFunctions = readonly (FunctionLines & { readonly path: string })[] | null;
 
-/** A header, a macro, data or a new file may change what any function does. */
+/**
+ * The changed functions. Null for a change of a header, a macro, data or a new file, which may
+ * affect any function.
+ */
 function changedFunctions(step: ReviewStep, files: readonly ChangedFile[]): ChangedFunctions {
   const found: (FunctionLines & { readonly path: string })[] = [];
   for (const file of files) {
@@ -353,7 +368,10 @@ function changedFunctions(step: ReviewStep, files: readonly ChangedFile[]): Chan
   return found;
 }
 
-/** Whether a test has run any of these. One without separate lines may be part of another. */
+/**
+ * Whether a test has run a changed function. A function without executable lines may be inlined in
+ * another one, so it counts as run.
+ */
 function reaches(
   ran: KeptTest["ran"],
   code: ScenarioRuns["code"],
@@ -365,7 +383,10 @@ function reaches(
   });
 }
 
-/** Whether sequences drive code of changed files; those of a new or a dropped file do not compare. */
+/**
+ * Whether random sequences can test a change: they run a changed file, and both trees have all needed
+ * files.
+ */
 function drives(
   oracle: Oracle,
   { new: changed, old }: ReviewStep,

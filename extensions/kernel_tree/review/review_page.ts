@@ -1,4 +1,4 @@
-/** A review as one HTML file: each patch with its diff, in which lines that did not run are marked, beside what differs. */
+/** A review as one HTML file: the diff of each patch, with marks at lines that did not run, and the differences. */
 import { staticPage } from "@dmalab/cli/presentation";
 import { escapeMarkup, formatCount } from "@dmalab/lang/text";
 import type { UnreachedLine } from "./changed_lines.ts";
@@ -21,10 +21,10 @@ const STYLE =
 
 const HUNK = /^@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@/;
 
-/** What of a diff's head says no more than the path above it. */
+/** Lines of a diff's head that add nothing to the path above them. */
 const HEAD = /^(?:index |--- |\+\+\+ )/;
 
-/** @param words The command line that repeats it, without its options. */
+/** @param words The arguments of the command line that repeats the review, without its options. */
 export function reviewPage(steps: readonly ReviewedStep[], words: readonly string[]): string {
   const parts = steps.map((reviewed, index) => {
     const number = `patch ${index + 1} of ${steps.length}`;

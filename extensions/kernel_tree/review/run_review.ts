@@ -1,4 +1,4 @@
-/** `dmalab review`: each patch with its verdict. */
+/** `dmalab review`: reviews patches, and prints the verdict on each. */
 import type { NameMatch } from "@dmalab/lang/run";
 import { TreeError } from "@dmalab/runtime/kernels";
 import { noDrivers, printProgress } from "@dmalab/c_drivers";
@@ -16,17 +16,17 @@ import { readSteps } from "./series.ts";
 
 export interface ReviewRequest {
   /**
-   * Paths of scenarios, names of dmalab's own, or mapping code for random sequences, to run instead of all
-   * of dmalab's own; empty for these.
+   * Paths of scenarios, names of dmalab's own scenarios, or paths of mapping code for random sequences; if
+   * empty, all of dmalab's own are run.
    */
   readonly scenarios: readonly string[];
   readonly matches: readonly NameMatch[];
   readonly allowsUnreached: boolean;
-  /** Where the same is written as HTML; null where it is not. */
+  /** Path of the review as an HTML file; null for none. */
   readonly page: string | null;
 }
 
-/** @param words A tree and what changes it. */
+/** @param words A tree and a change: another tree, a range of commits, or mailboxes. */
 export async function runReview(
   words: readonly string[],
   { allowsUnreached, matches, page, scenarios: names }: ReviewRequest,
@@ -48,7 +48,8 @@ export async function runReview(
   try {
     const all: ReviewedStep[] = [];
     if (page !== null) checkPlace(page, PAGE_HEAD);
-    // The change is in memory, and its folder removed, before the long work begins.
+    // The change is read into memory, and the temporary folder is removed before the long work
+    // begins.
     const steps = await withTempFolder((work) => readSteps(words, work), true);
     for (const [index, step] of steps.entries()) {
       const reviewed = await review.step(step);

@@ -1,24 +1,27 @@
-/** What a test did with the drivers of a tree, in words: what a difference is described with. */
+/** The actions of a test with the drivers of a tree, in words, to describe differences. */
 import type { Program } from "@dmalab/lang/run";
 import { eventEntry, type MachineEvent } from "@dmalab/runtime";
 import { type ComparedTestRun, REGISTER_WRITE, shownFolder, type Tree } from "../diff_scenario.ts";
 
-/** A line of C of the tree, as a message has it. */
+/** A line of C in the tree, as messages show it. */
 export interface WordsPlace {
   /** `drivers/nvme/host/pci.c:812`. */
   readonly place: string;
   readonly code: string;
 }
 
-/** Each line of a run with the facts of its event. All parts are JSON: the cache keeps them. */
+/** Each line of a run with the facts about its event. All parts can be stored as JSON in the cache. */
 export interface RunWords {
   readonly lines: readonly string[];
   /** Names of the events; null for a printed line and for the outcome. */
   readonly names: readonly (string | null)[];
-  /** For each line, the number of its place in `places`; -1 where no line of C led to it. */
+  /** For each line, the index of its place in `places`; -1 if no line of C caused it. */
   readonly placeOf: readonly number[];
   readonly places: readonly WordsPlace[];
-  /** Numbers of the device's lines: entries that it reads, data that it moves, completions, stores to its registers. */
+  /**
+   * Indices of the lines about the device: entries that it reads, data that it moves, completions, stores to its
+   * registers.
+   */
   readonly byDevice: readonly number[];
 }
 
@@ -61,7 +64,7 @@ function isByDevice(event: MachineEvent | null): boolean {
   return event !== null && event.device !== null && eventEntry(event.name)?.byDevice === true;
 }
 
-/** The call that is entered and not left before a line; null outside of one. */
+/** The innermost call that has not returned before a line; null outside of a call. */
 export function callAt({ names }: RunWords, at: number): string | null {
   let left = 0;
   for (let index = at; index >= 0; index--) {

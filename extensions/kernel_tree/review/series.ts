@@ -1,6 +1,6 @@
 /**
- * The reviewed changes, as pairs of trees: two folders, the patches of mailboxes, or the commits of
- * a range.
+ * Reads the changes to review, as pairs of trees: two folders, the patches of mailboxes, or the
+ * commits of a range.
  */
 import { addAll } from "@dmalab/runtime/basics";
 import { TreeError } from "@dmalab/runtime/kernels";
@@ -22,27 +22,27 @@ import { changesIn, decoded, Git, type GitChange, type GitEntry, LINK_MODE } fro
 import { findRepository, noRange } from "./repository.ts";
 import { checkFolders, checkPath, infoOf, type PatchedFile, PatchedTree } from "./patched_tree.ts";
 
-/** One change: a patch, a commit, or all that two trees have differently. */
+/** One change: a patch, a commit, or all differences between two trees. */
 export interface ReviewStep {
   readonly subject: string;
   readonly old: Tree;
   readonly new: Tree;
   readonly files: readonly ChangedFile[];
-  /** As git prints it. */
+  /** The diff, as git prints it. */
   readonly diff: string;
 }
 
-/** A change of more files is another tree. */
+/** Limit of changed files: with more, the two trees have little in common. */
 const MOST_FILES = 2000;
 const READABLE = "see that the files and folders named can be read";
 const MAILBOX = "give mailboxes or patches, as `git format-patch` writes them";
 
 /**
- * Reads what is to be reviewed.
+ * Reads the changes to review.
  *
  * @param words A tree, then another tree, or a range of its commits, or mailboxes.
  * @param work An empty folder for git's objects and for single mails.
- * @throws {TreeError} Where something cannot be read, or does not apply.
+ * @throws {TreeError} If something cannot be read, or a patch does not apply.
  */
 export function readSteps(words: readonly string[], work: string): Promise<readonly ReviewStep[]> {
   const [folder = "", ...rest] = words;
@@ -65,7 +65,7 @@ export function statOf(path: string): Deno.FileInfo | null {
   }
 }
 
-/** The changed files of two trees of git, with the numbers of their changed lines. */
+/** The changed files between two git trees, with the numbers of their changed lines. */
 function filesOf(changes: readonly GitChange[], diff: string): readonly ChangedFile[] {
   const lines = Map.groupBy(changedFilesIn(diff, ["old", "new"]), ({ path }) => path);
   return changes.map((change) => {
@@ -86,13 +86,13 @@ function specialOf({ new: changed, old }: GitChange, hasLines: boolean): string 
   if (modes.includes(LINK_MODE)) return "a symbolic link";
   if (modes.includes("160000")) return "a submodule";
   if (hasLines || old?.hash === changed?.hash) return null;
-  // Without lines, a file that is made or removed is empty, and one that changes is no text.
+  // A change without lines adds or removes an empty file, or its file is no text.
   return EMPTY_HASHES.has((old ?? changed)!.hash) && (old === null || changed === null)
     ? null
     : "no text";
 }
 
-/** The names of the empty file. */
+/** Object names of the empty file: SHA-1 and SHA-256. */
 const EMPTY_HASHES: ReadonlySet<string> = new Set([
   "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391",
   "473a0f4c3be8a93681a267e3b1e9a7dcda1185436fe141f7749120a303721813",
@@ -132,7 +132,8 @@ async function folderSteps(
 }
 
 /**
- * Keeps a file of a folder as an object of git; a link as its target. Null without such a file.
+ * Stores a file of a folder as a git object; for a link, its target. Null if the file does not
+ * exist.
  * @throws {TreeError}
  */
 async function entryOnDisk(git: Git, root: string, path: string): Promise<GitEntry | null> {
@@ -149,7 +150,7 @@ async function entryOnDisk(git: Git, root: string, path: string): Promise<GitEnt
   return { mode, hash: await git.keep(file.bytes) };
 }
 
-/** A patch of a mailbox, or a file that is one. */
+/** A patch from a mailbox, or from a file with a single patch. */
 interface MailedPatch {
   readonly subject: string;
   readonly path: string;
@@ -209,7 +210,7 @@ function notApplied(which: string, errors: string): TreeError {
   );
 }
 
-/** Adds what is at paths now. @throws {TreeError} */
+/** Adds the files that paths have after a change. @throws {TreeError} */
 async function addChanges(
   git: Git,
   patched: Map<string, PatchedFile | null>,
@@ -230,12 +231,12 @@ function isModule({ mode }: GitEntry): boolean {
 }
 
 /**
- * The files that a patch names, by git's own reading. @throws {TreeError} For a path outside of the
+ * The files that a patch changes, as git reads it. @throws {TreeError} For a path outside of the
  * tree.
  */
 async function pathsIn(git: Git, patch: string, which: string): Promise<readonly string[]> {
   const paths = new Set<string>();
-  // Read backwards, it names the files as they were before.
+  // With `-R`, git prints the files' names before the patch.
   for (const direction of [[], ["-R"]]) {
     const args = ["apply", "--numstat", "-z", ...direction, patch];
     const { code, errors, output } = await git.run(args, { codes: [0, 1, 128] });
@@ -250,10 +251,10 @@ async function pathsIn(git: Git, patch: string, which: string): Promise<readonly
   return [...paths];
 }
 
-/** Lines that only a patch has. */
+/** Lines that appear only in patches. */
 const PATCH_LINE = /^(?:diff --git |Index: |--- \S|\+\+\+ \S|@@ -|GIT binary patch)/m;
 
-/** @param folder Is made, and gets the mails. @throws {TreeError} */
+/** @param folder Is created, and receives the single mails. @throws {TreeError} */
 async function patchesIn(
   git: Git,
   mailbox: string,
@@ -273,7 +274,8 @@ async function patchesIn(
     writeFile({ folder, name: "patch" }, isDos ? withoutDosLines(bytes) : bytes);
     return [{ subject: shortPath(mailbox, currentFolder()), path }];
   }
-  // A mail of which only some lines end with CR LF has lines of such a file.
+  // If only some lines of a mail end with CR LF, they belong to a patched file with such lines, and
+  // are kept.
   const lineEnds = isDos ? [] : ["--keep-cr"];
   const split = await git.text(["mailsplit", "-b", ...lineEnds, `-o${folder}`], { input: bytes });
   const patches: MailedPatch[] = [];
@@ -284,7 +286,7 @@ async function patchesIn(
     if (input === null) throw new TreeError(`git has not split "${printable(mailbox)}"`, MAILBOX);
     const read = await git.text(["mailinfo", `${mail}.msg`, path], { input });
     const [, subject = "without a subject"] = /^Subject: (.*)$/m.exec(read) ?? [];
-    // The letter before a series has none.
+    // The cover letter of a series contains no patch.
     if (PATCH_LINE.test(decoded(bytesOf(path) ?? new Uint8Array()))) {
       patches.push({ subject, path });
     }
@@ -307,7 +309,7 @@ function withoutDosLines(bytes: Uint8Array): Uint8Array {
   return bytes.filter((byte, at) => byte !== 0x0d || bytes[at + 1] !== 0x0a);
 }
 
-/** The bytes of a file; null without one. @throws {TreeError} */
+/** The bytes of a file; null if it does not exist. @throws {TreeError} */
 function bytesOf(path: string): Uint8Array<ArrayBuffer> | null {
   const file = readHostBytes(path);
   if (file.found) return file.bytes;

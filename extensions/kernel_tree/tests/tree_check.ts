@@ -13,9 +13,9 @@ import { SystemClang } from "./tree/system_clang.ts";
 
 const USUAL_LIST = "extensions/kernel_tree/tests/tree/drawn.txt";
 const USUAL_COUNT = 200;
-/** Folders in which drivers and the mapping code lie. */
+/** Folders with drivers and mapping code. */
 const FOLDERS = ["block", "drivers", "kernel/dma", "mm", "net", "sound"];
-/** Network, storage, MMC, SPI, DMA engines, crypto and media. */
+/** Folders of drivers for network, storage, MMC, SPI, DMA engines, crypto and media. */
 const DRIVERS = ["ata", "block", "crypto", "dma", "media", "mmc", "net", "nvme", "scsi", "spi"]
   .map((name) => `drivers/${name}`);
 const REGISTERED =
@@ -50,7 +50,7 @@ function optionsOf(args: string[]) {
   };
 }
 
-/** All files of some folders with DMA calls, whatever they need, in order. */
+/** All files with DMA calls in some folders, sorted, whatever they need to compile. */
 function candidates(files: HostTree, areDrivers: boolean): readonly string[] {
   const found: string[] = [];
   const walk = (folder: string): void => {
@@ -67,12 +67,12 @@ function candidates(files: HostTree, areDrivers: boolean): readonly string[] {
   return found;
 }
 
-/** Some of them at random, the same for the same seed. */
+/** A random selection, which depends only on the seed. */
 function drawn(all: readonly string[], count: number, seed: number): readonly string[] {
   const left = [...all];
   let state = seed >>> 0;
   return Array.from({ length: Math.min(count, left.length) }, () => {
-    // A linear congruential generator: which files are drawn needs no better one.
+    // A linear congruential generator is good enough for selecting files.
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
     return left.splice(Math.floor(state / 2 ** 32 * left.length), 1)[0]!;
   });

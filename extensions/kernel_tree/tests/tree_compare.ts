@@ -13,9 +13,12 @@ import { answerOf, type Implementation, STOPPED } from "../oracle/compare.ts";
 import { SystemClang } from "./tree/system_clang.ts";
 
 const FOLDERS = ["tests/golden/iova", "tests/golden/pagetable", "tests/golden/swiotlb"];
-/** The release that the mapping layer's are of. */
+/** The release on which the golden data of the mapping layer were recorded. */
 const RECORDED = "7.2";
-/** Records of another page size, and of a choice that no function of the tree returns. */
+/**
+ * Skipped records: of another page size, and of a page-size choice that no function of the tree
+ * returns.
+ */
 const OTHER = /^(?:granule64k|dma-64k|pgsize)/;
 
 const [folder, option, program, ...more] = Deno.args;
@@ -60,7 +63,7 @@ for (const [folder, name] of names.toSorted()) {
   }
   files++;
   const model = name.startsWith("dma-") ? makeModel() : null;
-  // The addresses that this release gave in place of recorded ones.
+  // This release's addresses, by the recorded addresses that they replace.
   const addresses = new Map<unknown, unknown>();
   for (const [index, text] of lines.entries()) {
     const written = JSON.parse(text) as OperationLine;
@@ -76,7 +79,7 @@ for (const [folder, name] of names.toSorted()) {
     const answer = model === null ? recordedFields(group, line, result) : result;
     const expected = model === null ? line : { ...line, ...answerOf(model, line) };
     const found = compareFields(expected, answer);
-    // What answers nothing is no answer that could differ.
+    // An operation without results is not counted.
     if (Object.keys(answer).length === 0) continue;
     if (found === null) equal++;
     else if (++different <= 10) {
@@ -95,7 +98,7 @@ async function opened(folder: string) {
   try {
     const build = new TreeBuild(new HostTree(folder), clang, program === undefined);
     const makes = new Map<string, () => unknown>();
-    // One after the other: the compiler has one folder.
+    // The builds run one after the other, because the compiler has one folder.
     for (const [name, oracle] of Object.entries(GOLDEN_ORACLES)) {
       const [lacking] = oracle.lacking(build);
       if (lacking === undefined) makes.set(name, await oracle.build(build, Infinity));

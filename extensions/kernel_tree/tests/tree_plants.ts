@@ -1,7 +1,7 @@
 /**
- * `deno task script tree-plants DIR FILE COUNT SEED --clang PROGRAM [SCENARIO]...`: changes one line at random in
- * a copy of a file, and prints which changes `dmalab tree diff` finds: by its random sequences, or in these
- * scenarios. Only lines that run there are changed; which functions do not run is printed first.
+ * `deno task script tree-plants DIR FILE COUNT SEED --clang PROGRAM [SCENARIO]...`: changes one random line in a
+ * copy of a file, and prints which changes `dmalab tree diff` finds: by its random sequences, or in the named
+ * scenarios. Only lines that run there are changed; the functions that do not run are printed first.
  */
 import { ORACLES } from "../oracles.ts";
 import { readWholeNumber } from "@dmalab/cli";
@@ -10,7 +10,7 @@ import { functionsIn } from "../review/changed_lines.ts";
 import { MISSED, type PlantBench, ScenarioBench, SequenceBench } from "./tree/plant_bench.ts";
 import { SystemClang } from "./tree/system_clang.ts";
 
-/** What one change makes of a line. */
+/** The changes of a line: a pattern and its replacement. */
 const CHANGES: readonly (readonly [RegExp, string])[] = [
   [/ < /, " <= "],
   [/ > /, " >= "],
@@ -31,9 +31,9 @@ const CHANGES: readonly (readonly [RegExp, string])[] = [
   [/\bif \((?=\w)/, "if (0 && "],
   [/\((\w+), (\w+)\)/, "($2, $1)"],
 ];
-/** Lines that only report. */
+/** Lines that only print messages or trace. */
 const REPORTS = /WARN|BUG|pr_|dev_|printk|trace_/;
-/** A statement can begin with the next line. */
+/** The end of a line after which a new statement can begin. */
 const ENDS = /[;{}]\s*(?:\/\*.*)?$|^\s*(?:case .*|\w+):$/;
 const EMPTY = /^\s*(?:$|\/?\*)/;
 const [folder = "", path = "", count = "10", seed = "1", option, program = "", ...scenarios] =
@@ -76,7 +76,7 @@ async function plantAll(lines: readonly string[], bench: PlantBench): Promise<vo
     const [{ at, change }] = places.splice(random.below(places.length), 1) as [Place];
     const [pattern, by] = CHANGES[change]!;
     const outcome = await bench.outcomeOf(lines.with(at, lines[at]!.replace(pattern, by)));
-    // A change that does not compile is none.
+    // A change that does not compile is not counted.
     if (outcome === null) continue;
     planted++;
     if (outcome !== MISSED) found++;
@@ -87,7 +87,10 @@ async function plantAll(lines: readonly string[], bench: PlantBench): Promise<vo
   console.log(`${path}: ${found} of ${planted} changes found (seed ${seed})`);
 }
 
-/** Whether a condition that was changed without a difference is ever another one. */
+/**
+ * For a missed change of a condition: whether the changed condition ever has another value than the
+ * original.
+ */
 async function missedAt(
   lines: readonly string[],
   at: number,
@@ -105,7 +108,7 @@ async function missedAt(
     : `${MISSED} | the condition is ${reached.has(at) ? "sometimes" : "never"} another one`;
 }
 
-/** By the lines of statements, whether they run. */
+/** For each line with a statement, whether it runs. */
 async function linesRun(
   lines: readonly string[],
   bench: PlantBench,
@@ -142,7 +145,7 @@ function isStatement(lines: readonly string[], at: number): boolean {
     functionAt(lines, at) !== undefined;
 }
 
-/** @param at Counted from 0. */
+/** @param at Index of a line, from 0. */
 function functionAt(lines: readonly string[], at: number) {
   return functionsIn(lines).find(({ begin, end }) => at >= begin && at < end - 1);
 }

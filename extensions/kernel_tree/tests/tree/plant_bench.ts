@@ -1,4 +1,4 @@
-/** What planted changes of one file of a kernel tree are looked for with. */
+/** Runs tests on planted changes of one file of a kernel tree, to see whether they are found. */
 import { HostTree, MemoryScreen } from "@dmalab/cli";
 import { TreeBuild } from "@dmalab/c_drivers";
 import {
@@ -12,23 +12,27 @@ import { TreeError } from "@dmalab/runtime/kernels";
 import { STOPPED } from "../../oracle/compare.ts";
 import type { SystemClang } from "./system_clang.ts";
 
-/** Says of a changed file how it behaves, beside the file as it is. */
+/** Compares the behaviour of a changed file with that of the unchanged one. */
 export interface PlantBench {
-  /** A line of C that `ran` knows by a number. */
+  /** A line of C that `ran` identifies by a number. */
   mark(number: number): string;
-  /** How the marks are declared. */
+  /** C declaration that the marks need. */
   readonly declaration: string;
-  /** What differs; "missed" where nothing does, null where the file does not compile. */
+  /**
+   * The difference that a change makes; "missed" if there is no difference, null if the file does
+   * not compile.
+   */
   outcomeOf(changed: readonly string[]): Promise<string | null>;
   /**
-   * For a file with marks that behaves as the unmarked one: the marks that are reached; else null.
+   * The marks that are reached in a file with marks; null if its behaviour differs from the
+   * unmarked file's.
    */
   ran(marked: readonly string[]): Promise<ReadonlySet<number> | null>;
 }
 
 export const MISSED = "missed";
 
-/** The tree, each file read once, with one of them changed. */
+/** The tree with one changed file; each file is read from disk once. */
 class PlantedTree extends HostTree {
   static readonly #texts = new Map<string, string | null>();
 
@@ -93,7 +97,7 @@ export class SequenceBench implements PlantBench {
   }
 }
 
-/** Scenarios, as `dmalab tree diff OLD NEW SCENARIO` compares them, on a copy of the tree in which the file changes. */
+/** Scenarios, as `dmalab tree diff OLD NEW SCENARIO` compares them, on a copy of the tree with the changed file. */
 export class ScenarioBench implements PlantBench {
   readonly declaration = "static volatile int lab_line;";
   readonly #unchanged = new Map<string, readonly ComparedTestRun[]>();
@@ -105,7 +109,7 @@ export class ScenarioBench implements PlantBench {
     readonly lines: readonly string[],
   ) {}
 
-  /** The lines that run are counted: each mark has its own. */
+  /** A statement on a line of its own, which line coverage reports. */
   mark(number: number): string {
     return `lab_line = ${number};\n`;
   }
@@ -153,7 +157,7 @@ export class ScenarioBench implements PlantBench {
   }
 
   async #run(scenario: string, lines: readonly string[]) {
-    // Its file is a link to the one of the tree.
+    // In the copy, the file is a link to the file of the tree: the link is removed first.
     Deno.removeSync(`${this.copy}/${this.path}`);
     Deno.writeTextFileSync(`${this.copy}/${this.path}`, lines.join("\n"));
     const made = await runWithTree(scenario, openTree(new HostTree(this.copy)), new MemoryScreen());

@@ -1,4 +1,4 @@
-/** Clang of the system, which compiles the files of a tree sooner than the WebAssembly module. */
+/** A clang of the system, which compiles the files of a tree faster than the WebAssembly module. */
 import {
   type ClangFiles,
   type Compiled,
@@ -7,14 +7,14 @@ import {
 } from "@dmalab/c_drivers";
 
 /**
- * A clang of the system's, on files in a folder: faster, for developers of dmalab, and not confined
- * to the tree.
+ * Runs a clang of the system on files in a folder: faster, for developers of dmalab; its file
+ * access is not confined to the tree.
  */
 export class SystemClang implements TreeClang {
   readonly precompiled = new PrecompiledHeaders();
   readonly #folder = Deno.makeTempDirSync();
   readonly #sent = new Map<string, ClangFiles[string]>();
-  /** Texts by their numbers, and the results. */
+  /** Numbers of texts, from which cache keys are made, and the compiled results. */
   readonly #texts = new Map<ClangFiles[string], number>();
   readonly #made = new Map<string, Compiled>();
 
