@@ -6,7 +6,7 @@ export const DMA_BIDIRECTIONAL = 0;
 export const DMA_TO_DEVICE = 1;
 /** The device only writes. */
 export const DMA_FROM_DEVICE = 2;
-/** Which way the bytes of a mapping go. */
+/** Direction in which a mapping's bytes move. */
 export type DmaDirection = typeof DMA_BIDIRECTIONAL | typeof DMA_TO_DEVICE | typeof DMA_FROM_DEVICE;
 
 const DIRECTION_WORDS = ["bidirectional", "to_device", "from_device"] as const;
@@ -37,7 +37,7 @@ export const DMA_ATTR = {
   CC_SHARED: 1 << 13,
 } as const;
 
-/** How the names begin that C has for attributes. */
+/** Prefix of the attribute names in C. */
 export const ATTRIBUTE_PREFIX = "DMA_ATTR_";
 
 /** The word that events and scripts use for an attribute. */

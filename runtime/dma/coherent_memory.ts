@@ -7,10 +7,11 @@ import type { PageHome } from "../memory/page_allocator.ts";
 export class CoherentMemory {
   /**
    * @param dma First byte as the device sees it.
-   * @param sizeBytes Length in bytes, as asked.
+   * @param sizeBytes Length in bytes, as requested.
    * @param pages Physical addresses, one a page.
-   * @param home Where the pages came from and go back to; null for pages that the caller gave.
-   * @param attrs What was asked of it, as bits of `DMA_ATTR`.
+   * @param home Allocator that the pages came from and are freed to; null for pages that the caller
+   *   supplied.
+   * @param attrs The requested attributes, as bits of `DMA_ATTR`.
    * @internal
    */
   constructor(
@@ -22,7 +23,7 @@ export class CoherentMemory {
     readonly attrs: number = 0,
   ) {}
 
-  /** Where the CPU finds a byte. */
+  /** Physical address of a byte. */
   physOf(offset: number): PhysAddr {
     const index = Math.floor(offset / this.pageSizeBytes);
     const page = this.pages[index];

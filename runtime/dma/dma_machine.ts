@@ -26,42 +26,46 @@ export interface AccessWatcher {
   ): void;
 }
 
-/** The runtime's questions to the PCI tree, which is above it. */
+/** The PCI tree's routing functions that the runtime calls; the PCI tree is a higher layer. */
 export interface PeerRouter {
-  /** Whether a page is a peer's at all. Does not look for a route. */
+  /** Whether a page is peer memory. Does not search for a route. */
   isPeerMemory(phys: PhysAddr): boolean;
   /**
    * The end of the memory that a device may access from a bus address on without a mapping: its own
-   * BAR, or allocated peer memory, with a bus address that drivers get; -1 for nothing.
+   * BAR, or allocated peer memory of which drivers use the bus address; -1 without any.
    */
   unmappedEnd(client: DmaDevice, dma: number): number;
   /** How `client` reaches the memory at `phys`. */
   mapType(phys: PhysAddr, client: DmaDevice): PeerMapType;
   /** The PCI bus address of peer memory. */
   busAddress(phys: PhysAddr): DmaAddr;
-  /** What lends the memory at `phys`, to tell one provider from another; null for none. */
+  /** The provider of the memory at `phys`, for comparison with another; null for none. */
   providerAt(phys: PhysAddr): unknown;
   /**
-   * Where an access of `client` ends when its address lies in a BAR that it reaches without passing
-   * the root complex; -1 when it goes there; -2 when it, or the answer to it, is lost on the way.
+   * The physical address that an access of `client` reaches when it goes to a BAR without passing
+   * the root complex; -1 when it goes to the root complex; -2 when the access or its completion is
+   * lost on the way.
    */
   resolveBusAddress(client: DmaDevice, dma: number, access: DeviceAccess): PhysAddr | -1 | -2;
   /**
-   * Whether the root complex carries on an access that it has translated, or need not.
-   * @param phys Where it leads; memory of the host is always carried on to.
+   * Whether the root complex forwards an access, after any translation.
+   * @param phys The access's target; an access to the host's memory is always forwarded.
    */
   passesRoot(client: DmaDevice, dma: number, phys: PhysAddr, access: DeviceAccess): boolean;
 }
 
-/** How the release maps, and what became of the last map. */
+/** Properties of the current map call, and the result of the last one. */
 export interface MapDecisions {
-  /** The branch on which the last map failed; null where nothing in it decided that. */
+  /** The branch on which the last map failed; null where no branch of the map decided the failure. */
   refusal: MapBranch | null;
-  /** The buffer of the last failed map that the device cannot reach; null where that did not decide it. */
+  /**
+   * The buffer of the last failed map that the device cannot reach; null if the map failed for another
+   * reason.
+   */
   outOfReach: OutOfReach | null;
-  /** The branch that the last map took which did not fail. */
+  /** The branch of the last successful map. */
   taken: MapBranch;
-  /** Whether the map under way is of a single buffer or of a list. */
+  /** Whether the current map call is for a single buffer or for a list. */
   caller: "single" | "list";
 }
 

@@ -1,8 +1,8 @@
 /**
  * The caller's state of the two-step API: sixteen bytes in the kernel, an address and a size.
  *
- * The top bit of the stored size says that some part is bounced; here it is a separate field, and
- * `sizeBytes` is what the kernel's callers see.
+ * The top bit of the kernel's size says that some part is bounced; here that is a separate field,
+ * and `sizeBytes` is the size without it.
  *
  * @see rules/dma.md 3.1
  */
@@ -11,7 +11,10 @@ import type { Kernel } from "../kernels/kernels.ts";
 import { DMA_BIDIRECTIONAL, type DmaDirection } from "./attributes.ts";
 import type { TranslatedDevice } from "./device/device.ts";
 
-/** The purpose of a range's mapping, as the API of 2024 kept it. @see rules/defects.md */
+/**
+ * The direction and attributes of a range, which the API of 2024 stored in the state. @see
+ * rules/defects.md
+ */
 export interface IovaStateAttributes {
   readonly dir: DmaDirection;
   readonly attrs: number;
@@ -19,21 +22,22 @@ export interface IovaStateAttributes {
 
 /** A buffer that a link mapped separately. @see rules/defects.md, `unlink_covers_singles` */
 export interface LinkedSingle {
-  /** Where the link put it. */
+  /** Offset of the link in the range. */
   readonly offset: number;
   readonly dma: DmaAddr;
   readonly sizeBytes: Bytes;
 }
 
-/** One more pair, of a buffer that the state remembers. */
+/** Bytes of the state for each single mapping that it remembers: another address and size. */
 const SINGLE_BYTES: Bytes = 16;
 
-/** A caller's declaration for one range of the two-step API. */
+/** The C objects of a caller's state for one range. */
 export function rangeObjects(
   kernel: Kernel,
   { singles }: DmaIovaState,
 ): { readonly count: number; readonly sizeBytes: Bytes } {
-  // Where the range is, and how long; direction and attributes; the kind of memory and its provider.
+  // In the API of 2024: address and size; direction and attributes; the kind of memory and its
+  // provider.
   const count = kernel.api_rfc_2024 ? 3 : 1;
   return { count, sizeBytes: count * 16 + singles.length * SINGLE_BYTES };
 }
@@ -52,13 +56,13 @@ export class DmaIovaState {
    */
   bounced = false;
   /**
-   * Bytes of leaves that links made through this state and nothing has ended yet. The kernel keeps
-   * no such number; it lets a mistake be seen, and decides nothing.
+   * Bytes of leaves that links made through this state and that are still linked. The kernel keeps
+   * no such number; it serves to find mistakes, and no mapping decision depends on it.
    * @internal
    */
   linkedBytes: Bytes = 0;
   /**
-   * The state owns its range: allocated, not freed. Not the kernel's either.
+   * The state owns a range: allocated, not freed. Not in the kernel's state either.
    * @internal
    */
   held = false;
@@ -70,12 +74,12 @@ export class DmaIovaState {
   /** @internal */
   lastLinkRecord = -1;
   /**
-   * The arguments of the range's first link, where the API keeps them; null before.
+   * The direction and attributes of the range's first link, where the API stores them; null before.
    * @internal
    */
   kept: IovaStateAttributes | null = null;
   /**
-   * Buffers that links mapped separately, where the API remembers those; else none.
+   * Single mappings made by links, where the API remembers them; else none.
    * @internal
    */
   singles: readonly LinkedSingle[] = NO_SINGLES;
@@ -86,8 +90,8 @@ export class DmaIovaState {
   writtenBy: number | null = null;
 
   /**
-   * All zero, as `dma_iova_try_alloc` leaves it before it looks.
-   * @param request The request that this is done for.
+   * Clears the state, as `dma_iova_try_alloc` does before anything else.
+   * @param request The current request.
    * @internal
    */
   clear(request: number | null = null): void {
@@ -105,15 +109,15 @@ export class DmaIovaState {
 }
 
 /**
- * A part of a range that a call is about. One object serves one call after the other, so that linking
- * a request's buffers makes no garbage.
+ * The part of a range that a call works on. One object is reused for successive calls, so that
+ * linking a request's buffers makes no garbage.
  */
 export class RangePart {
   declare dev: TranslatedDevice;
   declare state: DmaIovaState;
-  /** A call has it. */
+  /** True while a call uses this object. */
   busy = false;
-  /** Where the part begins, from the start of the range. */
+  /** Offset of the part in the range. */
   offset = 0;
   sizeBytes: Bytes = 0;
   dir: DmaDirection = DMA_BIDIRECTIONAL;

@@ -42,7 +42,7 @@ export class KernelAreas {
       (this.#isVmalloc(phys, sizeBytes) ? "vmalloc" : null);
   }
 
-  /** The same of the machine's regions alone, whatever vmalloc has taken. */
+  /** The same, but only for the machine's configured regions, not for vmalloc memory. */
   regionAt(phys: PhysAddr, sizeBytes: Bytes): KernelArea | null {
     if (this.#areas.length === 0) return null;
     const found = this.#areas.find(({ region }) =>
@@ -51,7 +51,7 @@ export class KernelAreas {
     return found?.area ?? null;
   }
 
-  /** Pages are contiguous for the CPU only from now on: the CPU has another address of them. */
+  /** Marks pages as vmalloc memory: the CPU uses them at other, contiguous addresses. */
   addVmalloc(pages: readonly PhysAddr[]): void {
     for (const page of pages) this.#vmallocPages.add(page);
   }
@@ -64,7 +64,8 @@ export class KernelAreas {
     const pages = this.#vmallocPages;
     const first = alignDown(phys, PAGE_SIZE_BYTES);
     const end = phys + sizeBytes;
-    // A wrong length may be most of the address space: then the pages are fewer.
+    // A wrong length may span most of the address space: then iterating over the vmalloc pages is
+    // cheaper.
     if ((end - first) / PAGE_SIZE_BYTES > pages.size) {
       for (const page of pages) if (page >= first && page < end) return true;
       return false;

@@ -1,9 +1,9 @@
 /**
- * The DMA mapping API: `calls/` are the kernel's functions, `paths/` what they do to one buffer (direct, translated,
- * bounced, to a peer), `device/` what does DMA, `checker/` the witness of what drivers do wrong.
+ * The DMA mapping API: `calls/` are the kernel's functions, `paths/` the handling of one buffer (direct, translated,
+ * bounced, to a peer), `device/` the devices and their DMA, `checker/` the detection of driver mistakes.
  *
- * State: a device has its mask, group and domain; the checker's ledger is its own and never asks the paths.
- * Hot: map, link and unmap; a device's accesses (`bus_access.ts`). `deno task bench map` measures them.
+ * State: a device has its mask, group and domain; the checker's ledger is separate and never reads state of the
+ * paths. Hot: map, link and unmap; a device's accesses (`bus_access.ts`). `deno task bench map` measures them.
  * Proof: `dma_checker_test.ts`, model tests of the ledger, captured mappings and `dmalab tree compare`.
  *
  * What other members use:

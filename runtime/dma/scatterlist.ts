@@ -12,8 +12,10 @@ import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../a
 import { invariant } from "../errno.ts";
 import type { MapBranch } from "./paths/map_branch.ts";
 
-/** Entries of one table in memory, which is a page; of a chain's tables all but the last spend one
- * on the link to the next. */
+/**
+ * Entries of one table in memory, which is a page. Each table of a chain except the last uses one
+ * entry for the link to the next.
+ */
 export const SCATTER_TABLE_ENTRIES = 128;
 /** Host memory of an entry. @see rules/nvme.md 6 */
 export const SCATTER_ENTRY_BYTES: Bytes = 32;
@@ -36,12 +38,12 @@ export interface ScatterOutput {
 
 /** An output is a peer's bus address: nothing is mapped for it. */
 const BUS_ADDRESS = 1;
-/** The mark of a bus address is in the entry's link to its page. */
+/** The bus-address mark is stored in the entry's `page_link`. */
 const IN_PAGE_LINK = 2;
 
-/** What keeps an output apart from the one before it. @see rules/dma.md 7.2 step 5 */
+/** The reason why an output is separate from the one before it. @see rules/dma.md 7.2 step 5 */
 export const APART = {
-  /** Nothing is before it, or nothing is ever joined: the device sees physical addresses. */
+  /** It is the first output, or outputs are never joined: the device uses physical addresses. */
   UNJOINED: 0,
   /** Entries that may be bounced are mapped one by one. */
   ONE_BY_ONE: 1,
@@ -57,15 +59,15 @@ export type Apart = (typeof APART)[keyof typeof APART];
 /** The same as words, by number: `longest`. */
 export const APART_WORDS: readonly string[] = Object.keys(APART).map((name) => name.toLowerCase());
 
-/** Buffers that are mapped together, and where the device sees them. */
+/** A list of buffers that are mapped together, and the device's addresses of them. */
 export class Scatterlist {
   /** Entries in use. */
   count = 0;
   /** How many outputs the last map made; 0 while nothing is mapped. */
   outputs = 0;
   /**
-   * The list was once mapped entry by entry, because some might bounce. Only clearing the list takes
-   * the mark away, as in the kernel (rules/dma.md 7.2, hazards).
+   * The list was once mapped entry by entry, because some might bounce. Only clearing the list
+   * clears this mark, as in the kernel (rules/dma.md 7.2, hazards).
    */
   bounced = false;
 
@@ -84,8 +86,8 @@ export class Scatterlist {
   /**
    * A list of buffers.
    *
-   * @param segments What the list holds at first.
-   * @param capacityEntries How much it can hold; as much as at first when left out.
+   * @param segments The first buffers.
+   * @param capacityEntries Maximum number of entries; default: the number of `segments`.
    */
   constructor(segments: readonly ScatterSegment[] = [], capacityEntries = segments.length) {
     this.#phys = new Float64Array(capacityEntries);
@@ -100,12 +102,12 @@ export class Scatterlist {
     for (const { phys, sizeBytes } of segments) this.add(phys, sizeBytes);
   }
 
-  /** How many entries it can hold. */
+  /** Maximum number of entries. */
   get capacityEntries(): number {
     return this.#phys.length;
   }
 
-  /** Tables that so many entries take. */
+  /** Number of tables for `capacityEntries` entries. */
   get tables(): number {
     return Math.max(1, Math.ceil((this.count - 1) / (SCATTER_TABLE_ENTRIES - 1)));
   }
@@ -124,7 +126,7 @@ export class Scatterlist {
   }
 
   /**
-   * After an unmap: no output is mapped, and none is a bus address any more.
+   * Clears the outputs and their bus-address marks, after an unmap.
    * @internal
    */
   forgetMapping(): void {
@@ -138,7 +140,7 @@ export class Scatterlist {
     const index = this.count++;
     invariant(index < this.capacityEntries, `A list of ${this.capacityEntries} entries is full`);
     this.setSegment(index, phys, sizeBytes);
-    // Memory for a list comes zeroed: an address that a map forgets to write is 0.
+    // Memory for a list is zeroed: an address that a map forgets to write is 0.
     this.setOutput(index, 0 as PhysAddr, 0 as DmaAddr, 0);
   }
 
@@ -159,7 +161,7 @@ export class Scatterlist {
   }
 
   /**
-   * IOVA bytes that an entry takes in the range of its list: whole granules.
+   * IOVA bytes that an entry occupies in the range of its list: whole granules.
    * @internal
    */
   mappedAt(index: number): Bytes {
@@ -193,7 +195,7 @@ export class Scatterlist {
   }
 
   /**
-   * Where the entry says that its output is a bus address; null when it is none.
+   * The field of the entry that marks its output as a bus address; null when it is not one.
    * @internal
    */
   busMarkAt(index: number): "dma_flags" | "page_link" | null {
@@ -202,7 +204,8 @@ export class Scatterlist {
   }
 
   /**
-   * The branch of an output that was mapped separately; null for one of a list mapped together.
+   * The branch of an output that was mapped separately; null for an output of a list mapped
+   * together.
    * @internal
    */
   branchAt(index: number): MapBranch | null {
@@ -210,7 +213,7 @@ export class Scatterlist {
   }
 
   /**
-   * What keeps an output apart from the one before it.
+   * The reason why an output is separate from the one before it.
    * @internal
    */
   apartAt(index: number): Apart {
@@ -223,9 +226,9 @@ export class Scatterlist {
   }
 
   /**
-   * Fills the DMA fields of an entry.
-   * @param phys Where the buffers of this output begin.
-   * @param apart What keeps it apart from the one before it.
+   * Sets the DMA fields of an entry.
+   * @param phys Start of this output's buffers.
+   * @param apart The reason why it is separate from the output before it.
    * @internal
    */
   setOutput(
@@ -244,7 +247,7 @@ export class Scatterlist {
   }
 
   /**
-   * As `setOutput`, for a peer's bus address. @param mark Where the entry says so.
+   * Like `setOutput`, for a peer's bus address. @param mark The field that contains the mark.
    * @internal
    */
   setBusOutput(
@@ -259,7 +262,7 @@ export class Scatterlist {
   }
 
   /**
-   * Notes on which branch an output has just been mapped.
+   * Records the branch on which an output was just mapped.
    * @internal
    */
   setBranch(index: number, branch: MapBranch): void {
@@ -277,12 +280,12 @@ export class Scatterlist {
   }
 
   /**
-   * Takes the outputs of the last entries away, from one on.
+   * Clears the outputs from `first` on.
    * @internal
    */
   clearOutputs(first: number): void {
     const end = this.count;
-    // Mostly each entry has its output: six fills of nothing would take a third of a short list's map.
+    // Usually each entry has an output: six empty fills would take a third of a short list's map.
     if (first === end) return;
     this.#outputPhys.fill(0, first, end);
     this.#dmaAddress.fill(DMA_MAPPING_ERROR, first, end);

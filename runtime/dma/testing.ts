@@ -13,18 +13,18 @@ export interface TestBenchOptions extends TestConfigOptions {
   readonly device?: DmaDeviceOptions;
 }
 
-/** Addresses as the numbers that a test writes. */
+/** A type with addresses replaced by plain numbers, as tests write them. */
 type Plain<T> = T extends number ? number
   : T extends object ? { readonly [K in keyof T]: Plain<T[K]> }
   : T;
 
-/** What happened on a bench, and how to ask for it. */
+/** A machine with its events, and functions to query them. */
 export interface TestBench {
   readonly machine: Machine;
   readonly dev: DmaDevice;
   /** Every event since the bench was built or `forget` was called. */
   readonly seen: MachineEvent[];
-  /** The names of the events seen, those of `only` when given. */
+  /** The names of the events seen; only names in `only` when given. */
   names(...only: EventName[]): EventName[];
   /** The fields of the events of one name, in order. */
   fields<N extends EventName>(name: N): Plain<EventFields<N>>[];

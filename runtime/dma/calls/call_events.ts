@@ -1,5 +1,6 @@
 /**
- * The effects of a row of `CALL_TABLE` on a call: the events around it, and its injected failure.
+ * The events around a call of the DMA API and its injected failure, from the function's row in
+ * `CALL_TABLE`.
  */
 import { DMA_MAPPING_ERROR, type DmaAddr } from "../../address.ts";
 import { errnoName } from "../../errno.ts";
@@ -27,7 +28,7 @@ const nameOf = (dev: DmaDevice | null): string | null => dev?.name ?? null;
 const segmentsOf = (list: Scatterlist) =>
   list.segments().map(({ phys, sizeBytes }) => [phys, sizeBytes] as const);
 
-/** Arguments that events do not carry as they are, by role: what each field is made of. */
+/** Arguments that events carry in another form, by role: the fields of each, and their conversions. */
 const EMITTED = {
   attrs: { attrs: attributeWords },
   dev: { dev: ({ name }: DmaDevice): string => name },
@@ -42,19 +43,19 @@ const EMITTED = {
   sgt: { sg: segmentsOf },
 };
 
-/** The caller's value of an argument that events carry in part. */
+/** The caller's value of an argument, before its conversion for events. */
 type Argument<R extends ArgumentRole> = R extends keyof typeof EMITTED
   ? (typeof EMITTED)[R] extends Readonly<Record<string, (value: infer A) => unknown>> ? A : never
   : RoleFields<R> extends infer F extends FieldTable ? Holds<F[keyof F]>
   : never;
 
-/** The arguments that events carry something of, in the order of the prototype. */
+/** The arguments that events carry in some form, in the order of the prototype. */
 type Told<R extends readonly unknown[]> = R extends
   readonly [infer First extends ArgumentRole, ...infer Rest]
   ? [keyof RoleFields<First>] extends [never] ? Told<Rest> : [Argument<First>, ...Told<Rest>]
   : [];
 
-/** The arguments of a row as the runtime has them. */
+/** The arguments of a function's row, as the runtime's method takes them. */
 export type RowArguments<R extends readonly unknown[]> = R extends
   readonly [infer First extends ArgumentRole, ...infer Rest]
   ? [First extends "state" ? DmaIovaState : Argument<First>, ...RowArguments<Rest>]
@@ -63,29 +64,29 @@ export type RowArguments<R extends readonly unknown[]> = R extends
 /** A field of `call.NAME`. */
 interface ToldField {
   readonly field: string;
-  /** Which of the told arguments it is of. */
+  /** Index of the argument, among those that events carry. */
   readonly argument: number;
-  /** The conversion of that value; null where none is needed. */
+  /** The conversion of the argument; null where none is needed. */
   readonly make: ((value: unknown) => unknown) | null;
 }
 
-/** One of some functions of the API as events know it. */
+/** A function of the API with the events of its calls. */
 export interface Call<C extends KernelCall = KernelCall> {
   /** The function's kernel name. */
   readonly api: C;
-  /** The chapter that says when the function refuses, such as `dma.3.3`. */
+  /** The chapter of the rules that says when the function refuses, such as `dma.3.3`. */
   readonly rule: string;
   readonly call: EventId<`call.${C}`>;
   readonly ret: EventId<`ret.${C}`>;
-  /** Where it can be made to fail; -1 for a function that cannot. */
+  /** The point where a failure can be injected; -1 for a function that cannot fail. */
   readonly point: InjectionPoint;
-  /** What events carry of its arguments. @internal */
+  /** Event fields made from its arguments. @internal */
   readonly told: readonly ToldField[];
-  /** Fields without a value: a copy of it is faster than an object that gets them one by one. @internal */
+  /** The event fields, all null: copying this object is faster than adding fields one by one. @internal */
   readonly untold: Readonly<Record<string, unknown>>;
 }
 
-/** Resolves a function's row, once when a module loads. */
+/** Looks up a function's row, once when a module loads. */
 export function callOf<C extends KernelCall>(api: C): Call<C> {
   const { roles, rule } = CALL_TABLE[api];
   const point = INJECTION[api as FailingCall] ?? -1;
@@ -105,8 +106,8 @@ function toldOf(roles: readonly ArgumentRole[]): readonly ToldField[] {
 }
 
 /**
- * Marks the work between `enter` and `leave…` as work for a device. What `enter` returns goes to
- * `leave…`, so that a call inside another gives the outer one its device back.
+ * Marks the work between `enter` and `leave…` as work for a device. Pass the result of `enter` to
+ * `leave…`: after a nested call, it restores the device of the outer call.
  */
 export class CallEvents {
   readonly #platform: { readonly faults: FailureInjector | null };
@@ -120,9 +121,10 @@ export class CallEvents {
   }
 
   /**
-   * Emits `call.NAME`, which the caller has counted, so that no arguments are collected unread. What
-   * each request calls writes its fields down instead: a recording is some percent faster (record.ratio).
-   * @param args Those that events carry something of.
+   * Emits `call.NAME`. The caller has called `tick` first, so that arguments are collected only for a
+   * listener. Calls on the path of each request fill in their fields directly: that makes a recording
+   * some percent faster (record.ratio).
+   * @param args The arguments that events carry.
    */
   tell<C extends KernelCall>(call: Call<C>, ...args: Told<CallTables[C]["roles"]>): void {
     const fields = { ...call.untold };
@@ -146,7 +148,7 @@ export class CallEvents {
     return this.#events.context.enterDevice(dev.name);
   }
 
-  /** The call goes through the device's own table of functions. */
+  /** Emits that the call goes through the device's own table of functions. */
   throughTable(api: EventFields<"dma.ops">["api"]): void {
     if (this.#events.tick(DMA_OPS)) this.#events.emit(DMA_OPS, { api });
   }
@@ -158,7 +160,10 @@ export class CallEvents {
     events.context.leaveDevice(outer);
   }
 
-  /** Ends a call that answers yes or no; a no reports its inputs. */
+  /**
+   * Ends a call that returns true or false; for false the event contains the inputs of the
+   * decision.
+   */
   leaveWithAnswer(
     call: Call<CallGiving<boolean>>,
     yes: boolean,
@@ -176,7 +181,7 @@ export class CallEvents {
 
   /**
    * Ends a call that returns an address for the device, or the error value.
-   * @param why What made it fail, where that is known.
+   * @param why The reason for its failure, where that is known.
    */
   leaveWithAddress(
     call: Call<CallGiving<DmaAddr | null>>,
@@ -194,7 +199,7 @@ export class CallEvents {
 
   /**
    * Ends a call that returns 0 or a negative errno.
-   * @param why What made it fail, where that is known.
+   * @param why The reason for its failure, where that is known.
    */
   leaveWithErrno(
     call: Call<CallGiving<number>>,
@@ -207,13 +212,13 @@ export class CallEvents {
     events.context.leaveDevice(outer);
   }
 
-  /** Apart from the end of a call: that code is small enough to be inlined. */
+  /** A separate method, so that its caller stays small enough to be inlined. */
   #emitErrno(call: Call<CallGiving<number>>, result: number, why: Why | null): void {
     if (result === 0) this.#events.emit(call.ret, { result, error: null });
     else this.#events.emit(call.ret, { result, error: errnoName(result) }, why ?? ruleOf(call));
   }
 
-  /** Ends a call that returns how many there are, and 0 for a failure whatever its errno. */
+  /** Ends a call that returns a count, or 0 for any failure. */
   leaveWithCount(
     call: Call<CallGiving<number>>,
     result: number,
@@ -232,7 +237,7 @@ export class CallEvents {
   }
 }
 
-/** A refusal names at least the rule that decides it. */
+/** The reason of a refusal when only its rule is known. */
 function ruleOf({ rule }: Call): Why {
   return { rule, inputs: {} };
 }

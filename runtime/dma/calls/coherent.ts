@@ -33,13 +33,13 @@ export interface CoherentOptions {
 export type CoherentRefusal =
   /** No free block or page is where the device needs it. */
   | "no_pages"
-  /** It has to be one block, and is larger than the largest. */
+  /** It needs one contiguous block, and is larger than the largest block. */
   | "above_largest_block"
   /** The atomic pool is used up. */
   | "atomic_pool"
   /** The device has no address for it. */
   | "no_address"
-  /** Memory that is shared with the hypervisor, behind an IOMMU. */
+  /** Memory that is shared with the hypervisor cannot be mapped behind an IOMMU. */
   | "shared_behind_iommu";
 
 interface TakenPages {
@@ -50,7 +50,7 @@ interface TakenPages {
 /**
  * Allocates zeroed memory for a device.
  *
- * @returns Why not, when there is no memory the device reaches, or no IOVA range.
+ * @returns The refusal when the device reaches no free memory, or no IOVA range is free.
  * @see rules/dma.md 1.9
  */
 export function allocCoherent(
@@ -88,7 +88,8 @@ export function allocCoherent(
 }
 
 /**
- * Whether the CPU finds coherent memory at an address of the vmalloc area, not at that of its pages.
+ * Whether coherent memory has an address in the vmalloc area rather than in the direct mapping of
+ * its pages.
  * @see rules/dma.md 1.9.8
  */
 function isRemapped({ coherent, domain }: DmaDevice, atomic: boolean, attrs: number): boolean {
@@ -97,14 +98,15 @@ function isRemapped({ coherent, domain }: DmaDevice, atomic: boolean, attrs: num
 }
 
 /**
- * Whether the release has no coherent memory for a device of an encrypted guest behind an IOMMU.
+ * Whether the release cannot allocate coherent memory for a device of an encrypted guest behind an
+ * IOMMU.
  * @see rules/v7.3.md 3.9
  */
 export function refusesShared({ encryption, kernel }: DmaMachine, { domain }: DmaDevice): boolean {
   return domain !== null && encryption !== null && !kernel.shared_coherent_behind_iommu;
 }
 
-/** From the atomic pool, page by page behind an IOMMU, or as one block. */
+/** Allocates pages from the atomic pool, page by page behind an IOMMU, or one block. */
 function takeCoherent(
   machine: DmaMachine,
   dev: DmaDevice,
@@ -128,7 +130,7 @@ function takeCoherent(
   return pages === null ? "no_pages" : { pages, home };
 }
 
-/** Pages for a translated device, in pieces of what its table maps. */
+/** Allocates pages for a translated device, in blocks of the sizes that its page table maps. */
 export function collectForDevice(
   machine: DmaMachine,
   { table: { pageSizesBytes } }: IommuDomain,
@@ -140,8 +142,8 @@ export function collectForDevice(
 }
 
 /**
- * Pages in pieces of the sizes that the page table has, the largest that fits first. A size that is
- * not to be had is not tried again.
+ * Allocates pages in blocks of the page table's sizes, the largest that fits first. A size of which
+ * no block is free is not tried again.
  */
 function collectPages(
   { faults, pages }: DmaMachine,
@@ -172,7 +174,7 @@ function collectPages(
   return collected;
 }
 
-/** Pages side by side that a device reaches; null without any. */
+/** Allocates contiguous pages that a device reaches; null without any. */
 export function takePages(
   machine: DmaMachine,
   dev: DmaDevice,
@@ -204,7 +206,7 @@ function reachableSpans(dev: DmaDevice): readonly { firstPhys?: number; lastPhys
   }));
 }
 
-/** Maps pages at one range, neighbours in one call; null when there is no room. */
+/** Maps pages at one IOVA range, adjacent pages in one call; null when no range is free. */
 export function mapPages(
   dev: DmaDevice,
   domain: IommuDomain,

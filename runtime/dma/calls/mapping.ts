@@ -1,11 +1,11 @@
 /**
  * The DMA mapping API as drivers call it: single buffers, ranges of the two-step API, scatterlists,
- * shared memory, questions.
+ * coherent memory, queries.
  *
- * Each function bears its kernel name in camel case, takes the arguments of its row in
- * `vocabulary/kernel_calls.ts`, chooses between the direct and the IOMMU path, and is an event when it
- * is entered and when it is left. Results are the kernel's: 0 or a negative errno,
- * `DMA_MAPPING_ERROR`, true or false. `paths/` are what they do to memory and page tables.
+ * Each function has its kernel name in camel case, takes the arguments of its row in
+ * `vocabulary/kernel_calls.ts`, chooses between the direct and the IOMMU path, and emits an event when
+ * it is entered and when it returns. Results are the kernel's: 0 or a negative errno,
+ * `DMA_MAPPING_ERROR`, true or false. `paths/` contains the effects on memory and page tables.
  *
  * @see rules/dma.md 1.4, 1.7, 1.8, chapters 3 and 7
  */
@@ -80,7 +80,7 @@ const { CC_SHARED, MMIO, REQUIRE_COHERENT } = DMA_ATTR;
 /** A function that makes or ends mappings of single buffers. */
 interface MappingCall<C extends KernelCall> extends Call<C> {
   readonly made: MadeBy;
-  /** Attributes that it adds to those of its caller. */
+  /** Attributes that the function adds to its caller's. */
   readonly adds: number;
 }
 
@@ -114,7 +114,10 @@ const FREE_COHERENT = callOf("dma_free_coherent");
 const SET_MASK = callOf("dma_set_mask");
 const SET_COHERENT_MASK = callOf("dma_set_coherent_mask");
 
-/** The functions of the kernel that are methods with the arguments of their row, in its order. */
+/**
+ * The kernel functions that are methods of `DmaMapping`, with the arguments of their row in its
+ * order.
+ */
 export type MappingFunction = Exclude<
   Extract<KernelFunction, `dma_${string}`>,
   `${string}_sg${string}` | `dma_${string}_coherent` | `dma_pool_${string}`
@@ -130,21 +133,19 @@ type MappingMethods = {
   ) => number | boolean | void;
 };
 
-/** Arguments of a function's row, in its order. */
+/** Arguments of a function's row, in the order of its prototype. */
 export type MappingArguments<N extends MappingFunction> = RowArguments<
   (typeof KERNEL_FUNCTIONS)[N]["roles"]
 >;
 
-/**
- * Finds the method that is a function of the kernel, for callers that have only the function's row.
- */
+/** Finds the method for a kernel function, for callers that have only the function's row. */
 export function mappingCaller<N extends MappingFunction>(
   name: N,
 ): (dma: DmaMapping, args: MappingArguments<N>) => number | boolean | void {
   const method = name.replaceAll(/_(\w)/g, (_, first: string) => first.toUpperCase());
   type Method = (...args: readonly unknown[]) => number | boolean | void;
   return (dma, args) => {
-    // Compiles where the class has them all, with the arguments of their rows.
+    // Compiles only if the class has all these methods, with the arguments of their rows.
     const methods: MappingMethods = dma;
     return (methods[method as keyof MappingMethods] as Method)(...args);
   };
@@ -168,22 +169,23 @@ const DMA_UNMAP = eventId("dma.unmap");
  */
 export class DmaMapping {
   /**
-   * The branch on which the last map failed; null where nothing in it decided that.
+   * The branch on which the last map failed; null where no branch of the map decided the failure.
    * @internal
    */
   refusal: MapBranch | null = null;
   /**
-   * The buffer that the device could not reach; only where `refusal` is a branch that this decides.
+   * The buffer that the device could not reach; set only when `refusal` is a branch that depends on
+   * reach.
    * @internal
    */
   outOfReach: OutOfReach | null = null;
   /**
-   * The branch that the last map took which did not fail.
+   * The branch of the last successful map.
    * @internal
    */
   taken: MapBranch = MAP_BRANCH.MEMORY_REACHED;
   /**
-   * The call that maps now: one buffer, or an entry of a list. Warnings name it.
+   * Kind of the current map call: one buffer, or an entry of a list. Warnings name it.
    * @internal
    */
   caller: "single" | "list" = "single";
@@ -191,7 +193,10 @@ export class DmaMapping {
   readonly #events: EventStream;
   readonly #calls: CallEvents;
   readonly #checker: DmaChecker | null;
-  /** For the current call of the two-step API. A call that a listener makes inside it gets its own. */
+  /**
+   * Reused for each call of the two-step API. A call that a listener makes inside another gets a new
+   * object.
+   */
   readonly #part = new RangePart();
   readonly #atomicPools: AtomicPools;
 
@@ -235,8 +240,8 @@ export class DmaMapping {
   }
 
   /**
-   * Maps a segment for code that has no page: by its physical address, or by its page in a release
-   * without such a call, which knows no attribute for MMIO.
+   * Maps a segment for code that has no page: by its physical address or, in a release without such
+   * a call, by its page. Such a release has no attribute for MMIO.
    * @internal
    */
   mapSegment(
@@ -425,7 +430,7 @@ export class DmaMapping {
     if (this.#machine.kernel.api_rfc_2024) keepAttributes(part);
     const injected = this.#calls.injected(LINK);
     const error = injected !== 0 ? injected : iovaLink(machine, part, phys);
-    // An injected failure is no mistake of the driver.
+    // An injected failure is not reported as a mistake of the driver.
     if (injected === 0) this.#checker?.ranges.linked(part, phys, error);
     if (error === 0 && sizeBytes > 0 && events.tick(DMA_MAP)) this.#emitLinked(part, phys);
     part.busy = false;
@@ -475,7 +480,7 @@ export class DmaMapping {
     this.#calls.leave(UNLINK, outer);
   }
 
-  /** Ends the first `mappedBytes` bytes' mappings and frees the range. */
+  /** Ends the mappings of the first `mappedBytes` bytes and frees the range. */
   dmaIovaDestroy(
     dev: DmaDevice,
     state: DmaIovaState,
@@ -519,7 +524,7 @@ export class DmaMapping {
   }
 
   /**
-   * A list has been mapped as one range, by the allocator of its pages.
+   * Records that the allocator of a list's pages has mapped the list as one range.
    * @internal
    */
   mappedWhole(
@@ -535,7 +540,10 @@ export class DmaMapping {
     this.#listMapped(dev, list, dir, attrs);
   }
 
-  /** Ends the mapping of a list. @param entries How many it was mapped with, not its outputs. */
+  /**
+   * Ends the mapping of a list. @param entries The number of entries it was mapped with, not its
+   * outputs.
+   */
   dmaUnmapSg(
     dev: DmaDevice,
     list: Scatterlist,
@@ -566,7 +574,7 @@ export class DmaMapping {
     this.#calls.leave(UNMAP_SG, outer);
   }
 
-  /** Hands a mapped list to the CPU. @param entries How many it was mapped with. */
+  /** Hands a mapped list to the CPU. @param entries The number of entries it was mapped with. */
   dmaSyncSgForCpu(
     dev: DmaDevice,
     list: Scatterlist,
@@ -576,7 +584,7 @@ export class DmaMapping {
     this.#syncSg(SYNC_SG_FOR_CPU, dev, list, dir, entries);
   }
 
-  /** Hands a mapped list to the device. @param entries How many it was mapped with. */
+  /** Hands a mapped list to the device. @param entries The number of entries it was mapped with. */
   dmaSyncSgForDevice(
     dev: DmaDevice,
     list: Scatterlist,
@@ -586,18 +594,24 @@ export class DmaMapping {
     this.#syncSg(SYNC_SG_FOR_DEVICE, dev, list, dir, entries);
   }
 
-  /** True when a range was reserved. Stays true after free and destroy: the size decides. */
+  /**
+   * True when a range was reserved. Decided by the state's size, so it stays true after free and
+   * destroy.
+   */
   dmaUseIova(state: DmaIovaState): boolean {
     return state.sizeBytes !== 0;
   }
 
-  /** 0, or -ENOMEM for the error value. */
+  /** Returns -ENOMEM for `DMA_MAPPING_ERROR`, else 0. */
   dmaMappingError(dev: DmaDevice, dma: DmaAddr): number {
     if (this.#checker !== null) this.#checker.mappings.tested(dev, dma);
     return dma === ERROR ? -ERRNO.ENOMEM : 0;
   }
 
-  /** True when mappings must be unmapped for anything to happen. Ask after mapping. */
+  /**
+   * True when the device's mappings need an unmap, which otherwise does nothing. Call after
+   * mapping.
+   */
   dmaNeedUnmap(dev: DmaDevice): boolean {
     const needed = dev.domain !== null || !dev.skipSync || this.#machine.config.dmaDebug;
     if (!needed) this.#checker?.mappings.needsNoUnmap(dev);
@@ -605,9 +619,9 @@ export class DmaMapping {
   }
 
   /**
-   * True when handing a mapping over takes a sync: it is looked up, its caches are cleaned or it is
-   * copied. Sync calls do nothing while the device sees the caches and has bounced nothing yet. Ask
-   * after mapping.
+   * True when a sync of this mapping has an effect: it is looked up, its caches are cleaned or it
+   * is copied. Sync calls do nothing while the device is cache-coherent and nothing has been
+   * bounced yet. Call after mapping.
    * @see rules/dma.md 1.6 (sync), 1.7 (need-unmap), 2.2
    */
   dmaNeedSync(dev: DmaDevice, dma: DmaAddr): boolean {
@@ -621,17 +635,17 @@ export class DmaMapping {
     return maxMappingSize(this.#machine, dev);
   }
 
-  /** Largest mapping that costs no more than it must, or `UNLIMITED_BYTES`. */
+  /** Largest mapping without extra cost, or `UNLIMITED_BYTES`. */
   dmaOptMappingSize(dev: DmaDevice): Bytes {
     return optMappingSize(this.#machine, dev);
   }
 
-  /** The mask with which the device would reach all memory, as its last address. */
+  /** The mask with which the device would reach all memory, as the last address it covers. */
   dmaGetRequiredMask(dev: DmaDevice): number {
     return requiredMask(this.#machine, dev);
   }
 
-  /** True when the device cannot reach all memory without help. */
+  /** True when the device cannot reach all memory without bouncing or translation. */
   dmaAddressingLimited(dev: DmaDevice): boolean {
     return addressingLimited(this.#machine, dev);
   }
@@ -642,8 +656,8 @@ export class DmaMapping {
   }
 
   /**
-   * A driver leaves its device. The checker reports open mappings and ranges, and forgets them;
-   * nothing is unmapped.
+   * Records that a driver was unbound from its device. The checker reports open mappings and
+   * ranges, and forgets them; nothing is unmapped.
    * @returns How many mappings and ranges are left; 0 when the checker is off.
    * @see rules/dma.md 3.6, 8.2 row 25
    */
@@ -656,7 +670,7 @@ export class DmaMapping {
     return left;
   }
 
-  /** Sets the streaming mask; 0, or -EIO for one that cannot work without translation. */
+  /** Sets the streaming mask; 0, or -EIO for a mask that cannot work without translation. */
   dmaSetMask(dev: DmaDevice, bits: number): number {
     return this.#setMask(SET_MASK, dev, bits);
   }
@@ -710,7 +724,10 @@ export class DmaMapping {
     return memory;
   }
 
-  /** What freeing coherent memory begins with, also for a null pointer. @see rules/c-api.md 5 */
+  /**
+   * The check at the start of freeing coherent memory, made also for a null pointer. @see
+   * rules/c-api.md 5
+   */
   checkInterruptsOn(): void {
     const { context, warnings } = this.#machine;
     if (context.irqsOff) {
@@ -771,7 +788,7 @@ export class DmaMapping {
     return dma;
   }
 
-  /** Ends a map; a failed one says on which branch it failed. */
+  /** Ends a map call; the event of a failed map names the branch on which it failed. */
   #leaveMap(call: MapCall, dev: DmaDevice, dma: DmaAddr, outer: string | null): void {
     const { refusal } = this;
     const why = dma !== ERROR || refusal === null
@@ -780,7 +797,7 @@ export class DmaMapping {
     this.#calls.leaveWithAddress(call, dma, outer, why);
   }
 
-  /** The decision that all single maps share, in its order. @see rules/dma.md 1.4 */
+  /** The decision sequence that all single maps share. @see rules/dma.md 1.4 */
   #map(
     call: MapCall,
     dev: DmaDevice,
@@ -855,7 +872,7 @@ export class DmaMapping {
         try {
           phys = iommuUnmapPhys(machine, dev, dma, sizeBytes, dir, all);
         } catch (error) {
-          // The call never returns (dma.md 5.4). The page table has the mapping no longer.
+          // The call never returns (dma.md 5.4), but the page table has already lost the mapping.
           if (phys >= 0) this.#endMapping(call, dev, phys as PhysAddr, dma, sizeBytes, dir);
           events.context.leaveDevice(outer);
           throw error;
@@ -875,7 +892,8 @@ export class DmaMapping {
     dir: DmaDirection,
   ): void {
     const { iommu, swiotlb } = this.#machine;
-    // Unbalanced calls go unnoticed where nothing is translated, and must not count twice.
+    // Where nothing is translated, unbalanced unmaps go unnoticed; the counter must not become
+    // negative.
     if (dev.mappings > 0) dev.mappings--;
     if (dev.domain !== null && iommu.liveMappings > 0) iommu.liveMappings--;
     if (!this.#events.tick(DMA_UNMAP)) return;
@@ -883,7 +901,7 @@ export class DmaMapping {
     this.#emitUnmapped(call.api, phys, dma, sizeBytes, dir, path);
   }
 
-  /** Pages are memory; a kernel with debugging refuses pages of a device. */
+  /** Only RAM has pages: a kernel with debugging refuses pages of device memory. */
   #refusesPage(phys: PhysAddr, attrs: number): boolean {
     const { config, memory, warnings } = this.#machine;
     if ((attrs & DMA_ATTR.MMIO) !== 0) {
@@ -896,7 +914,7 @@ export class DmaMapping {
     return true;
   }
 
-  /** Memory that is contiguous for the CPU only cannot be mapped as one buffer. */
+  /** Vmalloc memory, contiguous only for the CPU, cannot be mapped as one buffer. */
   #isVmalloc(dev: DmaDevice, phys: PhysAddr, sizeBytes: Bytes): boolean {
     if (this.#machine.areas.find(phys, sizeBytes) !== "vmalloc") return false;
     this.#machine.warnings.warnOnce(
@@ -931,10 +949,11 @@ export class DmaMapping {
   }
 
   /**
-   * Emits that a mapping was made; the caller has counted it, so that no event is built unread.
-   * @param branch The one that the map took: it says why, and how the device is led to memory.
-   * @param mapping `phys` is the buffer, wherever the device is led.
-   * @param more What else was looked at.
+   * Emits that a mapping was made. The caller has called `tick` first, so that no event is built
+   * without a listener.
+   * @param branch The branch that the map took: it determines the reason and the path.
+   * @param mapping `phys` is the buffer, even if the device's address leads elsewhere (bounced).
+   * @param more Further inputs of the decision.
    */
   #emitMapped(
     dev: DmaDevice,
@@ -947,7 +966,7 @@ export class DmaMapping {
     this.#events.emit(DMA_MAP, { ...mapping, path: branch.path }, why);
   }
 
-  /** @param phys Where the device was led. */
+  /** @param phys Physical address to which the device's address led. */
   #emitUnmapped(
     api: EventFields<"dma.unmap">["api"],
     phys: PhysAddr,
@@ -967,9 +986,9 @@ export class DmaMapping {
   }
 
   /**
-   * Whether a link maps its buffer separately without a range, and unlink and destroy unmap those:
-   * the state has to remember each. The review of the first posting asked for it; it was not
-   * merged.
+   * Whether a link without a range maps its buffer as a single mapping, and unlink and destroy
+   * unmap those mappings: the state has to remember each. The review of the first posting asked for
+   * it; it was not merged.
    * @see rules/dma.md 3.1, points 7 and 11; rules/defects.md, `unlink_covers_singles`
    */
   #isOneWay({ sizeBytes }: DmaIovaState): boolean {
@@ -982,7 +1001,10 @@ export class DmaMapping {
     return 0;
   }
 
-  /** The part of a range that a call is about. @throws {KernelError} EFAULT without a domain. */
+  /**
+   * Describes the part of a range that a call works on. @throws {KernelError} EFAULT without a
+   * domain.
+   */
   #partOf(
     { api }: Call,
     dev: DmaDevice,
@@ -994,7 +1016,8 @@ export class DmaMapping {
     const device = translated(this.#machine, dev, api);
     const part = this.#part.busy ? new RangePart() : this.#part;
     part.busy = true;
-    // Most calls are about the range of the one before: a look costs less than to write it again.
+    // Most calls work on the same range as the one before, and a comparison costs less than a
+    // write.
     if (part.dev !== device) part.dev = device;
     if (part.state !== state) part.state = state;
     part.offset = offset;
@@ -1002,7 +1025,7 @@ export class DmaMapping {
     return part;
   }
 
-  /** Ends what is linked in a part of a range, and emits where its first byte led. */
+  /** Ends the mappings in a part of a range, and emits where its first byte led. */
   #endPart(
     call: typeof UNLINK | typeof DESTROY,
     part: RangePart,
@@ -1025,7 +1048,7 @@ export class DmaMapping {
   }
 
   /**
-   * Maps a list; its outputs say how many there are.
+   * Maps a list and sets its outputs.
    * @returns 0 or a negative errno: its own or an injected one.
    */
   #mapSg(
@@ -1047,7 +1070,7 @@ export class DmaMapping {
     const outputs = injected !== 0 ? injected : mapSg(machine, dev, list, dir, attrs);
     this.#listMapped(dev, list, dir, attrs);
     const error = sgtableResult(machine, outputs);
-    // The branch of the entry that could not be mapped, where a single one was refused.
+    // The branch on which an entry was refused, if one was.
     const { refusal } = this;
     const why = error === 0 || refusal === null
       ? null
@@ -1057,18 +1080,18 @@ export class DmaMapping {
     return error;
   }
 
-  /** One mapping for each output. */
+  /** Emits one mapping for each output of a list. */
   #listMapped(dev: DmaDevice, list: Scatterlist, dir: DmaDirection, attrs: number): void {
     this.#checker?.lists.mapped(dev, list, dir, attrs);
     for (let index = 0; index < list.outputs; index++) {
-      // Both functions make mappings of one kind, which one function ends.
+      // Both functions make the same kind of mapping, which `dma_unmap_sg` ends.
       if (!this.#events.tick(DMA_MAP)) continue;
       const fields = { api: MAP_SG.api, ...outputOf(list, index), dir: directionWord(dir) };
       this.#emitMapped(dev, branchOf(dev, list, index), fields, whatKeepsApart(dev, list, index));
     }
   }
 
-  /** @param entries How many the driver says the list has; only so many are examined. */
+  /** @param entries The number of entries the driver passes; only so many are synced. */
   #syncSg(
     call: typeof SYNC_SG_FOR_CPU | typeof SYNC_SG_FOR_DEVICE,
     dev: DmaDevice,
@@ -1097,7 +1120,7 @@ export class DmaMapping {
   }
 }
 
-/** Buffers of a part that links mapped separately. The state keeps them no longer. */
+/** Takes the single mappings of a part out of the state. */
 function takeSingles(
   state: DmaIovaState,
   offset: number,
@@ -1110,7 +1133,7 @@ function takeSingles(
   return meant;
 }
 
-/** An API that keeps what a range's first link said links all of the range by it. */
+/** Applies the direction and attributes of a range's first link to all its later links. */
 function keepAttributes(part: RangePart): void {
   const { state } = part;
   state.kept ??= { dir: part.dir, attrs: part.attrs };
@@ -1135,7 +1158,7 @@ function whyNotLinked(
   };
 }
 
-/** An output as events tell it. */
+/** The event fields of an output. */
 function outputOf(list: Scatterlist, index: number) {
   return {
     phys: list.outputPhysAt(index),
@@ -1145,7 +1168,7 @@ function outputOf(list: Scatterlist, index: number) {
 }
 
 /**
- * What keeps an output apart from the one before it; nothing without a reason. @see rules/dma.md
+ * The reason why an output was not joined to the one before it; null without one. @see rules/dma.md
  * 7.2 step 5
  */
 function whatKeepsApart(
@@ -1161,7 +1184,10 @@ function whatKeepsApart(
   };
 }
 
-/** A buffer that was bounced because the device cannot reach it; null where that was not why. */
+/**
+ * The buffer, if it was bounced because the device cannot reach it; null if it was bounced for
+ * another reason.
+ */
 function unreachedBuffer(dev: DmaDevice, branch: MapBranch, phys: number): OutOfReach | null {
   if (branch !== MAP_BRANCH.BOUNCE_UNREACHABLE) return null;
   const dma = directAddress(dev, phys);

@@ -10,7 +10,7 @@ import { ramEndPhys } from "../../memory/layout.ts";
 import type { DmaDevice } from "../device/device.ts";
 import { directAddress } from "../paths/map_branch.ts";
 
-/** "No limit" for a size: the largest number there is. The kernel says all ones. */
+/** "No limit" for a size: the largest exact integer. The kernel uses all ones. */
 export const UNLIMITED_BYTES: Bytes = Number.MAX_SAFE_INTEGER;
 
 /** Pages of the largest range that the IOVA caches keep. */
@@ -19,20 +19,20 @@ const CACHED_RANGE_PAGES = 32;
 const DMA_ZONE_LAST_ADDRESS = 2 ** 24 - 1;
 const LAST_32BIT_ADDRESS = 2 ** 32 - 1;
 
-/** The mask that reaches all memory: all ones up to the top bit of where the bus has the last byte of RAM. */
+/** The mask that reaches all memory: all ones up to the top bit of the bus address of the last byte of RAM. */
 export function requiredMask(machine: DmaMachine, dev: DmaDevice): number {
   if (dev.domain !== null) return LAST_32BIT_ADDRESS;
   const { ranges } = machine.memory;
   const top = ramEndPhys(ranges) - 1;
   const last = dev.rangeMap?.dmaOf(top) ?? top;
-  // Seen on the tree's own code: the error value has all bits.
+  // The error value has all 64 bits set. Observed with the tree's own code.
   if (last === DMA_MAPPING_ERROR) return lastAddressOfBits(64);
   let mask = 1;
   while (mask <= last) mask *= 2;
   return mask - 1;
 }
 
-/** True when the device cannot reach all memory without help. */
+/** True when the device cannot reach all memory without bouncing or translation. */
 export function addressingLimited(machine: DmaMachine, dev: DmaDevice): boolean {
   if (dev.lastAddress < requiredMask(machine, dev)) return true;
   return dev.domain === null && dev.rangeMap?.coversRam(machine.memory.ranges) === false;
@@ -53,7 +53,7 @@ export function optMappingSize(machine: DmaMachine, dev: DmaDevice): Bytes {
   return Math.min(max, CACHED_RANGE_PAGES * machine.config.pageSizeBytes);
 }
 
-/** The origin of the two sizes, for the explanation of a limit. */
+/** The inputs that determine the two sizes, for the explanation of a limit. */
 export function mappingSizeInputs(machine: DmaMachine, dev: DmaDevice): Why["inputs"] {
   const max = maxMappingSize(machine, dev);
   return {
@@ -67,8 +67,8 @@ export function mappingSizeInputs(machine: DmaMachine, dev: DmaDevice): Why["inp
 }
 
 /**
- * True when a mask can work: behind an IOMMU any can, without one it must reach the zone that memory
- * for DMA comes from.
+ * True when a mask can work: any mask behind an IOMMU; without one the mask must reach the zone that
+ * memory for DMA comes from.
  * @see rules/dma.md 1.2 (mask support)
  */
 export function supportsMask(machine: DmaMachine, dev: DmaDevice, bits: number): boolean {

@@ -1,8 +1,8 @@
 /**
- * Memory that is allocated for a device and mapped at once, with the CPU's caches on: syncs hand it
- * over, as those of a streaming mapping do.
+ * Memory that is allocated for a device and mapped at once, and cached by the CPU: syncs hand it
+ * over, as they do for a streaming mapping.
  *
- * In the events and to the checker it is a mapping of its pages that leaves the caches alone.
+ * In the events and for the checker it is a mapping of its pages that skips cache maintenance.
  *
  * @see rules/c-api.md 5 (dma_alloc_pages, dma_alloc_noncontiguous), rules/dma.md 1.9
  */
@@ -16,7 +16,7 @@ import { collectForDevice, mapPages, takePages } from "./coherent.ts";
 
 const { ALLOC_SINGLE_PAGES, SKIP_CPU_SYNC } = DMA_ATTR;
 
-/** Pages side by side, and where the device sees the first. */
+/** Contiguous pages, and the device's address of the first. */
 export interface PageMemory {
   readonly dev: DmaDevice;
   readonly dma: DmaAddr;
@@ -57,7 +57,7 @@ export function freePageMemory(
   machine.pages.free(pages);
 }
 
-/** Pages from anywhere that are one range for the device. */
+/** Pages from anywhere that the device sees as one range. */
 export interface NoncontiguousMemory {
   readonly dev: DmaDevice;
   readonly list: Scatterlist;
@@ -65,9 +65,10 @@ export interface NoncontiguousMemory {
 }
 
 /**
- * `dma_alloc_noncontiguous`: behind an IOMMU page by page as coherent memory is, else one block.
+ * `dma_alloc_noncontiguous`: behind an IOMMU allocated page by page like coherent memory, else one
+ * block.
  * @param attrs Only `ALLOC_SINGLE_PAGES` is allowed.
- * @returns Null where there is no memory or no range.
+ * @returns Null where no memory or no range is free.
  */
 export function allocNoncontiguous(
   machine: Machine,

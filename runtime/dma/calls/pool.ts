@@ -29,16 +29,16 @@ const MEM_FREE = eventId("mem.free");
 
 /** A block of coherent memory. */
 export interface PoolBlock {
-  /** Where the CPU finds it. */
+  /** Physical address of the block. */
   readonly phys: PhysAddr;
   /** Its DMA address, as last passed to the pool. */
   readonly dma: DmaAddr;
 }
 
-/** Where a driver gets its descriptor lists from. */
+/** The pool from which a driver allocates its descriptor lists. */
 export interface DescriptorPool {
   readonly blockSizeBytes: Bytes;
-  /** A block, or null when there is no memory. */
+  /** Allocates a block; null when there is no memory. */
   alloc(): PoolBlock | null;
   /**
    * Frees a block.
@@ -53,12 +53,15 @@ interface OwnBlock extends PoolBlock {
   dma: DmaAddr;
   used: boolean;
   readonly endBytes: Bytes;
-  /** The index of its page among the pages of the pool's growth. */
+  /** Number of its page, in the order in which the pool allocated pages. */
   readonly page: number;
   freedSite: number | null | undefined;
 }
 
-/** Where the block freed last of the newest page lies in a list of free blocks; -1 in an empty one. */
+/**
+ * Finds the block that was freed last on the newest page that has a free block. Returns its index in
+ * the list of free blocks, or -1 when the list is empty.
+ */
 export function lastOfNewestPage<T>(free: readonly T[], pageOf: (block: T) => number): number {
   let found = -1;
   for (let index = free.length - 1; index >= 0; index--) {
@@ -69,7 +72,7 @@ export function lastOfNewestPage<T>(free: readonly T[], pageOf: (block: T) => nu
 
 export class DmaPool implements DescriptorPool {
   readonly blockSizeBytes: Bytes;
-  /** As its driver calls it. */
+  /** The name that its driver uses. */
   driverName: string;
   readonly #machine: Machine;
   readonly #device: DmaDevice;
@@ -83,10 +86,10 @@ export class DmaPool implements DescriptorPool {
   #used = 0;
 
   /**
-   * @param name As events call it.
+   * @param name The name in events.
    * @param blockSizeBytes Size of a block, at most a page.
    * @param alignBytes Alignment of a block, a power of two; the size is rounded up to it.
-   * @param boundaryBytes No block lies across a multiple of it: a power of two, not below a block.
+   * @param boundaryBytes No block crosses a multiple of this: a power of two, not below a block.
    * @see rules/c-api.md 5
    */
   constructor(
@@ -165,7 +168,7 @@ export class DmaPool implements DescriptorPool {
     invariant(free.size + this.#used === this.#blocks.size, "A block of a pool is lost");
   }
 
-  /** Frees all pages: the driver leaves. Blocks still handed out are lost. */
+  /** Frees all pages when the driver is unbound. Blocks still handed out are lost. */
   destroy(): void {
     if (this.#used > 0) {
       const count = this.#used === 1 ? "1 block" : `${this.#used} blocks`;

@@ -1,4 +1,4 @@
-/** A test bench with the findings of the checker. */
+/** A test bench that collects the checker's reports. */
 import type { DmaAddr } from "../../address.ts";
 import type { EventFields } from "../../event_vocabulary.ts";
 import { DMA_TO_DEVICE, type DmaDirection } from "../attributes.ts";
@@ -22,12 +22,12 @@ export function checkerBench(options: TestBenchOptions = {}) {
   return {
     ...bench,
     state,
-    /** The reports since the last look, in order. */
+    /** The reports since the last call, in order. */
     reports,
     classes: () => reports().map((report) => report.class),
-    /** The value of a kernel's counter. */
+    /** The value of a kernel's error counter. */
     errorCount: () => machine.checker!.errorCount,
-    /** Maps a buffer and asks whether that failed. */
+    /** Maps a buffer and calls `dmaMappingError` on the result. */
     map(phys: number, sizeBytes: number, dir: DmaDirection = DMA_TO_DEVICE, attrs = 0): DmaAddr {
       const mapped = dma.dmaMapPhys(dev, at(phys), sizeBytes, dir, attrs);
       dma.dmaMappingError(dev, mapped);

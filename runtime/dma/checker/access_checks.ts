@@ -1,9 +1,9 @@
 /**
- * Checks of what devices do: whether an address belongs to a buffer of theirs, in the direction in
- * which it was mapped.
+ * Checks the accesses of devices: whether an address belongs to a buffer of the device, mapped in
+ * the direction of the access.
  *
- * An IOMMU maps whole granules, so a device can reach what lies beside a buffer, and memory that was
- * linked but never made visible. Devices without translation reach everything.
+ * An IOMMU maps whole granules, so a device can reach the bytes next to a buffer, and memory that
+ * was linked but never synced. Devices without translation reach everything.
  *
  * @see rules/dma.md 1.6, 3.6, 5.3, 7.2 (padding)
  */
@@ -34,7 +34,7 @@ interface WrongAccess {
 export class AccessChecks {
   constructor(private readonly ledger: MappingRecords) {}
 
-  /** A device read or wrote, and nothing on the way to the memory stopped it. */
+  /** Called when a device read or wrote memory, and no translation stopped the access. */
   touched(dev: DmaDevice, dma: number, sizeBytes: Bytes, access: DeviceAccess): void {
     const { table } = this.ledger;
     const device = this.ledger.deviceOf(dev);
@@ -73,7 +73,7 @@ export class AccessChecks {
     }
   }
 
-  /** Coherent memory at an address is a pool's, which divides it into blocks. */
+  /** Records that coherent memory at an address belongs to a pool, which divides it into blocks. */
   pooled(dev: DmaDevice, dma: number, page: PoolPage): void {
     const { table } = this.ledger;
     const device = this.ledger.deviceOf(dev);
@@ -83,12 +83,15 @@ export class AccessChecks {
     device.poolPages.set(dma, page);
   }
 
-  /** The pool of a page is destroyed. */
+  /** Records that the pool of a page is destroyed. */
   unpooled(dev: DmaDevice, dma: number): void {
     this.ledger.deviceOf(dev).poolPages.delete(dma);
   }
 
-  /** The IOTLB answered an access by a cached not-present entry, whatever the page table holds. */
+  /**
+   * Called when the IOTLB answered an access with a cached not-present entry, whatever the page
+   * table contains.
+   */
   hidden(dev: DmaDevice, dma: number, access: DeviceAccess): void {
     const { table } = this.ledger;
     const device = this.ledger.deviceOf(dev);
@@ -99,7 +102,7 @@ export class AccessChecks {
   }
 
   /**
-   * A device used a translation that the page table has no longer.
+   * Called when a device used a translation that is no longer in the page table.
    * @param from The cache with the translation.
    */
   stale(
@@ -130,13 +133,16 @@ export class AccessChecks {
       table.isOf(record, BUFFERS);
   }
 
-  /** The end of the memory that a device may use at an address without a record; -1 for nothing. */
+  /**
+   * The end of the memory that a device may use at an address although no record covers it; -1 when
+   * it may not.
+   */
   #excusedEnd(device: CheckedDevice, dma: number): number {
     const { dev, forgotten, onBus } = device;
     const onItsBus = onBus.find((each) => each.dma <= dma && dma < each.dma + each.sizeBytes);
     if (onItsBus !== undefined) return onItsBus.dma + onItsBus.sizeBytes;
     const { platform, table } = this.ledger;
-    // Memory that is also mapped is held to its mapping, with a direction that forbids this access.
+    // For memory that is also mapped, the mapping decides, and its direction forbids this access.
     const isMapped = table.findAround(device.number, dma, BUFFERS) !== NO_RECORD;
     const unmappedEnd = isMapped ? -1 : platform.peers?.unmappedEnd(dev, dma) ?? -1;
     if (unmappedEnd >= 0) return unmappedEnd;
@@ -163,7 +169,7 @@ export class AccessChecks {
     );
   }
 
-  /** @param at The first byte that the device may not access so. */
+  /** @param at The first byte that the device may not access in this direction. */
   #reportWrong(device: CheckedDevice, wrong: WrongAccess, at: number): void {
     const ledger = this.ledger;
     const { dev } = device;
@@ -206,7 +212,7 @@ export class AccessChecks {
   }
 
   /**
-   * A device accesses a page of a pool: all bytes have to lie in one block that is allocated.
+   * Checks a device's access to a page of a pool: all bytes have to lie in one allocated block.
    * @param from The first byte in the page.
    * @returns Whether they do.
    */
@@ -248,7 +254,7 @@ export class AccessChecks {
     return false;
   }
 
-  /** The buffer in the same granule, or none. */
+  /** A buffer in the same granule, or `NO_RECORD`. */
   #nearest(device: CheckedDevice, dma: number): number {
     const { table, platform } = this.ledger;
     const { granuleBytes } = platform.config.iommu;

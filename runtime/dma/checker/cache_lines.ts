@@ -1,5 +1,5 @@
 /**
- * Which records begin in which line of the CPU's caches: a second way into the record table, made
+ * Index of records by the CPU cache line they begin in: a second way into the record table, created
  * only for machines on which it matters.
  *
  * @see rules/dma.md 8.2, row 15
@@ -26,7 +26,7 @@ export class CacheLineRecords {
     this.#newest.set(line, record);
   }
 
-  /** Takes a record out, if it is in here. */
+  /** Removes a record from the index, if it is in it. */
   remove(record: number): void {
     const line = lineOf(this.table.phys[record]!);
     let newer: number = NONE;
@@ -43,8 +43,8 @@ export class CacheLineRecords {
   }
 
   /**
-   * The next older record that begins in the line in which `record` does, or `NONE`.
-   * @param after The one before; `NONE` for the newest.
+   * The next older record that begins in the same line as `record`, or `NONE`.
+   * @param after The record to continue after; `NONE` to start with the newest.
    */
   nextBeside(record: number, after: number): number {
     const line = lineOf(this.table.phys[record]!);
@@ -60,9 +60,9 @@ interface Lines {
   readonly last: number;
 }
 
-/** Live mappings of non-coherent devices by their memory: which of them share a cache line. */
+/** Live mappings of non-coherent devices by their memory, to find mappings that share a cache line. */
 export class SharedLines {
-  /** In the order of their first lines. */
+  /** Mappings in the order of their first lines. */
   readonly #all: Lines[] = [];
   /** Lines of the longest mapping. */
   #most = 0;
@@ -84,7 +84,10 @@ export class SharedLines {
     if (this.#all.length === 0) this.#most = 0;
   }
 
-  /** A record that `counts` and has a line in a span, or `NONE`. */
+  /**
+   * Finds a record that `counts` accepts and that has a cache line in a span of memory; `NONE`
+   * without one.
+   */
   find(phys: number, sizeBytes: Bytes, counts: (record: number) => boolean): number {
     const first = lineOf(phys);
     const last = lineOf(phys + sizeBytes - 1);
@@ -96,7 +99,7 @@ export class SharedLines {
     return NONE;
   }
 
-  /** The place of the first mapping that begins in a line or behind it. */
+  /** Index of the first mapping that begins in a line or after it. */
   #placeOf(line: number): number {
     return countBefore(this.#all.length, (index) => this.#all[index]!.first < line);
   }

@@ -5,28 +5,28 @@ import type { DmaDevice } from "../device/device.ts";
 import { NONE } from "./record_table.ts";
 import { zeros } from "../../zeros.ts";
 
-/** Hints of a device, a power of two, and the bytes that share one. */
+/** Number of hints of a device, a power of two. Each hint covers `HINT_BYTES` bytes of addresses. */
 const HINTS = 64;
 const HINT_BYTES = 4096;
 
-/** Memory of a peer in a request, as a bus address. */
+/** Memory of a peer in a request, mapped by its bus address. */
 export interface BusMapping {
   readonly dma: number;
   readonly sizeBytes: Bytes;
 }
 
 export interface PooledBlock {
-  /** Where it ends in its page. */
+  /** Offset of the block's end in its page. */
   readonly endBytes: Bytes;
   readonly used: boolean;
-  /** The statement that freed it last, null for none; undefined when it was never freed. */
+  /** The statement that freed the block last, null if unknown; undefined when it was never freed. */
   readonly freedSite: number | null | undefined;
 }
 
 /** A page that a pool divides into blocks. */
 export interface PoolPage {
   readonly pool: string;
-  /** The block that a byte of the page lies in; null without one. */
+  /** The block that contains a byte of the page; null when none does. */
   blockAt(offsetBytes: Bytes): PooledBlock | null;
 }
 
@@ -37,22 +37,25 @@ export class CheckedDevice {
    * after they were made. They may still be unmapped.
    */
   excusedSerial = 0;
-  /** The addresses of records that are not kept one by one any more; null without any. */
+  /** The addresses of records that the checker no longer keeps singly; null without any. */
   forgotten: IntervalSet | null = null;
-  /** Memory of peers that it reaches on its bus, which no call maps: address and length of each. */
+  /**
+   * Memory of peers that the device reaches by bus address, without a mapping: address and length
+   * of each.
+   */
   readonly onBus: BusMapping[] = [];
-  /** By where they begin for the device. */
+  /** Pages by their first address for the device. */
   readonly poolPages = new Map<number, PoolPage>();
   /**
-   * By page: a record that was made or found there. A hint, to be checked before it is believed; it
-   * spares a device's accesses, which go to the same few queues and to new mappings, a search
+   * A hint for each page: the record that was made or found there last. It must be checked before
+   * use. A device mostly accesses a few queues and new mappings, and the hint saves a search
    * through blocks of every width.
    */
   readonly #hints = zeros(Int32Array, HINTS).fill(NONE);
 
   constructor(readonly ledger: object, readonly dev: DmaDevice, readonly number: number) {}
 
-  /** The record to look at first for an address; `NONE` when nothing is known. */
+  /** The record to check first for an address; `NONE` without a hint. */
   hintFor(dma: number): number {
     return this.#hints[(dma / HINT_BYTES) & (HINTS - 1)]!;
   }

@@ -1,5 +1,5 @@
 /**
- * Checks of a C driver's accesses to memory: each of its accesses is seen.
+ * Checks of a C driver's memory accesses, each of which is seen.
  *
  * @see rules/dma.md 1.6
  */
@@ -10,7 +10,7 @@ import { bytesAt } from "./describe.ts";
 import type { MappingRecords } from "./ledger.ts";
 import type { CpuContext } from "../../cpu_context.ts";
 
-/** Memory that a driver has mapped for a device, as the CPU sees it. */
+/** Memory that a driver has mapped for a device (device-owned), as the CPU sees it. */
 export interface LentMemory {
   readonly device: string;
   readonly phys: PhysAddr;
@@ -21,7 +21,7 @@ export interface LentMemory {
   readonly site: number | null;
 }
 
-/** The result of the CPU's use of memory that is a device's. */
+/** The effect when the CPU accesses device-owned memory. */
 export function effectOf(writes: boolean): string {
   return writes
     ? "the device may not see the data, or data it wrote may be lost"
@@ -32,7 +32,7 @@ export class CpuChecks {
   constructor(private readonly ledger: MappingRecords) {}
 
   /**
-   * The CPU reads or writes what is the device's.
+   * Called when the CPU reads or writes device-owned memory.
    * @param place Where in the source, as a sentence fragment.
    */
   touched(
@@ -54,7 +54,7 @@ export class CpuChecks {
     );
   }
 
-  /** Memory goes back to the allocator. @param place Where in the source, as a sentence fragment. */
+  /** Called when memory is freed. @param place Where in the source, as a sentence fragment. */
   freed(lent: LentMemory, phys: PhysAddr, sizeBytes: Bytes, place: string): void {
     if (this.#isExcused(lent)) return;
     this.ledger.report(
@@ -66,7 +66,7 @@ export class CpuChecks {
     );
   }
 
-  /** The driver may leave the mapping as it is: dma_need_unmap() returned false after it. */
+  /** True when the mapping needs no unmap: dma_need_unmap() returned false after it was made. */
   #isExcused({ device, dma }: LentMemory): boolean {
     const { ledger, ledger: { table } } = this;
     let isExcused = false;
@@ -77,7 +77,10 @@ export class CpuChecks {
     return isExcused;
   }
 
-  /** A driver goes on after its device's mask was refused. @param site The call that set it. */
+  /**
+   * Called when a driver continues after its device's mask was refused. @param site The call that
+   * set it.
+   */
   maskIgnored(device: string, call: string, site: number | null): void {
     this.ledger.report(
       "mask_failure_ignored",
@@ -87,9 +90,11 @@ export class CpuChecks {
   }
 
   /**
-   * A device has fetched bytes that were never written since their memory was allocated.
-   * @param fetch All that it fetched.
-   * @param bytes Which of them; `where` as a sentence fragment, with where they were allocated.
+   * Called when a device has fetched bytes that were never written since their memory was
+   * allocated.
+   * @param fetch The whole fetch.
+   * @param bytes The unwritten bytes; `where` names the place of their allocation, as a sentence
+   *   fragment.
    */
   unwritten(
     device: string,
@@ -115,7 +120,10 @@ export class CpuChecks {
 export class ContextChecks {
   constructor(private readonly ledger: MappingRecords) {}
 
-  /** What may sleep is about to. @param what A call's name, or a statement's. */
+  /**
+   * Called before a call or statement that may sleep. @param what The call's or the statement's
+   * name.
+   */
   maySleep(what: string): void {
     const { context } = this.ledger.platform;
     if (!context.isAtomic) return;
@@ -126,7 +134,10 @@ export class ContextChecks {
     );
   }
 
-  /** Locks are taken in an order in which two can wait for each other. @param before Who took them so first. */
+  /**
+   * Reports locks taken in an order in which two tasks can deadlock. @param before The statement that took them
+   * in the other order first.
+   */
   lockOrder(text: string, before: number | null): void {
     this.ledger.report("lock_order", text, before);
   }

@@ -1,4 +1,4 @@
-/** Records as sentences tell of them. */
+/** Describes records in sentences of reports. */
 import type { Bytes } from "../../address.ts";
 import { attributeWords, directionWord } from "../attributes.ts";
 import { hexAddress } from "../hex_address.ts";
@@ -20,7 +20,7 @@ export function endingApi(made: MadeBy): string {
   return APIS[made][1];
 }
 
-/** A size as the sentence of a report says it: `1 byte`, `4096 bytes`. */
+/** A size as a report prints it: `1 byte`, `4096 bytes`. */
 export function bytes(sizeBytes: Bytes): string {
   return sizeBytes === 1 ? "1 byte" : `${sizeBytes} bytes`;
 }
@@ -35,7 +35,7 @@ export function attributeText(attrs: number): string {
   return attrs === 0 ? "none" : attributeWords(attrs).join(", ");
 }
 
-/** A mapping without an article: how much, where, of which memory, and by which call. */
+/** A mapping without an article: its size, address, memory, and the call that made it. */
 export function describeRecord(table: RecordTable, record: number): string {
   const made = table.madeBy(record);
   const span = bytesAt(table.sizeBytes[record]!, table.dma[record]!);

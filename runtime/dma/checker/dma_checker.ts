@@ -23,7 +23,10 @@ import { SyncChecks } from "./sync_checks.ts";
 import { describeRecord } from "./describe.ts";
 
 const RANGES = 1 << MADE.RANGE;
-/** The records of the kernel's debugging: single mappings, outputs of lists, shared memory. */
+/**
+ * Records that the kernel's own debugging also keeps: single mappings, outputs of lists, coherent
+ * memory.
+ */
 const KNOWN_TO_KERNEL = 0xff & ~(RANGES | 1 << MADE.LINK);
 
 export class DmaChecker {
@@ -53,8 +56,8 @@ export class DmaChecker {
   }
 
   /**
-   * A call that the kernel itself warns of. @param text The action, as a sentence without a final
-   * period.
+   * Reports a call that the kernel itself warns of. @param text The action, as a sentence without a
+   * final period.
    */
   warned(reportClass: ReportClass, text: string): void {
     this.#ledger.report(reportClass, text, null);
@@ -70,7 +73,7 @@ export class DmaChecker {
     return this.#ledger.table.count;
   }
 
-  /** Number of the record made last; those of records made from here on are higher. */
+  /** Serial number of the newest record; later records have higher numbers. */
   get lastSerial(): number {
     return this.#ledger.table.lastSerial;
   }
@@ -105,14 +108,14 @@ export class DmaChecker {
     });
   }
 
-  /** The host memory of the records. */
+  /** Bytes of host memory that the records occupy. */
   get heldBytes(): Bytes {
     return this.#ledger.table.heldBytes;
   }
 
   /**
    * Calls back with every streaming mapping, and with each contiguous run of links, in no order.
-   * @param serial Of a record; only later ones are passed on.
+   * @param serial Serial number of a record; only later records are passed on.
    */
   forEachMapping(
     serial: number,
@@ -169,12 +172,15 @@ export class DmaChecker {
     return mappings.length + ranges.length;
   }
 
-  /** Devices are up: a kernel's counter begins at 0 as all others do. */
+  /**
+   * Resets a kernel's error counter, when the devices are up and all other counters start at 0,
+   * too.
+   */
   restartCounts(): void {
     this.#ledger.errorCount = 0;
   }
 
-  /** Those of some records that nothing excuses, the oldest first. */
+  /** The leaks among some records, oldest first; mappings that need no unmap are left out. */
   #leaks(isAsked: (record: number) => boolean): number[] {
     const ledger = this.#ledger;
     const { table } = ledger;
@@ -186,7 +192,7 @@ export class DmaChecker {
     return found.sort((a, b) => table.serial[a]! - table.serial[b]!);
   }
 
-  /** How many of each kind, when there are several: ` (2 single, 1 shared memory)`. */
+  /** The number of records of each kind, when there are several: ` (2 single, 1 of shared memory)`. */
   #kinds(records: readonly number[]): string {
     const { table } = this.#ledger;
     const count = (from: MadeBy, to: MadeBy, name: string): string[] => {
@@ -210,7 +216,7 @@ export interface UnreleasedRecord {
   readonly device: string;
   /** First byte as the device sees it. */
   readonly dma: number;
-  /** The device's addresses that it takes, whole granules where they are translated: `[start, end)`. */
+  /** The device addresses that it occupies, `[start, end)`; whole granules where they are translated. */
   readonly start: number;
   readonly end: number;
   /** First byte of its memory; null for a range, which has no memory. */
@@ -223,5 +229,8 @@ export interface UnreleasedRecord {
   readonly text: string;
 }
 
-/** Coherent memory is found by events, which tell the pools' part apart; links go with their range. */
+/**
+ * Leaks reported elsewhere: coherent memory from events, which distinguish the pools' memory; links
+ * with their range.
+ */
 const FOUND_ELSEWHERE = 1 << MADE.COHERENT | 1 << MADE.LINK;

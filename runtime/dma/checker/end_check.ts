@@ -29,9 +29,9 @@ const ONE_BUFFER = 1 << MADE.PHYS | 1 << MADE.PAGE | 1 << MADE.SINGLE;
 export const AGREED_ATTRS = DMA_ATTR.NO_KERNEL_MAPPING | DMA_ATTR.FORCE_CONTIGUOUS | DMA_ATTR.MMIO |
   DMA_ATTR.REQUIRE_COHERENT | DMA_ATTR.PRIVILEGED | DMA_ATTR.CC_SHARED;
 
-/** A driver's arguments for the mapping that it ends. Used again for every call. */
+/** A driver's arguments of a call that ends a mapping. The object is reused for every call. */
 export interface Ending extends UnmapDescription {
-  /** The kind of call that makes what this one ends. */
+  /** The kind of call that makes the mapping that this call ends. */
   made: MadeBy;
   dma: number;
   sizeBytes: Bytes;
@@ -47,8 +47,9 @@ export function newEnding(made: MadeBy): Ending {
 }
 
 /**
- * The calls with mappings that a call's counterpart may end, as bits `1 << MADE.…`: one family for
- * every single buffer, MMIO marked by the attribute. @see rules/dma.md 8.2, last paragraph
+ * The mapping calls of which a call's counterpart may end the mappings, as bits `1 << MADE.…`: one
+ * family for every single buffer, MMIO marked by the attribute. @see rules/dma.md 8.2, last
+ * paragraph
  */
 function familyOf({ debug_by_page: byPage }: Kernel, made: MadeBy): number {
   if (byPage) return made < MADE.RESOURCE ? ONE_BUFFER : 1 << made;
@@ -60,7 +61,7 @@ function agreedAttrs({ debug_by_page: byPage }: Kernel): number {
   return byPage ? 0 : AGREED_ATTRS;
 }
 
-/** Compares an ending with what was mapped, and takes the record out. */
+/** Compares an unmap's arguments with the record of the mapping, and removes the record. */
 export function checkEnd(ledger: MappingRecords, device: CheckedDevice, ending: Ending): void {
   const { dma, sizeBytes, dir, entries, made } = ending;
   if (dma === ERROR && made !== LIST) {
@@ -81,7 +82,7 @@ export function checkEnd(ledger: MappingRecords, device: CheckedDevice, ending: 
     reportUnknown(ledger, device, ending);
     return;
   }
-  // Nearly always all is well, and one comparison of each shows it.
+  // Fast path: in nearly every call all arguments match.
   const sameFamily = table.isOf(record, family);
   const agreed = agreedAttrs(ledger.kernel);
   const otherAttrs = ((table.attrs(record) ^ ending.attrs) & agreed) !== 0;
@@ -96,7 +97,10 @@ export function checkEnd(ledger: MappingRecords, device: CheckedDevice, ending: 
   ledger.end(record);
 }
 
-/** The one record that begins at an address; none when there are several, as no kernel could choose. */
+/**
+ * The only record that begins at an address; `NO_RECORD` when there are several, as the kernel could
+ * not choose either.
+ */
 function onlyCandidate(ledger: MappingRecords, device: CheckedDevice, dma: number): number {
   let found: number = NO_RECORD;
   let excused: number = NO_RECORD;
@@ -161,7 +165,8 @@ function compare(
 }
 
 function reportUnknown(ledger: MappingRecords, device: CheckedDevice, ending: Ending): void {
-  // What needs no unmap may have been forgotten, so nothing can be said of it.
+  // A record of a mapping that needs no unmap may have been dropped, so an unknown address proves
+  // nothing.
   if (device.forgotten !== null && device.dev.domain === null) return;
   const { table } = ledger;
   const what = `${endingApi(ending.made)} on device "${device.dev.name}" of ` +
@@ -196,8 +201,8 @@ function reportUnknown(ledger: MappingRecords, device: CheckedDevice, ending: En
 }
 
 /**
- * The address lies in a range of the two-step API, which none of these calls may end: the range's
- * own calls will repeat its work.
+ * Reports an address in a range of the two-step API, which only the range's own calls may end: they
+ * will end it a second time.
  *
  * @returns Whether that has been reported.
  * @see rules/dma.md 8.3
@@ -222,7 +227,8 @@ function reportRange(
   });
   if (range === NO_RECORD) return false;
   const linked = table.findAround(device.number, dma, LINKED) !== NO_RECORD;
-  // What needs no look at memory is taken down whatever is there.
+  // With these attributes no lookup of the memory is needed, so the call tears down whatever is
+  // mapped there.
   const ends = linked || (attrs & (DMA_ATTR.MMIO | DMA_ATTR.REQUIRE_COHERENT)) !== 0;
   const effect = ends
     ? "the linked pages are unmapped and their IOVAs freed now, and freed again with the range: a " +
@@ -240,7 +246,7 @@ function reportRange(
   return true;
 }
 
-/** The links with a byte in a span have ended, as far as they lie in it. */
+/** Removes the parts of link records that lie in a span. */
 function endLinks(ledger: MappingRecords, device: CheckedDevice, start: number, end: number): void {
   const { table } = ledger;
   const inside: number[] = [];

@@ -1,9 +1,9 @@
 /**
- * What all checks share: the records, the devices they belong to, and how a finding is reported.
+ * Shared by all checks: the records, the devices they belong to, and the reporting of findings.
  *
- * The ledger is the checker's own. It never looks at what the mapping layer remembers, and nothing
- * that the layer does depends on it: each is the other's witness, so that the two are never one book. The leak
- * report has both, the records from here and the rows of a recording (`runtime/leaks/test_leaks.ts`).
+ * The ledger belongs to the checker alone. It never reads the mapping layer's state, and the mapping layer
+ * does not depend on it: two independent accounts that can be compared. The leak report uses both, the records
+ * from here and the rows of a recording (`runtime/leaks/test_leaks.ts`).
  */
 import type { Bytes, PhysAddr } from "../../address.ts";
 import { invariant } from "../../errno.ts";
@@ -30,7 +30,7 @@ export const SINGLES = 1 << MADE.PHYS | 1 << MADE.PAGE | 1 << MADE.SINGLE | 1 <<
 
 /** How many findings a kernel prints by default. @see rules/dma.md 8.1 (num_errors) */
 const PRINTED_ERRORS = 1;
-/** More mappings than this on a line are warned of. @see rules/dma.md 8.2, row 16 */
+/** More mappings than this on one cache line cause a warning. @see rules/dma.md 8.2, row 16 */
 const MAX_PER_CACHE_LINE = 7;
 const DEVICE_LIMIT = 2 ** 16;
 
@@ -64,7 +64,7 @@ export class MappingRecords {
   /** The value of the kernel's own counter of errors. @see rules/dma.md 8.1 (error_count) */
   errorCount = 0;
 
-  /** Its kernels align what they hand out to cache lines. */
+  /** The machine's kernel aligns its allocations to cache lines. */
   readonly #alignsToLines: boolean;
   readonly #devices: CheckedDevice[] = [];
   #lines: CacheLineRecords | null = null;
@@ -104,13 +104,13 @@ export class MappingRecords {
     return this.table.add(device.number, made, dma, sizeBytes, site, spanBytes);
   }
 
-  /** Takes a record out: the mapping has ended. */
+  /** Removes a record: the mapping has ended. */
   end(record: number): void {
     this.ended.add(this.table, record);
     this.#forget(record);
   }
 
-  /** A mapping that may stay as it is. */
+  /** Whether a mapping needs no unmap, because dma_need_unmap() returned false after it. */
   isExcused(record: number): boolean {
     const { table } = this;
     return table.isOf(record, SINGLES) &&
@@ -122,7 +122,7 @@ export class MappingRecords {
    *
    * @param text The action and the mistake in it, as a sentence without a final period.
    * @param firstSite The statement that made the mapping.
-   * @param rule Where it is not the class's own.
+   * @param rule The rule, if it is not that of the report class.
    */
   report(
     reportClass: ReportClass,
@@ -151,10 +151,10 @@ export class MappingRecords {
   }
 
   /**
-   * Looks whether the memory of a mapping just made shares a cache line with another's: first as the
-   * kernel does, which has exemptions; where it is silent, as the caches do.
+   * Checks whether the memory of a new mapping shares a cache line with another mapping: first by
+   * the kernel's rule, which has exemptions; if that finds nothing, by how caches work.
    *
-   * @param sizeBytes How much of it lies together in memory, from its beginning on.
+   * @param sizeBytes Length of the contiguous memory at the mapping's beginning.
    * @returns Whether that was reported.
    */
   checkCacheLine(dev: DmaDevice, record: number, sizeBytes: Bytes): boolean {
@@ -184,8 +184,8 @@ export class MappingRecords {
   }
 
   /**
-   * Looks at memory that is mapped as RAM: that it is RAM, and was not freed.
-   * @param outside False where another check looks for what is no RAM.
+   * Checks that memory mapped as RAM is RAM, and was not freed.
+   * @param outside False where another check reports memory outside RAM.
    * @see rules/dma.md 1.6, 8.4
    */
   checkMemory(dev: DmaDevice, phys: number, sizeBytes: Bytes, outside = true): void {
@@ -226,21 +226,24 @@ export class MappingRecords {
     return area === "stack" || area === "text" ? FORBIDDEN[area] : null;
   }
 
-  /** Two mappings of which a device writes one. */
+  /**
+   * Whether a device writes through one of two mappings, so that sharing a cache line can lose
+   * data.
+   */
   #endangers(record: number, other: number): boolean {
     const { table } = this;
     if (table.dir(record) === DMA_TO_DEVICE && table.dir(other) === DMA_TO_DEVICE) return false;
     return !this.isExcused(other) && !this.#mayShare(record, other);
   }
 
-  /** Both say that the CPU keeps their lines clean. */
+  /** Whether both mappings have an attribute that says the CPU does not dirty their lines. */
   #mayShare(record: number, other: number): boolean {
     const { kernel, table } = this;
     const sharingAttrs = kernel.debug_by_page ? 0 : SHARING_ATTRS;
     return (table.attrs(record) & sharingAttrs) !== 0 && (table.attrs(other) & sharingAttrs) !== 0;
   }
 
-  /** The device has a copy of the memory. */
+  /** Whether the mapping is bounced. */
   isBounced(dev: DmaDevice, record: number): boolean {
     const { table, platform: { swiotlb } } = this;
     const dma = table.dma[record]!;
@@ -270,7 +273,7 @@ export class MappingRecords {
       others++;
       if (first === NONE && !this.#mayShare(record, other)) first = other;
     }
-    // A line that all its mappings keep clean may have any number of them.
+    // Any number of mappings may share a line if all of them have a sharing attribute.
     if (first === NONE) return false;
     this.report(
       "cacheline_overlap",
@@ -292,7 +295,8 @@ export class MappingRecords {
   /**
    * A call copies between a bounce buffer and its memory.
    * @param offset Where in the mapping the copy begins.
-   * @param call Who copies over what the CPU has written, as a sentence fragment; null for a copy of it.
+   * @param call The call that overwrites the CPU's writes with the bounce buffer, as a sentence
+   *   fragment; null when it copies them into the bounce buffer.
    * @see rules/dma.md 6.3
    */
   bounceCopied(record: number, offset: Bytes, sizeBytes: Bytes, call: string | null): void {
@@ -323,9 +327,9 @@ export class MappingRecords {
   }
 
   /**
-   * Whether mappings of a device are compared by cache line. A kernel for machines with devices
-   * that do not see the CPU's caches aligns its memory to lines, and bounces smaller buffers; here
-   * an IOMMU of such machines and a non-coherent device mean such a kernel.
+   * Whether mappings of a device are compared by cache line. A kernel built for non-coherent
+   * devices aligns its memory to lines, and bounces smaller buffers. The model assumes such a
+   * kernel where there is an IOMMU of such machines or a non-coherent device.
    */
   #countsCacheLines(dev: DmaDevice): boolean {
     const { swiotlb } = this.platform;
@@ -374,7 +378,7 @@ class EndedMappings {
   readonly #site: (number | null)[] = new Array<number | null>(KEPT_ENDED).fill(null);
   #total = 0;
 
-  /** Remembers a record that is about to go. */
+  /** Copies a record that is about to be removed. */
   add(table: RecordTable, record: number): void {
     const slot = this.#total++ & (KEPT_ENDED - 1);
     this.#dma[slot] = table.dma[record]!;
@@ -383,7 +387,7 @@ class EndedMappings {
     this.#site[slot] = table.site(record);
   }
 
-  /** The mapping of a device that an address lay in and that ended last, or null. */
+  /** The most recently ended mapping of a device that contained an address, or null. */
   find(device: number, dma: number): EndedMapping | null {
     for (let back = 1; back <= Math.min(KEPT_ENDED, this.#total); back++) {
       const slot = (this.#total - back) & (KEPT_ENDED - 1);
@@ -397,7 +401,7 @@ class EndedMappings {
   }
 }
 
-/** The part of one statement's writes that a copy meets. */
+/** The part of one statement's writes that a copy overlaps. */
 interface MetWrite {
   /** The statement that wrote. */
   readonly site: number | null;
@@ -407,8 +411,8 @@ interface MetWrite {
 }
 
 /**
- * The CPU's writes to bounced buffers in its turn that no copy has transferred: the next copy of
- * the bounce buffer to the memory overwrites it.
+ * The CPU's writes to bounced buffers, made while it owned them, that no copy has transferred: the
+ * next copy of the bounce buffer to the memory overwrites them.
  *
  * @see rules/dma.md 6.3
  */
@@ -420,7 +424,7 @@ class BouncedWrites {
     return this.#ofRecord.size === 0;
   }
 
-  /** A statement has written memory of a record from `start` to `end - 1`. */
+  /** Records that a statement has written a record's memory from `start` to `end - 1`. */
   add(record: number, site: number | null, start: number, end: number): void {
     const bySite = this.#ofRecord.get(record) ?? new Map<number | null, IntervalSet>();
     for (const bytes of bySite.values()) bytes.delete(start, end);
@@ -429,7 +433,7 @@ class BouncedWrites {
     this.#ofRecord.set(record, bySite.set(site, bytes));
   }
 
-  /** Takes out what lies from `start` to `end - 1`. */
+  /** Removes and returns the writes from `start` to `end - 1`. */
   take(record: number, start: number, end: number): MetWrite[] {
     const met: MetWrite[] = [];
     const bySite = this.#ofRecord.get(record);

@@ -1,9 +1,9 @@
 /**
  * The records of links in ranges.
  *
- * Links that lie side by side, made by one statement in one direction, share a record, so that the
- * thirty-two links of a request cost one. Only the first buffer of a range may start inside a
- * granule, so a walk over a range looks at its first byte and at granules from there.
+ * Adjacent links that one statement makes in one direction share a record, so that the thirty-two
+ * links of a request cost one. Only the first buffer of a range may start inside a granule, so a
+ * walk over a range visits its first byte and each granule after it.
  */
 import { type Bytes, KIB, type PhysAddr } from "../../address.ts";
 import type { DmaIovaState, RangePart } from "../iova_state.ts";
@@ -15,7 +15,8 @@ const LINKED = 1 << MADE.LINK;
 
 /**
  * The limit of a record's growth in a range with links that come and go page by page. All records
- * that may fill the range would be looked for in one place: a million of them there takes for ever.
+ * that may grow to fill the range hang in one hash chain: with a million of them, a search there is
+ * endless.
  */
 const PIECEMEAL_SPAN_BYTES: Bytes = 64 * KIB;
 
@@ -23,8 +24,8 @@ export class LinkRecords {
   constructor(private readonly ledger: MappingRecords) {}
 
   /**
-   * Records a link, behind the last one where it fits.
-   * @returns Whether it continues what no sync has handed over yet.
+   * Records a link, by extending the last link's record where that is possible.
+   * @returns Whether the link continues bytes that are linked but not yet synced.
    */
   add({ attrs, dev, dir, dma, sizeBytes, state }: RangePart, phys: PhysAddr): boolean {
     const { table, platform } = this.ledger;
@@ -48,8 +49,8 @@ export class LinkRecords {
   }
 
   /**
-   * Whole granules from `first` on are visible to the device now.
-   * @returns Where nothing is linked in them, the lowest such address; -1 for none.
+   * Marks links as synced, for whole granules from `first` on.
+   * @returns The lowest of these addresses where nothing is linked; -1 if all are linked.
    */
   sync({ dev, dev: { domain }, dma: first, sizeBytes, state }: RangePart): number {
     const { table } = this.ledger;
@@ -65,7 +66,7 @@ export class LinkRecords {
       table.unmark(last, MARK.UNSYNCED);
       return -1;
     }
-    // A link that ends inside the first granule is visible as a whole.
+    // A link that ends inside the first granule makes all of that granule visible.
     const endsInside = table.findAround(this.#numberOf(dev), start, LINKED) !== NONE;
     let reached = endsInside ? start + domain.granuleBytes : start;
     let hole = -1;
@@ -96,12 +97,15 @@ export class LinkRecords {
     return this.#firstFrom(dev, first, first + sizeBytes);
   }
 
-  /** The next link behind one, before `end`, or `NONE`. */
+  /** The next link after `record`, before `end`, or `NONE`. */
   nextIn(dev: TranslatedDevice, record: number, end: number): number {
     return this.#firstFrom(dev, this.ledger.table.end(record), end);
   }
 
-  /** The statement that made the first link in a span, or else the range; null for neither. */
+  /**
+   * The statement that made the first link in a span, else the statement that made the range; null
+   * for neither.
+   */
   siteIn(
     dev: TranslatedDevice,
     state: DmaIovaState,
@@ -117,7 +121,10 @@ export class LinkRecords {
     return range === NONE ? null : this.ledger.table.site(range);
   }
 
-  /** The record of the range that a state has; `NONE` where it has none, or none is kept. */
+  /**
+   * The record of the state's range; `NONE` where the state has no range or no record of it is
+   * kept.
+   */
   rangeOf({ addr, rangeRecord }: DmaIovaState): number {
     const { table } = this.ledger;
     const known = rangeRecord !== NONE && table.isLive(rangeRecord) &&
@@ -125,7 +132,7 @@ export class LinkRecords {
     return known ? rangeRecord : NONE;
   }
 
-  /** The mapping at a span, from any call; a link that leaked when nothing else is. */
+  /** The mapping at a span, from any call; a leaked link only when there is no other mapping. */
   occupant({ dev, dev: { domain }, dma, sizeBytes }: RangePart): number {
     const { table } = this.ledger;
     const number = this.#numberOf(dev);
@@ -143,12 +150,12 @@ export class LinkRecords {
     return found;
   }
 
-  /** Takes out what lies in `[start, end)`: whole records, or parts of them. */
+  /** Removes the records in `[start, end)`: whole records, or parts of them. */
   cut({ dev, dev: { domain }, dma: first, state }: RangePart, start: number, end: number): void {
     const { table } = this.ledger;
     const last = this.#lastOf(dev, state);
     if (last !== NONE && table.dma[last] === first && table.end(last) <= end) {
-      // The one record of a request, and the end of it.
+      // Usual case: one record covers all links of a request, up to their end.
       const whole = table.end(last) + domain.granuleBytes > end;
       this.#end(last, state);
       if (whole) return;
@@ -165,7 +172,7 @@ export class LinkRecords {
     }
   }
 
-  /** Forgets what leaked in `[start, end)`: it has been unlinked after all. */
+  /** Removes leaked links in `[start, end)`, which have been unlinked after all. */
   forgetLeaked(dev: DmaDevice, start: number, end: number): void {
     const { table } = this.ledger;
     const number = this.#numberOf(dev);
@@ -177,7 +184,7 @@ export class LinkRecords {
     });
   }
 
-  /** Memory that is still linked belongs to no range any more. */
+  /** Marks the links that are left in a freed range as leaked. */
   leak(dev: TranslatedDevice, state: DmaIovaState): void {
     const { table } = this.ledger;
     const { addr, sizeBytes } = state;
@@ -229,7 +236,7 @@ export class LinkRecords {
     return rest;
   }
 
-  /** The link made last, unless its record has become another's. */
+  /** The record of the last link, or `NONE` when its row now belongs to another mapping. */
   #lastOf(dev: DmaDevice, state: DmaIovaState): number {
     const { table } = this.ledger;
     const record = state.lastLinkRecord;

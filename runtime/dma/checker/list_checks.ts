@@ -1,5 +1,5 @@
 /**
- * Checks of scatterlists: one record for each output, all of them knowing the list's length.
+ * Checks of scatterlists: one record for each output; each record contains the list's length.
  *
  * @see rules/dma.md 8.1, 8.2 rows 6, 22 to 24
  */
@@ -42,7 +42,7 @@ export class ListChecks {
       table.entries[record] = list.count;
       table.mark(record, MARK.TESTED);
       this.#mappings.checkAreas(dev, record);
-      // Entries that an output joins need not lie together in memory.
+      // The entries that an output joins need not be contiguous in memory.
       while (entry < list.count - 1 && list.physAt(entry) !== phys) entry++;
       const together = list.isBusAddressAt(index) ? 0 : Math.min(sizeBytes, list.lengthAt(entry));
       ledger.checkCacheLine(dev, record, together);
@@ -51,8 +51,8 @@ export class ListChecks {
   }
 
   /**
-   * A list is to end.
-   * @param entries How many entries the driver says it has.
+   * Checks a list that is about to be unmapped.
+   * @param entries The number of entries that the driver passes.
    */
   unmapping(
     dev: DmaDevice,
@@ -74,8 +74,8 @@ export class ListChecks {
   }
 
   /**
-   * A list is handed to the CPU or to the device.
-   * @param entries How many entries the driver says it has.
+   * Checks a list that is handed to the CPU or to the device.
+   * @param entries The number of entries that the driver passes.
    */
   syncing(
     dev: DmaDevice,
@@ -121,7 +121,7 @@ export class ListChecks {
   }
 }
 
-/** How many outputs to look at. A list that is not mapped is recognised by its first entry. */
+/** Number of outputs to check. For a list that is not mapped it is 1: its first entry shows that. */
 function outputsOf(list: Scatterlist): number {
   return list.outputs === 0 ? Math.min(1, list.count) : list.outputs;
 }

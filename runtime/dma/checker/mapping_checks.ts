@@ -19,7 +19,7 @@ const NO_RECORD = NONE;
 const OF_ONE_BUFFER = SINGLES;
 
 export class MappingChecks {
-  /** The single mapping made last: the one of the next question. */
+  /** The newest single mapping, usually the next that dma_mapping_error() is called for. */
   #newest: number = NO_RECORD;
   readonly #ending = newEnding(MADE.PHYS);
   /** Coherent memory that is allocated. */
@@ -60,7 +60,10 @@ export class MappingChecks {
     if (made === MADE.SINGLE && !isReported) this.#checkCoherent(dev, record);
   }
 
-  /** A coherent buffer as a streaming one: its syncs and its unmap are for memory that has the CPU's caches. */
+  /**
+   * Reports a coherent buffer that is mapped as a streaming one: syncs and unmap are for memory in the CPU's
+   * caches.
+   */
   #checkCoherent(dev: DmaDevice, record: number): void {
     const { table } = this.ledger;
     const phys = table.phys[record]!;
@@ -68,7 +71,7 @@ export class MappingChecks {
     this.#report("coherent_mapped", dev, record, "Coherent memory mapped as a streaming buffer");
   }
 
-  /** Memory that a driver must not map at all. Lists are examined, too. */
+  /** Reports memory that a driver must not map at all. Lists are checked, too. */
   checkAreas(dev: DmaDevice, record: number): void {
     const ledger = this.ledger;
     const { table, platform: { memory } } = ledger;
@@ -95,7 +98,7 @@ export class MappingChecks {
     );
   }
 
-  /** The driver asked whether a map had failed. */
+  /** Called when the driver calls dma_mapping_error(). */
   tested(dev: DmaDevice, dma: DmaAddr): void {
     if (dma === DMA_MAPPING_ERROR) return;
     const { table } = this.ledger;
@@ -109,7 +112,8 @@ export class MappingChecks {
       table.mark(newest, TESTED);
       return;
     }
-    // Without an IOMMU the same memory may be mapped several times: each must be asked about.
+    // Without an IOMMU the same memory may be mapped several times, and dma_mapping_error() must be
+    // called for each.
     let untested: number = NO_RECORD;
     table.eachAt(number, dma, (record) => {
       if (!table.isOf(record, OF_ONE_BUFFER) || table.has(record, TESTED)) {
@@ -147,8 +151,8 @@ export class MappingChecks {
   }
 
   /**
-   * The driver is through with a mapping that needs no unmap, and calls nothing: the device may use it
-   * no more.
+   * The driver has finished with a mapping that needs no unmap, and makes no call: the device may no
+   * longer use it.
    */
   through(dev: DmaDevice, dma: number, sizeBytes: Bytes, dir: DmaDirection): void {
     const ledger = this.ledger;
@@ -158,7 +162,7 @@ export class MappingChecks {
     ending.dir = dir;
     const { number } = ledger.deviceOf(dev);
     ending.entries = 0;
-    // What costs nothing may have been mapped again.
+    // Without an unmap, the same memory may have been mapped several times.
     for (;;) {
       const record = ledger.table.findPerfect(number, ending, OF_ONE_BUFFER, Infinity);
       if (record === NO_RECORD) return;

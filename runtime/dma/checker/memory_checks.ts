@@ -1,6 +1,6 @@
 /**
- * Checks of the owner of touched memory: lines of the CPU's caches that a device does not see, and
- * pages of a confidential guest that only its CPU can read.
+ * Checks of who owns accessed memory: cache lines of the CPU that a non-coherent device does not
+ * see, and pages of a confidential guest that only its CPU can read.
  *
  * @see rules/dma.md 1.5, 2.1, 2.2
  */
@@ -18,13 +18,13 @@ import { bytes, bytesAt } from "./describe.ts";
 import { type MappingRecords, SINGLES } from "./ledger.ts";
 import { MADE, MARK } from "./record_table.ts";
 
-/** Calls after which memory is the device's until it is synced or unmapped. */
+/** Calls that make memory device-owned until it is synced or unmapped. */
 const LENT = SINGLES & ~(1 << MADE.RESOURCE) | 1 << MADE.LIST | 1 << MADE.LINK;
 const OWN_SYNCS = DMA_ATTR.MMIO | DMA_ATTR.SKIP_CPU_SYNC;
 const GRANULE = PAGE_SIZE_BYTES;
 
 export class MemoryChecks implements HostMemoryChecks {
-  /** Coherent memory that was freed, and that no buffer has had since. */
+  /** Coherent memory that was freed and not allocated again since. */
   readonly #freedCoherent = new IntervalSet();
 
   constructor(private readonly ledger: MappingRecords) {}
@@ -35,7 +35,7 @@ export class MemoryChecks implements HostMemoryChecks {
   }
 
   /**
-   * Pages go back to the allocator: nothing of them may be mapped.
+   * Pages are freed: none of them may still be mapped.
    * @see rules/dma.md 1.6
    */
   freed(pages: readonly PhysAddr[], pageSizeBytes: Bytes): void {
@@ -60,8 +60,8 @@ export class MemoryChecks implements HostMemoryChecks {
   }
 
   /**
-   * The CPU writes to memory that is the device's until a sync hands it over. Shared memory needs
-   * none, and who skips syncs at the map has their place elsewhere.
+   * The CPU writes: reports device-owned memory that no sync has handed to the CPU. Coherent memory
+   * needs no sync, and a driver that maps with skip_cpu_sync does its own.
    * @see rules/dma.md 1.6
    */
   written(pieces: readonly BufferSegment[]): void {
@@ -86,8 +86,9 @@ export class MemoryChecks implements HostMemoryChecks {
   }
 
   /**
-   * The CPU writes to its own memory, or to memory with an owner that only the driver knows: a
-   * bounce buffer that the device may write will not have it.
+   * The CPU writes memory that it owns, or of which only the driver knows the owner. If the memory
+   * is bounced and the device may write it, the write does not reach the bounce buffer and is
+   * recorded.
    */
   #writtenInTurn(record: number, pieces: readonly BufferSegment[]): void {
     const ledger = this.ledger;
@@ -104,7 +105,7 @@ export class MemoryChecks implements HostMemoryChecks {
     }
   }
 
-  /** Where memory begins that a record maps; -1 for nowhere. */
+  /** The first address of `memory` that a record maps; -1 if it maps none. */
   #firstOf(record: number, memory: IntervalSet): number {
     const { table } = this.ledger;
     const phys = table.phys[record]!;
@@ -114,7 +115,7 @@ export class MemoryChecks implements HostMemoryChecks {
     const runBytes = isOneRun ? sizeBytes : Math.min(sizeBytes, GRANULE - phys % GRANULE);
     const first = memory.firstIn(phys, phys + runBytes);
     if (isOneRun || first >= 0) return first;
-    // Links and lists put memory from anywhere side by side: the page table says which.
+    // Links and lists join memory from anywhere: the page table contains the addresses.
     for (let at = table.dma[record]!, end = table.end(record); at < end;) {
       const isThere = pageTable.walk(at);
       const leafBytes = isThere ? pageTable.walkSizeBytes : GRANULE;
@@ -128,14 +129,14 @@ export class MemoryChecks implements HostMemoryChecks {
     return -1;
   }
 
-  /** Coherent memory goes back to where it came from. */
+  /** Coherent memory is freed to its allocator. */
   freedCoherent({ pages, pageSizeBytes }: CoherentMemory): void {
     for (const page of pages) this.#freedCoherent.add(page, page + pageSizeBytes);
   }
 
   /**
-   * The CPU reads at an address. A scenario looks at any memory, but what was shared with a device is
-   * read for what the device wrote: that it is free is a mistake.
+   * The CPU reads at an address. A scenario may read any memory; but memory that was coherent is read
+   * for the device's data, so reading it after its free is a mistake.
    */
   peeked(phys: PhysAddr, sizeBytes: Bytes): void {
     const first = this.#freedCoherent.firstIn(phys, phys + sizeBytes);

@@ -1,5 +1,5 @@
 /**
- * Checks of memory that devices lend to each other: what no kernel looks at.
+ * Checks of peer memory (P2PDMA), which no kernel makes.
  *
  * @see rules/p2p.md 9.2, 9.7, 9.8
  */
@@ -12,18 +12,19 @@ import { bytes } from "./describe.ts";
 import type { MappingRecords } from "./ledger.ts";
 import { MADE } from "./record_table.ts";
 
-/** How a driver takes memory away that it has lent. */
+/** How a provider's driver takes peer memory away. */
 export type PeerRevocation = "unbinds" | "revokes a dma-buf";
 
 export class PeerChecks {
   constructor(private readonly ledger: MappingRecords) {}
 
   /**
-   * The memory of a device is taken away: whatever still leads there leads nowhere from now on.
+   * The memory of a provider is taken away: reports mappings and IOTLB entries that still lead to
+   * it.
    *
    * @param provider The device's name.
    * @param basePhys Where its memory was.
-   * @param what What its driver does.
+   * @param what The action of its driver.
    */
   revoked(
     iommu: Iommu,
@@ -38,7 +39,7 @@ export class PeerChecks {
       // A not-present entry has physical address 0, where no device's memory lies.
       if (phys >= end || phys + pageBytes <= basePhys) return;
       const domain = iommu.domains.find(({ id }) => id === domainId)!;
-      // Remaining mappings have been reported.
+      // Entries that are still mapped have been reported already.
       if (domain.table.walk(iova)) return;
       const parkedNs = domain.flushQueue?.parkedAtNs(Math.floor(iova / domain.granuleBytes)) ?? -1;
       invariant(parkedNs >= 0, "An entry of the IOTLB outlived its mapping, and no flush is due");
@@ -53,19 +54,19 @@ export class PeerChecks {
     });
   }
 
-  /** A driver passes memory of a peer on as a bus address, which no call maps. */
+  /** A driver uses a peer's memory by its bus address, without a mapping call. */
   onBus(dev: DmaDevice, dma: number, sizeBytes: Bytes): void {
     this.ledger.deviceOf(dev).onBus.push({ dma, sizeBytes });
   }
 
-  /** The driver is through with it. */
+  /** The driver has finished with that memory. */
   offBus(dev: DmaDevice, dma: number, sizeBytes: Bytes): void {
     const { onBus } = this.ledger.deviceOf(dev);
     const index = onBus.findIndex((each) => each.dma === dma && each.sizeBytes === sizeBytes);
     if (index >= 0) onBus.splice(index, 1);
   }
 
-  /** An address for a peer's memory has led to the host's instead. */
+  /** An address that should lead to a peer's memory has led to the host's instead. */
   misrouted(dev: DmaDevice, dma: number, phys: PhysAddr, provider: string): void {
     this.ledger.report(
       "peer_misrouted",
@@ -86,7 +87,7 @@ export class PeerChecks {
     );
   }
 
-  /** Memory is wanted of a provider that never got a pool: a kernel would crash here. */
+  /** Called when peer memory is requested from a provider without a pool: a kernel would crash here. */
   withoutPool(provider: string): void {
     this.ledger.report(
       "peer_memory_without_pool",

@@ -1,8 +1,8 @@
 /**
- * Checks of the two-step API: one record for a range, and one for what links put side by side in it.
+ * Checks of the two-step API: one record for a range, and one for each run of adjacent links in it.
  *
- * No kernel checks any of this; the page table refuses some of it, and the rest goes unnoticed until
- * a device reads or writes what it should not.
+ * No kernel checks any of this; the page table refuses some mistakes, and the rest go unnoticed
+ * until a device reads or writes the wrong memory.
  *
  * @see rules/dma.md 3.3, 3.6, 8.3
  */
@@ -18,7 +18,7 @@ import type { MappingRecords } from "./ledger.ts";
 import { LinkRecords } from "./link_records.ts";
 import { MADE, MARK, NONE } from "./record_table.ts";
 
-/** Links of these errors never came to the page table. */
+/** Links that fail with these errors did not reach the page table. */
 const REFUSED_BEFORE: readonly number[] = [-ERRNO.EOPNOTSUPP, -ERRNO.EPERM];
 const OCCUPIED: readonly number[] = [-ERRNO.EADDRINUSE, -ERRNO.EEXIST];
 const UNALIGNED: readonly number[] = [-ERRNO.ENXIO, -ERRNO.EINVAL];
@@ -40,7 +40,10 @@ export class RangeChecks {
     state.lastLinkRecord = NONE;
   }
 
-  /** A range is about to be allocated with a state that may still hold one, which leaks then. */
+  /**
+   * A range is about to be allocated with a state that may already contain a range, which then
+   * leaks.
+   */
   reservingAgain(dev: DmaDevice, state: DmaIovaState): void {
     if (!this.#isHeld(state)) return;
     const { addr, linkedBytes, sizeBytes } = state;
@@ -116,7 +119,7 @@ export class RangeChecks {
       if (otherDir === NONE && table.dir(record) !== dir) otherDir = record;
       if (otherAttrs === NONE && this.#attrsMatter(dev, state, record, attrs)) otherAttrs = record;
     }
-    // A correct call makes no text.
+    // A correct call builds no text.
     if (otherDir === NONE && otherAttrs === NONE) return;
     const what = `Unlink on device "${dev.name}" of ${bytesAt(sizeBytes, first)}`;
     if (otherDir !== NONE) {
@@ -139,8 +142,8 @@ export class RangeChecks {
 
   /**
    * Links have ended.
-   * @param destroying The range goes as well, which says so itself when it was not there.
-   * @param unmappedBytes What the page table cleared, in whole granules.
+   * @param destroying The range is freed as well; that check reports a range that does not exist.
+   * @param unmappedBytes The bytes that the page table cleared, in whole granules.
    */
   unlinked(part: RangePart, destroying: boolean, unmappedBytes: Bytes): void {
     const { dev, dev: { domain }, dma: first, sizeBytes, state } = part;
@@ -175,7 +178,7 @@ export class RangeChecks {
 
   /**
    * A range was freed.
-   * @param mappedBytes What the destroy was to end; null for a free.
+   * @param mappedBytes The bytes that dma_iova_destroy() was to unmap; null for dma_iova_free().
    */
   released(dev: TranslatedDevice, state: DmaIovaState, mappedBytes: Bytes | null): void {
     const range = this.#links.rangeOf(state);
@@ -191,20 +194,20 @@ export class RangeChecks {
     state.lastLinkRecord = NONE;
   }
 
-  /** The state holds a range, and no call of another API has freed it. */
+  /** True while the state contains a range that no call of another API has freed. */
   #isHeld(state: DmaIovaState): boolean {
     if (!state.held) return false;
     const range = this.#links.rangeOf(state);
     return range === NONE || !this.#ledger.table.has(range, MARK.LEAKED);
   }
 
-  /** Some call has named another device, and everything after it may be its consequence. */
+  /** True after a call named another device: later mismatches may only be its consequence. */
   #isConfused(state: DmaIovaState): boolean {
     const range = this.#links.rangeOf(state);
     return range !== NONE && this.#ledger.table.has(range, MARK.CONFUSED);
   }
 
-  /** The range of a state is another device's. */
+  /** True when the state's range belongs to another device. */
   #isForeign(dev: DmaDevice, state: DmaIovaState): boolean {
     const range = this.#links.rangeOf(state);
     return range !== NONE &&
@@ -273,7 +276,10 @@ export class RangeChecks {
     }
   }
 
-  /** The bytes that one sync hands over are one segment to the device. Said once of a range. */
+  /**
+   * The bytes linked before one sync are one segment to the device: checks its limits. Reported
+   * once a range.
+   */
   #checkLimits(
     dev: DmaDevice,
     state: DmaIovaState,
@@ -309,9 +315,9 @@ export class RangeChecks {
   }
 
   /**
-   * Whether ending a link with these attributes differs from ending it with its own: attributes
-   * that map and unmap must agree on, and a copy or cache operation that is left out, or done
-   * although the link left it out. Nothing is lost where the device never saw the data.
+   * Whether unlinking with these attributes differs from unlinking with the link's own: in
+   * attributes that map and unmap must agree on, or in a copy or cache operation that is omitted,
+   * or done although the link omitted it. Nothing is lost where the device never saw the data.
    */
   #attrsMatter(dev: DmaDevice, state: DmaIovaState, record: number, attrs: number): boolean {
     const { table } = this.#ledger;

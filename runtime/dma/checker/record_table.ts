@@ -1,11 +1,11 @@
 /**
  * The checker's records: mappings with device, address, kind and statement.
  *
- * A record is a row of typed arrays, some 50 bytes, and rows are used again, so that mapping and
+ * A record is a row of typed arrays, some 50 bytes, and rows are reused, so that mapping and
  * unmapping leave no garbage. A row is found by its device and an address *inside* it: it hangs in
- * a hash under the block of 2^k bytes that it begins in, where 2^k is the power of two that it fits
- * in. It can only reach into the next block, so an address is looked up in two blocks for each k in
- * use, and there are few of those.
+ * a hash chain of the block of 2^k bytes in which it begins, where 2^k is the smallest power of two
+ * not below its size. It can only reach into the next block, so a lookup searches two blocks for
+ * each k in use, and few values of k are in use.
  */
 import { invariant } from "../../errno.ts";
 import type { Bytes } from "../../address.ts";
@@ -22,14 +22,14 @@ export const MADE = {
   COHERENT: 5,
   /** A range of the two-step API; not in the hash, because it maps nothing alone. */
   RANGE: 6,
-  /** What links put side by side into a range. */
+  /** A run of adjacent links in a range. */
   LINK: 7,
 } as const;
 export type MadeBy = (typeof MADE)[keyof typeof MADE];
 
 /** No record. */
 export const NONE = -1;
-/** No statement of a script. */
+/** Marks a record without a statement of a script. */
 const NO_SITE = -1;
 
 const MADE_MASK = 7;
@@ -41,20 +41,20 @@ const BLOCK_SHIFT = 24;
 const BLOCK_MASK = 0x3f;
 
 export const MARK = {
-  /** The driver has asked whether the mapping failed. */
+  /** The driver has called dma_mapping_error() for the mapping. */
   TESTED: 1 << 19,
   /** For a range: a call has named another device, so its links are unknown. */
   CONFUSED: 1 << 19,
   /** Linked, but not yet made visible to the device. */
   UNSYNCED: 1 << 20,
-  /** The checker's one message about a record has been printed. */
+  /** The one message that the checker prints about a record has been printed. */
   REPORTED: 1 << 21,
   /** Still linked in a range that was freed; of a range: freed by another API's call. */
   LEAKED: 1 << 22,
   LIVE: 1 << 23,
   /** Handed to the CPU by a sync, and not back to the device. */
   CPU: 1 << 30,
-  /** Of coherent memory: a page of a pool, of which the device may use the blocks that are allocated. */
+  /** For coherent memory: a page of a pool, of which the device may use the allocated blocks. */
   POOL: 1 << 31,
 } as const;
 
@@ -62,7 +62,7 @@ const { RANGE } = MADE;
 const { LEAKED, LIVE } = MARK;
 
 const NO_RECORD = NONE;
-/** Blocks are at least this wide: smaller ones would make more widths to look through. */
+/** Width of the smallest blocks: smaller ones would mean more widths to search. */
 const SMALLEST_BLOCK_BIT = 6;
 const BLOCK_BITS = 54;
 const INVERSE_POWER = Float64Array.from({ length: BLOCK_BITS }, (_, bit) => 2 ** -bit);
@@ -83,23 +83,21 @@ export interface UnmapDescription {
   readonly dma: number;
   readonly sizeBytes: Bytes;
   readonly dir: DmaDirection;
-  /** Entries of the list; 0 when it is no list. */
+  /** Entries of the list; 0 for a single buffer. */
   readonly entries: number;
 }
 
 export class RecordTable {
   /** First byte as the device sees it. */
   dma = zeros(Float64Array, FIRST_CAPACITY);
-  /**
-   * First byte of the memory. For a range: the beginning of the bytes that no sync has handed over.
-   */
+  /** First byte of the memory. For a range: first device address that no sync has handed over. */
   phys = zeros(Float64Array, FIRST_CAPACITY);
   sizeBytes = zeros(Float64Array, FIRST_CAPACITY);
-  /** Numbers of devices; the ledger gives them. */
+  /** Device numbers, assigned by the ledger. */
   device = zeros(Uint16Array, FIRST_CAPACITY);
   /** Entries of the list that a record is an output of; 0 for all others. */
   entries = zeros(Uint32Array, FIRST_CAPACITY);
-  /** Counts up with every record. */
+  /** Serial number, increasing with every record. */
   serial = zeros(Uint32Array, FIRST_CAPACITY);
   lastSerial = 0;
 
@@ -110,12 +108,12 @@ export class RecordTable {
   #shift = 32 - Math.log2(FIRST_CAPACITY);
   #free: number = NO_RECORD;
   #count = 0;
-  /** How many records hang under blocks of each width, and which widths are in use. */
+  /** Number of records in blocks of each width. A width with none is not searched. */
   readonly #countOfBit = zeros(Uint32Array, BLOCK_BITS);
   readonly #bitsInUse = zeros(Uint8Array, BLOCK_BITS);
   #bits = 0;
 
-  /** @param reclaim Called when no row is left; returns how many it could give up. */
+  /** @param reclaim Called when no row is left; returns how many rows it freed. */
   constructor(private readonly reclaim: () => number) {
     this.#chainFree(0);
   }
@@ -165,7 +163,7 @@ export class RecordTable {
     return record;
   }
 
-  /** Says of a record that was just made what it maps, and how. */
+  /** Completes a new record with its memory, direction and attributes. */
   describe(record: number, phys: number, dir: DmaDirection, attrs: number): void {
     this.phys[record] = phys;
     this.#flags[record]! += (dir << DIR_SHIFT) + ((attrs & ATTRS_MASK) << ATTRS_SHIFT);
@@ -208,8 +206,8 @@ export class RecordTable {
   }
 
   /**
-   * Whether one of some calls made a record.
-   * @param family Those calls, as bits `1 << MADE.…`.
+   * Whether one of several calls made a record.
+   * @param family The calls, as bits `1 << MADE.…`.
    */
   isOf(record: number, family: number): boolean {
     return (1 << this.madeBy(record) & family) !== 0;
@@ -245,7 +243,7 @@ export class RecordTable {
     this.#flags[record]! &= ~mark;
   }
 
-  /** Whether a record may become so large without being found under another block. */
+  /** Whether a record may grow to a size without moving to another hash chain. */
   mayGrowTo(record: number, sizeBytes: Bytes): boolean {
     return sizeBytes <= POWER[this.#bit(record)]!;
   }
@@ -272,10 +270,10 @@ export class RecordTable {
   }
 
   /**
-   * The newest record of a device that is what an unmap says it is.
+   * The newest record of a device that matches an unmap's arguments exactly.
    *
    * @param family Calls that may have made it, as bits `1 << MADE.…`.
-   * @param excusedSerial Records up to this one count only when there is no other.
+   * @param excusedSerial Records up to this serial number count only when there is no other.
    */
   findPerfect(
     device: number,
@@ -304,7 +302,7 @@ export class RecordTable {
   }
 
   /**
-   * A record of a device that an address lies in, leaked ones left out.
+   * A record of a device that contains an address, leaked records excepted.
    * @param family Calls that may have made it, as bits `1 << MADE.…`.
    * @param otherThan A direction that it must not have.
    */
@@ -320,7 +318,7 @@ export class RecordTable {
   }
 
   /**
-   * Visits the records of a device that an address lies in.
+   * Visits the records of a device that contain an address.
    * @param visit Returns true to stop. It must not add or remove records.
    */
   eachAround(device: number, dma: number, visit: (record: number) => boolean): void {
@@ -396,7 +394,7 @@ export class RecordTable {
     }
   }
 
-  /** Chains the rows from `from` on as free, the first in front. */
+  /** Chains the rows from `from` on as free rows, `from` first. */
   #chainFree(from: number): void {
     for (let record = this.capacity - 1; record >= from; record--) {
       this.#next[record] = this.#free;
@@ -405,7 +403,8 @@ export class RecordTable {
   }
 
   #makeRoom(): void {
-    // Giving up a few rows for a search through all of them would be repeated at once.
+    // If reclaiming freed only a few rows, the search through all rows would soon be repeated: grow
+    // instead.
     if (this.reclaim() * 4 >= this.capacity) return;
     const old = this.capacity;
     const rows = 2 * old;
@@ -421,7 +420,7 @@ export class RecordTable {
     this.#chainFree(old);
     this.#buckets = new Int32Array(rows).fill(NO_RECORD);
     this.#shift--;
-    // In the order in which they were made, so that the newest comes first again.
+    // Inserted oldest first, so that the newest is at the head of its chain again.
     const hanging: number[] = [];
     for (let record = 0; record < old; record++) {
       if (this.isLive(record) && this.madeBy(record) !== RANGE) hanging.push(record);

@@ -1,10 +1,10 @@
 /**
- * Every class of `dma.report`: the rule it comes from, and whether a kernel reports it.
+ * Every class of `dma.report`: its rule, and whether a kernel reports it.
  *
  * @see rules/dma.md 3.6, 8.2, rules/c-api.md 14; docs/what-fails-a-test.md
  */
 
-/** Where a class or a leak can be found at all, and how a page says so. */
+/** The machines on which a class or a leak can be found, with the text for the documentation. */
 export const FOUND_IN = {
   every_mode: "every mode, with and without translation",
   since_7_2: "every mode, from 7.2 on",
@@ -28,9 +28,9 @@ export interface ReportClassEntry {
   readonly found: FoundIn;
   /** The kernel's DMA debugging counts it in `error_count`. */
   readonly counted: boolean;
-  /** How a kernel logs it, without its numbers; null where it logs nothing, or the line is unknown. */
+  /** The kernel's log line without its numbers; null where it logs nothing, or the line is unknown. */
   readonly log: string | null;
-  /** A kernel's error line that is no WARN, with places for its names. */
+  /** A kernel's error line that is not a WARN, with placeholders for names. */
   readonly errorLine?: string;
 }
 
@@ -49,7 +49,7 @@ function warned(row: number, doc: string, log: string): ReportClassEntry {
   return { ...SEEN, doc, rule: `dma.8.2.${row}`, log };
 }
 
-/** A row of 3.6 of which some kernel code says something. */
+/** A row of 3.6 for a mistake that some kernel code reports. */
 function refused(row: number, doc: string): ReportClassEntry {
   return { ...TWO_STEP, doc, rule: `dma.3.6.${row}`, beyondKernel: false };
 }
@@ -64,7 +64,7 @@ function kernelWarns(rule: string, doc: string): ReportClassEntry {
   return { ...SEEN, doc, rule };
 }
 
-/** What no kernel looks at. */
+/** A mistake that no kernel checks for. */
 function hazard(rule: string, doc: string, found: FoundIn = "every_mode"): ReportClassEntry {
   return { doc, rule, beyondKernel: true, found, counted: false, log: null };
 }

@@ -1,9 +1,9 @@
 /**
  * Checks of the calls that hand a mapping, or a part of one, to the CPU or to the device.
  *
- * A sync in the direction of the mapping is right, for the CPU or for the device: a driver that
- * changes a buffer that the device only reads takes it back first, and one that uses a buffer again
- * that the device only writes hands it over again.
+ * A sync in the direction of the mapping is right both for the CPU and for the device. A driver
+ * takes a DMA_TO_DEVICE buffer back before it changes it, and hands a DMA_FROM_DEVICE buffer over
+ * again before the device reuses it.
  *
  * @see rules/dma.md 8.2 rows 17 to 22
  */
@@ -43,7 +43,8 @@ export class SyncChecks {
       this.#reportUnknown(dev, dma, call);
       return;
     }
-    // Whose the rest is, no kernel remembers: it stays the CPU's.
+    // After a partial sync the rest counts as the CPU's, too: the kernel does not record the owner
+    // of each part.
     if (forCpu) table.mark(record, MARK.CPU);
     else if (sizeBytes >= table.sizeBytes[record]!) table.unmark(record, MARK.CPU);
     const { swiotlb } = ledger.platform;
@@ -70,7 +71,8 @@ export class SyncChecks {
         ledger.report("sync_for_device_write_only", text, site);
       }
     }
-    // The kernel's check ends where any direction is right (dma.md 8.2 row 22).
+    // The kernel checks no further for a bidirectional mapping, where any direction is right
+    // (dma.md 8.2 row 22).
     if (mappedDir === DMA_BIDIRECTIONAL) return;
     if (entries !== 0 && table.entries[record] !== entries) {
       const text = `${what}: entries mismatch, ${entries} passed, ${table.entries[record]} mapped`;
@@ -78,7 +80,7 @@ export class SyncChecks {
     }
   }
 
-  /** The record that an address lies in; of several, the one most like what is synced. */
+  /** The record that contains an address; of several, the closest match to the synced part. */
   #find(
     dev: DmaDevice,
     dma: DmaAddr,

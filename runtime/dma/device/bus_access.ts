@@ -1,8 +1,8 @@
 /**
  * A device's accesses to memory: reads and writes at its own addresses.
  *
- * A request is cut at page borders. The wires between peers come first. The IOMMU translates
- * accesses that they send to the root complex. A target that is no memory is unreachable.
+ * A request is cut at page borders. Direct routes between peers are tried first. The IOMMU
+ * translates accesses that go to the root complex. A target that is not memory is unreachable.
  *
  * @see rules/dma.md chapter 5; p2p.md
  */
@@ -32,7 +32,7 @@ const PAGE_BYTES = 4096;
 /** A peer router's answer for an access that is lost below the root complex. */
 const PEER_LOST = -2;
 
-/** Makes the bytes of a page where they are wanted. */
+/** Generates the bytes of a page in place. */
 export interface PageMaker {
   makePage(page: MemoryPage): void;
 }
@@ -44,10 +44,10 @@ export class DeviceBus {
   readonly #pageBytes: Bytes;
   readonly #checker: DmaChecker | null;
   readonly #watchers: readonly AccessWatcher[];
-  /** The pieces of the request at hand: where each lies and how long it is. */
+  /** The pieces of the current request: physical address and length of each. */
   readonly #phys: number[] = [];
   readonly #sizeBytes: number[] = [];
-  /** Where a page is made that cannot be made in place. */
+  /** Buffer for a page that cannot be generated in place. */
   #ownPage: MemoryPage | null = null;
 
   /** @internal */
@@ -64,8 +64,8 @@ export class DeviceBus {
    * Reads memory for a device.
    *
    * @param dma First byte as the device sees it.
-   * @param into Takes the bytes from `offset` on.
-   * @param point The injection point here: an access for data, or one to a queue.
+   * @param into Receives the bytes from `offset` on.
+   * @param point Injection point of the access: for data, or for a queue.
    * @returns False after a fault; nothing was read then, except from parts of a merged range.
    */
   read(
@@ -102,7 +102,7 @@ export class DeviceBus {
   /**
    * Writes memory for a device. Everything is translated before any byte changes, except in parts of
    * a merged range.
-   * @param point The injection point here: an access for data, or one to a queue.
+   * @param point Injection point of the access: for data, or for a queue.
    * @returns False after a fault; nothing was written then.
    */
   write(
@@ -142,8 +142,8 @@ export class DeviceBus {
    * Reads 32-bit words that lie in one page, such as a queue's entry (`nvme.read4k`).
    *
    * @param dma A multiple of 4.
-   * @param into As many words as are to be read.
-   * @param page Of the queue, for its reads; null for none.
+   * @param into Receives the words; its length is their number.
+   * @param page Cached page of the queue for reads; null for none.
    * @returns False after a fault; nothing was read then.
    * @internal
    */
@@ -165,7 +165,7 @@ export class DeviceBus {
 
   /**
    * Writes 32-bit words that lie in one page; `dma` is a multiple of 4. False after a fault.
-   * @param page Of the queue, for its writes; null for none.
+   * @param page Cached page of the queue for writes; null for none.
    * @internal
    */
   writeWords(
@@ -187,10 +187,11 @@ export class DeviceBus {
   }
 
   /**
-   * Writes a whole page of generated data, in place where nothing is in between (`nvme.read4k`).
+   * Writes a whole page of generated data, directly in memory where nothing prevents that
+   * (`nvme.read4k`).
    *
    * @param dma First byte of a page of 4 KiB.
-   * @returns False after a fault; nothing was made then.
+   * @returns False after a fault; no data was generated then.
    * @internal
    */
   writePage(dev: DmaDevice, dma: number, maker: PageMaker): boolean {
@@ -213,9 +214,9 @@ export class DeviceBus {
   }
 
   /**
-   * A device asked for an address that has no number here. The fault shows the error value in its
-   * place.
-   * @param high The upper 32 bits of the address, as `foldedHigh` leaves them.
+   * Records a fault of a device at an address that no number can represent. The fault shows the
+   * error value instead of the address.
+   * @param high The upper 32 bits of the address, as `foldedHigh` returns them.
    * @internal
    */
   faultWide(dev: DmaDevice, access: DeviceAccess, high: number): void {
@@ -255,7 +256,7 @@ export class DeviceBus {
   }
 
   /**
-   * As `#resolveOne`, without a search where it would find what it found for the page before (`nvme.read4k`).
+   * Like `#resolveOne`, but reuses the last result for the page where that is still valid (`nvme.read4k`).
    */
   #resolveEntry(
     dev: DmaDevice,
@@ -280,7 +281,7 @@ export class DeviceBus {
     return phys;
   }
 
-  /** Whether all that decides where a page leads is as it was. If so, the translation is counted. */
+  /** Whether the remembered result for a page is still valid. If so, the translation is counted. */
   #isAsBefore(page: EntryPage, dev: DmaDevice): boolean {
     const { domain } = page;
     if (dev.domain !== domain || dev.refusal !== null || this.#watchers.length !== 0) return false;
@@ -289,7 +290,10 @@ export class DeviceBus {
     return domain === null || iommu.translateAgain(domain, page.iotlbEntry, page.iotlbSerial);
   }
 
-  /** Remembers where a page leads, unless peers want each access, or the checker does, or memory ends in the page. */
+  /**
+   * Remembers where a page leads, unless each access must be seen (by peers, the checker or a device TLB), the bus
+   * has a range map, or memory ends in the page.
+   */
   #remember(page: EntryPage, dev: DmaDevice, dma: number, phys: number): void {
     const { iommu: { iotlb }, memory, peers } = this.#machine;
     const { domain } = dev;
@@ -305,7 +309,7 @@ export class DeviceBus {
     page.iotlbSerial = iotlb.serialOf(iotlb.newest);
   }
 
-  /** Where a piece ends up, or -1 after a fault. */
+  /** The physical address of a piece, or -1 after a fault. */
   #resolveOne(
     dev: DmaDevice,
     dma: number,
@@ -329,7 +333,7 @@ export class DeviceBus {
     let at = dma;
     let left = sizeBytes;
     while (left > 0) {
-      // Behind the last address that the hardware can drive comes the first one.
+      // Addresses wrap around after the last one that the hardware can drive.
       if (dev.addressBits < 64) at = lowBitsOf(at, dev.addressBits);
       const page = Math.floor(at / this.#pageBytes) * this.#pageBytes;
       const room = page + this.#pageBytes - at;
@@ -393,7 +397,10 @@ export class DeviceBus {
     return phys;
   }
 
-  /** All of an access without translation at once: a request of many pages is one mistake. */
+  /**
+   * Checks a whole access without translation at once, so that a request of many pages is reported
+   * once.
+   */
   #checkUntranslated(dev: DmaDevice, dma: number, sizeBytes: Bytes, access: DeviceAccess): void {
     if (this.#checker === null || dev.domain !== null) return;
     this.#checker.accesses.touched(dev, dma, sizeBytes, access);
@@ -414,18 +421,21 @@ function bytesOf(words: Int32Array): Uint8Array {
 const NOWHERE = Infinity;
 
 /**
- * Where a page of a queue leads, as the device found it when it last read or wrote an entry there: it
- * asks for the same page again and again (`nvme.read4k`). One for each queue and one kind of access;
- * `DeviceBus` writes it, and asks each time whether it holds.
+ * Cached translation of a queue's page, from the device's last read or write of an entry there: the
+ * device accesses the same page again and again (`nvme.read4k`). One for each queue and kind of
+ * access; `DeviceBus` writes it, and checks before each use whether it is still valid.
  */
 export class EntryPage {
   /** First byte of the page, as the device sees it. */
   dma = NOWHERE;
-  /** First byte of the memory that it leads to. */
+  /** First byte of the memory to which the page leads. */
   phys = 0;
-  /** The translation that it goes through; null without one. */
+  /** The domain that translates the page; null without translation. */
   domain: IommuDomain | null = null;
   iotlbEntry = 0;
-  /** The number of the translation that was in that entry. */
+  /**
+   * Serial number of the translation in IOTLB entry `iotlbEntry`; a change means that the entry was
+   * replaced.
+   */
   iotlbSerial = 0;
 }

@@ -22,11 +22,11 @@ export type WantedMode = "passthrough" | "strict";
 
 /** Memory that firmware uses with a device: mapped one to one wherever the device is translated. */
 export interface DirectRegion {
-  /** Its first byte, physical and for the device. */
+  /** First address, both physical and for the device. */
   readonly start: number;
   /** Exclusive. */
   readonly end: number;
-  /** A user may have the device, and do without it. */
+  /** The device may be assigned to a user without this mapping (relaxable). */
   readonly relaxable: boolean;
 }
 
@@ -36,7 +36,7 @@ export interface DmaDeviceOptions {
   readonly maskBits?: number;
   /** Width of the mask for coherent memory in bits. Default: that of the streaming mask. */
   readonly coherentMaskBits?: number;
-  /** Width of the bus limit in bits; 0, the default, is none. */
+  /** Width of the bus limit in bits; 0, the default, means no limit. */
   readonly busLimitBits?: number;
   /** Address bits that the hardware drives, whatever its driver claims. Default 64. */
   readonly addressBits?: number;
@@ -50,19 +50,22 @@ export interface DmaDeviceOptions {
   readonly maxSegmentSizeBytes?: Bytes;
   /** A segment of a list may not cross a multiple of this mask plus one. Default 2^32 - 1. */
   readonly segmentBoundaryMask?: number;
-  /** Where the device's bus has memory, when that is not at its physical address. */
+  /** Bus addresses of memory, when they differ from its physical addresses. */
   readonly ranges?: readonly DmaRange[];
-  /** The IOMMU driver's request for this device, as for some quirks: its group's mode follows. */
+  /**
+   * The default domain type that the IOMMU driver requests for this device, as for some quirks; it
+   * sets its group's mode.
+   */
   readonly wantedMode?: WantedMode;
-  /** Memory that firmware uses with it (RMRR, IVMD, RMR). Default none. */
+  /** Memory that firmware uses with the device (RMRR, IVMD, RMR). Default none. */
   readonly directRegions?: readonly DirectRegion[];
-  /** It keeps translations itself (ATS), and has to be sent invalidations. Default false. */
+  /** The device caches translations itself (ATS), and must be sent invalidations. Default false. */
   readonly ats?: boolean;
-  /** How many translations it keeps with ATS. Default 64. */
+  /** Number of translations in the device's ATS cache. Default 64. */
   readonly atsEntries?: number;
-  /** How long it takes to answer an invalidation; null for never. Default 0. */
+  /** Time that the device takes to answer an invalidation; null for never. Default 0. */
   readonly atsAnswersNs?: Nanoseconds | null;
-  /** Its own dma_map_ops answer its mapping calls. */
+  /** Mapping calls for the device go to its own dma_map_ops. */
   readonly ownOps?: boolean;
   /** Allocate IOVAs below 4 GiB first. Default true, as for PCI without force-DAC. */
   readonly prefer32Bit?: boolean;
@@ -90,20 +93,20 @@ export class DmaDevice {
    */
   readonly addressBits: number;
   /**
-   * Translations that it keeps itself; null without ATS.
+   * The device's own translation cache; null without ATS.
    * @internal
    */
   readonly deviceTlb: DeviceTlb | null;
   /** Memory that firmware uses with it: mapped one to one wherever it is translated. */
   readonly directRegions: readonly DirectRegion[];
   /**
-   * Its own dma_map_ops answer its mapping calls: it is never translated nor bounced,
-   * and knows nothing of peer memory.
+   * Mapping calls for the device go to its own dma_map_ops: it is never translated or bounced, and
+   * does not support peer memory.
    * @see rules/dma.md 1.3, 1.4 row 7; p2p.md 9.6
    */
   readonly ownOps: boolean;
   /**
-   * Where the device's bus has memory; null when at its physical address.
+   * Bus addresses of memory; null when they are its physical addresses.
    * @internal
    */
   readonly rangeMap: RangeMap | null;
@@ -120,12 +123,12 @@ export class DmaDevice {
    * @internal
    */
   skipSync: boolean;
-  /** Whether 32-bit IOVAs are tried first; goes off at the first failure (4.2). */
+  /** Whether 32-bit IOVAs are tried first; becomes false at the first failure (4.2). */
   prefer32Bit: boolean;
-  /** The IOMMU driver's request for this device; null where it leaves that to the settings. */
+  /** The IOMMU driver's request for this device; null where the settings decide. */
   readonly wantedMode: WantedMode | null;
   /**
-   * The devices that share its translation; null before it is attached.
+   * The IOMMU group: devices that share a translation; null before the device is attached.
    * @internal
    */
   group: IommuGroup | null = null;
@@ -135,7 +138,7 @@ export class DmaDevice {
    */
   domain: IommuDomain | null = null;
   /**
-   * Ranges that it sees joined; null while it has none.
+   * Separate ranges that the device sees joined; null without any.
    * @internal
    */
   merged: MergedRanges | null = null;
@@ -150,13 +153,12 @@ export class DmaDevice {
    */
   hostBridge: string | null = null;
   /**
-   * Why every access is refused: it may not master the bus any more or has been pulled, or its
-   * context entry was cleared with that of another function of its requester ID.
+   * Why every access is refused: the device was pulled or its bus mastering is off, or its context
+   * entry was cleared with that of another function of its requester ID.
    */
   refusal: "device_gone" | "context_absent" | null = null;
   /**
-   * Whether the driver has switched bus mastering on; null while it has never done so: the device then does DMA
-   * all the same.
+   * Whether the driver has switched bus mastering on; null if it never set it, and the device can then do DMA.
    * @internal
    */
   busMaster: boolean | null = null;
@@ -166,14 +168,14 @@ export class DmaDevice {
    */
   hasDriver = false;
   /**
-   * Who it is to the IOMMU: bus, device and function in 16 bits; a bridge to conventional PCI has
-   * one for all that is behind it. Null for what is on no PCI bus.
+   * The requester ID by which the IOMMU identifies the device: bus, device and function in 16 bits.
+   * All devices behind a bridge to conventional PCI share one ID. Null for a device on no PCI bus.
    * @internal
    */
   requesterId: number | null = null;
   /**
-   * Live mappings: single ones, lists and ranges, each once. Coherent memory does not count. For a
-   * request that needs no unmap they live until the driver is through with it.
+   * Live mappings: single ones, lists and ranges, each once. Coherent memory does not count.
+   * Mappings of a request that need no unmap count until the driver has finished with the request.
    */
   mappings = 0;
   /**
@@ -213,7 +215,8 @@ export class DmaDevice {
   }
 
   /**
-   * The value of `skipSync` after the mask is set: a device's own table may have work at each sync.
+   * The value of `skipSync` after the mask is set: false for a device's own dma_map_ops, which may
+   * have work at each sync.
    * @internal
    */
   get syncsNothing(): boolean {
@@ -221,7 +224,7 @@ export class DmaDevice {
   }
 
   /**
-   * A domain is set up for its group: it looks below 4 GiB first again (4.2).
+   * Called when a domain is set up for its group: IOVAs below 4 GiB are tried first again (4.2).
    * @internal
    */
   setUp32Bit(forcedac: boolean): void {

@@ -1,6 +1,6 @@
 /**
- * Memory as a device sees it, on machines where that is not simply memory: behind the CPU's caches,
- * or encrypted with a key that devices do not have.
+ * Memory as a device sees it, on machines where that differs from RAM: the CPU's caches hide data,
+ * or memory is encrypted with a key that devices do not have.
  */
 import type { Bytes, PhysAddr } from "../../address.ts";
 import type { DeviceAccess } from "../../iommu/iommu.ts";
@@ -40,7 +40,7 @@ export class DeviceMemory {
       this.#store(caches, dev, phys, from, offset, sizeBytes);
       return;
     }
-    // The bytes that the CPU will decrypt.
+    // The stored bytes, which the CPU will decrypt.
     const stored = from.slice(offset, offset + sizeBytes);
     encryption.apply(phys, stored, 0, sizeBytes);
     this.#store(caches, dev, phys, stored, 0, sizeBytes);

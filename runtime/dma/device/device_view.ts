@@ -1,7 +1,7 @@
 /**
  * A device's view: the bytes at its addresses.
  *
- * A query: nothing is translated for it, and no event happens.
+ * Reading a view has no effects: it fills no IOTLB and emits no event.
  */
 import { type Bytes, PAGE_SIZE_BYTES, type PhysAddr } from "../../address.ts";
 import { PTE_READ, PTE_WRITE } from "../../iommu/page_table.ts";
@@ -23,7 +23,7 @@ export interface DeviceVisibleRange {
 
 /**
  * The memory that a device can reach between two of its addresses, the end excluded: its page
- * table, or without translation all memory that is not zero.
+ * table's mappings, or without translation all memory that is not zero.
  */
 export function viewOf(
   machine: DmaMachine,
@@ -55,7 +55,7 @@ export function viewOf(
   return ranges;
 }
 
-/** True when both views have the same bytes at the same addresses, to be used in the same way. */
+/** True when both views have the same bytes at the same addresses, with the same permissions. */
 export function sameView(
   left: readonly DeviceVisibleRange[],
   right: readonly DeviceVisibleRange[],
@@ -77,7 +77,7 @@ export function sameMemory(left: DmaMachine, right: DmaMachine): boolean {
   return holdsAllOf(right, left) && holdsAllOf(left, right);
 }
 
-/** True when every page that was written here is the same there. */
+/** True when every page that was written in `here` has the same bytes in `there`. */
 function holdsAllOf(there: DmaMachine, here: DmaMachine): boolean {
   const bytes = new Uint8Array(PAGE_SIZE_BYTES);
   let same = true;
@@ -109,7 +109,7 @@ class ViewReader {
     return this.#ranges[this.#index]!;
   }
 
-  /** The address that is next. */
+  /** The next address to read. */
   get at(): number {
     return this.current.start + this.#doneBytes;
   }

@@ -1,7 +1,7 @@
 /**
- * DMA ranges that lie apart and that a device sees as one, as behind an IOMMU that joins the
- * entries of a list. `dma_map_sg()` may join any of them; the Linux IOMMU code joins those only that
- * fill whole pages. The injection point `dma_map_sg.merge` makes such ranges.
+ * Separate DMA ranges that a device sees as one, as behind an IOMMU that joins the entries of a
+ * list. `dma_map_sg()` may join any of them; the Linux IOMMU code joins only ranges that fill whole
+ * pages. The injection point `dma_map_sg.merge` makes such ranges.
  *
  * @see rules/dma.md 7.2 step 5
  */
@@ -10,9 +10,9 @@ import { ADDRESS_LIMIT, alignUp, type Bytes, type DmaAddr, MIB } from "../../add
 
 /** Windows begin at multiples of this. */
 const STEP_BYTES: Bytes = MIB;
-/** Without translation windows lie below this, where machines have no RAM. */
+/** Without translation, windows lie below this address, where machines have no RAM. */
 const BELOW = 2 ** 32;
-/** So many places for a window are tried. */
+/** Number of places that are tried for a window. */
 const TRIES = 256;
 
 /** A range that the device sees. */
@@ -21,7 +21,7 @@ interface SeenRange {
   readonly sizeBytes: Bytes;
 }
 
-/** What decides where a device can see a merged range, and how long it may be. */
+/** The limits of a device on the place and length of a merged range. */
 export interface MergeLimits {
   readonly domain: object | null;
   readonly lastAddress: number;
@@ -29,7 +29,7 @@ export interface MergeLimits {
   readonly segmentBoundaryMask: number;
 }
 
-/** A range that the device sees, and the ranges behind it, in their order and without a hole. */
+/** A range that the device sees, and the adjacent ranges it consists of, in order. */
 export interface MergedRange extends SeenRange {
   /** Its parts. */
   readonly parts: readonly SeenRange[];
@@ -39,12 +39,12 @@ export interface MergedRange extends SeenRange {
 export class MergedRanges {
   readonly #ranges = new Set<MergedRange>();
 
-  /** True while the device has none. */
+  /** True while the device has no merged range. */
   get isEmpty(): boolean {
     return this.#ranges.size === 0;
   }
 
-  /** The device sees `parts` as one range from `dma` on. */
+  /** Makes the device see `parts` as one range from `dma` on. */
   add(dma: DmaAddr, parts: readonly SeenRange[]): MergedRange {
     const range = { dma, parts, sizeBytes: parts.reduce((sum, part) => sum + part.sizeBytes, 0) };
     invariant(parts.length > 1, "a merged range has several parts");
@@ -53,14 +53,14 @@ export class MergedRanges {
     return range;
   }
 
-  /** The device sees the parts only where they are. */
+  /** Removes a merged range: the device sees its parts only at their own addresses. */
   remove(range: MergedRange): void {
     invariant(this.#ranges.delete(range), "a merged range is removed once");
   }
 
   /**
-   * The ranges behind bytes of a merged range, in their order; null for bytes of no merged range.
-   * Bytes that go on behind its end have one part more, where nothing is mapped.
+   * The parts that bytes of a merged range lie in, in order; null for bytes of no merged range. If
+   * the bytes extend past the range's end, the last part is a range where nothing is mapped.
    */
   partsOf(dma: number, sizeBytes: Bytes): readonly SeenRange[] | null {
     for (const range of this.#ranges) {
@@ -128,7 +128,8 @@ export function joinedOutputs(
  *
  * @param first The first part: the range begins at the same offset in a page.
  * @param isFree Whether nothing else is at these addresses.
- * @returns Null where there is no room below the device's mask, or its segment boundary is too low.
+ * @returns Null where there is no room below the device's mask, or its segment boundary is too
+ *   small.
  */
 export function placeOfMerged(
   dev: MergeLimits,
@@ -139,7 +140,8 @@ export function placeOfMerged(
 ): DmaAddr | null {
   const offset = first.dma % pageBytes;
   const roomBytes = alignUp(offset + sizeBytes, STEP_BYTES);
-  // IOVAs are allocated from the top down, RAM lies at the bottom.
+  // IOVAs are allocated top-down, so windows start at the bottom; RAM starts at the bottom, so
+  // windows start at the top.
   const fromBelow = dev.domain !== null;
   const end = Math.min(dev.lastAddress + 1, ADDRESS_LIMIT, BELOW);
   for (let at = 1; at <= TRIES; at++) {

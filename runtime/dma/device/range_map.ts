@@ -1,9 +1,9 @@
 /**
- * How a bus leads to memory that it does not see at its physical address: ranges of CPU addresses,
- * each with the address at which devices find it.
+ * Bus addresses of memory where they differ from physical addresses: ranges of CPU addresses, each
+ * with the address at which devices find it.
  *
  * Without a map the two are the same. With one, memory outside every range cannot be reached at all.
- * Windows of other devices are not memory: their addresses are used as they are.
+ * MMIO windows of other devices are not memory: their addresses are used unchanged.
  *
  * @see rules/dma.md 1.1
  */
@@ -20,7 +20,7 @@ export interface DmaRange {
 }
 
 export class RangeMap {
-  /** @param ranges In the order of the queries. */
+  /** @param ranges In the order in which lookups try them. */
   constructor(readonly ranges: readonly DmaRange[]) {
     const isOne = ({ cpuPhys, dma, sizeBytes }: DmaRange) =>
       sizeBytes > 0 && cpuPhys >= 0 && dma >= 0;
@@ -35,7 +35,7 @@ export class RangeMap {
     return DMA_MAPPING_ERROR;
   }
 
-  /** Which byte of memory a device finds at an address; -1 when none. */
+  /** The physical address of the byte that a device finds at an address; -1 for none. */
   physOf(dma: number): PhysAddr | -1 {
     for (const range of this.ranges) {
       if (dma >= range.dma && dma < range.dma + range.sizeBytes) {
@@ -50,7 +50,7 @@ export class RangeMap {
     return Math.max(...this.ranges.map(({ dma, sizeBytes }) => dma + sizeBytes - 1));
   }
 
-  /** The memory that devices find, with its address for them where it has another one: `0x0-0xd7ff_ffff`. */
+  /** The memory that devices find, as text, with its address for them where it differs: `0x0-0xd7ff_ffff`. */
   get memoryText(): string {
     return this.ranges.map(({ cpuPhys, dma, sizeBytes }) => {
       const memory = `${hexAddress(cpuPhys)}-${hexAddress(cpuPhys + sizeBytes - 1)}`;
@@ -82,13 +82,13 @@ export class RangeMap {
   }
 
   /**
-   * The addresses that translate to nothing, for the IOVA allocator to leave out. A gap before a
-   * range ends with the range's first byte, as in the kernel: whole pages are left out, so that the
-   * range's first page goes with the gap.
+   * The addresses that translate to nothing, which the IOVA allocator must leave out. A gap before a
+   * range ends with the range's first byte, as in the kernel: whole pages are left out, so the
+   * range's first page is left out with the gap.
    *
    * @param lastAddress The last address that is translated.
    * @returns Ranges, end exclusive; or a negative errno for ranges that overlap (EINVAL) or that all
-   *   lie behind the last address (EFAULT): such a domain cannot be set up.
+   *   lie after the last address (EFAULT): such a domain cannot be set up.
    * @see rules/dma.md 4.1, 4.6
    */
   gaps(lastAddress: number): readonly { start: number; end: number }[] | number {

@@ -1,8 +1,8 @@
 /**
- * Cache maintenance for devices that do not see the CPU's caches.
+ * Cache maintenance for non-coherent devices.
  *
- * A hand-over to the device cleans, whatever the direction of the mapping. One to the CPU
- * invalidates what the device may have written.
+ * Handing a buffer to the device cleans the caches, whatever the mapping's direction. Handing it to
+ * the CPU invalidates the lines that the device may have written.
  *
  * @see rules/dma.md 2.1, 2.2
  */
@@ -24,8 +24,8 @@ export function cleanCaches(machine: DmaMachine, phys: PhysAddr, sizeBytes: Byte
 }
 
 /**
- * Drops the CPU's view of a buffer, so that the CPU reads what the device wrote. For a buffer that
- * the device was only to read, nothing is dropped: the CPU's writes meanwhile stay.
+ * Drops the CPU's view of a buffer, so that the CPU reads the device's data. For a DMA_TO_DEVICE
+ * buffer nothing is dropped: the CPU's writes since then stay.
  */
 export function invalidateCaches(
   machine: DmaMachine,
@@ -42,7 +42,7 @@ export function invalidateCaches(
   if (events.tick(CACHE_INVALIDATE)) events.emit(CACHE_INVALIDATE, { phys, size_bytes: sizeBytes });
 }
 
-/** The user of memory from here on. */
+/** The owner of a buffer after a hand-over. */
 export type MemoryOwner = "cpu" | "device";
 
 /** Hands memory of a mapping over, by its bounce buffer and the CPU's caches. */

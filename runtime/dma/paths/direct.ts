@@ -35,8 +35,8 @@ const NOT_TO_TOUCH = UNTOUCHABLE;
 const OVERFLOW_SITES = { single: "dma_direct_map", list: "dma_direct_map_sg" } as const;
 
 /**
- * Maps a buffer where the device's bus has it, or through a bounce buffer when the device cannot
- * reach it.
+ * Maps a buffer at its address on the device's bus, or through a bounce buffer when the device
+ * cannot reach it.
  *
  * @param phys First byte; any alignment.
  * @param attrs Bits of `DMA_ATTR`.
@@ -55,11 +55,11 @@ export function directMapPhys(
   machine.dma.taken = branch;
   if (branch.outcome !== "direct") return mapElsewhere(machine, dev, phys, sizeBytes, dir, attrs);
   if (!dev.coherent && (attrs & SKIP_CPU_SYNC) === 0) cleanCaches(machine, phys, sizeBytes);
-  // The unencrypted address of a shared page is its address.
+  // The unencrypted address of a shared page is its direct address.
   return directAddress(dev, phys);
 }
 
-/** By the branch taken, when that is not the memory itself. */
+/** Maps a buffer on a branch other than the direct mapping of memory. */
 function mapElsewhere(
   machine: DmaMachine,
   dev: DmaDevice,
@@ -115,7 +115,7 @@ export function directSync(
   handOver(machine, dev, physBehind(dev, dma), sizeBytes, dir, owner);
 }
 
-/** The memory behind an address that a map gave out; an untranslatable address has none. */
+/** The physical memory at an address that a map returned; an address without a translation has none. */
 export function physBehind(dev: DmaDevice, dma: DmaAddr): PhysAddr {
   return (dev.rangeMap === null ? dma : dev.rangeMap.physOf(dma)) as number as PhysAddr;
 }
@@ -136,7 +136,7 @@ function bounce(
   if (tlb === DMA_MAPPING_ERROR) return refuseMap(machine, MAP_FAILURE.POOL_FULL);
   const dma = directAddress(dev, tlb);
   if (reaches(dev, dma, sizeBytes)) {
-    // The copy lies in the CPU's caches, as what a sync copies does.
+    // The copy into the bounce buffer lies in the CPU's caches, like a copy made by a sync.
     if (!dev.coherent && (attrs & SKIP_CPU_SYNC) === 0) {
       cleanCaches(machine, tlb as PhysAddr, sizeBytes);
     }
@@ -176,7 +176,7 @@ function overflow(
   return refuseUnreached(machine, dev, branch, phys, dma);
 }
 
-/** An address as the kernel prints it: the error value has all bits. */
+/** An address as the kernel prints it: the error value has all bits set. */
 function loggedAddress(dma: DmaAddr): string {
   const address = dma === DMA_MAPPING_ERROR ? lastAddressOfBits(64) : dma;
   return `0x${addressDigits(address).padStart(16, "0")}`;
@@ -192,12 +192,12 @@ function loggedBusLimit({ busLimitBits, rangeMap }: DmaDevice): number {
   return limits.length === 0 ? 0 : Math.min(...limits);
 }
 
-/** Where the device's bus has a buffer. */
+/** The address of a buffer on the device's bus. */
 function addressOf(machine: DmaMachine, dev: DmaDevice, phys: number, attrs: number): DmaAddr {
   return (attrs & MMIO) !== 0 ? mmioAddress(machine, dev, phys) : directAddress(dev, phys);
 }
 
-/** The same for MMIO, which not every release takes through the bus. @see rules/v7.3.md 3.1 */
+/** The same for MMIO; not every release translates its address to the bus. @see rules/v7.3.md 3.1 */
 function mmioAddress(machine: DmaMachine, dev: DmaDevice, phys: number): DmaAddr {
   return machine.kernel.mmio_untranslated ? phys as DmaAddr : directAddress(dev, phys);
 }
@@ -212,7 +212,7 @@ function mmioBranch(
   return reaches(dev, at, sizeBytes) ? MAP_BRANCH.MMIO_REACHED : MAP_BRANCH.MMIO_UNREACHABLE;
 }
 
-/** True where the attribute for shared memory changes nothing. @see rules/v7.3.md 3.3 */
+/** True where the attribute for shared memory has no effect. @see rules/v7.3.md 3.3 */
 function mapsSharedAsAny({ config, encryption, kernel }: DmaMachine): boolean {
   return !kernel.shared_attribute_taken_literally && (encryption === null || config.swiotlb.force);
 }

@@ -38,9 +38,9 @@ const WRITABLE = PTE_WRITE;
 const READ_WRITE = PTE_READ | PTE_WRITE;
 const CACHED = PTE_CACHE;
 
-/** Attributes that a leaf shows by separate flags. */
+/** Attributes that have their own flags in a leaf. */
 const SPECIAL = MMIO | PRIVILEGED;
-/** Attributes under which caches are left alone. */
+/** Attributes that disable cache maintenance. */
 const NO_MAINTENANCE = DMA_ATTR.SKIP_CPU_SYNC | MMIO;
 
 /** Flags of a leaf for a mapping. @see rules/dma.md 1.6 (protection) */
@@ -50,7 +50,7 @@ export function leafFlags(dev: DmaDevice, dir: DmaDirection, attrs: number): num
   return (attrs & SPECIAL) === 0 ? flags : specialFlags(flags, attrs);
 }
 
-/** Apart from those of most mappings: that code is small enough to be inlined. */
+/** A separate function, so that its caller stays small enough to be inlined. */
 function specialFlags(flags: number, attrs: number): number {
   const kind = (attrs & MMIO) === 0 ? flags : flags & ~PTE_CACHE | PTE_MMIO;
   return (attrs & PRIVILEGED) === 0 ? kind : kind | PTE_PRIVILEGED;
@@ -62,9 +62,9 @@ export function maintainsCaches(dev: DmaDevice, attrs: number): boolean {
 }
 
 /**
- * Takes a bounce buffer of whole granules, with what is not data in them zeroed for a device that
- * is not trusted.
- * @returns Where the data's copy begins, or `DMA_MAPPING_ERROR`.
+ * Allocates a bounce buffer of whole granules. For an untrusted device, its bytes outside the data
+ * are zeroed.
+ * @returns The physical address of the data's copy, or `DMA_MAPPING_ERROR`.
  */
 export function bounceForIommu(
   machine: DmaMachine,
@@ -85,7 +85,7 @@ export function bounceForIommu(
   return tlb;
 }
 
-/** Zeroes what the device will see beside a buffer, in memory itself. */
+/** Zeroes the rest of a buffer's granules, which the device can see, in the memory itself. */
 function zeroPadding(machine: DmaMachine, phys: PhysAddr, sizeBytes: Bytes): void {
   if (machine.caches === null) machine.memory.fill(phys, sizeBytes, 0);
   else machine.caches.fillMemory(phys, sizeBytes, 0);
@@ -125,7 +125,7 @@ export function iommuMapPhys(
 }
 
 /**
- * Maps a buffer that needs no bounce; coherent memory and the lists come here as well.
+ * Maps a buffer that needs no bounce; also called for coherent memory and lists.
  * @returns The IOVA of the first byte, or `DMA_MAPPING_ERROR`.
  */
 function mapAt(
@@ -151,7 +151,7 @@ function mapAt(
     return refuseMap(machine, MAP_FAILURE.PAGE_TABLE);
   }
   domain.syncMap(iova, length);
-  // The sum would be a new number on the heap; most buffers start on a granule.
+  // A sum would be allocated on V8's heap; most buffers start on a granule and need none.
   return (offset === 0 ? iova : iova + offset) as DmaAddr;
 }
 
@@ -161,7 +161,7 @@ export function warnErrorUnmapped({ warnings }: DmaMachine, { name }: DmaDevice)
 }
 
 /**
- * Unmaps a buffer: leaves, flush, IOVA range, and the bounce buffer with its copy out.
+ * Unmaps a buffer: leaves, flush, IOVA range, and the bounce buffer with its copy to memory.
  *
  * @returns Where the address led before, or -1 when it led nowhere or was not looked up.
  * @see rules/dma.md 1.6 (unmap)
@@ -192,7 +192,10 @@ export function iommuUnmapPhys(
   return phys;
 }
 
-/** Clears a mapping's leaves and frees its range, as the mode wants. */
+/**
+ * Clears a mapping's leaves and frees its range, at once or through the flush queue, depending on
+ * the mode.
+ */
 export function iommuTearDown(
   domain: IommuDomain,
   dma: DmaAddr,
@@ -219,7 +222,7 @@ export function iommuSync(
   if (phys >= 0) handOver(machine, dev, phys as PhysAddr, sizeBytes, dir, owner);
 }
 
-/** True when a buffer may not reach the device as it is: parts of its granules belong to others. */
+/** True when a buffer must be bounced: parts of its granules belong to other data. */
 export function mustBounce(
   dev: TranslatedDevice,
   phys: PhysAddr,

@@ -1,7 +1,7 @@
 /**
  * The branch that a map takes, as a value: the action and its reason, by row of the rules.
  *
- * Mapping follows it, and passes it to the code that emits the event.
+ * The mapping code executes it, and passes it to the code that emits the event.
  *
  * @see rules/dma.md 1.6, 2.1
  */
@@ -14,27 +14,27 @@ const { MMIO, REQUIRE_COHERENT } = DMA_ATTR;
 const ERROR = DMA_MAPPING_ERROR;
 
 export type MapOutcome =
-  /** The buffer's own address as the device's bus has it. */
+  /** The buffer's address on the device's bus. */
   | "direct"
-  /** MMIO: its physical address, or the one that the device's bus has for it. */
+  /** MMIO: its physical address, or its address on the device's bus. */
   | "mmio"
   /** A copy in the pool. */
   | "bounce"
   /** An IOVA range. */
   | "translate"
-  /** Nothing, without a word. */
+  /** The map fails without a warning. */
   | "refuse"
-  /** Nothing, and the kernel warns. */
+  /** The map fails, and the kernel warns. */
   | "overflow";
 
 export interface MapBranch {
-  /** How what is mapped on it reaches memory. */
+  /** The path by which the mapping reaches memory. */
   readonly path: MappingPath;
   readonly name: string;
   readonly outcome: MapOutcome;
   /** Chapter and row of `docs/rules/`. */
   readonly rule: string;
-  /** When it is taken, and its result, as a sentence. */
+  /** The condition of the branch and its result, as a sentence. */
   readonly doc: string;
 }
 
@@ -158,7 +158,7 @@ const BRANCH = {
   ),
 } as const;
 
-/** The branches of maps that are no map of a single buffer. */
+/** The branches of mappings that are not made by a single map. */
 export const PART_BRANCH = {
   PEER_BUS: branch("peer_bus", "direct", "dma.1.1", "A peer's memory: its bus address.", "bus"),
   LINKED: branch("linked", "translate", "dma.3.3.6", "Linked into an IOVA range."),
@@ -170,10 +170,10 @@ export const PART_BRANCH = {
   ),
 } as const;
 
-/** The branches of a map, by name in capitals. */
+/** The branches of a single map, by name in capitals. */
 export const MAP_BRANCH = BRANCH;
 
-/** Possible failures on a branch that was to succeed. */
+/** Possible failures on a branch that otherwise succeeds. */
 export const MAP_FAILURE = {
   PAGE_WITH_MMIO: branch(
     "page_with_mmio",
@@ -242,12 +242,12 @@ export const MAP_FAILURE = {
 /** Attributes that forbid touching the data, so that nothing is bounced or maintained. */
 export const UNTOUCHABLE = MMIO | REQUIRE_COHERENT;
 
-/** Where a device finds a byte of memory without translation. @see rules/dma.md 1.1 */
+/** The bus address of a byte of memory without translation. @see rules/dma.md 1.1 */
 export function directAddress(dev: DmaDevice, phys: number): DmaAddr {
   return dev.rangeMap === null ? phys as DmaAddr : dev.rangeMap.dmaOf(phys);
 }
 
-/** What keeps a device from a buffer. */
+/** The limit that makes a buffer unreachable for a device. */
 export type ReachLimit = "mask" | "bus_limit" | "bus_ranges";
 
 /** A buffer that a device cannot reach: its memory, the address that it would have, and why not. */
@@ -258,8 +258,9 @@ export interface OutOfReach {
 }
 
 /**
- * What keeps a device from a buffer that it does not reach.
- * @param dma The buffer's address for the device; the error value where no range of its bus holds it.
+ * The limit that makes a buffer unreachable for a device.
+ * @param dma The buffer's address for the device; the error value where it lies in no range of the
+ *   bus.
  */
 export function reachLimit(dev: DmaDevice, dma: number): ReachLimit {
   if (dma === ERROR) return "bus_ranges";

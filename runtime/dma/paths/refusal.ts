@@ -1,4 +1,4 @@
-/** Why a map failed: kept where it is decided, emitted where the call returns. */
+/** The reason why a map failed: stored where it is decided, emitted where the call returns. */
 import { DMA_MAPPING_ERROR, type DmaAddr } from "../../address.ts";
 import type { Why } from "../../events.ts";
 import type { DmaMachine } from "../dma_machine.ts";
@@ -11,7 +11,7 @@ export function refuseMap(machine: DmaMachine, branch: MapBranch): typeof DMA_MA
   return DMA_MAPPING_ERROR;
 }
 
-/** A map fails because the device cannot reach the buffer, or its copy in the pool. */
+/** Fails a map because the device cannot reach the buffer, or its copy in the pool. */
 export function refuseUnreached(
   machine: DmaMachine,
   dev: DmaDevice,
@@ -25,8 +25,8 @@ export function refuseUnreached(
 }
 
 /**
- * A map's branch as an event has it, with the inputs of the choice.
- * @param outOfReach The buffer that the device cannot reach, where that decided.
+ * The reason of a map's branch for its event, with the inputs of the decision.
+ * @param outOfReach The buffer that the device cannot reach, if that was the reason.
  */
 export function whyBranch(
   machine: DmaMachine,
@@ -49,7 +49,7 @@ export function whyBranch(
     : { rule, inputs: { ...inputs, ...unreachedInputs(dev, outOfReach) } };
 }
 
-/** The limit that decided, with its value where it is the bus's. */
+/** The limit that decided, with its value if it is a limit of the bus. */
 function unreachedInputs({ rangeMap }: DmaDevice, { limit, phys }: OutOfReach): Why["inputs"] {
   return {
     unreached_address: phys,

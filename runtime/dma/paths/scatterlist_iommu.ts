@@ -57,7 +57,8 @@ export function iommuMapSg(
   if (iova === 0) return invalidate(list, -ERRNO.ENOMEM);
   const done = mapRuns(domain, iova, leafFlags(dev, dir, attrs));
   if (done !== totalBytes) {
-    // What fewer bytes than the range has were mapped for stays: nothing looks (list_length_wraps).
+    // If fewer bytes than the range has were mapped, their leaves stay: the kernel does not unmap
+    // them (list_length_wraps).
     domain.freeIova(iova, totalBytes);
     return invalidate(list, done === -ERRNO.ENOMEM ? done : -ERRNO.EINVAL);
   }
@@ -66,12 +67,12 @@ export function iommuMapSg(
 }
 
 /**
- * Gives each entry its place in the range, and gathers the pages for it in the domain's runs. An
- * entry that would cross a segment boundary moves behind it: the mapping of the entry before it
- * grows, and so does the device's access to memory outside of the list.
+ * Assigns each entry its place in the range, and gathers its pages in the domain's runs. An entry
+ * that would cross a segment boundary moves past it: that enlarges the mapping of the entry before
+ * it, and gives the device access to memory outside of the list.
  *
  * @returns The bytes of the whole range; -EREMOTEIO for a peer that cannot be reached, -EINVAL for
- * a mapping of one entry with more than 32 bits, where that does not wrap.
+ *   a mapping of one entry with more than 32 bits, where that does not wrap.
  */
 function layOut(
   machine: DmaMachine,
@@ -99,7 +100,7 @@ function layOut(
       list.setBusOutput(index, phys, bus, list.lengthAt(index), inPageLink);
       continue;
     }
-    // From an earlier map: its old value would read as a peer's.
+    // Set by an earlier map: the old mark would mean a peer's address.
     list.clearBusMark(index);
     const inGranule = domain.offsetOf(phys);
     const mappedBytes = domain.roundUp(list.lengthAt(index) + inGranule);
@@ -126,8 +127,8 @@ function layOut(
 }
 
 /**
- * Undoing a refused map takes each entry's offset and length from where laying out puts them aside:
- * its DMA fields. Entries that laying out has not come to still hold what an earlier map left there.
+ * Undoes a refused map: restores each entry's offset and length from its DMA fields, where `layOut`
+ * saved them. Entries that `layOut` did not reach still contain values of an earlier map.
  *
  * @param first The entry that was refused.
  * @see rules/dma.md 7.2, hazards
@@ -143,14 +144,14 @@ function restoreFromOutputs(list: Scatterlist, first: number): void {
   }
 }
 
-/** Leaves no output behind; returns the error. */
+/** Clears all outputs of a list; returns the error. */
 function invalidate(list: Scatterlist, error: number): number {
   list.clearOutputs(0);
   return error;
 }
 
 /**
- * Writes the leaves of the runs that laying out has gathered.
+ * Writes the leaves of the runs that `layOut` has gathered.
  * @returns The bytes mapped, or a negative errno, with nothing mapped.
  */
 function mapRuns(domain: IommuDomain, iova: number, flags: number): number {
@@ -158,7 +159,7 @@ function mapRuns(domain: IommuDomain, iova: number, flags: number): number {
   let doneBytes = 0;
   for (let run = 0; run < runs.count; run++) {
     const sizeBytes = runs.sizeAt(run);
-    // Entries of no bytes end a list.
+    // An entry of 0 bytes ends the list.
     if (sizeBytes === 0) break;
     const error = domain.map(iova + doneBytes, runs.physAt(run), sizeBytes, flags);
     if (error !== 0) {
@@ -178,12 +179,12 @@ function finalise(dev: TranslatedDevice, list: Scatterlist, iova: number): numbe
   const { domain } = dev;
   const boundaryBytes = dev.segmentBoundaryMask + 1;
   const perBoundary = 1 / boundaryBytes;
-  /** Bytes of the range that lie before an entry: a small integer for V8, which an IOVA is not. */
+  /** Bytes of the range before the current entry: a small integer for V8, unlike an IOVA. */
   let doneBytes = 0;
   let outputs = 0;
-  /** Bytes of the output that may still grow; 0 when none may. */
+  /** Bytes of the current output, if further entries may join it; else 0. */
   let currentBytes = 0;
-  /** The reason that ended the output before, while none may grow. */
+  /** The reason why no entry may join the last output, while `currentBytes` is 0. */
   let ended: Apart = APART.UNJOINED;
   for (let index = 0; index < list.count; index++) {
     const phys = list.physAt(index);
@@ -198,7 +199,7 @@ function finalise(dev: TranslatedDevice, list: Scatterlist, iova: number): numbe
       continue;
     }
     const offset = domain.offsetOf(phys);
-    // Unsigned in the kernel: an output that is too long already takes any more.
+    // Unsigned in the kernel: to an output that is already too long, any entry can be joined.
     const room = dev.maxSegmentSizeBytes - currentBytes;
     const position = iova + doneBytes;
     const onBoundary = Math.floor(position * perBoundary) * boundaryBytes === position;
@@ -214,12 +215,13 @@ function finalise(dev: TranslatedDevice, list: Scatterlist, iova: number): numbe
       outputs++;
       currentBytes = 0;
     }
-    // It has 32 bits: an output that was too long already may wrap, and then begins anew.
+    // 32 bits in the kernel: the length of an output that was already too long may wrap, and
+    // counting restarts.
     currentBytes = (currentBytes + lengthBytes) >>> 0;
     const mappedBytes = list.mappedAt(index);
     if (lengthBytes + offset < mappedBytes) {
       currentBytes = 0;
-      // An entry that ends on a granule was only moved apart from the next.
+      // If the entry ends on a granule, only a segment boundary moved the next entry away.
       const onGranule = domain.offsetOf(phys + lengthBytes as PhysAddr) === 0;
       ended = onGranule ? APART.BOUNDARY : APART.HOLE_BEFORE;
     }
@@ -240,7 +242,7 @@ function mayBounce(dev: DmaDevice, list: Scatterlist, dir: DmaDirection): boolea
   return false;
 }
 
-/** Each entry separately, without a look at the memory's owner. */
+/** Maps each entry separately, without checking for peer memory. */
 function mapEach(
   machine: DmaMachine,
   dev: TranslatedDevice,
@@ -254,7 +256,7 @@ function mapEach(
     const lengthBytes = list.lengthAt(index);
     const dma = iommuMapPhys(machine, dev, phys, lengthBytes, dir, attrs);
     if (dma === DMA_MAPPING_ERROR) {
-      // Nothing was transferred, so nothing is copied out.
+      // The device has transferred nothing, so nothing is copied back.
       unmapEach(machine, dev, list, index, dir, attrs | DMA_ATTR.SKIP_CPU_SYNC);
       return invalidate(list, -ERRNO.EIO);
     }
@@ -279,12 +281,15 @@ function unmapEach(
       iommuUnmapPhys(machine, dev, dma, list.dmaLengthAt(index), dir, attrs);
       continue;
     }
-    // A list that was joined since it was marked has entries without an output.
+    // After a list was joined, some entries have no output.
     warnErrorUnmapped(machine, dev);
   }
 }
 
-/** Ends a list's mapping: entry by entry where some may have bounced, else all of it at once. */
+/**
+ * Ends a list's mapping: entry by entry where some entries may have been bounced, else the whole
+ * range at once.
+ */
 export function iommuUnmapSg(
   machine: DmaMachine,
   dev: TranslatedDevice,
@@ -315,8 +320,8 @@ export function iommuUnmapSg(
 }
 
 /**
- * Hands a list to the CPU or to the device. Only what may have bounced is looked up; else the
- * buffers' own cache lines are all there is to maintain.
+ * Hands a list to the CPU or to the device. Only entries that may have been bounced are looked up;
+ * else only the buffers' own cache lines are maintained.
  *
  * @see rules/dma.md 1.6, sync of lists
  */
@@ -338,7 +343,7 @@ export function iommuSyncSg(
   }
 }
 
-/** Of MMIO too, unlike a single mapping. @see rules/dma.md 7.2 */
+/** Includes MMIO, unlike for a single mapping. @see rules/dma.md 7.2 */
 function maintainsCachesOfList(dev: DmaDevice, attrs: number): boolean {
   return !dev.coherent && (attrs & DMA_ATTR.SKIP_CPU_SYNC) === 0;
 }

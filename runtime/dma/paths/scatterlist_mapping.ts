@@ -40,7 +40,7 @@ export function mapSg(
   return outputs;
 }
 
-/** A list has so many outputs now, and is one mapping more. */
+/** Counts a list of `outputs` outputs as one more live mapping of its device. */
 export function countMapped(
   machine: DmaMachine,
   dev: DmaDevice,
@@ -52,7 +52,7 @@ export function countMapped(
   if (dev.domain !== null) machine.iommu.liveMappings++;
 }
 
-/** Entry by entry, nothing joined. @see rules/dma.md 7.1 */
+/** Maps entry by entry, joining nothing. @see rules/dma.md 7.1 */
 function directMapSg(
   machine: DmaMachine,
   dev: DmaDevice,
@@ -60,7 +60,7 @@ function directMapSg(
   dir: DmaDirection,
   attrs: number,
 ): number {
-  // A table of the device's own sees ordinary pages (p2p.md 9.6).
+  // A device with its own dma_map_ops sees peer memory as ordinary pages (p2p.md 9.6).
   const memo = dev.ownOps ? null : peerMemo(machine);
   const { kernel } = machine;
   machine.dma.caller = "list";
@@ -94,7 +94,7 @@ function directMapSg(
   return list.count;
 }
 
-/** Ends the first `count` mappings, without copying out, and leaves no output. */
+/** Ends the first `count` mappings, without copying back, and clears the outputs. */
 function undoDirect(
   machine: DmaMachine,
   dev: DmaDevice,
@@ -122,7 +122,7 @@ function unmapDirect(
   }
 }
 
-/** Ends a list's mapping. The outputs stay readable: only the marks of bus addresses go later. */
+/** Ends a list's mapping. The outputs stay readable: only their bus-address marks are cleared later. */
 export function unmapSg(
   machine: DmaMachine,
   dev: DmaDevice,
@@ -151,15 +151,15 @@ export function syncSg(
   }
   for (let index = 0; index < list.count; index++) {
     const lengthBytes: Bytes = list.dmaLengthAt(index);
-    // A peer's bus address is taken for one of RAM.
+    // A peer's bus address is treated like an address of RAM.
     if (lengthBytes === 0) continue;
     directSync(machine, dev, list.dmaAddressAt(index), lengthBytes, dir, owner);
   }
 }
 
 /**
- * The code `dma_map_sgtable` returns for what a list map returned: 0 for success, and -EIO with a
- * warning for a code it does not know.
+ * The code that `dma_map_sgtable` returns for a list map's result: 0 for success, and -EIO with a
+ * warning for an unknown code.
  */
 export function sgtableResult(machine: DmaMachine, outputs: number): number {
   switch (outputs) {

@@ -4,18 +4,21 @@ import type { DmaMachine } from "../dma_machine.ts";
 import type { PeerMapType } from "../../vocabulary/shared_words.ts";
 import type { DmaDevice } from "../device/device.ts";
 
-/** The memory is a peer's behind the host bridge: mapped as RAM is, and with this release's faults. */
+/** The memory belongs to a peer behind the host bridge: mapped like RAM, with this release's defects. */
 export const PEER_BEHIND_BRIDGE = "behind_bridge";
 /** The device may not reach this peer's memory at all. */
 export const PEER_REFUSED = "refused";
 
-/** The state along a list: as long as the provider stays the same, its kind does. */
+/**
+ * Remembers the last provider along a list: its kind of mapping applies while the provider stays
+ * the same.
+ */
 export class PeerMemo {
   provider: unknown = null;
   kind: PeerMapType = "none";
 }
 
-/** A memo for a list that is mapped now, or null on a machine without a P2P provider. */
+/** A memo for mapping one list, or null on a machine without a P2P provider. */
 export function peerMemo(machine: DmaMachine): PeerMemo | null {
   return machine.peers === null ? null : new PeerMemo();
 }
@@ -24,7 +27,7 @@ export function peerMemo(machine: DmaMachine): PeerMemo | null {
  * How an entry is mapped as peer memory: its bus address, `PEER_REFUSED`, `PEER_BEHIND_BRIDGE`, or
  * null for RAM.
  *
- * @param memo Keeps the kind of the provider asked about last.
+ * @param memo Remembers the kind of mapping of the last provider.
  */
 export function peerBusAddress(
   machine: DmaMachine,

@@ -19,14 +19,14 @@ import { PART_BRANCH, UNTOUCHABLE } from "./map_branch.ts";
 import { hexAddress } from "../hex_address.ts";
 
 const { REQUIRE_COHERENT } = DMA_ATTR;
-/** The kernel keeps the top bit of the 64 of a size for itself. */
+/** The kernel reserves the top bit of the 64-bit size. */
 const RANGE_LIMIT_BYTES: Bytes = 2 ** 63;
 const { LINKED: THROUGH_TABLE, LINKED_BOUNCE: THROUGH_POOL } = PART_BRANCH;
 
 /**
  * Reserves an IOVA range for `sizeBytes` bytes.
  *
- * @param phys Only its offset in the granule counts: the range starts at the same offset.
+ * @param phys Only its offset in the granule matters: the range starts at the same offset.
  * @returns False, with the state all zero, where there is no translation or no range.
  * @see rules/dma.md 3.2
  */
@@ -51,7 +51,7 @@ export function iovaTryAlloc(
     return false;
   }
   const offset = domain.offsetOf(phys);
-  // In parts: no number holds the sum of a size beyond 2^53 and an offset.
+  // Computed in two parts: no number represents a size beyond 2^53 plus an offset.
   const wholeBytes = sizeBytes - domain.offsetOf(sizeBytes);
   const start = domain.allocIova(
     dev,
@@ -91,7 +91,7 @@ export function iovaLink(machine: DmaMachine, part: RangePart, phys: PhysAddr): 
   return linkPlain(machine, part, phys, offset, sizeBytes);
 }
 
-/** Refusals are apart from the link: its code is small enough to be inlined. */
+/** Refusals are separate functions, so that the link's code stays small enough to be inlined. */
 function refuseOffset(
   { warnings }: DmaMachine,
   { dev, offset }: RangePart,
@@ -125,7 +125,7 @@ function linkPlain(
   const iova = state.addr + offset - inGranule;
   const length = domain.roundUp(sizeBytes + inGranule);
   const at = phys - inGranule as PhysAddr;
-  // All that is mapped, as the kernel does it.
+  // Cleans the whole mapped length, as the kernel does.
   if (maintainsCaches(dev, attrs)) cleanCaches(machine, at, length);
   const error = domain.map(iova, at, length, leafFlags(dev, dir, attrs));
   if (error === 0) state.linkedBytes += length;
@@ -133,12 +133,12 @@ function linkPlain(
 }
 
 /**
- * Links a buffer for a device that is not trusted: the partly used granules at its ends go through
- * bounce buffers, what lies between is mapped as it is.
+ * Links a buffer for an untrusted device: the partly used granules at its ends go through bounce
+ * buffers, the granules between them are mapped directly.
  *
- * With the quirk `bounce_link_no_middle` a buffer of two parts of granules fails: the nothing between
- * them is linked too, which no page table takes, and the unwinding begins where the walk had come to
- * instead of where it began.
+ * With the quirk `bounce_link_no_middle`, a buffer that consists of two partial granules fails: the
+ * empty middle is linked too, which no page table accepts, and the unwinding begins at the walk's
+ * current position instead of its start.
  *
  * A slot keeps the buffer's offset only as far as the device's min-align mask says, so a device
  * without one cannot have a head bounced: the page table refuses the address.
@@ -200,7 +200,7 @@ function linkThroughSlot(
   return 0;
 }
 
-/** Makes what was linked in a part of the range visible. @see rules/dma.md 3.5 */
+/** Makes the links in a part of the range visible. @see rules/dma.md 3.5 */
 export function iovaSync({ dev: { domain }, dma: first, sizeBytes }: RangePart): void {
   const inGranule = domain.offsetOf(first);
   domain.syncMap(first - inGranule, domain.roundUp(sizeBytes + inGranule));
@@ -231,12 +231,15 @@ function unlinkRange(
   invariant(unmapped >= 0, "A negative number of bytes was unlinked");
   const before = state.linkedBytes;
   state.linkedBytes -= Math.min(unmapped, before);
-  // Links that leaked when the range was freed are unlinked after all.
+  // Links that leaked when the range was freed have now been unlinked.
   if (!state.held && before > 0 && state.linkedBytes === 0) forget(machine, dev);
   return unmapped;
 }
 
-/** Granule by granule: caches, and bounce buffers with their copy out. */
+/**
+ * Hands the buffers back granule by granule: maintains caches, and frees bounce buffers after
+ * copying them to memory.
+ */
 function leaveBuffers(
   machine: DmaMachine,
   { attrs, dev, dir }: RangePart,
@@ -265,8 +268,8 @@ function leaveBuffers(
 }
 
 /**
- * Whether a granule of a part leads to a bounce buffer. Ask before it is unlinked.
- * @see rules/dma.md 3.4: heads and tails are bounced, what lies between is not
+ * Whether a granule of a part leads to a bounce buffer. Call before the unlink.
+ * @see rules/dma.md 3.4: heads and tails are bounced, the middle is not
  */
 export function hasBounced(
   machine: DmaMachine,
@@ -275,14 +278,14 @@ export function hasBounced(
   const { granuleBytes } = dev.domain;
   for (let at = first - dev.domain.offsetOf(first); at < first + sizeBytes; at += granuleBytes) {
     const phys = machine.iommu.lookup(dev, Math.max(at, first));
-    // The walk ends where nothing is linked, as the call's own does.
+    // The walk ends at the first granule without a link, like the walk of the call itself.
     if (phys <= 0) return false;
     if (machine.swiotlb.contains(phys)) return true;
   }
   return false;
 }
 
-/** Frees the range at once; whatever is linked in it is not looked at. */
+/** Frees the range at once, without checking for links in it. */
 export function iovaFree(machine: DmaMachine, dev: TranslatedDevice, state: DmaIovaState): void {
   const { domain } = dev;
   const inGranule = domain.offsetOf(state.addr);
@@ -293,9 +296,9 @@ export function iovaFree(machine: DmaMachine, dev: TranslatedDevice, state: DmaI
 }
 
 /**
- * Unmaps the range's first bytes and frees the range. Releases differ in whether that waits for a
- * flush in lazy mode, and in how much is freed when less is passed than was reserved: a
- * shorter range, or all of it with what is still mapped in it.
+ * Unmaps the range's first bytes and frees the range. Releases differ in whether the free waits for
+ * a flush in lazy mode, and in how much is freed when the mapped length is shorter than the
+ * reserved one: a shorter range, or the whole range with the mappings still in it.
  *
  * @param part Begins where the range does.
  * @see rules/dma.md 3.5 (size-class effect), rules/v7.3.md 1.1, 1.4
@@ -322,8 +325,8 @@ export function iovaDestroy(machine: DmaMachine, part: RangePart): void {
 }
 
 /**
- * The state no longer owns its range. Memory that is still linked stays a live mapping: it has
- * leaked.
+ * The state no longer owns its range. Memory that is still linked has leaked and stays a live
+ * mapping.
  */
 function letGo(machine: DmaMachine, dev: DmaDevice, state: DmaIovaState): void {
   if (!state.held) return;
@@ -332,14 +335,15 @@ function letGo(machine: DmaMachine, dev: DmaDevice, state: DmaIovaState): void {
   if (state.linkedBytes === 0) forget(machine, dev);
 }
 
-/** One live mapping less. */
+/** Counts one live mapping less. */
 function forget(machine: DmaMachine, dev: DmaDevice): void {
   machine.iommu.liveMappings--;
   dev.mappings--;
 }
 
 /**
- * A device that has a domain. Calls after a false try-alloc have none to work on.
+ * Requires a device with a domain. A call after a try-alloc that returned false has no domain to
+ * work on.
  * @throws {KernelError} EFAULT: a kernel follows a null pointer here.
  * @see rules/dma.md 3.5
  */
@@ -347,7 +351,7 @@ export function translated(machine: DmaMachine, dev: DmaDevice, call: string): T
   return isTranslated(dev) ? dev : refuseUntranslated(machine, dev, call);
 }
 
-/** Apart from the check in each call: its code is inlined. */
+/** Separate from the check in each call, which is inlined. */
 function refuseUntranslated({ events, iommu }: DmaMachine, dev: DmaDevice, call: string): never {
   return dereferenceNull(events, call, `device "${dev.name}" has no IOMMU address space`, {
     rule: "dma.3.5",
