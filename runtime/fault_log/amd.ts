@@ -24,11 +24,11 @@ import { PCI_PLACE, sourceOf } from "./pci_source.ts";
 import { digitCount, HEX_DIGITS, type Word64, WORD64_DIGITS } from "./word64.ts";
 
 const SPEC = "AMD IOMMU specification, 2.5";
-/** Flags of an entry are what is left of 16 bits beside the code of the event. */
+/** The flags of an entry: the bits that its event code leaves of 16 bits. */
 const MAX_FLAGS = 0xfff;
 const NUMBER = new RegExp(`(?:0x)?(${HEX_DIGITS})\\b`, "i");
 const KEYS = '"device=", "domain=", "pasid=", "address=", "flags="';
-/** What may follow a key, and the two that can precede an address in RMP records. */
+/** Keys of an entry's fields, with two that can precede an address in RMP records. */
 const KEY = /(device|domain|pasid|address|gpa|spa|vmg_tag|flags_rmp|flags|tag)=/;
 const ADDRESS_KEYS: ReadonlySet<string> = new Set(["address", "gpa", "spa"]);
 const WORDS = 4;
@@ -74,7 +74,7 @@ export function decodeAmd(cursor: LogCursor): LoggedFault {
   };
 }
 
-/** The four words of the device's entry, dumped on separate lines behind the fault. */
+/** The four words of the device's entry, dumped on separate lines after the fault. */
 function deviceTableEntry(cursor: LogCursor): readonly string[] | null {
   const words: string[] = [];
   while (words.length < WORDS) {
@@ -122,7 +122,7 @@ function withoutAddress(
   return { ...UNTOLD, format: "amd", event, code: null, source, spec: `${SPEC}: ${event}` };
 }
 
-/** The text behind a key, and where it begins. */
+/** The text after a key, and its offset. */
 interface Field {
   readonly digits: string;
   readonly offset: number;
@@ -130,12 +130,12 @@ interface Field {
 
 interface Fields {
   source: LoggedSource | null;
-  /** Null where it is masked, undefined without one. */
+  /** Null where the address is masked, undefined where it is missing. */
   address?: Word64 | null;
   readonly numbers: Map<string, Field>;
 }
 
-/** The name may be on the next line, behind that line's own prefix. */
+/** The name may be on the next line, after that line's own prefix. */
 function eventName(cursor: LogCursor): AmdEventName {
   const match = cursor.need(/\b([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)\b/, "the name of an event");
   const name = match[1]!;
@@ -177,7 +177,7 @@ function numberIn(fields: Fields, key: string, cursor: LogCursor, max: number): 
   return value;
 }
 
-/** Newer releases name the device before the message, as any message of a device does. */
+/** The device before the message: newer releases print it there, as in any message of a device. */
 function sourceBefore(cursor: LogCursor, logged: number): LoggedSource | null {
   const lineStart = cursor.text.lastIndexOf("\n", logged - 1) + 1;
   const before = cursor.text.slice(lineStart, logged);

@@ -1,8 +1,8 @@
 /**
  * Event log entries of the AMD IOMMU.
  *
- * Names, flags and when a flag counts are those of the AMD I/O Virtualization Technology (IOMMU)
- * Specification (48882), 2.5 (Event Logging); the sentences are ours.
+ * Names, flags and the conditions for flags are those of the AMD I/O Virtualization Technology
+ * (IOMMU) Specification (48882), 2.5 (Event Logging); the explanations are ours.
  */
 import type { DeviceAccess } from "../iommu/iommu.ts";
 import type { LoggedReason, ReasonEntry } from "./logged_fault.ts";
@@ -17,7 +17,7 @@ function entry(reason: LoggedReason, name: string, means: string): ReasonEntry {
   return { reason, name, means };
 }
 
-/** The subject of a page fault, by the set flags. */
+/** The reason of a page fault, by the set flags. */
 export function pageFaultReason(flags: ReadonlySet<string>, access: DeviceAccess): ReasonEntry {
   if (flags.has("I")) {
     return entry(
@@ -122,7 +122,7 @@ export function isAmdEvent(name: string): name is AmdEventName {
   return name === "IO_PAGE_FAULT" || Object.hasOwn(AMD_EVENTS, name);
 }
 
-/** The driver's text where no domain is attached to a device that faults. */
+/** The driver's text for a fault of a device without an attached domain. */
 export const NOT_ATTACHED: ReasonEntry = entry(
   "no_entry",
   "device not attached to a domain",

@@ -1,4 +1,4 @@
-/** Reads the fault line of a kernel log, whichever IOMMU it is of. */
+/** Reads the fault line of a kernel log, of any supported IOMMU. */
 import { decodeAmd } from "./amd.ts";
 import { faultHead, makerOf } from "./fault_lines.ts";
 import { LogCursor, LogError } from "./log_cursor.ts";
@@ -14,7 +14,7 @@ const DECODERS: Readonly<Record<FaultLogFormat, (cursor: LogCursor) => LoggedFau
   arm_v2: decodeOldSmmu,
 };
 
-/** The words that identify the maker of a line, where no fault begins in any. */
+/** Words that identify the IOMMU maker of a line, used when no line begins a fault. */
 const MARKS: readonly (readonly [RegExp, FaultLogFormat])[] = [
   [/AMD-Vi|Event logged/i, "amd"],
   [/\barm-smmu-v3\b|\bevent:? (?:0x|[CEF]_)/i, "arm"],
@@ -22,7 +22,7 @@ const MARKS: readonly (readonly [RegExp, FaultLogFormat])[] = [
   [/DMAR|Request device|INTR-REMAP|fault reason/i, "vtd"],
 ];
 
-/** Where the fault begins, and of which maker it is. */
+/** The line that begins the fault, and its IOMMU maker's format. */
 function chosen(lines: readonly string[]): { at: number; format: FaultLogFormat } | null {
   for (const [at, line] of lines.entries()) {
     const format = faultHead(line);
@@ -35,7 +35,7 @@ function chosen(lines: readonly string[]): { at: number; format: FaultLogFormat 
   return null;
 }
 
-/** The text with blanks for what comes before the fault, and for lines of others behind it. */
+/** The text with everything before the fault and all unrelated lines after it replaced by blanks. */
 function ownText(lines: readonly string[], at: number): string {
   const maker = makerOf(lines[at]!);
   return lines.map((line, index) => {
@@ -47,8 +47,8 @@ function ownText(lines: readonly string[], at: number): string {
 /**
  * Decodes the first fault in a text: one line, or the lines that belong to one fault.
  *
- * Prefixes are skipped: timestamps, host names, `kernel:`, the marks of quoted mail. Lines of
- * others between its own are, too.
+ * Prefixes are skipped: timestamps, host names, `kernel:`, the marks of quoted mail. So are
+ * unrelated lines between the fault's own.
  *
  * @example
  * ```ts

@@ -1,7 +1,7 @@
 /**
- * Finds the line of a log that begins a fault, and the maker of a line.
+ * Finds the line of a log that begins a fault, and the IOMMU maker of a line.
  *
- * The line's own head chooses the reader; words of others further down do not.
+ * The head of the fault's first line selects the parser; words in later lines do not.
  *
  * @see rules/traces.md T.44, T.49 to T.51
  */
@@ -13,7 +13,7 @@ const HEADS: readonly (readonly [RegExp, FaultLogFormat])[] = [
   [/\bEvent logged\s*\[/i, "amd"],
   [/\bUnhandled context fault\b|\bBlocked unknown Stream ID\b/i, "arm_v2"],
   [/\barm-smmu-v3 \S+:\s*event(?: 0x[0-9a-f]+ received|:\s*(?:[CEF]_|UNKNOWN\b))/i, "arm"],
-  // Pasted without the unit's name.
+  // A line that was pasted without the unit's name.
   [/^[\s>]*event(?: 0x[0-9a-f]+ received|:\s*(?:[CEF]_|UNKNOWN\b))/i, "arm"],
 ];
 /** None of the patterns above can match a line without one of these. */
@@ -25,10 +25,10 @@ export function faultHead(line: string): FaultLogFormat | null {
   return HEADS.find(([head]) => head.test(line))?.[1] ?? null;
 }
 
-/** Whose line it is, where it says so: a maker, for SMMUs with the name of the unit. */
+/** The IOMMU maker named in a line, for SMMUs with the name of the unit. */
 const MAKER = /\b(DMAR|INTR-REMAP|AMD-Vi|arm-smmu-v3 \S+|arm-smmu \S+):/i;
 
-/** Whose line it is, in small letters, or null. */
+/** The IOMMU that a line names, in lower case, or null. */
 export function makerOf(line: string): string | null {
   const maker = MAKER.exec(line)?.[1]?.toLowerCase() ?? null;
   return maker === "intr-remap" ? "dmar" : maker;

@@ -1,17 +1,17 @@
-/** Every fault in a whole log: what `dmesg` prints, with all other lines in between. */
+/** Every fault in a whole log, such as `dmesg` prints, with all other lines in between. */
 import { decodeFaultLog } from "./decode_fault_log.ts";
 import { faultHead, isDecodedEvent, makerOf } from "./fault_lines.ts";
 import type { DecodedFaultLog } from "./logged_fault.ts";
 
 export interface FoundFaultLog {
-  /** The line of the log in which it begins, from 1. */
+  /** The line of the log in which the fault begins, from 1. */
   readonly line: number;
-  /** Its own lines: the first, and those of the same IOMMU behind it. */
+  /** The fault's own lines: the first, and later lines of the same IOMMU. */
   readonly text: string;
   readonly read: DecodedFaultLog;
 }
 
-/** A fault with lines that may still come. */
+/** A fault that further lines may still complete. */
 interface OpenFault {
   readonly line: number;
   readonly texts: string[];
@@ -23,11 +23,11 @@ interface OpenFault {
  * lines.
  */
 const REACH_LINES = 64;
-/** The key of a fault with a line that names no IOMMU. */
+/** The key of a fault if its line names no IOMMU. */
 const UNNAMED = "";
 
 /**
- * Gathers the faults of a log that comes line by line.
+ * Collects the faults of a log that is passed in line by line.
  *
  * Keeps at most the lines of one fault of each IOMMU.
  */
@@ -41,7 +41,10 @@ export class FaultLogReader {
     this.#found = found;
   }
 
-  /** Takes one line. @param line Its number, from 1. @returns Whether its own words say that it is a fault's. */
+  /**
+   * Reads one line. @param line Its number, from 1. @returns Whether the line itself shows that it belongs to a
+   * fault.
+   */
   push(text: string, line: number): boolean {
     this.passTo(line);
     const head = faultHead(text);
@@ -69,12 +72,12 @@ export class FaultLogReader {
     return true;
   }
 
-  /** Comes to a line, which need not be one of the log: faults that it is too far from are whole. */
+  /** Ends the faults that lie too far before a line; the line need not be one of the log. */
   passTo(line: number): void {
     if (this.#open.size > 0) this.#closeBefore(line - REACH_LINES);
   }
 
-  /** The first line of those faults of which more may come; Infinity without any. */
+  /** The first line of the open faults, which may still get lines; Infinity without any. */
   get openLine(): number {
     let least = Infinity;
     for (const { line } of this.#open.values()) if (line < least) least = line;
@@ -99,7 +102,7 @@ export class FaultLogReader {
   }
 }
 
-/** Whether decoded lines are of the record above them: one event of one stream and address. */
+/** Whether decoded lines describe the record above them: same event, stream and address. */
 function isSame(record: readonly string[], decodedText: string): boolean {
   const [a, b] = [decodeFaultLog(record.join("\n")), decodeFaultLog(decodedText)];
   return a.ok && b.ok && a.fault.format === "arm" && b.fault.format === "arm" &&

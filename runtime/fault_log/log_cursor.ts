@@ -1,23 +1,23 @@
 /**
- * Goes through the text of a log, from one thing it knows to the next.
+ * Parses the text of a log from one known element to the next.
  *
  * Text between them is skipped: timestamps, host names, line ends, the prefix of each further line.
- * A required part that is missing ends the reading at its place.
+ * A missing required part ends the parsing there.
  */
 import type { FaultLogProblem } from "./logged_fault.ts";
 
-/** Ends the reading of a line; `decodeFaultLog` makes a value of it. */
+/** Ends the parsing of a line; `decodeFaultLog` converts it to a value. */
 export class LogError extends Error {
   constructor(readonly problem: FaultLogProblem) {
     super(problem.message);
   }
 }
 
-/** Characters of the text that a message shows. */
+/** Number of characters of the text that a message shows. */
 const SHOWN = 24;
 
 export class LogCursor {
-  /** Where the reading goes on. */
+  /** Offset where parsing continues. */
   at = 0;
   #text: string;
 
@@ -29,7 +29,10 @@ export class LogCursor {
     return this.#text;
   }
 
-  /** Reads no further than to the next match: where the next fault begins, this one has ended. */
+  /**
+   * Limits parsing to the text before the next match: where the next fault begins, this one has
+   * ended.
+   */
   stopBefore(pattern: RegExp): void {
     const sought = new RegExp(pattern.source, `${pattern.flags}g`);
     sought.lastIndex = this.at;
@@ -37,28 +40,31 @@ export class LogCursor {
     if (match !== null) this.#text = this.#text.slice(0, match.index);
   }
 
-  /** Moves behind the next match, wherever it is; null, and nothing moves, without one. */
+  /** Finds the next match anywhere and moves past it; null, without moving, if nothing matches. */
   find(pattern: RegExp): RegExpExecArray | null {
     return this.#match(pattern, "g");
   }
 
-  /** The same for what has to be there. @param expected What it is, as the end of a sentence. */
+  /**
+   * Like `find`, for a required match. @param expected A name for the match, as the end of a
+   * sentence.
+   */
   need(pattern: RegExp, expected: string): RegExpExecArray {
     return this.find(pattern) ?? this.fail(`expected ${expected}`);
   }
 
-  /** Moves behind a match that begins right here. */
+  /** Moves past a match that begins at the current offset. */
   take(pattern: RegExp): RegExpExecArray | null {
     return this.#match(pattern, "y");
   }
 
-  /** The same for what has to be there; blanks before it are skipped. */
+  /** Like `take`, for a required match; blanks before it are skipped. */
   needHere(pattern: RegExp, expected: string): RegExpExecArray {
     this.take(/\s+/);
     return this.take(pattern) ?? this.fail(`expected ${expected}`);
   }
 
-  /** Ends the reading. @param offset Where it is wrong; behind the blanks here when left out. */
+  /** Ends the parsing. @param offset Offset of the mistake; default: after the blanks here. */
   fail(message: string, offset: number = this.#behindBlanks()): never {
     const rest = this.#text.slice(offset).split("\n", 1)[0]!;
     const found = rest === ""

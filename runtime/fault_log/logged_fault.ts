@@ -2,10 +2,10 @@
 import type { DeviceAccess } from "../iommu/iommu.ts";
 import type { Word64 } from "./word64.ts";
 
-/** Whose line it is: Intel VT-d, AMD, Arm SMMUv3, or SMMUv1 and SMMUv2. */
+/** IOMMU type of a line: Intel VT-d, AMD, Arm SMMUv3, or SMMUv1 and SMMUv2. */
 export type FaultLogFormat = "vtd" | "amd" | "arm" | "arm_v2";
 
-/** The reason of the hardware, in one vocabulary for all of them. */
+/** The hardware's reason for a fault, in one vocabulary for all IOMMUs. */
 export type LoggedReason =
   /** No translation for the address. */
   | "not_present"
@@ -13,13 +13,13 @@ export type LoggedReason =
   | "not_readable"
   /** No permission to write it. */
   | "not_writable"
-  /** No permission, by something else than reading and writing: to execute, or the privilege. */
+  /** No permission other than to read or write: to execute, or the privilege. */
   | "not_allowed"
   /** More address bits than are translated. */
   | "address_width"
-  /** The entry of the device itself, or of its address space, is not there. */
+  /** The entry of the device, or of its address space, does not exist. */
   | "no_entry"
-  /** An entry is there and makes no sense: reserved bits, contradictions. */
+  /** An entry exists but is invalid: reserved bits, contradictions. */
   | "bad_entry"
   /** The IOMMU could not read its own tables. */
   | "fetch_failed"
@@ -31,10 +31,10 @@ export type LoggedReason =
   | "command_failed"
   /** Anything else that has a name in the specification. */
   | "other"
-  /** A number that the tables here do not have. */
+  /** A number that is not in the tables here. */
   | "unknown";
 
-/** Reasons that are about an address, and a driver's mapping there or its absence. */
+/** Reasons that concern an address and a driver's mapping at it, or a missing mapping. */
 const ABOUT_MAPPINGS: ReadonlySet<LoggedReason> = new Set<LoggedReason>([
   "not_present",
   "not_readable",
@@ -47,7 +47,7 @@ export function isAboutMappings(reason: LoggedReason): boolean {
   return ABOUT_MAPPINGS.has(reason);
 }
 
-/** Who sent the transaction. */
+/** The sender of the transaction. */
 export interface LoggedSource {
   /** PCI domain, null where the line has none. */
   readonly domain: number | null;
@@ -58,7 +58,7 @@ export interface LoggedSource {
 /** A specification's entry for a code. */
 export interface ReasonEntry {
   readonly reason: LoggedReason;
-  /** Its name, or what it says in a few words. */
+  /** Its name in the specification, or a few words. */
   readonly name: string;
   /** Its usual cause in a driver. */
   readonly means: string;
@@ -75,11 +75,11 @@ export interface TableDump {
   readonly present: boolean;
   readonly read: boolean;
   readonly write: boolean;
-  /** Where it leads; null when nothing is there. */
+  /** Physical address of the entry; null when it is not present. */
   readonly phys: Word64 | null;
 }
 
-/** What only some records have; null in all the others. */
+/** Fields that only some records have; null in all others. */
 export interface FaultDetails {
   /** Entry of the interrupt table that a refused interrupt named. */
   readonly interruptIndex: number | null;
@@ -87,13 +87,13 @@ export interface FaultDetails {
   readonly fetchAddress: Word64 | null;
   /** Context bank of SMMUv1 and SMMUv2. */
   readonly contextBank: number | null;
-  /** For a page request that AMD's IOMMU refused. */
+  /** Tag of a page request that AMD's IOMMU refused. */
   readonly tag: number | null;
   /** AMD's device table entry as the log dumps it: four times 16 hex digits. */
   readonly deviceTableEntry: readonly string[] | null;
-  /** The record itself, 32 bits each, where the kernel has no name for it. */
+  /** The record's 32-bit words, where the kernel has no name for the event. */
   readonly words: readonly number[] | null;
-  /** Who it was by the kernel's name, where that is no PCI function, as `15000000.gpu`. */
+  /** The kernel's name of the source, if it is not a PCI function, as `15000000.gpu`. */
   readonly clientName: string | null;
   readonly dump: TableDump | null;
 }
@@ -115,7 +115,7 @@ export interface LoggedFault extends ReasonEntry {
   readonly event: string;
   /**
    * Fault reason of VT-d, flags of AMD, event number of SMMUv3, fault status of SMMUv1 and SMMUv2;
-   * null where the line has left it out.
+   * null where the line omits it.
    */
   readonly code: number | null;
   /** Null where the line names no source. */
@@ -124,11 +124,11 @@ export interface LoggedFault extends ReasonEntry {
   readonly streamId: number | null;
   /** Null where the record has no direction. */
   readonly access: DeviceAccess | null;
-  /** False where the specification leaves the bit of the direction open for such a record. */
+  /** False where the specification leaves the direction bit undefined for such a record. */
   readonly accessCertain: boolean;
   /** Null where the record has no address. */
   readonly address: Word64 | null;
-  /** The size of the memory at the address: VT-d keeps no more than the page. */
+  /** The unit of the address: VT-d records only the page. */
   readonly addressUnitBytes: 1 | 4096;
   /** AMD's number of the address space. */
   readonly domainId: number | null;
@@ -136,11 +136,11 @@ export interface LoggedFault extends ReasonEntry {
   /** Bits of the record that are set, by the specification's names. */
   readonly flags: readonly string[];
   readonly details: FaultDetails;
-  /** Where the specification has it. */
+  /** The section of the specification. */
   readonly spec: string;
 }
 
-/** An empty record: each reader adds the facts of its lines. */
+/** Defaults of a fault: each parser adds the fields of its lines. */
 export const UNTOLD = {
   source: null,
   streamId: null,
@@ -156,9 +156,9 @@ export const UNTOLD = {
 
 /** Why a line could not be read. */
 export interface FaultLogProblem {
-  /** The mistake there, as a sentence without a final period. */
+  /** The mistake in the line, as a sentence without a final period. */
   readonly message: string;
-  /** Where in the text, from 0; its length when something is missing at the end. */
+  /** Offset in the text, from 0; the text's length when something is missing at the end. */
   readonly offset: number;
 }
 

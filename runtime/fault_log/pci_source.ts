@@ -1,4 +1,4 @@
-/** The place of a PCI function as logs print it: `01:00.0`, `0000:01:00.0`, `0x01:0x00.0`. */
+/** The address of a PCI function as logs print it: `01:00.0`, `0000:01:00.0`, `0x01:0x00.0`. */
 import type { LogCursor } from "./log_cursor.ts";
 import type { LoggedSource } from "./logged_fault.ts";
 
@@ -10,8 +10,8 @@ const MAX_DEVICE = 31;
 const MAX_FUNCTION = 7;
 
 /**
- * The source in a match of `PCI_PLACE`, or of a pattern that has its groups from `first` on. Ends
- * the reading for a place that no PCI function has.
+ * The source in a match of `PCI_PLACE`, or of a pattern with the same groups from `first` on. Ends
+ * the parsing for an address that no PCI function can have.
  */
 export function sourceOf(match: RegExpExecArray, cursor: LogCursor, first = 1): LoggedSource {
   const [domain, bus, device, func] = match.slice(first, first + 4);

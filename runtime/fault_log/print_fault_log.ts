@@ -1,8 +1,8 @@
 /**
- * A fault as the kernel's log would have it: the other way round of `decodeFaultLog`.
+ * Prints a fault as the kernel's log would: the inverse of `decodeFaultLog`.
  *
- * Only what hardware is known to record is printed. An access that never reached an IOMMU leaves no
- * record, and where the specification leaves the record open there is no line either.
+ * Only records that hardware is known to write are printed. An access that never reached an IOMMU
+ * leaves no record, and where the specification does not define the record no line is printed.
  */
 import { IOMMU_MODELS, type IommuModel } from "../iommu/iommu_models.ts";
 import type { DeviceAccess, FaultReason } from "../iommu/iommu.ts";
@@ -11,7 +11,7 @@ import { formatSource } from "./pci_source.ts";
 import { PAGE_FAULT_FLAGS } from "./amd_events.ts";
 import { plainHex, type Word64, word64 } from "./word64.ts";
 
-/** An access that was refused, and the log's data about its origin. */
+/** An access that was refused, and the data about its origin for the log. */
 export interface PrintedFault {
   /** The address; -1 is the error value, all ones. */
   readonly dma: number;
@@ -76,7 +76,10 @@ function vtdLine(
     `fault addr 0x${plainHex(page)} [fault reason 0x${code}] ${text}`;
 }
 
-/** Which flags a record has that says the page is too wide is left open: there is no line for it. */
+/**
+ * The specification does not define the flags of a record for too many address bits, so no line is
+ * printed for it.
+ */
 function amdLine(fault: PrintedFault): string | null {
   const { access, dma, domainId, pciDomain, reason, requesterId } = fault;
   if (reason === "address_width") return null;

@@ -1,5 +1,5 @@
 /**
- * Event lines of the Arm SMMUv3: the record as it is, four words of 64 bits on separate lines,
+ * Event lines of the Arm SMMUv3: the raw record, four words of 64 bits on separate lines,
  *
  *     arm-smmu-v3 arm-smmu-v3.0.auto: event 0x10 received:
  *     arm-smmu-v3 arm-smmu-v3.0.auto: 0x0000010000000010
@@ -10,7 +10,8 @@
  *     arm-smmu-v3 …: event: F_TRANSLATION client: 0000:01:00.0 sid: 0x100 ssid: 0x0 iova: 0x… ipa: 0x0
  *     arm-smmu-v3 …: unpriv data write s1 "Input address caused fault" stag: 0x0
  *
- * Either is enough; of both, the words count and the rest adds the stream's client.
+ * Either is enough. If both are present, the words are decoded, and the decoded lines only add the
+ * stream's client.
  *
  * @see Arm SMMUv3 specification (IHI 0070), 7.3 (the layout of the records)
  */
@@ -24,12 +25,12 @@ import { bitsOf, parseHex64, type Word64, WORD64_DIGITS } from "./word64.ts";
 
 const SPEC = "Arm SMMUv3 specification";
 const WORDS = 4;
-/** A word of a record: alone on its line, behind the unit's name or behind nothing. */
+/** A word of a record: alone on its line, after the unit's name or without one. */
 const WORD = /(?:\barm-smmu-v3 \S+:[ \t]*|^[ \t>]*)0x([0-9a-f]+)\b(?=[ \t\r]*$|\s+arm-smmu)/im;
 /** Bits 51 to 3 of the last word are an address that could not be read. */
 const FETCH_ALIGN_BYTES = 8;
 
-/** Bits of a record's second word, by their numbers in it. */
+/** Bit numbers in a record's second word. */
 const STALL = 31;
 const PNU = 33;
 const IND = 34;
@@ -39,12 +40,12 @@ const CLASS = 40;
 /** In the first word: whether there is a substream. */
 const SSV = 11;
 
-/** What both forms tell. */
+/** The fields that both forms contain. */
 interface SmmuRecord {
   readonly event: SmmuEvent;
   readonly streamId: number;
   readonly substream: number | null;
-  /** By the client that the line names; null for one that is no PCI function. */
+  /** The client that the line names; null for a client that is not a PCI function. */
   readonly source: LoggedSource | null;
   readonly clientName: string | null;
   readonly fetchAddress: Word64 | null;
@@ -81,7 +82,10 @@ export function decodeSmmu(cursor: LogCursor): LoggedFault {
   };
 }
 
-/** Unless the line or firmware names a source: the requester id, with the PCI domain above it. */
+/**
+ * The source if neither the line nor firmware names one: the requester ID, with the PCI domain
+ * above it.
+ */
 function usualSource(streamId: number): LoggedSource {
   return {
     domain: streamId > 0xffff ? Math.floor(streamId / 65536) : null,
@@ -138,7 +142,10 @@ function rawForm(cursor: LogCursor, raw: RegExpExecArray): SmmuRecord {
   };
 }
 
-/** The object of the failed access: a table of the way, or the address itself. */
+/**
+ * The object of the failed access: a context descriptor, a translation table, or the address
+ * itself.
+ */
 function classFlag(value: number): string[] {
   return [["CLASS=CD"], ["CLASS=TTD"], ["CLASS=IN"], []][value]!;
 }
@@ -150,7 +157,7 @@ function fetchAddressOf({ high, low }: Word64): Word64 {
 
 type Client = Pick<SmmuRecord, "source" | "clientName">;
 
-/** The client in a decoded line behind the words, when it is about the same stream. */
+/** The client in a decoded line after the words, if that line is about the same stream. */
 function clientAfter(cursor: LogCursor, streamId: number): Client {
   const line = cursor.find(/\bclient:\s*(\([^)]{0,80}\)|\S{1,80})\s+sid:\s*0x([0-9a-f]{1,8})\b/i);
   if (line === null || parseInt(line[2]!, 16) !== streamId) {
@@ -159,7 +166,7 @@ function clientAfter(cursor: LogCursor, streamId: number): Client {
   return clientOf(line, cursor);
 }
 
-/** A client that is no PCI function has no place: none is made of its stream. */
+/** A client that is not a PCI function has no PCI address, and none is derived from its stream. */
 function clientOf(line: RegExpExecArray, cursor: LogCursor): Client {
   const clientName = line[1]!;
   const place = new RegExp(`^${PCI_PLACE.source}$`, "i").exec(clientName);

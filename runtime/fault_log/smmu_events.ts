@@ -1,8 +1,8 @@
 /**
  * Event records of the Arm SMMUv3.
  *
- * Numbers, names and which record has which fields are those of the Arm System Memory Management
- * Unit Architecture Specification, SMMUv3 (IHI 0070), 7.3 (Event records); the sentences are ours.
+ * Numbers, names and the fields of each record are those of the Arm System Memory Management Unit
+ * Architecture Specification, SMMUv3 (IHI 0070), 7.3 (Event records); the explanations are ours.
  */
 import type { DeviceAccess } from "../iommu/iommu.ts";
 import type { LoggedReason, ReasonEntry } from "./logged_fault.ts";
@@ -11,7 +11,7 @@ export interface SmmuEvent {
   readonly number: number;
   readonly name: string;
   readonly section: string;
-  /** Its input address is read, and the bits that say how it was accessed. */
+  /** The record contains the input address and the bits that describe the access. */
   readonly hasAddress: boolean;
 }
 
@@ -157,7 +157,7 @@ export function smmuReason(
   );
 }
 
-/** A page is mapped, and not for what a device did: of any SMMU. */
+/** The reason for a mapped page that does not permit the access, for any SMMU. */
 export function noPermission(access: DeviceAccess | null, isInstruction: boolean): ReasonEntry {
   const reason = isInstruction || access === null
     ? "not_allowed"

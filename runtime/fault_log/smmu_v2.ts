@@ -17,7 +17,7 @@ import { noPermission } from "./smmu_events.ts";
 
 const SPEC = "Arm SMMUv2 specification";
 
-/** Bits of the fault status, by their numbers in it; which one counts first, where several are set. */
+/** Bit numbers in the fault status. Where several bits are set, the rules below say which counts first. */
 const TF = 1;
 const AFF = 2;
 const PF = 3;
@@ -40,10 +40,10 @@ const STATUS_BITS: readonly (readonly [number, string])[] = [
   [SS, "SS"],
   [MULTI, "MULTI"],
 ];
-/** In the syndrome: the access was a write; it was a fetch of an instruction. */
+/** Bits of the syndrome: the access was a write, or an instruction fetch. */
 const WNR = 4;
 const IND = 6;
-/** A stream has 16 bits there. */
+/** Number of streams: a stream ID has 16 bits. */
 const STREAMS = 0x10000;
 
 export function decodeOldSmmu(cursor: LogCursor): LoggedFault {
@@ -113,7 +113,7 @@ function entry(reason: ReasonEntry["reason"], name: string, means: string): Reas
   return { reason, name, means };
 }
 
-/** The meaning of the status; an error of the walk before its possible consequences. */
+/** The meaning of the status. An error of the walk comes before its possible consequences. */
 function reasonOf(
   status: number | null,
   access: DeviceAccess | null,
@@ -152,7 +152,7 @@ function reasonOf(
     entry("unknown", "no fault bit set", "The fault status has no bit of a reason");
 }
 
-/** Reasons that have nothing to do with a mapping. */
+/** Reasons that do not concern a mapping. */
 function otherReason(has: (position: number) => boolean): ReasonEntry | null {
   if (has(TLBMCF) || has(TLBLKF)) {
     return entry(

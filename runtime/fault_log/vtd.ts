@@ -17,7 +17,7 @@ import { bitsOf, parseHex64, type Word64 } from "./word64.ts";
 
 const SPEC = "VT-d specification, appendix A";
 const KIND = /(DMA Read|DMA Write|INTR-REMAP)\b\s*(?:NO_PASID|PASID (?:0x)?([0-9a-f]{1,8}))?/i;
-/** A PASID has 20 bits; older releases print all ones without one. */
+/** A PASID has 20 bits; older releases print all ones without a PASID. */
 const PASIDS = 2 ** 20;
 const MAX_REASON = 0xff;
 
@@ -79,10 +79,10 @@ function faultIndex(cursor: LogCursor): number {
 }
 
 /**
- * The walk of the page table for this address, where the kernel has printed it behind the fault.
+ * The walk of the page table for this address, if the kernel has printed it after the fault.
  *
- * The last entry decides. Its bits 0 and 1 say in both kinds of tables whether the page may be read
- * and written, and bit 7 above the lowest level that it is a large page.
+ * The last entry decides. In both kinds of tables, bits 0 and 1 say whether the page may be read
+ * and written, and bit 7, above the lowest level, that it is a large page.
  *
  * @see rules/traces.md T.45
  */
@@ -103,13 +103,13 @@ function tableDump(cursor: LogCursor, address: Word64): TableDump | null {
   const isLeaf = level === 1 || bitsOf(leaf, 7, 1) === 1;
   const [read, write] = [bitsOf(leaf, 0, 1) === 1, bitsOf(leaf, 1, 1) === 1];
   const isEmpty = leaf.high === 0 && leaf.low === 0;
-  // A walk that was cut off in the middle says nothing.
+  // A walk that was cut off in the middle proves nothing.
   if (!isLeaf && !isEmpty) return null;
   const present = read || write;
   return { leaf, present, read, write, phys: present ? physOf(leaf, level) : null };
 }
 
-/** Bits 51 to 12, and fewer of a large page. */
+/** Bits 51 to 12 of the entry, and fewer bits for a large page. */
 function physOf(leaf: Word64, level: number): Word64 {
   const pageBytes = 4096 * 512 ** (level - 1);
   const high = leaf.high % 2 ** 20;
@@ -119,7 +119,7 @@ function physOf(leaf: Word64, level: number): Word64 {
   };
 }
 
-/** With `0x` in hex; without, as older releases write it, in decimal. */
+/** In hex with `0x`; else decimal, as older releases write it. */
 function faultReason(cursor: LogCursor): number {
   cursor.need(/\[\s*fault reason\b/i, '"[fault reason"');
   const [, prefix, digits] = cursor.needHere(/(0x)?([0-9a-f]+)\b/i, "the number of a reason");

@@ -2,8 +2,8 @@
  * Fault reasons of Intel VT-d.
  *
  * The numbers and their meanings are those of the VT-d architecture specification, appendix A
- * (Fault Reason Encodings) and 7.1.3; the sentences are ours. Numbers of scalable mode beyond those
- * in the table are explained by their group.
+ * (Fault Reason Encodings) and 7.1.3; the explanations are ours. Numbers of scalable mode that are
+ * not in the table are explained by their group.
  */
 import type { DeviceAccess } from "../iommu/iommu.ts";
 import type { LoggedReason, ReasonEntry, TableDump } from "./logged_fault.ts";
@@ -41,7 +41,7 @@ const MAPPED_OTHERWISE =
 const INTERRUPT_RANGE = "The device sent a memory access to the interrupt address range";
 const TABLE_LOST = "The page table itself is damaged: freed while still in use, or overwritten";
 
-/** `denied`: the number means both directions, and the access says which. */
+/** `denied`: the number covers both directions, and the access says which one was denied. */
 type Row = readonly [code: number, reason: LoggedReason | "denied", name: string, means: string];
 
 const REASONS: readonly Row[] = [
@@ -232,8 +232,8 @@ const REASONS: readonly Row[] = [
 ];
 
 /**
- * The meaning of a fault reason, where the kernel has dumped the page table behind it: that decides
- * the open part of the reason.
+ * The meaning of a fault reason when the kernel has dumped the page table after it: the dump
+ * resolves what the number leaves open.
  *
  * @see rules/traces.md T.45
  */
@@ -265,7 +265,7 @@ export function vtdReason(code: number, access: DeviceAccess | null): ReasonEntr
 }
 
 /**
- * The subject of a number, by its place in the table. All numbers of first-stage tables are known.
+ * The group of a number, by its position in the table. All numbers of first-stage tables are known.
  */
 function groupOf(code: number): string {
   if (code < 0x20) return "DMA remapping";

@@ -1,7 +1,7 @@
 /**
- * 64 bits as two halves: what fault logs print as an address or a word of an event record.
+ * 64 bits as two halves: addresses and words of event records as fault logs print them.
  *
- * A number holds 53 bits exactly. What needs more stays in halves and never becomes one.
+ * A number holds 53 bits exactly. Larger values stay in halves and are never converted.
  */
 import { ADDRESS_LIMIT } from "../address.ts";
 
@@ -52,7 +52,7 @@ export function bitsOf({ high, low }: Word64, first: number, width: number): num
   return Math.floor(half / 2 ** (first % 32)) % 2 ** width;
 }
 
-/** The whole of it as the language writes addresses: `0xffff_fffd_f800_0000`. */
+/** All 64 bits as the language writes addresses: `0xffff_fffd_f800_0000`. */
 export function formatWord64(word: Word64): string {
   return `0x${plainHex(word).replace(/(?<=.)(?=(.{4})+$)/g, "_")}`;
 }

@@ -1,8 +1,8 @@
 /**
  * The Arm 64-bit table, stage 1, with granules of 4, 16 or 64 KiB.
  *
- * It differs from the generic one in how it is driven: an unmap is cut by page size, each piece is
- * one call that stays in one table, and a block replaces a table whatever is in it.
+ * It differs from the generic format in its calls: an unmap is cut by page size, each piece is one
+ * call that stays in one table, and a block replaces a table whatever the table contains.
  *
  * @see rules/dma.md 5.1; tests/golden/pagetable/README.md
  */
@@ -20,7 +20,10 @@ import {
 /** Granules of 64 KiB have room for physical addresses of 52 bits, the others for 48. */
 const physBits = (granuleBytes: number) => granuleBytes === 2 ** 16 ? 52 : 48;
 
-/** One call of the core to the format: arguments and the bytes it did. Kept for conformance. */
+/**
+ * Called for one call of the core to the format: its arguments and the number of bytes done. Used
+ * for conformance.
+ */
 export type ArmCallListener = (
   iova: number,
   phys: number,
@@ -51,7 +54,7 @@ export class ArmPageTable extends PageTable {
   /** Bytes an entry covers, by level, 0 being the lowest. */
   readonly #spans: readonly number[];
   readonly #inverseSpans: readonly number[];
-  /** Why the last call refused a map; 0 where it did not. */
+  /** The error with which the last call refused a map; 0 if it succeeded. */
   #error = 0;
   /** The range gathered for a flush; empty while the last byte is below the first. */
   #gatherFirst = Infinity;
@@ -123,7 +126,7 @@ export class ArmPageTable extends PageTable {
     return (end - first) * leafBytes;
   }
 
-  /** The table of a level for an address; null, with an error, where none is to be had. */
+  /** The table of a level for an address; null, with an error, where it cannot be allocated. */
   #tableToMap(iova: number, level: number): Float64Array | null {
     let page = this.nodes.pages[this.top]!;
     for (let at = this.levels - 1; at > level; at--) {
@@ -178,18 +181,18 @@ export class ArmPageTable extends PageTable {
     return done;
   }
 
-  /** Unmaps up to `count` leaves that lie in one table; returns the bytes gone. */
+  /** Unmaps up to `count` leaves that lie in one table; returns the bytes unmapped. */
   #unmapCall(iova: number, leafBytes: number, count: number): number {
     const level = this.#levelOf(leafBytes);
     let page = this.nodes.pages[this.top]!;
-    // Behind the tables' end there is nothing.
+    // Past the last address that the tables cover, nothing is mapped.
     if (iova > this.lastAddress) {
       this.warnings++;
       return 0;
     }
     for (let at = this.levels - 1; at > level; at--) {
       const value = page[this.indexAt(iova, at)]!;
-      // Nothing there, or a leaf too large to be split: neither goes.
+      // Nothing is mapped here, or a leaf too large to be split: nothing is unmapped.
       if (value >= 0) {
         this.warnings++;
         return 0;
@@ -212,7 +215,7 @@ export class ArmPageTable extends PageTable {
     return (index - first) * leafBytes;
   }
 
-  /** Adds leaves to the gathered range, flushing that first where the two cannot be one range. */
+  /** Adds leaves to the gathered range, which is flushed first if the two cannot form one range. */
   #gather(iova: number, sizeBytes: number, leafBytes: number): void {
     if (leafBytes !== this.#gatherSizeBytes || iova !== this.#gatherLast + 1) this.#flushGathered();
     if (this.#gatherLast < this.#gatherFirst) this.#gatherFirst = iova;
@@ -254,7 +257,10 @@ export class ArmPageTable extends PageTable {
     return this.granuleBytes * this.#entries ** level;
   }
 
-  /** Whether a number is of whole granules. A mask takes it modulo 2^32, whatever its size. */
+  /**
+   * Whether a number of bytes is a multiple of the granule. `&` works modulo 2^32, which is enough
+   * for any size.
+   */
   #isWhole(bytes: number): boolean {
     return (bytes & (this.granuleBytes - 1)) === 0;
   }

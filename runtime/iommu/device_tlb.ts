@@ -1,8 +1,8 @@
 /**
  * The translation cache in a device with ATS (device-TLB, ATC), and how an unmap waits for it.
  *
- * The device keeps translations. The IOMMU does not look at an access that uses one. An entry
- * outlives the page table's and the IOTLB's until the device answers an invalidation.
+ * The device caches translations. The IOMMU does not check an access that uses one. An entry
+ * outlives the entries in the page table and the IOTLB until the device answers an invalidation.
  *
  * @see rules/dma.md 5.4, 9.10
  */
@@ -20,9 +20,9 @@ const ANSWER = eventId("device_tlb.answer");
 const TIMEOUT = eventId("device_tlb.timeout");
 const WAIT = eventId("device_tlb.wait");
 
-/** Entries of a device-TLB where the machine block does not say. */
+/** Number of entries of a device-TLB unless the machine block sets it. */
 export const DEFAULT_ATS_ENTRIES = 64;
-/** Unanswered invalidations that are remembered for reports. */
+/** Maximum number of unanswered invalidations that are remembered for reports. */
 const MAX_UNANSWERED = 256;
 const PAGE_BITS = 12;
 
@@ -37,7 +37,7 @@ interface Unanswered {
   readonly answered: () => void;
 }
 
-/** Translations that a device keeps. */
+/** The translations that a device caches. */
 export class DeviceTlb {
   readonly entries: Iotlb;
   /** How long the device takes to answer an invalidation; null for never. */
@@ -62,7 +62,7 @@ export class DeviceTlb {
     this.entries.insert(domain, dma, phys, sizeBytes, flags, 0);
   }
 
-  /** Forgets everything: ATS is switched off, as when the device changes its domain. */
+  /** Drops all entries: ATS is switched off, as when the device changes its domain. */
   clear(domain: number): void {
     this.entries.invalidateDomain(domain);
     this.#unanswered = [];
@@ -75,7 +75,7 @@ export class DeviceTlb {
     )?.sentNs ?? -1;
   }
 
-  /** Notes an invalidation that the kernel does not wait for any longer. */
+  /** Records an invalidation that the kernel no longer waits for. */
   leave(invalidation: Unanswered, clock: VirtualClock): void {
     if (this.#unanswered.length === MAX_UNANSWERED) this.#unanswered.shift();
     this.#unanswered.push(invalidation);
@@ -84,7 +84,7 @@ export class DeviceTlb {
     clock.arm({ timerExpired: () => this.settle(clock.nowNs) }, delayNs, 1);
   }
 
-  /** Answers what is due: each answer drops the entries of its range. */
+  /** Answers the invalidations that are due: each answer drops the entries of its range. */
   settle(nowNs: Nanoseconds): void {
     if (this.#unanswered.length === 0) return;
     const due = this.#unanswered.filter(({ answerNs }) => answerNs <= nowNs);
@@ -93,7 +93,7 @@ export class DeviceTlb {
     for (const { answered } of due) answered();
   }
 
-  /** Drops the entries of a range; returns how many went. */
+  /** Drops the entries of a range; returns how many were dropped. */
   drop(domain: number, first: number, last: number): number {
     invariant(first <= last, "A device is sent an invalidation that ends before it begins");
     const before = this.entries.used;
@@ -102,15 +102,15 @@ export class DeviceTlb {
   }
 }
 
-/** A device with its cache, as an invalidation knows it. */
+/** A device with a device-TLB, as invalidations use it. */
 interface CachingMember {
   readonly name: string;
   readonly deviceTlb: DeviceTlb | null;
-  /** Bus, device and function; null while the device has no place. */
+  /** Bus, device and function; null for a device without a PCI address. */
   readonly requesterId: number | null;
 }
 
-/** Devices that an invalidation concerns, and the table that it is of. */
+/** The devices to invalidate, and the page table of their domain. */
 interface Invalidated {
   readonly id: number;
   readonly members: readonly CachingMember[];
@@ -126,11 +126,11 @@ interface Sent {
 }
 
 /**
- * Sends each device with ATS the command too, the one that unmaps or not, and waits until all have
- * answered, or until the time is up.
+ * Sends an invalidation to each device with ATS, whether or not the device itself unmaps, and waits
+ * until all have answered, or until the timeout.
  *
- * @param invalidation What the IOTLB was sent; null for all of the domain.
- * @throws {KernelError} ETIMEDOUT with VT-d after a time-out: the kernel waits for ever.
+ * @param invalidation The range that was invalidated in the IOTLB; null for the whole domain.
+ * @throws {KernelError} ETIMEDOUT with VT-d after a timeout: the kernel waits for ever.
  * @see rules/dma.md 5.4, 9.10
  */
 export function syncDeviceTlbs(
@@ -158,7 +158,7 @@ function placeOf(table: PageTable, first: number, last: number) {
   return { start: first as DmaAddr, size_bytes: rangeBytes(table, first, last) };
 }
 
-/** The CPU waits for the command behind the invalidations: VT-d's wait descriptor, AMD's COMPLETION_WAIT. */
+/** The CPU waits for the command after the invalidations: VT-d's wait descriptor, AMD's COMPLETION_WAIT. */
 function waitForAnswers(platform: Platform, domain: Invalidated, sent: readonly Sent[]): void {
   const { charges, clock, events } = platform;
   const sentNs = clock.nowNs;
@@ -198,7 +198,7 @@ function answer(
   }, { rule: "dma.5.4", inputs: { entries: tlb.entries.entries } });
 }
 
-/** The kernel logs the time-out; with VT-d it then sends the commands again, without end. */
+/** The kernel logs the timeout; with VT-d it then sends the commands again, without end. */
 function timeOut(
   platform: Platform,
   domain: Invalidated,
@@ -258,10 +258,12 @@ function vtdLines(
 }
 
 /**
- * A device-TLB invalidation descriptor of VT-d: the type is 3, the requester has bits 32 to 47. The
- * lowest bit of the address says that zeros above bit 11 count pages (VT-d 6.5.2.5, PCIe 10.2.3).
+ * A device-TLB invalidation descriptor of VT-d: the type is 3, the requester ID is in bits 32 to
+ * 47. The lowest bit of the address says that the zeros above bit 11 encode the number of pages
+ * (VT-d 6.5.2.5, PCIe 10.2.3).
  *
- * @param first Of an aligned block, as `last`; everything where they are the ends of the table.
+ * @param first First address of an aligned block that ends at `last`; if the two are the ends of
+ *   the table, everything.
  * @example
  * ```ts ignore
  * deviceTlbDescriptor(0x100, table, 0xffff_e000, 0xffff_ffff);

@@ -1,8 +1,8 @@
 /**
- * One translation: a page table, the addresses it hands out, and how its flushes are done.
+ * An IOMMU domain: a page table, its IOVA allocator, and its way of flushing.
  *
- * The devices of an IOMMU group share a domain. What happens here happens in the order in which a
- * kernel does it, and every step is an event.
+ * The devices of an IOMMU group share a domain. All steps happen in the kernel's order, and every
+ * step is an event.
  *
  * @see rules/dma.md 4.2, 5.2, 5.3, 9.4
  */
@@ -55,44 +55,44 @@ const IOTLB_SYNC = eventId("iotlb.sync");
 const FLUSH_QUEUE_ADD = eventId("flush_queue.add");
 const FLUSH_QUEUE_FLUSH = eventId("flush_queue.flush");
 
-/** A doorbell is written, and is no memory. */
+/** Leaf flags of an MSI doorbell: write-only, MMIO. */
 const DOORBELL = PTE_WRITE | PTE_MMIO;
 const DIRECT = PTE_READ | PTE_WRITE;
-/** The cost of a page that may be mapped one to one, in units of work. */
+/** Units of work that direct mapping (one to one) costs a page. */
 const DIRECT_PAGE_UNITS = 16;
 const LAST_32BIT_ADDRESS = 2 ** 32 - 1;
 
-/** A device, as far as its domain asks it. */
+/** The properties of a device that its domain uses. */
 export interface DomainMember {
   readonly name: string;
-  /** Translations that it keeps itself; null without ATS. */
+  /** The device's own translation cache; null without ATS. */
   readonly deviceTlb: DeviceTlb | null;
-  /** Bus, device and function; null while it has no place. */
+  /** Bus, device and function; null for a device without a PCI address. */
   readonly requesterId: number | null;
   readonly lastAddress: number;
   readonly lastCoherentAddress: number;
-  /** 0 where its bus reaches everything. */
+  /** 0 where the bus reaches everything. */
   readonly busLimitBits: number;
-  /** Where its bus has memory; null where that is at its own address. */
+  /** Bus addresses of memory; null where they are its physical addresses. */
   readonly rangeMap: { readonly addressText: string } | null;
-  /** Mappings that are not ended. */
+  /** Number of live mappings. */
   readonly mappings: number;
-  /** IOVAs below 4 GiB first; an allocation that fails changes it for good. */
+  /** Try IOVAs below 4 GiB first; the first allocation there that fails sets it to false for good. */
   prefer32Bit: boolean;
   setUp32Bit(forcedac: boolean): void;
 }
 
 export interface IommuDomainOptions {
   readonly id: number;
-  /** Its device's name, or those of a group when it is made: `x+y`. */
+  /** The device's name, or the names of the group's devices at its creation: `x+y`. */
   readonly name: string;
-  /** Those of its group. */
+  /** The devices of the group. */
   readonly members: readonly DomainMember[];
   readonly table: PageTable;
   readonly iotlb: Iotlb;
   /** Set for a domain in lazy mode. */
   readonly flushQueue: FlushQueueOptions | null;
-  /** Flush after mapping too: the hardware remembers absent entries. */
+  /** Flush after mapping too: the hardware caches not-present entries. */
   readonly cachingMode: boolean;
   /** Address ranges never allocated, end exclusive. */
   readonly reserved: readonly { readonly start: number; readonly end: number }[];
@@ -101,28 +101,28 @@ export interface IommuDomainOptions {
 export class IommuDomain implements FlushQueueOwner {
   readonly id: number;
   readonly name: string;
-  /** The devices that it translates for, in the order in which they were probed. */
+  /** The devices that use this domain, in the order in which they were probed. */
   readonly members: readonly DomainMember[];
   readonly iova: IovaAllocator;
   readonly table: PageTable;
   readonly granuleBytes: Bytes;
   readonly cachingMode: boolean;
-  /** Address ranges that it never gives out, end exclusive. */
+  /** Address ranges that are never allocated, end exclusive. */
   readonly reserved: IommuDomainOptions["reserved"];
-  /** Memory of firmware that is mapped one to one for as long as it lives, end exclusive. */
+  /** Firmware memory that is mapped one to one for the domain's lifetime, end exclusive. */
   readonly direct: IommuDomainOptions["reserved"] = [];
-  /** The list that is mapped now. */
+  /** The runs of the list that is currently being mapped. */
   readonly runs: MemoryRuns = new MemoryRuns();
   /** The ranges that wait for a flush; null in strict mode. */
   flushQueue: FlushQueue | null;
 
-  /** Whether some device keeps translations itself, and is sent invalidations, too. */
+  /** Whether any device has a device-TLB, which must be sent invalidations, too. */
   hasDeviceTlbs = false;
 
-  /** Changes when leaves are cleared without an invalidation: IOTLB entries may be stale then. */
+  /** Incremented when leaves are cleared without an invalidation: IOTLB entries may be stale then. */
   generation = 0;
 
-  /** Where the granule of a doorbell is mapped: writes there are interrupts. */
+  /** IOVA of each mapped doorbell's granule: writes to it are interrupts. */
   readonly #doorbellPages = new Map<PhysAddr, number>();
   #lastShortage: { readonly key: string; readonly shortage: IovaShortage } | null = null;
   readonly #platform: Platform;
@@ -166,22 +166,22 @@ export class IommuDomain implements FlushQueueOwner {
     return this.flushQueue !== null;
   }
 
-  /** Goes over to lazy mode: from now on, ranges wait for a flush. */
+  /** Switches to lazy mode: from now on, ranges wait for a flush. */
   startFlushQueue(options: FlushQueueOptions): void {
     invariant(this.flushQueue === null, "A lazy domain goes over to lazy mode");
     this.flushQueue = new FlushQueue(this, this.#platform.clock, options);
   }
 
-  /** Keeps frames, both ends included, out of use. */
+  /** Reserves frames, both ends included, so that they are never allocated. */
   reserve(loPfn: number, hiPfn: number): void {
     this.#lastShortage = null;
     this.iova.ranges.reserve(loPfn, hiPfn);
   }
 
   /**
-   * Makes it what it was when its devices were attached: no tables but the top one, no ranges in
-   * caches or in a flush queue, nothing in the IOTLB. For who tries many things on one platform;
-   * nothing may be mapped, and no range be in use.
+   * Restores the state in which its devices were attached: no tables but the top one, no ranges in
+   * caches or in a flush queue, nothing in the IOTLB. For callers that run many cases on one
+   * platform; nothing may be mapped, and no range may be allocated.
    */
   renew(): void {
     this.flushQueue?.drain();
@@ -197,7 +197,7 @@ export class IommuDomain implements FlushQueueOwner {
     for (const dev of this.members) dev.setUp32Bit(this.#platform.config.iommu.forcedac);
   }
 
-  /** Offset of an address in its granule. A mask takes a number modulo 2^32, whatever its size. */
+  /** Offset of an address in its granule. `&` works modulo 2^32, which is enough for any address. */
   offsetOf(address: number): number {
     return address & this.#granuleMask;
   }
@@ -210,11 +210,12 @@ export class IommuDomain implements FlushQueueOwner {
   /**
    * Allocates an IOVA range: below 4 GiB first where the device prefers that.
    *
-   * @param device Whose call it is: its limits count, whatever others of the domain can reach.
+   * @param device The device of the call: its limits apply, not those of other devices in the
+   *   domain.
    * @param sizeBytes Whole granules.
    * @param coherent Whether the coherent mask limits it; else the streaming mask does.
    * @returns The first address, or 0 when no range fits.
-   * @throws {AddressLimitError} When it would be one that is no exact number.
+   * @throws {AddressLimitError} When the address would not be an exact number.
    * @see rules/dma.md 4.2, 9.5
    */
   allocIova(device: DomainMember, sizeBytes: Bytes, coherent: boolean): number {
@@ -271,7 +272,7 @@ export class IommuDomain implements FlushQueueOwner {
     };
   }
 
-  /** Says why a search for whole granules found none. @see rules/dma.md 4.4 */
+  /** Emits the reason why no free range of whole granules was found. @see rules/dma.md 4.4 */
   #noneFits(device: DomainMember, sizeBytes: Bytes, lastOfDevice: number, limitPfn: number): void {
     const { events } = this.#platform;
     if (!events.tick(IOVA_ALLOC_FAILED)) return;
@@ -300,7 +301,7 @@ export class IommuDomain implements FlushQueueOwner {
     });
   }
 
-  /** The result of a search, kept until a range is allocated or freed. */
+  /** The free space that a search found, cached until a range is allocated or freed. */
   #shortage(searchedPfns: number, limitPfn: number): IovaShortage {
     const { events } = this.#platform;
     const changes = events.count(IOVA_ALLOC) + events.count(IOVA_FREE) + this.iova.depotWorks;
@@ -354,7 +355,7 @@ export class IommuDomain implements FlushQueueOwner {
     const error = table.map(iova, phys, sizeBytes, written);
     if (error === 0) {
       if (audited || charges.tableWriteNs !== 0) this.#countLeaves(iova, sizeBytes);
-      // A classic table takes a map of nothing, and has no entry of it.
+      // The classic table format accepts a map of 0 bytes, but nothing is written for it.
       if (sizeBytes > 0 && events.tick(IOMMU_MAP)) {
         this.#emitMapped(iova, phys, sizeBytes, written);
       }
@@ -364,8 +365,8 @@ export class IommuDomain implements FlushQueueOwner {
   }
 
   /**
-   * Maps runs of one granule as `map` would one by one, while nothing asks for each.
-   * @returns How many, from the first on: 0 where `map` has to do it.
+   * Maps runs of one granule like separate calls of `map`, while there is no listener for each.
+   * @returns How many were mapped, from the first on: 0 where `map` has to be used.
    */
   mapGranules(iova: number, runs: MemoryRuns, first: number, flags: number): number {
     const { audited, charges, events } = this.#platform;
@@ -376,7 +377,7 @@ export class IommuDomain implements FlushQueueOwner {
     return granules;
   }
 
-  /** Apart from the map: that code is small enough to be inlined. */
+  /** A separate method, so that `map` stays small enough to be inlined. */
   #emitMapped(iova: number, phys: PhysAddr, sizeBytes: Bytes, flags: number): void {
     this.#platform.events.emit(IOMMU_MAP, {
       iova: iova as DmaAddr,
@@ -415,9 +416,9 @@ export class IommuDomain implements FlushQueueOwner {
   }
 
   /**
-   * The address that a device writes to for an interrupt with a doorbell in memory: that of a page
-   * which is mapped at the first call for this doorbell, for all members and for good.
-   * @returns It, or -ENOMEM where no range or no table is to be had.
+   * The IOVA that a device writes for an interrupt with a doorbell in memory. Its page is mapped at
+   * the first call for this doorbell, for all members and permanently.
+   * @returns The address, or -ENOMEM where no range or no table can be allocated.
    * @see rules/dma.md 4.7
    */
   messageAddress(device: DomainMember, doorbellPhys: PhysAddr): DmaAddr | number {
@@ -437,7 +438,7 @@ export class IommuDomain implements FlushQueueOwner {
     return iova + offset;
   }
 
-  /** The end of a permanent mapping at an address: a doorbell, or firmware's memory; or -1. */
+  /** The end of a permanent mapping (a doorbell, or firmware memory) at an address; -1 without one. */
   endOfKept(dma: number): number {
     const start = dma - this.offsetOf(dma);
     for (const iova of this.#doorbellPages.values()) {
@@ -447,8 +448,8 @@ export class IommuDomain implements FlushQueueOwner {
   }
 
   /**
-   * Maps memory of firmware one to one, both ends rounded up to the smallest page, but for pages that
-   * are mapped already.
+   * Maps firmware memory one to one, both ends rounded up to the smallest page, except pages that are
+   * mapped already.
    * @returns 0 or a negative errno.
    * @see rules/dma.md 9.11
    */
@@ -469,7 +470,7 @@ export class IommuDomain implements FlushQueueOwner {
     return 0;
   }
 
-  /** What no driver has mapped and none unmaps. */
+  /** Makes a permanent mapping, which no driver has made and no unmap ends. */
   #mapForGood(iova: number, startPhys: number, endPhys: number, flags: number): number {
     const sizeBytes = endPhys - startPhys;
     invariant(
@@ -482,9 +483,9 @@ export class IommuDomain implements FlushQueueOwner {
   }
 
   /**
-   * Clears the leaves of a range, and says so where they were not what the caller thought.
+   * Clears the leaves of a range, and warns if fewer or more were cleared than the caller expected.
    *
-   * @param flushNow Whether the hardware forgets them before this returns.
+   * @param flushNow Whether the IOTLB is invalidated before this returns.
    * @param caller The function of the kernel that warns.
    * @returns Bytes cleared: less than asked at a hole, more where a large leaf was hit.
    */
@@ -510,7 +511,7 @@ export class IommuDomain implements FlushQueueOwner {
     return unmapped;
   }
 
-  /** Charges for the leaves that an operation wrote or cleared, and audits that they are as long as it says. */
+  /** Charges for the leaves that an operation wrote or cleared, and audits that their lengths add up. */
   #countLeaves(iova: number, sizeBytes: Bytes): void {
     const { audited, charges } = this.#platform;
     const { leaves } = this.table;
@@ -520,7 +521,7 @@ export class IommuDomain implements FlushQueueOwner {
     charges.tableWrites(leaves.total);
   }
 
-  /** Frees a range after its leaves are gone: at once, or in lazy mode after the next flush. */
+  /** Frees a range after its leaves are cleared: at once, or in lazy mode after the next flush. */
   releaseIova(start: number, sizeBytes: Bytes): void {
     if (this.flushQueue === null) this.freeIova(start, sizeBytes);
     else this.#queueIova(this.flushQueue, start, sizeBytes);
@@ -563,7 +564,7 @@ export class IommuDomain implements FlushQueueOwner {
     this.freeIova(pfn * this.granuleBytes, pfns * this.granuleBytes);
   }
 
-  /** Tells the hardware what the table's last operation left for it to forget. */
+  /** Sends the invalidations that the table's last operation requires. */
   #syncTable(leavesToo: boolean): void {
     const { syncs } = this.table;
     for (let index = 0; index < syncs.count; index++) {
@@ -579,8 +580,8 @@ export class IommuDomain implements FlushQueueOwner {
   }
 
   /**
-   * Has the hardware forget the range in `#invalidation`.
-   * @param leafOnly No table went, so that table pointers may be remembered (5.2).
+   * Invalidates the range in `#invalidation`.
+   * @param leafOnly No table was freed, so cached table pointers may stay (5.2).
    */
   #invalidate(kind: "map" | "range" | "walk", leafOnly = true): void {
     const { events, config } = this.#platform;
@@ -607,15 +608,16 @@ export class IommuDomain implements FlushQueueOwner {
         },
       });
     }
-    // A map in caching mode sends no device-TLB command: no device keeps what is not mapped (5.4).
+    // A map in caching mode sends no device-TLB command: devices do not cache not-present entries
+    // (5.4).
     if (this.hasDeviceTlbs && kind !== "map") syncDeviceTlbs(this.#platform, this, invalidation);
   }
 }
 
-/** Functions that clear leaves and look at how many there were. */
+/** Functions that clear leaves and check how many were cleared. */
 export type UnmapCaller = "__iommu_dma_unmap" | "__iommu_dma_iova_unlink" | "iommu_unmap";
 
-/** No range below 4 GiB is left, where the device preferred them. @see rules/dma.md 4.2 */
+/** Warns that no range below 4 GiB is left, where the device preferred them. @see rules/dma.md 4.2 */
 function warnOfLast32Bit({ warnings }: Platform, { name }: DomainMember, last: number): void {
   const bits = bitsOfLastAddress(last);
   warnings.warn(
@@ -626,7 +628,7 @@ function warnOfLast32Bit({ warnings }: Platform, { name }: DomainMember, last: n
   );
 }
 
-/** WARNs of the page table's own code. @param operation Which of the domain's operations ran. */
+/** Emits WARNs of the page table's own code. @param operation The domain operation that ran. */
 function warnOfTable(platform: Platform, operation: string, iova: number, count: number): void {
   for (let left = count; left > 0; left--) {
     const what = `the page table at ${hexAddress(iova)} is not as expected`;
@@ -634,7 +636,7 @@ function warnOfTable(platform: Platform, operation: string, iova: number, count:
   }
 }
 
-/** A WARN about the device of the call. */
+/** Emits a WARN about the device of the call. */
 function warnOfDevice({ events, warnings }: Platform, at: string, what: string): void {
   warnings.warn(at, `Device "${events.context.device}": ${what}`);
 }

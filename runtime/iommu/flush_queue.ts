@@ -1,6 +1,6 @@
 /**
- * The flush queue of lazy mode: ranges with translations that were removed from the table but may
- * still be in the hardware's cache wait here until one flush covers them all.
+ * The flush queue of lazy mode: ranges that were unmapped in the table, but may still be in the
+ * IOTLB, wait here until one flush covers them all.
  *
  * A ring for each CPU, or one for all on hardware where a flush is costly.
  *
@@ -10,31 +10,31 @@ import { invariant } from "../errno.ts";
 import type { Nanoseconds } from "../address.ts";
 import type { TimerHandler, VirtualClock } from "../time/clock.ts";
 
-/** Why everything was flushed: the `reason` of `flush_queue.flush`. */
+/** The cause of a flush of the whole domain: the `reason` of `flush_queue.flush`. */
 export type FlushReason = "full" | "timer";
 
-/** The queue's questions to its domain. */
+/** The domain of a flush queue, as the queue calls it. */
 export interface FlushQueueOwner {
-  /** Makes the hardware forget the whole domain. */
+  /** Invalidates all IOTLB entries of the domain. */
   flushAll(): void;
-  /** Tells how many ranges the flush that has just finished sets free. */
+  /** Called after a flush with the number of ranges that it releases. */
   flushed(entries: number, reason: FlushReason): void;
-  /** Takes a range back after its flush. */
+  /** Frees a range after its flush. */
   releaseRange(pfn: number, pfns: number): void;
   /** Runs the timer's work, outside of any driver's call. */
   onTimer(work: () => void): void;
 }
 
 export interface FlushQueueOptions {
-  /** One ring for each; 1 for hardware with a shared queue. */
+  /** Number of rings: one for each CPU, or 1 for hardware with a shared queue. */
   readonly rings: number;
-  /** Places of a ring; one always stays empty. 256, or 32768 for a shared one. */
+  /** Places of a ring, of which one always stays empty. 256, or 32768 for a shared ring. */
   readonly entries: number;
-  /** 10 ms, or 1000 ms for a shared one. */
+  /** 10 ms, or 1000 ms for a shared ring. */
   readonly timeoutNs: Nanoseconds;
 }
 
-/** What real hardware mostly uses. */
+/** The size that drivers of real hardware mostly use. */
 export const PER_CPU_RING_ENTRIES = 256;
 export const PER_CPU_TIMEOUT_NS: Nanoseconds = 10_000_000;
 
@@ -42,7 +42,7 @@ export class FlushQueue implements TimerHandler {
   readonly rings: number;
   readonly entries: number;
   readonly timeoutNs: Nanoseconds;
-  /** Flushes of everything, begun and ended. */
+  /** Number of flushes of the whole domain: started, and finished. */
   started = 0;
   finished = 0;
   /** Whether the timer runs, and when it expires. */
@@ -51,7 +51,7 @@ export class FlushQueue implements TimerHandler {
 
   readonly #owner: FlushQueueOwner;
   readonly #clock: VirtualClock;
-  /** By ring and place. */
+  /** First frame of each range, by ring and place. */
   readonly #pfn: Float64Array;
   readonly #pfns: Float64Array;
   readonly #stamp: Float64Array;
@@ -136,7 +136,10 @@ export class FlushQueue implements TimerHandler {
     return [this.#head[ring]!, this.#tail[ring]!];
   }
 
-  /** When the waiting range with a frame was parked; -1 when none has it. The newest counts. */
+  /**
+   * When the waiting range that contains a frame was parked; -1 when there is no such range. The
+   * newest counts.
+   */
   parkedAtNs(pfn: number): Nanoseconds {
     let newest = -1;
     this.forEach((first, pfns, _ring, addedNs) => {
@@ -177,7 +180,7 @@ export class FlushQueue implements TimerHandler {
     return place + 1 === this.entries ? 0 : place + 1;
   }
 
-  /** How many leading ranges of a ring a finished flush covers. */
+  /** Number of ranges at a ring's head that are covered by a finished flush. */
   #coveredIn(ring: number): number {
     let covered = 0;
     for (let at = this.#head[ring]!; at !== this.#tail[ring]!; at = this.#next(at)) {

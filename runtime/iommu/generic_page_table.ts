@@ -1,6 +1,7 @@
 /**
- * The radix table that VT-d second stage, AMD v1 and the x86-64 format share. The last uses the
- * lower half of the addresses; a map is refused by where it starts, and by the end of the tables.
+ * The radix table that VT-d second stage, AMD v1 and the x86-64 format share. The x86-64 format
+ * uses only the lower half of the addresses; a map is refused by its first address, and by the end
+ * of the tables.
  *
  * A table is a `Float64Array` of 512 entries: 0 is empty, a negative number is minus the index of
  * the table below, a positive one is a leaf, physical address plus flags. AMD v1 allows leaves of
@@ -31,23 +32,23 @@ const LEVEL_BITS = 9;
 const ENTRIES = 512;
 const INDEX_MASK = ENTRIES - 1;
 const INVERSE_GRANULE = 1 / GRANULE_BYTES;
-/** A mask takes a number modulo 2^32 first, so that the rest is exact below 2^53. */
+/** `&` first takes a number modulo 2^32, so the offset is exact for any number below 2^53. */
 const OFFSET_MASK = GRANULE_BYTES - 1;
-/** Entries a leaf fills, as a power of two, above all flags. */
+/** Unit in an entry for the number of entries a leaf fills (a power of two); above all flags. */
 const ORDER_UNIT = 256;
 const FLAGS_MASK = ORDER_UNIT - 1;
-/** The order in a leaf. */
+/** Mask of a leaf's order: the number of entries it fills, as a power of two. */
 const ORDER_MASK = GRANULE_BYTES - ORDER_UNIT;
 /** Physical addresses of these formats have 52 bits. */
 const PHYS_LIMIT = 2 ** 52;
 
-/** Levels that addresses of 57 bits take; more have addresses of 58 to 64 bits alone. */
+/** Levels for addresses of 57 bits; only addresses of 58 to 64 bits need more. */
 const LEVELS_57 = 5;
 const END_57 = lastAddressOfBits(57) + 1;
 
 /**
- * Bytes that one entry of a table at a level covers: with five levels all that has 57 bits, which is
- * not a power of two where addresses are counted from the end of their space.
+ * Bytes that one entry of a table at a level covers. With five levels that is the whole 57-bit
+ * space, which is not a power of two where addresses are counted from the end of their space.
  */
 function entryBytes(level: number): number {
   if (level < LEVELS_57) return 2 ** (GRANULE_SHIFT + LEVEL_BITS * level);
@@ -64,16 +65,16 @@ export class GenericPageTable extends PageTable {
   readonly #choice: PageSizeChoice;
   /** Below this size a mapping can only consist of smallest pages. */
   readonly #secondSizeBytes: number;
-  /** Some leaves fill several entries of a table, so that one may reach beyond a range. */
+  /** Some leaves fill several entries of a table, so a leaf may extend past the end of a range. */
   readonly #multiEntryLeaves: boolean;
-  /** Before any map made it grow. */
+  /** Number of levels before the first map, which may add levels. */
   readonly #firstLevels: number;
   #stopped = false;
   /** The current unmap freed tables. */
   #releasedTables = false;
-  /** The current map found no memory for a table. */
+  /** The current map could not allocate a table. */
   #starved = false;
-  /** From the first to the last empty table that the current map replaced by leaves. */
+  /** First and last address of the empty tables that the current map replaced by leaves. */
   #replacedFirst = Infinity;
   #replacedLast = -1;
 
@@ -95,7 +96,7 @@ export class GenericPageTable extends PageTable {
 
   map(iova: number, phys: number, sizeBytes: number, flags: number): number {
     this.begin();
-    // The common case: one page in the table used last: all its addresses are within bounds.
+    // The common case: one page in the table used last. All its addresses are within bounds.
     if (
       sizeBytes === GRANULE_BYTES && this.isInHot(iova) && phys < PHYS_LIMIT &&
       ((iova | phys) & OFFSET_MASK) === 0 && (flags & ACCESSIBLE) !== 0
@@ -111,11 +112,11 @@ export class GenericPageTable extends PageTable {
     return this.#mapAny(iova, phys, sizeBytes, flags);
   }
 
-  /** Apart from the common case: that code is small enough to be inlined. */
+  /** All other cases, in a separate method: `map` stays small enough to be inlined. */
   #mapAny(iova: number, phys: number, sizeBytes: number, flags: number): number {
     if (sizeBytes > 0 && (flags & ACCESSIBLE) === 0) this.warnings = 1;
     if (sizeBytes <= 0 || this.warnings > 0) return -ERRNO.EINVAL;
-    // The end of a table of 64 bits is where addresses wrap around.
+    // At the end of 64-bit tables, addresses wrap around.
     if (iova + sizeBytes > this.#endOfTables && this.#endOfTables === ADDRESS_LIMIT) {
       return -ERRNO.EOVERFLOW;
     }
@@ -179,7 +180,10 @@ export class GenericPageTable extends PageTable {
     return failed ? this.#undo(iova, done) : 0;
   }
 
-  /** Writes one large leaf in place of empty entries or empty tables; false where it cannot. */
+  /**
+   * Writes one large leaf in place of empty entries or empty tables; false where that is
+   * impossible.
+   */
   #mapLarge(iova: number, phys: number, leafBytes: number, flags: number): boolean {
     const shift = Math.log2(leafBytes) - GRANULE_SHIFT;
     const level = Math.floor(shift / LEVEL_BITS);
@@ -190,7 +194,7 @@ export class GenericPageTable extends PageTable {
     const count = 1 << order;
     invariant(first + count <= ENTRIES, "A leaf reaches beyond its table");
     const span = entryBytes(level);
-    // An empty table is removed for good, even where a later entry is in the way.
+    // An empty table is freed even if a later occupied entry then makes the map fail.
     for (let index = first; index < first + count; index++) {
       const value = page[index]!;
       if (value > 0 || (value < 0 && !this.nodes.isEmpty(-value))) return false;
@@ -206,7 +210,10 @@ export class GenericPageTable extends PageTable {
     return true;
   }
 
-  /** Takes back what a failed map wrote. Its leaves and its flush come out as one unmap's would. */
+  /**
+   * Removes the leaves that a failed map wrote. They are recorded, and flushed, like those of an
+   * unmap.
+   */
   #undo(iova: number, doneBytes: number): number {
     if (doneBytes > 0) this.#unmapRange(iova, doneBytes);
     this.undoneBytes = doneBytes;
@@ -223,7 +230,7 @@ export class GenericPageTable extends PageTable {
 
   #unmapRange(iova: number, sizeBytes: number): number {
     this.#releasedTables = false;
-    // A range that ends behind the tables is refused as a whole.
+    // A range that ends past the tables is refused as a whole.
     let unmapped = iova + sizeBytes > this.#endOfTables
       ? 0
       : this.#unmapInOneTable(iova, sizeBytes);
@@ -235,14 +242,17 @@ export class GenericPageTable extends PageTable {
         : this.#unmapBelow(this.nodes.pages[this.top]!, levels - 1, 0, iova, end) - iova;
     }
     const last = iova + unmapped - 1;
-    // An empty range is nothing to flush, but the one at 0 wraps around to everything.
+    // An empty range needs no flush, except at 0, where it wraps around to the whole space.
     if (iova < last || last < 0) {
       this.syncs.add(iova, last, this.#releasedTables ? SYNC_TABLES : SYNC_LEAVES);
     }
     return unmapped;
   }
 
-  /** The common case: smallest pages inside one table, which stays. -1 when it is not that. */
+  /**
+   * The common case: unmaps smallest pages inside one table, which stays. Returns -1 in any other
+   * case.
+   */
   #unmapInOneTable(iova: number, sizeBytes: number): number {
     if (this.#multiEntryLeaves) return -1;
     const first = (iova >>> GRANULE_SHIFT) & INDEX_MASK;
@@ -374,7 +384,7 @@ export class GenericPageTable extends PageTable {
     return Math.floor((iova % entryBytes(level + 1)) / entryBytes(level));
   }
 
-  /** The table of smallest pages for an address; null where none exists and none can be made. */
+  /** The lowest-level table for an address; null where none exists and none can be allocated. */
   #lowestTable(iova: number, create: boolean): Float64Array | null {
     if (this.isInHot(iova)) return this.hot;
     const page = this.#descend(iova, 0, create);
@@ -383,8 +393,8 @@ export class GenericPageTable extends PageTable {
   }
 
   /**
-   * The table at a level for an address; null where a leaf is in the way, where nothing is there, or
-   * where no memory is.
+   * The table at a level for an address; null where a leaf is in the way, where no table exists, or
+   * where none can be allocated.
    */
   #descend(iova: number, level: number, create: boolean): Float64Array | null {
     if (iova >= entryBytes(this.levels) && !(create && this.#grow(iova))) return null;
@@ -409,7 +419,7 @@ export class GenericPageTable extends PageTable {
     return this.#starved;
   }
 
-  /** Adds all the levels that an address needs, or where there is no memory for them none. */
+  /** Adds all the levels that an address needs; adds none if memory for them is missing. */
   #grow(iova: number): boolean {
     let levels = this.levels;
     for (; iova >= entryBytes(levels); levels++) if (this.#findsNoMemory()) return false;

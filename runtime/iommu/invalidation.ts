@@ -1,5 +1,6 @@
 /**
- * The range a flush command really covers: hardware takes aligned blocks, or ranges as they are.
+ * The range that an invalidation command really covers: hardware takes aligned blocks, or exact
+ * ranges.
  *
  * @see rules/dma.md 5.2
  */
@@ -8,35 +9,36 @@ import type { IommuModelSpec } from "./iommu_models.ts";
 import type { PageTable } from "./page_table.ts";
 
 /**
- * One flush: the due range, and the range that the command really covers.
+ * One invalidation: the range to invalidate, and the range that the command really covers.
  *
- * One object is filled again and again, and handed on whole: a number passed to a function would be
- * an object on the heap each time, as IOVAs do not fit 31 bits.
+ * One object is reused and passed as a whole: passing an IOVA to a function would allocate an
+ * object on the heap each time, as IOVAs do not fit in 31 bits.
  */
 export class Invalidation {
-  /** The gathered range, both ends included. */
+  /** The range to invalidate, both ends included. */
   first = 0;
   last = 0;
-  /** The range of the command. */
+  /** The range that the command covers. */
   hardwareFirst = 0;
   hardwareLast = 0;
-  /** The command is one for the whole domain. */
+  /** The command invalidates the whole domain. */
   whole = false;
 }
 
 /**
- * Largest block of one VT-d command, as a power of two of granules. The capability register names
- * it (VT-d specification 11.4.2, MAMV); 18, that is 1 GiB, is what hardware commonly has.
+ * Largest block of one VT-d command, as a power of two of granules. The capability register
+ * contains it (VT-d specification 11.4.2, MAMV); 18, that is 1 GiB, is the usual value.
  */
 const VTD_LARGEST_BLOCK_BITS = 18;
 
 /**
- * Works out the invalidation command for a gathered range.
+ * Computes the invalidation command for a range.
  *
- * That is the range itself, or the smallest aligned block that holds it, and the whole domain when
- * that is too large for a command.
+ * The command covers the range itself, or the smallest aligned block that contains it, or the whole
+ * domain when that is too large for a command.
  *
- * @param flushAllAbovePages Of Arm: more pages than these are the whole domain; 0 is no limit.
+ * @param flushAllAbovePages For Arm: above this number of pages the whole domain is invalidated; 0
+ *   means no limit.
  */
 export function coverByHardware(
   flushes: IommuModelSpec["flushes"],
@@ -76,7 +78,10 @@ function coverDomain(table: PageTable, invalidation: Invalidation): void {
   invalidation.hardwareLast = table.lastAddress;
 }
 
-/** How long a range is, both ends included; of a wide space, all of it is more than its numbers. */
+/**
+ * The length of a range, both ends included. For the whole of a wide space, more than the
+ * difference of its numbers.
+ */
 export function rangeBytes({ lastAddress }: PageTable, first: number, last: number): Bytes {
   return first === 0 && last === lastAddress
     ? 2 ** bitsOfLastAddress(lastAddress)

@@ -1,6 +1,6 @@
 /**
- * The machine's IOMMU: a domain for each translated group, and the translation of what devices
- * ask for.
+ * The machine's IOMMU: a domain for each translated group, and the translation of devices'
+ * accesses.
  *
  * @see rules/dma.md 1.3, chapters 4, 5 and 9
  */
@@ -32,42 +32,42 @@ const IOMMU_FAULT = eventId("iommu.fault");
 
 export type { DeviceAccess, FaultReason };
 
-/** One access that went nowhere. */
+/** One access that faulted. */
 export interface IommuFault {
   /** Who asked. */
   readonly device: string;
   /** Its request. */
   readonly dma: DmaAddr;
-  /** Whether it wanted to read or to write. */
+  /** Whether the access was a read or a write. */
   readonly access: DeviceAccess;
-  /** Why it got nothing. */
+  /** The reason of the fault. */
   readonly reason: FaultReason;
-  /** When, in virtual time. */
+  /** Time of the fault, in virtual time. */
   readonly atNs: Nanoseconds;
 }
 
-/** The platform, and the questions of an IOMMU to the layers above it. */
+/** The platform as the IOMMU uses it, with the higher layers that it calls. */
 export interface IommuPlatform extends GroupPlatform {
-  /** Is passed accesses that a cached entry decided; null when the machine has no checker. */
+  /** Observes accesses that a cached entry decided; null when the machine has no checker. */
   readonly checker: { readonly accesses: CachedAccessObserver } | null;
 }
 
 interface CachedAccessObserver {
-  /** A cached absence refused an access that the page table may allow by now. */
+  /** Called when a cached not-present entry refused an access that the page table may allow by now. */
   hidden(dev: DmaDevice, dma: number, access: DeviceAccess): void;
-  /** A stale entry of the IOTLB, or of the device's own cache, translated an access. */
+  /** Called when a stale entry of the IOTLB, or of the device's own cache, translated an access. */
   stale(dev: DmaDevice, dma: number, access: DeviceAccess, from: StaleCache, age: string): void;
 }
 
-/** The cache with an entry that outlived the page table. */
+/** The cache that contains the stale entry. */
 export type StaleCache = "iotlb" | "device_tlb";
 
-/** Faults that are kept for readers; the counter goes on. */
+/** Maximum number of faults that are stored; further ones are only counted. */
 const MAX_RECORDED_FAULTS = 65_536;
 
-/** The translation of a page, as a device with ATS gets it. */
+/** The translation of a page in the answer to a translation request (ATS). */
 interface TranslationAnswer {
-  /** The address of the access, and where it leads; nowhere without flags. */
+  /** The address of the access and its translation; none if `flags` is 0. */
   readonly dma: number;
   readonly phys: number;
   readonly sizeBytes: Bytes;
@@ -80,13 +80,13 @@ export class Iommu {
   readonly iotlb: Iotlb;
   /** @internal */
   readonly groups: IommuGroups;
-  /** Accesses that went nowhere, oldest first; the first 65536 are kept. */
+  /** Accesses that faulted, oldest first; the first 65536 are kept. */
   readonly faults: IommuFault[] = [];
   /** Live mappings that need an unmap, of translated devices: single ones, lists and ranges, each once. */
   liveMappings = 0;
   /** Ranges of the two-step API that are allocated, whether or not something is linked. */
   liveRanges = 0;
-  /** Accesses that the IOTLB let through although the page table had changed. */
+  /** Accesses that a stale IOTLB entry translated although the page table had changed. */
   staleAccesses = 0;
 
   readonly #platform: IommuPlatform;
@@ -115,7 +115,7 @@ export class Iommu {
   }
 
   /**
-   * Every translation, in the order in which groups were attached.
+   * Every domain, in the order in which groups were attached.
    * @internal
    */
   get domains(): readonly IommuDomain[] {
@@ -123,7 +123,7 @@ export class Iommu {
   }
 
   /**
-   * Whether an address of a domain is mapped for good.
+   * Whether an address has a permanent mapping in a domain.
    * @internal
    */
   keeps(domain: string, dma: number): boolean {
@@ -131,7 +131,7 @@ export class Iommu {
   }
 
   /**
-   * Of each device that shares its domain: the name of that domain.
+   * The name of the domain, by the name of each device that shares one.
    * @internal
    */
   get sharers(): ReadonlyMap<string, string> {
@@ -146,7 +146,7 @@ export class Iommu {
   }
 
   /**
-   * Puts a device into a separate group, and gives it its translation.
+   * Puts a device into its own new group, and attaches it to the group's domain.
    * @internal
    */
   attach(dev: DmaDevice): void {
@@ -154,7 +154,7 @@ export class Iommu {
   }
 
   /**
-   * The mode that a device really has, whatever was asked for.
+   * The mode in which a device is really translated, whatever was requested.
    * @internal
    */
   modeOf(dev: DmaDevice): IommuMode {
@@ -163,7 +163,7 @@ export class Iommu {
   }
 
   /**
-   * Flushes everything that waits and releases it: a machine that comes up owes nothing.
+   * Flushes and releases all waiting ranges, so that a machine starts with empty flush queues.
    * @internal
    */
   drainFlushQueues(): void {
@@ -183,7 +183,7 @@ export class Iommu {
     return table.walk(dma) ? table.walkPhys as PhysAddr : -1;
   }
 
-  /** Where an address leads without translation: memory by the bus's ranges, windows as they are. */
+  /** The physical address without translation: memory by the bus's ranges, MMIO windows unchanged. */
   #throughBus(dev: DmaDevice, dma: number): PhysAddr | -1 {
     if (dev.rangeMap === null) return dma as PhysAddr;
     const phys = dev.rangeMap.physOf(dma);
@@ -191,7 +191,7 @@ export class Iommu {
   }
 
   /**
-   * What `translate` does for a device without translation; short enough to be inlined.
+   * `translate` for a device without translation; short enough to be inlined.
    * @internal
    */
   passThrough(dev: DmaDevice, dma: number, access: DeviceAccess): PhysAddr | -1 {
@@ -228,7 +228,7 @@ export class Iommu {
     if (entry >= 0) {
       phys = this.iotlb.physOf(entry, dma);
       flags = this.iotlb.flagsOf(entry);
-      // Leaves have gone without a flush since: the entry may have outlived what it was made from.
+      // Leaves were cleared without an invalidation since then, so the entry may be stale.
       if (flags !== 0 && this.iotlb.generationOf(entry) !== domain.generation) {
         if (table.walk(dma) && table.walkPhys === phys && table.walkFlags === flags) {
           this.iotlb.confirm(entry, domain.generation);
@@ -261,7 +261,7 @@ export class Iommu {
         : access === "read"
         ? "not_readable"
         : "not_writable";
-      // A remembered absence: the table may say something else by now.
+      // A cached not-present entry decided; the table may contain a mapping by now.
       if (flags === 0 && entry >= 0) this.#platform.checker?.accesses.hidden(dev, dma, access);
       return this.fault(dev, dma, access, reason);
     }
@@ -277,9 +277,9 @@ export class Iommu {
   }
 
   /**
-   * Translates an access from the cache in the device: the request is a translated one, and the IOMMU
-   * looks nothing up.
-   * @returns The physical address, or -1 where the device has to ask.
+   * Translates an access from the device's own cache: the request is a translated one, and the IOMMU
+   * does no lookup.
+   * @returns The physical address, or -1 where the device has to send a translation request.
    * @see rules/dma.md 5.4
    */
   #translateInDevice(
@@ -313,7 +313,10 @@ export class Iommu {
     return phys as PhysAddr;
   }
 
-  /** Answers a device's translation request: it keeps what is mapped, also what an IOTLB entry outlived. */
+  /**
+   * Answers a device's translation request; the device caches the translation, even one from a stale IOTLB
+   * entry.
+   */
   #answerRequest(
     tlb: DeviceTlb,
     domain: IommuDomain,
@@ -338,11 +341,11 @@ export class Iommu {
   }
 
   /**
-   * Counts an access that the IOTLB translates as it did before, for a caller that knows where it leads.
+   * Counts an access that the IOTLB translates as before, for a caller that remembers the result.
    *
-   * @param entry Of the IOTLB, after `translate` found the page before.
-   * @param serial Of that entry, then.
-   * @returns False where `translate` has to look; nothing has happened then.
+   * @param entry The IOTLB entry, as it was after the earlier `translate`.
+   * @param serial The serial number of that entry at that time.
+   * @returns False where `translate` has to be called; nothing has happened then.
    * @internal
    */
   translateAgain({ generation }: IommuDomain, entry: number, serial: number): boolean {
@@ -354,7 +357,7 @@ export class Iommu {
   }
 
   /**
-   * Notes that an access went nowhere; returns -1.
+   * Records a fault; returns -1.
    * @internal
    */
   fault(dev: DmaDevice, dma: number, access: DeviceAccess, reason: FaultReason): -1 {
@@ -379,9 +382,9 @@ export class Iommu {
   }
 
   /**
-   * Why an address beyond the last one goes nowhere. Tables that extend the top bit end at both ends
-   * of 64 bits: at the upper end there is nothing, and in between nothing can be. To tables of 64 bits
-   * no address is too wide.
+   * The reason of a fault at an address past the last one. For tables that extend the top bit, the
+   * addresses at the upper end of 64 bits exist but are never mapped, and those in between are
+   * invalid. For tables of 64 bits no address is too wide.
    *
    * @param high The upper half of the address, negative for the error value, which is all ones.
    * @internal

@@ -1,9 +1,9 @@
 /**
- * Devices that the hardware cannot keep apart from each other share one default domain: how groups
- * get it, which type it has, and its users.
+ * IOMMU groups: devices that the hardware cannot distinguish share one default domain. Creates the
+ * domain, chooses its type, and tracks its users.
  *
  * The bus decides the members of a group (`devices/pci/iommu_groups.ts`). Ports and bridges are
- * members for it; here they take no part, since they map nothing.
+ * members there, but not here, since they map nothing.
  *
  * @see rules/dma.md 1.3 and chapter 9
  */
@@ -19,7 +19,7 @@ import type { Iotlb } from "./iotlb.ts";
 import { CountedDomain, MappedPages } from "./mapped_pages.ts";
 import type { PageTable } from "./page_table.ts";
 
-/** Writes to these addresses are interrupts on a PC, whatever the tables say. */
+/** On a PC, writes from this address on are interrupts, whatever the tables contain. */
 export const PC_MSI_START = 0xfee0_0000;
 export const PC_MSI_END = 0xfef0_0000;
 
@@ -29,15 +29,15 @@ export function domainName(devices: readonly { readonly name: string }[]): strin
 
 /** Devices with one default domain. */
 export class IommuGroup {
-  /** In the order in which they were probed. */
+  /** The members in the order in which they were probed. */
   readonly members: DmaDevice[] = [];
-  /** How the default domain translates; what devices appear later does not change it (9.3). */
+  /** Type of the default domain; devices that appear later do not change it (9.3). */
   mode: IommuMode;
   /** Null for passthrough and without an IOMMU; else shared by all members. */
   domain: IommuDomain | null = null;
-  /** Drivers that use the default domain; 1 while a user owns the group (9.8). */
+  /** Number of drivers that use the default domain; 1 while a user owns the group (9.8). */
   users = 0;
-  /** The domain of a user's group, with nothing mapped; null while the kernel has the group. */
+  /** The empty domain of a group that a user owns; null while the kernel owns the group. */
   userDomain: IommuDomain | null = null;
 
   constructor(mode: IommuMode) {
@@ -49,9 +49,9 @@ export class IommuGroup {
   }
 }
 
-/** The platform, and what groups ask of the layers above it. */
+/** The platform as groups use it, with the higher layers that they call. */
 export interface GroupPlatform extends Platform {
-  /** The CPU's caches matter from here on: some device does not see them. */
+  /** Starts the simulation of CPU caches, because a non-coherent device exists. */
   useCaches(): unknown;
 }
 
@@ -63,8 +63,8 @@ function enter(dev: DmaDevice, domain: IommuDomain | null): void {
 }
 
 /**
- * What firmware uses together with devices stays where it is.
- * @throws {KernelError} Where it cannot be mapped, as beyond what the table reaches.
+ * Maps the memory that firmware uses with devices one to one.
+ * @throws {KernelError} Where it cannot be mapped, as beyond the end of the table.
  */
 function mapDirectRegions(
   { events: { context } }: GroupPlatform,
@@ -86,9 +86,9 @@ function mapDirectRegions(
 }
 
 export class IommuGroups {
-  /** Every translation, in the order in which groups were attached. */
+  /** Every domain, in the order in which groups were attached. */
   readonly domains: readonly IommuDomain[] = [];
-  /** Of each device that shares its domain: the name of that domain. */
+  /** The name of the domain, by the name of each device that shares one. */
   readonly sharers: ReadonlyMap<string, string> = new Map();
 
   readonly #platform: GroupPlatform;
@@ -110,12 +110,12 @@ export class IommuGroups {
   }
 
   /**
-   * Puts devices into one group, as they are found at boot, and gives it its default domain or none:
-   * without an IOMMU and for passthrough they see physical addresses, or what their buses make of
-   * them. The domain is made for the first one: only its host bridge's windows and the gaps of its
-   * bus are reserved.
+   * Puts devices into one group, as they are found at boot, and creates its default domain. Without
+   * an IOMMU and for passthrough there is no domain: the devices use physical addresses, or bus
+   * addresses where these differ. The domain is made for the first device: only the windows of its
+   * host bridge and the gaps of its bus are reserved.
    *
-   * @throws {KernelError} EINVAL where one is not trusted and another has to be passed through.
+   * @throws {KernelError} EINVAL where one device is untrusted and another needs passthrough.
    * @see rules/dma.md 1.3, 9.3, 9.4
    */
   make(members: readonly DmaDevice[]): IommuGroup {
@@ -126,8 +126,8 @@ export class IommuGroups {
   }
 
   /**
-   * A device appears in a group that is there: that goes on as it is, also where the device is not
-   * trusted.
+   * Adds a device that appears later to an existing group, which keeps its domain even if the
+   * device is untrusted.
    * @see rules/dma.md 9.3
    */
   join(group: IommuGroup, dev: DmaDevice): void {
@@ -170,8 +170,8 @@ export class IommuGroups {
   }
 
   /**
-   * Gives a device its group's domain, which is made for the first device. A device with its own
-   * dma_map_ops is not translated.
+   * Attaches a device to its group's domain, which is created for the first device. A device with
+   * its own dma_map_ops is not translated.
    */
   #enterDomain(dev: DmaDevice, group: IommuGroup): void {
     const { forcedac } = this.#config;
@@ -183,7 +183,7 @@ export class IommuGroups {
     if (dev.name !== dev.domain.name) this.#sharers.set(dev.name, dev.domain.name);
   }
 
-  /** Makes a domain for the first device of a group; null, with a warning, where its bus leaves no IOVAs. */
+  /** Creates a domain for the first device of a group; null, with a warning, where its bus leaves no IOVAs. */
   #makeDomain(dev: DmaDevice, group: IommuGroup, mode: IommuMode): IommuDomain | null {
     const table = this.#newTable();
     const gaps = dev.rangeMap?.gaps(table.lastAddress) ?? [];
@@ -211,7 +211,7 @@ export class IommuGroups {
     return makePageTable(this.#config, (sizeBytes) => budget.hold(sizeBytes));
   }
 
-  /** One with nothing in it. */
+  /** Creates an empty domain. */
   #newDomain(
     { members }: IommuGroup,
     own: Pick<IommuDomainOptions, "table" | "flushQueue" | "reserved">,
@@ -229,12 +229,12 @@ export class IommuGroups {
       : new CountedDomain(this.#platform, options, this.#mappedPages);
   }
 
-  /** Hardware that needs a flush after each map is no hardware to batch on (rules/dma.md 1.3). */
+  /** Caching mode: a flush is needed after each map, so flushes are not batched (rules/dma.md 1.3). */
   get #cachesAbsence(): boolean {
     return this.#config.cachingMode && this.#model.hasCachingMode;
   }
 
-  /** Without memory for a flush queue a device is strict. */
+  /** Whether lazy mode is possible: without memory for a flush queue a device is strict. */
   #defersFlushesOf(dev: DmaDevice): boolean {
     if (this.#cachesAbsence) return false;
     if (this.#config.flushQueueFits) return true;
@@ -255,16 +255,16 @@ export class IommuGroups {
 
   /**
    * Changes how a device's group is translated, as an administrator may. While a driver of any
-   * member is bound, only strict to lazy is possible: the domain gets a flush queue and goes on.
-   * Where flushes cannot be put off, that succeeds and changes nothing. Otherwise the group gets a
+   * member is bound, only strict to lazy is possible: the domain gets a flush queue and stays.
+   * Where flushes cannot be deferred, that succeeds and changes nothing. Otherwise the group gets a
    * new domain, with nothing allocated.
    *
-   * @param mode The word that was written: passthrough, strict, lazy, or auto for what the group
-   * had at boot.
-   * @param privileged Whether the writer is permitted to.
-   * @returns 0, or -EACCES, -EINVAL for another word and for what a member rules out, -ENODEV
-   * without an IOMMU, -EPERM for any other change while a driver is bound, and what keeps memory of
-   * firmware from being mapped, where the group goes on as it was.
+   * @param mode The word that was written: passthrough, strict, lazy, or auto for the type that the
+   *   group had at boot.
+   * @param privileged Whether the writer has the privilege.
+   * @returns 0, or -EACCES; -EINVAL for another word and for a mode that a member rules out;
+   *   -ENODEV without an IOMMU; -EPERM for any other change while a driver is bound; or the error
+   *   of mapping firmware's memory, after which the group stays unchanged.
    * @see rules/dma.md 1.3, 9.9
    */
   setMode(dev: DmaDevice, mode: string, privileged = true): number {
@@ -286,7 +286,7 @@ export class IommuGroups {
       wantedMode === null || wantedMode === next
     );
     if (isMode && (!isWanted || (group.hasUntrusted && next !== "strict"))) return -ERRNO.EINVAL;
-    // The new one first: where that cannot be, the group stays on the old one.
+    // Creates the new domain first: if that fails, the group keeps the old one.
     const made = this.#tryDomain(group, next);
     if (typeof made === "number") return made;
     this.#freeDomain(group);
@@ -296,7 +296,7 @@ export class IommuGroups {
     return 0;
   }
 
-  /** A domain for a group in another mode, null for none, or a negative errno. */
+  /** Creates a domain for a group in another mode; null for passthrough, or a negative errno. */
   #tryDomain(group: IommuGroup, mode: IommuMode): IommuDomain | number | null {
     const first = group.members.find(({ ownOps }) => !ownOps);
     if (first === undefined || mode === "passthrough") return null;
@@ -323,7 +323,7 @@ export class IommuGroups {
   }
 
   /**
-   * A driver of the kernel is bound to a device.
+   * Called when a driver of the kernel binds to a device.
    * @returns 0, or -EBUSY while a user owns the device's group.
    * @see rules/dma.md 9.8
    */
@@ -336,7 +336,7 @@ export class IommuGroups {
     return 0;
   }
 
-  /** A driver of the kernel leaves a device. */
+  /** Called when a driver of the kernel is unbound from a device. */
   unbindDriver(dev: DmaDevice): void {
     if (!dev.hasDriver) return;
     const { group } = dev;
@@ -346,10 +346,10 @@ export class IommuGroups {
   }
 
   /**
-   * A user takes a device's whole group, as VFIO does: it leaves its default domain, and reaches
-   * nothing until the user maps something.
-   * @returns 0, -EPERM while a driver is bound to any member or a user has it, -EINVAL where firmware
-   *   needs memory of a member's mapped, -ENODEV without an IOMMU.
+   * Assigns a device's whole group to a user, as VFIO does: it leaves its default domain, and reaches
+   * no memory until the user maps some.
+   * @returns 0, -EPERM while a driver is bound to any member or a user owns the group, -EINVAL where
+   *   firmware needs memory mapped for a member, -ENODEV without an IOMMU.
    * @see rules/dma.md 9.8, 9.11
    */
   claim({ group }: DmaDevice): number {
@@ -372,7 +372,7 @@ export class IommuGroups {
     return 0;
   }
 
-  /** The user releases the group: it is on its default domain again, with the mappings in it. */
+  /** The user releases the group: it returns to its default domain, with the mappings in it. */
   release({ group }: DmaDevice): void {
     if (group === null || group.userDomain === null) return;
     invariant(group.users === 1, "A user's group has drivers");
@@ -383,9 +383,9 @@ export class IommuGroups {
   }
 
   /**
-   * Where a device writes for its interrupts: asked for when its vectors are allocated.
+   * The address that a device writes for its interrupts, used when its vectors are allocated.
    * @returns The address, or -ENOMEM where the doorbell's page cannot be mapped. 0 where interrupts
-   * are remapped and nothing is requested.
+   *   are remapped and no mapping is needed.
    * @see rules/dma.md 4.7
    */
   messageAddress(dev: DmaDevice): DmaAddr | number {
@@ -404,9 +404,9 @@ export class IommuGroups {
   }
 
   /**
-   * A device leaves its group. Its mappings stay in the table, and the others go on, except devices
-   * with the same requester ID where that has one context entry for all: it is cleared. With the
-   * last member the group loses the domain: who comes next gets a new one.
+   * Removes a device from its group. Its mappings stay in the table, and the other members keep
+   * working, except devices with the same requester ID where they share one context entry: it is
+   * cleared. With its last member the group loses the domain: the next device gets a new one.
    * @see rules/dma.md 9.7
    */
   remove(dev: DmaDevice): void {
@@ -426,8 +426,8 @@ export class IommuGroups {
   }
 
   /**
-   * What no device behind a host bridge gets: the bus addresses of the bridge's own windows, where
-   * peers answer, and the machine's reserved ranges.
+   * Addresses that are never allocated for devices behind a host bridge: the bus addresses of the
+   * bridge's own windows, where peers answer, and the machine's reserved ranges.
    * @see rules/dma.md 4.6, rules/p2p.md 9.6
    */
   #reservedRanges(behind: string | null): { readonly start: number; readonly end: number }[] {

@@ -1,4 +1,4 @@
-/** The kinds of IOMMU that a machine can have: each is one record here. */
+/** The IOMMU models that a machine can have, one record each. */
 import type { Bytes, Nanoseconds, PhysAddr } from "../address.ts";
 import { ArmPageTable } from "./arm_page_table.ts";
 import { GenericPageTable } from "./generic_page_table.ts";
@@ -16,21 +16,24 @@ interface TableOptions extends Omit<PageTableConfig, "model"> {
   readonly charge: HostCharge;
 }
 
-/** Whose page-table format, invalidations and habits an IOMMU has. */
+/** Properties of an IOMMU model: page-table format, invalidations, and behaviour. */
 export interface IommuModelSpec {
   readonly doc: string;
   /** The granules that its page tables can have. @see rules/dma.md 5.1 */
   readonly granulesBytes: readonly Bytes[];
   /** A leaf can have any size; else blocks lie one or two levels up, and none above. */
   readonly hasAnyPageSize: boolean;
-  /** Pages that it maps where a machine block names none; null for one table's span, and another. */
+  /** Supported page sizes where a machine block lists none; null: calculated from the table format. */
   readonly usualPageSizesBytes: readonly Bytes[] | null;
-  /** How many address bits it translates where a machine block does not say, and at most. */
+  /**
+   * Address bits that it translates: the default where a machine block does not set them, and the
+   * maximum.
+   */
   readonly addressBits: { readonly usual: number; readonly most: number };
   makeTable(options: TableOptions): PageTable;
-  /** The meanings of an entry's bits. */
+  /** The format of an entry's bits. */
   readonly entries: EntryFormat;
-  /** What leads the hardware to a device's top table. */
+  /** The structure from which the hardware finds a device's top table. */
   readonly root: string;
   /** Its entries have no separate read permission: writable memory is readable (dma.md 1.6). */
   readonly writableIsReadable: boolean;
@@ -40,19 +43,20 @@ export interface IommuModelSpec {
    */
   readonly extendsTopBit: boolean;
   /**
-   * A flush names a range as it is, or the smallest aligned block that holds it; one too large for
-   * a command is the whole domain, or stays what it is. @see rules/dma.md 5.2
+   * The range that a flush command covers: the exact range, or the smallest aligned block that
+   * contains it. If that is too large for one command: the whole domain, or still the same range.
+   * @see rules/dma.md 5.2
    */
   readonly flushes: "range" | "range_or_domain" | "block_or_domain" | "block";
   /**
-   * It has a caching mode, in which the IOTLB caches not-present entries: maps need a flush too, and
+   * Supports caching mode, in which the IOTLB caches not-present entries: maps need a flush too, and
    * no flush is deferred. @see rules/dma.md 1.3
    */
   readonly hasCachingMode: boolean;
-  /** Writes to the interrupt window of a PC are interrupts, whatever the tables say. */
+  /** Writes to a PC's interrupt window are interrupts, whatever the tables contain. */
   readonly hasInterruptWindow: boolean;
   /**
-   * Where devices write for an interrupt, when that is translated like any write; null where interrupts
+   * Address of the MSI doorbell, if writes to it are translated like any write; null where interrupts
    * are remapped. @see rules/dma.md 4.7
    */
   readonly doorbellPhys: PhysAddr | null;
@@ -61,17 +65,17 @@ export interface IommuModelSpec {
    * device-TLBs are not simulated. @see rules/dma.md 5.4
    */
   readonly deviceTlbTimeoutNs: Nanoseconds | null;
-  /** A function that leaves clears the context entries of all its aliases. @see rules/dma.md 9.7 */
+  /** Removing a function clears the context entries of all its aliases. @see rules/dma.md 9.7 */
   readonly clearsAliases: boolean;
-  /** Whose lines a kernel logs for its faults. */
+  /** Format of the kernel's log lines for its faults. */
   readonly faultLog: "vtd" | "vtd_scalable" | "vtd_first_stage" | "amd" | "smmu";
-  /** What its interconnect keeps for itself, end exclusive. @see rules/dma.md 4.6 */
+  /** Address ranges reserved by its interconnect, end exclusive. @see rules/dma.md 4.6 */
   readonly reserved: readonly { readonly start: number; readonly end: number }[];
-  /** Its kernels are built for devices that do not see the CPU's caches. */
+  /** Its kernels are built for non-coherent devices. */
   readonly alignsToCacheLines: boolean;
 }
 
-/** Every power of two up to 2^51, but 512 GiB. @see rules/dma.md 5.1 */
+/** Every power of two up to 2^51, except 512 GiB. @see rules/dma.md 5.1 */
 const EVERY_PAGE_SIZE: readonly Bytes[] = Array.from({ length: 40 }, (_, bit) => 2 ** (12 + bit))
   .filter((size) => size !== 2 ** 39);
 
@@ -136,7 +140,7 @@ const MODELS = {
     entries: VTD_FIRST_STAGE,
     root: "the FSPTPTR of the PASID table entry (VT-d 9.6)",
     flushes: "block",
-    // It has one, and it concerns second-stage tables only.
+    // The hardware has a caching mode, but it concerns second-stage tables only.
     hasCachingMode: false,
     faultLog: "vtd_first_stage",
   },
@@ -184,7 +188,7 @@ export type IommuModel = keyof typeof MODELS;
 
 export const IOMMU_MODELS: Readonly<Record<IommuModel, IommuModelSpec>> = MODELS;
 
-/** The builder of an IOMMU's page tables. */
+/** The settings from which page tables are created. */
 export interface PageTableConfig {
   readonly model: IommuModel;
   readonly granuleBytes: Bytes;
@@ -201,10 +205,10 @@ function x86Widths(asked: number): { readonly addressBits: number; readonly aper
 }
 
 /**
- * Makes an empty table, as an IOMMU's model and settings ask for it.
+ * Creates an empty table for an IOMMU's model and settings.
  *
  * @param charge Called with the host memory of each table page.
- * @throws {RangeError} When the granule or the width is not one that the model's format has.
+ * @throws {RangeError} When the model's format does not support the granule or the width.
  * @see rules/dma.md 5.1
  */
 export function makePageTable(config: PageTableConfig, charge: HostCharge = () => {}): PageTable {

@@ -1,9 +1,9 @@
 /**
- * The cache of translations in the IOMMU, with entries that outlive the page table's until
- * they are invalidated: that is what lazy mode is about.
+ * The cache of translations in the IOMMU. Its entries outlive those of the page table until they are
+ * invalidated, which lazy mode defers.
  *
- * Fully associative, the entry used longest ago is replaced; every domain shares it. An entry covers
- * a page of its leaf's size. A hit takes a hash probe for each leaf size that is in the cache.
+ * Fully associative with LRU replacement; every domain shares it. An entry covers a page of its
+ * leaf's size. A lookup takes a hash probe for each leaf size that is in the cache.
  *
  * @see rules/dma.md 5.2, 5.3
  */
@@ -12,10 +12,10 @@ import { zeros } from "../zeros.ts";
 import type { Invalidation } from "./invalidation.ts";
 
 const NONE = -1;
-/** Sizes are powers of two below 2^53. */
+/** Number of possible leaf sizes: powers of two below 2^53. */
 const SIZE_BITS = 53;
 const HASH_MULTIPLIER = 0x9e3779b1;
-/** 2^n and 2^-n by n: a table is faster than the power (`nvme.read4k.strict`). */
+/** 2^n by n: a table is faster than the power (`nvme.read4k.strict`). */
 const POWER = Float64Array.from({ length: SIZE_BITS }, (_, bit) => 2 ** bit);
 const INVERSE_POWER = Float64Array.from({ length: SIZE_BITS }, (_, bit) => 2 ** -bit);
 
@@ -28,25 +28,25 @@ export class Iotlb {
   readonly #sizeBit: Uint8Array;
   readonly #domain: Int32Array;
   readonly #generation: Float64Array;
-  /** Each translation that is inserted has another one; 0 for a free entry. */
+  /** Serial number of the entry's translation, unique for each insertion; 0 for a free entry. */
   readonly #serial: Float64Array;
   #serials = 0;
-  /** Order of use: the neighbour used before and after, and both ends. */
+  /** LRU list: the neighbour used before and after, and both ends. */
   readonly #older: Int32Array;
   readonly #newer: Int32Array;
   #oldest = NONE;
   #newest = NONE;
-  /** Hash chains; free entries hang on `#free` by the same links. */
+  /** Hash chains; the list of free entries (`#free`) uses the same links. */
   readonly #buckets: Int32Array;
   readonly #chain: Int32Array;
   readonly #shift: number;
   #free = NONE;
-  /** Entries by leaf size, and the sizes that have any. */
+  /** Number of entries of each leaf size, and the sizes in use. */
   readonly #countOfSize = zeros(Int32Array, SIZE_BITS);
   readonly #sizesInUse = zeros(Uint8Array, SIZE_BITS);
   #sizes = 0;
 
-  /** @param entries How many translations it holds; 0 is no cache. */
+  /** @param entries Capacity in translations; 0 means no cache. */
   constructor(entries: number) {
     invariant(entries >= 0, "The IOTLB has less than no entries");
     this.entries = entries;
@@ -70,7 +70,7 @@ export class Iotlb {
   }
 
   /**
-   * Finds the entry for an address and makes it the newest.
+   * Finds the entry for an address and makes it the most recently used.
    * @returns The entry's number, or -1.
    */
   lookup(domain: number, iova: number): number {
@@ -85,19 +85,19 @@ export class Iotlb {
   }
 
   /**
-   * Whether `lookup` would find the translation that it found before. If so, its entry is the newest
-   * from here on.
-   * @param entry As `newest` was then.
-   * @param serial As `serialOf(entry)` was then.
+   * Whether `lookup` would find the same translation as before. If so, its entry becomes the most
+   * recently used.
+   * @param entry The value of `newest` after that lookup.
+   * @param serial The value of `serialOf(entry)` after that lookup.
    */
   findsAgain(entry: number, serial: number): boolean {
-    // Where there are leaves of several sizes, another entry may be found first.
+    // Where leaves of several sizes are cached, another entry might be found first.
     if (this.#sizes !== 1 || this.#serial[entry] !== serial) return false;
     this.#use(entry);
     return true;
   }
 
-  /** The number of the translation that an entry has, of all that were ever inserted; 0 for none. */
+  /** Serial number of the translation in an entry; 0 for none. */
   serialOf(entry: number): number {
     return this.#serial[entry]!;
   }
@@ -107,7 +107,7 @@ export class Iotlb {
     return this.#newest;
   }
 
-  /** Whether there is an entry that lets an access through; looking changes nothing. */
+  /** Whether an entry permits some access to the address; changes nothing. */
   holds(domain: number, iova: number): boolean {
     for (let index = 0; index < this.#sizes; index++) {
       const sizeBit = this.#sizesInUse[index]!;
@@ -128,23 +128,23 @@ export class Iotlb {
     return this.#phys[entry]! + (iova - this.#page[entry]! * sizeBytes);
   }
 
-  /** The leaf's flags; 0 is the memory that nothing was there (caching mode). */
+  /** The leaf's flags; 0 for a cached not-present entry (caching mode). */
   flagsOf(entry: number): number {
     return this.#flags[entry]!;
   }
 
-  /** The state of the domain in which an entry was last known to agree with the page table. */
+  /** The domain's generation at which the entry was last known to agree with the page table. */
   generationOf(entry: number): number {
     return this.#generation[entry]!;
   }
 
-  /** Notes that an entry still agrees with the table. */
+  /** Records that an entry still agrees with the table. */
   confirm(entry: number, generation: number): void {
     this.#generation[entry] = generation;
   }
 
   /**
-   * Remembers a translation, in place of the one used longest ago if need be.
+   * Inserts a translation, replacing the least recently used one if the cache is full.
    * @param iova Any byte of the page.
    * @param phys Its physical address.
    */
@@ -176,7 +176,7 @@ export class Iotlb {
     if (this.#countOfSize[sizeBit]!++ === 0) this.#sizesInUse[this.#sizes++] = sizeBit;
   }
 
-  /** Forgets everything of a domain that the hardware's range of a flush touches. */
+  /** Drops the entries of a domain that overlap the hardware's range of an invalidation. */
   invalidate(domain: number, range: Pick<Invalidation, "hardwareFirst" | "hardwareLast">): void {
     const first = range.hardwareFirst;
     const last = range.hardwareLast;
@@ -200,7 +200,7 @@ export class Iotlb {
     this.#removeOfDomain(domain, 0, Infinity);
   }
 
-  /** How many translations it holds now. */
+  /** Number of translations in the cache. */
   get used(): number {
     let used = 0;
     for (let index = 0; index < this.#sizes; index++) {
@@ -210,8 +210,8 @@ export class Iotlb {
   }
 
   /**
-   * Calls back with every entry, the one used longest ago first.
-   * @param visit `iova` and `phys` are where the entry's page begins.
+   * Calls back with every entry, the least recently used first.
+   * @param visit `iova` and `phys` are the start of the entry's page.
    */
   forEach(
     visit: (domain: number, iova: number, phys: number, sizeBytes: number, flags: number) => void,
@@ -228,7 +228,7 @@ export class Iotlb {
     }
   }
 
-  /** Checks that all entries hang together. @throws {InvariantError} */
+  /** Checks that all lists and counters are consistent. @throws {InvariantError} */
   audit(): void {
     let older = NONE;
     let seen = 0;

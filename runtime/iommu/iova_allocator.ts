@@ -1,7 +1,7 @@
 /**
  * The allocator of IO virtual addresses: per-CPU caches first, then the search for a free range.
  *
- * It speaks in page frame numbers and makes no events; the domain that owns it does.
+ * It works with page frame numbers and emits no events; its domain emits them.
  *
  * @see rules/dma.md chapter 4
  */
@@ -11,13 +11,16 @@ import type { TimerHandler, VirtualClock } from "../time/clock.ts";
 import { CACHE_CLASSES, IovaCache } from "./iova_cache.ts";
 import { IovaRanges } from "./iova_ranges.ts";
 
-/** Largest range that the caches keep, in granules: 128 KiB at 4 KiB. The engine folds what is not exported (`iova.pair`). */
+/**
+ * Largest range that the caches keep, in granules: 128 KiB at 4 KiB. The engine constant-folds only unexported constants
+ * (`iova.pair`).
+ */
 const MAX_CACHED = 2 ** (CACHE_CLASSES - 1);
 export const MAX_CACHED_PFNS = MAX_CACHED;
 
 /**
- * How many granules become available when so many from a range's start on are freed: the caches keep
- * powers of two, and a range that is too large for them goes as a whole.
+ * Number of granules that become available when the first `pfns` granules of a range are freed: the
+ * caches store powers of two, and a range that is too large for them is freed as a whole.
  *
  * @see rules/dma.md 3.5 (size-class effect)
  */
@@ -30,35 +33,35 @@ const DEPOT_DELAY_NS = 100_000_000;
 
 const SOURCES: readonly IovaSource[] = ["rcache", "tree", "tree_after_flush"];
 const DESTINATIONS: readonly IovaDestination[] = ["rcache", "tree", "depot"];
-/** Their places in these lists. */
+/** Indices in `SOURCES` and `DESTINATIONS`. */
 const RCACHE = 0;
 const TREE = 1;
 const TREE_AFTER_FLUSH = 2;
 const DEPOT = 2;
 
-/** Where the last allocation's range came from. */
+/** Origin of the last allocation's range. */
 export type IovaSource = EventFields<"iova.alloc">["source"];
-/** Where the last freed range went. */
+/** Destination of the last freed range. */
 export type IovaDestination = EventFields<"iova.free">["to"];
 
 export interface IovaAllocatorOptions {
   readonly granuleBytes: number;
   readonly startPfn: number;
   readonly cpus: number;
-  /** Drives the depots' clean-up. */
+  /** Clock for the timers of the depots' clean-up. */
   readonly clock: VirtualClock;
 }
 
 /**
- * The smallest class with a size of at least `pfns`; 0 frames, freed by mistake, are of class 0.
+ * The smallest class with a size of at least `pfns`; 0 frames, freed by mistake, belong to class 0.
  */
 function classOf(pfns: number): number {
   return pfns <= 1 ? 0 : 32 - Math.clz32(pfns - 1);
 }
 
 /**
- * Frames that a search looks for at a request for so many: ranges for caches have the caches'
- * sizes.
+ * Number of frames that a search needs for a request of `pfns` frames: ranges that fit the caches
+ * are rounded up to a cache size.
  */
 export function searchedPfns(pfns: number): number {
   return pfns > MAX_CACHED ? pfns : 1 << classOf(pfns);
@@ -74,14 +77,14 @@ class DepotWorker implements TimerHandler {
     readonly clock: VirtualClock,
   ) {}
 
-  /** Starts the delay unless it runs already. */
+  /** Starts the delay if it is not running. */
   schedule(): void {
     if (this.#pending) return;
     this.#pending = true;
     this.clock.arm(this, DEPOT_DELAY_NS);
   }
 
-  /** Forgets the delay, if one runs. */
+  /** Cancels the delay, if it is running. */
   stop(): void {
     this.clock.disarm(this);
     this.#pending = false;
@@ -97,7 +100,10 @@ class DepotWorker implements TimerHandler {
 export class IovaAllocator {
   readonly ranges: IovaRanges;
   readonly cache: IovaCache;
-  /** The place of the last one: noting a place costs less than noting a word (`iova.pair`). */
+  /**
+   * Origin of the last allocation, as an index: storing it costs less than storing a word
+   * (`iova.pair`).
+   */
   #source = TREE;
   #destination = TREE;
   /** How many delayed clean-ups of a depot have run. */
@@ -120,9 +126,9 @@ export class IovaAllocator {
   }
 
   /**
-   * Takes a range, from the caches if its size is one of theirs.
+   * Allocates a range, from the caches if its size is a cached one.
    *
-   * @param pfns Frames wanted; below 32 they are rounded up to a power of two.
+   * @param pfns Frames wanted; up to 32 they are rounded up to a power of two.
    * @param limitPfn Last usable frame.
    * @param flush Whether a failed search may empty all caches and try again.
    * @returns The first frame, or 0 when nothing fits.
@@ -149,8 +155,8 @@ export class IovaAllocator {
   }
 
   /**
-   * Frees a range, to the cache of the class its size belongs to.
-   * @param pfns The size asked for, not the rounded one: it decides the class.
+   * Frees a range into the cache of its size class.
+   * @param pfns The requested size, not the rounded one: it decides the class.
    * @see rules/dma.md 4.3
    */
   freeFast(cpu: number, pfn: number, pfns: number): void {
@@ -169,7 +175,7 @@ export class IovaAllocator {
     return SOURCES[this.#source]!;
   }
 
-  /** For code that answers in the allocator's place. */
+  /** Set by code that allocates in place of this class. */
   set lastSource(source: IovaSource) {
     this.#source = SOURCES.indexOf(source);
   }
@@ -178,7 +184,7 @@ export class IovaAllocator {
     return DESTINATIONS[this.#destination]!;
   }
 
-  /** Empties the caches of all online CPUs, then the depots, into the free space. */
+  /** Empties the caches of all online CPUs, then the depots; their ranges become free. */
   flushCaches(): void {
     for (let cpu = 0; cpu < this.#online.length; cpu++) {
       if (this.#online[cpu] !== 0) this.cache.drainCpu(cpu, this.#release);
@@ -186,7 +192,10 @@ export class IovaAllocator {
     this.cache.drainDepots(this.#release);
   }
 
-  /** Gives one magazine of a depot back if it holds more than the number of online CPUs. */
+  /**
+   * Frees the ranges of one magazine of a depot if it has more magazines than there are online
+   * CPUs.
+   */
   shrinkDepot(sizeClass: number): boolean {
     this.depotWorks++;
     if (this.cache.depotSize(sizeClass) <= this.onlineCpus) return false;
@@ -199,14 +208,14 @@ export class IovaAllocator {
     for (const worker of this.#workers) worker.stop();
   }
 
-  /** A CPU goes away: its caches are emptied. */
+  /** Empties the caches of a CPU that goes offline. */
   cpuDead(cpu: number): void {
     this.cache.drainCpu(cpu, this.#release);
     invariant(cpu < this.#online.length, "A CPU goes offline that there is not");
     this.#online[cpu] = 0;
   }
 
-  /** A CPU counts as online again. */
+  /** Counts a CPU as online again. */
   cpuUp(cpu: number): void {
     this.#online[cpu] = 1;
   }

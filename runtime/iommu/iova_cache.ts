@@ -1,8 +1,8 @@
 /**
  * The per-CPU caches in front of the ranges: magazines of recently freed addresses by size class.
  *
- * A cached range stays in use for the search below; only its first frame lies in a magazine. Each
- * CPU has two magazines a class, full ones go to a depot that all CPUs share.
+ * A cached range stays allocated in the range list; a magazine contains only its first frame. Each
+ * CPU has two magazines a class; full ones go to a depot that all CPUs share.
  *
  * @see rules/dma.md 4.5
  */
@@ -11,36 +11,39 @@ import { invariant } from "../errno.ts";
 import { grown, zeros } from "../zeros.ts";
 
 const MAGAZINE_PFNS = 127;
-/** Size classes: 1, 2, 4, 8, 16 and 32 granules. The engine folds what is not exported (`iova.pair`). */
+/**
+ * Size classes: 1, 2, 4, 8, 16 and 32 granules. The engine constant-folds only unexported constants
+ * (`iova.pair`).
+ */
 const CLASSES = 6;
 export const CACHE_CLASSES = CLASSES;
 
 const NO_MAGAZINE = -1;
 
 /**
- * A magazine has 128 places, the first of which stays empty. So the place of its newest frame is
- * enough: the upper bits are the magazine, the lower seven its fill.
+ * A magazine has 128 places, the first of which stays empty. So one number, the place of its newest
+ * frame, describes it: the upper bits are the magazine, the lower seven its fill.
  */
 const PLACE_BITS = 7;
 const FILL_MASK = 2 ** PLACE_BITS - 1;
 
-/** Takes back one frame number with a range that is to leave the cache. */
+/** Frees the range of one frame number that leaves the cache. */
 export type ReleasePfn = (pfn: number) => void;
 
-/** Sees one cached frame; `cpu` is -1 for one in a depot. */
+/** Visits one cached frame; `cpu` is -1 for a frame in a depot. */
 export type VisitCached = (pfn: number, sizeClass: number, cpu: number) => void;
 
 export class IovaCache {
   /** First frames, 128 places for each magazine. */
   #pfns: Float64Array;
-  /** Next magazine of the same depot, or of the free ones. */
+  /** Next magazine of the same depot, or of the free list. */
   #next: Int32Array;
   #magazines: number;
   #freeMagazine = NO_MAGAZINE;
-  /** By CPU and class: the place of the newest frame in the loaded and in the previous magazine. */
+  /** The place of the newest frame in the loaded and in the previous magazine, by CPU and class. */
   readonly #loaded: Int32Array;
   readonly #previous: Int32Array;
-  /** By class: the newest full magazine, and how many there are. */
+  /** The newest full magazine and the number of magazines, by class. */
   readonly #depot = zeros(Int32Array, CLASSES).fill(NO_MAGAZINE);
   readonly #depotSize = zeros(Int32Array, CLASSES);
 
@@ -59,14 +62,14 @@ export class IovaCache {
   }
 
   /**
-   * Takes the newest cached range that does not reach beyond a limit.
+   * Takes the newest cached range that does not extend past a limit.
    *
-   * Only the loaded magazine is searched: if it holds nothing suitable the answer is 0, even when
-   * the previous one would have something. A limit smaller than the size allows anything: the
-   * kernel's comparison is unsigned and wraps around.
+   * Only the loaded magazine is searched: if it contains nothing suitable the result is 0, even
+   * when the previous one would have something. A limit below the range's size permits every range:
+   * the kernel's comparison is unsigned and wraps around.
    *
    * @param sizeClass 0 for one granule, 5 for 32.
-   * @param endPfn One more than the last frame that will do.
+   * @param endPfn One more than the last usable frame.
    * @returns The first frame, or 0.
    */
   take(cpu: number, sizeClass: number, endPfn: number): number {
@@ -78,13 +81,14 @@ export class IovaCache {
     }
     const pfn = this.#pfns[newest]!;
     const pfns = 1 << sizeClass;
-    // The sum, and not one highest frame worked out beforehand, which would be an object on the heap.
+    // Computing the sum here is cheaper than computing the highest frame once, which would be
+    // allocated on the heap.
     if (pfn + pfns > endPfn && endPfn >= pfns) return this.#takeBelow(list, newest, pfns, endPfn);
     this.#loaded[list] = newest - 1;
     return pfn;
   }
 
-  /** Looks below a magazine's newest frame, which then takes the place of the one found. */
+  /** Searches below a magazine's newest frame, which then moves to the place of the frame found. */
   #takeBelow(list: number, newest: number, pfns: number, endPfn: number): number {
     for (let place = newest - 1; (place & FILL_MASK) !== 0; place--) {
       const pfn = this.#pfns[place]!;
@@ -96,7 +100,10 @@ export class IovaCache {
     return 0;
   }
 
-  /** Loads a magazine with frames in place of an empty one, if there is one; returns its newest. */
+  /**
+   * Loads a magazine with frames in place of an empty one, if there is one; returns the place of
+   * its newest frame.
+   */
   #refill(list: number, sizeClass: number): number {
     const empty = this.#loaded[list]!;
     let newest = this.#previous[list]!;
@@ -135,7 +142,7 @@ export class IovaCache {
   }
 
   /**
-   * Loads a magazine with room in place of a full one.
+   * Loads a magazine that has room, in place of a full one.
    * @returns True when the full one went to the depot.
    */
   #makeRoom(list: number, sizeClass: number): boolean {
@@ -154,17 +161,17 @@ export class IovaCache {
     return true;
   }
 
-  /** Bytes of host memory held for the magazines. */
+  /** Bytes of host memory for the magazines. */
   get hostBytes(): number {
     return this.#pfns.byteLength + this.#next.byteLength;
   }
 
-  /** How many full magazines of a class all CPUs share. */
+  /** Number of full magazines of a class in the depot. */
   depotSize(sizeClass: number): number {
     return this.#depotSize[sizeClass]!;
   }
 
-  /** How many frames a CPU's magazines of a class hold: loaded, previous. */
+  /** Number of frames in a CPU's magazines of a class: loaded, previous. */
   fills(cpu: number, sizeClass: number): readonly [number, number] {
     const list = cpu * CLASSES + sizeClass;
     return [this.#loaded[list]! & FILL_MASK, this.#previous[list]! & FILL_MASK];

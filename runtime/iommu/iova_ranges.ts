@@ -1,10 +1,10 @@
 /**
- * The ranges of IO virtual addresses in use, and the search for a free one from the top down.
+ * The ranges of IO virtual addresses in use, and the top-down search for a free one.
  *
  * The search only ever steps from a range to the one below it, so an address-ordered doubly linked
- * list answers exactly as a balanced tree would, and the two cursors save most of the walking; with
- * thousands of ranges a skip list over it saves the rest. A hash from a range's first frame to its
- * node finds the node to free. Everything lies in typed arrays: about 24 bytes a range and 7 to 14
+ * list gives the same results as a balanced tree, and the two cursors save most of the walking;
+ * with thousands of ranges a skip list over it saves the rest. A hash from a range's first frame to
+ * its node finds the node to free. All data is in typed arrays: about 24 bytes a range and 7 to 14
  * for the hash, nothing allocated in steady state.
  *
  * All numbers are page frame numbers: IOVA divided by the granule.
@@ -23,23 +23,23 @@ const ANCHOR = 1;
 const ANCHOR_PFN = Number.MAX_SAFE_INTEGER;
 
 const INITIAL_NODES = 64;
-/** With fewer ranges a search costs less than to keep what earlier ones have learned. */
+/** With fewer ranges, a search costs less than maintaining the skip list of earlier searches. */
 const SKIPPING_RANGES = 4096;
-/** The part of these that a long search looks at. */
+/** A search is long if it visits more than this part of the ranges. */
 const LONG_PART = 2 ** -8;
-/** The hash is doubled when more than this part of it is in use. */
+/** The hash is doubled when its load exceeds this. */
 const MAX_HASH_LOAD = 0.6;
 /** 2^32 divided by the golden ratio: spreads consecutive frames evenly (Knuth, TAOCP 6.4). */
 const HASH_MULTIPLIER = 0x9e3779b1;
 /**
- * Where a frame's entry belongs. The cut to a signed number at the end changes nothing, but keeps V8
- * from taking the slot for a double.
+ * The home slot of a frame in the hash. `| 0` at the end changes nothing, but keeps V8 from
+ * representing the slot as a double.
  */
 function homeSlot(pfn: number, shift: number): number {
   return (Math.imul(pfn | 0, HASH_MULTIPLIER) >>> shift) | 0;
 }
 
-/** 2^n and 2^-n by n, for what has no more than 53 bits. */
+/** 2^n by n, for numbers of at most 53 bits. */
 const POWER = Float64Array.from({ length: 54 }, (_, bit) => 2 ** bit);
 const INVERSE_POWER = Float64Array.from({ length: 54 }, (_, bit) => 2 ** -bit);
 
@@ -51,7 +51,7 @@ function sizeBits(pfns: number): number {
 
 export class IovaRanges {
   readonly startPfn: number;
-  /** The first frame at 4 GiB: searches below it have a separate cursor and memory. */
+  /** The first frame at 4 GiB: searches below it have their own cursor and size limit. */
   readonly dma32Pfn: number;
   /** A 32-bit search for this many frames or more fails at once (4.4 step 1). */
   max32AllocPfns: number;
@@ -64,15 +64,18 @@ export class IovaRanges {
   /** Next lower and next higher node of node i at 2i and 2i+1. */
   #links = zeros(Int32Array, 2 * INITIAL_NODES);
   #capacity = INITIAL_NODES;
-  /** Nodes ever used; those below that are free hang on `#freeNode` by their lower link. */
+  /**
+   * Number of nodes ever used; the free nodes among them are linked from `#freeNode` by their lower
+   * link.
+   */
   #used = 2;
   #freeNode = 0;
   #count = 0;
   #cursor32 = ANCHOR;
   #cursor64 = ANCHOR;
-  /** What searches have learned; null with few ranges, and while no search was long. */
+  /** Skip list of sizes that did not fit; null with few ranges, and before a long search. */
   #skips: IovaSkipList | null = null;
-  /** Ranges that long searches have looked at since then. */
+  /** Ranges that long searches have visited without a skip list. */
   #walked = 0;
 
   /** Node by first frame, open addressing; 0 (the floor, which is never in it) is empty. */
@@ -86,7 +89,7 @@ export class IovaRanges {
   /**
    * @param startPfn Lowest frame that may be allocated, at least 1, so that 0 can mean failure.
    * @param dma32Pfn 4 GiB in frames.
-   * @param skippingRanges From how many ranges on long searches keep what they learn.
+   * @param skippingRanges Number of ranges from which long searches use a skip list.
    */
   constructor(
     startPfn: number,
@@ -104,7 +107,7 @@ export class IovaRanges {
     this.#links[2 * ANCHOR] = FLOOR;
   }
 
-  /** The number of ranges in use, those waiting in caches included. */
+  /** The number of ranges in use, including those in caches. */
   get count(): number {
     return this.#count;
   }
@@ -120,7 +123,7 @@ export class IovaRanges {
   }
 
   /**
-   * Takes the highest free range below the cursor, or below the limit when that fails.
+   * Allocates the highest free range below the cursor, or below the limit when that fails.
    *
    * @param pfns Frames wanted, at least 1.
    * @param limitPfn Last frame that may be used.
@@ -170,8 +173,8 @@ export class IovaRanges {
   }
 
   /**
-   * How many ranges a search would look at now, found or not: the cost of an allocation that the
-   * caches do not serve. Takes nothing and moves no cursor.
+   * The number of ranges that a search would visit now, successful or not: the cost of an
+   * allocation that the caches do not serve. Allocates nothing and moves no cursor.
    *
    * @param limitPfn Last frame that may be used.
    * @see rules/dma.md 4.4
@@ -201,7 +204,10 @@ export class IovaRanges {
     }
   }
 
-  /** The lowest node at or above `pfn`, found upwards from the cursor that failed. */
+  /**
+   * The lowest node at or above `pfn`, found by walking upwards from the cursor of the failed
+   * search.
+   */
   #lowestFrom(pfn: number, is32: boolean): number {
     if (!is32) return ANCHOR;
     let node = this.#cursor32;
@@ -217,7 +223,7 @@ export class IovaRanges {
   }
 
   /**
-   * Frees the range that contains a frame; ignored without one.
+   * Frees the range that contains a frame; does nothing without one.
    *
    * @returns Whether there was one.
    * @see rules/dma.md 4.3, 4.4
@@ -252,8 +258,8 @@ export class IovaRanges {
   }
 
   /**
-   * Keeps frames out of use. Ranges that overlap are widened downwards, and the part above the last
-   * of them becomes a separate range. The cursors stay.
+   * Reserves frames so that they are never allocated. Ranges that overlap them are widened
+   * downwards, and the part above the last range becomes a separate range. The cursors stay.
    *
    * @returns Nothing; `foundLo` and `foundHi` are the range that covers the last part.
    * @see rules/dma.md 4.6
@@ -311,7 +317,7 @@ export class IovaRanges {
     return node;
   }
 
-  /** Long searches keep what they learn once they have cost as much as to begin with that. */
+  /** Builds the skip list once long searches have visited as many ranges as building it will. */
   #afterLongSearch(steps: number): void {
     if (this.#skips !== null || this.#count < this.skippingRanges) return;
     this.#walked += steps;
@@ -333,7 +339,8 @@ export class IovaRanges {
     links[2 * higher] = lower;
     links[2 * node] = this.#freeNode;
     this.#freeNode = node;
-    // Far fewer, or a pair that allocates and frees would start and stop it.
+    // The threshold is far lower than for building the skip list; else a pair of alloc and free
+    // could build and drop it repeatedly.
     if (--this.#count < this.skippingRanges / 4) this.#skips = null;
   }
 
@@ -350,7 +357,10 @@ export class IovaRanges {
     return node !== FLOOR ? node : this.#searchContaining(pfn);
   }
 
-  /** The node with this first frame, or the floor; where the search ended is in `#probedSlot`. */
+  /**
+   * The node with this first frame, or the floor; `#probedSlot` is the slot where the probing
+   * ended.
+   */
   #nodeStarting(pfn: number): number {
     const slots = this.#slots;
     const mask = this.#slotMask;
@@ -365,8 +375,9 @@ export class IovaRanges {
   }
 
   /**
-   * A frame inside a range is passed only by mistake, or by code that reads page tables: aligned
-   * ranges are found at the multiples of the powers of two below it, the others by a search of all.
+   * Finds the range that contains a frame other than its first: passed only by mistake, or by code
+   * that reads page tables. Aligned ranges are found at the multiples of powers of two below the
+   * frame, others by a full search.
    */
   #searchContaining(pfn: number): number {
     for (let alignment = 2; alignment <= pfn; alignment *= 2) {
@@ -392,7 +403,7 @@ export class IovaRanges {
     const bounds = this.#bounds;
     const shift = this.#hashShift;
     let hole = emptied;
-    // Entries behind the hole move into it unless their own place lies between the two.
+    // Later entries move into the hole unless their home slot lies between the hole and them.
     for (let slot = (hole + 1) & mask; slots[slot] !== FLOOR; slot = (slot + 1) & mask) {
       const other = slots[slot]!;
       const home = homeSlot(bounds[2 * other]!, shift);
@@ -405,7 +416,7 @@ export class IovaRanges {
   }
 
   #growNodes(): void {
-    // By half only: a doubled array would be half empty just when there are most ranges.
+    // Grows by half only: a doubled array would be half empty just when there are most ranges.
     this.#capacity = Math.ceil(this.#capacity * 1.5);
     invariant(this.#capacity > this.#used, "The list of ranges has not grown");
     this.#bounds = grown(this.#bounds, new Float64Array(2 * this.#capacity));

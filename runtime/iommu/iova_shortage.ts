@@ -1,8 +1,9 @@
 /**
- * Why a search for an IOVA range found nothing: the free space up to the limit, and its pieces.
+ * Explains why a search for an IOVA range failed: the free space up to the limit, and its longest
+ * run.
  *
- * The search itself only learns that nothing fits. This looks at all ranges once more, and runs
- * only when a failure has a listener.
+ * The search itself only finds that nothing fits. This walks all ranges once more, and runs only
+ * when a failure has a listener.
  *
  * @see rules/dma.md 4.4
  */
@@ -21,7 +22,7 @@ export interface IovaShortage {
 }
 
 /**
- * Looks at the free frames as a search that failed has left them.
+ * Measures the free frames after a failed search.
  *
  * @param pfns Frames that were searched for; they must begin at a multiple of their size rounded up
  *   to a power of two.

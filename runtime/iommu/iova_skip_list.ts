@@ -1,16 +1,16 @@
 /**
- * What searches have learned of an address space with thousands of ranges, so that the next one
- * need not look again where nothing fits.
+ * Remembers, in an address space with thousands of ranges, where earlier searches found no gap, so
+ * that later searches skip these parts.
  *
- * Some nodes of the address-ordered list are on levels above it, each level a list of an eighth of
- * the nodes of the one below: a skip list. From a node on a level to the next lower one on it is a
- * span; each span keeps the least aligned size that fits below none of its nodes. A gap that holds
- * a larger aligned size holds a smaller one, so a search for that size or more skips the span and
- * still finds what it would have found.
+ * Some nodes of the address-ordered list are on levels above it. Each level is a list of an eighth
+ * of the nodes of the level below: a skip list. A span reaches from a node on a level to the next
+ * lower node on that level. Each span stores the least aligned size that fits below none of its
+ * nodes. A gap that holds a larger aligned size also holds a smaller one, so a search for that size
+ * or more skips the span and still finds the same gap.
  *
- * The index of a node decides its level, spread by a hash so that no pattern of frees takes all of
- * them away. A new range only makes a gap smaller: nothing is forgotten. A freed one makes the gap
- * below the range above it larger: its spans are examined again.
+ * A node's index decides its level, spread by a hash so that no pattern of frees removes all nodes
+ * of a level. A new range only makes a gap smaller: nothing is forgotten. A freed range makes the
+ * gap below the range above it larger: the spans of that gap become unknown.
  */
 
 import { invariant } from "../errno.ts";
@@ -20,12 +20,12 @@ const ANCHOR = 1;
 const FANOUT_BITS = 3;
 const FANOUT_MASK = 2 ** FANOUT_BITS - 1;
 const LEVELS = 6;
-/** A span of which nothing is known. */
+/** Marks a span about which nothing is known. */
 const UNKNOWN = Infinity;
 /** 2^32 divided by the golden ratio (Knuth, TAOCP 6.4). */
 const HASH_MULTIPLIER = 0x9e3779b1;
 
-/** One of every eight indices is on the level above. */
+/** Whether a node is also on the level above: true for one of every eight indices. */
 function rises(index: number): boolean {
   const spread = Math.imul(index >> FANOUT_BITS, HASH_MULTIPLIER) >>> (32 - FANOUT_BITS);
   return index > FANOUT_MASK && (index & FANOUT_MASK) === spread;
@@ -39,7 +39,7 @@ function heightOf(node: number): number {
   return height;
 }
 
-/** One level; a node's place in it is its index without the bits that chose it. */
+/** One level; a node's place in it is its index without the bits that selected it. */
 class Level {
   readonly #shift: number;
   #lower = new Int32Array(8);
@@ -71,7 +71,7 @@ class Level {
     this.#failing[node >> this.#shift] = pfns;
   }
 
-  /** Cuts the span that `higher` begins; of both parts is known what was known of the whole. */
+  /** Splits the span that begins at `higher`; both parts keep the stored size of the whole. */
   insert(node: number, higher: number): void {
     invariant(node !== higher, "A node of a skip list is its own neighbour");
     const place = node >> this.#shift;
@@ -102,7 +102,10 @@ class Level {
 
 export class IovaSkipList {
   readonly #levels = Array.from({ length: LEVELS }, (_, level) => new Level(level));
-  /** By level, where a search entered the span that it is in; 0 where it did not see its beginning. */
+  /**
+   * By level: the node where the search entered its current span; 0 if it did not enter at the span's
+   * beginning.
+   */
   readonly #entered = new Int32Array(LEVELS);
 
   get hostBytes(): number {
@@ -115,11 +118,11 @@ export class IovaSkipList {
   }
 
   /**
-   * Where a search goes on that has reached a node without finding a gap.
+   * The node where a search continues that has reached a node without finding a gap.
    *
-   * @param from No limit cuts the gap below it.
+   * @param from A node with a gap below that the search's limit does not cut.
    * @param pfns An aligned size.
-   * @returns The node, or one further down with nothing that fits between them.
+   * @returns The node, or a lower one, with no gap large enough between them.
    */
   skip(from: number, pfns: number): number {
     let node = from;
@@ -131,7 +134,7 @@ export class IovaSkipList {
     return node;
   }
 
-  /** Learns of the spans that end at a node; returns the end of the longest that it need not enter. */
+  /** Updates the spans that end at a node; returns the end of the longest span that can be skipped. */
   #skipSpan(node: number, pfns: number): number {
     const entered = this.#entered;
     let end = node;
@@ -140,7 +143,7 @@ export class IovaSkipList {
       index >>= FANOUT_BITS;
       const spans = this.#levels[level]!;
       if (entered[level] !== 0) spans.learn(entered[level]!, pfns);
-      // What fits nowhere in a span fits nowhere in those inside it.
+      // A size that fits nowhere in a span fits nowhere in the spans inside it.
       skips &&= spans.failing(node) <= pfns;
       if (skips) end = spans.lowerThan(node);
       entered[level] = skips ? 0 : node;
@@ -148,7 +151,7 @@ export class IovaSkipList {
     return end;
   }
 
-  /** A new node. @param links Of the ranges, with the node in its place: next lower, next higher. */
+  /** Adds a new node. @param links The ranges' links, including the node: next lower, next higher. */
   insert(node: number, links: Int32Array): void {
     if (!rises(node)) return;
     const height = heightOf(node);
@@ -159,7 +162,7 @@ export class IovaSkipList {
     }
   }
 
-  /** A node that goes. @param links Still with the node. */
+  /** Removes a node. @param links The ranges' links, still including the node. */
   remove(node: number, links: Int32Array): void {
     const height = heightOf(node);
     for (let level = 0; level < height; level++) this.#levels[level]!.remove(node);
@@ -167,13 +170,13 @@ export class IovaSkipList {
     for (let level = 0; level < LEVELS; level++) {
       higher = this.#riseTo(level, higher, links);
       const known = this.#levels[level]!.failing(higher) !== UNKNOWN;
-      // Where nothing is known of a span, nothing is of those around it.
+      // If nothing is known about a span, nothing is known about the spans that contain it.
       if (!known && level >= height) return;
       this.#levels[level]!.learn(higher, UNKNOWN);
     }
   }
 
-  /** The first node on a level, from one on the level below upwards. */
+  /** The first node on a level, walking upwards from a node on the level below. */
   #riseTo(level: number, from: number, links: Int32Array): number {
     let node = from;
     if (level === 0) {

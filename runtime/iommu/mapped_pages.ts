@@ -1,6 +1,6 @@
 /**
- * The counter that a kernel with `iommu.debug_pagealloc` has for each page frame: how often an IOMMU
- * maps it. Pages that are mapped are neither freed nor allocated without a warning.
+ * The counter that a kernel with `iommu.debug_pagealloc` has for each page frame: the number of its
+ * IOMMU mappings. Freeing or allocating a mapped page causes a warning.
  *
  * @see rules/dma.md 8.4
  */
@@ -11,7 +11,7 @@ import type { Platform } from "../platform.ts";
 import { IommuDomain, type IommuDomainOptions, type UnmapCaller } from "./domain.ts";
 import type { PageTable } from "./page_table.ts";
 
-/** The cost of a page in units of work. */
+/** Units of work that a page costs. */
 const PAGE_UNITS = 16;
 
 /** One granule that an unmap is about to clear. */
@@ -29,12 +29,12 @@ export class MappedPages {
     platform.pages.watcher = this;
   }
 
-  /** `iommu_map` has mapped memory. */
+  /** Counts pages that `iommu_map` has mapped. */
   mapped(phys: PhysAddr, sizeBytes: Bytes, granuleBytes: Bytes): void {
     for (let at: number = phys; at < phys + sizeBytes; at += granuleBytes) this.#add(at, 1);
   }
 
-  /** `iommu_unmap` begins: the frames that a range leads to, for `unmapped`. */
+  /** Called before `iommu_unmap`: the frames that a range leads to, for `unmapped`. */
   framesOf(table: PageTable, iova: number, sizeBytes: Bytes): readonly Counted[] {
     const counted: Counted[] = [];
     for (let at = iova; at < iova + sizeBytes; at += table.granuleBytes) {
@@ -43,7 +43,7 @@ export class MappedPages {
     return counted;
   }
 
-  /** … and has cleared what lies before an address. */
+  /** Called after `iommu_unmap`: counts the frames before `endIova` as unmapped. */
   unmapped(counted: readonly Counted[], endIova: number): void {
     for (const { frame, iova } of counted) if (iova < endIova) this.#add(frame, -1);
   }
@@ -60,7 +60,7 @@ export class MappedPages {
     else this.#counts.set(frame, count);
   }
 
-  /** Pages are allocated, or freed. */
+  /** Warns if pages that are allocated or freed are mapped. */
   handedOver(firstPhys: PhysAddr, pages: number): void {
     if (this.#counts.size === 0) return;
     const { pages: { pageSizeBytes }, warnings } = this.#platform;
@@ -78,7 +78,10 @@ export class MappedPages {
   }
 }
 
-/** A domain with counted pages: apart, so that no map is longer where nothing counts. */
+/**
+ * A domain with page counters. A separate class, so that maps are no slower on machines without
+ * counters.
+ */
 export class CountedDomain extends IommuDomain {
   readonly #mappedPages: MappedPages;
 
@@ -93,7 +96,7 @@ export class CountedDomain extends IommuDomain {
     return error;
   }
 
-  /** Each is counted, so each is mapped separately. */
+  /** Returns 0, so that each granule is mapped and counted separately. */
   override mapGranules(): 0 {
     return 0;
   }

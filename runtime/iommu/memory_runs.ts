@@ -1,16 +1,16 @@
-/** The memory of a list, as page tables are given it. */
+/** The memory of a list, in the form in which page tables map it. */
 import type { Bytes, PhysAddr } from "../address.ts";
 import { grown, zeros } from "../zeros.ts";
 
-/** Runs of memory that a list is made of, to be mapped side by side; kept from list to list. */
+/** Runs of memory of a list, to be mapped at consecutive IOVAs; the object is reused for each list. */
 export class MemoryRuns {
   count = 0;
   #phys = zeros(Float64Array, 8);
   #sizeBytes = zeros(Float64Array, 8);
 
   /**
-   * Adds memory at the end. What begins where the last run ends makes that longer; in the place of a
-   * run of no bytes comes the next.
+   * Appends memory. Memory that begins where the last run ends extends that run; a last run of 0
+   * bytes is replaced.
    */
   add(phys: PhysAddr, sizeBytes: Bytes): void {
     const last = this.count - 1;
@@ -26,7 +26,7 @@ export class MemoryRuns {
     this.count = run + 1;
   }
 
-  /** Makes the last run longer, or shorter where what its memory maps has wrapped. */
+  /** Changes the last run's length; shorter where the mapped length of an entry has wrapped. */
   lengthen(sizeBytes: Bytes): void {
     this.#sizeBytes[this.count - 1]! += sizeBytes;
   }
@@ -40,9 +40,9 @@ export class MemoryRuns {
   }
 
   /**
-   * Writes leaves for runs of one granule, from one run and one entry of a lowest table on, until a
-   * run is longer, or cannot be mapped there.
-   * @returns How many it wrote.
+   * Writes leaves for runs of one granule, starting at one run and one entry of a lowest table,
+   * until a run is longer, or cannot be mapped in that table.
+   * @returns The number of leaves written.
    */
   writeGranules(
     first: number,

@@ -16,7 +16,7 @@ export const PTE_MMIO = 4;
 export const PTE_CACHE = 8;
 export const PTE_PRIVILEGED = 16;
 
-/** Flags of a leaf in a format without a permission to read: writable memory is readable. */
+/** The flags of a leaf in a format without a read permission: writable memory is readable. */
 export function withReadable(flags: number): number {
   return (flags & PTE_WRITE) === 0 ? flags : flags | PTE_READ;
 }
@@ -28,14 +28,14 @@ export function protectionWord(flags: number): EventFields<"iommu.map">["prot"] 
 }
 
 /**
- * The entries that the hardware must forget after a map or unmap: leaves; table pointers alone
- * (`walk`); leaves and the tables above them that went too.
+ * The kind of entries to invalidate after a map or unmap: leaves; only table pointers (`walk`);
+ * leaves and freed tables above them.
  */
 export const SYNC_LEAVES = 0;
 export const SYNC_WALK = 1;
 export const SYNC_TABLES = 2;
 
-/** Flush ranges of the last operation, in the order in which they are due. */
+/** Ranges to invalidate after the last operation, in order. */
 export class SyncRanges {
   count = 0;
   #first = zeros(Float64Array, 8);
@@ -43,8 +43,8 @@ export class SyncRanges {
   #kind = zeros(Uint8Array, 8);
 
   /**
-   * Notes that the hardware must forget `[first, last]`. The empty range at 0 is noted as `[0, -1]`:
-   * in 64 bits it wraps around to the whole space.
+   * Adds `[first, last]`, which must be invalidated. The empty range at 0 is added as `[0, -1]`: in
+   * 64 bits it wraps around to the whole space.
    */
   add(first: number, last: number, kind: number): void {
     if (this.count === this.#first.length) this.#grow();
@@ -85,7 +85,7 @@ export class LeafRuns {
     else this.#begin(sizeBytes, leaves);
   }
 
-  /** One leaf is all that an operation wrote. */
+  /** Records that the operation wrote one leaf only. */
   one(sizeBytes: number): void {
     this.#sizeBytes[0] = sizeBytes;
     this.#leaves[0] = 1;
@@ -99,14 +99,14 @@ export class LeafRuns {
     this.count++;
   }
 
-  /** How many leaves in all. */
+  /** Number of leaves in all runs. */
   get total(): number {
     let total = 0;
     for (let index = 0; index < this.count; index++) total += this.#leaves[index]!;
     return total;
   }
 
-  /** How much memory they lead to. */
+  /** Bytes that the leaves map. */
   get totalBytes(): number {
     let total = 0;
     for (let index = 0; index < this.count; index++) {
@@ -117,7 +117,7 @@ export class LeafRuns {
 
   /** The runs as `[leaf size in bytes, count]`, for an event. */
   toList(): readonly (readonly [number, number])[] {
-    // Made at its length: V8 makes room for 17 at the first `push()`.
+    // Created with its final length: V8 makes room for 17 at the first `push()`.
     const list = new Array<[number, number]>(this.count);
     for (let index = 0; index < this.count; index++) {
       list[index] = [this.#sizeBytes[index]!, this.#leaves[index]!];
@@ -131,15 +131,15 @@ export class LeafRuns {
   }
 }
 
-/** An entry on the way from the top to a leaf. */
+/** An entry on the walk from the top table to a leaf. */
 export interface TableWalkEntry {
-  /** 0 for the lowest tables. */
+  /** Level of its table; 0 for the lowest tables. */
   readonly level: number;
-  /** The number of the table page that it is in, from 1. */
+  /** The number of the table page that contains it, from 1. */
   readonly table: number;
   readonly index: number;
   readonly spanBytes: number;
-  /** The number of the table page below; 0 for a leaf and for an entry that is empty. */
+  /** The number of the table page that it points to; 0 for a leaf and for an empty entry. */
   readonly below: number;
 }
 
@@ -156,8 +156,8 @@ export function orderOf(leaf: number): number {
 type LeafVisitor = (iova: number, phys: number, sizeBytes: number, flags: number) => void;
 
 /**
- * One IO page table: a tree of tables, the record of the last operation, the answer of the last
- * walk, and the lowest table used last, which has most of the next addresses. Nothing here
+ * One IO page table: a tree of tables, the record of the last operation, the result of the last
+ * walk, and the lowest table used last, which serves most of the next addresses. Nothing here
  * allocates in steady state.
  */
 export abstract class PageTable {
@@ -172,11 +172,14 @@ export abstract class PageTable {
   readonly syncs: SyncRanges = new SyncRanges();
   /** Leaves the last `map` wrote or the last `unmap` cleared. */
   readonly leaves: LeafRuns = new LeafRuns();
-  /** Bytes that a `map` which failed had written before, and took back; 0 after success. */
+  /** Bytes that a failed `map` had written and removed again; 0 after success. */
   undoneBytes = 0;
   /** Kernel warnings the last operation raised. */
   warnings = 0;
-  /** Asked before a table page is taken: true, and the map ends with -ENOMEM. Null: never. */
+  /**
+   * Called before a table page is allocated: if it returns true, the map ends with -ENOMEM. Null:
+   * never.
+   */
   outOfMemory: (() => boolean) | null = null;
   walkPhys = 0;
   walkFlags = 0;
@@ -187,13 +190,13 @@ export abstract class PageTable {
   /** The number of the table at the top. */
   protected top: number;
   protected levels: number;
-  /** The first address that the lowest table used last covers; NaN for none. */
+  /** The first address of the lowest table used last; NaN for none. */
   #hotBase = NaN;
-  /** The range of a lowest table. */
+  /** Bytes of addresses that a lowest table covers. */
   readonly #lowestBytes: number;
   readonly #inverseGranule: number;
 
-  /** @param entries Of a table. */
+  /** @param entries Number of entries of a table. */
   constructor(granuleBytes: number, entries: number, levels: number, charge?: HostCharge) {
     this.#lowestBytes = granuleBytes * entries;
     this.#inverseGranule = 1 / granuleBytes;
@@ -220,8 +223,8 @@ export abstract class PageTable {
   abstract map(iova: number, phys: number, sizeBytes: number, flags: number): number;
 
   /**
-   * Maps runs of one granule each to consecutive entries of the lowest table used last, as one `map` for
-   * each run would, without a record of the leaves. An earlier `map` had the same flags.
+   * Maps runs of one granule each to consecutive entries of the lowest table used last, like one `map`
+   * for each run, but without recording the leaves. An earlier `map` had the same flags.
    * @returns How many runs were mapped: it stops at a run that needs more than one entry of that table.
    */
   mapGranules(iova: number, runs: MemoryRuns, first: number, flags: number): number {
@@ -230,10 +233,13 @@ export abstract class PageTable {
     return runs.writeGranules(first, this.hot, start, this.granuleBytes, this.lastPhys, flags);
   }
 
-  /** Unmaps and returns the bytes gone: less at a hole, more where a large leaf was hit. */
+  /**
+   * Unmaps, and returns the bytes unmapped: fewer than asked at a hole, more where a large leaf was
+   * hit.
+   */
   abstract unmap(iova: number, sizeBytes: number): number;
 
-  /** Clears every leaf and every table but an empty one at the top: the caller must invalidate. */
+  /** Clears every leaf and frees every table but the empty top one: the caller must invalidate. */
   clear(): void {
     this.release(this.top);
     this.top = this.nodes.take();
@@ -243,7 +249,7 @@ export abstract class PageTable {
   /** Looks one address up; true when it translates, with the answer in the `walk…` fields. */
   abstract walk(iova: number): boolean;
 
-  /** The entries that a walk of hardware reads, from the top down; none where the tables end before. */
+  /** The entries that a hardware walk reads, from the top down; empty past the end of the tables. */
   path(iova: number): readonly TableWalkEntry[] {
     const path: TableWalkEntry[] = [];
     if (iova > this.lastAddress || iova >= this.spanOf(this.levels)) return path;
@@ -295,10 +301,10 @@ export abstract class PageTable {
   /** Bytes that one entry of a table at a level covers. */
   protected abstract spanOf(level: number): number;
 
-  /** Which entry of its table at a level an address has. */
+  /** The index of an address in its table at a level. */
   protected abstract indexAt(iova: number, level: number): number;
 
-  /** A new operation begins. */
+  /** Resets the record, at the start of an operation. */
   protected begin(): void {
     this.syncs.count = 0;
     this.leaves.count = 0;
@@ -324,8 +330,8 @@ export abstract class PageTable {
 }
 
 /**
- * How one step of a mapping is cut: the largest page that fits, and how many of it until a larger
- * one becomes possible.
+ * Chooses one step of a mapping: the largest page that fits, and how many of it until a larger one
+ * becomes possible.
  *
  * @see rules/dma.md 5.1
  */
@@ -343,7 +349,7 @@ export class PageSizeChoice {
     this.#secondSizeBytes = pageSizesBytes[1] ?? Infinity;
   }
 
-  /** Chooses for what is left of a request; every argument is a multiple of the smallest size. */
+  /** Chooses for the rest of a request; every argument is a multiple of the smallest size. */
   choose(iova: number, phys: number, leftBytes: number): void {
     if (leftBytes < this.#secondSizeBytes) {
       this.sizeBytes = this.#smallestBytes;
@@ -381,7 +387,7 @@ function obstacle(
   return phys % sizeBytes !== 0 ? "phys" : null;
 }
 
-/** Pages of one size, side by side, that a map is made of. */
+/** Consecutive pages of one size in a map. */
 export interface PageCut {
   readonly iova: number;
   readonly phys: number;
@@ -389,11 +395,11 @@ export interface PageCut {
   readonly count: number;
   /** The next larger size that the table has; 0 for none. */
   readonly largerBytes: number;
-  /** Why it is not that: too little is left, or an address is not a multiple of it. */
+  /** Why that larger size was not used: too little is left, or an address is not a multiple of it. */
   readonly obstacle: "no_larger" | "length" | "iova" | "phys";
 }
 
-/** How a map is cut into pages, with the reasons; every argument is a multiple of the smallest size. */
+/** How a map is divided into pages, with the reasons; every argument is a multiple of the smallest size. */
 export function pageCuts(
   pageSizesBytes: readonly number[],
   iova: number,
@@ -421,7 +427,7 @@ export function pageCuts(
   return cuts;
 }
 
-/** Called with the host memory that a table is about to take; throws where the run may not have it. */
+/** Called with the host memory that a table is about to allocate; throws at the run's memory limit. */
 export type HostCharge = (sizeBytes: number) => void;
 
 /** The settings of a table of the generic format. */
@@ -429,7 +435,7 @@ export interface GenericPageTableOptions {
   readonly pageSizesBytes: readonly number[];
   /** Width of an IOVA: 39, 48 or 57 for VT-d and x86-64, 64 for AMD v1. */
   readonly addressBits: number;
-  /** Width of the used part, where that is less. */
+  /** Width of the used part, if it is smaller. */
   readonly apertureBits?: number;
   /** AMD v1: starts with three levels and grows as addresses need it. */
   readonly growsOnDemand?: boolean;
@@ -457,7 +463,7 @@ class TablePages {
     return (this.pages.length - 1) * this.entries * 8;
   }
 
-  /** A table with only empty entries. */
+  /** Allocates a table with only empty entries. */
   take(): number {
     const recycled = this.#free.pop();
     if (recycled !== undefined) return recycled;

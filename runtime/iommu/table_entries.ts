@@ -1,8 +1,8 @@
 /**
  * The 64 bits of an entry, in each page-table format, by the published specifications.
  *
- * Tables here keep what an entry means; its bits are made when a reader asks for them. A bit that the
- * model has no use for is 0: global, execute-disable, snoop control, keys.
+ * The tables store only address and flags; the bits are computed when a reader requests them. A bit
+ * that the model does not use is 0: global, execute-disable, snoop control, keys.
  *
  * @see Intel Virtualization Technology for Directed I/O, 9.7 and 9.8; AMD I/O Virtualization
  *   Technology (48882), 2.2.3; AMD64 Architecture Programmer's Manual 2, 5.3 and 5.4; Arm
@@ -12,16 +12,16 @@ import { alignUp, type Bytes, type PhysAddr, physAddr } from "../address.ts";
 import { PTE_CACHE, PTE_MMIO, PTE_PRIVILEGED, PTE_READ, PTE_WRITE } from "./page_table.ts";
 
 export interface EntryFacts {
-  /** The table below, or where the memory of a leaf begins. */
+  /** Physical address of the table below, or of a leaf's memory. */
   readonly phys: number;
   /** 0 for the lowest tables. */
   readonly level: number;
-  /** It leads to memory, and not to another table. */
+  /** The entry maps memory rather than pointing to another table. */
   readonly isLeaf: boolean;
   /** `PTE_*` of a leaf. */
   readonly flags: number;
   readonly sizeBytes: number;
-  /** How much one entry of its table covers: less than a leaf that fills several. */
+  /** Bytes that one entry of its table covers: fewer than a leaf that fills several entries. */
   readonly spanBytes: number;
   readonly granuleBytes: number;
 }
@@ -38,7 +38,7 @@ export interface EntryFormat {
   /** Names of the entries, those of the lowest tables first. */
   readonly names: readonly string[];
   readonly fields: readonly EntryField[];
-  /** The bits of the address; the address itself when left out. */
+  /** Encodes the address; default: the address itself. */
   readonly address?: (entry: EntryFacts) => bigint;
 }
 
@@ -75,7 +75,7 @@ const X86_FIELDS = [
   field("P", 0, "present", always),
   field("RW", 1, "writable", writable),
   field("US", 2, "user, as requests without a PASID are", always),
-  // Set beforehand, as the specifications allow, so that no walk has to write them.
+  // Always set, as the specifications allow, so that no walk has to write them.
   field("A", 5, "accessed", always),
   field("D", 6, "dirty", (entry) => entry.isLeaf && writable(entry)),
   PAGE_SIZE_FIELD,
@@ -93,7 +93,7 @@ export const AMD_V2: EntryFormat = {
   fields: X86_FIELDS,
 };
 
-/** The next level of a leaf with the size in its address. */
+/** `next` level of a leaf that encodes its size in its address. */
 const SIZE_IN_ADDRESS = 7;
 
 const hasOwnSize = ({ isLeaf, sizeBytes, spanBytes }: EntryFacts) =>
@@ -114,16 +114,17 @@ export const AMD_V1: EntryFormat = {
     field("IR", 61, "read", readable),
     field("IW", 62, "write", writable),
   ],
-  // The lowest bit that is 0 gives the size: half of it, and all below it in the address are ones.
+  // The position of the lowest 0 bit gives the size: it is the bit of half the size, and all
+  // address bits below are ones.
   address: (entry) =>
     BigInt(entry.phys + (hasOwnSize(entry) ? entry.sizeBytes / 2 - entry.granuleBytes : 0)),
 };
 
-/** What software chose to put into the attributes that entries name by number. */
+/** Indices of the memory attributes that software chose; entries contain the index. */
 const ARM_MEMORY = { notCached: 0, writeBack: 1, device: 2 } as const;
 const INNER_SHAREABLE = 3;
 const OUTER_SHAREABLE = 2;
-/** Address bits that descriptors of 64 KiB granules have below the granule. */
+/** Descriptors of 64 KiB granules store the address bits from this one on below the granule. */
 const ARM_HIGH_ADDRESS = 2n ** 48n;
 
 export const ARM_STAGE_1: EntryFormat = {
@@ -168,15 +169,15 @@ export const ARM_STAGE_1: EntryFormat = {
   },
 };
 
-/** Room for the table pages of a domain in the address space. */
+/** Address space reserved for the table pages of a domain. */
 const DOMAIN_TABLES_BYTES = 2 ** 32;
 
 /**
- * Where a table page lies. The tables take nothing of the RAM that a machine block describes: they
- * have separate memory behind all of its ranges, the pages in the order in which they were first
- * needed. A kernel takes them from its page allocator, wherever a page is free.
+ * Physical address of a table page. The tables use none of the RAM that a machine block describes:
+ * they lie after all of its ranges, the pages in the order in which they were first needed. A real
+ * kernel gets them from its page allocator, wherever a page is free.
  *
- * @param memoryEnd Where the last of the machine's ranges ends.
+ * @param memoryEnd End of the last of the machine's ranges.
  * @param page The page's number in its domain, from 1.
  */
 export function tablePagePhys(
