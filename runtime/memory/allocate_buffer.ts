@@ -1,5 +1,5 @@
 /**
- * How buffers get their memory: the rules of `buffer(…)` and `alloc_pages(…)` in language.md.
+ * Allocates the memory of buffers: the rules of `buffer(…)` and `alloc_pages(…)` in language.md.
  */
 import { alignDown, type Bytes, type PhysAddr } from "../address.ts";
 import { KernelError } from "../errno.ts";
@@ -16,19 +16,19 @@ import { INJECTION } from "../injection.ts";
 import type { Machine } from "../machine.ts";
 import type { KernelAreas } from "../dma/kernel_areas.ts";
 
-/** More pieces than this are a slip of the pen. */
+/** More pieces than this are taken for a typing mistake. */
 const MAX_PIECES = 2 ** 20;
-/** The cost of a piece, or a page of it, in units of work. */
+/** Units of work that a piece, or a page of it, costs. */
 const SEGMENT_UNITS = 64;
 
 export interface BufferRequest {
-  /** Length of the content; the sum of the pieces when left out. */
+  /** Length of the content; default: the sum of the pieces. */
   readonly sizeBytes?: Bytes;
-  /** Where in its page the first piece starts; default 0. */
+  /** Offset of the first piece in its page; default 0. */
   readonly offsetBytes?: Bytes;
-  /** Number of pieces; as many as the size needs when left out. */
+  /** Number of pieces; default: as many as the size needs. */
   readonly pieces?: number;
-  /** Length of each piece; default: from where it starts to the end of that page. */
+  /** Length of each piece; default: from its start to the end of that page. */
   readonly pieceBytes?: Bytes;
   /** Distance in physical memory from one piece's start to the next one's. */
   readonly strideBytes?: Bytes;
@@ -37,14 +37,14 @@ export interface BufferRequest {
 }
 
 /**
- * Takes memory for a buffer.
+ * Allocates memory for a buffer.
  *
- * With no pieces named, the buffer is one run. Pieces without a stride lie on scattered pages: the
- * first at `offsetBytes`, the others at the start of theirs, no two on pages side by side. With a
- * stride, the k-th piece lies exactly k strides behind the first, and pages between them stay free.
+ * Without `pieces`, the buffer is one run. Pieces without a stride lie on scattered pages: the
+ * first at `offsetBytes`, the others at the start of their pages, no two on adjacent pages. With a
+ * stride, the k-th piece lies exactly k strides after the first, and pages between them stay free.
  *
- * @throws {RangeError} When the numbers do not go together: a size that is not the sum of the
- *   pieces, an offset outside a page, pieces that would overlap.
+ * @throws {RangeError} When the numbers are inconsistent: a size that is not the sum of the pieces,
+ *   an offset outside a page, pieces that would overlap.
  * @throws {KernelError} ENOMEM when no memory of that shape is free.
  */
 export function allocateBuffer(home: BufferHome, request: BufferRequest): HostBuffer {
@@ -64,9 +64,9 @@ export function allocateBuffer(home: BufferHome, request: BufferRequest): HostBu
 }
 
 /**
- * Takes whole pages as a buffer; pages side by side are one segment.
+ * Allocates whole pages as a buffer; adjacent pages are one segment.
  *
- * @param request `orderAligned` as `PageAllocator.alloc` has it.
+ * @param request `orderAligned` as in `PageAllocator.alloc`.
  * @throws {KernelError} ENOMEM when no such pages are free.
  */
 export function allocatePages(
@@ -233,7 +233,7 @@ function allocateStrided(
   return new HostBuffer(home, segments, owned);
 }
 
-/** Appends pages to a list of runs, joining what touches or overlaps the last one. */
+/** Appends pages to a list of runs; pages that touch or overlap the last run extend it. */
 function addRun(runs: (PageRun & { pages: number })[], start: number, end: number): void {
   const last = runs.at(-1);
   if (last !== undefined && start <= last.startPage + last.pages) {
@@ -241,7 +241,10 @@ function addRun(runs: (PageRun & { pages: number })[], start: number, end: numbe
   } else runs.push({ startPage: start, pages: end - start });
 }
 
-/** Announces the host memory of a buffer. More pages than exist take nothing. */
+/**
+ * Checks the memory limit for a buffer before its allocation. A buffer of more pages than exist
+ * allocates nothing.
+ */
 function demandPages(
   { memory, pages: { pageSizeBytes, totalPages } }: BufferHome,
   segments: number,
@@ -256,13 +259,13 @@ function noMemory(sizeBytes: Bytes): KernelError {
 }
 
 /**
- * Takes up to `wantedPages` single pages and adds their addresses to a list. Each page is a passing
- * of the point `alloc_pages`; the first that cannot be had ends the call, and the earlier ones
- * stay.
+ * Allocates up to `wantedPages` single pages and adds their addresses to a list. Each page passes
+ * the injection point `alloc_pages`; the first that cannot be allocated ends the call, and the
+ * earlier ones stay.
  *
- * @param apart No two are neighbours, as far as memory goes; else they are side by side where they
- * can be.
- * @returns How many it took: less than wanted, or none, where memory is short.
+ * @param apart No two are neighbours, as far as memory allows; else they are adjacent where
+ *   possible.
+ * @returns How many were allocated: fewer than wanted, or 0, where memory is short.
  * @see rules/hmm-rdma-vfio.md 3.1
  */
 export function allocPagesBulk(
@@ -278,12 +281,12 @@ export function allocPagesBulk(
   return into.length - before;
 }
 
-/** The source of memory, which knows its kind. */
+/** The parts of a machine that kernel allocations need. */
 export interface KernelHome extends BufferHome {
   readonly areas: KernelAreas;
 }
 
-/** One buffer for the CPU. Its pages are vmalloc's until it is freed. */
+/** A buffer that is contiguous for the CPU. Its pages count as vmalloc memory until it is freed. */
 class VmallocBuffer extends HostBuffer {
   readonly #areas: KernelAreas;
 
@@ -300,8 +303,9 @@ class VmallocBuffer extends HostBuffer {
 }
 
 /**
- * Memory that is contiguous, on separate pages.
- * @throws {KernelError} ENOMEM when no run of free pages is so long, or no block may be.
+ * Allocates physically contiguous memory on pages that no other buffer uses.
+ * @throws {KernelError} ENOMEM when no run of free pages is long enough, or above the largest
+ *   block.
  */
 export function kmalloc(home: KernelHome, sizeBytes: Bytes): HostBuffer {
   const largestBytes = MAX_BLOCK_PAGES * home.pages.pageSizeBytes;
@@ -312,7 +316,7 @@ export function kmalloc(home: KernelHome, sizeBytes: Bytes): HostBuffer {
 }
 
 /**
- * Memory of single pages, no two of them side by side.
+ * Allocates single pages, no two of them adjacent.
  * @throws {KernelError} ENOMEM when there are too few.
  */
 export function vmalloc(home: KernelHome, sizeBytes: Bytes): HostBuffer {

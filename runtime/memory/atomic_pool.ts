@@ -1,6 +1,6 @@
 /**
- * Coherent memory for callers that may not sleep and devices that are not coherent: pages with
- * caches already off, in pools of limited size, one for each zone.
+ * Coherent memory for callers that may not sleep and devices that are not coherent: pages that are
+ * already uncached, in pools of limited size, one for each zone.
  *
  * @see rules/dma.md 1.9
  */
@@ -13,7 +13,7 @@ const PER_GIB_BYTES = 128 * KIB;
 /** Last addresses of the zones: all of memory, DMA32, DMA. */
 const ZONE_ENDS = [Number.MAX_SAFE_INTEGER, 2 ** 32 - 1, 2 ** 24 - 1];
 
-/** Where a pool gets its pages, and the worker that makes it grow. */
+/** The allocator of a pool's pages, and the clock of the worker that grows it. */
 export interface AtomicPoolHome {
   readonly pages: PageAllocator;
   readonly clock: VirtualClock;
@@ -23,7 +23,7 @@ export interface AtomicPoolHome {
 class AtomicPool implements PageHome, TimerHandler {
   readonly #home: AtomicPoolHome;
   readonly #lastPhys: number;
-  /** The free reserve: an allocation that leaves less makes the pool double. */
+  /** The reserve of free pages: an allocation that leaves fewer makes the pool double. */
   readonly #initialPages: number;
   #freePages: PhysAddr[] = [];
   #totalPages = 0;
@@ -56,7 +56,7 @@ class AtomicPool implements PageHome, TimerHandler {
     this.#freePages = [...this.#freePages, ...pages].toSorted((a, b) => a - b);
   }
 
-  /** The worker: as much again. */
+  /** The worker: doubles the pool. */
   timerExpired(): void {
     if (this.#freePages.length < this.#initialPages) this.#add(this.#totalPages);
   }
@@ -79,7 +79,7 @@ class AtomicPool implements PageHome, TimerHandler {
   }
 }
 
-/** The pools of a machine, each made when it is first asked for. */
+/** The pools of a machine, each created at its first use. */
 export class AtomicPools {
   readonly #ofZones = ZONE_ENDS.map((): AtomicPool | null => null);
 
@@ -87,7 +87,7 @@ export class AtomicPools {
 
   /**
    * Adjacent pages of a zone that lies below an address.
-   * @returns The pages with the pool that they go back to; null without any.
+   * @returns The pages with the pool they must be freed to; null without any.
    */
   take(
     count: number,
@@ -104,7 +104,7 @@ export class AtomicPools {
     return pages === null ? null : { pages, home: pool };
   }
 
-  /** 128 KiB for each GiB of memory, at least that, at most the largest block. */
+  /** 128 KiB for each GiB of memory, at least 128 KiB, at most the largest block. */
   #initialPages(): number {
     const { pageSizeBytes, totalPages } = this.home.pages;
     const pages = Math.floor(totalPages / (GIB / PER_GIB_BYTES));

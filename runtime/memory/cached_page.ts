@@ -1,18 +1,16 @@
-/**
- * Lines of the CPU's caches that differ from memory, or may, kept by page.
- */
+/** Lines of the CPU's caches that differ from memory, or may differ, stored by page. */
 import { type Bytes, PAGE_SIZE_BYTES, type PhysAddr } from "../address.ts";
 import { IntervalSet } from "./interval_set.ts";
 
 export const CACHE_LINE_BYTES = 64;
 const PAGE_LINES = PAGE_SIZE_BYTES / CACHE_LINE_BYTES;
 
-/** Whose a cache line is: the CPU's, unless a driver has given it to a device. */
+/** Owners of cache lines: the CPU, unless a driver has handed the line to a device. */
 export class LineOwners {
-  /** Numbers of the lines that are a device's. */
+  /** Numbers of the device-owned lines. */
   readonly #devices = new IntervalSet();
 
-  /** Gives every line that holds a byte of the span to the device, or takes it back. */
+  /** Makes every line that holds a byte of the span device-owned, or the CPU's again. */
   set(phys: number, sizeBytes: Bytes, devices: boolean): void {
     const first = Math.floor(phys / CACHE_LINE_BYTES);
     const end = Math.ceil((phys + sizeBytes) / CACHE_LINE_BYTES);
@@ -20,7 +18,7 @@ export class LineOwners {
     else this.#devices.delete(first, end);
   }
 
-  /** True when the line at an address is a device's. */
+  /** True when the line at an address is device-owned. */
   isDevices(phys: number): boolean {
     return this.#devices.has(Math.floor(phys / CACHE_LINE_BYTES));
   }
@@ -32,41 +30,41 @@ export const DIRTY = 1;
 export const OVERWRITTEN = 2;
 
 /**
- * The state of a line against memory: the same, newer by the CPU's hand, older by a device's, or
- * both at once, so that one of the two will be lost.
+ * The state of a line compared with memory: equal, newer (the CPU wrote), older (a device wrote),
+ * or both, so that one of the two writes will be lost.
  */
 export type LineState = "clean" | "dirty" | "stale" | "conflict";
 
 export const STATE_WORDS: readonly LineState[] = ["clean", "dirty", "stale", "conflict"];
 
-/** One line as an onlooker sees it. */
+/** One line, for display. */
 export interface CacheLine {
   readonly phys: PhysAddr;
   /**
-   * The owner that may touch it: maintenance for the device gives it away, that for the CPU takes
-   * it back.
+   * The owner that may access it: maintenance for the device hands the line over, maintenance for
+   * the CPU takes it back.
    */
   readonly owner: "cpu" | "device";
   readonly state: LineState;
 }
 
-/** The lines of one page that differ from memory, or may. */
+/** The lines of one page that differ from memory, or may differ. */
 export class CachedPage {
   readonly bytes = new Uint8Array(PAGE_SIZE_BYTES);
   readonly states = new Uint8Array(PAGE_LINES);
-  /** Lines with a state. */
+  /** Number of lines with a state other than clean. */
   held = 0;
   cpuWroteAt: number | null = null;
   deviceWroteAt: number | null = null;
   writer: string | null = null;
 }
 
-/** Number in its page of the line that holds an address, or an offset in a page. */
+/** Number of the line in its page, for an address or an offset in a page. */
 export function lineIn(address: number): number {
   return Math.floor((address & (PAGE_SIZE_BYTES - 1)) / CACHE_LINE_BYTES);
 }
 
-/** Visits the pages of a span: each page's address, and the part of it that lies in the span. */
+/** Visits the pages of a span: each page's address, and the page's part of the span. */
 export function eachPage(
   phys: number,
   sizeBytes: Bytes,
@@ -99,9 +97,9 @@ export function eachRun(
 }
 
 /**
- * Whether the lines of a page have the bytes of `other` from an address to another.
+ * Whether a page's cached bytes equal those of `other` from one address to another.
  *
- * @param offset What an address's place in `other` is more than the address.
+ * @param offset Added to an address, gives its index in `other`.
  */
 export function holds(
   { bytes }: CachedPage,
@@ -116,7 +114,7 @@ export function holds(
   return true;
 }
 
-/** The kinds there are: two of old bytes, two of lost ones. */
+/** Kinds of cache hazards: two where old bytes are read, two where bytes are lost. */
 export type CacheHazardKind =
   /** The CPU read bytes that a device has replaced in memory. */
   | "stale_cacheline_read"
@@ -127,7 +125,10 @@ export type CacheHazardKind =
   /** Bytes that a device wrote were overwritten by an old line. */
   | "device_write_lost";
 
-/** What goes wrong when a driver does not hand its memory over: how many lines one operation met, and who had written before. */
+/**
+ * A mistake of a driver that did not hand its memory over: the lines that one operation affected, and the statement that wrote
+ * them.
+ */
 export interface CacheHazard {
   readonly kind: CacheHazardKind;
   /** The first of the lines. */
@@ -139,7 +140,7 @@ export interface CacheHazard {
   readonly writtenAt: number | null;
 }
 
-/** The lines that one operation of the caches found in trouble. */
+/** Collects the affected lines of one cache operation. */
 export class HazardFinding {
   lines = 0;
   phys = 0;

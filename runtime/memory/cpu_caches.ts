@@ -1,15 +1,15 @@
 /**
- * The CPU's caches, where a device does not see them: lines of 64 bytes, each with an owner.
+ * The CPU's caches, on machines with non-coherent devices: lines of 64 bytes, each with an owner.
  *
- * The model is the worst that hardware may do, because that is what a driver must be right for:
+ * The model is the worst that hardware may do, because a driver must be correct for that case:
  *
  * - What the CPU writes stays in its caches until it is cleaned. A device reads memory, and so the
  *   bytes from before.
- * - The CPU may have read any line ahead of need. So when a device writes memory, the caches are
- *   taken to hold the old bytes, and the CPU sees those until the line is invalidated.
+ * - The CPU may have prefetched any line. So when a device writes memory, the caches are assumed to
+ *   hold the old bytes, and the CPU reads those until the line is invalidated.
  *
- * A line that holds what memory holds is not kept at all. Devices that do see the caches are
- * answered from them. Reading changes nothing, so looking at memory never does.
+ * A line equal to memory is not stored at all. Coherent devices read from the caches. A CPU read
+ * changes no state, so inspecting memory never does.
  *
  * @see rules/dma.md 2.1, 2.2
  */
@@ -32,23 +32,23 @@ import {
 } from "./cached_page.ts";
 import type { HostMemory, PhysicalMemory } from "./physical_memory.ts";
 
-/** Caches are finite: beyond 16 MiB, the page that came first goes back to memory. */
+/** Caches are finite: beyond 16 MiB, the oldest page is written back to memory. */
 const MAX_PAGES = 4096;
-/** The cost of a page's lines in units of work, when they are read or written. */
+/** Units of work that reading or writing a page's lines costs. */
 const PAGE_UNITS = 64;
 
 export interface CurrentStatement {
   readonly site: number | null;
 }
 
-/** The data of a device that the caches need. */
+/** The properties of a device that the caches need. */
 export interface AccessingDevice {
   readonly name: string;
-  /** It sees the caches: it is answered from them, and they give way to its writes. */
+  /** The device is coherent: it reads from the caches, and its writes replace their lines. */
   readonly coherent: boolean;
 }
 
-/** Takes lines of a page: the address and the number of the first, and how many they are. */
+/** Visits lines of a page: the address and the number of the first, and how many they are. */
 type VisitLines = (page: CachedPage, phys: number, line: number, count: number) => void;
 
 const NO_LINES: readonly Bytes[] = [];
@@ -58,15 +58,15 @@ export class CpuCaches implements HostMemory {
   readonly #memory: PhysicalMemory;
   readonly #place: CurrentStatement;
   readonly #onHazard: (hazard: CacheHazard) => void;
-  /** By page number, the oldest first. */
+  /** Pages by number, the oldest first. */
   readonly #pages = new Map<number, CachedPage>();
   readonly #uncached = new Set<number>();
-  /** Of each follower, the numbers of the pages that may have changed since it looked. */
+  /** For each follower, the numbers of the pages that may have changed since it last read them. */
   readonly #followers: Set<number>[] = [];
   readonly #line = new Uint8Array(CACHE_LINE_BYTES);
   readonly #page = new Uint8Array(PAGE_SIZE_BYTES);
 
-  /** @param onHazard Called for bytes that were lost or stale; nothing depends on it. */
+  /** @param onHazard Called for bytes that were lost or stale; for reports only. */
   constructor(
     memory: PhysicalMemory,
     place: CurrentStatement,
@@ -77,7 +77,7 @@ export class CpuCaches implements HostMemory {
     this.#onHazard = onHazard;
   }
 
-  /** Collects the numbers of the pages with bytes or states that may change from now on. */
+  /** Returns a set that collects the numbers of pages with bytes or states that change from now on. */
   follow(): Set<number> {
     const changed = new Set<number>();
     this.#followers.push(changed);
@@ -91,12 +91,12 @@ export class CpuCaches implements HostMemory {
     this.#tell("stale_cacheline_read", stale);
   }
 
-  /** The bytes that the CPU would read, for an observer. */
+  /** The bytes that the CPU would read, without reporting hazards. */
   look(phys: PhysAddr, into: Uint8Array, offset: number, sizeBytes: Bytes): void {
     this.#readLines(phys, into, offset, sizeBytes, null);
   }
 
-  /** The CPU writes: into its lines, wherever memory is cached. */
+  /** The CPU writes into its lines, or into memory that is not cached. */
   write(phys: PhysAddr, from: Uint8Array, offset: number, sizeBytes: Bytes): void {
     let source = offset;
     eachPage(phys, sizeBytes, (page, start, end) => {
@@ -123,7 +123,7 @@ export class CpuCaches implements HostMemory {
     }
   }
 
-  /** Writes every line back that holds a byte of the span, and gives the lines to the device. */
+  /** Writes every line back that holds a byte of the span, and makes the lines device-owned. */
   clean(phys: PhysAddr, sizeBytes: Bytes): void {
     const lost = new HazardFinding();
     this.#eachHeldRun(phys, sizeBytes, (page, at, line, count) => {
@@ -134,8 +134,8 @@ export class CpuCaches implements HostMemory {
   }
 
   /**
-   * Drops every line that holds a byte of the span, and gives the lines to the CPU. A line that lies
-   * in the span by a part only is written back first: the rest of it is outside the span.
+   * Drops every line that holds a byte of the span, and makes the lines the CPU's. A line that lies
+   * only partly in the span is written back first: the rest of it is outside the span.
    */
   invalidate(phys: PhysAddr, sizeBytes: Bytes): void {
     const dropped = new HazardFinding();
@@ -153,7 +153,7 @@ export class CpuCaches implements HostMemory {
     this.#tell("device_write_lost", lost);
   }
 
-  /** Gives the lines of a span to the CPU as they are. */
+  /** Makes the lines of a span the CPU's without changing their state. */
   handBack(phys: PhysAddr, sizeBytes: Bytes): void {
     this.owners.set(phys, sizeBytes, false);
   }
@@ -197,14 +197,14 @@ export class CpuCaches implements HostMemory {
     this.#notePages(phys, sizeBytes);
   }
 
-  /** Sets memory itself, past the lines: for bytes that no driver owns. */
+  /** Sets memory itself and bypasses the lines: for bytes that no driver owns. */
   fillMemory(phys: PhysAddr, sizeBytes: Bytes, byte: number): void {
     this.#giveWay(phys, sizeBytes);
     this.#memory.fill(phys, sizeBytes, byte);
     this.#notePages(phys, sizeBytes);
   }
 
-  /** Takes whole pages out of the caches: memory that CPU and device share reads and writes through. */
+  /** Removes whole pages from the caches: reads and writes of coherent memory bypass them. */
   makeUncached(phys: PhysAddr, sizeBytes: Bytes): void {
     this.#giveWay(phys, sizeBytes);
     eachPage(phys, sizeBytes, (page) => this.#uncached.add(page / PAGE_SIZE_BYTES));
@@ -216,7 +216,7 @@ export class CpuCaches implements HostMemory {
     eachPage(phys, sizeBytes, (page) => this.#uncached.delete(page / PAGE_SIZE_BYTES));
   }
 
-  /** The lines of a span, for a look. */
+  /** The lines of a span, for display. */
   linesOf(phys: PhysAddr, sizeBytes: Bytes): readonly CacheLine[] {
     const lines: CacheLine[] = [];
     const first = phys - phys % CACHE_LINE_BYTES;
@@ -231,7 +231,7 @@ export class CpuCaches implements HostMemory {
     return lines;
   }
 
-  /** Where in a page lie lines that a device has written behind the CPU's back, in bytes. */
+  /** Offsets in a page of the lines that a device has overwritten in memory, in bytes. */
   oldLinesIn(page: PhysAddr): readonly Bytes[] {
     const states = this.#pages.get(page / PAGE_SIZE_BYTES)?.states;
     if (states === undefined) return NO_LINES;
@@ -280,14 +280,14 @@ export class CpuCaches implements HostMemory {
         lines.held++;
         if (!whole) this.#load(lines, page + from, line, 1);
       }
-      // A line that is replaced as a whole keeps none of a device's writes.
+      // A line that is replaced as a whole contains no old bytes.
       lines.states[line] = whole ? DIRTY : lines.states[line]! | DIRTY;
     }
     lines.cpuWroteAt = this.#place.site;
     return lines;
   }
 
-  /** A device that sees no caches is about to write: they keep the bytes from before. */
+  /** A non-coherent device is about to write: its lines get the state that they hold the old bytes. */
   #overtake(writer: string, page: number, start: number, end: number): void {
     const lines = this.#pageFor(page);
     if (lines === null) return;
@@ -390,12 +390,12 @@ export class CpuCaches implements HostMemory {
   }
 
   /**
-   * Visits the lines that the caches hold of a span: those in one state that follow each other in a
-   * page at once. Pages that hold none afterwards go.
+   * Visits the stored lines of a span: consecutive lines of a page in one state at once. Pages that
+   * have no lines afterwards are removed.
    */
   #eachHeldRun(phys: number, sizeBytes: Bytes, visit: VisitLines): void {
     const end = phys + sizeBytes;
-    // A span may be far larger than all that is held.
+    // A span may be far larger than all stored pages.
     if (sizeBytes / PAGE_SIZE_BYTES > this.#pages.size) {
       for (const number of [...this.#pages.keys()]) {
         const page = number * PAGE_SIZE_BYTES;

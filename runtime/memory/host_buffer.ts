@@ -1,5 +1,5 @@
 /**
- * A buffer of the host as a driver's caller sees it: bytes in one order, memory in pieces.
+ * A buffer of the host: one sequence of bytes for its user, in one or more pieces of memory.
  *
  * @see docs/language/calls.md
  */
@@ -17,7 +17,7 @@ export interface BufferSegment {
   readonly sizeBytes: Bytes;
 }
 
-/** Pages as segments, one for each run of neighbours. */
+/** Pages as segments, one for each run of adjacent pages. */
 export function segmentsOf(pages: readonly PhysAddr[], pageSizeBytes: Bytes): BufferSegment[] {
   const runs: { phys: PhysAddr; sizeBytes: Bytes }[] = [];
   for (const phys of pages) {
@@ -28,10 +28,10 @@ export function segmentsOf(pages: readonly PhysAddr[], pageSizeBytes: Bytes): Bu
   return runs;
 }
 
-/** A byte, bytes 0, 1, 2 … 255, 0 …, or bytes of the machine's generator. */
+/** One byte value, the bytes 0, 1, 2 … 255, 0 …, or bytes of the machine's random generator. */
 export type FillPattern = "counting" | "random" | number;
 
-/** Bytes in which two buffers differ. */
+/** A run of bytes in which two buffers differ. */
 export interface BufferDifference {
   readonly offsetBytes: Bytes;
   readonly sizeBytes: Bytes;
@@ -39,9 +39,12 @@ export interface BufferDifference {
 
 /** Checks of memory that the CPU uses and frees. */
 export interface HostMemoryChecks {
-  /** The CPU writes to a buffer that is not freed. A read is what a scenario looks at, whenever. */
+  /**
+   * The CPU writes to a buffer that is not freed. Reads are not checked: a scenario may inspect
+   * memory at any time.
+   */
   written(pieces: readonly BufferSegment[]): void;
-  /** Pages go back to the allocator. */
+  /** Pages are freed to the allocator. */
   freed(pages: readonly PhysAddr[], pageSizeBytes: Bytes): void;
   /** A buffer is freed that was freed before. */
   freedTwice(phys: PhysAddr, sizeBytes: Bytes): void;
@@ -49,17 +52,17 @@ export interface HostMemoryChecks {
   usedAfterFree(phys: PhysAddr, sizeBytes: Bytes): void;
 }
 
-/** Where a buffer's content lives, and where its random bytes come from. */
+/** The parts of a machine that buffers use: memory for the content, and the source of random bytes. */
 export interface BufferHome {
   readonly checker?: { readonly memory: HostMemoryChecks } | null;
   readonly memory: PhysicalMemory;
-  /** The CPU's caches, where they matter: a buffer is what the CPU reads and writes. */
+  /** The CPU's caches, where they are simulated: a buffer is read and written by the CPU. */
   readonly caches?: CpuCaches | null;
   readonly pages: PageAllocator;
   readonly random: Random;
 }
 
-/** The host memory of a buffer's page, and of a piece. */
+/** Host memory that a buffer's page, and a piece, cost. */
 const PAGE_COST_BYTES = 16;
 const SEGMENT_COST_BYTES = 96;
 
@@ -67,18 +70,18 @@ export function bufferCost(segments: number, pages: number): Bytes {
   return SEGMENT_COST_BYTES * segments + PAGE_COST_BYTES * pages;
 }
 
-/** The cost of copying one piece, or one page, in units of work. */
+/** Units of work that copying one piece, or one page, costs. */
 const COPY_UNITS = 8;
-/** The cost of examining a piece. */
+/** Units of work that examining a piece costs. */
 const SEGMENT_UNITS = 4;
 const RANDOM_PAGE_UNITS = PAGE_SIZE_BYTES;
 
-/** After so many bytes a pattern that counts begins anew. */
+/** Length after which the pattern `counting` repeats. */
 const PATTERN_BYTES = 256;
-/** A page of 0, 1, 2 … with room behind it to begin anywhere in the pattern. */
+/** A page of 0, 1, 2 …, longer by one pattern, so that a copy can begin anywhere in the pattern. */
 const COUNTING = countingBytes(PAGE_SIZE_BYTES + PATTERN_BYTES);
 
-/** Bytes that count. By copies of the existing part: every start runs this, and must not wait. */
+/** Bytes that count up. Made by repeated copying, as every program start runs this. */
 function countingBytes(sizeBytes: Bytes): Uint8Array {
   const bytes = new Uint8Array(sizeBytes);
   for (let index = 0; index < PATTERN_BYTES; index++) bytes[index] = index;
@@ -92,7 +95,7 @@ export class HostBuffer {
   readonly sizeBytes: Bytes;
   readonly #home: BufferHome;
   readonly #ownedPages: readonly PhysAddr[];
-  /** Its host memory; that of a view of another buffer counts for its maker. */
+  /** Host memory that it holds; 0 for a view of another buffer. */
   #heldBytes = 0;
   #isFreed = false;
 
@@ -121,7 +124,7 @@ export class HostBuffer {
     return this.segments[0]?.phys ?? 0 as PhysAddr;
   }
 
-  /** The pages the content lies in, in its order; one that is met again at once counts once. */
+  /** The pages of the content, in its order; consecutive bytes on the same page count once. */
   get pages(): readonly PhysAddr[] {
     const pageBytes = this.#home.pages.pageSizeBytes;
     const pages: PhysAddr[] = [];
@@ -134,7 +137,7 @@ export class HostBuffer {
     return pages;
   }
 
-  /** Where the content's byte `offsetBytes` lies. */
+  /** Physical address of the content's byte `offsetBytes`. */
   physAt(offsetBytes: Bytes): PhysAddr {
     let rest = offsetBytes;
     for (const { phys, sizeBytes } of this.segments) {
@@ -176,12 +179,12 @@ export class HostBuffer {
     return this.#read(this.#accessed(false));
   }
 
-  /** The same, into the first bytes of an array that is long enough. */
+  /** Like `readAll`, into the first bytes of an array that is long enough. */
   readInto(bytes: Uint8Array): void {
     this.#read(this.#accessed(false), bytes);
   }
 
-  /** The same for an observer: stale bytes are not reported. */
+  /** Like `readAll`, without reporting stale bytes. */
   look(): Uint8Array {
     const { caches, memory } = this.#home;
     return this.#read(caches ? { read: caches.look.bind(caches) } : memory);
@@ -200,7 +203,7 @@ export class HostBuffer {
     return bytes;
   }
 
-  /** The memory as the CPU reads or writes it, which the checker sees. */
+  /** Reports the CPU's access to the checker, and returns the memory as the CPU sees it. */
   #accessed(writes: boolean): HostMemory {
     const { caches, checker, memory } = this.#home;
     if (checker && this.#usesFreed(writes)) checker.memory.usedAfterFree(this.phys, this.sizeBytes);
@@ -209,7 +212,7 @@ export class HostBuffer {
   }
 
   /**
-   * Replaces the content from its first byte on; what lies behind stays.
+   * Replaces the content from its first byte on; the bytes after the new ones stay.
    * @throws {RangeError} When there are more bytes than the buffer holds.
    */
   writeAll(bytes: Uint8Array): void {
@@ -257,7 +260,10 @@ export class HostBuffer {
     return this.sizeBytes === other.sizeBytes && this.differences(other).length === 0;
   }
 
-  /** The runs of bytes in which two buffers differ; bytes only one of them has differ. */
+  /**
+   * The runs of bytes in which two buffers differ; bytes that only one of them has count as
+   * different.
+   */
   differences(other: HostBuffer): readonly BufferDifference[] {
     const mine = this.readAll();
     const theirs = other.readAll();
@@ -275,7 +281,7 @@ export class HostBuffer {
     return differences;
   }
 
-  /** Frees the pages that were taken for this buffer; slices own none. */
+  /** Frees the pages that were allocated for this buffer; slices own none. */
   free(): void {
     const { checker, pages } = this.#home;
     if (this.#isFreed) return checker?.memory.freedTwice(this.phys, this.sizeBytes);
@@ -285,7 +291,10 @@ export class HostBuffer {
     this.#home.memory.budget.release(this.#heldBytes);
   }
 
-  /** A view of others' memory counts its writes; its reads are those of a scenario. */
+  /**
+   * Whether an access uses freed memory. For a view of other buffers' memory only writes count; a
+   * scenario may read any memory.
+   */
   #usesFreed(writes: boolean): boolean {
     if (this.#isFreed || this.#ownedPages.length > 0 || !writes) return this.#isFreed;
     const { pages } = this.#home;
@@ -296,11 +305,11 @@ export class HostBuffer {
     this.#home.memory.budget.work(units);
   }
 
-  /** Four bytes of each draw, the lowest first; of the last one as many as are wanted. */
+  /** Uses four bytes of each random number, the lowest first; fewer of the last. */
   #randomBytes(into: Uint8Array, count: number): void {
     const { random } = this.#home;
     for (let index = 0; index < count; index += 4) {
-      // As a signed number: the host keeps large unsigned ones as doubles.
+      // As a signed number: V8 stores large unsigned ones as doubles.
       const word = random.nextU32() | 0;
       into[index] = word;
       into[index + 1] = word >> 8;

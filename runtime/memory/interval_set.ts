@@ -1,7 +1,8 @@
 import { countBefore } from "../binary_search.ts";
 
 /**
- * A set of whole numbers kept as intervals: few of them, however many numbers they hold.
+ * A set of integers stored as intervals: cheap when there are few intervals, however many numbers
+ * they hold.
  */
 export class IntervalSet {
   /** Ascending; no two touch. */
@@ -16,7 +17,7 @@ export class IntervalSet {
   /** Adds the numbers from `start` to `end - 1`. */
   add(start: number, end: number): void {
     if (start >= end) return;
-    // Neighbours on either side join.
+    // Adjacent intervals on either side are joined.
     const first = this.#firstEndingFrom(start);
     let last = first;
     let from = start;
@@ -30,7 +31,7 @@ export class IntervalSet {
     this.#ends.splice(first, last - first, to);
   }
 
-  /** Takes the numbers from `start` to `end - 1` out. */
+  /** Removes the numbers from `start` to `end - 1`. */
   delete(start: number, end: number): void {
     if (start >= end) return;
     const first = this.#firstEndingFrom(start + 1);
@@ -56,7 +57,7 @@ export class IntervalSet {
     return this.endOf(number) >= 0;
   }
 
-  /** The end, exclusive, of the interval that a number is in; -1 for none. */
+  /** The end, exclusive, of the interval that contains a number; -1 for none. */
   endOf(number: number): number {
     const index = this.#firstEndingFrom(number + 1);
     return index < this.#starts.length && this.#starts[index]! <= number ? this.#ends[index]! : -1;

@@ -1,14 +1,14 @@
 /**
- * Where RAM lies: it fills physical memory from 0 around the windows, and the rest goes above 4 GiB
- * (docs/language/declarations.md).
+ * The physical memory layout: RAM fills memory from 0 around the windows, and the rest goes above 4
+ * GiB (docs/language/declarations.md).
  *
- * With no windows 4 GiB of RAM simply fill 0 … 4 GiB; a PC's hole below 4 GiB is a window of its
- * host bridge and comes in like any other.
+ * Without windows, 4 GiB of RAM fill 0 … 4 GiB; a PC's hole below 4 GiB is a window of its host
+ * bridge and is passed in like any other.
  */
 import { alignDown, alignUp, type Bytes, PAGE_SIZE_BYTES, type PhysAddr } from "../address.ts";
 import type { MachineConfig, MemoryWindow } from "../machine_config.ts";
 
-/** What lies at an address. */
+/** The kind of memory at an address. */
 export type MemoryKind = "ram" | "mmio" | "none";
 
 /** One span of physical memory of one kind. */

@@ -1,11 +1,11 @@
 /**
  * Memory of a confidential guest: encrypted with a key that devices do not have.
  *
- * The CPU encrypts what it writes and decrypts what it reads, so here memory simply holds the plain
- * bytes. A device goes past the key: from a private page it reads the encrypted bytes, and its
- * writes turn into nonsense when the CPU decrypts them. Pages that are shared with the host are
- * stored plain for both: the bounce buffers, memory that CPU and device share, and memory that a
- * driver has decrypted.
+ * The CPU encrypts its writes and decrypts its reads, so the simulated memory simply holds the
+ * plain bytes. A device bypasses the key: from a private page it reads the encrypted bytes, and its
+ * writes become nonsense when the CPU decrypts them. Pages that are shared with the host are stored
+ * as plain text for both: the bounce buffers, coherent memory, and memory that a driver has
+ * decrypted.
  *
  * @see rules/dma.md 1.5 (CC_SHARED), 2.1
  */
@@ -18,12 +18,12 @@ import type { PhysicalMemory } from "./physical_memory.ts";
 const KEY = 0x9e37_79b1;
 
 export class MemoryEncryption {
-  /** Numbers of the pages that are stored plain. */
+  /** Numbers of the shared pages, which are stored as plain text. */
   readonly #shared = new IntervalSet();
 
   constructor(private readonly memory: Pick<PhysicalMemory, "kindAt">) {}
 
-  /** Stores every page that holds a byte of the span plain from now on. */
+  /** Stores every page that holds a byte of the span as plain text from now on. */
   share(phys: PhysAddr, sizeBytes: Bytes): void {
     this.#shared.add(firstPage(phys), endPage(phys, sizeBytes));
   }
@@ -38,7 +38,7 @@ export class MemoryEncryption {
     return !this.#shared.has(firstPage(phys)) && this.memory.kindAt(phys) === "ram";
   }
 
-  /** True when any byte of a span is. */
+  /** True when any byte of a span is private. */
   anyPrivate(phys: PhysAddr, sizeBytes: Bytes): boolean {
     let found = false;
     eachPage(phys, sizeBytes, (page) => {
@@ -47,7 +47,7 @@ export class MemoryEncryption {
     return found;
   }
 
-  /** Turns the plain bytes of private memory into stored ones, and back. */
+  /** Encrypts bytes of private memory, or decrypts them. */
   apply(phys: PhysAddr, bytes: Uint8Array, offset: number, sizeBytes: Bytes): void {
     let at = offset;
     eachPage(phys, sizeBytes, (page, start, end) => {
@@ -69,7 +69,7 @@ function endPage(phys: number, sizeBytes: Bytes): number {
   return Math.ceil((phys + sizeBytes) / PAGE_SIZE_BYTES);
 }
 
-/** The cipher: a byte that depends on where it lies, never 0. */
+/** The cipher: a byte that depends on its address, never 0. */
 function streamByte(phys: number): number {
   const mixed = Math.imul(phys ^ Math.floor(phys / 2 ** 32) ^ 0x5bd1, KEY);
   return (mixed >>> 24) || 0xa5;

@@ -1,11 +1,11 @@
 /**
- * Who owns which page of RAM.
+ * The allocator of RAM pages.
  *
  * Deterministic: the lowest free pages at or above a fixed starting point, then from 1 MiB up. With
  * 2 GiB of RAM or more, pages for scripts start at 1 GiB and pages for drivers (queues, descriptor
- * pools) at 1.5 GiB; a smaller machine starts at a half and at three quarters of its RAM below
- * 2 GiB. That leaves the low addresses that people write in scripts free for `buffer(segments: …)`.
- * Pages below 1 MiB and those of the bounce pool are never handed out.
+ * pools) at 1.5 GiB; a smaller machine starts at a half and at three quarters of its RAM below 2
+ * GiB. That leaves the low addresses that people write in scripts free for `buffer(segments: …)`.
+ * Pages below 1 MiB and those of the bounce pool are never allocated.
  */
 import {
   alignDown,
@@ -26,18 +26,18 @@ import type { MappedPages } from "../iommu/mapped_pages.ts";
 const LOWEST_PAGE_PHYS = MIB as PhysAddr;
 /** Pages of the largest block (MAX_PAGE_ORDER 10): 4 MiB with pages of 4 KiB. @see rules/dma.md 1.9 */
 export const MAX_BLOCK_PAGES = 1024;
-/** The host memory of an address in a list of pages. */
+/** Host memory that an address in a list of pages costs. */
 const PAGE_COST_BYTES = 16;
-/** The cost of finding and taking a block, in units of work. */
+/** Units of work that finding and allocating a block costs. */
 const BLOCK_UNITS = 64;
-/** The cost of freeing a page. */
+/** Units of work that freeing a page costs. */
 const FREED_UNITS = 16;
-/** Top of the memory that the starting points are parts of. */
+/** The starting points are fractions of the RAM below this. */
 const LOW_RAM_BYTES = 2 * GIB;
 
-/** Which pages are wanted. */
+/** Options of an allocation. */
 export interface PageAllocation {
-  /** True for pages side by side, the default; false for pages of which no two are. */
+  /** True for adjacent pages, the default; false for pages of which no two are adjacent. */
   readonly contiguous?: boolean;
   /**
    * Order of an alignment: the first page, or with `contiguous: false` each block of 2^order pages,
@@ -46,21 +46,21 @@ export interface PageAllocation {
   readonly orderAligned?: number;
   /** Name of a `region` of the machine block to stay in. */
   readonly region?: string;
-  /** First address the pages may have, such as the start of a bus's memory. */
+  /** Lowest address of the pages, such as the start of a bus's memory. */
   readonly firstPhys?: number;
-  /** Last address the pages may have, such as a device's mask. */
+  /** Last address of the pages, such as a device's mask. */
   readonly lastPhys?: number;
-  /** Whose pages they are; decides only where the search starts. Default `script`. */
+  /** User of the pages; affects only where the search starts. Default `script`. */
   readonly owner?: "script" | "driver";
 }
 
-/** Where pages came from, and go back to. */
+/** The allocator that pages came from, and are freed to. */
 export interface PageHome {
-  /** Takes pages back, one address a page. */
+  /** Frees pages, given one address a page. */
   free(pages: readonly PhysAddr[]): void;
 }
 
-/** A run of pages at a distance from the first page of a pattern. */
+/** A run of pages in a pattern, by its distance from the pattern's first page. */
 export interface PageRun {
   readonly startPage: number;
   readonly pages: number;
@@ -81,7 +81,7 @@ function alignmentOf({ orderAligned = 0 }: PageAllocation): number {
 export class PageAllocator implements PageHome {
   /** Size of the machine's pages. */
   readonly pageSizeBytes: Bytes;
-  /** Pages of RAM, taken or not. */
+  /** Pages of RAM, allocated or not. */
   readonly totalPages: number;
   readonly #memory: PhysicalMemory;
   readonly #regions: readonly MemoryRegionConfig[];
@@ -89,10 +89,10 @@ export class PageAllocator implements PageHome {
   /** Pages that were freed and not allocated again. */
   readonly #freed = new PageBitmap([]);
   readonly #starts: { readonly script: number; readonly driver: number };
-  /** No page from an owner's start up to here is free: keeps long runs from searching again. */
+  /** No page from an owner's start up to here is free: saves repeated searches through long runs. */
   readonly #hints: { script: number; driver: number };
   /**
-   * Looks at pages as they are allocated and freed; null where nothing does.
+   * Observes pages as they are allocated and freed; null for none.
    * @internal
    */
   watcher: MappedPages | null = null;
@@ -131,16 +131,13 @@ export class PageAllocator implements PageHome {
     return this.#starts.script * this.pageSizeBytes as PhysAddr;
   }
 
-  /**
-   * Bytes of all pages that are taken, reserved ones included, but not the ones that are always
-   * zero.
-   */
+  /** Bytes of all allocated pages, reserved ones included, but without the pages of `zeroPage`. */
   get takenBytes(): Bytes {
     return (this.#bitmap.takenPages - this.#zeroPagesTaken) * this.pageSizeBytes;
   }
 
   /**
-   * The page of 2^order pages that holds nothing but zeroes and is shared by all readers: taken at
+   * The page of 2^order pages that contains only zeroes and is shared by all readers: allocated at
    * the first call, and kept.
    * @returns Its address, or null when there is no memory for it.
    * @internal
@@ -158,7 +155,7 @@ export class PageAllocator implements PageHome {
   }
 
   /**
-   * Takes pages.
+   * Allocates pages.
    * @returns One address a page, ascending as far as there is room; null when they do not fit.
    */
   alloc(pages: number, options: PageAllocation = {}): readonly PhysAddr[] | null {
@@ -181,7 +178,7 @@ export class PageAllocator implements PageHome {
   }
 
   /**
-   * Writes the addresses of contiguous pages into a list of full length: one that grows leaves its
+   * Writes the addresses of contiguous pages into a list of full length: a growing list leaves its
    * smaller copies as garbage, up to three times its size.
    */
   #putRun(addresses: PhysAddr[], at: number, first: PhysAddr, pages: number): void {
@@ -191,7 +188,7 @@ export class PageAllocator implements PageHome {
   }
 
   /**
-   * Takes runs of pages at fixed distances from one another.
+   * Allocates runs of pages at fixed distances from one another.
    *
    * @param runs Ascending, apart, the first at page 0.
    * @returns The address of the pattern's page 0, or null when it fits nowhere.
@@ -214,7 +211,7 @@ export class PageAllocator implements PageHome {
   }
 
   /**
-   * Takes blocks of pages of which no two touch.
+   * Allocates blocks of pages of which no two touch.
    *
    * @param counts Pages of each block.
    * @returns The address of each block's first page, or null when they do not fit.
@@ -252,12 +249,12 @@ export class PageAllocator implements PageHome {
   }
 
   /**
-   * Takes single pages, one by one, while there are any and `goesOn` agrees.
+   * Allocates single pages, one by one, while there are any and `goesOn` returns true.
    *
-   * @param into Takes their addresses. Its earlier contents are pages of the same user.
+   * @param into Receives their addresses. Its earlier contents are pages of the same user.
    * @param pages How many are wanted.
-   * @param apart No two of them are neighbours, as far as there is room.
-   * @param goesOn Asked before each page.
+   * @param apart No two of them are adjacent, as far as there is room.
+   * @param goesOn Called before each page.
    * @internal
    */
   allocEach(into: PhysAddr[], pages: number, apart: boolean, goesOn: () => boolean): void {
@@ -267,7 +264,8 @@ export class PageAllocator implements PageHome {
     const step = apart ? 2 : 1;
     const wanted = into.length + pages;
     invariant(pages >= 0, "A negative number of pages is asked for");
-    // Up to the top, then from the bottom up, then what is left in the gaps: no two are neighbours.
+    // Searches up to the top, then from the bottom up, each time leaving gaps between pages; then
+    // fills the gaps.
     for (const start of [begin, lowest, lowest]) {
       let at = start;
       while (into.length < wanted) {
@@ -281,7 +279,7 @@ export class PageAllocator implements PageHome {
     }
   }
 
-  /** Frees pages. Freeing a page that is not allocated is a bug of ours. */
+  /** Frees pages. Freeing a page that is not allocated is a bug in the simulator. */
   free(pages: readonly PhysAddr[]): void {
     for (const phys of pages) {
       this.#memory.budget.work(FREED_UNITS);
@@ -310,9 +308,9 @@ export class PageAllocator implements PageHome {
   }
 
   /**
-   * Takes the pages that hold `sizeBytes` bytes from `phys` on, wherever in memory that is, below
-   * 1 MiB and in MMIO windows too.
-   * @returns False, with nothing taken, when one is in use or there is no memory.
+   * Allocates the pages that hold `sizeBytes` bytes from `phys` on, anywhere in memory, also below
+   * 1 MiB and in MMIO windows.
+   * @returns False, with nothing allocated, when a page is in use or there is no memory.
    * @internal
    */
   claim(phys: PhysAddr, sizeBytes: Bytes): boolean {
@@ -326,7 +324,7 @@ export class PageAllocator implements PageHome {
   }
 
   /**
-   * Whether bytes are memory of which no page is in use.
+   * Whether bytes are memory without an allocated page.
    * @internal
    */
   isUnused(phys: number, sizeBytes: Bytes): boolean {
@@ -405,7 +403,7 @@ export class PageAllocator implements PageHome {
         free++;
         continue;
       }
-      // The run meets the same obstacle until it begins behind it, at a free page.
+      // The run would meet the same obstacle until it begins after it, at a free page.
       const next = this.#bitmap.nextFree(blocked, spans);
       if (next < 0) return -1;
       invariant(next > start, "A search for pages does not go on");
@@ -417,8 +415,9 @@ export class PageAllocator implements PageHome {
 }
 
 /**
- * The parts of spans below a page. In a list of the same kind as the bitmap's, which `map().filter()`
- * does not make: V8 compiled what searches both again and again (`hunt.cases`).
+ * The parts of spans below a page. Built without `map().filter()`, as the result must have the same
+ * array kind as the bitmap's list: else V8 recompiled the search for both again and again
+ * (`hunt.cases`).
  */
 function spansBelow(spans: readonly PageSpan[], high: number): readonly PageSpan[] {
   const below: PageSpan[] = [];

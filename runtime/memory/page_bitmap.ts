@@ -1,8 +1,9 @@
 /**
- * Which pages are taken: one bit for each, in blocks that appear when a page of theirs is taken.
+ * Allocated pages: one bit for each, in blocks that are created when one of their pages is
+ * allocated.
  *
  * Machines have terabytes of mostly untouched address space, and every test builds a new machine,
- * so an empty bitmap must cost nothing. A page that is no RAM counts as taken for a search.
+ * so an empty bitmap must cost nothing. A page outside RAM counts as allocated in a search.
  */
 import { invariant } from "../errno.ts";
 import { zeros } from "../zeros.ts";
@@ -27,7 +28,7 @@ export class PageBitmap {
     return this.#takenPages;
   }
 
-  /** True when a page was taken; its kind does not matter. */
+  /** True when a page is allocated, in RAM or not. */
   taken(page: number): boolean {
     const block = this.#blocks.get(Math.floor(page / BLOCK_PAGES));
     if (block === undefined) return false;
@@ -57,7 +58,7 @@ export class PageBitmap {
     this.#takenPages--;
   }
 
-  /** Takes every page of a span, whole words at a time where it can. */
+  /** Marks every page of a span as allocated, whole words at a time where possible. */
   takeSpan(start: number, end: number): void {
     invariant(start <= end, "A span of pages ends before it starts");
     let page = start;
@@ -96,18 +97,18 @@ export class PageBitmap {
     return -1;
   }
 
-  /** The first page of `start` … `end - 1` that is taken or outside `within`, or -1. */
+  /** The first page of `start` … `end - 1` that is allocated or outside `within`, or -1. */
   firstUnusable(start: number, end: number, within: readonly PageSpan[]): number {
     let span = within[0];
     for (let index = 0; span !== undefined && span.end <= start; index++) span = within[index + 1];
     if (span === undefined || start < span.start) return start;
     const last = Math.min(end, span.end);
     const taken = this.firstTaken(start, last);
-    // Spans of RAM never touch, so the page behind one is no RAM.
+    // Spans of RAM never touch, so the page after one is outside RAM.
     return taken >= 0 ? taken : last < end ? last : -1;
   }
 
-  /** The first page of `start` … `end - 1` that is taken, or -1. */
+  /** The first page of `start` … `end - 1` that is allocated, or -1. */
   firstTaken(start: number, end: number): number {
     let page = start;
     while (page < end) {

@@ -1,10 +1,10 @@
 /**
  * Physical memory: RAM and the memory behind MMIO windows, sparse, zero until written.
  *
- * Pages appear when something other than nothing is written to them; an untouched page reads as
- * zero without being made. Access is two array loads and a copy: a directory entry covers 4 MiB and
- * holds the pages themselves, so that whole-page traffic, which is nearly all of it, needs no view
- * and leaves no garbage (`nvme.read4k`). Only addresses above 64 GiB, such as large BARs, take a `Map`.
+ * A page is created when nonzero bytes are written to it; an untouched page reads as zero without being
+ * created. Access is two array loads and a copy: a directory entry covers 4 MiB and holds the pages
+ * themselves, so that whole-page traffic, which is nearly all of it, needs no view and leaves no
+ * garbage (`nvme.read4k`). Only addresses above 64 GiB, such as large BARs, take a `Map`.
  */
 import {
   type Bytes,
@@ -29,7 +29,7 @@ const WORD_BYTES = 4;
 const WORD_MASK = WORD_BYTES - 1;
 const PAGE_DOUBLES = PAGE_SIZE_BYTES / 8;
 const LEAF_PAGE_MASK = LEAF_PAGES - 1;
-/** Leaves below this are found by index, the others by key. */
+/** Leaves below this are found by array index, the others in a `Map`. */
 const INDEXED_LEAVES = 64 * GIB / LEAF_BYTES;
 /**
  * Pages are cut from slabs, because one ArrayBuffer for each costs more than the page. The first is
@@ -37,31 +37,34 @@ const INDEXED_LEAVES = 64 * GIB / LEAF_BYTES;
  */
 const FIRST_SLAB_BYTES = 16 * KIB;
 const MAX_SLAB_BYTES = 256 * KIB;
-/** The cost of copying or filling a page, in units of work. */
+/** Units of work that copying or filling a page costs. */
 const PAGE_UNITS = 8;
 
 /**
- * The bytes of one page. The same memory in wider units is there for what is made of such units:
- * queue entries in words, a disk's content in doubles. Those views are made when first asked for, and
- * a fresh disk's content, a series of doubles, is made when something looks at the page
- * (`nvme.read4k`; `nvme.read4k.looked` pays for it).
- * Typed arrays have the host's byte order, which is little-endian wherever this runs.
+ * The bytes of one page. Views of the same memory in wider units serve content that consists of such
+ * units: queue entries in words, a disk's content in doubles. The views are created at their first
+ * use, and a fresh disk's content, a series of doubles, is generated at the first read of the page
+ * (`nvme.read4k`; `nvme.read4k.looked` pays for it). Typed arrays have the host's byte order, which
+ * is little-endian on every supported host.
  */
 export class MemoryPage {
   readonly #bytes: Uint8Array;
   #words: Int32Array | null = null;
   #doubles: Float64Array | null = null;
-  /** The page is a series of doubles that are still to be made. */
+  /** The page's content is a series of doubles that has not been generated yet. */
   #pending = false;
   #first = 0;
   #step = 0;
 
-  /** @param shared Other code reads the bytes, too: they are always made at once. */
+  /** @param shared Other code reads the bytes, too, so a series is always generated at once. */
   constructor(bytes: Uint8Array, readonly shared = false) {
     this.#bytes = bytes;
   }
 
-  /** Not to be kept: the page's next content may be made only at the next request. */
+  /**
+   * Do not keep the array: the page's next content may be generated only at the next call of this
+   * getter.
+   */
   get bytes(): Uint8Array {
     if (this.#pending) this.#make();
     return this.#bytes;
@@ -79,7 +82,7 @@ export class MemoryPage {
     return this.#doubles ??= this.#viewDoubles();
   }
 
-  /** Fills the page with the doubles `first`, `first + step` …, made at the first read. */
+  /** Fills the page with the doubles `first`, `first + step` …, generated at the first read. */
   fillSeries(first: number, step: number): void {
     this.#first = first;
     this.#step = step;
@@ -92,7 +95,10 @@ export class MemoryPage {
     fillSeries(this.#doubles ??= this.#viewDoubles(), this.#first, this.#step);
   }
 
-  /** Not in the getter: that is called for every word, and has to be small to be inlined. */
+  /**
+   * Separate from the getter, which is called for every word and must be small enough to be
+   * inlined.
+   */
   #viewWords(): Int32Array {
     const { buffer, byteOffset } = this.#bytes;
     return this.#words = new Int32Array(buffer, byteOffset, PAGE_SIZE_BYTES / WORD_BYTES);
@@ -127,18 +133,18 @@ export function fillSeries(words: Float64Array, base: number, unit: number): voi
   }
 }
 
-/** Stands in for every page that was never written. Never written itself. */
+/** Represents every page that was never written. Never written itself. */
 const ZERO_PAGE = new MemoryPage(new Uint8Array(PAGE_SIZE_BYTES));
 
 type Leaf = MemoryPage[];
 
-/** The name of the writer where bytes are copied into or out of a bounce buffer. */
+/** The name of the writer while bytes are copied into or out of a bounce buffer. */
 export const BOUNCE_COPY = "bounce copy";
 
 /** The memory of a machine. Memory that was never written is zero. */
 export class PhysicalMemory {
   /**
-   * What pages that exist are taken from.
+   * The account that existing pages are charged to.
    * @internal
    */
   readonly budget: HostBudget = new HostBudget();
@@ -156,7 +162,10 @@ export class PhysicalMemory {
   readonly #farLeaves = new Map<number, Leaf>();
   #slab = new ArrayBuffer(0);
   #slabUsedBytes = 0;
-  /** The range that answered last, and its ends: accesses come in runs (`nvme.read4k`). */
+  /**
+   * The range found last, and its ends: consecutive accesses usually hit the same one
+   * (`nvme.read4k`).
+   */
   #lastRange: MemoryRange | null = null;
   #lastStart = 0;
   #lastEnd = 0;
@@ -167,7 +176,7 @@ export class PhysicalMemory {
    */
   constructor(readonly ranges: readonly MemoryRange[]) {}
 
-  /** What lies at an address. */
+  /** The kind of memory at an address. */
   kindAt(phys: number): MemoryKind {
     return this.rangeAt(phys)?.type ?? "none";
   }
@@ -189,7 +198,7 @@ export class PhysicalMemory {
     return null;
   }
 
-  /** True when all of `sizeBytes` bytes from `phys` on are memory of one kind or another. */
+  /** True when all of `sizeBytes` bytes from `phys` on are in RAM or a window. */
   covers(phys: number, sizeBytes: Bytes): boolean {
     let at = phys;
     const end = phys + sizeBytes;
@@ -235,7 +244,7 @@ export class PhysicalMemory {
   write(phys: PhysAddr, from: Uint8Array, offset: number, sizeBytes: Bytes): void {
     const first = phys & PAGE_MASK;
     if (first + sizeBytes <= PAGE_SIZE_BYTES) {
-      // Writing nothing makes no page.
+      // Writing zero bytes creates no page.
       if (sizeBytes > 0) copyBytes(from, offset, this.pageForWriting(phys).bytes, first, sizeBytes);
     } else this.#writePages(phys, from, offset, sizeBytes);
     this.onWrite?.(phys, sizeBytes);
@@ -257,7 +266,10 @@ export class PhysicalMemory {
     }
   }
 
-  /** Copies between two places that do not overlap. Copying nothing onto nothing makes no page. */
+  /**
+   * Copies between two places that do not overlap. Copying untouched memory onto untouched memory
+   * creates no page.
+   */
   copy(from: PhysAddr, to: PhysAddr, sizeBytes: Bytes): void {
     let source: number = from;
     let target: number = to;
@@ -279,7 +291,7 @@ export class PhysicalMemory {
     this.onWrite?.(to, sizeBytes);
   }
 
-  /** Sets every byte of a span. Filling with 0 makes no page. */
+  /** Sets every byte of a span. Filling with 0 creates no page. */
   fill(phys: PhysAddr, sizeBytes: Bytes, byte: number): void {
     let at: number = phys;
     let rest = sizeBytes;
@@ -327,7 +339,7 @@ export class PhysicalMemory {
    * bytes take, and no view (`nvme.read4k`).
    *
    * @param phys A multiple of 4.
-   * @param into As many words as are to be read.
+   * @param into Receives the words; its length is their number.
    * @internal
    */
   readWords(phys: PhysAddr, into: Int32Array): void {
@@ -347,14 +359,14 @@ export class PhysicalMemory {
     this.onWrite?.(phys, from.byteLength);
   }
 
-  /** Reads 64 bits as `[low half, high half]`: the whole need not be a number. */
+  /** Reads 64 bits as `[low half, high half]`, for values that may exceed an exact number. */
   readU64Parts(phys: PhysAddr): readonly [low: number, high: number] {
     return [this.readU32(phys), this.readU32((phys + 4) as PhysAddr)];
   }
 
   /**
    * Reads a little-endian 64-bit number, such as an address.
-   * @throws {RangeError} When it has no number; use `readU64Parts` where that can happen.
+   * @throws {RangeError} When no number can represent it; use `readU64Parts` where that can happen.
    */
   readU64(phys: PhysAddr): number {
     const high = foldedHigh(this.readU32((phys + 4) as PhysAddr));
@@ -369,7 +381,7 @@ export class PhysicalMemory {
     if (!Number.isSafeInteger(value) || value < 0) {
       throw new InvariantError(`Cannot write ${value} as 64 bits`);
     }
-    // The operator takes the low 32 bits.
+    // `writeU32` stores the low 32 bits.
     this.writeU32(phys, value);
     this.writeU32((phys + 4) as PhysAddr, realHigh(Math.floor(value / 2 ** 32)));
   }
@@ -379,7 +391,7 @@ export class PhysicalMemory {
    * @internal
    */
   forEachPage(visit: (phys: PhysAddr, bytes: Uint8Array) => void): void {
-    // A loop: a race compares the memory of all its orders (`race.orders`).
+    // A plain loop for speed: a race compares the memory of all its orders (`race.orders`).
     const visitLeaf = (leaf: Leaf | undefined, index: number) => {
       if (leaf === undefined) return;
       for (let at = 0; at < LEAF_PAGES; at++) {
@@ -403,8 +415,8 @@ export class PhysicalMemory {
   }
 
   /**
-   * The page that holds an address, made if need be. Changing its bytes is writing to memory: who
-   * does it calls `onWrite`.
+   * The page that holds an address, created if need be. Changing its bytes is writing to memory:
+   * the caller must call `onWrite`.
    * @throws {MemoryLimitError} When the page would exceed the limit.
    * @internal
    */
@@ -414,17 +426,18 @@ export class PhysicalMemory {
   }
 
   /**
-   * Moves a page of RAM, with its contents, into the caller's bytes: compiled code shares them.
-   * Views of the page from before are no longer memory.
+   * Moves a page of RAM, with its contents, into the caller's array, which compiled code shares.
+   * Earlier views of the page are no longer memory.
    *
-   * @param phys Of its first byte.
+   * @param phys Address of the page's first byte.
    * @param bytes As long as a page, zeroed, and aligned for doubles.
    * @throws {MemoryLimitError} When the page would exceed the limit.
    * @internal
    */
   adopt(phys: PhysAddr, bytes: Uint8Array): void {
     const page = this.#pageForReading(phys);
-    // A copy of zeros would make the host give memory to each page that a driver could touch.
+    // Zeros are not copied: that would make the host allocate memory for each page that a driver
+    // could touch.
     if (page === ZERO_PAGE) this.#holdPage(phys);
     else bytes.set(page.bytes);
     this.#leafFor(phys)[phys >>> PAGE_SHIFT & LEAF_PAGE_MASK] = new MemoryPage(bytes, true);
@@ -440,7 +453,7 @@ export class PhysicalMemory {
     this.budget.hold(PAGE_SIZE_BYTES);
   }
 
-  /** The leaf of a page, made if need be. */
+  /** The leaf of a page, created if need be. */
   #leafFor(phys: number): Leaf {
     const index = leafIndex(phys);
     let leaf = this.#leafAt(index);
@@ -471,15 +484,18 @@ export class PhysicalMemory {
   }
 }
 
-/** Cutting to 32 bits rounds down as well as `Math.floor` and leaves an integer, not a double. */
+/** A 32-bit operator rounds down like `Math.floor`, and its result is an integer, not a double. */
 function leafIndex(phys: number): number {
   return (phys / LEAF_BYTES) >>> 0;
 }
 
-/** Up to so many bytes, those of a queue's entry, a loop is faster than a view, and leaves no garbage (`record.ratio`). */
+/**
+ * For at most this many bytes, the size of a queue's entry, a loop is faster than a view, and leaves no garbage
+ * (`record.ratio`).
+ */
 const LOOP_BYTES = 64;
 
-/** Copies bytes between arrays; of a whole array without a view (`nvme.read4k.looked`). */
+/** Copies bytes between arrays; a whole array is copied without a view (`nvme.read4k.looked`). */
 function copyBytes(
   from: Uint8Array,
   fromOffset: number,
@@ -493,8 +509,8 @@ function copyBytes(
 }
 
 /**
- * Memory as the CPU sees it: physical memory itself where all devices see the CPU's caches, else the caches
- * and the memory behind them.
+ * Memory as the CPU sees it: physical memory itself where all devices are coherent, else the caches and the
+ * memory behind them.
  */
 export interface HostMemory {
   read(phys: PhysAddr, into: Uint8Array, offset: number, sizeBytes: Bytes): void;

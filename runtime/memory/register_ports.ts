@@ -1,24 +1,30 @@
-/** Registers: windows of devices that answer reads and writes, and keep nothing as memory would. */
+/**
+ * Registers: windows of devices that handle reads and writes, rather than storing bytes like
+ * memory.
+ */
 import type { Bytes, PhysAddr } from "../address.ts";
 import { invariant } from "../errno.ts";
 import type { Machine } from "../machine.ts";
 import type { PhysicalMemory } from "./physical_memory.ts";
 
-/** How many bytes an access to registers has. */
+/** The size of an access to registers. */
 export type RegisterBytes = 1 | 2 | 4;
 
-/** A device as its registers are reached, in words of 32 bits. */
+/** A device's register window, accessed in words of 32 bits. */
 export interface RegisterPort {
   /** Reads the register at a byte offset, a multiple of 4. A register that does not exist reads as 0. */
   read32(offset: number): number;
   /** Writes the register at a byte offset, a multiple of 4. */
   write32(offset: number, value: number): void;
   /**
-   * Reads 8 or 16 bits at any offset that they divide. In a device without this they are a part of
-   * the word around.
+   * Reads 8 or 16 bits at an offset that is a multiple of their size. Without this method they are
+   * read as a part of the surrounding word.
    */
   readNarrow?(offset: number, sizeBytes: 1 | 2): number;
-  /** Writes 8 or 16 bits. A device without this takes whole words only, and ignores it. */
+  /**
+   * Writes 8 or 16 bits. A device without this method accepts whole words only, and ignores the
+   * write.
+   */
   writeNarrow?(offset: number, sizeBytes: 1 | 2, value: number): void;
 }
 
@@ -35,18 +41,18 @@ const NOBODY: RegisterPort = {
   readNarrow: (_offset, sizeBytes) => 2 ** (8 * sizeBytes) - 1,
 };
 
-/** The windows of a machine behind which something answers. */
+/** The windows of a machine that have registers. */
 export class RegisterPorts {
   readonly #windows: Window[] = [];
 
-  /** The device behind a window was pulled out: nothing answers there any more. */
+  /** The device behind a window was pulled out: reads return all ones from now on. */
   pullOut(basePhys: PhysAddr, sizeBytes: Bytes): void {
     const end = basePhys + sizeBytes;
     const others = this.#windows.filter(({ basePhys: at }) => at < basePhys || at >= end);
     this.#windows.splice(0, Infinity, ...others, { basePhys, sizeBytes, port: NOBODY });
   }
 
-  /** A window answers from now on; it does not overlap another that does. */
+  /** Adds a window with registers, which must not overlap another one. */
   add(basePhys: PhysAddr, sizeBytes: Bytes, port: RegisterPort): void {
     invariant(
       this.#find(basePhys) === null && this.#find(basePhys + sizeBytes - 1) === null,
@@ -64,7 +70,7 @@ export class RegisterPorts {
 
   /**
    * Reads a register.
-   * @returns Its value; null where no device answers.
+   * @returns Its value; null where no window has registers.
    */
   read(phys: number, sizeBytes: RegisterBytes): number | null {
     const window = this.#find(phys);
@@ -77,7 +83,7 @@ export class RegisterPorts {
 
   /**
    * Writes a register.
-   * @returns False where no device answers.
+   * @returns False where no window has registers.
    */
   write(phys: number, sizeBytes: RegisterBytes, value: number): boolean {
     const window = this.#find(phys);
@@ -131,7 +137,7 @@ export function readWideRegister(machine: Machine, phys: PhysAddr): readonly [nu
   return [readRegister(machine, phys, 4), readRegister(machine, phys + 4 as PhysAddr, 4)];
 }
 
-/** Writes one of 64 bits by its halves, the lower one first. */
+/** Writes a register of 64 bits by its halves, the lower one first. */
 export function writeWideRegister(
   machine: Machine,
   phys: PhysAddr,

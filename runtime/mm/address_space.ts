@@ -1,8 +1,8 @@
 /**
- * The address space of a process, as far as devices are concerned: which pages it has, which of them
- * it may write, and which notifiers run before one of them goes away.
+ * The address space of a process, as far as devices are concerned: its pages, its write permissions,
+ * and the notifiers that run before a page is removed.
  *
- * Pages of 4 KiB, or of 2^order of them side by side. Nothing here knows of devices.
+ * Pages of 4 KiB, or of 2^order contiguous ones. Nothing here depends on devices.
  *
  * @see rules/hmm-rdma-vfio.md 1.5, chapter 5
  */
@@ -32,29 +32,29 @@ import { HUGE_ORDER, type MappedPage, pageOf, ProcessPages } from "./process_pag
 
 const INVALIDATE = eventId("hmm.invalidate");
 
-/** The cost of faulting a page in or writing it out, in units of work. */
+/** Units of work that faulting a page in or writing it out costs. */
 const FAULT_UNITS = 128;
 
-/** Where areas without a requested address lie. */
+/** Start of the addresses for areas without a requested address. */
 const FIRST_FREE = 0x7f00_0000_0000;
 const HUGE_BYTES = PAGE_SIZE_BYTES * 2 ** HUGE_ORDER;
 
-/** Why a part of an address space changes. */
+/** The reason for a change of a part of an address space. */
 export type ChangeReason = EventFields<"hmm.invalidate">["reason"];
 
 export interface AreaRequest {
-  /** Where it begins; chosen when left out. A multiple of a page. */
+  /** Start address, a multiple of a page; chosen automatically when omitted. */
   readonly start?: VirtAddr | null;
   readonly sizeBytes: Bytes;
   readonly writable: boolean;
   readonly order: number;
-  /** Anonymous when left out. */
+  /** Kind of the area; default: anonymous. */
   readonly kind?: AreaKind;
-  /** Pages to be there from the beginning, one address for 4 KiB: shared memory, or a peer's. */
+  /** Pages that are present from the start, one address for 4 KiB: shared memory, or a peer's. */
   readonly pages?: readonly PhysAddr[] | null;
 }
 
-/** A change of addresses, and its message. */
+/** A change of an address range, with the event that reports it. */
 interface Change {
   readonly start: number;
   readonly end: number;
@@ -73,7 +73,7 @@ export class AddressSpace {
   readonly #faults: ProcessFaults;
   #nextFree = FIRST_FREE;
 
-  /** @param frames Where its pages come from; the machine's own memory when left out. */
+  /** @param frames Allocator of its pages; default: the machine's own memory. */
   constructor(machine: Machine, frames: FrameSource = new MachineFrames(machine)) {
     this.#machine = machine;
     this.#pages = new ProcessPages(frames);
@@ -83,12 +83,12 @@ export class AddressSpace {
     });
   }
 
-  /** In the order of their addresses. */
+  /** The areas, in the order of their addresses. */
   get areas(): readonly MemoryArea[] {
     return this.#areas.all;
   }
 
-  /** Pages of 4 KiB that are there. */
+  /** Number of present pages of 4 KiB. */
   get presentPages(): number {
     return this.#pages.count;
   }
@@ -97,12 +97,12 @@ export class AddressSpace {
     return this.#areas.at(virt);
   }
 
-  /** Where the next area behind an address begins; infinite without one. */
+  /** Start of the next area after an address; infinite without one. */
   nextAreaStart(virt: number): number {
     return this.#areas.nextStart(virt);
   }
 
-  /** Whether the addresses around one have a table of small pages, or a huge page. */
+  /** Whether the 2 MiB around an address are mapped, by a table of small pages or a huge page. */
   hasTable(virt: number): boolean {
     return !this.#pages.canBeHuge(pageOf(virt));
   }
@@ -112,14 +112,14 @@ export class AddressSpace {
     return this.#pages.get(pageOf(virt));
   }
 
-  /** The page that a page frame is part of, where some address leads to it; else null. */
+  /** The page that contains a page frame, if some address maps it; else null. */
   frameOf(pfn: number): PageFrame | null {
     return this.#pages.frameOf(pfn);
   }
 
   /**
    * Adds an area.
-   * @returns Where it begins, or -EEXIST where something is already.
+   * @returns Its start, or -EEXIST where an area exists already.
    */
   map(request: AreaRequest): VirtAddr | number {
     const sizeBytes = alignUp(request.sizeBytes, PAGE_SIZE_BYTES * 2 ** request.order);
@@ -145,14 +145,14 @@ export class AddressSpace {
     return start;
   }
 
-  /** Ends the part of areas between two addresses; pages there go. */
+  /** Unmaps the addresses between two addresses, and frees the pages there. */
   unmap(start: VirtAddr, end: VirtAddr): number {
     this.#cut(start, end);
     const change = { ...this.#covered(start, end), event: "unmap", reason: "unmap" } as const;
     return this.#change(change, () => this.#end(start, end));
   }
 
-  /** Pages go, the area stays: the next access brings new ones, or those of the file. */
+  /** Drops pages but keeps the area: the next access faults new ones in, or those of the file. */
   discard(start: VirtAddr, end: VirtAddr, blockable: boolean): number {
     return this.#eachArea({ start, end, event: "clear", reason: "discard", blockable }, (part) => {
       this.#splitEnds(part.start, part.end, "discard");
@@ -161,8 +161,8 @@ export class AddressSpace {
   }
 
   /**
-   * The contents are not wanted any more, but stay until memory is short or something is written:
-   * their notifiers run all the same.
+   * Marks the contents as no longer needed (MADV_FREE). They stay until memory is short or
+   * something is written, but the notifiers run at once.
    */
   free(start: VirtAddr, end: VirtAddr): number {
     return this.#eachArea({ start, end, event: "clear", reason: "free" }, (part) => {
@@ -173,7 +173,7 @@ export class AddressSpace {
     });
   }
 
-  /** A part of a file, or of shared memory, gets a hole: its pages go for everybody. */
+  /** Punches a hole in a file, or shared memory: its pages are dropped for all processes. */
   punchHole(start: VirtAddr, end: VirtAddr): number {
     return this.#eachArea({ start, end, event: "clear", reason: "discard" }, (part, area) => {
       const [first, last] = [pageOf(part.start), pageOf(part.end)];
@@ -183,7 +183,7 @@ export class AddressSpace {
     });
   }
 
-  /** Pages are written out, one after the other; the next access reads them in again. */
+  /** Writes pages out, one after the other; the next access reads them in again. */
   pageOut(start: VirtAddr, end: VirtAddr): number {
     const pages: number[] = [];
     this.#pages.forEach(pageOf(start), pageOf(end), (page, { frame }) => {
@@ -203,7 +203,7 @@ export class AddressSpace {
     return 0;
   }
 
-  /** Sets the process's permissions there. Only areas with a change are concerned. */
+  /** Sets the process's permissions there. Only areas with a change are affected. */
   protect(start: VirtAddr, end: VirtAddr, access: Access): number {
     for (const area of this.#areas.between(start, end)) {
       if (area.access === access) continue;
@@ -221,17 +221,17 @@ export class AddressSpace {
     return 0;
   }
 
-  /** The permissions of an area become those of its pages. */
+  /** Applies an area's permissions to its pages. */
   #apply({ access, end, kind, start }: MemoryArea): void {
     this.#pages.forEach(pageOf(start), pageOf(end), (_page, mapped) => {
-      // A page that others may have is written to first, and faults.
+      // A page that others may share stays read-only, so that the first write faults.
       const owner = mapped.frame.owner;
       mapped.writable = access === "write" &&
         (mapped.exclusive || kind === "shared" && owner === "file");
     });
   }
 
-  /** A child that shares all private memory comes, and goes at once without having touched it. */
+  /** Forks a child that shares all private memory and exits at once without touching it. */
   fork(): number {
     for (const { end, kind, ownsPages, start } of this.#areas.all) {
       if (kind === "shared" || !ownsPages) continue;
@@ -248,8 +248,8 @@ export class AddressSpace {
   }
 
   /**
-   * Moves a part of one area to other addresses, pages and all.
-   * @returns Where it is now; -EFAULT where not all of it is one area.
+   * Moves a part of one area to other addresses, including its pages.
+   * @returns Its new start; -EFAULT where the part is not within one area.
    */
   remap(start: VirtAddr, end: VirtAddr): VirtAddr | number {
     const area = this.#areas.at(start);
@@ -270,15 +270,16 @@ export class AddressSpace {
       ...part,
       start: to,
       end: to + end - start as VirtAddr,
-      // Its pages are where they were in the file.
+      // Keeps the pages' offsets in the file.
       fileShiftPages: filePageOf(part, pageOf(start)) - pageOf(to),
     });
     return to;
   }
 
   /**
-   * Moves the page at an address to other memory, contents and all, as compaction does.
-   * @returns 0, -ENOENT where no page is that could move, -ENOMEM when there is no memory to move to.
+   * Moves the page at an address to other physical memory, with its contents, as compaction does.
+   * @returns 0, -ENOENT where there is no page that could move, -ENOMEM when there is no memory to
+   *   move it to.
    */
   migrate(virt: VirtAddr): number {
     const page = this.pageAt(virt);
@@ -286,7 +287,7 @@ export class AddressSpace {
     const { frame, order } = page;
     const sizeBytes = PAGE_SIZE_BYTES * 2 ** order;
     const start = alignDown(virt, sizeBytes);
-    // What others reach by the file they find at its new place.
+    // Other users of the file must find the page at its new place.
     const area = this.areaAt(virt)!;
     const file = frame.cached ? area.file : null;
     const filePage = filePageOf(area, pageOf(start));
@@ -326,7 +327,7 @@ export class AddressSpace {
     this.alive = false;
   }
 
-  /** Begins a change by hand: the page table changes later. False when a notifier refused. */
+  /** Begins a change manually: the page table changes later. False when a notifier refused. */
   beginChange(range: ChangedRange, reason: ChangeReason): boolean {
     const { events } = this.#machine;
     if (events.tick(INVALIDATE)) {
@@ -337,11 +338,11 @@ export class AddressSpace {
   }
 
   /**
-   * Brings a page in, or lets the process write one that is there.
+   * Faults a page in, or makes a present one writable.
    *
    * @param write The page must be writable afterwards.
    * @returns 0, -EFAULT where the process has no memory or the page is broken, -EPERM for a write
-   * to memory that it may only read, -ENOMEM.
+   *   to memory that it may only read, -ENOMEM.
    */
   faultIn(virt: number, write: boolean): number {
     this.#machine.budget.work(FAULT_UNITS);
@@ -351,7 +352,7 @@ export class AddressSpace {
     return this.#faults.handle(area, pageOf(virt), write);
   }
 
-  /** Pages and areas between two addresses go, and what no area shows any more. */
+  /** Removes pages and areas between two addresses, and drops files that no area maps any more. */
   #end(start: VirtAddr, end: VirtAddr): void {
     this.#pages.removeAll(pageOf(start), pageOf(end));
     invariant(start <= end, "An area ends before it starts");
@@ -372,7 +373,7 @@ export class AddressSpace {
     }
   }
 
-  /** The parts of two addresses' range that areas cover. */
+  /** The smallest and largest covered addresses of a range: its part that areas cover. */
   #covered(start: VirtAddr, end: VirtAddr): { start: number; end: number } {
     const areas = this.#areas.between(start, end);
     const last = areas.at(-1);
@@ -380,7 +381,7 @@ export class AddressSpace {
     return { start: Math.max(start, areas[0]!.start), end: Math.min(end, last.end) };
   }
 
-  /** Cuts areas at two addresses. Where one could hold a huge page there, that is split first. */
+  /** Splits areas at two addresses. A huge page that may lie across one of them is split first. */
   #cut(start: VirtAddr, end: VirtAddr): void {
     for (const edge of [start, end]) {
       const area = this.#areas.cutAt(edge);
@@ -392,7 +393,7 @@ export class AddressSpace {
     }
   }
 
-  /** Huge pages that reach over one of two addresses become small ones. */
+  /** Splits huge pages that extend across one of two addresses into small ones. */
   #splitEnds(start: number, end: number, reason: ChangeReason): void {
     for (const edge of [start, end]) {
       if (edge % HUGE_BYTES === 0 || !this.#pages.isHuge(pageOf(edge))) continue;
@@ -401,13 +402,13 @@ export class AddressSpace {
     }
   }
 
-  /** Notifies of the 2 MiB around an address that they are mapped otherwise. */
+  /** Runs the notifiers for the 2 MiB around an address, where the kind of mapping changes. */
   #clearHuge(virt: number, reason: ChangeReason): void {
     const start = alignDown(virt, HUGE_BYTES);
     this.#change({ start, end: start + HUGE_BYTES, event: "clear", reason }, () => {});
   }
 
-  /** Does something to the part of each area between two addresses. */
+  /** Calls a function for the part of each area between two addresses. */
   #eachArea(change: Change, act: (part: Change, area: MemoryArea) => void): number {
     for (const area of this.#areas.between(change.start, change.end)) {
       const start = Math.max(area.start, change.start);
@@ -419,11 +420,11 @@ export class AddressSpace {
     return 0;
   }
 
-  /** Changes the page table between telling everybody and saying that it is over. */
+  /** Changes the page table between the start and the end notification. */
   #change({ blockable = true, event, reason, ...range }: Change, change: () => void): number {
     const start = range.start as VirtAddr;
     const end = range.end as VirtAddr;
-    // A change that was begun by hand is ended by hand.
+    // A manually begun change is also ended manually.
     if (start === end || this.notifiers.coversByHand(start, end)) {
       change();
       return 0;

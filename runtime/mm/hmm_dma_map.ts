@@ -1,7 +1,6 @@
 /**
- * Pages of a process, made reachable for a device one by one, in any order, for as long as the
- * process keeps them: one IOVA range for all of them, and a list that says which are
- * mapped.
+ * Maps pages of a process for a device one by one, in any order, for as long as the process keeps
+ * them: one IOVA range for all of them, and a list of which are mapped.
  *
  * @see rules/hmm-rdma-vfio.md chapter 1
  */
@@ -46,21 +45,21 @@ const UNMAP = callOf("hmm_dma_unmap_pfn");
 const MEM_ALLOC = eventId("mem.alloc");
 const MEM_FREE = eventId("mem.free");
 
-/** Bytes of a word in either list. */
+/** Bytes of an entry in either list. */
 const LIST_ENTRY_BYTES = 8;
 
 /** How a map reaches memory. */
 export type HmmMapMode =
   /** One IOVA range. */
   | "iova"
-  /** A list of addresses, because there is no range and unmapping has work to do. */
+  /** A list of addresses, because there is no range and unmapping needs them. */
   | "list"
-  /** Nothing is kept: addresses are found again by mapping again. */
+  /** Nothing is stored: mapping a page again gives the same address. */
   | "stateless";
 
-/** Why an entry was mapped as it was, or not. */
+/** The result of mapping an entry, and its reason. */
 interface HmmOutcome {
-  /** For the device, or `DMA_MAPPING_ERROR`. */
+  /** The device's address, or `DMA_MAPPING_ERROR`. */
   readonly dma: DmaAddr;
   readonly why: Why;
 }
@@ -73,9 +72,9 @@ export class HmmDmaMap {
   dmaList: Float64Array | null = null;
   /** Bytes of an entry of the device's table. */
   readonly entrySizeBytes: Bytes;
-  /** It owns its lists. */
+  /** True while it owns its lists. */
   held = true;
-  /** Where its range began, also after it was freed; 0 without one. */
+  /** Start of its range, also after it was freed; 0 without one. */
   firstDma = 0 as DmaAddr;
 
   constructor(pages: number, entrySizeBytes: Bytes) {
@@ -88,13 +87,13 @@ export class HmmDmaMap {
     return this.dmaList === null ? "stateless" : "list";
   }
 
-  /** Host memory that its lists take. */
+  /** Host memory of its lists. */
   get memoryBytes(): Bytes {
     return this.pfns.sizeBytes + (this.dmaList?.byteLength ?? 0);
   }
 }
 
-/** Runs a call between its two events, as work for a device. */
+/** Runs a call between its call and return events, as work for a device. */
 function during<C extends KernelCall, T>(
   machine: Machine,
   dev: DmaDevice | null,
@@ -114,12 +113,12 @@ function during<C extends KernelCall, T>(
 }
 
 /**
- * A map for a list of pages, with nothing mapped.
+ * Creates a map for a list of pages, with nothing mapped.
  *
- * @param dev Null for a device without DMA: no kernel survives that.
- * @param pages How many of 4 KiB. Fewer than one entry's are warned of once, and taken.
+ * @param dev Null for a device without DMA: a kernel crashes.
+ * @param pages Number of 4 KiB pages. Fewer than one entry's cause one warning, and are accepted.
  * @returns A map, or a negative errno: -EOPNOTSUPP for a device that needs bounce buffers or cache
- * maintenance, or cannot reach all memory; -ENOMEM.
+ *   maintenance, or cannot reach all memory; -ENOMEM.
  * @throws {KernelError} EFAULT without a device.
  * @see rules/hmm-rdma-vfio.md 1.2
  */
@@ -187,7 +186,7 @@ function newMap(
   return map;
 }
 
-/** A list of page frames alone, for a device that is nothing but software. */
+/** A list of page frames only, for a software-only device. */
 export function hmmPfnListAlone(
   machine: Machine,
   pages: number,
@@ -198,8 +197,8 @@ export function hmmPfnListAlone(
 }
 
 /**
- * Frees the range and the lists. Nothing is unmapped: all entries must have been. The state
- * stays as it was, so that a second free frees the same addresses again.
+ * Frees the range and the lists. Nothing is unmapped: the caller must have unmapped all entries.
+ * The state is not cleared, so a second free frees the same addresses again.
  * @see rules/hmm-rdma-vfio.md 1.2 (free), 5.14
  */
 export function hmmDmaMapFree(machine: Machine, dev: DmaDevice | null, map: HmmDmaMap): void {
@@ -222,11 +221,11 @@ export function hmmDmaMapFree(machine: Machine, dev: DmaDevice | null, map: HmmD
 }
 
 /**
- * Makes one entry reachable. The caller knows that it is valid, and holds its lock.
+ * Maps one entry. The caller has checked that it is valid, and holds its lock.
  *
- * @param memo What is known of peers from the entries before it; null without a P2P provider.
+ * @param memo Remembers the peer of earlier entries; null without a P2P provider.
  * @returns Its address for the device, or `DMA_MAPPING_ERROR`.
- * @throws {KernelError} EFAULT when the list that the device suddenly needs is not there.
+ * @throws {KernelError} EFAULT when the device now needs the list of addresses, which does not exist.
  * @see rules/hmm-rdma-vfio.md 1.3
  */
 export function hmmDmaMapPfn(
@@ -264,7 +263,7 @@ function mapEntry(
     if (dma.dmaNeedUnmap(dev)) {
       return outcome(2, map, index, listOf(machine, map, "hmm_dma_map_pfn")[index]! as DmaAddr);
     }
-    // A mapping that has no state is made again: that costs nothing and changes nothing.
+    // A mapping without state is made again: that costs nothing and changes nothing.
   }
   const phys = pfnToPhys(pfns.pfn(index));
   let attrs: number = DMA_ATTR.REQUIRE_COHERENT;
@@ -308,7 +307,7 @@ function mapEntry(
 /**
  * Ends one entry's mapping.
  * @returns False, with nothing done, for an entry that is not valid, or not mapped.
- * @throws {KernelError} EFAULT when the list that the device suddenly needs is not there.
+ * @throws {KernelError} EFAULT when the device now needs the list of addresses, which does not exist.
  * @see rules/hmm-rdma-vfio.md 1.4
  */
 export function hmmDmaUnmapPfn(
@@ -369,8 +368,8 @@ function outcome(row: number, map: HmmDmaMap, index: number, dma: DmaAddr): HmmO
 }
 
 /**
- * The list of addresses. The device, and not the map, decides whether there is one: a device that
- * has bounced since has none, and no kernel survives the look.
+ * The list of addresses. The device's present state, not the map, decides whether the list is used:
+ * for a device that has bounced since, there is no list, and a kernel crashes when it reads it.
  *
  * @see rules/hmm-rdma-vfio.md chapter 4, case 3
  */
@@ -379,7 +378,7 @@ function listOf(machine: Machine, { dmaList }: HmmDmaMap, call: string): Float64
 }
 
 /**
- * Takes memory for a list of words.
+ * Allocates memory for a list of words.
  * @returns False without memory.
  */
 export function takeList(machine: Machine, what: ListCost, entries: number): boolean {
@@ -392,7 +391,7 @@ export function takeList(machine: Machine, what: ListCost, entries: number): boo
   return true;
 }
 
-/** Gives the memory of a list back. */
+/** Frees the memory of a list. */
 export function giveList(machine: Machine, what: ListCost, entries: number): void {
   const { events } = machine;
   const sizeBytes = entries * LIST_ENTRY_BYTES;

@@ -1,15 +1,8 @@
 /**
- * The list with the page of memory behind each page of a process, for a driver: one word
- * of 64 bits for 4 KiB.
+ * The list of the pages of memory that a process's addresses lead to, for a driver: one word of 64
+ * bits for 4 KiB.
  *
- * | bits | what | written by |
- * | --- | --- | --- |
- * | 63, 62, 61 | valid, write, error | the range fault |
- * | 60, 59, 58 | DMA mapped, peer memory, peer memory by its bus address | the DMA map; they stick |
- * | 57 … 53 | order of the CPU's mapping | the range fault |
- * | 52 … 0 | page frame number | the range fault |
- *
- * No number holds such a word, so it is kept as two halves.
+ * A JavaScript number cannot hold such a word exactly, so it is stored as two halves.
  *
  * @see rules/hmm-rdma-vfio.md 1.1
  */
@@ -17,13 +10,13 @@ import type { Bytes, Pfn } from "../address.ts";
 
 /** The flags of an entry, in its upper half. @see rules/hmm-rdma-vfio.md 1.1 */
 export const HMM_PFN = {
-  /** Bit 63: there is a page. As a wish to the range fault: bring it in. */
+  /** Bit 63: there is a page. As a request to the range fault: fault the page in. */
   VALID: 2 ** 31,
-  /** Bit 62: the process may write it. As a wish: it must be so. */
+  /** Bit 62: the process may write it. As a request: make it writable. */
   WRITE: 2 ** 30,
-  /** Bit 61: the page is there, and is broken. */
+  /** Bit 61: the page exists, but its memory is broken. */
   ERROR: 2 ** 29,
-  /** Bit 60: the device can reach it. */
+  /** Bit 60: the page is mapped for the device. */
   DMA_MAPPED: 2 ** 28,
   /** Bit 59: memory of a peer behind the host bridge. */
   P2PDMA: 2 ** 27,
@@ -31,7 +24,7 @@ export const HMM_PFN = {
   P2PDMA_BUS: 2 ** 26,
 } as const;
 
-/** Flags that a range fault leaves as they are. */
+/** Flags that a range fault does not change. */
 const STICKY = HMM_PFN.DMA_MAPPED + HMM_PFN.P2PDMA + HMM_PFN.P2PDMA_BUS;
 const ALL_FLAGS = HMM_PFN.VALID + HMM_PFN.WRITE + HMM_PFN.ERROR + STICKY;
 const ORDER_UNIT = 2 ** 21;
@@ -52,10 +45,10 @@ export function flagWords(flags: number): readonly string[] {
 }
 
 export class HmmPfnList {
-  /** Entry i is the halves 2i (low) and 2i + 1 (high). */
+  /** Entry i consists of the halves 2i (low) and 2i + 1 (high). */
   readonly #halves: Uint32Array;
 
-  /** @param length How many pages of 4 KiB it covers. */
+  /** @param length Number of entries, one for 4 KiB. */
   constructor(readonly length: number) {
     this.#halves = new Uint32Array(2 * length);
   }
@@ -75,13 +68,13 @@ export class HmmPfnList {
     return ((this.#halves[2 * index + 1]! & flags) >>> 0) === flags;
   }
 
-  /** The frame number; its remains when the entry is not valid any more. */
+  /** The frame number; an old one when the entry is no longer valid. */
   pfn(index: number): Pfn {
     const high = this.#halves[2 * index + 1]! & HIGH_PFN_MASK;
     return high * LOW_HALF + this.#halves[2 * index]! as Pfn;
   }
 
-  /** The CPU maps 2^order pages at once there. */
+  /** Order of the CPU's mapping there: 2^order pages. */
   order(index: number): number {
     return (this.#halves[2 * index + 1]! & ORDER_MASK) / ORDER_UNIT;
   }
@@ -95,20 +88,20 @@ export class HmmPfnList {
     this.#halves[2 * index + 1] = this.#halves[2 * index + 1]! | flags;
   }
 
-  /** The other flags, the order and the frame number stay. */
+  /** Clears flags of an entry; other flags, the order and the frame number stay. */
   clearFlags(index: number, flags: number = ALL_FLAGS): void {
     this.#halves[2 * index + 1] = this.#halves[2 * index + 1]! & ~flags;
   }
 
-  /** Leaves the frame number alone and clears all else, the order too, as on-demand paging does. */
+  /** Clears everything except the frame number, also the order, as on-demand paging does. */
   forget(index: number): void {
     this.clearFlags(index, ALL_FLAGS + ORDER_MASK);
   }
 
   /**
-   * The range fault's write: sticky flags stay, everything else is replaced.
+   * Writes an entry for the range fault: sticky flags stay, everything else is replaced.
    *
-   * @param flags Of `VALID`, `WRITE` and `ERROR`.
+   * @param flags Bits `VALID`, `WRITE` and `ERROR`.
    */
   replace(index: number, flags: number, order: number, pfn: number): void {
     const sticky = this.#halves[2 * index + 1]! & STICKY;

@@ -2,10 +2,10 @@
  * The notifiers of a process's address space: a driver inserts one over the addresses that it has
  * handed to its device.
  *
- * A change has a beginning and an end. At the beginning every driver with a touched interval takes
- * its device off the pages, and increments the interval's sequence number; only then does the page
- * table change. A reader of the page table compares the number before and after: a different one
- * means that the result may be stale.
+ * A change has a beginning and an end. At the beginning every driver with an affected interval
+ * stops its device's use of the pages, and increments the interval's sequence number; only then
+ * does the page table change. A reader of the page table compares the number before and after: a
+ * different one means that the result may be stale.
  *
  * @see rules/hmm-rdma-vfio.md 1.5, 2.2, 2.3
  */
@@ -13,62 +13,62 @@ import type { VirtAddr } from "../address.ts";
 
 /** The kind of a change, in the kernel's terms. */
 export type NotifierEvent =
-  /** Addresses are taken away. */
+  /** Addresses are unmapped. */
   | "unmap"
-  /** Pages go, or are mapped otherwise. */
+  /** Pages are removed, or mapped in another way. */
   | "clear"
-  /** The permissions of an area. */
+  /** The permissions of an area change. */
   | "protect_area"
-  /** The permissions of single pages: a child shares them from now on. */
+  /** The permissions of single pages change, because a child shares them from now on. */
   | "protect_page";
 
-/** Addresses that change, the end excluded. */
+/** The addresses that change, the end excluded. */
 export interface ChangedRange {
   readonly start: VirtAddr;
   readonly end: VirtAddr;
-  /** False for a change that cannot wait for anybody. */
+  /** False for a change that cannot wait. */
   readonly blockable: boolean;
-  /** What happens; left out where a caller only announces a change. */
+  /** The kind of change; omitted where a caller only announces a change. */
   readonly event?: NotifierEvent;
 }
 
 /** The driver's side of a notifier. */
 export interface IntervalClient {
   /**
-   * Takes the device off what changes and calls `notifier.advance()`.
-   * @returns False when that would take waiting and the change cannot wait.
+   * Stops the device's use of the changing pages and calls `notifier.advance()`.
+   * @returns False when that would have to wait and the change cannot wait.
    */
   invalidate(notifier: IntervalNotifier, range: ChangedRange): boolean;
 }
 
 export class IntervalNotifier {
-  /** How often the interval changed. */
+  /** Number of changes of the interval so far. */
   sequence = 0;
 
   constructor(
     readonly start: VirtAddr,
-    /** The first address behind it. */
+    /** The first address after it. */
     readonly end: VirtAddr,
     readonly client: IntervalClient,
   ) {}
 
-  /** The number to compare with later. */
+  /** The sequence number, to be compared later. */
   readBegin(): number {
     return this.sequence;
   }
 
-  /** True when what was read since `readBegin` must be read again. */
+  /** True when the values read since `readBegin` may be stale and must be read again. */
   readRetry(sequence: number): boolean {
     return sequence !== this.sequence;
   }
 
-  /** Earlier results hold no longer. */
+  /** Invalidates earlier results by incrementing the sequence number. */
   advance(): void {
     this.sequence++;
   }
 }
 
-/** The notifiers of one address space, and the changes that are under way. */
+/** The notifiers of one address space, and the changes in progress. */
 export class IntervalNotifiers {
   readonly #notifiers: IntervalNotifier[] = [];
   readonly #changing: ChangedRange[] = [];
@@ -89,8 +89,8 @@ export class IntervalNotifiers {
   }
 
   /**
-   * A change begins: calls the notifiers concerned, in the order in which they were inserted.
-   * @returns False when a notifier refused: the page table must stay as it is.
+   * Begins a change: calls the affected notifiers, in the order in which they were inserted.
+   * @returns False when a notifier refused: the page table must not be changed.
    */
   begin(range: ChangedRange): boolean {
     for (const notifier of [...this.#notifiers]) {
@@ -102,8 +102,8 @@ export class IntervalNotifiers {
   }
 
   /**
-   * The change is over.
-   * @returns False when none of these addresses was under way.
+   * Ends a change.
+   * @returns False when no change of these addresses was in progress.
    */
   end(start: VirtAddr, end: VirtAddr): boolean {
     const index = this.#changing.findIndex((range) => range.start === start && range.end === end);
@@ -117,7 +117,7 @@ export class IntervalNotifiers {
     return this.#changing.some((range) => range.start < end && range.end > start);
   }
 
-  /** True when a change of all these addresses was begun by hand, without naming its kind. */
+  /** True when a change of all these addresses was begun manually, without naming its kind. */
   coversByHand(start: VirtAddr, end: VirtAddr): boolean {
     return this.#changing.some((range) =>
       range.event === undefined && range.start <= start && range.end >= end

@@ -1,5 +1,5 @@
 /**
- * Memory behind the addresses of processes, and where it comes from.
+ * The memory of processes' pages, and its allocator.
  *
  * @see rules/hmm-rdma-vfio.md 5.4, 5.5
  */
@@ -8,13 +8,13 @@ import { INJECTION } from "../injection.ts";
 import type { Machine } from "../machine.ts";
 
 export type FrameOwner =
-  /** The process's own: written in place while it is exclusive. */
+  /** Owned by the process: written in place while it is exclusive. */
   | "process"
   /** All zero and shared: a process that writes it gets a separate frame. */
   | "zero"
   /** A page of a file, or of memory that processes share. */
   | "file"
-  /** Lent by another owner. */
+  /** Borrowed from another owner. */
   | "lent";
 
 /** One page of 2^order × 4 KiB. */
@@ -23,32 +23,32 @@ export class PageFrame {
   dirty = false;
   /** The memory is broken: a process that accesses it is killed. */
   broken = false;
-  /** Its contents are wanted no longer: it goes instead of being kept when memory is short. */
+  /** Its contents are no longer needed: it is dropped, not written out, when memory is short. */
   lazyFree = false;
-  /** How many pages of 4 KiB of address spaces it is behind. */
+  /** Number of pages of 4 KiB in address spaces that map it. */
   mapped = 0;
-  /** A file still has it. */
+  /** A file still contains it. */
   cached = false;
 
   constructor(readonly phys: PhysAddr, readonly order: number, readonly owner: FrameOwner) {}
 }
 
-/** Gives pages of 2^order × 4 KiB, and takes them back. */
+/** Allocates and frees pages of 2^order × 4 KiB. */
 export interface FrameSource {
-  /** A free page, all zero; null without one. */
+  /** A free page, zeroed; null without one. */
   take(order: number): PhysAddr | null;
-  /** The page that is all zero and stays so, the same one each time; null without one. */
+  /** The zero page, which is never written and the same at each call; null without one. */
   zero(order: number): PhysAddr | null;
   give(phys: PhysAddr, order: number): void;
   /** Copies 4 KiB. */
   copy(from: PhysAddr, to: PhysAddr): void;
-  /** What 4 KiB hold, to be put back later; null where it makes no difference. */
+  /** The contents of 4 KiB, to be restored later; null where the contents do not matter. */
   save(phys: PhysAddr): Uint8Array | null;
-  /** Puts back what `save` gave. */
+  /** Restores contents that `save` returned. */
   restore(phys: PhysAddr, saved: Uint8Array): void;
 }
 
-/** The machine's own memory. */
+/** Allocates from the machine's own memory. */
 export class MachineFrames implements FrameSource {
   constructor(private readonly machine: Machine) {}
 

@@ -20,23 +20,23 @@ export type FilePages = Map<number, PageFrame>;
 /** Addresses that the process may use. */
 export interface MemoryArea {
   readonly start: VirtAddr;
-  /** The first address behind it. */
+  /** The first address after it. */
   readonly end: VirtAddr;
   readonly access: Access;
-  /** Pages are brought in by 2^order at once. */
+  /** Pages are faulted in as blocks of 2^order. */
   readonly order: number;
   readonly kind: AreaKind;
   readonly file: FilePages | null;
   /**
-   * The difference of a page's number in the file and that of its address: not 0 where the area has
+   * A page's number in the file minus the page number of its address: not 0 where the area has
    * moved.
    */
   readonly fileShiftPages: number;
-  /** It has, or had, pages of the process's own, so that a fork has to look at it. */
+  /** It has, or had, private pages of the process, which a fork must visit. */
   ownsPages: boolean;
 }
 
-/** The number in its file of the page at an address, by that of the address. */
+/** The number in its file of a page, from the page number of its address. */
 export function filePageOf({ fileShiftPages }: MemoryArea, page: number): number {
   return page + fileShiftPages;
 }
@@ -58,7 +58,7 @@ export class ProcessAreas {
     return this.#areas.filter((area) => area.start < end && area.end > start);
   }
 
-  /** The first address at or behind one where an area begins; infinite without one. */
+  /** The first start of an area at or after an address; infinite without one. */
   nextStart(virt: number): number {
     return this.#areas.find(({ start }) => start >= virt)?.start ?? Infinity;
   }
@@ -68,7 +68,10 @@ export class ProcessAreas {
     this.#areas.sort((a, b) => a.start - b.start);
   }
 
-  /** Cuts the area around an address there; null where none is cut. Returns the area as it was. */
+  /**
+   * Splits the area around an address there; null if the address is inside no area. Returns the
+   * area as it was.
+   */
   cutAt(virt: VirtAddr): MemoryArea | null {
     const area = this.at(virt);
     if (area === null || area.start === virt) return null;
@@ -78,7 +81,7 @@ export class ProcessAreas {
     return area;
   }
 
-  /** Takes areas out that lie between two addresses; the caller has split them there. */
+  /** Removes the areas between two addresses; the caller has split them there. */
   removeBetween(start: number, end: number): void {
     this.#areas = this.#areas.filter((area) => area.start < start || area.end > end);
   }
@@ -87,7 +90,7 @@ export class ProcessAreas {
     this.#areas = this.#areas.map((each) => each === area ? by : each);
   }
 
-  /** Areas that touch and are alike become one again. */
+  /** Joins adjacent areas with the same properties. */
   join(): void {
     const joined: MemoryArea[] = [];
     for (const area of this.#areas) {

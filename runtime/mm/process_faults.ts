@@ -1,6 +1,6 @@
 /**
- * What becomes of a page that a process touches: it comes from where its area says, or is written in
- * place, or is copied because others have it too.
+ * Page faults of a process: a page is faulted in from its area's source, or made writable in place,
+ * or copied because others share it.
  *
  * @see rules/hmm-rdma-vfio.md 5.4, 5.5
  */
@@ -11,7 +11,7 @@ import { filePageOf, type FilePages, type MemoryArea } from "./process_areas.ts"
 import { HUGE_ORDER, type MappedPage, pageOf, type ProcessPages } from "./process_pages.ts";
 
 const HUGE_PAGES = 2 ** HUGE_ORDER;
-/** Pages of a file that a read fault maps at once, where they are there: a block of 64 KiB. */
+/** Present pages of a file that a read fault maps at once: a block of 64 KiB. */
 const AROUND_PAGES = 16;
 
 /**
@@ -30,7 +30,7 @@ export class ProcessFaults {
   }
 
   /**
-   * Brings a page of an area in, or lets it be written.
+   * Faults a page of an area in, or makes it writable.
    * @returns 0, -EFAULT for a broken page, -ENOMEM.
    */
   handle(area: MemoryArea, page: number, write: boolean): number {
@@ -86,7 +86,7 @@ export class ProcessFaults {
     this.#pages.put(page, frame, frame.phys, access === "write" && kind === "shared", 0);
   }
 
-  /** Present pages of a file around a read page are mapped with it. */
+  /** Fault-around: maps present pages of a file near a read page. */
   #mapAround(area: MemoryArea, file: FilePages, page: number): void {
     const window = page - page % AROUND_PAGES;
     const first = Math.max(window, pageOf(area.start));
@@ -98,7 +98,7 @@ export class ProcessFaults {
     }
   }
 
-  /** A frame of the process's own, with the contents of another one; null without a free one. */
+  /** A private frame with a copy of another frame's contents; null without a free one. */
   #copyOf(area: MemoryArea, other: PageFrame): PageFrame | null {
     const own = this.#pages.newFrame(other.order, false);
     if (own === null) return null;
@@ -107,7 +107,7 @@ export class ProcessFaults {
     return own;
   }
 
-  /** A page that is there may be written: in place, or as a copy where others have it too. */
+  /** Makes a present page writable: in place, or as a copy where others share it. */
   #allowWrite(area: MemoryArea, page: number, { frame, order }: MappedPage): number {
     const first = page - page % 2 ** order;
     const end = first + 2 ** order;

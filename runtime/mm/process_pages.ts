@@ -1,9 +1,10 @@
 /**
- * The page table of a process: what each 4 KiB of its address space lead to.
+ * The page table of a process: the memory of each 4 KiB of its address space.
  *
- * Pages are numbered by their addresses. Huge pages, 512 at once, have an entry for each 4 KiB all
- * the same. Which tables there are is remembered, because it decides the kernel's notifications: a
- * table of small pages stays when its last page has gone, and no huge page comes where one is.
+ * Pages are numbered by their addresses. A huge page, 512 pages, also has an entry for each 4 KiB.
+ * The existing tables are remembered, because they decide the kernel's notifications: a table of
+ * small pages stays when its last page is removed, and no huge page is mapped where there is a
+ * table.
  */
 import { invariant } from "../errno.ts";
 import { PAGE_SIZE_BYTES, type PhysAddr } from "../address.ts";
@@ -20,18 +21,21 @@ export function pageOf(virt: number): number {
   return Math.floor(virt / PAGE_SIZE_BYTES);
 }
 
-/** What 4 KiB of the address space lead to. */
+/** The mapping of 4 KiB of the address space. */
 export interface MappedPage {
   readonly frame: PageFrame;
   readonly phys: PhysAddr;
   writable: boolean;
-  /** The CPU maps 2^order pages at once here; less than the frame's where the mapping was split. */
+  /**
+   * The CPU maps 2^order pages together here; smaller than the frame's order where the mapping was
+   * split.
+   */
   order: number;
-  /** No other process can have it: it is written in place. Not so any more after a fork. */
+  /** No other process shares it, so it is written in place. False after a fork. */
   exclusive: boolean;
 }
 
-/** A huge page, or the table of small ones, that a page is in. */
+/** The number of the 2 MiB that a page lies in: a huge page, or a table of small ones. */
 function hugeNumber(page: number): number {
   return Math.floor(page / HUGE_PAGES);
 }
@@ -47,7 +51,7 @@ export class ProcessPages {
 
   constructor(private readonly source: FrameSource) {}
 
-  /** Pages of 4 KiB that are there. */
+  /** Number of present pages of 4 KiB. */
   get count(): number {
     return this.#pages.size;
   }
@@ -56,23 +60,23 @@ export class ProcessPages {
     return this.#pages.get(page) ?? null;
   }
 
-  /** The page that a page frame is part of, where some address leads to it; else null. */
+  /** The page that contains a page frame, if some address maps it; else null. */
   frameOf(pfn: number): PageFrame | null {
     return this.#frames.get(pfn) ?? null;
   }
 
-  /** Whether something is, or was, mapped in the 1 GiB around a page. */
+  /** Whether anything is, or was, mapped in the 1 GiB around a page. */
   hasUpperTable(page: number): boolean {
     return this.#upperTables.has(Math.floor(page / UPPER_TABLE_PAGES));
   }
 
-  /** Whether no table and no huge page is there where 512 pages would be one. */
+  /** Whether the 2 MiB around a page have neither a table nor a huge page. */
   canBeHuge(page: number): boolean {
     const first = page - page % HUGE_PAGES;
     return !this.#tables.has(hugeNumber(page)) && !this.#pages.has(first);
   }
 
-  /** A frame of the process's own, or the zero page; null without one. */
+  /** A private frame of the process, or the zero page; null without one. */
   newFrame(order: number, zero: boolean): PageFrame | null {
     const phys = zero ? this.source.zero(order) : this.source.take(order);
     return phys === null ? null : new PageFrame(phys, order, zero ? "zero" : "process");
@@ -84,7 +88,7 @@ export class ProcessPages {
     return phys === null ? null : new PageFrame(phys, 0, "file");
   }
 
-  /** Lets a whole frame be found from its first page on. */
+  /** Maps a whole frame at consecutive pages from its first page on. */
   putFrame(first: number, frame: PageFrame, writable: boolean): void {
     invariant(first % 2 ** frame.order === 0, "A huge page is mapped across its size");
     for (let index = 0; index < 2 ** frame.order; index++) {
@@ -109,7 +113,7 @@ export class ProcessPages {
     if (order === 0) this.#tables.add(hugeNumber(page));
   }
 
-  /** A page, or what was written out of it, goes. */
+  /** Removes a page, or its swapped-out contents. */
   remove(page: number): void {
     this.#swapped.delete(page);
     const mapped = this.#pages.get(page);
@@ -120,7 +124,7 @@ export class ProcessPages {
     this.release(mapped.frame);
   }
 
-  /** Frees a frame that is in use no longer. */
+  /** Frees a frame that is no longer in use. */
   release(frame: PageFrame): void {
     if (frame.mapped > 0 || frame.cached || frame.owner === "zero") return;
     const first = frame.phys / PAGE_SIZE_BYTES;
@@ -128,7 +132,7 @@ export class ProcessPages {
     if (frame.owner !== "lent") this.source.give(frame.phys, frame.order);
   }
 
-  /** Takes a page out to where it takes no memory. */
+  /** Swaps a page out, so that it takes no memory. */
   swapOut(page: number): void {
     invariant(this.#pages.has(page), "A page is swapped out that is not present");
     const saved = this.source.save(this.#pages.get(page)!.phys);
@@ -140,7 +144,7 @@ export class ProcessPages {
     return this.#swapped.has(page);
   }
 
-  /** Puts what was written out of a page into a frame. */
+  /** Copies a page's swapped-out contents into a frame. */
   swapIn(page: number, frame: PageFrame): void {
     invariant(this.#swapped.has(page), "A page is swapped in that is not swapped out");
     const saved = this.#swapped.get(page);
@@ -152,7 +156,7 @@ export class ProcessPages {
     this.source.copy(from, to);
   }
 
-  /** Lets pages from `to` on lead where those between two pages do, and takes them away here. */
+  /** Moves the mappings of the pages between two pages to `to` and the pages after it. */
   moveAll(first: number, end: number, to: number): void {
     const pages = this.#numbers(this.#pages, first, end);
     const swapped = this.#numbers(this.#swapped, first, end);
@@ -174,7 +178,7 @@ export class ProcessPages {
     return (this.#pages.get(page)?.order ?? 0) > 0;
   }
 
-  /** A huge mapping around a page becomes one of small pages, where there is one. */
+  /** Splits the huge mapping around a page, if there is one, into small pages. */
   split(page: number): void {
     const mapped = this.#pages.get(page);
     if (mapped === undefined || mapped.order === 0) return;
@@ -190,12 +194,12 @@ export class ProcessPages {
     this.#tables.add(hugeNumber(page));
   }
 
-  /** Calls back with each page that is there between two pages, in their order. */
+  /** Calls back with each present page between two pages, in order. */
   forEach(first: number, end: number, visit: (page: number, mapped: MappedPage) => void): void {
     for (const page of this.#numbers(this.#pages, first, end)) visit(page, this.#pages.get(page)!);
   }
 
-  /** Everything between two pages goes, also what was written out. */
+  /** Removes all pages between two pages, swapped-out ones included. */
   removeAll(first: number, end: number): void {
     for (const page of this.#numbers(this.#pages, first, end)) this.remove(page);
     for (const page of this.#numbers(this.#swapped, first, end)) this.#swapped.delete(page);

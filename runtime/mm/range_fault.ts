@@ -1,8 +1,8 @@
 /**
- * Reads a part of a process's page table into a list of page frames, and brings pages in on the way
- * where that is wanted.
+ * Reads a part of a process's page table into a list of page frames, and faults pages in where that
+ * is requested.
  *
- * What is read holds only as long as the notifier's sequence number does not change; its user
+ * The result is valid only as long as the notifier's sequence number does not change; its user
  * compares the number again under its own lock.
  *
  * @see rules/hmm-rdma-vfio.md 1.1, 1.5, 2.2, 5.1–5.5
@@ -19,32 +19,32 @@ import type { IntervalNotifier } from "./interval_notifier.ts";
 const FAULT_EVENT = eventId("hmm.fault");
 const { ERROR, VALID, WRITE } = HMM_PFN;
 
-/** Pages below one table: a walk goes from table to table. */
+/** Pages of one table: a walk proceeds table by table. */
 const TABLE_PAGES = 512;
 
 export interface RangeFault {
   readonly mm: AddressSpace;
-  /** Whose sequence number guards what is read; null for a list without a guard. */
+  /** The notifier with the sequence number that guards the result; null for a list without a guard. */
   readonly notifier: IntervalNotifier | null;
   /** The number before. */
   readonly sequence: number;
   readonly list: HmmPfnList;
-  /** The entry of the first page. */
+  /** The list's entry for the first page. */
   readonly firstIndex: number;
   /** The first page. */
   readonly start: VirtAddr;
   readonly pages: number;
-  /** What every page is wanted as: nothing (only look), `VALID`, or `VALID + WRITE`. */
+  /** Flags requested for every page: 0 (only read), `VALID`, or `VALID + WRITE`. */
   readonly wanted: number;
-  /** The flags of the list that count as wishes, too. */
+  /** Flags of a list entry that count as requests, too. */
   readonly wishes?: number;
 }
 
 /**
  * Fills a part of a list.
  *
- * @returns 0; -EBUSY when the range is changing, or has changed since the sequence number was
- * read; what `faultIn` says about the first page that cannot be had as wanted.
+ * @returns 0; -EBUSY when the range is changing, or has changed since the sequence number was read;
+ *   or the error of `faultIn` for the first page that cannot be faulted in as requested.
  */
 export function hmmRangeFault(machine: Machine, range: RangeFault): number {
   const walk = new RangeWalk(machine, range);
@@ -72,13 +72,13 @@ export function hmmRangeFault(machine: Machine, range: RangeFault): number {
   return error;
 }
 
-/** One pass over the pages, which begins again where something had to be brought in. */
+/** One pass over the pages, which restarts at the place where pages had to be faulted in. */
 class RangeWalk {
   valid = 0;
   writable = 0;
-  /** Pages that had to be brought in, or be made writable. */
+  /** Number of pages that were faulted in, or made writable. */
   brought = 0;
-  /** The page that is next. */
+  /** The next page to read. */
   #page = 0;
   readonly #range: RangeFault;
   readonly #tellsError: boolean;
@@ -106,8 +106,8 @@ class RangeWalk {
   }
 
   /**
-   * Reads what lies in one area below one table. At the first page that is not as wanted, all from
-   * there to the end are brought in as that one is wanted, and the walk begins again there.
+   * Reads the pages of one area in one table. At the first page that does not meet its request,
+   * that page and all after it are faulted in with the same flags, and the walk continues there.
    */
   #walkTable(): number {
     const { mm, start } = this.#range;
@@ -127,7 +127,7 @@ class RangeWalk {
     return 0;
   }
 
-  /** The first page that is not below the same table, or in the same area any more. */
+  /** The first page in another table or area. */
   #endOfTable(areaEnd: number): number {
     const { pages, start } = this.#range;
     const first = start / PAGE_SIZE_BYTES;
@@ -136,7 +136,10 @@ class RangeWalk {
     return Math.min(end - first, pages);
   }
 
-  /** Nothing can be had there: not asked for, it is an error of each entry. */
+  /**
+   * Handles addresses without an area: an error if a page was requested there, else the error flag
+   * in each entry.
+   */
   #walkHole(areaEnd: number | null): number {
     const { firstIndex, list, mm, pages, start } = this.#range;
     const virt = start + this.#page * PAGE_SIZE_BYTES;
@@ -154,7 +157,7 @@ class RangeWalk {
     return wanted | (list.flags(firstIndex + page) & (wishes ?? 0));
   }
 
-  /** The missing part of a page: nothing, its presence, or also its write permission. */
+  /** The flags that a page lacks: none, `VALID`, or `VALID + WRITE`. */
   #needs(page: number, mapped: MappedPage | null): number {
     const wanted = this.#wanted(page);
     if ((wanted & VALID) === 0) return 0;
@@ -162,7 +165,7 @@ class RangeWalk {
     return mapped === null || mapped.frame.broken ? VALID : 0;
   }
 
-  /** The same of all pages that are mapped, or missing, as one. */
+  /** The same for all pages that are mapped, or missing, as one. */
   #needsAny(end: number, mapped: MappedPage | null): number {
     let needed = 0;
     for (let page = this.#page; page < end; page++) needed |= this.#needs(page, mapped);

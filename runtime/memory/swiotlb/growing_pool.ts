@@ -1,6 +1,6 @@
 /**
  * A pool of bounce buffers that grows: a buffer that does not fit gets a separate transient pool,
- * which its unmap frees, and a worker adds a pool that stays.
+ * which is freed by its unmap, and a worker adds a permanent pool.
  *
  * @see rules/dma.md 6.4
  */
@@ -28,7 +28,7 @@ import type { BouncingDevice } from "./swiotlb_slots.ts";
 
 const SWIOTLB_GROW = eventId("swiotlb.grow");
 
-/** Devices with a mask of 32 bits reach a pool that stays. */
+/** Permanent pools lie below this address, so that devices with a mask of 32 bits reach them. */
 const LAST_PHYS = lastAddressOfBits(32);
 
 interface GrowingSurroundings extends SwiotlbSurroundings {
@@ -36,9 +36,9 @@ interface GrowingSurroundings extends SwiotlbSurroundings {
   readonly encryption: MemoryEncryption | null;
 }
 
-/** A pool that another one has grown by. */
+/** A pool that was added to another one. */
 class GrownPool extends SwiotlbPool {
-  /** @param pages Freed with the last buffer; null for a pool that stays. */
+  /** @param pages Freed with the last buffer; null for a permanent pool. */
   constructor(
     around: SwiotlbSurroundings,
     geometry: SwiotlbGeometry,
@@ -52,7 +52,7 @@ class GrownPool extends SwiotlbPool {
     return this.pages !== null;
   }
 
-  /** A buffer that does not fit here may fit into the next one: nothing is reported. */
+  /** A buffer that does not fit here may fit into the next pool, so nothing is reported. */
   protected override mapElsewhere(): typeof DMA_MAPPING_ERROR {
     return DMA_MAPPING_ERROR;
   }
@@ -134,14 +134,17 @@ export class GrowingPool extends SwiotlbPool implements TimerHandler {
     else pool.syncForDevice(tlb, sizeBytes, dir);
   }
 
-  /** The worker: a pool as large as the first, or half of it, and so on down to the least there is. */
+  /**
+   * The worker: adds a pool as large as the first or, if there is no memory, half of it, and so on
+   * down to the minimum.
+   */
   timerExpired(): void {
     for (let bytes = this.sizeBytes; bytes >= MINIMUM_BYTES; bytes /= 2) {
       if (this.#grow(bytes, LAST_PHYS, false) !== null) return;
     }
   }
 
-  /** A pool that was added before, or a transient one; null where there is no memory for that. */
+  /** Uses a pool that was added before, or a transient one; null where there is no memory for one. */
   protected override mapElsewhere(unfit: UnfitBuffer): PhysAddr | null {
     const { allocAlignMask, attrs, dev, dir, orig, sizeBytes, slots } = unfit;
     if (!this.active || slots > SET_SLOTS) return null;

@@ -1,9 +1,9 @@
 /**
- * The bounce-buffer pool (swiotlb): memory every device can reach, lent out in slots of 2 KiB when
- * a device cannot, or must not, reach the real buffer.
+ * The bounce-buffer pool (swiotlb): memory that every device can reach, allocated in slots of 2 KiB
+ * when a device cannot, or must not, reach the real buffer.
  *
- * The owner of each slot is here; the free slots are in the table that this extends. Both appear
- * with the first mapping: most machines never bounce, as those of `race.orders`.
+ * The owner of each slot is here; the free slots are in the table that this class extends. Both
+ * tables are created at the first mapping: most machines never bounce, as those of `race.orders`.
  *
  * @see rules/dma.md ch. 6, tests/golden/swiotlb/README.md
  */
@@ -39,15 +39,15 @@ const SWIOTLB_UNMAP = eventId("swiotlb.unmap");
 const SWIOTLB_COPY = eventId("swiotlb.copy");
 const SWIOTLB_FULL = eventId("swiotlb.full");
 
-/** A mapping this old, with the pool full, is more likely forgotten than in flight. */
+/** When the pool is full, a mapping older than this is more likely leaked than in flight. */
 const LEAK_AGE_NS: Nanoseconds = 1_000_000_000;
-/** … and so is one that saw this many others end. */
+/** So is a mapping during which this many others were released. */
 const LEAK_RELEASES = 1024;
 
-/** No original: the slot is free, or padding. */
+/** Value for a slot without original memory: it is free, or padding. */
 const NOTHING = -1;
 
-/** Only what the device reads is copied for it. */
+/** Whether the device reads the data, so that it must be copied into the pool. */
 function deviceReads(dir: DmaDirection): boolean {
   return dir === DMA_TO_DEVICE || dir === DMA_BIDIRECTIONAL;
 }
@@ -55,13 +55,13 @@ function deviceReads(dir: DmaDirection): boolean {
 /** The parts of the machine that the pool needs. */
 export interface SwiotlbSurroundings {
   readonly memory: Pick<PhysicalMemory, "copy" | "writer">;
-  /** The CPU's caches, where they matter: the CPU is who copies. */
+  /** The CPU's caches, where they are simulated: copies are made by the CPU. */
   readonly caches?: Pick<HostMemory, "copy"> | null;
   readonly events: EventStream;
   readonly clock: VirtualClock;
   readonly charges: Charges;
   readonly warnings: KernelWarnings;
-  /** Injected failures; none when left out. */
+  /** Injects failures; none by default. */
   readonly faults?: FailureInjector | null;
 }
 
@@ -69,18 +69,18 @@ export interface SwiotlbSurroundings {
 export interface BouncedBuffer {
   /** The first slot, padding included. */
   readonly slot: number;
-  /** Slots taken, padding included. */
+  /** Number of its slots, padding included. */
   readonly slots: number;
-  /** Slots before the data, taken so that the address keeps its low bits. */
+  /** Slots of padding before the data, so that the address keeps its low bits. */
   readonly padSlots: number;
   readonly origPhys: PhysAddr;
-  /** Where the data begins. */
+  /** Physical address of the data in the pool. */
   readonly tlbPhys: PhysAddr;
   readonly sizeBytes: Bytes;
   readonly bornNs: Nanoseconds;
 }
 
-/** A buffer that finds no slots: what `map` was called with, and how many slots it takes. */
+/** A buffer for which no slots were found: the arguments of `map`, and the number of slots it needs. */
 export interface UnfitBuffer {
   readonly dev: BouncingDevice;
   readonly orig: PhysAddr;
@@ -91,7 +91,7 @@ export interface UnfitBuffer {
   readonly slots: number;
 }
 
-/** Why nothing fitted: the `cause` of `swiotlb.full`. */
+/** The reason why nothing fitted: the `cause` of `swiotlb.full`. */
 export type SwiotlbFullCause = EventFields<"swiotlb.full">["cause"];
 
 export class SwiotlbPool extends SwiotlbSlots {
@@ -100,23 +100,29 @@ export class SwiotlbPool extends SwiotlbSlots {
   readonly #end: number;
   #releases = 0;
 
-  /** Original address of the data's byte that lies `#phase` bytes into the slot, or `NOTHING`. */
+  /** Original address of the byte that lies `#phase` bytes into the slot, or `NOTHING`. */
   #origin = new Float64Array(0);
-  /** Bytes of the allocation from that byte on, those of padding before it included; 0 when free. */
+  /**
+   * Bytes of the allocation from that byte to its end; 0 when free. In padding slots, this includes
+   * the padding after it.
+   */
   #left = new Int32Array(0);
-  /** Where in its first slot the buffer's data starts. */
+  /** Offset of the buffer's data in its first data slot. */
   #phase = new Uint16Array(0);
   /** Slots of padding before a buffer's first data slot; 0 elsewhere. */
   #padSlots = new Uint16Array(0);
-  /** Bytes asked for by the buffer that starts with this data slot. */
+  /** Size in bytes requested for the buffer that starts with this data slot. */
   #askedBytes = new Int32Array(0);
-  /** When, and after how many releases, the buffer that starts with this data slot was mapped. */
+  /**
+   * Time, and number of releases so far, when the buffer that starts with this data slot was
+   * mapped.
+   */
   #bornNs = new Float64Array(0);
   #bornReleases = new Float64Array(0);
 
   /**
    * @param geometry Null for a machine without a pool.
-   * @param kernel When the buffer is copied in; as it is meant when left out.
+   * @param kernel Decides when buffers are copied in; default: the intended behaviour.
    */
   constructor(
     around: SwiotlbSurroundings,
@@ -145,7 +151,10 @@ export class SwiotlbPool extends SwiotlbSlots {
     }
   }
 
-  /** Of each buffer the first data slot: all know what is left, and only that one its birth. */
+  /**
+   * The first data slot of each buffer, recognised by its time of mapping, which only that slot
+   * stores.
+   */
   #firstSlots(): readonly number[] {
     const first: number[] = [];
     for (let slot = 0; slot < this.#left.length; slot++) {
@@ -154,30 +163,30 @@ export class SwiotlbPool extends SwiotlbSlots {
     return first;
   }
 
-  /** Slots of a buffer by its first data slot, padding included. */
+  /** Number of slots of a buffer, padding included, from its first data slot. */
   #bufferSlots(slot: number): number {
     return this.#padSlots[slot]! + Math.ceil((this.#left[slot]! + this.#phase[slot]!) / SLOT_BYTES);
   }
 
-  /** All pools, this one first, then the pools of its growth. */
+  /** All pools: this one first, then the pools added to it. */
   get pools(): readonly SwiotlbPool[] {
     return [this];
   }
 
-  /** It ends with its last buffer. */
+  /** True for a pool that is freed with its last buffer. */
   get transient(): boolean {
     return false;
   }
 
   /**
-   * Where a pool that may grow takes a buffer that does not fit.
-   * @returns Null where nothing is done: the pool is reported as full.
+   * Maps a buffer that does not fit into another pool, if this pool may grow.
+   * @returns Null if it may not: the pool is reported as full.
    */
   protected mapElsewhere(_unfit: UnfitBuffer): PhysAddr | typeof DMA_MAPPING_ERROR | null {
     return null;
   }
 
-  /** True for an address inside the pool; so a direct mapping at it is a bounced one. */
+  /** True for an address inside the pool: a direct mapping at it is bounced. */
   contains(address: number): boolean {
     return address >= this.basePhys && address < this.#end;
   }
@@ -191,12 +200,12 @@ export class SwiotlbPool extends SwiotlbSlots {
   }
 
   /**
-   * Takes slots for a buffer and copies it in, for every direction unless a switch says otherwise:
-   * bytes that the device does not write must stay.
+   * Allocates slots for a buffer and copies it in, for every direction unless a switch says
+   * otherwise: bytes that the device does not write must stay.
    *
    * @param orig Address of the real buffer.
    * @param allocAlignMask 0, or the granule minus one when the result goes through an IOMMU.
-   * @returns The address the device is given, or `DMA_MAPPING_ERROR` after `swiotlb.full`.
+   * @returns The physical address of the copy, or `DMA_MAPPING_ERROR` after `swiotlb.full`.
    * @see rules/dma.md 6.2
    */
   map(
@@ -208,7 +217,7 @@ export class SwiotlbPool extends SwiotlbSlots {
     attrs: number,
   ): PhysAddr | typeof DMA_MAPPING_ERROR {
     const { events, faults } = this.#around;
-    // An injected failure says nothing of the pool, so the pool is not reported as full.
+    // For an injected failure, the pool is not reported as full.
     if (faults && faults.errnoAt(INJECTION["swiotlb.alloc"]) !== 0) return DMA_MAPPING_ERROR;
     const pad = this.padBytes(dev, orig, allocAlignMask);
     const totalBytes = this.#kernel.bounced_iova_keeps_slot_offset === true
@@ -232,7 +241,7 @@ export class SwiotlbPool extends SwiotlbSlots {
     const dataSlot = first + padSlots;
     this.take(first, slots);
     for (let slot = first; slot < first + slots; slot++) {
-      // Negative in the padding, from where a release frees the data too.
+      // Negative in padding slots; a release that starts there frees the data too.
       const before = (slot - dataSlot) * SLOT_BYTES;
       this.#origin[slot] = before < 0 ? NOTHING : orig + before;
       this.#left[slot] = totalBytes - pad - before;
@@ -262,7 +271,7 @@ export class SwiotlbPool extends SwiotlbSlots {
   }
 
   /**
-   * The bytes in front of a buffer's data that keep the low bits of its address.
+   * Padding before a buffer's data, in bytes, so that its address keeps the low bits.
    * @internal
    */
   padBytes({ minAlignMask }: BouncingDevice, orig: number, allocAlignMask: number): Bytes {
@@ -271,10 +280,10 @@ export class SwiotlbPool extends SwiotlbSlots {
   }
 
   /**
-   * Copies a buffer out, where the direction and the attributes ask for it, and frees its slots.
-   * An address outside the pool does nothing.
+   * Copies a buffer out, where the direction and the attributes require it, and frees its slots. An
+   * address outside the pool is ignored.
    *
-   * @param tlb What `map` returned.
+   * @param tlb The address that `map` returned.
    */
   unmap(
     dev: BouncingDevice,
@@ -293,8 +302,8 @@ export class SwiotlbPool extends SwiotlbSlots {
   /**
    * Frees a buffer's slots without copying.
    *
-   * A second release of the same buffer goes unnoticed, as in the kernel: its recorded size is 0 by
-   * then, so nothing happens unless the data began inside a slot, or the slots have a new owner.
+   * A second release of the same buffer goes unnoticed, as in the kernel: its recorded size is then
+   * 0, so nothing happens unless the data began inside a slot, or the slots have a new owner.
    * @see rules/dma.md 6.3
    */
   release(
@@ -306,7 +315,7 @@ export class SwiotlbPool extends SwiotlbSlots {
     this.#release(dev, tlb, dir, attrs | DMA_ATTR.SKIP_CPU_SYNC, null);
   }
 
-  /** @param saidBytes How long the caller says that it is, which decides nothing. */
+  /** @param saidBytes The length that the caller passes; it has no effect on the release. */
   #release(
     dev: BouncingDevice,
     tlb: PhysAddr,
@@ -352,8 +361,8 @@ export class SwiotlbPool extends SwiotlbSlots {
   }
 
   /**
-   * Hands a buffer, or a part of one, to the device: copies in unless the device only writes, by
-   * today's rules.
+   * Hands a buffer, or a part of one, to the device: copies in unless the device only writes, as in
+   * current releases.
    */
   syncForDevice(tlb: PhysAddr, sizeBytes: Bytes, dir: DmaDirection): void {
     if (this.fillsForDevice(dir)) this.#copy(tlb, sizeBytes, "in");
@@ -363,14 +372,15 @@ export class SwiotlbPool extends SwiotlbSlots {
   fillsForDevice(dir: DmaDirection): boolean {
     const kernel = this.#kernel;
     if (deviceReads(dir)) return true;
-    // Taken back soon: it overwrites what the device has written since the CPU last looked.
+    // Soon reverted in the kernel: it overwrites what the device has written since the CPU last
+    // read.
     return kernel.swiotlb_2022_sync_rework === true &&
       !kernel.swiotlb_2022_never_copy_in && !kernel.swiotlb_2022_copy_in_at_map;
   }
 
   /**
-   * Whether a mapping that is made copies the buffer in: a device may write only a part of it, and
-   * the rest of the bounce buffer is copied out, too. If releases differ, the oldest answer counts.
+   * Whether a map copies the buffer in: a device may write only a part of it, and the rest of the
+   * bounce buffer is copied out, too. If releases differ, the oldest release's switch decides.
    * @see rules/dma.md 6.2 step 6; rules/defects.md (further switches)
    */
   #fillsAtMap(dir: DmaDirection, attrs: number): boolean {
@@ -445,7 +455,7 @@ export class SwiotlbPool extends SwiotlbSlots {
     }
   }
 
-  /** What made a search fail; the kernel's one message hides which of these it was. */
+  /** The cause of a failed search; the kernel's one message does not distinguish them. */
   #fullCause(slots: number): SwiotlbFullCause {
     if (!this.active) return "no_pool";
     if (slots > SET_SLOTS) return "over_segment";

@@ -1,5 +1,5 @@
 /**
- * Size and place of the bounce-buffer pool.
+ * Size and address of the bounce-buffer pool.
  *
  * @see rules/dma.md 6.1
  */
@@ -15,16 +15,16 @@ import type { MemoryRange } from "../layout.ts";
 
 /** The size of a slot, in bytes. */
 export const SLOT_BYTES = 2048;
-/** Slots of a set: no buffer is larger than a set or crosses out of one. */
+/** Slots of a set: no buffer is larger than a set or crosses a set's end. */
 export const SET_SLOTS = 128;
 /** The largest buffer, 256 KiB. */
 export const SET_BYTES = SET_SLOTS * SLOT_BYTES;
-/** A pool that does not fit is not made smaller than this. */
+/** A pool that does not fit is not shrunk below this size. */
 export const MINIMUM_BYTES = MIB;
-/** The pool ends here or at the end of RAM, so that every device with a 32-bit mask reaches it. */
+/** The pool ends at or below this address, so that every device with a 32-bit mask reaches it. */
 const CEILING_PHYS = 2 * GIB;
 
-/** The pool is wanted at addresses that are not all RAM. */
+/** The requested addresses of the pool are not all RAM. */
 export class PoolPlaceError extends RangeError {
   override readonly name = "PoolPlaceError";
 
@@ -41,37 +41,37 @@ export interface SwiotlbGeometry {
   readonly slots: number;
   /** Equal parts of the pool, each with its own search position. */
   readonly areas: number;
-  /** The number of its first slot, where pools before it have some; 0 when left out. */
+  /** The number of its first slot, if earlier pools use lower numbers; default 0. */
   readonly firstSlot?: number;
 }
 
 /**
  * Slots and areas of a pool: as many areas as CPUs, rounded up to a power of two, and as many slots
- * as asked, rounded up to a power of two, but at least a set for each area.
+ * as requested, rounded up to a power of two, but at least a set for each area.
  *
- * @param slots Slots asked for.
- * @param areas Areas asked for, normally the number of CPUs; 0 counts as 1.
+ * @param slots Requested slots.
+ * @param areas Requested areas, normally the number of CPUs; 0 counts as 1.
  */
 export function sizePool(slots: number, areas: number): { slots: number; areas: number } {
   const parts = roundUpPowerOfTwo(areas);
   return { slots: Math.max(roundUpPowerOfTwo(slots), parts * SET_SLOTS), areas: parts };
 }
 
-/** Areas of a pool with a given size: fewer than asked when one would get less than a set. */
+/** Areas of a pool with a given size: fewer than requested when an area would have less than a set. */
 export function areasForSlots(slots: number, areasAsked: number): number {
   return Math.min(areasAsked, Math.max(1, Math.floor(slots / SET_SLOTS)));
 }
 
 /**
- * Chooses the pool's place: as high as it fits in one piece of RAM below 2 GiB, on a multiple of
+ * Chooses the pool's address: as high as it fits in one piece of RAM below 2 GiB, on a multiple of
  * its size or of 2 MiB, whichever is less.
  *
  * With 4 GiB of RAM and the default size that is 0x7C00_0000. A kernel places it where boot memory
  * happens to be free (0x7BE1_2000 in the captures), so no choice is more faithful than another. A
- * pool that would take more than half of that RAM is halved until it does not; one that does not
- * fit with 1 MiB is left out.
+ * pool that would take more than half of that RAM is halved until it does not; if even 1 MiB does
+ * not fit, there is no pool.
  *
- * @param wantedPhys Where it is to be instead, whatever lies there.
+ * @param wantedPhys The address to use instead, whatever lies there.
  * @returns Null when the machine has no pool.
  */
 export function placePool(

@@ -1,9 +1,10 @@
 /**
- * Which slots of the bounce-buffer pool are free, and where a buffer fits.
+ * The free slots of the bounce-buffer pool, and the search for slots where a buffer fits.
  *
- * The pool is cut into areas, and an area into sets of 128 slots. For each slot the table keeps how
- * many slots are free from it to the end of its set, so that looking whether a buffer fits is one
- * load. It appears with the first search: most machines never bounce, as those of `race.orders`.
+ * The pool is divided into areas, and an area into sets of 128 slots. For each slot the table
+ * stores how many slots are free from it to the end of its set, so that checking whether a buffer
+ * fits is one load. It is created at the first search: most machines never bounce, as those of
+ * `race.orders`.
  *
  * @see rules/dma.md 6.1 and 6.2
  */
@@ -11,36 +12,42 @@ import { alignDown, alignUp, type Bytes, type PhysAddr } from "../../address.ts"
 import { invariant } from "../../errno.ts";
 import { SET_SLOTS, SLOT_BYTES, type SwiotlbGeometry } from "./swiotlb_geometry.ts";
 
-/** The data of a device that the pool needs. */
+/** The properties of a device that the pool needs. */
 export interface BouncingDevice {
   readonly name: string;
   /** Address bits of the original that the copy must have too; 0 or a power of two minus one. */
   readonly minAlignMask: number;
   /** No buffer may cross a multiple of this plus one. */
   readonly segmentBoundaryMask: number;
-  /** The last address that it reaches; a pool for it alone lies below. */
+  /** The last address that the device reaches; a pool made only for it lies below. */
   readonly lastAddress?: number;
   /** Cleared by the device's first bounce. @see rules/dma.md 1.7 */
   skipSync: boolean;
 }
 
-/** The slots of a pool, without regard to their contents. */
+/** The slots of a pool, without their contents. */
 export class SwiotlbSlots {
   readonly basePhys: PhysAddr;
   readonly sizeBytes: Bytes;
   readonly slots: number;
   readonly areas: number;
   readonly areaSlots: number;
-  /** What events call the first slot: slots of all pools are counted through. */
+  /** Number of the first slot in events: the slots of all pools are numbered consecutively. */
   protected readonly firstSlot: number;
 
-  /** Where each area's next search starts, relative to the area. */
+  /** Slot where each area's next search starts, relative to the area. */
   readonly #index: Int32Array;
   readonly #areaUsed: Int32Array;
   #highWaterSlots = 0;
-  /** Free slots from this one to the end of its set; 0 when taken. None before the first search. */
+  /**
+   * Number of free slots from this one to the end of its set; 0 when allocated. Empty before the
+   * first search.
+   */
   #freeRun = new Uint8Array(0);
-  /** Slots that were taken or freed since the last audit lie from the one on, before the other. */
+  /**
+   * All slots that were allocated or freed since the last audit lie from `#touchedFirst` to before
+   * `#touchedEnd`.
+   */
   #touchedFirst = 0;
   #touchedEnd = 0;
 
@@ -61,17 +68,17 @@ export class SwiotlbSlots {
     return this.slots > 0;
   }
 
-  /** Slots in use here, those of pools that were added left out. */
+  /** Slots in use in this pool, not counting pools that were added to it. */
   get ownUsedSlots(): number {
     return Math.max(0, this.#areaUsed.reduce((sum, used) => sum + used, 0));
   }
 
-  /** Slots in use; of a pool that has grown, in all its pools. @see rules/dma.md 6.4 */
+  /** Slots in use; if the pool has grown, in all its pools. @see rules/dma.md 6.4 */
   get usedSlots(): number {
     return this.ownUsedSlots;
   }
 
-  /** Slots that there are, with those of the pools that were added and stay. */
+  /** Number of slots, including those of permanent pools that were added. */
   get totalSlots(): number {
     return this.slots;
   }
@@ -81,7 +88,7 @@ export class SwiotlbSlots {
     return this.#highWaterSlots;
   }
 
-  /** The longest run of free slots a buffer could get, alignment aside. */
+  /** The longest run of free slots in a set, ignoring alignment. */
   get largestFreeSlots(): number {
     if (this.#freeRun.length === 0) return Math.min(this.slots, SET_SLOTS);
     let largest = 0;
@@ -93,7 +100,7 @@ export class SwiotlbSlots {
     return this.#areaUsed[area]!;
   }
 
-  /** Where an area's next search starts, relative to the area. */
+  /** Slot where an area's next search starts, relative to the area. */
   areaIndex(area: number): number {
     return this.#index[area]!;
   }
@@ -122,7 +129,7 @@ export class SwiotlbSlots {
   ): number {
     if (!this.active || slots > SET_SLOTS) return -1;
     if (this.#freeRun.length === 0) this.#freeRun = allFree(this.slots);
-    // For an area count that is not a power of two, the mask leaves some areas out as starting points.
+    // If the area count is not a power of two, the mask never selects some areas as starting points.
     let area = cpu & (this.areas - 1);
     for (let tried = 0; tried < this.areas; tried++) {
       const first = this.#searchArea(dev, orig, totalBytes, slots, allocAlignMask, area);
@@ -150,8 +157,8 @@ export class SwiotlbSlots {
     invariant(stride > 0, "A search for bounce slots makes no progress");
     const areaBase = area * this.areaSlots;
     const boundaryBytes = dev.segmentBoundaryMask + 1;
-    // Slots are aligned by their distance from the pool's start, of which only what the boundary
-    // masks counts (6.2).
+    // Slots are aligned by their distance from the pool's start, of which only the part below the
+    // boundary is used (6.2).
     const lowBase = (this.basePhys % boundaryBytes + areaBase * SLOT_BYTES) % 2 ** 31;
 
     let index = this.#index[area]!;
@@ -195,13 +202,13 @@ export class SwiotlbSlots {
     this.noteHighWater();
   }
 
-  /** Slots were taken, here or in a pool that was added. */
+  /** Updates the high-water mark after slots were allocated, here or in a pool that was added. */
   protected noteHighWater(): void {
     const used = this.usedSlots;
     if (used > this.#highWaterSlots) this.#highWaterSlots = used;
   }
 
-  /** Frees slots; they may be free already, as after a release that came twice. */
+  /** Frees slots, which may be free already, as after a second release. */
   protected give(first: number, slots: number): void {
     const next = first + slots;
     invariant(first >= 0 && next <= this.slots, "Bounce slots outside of the pool were freed");
@@ -218,8 +225,8 @@ export class SwiotlbSlots {
   }
 
   /**
-   * Whether the table of free runs is what its free slots say, in the sets of slots that were taken or
-   * freed since the last audit.
+   * Checks the table of free runs against its free slots, in the sets with slots that were allocated
+   * or freed since the last audit.
    * @throws {InvariantError}
    */
   audit(): void {
