@@ -9,9 +9,12 @@ import { invariant } from "./errno.ts";
 import type { EventContext, EventOrigin } from "./event_context.ts";
 import { zeros } from "./zeros.ts";
 
-/** A part of the machine that queues activities for itself. */
+/** A part of the machine that queues activities and runs them when their turn comes. */
 export interface ActivityHandler {
-  /** Its activities are those of a device, and take that device's time; else a CPU's. */
+  /**
+   * True: its activities are a device's and advance that device's clock. Absent: they advance a
+   * CPU's clock.
+   */
   readonly byDevice?: true;
   /**
    * Runs one activity to its end.
@@ -21,7 +24,10 @@ export interface ActivityHandler {
   runActivity(kind: number, argument: number): void;
 }
 
-/** Whose work an activity is, in a slot of the ring that is used again and again. */
+/**
+ * Origin of a queued activity: the device, request and statement that it works for. One object per
+ * ring slot, reused.
+ */
 class SavedOrigin implements EventOrigin {
   cpu = 0;
   device: string | null = null;
@@ -36,7 +42,7 @@ class SavedOrigin implements EventOrigin {
   }
 }
 
-/** A power of two, as every later capacity, so that a mask wraps around. */
+/** A power of two, like every later capacity, so that indices wrap around with a mask. */
 const INITIAL_SLOTS = 16;
 
 /** A first-in first-out queue in a growing ring: posting and running allocate nothing. */
@@ -45,12 +51,18 @@ export class ActivityQueue {
   #handlers: (ActivityHandler | undefined)[] = new Array(INITIAL_SLOTS).fill(undefined);
   #kinds = zeros(Int32Array, INITIAL_SLOTS);
   #arguments = zeros(Float64Array, INITIAL_SLOTS);
-  /** Each is made for the first activity in its slot: most machines of a sweep have few at a time. */
+  /**
+   * Each object is created for the first activity in its slot: most machines of a sweep have few
+   * activities at a time.
+   */
   #origins: SavedOrigin[] = [];
   #head = 0;
   #length = 0;
 
-  /** @param clock Knows the owner of the current work: an activity belongs to its poster. */
+  /**
+   * @param clock Its context contains the owner of the current work: an activity belongs to its
+   *   poster.
+   */
   constructor({ context }: VirtualClock) {
     this.#context = context;
   }
@@ -152,7 +164,7 @@ export class TimedActivityQueue extends ActivityQueue {
     super.postWork(device, this.#timed(handler), kind, arg);
   }
 
-  /** A handler of one activity, which is posted now. */
+  /** Wraps a handler for one activity, recording the current time as the time when it was posted. */
   #timed(handler: ActivityHandler): ActivityHandler {
     const { clock } = this;
     const postedNs = clock.nowNs;

@@ -26,7 +26,7 @@ export type Brand<T, S extends string> = T & { readonly [space]: S };
 export type PhysAddr = Brand<number, "phys">;
 /** An address as a device sees it, in bytes: IOVA, physical or PCI bus address. */
 export type DmaAddr = Brand<number, "dma">;
-/** An address of a process, in bytes: what its page table leads to memory. */
+/** A virtual address of a process, in bytes; its page table translates it. */
 export type VirtAddr = Brand<number, "virt">;
 /** A page frame number: physical address divided by the host page size. */
 export type Pfn = Brand<number, "pfn">;
@@ -53,7 +53,10 @@ export const TIB = 1024 * GIB;
 /** Addresses at or above this cannot be represented exactly and never become a number. */
 export const ADDRESS_LIMIT = 2 ** 53;
 
-/** The machine would use an address that has no number: a limit of the simulator, not of it. */
+/**
+ * The machine would use an address that the simulator cannot represent as a number. Real hardware
+ * has no such limit.
+ */
 export class AddressLimitError extends Error {
   override readonly name = "AddressLimitError";
 
@@ -65,17 +68,17 @@ export class AddressLimitError extends Error {
   }
 }
 
-/** How much of the end of a wide space has numbers. */
+/** Size of the range at the end of a wide address space that can be represented as numbers. */
 export const WINDOW_BYTES = 2 ** 48;
-/** The upper half of the first number of a wider address, and of a window. */
+/** Upper half of the first number that represents a folded address (53 bits and more). */
 const FIRST_FOLDED_HIGH = 0x14_0000;
-/** The first number of a wider address. */
+/** The first number that represents a folded address (53 bits and more). */
 export const FIRST_FOLDED: number = FIRST_FOLDED_HIGH * 2 ** 32;
 const WINDOW_HIGH = 0x1_0000;
-/** Bits of the addresses with a window that would begin at 2^52. */
+/** Address width of the window that would begin at the number 2^52. */
 export const FIRST_BITS = 49;
 
-/** The upper half of a number's 64 bits, by the number's upper half. */
+/** The upper 32 bits of a 64-bit address, from the upper half of the number that represents it. */
 export function realHigh(high: number): number {
   return high < FIRST_FOLDED_HIGH ? high : unfolded(Math.floor(high));
 }
@@ -86,8 +89,9 @@ function unfolded(high: number): number {
 }
 
 /**
- * The upper half of the number of 64 bits, by their upper half. Where none does, it is 2^21 or
- * more, and modulo 2^32 what was given.
+ * The upper half of the number that represents a 64-bit address, from the address's upper 32 bits.
+ * For an address that no number represents, the result is 2^21 or more and equals the argument
+ * modulo 2^32.
  */
 export function foldedHigh(high: number): number {
   return high < FIRST_FOLDED_HIGH ? high : folded(high);
@@ -100,7 +104,7 @@ function folded(high: number): number {
 }
 
 /**
- * The number of an address of 64 bits; null for one that has none.
+ * The number that represents a 64-bit address; null when no number does.
  * @example addressOfWord(0xffff_ffff_fffc_0200n) // the same place as the IOVA of a space of 64 bits
  */
 export function addressOfWord(word: bigint): number | null {
@@ -108,7 +112,10 @@ export function addressOfWord(word: bigint): number | null {
   return high >= 2 ** 21 ? null : high * 2 ** 32 + Number(word & 0xffff_ffffn);
 }
 
-/** The last address of a space of so many bits. Exact, or its number. */
+/**
+ * The last address of a space of `bits` bits: exact below 53 bits, else the number that represents
+ * it.
+ */
 export function lastAddressOfBits(bits: number): number {
   return bits < 53 ? 2 ** bits - 1 : 2 ** 52 + (bits - FIRST_BITS + 1) * WINDOW_BYTES - 1;
 }
@@ -120,7 +127,8 @@ export function bitsOfLastAddress(last: number): number {
 }
 
 /**
- * The low bits of an address: what memory sees of it where the hardware drives only so many.
+ * The low bits of an address, as memory receives it when the hardware drives only `bits` address
+ * lines.
  *
  * @param bits 1 to 64.
  * @example lowBitsOf(0x1_2345_6000, 32) // 0x2345_6000
@@ -130,11 +138,11 @@ export function lowBitsOf(address: number, bits: number): number {
   if (bits >= bitsOfLastAddress(address)) return address;
   const offset = address % WINDOW_BYTES;
   if (bits < FIRST_BITS) return offset % 2 ** bits;
-  // All bits from 48 up to the top one are set.
+  // In such an address, all bits from bit 48 up to the top bit are set.
   return lastAddressOfBits(bits) - (WINDOW_BYTES - 1) + offset;
 }
 
-/** True when a range that begins below the end of all numbers leaves the window that it begins in. */
+/** True when a range of a wide space extends past the 256 TiB window in which it begins. */
 export function leavesWindow(start: number, sizeBytes: Bytes): boolean {
   return start >= 2 ** 52 &&
     Math.floor(start / WINDOW_BYTES) !== Math.floor((start + (sizeBytes - 1)) / WINDOW_BYTES);

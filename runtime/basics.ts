@@ -1,5 +1,5 @@
 /**
- * What needs no machine: addresses, errors, lists, words that are close to another, the sizes of a bounce pool.
+ * Parts that need no machine: addresses, errors, lists, similar words, the sizes of a bounce pool.
  *
  * State: none. What other members use:
  */

@@ -1,6 +1,7 @@
 /**
- * How many of `count` ordered things lie before what is looked for: the index of the first that does not.
- * @param isBefore True of the first ones, false of all others.
+ * Counts the leading elements for which `isBefore` is true, which is also the index of the first for
+ * which it is false.
+ * @param isBefore True of the first elements, false of all others.
  */
 export function countBefore(count: number, isBefore: (index: number) => boolean): number {
   let low = 0;

@@ -11,7 +11,7 @@ export class CpuContext {
   #interrupts = 0;
   #disabled = 0;
 
-  /** Spin locks that are held. */
+  /** Number of spin locks held. */
   get locks(): number {
     return this.#locks;
   }
@@ -24,7 +24,7 @@ export class CpuContext {
     return this.#interrupts > 0 || this.#disabled > 0;
   }
 
-  /** Nothing may sleep now. */
+  /** True when the current code may not sleep. */
   get isAtomic(): boolean {
     return this.#locks > 0 || this.irqsOff;
   }
@@ -42,7 +42,7 @@ export class CpuContext {
     this.#disabled++;
   }
 
-  /** Ends one of these. @returns False when none had to be ended. */
+  /** Ends one level of disabled interrupts. @returns False when interrupts were not disabled. */
   enableIrqs(): boolean {
     if (this.#disabled === 0) return false;
     this.#disabled--;

@@ -3,9 +3,9 @@
  * use it.
  */
 export interface DriverModule {
-  /** Whether a function of it is under way: it is not removed before that returns. */
+  /** Whether one of its functions is running: the module is not removed before that returns. */
   readonly isRunning: boolean;
-  /** Names of the devices that it is bound to or is probing, the oldest first. */
+  /** Names of the devices that the driver is bound to or is probing, the oldest first. */
   readonly devices: readonly string[];
   /** The event after which its init function succeeded; null while it is not loaded. */
   readonly loadedSeq: number | null;
@@ -13,6 +13,6 @@ export interface DriverModule {
   unbind(device: string): void;
   /** Calls its exit function. */
   unload(): void;
-  /** Nothing runs on its machine any more, and nothing looks at it: its memory may be used for another one. */
+  /** Nothing runs on its machine or inspects it any more: its memory may be reused. */
   retire(): void;
 }

@@ -65,13 +65,13 @@ export const BLK_STS = {
   RESOURCE: 9,
   IOERR: 10,
   AGAIN: 12,
-  /** Something of this device's own is in use, which its completions release. */
+  /** A resource of this device is in use; its completions will release it. */
   DEV_RESOURCE: 13,
   ZONE_OPEN_RESOURCE: 14,
   ZONE_ACTIVE_RESOURCE: 15,
   OFFLINE: 16,
   INVAL: 19,
-  /** A first proposal of 2021 had it, for peer memory that cannot be reached; no release does. */
+  /** Only in a first proposal of 2021, for peer memory that cannot be reached; in no release. */
   P2PDMA: 20,
 } as const;
 
@@ -80,7 +80,7 @@ export type BlkStatusName = keyof typeof BLK_STS;
 /** The number of a block status. */
 export type BlkStatus = (typeof BLK_STS)[BlkStatusName];
 
-/** By number, with holes. */
+/** Block status names by number, with holes. */
 const BLK_STATUS_NAMES: (BlkStatusName | undefined)[] = [];
 for (const [name, value] of Object.entries(BLK_STS)) {
   BLK_STATUS_NAMES[value] = name as BlkStatusName;
@@ -108,7 +108,7 @@ const STATUS_ERRNO: Readonly<Partial<Record<BlkStatusName, ErrnoName>>> = {
   TIMEOUT: "ETIMEDOUT",
   NOSPC: "ENOSPC",
   TRANSPORT: "ENOLINK",
-  // Of two with one errno the last is what that errno comes to.
+  // Where two statuses have the same errno, the last row gives that errno's status.
   P2PDMA: "EREMOTEIO",
   TARGET: "EREMOTEIO",
   MEDIUM: "ENODATA",
@@ -133,15 +133,15 @@ export function blkStatusErrno(status: BlkStatusName): ErrnoName {
 
 /** A kernel call failed, with the kernel's own code. A script can expect and catch it. */
 export class KernelError extends Error {
-  /** Its name in a stack. */
+  /** The error name in a stack trace. */
   override readonly name = "KernelError";
 
   /**
-   * A call that failed.
+   * Creates the error of a failed call.
    * @param errno The errno's name.
-   * @param what What was attempted, as a sentence without a final period.
-   * @param blkStatus The block status, where the failure came as one.
-   * @param deviceStatus What the device answered, in its own numbers, where that made the failure.
+   * @param what The attempted action, as a sentence without a final period.
+   * @param blkStatus The block status, if the failure was reported as one.
+   * @param deviceStatus The device's own status code, if that was the failure.
    */
   constructor(
     readonly errno: ErrnoName,

@@ -1,14 +1,14 @@
 /**
- * Whose work is being done: the CPU, device and request that events name, and the statement of the
- * script that led to them.
+ * The context of the current work: the CPU, device and request that events name, and the statement
+ * of the script that led to them.
  *
- * An activity or a timer carries the context where it was posted or armed, and restores the
- * previous one when it ends, however it ends; only its CPU a timer finds where it expires. Work for
- * another origin in between is entered and left. No code assigns a device or a request, so that none
- * can be left set after an early return or an error.
+ * An activity or a timer carries the context in which it was posted or armed, and restores the
+ * previous one when it ends, however it ends. Exception: a timer runs on the CPU where it expires.
+ * Work for another origin in between is entered and left. No code assigns a device or a request
+ * directly, so that neither can be left set after an early return or an error.
  */
 
-/** Where an event comes from. A request is one itself. */
+/** The origin of an event. A request is an origin itself. */
 export interface EventOrigin {
   readonly cpu: number;
   /** The device concerned, by name, or null. */
@@ -20,9 +20,9 @@ export interface EventOrigin {
 }
 
 export class EventContext implements EventOrigin {
-  /** The CPU that runs. `Machine.cpu` sets it, as a script's `on cpu` does. */
+  /** The current CPU. `Machine.cpu` sets it, as a script's `on cpu` does. */
   cpu = 0;
-  /** The interpreter of a script sets it before each statement. */
+  /** The current statement. A script's interpreter sets it before each statement. */
   site: number | null = null;
   #device: string | null = null;
   #request: number | null = null;
@@ -35,14 +35,14 @@ export class EventContext implements EventOrigin {
     return this.#request;
   }
 
-  /** Work for a request, or for a device alone, from here on. The result goes to `leave`. */
+  /** Starts work for a request, or for a device alone. Pass the result to `leave`. */
   enter({ cpu, device, request, site }: EventOrigin): EventOrigin {
     const before = this.#copy();
     this.become(cpu, device, request, site);
     return before;
   }
 
-  /** A device's own work from here on. The result goes to `leave`. */
+  /** Starts a device's own work. Pass the result to `leave`. */
   enterWork(device: string, request: number | null = null): EventOrigin {
     const before = this.#copy();
     this.#device = device;
@@ -50,14 +50,14 @@ export class EventContext implements EventOrigin {
     return before;
   }
 
-  /** Things are as they were before, whatever was entered since and never left. */
+  /** Restores a previous context, including anything entered since and not left. */
   leave({ cpu, device, request, site }: EventOrigin): void {
     this.become(cpu, device, request, site);
   }
 
   /**
-   * All four words at once. For what is done for each request: the caller keeps the words that were
-   * there in locals, and restores them in the same way.
+   * Sets all four fields at once. For work done for each request: the caller saves the previous
+   * values in local variables, and restores them in the same way.
    */
   become(cpu: number, device: string | null, request: number | null, site: number | null): void {
     this.cpu = cpu;
@@ -67,9 +67,9 @@ export class EventContext implements EventOrigin {
   }
 
   /**
-   * Work for a device from here on, whatever the request. For what is done for each page: only one
-   * word is kept, and the caller keeps it.
-   * @returns What goes to `leaveDevice`.
+   * Starts work for a device and keeps the request. For work done for each page: only one field
+   * changes, and the caller saves it.
+   * @returns The argument for `leaveDevice`.
    */
   enterDevice(device: string | null): string | null {
     const outer = this.#device;
@@ -81,7 +81,10 @@ export class EventContext implements EventOrigin {
     this.#device = outer;
   }
 
-  /** Does something as work for a device, whatever the request, and however it ends. */
+  /**
+   * Runs a function as work for a device, keeping the request, and restores the device even after
+   * an error.
+   */
   asDevice<T>(device: string | null, act: () => T): T {
     const outer = this.enterDevice(device);
     try {
@@ -92,8 +95,8 @@ export class EventContext implements EventOrigin {
   }
 
   /**
-   * Work for a request from here on, whatever the device; an activity need not leave it.
-   * @returns What goes to `leaveRequest`.
+   * Starts work for a request and keeps the device; an activity need not leave it.
+   * @returns The argument for `leaveRequest`.
    */
   enterRequest(request: number | null): number | null {
     const outer = this.#request;
@@ -105,7 +108,7 @@ export class EventContext implements EventOrigin {
     this.#request = outer;
   }
 
-  /** Nothing has happened yet: the machine has just come up. The CPU stays. */
+  /** Resets the context of a machine that has just started. The CPU stays. */
   reset(): void {
     this.become(this.cpu, null, null, null);
   }

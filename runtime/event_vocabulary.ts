@@ -1,10 +1,10 @@
 /**
- * The event vocabulary: everything that can happen, with the numbers that describe it.
+ * The event vocabulary: every event, with the fields that describe it.
  *
- * This table is the contract between the runtime and the devices, which produce events, and all
- * who read them: assertions, counters, the checker, traces, the stepper, exports. Names and fields
- * here stay; more may be added. Field names end in their unit (`_bytes`, `_ns`); addresses are
- * bare. `docs/events.md` is made from it by `deno task reference`.
+ * This table is the contract between the runtime and the devices, which emit events, and their
+ * readers: assertions, counters, the checker, traces, the stepper, exports. Names and fields are
+ * never removed; more may be added. Field names end in their unit (`_bytes`, `_ns`); addresses have
+ * no suffix. `docs/events.md` is generated from it by `deno task reference`.
  *
  * To add an event, add one entry to a table in `vocabulary/` and emit it.
  */
@@ -35,10 +35,10 @@ import { SHARING_EVENTS } from "./vocabulary/sharing_events.ts";
 
 export { CALL_TABLE, KERNEL_CALLS, type KernelCall };
 
-/** Every event but the `call.` and `ret.` pairs, which `CALL_TABLE` lists. */
+/** Every event except the `call.` and `ret.` pairs, which `CALL_TABLE` lists. */
 export const EVENT_TABLE = { ...MAPPING_EVENTS, ...DISK_EVENTS, ...SHARING_EVENTS };
 
-/** What every event carries besides its own fields, as far as a pattern may ask for it. */
+/** Fields that every event has besides its own, as far as a pattern may test them. */
 export const COMMON_FIELDS = {
   seq: described(INT, "its sequence number on the machine, from 1"),
   at_ns: described(DURATION, "virtual time of its CPU, or of the device that caused it"),
@@ -66,34 +66,33 @@ export type CallTables = typeof CALL_TABLE;
 /** The name of any event. */
 export type EventName = EventTableName | `call.${KernelCall}` | `ret.${KernelCall}`;
 
-/** The fields an event of name `N` carries. */
+/** The fields of an event named `N`. */
 export type EventFields<N extends EventName> = N extends EventTableName
   ? AllHold<EventTables[N]["fields"]>
   : N extends `call.${infer C extends KernelCall}` ? AllHold<CallTables[C]["arguments"]>
   : N extends `ret.${infer C extends KernelCall}` ? CallEnd<C>
   : never;
 
-/** The most kinds of events that one machine can have: the event log has room for no more. */
+/** Maximum number of kinds of events on one machine: the event log has no room for more. */
 export const MAX_EVENTS = 1024;
 
 /**
- * Everything that can happen on a machine: the events above, and tables that were added from
- * outside. A machine has one from its beginning, and it never changes; the numbers of the events
- * above are the same in each.
+ * All events of a machine: the events above, and tables that other members added. A machine's
+ * vocabulary never changes; the numbers of the events above are the same in each vocabulary.
  */
 export class EventVocabulary {
   /** Every event's name, in the order of their numbers. Added events have their own names. */
   readonly names: readonly EventName[];
-  /** By number: whether a device does it, and no CPU. */
+  /** By event number: whether a device emits the event, rather than a CPU. */
   readonly byDevice: readonly boolean[];
   /** The rows that were added, by name. */
   readonly added: EventTable;
   readonly #numbers: ReadonlyMap<string, number>;
 
-  /** @param added What can happen besides the events above. */
+  /** @param added Events besides those above. */
   constructor(added: EventTable = {}) {
     this.added = added;
-    // The type names the events that the runtime's code knows: it never asks for others.
+    // The type covers only the runtime's own events: the runtime's code uses no others.
     this.names = [...CORE_NAMES, ...Object.keys(added) as EventName[]];
     if (this.names.length > MAX_EVENTS) {
       throw new RangeError(`There is room for ${MAX_EVENTS} kinds of events`);
@@ -103,8 +102,8 @@ export class EventVocabulary {
   }
 
   /**
-   * The same with more events. A row that it has already, the very same, is not added again.
-   * @throws {RangeError} When a name is no event's, or is another event's already.
+   * A vocabulary with more events. A row object that it already contains is not added again.
+   * @throws {RangeError} When a name is not a valid event name, or already belongs to another row.
    */
   with(table: EventTable): EventVocabulary {
     const added: Record<string, EventEntry> = { ...this.added };
@@ -122,7 +121,7 @@ export class EventVocabulary {
     return new EventVocabulary(added);
   }
 
-  /** An event as it is delivered: one of an added kind carries what its table says of it. */
+  /** Adds its table row to an event of an added table; returns other events unchanged. */
   withRow<E extends object>(number: number, event: E): E {
     if (number < CORE_NAMES.length) return event;
     return { ...event, row: this.added[this.names[number]!]! };
@@ -139,7 +138,7 @@ export class EventVocabulary {
     return Object.hasOwn(this.added, name) ? this.added[name]! : null;
   }
 
-  /** The fields that an event carries, by name; none for a name that is no event. */
+  /** The fields of an event, by name; empty for an unknown event. */
   fields(name: string): FieldTable {
     const entry = this.entry(name);
     if (entry !== null) return entry.fields;
@@ -148,7 +147,7 @@ export class EventVocabulary {
     return name.startsWith("ret.") ? callEnd(call) : CALL_TABLE[call].arguments;
   }
 
-  /** A field of an event, or what every event carries under that name; null when it has none. */
+  /** A field of an event, or the common field of that name; null when there is neither. */
   field(name: string, field: string): Field | null {
     for (const fields of [this.fields(name), COMMON_FIELDS] as readonly FieldTable[]) {
       if (Object.hasOwn(fields, field)) return fields[field]!;
@@ -157,7 +156,7 @@ export class EventVocabulary {
   }
 }
 
-/** What belongs together, a dot, and what happens. */
+/** Form of an event name: its group, a dot, and what happened. */
 const EVENT_FORM = /^(?!call\.|ret\.)[a-z]\w*\.[a-z]\w*$/;
 
 const CORE_NAMES: readonly EventName[] = [
@@ -165,7 +164,7 @@ const CORE_NAMES: readonly EventName[] = [
   ...KERNEL_CALLS.flatMap((call): EventName[] => [`call.${call}`, `ret.${call}`]),
 ];
 
-/** The events above, and no more. */
+/** The vocabulary of the events above only. */
 export const CORE_EVENTS: EventVocabulary = new EventVocabulary();
 
 /** Every event's name, in the order of their numbers. */
@@ -181,12 +180,12 @@ export function eventEntry(name: string): EventEntry | null {
   return CORE_EVENTS.entry(name);
 }
 
-/** The fields that an event carries, by name; none for a name that is no event. */
+/** The fields of an event, by name; empty for an unknown event. */
 export function eventFields(name: string): FieldTable {
   return CORE_EVENTS.fields(name);
 }
 
-/** The words of every field: each set once, however many fields have it. */
+/** The word sets of all fields, each once, however many fields use it. */
 export function wordSets(): ReadonlySet<WordSet> {
   const found = new Set<WordSet>();
   const look = (fields: FieldTable) => {
@@ -211,7 +210,7 @@ export function wordSets(): ReadonlySet<WordSet> {
  */
 export type EventId<N extends EventName = EventName> = number & { readonly eventName?: N };
 
-/** The handle to count and emit an event by. */
+/** The handle with which an event is counted and emitted. */
 export function eventId<N extends EventName>(name: N): EventId<N> {
   return CORE_EVENTS.number(name) as EventId<N>;
 }

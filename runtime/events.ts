@@ -1,13 +1,13 @@
 /**
- * The stream of events: counting always, building an event only for a listener.
+ * The stream of events: every event is counted, but built only for a listener.
  *
  * A producer writes
  *
  *     if (events.tick(IOVA_ALLOC)) events.emit(IOVA_ALLOC, { start, size_bytes, limit, source });
  *
  * so that with no listener and no latencies an event costs one addition and one load. `tick` counts the
- * event and, where that may be observed, numbers it and moves virtual time by its latency; `emit`
- * delivers it.
+ * event and, if there are listeners or latencies, numbers it and advances virtual time by its latency;
+ * `emit` delivers it.
  */
 import type { Nanoseconds } from "./address.ts";
 import { invariant } from "./errno.ts";
@@ -25,11 +25,11 @@ import {
 import type { AllHold, EventEntry, EventTable, Field } from "./vocabulary/fields.ts";
 import { zeros } from "./zeros.ts";
 
-/** Why something was decided: the rule that chose, and its inputs. */
+/** The reason of a decision: the rule that applied, and its inputs. */
 export interface Why {
   /** Page and number in `docs/rules/`, such as `nvme.2.1`. */
   readonly rule: string;
-  /** The numbers and words it looked at, by name. */
+  /** The numbers and words that the decision used, by name. */
   readonly inputs: Readonly<Record<string, FieldValue>>;
 }
 
@@ -54,20 +54,19 @@ export interface EventOf<N extends EventName> {
   /** The rule that decided it, where something was decided; else null. */
   readonly why: Why | null;
   /**
-   * What its table says of it, where the table was added: of any other its name leads there.
+   * The table row of an event of an added table; absent for other events, which are found by name.
    * @internal
    */
   readonly row?: EventEntry;
 }
 
 /**
- * One thing that happened, of the events `N`: its name says which fields it has. Events are
- * immutable once delivered.
+ * One event of the names `N`; its name determines its fields. Events are immutable once delivered.
  */
 export type MachineEvent<N extends EventName = EventName> = N extends EventName ? EventOf<N>
   : never;
 
-/** A field of an event, or what every event carries under that name; null when it has none. */
+/** A field of an event, or the common field of that name; null when there is neither. */
 export function fieldOf({ name: event, row }: MachineEvent, name: string): Field | null {
   if (row !== undefined && Object.hasOwn(row.fields, name)) return row.fields[name]!;
   return CORE_EVENTS.field(event, name);
@@ -90,16 +89,16 @@ export type EventListener<N extends EventName = EventName> = (
 ) => void;
 
 /**
- * A keeper stores every event in its own form: it receives the parts, so that no event need be
+ * Stores every event in its own form. It receives an event's parts, so that no event object is
  * built for it.
  * @internal
  */
 export interface EventKeeper {
   /**
-   * The next event.
+   * Stores the next event.
    * @param seq Its number.
    * @param atNs Virtual time.
-   * @param origin Whose work it is: to be read now, for it changes.
+   * @param origin The context of the work; it changes later, so read it now.
    * @param kind The number of its name.
    */
   keep(
@@ -112,12 +111,12 @@ export interface EventKeeper {
   ): void;
 }
 
-/** What of `#wanted` says that the event must be built for a listener. */
+/** Bit of `#wanted`: the event must be built for a listener. */
 const LISTENED = 1;
-/** And that a keeper stores it. */
+/** Bit of `#wanted`: a keeper stores the event. */
 const KEPT = 2;
 
-/** What happens on one machine: counted always, delivered to who listens. */
+/** The events of one machine: always counted, and delivered to listeners. */
 export class EventStream {
   /**
    * How often each event happened, by event number. Read through `count`.
@@ -130,7 +129,7 @@ export class EventStream {
    */
   readonly vocabulary: EventVocabulary;
   /**
-   * Whose work is being done: read into every event.
+   * The context of the current work, copied into every event.
    * @internal
    */
   readonly context: EventContext;
@@ -145,9 +144,9 @@ export class EventStream {
   readonly #latenciesNs: Float64Array;
   readonly #wanted: Uint8Array;
   #timed = false;
-  /** Events have latencies, or there is a listener: each event is numbered when it happens. */
+  /** Events have latencies, or there is a listener: each event gets a number when it happens. */
   #attentive = false;
-  /** Number and time of the last event; kept up only while attentive. */
+  /** Number and time of the last event; updated only while attentive. */
   #seq = 0;
   #atNs: Nanoseconds = 0;
   /** The event after which `#wake` is called; 0 for none. */
@@ -169,12 +168,12 @@ export class EventStream {
     this.#wanted = zeros(Uint8Array, names.length);
   }
 
-  /** Events have latencies, or there is a listener. Without one, their fields are not read. */
+  /** True when events have latencies or there is a listener. If false, event fields are not read. */
   get attentive(): boolean {
     return this.#attentive;
   }
 
-  /** Number of the last event: as many have happened. */
+  /** Number of the last event, which is also the number of events so far. */
   get seq(): number {
     return this.#attentive ? this.#seq : this.#countAll();
   }
@@ -190,7 +189,7 @@ export class EventStream {
   }
 
   /**
-   * Counts events of one kind at once, while no listener and no latency asks for them one by one.
+   * Counts several events of one kind at once, while there is neither a listener nor a latency.
    * @internal
    */
   tickUnseen(id: EventId, times: number): void {
@@ -215,7 +214,8 @@ export class EventStream {
   }
 
   /**
-   * Adds to what each event of a kind costs in virtual time. Fractions of a nanosecond are kept.
+   * Increases the latency that each event of a kind adds to virtual time. Fractions of a nanosecond
+   * are kept.
    * @internal
    */
   addLatency(id: EventId, latencyNs: Nanoseconds): void {
@@ -225,7 +225,7 @@ export class EventStream {
   }
 
   /**
-   * Called for each event once it is numbered, and not given it: the event need not be built.
+   * A function to call for each event when it is numbered. It receives no event, so none is built.
    * @internal
    */
   set each(each: (() => void) | null) {
@@ -263,14 +263,15 @@ export class EventStream {
       why,
     });
     for (const { wants, listener } of this.#listeners) {
-      // The number leads to the name, and `fields` to the same name: no type can say so.
+      // The number gives the name, and `fields` belongs to that name: the type system cannot
+      // express it.
       if (wants[id] !== 0) listener(event as unknown as MachineEvent, id);
     }
   }
 
   /**
-   * Calls a function after the event of a number, which must not change the machine. Events before
-   * it are not built for that.
+   * Calls a function after the event numbered `seq`. The function must not change the machine.
+   * Events before it are not built for that.
    *
    * @param seq 0 for none.
    * @internal
@@ -290,8 +291,8 @@ export class EventStream {
   }
 
   /**
-   * How often events have happened since a copy of the counts was made, by name, without the events
-   * that have not.
+   * The number of events of each kind since a copy of the counts was made, by name, without kinds
+   * that did not occur.
    * @internal
    */
   countsSince(before: Float64Array): ReadonlyMap<EventName, number> {
@@ -304,10 +305,11 @@ export class EventStream {
   }
 
   /**
-   * Starts delivering events to a listener, in the order in which listeners came.
+   * Starts delivering events to a listener. Listeners are called in the order of their
+   * subscription.
    *
    * @param listener Called for each event; must not change the machine.
-   * @param names The events wanted; all when left out.
+   * @param names The events to deliver; default: all.
    * @returns A function that ends the subscription.
    */
   listen<N extends EventName = EventName>(
@@ -328,17 +330,17 @@ export class EventStream {
 
   /**
    * The events of a table that was added to the vocabulary, typed by it.
-   * @param device Whose they are; where left out those of whoever's work is being done.
-   * @throws {RangeError} When the machine was built without it.
+   * @param device Device to which they belong; default: the device of the current work.
+   * @throws {RangeError} When the machine was built without the table.
    */
   of<T extends EventTable>(table: T, device: string | null = null): TableEvents<T> {
     return new TableEvents(this, table, device);
   }
 
   /**
-   * Hands the parts of every event to a keeper, before any listener is called.
+   * Passes the parts of every event to a keeper, before any listener is called.
    *
-   * @returns A function that ends that.
+   * @returns A function that ends this.
    * @internal
    */
   keepIn(keeper: EventKeeper): () => void {
@@ -352,7 +354,7 @@ export class EventStream {
   }
 
   /**
-   * Forgets what happened so far, counters included: the machine has just come up.
+   * Forgets all events so far, including counters, when the machine has just started.
    * @internal
    */
   reset(): void {
@@ -384,8 +386,8 @@ export interface EventOfTable<T extends EventTable, N extends keyof T = keyof T>
 }
 
 /**
- * The events of one added table on one machine: what happens is emitted, counted and heard by name,
- * with the fields that the table says.
+ * The events of one added table on one machine: emitted, counted and listened to by name, with the
+ * fields that the table defines.
  */
 export class TableEvents<T extends EventTable> {
   readonly #stream: EventStream;
@@ -404,13 +406,13 @@ export class TableEvents<T extends EventTable> {
     this.#ids = new Map(Object.keys(table).map((name) => [name, vocabulary.number(name)]));
   }
 
-  /** It happens now. @param why The rule that decided it, where something was decided. */
+  /** Emits an event. @param why The rule that decided it, where something was decided. */
   emit<N extends keyof T & string>(
     name: N,
     fields: TableFieldsOf<T, N>,
     why: Why | null = null,
   ): void {
-    // The table says which fields the name has: the stream's own types know no such name.
+    // The table determines the fields of the name; the stream's own types do not contain it.
     const id = this.#ids.get(name) as EventId<never> | undefined;
     invariant(id !== undefined, "what is emitted is in the table");
     const { context } = this.#stream;
@@ -419,12 +421,12 @@ export class TableEvents<T extends EventTable> {
     context.leaveDevice(outer);
   }
 
-  /** How often it happened since the machine was ready. */
+  /** How often an event has happened since the machine was ready. */
   count(name: keyof T & string): number {
     return this.#stream.count(this.#ids.get(name)!);
   }
 
-  /** Delivers its events to a listener. @returns A function that ends the subscription. */
+  /** Delivers the table's events to a listener. @returns A function that ends the subscription. */
   listen(listener: (event: EventOfTable<T>) => void): () => void {
     return this.#stream.listen(
       listener as unknown as EventListener,

@@ -1,4 +1,4 @@
-/** FNV-1a of a text's UTF-16 units, 32 bits; `seed` goes on from another text's hash. */
+/** FNV-1a of a text's UTF-16 units, 32 bits; pass another text's hash as `seed` to continue it. */
 export function hashText(text: string, seed = 0x811c9dc5): number {
   let hash = seed;
   for (let index = 0; index < text.length; index++) {

@@ -1,15 +1,15 @@
 /**
  * The limits of a run on its host: memory and work.
  *
- * One account for everything that takes of either, whatever the layer: pages of the machine, tables
- * of the simulator, values of a script, walks over what is large. Code with a cost that depends on
- * an argument charges it here, before or during the work; the owner of the limits is called after
- * every so many units, however long a single call takes.
+ * One account for all consumers, whatever the layer: pages of the machine, tables of the simulator,
+ * values of a script, walks over large structures. Code with a cost that depends on an argument
+ * charges it here, before or during the work; the owner of the limits is called after a fixed
+ * number of work units, however long a single call takes.
  */
 import { invariant } from "./errno.ts";
 import { type Bytes, GIB } from "./address.ts";
 
-/** Units of work between two looks at the limits: a fraction of a millisecond. */
+/** Units of work between two checks of the limits: a fraction of a millisecond. */
 const LOOK_UNITS = 16_384;
 
 /** Bytes that are filled in one unit of work. */
@@ -17,13 +17,13 @@ const WORK_BYTES = 16;
 
 const DEFAULT_LIMIT_BYTES = 1 * GIB;
 
-/** More memory was asked for than this run may use; a limit of the simulator, not of the machine. */
+/** A run requested more memory than it may use; a limit of the simulator, not of the machine. */
 export class MemoryLimitError extends Error {
   override readonly name = "MemoryLimitError";
-  /** Most of it are events. */
+  /** True when most of the memory is used by events. */
   readonly isOfEvents: boolean;
 
-  /** @param eventBytes What events that are kept take of it. */
+  /** @param eventBytes Bytes of it that kept events use. */
   constructor(readonly limitBytes: Bytes, readonly eventBytes: Bytes) {
     const isOfEvents = eventBytes > limitBytes / 2;
     super(
@@ -37,16 +37,16 @@ export class MemoryLimitError extends Error {
 export class HostBudget {
   /** Bytes that machines hold: pages that were touched, tables, records of requests. */
   heldBytes: Bytes = 0;
-  /** Bytes of these that are events of the run, which are kept. */
+  /** The part of `heldBytes` that kept events of the run use. */
   eventBytes: Bytes = 0;
-  /** Bytes of a script's values; less than was ever taken when they were counted anew. */
+  /** Bytes of a script's values. A recount removes unreachable values, so it can decrease. */
   valueBytes: Bytes = 0;
   /**
-   * Looks at the limits of work and time; throws when there is nothing left. It takes the work that
-   * was done with {@linkcode takeWork}.
+   * Checks the limits of work and time; throws when they are used up. It collects the work done
+   * since the last check with {@linkcode takeWork}.
    */
   onLook: (() => void) | null = null;
-  /** Counts anew what values there still are, before memory is refused. */
+  /** Recounts the values that are still reachable, before memory is refused. */
   onFull: (() => void) | null = null;
   #workUnits = 0;
 
@@ -78,9 +78,9 @@ export class HostBudget {
   }
 
   /**
-   * Announces memory before it is held: too large an action does not begin.
+   * Checks for memory before it is held, so that too large an action does not begin.
    *
-   * @param asked What was asked for before, of the same whole.
+   * @param asked Bytes already requested for the same action.
    * @throws {MemoryLimitError} When it would exceed the limit.
    */
   demand(sizeBytes: Bytes, asked: Bytes = 0): void {
@@ -94,7 +94,7 @@ export class HostBudget {
     this.heldBytes -= sizeBytes;
   }
 
-  /** Whether so much more may be used, once unreachable memory is no longer counted. */
+  /** Whether that many more bytes may be used, after a recount of reachable values if needed. */
   fits(sizeBytes: Bytes): boolean {
     if (this.usedBytes + sizeBytes <= this.limitBytes) return true;
     this.onFull?.();
@@ -102,8 +102,7 @@ export class HostBudget {
   }
 
   /**
-   * Says that work is done: a unit is some 10 ns of the host's time, about one simple instruction of
-   * a script.
+   * Charges work: a unit is some 10 ns of the host's time, about one simple instruction of a script.
    *
    * @throws Whatever {@linkcode onLook} throws: the run is to stop.
    */
@@ -112,7 +111,7 @@ export class HostBudget {
     if (this.#workUnits >= LOOK_UNITS) this.onLook?.();
   }
 
-  /** The work since this was asked last. */
+  /** Returns the work since the last call, and resets it. */
   takeWork(): number {
     const units = this.#workUnits;
     this.#workUnits = 0;

@@ -1,16 +1,15 @@
 /**
  * Fault injection: named points of the runtime that can be made to fail.
  *
- * Each point is where a real kernel can fail, or where a device's access can: at the entry of
- * an API function, at an allocation inside one, at the bus. A point that is not armed does
- * nothing, and while nothing at all is armed a machine has no injector: a point costs one null
- * check then.
+ * Each point is where a real kernel can fail, or where a device's access can: at the entry of an
+ * API function, at an allocation inside one, at the bus. A point that is not armed does nothing,
+ * and while no point is armed a machine has no injector: then a point costs one null check.
  *
  *     const { faults } = machine;
  *     if (faults !== null && faults.errnoAt(INJECTION.dma_iova_link) !== 0) …
  *
- * The same object counts the places where something could fail, in the order in which they are
- * passed, so that a run can be repeated once for each.
+ * The same object counts the hits of all points, in the order in which they are passed, so that a
+ * run can be repeated once for each.
  */
 import { type BlkStatusName, ERRNO, type ErrnoName, invariant } from "./errno.ts";
 import { eventId } from "./event_vocabulary.ts";
@@ -22,24 +21,24 @@ import { FAULT_REASON, type FaultReason } from "./vocabulary/shared_words.ts";
 const INJECT = eventId("inject");
 
 /**
- * The failure of a point: an errno; for a device's access the reason of the fault; for a completion
- * its status.
+ * The error of a failing point: an errno; for a device's access the reason of the fault; for a
+ * completion its status.
  */
 export type InjectedError = ErrnoName | FaultReason | BlkStatusName;
 
 export interface InjectionPointSpec {
   readonly name: string;
-  /** What fails, as a sentence fragment. */
+  /** The failing action, as a sentence fragment. */
   readonly doc: string;
-  /** Its possible errors, the natural one first; a function that returns false has one. */
+  /** Its possible errors, the default first; a function that returns false has one. */
   readonly errors: readonly InjectedError[];
   /**
-   * False where the failure leaves the device dead or silent, so that none of its actions ends
-   * before its driver loses patience, and where it is an answer of the device's that takes nothing
-   * from the host: `inject each` passes over such places.
+   * False where the failure makes the device stop responding, so that a command ends only at its
+   * driver's timeout, and where the failure is a device's status that releases nothing in the host:
+   * `inject each` skips such points.
    */
   readonly survivable: boolean;
-  /** Its action, as the verb of a sentence: `fails`, or `joins entries` where nothing fails. */
+  /** Its effect, as the verb of a sentence: `fails`, or `joins entries` where nothing fails. */
   readonly does: string;
   /** A removal: the event as a clause. Its hits are the moments between two events. */
   readonly removal?: string;
@@ -70,12 +69,15 @@ function point<N extends string>(
   return { name, doc, errors, survivable, does };
 }
 
-/** A removal that `remove each` or `unplug each` tries; `inject each` passes over it. */
+/** A removal that `remove each` or `unplug each` tries; `inject each` skips it. */
 function removal<N extends string>(name: N, doc: string, removal: string) {
   return { ...point(name, ["ENODEV"], doc, false), removal };
 }
 
-/** Points that are no function of `CALL_TABLE`. To add one, add a row and ask for it at its place. */
+/**
+ * Points that are not functions of `CALL_TABLE`. To add one, add a row and call the injector at its
+ * place.
+ */
 const POINTS = [
   point("mempool_alloc", NO_MEMORY, "no array for saved mappings, or no scatterlist, is available"),
   point("alloc_pages", NO_MEMORY, "no pages of host memory are available"),
@@ -144,7 +146,7 @@ export const INJECTION = Object.fromEntries(
   INJECTION_POINTS.map(({ name }, index) => [name, index]),
 ) as Readonly<Record<InjectionPointName, InjectionPoint>>;
 
-/** The action of an armed point, by its name: `fails`, or `joins entries`. */
+/** The effect of an armed point, by its name: `fails`, or `joins entries`. */
 export function whatInjectionDoes(name: string): string {
   return INJECTION_POINTS.find((each) => each.name === name)?.does ?? FAILS;
 }
@@ -153,25 +155,25 @@ export function whatInjectionDoes(name: string): string {
 export interface InjectionHit {
   readonly point: InjectionPoint;
   readonly nth: number;
-  /** The site of the code that was running, as events have it; null where none was. */
+  /** The site of the running code, as in events; null where no code was running. */
   readonly site: number | null;
 }
 
-/** An order to fail. It counts how often its point is passed from the moment it is armed. */
+/** An armed injection. It counts the hits of its point from the moment it is armed. */
 export class ArmedInjection {
-  /** How often the point was passed since. */
+  /** Number of hits of the point since then. */
   seen = 0;
-  /** How often it failed. */
+  /** Number of hits that failed. */
   fired = 0;
   /** Its error. */
   readonly error: InjectedError;
 
   /**
-   * Tells a point to fail.
+   * Describes which hits of a point fail.
    *
    * @param first The first hit that fails, from 1.
-   * @param last The last one; all from the first on when left out.
-   * @param error Instead of the natural error.
+   * @param last The last failing hit; default: all from the first on.
+   * @param error Error to use instead of the default error.
    */
   constructor(
     readonly point: InjectionPoint,
@@ -185,16 +187,16 @@ export class ArmedInjection {
   }
 }
 
-/** Notes every hit of a point from the moment it is added to an injector. */
+/** Records every hit of a point from the moment it is added to an injector. */
 export class HitCounter {
   readonly #passed: Omit<InjectionHit, "nth">[] = [];
 
-  /** A point is passed. */
+  /** Records a hit of a point. */
   note(point: InjectionPoint, site: number | null): void {
     this.#passed.push({ point, site });
   }
 
-  /** Every place where something could have failed, in the order in which they were passed. */
+  /** Every possible failure, in the order in which the points were passed. */
   get places(): readonly InjectionHit[] {
     return this.#hits((point) => INJECTION_POINTS[point]!.survivable);
   }
@@ -216,11 +218,11 @@ export class HitCounter {
   }
 }
 
-/** A function that runs, with the place at which it has called the next one. */
+/** A function on the call stack, with the place of its current call. */
 export interface CallFrame {
   /** The function's name. */
   readonly name: string;
-  /** As events have it. */
+  /** The statement, numbered as in events. */
   readonly site: number;
 }
 
@@ -229,16 +231,16 @@ export class FailureInjector {
   readonly #armed: ArmedInjection[] = [];
   readonly #counters: HitCounter[] = [];
 
-  /** The functions that ran when a point failed last, the innermost first; empty where no stack is known. */
+  /** The call stack at the last failure of a point, innermost function first; empty where no stack is known. */
   lastStack: readonly CallFrame[] = [];
 
-  /** @param callStack The functions that run now, where code with a stack of its own runs. */
+  /** @param callStack Returns the current call stack, for code with its own stack, such as C. */
   constructor(
     private readonly events: EventStream,
     private readonly callStack: () => readonly CallFrame[] = () => [],
   ) {}
 
-  /** True when there is nothing to do at any point. */
+  /** True when no point is armed and no hits are counted. */
   get idle(): boolean {
     return this.#armed.length === 0 && this.#counters.length === 0;
   }
@@ -251,7 +253,7 @@ export class FailureInjector {
     remove(this.#armed, fault);
   }
 
-  /** Has a counter note every hit from here on. */
+  /** Adds a counter that records every hit from here on. */
   count(counter: HitCounter): void {
     this.#counters.push(counter);
   }
@@ -260,18 +262,18 @@ export class FailureInjector {
     remove(this.#counters, counter);
   }
 
-  /** Passes a point: a negative errno when it is to fail, else 0. */
+  /** Passes a point: returns a negative errno when it must fail, else 0. */
   errnoAt(point: InjectionPoint): number {
     const error = this.#pass(point);
     return error === null ? 0 : -ERRNO[error as ErrnoName];
   }
 
-  /** Passes a point of the bus: why the access is to fault, or null. */
+  /** Passes a point of the bus: returns the reason of the fault if the access must fault, or null. */
   reasonAt(point: InjectionPoint): FaultReason | null {
     return this.#pass(point) as FaultReason | null;
   }
 
-  /** Passes a completion: the status it is to have, or null. */
+  /** Passes a completion: returns the status to use instead, or null. */
   statusAt(point: InjectionPoint): BlkStatusName | null {
     return this.#pass(point) as BlkStatusName | null;
   }
@@ -300,7 +302,10 @@ function remove<T>(list: T[], item: T): void {
   if (index >= 0) list.splice(index, 1);
 }
 
-/** Whether no page can be had for a table: an armed fault says so. */
+/**
+ * A function that says whether the allocation of a page-table page must fail, because a failure is
+ * armed.
+ */
 export function failingTables(
   platform: { readonly faults: FailureInjector | null },
 ): () => boolean {

@@ -1,8 +1,8 @@
 /**
- * Interrupts: the vectors that devices have, and who handles them.
+ * Interrupts: the vectors of devices, and their handlers.
  *
- * One that is raised while interrupts are off, or while a handler runs, waits; else the handler has run
- * when `raise` returns.
+ * An interrupt that is raised while interrupts are off, or while a handler runs, is delivered later.
+ * Otherwise its handler has run when `raise` returns.
  *
  * @see rules/c-api.md 11 (request_irq, free_irq)
  */
@@ -15,17 +15,17 @@ import type { KernelWarnings } from "./warnings.ts";
 const IRQ_REQUEST = eventId("driver.request_irq");
 const IRQ_FREE = eventId("driver.free_irq");
 
-/** Numbers below belong to the machine itself. */
+/** Interrupt numbers below this one belong to the machine itself. */
 const FIRST_NUMBER = 32;
 /** IRQF_SHARED. */
 const IRQ_SHARED = 0x80;
 const IRQ_NONE = 0;
 
 export interface IrqHandler {
-  /** As the handler was registered with; distinguishes several of a shared number. */
+  /** The cookie of its registration; distinguishes several handlers of a shared number. */
   readonly cookie: number;
   readonly flags: number;
-  /** Runs it. @returns What it returned: 0 for "not mine". */
+  /** Runs the handler. @returns The handler's result: 0 for "not mine". */
   run(number: number): number;
 }
 
@@ -33,7 +33,7 @@ interface Line {
   readonly device: string;
   readonly vector: number;
   handlers: IrqHandler[];
-  /** How often it was disabled and not enabled again. */
+  /** Number of disables that were not followed by an enable. */
   disabled: number;
 }
 
@@ -51,7 +51,7 @@ export class Interrupts {
     this.#warnings = warnings;
   }
 
-  /** Gives a device so many vectors. @returns False when it has some already. */
+  /** Allocates a device's vectors. @returns False when it has some already. */
   alloc(device: string, count: number): boolean {
     if (this.numberOf(device, 0) !== null) return false;
     for (let vector = 0; vector < count; vector++) {
@@ -61,7 +61,7 @@ export class Interrupts {
     return true;
   }
 
-  /** Takes a device's vectors back. @returns The number of one that is still handled, or null. */
+  /** Frees a device's vectors. @returns The number of a vector that still has a handler, or null. */
   free(device: string): number | null {
     for (const [number, line] of this.#lines) {
       if (line.device === device && line.handlers.length > 0) return number;
@@ -79,7 +79,7 @@ export class Interrupts {
     return null;
   }
 
-  /** Registers a handler. @returns What is wrong, or null. */
+  /** Registers a handler. @returns The error, or null. */
   request(number: number, handler: IrqHandler): ErrnoName | null {
     const line = this.#lines.get(number);
     if (line === undefined) return "EINVAL";
@@ -90,7 +90,7 @@ export class Interrupts {
     return null;
   }
 
-  /** Removes a handler. @returns False without one with this cookie. */
+  /** Removes a handler. @returns False when there is no handler with this cookie. */
   release(number: number, cookie: number): boolean {
     const line = this.#lines.get(number);
     const index = line?.handlers.findIndex((handler) => handler.cookie === cookie) ?? -1;
@@ -126,7 +126,10 @@ export class Interrupts {
     return line !== undefined;
   }
 
-  /** Ends one of these, and handles what has waited. @returns False when none had to be ended. */
+  /**
+   * Ends one disable, and runs the handlers of pending interrupts. @returns False when the number
+   * was not disabled.
+   */
   enable(number: number): boolean {
     const line = this.#lines.get(number);
     if (line === undefined || line.disabled === 0) return false;
@@ -143,7 +146,7 @@ export class Interrupts {
     return (this.#lines.get(number)?.disabled ?? 0) > 0;
   }
 
-  /** Runs what has waited: interrupts are on again. */
+  /** Runs the handlers of pending interrupts: interrupts are enabled again. */
   deliverWaiting(): void {
     while (!this.#context.irqsOff) {
       const index = this.#waiting.findIndex((number) => !this.#isDisabled(number));

@@ -1,4 +1,7 @@
-/** Work on lists of any length: a call with a spread list has a limit of about 100,000 arguments. */
+/**
+ * Functions for lists of any length: a call with a spread list has a limit of about 100,000
+ * arguments.
+ */
 
 /** Adds all of these at the end of a list. */
 export function addAll<T>(list: T[], more: Iterable<T>): void {

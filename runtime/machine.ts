@@ -33,17 +33,17 @@ export class Machine extends Platform {
   /** @internal */
   readonly activities: ActivityQueue;
   /**
-   * Memory as devices see it, where that is not simply memory; null elsewhere.
+   * Memory as devices see it, where that differs from RAM; null elsewhere.
    * @internal
    */
   deviceMemory: DeviceMemory | null = null;
   /**
-   * Who handles which interrupt.
+   * Interrupt numbers and their handlers.
    * @internal
    */
   readonly interrupts: Interrupts;
   /**
-   * Windows of devices that answer accesses.
+   * Device windows with registers, which respond to accesses.
    * @internal
    */
   readonly registers = new RegisterPorts();
@@ -51,10 +51,10 @@ export class Machine extends Platform {
   readonly iommu: Iommu;
   /** The kernel's functions that map and unmap, by their names. */
   readonly dma: DmaMapping;
-  /** Reads and writes of memory by devices: translated, checked, and faulting where they lead nowhere. */
+  /** Devices' reads and writes of memory: translated, checked, and faulting at unmapped addresses. */
   readonly bus: DeviceBus;
   /**
-   * Sees the mistakes of drivers; null when the configuration wants none.
+   * Detects the mistakes of drivers; null when the configuration disables it.
    * @internal
    */
   readonly checker: DmaChecker | null;
@@ -64,7 +64,7 @@ export class Machine extends Platform {
    */
   peers: PeerRouter | null = null;
   /**
-   * Observers of what devices access; usually empty.
+   * Observers of devices' accesses; usually empty.
    * @internal
    */
   readonly accessWatchers: AccessWatcher[] = [];
@@ -74,22 +74,22 @@ export class Machine extends Platform {
    */
   readonly driverModules: DriverModule[] = [];
   /**
-   * Looks whether all that is kept fits together; null until it is started.
+   * Checks that data structures are consistent; null until it is started.
    * @internal
    */
   audit: MachineAudit | null = null;
   /**
-   * Called after each activity, and the timers that it made due.
+   * Called after each activity and the timers that became due in it.
    * @internal
    */
   onActivity: (() => void) | null = null;
 
   /**
-   * Builds it, without devices; `buildLab` adds those.
+   * Builds a machine without devices; `buildLab` adds those.
    *
    * @throws {RangeError} When windows overlap, the bounce buffers do not lie in RAM, or the release, a
-   *   defect or the IOMMU's model is none that there is.
-   * @param vocabulary What can happen on it.
+   *   defect or the IOMMU's model does not exist.
+   * @param vocabulary The machine's events.
    */
   constructor(config: MachineConfig, vocabulary: EventVocabulary = CORE_EVENTS) {
     super(config, vocabulary);
@@ -103,7 +103,7 @@ export class Machine extends Platform {
   }
 
   /**
-   * The CPU's caches: they matter from here on, since some device does not see them.
+   * Creates the CPU's caches, which are simulated from here on because some device is not coherent.
    * @internal
    */
   useCaches(): CpuCaches {
@@ -128,7 +128,7 @@ export class Machine extends Platform {
   }
 
   /**
-   * Runs one activity, then the timers that it made due.
+   * Runs one activity, then the timers that became due in it.
    * @returns False when no activity waited.
    */
   runNextActivity(): boolean {
@@ -142,7 +142,7 @@ export class Machine extends Platform {
   }
 
   /**
-   * Has all that is kept looked at from here on, after every few activities.
+   * Starts the audit, which checks all data structures after every few activities.
    * @internal
    */
   startAudit(options: AuditOptions = {}): void {
@@ -150,14 +150,14 @@ export class Machine extends Platform {
     this.audit = new MachineAudit(this, options);
   }
 
-  /** Moves virtual time, firing the timers on the way. Activities wait. */
+  /** Advances virtual time, running the timers that expire. Activities wait. */
   advance(durationNs: Nanoseconds): void {
     this.clock.advance(durationNs);
   }
 
   /**
    * Ends bring-up: counters, event numbers and time begin at 0, flush queues are empty, and latencies
-   * are in force from here on.
+   * apply from here on.
    * @internal
    */
   markReady(): void {

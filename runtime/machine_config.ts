@@ -1,10 +1,10 @@
 /**
- * The inputs of a machine: plain data, and a row for each key with its range, its default and its
- * sentence. To add a key of one of these blocks, add one row.
+ * The configuration of a machine: plain data, and a row for each key with its range, its default
+ * and its description. To add a key of one of these blocks, add one row.
  *
- * The language's `machine` block, the tests and the conformance runs all end here. Devices and the
- * PCI topology are described above the runtime; their needs of physical memory reach it as
- * `windows`.
+ * The language's `machine` block, the tests and the conformance runs all produce this. Devices and
+ * the PCI topology are described in a higher layer; their physical memory is passed to the runtime
+ * as `windows`.
  */
 import { IOMMU_MODEL_NAMES } from "./iommu/iommu_models.ts";
 import { DEFAULT_KERNEL } from "./kernels/behaviours.ts";
@@ -29,15 +29,15 @@ import {
 
 /** A span of physical addresses that RAM must leave free: MMIO or a PCI window. */
 export interface MemoryWindow {
-  /** How it is called. */
+  /** Its name in events and messages. */
   readonly name: string;
   /** Its first byte. */
   readonly basePhys: PhysAddr;
   /** Its size. */
   readonly sizeBytes: Bytes;
-  /** The offset that a PCI bus adds to CPU addresses: devices see the window there. Default 0. */
+  /** The offset that a PCI bus adds to CPU addresses to get the device's address. Default 0. */
   readonly busOffset?: number;
-  /** The host bridge of the window, by name; left out, it is every device's. */
+  /** The host bridge of the window, by name; without one it belongs to every device. */
   readonly hostBridge?: string;
 }
 
@@ -107,14 +107,14 @@ export const IOMMU_SETTINGS = {
 /** @internal */
 export type IommuRows = typeof IOMMU_SETTINGS;
 
-/** How the IOMMU of a machine is. */
+/** Configuration of a machine's IOMMU. */
 export type IommuConfig = SettingsOf<IommuRows>;
 
 /** How devices reach memory. @see rules/dma.md 1.3 */
 export type IommuMode = IommuConfig["mode"];
 
 export const SWIOTLB_SETTINGS = {
-  // Rounded as `sizePool` says.
+  // Rounded up as `sizePool` describes.
   sizeBytes: setting("size", size(0, TIB, { multipleOf: 2 * KIB }), 64 * MIB, {
     doc: "How large the pool is; 0B is no pool.",
   }),
@@ -137,10 +137,10 @@ export const SWIOTLB_SETTINGS = {
 /** @internal */
 export type SwiotlbRows = typeof SWIOTLB_SETTINGS;
 
-/** How the bounce buffers of a machine are. */
+/** Configuration of a machine's bounce buffers. */
 export type SwiotlbConfig = SettingsOf<SwiotlbRows>;
 
-/** A pool as given, and by the defaults in all else. */
+/** A configuration with defaults for the settings that are not given. */
 export function swiotlbConfig(given: PartialSettings<typeof SWIOTLB_SETTINGS> = {}): SwiotlbConfig {
   return { ...defaultsOf(SWIOTLB_SETTINGS), ...given };
 }
@@ -199,7 +199,7 @@ export interface MachineConfig extends KernelConfig, SettingsOf<MachineRows>, Se
   readonly windows: readonly MemoryWindow[];
   /** Named parts of memory. */
   readonly regions: readonly MemoryRegionConfig[];
-  /** The IOMMU, or its absence. */
+  /** Configuration of the IOMMU; its mode can be off. */
   readonly iommu: IommuConfig;
   /** The bounce buffers. */
   readonly swiotlb: SwiotlbConfig;

@@ -8,10 +8,10 @@ function tolerance(length: number): number {
 /**
  * The candidates that are close to a word, closest first.
  *
- * Close means: the same letters in other case, few letters changed, added, left out or exchanged
- * with the neighbour, or the same parts of a `snake_case` name in another order.
+ * Close means: the same letters in other case, few letters changed, added, left out or swapped with
+ * the next letter, or the same parts of a `snake_case` name in another order.
  *
- * @param limit How many to return at most.
+ * @param limit Maximum number of names.
  */
 export function nearestNames(word: string, candidates: Iterable<string>, limit = 2): string[] {
   const lower = word.toLowerCase();
@@ -31,19 +31,19 @@ export function nearestNames(word: string, candidates: Iterable<string>, limit =
       sortedParts(other) === parts;
     const distance = other === lower || isReordered
       ? 0
-      // Letters left out are likelier than letters exchanged.
+      // A missing letter is more likely than a wrong one.
       : editDistance(lower, other, allowed) - (other.includes(lower) ? 0.25 : 0);
-    // Two letters of five are much: then at least the word must begin as the other does.
+    // Two wrong letters of five are many: then the first letter must be the same.
     const far = distance > 1 && word.length <= 5 && other[0] !== lower[0];
     if (distance <= allowed && !far) found.push({ name, distance });
   }
   found.sort((a, b) => a.distance - b.distance || (a.name < b.name ? -1 : 1));
   const best = found[0]?.distance ?? 0;
-  // A second name helps only when it is as close as the first.
+  // Further names are only returned if they are as close as the first.
   return found.filter(({ distance }) => distance <= best).slice(0, limit).map(({ name }) => name);
 }
 
-/** A bit for each letter of a word; several letters share one. */
+/** A bit for each letter that a word contains; several letters share one bit. */
 function lettersOf(word: string): number {
   let bits = 0;
   for (let at = 0; at < word.length; at++) bits |= 1 << (word.charCodeAt(at) & 31);
@@ -62,9 +62,9 @@ function sortedParts(name: string): string {
 }
 
 /**
- * Edit distance with neighbours exchanged (optimal string alignment).
+ * Edit distance, where swapping adjacent letters counts as one change (optimal string alignment).
  *
- * @param most Past it the distance does not matter, and is infinite.
+ * @param most For a larger distance the result is Infinity.
  */
 export function editDistance(a: string, b: string, most = Infinity): number {
   let beforeLast: number[] = [];
@@ -82,7 +82,7 @@ export function editDistance(a: string, b: string, most = Infinity): number {
       row.push(cost);
       least = Math.min(least, cost);
     }
-    // An exchange looks two rows back.
+    // A swap refers to the row two rows back, so both rows must exceed the limit.
     if (least > most && lastLeast > most) return Infinity;
     lastLeast = least;
     beforeLast = last;
@@ -92,10 +92,11 @@ export function editDistance(a: string, b: string, most = Infinity): number {
 }
 
 /**
- * The table's record of that name.
+ * The record of a name in a table.
  *
- * @param what What the table has: `release of the kernel`.
- * @throws {RangeError} When it has none; the error says which names are near it, or which there are.
+ * @param what Description of the table's entries: `release of the kernel`.
+ * @throws {RangeError} When the table has no such name; the message lists similar names, or all
+ *   names.
  */
 export function named<T>(table: Readonly<Record<string, T>>, name: string, what: string): T {
   if (Object.hasOwn(table, name)) return table[name]!;

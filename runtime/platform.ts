@@ -2,7 +2,7 @@
  * The platform of the kernel's code: configuration, clock, events, memory, pages, bounce buffers,
  * warnings and injected faults.
  *
- * The IOMMU and the mapping layer are given this; `Machine` adds them and the devices' side.
+ * The IOMMU and the mapping layer work with this class; `Machine` adds them and the devices' side.
  */
 import { VirtualClock } from "./time/clock.ts";
 import { CpuContext } from "./cpu_context.ts";
@@ -49,19 +49,19 @@ export class Platform {
    */
   readonly warnings: KernelWarnings;
   /**
-   * Virtual time for what is no event: table leaves, copied bytes, and waiting for a lock.
+   * Latencies that are not tied to an event: table leaves, copied bytes, and waiting for a lock.
    * @internal
    */
   readonly charges: Charges;
   /** Physical memory, as the CPU reads and writes it. */
   readonly memory: PhysicalMemory;
   /**
-   * The CPU's caches; null while every device sees them.
+   * The CPU's caches; null while every device is coherent.
    * @internal
    */
   caches: CpuCaches | null = null;
   /**
-   * Which memory devices cannot read; null but in a confidential guest.
+   * Memory that devices cannot read; null except in a confidential guest.
    * @internal
    */
   readonly encryption: MemoryEncryption | null;
@@ -73,7 +73,7 @@ export class Platform {
    */
   readonly areas: KernelAreas;
   /**
-   * Whether what runs may sleep.
+   * Whether the running code may sleep.
    * @internal
    */
   readonly context = new CpuContext();
@@ -83,25 +83,27 @@ export class Platform {
    */
   readonly swiotlb: SwiotlbPool;
   /**
-   * Injected failures, and counts of points that could fail; null without either, as nearly always.
+   * Injected failures, and counts of points that could fail; null without either, which is the
+   * usual case.
    * @internal
    */
   faults: FailureInjector | null = null;
   /**
-   * Whether what costs too much to be checked always is checked.
+   * Whether expensive consistency checks are enabled.
    * @internal
    */
   audited = false;
-  /** The devices and drivers that must check then. */
+  /** Audit functions of devices and drivers, called then. */
   readonly auditors: (() => void)[] = [];
   /**
-   * Each CPU and each device has its own time, once the machine is ready. Parts that every request goes
-   * through are then built otherwise: a branch in each of them costs a read without latencies five per cent.
+   * True if each CPU and each device has its own clock once the machine is ready. Parts on the path of every
+   * request are then built differently: a branch in each of them would cost a read without latencies five
+   * per cent.
    * @internal
    */
   readonly timed: boolean;
   readonly #injector: FailureInjector;
-  /** The functions that run, of compiled code; null while none runs. */
+  /** The call stack of running compiled code; null while none runs. */
   callStack: (() => readonly CallFrame[]) | null = null;
 
   /** @internal */
@@ -137,8 +139,8 @@ export class Platform {
   }
 
   /**
-   * Every streaming mapping without translation is bounced: asked for, or because devices cannot
-   * read what is encrypted.
+   * True if every streaming mapping without translation is bounced: by configuration, or because
+   * devices cannot read encrypted memory.
    * @internal
    */
   get forcesBounce(): boolean {
@@ -146,7 +148,7 @@ export class Platform {
   }
 
   /**
-   * What simulating this machine may take of the host.
+   * The limits on host memory and work for simulating this machine.
    * @internal
    */
   get budget(): HostBudget {
@@ -154,19 +156,19 @@ export class Platform {
   }
 
   /**
-   * Memory as the CPU sees it: itself, unless it lies behind caches that some device does not see.
+   * Memory as the CPU sees it: physical memory, or the caches if some device is not coherent.
    * @internal
    */
   get hostMemory(): HostMemory {
     return this.caches ?? this.memory;
   }
 
-  /** The defects that its kernel has. */
+  /** The defects of the machine's kernel. */
   get quirks(): QuirkSet {
     return quirksOf(this.kernel);
   }
 
-  /** The CPU that runs: IOVA caches, flush queues, bounce areas and NVMe queues are per CPU. */
+  /** The current CPU: IOVA caches, flush queues, bounce areas and NVMe queues are per CPU. */
   get cpu(): number {
     return this.events.context.cpu;
   }
@@ -176,25 +178,25 @@ export class Platform {
     this.events.context.cpu = cpu;
   }
 
-  /** Has a point of the runtime fail from here on, until it is disarmed. */
+  /** Makes an injection point fail from here on, until the injection is disarmed. */
   armInjection(fault: ArmedInjection): void {
     this.#injector.arm(fault);
     this.faults = this.#injector;
   }
 
-  /** The functions that ran when a point failed last. */
+  /** The call stack when a point failed last. */
   get failedStack(): readonly CallFrame[] {
     return this.#injector.lastStack;
   }
 
-  /** Ends that; a fault that is not armed stays so. */
+  /** Disarms an injection; does nothing if it is not armed. */
   disarmFault(fault: ArmedInjection): void {
     this.#injector.disarm(fault);
     if (this.#injector.idle) this.faults = null;
   }
 
   /**
-   * Begins to note every place where something could fail.
+   * Starts recording every hit of an injection point.
    * @internal
    */
   countHits(): HitCounter {
@@ -205,7 +207,7 @@ export class Platform {
   }
 
   /**
-   * Ends that; the counter goes on telling what it has noted.
+   * Stops the recording; the counter's results stay available.
    * @internal
    */
   stopCountingFaults(counter: HitCounter): void {

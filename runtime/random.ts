@@ -10,7 +10,7 @@ const MOST = 2 ** 53;
  * and is nothing but 32-bit adds, xors and shifts, so it gives the same sequence everywhere.
  */
 export class Random {
-  // As signed numbers: the host keeps large unsigned ones as doubles.
+  // As signed numbers: V8 stores large unsigned ones as doubles.
   #a = 0;
   #b = 0;
   #c = 0;
@@ -36,7 +36,7 @@ export class Random {
 
   /** A uniformly chosen integer from 0 to `limit - 1`; `limit` may be anything from 1 to 2^53. */
   below(limit: number): number {
-    // Beyond, no draw would ever be kept.
+    // Above this limit, rejection would never end.
     if (!(limit >= 1 && limit <= MOST)) throw new InvariantError(`Cannot draw below ${limit}`);
     if (limit <= 2 ** 32) {
       // Rejection keeps every value equally likely; at most half of all draws are thrown away.
@@ -54,7 +54,8 @@ export class Random {
   /** A uniformly chosen integer from `first` to `end - 1`, all of them below 2^53 in either direction. */
   between(first: number, end: number): number {
     if (end - first < MOST) return first + this.below(end - first);
-    // There are more of them than a number counts exactly; at most half of all draws are thrown away.
+    // The range has more values than a number counts exactly; at most half of all draws are thrown
+    // away.
     for (;;) {
       const sign = this.nextU32() % 2 === 0 ? 0 : MOST;
       const draw = this.#next53() - sign;
@@ -62,7 +63,7 @@ export class Random {
     }
   }
 
-  /** One of the values, each as likely as the others. @throws {InvariantError} For none. */
+  /** One of the values, chosen uniformly. @throws {InvariantError} For an empty list. */
   pick<T>(values: readonly T[]): T {
     return values[this.below(values.length)]!;
   }
@@ -76,7 +77,7 @@ export class Random {
     return [this.#a, this.#b, this.#c, this.#counter];
   }
 
-  /** Back to a state that `save` returned. */
+  /** Restores a state that `save` returned. */
   restore(state: readonly [number, number, number, number]): void {
     [this.#a, this.#b, this.#c, this.#counter] = state;
   }

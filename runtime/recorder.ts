@@ -1,31 +1,31 @@
 /**
- * Keeps the events of a run, for later readers.
+ * Stores the events of a run, for later readers.
  *
- * Listening costs time and memory, so a recorder is switched on only where its events may be read:
- * in tests, traces and the REPL, not in the loops of a bench.
+ * Listening costs time and memory, so a recorder is enabled only where its events may be read: in
+ * tests, traces and the REPL, not in the loops of a bench.
  */
 import { countBefore } from "./binary_search.ts";
 import type { EventStream, MachineEvent } from "./events.ts";
 import type { HostBudget } from "./host_budget.ts";
 
-/** The host memory of an event, with its fields and its reasons; and the work behind it. */
+/** Host memory charged for an event, with its fields and its reason; and units of work. */
 const EVENT_BYTES = 384;
 const EVENT_UNITS = 100;
 
-/** Events of a run that something else keeps. */
+/** Events of a run that another object stores. */
 export interface RecordedEvents {
   readonly count: number;
-  /** Those with a number above `after`, up to `upTo`. */
+  /** The events with a number above `after`, up to `upTo`. */
   between(after: number, upTo: number): readonly MachineEvent[];
 }
 
-/** Keeps the events of a machine, up to a limit. */
+/** Stores the events of a machine, up to a limit. */
 export class EventRecorder {
   #events: MachineEvent[] = [];
   #stop: (() => void) | null = null;
-  /** Number of the last event there was room for; null while there is room. */
+  /** Number of the last event stored before the limit was reached; null before that. */
   #fullSeq: number | null = null;
-  /** Where events are read from instead of being kept. */
+  /** Source from which events are read instead of being stored here. */
   #source: RecordedEvents | null = null;
 
   /** Keeps nothing before `start`. */
@@ -47,7 +47,7 @@ export class EventRecorder {
       this.#charge();
       this.#events.push(event);
       if (this.#events.length < this.limitEvents) return;
-      // A long run goes on at full speed: no event is built that cannot be kept.
+      // The run continues at full speed: no event is built that cannot be stored.
       this.#fullSeq = event.seq;
       this.stop();
     });
@@ -65,10 +65,10 @@ export class EventRecorder {
   }
 
   /**
-   * Reads events from what this run writes, or the same run has written or will, and keeps none
-   * itself: from the first event on, up to where this run is.
+   * Reads events from another store of the same run, instead of storing them here: from the first
+   * event up to the current one. The store may also contain later events.
    *
-   * @param charged How many of them cost as much as keeping them.
+   * @param charged Number of events that are charged as if they were stored here.
    * @internal
    */
   readFrom(source: RecordedEvents, charged: number): void {
@@ -80,12 +80,12 @@ export class EventRecorder {
     };
   }
 
-  /** It keeps events now. */
+  /** True while it stores events. */
   get recording(): boolean {
     return this.#source === null ? this.#stop !== null : this.stream.seq < this.limitEvents;
   }
 
-  /** How many events are kept. */
+  /** Number of stored events. */
   get count(): number {
     if (this.#source === null) return this.#events.length;
     return Math.min(this.stream.seq, this.#source.count, this.limitEvents);

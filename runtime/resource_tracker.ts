@@ -1,7 +1,7 @@
 /**
- * The resources that a part of a run has allocated and not freed: the rows that are left in the
- * tables of held resources. They begin empty, events fill them, and the event that began a row
- * names who leaks it.
+ * Tracks the resources that a part of a run has allocated and not freed: the rows that remain in
+ * the tables of held resources. The tables begin empty, events fill them, and the event that
+ * created a row identifies who leaks it.
  */
 import type { Bytes } from "./address.ts";
 import { countBefore } from "./binary_search.ts";
@@ -24,13 +24,13 @@ export interface Leak {
   readonly device: string | null;
   /** Bytes, or slots, or mappings. */
   readonly amount: number;
-  /** Where it is in its space, `[start, end)`; null without a place. */
+  /** The addresses it occupies in its address space, `[start, end)`; null without an address. */
   readonly span: { readonly start: number; readonly end: number } | null;
-  /** Its description and place, as a sentence without a final period. */
+  /** What leaked and where, as a sentence without a final period. */
   readonly text: string;
-  /** The event that allocated it, the first of several; null where no single one did. */
+  /** The event that allocated it, the first of several; null where no single event did. */
   readonly taken: MachineEvent | null;
-  /** The statement that allocated it; null where no single one did. */
+  /** The statement that allocated it; null where no single statement did. */
   readonly site: number | null;
 }
 
@@ -42,7 +42,7 @@ export interface ResourceTables {
   event(seq: number): MachineEvent;
 }
 
-/** A row that is left, with the event that began it. */
+/** A remaining row, with the event that created it. */
 interface Left {
   readonly row: HistoryRow;
   readonly start: number | null;
@@ -53,9 +53,9 @@ interface Left {
 const ORDER: readonly string[] = [...Object.keys(LEAK_KINDS), "peer_memory"];
 
 /**
- * The remaining rows of a ledger's tables, without the resources that a machine held when they
- * began or keeps for good.
- * @param counts Whether what an event allocated counts.
+ * The remaining rows of a ledger's tables, without the resources that the machine already had at
+ * their start or keeps permanently.
+ * @param counts Whether resources that an event allocated count.
  */
 export function leaksOf(
   machine: Machine,
@@ -78,7 +78,7 @@ export function leaksOf(
   return leaks.sort((a, b) => ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind));
 }
 
-/** Whether a pool grew by an event's allocation: it keeps the memory for others, too. */
+/** Whether an event's allocation made a pool grow: the pool keeps that memory for other users, too. */
 function growthOf({ tables }: ResourceTables): (seq: number) => boolean {
   const blocks = tables.get(POOL_BLOCKS.name);
   return (seq) => {
@@ -88,7 +88,7 @@ function growthOf({ tables }: ResourceTables): (seq: number) => boolean {
   };
 }
 
-/** Leaks of one table: what lies side by side, or has no place, is one for each statement. */
+/** The leaks of one table: one statement's adjacent rows, or rows without an address, are one leak. */
 function joined(
   table: HistoryTable,
   left: readonly Left[],
@@ -131,14 +131,14 @@ function leakOf({ spec }: HistoryTable, run: readonly Left[], isMixed: boolean):
   };
 }
 
-/** Both were allocated by one statement for one request. */
+/** Whether both were allocated by one statement for one request. */
 function sameWork(one: MachineEvent, other: MachineEvent): boolean {
   return one.site === other.site && one.request === other.request;
 }
 
 /**
- * Whether a block of host memory was freed where one of another statement fitted as well: the
- * allocator of the remaining ones is then unknown.
+ * Whether a free of host memory matched blocks of several statements equally well: the allocator of
+ * the remaining blocks is then unknown.
  */
 function isMixed(table: HistoryTable, { what }: HistoryRow, { event }: ResourceTables): boolean {
   if (table.spec.name !== HOST_MEMORY.name) return false;
@@ -156,7 +156,7 @@ function isMixed(table: HistoryTable, { what }: HistoryRow, { event }: ResourceT
   });
 }
 
-/** The ledger of a machine's events, which are in order. */
+/** A ledger of a machine's events, which must be sorted. */
 export function ledgerOf(
   machine: Machine,
   specs: readonly AnyTableSpec[],
@@ -172,21 +172,24 @@ function changeBy(set: TableSet, { device, fields, name, request, seq }: Machine
   set.change(set.vocabulary.number(name), seq, device, request, fields);
 }
 
-/** The event of a number among some that are in order. */
+/** The event with a number, in a sorted list. */
 function eventOf(events: readonly MachineEvent[], seq: number): MachineEvent {
   return events[countBefore(events.length, (index) => events[index]!.seq < seq)]!;
 }
 
 interface TrackedTables {
-  /** Tables with rows that are leaks when they stay. */
+  /** Tables of resources: rows that remain are leaks. */
   readonly held: readonly AnyTableSpec[];
   /** What changes them. */
   readonly events: readonly EventName[];
-  /** They, and the table of mappings, which says what made a row. */
+  /** The same, and the table of mappings, which gives the event that created a row. */
   readonly ledger: readonly AnyTableSpec[];
 }
 
-/** By the tables of a machine: a sweep watches each of its machines, and a race each of its orders. */
+/**
+ * Cached by the tables of a machine: a sweep tracks each of its machines, and a race each of its
+ * orders.
+ */
 const TRACKED = new WeakMap<readonly AnyTableSpec[], TrackedTables>();
 
 function trackedTables(specs: readonly AnyTableSpec[]): TrackedTables {
@@ -202,19 +205,19 @@ function trackedTables(specs: readonly AnyTableSpec[]): TrackedTables {
   return tables;
 }
 
-/** Watches from here on: events are kept, and put into tables at the first question. */
+/** Tracks resources from its creation on: events are stored, and put into tables at the first query. */
 export class ResourceTracker {
   readonly #machine: Machine;
   readonly #specs: readonly AnyTableSpec[];
-  /** Null until the first question: most orders of a race have none. */
+  /** Null until the first query: most orders of a race have none. */
   #set: TableSet | null = null;
-  /** Ends the watch. Its results stay. */
+  /** Stops the tracking. Its results stay. */
   readonly stop: () => void;
   readonly #events: MachineEvent[] = [];
-  /** How many events are in the tables. */
+  /** Number of events that are already in the tables. */
   #entered = 0;
   #mappingsBefore: number;
-  /** The checker's last record before the watch. */
+  /** Serial number of the checker's last record before the tracking began. */
   #serial: number;
 
   constructor(machine: Machine, specs: readonly AnyTableSpec[] = RUNTIME_TABLES) {
@@ -226,7 +229,7 @@ export class ResourceTracker {
     this.stop = machine.events.listen((event) => void this.#events.push(event), events);
   }
 
-  /** Forgets what has happened: the watch begins anew, with the tables' room. */
+  /** Starts again from the current state, and keeps the tables' capacity. */
   restart(): void {
     this.#events.length = 0;
     if (this.#entered > 0) this.#set!.clear();
@@ -249,8 +252,8 @@ export class ResourceTracker {
   }
 
   /**
-   * Host memory that mappings took, freed or not. Memory that a pool takes to grow is for others,
-   * too.
+   * Host memory that was allocated for mappings, freed or not. Memory by which a pool grows is left
+   * out, as it serves other users, too.
    */
   get takenBytes(): Bytes {
     const memory = this.#ledger().tables.get(HOST_MEMORY.name);
@@ -265,9 +268,9 @@ export class ResourceTracker {
   }
 
   /**
-   * The resources that were allocated and not freed so far. Mappings come last: those behind an
-   * IOMMU as a number, and direct ones, which hold nothing else, from the checker's records. The
-   * leaks at a test's end are of the same records.
+   * The resources allocated and not freed so far. Mappings come last: mappings behind an IOMMU only
+   * as a number, direct mappings, which hold no other resource, from the checker's records. The
+   * leak report at a test's end uses the same records.
    */
   leaks(): readonly Leak[] {
     const { checker, iommu } = this.#machine;
@@ -290,7 +293,7 @@ export class ResourceTracker {
   }
 }
 
-/** Direct mappings of one statement on one device, as the first of them. */
+/** Direct mappings of one statement on one device, as one leak. */
 function directLeakOf(records: readonly UnreleasedRecord[]): Leak {
   const [{ device, site, text }] = records as [UnreleasedRecord];
   const more = records.length - 1;

@@ -2,8 +2,9 @@
  * Settings as rows: the spelling of a key in scripts, its values, its default, and one sentence
  * about it.
  *
- * All else comes from the rows: the types of configurations, their defaults, the check of values
- * from scripts and callers, the language's `machine` block, help, and the tables of language.md.
+ * Everything else is derived from the rows: the types of configurations, their defaults, the check
+ * of values from scripts and callers, the language's `machine` block, help, and the tables of
+ * language.md.
  */
 import {
   type Bytes,
@@ -25,7 +26,7 @@ export interface NumberShape {
   readonly powerOfTwo?: boolean;
   /** Only multiples of this. */
   readonly multipleOf?: number;
-  /** The value of `none` where it is permitted; it need not be in the range. */
+  /** The value that `none` means, where it is permitted; it need not be in the range. */
   readonly none?: 0 | null;
 }
 
@@ -38,7 +39,7 @@ export type SettingType =
     readonly choices: readonly string[];
     /** Other spellings, each with the choice that it means. */
     readonly aliases: Readonly<Record<string, string>>;
-    /** The choices nearest to an unknown text, where more than its letters indicate them. */
+    /** The choices nearest to an unknown text, for types where comparing letters is not enough. */
     readonly nearest?: (text: string) => readonly string[];
   }
   | { readonly kind: "word"; readonly choices: readonly string[] }
@@ -52,9 +53,9 @@ export type SettingType =
   }
   | {
     readonly kind: "text";
-    /** Its kind, with an example. */
+    /** A description of the text, with an example. */
     readonly form: string;
-    /** Large letters stay what they are. */
+    /** Upper-case letters are not converted. */
     readonly keepsCase?: true;
     accepts(text: string): boolean;
   }
@@ -64,43 +65,43 @@ export type SettingType =
   /** Nanoseconds until an answer: `at_once`, `late(50us)`; null for `never`. */
   | { readonly kind: "answer_delay"; readonly late: NumberShape };
 
-/** A shape of which the compiler knows what values it has. */
+/** A type of setting that also carries the TypeScript type of its values. */
 export type ShapeOf<T> = SettingType & {
-  /** Never there: it carries the type. */
+  /** Never set: carries the type only. */
   readonly valueType?: T;
 };
 
 /** One key. */
 export interface Setting<T = unknown> {
-  /** As scripts spell it. */
+  /** The key's spelling in scripts. */
   readonly key: string;
   /** Its values. */
   readonly shape: SettingType;
   /** Its default. */
   readonly default: T;
-  /** The meaning of the default, where the value does not show it. */
+  /** A text for the default, where the value itself is not clear. */
   readonly defaultText?: string;
   /** One sentence for help. */
   readonly doc: string;
 }
 
-/** One key without a property when it is left out. */
+/** A key that has no property when it is omitted. */
 export interface OptionalSetting<T = unknown> {
-  /** How scripts spell it. */
+  /** The key's spelling in scripts. */
   readonly key: string;
   /** Its values. */
   readonly shape: ShapeOf<T>;
-  /** The meaning of leaving it out; null when it must be given. */
+  /** The meaning of omitting it; null when it is required. */
   readonly leftOut: string | null;
   /** One sentence for help. */
   readonly doc: string;
 }
 
-/** One key, whatever it is when it is left out. */
+/** Any key, with or without a default. */
 export type AnySetting = Setting | OptionalSetting;
 
 /**
- * Keys by the properties that hold their values.
+ * Keys by the names of their properties.
  * @internal
  */
 export type SettingRows = Readonly<Record<string, AnySetting>>;
@@ -119,17 +120,20 @@ export type SettingsOf<R extends SettingRows> =
   & { readonly [P in Exclude<keyof R, OptionalOf<R>>]: ValueOf<R[P]> }
   & { readonly [P in OptionalOf<R>]?: ValueOf<R[P]> };
 
-/** What may be given for the rows: any of the keys. */
+/** Values for any of the rows' keys. */
 export type PartialSettings<R extends SettingRows> = { readonly [P in keyof R]?: ValueOf<R[P]> };
 
-/** A key with a default. Null, which no script can write, is one that depends on something else. */
+/**
+ * A key with a default. Null, which scripts cannot write, means that the default depends on
+ * something else.
+ */
 export function setting<T>(
   key: string,
   shape: ShapeOf<T>,
   fallback: NoInfer<T>,
   text: { readonly doc: string },
 ): Setting<T>;
-/** The same with a default that is said in words. */
+/** A key with a default that is described in words. */
 export function setting<T>(
   key: string,
   shape: ShapeOf<T>,
@@ -145,7 +149,7 @@ export function setting(
   return { key, shape, default: fallback, ...text };
 }
 
-/** A key that may be left out, and then has no value. */
+/** A key that may be omitted, and then has no value. */
 export function optional<T>(
   key: string,
   shape: ShapeOf<T>,
@@ -154,14 +158,14 @@ export function optional<T>(
   return { key, shape, ...text };
 }
 
-/** A key that must be given. */
+/** A required key. */
 export function required<T>(key: string, shape: ShapeOf<T>, doc: string): OptionalSetting<T> {
   return { key, shape, leftOut: null, doc };
 }
 
-/** Memory ends here: 52 bits, as on real processors. */
+/** End of the physical address space: 52 bits, as on real processors. */
 export const MAX_BYTES: Bytes = 2 ** 52;
-/** No single thing takes longer: a thousand seconds. */
+/** Longest duration of a single setting: a thousand seconds. */
 const MAX_NS = 1e12;
 
 /** True or false. */
@@ -183,12 +187,12 @@ export function duration(min = 0): ShapeOf<number> {
   return { kind: "duration", min, max: MAX_NS };
 }
 
-/** How long something takes to answer: 0 is `at_once`, null is `never`. */
+/** Time until an answer: 0 is `at_once`, null is `never`. */
 export function answerDelay(): ShapeOf<Nanoseconds | null> {
   return { kind: "answer_delay", late: { kind: "duration", min: 1, max: MAX_NS } };
 }
 
-/** @param more `none: 0`: a size of nothing may be written `none`; `none: null`: so may no limit. */
+/** @param more `none: 0`: the size 0 may be written `none`; `none: null`: `none` means no limit. */
 /** A size in bytes, within bounds. */
 export function size<N extends 0 | null = 0>(
   min: Bytes,
@@ -217,7 +221,7 @@ export function word<const W extends string>(...choices: readonly W[]): ShapeOf<
   return { kind: "word", choices };
 }
 
-/** The values that the rows have when nothing is given. */
+/** The values of the rows when no key is set. */
 export function defaultsOf<R extends SettingRows>(rows: R): SettingsOf<R> {
   const values: Record<string, unknown> = {};
   for (const property in rows) {
@@ -227,7 +231,7 @@ export function defaultsOf<R extends SettingRows>(rows: R): SettingsOf<R> {
   return values as SettingsOf<R>;
 }
 
-/** Why a number is none that a key takes. */
+/** Why a key does not permit a number. */
 export type NumberProblem =
   | "too small"
   | "too large"
@@ -235,7 +239,7 @@ export type NumberProblem =
   | "not a power of two"
   | "not a multiple";
 
-/** The mistake in a number of a shape, or null. */
+/** The reason why a shape does not permit a number, or null. */
 export function numberProblem(shape: NumberShape, value: number): NumberProblem | null {
   const { min, max, multipleOf = 1 } = shape;
   if (!(value >= min)) return "too small";
@@ -245,7 +249,7 @@ export function numberProblem(shape: NumberShape, value: number): NumberProblem 
   return value % multipleOf === 0 ? null : "not a multiple";
 }
 
-/** The correct form of a value, or null when it is permitted. */
+/** A description of the permitted values, or null when the value is permitted. */
 export function wantedInstead(row: AnySetting, value: unknown): string | null {
   const { shape } = row;
   if ("default" in row && value === row.default) return null;

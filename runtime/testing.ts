@@ -1,4 +1,4 @@
-/** A small platform for tests, as the assertions of docs/rules have it. */
+/** A small platform for tests, configured as the assertions of docs/rules assume. */
 import { GIB, type PhysAddr } from "./address.ts";
 import {
   defaultMachineConfig,

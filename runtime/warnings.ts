@@ -1,8 +1,8 @@
 /**
  * The kernel's own warnings, with its own limits on printing.
  *
- * They are separate events, `kernel.warn`, apart from the checker's reports: the kernel of the
- * profile prints a WARN, this laboratory makes a report.
+ * They are events `kernel.warn`, separate from the checker's reports: a WARN is printed by the
+ * kernel of the release, a report is made by dmalab.
  *
  * @see rules/dma.md, Notation (WARN, WARN1)
  */
@@ -14,9 +14,9 @@ import { KernelError } from "./errno.ts";
 
 const KERNEL_WARN = eventId("kernel.warn");
 
-/** A rate-limited message may come this often … */
+/** Maximum number of prints of a rate-limited message … */
 const BURST = 10;
-/** … in this time. */
+/** … in this interval. */
 const INTERVAL_NS: Nanoseconds = 5_000_000_000;
 
 interface RateLimit {
@@ -44,7 +44,7 @@ export class KernelWarnings {
   /**
    * Warns each time.
    * @param at The call site in kernel words: a WARN names it in the log.
-   * @param log The words of a message, as the log has them; null of a WARN, which has none.
+   * @param log The log's text of a message; null for a WARN, which has none.
    */
   warn(at: string, text: string, log: string | null = null): void {
     this.#total++;
@@ -71,26 +71,26 @@ export class KernelWarnings {
     this.warn(at, text, log);
   }
 
-  /** A message that was printed once may be printed again, as an administrator can set it. */
+  /** Allows messages that were printed once to be printed again, as an administrator can. */
   rearm(): void {
     this.#said.clear();
   }
 
   /**
-   * Time begins anew: rate limits are reset. Messages that print once stay printed, because it is
-   * the same boot.
+   * Resets rate limits when time restarts. Messages that print once stay printed, because it is the
+   * same boot.
    */
   restartTime(): void {
     this.#rates.clear();
   }
 }
 
-/** The text of the log before the address and the function. */
+/** The start of the log line, before the address and the function. */
 const LOGGED = "BUG: kernel NULL pointer dereference";
 
 /**
- * Ends the running activity as a null pointer does. The task's resources stay held: locks, tags and
- * memory of a request; the machine goes on with the work of others.
+ * Ends the running activity like a null-pointer dereference. The task's resources stay held: locks,
+ * tags and memory of a request; the machine continues with other work.
  *
  * @param at The kernel function, in kernel words.
  * @param text The expected object behind the pointer, as a sentence without a final period.

@@ -1,13 +1,13 @@
 /**
- * The typed arrays that a machine is built of, side by side in large buffers. An array in a
- * separate buffer costs the engine ten times as much: to allocate, to keep track of, and to free.
+ * The typed arrays of a machine, several in one large buffer. An array in a separate buffer costs
+ * V8 ten times as much: to allocate, to keep track of, and to free.
  */
 import { invariant } from "./errno.ts";
 
-/** Bytes of a buffer, which lives as long as one of its arrays; a longer array has its own. */
+/** Bytes of a buffer, which lives as long as one of its arrays; a longer array gets its own buffer. */
 const SLAB_BYTES = 2 ** 15;
 const MAX_BLOCK_BYTES = 2 ** 13;
-/** Each array is aligned for the widest of its kinds. */
+/** Each array is aligned for the widest element type. */
 const ALIGNED_BYTES = 8;
 
 interface ArrayType<A> {
@@ -19,7 +19,10 @@ interface ArrayType<A> {
 let slab = new ArrayBuffer(0);
 let usedBytes = 0;
 
-/** An array of zeros. Its buffer has other arrays, too: it must not be posted, nor read from its beginning. */
+/**
+ * An array of zeros. It shares its buffer with other arrays: do not post the buffer, nor read it from its
+ * beginning.
+ */
 export function zeros<A>(kind: ArrayType<A>, length: number): A {
   invariant(Number.isSafeInteger(length) && length >= 0, "an array has a number of entries");
   const sizeBytes = Math.ceil(length * kind.BYTES_PER_ELEMENT / ALIGNED_BYTES) * ALIGNED_BYTES;
@@ -33,7 +36,7 @@ export function zeros<A>(kind: ArrayType<A>, length: number): A {
   return array;
 }
 
-/** Puts the numbers of an array at the beginning of a longer one. */
+/** Copies an array to the beginning of a longer one. */
 export function grown<A extends { set(other: ArrayLike<number>): void }>(
   from: ArrayLike<number>,
   into: A,
@@ -42,7 +45,7 @@ export function grown<A extends { set(other: ArrayLike<number>): void }>(
   return into;
 }
 
-/** The numbers in an array's bytes, wherever these lie in their buffer. */
+/** A `DataView` of an array's bytes, wherever they lie in their buffer. */
 export function viewOf({ buffer, byteLength, byteOffset }: Uint8Array): DataView {
   return new DataView(buffer, byteOffset, byteLength);
 }

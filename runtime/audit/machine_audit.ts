@@ -1,5 +1,5 @@
 /**
- * Whether all that a machine keeps fits together: what would cost too much to be looked at always.
+ * Checks that the data structures of a machine are consistent. Too expensive to run always.
  *
  * The tests and the hunt start it; while it is not started, an activity costs one null check. It
  * checks nothing that a driver's mistake could break, unless its settings exclude such mistakes: a
@@ -10,9 +10,12 @@ import type { IommuDomain } from "../iommu/domain.ts";
 import type { DmaMachine } from "../dma/dma_machine.ts";
 
 export interface AuditOptions {
-  /** Looks after each so many activities. */
+  /** Number of activities between two checks. */
   readonly every?: number;
-  /** Nothing is freed twice or with another length, and no known defect is switched on. */
+  /**
+   * Promise that the drivers free nothing twice or with another length and that no known defect is
+   * enabled. Allows stricter checks.
+   */
   readonly driversAreRight?: boolean;
 }
 
@@ -34,7 +37,7 @@ export class MachineAudit {
     if (this.#activities++ % this.#every === 0) this.look();
   }
 
-  /** Looks at everything. @throws {InvariantError} */
+  /** Runs all checks. @throws {InvariantError} */
   look(): void {
     const { auditors, iommu, swiotlb } = this.#machine;
     for (const domain of iommu.domains) {
@@ -51,7 +54,7 @@ export class MachineAudit {
   }
 }
 
-/** Ranges in use are in order and apart. @returns Their first frames. */
+/** Checks that the allocated IOVA ranges are sorted and do not overlap. @returns Their first frames. */
 function auditRanges({ name, iova: { ranges } }: IommuDomain): ReadonlySet<number> {
   const live = new Set<number>();
   let last = -1;
@@ -68,7 +71,10 @@ function auditRanges({ name, iova: { ranges } }: IommuDomain): ReadonlySet<numbe
   return live;
 }
 
-/** What lies in a magazine or waits for a flush is in use for the search, and lies there once. */
+/**
+ * Checks that each range in a magazine or flush queue is still allocated in the range tree, and
+ * cached only once.
+ */
 function auditCaches({ name, flushQueue, iova }: IommuDomain, live: ReadonlySet<number>): void {
   const seen = new Set<number>();
   const look = (pfn: number) => {
@@ -80,7 +86,10 @@ function auditCaches({ name, flushQueue, iova }: IommuDomain, live: ReadonlySet<
   flushQueue?.forEach(look);
 }
 
-/** Everything that a device can reach is in a range in use, or is memory of firmware. */
+/**
+ * Checks that everything mapped for a device lies in an allocated range or in direct-mapped
+ * firmware memory.
+ */
 function auditLeaves(domain: IommuDomain): void {
   const { direct, granuleBytes, iova: { ranges }, name, table } = domain;
   table.forEachLeaf(0, table.lastAddress, (iova, _phys, sizeBytes) => {

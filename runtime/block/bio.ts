@@ -35,9 +35,9 @@ export interface BioVec {
   readonly sizeBytes: Bytes;
 }
 
-/** A vector as far as a bio reaches into it. */
+/** The part of a vector that lies in a bio's window. */
 export interface VecPart extends BioVec {
-  /** From the page that the vector begins in; more than a page when its front was cut off. */
+  /** Offset from the page that the vector begins in; more than a page when its front was cut off. */
   readonly offset: number;
 }
 
@@ -47,7 +47,7 @@ export const BIO_FLAG = {
   NOWAIT: 1 << 0,
   /** All or nothing: a bio that must be cut ends with INVAL. */
   ATOMIC: 1 << 1,
-  /** Never merged: the front part of a cut, or peer memory. */
+  /** Never merged, because it is the front part of a cut or peer memory. */
   NOMERGE: 1 << 2,
   /** Written to the medium, not to its cache. */
   FUA: 1 << 3,
@@ -62,7 +62,7 @@ export function vecOffset(phys: PhysAddr): number {
   return phys & (PAGE_SIZE_BYTES - 1);
 }
 
-/** The direction data moves for an operation; one without data is bidirectional. */
+/** The direction in which an operation moves data; bidirectional for an operation without data. */
 export function opDirection(op: BlockOp): DmaDirection {
   switch (op) {
     case "read":
@@ -117,7 +117,7 @@ export class Bio {
     return parts;
   }
 
-  /** The same without a list (`hunt.cases`). */
+  /** Like `parts`, but allocates no list (`hunt.cases`). */
   eachPart(visit: (phys: PhysAddr, offset: number, sizeBytes: Bytes) => void): void {
     let leftBytes = this.sizeBytes;
     let doneBytes = this.vecDoneBytes;
@@ -130,7 +130,7 @@ export class Bio {
     }
   }
 
-  /** A separate window over the same vectors. Gap bit and metadata are the caller's. */
+  /** A separate window over the same vectors. The caller sets its gap bit and metadata. */
   clone(sizeBytes: Bytes): Bio {
     const clone = new Bio(this.op, this.sector, this.vecs, sizeBytes, this.flags);
     clone.vecIndex = this.vecIndex;
@@ -152,7 +152,7 @@ export class Bio {
   }
 }
 
-/** The part of a list of vectors that begins at a byte and has so many. */
+/** A byte range of a list of vectors, as vectors. */
 export function sliceVecs(
   vecs: readonly BioVec[],
   startBytes: Bytes,

@@ -1,10 +1,11 @@
 /**
  * The scheduler `mq-deadline`: requests wait in it, sorted by sector, until a worker takes them.
  *
- * Reads go before writes, which are passed over a number of times at most. Within a direction a
- * batch goes up from where the last one ended; where nothing lies ahead, or the oldest request has
- * waited too long, it begins with the oldest. These are the scheduler's documented parameters with
- * their defaults, and the order of the captured dispatches.
+ * Reads go before writes; writes are passed over a limited number of times. A batch of one
+ * direction continues upwards from the sector where the last batch of that direction ended. It
+ * starts with the oldest request instead when no request lies at a higher sector, or when the
+ * oldest has waited too long. These are the scheduler's documented parameters with their defaults,
+ * and the order of the captured dispatches.
  *
  * @see rules/block.md 1.5, "Scheduler in front of the driver"
  */
@@ -29,14 +30,14 @@ interface Waiting<R> {
 }
 
 class Direction<R extends BlockRequest> {
-  /** In the order in which they came. */
+  /** Waiting requests in the order of their arrival. */
   readonly fifo: Waiting<R>[] = [];
   /** Sector of the request that was taken last. */
   lastSector = 0;
 
   constructor(readonly expireNs: Nanoseconds) {}
 
-  /** The request with the lowest sector from the last one's on. */
+  /** The waiting request with the lowest sector at or after `lastSector`. */
   get ahead(): R | null {
     let found: R | null = null;
     for (const { request } of this.fifo) {
@@ -55,7 +56,7 @@ export class DeadlineScheduler<R extends BlockRequest> {
   readonly #clock: VirtualClock;
   readonly #reads = new Direction<R>(READ_EXPIRE_NS);
   readonly #writes = new Direction<R>(WRITE_EXPIRE_NS);
-  /** The direction of the batch at hand, and how many it has given. */
+  /** The direction of the current batch; `#batched` counts the requests it has dispatched. */
   #batch: Direction<R> = this.#reads;
   #batched = BATCH_REQUESTS;
   #starved = 0;
@@ -70,7 +71,7 @@ export class DeadlineScheduler<R extends BlockRequest> {
     return this.#reads.fifo.length + this.#writes.fifo.length;
   }
 
-  /** Those that wait, in the order in which they came. */
+  /** All waiting requests: reads first, then writes, each in the order of their arrival. */
   get #waiting(): readonly R[] {
     return [...this.#reads.fifo, ...this.#writes.fifo].map(({ request }) => request);
   }
@@ -81,8 +82,8 @@ export class DeadlineScheduler<R extends BlockRequest> {
   }
 
   /**
-   * Joins a bio to a request that waits: first the one joined last, then one that ends where the bio
-   * begins, then one that begins where the bio ends.
+   * Joins a bio to a waiting request: first it tries the request joined last, then one that ends
+   * where the bio begins, then one that begins where the bio ends.
    *
    * @returns The request that it is part of now, or null.
    */
@@ -106,9 +107,9 @@ export class DeadlineScheduler<R extends BlockRequest> {
   }
 
   /**
-   * Joins a request that has grown to the one that it touches now, if both wait here.
+   * Joins a request that has grown to the request that it touches now, if both wait here.
    *
-   * @returns The two as they were joined, the later one taken out; or null.
+   * @returns The joined pair, the later request removed from the queue; or null.
    */
   joinNeighbour(
     merger: RequestMerger,
@@ -128,7 +129,7 @@ export class DeadlineScheduler<R extends BlockRequest> {
     return null;
   }
 
-  /** The request to send next, taken out; null when none waits. */
+  /** Removes and returns the request to send next; null when none waits. */
   next(): R | null {
     let direction = this.#batch;
     let request = this.#batched < BATCH_REQUESTS ? direction.ahead : null;
@@ -164,7 +165,7 @@ export class DeadlineScheduler<R extends BlockRequest> {
   }
 }
 
-/** The sector behind a request. */
+/** The first sector after a request. */
 function endOf(request: BlockRequest): number {
   return request.sector + request.bytes / SECTOR_SIZE_BYTES;
 }

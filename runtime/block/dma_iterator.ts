@@ -3,8 +3,8 @@
  * segment.
  *
  * `start` and `next` return false both at the end and on failure; the iterator's status
- * distinguishes them, and means nothing after true. What earlier calls mapped is never undone here
- * but in `start`'s own range: unwinding is the driver's.
+ * distinguishes them, and means nothing after true. On failure only `start` unwinds, and only its
+ * own range: mappings of earlier calls are the driver's to unmap.
  *
  * The `ret` event of a deciding call names the row of the rules, and its inputs.
  *
@@ -54,12 +54,12 @@ export class BlkDmaIter {
   lengthBytes: Bytes = 0;
   /** Meaningful when a call returned false; OK then means that no segment is left. */
   status: BlkStatus = BLK_STS.OK;
-  /** What kind of memory the request is, by its first segment. */
+  /** The kind of peer memory that the request consists of, judged by its first segment. */
   kind: PeerMapType = "none";
   readonly segments = new SegmentIterator();
 }
 
-/** How a call was left: a row of the rules. @see rules/block.md 2.3, 2.5 */
+/** The row of the rules by which a call returned. @see rules/block.md 2.3, 2.5 */
 type Exit = `block.2.3.${1 | 2 | 3 | 4 | "4e" | 5 | "5e"}` | `block.2.5.${1 | 2 | 3}`;
 
 export class BlkDma {
@@ -77,11 +77,12 @@ export class BlkDma {
   /**
    * Maps a whole request as one range if it can, else its first segment.
    *
-   * @param state The caller's IOVA state. Written only where the request may use an IOVA; with the
-   * quirk `stale_iova_state_p2p` a request by bus address leaves what the last request left, and
-   * with `stale_iova_state_uncoalesced` one that is no single range because of its gaps.
+   * @param state The caller's IOVA state. Written only where the request may use an IOVA. With the
+   *   quirk `stale_iova_state_p2p` a request by bus address keeps the state of the last request;
+   *   with `stale_iova_state_uncoalesced` so does a request that is no single range because of its
+   *   gaps.
    * @param metadata The request's metadata is mapped instead, with a separate state and iterator:
-   * rules/block.md 2.7.
+   *   rules/block.md 2.7.
    * @returns True with `addr` and `lengthBytes` set; false at the end or on failure.
    */
   start(
@@ -110,7 +111,7 @@ export class BlkDma {
     return result;
   }
 
-  /** Maps the next segment, in the way that `start` found for the first. */
+  /** Maps the next segment by the method that `start` chose for the first. */
   next(request: BlockRequest, dev: DmaDevice, iter: BlkDmaIter, metadata = false): boolean {
     const calls = metadata ? METADATA : DATA;
     const events = this.#machine.events;
@@ -131,7 +132,7 @@ export class BlkDma {
   }
 
   /**
-   * Ends a mapping as far as that takes no knowledge of the single segments.
+   * Ends a mapping as far as possible without knowing the single segments.
    *
    * @param mappedBytes How much of the range is linked.
    * @param metadata The mapping is of the request's metadata.
@@ -215,14 +216,14 @@ export class BlkDma {
     return mapped;
   }
 
-  /** Which gap bit decides. @see rules/block.md 1.7, 2.7 */
+  /** The gap bit that decides whether one range is possible. @see rules/block.md 1.7, 2.7 */
   #gapBit(request: BlockRequest, metadata: boolean): number {
     return metadata && !this.#kernel.metadata_uses_data_gap ? metadataGap(request) : request.gapBit;
   }
 
   #whyStarted(request: BlockRequest, dev: DmaDevice, iter: BlkDmaIter, metadata: boolean): Why {
     const rule = this.#exit;
-    // Rows 1 to 3 are left before anybody looks at gaps.
+    // Rows 1 to 3 return before gaps are examined.
     if (rule < "block.2.3.4") return { rule, inputs: { map_type: iter.kind } };
     const gapBit = this.#gapBit(request, metadata);
     const mergeBoundary = this.#machine.dma.dmaGetMergeBoundary(dev);
@@ -238,7 +239,7 @@ export class BlkDma {
     };
   }
 
-  /** Links every segment behind the other, makes the range visible, and says how long it is. */
+  /** Links the segments one after the other, syncs the range, and returns its length. */
   #linkAll(
     request: BlockRequest,
     dev: DmaDevice,
@@ -277,7 +278,10 @@ export class BlkDma {
     return false;
   }
 
-  /** After a failing link or sync: a range of which only the first `mappedBytes` are linked. */
+  /**
+   * Cleans up after a failed link or sync, when only the first `mappedBytes` bytes of the range are
+   * linked.
+   */
   #releasePartialRange(
     dev: DmaDevice,
     state: DmaIovaState,
@@ -287,9 +291,10 @@ export class BlkDma {
   ): void {
     const { dma } = this.#machine;
     const kernel = this.#kernel;
-    // Linked parts stay linked, and the range is not freed: the unmap of the request does that.
+    // The linked parts and the range stay allocated until the request is unmapped.
     if (kernel.half_linked_on_error) return;
-    // Where a destroy frees the mapped length, the whole range goes back by hand; not to do so is the defect.
+    // In releases where destroy frees only the mapped length, the whole range is freed separately; the defect
+    // omits that.
     if (kernel.destroy_frees_mapped_length && !kernel.partial_destroy_on_link_failure) {
       if (mappedBytes > 0) dma.dmaIovaUnlink(dev, state, 0, mappedBytes, dir, attrs);
       dma.dmaIovaFree(dev, state);
@@ -351,8 +356,8 @@ export class BlkDma {
   }
 
   /**
-   * Tells the checker that a request's mappings are over which no call ends: bus addresses of peers, and
-   * what needs no unmap.
+   * Tells the checker that a request's mappings have ended for which no unmap call is made: bus
+   * addresses of peers, and mappings that need no unmap.
    */
   endUncalled(request: BlockRequest, dev: DmaDevice, kind: PeerMapType, metadata = false): void {
     const { checker, peers } = this.#machine;
@@ -383,7 +388,7 @@ export class BlkDma {
   }
 }
 
-/** The bytes of a request's metadata, as the format says or as it has them. */
+/** The bytes of a request's metadata: by its format, or the sum of its metadata vectors. */
 function metadataBytes(request: BlockRequest, fromFormat: boolean): Bytes {
   if (fromFormat) return request.formatMetadataBytes;
   let sizeBytes = 0;
@@ -391,7 +396,7 @@ function metadataBytes(request: BlockRequest, fromFormat: boolean): Bytes {
   return sizeBytes;
 }
 
-/** The gap bit of the metadata's own joins, after joining what touches. */
+/** The gap bit of the joins between metadata segments, after adjacent vectors are joined. */
 function metadataGap(request: BlockRequest): number {
   const joins = new JoinGaps();
   for (const { phys, sizeBytes } of request.metadataSegments()) {
@@ -400,7 +405,7 @@ function metadataGap(request: BlockRequest): number {
   return joins.bit;
 }
 
-/** The attribute that peer memory across the host bridge is mapped and unmapped with. */
+/** The attribute with which peer memory across the host bridge is mapped and unmapped. */
 export function attributesOf(kind: PeerMapType): number {
   return kind === "thru_host_bridge" ? DMA_ATTR.MMIO : 0;
 }

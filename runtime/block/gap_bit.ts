@@ -21,7 +21,7 @@ export function lowestBit(value: number): number {
   return high === 0 ? 0 : 64 - Math.clz32(high & -high);
 }
 
-/** The lower of two gap bits, where 0 says nothing. */
+/** The lower of two gap bits; 0 means no gap and is ignored. */
 export function lowerGap(a: number, b: number): number {
   if (a === 0) return b;
   return b === 0 || a < b ? a : b;
@@ -38,27 +38,27 @@ export function pairGap(endOffset: number, nextOffset: number): number {
 }
 
 /**
- * Whether a gap lies below a boundary: the mask of a gap bit meets `boundaryMask`.
+ * Whether a gap violates a boundary: the mask of the gap bit overlaps `boundaryMask`.
  *
- * @param boundaryMask A power of two minus one; 0 is met by nothing.
+ * @param boundaryMask A power of two minus one; with 0 no gap matters.
  */
 export function gapMeets(gapBit: number, boundaryMask: number): boolean {
   return gapBit !== 0 && 2 ** (gapBit - 1) <= boundaryMask;
 }
 
-/** The gap bit of vectors that follow each other, vector by vector. */
+/** Computes the gap bit of consecutive vectors, which are added one at a time. */
 export class JoinGaps {
   bit = 0;
   #endOffset = -1;
 
-  /** @param offset Of the vector's first byte in its page. */
+  /** @param offset Offset of the vector's first byte in its page. */
   add(offset: number, sizeBytes: Bytes): void {
     if (this.#endOffset >= 0) this.bit = lowerGap(this.bit, pairGap(this.#endOffset, offset));
     this.#endOffset = offset + sizeBytes;
   }
 }
 
-/** The gap bit of a bio's own joins. */
+/** The gap bit of the joins between a bio's vectors. */
 export function bioGap(bio: Bio): number {
   const joins = new JoinGaps();
   bio.eachPart((_phys, offset, sizeBytes) => joins.add(offset, sizeBytes));
@@ -66,8 +66,8 @@ export function bioGap(bio: Bio): number {
 }
 
 /**
- * A bio was cut.
- * @param walkedGap Counts the join with the vector that no longer fitted.
+ * Sets the gap bits of both parts of a bio that was cut.
+ * @param walkedGap Includes the join with the vector that no longer fitted.
  */
 export function keepCutGap(kernel: Kernel, front: Bio, rest: Bio, walkedGap: number): void {
   if (kernel.no_gap_bit) return;
@@ -76,9 +76,9 @@ export function keepCutGap(kernel: Kernel, front: Bio, rest: Bio, walkedGap: num
 }
 
 /**
- * Bios join a request.
- * @param gapBit Theirs.
- * @param joinGap That of the two vectors that meet, 0 if they touch.
+ * Sets the gap bit of a request that bios join.
+ * @param gapBit Gap bit of the joining bios.
+ * @param joinGap Gap bit of the two vectors that meet, 0 if they touch.
  */
 export function keepJoinedGap(
   kernel: Kernel,

@@ -17,10 +17,10 @@ import type { BlockRequest } from "./request.ts";
 
 const BLOCK_MERGE = eventId("block.merge");
 
-/** Where a bio joins a request: behind it, before it, or, for discards, anywhere. */
+/** How a bio joins a request: after it, before it, or, for discards, anywhere. */
 type MergeEnd = "back" | "front" | "discard";
 
-/** What keeps a bio out of a request that it follows. */
+/** The reason why a bio may not join a request that it follows. */
 export type MergeRefusal = Exclude<EventFields<"block.merge">["rule"], MergeEnd>;
 
 /** Operations that are never merged. */
@@ -34,7 +34,7 @@ function whole(vec: BioVec): VecPart {
   return { ...vec, offset: vecOffset(vec.phys) };
 }
 
-/** Segments of a bio's metadata: its vectors, adjacent ones as one. */
+/** Number of segments of a bio's metadata, where adjacent vectors count as one. */
 export function integritySegments(bio: Bio, limits: QueueLimits): number {
   let segments = 0;
   let previous: BioVec | null = null;
@@ -47,29 +47,29 @@ export function integritySegments(bio: Bio, limits: QueueLimits): number {
   return segments;
 }
 
-/** Segments of its metadata that a request of one bio counts when it is made. */
+/** Number of metadata segments that is stored in a new request of one bio. */
 export function countedIntegritySegments(kernel: Kernel, bio: Bio, limits: QueueLimits): number {
   return kernel.metadata_counted_at_join ? 0 : integritySegments(bio, limits);
 }
 
 /**
- * The merging that a queue leaves out, with the kernel's numbers: 0 nothing; 1 the searches beyond
- * a plug and the request joined last; 2 all of it. @see rules/block.md 1.5
+ * Setting that disables merging, with the kernel's numbers: 0 disables nothing; 1 the searches
+ * beyond a plug and the request joined last; 2 all merging. @see rules/block.md 1.5
  */
 export type NoMerges = 0 | 1 | 2;
 
-/** Decides for one queue what may be joined, and joins it. */
+/** Decides for one queue which bios and requests may be joined, and joins them. */
 export class RequestMerger {
-  /** What kept the last bio out that `join` did not take; null where no check was needed. */
+  /** Why the last call of `join` refused its bio; null where no check was needed. */
   refusal: MergeRefusal | null = null;
 
   readonly #limits: QueueLimits;
   readonly #kernel: Kernel;
   readonly #events: EventStream;
   readonly nomerges: NoMerges;
-  /** A plug sends what it holds for the queue from the newest request on. */
+  /** A plug sends its requests for the queue in the order newest to oldest. */
   readonly plugsNewestFirst: boolean;
-  /** The two vectors that would meet. */
+  /** The last vector of the earlier part and the first of the later part, which would meet. */
   #end = NOTHING;
   #next = NOTHING;
 
@@ -84,7 +84,8 @@ export class RequestMerger {
   /**
    * Joins a bio to a request that it follows or precedes, if both sides and the queue allow it.
    *
-   * What is too much for the request closes it: nothing else will join it either. A gap does not.
+   * A bio that exceeds the request's limits closes the request: no other bio will join it either. A
+   * gap does not.
    *
    * @param request Not sent yet.
    * @param nrSegments The bio's data segments, as the splitter counted them.
@@ -161,7 +162,10 @@ export class RequestMerger {
     return bio.sector + bio.sizeBytes / SECTOR_SIZE_BYTES === request.sector ? "front" : null;
   }
 
-  /** Leaves the two vectors that meet in `#end` and `#next` when nothing is refused. */
+  /**
+   * The reason to refuse a join. When there is no reason, `#end` and `#next` contain the two
+   * vectors that meet.
+   */
   #refusal(
     request: BlockRequest,
     bio: Bio,
@@ -171,7 +175,8 @@ export class RequestMerger {
     const limits = this.#limits;
     const isCountedLate = this.#kernel.metadata_counted_at_join;
     if (isCountedLate) this.#countMetadata(request);
-    // Metadata decides first, and closes nothing: the captures show requests left open by it.
+    // Metadata is checked first, and does not close the request: the captures show requests left
+    // open by it.
     else if (!this.#integrityFits(request, bio)) return "integrity";
     const gap = side === "back"
       ? this.#gapRefusal(request.bios, bio)
@@ -188,7 +193,7 @@ export class RequestMerger {
     return segments > limits.maxSegments ? this.#close(request, "segments") : null;
   }
 
-  /** Leaves the two vectors that meet in `#end` and `#next`. */
+  /** Sets `#end` and `#next` to the two vectors that meet, and checks the gap between them. */
   #gapRefusal(first: readonly Bio[], later: Bio): MergeRefusal | null {
     const earlier = first[0]!;
     if (earlier.metadata.length !== 0) {
@@ -253,7 +258,7 @@ export class RequestMerger {
     return this.#end.offset + this.#end.sizeBytes;
   }
 
-  /** The most bytes a request may have that starts where this one does. */
+  /** The maximum length of a request that starts at this sector. */
   #maxBytes({ op, sector }: { readonly op: BlockOp; readonly sector: number }): Bytes {
     const { chunkSectors, maxSectors, maxDiscardSectors } = this.#limits;
     if (op === "discard") return maxDiscardSectors * SECTOR_SIZE_BYTES;
@@ -291,7 +296,7 @@ export class RequestMerger {
   }
 }
 
-/** Whether the two could be one at all, wherever they lie. */
+/** Whether bio and request are of compatible kinds, regardless of where they lie. */
 function mayMerge(request: BlockRequest, bio: Bio): boolean {
   if (request.closed || request.op !== bio.op || SINGLE_OPS.has(bio.op)) return false;
   if (request.specialPayload !== null || request.mapped || request.cid !== null) return false;

@@ -1,5 +1,5 @@
 /**
- * A plug: requests that one task has made and holds back, so that what follows can join them.
+ * A plug: requests that one task has made and holds back, so that later bios can join them.
  *
  * @see rules/block.md 1.5
  */
@@ -9,7 +9,7 @@ import type { RequestMerger } from "./merge.ts";
 import type { BlockRequest } from "./request.ts";
 
 /**
- * Takes the requests of one queue that a flushed plug gives away, in order.
+ * A queue that receives its requests, in order, when a plug is flushed.
  * @internal
  */
 export interface PlugTarget<R extends BlockRequest> {
@@ -18,12 +18,12 @@ export interface PlugTarget<R extends BlockRequest> {
   sendBatch(requests: readonly R[]): void;
 }
 
-/** Requests that a plug holds at most, of one queue. @see rules/block.md 1.5 */
+/** A plug is flushed before it holds more requests than this. @see rules/block.md 1.5 */
 const MOST_HELD = 32;
-/** A request from this length on is not waited with. */
+/** A request of at least this length is sent rather than held back for more joins. */
 const LONG_BYTES: Bytes = 128 * KIB;
 
-/** The queue's setting with which nothing is joined. */
+/** Value of the queue's `nomerges` setting that disables all merging. */
 const NO_JOIN = 2;
 
 interface Held<R extends BlockRequest> {
@@ -50,9 +50,9 @@ export class Plug<R extends BlockRequest = BlockRequest> {
   }
 
   /**
-   * Holds a request back. Where the order in which a plug sends shows when it was flushed, it is flushed
-   * before it holds more than so many requests, and, where requests of the queue may be joined, behind a
-   * long one.
+   * Holds a request back. In releases where the order of sending reveals when a plug was flushed, the
+   * plug is flushed before it holds more than `MOST_HELD` requests and, where the queue allows joins,
+   * after a long request.
    */
   hold(target: PlugTarget<R>, request: R): void {
     const last = this.#held.at(-1);
@@ -64,8 +64,9 @@ export class Plug<R extends BlockRequest = BlockRequest> {
   }
 
   /**
-   * Sends everything, a run of requests of one queue as one batch. The plug can be used again.
-   * @param asleep The task goes to sleep with the plug: then the oldest request comes first everywhere.
+   * Sends all requests, consecutive requests of one queue as one batch. The plug can be used again.
+   * @param asleep The task goes to sleep with the plug: then the oldest request comes first in every
+   *   release.
    */
   flush(asleep = false): void {
     const held = this.#held;

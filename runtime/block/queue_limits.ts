@@ -30,9 +30,9 @@ interface LimitValues extends SegmentLimits {
   readonly physicalBlockSizeBytes: Bytes;
   readonly ioMinBytes: Bytes;
   readonly ioOptBytes: Bytes;
-  /** The hardware limit of one transfer. */
+  /** The hardware limit of one transfer, in sectors. */
   readonly maxHwSectors: number;
-  /** The soft limit: what reads and writes are cut at. */
+  /** The soft limit at which reads and writes are cut, in sectors. */
   readonly maxSectors: number;
   readonly maxSegments: number;
   readonly maxIntegritySegments: number;
@@ -43,11 +43,11 @@ interface LimitValues extends SegmentLimits {
   readonly discardGranularityBytes: Bytes;
   readonly maxWriteZeroesSectors: number;
   readonly virtBoundaryMask: number;
-  /** Mask that a vector's offset and length must not touch. */
+  /** Mask of address bits that must be 0 in a vector's offset and length. */
   readonly dmaAlignmentMask: number;
   /** A transfer may not cross a multiple of this; 0 is none. */
   readonly chunkSectors: number;
-  /** Up to this offset plus length a lone vector needs no look at all. */
+  /** A lone vector with offset plus length up to this size needs no splitting check. */
   readonly maxFastSegmentSizeBytes: Bytes;
   /** Peer memory may be mapped for this queue: 1, else 0. */
   readonly p2pdma: number;
@@ -70,15 +70,15 @@ export interface LimitsInput extends Partial<Omit<LimitValues, "maxSectors">> {
 
 /** The smallest transfer a queue must take: one page. */
 const MIN_SECTORS = PAGE_SIZE_BYTES / SECTOR_SIZE_BYTES;
-/** Above this an optimal or minimal size takes the default soft limit's place. */
+/** An optimal or minimal I/O size above this replaces the default soft limit. */
 const OWN_SIZE_ABOVE_BYTES = 4 * MIB;
-/** Logical blocks above this need support the model does not have. */
+/** Larger logical blocks need support that the model does not have. */
 const MAX_LOGICAL_BLOCK_BYTES = 64 * KIB;
 /** @see rules/block.md 1.2 */
 const MAX_METADATA_BYTES = 2 * MIB;
 const ALL_ONES_32 = 2 ** 32 - 1;
 
-/** The lower of two limits, of which 0 is none. */
+/** The lower of two limits, where 0 means no limit. */
 function minNotZero(a: number, b: number): number {
   if (a === 0) return b;
   return b === 0 ? a : Math.min(a, b);
@@ -195,7 +195,7 @@ export function deriveLimits(input: LimitsInput, softCapSectors: number): QueueL
   };
 }
 
-/** Who settled the soft limit that `softLimit` gave. */
+/** The origin of the soft limit that `softLimit` returned, for the input `set_by`. */
 function softSetter(
   soft: number,
   bound: number,
@@ -219,7 +219,7 @@ function metadataLimitSectors(
   return Math.floor(Math.min(maxSegmentSizeBytes, blocks * logicalBlockBytes) / SECTOR_SIZE_BYTES);
 }
 
-/** The soft limit before rounding to the logical block, or -EINVAL for a user's that is too small. */
+/** The soft limit before rounding to the logical block, or -EINVAL when the user's limit is too small. */
 function softLimit(
   bound: number,
   userSectors: number,

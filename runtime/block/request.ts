@@ -12,11 +12,11 @@ import { SegmentIterator, type SegmentLimits } from "./segment_iterator.ts";
  */
 export interface RequestOwner {
   requestEnded(request: BlockRequest): void;
-  /** All of a request is part of another one now, which ends in its place. */
+  /** The whole request was merged into another one, which ends in its place. */
   requestMerged?(request: BlockRequest, into: BlockRequest): void;
 }
 
-/** Those who wait for a request of several bios, in the order in which these joined. */
+/** Two listeners of one merged request, notified in the order in which their bios joined. */
 class SharedOwner implements RequestOwner {
   constructor(readonly first: RequestOwner, readonly second: RequestOwner) {}
 
@@ -31,7 +31,7 @@ class SharedOwner implements RequestOwner {
   }
 }
 
-/** The data of a queue that a request needs. */
+/** The limits of a queue that a request needs. */
 export interface RequestLimits extends SegmentLimits {
   readonly logicalBlockSizeBytes: Bytes;
   /** Metadata of a logical block; 0 is none. */
@@ -39,7 +39,7 @@ export interface RequestLimits extends SegmentLimits {
 }
 
 export class BlockRequest implements EventOrigin {
-  /** Number in the machine's life, from 1; 0 for the driver's own commands. */
+  /** Serial number in the machine, from 1; 0 for the driver's own commands. */
   id = 0;
   /** Number of segments as the block layer counted them; the mapped ones may be fewer. */
   nrPhysSegments = 0;
@@ -47,7 +47,7 @@ export class BlockRequest implements EventOrigin {
   gapBit = 0;
   /** Number of metadata segments as the block layer counted them; 0 for a request without metadata. */
   nrIntegritySegments = 0;
-  /** Nothing more may join it, since something once was too much. @see rules/block.md 1.5 */
+  /** Closed to further joins, since a bio once exceeded its limits. @see rules/block.md 1.5 */
   closed = false;
   /** Segments that were mapped one by one, each to be unmapped if the device needs that. */
   mappedSegments = 0;
@@ -65,10 +65,10 @@ export class BlockRequest implements EventOrigin {
   queue = 0;
   /** The command's id while it has one and after; null before. */
   cid: number | null = null;
-  /** The data has been mapped, at some time. */
+  /** True once the data has been mapped; stays true after the unmap. */
   mapped = false;
   done = false;
-  /** When that was, by the CPU that ended it; 0 without latencies. */
+  /** When the request ended, on the clock of the CPU that ended it; 0 without latencies. */
   endedNs: Nanoseconds = 0;
   statusCode: BlkStatus = BLK_STS.OK;
   /** How often it was retried after the device failed it. */
@@ -79,9 +79,9 @@ export class BlockRequest implements EventOrigin {
 
   /**
    * @param device The device's name.
-   * @param op What to do.
+   * @param op The operation.
    * @param bios The bios, in the order of their sectors; none for a command without any.
-   * @param limits Of the queue: what bounds a segment.
+   * @param limits The queue's limits of a segment.
    */
   constructor(
     readonly device: string,
@@ -90,7 +90,7 @@ export class BlockRequest implements EventOrigin {
     readonly limits: RequestLimits,
   ) {}
 
-  /** Itself, by number: what its events name. None for the driver's own commands. */
+  /** Number of the request in its events; null for the driver's own commands. */
   get request(): number | null {
     return this.id === 0 ? null : this.id;
   }
@@ -118,7 +118,7 @@ export class BlockRequest implements EventOrigin {
     return this.specialPayload === null ? this.bytes : this.specialPayload.sizeBytes;
   }
 
-  /** Bytes of metadata that the format says belong to the request's blocks. */
+  /** Bytes of metadata that belong to the request's blocks according to the disk's format. */
   get formatMetadataBytes(): Bytes {
     return (this.bytes / this.limits.logicalBlockSizeBytes) * this.limits.metadataBytes;
   }
@@ -137,7 +137,7 @@ export class BlockRequest implements EventOrigin {
     return first !== undefined && (first.flags & flag) !== 0;
   }
 
-  /** The pieces the DMA iterator would hand out: memory after joining what touches. */
+  /** The segments that the DMA iterator would return: memory after joining adjacent pieces. */
   segments(): BioVec[] {
     return this.#pieces(false);
   }
@@ -161,28 +161,31 @@ export class BlockRequest implements EventOrigin {
       : { start: this.iovaStart, sizeBytes: this.iovaSizeBytes };
   }
 
-  /** How it ended; null while it is in flight. */
+  /** The status with which it ended; null while it is in flight. */
   get status(): BlkStatusName | null {
     return this.done ? blkStatusName(this.statusCode) : null;
   }
 
-  /** The errno a synchronous caller would get; null while it is in flight and where it is OK. */
+  /**
+   * The errno that a synchronous caller would get; null while it is in flight and when the status
+   * is OK.
+   */
   get error(): ErrnoName | null {
     const { status } = this;
     return status === null || status === "OK" ? null : blkStatusErrno(status);
   }
 
-  /** One more waits for its end. */
+  /** Adds a listener for the request's end. */
   addOwner(owner: RequestOwner): void {
     this.owner = this.owner === null ? owner : new SharedOwner(this.owner, owner);
   }
 
-  /** Gives what another request's bios need besides their data to this one. */
+  /** Takes over the release of the other request's payload, when its bios join this request. */
   takePayloadOf(other: BlockRequest): void {
     if (other.releasePayload !== null) this.addRelease(other.releasePayload);
   }
 
-  /** Something more to do with a payload's memory when the request ends. */
+  /** Adds another function that frees payload memory when the request ends. */
   addRelease(second: () => void): void {
     const { releasePayload: first } = this;
     this.releasePayload = first === null ? second : () => {
@@ -191,7 +194,7 @@ export class BlockRequest implements EventOrigin {
     };
   }
 
-  /** Its bios are part of another request now: so are its listeners, and their memory. */
+  /** Hands its listeners and payload to another request, of which its bios are now part. */
   mergeInto(other: BlockRequest): void {
     invariant(other !== this, "A request merges into itself");
     other.takePayloadOf(this);
@@ -202,13 +205,13 @@ export class BlockRequest implements EventOrigin {
     other.addOwner(owner);
   }
 
-  /** Its segments need no unmap, and are over with no call that ends them. */
+  /** Counts its segments as unmapped, for mappings that need no unmap call. */
   skipUnmaps(dev: { mappings: number }): void {
     dev.mappings -= Math.min(dev.mappings, this.mappedSegments);
     this.mappedSegments = 0;
   }
 
-  /** The driver is through with it. */
+  /** Ends the request: the driver has finished with it. */
   end(status: BlkStatus): void {
     this.statusCode = status;
     this.done = true;

@@ -1,5 +1,5 @@
 /**
- * Walks a request's memory as physical segments, joining what touches.
+ * Walks a request's memory as physical segments, joining adjacent pieces.
  *
  * @see rules/block.md 2.1
  */
@@ -11,14 +11,14 @@ export interface SegmentLimits {
   readonly maxSegmentSizeBytes: Bytes;
   /** A segment may not cross a multiple of this plus one, in physical addresses. */
   readonly segBoundaryMask: number;
-  /** What touches inside a bio becomes one segment; in 6.12 only what touches where two bios meet. */
+  /** Adjacent memory inside a bio becomes one segment; in 6.12 only where two bios meet. */
   readonly joinsInsideBio: boolean;
 }
 
-/** The longest segment that the 32-bit length of an iterator step can say. */
+/** The longest segment that the 32-bit length of an iterator step can express. */
 const SEGMENT_LIMIT_BYTES = 2 ** 32 - 1;
 
-/** Reusable: `start` begins anew on any request. */
+/** Reusable: `start` restarts it on any request. */
 export class SegmentIterator {
   /** The step's segment; meaningful after `next` returned true. */
   phys = 0 as PhysAddr;
@@ -87,14 +87,14 @@ export class SegmentIterator {
     return Math.min(this.#vecs[this.#vecIndex]!.sizeBytes - this.#vecDoneBytes, this.#leftBytes);
   }
 
-  /** The next vector begins something that may continue the segment. */
+  /** True at the start of a vector that may be joined to the current segment. */
   #mayJoin(limits: SegmentLimits): boolean {
     if (!this.#atVecStart()) return false;
-    // Metadata never came to a list the way data did.
+    // Metadata is joined inside a bio in every release.
     return limits.joinsInsideBio || this.#metadata || this.#vecIndex === this.#startIndex;
   }
 
-  /** Nothing of the current vector has been taken: the last one was used up. */
+  /** No byte of the current vector has been consumed yet. */
   #atVecStart(): boolean {
     return this.#vecDoneBytes === (this.#vecIndex === this.#startIndex ? this.#startBytes : 0);
   }

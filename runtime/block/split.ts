@@ -26,26 +26,26 @@ const LIMIT_OF = {
 
 const BLOCK_SPLIT = eventId("block.split");
 
-/** What ended the walk over a bio's vectors. */
+/** The rule that ended the walk over a bio's vectors. */
 type CutRule = EventFields<"block.split">["rule"];
 
 /** The reason why a bio is unfit for the queue, cut or not. @see rules/block.md 1.3 */
 export type BioRefusal =
-  /** Memory that does not lie as the device needs it. */
+  /** Memory is not aligned as the device needs it. */
   | "alignment"
-  /** It would have to be cut, and a user's command never is. */
+  /** The bio would have to be cut, but a user's command is never cut. */
   | "uncut_command"
-  /** It would have to be cut, and is all or nothing. */
+  /** The bio would have to be cut, but is atomic. */
   | "atomic"
-  /** It would have to be cut, and may not wait. */
+  /** The bio would have to be cut, but may not wait. */
   | "nowait"
   /** Not even one logical block fits. */
   | "below_a_block"
-  /** The disk does not know the operation. */
+  /** The disk does not support the operation. */
   | "unsupported";
 
 /**
- * Takes bios apart.
+ * Cuts bios into pieces that fit the queue.
  *
  * @example
  * ```ts ignore
@@ -62,7 +62,7 @@ export class BioSplitter {
   nrSegments = 0;
   /** The status of a bio that `next` refused. */
   status: BlkStatus = BLK_STS.OK;
-  /** Why `next` refused it. */
+  /** Why `next` refused the bio. */
   refusal: BioRefusal = "alignment";
 
   readonly #limits: QueueLimits;
@@ -72,7 +72,7 @@ export class BioSplitter {
   #fittingBytes: Bytes = 0;
   #walkedGap = 0;
   #rule: CutRule = "max_sectors";
-  /** Which rule made the byte limit of the walk. */
+  /** The rule that set the walk's byte limit. */
   #byteRule: CutRule = "max_sectors";
 
   constructor(limits: QueueLimits, kernel: Kernel, events: EventStream) {
@@ -82,10 +82,10 @@ export class BioSplitter {
   }
 
   /**
-   * Takes the next piece that the queue can carry off a bio.
+   * Cuts off and returns the largest front piece of a bio that the queue can carry.
    *
    * @returns The bio itself when it fits, else a clone of its front, with the bio moved past it;
-   * null when the bio must be refused, with `status` set.
+   *   null when the bio must be refused, with `status` set.
    */
   next(bio: Bio): Bio | null {
     switch (bio.op) {
@@ -108,7 +108,7 @@ export class BioSplitter {
     }
   }
 
-  /** The fast path: nothing to look at. Leaves the gap bit as it is. */
+  /** The fast path: a lone vector that fits without a walk. Leaves the gap bit unchanged. */
   #fitsAtOnce(bio: Bio): boolean {
     const limits = this.#limits;
     if (limits.chunkSectors !== 0) return false;
@@ -162,7 +162,7 @@ export class BioSplitter {
   }
 
   /**
-   * Walks the vectors as far as they fit; leaves the bytes, the segments and the gap bit.
+   * Walks the vectors that fit, and stores their bytes, segments and gap bit in fields.
    * @returns False when a vector's alignment makes the bio invalid.
    */
   #walk(bio: Bio, maxBytes: Bytes, lengthMask: number): boolean {
@@ -239,7 +239,7 @@ export class BioSplitter {
       if (fitting > beyond) fitting -= beyond;
     }
     const piece = this.#nextOfSectors(bio, fitting, "max_discard_sectors");
-    // Its list of ranges is the one segment, however many ranges there are (nvme.md 2.2).
+    // A discard's list of ranges is one segment, however many ranges it contains (nvme.md 2.2).
     this.nrSegments = 1;
     return piece;
   }
@@ -268,7 +268,7 @@ export class BioSplitter {
     return front;
   }
 
-  /** @param rest What is left, which begins where the cut is. */
+  /** @param rest The remaining bio, which begins at the cut. */
   #emitSplit(front: Bio, rest: Bio): void {
     const limit = this.#limits[LIMIT_OF[this.#rule]];
     const next = rest.vecs[rest.vecIndex];

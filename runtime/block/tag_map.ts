@@ -1,5 +1,5 @@
 /**
- * A map of tags in words of 64 bits, with a hint where to look next.
+ * A map of tags in words of 64 bits, with a hint to the word to search next.
  *
  * @see rules/nvme.md 2.5, "Records and tags"
  */
@@ -8,7 +8,7 @@ const WORD_BITS = 64;
 
 const FREE = 0;
 const TAKEN = 1;
-/** Freed, and not yet cleared: no search finds it before its word is. */
+/** Freed but not yet cleared: no search finds the tag before its word is cleared. */
 const NOTED = 2;
 
 export class TagMap {
@@ -60,7 +60,10 @@ export class TagMap {
     return Math.min((word + 1) * WORD_BITS, this.depth);
   }
 
-  /** The first free tag of a word from one of its tags on, and around. -1 without one. */
+  /**
+   * The first free tag of a word, searching from one of its tags to the end and then from the
+   * start; -1 without one.
+   */
   #search(word: number, from: number): number {
     const start = word * WORD_BITS;
     const bits = this.#endOf(word) - start;
@@ -71,7 +74,7 @@ export class TagMap {
     return -1;
   }
 
-  /** Clears what is noted in a word. @returns Whether there was anything. */
+  /** Clears the freed tags of a word. @returns Whether there were any. */
   #clear(word: number): boolean {
     let cleared = false;
     for (let tag = word * WORD_BITS; tag < this.#endOf(word); tag++) {

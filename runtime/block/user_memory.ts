@@ -1,5 +1,5 @@
 /**
- * Which memory of a user a passthrough command maps as it lies, and which the block layer copies.
+ * Decides which user memory a passthrough command maps directly, and which the block layer copies.
  *
  * @see rules/block.md 1.8
  */
@@ -8,13 +8,13 @@ import type { QueueLimits } from "./queue_limits.ts";
 
 /** Why a user's memory is copied into pages of the kernel. */
 export type CopyReason =
-  /** An address or a length has a bit of the queue's DMA alignment. */
+  /** An address or a length has a bit of the queue's DMA alignment mask set. */
   | "alignment"
-  /** Two vectors do not meet on the queue's virtual boundary. */
+  /** Two vectors meet at an address that is not on the queue's virtual boundary. */
   | "gap"
   /** A fixed buffer would have to be split. */
   | "split"
-  /** Metadata in more segments than the queue takes. */
+  /** The metadata has more segments than the queue allows. */
   | "segments";
 
 /**
@@ -22,7 +22,7 @@ export type CopyReason =
  *
  * @param vecs The user's vectors; their offsets are those of their addresses in the process.
  * @param fixed The buffer was registered before: gaps are not examined.
- * @returns Null where the memory is mapped as it lies.
+ * @returns Null where the memory is mapped directly.
  *
  * @example
  * ```ts ignore
@@ -35,7 +35,7 @@ export function whyCopied(
   { dmaAlignmentMask, virtBoundaryMask }: QueueLimits,
   fixed: boolean,
 ): CopyReason | null {
-  // Masks have less than 31 bits, addresses have more: `%` takes the lower ones.
+  // `%` instead of `&`: masks have less than 31 bits, but addresses have more.
   const has = (value: number, mask: number) => value % (mask + 1) !== 0;
   const unaligned = ({ phys, sizeBytes }: BioVec) =>
     has(phys, dmaAlignmentMask) || has(sizeBytes, dmaAlignmentMask);
@@ -43,7 +43,10 @@ export function whyCopied(
   return !fixed && meetsOffBoundary(vecs, virtBoundaryMask) ? "gap" : null;
 }
 
-/** Whether two vectors meet elsewhere than on the boundary; the first start and the last end are free. */
+/**
+ * Whether two vectors meet at an address off the boundary. The first start and the last end may lie
+ * anywhere.
+ */
 export function meetsOffBoundary(vecs: readonly BioVec[], boundaryMask: number): boolean {
   return vecs.some(({ phys, sizeBytes }, index) =>
     index > 0 && phys % (boundaryMask + 1) !== 0 ||

@@ -1,15 +1,15 @@
 /**
  * The releases of the kernel that a machine can have, and their differences.
  *
- * One table: each row is something that one release does and another does not, an older way of
- * working or a defect, with the releases that have it. The code reads as the newest release without
- * its defects does; a row is a branch there that names it (`machine.kernel.no_two_step`). A new
- * release is a line of `RELEASES` and the rows that changed; everything else about releases is made
- * from this.
+ * One table: each row is a behaviour of some releases that the others do not have, an older way of
+ * working or a defect, with the releases that have it. The code is written like the newest release
+ * without its defects; a row is a branch in it that names it (`machine.kernel.no_two_step`). A new
+ * release is a line of `RELEASES` and the rows that changed; everything else about releases is
+ * derived from this.
  */
 import type { KernelFeature } from "../vocabulary/kernel_calls.ts";
 
-/** The particular of each release, as a sentence; from the oldest to the newest. */
+/** What distinguishes each release, as a sentence; from the oldest to the newest. */
 export const RELEASES = {
   "6.1.192":
     "Requests are mapped as scatterlists, and take SGLs by their segments before they are mapped.",
@@ -27,12 +27,12 @@ export const RELEASES = {
   "7.3.4": "As 7.3-rc7, but mapping a list whose padded length exceeds 32 bits fails.",
 } as const satisfies Readonly<Record<string, string>>;
 
-/** A release's version without its last numbers. */
+/** A release's version without its last part. */
 type ShortName<R> = R extends `${infer Short}-rc${string}` ? Short
   : R extends `${infer Major}.${infer Minor}.${string}` ? `${Major}.${Minor}`
   : R;
 
-/** Short names of releases: each means one of the releases modelled of that version. */
+/** Short names of versions: each means one of the modelled releases of that version. */
 export const KERNEL_SHORT_NAMES = {
   "6.1": "6.1.192",
   "6.12": "6.12.117",
@@ -47,24 +47,27 @@ export const KERNEL_SHORT_NAMES = {
 /** The release of a machine that names none. */
 export const DEFAULT_KERNEL: KernelProfile = "7.2.12";
 
-/** A named state of the kernel's behaviour (docs/language/declarations.md). */
+/** The name of a kernel release (docs/language/declarations.md). */
 export type KernelProfile = keyof typeof RELEASES;
 
 /** Every release that a machine can have, from the oldest to the newest. */
 export const KERNEL_NAMES = Object.keys(RELEASES) as readonly KernelProfile[];
 
-/** One release, or all between two; left out, from the oldest or to the newest. */
+/** One release, or all from one to another; an omitted end means the oldest or the newest. */
 export type ReleaseSpan = KernelProfile | `${KernelProfile | ""}..${KernelProfile | ""}`;
 
-/** Something that one release does and another does not. */
+/** A behaviour that some releases have and others do not. */
 export interface Behaviour {
-  /** The releases that have it; none for what was no modelled release's. */
+  /** The releases that have it; empty if no modelled release has it. */
   readonly in: readonly ReleaseSpan[];
-  /** What such a release does, as a sentence. */
+  /** The behaviour of such a release, as a sentence. */
   readonly doc: string;
   /** The name that `dmalab explain` describes further; for a defect its own name. */
   readonly rule?: string;
-  /** Parts of the kernel that such a release lacks: since when there is one, as the end of a sentence. */
+  /**
+   * Parts of the kernel that such a release lacks, each with the release that introduced it, as the end
+   * of a sentence.
+   */
   readonly lacks?: { readonly [F in KernelFeature]?: string };
 }
 
@@ -285,7 +288,7 @@ export const OLDER_WAYS = {
   },
 } as const satisfies Readonly<Record<string, Behaviour & { readonly rule: string }>>;
 
-/** What no modelled release does. */
+/** A behaviour of no modelled release. */
 function unreleased(doc: string): Behaviour {
   return { in: [], doc };
 }
@@ -456,7 +459,7 @@ export type QuirkName = keyof typeof QUIRKS;
 /** Switches that are on. */
 export type QuirkSet = ReadonlySet<QuirkName>;
 
-/** The name of a way of working that a newer release has given up. */
+/** The name of a way of working that newer releases no longer have. */
 export type OlderWay = keyof typeof OLDER_WAYS;
 
 export type BehaviourName = QuirkName | OlderWay;

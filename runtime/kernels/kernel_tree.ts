@@ -1,10 +1,10 @@
-/** A kernel tree as what compiles it sees it: text by paths from its root, and nothing outside. */
+/** A kernel tree as the compiler reads it: text by paths from its root, and nothing outside it. */
 import type { KernelProfile } from "./behaviours.ts";
 import { type KernelName, kernelNamed } from "./kernels.ts";
 
 /** Reads a tree; the host's part is in `extensions/c_drivers/compiler/`. */
 export interface TreeFiles {
-  /** A file's text; null without one, or for an unreadable one. */
+  /** A file's text; null for a missing or unreadable file. */
   text(path: string): string | null;
 }
 
@@ -13,16 +13,16 @@ export interface TreeFolders extends TreeFiles {
   entries(folder: string): readonly { readonly name: string; readonly isFolder: boolean }[];
 }
 
-/** The version of a tree as its own Makefile says it. */
+/** The version of a tree, read from its Makefile. */
 export interface TreeVersion {
   readonly major: number;
   readonly patch: number;
   readonly sub: number;
-  /** As releases are named: "7.2.13". */
+  /** The name in the form of a release: "7.2.13". */
   readonly name: string;
 }
 
-/** The path that an out-of-tree module's folder gets below the tree it is compiled with. */
+/** The folder name, within the tree it is compiled with, of an out-of-tree module. */
 export const MODULE_FOLDER = "module";
 
 /** A path with `.` and `..` resolved. */
@@ -36,19 +36,19 @@ export function treePath(path: string): string {
 }
 
 /**
- * Versions of trees with code that was compiled and run: other releases are models without a tree.
+ * Versions of trees that dmalab has compiled and run code from; other releases are modelled only.
  */
 const TREE_VERSIONS = ["6.12", "7.2", "7.3"] as const satisfies readonly KernelName[];
 
-/** What helps where a tree has what the lab does not know. */
+/** Hint for a tree that uses something dmalab does not support. */
 export const KNOWN_TREES = `dmalab supports trees of Linux ${
   TREE_VERSIONS.slice(0, -1).join(", ")
 } and ${TREE_VERSIONS.at(-1)}`;
 
-/** What `checkMost` counts in Kconfig files and makefiles. */
+/** The plural that `checkMost` counts in Kconfig files and makefiles. */
 export const NESTED = "conditions within each other";
 
-/** Why nothing can be done with a tree, as a sentence without its end. */
+/** The reason why a tree cannot be used, as a sentence without its end. */
 export class TreeError extends Error {
   constructor(message: string, readonly hint: string = KNOWN_TREES) {
     super(message);
@@ -56,9 +56,9 @@ export class TreeError extends Error {
 }
 
 /**
- * Refuses a tree that has more of something than is read: an omitted part could change an answer.
+ * Refuses a tree that exceeds a limit of the reader: omitting the rest could change a result.
  *
- * @param what In plural, of the file.
+ * @param what The counted things, in plural.
  * @throws {TreeError}
  */
 export function checkMost(count: number, most: number, path: string, what: string): void {
@@ -67,7 +67,7 @@ export function checkMost(count: number, most: number, path: string, what: strin
   throw new TreeError(`The tree's ${path} has more than ${most} ${what}`, hint);
 }
 
-/** @throws {TreeError} Where the folder is no kernel tree. */
+/** @throws {TreeError} Where the folder is not a kernel tree. */
 export function versionOf(files: TreeFiles): TreeVersion {
   const makefile = files.text("Makefile") ?? "";
   const part = (name: string) => {
@@ -84,7 +84,10 @@ export function versionOf(files: TreeFiles): TreeVersion {
   return { major, patch, sub, name: `${major}.${patch}.${sub}` };
 }
 
-/** The release by which a tree is modelled: itself, or another one of its first two numbers. @throws {TreeError} */
+/**
+ * The release that models a tree: the same version, or another of the same major and minor number. @throws
+ * {TreeError}
+ */
 export function kernelOf({ major, name, patch }: TreeVersion): KernelProfile {
   const version: string = `${major}.${patch}`;
   const isKnown = TREE_VERSIONS.some((known) => known === version);

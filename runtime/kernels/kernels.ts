@@ -18,20 +18,20 @@ import {
 } from "./behaviours.ts";
 
 /**
- * The kernel of a machine: of each row of the table, whether it does that. All have one shape, so that a
- * hot path reads a field as fast as its own.
+ * The kernel of a machine: a boolean for each row of the table. All kernels have the same object shape,
+ * so that a hot path reads a field as fast as a field of `this`.
  * @internal
  */
 export type Kernel = Readonly<Record<BehaviourName, boolean>>;
 
 /** A release of the kernel. */
 export interface KernelRelease {
-  /** Its particular, as a sentence. */
+  /** What distinguishes it, as a sentence. */
   readonly doc: string;
   /** Its defects. */
   readonly quirks: QuirkSet;
   /**
-   * The older ways in which it works.
+   * Its older ways of working.
    * @internal
    */
   readonly olderWays: ReadonlySet<OlderWay>;
@@ -42,7 +42,7 @@ export const QUIRK_NAMES = Object.keys(QUIRKS) as readonly QuirkName[];
 
 const BEHAVIOUR_NAMES = Object.keys(BEHAVIOURS) as readonly BehaviourName[];
 
-/** Whether a release has what a row says. */
+/** Whether a release has the behaviour of a row. */
 export function hasBehaviour(release: KernelProfile, name: BehaviourName): boolean {
   const at = KERNEL_NAMES.indexOf(release);
   return BEHAVIOURS[name].in.some((span) => {
@@ -72,7 +72,7 @@ export function isQuirkName(name: string): name is QuirkName {
   return Object.hasOwn(QUIRKS, name);
 }
 
-/** A row as two neighbours of the table differ in it. */
+/** A row that differs between two neighbouring releases. */
 export interface ReleaseDifference {
   readonly name: BehaviourName;
   /** The name that `dmalab explain` describes further. */
@@ -86,7 +86,7 @@ export interface ReleaseDifference {
   readonly change: "defect" | "mended" | "begun" | "ended";
 }
 
-/** All that a newer release does unlike an older one. */
+/** All differences of a newer release from an older one. */
 export function differencesOf(older: KernelProfile, newer: KernelProfile): ReleaseDifference[] {
   return BEHAVIOUR_NAMES.flatMap((name) => {
     const isIn = hasBehaviour(newer, name);
@@ -97,9 +97,7 @@ export function differencesOf(older: KernelProfile, newer: KernelProfile): Relea
   });
 }
 
-/**
- * A release with some rows turned: it has the ones that it lacked, and lacks the ones that it had.
- */
+/** A release with some rows inverted: it gets those it lacks, and loses those it has. */
 export function releaseWith(
   release: KernelRelease,
   turned: readonly BehaviourName[],
@@ -115,7 +113,7 @@ export function releaseWith(
 /** A release by its full name or by its short one. */
 export type KernelName = KernelProfile | keyof typeof KERNEL_SHORT_NAMES;
 
-/** The release that a full or a short name means; undefined for a name of none. */
+/** The release of a full or a short name; undefined for an unknown name. */
 export function kernelNamed(name: KernelName): KernelProfile;
 export function kernelNamed(name: string): KernelProfile | undefined;
 export function kernelNamed(name: string): KernelProfile | undefined {
@@ -124,7 +122,10 @@ export function kernelNamed(name: string): KernelProfile | undefined {
   return KERNEL_NAMES.find((each) => each === full);
 }
 
-/** The numbers of a version in their order: a candidate before its release, and that before its updates. */
+/**
+ * The numbers of a version, ordered so that a candidate is before its release, and the release before its
+ * updates.
+ */
 function versionParts(version: string): readonly number[] | null {
   const parts = /^v?(\d{1,3})\.(\d{1,3})(?:\.(\d{1,5}))?(?:-rc(\d{1,2}))?(?![\d.])/.exec(version);
   if (parts === null) return null;
@@ -149,8 +150,8 @@ function isBefore(one: readonly number[], other: readonly number[]): boolean {
 }
 
 /**
- * The releases between which a version lies that no release has: the newest before it and the oldest after it.
- * @returns None for what is no version.
+ * The releases around a version that is not modelled: the newest before it and the oldest after it.
+ * @returns Empty for a text that is not a version.
  * @example nearestReleases("7.2.9") // ["7.2.6", "7.2.12"]
  */
 export function nearestReleases(version: string): readonly KernelProfile[] {
@@ -161,28 +162,28 @@ export function nearestReleases(version: string): readonly KernelProfile[] {
   return [before, after].flatMap((index) => KERNEL_NAMES[index] ?? []);
 }
 
-/** The part of a machine's configuration that says which kernel runs on it. */
+/** The part of a machine's configuration that selects its kernel. */
 export interface KernelConfig {
-  /** Which release it is, by its full or its short name. */
+  /** The release, by its full or its short name. */
   readonly kernel: KernelName;
   /**
-   * The defects that it has (rules/defects.md): null for those of the release, whichever it is;
-   * else these and no others. An empty set is the intended behaviour.
+   * The kernel's defects (rules/defects.md): null for those of the release; else exactly these. An
+   * empty set is the intended behaviour.
    */
   readonly quirks: QuirkSet | null;
   /**
-   * The older ways that it has, where one wants to know what if it were not as the release; else null.
+   * Older ways of working to use instead of the release's own; null for the release's own.
    * @internal
    */
   readonly olderWays?: ReadonlySet<OlderWay> | null;
   /**
-   * Observes what a run asks of its kernel; none when left out.
+   * Wraps the kernel to observe which rows a run reads; no wrapper by default.
    * @internal
    */
   readonly watch?: ((kernel: Kernel) => Kernel) | null;
 }
 
-/** A kernel of no row. Copies have its shape. */
+/** A kernel with all rows false. Copies have its shape. */
 const NO_ROWS = Object.fromEntries(BEHAVIOUR_NAMES.map((name) => [name, false])) as Kernel;
 
 function kernelWith(rows: readonly Iterable<BehaviourName>[]): Kernel {
@@ -191,12 +192,12 @@ function kernelWith(rows: readonly Iterable<BehaviourName>[]): Kernel {
   return kernel;
 }
 
-/** Releases as they are, each made once: a race builds many machines of one. */
+/** Kernels of unmodified releases, each created once: a race builds many machines of one release. */
 const AS_RELEASED = new Map<KernelRelease, Kernel>();
 
 /**
- * The kernel of a release; made at the first request: unused ones cost `nvme.read4k.strict` a
- * tenth.
+ * The kernel of a release, created at the first request: creating unused ones costs
+ * `nvme.read4k.strict` a tenth.
  */
 function kernelAsReleased(release: KernelRelease): Kernel {
   const kernel = AS_RELEASED.get(release) ?? kernelWith([release.quirks, release.olderWays]);
@@ -205,8 +206,9 @@ function kernelAsReleased(release: KernelRelease): Kernel {
 }
 
 /**
- * The kernel that a configuration asks for.
- * @throws {RangeError} When there is no such release or defect, as may be where names came as text.
+ * The kernel for a configuration.
+ * @throws {RangeError} When there is no such release or defect, which is possible where names came
+ *   as text.
  */
 export function resolveKernel({ kernel, olderWays, quirks, watch }: KernelConfig): Kernel {
   const release = named(KERNELS, kernelNamed(kernel) ?? kernel, "release of the kernel");
@@ -223,7 +225,7 @@ export function quirksOf(kernel: Kernel): QuirkSet {
 }
 
 /**
- * By a part of the kernel: the rows with a kernel that lacks it, and the first release that has it.
+ * For each part of the kernel: the rows of kernels that lack it, and the first release that has it.
  */
 const LACKS = Map.groupBy(
   BEHAVIOUR_NAMES.flatMap((name) =>
@@ -233,7 +235,7 @@ const LACKS = Map.groupBy(
   ({ feature }) => feature,
 );
 
-/** Since when there is a part of the kernel that this one lacks; null where it has it. */
+/** The release that introduced a part of the kernel which this one lacks; null where it has it. */
 function lacks(kernel: Kernel, feature: KernelFeature): string | null {
   return LACKS.get(feature)?.find(({ name }) => kernel[name])?.came ?? null;
 }
@@ -242,26 +244,29 @@ export function hasFeature(kernel: Kernel, feature: KernelFeature): boolean {
   return lacks(kernel, feature) === null;
 }
 
-/** A function was called that the machine's release does not have: no kernel would have compiled that. */
+/**
+ * A function was called that the machine's release does not have; with a real kernel it would not have
+ * compiled.
+ */
 export class NotInReleaseError extends Error {
   override readonly name = "NotInReleaseError";
 
   /**
    * @param name The function that was called, such as `dma_map_phys()`, or the attribute.
-   * @param came Since when there is one.
+   * @param came The release that introduced it.
    */
   constructor(name: string, kernel: string, readonly came: string) {
     super(`There is no ${name} in ${kernel}: ${came}`);
   }
 }
 
-/** A machine, as far as its kernel needs it. */
+/** The properties of a machine that its kernel needs. */
 interface KernelOwner {
   readonly config: KernelConfig;
   readonly kernel: Kernel;
 }
 
-/** @throws {NotInReleaseError} When the machine's release does not have what a function belongs to. */
+/** @throws {NotInReleaseError} When the machine's release lacks the feature of a function. */
 export function requireFeature(
   { config, kernel }: KernelOwner,
   feature: KernelFeature,

@@ -1,9 +1,9 @@
 /**
- * Releases: one table of what each does otherwise (`behaviours.ts`), the kernel of a machine (`kernels.ts`), and
+ * Releases: one table of their differences (`behaviours.ts`), the kernel of a machine (`kernels.ts`), and
  * reading a kernel tree's version.
  *
- * State: none; `machine.kernel` is a record of booleans, and no other code asks for a release by name.
- * Proof: `kernels_test.ts`, `tests/releases_test.ts`.
+ * State: none; `machine.kernel` is a record of booleans, and no other code checks for a release by name. Proof:
+ * `kernels_test.ts`, `tests/releases_test.ts`.
  *
  * What other members use:
  */

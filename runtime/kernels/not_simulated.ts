@@ -1,23 +1,23 @@
 /**
- * Changes between the releases that no machine follows. A scenario that is the same on all releases
- * says nothing about them.
+ * Changes between the releases that the simulation does not cover. A scenario that behaves the same
+ * on all releases proves nothing about them.
  *
  * @see rules/v7.3.md, its beginning
  */
 import type { KernelProfile } from "./behaviours.ts";
 
 export interface NotSimulated {
-  /** The newest release that is known not to have it. */
+  /** The newest release that is known not to have the change. */
   readonly after: KernelProfile;
-  /** The oldest release that is known to have it. */
+  /** The oldest release that is known to have the change. */
   readonly in: KernelProfile;
   /** What changed, as a sentence. */
   readonly doc: string;
-  /** Why no machine shows it, as a sentence. */
+  /** Why the simulation does not cover it, as a sentence. */
   readonly because: string;
 }
 
-/** By the release that has them, the oldest first. */
+/** Ordered by the release that introduced them, the oldest first. */
 export const NOT_SIMULATED: readonly NotSimulated[] = [
   {
     after: "6.1.192",

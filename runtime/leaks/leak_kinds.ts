@@ -4,23 +4,23 @@ import type { FoundIn } from "../dma/checker/report_classes.ts";
 export interface LeakKindEntry {
   /** The missing action, as a sentence. */
   readonly doc: string;
-  /** Page, chapter and row in `docs/rules/`; null where no rule of theirs is broken. */
+  /** Page, chapter and row in `docs/rules/`; null where no rule is broken. */
   readonly rule: string | null;
-  /** No kernel says so when the driver leaves. */
+  /** No kernel reports it when the driver unbinds. */
   readonly beyondKernel: boolean;
   readonly found: FoundIn;
 }
 
-/** DMA debugging says so when the driver unbinds. */
+/** DMA debugging reports it when the driver unbinds. */
 const AT_UNBIND = { rule: "dma.8.2.25", beyondKernel: false, found: "every_mode" } as const;
-/** Left behind an IOMMU, where no kernel looks for it. */
+/** A leak that exists only behind an IOMMU and that no kernel checks for. */
 const TRANSLATED = { beyondKernel: true, found: "translated" } as const;
-/** No rule of theirs is broken, and no kernel looks. */
+/** A leak that breaks no rule and that no kernel checks for. */
 const OWN = { rule: null, beyondKernel: true, found: "every_mode" } as const;
 
 /**
- * Owners first: a mapping owns its IOVA range and page-table entries, which are separate findings
- * only where they have lost their owner.
+ * Owners come first: a mapping owns its IOVA range and page-table entries, which are reported
+ * separately only if their owner no longer exists.
  */
 export const LEAK_KINDS = {
   mapping: { ...AT_UNBIND, doc: "A mapping that was not unmapped." },
@@ -49,7 +49,7 @@ export const LEAK_KINDS = {
   pool_block: {
     doc: "A block of a DMA pool that was not freed.",
     rule: "dma.1.2",
-    // dma_pool_destroy() says that the pool is busy.
+    // dma_pool_destroy() prints that the pool is busy.
     beyondKernel: false,
     found: "every_mode",
   },
@@ -68,5 +68,5 @@ export const LEAK_KINDS = {
 
 export type LeakKind = keyof typeof LEAK_KINDS;
 
-/** The kinds of leaks; memory of peers from a part of a test only. */
+/** The kinds of resources that a part of a test can leak; peer memory is only tracked there. */
 export type HeldResourceKind = Exclude<LeakKind, "range"> | "peer_memory";

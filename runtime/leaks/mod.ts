@@ -1,7 +1,7 @@
 /**
  * Leaks at the end of a test: each kind, and the snapshot that it is compared with.
  *
- * State: `Beginning` remembers what was there before the test. Proof: `test_leaks_test.ts`,
+ * State: `Beginning` remembers what existed before the test. Proof: `test_leaks_test.ts`,
  * `lang/run/leaks_test.ts`.
  *
  * What other members use:

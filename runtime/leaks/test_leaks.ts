@@ -19,17 +19,17 @@ import { type HeldResourceKind, LEAK_KINDS, type LeakKind } from "./leak_kinds.t
 
 export interface TestLeak {
   readonly kind: LeakKind;
-  /** The rule of `docs/rules/` that is broken; null for no such rule. */
+  /** The rule of `docs/rules/` that is broken; null if none is. */
   readonly rule: string | null;
-  /** The device that it belongs to; null where that is not known. */
+  /** The device that it belongs to; null where that is unknown. */
   readonly device: string | null;
-  /** Its description and place, as a sentence without a final period. */
+  /** What leaked and where, as a sentence without a final period. */
   readonly text: string;
-  /** What else is left because of it, each as such a sentence. */
+  /** Leaks that follow from this one, each as such a sentence. */
   readonly with: readonly string[];
-  /** How many more of its kind the same statement has left on the same device. */
+  /** How many more of its kind the same statement has leaked on the same device. */
   readonly more: number;
-  /** The event that made it; null where that is not known, or was not kept. */
+  /** The event that created it; null where the event is unknown or was not kept. */
   readonly event: MachineEvent | null;
   /** The statement that made it. */
   readonly site: number | null;
@@ -37,9 +37,9 @@ export interface TestLeak {
 
 /** Requests that have not ended yet. */
 export interface UnderWay {
-  /** Numbers of the requests with commands in devices, with all mappings for them. */
+  /** Numbers of the requests with commands in devices; all their mappings are excluded. */
   readonly sent: ReadonlySet<number>;
-  /** Work is still pending: requests may wait, with memory that they need. */
+  /** Work is still pending: requests may wait, and their memory is excluded. */
   readonly isBusy: boolean;
 }
 
@@ -55,7 +55,7 @@ export class Beginning {
     this.#serial = machine.checker?.lastSerial ?? 0;
   }
 
-  /** The leaks since then. @param ledger The record since then. */
+  /** The leaks since then. @param ledger The resource tables since then. */
   leftovers(ledger: ResourceTables, { isBusy, sent }: UnderWay = NOTHING_UNDER_WAY): TestLeak[] {
     const counts = ({ name, request }: MachineEvent) =>
       !(request !== null && sent.has(request)) && !(isBusy && name === "mem.alloc");
@@ -72,7 +72,7 @@ export class Beginning {
     }));
     const left = found.filter(({ event }) => event === null || counts(event));
     const owners = new Owners(found);
-    // In the order of the table, each goes to its owner.
+    // In the order of the table, each leak is added to its owner, if it has one.
     for (const kind of Object.keys(LEAK_KINDS) as LeakKind[]) {
       const alone = leaks.filter((leak) => leak.kind === kind && !owners.take(leak)).map((leak) =>
         standingAlone(kind, leak)
@@ -84,17 +84,17 @@ export class Beginning {
   }
 }
 
-/** Something that is left, with its dependants. */
+/** A leaked resource, with the leaks that follow from it. */
 interface Owner extends Omit<TestLeak, "more"> {
   readonly with: string[];
-  /** The device's addresses that it takes, `[start, end)`; null for what takes none. */
+  /** The device addresses that it occupies, `[start, end)`; null for none. */
   readonly start: number | null;
   readonly end: number;
-  /** Where its memory is, for bounce slots that hold a copy of it; null for none. */
+  /** Address of its memory, to find the bounce slots that hold a copy; null for none. */
   readonly phys: number | null;
 }
 
-/** Kinds that lie in a device's address space. */
+/** Kinds with addresses in a device's address space. */
 const HAS_ADDRESSES: ReadonlySet<HeldResourceKind> = new Set([
   "shared_memory",
   "page_table",
@@ -125,7 +125,7 @@ function textOf({ device, text }: Pick<Leak, "device" | "text">): string {
     : `Device "${device}": ${text}`;
 }
 
-/** Finds what owns something, of any number of owners. */
+/** Finds the owner of a leaked resource, among any number of owners. */
 class Owners {
   readonly #byAddress = new Map<string, Owner[]>();
   readonly #byMemory = new Map<string, Owner[]>();
@@ -146,7 +146,7 @@ class Owners {
     for (const list of this.#byMemory.values()) list.sort((a, b) => a.phys! - b.phys!);
   }
 
-  /** Gives something to its owner; false when it has none. */
+  /** Adds a leak to its owner; false when it has none. */
   take(leak: Leak): boolean {
     const owner = this.#ownerOf(leak);
     owner?.with.push(leak.text);
@@ -154,7 +154,7 @@ class Owners {
   }
 
   #ownerOf({ device, kind, site, span, taken }: Leak): Owner | null {
-    // The resources of a statement's mapping go with it.
+    // A resource without addresses belongs to the mapping of the same statement.
     if (span === null) return this.#bySite.get(`${device} ${site}`) ?? null;
     if (HAS_ADDRESSES.has(kind)) {
       const owner = lastBefore(listOf(this.#byAddress, device), ({ start }) => start!, span.end);
@@ -177,7 +177,7 @@ function listOf(lists: Map<string, Owner[]>, device: string | null): Owner[] {
   return list;
 }
 
-/** The last one that begins before a place, in a list in the order of their beginnings. */
+/** The last element that begins before an address, in a sorted list. */
 function lastBefore(
   owners: readonly Owner[],
   beginningOf: (owner: Owner) => number,
@@ -187,7 +187,7 @@ function lastBefore(
     null;
 }
 
-/** What one statement has left of a kind, as the first of it. */
+/** Combines one statement's leaks of a kind: the first, with the number of further ones. */
 function joined(left: readonly Owner[]): TestLeak[] {
   const groups = Map.groupBy(
     left,
@@ -199,10 +199,10 @@ function joined(left: readonly Owner[]): TestLeak[] {
   });
 }
 
-/** Finds the events that made what the checker has records of. */
+/** Finds the events that created the resources in the checker's records. */
 class Births {
   readonly #ledger: ResourceTables;
-  /** By kind, device and address: the event of the last one. */
+  /** The last creating event, by kind, device and address. */
   readonly #seqs = new Map<string, number>();
 
   constructor(ledger: ResourceTables, isEmpty: boolean) {
@@ -213,7 +213,8 @@ class Births {
       for (let row = 0; row < (table?.count ?? 0); row++) {
         const { createdSeq, [place]: start } = table!.row(row);
         if (createdSeq === 0) continue;
-        // The rows of tables that a group shares name its domain.
+        // For a group's shared tables, `device` of the row is the domain's name, so the event's
+        // device is used.
         this.#seqs.set(`${kind} ${ledger.event(createdSeq).device} ${start}`, createdSeq);
       }
     }

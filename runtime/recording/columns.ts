@@ -1,13 +1,16 @@
 /**
- * Rows of numbers that grow, the storage of a recording, at a few bytes a number.
+ * Growing rows of numbers, the storage of a recording, at a few bytes a number.
  *
- * They lie in chunks, so that growing copies nothing but the beginning of a first chunk, and no
- * more room waits unused than one chunk has.
+ * They are stored in chunks, so that growing copies only the beginning of a first chunk, and at
+ * most one chunk of room is unused.
  */
 import { invariant } from "../errno.ts";
 import { zeros } from "../zeros.ts";
 
-/** Rows that there is room for at first; a chunk has so many bits in its rows' numbers. */
+/**
+ * Initial capacity in rows; the lower `CHUNK_BITS` bits of a row's number are its place in its
+ * chunk.
+ */
 const FIRST_ROWS = 32;
 const CHUNK_BITS = 13;
 const CHUNK_ROWS = 2 ** CHUNK_BITS;
@@ -18,32 +21,32 @@ type Numbers = Float64Array | Int32Array;
 /** Rows of one kind of numbers. */
 abstract class Rows<T extends Numbers> {
   readonly #chunks: T[] = [];
-  /** Rows that there is room for. */
+  /** Capacity in rows. */
   #room = 0;
 
-  /** @param width Numbers of one row. */
+  /** @param width Numbers in one row. */
   constructor(readonly width: number) {}
 
-  /** Numbers for so many, all of them 0. */
+  /** Allocates an array of zeros. */
   protected abstract make(numbers: number): T;
 
   /**
    * Makes room for a row.
-   * @returns The chunk that it lies in, from `offset(row)` on. Another one after growth.
+   * @returns The chunk that contains it, at `offset(row)`. Growth may replace the chunk.
    */
   reach(row: number): T {
     if (row >= this.#room) this.#grow(row);
     return this.#chunks[row >>> CHUNK_BITS]!;
   }
 
-  /** Where a row begins in its chunk. */
+  /** Index of a row's first number in its chunk. */
   offset(row: number): number {
     return (row & CHUNK_MASK) * this.width;
   }
 
   /**
-   * Of rows of one number: from which row on so many, in a row, lie in one chunk.
-   * @returns The row itself, or the first one of the next chunk.
+   * Finds `count` consecutive rows in one chunk, for rows of one number.
+   * @returns The row itself, or the first row of the next chunk.
    */
   together(row: number, count: number): number {
     const left = CHUNK_ROWS - (row & CHUNK_MASK);
@@ -58,7 +61,7 @@ abstract class Rows<T extends Numbers> {
     this.#chunks[row >>> CHUNK_BITS]![(row & CHUNK_MASK) * this.width + field] = value;
   }
 
-  /** Bytes of host memory, room to grow included. */
+  /** Bytes of host memory, including spare capacity. */
   get hostBytes(): number {
     return this.#chunks.reduce((sum, { byteLength }) => sum + byteLength, 0);
   }

@@ -1,9 +1,9 @@
 /**
  * The events of a run as columns of numbers: some 60 bytes an event, where objects take 250.
  *
- * How an event is laid out follows from the vocabulary: a field that holds a number, an address or
- * a truth is that number, any other the number of its value in a pool. Nothing here knows an event
- * by its name.
+ * The layout of an event follows from the vocabulary: a number, an address or a boolean is stored
+ * as that number, any other field as the number of its value in a pool. Nothing here depends on an
+ * event's name.
  */
 import {
   CORE_EVENTS,
@@ -18,88 +18,91 @@ import type { Field } from "../vocabulary/fields.ts";
 import { FloatRows, WholeRows } from "./columns.ts";
 import { sameList, ValuePool } from "./value_pool.ts";
 
-/** How a value is kept: as itself, as 0 or 1, by its number in the pool, or not at all. */
+/** How a value is stored: as itself, as 0 or 1, by its number in the pool, or not at all. */
 type Form = "number" | "truth" | "text" | "list" | "none";
 
-/** Values that have names, in the order in which they are kept. */
+/** Names and forms of values, in the order in which they are stored. */
 interface ColumnLayout {
   readonly names: readonly string[];
   readonly forms: readonly Form[];
-  /** By place: the text or list that came last, and its number. Those that follow each other are mostly the same. */
+  /** By index: the last text or list, and its number. Consecutive values are mostly the same. */
   readonly lastTexts: (string | null)[];
   readonly lastLists: (readonly unknown[] | null)[];
   readonly lastNumbers: number[];
 }
 
-/** The parts of an event's reason: kept once for all events that have the same inputs. */
+/** Rule and inputs of a reason: stored once for all events with the same inputs. */
 interface WhyShape extends ColumnLayout {
   readonly rule: string;
 }
 
-/** An event's fields, in the order in which the first one of its kind had them. */
+/** An event's fields, in the order of the first event of its kind. */
 interface Layout extends ColumnLayout {
-  /** How many numbers its fields take. */
+  /** Number of columns of its fields. */
   readonly width: number;
-  /** The shapes of its reasons so far, the one that came last in front. */
+  /** The shapes of its reasons so far, the last one used first. */
   readonly whys: number[];
 }
 
 /**
- * The columns of the head of each event; the last is their number. Its kind and the shape of its
- * reason are one number.
+ * The columns of an event's head; WIDTH is their number. WHAT combines the event's kind and the
+ * shape of its reason in one number.
  */
 const HEAD = { WHAT: 0, CONTEXT: 1, START: 2, WIDTH: 3 };
-/** The columns of a context: the common parts of consecutive events, besides the time. */
+/**
+ * The columns of a context: the common properties of consecutive events, except the time. WIDTH is
+ * their number.
+ */
 const CONTEXT = { CPU: 0, DEVICE: 1, REQUEST: 2, SITE: 3, WIDTH: 4 };
 
-/** The most that a decision looks at. */
+/** Maximum number of inputs of a decision. */
 const WHY_ROOM = 64;
 
 type Values = Readonly<Record<string, FieldValue | undefined>>;
 
-/** What there is to write to before the first event. */
+/** The arrays before the first event. */
 const NO_HEADS = new Int32Array(0);
 const NO_VALUES = new Float64Array(0);
 
-/** The number of a device, a request or a statement that there is not. */
+/** Stands for no device, request or statement. */
 const NONE = -1;
 
 export class EventLog implements EventKeeper {
-  /** Texts and lists of the events; tables name their own by the same numbers. */
+  /** Texts and lists of the events; tables use the same pool. */
   readonly pool: ValuePool = new ValuePool();
-  /** How many events are kept: the number of the last one. */
+  /** Number of stored events, which is also the number of the last one. */
   count = 0;
 
   readonly #heads = new WholeRows(HEAD.WIDTH);
   readonly #contexts = new WholeRows(CONTEXT.WIDTH);
   readonly #times = new FloatRows(1);
   #contextCount = 0;
-  /** The last context; a time that is no number before there is one. */
+  /** The last context; NaN before the first one. */
   #lastNs = NaN;
   #lastCpu = 0;
   #lastDevice: string | null = null;
   #lastRequest: number | null = null;
   #lastSite: number | null = null;
-  /** Where the next head goes: a chunk of heads, and a place in it. */
+  /** Place of the next head: a chunk of heads, and an index in it. */
   #headChunk: Int32Array = NO_HEADS;
   #headAt = 0;
-  /** Where the next values go. */
+  /** Place of the next values: a chunk, and an index in it. */
   #valueChunk: Float64Array = NO_VALUES;
   #valueAt = 0;
   readonly #values = new FloatRows(1);
   readonly #built: MachineEvent[] = [];
   #valueCount = 0;
   readonly #layouts: (Layout | undefined)[] = [];
-  /** Shape 0 is that of an event without a reason. */
+  /** Shape 0 means an event without a reason. */
   readonly #shapes: WhyShape[] = [{ rule: "", ...shapeOf([], []) }];
 
-  /** @param vocabulary Of the machine with these events. */
+  /** @param vocabulary The vocabulary of the machine with these events. */
   constructor(readonly vocabulary: EventVocabulary = CORE_EVENTS) {}
 
   /**
-   * Keeps an event.
-   * @param event The next of its machine: its number is one above the last one's.
-   * @throws {RangeError} When one before it is missing.
+   * Stores an event.
+   * @param event The next event of its machine: its number is one above the last one's.
+   * @throws {RangeError} When an event before it is missing.
    */
   append(event: MachineEvent): void {
     const { at_ns, fields, name, seq, why } = event;
@@ -107,8 +110,8 @@ export class EventLog implements EventKeeper {
   }
 
   /**
-   * Keeps an event that is given in parts.
-   * @throws {RangeError} When one before it is missing.
+   * Stores an event that is passed in parts.
+   * @throws {RangeError} When an event before it is missing.
    */
   keep(
     seq: number,
@@ -142,7 +145,7 @@ export class EventLog implements EventKeeper {
     heads[at + HEAD.WHAT] = kind + whyShape * KINDS;
   }
 
-  /** @param first The fields of the first event of a kind: others come in the same order. */
+  /** @param first The fields of the first event of a kind; later events have the same order. */
   #layoutOf(kind: number, first: object): Layout {
     const fields = this.vocabulary.fields(this.vocabulary.names[kind]!);
     const names = Object.keys(first);
@@ -152,14 +155,14 @@ export class EventLog implements EventKeeper {
     return { ...shapeOf(names, forms), width, whys: [] };
   }
 
-  /** Goes to where so many values have room: what belongs to one event lies together. */
+  /** Moves to a place with room for all values of one event, which are stored in one chunk. */
   #makeRoom(room: number): void {
     this.#valueCount = this.#values.together(this.#valueCount, room);
     this.#valueChunk = this.#values.reach(this.#valueCount + Math.max(room, 1) - 1);
     this.#valueAt = this.#values.offset(this.#valueCount);
   }
 
-  /** The number of the context of the next event: mostly the last one's. */
+  /** The number of the next event's context: mostly that of the last event. */
   #contextOf(atNs: number, { cpu, device, request, site }: EventOrigin): number {
     if (
       this.#lastNs === atNs && this.#lastRequest === request && this.#lastDevice === device &&
@@ -182,8 +185,8 @@ export class EventLog implements EventKeeper {
   }
 
   /**
-   * Keeps values that come in the order of a shape, as nearly all do.
-   * @returns False when they come in another order, or are others: nothing was kept then.
+   * Stores values that come in the order of a shape, as nearly all do.
+   * @returns False for another order or other names: nothing was stored then.
    */
   #keep(
     values: Float64Array,
@@ -194,7 +197,7 @@ export class EventLog implements EventKeeper {
     const start = this.#valueAt;
     let at = start;
     let index = 0;
-    // The engine reads the properties of such a loop by their place, whatever object it is.
+    // V8 reads the properties in such a loop by index, whatever the object's shape.
     for (const name in given) {
       if (name !== names[index]) return false;
       const value = given[name];
@@ -226,7 +229,7 @@ export class EventLog implements EventKeeper {
     }
   }
 
-  /** The events of `(after, upTo]`. Those that were asked for once stay built. */
+  /** The events of `(after, upTo]`. Events are built at their first request, and cached. */
   between(after: number, upTo: number): readonly MachineEvent[] {
     const events: MachineEvent[] = [];
     for (let seq = after + 1; seq <= upTo; seq++) {
@@ -235,7 +238,7 @@ export class EventLog implements EventKeeper {
     return events;
   }
 
-  /** The event of a number, from 1 on: equal to the one that was kept. */
+  /** The event of a number, from 1 on: equal to the event that was stored. */
   event(seq: number): MachineEvent {
     const kind = this.kindAt(seq);
     const { names, forms, width } = this.#layouts[kind]!;
@@ -249,7 +252,8 @@ export class EventLog implements EventKeeper {
       request: this.requestAt(seq),
       site: this.siteAt(seq),
       name: this.vocabulary.names[kind]!,
-      // A value is read by the layout of its kind, as it was written: no type can express that.
+      // A value is read by the layout of its kind, as it was written: the type system cannot
+      // express that.
       fields: this.#read(names, forms, start),
       why: shape.rule === "" ? null : {
         rule: shape.rule,
@@ -269,7 +273,7 @@ export class EventLog implements EventKeeper {
     return this.vocabulary.names[this.kindAt(seq)]!;
   }
 
-  /** A device does it, and no CPU. */
+  /** Whether a device caused the event, rather than a CPU. */
   isByDevice(seq: number): boolean {
     return this.vocabulary.byDevice[this.kindAt(seq)]!;
   }
@@ -293,11 +297,10 @@ export class EventLog implements EventKeeper {
   }
 
   /**
-   * The CPUs and the devices of events, in order: events that follow each other and have all but what
-   * happened in common are one entry.
+   * The CPUs and devices of contexts, in order: consecutive events of one context are one entry.
    *
    * @param from The first entry.
-   * @returns How many entries there are.
+   * @returns The number of entries.
    */
   forEachOrigin(from: number, visit: (cpu: number, device: string | null) => void): number {
     for (let row = from; row < this.#contextCount; row++) {
@@ -310,7 +313,7 @@ export class EventLog implements EventKeeper {
     return this.#contextCount;
   }
 
-  /** Whether an event has a reason: something was decided. */
+  /** Whether an event has a reason, because something was decided. */
   hasWhy(seq: number): boolean {
     return this.#whyAt(seq) !== 0;
   }
@@ -319,7 +322,7 @@ export class EventLog implements EventKeeper {
     return known(this.#context(seq, CONTEXT.REQUEST));
   }
 
-  /** Bytes of host memory that it takes, room to grow included. */
+  /** Bytes of host memory, including spare capacity. */
   get hostBytes(): number {
     return this.#heads.hostBytes + this.#contexts.hostBytes + this.#times.hostBytes +
       this.#values.hostBytes + this.pool.hostBytes;
@@ -443,7 +446,7 @@ function formOfField({ kind }: Field): Form {
   }
 }
 
-/** How an input of a decision is kept. An input that is absent here may be present elsewhere. */
+/** The storage form of an input of a decision. A null input may have a value in other events. */
 function formOf(value: FieldValue): Form {
   switch (typeof value) {
     case "number":
@@ -457,7 +460,7 @@ function formOf(value: FieldValue): Form {
   }
 }
 
-/** Whether a reason has these inputs, each of this form. */
+/** Whether a shape fits a reason: the same rule and inputs, each in its form. */
 function fits({ rule, names, forms }: WhyShape, asked: string, inputs: Why["inputs"]): boolean {
   if (rule !== asked) return false;
   let index = 0;

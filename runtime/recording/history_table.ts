@@ -1,10 +1,10 @@
 /**
- * A table of facts with lifetimes: rows of plain values, each with the event that wrote it, and the
- * events between which it held. Any moment of a run can be asked for.
+ * A table of facts with lifetimes: rows of plain values, each with the event that created it, and the
+ * events between which it was valid. It can be queried for any moment of a run.
  *
- * A table is declared: which events begin rows, and which end them. It repeats no rule of the
- * kernel; where an event says too little, the event gets a field. Keys are values of the key's fields;
- * `seq` is the event's number.
+ * The definition of a table says which events begin rows, and which end them. It repeats no rule of
+ * the kernel; where an event lacks information, the event gets a field. A key consists of the values
+ * of the key's fields; `seq` is the event's number.
  */
 import { countBefore } from "../binary_search.ts";
 import { invariant } from "../errno.ts";
@@ -20,54 +20,53 @@ import { LiveLists } from "./live_lists.ts";
 import { clearLevel, type Level, NO_ROW, RowIndex, RowsOfRequests } from "./row_index.ts";
 import type { ValuePool } from "./value_pool.ts";
 
-/** What there is to write to before the first row. */
+/** The array before the first row. */
 const NO_VALUES = new Float64Array(0);
 
 const FOREVER = 0x7fff_ffff;
 
 /**
- * The columns of a row's life: the event from which it holds, the one that wrote it, the one that
- * ended it; and for a bag the row with the same key that was there before. The last is their
- * number.
+ * The columns of a row's lifetime: the event since which it is valid, the one that created it, the
+ * one that ended it; and for a bag the previous valid row with the same key. WIDTH is their number.
  */
 const LIFE = { SINCE: 0, BORN: 1, DIED: 2, BELOW: 3, WIDTH: 4 };
 export class HistoryTable<F extends FieldTable = FieldTable> {
-  /** Rows made so far, in the order of their beginnings. */
+  /** Number of rows so far, in the order of their beginnings. */
   count = 0;
-  /** Rows that hold now. */
+  /** Number of valid rows. */
   live = 0;
-  /** The call that runs, for the event of its return. */
+  /** The current kernel call, for the event of its return. */
   call: KernelCallRecord | null = null;
-  /** Rows that began for requests under way. */
+  /** Rows that began for requests in progress. */
   readonly #ofRequests = new RowsOfRequests();
 
   readonly #pool: ValuePool;
   readonly #names: readonly FieldName<F>[];
   readonly #isText: readonly boolean[];
-  /** By field: the text that came last, and its number. */
+  /** By field: the last text, and its number. */
   readonly #lastTexts: string[] = [];
   readonly #lastNumbers: number[] = [];
-  /** Names in the order in which values were given last, and which field each of them is; -1 for none. */
+  /** The names of the last values in their order, and the field index of each; -1 for none. */
   #order: { readonly names: readonly string[]; readonly places: readonly number[] } = {
     names: [],
     places: [],
   };
-  /** Which fields are the key, and the size of a row; -1 for a table without sizes. */
+  /** Indices of the key's fields, and of the size; -1 for a table without sizes. */
   readonly #key: readonly number[];
   readonly #size: number;
   readonly #width: number;
   readonly #values: FloatRows;
   readonly #lives = new WholeRows(LIFE.WIDTH);
-  /** How many values of a row's key come before its last number. */
+  /** Number of the key's values before its last number. */
   readonly #owners: number;
   readonly #root: Level | RowIndex;
-  /** Entries of an ended owner: the next one takes them. */
+  /** Indexes of owners without rows, for reuse. */
   readonly #spare: RowIndex[] = [];
   readonly #lists = new LiveLists();
-  /** Where the row that was made last has its values: a chunk, and a place in it. */
+  /** Place of the last row's values: a chunk, and an index in it. */
   #chunk: Float64Array = NO_VALUES;
   #chunkAt = 0;
-  /** Where the last row with one owner lies: consecutive ones mostly share it. */
+  /** The index of the last owner, in tables with one owner value: consecutive rows mostly share it. */
   #lastOwner = NaN;
   #lastIndex: RowIndex | null = null;
 
@@ -84,8 +83,8 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
   }
 
   /**
-   * A row begins. One with the same key ends, unless several may hold.
-   * @param request What `endRequest` ends it by.
+   * Begins a row. The valid row with the same key ends, except in a bag.
+   * @param request The request at the end of which `endRequest` ends the row.
    */
   begin(seq: number, values: AllHold<F>, request?: number | null): void {
     const row = this.#make(seq, seq);
@@ -99,7 +98,7 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
   }
 
   /**
-   * Keeps the values of the row made last, which come in the order of the row before.
+   * Stores the values of the last row, if they come in the order of the row before.
    * @returns False when they do not.
    */
   #fill(given: Readonly<Record<string, unknown>>): boolean {
@@ -107,7 +106,7 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
     const first = this.#chunkAt;
     const { names, places } = this.#order;
     let at = 0;
-    // The engine reads the properties of such a loop by their place, whatever object it is.
+    // V8 reads the properties in such a loop by index, whatever the object's shape.
     for (const name in given) {
       if (name !== names[at]) return false;
       const index = places[at++]!;
@@ -129,8 +128,8 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
   }
 
   /**
-   * The row with a key ends, if there is one.
-   * @param prefers Of a bag: how well a row fits; of the best the newest ends.
+   * Ends the row with a key, if there is one.
+   * @param prefers For a bag: how well a row fits; among the best, the newest ends.
    */
   end(
     seq: number,
@@ -150,7 +149,10 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
     return true;
   }
 
-  /** For a bag: the row that fits best ends, the newest of equals; null without a fit. */
+  /**
+   * For a bag: ends the row that fits best, the newest of equals; a row for which `fits` returns
+   * null does not count.
+   */
   endBest(seq: number, fits: (row: HistoryRow<F>) => number | null): void {
     let best = NO_ROW;
     let most = -Infinity;
@@ -163,8 +165,8 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
   }
 
   /**
-   * For a bag: the rows of `[first, first + sizeBytes)` end, the row that fits at each place, as
-   * one call ends what many have put side by side.
+   * For a bag: ends rows that cover `[first, first + sizeBytes)` one after the other, the
+   * best-fitting row at each address, as one call ends mappings that many calls made.
    * @param owner The values of the key before its last.
    */
   endRun(
@@ -188,7 +190,7 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
       at += taken;
     }
     if (at >= end) return;
-    // Rare: something in between has gone before.
+    // Rare: an address in between had no row any more, so all later rows are searched.
     for (const top of index.rows()) {
       const start = this.#lastOf(top);
       if (start < at || start >= end) continue;
@@ -197,8 +199,8 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
   }
 
   /**
-   * For a table of ranges: rows in `[first, end)` end. A row that reaches beyond is cut, and its
-   * rest stays valid, written by the same event as before.
+   * For a table of ranges: ends rows in `[first, end)`. A row that extends past the range is cut,
+   * and its rest stays valid, with the same creating event.
    * @param owner The values of the key before its last.
    */
   endRange(seq: number, owner: readonly (number | string)[], first: number, end: number): void {
@@ -212,14 +214,14 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
       this.#cut(index, row, seq, first, end);
     }
     if (at >= end) return;
-    // Rare: the range begins or goes on in the middle of a row.
+    // Rare: the range begins, or continues after a hole, in the middle of a row.
     for (const row of index.rows()) {
       const start = this.#lastOf(row);
       if (start < end && start + this.#sizeOf(row) > first) this.#cut(index, row, seq, first, end);
     }
   }
 
-  /** A row has another size from here on, 0 for none; the event writes the rest as before. */
+  /** Changes a row's size from here on, 0 for none; its creating event stays the same. */
   resize(seq: number, key: readonly (number | string)[], sizeBytes: number): void {
     const index = this.#descend(key, key.length - 1) as RowIndex;
     const last = this.#keyNumber(key.at(-1)!);
@@ -229,7 +231,7 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
     if (sizeBytes > 0) this.#keep(index, row, seq, 0, sizeBytes);
   }
 
-  /** The row that holds with a key; null for none. */
+  /** The valid row with a key; null for none. */
   held(key: readonly (number | string)[]): HistoryRow<F> | null {
     const index = this.#descend(key, key.length - 1) as RowIndex | null;
     const row = index?.get(this.#keyNumber(key.at(-1)!)) ?? NO_ROW;
@@ -237,8 +239,8 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
   }
 
   /**
-   * For a bag: rows that began for a request end, as far as they hold still.
-   * @param seq Null where none ends, and the request is over.
+   * For a bag: ends the rows that began for a request and are still valid.
+   * @param seq Null to end no row, and only forget the request.
    */
   endRequest(seq: number | null, request: number | null): void {
     for (const row of this.#ofRequests.take(request)) {
@@ -253,7 +255,7 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
     this.#kill(row, seq);
   }
 
-  /** Ends every valid row with values that begin like that. */
+  /** Ends every valid row with a key that starts with these values. */
   endAll(seq: number, owner: readonly (number | string)[]): void {
     const outer = this.#descend(owner, owner.length - 1) as Level | null;
     const last = this.#keyNumber(owner.at(-1)!);
@@ -277,9 +279,9 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
   }
 
   /**
-   * The rows that held after an event, in no order that means something.
+   * The rows that were valid after an event, in no particular order.
    *
-   * @param upTo Only rows that ended with this event or before; all where it is left out.
+   * @param upTo Only rows that ended with this event or before; default: all.
    */
   rowsAt(seq: number, upTo: number = FOREVER): number[] {
     const held: number[] = [];
@@ -326,12 +328,15 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
     return this.#valueOf(index, this.#number(row, index));
   }
 
-  /** From which event on a row held: later than `born` where it was cut off a longer one. */
+  /**
+   * The event since which a row was valid: later than its creating event where it was cut off a
+   * longer row.
+   */
   since(row: number): number {
     return this.#life(row, LIFE.SINCE);
   }
 
-  /** The number of the first row that holds from an event on, or later; rows are numbered in that order. */
+  /** The number of the first row that is valid since an event or later; rows are numbered in that order. */
   #firstSince(seq: number): number {
     return countBefore(this.count, (row) => this.#life(row, LIFE.SINCE) < seq);
   }
@@ -340,13 +345,13 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
     return this.#life(row, LIFE.BORN);
   }
 
-  /** The field with the address at which a row's bytes begin; null where rows cover none. */
+  /** The field with a row's start address; null where rows cover no bytes. */
   get addressField(): FieldName<F> | null {
     const { address = this.spec.key.at(-1)!, fields, size } = this.spec;
     return size !== undefined && isAddress(fields[address]!) ? address : null;
   }
 
-  /** The rows that ever held and cover an address of a field, oldest first. */
+  /** All rows, valid or ended, that cover an address in a field, oldest first. */
   covering(field: FieldName<F>, address: number, upTo: number): number[] {
     const index = this.#indexOf(field);
     const found: number[] = [];
@@ -380,7 +385,7 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
     this.#lives.set(row, what, value);
   }
 
-  /** Makes it empty, as a new one is, and keeps the room. */
+  /** Removes all rows, and keeps the capacity. */
   clear(): void {
     this.count = this.live = 0;
     this.call = null;
@@ -432,7 +437,7 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
     return level as RowIndex;
   }
 
-  /** The last number of a row's key, where fields alone make it. */
+  /** The last number of a row's key, in a table where only fields form the key. */
   #lastOf(row: number): number {
     return this.#keyOf(row, this.#key.length - 1);
   }
@@ -441,7 +446,7 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
     return this.#number(row, this.#key[index]!);
   }
 
-  /** What lies below the first values of a key. */
+  /** The level or index below the first values of a key. */
   #descend(key: readonly (number | string)[], depth: number): Level | RowIndex | null {
     let level = this.#root;
     for (let index = 0; index < depth; index++) {
@@ -467,7 +472,7 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
     return best;
   }
 
-  /** Takes one row of a bag out of those with its key. */
+  /** Removes one row of a bag from the rows with its key. */
   #takeOut(index: RowIndex, last: number, top: number, row: number): void {
     const below = this.#life(row, LIFE.BELOW);
     if (row === top) {
@@ -484,7 +489,7 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
     return this.#number(row, this.#size);
   }
 
-  /** Ends what of a row lies in a range; what lies outside holds on. */
+  /** Ends the part of a row that lies in a range; the rest stays valid. */
   #cut(index: RowIndex, row: number, seq: number, first: number, end: number): void {
     const start = this.#lastOf(row);
     const sizeBytes = this.#sizeOf(row);
@@ -516,7 +521,10 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
     this.#lists.changes++;
   }
 
-  /** Lists the rows that hold, before the first change of an event, where the last list is far. */
+  /**
+   * Lists the valid rows, before the first change of an event, if many changes were made since the
+   * last list.
+   */
   #list(seq: number): void {
     if (!this.#lists.isDue(seq, this.live)) return;
     let made = this.count;
@@ -528,7 +536,7 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
   #numberOf(index: number, value: unknown): number {
     if (value === null || value === undefined) return NaN;
     if (!this.#isText[index]) return Number(value);
-    // Rows that follow each other have mostly the same words.
+    // Consecutive rows mostly have the same texts.
     if (this.#lastTexts[index] === value) return this.#lastNumbers[index]!;
     this.#lastTexts[index] = value as string;
     return this.#lastNumbers[index] = this.#pool.text(value as string);

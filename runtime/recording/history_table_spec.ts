@@ -21,11 +21,11 @@ export type FieldName<F extends FieldTable> = Extract<keyof F, string>;
 export interface KernelCallRecord {
   readonly seq: number;
   readonly size_bytes: Bytes;
-  /** Empty where it has none. */
+  /** Name of the pool; empty where the call has none. */
   readonly pool: string;
 }
 
-/** A table's view of an event. Not to be kept: the next event is put into the same object. */
+/** An event as tables see it. Do not keep it: the same object is used for the next event. */
 export interface TableEvent<N extends EventName = EventName>
   extends Pick<EventOf<N>, "seq" | "device" | "request" | "fields"> {
   /** The domain of the device: its own name, or `x+y` for a group; empty without a device. */
@@ -43,20 +43,20 @@ export interface TableEvent<N extends EventName = EventName>
 export interface LeakSpec<F extends FieldTable> {
   readonly kind: HeldResourceKind;
   /**
-   * Where a row lies in its space, null without a place, and its size; null for a row that is no
-   * leak.
+   * The address of a row in its address space, null without one, and its size; null for a row that
+   * is not a leak.
    */
   readonly at: (row: HistoryRow<F>) => readonly [start: number | null, amount: number] | null;
-  /** A row that the machine keeps itself, so that it need not be freed. */
+  /** True for a resource that the machine itself keeps, so that it need not be freed. */
   readonly isForGood?: (machine: Machine, row: HistoryRow<F>) => boolean;
-  /** Its description and place, as a sentence without a final period. */
+  /** What leaked and where, as a sentence without a final period. */
   readonly text: (amount: number, start: number, row: HistoryRow<F>) => string;
-  /** Neighbours are separate leaks. */
+  /** Adjacent rows are separate leaks, rather than one. */
   readonly isApart?: boolean;
 }
 
 /**
- * The effect of an event of one name on a table.
+ * The effects of events on a table, by the event's name.
  * @internal
  */
 export type Changes<F extends FieldTable> = {
@@ -64,7 +64,7 @@ export type Changes<F extends FieldTable> = {
 };
 
 /**
- * The effect of an event of an added table on a table of facts.
+ * The effects of an added table's events on a table of facts.
  * @internal
  */
 export type AddedChanges<F extends FieldTable, T extends EventTable> = {
@@ -75,8 +75,8 @@ export type AddedChanges<F extends FieldTable, T extends EventTable> = {
 };
 
 /**
- * The definition of a table, once for everything that fills, reads or prints it. `E` is the table
- * of events that change it besides those of the runtime.
+ * The definition of a table, shared by all code that fills, reads or prints it. `E` is the table of
+ * events that change it besides those of the runtime.
  */
 export interface HistoryTableSpec<
   F extends FieldTable = FieldTable,
@@ -90,31 +90,31 @@ export interface HistoryTableSpec<
   /** The fields of a row, by name. */
   readonly fields: F;
   /**
-   * The fields that tell a row from any other that holds at the same moment, unless `isBag` is set;
-   * `place` comes behind them. In a table of ranges the last one is the beginning of the range.
+   * The fields that identify a row among those valid at the same time, unless `isBag` is set;
+   * `place` is added after them. In a table of ranges the last field is the start of the range.
    */
   readonly key: readonly FieldName<F>[];
-  /** A last number of the key that is made of several fields. */
+  /** Calculates a last number of the key from several fields. */
   readonly place?: (values: AllHold<F>) => number;
-  /** Several rows with the same key may hold at once. */
+  /** Several rows with the same key may be valid at once. */
   readonly isBag?: boolean;
-  /** How many bytes a row covers, from each of its addresses on. */
+  /** The field with the number of bytes that a row covers from each of its addresses on. */
   readonly size?: FieldName<F>;
-  /** The address from which on a row covers them; the last field of the key when left out. */
+  /** The field with a row's start address; default: the last field of the key. */
   readonly address?: FieldName<F>;
-  /** Rows are ranges that can be cut: the fields that move with a row's beginning. */
+  /** For rows that are ranges and can be cut: the fields that increase with the start of the range. */
   readonly moving?: readonly FieldName<F>[];
-  /** What each event does to it, by the name of the event. */
+  /** The effect of each event, by the event's name. */
   readonly changes: Changes<F> & AddedChanges<F, E>;
   /** For a table of resources that have to be freed. */
   readonly leak?: LeakSpec<F>;
-  /** Reads the rows that hold now off the machine itself; without it a new machine has none. */
+  /** Reads the valid rows from the machine at the start; without it the table starts empty. */
   readonly read?: (machine: Machine, add: (row: AllHold<F>) => void) => void;
 }
 
 /**
- * A table of whatever fields, for code that uses no table by name. Its readers and writers get its
- * own rows, which a type for all tables cannot express.
+ * A table with any fields, for code that handles all tables alike. Its readers and writers get row
+ * types that a type for all tables cannot express.
  */
 // deno-lint-ignore no-explicit-any
 export type AnyTableSpec = HistoryTableSpec<any, string, any>;

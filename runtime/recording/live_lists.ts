@@ -1,22 +1,25 @@
-/** Which rows of a table held, listed now and then: any moment is a list and a short scan behind it. */
+/**
+ * Lists of a table's valid rows, made now and then: the rows at any moment are a list plus a short scan
+ * of later rows.
+ */
 import { countBefore } from "../binary_search.ts";
 
-/** What every row carries beside its own fields. */
+/** Lifetime columns that every row has besides its own fields. */
 export interface Lifetime {
-  /** The event that wrote it; 0 for what there was when the machine was ready. */
+  /** The event that created it; 0 for rows that existed when the machine was ready. */
   readonly createdSeq: number;
-  /** The event that ended it; null while it holds. */
+  /** The event that ended it; null while it is valid. */
   readonly endedSeq: number | null;
 }
 
-/** Changes after which the rows that hold are listed, beside as many as there are such rows. */
+/** The next list is made after this many changes plus the number of valid rows. */
 const LIST_EVERY = 512;
 
-/** The rows that held at one moment. */
+/** The rows that were valid at one moment. */
 interface LiveList {
-  /** The moment: after this event. */
+  /** The last event before that moment. */
   readonly seq: number;
-  /** Rows made until then. */
+  /** Number of rows begun until then. */
   readonly made: number;
   readonly rows: Uint32Array;
 }
@@ -26,7 +29,7 @@ export class LiveLists {
   changes = 0;
   readonly #lists: LiveList[] = [];
 
-  /** Whether there is to be a list before the first change of an event. @param live Rows that hold. */
+  /** Whether a list must be made before the first change of an event. @param live Number of valid rows. */
   isDue(seq: number, live: number): boolean {
     if (this.changes < LIST_EVERY + live) return false;
     const last = this.#lists.at(-1);

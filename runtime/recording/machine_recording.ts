@@ -1,8 +1,8 @@
 /**
- * A run of one machine, kept: its events, and tables that say what held at any of its moments.
+ * A recorded run of one machine: its events, and tables of the facts that were valid at any moment.
  *
- * Recording begins when the machine is ready. Tables begin with what they read off the machine
- * then; from there on only events change them.
+ * Recording begins when the machine is ready. The tables begin with rows read from the machine
+ * then; later only events change them.
  */
 import type { Nanoseconds } from "../address.ts";
 import { CORE_EVENTS, type EventVocabulary } from "../event_vocabulary.ts";
@@ -21,13 +21,13 @@ type Specs = readonly AnyTableSpec[];
 
 export class RecordedMachine implements EventKeeper {
   readonly log: EventLog;
-  /** The statements of the script, as the interpreter notes them. */
+  /** The statements of the script, as the interpreter records them. */
   readonly statements: StatementLog = new StatementLog();
-  /** The number of the last event of each activity that made any. */
+  /** The number of the last event of each activity that emitted any. */
   readonly activities: Ends = new Ends();
-  /** Who wrote which bytes. */
+  /** The writes to memory, with their writers. */
   readonly memory: MemoryLog = new MemoryLog();
-  /** By name, in the order in which they were declared. */
+  /** The tables by name, in the order of their definitions. */
   readonly tables: ReadonlyMap<string, HistoryTable>;
   readonly granules: Granules;
   readonly #set: TableSet;
@@ -44,7 +44,7 @@ export class RecordedMachine implements EventKeeper {
   }
 
   /**
-   * Keeps an event that is given in parts, in the log and in every table that it changes.
+   * Stores an event that is passed in parts, in the log and in every table that it changes.
    * @internal
    */
   keep(
@@ -84,8 +84,8 @@ export class MachineRecording extends RecordedMachine {
 
   /**
    * Begins to record.
-   * @param machine One that has just come up: nothing has happened on it yet.
-   * @throws {RangeError} When something has happened that is not kept.
+   * @param machine A machine that has just started: it has emitted no event yet.
+   * @throws {RangeError} When it has emitted an event, which would be missing.
    */
   constructor(machine: Machine, specs: Specs) {
     if (machine.events.seq !== 0) throw new RangeError("A recording begins before the first event");
@@ -118,7 +118,7 @@ export class MachineRecording extends RecordedMachine {
     this.memory.note({ ...position, by, phys, sizeBytes }, memory);
   }
 
-  /** Records nothing more; what there is stays. */
+  /** Stops recording; the record stays. */
   stop(): void {
     this.#stop();
   }

@@ -1,4 +1,4 @@
-/** Who wrote which bytes of memory, and when: what no event says of the stores of a CPU. */
+/** Writes to memory with their writers and times, including a CPU's stores, which emit no event. */
 import { addAll } from "../lists.ts";
 import type { PhysicalMemory } from "../memory/physical_memory.ts";
 import type { PhysAddr } from "../address.ts";
@@ -14,28 +14,28 @@ export interface MemoryWriter {
   readonly name: string;
 }
 
-/** Bytes that were written as one. */
+/** Bytes that were written together. */
 export interface MemoryWrite {
   /** The number of the last event before it. */
   readonly seq: number;
-  /** The statement that had started last, by its number. */
+  /** The number of the statement that had started last. */
   readonly statement: number;
   readonly by: MemoryWriter;
   readonly phys: number;
   readonly sizeBytes: number;
-  /** Its first bytes, as many as are kept. */
+  /** Its first bytes, as many as are stored. */
   readonly bytes: Uint8Array;
 }
 
-/** Bytes of one write that are kept, and of all. */
+/** Maximum of stored bytes of one write, and in all. */
 const MAX_BYTES = 256;
 const MAX_TOTAL_BYTES = 32 * 1024;
 const MAX_WRITES = 200_000;
 
-/** The whole numbers of a write; its bytes end where those of the next one begin. */
+/** The columns of a write; its stored bytes end at the start of the next write's bytes. */
 const WRITE = { SEQ: 0, STATEMENT: 1, BY: 2, SIZE: 3, START: 4, WIDTH: 5 };
 
-/** The writes of a run, in their order. */
+/** The writes of a run, in order. */
 export class MemoryLog {
   count = 0;
   readonly #numbers = new WholeRows(WRITE.WIDTH);
@@ -44,12 +44,12 @@ export class MemoryLog {
   #bytes = new Uint8Array(0);
   #length = 0;
 
-  /** No more writes are kept. */
+  /** True when no more writes are stored. */
   get isFull(): boolean {
     return this.count >= MAX_WRITES;
   }
 
-  /** Notes a write, and the bytes that memory has by then. */
+  /** Stores a write, with the bytes that memory now contains. */
   note(
     { by, phys, seq, sizeBytes, statement }: Omit<MemoryWrite, "bytes">,
     memory: Pick<PhysicalMemory, "read">,
@@ -100,7 +100,7 @@ export class MemoryLog {
     body.bytes(this.#bytes.subarray(0, this.#length));
   }
 
-  /** Reads what was written. */
+  /** Reads the packed form. */
   unpack(body: PackedReader): void {
     const { count, writers } = body.json() as { count: number; writers: MemoryWriter[] };
     addAll(this.#writers, writers);

@@ -1,6 +1,6 @@
 /**
- * A machine's run, kept: its events in columns of numbers, and tables with rows that hold from one
- * event to another.
+ * A recorded run of a machine: its events in columns of numbers, and tables with rows that are
+ * valid from one event to another.
  *
  * State: `MachineRecording` owns its log and tables; they only grow. Hot: an event is a row of
  * numbers; `deno task bench recording` measures it. Proof: `event_log_test.ts`,

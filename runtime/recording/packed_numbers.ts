@@ -1,8 +1,8 @@
 /** Numbers as bytes, small ones in one byte: the format of a written recording. */
 
-/** Numbers with differences that are written exactly: whole, and below this. */
+/** Differences are used only for integers below this, where they are exact. */
 const MOST = 2 ** 50;
-/** Stands before a number that is written as it is. */
+/** Precedes a number that is written in full rather than as a difference. */
 const AS_IT_IS = 0;
 const FIRST_BYTES = 1 << 12;
 
@@ -10,7 +10,7 @@ export class PackedWriter {
   #bytes = new Uint8Array(FIRST_BYTES);
   #length = 0;
 
-  /** A whole number from 0 on. */
+  /** Writes an integer of 0 or more. */
   count(value: number): void {
     this.#reserve(8);
     let left = value;
@@ -20,7 +20,7 @@ export class PackedWriter {
     this.#bytes[this.#length++] = left;
   }
 
-  /** Any number, as its distance from another one. */
+  /** Writes any number, as its difference from another. */
   number(value: number, from: number): void {
     if (!isWhole(value) || !isWhole(from)) {
       this.count(AS_IT_IS);
@@ -33,7 +33,7 @@ export class PackedWriter {
     this.count(1 + (distance >= 0 ? 2 * distance : -2 * distance - 1));
   }
 
-  /** Bytes, behind how many they are. */
+  /** Writes bytes, preceded by their number. */
   bytes(bytes: Uint8Array): void {
     this.count(bytes.length);
     this.#reserve(bytes.length);
@@ -41,12 +41,12 @@ export class PackedWriter {
     this.#length += bytes.length;
   }
 
-  /** Whatever JSON can say. */
+  /** Writes a value as JSON. */
   json(value: unknown): void {
     this.bytes(new TextEncoder().encode(JSON.stringify(value)));
   }
 
-  /** Everything written so far. */
+  /** All bytes written so far. */
   finish(): Uint8Array<ArrayBuffer> {
     return this.#bytes.slice(0, this.#length);
   }
@@ -67,7 +67,7 @@ export class PackedReader {
     this.#bytes = bytes;
   }
 
-  /** @throws {RangeError} When the bytes are over. */
+  /** @throws {RangeError} When no bytes are left. */
   count(): number {
     let value = 0;
     for (let scale = 1;; scale *= 0x80) {

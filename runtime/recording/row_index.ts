@@ -1,23 +1,26 @@
 /**
- * The row of each number: a table finds its rows by it. Unlike a `Map` it can be emptied and used
- * again without leaving anything for the garbage collector, and makes no object for a number.
+ * Maps a key number to its row, with which a table finds its rows. Unlike a `Map` it can be emptied
+ * and reused without leaving garbage, and allocates no object for a number.
  */
 import { invariant } from "../errno.ts";
 import { zeros } from "../zeros.ts";
 
 export const NO_ROW = -1;
 
-/** Places at first, as a power of two; a half of them is used at most, and an eighth at least. */
+/** Initial number of slots, as a power of two; between an eighth and a half of the slots are used. */
 const FIRST_BITS = 5;
-/** Room that is kept for later rows. */
+/** Slots that `clear` keeps, as a power of two. */
 const SPARE_BITS = 8;
-/** 2^32 by the golden ratio: numbers in a row, and multiples of a page, come to lie far apart. */
+/**
+ * 2^32 divided by the golden ratio: spreads consecutive numbers, and multiples of a page, over the
+ * slots.
+ */
 const SPREAD = 0x9e37_79b1;
 const HIGH_SPREAD = 0x85eb_ca6b;
 const WORD = 2 ** 32;
 
 /**
- * The state of an index before its first row: most tables of a short run never have one. Never
+ * The arrays of an index before its first row: most tables of a short run never have one. Never
  * written.
  */
 const NO_KEYS = new Float64Array(1 << FIRST_BITS);
@@ -27,7 +30,7 @@ export class RowIndex {
   count = 0;
   #bits = FIRST_BITS;
   #keys = NO_KEYS;
-  /** The row of each place, or none. */
+  /** The row in each slot, or none. */
   #rows = NO_ROWS;
 
   /** The row of a number, or `NO_ROW`. */
@@ -43,8 +46,8 @@ export class RowIndex {
   }
 
   /**
-   * Gives a number a row.
-   * @returns The row that it had, or `NO_ROW`.
+   * Sets the row of a number.
+   * @returns Its previous row, or `NO_ROW`.
    */
   put(number: number, row: number): number {
     if (this.#rows === NO_ROWS) this.#resize(FIRST_BITS);
@@ -76,7 +79,7 @@ export class RowIndex {
     }
     invariant(this.count > 0, "A row leaves an empty index");
     this.count--;
-    // What lies behind moves up where a free place would hide it.
+    // Later entries move up if the freed slot would make them unreachable.
     for (let at = (free + 1) & mask; rows[at] !== NO_ROW; at = (at + 1) & mask) {
       const wanted = home(keys[at]!, this.#bits);
       if (((at - wanted) & mask) < ((at - free) & mask)) continue;
@@ -88,14 +91,14 @@ export class RowIndex {
     if (8 * this.count <= mask && this.#bits > FIRST_BITS) this.#resize(this.#bits - 1);
   }
 
-  /** Calls back with every number and its row, in no order; nothing may change meanwhile. */
+  /** Calls back with every number and its row, in no order; the index must not change meanwhile. */
   forEach(visit: (row: number, number: number) => void): void {
     for (let at = 0; at < this.#rows.length; at++) {
       if (this.#rows[at] !== NO_ROW) visit(this.#rows[at]!, this.#keys[at]!);
     }
   }
 
-  /** All rows, for who changes it meanwhile. */
+  /** A copy of all rows, for callers that change the index while they iterate. */
   rows(): number[] {
     const rows: number[] = [];
     this.forEach((row) => void rows.push(row));
@@ -106,7 +109,7 @@ export class RowIndex {
     return this.#keys.byteLength + this.#rows.byteLength;
   }
 
-  /** Forgets everything, and all but little of the room for it. */
+  /** Removes all entries, and keeps only little capacity. */
   clear(): void {
     if (this.#rows === NO_ROWS) return;
     this.#rows.fill(NO_ROW);
@@ -128,7 +131,7 @@ export class RowIndex {
   }
 }
 
-/** Rows by the request that they began for, until it is over. */
+/** Rows by the request for which they began, until the request ends. */
 export class RowsOfRequests {
   readonly #rows = new Map<number | null, number[]>();
 
@@ -138,7 +141,7 @@ export class RowsOfRequests {
     else own.push(row);
   }
 
-  /** The request is over. */
+  /** Removes and returns the rows of a request that has ended. */
   take(request: number | null): readonly number[] {
     const own = this.#rows.get(request) ?? [];
     this.#rows.delete(request);
@@ -150,21 +153,21 @@ export class RowsOfRequests {
   }
 }
 
-/** Rows by the values of the key, one level for each. */
+/** Rows by the values of their key, one level for each value. */
 export type Level = Map<number, Level | RowIndex>;
 
-/** Empties the indexes below; owners that come again find theirs. */
+/** Empties the indexes below; they are reused when the same owners return. */
 export function clearLevel(level: Level | RowIndex): void {
   if (level instanceof RowIndex) level.clear();
   else for (const inner of level.values()) clearLevel(inner);
 }
 
-/** A number as it is compared: not-a-number is a separate one, equal to itself. */
+/** A number in comparable form: NaN becomes a number that equals itself. */
 function keyOf(number: number): number {
   return number === number ? number : -Infinity;
 }
 
-/** The first place where a key may lie. */
+/** The first slot in which a key may be found. */
 function home(key: number, bits: number): number {
   const word = (key | 0) ^ Math.imul(key / WORD | 0, HIGH_SPREAD);
   return Math.imul(word, SPREAD) >>> (32 - bits);

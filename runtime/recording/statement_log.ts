@@ -1,29 +1,29 @@
-/** When the statements of a script started, and where activities ended: numbers in columns. */
+/** The starts of a script's statements, and the ends of activities: numbers in columns. */
 import { countBefore } from "../binary_search.ts";
 import { invariant } from "../errno.ts";
 import { WholeRows } from "./columns.ts";
 
-/** The columns of a statement that started; the last is their number. */
+/** The columns of a statement's start; WIDTH is their number. */
 const STARTED = { SEQ: 0, NUMBER: 1, DEPTH: 2, WIDTH: 3 };
 
-/** The columns of calls that have returned before the next event. */
+/** The columns of calls that returned before the next event; WIDTH is their number. */
 const RETURNED = { STATEMENT: 0, SEQ: 1, DEPTH: 2, WIDTH: 3 };
 
-/** Statements that are all noted; of those behind them only such as come after an event. */
+/** Up to this number all statements are recorded; after it, only those that follow an event. */
 const ALL_UP_TO = 4_000_000;
 
 /** The statements that a run has started, in order, counted from 1. */
 export class StatementLog {
-  /** How many have started. */
+  /** Number of recorded statements. */
   count = 0;
   readonly #rows = new WholeRows(STARTED.WIDTH);
   readonly #returned = new WholeRows(RETURNED.WIDTH);
   #returnedCount = 0;
 
   /**
-   * Whether a statement is noted: a loop without events would fill the memory.
+   * Whether a statement is recorded: a loop without events would fill the memory.
    *
-   * @param count How many were noted before.
+   * @param count Number of statements recorded before.
    * @param lastSeq The number of the last event before the last of them.
    * @param seq The number of the last event now.
    */
@@ -32,13 +32,13 @@ export class StatementLog {
   }
 
   /**
-   * Notes that one starts.
+   * Records the start of a statement.
    * @param seq The number of the last event before it.
-   * @param number Which statement of the code it is.
-   * @param depth How many calls are running, itself counted: 1 for what no call contains.
+   * @param number The statement's number in the code.
+   * @param depth Number of running calls, counting its own: 1 at the top level.
    */
   note(seq: number, number: number, depth: number): void {
-    // Nothing has happened since: the statement is enough.
+    // No event has happened since the last return: the statement's depth replaces it.
     if (this.#lastReturned(RETURNED.SEQ) === seq) this.#returnedCount--;
     if (this.count >= ALL_UP_TO && !this.isNoted(this.count, this.seqAt(this.count), seq)) return;
     const row = this.count++;
@@ -50,9 +50,9 @@ export class StatementLog {
   }
 
   /**
-   * Notes that calls have returned in the midst of a statement.
+   * Records that calls have returned in the middle of a statement.
    * @param seq The number of the last event before.
-   * @param depth How many calls are running still.
+   * @param depth Number of calls that are still running.
    */
   noteReturn(seq: number, depth: number): void {
     if (this.count === 0) return;
@@ -66,14 +66,14 @@ export class StatementLog {
     values[at + RETURNED.DEPTH] = depth;
   }
 
-  /** The notes about the last calls that have returned since the last statement; null for none. */
+  /** A column of the last recorded return since the last statement; null for none. */
   #lastReturned(what: number): number | null {
     const row = this.#returnedCount - 1;
     if (row < 0 || this.#returned.get(row, RETURNED.STATEMENT) !== this.count) return null;
     return this.#returned.get(row, what);
   }
 
-  /** How many calls were running after an event, since which no other statement than that had started. */
+  /** Number of running calls after an event, given the last statement started before it. */
   depthAfter(seq: number, started: number): number {
     const returned = this.#returned;
     const last = countBefore(this.#returnedCount, (row) => {
@@ -84,7 +84,7 @@ export class StatementLog {
     return isOwn ? returned.get(last, RETURNED.DEPTH) : this.depthAt(started);
   }
 
-  /** Calls back with what was noted of calls that have returned, in order. */
+  /** Calls back with the recorded returns of calls, in order. */
   forEachReturn(visit: (statement: number, seq: number, depth: number) => void): void {
     for (let row = 0; row < this.#returnedCount; row++) {
       const { DEPTH, SEQ, STATEMENT } = RETURNED;
@@ -100,22 +100,22 @@ export class StatementLog {
     return this.#value(started, STARTED.SEQ);
   }
 
-  /** Which statement of the code it was. */
+  /** A statement's number in the code. */
   numberAt(started: number): number {
     return this.#value(started, STARTED.NUMBER);
   }
 
-  /** How many calls were running when it started. */
+  /** Number of running calls when it started. */
   depthAt(started: number): number {
     return this.#value(started, STARTED.DEPTH);
   }
 
-  /** How many had started before an event happened. */
+  /** Number of statements started before an event. */
   startedBefore(seq: number): number {
     return countBefore(this.count, (row) => this.seqAt(row + 1) < seq);
   }
 
-  /** Bytes of host memory that it takes, room to grow included. */
+  /** Bytes of host memory, including spare capacity. */
   get hostBytes(): number {
     return this.#rows.hostBytes + this.#returned.hostBytes;
   }
@@ -128,12 +128,12 @@ export class StatementLog {
   }
 }
 
-/** Numbers that grow: where stretches of events ended. */
+/** Event numbers at which runs of events ended. */
 export class Ends {
   count = 0;
   readonly #rows = new WholeRows(1);
 
-  /** Notes an end, unless there was one already. */
+  /** Adds an end, unless it is the last one already. */
   note(seq: number): void {
     if (this.count > 0 && this.#rows.get(this.count - 1, 0) >= seq) return;
     this.#rows.reach(this.count)[this.#rows.offset(this.count)] = seq;
@@ -152,12 +152,12 @@ export class Ends {
     return index === 0 ? null : this.#rows.get(index - 1, 0);
   }
 
-  /** Whether one is exactly there. */
+  /** Whether there is an end at exactly this event. */
   endsAt(seq: number): boolean {
     return this.before(seq + 1) === seq;
   }
 
-  /** Bytes of host memory that it takes, room to grow included. */
+  /** Bytes of host memory, including spare capacity. */
   get hostBytes(): number {
     return this.#rows.hostBytes;
   }

@@ -1,22 +1,26 @@
-/** Tables that events change together. */
+/** A set of tables that are updated from the same events. */
 import type { Bytes } from "../address.ts";
 import type { EventVocabulary } from "../event_vocabulary.ts";
 import { HistoryTable } from "./history_table.ts";
 import type { AnyTableSpec, TableEvent } from "./history_table_spec.ts";
 import type { ValuePool } from "./value_pool.ts";
 
-/** The action of the table with an index at one kind of event. */
+/** The effect of one kind of event on the table with an index. */
 interface Change {
   readonly index: number;
   readonly make: (rows: HistoryTable, event: TableEvent) => void;
 }
 
-/** What events do to the tables of a list, by the events' names. A sweep makes a set for each of its machines. */
+/**
+ * The effects of events on the tables of a list, by event name. Cached, as a sweep makes a set for each of its
+ * machines.
+ */
 const CHANGES = new WeakMap<readonly AnyTableSpec[], ReadonlyMap<string, readonly Change[]>>();
 
 function changesOf(specs: readonly AnyTableSpec[]): ReadonlyMap<string, readonly Change[]> {
   const changes = CHANGES.get(specs) ?? Map.groupBy(
-    // The name leads to the event's type, here as in the stream: no type can say so.
+    // The name determines the event's type, here as in the stream: the type system cannot express
+    // it.
     specs.flatMap((spec, index) =>
       Object.entries(spec.changes as Record<string, Change["make"]>)
         .map(([name, make]) => ({ name, index, make }))
@@ -29,29 +33,29 @@ function changesOf(specs: readonly AnyTableSpec[]): ReadonlyMap<string, readonly
 
 const NO_CHANGES: readonly Change[] = [];
 
-/** What tables know of the machine itself, as a machine has it. */
+/** The properties of a machine that tables use. */
 export interface Granules {
   readonly iommu: {
     readonly granuleBytes: Bytes;
-    /** Of each device that shares its domain: the name of that domain. */
+    /** The name of the domain, by the name of each device that shares one. */
     readonly sharers: ReadonlyMap<string, string>;
   };
   readonly pages: { readonly pageSizeBytes: Bytes };
 }
 
-/** Each table is made when something first changes it: a sweep has many machines, on which little happens. */
+/** The tables of a machine. Each is created at its first change: a sweep has many machines with few events. */
 export class TableSet {
   readonly #changed = new Map<string, HistoryTable>();
-  /** By specification; none where nothing has changed it. */
+  /** Tables by index of their specification; undefined before the first change. */
   readonly #tables: (HistoryTable | undefined)[] = [];
-  /** By the number of a kind of event; none where none of it has happened. */
+  /** Effects by the number of a kind of event; undefined before the first event of the kind. */
   readonly #changes: (readonly Change[] | undefined)[];
   readonly #changesByName: ReadonlyMap<string, readonly Change[]>;
   readonly #sharers: ReadonlyMap<string, string>;
-  /** What tables are given: each event is put into it, so that none makes an object (`hunt.cases`). */
+  /** The event object that tables receive, reused so that no event allocates one (`hunt.cases`). */
   readonly #event: { -readonly [K in keyof TableEvent]: TableEvent[K] };
 
-  /** @param vocabulary Of the machine with the events that change them. */
+  /** @param vocabulary The vocabulary of the machine with these events. */
   constructor(
     private readonly specs: readonly AnyTableSpec[],
     { iommu, pages }: Granules,
@@ -85,17 +89,17 @@ export class TableSet {
     return new Map(this.specs.map(({ name }, index) => [name, this.#table(index)]));
   }
 
-  /** Those that something has changed, by name. */
+  /** Tables with changes, by name. */
   get changed(): ReadonlyMap<string, HistoryTable> {
     return this.#changed;
   }
 
-  /** Makes all tables empty, as new ones are. */
+  /** Removes the rows of all tables. */
   clear(): void {
     for (const table of this.#changed.values()) table.clear();
   }
 
-  /** An event has happened: it changes its tables. */
+  /** Applies an event to its tables. */
   change(
     kind: number,
     seq: number,
@@ -112,7 +116,8 @@ export class TableSet {
     event.device = device;
     event.domain = this.#sharers.size === 0 ? own : this.#sharers.get(own) ?? own;
     event.request = request;
-    // The kind leads to the fields, as the name does in the stream: no type can say so.
+    // The kind determines the fields, as the name does in the stream: the type system cannot
+    // express it.
     event.fields = fields as TableEvent["fields"];
     for (let index = 0; index < changes.length; index++) {
       const { index: table, make } = changes[index]!;

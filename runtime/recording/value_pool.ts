@@ -1,9 +1,9 @@
 /**
- * Values that are no numbers, each kept once and named by a number: words, names, and the small
- * lists that some events carry.
+ * Values other than numbers, each stored once and represented by a number: words, names, and the
+ * small lists in some events.
  */
 
-/** How many bytes a value takes beside its text, roughly: for the budget of a recording. */
+/** Approximate bytes of a value besides its text: for the budget of a recording. */
 const ENTRY_BYTES = 64;
 
 export class ValuePool {
@@ -16,7 +16,7 @@ export class ValuePool {
     return this.#texts.get(text) ?? this.#add(this.#texts, text, text);
   }
 
-  /** The number of a list of texts, of numbers or of pairs; equal lists have the same. */
+  /** The number of a list of texts, of numbers or of pairs; equal lists have the same number. */
   list(list: readonly unknown[]): number {
     const key = JSON.stringify(list);
     return this.#lists.get(key) ?? this.#add(this.#lists, key, list);

@@ -1,10 +1,10 @@
 /**
- * The record of a machine as bytes, read again without any machine.
+ * The recording of a machine as bytes, which can be read back without a machine.
  *
- * Only what cannot be derived is written: the events, the rows that the tables began with, and when
- * statements started. The tables fill with the events again, as they did the first time. Values of
- * events of one shape lie in columns, each as its distance from the one before, so that compression
- * gains little.
+ * Only data that cannot be derived is written: the events, the initial rows of the tables, and the
+ * starts of statements. When read, the tables are filled from the events again. Values of events of
+ * one shape are written in columns, each as its difference from the one before, so that further
+ * compression gains little.
  */
 import type { Bytes, Nanoseconds } from "../address.ts";
 import type { EventOrigin } from "../event_context.ts";
@@ -16,17 +16,17 @@ import { RecordedMachine } from "./machine_recording.ts";
 import { PackedReader, PackedWriter } from "./packed_numbers.ts";
 import { ValuePool } from "./value_pool.ts";
 
-/** How a value is written: as a number, as 0 or 1, by its number among all texts and lists, not at all. */
+/** How a value is written: as a number, as 0 or 1, by its number among all texts and lists, or not at all. */
 type Form = "n" | "b" | "t" | "0";
 
-/** What events have in common that differ in numbers only. */
+/** The shape of events that differ only in their values. */
 interface WrittenLayout {
   readonly name: string;
   readonly fields: readonly string[];
   /** Null for an event without a reason. */
   readonly rule: string | null;
   readonly inputs: readonly string[];
-  /** First for the fields, then for the inputs. */
+  /** Forms of the fields, then of the inputs. */
   readonly forms: string;
 }
 
@@ -34,7 +34,7 @@ interface Head {
   readonly granuleBytes: number;
   readonly sharers: readonly (readonly [device: string, domain: string])[];
   readonly pageBytes: number;
-  /** Rows that tables began with, by the table's name. */
+  /** The initial rows of tables, by the table's name. */
   readonly firstRows: Readonly<Record<string, readonly Readonly<Record<string, unknown>>[]>>;
   readonly shapes: readonly WrittenLayout[];
   /** Texts and lists. */
@@ -76,7 +76,7 @@ export function writeMachine(kept: RecordedMachine): Uint8Array<ArrayBuffer> {
   return body.finish();
 }
 
-/** The rows that held before the first event. */
+/** The rows that were valid before the first event. */
 function firstRows(table: HistoryTable): readonly Values[] {
   const rows: Values[] = [];
   for (let row = 0; row < table.count && table.since(row) === 0; row++) {
@@ -87,9 +87,9 @@ function firstRows(table: HistoryTable): readonly Values[] {
 }
 
 /**
- * Reads it again.
+ * Reads a recording back.
  * @throws {RangeError} When the bytes are cut off.
- * @throws {SyntaxError} When they are others.
+ * @throws {SyntaxError} When they are not a recording.
  */
 export function readMachine(
   bytes: Uint8Array,
@@ -136,7 +136,7 @@ class NumberedValues {
   }
 }
 
-/** Columns of one shape that are written. */
+/** The columns of one shape, while they are written. */
 interface Columns {
   readonly shape: number;
   readonly forms: string;
@@ -175,7 +175,7 @@ class ShapeColumns {
     return columns.shape;
   }
 
-  /** Each column, in the order of the shapes. */
+  /** The bytes of each column, in the order of the shapes. */
   finish(): readonly Uint8Array[] {
     return this.#columns.flatMap(({ writers }) => writers.map((writer) => writer.finish()));
   }
@@ -249,7 +249,7 @@ class ShapeReader {
   }
 }
 
-/** What events that follow each other have in common, and for how many. */
+/** Writes the common properties of consecutive events, with the number of events that share them. */
 class OriginWriter {
   readonly #writer = new PackedWriter();
   #last: readonly number[] = [0, 0, 0, 0, 0];
@@ -268,7 +268,7 @@ class OriginWriter {
   }
 
   finish(): Uint8Array {
-    // The next one never comes.
+    // A distance of 0 marks the end.
     this.#writer.count(0);
     return this.#writer.finish();
   }

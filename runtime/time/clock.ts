@@ -2,8 +2,8 @@
  * Virtual time and its timers.
  *
  * Time moves only by the latencies of events and by `advance`; the host's clock is never read. While
- * latencies are in force each CPU and each device has its own. A timer fires at its own time when
- * `advance` passes it, or right after the activity that made it due on the CPU that runs.
+ * latencies apply, each CPU and each device has its own clock. A timer fires at its own time when
+ * `advance` passes it, or right after the activity that made it due, on the CPU that ran it.
  */
 import { invariant } from "../errno.ts";
 import type { Nanoseconds } from "../address.ts";
@@ -22,30 +22,31 @@ export interface TimerHandler {
 interface Timer {
   readonly atNs: Nanoseconds;
   readonly handler: TimerHandler;
-  /** The origin is that of the code that armed it; the CPU is the one that takes the timer. */
+  /** The device, request and site of the code that armed it; the CPU is the one on which it expires. */
   readonly device: string | null;
   readonly request: number | null;
   readonly site: number | null;
 }
 
-/** The time of a machine, in nanoseconds; nothing of it is the host's. */
+/** The virtual time of a machine, in nanoseconds, independent of the host's clock. */
 export class VirtualClock {
   /**
-   * The times of CPUs and devices; null without latencies, where all have the same.
+   * The clocks of CPUs and devices; null without latencies, where all share one.
    * @internal
    */
   own: LocalClocks | null = null;
   /**
-   * Whose work is being done. It belongs to the clock because time is what parts work from its cause.
+   * The context of the current work. It belongs to the clock because timers and queues separate work
+   * from its cause.
    * @internal
    */
   readonly context = new EventContext();
   #sharedNs: Nanoseconds = 0;
   #timers: Timer[] = [];
-  /** When the first timer expires: asked after every activity, and mostly far away. */
+  /** When the first timer expires, cached because it is checked after every activity. */
   #nextNs: Nanoseconds = Infinity;
 
-  /** Nanoseconds since the machine was ready, by the CPU or the device that runs. */
+  /** Nanoseconds since the machine was ready, on the clock of the current CPU or device. */
   get nowNs(): Nanoseconds {
     return this.own === null ? this.#sharedNs : this.own.nowNs;
   }
@@ -56,13 +57,13 @@ export class VirtualClock {
     else this.own.nowNs = ns;
   }
 
-  /** Nanoseconds since the machine was ready, by the CPU or the device that is furthest. */
+  /** Nanoseconds since the machine was ready, on the most advanced clock. */
   get latestNs(): Nanoseconds {
     return this.own === null ? this.#sharedNs : this.own.latestNs;
   }
 
   /**
-   * Gives each CPU and each device its own time from here on.
+   * Gives each CPU and each device its own clock from here on.
    * @internal
    */
   startOwn(cpus: number): void {
@@ -87,7 +88,7 @@ export class VirtualClock {
    * Arms a timer that expires `delayNs` from now, rounded up to the next tick as the kernel does. A
    * handler may be armed only once at a time.
    *
-   * @param tickNs The unit of rounding: a device has a separate clock.
+   * @param tickNs The unit of rounding: smaller for a device, which has its own clock.
    * @internal
    */
   arm(handler: TimerHandler, delayNs: Nanoseconds, tickNs: Nanoseconds = TICK_NS): void {
@@ -99,7 +100,7 @@ export class VirtualClock {
     invariant(atNs >= this.nowNs, "A timer is set in the past");
     const { device, request, site } = this.context;
     this.#timers.push({ atNs, handler, device, request, site });
-    // Sorting is stable: of those of one time the one that was armed first stays first.
+    // Sorting is stable: of timers with the same time, the one armed first stays first.
     this.#timers.sort((a, b) => a.atNs - b.atNs);
     this.#noteNext();
   }
@@ -122,8 +123,8 @@ export class VirtualClock {
   }
 
   /**
-   * Moves time forward, firing each timer on the way at its own time. CPUs and devices that are behind
-   * catch up first: all have the same time then.
+   * Advances time, firing each timer on the way at its own time. CPUs and devices that are behind
+   * catch up first, so that all have the same time.
    */
   advance(durationNs: Nanoseconds): void {
     invariant(durationNs >= 0, `Cannot advance by ${durationNs} ns: time never runs backwards`);
@@ -142,7 +143,7 @@ export class VirtualClock {
   }
 
   /**
-   * Time zero again, with every timer dropped: the machine has just come up.
+   * Resets time to zero and drops every timer, when the machine has just started.
    * @internal
    */
   reset(): void {
@@ -158,7 +159,7 @@ export class VirtualClock {
     if (next === undefined) return;
     invariant(next.atNs <= this.nowNs, "A timer fires before its time");
     const { cpu, device, request, site } = this.context;
-    // Captures show what a timer frees in the caches of the CPU that takes it.
+    // In captures, a timer's frees go to the caches of the CPU on which it expires.
     this.context.become(cpu, next.device, next.request, next.site);
     try {
       next.handler.timerExpired();

@@ -1,9 +1,10 @@
 /**
  * The costs in virtual time: the machine block's `latencies`, turned into charges.
  *
- * Most keys charge for events, and so does an event's name, on top of a key's charge for it: the
- * event stream does that. Leaves of page tables, mapped segments and copied bytes, parts of a KiB
- * in proportion, are no events: the code that handles them charges them here.
+ * Most keys charge for events: the event stream applies them. An event's name can be a key too; its
+ * latency is added to other keys' charges for it. Leaves of page tables, mapped segments and copied
+ * bytes (charged in proportion to KiB) are not events: the code that handles them charges them
+ * here.
  */
 import { type Bytes, KIB, type Nanoseconds } from "../address.ts";
 import type { VirtualClock } from "./clock.ts";
@@ -14,12 +15,12 @@ import { duration, setting } from "../settings.ts";
 
 const IRQ = eventId("irq");
 
-/** A key of `latencies`, the unit that it charges for, and the events that are such units. */
+/** A key of `latencies`, the unit that it charges for, and the events that count as one unit. */
 function latency(key: string, unit: string, ...events: readonly string[]) {
   return { ...setting(key, duration(), 0, { doc: `Latency of each ${unit}.` }), unit, events };
 }
 
-/** Every key `latencies` knows beside the names of events. */
+/** All keys of `latencies` except names of events. */
 export const LATENCY_SETTINGS = {
   iotlb_sync: latency("iotlb_sync", "IOTLB invalidation", "iotlb.sync"),
   table_write: latency("table_write", "page-table leaf entry written or cleared"),
@@ -34,7 +35,7 @@ export const LATENCY_SETTINGS = {
   interrupt: latency("interrupt", "interrupt, on the CPU that handles it", "irq"),
 };
 
-/** True when something costs virtual time. */
+/** True when any latency is above 0. */
 export function hasLatencies(
   { latenciesNs }: { readonly latenciesNs: Readonly<Record<string, Nanoseconds>> },
 ): boolean {
@@ -46,11 +47,11 @@ const EVENTS_OF_KEY: ReadonlyMap<string, readonly string[]> = new Map(
 );
 
 export class Charges {
-  /** Latency of one page-table leaf written or cleared. 0 until latencies are in force. */
+  /** Latency of one page-table leaf written or cleared. 0 until latencies apply. */
   tableWriteNs: Nanoseconds = 0;
-  /** Latency of copying 1024 bytes. 0 until latencies are in force. */
+  /** Latency of copying 1024 bytes. 0 until latencies apply. */
   copyPerKibNs: Nanoseconds = 0;
-  /** Latency of one segment mapped. 0 until latencies are in force. */
+  /** Latency of one segment mapped. 0 until latencies apply. */
   mapSegmentNs: Nanoseconds = 0;
 
   constructor(private readonly clock: VirtualClock) {}
@@ -65,7 +66,7 @@ export class Charges {
     if (this.mapSegmentNs !== 0) this.clock.nowNs += count * this.mapSegmentNs;
   }
 
-  /** The CPU that runs waits until a time. */
+  /** Makes the current CPU wait until a time. */
   waitUntil(ns: Nanoseconds): void {
     if (ns > this.clock.nowNs) this.clock.nowNs = ns;
   }
@@ -77,11 +78,11 @@ export class Charges {
 }
 
 /**
- * Puts latencies in force.
+ * Applies latencies from here on.
  *
- * @param config Latency keys or event names, with nanoseconds of 0 or more. Where any is above 0,
- *   each CPU and each device has its own time from here on.
- * @param events Charges the latencies of events.
+ * @param config Latency keys or event names, with nanoseconds of 0 or more. If any is above 0, each
+ *   CPU and each device has its own clock from here on.
+ * @param events The stream that charges the latencies of events.
  * @throws {RangeError} For a key that is neither, or a latency below 0.
  */
 export function applyLatencies(
@@ -101,7 +102,8 @@ export function applyLatencies(
       for (const name of EVENTS_OF_KEY.get(key) ?? [key]) {
         const number = events.vocabulary.number(name);
         if (number < 0) throw new RangeError(`Cannot charge for "${key}": no event has that name`);
-        // The device raises it, and the CPU pays: `LocalClocks.interrupt`.
+        // The event belongs to the device, but the latency is charged to the CPU:
+        // `LocalClocks.interrupt`.
         if (number === IRQ && clock.own !== null) clock.own.interruptNs += latencyNs;
         else events.addLatency(number, latencyNs);
       }

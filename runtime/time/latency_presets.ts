@@ -1,8 +1,8 @@
 /**
- * Lists of latencies to begin with, each number with where it comes from.
+ * Example lists of latencies, each number with its origin.
  *
- * None is a measurement. `round_figures` is for seeing what a choice costs in a simple sum;
- * `ddr5_pcie4` has what published specifications alone come to, which real machines do not reach.
+ * No list is a measurement. `round_figures` makes it easy to see the cost of a choice; `ddr5_pcie4`
+ * follows from published specifications alone, which real machines do not reach.
  */
 import type { Nanoseconds } from "../address.ts";
 import type { LATENCY_SETTINGS } from "./latencies.ts";

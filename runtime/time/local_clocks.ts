@@ -1,9 +1,9 @@
 /**
- * The time of each CPU and of each device, while latencies are in force.
+ * The clock of each CPU and of each device, while latencies apply.
  *
- * Whatever costs time moves the time of who does it, so that two CPUs work side by side. What joins
- * them sets the later of both times: work that one posts for another, an interrupt, and a
- * completion that a CPU takes. The order in which all this is run is the same as without latencies; the times of one CPU, or of one device, never go backwards in it.
+ * A latency advances only the clock of the CPU or device that does the work, so that two CPUs work in parallel. Work that is posted to another CPU or device, an
+ * interrupt, and a CPU's handling of a completion synchronise two clocks to the later time. The order of execution is the same as without latencies; in that order,
+ * the clock of one CPU, or of one device, never goes backwards.
  */
 import type { Nanoseconds } from "../address.ts";
 import { invariant } from "../errno.ts";
@@ -15,7 +15,7 @@ export class LocalClocks {
   readonly #context: EventContext;
   readonly #cpus: Float64Array;
   readonly #devices = new Map<string, Nanoseconds>();
-  /** How long each has waited for others so far. */
+  /** Time that each CPU, and each device, has spent waiting so far. */
   readonly #idleCpus: Float64Array;
   readonly #idleDevices = new Map<string, Nanoseconds>();
   /** The device with the running work; null while a CPU runs. */
@@ -27,7 +27,7 @@ export class LocalClocks {
     this.#idleCpus = new Float64Array(cpus);
   }
 
-  /** The time of the CPU or the device that runs. */
+  /** The clock of the current CPU or device. */
   get nowNs(): Nanoseconds {
     return this.#running === null
       ? this.#cpus[this.#context.cpu]!
@@ -40,7 +40,7 @@ export class LocalClocks {
     else this.#devices.set(this.#running, toNs);
   }
 
-  /** How long each CPU and each device has worked so far: its time without what it waited. */
+  /** Time that each CPU and each device has worked so far, without waiting. */
   busyNs(): {
     readonly cpus: readonly Nanoseconds[];
     readonly devices: ReadonlyMap<string, Nanoseconds>;
@@ -53,14 +53,14 @@ export class LocalClocks {
     };
   }
 
-  /** The latest of all: so long the machine has worked. */
+  /** The latest of all clocks: the machine's running time. */
   get latestNs(): Nanoseconds {
     return Math.max(...this.#cpus, ...this.#devices.values());
   }
 
   /**
-   * Charges for an event: to its device for a device's action, else to its CPU. A requester of
-   * another device's action waits for it.
+   * Charges for an event: to its device if a device caused it, else to its CPU. If another device
+   * requested the action, that device waits for it.
    *
    * @returns The time of the event.
    */
@@ -74,7 +74,7 @@ export class LocalClocks {
     return startNs + costNs;
   }
 
-  /** A device waits until a time, where it is before it. */
+  /** Makes a device wait until a time, if its clock is earlier. */
   #followTo(device: string, ns: Nanoseconds): void {
     const waitedNs = ns - (this.#devices.get(device) ?? 0);
     if (waitedNs <= 0) return;
@@ -90,9 +90,9 @@ export class LocalClocks {
   }
 
   /**
-   * Posted work begins, not before it was posted.
-   * @param byDevice Whether the device of the context does it, and no CPU.
-   * @returns What goes to `leave`.
+   * Begins posted work, no earlier than it was posted.
+   * @param byDevice Whether the context's device does it, rather than a CPU.
+   * @returns The argument for `leave`.
    */
   enter(byDevice: boolean, postedNs: Nanoseconds): string | null {
     const outer = this.#running;
@@ -102,9 +102,9 @@ export class LocalClocks {
   }
 
   /**
-   * A device interrupts a CPU: the handler begins on it, not before the interrupt. Its events name the
-   * CPU of the context, which goes on from the same time.
-   * @returns What goes to `leave`.
+   * A device interrupts a CPU: the handler begins on it, no earlier than the interrupt. The handler's
+   * events are charged to the context's CPU, which continues from the same time.
+   * @returns The argument for `leave`.
    */
   interrupt(cpu: number): string | null {
     const raisedNs = this.nowNs;
@@ -116,28 +116,31 @@ export class LocalClocks {
     return outer;
   }
 
-  /** Who ran before runs again. */
+  /** Switches back to the previous CPU or device. */
   leave(outer: string | null): void {
     this.#running = outer;
   }
 
-  /** The running context takes over the work of a CPU. */
+  /**
+   * Advances the current CPU's or device's clock to another CPU's, when it continues that CPU's
+   * work.
+   */
   followCpu(cpu: number): void {
     this.follow(this.#cpus[cpu]!);
   }
 
-  /** The running context takes the results of a device. */
+  /** Advances the current CPU's or device's clock to a device's, when it uses that device's results. */
   followDevice(device: string): void {
     this.follow(this.#devices.get(device) ?? 0);
   }
 
-  /** The running context goes on not before a time. */
+  /** Advances the current CPU's or device's clock to a time, if it is earlier. */
   follow(earliestNs: Nanoseconds): void {
     if (this.#running === null) this.#followCpuTo(this.#context.cpu, earliestNs);
     else this.#followTo(this.#running, earliestNs);
   }
 
-  /** Brings all that are behind to a time. */
+  /** Advances all clocks that are behind to a time. */
   meetAt(ns: Nanoseconds): void {
     for (const cpu of this.#cpus.keys()) this.#followCpuTo(cpu, ns);
     for (const device of this.#devices.keys()) this.#followTo(device, ns);

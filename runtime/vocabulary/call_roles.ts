@@ -1,6 +1,6 @@
 /**
- * The arguments of kernel functions: in C, and as fields of `call.NAME`. A prototype names roles in
- * place of types and names: `void dma_iova_free(dev, state)`.
+ * The arguments of kernel functions: in C, and as fields of `call.NAME`. A prototype contains roles
+ * in place of types and names: `void dma_iova_free(dev, state)`.
  */
 import {
   DMA,
@@ -16,7 +16,7 @@ import {
 } from "./fields.ts";
 import { ATTRIBUTE, DIRECTION } from "./shared_words.ts";
 
-/** By its role: type and name in C, and what events carry of it. */
+/** By role: type and name in C, and the event fields made from it. */
 const ROLES = {
   attrs: { c: "unsigned long attrs", fields: { attrs: listOf(ATTRIBUTE) } },
   bar: { c: "int bar", fields: {} },
@@ -66,7 +66,7 @@ const ROLES = {
 
 export type ArgumentRole = keyof typeof ROLES;
 
-/** What events carry of an argument. */
+/** The event fields of an argument. */
 export type RoleFields<R extends ArgumentRole> = (typeof ROLES)[R]["fields"];
 
 type Listed<S extends string> = S extends `${infer First extends ArgumentRole}, ${infer Rest}`
@@ -74,14 +74,14 @@ type Listed<S extends string> = S extends `${infer First extends ArgumentRole}, 
   : S extends ArgumentRole ? readonly [S]
   : never;
 
-/** The roles that a prototype names, in their order; never where one is none. */
+/** The roles in a prototype, in their order; never if any argument is not a role. */
 export type RolesOf<P extends string> = P extends `${string}(${infer Inside})` ? Listed<Inside>
   : never;
 
 /** A prototype with only roles as arguments. */
 export type CallPrototype<P extends string> = P & ([RolesOf<P>] extends [never] ? never : unknown);
 
-/** What holds for all of a union's members. */
+/** The intersection of a union's members. */
 type All<U> = (U extends unknown ? (each: U) => void : never) extends (all: infer I) => void ? I
   : never;
 

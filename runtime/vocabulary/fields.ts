@@ -1,8 +1,9 @@
 /**
- * The values of an event's field: its kind, its words, whether there may be none.
+ * The fields of events: kind of value, words, and whether null is possible.
  *
- * A field is a value and a type at once. `Holds<typeof DMA>` is `DmaAddr`, so what an emitter must
- * give follows from the row of the table that readers print, check and document by.
+ * A field is a value and a type at once. `Holds<typeof DMA>` is `DmaAddr`, so the type that an
+ * emitter must pass follows from the same table row that readers use to print, check and document
+ * it.
  */
 import type { DmaAddr, Nanoseconds, PhysAddr, VirtAddr } from "../address.ts";
 
@@ -22,7 +23,7 @@ export type FieldKind =
   | "words"
   /** Names of devices and ports. */
   | "names"
-  /** Pairs of a leaf's size and how many there are. */
+  /** Pairs of a leaf size and the number of leaves. */
   | "leaves"
   /** Pairs of an address and a size. */
   | "segments"
@@ -37,9 +38,9 @@ export type FieldKind =
 export interface WordSet {
   /** Their title. */
   readonly title: string;
-  /** Each word, with what it means as a sentence. */
+  /** Each word with its meaning as a sentence. */
   readonly docs: Readonly<Record<string, string>>;
-  /** The kernel spells them in capitals behind this. */
+  /** Prefix of the words in the kernel, which writes them in capitals. */
   readonly kernelPrefix?: string;
 }
 
@@ -47,13 +48,13 @@ export interface WordSet {
 export interface Field<T = unknown> {
   /** What kind of value it holds. */
   readonly kind: FieldKind;
-  /** It may be none. */
+  /** Whether its value may be null. */
   readonly isOptional: boolean;
   /** The words it can hold; empty for a field of another kind. */
   readonly sets: readonly WordSet[];
-  /** What its name leaves open. */
+  /** A description of what the name leaves open. */
   readonly doc: string | null;
-  /** Never there: carries the type. */
+  /** Never set: carries the type only. */
   readonly holds?: T;
 }
 
@@ -96,7 +97,7 @@ export const TEXT: Field<string> = plain("text");
 export const SITE: Field<number> = plain("site");
 /** Names of devices and ports. */
 export const NAMES: Field<readonly string[]> = plain("names");
-/** Pairs of the size of a leaf and how many there are. */
+/** Pairs of a leaf size and the number of leaves. */
 export const LEAVES: Field<readonly (readonly [sizeBytes: number, count: number])[]> = plain(
   "leaves",
 );
@@ -150,12 +151,12 @@ export function listOf<W extends string>(item: Field<W>): Field<readonly W[]> {
   return { ...plain<readonly W[]>("words"), sets: item.sets };
 }
 
-/** The same, or none. */
+/** The same field, but its value may be null. */
 export function optional<T>(field: Field<T>): Field<T | null> {
   return { ...field, isOptional: true };
 }
 
-/** The same, with what its name leaves open. */
+/** The same field, with a description of what its name leaves open. */
 export function described<T>(field: Field<T>, doc: string): Field<T> {
   return { ...field, doc };
 }
@@ -165,7 +166,7 @@ export function wordsOf<T>({ sets }: Field<T>): Extract<T, string>[] {
   return sets.flatMap(({ docs }) => Object.keys(docs) as Extract<T, string>[]);
 }
 
-/** True for a field that holds an address of one kind or another. */
+/** True for a field that holds an address of any kind. */
 export function isAddress({ kind }: Field): boolean {
   return kind === "dma" || kind === "phys" || kind === "virt";
 }
@@ -184,7 +185,7 @@ export function fieldText(field: Field): string {
   return `${field.kind}${none}${shown}${field.doc === null ? "" : `; ${field.doc}`}`;
 }
 
-/** A field with more words is described by their titles. */
+/** Fields with more words are described by the titles of their word sets. */
 const DISPLAYED_WORDS = 9;
 
 /** An event. */
@@ -193,7 +194,7 @@ export interface EventEntry {
   readonly when: string;
   /** Its fields, by name. */
   readonly fields: FieldTable;
-  /** A device does it, and no CPU. */
+  /** A device causes it, rather than a CPU. */
   readonly byDevice?: true;
 }
 

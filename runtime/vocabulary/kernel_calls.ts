@@ -1,8 +1,8 @@
 /**
  * The kernel's API, function by function: the arguments by their kernel names, and the result.
  *
- * `call.NAME` carries the arguments; `ret.NAME` carries `result`, and `error` when it failed. A
- * function that gives an errno has it in both: as the negative number, and by name.
+ * `call.NAME` contains the arguments; `ret.NAME` contains `result`, and `error` when it failed. A
+ * function that returns an errno has it in both: as the negative number, and by name.
  */
 import { ERRNO as ERRNOS, type ErrnoName } from "../errno.ts";
 import { type ArgumentRole, type CallPrototype, fieldsOf, rolesIn } from "./call_roles.ts";
@@ -25,27 +25,27 @@ import { ERRNO_NAME, PEER_ROUTE, STATUS } from "./shared_words.ts";
 /** A part of the kernel that not every modelled release has. */
 export type KernelFeature = "two_step" | "physical_calls" | "hmm_dma_map" | "blk_dma_iter";
 
-/** What else is known of a function. */
+/** Optional properties of a function. */
 interface CallFacts {
-  /** Behind its name in C, where drivers call a macro over it. */
+  /** Added to its name in C, where drivers call a macro for it. */
   readonly suffix?: string;
-  /** The release that introduced it. */
+  /** The kernel feature that it belongs to; absent for a function of every release. */
   readonly needs?: KernelFeature;
-  /** Whether it may sleep: always, or by its flags. */
+  /** Whether it may sleep: always, or depending on its flags. */
   readonly sleeps?: "sleeps" | "gfp";
-  /** How it can be made to fail. */
+  /** Its possible failures by injection. */
   readonly fails?: CallFailure;
 }
 
 /** The result of an injected failure of a function. */
 export interface CallFailure {
-  /** Its possible errors, the natural one first; a function that returns false has one. */
+  /** Its possible errors, the default first; a function that returns false has one. */
   readonly errors: readonly ErrnoName[];
   /** What fails, as a sentence fragment. */
   readonly doc: string;
 }
 
-/** The facts about every function. */
+/** All properties of a function. */
 export interface KernelRow extends CallFacts {
   /** Its result in C, and its arguments by their roles. */
   readonly prototype: string;
@@ -55,16 +55,13 @@ export interface KernelRow extends CallFacts {
 interface CallEntry extends KernelRow {
   readonly arguments: FieldTable;
   readonly result: Field;
-  /** The chapter that says when it refuses, such as `dma.3.3`. */
+  /** The chapter of the rules that says when it refuses, such as `dma.3.3`. */
   readonly rule: string;
-  /** How it failed; an errno where nothing else is said. */
+  /** The field for its error; default: an errno. */
   readonly error?: Field;
 }
 
-/**
- * A function: its prototype in C, the fields of `ret.NAME`, the rule, and the release that
- * introduced it.
- */
+/** A function: its prototype in C, the fields of `ret.NAME`, the rule, and further properties. */
 function fn<const P extends string, F extends Field, const T extends CallFacts>(
   prototype: CallPrototype<P>,
   result: F,
@@ -80,13 +77,13 @@ function step<const P extends string>(prototype: CallPrototype<P>) {
   return { ...fn(prototype, BOOL, "block.2.3", ITERATOR), error: optional(STATUS) };
 }
 
-/** A function that only looks, or sets something up: no event is about it. */
+/** A function that only queries, or sets something up: it emits no event. */
 function quiet<const P extends string>(prototype: CallPrototype<P>, facts: CallFacts = {}) {
   return { prototype, roles: rolesIn<P>(prototype), ...facts };
 }
 
 const PLAIN = {} as const;
-/** What drivers call is a macro over a function with more arguments. */
+/** Drivers call a macro that expands to a function with more arguments. */
 const ATTRS = { suffix: "_attrs" } as const;
 const TWO_STEP = { needs: "two_step" } as const;
 const PHYSICAL = { needs: "physical_calls" } as const;
@@ -96,7 +93,7 @@ const SLEEPS = { sleeps: "sleeps" } as const;
 const OF_MANY = { suffix: "_many", ...SLEEPS } as const;
 const WHOLE = { ...HMM, ...SLEEPS };
 const BY_FLAGS = { sleeps: "gfp" } as const;
-/** An address for the device; none with the error value. */
+/** The device's address; null for the error value. */
 const ADDRESS = optional(DMA);
 const ERRNO = described(INT, "0, or a negative errno");
 const COUNT = described(INT, "number of DMA ranges, 0 on any failure");
@@ -110,13 +107,13 @@ function failing<const T extends CallFacts>(
   return { ...facts, fails: { doc, errors } };
 }
 
-/** The answers of a page table or a driver: any errno, the natural one first. */
+/** The errors of a page table or a driver: any errno, the default first. */
 function anyErrno(first: ErrnoName): readonly ErrnoName[] {
   const names = Object.keys(ERRNOS) as ErrnoName[];
   return [first, ...names.filter((name) => name !== first)];
 }
 
-/** The codes that `dma_map_sgtable` knows. @see rules/dma.md 1.8 */
+/** The errors that `dma_map_sgtable` passes on. @see rules/dma.md 1.8 */
 const LIST_ERRORS: readonly ErrnoName[] = ["ENOMEM", "EINVAL", "EIO", "EREMOTEIO", "EOPNOTSUPP"];
 const MAP = failing(PLAIN, "the call returns DMA_MAPPING_ERROR");
 const MAPS = { ...ATTRS, ...MAP };
@@ -194,7 +191,7 @@ export const CALL_TABLE = {
   hmm_dma_unmap_pfn: fn("bool (dev, map, index)", BOOL, "hmm-rdma-vfio.1.4", HMM),
 } satisfies Record<string, CallEntry>;
 
-/** Functions that look or set up, and have no events. */
+/** Functions that only query or set something up, and have no events. */
 const QUIET = {
   dma_mapping_error: quiet("int (dev, dma)"),
   dma_need_unmap: quiet("bool (dev)", PHYSICAL),
@@ -211,7 +208,7 @@ const QUIET = {
   pci_p2pmem_virt_to_bus: quiet("u64 (pdev, peer_memory)"),
 } satisfies Record<string, KernelRow>;
 
-/** Every function of the kernel that drivers of C and of scripts may call, by its name. */
+/** Every kernel function that drivers in C and in scripts may call, by its name. */
 export const KERNEL_FUNCTIONS = { ...CALL_TABLE, ...QUIET };
 export type KernelFunction = keyof typeof KERNEL_FUNCTIONS;
 
@@ -221,11 +218,11 @@ export type KernelCalls = typeof CALL_TABLE;
 /** The name of a function of the kernel. */
 export type KernelCall = keyof KernelCalls;
 
-/** Every function of the kernel that there is. */
+/** Every kernel function with events. */
 export const KERNEL_CALLS: readonly KernelCall[] = Object.keys(CALL_TABLE) as KernelCall[];
 
 /**
- * What `ret.NAME` of a function carries.
+ * The fields of a function's `ret.NAME`.
  * @internal
  */
 export type CallEnd<C extends KernelCall> = {
@@ -250,14 +247,14 @@ export type FailingCall = {
   [C in KernelCall]: KernelCalls[C] extends { readonly fails: CallFailure } ? C : never;
 }[KernelCall];
 
-/** How functions can be made to fail, in the order of their rows. */
+/** The possible injected failures of functions, in the order of their rows. */
 export function failingCalls(): readonly (CallFailure & { readonly name: FailingCall })[] {
   return Object.entries<CallEntry>(CALL_TABLE).flatMap(([name, { fails }]) =>
     fails === undefined ? [] : [{ name: name as FailingCall, ...fails }]
   );
 }
 
-/** Functions that give exactly a `T`: `CallGiving<boolean>` says yes or no. */
+/** Functions that return exactly a `T`: `CallGiving<boolean>` are those returning true or false. */
 export type CallGiving<T> = {
   [C in KernelCall]: [T, Holds<KernelCalls[C]["result"]>] extends
     [Holds<KernelCalls[C]["result"]>, T] ? C

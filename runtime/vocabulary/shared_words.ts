@@ -1,15 +1,15 @@
 /**
- * Words that fields of several events hold, each with what it says.
+ * Words that the fields of several events share, each with its meaning.
  *
- * Where another record has the words already, it types the docs, so that neither can have one that
- * the other has not.
+ * Where another record already contains the words, its keys type the docs, so that neither can have
+ * a word that the other lacks.
  */
 import { ATTRIBUTE_PREFIX, type AttributeWord, type DirectionWord } from "../dma/attributes.ts";
 import { type FoundIn, REPORT_CLASSES } from "../dma/checker/report_classes.ts";
 import type { BlkStatusName, ErrnoName } from "../errno.ts";
 import { either, type Field, type Holds, only, word } from "./fields.ts";
 
-/** A record's value for each of its names. */
+/** The `doc` texts of a record, by name. */
 function docsOf<N extends string>(
   record: Readonly<Record<N, { readonly doc: string }>>,
 ): Record<N, string> {
@@ -86,7 +86,7 @@ export const ERRNO_NAME: Field<ErrnoName> = word("errno", {
   EREMOTEIO: "Remote I/O error: peer memory that cannot be reached.",
 });
 
-/** How something ended that gives an errno. */
+/** The result of an operation that returns an errno. */
 export const RESULT = either(only(STATUS, "OK"), ERRNO_NAME);
 
 export const ACCESS = word("access", {
@@ -95,14 +95,14 @@ export const ACCESS = word("access", {
 });
 /** @internal */
 export type AccessField = typeof ACCESS;
-/** The accesses of a device to memory. */
+/** The kinds of a device's accesses to memory. */
 export type DeviceAccess = Holds<AccessField>;
 
-/** The facts about a reason: where it can occur, and whether an IOMMU reports it. */
+/** Properties of a fault reason: where it can occur, and whether an IOMMU reports it. */
 interface FaultReasonEntry {
   readonly doc: string;
   readonly found: FoundIn;
-  /** An IOMMU has a line for the kernel's log. */
+  /** Whether a kernel logs the IOMMU's fault. */
   readonly isLogged: boolean;
 }
 
@@ -138,7 +138,7 @@ export const FAULT_REASONS = {
 export const FAULT_REASON = word("fault reason", docsOf(FAULT_REASONS));
 /** @internal */
 export type FaultReasonField = typeof FAULT_REASON;
-/** Why a device's access went nowhere. */
+/** Why a device's access faulted. */
 export type FaultReason = Holds<FaultReasonField>;
 
 export const REPORT_CLASS: Field<keyof typeof REPORT_CLASSES> = word(
@@ -179,7 +179,7 @@ export const MEMORY_SOURCE = word("where memory comes from", {
   small: "The driver's pool of 256-byte descriptors.",
   slab: "The kernel's allocator of arrays.",
 });
-/** A pool of blocks by what events call it. */
+/** The name of a pool of blocks in events. */
 export type PoolName = "large" | "pool" | "small";
 
 export const PEER_ROUTE = word("peer route", {
@@ -187,5 +187,5 @@ export const PEER_ROUTE = word("peer route", {
   thru_host_bridge: "Through the host bridge.",
   not_supported: "The peers cannot reach each other.",
 });
-/** How a client reaches a provider's memory; `none` when the address is no peer memory. */
+/** How a client reaches a provider's memory; `none` when the address is not peer memory. */
 export type PeerMapType = "none" | Holds<typeof PEER_ROUTE>;

@@ -1,6 +1,6 @@
 /**
- * Tables of what drivers and mappings hold beside ranges and page-table entries: coherent memory,
- * blocks of pools, host memory, memory of peers, and what drivers in C allocate.
+ * Tables of resources other than ranges and page-table entries: coherent memory, blocks of pools,
+ * host memory, peer memory, and allocations of C drivers.
  */
 import { alignUp, PAGE_SIZE_BYTES } from "../../address.ts";
 import { hexAddress } from "../../dma/hex_address.ts";
@@ -38,7 +38,10 @@ export const COHERENT: HistoryTableSpec<typeof COHERENT_FIELDS, "coherent"> = {
 
 const POOL_FIELDS = { device: TEXT, pool: TEXT, dma: DMA, size_bytes: SIZE, call: INT };
 
-/** `call` is the event of its call: memory that a pool took meanwhile to grow is no leak. */
+/**
+ * `call` is the event of the allocating call: memory that the pool grew by in that call is not a
+ * leak.
+ */
 export const POOL_BLOCKS: HistoryTableSpec<typeof POOL_FIELDS, "pool_blocks"> = {
   name: "pool_blocks",
   doc: "A driver has allocated a block of a DMA pool.",
@@ -54,7 +57,7 @@ export const POOL_BLOCKS: HistoryTableSpec<typeof POOL_FIELDS, "pool_blocks"> = 
       const { pool, seq: call, size_bytes } = rows.call!;
       rows.begin(seq, { device: device!, pool, dma: result, size_bytes, call });
     },
-    // A block that is freed at a wrong address is free all the same.
+    // A block that is freed with a wrong address is free all the same.
     "call.dma_pool_free": (rows, { seq, device, fields: { dma, pool } }) => {
       if (rows.end(seq, [device!, pool, dma])) return;
       rows.endBest(seq, (row) => row.device === device && row.pool === pool ? 0 : null);
@@ -76,10 +79,13 @@ const MEMORY_FIELDS = {
   size_bytes: SIZE,
 };
 
-/** Memory that has a separate keeper, or none that could lose it. */
+/** Kinds of memory that another table tracks, or that cannot leak. */
 const COUNTED_ELSEWHERE: ReadonlySet<string> = new Set(["pool_page", "descriptor"]);
 
-/** How well a block fits the event that frees one of its use and size. */
+/**
+ * How well a block matches the device and request of a freeing event; its use and size match
+ * already.
+ */
 export function likeness(
   row: { readonly createdSeq: number; readonly device?: unknown; readonly request?: unknown },
   { device, request }: Pick<TableEvent, "device" | "request">,

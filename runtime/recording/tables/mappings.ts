@@ -1,6 +1,6 @@
 /**
- * The table of live mappings: what drivers have mapped for a device, by whichever call. Its rows are made of
- * events alone, by output of a list, and leak reports find in them the event behind a record of the checker.
+ * The table of live mappings: mappings of a device by any call. Its rows come from events only, one for each
+ * output of a list, and leak reports use them to find the event of a checker record.
  */
 import { DMA, PHYS, SIZE, TEXT } from "../../vocabulary/fields.ts";
 import { MAPPING_EVENTS } from "../../vocabulary/mapping_events.ts";
@@ -40,10 +40,10 @@ export const MAPPINGS: HistoryTableSpec<typeof FIELDS, "mappings"> = {
         (row) => (row.size_bytes === size_bytes ? 2 : 0) + (row.dir === dir ? 1 : 0),
       );
     },
-    // A driver asks dma_need_unmap() and skips the unmap of this request.
+    // The driver skips the unmap of this request, because dma_need_unmap() returned false.
     "nvme.unmap": (rows, { seq, fields: { rule }, request }) => {
       rows.endRequest(rule === "nothing" ? seq : null, request);
     },
   },
-  // Bringing a machine up maps nothing that streams: what devices share with drivers is coherent.
+  // No initial rows: bring-up makes no streaming mappings, only coherent memory.
 };

@@ -1,4 +1,4 @@
-/** The tables of the kernel side, which every machine has. */
+/** The tables of the kernel's side, which every machine has. */
 import type { DmaAddr, PhysAddr } from "../../address.ts";
 import { hexAddress } from "../../dma/hex_address.ts";
 import type { IommuDomain } from "../../iommu/domain.ts";
@@ -18,7 +18,7 @@ const PAGE_TABLE_FIELDS = {
   prot: MAPPING_EVENTS["iommu.map"].fields.prot,
 };
 
-/** Page-table entries: what each device's IO page table leads to. */
+/** Page-table entries: the mappings in each device's IO page table. */
 const PAGE_TABLE: HistoryTableSpec<typeof PAGE_TABLE_FIELDS, "page_table"> = {
   name: "page_table",
   doc: "A device's IO page table leads these addresses to memory.",
@@ -58,7 +58,7 @@ const PAGE_TABLE: HistoryTableSpec<typeof PAGE_TABLE_FIELDS, "page_table"> = {
 
 const IOVA_FIELDS = { device: TEXT, start: DMA, size_bytes: SIZE };
 
-/** IO virtual addresses: the ranges that drivers hold, or have lost. */
+/** IO virtual addresses: allocated ranges, including leaked ones. */
 const IOVA: HistoryTableSpec<typeof IOVA_FIELDS, "iova"> = {
   name: "iova",
   doc: "An IOVA range is allocated, whether or not anything is mapped there.",
@@ -70,7 +70,7 @@ const IOVA: HistoryTableSpec<typeof IOVA_FIELDS, "iova"> = {
     "iova.alloc": (rows, { seq, domain, fields: { size_bytes, start } }) => {
       rows.begin(seq, { device: domain, start, size_bytes });
     },
-    // Freeing less than was allocated loses the rest, which stays a row.
+    // Freeing less than was allocated leaks the rest, which stays a row.
     "iova.free": (rows, { seq, domain, granuleBytes, fields: { size_bytes, start } }) => {
       const freedBytes = freedPfns(size_bytes / granuleBytes) * granuleBytes;
       const owner = [domain];
@@ -99,7 +99,10 @@ const IOVA: HistoryTableSpec<typeof IOVA_FIELDS, "iova"> = {
   },
 };
 
-/** Calls back with every range, or the rest of one, that is neither cached nor queued for a flush. */
+/**
+ * Calls back with every allocated range, or part of one, that is neither cached nor queued for a
+ * flush.
+ */
 function forEachHeld(domain: IommuDomain, visit: (pfn: number, pfns: number) => void): void {
   const { flushQueue, granuleBytes, iova, reserved } = domain;
   const freed = new Map<number, number>();
@@ -140,7 +143,7 @@ const FLUSH_QUEUE: HistoryTableSpec<typeof IOVA_FIELDS, "flush_queue"> = {
 
 const SWIOTLB_FIELDS = { slot: INT, slots: INT, orig_phys: PHYS, tlb_phys: PHYS, size_bytes: SIZE };
 
-/** Bounce buffers: the slots and the owners of their bytes. */
+/** Bounce buffers: the slots, and the original memory of their bytes. */
 const SWIOTLB: HistoryTableSpec<typeof SWIOTLB_FIELDS, "swiotlb"> = {
   name: "swiotlb",
   doc: "Slots of the bounce-buffer pool hold a copy of a buffer.",
