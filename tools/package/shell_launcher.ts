@@ -65,8 +65,7 @@ function flagsOf(name: string, permissions: Permissions): string {
 }
 
 /**
- * The text of `launch.sh`, which a POSIX shell runs inside `bin.js` with the folder of the package as `$own`. It returns where
- * it does not start Deno.
+ * The text of the package's `launch.sh`.
  *
  * @param version What `--version` prints.
  */
@@ -74,78 +73,22 @@ export function shellLauncher(permissions: Permissions, version: string): string
   const names = Object.keys(permissions).filter((name) => !needsFiles(permissions[name]!));
   const having = (has: (may: CommandPermissions) => unknown) =>
     names.filter((name) => has(permissions[name]!)).join(" | ");
-  return `# Starts Deno with the permissions of the command, as launch.js does on Node. Written from the records of the
-# commands when the package was built. It leaves to launch.js each line for which it would have to look at files.
-case $#:\${1-} in
-  1:--version | 1:-V) printf 'dmalab %s\\n' ${version} && exit ;;
-esac
-case \${1-} in
-  ${names.join(" | ")}) ;;
-  *) return 0 ;;
-esac
-[ -z "\${DMALAB_TREE-}\${NODE_CHANNEL_FD-}" ] || return 0
-case $(export -p) in *' LD_'* | *' DYLD_'*) return 0 ;; esac
-for word; do
-  case $word in
-    /* | *..* | *=/*) return 0 ;;
-    ${
-    optionsWithPaths(permissions).map((option) => `${option} | ${option}=*`).join(" | ")
-  }) return 0 ;;
-  esac
-done
-
-# The packages lie below dmalab, or beside it.
-modules=$own/node_modules
-[ -d "$modules/deno" ] || modules=\${own%/*}
-[ -f "$modules/deno/package.json" ] && [ ! -e "$modules/deno/node_modules" ] || return 0
-deno=
-for each in "$modules"/@deno/*/deno; do
-  [ -z "$deno" ] && [ -f "$each" ] && [ -x "$each" ] || return 0
-  deno=$each
-done
-if [ -L "$deno" ] || [ -L "\${deno%/*}" ] || [ -L "$modules/@deno" ]; then
-  deno=$(readlink -f -- "$deno") || return 0
-fi
-
-# Whether a folder exists and is named by its only path: no symlink, no "..", no "//".
-only() { [ "$(cd -P -- "$1" 2> /dev/null && pwd)" = "\${1:-none}" ]; }
-case $1 in
-  ${having(({ caches, compiles }) => caches || compiles)})
-    cache=\${XDG_CACHE_HOME-\${HOME:+$HOME/.cache}}
-    only "$cache" && [ ! -L "$cache/dmalab" ] || return 0
-    cache=$cache/dmalab ;;
-esac
-case $1 in
-  ${having(({ compiles }) => compiles)})
-    clangs=
-    for pair in ${SYSTEM_CLANGS.map((clang) => `${clang}:${linkerBeside(clang)}`).join(" ")}; do
-      [ -e "\${pair%:*}" ] || continue
-      for each in "\${pair%:*}" "\${pair#*:}"; do
-        [ -e "$each" ] || continue
-        real=$(readlink -f -- "$each")
-        clangs=$clangs,$each,$real
-        case $real in *,*) return 0 ;; esac
-      done
-    done ;;
-esac
-case $1 in
-  ${having(({ here }) => here)}) here=$(pwd -P) ;;
-esac
-case $1 in
-  ${having(({ edits }) => edits)})
-    editor=\${VISUAL:-\${EDITOR-}}
-    case $editor in *[!A-Za-z0-9_./+-]*) return 0 ;; esac ;;
-esac
-# Deno takes a comma for the end of a path.
-case $own$deno\${cache-}\${here-} in *,*) return 0 ;; esac
-
-case $1 in
-${
-    names.map((name) => `  ${name}) set -- ${flagsOf(name, permissions)} "$own/main.js" "$@" ;;`)
-      .join("\n")
-  }
-esac
-export DENO_NO_UPDATE_CHECK=1 ${GIVEN_PERMISSIONS}=
-exec "$deno" run ${denoOptions("").join(" ")} "$@"
-`;
+  const words: Readonly<Record<string, string>> = {
+    CLANGS: SYSTEM_CLANGS.map((clang) => `${clang}:${linkerBeside(clang)}`).join(" "),
+    COMMANDS: names.join(" | "),
+    COMPILING: having(({ compiles }) => compiles),
+    DENO_OPTIONS: denoOptions("").join(" "),
+    GIVEN_PERMISSIONS,
+    PATH_OPTIONS: optionsWithPaths(permissions).map((option) => `${option} | ${option}=*`)
+      .join(" | "),
+    STARTS: names
+      .map((name) => `  ${name}) set -- ${flagsOf(name, permissions)} "$own/main.js" "$@" ;;`)
+      .join("\n"),
+    VERSION: version,
+    WITH_CACHE: having(({ caches, compiles }) => caches || compiles),
+    WITH_EDITOR: having(({ edits }) => edits),
+    WRITING_HERE: having(({ here }) => here),
+  };
+  return Deno.readTextFileSync(new URL("./launch.sh", import.meta.url))
+    .replace(/@([A-Z_]+)@/g, (_, word: string) => words[word]!);
 }
