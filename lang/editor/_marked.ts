@@ -10,7 +10,7 @@ export interface Marked {
   readonly loader: ReturnType<typeof memoryFiles>;
 }
 
-/** A machine with a disk, as the first line of what needs one. */
+/** A machine with a disk, as the first line of scripts that need one. */
 export const DISK =
   "machine { iommu { mode = strict } pci { root_port rp0 { nvme ssd { depth = 32 } } } }\n";
 
@@ -29,7 +29,7 @@ export function marked(text: string, files: Readonly<Record<string, string>> = {
   return { analysis: analyse(new SourceFile("main.dma", plain), loader), cursor, ranges, loader };
 }
 
-/** The text with marks around some of its pieces. */
+/** The text with marks around some of its ranges. */
 export function withMarks(text: string, spans: readonly Pick<Span, "start" | "end">[]): string {
   let result = text;
   for (const { end, start } of spans.toSorted((a, b) => b.start - a.start)) {

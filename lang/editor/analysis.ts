@@ -1,4 +1,4 @@
-/** A text as far as it can be understood: what all questions of an editor are about. */
+/** A text as far as it can be understood: the basis of all requests of an editor. */
 import { understandProgram } from "../language.ts";
 import type { FileVersions } from "../run/file_versions.ts";
 import { brokenOff, type UnderstoodProgram } from "../run/program.ts";
@@ -7,11 +7,11 @@ import type { SourceLoader } from "../syntax/load_files.ts";
 import type { FileNode } from "../syntax/tree/ast.ts";
 import { type Occurrence, occurrencesIn } from "./occurrences.ts";
 
-/** What is known of a text. */
+/** The results of reading a text. */
 export class Analysis {
   readonly checked: UnderstoodProgram["checked"];
   readonly diagnostics: UnderstoodProgram["diagnostics"];
-  /** Its tree, with error nodes where the text is broken. */
+  /** The text's tree, with error nodes where the text has errors. */
   readonly file: FileNode;
   #occurrences: readonly Occurrence[] | null = null;
 
@@ -22,8 +22,8 @@ export class Analysis {
   }
 
   /**
-   * Every name of the program, by file and place. They are looked for at the first request: of most
-   * versions of a text only the mistakes are wanted.
+   * Every name of the program, by file and location. Computed at the first access: for most
+   * versions of a text only the diagnostics are requested.
    */
   get occurrences(): readonly Occurrence[] {
     return this.#occurrences ??= occurrencesIn(this.checked);
@@ -45,14 +45,14 @@ export function analyse(
     return analysed(source, loader, versions);
   } catch (error) {
     versions?.forget();
-    // Nothing is known of a text that is too much for the host.
+    // A text that exceeds a limit of the host is treated as empty.
     const diagnostics = [brokenOff(error, source)];
     const empty = understandProgram(new SourceFile(source.name, ""), loader);
     return new Analysis(source, { ...empty, diagnostics });
   }
 }
 
-/** Where the statement of the top level begins that an offset is in. */
+/** The beginning of the statement of the top level that contains an offset. */
 export function statementStart({ file }: Analysis, offset: number): number {
   return file.items.findLast(({ span }) => span.start <= offset)?.span.start ?? 0;
 }

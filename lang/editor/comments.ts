@@ -1,7 +1,7 @@
-/** Comments above their subject. */
+/** Comments above a declaration. */
 import type { Span } from "../source.ts";
 
-/** The lines of the comment right above a place, without their signs. */
+/** The lines of the comment directly above a location, without comment signs. */
 export function commentAbove({ source, start }: Span): readonly string[] {
   const lines: string[] = [];
   for (let number = source.position(start).line - 1; number >= 1; number--) {

@@ -1,4 +1,4 @@
-/** Words that could follow at the end of a text, each with its meaning. */
+/** Possible words at the end of a text, each with its description. */
 import { EVENT_NAMES, eventEntry } from "@dmalab/runtime";
 import { FUNCTIONS, TYPES } from "../builtins/mod.ts";
 import { wordRow } from "../syntax/language_words.ts";
@@ -13,14 +13,14 @@ import { MACHINE_SCHEMA, type ValueShape } from "../machine/schema.ts";
 import { type Analysis, statementStart } from "./analysis.ts";
 import { NamesAt } from "./names_at.ts";
 
-/** The text before a block of the machine, or before settings by their full names. */
+/** The text before a block of the machine, or before settings with their full names. */
 const OPENERS = /\b(machine|with|matrix|compare)\s*$/;
 
-/** `iommu.mode = `, perhaps inside a list: the key of the value that comes next. */
+/** `iommu.mode = `, perhaps inside a list: the key of the value that follows. */
 const BEFORE_VALUE = /([\w.]+)\s*=\s*(?:\[[^\]]*?)?"?$/;
 
 /**
- * What may follow at the end of a text; null outside of machines and settings.
+ * Possible words of the machine or of settings at the end of a text; null elsewhere.
  *
  * @param text From the beginning of the statement, without the word that is being typed.
  */
@@ -51,8 +51,8 @@ function suggestion(text: string, doc: string): Suggestion {
 }
 
 /**
- * The keywords of the blocks that are open at the end of a text, the machine first; none inside
- * `with { }` and its like, where keys have full names; null where neither is open.
+ * The keywords of the open blocks at the end of a text, the machine first; empty inside `with { }`
+ * and similar braces, where keys have full names; null outside both.
  */
 function openBlocks(text: string): string[] | null {
   const open: string[] = [];
@@ -69,7 +69,7 @@ function openBlocks(text: string): string[] | null {
   return opener === "machine" ? ["machine", ...inner] : [];
 }
 
-/** The words that a value of that form can be, as they are typed. */
+/** The words that are possible values of that form. */
 function wordsOf(shape: ValueShape): readonly string[] {
   switch (shape.kind) {
     case "bool":
@@ -90,7 +90,7 @@ function wordsOf(shape: ValueShape): readonly string[] {
 
 const CLOSING: Readonly<Record<string, string>> = { ")": "(", "]": "[" };
 
-/** The owner of the member being typed, and what of the member is there; null where none is. */
+/** The owner of the member being typed, and the typed part of the member; null without a `.`. */
 function ownerOfMember(text: string): { owner: string; part: string } | null {
   const part = text.match(/\w*$/)![0];
   const dot = text.length - part.length - 1;
@@ -99,7 +99,7 @@ function ownerOfMember(text: string): { owner: string; part: string } | null {
   return /^\d/.test(owner) ? null : { owner, part };
 }
 
-/** Where the names, calls and indices begin that end at an offset. */
+/** The beginning of the chain of names, calls and indices that ends at an offset. */
 function valueStart(text: string, end: number): number {
   let at = end;
   while (at > 0) {
@@ -133,7 +133,7 @@ function bracketStart(text: string, end: number, closer: string, opener: string)
  *
  * @param text From the beginning of the statement.
  * @param names The names that are known there.
- * @param offersAll Whether all names are offered where nothing of one is typed.
+ * @param offersAll Whether to offer all names if no part of a name is typed.
  */
 export function suggestInStatement(
   text: string,
@@ -151,7 +151,7 @@ export function suggestInStatement(
   return fitting([...inCall.words, ...part === "" && !offersAll ? [] : allNames(names)], part);
 }
 
-/** Those that go on with a part, each once, sorted. */
+/** The suggestions that begin with a part, each once, sorted. */
 export function fitting(words: readonly Suggestion[], part: string): Suggestions {
   const found = new Map<string, Suggestion>();
   for (const word of words) {
@@ -160,7 +160,7 @@ export function fitting(words: readonly Suggestion[], part: string): Suggestions
   return { part, all: [...found.keys()].sort().map((text) => found.get(text)!) };
 }
 
-/** Every event, with when it happens. */
+/** Every event, with its description. */
 export function eventWords(): readonly Suggestion[] {
   return EVENT_NAMES.map((text) => {
     const when = eventEntry(text)?.when;
@@ -190,7 +190,7 @@ function kindOfName(name: string): SuggestionKind {
   return TYPES.has(name) ? "type" : "constant";
 }
 
-/** Members that can follow the dot of an expression. */
+/** Members that may follow the dot after an expression. */
 function members(owner: string, names: KnownNames): readonly Suggestion[] {
   const entries: readonly Suggestion[] = (names.entriesOf?.(owner) ?? []).map((text) => ({
     text,
@@ -213,7 +213,7 @@ function members(owner: string, names: KnownNames): readonly Suggestion[] {
   ];
 }
 
-/** The type of `ssd.limits` or `counters.iova`; undefined where it cannot be derived without running. */
+/** The type of `ssd.limits` or `counters.iova`; undefined if it cannot be inferred without running. */
 function typeOfText(text: string, names: KnownNames): HandleType | undefined {
   const whole = names.kindOf(text);
   if (whole !== undefined && whole !== "any") return handleTypeOf(whole, TYPES);
@@ -226,10 +226,10 @@ function typeOfText(text: string, names: KnownNames): HandleType | undefined {
   return type;
 }
 
-/** Words of the call that a text ends in. */
+/** Suggestions for the arguments of the call at the end of a text. */
 interface ArgumentWords {
   readonly words: readonly Suggestion[];
-  /** Nothing else is permitted there. */
+  /** True if nothing but these words is allowed there. */
   readonly only: boolean;
 }
 
@@ -251,7 +251,7 @@ function argumentWords(text: string, names: KnownNames): ArgumentWords {
       : NO_WORDS;
   }
   if (!call.atStart) return NO_WORDS;
-  // Arguments without a name have taken the first places.
+  // Arguments without a name belong to the first parameters.
   const free = parameters.filter(({ name, named }, index) =>
     (named || index >= call.unnamed) && !call.given.includes(name)
   );
@@ -264,8 +264,8 @@ function argumentWords(text: string, names: KnownNames): ArgumentWords {
 }
 
 /**
- * The description of a call's function; undefined for a function of the script, and for an unknown
- * one.
+ * The description of the called function; undefined for a function of the script, and for an
+ * unknown one.
  */
 export function calledSpec(
   callee: string,
@@ -281,13 +281,13 @@ export function calledSpec(
 export function completeAt(analysis: Analysis, offset: number): Suggestions {
   const { text } = analysis.source;
   const line = text.slice(text.lastIndexOf("\n", offset - 1) + 1, offset);
-  // Nothing is offered in a comment: it takes whatever is written.
+  // Nothing is offered in a comment.
   if (/^(?:[^"#]|"(?:[^"\\]|\\.)*")*#/.test(line)) return { all: [], part: "" };
   const names = new NamesAt(analysis, offset);
   return suggestInStatement(text.slice(statementStart(analysis, offset), offset), names, true);
 }
 
-/** The kind of a suggested word, for the sign that an editor puts before it. */
+/** The kind of a suggested word, for the icon that an editor puts before it. */
 export type SuggestionKind =
   | "argument"
   | "constant"
@@ -303,12 +303,12 @@ export type SuggestionKind =
 /** A possible word at the cursor. */
 export interface Suggestion {
   readonly text: string;
-  /** Its meaning, in a sentence; empty where it is unknown. */
+  /** Its description, in a sentence; empty if unknown. */
   readonly doc: string;
   readonly kind?: SuggestionKind;
 }
 
-/** Possible words at the cursor, for the part of one that is there. */
+/** Possible words at the cursor, and the part of the word already typed. */
 export interface Suggestions {
   readonly all: readonly Suggestion[];
   readonly part: string;

@@ -1,4 +1,4 @@
-/** `?name`: the meaning of a name, from the language's own descriptions. */
+/** `?name`: describes a name, with the language's own descriptions. */
 import { addAll, maxOf } from "@dmalab/runtime/basics";
 import { FUNCTIONS, TYPES, wordSpecs } from "../builtins/mod.ts";
 import { COUNTER_GROUPS, COUNTERS } from "../builtins/types/counters.ts";
@@ -36,19 +36,20 @@ export const RULE_PAGES = [
   "v7.3",
 ] as const;
 
-/** The page that a rule is cited by, as in `dma.3.3`; undefined for what is no rule. */
+/** The page of a rule, as in `dma.3.3`; undefined if the name is not a rule. */
 export function pageOf(name: string): (typeof RULE_PAGES)[number] | undefined {
   return RULE_PAGES.find((each) => `${name}.`.toLowerCase().startsWith(`${each}.`));
 }
 
-/** Known names besides the language: those of a session, or of a place of a run. */
+/** Known names besides those of the language: of a session, or of a location in a text or run. */
 export interface KnownNames {
   summary(): Pick<SessionSummary, "declared" | "machineNames" | "variables">;
   /**
-   * The type of a variable's value, or of the machine's value for the name; undefined for neither.
+   * The type of a variable's value, or of the machine's value with that name; undefined without
+   * either.
    */
   kindOf(name: string): Type | undefined;
-  /** The entries of the record that an expression makes, where they are known. */
+  /** The entries of the record that an expression results in, if they are known. */
   entriesOf?(expression: string): readonly string[];
 }
 
@@ -57,7 +58,7 @@ export interface Describer {
   readonly columns: number;
 }
 
-/** The lines that explain a name, or say that nothing is called so; never none. */
+/** The lines that explain a name, or state that it is unknown; never empty. */
 export interface NameDescription {
   readonly found: boolean;
   readonly lines: readonly string[];
@@ -80,7 +81,7 @@ export function describeName(name: string, { session, columns }: Describer): Nam
   return { found: false, lines: [`Unknown name "${name}"${hint}`] };
 }
 
-/** Every name that could be asked for or typed. */
+/** All names that can be described or completed. */
 export function* knownNames(session: KnownNames): Generator<string> {
   const { variables, declared, machineNames } = session.summary();
   for (const { name } of variables) yield name;
@@ -89,7 +90,7 @@ export function* knownNames(session: KnownNames): Generator<string> {
   yield* languageNames();
 }
 
-/** The meaning of a name, in a sentence; empty where it is unknown. */
+/** The description of a name, in a sentence; empty if unknown. */
 export function nameDoc(name: string, session: KnownNames): string {
   const { variables } = session.summary();
   const variable = variables.find((each) => each.name === name);
@@ -101,8 +102,8 @@ export function nameDoc(name: string, session: KnownNames): string {
 }
 
 /**
- * Meanings of a name by its last part: a member of the type before the last dot, or of any type
- * where that type is unknown.
+ * Descriptions of a name by its last part: a member of the type before the last dot, or of any type
+ * if that type is unknown.
  */
 export function* membersLike(name: string, session?: KnownNames): Generator<string> {
   const owner = name.slice(0, Math.max(0, name.lastIndexOf(".")));
@@ -113,7 +114,7 @@ export function* membersLike(name: string, session?: KnownNames): Generator<stri
   }
 }
 
-/** Names of functions, statements, types and constants, without a session's own. */
+/** Names of functions, statements, types and constants of the language. */
 export function* languageNames(): Generator<string> {
   yield* Object.keys(LANGUAGE_WORDS);
   yield* FUNCTIONS.keys();
@@ -125,7 +126,7 @@ export function* languageNames(): Generator<string> {
   yield* TYPES.keys();
 }
 
-/** A function, a statement, a type or a constant, and an event; null for an unknown name. */
+/** Describes a function, a statement, a type, a constant or an event; null for an unknown name. */
 export function describeBuiltin(name: string, columns: number): string[] | null {
   const language = describeLanguage(name, columns);
   const event = describeEvent(name, columns);
@@ -142,9 +143,9 @@ export function describeEvent(name: string, columns: number): string[] | null {
 }
 
 /**
- * Everything of that name: function, type, statement, injection point, constant, fields and methods.
- * The word before a dot may be unknown: `buf.slice` lists every member called `slice`. A type's name
- * before the dot selects that type's member.
+ * Describes everything of that name: function, type, statement, injection point, constant, fields
+ * and methods. The word before a dot may be unknown: `buf.slice` lists every member called `slice`.
+ * A type's name before the dot selects that type's member.
  */
 export function describeLanguage(name: string, columns: number): string[] | null {
   const found: string[][] = [];
@@ -158,7 +159,7 @@ export function describeLanguage(name: string, columns: number): string[] | null
   if (point !== undefined) found.push(wrapText(pointText(point), columns));
   const words = wordSpecs().filter((word) =>
     (word.name === name || word.aliases.includes(name)) &&
-    // Kernel functions and events have separate descriptions.
+    // Kernel functions and events are described separately.
     !(word.group === "kernel function" && spec !== undefined) && word.group !== "event"
   );
   if (words.length > 0) {
@@ -172,7 +173,7 @@ export function describeLanguage(name: string, columns: number): string[] | null
   return found.flatMap((lines, index) => index === 0 ? lines : ["", ...lines]);
 }
 
-/** The fields and methods that a name can mean: those of the type before it, or of all types. */
+/** The fields and methods that a name can mean: of the type before the dot, or of all types. */
 function describeMembers(name: string, columns: number): string[][] {
   const dot = name.lastIndexOf(".");
   const member = name.slice(dot + 1);
@@ -181,7 +182,7 @@ function describeMembers(name: string, columns: number): string[][] {
     const lines = describeMemberOf(own, member, name, columns);
     return lines === null ? [] : [lines];
   }
-  // `iova.free` is an event, and nothing that a type has.
+  // `iova.free` is an event, and not a member of a type.
   if (dot >= 0 && eventEntry(name) !== null) return [];
   const fields: string[] = [];
   const methods: string[][] = [];
@@ -196,7 +197,7 @@ function describeMembers(name: string, columns: number): string[][] {
   return [...fields.length === 0 ? [] : [fields], ...methods];
 }
 
-/** Types with fields of the vocabulary: every event, every word of one. */
+/** Types with a field for every event, or for every field of events. */
 const OF_EVENTS: ReadonlySet<HandleType> = new Set(
   [COUNTERS, ...COUNTER_GROUPS, EVENT] as HandleType[],
 );
@@ -215,7 +216,7 @@ export function describeMemberOf(
   return method === null ? null : describeFunction(name, method, columns);
 }
 
-/** Errors of a point that are named one by one. */
+/** Errors of an injection point that are listed by name. */
 const DISPLAYED_ERRORS = 8;
 
 export function describeLanguageWord(
@@ -254,7 +255,7 @@ function describeOwn(name: string, session: KnownNames): string[] | null {
   return declared.includes(name) ? [`${name} is declared in this session`] : null;
 }
 
-/** A name the machine binds, or `name.member`. */
+/** A name that the machine binds, or `name.member`. */
 function describeMember(name: string, session: KnownNames, columns: number): string[] | null {
   const [owner, member, ...more] = name.split(".");
   const type = typeOf(owner!, session);
@@ -310,7 +311,7 @@ export function parameterText(
   return `${name}${named ? ":" : ""}${optional ? "?" : ""}`;
 }
 
-/** ` → dma` behind what has a result of a known kind. */
+/** ` → dma` after something with a result of a known kind. */
 export function resultText(type: Type): string {
   return type === "nothing" || type === "any" ? "" : ` → ${typeText(type)}`;
 }
@@ -332,7 +333,7 @@ function describeType(type: HandleType, columns: number): string[] {
   return lines;
 }
 
-/** Fields, then methods, each with the first thing that is said of it. */
+/** Fields, then methods, each with the first sentence of its description. */
 function memberPairs({ fields, methods = [] }: HandleType): (readonly [string, string])[] {
   return [
     ...fields().map(({ name, doc }) => [`.${name}`, firstSentence(doc)] as const),
@@ -342,7 +343,7 @@ function memberPairs({ fields, methods = [] }: HandleType): (readonly [string, s
   ];
 }
 
-/** Those that must be given, and that there are others. */
+/** The required parameters, and `…` if there are others. */
 function parametersAtAGlance(parameters: readonly ParameterSpec[]): string {
   const needed = parameters.filter(({ optional }) => optional !== true).map(parameterText);
   return [...needed, ...needed.length < parameters.length ? ["…"] : []].join(", ");

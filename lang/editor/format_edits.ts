@@ -1,4 +1,4 @@
-/** Formatting, as the edits that lead to the formatter's layout. */
+/** Formatting as edits that result in the formatter's layout. */
 import { formatSource } from "../format/format.ts";
 import { type SourceFile, type Span, spanText } from "../source.ts";
 import type { TextEdit } from "./rename.ts";
@@ -12,9 +12,9 @@ export interface Lines {
 }
 
 /**
- * The changes of the formatter; null where the file has a mistake, and stays as it is.
+ * The edits of the formatter; null if the file has a mistake, and is left unchanged.
  *
- * @param within Only changes that touch these lines.
+ * @param within Only edits that touch these lines.
  */
 export function formatEdits(source: SourceFile, within?: Lines): readonly TextEdit[] | null {
   const formatted = formatSource(source);
@@ -27,7 +27,7 @@ export function formatEdits(source: SourceFile, within?: Lines): readonly TextEd
   );
 }
 
-/** The lines that differ, each run of them as one edit. Equal lines stay. */
+/** Edits for the lines that differ, one for each run of them. Equal lines are not edited. */
 function lineEdits(source: SourceFile, text: string): readonly TextEdit[] {
   const before = linesOf(source.text);
   const after = linesOf(text);
@@ -48,7 +48,7 @@ function lineEdits(source: SourceFile, text: string): readonly TextEdit[] {
   return edits;
 }
 
-/** Lines of both that are passed until the same line comes in both, the fewest. */
+/** The smallest numbers of lines to skip on both sides so that the next lines are equal. */
 function nextCommon(
   before: readonly string[],
   after: readonly string[],
@@ -73,9 +73,9 @@ function linesOf(text: string): readonly string[] {
 interface QuickFix {
   readonly title: string;
   readonly fix: Fix;
-  /** The diagnostic that it fixes. */
+  /** The diagnostic that the fix corrects. */
   readonly diagnostic: Diagnostic;
-  /** There is no other fix for it. */
+  /** True if there is no other fix for the diagnostic. */
   readonly isOnly: boolean;
 }
 

@@ -1,4 +1,4 @@
-/** Describes a place of a text in words. */
+/** Describes the text at a location. */
 import { eventEntry } from "@dmalab/runtime";
 import { TYPES } from "../builtins/mod.ts";
 import { MACHINE_SCHEMA } from "../machine/schema.ts";
@@ -35,11 +35,11 @@ import { pathAt, type TreeNode } from "./tree_path.ts";
 export interface Hover {
   /** The described span. */
   readonly span: Span;
-  /** How it is written, or what it is: the first line is enough. */
+  /** The syntax or the kind of the word; the first line is enough. */
   readonly lines: readonly string[];
 }
 
-/** How wide a description is: editors show it in a small window. */
+/** Width of a description: editors show it in a small window. */
 const COLUMNS = 76;
 
 /** Describes the word at an offset; null for text without a meaning. */
@@ -91,7 +91,7 @@ function oneLine(span: Span): string {
   return text.length <= COLUMNS ? text : `${text.slice(0, COLUMNS - 1)}…`;
 }
 
-/** Meanings that need the tree around: members, arguments, keys, events. */
+/** Meanings that depend on the surrounding tree: members, arguments, keys, events. */
 function inTree(analysis: Analysis, offset: number): Hover | null {
   const path = pathAt(analysis.file, offset);
   for (let depth = path.length - 1; depth >= 0; depth--) {
@@ -175,7 +175,7 @@ function argument(name: Name, { callee }: CallExpression, analysis: Analysis): H
   return { span: name.span, lines: [`${parameter.name}: ${kinds}`, parameter.doc] };
 }
 
-/** A word of the language in its own role. */
+/** A word of the language that is used as a keyword. */
 function wordAt({ source }: Analysis, offset: number): Hover | null {
   const start = offset - source.text.slice(0, offset).match(/\w*$/)![0].length;
   const text = source.text.slice(start).match(/^\w*/)![0];

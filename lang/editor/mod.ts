@@ -1,5 +1,6 @@
 /**
- * What editors ask: completion, hover, definition, rename, tokens. No start loads it. Proof: `editor_test.ts`.
+ * The requests of an editor: completion, hover, definition, rename, tokens. Not loaded at start. Proof:
+ * `editor_test.ts`.
  *
  * What other members use:
  */

@@ -1,4 +1,4 @@
-/** The names that a place of a text sees, with what is known of their values. */
+/** The names that are visible at a location of a text, with the known facts about their values. */
 import type { NameBinding, Variable } from "../check/names/bindings.ts";
 import type { StructuralType } from "../check/types/shape.ts";
 import { SourceFile, type Span } from "../source.ts";
@@ -24,7 +24,7 @@ import { everyNode, pathAt, type TreeNode } from "./tree_path.ts";
 
 /** The names that are known at an offset. */
 export class NamesAt implements KnownNames {
-  /** Inner ones hide outer ones. */
+  /** Inner variables hide outer ones. */
   readonly #variables: ReadonlyMap<string, Variable>;
 
   constructor(private readonly analysis: Analysis, offset: number) {
@@ -52,7 +52,7 @@ export class NamesAt implements KnownNames {
     return [...this.shapeOf(expression)?.entries?.keys() ?? []];
   }
 
-  /** The value of an expression at the place; undefined for other text. */
+  /** The shape of an expression at the location; undefined for other text. */
   shapeOf(text: string): StructuralType | undefined {
     const source = new SourceFile("expression", text);
     const { diagnostics, file: { items: [item] } } = parse(source, { mode: "repl" });
@@ -61,12 +61,12 @@ export class NamesAt implements KnownNames {
     const { kinds, resolution } = this.analysis.checked;
     const isName = item.expression.kind === "Name";
     const shape = isName && names.length === 0 ? undefined : kinds.shapeOf(item.expression);
-    // They are no names of the text.
+    // Remove the temporary names: they do not occur in the text.
     for (const name of names) resolution.names.delete(name);
     return shape;
   }
 
-  /** Gives the names of an expression their meaning, and returns the names that have one. */
+  /** Resolves the names of an expression. @returns The names that were resolved. */
   #bind(expression: Expression): readonly NameExpression[] {
     const { resolution, scope } = this.analysis.checked;
     const bound: NameExpression[] = [];
@@ -82,7 +82,7 @@ export class NamesAt implements KnownNames {
   }
 }
 
-/** The kind of a name's meaning. */
+/** The kind of a binding's value. */
 export function kindOfBinding({ checked }: Analysis, binding: NameBinding, span: Span): Type {
   const name: NameExpression = { kind: "Name", name: "", span };
   checked.resolution.names.set(name, binding);
@@ -91,7 +91,7 @@ export function kindOfBinding({ checked }: Analysis, binding: NameBinding, span:
   return type;
 }
 
-/** The variables that can be seen at an offset. */
+/** The variables that are visible at an offset. */
 function variablesAt(analysis: Analysis, offset: number): ReadonlyMap<string, Variable> {
   const { checked: { resolution, scope }, file } = analysis;
   const found = new Map<string, Variable>();
@@ -112,7 +112,7 @@ function variablesAt(analysis: Analysis, offset: number): ReadonlyMap<string, Va
   return found;
 }
 
-/** Functions and tests see nothing of the statements around them. */
+/** Functions and tests do not see variables of the statements around them. */
 const OWN_CODE: ReadonlySet<string | undefined> = new Set([
   "Function",
   "Test",
@@ -123,7 +123,7 @@ const OWN_CODE: ReadonlySet<string | undefined> = new Set([
 
 function statementsOf(node: TreeNode): readonly Statement[] {
   if (node.kind === "File") return (node as FileNode).items;
-  // The loop of a bench sees what its setup binds.
+  // The loop of a bench sees the variables of its setup.
   if (node.kind === "Bench") return (node as BenchDeclaration).setup?.statements ?? [];
   return "statements" in node ? (node as Block).statements : [];
 }
@@ -132,7 +132,7 @@ function axisNames({ table }: TestDeclaration | PropertyDeclaration | BenchDecla
   return table?.axes.map(({ name }) => name) ?? [];
 }
 
-/** The part of a node in which its names are visible. */
+/** The parts of a node that bind names which are visible inside it. */
 function boundBy(node: TreeNode) {
   switch (node.kind) {
     case "Function":

@@ -1,4 +1,4 @@
-/** Every place of a program's name, with its symbol. */
+/** Every occurrence of a program's names, with its symbol. */
 import { remembered } from "../values/remembered.ts";
 import type { NameBinding, Variable } from "../check/names/bindings.ts";
 import { type SourceFile, type Span, spanText } from "../source.ts";
@@ -21,7 +21,7 @@ import { everyNode } from "./tree_path.ts";
 export interface NameSymbol {
   readonly name: string;
   readonly binding: NameBinding;
-  /** The name where it is declared; null for what no file declares. */
+  /** The name where it is declared; null if no file declares it. */
   readonly declaration: Span | null;
 }
 
@@ -75,12 +75,12 @@ function identityOf(binding: NameBinding, checked: CheckedFiles) {
   }
 }
 
-/** False for the `value` that a register is written with: the language names it. */
+/** False for the parameter `value` of a register's write: the language names it. */
 function isWritten({ name, span }: Variable): boolean {
   return spanText(span) === name;
 }
 
-/** The name of the machine's block that is called so; null where none is. */
+/** The name of the machine's block with that text; null without one. */
 function blockNamed(name: string, { machine }: CheckedFiles): Name | null {
   for (const block of blockNames(machine.declaration?.entries ?? [])) {
     if (block.text === name) return block;
@@ -96,7 +96,7 @@ function* blockNames(entries: readonly MachineEntry[]): Generator<Name> {
   }
 }
 
-/** Every name of a program, by file and place. */
+/** Every name of a program, by file and location. */
 export function occurrencesIn(checked: CheckedFiles): readonly Occurrence[] {
   const found = new Collector(checked);
   const { machine, resolution, scopes } = checked;
@@ -121,8 +121,8 @@ export function occurrencesIn(checked: CheckedFiles): readonly Occurrence[] {
 }
 
 /**
- * Consts in the settings of machines, which are worked out apart from all other names, and names
- * before arguments of the script's own functions: they are those of the parameters.
+ * Adds consts in the settings of machines, which are resolved separately, and the names before
+ * arguments of the script's own functions, which refer to the parameters.
  */
 function addOthers(file: FileNode, { declared }: FileScope, found: Collector): void {
   const { resolution } = found.checked;
@@ -149,7 +149,10 @@ type AnyCase = TestDeclaration | PropertyDeclaration | BenchDeclaration;
 
 const CASE_KINDS: ReadonlySet<string> = new Set(["Test", "Property", "Bench"]);
 
-/** The names of a table's axes in its machine, which is built before the test runs. */
+/**
+ * Adds the names of a table's axes in the settings of its machine, which is built before the test
+ * runs.
+ */
 function addAxes({ modifiers, table }: AnyCase, found: Collector): void {
   for (const { name } of table?.axes ?? []) {
     const variable = found.checked.resolution.variables.get(name);
@@ -161,7 +164,7 @@ function addAxes({ modifiers, table }: AnyCase, found: Collector): void {
   }
 }
 
-/** In order, each place once. */
+/** Sorted, each location once. */
 function distinct(all: readonly Occurrence[]): readonly Occurrence[] {
   const sorted = all.toSorted((a, b) =>
     a.span.source === b.span.source
@@ -176,7 +179,7 @@ function distinct(all: readonly Occurrence[]): readonly Occurrence[] {
   });
 }
 
-/** The name at an offset of a file, or one that ends there; null where none does. */
+/** The name at an offset of a file, including one that ends there; null without one. */
 export function occurrenceAt(
   { occurrences, source }: {
     readonly source: SourceFile;
@@ -190,7 +193,7 @@ export function occurrenceAt(
   return here.at(-1) ?? null;
 }
 
-/** True for a name that the text itself chose. */
+/** Whether the program's text itself chose the name. */
 export function isOwnName({ binding, declaration }: NameSymbol): boolean {
   const isOwn = binding.kind === "variable" || binding.kind === "const" ||
     binding.kind === "function";

@@ -1,30 +1,30 @@
-/** The call with the arguments that are being typed, at the end of a text. */
+/** The call whose arguments are being typed, at the end of a text. */
 
 export interface OpenCall {
-  /** `dma_map_phys`, `ssd.read`; empty for what has no name. */
+  /** `dma_map_phys`, `ssd.read`; empty if the called expression has no name. */
   readonly callee: string;
-  /** Arguments before this one that came without a name. */
+  /** Number of arguments without a name before this one. */
   readonly unnamed: number;
   /** Names of the named arguments. */
   readonly given: readonly string[];
-  /** The name in front of this one; null without. */
+  /** The name before this argument; null without one. */
   readonly name: string | null;
-  /** Nothing of this one is there yet, or only its name. */
+  /** True if nothing of this argument is typed yet, except perhaps its name. */
   readonly atStart: boolean;
-  /** The text ends in a string. */
+  /** True if the text ends inside a string. */
   readonly inText: boolean;
 }
 
 interface Bracket {
   readonly opener: string;
-  /** The text before it. */
+  /** The called name before the bracket. */
   readonly callee: string;
   readonly args: string[];
-  /** The argument that is being read. */
+  /** The text of the current argument. */
   arg: string;
 }
 
-/** The innermost call that is open at the end of a text; null where another bracket is, or none. */
+/** The innermost open call at the end of a text; null if another bracket is innermost, or none. */
 export function openCall(text: string): OpenCall | null {
   const open: Bracket[] = [{ opener: "", callee: "", args: [], arg: "" }];
   let inText = false;
@@ -37,7 +37,7 @@ export function openCall(text: string): OpenCall | null {
       const callee = inner.arg.match(/[A-Za-z_][\w.]*$/)?.[0] ?? "";
       open.push({ opener: letter, callee, args: [], arg: "" });
     } else if (")]}".includes(letter)) {
-      // A surplus closing bracket does not discard the line.
+      // An extra closing bracket does not invalidate the rest of the line.
       if (open.length > 1) open.pop();
       open.at(-1)!.arg += letter;
     } else if (letter === ",") {
@@ -58,7 +58,7 @@ export function openCall(text: string): OpenCall | null {
   };
 }
 
-/** `into` of `into: buf`. */
+/** `into` in `into: buf`. */
 function nameOf(arg: string): string | null {
   return arg.match(/^\s*(\w+)\s*:/)?.[1] ?? null;
 }

@@ -1,4 +1,4 @@
-/** The structure of a file: its symbols, its foldable parts, and the ranges around a place. */
+/** The structure of a file: its symbols, its foldable parts, and the ranges around a location. */
 import type { Span } from "../source.ts";
 import { CLOSERS, OPENERS, tokenEnd, tokenize } from "../syntax/tokens.ts";
 import type { MachineEntry, Statement } from "../syntax/tree/ast.ts";
@@ -7,7 +7,7 @@ import { pathAt } from "./tree_path.ts";
 
 type OutlineKind = "machine" | "block" | "const" | "function" | "variable" | "driver" | Case;
 
-/** A part that runs on a separate machine. */
+/** A declaration that runs on a separate machine. */
 export type Case = "test" | "property" | "bench";
 
 export interface OutlineEntry {
@@ -18,7 +18,7 @@ export interface OutlineEntry {
   readonly children: readonly OutlineEntry[];
 }
 
-/** The symbols of a file, in its order. */
+/** The symbols of a file, in textual order. */
 export function outlineOf({ file }: Analysis): readonly OutlineEntry[] {
   return file.items.flatMap((item) => entryOf(item) ?? []);
 }
@@ -69,7 +69,7 @@ function blockEntry(entry: MachineEntry): readonly OutlineEntry[] {
   }];
 }
 
-/** Lines, from 1, of which all but the first can be hidden. */
+/** Lines, from 1; all but the first can be hidden. */
 export interface Fold {
   readonly first: number;
   readonly last: number;
@@ -103,7 +103,7 @@ function* commentFolds(source: Analysis["source"]): Generator<Fold> {
   }
 }
 
-/** The pieces of text around an offset, each inside the one before it. */
+/** The ranges of text around an offset, each inside the previous one. */
 export function surroundings({ file }: Analysis, offset: number): readonly Span[] {
   const spans: Span[] = [];
   for (const { span } of pathAt(file, offset)) {

@@ -1,4 +1,4 @@
-/** Another name for something that a program declares. */
+/** Renames something that a program declares. */
 import { SourceFile, type Span } from "../source.ts";
 import type { SourceLoader } from "../syntax/load_files.ts";
 import { HARD_WORDS } from "../syntax/language_words.ts";
@@ -12,24 +12,24 @@ export interface TextEdit {
 
 export type Renamed =
   | { readonly ok: true; readonly edits: readonly TextEdit[] }
-  /** Why not, as a sentence without its end. */
+  /** Why it cannot be renamed, as a sentence without its full stop. */
   | { readonly ok: false; readonly why: string };
 
-/** The name at an offset that can get another one; a reason where it cannot. */
+/** The name at an offset that can be renamed, or the reason why it cannot. */
 export function renameable(analysis: Analysis, offset: number): Span | string {
   const found = occurrenceAt(analysis, offset);
   if (found === null) return "There is no name here";
   const { binding, name } = found.symbol;
-  // A device's name is in its events, and in the expectations of tests.
+  // A device's name occurs in its events, and in the expectations of tests.
   if (binding.kind === "machine") return `\`${name}\` is a name in the machine's events`;
   if (!isOwnName(found.symbol)) return `\`${name}\` belongs to the language`;
   return found.span;
 }
 
 /**
- * The edits that give the name at an offset another one, in all files of the program.
+ * The edits that rename the name at an offset, in all files of the program.
  *
- * What they lead to is read again: unless every name keeps its meaning, the list is empty.
+ * The edited program is read again: unless every name keeps its meaning, the list is empty.
  */
 export function renameAt(
   analysis: Analysis,
@@ -43,7 +43,7 @@ export function renameAt(
     : renameSymbol(analysis, occurrenceAt(analysis, offset)!.symbol, name, loader);
 }
 
-/** The same for names that the program chose. */
+/** The same for a symbol, for names that the program chose. */
 export function renameSymbol(
   analysis: Analysis,
   symbol: NameSymbol,
@@ -60,7 +60,7 @@ export function renameSymbol(
     : { ok: false, why: `\`${name}\` is already another name where one of the uses is` };
 }
 
-/** Meanings of names, and mistakes, without the names themselves and the places. */
+/** The symbols of all names, and the diagnostics, without the names' text and the locations. */
 function meaningOf(analysis: Analysis): string {
   const numbers = new Map<unknown, number>();
   const names = analysis.occurrences.map(({ isDeclaration, symbol, span }) => {
@@ -91,10 +91,10 @@ export function edited(source: SourceFile, edits: readonly TextEdit[]): SourceFi
   return new SourceFile(source.name, text);
 }
 
-/** A place in a file, or a whole file by the path that the text names. */
+/** A location in a file, or a whole file by the path in the text. */
 type Definition = { readonly span: Span } | { readonly path: string };
 
-/** Where the name at an offset is declared; null for what no file declares. */
+/** The declaration of the name at an offset; null if no file declares it. */
 export function definitionAt(analysis: Analysis, offset: number): Definition | null {
   const file = analysis.file.items
     .filter((item) => item.kind === "Use" || item.kind === "CDriver")
@@ -108,7 +108,7 @@ export function definitionAt(analysis: Analysis, offset: number): Definition | n
   return declaration === null ? null : { span: declaration };
 }
 
-/** Every place that names the same as the name at an offset; none where nothing is named. */
+/** Every location with the same symbol as the name at an offset; empty without a name. */
 export function referencesAt(analysis: Analysis, offset: number): readonly Span[] {
   const found = occurrenceAt(analysis, offset);
   return found === null ? [] : placesOf(analysis, found.symbol);

@@ -1,4 +1,4 @@
-/** The roles of a text's words that a grammar of patterns cannot find. */
+/** The roles of a text's words that a grammar of regular expressions cannot find. */
 import type { NameBinding } from "../check/names/bindings.ts";
 import { wordsOf } from "../syntax/parse.ts";
 import { Identifier, isA, Label, Name as NameToken } from "../syntax/tokens.ts";
@@ -17,7 +17,7 @@ import type { Analysis } from "./analysis.ts";
 import type { NameSymbol } from "./occurrences.ts";
 import { everyNode, type TreeNode } from "./tree_path.ts";
 
-/** By the names that editors have for them. */
+/** The names of the roles in editors. */
 export const TOKEN_TYPES = [
   "keyword",
   "variable",
@@ -43,7 +43,7 @@ export interface SemanticToken {
   readonly modifiers: readonly TokenModifier[];
 }
 
-/** The names and keywords of a text, in its order. */
+/** The names and keywords of a text, in textual order. */
 export function semanticTokens(analysis: Analysis): readonly SemanticToken[] {
   const found = new Map<number, SemanticToken>();
   const add = ({ end, source, start }: Span, type: TokenType, ...modifiers: TokenModifier[]) => {
@@ -59,7 +59,7 @@ export function semanticTokens(analysis: Analysis): readonly SemanticToken[] {
   for (const token of wordsOf(source)) {
     const start = token.startOffset;
     if (!/^[A-Za-z_]/.test(token.image) || token.tokenType === Identifier) continue;
-    // A word before `:` is a label whatever it is elsewhere.
+    // A word before `:` is a label, even if it is a keyword elsewhere.
     if (token.tokenType === Label || isA(token, NameToken) && found.has(start)) continue;
     if (token.image.startsWith('bytes"')) continue;
     add({ source, start, end: start + token.image.length }, "keyword");

@@ -13,7 +13,7 @@ export interface Signature {
   readonly label: string;
   readonly doc: string;
   readonly parameters: readonly { readonly label: string; readonly doc: string }[];
-  /** The parameter that is being typed; null behind the last one. */
+  /** The index of the parameter that is being typed; null behind the last one. */
   readonly active: number | null;
 }
 
@@ -23,7 +23,7 @@ interface Called {
   readonly doc: string;
 }
 
-/** The signature of the innermost call that is open at an offset; null where none is known. */
+/** The signature of the innermost open call at an offset; null if it is unknown. */
 export function signatureAt(analysis: Analysis, offset: number): Signature | null {
   const { checked, source } = analysis;
   const call = openCall(source.text.slice(statementStart(analysis, offset), offset));

@@ -1,8 +1,8 @@
-/** Where an offset lies in the syntax tree. */
+/** Finds the nodes of the syntax tree at an offset. */
 import { addAll } from "@dmalab/runtime/basics";
 import type { Span } from "../source.ts";
 
-/** Anything of the tree: statements, expressions, names, blocks and entries of blocks. */
+/** Any node: statements, expressions, names, blocks and entries of blocks. */
 export interface TreeNode {
   readonly span: Span;
   readonly kind?: string;
@@ -21,7 +21,7 @@ function* childrenOf(node: object): Generator<TreeNode> {
   }
 }
 
-/** The nodes around an offset, the outermost first; one that ends there counts too. */
+/** The nodes around an offset, outermost first; a node that ends there counts, too. */
 export function pathAt(root: TreeNode, offset: number): readonly TreeNode[] {
   const path = [root];
   for (let node: TreeNode | undefined = root; node !== undefined;) {
@@ -31,7 +31,7 @@ export function pathAt(root: TreeNode, offset: number): readonly TreeNode[] {
   return path;
 }
 
-/** Of two neighbours that meet at the offset it is the one that begins there. */
+/** The innermost child at an offset; if two children meet there, the one that begins at the offset. */
 function innerAt(node: TreeNode, offset: number): TreeNode | undefined {
   let found: TreeNode | undefined;
   for (const child of childrenOf(node)) {

@@ -1,9 +1,9 @@
 /**
  * The language's own words: one row for each.
  *
- * Lexer, parser, hints, completion, help and tests read them here. A word of the grammar without a
- * row does not compile; a row that the grammar gives no meaning, and one that docs/language.md does
- * not name, fail a test.
+ * Lexer, parser, hints, completion, help and tests use these rows. A word of the grammar without a
+ * row does not compile; a row without a use in the grammar, and one that docs/language.md does not
+ * name, fail a test.
  */
 import { hard, type KeywordSpec, soft } from "./word_row.ts";
 
@@ -464,7 +464,7 @@ type WordOf<C extends KeywordSpec["class"]> = {
 
 /** Words that are never names, except after `.` and before `:`. */
 export type HardWord = WordOf<"hard">;
-/** Words that have a special meaning in one kind of place and are names elsewhere. */
+/** Words that have a special meaning only at certain places and are names elsewhere. */
 export type SoftWord = WordOf<"soft">;
 
 export const LANGUAGE_WORDS: Readonly<Record<LanguageWord, KeywordSpec<LanguageWord>>> = ROWS;

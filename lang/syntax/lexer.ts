@@ -1,32 +1,32 @@
 /**
- * Tokens of a text, by the patterns of their types: the first one that matches wins, unless the longer
- * one that it gives way to matches more.
+ * Splits a text into tokens by the patterns of the token types: the first type that matches wins,
+ * unless its `LONGER_ALT` matches more characters.
  *
- * Chevrotain's lexer works out tables for any lexer at every start, which takes longer than all that a
- * short file's tokens need: here only what a text's own characters ask for is worked out.
+ * Chevrotain's lexer builds tables for all characters at every start, which takes longer than
+ * tokenizing a short file: this one builds only the tables for characters that occur in the text.
  */
 import type { IToken, TokenType } from "chevrotain";
 
-/** The group of types that are left out. */
+/** The group of token types that are left out of the result. */
 export const LEFT_OUT = "left out";
 
-/** Characters with separate lists. */
+/** Character codes below this have a list of possible token types of their own. */
 const DISPLAYED_CODES = 256;
 
 export class PatternLexer {
-  /** By the code of a first character, as far as they were asked for. */
+  /** Possible token types by the code of the first character; built on demand. */
   readonly #beginning: (readonly TokenType[] | undefined)[] = [];
-  /** Whose pattern may begin with any other character. */
+  /** Token types for any other first character. */
   readonly #beyond: readonly TokenType[];
-  /** Where the token ends that was matched last. */
+  /** The end of the token that was matched last. */
   #end = 0;
 
-  /** @param types In the order they are tried; one of them matches, whatever comes. */
+  /** @param types In the order in which they are tried; for any character one of them has to match. */
   constructor(private readonly types: readonly TokenType[]) {
     this.#beyond = types.filter(({ PATTERN: pattern }) => typeof pattern !== "string");
   }
 
-  /** @param offset Where the text begins in its file. */
+  /** @param offset The offset of the text in its file. */
   tokenize(text: string, offset: number): IToken[] {
     const tokens: IToken[] = [];
     for (let at = 0; at < text.length;) {
@@ -34,7 +34,7 @@ export class PatternLexer {
       const end = this.#end;
       if (type.GROUP !== LEFT_OUT) {
         tokens.push({
-          // A text that is there already is not made again.
+          // For a fixed pattern its string is reused.
           image: typeof type.PATTERN === "string" ? type.PATTERN : text.slice(at, end),
           startOffset: at + offset,
           endOffset: end - 1 + offset,
@@ -72,10 +72,10 @@ const beginsWith =
       ? pattern.startsWith(character)
       : starts?.includes(character) === true;
 
-/** Where a type's pattern ends that begins here; -1 where it does not match. */
+/** The end of a match of the type's pattern at `at`; -1 if it does not match. */
 function endOf({ PATTERN: pattern }: TokenType, text: string, at: number): number {
   if (typeof pattern === "string") return text.startsWith(pattern, at) ? at + pattern.length : -1;
-  // The patterns are sticky.
+  // Patterns that are not strings are sticky regular expressions.
   const sticky = pattern as RegExp;
   sticky.lastIndex = at;
   return sticky.test(text) ? sticky.lastIndex : -1;

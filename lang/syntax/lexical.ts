@@ -1,6 +1,6 @@
 /**
- * The pass after the lexer: looks into every literal, explains what other languages would write,
- * and leaves tokens that the parser can take without a second complaint.
+ * The pass after the lexer: checks every literal, explains syntax of other languages, and returns
+ * tokens that the parser accepts without reporting the same mistakes again.
  */
 import type { IToken, TokenType } from "chevrotain";
 import type { LiteralProblem } from "./tree/literals.ts";
@@ -21,7 +21,7 @@ import * as t from "./tokens.ts";
 
 const { Hard } = t;
 
-/** The replacement of another language's operator; `null` drops it. */
+/** Token types that replace operators of other languages; `null` drops the operator. */
 const OTHER_LANGUAGES_OPERATORS: Readonly<
   Record<string, { readonly type: TokenType | null; readonly hint: string }>
 > = {
@@ -39,7 +39,7 @@ const OTHER_LANGUAGES_OPERATORS: Readonly<
   "--": { type: null, hint: "write `name = name - 1`" },
 };
 
-/** The hint for a character, with blanks between the characters of a row. */
+/** Hints for invalid characters; the characters of a row are separated by spaces. */
 const CHARACTER_HINTS = byWord([
   ["\u201c \u201d \u2018 \u2019", 'write strings in plain double quotes: `"…"`'],
   ["\u2013 \u2014 \u2212", "write the minus sign as a plain `-`"],
@@ -59,7 +59,7 @@ const CHARACTER_HINTS = byWord([
 /** Checks the tokens of a file; returns the tokens for the parser. */
 export function checkTokens(tokens: readonly IToken[], reporter: DiagnosticReporter): IToken[] {
   const kept: IToken[] = [];
-  /** The last string without an end. */
+  /** The last unclosed string. */
   let unclosed: IToken | undefined;
   for (let index = 0; index < tokens.length; index++) {
     const token = tokens[index]!;
@@ -82,7 +82,7 @@ export function checkTokens(tokens: readonly IToken[], reporter: DiagnosticRepor
           kept.push(part);
         }
         if (endsTextOfLineBefore(token, unclosed, reporter)) {
-          // The rest of that text is before it.
+          // The tokens before this quote are the rest of that string: drop them.
           while (kept.length > 0 && kept.at(-1)!.tokenType !== t.Newline) kept.pop();
         } else reportUnclosed(token, reporter);
         unclosed = token;
@@ -106,7 +106,7 @@ export function checkTokens(tokens: readonly IToken[], reporter: DiagnosticRepor
   return kept;
 }
 
-/** Whatever is said of a thing says its name. */
+/** Reports a name that is too long: messages about a thing repeat its name. */
 function reportLongName(token: IToken, reporter: DiagnosticReporter): void {
   const message = `Name too long: ${token.image.length} characters`;
   reporter.errorOn("E0116", token, message, `a name has at most ${MAX_REPEATED} characters`);
@@ -119,7 +119,7 @@ function report(token: IToken, problem: LiteralProblem, reporter: DiagnosticRepo
   });
 }
 
-/** Most numbers are short and plain: they need no second look. */
+/** Most numbers are short and plain: they need no further check. */
 const PLAIN_NUMBER = /^(?:0|[1-9][0-9]{0,14})$/;
 
 function checkNumber(token: IToken, reporter: DiagnosticReporter): void {
@@ -128,7 +128,7 @@ function checkNumber(token: IToken, reporter: DiagnosticReporter): void {
   if (value.kind === "problem") report(token, value.problem, reporter);
 }
 
-/** `4 KiB`: explained, and read as one number. */
+/** `4 KiB`: reports the space, and accepts it as one number. */
 function unitBehindBlank(
   token: IToken,
   next: IToken | undefined,
@@ -153,20 +153,20 @@ function unitBehindBlank(
   return true;
 }
 
-/** Words with a name in quotes and a block behind them. */
+/** Words that are followed by a name in quotes and a block. */
 const NAMED_BLOCKS: ReadonlySet<string> = new Set(
   keywordsWhere(({ behind }) => behind === "text and block"),
 );
 
 /**
- * An unclosed string takes the rest of its line. Brackets and commas at its end most likely do not
- * belong to it: the string without that tail, and the tail's tokens, so that one missing quote
- * leaves no bracket open.
+ * An unclosed string extends to the end of its line. Brackets and commas at the end most likely do
+ * not belong to it. Returns the string without that tail, and the tokens of the tail, so that a
+ * missing quote leaves no bracket unclosed.
  */
 function giveBackTail(token: IToken, isBlockName: boolean): IToken[] {
   const closers = isBlockName ? "{" : ")]},;";
   const all = tailOf(token.image, closers);
-  // Brackets that were opened inside the string are closed inside it.
+  // Closing brackets belong to the string if it contains their opening brackets.
   const inside = token.image.slice(0, token.image.length - all.length);
   const kept = [...closers].filter((closer) =>
     isBlockName || !inside.includes(closer === ")" ? "(" : closer === "]" ? "[" : "{")
@@ -179,14 +179,14 @@ function giveBackTail(token: IToken, isBlockName: boolean): IToken[] {
   return [token, ...t.tokenize(tail, offset)];
 }
 
-/** The longest end of a text that is made of some characters and blanks. */
+/** The longest tail of a text that consists of the given characters and spaces. */
 function tailOf(text: string, characters: string): string {
   let start = text.length;
   while (start > 0 && ` \t${characters}`.includes(text.charAt(start - 1))) start--;
   return text.slice(start);
 }
 
-/** The quote that ends a string begun in the line before: that it does not end there is said. */
+/** Whether a quote was meant to end a string of the previous line, which was reported as unclosed. */
 function endsTextOfLineBefore(
   { image, startOffset }: IToken,
   before: IToken | undefined,

@@ -1,11 +1,11 @@
 /**
- * Decides which ends of lines are ends of statements.
+ * Decides which newlines end a statement.
  *
  * A newline is dropped inside `(` and `[`, after `=`, `+=`, `=>`, `:`, a binary operator or a
  * comma, before a line that begins with `.` and a name, and between a `}` and `else` or `and`. It
  * is kept nevertheless when the next line begins with a word that can only begin a statement: then
- * the line before is broken, and the error belongs there. Blank lines, newlines next to a brace and
- * newlines at the end say nothing and are dropped as well.
+ * the previous line is incomplete, and the error belongs there. Blank lines, newlines next to a
+ * brace and newlines at the end have no meaning and are dropped as well.
  */
 import type { IToken } from "chevrotain";
 import { beginsStatement, continuesAfter } from "./recovery/bracket_matcher.ts";
@@ -16,15 +16,18 @@ import * as t from "./tokens.ts";
 
 const { Hard } = t;
 
-/** Soft words that begin a statement where no name could be followed by a name or a literal. */
+/**
+ * Soft words that begin a statement if a name or a literal follows, which no name could have after
+ * it.
+ */
 const SOFT_STATEMENT_WORDS: ReadonlySet<string> = new Set(
   keywordsWhere((row) => row.class === "soft" && isStatementWord(row)),
 );
 
-/** Newlines separate between braces only; `for (` is the head of a loop in C. */
+/** Newlines separate only inside braces; `for (` begins a loop in the style of C. */
 type OpenBracket = "braces" | "brackets" | "loop head";
 
-/** The tokens of a file, brackets balanced, without the newlines that end nothing. */
+/** The tokens of a file with balanced brackets, without newlines that end no statement. */
 export function joinLines(tokens: readonly IToken[], reporter: DiagnosticReporter): IToken[] {
   const joined: IToken[] = [];
   const open: OpenBracket[] = [];
@@ -59,7 +62,7 @@ export function joinLines(tokens: readonly IToken[], reporter: DiagnosticReporte
   return joined;
 }
 
-/** Between round and square brackets `;` is read as the comma it should be. */
+/** Inside round and square brackets, reports `;` and reads it as a comma. */
 function refuseSemicolon(
   token: IToken,
   open: OpenBracket | undefined,
@@ -89,7 +92,10 @@ function endsStatement(
     (beginsStatement(first, second) || beginsSoftStatement(first, second));
 }
 
-/** How many more brackets a line opens than it closes, and whether it ends where a value is due. */
+/**
+ * The opening minus the closing brackets of a line, and whether its last token requires a
+ * continuation.
+ */
 export function opensMore(line: string): { readonly depth: number; readonly goesOn: boolean } {
   const tokens = t.tokenize(line);
   let depth = 0;

@@ -5,36 +5,36 @@ import type { FileNode, UseDeclaration } from "./tree/ast.ts";
 import { MAX_TEXT_LENGTH, parse } from "./parse.ts";
 import type { ParseResult } from "./parse_result.ts";
 
-/** Why a file could not be had. */
+/** Why a file could not be loaded. */
 export class LoadError {
-  /** Why, in one word for the code, and as a sentence. */
+  /** The reason, in one word for code, and as a sentence. */
   constructor(
     readonly reason: "not_found" | "outside_root" | "unreadable",
     /** The mistake, as a sentence without a final period. */
     readonly message: string,
-    /** How to put it right, where that is known. */
+    /** How to correct it, if that is known. */
     readonly hint?: string,
   ) {}
 }
 
 /**
- * Where files come from. The command line reads them from the disk; tests and a browser page have
- * them in memory.
+ * Loads files. The command line reads them from the disk; tests and a browser page have them in
+ * memory.
  */
 export interface SourceLoader {
   /**
    * Loads a file that `use` names.
    *
-   * Two paths to one file give source files of one name: that is how circles are found.
+   * Two paths to one file must give source files with the same name: cycles are found by it.
    *
    * @param path As written.
-   * @param from The file that uses it, which the path is relative to; null for the working folder.
-   * @param limitBytes A longer file is not read; any when it is left out.
+   * @param from The file that uses it, to which the path is relative; null for the working folder.
+   * @param limitBytes A longer file is not loaded; without a limit any file is.
    */
   load(path: string, from: SourceFile | null, limitBytes?: number): SourceFile | LoadError;
 }
 
-/** Files that are in memory, by their paths; a path is the same wherever it is used. */
+/** Files in memory, by path; a path means the same file wherever it is used. */
 export function memoryFiles(files: Readonly<Record<string, string>> = {}): SourceLoader {
   const sources = new Map<string, SourceFile>();
   return {
@@ -49,7 +49,7 @@ export function memoryFiles(files: Readonly<Record<string, string>> = {}): Sourc
   };
 }
 
-/** That a file has more bytes than are read. */
+/** The error for a file with more bytes than the limit. */
 export function tooLong(path: string, sizeBytes: number, limitBytes: number): LoadError {
   return new LoadError(
     "unreadable",
@@ -57,7 +57,7 @@ export function tooLong(path: string, sizeBytes: number, limitBytes: number): Lo
   );
 }
 
-/** The use of a file, known by its name. */
+/** A kind of file, recognised by the name. */
 export interface FileKind {
   readonly name: RegExp;
   readonly what: string;
@@ -66,8 +66,8 @@ export interface FileKind {
 const SCENARIO: FileKind = { name: /\.dma$/, what: "a scenario (*.dma)" };
 
 /**
- * Why a file is not even read, for its name: a message about its text would show a line of whatever it
- * is. Null where nothing is wrong with it.
+ * The error for a file with a name of the wrong kind. Such a file is not read, because a message about
+ * its text would print a line of an arbitrary file. Null for a valid name.
  */
 export function misnamed(path: string, { name, what }: FileKind): LoadError | null {
   return name.test(path)
@@ -75,7 +75,10 @@ export function misnamed(path: string, { name, what }: FileKind): LoadError | nu
     : new LoadError("unreadable", `Cannot use "${path}": it is not named as ${what} is`);
 }
 
-/** Loads the file that a text names, from the folder of the file around it; null after an error. */
+/**
+ * Loads the file that a text names, relative to the folder of that text's file; null after an
+ * error.
+ */
 export function loadNamedFile(
   path: string,
   span: Span,
@@ -105,23 +108,26 @@ export interface LoadedFile {
   readonly uses: readonly { readonly declaration: UseDeclaration; readonly loaded: LoadedFile }[];
 }
 
-/** Files that may use one another in a row, files of one program, and characters of all of them. */
+/** Limits for the nesting of `use`, for the files of a program, and for their characters in total. */
 const MAX_DEPTH = 100;
 const MAX_FILES = 1000;
 const MAX_CHARACTERS = MAX_TEXT_LENGTH;
 
-/** Reads and parses a file with all it uses. Each file is read once, however often it is used. */
+/**
+ * Reads and parses a file and all files that it uses. Each file is read once, however often it is
+ * used.
+ */
 export class FileLoader {
   readonly #known = new Map<string, LoadedFile>();
   readonly #pending: SourceFile[] = [];
-  /** Every file so far, each after those it uses. */
+  /** All files loaded so far, each after the files it uses. */
   readonly files: LoadedFile[] = [];
   #characters = 0;
   #isFull = false;
 
   constructor(readonly loader: SourceLoader, readonly bag: DiagnosticBag) {}
 
-  /** @param read Parses the file itself; used files are parsed as always. */
+  /** @param read Parses the main file; the files that it uses are parsed by `parse`. */
   load(source: SourceFile, read: (source: SourceFile) => ParseResult = parse): LoadedFile {
     const { diagnostics, file } = read(source);
     for (const diagnostic of diagnostics) this.bag.add(diagnostic);
@@ -162,13 +168,13 @@ export class FileLoader {
     }
     const tooMuch = this.#tooMuch(source);
     if (tooMuch === null) return this.load(source);
-    // Once is enough: what else is used is too much as well.
+    // Reported once: every further file exceeds the limit, too.
     if (!this.#isFull) this.bag.error("E0709", pathSpan, `Cannot use "${path}": ${tooMuch}`);
     this.#isFull = true;
     return null;
   }
 
-  /** Why one more file is too much; null when it is not. */
+  /** The limit that one more file would exceed; null for none. */
   #tooMuch(source: SourceFile): string | null {
     this.#characters += source.text.length;
     if (this.#pending.length >= MAX_DEPTH) {

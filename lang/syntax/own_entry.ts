@@ -1,14 +1,14 @@
 /**
- * The entry of a table under a name that a script has given; undefined without one. Asked plainly,
- * a table has what every object has: `constructor`, `toString` and their like.
+ * The entry of a table for a name from a script; undefined without one. A plain access would also
+ * find the members of every object: `constructor`, `toString` and so on.
  */
 export function ownEntry<T>(table: Readonly<Record<string, T>>, name: string): T | undefined {
   return Object.hasOwn(table, name) ? table[name] : undefined;
 }
 
 /**
- * A table of rows for several words each. @param rows The words of a row, with blanks between, and
- * their meaning.
+ * Makes a table with one entry for each word of its rows. @param rows The words of a row, separated
+ * by spaces, and their value.
  */
 export function byWord<T>(
   rows: readonly (readonly [words: string, T])[],

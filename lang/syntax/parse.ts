@@ -1,9 +1,9 @@
 /**
  * From source text to a syntax tree with diagnostics.
  *
- * Tokens, then brackets and words put right, then the parser, which makes the tree: each phase reports
- * what it finds, and at the end one mistake is left with one error. Nothing here throws, whatever
- * the text.
+ * The tokens are corrected, then the brackets and words, then the parser makes the tree: each phase
+ * reports its mistakes, and at the end one error is kept for each mistake. Nothing here throws,
+ * whatever the text.
  */
 import type { IToken } from "chevrotain";
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
@@ -26,30 +26,30 @@ import { classifyWords } from "./words.ts";
 const { Hard, Soft } = t;
 
 /*
- * The depth of the syntax tree is bounded before anybody recurses over it.
+ * The depth of the syntax tree is limited before any code recurses over the tree.
  *
- * A text can nest without brackets too (`not not not …`, `a.b.c…`, `x => y => …`), so the depth is
- * estimated from the tokens: never too low, and exact enough that no hand-written script meets the
- * limit. Parser, checker and compiler may then recurse without counting.
+ * A text can nest without brackets, too (`not not not …`, `a.b.c…`, `x => y => …`), so the depth is
+ * estimated from the tokens: never too low, and exact enough that no hand-written script reaches
+ * the limit. Parser, checker and compiler may then recurse without counting.
  */
 
-/** How deep brackets may be nested. */
+/** Deepest nesting of brackets. */
 export const MAX_BRACKET_DEPTH = 200;
-/** How deep the tree of one statement may be, by estimate. */
+/** Greatest estimated depth of the tree of one statement. */
 export const MAX_TREE_DEPTH = 500;
-/** A lambda costs the parser as much stack as that many operators. */
+/** A lambda uses as much of the parser's stack as this number of operators. */
 const LAMBDA_WEIGHT = 10;
 
 interface Level {
-  /** Depth of the text between two commas or line ends. */
+  /** Depth of the text since the last comma or line end. */
   depth: number;
-  /** The deepest of those before. */
+  /** The greatest depth between earlier commas or line ends. */
   deepest: number;
-  /** Branches of an `if` before this one. */
+  /** Number of branches of the `if` before this one. */
   branches: number;
 }
 
-/** Reports the first place where a file is nested too deeply; true without one. */
+/** Whether a file is not nested too deeply; reports the first place that is. */
 function isShallow(tokens: readonly IToken[], reporter: DiagnosticReporter): boolean {
   const levels: Level[] = [];
   let level: Level = { depth: 0, deepest: 0, branches: 0 };
@@ -90,33 +90,33 @@ function isShallow(tokens: readonly IToken[], reporter: DiagnosticReporter): boo
 }
 
 export interface ParseOptions {
-  /** In the REPL any expression is a statement. */
+  /** In the mode for the REPL, any expression is a statement. */
   readonly mode?: ParseMode;
 }
 
 /** Longest text that is read, in UTF-16 units. */
 export const MAX_TEXT_LENGTH = 2 ** 22;
 
-/** A text, or a part of one, as it was read. */
+/** The result of reading a text, or a part of one. */
 export interface ReadText {
   readonly items: readonly Statement[];
-  /** The raw reports of each phase: tokens, brackets, syntax, meaning. */
+  /** All diagnostics of each phase: tokens, brackets, syntax, meaning. */
   readonly phases: readonly (readonly Diagnostic[])[];
   /** The tokens as written. */
   readonly tokens: readonly IToken[];
-  /** The tokens as the parser saw them. */
+  /** The tokens that the parser got. */
   readonly words: readonly IToken[];
-  /** Every place in the tree. */
+  /** The spans of all nodes in the tree. */
   readonly spans: readonly Span[];
-  /** Declarations of the whole file decide whether a word of the text is a mistake. */
+  /** Whether a word of the text may be a mistake, depending on the declarations of the whole file. */
   readonly hasSuspects: boolean;
 }
 
 /**
- * Reads a text, or the part of it from one offset to another, which begins and ends with whole
+ * Reads a text, or the part of it from one offset to another, which has to consist of whole
  * statements of the top level.
  *
- * @param spans Collects the places in the tree; null without an editor.
+ * @param spans Collects the spans in the tree; null without an editor.
  */
 export function readText(
   source: SourceFile,
@@ -142,7 +142,7 @@ export function readText(
   return { items, phases, tokens, words, spans: spans ?? [], hasSuspects: context.hasSuspects };
 }
 
-/** A text that is too long to be read; null for any other. */
+/** The result for a text that is too long; null for any other text. */
 function refuseLongText(source: SourceFile): ParseResult | null {
   if (source.text.length <= MAX_TEXT_LENGTH) return null;
   const reporter = new DiagnosticReporter(source);
@@ -158,7 +158,7 @@ export function parse(source: SourceFile, { mode = "file" }: ParseOptions = {}):
   return refuseLongText(source) ?? resultOf(source, readText(source, { mode }), mode);
 }
 
-/** The tree of a text that was read as a whole, with one error for each mistake. */
+/** The result for a text that was read as a whole, with one error for each mistake. */
 export function resultOf(
   source: SourceFile,
   { items, phases, tokens, words }: ReadText,
@@ -169,7 +169,7 @@ export function resultOf(
   const [lexical, brackets, syntax, meaning] = phases as Phases;
   const found = [...lexical, ...brackets, ...syntax];
   const incomplete = found.length > 0 && found.every(isAtEnd);
-  // At the REPL an open bracket matters only as long as nothing before it is wrong.
+  // In the REPL, an unclosed bracket counts only if no other error precedes it.
   const open = mode === "repl" && !incomplete
     ? brackets.filter((diagnostic) => !isAtEnd(diagnostic))
     : brackets;
@@ -193,14 +193,14 @@ function readWords(
   return { tokens, words: classifyWords(joinLines(balanced, lexical), lexical) };
 }
 
-/** The words and signs of a text, each with the type that it has for the parser. */
+/** The words and signs of a text, each with its token type for the parser. */
 export function wordsOf(source: SourceFile): readonly IToken[] {
   const reporter = new DiagnosticReporter(source);
   const { words } = readWords(tokenize(source.text), "file", reporter, reporter);
   return words.filter(({ image }) => image !== "");
 }
 
-/** Made for the first text: that takes longer than reading most files. */
+/** Built for the first text, because building it takes longer than reading most files. */
 let made: DmaParser | null = null;
 
 function parserFor(context: BuildContext, tokens: IToken[]): DmaParser {
@@ -222,12 +222,12 @@ function parseTokens(
   return items;
 }
 
-/** The work that is left after parsing: the expressions in strings are separate texts. */
+/** Parses the expressions in strings, which are separate texts. */
 function readLeftOver(parser: DmaParser, context: BuildContext): void {
   for (const work of parser.leftOver()) work((start, end) => parseInsertion(context, start, end));
 }
 
-/** The expression of a `{expr}` in a string, with its place in the file. */
+/** The expression of a `{expr}` in a string, with its span in the file. */
 function parseInsertion(context: BuildContext, start: number, end: number): Expression {
   const { source, reporter } = context;
   const found = new DiagnosticReporter(source);
@@ -255,7 +255,7 @@ export function fileOf(source: SourceFile, items: readonly Statement[]): FileNod
   return { kind: "File", items, span: { source, start: 0, end: source.text.length } };
 }
 
-/** Where the text ends, blanks, line ends and comments left out. */
+/** The end of the text, without trailing spaces, line ends and comments. */
 function endOfText(tokens: readonly IToken[]): number {
   const last = tokens.findLast((token) => !/^[\r\n]/.test(token.image));
   return last === undefined ? 0 : tokenEnd(last);

@@ -1,11 +1,11 @@
-/** The result of reading a text: types of the library are made of it, and none of the parser's own. */
+/** The result of reading a text, in types for callers: without types of the parser library. */
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import type { FileNode } from "./tree/ast.ts";
 
 export interface ParseResult {
-  /** The tree. With errors it holds error nodes and must not be run. */
+  /** The tree. With errors it contains error nodes and must not be run. */
   readonly file: FileNode;
   readonly diagnostics: readonly Diagnostic[];
-  /** The text ends in the middle of something: the REPL asks for more. */
+  /** The text ends in the middle of a construct: the REPL reads another line. */
   readonly incomplete: boolean;
 }

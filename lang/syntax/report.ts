@@ -1,4 +1,4 @@
-/** How the front end notes what it finds: diagnostics of one source file. */
+/** Collects the diagnostics of the parser's phases for one source file. */
 import type { IToken } from "chevrotain";
 import { type Diagnostic, type RelatedSpan, withFixes } from "../diagnostics/diagnostic.ts";
 import type { Hint } from "../diagnostics/suggest.ts";
@@ -8,14 +8,14 @@ import { tokenEnd } from "./tokens.ts";
 
 export interface DiagnosticOptions {
   readonly hint?: Hint | undefined;
-  /** The correct text for the place. */
+  /** The correct text for the location. */
   readonly instead?: string | undefined;
   /** A few words at the caret. */
   readonly label?: string | undefined;
   readonly related?: readonly RelatedSpan[] | undefined;
 }
 
-/** More errors than that are no help: a text with so many is no script. */
+/** Most errors of one phase: a text with more is not a script. */
 const MAX_ERRORS = 1000;
 
 /** Collects the errors of one phase. */
@@ -24,7 +24,7 @@ export class DiagnosticReporter {
 
   constructor(readonly source: SourceFile) {}
 
-  /** Notes an error at the text from `start` up to, not including, `end`. */
+  /** Records an error for the text from `start` up to, not including, `end`. */
   error(
     code: DiagnosticCode,
     start: number,
@@ -46,7 +46,7 @@ export class DiagnosticReporter {
     }));
   }
 
-  /** Notes an error at one token. */
+  /** Records an error for one token. */
   errorOn(
     code: DiagnosticCode,
     token: IToken,

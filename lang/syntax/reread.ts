@@ -1,11 +1,11 @@
 /**
- * Reads a text again after a change, without the declarations that did not change.
+ * Parses a text again after a change, without the declarations that did not change.
  *
- * The changed part is read together with the statement of the top level before it and the one
- * behind it. If both come out as they were, the change ends between them: all other nodes are kept,
- * and their places are moved. The whole text is read where a change may reach further: after an
- * error of the lexer (a comment without its end) or of brackets, and with words that depend on the
- * declarations of the whole file.
+ * The changed part is parsed together with the statements of the top level before and after it. If
+ * both statements result in the same as before, the change is limited to the text between them: all
+ * other nodes are kept, and their spans are moved. The whole text is parsed if a change may reach
+ * further: after an error of the lexer (an unclosed comment) or of brackets, and with words that
+ * depend on the declarations of the whole file.
  */
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import type { SourceFile, Span } from "../source.ts";
@@ -15,12 +15,12 @@ import { MAX_PARSER_ERRORS } from "./recovery/recovering_parser.ts";
 import { onePerStatement } from "./recovery/one_per_statement.ts";
 import type { Statement } from "./tree/ast.ts";
 
-/** The last text with parts that can be used again. */
+/** The last text with nodes that can be reused. */
 interface KeptText {
   readonly source: SourceFile;
   readonly items: readonly Statement[];
   readonly spans: readonly Span[];
-  /** From the first of its errors to the end of the last one; null without errors. */
+  /** The range of the text's errors; null without errors. */
   readonly torn: Range | null;
 }
 
@@ -31,10 +31,10 @@ interface Range {
 
 /** The part of a text that is read again. */
 interface ChangedPart {
-  /** How many statements before it are kept, and the number of the first kept one behind it. */
+  /** Number of kept statements before it, and the index of the first kept one after it. */
   readonly before: number;
   readonly behind: number;
-  /** How many characters longer the text has become. */
+  /** By how many characters the text has grown. */
   readonly delta: number;
 }
 
@@ -51,7 +51,7 @@ export class TextReader {
       return again.result;
     }
     const read = readText(source, { spans: [] });
-    // A text that cannot be used again does not replace one that can: the next change may put it right.
+    // Keep the last reusable text: the next change may correct the mistake in this one.
     if (isReusable(read)) {
       const { items, phases, spans } = read;
       this.#kept = { source, items, spans, torn: tornRange(phases.flat()) };
@@ -60,7 +60,10 @@ export class TextReader {
   }
 }
 
-/** Few errors of the parser are near their mistakes; those of earlier phases may reach far. */
+/**
+ * A few errors of the parser affect only their statements; errors of earlier phases may affect
+ * more.
+ */
 function isReusable({ hasSuspects, phases }: ReadText): boolean {
   const [tokens, brackets] = phases;
   return !hasSuspects && tokens!.length === 0 && brackets!.length === 0 &&
@@ -78,7 +81,7 @@ function tornRange(errors: readonly Diagnostic[]): Range | null {
   };
 }
 
-/** Null where the change may reach beyond the statements around it. */
+/** Null if the change may affect more than the adjacent statements. */
 function readAgain(
   kept: KeptText,
   source: SourceFile,
@@ -117,7 +120,10 @@ function isSame(found: Statement | undefined, kept: Statement, delta: number): b
     found.span.start === kept.span.start + delta && found.span.end === kept.span.end + delta;
 }
 
-/** The statements that touch neither the change nor an earlier error. */
+/**
+ * The part that has to be read again: statements touched neither by the change nor by an earlier
+ * error are kept.
+ */
 function changedPart({ items, source, torn }: KeptText, text: string): ChangedPart {
   const old = source.text;
   const shorter = Math.min(old.length, text.length);
@@ -134,7 +140,7 @@ function changedPart({ items, source, torn }: KeptText, text: string): ChangedPa
   return { before, behind: found < 0 ? items.length : found, delta };
 }
 
-/** Moves the places of the kept statements into another text. @returns These places. */
+/** Moves the spans of the kept statements into another text. @returns These spans. */
 function moved(
   { items, spans }: KeptText,
   { before, behind, delta }: ChangedPart,

@@ -1,16 +1,16 @@
-/** A text with one token left out, doubled, or swapped with the next: slips of a hand. */
+/** Typing mistakes: a text with one token left out, doubled, or swapped with the next. */
 import type { SourceFile } from "../source.ts";
 import { tokenEnd, tokenize } from "./tokens.ts";
 
 export interface TokenEdit {
   readonly kind: "delete" | "double" | "swap";
   readonly text: string;
-  /** Lines that were touched, from 1. */
+  /** The changed lines, from 1. */
   readonly firstLine: number;
   readonly lastLine: number;
 }
 
-/** All edits of a text, in the order of its tokens. Ends of lines are no tokens here. */
+/** All edits of a text, in the order of its tokens. Line ends do not count as tokens. */
 export function* tokenEdits(source: SourceFile): Generator<TokenEdit> {
   const { text } = source;
   const tokens = tokenize(text).filter((token) => !/^[\r\n]/.test(token.image));

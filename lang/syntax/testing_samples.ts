@@ -1,4 +1,4 @@
-/** Scripts that use all of the language between them, for the tests of the front end. */
+/** Scripts that together use the whole language, for the tests of the front end. */
 import { SourceFile } from "../source.ts";
 
 export const SAMPLES: readonly SourceFile[] = [

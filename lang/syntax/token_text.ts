@@ -12,7 +12,7 @@ export function describeToken(token: IToken): string {
   return `\`${shortened(token.image)}\``;
 }
 
-/** Text of a script for a message: never longer than half a line. */
+/** Text of a script for a message, cut to half a line. */
 export function shortened(text: string): string {
   return text.length <= 40 ? text : `${text.slice(0, 38)}…`;
 }

@@ -1,12 +1,12 @@
 /**
  * Token types and the lexer.
  *
- * The lexer knows the hard words only. The soft words (`print`, `trace`, `try` …) leave it as
- * identifiers and get their own types in `words.ts`, where the neighbours are known; each of them
- * stays a `Name`, so that it can name things wherever it opens nothing.
+ * The lexer recognises the hard words only. The soft words (`print`, `trace`, `try` …) become
+ * identifiers and get their own types in `words.ts`, where the adjacent tokens are known; each of
+ * them is still a `Name`, so that it can be a name wherever it has no special meaning.
  *
  * Order matters: the first pattern that matches wins. A keyword gives way to a longer identifier;
- * longer operators precede shorter ones; a catch-all takes every other character, so that lexing
+ * longer operators precede shorter ones; a catch-all matches every other character, so that lexing
  * itself never fails.
  */
 import type { IToken, TokenType } from "chevrotain";
@@ -29,17 +29,17 @@ function characters(from: string, to: string): string[] {
   return Array.from({ length: count }, (_, index) => String.fromCharCode(first + index));
 }
 
-/** Every type the grammar may name, in the order of this file. */
+/** Every token type in the grammar, in the order of this file. */
 export const VOCABULARY: TokenType[] = [];
 
 interface OwnTokenType extends TokenType {
-  /** The types of its tokens: itself, its categories, and theirs. */
+  /** The types of its tokens: the type itself, its categories, and their categories. */
   readonly kinds: Set<TokenType>;
 }
 
 /**
- * @param pattern Sticky where it is no text; none for what no text is found by.
- * @param categories What it is, too; made before it.
+ * @param pattern A string or a sticky expression; null for types that the lexer does not produce.
+ * @param categories The categories of the type, which have to be made before it.
  */
 function tokenType(
   name: string,
@@ -73,7 +73,7 @@ function category(name: string, label: string, ...categories: TokenType[]): Toke
 
 /** All tokens inside a line: neither braces nor the end of a statement. */
 export const Inline = category("Inline", "anything");
-/** What `fails` and the like name: a word, or the number of a status. */
+/** The code after `fails` and similar words: a word, or the number of a status. */
 export const OutcomeCode = category("OutcomeCode", "a name", Inline);
 export const Name = category("Name", "a name", Inline, OutcomeCode);
 export const Literal = category("Literal", "a value", Inline);
@@ -90,10 +90,10 @@ export const BranchingWord = category("BranchingWord", "`fork`", Name);
 export const RemovalWord = category("RemovalWord", "`remove`", Name);
 export const OutcomeVerb = category("OutcomeVerb", "`fails`", Name);
 export const OutcomeNoun = category("OutcomeNoun", "`error`, `fault` or `warning`", Name);
-/** A word that begins a line and can begin no statement. */
+/** A word that begins a line but cannot begin a statement. */
 export const UnknownWord = category("UnknownWord", "a name", Name);
 
-/** @param starts The characters that a pattern can begin with, as far as they are of Latin-1. */
+/** @param starts The characters with which the pattern can begin, within Latin-1. */
 function token(
   name: string,
   pattern: RegExp | string,
@@ -133,7 +133,7 @@ const FAMILIES: Readonly<Record<WordFamily, TokenType>> = {
   "removal": RemovalWord,
 };
 
-/** What else a word is for the grammar. */
+/** The categories of a word in the grammar. */
 function categoriesOf(word: LanguageWord): TokenType[] {
   const { class: of, family, place } = LANGUAGE_WORDS[word];
   if (family !== undefined) return [FAMILIES[family]];
@@ -182,14 +182,14 @@ export function typesWhere(isAsked: (row: KeywordSpec) => boolean): ReadonlySet<
 export const Label = category("Label", "a name", Name);
 /** The `and` between two blocks. */
 export const AndThen = category("AndThen", "`and`", Inline);
-/** The `with` behind a record, of which it makes a copy. */
+/** The `with` after a record, which makes a copy of the record. */
 export const CopyWith = category("CopyWith", "`with`", Inline);
-/** An identifier that begins a line like a statement's word does, but is none. */
+/** An identifier that begins a line in the place of a statement's keyword. */
 export const UnknownIdentifier = category("UnknownIdentifier", "a name", UnknownWord);
-/** Stands where a value was forgotten; the diagnostic is already made. */
+/** A placeholder for a missing value, which has already been reported. */
 export const MissingValue = category("MissingValue", "a value", Literal);
 
-/** Anything that begins like a number: `literals.ts` says whether it is one. */
+/** Anything that begins like a number: `literals.ts` decides whether it is valid. */
 export const NumberToken = token(
   "Number",
   /[0-9][0-9A-Za-z_\u00b5\u03bc]*(?:\.[0-9][0-9A-Za-z_]*)?/y,
@@ -216,7 +216,10 @@ export const ForeignComment = token(
   ["/"],
   true,
 );
-/** Operators of other languages. `lexical.ts` explains each and puts ours in its place. */
+/**
+ * Operators of other languages. `lexical.ts` explains each and replaces it with one of this
+ * language.
+ */
 export const ForeignOperator = token(
   "ForeignOperator",
   /&&|\|\||===|!==|<>|->|:=|\+\+|--(?![ \t]*[^ \t;)}\r\n#])|<<=|>>=|[-*\/%&|^]=(?!=)/y,
@@ -266,7 +269,7 @@ export const ForeignText = token("ForeignText", /'[^'\r\n]*'|`[^`\r\n]*`/y, "a s
   "'",
   "`",
 ]);
-/** What no token begins with. */
+/** Characters with which no token begins. */
 // deno-lint-ignore no-control-regex
 const UNKNOWN = /[\x00-\x08\x0e-\x1f\x7f]+|[\x80-\ufefe\uff00-\uffff]+|[$@\\^'`~]/y;
 export const Unknown = token("Unknown", UNKNOWN, "a character", [Inline], [
@@ -275,7 +278,7 @@ export const Unknown = token("Unknown", UNKNOWN, "a character", [Inline], [
   ..."$@\\^'`~",
 ]);
 
-/** In the order the lexer tries them: a word of the language before the name that it could be. */
+/** In the order in which the lexer tries them: a keyword before the name that it might be. */
 export const LEXED: TokenType[] = [
   ...[...HARD_WORDS].sort((a, b) => b.length - a.length).map((word) => Hard[word]),
   ...VOCABULARY.filter(({ LONGER_ALT, PATTERN }) => PATTERN !== undefined && !LONGER_ALT),
@@ -284,9 +287,9 @@ export const LEXED: TokenType[] = [
 const lexer = new PatternLexer(LEXED);
 
 /**
- * The tokens of a text, newlines included, blanks and comments left out. Never fails.
+ * The tokens of a text with newlines, without spaces and comments. Never fails.
  *
- * @param offset Where the text begins in its file.
+ * @param offset The offset of the text in its file.
  */
 export function tokenize(text: string, offset = 0): IToken[] {
   return lexer.tokenize(text, offset);
@@ -296,7 +299,7 @@ export function retype(token: IToken, type: TokenType): void {
   token.tokenType = type;
 }
 
-/** Gives tokens the numbers that Chevrotain's parser goes by, and their own among all. */
+/** Sets the token type numbers for Chevrotain's parser, and the index of each token. */
 export function numberTokens(tokens: readonly IToken[]): void {
   for (let index = 0; index < tokens.length; index++) {
     const token = tokens[index]!;
@@ -317,7 +320,7 @@ export function virtualToken(type: TokenType, offset: number): IToken {
   };
 }
 
-/** The number of the first token from `at` on that ends no line. */
+/** The index of the first token from `at` on that is not a newline. */
 export function skipLineEnds(tokens: readonly IToken[], at: number): number {
   let next = at;
   while (tokens[next]?.tokenType === Newline) next++;
@@ -329,10 +332,10 @@ export function tokenEnd(token: IToken): number {
   return token.startOffset + token.image.length;
 }
 
-/** True when a token is of a type or of one of its kinds. */
+/** Whether a token is of a type, or of a type in that category. */
 export function isA(token: IToken | undefined, type: TokenType): boolean {
   return token !== undefined &&
-    // The end of all is Chevrotain's, and nothing but itself.
+    // The end token is Chevrotain's own, and has no categories.
     (token.tokenType === type ||
       (token.tokenType as Partial<OwnTokenType>).kinds?.has(type) === true);
 }

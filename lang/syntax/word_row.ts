@@ -1,23 +1,23 @@
-/** The row of a word of the language; `language_words.ts` has the rows. */
+/** The type of a word's row; `language_words.ts` has the rows. */
 
-/** Where a word means something. Soft words are names everywhere else. */
+/** The places where a word has its meaning. Elsewhere a soft word is a name. */
 type KeywordPosition<W extends string = string> =
   /** Begins a statement or a declaration. */
   | "statement"
   /** Begins a part of a bench. */
   | "bench"
-  /** Goes on with what another word began. */
+  /** Continues the construct of another word. */
   | "clause"
-  /** Begins a value, right before its block. */
+  /** Begins a value, directly before its block. */
   | "block value"
   | "literal"
   | "prefix"
-  /** Stands behind a complete value. */
+  /** Follows a complete value. */
   | "infix"
   | { readonly after: W | readonly W[] }
   | { readonly before: W };
 
-/** What follows a word in its place. */
+/** The syntax after a word. */
 type Follows =
   | "nothing"
   | "value"
@@ -30,23 +30,23 @@ type Follows =
   | "text and block"
   | "head and block";
 
-/** Words that the grammar takes for each other. */
+/** Words that share a rule of the grammar. */
 export type WordFamily = "output verb" | "branching" | "outcome noun" | "outcome verb" | "removal";
 
 export interface KeywordSpec<W extends string = string> extends Shown {
-  /** A hard word is a name after `.` and before `:` only. */
+  /** A hard word can be a name only after `.` and before `:`. */
   readonly class: "hard" | "soft";
   readonly place: KeywordPosition<W>;
   readonly behind: Follows;
-  /** One sentence, then as many as it needs. */
+  /** One sentence, followed by more if needed. */
   readonly doc: string;
 }
 
 interface Shown {
   readonly family?: WordFamily;
-  /** How what it begins is written. */
+  /** The syntax of its construct. */
   readonly form?: string;
-  /** A script that shows it, and runs alone. */
+  /** An example that is a complete script. */
   readonly example?: string;
 }
 
@@ -68,12 +68,12 @@ function row<const C extends KeywordSpec["class"]>(of: C) {
 export const hard = row("hard");
 export const soft = row("soft");
 
-/** True for words that a line may begin with. */
+/** Whether a line may begin with the word. */
 export function isStatementWord({ place }: KeywordSpec): boolean {
   return place === "statement";
 }
 
-/** True for words with a block behind them, and perhaps something between. */
+/** Whether a block follows the word, perhaps after other parts. */
 export function opensBlock({ behind }: KeywordSpec): boolean {
   return behind.endsWith("block");
 }

@@ -1,9 +1,9 @@
 /**
- * Finds out which words are more than names.
+ * Finds the words that are more than names.
  *
- * Soft words keep their freedom as names because their meaning is settled here, from the tokens
- * left and right of them, before the parser runs: it then needs to look one token ahead only. The
- * rules are those of docs/language/text.md.
+ * Soft words can also be names because their meaning is decided here, from the tokens before and
+ * after them, before the parser runs: the parser then needs only one token of lookahead. The rules
+ * are those of docs/language/text.md.
  */
 import type { IToken, TokenType } from "chevrotain";
 import { endsValue } from "./recovery/bracket_matcher.ts";
@@ -22,9 +22,9 @@ interface TokenContext {
   readonly next: IToken | undefined;
   /** A statement, or an entry between braces, may begin here. */
   readonly atStart: boolean;
-  /** The same, but not right behind a `}`. */
+  /** The same, except directly after a `}`. */
   readonly atLineStart: boolean;
-  /** Right inside the braces of a `bench`, where nothing can be called. */
+  /** Directly inside the braces of a `bench`, where no call is possible. */
   readonly inBench: boolean;
 }
 
@@ -35,7 +35,7 @@ const beforeBrace: Rule = ({ next }) => next?.tokenType === t.LBrace;
 /** `print x`, but not `print = 4`, `print += 1`, `print.x` or `print(x)`. */
 const opensStatement: Rule = (place) => isNoName(place) && place.next?.tokenType !== t.LParen;
 
-/** Where a statement begins, and the word can be neither assigned nor asked for something. */
+/** A statement may begin here, and the word is neither assigned to nor followed by `.`. */
 const isNoName: Rule = ({ atStart, next }) =>
   atStart && next?.tokenType !== t.Assign && next?.tokenType !== t.PlusAssign &&
   next?.tokenType !== t.Dot;
@@ -46,7 +46,10 @@ const opensPrefix: Rule = ({ next }) =>
     next.tokenType,
   );
 
-/** When a word of a bench has its meaning, by the token behind it; others like a statement's. */
+/**
+ * When a word of a bench has its meaning, by the syntax after it; without a rule as for a
+ * statement.
+ */
 const BENCH_RULES: { readonly [B in KeywordSpec["behind"]]?: Rule } = {
   "block": (where) => where.atStart && beforeBrace(where),
   "block or count and block": (where) =>
@@ -54,7 +57,7 @@ const BENCH_RULES: { readonly [B in KeywordSpec["behind"]]?: Rule } = {
   "= and value": (where) => where.inBench && where.atStart && where.next?.tokenType === t.Assign,
 };
 
-/** When a soft word has its meaning, by what its row says. */
+/** The rule for when a soft word has its meaning, from its row. */
 function ruleOf({ behind, place }: KeywordSpec<LanguageWord>): Rule {
   if (typeof place === "object") {
     if ("before" in place) return ({ next }) => next?.image === place.before;
@@ -92,14 +95,14 @@ const INFIX_WORDS: ReadonlySet<string> = new Set(
 
 const VALUE_WORDS = t.typesWhere(({ behind }) => behind === "value and block");
 
-/** Words that go on with a statement; where one begins, they are names like any other. */
+/** Words that continue a statement; at the beginning of a statement they are ordinary names. */
 const CLAUSE_WORDS = t.typesWhere(({ class: of, place }) => of === "soft" && place === "clause");
 
-/** Gives words their types; inserts a placeholder where a condition or a `with` was forgotten. */
+/** Sets the types of words; inserts a placeholder for a missing condition or `with`. */
 export function classifyWords(tokens: readonly IToken[], reporter: DiagnosticReporter): IToken[] {
   const result: IToken[] = [];
   let depth = 0;
-  /** The depth in braces of the bench with open braces; -1 outside of any. */
+  /** The brace depth of the innermost open bench; -1 outside. */
   let benchDepth = -1;
   for (let index = 0; index < tokens.length; index++) {
     const token = tokens[index]!;
@@ -122,7 +125,7 @@ export function classifyWords(tokens: readonly IToken[], reporter: DiagnosticRep
     } else if (previous?.tokenType === t.Dot) {
       if (token.tokenType !== t.Identifier && isWordToken(token)) t.retype(token, t.Identifier);
     } else if (token.tokenType === Hard.and) {
-      // At the end of a line typed at the REPL the block is still to come.
+      // At the end of a line in the REPL the block may follow in the next line.
       const isLast = next === undefined && previous?.tokenType === t.RBrace;
       if (isLast || next?.tokenType === t.LBrace) t.retype(token, t.AndThen);
     } else if (token.tokenType === t.Identifier) {
@@ -148,9 +151,12 @@ export function classifyWords(tokens: readonly IToken[], reporter: DiagnosticRep
   return result;
 }
 
-/** Marks the comma of `assert e, "message"`; `"other" =>` behind it is the next arm of a `match`. */
+/**
+ * Marks the comma of `assert e, "message"`, unless `=>` follows: `"other" =>` is the next arm of a
+ * `match`.
+ */
 function markMessages(tokens: readonly IToken[]): void {
-  /** For each open bracket: an `assert` is under way in it. */
+  /** For each open bracket, whether it contains an unfinished `assert`. */
   const asserts = [false];
   for (let index = 0; index < tokens.length; index++) {
     const { tokenType } = tokens[index]!;
@@ -168,7 +174,7 @@ function isMessage(token: IToken | undefined): boolean {
   return token !== undefined && [t.Text, t.UnclosedText, t.ForeignText].includes(token.tokenType);
 }
 
-/** `bar = 4KiB, on read 0x10 { … }`: entries of a machine may be on one line. */
+/** `bar = 4KiB, on read 0x10 { … }`: several entries of a machine may be on one line. */
 function opensRegister(
   { image }: IToken,
   previous: IToken | undefined,
@@ -178,7 +184,7 @@ function opensRegister(
     (next?.image === "read" || next?.image === "write");
 }
 
-/** `ring with { head: 1 }`, and not the `with` behind a test's name or another of its options. */
+/** Whether it is `ring with { head: 1 }`, and not the `with` after a test's name or options. */
 function copiesRecord({ index, next, previous, tokens }: TokenContext): boolean {
   if (next?.tokenType !== t.LBrace || !endsValue(previous) || previous?.tokenType === t.RBrace) {
     return false;
@@ -210,7 +216,7 @@ function classify(place: TokenContext, token: IToken, reporter: DiagnosticReport
   if (place.atLineStart && beginsUnknown(place, token)) t.retype(token, t.UnknownIdentifier);
 }
 
-/** `repeat (n) { … }` can mean but one thing: it is explained, and read so. */
+/** `repeat (n) { … }` is unambiguous: it is reported, and parsed as `repeat n { … }`. */
 function takeCalledRepeat(place: TokenContext, token: IToken, reporter: DiagnosticReporter): void {
   const { index, next: open, tokens } = place;
   if (open?.tokenType !== t.LParen) return;
@@ -222,7 +228,7 @@ function takeCalledRepeat(place: TokenContext, token: IToken, reporter: Diagnost
   t.retype(token, Soft.repeat);
 }
 
-/** A name at the beginning of a line with another name or a literal right behind it. */
+/** Whether a name begins a line and a `{`, a literal or another name follows directly. */
 function beginsUnknown({ next }: TokenContext, token: IToken): boolean {
   if (next === undefined) return false;
   const isPlain = token.tokenType === t.Identifier || CLAUSE_WORDS.has(token.tokenType);
@@ -230,7 +236,7 @@ function beginsUnknown({ next }: TokenContext, token: IToken): boolean {
     (next.tokenType === t.Identifier && !INFIX_WORDS.has(next.image)));
 }
 
-/** A word or an operator without its value: the `{` behind it opens a block. */
+/** Whether a word or an operator lacks its value: then the `{` after it opens a block. */
 function lacksValue(token: IToken, tokens: readonly IToken[], open: number): boolean {
   if (isRecord(tokens, open)) return false;
   if (VALUE_WORDS.has(token.tokenType)) return true;
@@ -240,7 +246,10 @@ function lacksValue(token: IToken, tokens: readonly IToken[], open: number): boo
     inside !== t.RBrace && inside !== t.NumberToken;
 }
 
-/** True when the `{` at `open` begins a record rather than a block: `{ name: …`, or `{ } ==`. */
+/**
+ * Whether the `{` at `open` begins a record rather than a block: `{ name: …`, or `{ }` with a `{`
+ * or `.` after it.
+ */
 function isRecord(tokens: readonly IToken[], open: number): boolean {
   const first = tokens[open + 1];
   if (first?.tokenType === t.RBrace) {
@@ -250,7 +259,7 @@ function isRecord(tokens: readonly IToken[], open: number): boolean {
   return first !== undefined && isWordToken(first) && tokens[open + 2]?.tokenType === t.Colon;
 }
 
-/** The number of the bracket that closes the one at `open`. */
+/** The index of the bracket that closes the one at `open`. */
 function matchingCloser(tokens: readonly IToken[], open: number): number {
   let depth = 0;
   for (let at = open; at < tokens.length; at++) {
@@ -261,7 +270,7 @@ function matchingCloser(tokens: readonly IToken[], open: number): number {
   return tokens.length;
 }
 
-/** `if x == y { a: 1 } { … }`: the record was meant to be a value. */
+/** Reports a record after a complete value, which was meant as a value: `if x == y { a: 1 } { … }`. */
 export function reportRecord(key: IToken, reporter: DiagnosticReporter): void {
   const what = key.tokenType === t.RBrace
     ? "`{ }` may be an empty record"

@@ -1,14 +1,14 @@
-/** The fixes where brackets do not pair up, and the resulting tokens. */
+/** Corrections of unbalanced brackets, and the tokens after them. */
 import type { IToken, TokenType } from "chevrotain";
 import * as t from "../tokens.ts";
 
-/** One thing to put right. Token numbers are those of the unbalanced tokens. */
+/** One correction. Token numbers are those of the unbalanced tokens. */
 export type BracketFix =
   /** A closing bracket is missing before token `at`. */
   | { readonly kind: "close"; readonly at: number; readonly opener: number }
-  /** A `{` is missing before token `at`; or the partner of the bracket `closer`. */
+  /** A `{` is missing before token `at`; or the opening bracket for the bracket `closer`. */
   | { readonly kind: "open"; readonly at: number; readonly closer: number | null }
-  /** A bracket that closes nothing, or an opening one that is there twice. */
+  /** A closing bracket without a partner, or an opening one that was typed twice. */
   | { readonly kind: "drop"; readonly at: number; readonly opener: number | null }
   /** The wrong closing bracket. */
   | { readonly kind: "replace"; readonly at: number; readonly opener: number };
@@ -19,7 +19,7 @@ export const PARTNERS: ReadonlyMap<TokenType, TokenType> = new Map([
   [t.LBrace, t.RBrace],
 ]);
 
-/** True when every bracket has its partner. */
+/** Whether every bracket has its partner. */
 export function isBalanced(tokens: readonly IToken[]): boolean {
   const open: (TokenType | undefined)[] = [];
   for (const { tokenType } of tokens) {
@@ -67,7 +67,7 @@ export function applyFixes(fixes: readonly BracketFix[], tokens: readonly IToken
   return balanced;
 }
 
-/** What opens with the bracket that closes; `{` where none does. */
+/** The opening bracket for the given closing bracket; `{` without one. */
 export function openerOf(tokens: readonly IToken[], closer: number | null): TokenType {
   const type = closer === null ? t.RBrace : tokens[closer]!.tokenType;
   return [...t.OPENERS].find((opener) => PARTNERS.get(opener) === type)!;
@@ -79,7 +79,7 @@ function withType(token: IToken, type: TokenType): IToken {
   return copy;
 }
 
-/** Offset just behind the last token with text before token `at`. */
+/** The end of the last token before token `at` that is not a newline. */
 export function endBefore(tokens: readonly IToken[], at: number): number {
   let index = at - 1;
   while (index >= 0 && tokens[index]!.tokenType === t.Newline) index--;

@@ -1,9 +1,9 @@
 /**
- * Finds the partner of every bracket, and where one is missing or one too many.
+ * Finds the partner of every bracket, and where a bracket is missing or superfluous.
  *
- * Round and square brackets are judged by lines: an unclosed one is taken to end with the
- * first line that could be complete. Braces are judged by their number first; only when they do not
- * pair up is the indentation asked where the mistake is, so that no style is forced on anybody.
+ * Round and square brackets are judged by lines: an unclosed one is taken to end with the first
+ * line that could be complete. Braces are judged by their number first; only when they are
+ * unbalanced does the indentation decide where the mistake is, so that no style is enforced.
  */
 import type { IToken, TokenType } from "chevrotain";
 import type { SourceFile } from "../../source.ts";
@@ -14,13 +14,13 @@ import * as t from "../tokens.ts";
 
 const { Hard } = t;
 
-/** How many brackets do not pair up. */
+/** Numbers of unbalanced brackets. */
 interface Surplus {
   /** Braces that are not closed. */
   readonly open: number;
   /** Braces that close nothing. */
   readonly close: number;
-  /** Round and square brackets that are not closed. */
+  /** Unclosed round and square brackets. */
   readonly rows: number;
 }
 
@@ -31,7 +31,7 @@ interface BracketMatch {
 
 const STATEMENT_WORDS = t.typesWhere((row) => row.class === "hard" && isStatementWord(row));
 
-/** Words with a block behind what they begin, as hard words and as the texts of soft ones. */
+/** Words that begin the head of a block: token types of hard words, and the texts of soft ones. */
 const HEAD_WORDS = t.typesWhere((row) => row.class === "hard" && opensBlock(row));
 const SOFT_HEAD_WORDS: ReadonlySet<string> = new Set(
   keywordsWhere((row) =>
@@ -42,19 +42,19 @@ const BLOCK_VALUE_WORDS: ReadonlySet<string> = new Set(
   keywordsWhere(({ place }) => place === "block value"),
 );
 
-/** True for a word that can only begin a statement: `let` and its like, but not `let:`. */
+/** Whether a word can only begin a statement: `let`, for example, but not `let:`. */
 export function beginsStatement(token: IToken, next: IToken | undefined): boolean {
   return STATEMENT_WORDS.has(token.tokenType) && next?.tokenType !== t.Colon;
 }
 
-/** True when a value may end with this token. */
+/** Whether a value may end with this token. */
 export function endsValue(token: IToken | undefined): boolean {
   return token !== undefined &&
     (token.tokenType === t.Identifier || t.isA(token, t.Literal) || token.tokenType === t.RParen ||
       token.tokenType === t.RBracket || token.tokenType === t.RBrace);
 }
 
-/** True when a line that ends with this token goes on in the next one. */
+/** Whether a line that ends with this token continues in the next line. */
 export function continuesAfter(token: IToken | undefined): boolean {
   return token !== undefined &&
     (t.isA(token, t.InfixOperator) || token.tokenType === t.Comma || token.tokenType === t.Colon ||
@@ -67,39 +67,42 @@ interface Open {
   readonly line: number;
   /** Column of the first token of the opener's line. */
   readonly indent: number;
-  /** The block's lines are indented deeper than its head, or begin on the head's line. */
+  /** True if the lines of the block are indented deeper than its head, or begin on the head's line. */
   readonly indented: boolean;
   readonly inline: boolean;
   sawAssign: boolean;
-  /** The place for a missing closing bracket: the first place where a line could end. */
+  /** Where a missing closing bracket would be inserted: the first place where a line could end. */
   breakAt: number | null;
-  /** The same, where the next line is a row like this one: the end of the opener's line. */
+  /**
+   * Where it would be inserted if the next line is a row like this one: the end of the opener's
+   * line.
+   */
   rowEnd: number | null;
 }
 
-/** How many tokens above it the partner of a bracket is looked for. */
+/** Limit of the tokens above a bracket in which its partner is searched. */
 const MAX_ROWS = 300;
-/** With more brackets astray than that no lines are compared. */
+/** With more unbalanced brackets than this, indentation is not compared. */
 const MAX_FIXES = 100;
 
-/** Matches the brackets of a file. */
+/** Finds the partners of a file's brackets. */
 export class BracketMatcher {
   readonly #stack: Open[] = [];
   #fixes: BracketFix[] = [];
   #line = 0;
-  /** First token of the current line, and the depth there. */
+  /** First token of the current line, its indentation, and the depth at its start. */
   #lineStart = 0;
   #indent = 0;
   #depthAtLineStart = 0;
   #unclosed = 0;
   #stray = 0;
-  /** How many fixes the indentation may still make. */
+  /** Numbers of corrections that may still be made by indentation. */
   #mayClose: number;
   #mayDrop: number;
   #mayEndRow: number;
 
   /**
-   * @param surplus How many brackets were found not to pair up; with it the indentation decides.
+   * @param surplus The numbers of unbalanced brackets found before; if given, indentation decides.
    */
   constructor(
     readonly source: SourceFile,
@@ -172,7 +175,7 @@ export class BracketMatcher {
     this.#depthAtLineStart = this.#stack.length;
   }
 
-  /** Closes the blocks that are deeper than a line. */
+  /** Closes the blocks that are indented deeper than the line of the token. */
   #closeByIndent(index: number): void {
     const closes = this.tokens[index]!.tokenType === t.RBrace;
     for (let top = this.#top; top?.type === t.LBrace && top.indented; top = this.#top) {
@@ -183,7 +186,7 @@ export class BracketMatcher {
     }
   }
 
-  /** The number of the newline token that ends the last line with text before `index`. */
+  /** The index of the newline token that ends the last line with text before `index`. */
   #lineEndBefore(index: number): number {
     let end = index;
     while (end > 0 && this.tokens[end - 1]!.tokenType === t.Newline) end--;
@@ -205,8 +208,8 @@ export class BracketMatcher {
   }
 
   /**
-   * A bracket opened in this line, and the next line is no deeper: the two are rows of a list, and
-   * the bracket should have been closed here.
+   * If a bracket was opened in this line and the next line is not indented deeper, both lines are
+   * rows of a list, and the bracket probably should have been closed at the end of this line.
    */
   #endRow(index: number, next: number): void {
     const top = this.#top!;
@@ -223,7 +226,7 @@ export class BracketMatcher {
         token.tokenType === t.RParen || token.tokenType === t.RBracket);
   }
 
-  /** True when the line that ends at `end` looks like the head of a block without its `{`. */
+  /** Whether the line that ends at `end` looks like the head of a block without its `{`. */
   #lacksBrace(end: number, next: number): boolean {
     if (this.#stack.length !== this.#depthAtLineStart || next >= this.tokens.length) return false;
     const last = this.tokens[end - 1]!;
@@ -273,7 +276,8 @@ export class BracketMatcher {
       if (top.type !== t.LBrace) {
         if (this.tokens[index + 1]?.tokenType !== t.NumberToken) top.breakAt ??= index;
       } else if (this.#mayClose > 0 && top.line === this.#line && top.sawAssign) {
-        // `with { mode = lazy {`: the block of the test begins, the entries were not closed.
+        // `with { mode = lazy {`: the last `{` begins the test's block, and the entries are
+        // unclosed.
         this.#mayClose--;
         this.#popUnclosed(index);
       }
@@ -303,7 +307,7 @@ export class BracketMatcher {
     this.#stack.pop();
   }
 
-  /** Before a `]` to the left of rows: it does not close one of them. */
+  /** A `]` left of the rows ends the list: closes the unclosed brackets of the rows before it. */
   #closeRows(index: number, type: TokenType): void {
     if (index !== this.#lineStart) return;
     for (let top = this.#top; top !== undefined && top.rowEnd !== null; top = this.#top) {
@@ -315,8 +319,9 @@ export class BracketMatcher {
   }
 
   /**
-   * The mistake above a `)` or `]` that closes nothing and begins its line: the nearest line above
-   * that is not deeper lacks the opening bracket, or one of these has a closing one too many.
+   * The correction above a `)` or `]` that closes nothing and begins its line: the nearest line
+   * above with the same or less indentation lacks the opening bracket, or a line between has an
+   * extra closing one.
    */
   #fixAbove(closer: number): BracketFix | null {
     const first = Math.max(this.#top?.index ?? -1, closer - MAX_ROWS);
@@ -331,7 +336,7 @@ export class BracketMatcher {
     return null;
   }
 
-  /** @param begin The first of the deeper lines. */
+  /** @param begin The first token of the deeper lines. */
   #fixRows(begin: number, closer: number): BracketFix | null {
     let depth = 0;
     let surplus: number | null = null;
@@ -350,12 +355,15 @@ export class BracketMatcher {
     if (mayOpen && depth === 0 && surplus === null) return { kind: "open", at: head, closer };
     if (PARTNERS.get(last) !== type || depth !== -1) return null;
     if (surplus === null || this.tokens[surplus]!.tokenType === t.RBrace) return null;
-    // It was taken for the one that closes here.
+    // It was taken for the partner that this bracket closes.
     this.#fixes = this.#fixes.filter(({ at }) => at !== surplus);
     return { kind: "drop", at: surplus, opener: null };
   }
 
-  /** Depth of the bracket that a `)` or `]` closes. A brace is passed only on its own line. */
+  /**
+   * Depth of the bracket that a `)` or `]` closes. The search does not cross a brace of another
+   * line.
+   */
   #findPartner(type: TokenType): number | null {
     for (let depth = this.#stack.length - 1; depth >= 0; depth--) {
       const open = this.#stack[depth]!;
@@ -381,7 +389,7 @@ export class BracketMatcher {
     }
     while (this.#stack.length > depth + 1) this.#popUnclosed(index);
     this.#stack.pop();
-    // `} else {`: what counts for this line is opened behind the `}`.
+    // `} else {`: for this line, only brackets opened after the `}` count.
     if (index === this.#lineStart) this.#depthAtLineStart = this.#stack.length;
   }
 
@@ -392,7 +400,7 @@ export class BracketMatcher {
     return open.indented && !open.inline && this.#indent > open.indent;
   }
 
-  /** True when the line after `index` still belongs to the block, or closes it itself. */
+  /** Whether the line after `index` still belongs to the block, or begins with its `}`. */
   #goesOnBehind(index: number, open: Open): boolean {
     let next = index + 1;
     while (next < this.tokens.length && this.tokens[next]!.tokenType !== t.Newline) next++;
@@ -403,7 +411,10 @@ export class BracketMatcher {
       (column === open.indent && this.tokens[next]!.tokenType === t.RBrace);
   }
 
-  /** True for an `if` or `match` that begins a line where the line above waits for a value. */
+  /**
+   * Whether an `if` or `match` at the beginning of a line is the value that the previous line
+   * lacks.
+   */
   #isDueValue(index: number): boolean {
     const { tokenType } = this.tokens[index]!;
     if (tokenType !== Hard.if && tokenType !== Hard.match) return false;
@@ -412,7 +423,7 @@ export class BracketMatcher {
       (continuesAfter(above) || above.tokenType === t.LParen || above.tokenType === t.LBracket);
   }
 
-  /** Closes round and square brackets that a new statement shows to be unclosed. */
+  /** Closes round and square brackets that cannot continue because a new statement begins. */
   #popParens(index: number): void {
     while (this.#top !== undefined && this.#top.type !== t.LBrace) this.#popUnclosed(index);
   }
@@ -427,11 +438,14 @@ export class BracketMatcher {
     const place = open.rowEnd ?? open.breakAt ?? forced;
     const at = Math.max(Math.min(place, forced), open.index + 1);
     this.#fixes.push({ kind: "close", at, opener: open.index });
-    // Open brackets around it end there, too, unless it is closed after all.
+    // Unclosed brackets around this one end at the same place, too.
     if (this.#top !== undefined) this.#top.breakAt ??= at;
   }
 
-  /** `f((` at the end of a line above, where one of the two is never closed. */
+  /**
+   * Whether a bracket was typed twice: `f((` at the end of an earlier line, with only one of them
+   * closed.
+   */
   #standsTwice({ index: at, line, type }: Open, index: number): boolean {
     return type !== t.LBrace && line < this.#line && index < this.tokens.length &&
       this.tokens[at + 1]!.tokenType === type && this.tokens[at + 2]!.tokenType === t.Newline;

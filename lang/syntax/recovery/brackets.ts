@@ -1,7 +1,7 @@
 /**
- * Gives the parser balanced brackets: missing ones are inserted, extra ones are left out, and each
- * such place is reported once. After this pass a broken bracket costs one error, and all blocks
- * around it are still read as blocks.
+ * Balances the brackets for the parser: missing ones are inserted, extra ones are left out, and
+ * each such place is reported once. After this pass a wrong bracket costs one error, and all blocks
+ * around it are still parsed as blocks.
  */
 import type { IToken, TokenType } from "chevrotain";
 import {
@@ -21,9 +21,9 @@ import * as t from "../tokens.ts";
 /**
  * Balances the brackets of a file.
  *
- * @param mode In the REPL an open bracket at the end means that more is to come, so neither
- * indentation nor the next line's first word close one.
- * @param endName What the end of the text is called.
+ * @param mode In the REPL, an unclosed bracket at the end means that more lines follow, so that
+ *   neither indentation nor the first word of the next line closes it.
+ * @param endName The name of the end of the text in messages.
  */
 export function balanceBrackets(
   tokens: readonly IToken[],
@@ -43,17 +43,17 @@ export function balanceBrackets(
   return applyFixes(fixes, tokens);
 }
 
-/** In the REPL whatever is open ends with the text, not with a line of it. */
+/** In the REPL, unclosed brackets are closed at the end of the text, and not at the end of a line. */
 function fixesAtTheEnd(
   fixes: readonly BracketFix[],
   tokens: readonly IToken[],
 ): readonly BracketFix[] {
   const late = fixes.map((fix) => fix.kind === "close" ? { ...fix, at: tokens.length } : fix);
-  // `[ ( ]`: to close the `(` at the end would tear the pair around it apart.
+  // `[ ( ]`: closing the `(` at the end would separate the `[` from its `]`.
   return isBalanced(applyFixes(late, tokens)) ? late : fixes;
 }
 
-/** Tokens that are searched for the beginning of a statement. */
+/** Limit of the tokens in which the beginning of a statement is searched. */
 const MAX_STATEMENT = 300;
 
 class FixReport {
@@ -71,7 +71,7 @@ class FixReport {
       const place = endBefore(tokens, fix.at);
       switch (fix.kind) {
         case "close":
-          // Several brackets that end at one place are one mistake.
+          // Several unclosed brackets that end at one place are reported as one mistake.
           if (!places.has(place)) {
             this.#unclosed(fix.opener, t.virtualToken(t.Newline, place), this.#foundAt(fix.at));
           }
@@ -82,7 +82,8 @@ class FixReport {
           break;
         case "drop": {
           const line = this.#lineOf(tokens[fix.at]!);
-          // A line may have thousands, of which one is shown.
+          // A line may have thousands of extra brackets: the statement's beginning is shown with
+          // the first only.
           this.#stray(fix.at, line !== strayLine ? this.#statementBegin(fix.at) : undefined);
           strayLine = line;
           break;
@@ -96,11 +97,12 @@ class FixReport {
   }
 
   /**
-   * @param place The token at the place of the closing bracket, and the text that is shown for it.
+   * @param place A token where the closing bracket is expected.
+   * @param found The text that the message shows as found there.
    */
   #unclosed(at: number, place: IToken, found: string): void {
     const opener = this.tokens[at]!;
-    // A block without its `{` is opened by the first word of its head.
+    // A block without its `{` has the first word of its head as its opener.
     const closer = (PARTNERS.get(opener.tokenType) ?? t.RBrace).LABEL;
     const noun = bracketNoun(opener.tokenType, this.tokens[at - 1]);
     const message = `Expected ${closer} to close ${noun}, found ${found}`;
@@ -134,7 +136,7 @@ class FixReport {
     this.reporter.errorOn("E0204", token, message, hint, { related });
   }
 
-  /** The token at the place of a missing bracket. */
+  /** The text of the token at the place of a missing bracket. */
   #foundAt(at: number): string {
     const next = this.tokens[at];
     return t.skipLineEnds(this.tokens, at) >= this.tokens.length
@@ -144,7 +146,10 @@ class FixReport {
       : `\`${shortened(next!.image)}\``;
   }
 
-  /** Shows the beginning of a statement of several lines: the missing part may belong there. */
+  /**
+   * A note at the beginning of a statement with several lines: the missing bracket may belong
+   * there.
+   */
   #statementBegin(at: number): readonly RelatedSpan[] | undefined {
     const { tokens } = this;
     let depth = 0;
@@ -166,7 +171,7 @@ class FixReport {
     return this.#noteAbove(tokens[begin]!, "the statement begins here", tokens[at]!);
   }
 
-  /** Shows a token when it is on another line than a later one. */
+  /** A note at a token, if it is on an earlier line than another token. */
   #noteAbove(token: IToken, message: string, below: IToken): readonly RelatedSpan[] | undefined {
     return this.#lineOf(token) === this.#lineOf(below) ? undefined : [this.#noteAt(token, message)];
   }
@@ -181,12 +186,12 @@ class FixReport {
   }
 }
 
-/** The block that a missing `{` would begin, judged by the next tokens. */
+/** The name of the block that a missing `{` would begin, from the next tokens. */
 function openedNoun(at: number, tokens: readonly IToken[]): string {
   return tokens[t.skipLineEnds(tokens, at) + 1]?.tokenType === t.Colon ? "the record" : "the block";
 }
 
-/** The contents of a bracket, judged by the token before it. */
+/** The name of a bracket's contents, from the token before the bracket. */
 function bracketNoun(opener: TokenType, previous: IToken | undefined): string {
   switch (opener) {
     case t.LParen:

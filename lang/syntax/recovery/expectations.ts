@@ -1,6 +1,6 @@
 /**
- * The expectations of the parser, one row for each: its name, its code, its ways out. The grammar
- * names the key; the row decides the rest.
+ * What the parser may expect, one row for each expectation: its text, its error code and its hints.
+ * The grammar uses the keys; the rows decide the rest.
  */
 import type { IToken, TokenType } from "chevrotain";
 import type { DiagnosticCode } from "../../diagnostics/codes.ts";
@@ -12,7 +12,7 @@ import * as t from "../tokens.ts";
 
 const { Hard, Soft } = t;
 
-/** A likely fix of the text that the parser met. */
+/** A hint with the likely correction of an unexpected token. */
 type Hint = (
   token: IToken,
   previous: IToken | undefined,
@@ -20,24 +20,24 @@ type Hint = (
 ) => string | undefined;
 
 export interface Expectation {
-  /** As a part of a sentence. */
+  /** The expectation as a part of a sentence. */
   readonly text: string;
   readonly code?: DiagnosticCode;
-  /** A name is due: a reserved word is none. */
+  /** True if a name is expected: a reserved word is not a name. */
   readonly isName?: boolean;
-  /** One more item of a list: most likely a comma is missing. */
+  /** True for a further item of a list: most likely a comma is missing. */
   readonly isListed?: boolean;
-  /** The line may end before it: its end is not what is wrong. */
+  /** True if the line may end before it: then the end of the line is not the mistake. */
   readonly mayEnd?: boolean;
   readonly hint?: Hint;
 }
 
 const BLOCK_WORDS = keywordsWhere(({ place }) => place === "block value");
 
-/** Parts that may be between a test's name and its block. */
+/** Words between a test's name and its block. */
 const CASE_OPTIONS = [...keywordsWhere(({ place }) => place === "clause"), "for"];
 
-/** How an outcome is expected, by the word before its name. */
+/** The forms of an expected outcome, by the word before its name. */
 const OUTCOMES: Readonly<Record<string, string>> = {
   fails: "`CALL fails EINVAL`: an errno, or a block status",
   faults: "`CALL faults not_present`: the reason of an IOMMU fault",
@@ -47,7 +47,7 @@ const OUTCOMES: Readonly<Record<string, string>> = {
   warning: "`expect warning unmap_size { … }`: the class of a report",
 };
 
-/** An outcome behind a call that is not the whole statement. */
+/** Hints for an outcome after a call that is only a part of a statement. */
 const OUTCOME_AND_VALUE: Readonly<Record<string, (name: string) => string>> = {
   fails: (name) =>
     `a call that fails has no value: write \`CALL fails ${name}\` without \`let\`, or ` +
@@ -77,7 +77,7 @@ const inQuotes = (what: string): Expectation => ({
 const assigned = (text: string): Expectation => ({
   text,
   hint: (token, previous, next) => {
-    // Which words open a block is not known here: but what a key is given has no body.
+    // The block keywords are not known here, but the value of a key never has a block.
     if (previous !== undefined && next.tokenType === t.LBrace) {
       return `names in the machine have no quotes: \`${previous.image} ${
         shortened(token.image.replaceAll('"', ""))
@@ -153,7 +153,7 @@ const ROWS = {
         return '`forall` belongs to a property: `property "NAME" forall n in 0..8 { … }`; ' +
           'a test with a table is `test "{n} pages" for n in [1, 8] { … }`';
       }
-      // Behind the name of a test and its options.
+      // The token follows the name of a test, or one of its options.
       const isHead = previous?.tokenType === t.Text || previous?.tokenType === t.RBrace;
       const meant = isHead ? nearestNames(token.image, CASE_OPTIONS)[0] : undefined;
       if (meant !== undefined) return `did you mean \`${meant}\`?`;
@@ -297,7 +297,7 @@ export type ExpectationKey = keyof typeof ROWS;
 
 export const EXPECTATIONS: Readonly<Record<ExpectationKey, Expectation>> = ROWS;
 
-/** Tokens with a row. For all others their label is enough. */
+/** Tokens that have a row. Other tokens are described by their label. */
 export const EXPECTED_TOKENS: ReadonlyMap<TokenType, ExpectationKey> = new Map([
   [t.Name, "name"],
   [t.Literal, "value"],
@@ -307,7 +307,7 @@ export const EXPECTED_TOKENS: ReadonlyMap<TokenType, ExpectationKey> = new Map([
   [Soft.forall, "forall"],
 ]);
 
-/** Tokens that may follow a missing closing bracket, by rule. */
+/** Expectations where a closing bracket is missing, by rule. */
 export const BEFORE_CLOSER: Readonly<Record<string, ExpectationKey>> = {
   block: "endOfStatement",
   callArguments: "argumentOrEnd",
@@ -322,12 +322,12 @@ export const BEFORE_CLOSER: Readonly<Record<string, ExpectationKey>> = {
   benchBody: "benchPart",
 };
 
-/** The row that an error of the parser names, or one for the token with the label in it. */
+/** The row for an error message of the parser, or a row for a token with its label. */
 export function expectationOf(message: string): Expectation {
   return ownEntry<Expectation>(ROWS, message) ?? { text: message };
 }
 
-/** True for a reserved word where a name is due. */
+/** Whether the token is a reserved word where a name is expected. */
 export function isReservedName(expected: Expectation, token: IToken): boolean {
   return expected.isName === true && Object.hasOwn(Hard, token.image);
 }
@@ -342,7 +342,7 @@ const OTHER_LANGUAGES_WORDS = byWord([
   ["is", "write `==`"],
 ]);
 
-/** A likely fix of the text that the parser met. */
+/** A hint with the likely correction of an unexpected token. */
 export function hintFor(
   expected: Expectation,
   token: IToken,
@@ -425,7 +425,7 @@ function endHint(token: IToken, previous: IToken | undefined, next: IToken): str
   }
 }
 
-/** What other languages write before something that is a value, or a declaration, here. */
+/** Words of other languages before a value or a declaration, with hints. */
 const OTHER_LANGUAGES_PREFIXES: Readonly<Record<string, string>> = {
   pub: "leave `pub` out: every `const` and `fn` of a file can be used by others",
   async: "leave `async` out: `submit` returns at once, and `wait` waits",
@@ -439,7 +439,7 @@ function touches(previous: IToken, token: IToken): boolean {
   return t.isA(previous, t.Name) && t.tokenEnd(previous) === token.startOffset;
 }
 
-/** A `{` behind a statement that is complete. */
+/** A hint for a `{` after a complete statement. */
 function braceHint(previous: IToken | undefined): string {
   if (previous?.tokenType === t.Text) {
     const name = previous.image.length <= 40 ? previous.image : '"…"';

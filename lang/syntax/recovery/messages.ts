@@ -1,8 +1,8 @@
 /**
- * Says in a sentence what the parser met.
+ * Describes in a sentence what the parser found.
  *
- * The grammar names what it expects (`expectations.ts`); here the sentence is made, and the place is
- * chosen: the end of the line before, when the next line is what does not fit.
+ * The grammar names the expectation (`expectations.ts`); this file makes the sentence and chooses
+ * the location: the end of the previous line, when the token on the next line does not fit.
  */
 import type { IParserErrorMessageProvider, IRecognitionException, IToken } from "chevrotain";
 import { continuesAfter } from "./bracket_matcher.ts";
@@ -22,7 +22,7 @@ import * as t from "../tokens.ts";
 
 const { Hard } = t;
 
-/** Gives Chevrotain the key of the expectation, or the label of the token. */
+/** Passes the key of the expectation, or the label of the token, to Chevrotain. */
 export const expectedProvider: IParserErrorMessageProvider = {
   buildMismatchTokenMessage({ expected, ruleName }) {
     const key = expected.name === "EOF"
@@ -37,7 +37,7 @@ export const expectedProvider: IParserErrorMessageProvider = {
   buildEarlyExitMessage: ({ customUserDescription }) => customUserDescription ?? "something else",
 };
 
-/** Rules that own a pair of braces. */
+/** Rules with their own pair of braces. */
 const BRACE_RULES: ReadonlySet<string> = new Set([
   ...["block", "machineBody", "matchBody", "benchBody", "pathEntries", "record"],
   ...["anyBraces", "eventCount", "invariantStatement"],
@@ -46,8 +46,8 @@ const BRACE_RULES: ReadonlySet<string> = new Set([
 /**
  * Turns the errors of the parser into diagnostics.
  *
- * @param tokens What the parser saw.
- * @param endName What the end of the parsed text is called.
+ * @param tokens The tokens that the parser got.
+ * @param endName The name of the end of the parsed text in messages.
  */
 export function reportParserErrors(
   errors: readonly IRecognitionException[],
@@ -58,8 +58,8 @@ export function reportParserErrors(
   const reported = new Set<number>();
   let braces: Int32Array | null = null;
   for (const error of errors) {
-    // Braces taken for a record or for the entries of `with` may be a block: then each line of it
-    // is an error, and the first one says enough.
+    // Braces that were parsed as a record or as the entries of `with` may be meant as a block: then
+    // each of its lines is an error, and only the first is reported.
     const rule = error.context.ruleStack.findLast((name) => BRACE_RULES.has(name));
     if (rule === "record" || rule === "pathEntries") {
       braces ??= enclosingBraces(tokens);
@@ -71,7 +71,7 @@ export function reportParserErrors(
   }
 }
 
-/** For each token the number of the `{` that is open before it, or -1. */
+/** For each token the index of the innermost `{` around it, or -1. */
 function enclosingBraces(tokens: readonly IToken[]): Int32Array {
   const result = new Int32Array(tokens.length);
   const open: number[] = [];
@@ -92,7 +92,7 @@ function reportParserError(
   let { token } = error;
   let expected = expectationOf(error.message);
   if (expected === EXPECTATIONS.otherBlock && token.tokenType === Hard.and) {
-    // An `and` without its block is an operator: the mistake is behind it.
+    // An `and` without a block after it is an operator: the error is at the token after it.
     token = tokenAfter(token, tokens);
     expected = EXPECTATIONS.otherBlockStart;
   }
@@ -119,8 +119,9 @@ function reportParserError(
 }
 
 /**
- * The operator that ends the line above a token's, when more than a line end lies between: then it
- * has lost its value, and taken the next statement's first word for one.
+ * The operator at the end of the last line above a token, if there is at least one empty line
+ * between: the operator then lacks its value, and the first word of the next statement was read as
+ * that value.
  */
 function operatorAbove(
   token: IToken,
@@ -142,7 +143,7 @@ function tokenAfter(token: IToken, tokens: readonly IToken[]): IToken {
   return tokens[tokenIndex(token, tokens) + 1] ?? token;
 }
 
-/** The token before one; Chevrotain's own answer is another one after it has skipped some. */
+/** The token before another. Chevrotain's own previous token differs after it has skipped tokens. */
 function tokenBefore(token: IToken, tokens: readonly IToken[]): IToken | undefined {
   return tokens[tokenIndex(token, tokens) - 1];
 }
@@ -161,7 +162,10 @@ interface ErrorPlace {
   readonly found: string;
 }
 
-/** A token that begins the next line is shown as the end of the line before. */
+/**
+ * The location of an error; a token that begins the next line is shown as the end of the previous
+ * line.
+ */
 function locationOf(
   expected: Expectation,
   token: IToken,
@@ -174,7 +178,7 @@ function locationOf(
     const end = behind ?? source.text.length;
     return { start: end, end, found: endName };
   }
-  // Where the line was to end, or an entry to begin, its end is not what is wrong.
+  // Where the line may end before the expected item, the end of the line is not the mistake.
   if (behind !== null && expected.mayEnd !== true) {
     const isOnNextLine = source.position(token.startOffset).line > source.position(behind).line;
     if (token.tokenType === t.Newline || isOnNextLine) {
@@ -184,7 +188,7 @@ function locationOf(
   return { start: token.startOffset, end: t.tokenEnd(token), found: describeToken(token) };
 }
 
-/** `after …`, where a value is due because of the token before. */
+/** `after …`, if the previous token requires a value. */
 function contextOf(expected: Expectation, previous: IToken | undefined): string {
   if (expected !== EXPECTATIONS.value || previous === undefined) return "";
   const type = previous.tokenType;

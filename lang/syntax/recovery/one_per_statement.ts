@@ -1,35 +1,35 @@
 /**
- * Leaves one error for one mistake.
+ * Reduces the errors to one for each mistake.
  *
- * A statement that is broken in one place draws more complaints: from the parser, which has to find
- * its way back, and from the builder, which sees a torn tree. Errors of an earlier phase are nearer
- * to the mistake, so in one stretch of text between two ends of statements or braces they silence
- * those of later phases, and of the parser's only the first is kept. The builder's complaint about
- * a text that holds such an error is left out as well: an unreadable text cannot be judged. For one
- * declaration a few are kept; the rest appears when these are fixed.
+ * A statement with one mistake causes further errors: in the parser, which has to recover, and in
+ * the builder, which gets an incomplete tree. Errors of an earlier phase are nearer to the mistake.
+ * Therefore, in a stretch of text between two ends of statements or braces, they suppress those of
+ * later phases, and only the first error of the parser is kept. Errors of the builder about a text
+ * with such an error are suppressed, too: unparsed text cannot be checked. For one declaration a
+ * few errors are kept; the others appear when these are fixed.
  */
 import type { IToken } from "chevrotain";
 import type { Diagnostic } from "../../diagnostics/diagnostic.ts";
 import type { Span } from "../../source.ts";
 import * as t from "../tokens.ts";
 
-/** How many errors of each phase one stretch may show: tokens, brackets, syntax, meaning. */
+/** Most errors of each phase in one stretch: tokens, brackets, syntax, meaning. */
 const LIMITS = [Infinity, Infinity, 1, Infinity] as const;
 
-/** The phase that judges what the others have read. */
+/** The phase that checks the parsed text. */
 const MEANING = 3;
 
 /**
- * Errors of brackets, syntax and meaning that one declaration, or one statement of the top level,
- * may show. What begins in the first column begins one. A block that is read as a
- * record, or the other way round, draws one for each of its lines: more than three teach nothing.
+ * Most errors of brackets, syntax and meaning for one declaration, or one statement of the top
+ * level. A token in the first column begins a new one. A block that is parsed as a record, or the
+ * other way round, causes an error for each of its lines: more than three do not help.
  */
 const MAX_IN_DECLARATION = 3;
 
 /**
  * @param phases The diagnostics of the phases, earliest first.
- * @param tokens The tokens that the parser saw.
- * @returns What is left, in the order of the text.
+ * @param tokens The tokens that the parser got.
+ * @returns The remaining diagnostics, in the order of the text.
  */
 export function onePerStatement(
   phases: readonly (readonly Diagnostic[])[],
@@ -50,8 +50,8 @@ export function onePerStatement(
     for (const diagnostic of [...diagnostics].sort((a, b) => a.span.start - b.span.start)) {
       const stretch = countBefore(borders, diagnostic.span.start);
       const count = counts.get(stretch) ?? 0;
-      // Twice the same in one stretch says nothing new, nor do two errors of one kind at one place;
-      // and typographic quotes come in pairs.
+      // Suppresses a repeated error in one stretch, and a second error with the same code at one
+      // place. Typographic quotes come in pairs: they count as repeated whatever their message.
       const { code, message, span } = diagnostic;
       if (phase === MEANING && holdsOne(starts, span, borders)) continue;
       const keys = [
@@ -73,13 +73,13 @@ export function onePerStatement(
   );
 }
 
-/** True when an error begins in a text, or behind it where its last stretch goes on. */
+/** Whether an error begins inside a text, or after it in the same stretch. */
 function holdsOne(starts: readonly number[], whole: Span, borders: readonly number[]): boolean {
   const end = borders[countBefore(borders, whole.end)] ?? Infinity;
   return countBefore(starts, whole.start + 1) < countBefore(starts, end);
 }
 
-/** Leaves a few errors of each declaration; errors of `always` stay. */
+/** Keeps a few errors of each declaration; errors in `always` are kept in any case. */
 function fewPerDeclaration(
   diagnostics: readonly Diagnostic[],
   always: ReadonlySet<Diagnostic>,
@@ -102,7 +102,7 @@ function fewPerDeclaration(
   });
 }
 
-/** How many of the sorted numbers are smaller than one. */
+/** How many of the sorted numbers are smaller than `value`. */
 function countBefore(sorted: readonly number[], value: number): number {
   let low = 0;
   let high = sorted.length;

@@ -1,14 +1,14 @@
 /**
- * How the parser finds its way back after an error, and the remains of a rule that was given up.
+ * How the parser recovers after an error, and the partial result of an abandoned rule.
  *
- * Chevrotain's own recovery knows no brackets: it makes up a `)` where one is missing, and a rule
- * that is given up in the middle of a block may go on inside it and take its `}` for its own. The
- * tokens that arrive here are balanced (`brackets.ts`), so the recovery can lean on that: no
- * bracket is ever made up or left out, and a rule goes on only at a token that is as deep in
- * brackets as its first one, and before its own bracket ends.
+ * Chevrotain's own recovery does not know brackets: it inserts a missing `)`, and a rule that is
+ * abandoned in the middle of a block may continue inside the block and take its `}` for its own.
+ * The tokens that arrive here are balanced (`brackets.ts`), and the recovery depends on that: it
+ * never inserts or leaves out a bracket, and a rule continues only at a token that is as deep in
+ * brackets as its first token, and before the end of its bracket.
  *
- * Its work is bounded by the text: a search goes forward once, skipped text stays skipped, and with
- * too many errors the rest of the text is left unread.
+ * The work is limited by the length of the text: a search goes forward once, skipped text stays
+ * skipped, and with too many errors the rest of the text is not parsed.
  */
 import {
   EmbeddedActionsParser,
@@ -24,12 +24,12 @@ import * as t from "../tokens.ts";
 import type { Block, EventPattern, Expression, Name } from "../tree/ast.ts";
 
 /**
- * Private to Chevrotain (its version is pinned), as are `findReSyncTokenType`, because nothing else
- * decides where a rule goes on, and `getFollowsForInRuleRecovery`, because each of its answers
- * walks the grammar.
+ * Private members of Chevrotain (its version is pinned), and so is `findReSyncTokenType`. They are
+ * overridden because only `findReSyncTokenType` decides where a rule continues, and because each
+ * call of `getFollowsForInRuleRecovery` traverses the grammar.
  */
 interface RecoveryState {
-  /** What may follow a rule where it was called, which the library has worked out for each call. */
+  /** The tokens that may follow a call of a rule, which the library has computed for each call. */
   getFollowSetFromFollowKey(key: {
     readonly ruleName: string;
     readonly idxInCallingRule: number;
@@ -38,31 +38,31 @@ interface RecoveryState {
   getFollowsForInRuleRecovery(expected: TokenType, occurrence: number): TokenType[];
 }
 
-/** The numbers of a rule's calls of another: `SUBRULE`, `SUBRULE2` … */
+/** Indexes of the calls of one rule in another: `SUBRULE`, `SUBRULE2` … */
 const CALLS = [0, 2, 3, 4];
 
-/** With more errors the rest of a text is left unread: fifty are shown. */
+/** After this many errors the rest of a text is not parsed: only fifty are shown. */
 export const MAX_PARSER_ERRORS = 100;
 
-/** Where the parser goes on after an error: at which token, in which of the rules under way. */
+/** Where the parser continues after an error: at which token, and in which of the active rules. */
 interface ResyncPoint {
   readonly index: number;
   readonly level: number;
   readonly type: TokenType;
 }
 
-/** Follows no rule: an error goes on to the rule around. */
+/** A token type that follows no rule, so that the error is passed on to the surrounding rule. */
 const NOT_HERE: TokenType = { name: "NotHere" };
 
-/** An error with what the rule that it left had read. */
+/** An error with the partial result of the rule that it left. */
 interface TornRule extends IRecognitionException {
   torn?: unknown;
 }
 
-/** A node under way. */
+/** A node while its rule is active. */
 export type Draft<T> = { -readonly [K in keyof T]: T[K] };
 
-/** Parts that a node begins with. A part without a place is missing. */
+/** The initial parts of a node. A part with this span is missing. */
 export const NO_SPAN = {} as Span;
 export const NO_NAME: Name = { text: "", span: NO_SPAN };
 export const NO_VALUE: Expression = { kind: "ErrorExpression", span: NO_SPAN };
@@ -73,22 +73,22 @@ const MISSING: ReadonlySet<unknown> = new Set([NO_SPAN, NO_NAME, NO_VALUE, NO_PA
 
 /** A parser with a recovery that respects brackets. */
 export abstract class RecoveringParser extends EmbeddedActionsParser {
-  /** How many rules are under way, their names, and the number of the token that each began with. */
+  /** Number of active rules, their names, and the index of the first token of each. */
   #count = 0;
   readonly #names: string[] = [];
   readonly #begins: number[] = [];
-  /** By the names of the rule called and of the one that calls it. */
+  /** Tokens that may follow a rule, by the names of the rule and of its caller. */
   readonly #follows = new Map<string, readonly TokenType[]>();
   readonly #insertable = new Map<string, TokenType[]>();
-  /** An error is on its way out of rules. */
+  /** True while an error leaves rules. */
   #isLeaving = false;
   #resync: ResyncPoint | null = null;
-  /** The number of the token that a repetition may not skip. */
+  /** Index of the token that a search after a repetition must not skip. */
   #limit = Infinity;
   #depths: Uint8Array | null = null;
   #length = 0;
 
-  /** The tokens to read. Chevrotain puts ends behind them while it reads. */
+  /** Sets the tokens to read. Chevrotain appends end tokens while it reads. */
   protected take(tokens: IToken[]): void {
     t.numberTokens(tokens);
     this.input = tokens;
@@ -105,7 +105,10 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
 
   // -- Rules ------------------------------------------------------------------------------------
 
-  /** A rule; `lost` gives its value when an error leaves it, from the value of the rule inside. */
+  /**
+   * Defines a rule; if an error leaves it, `lost` makes its value from the partial value of the
+   * inner rule.
+   */
   protected rule<T, A = undefined>(
     name: string,
     read: (argument?: A) => T,
@@ -125,12 +128,12 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
   }
 
   /**
-   * A rule that makes a node: it begins with missing parts, gets them in the order of the text, and
-   * an error leaves it with the parts that it has by then.
+   * Defines a rule that makes a node: the node begins with missing parts, gets them in the order of
+   * the text, and if an error leaves the rule, it keeps the parts it has so far.
    *
    * @param begin The node with its parts missing: a new literal is many times faster than a copy.
-   * @param finish Finishes the node, and reports on it. `torn` is null where no error left the
-   * rule, and else the value of the innermost rule that an error left.
+   * @param finish Finishes the node, and reports on it. `torn` is null without an error; otherwise
+   *   it is the value of the innermost rule that the error left.
    */
   protected node<T extends { readonly span: Span }, R = T, A = undefined>(
     name: string,
@@ -171,37 +174,39 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
     torn.torn = lost(torn.torn);
   }
 
-  /** Where the next token begins: the end of all is behind the last one. */
+  /** The offset of the next token; at the end, the end of the last token. */
   protected get start(): number {
     const { startOffset, tokenType } = this.LA(1);
     return tokenType === EOF ? this.behind().start : startOffset;
   }
 
-  /** The empty place behind what was read last. */
+  /** The empty span after the last read token. */
   protected behind(): Span {
     return this.span(this.span(0).end);
   }
 
   // -- Recovery ---------------------------------------------------------------------------------
 
-  /** Brackets are balanced and names carry meaning: neither is ever made up. */
+  /** Brackets are balanced and names have a meaning: neither is ever inserted. */
   protected override canTokenTypeBeInsertedInRecovery(type: TokenType): boolean {
-    // Before a brace it is unclear what is missing: the value may be.
+    // Before a brace it is unclear what is missing: it may be the value instead.
     return (type === t.Assign || type === t.Colon || type === t.Hard.in) &&
       this.LA(1).tokenType !== t.LBrace;
   }
 
-  /** Leaving one token out must neither tear a pair of brackets apart nor move a name. */
+  /** Removing a token must neither separate a pair of brackets nor remove a name. */
   protected override canTokenTypeBeDeletedInRecovery(type: TokenType): boolean {
-    // The next skipped token is the one left out, or the one that a repetition examines again.
+    // Reset the limit: the next token to skip is the removed one, or one that a repetition tries
+    // again.
     this.#limit = Infinity;
     const next = this.LA(1);
     return type !== t.Name && !isBracket(type) && !isBracket(next.tokenType) && !t.isA(next, t.End);
   }
 
-  /** Skips one token, or a whole bracket with all that is in it. */
+  /** Skips one token, or a whole bracket with its contents. */
   protected override SKIP_TOKEN(): IToken {
-    // Chevrotain asks for ever where it does not find the end that it was told of.
+    // At the limit return the end of the text: otherwise Chevrotain would search for the token
+    // endlessly.
     if (this.#index >= this.#limit) return this.LA(Infinity);
     let depth = 0;
     do {
@@ -214,9 +219,10 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
   }
 
   /**
-   * Private to Chevrotain, which asks it in two places. For each rule that an error leaves: the
-   * type of the token where it continues; the parser is there then. And where the expected token
-   * does not follow a repetition: the token that the search for it must not skip.
+   * Private to Chevrotain, which calls it in two places. For each rule that an error leaves:
+   * returns the type of the token at which the rule continues, after skipping to that token. And if
+   * the token expected after a repetition is not found: sets the token that the search for it must
+   * not skip.
    */
   findReSyncTokenType(): TokenType {
     if (!this.#isLeaving) {
@@ -225,7 +231,7 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
         : this.#index;
       return EOF;
     }
-    // The rule that is left counts no more.
+    // The rule that the error leaves is not counted any more.
     const innermost = this.#count;
     const { index, level, type } = this.#resync ??= this.#findResync(innermost);
     if (level < innermost) return NOT_HERE;
@@ -236,8 +242,8 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
   }
 
   /**
-   * Private to Chevrotain, which asks it at each error: what may follow a token that could be made up. Each
-   * that can be has a value behind it in its own rule, whatever is around.
+   * Private to Chevrotain, which calls it at each error: the tokens that may follow an inserted token.
+   * Every insertable token is followed by a value in its own rule, so that the result can be cached.
    */
   getFollowsForInRuleRecovery(expected: TokenType, occurrence: number): TokenType[] {
     if (!this.canTokenTypeBeInsertedInRecovery(expected)) return [];
@@ -252,7 +258,7 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
     return follows;
   }
 
-  /** What may follow a rule under way where it was called. */
+  /** The tokens that may follow an active rule where it was called. */
   #followsOf(level: number): readonly TokenType[] {
     if (level === 0) return [EOF];
     const [inRule, ruleName] = [this.#names[level - 1]!, this.#names[level]!];
@@ -268,18 +274,18 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
     return follows;
   }
 
-  /** The number of the next token. */
+  /** The index of the next token. */
   get #index(): number {
     const { payload, tokenType } = this.LA(1);
     return tokenType === EOF ? this.#length : payload;
   }
 
-  /** The first token that a rule under way can go on from. */
+  /** Finds the first token at which an active rule can continue. */
   #findResync(innermost: number): ResyncPoint {
     const end = { index: this.#length, level: 0, type: EOF };
     if (this.errors.length >= MAX_PARSER_ERRORS) return end;
     const depths = this.#bracketDepths();
-    /** The rules that began so deep in brackets, outermost first. */
+    /** The rules whose first token has the given depth in brackets, outermost first. */
     const levelsAt = new Map<number, { level: number; follows: readonly TokenType[] }[]>();
     for (let level = 0; level <= innermost; level++) {
       const depth = depths[this.#begins[level]!] ?? 0;
@@ -290,11 +296,12 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
     }
     let shallowest = Infinity;
     for (let index = this.#index; index < this.#length; index++) {
-      // Deeper ones are in a bracket that began after this place; of what began deeper it is the end.
+      // Skip deeper tokens: they are in a bracket that began after the error. Once a token is less
+      // deep, the brackets that were deeper have ended.
       if (depths[index]! > shallowest) continue;
       shallowest = depths[index]!;
       const token = this.input[index];
-      // The innermost rule that can go on loses least.
+      // The innermost rule that can continue loses the least text.
       for (const { follows, level } of (levelsAt.get(shallowest) ?? []).toReversed()) {
         const type = follows.find((follow) => t.isA(token, follow));
         if (type !== undefined) return { index, level, type };
@@ -303,7 +310,7 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
     return end;
   }
 
-  /** How many brackets are open before each token. */
+  /** The number of open brackets before each token. */
   #bracketDepths(): Uint8Array {
     if (this.#depths !== null) return this.#depths;
     this.#depths = new Uint8Array(this.#length);
@@ -326,15 +333,19 @@ function isBracket(type: TokenType): boolean {
   return t.OPENERS.has(type) || t.CLOSERS.has(type);
 }
 
-/** The rest of a rule that goes on after an error. */
+/** The partial result of a rule, with which the parser continues after an error. */
 function tornOf<T>(error: IRecognitionException): T {
   return (error as TornRule).torn as T;
 }
 
-/** A node with empty places for what it did not get; the first value that it lacks may have begun. */
+/**
+ * The node with error parts for its missing parts; the first missing value may be the partial value
+ * `begun`.
+ */
 function completed(node: { readonly span: Span }, begun: unknown, behind: Span): object {
   const parts = node as Record<string, unknown> & { readonly span: Span };
-  // Parentheses and blocks are no nodes. They get here where too many errors end the parsing.
+  // Ignore a partial result that is not a node, such as parentheses: possible when too many errors
+  // end the parsing.
   let torn = begun instanceof Object && "kind" in begun ? begun : undefined;
   for (const [key, part] of Object.entries(parts)) {
     if (!MISSING.has(part)) continue;

@@ -1,4 +1,4 @@
-/** Lines that are no statement: finds out what was meant. */
+/** Finds out what was meant by lines that are not a statement. */
 import type { IToken } from "chevrotain";
 import { type Hint, nearNames } from "../../diagnostics/suggest.ts";
 import { byWord, ownEntry } from "../own_entry.ts";
@@ -16,12 +16,12 @@ const LEADING_WORDS = keywordsWhere(({ place }) =>
   place === "statement" || place === "block value"
 );
 
-/** Words that are a statement without anything behind them. */
+/** Words that are a complete statement. */
 const LONE_WORDS = keywordsWhere((row) =>
   isStatementWord(row) && (row.behind === "nothing" || row.behind === "value or nothing")
 );
 
-/** Statements with a word that people follow with a parenthesis, as if it were a function. */
+/** Statements whose word is often followed by parentheses, as if it were a function. */
 const CALLED_WORDS: ReadonlySet<string> = new Set(
   keywordsWhere((row) =>
     row.class === "soft" && isStatementWord(row) && row.behind !== "value and block" &&
@@ -29,12 +29,12 @@ const CALLED_WORDS: ReadonlySet<string> = new Set(
   ),
 );
 
-/** True for `print` and its like, which are no functions. */
+/** Whether a word such as `print` is often called as if it were a function. */
 export function isCalledWord(name: string): boolean {
   return CALLED_WORDS.has(name);
 }
 
-/** The first words of lines in other languages, with the word of this one. */
+/** First words of lines in other languages, with the corresponding word of this language. */
 const OTHER_LANGUAGES_LEADS = byWord([
   ["var val auto", "write `let name = …`"],
   [
@@ -76,7 +76,8 @@ export function explainUnknownWord(
   context: BuildContext,
 ): void {
   const foreign = ownEntry(OTHER_LANGUAGES_LEADS, word.image);
-  // `let` and its like are followed by a name: a near word that cannot be right is no suggestion.
+  // `let` and similar words need a name after them: a similar word that cannot fit is not
+  // suggested.
   const hint = foreign ?? nearNames(word.image, LEADING_WORDS) ??
     (next === null || hasBraces
       ? "a block follows a keyword such as `test`, `if` or `repeat`, or is part of `machine { … }`"
@@ -94,11 +95,11 @@ export function explainUnknownWord(
 }
 
 /**
- * `print (x)`: notes the mistake, unless the file declares a function of that name.
+ * `print (x)`: records the mistake, unless the file declares a function of that name.
  *
- * @param value What the line begins with.
- * @param isWhole It is the whole statement.
- * @returns True when it is such a call, or something of what one gives.
+ * @param value The value at the beginning of the line.
+ * @param isWhole Whether the value is the whole statement.
+ * @returns True when it is such a call, or a member of such a call's result.
  */
 export function suspectCalledWord(
   value: Expression,

@@ -23,14 +23,14 @@ const BENCH_PARTS =
   "a bench has one `loop` to measure; `setup`, `teardown`, `baseline`, `budget` and " +
   "`expect` stand beside it, each on its own line";
 
-/** A test, a property or a bench, of which only the name is read. */
+/** A test, a property or a bench after its name has been parsed. */
 interface NamedCase {
   readonly node: Draft<Pick<ast.TestDeclaration, "modifiers" | "name" | "nameSpan" | "table">>;
   readonly name: IToken;
   readonly what: string;
 }
 
-/** The parts before the word of a declaration. */
+/** The parts before the keyword of a declaration. */
 interface Head {
   readonly start: number;
   readonly skip: boolean;
@@ -69,7 +69,7 @@ interface BenchBlock {
   readonly span: Span;
 }
 
-// What each node begins with.
+// Each node with its initial parts.
 const USE = (): ast.UseDeclaration => ({ kind: "Use", path: "", pathSpan: NO_SPAN, span: NO_SPAN });
 const CONST = (): ast.ConstDeclaration => ({
   kind: "Const",
@@ -230,7 +230,7 @@ export abstract class DeclarationRules extends PatternRules {
     node.entries = this.SUBRULE(this.pathEntries);
   }, this.from);
 
-  /** `name = c "file.c"`, with `{ tree = "folder" }` behind it where it is compiled with a kernel's. */
+  /** `name = c "file.c"`, followed by `{ tree = "folder" }` if it is compiled with a kernel tree. */
   readonly compiledDriver = this.node("compiledDriver", C_DRIVER, (node, _start: number) => {
     node.name = this.declare(this.CONSUME(t.Name));
     this.CONSUME(t.Assign, due("compiledDriver"));
@@ -263,7 +263,7 @@ export abstract class DeclarationRules extends PatternRules {
     });
   }, this.statementOr);
 
-  /** With the parts before its word. */
+  /** Adds the parts before the keyword. */
   readonly #whole = <T extends { skip: boolean; span: Span }>(
     node: T,
     _: unknown,
@@ -332,7 +332,7 @@ export abstract class DeclarationRules extends PatternRules {
     node.entries = this.SUBRULE(this.pathEntries);
   });
 
-  /** The meaning of a word. */
+  /** The value of a keyword in the tree. */
   #as<const K>(meaning: K, _word: IToken): K {
     return meaning;
   }
@@ -427,7 +427,7 @@ export abstract class DeclarationRules extends PatternRules {
     parts.count = loop.count;
   }
 
-  /** A bench has one of each of these, `setup` before `loop` and `loop` before `teardown`. */
+  /** A bench has at most one of each, `setup` before `loop` and `loop` before `teardown`. */
   #once<P extends "setup" | "loop" | "teardown" | "baseline">(
     parts: Draft<BenchParts>,
     word: P,
@@ -439,7 +439,7 @@ export abstract class DeclarationRules extends PatternRules {
     parts[word] = value;
   }
 
-  /** A mistake in a part that does not belong here shows nothing. */
+  /** Drops the errors inside a statement that does not belong here. */
   #stray(parts: Draft<BenchParts>, errors: number, { span }: ast.Statement): void {
     if (this.RECORDING_PHASE) return;
     this.context.reporter.diagnostics.splice(errors);
@@ -472,7 +472,7 @@ export abstract class DeclarationRules extends PatternRules {
     this.CONSUME(t.RBrace);
   }, itemsOf);
 
-  /** `on write 0x10 { … }`: its block is a function, of `value` where something is written. */
+  /** `on write 0x10 { … }`: its block is a function, with the parameter `value` for a write. */
   readonly registerEntry = this.node("registerEntry", REGISTER, (node) => {
     const { startOffset } = this.CONSUME(Soft.on);
     node.access = this.OR({
@@ -487,7 +487,7 @@ export abstract class DeclarationRules extends PatternRules {
     node.body = this.SUBRULE(this.block);
   }, ({ access, body, offset, span, wordsSpan }): ast.MachineEntry | null => {
     if (access === null || wordsSpan === null) return null;
-    // The same name for the same tree, however its offset is laid out.
+    // Spaces and comments in the offset do not count, so that the same tree gives the same name.
     const where = spanText(offset.span).replace(/#.*|\s+/g, "");
     const name = { text: `on ${access} ${where}`, span: wordsSpan };
     const parameters = access === "write" ? [{ text: "value", span: wordsSpan }] : [];

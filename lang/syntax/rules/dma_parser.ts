@@ -1,11 +1,11 @@
 /**
  * The parser: each rule of the grammar makes its part of the typed tree.
  *
- * What arrives here has balanced brackets (`brackets.ts`), newlines only where statements end
+ * The tokens have balanced brackets (`brackets.ts`), newlines only where statements end
  * (`line_joining.ts`) and words with their meaning (`words.ts`), so every decision needs one token
- * of lookahead. Where people write something else out of habit (`!x`, `=` in a condition, `a = 1`
- * in a record) the grammar takes it and its rule explains it: that gives one error instead of a
- * trail. A key names the expected token at each place: `expectations.ts` has the rows.
+ * of lookahead. For common habits from other languages (`!x`, `=` in a condition, `a = 1` in a
+ * record) the grammar accepts the text and its rule reports it: that gives one error instead of
+ * several. A key names the expected token at each place: `expectations.ts` has the rows.
  *
  * The rules are in classes by subject, each built on the ones it needs: `rule_tools.ts`,
  * `expression_rules.ts`, `pattern_rules.ts`, `declaration_rules.ts`, and here files, blocks and
@@ -53,7 +53,7 @@ type Options<M extends "buildLookaheadForAlternation" | "buildLookaheadForOption
   ILookaheadStrategy[M]
 >[0];
 
-/** Works out where a token leads when a parser first asks: most texts ask for few of the places. */
+/** Computes the lookahead of a place at its first use: most texts use few of the places. */
 class LazyLookahead implements ILookaheadStrategy {
   readonly #eager: ILookaheadStrategy = new LLkLookaheadStrategy({ maxLookahead: 1 });
 
@@ -90,7 +90,7 @@ const OUTCOMES: ReadonlyMap<TokenType, ast.OutcomeKind> = new Map([
   [Soft.warns, "warning"],
 ]);
 
-/** Expressions with an effect. */
+/** Expressions that have an effect and so can be statements. */
 const ACTIONS: ReadonlySet<ast.Expression["kind"]> = new Set([
   "Call",
   "Trace",
@@ -120,7 +120,7 @@ interface UnknownLine {
   readonly span: Span;
 }
 
-// What each node begins with.
+// Each node with its initial parts.
 const BLOCK = (): ast.Block => ({ statements: NONE, span: NO_SPAN });
 const LET = (): ast.LetStatement => ({
   kind: "Let",
@@ -195,7 +195,7 @@ const ERROR = (): ast.Statement => ({ kind: "ErrorStatement", span: NO_SPAN });
 export class DmaParser extends DeclarationRules {
   #statementWays: OrMethodOpts<ast.Statement> | null = null;
 
-  /** @param options `validate` has Chevrotain check the grammar: a test does. */
+  /** @param options `validate` makes Chevrotain check the grammar, which a test does. */
   constructor({ validate = false }: { readonly validate?: boolean } = {}) {
     super(t.VOCABULARY, {
       recoveryEnabled: true,
@@ -212,7 +212,7 @@ export class DmaParser extends DeclarationRules {
   readonly file = this.node("file", ITEMS<ast.Statement>, (node) => {
     this.#statements(node.items = []);
   }, ({ items }, torn): readonly ast.Statement[] => {
-    // The last one may reach to the end.
+    // The last statement is incomplete: too many errors ended the parsing.
     return torn == null ? items : [...items, torn as ast.Statement];
   });
 
@@ -278,7 +278,7 @@ export class DmaParser extends DeclarationRules {
     };
   }
 
-  /** Declarations belong at the top level. */
+  /** Alternatives for declarations; reports a declaration below the top level. */
   #declarationWays(): IOrAlt<ast.Statement>[] {
     const top = (read: () => ast.Statement) => () => {
       if (this.depth > 0 && !this.RECORDING_PHASE) this.#reportNested(this.LA(1));
@@ -329,7 +329,7 @@ export class DmaParser extends DeclarationRules {
     });
   });
 
-  /** `if`, `else if` and `else` are read flat, so that a long chain costs no depth. */
+  /** `if`, `else if` and `else` are parsed in a loop, so that a long chain needs no stack. */
   readonly ifStatement = this.node("ifStatement", IF, (node) => {
     this.CONSUME(Hard.if);
     node.condition = this.#condition(this.SUBRULE(this.expression));
@@ -563,7 +563,7 @@ export class DmaParser extends DeclarationRules {
 
   // -- Expressions as statements ----------------------------------------------------------------
 
-  /** Also an assignment: `=` and `+=` arrive as operators. */
+  /** An expression or an assignment: `=` and `+=` are parsed as operators. */
   readonly expressionStatement = this.node("expressionStatement", LINE, (node) => {
     this.OPTION(() => {
       node.leading = this.CONSUME(t.LeadingOperator);
@@ -600,12 +600,12 @@ export class DmaParser extends DeclarationRules {
     return { kind: "Expression", expression: value, expected, span };
   }
 
-  /** Only the top level of the REPL takes any expression. */
+  /** Only at the top level of the REPL is any expression a statement. */
   get #isRepl(): boolean {
     return this.context.mode === "repl" && this.depth === 0;
   }
 
-  /** A value alone is no statement. One with an error in it was meant otherwise. */
+  /** Reports a value that is not a statement, unless it contains another error. */
   #refuseValue(value: ast.Expression): void {
     const { context } = this;
     const { end, start } = value.span;
@@ -646,7 +646,7 @@ export class DmaParser extends DeclarationRules {
 
   // -- Lines that are no statement --------------------------------------------------------------
 
-  /** A line that begins with an unknown word: all of it, its block too, is one mistake. */
+  /** A line that begins with an unknown word: the whole line, with its block, is one mistake. */
   readonly unknownStatement = this.node("unknownStatement", UNKNOWN, (node) => {
     node.word = this.CONSUME(t.UnknownWord);
     this.MANY(() => {
@@ -663,7 +663,7 @@ export class DmaParser extends DeclarationRules {
     return { kind: "ErrorStatement", span };
   });
 
-  /** Braces where a statement is due. */
+  /** Braces where a statement is expected. */
   readonly strayBraces = this.node("strayBraces", ERROR, () => {
     this.AT_LEAST_ONE(() => {
       this.SUBRULE(this.anyBraces);

@@ -20,10 +20,10 @@ import { BLOCK_START, due, FIRST_WINS, RuleTools } from "./rule_tools.ts";
 const { Hard, Soft } = t;
 const FIELD_NAME = due("fieldName");
 const CAST = due("cast");
-/** Where the first operator of a row may be `=`: then what is behind it is the value. */
+/** The argument if the first operator of a row may be `=`, with the assigned value after it. */
 export const MAY_ASSIGN: { ARGS: [boolean] } = { ARGS: [true] };
 
-/** What other languages call a literal. */
+/** Literals in the spelling of other languages. */
 const OTHER_LANGUAGES_LITERALS = byWord([
   ["NULL null nil nullptr None", "none"],
   ["TRUE True", "true"],
@@ -41,7 +41,7 @@ export interface OperandRow {
   readonly span: Span;
 }
 
-/** `( … )`: a value, or the parameters of a lambda; with the commas. */
+/** `( … )`: a value, or the parameters of a lambda; with its commas. */
 type Parentheses = Items<IToken | ast.Expression>;
 
 type Primary = ast.Expression | IToken | Parentheses;
@@ -52,7 +52,7 @@ interface LambdaHead {
   readonly parameters: readonly ast.Name[];
 }
 
-/** One value of a pattern, as it is written. */
+/** One value of a pattern, as tokens. */
 interface ArmValue {
   readonly minus: IToken | null;
   readonly token: IToken | null;
@@ -83,7 +83,7 @@ interface ValueBranch {
   readonly value: ast.Expression;
 }
 
-// What nodes begin with.
+// Nodes with their initial parts.
 export const ITEMS = <T>(): Items<T> => ({ items: NONE, span: NO_SPAN });
 const EXPRESSION = (): OperandRow => ({ operands: NONE, operators: NONE, span: NO_SPAN });
 const OPERAND = (): ReadOperand => ({
@@ -125,17 +125,20 @@ export abstract class ExpressionRules extends RuleTools {
   abstract readonly block: ParserMethod<[], ast.Block>;
   abstract readonly pathEntries: ParserMethod<[], readonly ast.PathEntry[]>;
 
-  /** The operands and operators of the expression read last. */
+  /** The row of the expression that was parsed last. */
   protected row: OperandRow | null = null;
-  /** Values in separate parentheses. */
+  /** Values in their own parentheses. */
   readonly #enclosed = new WeakSet<ast.Expression>();
-  /** Whose suffixes are read: the list of their ways is made once. */
+  /**
+   * The operand whose suffixes are being parsed; a field, so that the alternatives are built only
+   * once.
+   */
   #operand: Draft<ReadOperand> = OPERAND();
   #primaryWays: OrMethodOpts<Primary> | null = null;
   #suffixWays: IOrAlt<void>[] | null = null;
 
   readonly expression = this.node("expression", EXPRESSION, (row) => {
-    // Most rows are one operand: a list with one in it is made no longer than that.
+    // Most rows have one operand: the list is not made longer in advance.
     const operands: ReadOperand[] = row.operands = [this.SUBRULE(this.operand)];
     const operators: IToken[] = row.operators = [];
     this.MANY(() => {
@@ -181,7 +184,7 @@ export abstract class ExpressionRules extends RuleTools {
     });
   }, (operand, torn) => {
     const { value } = operand;
-    // A call keeps the arguments that it has by then.
+    // After an error, a call keeps the arguments parsed so far.
     if (Array.isArray(torn) && value.kind === "Call") operand.value = { ...value, arguments: torn };
     return operand;
   });
@@ -210,7 +213,7 @@ export abstract class ExpressionRules extends RuleTools {
     return { kind: "Trace", body, span: this.span(startOffset) };
   }
 
-  /** The part before the suffixes, as a value. The parameters of a lambda are no value. */
+  /** The part before the suffixes, as a value. The parameters of a lambda are not a value. */
   #primaryValue(primary: Primary, start: number): ast.Expression {
     if (this.RECORDING_PHASE) return NO_VALUE;
     const beginsLambda = this.LA(1).tokenType === t.FatArrow;
@@ -261,7 +264,7 @@ export abstract class ExpressionRules extends RuleTools {
         ALT: () => {
           const operand = this.#operand;
           const callee = operand.value;
-          // An error in an argument leaves the call.
+          // If an error occurs in an argument, the operand is the call so far.
           const call: Draft<ast.CallExpression> = { ...CALL, callee, span: callee.span };
           operand.value = call;
           call.arguments = this.SUBRULE(this.callArguments);
@@ -350,7 +353,7 @@ export abstract class ExpressionRules extends RuleTools {
       : null;
   }
 
-  /** True for an expression in its own brackets. */
+  /** Whether an expression has its own brackets. */
   protected isEnclosed(value: ast.Expression): boolean {
     return value.kind === "List" || this.#enclosed.has(value);
   }
@@ -381,7 +384,7 @@ export abstract class ExpressionRules extends RuleTools {
     }
   }
 
-  /** The parts of a string. The text of a `{expr}` is read after everything else. */
+  /** The parts of a string. A `{expr}` is parsed after the whole text. */
   #parts(token: IToken, span: Span): (string | ast.Expression)[] {
     const parts: (string | ast.Expression)[] = [];
     for (const part of readString(token.image).parts) {
@@ -398,7 +401,7 @@ export abstract class ExpressionRules extends RuleTools {
 
   // -- `if` and `match` where a value is due ----------------------------------------------------
 
-  /** Each of its blocks is one expression. They are read flat, so that a chain costs no depth. */
+  /** Each block is one expression. They are parsed in a loop, so that a chain needs no stack. */
   readonly ifValue = this.node("ifValue", ITEMS<ValueBranch>, (node) => {
     const branches: ValueBranch[] = node.items = [];
     this.CONSUME(Hard.if);
@@ -461,7 +464,7 @@ export abstract class ExpressionRules extends RuleTools {
     node.value = this.SUBRULE(this.expression);
   });
 
-  /** A literal, a range of two, a name, or `_`, which is null. */
+  /** A literal, a range of two values, a name, or `_`, which becomes null. */
   readonly matchPattern = this.node("matchPattern", MATCH_PATTERN, (node) => {
     node.first = this.SUBRULE(this.matchValue);
     this.OPTION(() => {
@@ -518,7 +521,8 @@ export abstract class ExpressionRules extends RuleTools {
   // -- Brackets ---------------------------------------------------------------------------------
 
   /**
-   * `(e)`, or the parameters of a lambda. A torn part has been reported, and counts as one value.
+   * `(e)`, or the parameters of a lambda. A partial item has been reported, and counts as one
+   * value.
    */
   readonly parentheses = this.node("parentheses", ITEMS<IToken | ast.Expression>, (node) => {
     const items: (IToken | ast.Expression)[] = [];
@@ -648,7 +652,7 @@ export function itemsOf<T>({ items }: Items<T>): readonly T[] {
   return items;
 }
 
-/** Adds to a list, and gives back what it has added. */
+/** Appends an item to a list, and returns the item. */
 export function pushed<T>(list: T[], item: T): T {
   list.push(item);
   return item;
@@ -666,7 +670,7 @@ function isParentheses(what: Primary): what is Parentheses {
   return "items" in what && !("kind" in what);
 }
 
-/** True when a `.` is among the suffixes between two values. */
+/** Whether `value` consists of `bare` with suffixes that include a `.`. */
 function hasField(value: ast.Expression, bare: ast.Expression): boolean {
   let at: ast.Expression | null = value;
   for (; at !== null && at !== bare; at = objectOf(at)) if (at.kind === "Field") return true;

@@ -23,7 +23,7 @@ const SIMPLE_SUFFIXES: Readonly<Record<string, RepeatCount>> = {
   "?": { min: 0, max: 1 },
 };
 
-/** Values of fields that need no parentheses. */
+/** Kinds of field values that need no parentheses. */
 const PLAIN_VALUES: ReadonlySet<Expression["kind"]> = new Set([
   "Integer",
   "Ratio",
@@ -51,7 +51,7 @@ interface EventTerm {
   readonly span: Span;
 }
 
-// What nodes begin with.
+// Nodes with their initial parts.
 const SEQUENCE = (): PatternSequence => ({ kind: "Sequence", items: NONE, span: NO_SPAN });
 const EVENT_TERM = (): EventTerm => ({ bang: null, item: NO_PATTERN, times: null, span: NO_SPAN });
 const EVENT_NAME = (): EventParts => ({ words: NONE, nameSpan: null, fields: NONE, span: NO_SPAN });
@@ -190,10 +190,7 @@ export abstract class PatternRules extends ExpressionRules {
     return fields;
   }
 
-  /**
-   * True for an expression that needs no parentheses, or has its own brackets, and for a negative
-   * number.
-   */
+  /** Whether an expression needs no parentheses, has its own brackets, or is a negative number. */
   #isPlain(value: Expression): boolean {
     if (PLAIN_VALUES.has(value.kind) || this.isEnclosed(value)) return true;
     return value.kind === "Unary" && value.operator === "-" && this.#isPlain(value.operand) &&

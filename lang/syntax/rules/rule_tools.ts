@@ -1,4 +1,4 @@
-/** Shared by the rules: places in the text, names, lists, and the context of a text. */
+/** Shared tools of the rules: spans, names, lists, and the context of a text. */
 import type { IToken, ParserMethod } from "chevrotain";
 import type { DiagnosticCode } from "../../diagnostics/codes.ts";
 import { SourceFile, type Span } from "../../source.ts";
@@ -12,26 +12,29 @@ import { BuildContext } from "../tree/build_context.ts";
 /** The expectation at a place: a row of `expectations.ts`. */
 export const due = (key: ExpectationKey) => ({ ERR_MSG: key });
 
-// Options are made once: the parser passes here for every token.
+// Options are constants, because this code runs for every token.
 const PATH_VALUE = due("pathValue");
 export const BLOCK_START = due("block");
-/** For a word with a separate rule that can be a name, too: the rule precedes. */
+/** For a word that begins a rule and can also be a name: the rule takes precedence. */
 export const FIRST_WINS = { IGNORE_AMBIGUITIES: true };
 
 const NO_TEXT = new SourceFile("", "");
-/** Chevrotain records the rules with this: all actions run once, and their results are dropped. */
+/**
+ * The context while Chevrotain records the rules: all actions run once, and their results are
+ * dropped.
+ */
 const RECORDING = new BuildContext(NO_TEXT, new DiagnosticReporter(NO_TEXT), "file");
 
-/** @param read Reads the `{expr}` of a string, from one offset to another. */
+/** @param read Parses the `{expr}` of a string, from one offset to another. */
 type LaterWork = (read: (start: number, end: number) => Expression) => void;
 
 export abstract class RuleTools extends RecoveringParser {
   protected context: BuildContext = RECORDING;
-  /** How many blocks are open. */
+  /** Number of open blocks. */
   protected depth = 0;
   #later: LaterWork[] = [];
 
-  /** The context in which a text's tokens are read. */
+  /** Sets the context and the tokens of a text. */
   begin(context: BuildContext, tokens: IToken[]): void {
     this.context = context;
     this.depth = 0;
@@ -39,7 +42,7 @@ export abstract class RuleTools extends RecoveringParser {
     this.take(tokens);
   }
 
-  /** The work after all is read, in the order of the text: a parser reads one thing at a time. */
+  /** The work to do after the whole text is parsed, in textual order: the parser is not reentrant. */
   leftOver(): readonly LaterWork[] {
     return this.#later;
   }
@@ -54,7 +57,7 @@ export abstract class RuleTools extends RecoveringParser {
     return this.context.span(start, Math.max(start, t.tokenEnd(this.LA(0))));
   }
 
-  /** A node with the word that a rule around it has read. */
+  /** Extends a node's span to the keyword that the calling rule has parsed. */
   protected readonly from = <T extends { span: Span }>(node: T, _: unknown, start: number): T => {
     node.span = this.context.span(start, node.span.end);
     return node;
@@ -64,7 +67,7 @@ export abstract class RuleTools extends RecoveringParser {
     return { kind: "ErrorExpression", span: this.behind() };
   }
 
-  /** The rest of a statement that an error ended. */
+  /** The partial result of a statement after an error. */
   protected readonly statementOr = (torn: unknown): Statement =>
     torn as Statement ?? { kind: "ErrorStatement", span: this.behind() };
 
@@ -87,12 +90,12 @@ export abstract class RuleTools extends RecoveringParser {
     return this.context.name(token);
   }
 
-  /** A name that the file gives a meaning. */
+  /** A name that the file declares. */
   protected declare(token: IToken): Name {
     return this.context.declare(this.name(token));
   }
 
-  /** A key that is an event's name has dots in it: `iotlb.sync`. */
+  /** A key that is the name of an event contains dots: `iotlb.sync`. */
   protected dotted(words: readonly Name[]): Name {
     const [first] = words;
     const span = this.context.span(first!.span.start, words.at(-1)!.span.end);
@@ -109,7 +112,7 @@ export abstract class RuleTools extends RecoveringParser {
     } else seen.set(key.text, key);
   }
 
-  /** The words of a key or a name, with dots between. Once in a rule. */
+  /** The words of a key or a name, separated by dots. Usable once in each rule. */
   protected words(words: Name[]): void {
     words.push(this.name(this.CONSUME(t.Name)));
     this.MANY(() => {
@@ -118,7 +121,7 @@ export abstract class RuleTools extends RecoveringParser {
     });
   }
 
-  /** The `=` between a key and its value. Once in a rule. */
+  /** The `=` between a key and its value. Usable once in each rule. */
   protected assign(): void {
     this.OR2({
       DEF: [
@@ -143,7 +146,10 @@ export abstract class RuleTools extends RecoveringParser {
 
   // -- Lists ------------------------------------------------------------------------------------
 
-  /** Entries with commas between: reports a comma without an entry before it. Once in a rule. */
+  /**
+   * Entries separated by commas: reports a comma without an entry before it. Usable once in each
+   * rule.
+   */
   protected commas<T>(entries: T[], entry: ParserMethod<[], T>, what: string): void {
     let isBare = true;
     const read = (made: T) => {
@@ -160,8 +166,8 @@ export abstract class RuleTools extends RecoveringParser {
   }
 
   /**
-   * Entries between braces, with commas or line ends between: reports two with nothing between. After
-   * a `}` nothing is needed. Once in a rule.
+   * Entries between braces, separated by commas or line ends: reports a missing separator. After a
+   * `}` none is needed. Usable once in each rule.
    */
   protected separated(read: () => { readonly span: Span }): void {
     let previous: Span | null = null;

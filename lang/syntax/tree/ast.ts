@@ -1,9 +1,8 @@
 /**
  * The syntax tree of a `.dma` file, with a span on every node.
  *
- * The tree covers the whole language. A node never lacks a part: where the parser recovered from an
- * error the tree holds an `ErrorExpression` or an `ErrorStatement`, and a file with such nodes is
- * never run.
+ * The tree covers the whole language. A node never lacks a part: after an error, the parser puts an
+ * `ErrorExpression` or an `ErrorStatement` into the tree, and a file with such nodes is never run.
  */
 import type { Span } from "../../source.ts";
 
@@ -11,7 +10,7 @@ interface Node {
   readonly span: Span;
 }
 
-/** A node with its kind and its parts. */
+/** A node with its kind and the given parts. */
 type Tagged<K extends string, P = unknown> = Node & { readonly kind: K } & Readonly<P>;
 
 /** A word in the text, used as a name. */
@@ -31,15 +30,15 @@ export type MachineDeclaration = Tagged<"Machine", { entries: readonly MachineEn
 /** The contents of a machine block. */
 export type MachineEntry = MachineSetting | MachineBlock | LetStatement | RegisterDeclaration;
 
-/** `on write 0x10 { … }`, inside an endpoint: its reaction to a write or read of a register. */
+/** `on write 0x10 { … }`, inside an endpoint: the handler of a write or read of a register. */
 export interface RegisterDeclaration extends Node {
   readonly kind: "Register";
   readonly access: RegisterAccess;
   /** The words before the offset. */
   readonly wordsSpan: Span;
-  /** Which register: its offset in the window. */
+  /** The register, by its offset in the window. */
   readonly offset: Expression;
-  /** Its block as a function: of the written value, or without parameters. */
+  /** Its block as a function: with the written value as a parameter, or without parameters. */
   readonly handler: FunctionDeclaration;
 }
 
@@ -80,16 +79,16 @@ interface CaseHead {
 export type TestDeclaration = Tagged<"Test", CaseHead & { body: Block }>;
 
 /**
- * `for size in sizes, depth in 1..=8` behind the name of a test, a property or a bench, which makes
- * one of each combination of the values; null where there is no `for`.
+ * `for size in sizes, depth in 1..=8` after the name of a test, a property or a bench, which makes
+ * one of them for each combination of the values; null without a `for`.
  */
 export interface CaseTable extends Node {
   readonly axes: readonly ForallBinding[];
-  /** Their names: literal text and `{expr}` parts by turns. */
+  /** The names of the cases: alternating literal text and `{expr}` parts. */
   readonly nameParts: readonly (string | Expression)[];
 }
 
-/** `name in values` of a `for` behind a name, and of a property's `forall`. */
+/** `name in values` in a `for` after a name, and in a property's `forall`. */
 export interface ForallBinding extends Node {
   readonly name: Name;
   readonly values: Expression;
@@ -117,14 +116,14 @@ export interface BenchDeclaration extends Node, Readonly<CaseHead> {
   /** Runs once before the loop and shares its scope with it. */
   readonly setup: Block | null;
   readonly loop: Block;
-  /** `loop 8`: how often it runs; null where the bench decides. */
+  /** `loop 8`: the number of iterations; null if the bench decides. */
   readonly count: Expression | null;
   /** Runs once after the loop; sees what `setup` binds. */
   readonly teardown: Block | null;
   readonly budgets: readonly BenchBudget[];
-  /** `baseline = strict`: a value of an axis, which the others are compared with. */
+  /** `baseline = strict`: a value of an axis, with whose cells the others are compared. */
   readonly baseline: Expression | null;
-  /** `expect lazy.time < strict.time`: figures of cells by a value of an axis. */
+  /** `expect lazy.time < strict.time`: compares figures of cells, named by a value of an axis. */
   readonly expectations: readonly BenchExpectation[];
 }
 
@@ -154,7 +153,7 @@ export type AssignStatement = Tagged<
   { target: Name; operator: "=" | "+="; value: Expression }
 >;
 
-/** `ring.head = e`, `list[i] += e`: changes what the list or record holds, not what a name means. */
+/** `ring.head = e`, `list[i] += e`: changes a list or record, and not the binding of a name. */
 export type ChangeStatement = Tagged<
   "Change",
   {
@@ -169,7 +168,7 @@ export interface IfStatement extends Node {
   readonly kind: "If";
   readonly condition: Expression;
   readonly then: Block;
-  /** An `IfStatement` for `else if`. */
+  /** The `else` part; an `IfStatement` for `else if`. */
   readonly otherwise: Block | IfStatement | null;
 }
 
@@ -181,7 +180,7 @@ export type MatchStatement = Tagged<"Match", { subject: Expression; arms: readon
 export interface MatchArm extends Node {
   /** A literal, a constant's name, a range, or null for `_`. */
   readonly pattern: Expression | null;
-  /** One statement or a block. */
+  /** One statement, or the statements of a block. */
   readonly body: Block;
 }
 
@@ -235,7 +234,7 @@ export type OutputStatement = Tagged<
   { verb: "print" | "show" | "explain"; value: Expression }
 >;
 
-/** A call, or (in the REPL only) any expression, with the outcome expected of it. */
+/** A call, or (in the REPL only) any expression, with its expected outcome. */
 export type ExpressionStatement = Tagged<
   "Expression",
   { expression: Expression; expected: ExpectedOutcome | null }
@@ -274,7 +273,7 @@ export type Statement =
   | InvariantStatement
   | OutputStatement
   | ExpressionStatement
-  /** Text that the parser could not read. */
+  /** Text that could not be parsed. */
   | Tagged<"ErrorStatement">;
 
 // ---------------------------------------------------------------------------------------------
@@ -305,7 +304,7 @@ export type PatternSequence = Tagged<"Sequence", { items: readonly EventPattern[
 export type EventPattern =
   | PatternEvent
   | PatternSequence
-  /** `...`: any number of the events that the pattern looks at. */
+  /** `...`: any number of events, of those that the pattern refers to. */
   | Tagged<"Gap">
   | Tagged<"Alternatives", { choices: readonly EventPattern[] }>
   | Tagged<"Repeat", { item: EventPattern; times: RepeatCount }>
@@ -370,7 +369,7 @@ export interface IfExpression extends Node {
   readonly kind: "IfValue";
   readonly condition: Expression;
   readonly then: Expression;
-  /** Another `IfExpression` for `else if`. */
+  /** The `else` part; another `IfExpression` for `else if`. */
   readonly otherwise: Expression;
 }
 
@@ -386,7 +385,7 @@ export interface ValueArm extends Node {
   readonly value: Expression;
 }
 
-/** `trace { … }`: the events the block caused, as a value. */
+/** `trace { … }`: the events during the block, as a value. */
 export type TraceExpression = Tagged<"Trace", { body: Block }>;
 
 /** `compare { kernel = […] } { … }`. */
@@ -395,7 +394,7 @@ export type CompareExpression = Tagged<"Compare", { entries: readonly PathEntry[
 /** `fork { … } and { … }`, `race { … } and { … }`. */
 export type BranchesExpression = Tagged<"Fork" | "Race", { branches: readonly Block[] }>;
 
-/** Text that the parser could not read. */
+/** Text that could not be parsed. */
 export type ErrorExpression = Tagged<"ErrorExpression">;
 
 export type Expression =
@@ -404,7 +403,7 @@ export type Expression =
   | Tagged<"Ratio", { value: number }>
   | Tagged<"Size", { valueBytes: number }>
   | Tagged<"Duration", { valueNs: number }>
-  /** Literal text and `{expr}` parts by turns. */
+  /** Alternating literal text and `{expr}` parts. */
   | Tagged<"String", { parts: readonly (string | Expression)[] }>
   | Tagged<"Bytes", { bytes: Uint8Array }>
   | Tagged<"Boolean", { value: boolean }>

@@ -1,4 +1,4 @@
-/** The parser's questions about its text, and its notes. */
+/** State of the parser for one text: its source, and mistakes that are decided at the end. */
 import type { IToken } from "chevrotain";
 import type { SourceFile, Span } from "../../source.ts";
 import type { Name } from "./ast.ts";
@@ -7,7 +7,7 @@ import { tokenEnd } from "../tokens.ts";
 
 export type ParseMode = "file" | "repl";
 
-/** A word that may be a mistake, unless the file gives it a meaning. */
+/** A word that may be a mistake, unless the file declares it. */
 interface Suspect {
   readonly word: string;
   readonly report: () => void;
@@ -18,7 +18,7 @@ export class BuildContext {
   readonly #suspects: Suspect[] = [];
   #hasUses = false;
 
-  /** @param spans Collects each place that is made; null without an editor. */
+  /** @param spans Collects each span that is made; null without an editor. */
   constructor(
     readonly source: SourceFile,
     readonly reporter: DiagnosticReporter,
@@ -44,28 +44,31 @@ export class BuildContext {
     return { text: token.image, span: this.tokenSpan(token) };
   }
 
-  /** A name that the file gives a meaning. */
+  /** Records a name that the file declares. */
   declare(name: Name): Name {
     this.#declared.add(name.text);
     return name;
   }
 
-  /** The file uses another one with names that are not known here. */
+  /** Records that the file uses another file, whose names are not known here. */
   noteUse(): void {
     this.#hasUses = true;
   }
 
-  /** Reports at the end, unless the file declares the word somewhere. */
+  /** Records a possible mistake, reported at the end unless the file declares the word. */
   suspect(word: string, report: () => void): void {
     this.#suspects.push({ word, report });
   }
 
-  /** Some words may be mistakes; the declarations of the whole file decide. */
+  /** Whether there are possible mistakes, which depend on the declarations of the whole file. */
   get hasSuspects(): boolean {
     return this.#suspects.length > 0;
   }
 
-  /** Reports the suspects. Names from another file or an earlier line of the REPL may be meant. */
+  /**
+   * Reports the possible mistakes. Names from another file or an earlier line of the REPL may be
+   * meant.
+   */
   reportSuspects(): void {
     if (this.#hasUses || this.mode === "repl") return;
     for (const { word, report } of this.#suspects) {

@@ -11,7 +11,7 @@ import type { BuildContext } from "./build_context.ts";
 import { shortened } from "../token_text.ts";
 import * as t from "../tokens.ts";
 
-/** The operators from loose to tight: those of one row bind alike. */
+/** The operators from loosest to tightest binding; those in one row bind equally. */
 const ROWS = [
   ["or"],
   ["and"],
@@ -25,7 +25,7 @@ const ROWS = [
   ["*", "/", "%"],
 ] as const;
 
-/** How tightly operators bind: the larger, the tighter. */
+/** The binding strength of operators: the larger, the tighter. */
 const PRECEDENCES: ReadonlyMap<string, number> = new Map(
   ROWS.flatMap((row, index) => row.map((operator) => [operator, index] as const)),
 );
@@ -41,11 +41,11 @@ export interface Operand {
   readonly isLambda: boolean;
 }
 
-/** Operands and operators that still have to be grouped. */
+/** Operands and operators during the grouping. */
 interface Row {
   readonly operands: readonly Operand[];
   readonly operators: readonly IToken[];
-  /** The operand and the prefix that come next. */
+  /** The index of the next operand, and of its next prefix. */
   at: number;
   prefix: number;
 }
@@ -200,8 +200,8 @@ class OperandGrouper {
 }
 
 /**
- * An operator as this language writes it. `=` in place of `==` has been reported, and groups like
- * it.
+ * The spelling of an operator in this language. `=` in place of `==` has been reported, and groups
+ * like `==`.
  */
 function spellingOf({ image, tokenType: { PATTERN: pattern } }: IToken): string {
   const spelling = typeof pattern === "string" ? pattern : image;

@@ -1,16 +1,16 @@
 /**
- * The text of a literal, turned into its value: numbers, sizes, durations, strings, bytes.
+ * Converts the text of a literal to its value: numbers, sizes, durations, strings, bytes.
  *
  * Everything is checked here and nowhere else: underscores, units, range. A number that a double
- * cannot hold exactly is an error, never a rounding.
+ * cannot represent exactly is an error, never a rounding.
  */
 import { wideAddress } from "../../text/numbers.ts";
 import type { DiagnosticCode } from "../../diagnostics/codes.ts";
 
-/** The mistake in a literal; the place is inside its text. */
+/** A mistake in a literal, with its location inside the literal's text. */
 export interface LiteralProblem {
   readonly code: DiagnosticCode;
-  /** Where in the literal's text, from its first character. */
+  /** Offset in the literal's text. */
   readonly start: number;
   readonly end: number;
   readonly message: string;
@@ -47,10 +47,10 @@ const WITH_UNIT = new RegExp(`^(${DIGITS})([A-Za-z\u00b5\u03bc]+)$`);
 const RATIO_WITH_UNIT = new RegExp(`^(${DIGITS}\\.${DIGITS})([A-Za-z]+)$`);
 const HEXADECIMAL_WITH_UNIT = /^(0[xX][0-9a-fA-F_]*?)_?([KMGT]i?B?|[num]?s)$/;
 
-/** No number below 2^53 needs more characters, underscores and unit included. */
+/** Longer than any number below 2^53, with underscores and unit. */
 const MAX_NUMBER_LENGTH = 120;
 
-/** Reads a number as it is written: `4096`, `0xffff_f000`, `4KiB`, `10us`, `1.5`. */
+/** Reads a literal number: `4096`, `0xffff_f000`, `4KiB`, `10us`, `1.5`. */
 export function readNumber(image: string): NumberValue {
   if (image.length > MAX_NUMBER_LENGTH) {
     return problem(image, "E0103", `Malformed number of ${image.length} characters`, {
@@ -75,7 +75,7 @@ export function readNumber(image: string): NumberValue {
   return malformed(image);
 }
 
-/** `0b…` and `0x…` are not a zero with a unit. */
+/** Whether it is `0b…` or `0x…`, and not a zero with a unit. */
 function isOtherBase(image: string): boolean {
   return /^0[xXbBoO]/.test(image) && image !== "0B" && image !== "0b";
 }
@@ -84,7 +84,7 @@ function plainDigits(digits: string): string {
   return digits.includes("_") ? digits.replaceAll("_", "") : digits;
 }
 
-/** `digits` (decimal, `0x…` or `0b…`) times `unit`, if a double holds it exactly. */
+/** `digits` (decimal, `0x…` or `0b…`) times `unit`, if a double represents it exactly. */
 function exact(
   image: string,
   digits: string,
@@ -92,7 +92,7 @@ function exact(
   kind: "Integer" | "Size" | "Duration",
 ): NumberValue {
   const value = Number(digits) * unit;
-  // Digits past 2^53 may round, but never to a number below it.
+  // Larger values may be rounded, but never to a value below 2^53.
   if (value < 2 ** 53) return { kind, value };
   const written = unit === 1 ? image : `${image} = ${BigInt(digits) * BigInt(unit)}`;
   return problem(image, "E0106", `Number too large: ${written}`, {
@@ -111,7 +111,7 @@ function withUnit(image: string, digits: string, unit: string): NumberValue {
   return wrongUnit(image, digits, unit);
 }
 
-/** Gives the right spelling of an unknown unit, if it can be guessed. */
+/** The correct spelling of an unknown unit, if it can be guessed. */
 export function rightUnit(unit: string): string | null {
   const word = unit.toLowerCase();
   if (LARGE_SIZE.test(word)) return `${word.charAt(0).toUpperCase()}iB`;
@@ -120,7 +120,7 @@ export function rightUnit(unit: string): string | null {
 
 const LARGE_SIZE = /^(?:[kmgt](?:i?b)?|(?:kilo|mega|giga|tera|kibi|mebi|gibi|tebi)bytes?)$/;
 
-/** How units are spelled elsewhere, and here. */
+/** Other spellings of units, and the correct ones. */
 const OTHER_SPELLINGS: readonly (readonly [RegExp, string])[] = [
   [/^(?:b|bytes?)$/, "B"],
   [/^(?:ns|nsecs?|nanos|nanoseconds?)$/, "ns"],
@@ -246,7 +246,7 @@ function problem(
   };
 }
 
-/** A piece of a string: text, or the place of an expression between `{` and `}`. */
+/** A piece of a string: text, or the offsets of an expression between `{` and `}`. */
 export type StringPart =
   | { readonly text: string }
   | { readonly start: number; readonly end: number };

@@ -1,4 +1,4 @@
-/** The contents of a machine's blocks besides keys: variables, and code of registers. */
+/** Declarations in a machine's blocks besides keys: variables, and code of registers. */
 import type {
   LetStatement,
   MachineBlock,
@@ -7,7 +7,7 @@ import type {
   RegisterDeclaration,
 } from "./ast.ts";
 
-/** A register with the block around it; null for the machine itself. */
+/** A register and the block that contains it; the block is null for the machine itself. */
 export interface PlacedRegister {
   readonly block: MachineBlock | null;
   readonly register: RegisterDeclaration;
@@ -23,12 +23,12 @@ function* placed(
   }
 }
 
-/** The variables of a machine, in the order of the text. */
+/** The variables of a machine, in textual order. */
 export function machineLets({ entries }: MachineDeclaration): readonly LetStatement[] {
   return [...placed(entries, null)].flatMap(({ entry }) => entry.kind === "Let" ? [entry] : []);
 }
 
-/** What its registers do, in the order of the text. */
+/** The registers of a machine that have code, in textual order. */
 export function registersOf({ entries }: MachineDeclaration): readonly PlacedRegister[] {
   return [...placed(entries, null)].flatMap(({ block, entry }) =>
     entry.kind === "Register" ? [{ block, register: entry }] : []

@@ -1,4 +1,4 @@
-/** What other members use of `lang/syntax/tree`. */
+/** The exports of `lang/syntax/tree` for other members. */
 export type {
   AssertStatement,
   AssignStatement,

@@ -1,4 +1,4 @@
-/** What event patterns ask for. */
+/** Finds the fields that event patterns compare. */
 import type { EventPattern, PatternEvent, PatternField } from "./ast.ts";
 
 export function* patternEvents(pattern: EventPattern): Generator<PatternEvent> {
@@ -25,7 +25,7 @@ export function* patternEvents(pattern: EventPattern): Generator<PatternEvent> {
   }
 }
 
-/** The fields that a pattern's events ask for. */
+/** The fields that a pattern compares with those of events. */
 export function patternFields(pattern: EventPattern): readonly PatternField[] {
   return [...patternEvents(pattern)].flatMap(({ fields }) => fields);
 }

@@ -1,31 +1,34 @@
 /**
- * What holds of the statements of each kind: the passes over the tree read it here, so that a new
- * statement is a row, and none of them goes past it.
+ * Properties of each kind of statement: the passes over the tree read them here, so that a new kind
+ * of statement is a row, and no pass can miss it.
  */
 import type { Block, CaseTable, Expression, Statement } from "./ast.ts";
 import { machineLets, registersOf } from "./machine_entries.ts";
 import { patternFields } from "./pattern_events.ts";
 
-/** The common part of all statements. */
+/** The role of a statement. */
 type Role =
-  /** Nothing is run; other files may want it. */
+  /** A declaration: it is not run, and other files may use it. */
   | "declaration"
-  /** Run on a separate machine. */
+  /** It is run on a separate machine. */
   | "case"
-  /** `break` ends it; its block runs turn by turn. */
+  /** Its block is repeated, and `break` ends it. */
   | "loop"
-  /** It lets the machine run. */
+  /** It makes the machine run. */
   | "machine"
   | "plain";
 
-/** A part that is missing in a row is missing in its statements. */
+/**
+ * The properties of a kind; a row without an optional function means that its statements have no
+ * such part.
+ */
 interface StatementKind<S extends Statement> {
   readonly role: Role;
-  /** Its parts besides its blocks. */
+  /** Its expressions outside its blocks. */
   expressions?(statement: S): readonly Expression[];
   /** Its blocks; those of `trace`, `fork` and `compare` belong to expressions. */
   blocks?(statement: S): readonly Block[];
-  /** Why what follows is never reached, as the end of a sentence; null when it may be. */
+  /** Why the code after it is never reached, as the end of a sentence; null if it may be reached. */
   exitKind?(statement: S): string | null;
 }
 
@@ -163,23 +166,23 @@ export function roleOf(statement: Statement): Role {
   return KINDS[statement.kind].role;
 }
 
-/** True for a part of a file's top level that is no statement. */
+/** Whether an item of a file's top level is not a statement. */
 export function isDeclaration(statement: Statement): boolean {
   const role = roleOf(statement);
   return role === "declaration" || role === "case";
 }
 
-/** The expressions a statement consists of, those of its blocks aside. */
+/** The expressions of a statement, without those in its blocks. */
 export function statementExpressions(statement: Statement): readonly Expression[] {
   return rowOf(statement).expressions?.(statement) ?? NOTHING;
 }
 
-/** The blocks a statement consists of; those of `trace`, `fork` and `compare` belong to expressions. */
+/** The blocks of a statement; blocks of `trace`, `fork` and `compare` belong to expressions. */
 export function innerBlocks(statement: Statement): readonly Block[] {
   return rowOf(statement).blocks?.(statement) ?? NOTHING;
 }
 
-/** Why what follows a statement in its block is never reached; null when it may be. */
+/** Why the code after a statement in its block is never reached; null if it may be reached. */
 export function exitKind(statement: Statement): string | null {
   return rowOf(statement).exitKind?.(statement) ?? null;
 }
@@ -196,7 +199,7 @@ function hasElse({ otherwise }: Extract<Statement, { kind: "If" }>): boolean {
   return otherwise !== null && (!("kind" in otherwise) || hasElse(otherwise));
 }
 
-/** True when a `break` in a loop's block ends that loop. */
+/** Whether a block contains a `break` of the loop around it. */
 function breaksOut({ statements }: Block): boolean {
   return statements.some((statement) =>
     statement.kind === "Break" ||

@@ -1,12 +1,12 @@
-/** Walks over the syntax tree: the direct children of each node. */
+/** Traversals of the syntax tree: the direct children of each node. */
 import type { Block, CallExpression, CompareExpression, Expression, Statement } from "./ast.ts";
 import { innerBlocks, roleOf, statementExpressions } from "./statement_kinds.ts";
 
 /**
- * Visits the direct parts of an expression, as long as the answer is no. Statements of a block,
- * such as that of a `trace`, are not part of it.
+ * Calls `test` for the direct parts of an expression, until one of them passes. Statements of a
+ * block, such as that of a `trace`, are not included.
  *
- * Files of ten thousand lines have a hundred thousand of these: a walk makes no lists of them.
+ * Files of ten thousand lines have a hundred thousand expressions, so this does not build lists.
  */
 export function someChild(
   expression: Expression,
@@ -61,7 +61,7 @@ export function someChild(
   }
 }
 
-/** The subject of an expression's last suffix: `f` in `f(x)`; null where it has none. */
+/** The expression before the last suffix: `f` in `f(x)`; null for an expression without a suffix. */
 export function objectOf(expression: Expression): Expression | null {
   switch (expression.kind) {
     case "Call":
@@ -85,7 +85,7 @@ function someValue(
   return false;
 }
 
-/** The same for everything inside an expression, itself first. */
+/** Calls `test` for an expression and all expressions inside it, until one of them passes. */
 export function someExpression(
   expression: Expression,
   test: (expression: Expression) => boolean,
@@ -116,7 +116,7 @@ function blocksOf(expression: Expression): readonly Block[] {
   }
 }
 
-/** Every expression of a statement, and everything inside, without its blocks. */
+/** Visits every expression of a statement, with its parts, but not the statement's blocks. */
 function eachExpression(statement: Statement, visit: (expression: Expression) => void): void {
   const look = (expression: Expression): boolean => {
     visit(expression);
@@ -147,13 +147,13 @@ export function comparisonsIn(
   return found;
 }
 
-/** True when a statement's own expressions call something or let the machine run. */
+/** Whether a statement's own expressions contain a call, or make the machine run. */
 export function callsSomething(statement: Statement): boolean {
   return roleOf(statement) === "machine" ||
     statementExpressions(statement).some((expression) => someExpression(expression, isCall));
 }
 
-/** The call of a statement: the only one that is not inside another; null otherwise. */
+/** The only call of a statement that is not inside another call; null if there is none, or several. */
 export function onlyCall(statement: Statement): CallExpression | null {
   const calls: CallExpression[] = [];
   const look = (expression: Expression): boolean => {
@@ -165,7 +165,7 @@ export function onlyCall(statement: Statement): CallExpression | null {
   return calls.length === 1 ? calls[0]! : null;
 }
 
-/** True for a call, whatever is in its arguments. */
+/** Whether an expression is itself a call. */
 export function isCall({ kind }: Expression): boolean {
   return kind === "Call";
 }
