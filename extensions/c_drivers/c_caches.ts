@@ -1,41 +1,41 @@
 /**
- * The memory that a driver in C sees where devices do not see the CPU's caches. The driver has its
- * own copy of the bytes, which is exchanged with the caches whenever it calls or is called. Nothing
- * else runs in between.
+ * The memory that a driver in C sees if devices are not coherent with the CPU's caches. The driver
+ * has a separate copy of the bytes, which is synchronised with the caches whenever it calls the
+ * kernel or is called. Nothing else runs in between.
  *
- * Its writes are found by comparison with the bytes before. So a write that does not change a byte
- * makes no cache line dirty here.
+ * The driver's writes are found by comparison with the previous bytes. So a write that does not
+ * change a byte makes no cache line dirty here.
  */
 import { CACHE_LINE_BYTES, type CpuCaches, PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
 import type { CMemory } from "./c_memory.ts";
 
 const WORD_BYTES = 8;
 
-/** A page that both sides know. */
+/** A page that the driver and the caches share. */
 interface SharedPage {
   readonly phys: PhysAddr;
   readonly at: number;
-  /** Its content at the last exchange. */
+  /** Its content at the last synchronisation. */
   readonly before: Uint8Array;
-  /** The driver's bytes and those before, eight at a time: there are many to compare. */
+  /** The driver's bytes and the previous bytes as 64-bit words: comparing them is faster. */
   readonly words: BigInt64Array;
   readonly wordsBefore: BigInt64Array;
-  /** Lines with checked accesses, because the lines are old. */
+  /** Lines that hold stale bytes, so that accesses to them are checked. */
   readonly old: Set<number>;
 }
 
 export class CachedView {
   readonly #pages: SharedPage[] = [];
-  /** The same by their numbers. */
+  /** The same pages by their numbers. */
   readonly #byNumber = new Map<number, SharedPage>();
-  /** Numbers of pages that are not as they were when it looked last. */
+  /** Numbers of pages in the caches that have changed since the last synchronisation. */
   readonly #changed: Set<number>;
 
   constructor(private readonly caches: CpuCaches, private readonly memory: CMemory) {
     this.#changed = caches.follow();
   }
 
-  /** A page that the driver sees from now on. */
+  /** Shares a further page with the driver. */
   add(phys: PhysAddr, at: number): void {
     const known = this.#pages.findIndex((page) => page.phys === phys);
     if (known >= 0) this.#pages.splice(known, 1);
@@ -54,7 +54,7 @@ export class CachedView {
     this.#take(page);
   }
 
-  /** The driver's data are there: they are what the CPU sees. */
+  /** Writes all shared pages into the caches: the driver's static data has been loaded. */
   reset(): void {
     for (const page of this.#pages) this.#giveAll(page);
   }
@@ -65,7 +65,10 @@ export class CachedView {
     before.set(bytes.subarray(at, at + PAGE_SIZE_BYTES));
   }
 
-  /** The driver calls or returns: its writes go into the caches. */
+  /**
+   * Writes the driver's changes into the caches. Called when the driver calls the kernel or
+   * returns.
+   */
   give(): void {
     for (const page of this.#pages) this.#give(page);
   }
@@ -91,8 +94,9 @@ export class CachedView {
   }
 
   /**
-   * The driver's code runs again: its memory gets what the CPU sees now. The kernel writes some of it
-   * itself, such as an address; where nothing else of the page changed, the next write of C shows it.
+   * Copies into the driver's memory the bytes that the CPU sees now. Called before the driver's code
+   * runs again. The kernel writes some of that memory itself, such as an address; if nothing else of
+   * the page changed, this shows only after C's next write.
    */
   take(): void {
     for (const number of this.#changed) {
@@ -117,7 +121,7 @@ export class CachedView {
     }
   }
 
-  /** The driver reads bytes that may be old: the caches tell of it. */
+  /** Called when the driver reads bytes that may be stale: the caches report it. */
   reads(phys: PhysAddr, sizeBytes: number): void {
     this.caches.read(phys, new Uint8Array(sizeBytes), 0, sizeBytes);
   }

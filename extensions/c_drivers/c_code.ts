@@ -1,4 +1,4 @@
-/** A driver in C as the compiler gave it: its code, and the known facts about the code. */
+/** A compiled driver in C: its code, and facts about the code. */
 import type { SourceFile, Span } from "@dmalab/lang";
 import type { LinesRun, RegisterWatcher } from "@dmalab/lang/values";
 import { RunFiles } from "./tree/run_files.ts";
@@ -10,18 +10,18 @@ import { CLines } from "./wasm/c_lines.ts";
 import { LocalSets } from "./wasm/wasm_code.ts";
 import { ByteReader, type CodeSpan, type ModuleShape, shapeOf } from "./wasm/wasm_reader.ts";
 
-/** Functions of the support file that are exported. */
+/** Exported functions of the support file. */
 const OWN = /^(?:dmalab_|__)/;
 
 export class CCode {
   readonly shape: ModuleShape;
-  /** Every source of it, by the name that the compiler calls it. */
+  /** All sources, by their names in the compiler's output. */
   readonly sources: ReadonlyMap<string, SourceFile>;
-  /** Names of its functions that scripts may call. */
+  /** Names of the functions that scripts may call. */
   readonly functionNames: readonly string[];
-  /** Places of calls that were asked for, by the address of the constant that says each. */
+  /** Cache of the places of calls, by the address of the constant with a call's place. */
   readonly callSpans = new Map<number, Span | null>();
-  /** The cleared memory of a machine that nothing looks at any more. */
+  /** The memory of a machine that is no longer used, cleared for the next machine. */
   spareMemory: WebAssembly.Memory | null = null;
   registerWatcher: RegisterWatcher | null = null;
   #lines: LineTable | null = null;
@@ -36,7 +36,7 @@ export class CCode {
     readonly name: string,
     readonly bytes: Uint8Array<ArrayBuffer>,
     sources: ReadonlyMap<string, SourceFile>,
-    /** Set for a driver that was compiled with a kernel tree. */
+    /** Set if the driver was compiled with a kernel tree. */
     readonly ofTree: OfTree | null = null,
   ) {
     this.sources = sources;
@@ -44,7 +44,7 @@ export class CCode {
     this.functionNames = [...this.shape.functions.keys()].filter((name) => !OWN.test(name));
   }
 
-  /** A source by the name that the compiler has for it, which may say that it lies in this folder. */
+  /** A source by its name in the compiler's output, which may begin with `./`. */
   source(name: string): SourceFile | undefined {
     return this.sources.get(name.replace(/^\.\//, ""));
   }
@@ -54,12 +54,12 @@ export class CCode {
     return this.#lines ??= new LineTable(this.shape.custom.get(".debug_line") ?? new Uint8Array());
   }
 
-  /** The known facts about its functions, variables and types. */
+  /** Facts about functions, variables and types. */
   get debugInfo(): DebugInfo {
     return this.#debugInfo ??= new DebugInfo(this.shape.custom);
   }
 
-  /** Where a function sets its locals. */
+  /** The instructions of a function that set its locals. */
   localSets(body: CodeSpan): LocalSets {
     const { bytes, shape: { codeAt } } = this;
     return this.#localSets.getOrInsertComputed(
@@ -68,7 +68,7 @@ export class CCode {
     );
   }
 
-  /** Its code as it runs. */
+  /** The code with checks, which is run. */
   get checked(): CheckedModule {
     return this.#checked ??= new CheckedModule(this);
   }
@@ -77,17 +77,17 @@ export class CCode {
     return this.#coverage ??= new CCoverage(this.shape, this.checked.blocks);
   }
 
-  /** The lines of its functions: read when a run is followed line by line. */
+  /** The line table of its functions; read when a debugger follows a run line by line. */
   get statements(): CLines {
     return this.#statements ??= new CLines(this);
   }
 
-  /** Its code with a call where each line begins. */
+  /** The code with a call at the beginning of each line. */
   get marked(): CheckedModule {
     return this.#marked ??= this.statements.marked();
   }
 
-  /** Which lines of its sources have run; before it was called first, none is known. */
+  /** The lines of its sources that have run; empty until the driver is first called. */
   linesRun(): ReadonlyMap<string, LinesRun> {
     const lines = new Map<string, LinesRun>();
     for (const [file, run] of this.coverage.lines(this.lines)) {
@@ -97,37 +97,44 @@ export class CCode {
     return lines;
   }
 
-  /** How many bytes the compiled module takes. */
+  /** Size of the compiled module in bytes. */
   get sizeBytes(): number {
     return this.bytes.length;
   }
 }
 
-/** A line that a block has code of. */
+/** A line with code in a block. */
 interface BlockPlace {
   readonly block: number;
   readonly file: string;
   readonly line: number;
 }
 
-/** Which lines of a driver in C have run, on any machine: each block of its code is counted once. */
+/**
+ * Which lines of a driver in C have run, on any machine. Each block of its code reports only its
+ * first run.
+ */
 class CCoverage {
-  /** By the number of a block. */
+  /** By the number of a block, 1 if it has run. */
   readonly #passed: Uint8Array;
   #places: readonly BlockPlace[] | null = null;
 
-  /** @param blocks Where blocks of code begin, in order. */
+  /** @param blocks Start addresses of the blocks of code, ascending. */
   constructor(readonly shape: ModuleShape, readonly blocks: readonly number[]) {
     this.#passed = new Uint8Array(blocks.length);
   }
 
-  /** Marks the blocks that have not run yet as far as is known. The machine is about to start. */
+  /**
+   * Marks the blocks that have not run yet, so that they report their first run. Called before a
+   * machine starts.
+   */
   arm(blocks: Uint8Array): void {
     this.#passed.forEach((passed, block) => blocks[block] = 1 - passed);
   }
 
   /**
-   * From now on no block counts as run: the coverage that follows does not depend on earlier runs.
+   * Resets all blocks to "not run", so that the coverage that follows does not depend on earlier
+   * runs.
    */
   forget(): void {
     this.#passed.fill(0);
@@ -142,7 +149,7 @@ class CCoverage {
       for (const { address, file, line } of table.rowsIn(body.start, body.end)) {
         let block = first;
         while ((this.blocks[block + 1] ?? Infinity) <= address) block++;
-        // Several rows of one line in one block say the same.
+        // Several rows of the same line in one block are equivalent.
         const place = `${block} ${line} ${file}`;
         if (place !== known) yield { block, file, line };
         known = place;
@@ -150,12 +157,12 @@ class CCoverage {
     }
   }
 
-  /** A block runs for the first time. */
+  /** Notes that a block runs for the first time. */
   pass(block: number): void {
     if (block >= 0 && block < this.#passed.length) this.#passed[block] = 1;
   }
 
-  /** Lines with code, by the names of their files as the compiler has them. */
+  /** The lines with code, by the file names in the compiler's output. */
   lines(table: LineTable): ReadonlyMap<string, LinesRun> {
     const files = new RunFiles();
     for (const { block, file, line } of this.#places ??= [...this.#placesIn(table)]) {

@@ -1,10 +1,10 @@
 /**
- * The work that a driver puts off: queued work, threads of interrupts, and timers. Work is an
- * activity of the machine. It runs when a waiting context lets others go on, or when the script has
- * the machine do so.
+ * Deferred work of a driver: queued work, interrupt threads, and timers. Work is an activity of the
+ * machine. It runs when the running context waits and so lets others run, or when the script makes
+ * the machine run it.
  *
- * Nothing of it comes in under a spin lock, with interrupts off or in a handler of an interrupt,
- * where a kernel's CPU would not run it either: it waits for the next tick.
+ * No deferred work runs under a spin lock, with interrupts off or in an interrupt handler, where a
+ * kernel's CPU would not run it either: it waits for the next tick.
  *
  * @see rules/c-api.md 11 (request_threaded_irq), 14 (INIT_WORK, timer_setup)
  */
@@ -12,22 +12,22 @@ import type { ActivityHandler, TimerHandler } from "@dmalab/runtime";
 import { PlacedKernelError } from "@dmalab/lang/builtins";
 import type { CKernel, Waiting } from "./c_kernel.ts";
 
-/** Enough for a timer to expire at a tick that is not over yet. */
+/** Least delay, so that the timer expires at a tick that is not over yet. */
 const NEXT_TICK_NS = 1;
 export const NS_PER_JIFFY = 1_000_000;
-/** Where the function of a `struct work_struct` or of a `struct timer_list` lies, which begin with it. */
+/** Size of the function pointer at the start of `struct work_struct` and `struct timer_list`. */
 const FUNCTION_BYTES = 8;
 
-/** Something that waits for its turn. */
+/** A piece of work that waits to run. */
 interface Job {
   readonly key: string;
-  /** Where it lies, in memory of C; 0 for nowhere. */
+  /** Address of its structure in C's memory; 0 without a structure. */
   readonly at: number;
   readonly site: number | null;
   run(): void;
 }
 
-/** Jobs that have their own process. No job waits twice. */
+/** Work that runs in process context. The same work never waits twice. */
 export class CDeferred implements ActivityHandler, TimerHandler {
   readonly #waiting = new Map<string, number>();
   readonly #jobs = new Map<number, Job>();
@@ -45,7 +45,7 @@ export class CDeferred implements ActivityHandler, TimerHandler {
     return null;
   }
 
-  /** @param at Where it lies, in memory of C. @returns False when it waits already. */
+  /** Queues work. @param at Address of its structure. @returns False if it is already waiting. */
   post(key: string, run: () => void, at = 0): boolean {
     if (this.waits(key)) return false;
     const number = this.#next++;
@@ -60,7 +60,7 @@ export class CDeferred implements ActivityHandler, TimerHandler {
     return this.#waiting.has(key);
   }
 
-  /** Takes a job away that waits. @returns What it would have run; null when none waits. */
+  /** Removes waiting work. @returns The function that it would have run; null if it is not waiting. */
   take(key: string): (() => void) | null {
     const number = this.#waiting.get(key);
     if (number === undefined) return null;
@@ -89,9 +89,10 @@ export class CDeferred implements ActivityHandler, TimerHandler {
 }
 
 /**
- * Calls a function with a structure.
+ * Calls a function with its structure as argument.
  *
- * @param run The function; 0 for the one that the structure's beginning holds by then.
+ * @param run The function; 0 for the function pointer that is at the structure's start when it is
+ *   called.
  */
 export function callOwn(
   kernel: CKernel,
@@ -108,7 +109,7 @@ export function callOwn(
   kernel.callBack(run === 0 ? kernel.memory.wordAt(at) : run, [BigInt(at)]);
 }
 
-/** A timer of the driver's, which runs as a handler of an interrupt does. */
+/** A timer of the driver; its function runs in the context of an interrupt handler. */
 class CTimer implements TimerHandler {
   isArmed = false;
   site: number | null = null;
@@ -132,7 +133,7 @@ class CTimer implements TimerHandler {
   }
 }
 
-/** The timers of a driver, by where they lie. */
+/** The timers of a driver, by the address of their structure. */
 export class CTimers {
   readonly #timers = new Map<number, CTimer>();
 
@@ -148,10 +149,10 @@ export class CTimers {
   }
 
   /**
-   * Has a timer expire at a tick, or at the next one where that is over.
+   * Starts a timer that expires at a tick, or at the next tick if that one has passed.
    *
-   * @param run As of {@linkcode callOwn}.
-   * @returns Whether it waited.
+   * @param run As in {@linkcode callOwn}.
+   * @returns Whether the timer was already running.
    */
   arm(at: number, expiresJiffies: number, run = 0): boolean {
     const wasArmed = this.disarm(at);
@@ -161,12 +162,12 @@ export class CTimers {
     timer.site = events.context.site;
     this.#timers.set(at, timer);
     const delayNs = expiresJiffies * NS_PER_JIFFY - clock.nowNs;
-    // No clock runs for so long.
+    // A larger delay never expires: no clock runs for so long.
     if (delayNs < Number.MAX_SAFE_INTEGER) clock.arm(timer, Math.max(NEXT_TICK_NS, delayNs));
     return wasArmed;
   }
 
-  /** @returns Whether it waited. */
+  /** Stops a timer. @returns Whether it was running. */
   disarm(at: number): boolean {
     const timer = this.#timers.get(at);
     if (timer === undefined || !timer.isArmed) return false;

@@ -1,5 +1,5 @@
 /**
- * A driver in C on one machine: its memory, its data as they are at the beginning, and the calls of
+ * A driver in C on one machine: its memory, with its data in their initial state, and the calls of
  * its functions.
  */
 import { spanPlace } from "@dmalab/lang";
@@ -58,16 +58,19 @@ import type { LabDevice } from "@dmalab/devices";
 
 /** Blocks of code that run between two checks of the limits. */
 const FUEL_BLOCKS = 4096;
-/** The charge for a block, in steps. */
+/** Steps that are charged for a block. */
 const BLOCK_STEPS = 2;
 
-/** How the compiler's names of string literals begin. */
+/** Prefix of the compiler's names for string literals. */
 const STRING_LITERAL = ".str";
 
-/** The compiler's record of a static variable: eight words. The first four are read here. */
+/**
+ * Size of the compiler's record of a static variable: eight words, of which the first four are read
+ * here.
+ */
 const GLOBAL_BYTES = 64;
 
-/** Functions that bind a driver to the device that they are given. */
+/** Functions that bind the driver to the device in their argument. */
 const PROBES: ReadonlySet<string> = new Set(["probe", "probe_as"]);
 
 function deviceName(value: Value | undefined): string | null {
@@ -77,24 +80,27 @@ function deviceName(value: Value | undefined): string | null {
 type Exported = (...args: (number | bigint)[]) => number | bigint | undefined;
 
 export class CDriver implements DriverModule {
-  /** Names of the devices that it is bound to, or that it is probing. */
+  /** Names of the devices that the driver is bound to, or is probing. */
   readonly devices: string[] = [];
   loadedSeq: number | null = null;
   readonly #memory: CMemory;
   readonly #kernel: CKernel;
   readonly #functions: Readonly<Record<string, Exported>>;
   readonly #stackPointer: WebAssembly.Global;
-  /** Functions of which the driver has pointers. */
+  /** The functions to which the driver may have pointers. */
   readonly #table: WebAssembly.Table | undefined;
   readonly #idleStack: bigint;
-  /** Calls into it that have not returned. */
+  /** Number of calls into the driver that have not returned. */
   #calls = 0;
-  /** Its calls, where a debugger follows them. */
+  /** The driver's call frames, if a debugger follows them. */
   readonly #frames: CFrames | null;
   readonly #callStack: () => readonly CallFrame[];
-  /** Errors that say their place already: of a function that was called in the midst of another. */
+  /**
+   * Errors that already have their place: they were thrown in a function that was called within
+   * another call.
+   */
   readonly #explainedBefore = new WeakSet<Error>();
-  /** Where the compiler describes the static variables. */
+  /** Addresses of the compiler's descriptions of static variables. */
   readonly #globals: number[] = [];
 
   constructor(
@@ -128,7 +134,7 @@ export class CDriver implements DriverModule {
     this.#kernel.call = callBack;
     const callStack = () => places.stack(this.#kernel.context);
     this.#callStack = callStack;
-    // The linker's own code clears the static data at once.
+    // Needed at once: instantiating the module runs the linker's code that clears the static data.
     this.#memory.fuel = FUEL_BLOCKS;
     code.coverage.arm(this.#memory.blocks);
     const { exports } = new WebAssembly.Instance(running.module, this.#imports());
@@ -193,7 +199,7 @@ export class CDriver implements DriverModule {
     return { env, dmalab: border };
   }
 
-  /** Its memory for a debugger: what C may touch. */
+  /** The memory that C may access, for a debugger. */
   #readable(): ReadableMemory {
     const memory = this.#memory;
     const problemAt = (at: number, bytes: number) =>
@@ -214,16 +220,16 @@ export class CDriver implements DriverModule {
     };
   }
 
-  /** A function by its pointer; null if the pointer leads to no function. */
+  /** A function by its pointer; null if the pointer is not that of a function. */
   #functionAt(at: number): Exported | null {
     const table = this.#table;
     const isIndex = Number.isInteger(at) && at >= 0 && at < Number(table?.length ?? 0);
-    // A table of 64-bit indexes, which the types do not know of.
+    // The table has 64-bit indexes, which the TypeScript types do not know.
     const found = isIndex ? table?.get(BigInt(at) as bigint & number) as Exported | null : null;
     return typeof found === "function" ? found : null;
   }
 
-  /** A call of the kernel's, where the driver's own bytes are compared with the CPU's caches. */
+  /** Wraps a kernel call: around it, the driver's own bytes are synchronised with the CPU's caches. */
   #cachedCall<A extends readonly unknown[], R>(plain: (...args: A) => R): (...args: A) => R {
     const { cached } = this.#memory;
     return cached === null ? plain : (...args) => {
@@ -254,10 +260,11 @@ export class CDriver implements DriverModule {
         given.push(isWide ? BigInt(number) : number);
       }
     }
-    // Data that the kernel has written for the driver, such as a request, was written by the CPU.
+    // The kernel has written data for the driver, such as a request; these writes count as the
+    // CPU's.
     cached?.give();
     cached?.take();
-    // Reading it takes longer than the call: in the midst of another one only.
+    // Reading the stack pointer takes longer than the call, so it is read only for a nested call.
     const isOutermost = this.#calls === 0;
     const stackBefore = isOutermost ? this.#idleStack : this.#stackPointer.value;
     const depth = this.#enter();
@@ -280,7 +287,7 @@ export class CDriver implements DriverModule {
       const explained = this.#explained(error);
       if (isOutermost && error instanceof LimitError) failures.stopped(name);
       else if (isOutermost && device !== null) failures.crashed(name);
-      // Frames that were left in the middle have not released their stack.
+      // After an error, the abandoned frames have not released their stack.
       this.#stackPointer.value = stackBefore;
       throw explained;
     } finally {
@@ -290,7 +297,7 @@ export class CDriver implements DriverModule {
     }
   }
 
-  /** Notes what a function of the bus or of the module has changed. */
+  /** Notes what a call of a bus or module function has changed, such as a bound device. */
   #follow(name: string, args: readonly Value[], isZero: boolean): void {
     if (name === "load" && isZero) this.loadedSeq = this.machine.events.seq;
     else if (name === "unload") this.loadedSeq = null;
@@ -300,7 +307,7 @@ export class CDriver implements DriverModule {
     }
   }
 
-  /** Calls a function by its pointer: inside a call of another one, or of the kernel's own accord. */
+  /** Calls a driver function by its pointer: within another call, or from the kernel. */
   #callBack(at: number, args: readonly (number | bigint)[]): number {
     this.#memory.cached?.take();
     return this.#inside(() => {
@@ -313,7 +320,7 @@ export class CDriver implements DriverModule {
     });
   }
 
-  /** Runs code of the driver outside a call of the script. */
+  /** Runs code of the driver other than a call by the script. */
   #inside<T>(run: () => T): T {
     const { value: stackBefore } = this.#stackPointer;
     const depth = this.#enter();
@@ -328,7 +335,7 @@ export class CDriver implements DriverModule {
     }
   }
 
-  /** A call begins. @returns What it ends with. */
+  /** Notes the start of a call. @returns The value for `#leave`. */
   #enter(): number {
     this.#calls++;
     this.machine.callStack = this.#callStack;
@@ -346,13 +353,13 @@ export class CDriver implements DriverModule {
     this.#memory.cached?.give();
   }
 
-  /** 64 bits that are no exact int. */
+  /** A value of 64 bits that is not an exact int. */
   #wideOf({ bytes }: BytesValue): bigint {
     if (bytes.length === 8) return wideBits(bytes);
     throw new ScriptError("E0911", `Cannot pass to C ${formatCount(bytes.length, "byte")}`, TAKEN);
   }
 
-  /** What C has for a value of the script. */
+  /** Converts a script's value to the value that C receives. */
   #numberOf(value: Value): number {
     const kernel = this.#kernel;
     if (value === null) return 0;
@@ -387,7 +394,10 @@ export class CDriver implements DriverModule {
     throw new ScriptError("E0911", `Cannot pass to C ${describeValue(value)}`, TAKEN);
   }
 
-  /** Closes the room behind static variables. @param table Where the compiler describes them. */
+  /**
+   * Makes the gaps after static variables inaccessible. @param table Address of the compiler's
+   * descriptions.
+   */
   #guardGlobals(table: number, count: number): void {
     const memory = this.#memory;
     const { staticBytes } = this.code.shape;
@@ -406,7 +416,7 @@ export class CDriver implements DriverModule {
     }
   }
 
-  /** C is about to touch bytes that it may not touch, or bytes with watched accesses. */
+  /** Called before C accesses bytes that it may not access, or bytes with watched accesses. */
   #touch(at: number, bytes: number, writes: boolean): void {
     const memory = this.#memory;
     const kernel = this.#kernel;
@@ -450,7 +460,7 @@ export class CDriver implements DriverModule {
     context.site = site;
   }
 
-  /** Where an address leads that C may not touch. */
+  /** Describes an address that C may not access. */
   #whereText(at: number): string {
     if (at >= 0 && at < NULL_BYTES) return `at ${hex(at)}: a null pointer`;
     const block = at < SHADOW_AT ? this.#kernel.heap.find(at) : null;
@@ -474,7 +484,7 @@ export class CDriver implements DriverModule {
       : `${offset - sizeBytes < 0 ? offset : offset - sizeBytes} bytes past ${what}`;
   }
 
-  /** The static variable of the driver that an address lies in; null for none. */
+  /** The static variable that contains an address; null if none does. */
   #globalAt(at: number): string | null {
     const memory = this.#memory;
     const entry = this.#globals.find((entry) => {
@@ -505,14 +515,14 @@ export class CDriver implements DriverModule {
     return span === null ? "" : `, ${did} at ${spanPlace(span)}`;
   }
 
-  /** The reason that stopped the driver, with its place. */
+  /** Adds the place in C to an error that stopped the driver. */
   #explained(error: unknown): unknown {
     if (!(error instanceof Error)) return error;
     const found = this.#kernel.places.fromStack(error.stack ?? "");
-    // Deep in a call of the kernel's, the host shows no frame of C any more.
+    // Deep in a kernel call, the host's stack trace no longer contains C frames.
     const place = found.text === "" ? this.#kernel.place : found;
     const { text } = place;
-    // Functions without a frame, which only the host's own stack ends.
+    // Functions without a stack frame in C's memory overflow only the host's own stack.
     if (isHostStackFull(error)) return new LimitError("E0803", `${TOO_DEEP}, ${text}`);
     if (error instanceof LimitError) {
       if (this.#explainedBefore.has(error)) return error;
@@ -533,7 +543,7 @@ export class CDriver implements DriverModule {
 const TAKEN =
   "C takes numbers, 64 bits as 8 bytes, sizes, addresses, devices, buffers, regions and requests";
 
-/** No driver touches all of the window: only a part is charged. */
+/** Divisor for the charge of the window: no driver accesses all of it. */
 const GIVEN_PART = 64;
 
 const TOO_DEEP = `Calls of C functions exceed the kernel stack of ${
@@ -544,16 +554,16 @@ function isHostStackFull(error: Error): boolean {
   return error instanceof RangeError && error.message === "Maximum call stack size exceeded";
 }
 
-/** How the host begins where an argument has another type than the function takes. */
+/** Start of the host's message if an argument has another type than the function's parameter. */
 const OTHER_TYPE = "Cannot convert ";
 
 /**
- * A call by a null pointer, such as an entry of a driver's table of functions that was never
- * filled.
+ * The message for a call through a null pointer, such as an entry of a driver's table of functions
+ * that was never filled.
  */
 const NO_FUNCTION = "Calls a null pointer, or what is not a function of that type";
 
-/** The host's messages for traps, in words of C. */
+/** The host's messages for traps, and their meaning in C. */
 const TRAPS: Readonly<Record<string, string>> = {
   "null function or function signature mismatch": NO_FUNCTION,
   "divide by zero": "Divides by zero",
@@ -562,7 +572,7 @@ const TRAPS: Readonly<Record<string, string>> = {
   unreachable: "Reaches unreachable code, as undefined behaviour does",
 };
 
-/** A function of the kernel as the module imports it. */
+/** Makes an import of the module from a function of the kernel. */
 function importOf(
   { as, prototype, run }: CCall,
   kernel: CKernel,
@@ -574,7 +584,7 @@ function importOf(
   };
 }
 
-/** The value that the kernel gets for the value that C returned: 64 bits are signed. */
+/** The number for a value that C returned; 64 bits are read as signed. */
 function numberOf(returned: number | bigint): number {
   return typeof returned === "number" ? returned : Number(BigInt.asIntN(64, returned));
 }

@@ -1,5 +1,5 @@
 /**
- * Expressions of C that change nothing: names, members, elements, targets of pointers, comparisons.
+ * Evaluates side-effect-free C expressions: names, members, elements, dereferences, comparisons.
  */
 import { ScriptError } from "@dmalab/lang/values";
 import { CValue, DebugType, type ReadableMemory } from "./c_values.ts";
@@ -7,10 +7,10 @@ import { CValue, DebugType, type ReadableMemory } from "./c_values.ts";
 const TOKEN = /\s*(->|==|!=|<=|>=|&&|\|\||<<|>>|0[xX][0-9a-fA-F]+|\d+|[A-Za-z_]\w*|\S)/g;
 const NAME = /^[A-Za-z_]/;
 const NUMBER = /^\d/;
-/** What only C writes. */
+/** Matches expressions that are only valid in C. */
 const FORM = /->|^\s*[*&]/;
 
-/** Operators, the weakest binding first. */
+/** Operators by precedence, the weakest binding first. */
 const LEVELS: readonly (readonly string[])[] = [
   ["||"],
   ["&&"],
@@ -46,7 +46,7 @@ const NUMBERS: Readonly<Record<string, (one: bigint, other: bigint) => bigint>> 
   "%": (one, other) => one % other,
 };
 
-/** Words of an expression, and how deep its parts lie in one another, at most. */
+/** The most tokens of an expression; `MOST_DEEP`: its deepest nesting. */
 const MOST_TOKENS = 1000;
 const MOST_DEEP = 100;
 
@@ -54,7 +54,10 @@ function tokensOf(text: string): readonly string[] {
   return [...text.trim().matchAll(TOKEN)].map(([, token]) => token!);
 }
 
-/** The names in an expression, without those of members, and whether only C writes it so. */
+/**
+ * The names in an expression except those of members, and whether the expression is only valid in
+ * C.
+ */
 export function namesInC(
   text: string,
 ): { readonly names: readonly string[]; readonly isForm: boolean } {
@@ -66,7 +69,7 @@ export function namesInC(
   };
 }
 
-/** @throws {ScriptError} Where it is no expression, or has no value. */
+/** Evaluates an expression. @throws {ScriptError} If the text is no expression, or has no value. */
 export function evaluateC(
   text: string,
   memory: ReadableMemory,
@@ -75,7 +78,7 @@ export function evaluateC(
   return new Reader(text, memory, named).whole();
 }
 
-/** Gives the value on request: the operand behind `p &&` may have none. */
+/** Evaluates lazily: the operand after `p &&` may be unreadable. */
 type Read = () => CValue;
 
 class Reader {
@@ -98,7 +101,7 @@ class Reader {
     const read = this.#binary(0);
     if (this.#at < this.#tokens.length) throw this.#unexpected();
     const value = read();
-    // What cannot be read is an error, and not a value.
+    // Reading the value throws an error if it is unreadable.
     void value.bits;
     return value;
   }
@@ -217,7 +220,7 @@ class Reader {
         this.#at--;
         throw this.#unexpected();
       }
-      // As debuggers do, both lead on from a pointer.
+      // As in debuggers, both `.` and `->` work on a pointer.
       read = () => {
         const value = of();
         return (value.type.isPointer ? value.target() : value).member(name);

@@ -1,35 +1,41 @@
-/** The causes of an error that a driver returns: a register that it polled in vain, and stubs. */
+/** Explains an error that a driver returns: by a register that it polled in vain, and by stubs. */
 import { ERRNO, type PhysAddr } from "@dmalab/runtime";
 import { formatCount } from "@dmalab/lang/text";
 import { type CKernel, hex } from "./c_kernel.ts";
 
-/** A register that is read so often in a row, with the same value each time, is polled. */
+/**
+ * A register that is read at least this many times in a row, with the same value each time, counts
+ * as polled.
+ */
 const POLLS = 8;
-/** So many registers that were read before the last one are named. */
+/** The most registers to list that were read before the last one. */
 const NAMED = 5;
-/** Errors as C returns them. */
+/** Largest errno value in C. */
 const MOST_ERRNO = 4095;
 
 export class CFailures {
   readonly #stubs = new Set<string>();
-  /** Properties that its node does not have. */
+  /** Properties that the driver looked up and the device's node lacks. */
   readonly #properties = new Set<string>();
-  /** A pointer of its device that was never set, and the code that would set it. */
+  /**
+   * A pointer in the device's structure that was never set, and advice on the code that would set
+   * it.
+   */
   #nullRead: string | null = null;
   readonly #said = new Set<string>();
-  /** Registers that were read before the last one, the latest last. */
+  /** Registers that were read before the last one, in this order. */
   readonly #before = new Set<number>();
   #phys = -1;
   #value = 0;
   #reads = 0;
-  /** The last register of the call that was polled; as numbers, since reads are many. */
+  /** The last register that was polled in the call. Kept as numbers, since reads are frequent. */
   #polledPhys = -1;
   #polledValue = 0;
   #polls = 0;
 
   constructor(readonly kernel: CKernel) {}
 
-  /** A script calls the driver. */
+  /** Called when a script calls the driver. */
   begin(): void {
     this.#stubs.clear();
     this.#properties.clear();
@@ -38,12 +44,12 @@ export class CFailures {
     this.#phys = this.#polledPhys = -1;
   }
 
-  /** A stub runs for which the script says no number. */
+  /** Called when a stub runs that has no result set by the script. */
   stubRan(name: string): void {
     this.#stubs.add(name);
   }
 
-  /** C asks for a property of its device's node, which does not have it. */
+  /** Called when C looks up a property that its device's node lacks. */
   propertyMissed(name: string): void {
     this.#properties.add(name);
   }
@@ -52,7 +58,7 @@ export class CFailures {
     this.#nullRead = text;
   }
 
-  /** C reads a register. */
+  /** Called when C reads a register. */
   registerRead(phys: PhysAddr, value: number): void {
     const isSame = phys === this.#phys && value === this.#value;
     if (phys !== this.#phys) this.#follows(phys);
@@ -72,7 +78,7 @@ export class CFailures {
     if (before.size > NAMED) before.delete(before.keys().next().value!);
   }
 
-  /** The call ends. An error that the script injects has its reason there. */
+  /** Called when the call returns. An error that the script injects needs no explanation. */
   returned(name: string, result: number): void {
     if (result >= 0 || result < -MOST_ERRNO || this.kernel.machine.faults !== null) return;
     const errno = Object.entries(ERRNO).find(([, value]) => value === -result)?.[0];
@@ -97,12 +103,15 @@ export class CFailures {
     );
   }
 
-  /** The call is stopped: it does not end. */
+  /** Called when the call is stopped before it returns. */
   stopped(name: string): void {
     if (this.#polledPhys >= 0) this.#say(`${name}() does not end after ${this.#pollText()}`);
   }
 
-  /** The call ends with an access that the checker refuses: on an error path this follows from a register. */
+  /**
+   * Called when the call ends with an access that the checker refuses: on an error path a register may be the
+   * cause.
+   */
   crashed(name: string): void {
     if (this.#phys < 0 || this.kernel.machine.faults !== null) return;
     const read = this.#polledPhys >= 0
@@ -123,7 +132,7 @@ export class CFailures {
     return reads + this.#registerText(this.#polledPhys, this.#polledValue, "each time ");
   }
 
-  /** A register with what it was read as, and where a scenario says otherwise. */
+  /** Describes a register with the value read, and how a scenario can set another one. */
   #registerText(phys: number, read: number, often: string): string {
     const value = `${often}${hex(read)}`;
     const found = this.#barOf(phys);

@@ -1,10 +1,10 @@
 /**
- * Which calls of functions of C have not returned, for a debugger that follows a run line by line, and
- * what each of them sees.
+ * Tracks the calls of C functions that have not returned, and the variables of each, for a debugger
+ * that follows a run line by line.
  *
- * Each function has a frame on the stack of C, which grows downwards: where a line starts with the
- * stack higher up, the calls below it have returned. Variables that the compiled code has in its locals
- * are stored where a line begins, and kept for each call.
+ * Each function has a frame on the stack of C, which grows downwards: if a line starts with the stack
+ * pointer higher up, the calls below it have returned. Variables that the compiled code keeps in
+ * WebAssembly locals are stored where a line begins, and kept for each call.
  */
 import type { DebugHooks, NativeFrame, NativePart, NativeValue } from "@dmalab/lang/values";
 import type { CCode } from "./c_code.ts";
@@ -22,7 +22,7 @@ import {
 } from "./wasm/debug_info.ts";
 import { MAX_LOCALS } from "./c_addresses.ts";
 
-/** What all frames of a driver share. */
+/** The data that all frames of a driver share. */
 export interface FramesOf {
   readonly lines: readonly MarkedLine[];
   readonly code: CCode;
@@ -34,12 +34,12 @@ export interface FramesOf {
 class CFrame implements NativeFrame {
   stackAt = 0;
   #line = 0;
-  /** The values of the compiled code's locals at the beginning of the line: two words for each. */
+  /** Values of the compiled code's locals at the beginning of the line: two words for each. */
   readonly #words = new Int32Array(2 * MAX_LOCALS);
 
   constructor(readonly of: FramesOf) {}
 
-  /** A line of it starts. */
+  /** Notes that a line of the function starts. */
   reached(line: number): void {
     const { lines, memory: { localWords } } = this.of;
     this.#line = line;
@@ -81,7 +81,7 @@ class CFrame implements NativeFrame {
       ? of.variablesAt(this.#at.address)
       : [...this.of.code.debugInfo.namesFor(of).values()]
         .filter(({ tag, unit }) => tag === TAG.VARIABLE && unit === of.unit);
-    // An inner one instead of an outer.
+    // If two variables have the same name, the inner one is shown.
     return [...new Map(all.map((entry) => [entry.name, entry])).values()].map((entry) => ({
       name: entry.name,
       expression: entry.name,
@@ -132,21 +132,21 @@ class CFrame implements NativeFrame {
 }
 
 export class CFrames {
-  /** The line's number for the follower, by its number in the code. */
+  /** The debugger's number of each line, by the line's number in the code. */
   readonly #numbers: readonly number[];
-  /** The calls, the innermost last; frames behind the count are used again. */
+  /** The calls, the innermost last; frames at indexes from `#count` on are reused. */
   readonly #frames: CFrame[] = [];
   #count = 0;
-  /** The innermost call has just begun, and has not made its frame. */
+  /** The innermost call has just begun, and has not allocated its stack frame yet. */
   #isOpening = false;
-  /** Calls that were there before the script called, or the kernel called back. */
+  /** Number of calls that existed before the script called C, or the kernel called it back. */
   #below = 0;
 
   constructor(private readonly of: FramesOf, readonly debugHooks: DebugHooks) {
     this.#numbers = of.lines.map(({ line }) => debugHooks.numberOf(line));
   }
 
-  /** C is called. @returns What to leave with. */
+  /** Notes a call into C. @returns The value to pass to `leave`. */
   enter(): number {
     const below = this.#below;
     this.#below = this.#count;
@@ -154,7 +154,7 @@ export class CFrames {
     return below;
   }
 
-  /** That call is over, by an error or not. */
+  /** Ends that call, after a return or an error. */
   leave(below: number): void {
     this.#return(this.#below);
     this.debugHooks.returned();
@@ -162,13 +162,13 @@ export class CFrames {
     this.#isOpening = false;
   }
 
-  /** All calls but so many have returned. */
+  /** Notes that all calls but the first `count` have returned. */
   #return(count: number): void {
     this.debugHooks.nativeFrames.length -= this.#count - count;
     this.#count = count;
   }
 
-  /** A line starts. @param stackAt Where the stack is. */
+  /** Notes that a line starts. @param stackAt The stack pointer. */
   reached(line: number, stackAt: number): void {
     const frames = this.#frames;
     const { isEntry } = this.of.lines[line]!.line;
@@ -178,7 +178,7 @@ export class CFrames {
     this.#return(count);
     if (isEntry) {
       const frame = frames[count] ??= new CFrame(this.of);
-      // The stack that the function takes for itself is lower, however much that will be.
+      // The function's own stack frame will be below this address; its size is not known yet.
       frame.stackAt = stackAt - 1;
       this.debugHooks.nativeFrames.push(frame);
       this.#count++;

@@ -1,48 +1,49 @@
 /**
- * Memory that a driver in C has taken and not written yet, byte by byte. The shadow has each first
- * store watched; a device that fetches uninitialised bytes is reported.
+ * Memory that a driver in C has allocated and not yet written, byte by byte. The first store to each
+ * byte is watched through the shadow; a device that reads uninitialised bytes is reported.
  *
- * What came zeroed is defined, so that of it only a fetch of nothing but untouched bytes is reported.
+ * Zeroed memory is initialised, so a read of it is reported only if it consists of untouched bytes
+ * alone.
  */
 import { GRANULE_BYTES } from "./c_addresses.ts";
 import type { CMemory } from "./c_memory.ts";
 
-/** The value of an uninitialised byte, where memory does not come zeroed. */
+/** The value of an uninitialised byte in memory that is not zeroed. */
 export const UNWRITTEN = 0xa5;
 
-/** Something that was taken. */
+/** An allocation. */
 interface Taken {
   readonly sizeBytes: number;
   readonly zeroed: boolean;
-  /** The statement that took it. */
+  /** The statement that allocated it. */
   readonly site: number | null;
-  /** Its unwritten bytes were fetched before: once is enough. */
+  /** Whether a read of its unwritten bytes has been reported: once is enough. */
   reported: boolean;
 }
 
-/** Uninitialised bytes of a fetch. */
+/** The uninitialised bytes in a device's read. */
 export interface UnwrittenBytes {
-  /** From the first byte of the fetch. */
+  /** Offset from the first byte of the read. */
   readonly offset: number;
   readonly count: number;
   readonly site: number | null;
 }
 
-/** All bytes of a granule. */
+/** Bit mask for all bytes of a granule. */
 const WHOLE = 0xff;
 
 export class FreshMemory {
   readonly #fresh: number;
   readonly #taken = new Map<number, Taken>();
-  /** Which bytes of a granule are written, where it is some of them. */
+  /** For partly written granules, a bit mask of the written bytes. */
   readonly #parts = new Map<number, number>();
 
-  /** @param freshMark The bit of a mark that says that not all of a granule is written. */
+  /** @param freshMark The bit of a shadow mark for a granule that is not completely written. */
   constructor(private readonly memory: CMemory, freshMark: number) {
     this.#fresh = freshMark;
   }
 
-  /** Memory was taken, and is open. */
+  /** Notes an allocation that C may access. */
   take(at: number, sizeBytes: number, zeroed: boolean, site: number | null): void {
     this.#forgetParts(at, sizeBytes);
     this.#taken.set(at, { sizeBytes, zeroed, site, reported: false });
@@ -61,7 +62,7 @@ export class FreshMemory {
     if (this.#parts.size === 0) return;
     const first = Math.floor(at / GRANULE_BYTES);
     const end = Math.ceil((at + sizeBytes) / GRANULE_BYTES);
-    // An allocation may have more granules than are written in part.
+    // Iterates over the shorter of the two: the allocation's granules or the partly written ones.
     if (end - first > this.#parts.size) {
       for (const granule of this.#parts.keys()) {
         if (granule >= first && granule < end) this.#parts.delete(granule);
@@ -71,7 +72,7 @@ export class FreshMemory {
     for (let granule = first; granule < end; granule++) this.#parts.delete(granule);
   }
 
-  /** The driver is about to write bytes. */
+  /** Notes that the driver is about to write bytes. */
   write(at: number, sizeBytes: number): void {
     const end = at + sizeBytes;
     for (let byte = at; byte < end;) {
@@ -92,7 +93,7 @@ export class FreshMemory {
     } else this.#parts.set(granule, written);
   }
 
-  /** Which of some bytes are uninitialised; null where none are that count. */
+  /** The uninitialised bytes among those that a device reads; null if there is nothing to report. */
   fetched(at: number, sizeBytes: number): UnwrittenBytes | null {
     const taken = this.#takenAround(at, sizeBytes);
     if (taken === null || taken.reported) return null;
@@ -115,7 +116,10 @@ export class FreshMemory {
     return null;
   }
 
-  /** By the driver, or by a device or a script, which leave other bytes than were there. */
+  /**
+   * Whether a byte was written: by the driver, or by a device or a script, whose writes are
+   * recognised by a changed value.
+   */
   #isWritten(byte: number, { zeroed }: Taken): boolean {
     if ((this.memory.markAt(byte) & this.#fresh) === 0) return true;
     if (this.memory.bytes[byte] !== (zeroed ? 0 : UNWRITTEN)) return true;

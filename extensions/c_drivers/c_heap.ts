@@ -1,9 +1,9 @@
 /**
- * The kernel's allocators for drivers in C: blocks of a power of two that share pages, and whole
- * pages.
+ * The kernel's allocators for drivers in C: blocks with a power of two as size that share pages,
+ * and whole pages.
  *
- * Behind every block lies one that is never allocated, and freed memory is not used again at once.
- * So a step beyond the end and a use after the free are seen.
+ * After every block there is a block that is never allocated, and freed memory is not reused at
+ * once. So accesses past the end and after the free are detected.
  */
 import {
   eventId,
@@ -23,47 +23,47 @@ const FREE = eventId("driver.free");
 const SMALLEST_BLOCK_BYTES = 32;
 /** The value of a freed byte. */
 const FREED_BYTE = 0x6b;
-/** Blocks that were freed and are not used again yet. */
+/** Number of freed blocks that are kept from being reused. */
 const RESTING_BLOCKS = 64;
-/** The most that is contiguous. @see rules/c-api.md 13 */
+/** The largest contiguous allocation. @see rules/c-api.md 13 */
 export const KMALLOC_BYTES = MAX_BLOCK_PAGES * PAGE_SIZE_BYTES;
 
-/** The particular properties of taken pages. */
+/** Properties of an allocation of pages that differ between the allocators. */
 type Particular = Pick<HeapBlock, "compoundOrder" | "isVmalloc" | "freedBy">;
 const PLAIN: Particular = { compoundOrder: 0, isVmalloc: false, freedBy: "kfree" };
 
-/** Functions that free what an allocator of the same family gave. */
+/** Functions that free memory of the corresponding allocator. */
 export type FreeCall = "kfree" | "vfree" | "kvfree";
 
-/** Something that was taken. */
+/** An allocated block. */
 export interface HeapBlock {
   readonly at: number;
   readonly phys: PhysAddr;
   /** As asked for. */
   readonly sizeBytes: number;
-  /** The memory that it takes. */
+  /** Bytes that the block occupies. */
   readonly roomBytes: number;
   readonly isPages: boolean;
-  /** Of pages that were taken as one, so that each of them knows the first; 0 for all others. */
+  /** Order of a compound page, in which each page refers to the first; 0 for all others. */
   readonly compoundOrder: number;
-  /** Contiguous for the CPU only, as drivers have to take it. */
+  /** Contiguous only in the CPU's virtual addresses, as drivers must assume for vmalloc memory. */
   readonly isVmalloc: boolean;
   /** The function that must free it. */
   readonly freedBy: FreeCall;
-  /** The statement that took it, and the one that freed it. */
+  /** The statements that allocated and freed it. */
   readonly site: number | null;
   freedAt: number | null;
 }
 
 export class CHeap {
   readonly #live = new Map<number, HeapBlock>();
-  /** By size: blocks that are free. */
+  /** Free blocks by size. */
   readonly #free = new Map<number, number[]>();
   readonly #resting: HeapBlock[] = [];
 
   constructor(private readonly machine: Machine, private readonly memory: CMemory) {}
 
-  /** A block of at least so many bytes; null without one. */
+  /** Allocates a block of at least this many bytes; null without memory. */
   take(sizeBytes: number, zeroed: boolean, freedBy: FreeCall = "kfree"): HeapBlock | null {
     if (!(sizeBytes > 0 && sizeBytes <= KMALLOC_BYTES) || this.#refuses()) return null;
     const roomBytes = Math.max(SMALLEST_BLOCK_BYTES, 2 ** Math.ceil(Math.log2(sizeBytes)));
@@ -82,19 +82,19 @@ export class CHeap {
   }
 
   /**
-   * Pages side by side, aligned to their number; null without enough free pages.
+   * Allocates contiguous pages, aligned to their number; null without enough free pages.
    *
-   * @param isCompound Whether each of them knows the first.
+   * @param isCompound Whether each page refers to the first one.
    */
   takePages(order: number, zeroed: boolean, isCompound = false): HeapBlock | null {
-    // C's unsigned int: one below 0 is huge.
+    // The order is an unsigned int in C: a negative one becomes huge.
     const sizeBytes = 2 ** (order >>> 0) * this.machine.pages.pageSizeBytes;
     if (!(sizeBytes <= KMALLOC_BYTES) || this.#refuses()) return null;
     const particular = isCompound ? { ...PLAIN, compoundOrder: order } : PLAIN;
     return this.#takePages(sizeBytes, order, zeroed, particular);
   }
 
-  /** Pages that may not be mapped as one buffer; null without enough free pages. */
+  /** Allocates pages that may not be mapped as one buffer; null without enough free pages. */
   takeVmalloc(sizeBytes: number, zeroed: boolean, freedBy: FreeCall): HeapBlock | null {
     const isTooMuch = !(sizeBytes > 0 && sizeBytes <= WINDOW_BYTES);
     if (isTooMuch || this.#refuses(INJECTION.kvmalloc)) return null;
@@ -126,7 +126,7 @@ export class CHeap {
     return this.#give(at, sizeBytes, roomBytes, zeroed, { ...particular, isPages: true });
   }
 
-  /** Pages of the window, of which the last stays closed. */
+  /** Finds free pages in the window. The last of them remains inaccessible. */
   #findPages(count: number, order: number): PhysAddr | null {
     const { windowPhys: firstPhys } = this.memory;
     const taken = this.machine.pages.alloc(count, {
@@ -146,7 +146,7 @@ export class CHeap {
     if (page === null) return [];
     const start = this.memory.share(page, pageSizeBytes);
     const blocks: number[] = [];
-    // Every second one stays closed.
+    // Every second block remains inaccessible.
     for (let at = start; at < start + pageSizeBytes; at += 2 * roomBytes) blocks.push(at);
     this.#free.set(roomBytes, blocks);
     return blocks;
@@ -180,7 +180,7 @@ export class CHeap {
     return block;
   }
 
-  /** Frees a block. @returns What is wrong with the address, as a sentence fragment; or null. */
+  /** Frees a block. @returns The error in the address as a sentence fragment, or null. */
   free(at: number): string | null {
     const block = this.#live.get(at);
     if (block === undefined) {
@@ -219,7 +219,7 @@ export class CHeap {
     return this.#live.get(at) ?? null;
   }
 
-  /** The block that an address lies in or right behind of, freed or not; or null. */
+  /** The block that contains an address or ends directly before it, freed or not; or null. */
   find(at: number): HeapBlock | null {
     let best: HeapBlock | null = null;
     const look = (block: HeapBlock) => {

@@ -1,15 +1,19 @@
-/** `struct dma_iova_state` as C has it. @see rules/c-api.md 4, trap 6 */
+/** `struct dma_iova_state` in C's memory. @see rules/c-api.md 4, trap 6 */
 import type { DmaAddr } from "@dmalab/runtime";
 import { DmaIovaState } from "@dmalab/runtime/dma";
 import type { CKernel } from "./c_kernel.ts";
 
-/** Where the members of `struct dma_iova_state` lie; `extensions/c_drivers/include/linux/dma-mapping.h` has the same. */
+/**
+ * Offsets of the members of `struct dma_iova_state`, equal to those in
+ * `extensions/c_drivers/include/linux/dma-mapping.h`.
+ */
 export const IOVA_STATE = { addr: 0, __size: 8 } as const;
-/** The top bit of the size says that some part is bounced, in the upper half of it. */
+/** Top bit of the upper half of the size: some part is bounced. */
 const BOUNCED = 0x80000000;
 
 /**
- * Has C see a state as it is. What C itself writes there, such as zeroes, counts from the next call on.
+ * Writes a state into C's memory. If C itself changes the structure, such as by clearing it, the next
+ * call uses the changed values.
  */
 export function showState(kernel: CKernel, at: number, state: DmaIovaState): void {
   const { memory } = kernel;
@@ -20,7 +24,7 @@ export function showState(kernel: CKernel, at: number, state: DmaIovaState): voi
   memory.view.setUint32(at + IOVA_STATE.__size + 4, (high | BOUNCED) >>> 0, true);
 }
 
-/** What C has at an address as the kernel reads it. */
+/** Reads the state in C's memory at an address, as the kernel does, whatever C has written there. */
 export function stateAsItIs(kernel: CKernel, at: number): DmaIovaState {
   const { memory } = kernel;
   if (!memory.isOpen(at, 16)) throw kernel.crash("There is no dma_iova_state");
@@ -44,13 +48,13 @@ function readState(kernel: CKernel, at: number) {
   };
 }
 
-/** The state that C has at an address: its own, or that of which C has made a copy there. */
+/** The state at an address in C's memory: the state made there, or the one that C has copied there. */
 export function stateAt(kernel: CKernel, at: number): DmaIovaState {
   if (!kernel.memory.isOpen(at, 16)) throw kernel.crash("There is no dma_iova_state");
   const state = kernel.state(at);
   const { addr, sizeBytes } = readState(kernel, at);
   if (sizeBytes === state.sizeBytes && addr === state.addr) return state;
-  // A state that C has cleared is another one.
+  // A cleared structure is a new state.
   if (sizeBytes === 0 && addr === 0) {
     const cleared = new DmaIovaState();
     kernel.copyState(at, cleared);

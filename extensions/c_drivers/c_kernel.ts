@@ -33,69 +33,72 @@ import type { LimitsOfC } from "./calls/limits.ts";
 import { LockOrder } from "./calls/lock_order.ts";
 import { DeviceOwnedRanges } from "./device_owned_ranges.ts";
 
-/** As the lab's own headers have it: it begins with the device, and that with its name. */
+/**
+ * Layout of the lab's own headers: the structure begins with the device, and the device with its
+ * name.
+ */
 const OWN_DEVICE: DeviceShape = { sizeBytes: 128, deviceAt: 0, nameAt: 0 };
 const NAME_BYTES = 64;
-/** What PCI lets no segment cross. */
+/** Segment boundary mask of PCI devices: no segment crosses a multiple of 4 GiB. */
 const BUS_BOUNDARY_MASK = 2 ** 32 - 1;
-/** What pieces of the kernel's own memory are multiples of. */
+/** Alignment and size unit of the kernel's own allocations in C's memory. */
 const ROOM_UNIT_BYTES = 32;
 /** Bits of `gfp_t`. @see rules/c-api.md 1 */
 export const GFP = { ZERO: 0x100, DIRECT_RECLAIM: 0x400, COMP: 0x40000, ZONES: 0x7 } as const;
 
-/** Memory of `dma_alloc_coherent` as C has it. */
+/** Memory of `dma_alloc_coherent` and its address in C. */
 export interface SharedBlock {
   readonly memory: CoherentMemory;
   readonly at: number;
 }
 
-/** Something that lies in memory of C and waits to run. */
+/** Deferred work, with its structure in C's memory. */
 export interface Waiting {
   readonly what: string;
-  /** The statement that has put it off. */
+  /** The statement that deferred it. */
   readonly site: number | null;
 }
 
-/** A device of the machine, or one that the driver has made: where it lies. */
+/** A device of the machine, or the address of a device structure that the driver has made. */
 export type DeviceOfC = DmaDevice | number;
 
 export class CKernel implements AccessWatcher {
   readonly heap: CHeap;
   readonly lent: DeviceOwnedRanges;
   readonly locks: LockOrder;
-  /** By the address that C has for it. */
+  /** Coherent memory by its address in C. */
   readonly coherent = new Map<number, SharedBlock>();
-  /** Lists that are mapped, by the address of their first entry. */
+  /** Mapped lists, by the address of their first entry. */
   readonly lists = new Map<number, Scatterlist>();
   /** States of the two-step API, by their addresses. */
   readonly #states = new Map<number, DmaIovaState>();
-  /** Parts of the kernel that keep their own state, by their classes. */
+  /** Parts of the kernel with separate state, by their classes. */
   readonly #parts = new Map<unknown, unknown>();
-  /** Functions that find, in a range of C's memory, an object that runs later. */
+  /** Functions that look in a range of C's memory for an object that will run later. */
   readonly deferred: ((at: number, end: number) => Waiting | null)[] = [];
   readonly #devices = new Map<number, DmaDevice>();
-  /** Devices that the driver has made, by their addresses. */
+  /** Addresses of the device structures that the driver has made. */
   readonly made = new Set<number>();
-  /** Limits that C keeps in structures, where the driver writes them without a call. */
+  /** Addresses of limits in C's structures that the driver writes without a call. */
   readonly limitsOf = new Map<DmaDevice, LimitsOfC>();
-  /** Devices with a refused last mask, with the call that set it. */
+  /** Devices with a refused mask, and the statement that set it. */
   readonly #masksRefused = new Map<DmaDevice, number | null>();
   readonly #pointers = new Map<DmaDevice, number>();
   /**
-   * PCI functions with windows that the driver has claimed; an entry with a number behind it is for
-   * one window.
+   * PCI functions whose regions the driver has claimed: the function's name for all, followed by a
+   * number for one region.
    */
   readonly regionsOf = new Set<string>();
-  /** Room for `struct device`s. */
+  /** Free memory for `struct device`s. */
   #roomAt = 0;
   #roomEnd = 0;
-  /** The call of the script that the driver runs in. */
+  /** Context of the script's call in which the driver runs. */
   context!: ExecutionContext;
-  /** The watcher of the driver's stores to devices' registers, if there is one. */
+  /** Contains the watcher of the driver's stores to device registers, or null. */
   watched!: { readonly registerWatcher: RegisterWatcher | null };
-  /** Where a tree's driver reads the ticks; 0 where it does not. */
+  /** Address of the tick counter that a tree's driver reads; 0 if it reads none. */
   jiffiesAt = 0;
-  /** Calls a function of the driver by its pointer. */
+  /** Calls a driver function by its pointer. */
   call!: (at: number, args: readonly (number | bigint)[]) => number;
   #at = 0;
   #call = "";
@@ -112,12 +115,12 @@ export class CKernel implements AccessWatcher {
     machine.accessWatchers.push(this);
   }
 
-  /** A part of the kernel that keeps its own state, made at the first request. */
+  /** Returns a part of the kernel with separate state; it is created at the first request. */
   part<T>(Part: new (kernel: CKernel) => T): T {
     return this.#parts.getOrInsertComputed(Part, () => new Part(this)) as T;
   }
 
-  /** A device reads memory: reports what this driver allocated and never wrote. */
+  /** Called when a device reads memory: reports bytes that this driver allocated and never wrote. */
   accessed(
     device: DmaDevice,
     dma: number,
@@ -143,7 +146,7 @@ export class CKernel implements AccessWatcher {
     else this.#masksRefused.delete(device);
   }
 
-  /** The driver maps or allocates for a device, which takes a mask that is set. */
+  /** Called when the driver maps or allocates for a device: reports a mask that was refused before. */
   usesMask(device: DmaDevice): void {
     const site = this.#masksRefused.get(device);
     if (site === undefined) return;
@@ -151,12 +154,15 @@ export class CKernel implements AccessWatcher {
     this.machine.checker?.cpu.maskIgnored(device.name, this.#call, site);
   }
 
-  /** A function is called, at a place. */
+  /** Notes a kernel call, with the address of its place. */
   enter(at: number, call: string): void {
     this.#enter(at, call, this.places.siteAt(at, call, this.context));
   }
 
-  /** The same by code that does not say its place: the stack does. @param above What C has called. */
+  /**
+   * The same for code that does not pass its place, which is then found by the stack. @param above
+   * The host function that C has called.
+   */
   enterHere(call: string, above: Above): void {
     this.#enter(0, call, this.places.siteHere(above, this.context));
   }
@@ -167,8 +173,8 @@ export class CKernel implements AccessWatcher {
     const { context } = this.machine.events;
     if (site !== null) context.site = site;
     const { preemption } = this.context;
-    // A context that holds a lock or has interrupts off would make others wait, which cannot wait
-    // here.
+    // A context that holds a lock or has interrupts off is not preempted: another context might
+    // have to wait for it, and cannot wait here.
     if (preemption === null || this.machine.context.isAtomic) return;
     const { site: siteHere } = context;
     preemption.preemptionPoint(() => this.#lineOf(site));
@@ -187,7 +193,7 @@ export class CKernel implements AccessWatcher {
     return span === null ? null : lineSpan(span.source, span.source.position(span.start).line);
   }
 
-  /** A function of the driver runs by its pointer, in the midst of whatever else does. */
+  /** Calls a driver function by its pointer, within whatever else is running. */
   callBack(handler: number, args: readonly (number | bigint)[]): number {
     const at = this.#at;
     const call = this.#call;
@@ -202,12 +208,12 @@ export class CKernel implements AccessWatcher {
     }
   }
 
-  /** The place of the call that runs. */
+  /** The place of the running call. */
   get place(): CLocation {
     return this.#at === 0 ? this.places.here() : this.places.placeOf(this.#at, this.#call);
   }
 
-  /** An error that a kernel would not survive. @param what As a sentence without its end. */
+  /** Makes the error for a kernel crash. @param what A sentence without its full stop. */
   crash(
     what: string,
     errno: ErrnoName = "EFAULT",
@@ -218,12 +224,12 @@ export class CKernel implements AccessWatcher {
     return new PlacedKernelError(errno, `${what}${where}${cause}`, span);
   }
 
-  /** Whether a `struct device *` is a device of the machine, and none that a driver made. */
+  /** Whether a `struct device *` is a device of the machine, rather than one made by the driver. */
   isDevice(at: number): boolean {
     return this.#devices.has(at);
   }
 
-  /** The device that a `struct device *` means. */
+  /** The device of a `struct device *`. */
   device(at: number): DmaDevice {
     const device = this.#devices.get(at);
     if (device !== undefined) {
@@ -236,7 +242,7 @@ export class CKernel implements AccessWatcher {
     );
   }
 
-  /** Whose a managed resource is: a device's that does DMA, or another's. */
+  /** The owner of a managed resource: a device of the machine, or one made by the driver. */
   owner(at: number): DeviceOfC {
     return this.made.has(at) ? at : this.device(at);
   }
@@ -250,7 +256,7 @@ export class CKernel implements AccessWatcher {
   }
 
   /**
-   * A structure of C represents a device from now on; without a device, it represents none any
+   * Makes a structure of C represent a device; with a null pointer, it represents no device any
    * more.
    */
   alias(made: number, at: number): void {
@@ -258,7 +264,7 @@ export class CKernel implements AccessWatcher {
     else this.#devices.set(made, this.device(at));
   }
 
-  /** Where C finds a device. */
+  /** The address of a device's structure in C. */
   pointerTo(device: DmaDevice): number {
     const known = this.#pointers.get(device);
     if (known !== undefined) return known;
@@ -270,27 +276,27 @@ export class CKernel implements AccessWatcher {
     this.memory.putWord(at + nameOffset, nameAt);
     this.#devices.set(at, device);
     this.#pointers.set(device, at);
-    // The bus knows no more of it: only its driver sets other values.
+    // The bus sets only the boundary; other values are set by the driver.
     device.minAlignMask = 0;
     device.maxSegmentSizeBytes = DEFAULT_SEGMENT_BYTES;
     device.segmentBoundaryMask = BUS_BOUNDARY_MASK;
     return at;
   }
 
-  /** An errno, negative as C has it, where a point fails; else 0. */
+  /** The negative errno if a failure is injected at this point; else 0. */
   refused(point: InjectionPoint): number {
     const { faults } = this.machine;
     return faults === null ? 0 : faults.errnoAt(point);
   }
 
-  /** The device of the lab that does a device's DMA. */
+  /** The lab's device for a DMA device. */
   labDevice(device: DmaDevice): LabDevice {
     return this.context.lab.devices.get(device.name)!;
   }
 
   /**
-   * Memory of the kernel's own that C may read and write, zeroed; it stays. Behind it lies some that
-   * may not be accessed.
+   * Allocates zeroed memory of the kernel that C may read and write; it is never freed. The memory
+   * after it may not be accessed.
    */
   room(sizeBytes: number): number {
     const wantedBytes = alignUp(sizeBytes, ROOM_UNIT_BYTES) + ROOM_UNIT_BYTES;
@@ -302,7 +308,7 @@ export class CKernel implements AccessWatcher {
     return at;
   }
 
-  /** An address for something of the kernel's own, of which C can do no more than free it. */
+  /** An address for an object of the kernel that C can only pass back, such as to free it. */
   handle(): number {
     const at = this.room(ROOM_UNIT_BYTES);
     this.memory.close(at, ROOM_UNIT_BYTES, MARK.CLOSED);
@@ -320,8 +326,8 @@ export class CKernel implements AccessWatcher {
   }
 
   /**
-   * Memory goes back to the allocator.
-   * @param given What the caller gave, for a message.
+   * Frees memory.
+   * @param given The caller's value, for a message.
    */
   free(at: number, given: number = at): void {
     const block = this.heap.blockAt(at);
@@ -338,7 +344,10 @@ export class CKernel implements AccessWatcher {
     if (wrong !== null) throw this.crash(`${this.#call}(${hex(given)}): ${wrong}`);
   }
 
-  /** What waits to run would be called out of memory that is another's by then. */
+  /**
+   * Fails if the freed memory contains deferred work, which would later be called in memory with
+   * another owner.
+   */
   #checkNothingWaits(at: number, sizeBytes: number): void {
     for (const waitingIn of this.deferred) {
       const waiting = waitingIn(at, at + sizeBytes);
@@ -353,7 +362,7 @@ export class CKernel implements AccessWatcher {
 
   /** The physical address of a pointer's target. */
   phys(at: number): PhysAddr {
-    // Static data of a driver may lie in the first page, but not at its beginning.
+    // A driver's static data may be in the first page, but not at its beginning.
     const phys = at <= ZERO_SIZE ? NOWHERE : this.memory.physOf(at);
     if (phys !== NOWHERE) return phys as PhysAddr;
     const what = at === 0 ? "NULL" : hex(at);
@@ -369,20 +378,20 @@ export class CKernel implements AccessWatcher {
     throw this.crash(`${this.#call}() with ${at === 0 ? "NULL" : hex(at)}, which is not a page`);
   }
 
-  /** Where the `struct page` of an address is. */
+  /** The address of the `struct page` for a physical address. */
   pageAt(phys: number): number {
     const page = Math.floor(phys / this.machine.pages.pageSizeBytes);
     return this.memory.pageMapAt + page * PAGE_STRUCT_BYTES;
   }
 
-  /** A size, an offset or an address, which no number beyond the largest exact one can be. */
+  /** Checks a size, an offset or an address: a value beyond the largest exact number is an error. */
   exact(value: number, what: string): number {
     if (value >= 0 && value <= Number.MAX_SAFE_INTEGER) return value;
     throw this.crash(`${this.#call}() is given ${hex(value)} as its ${what}`);
   }
 
   dma(value: number): DmaAddr {
-    // All ones, as a number.
+    // All ones, as the number -1.
     return (value >= 2 ** 64 ? -1 : value) as DmaAddr;
   }
 
@@ -392,36 +401,39 @@ export class CKernel implements AccessWatcher {
   }
 
   /**
-   * A call that may sleep. @param call Its name, where it differs from the name that the kernel
+   * Notes a call that may sleep. @param call The name, if it differs from the name that the kernel
    * records for the call.
    */
   maySleep(call: string = this.#call): void {
     this.machine.checker?.contexts.maySleep(`${call}()`);
   }
 
-  /** A call that sleeps where its flags allow it to. */
+  /** Notes a call that sleeps if its flags allow it. */
   maySleepBy(gfp: number): void {
     if ((gfp & GFP.DIRECT_RECLAIM) !== 0) this.maySleep();
   }
 
-  /** The state of the two-step API at an address, as C has it now. */
+  /** The state of the two-step API at an address. */
   state(at: number): DmaIovaState {
     return this.#states.getOrInsertComputed(at, () => new DmaIovaState());
   }
 
-  /** A state that a call of C has left with these values; undefined without one. */
+  /** An active state with these values; undefined without one. */
   stateWith(addr: number, sizeBytes: number): DmaIovaState | undefined {
     return this.#states.values().find((state) =>
       state.held && state.addr === addr && state.sizeBytes === sizeBytes
     );
   }
 
-  /** The driver has copied a state: from now on the copy is the same state. */
+  /** Notes that the driver has copied a state: the copy refers to the same state. */
   copyState(at: number, state: DmaIovaState): void {
     this.#states.set(at, state);
   }
 
-  /** Lets C see physical memory; where there is no room, a pointer that must not be used. */
+  /**
+   * Makes physical memory visible to C. @returns Its address. @throws {KernelError} Without room
+   * for it.
+   */
   share(phys: PhysAddr, sizeBytes: number): number {
     const at = this.memory.share(phys, sizeBytes);
     if (at === NOWHERE) {
@@ -430,7 +442,7 @@ export class CKernel implements AccessWatcher {
     return at;
   }
 
-  /** Lets C use a buffer of the script's. */
+  /** Allows C to access a buffer of the script. */
   lend(phys: PhysAddr, sizeBytes: number): number {
     const at = this.share(phys, sizeBytes);
     if (this.heap.find(at) === null) this.memory.admit(at, sizeBytes);
@@ -438,7 +450,7 @@ export class CKernel implements AccessWatcher {
   }
 }
 
-/** A number as C shows it: 64 bits of one below zero. */
+/** Formats a number in hex as C does: a negative one as 64 bits. */
 export function hex(value: number): string {
   return `0x${value < 0 ? BigInt.asUintN(64, BigInt(value)).toString(16) : value.toString(16)}`;
 }

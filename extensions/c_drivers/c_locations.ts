@@ -1,4 +1,7 @@
-/** Places in C: of calls, which say them, and of everything else by the stack of the compiled code. */
+/**
+ * Finds places in C: of kernel calls, which pass their place, and of everything else by the stack of
+ * the compiled code.
+ */
 import { type SourceFile, type Span, spanPlace } from "@dmalab/lang";
 import type { ExecutionContext } from "@dmalab/lang/values";
 import type { CallFrame } from "@dmalab/runtime";
@@ -7,12 +10,12 @@ import type { CCode } from "./c_code.ts";
 import type { CheckedModule } from "./wasm/checked_module.ts";
 import { STACK_FRAME } from "./wasm/module_lines.ts";
 
-/** Offsets in a `struct dmalab_place`. */
+/** Offsets of members of `struct dmalab_place`. */
 const FUNCTION_AT = 8;
 const LINE_AT = 16;
 const COLUMN_AT = 20;
 
-/** A place as messages have it. */
+/** A place in C, for messages. */
 export interface CLocation {
   readonly span: Span | null;
   /** `in ring_open() at ring.c:12:3`. */
@@ -21,7 +24,7 @@ export interface CLocation {
 
 interface Frame {
   readonly name: string;
-  /** In the module as it runs. */
+  /** Offset in the module that is run. */
   readonly offset: number;
 }
 
@@ -29,16 +32,16 @@ interface Frame {
 interface CallSite {
   getFileName(): string | null;
   getFunctionName(): string | null;
-  /** From 1; of compiled code, the offset in its module. */
+  /** From 1; for compiled code, the offset in its module plus 1. */
   getColumnNumber(): number | null;
 }
 
-/** Calls of the driver's deeper than this are not placed in it. */
+/** The most frames of a stack that are examined; calls deeper in it get no place. */
 const MAX_FRAMES = 24;
-/** Each frame costs: most places are among the first ones. */
+/** Number of frames tried first: each frame costs time, and most places are among the first. */
 const FEW_FRAMES = 3;
 
-/** What V8 makes of the stack for this file. */
+/** Formatter for V8's stack traces that keeps the frames of compiled code. */
 function* compiledFrames(_: unknown, sites: readonly CallSite[]): Iterable<Frame> {
   for (const site of sites) {
     if (site.getFileName()?.startsWith("wasm:") !== true) continue;
@@ -46,7 +49,7 @@ function* compiledFrames(_: unknown, sites: readonly CallSite[]): Iterable<Frame
   }
 }
 
-/** A function that is left out of a stack, with all that it has called. */
+/** A host function that is left out of a stack, together with all that it has called. */
 export type Above = (...args: never[]) => unknown;
 
 interface Host {
@@ -56,7 +59,8 @@ interface Host {
 }
 
 /**
- * The running frames. For a text, the host would look up the source line of every frame.
+ * The frames that are running. Raw frames: for a text, the host would look up the source line of
+ * every frame.
  */
 function runningFrames(most: number, above: Above): Iterable<Frame> {
   const host: Host = Error;
@@ -65,7 +69,7 @@ function runningFrames(most: number, above: Above): Iterable<Frame> {
   host.stackTraceLimit = most;
   const into: { stack?: unknown } = {};
   host.captureStackTrace(into, above);
-  // Prepared when it is read first.
+  // V8 prepares the stack at its first read.
   const frames = into.stack;
   Object.assign(host, { prepareStackTrace, stackTraceLimit });
   return frames as Iterable<Frame>;
@@ -75,7 +79,7 @@ function runningFrames(most: number, above: Above): Iterable<Frame> {
 const OWN_FUNCTION =
   /^(?:__asan_|__stack_|__wasm_|dmalab_|mem(?:cpy|move|set|cmp)$|str(?:len|cmp)$)/;
 
-/** The span of a word in a line; the whole line if the word is not there. */
+/** The span of the word at a column of a line; the rest of the line if there is no word. */
 function spanInLine(source: SourceFile, line: number, column: number): Span {
   const text = source.line(line);
   const lineStart = source.lineStarts[line - 1] ?? 0;
@@ -84,12 +88,15 @@ function spanInLine(source: SourceFile, line: number, column: number): Span {
   return { source, start: lineStart + first, end: lineStart + first + Math.max(1, word.length) };
 }
 
-/** Text without a call in it, though it may contain the call's name or a parenthesis. */
+/** Text that is not code, though it may contain the call's name or a parenthesis. */
 const NO_CODE = /"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|\/\*[^]*?\*\/|\/\/.*/g;
 
-/** The name of a call, by the place of the parenthesis that closes it, perhaps lines below. */
+/**
+ * The span of a call's name, found from the position of the closing parenthesis, which may be lines
+ * below.
+ */
 function callSpan(source: SourceFile, line: number, column: number, call: string): Span {
-  // The compiler counts bytes.
+  // The compiler's columns count bytes.
   const bytes = new TextEncoder().encode(source.line(line)).subarray(0, column);
   const end = (source.lineStarts[line - 1] ?? 0) + new TextDecoder().decode(bytes).length;
   if (source.text[end - 1] !== ")") return spanInLine(source, line, column);
@@ -102,8 +109,8 @@ function callSpan(source: SourceFile, line: number, column: number, call: string
   let name = start;
   while (/\s/.test(code[name - 1] ?? "")) name--;
   while (/\w/.test(code[name - 1] ?? "")) name--;
-  // Inside of another macro's arguments the compiler knows that one's end. A form with less
-  // arguments is a macro over the one that takes attributes.
+  // If the call is within another macro's arguments, the compiler gives the end of that macro. A
+  // form with fewer arguments is a macro that calls the form with attributes.
   const inside = code.slice(name).search(new RegExp(`\\b${call.replace(/_attrs$/, "")}`));
   const place = source.position(name + Math.max(0, inside));
   return spanInLine(source, place.line, place.column);
@@ -111,19 +118,22 @@ function callSpan(source: SourceFile, line: number, column: number, call: string
 
 export class CPlaces {
   readonly #sites = new Map<number, number>();
-  /** The same of calls that do not say their place, by the compiler's addresses. */
+  /** Call sites of calls that do not pass their place, by the compiler's addresses. */
   readonly #calls = new Map<number, number>();
-  /** Of addresses in stacks. */
+  /** Spans by the offsets in stacks. */
   readonly #spans = new Map<number, Span | null>();
 
-  /** @param running The code as it runs, in which stacks tell where it is. */
+  /** @param running The code that is run; the offsets in stacks refer to it. */
   constructor(
     private readonly code: CCode,
     private readonly running: CheckedModule,
     private readonly memory: CMemory,
   ) {}
 
-  /** The number that events know a call's place by. @param at Of the constant that says it. */
+  /**
+   * The site number that events use for a call's place. @param at Address of the constant with the
+   * place.
+   */
   siteAt(at: number, call: string, context: ExecutionContext): number | null {
     const known = this.#sites.get(at);
     if (known !== undefined) return known;
@@ -152,7 +162,7 @@ export class CPlaces {
     return { span, text: textOf(name, span) };
   }
 
-  /** The driver's own place at an offset of a stack. */
+  /** The driver's span for an offset in a stack. */
   #spanOf(offset: number): Span | null {
     return this.#spans.getOrInsertComputed(
       offset,
@@ -168,7 +178,10 @@ export class CPlaces {
       : spanInLine(source, place.line, place.column);
   }
 
-  /** The number that events know a call's place by, of code that does not say it. @param above What C has called. */
+  /**
+   * The site number that events use for a call's place, for code that does not pass its place. @param above The host
+   * function that C has called.
+   */
   siteHere(above: Above, context: ExecutionContext): number | null {
     const at = this.memory.calledAt;
     if (at === NO_CALL) return null;
@@ -181,7 +194,7 @@ export class CPlaces {
     return site;
   }
 
-  /** The innermost place of the driver's own in a stack; functions of a library are passed over. */
+  /** The innermost place in the driver's own code in a stack; functions of a library are skipped. */
   fromStack(stack: string): CLocation {
     return this.#innermost(
       [...stack.matchAll(STACK_FRAME)].map(([, name = "", at]) => ({
@@ -191,13 +204,13 @@ export class CPlaces {
     );
   }
 
-  /** The same of what runs. @param above The function of the host that C has called. */
+  /** The same for the running code. @param above The host function that C has called. */
   here(above: Above = this.here): CLocation {
     const place = this.#innermost(runningFrames(FEW_FRAMES, above));
     return place.span === null ? this.#innermost(runningFrames(MAX_FRAMES, above)) : place;
   }
 
-  /** The functions of the driver's own that run, the innermost first, with the places of their calls. */
+  /** The running functions of the driver, the innermost first, with the places of their calls. */
   stack(context: ExecutionContext): readonly CallFrame[] {
     const frames: CallFrame[] = [];
     for (const { name, offset } of runningFrames(MAX_FRAMES, this.stack)) {

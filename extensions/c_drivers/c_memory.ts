@@ -1,13 +1,13 @@
 /**
  * The memory that a driver in C and the simulated machine share.
  *
- * A page of RAM that the driver may see lies in the memory of WebAssembly: what C writes is what a
- * device reads, without a copy. Where devices do not see the CPU's caches, the driver's bytes are what
- * the CPU sees, and are compared with the caches whenever the driver calls or is called
- * (`c_caches.ts`).
+ * A page of RAM that the driver may see is stored in the WebAssembly memory: a device reads the bytes
+ * that C writes, without a copy. If devices are not coherent with the CPU's caches, the driver has a
+ * copy of the bytes that the CPU sees, which is compared with the caches whenever the driver calls the
+ * kernel or is called (`c_caches.ts`).
  *
- * A shadow, one byte for eight, says what may be touched: the compiled code reads it before each
- * load and store, and calls here only where something is wrong.
+ * A shadow, one byte for eight, shows which bytes may be accessed: the compiled code reads it before
+ * each load and store, and calls the host only if an access is not allowed or must be checked.
  */
 import {
   alignUp,
@@ -41,18 +41,21 @@ import {
 import { FreshMemory } from "./c_fresh.ts";
 import { CachedView } from "./c_caches.ts";
 
-/** The values of a byte of the shadow beside 0 (all eight bytes) and 1 to 7 (so many of them). */
+/**
+ * Values of a shadow byte. Besides these, 0 allows all eight bytes, and 1 to 7 the first bytes of
+ * the eight.
+ */
 export const MARK = {
-  /** Each access is checked: the bytes are a device's, or old. */
+  /** Each access is checked: the bytes are owned by a device, or stale. */
   LOOK: 0x40,
-  /** Not all of the bytes are written: stores are checked. */
+  /** The bytes are not all written yet: stores are checked. */
   FRESH: 0x20,
-  /** Constants, which are only read. */
+  /** Constants: stores are errors. */
   CONSTANT: 0x10,
   /** Never allocated. */
   CLOSED: 0x80,
   FREED: 0x81,
-  /** Behind the end of an allocation. */
+  /** After the end of an allocation. */
   BEHIND: 0x82,
   NULL: 0x83,
 } as const;
@@ -62,18 +65,18 @@ const ALL_ONES = 2 ** 32 - 1;
 const LOOKED_AT = LOOK | FRESH | CONSTANT;
 const LOOK_WORD = LOOK * 0x01010101;
 /**
- * The shadow keeps marks with their top bit turned round: memory that is all zero is closed, and the
- * host need not make what is never accessed.
+ * The shadow stores marks with their top bit inverted: all-zero memory is closed, so the host need
+ * not allocate shadow pages for memory that is never accessed.
  */
 const TURNED = 0x80;
-/** No function of a tree's driver runs that has called another one. */
+/** Value at `CALL_AT` while no function of a tree's driver is in a call. */
 export const NO_CALL = -1;
-/** A part of the shadow that is cleared at once: of 32 KiB of memory. */
+/** The unit in which the shadow is cleared: for 32 KiB of memory. */
 const SHADOW_PART_BYTES = 4096;
 /** The number of memory bytes that one word of the shadow describes. */
 const WORD_SPAN = 4 * GRANULE_BYTES;
 
-/** No place: for addresses that nothing of the other side belongs to. */
+/** Returned if an address has no counterpart on the other side. */
 export const NOWHERE = -1;
 
 export class CMemory {
@@ -81,44 +84,47 @@ export class CMemory {
   readonly bytes: Uint8Array;
   readonly view: DataView;
   readonly shadow: Uint8Array;
-  /** A byte for each block of the driver's code: not zero until it runs. */
+  /** One byte for each block of the driver's code: 1 until the block has run. */
   readonly blocks: Uint8Array;
-  /** What locals of the compiled code held where the last line began: two words for each. */
+  /** Values of the compiled code's locals at the start of the last line: two words for each. */
   readonly localWords: Int32Array;
-  /** First byte of the window as a physical address. */
+  /** Physical address of the window's first byte. */
   readonly windowPhys: PhysAddr;
-  /** Which of its bytes are uninitialised. */
+  /** Tracks the uninitialised bytes. */
   readonly fresh: FreshMemory;
-  /** The driver's own bytes against those of the CPU's caches; null where devices see the caches. */
+  /**
+   * Synchronises the driver's bytes with the CPU's caches; null if devices are coherent with the
+   * caches.
+   */
   readonly cached: CachedView | null;
-  /** Where `struct page` of page 0 is. */
+  /** Address of the `struct page` of page 0. */
   readonly pageMapAt: number;
   readonly #shadowWords: Uint32Array;
   readonly #call: Int32Array;
   readonly #callDepth: Int32Array;
-  /** Both of these, of each call into C that has not returned. */
+  /** Saved `#call` and `#callDepth`, for each call into C that has not returned. */
   readonly #callsBefore: number[] = [];
-  /** Addresses of C by the number of a page that lies outside the window. */
+  /** C addresses of pages outside the window, by page number. */
   readonly #aliases = new Map<number, number>();
-  /** The other way round. */
+  /** Page numbers by C address. */
   readonly #aliased = new Map<number, number>();
   readonly #shared = new Set<number>();
   #nextAlias = ALIAS_AT;
-  /** The end of the static data, and the end of the used part of the window. */
+  /** End of the static data; `#windowEnd`: end of the used part of the window. */
   readonly #staticsEnd: number;
   #windowEnd = WINDOW_AT;
-  /** Which parts of the shadow have marks, or had some: most of it is never written. */
+  /** Parts of the shadow that have or had marks: most parts are never written. */
   readonly #markedParts = new Uint8Array(SHADOW_BYTES / SHADOW_PART_BYTES);
-  /** Which parts of the map of pages of a tree's driver were written. */
+  /** Parts of a tree driver's page map that were written. */
   readonly #pagesWritten = new Set<number>();
   #givenBlocks = 0;
 
   /**
-   * @param staticBytes What the stack and the static data take.
-   * @param blockCount Of blocks of code.
-   * @param ofTree The driver was compiled with a kernel tree.
-   * @param spare Cleared memory of an earlier machine with the same code: to V8, new memory is a reason to
-   *   look for garbage at once.
+   * @param staticBytes Size of the stack and the static data.
+   * @param blockCount Number of blocks of code.
+   * @param ofTree Whether the driver was compiled with a kernel tree.
+   * @param spare Cleared memory of an earlier machine with the same code: allocating new memory makes V8
+   *   collect garbage at once.
    */
   constructor(
     private readonly machine: Machine,
@@ -132,7 +138,7 @@ export class CMemory {
     this.windowPhys = machine.pages.scriptStartPhys;
     const end = ofTree ? TREE_PAGE_MAP + TREE_PAGE_MAP_BYTES : BLOCKS_AT + blockCount;
     const pages = BigInt(alignUp(end, WASM_PAGE_BYTES) / WASM_PAGE_BYTES);
-    // Of equal sizes, so that the buffer never moves.
+    // Initial and maximum size are equal, so that the buffer never moves.
     this.memory = spare ?? new WebAssembly.Memory(
       { address: "i64", initial: pages, maximum: pages } as object as WebAssembly.MemoryDescriptor,
     );
@@ -152,19 +158,19 @@ export class CMemory {
     this.#placeStatics(staticBytes);
   }
 
-  /** How many blocks of code run until the driver asks again. */
+  /** Sets the number of blocks of code that may run before the driver checks the limits again. */
   set fuel(blocks: number) {
     new Int32Array(this.memory.buffer, FUEL_AT, 1)[0] = blocks;
   }
 
-  /** A driver of a tree writes into its map of pages. */
+  /** Notes a write of a tree's driver to its page map. */
   writtenInPages(at: number, sizeBytes: number): void {
     const first = Math.floor(at / WASM_PAGE_BYTES);
     const last = Math.floor((at + sizeBytes - 1) / WASM_PAGE_BYTES);
     for (let part = first; part <= last; part++) this.#pagesWritten.add(part);
   }
 
-  /** The memory, all zero, for another machine: nothing of this one may be used again. */
+  /** Clears the memory for another machine: this machine must not be used any more. */
   cleared(): WebAssembly.Memory {
     const all = new Uint8Array(this.memory.buffer);
     all.fill(0, 0, this.#staticsEnd);
@@ -188,7 +194,7 @@ export class CMemory {
     }
   }
 
-  /** Notes that marks of granules may be written: from the first one to the end. */
+  /** Notes that marks of granules may be written: from `first` up to `end`. */
   #marks(first: number, end: number): void {
     const last = Math.floor((end - 1) / SHADOW_PART_BYTES);
     for (let part = Math.floor(first / SHADOW_PART_BYTES); part <= last; part++) {
@@ -196,39 +202,39 @@ export class CMemory {
     }
   }
 
-  /** How many blocks of code have run since some moment. */
+  /** Number of blocks of code that have run; only differences are meaningful. */
   get blocksRun(): number {
     return this.#givenBlocks - new Int32Array(this.memory.buffer, FUEL_AT, 1)[0]!;
   }
 
-  /** The driver has asked, and may run so many more. */
+  /** Notes that the driver may run this many further blocks. */
   refuel(blocks: number): number {
     this.#givenBlocks += blocks;
     return blocks;
   }
 
   /**
-   * The call that a tree's driver is in, by the compiler's address: `NO_CALL` in none, and 0 where only
-   * the stack has it.
+   * The call that a tree's driver is in, by the address of its code: `NO_CALL` if in none, and 0 if it
+   * can only be found by the stack.
    */
   get calledAt(): number {
     return this.#call[0]!;
   }
 
-  /** C is called: by a script in no call of the driver's own, else within the one that runs. */
+  /** Notes a call into C, either by a script or within another call of the driver. */
   enterCall(): void {
     const isOutermost = this.#callsBefore.length === 0;
     this.#callsBefore.push(this.#call[0]!, this.#callDepth[0]!);
     if (isOutermost) this.#call[0] = NO_CALL;
   }
 
-  /** C has returned, or has been stopped in the midst of calls. */
+  /** Notes that C has returned, or was stopped within nested calls. */
   leaveCall(): void {
     this.#callDepth[0] = this.#callsBefore.pop()!;
     this.#call[0] = this.#callsBefore.pop()!;
   }
 
-  /** Static data is separate memory, which is contiguous for the CPU only. */
+  /** Allocates the static data: separate memory, contiguous only in virtual addresses. */
   #placeStatics(staticBytes: number): void {
     const { areas, pages } = this.machine;
     const count = Math.ceil(staticBytes / pages.pageSizeBytes);
@@ -240,7 +246,7 @@ export class CMemory {
     );
   }
 
-  /** Where a byte of C's lies in physical memory, or `NOWHERE`. */
+  /** The physical address of a C address, or `NOWHERE`. */
   physOf(at: number): number {
     if (at >= WINDOW_AT && at < WINDOW_AT + WINDOW_BYTES) {
       return this.windowPhys + (at - WINDOW_AT);
@@ -250,7 +256,7 @@ export class CMemory {
     return page === undefined ? NOWHERE : page * PAGE_SIZE_BYTES + at % PAGE_SIZE_BYTES;
   }
 
-  /** Where C finds a byte of physical memory, or `NOWHERE`. */
+  /** The C address of a physical address, or `NOWHERE`. */
   pointerTo(phys: number): number {
     const offset = phys - this.windowPhys;
     if (offset >= 0 && offset < WINDOW_BYTES) return WINDOW_AT + offset;
@@ -258,18 +264,18 @@ export class CMemory {
     return page === undefined ? NOWHERE : page + phys % PAGE_SIZE_BYTES;
   }
 
-  /** Whether an address is one of the map of pages. */
+  /** Whether an address is in the page map. */
   isPage(at: number): boolean {
     return at >= this.pageMapAt && at < IO_BASE;
   }
 
-  /** Whether bytes are in the map of pages of a tree's driver. */
+  /** Whether bytes are in the page map of a tree's driver. */
   isInPages(at: number, sizeBytes: number): boolean {
     const end = TREE_PAGE_MAP + TREE_PAGE_MAP_BYTES;
     return this.pageMapAt === TREE_PAGE_MAP && at >= TREE_PAGE_MAP && at + sizeBytes <= end;
   }
 
-  /** Lets C see physical memory; returns where, or `NOWHERE` when there is no room. */
+  /** Makes physical memory visible to C. @returns Its C address, or `NOWHERE` without room. */
   share(phys: PhysAddr, sizeBytes: number): number {
     const first = Math.floor(phys / PAGE_SIZE_BYTES);
     const last = Math.floor((phys + Math.max(sizeBytes, 1) - 1) / PAGE_SIZE_BYTES);
@@ -277,7 +283,7 @@ export class CMemory {
       phys + sizeBytes <= this.windowPhys + WINDOW_BYTES;
     if (!inWindow && !this.#hasRow(first, last)) {
       const bytes = (last - first + 1) * PAGE_SIZE_BYTES;
-      // A page between this row and the rows before, which must not be accessed.
+      // One page between this row and the previous one stays inaccessible.
       if (this.#nextAlias + bytes + PAGE_SIZE_BYTES > SHADOW_AT) return NOWHERE;
       this.#alias(first * PAGE_SIZE_BYTES as PhysAddr, this.#nextAlias, bytes);
       this.#nextAlias += bytes + PAGE_SIZE_BYTES;
@@ -286,7 +292,7 @@ export class CMemory {
     return this.pointerTo(phys);
   }
 
-  /** The same for pages in any order, which C sees side by side. */
+  /** The same for scattered pages, which C sees as contiguous. */
   shareRow(pages: readonly PhysAddr[], pageSizeBytes: number): number {
     const at = this.#nextAlias;
     if (at + (pages.length * pageSizeBytes) + PAGE_SIZE_BYTES > SHADOW_AT) return NOWHERE;
@@ -326,13 +332,13 @@ export class CMemory {
     }
   }
 
-  /** Puts a page of RAM into the bytes that C sees. */
+  /** Stores a page of RAM in the bytes that C sees. */
   #place(phys: PhysAddr, at: number): void {
     if (this.cached !== null) this.cached.add(phys, at);
     else this.machine.memory.adopt(phys, this.bytes.subarray(at, at + PAGE_SIZE_BYTES));
   }
 
-  /** Bytes that may be touched from now on; `at` is a multiple of 8. */
+  /** Allows access to bytes; `at` is a multiple of 8. */
   open(at: number, sizeBytes: number): void {
     this.#used(at, sizeBytes);
     const first = at / GRANULE_BYTES;
@@ -343,7 +349,7 @@ export class CMemory {
     if (rest !== 0) this.shadow[first + whole] = rest ^ TURNED;
   }
 
-  /** Bytes that exist, checked or not: open bytes stay as they are. */
+  /** Allows access to bytes that are closed; open bytes keep their marks. */
   admit(at: number, sizeBytes: number): void {
     this.#used(at, sizeBytes);
     const first = Math.floor(at / GRANULE_BYTES);
@@ -355,7 +361,7 @@ export class CMemory {
     }
   }
 
-  /** Bytes that may not be touched any more, with the reason. */
+  /** Forbids access to bytes, with the reason. */
   close(at: number, sizeBytes: number, mark: number): void {
     const first = at / GRANULE_BYTES;
     const end = Math.ceil((at + sizeBytes) / GRANULE_BYTES);
@@ -363,7 +369,7 @@ export class CMemory {
     this.shadow.fill(mark ^ TURNED, first, end);
   }
 
-  /** Data that C may only read. */
+  /** Makes data read-only for C. */
   protect(start: number, end: number): void {
     const first = Math.ceil(start / GRANULE_BYTES);
     const last = Math.floor(end / GRANULE_BYTES);
@@ -373,7 +379,7 @@ export class CMemory {
     }
   }
 
-  /** What lies right behind what was allocated. */
+  /** Forbids access to the bytes directly after an allocation. */
   guard(at: number, sizeBytes: number): void {
     const first = Math.ceil(at / GRANULE_BYTES);
     const end = (at + sizeBytes) / GRANULE_BYTES;
@@ -385,7 +391,7 @@ export class CMemory {
     return this.shadow[Math.floor(at / GRANULE_BYTES)]! ^ TURNED;
   }
 
-  /** The first mark that forbids touching some bytes; else `LOOK`, `FRESH`, `CONSTANT` or 0. */
+  /** The first mark that forbids access to any of the bytes; else `LOOK`, `FRESH`, `CONSTANT` or 0. */
   worstMark(at: number, sizeBytes: number): number {
     if (!(at >= 0 && at + sizeBytes <= SHADOW_AT)) return CLOSED;
     let look = 0;
@@ -399,12 +405,12 @@ export class CMemory {
     return look;
   }
 
-  /** Whether the driver may touch some bytes, checked or not. */
+  /** Whether the driver may access all of the bytes, with or without checks. */
   isOpen(at: number, sizeBytes: number): boolean {
     return this.worstMark(at, sizeBytes) < CLOSED;
   }
 
-  /** Whether some byte of a span may be uninitialised. */
+  /** Whether any byte of a span may be uninitialised. */
   isFresh(at: number, sizeBytes: number): boolean {
     const end = Math.ceil((at + sizeBytes) / GRANULE_BYTES);
     for (let granule = Math.floor(at / GRANULE_BYTES); granule < end; granule++) {
@@ -413,7 +419,7 @@ export class CMemory {
     return false;
   }
 
-  /** Has every store into a span be looked at until all of its bytes are written, or no more. */
+  /** Makes every store into a span be checked until all of its bytes are written, or ends that. */
   markFresh(at: number, sizeBytes: number, isFresh: boolean): void {
     const first = Math.floor(at / GRANULE_BYTES);
     const end = Math.ceil((at + sizeBytes) / GRANULE_BYTES);
@@ -425,7 +431,7 @@ export class CMemory {
     }
   }
 
-  /** Has every access of a span be looked at. */
+  /** Makes every access to a span be checked. */
   watch(at: number, sizeBytes: number): void {
     const { shadow } = this;
     let granule = Math.floor(at / GRANULE_BYTES);
@@ -448,7 +454,7 @@ export class CMemory {
     while (granule < end) shadow[granule++]! &= ~LOOK;
   }
 
-  /** A text that ends with a zero; cut off where that does not come. */
+  /** Reads a text up to its terminating zero; cut off at `mostBytes` without a zero. */
   textAt(at: number, mostBytes = WORD_SPAN * WORD_SPAN): string {
     if (!(at >= 0 && at < SHADOW_AT)) return "(?)";
     const end = this.bytes.indexOf(0, at);
@@ -456,14 +462,14 @@ export class CMemory {
     return new TextDecoder().decode(this.bytes.slice(at, last));
   }
 
-  /** An unsigned number of 64 bits, as exact as a number here can be. */
+  /** Reads an unsigned number of 64 bits; only values up to 2^53 are exact. */
   wordAt(at: number): number {
     return this.view.getUint32(at, true) + this.view.getUint32(at + 4, true) * 2 ** 32;
   }
 
   /**
-   * An address that a device sees. All ones, and a value that no number represents exactly, are
-   * read as in {@linkcode wordAt}.
+   * Reads a DMA address. All ones, and a value that no number represents exactly, are read as in
+   * {@linkcode wordAt}.
    */
   addressAt(at: number): number {
     const low = this.view.getUint32(at, true);
@@ -478,7 +484,7 @@ export class CMemory {
     this.view.setUint32(at + 4, realHigh(Math.floor(address / 2 ** 32)), true);
   }
 
-  /** Writes such a number; all ones for a negative one. */
+  /** Writes an unsigned number of 64 bits; -1 is written as all ones. */
   putWord(at: number, value: number): void {
     this.view.setUint32(at, value, true);
     this.view.setUint32(at + 4, Math.floor(value / 2 ** 32), true);

@@ -22,7 +22,10 @@ class DriverOfMachine {
 
   constructor(readonly code: CCode, readonly machine: SimulatedMachine) {}
 
-  /** @param run Its first call says whether a debugger follows it. */
+  /**
+   * @param context Context of the call; that of the first call determines whether a debugger
+   *   follows the driver.
+   */
   driver(context: ExecutionContext): CDriver {
     return this.#driver ??= new CDriver(this.code, this.machine.lab.machine, context);
   }
@@ -53,11 +56,11 @@ function methodOf(code: CCode, name: string): MethodSpec<DriverOfMachine> {
 /**
  * Makes a driver from the compiler's output.
  *
- * @param name As messages call the source.
+ * @param name Name of the source in messages.
  * @param bytes The module.
- * @param sources Its sources by the names that the compiler knows them by.
- * @param ofTree For a driver that was compiled with a kernel tree: the known facts about that.
- * @throws {RefusedCode} When the code must not run.
+ * @param sources Its sources by the names in the compiler's output.
+ * @param ofTree Facts about the tree, for a driver that was compiled with a kernel tree.
+ * @throws {RefusedCode} If the code must not run.
  */
 export function makeCModule(
   name: string,

@@ -1,51 +1,56 @@
 /**
- * Pages that a driver of a tree has taken from the tree's own page_pool: the calls that took each, and its holder now.
+ * Pages that a driver of a tree has allocated from the tree's own page_pool: the calls that allocated each, and its present
+ * holder.
  *
- * The tree's `net/core/page_pool.c` counts its pages and knows no holder. dmalab therefore runs between the driver and the pool
- * (`extensions/c_drivers/include/tree/dmalab/pool_pages.c`), and between the driver and the network (`net.c` beside it).
+ * The tree's `net/core/page_pool.c` counts its pages but does not know the holders. So dmalab's functions run between the
+ * driver and the pool (`extensions/c_drivers/include/tree/dmalab/pool_pages.c`), and between the driver and the network
+ * (`net.c` beside it).
  */
 import { spanPlace } from "@dmalab/lang";
 import { formatCount } from "@dmalab/lang/text";
 import { type CKernel, hex } from "./c_kernel.ts";
 
-/** The kernel's line about a pool that was destroyed while pages were out. @see rules/traces.md T.75 */
+/**
+ * The kernel's message about a pool that was destroyed while pages were still in use. @see
+ * rules/traces.md T.75
+ */
 const STALLED = /^page_pool_release_retry\(\) stalled pool shutdown\b/;
-/** The tree's own pool: its frames are not the driver's. */
+/** Matches the tree's page_pool source: its frames are not the driver's. */
 const POOL_FILE = /(?:^|\/)net\/core\/page_pool\.c$/;
-/** Addresses of pages in one line. */
+/** Most page addresses in one line. */
 const MAX_NAMED = 4;
 
-/** A page that a driver has taken and that is not back. */
+/** A page that a driver has allocated and not returned. */
 interface TakenPage {
   readonly pool: number;
-  /** The calls that took it: fragments of a page have one each. */
+  /** The calls that allocated it: several if it was allocated in fragments. */
   readonly takers: Set<string>;
-  /** The driver, or the holder after it with its calls. */
+  /** The driver, or a later holder with the calls that passed the page on. */
   holder: string;
 }
 
 export class CPagePools {
-  /** By the address of the `struct page`. */
+  /** Pages by the address of the `struct page`. */
   readonly #taken = new Map<number, TakenPage>();
   readonly #destroyed = new Set<number>();
 
   constructor(readonly kernel: CKernel) {}
 
-  /** The driver takes a page, or a fragment of one. */
+  /** Notes that the driver allocates a page, or a fragment of one. */
   taken(pool: number, page: number): void {
-    // The address may be a pool's that was freed.
+    // The address may have belonged to a destroyed pool.
     this.#destroyed.delete(pool);
     const known = this.#taken.get(page);
     if (known?.pool === pool) known.takers.add(this.#calls());
     else this.#taken.set(page, { pool, takers: new Set([this.#calls()]), holder: "the driver" });
   }
 
-  /** The page, or the last fragment of it, is back in its pool. */
+  /** Notes that the page, or the last fragment of it, was returned to its pool. */
   returned(page: number): void {
     this.#taken.delete(page);
   }
 
-  /** The page belongs to a packet, or to the network. */
+  /** Notes that the page now belongs to a packet, or to the network. */
   held(page: number, holder: string): void {
     const known = this.#taken.get(page);
     if (known !== undefined) known.holder = `${holder} since ${this.#calls()}`;
@@ -55,7 +60,7 @@ export class CPagePools {
     this.#destroyed.add(pool);
   }
 
-  /** The pool of a page that is out; 0 for any other page. */
+  /** The pool of a page that is in use; 0 for any other page. */
   poolOf(page: number): number {
     return this.#taken.get(page)?.pool ?? 0;
   }
@@ -64,12 +69,12 @@ export class CPagePools {
     return this.#taken.size;
   }
 
-  /** The kernel prints a line. */
+  /** Reads a line that the kernel prints. */
   printed(text: string): void {
     if (STALLED.test(text)) this.show((pool) => this.#destroyed.has(pool));
   }
 
-  /** Prints the pages that are out, those of the same takers and holder together. */
+  /** Prints the pages in use, grouped by allocating calls and holder. */
   show(isWanted: (pool: number) => boolean): void {
     const groups = new Map<string, number[]>();
     for (const [page, { holder, pool, takers }] of this.#taken) {
@@ -89,7 +94,7 @@ export class CPagePools {
     for (const line of text.split("\n")) this.kernel.context.print(`info: ${line}`);
   }
 
-  /** The driver's functions that run, with the lines of their calls, the innermost first. */
+  /** The running functions of the driver, with the lines of their calls, the innermost first. */
   #calls(): string {
     const { context, places } = this.kernel;
     const frames = places.stack(context).flatMap(({ name, site }) => {

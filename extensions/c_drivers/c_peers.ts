@@ -1,4 +1,4 @@
-/** Peer-to-peer memory as drivers in C have it. @see rules/c-api.md 9 */
+/** Peer-to-peer memory for drivers in C. @see rules/c-api.md 9 */
 import type { BarProvider, PciFunction } from "@dmalab/devices";
 import { PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
 import type { Kernel } from "@dmalab/runtime/kernels";
@@ -6,27 +6,30 @@ import type { PeerMapType } from "@dmalab/runtime/vocabulary";
 import { type CKernel, hex } from "./c_kernel.ts";
 import { MARK } from "./c_memory.ts";
 
-/** `struct p2pdma_provider`; `extensions/c_drivers/include/linux/pci-p2pdma.h` has the same. */
+/**
+ * Offsets in `struct p2pdma_provider`, equal to those in
+ * `extensions/c_drivers/include/linux/pci-p2pdma.h`.
+ */
 export const PROVIDER = { owner: 0, bus_offset: 8 } as const;
 const PROVIDER_BYTES = 16;
-/** `struct pci_p2pdma_map_state`, in the same place. */
+/** Offsets in `struct pci_p2pdma_map_state`, equal to those in the same header. */
 export const MAP_STATE = { mem: 0, map: 8 } as const;
 
-/** Kinds as C names them, in the order of their numbers. */
+/** C's names for the map types, in the order of their numbers. */
 const KINDS_SINCE_72 = ["UNKNOWN", "NONE", "NOT_SUPPORTED", "BUS_ADDR", "THRU_HOST_BRIDGE"];
 const KINDS_BEFORE = KINDS_SINCE_72.filter((kind) => kind !== "NONE");
 
-/** The numbers of the kinds. @see rules/c-api.md 9, trap 8 */
+/** The names of the map types, by number. @see rules/c-api.md 9, trap 8 */
 export function mapTypesOf(kernel: Kernel): readonly string[] {
   return kernel.no_two_step ? KINDS_BEFORE : KINDS_SINCE_72;
 }
 
-/** A kind as the lab has it, in C; a release without its own word for RAM says that none was asked. */
+/** C's number of a map type. In a release without a separate type for RAM, that is "unknown". */
 export function mapTypeNumber(kernel: Kernel, kind: PeerMapType): number {
   return Math.max(0, mapTypesOf(kernel).indexOf(kind.toUpperCase()));
 }
 
-/** The other way round; null for a number that says nothing of a way. */
+/** The map type of a number in C; null for a number that is not a type, or is "unknown". */
 export function mapTypeOf(kernel: Kernel, number: number): PeerMapType | null {
   const name = mapTypesOf(kernel)[number];
   return name === undefined || name === "UNKNOWN" ? null : name.toLowerCase() as PeerMapType;
@@ -34,22 +37,22 @@ export function mapTypeOf(kernel: Kernel, number: number): PeerMapType | null {
 
 export class CPeers {
   readonly #providers = new Map<string, number>();
-  /** What C was given, by where it lies. */
+  /** Providers that were passed to C, by their address in C. */
   readonly #given = new Map<number, BarProvider | null>();
 
   constructor(private readonly kernel: CKernel) {}
 
-  /** The function behind a `struct device *`. */
+  /** The PCI function of a `struct device *`. */
   functionAt(at: number): PciFunction {
     return this.kernel.labDevice(this.kernel.device(at)).function;
   }
 
-  /** The function behind a `struct pci_dev *`: its `struct device` lies at the start, or in a tree further on. */
+  /** The PCI function of a `struct pci_dev *`. Its `struct device` is at the start, or, in a tree, further on. */
   pciFunctionAt(at: number): PciFunction {
     return this.functionAt(at === 0 ? 0 : at + this.kernel.deviceShape.deviceAt);
   }
 
-  /** Where C finds what lends the memory of a BAR. */
+  /** The address in C of the provider of a BAR's memory. */
   pointerTo(provider: BarProvider): number {
     const key = `${provider.func.name} ${provider.bar.index}`;
     const known = this.#providers.get(key);
@@ -65,7 +68,7 @@ export class CPeers {
   }
 
   /**
-   * The provider that a `struct p2pdma_provider *` means: one that C was given, or one that C has
+   * The provider of a `struct p2pdma_provider *`: one that was passed to C, or one that C has
    * filled in itself with a device of the machine as its owner.
    */
   providerAt(at: number): Pick<BarProvider, "busOffset" | "func"> {
@@ -90,7 +93,7 @@ export class CPeers {
     return range === null ? null : holding!.bars.get(range.bar.index)!;
   }
 
-  /** Takes memory of a function's; gives what C reads and writes it by, or 0. */
+  /** Allocates memory of a function. @returns Its address in C, or 0. */
   alloc(func: PciFunction, sizeBytes: number): number {
     const phys = this.kernel.context.lab.topology.providers.alloc(func, sizeBytes);
     if (phys === null) return 0;
@@ -100,7 +103,7 @@ export class CPeers {
     return at;
   }
 
-  /** @returns False for what the function has not lent. */
+  /** @returns False if the function has not allocated this memory. */
   free(func: PciFunction, at: number, sizeBytes: number): boolean {
     const phys = this.kernel.phys(at);
     if (!this.kernel.context.lab.topology.providers.free(func, phys)) return false;
@@ -109,7 +112,7 @@ export class CPeers {
     return true;
   }
 
-  /** Tells C of a provider and its kind. */
+  /** Writes a provider and its map type into C's memory. */
   putState(at: number, provider: BarProvider | null, kind: PeerMapType): void {
     const { machine, memory } = this.kernel;
     memory.putWord(at + MAP_STATE.mem, provider === null ? 0 : this.pointerTo(provider));

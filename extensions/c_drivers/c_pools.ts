@@ -12,7 +12,7 @@ interface Pool {
   readonly pool: DmaPool;
   readonly name: string;
   readonly blockBytes: number;
-  /** Blocks that are handed out, by the address that C has. */
+  /** Allocated blocks, by their address in C. */
   readonly used: Map<number, PoolBlock>;
 }
 
@@ -29,9 +29,9 @@ export class CPools {
 
   constructor(private readonly kernel: CKernel) {}
 
-  /** @returns What C knows it by; 0 for what no pool can be. */
+  /** Creates a pool. @returns Its handle in C; 0 for impossible sizes. */
   create(device: DmaDevice, { alignBytes, boundaryBytes, name, sizeBytes }: PoolRequest): number {
-    // Blocks of less than the shadow can tell apart are as far apart as it can.
+    // The shadow distinguishes only granules, so blocks are at least a granule apart.
     const align = Math.max(alignBytes, GRANULE_BYTES);
     const boundary = boundaryBytes === 0 ? PAGE_SIZE_BYTES : boundaryBytes;
     const whole = isPowerOfTwo(align) && isPowerOfTwo(boundary);
@@ -45,7 +45,7 @@ export class CPools {
     return at;
   }
 
-  /** A block: its address for C and for the device; null without one. */
+  /** Allocates a block. @returns Its address for C and for the device; null without one. */
   alloc(at: number, zeroed: boolean): { readonly at: number; readonly dma: number } | null {
     const { blockBytes, device, pool, used } = this.#poolAt(at);
     this.kernel.usesMask(device);

@@ -1,31 +1,34 @@
-/** I/O ports: each I/O BAR of the machine has a range of them, as firmware gives them. */
+/** I/O ports: each I/O BAR of the machine has a range of ports, assigned as by firmware. */
 import type { Bar } from "@dmalab/devices";
 import type { PhysAddr } from "@dmalab/runtime";
 import { PORTS } from "./c_addresses.ts";
 import { type CKernel, hex } from "./c_kernel.ts";
 
-/** Below are the ports of a PC's own devices. */
+/** The ports below belong to a PC's own devices. */
 const FIRST_PORT = 0x1000;
-/** No I/O BAR is larger. */
+/** The largest size of an I/O BAR. */
 const RANGE_PORTS = 256;
 
 export class CPorts {
   readonly #bars: readonly Bar[];
 
-  /** Ports that no device has, as they were reported. */
+  /** Ports without a device that have been reported. */
   readonly #reported = new Set<string>();
 
   constructor(readonly kernel: CKernel) {
     this.#bars = this.#all().filter(({ kind }) => kind === "io");
   }
 
-  /** The first port of an I/O BAR; 0 where no port is left. */
+  /** The first port of an I/O BAR; 0 if no ports are left. */
   portOf(bar: Bar): number {
     const port = FIRST_PORT + RANGE_PORTS * this.#bars.indexOf(bar);
     return port + RANGE_PORTS > PORTS ? 0 : port;
   }
 
-  /** Where the bytes of a port lie; null where no I/O BAR has them, which the first access prints. */
+  /**
+   * The physical address of a port's bytes; null if no I/O BAR has them. Then the first access prints
+   * a message.
+   */
   physOf(port: number, sizeBytes: number): PhysAddr | null {
     const bar = this.#bars[Math.floor((port - FIRST_PORT) / RANGE_PORTS)];
     const offset = port % RANGE_PORTS;
@@ -44,7 +47,7 @@ export class CPorts {
     context.print(`info: ${text}`);
   }
 
-  /** The memory BAR that a driver reaches by ports. */
+  /** Names the memory BAR whose address the driver uses as ports. */
   #memoryAt(port: number): string {
     const bar = this.#all().find(({ basePhys, kind, sizeBytes }) =>
       kind !== "io" && port >= basePhys && port < basePhys + sizeBytes

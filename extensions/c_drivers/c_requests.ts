@@ -1,10 +1,10 @@
 /**
- * Requests as a driver in C has them: a `struct request` for each tag, with the driver's own area behind
- * it, and the vectors of its bios.
+ * Block requests for a driver in C: a `struct request` for each tag, followed by the driver's own area,
+ * and the vectors of its bios.
  *
- * A tag belongs to a device, and is the lowest that is free. Its `struct request` and the driver's area
- * stay where they are: the next request of the tag finds the area as the last one left it. In between
- * they must not be accessed.
+ * A tag belongs to a device; the lowest free one is used. Its `struct request` and the driver's area
+ * stay at the same address: the next request of the tag finds the area as the previous one left it. In
+ * between they must not be accessed.
  */
 import { directAddress, type DmaDevice } from "@dmalab/runtime/dma";
 import {
@@ -22,7 +22,10 @@ import {
 import { type CKernel, hex } from "./c_kernel.ts";
 import { MARK } from "./c_memory.ts";
 
-/** Where the members of `struct request` lie; `extensions/c_drivers/include/linux/blk-mq.h` has the same. */
+/**
+ * Offsets of the members of `struct request`, equal to those in
+ * `extensions/c_drivers/include/linux/blk-mq.h`.
+ */
 export const REQUEST = {
   q: 0,
   mq_hctx: 8,
@@ -39,14 +42,17 @@ export const REQUEST = {
   dmalab_vec_count: 80,
 } as const;
 const REQUEST_BYTES = 88;
-/** Where the driver's area begins, and how long it is. */
+/** Offset and size of the driver's area. */
 export const PDU = { at: 128, bytes: 1024 } as const;
 
-/** Where the members of `struct bio_vec` lie; `extensions/c_drivers/include/linux/bvec.h` has the same. */
+/**
+ * Offsets of the members of `struct bio_vec`, equal to those in
+ * `extensions/c_drivers/include/linux/bvec.h`.
+ */
 export const BIO_VEC = { bv_page: 0, bv_len: 8, bv_offset: 12 } as const;
 const BIO_VEC_BYTES = 16;
 
-/** `struct request_queue` and `struct blk_mq_hw_ctx`: what drivers keep there. */
+/** Size of `struct request_queue` and of `struct blk_mq_hw_ctx`: only fields for drivers. */
 const QUEUE_BYTES = 16;
 const HCTX = { driver_data: 0, queue: 8 } as const;
 const HCTX_BYTES = 24;
@@ -62,25 +68,28 @@ export const REQ_OP: Readonly<Record<BlockOp, number>> = {
   drv_out: 35,
 };
 
-/** A bit of `rq_flags`: the memory is that of `special_vec`. */
+/** A bit of `rq_flags`: the request's memory is that of `special_vec`. */
 export const RQF_SPECIAL_PAYLOAD = 1;
-/** In jiffies, of which a second has 1000 here. */
+/** The request timeout in jiffies, 1000 a second here. */
 const TIMEOUT_JIFFIES = 30_000;
 
-/** A `struct request`, used again and again. */
+/** A `struct request`, reused by the requests of one tag. */
 interface Slot {
   readonly at: number;
   readonly tag: number;
-  /** Null while the tag is free. */
+  /** The request that uses it; null while the tag is free. */
   request: BlockRequest | null;
-  /** The address of the vectors, and the number of vectors that have room. */
+  /** Address of the vectors, and number of vectors for which there is room. */
   vecsAt: number;
   vecsRoom: number;
-  /** Its memory that C cannot touch yet, by page; null until C asks for the first. */
+  /**
+   * The request's memory that C cannot access yet, by page; null until C first asks for a page's
+   * address.
+   */
   hidden: Map<number, readonly BioVec[]> | null;
 }
 
-/** The state that a device's requests share. */
+/** The state shared by all requests of a device. */
 interface Queue {
   readonly at: number;
   readonly hctxAt: number;
@@ -90,12 +99,12 @@ interface Queue {
 export class CRequests {
   readonly #queues = new Map<DmaDevice, Queue>();
   readonly #slots = new Map<number, Slot>();
-  /** Walks over requests that were started, by where their `struct blk_dma_iter` lies. */
+  /** Iterations over requests that have begun, by the address of their `struct blk_dma_iter`. */
   readonly walks = new Map<number, BlkDmaIter>();
 
   constructor(private readonly kernel: CKernel) {}
 
-  /** Where C finds a request; it has a tag from now on. */
+  /** The address of a request in C; assigns a tag to the request if it has none. */
   pointerTo(request: BlockRequest): number {
     for (const { at, request: there } of this.#slots.values()) if (there === request) return at;
     const kernel = this.kernel;
@@ -136,7 +145,7 @@ export class CRequests {
     return slot;
   }
 
-  /** What C reads of a request; the driver's area stays as it is. */
+  /** Writes a request's fields into C's memory; the driver's area stays unchanged. */
   #fill(slot: Slot, queue: Queue, request: BlockRequest): void {
     const { memory } = this.kernel;
     const { bytes, view } = memory;
@@ -146,7 +155,7 @@ export class CRequests {
     bytes.fill(0, at, at + REQUEST_BYTES);
     memory.putWord(at + REQUEST.q, queue.at);
     memory.putWord(at + REQUEST.mq_hctx, queue.hctxAt);
-    // Drivers test whether there is a bio, and cannot ask which.
+    // Drivers only test whether there is a bio, not which one.
     memory.putWord(at + REQUEST.bio, vecs.length === 0 ? 0 : slot.vecsAt);
     view.setUint32(at + REQUEST.cmd_flags, REQ_OP[request.op], true);
     view.setInt32(at + REQUEST.tag, slot.tag, true);
@@ -172,8 +181,8 @@ export class CRequests {
   }
 
   /**
-   * Lets C touch the requests' memory in a page: C wants to do so if it asks for the page's
-   * address.
+   * Lets C access the requests' memory in a page. Called when C asks for the page's address, since
+   * an access is then likely.
    */
   showPage(page: PhysAddr): void {
     const kernel = this.kernel;
@@ -192,7 +201,7 @@ export class CRequests {
     memory.view.setUint32(at + BIO_VEC.bv_offset, phys % machine.pages.pageSizeBytes, true);
   }
 
-  /** The request that C means, with the payload that the driver has given it. */
+  /** The request at an address in C, with the payload that the driver has given it. */
   requestAt(at: number): BlockRequest {
     const { request } = this.#slotAt(at);
     const { memory } = this.kernel;
@@ -222,7 +231,7 @@ export class CRequests {
     };
   }
 
-  /** The driver is through with a request: its tag is free, and its memory the submitter's again. */
+  /** Ends a request: its tag becomes free, and its memory belongs to the submitter again. */
   end(at: number, status: number): void {
     const kernel = this.kernel;
     const request = this.requestAt(at);
@@ -236,9 +245,7 @@ export class CRequests {
     request.end(known as BlkStatus);
   }
 
-  /**
-   * The driver has finished with a request's mappings: mappings that need no unmap end without one.
-   */
+  /** Ends a request's mappings that need no unmap: the driver has finished with them. */
   takeBack(request: BlockRequest, device: DmaDevice): void {
     const { lent, machine } = this.kernel;
     if (machine.dma.dmaNeedUnmap(device)) return;
@@ -249,7 +256,7 @@ export class CRequests {
     }
   }
 
-  /** A request may not end while a device owns its memory. */
+  /** Fails if a device still owns a request's memory. */
   #checkUnmapped(request: BlockRequest): void {
     const kernel = this.kernel;
     const device = kernel.context.lab.devices.get(request.device)!.dma;
@@ -263,7 +270,10 @@ export class CRequests {
     }
   }
 
-  /** Whether some memory is another live request's too: then a mapping of it may be that one's. */
+  /**
+   * Whether another live request uses the same memory: then a mapping of it may belong to that
+   * request.
+   */
   #isOthers(request: BlockRequest, phys: number, sizeBytes: number): boolean {
     for (const { request: other } of this.#slots.values()) {
       if (other === null || other === request) continue;
@@ -275,7 +285,7 @@ export class CRequests {
     return false;
   }
 
-  /** The reason against an access to a request's memory; null if the memory is no request's. */
+  /** The reason against accessing a request's memory; null if the address is not in such memory. */
   endedText(at: number): string | null {
     for (const { at: start, tag } of this.#slots.values()) {
       if (at < start || at >= start + PDU.at + PDU.bytes) continue;
@@ -289,12 +299,12 @@ export class CRequests {
   }
 }
 
-/** A request's memory, bio by bio. */
+/** The vectors of a request's memory, in the order of its bios. */
 function vecsOf(request: BlockRequest): readonly BioVec[] {
   return request.bios.flatMap((bio) => bio.parts());
 }
 
-/** Memory cut at pages, by where these begin. */
+/** Splits vectors at page boundaries, and groups them by page. */
 function byPage(vecs: readonly BioVec[], pageSizeBytes: number): Map<number, BioVec[]> {
   const pages = new Map<number, BioVec[]>();
   for (const { phys, sizeBytes } of vecs) {

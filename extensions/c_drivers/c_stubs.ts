@@ -1,45 +1,48 @@
 /**
- * What stubs have returned and have left unset: a driver that uses it fails later, and elsewhere. Who
- * reports that failure asks here which stub it follows from.
+ * Tracks what stubs have returned and left unset: a driver that uses such a value fails later,
+ * elsewhere. The report of that failure asks this class for the stub that caused it.
  */
 import { spanPlace } from "@dmalab/lang";
 import { IO_BASE, NULL_BYTES, SHADOW_AT } from "./c_addresses.ts";
 import { CFailures } from "./c_failures.ts";
 import type { CKernel } from "./c_kernel.ts";
 
-/** A structure that a stub returns has so many bytes at most. */
+/** Size of a structure returned by a stub. */
 const STRUCT_BYTES = 16 * 1024;
 const WORD_BYTES = 8;
-/** Code runs so many blocks at most from the read of a pointer to its use. */
+/** The most blocks of code that run between reading a pointer and using it. */
 const NEAR_BLOCKS = 32;
 
-/** What gives a device what the driver of its parent does in a kernel. */
+/** Advice on how to set device data that the driver of the parent device sets in a kernel. */
 const DESCRIBED = "in a kernel the driver of its parent sets it: define " +
   "`void lab_describe(struct platform_device *)` in a file of `files`";
 
-/** Something that a stub has not set, where the driver has read it. */
+/** A value that a stub has not set, at the time when the driver read it. */
 interface UnsetRead {
   readonly text: string;
-  /** Its value: 0, or the value before. */
+  /** The value read: 0, or the value that was there before. */
   readonly value: number;
-  /** How many blocks of code had run. */
+  /** Number of blocks of code that had run then. */
   readonly blocks: number;
 }
 
 export class CStubs {
-  /** Structures that stubs have returned, by name. */
+  /** Addresses of structures that stubs have returned, by the stub's name. */
   readonly #structs = new Map<string, number>();
-  /** Places that stubs were to fill, with the stub's name. */
+  /** Addresses of values that stubs should have set, with the stub's name. */
   readonly #unset = new Map<number, string>();
   #lastRead: UnsetRead | null = null;
-  /** Pointers of devices that were never set. */
+  /** Addresses of pointers in device structures that were never set. */
   readonly #nulls = new Map<number, string>();
-  /** The last of these that was read, or the last stub of a pointer that returned NULL, with the place. */
+  /**
+   * The last of these pointers that was read, or the last stub that returned a NULL pointer, with the
+   * place.
+   */
   #lastNull: string | null = null;
 
   constructor(readonly kernel: CKernel) {}
 
-  /** Zeroed memory for the target of the pointer that a function returns. */
+  /** Returns zeroed memory, as the result of a stub that returns a pointer. */
   struct(name: string): number {
     return this.#structs.getOrInsertComputed(name, () => {
       const at = this.kernel.room(STRUCT_BYTES);
@@ -48,13 +51,19 @@ export class CStubs {
     });
   }
 
-  /** The driver frees a structure that a stub returned: a further call returns another one. */
+  /**
+   * Notes that the driver frees a structure returned by a stub: the next call returns another
+   * structure.
+   */
   frees(at: number): boolean {
     const [name] = this.#structs.entries().find(([, start]) => start === at) ?? [];
     return name !== undefined && this.#structs.delete(name);
   }
 
-  /** A stub returns. What its arguments point to and leads nowhere may be what it was to fill. */
+  /**
+   * Notes the return of a stub. An argument that points to a word without a valid address may be an
+   * output that the stub should have set.
+   */
   called(name: string, args: readonly number[], isNull: boolean): void {
     const { memory } = this.kernel;
     if (isNull) this.#lastNull = `${name}() is a stub and returned NULL${this.#place()}`;
@@ -66,13 +75,13 @@ export class CStubs {
     }
   }
 
-  /** A pointer of a device is not set. */
+  /** Notes that a pointer in a device structure is not set. */
   isNull(at: number, name: string): void {
     this.kernel.memory.watch(at, WORD_BYTES);
     this.#nulls.set(at, name);
   }
 
-  /** C accesses what is watched. */
+  /** Called when C accesses watched bytes. */
   touched(at: number, bytes: number, writes: boolean): void {
     if (writes) {
       this.#unset.delete(at);
@@ -91,7 +100,7 @@ export class CStubs {
     if (text !== null) this.#lastRead = { text, value, blocks: memory.blocksRun };
   }
 
-  /** Nothing is there, and never was: 0, or what lay on the stack before. */
+  /** Whether a value was never a valid address: 0, or leftover stack content. */
   #leadsNowhere(value: number): boolean {
     const { heap, memory } = this.kernel;
     if (memory.isOpen(value, 1) || memory.isPage(value)) return false;
@@ -110,8 +119,8 @@ export class CStubs {
   }
 
   /**
-   * The stub that caused an access outside of memory, or a call of no function; "" if no stub
-   * caused it.
+   * The stub that caused an access to an invalid address, or a call of an invalid function pointer;
+   * "" if no stub caused it.
    */
   cause(at: number): string {
     const { memory } = this.kernel;

@@ -1,4 +1,4 @@
-/** Values of C with their types, read from a driver's memory on request. */
+/** Values of C with their types, read lazily from a driver's memory. */
 import { itHas, nearestNames } from "@dmalab/lang/diagnostics";
 import { formatAddress } from "@dmalab/lang/text";
 import { type NativePart, type NativeValue, ScriptError } from "@dmalab/lang/values";
@@ -6,20 +6,20 @@ import { AT, type DebugEntry, type Located, TAG } from "./wasm/debug_info.ts";
 
 /** A driver's memory, as a debugger reads it. */
 export interface ReadableMemory {
-  /** A number of at most 8 bytes; null where the driver may not read it. */
+  /** A number of at most 8 bytes; null if the driver may not read it. */
   bitsAt(at: number, sizeBytes: number): bigint | null;
-  /** Why that is so: `at 0x10: a null pointer`; null where it may. */
+  /** Why the bytes are unreadable: `at 0x10: a null pointer`; null if they are readable. */
   problemAt(at: number, sizeBytes: number): string | null;
-  /** A text that ends with a zero. */
+  /** A zero-terminated text. */
   textAt(at: number, mostBytes: number): string;
-  /** The CPU's address; negative where none is known. */
+  /** The CPU's physical address; negative if unknown. */
   physOf(at: number): number;
-  /** The name of a function by its pointer; "" for none. */
+  /** The name of the function at a pointer; "" for none. */
   functionAt(pointer: number): string;
 }
 
 const POINTER_BYTES = 8;
-/** Names of names that a type may have: assembler can make a circle of them. */
+/** The longest chain of typedefs and qualifiers: assembler can write a circular one. */
 const MAX_NAMES = 100;
 const ENCODING = { BOOLEAN: 2, FLOAT: 4, SIGNED: 5, SIGNED_CHAR: 6, UNSIGNED_CHAR: 8 } as const;
 const QUALIFIERS: Readonly<Record<number, string>> = {
@@ -33,7 +33,7 @@ const TAGGED: Readonly<Record<number, string>> = {
   [TAG.UNION]: "union",
   [TAG.ENUMERATION]: "enum",
 };
-/** Types with numbers that are addresses. */
+/** Number types that are printed as addresses. */
 const ADDRESSES = /^(?:dma_addr_t|phys_addr_t|resource_size_t)$/;
 
 interface Member {
@@ -43,21 +43,24 @@ interface Member {
   readonly bits: BitField | null;
 }
 
-/** Where a member of a few bits lies, from the lowest bit of its bytes on. */
+/** The bits of a bit-field, counted from the lowest bit of its bytes. */
 interface BitField {
   readonly from: number;
   readonly count: number;
 }
 
 export class DebugType {
-  /** What numbers of an expression are. */
+  /** The type of number literals in an expression. */
   static readonly INT = new DebugType(null, [], "int");
-  /** Without names for it, and without `const` and its like; null for `void`, and for a plain number. */
+  /**
+   * The type without typedefs and without qualifiers such as `const`; null for `void`, and for a plain
+   * number.
+   */
   readonly plain: DebugEntry | null;
-  /** How many elements there are in each direction. */
+  /** Number of elements in each dimension of an array. */
   readonly #dimensions: readonly number[];
 
-  /** @param name Of a type that no entry describes. */
+  /** @param givenName The name of a type without a debug entry. */
   constructor(
     readonly entry: DebugEntry | null,
     dimensions: readonly number[] = [],
@@ -94,7 +97,7 @@ export class DebugType {
     return this.plain?.tag === TAG.SUBROUTINE;
   }
 
-  /** As the source writes it. */
+  /** The type's name as written in C. */
   get name(): string {
     if (this.isArray) {
       const { plain } = this;
@@ -131,7 +134,7 @@ export class DebugType {
     return this.plain?.number(AT.ENCODING);
   }
 
-  /** Members, those of a part without a name among them. */
+  /** The members, including those of anonymous structures and unions. */
   get members(): readonly Member[] {
     return this.isStruct ? membersOf(this.plain!, 0) : [];
   }
@@ -165,7 +168,7 @@ function membersOf(of: DebugEntry, base: number): readonly Member[] {
     if (count !== undefined) {
       const bitOffset = bitsAt ??
         8 * type.sizeBytes - (member.number(AT.BIT_OFFSET) ?? 0) - count;
-      // The bytes that it lies in, as its type is aligned.
+      // The storage unit of the bit-field, aligned like its type.
       const unit = 8 * type.sizeBytes;
       offset += Math.floor(bitOffset / unit) * type.sizeBytes;
       bits = { from: bitOffset % unit, count };
@@ -175,18 +178,18 @@ function membersOf(of: DebugEntry, base: number): readonly Member[] {
   });
 }
 
-/** Where a value is, or why it is nowhere. */
+/** The location of a value, or the reason why it has none. */
 export type CSource = Located | { readonly missing: string };
 
-/** Members and elements that a text shows, and how deep it goes. */
+/** The most members and elements that a text shows; `SHOWN_DEPTH`: how many levels deep. */
 const SHOWN_PARTS = 8;
 const SHOWN_DEPTH = 2;
 const SHOWN_TEXT_BYTES = 80;
 
 export class CValue implements NativeValue {
   /**
-   * @param expression What asks for it.
-   * @param truth It says whether something holds.
+   * @param expression The expression that gives the value.
+   * @param truth Whether the value is that of a condition.
    */
   constructor(
     readonly memory: ReadableMemory,
@@ -201,12 +204,12 @@ export class CValue implements NativeValue {
     return this.type.name;
   }
 
-  /** Where it is in memory; null where it is a value alone. */
+  /** The address of the value; null if it is not in memory. */
   get at(): number | null {
     return "at" in this.source ? this.source.at : null;
   }
 
-  /** Why it cannot be read; null where it can. */
+  /** Why the value cannot be read; null if it can. */
   get problem(): string | null {
     const { source, type } = this;
     if ("missing" in source) return source.missing;
@@ -215,7 +218,7 @@ export class CValue implements NativeValue {
     return problem === null ? null : `it is ${problem}`;
   }
 
-  /** As a number of its type. @throws {ScriptError} Where it has none. */
+  /** The bits, read as a number of the value's type. @throws {ScriptError} If it is no number. */
   get bits(): bigint {
     const { bitField, problem, source, type } = this;
     if (problem !== null) {
@@ -317,7 +320,7 @@ export class CValue implements NativeValue {
     return this.#target === null ? 0 : this.#target.type.isStruct ? this.#target.partCount : 1;
   }
 
-  /** A pointer's target, where it can be read. */
+  /** A pointer's target; null if it cannot be read. */
   get #target(): CValue | null {
     const { problem, type } = this;
     if (!type.isPointer || problem !== null) return null;
@@ -367,7 +370,7 @@ export class CValue implements NativeValue {
     return new CValue(memory, element, `*${wrapped(this.expression)}`, { at: Number(this.bits) });
   }
 
-  /** An element of an array, or behind a pointer. @throws {ScriptError} */
+  /** An element of an array, or at an index from a pointer. @throws {ScriptError} */
   element(index: number): CValue {
     const { memory, source, type } = this;
     if (!type.isPointer && !type.isArray) throw this.#isNot("an array or a pointer");
@@ -380,7 +383,7 @@ export class CValue implements NativeValue {
     });
   }
 
-  /** @throws {ScriptError} Where it has none of that name. */
+  /** A member of a structure. @throws {ScriptError} If there is no member of that name. */
   member(name: string): CValue {
     const { type } = this;
     if (!type.isStruct) throw this.#isNot("a structure");
@@ -396,7 +399,7 @@ export class CValue implements NativeValue {
 
   #member({ bits, name, offset, type }: Member): CValue {
     const { expression, memory, source } = this;
-    // As the source writes it: `p->x` for `(*p).x`.
+    // Written as usual in C: `p->x` for `(*p).x`.
     const pointer = /^\*(.+)$/.exec(expression)?.[1];
     const whole = pointer === undefined ? `${wrapped(expression)}.` : `${pointer}->`;
     const within: CSource = "at" in source
@@ -412,7 +415,7 @@ export class CValue implements NativeValue {
   }
 }
 
-/** @param names Those that there are. */
+/** @param names The existing names. */
 export function unknownName(message: string, name: string, names: readonly string[]): ScriptError {
   const [near] = nearestNames(name, names);
   return new ScriptError(
@@ -422,7 +425,7 @@ export function unknownName(message: string, name: string, names: readonly strin
   );
 }
 
-/** An expression that something can be put behind. */
+/** The expression in parentheses, if a suffix would otherwise bind to a part of it. */
 function wrapped(expression: string): string {
   return /^[\w.[\]]+(?:->[\w.[\]]+)*$/.test(expression) ? expression : `(${expression})`;
 }

@@ -1,4 +1,4 @@
-/** How a function of the kernel is written down that a driver in C may call. */
+/** The form in which a kernel function that C may call is declared. */
 import type { Kernel } from "@dmalab/runtime/kernels";
 import type { CKernel } from "./c_kernel.ts";
 
@@ -14,18 +14,24 @@ export type CArguments = readonly [
   ...number[],
 ];
 
-/** How a call is written down. Arguments reach `run` as numbers: pointers as C has them. */
+/**
+ * One kernel function for C. `run` receives the arguments as numbers; pointers are addresses in C's
+ * memory.
+ */
 export interface CCallEntry {
   /** In C. */
   readonly c: string;
-  /** What drivers call it by, where the headers have a macro of that name over it. */
+  /** The function's name in drivers, if it is called through a macro of that name. */
   readonly as?: string;
-  /** Which releases have it; all when left out. */
+  /** Whether a release has the function; in all releases if left out. */
   readonly isIn?: (kernel: Kernel) => boolean;
   readonly run: (kernel: CKernel, args: CArguments) => number | void;
 }
 
-/** Entries by their lines of C: what each does, alone or with what else is said of it. */
+/**
+ * Entries from a table by prototype: each row is the implementation, alone or with further
+ * properties.
+ */
 export function callEntries(
   rows: Readonly<Record<string, CCallEntry["run"] | Omit<CCallEntry, "c">>>,
 ): readonly CCallEntry[] {

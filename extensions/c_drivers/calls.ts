@@ -1,6 +1,6 @@
 /**
- * Every function of the kernel that a driver in C may call: one entry each. Headers, the border and
- * the pages come from here.
+ * Every kernel function that a driver in C may call, one entry each. The headers, the import checks
+ * and the pages are generated from this table.
  *
  * @see rules/c-api.md
  */
@@ -51,7 +51,7 @@ const HEADERS: Readonly<Record<string, readonly CCallEntry[]>> = {
   ...INTERRUPT_CALLS,
 };
 
-/** All of them, by header. */
+/** All functions, by header. */
 export const C_CALLS: readonly CCall[] = Object.entries(HEADERS).flatMap(([header, entries]) =>
   entries.map((entry) => ({ ...entry, header, prototype: prototypeOf(entry.c) }))
 );

@@ -1,6 +1,6 @@
 /**
- * What compiled code must be before it runs: its instructions are known, it imports functions that are
- * declared here, each as it is declared, and its static data have room.
+ * Checks compiled code before it runs: all instructions are known, all imports are declared here with
+ * the same types, and the static data are not too large.
  */
 import type { SourceFile, Span } from "@dmalab/lang";
 import { formatSize } from "@dmalab/lang/text";
@@ -18,15 +18,15 @@ import {
 } from "./wasm/wasm_code.ts";
 import { ByteReader, type ImportedFunction } from "./wasm/wasm_reader.ts";
 
-/** Compiled code that is not run. */
+/** The error for compiled code that must not run. */
 export class RefusedCode extends Error {
-  /** @param span Null where the place is not known. */
+  /** @param span Null if the place is unknown. */
   constructor(message: string, readonly hint: string, readonly span: Span | null) {
     super(message);
   }
 }
 
-/** The functions that the support file imports: parameters, then the result. */
+/** The functions that the support file imports: types of the parameters, then of the result. */
 const SUPPORT: Readonly<Record<string, string>> = {
   touch: "f64 f64 i32 -> ",
   burnt: " -> i32",
@@ -37,16 +37,16 @@ const SUPPORT: Readonly<Record<string, string>> = {
   globals: "f64 f64 -> ",
 };
 const MODULE = "dmalab";
-/** Where the linker has what files of a tree call and do not define. */
+/** The import module in which the linker puts undefined functions that files of a tree call. */
 const TREE_MODULE = "env";
 const WIRES: Readonly<Record<CType["wire"], string>> = { int: "i32", wide: "f64", none: "" };
 
-/** Whether a function is a kernel's that a file of a tree calls. */
+/** Whether an import is a kernel function called by a file of a tree. */
 export function isOfTree({ module }: ImportedFunction): boolean {
   return module === TREE_MODULE;
 }
 
-/** Before anything is read of them. @throws {RefusedCode} */
+/** Validates the module before any part of it is parsed. @throws {RefusedCode} */
 export function checkValid(bytes: Uint8Array<ArrayBuffer>): void {
   if (WebAssembly.validate(bytes)) return;
   const hint = "leave out what the compiler does not check: assembler, or names of exports";
@@ -91,9 +91,10 @@ export function checkCode(parts: CCode): void {
   }
 }
 
-/** The support file is as it was written: nothing in the driver takes the place of a part of it. */
+/** Checks that the support file is complete: the driver must not replace a part of it. */
 function checkSupport({ shape, sources }: CCode): void {
-  // By what name a driver defines a function does not matter: the support file then imports none.
+  // If the driver defines one of its functions, under whatever name, the support file does not
+  // import it any more.
   const imported = new Set(
     shape.imports.filter(({ module, name, symbol }) =>
       module === MODULE && symbol === `${MODULE}_${name}`
@@ -110,9 +111,10 @@ function checkSupport({ shape, sources }: CCode): void {
 }
 
 /**
- * Where a name is in the first source that has it; null where none has it.
+ * The span of a name in the first source that contains it; null if none does.
  *
- * @param which The first mention declares the name or defines it; the last one uses it, if any does.
+ * @param which The first mention is the declaration or definition of the name; the last one is a
+ *   use, if there is any.
  */
 export function spanOfName(
   name: string,

@@ -1,13 +1,14 @@
 /**
- * Memory that a driver in C has mapped and not synchronised back: each access from C is reported.
+ * Memory that a driver in C has mapped and not synced back for the CPU: each access from C is
+ * reported.
  *
- * What a device only reads the CPU may read, too. While it is the CPU's turn, writes to memory that
- * may be bounced are handed to the checker, which knows which bytes are lost.
+ * The CPU may read memory that a device only reads. While the CPU owns memory that may be bounced,
+ * its writes are reported to the checker, which knows the bytes that are lost.
  *
- * The book is separate: the memory that a call of C names counts as lent in it, entry by entry of
- * a list, with the current owner of each part. The recording's rows (`mappings`) are by output, in
- * which entries have become one; the checker's records are a witness for the mapping layer's work,
- * and no other part depends on a witness.
+ * These records are separate from others: they contain the memory in C's calls, entry by entry of a
+ * list, with the current owner of each part. The recording's rows (`mappings`) are by output, in
+ * which entries may have been merged; the checker's records verify the mapping layer's work, and no
+ * other part may depend on them.
  */
 import {
   DMA_ATTR,
@@ -21,7 +22,7 @@ import { type CMemory, NOWHERE } from "./c_memory.ts";
 
 interface Mapped {
   readonly device: DmaDevice;
-  /** The device's address, or a substitute for that of a list's entry. */
+  /** The DMA address, or a substitute for it that identifies a list's entry. */
   readonly dma: number;
   /** The device's address. */
   readonly seenAt: number;
@@ -29,34 +30,40 @@ interface Mapped {
   readonly sizeBytes: number;
   readonly dir: DmaDirection;
   readonly site: number | null;
-  /** It was mapped without a sync: only the driver knows its current owner. */
+  /** Whether it was mapped without a CPU sync: only the driver knows the current owner. */
   readonly ownSyncs: boolean;
-  /** The parts of it that are the device's. */
+  /** The parts that the device owns. */
   lent: LentMemory[];
-  /** The parts that are the CPU's, and may have a copy that the device writes. */
+  /** The parts that the CPU owns and that a device's bounce buffer may overwrite. */
   copied: LentMemory[];
 }
 
-/** An entry of a list: outputs cover several entries, so that its own number replaces the address. */
+/**
+ * Addresses of a list's entry. An output may cover several entries, so each entry has a separate
+ * number instead of the address.
+ */
 interface ListEntryAddress {
   readonly dma: number;
   /** The device's address. */
   readonly seenAt: number;
 }
 
-/** A range as C sees it. */
+/** A range of physical memory. */
 interface Span {
   readonly phys: number;
   readonly sizeBytes: number;
 }
 
 export class DeviceOwnedRanges {
-  /** By the first address for the device; of two devices', both. */
+  /** Mappings by their DMA address; two devices may have the same address. */
   readonly #mapped = new Map<number, Mapped[]>();
 
   constructor(private readonly machine: Machine, private readonly memory: CMemory) {}
 
-  /** A buffer is mapped. @param at The device's address. @param attrs Of a bus address nothing is kept: no memory of the CPU's is lent. */
+  /**
+   * Records a mapping. @param at The DMA address. @param attrs With the attribute for MMIO nothing is recorded: the memory is not the
+   * CPU's.
+   */
   add(
     device: DmaDevice,
     at: number | ListEntryAddress,
@@ -88,7 +95,7 @@ export class DeviceOwnedRanges {
     for (const part of partsOf(mapped)) this.#watch(part);
   }
 
-  /** A mapping has ended, whatever was said of its length. */
+  /** Ends a mapping, whatever length the call gives. */
   end(device: DmaDevice, dma: number): void {
     const there = this.#mapped.get(dma);
     const index = there?.findIndex((mapped) => mapped.device === device) ?? -1;
@@ -98,13 +105,13 @@ export class DeviceOwnedRanges {
     for (const part of partsOf(mapped!)) this.#unwatch(part);
   }
 
-  /** Every mapping has ended that begins in a range of a device's addresses. */
+  /** Ends every mapping that begins in a range of a device's DMA addresses. */
   endWithin(device: DmaDevice, dma: number, sizeBytes: number): void {
     const inside = [...this.#mapped.keys()].filter((at) => at >= dma && at < dma + sizeBytes);
     for (const at of inside) this.end(device, at);
   }
 
-  /** Every mapping of a device has ended that has some of these bytes. */
+  /** Ends every mapping of a device that contains any of these bytes. */
   endMemory(device: DmaDevice, phys: number, sizeBytes: number): void {
     const touching = [...this.#mapped].filter(([, there]) =>
       there.some((mapped) => mapped.device === device && overlaps(mapped, phys, sizeBytes))
@@ -113,9 +120,9 @@ export class DeviceOwnedRanges {
   }
 
   /**
-   * Bytes are the CPU's from now on, or the device's: a part of one mapping, or of several that lie side by side
-   * for the device.
-   * @param dma The device's address, or a substitute for that of a list's entry.
+   * Passes ownership of bytes to the CPU or to the device: of a part of one mapping, or of several mappings with
+   * adjacent DMA addresses.
+   * @param dma The DMA address, or the substitute for a list's entry.
    */
   hand(device: DmaDevice, dma: number, sizeBytes: number, toCpu: boolean): void {
     const exact = this.#mapped.get(dma)?.find((mapped) => mapped.device === device);
@@ -144,8 +151,8 @@ export class DeviceOwnedRanges {
   }
 
   /**
-   * C writes to memory that is not a device's: the checker remembers the bytes that a copy may
-   * overwrite.
+   * Notes a write by C to memory that the CPU owns: the checker remembers the bytes, if a bounce
+   * buffer may overwrite them.
    */
   written(phys: PhysAddr, sizeBytes: number): void {
     const isCopied = [...this.#mapped.values()].some((there) =>
@@ -154,12 +161,12 @@ export class DeviceOwnedRanges {
     if (isCopied) this.machine.checker?.memory.written([{ phys, sizeBytes }]);
   }
 
-  /** Whether a copy may come back over what the CPU writes. */
+  /** Whether a bounce buffer may later be copied over the CPU's writes. */
   #mayLose(dir: DmaDirection): boolean {
     return dir !== DMA_TO_DEVICE && this.machine.swiotlb.usedSlots > 0;
   }
 
-  /** What of some bytes is a device's and may not be touched so; null for nothing. */
+  /** The device-owned range that forbids an access to some bytes; null if the access is allowed. */
   find(phys: number, sizeBytes: number, writes: boolean): LentMemory | null {
     for (const there of this.#mapped.values()) {
       for (const { dir, lent } of there) {
@@ -171,7 +178,7 @@ export class DeviceOwnedRanges {
     return null;
   }
 
-  /** A mapping of some bytes, whatever its owner; null without one. */
+  /** A mapping of some bytes, whatever its present owner; null without one. */
   mappingOf(phys: number, sizeBytes: number): LentMemory | null {
     for (const there of this.#mapped.values()) {
       for (const mapped of there) {
@@ -199,7 +206,7 @@ export class DeviceOwnedRanges {
     const at = this.memory.pointerTo(phys);
     if (at === NOWHERE) return;
     this.memory.unwatch(at, sizeBytes);
-    // Bytes of another mapping may lie in the same eight.
+    // Another mapping may have bytes in the same granule of eight.
     for (const there of this.#mapped.values()) {
       for (const mapped of there) {
         for (const part of partsOf(mapped)) {
@@ -214,12 +221,12 @@ function overlaps(range: Span, phys: number, sizeBytes: number): boolean {
   return phys < range.phys + range.sizeBytes && range.phys < phys + sizeBytes;
 }
 
-/** Every part of a mapping with checked accesses. */
+/** Every part of a mapping with watched accesses. */
 function partsOf({ copied, lent }: Mapped): readonly LentMemory[] {
   return [...lent, ...copied];
 }
 
-/** The rest of a part when some bytes of it are taken out. */
+/** What remains of a part without some bytes. */
 function without(lent: LentMemory, phys: number, sizeBytes: number): LentMemory[] {
   const end = lent.phys + lent.sizeBytes;
   const parts: LentMemory[] = [];

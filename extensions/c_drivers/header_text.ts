@@ -1,6 +1,6 @@
 /**
- * The parts of the headers that are made from records: what calls there are, and numbers that the
- * runtime has already. The rest of `extensions/c_drivers/include/` is written by hand.
+ * Generates the parts of the headers that follow from tables: declarations of calls, and numbers of
+ * the runtime. The rest of `extensions/c_drivers/include/` is written by hand.
  */
 import { ATTRIBUTE_PREFIX, DMA_ATTR } from "@dmalab/runtime/dma";
 import { BLK_STS, ERRNO, FIRST_BITS, FIRST_FOLDED, WINDOW_BYTES } from "@dmalab/runtime";
@@ -15,7 +15,7 @@ import { MAP_STATE, mapTypesOf, PROVIDER } from "./c_peers.ts";
 import { BIO_VEC, PDU, REQ_OP, REQUEST, RQF_SPECIAL_PAYLOAD } from "./c_requests.ts";
 import { type CPrototype, type CType, isPointer } from "./prototype.ts";
 
-/** What C text is compiled for. */
+/** The kernel and page size for which C text is compiled. */
 export interface CTarget {
   /** The release's name. */
   readonly kernel: string;
@@ -23,7 +23,7 @@ export interface CTarget {
   readonly pageSizeBytes: number;
 }
 
-/** Headers of types that calls name and that cannot be declared by a name alone. */
+/** By header, further headers for types in the prototypes that cannot be forward-declared. */
 const TYPES_OF: Readonly<Record<string, readonly string[]>> = {
   "dma-mapping": ["linux/dma-direction.h"],
   "blk-mq": ["linux/blk_types.h"],
@@ -31,7 +31,7 @@ const TYPES_OF: Readonly<Record<string, readonly string[]>> = {
   "pci-p2pdma": ["dmalab/peer_types.h"],
 };
 
-/** Bits that a version number of three parts has for the second and the third. */
+/** Radix of the second and third part of a version code. */
 const MINOR_UNIT = 256;
 
 function guarded(name: string, lines: readonly string[]): string {
@@ -39,7 +39,10 @@ function guarded(name: string, lines: readonly string[]): string {
   return [`#ifndef ${guard}`, `#define ${guard}`, "", ...lines, "", "#endif", ""].join("\n");
 }
 
-/** The type of addresses that devices see: the end of their 64 bits has its own numbers. */
+/**
+ * The type of DMA addresses. Large 64-bit addresses are converted in a special way, so that they
+ * stay exact.
+ */
 const ADDRESS = "dma_addr_t";
 
 function wireOf({ wire }: CType): string {
@@ -49,7 +52,7 @@ function wireOf({ wire }: CType): string {
 function toWire(name: string, type: CType): string {
   if (type.wire === "int") return `(int)${name}`;
   if (type.text === ADDRESS) return `dmalab_number(${name})`;
-  // Signed, a pointer below zero crosses as it is: among the largest numbers there are few exact ones.
+  // Signed, so that a negative pointer stays exact: as large unsigned numbers, few doubles are exact.
   return isPointer(type) ? `(double)(long)${name}` : `(double)${name}`;
 }
 
@@ -61,8 +64,8 @@ function fromWire(call: string, type: CType): string {
 }
 
 /**
- * One call: the import, a function for code that takes its address, and the form that says its
- * place.
+ * The declarations of one call: the import, a function for code that takes its address, and the
+ * macro that passes the call's place.
  */
 function declarationOf({ name, parameters, result }: CPrototype): string[] {
   const wires = ["int dmalab_at", ...parameters.map(({ name, type }) => `${wireOf(type)} ${name}`)];
@@ -85,7 +88,7 @@ function declarationOf({ name, parameters, result }: CPrototype): string[] {
   ];
 }
 
-/** Structures that the calls of a header name, so that they can be declared anywhere. */
+/** Forward declarations of the structures in the prototypes of a header. */
 function structsOf(calls: readonly CCall[]): string[] {
   const names = calls.flatMap(({ prototype: { parameters, result } }) =>
     [result, ...parameters.map(({ type }) => type)].flatMap(({ text }) =>
@@ -95,9 +98,7 @@ function structsOf(calls: readonly CCall[]): string[] {
   return [...new Set(names)].map((name) => `${name};`);
 }
 
-/**
- * Checks the offsets that the calls read and write against the compiler's layout of a structure.
- */
+/** Static assertions that a structure's members have the offsets that the kernel functions use. */
 function layoutOf(struct: string, members: Readonly<Record<string, number>>): string[] {
   return Object.entries(members).map(([member, offset]) =>
     `BUILD_BUG_ON(__builtin_offsetof(struct ${struct}, ${member}) != ${offset});`
@@ -109,7 +110,7 @@ function versionOf(kernel: string): string {
   return `#define LINUX_VERSION_CODE ${(major * MINOR_UNIT + minor) * MINOR_UNIT + patch}`;
 }
 
-/** The headers that are derived, by their paths in `extensions/c_drivers/include/`. */
+/** The generated headers, by their paths in `extensions/c_drivers/include/`. */
 export function derivedHeaders(target: CTarget): Readonly<Record<string, string>> {
   const errors = Object.entries(ERRNO).map(([name, number]) => `#define ${name} ${number}`);
   const attributes = Object.entries(DMA_ATTR).map(([name, bits]) =>

@@ -1,6 +1,6 @@
 /**
- * Functions of the kernel that scripts and events know, too. Their rows give their form in C, the
- * releases that have them, whether they sleep, and the meaning of their arguments.
+ * Kernel functions that also appear in scripts and events. Their rows define the prototype in C,
+ * the releases that have them, whether they sleep, and the types of their arguments.
  */
 import type { DmaAddr, PhysAddr } from "@dmalab/runtime";
 import {
@@ -31,7 +31,7 @@ const bytes = (kernel: CKernel, value: number): number => kernel.exact(value, "s
 
 type Meanings = { readonly [R in ArgumentRole]?: (kernel: CKernel, value: number) => unknown };
 
-/** The meaning of an argument, by its role; the number that C gave for any other. */
+/** Decodes an argument by its role; other arguments stay numbers. */
 const MEANINGS = {
   client: functionAt,
   bar_size: bytes,
@@ -55,7 +55,7 @@ const MEANINGS = {
 type Meant<R> = R extends keyof typeof MEANINGS ? ReturnType<(typeof MEANINGS)[R]> : number;
 type Arguments<R extends readonly unknown[]> = { readonly [I in keyof R]: Meant<R[I]> };
 
-/** A function of the kernel as C calls it. @param run Is given what the arguments mean. */
+/** Declares a kernel function for C. @param run Receives the decoded arguments. */
 export function kernelEntry<N extends KernelFunction>(
   name: N,
   run: (
@@ -76,7 +76,7 @@ export function kernelEntry<N extends KernelFunction>(
     run(kernel, args) {
       if (sleeps === "sleeps") kernel.maySleep();
       else if (sleeps === "gfp") kernel.maySleepBy(args[flagsAt]!);
-      // In place: the host has made the row of arguments for this call alone.
+      // Decoded in place: the host has made the array of arguments for this call only.
       const meant = args as readonly unknown[] as unknown[];
       for (const [index, mean] of decoded) meant[index] = mean(kernel, args[index]!);
       return run(kernel, meant as never);
@@ -84,13 +84,16 @@ export function kernelEntry<N extends KernelFunction>(
   };
 }
 
-/** The work that a call of C does besides the runtime's. */
+/** Additional work of a call before and after the runtime's function. */
 interface Around<N extends MappingFunction> {
   readonly before?: (kernel: CKernel, args: MappingArguments<N>) => void;
   readonly after?: (kernel: CKernel, args: MappingArguments<N>, result: number) => void;
 }
 
-/** A function of the mapping API as C calls it: the runtime's own, with a state as C has it. */
+/**
+ * Declares a function of the mapping API for C: calls the runtime's function, and converts a
+ * two-step state from and to C's memory.
+ */
 export function mappingEntry<N extends MappingFunction>(
   name: N,
   { after, before }: Around<N> = {},
@@ -107,7 +110,7 @@ export function mappingEntry<N extends MappingFunction>(
     const result = Number(call(kernel.machine.dma, args) ?? 0);
     if (state !== null) showState(kernel, at, state);
     after?.(kernel, args, result);
-    // C has all ones where there is no limit.
+    // C receives all ones if there is no limit.
     return result === UNLIMITED_BYTES ? -1 : result;
   });
 }

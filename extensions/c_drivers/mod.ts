@@ -1,9 +1,8 @@
 /**
  * Drivers in C that run on a machine: the module's memory, the kernel functions that it calls, the checks in its code.
  *
- * State: a `CDriver` owns its module's memory on one machine.
- * Hot: a call from C to the kernel (`call_entry.ts`): `deno task bench c.`.
- * Proof: `tests/c_*_test.ts`, planted bugs with the words that find them.
+ * State: a `CDriver` owns its module's memory on one machine. Hot: a call from C to the kernel (`call_entry.ts`):
+ * `deno task bench c.`. Proof: `tests/c_*_test.ts`, and planted bugs with the messages that find them.
  *
  * What other members use:
  */

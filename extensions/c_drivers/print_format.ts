@@ -1,22 +1,22 @@
-/** `printf` as the kernel has it, for what drivers say. @see rules/c-api.md 14 */
+/** The kernel's `printf` formatting, for messages of drivers. @see rules/c-api.md 14 */
 import { SHADOW_AT } from "./c_addresses.ts";
 import type { CMemory } from "./c_memory.ts";
 
 const FIELD = /%([-+ #0]*)(\d*)(?:\.\d+)?(hh|h|ll|l|z|t)?([diuxXopsc%])(ad|a|M|V)?/g;
 const WIDE: ReadonlySet<string | undefined> = new Set(["l", "ll", "z", "t"]);
-/** The deepest nesting of formats with another format in their arguments. */
+/** The deepest nesting of `%pV` formats. */
 const MAX_DEPTH = 4;
 const MAC_BYTES = 6;
-/** Of `struct va_format`: the format, and the arguments behind it. */
+/** Layout of `struct va_format`: a pointer to the format, and one to the arguments. */
 const VA_FORMAT = { args: 8, sizeBytes: 16 } as const;
-/** Characters of a text that is printed. */
+/** The most characters of a text argument that are printed. */
 const MAX_TEXT = 200;
 
-/** Arguments behind each other, each at a multiple of its size. */
+/** Variadic arguments in memory, each aligned to its size. */
 class VariableArguments {
   constructor(readonly memory: CMemory, private at: number) {}
 
-  /** The place of the next one; -1 where nothing can be read. */
+  /** The address of the next argument; -1 if it is outside of memory. */
   next(sizeBytes: 4 | 8): number {
     this.at = Math.ceil(this.at / sizeBytes) * sizeBytes;
     const at = this.at;
@@ -25,7 +25,7 @@ class VariableArguments {
   }
 }
 
-/** The text that a format and its arguments make. @param args Where `va_list` leads. */
+/** Formats a message. @param args The value of `va_list`. */
 export function formatMessage(
   memory: CMemory,
   format: number,
@@ -51,7 +51,7 @@ export function formatMessage(
   );
 }
 
-/** A pointer's target: an address of Ethernet, or another format with its arguments. */
+/** Formats a pointer's target: a MAC address, or another format with its arguments. */
 function behindText(memory: CMemory, leads: number, kind: string, depth: number): string {
   const sizeBytes = kind === "M" ? MAC_BYTES : VA_FORMAT.sizeBytes;
   if (!memory.isOpen(leads, sizeBytes)) return hexOf(BigInt(leads));
@@ -65,7 +65,7 @@ function behindText(memory: CMemory, leads: number, kind: string, depth: number)
     : formatMessage(memory, memory.wordAt(leads), memory.wordAt(args), depth + 1);
 }
 
-/** @param isBehind For a pointer: its target is meant. */
+/** @param isBehind Whether a pointer's target is to be printed. */
 function textOf(
   memory: CMemory,
   at: number,
@@ -83,7 +83,7 @@ function textOf(
     case "p": {
       const leads = Number(unsigned);
       const readable = leads + 8 <= SHADOW_AT;
-      // Addresses are given by a pointer to them.
+      // `%pad` and the like take a pointer to the address.
       return isBehind && readable ? hexOf(view.getBigUint64(leads, true)) : hexOf(unsigned);
     }
     case "x":
@@ -106,7 +106,7 @@ function hexOf(value: bigint): string {
 function padded(text: string, flags: string, width: number, kind: string): string {
   const prefix = flags.includes("#") && /[xX]/.test(kind) ? "0x" : "";
   if (flags.includes("-")) return `${prefix}${text}`.padEnd(width);
-  // Zeros are put behind the prefix, blanks before it.
+  // Zeros are inserted after the prefix, blanks before it.
   return flags.includes("0")
     ? `${prefix}${text.padStart(width - prefix.length, "0")}`
     : `${prefix}${text}`.padStart(width);

@@ -1,14 +1,14 @@
 /**
- * A function of the kernel as C knows it: one line of C, which is the record of its name, its
- * parameters and its result. Headers, the border and the pages are made from it.
+ * The prototype of a kernel function: one line of C, from which its name, parameters and result are
+ * parsed. Headers, import checks and pages are generated from it.
  */
 
-/** How a value crosses the border: as a number of 32 bits, as a double, or not at all. */
+/** How a value is passed between C and the host: as a 32-bit number, as a double, or not at all. */
 export type AbiType = "int" | "wide" | "none";
 
-/** A type of C at the border. */
+/** The C type of a value passed between C and the host. */
 export interface CType {
-  /** As C writes it. */
+  /** The type in C syntax. */
   readonly text: string;
   readonly wire: AbiType;
 }
@@ -24,7 +24,7 @@ export interface CPrototype {
   readonly parameters: readonly CParameter[];
 }
 
-/** Types that fit into 32 bits; every other one is 64 wide, or a pointer. */
+/** Types that fit into 32 bits; every other type has 64 bits, or is a pointer. */
 const NARROW: ReadonlySet<string> = new Set([
   "blk_status_t",
   "bool",
@@ -38,7 +38,7 @@ const NARROW: ReadonlySet<string> = new Set([
   "unsigned int",
 ]);
 
-/** A pointer, whatever it leads to. */
+/** Whether a type is a pointer of any kind. */
 export function isPointer({ text }: CType): boolean {
   return text.endsWith("*");
 }
@@ -53,7 +53,7 @@ function parameterOf(written: string): CParameter {
   return { name: name!, type: typeOf(type!) };
 }
 
-/** Reads `result name(type name, …)`. */
+/** Parses `result name(type name, …)`. */
 export function prototypeOf(text: string): CPrototype {
   const [, before, name, inside] = /^(.*?)(\w+)\((.*)\)$/.exec(text)!;
   const parameters = inside!.trim() === "void" ? [] : inside!.split(",").map(parameterOf);

@@ -1,10 +1,10 @@
-/** Work that is queued, and timers. @see rules/c-api.md 14 */
+/** Work queues and timers. @see rules/c-api.md 14 */
 import type { Kernel } from "@dmalab/runtime/kernels";
 import { callOwn, CDeferred, CTimers } from "../c_deferred.ts";
 import { callEntries, type CArguments, type CCallEntry } from "../call_entry.ts";
 import type { CKernel } from "../c_kernel.ts";
 
-/** Timers had other names. */
+/** Older releases have other names for timer functions. */
 const before72 = (kernel: Kernel): boolean => kernel.no_two_step;
 
 function checked(kernel: CKernel, what: string, at: number): number {
@@ -19,7 +19,7 @@ function stopTimer(kernel: CKernel, [timer]: CArguments): number {
   return Number(kernel.part(CTimers).disarm(checked(kernel, "timer_list", timer)));
 }
 
-/** The same, once its function has ended: here it always has. */
+/** Stops a timer and waits until its function has ended: here it always has. */
 function stopTimerAndWait(kernel: CKernel, args: CArguments): number {
   kernel.maySleep();
   return stopTimer(kernel, args);

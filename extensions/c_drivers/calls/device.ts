@@ -16,7 +16,7 @@ import { type CKernel, hex } from "../c_kernel.ts";
 import { formatMessage } from "../print_format.ts";
 
 const LEVELS = ["emerg", "alert", "crit", "err", "warn", "notice", "info", "debug"] as const;
-/** Messages that are less important are logged only on request. */
+/** Messages of this level and above are logged only on request. */
 const DEBUG_LEVEL = 7;
 
 function register(kernel: CKernel, at: number, bytes: number): PhysAddr {
@@ -27,14 +27,14 @@ function register(kernel: CKernel, at: number, bytes: number): PhysAddr {
   throw kernel.crash(`there is no register of ${bytes} bytes at ${hex(at)}`);
 }
 
-/** The register at an address, or the port; null for a port that no device has. */
+/** The register at an address or a port; null for a port without a device. */
 function place(kernel: CKernel, at: number, bytes: number): PhysAddr | null {
   return at >= PORTS_AT && at < 2 * IO_BASE
     ? kernel.part(CPorts).physOf(at - PORTS_AT, bytes)
     : register(kernel, at, bytes);
 }
 
-/** An access that is not aligned is two of half the width, the lower one first. */
+/** Reads a register. An unaligned access is split into two of half the width, the lower one first. */
 function read(kernel: CKernel, phys: PhysAddr, bytes: 1 | 2 | 4): number {
   const value = readParts(kernel.machine, phys, bytes);
   kernel.part(CFailures).registerRead(phys, value);
@@ -78,7 +78,7 @@ export const DEVICE_CALLS: Readonly<Record<"io" | "printk" | "bug", readonly CCa
         },
       ]),
     ...callEntries({
-      // 64 bits cross the border as two numbers of 32, so that none of them is lost.
+      // A 64-bit value is passed as two numbers of 32 bits, so that no bit is lost.
       "u32 dmalab_readq(const volatile void *addr, u32 *high)": {
         as: "readq",
         run(kernel, [at, highAt]) {

@@ -1,4 +1,4 @@
-/** Pages that are mapped one by one. @see rules/c-api.md 10 */
+/** Mapping of pages one by one. @see rules/c-api.md 10 */
 import {
   DMA_MAPPING_ERROR,
   HMM_PFN,
@@ -15,13 +15,19 @@ import { MARK } from "../c_memory.ts";
 import { kernelEntry } from "../kernel_entry.ts";
 import { showState } from "../c_iova_state.ts";
 
-/** Where the members of `struct hmm_dma_map` lie; `extensions/c_drivers/include/linux/hmm-dma.h` has the same. */
+/**
+ * Offsets of the members of `struct hmm_dma_map`, equal to those in
+ * `extensions/c_drivers/include/linux/hmm-dma.h`.
+ */
 export const HMM_MAP = { state: 0, pfn_list: 16, dma_list: 24, dma_entry_size: 32 } as const;
 const HMM_MAP_BYTES = 40;
 const ENTRY_BYTES = 8;
-/** What one map may have: more fails with ENOMEM. */
+/** The most entries of a map: a larger one fails with ENOMEM. */
 const MAX_ENTRIES = 65_536;
-/** Bits of an entry's upper half, in their order: flags, order of the mapping, frame number. */
+/**
+ * An entry's upper half contains, from the top, flags, the order of the mapping, and the frame
+ * number's upper bits.
+ */
 const ORDER_UNIT = 2 ** 21;
 const ORDERS = 32;
 const STICKY = HMM_PFN.DMA_MAPPED + HMM_PFN.P2PDMA + HMM_PFN.P2PDMA_BUS;
@@ -29,11 +35,11 @@ const FAULTED = HMM_PFN.VALID + HMM_PFN.WRITE + HMM_PFN.ERROR;
 
 interface KnownMap {
   readonly map: HmmDmaMap;
-  /** Where the list of frames lies. */
+  /** Address of the list of frames. */
   readonly listAt: number;
 }
 
-/** Maps of pages, by where their structures lie. */
+/** The maps, by the address of their structure. */
 class CHmmMaps {
   readonly known = new Map<number, KnownMap>();
 }
@@ -44,7 +50,10 @@ function mapAt(kernel: CKernel, at: number): KnownMap {
   throw kernel.crash(`${at === 0 ? "NULL" : hex(at)} is no hmm_dma_map`);
 }
 
-/** The driver's entry in the list counts: in a kernel a page fault fills the list. */
+/**
+ * Takes over the entry that the driver has written into the list: in a kernel a page fault fills
+ * the list.
+ */
 function readEntry(kernel: CKernel, { listAt, map }: KnownMap, index: number): void {
   if (!(index >= 0 && index < map.pfns.length)) {
     throw kernel.crash(`The map has no entry ${index}: it has ${map.pfns.length}`);
@@ -78,7 +87,8 @@ export const HMM_CALLS: readonly CCallEntry[] = [
     kernel.part(CHmmMaps).known.set(at, { map, listAt });
     showState(kernel, at + HMM_MAP.state, map.state);
     memory.putWord(at + HMM_MAP.pfn_list, listAt);
-    // Where addresses are kept, the kernel keeps them: drivers have no use for the list.
+    // A non-null handle if addresses are kept: they are in the kernel, and drivers do not access
+    // the list.
     memory.putWord(at + HMM_MAP.dma_list, map.dmaList === null ? 0 : kernel.handle());
     memory.putWord(at + HMM_MAP.dma_entry_size, entryBytes);
     return 0;

@@ -1,6 +1,6 @@
 /**
- * Interrupts, and waiting for what they tell. Who waits lets the devices go on: their work and the
- * timers run until what is waited for has come.
+ * Interrupts, and waiting for events. A waiting call lets the devices run: their work and the
+ * timers run until the awaited event happens.
  *
  * @see rules/c-api.md 11, 14
  */
@@ -10,10 +10,13 @@ import { CDeferred } from "../c_deferred.ts";
 import { callEntries, type CCallEntry } from "../call_entry.ts";
 import type { CKernel } from "../c_kernel.ts";
 
-/** The least time that one look at a device takes for a CPU in a polling loop. */
+/** The least time that one iteration of a polling loop takes. */
 const RELAX_NS = 1000;
 
-/** Lets something else happen; time moves where nothing else does. False when the time has come. */
+/**
+ * Runs one pending activity, or advances the time to the next timer. @returns False if the time
+ * `untilNs` is reached.
+ */
 export function pass(kernel: CKernel, untilNs: number): boolean {
   const { clock } = kernel.machine;
   if (clock.nowNs >= untilNs) return false;
@@ -28,7 +31,7 @@ export function pass(kernel: CKernel, untilNs: number): boolean {
   return true;
 }
 
-/** @returns False when the time has come, and it still holds. */
+/** Waits while a condition holds. @returns False if it still holds at the timeout. */
 function waitWhile(kernel: CKernel, timeoutNs: number, holds: () => boolean): boolean {
   const { clock } = kernel.machine;
   const untilNs = timeoutNs > Number.MAX_SAFE_INTEGER ? Infinity : clock.nowNs + timeoutNs;
@@ -43,13 +46,13 @@ function passAll(kernel: CKernel, durationNs: number): void {
   while (pass(kernel, untilNs));
 }
 
-/** The result of a handler that leaves the rest to its thread. */
+/** The result of a handler that defers to its thread. */
 const WAKE_THREAD = 2;
 
-/** The second part of a handler, which may sleep. */
+/** The threaded part of a handler, which may sleep. */
 interface IrqThread {
   readonly irq: number;
-  /** Its function; 0 without one. */
+  /** Its function; 0 if there is no thread. */
   readonly thread: number;
   readonly cookie: number;
 }
@@ -65,12 +68,12 @@ function wakeThread(kernel: CKernel, { cookie, irq, thread }: IrqThread): void {
   kernel.part(CDeferred).post(threadKey(irq, cookie), run);
 }
 
-/** Who frees a handler waits until its thread has run. */
+/** Runs a handler's pending thread: freeing the handler waits for it. */
 function endThread(kernel: CKernel, irq: number, cookie: number): void {
   kernel.part(CDeferred).take(threadKey(irq, cookie))?.();
 }
 
-/** Handlers have run before anybody could wait for them; their threads run now. */
+/** Runs the pending threads of an interrupt's handlers. The handlers themselves have already run. */
 function waitForThreads(kernel: CKernel, irq: number): void {
   for (const { cookie } of [...kernel.machine.interrupts.handlersOf(irq)]) {
     endThread(kernel, irq, cookie);
@@ -83,14 +86,14 @@ function disable(kernel: CKernel, irq: number): void {
   }
 }
 
-/** The values that a handler is registered with. */
+/** The arguments of a handler's registration. */
 interface IrqRequest extends IrqThread {
-  /** Its function; 0 where the thread does all. */
+  /** Its function; 0 if there is only a thread. */
   readonly handler: number;
   readonly flags: number;
 }
 
-/** @returns 0 or a negative errno. */
+/** Registers a handler. @returns 0 or a negative errno. */
 export function requestIrq(kernel: CKernel, request: IrqRequest): number {
   const { cookie, flags, handler, irq, thread } = request;
   kernel.maySleep("request_irq");
@@ -110,7 +113,7 @@ export function requestIrq(kernel: CKernel, request: IrqRequest): number {
   return error === null ? 0 : -ERRNO[error];
 }
 
-/** Takes a handler away, once its thread has run. */
+/** Unregisters a handler, after its thread has run. */
 export function freeIrq(kernel: CKernel, irq: number, cookie: number): void {
   kernel.maySleep("free_irq");
   endThread(kernel, irq, cookie);

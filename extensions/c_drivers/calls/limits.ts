@@ -8,7 +8,8 @@ const LIMITS = [
 ] as const;
 
 /**
- * The places of a device's limits that a tree's inline functions write: a limit of 0 was not set.
+ * The addresses of a device's limits, which a tree's inline functions write directly; a limit of 0
+ * is unset.
  */
 export interface LimitsOfC {
   readonly maxSegmentAt: number;

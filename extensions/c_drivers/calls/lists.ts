@@ -15,7 +15,10 @@ import type { CKernel } from "../c_kernel.ts";
 import { kernelEntry } from "../kernel_entry.ts";
 import { since72 } from "./mapping.ts";
 
-/** Where the members of `struct scatterlist` lie; `extensions/c_drivers/include/linux/scatterlist.h` has the same. */
+/**
+ * Offsets of the members of `struct scatterlist`, equal to those in
+ * `extensions/c_drivers/include/linux/scatterlist.h`.
+ */
 export const SG = {
   page_link: 0,
   offset: 8,
@@ -26,27 +29,27 @@ export const SG = {
 } as const;
 export const SG_BYTES = 32;
 
-/** Low bits of `page_link`: 1 leads to another list, 2 is the last entry. */
+/** The low bits of `page_link` are marks: 1 for a link to another list, 2 for the last entry. */
 const LINK_MARKS = 4;
 const LINK_CHAIN = 1;
 export const LINK_END = 2;
-/** The bit of `dma_flags` for an entry with an address of the bus; the header has the same. */
+/** The bit of `dma_flags` for an entry with a bus address; equal to the header's. */
 const BUS_ADDRESS = 1;
-/** The output of an entry that has none. */
+/** The output for an entry without output. */
 const NO_OUTPUT: ScatterOutput = { dma: 0 as DmaAddr, sizeBytes: 0 };
-/** More entries than any list has. */
+/** Upper bound for the entries of a list, and for its links. */
 const MAX_ENTRIES = 4096;
 
 /**
- * Where the first so many entries of a list lie, which may go on elsewhere.
+ * The addresses of a list's first `count` entries. The list may be chained.
  *
- * @throws {KernelError} Where there is no memory for one.
+ * @throws {KernelError} If an entry is not in accessible memory.
  */
 export function* entriesOf(kernel: CKernel, at: number, count: number): Generator<number> {
   const { memory } = kernel;
   let entry = at;
   for (let index = 0; index < count; index++, entry += SG_BYTES) {
-    // A list that only leads on is a ring: none is longer than what a kernel takes.
+    // A chain of links without entries is circular if it is longer than any list.
     for (let links = 0; links <= MAX_ENTRIES; links++) {
       if (!memory.isOpen(entry, SG_BYTES)) throw kernel.crash(`The list has no entry ${index}`);
       const link = memory.wordAt(entry + SG.page_link);
@@ -57,7 +60,7 @@ export function* entriesOf(kernel: CKernel, at: number, count: number): Generato
   }
 }
 
-/** The list that C has at an address, read anew; its mapping stays as it is. */
+/** Reads the list in C's memory at an address; the mapping recorded for it stays unchanged. */
 function readList(kernel: CKernel, at: number, entries: number): Scatterlist {
   if (!(entries >= 0 && entries <= MAX_ENTRIES)) {
     throw kernel.crash(`Invalid list of ${entries} entries`);
@@ -74,9 +77,9 @@ function readList(kernel: CKernel, at: number, entries: number): Scatterlist {
 }
 
 /**
- * Tells C where the device sees the list.
+ * Writes the device's addresses of the list into C's memory.
  *
- * @param merged The outputs after a merge; null where the list has those of its map.
+ * @param merged The outputs after a merge; null if the outputs are those of the map.
  */
 function writeOutputs(
   kernel: CKernel,
@@ -87,7 +90,7 @@ function writeOutputs(
   const { memory } = kernel;
   let index = 0;
   for (const entry of entriesOf(kernel, at, list.outputs)) {
-    // Entries behind the last output of a merge have none: a driver that goes on reads no address.
+    // After a merge, the entries past the last output get address 0.
     const { dma, sizeBytes } = merged === null
       ? { dma: list.dmaAddressAt(index), sizeBytes: list.dmaLengthAt(index) }
       : merged[index] ?? NO_OUTPUT;
@@ -103,7 +106,7 @@ function writeOutputs(
   }
 }
 
-/** The merged ranges of lists that C has mapped, by the address of the list. */
+/** Merged address ranges of mapped lists, by the address of the list. */
 class MergedLists {
   readonly of = new Map<number, { readonly device: DmaDevice; readonly ranges: MergedRange[] }>();
 
@@ -118,10 +121,10 @@ class MergedLists {
 }
 
 /**
- * Joins the outputs of a list that was just mapped, if the scenario wants it joined. The point is
- * passed only where there is something to join.
+ * Merges adjacent outputs of a list that was just mapped, if the scenario requests it. The
+ * injection point is reached only if there is something to merge.
  *
- * @returns The outputs that C gets; null where they stay as they are.
+ * @returns The outputs for C; null if they are unchanged.
  */
 function mergeOutputs(
   kernel: CKernel,
@@ -168,15 +171,15 @@ function isNoMemoryInUse(machine: Machine, phys: number, sizeBytes: number): boo
     );
 }
 
-/** The list that a map has left at an address; as C has it where none has. */
+/** The list recorded at an address by a map call; without one, the list in C's memory. */
 function mappedList(kernel: CKernel, at: number, entries: number): Scatterlist {
   const list = kernel.lists.get(at);
   return list !== undefined && list.count === entries ? list : readList(kernel, at, entries);
 }
 
 /**
- * Calls back with every entry's memory, with what the book of lent memory knows it by, and with the device's
- * address of it.
+ * Calls `visit` for every entry: with the key of its memory among the device-owned ranges, the memory, and
+ * the device's address for it.
  */
 function eachEntry(
   list: Scatterlist,
@@ -187,7 +190,7 @@ function eachEntry(
   for (let index = 0; index < list.count; index++) {
     const phys = list.physAt(index);
     const sizeBytes = list.lengthAt(index);
-    // Outputs cover several entries: each entry is known by its own memory.
+    // An output may cover several entries, so the key of an entry is made from its own memory.
     visit(-phys, phys, sizeBytes, (outputs[output]?.dma ?? 0) + done);
     done += sizeBytes;
     if (done >= (outputs[output]?.sizeBytes ?? 0)) [output, done] = [output + 1, 0];

@@ -1,6 +1,6 @@
 /**
- * Which locks are held, and in which order a driver takes them: two that are taken both ways round can wait
- * for each other for ever, whether they do or not.
+ * Tracks held locks, and the order in which a driver takes them: two locks that are taken in both orders
+ * can deadlock, even if they do not in this run.
  *
  * @see rules/c-api.md 14
  */
@@ -8,46 +8,46 @@ import type { Machine } from "@dmalab/runtime";
 
 interface Held {
   readonly at: number;
-  /** The statement that took it. */
+  /** The statement that took the lock. */
   readonly site: number | null;
 }
 
 export class LockOrder {
-  /** Locks that were taken while one was held, with the statement, by both. */
+  /** For each lock, the locks that were taken while it was held, each with the statement. */
   readonly #after = new Map<number, Map<number, number | null>>();
-  /** The locks of the running context: the first taken first. */
+  /** The locks held by the running context, in the order in which they were taken. */
   #held: Held[] = [];
-  /** The locks of the contexts that it interrupted. */
+  /** The locks held by the interrupted contexts. */
   readonly #outer: Held[][] = [];
 
-  /** @param place Gives the place of a statement as text. */
+  /** @param place Formats the place of a statement. */
   constructor(
     private readonly machine: Machine,
     private readonly place: (site: number | null) => string,
   ) {}
 
-  /** Another context interrupts the running one: it holds nothing. */
+  /** Notes that a context without locks interrupts the running one. */
   enter(): void {
     this.#outer.push(this.#held);
-    // A context that holds nothing lends its list.
+    // If the interrupted context holds no locks, its empty list is reused.
     if (this.#held.length > 0) this.#held = [];
   }
 
-  /** The running context has ended; the locks that it has kept are known no longer. */
+  /** Notes that the running context has ended; locks that it still holds are forgotten. */
   leave(): void {
     const outer = this.#outer.pop()!;
     if (outer === this.#held) outer.length = 0;
     else this.#held = outer;
   }
 
-  /** A lock was taken by a call that would have waited for it. */
+  /** Notes that a lock was taken by a call that could have waited for it. */
   taken(at: number): void {
     const { site } = this.machine.events.context;
     for (const held of this.#held) this.#follow(held, at, site);
     this.tried(at);
   }
 
-  /** One was taken because it was free. */
+  /** Notes that a lock was taken by a call that does not wait. */
   tried(at: number): void {
     this.#held.push({ at, site: this.machine.events.context.site });
   }
@@ -57,7 +57,10 @@ export class LockOrder {
     if (index >= 0) this.#held.splice(index, 1);
   }
 
-  /** Since when a lock is held, as the end of a sentence; and whether its holder waits meanwhile. */
+  /**
+   * The statement that took a lock, as the end of a sentence; and whether its holder is an
+   * interrupted context, which cannot go on.
+   */
   heldBy(at: number): { readonly since: string; readonly waits: boolean } {
     const all = [...this.#outer.flat(), ...this.#held];
     const held = all.findLast((each) => each.at === at);
@@ -65,7 +68,7 @@ export class LockOrder {
     return { since: held === undefined ? "" : ` since ${this.place(held.site)}`, waits };
   }
 
-  /** What lies in freed memory is no lock any more. */
+  /** Forgets the locks in freed memory. */
   forget(at: number, end: number): void {
     const isGone = (lock: number) => lock >= at && lock < end;
     for (const [lock, after] of this.#after) {
@@ -90,7 +93,7 @@ export class LockOrder {
     );
   }
 
-  /** The first statement on a way from one lock to another; undefined where there is no way. */
+  /** The first statement on a path from one lock to another in the order; undefined without a path. */
   #firstStep(from: number, to: number): number | null | undefined {
     const seen = new Set([from]);
     const ways = [...this.#after.get(from) ?? []];

@@ -1,6 +1,7 @@
 /**
- * Locks. A caller that takes a held one would wait for a caller that waits itself: outside of a `race`
- * there is only one, and in it another block can unlock a mutex, before this order's statement.
+ * Locks. A call that takes a held lock waits for another context. Outside of a `race` there is no
+ * other context, so this is a deadlock; in a `race`, another block can unlock a mutex in an order in
+ * which it runs before this statement.
  *
  * @see rules/c-api.md 14
  */
@@ -10,7 +11,7 @@ import type { CKernel } from "../c_kernel.ts";
 const FREE = 0;
 const HELD = 1;
 
-/** Every lock begins with a word that says whether it is held. */
+/** The state of a lock: its first word. */
 function stateOf(kernel: CKernel, at: number): number {
   if (!kernel.memory.isOpen(at, 4)) throw kernel.crash("There is no lock");
   return kernel.memory.view.getInt32(at, true);
@@ -41,13 +42,13 @@ function takeMutex(kernel: CKernel, at: number): void {
   take(kernel, at);
 }
 
-/** Takes a free one, as a call that would have waited for it. */
+/** Takes a free lock, for a call that could have waited for it. */
 function take(kernel: CKernel, at: number): void {
   setState(kernel, at, HELD);
   kernel.locks.taken(at);
 }
 
-/** @returns Whether it was free, and is held now. */
+/** Takes a lock if it is free. @returns Whether it was free. */
 function tryTake(kernel: CKernel, at: number): boolean {
   if (stateOf(kernel, at) !== FREE) return false;
   setState(kernel, at, HELD);
@@ -60,7 +61,7 @@ export const LOCK_CALLS: Readonly<Record<"spinlock" | "mutex", readonly CCallEnt
     "void dmalab_lock(int *held)": {
       as: "spin_lock",
       run(kernel, [held]) {
-        // The only CPU that could unlock it is the one that waits.
+        // The only CPU that could unlock it is the waiting one.
         if (stateOf(kernel, held) !== FREE) {
           throw kernel.crash(
             `Deadlock: spin_lock of a lock held${kernel.locks.heldBy(held).since}`,

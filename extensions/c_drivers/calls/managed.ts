@@ -1,6 +1,6 @@
 /**
- * The resources that are released when a driver leaves its device, the last first: after its
- * remove, and after a probe that has failed.
+ * Managed resources, which are released in reverse order when a driver leaves its device: after
+ * `remove`, and after a failed probe.
  *
  * @see rules/c-api.md 5 (dmam_), 11 (pcim_, devm_), 13
  */
@@ -13,9 +13,9 @@ import { claimBar, enableDevice, freeVectors, giveRegionsBack, mapBar, setMaster
 import { createPool } from "./pools.ts";
 import { allocShared, freeShared } from "./shared_memory.ts";
 
-/** Something that is a device's for as long as it has its driver. */
+/** A resource that a device owns for as long as it has its driver. */
 interface Managed {
-  /** Its key for an earlier release: an address, or an action; 0 if it has no earlier release. */
+  /** The key for releasing it early: an address, or an action; 0 if it cannot be released early. */
   readonly key: number | string;
   give(): void;
 }
@@ -27,26 +27,29 @@ class CManaged {
     this.#of.getOrInsertComputed(device, () => []).push({ key, give });
   }
 
-  /** Takes something off its list. @returns Null where the device has no such thing. */
+  /** Removes a resource from a device's list. @returns Null if the device does not own it. */
   take(device: DeviceOfC, key: number | string): Managed | null {
     const list = this.#of.get(device) ?? [];
     const index = list.findLastIndex((each) => each.key === key);
     return index < 0 ? null : list.splice(index, 1)[0]!;
   }
 
-  /** Releases something before its time. @returns False when the device has no such thing. */
+  /** Releases a resource early. @returns False if the device does not own it. */
   give(device: DeviceOfC, key: number | string): boolean {
     const found = this.take(device, key);
     found?.give();
     return found !== null;
   }
 
-  /** The same of whichever device it is. */
+  /** Releases a resource early, whichever device owns it. */
   giveOfAny(key: number): boolean {
     return [...this.#of.keys()].some((device) => this.give(device, key));
   }
 
-  /** @param until What is released last; all is when left out. */
+  /**
+   * Releases a device's resources. @param until Key of the last resource to release; all are
+   * released if left out.
+   */
   release(device: DeviceOfC, until: string | null = null): void {
     const list = this.#of.get(device) ?? [];
     for (let last = list.pop(); last !== undefined; last = list.pop()) {
@@ -56,7 +59,10 @@ class CManaged {
   }
 }
 
-/** Has a function run with its argument when the driver leaves the device. @returns 0 or -ENOMEM. */
+/**
+ * Registers a function to be called with its argument when the driver leaves the device. @returns 0
+ * or -ENOMEM.
+ */
 export function noteAction(kernel: CKernel, dev: number, action: number, data: number): number {
   kernel.maySleep();
   kernel.owner(dev);
@@ -65,33 +71,33 @@ export function noteAction(kernel: CKernel, dev: number, action: number, data: n
   return 0;
 }
 
-/** The same where the caller has the memory for it. */
+/** The same for a caller that already has the memory for the record. */
 export function addAction(kernel: CKernel, dev: number, action: number, data: number): void {
   kernel.part(CManaged).add(kernel.owner(dev), actionKey(action, data), () => {
     kernel.callBack(action, [BigInt(data)]);
   });
 }
 
-/** @returns False when the device has no such action. */
+/** Removes an action without running it. @returns False if the device has no such action. */
 export function forgetAction(kernel: CKernel, dev: number, action: number, data: number): boolean {
   return kernel.part(CManaged).take(kernel.owner(dev), actionKey(action, data)) !== null;
 }
 
-/** Releases what was managed since an action was, and it. */
+/** Releases all resources registered since an action, and then the action. */
 export function releaseUntil(kernel: CKernel, dev: number, action: number, data: number): void {
   kernel.part(CManaged).release(kernel.owner(dev), actionKey(action, data));
 }
 
 const actionKey = (action: number, data: number): string => `action ${action} ${data}`;
 
-/** Has the kernel note something: that takes memory itself, of which there may be none. */
+/** Whether there is no memory for the kernel's record of a managed resource. */
 function refusesNote(kernel: CKernel): boolean {
   return kernel.refused(INJECTION.alloc_pages) !== 0;
 }
 
 const irqKey = (irq: number, cookie: number): string => `irq ${irq} ${cookie}`;
 
-/** Frees a managed handler before its time. */
+/** Frees a managed interrupt handler early. */
 export function freeManagedIrq(kernel: CKernel, dev: number, irq: number, cookie: number): void {
   if (kernel.part(CManaged).give(kernel.owner(dev), irqKey(irq, cookie))) return;
   throw kernel.crash(`devm_free_irq() of irq ${irq}, which has no such managed handler`);

@@ -1,5 +1,5 @@
 /**
- * Streaming mappings, in one step and in two, and a driver's questions about them.
+ * Streaming mappings, by the one-step and the two-step API, and queries about them.
  *
  * @see rules/c-api.md 3, 4, 6
  */
@@ -11,13 +11,13 @@ import { type CKernel, hex } from "../c_kernel.ts";
 import { kernelEntry, mappingEntry } from "../kernel_entry.ts";
 import { showState } from "../c_iova_state.ts";
 
-/** Calls that came with the two-step API. */
+/** For calls that were added together with the two-step API. */
 export const since72 = (kernel: Kernel): boolean => !kernel.no_two_step;
 
-/** How C says 64 bits where there is no limit. */
+/** Size of a mask in C if there is no limit. */
 const ALL_BITS = 64;
 
-/** Notes a mapping that was made. */
+/** Records a successful mapping: the device now owns the memory. */
 function lend(
   kernel: CKernel,
   dma: number,
@@ -27,7 +27,7 @@ function lend(
   if (dma >= 0) kernel.lent.add(device, dma, ...mapping);
 }
 
-/** A call that maps memory by its address. @param adds Attributes that it adds to those of its caller. */
+/** A call that maps memory by its address. @param adds Attributes added to those of the caller. */
 function mapEntry(name: `dma_map_${"single" | "phys" | "resource"}`, adds = 0): CCallEntry {
   return mappingEntry(name, {
     before: (kernel, [, phys, size]) => void kernel.exact(phys + size, "address"),
@@ -36,7 +36,7 @@ function mapEntry(name: `dma_map_${"single" | "phys" | "resource"}`, adds = 0): 
   });
 }
 
-/** How many bits a mask has; it must be ones from the lowest up. */
+/** Number of bits of a mask, which must consist of ones from the lowest bit up. */
 function maskBits(kernel: CKernel, mask: number): number {
   if (mask >= 2 ** 63) return ALL_BITS;
   const bits = Math.round(Math.log2(mask + 1));
@@ -47,7 +47,7 @@ function maskBits(kernel: CKernel, mask: number): number {
 type Mask = "streaming" | "coherent";
 const BOTH_MASKS: readonly Mask[] = ["streaming", "coherent"];
 
-/** Devices with one mask for both purposes. */
+/** Devices with one mask for both streaming and coherent mappings. */
 class SharedMasks {
   readonly of = new Set<DmaDevice>();
 }
@@ -70,7 +70,7 @@ function setMasks(
   return 0;
 }
 
-/** What drivers ask, of which C needs no more than the answer. */
+/** Queries that only return a value to C. */
 const QUESTIONS = [
   "dma_mapping_error",
   "dma_need_unmap",
@@ -103,7 +103,7 @@ export const MAPPING_CALLS: readonly CCallEntry[] = [
   ),
   ...([["cpu", "Cpu"], ["device", "Device"]] as const).map(([owner, Owner]) =>
     kernelEntry(`dma_sync_single_for_${owner}`, (kernel, [device, dma, size, dir]) => {
-      // A range that is one for the device is synced where its parts are mapped.
+      // A range merged from several mappings is synced part by part.
       const parts = device.merged?.partsOf(dma, size) ?? [{ dma, sizeBytes: size }];
       for (const part of parts) {
         kernel.machine.dma[`dmaSyncSingleFor${Owner}`](device, part.dma, part.sizeBytes, dir);
@@ -140,7 +140,7 @@ export const MAPPING_CALLS: readonly CCallEntry[] = [
 /** @see rules/c-api.md 4 */
 export const TWO_STEP_CALLS: readonly CCallEntry[] = [
   kernelEntry("dma_iova_try_alloc", (kernel, [device, at, phys, size]) => {
-    // It is cleared first, whatever was there.
+    // The state is cleared first, whatever C's memory contains there.
     if (!kernel.memory.isOpen(at, 16)) throw kernel.crash("There is no dma_iova_state");
     kernel.usesMask(device);
     const state = kernel.state(at);

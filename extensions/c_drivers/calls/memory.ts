@@ -1,4 +1,4 @@
-/** The kernel's allocators, and where memory lies. @see rules/c-api.md 13 */
+/** The kernel's allocators, and address conversions. @see rules/c-api.md 13 */
 import { ZERO_SIZE } from "../c_addresses.ts";
 import type { PhysAddr } from "@dmalab/runtime";
 import { callEntries, type CArguments, type CCallEntry } from "../call_entry.ts";
@@ -9,10 +9,13 @@ import { CRequests } from "../c_requests.ts";
 import { CStubs } from "../c_stubs.ts";
 
 const POINTER_BYTES = 8;
-/** More pages than one call asks for. */
+/** Upper bound for the number of pages in one call. */
 const MAX_PAGES = 4096;
 
-/** The same bytes in a block of another size; the old block stays if no new one is free. */
+/**
+ * Copies a block's bytes into a block of another size and frees the old block, which stays if no
+ * memory is free.
+ */
 function resize(kernel: CKernel, ptr: number, sizeBytes: number, zeroed: boolean): number {
   const old = kernel.heap.blockAt(ptr);
   if (old === null) throw kernel.crash(`krealloc(${hex(ptr)}): not an allocated block`);
@@ -26,7 +29,7 @@ function resize(kernel: CKernel, ptr: number, sizeBytes: number, zeroed: boolean
   return block.at;
 }
 
-/** What allocates memory that a function frees. */
+/** The allocators for each function that frees memory. */
 const ALLOCATORS: Readonly<Record<FreeCall, string>> = {
   kfree: "kmalloc",
   vfree: "vmalloc",
@@ -36,7 +39,7 @@ const ALLOCATORS: Readonly<Record<FreeCall, string>> = {
 function free(kernel: CKernel, ptr: number, call: FreeCall): void {
   if (ptr === 0 || ptr === ZERO_SIZE || kernel.part(CStubs).frees(ptr)) return;
   const by = kernel.heap.blockAt(ptr)?.freedBy ?? call;
-  // kvfree() frees memory of all three.
+  // kvfree() frees memory of all allocators.
   if (by !== call && call !== "kvfree") {
     throw kernel.crash(`${call}() frees memory of ${ALLOCATORS[by]}(), which ${by}() must free`);
   }
@@ -48,19 +51,19 @@ function isVmalloc({ machine, memory }: CKernel, ptr: number): boolean {
   return phys !== NOWHERE && machine.areas.find(phys as PhysAddr, 1) === "vmalloc";
 }
 
-/** References of pages beyond the one that taking them gives, by where C finds the page. */
+/** References to pages in addition to the one from allocating them, by the page's address in C. */
 class PageReferences {
   readonly extra = new Map<number, number>();
 }
 
-/** The page that a reference counts for: of pages taken as one it is the first. */
+/** The page whose references are counted: for a compound page, its first page. */
 function firstOf(kernel: CKernel, page: number): number {
   const at = kernel.memory.pointerTo(kernel.pagePhys(page));
   const block = kernel.heap.find(at);
   return block !== null && block.compoundOrder > 0 ? block.at : at;
 }
 
-/** Drops a reference, and with the last one the memory. */
+/** Drops a reference; the last one frees the memory. */
 function putPage(kernel: CKernel, page: number): void {
   const at = firstOf(kernel, page);
   const { extra } = kernel.part(PageReferences);
@@ -70,7 +73,10 @@ function putPage(kernel: CKernel, page: number): void {
   else extra.set(at, more - 1);
 }
 
-/** Fills the slots of a list of pages that are empty. @returns How many from its start are full. */
+/**
+ * Allocates pages for the empty slots of an array. @returns The number of filled slots from its
+ * start.
+ */
 function fillPages(kernel: CKernel, gfp: number, count: number, listAt: number): number {
   kernel.maySleepBy(gfp);
   const { heap, memory } = kernel;
@@ -100,7 +106,7 @@ export const MEMORY_CALLS: Readonly<Record<"slab" | "mm", readonly CCallEntry[]>
         if (size === 0) return ZERO_SIZE;
         const zeroed = (gfp & GFP.ZERO) !== 0;
         const { heap } = kernel;
-        // An allocation that is too large for pages side by side.
+        // Too large for contiguous pages.
         if (size > KMALLOC_BYTES) return heap.takeVmalloc(size, zeroed, "kvfree")?.at ?? 0;
         return heap.take(size, zeroed, "kvfree")?.at ?? 0;
       },

@@ -1,8 +1,8 @@
 /**
- * Memory for a device that it reaches, but that its caches are not kept out of: it is handed over by
- * syncs, as a streaming mapping is.
+ * Non-coherent memory within a device's reach: ownership is passed by syncs, as for a streaming
+ * mapping.
  *
- * To the checker and in the log it is a mapping of a page that leaves the caches alone.
+ * For the checker and in the log it is a mapping of a page with the attribute to skip the CPU sync.
  *
  * @see rules/c-api.md 5 (dma_alloc_noncoherent, dma_alloc_pages)
  */
@@ -11,20 +11,20 @@ import { callEntries, type CArguments, type CCallEntry } from "../call_entry.ts"
 import { type CKernel, GFP, hex } from "../c_kernel.ts";
 import { MARK, NOWHERE } from "../c_memory.ts";
 
-/** What memory of this kind cannot be asked for with: where it lies the device decides. */
+/** Flags that are not allowed for this memory: the device determines its zone. */
 const REFUSED = GFP.ZONES | GFP.COMP;
 
-/** Such memory as C has it. */
+/** An allocation and its address in C. */
 interface CPageMemory extends PageMemory {
   readonly at: number;
 }
 
-/** By where C finds it. */
+/** Allocations by their address in C. */
 class PageMemories {
   readonly of = new Map<number, CPageMemory>();
 }
 
-/** @returns Null without memory that the device reaches, or without an address for it. */
+/** @returns Null without memory within the device's reach, or without a DMA address. */
 function alloc(kernel: CKernel, [dev, size, handle, dir, gfp]: CArguments): CPageMemory | null {
   kernel.maySleepBy(gfp);
   const device = kernel.device(dev);
@@ -60,7 +60,7 @@ function alloc(kernel: CKernel, [dev, size, handle, dir, gfp]: CArguments): CPag
   return made;
 }
 
-/** The checker compares the caller's arguments with its record. */
+/** Frees memory; the checker compares the caller's arguments with its record. */
 function free(kernel: CKernel, at: number, [dev, size, given, dma, dir]: CArguments): void {
   const { of } = kernel.part(PageMemories);
   const device = kernel.device(dev);

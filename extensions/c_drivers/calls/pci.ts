@@ -1,4 +1,4 @@
-/** Functions of PCI: their windows and vectors. @see rules/c-api.md 11 */
+/** PCI functions: their BARs and interrupt vectors. @see rules/c-api.md 11 */
 import type { Bar, PciFunction } from "@dmalab/devices";
 import { ERRNO, eventId, INJECTION } from "@dmalab/runtime";
 import { IO_BASE } from "../c_addresses.ts";
@@ -22,7 +22,7 @@ function barOf(kernel: CKernel, at: number, index: number): Bar | null {
   return functionOf(kernel, at).bars.find((bar) => bar.index === index) ?? null;
 }
 
-/** Where a BAR begins for drivers: a memory address, or a port; 0 without one. */
+/** The start of a BAR for drivers: a memory address, or a port; 0 for a missing BAR. */
 function startOf(kernel: CKernel, at: number, index: number): number {
   const bar = barOf(kernel, at, index);
   if (bar === null) return 0;
@@ -32,7 +32,7 @@ function startOf(kernel: CKernel, at: number, index: number): number {
 /** Bits of a resource. @see rules/c-api.md 11 */
 const RESOURCE = { IO: 0x100, MEM: 0x200, PREFETCH: 0x2000, MEM_64: 0x10_0000 } as const;
 
-/** The kind of a BAR, as in `pci_resource_flags`. */
+/** The flags of a BAR, as in `pci_resource_flags`. */
 export function barFlags(kernel: CKernel, at: number, index: number): number {
   const { kind = "mem32", prefetchable = false } = barOf(kernel, at, index) ?? {};
   if (kind === "io") return RESOURCE.IO;
@@ -41,10 +41,11 @@ export function barFlags(kernel: CKernel, at: number, index: number): number {
 }
 
 /**
- * A property of a device's node by its number: its name as a text of C, its value behind that.
+ * A property of a device's node by its index: the address of its name as a text, followed by its
+ * value.
  *
- * @param length Where the value's length goes.
- * @returns 0 where there are not so many.
+ * @param length Address at which the value's length is written.
+ * @returns 0 if there are fewer properties.
  */
 export function propertyOf(kernel: CKernel, at: number, index: number, length: number): number {
   const [name, value] = [...functionOf(kernel, at).properties][index] ?? [];
@@ -58,7 +59,10 @@ export function propertyOf(kernel: CKernel, at: number, index: number, length: n
   return room;
 }
 
-/** @returns 0, or -ENODEV for a function that was removed. */
+/**
+ * Enables a device. @returns 0, or a negative errno: -ENODEV for a removed function, or an injected
+ * one.
+ */
 export function enableDevice(kernel: CKernel, pdev: number): number {
   kernel.maySleep();
   if (!functionOf(kernel, pdev).present) return -ERRNO.ENODEV;
@@ -66,8 +70,8 @@ export function enableDevice(kernel: CKernel, pdev: number): number {
 }
 
 /**
- * Switches bus mastering of a device on or off. Before a driver first switches it on, a device can do DMA as well:
- * nothing checks that time.
+ * Switches bus mastering of a device on or off. Before a driver first switches it on, the device can already do
+ * DMA: this is not checked.
  */
 export function setMaster(kernel: CKernel, pdev: number, on: boolean): void {
   const device = kernel.device(pdev);
@@ -81,7 +85,7 @@ export function setMaster(kernel: CKernel, pdev: number, on: boolean): void {
   events.context.leaveDevice(outer);
 }
 
-/** The address of a window for C; 0 without a window. */
+/** Maps a BAR. @returns Its address in C; 0 if there is no such BAR. */
 export function mapBar(kernel: CKernel, pdev: number, bar: number): number {
   kernel.maySleep();
   const window = barOf(kernel, pdev, bar);
@@ -90,12 +94,12 @@ export function mapBar(kernel: CKernel, pdev: number, bar: number): number {
     : IO_BASE + window.basePhys;
 }
 
-/** Whether what was claimed is a function's, all of it or one window. */
+/** Whether a claim belongs to a function: for all of its BARs, or for one. */
 function isOf(claimed: string, name: string): boolean {
   return claimed === name || claimed.startsWith(`${name} `);
 }
 
-/** Claims one window. @returns What frees it, or null where it is claimed already. */
+/** Claims one BAR. @returns The function that releases it, or null if it is already claimed. */
 export function claimBar(kernel: CKernel, pdev: number, bar: number): (() => void) | null {
   const { name } = functionOf(kernel, pdev);
   const own = `${name} ${bar}`;
@@ -108,7 +112,7 @@ export function claimBar(kernel: CKernel, pdev: number, bar: number): (() => voi
   };
 }
 
-/** Releases what was claimed of all BARs at once. */
+/** Releases the claims of all BARs. */
 export function giveRegionsBack(kernel: CKernel, pdev: number): void {
   kernel.regionsOf.delete(functionOf(kernel, pdev).name);
 }

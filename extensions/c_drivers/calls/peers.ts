@@ -1,4 +1,4 @@
-/** Memory of peers. @see rules/c-api.md 9, trap 8 */
+/** Peer-to-peer memory. @see rules/c-api.md 9, trap 8 */
 import { callEntries, type CArguments, type CCallEntry } from "../call_entry.ts";
 import { type CKernel, hex } from "../c_kernel.ts";
 import { CPeers, MAP_STATE, mapTypeNumber } from "../c_peers.ts";
@@ -8,7 +8,7 @@ import { since72 } from "./mapping.ts";
 /** More than any topology has. */
 const MAX_CLIENTS = 256;
 
-/** The functions that a row of `struct device *` means. */
+/** The PCI functions of an array of `struct device *`. */
 function clientsAt(kernel: CKernel, at: number, count: number) {
   if (!(count >= 0 && count <= MAX_CLIENTS && kernel.memory.isOpen(at, 8 * count))) {
     throw kernel.crash(`No array of ${count} devices at ${hex(at)}`);

@@ -19,11 +19,14 @@ import { kernelEntry } from "../kernel_entry.ts";
 import { entriesOf, LINK_END, SG } from "./lists.ts";
 import { showState, stateAsItIs, stateAt } from "../c_iova_state.ts";
 
-/** Where the members of `struct blk_dma_iter` lie; `extensions/c_drivers/include/linux/blk-mq-dma.h` has the same. */
+/**
+ * Offsets of the members of `struct blk_dma_iter`, equal to those in
+ * `extensions/c_drivers/include/linux/blk-mq-dma.h`.
+ */
 export const DMA_ITER = { addr: 0, len: 8, p2pdma: 16, status: 32, dmalab_iter: 40 } as const;
 const DMA_ITER_BYTES = 48;
 
-/** Works on a request: the events of the work are the request's. */
+/** Runs a step for a request; the events of the step are attributed to the request. */
 function forRequest<T>(
   kernel: CKernel,
   at: number,
@@ -39,7 +42,7 @@ function forRequest<T>(
   }
 }
 
-/** Tells C what a step gave. */
+/** Writes the result of a step into C's memory. */
 function showIter(kernel: CKernel, at: number, iter: BlkDmaIter): void {
   const { memory } = kernel;
   memory.putAddress(at + DMA_ITER.addr, iter.addr);
@@ -49,7 +52,7 @@ function showIter(kernel: CKernel, at: number, iter: BlkDmaIter): void {
   kernel.part(CPeers).putState(at + DMA_ITER.p2pdma, provider, iter.kind);
 }
 
-/** The memory that a step has mapped is the device's. */
+/** Records that the device owns the memory that a step has mapped. */
 function lend(
   kernel: CKernel,
   device: DmaDevice,
@@ -61,7 +64,7 @@ function lend(
   kernel.lent.add(device, addr, phys, lengthBytes, opDirection(request.op));
 }
 
-/** All of a request has become one range. */
+/** Records that the device owns all memory of a request, which is mapped as one IOVA range. */
 function lendAll(
   kernel: CKernel,
   device: DmaDevice,
@@ -86,7 +89,8 @@ function starting(isMetadata: boolean) {
       const state = stateAsItIs(kernel, stateAddress);
       const { addr, sizeBytes } = state;
       const started = blk.start(request, device, state, iter, isMetadata);
-      // A state that was not written stays as the driver left it, which may be no state at all.
+      // A state that was not written is left in C's memory as the driver left it: it may not be a
+      // state at all.
       if (state.addr !== addr || state.sizeBytes !== sizeBytes) {
         showState(kernel, stateAddress, state);
       }
@@ -120,7 +124,10 @@ function stepping(isMetadata: boolean) {
   };
 }
 
-/** Fills a list with a request's memory; gives how many entries it took. @see rules/block.md 2.1 */
+/**
+ * Fills a scatterlist with a request's memory. @returns The number of entries used. @see
+ * rules/block.md 2.1
+ */
 function fillList(kernel: CKernel, [req, at]: CArguments): number {
   const segments = kernel.part(CRequests).requestAt(req).segments();
   const { memory } = kernel;

@@ -1,4 +1,7 @@
-/** Memory that the CPU and a device share, with attributes. @see rules/c-api.md 5, rules/dma.md 1.5 */
+/**
+ * Coherent memory, shared by the CPU and a device, with attributes. @see rules/c-api.md 5,
+ * rules/dma.md 1.5
+ */
 import {
   ATTRIBUTE_PREFIX,
   attributeWords,
@@ -14,7 +17,7 @@ import { MARK, NOWHERE } from "../c_memory.ts";
 
 const { NO_KERNEL_MAPPING } = DMA_ATTR;
 
-/** What says something of an allocation. The others are about a mapping of memory that there is. */
+/** Attributes that apply to allocations. The others apply to mappings of existing memory. */
 const OF_ALLOCATIONS = NO_KERNEL_MAPPING | DMA_ATTR.WEAK_ORDERING | DMA_ATTR.WRITE_COMBINE |
   DMA_ATTR.FORCE_CONTIGUOUS | DMA_ATTR.ALLOC_SINGLE_PAGES | DMA_ATTR.NO_WARN | DMA_ATTR.PRIVILEGED;
 
@@ -27,7 +30,7 @@ function checkAttributes(kernel: CKernel, attrs: number): void {
   throw kernel.crash(`${name} is not an attribute of an allocation`);
 }
 
-/** @returns Its address for C; 0 without memory. */
+/** Allocates coherent memory. @returns Its address in C; 0 without memory. */
 export function allocShared(
   kernel: CKernel,
   device: DmaDevice,
@@ -67,7 +70,7 @@ export function allocShared(
   return row;
 }
 
-/** Frees it, with what `allocShared` was given and has given. */
+/** Frees coherent memory, by the arguments of `allocShared` and its results. */
 export function freeShared(
   kernel: CKernel,
   device: DmaDevice,
@@ -96,7 +99,7 @@ export function freeShared(
   kernel.memory.close(at, pages.length * pageSizeBytes, MARK.FREED);
 }
 
-/** Why C may not touch an address of shared memory, as the rest of a sentence; null where it may. */
+/** Why C may not access an address in coherent memory, as the end of a sentence; null if it may. */
 export function unmappedText(kernel: CKernel, at: number): string | null {
   for (const { at: first, memory } of kernel.coherent.values()) {
     const { attrs, dma, pageSizeBytes, pages, sizeBytes } = memory;

@@ -4,7 +4,7 @@ import type { Compiled } from "./clang.ts";
 
 const FOLDER = "c";
 
-/** Reads the module stored under a key; null where none is stored or its hash differs. */
+/** Reads the module stored under a key; null if there is no module or its hash differs. */
 export async function keptModule(key: string): Promise<Compiled | null> {
   const content = await keptBytes(FOLDER, key);
   if (content === null) return null;
@@ -13,7 +13,7 @@ export async function keptModule(key: string): Promise<Compiled | null> {
   return { module: content.slice(saidEnd + 1), said };
 }
 
-/** Stores a module and the compiler's messages; returns what {@linkcode keepBytes} does. */
+/** Stores a module and the compiler's messages. @returns The result of {@linkcode keepBytes}. */
 export function cacheModule(
   key: string,
   module: Uint8Array,

@@ -1,6 +1,6 @@
 /**
- * The C compiler: clang as a WebAssembly module, in a separate process. This file has its arguments and
- * starts the process.
+ * The C compiler: clang as a WebAssembly module, in a separate process. This file contains its
+ * arguments and starts the process.
  */
 import { fileURLToPath } from "node:url";
 import {
@@ -26,56 +26,57 @@ import {
 } from "@dmalab/cli";
 import { shellWord, shortPath } from "@dmalab/cli/extend";
 
-/** By the clock no driver takes so long, with the download of the compiler. */
+/** No driver takes longer than this in wall-clock time, including the download of the compiler. */
 export const MAX_MS = 300_000;
 export const LATE = `The C compiler was stopped after ${MAX_MS / 1000} s`;
 /** The most memory that the compiler's process takes, in bytes. */
 export const COMPILER_BYTES = 2 ** 30;
 /**
- * The part of these bytes that the process takes besides clang's own memory: by measurement up to
- * 350 MiB.
+ * The part of these bytes that the process needs besides clang's own memory; measured: up to 350
+ * MiB.
  */
 const PROCESS_BYTES = 384 * 2 ** 20;
 const WASM_PAGE_BYTES = 2 ** 16;
 
 export interface Compiled {
-  /** Null when the text is wrong. */
+  /** Null if the C text has errors. */
   readonly module: Uint8Array<ArrayBuffer> | null;
   readonly said: string;
 }
 
-/** Loops count with the variables of the source, so that a debugger sees them. */
+/** Keeps loop variables as in the source, so that a debugger can show them. */
 export const KEEP_COUNTERS: readonly string[] = ["-mllvm", "-disable-lsr"];
 
 /**
- * Accesses that the sanitizer would check by a shadow that does not exist; the lab's own code
- * checks them.
+ * Accesses that the sanitizer must not instrument: its shadow memory does not exist here, and the
+ * lab's own code checks them.
  */
 const ACCESSES = ["reads", "writes", "atomics", "byval"];
 
 /**
- * Arguments for the checks of the compiled code: they need places, guarded stacks, and room behind
- * static variables.
+ * Arguments for the checks of compiled code, which need line information, guarded stacks, and gaps
+ * after static variables.
  */
 export const CHECKABLE: readonly string[] = [
-  // Lines, types and variables, which are kept to the ends of their scopes.
+  // Lines, types and variables. Variables are kept alive up to the ends of their scopes.
   "-gdwarf-4",
   "-fextend-variable-liveness",
   ...KEEP_COUNTERS,
   "-fvisibility=default",
-  // Behind the arrays of a function lies a word that is compared when it returns.
+  // Puts a canary after the arrays of a function, which is compared when the function returns.
   "-fstack-protector-all",
-  // Behind each static variable lies room that must not be touched.
+  // Puts an inaccessible gap after each static variable.
   "-Xclang",
   "-fsanitize=kernel-address",
-  // The package's clang has assertions, and checks its own intermediate code after each stage.
+  // Skips the verifier: the package's clang is built with assertions, and would verify its
+  // intermediate code after each stage.
   "-Xclang",
   "-disable-llvm-verifier",
   ...["globals=1", "stack=0", ...ACCESSES.map((what) => `instrument-${what}=0`)]
     .flatMap((option) => ["-mllvm", `-asan-${option}`]),
 ];
 
-/** The machine that drivers are compiled for. */
+/** The target for which drivers are compiled. */
 export const TARGET: readonly string[] = [
   "--target=wasm64",
   "-mbulk-memory",
@@ -101,11 +102,11 @@ export const COMPILING: readonly string[] = [
   "-Werror=date-time",
   "-isystem",
   "include",
-  // A header that is included by two paths is compiled by the first one.
+  // A header that is included by two paths is found by the first one.
   "-iquote",
   ".",
   ...CHECKABLE,
-  // Addresses by which the support file checks accesses.
+  // Addresses that the support file needs for the checks.
   `-DDMALAB_SHADOW_AT=${SHADOW_AT}UL`,
   `-DDMALAB_FUEL_AT=${FUEL_AT}UL`,
   `-DDMALAB_CALL_AT=${CALL_AT}UL`,
@@ -115,7 +116,7 @@ export const COMPILING: readonly string[] = [
   `-DDMALAB_BLOCKS_AT=${BLOCKS_AT}UL`,
   `-DDMALAB_STACK_END=${NULL_BYTES}UL`,
   `-DDMALAB_STACK_TOP=${STACK_BYTES}UL`,
-  // A frame that no stack of a kernel has room for.
+  // Warns of a stack frame larger than a kernel stack.
   `-Wframe-larger-than=${KERNEL_STACK_BYTES}`,
 ];
 
@@ -130,31 +131,32 @@ export const LINKING: readonly string[] = [
   "-Wl,--export-dynamic",
   "-Wl,--export=__stack_pointer",
   "-Wl,--export=__wasm_call_ctors",
-  // Handlers of interrupts are called by their pointers.
+  // Needed for calls by pointer, such as of interrupt handlers.
   "-Wl,--export-table",
   "-Wl,--error-limit=50",
-  // A name of two types is one: the linker would choose between them.
+  // A symbol that is declared with two types is an error: otherwise the linker would choose one of
+  // them.
   "-Wl,--fatal-warnings",
 ];
 
-/** What all drivers are compiled with: a part of their keys. */
+/** The arguments for all drivers: they are part of the cache keys. */
 export const ARGUMENTS: readonly (readonly string[])[] = [COMPILING, LINKING];
 
 export interface CompileJob {
-  /** Path of its source. */
+  /** Path of the driver's source. */
   readonly source: string;
-  /** Path of the support file that is linked with it. */
+  /** Path of the support file, which is linked with the driver. */
   readonly support: string;
   /** Further arguments for this driver. */
   readonly more?: readonly string[];
-  /** All texts by their paths; the headers lie in `extensions/c_drivers/include/`. */
+  /** All texts by their paths, including headers of `extensions/c_drivers/include/`. */
   readonly files: Readonly<Record<string, string>>;
 }
 
 /** Why the compiler could not be started, and what to do. */
 export type NoCompiler = Omit<NotCompiled, "module">;
 
-/** Why nothing in C can be run here, compiled or not; null where it can. */
+/** Why C code cannot run here at all, compiled or not; null if it can. */
 export function noDrivers(): NoCompiler | null {
   if (areHeadersReadable()) return null;
   return {
@@ -164,7 +166,7 @@ export function noDrivers(): NoCompiler | null {
   };
 }
 
-/** Why the compiler's process may not be started; null where it may. */
+/** Why the compiler's process may not be started; null if it may. */
 export function noProcess(): NoCompiler | null {
   const { state } = host.permissions.querySync({ name: "run", command: host.execPath() });
   if (state === "granted") return null;
@@ -175,10 +177,10 @@ export function noProcess(): NoCompiler | null {
   };
 }
 
-/** Files that `deno test` takes for tests without being named. */
+/** Files that `deno test` recognises as tests by their name. */
 const TEST_FILE = /(?:^|[/._])test\.m?[jt]sx?$/;
 
-/** The command line of this process, with what compiling needs, and what keeps what was compiled. */
+/** The command line of this process with the permissions needed for compiling and for the cache. */
 function startAgain(): string {
   const { args, mainModule } = host;
   const path = mainModule.startsWith("file:")
@@ -189,9 +191,9 @@ function startAgain(): string {
 }
 
 /**
- * A compiler that runs for a second or two ends before optimised code of it pays; and then nothing has to
- * count its calls, which optimising needs, and which takes a tenth of the time. After some forty files of a
- * tree it does pay: 88 files take 129 s of processor time instead of 151 s.
+ * The compiler's process usually runs for a second or two, too short for optimised code to pay off; and
+ * without optimisation V8 need not count calls, which takes a tenth of the time. From some forty files of a
+ * tree on, optimisation pays off: 88 files take 129 s of processor time instead of 151 s.
  */
 const FOR_FEW = "--liftoff-only";
 const V8_FLAGS = [
@@ -201,7 +203,7 @@ const V8_FLAGS = [
   "--expose-gc",
 ];
 
-/** Starts the compiler's process. @param forMany It will compile dozens of files. */
+/** Starts the compiler's process. @param forMany Dozens of files will be compiled. */
 export function startCompiler(forMany = false): Deno.ChildProcess {
   return new host.Command(host.execPath(), {
     args: [
@@ -225,10 +227,10 @@ export const DOWNLOAD = "the first use downloads it: 27 MB from the npm registry
 export const LARGE = "the file may be very large, or the host short of memory";
 export const KEPT = `${LARGE}; files that were compiled before stay in the cache`;
 
-/** The limit at which the process ended a job. */
+/** The limit that ended a job. */
 export type Stopped = "time" | "memory";
 
-/** As a sentence without its end. */
+/** A message without its full stop. */
 export function stoppedText(stopped: Stopped, timeMs: number): string {
   return stopped === "time"
     ? `The C compiler was stopped after ${
@@ -237,10 +239,13 @@ export function stoppedText(stopped: Stopped, timeMs: number): string {
     : `The C compiler was stopped at ${formatSize(COMPILER_BYTES)} of memory`;
 }
 
-/** Between two lines of progress without a terminal. */
+/** Least time between two progress lines without a terminal. */
 const PROGRESS_MS = 2000;
 
-/** Prints lines for a user who waits: each one at a terminal, and elsewhere one every two seconds, the first at once. */
+/**
+ * Returns a function that prints progress lines: at a terminal every line, and elsewhere one every two seconds,
+ * beginning with the first.
+ */
 export function printProgress(): (line: string) => void {
   let nextMs = 0;
   return (line) => {
@@ -250,12 +255,12 @@ export function printProgress(): (line: string) => void {
   };
 }
 
-/** Prints a line for a user who waits at a terminal. */
+/** Prints a line if the standard error is a terminal. */
 export function printAtTerminal(line: string): void {
   if (host.stderr.isTerminal()) host.stderr.writeSync(new TextEncoder().encode(`${line}\n`));
 }
 
-/** Complete lines of a stream. */
+/** The complete lines of a stream. */
 export async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
   const parts: string[] = [];
   const decoder = new TextDecoder();

@@ -1,4 +1,4 @@
-/** Compiles drivers that no kernel tree has, by {@linkcode CompilerService}. */
+/** Compiles drivers that do not use a kernel tree, by {@linkcode CompilerService}. */
 import { keepBytes, keptBytes } from "@dmalab/cli";
 import { STATIC_BYTES } from "../c_addresses.ts";
 import { DEFAULT_LIMITS } from "@dmalab/lang/values";
@@ -17,10 +17,10 @@ import {
 } from "./clang.ts";
 import { type CompilerEnd, compilerService } from "./compiler_service.ts";
 
-/** Kept in the cache once the compiler has begun a file: then it is downloaded. */
+/** Cache key that is set once the compiler has begun a file: it has been downloaded. */
 const BEGUN = "compiler-begun";
 
-/** So long may the compiler take to start before that is said. */
+/** If the compiler takes longer than this to start, a message says so. */
 const START_MS = 3000;
 
 /** Called for each driver when it is compiled, in the order of the jobs. */
@@ -29,8 +29,8 @@ export type Take = (job: number, made: Compiled) => void | Promise<void>;
 /**
  * Compiles some drivers.
  *
- * @param timeMs Processor time of each.
- * @returns Why no more of them could be compiled; null where all were.
+ * @param timeMs Processor time limit for each.
+ * @returns Why not all of them could be compiled; null if all were.
  */
 export async function compileC(
   jobs: readonly CompileJob[],
@@ -40,7 +40,7 @@ export async function compileC(
 ): Promise<NoCompiler | null> {
   const print = printProgress();
   for (const [index, job] of jobs.entries()) {
-    // Only a download takes so long before the first file begins.
+    // Only a download can take this long before the first file begins.
     const starting = service.pid === null
       ? setTimeout(async () => {
         const isKnown = await keptBytes("c", BEGUN) !== null;

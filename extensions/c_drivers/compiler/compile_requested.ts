@@ -1,8 +1,8 @@
 /**
- * Compiles what is wanted of C, or takes it from the cache.
+ * Compiles the requested C sources, or reads the modules from the cache.
  *
- * What is kept is known by the hash of all that it was made from: the text, the headers that it
- * includes, ours, the arguments, and the compiler's version.
+ * A module's key in the cache is the hash of everything that it was made from: the text, the
+ * headers that it includes, dmalab's own headers, the arguments, and the compiler's version.
  */
 import { maxOf } from "@dmalab/runtime/basics";
 import { resolveKernel } from "@dmalab/runtime/kernels";
@@ -30,12 +30,12 @@ import { saidDiagnostics } from "./said_diagnostics.ts";
 import { dirname, join } from "@dmalab/cli/extend";
 
 const INCLUDE = "include";
-/** Headers of a driver's own, of which there may be many but not without end. */
+/** Bound for a driver's own headers. */
 const MAX_SOURCES = 200;
 const UP = /(["/]|^)\.\.(?=\/)/g;
 const LOCAL_INCLUDE = /^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"/gm;
 
-/** The input for a wanted driver. */
+/** The input for compiling one requested driver. */
 interface Recipe {
   readonly wanted: CompileRequest;
   readonly loader: WantingLoader;
@@ -43,11 +43,11 @@ interface Recipe {
   readonly refused: Sources["refused"];
   readonly target: CTarget;
   readonly job: CompileJob;
-  /** The hash of all that. */
+  /** The hash of all of it. */
   readonly key: string;
 }
 
-/** Compiles everything that loaders were asked for and do not have. */
+/** Compiles everything that was requested from the loaders and that they lack. */
 export async function compileRequested(loaders: readonly WantingLoader[]): Promise<void> {
   try {
     await compileAll(loaders);
@@ -79,7 +79,7 @@ async function compileAll(loaders: readonly WantingLoader[]): Promise<void> {
       else loader.shelf.put(wanted, await compileWithTree(wanted, withTree, clang));
     }
   }
-  // Scenarios of one driver want the same module.
+  // Several scenarios may request the same module.
   const missing: Recipe[][] = [];
   for (const [key, same] of Map.groupBy(recipes, ({ key }) => key)) {
     const kept = await keptModule(key);
@@ -92,7 +92,7 @@ async function compileAll(loaders: readonly WantingLoader[]): Promise<void> {
   const stopped = await compileC(missing.map(([recipe]) => recipe!.job), async (index, made) => {
     const same = missing[index]!;
     left.delete(same);
-    // At once, because a later step may fail.
+    // Stored at once, because a later step may fail.
     if (made.module !== null) whyNotKept = await cacheModule(same[0]!.key, made.module, made.said);
     for (const recipe of same) putMade(recipe, made);
   }, timeMs);
@@ -131,14 +131,17 @@ function putMade({ loader, refused, sources, target, wanted }: Recipe, made: Com
   loader.shelf.put(wanted, moduleOf(made, source, sources, diagnostics));
 }
 
-/** A source with its headers, by the names that the compiler knows. */
+/** A source with its headers, by their names for the compiler. */
 interface Sources {
   readonly files: ReadonlyMap<string, SourceFile>;
-  /** Why a header is not among them, by its name in the text that is compiled. */
+  /** Why a header could not be loaded, by its name in the compiled text. */
   readonly refused: ReadonlyMap<string, LoadError>;
 }
 
-/** A source and the headers that it includes. A header by two paths has two names. */
+/**
+ * Collects a source and the headers that it includes. A header that is included by two paths has
+ * two names.
+ */
 function sourcesFrom(main: SourceFile, loader: WantingLoader): Sources {
   const files = new Map<string, SourceFile>();
   const refused = new Map<string, LoadError>();
@@ -148,7 +151,7 @@ function sourcesFrom(main: SourceFile, loader: WantingLoader): Sources {
     for (const [, written] of source.text.matchAll(LOCAL_INCLUDE)) {
       const header = misnamed(written!, C_FILE) ??
         (files.size < MAX_SOURCES ? loader.load(written!, source) : tooMany(written!));
-      // No error yet: a condition may exclude the line.
+      // Not an error yet: the include may be excluded by a condition.
       if (header instanceof LoadError) refused.set(withoutUps(written!), header);
       else add(join(dirname(name), withoutUps(written!)), header);
     }
@@ -163,13 +166,14 @@ function tooMany(path: string): LoadError {
 }
 
 /**
- * The compiler's own file system ignores `..`: a folder with a name of the same length replaces it.
+ * Replaces each `..` in a path by a folder name of the same length: the compiler's own file system
+ * ignores `..`.
  */
 function withoutUps(path: string): string {
   return path.replaceAll(UP, "$1^^");
 }
 
-/** The texts as they are compiled: a header that has two names includes itself by the first one. */
+/** The texts to compile. If a header has two names, the text of the second name includes the first. */
 function compiledTexts(sources: ReadonlyMap<string, SourceFile>): Record<string, string> {
   const firstNames = new Map<SourceFile, string>();
   const texts: Record<string, string> = {};

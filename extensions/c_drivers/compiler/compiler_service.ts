@@ -1,36 +1,37 @@
 /**
- * The compiler's process, which stays: its start takes longer than compiling most files. One process serves
- * all orders of this thread, one after the other, each in a new instance of clang. It ends with this process,
- * also when this process is killed: its standard input ends.
+ * Manages the compiler's process, which is kept: starting it takes longer than compiling most files. One
+ * process executes all orders of this thread one after the other, each in a new instance of clang. It ends
+ * with this process, even when this process is killed, because its standard input ends.
  */
 import { host } from "@dmalab/cli";
 import { type Compiled, linesOf, MAX_MS, noProcess, startCompiler, type Stopped } from "./clang.ts";
 import type { NoCompiler } from "./clang.ts";
 import { PrecompiledHeaders } from "./precompiled.ts";
 
-/** An idle process takes some 350 MiB. */
+/** Time after which an idle process is ended: it takes some 350 MiB. */
 const IDLE_MS = 10 * 60_000;
 
-/** One compilation for the compiler's process. */
+/** An order for the compiler's process. */
 export interface CompilerOrder {
   /** Processor time. */
   readonly timeMs: number;
   /**
-   * The order as the process reads it.
-   * @param sent Files that the process has, by their paths. The order adds the files that it sends.
+   * Makes the order's JSON body.
+   * @param sent Files that the process already has, by their paths. The function adds the files
+   *   that it sends.
    */
   readonly body: (sent: Map<string, string | Uint8Array>) => object;
-  /** Called when the process begins: for a second time where a new process has to begin again. */
+  /** Called when the process begins the order; called again if a new process has to repeat it. */
   readonly onBegin?: () => void;
 }
 
-/** Why an order was not done. */
+/** Why an order was not executed. */
 export interface CompilerEnd {
   /** Whether the process had begun the order. */
   readonly isBegun: boolean;
-  /** The limit at which the process ended itself. */
+  /** The limit at which the process ended itself, or null. */
   readonly stopped: Stopped | null;
-  /** It was killed, because it did not answer in {@linkcode MAX_MS}. */
+  /** The process was killed, because it did not answer within {@linkcode MAX_MS}. */
   readonly isLate: boolean;
   /** How the process ended: "ends with 1", "was ended by SIGKILL". */
   readonly end: string;
@@ -38,14 +39,14 @@ export interface CompilerEnd {
   readonly line: string | null;
 }
 
-/** The answers of the process: that it begins, and then its result, or why it ends. */
+/** A message from the process: that it has begun, and then its result, or why it ends. */
 interface Answer {
   readonly begun?: true;
   readonly stopped?: Stopped;
   readonly made?: { readonly module: string | null; readonly said: string };
 }
 
-/** The exit code of a process that SIGINT ended while it compiled. */
+/** Exit code of a process that SIGINT ended while it compiled. */
 const INTERRUPTED = 130;
 
 interface RunningCompiler {
@@ -54,16 +55,16 @@ interface RunningCompiler {
   readonly answers: AsyncGenerator<string>;
   readonly errors: Promise<string | null>;
   readonly sent: Map<string, string | Uint8Array>;
-  /** It has done an order. */
+  /** Whether it has executed an order. */
   isWarm: boolean;
 }
 
-/** Starts the compiler's process when there is an order, and again after it has ended. */
+/** Starts the compiler's process at the first order, and again after it has ended. */
 export class CompilerService {
-  /** Of all runs of this thread: each scenario and each tree has the same headers. */
+  /** Shared by all runs of this thread: scenarios and trees often have the same headers. */
   readonly precompiled = new PrecompiledHeaders();
   #running: RunningCompiler | null = null;
-  /** Why the last process ended before its time; null where it did not. */
+  /** Why the last process ended unexpectedly; null if it did not. */
   #ended: string | null = null;
   #expectsMany = false;
   #last: Promise<unknown> = Promise.resolve();
@@ -71,8 +72,8 @@ export class CompilerService {
 
   /**
    * @param start Starts a process.
-   * @param maxMs By the clock, for each order.
-   * @param tell Gets a line when a process is started in place of one that has ended.
+   * @param maxMs Wall-clock limit for each order.
+   * @param tell Receives a line when a process replaces one that has ended.
    */
   constructor(
     private readonly start: (forMany: boolean) => Deno.ChildProcess = startCompiler,
@@ -80,24 +81,24 @@ export class CompilerService {
     private readonly tell: (line: string) => void = printLine,
   ) {}
 
-  /** Process id of the compiler; null where none runs. */
+  /** Process id of the compiler; null if no process is running. */
   get pid(): number | null {
     return this.#running?.child.pid ?? null;
   }
 
-  /** Dozens of files follow, as of a tree of which nothing is in the cache: for the next start of a process. */
+  /** Announces dozens of files, as for a tree without cached objects; affects the next start of a process. */
   expectMany(): void {
     this.#expectsMany = true;
   }
 
-  /** Compiles something when all earlier orders are done. */
+  /** Executes an order after all earlier orders. */
   request(order: CompilerOrder): Promise<Compiled | CompilerEnd | NoCompiler> {
     const answer = this.#last.then(() => this.#serve(order));
     this.#last = answer.catch(() => {});
     return answer;
   }
 
-  /** Ends the process when its orders are done; the next order starts another one. */
+  /** Ends the process after its orders; the next order starts another one. */
   close(): Promise<void> {
     const closed = this.#last.then(() => this.#close());
     this.#last = closed.catch(() => {});
@@ -114,7 +115,7 @@ export class CompilerService {
       const result = await this.#ask(running, order);
       if (!("isBegun" in result)) {
         running.isWarm = true;
-        // An idle process keeps no program from ending.
+        // An idle process must not keep this program running.
         running.child.unref();
         const idle = setTimeout(() => void this.close(), IDLE_MS);
         host.unrefTimer(idle);
@@ -123,7 +124,8 @@ export class CompilerService {
       }
       this.#running = null;
       this.#ended = reasonOf(result);
-      // Memory of earlier files may have counted: the file is tried once more, in a new process.
+      // After a memory limit, memory of earlier files may have been the cause: the file is repeated
+      // once in a new process.
       const isBlameless = !result.isBegun || result.stopped === "memory";
       if (!isWarm || !isBlameless || result.isLate) return result;
     }
@@ -138,7 +140,7 @@ export class CompilerService {
       child.kill("SIGKILL");
     }, this.maxMs);
     const body = { ...order.body(sent), timeMs: order.timeMs };
-    // A process that ends before it has read all says why itself.
+    // Write errors are ignored: a process that ends early reports the reason itself.
     writer.write(new TextEncoder().encode(`${JSON.stringify(body)}\n`)).catch(() => {});
     let isBegun = false;
     let stopped: Stopped | null = null;
@@ -194,7 +196,7 @@ export class CompilerService {
   }
 }
 
-/** Why a process ended, as the beginning of the line about its successor. */
+/** Why a process ended, as the beginning of the message about its replacement. */
 function reasonOf({ end, isLate, stopped }: CompilerEnd): string {
   if (stopped !== null) return `The C compiler was stopped at its limit of ${stopped}`;
   return isLate ? "The C compiler did not answer" : `The C compiler ${end}`;
@@ -204,7 +206,7 @@ export function printLine(line: string): void {
   host.stderr.writeSync(new TextEncoder().encode(`${line}\n`));
 }
 
-/** Reads a stream to its end; null where it has no text. */
+/** Reads a stream to its end. @returns Its first line; null if it is empty. */
 async function firstLine(stream: ReadableStream<Uint8Array>): Promise<string | null> {
   let text = "";
   const decoder = new TextDecoder();

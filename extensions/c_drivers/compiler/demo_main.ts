@@ -1,6 +1,6 @@
 /**
- * `deno task demo-c`: compiles the driver of `extensions/c_drivers/drivers/nic/`, fails everything in it that can fail, one
- * after the other, and does the same with a bug that is planted in its error path.
+ * `deno task demo-c`: compiles the driver of `extensions/c_drivers/drivers/nic/`, makes each of its fallible calls fail in
+ * turn, and repeats this with a bug planted in its error path.
  */
 import { runProgramWith } from "@dmalab/lang/run";
 import { painter } from "@dmalab/lang/text";

@@ -1,4 +1,7 @@
-/** The compiler's output as a driver of the language; or the reason why its code must not run. */
+/**
+ * Makes a driver of the language from the compiler's output, or gives the reason why its code must
+ * not run.
+ */
 import type { OfTree } from "../tree/of_tree.ts";
 import { makeCModule } from "../c_module.ts";
 import { RefusedCode } from "../code_checks.ts";
@@ -7,7 +10,7 @@ import type { SourceFile } from "@dmalab/lang";
 import type { CompiledC } from "@dmalab/lang/values";
 import type { Compiled } from "./clang.ts";
 
-/** @param ofTree Of a driver that was compiled with a kernel tree. */
+/** @param ofTree For a driver that was compiled with a kernel tree. */
 export function moduleOf(
   { module }: Compiled,
   source: SourceFile,

@@ -1,4 +1,7 @@
-/** A scenario with a driver in C that a patch has changed: in memory, the files stay as they are. */
+/**
+ * Loads a scenario with a patched driver in C. Patches are applied in memory, and the files stay
+ * unchanged.
+ */
 import { addAll } from "@dmalab/runtime/basics";
 import { loadProgram, SourceFile } from "@dmalab/lang";
 import type { LoadResult } from "@dmalab/lang/run";
@@ -8,8 +11,8 @@ import { compileRequested } from "./compile_requested.ts";
 const HUNK = /^@@ -(\d+)(?:,\d+)? \+\d+(?:,\d+)? @@/;
 
 /**
- * Applies a patch of one file, as `diff -u` writes it.
- * @throws {RangeError} When the text is not what the patch was made from.
+ * Applies a patch of one file, in the format of `diff -u`.
+ * @throws {RangeError} If the patch does not fit the text.
  */
 export function applyPatch(text: string, patch: string): string {
   const lines = text.split("\n");
@@ -32,23 +35,22 @@ export function applyPatch(text: string, patch: string): string {
   return [...patched, ...lines.slice(at)].join("\n");
 }
 
-/** A patch, and the file that it is for, by the end of its path. */
+/** A patch, and the end of the path of the file to which it applies. */
 export interface Patch {
   readonly file: string;
   readonly text: string;
 }
 
-/** A scenario, and what loads what it uses. */
+/** A scenario, and the loader for the files that it uses. */
 export interface OpenedScenario {
   readonly entry: SourceFile;
   readonly loader: WantingLoader;
 }
 
 /**
- * Loads a scenario as often as there are patches, each time with one of them; all drivers to
- * compile are compiled together.
+ * Loads a scenario once for each patch; all drivers are compiled together.
  *
- * @param patches Null for the scenario as it is.
+ * @param patches Null for the scenario without a patch.
  */
 export function loadPatched(
   path: string,
@@ -57,7 +59,7 @@ export function loadPatched(
   return loadTogether(openPatched(path, patches), compileRequested);
 }
 
-/** The scenario of a path, once for each patch. */
+/** Opens a scenario once for each patch. */
 export function openPatched(
   path: string,
   patches: readonly (Patch | null)[],

@@ -1,11 +1,11 @@
 /**
- * Headers that are parsed once for many files of a tree: a precompiled header, by which a file compiles to
- * the same code in half of the time.
+ * Precompiled headers for files of a tree: headers that are parsed once for many files. With them a file
+ * compiles to the same code in half the time.
  */
 import type { Unit } from "../tree/unit.ts";
 import type { ClangFiles, TreeClang } from "./tree_clang.ts";
 
-/** Headers that many files include, by the file that includes them all; the largest set first. */
+/** Sets of headers that many files include, the largest set first. */
 const SETS: readonly (readonly string[])[] = [
   ["linux/module.h", "linux/slab.h", "linux/device.h", "linux/mm.h", "linux/fs.h"],
   ["linux/kernel.h", "linux/spinlock.h", "linux/bitmap.h"],
@@ -15,17 +15,17 @@ const PRECOMPILED = `${HEADERS}.pch`;
 const INCLUDES = "tree/include";
 const SETTINGS = "lab/generated/autoconf.h";
 
-/** Arguments that do not concern a header: output, and the visibility of a file's own functions. */
+/** Arguments that do not affect a header: output, and the visibility of a file's own functions. */
 const OF_FILE = ["-S", "-emit-llvm", "-fvisibility=hidden"];
-/** Files that the compiler has read, as it lists them with `-H`. */
+/** The files that the compiler lists with `-H`. */
 const READ = /^\.+ (.+)$/gm;
 const MACRO = /^[ \t]*#[ \t]*(?:define|undef)[ \t]+(\w+)/gm;
-/** An include, with the name of a file that is searched beside the source first. */
+/** An include; the group is the name of a file that is searched first in the source's folder. */
 const INCLUDE = /^[ \t]*#[ \t]*include\b(?:[ \t]*"([^"\n]+)")?/gm;
-/** A file of a precompiled header is named by its absolute path. */
+/** In debug information, files of a precompiled header have absolute paths. */
 const ABSOLUTE = /(!DIFile\(filename: ")\/([^"\n]*", directory: ")"/g;
 
-/** One set of headers, compiled with the arguments of a group of files. */
+/** One set of headers, compiled with the arguments that a group of files has in common. */
 interface Precompiled {
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** Includes the headers. */
@@ -35,12 +35,15 @@ interface Precompiled {
 }
 
 export class PrecompiledHeaders {
-  /** By arguments, headers and settings: "wanted" by one file so far, or null where they do not compile. */
+  /**
+   * By arguments, headers and settings: "wanted" if only one file has needed it so far, or null if the
+   * headers do not compile.
+   */
   readonly #made = new Map<string, Precompiled | "wanted" | null>();
 
   /**
-   * Adds to a run the headers that its file begins with, where an earlier file of this session began with
-   * them, too. Null where the file would see them otherwise than from its own text.
+   * Makes a run use a precompiled header, if its file and an earlier file of this session include the
+   * same set of headers. Null if the file's own text would give the headers another meaning.
    *
    * @param args All arguments, the file last.
    */
@@ -49,7 +52,7 @@ export class PrecompiledHeaders {
     args: readonly string[],
     files: Unit["files"],
   ): Promise<{ readonly args: readonly string[]; readonly files: ClangFiles } | null> {
-    // The types of a header would be described in another order.
+    // Not with full debug information: it would describe the header's types in another order.
     const isDescribed = args.includes("-gdwarf-4") && !args.includes("-gline-tables-only");
     if (!args.includes("-emit-llvm") || isDescribed) return null;
     const headers = SETS.find((set) => set.every((name) => `${INCLUDES}/${name}` in files));
@@ -58,7 +61,7 @@ export class PrecompiledHeaders {
     const common = own.filter((_arg, at) => !isFolder(own, at));
     const key = JSON.stringify([common, headers, files[SETTINGS]]);
     let made = this.#made.get(key);
-    // A header that one file needs is not worth it.
+    // Not worth compiling for only one file.
     if (made === undefined) this.#made.set(key, made = "wanted");
     else if (made === "wanted") {
       made = await precompile(clang, headers, own, files);
@@ -91,12 +94,18 @@ async function precompile(
   return { bytes: module, text, read };
 }
 
-/** Whether an argument belongs to `-I`: all files find the headers of the sets in the same folders. */
+/**
+ * Whether an argument belongs to `-I`: header folders may differ, since all files find the headers of
+ * the sets in the same ones.
+ */
 function isFolder(args: readonly string[], at: number): boolean {
   return args[at] === "-I" || args[at - 1] === "-I";
 }
 
-/** Whether a file includes all that was read, and has no macro before it that could change its meaning. */
+/**
+ * Whether a file includes everything that was read for the precompiled header, and defines no macro before
+ * it that could change its meaning.
+ */
 function fits({ read }: Precompiled, path: string, files: Unit["files"]): boolean {
   if ([...read].some(([each, content]) => files[each] !== content)) return false;
   const text = files[path]!;
@@ -112,7 +121,7 @@ function fits({ read }: Precompiled, path: string, files: Unit["files"]): boolea
   });
 }
 
-/** Code without a trace of the precompiled header. */
+/** Code without the differences that a precompiled header causes. */
 export function asFromSource(ir: string): string {
   return ir.replace(ABSOLUTE, '$1$2/"');
 }

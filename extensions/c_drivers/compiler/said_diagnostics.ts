@@ -1,4 +1,4 @@
-/** The compiler's messages, as diagnostics of ours. */
+/** Converts the compiler's messages to diagnostics. */
 import { C_CALLS, type CCall } from "../calls.ts";
 import type { CTarget } from "../header_text.ts";
 import { spanOfName, STATIC_HINT } from "../code_checks.ts";
@@ -11,14 +11,14 @@ import { type Compiled, COMPILER_BYTES } from "./clang.ts";
 import { KERNEL_NAMES, resolveKernel } from "@dmalab/runtime/kernels";
 
 interface Compilation {
-  /** The requested source: a message without a place is reported there. */
+  /** The requested source: messages without a place are reported there. */
   readonly main: SourceFile;
-  /** All of them, by the names that the compiler knows. */
+  /** All sources, by their names for the compiler. */
   readonly sources: ReadonlyMap<string, SourceFile>;
-  /** Headers that could not be loaded, as they are written. */
+  /** Headers that could not be loaded, by their names in the include lines. */
   readonly refused: ReadonlyMap<string, LoadError>;
   readonly target: CTarget;
-  /** Whether the headers are dmalab's, and no kernel tree's. */
+  /** Whether the headers are dmalab's rather than a kernel tree's. */
   readonly hasOwnHeaders?: boolean;
 }
 
@@ -26,21 +26,21 @@ const NO_HEADER_HINT =
   'dmalab\'s own headers do not have it: compile with those of a kernel tree, `c "FILE" { tree = "../linux" }`';
 
 const PLACED = /^(.+?):(\d+):(\d+): (fatal error|error|warning|note): (.*)$/;
-/** How the compiler names what lies beside a source of no folder. */
+/** The compiler's prefix for files beside a source that has no folder. */
 const HERE = /^\.\//;
-/** An error of the linker is about a name. */
+/** An error of the linker about a symbol. */
 const LINKED =
   /^wasm-ld: error: .*?((?:undefined symbol|duplicate symbol|function signature mismatch): (\w+).*)$/;
-/** Static data that take too much room: in all, and the largest variable. */
+/** The message for too large static data: the total size, and the largest variable. */
 const LARGE = /^dmalab: static data: (\d+) bytes, (\d+) of them in (\w+)$/;
-/** An error that has no place. */
+/** An error without a place. */
 const UNPLACED = /^(?:[\w.-]+: )?(?:fatal )?error: (.*)$/;
-/** Assembler can ask for sections of any size. */
+/** Assembler can request sections of any size. */
 const MEMORY_HINT = "a smaller section, or several files";
 const NO_MEMORY = /^LLVM ERROR: out of memory$/;
-/** The compiler is a WebAssembly module: nesting can exhaust its stack. */
+/** Clang is a WebAssembly module: deep nesting in the source can exhaust its stack. */
 const TRAP = /^(?:memory access out of bounds|unreachable|Maximum call stack size exceeded)$/;
-/** More of them say the same again. */
+/** Most errors without a place; more of them repeat the same. */
 const MAX_WITHOUT_LOCATION = 5;
 /** The name of the option that controls a warning. */
 const OPTION = / \[-W[^\]]*\]$/;
@@ -49,7 +49,7 @@ const NO_HEADER = /^'(.+)' file not found/;
 const MISUSED = /^macro '(\w+)' defined here$/;
 const UNDECLARED = /^(?:call to undeclared function|use of undeclared identifier) '(\w+)'/;
 
-/** Reads the lines that clang and the linker have written. */
+/** Converts the lines that clang and the linker have written. */
 export function saidDiagnostics(
   { module, said }: Compiled,
   compilation: Compilation,
@@ -70,7 +70,7 @@ export function saidDiagnostics(
     const last = found.at(-1);
     const macro = kind === "note" ? MISUSED.exec(what!)?.[1] : undefined;
     if (macro !== undefined) misused.add(macro);
-    // Its name is undeclared only because its arguments are wrong, which has been said.
+    // The macro is called undeclared only because of its wrong arguments, which have been reported.
     if (misused.has(UNDECLARED.exec(what!)?.[1] ?? "")) continue;
     if (kind !== "note") found.push(diagnosticOf(kind!, what!, span, compilation));
     else if (last !== undefined && compilation.sources.has(file!)) {
@@ -78,7 +78,7 @@ export function saidDiagnostics(
       found[found.length - 1] = { ...last, related };
     }
   }
-  // Where there is an error with a place, the others follow from it.
+  // After an error with a place, the errors without a place only follow from it.
   if (module !== null || found.some(({ severity }) => severity === "error")) return found;
   if (unplaced.length > 0) return [...found, ...unplaced.slice(0, MAX_WITHOUT_LOCATION)];
   const output = said.trim();
@@ -92,7 +92,7 @@ function errorAt(span: Span, message: string): Diagnostic {
   return { code: "E0711", severity: "error", span, message };
 }
 
-/** An error that the compiler has no place of, where its line is one. */
+/** The error in a line of the compiler that has no place; null if the line is not such an error. */
 function unplacedIn(line: string, compilation: Compilation): Diagnostic | null {
   const linked = LINKED.exec(line);
   if (linked !== null) {
@@ -117,12 +117,12 @@ function unplacedIn(line: string, compilation: Compilation): Diagnostic | null {
   return errorAt(locationOfName("", compilation), message);
 }
 
-/** A size without the room that the compiler adds to a variable. */
+/** A size without the gap that the compiler adds to a variable. */
 function roughly(bytes: string): string {
   return formatSize(Math.floor(Number(bytes) / MIB) * MIB);
 }
 
-/** The place of a name; the beginning of the source if the name is not in it, or without a name. */
+/** The span of a name; the beginning of the source if the sources do not contain it. */
 function locationOfName(
   name: string,
   { main, sources }: Compilation,
@@ -177,7 +177,7 @@ function releasesWith({ isIn }: CCall): string {
 
 function spanAt({ main, sources }: Compilation, file: string, line: number, column: number): Span {
   const source = sources.get(file);
-  // In a header of ours: the driver's own text has led there.
+  // The message is in a header of dmalab: the driver's own text caused it.
   if (source === undefined) return { source: main, start: 0, end: 0 };
   const start = (source.lineStarts[line - 1] ?? 0) + column - 1;
   const [word] = /^\w+/.exec(source.text.slice(start)) ?? [" "];

@@ -1,4 +1,4 @@
-/** A clang of the system's for files of a tree, where a fitting one is installed: `system_main.ts` runs it. */
+/** Uses a system's clang for files of a tree, if a suitable one is installed: `system_main.ts` runs it. */
 import {
   chosenCompiler,
   CLANG_MAJOR,
@@ -23,7 +23,10 @@ import { type ClangFiles, CompilerError, SessionClang, type TreeClang } from "./
 /** The folder for copies of the texts. */
 const TEMPORARY = "/tmp";
 const CHECK = "lab/check.c";
-/** No file of the host is seen, neither by its path nor among a compiler's own headers. */
+/**
+ * Source of a check that no file of the host is visible, neither by its path nor among the
+ * compiler's own headers.
+ */
 const CHECK_TEXT = `
 #if __has_include("/bin/sh") || __has_include("/etc/passwd") || __has_include(<stddef.h>)
 #error files of the host are visible
@@ -31,7 +34,10 @@ const CHECK_TEXT = `
 int lab_check(int x) { return x; }
 `;
 const VERSION = /\bclang version (\d+)\.\S*/;
-/** Assembler of the lab's own support file, and the empty one of a barrier: neither names a file. */
+/**
+ * Harmless inline assembler: that of the lab's own support file, and an empty barrier. Neither names
+ * a file.
+ */
 const HARMLESS = new Set([
   "",
   ".globaltype __stack_pointer, i64",
@@ -40,20 +46,23 @@ const HARMLESS = new Set([
 const ASSEMBLER = /\basm (?:(?:sideeffect|alignstack|inteldialect|unwind) )*"([^"]*)"/g;
 const STRING = /"[^"]*"/g;
 const WORD = /(?<![\w.@%$!])asm\b/;
-/** A text that was made here, not a file of a tree. */
+/** A file made here, rather than a file of a tree. */
 const OURS = /^[^/]+\.ll$/;
-/** The compiler's name and version in LLVM's own language. Versions that make the same code have the same text. */
+/**
+ * The compiler's name and version in LLVM IR. Removing them makes the text equal for versions that make the same
+ * code.
+ */
 const NAMED =
   /(?<=^!\d+ = (?:!\{|distinct !DICompileUnit\(.*?\bproducer: )!?")[^"]*clang version [^"]*(?=")/gm;
 
-/** A clang that is installed, and what its check found. */
+/** An installed clang and its linker. */
 interface InstalledClang {
   readonly path: string;
   readonly linker: string;
 }
 
 interface Checked {
-  /** As it names itself; null where it cannot be used. */
+  /** Its own version text; null if it cannot be used. */
   readonly version: string | null;
   readonly problem: string;
 }
@@ -67,16 +76,16 @@ function isThere(path: string): boolean {
   }
 }
 
-/** The clang that may be used, not checked; null where dmalab's own is. */
+/** The installed clang that may be used, not yet checked; null if dmalab's own clang is to be used. */
 function installedClang(): InstalledClang | null {
   const chosen = chosenCompiler();
-  // Only Linux limits the memory of a process by an address space.
+  // Only Linux can limit the address space of a process.
   if (chosen === PACKAGED || host.build.os !== "linux") return null;
   const path = chosen ?? SYSTEM_CLANGS.find(isThere);
   return path === undefined ? null : { path, linker: linkerBeside(path) };
 }
 
-/** Starts the process that runs it. */
+/** Starts the process that runs the system's clang. */
 function startSystemClang(): Deno.ChildProcess {
   const { linker, path } = installedClang()!;
   return new host.Command(host.execPath(), {
@@ -94,15 +103,15 @@ function startSystemClang(): Deno.ChildProcess {
 /** The process of this thread. */
 export const systemClangService = new CompilerService(startSystemClang);
 
-/** A clang of the system's where one fits, else dmalab's own, by the choice of the user. */
+/** Uses the system's clang if a suitable one is installed, else dmalab's own; the user can choose. */
 export class TreeCompiler implements TreeClang {
   readonly #packaged: SessionClang;
   #system: Promise<SystemClang | null> | null = null;
   #used: TreeClang;
 
   /**
-   * @param timeMs Processor time of each file.
-   * @param tell Gets a line where a clang of the system's is not used.
+   * @param timeMs Processor time limit for each file.
+   * @param tell Receives a line if a system's clang is not used.
    */
   constructor(timeMs: number = DEFAULT_LIMITS.timeMs, private readonly tell = printLine) {
     this.#used = this.#packaged = new SessionClang(timeMs);
@@ -134,7 +143,7 @@ export class TreeCompiler implements TreeClang {
     await this.#packaged.close();
   }
 
-  /** The system's, if it is what it has to be; each one is checked once, and then known by its place and time. */
+  /** The system's clang, if it passes the checks. The result is cached by its path and modification time. */
   async #checked(): Promise<SystemClang | null> {
     const installed = installedClang();
     if (installed === null) return null;
@@ -156,7 +165,7 @@ export class TreeCompiler implements TreeClang {
       await keepBytes("c", key, new TextEncoder().encode(JSON.stringify(checked)));
     }
     if (checked.version === null) {
-      // It was said when it was checked.
+      // Already reported when it was checked.
       if (kept !== null && chosenCompiler() === null) return null;
       return problem(checked.problem);
     }
@@ -165,7 +174,7 @@ export class TreeCompiler implements TreeClang {
   }
 }
 
-/** A clang of the system's. Orders that are not safe in it go to dmalab's own. */
+/** A system's clang. Orders that are not safe for it are passed to dmalab's own. */
 class SystemClang implements TreeClang {
   readonly precompiled = systemClangService.precompiled;
   readonly #session: SessionClang;
@@ -219,7 +228,7 @@ class SystemClang implements TreeClang {
   }
 }
 
-/** Whether a text in LLVM's own language has assembler that could name a file. */
+/** Whether a text in LLVM IR contains assembler that could name a file. */
 export function hasAssembler(text: string): boolean {
   let isHarmless = true;
   const rest = text.replace(ASSEMBLER, (_all, assembler: string) => {
@@ -229,7 +238,7 @@ export function hasAssembler(text: string): boolean {
   return !isHarmless || WORD.test(rest.replace(STRING, '""'));
 }
 
-/** Code that names no compiler. */
+/** Removes the compiler's name from code. */
 function withoutName(ir: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   const text = new TextDecoder().decode(ir);
   return new TextEncoder().encode(text.replace(NAMED, `clang version ${CLANG_MAJOR}`));

@@ -15,24 +15,24 @@ import type { ClangFiles, TreeClang } from "./tree_clang.ts";
 const BOUNDS = "kernel/bounds.c";
 const PROBE = "lab/probe.c";
 const BOUNDS_HEADER = "generated/bounds.h";
-/** A large file takes the compiler's own file system minutes. */
+/** Output to a stream: for a large file the compiler's own file system would take minutes. */
 const STREAM = "-";
-/** A text of which an object is made, and a module of objects. */
+/** Name of an LLVM IR text that is compiled to an object; `LINKED`: name of the linked module. */
 const ASSEMBLED = "file.ll";
 const LINKED = "linked.wasm";
-/** Architectures that a file is tried for: its symbols can be of several. */
+/** The most architectures for which a file is tried: its symbols may belong to several. */
 const MAX_TRIED = 3;
 const ERROR = / (?:fatal )?error: /;
 const NO_HEADER = / fatal error: '[^'\n]+' file not found/;
 const NOTHING = new Uint8Array();
 
-/** A file that was compiled, or what the compiler said of it. */
+/** A compiled file, or the compiler's messages if it does not compile. */
 export interface BuiltFile extends Compiled {
-  /** Its name with the hash of all that was read was found in the cache. */
+  /** Whether it was read from the cache, under its name and the hash of everything that it includes. */
   readonly isKept: boolean;
-  /** How many files it may include. */
+  /** Number of files that it may include. */
   readonly fileCount: number;
-  /** "for powerpc", or "within" a file that includes it, where it does not compile as others do. */
+  /** "for powerpc", or "within" a file that includes it, if it does not compile in the usual way. */
   readonly how?: string;
 }
 
@@ -43,10 +43,10 @@ export class TreeBuild {
   readonly units: Units;
   readonly #read: TreeReading;
   readonly #headers = readTreeHeaders();
-  /** `generated/bounds.h` by the configuration. */
+  /** The texts of `generated/bounds.h`, by configuration. */
   readonly #bounds = new Map<string, string>();
 
-  /** @param usesCache False compiles anew what is kept. */
+  /** @param usesCache If false, cached files are compiled again. */
   constructor(readonly files: TreeFolders, readonly clang: TreeClang, readonly usesCache = true) {
     this.#read = TreeReading.of(files);
     this.version = this.#read.version;
@@ -54,12 +54,15 @@ export class TreeBuild {
     this.units = this.#read.units;
   }
 
-  /** The configuration that files need. @throws {TreeError} */
+  /** The configuration needed for some files. @throws {TreeError} */
   settings(paths: readonly string[], pageSizeBytes?: number): Settings {
     return settingsFor(paths, this.#read.kconfig, this.makefiles, pageSizeBytes);
   }
 
-  /** The texts that a file is compiled from. @param own Texts beside the tree's, by their paths. */
+  /**
+   * The texts from which a file is compiled. @param own Texts in addition to the tree's, by their
+   * paths.
+   */
   async unit(
     path: string,
     settings: Settings,
@@ -90,18 +93,21 @@ export class TreeBuild {
     }
   }
 
-  /** Compiles a unit, or takes it from the cache. @param args The common ones. */
+  /**
+   * Compiles a unit, or reads the result from the cache. @param args The arguments common to all
+   * units.
+   */
   async compile({ args: own, files, source }: Unit, args: readonly string[]): Promise<BuiltFile> {
     const made = await this.#made([...args, ...own, source], files, STREAM);
     return { ...made, fileCount: Object.keys(files).length };
   }
 
   /**
-   * Makes a module of texts in LLVM's own language. Each text becomes a separate object: where one of
-   * many has changed, the others come from the cache.
+   * Links texts in LLVM IR into a module. Each text becomes a separate object, so if one of many has
+   * changed, the others are read from the cache.
    *
-   * @param assembling Arguments that make an object of a text.
-   * @param texts In the linker's order: where several define a name, the first one counts.
+   * @param assembling Arguments that compile a text to an object.
+   * @param texts In the linker's order: if several define a name, the first one counts.
    */
   async link(
     texts: readonly string[],
@@ -122,7 +128,7 @@ export class TreeBuild {
     return { ...made, said: said + made.said };
   }
 
-  /** Runs the compiler, or takes what it makes from the cache. */
+  /** Runs the compiler, or reads its result from the cache. */
   async #made(
     args: readonly string[],
     files: ClangFiles,
@@ -133,23 +139,24 @@ export class TreeBuild {
     if (kept !== null) {
       return { ...kept, module: kept.module?.length === 0 ? null : kept.module, isKept: true };
     }
-    // Every driver needs it: nothing of this tree is kept.
+    // This header is needed by every driver, so if it is not cached, nothing of this tree is.
     if (args.at(-1) === `tree/${BOUNDS}`) this.clang.expectMany?.();
     const made = await this.#run(args, files, output);
-    // An error in a file is the same the next time, so it is kept: each run tries a file of the
-    // tree's library.
+    // Compile errors are cached too, because they would be the same again: each run tries to
+    // compile files of the tree's library.
     const isKept = made.module !== null || ERROR.test(made.said);
     if (isKept && this.usesCache) await cacheModule(key, made.module ?? NOTHING, made.said);
     return { ...made, isKept: false };
   }
 
-  /** Runs the compiler, with precompiled headers where they change nothing. */
+  /** Runs the compiler, with precompiled headers if they do not change the result. */
   async #run(args: readonly string[], files: ClangFiles, output: string): Promise<Compiled> {
     const { clang } = this;
     const precompiled = areTexts(files) ? await clang.precompiled.with(clang, args, files) : null;
     if (precompiled !== null) {
       const { module, said } = await clang.run(precompiled.args, precompiled.files, output);
-      // The compiler refuses a refused file again, then with the paths of the file's own headers.
+      // Errors are discarded: the file is compiled again without the precompiled header, so that
+      // messages have the paths of its own headers.
       if (module !== null) {
         const ir = asFromSource(new TextDecoder().decode(module));
         return { module: new TextEncoder().encode(ir), said };
@@ -158,14 +165,14 @@ export class TreeBuild {
     return await clang.run(args, files, output);
   }
 
-  /** A hash of all that a file is compiled from. */
+  /** A hash of everything from which a file is compiled. */
   async #keyOf(args: readonly string[], files: ClangFiles): Promise<string> {
     const hashes: [path: string, hash: string][] = [];
     for (const [path, content] of Object.entries(files)) {
       let hash = typeof content === "string" ? this.#read.hashes.get(content) : undefined;
       if (hash === undefined) {
         hash = typeof content === "string" ? await hashOfText(content) : await hashOf(content);
-        // Headers: most files include the same ones.
+        // Hashes of headers are kept, since most files include the same ones.
         if (typeof content === "string") this.#read.hashes.set(content, hash);
       }
       hashes.push([path, hash]);
@@ -174,8 +181,8 @@ export class TreeBuild {
   }
 
   /**
-   * Compiles a file of the tree by its own makefile's flags: for the lab's machine, else within a file that
-   * includes it, if no makefile names it, else for an architecture that it is built for.
+   * Compiles a file of the tree with the flags of its own makefile: for the lab's machine; else, if no
+   * makefile names it, within a file that includes it; else for an architecture for which it is built.
    */
   async file(path: string, args: readonly string[]): Promise<BuiltFile> {
     if (this.files.text(path) === null) {
@@ -196,13 +203,14 @@ export class TreeBuild {
     for (const each of this.elsewhere(settings)) {
       const made = await compile(each);
       if (made.module !== null) return { ...made, how: `for ${each.architecture!.name}` };
-      // A file may have other errors elsewhere if the lab's machine lacks a header for it.
+      // If it failed here only because a header is missing, the errors for the other architecture
+      // are more useful.
       if (NO_HEADER.test(failed.said)) failed = made;
     }
     return failed;
   }
 
-  /** The same for other architectures, where only these have what the files need. */
+  /** The same settings for other architectures, if only these have the symbols that the files need. */
   *elsewhere(settings: Settings): Generator<Settings> {
     const { architectures, kconfig } = this.#read;
     const known = architectures.declaring(settings.elsewhere, kconfig);

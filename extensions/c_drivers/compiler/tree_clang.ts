@@ -1,4 +1,4 @@
-/** One compiler for many files of a tree: its process stays, and gets each text once. */
+/** A compiler for many files of a tree: its process is kept, and each text is sent to it once. */
 import { TreeError } from "@dmalab/runtime/kernels";
 import { DEFAULT_LIMITS, type NotCompiled } from "@dmalab/lang/values";
 import { type Compiled, DOWNLOAD, LARGE, LATE, stoppedText } from "./clang.ts";
@@ -9,34 +9,34 @@ import type { PrecompiledHeaders } from "./precompiled.ts";
 /** Texts, and objects of earlier runs, by their paths. */
 export type ClangFiles = Readonly<Record<string, string | Uint8Array<ArrayBuffer>>>;
 
-/** The compiler has failed, whatever the tree. */
+/** The compiler has failed, for a reason other than the tree. */
 export class CompilerError extends TreeError {
   constructor(readonly code: NotCompiled["code"], message: string, hint: string) {
     super(message, hint);
   }
 }
 
-/** What runs clang on files. */
+/** A compiler that runs clang on files of a tree. */
 export interface TreeClang {
-  /** Headers that it has parsed. */
+  /** Headers that it has precompiled. */
   readonly precompiled: PrecompiledHeaders;
-  /** The compiler and its version: a part of the keys of the cache. */
+  /** The compiler and its version: part of the cache keys. */
   identity(): Promise<string>;
   run(
     args: readonly string[],
     files: ClangFiles,
     output: string,
   ): Promise<Compiled>;
-  /** Dozens of files follow. */
+  /** Announces that dozens of files follow. */
   expectMany?(): void;
   close(): Promise<void>;
 }
 
-/** Clang as a WebAssembly module, in the process that all compiling shares. */
+/** Clang as a WebAssembly module, in the process that all compilations share. */
 export class SessionClang implements TreeClang {
   /**
-   * @param timeMs Processor time of each file.
-   * @param service Runs it.
+   * @param timeMs Processor time limit for each file.
+   * @param service Manages the process.
    */
   constructor(
     readonly timeMs: number = DEFAULT_LIMITS.timeMs,
@@ -51,7 +51,7 @@ export class SessionClang implements TreeClang {
     return Promise.resolve(readCompilerLock());
   }
 
-  /** @throws {CompilerError} Where the process cannot be started, or ends. */
+  /** @throws {CompilerError} If the process cannot be started, or ends. */
   async run(args: readonly string[], files: ClangFiles, output: string): Promise<Compiled> {
     const { timeMs } = this;
     const body = (sent: Map<string, string | Uint8Array>) => {

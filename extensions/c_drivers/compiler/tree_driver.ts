@@ -1,4 +1,4 @@
-/** A driver that is compiled with a kernel tree: a file of the tree as it is, or one beside a scenario. */
+/** Compiles a driver with a kernel tree: an unmodified file of the tree, or a file beside a scenario. */
 import type { DeviceShape } from "../tree/of_tree.ts";
 import { SG, SG_BYTES } from "../calls/lists.ts";
 import { asFurther, IR, pointersIn, withStorage } from "../tree/ir.ts";
@@ -22,11 +22,11 @@ import { firstError, moduleFlag, TreeBuild } from "./tree_build.ts";
 import { CompilerError, type TreeClang } from "./tree_clang.ts";
 import { PLACED, TreeLibrary } from "./tree_library.ts";
 
-/** A file of the tree in the compiler's messages. */
+/** Matches a file of the tree in the compiler's messages. */
 const NAMED = /^tree\/([^:\n]+):\d/gm;
 
 const LAYOUT = "lab/layout.c";
-/** Assembled code has been optimised. */
+/** Arguments for compiling LLVM IR to an object without optimising it again. */
 const ASSEMBLING = [
   ...TARGET,
   ...KEEP_COUNTERS,
@@ -34,7 +34,10 @@ const ASSEMBLING = [
   "-disable-llvm-passes",
   "-Wno-override-module",
 ];
-/** Files of a tree may declare each other's functions with other types. */
+/**
+ * Files of a tree may declare each other's functions with different types, so such warnings are not
+ * fatal.
+ */
 const TREE_LINKING = [...LINKING, "-Wl,--no-fatal-warnings", "-Wl,--allow-undefined"];
 
 const WANTED: LayoutWanted = {
@@ -46,7 +49,7 @@ const WANTED: LayoutWanted = {
   },
 };
 
-/** Compiles a driver with its tree, or says why not. */
+/** Compiles a driver with its tree. @returns The module, or why it cannot be compiled. */
 export async function compileWithTree(
   wanted: CompileRequest,
   of: SourceOfTree,
@@ -129,7 +132,10 @@ class TreeDriver {
     });
   }
 
-  /** A file of another machine's that does not compile is no defect of it. */
+  /**
+   * If a file is built only for other machines, throws an error that says so, rather than reporting
+   * its compile errors.
+   */
   #checkMachine(said: string | undefined): void {
     for (const { path } of this.of.files) {
       const { lacking } = this.build.settings(path === null ? [] : [path]);
@@ -141,14 +147,14 @@ class TreeDriver {
     }
   }
 
-  /** Compiles a file of the driver. @param sources Gets it, by the name that the compiler knows. */
+  /** Compiles a file of the driver. @param sources Receives it, by its name for the compiler. */
   async #file(
     { path, source }: FileOfDriver,
     settings: Settings,
     sources: Map<string, SourceFile>,
   ): Promise<Compiled> {
     const { build } = this;
-    // No file of the tree has this path.
+    // A path that no file of the tree has.
     const own = `driver/${sources.size}.c`;
     const unit = await build.unit(
       path ?? own,
@@ -159,10 +165,10 @@ class TreeDriver {
     for (const included of path === null ? build.units.sourcesIn(source.text) : []) {
       const text = this.of.tree.text(included);
       if (text === null) continue;
-      // The compiler finds it from the tree's root, "." there.
+      // The compiler finds it from the tree's root, as ".".
       sources.set(`tree/./${included}`, new SourceFile(this.of.tree.placeOf(included), text));
     }
-    // A file that is always built in is loaded here as a module, if it compiles as one.
+    // A file that is always built in is loaded as a module here if it compiles as one.
     const compile = (flags: readonly string[]) =>
       build.compile(unit, [...TREE_ARGUMENTS, ...PLACED, ...flags, ...IR]);
     const asModule = await compile(["-DMODULE"]);
@@ -172,7 +178,7 @@ class TreeDriver {
     return made;
   }
 
-  /** Adds the files of the tree that the compiler names: an error can lie in a header. */
+  /** Adds the files of the tree that the compiler's messages name: an error may be in a header. */
   #addNamed(said: string, sources: Map<string, SourceFile>): void {
     const { tree } = this.of;
     for (const [, name] of said.matchAll(NAMED)) {
@@ -184,7 +190,7 @@ class TreeDriver {
     }
   }
 
-  /** Only the first two numbers of the release must match. */
+  /** Checks the release: only the first two numbers must match. */
   #checkRelease(kernel: string): void {
     const { major, name, patch } = this.build.version;
     if (kernel.startsWith(`${major}.${patch}.`)) return;
@@ -194,7 +200,7 @@ class TreeDriver {
     );
   }
 
-  /** How the tree lays out what the lab reads and writes. */
+  /** The tree's layout of the structures that the lab reads and writes. */
   async #layout(settings: Settings): Promise<DeviceShape> {
     const { build } = this;
     const unit = await build.unit(LAYOUT, settings, { [LAYOUT]: layoutSource(WANTED) });

@@ -1,6 +1,6 @@
 /**
- * The files that a driver of a tree is linked with besides its own: dmalab's, the tree's library, and for a driver out of
- * the tree the other sources and modules of its folder.
+ * Finds the files with which a driver of a tree is linked in addition to its own: dmalab's, the tree's library, and for
+ * an out-of-tree driver the other sources and modules of its folder.
  */
 import { asLibrary, asOtherModule, definedIn, IR, missingIn } from "../tree/ir.ts";
 import {
@@ -20,35 +20,41 @@ import { readTreeHeaders, type SourceOfTree } from "@dmalab/cli";
 import { CHECKABLE } from "./clang.ts";
 import { firstError, type TreeBuild } from "./tree_build.ts";
 
-/** Code of a header's inline function is at the line of the driver's call of it. */
+/**
+ * Debug information in which the code of a header's inline function has the line of the driver's
+ * call.
+ */
 export const PLACED = [...CHECKABLE, "-finline-hint-functions", "-gno-inline-line-tables"];
-/** For a library: no variables are shown. */
+/** For library files: debug information without variables, which are not shown. */
 const LIBRARY = [...PLACED, "-gline-tables-only"];
-/** Among what files of a tree are compiled with. */
+/** Matches dmalab's C files among the texts with which files of a tree are compiled. */
 const OUR_LIBRARY = /^dmalab\/.*\.c$/;
 /** An init function of a module: `module_init()`, `module_pci_driver()`, … */
 const INIT = /^[ \t]*(?:module_init|(?:builtin|module)_\w*driver|int[ \t]+init_module)[ \t]*\(/m;
-/** A program of the build's own machine. */
+/** A program that runs on the build machine. */
 const PROGRAM = /\bint\s+main\s*\(/;
-/** Functions that scripts do not see. */
+/** Hides functions from scripts. */
 const HIDDEN = "-fvisibility=hidden";
-/** What compiled code calls and its text does not name. */
+/** Functions that the compiler's code calls without naming them in LLVM IR. */
 const COMPILERS_OWN = ["__multi3"];
-/** The file that defines what the linker sends calls of some functions to, by `--wrap`. */
+/** The file with the `__wrap_` functions to which the linker redirects calls (`--wrap`). */
 const WRAPPING = "dmalab/pool_pages.c";
 const WRAPPED = /\b__wrap_(\w+)\(/g;
-/** Files of the tree and of other modules that one driver is linked with; dmalab's own are a few dozen at most. */
+/**
+ * The most files of the tree and of other modules that one driver is linked with; dmalab's own are a few dozen at
+ * most.
+ */
 const MAX_LIBRARY = 160;
-/** The table of modules that `dmalab/bus.c` starts before the driver. */
+/** Path of the table of modules that `dmalab/bus.c` starts before the driver. */
 const MODULES = "lab/modules.c";
 
-/** The files that are linked with a driver besides its own. */
+/** The files with which a driver is linked in addition to its own. */
 export interface Library {
-  /** Texts in LLVM's own language, in the linker's order. */
+  /** Texts in LLVM IR, in the linker's order. */
   readonly texts: readonly string[];
-  /** Those of the tree that iterate requests, by the names that the compiler knows. */
+  /** Files of the tree that iterate requests, by their names for the compiler. */
   readonly paths: ReadonlyMap<string, string>;
-  /** Functions with wrappers of dmalab's: calls go to the wrapper first. */
+  /** Functions with a wrapper in dmalab, to which calls are redirected. */
   readonly wrapped: readonly string[];
 }
 
@@ -57,10 +63,10 @@ export class TreeLibrary {
   readonly #ours = new Map(
     Object.entries(readTreeHeaders()).filter(([path]) => OUR_LIBRARY.test(path)),
   );
-  /** Files by names that count before the lab's functions of the same name. */
+  /** By name, files with functions that replace the lab's of the same name. */
   readonly #first: ReadonlyMap<string, string>;
   readonly #iterating: ReadonlySet<string>;
-  /** Files by the names that they define. */
+  /** By name, the files that define it. */
   readonly #exported: Map<string, string>;
   /** Sources of other modules of the driver's folder. */
   readonly #others: ReadonlyMap<string, string>;
@@ -68,7 +74,7 @@ export class TreeLibrary {
   readonly #own: ReadonlySet<string>;
   readonly #tried = new Set<string>();
   readonly #texts: string[] = [];
-  /** Texts of the tree's and of the module's files, by their paths. */
+  /** Texts of the tree's and of the module's files that have been added, by their paths. */
   readonly #added = new Map<string, string>();
   readonly #paths = new Map<string, string>();
 
@@ -92,10 +98,10 @@ export class TreeLibrary {
   }
 
   /**
-   * Adds files until nothing is missing that one of them exports.
+   * Adds files until no name is undefined that a known file exports.
    *
-   * @param texts The driver's own files, in LLVM's own language.
-   * @throws {TreeError} Where one of dmalab's files does not compile with the tree.
+   * @param texts The driver's own files, in LLVM IR.
+   * @throws {TreeError} If one of dmalab's files does not compile with the tree.
    */
   async collect(texts: readonly string[]): Promise<Library> {
     const wrapped = this.#wrappedIn(texts);
@@ -118,7 +124,7 @@ export class TreeLibrary {
     return { texts: await this.#linked(texts, modules), paths: this.#paths, wrapped };
   }
 
-  /** What a driver's own files define and dmalab observes: the tree's page_pool. */
+  /** Names with a wrapper that the driver's own files define: functions of the tree's page_pool. */
   #wrappedIn(texts: readonly string[]): readonly string[] {
     const names = new Set(
       [...this.#ours.get(WRAPPING)!.matchAll(WRAPPED)].map(([, name]) => name!),
@@ -130,10 +136,13 @@ export class TreeLibrary {
     return [...this.#own].some((path) => path.startsWith(`${MODULE_FOLDER}/`));
   }
 
-  /** @returns False where it is linked already, or does not compile: its functions are stubs then. */
+  /**
+   * Compiles and adds a file. @returns False if it has been tried before, or does not compile: its
+   * functions are stubs then.
+   */
   async #add(path: string): Promise<boolean> {
     const own = this.#ours.get(path);
-    // A large module must not displace dmalab's own files.
+    // dmalab's own files are exempt from the limit, so that a large module cannot displace them.
     if (this.#tried.has(path)) return false;
     if (own === undefined && this.#added.size >= MAX_LIBRARY) return false;
     this.#tried.add(path);
@@ -149,7 +158,7 @@ export class TreeLibrary {
     }
     if (made.module === null) return false;
     const text = this.#decoder.decode(made.module);
-    // Where both define a name, ours counts: the linker takes the first of two.
+    // Put first, so that dmalab's definition counts: the linker takes the first of two.
     if (own !== undefined) {
       this.#texts.unshift(text);
       return true;
@@ -160,7 +169,10 @@ export class TreeLibrary {
     return true;
   }
 
-  /** What belongs to the module of a file: it calls what the other files have, and its init function must run. */
+  /**
+   * Adds the files of the same module as an added file, which it may call, and the file with the module's init
+   * function.
+   */
   async #addBeside(path: string): Promise<void> {
     const { build: { makefiles }, of: { tree } } = this;
     const module = makefiles.moduleOf(path, this.#isSet);
@@ -173,7 +185,7 @@ export class TreeLibrary {
     if (starting[0] !== undefined) await this.#add(starting[0]);
   }
 
-  /** The texts to link, and the table of the modules that start first. */
+  /** The texts to link, with the table of the modules that start first. */
   async #linked(
     texts: readonly string[],
     modules: readonly string[],
@@ -205,7 +217,7 @@ export class TreeLibrary {
 
   readonly #isSet = (symbol: string): boolean => this.settings.values.has(symbol);
 
-  /** The exports of the files that the tree builds together with its own files of the driver. */
+  /** The names exported by files that the tree builds together with the driver's own files. */
   #companions(): ReadonlyMap<string, string> {
     const { build: { makefiles }, of: { files, tree } } = this;
     const given = exportsIn(
@@ -228,7 +240,10 @@ export class TreeLibrary {
     ]);
   }
 
-  /** What sources of an out-of-tree module's folder define. Its makefile may list them by a program's answer. */
+  /**
+   * The names defined by sources in an out-of-tree module's folder. All sources are read, because its makefile
+   * may list them by running a program.
+   */
   #ofModule(): ReadonlyMap<string, string> {
     return exportsIn(this.#sources().filter(([, text]) => !INIT.test(text)));
   }

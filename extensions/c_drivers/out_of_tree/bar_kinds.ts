@@ -1,13 +1,16 @@
-/** Which BARs of its device a driver reaches by I/O ports, as its own text shows it. */
+/**
+ * Determines which BARs of its device a driver accesses as I/O ports, from the driver's source
+ * text.
+ */
 
-/** A variable or member that gets the start of a BAR: its name, and the BAR's number. */
+/** An assignment of a BAR's start to a variable or member: its name, and the BAR's number. */
 const START =
   /\b(\w+)\s{0,20}=\s{0,20}(?:\([^()\n]{0,80}\)\s{0,20})?(?:pci_resource_start\s{0,20}\([^,;\n]{1,80},\s{0,20}(\w+)\s{0,20}\)|[\w.>-]{1,80}\bresource\s{0,20}\[\s{0,20}(\w+)\s{0,20}\]\s{0,20}\.\s{0,20}start)/g;
-/** A function of ports, and its arguments up to the end of the statement. */
+/** A call of a port function, with its arguments up to the end of the statement. */
 const PORT_CALL =
   /\b(?:(?:in|out)s?[bwl](?:_p)?|(?:devm_)?request_region|(?:devm_)?ioport_map)\s{0,20}\(([^;]{0,300})/g;
 const RESOURCE = /pci_resource_start\s{0,20}\([^,;]{1,80},\s{0,20}(\w+)/;
-/** What a driver asks of the kind of a BAR. */
+/** A driver's test of a BAR's kind. */
 const FLAGS =
   /pci_resource_flags\s{0,20}\([^,;]{1,80},\s{0,20}(\w+)\s{0,20}\)\s{0,20}&\s{0,20}IORESOURCE_(IO|MEM)\b/g;
 
@@ -47,13 +50,16 @@ export function portBars(
   return ports;
 }
 
-/** Calls that name a BAR by its number. */
+/** A call with a BAR's number. */
 const BAR_CALL =
   /\bpcim?_(?:resource_\w+|request_region|release_region|iomap\w*|ioremap_bar)\s{0,20}\([^,;]{1,80},\s{0,20}(\w+)/g;
-/** A device with more is rare, and drivers of all BARs have room for so many. */
+/**
+ * Number of BARs that a device is given at least: more are rare, and a driver that uses all BARs
+ * accepts this many.
+ */
 const USUAL_BARS = 5;
 
-/** Numbers of the BARs that a device of the driver has: the usual ones, and each that the driver names. */
+/** Numbers of the BARs of the driver's device: the usual ones, and each that the driver's text mentions. */
 export function barsOf(
   texts: readonly string[],
   constants: ReadonlyMap<string, number>,

@@ -1,4 +1,7 @@
-/** `dmalab init --driver`: from the folder of an out-of-tree PCI module to a scenario, and a first report of it. */
+/**
+ * `dmalab init --driver`: makes a scenario from the folder of an out-of-tree PCI module, and prints a first report
+ * about the driver.
+ */
 import { kernelOf, TreeError, versionOf } from "@dmalab/runtime/kernels";
 import { runProgram } from "@dmalab/lang/program";
 import type { Program, TestOutcome } from "@dmalab/lang/run";
@@ -39,28 +42,31 @@ import {
 
 const SCENARIO = "driver.dma";
 const REPORT = "report.txt";
-/** Lines of a kind that the report lists. */
+/** The most lines of one kind in the report. */
 const LISTED = 30;
-/** Steps of a test: a driver that polls for ever is stopped. */
+/** Step limit of a test: stops a driver that polls for ever. */
 const STEPS = 10_000_000;
-/** Processor time in which values are tried for one register, and steps of each try: it may poll for ever. */
+/**
+ * Processor time for trying values of one register; `TRY_STEPS`: step limit of each try, which may poll for
+ * ever.
+ */
 const TRIES_MS = 15_000;
 const TRY_STEPS = 1_000_000;
-/** Processor time of each test of the report: a first report is there in a minute. */
+/** Processor time limit of each test in the report, so that a first report is ready within a minute. */
 const TEST_MS = 15_000;
-/** Registers that are answered by trying constants. */
+/** The most registers for which constants are tried. */
 const MOST_REGISTERS = 6;
 const READ_LAST = /BAR (\d) of card at offset (0x[\da-f]+), /;
-/** With a tree's headers, and with dmalab's own. */
-/** Folders of headers that a kernel has, and a module rarely. */
+/** Folders of headers that belong to the kernel, rarely to a module. */
 const OF_KERNEL =
   /^(?:asm|asm-generic|crypto|drm|linux|media|net|rdma|scsi|sound|trace|uapi|video|xen)\//;
+/** The error for a missing header: with a tree's headers, and with dmalab's own. */
 const NO_HEADER = /^(?:'([^']+)' file not found|Cannot read "([^"]+)")/;
-/** The scenario's line that a failure shows, where the removal failed. */
+/** Matches the scenario's line in a failure if the removal failed. */
 const AT_REMOVAL = /^\s*\d+ \|\s+d\.(?:remove|unload)\(/;
 const STUB = /^info: (\w+)\(\) is a stub: returns (.*)$/;
 
-/** What a run of the first test came to. */
+/** The result of running the first test. */
 interface FirstRun {
   readonly program: Program | null;
   readonly diagnostics: readonly Diagnostic[];
@@ -131,7 +137,7 @@ class DriverInit {
       answers = [...answers, found];
       first = await this.#try(answers);
     }
-    // Trying a register's values has left another text.
+    // Restores the text: trying a register's values has overwritten it.
     this.#write(this.#text(answers));
     const isProbed = this.#sayRun(first, answers);
     const code = isProbed && await this.#sayTests() ? HELD : FAILED;
@@ -152,7 +158,7 @@ class DriverInit {
     this.screen.out(`${printable(line)}\n`);
   }
 
-  /** A list under a heading; nothing for an empty one. */
+  /** Prints a list with a heading; nothing for an empty list. */
   #list(heading: string, lines: readonly string[]): void {
     if (lines.length === 0) return;
     this.#say("");
@@ -197,7 +203,8 @@ class DriverInit {
       tree: kernel === null ? null : pathFrom(folder, this.#tree!.root),
       module: pathFrom(folder, module),
       kernel: this.#kernel,
-      // With a tree every driver is a module; with dmalab's own headers one that says so.
+      // With a tree every driver is a module; with dmalab's own headers only a driver with an init
+      // function.
       loads: this.#tree !== null || this.#facts.loads,
       answers,
       tried,
@@ -226,7 +233,7 @@ class DriverInit {
     return await loadCompiled(opened.entry, opened.loader);
   }
 
-  /** A constant with which probe comes further; null where none does. */
+  /** Finds a constant with which probe gets further; null if no constant helps. */
   async #answerFor(
     { lines, outcomes }: FirstRun,
     answers: readonly RegisterAnswer[],
@@ -236,7 +243,7 @@ class DriverInit {
     if (read === null || read === undefined) return null;
     const [place, number, at] = read;
     const [bar, offset] = [Number(number), Number(at)];
-    // `on read` is for one BAR.
+    // `on read` can be written for one BAR only.
     if (answers.some((each) => each.offset === offset || each.bar !== bar)) return null;
     const { constants, texts } = this.#facts;
     const tried = registerValues(offset, texts, constants);
@@ -255,11 +262,11 @@ class DriverInit {
     const isFurther = ({ lines, outcome: { failure } }: TestRun) => {
       if (failure === null) return true;
       const isOther = READ_LAST.exec(lines.join("\n"))?.[0] !== place && lastLines(lines) !== usual;
-      // A run that a limit ends polls another register for ever, or none.
+      // A run that ended at a limit is no progress: it polls this or another register for ever.
       return isOther && !isLimit(failure.code) &&
         (failure.code === "E0901" || failure.code === usualCode || isLimit(usualCode));
     };
-    // One that probes counts before one that only comes further.
+    // A value with which probe succeeds is preferred to one with which it only gets further.
     const best = runs.findIndex(({ outcome }) => isProbed(outcome));
     const found = best >= 0 ? best : runs.findIndex(isFurther);
     if (found < 0) return null;
@@ -303,7 +310,7 @@ class DriverInit {
     return failure === null;
   }
 
-  /** @returns Whether all tests of the scenario pass. */
+  /** Runs and reports the tests. @returns Whether all tests of the scenario pass. */
   async #sayTests(): Promise<boolean> {
     const { outcomes } = await this.#runTests(() => true, { timeMs: TEST_MS });
     this.#say("");
@@ -322,7 +329,7 @@ class DriverInit {
     return [...new Set(texts)];
   }
 
-  /** Where a makefile makes a header. */
+  /** Names the makefile's rule that generates a header. */
   #ruleOf(header: string): string {
     const name = header.split("/").at(-1)!;
     const rule = this.#facts.headerRules.find(({ text }) => text.includes(name));
@@ -355,7 +362,7 @@ class DriverInit {
   }
 }
 
-/** Runs tests of a scenario, within the limits of a first report. */
+/** Runs some tests of a scenario, within the limits of a first report. */
 function runSelected(
   program: Program,
   select: (number: number) => boolean,
@@ -376,29 +383,29 @@ function runSelected(
   return runs;
 }
 
-/** Whether a test ended at a limit of its steps, memory or time. */
+/** Whether a test ended at its limit of steps, memory or time. */
 function isLimit(code: string | undefined): boolean {
   return code?.startsWith("E08") === true;
 }
 
-/** The driver may leak, or fail in its removal: it has probed. */
+/** Whether probe succeeded: a leak or a failing removal comes after it. */
 function isProbed({ failure }: TestOutcome): boolean {
   return failure === null || ["E0926", "E0908"].includes(failure.code) ||
     failure.lines.some((line) => AT_REMOVAL.test(line));
 }
 
-/** What the driver says at its end. */
+/** The last messages of the driver. */
 function lastLines(lines: readonly string[]): string {
   return lines.slice(-4).join("\n");
 }
 
-/** A path as a scenario of a folder names it: from there, so that both can move together. */
+/** A path relative to the scenario's folder, so that both can be moved together. */
 function pathFrom(folder: string, path: string): string {
   const from = isAbsolute(folder) ? folder : join(currentFolder(), folder);
   return relative(from, isAbsolute(path) ? path : join(currentFolder(), path)) || ".";
 }
 
-/** The headers of a kernel. @throws {TreeError} */
+/** Opens a folder of kernel headers. @throws {TreeError} */
 function openKernel(folder: string, module: string): HostTree {
   if (folder.endsWith(".deb")) {
     throw new TreeError(

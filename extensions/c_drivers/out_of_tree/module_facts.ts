@@ -1,35 +1,38 @@
 /**
- * What the folder of an out-of-tree PCI module says of itself: its makefile and its sources are read as text, and no
- * program of it is started.
+ * Collects facts about an out-of-tree PCI module from its folder: makefile and sources are read as text, and no
+ * program is run.
  */
 import { TreeError, type TreeFolders } from "@dmalab/runtime/kernels";
 import { exportsIn } from "../tree/library.ts";
 import { barsOf, portBars } from "./bar_kinds.ts";
 
-/** Folders within each other, and sources, that are read. */
+/** The deepest nesting of folders, and the most sources, that are read. */
 const MAX_DEPTH = 6;
 const MAX_SOURCES = 2000;
 const REGISTERS = /\b(?:pci_register_driver|module_pci_driver|builtin_pci_driver)\s*\(/;
 const MAKEFILE = /^(?:Kbuild|Makefile)$/;
 const RUNS_PROGRAM = /\$[({]shell\b|^[ \t]*\w+[ \t]*!=/;
-/** A folder of headers above the makefile's own, such as `-I$(src)/../include`. */
+/** An option that adds a header folder above the makefile's own, such as `-I$(src)/../include`. */
 const OUTER_FOLDER = /^[^#]*-I[ \t]*\S*\.\.(?:\/|\s|$)/;
-/** The head of a rule that makes a header. */
+/** The head of a rule that generates a header. */
 const HEADER_RULE = /^[^#\t].*\.h\b.*/;
-/** The head of a table of ids. Its parts are bounded: a text with many heads and no end is still read in one pass. */
+/**
+ * The head of a device id table. Its parts have bounded lengths, so that a text with many heads and no end is still
+ * read in one pass.
+ */
 const TABLE_HEAD =
   /(?:struct\s{1,20}pci_device_id\s{1,20}\w{1,100}\s{0,20}\[[^\]]{0,100}\]|DEFINE_PCI_DEVICE_TABLE\s{0,20}\(\w{1,100}\))[^={;]{0,200}=\s{0,100}\{/g;
 const TABLE_END = /\}\s*;/g;
 const ENTRY =
   /PCI_DEVICE_DATA\s*\(\s*(\w+)\s*,\s*(\w+)|PCI_DEVICE(?:_SUB)?\s*\(\s*(\w+)\s*,\s*(\w+)|PCI_VDEVICE\s*\(\s*(\w+)\s*,\s*(\w+)|\{\s*(0x\w+|\w+)\s*,\s*(0x\w+|\w+)\s*,|(?:\.vendor\s*=|\bvendor\s*:)\s*(\w+)\s*,\s*(?:\.device\s*=|\bdevice\s*:)\s*(\w+)/g;
-/** An entry for every device of a vendor has this number of a device. */
+/** Device id to use for a table entry that matches every device of a vendor. */
 const ANY_DEVICE = 1;
 const DEFINE = /^[ \t]*#[ \t]*define[ \t]+(\w+)[ \t]+\(?(0x[\da-fA-F]+|\d+|\w+)[uUlL]*\)?/gm;
 const ASSEMBLER = /\b(?:__)?asm(?:__)?\s*(?:(?:volatile|__volatile__)\s*)?\(\s*"[^"]*\w/;
 
 const NAME = /\b[A-Za-z_]\w+/g;
 
-/** A line of a file of the module. */
+/** A line in a file of the module. */
 export interface ModulePlace {
   readonly path: string;
   readonly line: number;
@@ -37,29 +40,32 @@ export interface ModulePlace {
 }
 
 export interface ModuleFacts {
-  /** The source with the driver's registration, from the module's folder. */
+  /** Path, from the module's folder, of the source that registers the driver. */
   readonly main: string;
   /** Other sources that register a PCI driver. */
   readonly others: readonly string[];
-  /** Its source names an init function. */
+  /** Whether its source has an init function. */
   readonly loads: boolean;
-  /** The first entry of its table of ids; null where it is not found. */
+  /** The first entry of its device id table; null if none is found. */
   readonly ids:
     | { readonly vendor: number; readonly device: number; readonly at: ModulePlace }
     | null;
-  /** Numbers of the BARs of its device. */
+  /** Numbers of the device's BARs. */
   readonly bars: readonly number[];
-  /** Numbers of the BARs that it reaches by I/O ports. */
+  /** Numbers of the BARs that the driver accesses as I/O ports. */
   readonly portBars: ReadonlySet<number>;
-  /** The driver's source, other sources and modules that it needs, and the headers beside them. */
+  /**
+   * Texts of the driver's source, of the other sources and modules that it needs, and of the
+   * headers beside them.
+   */
   readonly texts: readonly string[];
-  /** Constants of its sources and headers, by name. */
+  /** Constants defined in its sources and headers, by name. */
   readonly constants: ReadonlyMap<string, number>;
-  /** Lines of makefiles that run a program: none is run. */
+  /** Lines of makefiles that run a program; dmalab does not run it. */
   readonly programs: readonly ModulePlace[];
-  /** Lines of makefiles that add a folder of headers above the module's own. */
+  /** Lines of makefiles that add a header folder above the module's own. */
   readonly outerFolders: readonly ModulePlace[];
-  /** Lines of makefiles that name a header: it is generated. */
+  /** Lines of makefiles with a rule for a generated header. */
   readonly headerRules: readonly ModulePlace[];
   /** Lines with assembler. */
   readonly assembler: readonly ModulePlace[];
@@ -68,9 +74,10 @@ export interface ModuleFacts {
 /**
  * Reads a module's folder.
  *
- * @param wanted The source to take, from the folder; null for the first that registers a PCI driver.
- * @param pciIds The tree's list of vendors; "" without one.
- * @throws {TreeError} Where no source registers a PCI driver.
+ * @param wanted Path of the driver's source, from the folder; null for the first that registers a
+ *   PCI driver.
+ * @param pciIds The tree's list of PCI vendors; "" without a tree.
+ * @throws {TreeError} If no source registers a PCI driver.
  */
 export function readModule(
   files: TreeFolders,
@@ -113,7 +120,7 @@ export function readModule(
   };
 }
 
-/** The driver's source, the sources with functions that it names and that these name, and the headers beside them. */
+/** The driver's source, the sources that define functions used there or in each other, and the headers beside them. */
 function neededTexts(main: string, texts: ReadonlyMap<string, string>): readonly string[] {
   const folderOf = (path: string) => path.slice(0, path.lastIndexOf("/") + 1);
   const isBeside = (path: string) => Number(folderOf(path) === folderOf(main));
@@ -121,7 +128,7 @@ function neededTexts(main: string, texts: ReadonlyMap<string, string>): readonly
     .toSorted(([one], [other]) => isBeside(other) - isBeside(one));
   const definers = exportsIn(sources);
   const found = new Set([main]);
-  // Those that are added meanwhile follow.
+  // The loop includes the paths that it adds.
   for (const path of found) {
     for (const [name] of texts.get(path)!.matchAll(NAME)) {
       const other = definers.get(name);
@@ -153,7 +160,7 @@ function readInto(
   }
 }
 
-/** Whether a makefile of its folder, or of one above it, names the object of a source. */
+/** Whether a makefile of its folder, or of a folder above it, builds a source. */
 function isBuilt(path: string, texts: ReadonlyMap<string, string>): boolean {
   const object = path.split("/").at(-1)!.replace(/\.c$/, ".o");
   return [...texts].some(([makefile, text]) => isMakefile(makefile) && text.includes(object));
@@ -167,7 +174,7 @@ function constantsIn(texts: Iterable<string>): ReadonlyMap<string, number> {
   const found = new Map<string, number>();
   for (const name of written.keys()) {
     let value = written.get(name)!;
-    // A constant that is another one's name.
+    // Resolves constants that are defined as another constant.
     for (let step = 0; step < 4 && written.has(value); step++) value = written.get(value)!;
     const number = Number(value);
     if (Number.isSafeInteger(number)) found.set(name, number);
@@ -180,7 +187,7 @@ function idsIn(
   texts: ReadonlyMap<string, string>,
   constants: ReadonlyMap<string, number>,
 ): ModuleFacts["ids"] {
-  // Those of another driver would be wrong.
+  // Sources that register another driver are skipped: their ids are of other devices.
   const others = [...texts].filter(([, text]) => !REGISTERS.test(text)).map(([path]) => path);
   const paths = [main, ...others];
   for (const path of paths) {
@@ -198,7 +205,7 @@ function idsIn(
   return null;
 }
 
-/** The vendor and the device of an entry, as numbers or by the names of their constants. */
+/** The vendor and the device of an entry: numbers, or names of constants. */
 function namesIn(entry: RegExpExecArray): readonly [vendor: string, device: string] {
   const [, ofData, data, vendor, device, short, ofShort, plain, ofPlain, named, ofNamed] = entry;
   return ofData === undefined
@@ -209,7 +216,7 @@ function namesIn(entry: RegExpExecArray): readonly [vendor: string, device: stri
     : [`PCI_VENDOR_ID_${ofData}`, `PCI_DEVICE_ID_${ofData}_${data}`];
 }
 
-/** The tables of ids of a source, and where they begin. */
+/** The device id tables in a source, with their offsets. */
 function tablesIn(text: string): readonly { readonly at: number; readonly body: string }[] {
   const tables: { readonly at: number; readonly body: string }[] = [];
   const head = new RegExp(TABLE_HEAD);
@@ -245,7 +252,7 @@ function placesIn(
   );
 }
 
-/** The line of an offset in a file. */
+/** The line at an offset in a file. */
 export function placeAt(path: string, text: string, index: number): ModulePlace {
   const line = text.slice(0, index).split("\n").length;
   return { path, line, text: text.split("\n")[line - 1]!.trim() };

@@ -4,17 +4,17 @@ import type { TestOutcome } from "@dmalab/lang/run";
 import { formatCount } from "@dmalab/lang/text";
 import type { ModuleFacts } from "./module_facts.ts";
 
-/** What a register answers, with the reason. */
+/** The value with which a register answers, with the reason. */
 export interface RegisterAnswer {
-  /** The number of its BAR. */
+  /** Number of the register's BAR. */
   readonly bar: number;
   readonly offset: number;
   readonly value: number;
-  /** Such as the constant's name. */
+  /** The reason for the value, such as the constant's name. */
   readonly why: string;
 }
 
-/** Answers of one register that are tried, a test for each. */
+/** Values to try for one register, in one test each. */
 export interface TriedAnswers {
   readonly bar: number;
   readonly offset: number;
@@ -23,21 +23,21 @@ export interface TriedAnswers {
 
 export interface ScenarioParts {
   readonly facts: Pick<ModuleFacts, "bars" | "ids" | "main" | "others">;
-  /** Numbers of its BARs that are I/O ports. */
+  /** Numbers of the BARs that are I/O ports. */
   readonly ports: ReadonlySet<number>;
-  /** Paths, as the scenario names them; null for dmalab's own headers. */
+  /** Path of the tree from the scenario; null for dmalab's own headers. */
   readonly tree: string | null;
   readonly module: string;
-  /** It has functions `load()` and `unload()`. */
+  /** Whether the driver has `load()` and `unload()`. */
   readonly loads: boolean;
-  /** Of the machine; null for the newest. */
+  /** Release of the machine's kernel; null for the newest. */
   readonly kernel: string | null;
   readonly answers: readonly RegisterAnswer[];
-  /** Instead of its tests; null for these. */
+  /** Values to try instead of the usual tests; null for the usual tests. */
   readonly tried: TriedAnswers | null;
 }
 
-/** The tests: a name, and statements. */
+/** The tests: name and statements. */
 const TESTS: readonly (readonly [name: string, ...body: string[]])[] = [
   ["it probes and is removed", "assert d.probe(card) == 0", "d.remove(card)"],
   [
@@ -54,10 +54,13 @@ const TESTS: readonly (readonly [name: string, ...body: string[]])[] = [
   ],
 ];
 
-/** A report's test has less time and fewer steps than one of `dmalab test`: their end says nothing about the driver. */
+/**
+ * Failures by a limit. A report's test has less time and fewer steps than in `dmalab test`, so such a failure shows
+ * nothing about the driver.
+ */
 const LIMITS_REACHED: readonly string[] = ["E0801", "E0806"];
 
-/** What a test of the scenario came to, for the report. */
+/** The result of a test of the scenario, for the report. */
 export function testResult(
   { failure, name, placesTried }: Pick<TestOutcome, "failure" | "name" | "placesTried">,
 ): string {
@@ -73,7 +76,7 @@ export function testResult(
   }`;
 }
 
-/** The text of the scenario. */
+/** Generates the scenario's text. */
 export function scenarioText(
   { answers, facts: { bars, ids, main, others }, kernel, loads, module, ports, tree, tried }:
     ScenarioParts,
@@ -136,9 +139,9 @@ export function scenarioText(
   ].join("\n");
 }
 
-/** The device's BARs: a driver takes the ones it knows. */
+/** The setting with the device's BARs. */
 function barsText(bars: readonly number[], ports: ReadonlySet<number>, answering = 0): string {
-  // `on read` is for the BAR that comes first.
+  // `on read` applies to the BAR that is listed first.
   const order = [
     ...bars.filter((bar) => bar === answering),
     ...bars.filter((bar) => bar !== answering),
@@ -146,7 +149,7 @@ function barsText(bars: readonly number[], ports: ReadonlySet<number>, answering
   return order.map((bar) => ports.has(bar) ? `${bar} io 256B` : `${bar} mem32 1MiB`).join(", ");
 }
 
-/** A string of a scenario: a name of a file must not end it, or be evaluated. */
+/** Quotes a string for the scenario: a file's name must not end the string or be evaluated. */
 function quoted(text: string): string {
   return JSON.stringify(text).replaceAll("{", "\\{");
 }

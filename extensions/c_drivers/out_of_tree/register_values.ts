@@ -1,14 +1,14 @@
-/** Values to try for a register that a driver reads, by its own constants. */
+/** Values to try for a register that a driver reads, taken from the driver's own constants. */
 
-/** Names of constants that a driver waits for, or compares with. */
+/** Matches names of constants that a driver waits for or compares with. */
 const AWAITED =
   /STAT|READY|RDY|DONE|MAGIC|VERSION|SIGNATURE|IDENT|_ID\b|VALID|LOCK|IDLE|_OK\b|_UP\b/i;
 const WORD = /\b(?:0x[\da-fA-F]+|\d+|[A-Z_][A-Z\d_]{2,})/g;
-/** Lines behind the use of a register that are searched for values. */
+/** Number of lines after the use of a register that are searched for values. */
 const LINES_NEAR = 15;
 const MOST_NEAR = 120;
 const MOST_NAMED = 60;
-/** Where in a register a field may begin: values of a byte are tried at each. */
+/** Offsets of a possible field in a register: values that fit a byte are tried at each. */
 const SHIFTS = [4, 8, 16, 24];
 const LARGEST = 0xffff_ffff;
 
@@ -18,10 +18,10 @@ export interface RegisterValue {
 }
 
 /**
- * Values to try, the likeliest first: all ones, 0 (a bit that clears itself) and 1, numbers beside the register's name, constants with names that a
+ * Values to try, the likeliest first: all ones, 0 (for a self-clearing bit) and 1, numbers beside the register's name, constants with names that a
  * driver waits for, and single bits.
  *
- * @param offset The register's, in its BAR.
+ * @param offset The register's offset in its BAR.
  * @param texts Sources and headers of the driver.
  * @param constants Their constants, by name.
  */
@@ -44,7 +44,7 @@ export function registerValues(
   return [...found].map(([value, why]) => ({ value, why }));
 }
 
-/** Numbers in the lines behind a line with a register's name. */
+/** Numbers in the lines after a mention of a register's name. */
 function valuesNear(
   offset: number,
   texts: readonly string[],

@@ -16,15 +16,18 @@ const MACHINE = `machine {
   region window { at = 0xe000_0000, size = 4KiB, type = mmio }
   pci { root_port rp0 { endpoint nic { } } }
 }`;
-/** Files that are compiled as one module: starting the compiler for each would take minutes. */
+/**
+ * Number of files that are compiled as one module: starting the compiler for each would take
+ * minutes.
+ */
 const FILES_OF_MODULE = 50;
 
-/** How tests run of which none holds: known defects are not looked for behind each. */
+/** Options for tests that are all expected to fail: without the search for known defects as causes. */
 function unheard(steps: number): RunOptions {
   return { only: "tests", limits: { ...DEFAULT_LIMITS, steps }, attributeDefects: false };
 }
 
-/** Sources that are in no folder. */
+/** A loader for generated sources without a folder. */
 class MadeFiles implements WantingLoader {
   readonly shelf = new HostCompileCache();
   readonly #sources = new Map<string, SourceFile>();
@@ -38,7 +41,7 @@ class MadeFiles implements WantingLoader {
   }
 }
 
-/** A scenario with a test for each of some files. */
+/** A scenario with one test for each file. */
 export function openHostileFiles(files: readonly HostileFile[]): OpenedScenario {
   const loader = new MadeFiles();
   for (const { name, text } of files) loader.add(name, text);
@@ -57,11 +60,11 @@ export function openHostileFiles(files: readonly HostileFile[]): OpenedScenario 
   return { entry, loader };
 }
 
-/** Hostile files in C end in an error of ours each, in the line that does it. */
+/** Asserts that each hostile C file ends in an error of dmalab, in the line that causes it. */
 export function holdHostileFiles(files: readonly HostileFile[], loaded: LoadResult): void {
   const program = programOf(loaded);
   const options = unheard(300_000);
-  // Each in a separate run: a limit of output ends a run of several.
+  // Each test is run separately: in a common run a limit of output would end all of them.
   const outcomes = files.flatMap((_file, index) => {
     const select = (number: number) => number === index;
     return runProgramWith(null, program, { ...options, select }).outcomes;
@@ -81,10 +84,10 @@ export function holdHostileFiles(files: readonly HostileFile[], loaded: LoadResu
   assertEquals(wrong, []);
 }
 
-/** Ways to do harm that extensions/c_drivers/tests/c/hostile.c knows. */
+/** Number of hostile actions in extensions/c_drivers/tests/c/hostile.c. */
 const KINDS = 50;
 
-/** A scenario that has a driver do each of them with some seeds. */
+/** A scenario in which a driver performs each of them with some seeds. */
 export function openHostileCalls(seeds: readonly number[]): OpenedScenario {
   const [{ entry, loader }] = openPatched(join(ROOT, "extensions/c_drivers/tests/c/hostile.dma"), [
     null,
@@ -98,7 +101,7 @@ export function openHostileCalls(seeds: readonly number[]): OpenedScenario {
   return { entry: new SourceFile(entry.name, `${entry.text}${cases.join("\n")}\n`), loader };
 }
 
-/** Whatever a driver in C does to its host ends in an error of ours, with its place. */
+/** Asserts that whatever a driver in C does to its host ends in an error of dmalab, with its place. */
 export function holdHostileCalls(seeds: readonly number[], loaded: LoadResult): void {
   const { outcomes } = runProgramWith(null, programOf(loaded), unheard(500_000));
   const wrong = outcomes.filter(({ failure }) => failure === null || failure.kind === "bug");

@@ -1,6 +1,6 @@
 /**
- * Hostile drivers in C, each in a separate file, made from a seed: each ends badly, and for many of
- * them the line is known.
+ * Generates hostile drivers in C from a seed, each in a separate file: each fails, and for many of
+ * them the failing line is known.
  */
 import { C_CALLS, type CCall } from "../calls.ts";
 import { type CType, isPointer } from "../prototype.ts";
@@ -14,25 +14,25 @@ const CALLS = C_CALLS.filter(({ isIn }) =>
   isIn === undefined || isIn(resolveKernel({ kernel: HOSTILE_KERNEL, quirks: null }))
 );
 
-/** A file, and how it must end. */
+/** A file, and its expected failure. */
 export interface HostileFile {
   readonly name: string;
   readonly text: string;
-  /** Its act, in a few words. */
+  /** A short description of the action. */
   readonly kind: string;
-  /** The line that must be reported; null where any line of the file will do. */
+  /** The line that must be reported; null if any line of the file is accepted. */
   readonly line: number | null;
 }
 
-/** The attack on the host. */
+/** A hostile action. */
 interface Act {
   readonly kind: string;
-  /** Lines before it, of which none goes wrong. */
+  /** Lines before it, none of which fails. */
   readonly before?: readonly string[];
   readonly line: string;
-  /** Whether it is this very line that is reported. */
+  /** Whether exactly this line must be reported. */
   readonly exact: boolean;
-  /** Functions that it needs. */
+  /** Functions that the action needs. */
   readonly helpers?: readonly string[];
 }
 
@@ -58,14 +58,14 @@ const INCLUDES = [
 ];
 
 class Draw extends Random {
-  /** An address where nothing is, or nothing that may be touched. */
+  /** An address without memory, or with memory that may not be accessed. */
   wild(): string {
     const high = (0x100 + this.below(WILD_LOW - 0x100)).toString(16);
     return `0x${high}${this.below(WILD_LOW).toString(16).padStart(8, "0")}UL`;
   }
 }
 
-/** A pointer that leads to nothing, with what must be done before. */
+/** An invalid pointer, with the statements that prepare it. */
 interface BadPointer {
   readonly kind: string;
   /** An expression of type `char *`. */
@@ -137,7 +137,7 @@ const BAD_POINTERS: readonly ((draw: Draw) => BadPointer)[] = [
   (draw) => bad("behind a static variable", `(area + 48 + ${draw.below(16)})`),
 ];
 
-/** The accesses through it; `at` is a `char *`. */
+/** Accesses through the pointer; `at` is a `char *`. */
 const ACCESSES: readonly ((at: string, draw: Draw) => string)[] = [
   (at) => `seen += *(volatile char *)${at};`,
   (at) => `*(volatile char *)${at} = 1;`,
@@ -156,7 +156,10 @@ function memoryAct(draw: Draw): Act {
   return { kind, before, line: draw.pick(ACCESSES)(at, draw), exact: true };
 }
 
-/** @param before Absent without such lines: the act is then wrapped in other ways. */
+/**
+ * An action of which exactly this line must be reported. @param before Lines before it. Without
+ * any, more kinds of surrounding code are possible.
+ */
 function exactly(kind: string, line: string, ...before: readonly string[]): Act {
   return { kind, ...before.length === 0 ? {} : { before }, line, exact: true };
 }
@@ -185,7 +188,7 @@ const LOOPS: readonly ((draw: Draw) => Act)[] = [
   }),
 ];
 
-/** @param line What calls them first. */
+/** An action by recursion. @param line The line that starts it. */
 function recursion(kind: string, line: string, ...helpers: readonly string[]): Act {
   return { kind, helpers, line, exact: false };
 }
@@ -296,7 +299,7 @@ const HUGE: readonly ((draw: Draw) => Act)[] = [
     ),
 ];
 
-/** An argument that may be anything. */
+/** An argument with an arbitrary value. */
 function argumentOf(type: CType, draw: Draw): string {
   if (isPointer(type)) {
     const known = type.text === "struct device *"
@@ -326,7 +329,7 @@ function callOf({ prototype: { name, parameters } }: CCall, draw: Draw): string 
   return `(void)${name}(${parameters.map(({ type }) => argumentOf(type, draw)).join(", ")});`;
 }
 
-/** Calls with arguments of every kind; what survives them touches what is not there. */
+/** Calls with arbitrary arguments, followed by an invalid access in case they all succeed. */
 function callsAct(first: CCall, draw: Draw): Act {
   const more = Array.from({ length: draw.below(3) }, () => draw.pick(CALLS));
   const voidless = ({ prototype: { result } }: CCall) => result.wire !== "none";
@@ -346,7 +349,7 @@ function callsAct(first: CCall, draw: Draw): Act {
   };
 }
 
-/** The code around the act, so that it lies in another function, a loop or a branch. */
+/** Surrounding code for the action: another function, a loop or a branch. */
 const WRAPS: readonly ((line: string) => readonly string[])[] = [
   (line) => [line],
   (line) => ["if (scratch[3] == 0) {", line, "}"],
@@ -391,7 +394,7 @@ function fileOf(index: number, act: Act, draw: Draw): HostileFile {
   };
 }
 
-/** So many files; each kernel call is the first of some. */
+/** Generates `count` files; each kernel call is the first call in some of them. */
 export function hostileFiles(count: number, seed: number): readonly HostileFile[] {
   const draw = new Draw(seed);
   return Array.from({ length: count }, (_, index) => {

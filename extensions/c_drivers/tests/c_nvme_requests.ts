@@ -1,7 +1,7 @@
 /**
- * Random requests through the NVMe driver in C and through the kernel's, with the commands that the
- * two controllers fetch. Commands are compared by the memory that they lead to, which is all that a
- * device sees of them.
+ * Sends random requests through the NVMe driver in C and through the simulated kernel's driver, and
+ * compares the commands that the two controllers fetch. Commands are compared by the memory to
+ * which they refer, which is all that a device sees of them.
  */
 import { join } from "node:path";
 import { versionOf } from "@dmalab/runtime/kernels";
@@ -14,9 +14,9 @@ import { eventId, Machine } from "@dmalab/runtime";
 import { loadOpened } from "./c_together.ts";
 import { ROOT } from "@dmalab/tests";
 
-/** Through the lab's driver in C. */
+/** Scenario for the lab's driver in C. */
 const SCENARIO = "extensions/c_drivers/drivers/nvme/requests.dma";
-/** Through the driver of a kernel tree. */
+/** Scenario for the driver of a kernel tree. */
 const TREE_SCENARIO = "extensions/c_drivers/drivers/nvme/tree/requests.dma";
 const TREE = /^ {2}tree = ".*"$/m;
 const KERNEL = /^ {2}kernel = ".*"$/m;
@@ -29,24 +29,25 @@ const BLOCK = 512;
 const SGL_FLAG = 0x40;
 const WRITE = 1;
 const READ = 2;
-/** The descriptor's type that leads to a list. */
+/** Descriptor type for a last segment, which contains further descriptors. */
 const LAST_SEGMENT = 0x30;
 
-/** What one test came to. */
+/** The result of one test. */
 export interface RequestsOutcome {
   readonly name: string;
   readonly failure: string | null;
-  /** Requests that both drivers have sent, and how many of these commands differ. */
+  /** Number of requests that both drivers have sent, and the commands that differ. */
   readonly compared: number;
   readonly different: readonly string[];
-  /** How the data were described: commands by format. */
+  /** Number of commands by the format of their data pointers. */
   readonly formats: ReadonlyMap<string, number>;
 }
 
 /**
- * The scenario, with so many requests for each of its tests.
+ * The scenario, with this many requests in each of its tests.
  *
- * @param tree The folder of a kernel tree: its driver sends them, else the lab's.
+ * @param tree The folder of a kernel tree with the driver that sends them; if left out, the lab's
+ *   driver is used.
  */
 export async function requestsProgram(count: number, tree?: string): Promise<Program> {
   const files = HostLoader.open(join(ROOT, tree === undefined ? SCENARIO : TREE_SCENARIO));
@@ -65,7 +66,10 @@ export async function requestsProgram(count: number, tree?: string): Promise<Pro
   return program;
 }
 
-/** Reads what a command leads to, as its controller does: addresses of memory, whatever lies between. */
+/**
+ * Reads the memory to which a command refers, like its controller: as physical addresses, whatever IOMMU
+ * or lists are in between.
+ */
 class CommandReader {
   constructor(private readonly machine: Machine, private readonly dev: DmaDevice) {}
 
@@ -79,7 +83,7 @@ class CommandReader {
     return memory.readU32(phys as never) + memory.readU32(phys + 4 as never) * 2 ** 32;
   }
 
-  /** A command as text: all but its id, the addresses of its lists and bytes that mean nothing. */
+  /** Formats a command, without its id, the addresses of its lists and meaningless bytes. */
   read(words: Int32Array): string {
     const view = new DataView(words.buffer, words.byteOffset, COMMAND_WORDS * 4);
     const flags = view.getUint8(1);
@@ -120,7 +124,7 @@ class CommandReader {
     return `sgl list ${blocks.join(" > ")}`;
   }
 
-  /** A range of the device's addresses, by the pages of memory behind it. */
+  /** Formats a range of DMA addresses by the memory pages that it maps. */
   #block(address: number, length: number, type: number): string {
     const pages: number[] = [this.#phys(address)];
     for (let at = PAGE - address % PAGE; at < length; at += PAGE) {
@@ -137,11 +141,11 @@ function wide(view: DataView, at: number): number {
 /**
  * Runs the scenario's tests, and compares the commands of both drivers.
  *
- * @param machines Which are compared: the machines where nothing was bounced, as each disk has its
- * own bounce buffers; or all.
- * @param tell Is given each outcome as its test ends.
- * @param chosen Which tests run, by parts of their names (all if none is given), and the seed of
- * the requests.
+ * @param machines Which machines are compared: those without bounced mappings, because each disk
+ *   has separate bounce buffers; or all.
+ * @param tell Receives each outcome when its test ends.
+ * @param chosen Parts of the names of the tests to run (all if none is given), and the seed of the
+ *   requests.
  */
 export function runRequests(
   program: Program,
@@ -151,7 +155,8 @@ export function runRequests(
 ): readonly RequestsOutcome[] {
   let fetched = new Map<string, string[]>();
   let bounces = (): boolean => false;
-  // A test with reports is done again on other machines, which look for the defect behind them.
+  // Only the first machine of a test is observed: a test with reports is repeated on other machines
+  // to find the causing defect.
   let isFirst = true;
   const { markReady } = Machine.prototype;
   Machine.prototype.markReady = function (this: Machine) {
@@ -167,7 +172,7 @@ export function runRequests(
     runProgramWith(null, program, {
       ...chosen,
       only: "tests",
-      // Why a test has reports is not asked.
+      // The causes of reports are not searched for.
       attributeDefects: false,
       limits: { ...DEFAULT_LIMITS, steps: 1e12 },
       onOutcome(test) {
@@ -185,7 +190,7 @@ export function runRequests(
   return found;
 }
 
-/** Notes every read and write that a controller fetches from its I/O queue, by its device. */
+/** Records every read and write command that a controller fetches from its I/O queue, by device. */
 function watchFetches(machine: Machine, fetched: Map<string, string[]>): void {
   const { bus } = machine;
   const readWords = bus.readWords.bind(bus);

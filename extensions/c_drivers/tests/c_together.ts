@@ -1,6 +1,6 @@
 /**
- * Loading scenarios with drivers in C. The start of the compiler takes seconds, so it is started
- * once for all files of tests in a process that load their scenarios while they are imported.
+ * Loads scenarios with drivers in C. Starting the compiler takes seconds, so it is started once for
+ * all test files in a process that load their scenarios while they are imported.
  */
 import { assert } from "@std/assert";
 import { join } from "node:path";
@@ -16,7 +16,7 @@ let compiled: Promise<void> | null = null;
 
 function compileSoon(loaders: readonly WantingLoader[]): Promise<void> {
   waiting.push(...loaders);
-  // The other files are imported before a timer ends.
+  // A timer ends only after the other files have been imported.
   compiled ??= new Promise((resolve) => setTimeout(resolve)).then(() => {
     compiled = null;
     return compileRequested(waiting.splice(0));
@@ -24,17 +24,17 @@ function compileSoon(loaders: readonly WantingLoader[]): Promise<void> {
   return compiled;
 }
 
-/** The programs of scenarios, in their order, with what is wrong with them. */
+/** Loads scenarios. @returns Their programs and diagnostics, in the same order. */
 export function loadOpened(opened: readonly OpenedScenario[]): Promise<readonly LoadResult[]> {
   return loadTogether(opened, compileSoon);
 }
 
-/** The same of files, by their paths from the root. */
+/** Loads files, by their paths from the root. */
 export function loadFiles(paths: readonly string[]): Promise<readonly LoadResult[]> {
   return loadOpened(paths.flatMap((path) => openPatched(join(ROOT, path), [null])));
 }
 
-/** The program of a scenario without errors. */
+/** The program of a scenario that must have no errors. */
 export function programOf({ diagnostics, program }: LoadResult): Program {
   assert(program !== null, renderDiagnostics(diagnostics));
   return program;

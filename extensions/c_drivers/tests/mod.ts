@@ -1,4 +1,4 @@
-/** What tests of other members use of the tests of `extensions/c_drivers`. */
+/** The part of the tests of `extensions/c_drivers` that tests of other members use. */
 export { requestsProgram, runRequests } from "./c_nvme_requests.ts";
 export { loadFiles, loadOpened, programOf } from "./c_together.ts";
 export {

@@ -1,6 +1,6 @@
 /**
- * The tests of a driver in C under `extensions/c_drivers/drivers/`: right as it is, and each bug that a patch plants in it
- * is found by the test, and in the words, that are said beforehand.
+ * Tests of the drivers in C under `extensions/c_drivers/drivers/`: the unchanged driver passes, and each bug that a patch
+ * plants in it is found by the expected test, with the expected message.
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "node:path";
@@ -13,26 +13,29 @@ import { loadOpened, programOf } from "./c_together.ts";
 import { ROOT } from "@dmalab/tests";
 
 export interface FoundBug {
-  /** Part of the name of the tests that find it. */
+  /** Part of the name of the tests that find the bug. */
   readonly by: string;
   readonly says: RegExp;
 }
 
 export interface PlantedDriver {
-  /** Below the project; holds the scenario, the C file and `bugs/*.patch`. */
+  /** Folder, from the project's root, with the scenario, the C file and `bugs/*.patch`. */
   readonly folder: string;
   readonly scenario: string;
   readonly cFile: string;
   readonly testCount: number;
-  /** By the name of the patch, in the order of their names. */
+  /** Expected results by the patch's name, sorted by name. */
   readonly found: Readonly<Record<string, FoundBug>>;
-  /** Those that the short suite plants: a report of the checker, a leak and a wrong access. */
+  /**
+   * Bugs that the short test suite plants: one each with a report of the checker, a leak and a
+   * wrong access.
+   */
   readonly witnesses: readonly string[];
 }
 
 /**
- * No known defects are looked for behind what is found: it is said of the driver alone. A loop without an
- * end has a tenth of the steps, which no other test comes near.
+ * Options without a search for known defects, because a finding is about the driver only. The step limit
+ * for an endless loop is a tenth of the default, which no other test comes near.
  */
 const PLANTED: RunOptions = {
   only: "tests",
@@ -40,7 +43,7 @@ const PLANTED: RunOptions = {
   limits: { ...DEFAULT_LIMITS, steps: DEFAULT_LIMITS.steps / 10 },
 };
 
-/** All messages about a program's tests with a text in their names; empty when they hold. */
+/** All messages of the failing tests with a given text in their names; empty if all pass. */
 function saidOf(program: Program, by: string): string {
   const { outcomes } = runProgram(program, { ...PLANTED, match: [by] });
   return outcomes.filter(({ failure }) => failure !== null).flatMap(({ failure, incidents }) => [
@@ -50,7 +53,7 @@ function saidOf(program: Program, by: string): string {
   ]).join("\n");
 }
 
-/** All tests of a program hold, and there are so many. */
+/** Asserts that all tests of a program pass, and that their number is right. */
 export function assertHolds(program: Program, testCount: number): void {
   const { outcomes } = runProgram(program, { only: "tests", attributeDefects: false });
   const failed = outcomes.filter(({ failure }) => failure !== null)
@@ -59,9 +62,9 @@ export function assertHolds(program: Program, testCount: number): void {
 }
 
 /**
- * A scenario with ten thousand of something in each mode, with a hundred.
+ * Opens a scenario with a constant of ten thousand reduced to a hundred.
  *
- * @param constant How many there are.
+ * @param constant The name of the constant.
  */
 export function openFew(path: string, constant: string): OpenedScenario {
   const [{ entry: { name, text }, loader }] = openPatched(join(ROOT, path), [null]) as [
@@ -72,20 +75,20 @@ export function openFew(path: string, constant: string): OpenedScenario {
   return { entry: new SourceFile(name, few), loader };
 }
 
-/** A driver as it is and with some of its bugs. */
+/** A driver, loaded unchanged and with some of its bugs. */
 export interface LoadedDriver {
   readonly driver: PlantedDriver;
   readonly size: "short" | "rest";
   readonly bugs: readonly string[];
-  /** As it is, and then with each of these bugs. */
+  /** Results for the unchanged driver, and then for each of these bugs. */
   readonly loaded: readonly LoadResult[];
 }
 
 /**
  * Loads a driver with its bugs.
  *
- * @param size The short suite takes the witnesses and the driver as it is, in strict mode where a test has
- *   several; the rest the other bugs, and the driver in every mode.
+ * @param size The short suite takes the witnesses and the unchanged driver, in strict mode if a test has
+ *   several modes; the rest takes the other bugs, and the driver in every mode.
  */
 export async function loadPlanted(
   driver: PlantedDriver,
@@ -104,7 +107,7 @@ export async function loadPlanted(
   return { driver, size, bugs, loaded: await loadOpened(opened) };
 }
 
-/** Tests a driver with its bugs, in a step each. */
+/** Tests a driver with each of its bugs, in one test step each. */
 export async function findPlanted(
   t: Deno.TestContext,
   { bugs, driver, loaded, size }: LoadedDriver,

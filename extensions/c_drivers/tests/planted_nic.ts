@@ -1,6 +1,6 @@
 import type { FoundBug, PlantedDriver } from "./planted_bugs.ts";
 
-/** How each planted bug is found: by which test, and with which message. */
+/** For each planted bug, the test that finds it, and the message. */
 const FOUND: Readonly<Record<string, FoundBug>> = {
   "01-wrong-length": { by: "frames go out", says: /report\[unmap_size\]/ },
   "02-missing-sync": { by: "frames go out", says: /report\[cpu_access_while_mapped\]/ },

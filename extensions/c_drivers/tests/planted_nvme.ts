@@ -4,7 +4,7 @@ const DIRECT = "reads and writes [iommu.mode = off, ssd.sgl = false]";
 const TRANSLATED = "reads and writes [iommu.mode = strict, ssd.sgl = true]";
 const SWEEP = "can fail fails once [iommu.mode = strict, ssd.sgl = true]";
 
-/** How each planted bug is found: by which test, and with which message. */
+/** For each planted bug, the test that finds it, and the message. */
 const FOUND: Readonly<Record<string, FoundBug>> = {
   "01-wrong-length-at-unmap": { by: DIRECT, says: /report\[unmap_size\]/ },
   "02-missing-sync": { by: TRANSLATED, says: /report\[sync_missing\]/ },
@@ -54,7 +54,7 @@ const FOUND: Readonly<Record<string, FoundBug>> = {
   "16-lists-kept": { by: DIRECT, says: /256-byte block of the pool .* not freed/ },
   "17-phase-kept": {
     by: "time and again [iommu.mode = off]",
-    // In its loop that never ends, or in what that calls.
+    // The limit is reached in the endless loop, or in a function that the loop calls.
     says:
       /E0801 .* in (?:take_completions|unmap_data)\(\) at extensions\/c_drivers\/drivers\/nvme\/lab_nvme\.c/,
   },

@@ -1,9 +1,9 @@
 /**
- * Every rule of `docs/rules/c-api.md` and `dma.md` that says that something warns, fails or is refused,
- * with the scenarios and tests that show it.
+ * Every rule of `docs/rules/c-api.md` and `dma.md` by which something warns, fails or is refused, with
+ * the scenarios and tests that demonstrate it.
  */
 
-/** Files of tests and scenarios, from the root of the project. */
+/** Files of tests and scenarios, by paths from the project's root. */
 export const FILES = {
   access: "runtime/dma/checker/access_checks_test.ts",
   allocators: "runtime/memory/kernel_allocators_test.ts",
@@ -53,16 +53,16 @@ export const FILES = {
   warnings: "runtime/warnings_test.ts",
 } as const;
 
-/** A test by its file and a part of its name. */
+/** A test: the name of its file, and a part of its name. */
 export type ShownBy = `${keyof typeof FILES}: ${string}`;
 
 export interface RuleCheck {
-  /** A part of the rule's line, which no other such line of its page has. */
+  /** A part of the rule's line that no other such line of its page contains. */
   readonly rule: string;
   readonly shown: readonly ShownBy[];
-  /** Classes of `dma.report` that a driver gets for it: one of the tests shows each. */
+  /** Classes of `dma.report` for breaking the rule; at least one of the tests produces each. */
   readonly reports?: readonly string[];
-  /** Why nothing shows it; null for what is shown. */
+  /** Why no test demonstrates the rule; null if one does. */
   readonly none: string | null;
 }
 
@@ -77,7 +77,7 @@ const reports = (rule: string, classes: string, ...shown: readonly ShownBy[]): R
   reports: classes.split(" "),
   none: null,
 });
-/** A rule that no machine breaks, or that only names words. */
+/** A rule that no machine breaks, or that only defines terms. */
 const unshown = (rule: string, none: string): RuleCheck => ({ rule, shown: [], none });
 
 const NAMES = "a list of names and numbers: it demands nothing";

@@ -1,17 +1,18 @@
 /**
- * Other architectures than the lab's, for files that are built for none but them: the headers that
- * only one of `arch/` has, and the symbols by which it builds a file. The lab's own headers stay.
+ * Architectures other than the lab's, for files that are built only for them: headers that exist
+ * only in one folder of `arch/`, and the symbols by which the architecture builds a file. The lab's
+ * own headers stay in use.
  */
 import { closureOf, type Kconfig, readKconfig } from "./kconfig.ts";
 import { checkMost, type TreeFolders } from "@dmalab/runtime/kernels";
 import { isWrong } from "./settings.ts";
 
 export interface Architecture {
-  /** The name of its folder in `arch/`. */
+  /** Name of its folder in `arch/`. */
   readonly name: string;
-  /** Its symbols that are set, without `CONFIG_`. */
+  /** Symbols that it sets, without `CONFIG_`. */
   readonly symbols: readonly string[];
-  /** Where its headers lie, from the tree's root: `arch/NAME/include` first. */
+  /** Folders of its headers, from the tree's root: `arch/NAME/include` first. */
   readonly folders: readonly string[];
 }
 
@@ -30,10 +31,10 @@ export class Architectures {
   constructor(readonly files: TreeFolders) {}
 
   /**
-   * Those that declare symbols, that which declares most of them first.
+   * The architectures that declare any of some symbols, beginning with the one that declares most.
    *
-   * @param wanted Symbols that a file needs and the lab's configuration never sets.
-   * @param common What is declared outside of `arch/`.
+   * @param wanted Symbols that a file needs and that the lab's configuration never sets.
+   * @param common Symbols declared outside of `arch/`.
    */
   declaring(wanted: readonly string[], common: Kconfig): readonly Architecture[] {
     const isCommon = (name: string) => common.get(name)?.isSwitch === true;
@@ -46,7 +47,8 @@ export class Architectures {
       const isOut = (each: string) => !asked.includes(each) && (isCommon(each) || isWrong(each));
       const on = new Set([...wanted.filter(isCommon), ...closureOf(asked, kconfig, isOut)]);
       if (main !== undefined) on.add(main);
-      // What its machine selects of the rest of the kernel; what all its machines select is not for the lab.
+      // Adds the common symbols that the chosen machine selects. Those that the architecture selects for all
+      // of its machines do not apply to the lab.
       for (const name of asked.filter((each) => each !== main)) {
         const { selects } = kconfig.get(name)!;
         for (const each of selects) if (isCommon(each) && !isWrong(each)) on.add(each);
@@ -72,7 +74,10 @@ export class Architectures {
     );
   }
 
-  /** Its headers, those of its machines before those of all. */
+  /**
+   * Its header folders: the general ones, then those that its machines add, then those added for
+   * all machines.
+   */
   #folders(root: string, symbols: readonly string[]): readonly string[] {
     const places = this.files.entries(root).map(({ name }) => `${root}/${name}/Platform`);
     const texts = [...places, `${root}/Makefile`].map((path) => this.files.text(path) ?? "");
@@ -87,39 +92,39 @@ export class Architectures {
   }
 }
 
-/** The symbol of the architecture itself: it selects the most. */
+/** The architecture's main symbol: the one that selects most others. */
 function mainOf(kconfig: Kconfig): string | undefined {
   const own = [...kconfig].filter(([, { isDefault }]) => isDefault);
   return own.toSorted(([, a], [, b]) => b.selects.size - a.selects.size)[0]?.[0];
 }
 
-/** What selects a symbol that nothing else sets. */
+/** The symbol that selects a symbol that nothing else sets. */
 function selectorOf(name: string, kconfig: Kconfig): readonly string[] {
   const found = [...kconfig].find(([, { selects }]) => selects.has(name));
   return found === undefined || kconfig.get(name)!.isDefault ? [] : [found[0]];
 }
 
 /**
- * Text that only looks like assembler, else assembler up to its bracket, with the last letter of a
- * declaration before it.
+ * Matches strings and comments, which may look like assembler; else assembler up to its opening
+ * bracket, with the last letter of a declaration before it.
  */
 const ASSEMBLER =
   /\/\*(?:[^]*?\*\/|[^]*)|\/\/.*|"(?:[^"\\\n]|\\[^])*"?|((?<!\b(?:els|d))\w[ \t]+)?\b(?:asm|__asm__|__asm)\b(?:\s+\w+){0,3}[\s\\]*\(/g;
-/** A text, a comment, or one character. */
+/** A string, a comment, or one character. */
 const TOKEN = /"(?:[^"\\]|\\[^])*"?|\/\*(?:[^]*?\*\/|[^]*)|[^]/g;
-/** A barrier for the compiler alone. */
+/** An empty assembler text: a compiler barrier. */
 const EMPTY = /^\(\s*""/;
-/** The register of a variable, or the name of a symbol. */
+/** The register of a variable, or the assembler name of a symbol. */
 const NAME = /^\(\s*(?:"[\w%.$]*"|\w+)\s*\)$/;
 const CALL = "({ extern void inline_assembler(void); inline_assembler(); })";
 
 /**
- * A text with its assembler replaced by a call of `inline_assembler()`, which nothing defines: a
- * stub, as each function that the lab does not have.
+ * Replaces assembler in a text by a call of `inline_assembler()`. No file defines this function, so
+ * it becomes a stub like every function that the lab does not have.
  */
 export function withoutAssembler(written: string): string {
   if (!written.includes("asm")) return written;
-  // A register outside of functions would be no declaration without its name.
+  // Without its assembler name, a global register variable would not be a valid declaration.
   const text = written.replace(/^register\b/gm, "extern");
   let made = "";
   let end = 0;
@@ -133,7 +138,7 @@ export function withoutAssembler(written: string): string {
     const [, before = ""] = found;
     const isOutside = before === "" &&
       /(?:^|[^\\]\n)$/.test(text.slice(Math.max(0, found.index - 2), found.index));
-    // Lines keep their numbers.
+    // Keeps line breaks, so that line numbers stay the same.
     const lines = text.slice(found.index, close).match(/\\?\n/g)?.join("") ?? "";
     const isName = before !== "" && NAME.test(operands);
     made += text.slice(end, found.index) + before + (isName || isOutside ? "" : CALL) + lines;
@@ -142,7 +147,7 @@ export function withoutAssembler(written: string): string {
   return made + text.slice(end);
 }
 
-/** Behind the bracket that closes one. */
+/** Offset after the bracket that closes the one at `open`. */
 function closeOf(text: string, open: number): number {
   let depth = 0;
   for (const { 0: token, index } of text.slice(open).matchAll(TOKEN)) {

@@ -1,12 +1,12 @@
-/** Headers that a kernel's build makes, made of a tree's version and a configuration. */
+/** Headers that a kernel build generates, made from a tree's version and a configuration. */
 import type { Settings } from "./settings.ts";
 import type { TreeVersion } from "@dmalab/runtime/kernels";
 
 const HERTZ = 1000;
-/** The largest sublevel that a version code has room for. */
+/** The largest sublevel that fits into a version code. */
 const MAX_SUB = 255;
 
-/** Generated headers by their paths, all but `generated/bounds.h`. */
+/** Generated headers by their paths, except `generated/bounds.h`. */
 export function generatedHeaders(
   version: TreeVersion,
   settings: Settings,
@@ -40,7 +40,7 @@ function timeConstants(): string {
   const fixed = (name: string, to: number, from: number) => {
     const divisor = gcd(to, from);
     const [up, down] = [BigInt(to / divisor), BigInt(from / divisor)];
-    // The most bits that a multiplier of 32 has.
+    // The largest shift with which the multiplier fits into 32 bits.
     let shift = 0n;
     while ((up << (shift + 1n)) / down < 2n ** 32n && shift < 63n) shift++;
     const multiplier = ((up << shift) + down - 1n) / down;
@@ -61,10 +61,10 @@ function gcd(a: number, b: number): number {
   return b === 0 ? a : gcd(b, a % b);
 }
 
-/** A constant that the tree's own source of bounds leaves in assembler. */
+/** A constant in the assembler output of the tree's `bounds.c`. */
 const BOUND = /->(\w+) \$\d+ [^"]*?", "i"\(i\d+ (-?\d+)\)/g;
 
-/** `generated/bounds.h` from the tree's `kernel/bounds.c`, compiled to LLVM's own language. */
+/** Makes `generated/bounds.h` from the tree's `kernel/bounds.c`, compiled to LLVM IR. */
 export function boundsHeader(code: string): string {
   const lines = [...code.matchAll(BOUND)].map(([, name, value]) => `#define ${name} ${value}\n`);
   return lines.join("");

@@ -1,30 +1,30 @@
-/** Reads and changes a file of a tree in LLVM's own language. */
+/** Reads and changes a file of a tree in LLVM IR. */
 
 import { exitOf, initOf } from "./module_names.ts";
 
-/** The compiler's arguments for this language. */
+/** The compiler's arguments for output in LLVM IR. */
 export const IR: readonly string[] = ["-S", "-emit-llvm"];
 
-/** All but the bounds of a section, which the linker has. */
+/** Declared external data, except the bounds of a section, which the linker defines. */
 const EXTERNAL =
   /^(@(?!__(?:start|stop)_)(?:"[^"]+"|[\w.$]+) = )external ((?:\w+ )*?)(global|constant) (.*?)(, (?:align|section) .*)?$/gm;
 const NUMBERS = /^@lab_layout = .*?\[\d+ x i64\] \[([^\]]*)\]/m;
 const NUMBERED = /i64 (\d+)/g;
-/** A function that other files see. */
+/** The definition of a function that is visible to other files. */
 const GLOBAL = /^define (?!internal |private |weak |linkonce|available_externally )/gm;
-/** A name without `llvm.` before it: those are the compiler's own. */
+/** A name that is used; names that begin with `llvm.`, the compiler's own, do not match. */
 const USED = /^(?:declare [^@\n]*@|@(?=[\w$]+ = external ))([\w$]+)(?=\(| = )/gm;
 const DEFINED = /^(?:define [^@\n]*@|@(?=[\w$]+ = (?!external )))([\w$]+)(?=\(| = )/gm;
 const VISIBLE =
   /^(?:define (?!internal |private )[^@\n]*@|@(?=[\w$]+ = (?!external |internal |private |extern_weak )))([\w$]+)(?=\(| = )/gm;
 const POINTER = /^declare (?:[!\w()]+ )*?ptr @([\w$]+)\(/gm;
-/** The assumed length of an array without a length in the tree. */
+/** The assumed length of an array that is declared without a length. */
 const UNSIZED_LENGTH = 512;
 const OPAQUE_BYTES = 8192;
 
 /**
- * Gives data that a file only declares zeroed storage of its true size. Where another file defines
- * it, that definition counts.
+ * Defines zeroed storage of the right size for data that a file only declares. If another file
+ * defines the data, that definition is used.
  */
 export function withStorage(ir: string): string {
   const opaque = new Set([...ir.matchAll(/^(%[\w."]+) = type opaque$/gm)].map(([, name]) => name!));
@@ -38,21 +38,24 @@ export function withStorage(ir: string): string {
   });
 }
 
-/** A further file of a driver: if it belongs to a separate module, the first one's init counts. */
+/**
+ * Changes a further file of a driver: if it belongs to a separate module, the init function of the
+ * first file is used.
+ */
 export function asFurther(ir: string): string {
   return withStorage(ir).replace(/^@((?:init|cleanup)_module) = /gm, "@$1 = weak ");
 }
 
-/** Functions of a library: what another file defines counts instead. */
+/** Changes a library file: a definition of the same function in another file is used instead. */
 export function asLibrary(ir: string): string {
   return withStorage(ir).replace(GLOBAL, "define weak ");
 }
 
 /**
- * A file of another module: its init function runs before the driver's.
+ * Changes a file of another module: its init function runs before the driver's.
  *
- * @param number Of the module in the table that `modulesSource` makes.
- * @param clashing Names that only this module knows, and that another file defines as well.
+ * @param number Number of the module in the table that `modulesSource` makes.
+ * @param clashing Names that are local to this module, and that another file defines too.
  */
 export function asOtherModule(ir: string, number: number, clashing: readonly string[]): string {
   const renamed = [
@@ -67,20 +70,20 @@ export function asOtherModule(ir: string, number: number, clashing: readonly str
   );
 }
 
-/** Names that a file defines and that others see. */
+/** Names that a file defines and that are visible to others. */
 export function definedIn(ir: string): readonly string[] {
   return [...ir.matchAll(VISIBLE)].map(([, name]) => name!)
     .filter((name) => !["init_module", "cleanup_module"].includes(name));
 }
 
-/** What `oracle/rounds.c` defines: counts the rounds of loops. */
+/** The function in `oracle/rounds.c` that counts iterations of loops. */
 const ROUND = "lab_round";
 const FUNCTION = /^define [^@]*@([\w.$]+|"[^"]+")\([^]*?^}$/gm;
 const LABEL = /^([\w.$]+|"[^"]+"):/;
 const TERMINATOR = /^ {2}(?:br|switch) /;
 const TARGET = /\blabel %([\w.$]+|"[^"]+")/g;
 
-/** Counts each branch to where control may have been before: every loop has one. */
+/** Inserts a counter at each branch to an earlier block: every loop contains one. */
 export function withRounds(ir: string): string {
   if (new RegExp(`^define .*@${ROUND}\\(`, "m").test(ir)) return ir;
   return `${ir.replace(FUNCTION, countedFunction)}\ndeclare void @${ROUND}()\n`;
@@ -103,11 +106,11 @@ function countedFunction(text: string): string {
   return lines.join("\n");
 }
 
-/** What blocks of a file's code are lines of: each has a byte that is set when it runs. */
+/** The source lines of each block of a file's code. Each block has a byte that is set when it runs. */
 export interface BlockMarks {
-  /** The bytes, by the name that the module exports. */
+  /** Name of the array of bytes, which the module exports. */
   readonly symbol: string;
-  /** By the number of the byte: lines of files, as the compiler names them. */
+  /** By the index of the byte: lines of files, by their names for the compiler. */
   readonly blocks: readonly (readonly (readonly [file: string, line: number])[])[];
 }
 
@@ -118,7 +121,7 @@ const DEBUG_LINE =
   /^(!\d+) = (?:distinct )?!DILocation\(line: (\d+),.*?scope: (!\d+)(?:, inlinedAt: (!\d+))?/gm;
 const DEBUG_USE = /, !dbg (!\d+)/;
 
-/** Marks each block of code that has lines. @param symbol A name for the bytes that nothing else has. */
+/** Inserts a marker into each block of code that has lines. @param symbol A unique name for the bytes. */
 export function withMarks(
   ir: string,
   symbol: string,
@@ -126,7 +129,7 @@ export function withMarks(
   const files = new Map([...ir.matchAll(DEBUG_FILE)].map(([, id, name]) => [id!, name!]));
   const scopes = new Map([...ir.matchAll(DEBUG_SCOPE)].map(([, id, file]) => [id!, file!]));
   const known = new Map([...ir.matchAll(DEBUG_LINE)].map((match) => [match[1]!, match]));
-  // Code of a function that is inlined is code of the line that calls it, too.
+  // Code of an inlined function also belongs to the line that calls the function.
   const placesOf = (id: string | undefined): readonly (readonly [string, number])[] => {
     const found = id === undefined ? undefined : known.get(id);
     if (found === undefined) return [];
@@ -139,7 +142,7 @@ export function withMarks(
   const marked = ir.replace(FUNCTION, (text: string) => {
     const lines = text.split("\n");
     const starts = lines.flatMap((line, at) => at === 0 || LABEL.test(line) ? [at] : []);
-    // From the last one, because each insertion moves the lines behind it.
+    // Backwards, because each insertion moves the following lines.
     for (let index = starts.length - 1; index >= 0; index--) {
       const own = lines.slice(starts[index], starts[index + 1])
         .flatMap((line) => placesOf(DEBUG_USE.exec(line)?.[1]));
@@ -159,19 +162,19 @@ export function withMarks(
   return { ir: `${marked}\n${bytes}`, marks: { symbol, blocks } };
 }
 
-/** Names that text calls or reads and does not define. */
+/** Names that the texts use and do not define. */
 export function missingIn(irs: readonly string[]): ReadonlySet<string> {
   const named = (pattern: RegExp) =>
     new Set(irs.flatMap((ir) => [...ir.matchAll(pattern)].map(([, name]) => name!)));
   return named(USED).difference(named(DEFINED));
 }
 
-/** Functions that text calls, does not define, and has a pointer from. */
+/** Undefined functions that the texts call and that return a pointer. */
 export function pointersIn(irs: readonly string[]): ReadonlySet<string> {
   return new Set(irs.flatMap((ir) => [...ir.matchAll(POINTER)].map(([, name]) => name!)));
 }
 
-/** The numbers of the table that `layoutSource` makes. */
+/** The numbers in the table of `layoutSource`. */
 export function layoutNumbers(ir: string): readonly number[] {
   const [, text = ""] = NUMBERS.exec(ir) ?? [];
   return [...text.matchAll(NUMBERED)].map(([, number]) => Number(number));

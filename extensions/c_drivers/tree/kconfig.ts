@@ -1,28 +1,28 @@
-/** Symbols of a tree's configuration: what its Kconfig files declare, as far as a file needs it. */
+/** Reads the symbols of a tree's configuration from its Kconfig files, as far as a file needs them. */
 import { addAll } from "@dmalab/runtime/basics";
 import { checkMost, NESTED, type TreeFiles } from "@dmalab/runtime/kernels";
 
-/** A symbol, from all places that declare it. */
+/** A symbol, combined from all its declarations. */
 export interface Symbol {
-  /** Bool or tristate: a symbol that can be set to 1. */
+  /** Whether it is bool or tristate, so that it can be set to 1. */
   isSwitch: boolean;
-  /** Its object can be built as a module. */
+  /** Whether its object can be built as a module. */
   isTristate: boolean;
   readonly selects: Set<string>;
-  /** Its dependencies: one symbol of each list, by the list's text. */
+  /** Its dependencies by their text: of each list, one symbol must be set. */
   readonly needs: Map<string, readonly string[]>;
-  /** The default values of a number or a text: the first one with true conditions counts. */
+  /** Default values of a number or text: the first one with true conditions is used. */
   readonly values: { readonly value: string; readonly needs: Needs }[];
-  /** It has no prompt, and is set wherever what it depends on is. */
+  /** It has no prompt, and is set whenever its dependencies are set. */
   isDefault: boolean;
-  /** It is set where this symbol is not. */
+  /** A symbol; this one is set if that one is not. Null without such a rule. */
   unless: string | null;
-  /** Symbols without a prompt that default to y where this one is set. */
+  /** Symbols without a prompt that default to y if this one is set. */
   readonly implies: Set<string>;
 }
 
 export type Kconfig = ReadonlyMap<string, Symbol> & {
-  /** Files that a `source` line names and the tree does not have. */
+  /** Files in `source` lines that the tree lacks. */
   readonly missing?: readonly string[];
 };
 
@@ -30,10 +30,13 @@ class KconfigSymbols extends Map<string, Symbol> {
   readonly missing: string[] = [];
 }
 
-/** Of each of these lists one symbol is needed: `A && (B || C)` is `[[A], [B, C]]`. */
+/** Of each list, one symbol must be set: `A && (B || C)` is `[[A], [B, C]]`. */
 type Needs = readonly (readonly string[])[];
 
-/** A stranger's tree may have more files, files that lead to one another, and conditions within each other. */
+/**
+ * Limits for an untrusted tree, which may have more files, circular `source` lines, and deeply nested
+ * conditions.
+ */
 const MAX_FILES = 10_000;
 const MAX_DEPTH = 100;
 const SYMBOL = /^\s*(?:menu)?config\s+(\w+)\s*$/;
@@ -45,7 +48,7 @@ const NUMBER = /^\s*(?:int|hex|string)\b/;
 const ALWAYS = /^\s*(?:default|def_bool|def_tristate)\s+[ym]\s*$/;
 const DEFAULT = /^\s*(?:default|def_bool|def_tristate)\s+[ym]\s+if\s+([^#]*)/;
 const UNLESS = /^\s*(?:default|def_bool)\s+y\s+if\s+!(\w+)\s*$/;
-/** Set wherever one of these symbols is. */
+/** A default that depends on one of these symbols being set. */
 const SAME = /^\s*(?:default|def_bool|def_tristate)\s+([A-Z]\w*(?:\s*\|\|\s*[A-Z]\w*)*)\s*$/;
 const SOURCE = /^\s*source\s+"([^"]+)"/;
 const IF = /^\s*if\s+([^#]*)/;
@@ -54,13 +57,14 @@ const CHOICE = /^\s*choice\b/;
 const ENDCHOICE = /^\s*endchoice\b/;
 const CHOSEN = /^\s*default\s+(\w+)(?:\s+if\b.*)?\s*$/;
 const END = /^(?:endif|endmenu|menu|if|source|choice|comment)\b/;
-/** A symbol that is set, as a condition names it. */
+/** A condition that a symbol is set. */
 const IS_SET = /^(\w+)(?:\s*(?:=\s*[ym]|!=\s*n))?$/;
 
 /**
- * Reads all Kconfig files that one leads to; from the tree's first one those of architectures are left out.
+ * Reads all Kconfig files that are reachable from one; from the tree's first one, without those of
+ * architectures.
  *
- * @throws {TreeError} Where there are more than any release has.
+ * @throws {TreeError} If there are more than in any release.
  */
 export function readKconfig(files: TreeFiles, first = "Kconfig"): Kconfig {
   const reader = new KconfigReader(files);
@@ -68,17 +72,17 @@ export function readKconfig(files: TreeFiles, first = "Kconfig"): Kconfig {
   return reader.symbols;
 }
 
-/** The symbol with the properties that are being read. */
+/** The symbol whose properties are being read. */
 interface Current {
   readonly name: string;
   hasPrompt: boolean;
   isNumber: boolean;
 }
 
-/** A list of symbols of which one is set. */
+/** A choice: a list of symbols, one of which is set. */
 interface Choice {
   needs: Needs;
-  /** The default, else the first. */
+  /** The default symbol, else the first. */
   chosen: string | null;
 }
 
@@ -88,14 +92,14 @@ class KconfigReader {
 
   constructor(readonly files: TreeFiles) {}
 
-  /** @param outer The conditions around the line that leads to the file. */
+  /** @param outer The conditions around the `source` line. */
   read(path: string, outer: Needs, depth = 0): void {
     if (this.#seen.has(path)) return;
     this.#seen.add(path);
     checkMost(this.#seen.size, MAX_FILES, "Kconfig", "files that it leads to");
     checkMost(depth, MAX_DEPTH, path, "nested `source` lines above it");
     const found = this.files.text(path);
-    // A name with a variable depends on the architecture.
+    // A path with a variable depends on the architecture.
     if (found === null && !path.includes("$")) this.symbols.missing.push(path);
     const text = found ?? "";
     const conditions: Needs[] = [outer];
@@ -135,7 +139,7 @@ class KconfigReader {
     choice.chosen ??= CHOSEN.exec(line)?.[1] ?? null;
   }
 
-  /** Where the symbols are set that a choice needs, so is its default. */
+  /** If the symbols that a choice needs are set, its default symbol is set too. */
   #choose(choice: Choice | null): void {
     if (choice === null || choice.chosen === null) return;
     for (const name of choice.needs.flat()) this.#symbol(name).implies.add(choice.chosen);
@@ -147,7 +151,7 @@ class KconfigReader {
     if (kind !== undefined) {
       symbol.isSwitch = true;
       symbol.isTristate ||= kind.endsWith("tristate");
-      // A prompt under a condition is not shown to most users, and the default counts.
+      // A prompt with a condition is not shown to most users, so the default is used.
       if (/^"[^"]*"\s*$/.test(rest)) current.hasPrompt = true;
     }
     const selected = SELECT.exec(line)?.[1];
@@ -157,7 +161,7 @@ class KconfigReader {
     current.isNumber ||= NUMBER.test(line);
     const [, value, condition = ""] = current.isNumber ? VALUE.exec(line) ?? [] : [];
     if (value !== undefined) {
-      // Numbers may be in quotes; a text is no number.
+      // Numbers may be in quotes; other texts are not used.
       const written = value.replace(/^"(-?\d+|0x[\da-fA-F]+)"$/, "$1");
       symbol.values.push({ value: written, needs: needsOf(condition) });
     }
@@ -165,7 +169,7 @@ class KconfigReader {
     if (!current.hasPrompt) symbol.unless ??= UNLESS.exec(line)?.[1] ?? null;
     const causes = SAME.exec(line)?.[1] ??
       (current.hasPrompt ? undefined : DEFAULT.exec(line)?.[1]);
-    // Under `A && B` both would have to be set, which is not followed.
+    // `A && B` requires both symbols, which this table cannot express.
     const [names = [], ...others] = causes === undefined ? [] : needsOf(causes);
     for (const each of others.length > 0 ? [] : names) {
       this.#symbol(each).implies.add(current.name);
@@ -190,7 +194,7 @@ class KconfigReader {
   }
 }
 
-/** The needs of a condition. Parts that say more than which symbols are set are left out. */
+/** The needs of a condition. Parts that are more than combinations of set symbols are ignored. */
 function needsOf(condition: string): Needs {
   return parts(condition, "&&").map((part) => {
     const alternatives = parts(/^\(.*\)$/.test(part) ? part.slice(1, -1) : part, "||");
@@ -199,7 +203,7 @@ function needsOf(condition: string): Needs {
   }).filter((names) => names.length > 0);
 }
 
-/** The parts of a condition between the operators outside of brackets. */
+/** The operands of an operator in a condition, outside of brackets. */
 function parts(condition: string, operator: "&&" | "||"): readonly string[] {
   const found: string[] = [];
   let depth = 0;
@@ -214,7 +218,10 @@ function parts(condition: string, operator: "&&" | "||"): readonly string[] {
   return [...found, condition.slice(begin).trim()];
 }
 
-/** All that symbols select, depend on and imply, with themselves. @param isOut Which are never set. */
+/**
+ * Some symbols and all that they select, depend on and imply. @param isOut Whether a symbol is never
+ * set.
+ */
 export function closureOf(
   wanted: Iterable<string>,
   kconfig: Kconfig,
@@ -235,7 +242,7 @@ export function closureOf(
   return set;
 }
 
-/** What symbols need that no configuration sets, themselves left out. */
+/** The symbols, other than the given ones, that these need and that are never set. */
 export function lackingOf(
   wanted: Iterable<string>,
   kconfig: Kconfig,

@@ -1,7 +1,7 @@
 /**
- * Functions of the kernel as a file that was compiled with a tree calls them: by the tree's names
- * and types. A function that the lab has under another name, or with its arguments in another
- * order, is one row here; every other name that it does not have is a stub that reports its call.
+ * Kernel functions for files that are compiled with a tree: by the tree's names and types. Each
+ * function that the lab has under another name, or with its arguments in another order, is one row
+ * here; every other unknown name becomes a stub that reports its call.
  */
 import { C_CALLS, type CCall } from "../calls.ts";
 import { workKey } from "../calls/deferred.ts";
@@ -42,11 +42,11 @@ function runNamed(name: string, kernel: CKernel, ...args: readonly number[]): nu
   return CALLS.get(name)!.run(kernel, given) ?? 0;
 }
 
-/** A function of the lab's with these of the tree's arguments, in this order. */
+/** Calls a function of the lab with the given arguments of the tree's function, in this order. */
 const by = (name: string, ...order: readonly number[]): StubBody => (kernel, args) =>
   runNamed(name, kernel, ...order.map((index) => args[index] ?? 0));
 
-/** A line of the log. Formats begin with a character and a digit where they say their level. */
+/** Prints a line of the log. A format begins with a marker and a digit if it specifies its level. */
 const prints = (level: number): StubBody => (kernel, [dev = 0, format = 0, given = 0]) =>
   runNamed("dmalab_print_line", kernel, level, kernel.isDevice(dev) ? dev : 0, format, given);
 
@@ -60,7 +60,7 @@ const printk: StubBody = (kernel, [format = 0, given = 0]) => {
   return runNamed("dmalab_print_line", kernel, level, 0, format + (hasLevel ? 2 : 0), given);
 };
 
-/** As `printk`, with the level in a text before the device. */
+/** Like `printk`, with the level in a text before the device. */
 const printsAt: StubBody = (kernel, [level = 0, dev = 0, format = 0, given = 0]) => {
   const [mark, number] = kernel.memory.textAt(level);
   return prints(mark === LEVEL_FOLLOWS ? Number(number) : USUAL_LEVEL)(kernel, [
@@ -75,8 +75,8 @@ const unlocks: StubBody = by("dmalab_unlock", 0);
 const nothing: StubBody = () => 0;
 
 /**
- * A lock in each of its forms. A lock that is taken only for reading excludes no context that the
- * search for deadlocks considers here.
+ * All forms of a lock. Taking a lock only for reading does not count as holding it in the search
+ * for deadlocks.
  */
 function lockCalls(name: string, lock: StubBody, unlock: StubBody): Record<string, StubBody> {
   return {
@@ -105,14 +105,17 @@ function lockCalls(name: string, lock: StubBody, unlock: StubBody): Record<strin
   };
 }
 
-/** Work that a structure of C defers to a separate process. */
+/** Defers work, by its structure in C, to process context. */
 const defers: StubBody = (kernel, [at = 0, run = 0]) => {
   const { site } = kernel.machine.events.context;
   const runs = () => callOwn(kernel, "Work", at, site, run);
   return Number(kernel.part(CDeferred).post(workKey(at), runs, at));
 };
 
-/** Interrupts of a device without messages, while they are wanted. */
+/**
+ * Allocates the interrupts of a device without MSI, and returns the first; frees them if `most` is
+ * 0.
+ */
 const lineIrq: StubBody = (kernel, [dev = 0, most = 0]) => {
   const { interrupts } = kernel.machine;
   const { name } = kernel.device(dev);
@@ -125,13 +128,13 @@ const lineIrq: StubBody = (kernel, [dev = 0, most = 0]) => {
   return interrupts.numberOf(name, 0)!;
 };
 
-/** Functions that the tree calls by another name than the lab does. */
+/** The tree's names for functions that have another name in the lab. */
 const ALIASES: ReadonlyMap<string, StubBody> = new Map<string, StubBody>(Object.entries<StubBody>({
   __kmalloc_noprof: by("kmalloc", 0, 1),
   __kmalloc_cache_noprof: by("kmalloc", 2, 1),
   __kmalloc_node_noprof: by("kmalloc", 0, 2),
   __kmalloc_cache_node_noprof: by("kmalloc", 3, 1),
-  // Inline functions of the tree ask first whether the device needs a sync.
+  // Called by inline functions of the tree that first check whether the device needs a sync.
   __dma_sync_single_for_cpu: by("dma_sync_single_for_cpu", 0, 1, 2, 3),
   __dma_sync_single_for_device: by("dma_sync_single_for_device", 0, 1, 2, 3),
   __dma_sync_sg_for_cpu: by("dma_sync_sg_for_cpu", 0, 1, 2, 3),
@@ -142,11 +145,11 @@ const ALIASES: ReadonlyMap<string, StubBody> = new Map<string, StubBody>(Object.
   __kmalloc_large_node_noprof: by("kmalloc", 0, 1),
   krealloc_noprof: by("krealloc", 0, 1, 2),
   krealloc_node_align_noprof: by("krealloc", 0, 1, 3),
-  // Before the flags may be the bucket that the block belongs to; behind them are a node and the
+  // The flags may be preceded by the bucket of the block, and are followed by a node and the
   // caller.
   __kmalloc_node_track_caller_noprof: (kernel, args) =>
     runNamed("kmalloc", kernel, args[0] ?? 0, args.at(-3) ?? 0),
-  // From 7.2 on an alignment comes before the flags; a node is last in all releases.
+  // Since 7.2 an alignment precedes the flags; the node is last in all releases.
   __kvmalloc_node_noprof: (kernel, args) =>
     runNamed("kvmalloc", kernel, args[0] ?? 0, args.at(-2) ?? 0),
   __vmalloc_noprof: by("dmalab_vmalloc", 0, 1),
@@ -229,17 +232,18 @@ const ALIASES: ReadonlyMap<string, StubBody> = new Map<string, StubBody>(Object.
   _raw_spin_trylock: by("dmalab_trylock", 0),
   ...lockCalls("_raw_write", locks, unlocks),
   ...lockCalls("_raw_read", nothing, nothing),
-  // What `dma_mapping_error()` calls for the kernel's own debugging says that it was asked.
+  // `dma_mapping_error()` calls this for the kernel's own debugging; so it shows that the driver
+  // has checked the mapping.
   debug_dma_mapping_error: by("dma_mapping_error", 0, 1),
   debug_dma_map_single: nothing,
-  // Their first word is zero anyway.
+  // Nothing to initialise: the first word of these structures is already zero.
   __mutex_init: nothing,
   mutex_init_generic: nothing,
   __init_swait_queue_head: nothing,
   mutex_destroy: nothing,
 }));
 
-/** @param flags 1 has interrupts off, as the lab's headers for trees say. */
+/** @param flags 1 for interrupts off, as defined in the lab's headers for trees. */
 function restoreIrqs(kernel: CKernel, flags: number): void {
   const { context } = kernel.machine;
   const areOff = Number(context.irqsOff);
@@ -248,7 +252,7 @@ function restoreIrqs(kernel: CKernel, flags: number): void {
   else runNamed("dmalab_irq_restore", kernel);
 }
 
-/** The type that the lab's record gives a value in the tree's code. */
+/** The WebAssembly type in the tree's code of a value with this type in the lab's table. */
 function valueType({ wire }: CType): ValueType | null {
   return wire === "none" ? null : wire === "int" ? "i32" : "i64";
 }
@@ -256,7 +260,7 @@ function valueType({ wire }: CType): ValueType | null {
 /**
  * The implementation of a function that a file of a tree calls.
  *
- * @throws {RefusedCode} Where the tree's prototype is another than the lab's.
+ * @throws {RefusedCode} If the tree's prototype differs from the lab's.
  */
 export function treeFunction(
   imported: ImportedFunction,
@@ -281,7 +285,10 @@ export function treeFunction(
   };
 }
 
-/** As the lab's own headers hand over: pointers signed, and all ones of anything else a large number. */
+/**
+ * Converts as the lab's own headers do: pointers are signed; for other values, all ones become a large
+ * number.
+ */
 function signed(value: U64): number {
   return Number(value);
 }
@@ -290,7 +297,7 @@ function unsigned(value: U64): number {
   return typeof value === "number" ? value : Number(BigInt.asUintN(64, value));
 }
 
-/** Puts the ticks where the driver reads them: time moves in calls only. */
+/** Updates the tick counter that the driver reads: time advances only during calls. */
 export function keepTicks({ jiffiesAt, machine, memory }: CKernel): void {
   if (jiffiesAt === 0) return;
   memory.putWord(jiffiesAt, Math.floor(machine.clock.nowNs / NS_PER_JIFFY));
@@ -298,7 +305,7 @@ export function keepTicks({ jiffiesAt, machine, memory }: CKernel): void {
 
 const NO_STUB = "remove its name from `stubs`";
 
-/** The replacement for a function that is found in no place, by the driver's choice of stubs. */
+/** The stub for a function that is not found anywhere, depending on the driver's setting `stubs`. */
 function stubRun(name: string, stubs: Stubs, isPointer: boolean): StubBody {
   invariant(!name.startsWith("lab_"), `${name}() is declared for files of trees, and nowhere`);
   const answer = typeof stubs === "string" ? 0 : stubs.get(name);
@@ -323,20 +330,23 @@ function stubRun(name: string, stubs: Stubs, isPointer: boolean): StubBody {
   };
 }
 
-/** Whether the lab has a function by the name that the tree calls it. */
+/** Whether the lab has a function under the tree's name. */
 export function hasTreeFunction(name: string): boolean {
   return ALIASES.has(name) || CALLS.has(name);
 }
 
-/** Headers and files of the lab's for trees call a function of the lab's `name` by `lab_name`. */
+/**
+ * The function with a name. The lab's headers and files for trees call the lab's function `name` as
+ * `lab_name`.
+ */
 function callOf(name: string): CCall | undefined {
-  // The functions of the lab's own headers have other arguments.
+  // These functions have other arguments in the lab's own headers.
   if (name.startsWith("dmalab_")) return undefined;
   const own = name.startsWith("lab_") ? name.slice("lab_".length) : null;
   return own === null ? CALLS.get(name) : CALLS.get(own) ?? CALLS.get(`dmalab_${own}`);
 }
 
-/** Null for what the lab does not have. @throws {RefusedCode} */
+/** Null for a function that the lab does not have. @throws {RefusedCode} */
 export function runOf({ name, parameters, result }: ImportedFunction): StubBody | null {
   const alias = ALIASES.get(name);
   if (alias !== undefined) return alias;

@@ -1,17 +1,17 @@
 /**
- * Offsets and sizes in structures of a tree, found by compiling a table of them with the tree: nothing
- * of them is written down here but the names.
+ * Offsets and sizes in structures of a tree, determined by compiling a table of them with the tree:
+ * only their names are known in advance.
  */
 import { layoutNumbers } from "./ir.ts";
 import { TreeError } from "@dmalab/runtime/kernels";
 
-/** Members by the tag of their structure, and the headers that declare it. */
+/** The members of each structure, by its tag, and the headers that declare them. */
 export interface LayoutWanted {
   readonly headers: readonly string[];
   readonly structs: Readonly<Record<string, readonly string[]>>;
 }
 
-/** The layout in a tree: sizes by tags, offsets by `tag.member`. */
+/** The layout of structures in a tree: sizes by tag, offsets by `tag.member`. */
 export class TreeLayout {
   readonly #sizes = new Map<string, number>();
   readonly #offsets = new Map<string, number>();
@@ -31,13 +31,16 @@ export class TreeLayout {
     return this.#sizes.get(tag)!;
   }
 
-  /** @param member As `tag.member`. */
+  /** @param member In the form `tag.member`. */
   offsetOf(member: string): number {
     return this.#offsets.get(member)!;
   }
 }
 
-/** The text of the table. Its first number is 1: a table of zeros would be written another way. */
+/**
+ * The C source of the table. Its first number is 1, because a table of zeros would be printed in
+ * another form.
+ */
 export function layoutSource({ headers, structs }: LayoutWanted): string {
   const numbers = Object.entries(structs).flatMap(([tag, members]) => [
     `sizeof(struct ${tag})`,

@@ -1,7 +1,7 @@
 /**
- * Which file exports a name: of the lab's own for trees,
- * `extensions/c_drivers/include/tree/dmalab/`, and of the tree's library, `lib/`. A function that a
- * driver calls and does not have is compiled from there, as the linker takes objects from an
+ * Finds the file that exports a name: among the lab's own files for trees,
+ * `extensions/c_drivers/include/tree/dmalab/`, and in the tree's library, `lib/`. A function that a
+ * driver calls and does not define is compiled from there, as the linker takes objects from an
  * archive.
  */
 import type { TreeFolders } from "@dmalab/runtime/kernels";
@@ -15,7 +15,10 @@ const FILES = [
   ...["regmap", "regmap-mmio", "regcache", "regcache-flat", "regcache-maple", "regcache-rbtree"]
     .map((name) => `drivers/base/regmap/${name}.c`),
 ];
-/** What drivers of a folder are made with, beside the other files of their module. */
+/**
+ * By the driver's folder: files and folders of its subsystem that it is linked with, in addition to
+ * its module.
+ */
 const OF_SUBSYSTEM: ReadonlyMap<string, readonly string[]> = new Map([
   ["drivers/ata", ["drivers/ata"]],
   ["drivers/crypto", ["crypto/crypto_engine.c"]],
@@ -25,21 +28,27 @@ const OF_SUBSYSTEM: ReadonlyMap<string, readonly string[]> = new Map([
   ]],
   ["drivers/spi", ["drivers/spi/spi.c"]],
 ]);
-/** What walks a request by the tree's own structures: the lab's functions of these names know only the lab's. */
+/**
+ * Files that iterate requests by the tree's own structures: the lab's functions of the same names only know the
+ * lab's structures.
+ */
 const OF_REQUESTS = ["block/blk-mq-dma.c", "block/blk-merge.c"];
 const EXPORT = /^[ \t]*EXPORT_(?:SYMBOL|PER_CPU_SYMBOL)(?:_GPL|_NS|_NS_GPL)?\(\s*(\w+)/gm;
 
 /**
- * A function that begins at the first column, its type perhaps in the line before; what other files of its
- * folder call is not exported.
+ * A function definition at the start of a line, perhaps with its type in the line before. It finds
+ * functions for other files of the same folder, which are not exported by a macro.
  */
 const DEFINED =
   /^(?!static\b|typedef\b)[a-z_][\w \t*]{0,200}?(?:\b|\n\*?)(\w+)\((?:[^;{}()]|\([^;{}()]*\))*\)\n\{/gm;
-/** A variable with a value; others have none that a file could lack. */
+/** A variable with an initialiser; other variables need no definition from this file. */
 const VARIABLE =
   /^(?!static\b|typedef\b|extern\b)[a-z_][\w \t*]{0,200}?\b(\w+)(?:\[[^\]\n]*\])*(?:\s+__\w+){0,8}\s*=\s/gm;
 
-/** @returns Files by the names that they export, or define. @param texts By their paths. */
+/**
+ * @param texts Texts by their paths. @returns Paths of the files by the names that they export or
+ *   define.
+ */
 export function exportsIn(
   texts: Iterable<readonly [path: string, text: string]>,
 ): ReadonlyMap<string, string> {
@@ -62,7 +71,7 @@ export function exportedNames(text: string): readonly string[] {
 
 type Texts = Generator<readonly [path: string, text: string]>;
 
-/** Files of a tree that iterate requests; a release can lack some. */
+/** The files of a tree that iterate requests; some releases lack some of them. */
 export function* requestFilesOf(files: TreeFolders): Texts {
   for (const path of OF_REQUESTS) yield [path, files.text(path) ?? ""];
 }
@@ -72,7 +81,7 @@ export function* libraryOf(files: TreeFolders): Texts {
   for (const folder of FOLDERS) yield* sourcesOf(files, folder);
 }
 
-/** Files that a driver of a tree is made with: of its module, and of its subsystem. */
+/** Files that are linked with a driver of a tree: from its module, and from its subsystem. */
 export function* companionsOf(
   files: TreeFolders,
   path: string,
@@ -89,10 +98,12 @@ export function* companionsOf(
 }
 
 /**
- * Modules of the same folder that are built with a driver, as the common part of drivers of several buses is.
+ * Modules of the same folder that are built together with a driver, such as the common part of drivers for
+ * several buses.
  *
  * @param isSet Whether a symbol is set.
- * @param isOurs Whether the lab or the scenario has a function: a module that exports one is replaced.
+ * @param isOurs Whether the lab or the scenario has a function: a module that exports such a function is not
+ *   used.
  */
 export function* siblingsOf(
   files: TreeFolders,
@@ -115,14 +126,17 @@ export function* siblingsOf(
   }
 }
 
-/** The files that export something: other files are separate modules. */
+/** Files of a folder that export a symbol: other files belong to separate modules. */
 function* exportingOf(files: TreeFolders, folder: string): Texts {
   for (const [path, text] of sourcesOf(files, folder)) {
     if (text.includes("EXPORT_SYMBOL")) yield [path, exportedOnly(text)];
   }
 }
 
-/** Files with common names define functions for their own modules, which others would be linked with. */
+/**
+ * Only the export lines of a text: files with common function names define other functions for their own
+ * modules only, and must not be linked for those.
+ */
 function exportedOnly(text: string): string {
   return text.split("\n").filter((line) => line.includes("EXPORT_SYMBOL")).join("\n");
 }

@@ -1,11 +1,11 @@
 /**
- * The makefiles of a tree, read for one of its files: the symbols that build it, and its own flags.
+ * Reads the makefiles of a tree for one of its files: the symbols that build it, and its own flags.
  */
 import { addAll } from "@dmalab/runtime/basics";
 import { checkMost, NESTED, type TreeFiles, treePath } from "@dmalab/runtime/kernels";
 
 const NAMES = ["Kbuild", "Makefile"];
-/** `name-$(CONFIG_X) += a.o b.o`, `name-objs := a.o`, `obj-y += folder/`. */
+/** A rule such as `name-$(CONFIG_X) += a.o b.o`, `name-objs := a.o` or `obj-y += folder/`. */
 const RULE =
   /^[ \t]*([\w.-]+?)(?:-objs|-y)?-?(?:\$\(CONFIG_(\w+)(?::m=y)?\))?[ \t]*[:+]?=[ \t]*(.*)$/;
 const IF = /^[ \t]*if(?:n?def|n?eq)\b/;
@@ -13,7 +13,7 @@ const IF_SET =
   /^[ \t]*(?:ifdef\s+CONFIG_(\w+)|ifeq\s*\(\$\(CONFIG_(\w+)\),\s*[ym]\)|ifneq\s*\(\$\(CONFIG_(\w+)\),\s*\))\s*$/;
 const ELSE = /^[ \t]*else\b/;
 const ENDIF = /^[ \t]*endif\b/;
-/** Conditions, and makefiles, within each other: a stranger's tree may have more. */
+/** The deepest nesting of conditions and of makefiles; an untrusted tree may have more. */
 const MAX_DEPTH = 100;
 const MAX_INCLUDED = 2 ** 20;
 /** Left sides that do not name an object. */
@@ -21,15 +21,15 @@ const LISTS = new Set(["obj", "lib", "ccflags", "subdir"]);
 const FLAGS =
   /^[ \t]*(?:(subdir-)?ccflags-(?:y|\$\(CONFIG_(\w+)\))|CFLAGS_([\w.-]+)|(?:EXTRA_|KBUILD_)CFLAGS)[ \t]*[:+]?=(.*)$/gm;
 const VARIABLE = /^[ \t]*(?:export[ \t]+)?(\w+)[ \t]*[:?]?=[ \t]*(\S.*)$/gm;
-/** Variables within each other's values. */
+/** The deepest nesting of variables in values. */
 const MAX_VALUES = 5;
-/** Another makefile of the tree, read in place. */
+/** A line that includes another makefile. */
 const READ = /^-?include[ \t]+(\S+)[ \t]*$/gm;
 const USED = /\$[({](\w+)[)}]/g;
 const INCLUDE = /-I[ \t]*(\S+)/g;
 const DEFINE = /-D[ \t]*([A-Za-z_]\w*(?:=[\w."'\\]+)?)(?=\s|$)/g;
 
-/** The left side of a rule, `name-$(CONFIG_SYMBOL)`, and the conditions around it. */
+/** A rule: its left side, `name-$(CONFIG_SYMBOL)`, and the conditions around it. */
 interface Rule {
   readonly base: string;
   readonly symbols: readonly string[];
@@ -47,12 +47,15 @@ export class Makefiles {
     return symbols.reduce((all, each) => all.union(each));
   }
 
-  /** Whether a makefile names the file's object. Others are included by files that are built. */
+  /**
+   * Whether a makefile names the file's object. Files without an object are included by files that
+   * are built.
+   */
   builds(path: string): boolean {
     return objectsOf(path).some(([folder, object]) => this.#rulesOf(folder).has(object));
   }
 
-  /** Symbols that put its folders into the build. */
+  /** Symbols that include the file's folders in the build. */
   symbolsOfFolders(path: string): ReadonlySet<string> {
     const parts = path.split("/");
     let symbols: ReadonlySet<string> = new Set();
@@ -63,7 +66,7 @@ export class Makefiles {
     return symbols;
   }
 
-  /** The files that are linked into one module with a file. @param isSet Whether a symbol is set. */
+  /** The files that are linked into the same module as a file. @param isSet Whether a symbol is set. */
   moduleOf(path: string, isSet: (symbol: string) => boolean): readonly string[] {
     return objectsOf(path).flatMap(([folder, object]) => {
       const rules = this.#rulesOf(folder);
@@ -75,7 +78,10 @@ export class Makefiles {
     }).filter((each) => each !== path);
   }
 
-  /** Folders (from the root) and definitions that the makefiles of its folder add. */
+  /**
+   * Header folders (from the root) and definitions that the makefiles of the file's folder and of
+   * folders above it add.
+   */
   flagsOf(
     path: string,
   ): { readonly folders: readonly string[]; readonly defines: readonly string[] } {
@@ -85,7 +91,8 @@ export class Makefiles {
     const defines: string[] = [];
     for (let depth = parts.length - 1; depth > 0; depth--) {
       const folder = parts.slice(0, depth).join("/");
-      // One further above builds the file where it names the object, as that of a module in several folders does.
+      // A makefile further above applies only if it names the file's object, as for a module with several
+      // folders.
       const named = parts.slice(depth).join("/").replace(/\.c$/, ".o");
       const isNear = depth >= parts.length - 2 || this.#rulesOf(folder).has(named);
       const text = this.#text(folder);
@@ -97,8 +104,7 @@ export class Makefiles {
         for (const [, include] of withValues(written!, variables).matchAll(INCLUDE)) {
           folders.push(resolved(include!, folder));
         }
-        // Definitions under a condition in a makefile are left out: they may contradict the
-        // configuration.
+        // Conditional definitions in a makefile are ignored: they may contradict the configuration.
         if (condition === undefined && depth === parts.length - 1) {
           const flags = written!.replace(USED, (all, name) => oneWord(variables.get(name)) ?? all);
           addAll(defines, [...flags.matchAll(DEFINE)].map(([, define]) => define!));
@@ -112,7 +118,7 @@ export class Makefiles {
     const rules = this.#rulesOf(folder);
     const symbols = new Set<string>();
     const objects = new Set([object]);
-    // Those that are added meanwhile follow.
+    // The loop includes the objects that it adds.
     for (const each of objects) {
       for (const { base, symbols: named } of rules.get(each) ?? []) {
         for (const symbol of named) symbols.add(symbol);
@@ -122,7 +128,7 @@ export class Makefiles {
     return symbols;
   }
 
-  /** The rules of a folder, by each object that they name. */
+  /** The rules of a folder, by each object that they list. */
   #rulesOf(folder: string): ReadonlyMap<string, readonly Rule[]> {
     const known = this.#rules.get(folder);
     if (known !== undefined) return known;
@@ -154,7 +160,7 @@ export class Makefiles {
     });
   }
 
-  /** A makefile with its included makefiles: `$(src)` is its folder in them, too. */
+  /** A makefile with its included makefiles, in which `$(src)` is its folder too. */
   #whole(text: string, folder: string, included: { length: number }, depth = 0): string {
     const name = `makefile of ${folder}`;
     checkMost(depth, MAX_DEPTH, name, "makefiles within each other");
@@ -168,7 +174,10 @@ export class Makefiles {
   }
 }
 
-/** How makefiles name a file's object: in its folder, and from those above it. */
+/**
+ * The possible names of a file's object in makefiles: relative to its folder and to each folder
+ * above.
+ */
 function objectsOf(path: string): readonly (readonly [folder: string, object: string])[] {
   const parts = path.replace(/\.c$/, ".o").split("/");
   return parts.slice(1).map((_, index) => {
@@ -177,7 +186,7 @@ function objectsOf(path: string): readonly (readonly [folder: string, object: st
   });
 }
 
-/** A text of a makefile with the values of its variables. */
+/** Replaces the variables in a makefile's text by their values. */
 function withValues(text: string, variables: ReadonlyMap<string, string>): string {
   let found = text;
   for (let step = 0; step < MAX_VALUES && found.length < MAX_INCLUDED; step++) {
@@ -185,17 +194,17 @@ function withValues(text: string, variables: ReadonlyMap<string, string>): strin
     if (next === found) break;
     found = next;
   }
-  // Functions of paths: replaced by the folder's own path.
+  // Path functions are replaced by their argument, which is relative to the folder.
   return found.replace(/\$\((?:abspath|realpath)\s+([^()\s]+|\$\(\w+\))\)/g, "$1")
     .replace(/\$\(dir\s+(\$\(\w+\)|[^()\s]+)\)/g, "$1/..");
 }
 
-/** A value that is one word: several can depend on conditions of the makefile. */
+/** The value, if it is one word: values with several words may depend on conditions of the makefile. */
 function oneWord(value: string | undefined): string | undefined {
   return value === undefined || /\s/.test(value) ? undefined : value;
 }
 
-/** A folder of a flag, from the tree's root. */
+/** The folder in a flag, as a path from the tree's root. */
 function resolved(written: string, folder: string): string {
   const path = written.replace(/^\$\(srctree\)\/?/, "")
     .replace(/^\$[({](?:src|obj|srctree\/\$\(src\)|M|PWD|CURDIR|KBUILD_EXTMOD)[)}]/, folder);

@@ -1,4 +1,4 @@
-/** Names of the init and exit functions of other modules, by their numbers in the table that `load()` reads. */
+/** Names of the init and exit functions of other modules, by their index in the table that `load()` reads. */
 
 export function initOf(number: number): string {
   return `lab_init_${number}`;

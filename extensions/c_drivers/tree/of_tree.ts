@@ -1,22 +1,25 @@
-/** How devices are laid out in the memory of C, and what else is known of a tree's driver. */
+/** The layout of devices in C's memory, and other facts about a tree's driver. */
 import type { Stubs } from "@dmalab/lang/values";
 
-/** Where things lie in a `struct pci_dev`, which has its `struct device` in it. */
+/** Offsets in a `struct pci_dev`, which contains its `struct device`. */
 export interface DeviceShape {
   readonly sizeBytes: number;
   readonly deviceAt: number;
-  /** The name, in the `struct device`. */
+  /** Offset of the name in the `struct device`. */
   readonly nameAt: number;
 }
 
-/** The additional data for a driver that was compiled with a kernel tree. */
+/** Additional data for a driver that was compiled with a kernel tree. */
 export interface OfTree {
   readonly device: DeviceShape;
-  /** Which one it was compiled for, where it is not the lab's; else null. */
+  /** The architecture for which it was compiled, if it is not the lab's; else null. */
   readonly architecture: string | null;
   readonly stubs: Stubs;
-  /** Functions that it calls and that return a pointer. */
+  /** Functions that the driver calls and that return a pointer. */
   readonly pointers: ReadonlySet<string>;
-  /** Files of the tree that iterate its requests, by the names that the compiler knows: their lines are counted too. */
+  /**
+   * Files of the tree that iterate its requests, by their names for the compiler; their lines are included in the
+   * coverage.
+   */
   readonly library: ReadonlyMap<string, string>;
 }

@@ -1,16 +1,16 @@
 /**
- * Other modules of the folder of an out-of-tree driver that the driver needs: the kernel loads them first, and so does
- * `load()`.
+ * Other modules in the folder of an out-of-tree driver that the driver needs: like the kernel, `load()` starts them
+ * first.
  */
 import { missingIn } from "./ir.ts";
 import { exitOf, initOf } from "./module_names.ts";
 
 /**
- * The order in which modules start: a module after the modules it needs.
+ * The order in which modules start: each after the modules that it needs.
  *
- * @param roots The driver's own files, in LLVM's own language.
- * @param added Files that are linked, by their paths.
- * @param fileOf The path of the file that defines a name.
+ * @param roots The driver's own files, in LLVM IR.
+ * @param added Linked files, by their paths.
+ * @param fileOf Returns the path of the file that defines a name.
  * @param modules Paths of files with an init function.
  */
 export function startOrder(
@@ -32,7 +32,7 @@ export function startOrder(
     }
   };
   visit(roots);
-  // The driver calls only their other files.
+  // Modules of which the driver calls only other files than the one with the init function.
   for (const [path, text] of added) {
     if (!modules.has(path) || seen.has(path)) continue;
     seen.add(path);
@@ -42,7 +42,10 @@ export function startOrder(
   return order;
 }
 
-/** The table of modules for `dmalab/bus.c`. @param paths In their order. */
+/**
+ * The source of the table of modules for `dmalab/bus.c`. @param paths Their files, in the order of
+ * their start.
+ */
 export function modulesSource(paths: readonly string[]): string {
   const functions = paths.map((_, at) =>
     `int ${initOf(at)}(void) __attribute__((weak));\nvoid ${

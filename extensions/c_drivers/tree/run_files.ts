@@ -1,6 +1,9 @@
 import type { LinesRun } from "@dmalab/lang/values";
 
-/** Lines of files that have code: one that several pieces of code are of has run when one of them has. */
+/**
+ * Lines with code, by file. If several pieces of code belong to a line, it counts as run if one of them
+ * has run.
+ */
 export class RunFiles {
   readonly #files = new Map<string, Map<number, boolean>>();
 

@@ -1,7 +1,7 @@
 /**
- * The configuration that a tree is compiled with: a table of the symbols that must be on or off for
- * the lab's answers to be right, and the further needs of a file, from the tree's own makefiles and
- * Kconfig.
+ * The configuration with which a tree is compiled: a table of symbols that must be on or off so
+ * that the lab's results are right, and the further symbols that a file needs according to the
+ * tree's own makefiles and Kconfig files.
  */
 import type { Architecture } from "./architecture.ts";
 import { closureOf, type Kconfig, lackingOf } from "./kconfig.ts";
@@ -9,7 +9,7 @@ import { PAGE_STRUCT_BYTES } from "../c_addresses.ts";
 import type { Makefiles } from "./makefile.ts";
 import { MODULE_FOLDER, TreeError } from "@dmalab/runtime/kernels";
 
-/** Symbols without which the same source compiles to code that answers wrongly, with the reason. */
+/** Symbols without which the same source would compile to code with wrong results, with the reason. */
 const REQUIRED: Readonly<Record<string, string>> = {
   BUG: "without it BUG() is an endless loop and WARN() prints nothing",
   DMA_API_DEBUG:
@@ -24,15 +24,15 @@ const REQUIRED: Readonly<Record<string, string>> = {
   SWIOTLB: "without it is_swiotlb_active() is false",
 };
 
-/** Symbols of an architecture, which no Kconfig outside of `arch/` declares. */
+/** Symbols of an architecture, which are declared only in Kconfig files of `arch/`. */
 const MACHINE: Readonly<Record<string, string>> = {
   "64BIT": "1",
   MMU: "1",
-  // One CPU would compile all locks away.
+  // Without SMP, locks would be compiled away.
   SMP: "1",
   NR_CPUS: "16",
   LITTLE_ENDIAN: "1",
-  // `struct page` has 64 bytes with it, as the lab's map of pages counts.
+  // Gives `struct page` 64 bytes, as the lab's page map assumes.
   HAVE_ALIGNED_STRUCT_PAGE: "1",
   HAS_IOPORT: "1",
   HAS_IOPORT_MAP: "1",
@@ -59,7 +59,7 @@ const MACHINE: Readonly<Record<string, string>> = {
   GENERIC_MSI_IRQ: "1",
 };
 
-/** The equipment of a machine of the lab: subsystems with structures that drivers share. */
+/** Symbols for the equipment of a lab machine: subsystems with structures that drivers share. */
 const PRESENT: readonly string[] = [
   ...["ARCH_DMA_ADDR_T_64BIT", "PHYS_ADDR_T_64BIT", "DMA_OPS_HELPERS", "ZONE_DMA32"],
   ...["BITREVERSE", "BLK_DEV_INTEGRITY", "BLK_MQ_PCI", "BLOCK", "CRYPTO", "ETHERNET", "FLATMEM"],
@@ -72,7 +72,10 @@ const PRESENT: readonly string[] = [
   ...["CPU_FREQ", "GPIOLIB", "HAVE_CLK_PREPARE", "MFD_SYSCON", "PM_OPP", "RESET_CONTROLLER"],
 ];
 
-/** Symbols that distributions set, for a module out of the tree: no Kconfig file names the ones it needs. */
+/**
+ * Symbols that distributions set, for an out-of-tree module: no Kconfig file lists the symbols that such a
+ * module needs.
+ */
 const OF_DISTRIBUTIONS: readonly string[] = [
   ...[
     "DEBUG_FS",
@@ -89,16 +92,16 @@ const OF_DISTRIBUTIONS: readonly string[] = [
   ...["SOUND", "SND", "SND_PCM", "VIDEO_DEV", "INFINIBAND", "NET_DEVLINK", "SYNC_FILE", "IRQ_WORK"],
 ];
 
-/** Other architectures and their buses. */
+/** Symbols of other architectures and their buses. */
 const MACHINES: readonly RegExp[] = [
   /^(?:X86|ARM64|ARM$|MIPS|PPC|SPARC|ALPHA|S390|PARISC|IA64|M68K|SUPERH|SH_|RISCV|LOONGARCH|XTENSA)/,
   /^(?:MACH_|ATARI|AMIGA|MAC$|SGI|MCA$|E?ISA$|ISA_DMA_API|(?:ISA)?PNP$|QE$|CPM.?$|FSL_SOC$|UML$)/,
 ];
 
 /**
- * Symbols that are never set, whatever selects them or depends on them: symbols that need assembler
- * or sections that the linker collects, and the kernel's own debugging, in which the lab's checks
- * would be counted twice.
+ * Symbols that are never set, even if other symbols select or need them: symbols that require
+ * assembler or sections that the linker collects, and the kernel's own debugging, which would
+ * report the same errors as the lab's checks.
  */
 const ABSENT: readonly RegExp[] = [
   /^(?:ACPI|DMI$|EFI$|HV_|HYPERV|XEN|KVM|VIRTUALIZATION|COMPAT$|HIGHMEM|ZONE_DMA$|NUMA$|SPARSEMEM)/,
@@ -109,22 +112,25 @@ const ABSENT: readonly RegExp[] = [
   /^(?:PREEMPT|HOTPLUG_CPU|SMP$|MMIOWB|EXPERT$|BROKEN$|STAGING$|COMPILE_TEST$|EXPERIMENTAL$)/,
 ];
 
-/** Builds drivers of other machines' devices; it is never set, because some files differ by it. */
+/** Enables drivers for devices of other machines; never set, because some files differ with it. */
 const COMPILE_TEST = "COMPILE_TEST";
 
-/** A configuration, and which of it a file asked for. */
+/** A configuration, and the symbols in it that the files request. */
 export interface Settings {
-  /** Values by symbols, without `CONFIG_`. */
+  /** Values by symbol, without `CONFIG_`. */
   readonly values: ReadonlyMap<string, string>;
-  /** Symbols that the makefiles of the files name. */
+  /** Symbols in the makefile rules of the files. */
   readonly asked: readonly string[];
-  /** Symbols of other machines that these need: the files belong to no build for this one. */
+  /**
+   * Symbols of other machines that the requested symbols need: then no build for the lab's machine
+   * contains the files.
+   */
   readonly lacking: readonly string[];
-  /** Symbols of other machines that the files ask for, need, or could be built by. */
+  /** Symbols of other machines that the files request, need, or could be built by. */
   readonly elsewhere: readonly string[];
-  /** The architecture that the files are compiled for, where it is not the lab's machine. */
+  /** The architecture for which the files are compiled, if it is not the lab's. */
   readonly architecture?: Architecture;
-  /** All of the files can be parts of a module. */
+  /** Whether all of the files can be parts of a module. */
   readonly isModule: boolean;
 }
 
@@ -132,15 +138,15 @@ function isAbsent(name: string): boolean {
   return isWrong(name) || MACHINES.some((pattern) => pattern.test(name));
 }
 
-/** Whether the lab's headers contradict a symbol, on another machine too. */
+/** Whether a symbol contradicts the lab's headers, even for another architecture. */
 export function isWrong(name: string): boolean {
   return name === "32BIT" || ABSENT.some((pattern) => pattern.test(name));
 }
 
 /**
- * What files of a tree are compiled with.
+ * The configuration for compiling files of a tree.
  *
- * @throws {TreeError} Where the tree has no such symbol as a right answer needs.
+ * @throws {TreeError} If the tree lacks a symbol that is required for right results.
  */
 export function settingsFor(
   paths: readonly string[],
@@ -170,7 +176,7 @@ export function settingsFor(
   const derived = [...closureOf([...asked, ...usual], kconfig, isAbsent)]
     .filter((name) => kconfig.get(name)!.isSwitch);
   const on = new Set([...Object.keys(REQUIRED), ...PRESENT, ...derived.toSorted()]);
-  // The needs of a symbol that the files ask for are taken as met, even another machine.
+  // Dependencies of the requested symbols count as met, even a dependency on another machine.
   const met = new Set(derived.flatMap((name) => [...kconfig.get(name)!.needs.keys()]));
   const areSet = (needs: Iterable<readonly string[]>) =>
     [...needs].every((names) => met.has(names.join(" || ")) || names.some((each) => on.has(each)));
@@ -179,8 +185,8 @@ export function settingsFor(
   for (let before = 0; before < on.size;) {
     before = on.size;
     for (const [name, { isDefault, needs }] of possible()) {
-      // Without a condition it is a part of the kernel itself: PRESENT lists the parts that the lab
-      // has.
+      // A default symbol without a dependency belongs to the core kernel: PRESENT lists the core
+      // parts that the lab has.
       if (isDefault && needs.size > 0) on.add(name);
     }
   }
@@ -204,7 +210,7 @@ export function settingsFor(
   return { values: new Map(values), asked, lacking, elsewhere, isModule };
 }
 
-/** The same for another architecture. */
+/** The same configuration for another architecture. */
 export function settingsOn(settings: Settings, architecture: Architecture): Settings {
   const pageKilobytes = 2 ** (Number(settings.values.get("PAGE_SHIFT")) - 10);
   const added = [...architecture.symbols, `PAGE_SIZE_${pageKilobytes}KB`];
@@ -213,7 +219,7 @@ export function settingsOn(settings: Settings, architecture: Architecture): Sett
 }
 
 /**
- * A file that compiles only where the configuration has reached the tree's own headers: a header
+ * A source that compiles only if the configuration is in effect in the tree's own headers: a header
  * that is empty without a symbol must not be empty.
  */
 export function settingsProbe(): string {

@@ -1,5 +1,5 @@
 /**
- * The parts of a tree that were read: settings, makefiles and headers, once for all files that are
+ * The parsed parts of a tree: settings, makefiles and headers, shared by all files that are
  * compiled from it.
  */
 import { type TreeFolders, type TreeVersion, versionOf } from "@dmalab/runtime/kernels";
@@ -8,7 +8,7 @@ import { type Kconfig, readKconfig } from "./kconfig.ts";
 import { Makefiles } from "./makefile.ts";
 import { Units } from "./unit.ts";
 
-/** By the tree's object: a later run of `test --watch` has another one, and reads the folder again. */
+/** By the tree object. A later run of `test --watch` makes a new object, and so reads the folder again. */
 const READINGS = new WeakMap<TreeFolders, TreeReading>();
 
 export class TreeReading {
@@ -16,7 +16,7 @@ export class TreeReading {
   readonly makefiles: Makefiles;
   readonly units: Units;
   readonly architectures: Architectures;
-  /** Hashes of texts: most files include the same headers. */
+  /** Hashes of texts, which are needed again: most files include the same headers. */
   readonly hashes = new Map<string, string>();
   #kconfig: Kconfig | null = null;
 
@@ -27,7 +27,7 @@ export class TreeReading {
     this.architectures = new Architectures(files);
   }
 
-  /** @throws {TreeError} Where the folder is no kernel tree. */
+  /** @throws {TreeError} If the folder is no kernel tree. */
   static of(files: TreeFolders): TreeReading {
     return READINGS.getOrInsertComputed(files, () => new TreeReading(files));
   }

@@ -1,47 +1,48 @@
 /**
- * A file of a tree with all that it may include: the compiler gets these texts, and nothing else.
+ * A file of a tree with everything that it may include: the compiler receives these texts and no
+ * others.
  */
 import { type Architecture, withoutAssembler } from "./architecture.ts";
 import { PORTS_AT, TREE_PAGE_MAP } from "../c_addresses.ts";
 import type { Makefiles } from "./makefile.ts";
 import { checkMost, MODULE_FOLDER, type TreeFolders, treePath } from "@dmalab/runtime/kernels";
 
-/** Where the compiler finds the tree. */
+/** Folder of the tree's files for the compiler. */
 const TREE = "tree";
-/** Where it finds the lab's headers for trees, and the generated ones. */
+/** Folder of the lab's headers for trees and of the generated headers, for the compiler. */
 const LAB = "lab";
 
 const INCLUDE = /^[ \t]*#[ \t]*include(?:_next)?[ \t]*([<"])([^>"\n]+)[>"]/gm;
-/** An include with a name that a macro makes. */
+/** An include with a computed name, from a macro. */
 const COMPUTED = /^[ \t]*#[ \t]*include(?:_next)?[ \t]+[A-Za-z_]/m;
-/** Headers that every file of a kernel begins with. */
+/** Headers that are included before every file of a kernel. */
 const FIRST = [
   "include/linux/compiler-version.h",
   "include/linux/kconfig.h",
   "include/linux/compiler_types.h",
 ];
 const FOLDERS = ["include", "include/uapi"];
-/** What one file may lead to, conditions not looked at. */
+/** The most files that one file may include, directly or indirectly, regardless of conditions. */
 const MAX_FILES = 6000;
-/** Folders of a module that are searched. */
+/** The most folders of a module that are searched. */
 const MAX_FOLDERS = 300;
 const MAX_DEPTH = 6;
-/** What files of a module begin with besides. */
+/** Further header that is included before files of an out-of-tree module. */
 const COMPAT = "dmalab/compat.h";
-/** A macro with arguments, and its text over several lines. */
+/** The definition of a function-like macro, which may have several lines. */
 const MACRO = /^#define (\w+)\((?:[^\n]*\\\n)*[^\n]*\n/gm;
-/** What a compiler for Linux defines: modules ask for it beside `__KERNEL__`. */
+/** Macros that a compiler for Linux predefines: some modules test them in addition to `__KERNEL__`. */
 const OF_LINUX = ["-D__linux__=1", "-D__gnu_linux__=1", "-D__unix__=1"];
 const ASM = /^asm\/([\w.-]+)$/;
 
-/** Headers of which the architecture's own counts: what its devices and their channels have there. */
+/** Headers about devices, for which the architecture's own version is used. */
 const OF_DEVICES = /^asm\/(?:device|dma|iommu)\.h$/;
 
 /** The texts to compile, by their paths, and the arguments. */
 export interface Unit {
   readonly source: string;
   readonly args: readonly string[];
-  /** Texts by their paths. */
+  /** The texts that the compiler may read, by their paths. */
   readonly files: Readonly<Record<string, string>>;
 }
 
@@ -55,11 +56,11 @@ export class Units {
   constructor(readonly files: TreeFolders, readonly makefiles: Makefiles) {}
 
   /**
-   * A file of the tree and its includes.
+   * Makes the unit of a file of the tree, with its includes.
    *
-   * @param ours Headers of the lab, generated ones among them, by the paths that are included.
-   * @param own Texts that are compiled with the tree and are none of its files, by their paths.
-   * @param architecture Where it is not the lab's, its headers are found after all others.
+   * @param ours Headers of the lab, including generated ones, by their include paths.
+   * @param own Texts that are compiled with the tree but do not belong to it, by their paths.
+   * @param architecture If it is not the lab's, its headers are searched after all others.
    */
   unit(
     path: string,
@@ -130,7 +131,7 @@ export class Units {
     return { source: isOwn ? path : `${TREE}/${path}`, args, files: found };
   }
 
-  /** The compiler's own file system ignores `..`: a path from the root replaces it. */
+  /** The compiler's own file system ignores `..`, so such a path is replaced by one from the root. */
   #withoutUps(name: string, text: string): string {
     if (!text.includes("../")) return text;
     const folder = name.slice(0, name.lastIndexOf("/"));
@@ -144,13 +145,16 @@ export class Units {
     });
   }
 
-  /** Sources of the tree that a text includes, by their paths from the root: it sees what is static in them. */
+  /**
+   * Sources of the tree that a text includes, by their paths from the root. Such a text can use their static
+   * functions.
+   */
   sourcesIn(text: string): readonly string[] {
     return [...text.matchAll(INCLUDE)].map(([, , path]) => path!)
       .filter((path) => path.endsWith(".c") && this.#text(path) !== null);
   }
 
-  /** Sources of its folder that a makefile names and that include a source. */
+  /** Sources in a source's folder that a makefile names and that include this source. */
   includersOf(path: string): readonly string[] {
     const at = path.lastIndexOf("/");
     const folder = path.slice(0, at);
@@ -164,18 +168,18 @@ export class Units {
   }
 
   /**
-   * Folders of an out-of-tree module, for a file of it: its own, and last all others that have headers, since a makefile
-   * may find them by a program's answer.
+   * Header folders for a file of an out-of-tree module: its own, and then all others with headers, since a makefile may
+   * determine the folders by running a program.
    */
   #foldersOfModule(path: string): readonly string[] {
     if (!path.startsWith(`${MODULE_FOLDER}/`)) return [];
     const folder = path.slice(0, path.lastIndexOf("/"));
-    // Of several headers of one name the nearest one counts.
+    // If several headers have the same name, the nearest one is used.
     const near = this.#headerFolders.toSorted((a, b) => distance(folder, a) - distance(folder, b));
     return [...new Set([folder, MODULE_FOLDER, ...near])];
   }
 
-  /** Names of older releases, except names that the module defines. */
+  /** The header with names of older releases, without the names that the module defines itself. */
   #withoutOwn(compat: string): string {
     this.#moduleText ??= this.sourcesOfModule().map(([, text]) => text).join("\n");
     const text = this.#moduleText;
@@ -186,7 +190,7 @@ export class Units {
     );
   }
 
-  /** Sources and headers of an out-of-tree module, by their paths. */
+  /** Sources and headers of an out-of-tree module, with their paths. */
   sourcesOfModule(): readonly (readonly [path: string, text: string])[] {
     return this.#moduleSources ??= this.#foldersBelow(MODULE_FOLDER, 0, /\.[ch]$/)
       .flatMap((folder) =>
@@ -215,7 +219,8 @@ export class Units {
     const known = name.startsWith(`${TREE}/`) ? this.#includes.get(name) : undefined;
     if (known !== undefined) return known;
     const named = new Set([...text.matchAll(INCLUDE)].map(([, quote, path]) => quote! + path));
-    // Which header a macro names is known to the compiler alone: it gets all of the folder.
+    // Only the compiler knows which header the macro names, so all headers of the folder are
+    // included in the unit.
     if (COMPUTED.test(text)) {
       const folder = name.slice(TREE.length + 1, name.lastIndexOf("/"));
       for (const entry of this.files.entries(folder)) {
@@ -229,7 +234,7 @@ export class Units {
   }
 }
 
-/** Steps between two folders, up and down. */
+/** Number of steps up and down between two folders. */
 function distance(from: string, to: string): number {
   const [one, other] = [from.split("/"), to.split("/")];
   const common = one.findIndex((part, at) => part !== other[at]);
@@ -237,17 +242,17 @@ function distance(from: string, to: string): number {
   return one.length + other.length - 2 * shared;
 }
 
-/** Members of structures that a release took away, which older modules name. */
+/** Members of structures that a release has removed, and that older modules use. */
 const TAKEN_MEMBERS: readonly {
   readonly header: string;
   readonly struct: string;
   readonly member: string;
 }[] = [
-  // 6.10: the port has a kfifo instead. This one stays empty.
+  // Since 6.10 the port has a kfifo instead; this member stays empty.
   { header: "include/linux/serial_core.h", struct: "uart_state", member: "struct circ_buf xmit;" },
 ];
 
-/** A header with the members that older modules name, at the end of their structures. */
+/** Adds removed members at the end of their structures in a header. */
 function withTakenMembers(path: string, text: string | null): string | null {
   for (const { header, member, struct } of TAKEN_MEMBERS) {
     if (header !== path || text === null) continue;
@@ -259,7 +264,7 @@ function withTakenMembers(path: string, text: string | null): string | null {
   return text;
 }
 
-/** What every file of a tree is compiled with. */
+/** Arguments with which every file of a tree is compiled. */
 export const TREE_ARGUMENTS: readonly string[] = [
   "--target=wasm64",
   "-mbulk-memory",
@@ -284,7 +289,7 @@ export const TREE_ARGUMENTS: readonly string[] = [
   '-DKBUILD_MODFILE="driver"',
   // WebAssembly has no return address.
   "-D__builtin_return_address(level)=((void *)0)",
-  // The host's clock. The kernel's own build refuses it.
+  // Dates come from the host's clock. The kernel's own build rejects them.
   '-D__DATE__="Jan  1 1970"',
   '-D__TIME__="00:00:00"',
   '-D__TIMESTAMP__="Thu Jan  1 00:00:00 1970"',

@@ -1,4 +1,4 @@
-/** The lines of a driver in C that have code, for runs that are followed line by line. */
+/** The lines with code in a driver in C, for a debugger that follows a run line by line. */
 import type { SourceFile, Span } from "@dmalab/lang";
 import type { CCode } from "../c_code.ts";
 import type { LineRow } from "./line_table.ts";
@@ -6,7 +6,7 @@ import { CheckedModule, type CLine } from "./checked_module.ts";
 import { firstInstruction, OP } from "./wasm_code.ts";
 import { ByteReader, type CodeSpan } from "./wasm_reader.ts";
 
-/** The lines of a driver that have code, in the order of the code. */
+/** The lines of a driver that have code, in code order. */
 export class CLines {
   readonly all: readonly CLine[];
   readonly #marks: ReadonlyMap<CodeSpan, readonly CLine[]>;
@@ -18,18 +18,19 @@ export class CLines {
     this.all = marks.flatMap(([, own]) => own);
   }
 
-  /** Makes the module with the calls in it. */
+  /** Makes the module with a call at each line. */
   marked(): CheckedModule {
     return new CheckedModule(this.code, this.#marks);
   }
 }
 
-/** Where lines begin in a function; in one of the support file or of a header nowhere. */
+/** The beginnings of lines in a function; none for a function of the support file or of a header. */
 function marksIn(code: CCode, body: CodeSpan, reader: ByteReader): readonly CLine[] {
   const first = firstInstruction(body, reader);
   const all = code.lines.rowsIn(body.start, body.end);
   const begun = new Set(all.filter(({ isStatement }) => isStatement).map(({ line }) => line));
-  // A line that is only a call of a function without lines begins no statement, as the compiler has it.
+  // If a line is only a call of a function without line information, the compiler does not mark it as a
+  // statement.
   const rows = all.filter(({ isStatement, line }) => isStatement || !begun.has(line));
   const [opening] = rows;
   const source = opening === undefined ? undefined : code.source(opening.file);
@@ -46,7 +47,7 @@ function marksIn(code: CCode, body: CodeSpan, reader: ByteReader): readonly CLin
   rows.forEach((row, index) => {
     if (row.file === before.file && row.line === before.line) return;
     const own = code.source(row.file);
-    // If several lines have one place, the code belongs to the last.
+    // If several lines have the same address, the code belongs to the last.
     if (own === undefined || rows[index + 1]?.address === row.address) return;
     before = row;
     const address = insideLoop(Math.max(first, row.address), rows[index + 1]?.address ?? 0, reader);
@@ -55,7 +56,10 @@ function marksIn(code: CCode, body: CodeSpan, reader: ByteReader): readonly CLin
   return marks;
 }
 
-/** A line that begins with a loop begins anew with each of its turns. */
+/**
+ * The address inside the loop with which a line begins: there the line begins again in each
+ * iteration.
+ */
 function insideLoop(address: number, end: number, reader: ByteReader): number {
   let inside = address;
   for (reader.at = address; reader.at < end;) {
@@ -67,7 +71,7 @@ function insideLoop(address: number, end: number, reader: ByteReader): number {
   return inside;
 }
 
-/** A line without the space around it. */
+/** The span of a line without surrounding blanks. */
 export function lineSpan(source: SourceFile, line: number): Span {
   const text = source.line(line);
   const start = (source.lineStarts[line - 1] ?? 0) + text.length - text.trimStart().length;

@@ -1,11 +1,13 @@
 /**
- * The compiled code as it runs. Each load, store, copy and move of the stack pointer is a call of
- * the support file, which checks it first, and each block of code begins with a call that counts
- * it: whatever the text of the driver says to the compiler, its code is limited.
+ * The compiled code in the form in which it runs. Each load, store, copy and move of the stack
+ * pointer is replaced by a call of the support file, which checks it first, and each block of code
+ * begins with a call that counts it: whatever the driver's text makes the compiler emit, its code
+ * is limited.
  *
- * A run that is followed line by line has a call more where each line begins. A call that leaves
- * the operands as they are may be put between any two instructions; branches of the format lead to
- * the ends of blocks, not to offsets, so that nothing else changes.
+ * For a debugger that follows a run line by line, there is also a call at the beginning of each
+ * line. A call that leaves the operand stack unchanged may be inserted between any two
+ * instructions: WebAssembly branches refer to the ends of blocks, not to offsets, so nothing else
+ * changes.
  *
  * @see WebAssembly Core Specification, 5.4 (instructions), 5.5.13 (code section)
  */
@@ -23,7 +25,7 @@ import {
   type ValueType,
 } from "./wasm_reader.ts";
 
-/** Functions of the support file that code is changed into calls of, beside those of loads and stores. */
+/** Functions of the support file to which calls are inserted, in addition to those for loads and stores. */
 const CHECK = {
   BLOCK: "dmalab_block",
   COPY: "dmalab_memory_copy",
@@ -35,7 +37,7 @@ const CHECK = {
   RESTORES_CALL: "dmalab_restores_call",
 } as const;
 const STACK_POINTER = "__stack_pointer";
-/** How a local of each type is stored: the instruction, and the alignment. */
+/** How to store a local of each type: the store instruction, and its alignment. */
 const STORES: Readonly<Record<ValueType, readonly [opcode: number, alignment: number]>> = {
   i32: [0x36, 2],
   i64: [0x37, 3],
@@ -45,51 +47,51 @@ const STORES: Readonly<Record<ValueType, readonly [opcode: number, alignment: nu
 const BLOCK_STARTS: ReadonlySet<number> = new Set([OP.LOOP, OP.IF, OP.ELSE, OP.END, OP.BR_IF]);
 
 export interface CLine extends NativeLine {
-  /** The function begins with it. */
+  /** Whether this is the beginning of the function. */
   readonly isEntry: boolean;
-  /** Where it begins, by the offsets that the compiler knows. */
+  /** The address of its beginning in the compiler's output. */
   readonly address: number;
   readonly body: CodeSpan;
 }
 
-/** A line of code that says when it is reached. */
+/** A line of code with a call that reports when it is reached. */
 export interface MarkedLine {
   readonly line: CLine;
-  /** The locals of the compiled code that it stores first, one after the other. */
+  /** Indexes of the locals that the call stores first, in this order. */
   readonly locals: readonly number[];
 }
 
-/** Bytes that replace some of the code, or that are inserted between two bytes of it. */
+/** A change: bytes that replace a part of the code, or that are inserted (`from` equals `to`). */
 interface Edit {
   readonly from: number;
   readonly to: number;
   readonly bytes: readonly number[];
-  /** The original address that gives it its place. */
+  /** The original address with which this code is attributed to a line. */
   was: number;
 }
 
-/** A stretch of code. */
+/** A contiguous part of the changed code. */
 interface Part {
-  /** The offset that the compiler knows for it. */
+  /** Its offset in the compiler's output. */
   readonly was: number;
   readonly bytes: Uint8Array | readonly number[];
-  /** It was put in: all of it has one place. */
+  /** Whether the part was inserted: then all of it has the same original offset. */
   readonly isNew: boolean;
 }
 
-/** Code with the places that its offsets had when it was compiled. */
+/** The changed code, with the mapping from its offsets to the original ones. */
 export class CheckedModule {
   readonly module: WebAssembly.Module;
-  /** By the numbers that the calls at lines give. */
+  /** Lines by the number that the inserted call passes. */
   readonly lines: readonly MarkedLine[];
-  /** Where blocks of code begin, by the numbers that their calls give. */
+  /** Original addresses of blocks, by the number that the inserted call passes. */
   readonly blocks: readonly number[];
-  /** In order of where they begin in the module. */
+  /** Parts, sorted by their offset in the changed module. */
   readonly #parts: readonly (Part & { readonly now: number })[];
 
   /**
-   * @param marks Where lines begin, for a run that is followed.
-   * @throws {UncheckedInstruction} Where code has an instruction that cannot be checked.
+   * @param marks The beginnings of lines, for a debugger.
+   * @throws {UncheckedInstruction} If the code has an instruction that cannot be checked.
    */
   constructor(
     compiled: CCode,
@@ -136,7 +138,7 @@ export class CheckedModule {
     this.module = new WebAssembly.Module(made);
   }
 
-  /** The address that the compiler knows for an offset in the module. */
+  /** The original address for an offset in the changed module. */
   addressOf(offset: number): number {
     let low = 0;
     let high = this.#parts.length;
@@ -150,13 +152,13 @@ export class CheckedModule {
   }
 }
 
-/** The changes in the code. */
+/** Determines the changes in the code. */
 class Editor {
   readonly blocks: number[] = [];
   readonly lines: MarkedLine[] = [];
   readonly #shape: ModuleShape;
   readonly #reader: ByteReader;
-  /** Functions that are left as they are, because they do the checks. */
+  /** Functions that stay unchanged, because they do the checks. */
   readonly #checks = new Set<number>();
   readonly #stackPointer: number | undefined;
 
@@ -168,7 +170,7 @@ class Editor {
     for (const name of [...Object.values(CHECK), ...ACCESSES]) this.#checks.add(this.#index(name));
   }
 
-  /** The changes in a function, in order. */
+  /** The changes in a function, sorted by offset. */
   edits(body: CodeSpan, marks: readonly CLine[]): readonly Edit[] {
     if (this.#checks.has(body.index)) return [];
     const edits: Edit[] = [];
@@ -189,7 +191,7 @@ class Editor {
     while (reader.at < body.end) {
       const instruction = instructionIn(reader);
       const { opcode, start } = instruction;
-      // One that ends where the next ends: that one is counted.
+      // A block that ends at once is not counted; the following one is.
       if (startsBlock && opcode !== OP.END && opcode !== OP.ELSE) {
         block = edits[insert(start, this.blocks.push(start) - 1, CHECK.BLOCK) - 1]!;
         startsBlock = false;
@@ -199,7 +201,8 @@ class Editor {
         insert(start, this.lines.push(stores) - 1, CHECK.LINE, stores.bytes);
       }
       if (BLOCK_STARTS.has(opcode)) {
-        // The code that prepares its first statement may have the line of the statement before.
+        // The code before a block's first statement may be attributed to the line of the statement
+        // before.
         if (block !== null) {
           block.was = rows.find((at) => at >= block!.from && at < start) ?? block.was;
         }
@@ -208,7 +211,7 @@ class Editor {
       }
       const isCall = opcode === OP.CALL || opcode === OP.CALL_INDIRECT;
       if (isOwn && isCall) insert(start, start, CHECK.CALLS);
-      // The driver may make other calls during this one.
+      // The driver may make other calls while this call runs.
       const comesBack = ofTree !== null && !isOwn && opcode === OP.CALL_INDIRECT;
       if (comesBack) edits.push(this.#callAt(start, CHECK.SAVES_CALL, start));
       const instead = this.#insteadOf(instruction);
@@ -220,12 +223,15 @@ class Editor {
     return edits;
   }
 
-  /** A call of a check without arguments, put in at an offset. */
+  /** A call of a check without arguments, inserted at an offset. */
   #callAt(at: number, check: string, was: number): Edit {
     return { from: at, to: at, bytes: this.#call(check), was };
   }
 
-  /** Stores what a debugger sees of a function where a line begins. */
+  /**
+   * Code that stores the locals with a function's variables, for a debugger, at the beginning of a
+   * line.
+   */
   #stores(line: CLine): MarkedLine & { readonly bytes: readonly number[] } {
     const { address, body } = line;
     const described = this.compiled.debugInfo.functionOf(body);
@@ -249,7 +255,7 @@ class Editor {
     return { line, locals, bytes };
   }
 
-  /** The code in place of an instruction that is checked; null for any other. */
+  /** The code that replaces a checked instruction; null for any other instruction. */
   #insteadOf({ access, offset, opcode, operand }: Instruction): readonly number[] | null {
     if (access !== null) {
       return [OP.I64_CONST, ...wide(BigInt.asIntN(64, offset)), ...this.#call(access)];

@@ -1,6 +1,6 @@
 /**
- * The compiler's descriptions of functions, variables and types. A module's entries are read on
- * request: a kernel's headers describe thousands of structures.
+ * The compiler's debug information about functions, variables and types. A module's entries are
+ * read lazily: a kernel's headers describe thousands of structures.
  *
  * @see DWARF Debugging Information Format 4, 2 (general description), 7.5 (format)
  */
@@ -51,7 +51,7 @@ export const AT = {
   RANGES: 0x55,
   DATA_BIT_OFFSET: 0x6b,
 } as const;
-/** Names that macros bring along: the lab's, and those of a kernel's headers. */
+/** Names that come from macros of the lab or of a kernel's headers. */
 const OF_MACROS = /^(?:dmalab_|__)/;
 const FORM_ADDRESS = 0x01;
 const LOCAL = 0;
@@ -68,11 +68,11 @@ interface Unit {
 interface Abbreviation {
   readonly tag: number;
   readonly hasChildren: boolean;
-  /** Attributes, each with its form. */
+  /** Pairs of an attribute and its form. */
   readonly pairs: readonly (readonly [number, number])[];
 }
 
-/** How the bytes of an attribute are read, by its form. */
+/** Reads the bytes of an attribute, by its form. */
 const FORMS: Readonly<Record<number, (reader: ByteReader, unit: Unit) => FormValue>> = {
   [FORM_ADDRESS]: (reader, { addressBytes }) => addressIn(reader, addressBytes),
   0x03: (reader) => bytesIn(reader, reader.u16()),
@@ -109,7 +109,7 @@ function addressIn(reader: ByteReader, bytes: number): number {
   return bytes === 8 ? reader.u64() : reader.u32();
 }
 
-/** One entry: a function, a variable, a type, a part of one. */
+/** An entry: a function, a variable, a type, or a part of these. */
 export class DebugEntry {
   #children: readonly DebugEntry[] | null = null;
 
@@ -118,11 +118,11 @@ export class DebugEntry {
     readonly unit: Unit,
     readonly tag: number,
     private readonly values: ReadonlyMap<number, FormValue>,
-    /** Where its children begin; null where it has none. */
+    /** Offset of its first child; null if it has no children. */
     readonly childrenAt: number | null,
   ) {}
 
-  /** An attribute: its own, or that of the entry that it is an instance of. */
+  /** An attribute of this entry, or of the entry of which it is an instance. */
   get(attribute: number): FormValue | undefined {
     return this.values.get(attribute) ??
       (this.#referred(AT.ABSTRACT_ORIGIN) ?? this.#referred(AT.SPECIFICATION))?.get(attribute);
@@ -155,7 +155,7 @@ export class DebugEntry {
       : this.info.childrenAt(this.childrenAt, this.unit);
   }
 
-  /** Arguments and variables of a function that are seen at an address, the innermost last. */
+  /** Arguments and variables of a function that are visible at an address, the innermost last. */
   variablesAt(address: number): readonly DebugEntry[] {
     const own = this.children.filter(({ name, tag }) =>
       (tag === TAG.PARAMETER || tag === TAG.VARIABLE) && name !== "" && !OF_MACROS.test(name)
@@ -168,7 +168,10 @@ export class DebugEntry {
     ];
   }
 
-  /** Whether code of it is at an address; of what says no range, such as a block's, it is everywhere. */
+  /**
+   * Whether it has code at an address; true everywhere for an entry without a range, such as some
+   * blocks.
+   */
   covers(address: number): boolean {
     const ranges = this.number(AT.RANGES);
     if (ranges !== undefined) {
@@ -180,11 +183,11 @@ export class DebugEntry {
   }
 
   /**
-   * Where it is while code at an address runs: an expression, or why it is nowhere. The compiler
-   * goes on to name a local that holds something else by then: that is nowhere. A variable on the
-   * stack stays there.
+   * The location of a variable while code at an address runs: a location expression, or why there
+   * is none. The compiler may still give a local that already holds another value: then the
+   * location is "nowhere". A variable on the stack keeps its location.
    *
-   * @param of The function that it is a variable of.
+   * @param of The variable's function.
    */
   locationAt(of: DebugEntry, address: number, sets: LocalSets): Uint8Array | "later" | "nowhere" {
     const location = this.get(AT.LOCATION);
@@ -208,7 +211,7 @@ export class DebugEntry {
   }
 }
 
-/** A stretch of code, with its value in the list. */
+/** A range of addresses, with its value in a list of the debug information. */
 interface SaidSpan {
   readonly from: number;
   readonly to: number;
@@ -224,10 +227,10 @@ export class DebugInfo {
   readonly #entries = new Map<number, DebugEntry>();
   readonly #abbreviations = new Map<number, ReadonlyMap<number, Abbreviation>>();
   readonly #names = new Map<Unit, ReadonlyMap<string, DebugEntry>>();
-  /** By where their code begins. */
+  /** Functions by the address of their code. */
   #functions: ReadonlyMap<number, DebugEntry> | null = null;
 
-  /** @param sections Of a module, by their names. */
+  /** @param sections The module's custom sections by name. */
   constructor(private readonly sections: ReadonlyMap<string, Uint8Array>) {
     const reader = this.#reader("info");
     while (!reader.isAtEnd) {
@@ -258,20 +261,21 @@ export class DebugInfo {
           if (pair[0] === 0) break;
           pairs.push(pair);
         }
-        // Assembler can write any entries: an entry with an unknown form ends its list.
+        // Entries are untrusted, as assembler can write any: an entry with an unknown form ends its
+        // list.
         if (pairs.every(([, form]) => form in FORMS)) found.set(code, { tag, hasChildren, pairs });
       }
       return found;
     });
   }
 
-  /** The top entries, separately for each file. */
+  /** The top-level entries of each compilation unit. */
   get #tops(): readonly (readonly DebugEntry[])[] {
-    // The head of a unit: its length, the version, the table of abbreviations, the size of an address.
+    // Skips the unit's header: length, version, offset of the abbreviation table, address size.
     return this.#units.map(({ at }) => this.entryAt(at + 11).children);
   }
 
-  /** The function for a body of code; null without an entry for it. */
+  /** The function with a given code; null without an entry for it. */
   functionOf({ start }: CodeSpan): DebugEntry | null {
     this.#functions ??= new Map(
       this.#tops.flat().filter(({ tag }) => tag === TAG.FUNCTION)
@@ -280,7 +284,10 @@ export class DebugInfo {
     return this.#functions.get(start) ?? null;
   }
 
-  /** Variables of the files and enumerators of a function's own, by their names; its own file's count. */
+  /**
+   * Global variables and enumerators that are visible in a function, by name; those of the function's own
+   * file are preferred.
+   */
   namesFor({ unit }: DebugEntry): ReadonlyMap<string, DebugEntry> {
     return this.#names.getOrInsertComputed(unit, () => {
       const isOwn = (entry: DebugEntry) => entry.unit === unit;
@@ -298,7 +305,7 @@ export class DebugInfo {
     });
   }
 
-  /** A structure that a file only declares, as another one defines it. */
+  /** The definition of a structure that is only declared in one file. */
   definitionOf(declared: DebugEntry): DebugEntry | null {
     return this.#tops.flat().find((each) =>
       each.tag === declared.tag && each.name === declared.name &&
@@ -323,7 +330,7 @@ export class DebugInfo {
     return children;
   }
 
-  /** The entry at a reader's position; null for the end of a list of children. */
+  /** The entry at a reader's position; null at the end of a list of children. */
   #entryIn(reader: ByteReader, unit: Unit): DebugEntry | null {
     const { at } = reader;
     const abbreviation = unit.abbreviations.get(reader.unsigned());
@@ -356,12 +363,12 @@ export class DebugInfo {
     }
   }
 
-  /** The entries of a list about stretches of code. */
+  /** The rows of a list by address ranges. */
   spansAt(section: "loc" | "ranges", at: number, { addressBytes }: Unit): readonly SaidSpan[] {
     const reader = this.#reader(section, at);
     const baseMark = addressBytes === 8 ? 2 ** 64 : 2 ** 32 - 1;
     const spans: SaidSpan[] = [];
-    // All files have one code section, so they begin at 0.
+    // All files share one code section, so the base address is 0.
     let base = 0;
     while (!reader.isAtEnd) {
       const from = addressIn(reader, addressBytes);
@@ -377,7 +384,7 @@ export class DebugInfo {
   }
 }
 
-/** The locals of the compiled code that hold what is seen of a function at an address. */
+/** The locals of the compiled code that contain a function's variables at an address. */
 export function localsAt(of: DebugEntry, address: number, sets: LocalSets): readonly number[] {
   const base = of.get(AT.FRAME_BASE);
   const locations = of.variablesAt(address).map((each) => each.locationAt(of, address, sets));
@@ -386,7 +393,7 @@ export function localsAt(of: DebugEntry, address: number, sets: LocalSets): read
   return [...new Set(locals)];
 }
 
-/** The locals that an expression names itself. */
+/** The locals that occur in an expression. */
 function localsOf(expression: Uint8Array): ReadonlySet<number> {
   const locals = new Set<number>();
   evaluateLocation(expression, {
@@ -400,23 +407,23 @@ function localsOf(expression: Uint8Array): ReadonlySet<number> {
   return locals;
 }
 
-/** Where a function's variables on the stack are counted from. */
+/** The address to which the locations of a function's stack variables are relative. */
 export function frameBase(of: DebugEntry, scope: LocationScope): bigint | null {
   const base = of.get(AT.FRAME_BASE);
   const located = base instanceof Uint8Array ? evaluateLocation(base, scope) : null;
   return located !== null && "bits" in located ? located.bits : null;
 }
 
-/** The inputs for the evaluation of an expression. */
+/** The inputs for evaluating a location expression. */
 export interface LocationScope {
-  /** The value of a local of the compiled code; null where it is not known. */
+  /** The value of a local of the compiled code; null if it is unknown. */
   local(index: number): bigint | null;
   frameBase(): bigint | null;
-  /** Eight bytes of memory. */
+  /** Reads eight bytes of memory. */
   load(at: bigint): bigint | null;
 }
 
-/** Where a variable is in memory, or its value, where that is nowhere in it. */
+/** The address of a variable in memory, or its value if it is not in memory. */
 export type Located = { readonly at: number } | { readonly bits: bigint };
 
 const OP = {
@@ -452,7 +459,10 @@ const BINARY: Readonly<Record<number, (one: bigint, other: bigint) => bigint>> =
   0x27: (one, other) => one ^ other,
 };
 
-/** Null where the expression has something that is not known, or not done here: a value in pieces. */
+/**
+ * Evaluates a location expression. @returns Null if it contains an unknown or unsupported operation,
+ * such as a value in pieces.
+ */
 export function evaluateLocation(expression: Uint8Array, scope: LocationScope): Located | null {
   const reader = new ByteReader(expression);
   const stack: bigint[] = [];

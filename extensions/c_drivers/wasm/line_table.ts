@@ -1,5 +1,5 @@
 /**
- * From an offset in a module to a line of C.
+ * Maps an offset in a module to a line of C.
  *
  * @see DWARF Debugging Information Format 4, 6.2 (line number information)
  */
@@ -7,7 +7,7 @@ import { countBefore } from "@dmalab/runtime/basics";
 import { ByteReader } from "./wasm_reader.ts";
 
 const VERSION = 4;
-/** More than a compiler writes for any driver: assembler can write what it likes. */
+/** A bound above any compiler's output: the table is untrusted, since assembler can write any. */
 const MAX_ROWS = 2 ** 20;
 const OP = {
   COPY: 1,
@@ -22,18 +22,18 @@ const OP = {
 const EXTENDED = { END_SEQUENCE: 1, SET_ADDRESS: 2 } as const;
 const LAST_OPCODE = 255;
 
-/** A place in a source. */
+/** A line and column in a source. */
 export interface CompiledLine {
   readonly file: string;
   readonly line: number;
-  /** From 1; 0 where it is not known. */
+  /** From 1; 0 if unknown. */
   readonly column: number;
 }
 
-/** Code of a line, from its address on. */
+/** The line of the code that begins at an address. */
 export interface LineRow extends CompiledLine {
   readonly address: number;
-  /** The compiler says that a statement begins there. */
+  /** Whether the compiler marks the address as the beginning of a statement. */
   readonly isStatement: boolean;
 }
 
@@ -42,7 +42,7 @@ interface Row extends LineRow {
 }
 
 interface Header {
-  /** Whether rows begin statements until one says otherwise. */
+  /** The initial value of the statement flag, until a row changes it. */
   readonly areStatements: boolean;
   readonly files: readonly string[];
   readonly unit: number;
@@ -68,15 +68,15 @@ export class LineTable {
     this.#rows = rows.sort((a, b) => a.address - b.address || Number(b.isEnd) - Number(a.isEnd));
   }
 
-  /** What places some code is of, each where it begins. */
+  /** The rows for a range of code. */
   rowsIn(start: number, end: number): readonly LineRow[] {
     return this.#rows.slice(this.#countBefore(start), this.#countBefore(end))
       .filter((row) => row.line > 0 && !row.isEnd);
   }
 
-  /** The place of an address in the code section; null where nothing is known. */
+  /** The line at an address in the code section; null if unknown. */
   find(address: number): CompiledLine | null {
-    // Code that no line is said to have made belongs to the line before it.
+    // Code that is attributed to no line (line 0) counts for the line before it.
     for (let at = this.#countBefore(address + 1) - 1; at >= 0; at--) {
       const row = this.#rows[at]!;
       if (row.isEnd) return null;
@@ -85,7 +85,7 @@ export class LineTable {
     return null;
   }
 
-  /** How many rows begin before an address. */
+  /** Number of rows that begin before an address. */
   #countBefore(address: number): number {
     return countBefore(this.#rows.length, (index) => this.#rows[index]!.address < address);
   }

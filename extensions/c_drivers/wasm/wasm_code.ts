@@ -1,6 +1,6 @@
 /**
- * The instructions of compiled code, as far as clang makes them from C for this target. Any other
- * is an error, so that nothing runs that is not checked.
+ * Parses the instructions of compiled code, as far as clang generates them from C for this target.
+ * Any other instruction is an error, so that no unchecked instruction runs.
  *
  * @see WebAssembly Core Specification, 5.4 (instructions)
  */
@@ -21,12 +21,12 @@ export const OP = {
   GLOBAL_SET: 0x24,
   I32_CONST: 0x41,
   I64_CONST: 0x42,
-  /** These two with a second byte before them. */
+  /** The opcodes of these two have a second byte after the prefix 0xfc. */
   MEMORY_COPY: 0xfc0a,
   MEMORY_FILL: 0xfc0b,
 } as const;
 const LONG = 0xfc;
-/** The functions of the support file for loads and stores, in the order of their numbers. */
+/** The functions of the support file for loads and stores, in the order of the opcodes. */
 export const ACCESSES: readonly string[] = [
   ...["i32_load", "i64_load", "f32_load", "f64_load"],
   ...["i32_load8_s", "i32_load8_u", "i32_load16_s", "i32_load16_u"],
@@ -35,36 +35,36 @@ export const ACCESSES: readonly string[] = [
   ...["i32_store8", "i32_store16", "i64_store8", "i64_store16", "i64_store32"],
 ].map((name) => `dmalab_${name}`);
 const FIRST_ACCESS = 0x28;
-/** An alignment from here on says that another number follows: which memory. */
+/** The bit of an alignment that is set if the number of a memory follows. */
 const SEVERAL_MEMORIES = 64;
 
 export interface Instruction {
   readonly opcode: number;
   readonly start: number;
   readonly end: number;
-  /** The function that does it instead, of a load or a store. */
+  /** For a load or a store, the support file's function that replaces it. */
   readonly access: string | null;
   /** The offset of a load or a store. */
   readonly offset: bigint;
-  /** Of anything else the last number: of a call the function. */
+  /** For other instructions, the last number; for a call, the function's index. */
   readonly operand: number;
 }
 
-/** Code has an instruction that cannot be checked. */
+/** Thrown for code with an instruction that cannot be checked. */
 export class UncheckedInstruction extends Error {
   constructor(readonly opcode: number, readonly at: number) {
     super(`instruction 0x${opcode.toString(16)}`);
   }
 }
 
-/** The place of a function's first instruction. */
+/** The offset of a function's first instruction. */
 export function firstInstruction({ start }: CodeSpan, reader: ByteReader): number {
   reader.at = start;
   reader.many(() => [reader.unsigned(), reader.byte()]);
   return reader.at;
 }
 
-/** Reads the instruction at a reader's position. @throws {UncheckedInstruction} */
+/** Parses the instruction at a reader's position. @throws {UncheckedInstruction} */
 export function instructionIn(reader: ByteReader): Instruction {
   const start = reader.at;
   const first = reader.byte();
@@ -96,7 +96,10 @@ function skip(count: number): ReadOperands {
   return (reader) => reader.at += count;
 }
 
-/** Instructions other than loads and stores: from, to, what follows them. */
+/**
+ * Operands of instructions other than loads and stores: first and last opcode, and how the operands
+ * are parsed.
+ */
 const OPERANDS: readonly (readonly [first: number, last: number, read: ReadOperands])[] = [
   // unreachable, nop
   [0x00, 0x01, NONE],
@@ -138,15 +141,18 @@ function operandsOf(opcode: number): ReadOperands | null {
   return OPERANDS.find(([first, last]) => opcode >= first && opcode <= last)?.[2] ?? null;
 }
 
-/** A stretch of code. */
+/** The range of a loop's code. */
 interface Loop {
   readonly from: number;
   to: number;
 }
 
-/** Where the code of a function sets its locals, and where it loops: a local may hold one variable after another. */
+/**
+ * The places where a function's code sets its locals, and its loops: a local may contain different variables one
+ * after another.
+ */
 export class LocalSets {
-  /** Ends of the instructions, by the local. */
+  /** End offsets of the setting instructions, by local. */
   readonly #sets = new Map<number, number[]>();
   readonly #loops: Loop[] = [];
 
@@ -170,13 +176,13 @@ export class LocalSets {
   }
 
   /**
-   * Whether a local may hold something else by now than the variable that it got.
+   * Whether a local may already contain another value than the variable's.
    *
-   * @param from Where it has the variable from.
-   * @param own Where it gets values of that variable.
+   * @param from The offset from which the local contains the variable.
+   * @param own The offsets at which the local is set to values of this variable.
    */
   isOverwritten(local: number, from: number, address: number, own: ReadonlySet<number>): boolean {
-    // If a loop begins later, an earlier turn of it may have overwritten the local.
+    // In a loop that begins later, an earlier iteration may have overwritten the local.
     const around = this.#loops.filter((loop) =>
       loop.from >= from && address > loop.from && address < loop.to
     );

@@ -1,6 +1,5 @@
 /**
- * Reads a WebAssembly module's own bytes: the signatures of its functions, and the beginning of its
- * code.
+ * Parses a WebAssembly module: the signatures of its functions, and where its code begins.
  *
  * @see WebAssembly Core Specification, 5.5 (modules)
  */
@@ -17,10 +16,10 @@ export const SECTION = {
   CODE: 10,
   DATA: 11,
 } as const;
-/** The parts of the section "name" that have the names of functions and of data segments. */
+/** Subsections of the section "name" with the names of functions and of data segments. */
 const FUNCTION_NAMES = 1;
 const SEGMENT_NAMES = 9;
-/** How the linker names data that is only read. */
+/** The linker's name for read-only data. */
 const READ_ONLY = ".rodata";
 const HEADER_BYTES = 8;
 const EXTERNAL = { FUNCTION: 0, TABLE: 1, MEMORY: 2, GLOBAL: 3 } as const;
@@ -34,65 +33,68 @@ export const VALUE_TYPES: Readonly<Record<number, ValueType>> = {
 
 export type ValueType = "i32" | "i64" | "f32" | "f64";
 
-/** The parameters and the result of a function. */
+/** The types of a function's parameters and result. */
 interface FunctionType {
   readonly parameters: readonly ValueType[];
   readonly result: ValueType | null;
 }
 
-/** A function that others may call. */
+/** An exported function. */
 export interface WasmSignature extends FunctionType {
-  /** Its number in the module. */
+  /** Its index in the module. */
   readonly index: number;
 }
 
-/** A function that the module takes from outside. */
+/** An imported function. */
 export interface ImportedFunction extends WasmSignature {
   readonly module: string;
   readonly name: string;
-  /** The linker's name for it: the code calls it by this name. */
+  /** The linker's name for it, by which the code calls it. */
   readonly symbol: string;
 }
 
-/** The code of a function: from its first byte to the one behind its last. */
+/** The code of a function: offset of its first byte, and offset after its last byte. */
 export interface CodeSpan {
-  /** Its number in the module. */
+  /** Index of the function in the module. */
   readonly index: number;
   readonly parameters: readonly ValueType[];
-  /** As the source names it; empty where that is not known. */
+  /** The function's name in the source; empty if unknown. */
   readonly name: string;
   readonly start: number;
   readonly end: number;
 }
 
-/** Static data, by its addresses. */
+/** Static data, by its start and end address. */
 interface DataSpan {
   readonly start: number;
   readonly end: number;
 }
 
 export interface ModuleShape {
-  /** Functions by the names they are exported under. */
+  /** Functions by their export names. */
   readonly functions: ReadonlyMap<string, WasmSignature>;
-  /** Numbers of global variables by the names they are exported under. */
+  /** Indexes of global variables by their export names. */
   readonly globals: ReadonlyMap<string, number>;
   readonly imports: readonly ImportedFunction[];
-  /** Sections that are no part of the code, by their names: `.debug_line`, `.debug_info` and more. */
+  /** Custom sections by name: `.debug_line`, `.debug_info` and more. */
   readonly custom: ReadonlyMap<string, Uint8Array>;
-  /** Offset of the code section's content: line tables count from there. */
+  /** Offset of the code section's content: offsets in line tables are relative to it. */
   readonly codeAt: number;
-  /** The code section, its head included: from its first byte to the one behind its last. */
+  /**
+   * The code section including its header: offset of its first byte, and offset after its last
+   * byte.
+   */
   readonly codeFrom: number;
   readonly codeTo: number;
-  /** Where the code of each function lies, from there. */
+  /** The code of each function, with offsets relative to `codeAt`. */
   readonly bodies: readonly CodeSpan[];
-  /** Bytes of memory that its stack and its data take. */
+  /** Number of memory bytes for its stack and data. */
   readonly staticBytes: number;
   /** Data that the driver may only read. */
   readonly constants: readonly DataSpan[];
 }
 
-/** Reads numbers of variable length, bytes and names. */
+/** Reads variable-length numbers, bytes and names. */
 export class ByteReader {
   constructor(readonly bytes: Uint8Array, public at = 0) {}
 
@@ -125,7 +127,7 @@ export class ByteReader {
     }
   }
 
-  /** As exact as it was written. */
+  /** Reads a variable-length number without loss of precision. */
   wide(): bigint {
     let value = 0n;
     for (let shift = 0n;; shift += 7n) {
@@ -150,7 +152,7 @@ export class ByteReader {
     return new TextDecoder().decode(this.bytes.subarray(this.at - length, this.at));
   }
 
-  /** A text that ends with a zero. */
+  /** A zero-terminated text. */
   text(): string {
     const zero = this.bytes.indexOf(0, this.at);
     const end = zero < 0 ? this.bytes.length : zero;
@@ -164,7 +166,7 @@ export class ByteReader {
   }
 }
 
-/** Reads the shape of a module that the compiler has made. */
+/** Parses the parts of a compiled module that are needed to check and run it. */
 export function shapeOf(bytes: Uint8Array): ModuleShape {
   const reader = new ByteReader(bytes);
   reader.at = HEADER_BYTES;
@@ -271,7 +273,7 @@ function namesIn(
   }
 }
 
-/** Data of an offset that is a constant; none for any other. */
+/** The address range of a data segment; an empty range for a segment without a fixed address. */
 function segmentIn(reader: ByteReader): DataSpan {
   const isPassive = reader.unsigned() !== 0;
   let start = 0;

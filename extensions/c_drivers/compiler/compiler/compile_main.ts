@@ -1,21 +1,21 @@
 /// <reference lib="deno.worker" />
 /**
  * The C compiler, a separate program: clang as a WebAssembly module from npm. Its package is large,
- * and is downloaded when something is compiled, never before.
+ * and is downloaded only when something is compiled.
  *
- * Reads orders as JSON from the standard input, a line each. Writes a line of JSON at the beginning
- * and at the end of each order. An order is a driver, or one run of clang with given arguments; its
- * texts are sent once. V8 keeps the code of the module; each run has a new instance with new
- * memory.
+ * Reads orders as JSON from the standard input, one on each line. Writes a line of JSON at the
+ * beginning and at the end of each order. An order is a driver, or one run of clang with given
+ * arguments; its texts are sent once. V8 keeps the module's code; each run has a new instance with
+ * new memory.
  *
- * Clang runs in a worker, which hears nothing meanwhile. The main thread ends the process when an
- * order takes more processor time or memory than it may, and when the standard input ends: the
- * caller has ended.
+ * Clang runs in a worker, which receives no messages meanwhile. The main thread ends the process if
+ * an order exceeds its limit of processor time or memory, and when the standard input ends, because
+ * the caller has ended.
  */
 import process from "node:process";
 import { commands, runLLVM, type Tree } from "@yowasp/clang";
 
-/** A driver that is to be compiled and linked. */
+/** An order to compile and link a driver. */
 interface DriverOrder {
   /** Processor time. */
   readonly timeMs: number;
@@ -38,11 +38,11 @@ interface Job {
 interface SingleRun {
   /** Processor time. */
   readonly timeMs: number;
-  /** Texts that further runs name by their paths. */
+  /** Texts to keep; further orders refer to them by their paths. */
   readonly put: Readonly<Record<string, string>>;
-  /** The same for objects, in base64. */
+  /** Objects to keep, in base64. */
   readonly objects: Readonly<Record<string, string>>;
-  /** Paths of the files that it may read. */
+  /** Paths of the files that the run may read. */
   readonly names: readonly string[];
   readonly args: readonly string[];
   readonly output: string;
@@ -51,15 +51,15 @@ interface SingleRun {
 type Files = Readonly<Record<string, string | Uint8Array>>;
 
 const OUTPUT = "driver.wasm";
-/** Between two looks at what a job takes: clang takes some MiB more in that time. */
+/** Time between two checks of a job's resources: clang takes some MiB more in that time. */
 const WATCH_MS = 50;
-/** After an order; another one may follow at once. */
+/** Time without an order after which garbage is collected; another order may follow at once. */
 const IDLE_MS = 250;
 /** Exit code of a process that SIGINT ends while it compiles. */
 const INTERRUPTED = 130;
-/** Has it written to a stream: each piece of a file in the package's own file system copies the file. */
+/** Output to a stream: in the package's own file system each write to a file copies the file. */
 const STREAM = "-";
-/** A size in assembler: of a static variable, where it is a number. */
+/** A size directive in assembler, if it is a number: the size of a static variable. */
 const SIZE = /^\t\.size\t(\S+), (\d+)$/gm;
 const MODULE_HEAD_BYTES = 8;
 const CUSTOM_SECTION = 0;
@@ -69,9 +69,9 @@ const SYMBOL_TABLE = 8;
 const SYMBOL = { DATA: 1, SECTION: 3 } as const;
 const SYMBOL_FLAG = { UNDEFINED: 0x10, EXPLICIT_NAME: 0x40 } as const;
 
-/** Files as the package takes them: a folder is a nested tree. */
+/** Converts files to the package's form, in which a folder is a nested object. */
 function treeOf(files: Files): Tree {
-  // Names in a tree are a stranger's: `__proto__` may be one.
+  // Names are untrusted: `__proto__` may be one.
   const tree: Tree = Object.create(null);
   for (const [path, text] of Object.entries(files)) {
     const parts = path.split("/");
@@ -83,7 +83,7 @@ function treeOf(files: Files): Tree {
   return tree;
 }
 
-/** Gathers output that comes in pieces. Clang writes 150,000 pieces for one driver. */
+/** Collects output that arrives in pieces: clang writes 150,000 pieces for one driver. */
 class Gathered {
   #room = new Uint8Array(2 ** 16);
   #length = 0;
@@ -105,14 +105,14 @@ class Gathered {
 }
 
 /**
- * Runs before clang: otherwise the memory of the run before would be counted with the memory of
- * this one.
+ * Called before clang runs: otherwise the memory of the previous run would be counted with the
+ * memory of this one.
  */
 function collectGarbage(): void {
   (Reflect.get(globalThis, "gc") as () => void)();
 }
 
-/** Runs clang. Null where it makes nothing; its messages are passed on. */
+/** Runs clang, and passes its messages to `say`. @returns Null without output. */
 async function clang(
   args: readonly string[],
   output: string,
@@ -134,7 +134,7 @@ async function clang(
     const made = await commands["clang"]([...args, "-o", output], treeOf(files), streams);
     if (isStream) return written.bytes;
     const bytes = made?.[output];
-    // Textual output comes as a string.
+    // The package returns textual output as a string.
     if (typeof bytes === "string") return new TextEncoder().encode(bytes);
     return bytes instanceof Uint8Array ? bytes : null;
   } catch (error) {
@@ -143,12 +143,12 @@ async function clang(
   }
 }
 
-/** Sizes in bytes of static variables, by their names. */
+/** Sizes of static variables in bytes, by name. */
 type Sizes = ReadonlyMap<string, number>;
 
 /**
- * Sizes by the symbol table of an object. Its data segments do not show them: for a variable of 4 GiB and
- * more the compiler writes the size modulo 4 GiB.
+ * Reads sizes of variables from the symbol table of an object. Its data segments do not show them: for a
+ * variable of 4 GiB or more the compiler writes the size modulo 4 GiB.
  *
  * @see WebAssembly tool conventions, Linking
  */
@@ -165,7 +165,7 @@ function sizesIn(object: Uint8Array): Sizes {
     }
   };
   const text = (length: number) => decoder.decode(object.subarray(at, at += length));
-  /** Goes through parts that begin with their number and their length. */
+  /** Iterates over subsections, each of which begins with its number and its length. */
   const parts = (end: number, read: (part: number, end: number) => void) => {
     while (at < end) {
       const part = object[at++]!;
@@ -192,14 +192,14 @@ function sizesIn(object: Uint8Array): Sizes {
     if (section !== CUSTOM_SECTION || text(LINKING_HEAD.length) !== LINKING_HEAD) return;
     parts(end, (part, end) => {
       if (part !== SYMBOL_TABLE) return;
-      // Assembler can write a section of this name, with any number.
+      // The count is untrusted: assembler can write a section of this name.
       for (let left = number(); left > 0 && at < end; left--) symbol();
     });
   });
   return sizes;
 }
 
-/** The message for static data that is too large; "" otherwise. */
+/** The message if static data is too large; else "". */
 function tooLarge(sizes: Sizes, mostBytes: number): string {
   const sum = [...sizes.values()].reduce((all, bytes) => all + bytes, 0);
   if (sum <= mostBytes) return "";
@@ -212,7 +212,10 @@ interface Made {
   readonly said: string;
 }
 
-/** The object that is linked with every driver, by its text and the arguments: compiled once. */
+/**
+ * Objects of the support file, which is linked with every driver: compiled once for each text and
+ * arguments.
+ */
 type Supports = Map<string, Uint8Array | null>;
 
 /** Compiles the driver of an order. */
@@ -226,7 +229,7 @@ class Compiler {
     const object = await this.#run(["-c", ...job.more ?? [], job.source], job, say);
     const sizes = object === null ? await this.#assembledSizes(job) : sizesIn(object);
     const large = tooLarge(sizes, staticBytes);
-    // Without an object clang's own message is that it is out of memory.
+    // Without an object, clang's own message is only that it is out of memory.
     if (large !== "") return { module: null, said: object === null ? large : said + large };
     if (object === null) return { module: null, said };
     const support = await this.#supportOf(job);
@@ -236,7 +239,7 @@ class Compiler {
     return { module: module?.toBase64() ?? null, said };
   }
 
-  /** Sizes by the assembler text, where no object can be made; none where the C has a mistake. */
+  /** Sizes from the assembler text, if no object can be made; empty if the C text has errors. */
   async #assembledSizes(job: Job): Promise<Sizes> {
     const bytes = await this.#run(["-S", ...job.more ?? [], job.source], job, () => {});
     const text = new TextDecoder().decode(bytes ?? new Uint8Array());
@@ -263,11 +266,11 @@ class Compiler {
   }
 }
 
-/** From the worker to the main thread. */
+/** A message from the worker to the main thread. */
 interface Message {
-  /** Passed on to the caller. */
+  /** The line to be written for the caller. */
   readonly line: string;
-  /** Processor time of the order that begins; null where one is done. */
+  /** Processor time limit of the order that begins; null if an order has ended. */
   readonly timeMs: number | null;
 }
 
@@ -289,7 +292,7 @@ async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<stri
   if (parts.join("") !== "") yield parts.join("");
 }
 
-/** @param files What was sent so far. */
+/** Runs clang once. @param files All files sent so far. */
 async function single(
   { args, names, objects, output, put }: SingleRun,
   files: Map<string, string | Uint8Array>,
@@ -303,9 +306,10 @@ async function single(
   return { module: made?.toBase64() ?? null, said };
 }
 
-/** In the worker: one order after the other. */
+/** The worker: executes orders one after the other. */
 function compileOrders(): void {
-  // At each piece the package asks the environment several times whether to print what it does.
+  // Empty, because at each write the package reads environment variables several times for its
+  // debug output.
   process.env = {};
   const files = new Map<string, string | Uint8Array>();
   const supports: Supports = new Map();
@@ -317,14 +321,14 @@ function compileOrders(): void {
       : new Compiler(order, supports).compile());
     tell({ made });
   };
-  // By itself it says how much of it is read.
+  // The empty callback replaces the package's own progress output.
   let last: Promise<unknown> = Promise.resolve(runLLVM(undefined, {}, { fetchProgress: () => {} }));
   let idle: ReturnType<typeof setTimeout> | undefined;
   addEventListener("message", (event) => {
     clearTimeout(idle);
     last = last.then(() => obey((event as MessageEvent<string>).data));
     last.then(() => {
-      // A process that waits does not keep the memory of its last run.
+      // Frees the memory of the last run while the process is idle.
       clearTimeout(idle);
       idle = setTimeout(collectGarbage, IDLE_MS);
     }, (error) =>
@@ -334,7 +338,7 @@ function compileOrders(): void {
   });
 }
 
-/** In the main thread. */
+/** The main thread: passes orders on and enforces the limits. */
 async function watchWorker(mostBytes: number): Promise<void> {
   const worker = new Worker(import.meta.url, { type: "module" });
   const write = (line: string) => {
@@ -345,7 +349,7 @@ async function watchWorker(mostBytes: number): Promise<void> {
     const { system, user } = process.cpuUsage();
     return (system + user) / 1000;
   };
-  /** When the order has to be done; null between orders. */
+  /** The deadline of the running order; null between orders. */
   let endMs: number | null = null;
   let timer: ReturnType<typeof setInterval> | undefined;
   const watch = () => {
@@ -365,7 +369,8 @@ async function watchWorker(mostBytes: number): Promise<void> {
     console.error(event.message);
     Deno.exit(1);
   });
-  // Ctrl-C at a terminal interrupts the caller, which may go on and want the process again.
+  // Between orders SIGINT is ignored: Ctrl-C at a terminal interrupts the caller, which may
+  // continue and need this process again.
   Deno.addSignalListener("SIGINT", () => {
     if (endMs !== null) Deno.exit(INTERRUPTED);
   });

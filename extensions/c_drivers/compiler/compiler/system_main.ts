@@ -1,31 +1,31 @@
 /**
- * A clang of the system's, a separate program: it compiles some three times as fast as clang as a WebAssembly
- * module. The texts are strangers', so each run of clang is confined:
+ * Runs a system's clang, as a separate program: it compiles some three times as fast as clang as a
+ * WebAssembly module. The texts are untrusted, so each run of clang is confined:
  *
- * - Its only files are those of the order: an overlay replaces its whole file system. The overlay refers to
+ * - It sees only the files of its order: an overlay replaces the whole file system. The overlay refers to
  *   copies in a temporary folder, by numbers.
  * - Its environment is empty, and it reads neither configuration files nor headers of the system.
- * - The system limits its processor time and its memory, and the size of any file that it writes to 0: what
- *   it makes it writes to a pipe. Only the linker, which reads objects alone, writes one file.
+ * - The system limits its processor time and its memory, and the size of any file that it writes to 0: it
+ *   writes its output to a pipe. Only the linker, which reads only objects, writes one file.
  *
- * Clang does not read inline assembler while it makes LLVM's own language of C. Its assembler opens
- * files past the overlay (`.incbin`): texts with assembler are not for this program.
+ * Clang does not parse inline assembler while it compiles C to LLVM IR. Its assembler opens files past the
+ * overlay (`.incbin`), so texts with assembler must not be given to this program.
  *
- * Reads orders as JSON from the standard input, a line each, and answers as `compile_main.ts` does. Ends
- * when the standard input ends: the caller has ended.
+ * Reads orders as JSON from the standard input, one on each line, and answers like `compile_main.ts`. Ends
+ * when the standard input ends, because the caller has ended.
  */
 interface Order {
   /** Processor time. */
   readonly timeMs: number;
-  /** Texts that further orders name by their paths. */
+  /** Texts to keep; further orders refer to them by their paths. */
   readonly put: Readonly<Record<string, string>>;
-  /** The same for objects, in base64. */
+  /** Objects to keep, in base64. */
   readonly objects: Readonly<Record<string, string>>;
-  /** Paths of the files that it may read. */
+  /** Paths of the files that the run may read. */
   readonly names: readonly string[];
-  /** Arguments of clang, files last; `--version` alone asks for its version. */
+  /** Arguments of clang, files last; only `--version` to get its version. */
   readonly args: readonly string[];
-  /** `-`, or for the linker the name of a module. */
+  /** `-` for a stream, or for the linker the name of a module. */
   readonly output: string;
 }
 
@@ -34,30 +34,39 @@ interface Result {
   readonly said: string;
 }
 
-/** A limit that ended a run. */
+/** Thrown when a limit ended a run. */
 class Stopped extends Error {
   constructor(readonly limit: "time" | "memory") {
     super(limit);
   }
 }
 
-/** Clang, the linker beside it, the folder for files, and the most memory, in bytes. */
+/**
+ * Arguments of this program: clang, its linker, the folder for files, and the memory limit in
+ * bytes.
+ */
 const [CLANG = "", LINKER = "", TEMPORARY = "", BYTES = ""] = Deno.args;
 /** Exit code of a process that SIGINT ends while it compiles. */
 const INTERRUPTED = 130;
-/** Limits that the caller cannot pass on: `exec` keeps them. The second limit of time ends what ignores the first one. */
+/**
+ * Sets limits that cannot be set for a child process directly; they survive `exec`. The hard time limit ends a process
+ * that ignores the soft one.
+ */
 const LIMITED = 'ulimit -c 0 && ulimit -f "$1" && ulimit -v "$2" && ulimit -S -t "$3" && ' +
   'ulimit -H -t "$4" && shift 4 && exec "$@"';
-/** Libraries of clang, which the limit of memory counts too. */
+/** Size of clang's libraries, which the memory limit includes. */
 const LIBRARY_BYTES = 2 ** 29;
 const BLOCK_BYTES = 512;
 const OUT_OF_MEMORY = /out of memory|bad_alloc|cannot allocate memory/i;
-/** Arguments with a value that differ from file to file: clang proper has them as its driver does. */
+/**
+ * Arguments with a value that differs from file to file; the driver and clang proper have the same
+ * form for them.
+ */
 const OF_FILE = new Set(["-I", "-include", "-include-pch"]);
-/** What the driver would run, as it prints it. */
+/** The line of the driver's output with the arguments of clang proper. */
 const CC1 = /^ "[^"]+" "-cc1" /;
 const WASM_LD = /^ "[^"]*wasm-ld[^"]*" /;
-/** The place of a file in the arguments that the driver prints. */
+/** Stands for the file in the arguments that the driver prints. */
 const PLACEHOLDER = "/dev/null";
 
 function tell(answer: object): void {
@@ -67,23 +76,24 @@ function tell(answer: object): void {
   }
 }
 
-/** Serves orders, one after the other. */
+/** Executes orders one after the other. */
 class SystemCompiler {
   readonly #folder = Deno.makeTempDirSync({
     dir: TEMPORARY,
     prefix: "dmalab-clang-",
   });
-  /** The places of the texts, by the paths that orders give them. */
+  /** Paths of the copies, by the paths in the orders. */
   readonly #kept = new Map<string, string>();
-  /** What the driver makes of arguments. */
+  /** Cache of the arguments that the driver makes. */
   readonly #drivers = new Map<string, readonly string[]>();
   #count = 0;
   #running: Deno.ChildProcess | null = null;
-  /** How many orders are not done. */
+  /** Number of pending orders. */
   #waiting = 0;
 
   async serve(): Promise<void> {
-    // Ctrl-C at a terminal interrupts the caller, which may go on and want the process again.
+    // Between orders SIGINT is ignored: Ctrl-C at a terminal interrupts the caller, which may
+    // continue and need this process again.
     Deno.addSignalListener("SIGINT", () => {
       if (this.#waiting > 0) this.#end(INTERRUPTED);
     });
@@ -110,7 +120,7 @@ class SystemCompiler {
     this.#kept.set(path, at);
   }
 
-  /** Runs a program within the limits. */
+  /** Runs a program with the limits. */
   async #limited(
     program: string,
     args: readonly string[],
@@ -139,7 +149,10 @@ class SystemCompiler {
     return result;
   }
 
-  /** The arguments of clang proper, by its driver. @param args Without what differs from file to file. */
+  /**
+   * Asks the driver for the arguments of clang proper. @param args Without those that differ from file to
+   * file.
+   */
   async #byDriver(
     program: RegExp,
     args: readonly string[],
@@ -166,7 +179,7 @@ class SystemCompiler {
     return made;
   }
 
-  /** The arguments that compile one file. */
+  /** The arguments of clang proper that compile one file. */
   async #compiling(
     args: readonly string[],
     overlay: string,
@@ -194,7 +207,7 @@ class SystemCompiler {
         ? "/"
         : word
     );
-    // First "-cc1", last the place of the file.
+    // Of the driver's arguments the first, "-cc1", and the last, the placeholder, are replaced.
     return [
       "-cc1",
       "-ivfsoverlay",
@@ -206,10 +219,10 @@ class SystemCompiler {
   }
 
   /**
-   * Replaces clang's file system. Folders of headers are there without any header, too: a path may lead through one
-   * of them.
+   * Writes the overlay that replaces clang's file system. It includes header folders without headers, because a
+   * path may lead through such a folder.
    *
-   * @returns The path of the description.
+   * @returns The path of the overlay's description.
    */
   #overlayOf(names: readonly string[], args: readonly string[]): string {
     const at = `${this.#folder}/files.yaml`;
