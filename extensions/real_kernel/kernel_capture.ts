@@ -1,4 +1,4 @@
-/** `dmalab kernel capture`: a kernel's actions for the built-in requests, as golden data. */
+/** `dmalab kernel capture`: records a kernel's actions for the built-in requests as golden data. */
 import { type ExitCode, FAILED, HELD, WRONG } from "@dmalab/cli/exit_code";
 import { refuse, type Screen } from "@dmalab/cli/extend";
 import {
@@ -17,7 +17,7 @@ import { captureBoot, type CapturedBoot, type Line } from "./capture/capture_rec
 import { CAPTURE_LATENCY_NS } from "./machine/qemu_machine.ts";
 import { bootScenarios, type KernelRunOptions, withAbort } from "./kernel_run.ts";
 
-/** The folder of golden data that captures of guests are in. */
+/** Subfolder of golden data with the captures of guests. */
 const FOLDER = "guests";
 const MAX_DESCRIPTIONS_BYTES = 16 * MIB;
 
@@ -82,13 +82,13 @@ async function writeCaptures(out: string, captured: readonly CapturedBoot[]): Pr
   rewriteFile({ folder: out, name: `${FOLDER}/limits.json` }, `${JSON.stringify(all, null, 1)}\n`);
 }
 
-/** Descriptions of captures that the folder has already. */
+/** Descriptions of the captures that the folder already contains. */
 function earlierDescriptions(path: string): Readonly<Record<string, unknown>> {
   const file = readHostBytes(path, { mostBytes: MAX_DESCRIPTIONS_BYTES });
   const hint = "capture into another folder";
   if (!file.found) {
     if (file.reason === "not_found") return {};
-    // It would be replaced by the new descriptions alone.
+    // A file that cannot be read must not be replaced by the new descriptions alone.
     throw new FileError(file.problem, file.code, hint);
   }
   try {

@@ -41,7 +41,7 @@ export interface KernelRunOptions {
   readonly json: boolean;
 }
 
-/** A comparison watches no more than its steps. */
+/** A comparison arms no additional probes. */
 const COMPARED: Observation = { probes: [], latencyNs: null };
 
 export interface KernelRunReport {
@@ -56,7 +56,7 @@ export interface KernelRunReport {
   readonly verdicts: readonly TestVerdict[];
 }
 
-/** What all boots of a command gave. */
+/** The results of all boots of a command. */
 export interface KernelBoots extends GroupsResult {
   readonly kernel: KernelFiles;
   readonly model: ModelRelease;
@@ -106,7 +106,7 @@ async function runAndCompare(
   return isWritten ? exitCode : worseExitCode(exitCode, WRONG);
 }
 
-/** Runs a command with boots that Ctrl-C ends. */
+/** Runs a command whose boots Ctrl-C terminates. */
 export async function withAbort(
   work: (signal: AbortSignal) => Promise<ExitCode>,
 ): Promise<ExitCode> {
@@ -127,7 +127,7 @@ export async function withAbort(
 /**
  * Reads a kernel and scenarios, and boots each machine once.
  *
- * @returns Why nothing was booted, as a sentence, where nothing could be.
+ * @returns The boots; or why nothing could be booted, as a sentence.
  */
 export async function bootScenarios(
   paths: readonly string[],
@@ -168,7 +168,7 @@ function notRun(
   return { file, test, result: { verdict: "not run", reasons } };
 }
 
-/** A test that was not run is no success: without any that ran, or with a boot that failed, the code is 2. */
+/** The exit code. A test that was not run is not a success: if no test ran or a boot failed, the code is 2. */
 function exitCodeOf({ boots, failures, verdicts }: KernelRunReport): ExitCode {
   const has = (verdict: string) => verdicts.some(({ result }) => result.verdict === verdict);
   if (has("differs") || boots.some(({ limits }) => limits.length > 0)) return FAILED;

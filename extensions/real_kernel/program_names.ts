@@ -1,4 +1,7 @@
-/** Programs with the package of Debian that has each; the permissions of the command come from this list. */
+/**
+ * Programs of the host, each with its Debian package; the permissions of the command are made from this
+ * list.
+ */
 export const PROGRAMS = {
   "qemu-system-x86_64": "qemu-system-x86",
   cc: "gcc",

@@ -1,4 +1,4 @@
-/** Programs of the host that a boot needs. Each is started by name, without a shell. */
+/** Runs programs of the host that a boot needs. Each is started by name, without a shell. */
 import { host, hostReason } from "@dmalab/cli";
 import { type ProgramName, PROGRAMS } from "./program_names.ts";
 
@@ -7,7 +7,7 @@ export type ProgramResult =
   | { readonly code: number; readonly stdout: Uint8Array<ArrayBuffer>; readonly stderr: string }
   | { readonly problem: string };
 
-/** Runs a program to its end. @param input Its standard input; none when left out. */
+/** Runs a program, and waits for its end. @param input Its standard input; none when left out. */
 export async function runProgram(
   name: ProgramName,
   args: readonly string[],
@@ -55,14 +55,14 @@ export async function pipePrograms(
   }
   const said = new Response(first.stderr).text();
   const ended = second.output();
-  // A reader that ends early has an exit code that says so.
+  // If the reader ends early, its exit code shows that.
   await first.stdout.pipeTo(second.stdin).catch(() => {});
   await ended;
   const { code } = await first.status;
   return { code, stderr: await said };
 }
 
-/** A sentence for a program that did not start. */
+/** The sentence for a program that did not start. */
 export function whyNotStarted(name: ProgramName, error: unknown): string {
   return error instanceof host.errors.NotFound
     ? `"${name}" is not installed (Debian: apt-get install ${PROGRAMS[name]})`
@@ -78,6 +78,6 @@ async function writeInput(
     await writer.write(input);
     await writer.close();
   } catch {
-    // The program ended before it had read everything: its exit code says why.
+    // The program exited before it had read everything: its exit code says why.
   }
 }

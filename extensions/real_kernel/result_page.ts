@@ -13,14 +13,14 @@ const STYLE = "table{margin:0 0 16px}td,th{text-align:left;vertical-align:top;fo
   "table.steps{font:12px/18px ui-monospace,monospace}tr.first{background:var(--fault-fill)}" +
   "pre{margin:0 0 16px}";
 
-/** In the order in which the page lists them. */
+/** The verdicts in the order of the page, each with its colour. */
 const OUTCOMES: Readonly<Record<TestVerdict["result"]["verdict"], PageOutcome>> = {
   differs: "failed",
   same: "passed",
   "not run": "warned",
 };
 
-/** The page as HTML, complete in itself. */
+/** The page as HTML that refers to no other file. */
 export function runPage(report: KernelRunReport): string {
   const { boots, failures, release, verdicts } = report;
   const sorted = Object.keys(OUTCOMES).flatMap((verdict) =>
@@ -61,7 +61,7 @@ function sectionOf(verdict: TestVerdict, index: number, release: string): string
 ${steps}`;
 }
 
-/** The steps of a request on both sides; the first that differs is marked. */
+/** A table of a request's steps on both sides; the first different step is marked. */
 function stepsTable(
   { ofKernel, ofModel, profile, real, request }: TestDifference,
   release: string,

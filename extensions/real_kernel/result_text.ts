@@ -1,4 +1,4 @@
-/** What `dmalab kernel run` prints. */
+/** The output of `dmalab kernel run`. */
 import { printable, renderFinding } from "@dmalab/lang/diagnostics";
 import { displayName } from "@dmalab/lang/run";
 import { formatCount } from "@dmalab/lang/text";
@@ -12,7 +12,7 @@ import type { TestVerdict } from "./compare/compare_boot.ts";
 import type { KernelRunReport } from "./kernel_run.ts";
 
 const LABEL_WIDTH = 9;
-/** Lines of the kernel's trace that a difference shows. */
+/** Number of lines of the kernel's trace that are shown for a difference. */
 const MAX_LINES = 24;
 
 export function runText(report: KernelRunReport): string {
@@ -104,7 +104,7 @@ function indented(lines: readonly string[]): string[] {
   return lines.map((line) => `${" ".repeat(LABEL_WIDTH)}${line}`);
 }
 
-/** The result of the scenario's assertions with the kernel's facts. */
+/** The results of the scenario's assertions, judged by the kernel's facts. */
 function assertionLines({ differs, notJudged, same }: JudgedAssertions): string[] {
   if (same + differs.length + notJudged.length === 0) return [];
   const byReason = Map.groupBy(notJudged, ({ reason }) => reason);
@@ -126,7 +126,7 @@ function assertionLines({ differs, notJudged, same }: JudgedAssertions): string[
   ];
 }
 
-/** `line 12`; the file is that of the test. */
+/** The line of an assertion, such as `line 12`; its file is that of the test. */
 function lineOf(span: Span): string {
   return `line ${spanPlace(span).split(":").at(-2)}`;
 }
@@ -144,7 +144,7 @@ function differenceLines(
       message: text,
       span: submission.span,
     }),
-    // What the message says of a whole request is no step of either side.
+    // A difference of whole requests has no step on either side.
     ...ofModel === null && ofKernel === null ? [] : [
       `model   ${stepText(ofModel)}   (${profile})`,
       `kernel  ${stepText(ofKernel)}   (${release})`,

@@ -27,11 +27,11 @@ import {
 } from "../trace/guest_report.ts";
 import { type Accelerator, bootGuest, type BootResult } from "./boot_guest.ts";
 
-/** The observations of a boot beyond the steps of a comparison. */
+/** Additional observations of a boot, beyond the steps of a comparison. */
 export interface Observation {
-  /** Lines of the plan that arm more probes. */
+  /** Lines of the plan that arm additional probes. */
   readonly probes: readonly string[];
-  /** How long a disk takes for a command; null for the usual time. */
+  /** Latency of a disk's commands; null for the default. */
   readonly latencyNs: number | null;
 }
 
@@ -39,7 +39,7 @@ export interface GroupsOptions {
   readonly kernel: KernelFiles;
   /** The guest's program. */
   readonly program: Uint8Array<ArrayBuffer>;
-  /** `auto` takes KVM where it boots the kernel, else emulation. */
+  /** `auto` selects KVM if it boots the kernel, else emulation. */
   readonly accelerator: Accelerator | "auto";
   /** A folder that keeps the files of each boot; null for a temporary one. */
   readonly keep: string | null;
@@ -47,7 +47,7 @@ export interface GroupsOptions {
   readonly observation: Observation;
 }
 
-/** A boot that came to its end. */
+/** A boot that completed. */
 export interface BootedGroup {
   readonly tests: readonly PlannedTest[];
   readonly machine: QemuMachine;
@@ -58,12 +58,12 @@ export interface BootedGroup {
   readonly controllerLog: string;
 }
 
-/** A boot that gave nothing. */
+/** A boot without results. */
 export interface FailedBoot {
   readonly tests: readonly PlannedTest[];
-  /** Why, as a sentence. */
+  /** Why the boot failed, as a sentence. */
   readonly problem: string;
-  /** Last lines of the guest. */
+  /** Last lines of the guest's console or kernel log. */
   readonly console: readonly string[];
 }
 
@@ -73,7 +73,7 @@ export interface GroupsResult {
   readonly failures: readonly FailedBoot[];
 }
 
-/** @param signal Ends the boot under way; those after it are not begun. */
+/** @param signal Ends the running boot; further boots are not started. */
 export async function bootGroups(
   groups: readonly (readonly PlannedTest[])[],
   options: GroupsOptions,
@@ -116,10 +116,10 @@ export async function bootGroups(
 }
 
 /**
- * Boots once more where probes missed hits.
+ * Boots a second time if probes missed hits.
  *
- * @param boot Boots with a disk so slow that completions come after the handlers.
- * @returns The second boot; the first where that failed.
+ * @param boot Boots with a disk so slow that completions arrive after the handlers have returned.
+ * @returns The second boot; the first if the second failed.
  */
 export async function againIfMissed<
   Booted extends { readonly report: Pick<GuestReport, "files"> },
@@ -135,7 +135,10 @@ export async function againIfMissed<
   return "problem" in again ? first : again;
 }
 
-/** A completion interrupted the handler of a probe: a request lacks a step. */
+/**
+ * Whether a probe missed hits, because a completion interrupted the handler of another probe: then
+ * a request lacks a step.
+ */
 function hasMissed({ files }: Pick<GuestReport, "files">): boolean {
   return missedHits(files.get(PROBES_FILE) ?? "").size > 0;
 }
@@ -164,7 +167,7 @@ async function bootOne(
   return "problem" in read ? { tests, ...read } : { tests, machine, plan, islands, ...read };
 }
 
-/** The results of a boot, or the reason why it is of no use. */
+/** The results of a boot, or the reason why they cannot be used. */
 function reportOf(
   booted: BootResult,
   kernel: KernelFiles,
@@ -192,7 +195,7 @@ function reportOf(
   return { report, controllerLog };
 }
 
-/** @param line What the guest's program reported: `missing PATH`. */
+/** @param line A line of the guest program's report: `missing PATH`. */
 export function guestProblem(line: string, { modules }: Pick<KernelFiles, "modules">): string {
   return modules.length === 0 && /^missing .*\/nvme$/.test(line)
     ? "The kernel has no NVMe driver of its own: name its modules with `--modules`"
@@ -210,7 +213,7 @@ function keptFolder(keep: string, boot: number): string {
   return folder;
 }
 
-/** Whether the host has KVM; whether it works for this kernel only a boot shows. */
+/** Whether the host has KVM. Only a boot shows whether it works for this kernel. */
 function hasKvm(): boolean {
   try {
     host.statSync("/dev/kvm");

@@ -8,18 +8,21 @@ import { whyNotStarted } from "../programs.ts";
 import { CONTROLLER_EVENTS } from "../trace/controller_log.ts";
 import { MIB } from "@dmalab/runtime";
 
-/** Virtualisation: `auto` takes KVM where it works, else emulation. */
+/** The virtualisation of a boot: KVM or emulation. */
 export type Accelerator = "kvm" | "tcg";
 
 export interface BootOptions {
   readonly accelerator: Accelerator;
-  /** After this long the guest is ended. */
+  /** Time limit, after which the guest is terminated. */
   readonly timeoutMs: number;
-  /** A folder for the boot's files; it is there, and stays. */
+  /** An existing folder for the boot's files, which is not removed. */
   readonly folder: string;
-  /** Somebody repeats the boot by hand: the kernel is copied, too. */
+  /**
+   * Whether the folder is kept so that the boot can be repeated by hand: the kernel is then copied
+   * to it, too.
+   */
   readonly isKept: boolean;
-  /** Ends the guest when it is set. */
+  /** Terminates the guest when it is aborted. */
   readonly signal: AbortSignal;
 }
 
@@ -31,18 +34,18 @@ export type BootResult =
     readonly controllerLog: string;
     /** Last lines of the guest's console. */
     readonly console: readonly string[];
-    /** Why the guest did not come to its end, as a sentence; null when it did. */
+    /** Why the guest did not complete, as a sentence; null if it did. */
     readonly problem: string | null;
   }
   /** QEMU did not start. */
   | { readonly problem: string; readonly report: null };
 
 const REPORT_BYTES = 32 * MIB;
-/** The length of the report, before it. */
+/** Bytes of the report's length, which precedes the report. */
 const HEAD_BYTES = 8;
 const MAX_LOG_BYTES = 512 * MIB;
 const CONSOLE_LINES = 12;
-/** A guest that prints without end is ended: nothing of it is needed. */
+/** A guest that prints more is terminated; its output is not needed. */
 const MAX_CONSOLE_BYTES = 8 * MIB;
 
 const FILES = {
@@ -79,7 +82,7 @@ export async function bootGuest(
   else if (options.isKept) write("image", readBytes(kernel.image));
   write("initramfs", cpioArchive(archive));
   if (machine.firmwareTable !== null) write("firmwareTable", machine.firmwareTable);
-  // QEMU makes the empty file as large as the memory.
+  // QEMU extends the empty file to the size of the shared memory.
   write("report", "");
   write("controllerLog", "");
   write("command", commandLine(args));
@@ -102,10 +105,11 @@ function qemuArguments(
 ): string[] {
   const append = [
     "console=ttyS0",
-    // The array of pages lies where it always does: its addresses become physical ones.
+    // Keeps the array of `struct page` at its usual address, so that page addresses can be
+    // converted to physical ones.
     "nokaslr",
     "no5lvl",
-    // An emulated CPU on a busy host can miss the ticks that this check waits for.
+    // Skips the kernel's check of timer ticks: an emulated CPU on a busy host can miss them.
     "no_timer_check",
     "panic=-1",
     "quiet",
@@ -149,7 +153,7 @@ function qemuArguments(
   ];
 }
 
-/** The command as a person can type it. */
+/** The command line of QEMU for typing it by hand. */
 function commandLine(args: readonly string[]): string {
   const words = args.map((word) => /^[\w.,=:/+-]+$/.test(word) ? word : `'${word}'`);
   return `qemu-system-x86_64 ${words.join(" ")}\n`;
@@ -157,7 +161,7 @@ function commandLine(args: readonly string[]): string {
 
 interface QemuEnd {
   readonly hasStarted: boolean;
-  /** All that the guest printed. */
+  /** The guest's whole output. */
   readonly output: Uint8Array;
   readonly console: readonly string[];
   readonly problem: string | null;
@@ -185,7 +189,7 @@ async function runQemu(
     try {
       child.kill("SIGKILL");
     } catch {
-      // It ended without a signal.
+      // QEMU has exited already.
     }
   };
   const timer = setTimeout(
@@ -233,13 +237,13 @@ async function readConsole(
   return whole;
 }
 
-/** Text of the shared memory, which QEMU made: its length comes first. */
+/** The text in the file of shared memory that QEMU created; it is preceded by its length. */
 function readReport(path: string): string {
   let file: Deno.FsFile;
   try {
     file = host.openSync(path);
   } catch (error) {
-    // QEMU ended before it made the memory.
+    // QEMU exited before it created the memory.
     if (error instanceof host.errors.NotFound) return "";
     throw error;
   }

@@ -1,4 +1,7 @@
-/** The lines of golden data that probes give: calls that return, calls that are entered, and what happens below them. */
+/**
+ * Converts probe events to lines of golden data: calls at their return, calls at their entry, and operations inside
+ * them.
+ */
 import { type GuestEvent, physOfPage } from "../trace/trace_events.ts";
 import type { CallLog, LoggedOperation } from "./call_log.ts";
 import type { CapturedValue } from "./captured_command.ts";
@@ -10,23 +13,23 @@ type CallBody = Record<string, CapturedValue>;
 const PAGE_BYTES = 4096;
 const SMALL_POOL_BYTES = 256;
 const DIRECTIONS = ["BIDIRECTIONAL", "TO_DEVICE", "FROM_DEVICE"];
-/** In `struct dma_iova_state`: a part of the range is bounced. */
+/** Flag in `struct dma_iova_state`: a part of the range is bounced. */
 const USES_BOUNCE = 1n << 63n;
 
-/** The inputs of a line besides its event. */
+/** The inputs of a line in addition to its event. */
 export interface LineContext {
-  /** Ranges are parked before they are freed. */
+  /** Whether ranges are queued before they are freed (a lazy domain). */
   readonly isLazy: boolean;
   /** The IOMMU caches non-present entries: each new mapping is flushed. */
   readonly flushesMaps: boolean;
-  /** Where the last range came from. */
+  /** The allocator's source of the last range. */
   readonly source: "cache" | "tree";
-  /** Entries that the last list was mapped to; null before one was. */
+  /** Number of entries that the last list was mapped to; null before the first list. */
   readonly mappedEntries: number | null;
   readonly log: CallLog;
 }
 
-/** Probes where a call, or an operation with a result, begins. */
+/** Entry probes of calls and of operations with a result. */
 export const BEGINNINGS: ReadonlySet<string> = new Set([
   "map_one",
   "unmap_one",
@@ -41,8 +44,8 @@ export const BEGINNINGS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Calls with a line that is written when they return: by the probe of the return, with that of the
- * beginning.
+ * Calls with a line that is written at their return, by the name of the return probe; each with its
+ * entry probe and a function that makes the line.
  */
 export const RETURNED_CALLS: Readonly<
   Record<
@@ -95,7 +98,7 @@ export const RETURNED_CALLS: Readonly<
   })],
 };
 
-/** Calls with a line that is written when they are entered. */
+/** Calls with a line that is written at their entry. */
 export const ENTERED_CALLS: Readonly<Record<string, (fields: ProbeFields) => CallBody>> = {
   unmap_sg: (fields) => ({ call: "dma_unmap_sg", ...numbers(fields, "nents", "dir", "attrs") }),
   destroy: (fields) => {
@@ -111,7 +114,10 @@ export const ENTERED_CALLS: Readonly<Record<string, (fields: ProbeFields) => Cal
   },
 };
 
-/** Operations with a result, by the probe of the return; null for one that leaves no line. */
+/**
+ * Operations with a result, by the name of the return probe; the function returns null for an
+ * operation without a line.
+ */
 export const RETURNED_OPERATIONS: Readonly<
   Record<
     string,
@@ -127,7 +133,7 @@ export const RETURNED_OPERATIONS: Readonly<
 > = {
   alloc_iova_ret: ["alloc_iova", (given, fields, { source }) => {
     const iova = number(fields, "pfn") * PAGE_BYTES;
-    // A limit that was tried in vain leaves no line.
+    // An allocation below a limit that failed has no line.
     if (iova === 0) return null;
     const size = number(given, "pages") * PAGE_BYTES;
     return { op: "iova_alloc", size, iova, source, limit_pfn: number(given, "limit") };
@@ -149,12 +155,12 @@ export const RETURNED_OPERATIONS: Readonly<
   })],
 };
 
-/** Other operations; null for one that leaves no line. */
+/** Other operations; the function returns null for an operation without a line. */
 export const OPERATIONS: Readonly<
   Record<string, (event: GuestEvent, context: LineContext) => LoggedOperation | null>
 > = {
-  // A lazy kernel parks a range, and frees it inside a later call. A range that the same call unmapped
-  // was not parked: `dma_iova_destroy` flushes, and frees it at once.
+  // A lazy kernel queues a range, and frees it inside a later call. A range that the same call
+  // unmapped was not queued: `dma_iova_destroy` flushes, and frees it at once.
   free_iova: ({ fields }, { isLazy, log }) => {
     const range = {
       iova: number(fields, "pfn") * PAGE_BYTES,
@@ -199,7 +205,7 @@ export const OPERATIONS: Readonly<
   }),
 };
 
-/** A pool of descriptors, by the size of its blocks. */
+/** The descriptor pool of blocks of a given size. */
 export function poolRecord(sizeBytes: number) {
   return { pool: sizeBytes <= SMALL_POOL_BYTES ? "small" : "large", psize: sizeBytes };
 }
@@ -208,7 +214,7 @@ function number(fields: ProbeFields, name: string): number {
   return Number(fields.get(name));
 }
 
-/** ProbeFields that golden data has under the same names. */
+/** Fields of a probe that have the same names in golden data. */
 function numbers(fields: ProbeFields, ...names: readonly string[]): Record<string, number> {
   return Object.fromEntries(names.map((name) => [name, number(fields, name)]));
 }

@@ -1,7 +1,7 @@
 /**
- * Calls of a request with what happened inside, in the order of golden data: some lines were written
- * when a call was entered, others when it returned. What follows the line of a call that was entered
- * belongs to it, until a call returns.
+ * Calls of a request with the operations inside them, in the order of golden data. Some lines are
+ * written when a call is entered, others when it returns. After the line of an entered call,
+ * operations belong to that call until a call returns.
  */
 import type { CapturedValue } from "./captured_command.ts";
 
@@ -15,36 +15,36 @@ export class CallLog {
   #waiting: LoggedOperation[] = [];
   #entered: LoggedOperation[] | null = null;
 
-  /** What happened below a call. */
+  /** Adds an operation inside a call. */
   inner(line: LoggedOperation): void {
     (this.#entered ?? this.#waiting).push(line);
   }
 
-  /** The last operation of a kind below the call under way. */
+  /** The last operation of a kind inside the call that has not returned yet. */
   lastWaiting(op: string): LoggedOperation | undefined {
     return this.#waiting.findLast((line) => line.op === op);
   }
 
-  /** Whether an operation of a kind, at an IOVA, happened below the call under way. */
+  /** Whether the current call contains an operation of a kind at an IOVA. */
   hasInner(op: string, iova: number): boolean {
     return (this.#entered ?? this.#waiting).some((line) => line.op === op && line.iova === iova);
   }
 
-  /** A call with a line that is written when it is entered. */
+  /** Adds a call with a line that is written at its entry. */
   entered(call: Record<string, CapturedValue>): void {
     this.#entered = this.#waiting;
     this.#waiting = [];
     this.#calls.push({ call, inner: this.#entered });
   }
 
-  /** A call with a line that is written when it returns. */
+  /** Adds a call with a line that is written at its return. */
   returned(call: Record<string, CapturedValue>): void {
     this.#calls.push({ call, inner: this.#waiting });
     this.#waiting = [];
     this.#entered = null;
   }
 
-  /** The calls; one without inner lines has none. */
+  /** The calls; `inner` is left out of a call without operations. */
   get calls(): readonly Record<string, CapturedValue>[] {
     return this.#calls.map(({ call, inner }) => inner.length === 0 ? call : { ...call, inner });
   }

@@ -1,26 +1,29 @@
 /**
- * Probes that only a capture arms: memory of requests, scatterlists, descriptors and commands, and what
- * happens below a mapping call. Names in braces are filled in by the guest (see `guest/init.c`).
+ * Probes that only a capture arms: memory of requests, scatterlists, descriptors and commands, and the
+ * operations inside mapping calls. The guest replaces names in braces (see `guest/init.c`).
  */
 
-/** Numbers of 64 bits that one argument of a probe can hold. */
+/** Number of 64-bit words that one argument of a probe can hold. */
 export const ARRAY_WORDS = 64;
-/** Arrays of one event: its text has to fit in 4096 bytes, or the kernel leaves the line out. */
+/**
+ * Number of arrays in one event: its text has to fit into 4096 bytes, or the kernel leaves out the
+ * line.
+ */
 export const ARRAYS = 3;
 export const EVENT_WORDS = ARRAYS * ARRAY_WORDS;
-/** Words that are read of a bio's vectors, of a scatterlist and of a block of descriptors. */
+/** Number of words that are read of a bio's vectors, of a scatterlist and of a block of descriptors. */
 const MAX_WORDS = 512;
-/** Events that it takes. */
+/** Indices of the events that are needed to read so many words. */
 export const PARTS: readonly number[] = Array.from(
   { length: Math.ceil(MAX_WORDS / EVENT_WORDS) },
   (_, part) => part,
 );
-/** Bios of a request that are read. */
+/** Number of a request's bios that are read. */
 export const MAX_BIOS = 2;
 export const WORDS_PER_VEC = 2;
 export const WORDS_PER_ENTRY = 4;
 
-/** Arrays of words that begin at an address. @param from Word of the first. */
+/** Fetch arguments for arrays of words at an address. @param from Index of the first word. */
 function words(address: string, from: number): string {
   return Array.from({ length: ARRAYS }, (_, index) => {
     const offset = 8 * (from + index * ARRAY_WORDS);
@@ -28,7 +31,7 @@ function words(address: string, from: number): string {
   }).join(" ");
 }
 
-/** Fetches of a request's bio. @param request The register with the request. */
+/** The fetch expression for a request's bio. @param request The register with the request. */
 function bio(request: string, index: number): string {
   let address = `+{request.bio}(${request})`;
   for (let at = 0; at < index; at++) address = `+{bio.bi_next}(${address})`;
@@ -40,7 +43,7 @@ function probe(name: string, target: string, fetch: string, ...otherFetches: str
   return `probe ${forms.join("\t")}`;
 }
 
-/** The first function that the kernel has. */
+/** A probe on the first of these functions that the kernel has. */
 function probeEither(name: string, targets: readonly string[], fetch: (target: string) => string) {
   return `probe ${targets.map((each) => `p:lab/${name} ${each} ${fetch(each)}`).join("\t")}`;
 }
@@ -54,7 +57,7 @@ const HEAD = `req=${REQUEST}:x64 bytes=+{request.__data_len}(${REQUEST}):u32` +
   ` flags=+{request.cmd_flags}(${REQUEST}):u32 segments=+{request.nr_phys_segments}(${REQUEST}):u16` +
   ` integrity=+{request.nr_integrity_segments}(${REQUEST}):u16`;
 
-/** One of a bio's events of vectors. */
+/** A probe that reads one part of a bio's vectors. */
 function bioProbe(index: number, part: number): string {
   const address = bio(REQUEST, index);
   const iter = (member: string) => `+{bio.bi_iter+bvec_iter.${member}}`;
@@ -70,7 +73,10 @@ function bioProbe(index: number, part: number): string {
   );
 }
 
-/** The metadata of a bio, which the block layer calls its integrity: its first vectors. */
+/**
+ * A probe that reads the first vectors of a bio's metadata, which the block layer calls integrity
+ * data.
+ */
 function metadataProbe(index: number): readonly string[] {
   const name = `metadata${index}`;
   const payload = `+{bio.bi_integrity}(${bio(REQUEST, index)})`;
@@ -91,7 +97,7 @@ function metadataProbe(index: number): readonly string[] {
 
 const UNMAPPED =
   "a=%di:x64 b=%si:x64 sqea=+0(+{request}(%di)):x64[8] sqeb=+0(+{request}(%si)):x64[8]";
-/** Fetches of a function's arguments. @param each `NAME:ARGUMENT:TYPE`. */
+/** Fetch arguments for a function's parameters. @param each `NAME:ARGUMENT:TYPE`. */
 function argumentsOf(target: string, ...each: readonly string[]): string {
   return each.map((text) => {
     const [name, argument, type] = text.split(":");
@@ -103,10 +109,10 @@ const BOUNCED = argumentsOf(
   "swiotlb_tbl_map_single",
   ...["orig:orig_addr:x64", "size:mapping_size:u64", "align:alloc_align_mask:u64", "dir:dir:s32"],
 );
-/** A fetch through a null pointer can give any number. */
+/** Events with a lower pointer are dropped: a fetch through a null pointer can return any number. */
 const FIRST_KERNEL_ADDRESS = "0xffff800000000000";
 
-/** Lines of the guest's plan. */
+/** The probe lines of the guest's plan. */
 export const CAPTURE_PROBES: readonly string[] = [
   probe(
     "setup",
@@ -122,7 +128,8 @@ export const CAPTURE_PROBES: readonly string[] = [
   ),
   ...Array.from({ length: MAX_BIOS }, (_, index) => metadataProbe(index)).flat(),
   returns("queue_ret", ["nvme_queue_rq"], "status=$retval:u8"),
-  // Which argument is the request differs between releases: one of the two is known.
+  // The position of the request among the arguments differs between releases: both are read, and
+  // the one that matches a known request is used.
   ...[
     ["unmap_data", "nvme_unmap_data"],
     ["unmap_metadata", "nvme_unmap_metadata"],
@@ -197,7 +204,7 @@ export const CAPTURE_PROBES: readonly string[] = [
   probe("bounce_copy", "swiotlb_bounce", "tlb=%si:x64 size=%dx:u64 dir=%cx:s32"),
 ];
 
-/** Keeps only the events for which a condition holds. */
+/** A line of the plan that keeps only the events for which a condition holds. */
 function filter(event: string, condition: string): string {
   return `write /sys/kernel/tracing/events/lab/${event}/filter ${condition}`;
 }

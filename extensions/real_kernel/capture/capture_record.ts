@@ -1,4 +1,7 @@
-/** A boot as golden data: a description of its machine, its requests, and the system calls that caused them. */
+/**
+ * Converts a boot to golden data: a description of its machine, its requests, and the system calls that caused
+ * them.
+ */
 import type { LabConfig } from "@dmalab/devices";
 import { type IommuModel, KIB } from "@dmalab/runtime";
 import type { BootedGroup } from "../boot/boot_groups.ts";
@@ -22,15 +25,15 @@ export type Line = Readonly<Record<string, CapturedValue | undefined>>;
 export interface CapturedBoot {
   /** `v6.12.117-strict`. */
   readonly name: string;
-  /** The boot's part of `limits.json`. */
+  /** The boot's entry in `limits.json`. */
   readonly description: Line;
   readonly cases: readonly Line[];
   readonly submissions: readonly Line[];
-  /** Requests that could not be read whole. */
+  /** Number of requests that could not be read completely. */
   readonly dropped: number;
 }
 
-/** What sysfs calls the domain of a device's group, and what golden data calls its mode. */
+/** The type of a group's domain in sysfs, and the name of that mode in golden data. */
 const MODES: Readonly<Record<string, string>> = {
   none: "direct",
   identity: "passthrough",
@@ -39,13 +42,13 @@ const MODES: Readonly<Record<string, string>> = {
 };
 
 const OP_MASK = 0xff;
-/** Operations of a user's own commands. */
+/** Block operations of a user's own commands (passthrough). */
 const DRIVER_OPS: readonly number[] = [34, 35];
 const OPCODE_NAMES: Readonly<Record<number, string>> = { 1: "write", 2: "read", 9: "dsm" };
 const USUAL_MDTS_EXPONENT = 7;
 const KIND = "drawn";
 
-/** @returns Why a boot cannot be golden data, as a sentence, where it cannot. */
+/** @returns The golden data; or why a boot cannot be golden data, as a sentence. */
 export function captureBoot(
   booted: BootedGroup,
   usedNames: ReadonlySet<string>,
@@ -124,14 +127,17 @@ function configRecord(
   };
 }
 
-/** IOMMUs that a machine's name has, beside VT-d in legacy mode. */
+/** IOMMUs that are part of a machine's name; VT-d in legacy mode is not. */
 const MODEL_WORDS: Partial<Readonly<Record<IommuModel, readonly string[]>>> = {
   amd: ["amd"],
   vtd_scalable: ["sm"],
   vtd_first_stage: ["fs"],
 };
 
-/** `v6.12.117-strict-sglt0`, with a number where another boot has the name. */
+/**
+ * The name of a boot, such as `v6.12.117-strict-sglt0`, with a number added if another boot has the
+ * name.
+ */
 function nameOf(
   release: string,
   settings: ConfigRecord,
@@ -141,7 +147,7 @@ function nameOf(
   const mode = iommu.mode === "off" && swiotlb.force
     ? "swiotlb"
     : { off: "none", passthrough: "pt", strict: "strict", lazy: "lazy" }[iommu.mode];
-  // Debian numbers its builds of a series without a patch level (6.1.0-56).
+  // Debian's releases without a patch level have a build number in its place (6.1.0-56).
   const version = /^\d+\.\d+(?:\.[1-9]\d*)?/.exec(release)?.[0] ?? release;
   const part = (key: string, word: string) => settings[key] === undefined ? [] : [word];
   const words = [
@@ -187,7 +193,7 @@ function limitsRecord(sysfs: ReadonlyMap<string, string>): ConfigRecord {
   ]);
 }
 
-/** The system calls of a boot, by the numbers of their ios. */
+/** The system calls of a boot, with the numbers of their ios. */
 function submissionRecords({ islands, machine, plan, report, tests }: BootedGroup): Line[] {
   const blockBytes = machine.disks[0]!.settings.blockSizeBytes!;
   const records: Line[] = [];
@@ -212,7 +218,7 @@ function submissionRecords({ islands, machine, plan, report, tests }: BootedGrou
   return records;
 }
 
-/** How a request was made, and where on the disk. */
+/** How a request was submitted, and its position on the disk. */
 function callRecord(
   { command, op, sector }: RecordedSubmission["submission"],
   blockBytes: number,
@@ -225,7 +231,7 @@ function callRecord(
   return { how: "passthru", op: OPCODE_NAMES[opcode] ?? "unknown", slba };
 }
 
-/** Null for a request that was not read whole. */
+/** The record of a request; null if it was not read completely. */
 function caseRecord(request: CapturedRequest, call: Line): Line | null {
   const { bios, blocks, bytes, device, flags, gapBit, list, metadata, queueStatus } = request;
   if (bios === null || metadata === null) return null;
@@ -263,7 +269,10 @@ function caseRecord(request: CapturedRequest, call: Line): Line | null {
   };
 }
 
-/** The first bio's metadata, and of several bios all, with what touches joined. */
+/**
+ * The first bio's metadata; for several bios or pieces also the metadata of all bios, with adjacent
+ * pieces joined.
+ */
 function metadataRecord(
   metadata: readonly (readonly CapturedExtent[])[],
 ): { readonly [key: string]: CapturedValue } {
@@ -284,7 +293,7 @@ function sentRecord({ status }: CapturedRequest, { record }: CapturedCommand): L
   return { command: record, status };
 }
 
-/** The mapped list: entries that were joined leave those behind them empty. */
+/** The mapped entries of the list: where entries are joined, the entries after them stay empty. */
 function mappedRanges({ list, mappedEntries }: CapturedRequest): readonly CapturedExtent[] {
   return list!.slice(0, mappedEntries ?? 0).map(({ mapped }) => mapped);
 }

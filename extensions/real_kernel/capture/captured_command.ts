@@ -1,6 +1,6 @@
-/** A command of 64 bytes, and the PRP and SGL lists that it leads to, as golden data has them. */
+/** Converts a command of 64 bytes, and its PRP and SGL lists, to the form of golden data. */
 
-/** A value of a record. */
+/** A value in a record. */
 export type CapturedValue = null | boolean | number | string | readonly CapturedValue[] | {
   readonly [key: string]: CapturedValue;
 };
@@ -10,10 +10,10 @@ const ENTRY_BYTES = 8;
 const DESCRIPTOR_BYTES = 16;
 /** The type byte of a descriptor that points to the last segment. */
 const LAST_SEGMENT = 0x30;
-/** Value of PSDT: the metadata pointer leads to an SGL. */
+/** Value of PSDT: the metadata pointer points to an SGL. */
 const METADATA_SGL = 2;
 
-/** Words of 64 bits of a block of descriptors, by its device address. */
+/** The 64-bit words of blocks of descriptors, by their device addresses. */
 export type DescriptorBlocks = ReadonlyMap<number, readonly bigint[]>;
 
 export interface CapturedCommand {
@@ -26,8 +26,8 @@ export interface CapturedCommand {
 
 /**
  * @param words The command, eight words of 64 bits.
- * @param dataBytes What it transfers.
- * @returns Null where a list that it leads to was not read.
+ * @param dataBytes Number of bytes that it transfers.
+ * @returns Null if a list that the command points to was not read.
  */
 export function capturedCommand(
   words: readonly bigint[],
@@ -95,7 +95,7 @@ function sglRecord(
   return { sgl1, sgl_list: list };
 }
 
-/** The descriptor that the metadata pointer leads to, and the last segment behind it in its block. */
+/** The descriptor at the metadata pointer, and the last segment after it in its block. */
 function metadataSglRecord(
   mptr: number,
   blocks: DescriptorBlocks,

@@ -1,4 +1,7 @@
-/** Requests of a boot, with all that golden data has of them, out of the guest's trace and QEMU's log. */
+/**
+ * Reads the requests of a boot, with all facts that golden data records, from the guest's trace and
+ * QEMU's log.
+ */
 import { IO_MARK } from "../compare/traced_requests.ts";
 import { matchCommands } from "../trace/controller_commands.ts";
 import type { ControllerCommand } from "../trace/controller_log.ts";
@@ -27,40 +30,46 @@ import type { CapturedValue } from "./captured_command.ts";
 /** `[physical address, length]`. */
 export type CapturedExtent = readonly [number, number];
 
-/** An entry of a scatterlist that was mapped. */
+/** A mapped entry of a scatterlist: its memory and its device addresses. */
 export interface ListEntry {
   readonly memory: CapturedExtent;
   readonly mapped: CapturedExtent;
 }
 
 export interface CapturedRequest {
-  /** The io with the system call that it belongs to. */
+  /** Number of the io whose system call caused the request. */
   readonly io: number;
   readonly queue: number;
   readonly bytes: number;
   readonly flags: number;
   readonly segments: number;
   readonly integritySegments: number;
-  /** Null on a release with requests that have none. */
+  /** Null on a release whose requests have no gap bit. */
   readonly gapBit: number | null;
-  /** Null where one could not be read whole. */
+  /** The memory of each bio; null if a bio could not be read completely. */
   readonly bios: readonly (readonly CapturedExtent[])[] | null;
-  /** Metadata of each bio; empty for a request without. Null where one could not be read whole. */
+  /**
+   * Metadata of each bio; empty for a request without metadata, null if it could not be read
+   * completely.
+   */
   readonly metadata: readonly (readonly CapturedExtent[])[] | null;
   readonly map: CallLog;
   readonly unmap: CallLog;
-  /** The scatterlist; null where there was none. */
+  /** The scatterlist; null for a request without one. */
   readonly list: readonly ListEntry[] | null;
-  /** The command as the driver had it at the end, eight words; null for a request without one. */
+  /**
+   * The command as it was in the driver's memory at the end, eight words; null for a request
+   * without a command.
+   */
   readonly command: readonly bigint[] | null;
-  /** Descriptors, by their device addresses. */
+  /** Blocks of descriptors, by their device addresses. */
   readonly blocks: ReadonlyMap<number, readonly bigint[]>;
-  /** Entries of the scatterlist that are mapped; null without one. */
+  /** Number of mapped entries of the scatterlist; null without a list. */
   readonly mappedEntries: number | null;
   /** Results of the block layer's iterator; empty on a release without one. */
   readonly iterator: readonly (readonly (string | number)[])[];
   readonly device: ControllerCommand | null;
-  /** The value at the completion; null for a request without one. */
+  /** The NVMe status at the completion; null for a request without a completion. */
   readonly status: number | null;
   /** The driver's result for the block layer; 0 for a command that was sent. */
   readonly queueStatus: number;
@@ -72,13 +81,13 @@ interface OpenRequest extends Mutable<CapturedRequest> {
   readonly pointer: string;
   readonly cid: number;
   readonly blocks: Map<number, bigint[]>;
-  /** The events of its scatterlist: they come in any order. */
+  /** The events about its scatterlist, by part: they arrive in any order. */
   readonly listParts: Map<number, ReadonlyMap<string, string>>;
   readonly iterator: (readonly (string | number)[])[];
   isComplete: boolean;
 }
 
-/** Facts that come before the request itself: its probes come in any order. */
+/** Facts that arrive before the event of the request itself; their probes run in any order. */
 interface Pending {
   head: ReadonlyMap<string, string> | null;
   readonly bios: Map<number, BioRead>;
@@ -90,7 +99,7 @@ interface BioRead {
   readonly words: bigint[];
 }
 
-/** A page that a pool grows by: its address comes later. */
+/** The line for a page by which a pool grows; its address is filled in later. */
 interface GrowthLine {
   readonly op: "dma_alloc";
   readonly size: number;
@@ -98,16 +107,16 @@ interface GrowthLine {
   readonly [field: string]: CapturedValue;
 }
 
-/** A task, or the interrupts of a CPU. */
+/** The state of a task, or of the interrupts of a CPU. */
 interface Context {
   request: OpenRequest | null;
   log: CallLog | null;
   pending: Pending;
   /** Calls that have not returned, by the names of their probes. */
   readonly open: { readonly name: string; readonly fields: ReadonlyMap<string, string> }[];
-  /** The pool's size of an allocation under way. */
+  /** The block size of the pool of the current allocation. */
   poolBytes: number;
-  /** A coherent allocation of a pool that grows: its lines get their address later. */
+  /** The coherent allocation by which the pool has just grown, until the block's line is written. */
   growth: GrowthLine | null;
   source: "cache" | "tree";
 }
@@ -117,7 +126,7 @@ const PAGE = 4096n;
 
 type CaptureSettings = Pick<LineContext, "isLazy" | "flushesMaps">;
 
-/** @param commands What the controller read. */
+/** @param commands The commands that the controller read. */
 export function capturedRequests(
   events: readonly GuestEvent[],
   commands: readonly ControllerCommand[],
@@ -146,13 +155,13 @@ class CaptureReader {
   readonly requests: OpenRequest[] = [];
   #io = -1;
   readonly #contexts = new Map<string, Context>();
-  /** Lines of allocations that wait for their block's device address, by its kernel address. */
+  /** Lines of allocations whose device address is not known yet, by the block's kernel address. */
   readonly #unnamed = new Map<string, { dma: CapturedValue }[]>();
 
-  /** Device addresses of the pools' pages, by their numbers in the kernel: of each block that was freed. */
+  /** Device addresses of the pools' pages, by kernel page number; they are known from freed blocks. */
   readonly #poolPages = new Map<bigint, number>();
 
-  /** The request that mapped a device address by a separate call. */
+  /** The request that mapped a device address by a separate call (not as part of a list or range). */
   readonly #mappedBy = new Map<number, OpenRequest>();
 
   constructor(private readonly settings: CaptureSettings) {}
@@ -200,7 +209,10 @@ class CaptureReader {
     this.#inside(context, event);
   }
 
-  /** Metadata is unmapped before the function that names the request, for several of them in turn. */
+  /**
+   * Metadata is unmapped before the function that names the request is called, possibly for several
+   * requests in turn: the device address identifies the request.
+   */
   #unmapOne(context: Context, fields: ReadonlyMap<string, string>): void {
     const dma = Number(fields.get("dma"));
     const owner = this.#mappedBy.get(dma);
@@ -232,7 +244,7 @@ class CaptureReader {
       integritySegments,
       gapBit: gap === undefined ? null : Number(gap),
       bios: bioExtents,
-      // 6.1.192 counts no segments of metadata that it has.
+      // 6.1.192 counts 0 metadata segments also for requests with metadata.
       metadata: integritySegments === 0 && metadata.size === 0 || bioExtents === null
         ? []
         : metadataOf(metadata, bioExtents.length),
@@ -254,7 +266,7 @@ class CaptureReader {
     context.log = request.map;
   }
 
-  /** The driver begins to unmap: for a command that was sent, or for one that it refuses. */
+  /** The driver begins to unmap a request: after its completion, or because the driver refuses it. */
   #undo(context: Context, fields: ReadonlyMap<string, string>): void {
     for (const which of ["a", "b"]) {
       const request = this.requests.findLast(({ isComplete, pointer }) =>
@@ -281,16 +293,16 @@ class CaptureReader {
     request.status = parseInt(fields.get("status") ?? "0", 16);
   }
 
-  /** A call or an operation of the request that the context works for. */
+  /** Handles a call or an operation of the context's current request. */
   #inside(context: Context, event: GuestEvent): void {
     const { open, request } = context;
     if (context.log === null || request === null) return;
     const { fields, name } = event;
-    // The driver refuses a request that it has mapped.
+    // The driver refuses a request after mapping it, and unmaps it.
     if (name === "unmap_sg" && context.log === request.map) context.log = request.unmap;
     const { log } = context;
     if (BEGINNINGS.has(name)) open.push({ name, fields });
-    /** The call that returns; null for one that began before the request. */
+    /** Ends an open call, and returns its fields; null for a call that began before the request. */
     const end = (beginning: string) => {
       const index = open.findLastIndex((each) => each.name === beginning);
       return index < 0 ? null : open.splice(index)[0]!.fields;
@@ -318,7 +330,7 @@ class CaptureReader {
     } else this.#around(context, log, request, event);
   }
 
-  /** The inputs of a request's lines besides their own events. */
+  /** Handles events with further facts about a request. */
   #around(
     context: Context,
     log: CallLog,
@@ -368,7 +380,7 @@ class CaptureReader {
     }
   }
 
-  /** A block's device address is known when it is freed. */
+  /** Adds the line of an allocated block. Its device address becomes known when it is freed. */
   #allocated(context: Context, log: CallLog, fields: ReadonlyMap<string, string>): void {
     const call = { call: "dma_pool_alloc", ...poolRecord(context.poolBytes), dma: 0 };
     log.returned(call);
@@ -379,7 +391,10 @@ class CaptureReader {
     context.growth = null;
   }
 
-  /** Names blocks that were never freed, by others of their pages. */
+  /**
+   * Fills in the device addresses of blocks that were never freed, from freed blocks in the same
+   * pages.
+   */
   nameBlocks(): void {
     for (const [vaddr, lines] of this.#unnamed) {
       const page = this.#poolPages.get(BigInt(vaddr) / PAGE);
@@ -405,7 +420,7 @@ class CaptureReader {
     this.#poolPages.set(BigInt(vaddr) / PAGE, dma - dma % PAGE_BYTES);
     const [call, growth] = this.#unnamed.get(vaddr) ?? [];
     if (call !== undefined) call.dma = dma;
-    // A pool grows by a page, and gives one of its blocks.
+    // A pool that grew by a page returned one of the page's blocks.
     if (growth !== undefined) growth.dma = dma - dma % PAGE_BYTES;
     this.#unnamed.delete(vaddr);
   }
@@ -437,19 +452,19 @@ function readBio(
   arraysOf(fields).forEach((word, at) => read.words[part * EVENT_WORDS + at] = word);
 }
 
-/** The arrays of an event, one behind the other. */
+/** The words of an event's arrays, one after the other. */
 function arraysOf(fields: ReadonlyMap<string, string>): bigint[] {
   return Array.from({ length: ARRAYS }, (_, index) => index)
     .flatMap((index) => wordsOf(fields.get(`w${index}`)) ?? Array(ARRAY_WORDS).fill(0n));
 }
 
-/** Null where the kernel could not read them. */
+/** The words of an array; null if the kernel could not read them. */
 function wordsOf(text: string | undefined): bigint[] | null {
   if (text === undefined || !text.startsWith("0x")) return null;
   return text.split(",").map((word) => BigInt(word));
 }
 
-/** Memory of all bios of a request; null where there are more than were read. */
+/** Memory of all bios of a request; null if it has more bios or vectors than were read. */
 function biosOf(bios: ReadonlyMap<number, BioRead>): CapturedExtent[][] | null {
   const lists: CapturedExtent[][] = [];
   for (let index = 0; index < MAX_BIOS; index++) {
@@ -463,7 +478,7 @@ function biosOf(bios: ReadonlyMap<number, BioRead>): CapturedExtent[][] | null {
   return null;
 }
 
-/** Null where the metadata of a bio was not read whole. */
+/** The metadata of each bio; null if it was not read completely. */
 function metadataOf(
   reads: ReadonlyMap<number, BioRead>,
   bioCount: number,
@@ -478,7 +493,10 @@ function metadataOf(
   return lists;
 }
 
-/** The rest of a bio's iterator: it begins inside of a vector where the bio was split. */
+/**
+ * The memory from a bio's iterator on; after a split it begins inside a vector. Null if not all
+ * vectors were read.
+ */
 function vecsOf({ fields, words }: BioRead): CapturedExtent[] | null {
   let left = Number(fields.get("size"));
   let done = Number(fields.get("done"));
@@ -496,7 +514,7 @@ function vecsOf({ fields, words }: BioRead): CapturedExtent[] | null {
   return vecs;
 }
 
-/** Null for a request without one. */
+/** The mapped scatterlist; null for a request without one. */
 function listOf(parts: OpenRequest["listParts"]): readonly ListEntry[] | null {
   if (parts.size === 0) return null;
   return PARTS.flatMap((part) => {

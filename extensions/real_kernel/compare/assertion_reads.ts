@@ -1,4 +1,4 @@
-/** Statements that an assertion depends on, by the names in it. */
+/** Finds the statements that an assertion depends on, by the names in it. */
 import type { Span } from "@dmalab/lang";
 import type { Program } from "@dmalab/lang/run";
 import {
@@ -12,20 +12,20 @@ import {
   statementExpressions,
 } from "@dmalab/lang/syntax";
 
-/** A statement that gives a name its value, or changes it. */
+/** A statement that sets or changes the value of a name. */
 interface Binding {
   readonly places: readonly Span[];
-  /** Names that its expressions have. */
+  /** Names in its expressions. */
   readonly uses: ReadonlySet<string>;
 }
 
-/** Names by what binds them: in a test or a function, or at the top of a file. */
+/** The bindings of names: in a test or a function, or at the top of a file. */
 interface Scope {
   readonly span: Span | null;
   readonly bindings: Map<string, Binding[]>;
 }
 
-/** `assert` or `expect events`. */
+/** An `assert` or `expect events` statement. */
 export interface Assertion {
   readonly span: Span;
   /** Names in it. */
@@ -33,7 +33,7 @@ export interface Assertion {
 }
 
 export class AssertionReads {
-  /** All of a program. */
+  /** All assertions of a program. */
   readonly assertions: Assertion[] = [];
   readonly #scopes: Scope[] = [];
   readonly #top: Scope = { span: null, bindings: new Map() };
@@ -44,7 +44,10 @@ export class AssertionReads {
     }
   }
 
-  /** Places with reads that decide whether an assertion holds: its own, and those of the names in it. */
+  /**
+   * Places of all reads that an assertion depends on: its own, and those of the statements that set its
+   * names.
+   */
   placesOf({ span: assertion, uses }: Assertion): readonly Span[] {
     const scope = this.#scopes.find(({ span }) => span !== null && isInside(assertion, span));
     const places = [assertion];
@@ -65,7 +68,7 @@ export class AssertionReads {
 
   #collectTop(statement: Statement): void {
     if (statement.kind === "Function") {
-      // A call of it can read whatever its body reads.
+      // A call of the function can read everything that its body reads.
       const uses = new Set<string>();
       eachStatement(statement.body.statements, (inner) => addNames(inner, uses));
       bind(this.#top, statement.name.text, { places: [statement.span], uses });
@@ -95,7 +98,7 @@ function bind({ bindings }: Scope, name: string, binding: Binding): void {
   bindings.getOrInsertComputed(name, () => []).push(binding);
 }
 
-/** The name that a statement binds or changes; null for other statements. */
+/** The name that a statement sets or changes; null for other statements. */
 function boundName(statement: Statement): string | null {
   switch (statement.kind) {
     case "Let":
@@ -124,7 +127,7 @@ function addNames(statement: Statement, names: Set<string>): void {
   }
 }
 
-/** Statements with those of their blocks, however deep. */
+/** Visits statements and the statements in their blocks, at any depth. */
 function eachStatement(
   statements: readonly Statement[],
   visit: (statement: Statement) => void,

@@ -14,7 +14,10 @@ import { judgeAssertions, type JudgedAssertions } from "./judged_assertions.ts";
 import { type KernelSide, kernelSide } from "./kernel_side.ts";
 
 interface Judged {
-  /** Another modelled release that does what the kernel did; null where none does, or none is needed. */
+  /**
+   * Another modelled release that behaves like the kernel; null if none does, or the test does not
+   * differ.
+   */
   readonly asRelease: KernelProfile | null;
   readonly assertions: JudgedAssertions;
 }
@@ -25,12 +28,12 @@ export interface TestVerdict {
   readonly test: RunnableTest;
   readonly result:
     | TestComparison & Judged
-    /** The requests are the same, and an assertion is not. */
+    /** The requests are the same, but an assertion has another result. */
     | { readonly verdict: "differs"; readonly difference: null } & Judged
     | { readonly verdict: "not run"; readonly reasons: readonly string[] };
 }
 
-/** Facts of a boot, for the report. */
+/** Facts about a boot, for the report. */
 export interface BootFacts {
   readonly changes: readonly string[];
   readonly refusedProbes: readonly string[];
@@ -39,7 +42,7 @@ export interface BootFacts {
   readonly limits: readonly LimitDifference[];
 }
 
-/** @param nearest The modelled release that is nearest to the kernel. */
+/** @param nearest The modelled release that is closest to the kernel. */
 export function compareBoot(
   booted: BootedGroup,
   nearest: KernelProfile,
@@ -73,7 +76,10 @@ export function compareBoot(
   };
 }
 
-/** A missed hit leaves a step out of a request, which can show as a difference. */
+/**
+ * Warnings about probes that missed hits: a missed hit leaves out a step of a request, which can
+ * look like a difference.
+ */
 function missedProblems({ files }: GuestReport): string[] {
   const missed = missedHits(files.get(PROBES_FILE) ?? "");
   return [...missed].map(([name, count]) =>
@@ -83,13 +89,13 @@ function missedProblems({ files }: GuestReport): string[] {
 
 const IOMMU_FAULT = /\b(?:DMAR: .*\bfault\b|AMD-Vi: Event logged|arm-smmu.*event).*/i;
 
-/** Faults that the IOMMU reported: lines of the kernel's log. No request of the model's has one. */
+/** IOMMU faults in the kernel's log: the comparison of requests does not include them. */
 function iommuFaults({ files }: GuestReport): string[] {
   const lines = (files.get(LOG_FILE) ?? "").split("\n");
   return lines.flatMap((line) => IOMMU_FAULT.exec(line)?.[0] ?? []);
 }
 
-/** Queue limits that the model has otherwise. */
+/** Queue limits that differ between the model and the guest. */
 function limitsOf({ machine: { disks }, report, tests }: BootedGroup): LimitDifference[] {
   const [{ recorded: { limits } }] = tests as [PlannedTest];
   return [...report.disks].flatMap(([index, { limits: sysfs }]) => {
@@ -98,7 +104,7 @@ function limitsOf({ machine: { disks }, report, tests }: BootedGroup): LimitDiff
   });
 }
 
-/** Another release of the model that does what the kernel did in a test: the nearest one, or the newest. */
+/** Another modelled release that behaves like the kernel in a test: the nearest release, or the newest. */
 function releaseLike(
   { recorded: { config, test }, scenario: { program } }: PlannedTest,
   ios: readonly number[],

@@ -1,7 +1,7 @@
 /** Compares the limits of a disk's request queue on the model with those in the guest's sysfs. */
 import type { QueueLimits } from "@dmalab/runtime";
 
-/** Limits by the names of sysfs, with the model's value in the unit that sysfs prints. */
+/** The model's values of the limits by their names in sysfs, in the units of sysfs. */
 const LIMITS: Readonly<Record<string, (limits: QueueLimits) => number>> = {
   dma_alignment: ({ dmaAlignmentMask }) => dmaAlignmentMask,
   logical_block_size: ({ logicalBlockSizeBytes }) => logicalBlockSizeBytes,
@@ -13,10 +13,10 @@ const LIMITS: Readonly<Record<string, (limits: QueueLimits) => number>> = {
   virt_boundary_mask: ({ virtBoundaryMask }) => virtBoundaryMask,
 };
 
-/** Where `docs/rules/` has the limits of a queue. */
+/** The rule in `docs/rules/` about the limits of a queue. */
 export const LIMITS_RULE = "nvme.1.1";
 
-/** A limit that the two sides have differently. */
+/** A limit that differs between the two sides. */
 export interface LimitDifference {
   readonly disk: string;
   /** Its name in sysfs. */
@@ -25,7 +25,7 @@ export interface LimitDifference {
   readonly ofKernel: number;
 }
 
-/** A limit that the kernel's sysfs does not have is not compared. */
+/** The limits that differ. A limit that is missing in the kernel's sysfs is not compared. */
 export function limitDifferences(
   disk: string,
   limits: QueueLimits,

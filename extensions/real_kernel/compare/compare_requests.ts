@@ -2,24 +2,24 @@
 import type { AccessedRange, RequestRecord } from "./request_record.ts";
 import { type Step, type StepKind, stepRow, type StepValue } from "./steps.ts";
 
-/** Where two requests part, with what each side has there. */
+/** The first difference between two requests. */
 export interface RequestDifference {
   /** What differs, as a sentence. */
   readonly text: string;
-  /** The rule of `docs/rules/` for the model there. */
+  /** The rule in `docs/rules/` that the model follows there. */
   readonly rule: string;
-  /** The model's step there; null where it has none. */
+  /** The model's step at the difference; null if the model has no step there. */
   readonly ofModel: Step | null;
   /** The kernel's. */
   readonly ofKernel: Step | null;
 }
 
-/** Addresses of the buffers' pages in the guest, by the scenario's. */
+/** Converts a scenario's address of a buffer page to the address in the guest. */
 export type PhysMap = (phys: number) => number | null;
 
 const PAGE_BYTES = 4096;
 
-/** Rules for facts that are not steps. */
+/** Rules for differences that are not differences between steps. */
 export const RULES = {
   split: "block.1.3",
   segments: "block.1.3",
@@ -32,10 +32,10 @@ export const RULES = {
 } as const;
 
 /**
- * The first difference; null where the requests are the same.
+ * The first difference; null if the requests are the same.
  *
- * Device addresses need not be equal: each page of one side belongs to one page of the other while the
- * request lives. Offsets in a page are equal.
+ * Device addresses may differ between the sides, but while the request lives, each page on one side
+ * must always correspond to the same page on the other side. Offsets in a page are equal.
  */
 export function firstRequestDifference(
   model: RequestRecord,
@@ -57,12 +57,12 @@ export function firstRequestDifference(
   if (counted !== null) return counted;
   const sent = stepsDifference(model.map, shown(kernel.map), physOf, pages) ??
     deviceDifference(model, kernel, pages);
-  // QEMU's controller does not notice that an access is blocked, and reports success.
+  // When the IOMMU blocks an access, QEMU's controller does not notice it and reports success.
   if (sent !== null || model.isBlocked === true) return sent;
   return stepsDifference(model.unmap, shown(kernel.unmap), physOf, pages) ??
     (model.status === kernel.status ? null : {
       text: `the status is ${kernel.status}, not ${model.status}${
-        // A completed command has its status from the controller.
+        // The status of a completed command is set by the controller.
         hasFailed(kernel.status) && hasFailed(model.status)
           ? ": QEMU's controller refuses the command for another reason"
           : ""}`,
@@ -72,7 +72,7 @@ export function firstRequestDifference(
     });
 }
 
-/** The block layer's request for the call: its length, segments and the gap between them. */
+/** A difference in the block layer's request: its length, its segments, or the gap between them. */
 function countDifference(model: RequestRecord, kernel: RequestRecord): RequestDifference | null {
   for (const [name, rule, key] of COUNTS) {
     const [mine, theirs] = [model[key], kernel[key]];
@@ -93,19 +93,23 @@ export function nameOf({ lba, op }: RequestRecord): string {
   return lba === null ? op : `${op} at block ${lba}`;
 }
 
-/** Pages of device addresses of the two sides that were met together. */
+/** Pairs of corresponding pages of device addresses on the two sides. */
 class PagePairs {
   readonly #kernelOf = new Map<number, number>();
   readonly #modelOf = new Map<number, number>();
 
-  /** Addresses of memory that each kernel allocated itself: not even the offset in a page is equal. */
+  /**
+   * Pairs of addresses of memory that the kernels allocated themselves: even the offsets in a page may
+   * differ.
+   */
   readonly #own = new Map<number, Set<number>>();
 
   /**
-   * Notes a pair of such addresses. One of the model that begins a page equals two of the kernel:
-   * that of the memory, and that of the page that is mapped for it.
+   * Records a pair of addresses of such memory. A model address at the beginning of a page may
+   * correspond to two kernel addresses: that of the memory, and that of the page that is mapped for
+   * it.
    *
-   * @returns Whether they can be the same one.
+   * @returns Whether the pair agrees with earlier pairs.
    */
   fitOwn(model: number, kernel: number): boolean {
     const known = this.#own.getOrInsertComputed(model, () => new Set());
@@ -115,7 +119,7 @@ class PagePairs {
     return true;
   }
 
-  /** Whether two addresses can be the same one; notes the pair. */
+  /** Records a pair of addresses. @returns Whether the pair agrees with earlier pairs. */
   fit(model: number, kernel: number): boolean {
     if (this.#own.get(model)?.has(kernel) === true) return true;
     if (model % PAGE_BYTES !== kernel % PAGE_BYTES) return false;
@@ -158,7 +162,10 @@ function stepsDifference(
   return null;
 }
 
-/** The first field in which two steps of one kind differ. A field that a side lacks is not compared. */
+/**
+ * The first field that differs between two steps of one kind. A field that one side lacks is not
+ * compared.
+ */
 function fieldDifference(
   ofModel: Step,
   ofKernel: Step,
@@ -175,7 +182,7 @@ function fieldDifference(
 
   function isSameAddress(space: "phys" | "dma", model: StepValue, kernel: StepValue): boolean {
     if (typeof model !== "number" || typeof kernel !== "number") return model === kernel;
-    // A device address without an IOMMU is the physical address.
+    // Without an IOMMU, a device address is the physical address.
     const placed = physOf(model);
     if (space === "phys") return placed === null ? pages.fitOwn(model, kernel) : placed === kernel;
     const { phys } = ofModel.values;
@@ -184,7 +191,7 @@ function fieldDifference(
   }
 }
 
-/** An errno that the model gives by name is compared as a failure. */
+/** Compares two values. For an errno that the model gives by name, any error number is equal. */
 function isEqual(model: StepValue, kernel: StepValue): boolean {
   if (typeof model === "string" && typeof kernel === "number") return kernel !== 0;
   return model === kernel;
@@ -205,7 +212,7 @@ function deviceDifference(
   if (model.format !== kernel.format) {
     return differs(`the data pointer is ${kernel.format}, not ${model.format}`, RULES.format);
   }
-  // QEMU's log has what it looked up before it refused the command.
+  // For a refused command, QEMU's log contains the addresses that it looked up before refusing it.
   if (hasFailed(status) && hasFailed(real.status)) return null;
   const [one, other] = [model.extents, kernel.extents].map(byPages) as [
     AccessedRange[],
@@ -223,7 +230,7 @@ function deviceDifference(
   return null;
 }
 
-/** Extents cut at pages: one side may tell several pages as one. */
+/** Splits extents at pages: one side may report several pages as one extent. */
 function byPages(extents: readonly AccessedRange[]): AccessedRange[] {
   return extents.flatMap(([dma, sizeBytes]) => {
     const parts: AccessedRange[] = [];

@@ -19,7 +19,7 @@ export interface ComparedCounts {
   readonly requests: number;
   readonly steps: number;
   readonly accesses: number;
-  /** Requests with an access that the IOMMU blocks: compared up to it. */
+  /** Requests with an access that the IOMMU blocks: they are compared up to that access. */
   readonly blocked: number;
 }
 
@@ -27,13 +27,13 @@ export interface TestDifference extends RequestDifference {
   /** The model's release. */
   readonly profile: string;
   readonly submission: RecordedSubmission;
-  /** The model's request; null where the kernel has one more. */
+  /** The model's request; null for a request that only the kernel has. */
   readonly request: SimulatedRequest | null;
-  /** The kernel's; null where the model has one more. */
+  /** The kernel's request; null for a request that only the model has. */
   readonly real: TracedRequest | null;
-  /** The model's event behind its step; null without one. */
+  /** The event of the model's step; null without a step. */
   readonly event: MachineEvent | null;
-  /** The kernel's lines of the request. */
+  /** The trace lines of the kernel's request. */
   readonly lines: readonly string[];
 }
 
@@ -41,7 +41,7 @@ export type TestComparison =
   | { readonly verdict: "same"; readonly counts: ComparedCounts }
   | { readonly verdict: "differs"; readonly difference: TestDifference };
 
-/** @param ios The io of each of the test's submissions. */
+/** @param ios The number of the io of each submission of the test. */
 export function compareTest(
   test: RecordedTest,
   ios: readonly number[],
@@ -60,7 +60,7 @@ export function compareTest(
 
 class TestComparer {
   readonly counts = { calls: 0, requests: 0, steps: 0, accesses: 0, blocked: 0 };
-  /** Requests of the kernel that no request of the model was compared with. */
+  /** Requests of the kernel that have not been compared with a request of the model. */
   readonly #left: Set<TracedRequest>;
 
   constructor(
@@ -88,14 +88,14 @@ class TestComparer {
     return this.#differs({ text, rule, ofModel: null, ofKernel: null }, submission);
   }
 
-  /** QEMU's controller reports success for an access that was blocked. */
+  /** Whether the IOMMU blocked an access of a call: QEMU's controller then reports success anyway. */
   #isBlocked(submission: RecordedSubmission): boolean {
     return requestsOf(submission).some(({ id }) =>
       this.test.events.get(id)?.some(({ name }) => name === "iommu.fault") === true
     );
   }
 
-  /** A request that only the kernel has. */
+  /** The difference for a request that only the kernel has. */
   requestLeft(): TestDifference | null {
     const [left] = this.#left;
     if (left === undefined) return null;
@@ -113,7 +113,8 @@ class TestComparer {
     const { isObserved, physOf } = this.kernel;
     const { model, real } = pairOf(this.test, submission, request, this.#left, this.kernel);
     if (real === null) {
-      // Refused before it was a command: the result of the call says so.
+      // The model refused the request before there was a command: the results of the calls are
+      // compared.
       if (model.device === null) return null;
       const text = `the kernel has no request "${nameOf(model)}"`;
       return this.#differs(
@@ -142,7 +143,7 @@ class TestComparer {
     const event = request === null ? null : eventOf(difference, request);
     return {
       ...difference,
-      // The event says it more exactly, where it does.
+      // The rule of the event is more precise, if there is an event with a rule.
       rule: event?.why?.rule ?? difference.rule,
       profile: this.test.config.kernel,
       submission,
@@ -154,16 +155,16 @@ class TestComparer {
   }
 }
 
-/** A request of the model with the same one of the kernel. */
+/** A request of the model with the corresponding request of the kernel. */
 export interface RequestPair {
   readonly submission: RecordedSubmission;
   readonly request: NvmeRequest;
   readonly model: SimulatedRequest;
-  /** Null where the kernel has none. */
+  /** Null if the kernel has no such request. */
   readonly real: TracedRequest | null;
 }
 
-/** @param left Requests of the kernel that belong to no other one of the model. */
+/** @param left Requests of the kernel without a corresponding request of the model yet. */
 function pairOf(
   test: RecordedTest,
   submission: RecordedSubmission,
@@ -180,7 +181,10 @@ function pairOf(
   return { submission, request, model, real };
 }
 
-/** All pairs of a test, and the requests that only the kernel has, with their calls. */
+/**
+ * All pairs of a test, with the system calls that caused them, and the requests that only the
+ * kernel has.
+ */
 export function requestPairs(
   test: RecordedTest,
   ios: readonly number[],
@@ -197,7 +201,7 @@ export function requestPairs(
   return { pairs, left: [...left] };
 }
 
-/** The model's event at a difference. */
+/** The event of the model's step at a difference. */
 function eventOf(
   { ofModel }: RequestDifference,
   { map, unmap }: SimulatedRequest,

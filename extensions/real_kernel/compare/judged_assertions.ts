@@ -1,10 +1,10 @@
 /**
- * Judges a scenario's assertions on what a real kernel did.
+ * Judges a scenario's assertions by the behaviour of a real kernel.
  *
- * The test runs once more on the model, and the kernel answers what the script reads of a request that
- * has completed: its length, segments, format, range, status and events. Two such runs go on behind an
- * assertion that fails, one with the model's answers and one with the kernel's. An assertion that the two
- * decide otherwise is false on one side.
+ * The test is run twice more on the model. In the second run, reads of facts about a completed request
+ * return the kernel's values: its length, segments, format, range, status and events. Both runs continue
+ * after an assertion that fails. An assertion with different results in the two runs is false on one
+ * side.
  */
 import type { Io, NvmeRequest } from "@dmalab/devices";
 import type { Span } from "@dmalab/lang";
@@ -23,7 +23,7 @@ import { kindOfEvent, type StepKind, stepRow } from "./steps.ts";
 import type { SimulatedRequest } from "./simulated_requests.ts";
 import type { TracedRequest } from "./traced_requests.ts";
 
-/** An assertion that the kernel's facts do not fulfil, or that only they fulfil. */
+/** An assertion that holds on one side only. */
 export interface AssertionDifference {
   readonly span: Span;
   /** Why it fails, and on which side. */
@@ -32,26 +32,26 @@ export interface AssertionDifference {
 }
 
 export interface JudgedAssertions {
-  /** How many hold on the kernel as they do on the model. */
+  /** Number of assertions with the same result on both sides. */
   readonly same: number;
   readonly differs: readonly AssertionDifference[];
   /** Assertions that were not judged, each with the reason. */
   readonly notJudged: readonly { readonly span: Span; readonly reason: string }[];
 }
 
-/** The values that a script read at a place. */
+/** A read of a script at a place. */
 interface Read {
   readonly span: Span;
-  /** Why the kernel's side of it is not known; null for a fact that is. */
+  /** Why the kernel's value is not known; null if it is known. */
   readonly unknown: string | null;
 }
 
-/** Fields that are known when a request is mapped; others are when it has completed. */
+/** Fields of a request that are known once it is mapped; the others are known when it has completed. */
 const KNOWN_WHEN_MAPPED: ReadonlySet<string> = new Set([
   ...["op", "bytes", "lba", "phys_segments", "gap_bit", "format", "iova", "command"],
 ]);
 
-/** Fields that a scenario gave, or that name something: they are the same on both sides. */
+/** Fields that the scenario sets, or that are names: they are the same on both sides. */
 const GIVEN_FIELDS: Readonly<Record<string, ReadonlySet<string>>> = {
   buffer: new Set(["phys", "size", "pages", "segments", "name"]),
   io: new Set(["bytes"]),
@@ -60,7 +60,7 @@ const GIVEN_FIELDS: Readonly<Record<string, ReadonlySet<string>>> = {
   iommu: new Set(["mode", "granule"]),
   region: new Set(["name", "at", "phys", "size", "type"]),
 };
-/** Types with values that are computed from others. */
+/** Types whose values are computed from other values. */
 const COMPUTED_TYPES: ReadonlySet<string> = new Set([
   ...[
     "list",
@@ -77,7 +77,7 @@ const COMPUTED_TYPES: ReadonlySet<string> = new Set([
   ],
   ...["virt", "bool", "word", "function", "segment"],
 ]);
-/** Calls that make what a scenario gives, or compute. */
+/** Calls that create the scenario's objects, or that only compute. */
 const GIVEN_CALLS: ReadonlySet<string> = new Set([
   ...["alloc_pages", "buffer", "random", "min", "max", "abs", "len", "range", "nvme.submit"],
   ...["nvme.passthrough", "nvme.read", "nvme.write", "nvme.flush", "nvme.discard"],
@@ -87,14 +87,14 @@ const GIVEN_CALLS: ReadonlySet<string> = new Set([
 const TRACE_METHODS: ReadonlySet<string> = new Set(["count", "filter", "first", "last"]);
 const CALLS: ReadonlySet<string> = new Set(KERNEL_CALLS);
 
-/** @param ios The io of each of the test's submissions. */
+/** @param ios The number of the io of each submission of the test. */
 export function judgeAssertions(
   program: Program,
   test: RecordedTest,
   ios: readonly number[],
   kernel: KernelSide,
 ): JudgedAssertions {
-  // Both runs would come to none, either: they are saved.
+  // Saves the two runs for a test that reaches no assertion.
   if (!test.reachesAssertion) return { same: 0, differs: [], notJudged: [] };
   const requests = kernelRequests(test, ios, kernel);
   const observed = observedEvents((kind) => kernel.isObserved(kind) && !requests.unseen.has(kind));
@@ -169,7 +169,7 @@ function kernelRequests(
   return { byNumber, ofCall, results, unseen: new Set(unseen) };
 }
 
-/** Steps of a request of the model that a probe would see in another call alone. */
+/** Steps of a model's request that happen outside of the only call in which a probe sees them. */
 function unseenSteps({ events, map, unmap }: SimulatedRequest): readonly StepKind[] {
   const seen = new Set([...map, ...unmap].map(({ event }) => event));
   return events.flatMap((event) => {
@@ -179,7 +179,7 @@ function unseenSteps({ events, map, unmap }: SimulatedRequest): readonly StepKin
   });
 }
 
-/** The text of a whole command: it names addresses that were not observed, too. */
+/** The beginning of a whole command's text, which contains addresses that were not observed. */
 const OF_COMMAND = /^(?:PRP|SGL) command, /;
 
 interface CommandOfRequest {
@@ -188,7 +188,7 @@ interface CommandOfRequest {
 
 const IN_FLIGHT = "the request is in flight there";
 const NO_REQUEST = "the kernel has no such request";
-/** Numbers of requests that only the kernel has; the model's count from 1. */
+/** First number for requests that only the kernel has; the model's requests are numbered from 1. */
 const FIRST_OTHER_NUMBER = 1_000_000_000;
 
 interface FailureDetails {
@@ -197,18 +197,24 @@ interface FailureDetails {
   readonly parts?: readonly { readonly anchor: Span; readonly text: string }[];
 }
 
-/** The kernel's requests by their numbers on the model, and those of each call, in order. */
+/**
+ * The kernel's requests by the numbers of the corresponding model requests; and results by system
+ * call.
+ */
 interface KernelRequests {
   readonly byNumber: ReadonlyMap<number, KernelRequest | null>;
-  /** By call: numbers of the kernel's requests. Only of calls that it made other requests of. */
+  /**
+   * Numbers of the kernel's requests by system call, only for calls for which the kernel made other
+   * requests.
+   */
   readonly ofCall: ReadonlyMap<number, readonly number[]>;
-  /** By call: bytes, or a negative errno. */
+  /** Result of each system call: bytes, or a negative errno. */
   readonly results: readonly (number | undefined)[];
-  /** Steps that the model has also where no probe sees them. */
+  /** Kinds of steps that the model also has where no probe sees them. */
   readonly unseen: ReadonlySet<StepKind>;
 }
 
-/** Notes what a run reads, and answers for the kernel. */
+/** Records the reads of a run, and replaces values by the kernel's. */
 class Observer implements RunObserver {
   readonly reads: Read[] = [];
   #events: () => readonly MachineEvent[] = () => [];
@@ -218,7 +224,10 @@ class Observer implements RunObserver {
   };
   readonly #ofKernel: ReadonlySet<MachineEvent>;
 
-  /** @param kernel The kernel's requests by their numbers on the model; null to keep the model's. */
+  /**
+   * @param kernel The kernel's requests, whose values are returned; null to return the model's
+   *   values.
+   */
   constructor(
     private readonly kernel: KernelRequests | null,
     private readonly observed: ReadonlySet<string>,
@@ -240,7 +249,7 @@ class Observer implements RunObserver {
         this.#span = () => vm.span;
         for (const device of vm.machine.lab.devices.values()) {
           if (device.kind !== "nvme" || !device.isBound) continue;
-          // The order of the calls is that of the recorded run.
+          // The calls have the same order as in the recorded run.
           device.disk.onSubmission = (_, io) => this.#ios.push(io);
         }
       },
@@ -249,7 +258,7 @@ class Observer implements RunObserver {
     this.#reached = [...reached].map((expectation) => program.code.expectations[expectation]!);
   }
 
-  /** Whether the run ended in an assertion, by an error of another kind. */
+  /** Whether the run ended inside an assertion, because of another kind of error. */
   endedIn(assertion: Span): boolean {
     return this.#end !== null && isInside(this.#end, assertion);
   }
@@ -301,7 +310,8 @@ class Observer implements RunObserver {
       return null;
     }
     this.#note(null);
-    // What no probe shows is the model's, so that the run goes on: an assertion about it is not judged.
+    // Events that no probe shows are taken from the model, so that the run can continue: an assertion
+    // about them is not judged.
     const others = this.#events().filter((event) =>
       event.request === request && !this.observed.has(event.name)
     );
@@ -332,7 +342,7 @@ class Observer implements RunObserver {
     return true;
   }
 
-  /** The first failure of an assertion; null where it holds. */
+  /** The first failure of an assertion; null if it holds. */
   failureIn(assertion: Span): AssertionDifference | null {
     return this.#failures.find(({ span }) => isInside(span, assertion)) ?? null;
   }
@@ -388,7 +398,10 @@ class Observer implements RunObserver {
     return found === undefined ? thing : { ...thing, command: found.model };
   }
 
-  /** The model's count, and the mappings that the kernel's completed requests have left. */
+  /**
+   * The machine with the number of live mappings: the model's own, and those that the kernel's
+   * completed requests have not unmapped.
+   */
   #liveMappings(machine: Machine): object {
     this.#note(null);
     if (this.kernel === null) return machine;
@@ -435,7 +448,10 @@ class Observer implements RunObserver {
     return answer === request ? io : withProperties(io, { requests: [answer] });
   }
 
-  /** The length of a list of events is known where all have one name, and that is observed. */
+  /**
+   * The length of a list of events is known only if all have the same name, and events of that name
+   * are observed.
+   */
   #traceField({ events }: { readonly events: readonly MachineEvent[] }, name: string): void {
     if (name !== "length" && name !== "events") this.#unknown(`it reads trace.${name}`);
     else if (new Set(events.map((event) => event.name)).size > 1) {
@@ -461,7 +477,7 @@ class Observer implements RunObserver {
     return this.#modelRequest(number) ?? withProperties(like, { id: number, done: true });
   }
 
-  /** Undefined for a request that only the kernel has. */
+  /** The model's request with a number; undefined for a request that only the kernel has. */
   #modelRequest(number: number): NvmeRequest | undefined {
     return this.#ios.flatMap(({ requests }) => requests).find(({ id }) => id === number);
   }
@@ -475,7 +491,7 @@ class Observer implements RunObserver {
   }
 }
 
-/** A thing with other values in some of its properties. */
+/** An object that differs from another in some of its properties. */
 function withProperties<T extends object>(thing: T, values: object): T {
   return Object.create(
     thing,

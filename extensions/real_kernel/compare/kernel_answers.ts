@@ -1,4 +1,4 @@
-/** What a real kernel answers when a script reads a fact of a request. */
+/** The values of a real kernel that replace the model's when a script reads a fact about a request. */
 import type { Io, NvmeRequest } from "@dmalab/devices";
 import {
   blkStatusErrno,
@@ -12,10 +12,10 @@ import type { linkedRange, ScenarioAddresses } from "./kernel_events.ts";
 import type { Step, StepKind } from "./steps.ts";
 import type { TracedRequest } from "./traced_requests.ts";
 
-/** A request as the kernel had it. */
+/** A request of the kernel, with its events. */
 export interface KernelRequest {
   readonly real: TracedRequest;
-  /** Until the command is submitted. */
+  /** The events until the command is submitted. */
   readonly mapEvents: readonly MachineEvent[];
   /** All of them. */
   readonly events: readonly MachineEvent[];
@@ -23,7 +23,10 @@ export interface KernelRequest {
   readonly addresses: ScenarioAddresses;
 }
 
-/** Fields of a request that the kernel answers: what to put in place of the model's properties. */
+/**
+ * Fields of a request that the kernel's trace provides: the properties to put in place of the
+ * model's.
+ */
 export const REQUEST_FIELDS: Readonly<
   Record<string, (kernel: KernelRequest, model: NvmeRequest) => object | null>
 > = {
@@ -36,7 +39,7 @@ export const REQUEST_FIELDS: Readonly<
   gap_bit: ({ real: { gapBit } }) => gapBit === null ? null : { gapBit },
   format: ({ real: { device } }) =>
     device === null ? null : { format: device.format === "none" ? null : device.format },
-  // How many entries a list was mapped to is not observed.
+  // Only for a range: for a list, the number of mapped entries is not observed.
   iova: ({ range, real: { map } }) =>
     map.some(({ kind }) => kind === "dma_iova_try_alloc") ? { iova: range } : null,
   nvme_status: ({ real: { status } }) => status === null ? null : { nvmeStatus: status },
@@ -52,9 +55,10 @@ export const REQUEST_FIELDS: Readonly<
 };
 
 /**
- * Mappings that are left: single ones, lists and ranges, as the model counts them.
+ * Number of mappings that are still live: single ones, lists and ranges, counted as the model counts them.
  *
- * @param isTranslated Without translation the driver may leave out unmaps: nothing of the IOMMU is live then.
+ * @param isTranslated Whether the IOMMU translates. If not, the driver may leave out unmaps: only mappings of
+ *   the IOMMU are counted then, and there are none.
  */
 export function liveOf({ map, unmap }: TracedRequest, isTranslated: boolean): number {
   const count = (list: readonly Step[], kinds: ReadonlySet<StepKind>) =>
@@ -79,7 +83,7 @@ const ENDS_MAPPING: ReadonlySet<StepKind> = new Set<StepKind>([
  * The error and the block status of a system call.
  *
  * @param result Bytes, or a negative errno.
- * @returns Null where it did not fail, and for an errno that no status becomes.
+ * @returns Null if the call did not fail, and for an errno that no block status has.
  */
 export function failureOf(result: number | undefined): Partial<Io> | null {
   const errno = -(result ?? 0);

@@ -1,22 +1,26 @@
-/** A command of a real kernel as its controller read it, for what a scenario asks of `request.command`. */
+/** A command of a real kernel as its controller read it, for a scenario's reads of `request.command`. */
 import type { NvmeCommandView } from "@dmalab/devices";
 import type { ScenarioAddresses } from "./kernel_events.ts";
 import type { DeviceSide } from "./request_record.ts";
 
-/** What answers for the model's command, and which fields of the language it answers. */
+/**
+ * Properties that replace those of the model's command, and the fields of the language that they
+ * provide.
+ */
 export interface KernelCommand {
   readonly command: Partial<NvmeCommandView>;
   readonly known: ReadonlySet<string>;
 }
 
 const DATA_BLOCK = 0;
-/** Two entries fit into the command: with more of them, the second one leads to a list. */
+/** A command has room for two PRP entries: with more of them, the second one points to a list. */
 const ENTRIES_OF_COMMAND = 2;
 
 /**
  * @param device The addresses that the controller read from the command and its lists.
- * @param model The model's command: parts that were not observed stay the model's.
- * @returns Null for a command without data, and with metadata: its addresses are between those of the data.
+ * @param model The model's command: parts that were not observed keep its values.
+ * @returns Null for a command without data, and for one with metadata, whose addresses are mixed with those
+ *   of the data.
  */
 export function kernelCommand(
   { extents, format }: DeviceSide,
@@ -38,7 +42,7 @@ export function kernelCommand(
   const hasList = extents.length > ENTRIES_OF_COMMAND;
   const ofFormat = { format, prp1: dmaOf(first), sgl: [] };
   const known = ["format", "prp1", "prp_list", "sgl", "sgl_head"];
-  // The log does not say where the list is.
+  // The log does not contain the address of the list.
   return hasList
     ? {
       command: { ...ofFormat, prpList: extents.slice(1).map(dmaOf) },

@@ -1,9 +1,9 @@
 /**
- * A request of a real kernel as events of the model's vocabulary, so that a scenario's assertions can be
+ * Converts a request of a real kernel to events of the model, so that a scenario's assertions can be
  * judged on them.
  *
- * The events have the fields that the steps of a comparison have. Their addresses are those of the
- * scenario: pages of its buffers by their place, device addresses by the model's at the same step.
+ * The events have the fields that the steps of a comparison have. Their addresses are converted to those
+ * of the scenario: pages of buffers by their place, device addresses to the model's at the same step.
  */
 import { ERRNO, errnoName, type MachineEvent } from "@dmalab/runtime";
 import type { KernelSide } from "./kernel_side.ts";
@@ -18,7 +18,7 @@ const ERRNO_NUMBERS: ReadonlySet<number> = new Set(Object.values(ERRNO));
 
 type Fields = Record<string, unknown>;
 
-/** Translates a real kernel's device addresses to those of the scenario. */
+/** Converts a real kernel's device addresses to those of the scenario. */
 export class ScenarioAddresses {
   readonly #pages = new Map<number, number>();
 
@@ -37,11 +37,11 @@ export class ScenarioAddresses {
 
   dma(dma: number): number {
     const page = this.#pages.get(Math.floor(dma / PAGE_BYTES));
-    // Without an IOMMU a device address is the physical one.
+    // Without an IOMMU, a device address is the physical address.
     return page === undefined ? this.phys(dma) : page * PAGE_BYTES + dma % PAGE_BYTES;
   }
 
-  /** Notes the addresses of steps that belong together: all up to the first of another kind. */
+  /** Records the addresses of corresponding steps, up to the first pair of steps of different kinds. */
   #pair(model: readonly Step[], kernel: readonly Step[]): void {
     for (let at = 0; at < Math.min(model.length, kernel.length); at++) {
       const [mine, theirs] = [model[at]!, kernel[at]!];
@@ -67,7 +67,7 @@ function sizeOf({ values: { size } }: Step): number {
   return typeof size === "number" ? size : 0;
 }
 
-/** Names of the events that {@linkcode kernelEvents} can have. */
+/** Names of the events that {@linkcode kernelEvents} can return. */
 export function observedEvents(isObserved: (kind: StepKind) => boolean): ReadonlySet<string> {
   const names = STEP_KINDS.filter(isObserved).flatMap((kind) => {
     const { events, isCall } = stepRow(kind);
@@ -76,7 +76,10 @@ export function observedEvents(isObserved: (kind: StepKind) => boolean): Readonl
   return new Set([...names, SUBMITTED, COMPLETED]);
 }
 
-/** The events of a request of the kernel, in their order: all, and those until its command is submitted. */
+/**
+ * The events of a request of the kernel, in order: all events, and the events until its command is
+ * submitted.
+ */
 export function kernelEvents(
   model: SimulatedRequest,
   kernel: TracedRequest,
@@ -150,7 +153,7 @@ function resultOf({ kind, values }: Step, addresses: ScenarioAddresses): Fields 
   return { [result[1]]: isAddress ? addresses.dma(value) : value };
 }
 
-/** The one range that a request was linked into; null for a request without one. */
+/** The range into which a request was linked; null for a request without a range. */
 export function linkedRange(
   { map }: TracedRequest,
   addresses: ScenarioAddresses,

@@ -1,4 +1,4 @@
-/** A boot's facts about the requests of the plan, from the guest's report and QEMU's log. */
+/** The facts of a boot about the requests of the plan, from the guest's report and QEMU's log. */
 import type { QemuMachine } from "../machine/qemu_machine.ts";
 import { TRACE_FILE } from "../plan/guest_plan.ts";
 import type { Islands } from "../plan/islands.ts";
@@ -14,11 +14,11 @@ export interface KernelSide {
   readonly requests: readonly TracedRequest[];
   /** Result of each io: bytes, or a negative errno. */
   readonly results: ReadonlyMap<number, number>;
-  /** Whether the kernel's probes show a step. */
+  /** Whether the kernel's probes show steps of a kind. */
   readonly isObserved: (kind: StepKind) => boolean;
-  /** Guest address of the scenario's; null for memory of no request. */
+  /** Converts a scenario's address to the guest's; null for memory that belongs to no request. */
   readonly physOf: (phys: number) => number | null;
-  /** The scenario's address of the guest's; null for other memory. */
+  /** Converts a guest's address to the scenario's; null for other memory. */
   readonly scenarioPhys: (phys: number) => number | null;
 }
 
@@ -33,7 +33,8 @@ export function kernelSide(
   );
   const requests = tracedRequests(
     readGuestEvents(report.files.get(TRACE_FILE) ?? ""),
-    // The log does not say which controller a command went to.
+    // The log does not say which controller read a command, so that it is used with a single disk
+    // only.
     machine.disks.length > 1 ? [] : readControllerLog(controllerLog),
     (controller) => disks.get(controller) ?? null,
   );
@@ -46,15 +47,16 @@ export function kernelSide(
   };
 }
 
-/** The steps that the kernel's probes show. */
+/** Returns whether the kernel's probes show steps of a kind. */
 function observed(
   report: GuestReport,
   { cachingMode, mode }: IommuConfig,
 ): (kind: StepKind) => boolean {
   const kinds = STEP_KINDS.filter((kind) => {
-    // A lazy kernel frees ranges later, in the flush of a queue: no request's step.
+    // A lazy kernel frees ranges later, when a queue is flushed: then the step belongs to no
+    // request.
     if (kind === "iova_free" && mode === "lazy") return false;
-    // The function is called in any case; with caching mode it invalidates.
+    // The kernel always calls the function, but it invalidates only with caching mode.
     if (kind === "iotlb_map" && !cachingMode) return false;
     const { probe, returnProbe } = stepRow(kind);
     return ![probe, returnProbe].some((forms) =>

@@ -3,15 +3,15 @@ import { KERNEL_NAMES, type KernelProfile } from "@dmalab/runtime/kernels";
 
 export interface ModelRelease {
   readonly profile: KernelProfile;
-  /** The kernel's own series (6.12, 7.3) is modelled. */
+  /** Whether the kernel's own series (6.12, 7.3) is modelled. */
   readonly isSameSeries: boolean;
 }
 
 /**
- * The modelled release of the kernel's series that is nearest, else the newest one before it, else
- * the oldest.
+ * The nearest modelled release in the kernel's series; else the newest modelled release before it;
+ * else the oldest.
  *
- * @param release As `uname -r` prints it: `6.12.117+deb13-amd64`.
+ * @param release The output of `uname -r`: `6.12.117+deb13-amd64`.
  * @returns Null for a text without a version.
  */
 export function nearestRelease(release: string): ModelRelease | null {

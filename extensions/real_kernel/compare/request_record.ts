@@ -1,4 +1,4 @@
-/** A request as both kernels tell of it. */
+/** The facts about a request that both sides provide. */
 import type { Step } from "./steps.ts";
 
 /** A range of device addresses that a controller accessed: first byte, length in bytes. */
@@ -9,11 +9,11 @@ export interface RequestRecord {
   readonly disk: string;
   /** `read`, `write`, `discard`, … */
   readonly op: string;
-  /** First logical block; null for commands that have none. */
+  /** First logical block; null for commands without a block number. */
   readonly lba: number | null;
-  /** How many logical blocks it covers; null where that is not known. */
+  /** Number of logical blocks; null if it is not known. */
   readonly blocks: number | null;
-  /** Segments as the block layer counted them; null where that was not observed. */
+  /** Number of segments that the block layer counted; null if it was not observed. */
   readonly physSegments: number | null;
   /** The lowest bit of segment boundaries inside a page, from 1; 0: no such boundary; null: not observed. */
   readonly gapBit: number | null;
@@ -21,11 +21,11 @@ export interface RequestRecord {
   readonly map: readonly Step[];
   /** Steps of the completion. */
   readonly unmap: readonly Step[];
-  /** The controller's reads of its data pointer; null where it was not recorded. */
+  /** The controller's reads of the command's data pointer; null if they were not recorded. */
   readonly device: DeviceSide | null;
   /** Status code with its type, 0 for success; null for a request that never became a command. */
   readonly status: number | null;
-  /** The IOMMU blocked one of the model's accesses: nothing behind it is compared. */
+  /** Whether the IOMMU blocked one of the model's accesses: later accesses are not compared. */
   readonly isBlocked?: boolean;
 }
 

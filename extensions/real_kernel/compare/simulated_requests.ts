@@ -1,4 +1,4 @@
-/** Requests of a simulated run, step by step, out of its events. */
+/** Reads the requests of a simulated run, step by step, from its events. */
 import type { NvmeRequest } from "@dmalab/devices";
 import { type MachineEvent, SECTOR_SIZE_BYTES } from "@dmalab/runtime";
 import type { RecordedSubmission } from "../plan/scenario_run.ts";
@@ -16,7 +16,7 @@ import {
 
 type EventValues = Readonly<Record<string, unknown>>;
 
-/** Calls by the events of their results. */
+/** Kinds of steps that are calls, by the names of their return events. */
 const KIND_OF_RETURN = new Map<string, StepKind>(
   STEP_KINDS.flatMap((kind) =>
     stepRow(kind).events.flatMap((event): [string, StepKind][] =>
@@ -50,7 +50,7 @@ const COMMAND_NAMES: Readonly<Record<number, string>> = {
 /** Commands with a first logical block in dwords 10 and 11. */
 const WITH_BLOCKS: ReadonlySet<string> = new Set(["read", "write", "compare", "write_zeroes"]);
 
-/** @param isObserved The steps that the real kernel's probes can show. */
+/** @param isObserved Whether the real kernel's probes can show a step. */
 export function simulatedRequest(
   request: NvmeRequest,
   { disk, submission: { command } }: RecordedSubmission,
@@ -60,7 +60,8 @@ export function simulatedRequest(
   const blocked = events.findIndex(({ name }) => name === "iommu.fault");
   const isBlocked = blocked >= 0;
   const submitted = events.findIndex(({ name }) => name === "nvme.submit");
-  // A refused request is undone without a command: what undoes it is its completion.
+  // A refused request has no command: the steps that undo its mapping are treated as its
+  // completion.
   const begun = submitted < 0 ? firstUndoing(events) : submitted;
   const map = stepsOf(events.slice(0, begun), isObserved);
   const unmap = stepsOf(events.slice(begun), isObserved);
@@ -99,7 +100,7 @@ function stepsOf(
   isObserved: (kind: StepKind) => boolean,
 ): SimulatedStep[] {
   const steps: { kind: StepKind; values: Record<string, StepValue>; event: MachineEvent }[] = [];
-  /** Calls that have not returned, outermost first; null for one that is not compared. */
+  /** Calls that have not returned, outermost first; `step` is null for a call that is not compared. */
   const open: { readonly kind: StepKind; readonly step: (typeof steps)[number] | null }[] = [];
   for (const event of events) {
     const returned = KIND_OF_RETURN.get(event.name);
@@ -135,21 +136,24 @@ function valuesOf(kind: StepKind, fields: EventValues): Record<string, StepValue
     const value = fields[renamed[name] ?? name];
     values[name] = name === "dir" ? DIRECTIONS.indexOf(String(value)) : value as StepValue;
   }
-  // dma_map_page() takes the page's address with an offset.
+  // dma_map_page() has the page's address and an offset as separate arguments.
   if (kind === "dma_map" && fields.page !== undefined) {
     values.phys = (fields.page as number) + (fields.offset as number);
   }
   return values;
 }
 
-/** An errno's name is compared as success or failure: a probe gives its number. */
+/**
+ * The value of a result. The model names an errno, a probe returns its number: only success or
+ * failure is compared.
+ */
 function resultValue(field: string, fields: EventValues): StepValue {
   const value = fields[field];
   if (field === "error") return value === null ? 0 : String(value);
   return value === null ? "none" : value as StepValue;
 }
 
-/** The controller's accesses to the data; metadata comes behind it, and is not compared. */
+/** The controller's accesses to the data. Those to metadata follow them, and are not compared. */
 function deviceSide(
   events: readonly MachineEvent[],
   dataBytes: number,

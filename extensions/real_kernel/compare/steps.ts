@@ -1,16 +1,16 @@
 /**
- * The steps of a request that a simulated and a real kernel are compared by. One row a step: its
- * fields, how the model's events give them, and the probes that give them on a real kernel.
+ * The steps by which a simulated and a real kernel's request are compared. Each row is a step: its
+ * fields, the model's events for it, and the probes for it on a real kernel.
  */
 import type { IommuModel } from "@dmalab/runtime";
 
-/** How a field's values of the two sides belong together. */
+/** How values of a field are compared between the two sides. */
 export type FieldSpace =
   /** Equal numbers or words. */
   | "exact"
-  /** Pages of the buffers: placed in the guest as the scenario's are. */
+  /** Physical addresses of buffer pages: the scenario's pages have fixed places in the guest. */
   | "phys"
-  /** Device addresses: one page of the model belongs to one page of the kernel while a request lives. */
+  /** Device addresses: while a request lives, a page of the model corresponds to one page of the kernel. */
   | "dma";
 
 export type StepValue = number | string | boolean;
@@ -25,62 +25,65 @@ export interface ProbeForms {
   /** The event's name. */
   readonly name: string;
   /**
-   * Lines for `dynamic_events`; the first that the kernel takes is used. They are kprobes with the
-   * registers of x86-64, which every release takes: arming a function probe, which names arguments
-   * (6.5 and newer), costs ten times as much under emulation (0.2 s each).
+   * Lines for `dynamic_events`; the first line that the kernel accepts is used. They are kprobes
+   * with the registers of x86-64, which every release accepts: arming a function probe, which names
+   * arguments (6.5 and newer), costs ten times as much under emulation (0.2 s each).
    */
   readonly lines: readonly string[];
-  /** In place of `lines` on a machine with AMD's IOMMU, where another driver has the function. */
+  /** Replaces `lines` on a machine with AMD's IOMMU, whose driver has another function. */
   readonly amdLines?: readonly string[];
 }
 
 interface StepRow {
-  /** The function or tracepoint, as users know it. */
+  /** The function or tracepoint, by the name that users know. */
   readonly title: string;
-  /** Where `docs/rules/` says when it happens, and how. */
+  /** The rule in `docs/rules/` about this step. */
   readonly rule: string;
   readonly fields: Readonly<Record<string, FieldSpace>>;
-  /** The model's events that begin it, each `call.NAME` or the name of an event. */
+  /** The model's events at which the step begins, each `call.NAME` or the name of an event. */
   readonly events: readonly string[];
-  /** The only call in which a probe sees it: elsewhere the compiler has put the function into its caller. */
+  /** The only call in which a probe sees the step: elsewhere the compiler has inlined the function. */
   readonly within?: string;
-  /** Only events with this value of their field `kind`. */
+  /** Only events with this value in their field `kind` are the step. */
   readonly eventKind?: string;
-  /** The step is a call: `ret.NAME` gives its result. */
+  /** The step is a call: the event `ret.NAME` has its result. */
   readonly isCall?: true;
-  /** Where the model's event has a field under another name. */
+  /** The names of fields in the model's event, where they differ from the step's. */
   readonly renamed?: Readonly<Record<string, string>>;
-  /** Field of the model's result that is compared, by the step's field. */
+  /** The compared result: the step's field, and the field of the model's return event. */
   readonly result?: readonly [field: string, ofModel: string];
   readonly probe: ProbeForms | null;
   readonly returnProbe: ProbeForms | null;
   /** A tracepoint in place of a probe. */
   readonly tracepoint?: string;
-  /** Its place among the steps is where it returns: the model's event comes when it is done. */
+  /**
+   * The step is ordered by the time of its return, because the model records its event when it is
+   * done.
+   */
   readonly isPlacedAtReturn?: true;
-  /** What happens inside it belongs to the history of the machine, and is not compared. */
+  /** Steps inside this one depend on the machine's history, and are not compared. */
   readonly hidesInner?: true;
 }
 
-/** An entry probe. @param fetch Arguments by registers: `size=%dx:u64`. */
+/** An entry probe. @param fetch Arguments in registers: `size=%dx:u64`. */
 const entry = (name: string, target: string, fetch = ""): ProbeForms => ({
   name,
   lines: [`p:lab/${name} ${target} ${fetch}`.trim()],
 });
 
-/** A return probe. @param value `NAME=$retval:TYPE`; empty for the moment alone. */
+/** A return probe. @param value `NAME=$retval:TYPE`; empty to record only the time of return. */
 const exit = (name: string, target: string, value = ""): ProbeForms => ({
   name,
   lines: [`r:lab/${name} ${target} ${value}`.trim()],
 });
 
-/** An entry probe on an operation of an IOMMU's domain: Intel's driver has one function, AMD's another. */
+/** An entry probe on an operation of an IOMMU's domain: Intel's and AMD's drivers have different functions. */
 const operation = (name: string, intel: string, amd: string, fetch: string): ProbeForms => ({
   ...entry(name, intel, fetch),
   amdLines: entry(name, amd, fetch).lines,
 });
 
-/** The first function of two that the kernel has. */
+/** A probe on the first of two functions that the kernel has. */
 const either = (one: ProbeForms, other: ProbeForms): ProbeForms => ({
   name: one.name,
   lines: [...one.lines, ...other.lines],
@@ -240,7 +243,7 @@ const STEPS = {
     isPlacedAtReturn: true,
   },
   iotlb_map: {
-    // Only an IOMMU that caches absent entries has anything to invalidate for a new mapping.
+    // A new mapping needs an invalidation only if the IOMMU caches non-present entries.
     title: "iotlb_sync_map",
     rule: "dma.5.2",
     fields: { dma: "dma", size: "exact" },
@@ -305,12 +308,15 @@ export type StepKind = keyof typeof STEPS;
 
 export const STEP_KINDS = Object.keys(STEPS) as readonly StepKind[];
 
-/** A row, whatever it leaves out. */
+/** The row of a step, typed with all optional properties. */
 export function stepRow(kind: StepKind): StepRow {
   return STEPS[kind];
 }
 
-/** The block layer's facts about a request, before its first step. The gap bit came with 6.19. */
+/**
+ * Probe for the block layer's facts about a request, before its first step. The gap bit exists
+ * since 6.19.
+ */
 export const REQUEST_PROBE: ProbeForms = {
   name: "request",
   lines: [" gap=+{request.phys_gap_bit}(%si):u8", ""].map((gap) =>
@@ -318,7 +324,7 @@ export const REQUEST_PROBE: ProbeForms = {
   ),
 };
 
-/** Whether a probe sees a step. @param calls Calls that it happens in, outermost first. */
+/** Whether a probe sees a step. @param calls The calls around it, outermost first. */
 export function isSeenWithin(kind: StepKind, calls: readonly StepKind[]): boolean {
   const { within } = stepRow(kind);
   return within === undefined || calls.some((call) => call === within);
@@ -329,7 +335,7 @@ export function probeLines({ amdLines, lines }: ProbeForms, model: IommuModel): 
   return model === "amd" && amdLines !== undefined ? amdLines : lines;
 }
 
-/** The step that an event of the model begins; null for one that begins none. */
+/** The step that begins at an event of the model; null if no step begins there. */
 export function kindOfEvent(name: string, kind: unknown): StepKind | null {
   return KINDS_OF_EVENT.get(name)?.find((step) => {
     const { eventKind } = stepRow(step);
@@ -344,5 +350,5 @@ const KINDS_OF_EVENT: ReadonlyMap<string, readonly StepKind[]> = new Map(
   )].map(([event, rows]) => [event, rows.map(({ kind }) => kind)]),
 );
 
-/** Directions as the kernel numbers them. */
+/** Names of the kernel's `enum dma_data_direction`, by value. */
 export const DIRECTIONS: readonly string[] = ["bidirectional", "to_device", "from_device"];

@@ -1,4 +1,7 @@
-/** Requests of a real kernel, step by step, out of the guest's trace and the controller's log. */
+/**
+ * Reads the requests of a real kernel, step by step, from the guest's trace and the controller's
+ * log.
+ */
 import type { ControllerCommand } from "../trace/controller_log.ts";
 import {
   contextOf,
@@ -18,21 +21,21 @@ import {
   type StepValue,
 } from "./steps.ts";
 
-/** The plan's mark in the trace before each system call. */
+/** Text that the plan writes to the trace before each system call. */
 export const IO_MARK = "dmalab-io";
 
 const PAGE_BYTES = 4096;
 
 export interface TracedRequest extends RequestRecord {
-  /** The io with the system call that it belongs to: the last one that began before it. */
+  /** Number of the io to which the request belongs: the last io that began before it. */
   readonly io: number;
-  /** Lines of the trace, for a person to read. */
+  /** The request's lines of the trace, for the report. */
   readonly lines: readonly string[];
 }
 
-/** A step or a line, and the event of the trace that brought it. */
+/** A step or a line, with the number of its event in the trace. */
 interface Placed<T> {
-  /** Counts the events of the trace. */
+  /** Index of the event in the trace. */
   readonly order: number;
   readonly it: T;
 }
@@ -44,21 +47,21 @@ interface OpenRequest extends TracedRequest {
   readonly unmapped: Placed<Step>[];
   readonly told: Placed<string>[];
   readonly command: { side: ControllerCommand | null; status: number | null };
-  /** Device addresses that it mapped and has not unmapped: first page to end. */
+  /** Ranges of device addresses that are mapped: first page to end. */
   readonly ranges: { dma: number; end: number }[];
-  /** Addresses of the scatterlists that it mapped: what unmaps one names it. */
+  /** Addresses of mapped scatterlists: an unmap names the list. */
   readonly lists: Set<string>;
   isComplete: boolean;
-  /** The driver refused it after it was mapped: it has no completion. */
+  /** Whether the driver refused the request after mapping it: it then has no completion. */
   isRefused: boolean;
 }
 
 /** A call that has not returned. */
 interface OpenStep {
   readonly kind: StepKind;
-  /** Null where it is not compared. */
+  /** Null if the call is not compared. */
   readonly step: { readonly kind: StepKind; readonly values: Record<string, StepValue> } | null;
-  /** The request's steps that it belongs to. */
+  /** Adds the step to the request's steps, before or after the submission. */
   readonly list: (step: Step) => void;
 }
 
@@ -71,7 +74,7 @@ for (const kind of STEP_KINDS) {
   if (tracepoint !== undefined) KIND_OF_PROBE.set(tracepoint.split("/")[1]!, kind);
 }
 
-/** Steps that undo something: they belong to the request that mapped the address. */
+/** Steps that undo a mapping: they belong to the request that mapped the address. */
 const UNDOING: ReadonlySet<StepKind> = new Set<StepKind>([
   "dma_iova_destroy",
   "dma_unmap",
@@ -82,7 +85,7 @@ const UNDOING: ReadonlySet<StepKind> = new Set<StepKind>([
   "dma_pool_free",
 ]);
 
-/** @param diskOf The scenario's disk by the controller's name in the guest: `nvme0`. */
+/** @param diskOf Returns the scenario's disk for the controller's name in the guest: `nvme0`. */
 export function tracedRequests(
   events: readonly GuestEvent[],
   commands: readonly ControllerCommand[],
@@ -98,13 +101,16 @@ export function tracedRequests(
 class RequestReader {
   readonly requests: OpenRequest[] = [];
   #io = -1;
-  /** The block layer's facts about the request that each task sets up. */
+  /** The block layer's facts about the request that each task is setting up. */
   readonly #heads = new Map<string, GuestEvent>();
-  /** The request that each task maps. */
+  /** The request that each task is mapping. */
   readonly #mapping = new Map<string, OpenRequest>();
   /** Calls that have not returned, by task and context, outermost first. */
   readonly #open = new Map<string, OpenStep[]>();
-  /** Descriptors freed in a context: they belong to the request that completes next there. */
+  /**
+   * Descriptors that were freed in each context: they belong to the request that completes next
+   * there.
+   */
   readonly #freed = new Map<string, Placed<GuestEvent>[]>();
   /** Events until now. */
   #order = 0;
@@ -134,7 +140,7 @@ class RequestReader {
     }
     const [, op = "unknown", rest = ""] = /cmd=\(nvme_cmd_(\w+) ?(.*)\)/.exec(text) ?? [];
     const lba = /slba=(\d+)/.exec(rest)?.[1];
-    // Counted from 0, as in the command.
+    // The length is counted from 0, as in the command.
     const length = /len=(\d+)/.exec(rest)?.[1];
     const head = this.#heads.get(contextOf(event));
     const headNumber = (name: string) => {
@@ -175,7 +181,7 @@ class RequestReader {
         return command.status;
       },
     };
-    // What the task mapped before was undone before it ended.
+    // If the task's previous request was unmapped without a completion, the driver refused it.
     const before = this.#mapping.get(contextOf(event));
     if (before !== undefined && before.unmapped.length > 0) before.isRefused = true;
     this.#forgetTry(request);
@@ -184,7 +190,10 @@ class RequestReader {
     this.#open.delete(contextOf(event));
   }
 
-  /** A request that the driver refused is sent once more, under its number: the last try counts. */
+  /**
+   * Drops an earlier try: a request that the driver refused is sent again with the same number, and
+   * the last try counts.
+   */
   #forgetTry({ cid, disk, lba, queue }: OpenRequest): void {
     const index = this.requests.findLastIndex((each) =>
       !each.isComplete && each.disk === disk && each.queue === queue && each.cid === cid &&
@@ -251,7 +260,7 @@ class RequestReader {
     if (row.returnProbe !== null) open.push({ kind, list, step });
   }
 
-  /** Adds the result of a call, and its mapping, to the request. */
+  /** Adds the result of a call to its step, and the new mapping to the request. */
   #finish(
     kind: StepKind,
     step: { readonly values: Record<string, StepValue> },
@@ -287,7 +296,7 @@ class RequestReader {
     return { order: this.#order, it };
   }
 
-  /** The request that a step belongs to; null for work of other requests. */
+  /** The request that a step belongs to; null for a step of no compared request. */
   #requestOf(kind: StepKind, event: GuestEvent): OpenRequest | null {
     const mapping = event.isInterrupt ? null : this.#mapping.get(contextOf(event)) ?? null;
     if (!UNDOING.has(kind)) return mapping;

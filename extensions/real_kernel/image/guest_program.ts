@@ -1,4 +1,7 @@
-/** Compiles the guest's only program with the user's compiler, once for each of its versions. */
+/**
+ * Compiles the guest's only program with the user's compiler; the result is cached for each version
+ * of its source.
+ */
 import {
   hashOf,
   keepBytes,
@@ -14,7 +17,7 @@ const CACHE_FOLDER = "kernel";
 const MAX_PROGRAM_BYTES = 2 ** 24;
 const OPTIONS = ["-static", "-O1", "-Wall"];
 
-/** A static x86-64 program, or the reason why it is missing, as a sentence. */
+/** The guest's program, a static x86-64 executable; or why it cannot be compiled, as a sentence. */
 export async function guestProgram(
   source: string,
 ): Promise<Uint8Array<ArrayBuffer> | { readonly problem: string }> {

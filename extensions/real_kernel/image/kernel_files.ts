@@ -1,6 +1,6 @@
 /**
  * Finds a kernel's image and the modules that a boot needs: in a package, in a folder, or as a file
- * with a folder of modules. A user's input; nothing of it is kept but a copy in the user's cache.
+ * with a folder of modules. They are the user's; dmalab keeps only a copy in the user's cache.
  */
 import {
   hashOf,
@@ -28,26 +28,29 @@ export interface ModuleFile {
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
-/** All that a boot needs of a kernel. */
+/** The files of a kernel that a boot needs. */
 export interface KernelFiles {
   /** `6.12.117+deb13-amd64`. */
   readonly release: string;
   readonly image: KernelImage;
-  /** In the order in which they are loaded. Empty where the drivers are built in. */
+  /** Modules in the order in which they are loaded; empty if the drivers are built in. */
   readonly modules: readonly ModuleFile[];
 }
 
-/** A file of the cache that QEMU starts, by its path; its bytes where it could not be kept. */
+/**
+ * The kernel that QEMU starts: the path of a file in the cache; its bytes if it could not be
+ * stored.
+ */
 export type KernelImage = string | Uint8Array<ArrayBuffer>;
 
 export type KernelFilesResult = KernelFiles | { readonly problem: string };
 
 /**
- * Modules that a boot loads where the kernel has them: drivers, and the modules that they use at
- * run time.
+ * Modules that a boot loads if the kernel has them: drivers, and modules that the drivers request
+ * at run time.
  */
 const WANTED = ["crct10dif_generic", "crc64_rocksoft_generic", "nvme"];
-/** Folders of a kernel's modules in which these and their dependencies lie. */
+/** Folders of a kernel's modules that contain these modules and their dependencies. */
 const MODULE_FOLDERS = ["drivers/nvme", "lib", "crypto", "block", "arch"];
 const MAX_IMAGE_BYTES = 2 ** 28;
 const MAX_MODULE_BYTES = 2 ** 26;
@@ -58,7 +61,7 @@ const MAX_DEPTH = 12;
 /**
  * Reads a kernel.
  *
- * @param kernel An image, a Debian package, or a folder with either in it.
+ * @param kernel An image, a Debian package, or a folder that contains one of them.
  * @param modules Further packages or folders with modules.
  */
 export async function readKernelFiles(
@@ -95,7 +98,10 @@ export async function readKernelFiles(
   }
 }
 
-/** Names files of unpacked packages as the packages do. @param packages Packages by their folders. */
+/**
+ * Replaces the temporary folders in a message by the names of the packages. @param packages Paths of
+ * packages by their folders.
+ */
 function withinPackages(problem: string, packages: ReadonlyMap<string, string>): string {
   let text = problem;
   for (const [folder, path] of packages) {
@@ -105,12 +111,15 @@ function withinPackages(problem: string, packages: ReadonlyMap<string, string>):
   return text;
 }
 
-/** Names the files by their sizes and times: a package is not read again to find it in the cache. */
+/**
+ * The cache key of a kernel, from the sizes and times of its files, so that a package need not be
+ * read; null if one is a folder.
+ */
 async function cacheKey(paths: readonly string[]): Promise<string | null> {
   const parts: unknown[] = ["modules and the hash of an image", WANTED];
   for (const path of paths) {
     const { isFile, mtime, size } = host.statSync(path);
-    // A folder's time does not change with its files.
+    // A folder's time does not change when a file in it changes.
     if (!isFile) return null;
     parts.push([host.realPathSync(path), size, mtime?.getTime() ?? 0]);
   }
@@ -127,13 +136,13 @@ async function unpackPackage(path: string, folder: string): Promise<string | nul
     ["tar", [...options, ...patterns]],
   );
   if ("problem" in unpacked) return unpacked.problem;
-  // A package without some of the folders is an error for tar, and none here.
+  // tar reports an error if the package lacks some of the folders; that is ignored.
   return unpacked.code === 0
     ? null
     : `"${printable(path)}" is no Debian package: ${printable(lastLine(unpacked.stderr))}`;
 }
 
-/** Every file below some folders, by its name. */
+/** Collects the module and image files below a folder, by name. */
 function filesBelow(folder: string, depth: number, found: Map<string, string>): void {
   if (depth > MAX_DEPTH) return;
   for (const { isDirectory, isFile, name } of host.readDirSync(folder)) {
@@ -145,7 +154,10 @@ function filesBelow(folder: string, depth: number, found: Map<string, string>): 
   }
 }
 
-/** Below `kernel/` of a folder of modules, only the folders with modules that a boot needs. */
+/**
+ * Whether a folder is searched: below `kernel/` of a folder of modules, only the folders with
+ * modules that a boot needs.
+ */
 function isWanted(path: string): boolean {
   const [, below] = /\/kernel\/(.*)$/.exec(path) ?? [];
   if (below === undefined) return !/\/(?:proc|sys|dev|run)$/.test(path);
@@ -155,7 +167,7 @@ function isWanted(path: string): boolean {
 }
 
 interface FoundKernel extends Omit<KernelFiles, "image"> {
-  /** As the package has it. */
+  /** The image as it is in the package, compressed. */
   readonly image: Uint8Array<ArrayBuffer>;
   /** Of the image. */
   readonly hash: string;
@@ -193,7 +205,7 @@ async function findIn(
   };
 }
 
-/** The file that QEMU starts, made and kept once for each image. */
+/** The file that QEMU starts. It is made once for each image, and stored in the cache. */
 async function startedImage(image: Uint8Array<ArrayBuffer>, hash: string): Promise<KernelImage> {
   const kept = keptImage(hash);
   if (kept !== null) return kept;
@@ -210,7 +222,7 @@ function imageKey(hash: string): string {
   return `image-${hash}`;
 }
 
-/** Modules with their dependencies, each after those it needs. */
+/** Modules with their dependencies, each after the modules that it needs. */
 async function modulesOf(
   found: ReadonlyMap<string, string>,
   release: string,
@@ -268,12 +280,12 @@ function lastLine(text: string): string {
 
 interface PackHead {
   readonly release: string;
-  /** Hash of the image, which is a separate file. */
+  /** Hash of the image, which is stored in a separate file. */
   readonly image: string;
   readonly modules: readonly { readonly name: string; readonly sizeBytes: number }[];
 }
 
-/** One line that names the parts, then the modules' bytes. */
+/** Packs a kernel for the cache: one line that lists the parts, then the modules' bytes. */
 function pack(
   { modules, release }: Omit<KernelFiles, "image">,
   image: string,
@@ -296,7 +308,7 @@ function pack(
   return whole;
 }
 
-/** A kernel of the cache; null where it or its image is missing. */
+/** Reads a kernel from the cache; null if the kernel or its image is missing. */
 async function keptKernel(key: string): Promise<KernelFiles | null> {
   const bytes = await keptBytes(CACHE_FOLDER, key);
   if (bytes === null) return null;

@@ -1,13 +1,14 @@
-/** Names in a kernel module's `.modinfo` section. */
+/** Reads the dependencies in a kernel module's `.modinfo` section. */
 
-/** Modules that another module needs. */
+/** The dependencies of a module. */
 export interface ModuleNeeds {
-  /** Names with underscores, as the kernel lists them. */
+  /** Names of modules with underscores, as the kernel lists them. */
   readonly depends: readonly string[];
 }
 
 /**
- * Finds `depends=` and `softdep=pre:` of a module. Packages contain no `modules.dep`: it is made when they are installed.
+ * Reads `depends=` and `softdep=pre:` of a module. Packages contain no `modules.dep`: it is created at their
+ * installation.
  *
  * @param bytes An uncompressed `.ko` file.
  */
@@ -19,7 +20,7 @@ export function moduleNeeds(bytes: Uint8Array): ModuleNeeds {
   return { depends: [...depends, ...soft].filter((name) => name !== "").map(moduleName) };
 }
 
-/** A module's name: files and dependencies write `-` and `_` alike. */
+/** A module's name with underscores: names of files and dependencies may have `-` in place of `_`. */
 export function moduleName(name: string): string {
   return name.replaceAll("-", "_");
 }

@@ -1,21 +1,25 @@
 /**
- * Takes a kernel out of its compressed image. QEMU starts it directly (by its PVH entry), so that no
- * emulated CPU has to decompress it: a fifth of a bare boot, and more than a third with xz.
+ * Extracts a kernel from its compressed image. QEMU starts the kernel directly (by its PVH entry),
+ * so that no emulated CPU has to decompress it: that takes a fifth of a bare boot, and more than a
+ * third with xz.
  *
  * @see Documentation/arch/x86/boot.rst: `setup_sects`, `payload_offset`, `payload_length`
  */
 import { runProgram } from "../programs.ts";
 
 const SETUP_SECTORS_OFFSET = 0x1f1;
-/** For an image with 0 there. */
+/** Number of setup sectors if the header's `setup_sects` is 0. */
 const OLD_SETUP_SECTORS = 4;
 const SECTOR_BYTES = 512;
 const PROTOCOL_OFFSET = 0x206;
-/** The first version of the boot protocol that has the payload's place in its header. */
+/** The first version of the boot protocol with the payload's position in the header. */
 const PAYLOAD_PROTOCOL = 0x208;
 const PAYLOAD_OFFSET = 0x248;
 const PAYLOAD_LENGTH = 0x24c;
-/** Behind the payload, or in gzip's own end: its size when it is decompressed. */
+/**
+ * Size of the field with the payload's decompressed size, after the payload or at the end of gzip
+ * data.
+ */
 const SIZE_BYTES = 4;
 
 const GZIP = [0x1f, 0x8b];
@@ -24,8 +28,8 @@ const ZSTD = [0x28, 0xb5, 0x2f, 0xfd];
 
 /**
  * @param image A kernel image for x86-64 with a boot header.
- * @returns An ELF file that QEMU can start; null where the image's compression is another one, or the
- *   kernel has no such entry: QEMU starts the image itself then.
+ * @returns An ELF file that QEMU can start; null if the image has another compression, or the kernel
+ *   has no PVH entry: QEMU then starts the image itself.
  */
 export async function uncompressedImage(
   image: Uint8Array<ArrayBuffer>,
@@ -58,7 +62,7 @@ async function decompressed(
       return new Uint8Array(await new Response(stream).arrayBuffer());
     }
   } catch {
-    // Damaged: the boot says so.
+    // The data are damaged: booting the image itself will show it.
     return null;
   }
   if (!begins(XZ)) return null;
@@ -82,7 +86,7 @@ const NOTES = 4;
 const PVH_NOTE = 18;
 const NOTE_HEAD_BYTES = 12;
 
-/** Whether a kernel's notes have the entry by which QEMU starts an ELF file. */
+/** Whether a kernel's ELF notes contain the PVH entry, by which QEMU starts an ELF file. */
 function hasPvhEntry(kernel: Uint8Array<ArrayBuffer>): boolean {
   const view = viewOf(kernel);
   if (kernel.length < PROGRAM_HEADERS_COUNT + 2 || view.getUint32(0) !== 0x7f454c46) return false;

@@ -1,8 +1,8 @@
 /**
  * Marks root ports of QEMU as external-facing: the kernel distrusts the devices below.
  *
- * Firmware says so by a property of the port, in ACPI's machine language. QEMU's own tables have a
- * device for each port of the root bus; a second table adds the property to it.
+ * Firmware declares this by a property of the port, in ACPI's machine language. QEMU's own tables have
+ * a device for each port of the root bus; a second table adds the property to it.
  *
  * @see ACPI 6.5, 20.2 (encoding) and 6.2.5 (`_DSD`); the name and the UUID of the property are those of
  *   Microsoft's "Identifying externally exposed PCIe root ports", which Linux reads, too.
@@ -26,7 +26,10 @@ const OP = {
   multiName: 0x2f,
   root: 0x5c,
 } as const;
-/** Lengths below it take one byte, and four bits of the first of two above. */
+/**
+ * Lengths below 64 are encoded in one byte, larger ones in two bytes, with the low four bits in the
+ * first.
+ */
 const ONE_BYTE_LENGTHS = 64;
 
 type Encoded = readonly number[];
@@ -41,7 +44,8 @@ export function externalPortsTable(devices: readonly number[]): Uint8Array<Array
 }
 
 function portScope(device: number): Encoded {
-  // QEMU names a device by its number and function: `S80` is device 16, function 0.
+  // QEMU's ACPI name of a device consists of its number and function: `S80` is device 16, function
+  // 0.
   const name = `S${(device << 3).toString(16).toUpperCase().padStart(2, "0")}_`;
   const path = [OP.root, OP.multiName, 3, ...ascii("_SB_"), ...ascii("PCI0"), ...ascii(name)];
   const entries = [["ExternalFacingPort", OP.one], ["UID", OP.zero]] as const;
@@ -57,7 +61,7 @@ function packageOf(elements: readonly Encoded[]): Encoded {
   return [OP.package, ...sized([elements.length, ...elements.flat()])];
 }
 
-/** With its length before it, which counts itself. */
+/** The content with its encoded length before it; the length includes its own bytes. */
 function sized(content: Encoded): Encoded {
   const short = content.length + 1;
   if (short < ONE_BYTE_LENGTHS) return [short, ...content];

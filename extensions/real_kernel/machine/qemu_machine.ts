@@ -1,8 +1,9 @@
 /**
  * Translates a scenario's machine into a QEMU machine and a kernel command line.
  *
- * QEMU cannot be every machine. A key that it cannot express and that changes no mapping of an NVMe
- * request is changed on both sides, and printed; any other such key stops the test from being run.
+ * QEMU cannot emulate every machine. A key that it cannot express and that changes no mapping of an
+ * NVMe request is changed on both sides, and printed; any other such key stops the test from being
+ * run.
  */
 import { type BlockSettings, type LabConfig, NVME, type PciNodeConfig } from "@dmalab/devices";
 import { formatSize } from "@dmalab/lang/text";
@@ -20,11 +21,11 @@ import { QEMU_7_2, type QemuProgram } from "./qemu_program.ts";
 
 /** A disk of the machine. */
 export interface QemuDisk {
-  /** The name of its block; its serial number in the guest. */
+  /** The name of the disk's block, which is its serial number in the guest. */
   readonly name: string;
-  /** Files of the queue's folder in sysfs, with the values to write. */
+  /** Files in the queue's sysfs folder, with the values to write. */
   readonly queue: ReadonlyMap<string, string>;
-  /** Its configuration, with defaults, on both sides. */
+  /** The disk's configuration on both sides, with defaults. */
   readonly settings: NvmeSettings;
 }
 
@@ -32,60 +33,63 @@ export interface QemuMachine {
   readonly qemu: QemuProgram;
   /** Arguments of QEMU for CPUs, IOMMU, ports and controllers. */
   readonly args: readonly string[];
-  /** What QEMU's firmware says besides, the body of an ACPI table (SSDT); null for nothing. */
+  /** The body of an ACPI table (SSDT) that is added to QEMU's firmware; null for none. */
   readonly firmwareTable: Uint8Array<ArrayBuffer> | null;
   /** Words of the kernel's command line. */
   readonly append: readonly string[];
   /** Parameters of the module `nvme`. */
   readonly nvmeParameters: readonly string[];
   readonly disks: readonly QemuDisk[];
-  /** The scenario's machine with the changes that QEMU needs: the model runs on this one. */
+  /** The scenario's machine with the changes that QEMU needs: the model runs on this machine. */
   readonly config: LabConfig;
   /** These changes, as sentences. */
   readonly changes: readonly string[];
-  /** Keys that QEMU cannot express, with the reason; the tests on this machine are not run. */
+  /** Keys that QEMU cannot express, with the reason; tests on this machine are not run. */
   readonly missing: readonly string[];
 }
 
 const ONE_PAGE_BYTES = 4 * KIB;
 /**
- * How long the disk takes for a command. A completion that interrupts the handler of a probe is not seen
- * by other probes: it has to come when the call has sent all its requests.
+ * Latency of a disk's commands. If a completion interrupts the handler of a probe, other probes do not
+ * see it: the completion has to arrive after the call has sent all its requests.
  */
 const DISK_LATENCY_NS = 3_000_000;
-/** With the probes of a capture a call takes longer. */
+/** Latency for a capture: with its probes a call takes longer. */
 export const CAPTURE_LATENCY_NS = 40_000_000;
-/** Serial numbers of NVMe have 20 characters. */
+/** Serial numbers of NVMe controllers have 20 characters. */
 const MAX_SERIAL = 20;
 const SLOT_BYTES = 2 * KIB;
 const MAX_CPUS = 8;
-/** Controllers on the root bus begin at this device number. */
+/** Device number of the first controller on the root bus. */
 const FIRST_ROOT_DEVICE = 8;
-/** External-facing ports begin at this one. */
+/** Device number of the first external-facing port. */
 const FIRST_EXTERNAL_DEVICE = 16;
-/** The kernel has a pool of bounce buffers beside an IOMMU where there is memory above 4 GiB. */
+/**
+ * More memory, so that some is above 4 GiB: only then does the kernel have a bounce pool as well as
+ * an IOMMU.
+ */
 const EXTERNAL_MEMORY_BYTES = 3 * GIB;
 
 type NvmeSettings = BlockSettings<"nvme">;
 type IommuConfig = LabConfig["iommu"];
 
-/** An IOMMU of QEMU. */
+/** An IOMMU that QEMU can emulate. */
 interface QemuIommu {
   readonly name: string;
   readonly addressBits: readonly number[];
   /** The argument of `-device`. */
   readonly deviceOf: (iommu: IommuConfig, qemu: QemuProgram) => string;
-  /** Words of the kernel's command line that switch it on. */
+  /** Words of the kernel's command line that enable it. */
   readonly words: readonly string[];
-  /** It translates devices on the root bus alone. */
+  /** Whether it translates only devices on the root bus. */
   readonly isOfRootBus: boolean;
-  /** It reports that it caches absent entries, whatever the scenario wants. */
+  /** Whether it always reports that it caches non-present entries, whatever the scenario says. */
   readonly cachesAbsent: boolean;
-  /** What it needs of QEMU's VT-d, as a person says it, by the property's name. */
+  /** Properties that QEMU's VT-d must have, each with its description for messages. */
   readonly needs: Partial<Readonly<Record<"scalableMode" | "firstStage", string>>>;
 }
 
-/** VT-d in legacy mode. */
+/** The `-device` argument for VT-d in legacy mode. */
 const intelDevice = ({ addressBits, cachingMode }: IommuConfig) =>
   `intel-iommu,intremap=on,aw-bits=${addressBits},caching-mode=${cachingMode ? "on" : "off"}`;
 
@@ -129,7 +133,7 @@ const QEMU_IOMMUS = {
 
 const ROOT_BUS_ALONE = `${QEMU_IOMMUS.amd.name} is for the root bus alone`;
 
-/** Collects the parts of a machine while its blocks are walked. */
+/** Collects the parts of a machine while its blocks are visited. */
 class QemuBuilder {
   readonly args: string[] = [];
   readonly append: string[] = [];
@@ -142,7 +146,10 @@ class QemuBuilder {
   #ports = 0;
   #rootDevices = 0;
 
-  /** @param isFlat All controllers are on the root bus, where the IOMMU translates no others. */
+  /**
+   * @param isFlat Whether all controllers are placed on the root bus, because the IOMMU translates
+   *   no others.
+   */
   constructor(
     private readonly latencyNs: number,
     private readonly isFlat: boolean,
@@ -168,7 +175,7 @@ class QemuBuilder {
       case "endpoint":
       case "rdma":
       case "vfio":
-        // Devices without NVMe requests: nothing that is compared depends on them.
+        // Devices without NVMe requests do not affect the comparison.
         return node;
       default:
         this.missing.push(`${node.name}: a ${node.kind} block is not built in the guest`);
@@ -176,7 +183,7 @@ class QemuBuilder {
     }
   }
 
-  /** A port of QEMU takes one device: each further one gets a root port. */
+  /** A port of QEMU has one device: each further device gets its own root port. */
   #rootPort(node: PciNodeConfig<"root_port">, bus: string): PciNodeConfig {
     const isExternal = node.settings.external === true;
     if (this.isFlat) {
@@ -200,7 +207,10 @@ class QemuBuilder {
     return { ...node, children } as PciNodeConfig;
   }
 
-  /** A port that firmware calls external-facing: its table names it by its place on the root bus. */
+  /**
+   * The address of an external-facing port: the ACPI table names the port by its place on the root
+   * bus.
+   */
   #externalAddress(): string {
     const device = FIRST_EXTERNAL_DEVICE + this.external.length;
     this.external.push(device);
@@ -214,7 +224,7 @@ class QemuBuilder {
     return { ...node, children: this.nodes(node.children, bus) } as PciNodeConfig;
   }
 
-  /** Each block inside is below a downstream port. */
+  /** Each block inside a switch is below a downstream port. */
   #switch(node: PciNodeConfig, bus: string): PciNodeConfig {
     if (this.isFlat) return this.#withoutPort(node, bus);
     this.args.push("-device", `x3130-upstream,id=${node.name},bus=${bus}`);
@@ -290,8 +300,8 @@ class QemuBuilder {
   }
 
   /**
-   * QEMU's controller reads SGLs for data, and in some releases for metadata. For a scenario's
-   * controller without SGLs, the driver prefers none (`sgl_threshold` 0).
+   * QEMU's controller reads SGLs for data, and in some releases for metadata. To emulate a
+   * controller without SGLs, the driver is told not to use them (`sgl_threshold` 0).
    */
   #commonSettings(name: string, settings: NvmeSettings): NvmeSettings {
     const { readsMetadataSgls: metadataSgl, version } = this.qemu;
@@ -309,7 +319,7 @@ class QemuBuilder {
     return { ...settings, sgl: true, metadataSgl, sglThresholdBytes: 0 };
   }
 
-  /** A parameter of the driver, which all its controllers share. */
+  /** Sets a parameter of the driver, which applies to all its controllers. */
   #parameter(key: string, value: number, disk: string): void {
     const known = this.parameters.get(key);
     if (known !== undefined && known !== String(value)) {
@@ -328,10 +338,10 @@ function defaultSettings(): NvmeSettings {
   ) as NvmeSettings;
 }
 
-/** Blocks that the guest has: of others nothing that is compared depends. */
+/** Blocks that are built in the guest; other blocks do not affect the comparison. */
 const BUILT: ReadonlySet<string> = new Set(["nvme", "switch", "bridge", "port"]);
 
-/** Settings of a disk that are translated, or that change nothing that is compared. */
+/** Settings of a disk that are translated, or that do not affect the comparison. */
 const SAID_OF_DISK: ReadonlySet<string> = new Set<keyof NvmeSettings>([
   "queues",
   "depth",
@@ -345,12 +355,12 @@ const SAID_OF_DISK: ReadonlySet<string> = new Set<keyof NvmeSettings>([
   "scheduler",
   "nomerges",
   "softLimitBytes",
-  // Where it is, and how long the driver waits: no request of a test that is run depends on it.
+  // The disk's position and the driver's timeout affect no request of a test that is run.
   "at",
   "timeoutNs",
 ]);
 
-/** Keys of the machine that decide nothing that is compared. */
+/** Keys of the machine that do not affect the comparison. */
 const WITHOUT_EFFECT: ReadonlySet<string> = new Set<keyof MachineConfig>([
   "cpus",
   "seed",
@@ -360,7 +370,7 @@ const WITHOUT_EFFECT: ReadonlySet<string> = new Set<keyof MachineConfig>([
   "pciP2pdma",
 ]);
 
-/** Keys of the IOMMU that are translated, or that decide nothing that is compared. */
+/** Keys of the IOMMU that are translated, or that do not affect the comparison. */
 const SAID_OF_IOMMU: ReadonlySet<string> = new Set([
   "mode",
   "model",
@@ -369,14 +379,14 @@ const SAID_OF_IOMMU: ReadonlySet<string> = new Set([
   "forcedac",
   "iotlbEntries",
   "pageSizesBytes",
-  // Device addresses are compared by pairs: which ranges are never allocated decides none.
+  // Device addresses are compared in pairs, so that reserved ranges do not matter.
   "reserved",
 ]);
 
 /**
  * @param memoryBytes The guest's RAM.
- * @param latencyNs How long a disk takes for a command.
- * @param qemu The QEMU that is to be this machine.
+ * @param latencyNs Latency of a disk's commands.
+ * @param qemu The installed QEMU.
  */
 export function qemuMachine(
   config: LabConfig,
@@ -420,7 +430,7 @@ export function qemuMachine(
   };
 }
 
-/** @returns The IOMMU that both sides get. */
+/** @returns The IOMMU for both sides, with the changes that QEMU needs. */
 function translateIommu(iommu: IommuConfig, builder: QemuBuilder): IommuConfig {
   const { append, args, missing, qemu } = builder;
   const { mode, model } = iommu;
@@ -464,7 +474,7 @@ function translateIommu(iommu: IommuConfig, builder: QemuBuilder): IommuConfig {
   return built;
 }
 
-/** What an IOMMU needs of QEMU's VT-d. */
+/** Properties that QEMU's VT-d must have for an IOMMU model. */
 export function needsOf(model: IommuModel): readonly string[] {
   return isBuilt(model) ? Object.keys(QEMU_IOMMUS[model].needs) : [];
 }
@@ -473,7 +483,7 @@ function isBuilt(model: IommuModel): model is keyof typeof QEMU_IOMMUS {
   return Object.hasOwn(QEMU_IOMMUS, model);
 }
 
-/** With absent entries cached, the kernel flushes new mappings and is never lazy. */
+/** The IOMMU with caching mode: the kernel then flushes new mappings and is never lazy. */
 function withCaching(
   iommu: IommuConfig,
   name: string,
@@ -501,7 +511,7 @@ function translateSwiotlb({ swiotlb }: LabConfig, { append, changes, missing }: 
   }
 }
 
-/** RAM for a guest with buffers that need some huge pages. */
+/** The guest's RAM, for buffers in a number of huge pages and a bounce pool. */
 export function guestMemoryBytes(hugePages: number, poolBytes: number): number {
   const wanted = GIB + 2 * MIB * hugePages + poolBytes;
   return Math.ceil(wanted / (256 * MIB)) * 256 * MIB;

@@ -1,21 +1,24 @@
-/** Which QEMU is installed: its releases call some properties otherwise, and have other limits. */
+/**
+ * Detects the installed QEMU: the names of some properties and some limits differ between its
+ * releases.
+ */
 import { MIB } from "@dmalab/runtime";
 import { runProgram } from "../programs.ts";
 
 export interface QemuProgram {
   /** `7.2.22`. */
   readonly version: string;
-  /** The property of its VT-d for scalable mode; null without one. */
+  /** Name of VT-d's property for scalable mode; null without one. */
   readonly scalableMode: string | null;
-  /** The property of its VT-d for first-stage tables; null without one. */
+  /** Name of VT-d's property for first-stage tables; null without one. */
   readonly firstStage: string | null;
-  /** The largest command of its NVMe controller, which then has a limit; null for any, and none. */
+  /** The largest MDTS that its NVMe controller accepts; null if it accepts any, also no limit. */
   readonly mostMdtsBytes: number | null;
-  /** Whether its NVMe controller reads SGLs for metadata, and says so. */
+  /** Whether its NVMe controller reads SGLs for metadata, and reports that it does. */
   readonly readsMetadataSgls: boolean;
 }
 
-/** The release that machines are planned for without a QEMU, as in tests. */
+/** The release for which machines are planned if no QEMU is given, as in tests. */
 export const QEMU_7_2: QemuProgram = {
   version: "7.2",
   scalableMode: "x-scalable-mode",
@@ -29,17 +32,19 @@ const PROGRAM = "qemu-system-x86_64";
 const SCALABLE_MODE = ["scalable-mode", "x-scalable-mode"];
 const FIRST_STAGE = ["fsts", "x-flts"];
 /**
- * 10.0.13 and 11.1.3 refuse a controller without a limit or with more ("mdts exceeds IOV_MAX"), and read
- * SGLs for metadata; 7.2.22 takes both, and reads none. No release between was tried.
+ * 10.0.13 and 11.1.3 refuse a controller without MDTS or with a larger one ("mdts exceeds IOV_MAX"), and
+ * read SGLs for metadata; 7.2.22 accepts both, and does not read such SGLs. No release between was
+ * tried.
  */
 const FIRST_OF_NEW_CONTROLLER = 8;
 const MOST_MDTS_BYTES = 2 * MIB;
 
 /**
- * Asks QEMU for its version.
+ * Runs QEMU to find its version.
  *
- * @param asksForVtd Whether the names of VT-d's properties matter: that is another start of QEMU.
- * @returns Why it cannot be started, as a sentence, where it cannot.
+ * @param asksForVtd Whether the names of VT-d's properties are needed: QEMU is then started once
+ *   more.
+ * @returns The release; or why QEMU cannot be started, as a sentence.
  */
 export async function readQemu(asksForVtd: boolean): Promise<QemuProgram | string> {
   const asked = await runProgram(PROGRAM, ["--version"]);

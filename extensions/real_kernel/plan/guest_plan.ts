@@ -1,4 +1,4 @@
-/** The plan that the guest's program follows: see `guest/init.c` for its directives. */
+/** Writes the plan that the guest's program executes: see `guest/init.c` for its directives. */
 import type { BioVec, IommuModel } from "@dmalab/runtime";
 import { IO_MARK } from "../compare/traced_requests.ts";
 import { probeLines, REQUEST_PROBE, STEP_KINDS, stepRow } from "../compare/steps.ts";
@@ -9,11 +9,12 @@ import type { RecordedTest } from "./scenario_run.ts";
 
 const TRACING = "/sys/kernel/tracing";
 const NVME_MODULE = "nvme";
-/** Tracepoints beside those of the steps: where a request begins and ends. */
+/** Tracepoints in addition to those of the steps: the begin and end of a request. */
 const REQUEST_EVENTS = ["nvme/nvme_setup_cmd", "nvme/nvme_complete_rq"];
 /**
- * Room for the events of a call, and for those of a page of its memory; measured: a page that is
- * linked, mapped and bounced writes some 300 bytes. To make room takes the guest 7 ms for each MiB.
+ * Size of the trace buffer for the events of a call, and of a page of its memory. Measured: a page
+ * that is linked, mapped and bounced writes some 300 bytes. Allocating the buffer takes the guest 7
+ * ms for each MiB.
  */
 const TRACE_KIB = { least: 1024, call: 16, page: 0.5, most: 16384 } as const;
 const PAGES_PER_HUGE_PAGE = 512;
@@ -21,20 +22,20 @@ const PAGE_BYTES = 4096;
 
 export interface GuestPlan {
   readonly text: string;
-  /** Huge pages of 2 MiB for all islands. */
+  /** Number of 2 MiB huge pages for all islands. */
   readonly hugePages: number;
-  /** The io of each submission, by test and index. */
+  /** The number of the io of each submission, by test and index. */
   readonly ioOf: ReadonlyMap<RecordedTest, readonly number[]>;
 }
 
 /** Name of the trace among the report's files. */
 export const TRACE_FILE = "trace";
-/** Name of the list of probes with their hits among them. */
+/** Name of the list of probes with their hits, among the report's files. */
 export const PROBES_FILE = "probes";
-/** Name of the kernel's log among them. */
+/** Name of the kernel's log, among the report's files. */
 export const LOG_FILE = "log";
 
-/** @param moreProbes Directives that arm more probes in the group `lab`. */
+/** @param moreProbes Directives that arm additional probes in the group `lab`. */
 export function guestPlan(
   machine: QemuMachine,
   modules: readonly ModuleFile[],
@@ -84,7 +85,8 @@ export function guestPlan(
   );
   const pages = islands.list.reduce((sum, { pages }) => sum + pages + 1, 0);
   const largest = Math.max(0, ...islands.list.map(({ pages }) => pages));
-  // An island needs huge pages that follow each other: as much again where it is larger than one.
+  // An island needs contiguous huge pages: an island larger than one huge page gets twice as many
+  // to choose from.
   const spare = largest > PAGES_PER_HUGE_PAGE ? Math.ceil(2 * largest / PAGES_PER_HUGE_PAGE) : 1;
   return {
     text: lines.map((line) => `${line}\n`).join(""),
@@ -93,7 +95,7 @@ export function guestPlan(
   };
 }
 
-/** Size of the trace's buffer. An overflow is reported: no comparison is made of half a trace. */
+/** Size of the trace's buffer. An overflow is reported, and an incomplete trace is not compared. */
 function traceKib(tests: readonly RecordedTest[]): number {
   const calls = tests.flatMap(({ submissions }) => submissions);
   const vecs = calls.flatMap(({ submission }) => submission.vecs);
@@ -108,7 +110,8 @@ export function modulePath(name: string): string {
 }
 
 /**
- * Arms the probes of all steps. A probe without a function in the kernel is refused, and reported.
+ * Arms the probes of all steps. The kernel refuses a probe on a function that it does not have;
+ * that is reported.
  */
 function tracing(model: IommuModel, moreProbes: readonly string[]): string[] {
   const lines: string[] = [];

@@ -1,6 +1,6 @@
 /**
- * Places a scenario's pages in the guest: pages that follow each other stay together, their order
- * stays, and a gap of any length becomes a gap of at least one page.
+ * Places a scenario's pages in the guest: consecutive pages stay consecutive, their order stays,
+ * and a gap of any length becomes a gap of at least one page.
  */
 import type { BioVec } from "@dmalab/runtime";
 
@@ -8,9 +8,9 @@ const PAGE_BYTES = 4096;
 /** The guest's user memory is physically contiguous within a huge page. */
 const HUGE_PAGE_BYTES = 2 * 1024 * 1024;
 
-/** Pages that follow each other. */
+/** Consecutive pages. */
 export interface Island {
-  /** Number of its first page in the scenario's memory. */
+  /** Number of the first page in the scenario's memory. */
   readonly firstPage: number;
   readonly pages: number;
 }
@@ -41,14 +41,17 @@ export class Islands {
     this.list = list;
   }
 
-  /** Where a piece of memory lies. It is one of the pieces in the islands. */
+  /**
+   * The position of a piece of memory in its island. It must be one of the pieces that the
+   * constructor got.
+   */
   pieceOf({ phys, sizeBytes }: BioVec): IslandPiece {
     const island = this.#indexOf(Math.floor(phys / PAGE_BYTES))!;
     const offsetBytes = phys - this.list[island]!.firstPage * PAGE_BYTES;
     return { island, offsetBytes, sizeBytes };
   }
 
-  /** Whether a piece lies in several huge pages of the guest: the program has to cut it there. */
+  /** Whether a piece crosses huge pages of the guest: the program has to split it there. */
   isCut(vec: BioVec): boolean {
     const { island, offsetBytes, sizeBytes } = this.pieceOf(vec);
     if (this.list[island]!.pages <= HUGE_PAGE_BYTES / PAGE_BYTES) return false;
@@ -57,9 +60,9 @@ export class Islands {
   }
 
   /**
-   * The guest's address of the scenario's.
+   * Converts a scenario's address to the guest's.
    * @param starts First byte of each island in the guest.
-   * @returns Null for memory of no island.
+   * @returns Null for memory outside of all islands.
    */
   guestPhys(phys: number, starts: ReadonlyMap<number, number>): number | null {
     const island = this.#indexOf(Math.floor(phys / PAGE_BYTES));
@@ -67,7 +70,7 @@ export class Islands {
     return start === undefined ? null : start + phys - this.list[island!]!.firstPage * PAGE_BYTES;
   }
 
-  /** The scenario's address of the guest's; null for memory of no island. */
+  /** Converts a guest's address to the scenario's; null for memory outside of all islands. */
   scenarioPhys(phys: number, starts: ReadonlyMap<number, number>): number | null {
     for (const [island, start] of starts) {
       const { firstPage, pages } = this.list[island]!;

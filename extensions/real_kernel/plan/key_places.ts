@@ -1,4 +1,4 @@
-/** Where a scenario says a key of its machine. */
+/** Finds the place at which a scenario sets a key of its machine. */
 import { type Span, spanPlace } from "@dmalab/lang";
 import type { Program, RunnableTest } from "@dmalab/lang/run";
 
@@ -9,8 +9,8 @@ type Entry = Declaration["entries"][number];
 const KEY = /^([\w.]+)(?=:| = )/;
 
 /**
- * A reason that begins with a key, with the place of that key behind it: in the test's line where that
- * says it, else in the machine block. Other reasons stay as they are.
+ * Adds to a reason that begins with a key the place at which the key is set: in the test's line, or
+ * else in the machine block. Other reasons are returned unchanged.
  */
 export function withPlace(
   reason: string,
@@ -27,7 +27,7 @@ export function withPlace(
   return `${reason} (${spanPlace(place ?? span)})`;
 }
 
-/** The setting behind a path: a block is named by its keyword or by its name, at any depth. */
+/** The setting at a path. A block is named by its keyword or by its name, at any depth. */
 function spanOf(entries: readonly Entry[], path: readonly string[]): Span | null {
   const [first, ...rest] = path;
   for (const entry of entries) {

@@ -1,4 +1,7 @@
-/** Tests that a guest can repeat, by machines, and the other ones, with the reasons. */
+/**
+ * Plans the tests that a guest can repeat, grouped by machines, and lists the others with the
+ * reasons.
+ */
 import type { LabConfig } from "@dmalab/devices";
 import { blocksOf, openFile, PAGE_SUFFIX } from "@dmalab/cli/scenario";
 import { loadProgram } from "@dmalab/lang";
@@ -24,7 +27,7 @@ import { Islands } from "./islands.ts";
 import { withPlace } from "./key_places.ts";
 import { memoryOf, type RecordedTest, recordTest } from "./scenario_run.ts";
 
-/** Pages of one buffer that direct I/O looks up together. */
+/** Number of bytes of one buffer whose pages direct I/O looks up together. */
 const MAX_LOOKUP_BYTES = 256 * 4096;
 
 export interface GuestScenario {
@@ -32,7 +35,7 @@ export interface GuestScenario {
   readonly program: Program;
 }
 
-/** A test, and its actions on the model. */
+/** A test that a guest repeats, with its actions on the model. */
 export interface PlannedTest {
   readonly scenario: GuestScenario;
   readonly recorded: RecordedTest;
@@ -47,20 +50,23 @@ export interface RefusedTest {
 }
 
 /**
- * The model's release: `scenario` takes that of the machine block, and the nearest where it names none;
- * `nearest` the nearest to the kernel.
+ * The model's release: `scenario` is the release that the machine block names, or the nearest to the
+ * kernel if it names none; `nearest` is the nearest to the kernel.
  */
 export type ReleaseChoice = KernelProfile | "scenario" | "nearest";
 
 export interface PlanOptions {
   readonly matches: readonly NameMatch[];
   readonly release: ReleaseChoice;
-  /** The modelled release that is nearest to the kernel. */
+  /** The modelled release that is closest to the kernel. */
   readonly nearest: KernelProfile;
   readonly qemu: QemuProgram;
 }
 
-/** Reads the scenarios: of a Markdown page each of its blocks. @returns Why one cannot be read, as a text. */
+/**
+ * Reads the scenarios; a Markdown page has one for each of its blocks. @returns Why a file cannot be read, as
+ * a text.
+ */
 export async function loadScenarios(
   paths: readonly string[],
 ): Promise<readonly GuestScenario[] | string> {
@@ -93,14 +99,14 @@ async function loadFile(path: string): Promise<readonly GuestScenario[] | string
   return scenarios;
 }
 
-/** Whether a test's machine has an IOMMU with properties that another release of QEMU names otherwise. */
+/** Whether a test needs an IOMMU with properties whose names differ between releases of QEMU. */
 export function asksForVtd(scenarios: readonly GuestScenario[]): boolean {
   return scenarios.some(({ program }) =>
     wantedTests(program, []).some(({ config: { iommu } }) => needsOf(iommu.model).length > 0)
   );
 }
 
-/** Runs each test on the model, and sorts out the tests that a guest cannot repeat. */
+/** Runs each test on the model, and separates the tests that a guest cannot repeat. */
 export function planTests(
   scenarios: readonly GuestScenario[],
   { matches, nearest, qemu, release }: PlanOptions,
@@ -125,8 +131,8 @@ export function planTests(
 }
 
 /**
- * The statements at the top of the file, without `--match`, then the tests. Benches measure the
- * model.
+ * The statements at the top of the file, if there is no `--match`, and the tests. Benches are left
+ * out: they measure the model.
  */
 function wantedTests(program: Program, matches: readonly NameMatch[]): readonly RunnableTest[] {
   const statements = matches.length === 0 ? statementsEntry(program) : null;
@@ -134,7 +140,7 @@ function wantedTests(program: Program, matches: readonly NameMatch[]): readonly 
   return statements === null ? tests : [statements, ...tests];
 }
 
-/** Tests by their machines: those on one machine share a boot. */
+/** Groups tests by machine: tests on the same machine share a boot. */
 export function sameMachines(
   planned: readonly PlannedTest[],
 ): readonly (readonly PlannedTest[])[] {
@@ -146,7 +152,10 @@ export function sameMachines(
   return [...groups.values()];
 }
 
-/** What direct I/O makes several vectors of, where the scenario's bio has one. @see rules/block.md 1.4 */
+/**
+ * Reasons why direct I/O makes several vectors of memory that the scenario's bio has as one vector. @see
+ * rules/block.md 1.4
+ */
 export function cutReasons(recorded: RecordedTest): string[] {
   const islands = new Islands(memoryOf([recorded]));
   const vecs = [...memoryOf([recorded])];
@@ -160,7 +169,7 @@ export function cutReasons(recorded: RecordedTest): string[] {
   ];
 }
 
-/** The test's machine with the release that it is compared on. */
+/** The test's machine with the kernel release for the comparison. */
 function onRelease(
   { config, axes }: RunnableTest,
   { machine: { declaration } }: Program,

@@ -14,34 +14,34 @@ import {
   type QueueLimits,
 } from "@dmalab/runtime";
 
-/** A call of a disk's user. */
+/** A system call that submits io to a disk. */
 export interface RecordedSubmission {
   readonly disk: string;
   readonly submission: Submission;
   readonly io: Io;
-  /** The statement that made it; null where none is known. */
+  /** The statement that made the call; null if it is not known. */
   readonly span: Span | null;
-  /** Earlier submissions, by their indices, that had ended when this one was made. */
+  /** Indices of earlier submissions that had completed when this one was made. */
   readonly ended: readonly number[];
 }
 
 export interface RecordedTest {
   readonly test: RunnableTest;
-  /** The machine that the model had: its release, and what QEMU can be. */
+  /** The machine of the run, with its release and with QEMU's changes. */
   readonly config: LabConfig;
   readonly outcome: TestOutcome;
-  /** Whether the run came to an assertion. */
+  /** Whether the run reached an assertion. */
   readonly reachesAssertion: boolean;
   readonly submissions: readonly RecordedSubmission[];
   /** Limits of each disk's request queue. */
   readonly limits: ReadonlyMap<string, QueueLimits>;
   /** Events of each request, by its number. */
   readonly events: ReadonlyMap<number, readonly MachineEvent[]>;
-  /** Why a guest cannot repeat the test, as sentences; empty where it can. */
+  /** Why a guest cannot repeat the test, as sentences; empty if it can. */
   readonly blockers: readonly string[];
 }
 
-/** Events after which a request's fate depends on what no guest repeats. */
+/** Events after which a request's result depends on something that a guest cannot repeat. */
 const BLOCKING_EVENTS: Readonly<Record<string, string>> = {
   inject: "an injected failure",
   "nvme.timeout": "a command that times out",
@@ -54,7 +54,7 @@ const MAX_ACTIVITIES = 1_000_000;
 const DIRECT_IO_ALIGNMENT_BYTES = 4;
 const SECTOR_BYTES = 512;
 
-/** @param config The machine that QEMU can be. */
+/** @param config The machine with the changes that QEMU needs. */
 export function recordTest(
   program: Program,
   test: RunnableTest,
@@ -121,7 +121,7 @@ export function recordTest(
   };
 }
 
-/** Watches the ranges that requests reserve. */
+/** Tracks the IOVA ranges that requests reserve. */
 class RangeWatch {
   /** The end of each request's last range, as an offset from its first byte. */
   readonly #ends = new Map<number, number>();
@@ -138,14 +138,17 @@ class RangeWatch {
   }
 }
 
-/** Runs the machine until the requests of a test that ended before them are done: a kernel completes them too. */
+/**
+ * Runs the machine until all requests are done, also those that a test does not wait for: a kernel completes them
+ * too.
+ */
 function finishRequests(machine: Machine, submissions: readonly RecordedSubmission[]): void {
   for (let activities = 0; activities < MAX_ACTIVITIES; activities++) {
     if (submissions.every(({ io }) => io.done) || !machine.runNextActivity()) return;
   }
 }
 
-/** Requests of a submission that are to be compared. */
+/** Requests of a submission that are compared. */
 export function requestsOf({ io }: RecordedSubmission): readonly NvmeRequest[] {
   return io.requests;
 }
@@ -178,7 +181,7 @@ function blockersOf(
   return found;
 }
 
-/** Every page of a test's memory, for the islands. */
+/** All memory of some tests, from which the islands are made. */
 export function* memoryOf(tests: readonly RecordedTest[]): Generator<BioVec> {
   for (const { submissions } of tests) {
     for (const { submission: { metadata, vecs } } of submissions) {

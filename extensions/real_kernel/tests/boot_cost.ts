@@ -1,8 +1,9 @@
 /**
- * What a comparison costs beside a bare boot of the same kernel, in processor time of all processes.
+ * Measures the cost of a comparison, relative to a bare boot of the same kernel, in processor time of all
+ * processes.
  *
- * The bare boot starts the package's own image on the same machine. Its initramfs has the guest's program
- * with an empty plan, which powers off at once; the controller is not traced.
+ * The bare boot starts the package's own image on the same machine. Its initramfs contains the guest's
+ * program with an empty plan, which powers off at once; the controller is not traced.
  */
 import { programWords } from "@dmalab/tests";
 import { join } from "node:path";
@@ -10,23 +11,23 @@ import { cpioArchive } from "../image/cpio.ts";
 import { readGuestSource } from "@dmalab/cli";
 import { guestProgram } from "../image/guest_program.ts";
 
-/** What `kernel run` prints before a second boot. */
+/** Part of the message that `kernel run` prints before a second boot. */
 const REPEATED_BOOT = "once more";
-/** 300 calls on one machine. */
+/** A scenario with 300 calls on one machine. */
 const SCENARIO = "extensions/real_kernel/tests/data/drawn_300.dma";
 
-/** One of alternating measurements. */
+/** The times of one round of alternating measurements. */
 export interface Round {
   /** Processor seconds of a bare boot. */
   readonly bare: number;
-  /** Those of `kernel run` with a warm cache. */
+  /** Processor seconds of `kernel run` with a warm cache. */
   readonly compared: number;
-  /** Probes missed hits, so that the comparison booted twice. */
+  /** Whether probes missed hits, so that the comparison booted twice. */
   readonly isRepeated: boolean;
 }
 
 /**
- * Boots both in turn, the cache warm.
+ * Runs bare boots and comparisons in turn, with a warm cache.
  *
  * @param kernel An image or a Debian package.
  * @param kernelWords Options that name the kernel and its modules.
@@ -54,7 +55,7 @@ export async function bootCost(
   }
 }
 
-/** The command of a kept boot, with another image and an initramfs that does nothing. */
+/** The QEMU command of a kept boot, with another image and an initramfs that powers off at once. */
 async function bareBoot(boot: string, image: string): Promise<readonly string[]> {
   const program = await guestProgram(readGuestSource());
   if ("problem" in program) throw new Error(program.problem);
@@ -71,7 +72,7 @@ async function bareBoot(boot: string, image: string): Promise<readonly string[]>
   return ["sh", "-c", command];
 }
 
-/** The compressed image, of a package unpacked into a folder. */
+/** The path of the compressed image; a package is unpacked into a folder first. */
 function imageOf(kernel: string, folder: string): string {
   if (!kernel.endsWith(".deb")) return kernel;
   const path = join(folder, "image");
@@ -81,7 +82,10 @@ function imageOf(kernel: string, folder: string): string {
   return path;
 }
 
-/** User and system time of a command with all processes that it waits for, by the shell's `times`. */
+/**
+ * Runs a command, and measures its user and system time, with all processes that it waits for, by the
+ * shell's `times`.
+ */
 function timed(
   words: readonly string[],
 ): { readonly seconds: number; readonly messages: string } {

@@ -2,10 +2,10 @@
  * `deno task kernels [-o DIR | --cost ROUNDS] KERNEL…`: compares, captures and runs on each kernel, an image or a package. A
  * package or folder with a name that begins with `linux-modules` or `modules` belongs to the kernel before it.
  *
- * Writes the captures as golden data (`guests/`), and `boots/RELEASE.json` with the verdicts. In no suite: a kernel takes
- * some minutes of processor time by emulation.
+ * Writes the captures as golden data (`guests/`), and `boots/RELEASE.json` with the verdicts. It is part of no suite: a
+ * kernel takes some minutes of processor time by emulation.
  *
- * With `--cost ROUNDS` it measures instead what 300 calls on one machine cost beside a bare boot of the same kernel.
+ * With `--cost ROUNDS` it measures instead the cost of 300 calls on one machine, relative to a bare boot of the same kernel.
  */
 import { dmalab, scenariosBelow } from "@dmalab/tests";
 import { parseArgs } from "node:util";
@@ -18,7 +18,7 @@ interface NamedKernel {
 }
 
 const USUAL_FOLDER = "tests/golden";
-/** Verdicts differ, or nothing ran: the result has them all the same. */
+/** Exit codes with a usable result: 1 means that verdicts differ or nothing ran. */
 const RESULT_CODES: readonly number[] = [0, 1];
 
 function kernelsOf(paths: readonly string[]): readonly NamedKernel[] {

@@ -2,14 +2,15 @@
 import type { ControllerCommand } from "./controller_log.ts";
 
 /**
- * The controller's record of each command of the driver; null without one.
+ * The controller's record of each command of the driver; null for a command without one.
  *
- * Ids come again, and several requests that are sent at once can reach the controller in another
- * order than they were mapped in. Those of one id keep their order; before the trace began there
- * were others with the same id, so that the last ones belong together.
+ * Command ids are reused, and requests that are sent at the same time can reach the controller in
+ * another order than the driver mapped them. Commands with the same id keep their order. Before the
+ * trace began there may have been others with the same id, so that commands are matched from the
+ * last one backwards.
  *
- * @param sent In the order in which the driver mapped them.
- * @param commands In the order in which the controller took them.
+ * @param sent Commands in the order in which the driver mapped them.
+ * @param commands Commands in the order in which the controller fetched them.
  */
 export function matchCommands(
   sent: readonly Pick<ControllerCommand, "queue" | "cid">[],

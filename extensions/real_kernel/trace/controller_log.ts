@@ -1,8 +1,8 @@
-/** QEMU's trace of its NVMe controller: the commands as the device read them. */
+/** Reads QEMU's trace of its NVMe controller: the commands as the device read them. */
 import type { AccessedRange, DeviceSide } from "../compare/request_record.ts";
 import { deviceAddress } from "./trace_events.ts";
 
-/** Trace events that QEMU is started with. */
+/** Trace events that QEMU is started with (`-trace`). */
 export const CONTROLLER_EVENTS: readonly string[] = [
   "pci_nvme_io_cmd",
   "pci_nvme_admin_cmd",
@@ -17,25 +17,28 @@ export interface ControllerCommand extends DeviceSide {
 }
 
 const IO_COMMAND = /pci_nvme_io_cmd cid (\d+) nsid \S+ sqid (\d+)/;
-/** How much data the command has; of `map_prp` not `trans_len`, which is what a PRP is for. */
+/**
+ * Matches the length of a command's data; not `trans_len` of `map_prp`, which is the length for a
+ * single PRP.
+ */
 const MAP_DATA = /pci_nvme_map_(prp|sgl) .*\blen (\d+)/;
 const MAP_ADDRESS = /pci_nvme_map_addr addr (0x[0-9a-f]+) len (\d+)/;
 
 /**
- * Commands of the I/O queues, in the order in which the controller took them.
+ * Commands of the I/O queues, in the order in which the controller fetched them.
  *
- * Metadata is left out: the controller looks for it when the data has moved, and the log does not say
- * which command it is of.
+ * Metadata is left out: the controller looks up its address after moving the data, and the log does
+ * not say to which command it belongs.
  */
 export function readControllerLog(text: string): ControllerCommand[] {
   interface OpenCommand extends ControllerCommand {
     format: DeviceSide["format"];
     readonly extents: AccessedRange[];
-    /** Data that no extent was found for yet. */
+    /** Bytes of data for which no extent has been found yet. */
     leftBytes: number;
   }
   const commands: OpenCommand[] = [];
-  /** Null while the controller works on an admin command. */
+  /** Null while the controller executes an admin command. */
   let command: OpenCommand | null = null;
   for (const line of text.split("\n")) {
     const begun = IO_COMMAND.exec(line);
@@ -48,7 +51,7 @@ export function readControllerLog(text: string): ControllerCommand[] {
     if (line.includes("pci_nvme_admin_cmd ")) command = null;
     if (command === null) continue;
     const data = MAP_DATA.exec(line);
-    // A second SGL is that of the metadata.
+    // A second SGL belongs to the metadata.
     if (data !== null && command.format === "none") {
       command.format = data[1] as "prp" | "sgl";
       command.leftBytes = Number(data[2]);

@@ -1,23 +1,23 @@
 /**
- * The report of the guest's program: its actions, the kernel's refusals, and the files that it
+ * The report of the guest's program: its actions, the kernel's refusals, and the files that it has
  * read.
  */
 
 export interface GuestReport {
   /** `6.12.117+deb13-amd64`; null when the program never ran. */
   readonly release: string | null;
-  /** Probes that the kernel took in none of their forms, by the names of their events. */
+  /** Names of the probes that the kernel accepted in none of their forms. */
   readonly refusedProbes: readonly string[];
-  /** Other lines that say that something was refused or missing. */
+  /** Other lines about something that was refused or missing. */
   readonly problems: readonly string[];
   /** First byte of each island of pages, by its number. */
   readonly islands: ReadonlyMap<number, number>;
   /** Result of each io: bytes, or a negative errno. */
   readonly results: ReadonlyMap<number, number>;
   readonly disks: ReadonlyMap<number, GuestDisk>;
-  /** Files by the names of the plan. */
+  /** Files by their names in the plan. */
   readonly files: ReadonlyMap<string, string>;
-  /** The program came to its end. */
+  /** Whether the program reached its end. */
   readonly isComplete: boolean;
 }
 
@@ -26,9 +26,9 @@ export interface GuestDisk {
   readonly controller: string;
   /** `0000:01:00.0`. */
   readonly address: string;
-  /** `DMA`, `DMA-FQ`, `identity`, or `none` without a group. */
+  /** Type of the group's domain: `DMA`, `DMA-FQ`, `identity`, or `none` without a group. */
   readonly domain: string;
-  /** Files of the queue's folder in sysfs. */
+  /** Contents of the files in the queue's sysfs folder. */
   readonly limits: ReadonlyMap<string, string>;
 }
 
@@ -98,11 +98,11 @@ export function readGuestReport(text: string): GuestReport {
 }
 
 /**
- * The hits of probes that the kernel missed: those in an interrupt that came while another probe's
- * handler ran.
+ * The hits of probes that the kernel missed, because they were in an interrupt while another
+ * probe's handler ran.
  *
- * @param profile `kprobe_profile` of tracefs: name, hits and missed ones of each probe.
- * @returns Counts by the names of the probes, without probes that missed none.
+ * @param profile `kprobe_profile` of tracefs: name, hits and misses of each probe.
+ * @returns Counts by the names of the probes, only for probes with misses.
  */
 export function missedHits(profile: string): ReadonlyMap<string, number> {
   return new Map(
@@ -113,7 +113,7 @@ export function missedHits(profile: string): ReadonlyMap<string, number> {
   );
 }
 
-/** Whether a trace's buffer overflowed: its head says how many events it has, and how many there were. */
+/** Whether a trace's buffer overflowed: its head has the numbers of stored and of written events. */
 export function hasLostEvents(trace: string): boolean {
   const [, kept, written] = /^# entries-in-buffer\/entries-written: (\d+)\/(\d+)/m.exec(trace) ??
     [];

@@ -1,27 +1,27 @@
-/** Lines of the guest's trace: text of ftrace, with the events that the plan switched on. */
+/** Reads the guest's trace: text of ftrace, with the events that the plan enabled. */
 import { addressOfWord } from "@dmalab/runtime";
 
 export interface GuestEvent {
   /** Name of the probe or tracepoint. */
   readonly name: string;
   readonly cpu: number;
-  /** The task, with its number: events of one call follow each other within it. */
+  /** The task, with its number: the events of one call are consecutive within a task. */
   readonly task: string;
-  /** Recorded in an interrupt that runs over the task. */
+  /** Whether the event was recorded in an interrupt that interrupted the task. */
   readonly isInterrupt: boolean;
   readonly seconds: number;
-  /** `name=value` pairs of the text; of an array, the items with commas between. */
+  /** `name=value` pairs of the text; the items of an array are separated by commas. */
   readonly fields: ReadonlyMap<string, string>;
-  /** All of the text behind the name. */
+  /** The text after the event's name. */
   readonly text: string;
 }
 
 const LINE = /^\s*(.+-\d+)\s+\[(\d+)\]\s+(\S+)\s+(\d+\.\d+): (\w+): (.*)$/;
-/** The place of the context in the flags: `h` or `H` for a hard interrupt, `s` for a soft one. */
+/** Index of the context in ftrace's flags: `h` or `H` for a hard interrupt, `s` for a soft one. */
 const CONTEXT_FLAG = 2;
 const FIELD = /(\w+)=(?:"([^"]*)"|\(([^)]*)\)|\{([^}]*)\}|([^\s,]+))/g;
 
-/** Events in the order of their times; other lines are left out. */
+/** Events in the order of time; lines that are not events are left out. */
 export function readGuestEvents(text: string): GuestEvent[] {
   return text.split("\n").flatMap((line): GuestEvent[] => {
     const match = LINE.exec(line);
@@ -43,22 +43,25 @@ export function readGuestEvents(text: string): GuestEvent[] {
   });
 }
 
-/** The owner of an event: its task, or the interrupts that run over the tasks of a CPU. */
+/** The context of an event: its task, or the interrupts of its CPU. */
 export function contextOf({ cpu, isInterrupt, task }: GuestEvent): string {
   return isInterrupt ? `interrupt ${cpu}` : task;
 }
 
-/** Where the array of `struct page` lies in a guest, which boots with `nokaslr` and `no5lvl`. */
+/** Address of the array of `struct page` in a guest, which boots with `nokaslr` and `no5lvl`. */
 const VMEMMAP = 0xffff_ea00_0000_0000n;
 const STRUCT_PAGE_BYTES = 64n;
 const PAGE_BYTES = 4096;
 
-/** The physical address of a `struct page`, by its address in the kernel. */
+/** The physical address of a page, from the kernel address of its `struct page`. */
 export function physOfPage(address: string): number {
   return Number((BigInt(address) - VMEMMAP) / STRUCT_PAGE_BYTES) * PAGE_BYTES;
 }
 
-/** The number of a device address in hexadecimal digits: a 64-bit address does not fit a plain number, and gets a separate one. */
+/**
+ * The number for a device address in hexadecimal digits. A 64-bit address that does not fit into a plain number gets a substitute
+ * number.
+ */
 export function deviceAddress(text: string | undefined): number {
   return text === undefined ? NaN : numberOfWord(BigInt(text));
 }
