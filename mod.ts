@@ -355,7 +355,7 @@ export type {
   HistoryTableSpec,
   LeakSpec,
 } from "@dmalab/runtime/recording";
-/** Keys of blocks: `setting`, and the shapes that their values have. */
+/** Keys of blocks: `setting`, and the shapes of their values. */
 export * as shape from "./runtime/settings.ts";
 export type {
   AccessField,
@@ -373,7 +373,7 @@ export type {
   KernelFeature,
   WordSet,
 } from "@dmalab/runtime/vocabulary";
-/** What fields of events and of tables hold. */
+/** The kinds of fields of events and tables. */
 export * as eventField from "./runtime/vocabulary/fields.ts";
 
 // The parts of the types above: callers need no name for them.

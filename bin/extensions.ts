@@ -1,4 +1,4 @@
-/** The extensions: what each adds is one record, and the core reaches them by this list alone. */
+/** The extensions: each is one record, and the core accesses them only through this list. */
 export { C_DRIVERS } from "@dmalab/c_drivers/extension";
 export { EDITOR } from "@dmalab/editor/extension";
 export { HUNT } from "@dmalab/hunt/extension";

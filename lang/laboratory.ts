@@ -1,9 +1,9 @@
 /**
- * The language with everything that dmalab can do, and with the additions of a program: kinds of
+ * The language with all of dmalab's features, and with the additions of a program: kinds of
  * devices, events, tables of a recording, functions and types.
  *
- * A laboratory is a value: it never changes, and no laboratory sees the additions of another. The
- * functions of `language.ts` use the one without additions.
+ * A laboratory is a value: it never changes, and has no access to the additions of another. The
+ * functions of `language.ts` use the laboratory without additions.
  */
 import { buildLab, type DeviceRegistry, DEVICES, type Lab, type LabConfig } from "@dmalab/devices";
 import type { AnyTableSpec } from "@dmalab/runtime/recording";
@@ -23,31 +23,31 @@ export interface Addition {
   readonly devices?: readonly AnyScriptedKind[];
   /** Events that belong to no single kind of device. */
   readonly events?: readonly EventTable[];
-  /** Tables of a recording that belong to no kind of device alone. */
+  /** Tables of a recording that belong to no single kind of device. */
   readonly tables?: readonly AnyTableSpec[];
-  /** Functions that belong to no kind of device alone. */
+  /** Functions that belong to no single kind of device. */
   readonly functions?: readonly FunctionSpec[];
-  /** Types of the things that these functions give. */
+  /** Types that these functions return. */
   readonly types?: readonly HandleType[];
 }
 
-/** What may be said about a scenario that is a text. */
+/** Options for a scenario that is passed as text. */
 export interface TextOptions {
-  /** How the text is called where it is named; `scenario.dma` when left out. */
+  /** The name of the text in messages; `scenario.dma` when left out. */
   readonly name?: string;
-  /** The files that it may `use`, by their paths. */
+  /** The files that it may `use`, by path. */
   readonly files?: Readonly<Record<string, string>>;
 }
 
-/** The language and its machines, with what was added. */
+/** The language and its machines, with the additions. */
 export class Laboratory {
   /**
-   * What its machines can be made of.
+   * The kinds of devices that its machines can have.
    * @internal
    */
   readonly devices: DeviceRegistry;
   /**
-   * What its scripts can name.
+   * The functions, types and words that its scripts can use.
    * @internal
    */
   readonly builtins: Registry;
@@ -85,7 +85,7 @@ export class Laboratory {
   }
 }
 
-/** The one to which nothing was added. */
+/** The laboratory without additions. */
 export const PLAIN: Laboratory = new Laboratory(DEVICES, BUILTINS);
 
 /**

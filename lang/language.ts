@@ -34,9 +34,10 @@ export function understandProgram(
 }
 
 /**
- * Loads a program as it is on another release, or on one that is changed in one thing.
+ * Loads a program for another release than that of its machine block, or for one with a single
+ * change.
  *
- * A test's own `kernel` holds; that of the machine block does not.
+ * A test's own `kernel` takes precedence; the machine block's does not.
  */
 export function loadProgramOn(
   release: GivenRelease,

@@ -1,6 +1,6 @@
-/** Source text and places in it. */
+/** Source text, and locations in it. */
 
-/** Lines of a file that is nothing special. */
+/** Initial capacity of the line table, enough for most files. */
 const FIRST_LINES = 256;
 
 /** One file of source text, with its line table. Positions are UTF-16 offsets everywhere. */
@@ -9,9 +9,9 @@ export class SourceFile {
   readonly lineStarts: Int32Array;
 
   /**
-   * Takes a text and counts its lines.
+   * Makes a source file and its line table.
    *
-   * @param name How the file is called in messages; a path relative to the root where possible.
+   * @param name The name in messages; a path relative to the root where possible.
    * @param text The whole text.
    */
   constructor(readonly name: string, readonly text: string) {
@@ -53,7 +53,7 @@ export class SourceFile {
 
 /** A piece of source text: from `start` up to, not including, `end`. */
 export interface Span {
-  /** The file it is a piece of. */
+  /** The file that contains it. */
   readonly source: SourceFile;
   /** Offset of its first character. */
   readonly start: number;
@@ -61,7 +61,7 @@ export interface Span {
   readonly end: number;
 }
 
-/** True when one span lies in another. */
+/** Whether a span lies within another. */
 export function isInside(span: Span, outer: Span): boolean {
   return span.source === outer.source && span.start >= outer.start && span.end <= outer.end;
 }

@@ -1,8 +1,7 @@
 /**
- * The command `dmalab` where Node starts it, or `launch.sh` leaves the line to it: runs `main.js` by Deno, with the permissions
- * of the command.
- * Deno is the one that the npm package `deno` brings, or where that has none for the platform, the one
- * on the PATH.
+ * The command `dmalab` when Node starts it, or when `launch.sh` passes a command line on to it: runs `main.js` with Deno, with
+ * the permissions of the command. Uses the Deno of the npm package `deno`, or the Deno on the PATH if the package has none for
+ * the platform.
  */
 import { spawn, spawnSync } from "node:child_process";
 import { readFileSync, realpathSync } from "node:fs";
@@ -20,12 +19,12 @@ import {
 
 const OWN = dirname(fileURLToPath(import.meta.url));
 const CANNOT_START = 2;
-/** The data of the commands' records, written when the package was built. */
+/** The permissions of the commands, written when the package was built. */
 const PERMISSIONS: Permissions = JSON.parse(
   readFileSync(join(OWN, "permissions.json"), "utf8"),
 );
 
-/** The program of the package `deno`; null where it has none for this platform. */
+/** The executable of the package `deno`; null if the package has none for this platform. */
 function packaged(): string | null {
   const [file, library] = process.platform === "win32"
     ? ["deno.exe", ""]
@@ -33,14 +32,14 @@ function packaged(): string | null {
   const name = `@deno/${process.platform}-${process.arch}${library}/package.json`;
   try {
     const brought = createRequire(createRequire(import.meta.url).resolve("deno/package.json"));
-    // By the path that it knows itself by: the permission to start the compiler names it.
+    // The resolved path, as in `Deno.execPath()`: the permission to start the compiler contains it.
     return realpathSync(join(dirname(brought.resolve(name)), file));
   } catch {
     return null;
   }
 }
 
-/** The one on the PATH, of this major version and not older than the one that dmalab is tested with. */
+/** The Deno on the PATH, if it has the same major version as the Deno used in tests and is not older. */
 function installed(): string | null {
   const print = "console.log(JSON.stringify([Deno.version.deno, Deno.execPath()]))";
   const { status, stdout } = spawnSync("deno", ["eval", print], { encoding: "utf8" });
@@ -59,11 +58,12 @@ function start(deno: string): void {
     deno,
     process.env,
   );
-  // Deno starts the compiler of C only without what would change how programs are loaded.
+  // Deno can start the C compiler only without variables that change how programs are loaded.
   const env = Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !/^(?:LD|DYLD)_/.test(name)),
   );
-  // By a message a program at a terminal has all that it was started with stopped, as Ctrl-Z does.
+  // For commands at a terminal: a message from the program stops the whole process group, as Ctrl-Z
+  // does.
   const stops = PERMISSIONS[words[0] ?? ""]?.edits && process.platform !== "win32";
   const child = spawn(
     deno,
@@ -75,7 +75,8 @@ function start(deno: string): void {
   );
   const isAtTerminal = [process.stdin, process.stdout, process.stderr].some(({ isTTY }) => isTTY);
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"] as const) {
-    // A terminal sends its Ctrl-C to both; the second one would end what the first one interrupts.
+    // A terminal sends Ctrl-C to both processes: passing it on would send it twice, and end the
+    // interrupted run.
     process.on(signal, () => signal === "SIGINT" && isAtTerminal || child.kill(signal));
   }
   child.on("message", () => process.kill(0, "SIGSTOP"));

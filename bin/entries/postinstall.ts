@@ -1,5 +1,5 @@
 /**
- * Runs when npm has unpacked the package: `bin.js` is started by the shell instead of Node, which saves Node's own start. Where
+ * Runs after npm has unpacked the package: makes the shell start `bin.js` instead of Node, which saves Node's start time. If
  * scripts of packages are not run, and on Windows, Node starts it.
  */
 import { chmodSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
@@ -13,12 +13,13 @@ const DRAFT = `${BIN}.draft`;
 
 if (process.platform !== "win32" && existsSync(SHELL)) {
   try {
-    // A new file: a package manager may share the old one between projects by a hard link.
+    // Written as a new file: a package manager may share the old one between projects by a hard
+    // link.
     writeFileSync(DRAFT, readFileSync(BIN, "utf8").replace(/^#!.*/, `#!${SHELL}`));
     chmodSync(DRAFT, 0o755);
     renameSync(DRAFT, BIN);
   } catch {
-    // The command works without it: an installation does not fail for it.
+    // The command works without this change, so an error must not fail the installation.
     rmSync(DRAFT, { force: true });
   }
 }

@@ -1,3 +1,3 @@
-/** Runs that are kept, `dmalab/recording`. */
+/** Recorded runs, `dmalab/recording`. */
 
 export * from "dmalab/recording";

@@ -1,2 +1,2 @@
-/** What every `*.dma` resolves to: `deno run -R=. scenario.dma`. */
+/** The module that every `*.dma` resolves to: `deno run -R=. scenario.dma`. */
 import "../run_main.ts";

@@ -1,2 +1,2 @@
-/** Does jobs beside others: `--jobs` of `test`, `hunt` and `bench`. */
+/** Runs jobs in parallel: `--jobs` of `test`, `hunt` and `bench`. */
 import "../worker.ts";

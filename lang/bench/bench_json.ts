@@ -3,21 +3,21 @@ import type { BenchOutcome, BenchReport } from "../run/report.ts";
 import { axisValue, benchAxes, ratioToBaseline } from "./bench_view.ts";
 import { BENCH_FIGURES, figureTotal } from "./figures.ts";
 
-/** How long an iteration takes on the host: no figure of the machine that is simulated. */
+/** Processor time of an iteration on the host, which is not a figure of the simulated machine. */
 export interface HostTime {
   /** The median of the rounds, in nanoseconds of processor time. */
   readonly medianNs: number;
-  /** Half of what lies between the 10th and the 90th percentile of the rounds. */
+  /** Half of the distance between the 10th and the 90th percentile of the rounds. */
   readonly spreadNs: number;
-  /** What each round measured, in the order in which they ran. */
+  /** The time of each round, in the order in which they ran. */
   readonly roundsNs: readonly number[];
   /** Iterations of a round. */
   readonly iterations: number;
-  /** False where it was still changing when the rounds began. */
+  /** False if the time was still changing when the rounds began. */
   readonly isSteady: boolean;
 }
 
-/** @param hostTimes Of the cells, in their order; left out where nothing was timed. */
+/** @param hostTimes The times of the cells, in the same order; left out if they were not measured. */
 export function benchJson(
   report: BenchReport,
   hostTimes: readonly (HostTime | null)[] = [],

@@ -1,6 +1,6 @@
 /**
- * A bench as a picture for print: a panel for each figure that differs between cells. Lines over an
- * axis of numbers, with logarithmic scales; bars where no axis has any.
+ * A bench as a picture for print: a panel for each figure that differs between cells. Lines over a
+ * numeric axis, with logarithmic scales; bars if no axis is numeric.
  */
 import { describeSettings } from "../values/machine_variant.ts";
 import type { BenchOutcome, BenchReport } from "../run/report.ts";
@@ -19,18 +19,18 @@ import { figureText } from "./figure_text.ts";
 import { formatDuration, formatSizeCut, formatTimeRounded } from "../text/numbers.ts";
 import { figureNamed, type FigureUnit } from "./figures.ts";
 
-/** Most panels. The table shows further figures. */
+/** Most panels. Further figures are only in the table. */
 const MAX_PANELS = 8;
 
 const PANEL = { width: 360, height: 250, left: 62, right: 12, top: 30, bottom: 44 } as const;
 const PANELS_ACROSS = 2;
-/** Colours of a plot: any that CSS has. Without colour, series differ by their dashes. */
+/** Colours of a plot: any valid in CSS. Without colour, series differ by their dashes. */
 export interface PlotColours {
   readonly ground: string;
   readonly text: string;
   readonly grid: string;
   readonly axis: string;
-  /** Used by the series in their order, then again from the first. */
+  /** The colours of the series in order; if there are more series, they start again from the first. */
   readonly series: readonly string[];
 }
 
@@ -54,7 +54,7 @@ interface PlotPoint {
   readonly x: number;
   readonly label: string;
   readonly value: number;
-  /** Half of a bar of error; 0 for what is exact. */
+  /** Half the length of the error bar; 0 for exact values. */
   readonly spread: number;
   readonly text: string;
 }
@@ -66,12 +66,12 @@ interface PlotPanel {
 }
 
 /**
- * The SVG of a bench; null where no figure differs between its cells.
+ * The SVG of a bench; null if no figure differs between its cells.
  *
  * @param hostTimes Times of the cells, in their order, for a separate panel.
  * @param chosen Names of figures and events to draw; without any, the figures that differ between
- * cells.
- * @param colours Those for print where they are left out.
+ *   cells.
+ * @param colours The default is for print.
  */
 export function benchPlot(
   report: BenchReport,
@@ -152,7 +152,7 @@ const UNITS: Readonly<Record<string, number>> = {
   s: 1e9,
 };
 
-/** The number that a value of an axis is: `64KiB`, `8`, `1.5us`; null for a word. */
+/** The numeric value of an axis value: `64KiB`, `8`, `1.5us`; null for a word. */
 function numberOf(value: string): number | null {
   const [, digits, unit] = value.match(/^([\d_]+(?:\.\d+)?)([A-Za-z]*)$/) ?? [];
   if (digits === undefined || !Object.hasOwn(UNITS, unit!)) return null;
@@ -283,7 +283,7 @@ function barPanel(panel: PlotPanel, colours: PlotColours): string {
   return frame(panel, y, colours) + drawn.join("");
 }
 
-/** The range of a measurement's rounds. */
+/** The error bar of a measurement. */
 function errorBar(
   x: number,
   { spread, value }: PlotPoint,

@@ -1,4 +1,4 @@
-/** A bench as tables: what depends on the file and the seed alone, and is exact. */
+/** A bench as tables of exact figures, which depend only on the file and the seed. */
 import { maxOf } from "@dmalab/runtime/basics";
 import { describeSettings } from "../values/machine_variant.ts";
 import type { BenchOutcome, BenchReport } from "../run/report.ts";
@@ -17,7 +17,7 @@ import { figureText, ratioText } from "./figure_text.ts";
 
 const OVER_BUDGET = "!";
 
-/** Rows that are no figures. */
+/** Names of rows that are not figures. */
 const ITERATIONS = "iterations";
 const DISTRIBUTION = "distribution";
 
@@ -25,10 +25,9 @@ const DISTRIBUTION = "distribution";
 type Row = readonly [string, ...string[]];
 
 /**
- * The lines of a bench; none where no cell counted anything.
+ * The lines of a bench; empty if no cell has counts.
  *
- * @param chosen Names of figures and events: only these are shown; without any, everything that
- * happened.
+ * @param chosen Names of figures and events: only these are shown; without any, all that are not 0.
  */
 export function benchTable(
   report: BenchReport,
@@ -60,7 +59,7 @@ class BenchTable {
   byColumn(): string[] {
     const { cells } = this;
     const { different, same } = tellingFigures(cells);
-    // A return is as often as its call.
+    // Returns are left out: there are as many as calls.
     const events = [...new Set(cells.flatMap(({ counts }) => Object.keys(counts)))]
       .filter((name) => !name.startsWith("ret."));
     const row = (name: string, of: (cell: BenchOutcome) => string): Row => [name, ...cells.map(of)];
@@ -109,12 +108,12 @@ class BenchTable {
     return [...parts, ...this.#same()];
   }
 
-  /** A row for each cell: more axes than two have no matrix. */
+  /** A row for each cell, for more than two axes. */
   byRow(): string[] {
     const figures = [...this.#counts(), ...this.#inMatrices(), ...this.#distributions()];
     const keys = this.axes.map(({ key }) => key);
     const lines: string[] = [];
-    // As many figures beside each other as there is room for.
+    // Each part of the table has as many figures as fit beside each other.
     let from = 0;
     do {
       let count = figures.length - from;
@@ -152,8 +151,8 @@ class BenchTable {
   }
 
   /**
-   * Figures that differ between cells. Where each percentile needs a table, only the median and the
-   * tail.
+   * Figures that differ between cells. As each percentile would need a table, only the median and
+   * the tail are included.
    */
   #inMatrices(): readonly string[] {
     if (this.chosen.length > 0) return this.chosen;
@@ -165,7 +164,7 @@ class BenchTable {
     return differ && this.chosen.length === 0 ? [DISTRIBUTION] : [];
   }
 
-  /** The figures that all cells share, on one line. */
+  /** The figures that are equal in all cells, on one line. */
   #same(): string[] {
     const { same } = tellingFigures(this.cells);
     const [first] = this.cells;
@@ -174,7 +173,7 @@ class BenchTable {
     return [`the same in all cells: ${texts.join(", ")}`, ""];
   }
 
-  /** How often loops ran, where not all ran as often. */
+  /** A row with the iterations, if these differ between cells. */
   #counts(): string[] {
     if (this.chosen.length > 0) return [];
     return new Set(this.cells.map(({ iterations }) => iterations)).size > 1 ? [ITERATIONS] : [];
@@ -195,7 +194,7 @@ function mark({ isOverBudget }: BenchOutcome): string {
 
 const BARS = "▁▂▃▄▅▆▇█";
 
-/** How often each range of times happened, as bars from the shortest time to the longest. */
+/** The number of times in each range, as bars from the shortest time to the longest. */
 function bars({ ranges }: LatencySummary): string {
   const most = maxOf(ranges.map(({ count }) => count));
   return ranges.map(({ count }) =>
@@ -210,13 +209,13 @@ function busyNames(cells: readonly BenchOutcome[]): string[] {
   return [...names];
 }
 
-/** The part of the virtual time that one worked. */
+/** The share of the virtual time that a CPU or device worked. */
 function busyText({ busy, virtualNs }: BenchOutcome, name: string): string {
   const busyNs = busy.find((each) => each.name === name)?.busyNs ?? 0;
   return virtualNs === 0 ? "-" : `${Number((100 * busyNs / virtualNs).toFixed(1))}%`;
 }
 
-/** How often loops ran and why they stopped. */
+/** How often the loops ran, and why they stopped. */
 function iterationLines(cells: readonly BenchOutcome[]): string[] {
   const texts = new Set(cells.map(iterationText));
   if (texts.size === 1) return [`per iteration, of ${[...texts][0]}`];
@@ -242,7 +241,7 @@ function iterationText({ iterations, stopped, warmup }: BenchOutcome): string {
   return `${count}${why}${warmup === 0 ? "" : `, after ${warmup} to warm up`}`;
 }
 
-/** The latencies that the virtual time is the sum of: without them it means nothing. */
+/** The latencies that make up the virtual time, which has no meaning without them. */
 function latencyLines(cells: readonly BenchOutcome[]): string[] {
   const byText = Map.groupBy(cells, latenciesText);
   if (byText.size === 1) return [[...byText.keys()][0]!];
@@ -256,7 +255,7 @@ function latenciesText({ latenciesNs }: BenchOutcome): string {
     : `virtual time at ${latencies.join(", ")}`;
 }
 
-/** A table in as many parts as its columns need. */
+/** Splits a table into parts whose columns fit. */
 function split(heads: readonly Row[], rows: readonly Row[]): string[] {
   const all = [...heads, ...rows];
   const width = (column: number) => maxOf(all.map((row) => row[column]!.length));

@@ -1,4 +1,4 @@
-/** What tables, plots and JSON of a bench have in common: its axes, and the figures that tell cells apart. */
+/** Shared by the tables, plots and JSON of a bench: its axes, and the figures that differ between cells. */
 import { cellName } from "../run/bench_cells.ts";
 import type { BenchOutcome, BenchReport } from "../run/report.ts";
 import { BENCH_FIGURES, figureEach, figureNamed } from "./figures.ts";
@@ -21,7 +21,7 @@ export function axisValue({ axes }: Pick<BenchOutcome, "axes">, key: string): st
   return cellName(axes.find((axis) => axis.key === key)?.value ?? "");
 }
 
-/** Cells that counted something: what failed on its way has no figures. */
+/** Cells with counts: a failed cell has no figures. */
 export function countedCells({ cells }: Pick<BenchReport, "cells">): readonly BenchOutcome[] {
   return cells.filter(({ stopped }) => stopped !== null);
 }
@@ -30,7 +30,7 @@ export function cellFigure(cell: BenchOutcome, figure: string): number {
   return figureEach(figure, cell, cell.iterations);
 }
 
-/** Figures that happened at all, in two groups: different between cells, and equal in all. */
+/** Figures that are not 0 in all cells, in two groups: different between cells, and equal in all. */
 export function tellingFigures(
   cells: readonly BenchOutcome[],
 ): { readonly different: readonly string[]; readonly same: readonly string[] } {
@@ -38,7 +38,7 @@ export function tellingFigures(
     .filter((name) => cells.some((cell) => cellFigure(cell, name) !== 0));
   const isSame = (name: string) =>
     cells.every((cell) => cellFigure(cell, name) === cellFigure(cells[0]!, name));
-  // Percentiles of one constant time say what the time says.
+  // If all iterations take the same time, its percentiles show nothing more than the time.
   const isPlain = cells.every(({ iterations, latency, virtualNs }) =>
     latency.of === "iteration" && latency.percentilesNs.p50 === latency.percentilesNs.max &&
     latency.percentilesNs.max * iterations === virtualNs
@@ -47,7 +47,7 @@ export function tellingFigures(
   return { different: shown.filter((name) => !isSame(name)), same: shown.filter(isSame) };
 }
 
-/** The cell that a cell is compared with; null without one, or where it is the same cell. */
+/** The baseline cell for a cell; null without one, or if the cell is itself a baseline. */
 function baselineOf(report: BenchReport, cell: BenchOutcome): BenchOutcome | null {
   const { baseline, cells } = report;
   if (baseline === null || axisValue(cell, baseline.key) === baseline.value) return null;
@@ -59,7 +59,7 @@ function baselineOf(report: BenchReport, cell: BenchOutcome): BenchOutcome | nul
   ) ?? null;
 }
 
-/** A figure by that of the baseline; null without one, and where that is 0. */
+/** A figure divided by the baseline's; null without a baseline, and if the baseline's figure is 0. */
 export function ratioToBaseline(
   report: BenchReport,
   cell: BenchOutcome,

@@ -1,4 +1,4 @@
-/** How times are distributed, in virtual time: every number is one that happened. */
+/** The distribution of times in virtual time: every printed time is one that occurred. */
 
 /** The percentiles that are printed. */
 const PERCENTILES: LatencyPercentiles = { p50: 0.5, p90: 0.9, p99: 0.99, max: 1 };
@@ -6,17 +6,17 @@ const PERCENTILES: LatencyPercentiles = { p50: 0.5, p90: 0.9, p99: 0.99, max: 1 
 /** Most ranges of a histogram. */
 const MAX_RANGES = 8;
 
-/** How often times from `fromNs` to `toNs`, both included, happened. */
+/** The number of times from `fromNs` to `toNs`, both included. */
 export interface LatencyRange {
   /** The shortest. */
   readonly fromNs: number;
   /** The longest. */
   readonly toNs: number;
-  /** How many there were. */
+  /** Number of times in the range. */
   readonly count: number;
 }
 
-/** Percentiles by nearest rank: each is a time that happened; 0 without times. */
+/** Percentiles by nearest rank: each is a time that occurred; 0 without times. */
 export interface LatencyPercentiles {
   /** The median. */
   readonly p50: number;
@@ -30,13 +30,13 @@ export interface LatencyPercentiles {
 
 /** Times of requests or iterations. */
 export interface LatencySummary {
-  /** What took these times. */
+  /** Whose times these are. */
   readonly of: "request" | "iteration";
-  /** How many there were. */
+  /** Number of times. */
   readonly count: number;
   /** In nanoseconds. */
   readonly percentilesNs: LatencyPercentiles;
-  /** Ascending; ranges of one width, or single times where few differ. */
+  /** Ascending ranges of equal width, or single times if there are few different ones. */
   readonly ranges: readonly LatencyRange[];
 }
 

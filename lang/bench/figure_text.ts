@@ -1,4 +1,4 @@
-/** Figures as text: exact, whatever they are divided by. */
+/** Figures as exact text, also after a division. */
 import { formatDuration, formatSize, groupThousands } from "../text/numbers.ts";
 import { type BenchTally, figureNamed, figureTotal, type FigureUnit } from "./figures.ts";
 
@@ -10,8 +10,8 @@ function wholeText(value: number, unit: FigureUnit): string {
 }
 
 /**
- * A total for each of some iterations, exact: `2_112`, `0.003`, `1.25us`, and `7/3` where no decimals
- * end it.
+ * A total divided by the iterations, exact: `2_112`, `0.003`, `1.25us`, and `7/3` if the decimals do
+ * not end.
  */
 function eachText(total: number, iterations: number, unit: FigureUnit): string {
   const each = total / iterations;
@@ -31,7 +31,7 @@ function greatestDivisor(a: number, b: number): number {
   return a;
 }
 
-/** A figure or an event count of a cell, for one iteration; a percentile as it is. */
+/** A figure or an event count of a cell, for one iteration; a percentile is not divided. */
 export function figureText(
   name: string,
   cell: BenchTally & { readonly iterations: number },
@@ -41,7 +41,7 @@ export function figureText(
   return eachText(figureTotal(name, cell), iterations, spec?.unit ?? "count");
 }
 
-/** A ratio for reading: three digits; `×1` is exact, `×1.00` is not. */
+/** A ratio for readers: three digits; `×1` is exact, `×1.00` is not. */
 export function ratioText(ratio: number): string {
   const rounded = Number(ratio.toPrecision(3));
   return `×${rounded === 1 && ratio !== 1 ? "1.00" : rounded}`;

@@ -1,6 +1,6 @@
 /**
- * The figures of a bench: counts of a cell besides its events, by the name that `budget`, `expect`,
- * tables and JSON have for it.
+ * The figures of a bench: counts of a cell besides its events, by their names in `budget`,
+ * `expect`, tables and JSON.
  */
 import type { LatencyPercentiles, LatencySummary } from "./distribution.ts";
 
@@ -24,13 +24,13 @@ export interface BenchTally {
   readonly latency: LatencySummary;
 }
 
-/** Most iterations that a script may ask for. */
+/** Most iterations that a script may specify. */
 export const MAX_LOOP_COUNT = 1_000_000;
 
 export type FigureUnit = "count" | "bytes" | "ns";
 
 export interface FigureSpec {
-  /** How `budget` and `expect` name it. */
+  /** Its name in `budget` and `expect`. */
   readonly name: string;
   readonly unit: FigureUnit;
   /** One line, for tables and docs. */
@@ -133,7 +133,7 @@ export function figureTotal(name: string, tally: BenchTally): number {
   return figureNamed(name)?.of(tally) ?? tally.counts[name] ?? 0;
 }
 
-/** The same for one iteration; percentiles stay what they are. */
+/** The value for one iteration; percentiles are not divided. */
 export function figureEach(name: string, tally: BenchTally, iterations: number): number {
   const value = figureTotal(name, tally);
   return figureNamed(name)?.isTotal === false ? value : value / iterations;

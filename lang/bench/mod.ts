@@ -1,5 +1,5 @@
 /**
- * Benches as they are read: figures, tables, plots, JSON.
+ * The output of benches: figures, tables, plots, JSON.
  *
  * State: none. Hot: nothing; `lang/run/bench.ts` runs the loops. Proof: `lang/run/bench_test.ts`.
  */

@@ -1,8 +1,8 @@
 /**
  * Tables in comma-separated values (RFC 4180): a list of records, with the names in the first row.
  *
- * A cell is a number, a size, a duration, `true` or `false` where the language reads it so; an
- * empty cell is none; everything else is text.
+ * A cell with a number, a size, a duration, `true` or `false` in the language's syntax has that
+ * value; an empty cell is none; everything else is text.
  */
 // @ts-types="@types/d3-dsv"
 import { csvParseRows } from "d3-dsv";
@@ -12,14 +12,14 @@ import { DATA_VALUES } from "../values/limits.ts";
 import type { DataProblem } from "../values/spec.ts";
 import { ListValue, Quantity, Ratio, RecordValue, type Value } from "../values/value.ts";
 
-/** A row with the place where it begins. */
+/** A row with its position in the text. */
 interface Row {
   readonly cells: readonly string[];
   readonly start: number;
   readonly end: number;
 }
 
-/** The rows of a table, or the first thing that is wrong with it. */
+/** The rows of a table, or the first mistake in it. */
 export function readCsv(given: string): { readonly value: Value } | DataProblem {
   const text = given.replace(/^\ufeff/, " ").replace(/^ /, "");
   const shift = given.length - text.length;
@@ -55,10 +55,10 @@ export function readCsv(given: string): { readonly value: Value } | DataProblem 
   return { value: new ListValue(records) };
 }
 
-/** The rows with their places; empty lines are none. */
+/** The rows with their positions; empty lines are not rows. */
 function rowsOf(text: string): readonly Row[] {
   const rows: Row[] = [];
-  // A cell may have line ends in it, and a row is as many lines more.
+  // A cell may contain line ends: the row then has more than one line.
   const starts = [
     0,
     ...[...text.matchAll(/\r\n|\r|\n/g)].map(({ 0: end, index }) => index + end.length),
@@ -75,7 +75,7 @@ function rowsOf(text: string): readonly Row[] {
   return rows;
 }
 
-/** Where a quote is opened that nothing closes: an odd number of them, the last being alone. */
+/** The offset of an unclosed quote: the last one, if their number is odd. */
 function unclosedQuote(text: string): number | null {
   let open: number | null = null;
   for (let at = text.indexOf('"'); at >= 0; at = text.indexOf('"', at + 1)) {

@@ -1,19 +1,19 @@
 /**
- * JSON as values of the language, with the place of each mistake.
+ * JSON as values of the language, with the location of each mistake.
  *
- * `JSON.parse` does not report the place of a mistake, nor whether a number was exact. So the text
- * is walked by its tokens. `JSON.parse` decodes only the escapes of strings.
+ * `JSON.parse` reports neither the location of a mistake nor whether a number was exact. So the
+ * text is parsed token by token. `JSON.parse` decodes only the escapes of strings.
  */
 import type { DataProblem } from "../values/spec.ts";
 import { ListValue, Ratio, RecordValue, type Value } from "../values/value.ts";
 import { DATA_DEPTH, DATA_VALUES } from "../values/limits.ts";
 
-/** White space, then one token; an empty one at the end. */
+/** White space, then one token; an empty token at the end. */
 const TOKEN =
   // deno-lint-ignore no-control-regex
   /[ \t\n\r]*((?:[{}[\]:,]|"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null)?)/;
 
-/** Ends the walk; the message is a sentence without its end. */
+/** Ends the parsing; the message is a sentence without its full stop. */
 class JsonError extends Error {
   constructor(message: string, readonly start: number, readonly end: number) {
     super(message);
@@ -35,13 +35,13 @@ class JsonReader {
   #start = 0;
   #end = 0;
   #values = 0;
-  /** Where it looks next is its own. */
+  /** Each reader has its own expression, because a sticky expression stores its position. */
   readonly #pattern = new RegExp(TOKEN, "y");
 
   constructor(readonly text: string) {}
 
   whole(): Value {
-    // A byte-order mark says nothing.
+    // Skips a byte-order mark.
     this.#end = this.text.startsWith("\ufeff") ? 1 : 0;
     this.#next();
     const value = this.#value(0);
@@ -133,7 +133,7 @@ class JsonReader {
     if (!this.#skip(token)) throw this.#wrong(`${what} is missing here`);
   }
 
-  /** Reports a mistake at the next token, or at text without one. */
+  /** The error for a mistake at the next token, or at text that is not a token. */
   #wrong(message: string): JsonError {
     const at = this.text[this.#start];
     const unclosed = this.#token === "" && at === '"'

@@ -1,6 +1,6 @@
 /**
- * How a bug of dmalab is reported: a sentence, where in dmalab it was found, and what to send. A stack
- * would say more to us and nothing to its reader.
+ * Reports a bug of dmalab: a sentence, the location in dmalab where it was found, and what to send. A
+ * stack trace would help the developers, but not the reader of the report.
  */
 import type { Span } from "../source.ts";
 import type { DiagnosticCode } from "./codes.ts";
@@ -17,14 +17,16 @@ function whatIsWrong(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** How to report it, beside the input. */
+/** The instructions for reporting it, together with the input. */
 export const BUG_HINT =
   "nothing in the input is at fault; please report it with the input and the seed";
 
 /**
- * Where in dmalab it was found, as a file and a line; null for an error without a stack.
+ * The location in dmalab where the bug was found, as a file and a line; null for an error without a
+ * stack.
  *
- * The function that reports a broken rule is on every such stack: its caller counts.
+ * `invariant`, which reports a broken rule, is on top of every such stack: its caller is the
+ * location.
  */
 export function bugPlace(error: unknown): string | null {
   const stack = error instanceof Error ? error.stack ?? "" : "";
@@ -36,7 +38,7 @@ export function bugPlace(error: unknown): string | null {
   return null;
 }
 
-/** A bug that was met at a place of the input. */
+/** The diagnostic of a bug that occurred at a location of the input. */
 export function bugDiagnostic(error: unknown, span: Span): Diagnostic {
   const place = bugPlace(error);
   return {

@@ -1,24 +1,24 @@
-/** How much of a user's text is quoted: a script may have lines of a million letters. */
+/** Limits the quoted part of a user's text: a script may have lines of a million letters. */
 
-/** Characters of one name, one text or one line that are repeated. */
+/** Most characters of one name, one text or one line that are quoted. */
 export const MAX_REPEATED = 200;
-/** Characters of one line of a message, its own words among them. */
+/** Most characters of one line of a message, including the message's own words. */
 const MAX_LINE_CHARACTERS = 3 * MAX_REPEATED;
 const CUT = "…";
 
-/** A user's text, cut where it is too long to be quoted. */
+/** A user's text, cut if it is too long to be quoted. */
 export function clipped(text: string, most: number = MAX_REPEATED): string {
   if (text.length <= most) return text;
   const end = most - CUT.length;
-  // Half a character would be none.
+  // Do not cut between the two halves of a surrogate pair.
   const isHalf = /[\ud800-\udbff]/.test(text.charAt(end - 1));
   return text.slice(0, isHalf ? end - 1 : end) + CUT;
 }
 
-/** Text in quotes, and text without blanks: in a message that is the user's text. */
+/** Text in quotes, and text without spaces: in a message, that is text of the user. */
 const REPEATED = /"[^"\n]*"|`[^`\n]*`|\S+/g;
 
-/** A message in which no text of the user's is too long. */
+/** A message in which the user's texts are cut to the limit. */
 export function clippedMessage(message: string): string {
   if (message.length <= MAX_REPEATED) return message;
   return message.split("\n").map((line) => {
@@ -27,7 +27,7 @@ export function clippedMessage(message: string): string {
   }).join("\n");
 }
 
-/** The closing quote stays. */
+/** Cuts quoted text; keeps the closing quote. */
 function clippedQuote(text: string): string {
   if (text.length <= MAX_REPEATED) return text;
   const quote = /^(["`]).*\1$/s.exec(text)?.[1] ?? "";

@@ -6,7 +6,7 @@ import { type Hint, NearNames, nearNames } from "./suggest.ts";
 /** An error keeps a program from running; a warning does not. */
 export type Severity = "error" | "warning";
 
-/** A second place that helps to understand the first: "declared here", "mapped here". */
+/** A second location that explains the first: "declared here", "mapped here". */
 export interface RelatedSpan {
   /** Where. */
   readonly span: Span;
@@ -14,7 +14,7 @@ export interface RelatedSpan {
   readonly message: string;
 }
 
-/** A text that would put right what is wrong, in place of another one. */
+/** A replacement that corrects a mistake. */
 export interface Fix {
   /** The text that it replaces. */
   readonly span: Span;
@@ -22,42 +22,42 @@ export interface Fix {
   readonly text: string;
 }
 
-/** Two bugs with the same are taken for one. */
+/** Identifies a bug: two reports with the same identity are counted as one bug. */
 export interface BugIdentity {
-  /** The mistake. Numbers in it differ from one script that meets it to the next. */
+  /** The message of the bug. Numbers in it differ between scripts. */
   readonly what: string;
-  /** The place in dmalab where it was found; null where it is unknown. */
+  /** The location in dmalab where the bug was found; null if unknown. */
   readonly place: string | null;
 }
 
-/** A mistake in a text, with its place. */
+/** A mistake in a text, with its location. */
 export interface Diagnostic {
   /** `dmalab explain CODE` says more about it. */
   readonly code: DiagnosticCode;
-  /** Whether it keeps the program from running. */
+  /** Whether it prevents the program from running. */
   readonly severity: Severity;
   /** Where. */
   readonly span: Span;
   /** The mistake, with the value: sentence case, no final period. */
   readonly message: string;
-  /** A few words shown at the caret; nothing when left out. */
+  /** A few words shown at the caret; no words when left out. */
   readonly label?: string | undefined;
   /** The expectation, or how to fix it; shown after `hint:`. */
   readonly hint?: string | undefined;
-  /** What would put it right, the likeliest first: an editor offers them. */
+  /** Corrections, the most likely first, which an editor offers. */
   readonly fixes?: readonly Fix[] | undefined;
-  /** Other places that help to understand it. */
+  /** Other locations that explain the mistake. */
   readonly related?: readonly RelatedSpan[] | undefined;
-  /** The difference between a bug of dmalab and another one. */
+  /** The identity of a bug of dmalab; absent for other diagnostics. */
   readonly bug?: BugIdentity | undefined;
-  /** How many mistakes it represents, including the ones that are not shown. */
+  /** Number of mistakes that it represents, including those that are not shown. */
   readonly standsFor?: number;
 }
 
-/** A diagnostic with a hint that may name the intended one. */
+/** A diagnostic whose hint may be names that are suggested. */
 export type Hinted = Omit<Diagnostic, "hint"> & { readonly hint?: Hint | undefined };
 
-/** The text of a hint, and the fixes that follow from it. */
+/** A diagnostic with the hint as text, and the fixes that result from the hint. */
 export function withFixes({ hint, ...diagnostic }: Hinted): Diagnostic {
   if (!(hint instanceof NearNames)) {
     return hint === undefined ? diagnostic : { ...diagnostic, hint };
@@ -70,7 +70,7 @@ export function withFixes({ hint, ...diagnostic }: Hinted): Diagnostic {
   return { ...diagnostic, hint: hint.text, fixes };
 }
 
-/** Most names that one check compares to suggest near ones: enough for the errors that are shown. */
+/** Most names that one check compares for suggestions: enough for the errors that are shown. */
 const MAX_COMPARED = 100_000;
 
 /** Collects diagnostics in the order they are found. */
@@ -103,12 +103,15 @@ export class DiagnosticBag {
     this.add({ code, severity: "warning", span, message, ...(hint === undefined ? {} : { hint }) });
   }
 
-  /** The names that may be meant by a word; nothing once too many have been compared. */
+  /** The names that a word may be meant for; undefined once the limit of comparisons is reached. */
   didYouMean(word: string, names: readonly string[]): NearNames | undefined {
     return this.mayCompare(names.length) ? nearNames(word, names) : undefined;
   }
 
-  /** Whether a word may be compared with so many names; counts them. After a no it stays at that. */
+  /**
+   * Whether a word may be compared with this many names, which are counted. Once false, it stays
+   * false.
+   */
   mayCompare(names: number): boolean {
     if (this.#compared <= MAX_COMPARED) this.#compared += names;
     return this.#compared <= MAX_COMPARED;
@@ -118,7 +121,7 @@ export class DiagnosticBag {
     return this.#all.some((diagnostic) => diagnostic.severity === "error");
   }
 
-  /** All of them, by file, then by place in the text. */
+  /** All diagnostics, by file, then by location. */
   sorted(): readonly Diagnostic[] {
     return [...this.#all].sort((a, b) =>
       a.span.source.name < b.span.source.name

@@ -1,4 +1,4 @@
-/** How wide text is on a terminal, and what of it may be shown at all. */
+/** The width of text on a terminal, and which characters may be printed. */
 
 /** First and last code points of characters that take two columns. */
 const WIDE: readonly (readonly [number, number])[] = [
@@ -21,23 +21,27 @@ const WIDE: readonly (readonly [number, number])[] = [
 ];
 
 /**
- * True for marks that combine with the character before them and take no column. The pattern is
- * here because reading it takes a quarter of a millisecond, which only a text with marks is due.
+ * Whether a character combines with the one before it and takes no column. The expression is inside
+ * this function because compiling it takes a quarter of a millisecond, which only a text with such
+ * marks costs.
  */
 function isCombining(character: string): boolean {
   return /^[\p{Mn}\p{Me}\u200b-\u200d\ufe00-\ufe0f]$/u.test(character);
 }
 
-/** What could move the cursor, ring the bell, turn the direction of the text or hide in it. */
+/**
+ * Characters that could move the cursor, ring the bell, change the direction of the text or be
+ * invisible.
+ */
 const UNSAFE =
   // deno-lint-ignore no-control-regex
   /[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]|\udb40[\udc00-\udc7f]/g;
 
-/** A sequence that sets a colour and does nothing else. */
+/** An escape sequence that only sets a colour. */
 // deno-lint-ignore no-control-regex
 const COLOUR = /\x1b\[[\d;]*m/;
 
-/** Columns that one character takes: 0, 1 or 2. A tab is the caller's business. */
+/** Columns of one character: 0, 1 or 2. Tabs have to be handled by the caller. */
 export function characterWidth(character: string): number {
   const point = character.codePointAt(0) ?? 0;
   if (point < 0x300) return 1;
@@ -53,17 +57,17 @@ export function displayWidth(text: string): number {
 }
 
 /**
- * A line of a script as it may be shown: scripts are untrusted, so control characters become
- * pictures of themselves. One character stays one UTF-16 unit wide.
+ * A line of a script for printing: scripts are untrusted, so control characters are replaced by
+ * their pictures. The length in UTF-16 units does not change.
  */
 export function printable(line: string): string {
   return line.replace(UNSAFE, pictureOf);
 }
 
 /**
- * Text of several lines as it may be shown: {@linkcode printable} but for line ends.
+ * Text of several lines for printing: like {@linkcode printable}, but line ends are kept.
  *
- * @param colour Whether colours are meant: then their sequences stay.
+ * @param colour Whether colours are allowed: then their escape sequences are kept.
  */
 export function printableText(text: string, colour: boolean): string {
   if (!hasUnprintableText(text)) return text;
@@ -88,7 +92,7 @@ export function hasUnprintableText(text: string): boolean {
 const UNSAFE_BUT_LINE_ENDS = new RegExp(UNSAFE.source.replace("\\x0a-", "\\x0b-"));
 const UNSAFE_IN_JSON = new RegExp(UNSAFE_BUT_LINE_ENDS.source, "g");
 
-/** The picture of a character that may not be shown, as wide in UTF-16 units. */
+/** The picture of a character that may not be printed, with the same length in UTF-16 units. */
 function pictureOf(character: string): string {
   const code = character.charCodeAt(0);
   if (code < 0x20) return String.fromCharCode(0x2400 + code);
@@ -96,9 +100,9 @@ function pictureOf(character: string): string {
 }
 
 /**
- * JSON of a value, in which such characters are written as their numbers.
+ * JSON of a value, in which characters that may not be printed are written as escapes.
  *
- * @param indent Blanks of a step; 0 puts all on one line.
+ * @param indent Spaces of one indentation step; 0 writes everything on one line.
  */
 export function printableJson(value: unknown, indent = 2): string {
   return JSON.stringify(value, null, indent).replace(

@@ -1,9 +1,9 @@
-/** The shown part of very many mistakes: the first of each file, and the number of the others. */
+/** Limits the output for very many mistakes: the first of each file, and the number of the others. */
 import { clippedMessage } from "./clip.ts";
 import type { SourceFile } from "../source.ts";
 import type { Diagnostic, Severity } from "./diagnostic.ts";
 
-/** Errors, and warnings, that are shown of one file. */
+/** Most errors, and most warnings, that are shown for one file. */
 const MAX_ERRORS_PER_FILE = 50;
 
 const REST = {
@@ -12,10 +12,10 @@ const REST = {
 } as const;
 
 /**
- * The first errors and warnings of each file. Where there are more, the first one that is left out
- * gives its place to a line that counts them.
+ * The first errors and warnings of each file. If there are more, a line with their number replaces
+ * the first one that is left out.
  *
- * @param sorted By file, then by place.
+ * @param sorted By file, then by location.
  */
 export function firstMistakes(sorted: readonly Diagnostic[]): readonly Diagnostic[] {
   const counts: Record<Severity, Map<SourceFile, number>> = {
@@ -34,13 +34,13 @@ export function firstMistakes(sorted: readonly Diagnostic[]): readonly Diagnosti
   for (const { first, index } of left) {
     const { severity, span } = first;
     const more = counts[severity].get(span.source)! - MAX_ERRORS_PER_FILE;
-    // A single one is shown as what it is: the line about it would be no shorter.
+    // A single further one is shown itself: the line with the number would be no shorter.
     if (more > 1) shown[index] = restOf(severity, span, more);
   }
   return shown;
 }
 
-/** With as much of the text it is about as can be read. */
+/** A diagnostic whose quoted text is cut to a readable length. */
 function shortened(diagnostic: Diagnostic): Diagnostic {
   const { hint, label, message, related } = diagnostic;
   return {

@@ -1,5 +1,5 @@
 /**
- * Shows a diagnostic as text: the mistake, the place, the line with a caret, and a hint.
+ * Prints a diagnostic as text: the mistake, its location, the line with a caret, and a hint.
  *
  * ```text
  * error[E0203]: expected `)` to close the call, found end of line
@@ -17,15 +17,15 @@ import { characterWidth, displayWidth, printable } from "./display_width.ts";
 /** The role of a part of the output, for its colour. */
 export type StyleRole = "error" | "warning" | "code" | "place" | "caret" | "hint" | "gutter";
 
-/** How a diagnostic is to look. */
+/** Options of the output. */
 export interface RenderOptions {
   /** Wraps a piece of text, for colour. It must not change the width. */
   readonly style?: (role: StyleRole, text: string) => string;
-  /** How wide the screen is; source lines that are wider are cut around the caret. */
+  /** Width of the screen; wider source lines are cut around the caret. */
   readonly columns?: number;
 }
 
-/** Columns of source text that are shown of one line at most, and at least. */
+/** Most and fewest columns of a source line that are shown. */
 const MAX_LINE_WIDTH = 160;
 const MIN_LINE_WIDTH = 20;
 const CUT = "…";
@@ -36,15 +36,15 @@ export function renderDiagnostic(diagnostic: Diagnostic, options: RenderOptions 
   return renderFinding({ ...diagnostic, word: severity, tag: code, message }, options).join("\n");
 }
 
-/** Something that was found at a place, with or without a code. */
+/** A finding with a location, with or without a code. */
 export interface RenderedFinding {
-  /** Its kind: `error`, `unexpected report`. */
+  /** The kind of the finding: `error`, `unexpected report`. */
   readonly word: string;
   readonly severity: Severity;
-  /** The text in brackets behind the word. */
+  /** The text in brackets after the kind. */
   readonly tag: string;
   readonly message: string;
-  /** Null where no statement is known. */
+  /** Null if the statement is unknown. */
   readonly span: Span | null;
   readonly label?: string | undefined;
   readonly related?: readonly RelatedSpan[] | undefined;
@@ -78,7 +78,7 @@ export function renderFinding(finding: RenderedFinding, options: RenderOptions =
   return lines;
 }
 
-/** Renders several, with an empty line between two. */
+/** Renders several diagnostics, separated by empty lines. */
 export function renderDiagnostics(
   diagnostics: readonly Diagnostic[],
   options: RenderOptions = {},
@@ -92,7 +92,7 @@ function lineOf(span: Span): number {
   return span.source.position(span.start).line;
 }
 
-/** A sentence that follows a colon: its first word is no beginning any more. */
+/** A sentence in the form after a colon: its first letter in lower case. */
 export function afterColon(sentence: string): string {
   return /^[A-Z](?:[a-z]| )/.test(sentence)
     ? sentence.charAt(0).toLowerCase() + sentence.slice(1)
@@ -100,8 +100,8 @@ export function afterColon(sentence: string): string {
 }
 
 /**
- * The message of a script's `assert` is the script's text, and as little to be trusted as its
- * lines.
+ * A message may contain text of a script, such as that of an `assert`: it is untrusted like the
+ * source lines.
  */
 function shownMessage(message: string): string {
   return afterColon(message.split("\n").map(printable).join("\n"));
@@ -120,9 +120,10 @@ function snippet(
   const { line, column } = span.source.position(span.start);
   const text = span.source.line(line);
   const start = Math.min(column - 1, text.length);
-  // A span over several lines is underlined to the end of its first.
+  // A span of several lines is underlined to the end of its first line.
   const end = Math.max(start, Math.min(start + (span.end - span.start), text.length));
-  // Before the text are the number and a bar, and each end may have a mark that it was cut.
+  // The number and a bar precede the text, and each end of the text may have a mark that it was
+  // cut.
   const room = columns - gutterWidth - 4 - 2 * CUT.length;
   const cut = cutLine(text, start, end, Math.max(MIN_LINE_WIDTH, Math.min(MAX_LINE_WIDTH, room)));
   const number = String(line).padStart(gutterWidth);
@@ -141,7 +142,7 @@ function snippet(
   ];
 }
 
-/** Blanks as wide as a text, with its tabs kept so that the caret stays in its column. */
+/** Spaces with the width of a text; its tabs are kept so that the caret is in the right column. */
 function blanks(text: string): string {
   let result = "";
   for (const character of text) {
@@ -150,7 +151,7 @@ function blanks(text: string): string {
   return result;
 }
 
-/** A line that fits and may be shown, with the marked part in it. */
+/** The part of a line that fits, for printing; it includes the marked text. */
 function cutLine(
   text: string,
   start: number,

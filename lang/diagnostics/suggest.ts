@@ -1,9 +1,9 @@
-/** Suggests the names that may have been meant. */
+/** Suggests similar names for an unknown name. */
 import { nearestNames } from "@dmalab/runtime/basics";
 
 export { nearestNames };
 
-/** The names that may have been meant by a word. */
+/** Similar names that may be meant by a word. */
 export class NearNames {
   constructor(readonly word: string, readonly names: readonly string[]) {}
 
@@ -13,7 +13,7 @@ export class NearNames {
   }
 }
 
-/** A hint as a text, or by the names that were meant. */
+/** A hint as text, or as names that may be meant. */
 export type Hint = string | NearNames;
 
 export function nearNames(word: string, candidates: Iterable<string>): NearNames | undefined {
@@ -21,12 +21,12 @@ export function nearNames(word: string, candidates: Iterable<string>): NearNames
   return names.length === 0 ? undefined : new NearNames(word, names);
 }
 
-/** ``did you mean `x`?`` for the nearest names, or undefined when none is near. */
+/** ``did you mean `x`?`` for the most similar names; undefined if there is none. */
 export function didYouMean(word: string, candidates: Iterable<string>): string | undefined {
   return nearNames(word, candidates)?.text;
 }
 
-/** Names of a long list that are shown, and that are searched for similar ones. */
+/** Most names of a list that are shown, and most that are searched for similar ones. */
 const LISTED = 16;
 const COMPARED = 1000;
 
@@ -34,10 +34,10 @@ const COMPARED = 1000;
 const SIMILAR = 4;
 
 /**
- * `a, b, c`; for many names the first ones, and the number of the others.
+ * `a, b, c`; of many names the first ones, and the number of the others.
  *
  * @param like If there are many, names that share a part with this one (`unmap` of `unmap_size`)
- * come first.
+ *   come first.
  */
 export function listed(names: readonly string[], like = ""): string {
   const more = names.length - LISTED;
@@ -52,8 +52,8 @@ export function itHas(names: readonly string[]): string {
 }
 
 /**
- * ``similar names: `alloc_pages` `` for `alloc`: the names that share most parts and have fewest
- * others; or undefined.
+ * ``similar names: `alloc_pages` `` for `alloc`: the names with the most shared parts, the shortest
+ * first; undefined without any.
  */
 export function similarNames(name: string, names: readonly string[]): string | undefined {
   const alike = namesAlike(name, names)
@@ -63,11 +63,14 @@ export function similarNames(name: string, names: readonly string[]): string | u
   return `similar names: ${alike.map(({ name }) => `\`${name}\``).join(", ")}`;
 }
 
-/** Those of the first names of a list that share parts with a name, two for `map_page` and `dma_map_page`. */
+/**
+ * The names in the first part of a list that share parts with a name, with the number of shared parts: two
+ * for `map_page` and `dma_map_page`.
+ */
 function namesAlike(like: string, names: readonly string[]): { name: string; shared: number }[] {
   const parts = partsOf(like);
   return names.slice(0, COMPARED).flatMap((name) => {
-    // A search for a part anywhere is quicker than splitting the name.
+    // A quick check before splitting the name.
     if (!parts.some((part) => name.toLowerCase().includes(part))) return [];
     const shared = partsOf(name).filter((part) => parts.includes(part)).length;
     return shared === 0 ? [] : [{ name, shared }];

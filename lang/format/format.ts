@@ -1,9 +1,9 @@
 /**
  * One style for `.dma` files: `dmalab fmt`.
  *
- * The layout is made from words and comments; the tree only says where entries begin. Literals,
- * parentheses and comments stay as they are written. A line end that the author puts behind an
- * opening bracket keeps the bracket open; everything else is decided here.
+ * The layout is made from words and comments; the tree is used only to find where entries begin.
+ * Literals, parentheses and comments are not changed. A line end that the author puts after an
+ * opening bracket keeps the bracket broken open; everything else is decided here.
  */
 import { maxOf } from "@dmalab/runtime/basics";
 import { printer } from "prettier/doc";
@@ -19,10 +19,10 @@ import { INDENT_WIDTH, LINE_WIDTH } from "./line_width.ts";
 import { readWords, type Words } from "./words_and_comments.ts";
 import { displayWidth } from "../diagnostics/display_width.ts";
 
-/** Blanks between the code and its comment. */
+/** Spaces between the code and its comment. */
 const DISTANCE = 2;
 
-/** Puts comments that end lines into columns. `mark` precedes each. */
+/** Aligns comments at the ends of lines in columns. `mark` precedes each of these comments. */
 function alignComments(text: string, mark: string): string {
   const lines = text.split("\n").map((line) => {
     const [code = "", ...comments] = line.split(mark);
@@ -48,18 +48,18 @@ function alignComments(text: string, mark: string): string {
   return result.join("\n");
 }
 
-/** Most turns until nothing changes: a line broken in one may be seen as the author's in the next. */
+/** Most repetitions until nothing changes: a line break of one may count as the author's in the next. */
 const MAX_TURNS = 6;
 
 export type Formatted =
   | { readonly ok: true; readonly text: string }
-  /** The file is wrong, and stays as it is. */
+  /** The file has errors, and is not changed. */
   | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] };
 
 /**
  * Formats a file.
  *
- * @throws {Error} When the result would mean something else: a bug of the formatter.
+ * @throws {Error} When the result would have another meaning: a bug of the formatter.
  */
 export function formatSource(source: SourceFile): Formatted {
   let current = read(source);
@@ -85,7 +85,7 @@ interface ReadFile {
   readonly source: SourceFile;
   readonly file: FileNode;
   readonly words: Words;
-  /** In the order of the text. */
+  /** The comments in textual order. */
   readonly comments: readonly string[];
   readonly diagnostics: readonly Diagnostic[];
 }
@@ -102,7 +102,7 @@ function read(source: SourceFile): ReadFile {
 
 function layOut({ file, source, words }: ReadFile): string {
   const mark = unusedCharacter(source.text);
-  // So that comments that end lines are found again when they are put in columns.
+  // Marks comments at the ends of lines, to find them again when they are aligned.
   for (const word of words.words) word.after = word.after.map((comment) => `${mark}${comment}`);
   const { items, end } = groupWords(words, findLandmarks(file));
   const { formatted } = printer.printDocToString(layOutFile(items, end), {
@@ -121,7 +121,7 @@ function unusedCharacter(text: string): string {
   }
 }
 
-/** Compares two trees; places are not looked at. */
+/** Compares two trees without their spans. */
 export function sameTree(one: unknown, other: unknown): boolean {
   if (Object.is(one, other)) return true;
   if (typeof one !== "object" || typeof other !== "object" || one === null || other === null) {

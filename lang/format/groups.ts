@@ -2,7 +2,7 @@
  * Words as a tree of brackets, the input of the layout.
  *
  * Between brackets are items: statements, entries, arguments. Separators are dropped; the layout
- * writes them.
+ * writes its own.
  */
 import { addAll } from "@dmalab/runtime/basics";
 import * as t from "../syntax/tokens.ts";
@@ -17,7 +17,7 @@ export interface Group {
   readonly items: readonly Item[];
   /** Comments on separate lines before the closing bracket. */
   readonly dangling: readonly Comment[];
-  /** The text goes on in a new line behind the opening bracket. */
+  /** True if the text continues in a new line after the opening bracket. */
   readonly opened: boolean;
 }
 
@@ -47,7 +47,7 @@ export interface Item {
   readonly leading: readonly Comment[];
   /** Comments that end its last line. */
   readonly trailing: readonly string[];
-  /** It begins a line. */
+  /** True if the item begins a line. */
   readonly newlineBefore: boolean;
   readonly blankBefore: boolean;
   readonly blankAfterComments: boolean;
@@ -87,7 +87,7 @@ const SPLIT_BY_LANDMARK: ReadonlySet<GroupKind> = new Set(
   ["block", "settings", "paths", "record", "arms"],
 );
 
-/** The tree has the parts of a bench, but not their words. */
+/** The tree contains the parts of a bench, but not their keywords. */
 const BENCH_WORDS = t.typesWhere(({ place }) => place === "bench");
 
 class GroupReader {
@@ -95,7 +95,7 @@ class GroupReader {
 
   constructor(readonly words: readonly FormattedToken[], readonly landmarks: Landmarks) {}
 
-  /** Reads items up to a closing bracket, or to the end of the file. */
+  /** Reads the items up to a closing bracket, or to the end of the file. */
   items(kind: GroupKind): { items: Item[]; dangling: readonly Comment[] } {
     const items: Item[] = [];
     let nodes: Node[] = [];
@@ -110,8 +110,8 @@ class GroupReader {
       if (this.#separates(kind)) {
         finish();
         const last = items.at(-1);
-        // A comment before a comma belongs to the next item; behind a comma, to the item before it,
-        // unless that item has one: a line ends with one comment.
+        // A comment before a comma belongs to the next item. A comment after a comma belongs to the
+        // previous item, unless that has one already: a line ends with at most one comment.
         carried = [...carried, ...word.before];
         if (last !== undefined && last.trailing.length === 0 && carried.length === 0) {
           items[items.length - 1] = { ...last, trailing: word.after };
@@ -134,7 +134,7 @@ class GroupReader {
     return this.landmarks.has(word.token.startOffset) || BENCH_WORDS.has(word.token.tokenType);
   }
 
-  /** True at a separator between two items: the comma of `assert a, "b"` is none. */
+  /** Whether there is a separator between two items: the comma of `assert a, "b"` is not. */
   #separates(kind: GroupKind): boolean {
     const { tokenType } = this.words[this.#at]!.token;
     if (tokenType === t.Semicolon) return true;
@@ -149,7 +149,7 @@ class GroupReader {
     }
   }
 
-  /** The first word behind an opening brace that separates nothing: a block may begin with `;`. */
+  /** The first word after an opening brace that is not a separator: a block may begin with `;`. */
   #firstInside(): FormattedToken {
     for (let next = this.#at + 1;; next++) {
       const word = this.words[next]!;
@@ -210,7 +210,7 @@ function makeItem(nodes: readonly Node[]): Item {
     blankBefore: first.blankBefore,
     blankAfterComments: first.blankAfterComments,
   };
-  // They are the item's now.
+  // The comments were moved to the item.
   first.before = [];
   last.after = [];
   return item;

@@ -1,19 +1,19 @@
 /**
- * Where the entries of braces begin, taken from the syntax tree.
+ * Where the entries in braces begin, taken from the syntax tree.
  *
  * The layout is made from tokens, because the tree has neither comments nor parentheses. The tree
- * says what tokens alone do not: whether a word begins a statement, a setting, an entry of a record
- * or an arm of a `match`.
+ * is needed to decide whether a word begins a statement, a setting, an entry of a record or an arm
+ * of a `match`.
  */
 import type { FileNode } from "../syntax/tree/ast.ts";
 
-/** The items between two braces, by the statements or entries that begin in them. */
+/** The kind of items between two braces. */
 export type EntryKind = "statement" | "setting" | "path" | "record" | "arm";
 
 /** The kind of entry that begins at an offset of the text. */
 export type Landmarks = ReadonlyMap<number, EntryKind>;
 
-/** Finds where the entries of a file without errors begin. */
+/** Finds the beginnings of the entries of a file without errors. */
 export function findLandmarks(file: FileNode): Landmarks {
   const found = new Map<number, EntryKind>();
   for (const item of file.items) found.set(item.span.start, "statement");
@@ -21,7 +21,7 @@ export function findLandmarks(file: FileNode): Landmarks {
   return found;
 }
 
-/** Looks at every node, whatever it is: one that has entries in braces says where they begin. */
+/** Visits every node; for a node with entries in braces, notes where they begin. */
 function visit(node: unknown, text: string, found: Map<number, EntryKind>): void {
   if (Array.isArray(node)) {
     for (const each of node) visit(each, text, found);
@@ -29,20 +29,20 @@ function visit(node: unknown, text: string, found: Map<number, EntryKind>): void
   }
   if (!isNode(node)) return;
   const { arms, entries, expectations, kind, span, statements } = node;
-  // The body of a match arm is a block without braces when it is one statement.
+  // The body of a match arm with a single statement is a block without braces.
   if (text[span.start] === "{") mark(statements, "statement", found);
   const isRecord = kind === "Record" || kind === "CopyWith";
   const isMachine = kind === "Machine" || kind === "Block";
   mark(entries, isRecord ? "record" : isMachine ? "setting" : "path", found);
   mark(arms, "arm", found);
-  // The other parts of a bench begin with words that are theirs alone.
+  // The other parts of a bench begin with keywords that only they have.
   mark(expectations, "statement", found);
   for (const [key, child] of Object.entries(node)) {
     if (!key.toLowerCase().endsWith("span")) visit(child, text, found);
   }
 }
 
-/** Any node of the tree, with the parts that have entries. */
+/** A node of the tree, with its parts that contain entries. */
 interface LocatedNode {
   readonly kind?: string;
   readonly span: { readonly start: number };

@@ -1,4 +1,4 @@
-/** From the tree of brackets to lines: which go on one, which are broken, and where. */
+/** Converts the tree of brackets to lines: which items share a line, which are broken, and where. */
 import { addAll, maxOf } from "@dmalab/runtime/basics";
 import * as t from "../syntax/tokens.ts";
 import type { IToken } from "chevrotain";
@@ -20,13 +20,13 @@ const NO_BLANK_BEFORE: ReadonlySet<unknown> = new Set([t.Comma, t.Colon, t.Dot, 
 const NO_BLANK_AFTER: ReadonlySet<unknown> = new Set([t.Dot, t.Range, t.Bang]);
 const PATTERN_SUFFIXES: ReadonlySet<unknown> = new Set([t.Star, t.Plus, t.Question]);
 
-/** True when a token is a `-` before one value rather than between two. */
+/** Whether a token is a sign before one value, and not a `-` between two. */
 function isPrefixMinus(previous: IToken | undefined, token: IToken | undefined): boolean {
   return token?.tokenType === t.Minus && !endsValue(previous);
 }
 
 /**
- * True when two words need a blank between them.
+ * Whether a space is needed between two words.
  *
  * @param beforePrevious The word before them, which decides the meaning of `-`.
  * @param group The group that the second word opens, if it opens one.
@@ -45,7 +45,7 @@ function blankBetween(
   if (NO_BLANK_BEFORE.has(next.tokenType)) return false;
   if (NO_BLANK_AFTER.has(previous.tokenType)) return false;
   if (isPrefixMinus(beforePrevious, previous)) {
-    // Two of them together would be another language's operator.
+    // `--` without a space would be an operator of another language.
     return next.tokenType === t.Minus;
   }
   return true;
@@ -62,7 +62,7 @@ export function layOutFile(items: readonly Item[], end: readonly Comment[]): Doc
   return doc;
 }
 
-/** Comments on separate lines, below the items. */
+/** Comments on separate lines, after the items. */
 function commentsBelow(items: readonly Item[], comments: readonly Comment[]): Doc[] {
   return comments.flatMap(({ blankBefore, text }, index): Doc[] => {
     if (items.length === 0 && index === 0) return [text];
@@ -70,7 +70,7 @@ function commentsBelow(items: readonly Item[], comments: readonly Comment[]): Do
   });
 }
 
-/** Declarations with a body have an empty line around them. */
+/** Keywords of declarations with a body, which have an empty line before and after them. */
 const APART: ReadonlySet<unknown> = new Set([
   ...[t.Hard.machine, t.Hard.test, t.Hard.property, t.Hard.bench],
   t.Soft.skip,
@@ -80,7 +80,7 @@ function standsApart(item: Item): boolean {
   return APART.has(firstWord(item.nodes[0]!).token.tokenType);
 }
 
-/** Items one below the other; empty lines stay, one at most. */
+/** Items on separate lines; an empty line between them is kept, but not more than one. */
 function* statementList(items: readonly Item[], atTop: boolean): Generator<Doc> {
   for (const [index, item] of items.entries()) {
     const previous = items[index - 1];
@@ -107,7 +107,7 @@ function trailingComments(comments: readonly string[]): Doc[] {
   return comments.map((comment) => [lineSuffix(comment), breakParent]);
 }
 
-/** True when something in it takes several lines at any place. */
+/** Whether a node takes several lines, wherever it is placed. */
 function mustBreak(node: Node): boolean {
   if (!isGroup(node)) return node.before.length > 0 || node.after.length > 0;
   return breaksItself(node) || node.items.some((item) => itemMustBreak(item)) ||
@@ -118,7 +118,7 @@ function itemMustBreak({ nodes, leading, trailing }: Item): boolean {
   return leading.length > 0 || trailing.length > 0 || nodes.some(mustBreak);
 }
 
-/** Groups that the author breaks open: a line end behind the bracket is kept. */
+/** Whether a group is broken open, as by a line end that the author put after its bracket. */
 function breaksItself({ kind, opened, items, dangling, open }: Group): boolean {
   if (dangling.length > 0 || open.after.length > 0) return true;
   if (items.length === 0 || kind === "parentheses" || kind === "index") return false;
@@ -131,7 +131,7 @@ function isBraces(kind: GroupKind): boolean {
     kind === "record" || kind === "condition";
 }
 
-/** Blocks of one statement are all on one line, or none is. */
+/** Blocks that belong to one statement: either all are on one line, or none. */
 function isBody(node: Node): node is Group {
   return isGroup(node) &&
     (node.kind === "block" || node.kind === "arms" || node.kind === "condition");
@@ -176,28 +176,28 @@ function layOutItem(item: Item, inside: GroupKind): Doc {
 /** Comments between two words of an item go on separate lines. */
 function commentsInside(word: FormattedToken, previous: FormattedToken | undefined): Doc[] {
   if (word.before.length === 0) return [];
-  // Behind another comment the line has ended already.
+  // After another comment the line has already ended.
   const start = previous === undefined || previous.after.length === 0 ? [hardline] : [];
   return [...start, ...word.before.flatMap((comment): Doc[] => [comment.text, hardline])];
 }
 
-/** A comment in the middle of an item: the rest goes on in the next line. */
+/** A comment after a word inside an item: the rest continues in the next line. */
 function commentsBehind(word: FormattedToken): Doc[] {
   return word.after.length === 0 ? [] : [...trailingComments(word.after), hardline];
 }
 
-/** True for a word with a comment at it, or a group with one at its bracket. */
+/** Whether there is a comment at a word, or at the opening bracket of a group. */
 function hasComment(node: Node): boolean {
   const { before, after } = firstWord(node);
   return before.length + after.length > 0;
 }
 
-/** True when a line ends between two words because of a comment. */
+/** Whether a comment between two words ends the line. */
 function comesDown(previous: FormattedToken, next: FormattedToken): boolean {
   return previous.after.length > 0 || next.before.length > 0;
 }
 
-/** A body without a separate group: it breaks with its statement. */
+/** The braces of a body. They are not a separate group, so that they break with their statement. */
 function bracesDoc(node: Group): Doc[] {
   const { kind, items, dangling, open } = node;
   if (items.length === 0 && dangling.length === 0 && open.after.length === 0) return ["{ }"];
@@ -233,7 +233,7 @@ function separatorBetween(kind: GroupKind, previous: Item): string {
     : ",";
 }
 
-/** Words and brackets in a row, broken behind the operator that binds loosest. */
+/** A sequence of words and brackets, broken after the operators that bind loosest. */
 function layOutRun(
   nodes: readonly Node[],
   inside: GroupKind,
@@ -266,7 +266,7 @@ function layOutRun(
   return group([first!, indent(rest.map((part): Doc => [line, part]))]);
 }
 
-/** `a.filter(x).map(y)`: may go on in a new line before a dot that follows a call. */
+/** `a.filter(x).map(y)`: may be broken before a dot that follows a call. */
 function layOutChain(
   nodes: readonly Node[],
   inside: GroupKind,
@@ -292,7 +292,7 @@ function hasArrow(nodes: readonly Node[]): boolean {
   return nodes.some((node) => !isGroup(node) && node.token.tokenType === t.FatArrow);
 }
 
-/** Operators a line may end in, loosest first. */
+/** Operators after which a line may end, loosest first. */
 const LEVELS: readonly ((token: IToken) => boolean)[] = [
   ({ tokenType }) => tokenType === t.Comma,
   ({ tokenType }) => tokenType === t.Hard.or,
@@ -307,14 +307,14 @@ const LEVELS: readonly ((token: IToken) => boolean)[] = [
   ({ image, tokenType }) => tokenType === t.Star || image === "/" || image === "%",
 ];
 
-/** Where a row may be broken: behind each operator of its loosest level. */
+/** The places at which a sequence may be broken: after each operator of its loosest level. */
 function breakPlaces(
   nodes: readonly Node[],
   inside: GroupKind,
   before: IToken | undefined,
 ): number[] {
   if (inside === "pattern" || inside === "pattern group") return [];
-  // What follows an arrow belongs to the lambda: nothing before it can be split from it.
+  // The text after an arrow belongs to the lambda: a break before it would separate the lambda.
   if (hasArrow(nodes)) return [];
   for (const isOfLevel of LEVELS) {
     const places = nodes.flatMap((node, index) => {
@@ -327,7 +327,7 @@ function breakPlaces(
   return [];
 }
 
-/** Words and brackets in a row, with blanks where they belong and no place to break. */
+/** A sequence of words and brackets with the necessary spaces, which is not broken. */
 function rowDoc(nodes: readonly Node[], inside: GroupKind, before: IToken | undefined): Doc {
   const docs: Doc[] = [];
   let beforePrevious: IToken | undefined;
@@ -349,10 +349,10 @@ function rowDoc(nodes: readonly Node[], inside: GroupKind, before: IToken | unde
     : docs;
 }
 
-/** Brackets with a comma behind the last item when each item has its line. */
+/** Brackets that get a comma after the last item when each item has its own line. */
 const TRAILING_COMMA: ReadonlySet<GroupKind> = new Set(["arguments", "list", "record"]);
 
-/** Items that share lines when they do not fit on one. */
+/** Groups whose items share lines if they do not fit on one line. */
 const FILLED: ReadonlySet<GroupKind> = new Set(["list", "record", "pattern", "pattern group"]);
 
 function bracketDoc(node: Group): Doc {
@@ -395,8 +395,8 @@ function bracketDoc(node: Group): Doc {
 }
 
 /**
- * A list of lists, or of records, with a line for each: cells below each other get one column. Null
- * when it is no table, or when a row would not fit.
+ * A list of lists, or of records, with a line for each: its cells are aligned in columns. Null if
+ * it is not such a table, or if a row would not fit.
  */
 function tableRows(node: Group): Doc[] | null {
   if (node.kind !== "list" || !breaksItself(node) || node.items.length < 2) return null;
@@ -432,14 +432,14 @@ function tableRows(node: Group): Doc[] | null {
   });
 }
 
-/** Columns a table's rows may take, so that they fit at any place. */
+/** Width of a table's rows, so that they fit at any indentation. */
 const TABLE_WIDTH = 90;
 
 function flatText(doc: Doc): string {
   return printer.printDocToString(doc, { printWidth: Infinity, tabWidth: 2 }).formatted;
 }
 
-/** A bracket in a bracket, or a last item that takes several lines: no line ends at the outer one. */
+/** A bracket directly in a bracket, or a last item of several lines: the outer bracket is not broken. */
 function isHugged(items: readonly Item[]): boolean {
   if (items.some(({ leading, trailing }) => leading.length + trailing.length > 0)) return false;
   const [only] = items;
@@ -449,7 +449,7 @@ function isHugged(items: readonly Item[]): boolean {
     last.nodes.every((node) => isGroup(node) || !mustBreak(node));
 }
 
-/** The author's lines, when the brackets are broken open; else all in one. */
+/** The items by the author's lines, if the brackets are broken open; else all in one row. */
 function rowsOf(node: Group): number[][] {
   const rows: number[][] = [];
   for (const [index, item] of node.items.entries()) {

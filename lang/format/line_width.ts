@@ -1,7 +1,7 @@
-/** How wide a line of a scenario is, for `dmalab fmt` and for what writes scenarios. */
+/** Width of a line in a scenario, for `dmalab fmt` and for code that writes scenarios. */
 
-/** Columns of a line. Longer ones are broken where that is possible. */
+/** Most columns of a line. Longer lines are broken where possible. */
 export const LINE_WIDTH = 100;
 
-/** Columns of one step inwards. */
+/** Columns of one indentation step. */
 export const INDENT_WIDTH = 2;

@@ -1,4 +1,4 @@
-/** The words of a file with the comments and line ends between them. */
+/** The words of a file, with the comments and line ends between them. */
 import type { IToken } from "chevrotain";
 import type { SourceFile } from "../source.ts";
 import { wordsOf } from "../syntax/parse.ts";
@@ -10,7 +10,7 @@ export interface Comment {
   readonly blankBefore: boolean;
 }
 
-/** A token, and what stood before and behind it in the text. */
+/** A token, with the comments and line ends before and after it. */
 export interface FormattedToken {
   readonly token: IToken;
   /** Comments on separate lines before it. */
@@ -31,7 +31,10 @@ export interface Words {
   readonly end: readonly Comment[];
 }
 
-/** The words of a file without errors, line ends left out, comments put to their neighbours. */
+/**
+ * The words of a file without errors, without line ends, and with comments assigned to adjacent
+ * words.
+ */
 export function readWords(source: SourceFile): Words {
   const tokens = wordsOf(source).filter(({ tokenType }) => tokenType !== Newline);
   const words: FormattedToken[] = [];
@@ -65,7 +68,7 @@ interface Gap {
   readonly blankAtEnd: boolean;
 }
 
-/** The text between two words: blanks, line ends and comments. */
+/** The text between two words: spaces, line ends and comments. */
 function readGap(text: string, atStart: boolean): Gap {
   const lines = text.split(/\r\n?|\n/);
   const comments = lines.map((line) => {
@@ -75,7 +78,7 @@ function readGap(text: string, atStart: boolean): Gap {
   const trailing = !atStart && comments[0] !== null ? [comments[0]!] : [];
   const own: Comment[] = [];
   let blank = false;
-  // The last piece is the beginning of the next word's line.
+  // The last part is the indentation of the next word.
   for (let index = atStart ? 0 : 1; index < lines.length; index++) {
     const comment = comments[index];
     if (comment !== null && comment !== undefined) {

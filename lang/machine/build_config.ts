@@ -1,9 +1,9 @@
 /**
- * From a machine block to the configuration that a lab is built from.
+ * Converts a machine block to the configuration from which a lab is built.
  *
- * Three steps: the block is checked against the schema (`config_tree.ts`), its values find their
- * places here, and what only the whole can tell is checked last (`config_checks.ts`). Every mistake
- * becomes a diagnostic at its own span.
+ * Three steps: the block is checked against the schema (`config_tree.ts`), its values are copied
+ * into the configuration here, and what depends on the whole machine is checked last
+ * (`config_checks.ts`). Every mistake becomes a diagnostic at its own span.
  */
 import {
   CPU_SETTINGS,
@@ -45,13 +45,13 @@ import { type ConfigBlock, ConfigTreeReader, describe } from "./config_tree.ts";
 import { KERNEL, type MachineSchema, PRESET, QUIRKS, type SettingSpec, STRICT } from "./schema.ts";
 import type { QuirkChanges, SettingValue } from "./setting_value.ts";
 
-/** A release that a file is to be tried on, as its record says or with a change. */
+/** A release on which a file is tried: as recorded, or with a change. */
 export interface GivenRelease {
   readonly kernel: KernelProfile;
   readonly as: KernelRelease;
 }
 
-/** How machine blocks become configurations, of machines by a schema. */
+/** Returns the function that converts machine blocks to configurations, for machines of a schema. */
 export function configBuilder(
   schema: MachineSchema,
   release: GivenRelease | null = null,
@@ -62,13 +62,14 @@ export function configBuilder(
 /**
  * The configuration that a machine block and its modifiers describe.
  *
- * @param schema The blocks that there are.
- * @param release Another release than the machine block names; null for its own. A modifier that
- *   names one wins, and defects are added to and taken from those of the given release.
+ * @param schema The possible blocks.
+ * @param release Replaces the release of the machine block; null for no replacement. A modifier
+ *   that names a release takes precedence, and defects are added to and removed from those of the
+ *   given release.
  * @param declaration The block, or null for the default machine.
- * @param modifiers Changes by `with`, `matrix` or `compare`, the later ones winning.
+ * @param modifiers Changes by `with`, `matrix` or `compare`; later ones take precedence.
  * @param evaluate Computes a key's value.
- * @param bag Takes what is wrong; the configuration is then the best that could be made.
+ * @param bag Gets the mistakes; the configuration then contains only the valid settings.
  */
 function buildConfig(
   schema: MachineSchema,
@@ -83,19 +84,19 @@ function buildConfig(
   const tree = new ConfigTreeReader(schema, evaluate, bag, latency).read(declaration, modifiers);
   const named = modifiers.some(({ path }) => path.length === 1 && path[0]!.text === KERNEL.key);
   const config = toConfig(tree, bag, named ? null : release, registry);
-  // The default machine is known to build: nothing to find out, and a scenario without one starts
-  // sooner.
+  // The default machine can certainly be built. Without this check, a scenario without a machine
+  // block starts faster.
   if (declaration !== null || modifiers.length > 0) checkConfig(tree, config, bag, schema);
   return config;
 }
 
-/** `latencies` takes any event's name, with its dots or with underscores in their places. */
+/** A latency may have the name of any event, with its dots or with underscores instead. */
 function eventLatency(key: string, { names }: EventVocabulary): SettingSpec | null {
   const event = names.find((name) => name === key || name.replaceAll(".", "_") === key);
   return event === undefined ? null : setting(event, duration(), 0, { doc: `One ${event} event.` });
 }
 
-/** The meaning of `strict = false`. */
+/** The settings that `strict = false` stands for. */
 const LISTED = { checker: "report", faults: "report", leaks: "report" } as const;
 
 function toConfig(
@@ -128,7 +129,7 @@ function toConfig(
   };
 }
 
-/** The latencies of a preset, and the given ones that replace some. */
+/** The latencies of a preset, overridden by the given ones. */
 function readLatencies(block: ConfigBlock | undefined): Readonly<Record<string, number>> {
   const settings = [...block?.settings ?? []];
   const preset = block?.settings.get(PRESET.key)?.value as LatencyPresetName | undefined;
@@ -144,13 +145,13 @@ function valuesOf<R extends SettingRows>(
   const values: Record<string, SettingValue> = {};
   for (const [property, { key }] of Object.entries(rows)) {
     const given = block?.settings.get(key);
-    // The row's shape has read the value, so it is what the row says.
+    // The value was read by the shape of this row, so it has the row's type.
     if (given !== undefined) values[property] = given.value;
   }
   return values as PartialSettings<R>;
 }
 
-/** @param listed Those of the release are listed too, where nothing changes them. */
+/** @param listed Whether the release's defects are returned, too, if nothing changes them. */
 function changedQuirks(
   release: KernelRelease,
   changes: QuirkChanges | null,
@@ -176,7 +177,7 @@ function readRegion(block: ConfigBlock, bag: DiagnosticBag): MemoryRegionConfig[
     block,
     REGION_SETTINGS,
   );
-  // A value that was refused is a diagnostic already.
+  // A refused value has already been reported.
   if (basePhys === undefined || sizeBytes === undefined) return [];
   return [{ name: block.name!.text, basePhys, sizeBytes, type }];
 }

@@ -1,6 +1,6 @@
 /**
- * What only the whole machine can tell: regions that overlap, page sizes that do not go together, a
- * topology that cannot be, a device that does not come up.
+ * Checks that need the whole machine: overlapping regions, page sizes that do not fit together, an
+ * impossible topology, a device that cannot be started.
  */
 import { buildLab, ConfigError, defaultLabConfig, type Lab, type LabConfig } from "@dmalab/devices";
 import {
@@ -19,7 +19,7 @@ import type { Span } from "../source.ts";
 import type { ConfigBlock } from "./config_tree.ts";
 import type { MachineSchema } from "./schema.ts";
 
-/** Checks a configuration in which each single key is right. */
+/** Checks a configuration whose keys are valid by themselves. */
 export function checkConfig(
   tree: ConfigBlock,
   config: LabConfig,
@@ -27,7 +27,7 @@ export function checkConfig(
   schema: MachineSchema,
 ): void {
   checkRegions(tree, config, bag);
-  // A key that is wrong itself is missing in the whole.
+  // An invalid key is missing in the configuration.
   if (bag.hasErrors) return;
   checkGranule(tree, config, bag);
   checkPageSizes(tree, config, bag);
@@ -36,7 +36,7 @@ export function checkConfig(
   if (!bag.hasErrors) checkBuilds(tree, config, bag, schema);
 }
 
-/** A table of one granule holds granule / 8 entries, so the next page is that many granules. */
+/** A table of one granule has granule / 8 entries, so the next larger page is that many granules. */
 export function usualPageSizes(
   model: IommuModel,
   granuleBytes: number,
@@ -65,7 +65,7 @@ function checkRegions(tree: ConfigBlock, config: LabConfig, bag: DiagnosticBag):
   }
 }
 
-/** The place of a region's name. */
+/** The span of a region's name. */
 function regionSpan(tree: ConfigBlock, region: MemoryRegionConfig): Span {
   return tree.children.find((child) => child.name?.text === region.name)!.name!.span;
 }
@@ -126,7 +126,7 @@ function checkAddressBits(tree: ConfigBlock, { iommu }: LabConfig, bag: Diagnost
   );
 }
 
-/** A kernel boots with a parameter that it does not know. */
+/** Warns about a parameter that the release does not have: a real kernel ignores unknown parameters. */
 function checkPageDebugging(tree: ConfigBlock, config: LabConfig, bag: DiagnosticBag): void {
   if (!config.iommu.debugPagealloc) return;
   if (!resolveKernel(config).mapped_pages_uncounted) return;
@@ -138,10 +138,10 @@ function checkPageDebugging(tree: ConfigBlock, config: LabConfig, bag: Diagnosti
   );
 }
 
-/** So many texts of machines are remembered. */
+/** Most valid machines that are remembered. */
 const MAX_ACCEPTED = 500;
 
-/** All that a machine is built from, as a text; null where it is more than plain data. */
+/** Everything that a machine is built from, as text; null if that contains more than plain data. */
 function textOf(tree: ConfigBlock, config: LabConfig): string | null {
   if ((config.watch ?? null) !== null) return null;
   const registers = (block: ConfigBlock): unknown => [
@@ -160,7 +160,7 @@ function textOf(tree: ConfigBlock, config: LabConfig): string | null {
   );
 }
 
-/** Builds the lab once and throws it away: errors that only the devices can see are reported by them. */
+/** Builds the lab once and discards it, to report errors that only the devices can detect. */
 function checkBuilds(
   tree: ConfigBlock,
   config: LabConfig,
@@ -180,13 +180,13 @@ function checkBuilds(
     if (error instanceof ConfigError) {
       bag.error("E0511", spanOfPath(tree, error.path), error.message, error.hint ?? undefined);
     } else if (error instanceof KernelError) {
-      // A device that cannot be brought up, as when there is no memory for its queues.
+      // A device cannot be started, for example because there is no memory for its queues.
       bag.error("E0511", spanOfPath(tree, []), error.what);
     } else throw error;
   }
 }
 
-/** A region of the RAM must be RAM from end to end. */
+/** Reports a region of type RAM that is not completely RAM. */
 function checkRamRegions(tree: ConfigBlock, lab: Lab, bag: DiagnosticBag): void {
   const ram = lab.machine.memory.ranges.filter((range) => range.type === "ram");
   for (const region of lab.config.regions) {
@@ -205,7 +205,7 @@ function checkRamRegions(tree: ConfigBlock, lab: Lab, bag: DiagnosticBag): void 
   }
 }
 
-/** What registers do is said of registers that there are. */
+/** Reports described registers that the device does not have. */
 function checkRegisters(block: ConfigBlock, lab: Lab, bag: DiagnosticBag): void {
   for (const child of block.children) checkRegisters(child, lab, bag);
   const device = block.name === null ? undefined : lab.devices.get(block.name.text);
@@ -223,7 +223,7 @@ function checkRegisters(block: ConfigBlock, lab: Lab, bag: DiagnosticBag): void 
   }
 }
 
-/** The innermost block or key that a path of names leads to. */
+/** The span of the innermost block or key on a path of names. */
 function spanOfPath(tree: ConfigBlock, path: readonly string[]): Span {
   let block = tree;
   for (const name of path) {
@@ -238,7 +238,7 @@ function spanOfPath(tree: ConfigBlock, path: readonly string[]): Span {
   }
   const span = block.name?.span ?? block.span ?? tree.span;
   if (span !== null) return span;
-  // Only modifiers describe this machine, so one of them is to blame.
+  // Only modifiers describe this machine, so one of them is the mistake.
   for (const child of [tree, ...tree.children]) {
     for (const given of child.settings.values()) return given.valueSpan;
   }

@@ -1,5 +1,5 @@
 /**
- * The machine block after checking against the schema: blocks with their settings, by name.
+ * The machine block after the check against the schema: blocks with their settings, by name.
  *
  * `with`, `matrix` and `compare` change settings in this tree, so that one conversion to a
  * configuration serves every machine of a file.
@@ -22,7 +22,7 @@ import { groupThousands } from "../text/numbers.ts";
 import type { BlockSpec, MachineSchema, SettingSpec, ValueShape } from "./schema.ts";
 import { oneOf, SettingReader, type SettingValue, suggestOr } from "./setting_value.ts";
 
-/** One key with its value and where it was given. */
+/** One key with its value, and the location where it was set. */
 export interface ConfigSetting {
   readonly value: SettingValue;
   readonly keySpan: Span;
@@ -32,13 +32,13 @@ export interface ConfigSetting {
 export interface ConfigBlock {
   readonly spec: BlockSpec;
   readonly name: Name | null;
-  /** The place of the block; null for one that the file does not have. */
+  /** The span of the block; null for a block that is not in the file. */
   readonly span: Span | null;
   readonly settings: Map<string, ConfigSetting>;
-  /** Every key that was written, also keys with a refused value. */
+  /** Every key in the block, including keys with a refused value. */
   readonly given: Set<string>;
   readonly children: ConfigBlock[];
-  /** What its registers do, by access and offset: `on write 16`. */
+  /** The described registers, by access and offset: `on write 16`. */
   readonly registers: Map<string, { readonly offsetBytes: number; readonly span: Span }>;
 }
 
@@ -54,7 +54,7 @@ function newBlock(spec: BlockSpec, name: Name | null, span: Span | null): Config
   };
 }
 
-/** What every machine has under these names; no device may take them. */
+/** Names that every machine binds; no device may have them. */
 const MACHINE_NAMES: ReadonlySet<string> = new Set([
   "iommu",
   "swiotlb",
@@ -63,13 +63,13 @@ const MACHINE_NAMES: ReadonlySet<string> = new Set([
   "pci",
 ]);
 
-/** Where a register lies in its window. */
+/** The offset of a register in its window. */
 const OFFSET = required<number | null>("offset", size<null>(0, TIB), "Which register.");
 
-/** Keys, blocks and items of lists that a machine may have: each is read, looked up and built. */
+/** Limit of the keys, blocks and items of lists in a machine: each is read, resolved and built. */
 const MAX_ENTRIES = 10_000;
 
-/** How many there are, all blocks together. */
+/** Number of entries, in all blocks together. */
 function countEntries(entries: readonly MachineEntry[]): number {
   return entries.reduce((sum, entry) => {
     if (entry.kind === "Block") return sum + 1 + countEntries(entry.entries);
@@ -83,7 +83,7 @@ export class ConfigTreeReader {
   readonly #reader: SettingReader;
   readonly #named = new Map<string, ConfigBlock>();
 
-  /** @param extraLatencies The spec of a key of `latencies` that the schema does not list. */
+  /** @param extraLatencies Returns the spec of a key of `latencies` that the schema does not list. */
   constructor(
     private readonly schema: MachineSchema,
     evaluate: EvaluateConstant,
@@ -128,7 +128,10 @@ export class ConfigTreeReader {
     }
   }
 
-  /** Only a device with registers acts without a command. @returns True where it does. */
+  /**
+   * Reports code in a block of a device without registers. @returns Whether the block may contain
+   * code.
+   */
   #refuseOutside(block: ConfigBlock, what: string, span: Span): boolean {
     if (block.spec.hasRegisters) return true;
     const hint = `it belongs in ${placesList(this.schema.withRegisters())}`;
@@ -237,7 +240,7 @@ export class ConfigTreeReader {
     this.bag.error("E0504", name.span, `"${name.text}" is given twice`, undefined, related);
   }
 
-  /** @param value What the name is given as a key; null where it begins a block. */
+  /** @param value The value, if the name is used as a key; null if it begins a block. */
   #unknownKey(block: ConfigBlock, name: Name, value: Expression | null): void {
     const wrong = (message: string, hint: Hint) =>
       this.bag.error("E0501", name.span, message, hint);
@@ -272,7 +275,7 @@ export class ConfigTreeReader {
         `write \`${chosen.key} = ${name.text}\``,
       );
     }
-    // Of latencies any event is a key.
+    // Any event is a possible key of `latencies`.
     const others = block.spec.keyword === "latencies" ? this.schema.registry.events.names : [];
     const elsewhere = homes.length === 0
       ? known.length === 0 ? "it takes no keys" : oneOf(known)
@@ -331,7 +334,7 @@ export class ConfigTreeReader {
     }
     let block = root.children.find((child) => child.spec === spec);
     if (block === undefined) {
-      // The file leaves the block out; a modifier may still set its keys.
+      // The file does not have the block; a modifier may still set its keys.
       block = newBlock(spec, null, null);
       root.children.push(block);
     }
@@ -346,7 +349,7 @@ export class ConfigTreeReader {
   }
 }
 
-/** A block with the key that is meant where it was given a value: `ram { size = 16GiB }`. */
+/** The correct form when a block's keyword is used as a key: `ram { size = 16GiB }`. */
 function blockWith(
   { children, keyword, named, settings }: BlockSpec,
   key: string | undefined,
@@ -369,7 +372,7 @@ function takes(shape: ValueShape, value: Expression): boolean {
     : value.kind.toLowerCase().startsWith(shape.kind);
 }
 
-/** `nvme "ssd"`, `iommu`, `the machine`: how messages name a block. */
+/** The name of a block in messages: `nvme "ssd"`, `iommu`, `the machine`. */
 export function describe(block: ConfigBlock): string {
   if (block.name !== null) return `${block.spec.keyword} "${block.name.text}"`;
   return block.spec.keyword === "machine" ? "the machine" : block.spec.keyword;

@@ -55,7 +55,7 @@ function rangeText(shape: NumberShape): string {
   ].join(", ");
 }
 
-/** The default, as scripts would write it, or what it means to leave the key out. */
+/** The default in the syntax of scripts, or the effect of leaving the key out. */
 export function defaultText(spec: SettingSpec): string {
   if (!("default" in spec)) return spec.leftOut ?? "must be given";
   return spec.defaultText ?? valueText(spec.shape, spec.default);
@@ -91,8 +91,9 @@ export interface MachineKey {
 }
 
 /**
- * The keys that a name means: `iommu.mode`, `cpus`, `nvme.mdts`; behind a name that is no block's
- * keyword, and so may be what a script calls one, those of every block that has a name: `ssd.mdts`.
+ * The keys that a name can mean: `iommu.mode`, `cpus`, `nvme.mdts`. If the name before the dot is
+ * not a keyword, it may be the name of a block in a script: then the keys of all blocks with names,
+ * `ssd.mdts`.
  */
 export function keysNamed(name: string): readonly MachineKey[] {
   const dot = name.indexOf(".");

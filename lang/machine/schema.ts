@@ -1,9 +1,9 @@
 /**
  * The machine block as a table: every block with its keys and the blocks inside it.
  *
- * The keys are the rows of the configuration that they end in (`runtime/machine_config.ts`, the
+ * The keys are the rows of the configuration to which they belong (`runtime/machine_config.ts`, the
  * kinds of `devices/registry.ts`). Checking, "did you mean", `dmalab explain iommu.mode`, `?` in
- * the REPL and the tables of language.md come from here.
+ * the REPL and the tables of language.md use this table.
  */
 import { CPU_SETTINGS, type DeviceRegistry, DEVICES } from "@dmalab/devices";
 import {
@@ -31,7 +31,7 @@ import {
   nearestReleases,
 } from "@dmalab/runtime/kernels";
 
-/** The list of defect switches, which is a set of changes and no value. */
+/** The list of defect switches: a set of changes, and not a single value. */
 export interface QuirksSetting extends Omit<OptionalSetting, "shape"> {
   readonly shape: { readonly kind: "quirks" };
 }
@@ -49,7 +49,7 @@ export interface BlockSpec {
   /** Keywords of the blocks that may be inside. */
   readonly children: readonly string[];
   readonly doc: string;
-  /** Whether a scenario says what its registers do. */
+  /** Whether a scenario can define the code of its registers. */
   readonly hasRegisters: boolean;
 }
 
@@ -128,8 +128,8 @@ export class MachineSchema {
   /** By their keywords. */
   readonly blocks: ReadonlyMap<string, BlockSpec>;
   /**
-   * Machines that were built without a mistake, as texts: a test after each edit has the machine that
-   * it had before.
+   * Valid machines, as text: after each edit in an editor, a test usually has the same machine as
+   * before, which is then not built again.
    */
   readonly right = new Set<string>();
 
@@ -144,12 +144,12 @@ export class MachineSchema {
     this.blocks = new Map(all.map((each) => [each.keyword, each]));
   }
 
-  /** The keywords of the blocks with registers that a scenario describes. */
+  /** The keywords of the blocks whose registers a scenario can describe. */
   withRegisters(): readonly string[] {
     return this.#keywords(({ hasRegisters }) => hasRegisters);
   }
 
-  /** The keywords of the blocks that may contain one. */
+  /** The keywords of the blocks that may contain a block with this keyword. */
   placesOf(keyword: string): readonly string[] {
     return this.#keywords(({ children }) => children.includes(keyword));
   }

@@ -1,4 +1,4 @@
-/** Reads the value of one machine key, as the shape in its row of the schema wants it. */
+/** Reads the value of one machine key, in the shape that its row of the schema requires. */
 import {
   MAX_BYTES,
   type NumberProblem,
@@ -34,7 +34,7 @@ export interface SettingAddressRange {
   readonly end: number;
 }
 
-/** A part of memory and where a device's bus has it. */
+/** A part of memory, and its address on a device's bus. */
 export interface BusRange {
   readonly cpuPhys: number;
   readonly dma: number;
@@ -49,7 +49,7 @@ export interface QuirkChanges {
   readonly remove: readonly QuirkName[];
 }
 
-/** A value as the configuration wants it: sizes in bytes, durations in nanoseconds, words by name. */
+/** A value in the configuration: sizes in bytes, durations in nanoseconds, words by name. */
 export type SettingValue =
   | number
   | boolean
@@ -61,14 +61,14 @@ export type SettingValue =
   | readonly BusRange[]
   | QuirkChanges;
 
-/** The required keys of a part of `ranges`. */
+/** The required keys of an entry of `ranges`. */
 const BUS_RANGE_KEYS: readonly string[] = ["cpu", "dma", "size"];
 
 const LAST_PHYS = MAX_BYTES - 1;
-/** Whole pages of a bus. */
+/** The shape of the size in a bus range: whole pages. */
 const BUS_RANGE_SIZE = pages(PAGE_SIZE_BYTES, LAST_PHYS);
 
-/** An address, or what would be one if it were not below 0. */
+/** An address; a negative number gets a sign. */
 function formatPlace(value: number): string {
   return value < 0 ? `-${formatAddress(-value)}` : formatAddress(value);
 }
@@ -135,11 +135,11 @@ function allOrNone(
   return items.includes(undefined) ? undefined : items as readonly string[];
 }
 
-/** The number in a value of the kind that is wanted; a plain number takes it. */
+/** The number in a value of the required kind; a plain number is of any kind. */
 function amountOf({ kind }: NumberShape, value: Value): number | undefined {
   if (typeof value === "number") return value;
   if (!(value instanceof Quantity)) return undefined;
-  // A size reads as the distance from address 0: `at = 1MiB`.
+  // For an address, a size is its distance from address 0: `at = 1MiB`.
   const fits = value.kind === kind || kind === "phys" && value.kind === "size";
   return fits ? value.value : undefined;
 }
@@ -166,7 +166,7 @@ function numberHint(
 
 /** The value of a key. */
 interface GivenValue {
-  /** How the key is called in messages: `size of ram`. */
+  /** The name of the key in messages: `size of ram`. */
   readonly name: string;
   readonly value: Value;
   readonly span: Span;
@@ -176,8 +176,9 @@ export class SettingReader {
   constructor(readonly evaluate: EvaluateConstant, readonly bag: DiagnosticBag) {}
 
   /**
-   * The value of a key, or undefined when it is wrong; the reason is then in the bag.
-   * @param name How the key is called in messages: `size of ram`.
+   * The value of a key; undefined after reporting a wrong value to the bag.
+   *
+   * @param name The name of the key in messages: `size of ram`.
    */
   read(spec: SettingSpec, name: string, expression: Expression): SettingValue | undefined {
     const { shape } = spec;
@@ -185,7 +186,7 @@ export class SettingReader {
       return this.#readQuirkList(expression.items);
     }
     if (isListShape(shape) && expression.kind === "List") {
-      // Item by item, so that a mistake is shown at the item.
+      // Each item is read separately, so that a mistake is shown at the item.
       return allOrNone(expression.items.map((item) => {
         const value = this.evaluate(item);
         return value === undefined
@@ -203,7 +204,7 @@ export class SettingReader {
     return this.convert(shape, { name, value, span: expression.span });
   }
 
-  /** The same of a value that is known. */
+  /** The same for a value that is already evaluated. */
   convert(shape: ValueShape, given: GivenValue): SettingValue | undefined {
     const { name, span, value } = given;
     switch (shape.kind) {
@@ -223,7 +224,7 @@ export class SettingReader {
         return this.#choice(name, full, choicesOf(shape), span, hint) ? full : undefined;
       }
       case "word":
-        // `none` is the language's word for nothing; here it may be one like any other.
+        // `none` is the language's word for no value; here it may be one of the choices.
         if (value === null && shape.choices.includes("none")) return "none";
         if (!(value instanceof EnumValue)) {
           const isQuoted = typeof value === "string" && shape.choices.includes(value);
@@ -252,7 +253,7 @@ export class SettingReader {
     }
   }
 
-  /** `at_once`, `never`, `late(50us)`: the words mean nothing elsewhere, so they are read as written. */
+  /** `at_once`, `never`, `late(50us)`: the words have no value elsewhere, so they are not evaluated. */
   #answerDelay(late: NumberShape, name: string, expression: Expression): number | null | undefined {
     const word = expression.kind === "Call" ? expression.callee : expression;
     const text = word.kind === "Name" ? word.name : null;
@@ -395,8 +396,8 @@ export class SettingReader {
     return undefined;
   }
 
-  // The switches are names that mean nothing elsewhere, and `not x` is no value, so a list written
-  // in place is read as written.
+  // The switches are names without a value elsewhere, and `not x` is not a value of theirs: a list
+  // literal is read from its syntax, without evaluation.
   #readQuirkList(items: readonly Expression[]): QuirkChanges | undefined {
     const changes = { clear: false, add: [] as QuirkName[], remove: [] as QuirkName[] };
     let sound = true;
@@ -449,7 +450,7 @@ export class SettingReader {
   }
 }
 
-/** What one may write where a word or a text is chosen. */
+/** The possible values of a word or text, in the syntax of scripts. */
 function choicesOf(
   { choices, kind }: Extract<ValueShape, { kind: "word" | "string" }>,
 ): readonly string[] {
@@ -468,13 +469,13 @@ export function suggestOr(name: string, candidates: readonly string[], otherwise
 
 type StringShape = Extract<ValueShape, { readonly kind: "string" }>;
 
-/** The choices nearest to a text that is no choice; empty without any near. */
+/** The choices most similar to an invalid text; empty if there are none. */
 function nearestText({ nearest }: StringShape, text: string): string {
   const names = nearest?.(text) ?? [];
   return names.length === 0 ? "" : `nearest: ${names.map((name) => `"${name}"`).join(" and ")}; `;
 }
 
-/** Other spellings with what they mean. */
+/** Other spellings, each with its meaning. */
 function aliasesText({ aliases }: StringShape): string {
   const words = Object.entries(aliases).map(([alias, full]) => `"${alias}" is ${full}`);
   return words.length === 0 ? "" : `; short names: ${words.join(", ")}`;

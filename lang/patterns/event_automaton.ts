@@ -1,18 +1,21 @@
-/** Turns an event pattern into the automaton that `lang/patterns/event_pattern.ts` follows. */
+/** Compiles an event pattern to the automaton for `lang/patterns/event_pattern.ts`. */
 import { ACCEPT, type EventMatcher, type PatternItem, SPLIT } from "./event_pattern.ts";
 import { spanText } from "../source.ts";
 import { remembered } from "../values/remembered.ts";
 import type { EventPattern, Expression, PatternEvent } from "../syntax/tree/ast.ts";
 
-/** Most states an automaton may have; repetitions are written out, so `{1000}` costs 1000. */
+/** Most states of an automaton; repetitions are expanded, so `{1000}` costs 1000. */
 export const AUTOMATON_LIMIT_STATES = 10_000;
 
-/** The events a pattern's name means: one, all below `iommu.*`, or a kernel call's; empty if none. */
+/**
+ * Returns the events for a name in a pattern: one, all below `iommu.*`, or a kernel call's; empty if
+ * there is no such event.
+ */
 export type ResolveEvents = (name: string) => readonly string[];
 
 export interface CompiledPattern {
   readonly matcher: EventMatcher;
-  /** Values of fields, in the order in which the matcher wants them. */
+  /** Values of fields, in the order of their indexes in the matcher. */
   readonly values: readonly Expression[];
 }
 
@@ -44,7 +47,7 @@ export function compilePattern(
   };
 }
 
-/** How many states a pattern takes, without building them. */
+/** Number of states of a pattern, without building them. */
 export function countStates(pattern: EventPattern): number {
   switch (pattern.kind) {
     case "Event":
@@ -64,14 +67,14 @@ export function countStates(pattern: EventPattern): number {
   }
 }
 
-/** Builds states from the end of the pattern to its start, so that "next" is always known. */
+/** Builds states from the end of the pattern to its start, so that the next state is always known. */
 class AutomatonBuilder {
   readonly items: PatternItem[] = [];
   readonly absent: PatternItem[] = [];
   readonly watched = new Set<string>();
   readonly states: number[] = [];
   readonly values: Expression[] = [];
-  /** A node that is repeated has one item, however many states wait for it. */
+  /** A repeated node has one item, which all of its states share. */
   readonly #itemOf = new Map<EventPattern, number>();
 
   constructor(readonly resolve: ResolveEvents) {}
@@ -81,7 +84,7 @@ class AutomatonBuilder {
     return this.states.length / 3 - 1;
   }
 
-  /** Notes the names that occur in the pattern, also where `{0}` gives them no state. */
+  /** Adds the names in the pattern to `watched`, even if `{0}` gives them no state. */
   watch(pattern: EventPattern): void {
     switch (pattern.kind) {
       case "Event":
@@ -104,7 +107,7 @@ class AutomatonBuilder {
     }
   }
 
-  /** Adds the states of a pattern that goes on at `next`; returns where it starts. */
+  /** Adds the states of a pattern that continues at `next`; returns its first state. */
   pattern(pattern: EventPattern, next: number): number {
     switch (pattern.kind) {
       case "Event":

@@ -1,18 +1,18 @@
 /**
- * Matching events against a pattern, in one pass and without ever going back.
+ * Matches events against a pattern, in one pass and without backtracking.
  *
- * The pattern is an automaton. All its states are followed at once, so the time is the number of
- * events times the number of states, whatever `(a|b)*` is nested in.
+ * The pattern is an automaton. All its active states are followed at once, so the time is the
+ * number of events times the number of states, even for nested repetitions such as `(a|b)*`.
  * @see docs/language/statements.md
  */
 
 /** One event of a pattern: its possible names, and the values that fields must have. */
 export interface PatternItem {
-  /** As the source has it. */
+  /** The item's text in the source. */
   readonly text: string;
-  /** The events meant; null for `...`, which takes any event that the pattern looks at. */
+  /** The names of its events; null for `...`, which matches any event that the pattern refers to. */
   readonly names: ReadonlySet<string> | null;
-  /** Fields that must be equal to the value of that index among the pattern's values. */
+  /** Fields to compare, each with the index of its value among the pattern's values. */
   readonly fields: readonly { readonly name: string; readonly value: number }[];
 }
 
@@ -20,45 +20,48 @@ export interface PatternItem {
 export const SPLIT = -1;
 export const ACCEPT = -2;
 
-/** A compiled pattern. Each state is three numbers: item index or kind, next, other. */
+/**
+ * A compiled pattern. Each state is three numbers: item index or kind, next state, alternative
+ * state.
+ */
 export interface EventMatcher {
   readonly text: string;
   readonly items: readonly PatternItem[];
-  /** The events that must not occur at all. */
+  /** Events that must not occur at all. */
   readonly absent: readonly PatternItem[];
-  /** Names of the events the sequence looks at. */
+  /** Names of the events that the sequence refers to; other events are ignored. */
   readonly watched: ReadonlySet<string>;
   readonly states: Int32Array;
   readonly start: number;
-  /** How many values its fields are compared with. */
+  /** Number of values that fields are compared with. */
   readonly values: number;
 }
 
-/** Decides whether an event is what an item describes, its name aside. */
+/** Compares an event with an item, except for the name. */
 export type FieldTest<E> = (item: PatternItem, event: E) => boolean;
 
 /** Why a pattern did not match. */
 export interface Mismatch<E> {
-  /** How many events matched, from the first. */
+  /** Number of events that matched, from the first. */
   readonly matched: number;
-  /** The events looked at. */
+  /** The events that were compared. */
   readonly events: readonly E[];
-  /** The last events that matched, each with the item it matched; the newest is last. */
+  /** The last events that matched, each with the item it matched; the latest is last. */
   readonly path: readonly { readonly event: E; readonly item: PatternItem }[];
-  /** The first event that fits nowhere; null when the events ended too early. */
+  /** The first event that does not match; null when the events ended too early. */
   readonly event: E | null;
-  /** What would have been taken instead. */
+  /** The items that would have matched instead. */
   readonly expected: readonly PatternItem[];
-  /** True when the pattern could have ended there. */
+  /** True when the pattern could have ended before that event. */
   readonly mayEnd: boolean;
-  /** The `!name` that occurred, where that is the reason. */
+  /** The `!name` that occurred, if that is the reason. */
   readonly forbidden: PatternItem | null;
 }
 
-/** How many matched events a mismatch shows. */
+/** Most matched events that a mismatch shows. */
 const PATH_EVENTS = 12;
 
-/** Matches events against a pattern; null means that they match. */
+/** Matches events against a pattern; null if they match. */
 export function matchEvents<E extends { readonly name: string }>(
   matcher: EventMatcher,
   all: readonly E[],
@@ -82,7 +85,7 @@ export function matchEvents<E extends { readonly name: string }>(
   return walk.mayEnd ? null : explainMismatch(matcher, events, events.length, test);
 }
 
-/** Follows the states once more up to the mismatch, this time remembering how it got there. */
+/** Runs the automaton once more up to the mismatch, and records the path that led to it. */
 function explainMismatch<E extends { readonly name: string }>(
   matcher: EventMatcher,
   events: readonly E[],
@@ -115,15 +118,15 @@ function explainMismatch<E extends { readonly name: string }>(
   };
 }
 
-/** How one event led from a set of states to the next. */
+/** The transition from one set of states to the next by an event. */
 interface Transition {
-  /** The item each state of the set before was waiting for. */
+  /** The item for which each state of the previous set was waiting. */
   readonly itemsBefore: readonly number[];
-  /** For each state of the set after, the position in the set before that led to it. */
+  /** For each state of the new set, the index of its predecessor in the previous set. */
   readonly parents: readonly number[];
 }
 
-/** The set of states an event sequence can be in. */
+/** The set of states that the automaton can be in after some events. */
 class Walk<E extends { readonly name: string }> {
   /** True when the pattern may end here. */
   mayEnd = false;
@@ -131,7 +134,7 @@ class Walk<E extends { readonly name: string }> {
   /** States that wait for an event, in the pattern's order of preference. */
   #current: number[] = [];
   #parents: number[] = [];
-  /** The position in the set before that led to the end of the pattern. */
+  /** The index in the previous set from which the end of the pattern was reached. */
   #endParent = -1;
   #before: readonly number[] = [];
   /** The generation in which each state was last reached. */
@@ -147,7 +150,7 @@ class Walk<E extends { readonly name: string }> {
     this.#reach(this.matcher.start, -1);
   }
 
-  /** Moves on by one event. False when no state takes it; the walk is then over. */
+  /** Processes one event. False when no state accepts it; the walk is then over. */
   take(event: E): boolean {
     const { items, states } = this.matcher;
     this.#before = this.#current;
@@ -166,7 +169,7 @@ class Walk<E extends { readonly name: string }> {
     return this.#current.length > 0 || this.mayEnd;
   }
 
-  /** The items that would be taken next, each once. */
+  /** The items that would match next, each once. */
   expected(): PatternItem[] {
     const { items, states } = this.matcher;
     return [...new Set(this.#current.map((state) => items[states[3 * state]!]!))];
@@ -180,12 +183,12 @@ class Walk<E extends { readonly name: string }> {
     };
   }
 
-  /** A position in the set before that led to where we are: the most preferred one. */
+  /** The index of the most preferred predecessor in the previous set. */
   anyParent(): number {
     return this.#parents[0] ?? this.#endParent;
   }
 
-  /** Adds a state and all that follow it without an event. */
+  /** Adds a state and all states that can be reached from it without an event. */
   #reach(start: number, parent: number): void {
     const { states } = this.matcher;
     const pending = [start];

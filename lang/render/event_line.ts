@@ -48,7 +48,7 @@ const SELF_EXPLAINING: ReadonlySet<string> = new Set([
   "api",
 ]);
 
-/** Which columns a line has, and how wide they are. */
+/** The columns of a line, and their widths. */
 export interface EventLayout {
   /** Width of the column of numbers, 0 for none. */
   readonly seqWidth: number;
@@ -66,7 +66,7 @@ export interface EventLayout {
   readonly columns: number;
 }
 
-/** A layout for events that are printed as they happen, when nothing is known of those to come. */
+/** The layout for printing events as they happen, when later events are not known. */
 export const STREAM_LAYOUT: EventLayout = {
   seqWidth: 5,
   timeWidth: 8,
@@ -81,8 +81,8 @@ export const STREAM_LAYOUT: EventLayout = {
  * One event on one line.
  *
  * @param event The event.
- * @param layout The columns; those of a stream when left out.
- * @param depth How many kernel calls are open around it.
+ * @param layout The columns; by default those of a stream.
+ * @param depth Number of open kernel calls around it.
  */
 export function formatEvent(
   event: MachineEvent,
@@ -104,9 +104,9 @@ export function formatEvent(
 /**
  * Events as a table with a title line, in at most `columns`.
  *
- * Columns that would hold the same for every event are left out: with one device and one request
- * in a trace, the lines belong to what happened. Where the same events come again and again, as
- * for each page of a request, the first and the last time are shown and the others counted.
+ * Columns with the same value for every event are left out: with one device and one request in a
+ * trace, they would be the same in each line. If the same events are repeated, as for each page of
+ * a request, the first and the last repetition are shown and the others counted.
  */
 export function formatEvents(events: readonly MachineEvent[], columns: number): string[] {
   const depths = depthsOf(events);
@@ -124,13 +124,13 @@ export function formatEvents(events: readonly MachineEvent[], columns: number): 
   return lines;
 }
 
-/** The line in place of events left out: `… last 5 events repeated 30 times`. */
+/** The line that replaces events: `… last 5 events repeated 30 times`. */
 export function repeatText(events: number, times: number): string {
   const what = events === 1 ? "last event" : `last ${events} events`;
   return `… ${what} repeated ${formatCount(times, "time")}`;
 }
 
-/** How many kernel calls are open around each event; a call's result is below its call. */
+/** Number of open kernel calls around each event; a call's result is indented below its call. */
 function depthsOf(events: readonly MachineEvent[]): number[] {
   let depth = 0;
   return events.map((event) => {
@@ -188,9 +188,9 @@ export function formatTitle(layout: EventLayout): string {
 export interface TextPart {
   /** The printed text. */
   readonly text: string;
-  /** The field that it is the value of; null for words. */
+  /** The field's name; null for words. */
   readonly name: string | null;
-  /** What kind of value it is; null for words. */
+  /** The kind of the value; null for words. */
   readonly kind: FieldKind | null;
   /** The value; null for words. */
   readonly value: unknown;
@@ -214,7 +214,7 @@ export function formatEventText(event: MachineEvent, nameWidth = 0, inCall = fal
   return eventParts(event, nameWidth, inCall).map(({ text }) => text).join("").trimEnd();
 }
 
-/** The same in pieces, each value apart from the words around it. */
+/** The same as a list of parts, in which each value is separate from the words around it. */
 export function eventParts(event: MachineEvent, nameWidth = 0, inCall = false): TextPart[] {
   if (isReturn(event)) return resultParts(event);
   const fields = Object.entries<unknown>(event.fields).filter(([, value]) => !isEmpty(value));
@@ -225,7 +225,7 @@ export function eventParts(event: MachineEvent, nameWidth = 0, inCall = false): 
   }
   const name = words(`${pad(event.name, nameWidth)}  `);
   if (event.name === "nvme.prp" && event.fields.index < 0) {
-    // An entry of the command itself, not of a list, has a number below 0.
+    // An entry of the command itself, and not of a PRP list, has a negative index.
     return [name, words(`PRP${-event.fields.index} `), eventValue(event, "entry")];
   }
   if (event.name === "pci.tlp") return [name, ...hopParts(event)];
@@ -233,9 +233,9 @@ export function eventParts(event: MachineEvent, nameWidth = 0, inCall = false): 
   const leads = shown.length > 0;
   for (const [name, value] of fields) {
     const isClear = leads && isEnd(name) || name === "api" && inCall ||
-      // Numbers of statements, which only a run can name.
+      // Site numbers are left out: only the run can convert them to locations.
       name.endsWith("_site") ||
-      // The range for the hardware is mentioned where it is larger than the requested one.
+      // The hardware's range is only printed if it is larger than the requested one.
       name.startsWith("hw_") && value === event.fields[name.slice(3) as never];
     if (!isClear) shown.push(fieldParts(event, name, value));
   }
@@ -250,7 +250,7 @@ function eventValue(event: MachineEvent, name: string): TextPart {
   return valuePart(name, fieldOf(event, name)!, event.fields[name as never]);
 }
 
-/** `3: sw0.up → rp0 0xffff_d000 write`, with a verdict that is not to go on. */
+/** `3: sw0.up → rp0 0xffff_d000 write`, followed by the verdict unless it is `forward`. */
 function hopParts(event: MachineEvent<"pci.tlp">): TextPart[] {
   const { from, to, hop, verdict, kind } = event.fields;
   const stop = verdict === "forward" ? "" : `: ${verdict}`;
@@ -272,7 +272,7 @@ function isEnd(name: string): boolean {
   return name === "dma" || name === "iova" || name === "phys";
 }
 
-/** Where a device address leads: `0xffff_f000 → 0x10_2000`, for events that know both ends. */
+/** The target of a device address, for events with both ends: `0xffff_f000 → 0x10_2000`. */
 function leadsTo(event: MachineEvent): TextPart[][] {
   const known = event.fields as Readonly<Record<string, unknown>>;
   const from = (["dma", "iova"] as const).find((name) => typeof known[name] === "number");

@@ -1,5 +1,5 @@
 /**
- * Colours, by the role of a piece of text. Nothing is loaded for them, because they are on the fast
+ * Colours for the roles of pieces of text. This module imports nothing, because it is on the fast
  * path.
  */
 
@@ -18,10 +18,10 @@ const CODES = {
 /** The role of a piece of text. */
 export type TextRole = keyof typeof CODES;
 
-/** Gives text its colour, or leaves it as it is. */
+/** Adds colour to text, or returns it unchanged. */
 export type Paint = (role: TextRole, text: string) => string;
 
-/** @param colour Whether the place that shows it has colours. */
+/** @param colour Whether the output supports colours. */
 export function painter(colour: boolean): Paint {
   return colour
     ? (role, text) => text === "" ? "" : `\x1b[${CODES[role]}m${text}\x1b[0m`

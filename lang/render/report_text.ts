@@ -1,4 +1,4 @@
-/** A report of the checker as people read it: what, which rule, and the two statements. */
+/** A report of the checker as text: the mistake, its rule, and the two statements. */
 import type { ReportClass } from "@dmalab/runtime/vocabulary";
 import { PICTURE_COLUMNS, spread, wrappedPairs, wrapText } from "../text/columns.ts";
 
@@ -7,9 +7,9 @@ export interface PrintedReport {
   /** Page, chapter and row of the rule, such as `dma.3.6.3`. */
   readonly rule: string;
   readonly text: string;
-  /** How a kernel's DMA debugging logs it; null where it does not. */
+  /** The message of a kernel's DMA debugging for it; null if there is no such message. */
   readonly log: string | null;
-  /** No check of any kernel sees it. */
+  /** True if no kernel has a check for it. */
   readonly beyondKernel: boolean;
   /**
    * The statement that mapped, allocated or locked the memory of the report, as `file:line:column`;
@@ -20,7 +20,7 @@ export interface PrintedReport {
   readonly secondPlace: string | null;
 }
 
-/** For reports about something that was not mapped: the action of the first statement. */
+/** What the first statement did, for classes of reports in which it is not a mapping. */
 const FIRST_STATEMENTS: { readonly [C in ReportClass]?: string } = {
   lock_order: "locked in the opposite order",
   device_write_after_free: "freed",
@@ -36,7 +36,7 @@ const FIRST_STATEMENTS: { readonly [C in ReportClass]?: string } = {
 export function firstStatement(
   { reportClass, rule }: Pick<PrintedReport, "reportClass" | "rule">,
 ): string {
-  // The rules of the two-step API are about ranges.
+  // The rules of dma.3 are about the two-step API, which reserves and links ranges.
   return FIRST_STATEMENTS[reportClass] ??
     (rule.startsWith("dma.3") ? "reserved or linked" : "mapped");
 }
@@ -58,12 +58,12 @@ export function reportLines(report: PrintedReport): string[] {
   ];
 }
 
-/** What to look for in the log of a kernel that is built with DMA debugging. */
+/** A line with the message to search for in the log of a kernel with DMA debugging. */
 export function logLine(log: string): string {
   return `DMA-API: … ${log}`;
 }
 
-/** The report on one line, for a list that already has the place of the second statement. */
+/** The report on one line, for a list that already contains the location of the second statement. */
 export function reportSentence(report: Omit<PrintedReport, "log">): string {
   const { firstPlace, secondPlace } = report;
   const first = firstPlace === null || firstPlace === secondPlace

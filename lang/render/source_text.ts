@@ -1,4 +1,4 @@
-/** Values as a script writes them: text that, read again, is the same value. */
+/** Values in the syntax of a script: parsing the text gives the same value. */
 import {
   BytesValue,
   EnumValue,
@@ -12,7 +12,7 @@ import {
 import { formatAddress, formatHexBytes, formatSize } from "../text/numbers.ts";
 
 /**
- * A value as an expression. Values that constants can have: numbers of all kinds, text, bytes,
+ * A value as an expression, for values that constants can have: numbers of all kinds, text, bytes,
  * words, ranges, and lists and records of them.
  *
  * @example
@@ -41,12 +41,12 @@ export function sourceText(value: Value): string {
   throw new Error("Things of a machine and functions are no constants");
 }
 
-/** A text in quotes, for a string that inserts nothing. */
+/** A text as a string literal without inserted values. */
 export function quoted(text: string): string {
   return `"${text.replace(ESCAPED, escape)}"`;
 }
 
-/** Characters that a string cannot hold as they are, and invisible ones. */
+/** Characters that have to be escaped in a string, and invisible ones. */
 // deno-lint-ignore no-control-regex
 const ESCAPED = /[\\"{}\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]/g;
 
@@ -70,12 +70,12 @@ function quantityText(value: number, kind: Quantity["kind"] | "int"): string {
     case "int":
       return String(value);
     case "size":
-      // The largest number of bytes is shown as a word that no script can write.
+      // `formatSize` prints the largest size as a word, which is not valid in a script.
       return value === Number.MAX_SAFE_INTEGER ? `${value}B` : formatSize(value);
     case "duration":
       return `${value}ns`;
     case "virt":
-      // An int takes the kind that is wanted; there is no `as virt`.
+      // There is no `as virt`: an int is converted to the required kind.
       return formatAddress(value);
     case "phys":
     case "dma":
@@ -83,7 +83,7 @@ function quantityText(value: number, kind: Quantity["kind"] | "int"): string {
   }
 }
 
-/** In parentheses where the operator around binds tighter than the one inside. */
+/** The text of an operand; a cast is in parentheses, because the operator around it binds tighter. */
 function operand(value: number, kind: Quantity["kind"] | "int"): string {
   const text = quantityText(value, kind);
   return kind === "phys" || kind === "dma" ? `(${text})` : text;

@@ -1,4 +1,4 @@
-/** Values as one line of text, the way a script would write them. */
+/** Values as one line of text, in the syntax of a script. */
 import type { ExecutionContext } from "../values/execution_context.ts";
 import {
   BytesValue,
@@ -38,7 +38,7 @@ export function formatQuantity(quantity: Quantity): string {
  * Any value on one line. Its text is a new value: it costs work and memory of the run.
  *
  * @param value The value.
- * @param run The run the value belongs to; without one, things of the machine show their type only.
+ * @param run The run to which the value belongs; without one, handles show only their type.
  * @param nested True inside a list or record, where strings keep their quotes.
  * @throws {LimitError} When the run has not enough left for the text.
  */
@@ -54,15 +54,15 @@ export function formatValue(
 
 export interface TextStart {
   readonly text: string;
-  /** Whether the text is all there is. */
+  /** Whether the text is complete. */
   readonly whole: boolean;
 }
 
 /**
- * As much of {@linkcode formatValue} as is read: parts beyond are not formatted, so
- * that it costs the same however large the value is. Strings inside keep their quotes.
+ * The beginning of the text of {@linkcode formatValue}: later parts are not formatted, so that it
+ * costs the same however large the value is. Strings inside keep their quotes.
  *
- * @param characters How many are enough; there may be some more.
+ * @param characters Stop after this many characters; the text may be somewhat longer.
  */
 export function formatStart(
   value: Value,
@@ -74,13 +74,13 @@ export function formatStart(
   return { text: writer.text, whole: !writer.stopped };
 }
 
-/** Characters of a value that are shown on request. */
+/** Most characters of a value in requested output. */
 export const DISPLAYED_CHARACTERS = 2 ** 16;
 
-/** Characters of a value that a sentence of ours repeats. */
+/** Most characters of a value in a message's sentence. */
 const SENTENCE_CHARACTERS = 1000;
 
-/** The text of {@linkcode formatStart}, with an ellipsis where there is more. */
+/** The text of {@linkcode formatStart}, with an ellipsis if it is not complete. */
 export function formatClipped(
   value: Value,
   context: ExecutionContext | null,
@@ -98,14 +98,17 @@ export function formatInSentence(value: Value, context: ExecutionContext | null)
   return formatClipped(value, context, SENTENCE_CHARACTERS);
 }
 
-/** Writes values one behind the other, and stops when it has enough. */
+/** Writes values one after the other, and stops at the requested length. */
 class ValueWriter {
   text = "";
-  /** There was more to write. */
+  /** True if there was more to write. */
   stopped = false;
   #depth = 0;
 
-  /** @param enough How many characters are enough; null for all, which then are charged. */
+  /**
+   * @param enough The number of characters after which it stops; null for no limit, and then they
+   *   are charged.
+   */
   constructor(readonly context: ExecutionContext | null, readonly enough: number | null) {}
 
   #write(text: string): void {
@@ -115,7 +118,7 @@ class ValueWriter {
     } else this.text += text.length > this.enough ? text.slice(0, this.enough) : text;
   }
 
-  /** The rest is not needed. */
+  /** Whether enough was written; the rest is then left out. */
   #isEnough(): boolean {
     if (this.enough !== null && this.text.length >= this.enough) this.stopped = true;
     return this.stopped;

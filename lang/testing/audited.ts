@@ -2,7 +2,10 @@
 import type { Program } from "../run/program.ts";
 import type { Registry } from "../values/registry.ts";
 
-/** The same world; what breaks a rule of the simulator itself ends the run as a bug. */
+/**
+ * The same registry; its machines audit themselves, and a broken rule of the simulator ends the run
+ * as a bug.
+ */
 export function auditedRegistry(registry: Registry): Registry {
   return {
     ...registry,
@@ -14,7 +17,7 @@ export function auditedRegistry(registry: Registry): Registry {
   };
 }
 
-/** The same program in such a world. */
+/** The same program with audited machines. */
 export function audited(program: Program): Program {
   return { ...program, registry: auditedRegistry(program.registry) };
 }

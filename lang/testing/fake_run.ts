@@ -1,4 +1,4 @@
-/** A run of nothing, for tests of what charges one. */
+/** A context without a run, for tests of code that charges work and memory. */
 import type { ExecutionContext } from "../values/execution_context.ts";
 
 /** The charges. */

@@ -7,17 +7,17 @@ import { audited } from "./audited.ts";
 import { memoryLoader } from "./test_support.ts";
 
 export interface ScriptEnd {
-  /** Errors before the run, and failures of the run; empty when all went well. */
+  /** Errors before the run, and failures of the run; empty if there were none. */
   readonly problems: readonly string[];
   /** What `print`, `show` and `explain` wrote. */
   readonly output: readonly string[];
 }
 
 /**
- * Runs the top-level statements and the tests of a script. No known defects are looked for behind what
- * is wrong: `defect_attribution_test.ts` has those.
+ * Runs the top-level statements and the tests of a script. The known defects that cause a failure are
+ * not searched: `defect_attribution_test.ts` tests that.
  *
- * @param files What it may use or read.
+ * @param files The files that it may use or read.
  */
 export function runScript(
   text: string,

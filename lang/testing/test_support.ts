@@ -12,7 +12,7 @@ import { runProgram } from "../run/run_program.ts";
 
 export { memoryFiles as memoryLoader } from "../syntax/load_files.ts";
 
-/** Loads a script, with other files beside it. */
+/** Loads a script, with other files that it may use. */
 export function load(
   text: string,
   files: Readonly<Record<string, string>> = {},
@@ -21,7 +21,7 @@ export function load(
   return loadProgram(new SourceFile("t.dma", text), memoryFiles(files), registry);
 }
 
-/** Loads a script that must be right. */
+/** Loads a script that must have no errors. */
 export function program(
   text: string,
   files: Readonly<Record<string, string>> = {},
@@ -70,7 +70,7 @@ export function run(
   return { report, lines };
 }
 
-/** How many machines a run of a script builds. */
+/** Number of machines that a run of a script builds. */
 export function machinesOf(text: string): number {
   let machines = 0;
   const counting: Registry = {

@@ -1,33 +1,33 @@
-/** Axes of plots: where a value lies, at which values ticks are, and their texts. */
+/** Axes of plots: positions of values, and their ticks with texts. */
 import { maxOf, minOf } from "@dmalab/runtime/basics";
 import { escapeMarkup } from "./markup.ts";
 
-/** A scale from values to places, with its ticks. */
+/** A scale from values to positions, with its ticks. */
 export interface PlotAxis {
-  /** The values that have a tick, in their order. */
+  /** The values with a tick, ascending. */
   readonly ticks: readonly number[];
-  /** The place of a value. */
+  /** The position of a value. */
   place(value: number): number;
 }
 
-/** The places of the ends of an axis. */
+/** The positions of the ends of an axis. */
 export interface AxisEnds {
   readonly from: number;
   readonly to: number;
 }
 
-/** The power of ten below the lowest value, and above the highest. */
+/** The least factor between the lowest and highest value of a logarithmic axis. */
 const LEAST_FACTOR = 10;
-/** A tick at the end of an axis stays, whatever a division of its values has lost. */
+/** Tolerance that keeps a tick at the end of an axis in spite of rounding errors. */
 const ROUNDING = 1e-9;
 
-/** The smallest of 1, 2 and 5 times a power of ten that is not below a number. */
+/** The smallest number of the form 1, 2 or 5 times a power of ten that is at least `least`. */
 export function roundStep(least: number): number {
   const power = 10 ** Math.floor(Math.log10(Math.max(least, 1e-9)));
   return [1, 2, 5, 10].map((each) => each * power).find((each) => each >= least)!;
 }
 
-/** The place of each value between two values, in proportion. */
+/** A function that interpolates positions linearly between the positions of two values. */
 export function linearPlace(
   first: number,
   last: number,
@@ -36,7 +36,7 @@ export function linearPlace(
   return (value) => from + (value - first) / (last - first) * (to - from);
 }
 
-/** An axis of equal steps. @param step The distance of its ticks, which are multiples of it. */
+/** An axis of equal steps. @param step The distance of its ticks, which are at multiples of it. */
 export function linearAxis(
   first: number,
   last: number,
@@ -52,10 +52,10 @@ export function linearAxis(
 }
 
 /**
- * An axis for amounts: linear from 0 with four or five steps; logarithmic where all values are above 0
- * and far apart.
+ * An axis for amounts: linear from 0 with four or five steps; logarithmic if the values above 0 are
+ * far apart.
  *
- * @param hasFoot Bars begin at the edge, so that the lowest is visible, too.
+ * @param hasFoot Leaves room below the lowest value, so that its bar is visible, too.
  */
 export function amountAxis(values: readonly number[], ends: AxisEnds, hasFoot = false): PlotAxis {
   const positive = values.filter((value) => value > 0);
@@ -65,7 +65,7 @@ export function amountAxis(values: readonly number[], ends: AxisEnds, hasFoot = 
     const step = most === 0 ? 1 : roundStep(most / 5);
     return linearAxis(0, Math.max(step, Math.ceil(most / step) * step), step, ends);
   }
-  // A zero has no logarithm: its point is on the lower edge.
+  // Zero has no logarithm: its point is on the lower edge.
   const low = Math.floor(Math.log10(least)) - (hasFoot || positive.length < values.length ? 1 : 0);
   const high = Math.max(low + 1, Math.ceil(Math.log10(most)));
   const exponents = linearAxis(low, high, 1, ends);
@@ -75,7 +75,7 @@ export function amountAxis(values: readonly number[], ends: AxisEnds, hasFoot = 
   };
 }
 
-/** A place in a drawing: one digit behind the point. */
+/** A position in a drawing, with one decimal. */
 export function placeText(place: number): string {
   return String(Number(place.toFixed(1)));
 }

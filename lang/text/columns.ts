@@ -1,21 +1,21 @@
-/** Text in columns: what every table and picture here is made of. */
+/** Text in columns, for all tables and pictures. */
 
-/** Pictures are never wider than this, nor anything else where no other width is known. */
+/** Largest width of pictures, and the default width of other output. */
 export const PICTURE_COLUMNS = 80;
 
 export type Alignment = "left" | "right";
 
-/** Pads to a width; text that is longer stays whole. */
+/** Pads to a width; longer text is not cut. */
 export function pad(text: string, width: number, alignment: Alignment = "left"): string {
   return alignment === "left" ? text.padEnd(width) : text.padStart(width);
 }
 
-/** Cuts text that is wider than `columns`, and shows by `…` that it did. */
+/** Cuts text that is wider than `columns`, and marks the cut with `…`. */
 export function clip(text: string, columns: number): string {
   return text.length <= columns ? text : `${text.slice(0, Math.max(0, columns - 1))}…`;
 }
 
-/** Left and right text on one line of `columns`, with at least two blanks between them. */
+/** Left and right text on one line of `columns`, with at least two spaces between them. */
 export function spread(left: string, right: string, columns: number = PICTURE_COLUMNS): string {
   if (right === "") return clip(left, columns);
   const room = columns - right.length;
@@ -23,11 +23,11 @@ export function spread(left: string, right: string, columns: number = PICTURE_CO
 }
 
 /**
- * Rows of cells as lines: each column as wide as its widest cell, two blanks between columns.
+ * Rows of cells as lines: each column as wide as its widest cell, two spaces between columns.
  *
  * @param header Titles of the columns; an underline follows them.
  * @param alignments Left for every column not named.
- * @param columns How wide a line may be.
+ * @param columns Width of a line.
  */
 export function tableLines(
   header: readonly string[],
@@ -62,10 +62,10 @@ export function pairLines(
   );
 }
 
-/** Least room for a text beside its name; with less it is below. */
+/** If there is less room beside its name, a text is placed below the name. */
 const LEAST_TEXT_COLUMNS = 40;
 
-/** `name  text` pairs, as {@linkcode pairLines}, with texts that go on below instead of being cut. */
+/** `name  text` pairs, as {@linkcode pairLines}, with long texts continued below instead of being cut. */
 export function wrappedPairs(
   pairs: readonly (readonly [string, string])[],
   columns: number,
@@ -103,7 +103,7 @@ export function endsOf<T>(
   return [...items.slice(0, first), gap(items.slice(first, -last)), ...items.slice(-last)];
 }
 
-/** A line that is wider than `columns` as several: what follows is indented by two more than the first. */
+/** Folds a line that is wider than `columns`: further lines are indented by two more than the first. */
 export function foldLine(text: string, columns: number): string[] {
   if (text.length <= columns) return [text];
   const { length } = /^ */.exec(text)![0];
@@ -113,7 +113,7 @@ export function foldLine(text: string, columns: number): string[] {
     .map((part, index) => `${index === 0 ? " ".repeat(indent) : margin}${part}`);
 }
 
-/** Breaks text at blanks into lines of at most `columns`; a longer word stays whole. */
+/** Breaks text at spaces into lines of at most `columns`; a longer word is not broken. */
 export function wrapText(text: string, columns: number): string[] {
   const lines: string[] = [];
   let line = "";

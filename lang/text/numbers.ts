@@ -1,13 +1,13 @@
 /**
  * Numbers as text: addresses, sizes, durations.
  *
- * What is printed can be pasted back into a script: `0xffff_f000`, `128KiB`, `1.2us` are literals
- * of the language, and nothing is rounded unless the name says so.
+ * Printed numbers can be pasted back into a script: `0xffff_f000`, `128KiB`, `1.2us` are literals
+ * of the language, and nothing is rounded unless the function's name says so.
  */
 
 import { addressDigits, foldedHigh } from "@dmalab/runtime/basics";
 
-/** Numbers of an order: `1st`, `2nd`, `11th`. */
+/** Ordinal numbers: `1st`, `2nd`, `11th`. */
 export function formatOrdinal(number: number): string {
   const tens = number % 100;
   const suffix = tens >= 11 && tens <= 13 ? undefined : SUFFIXES[number % 10];
@@ -43,10 +43,10 @@ export function formatAddress(address: number): string {
   return address < 0 ? "error" : groupHex(addressDigits(address));
 }
 
-/** The number of an address of more than 53 bits; null where it has none. */
+/** The number for an address of more than 53 bits; null if none represents it. */
 export function wideAddress(digits: string): number | null {
   const bits = BigInt(digits);
-  // All ones are no address, but the error value, or a mask.
+  // All ones are not an address, but the error value or a mask.
   if (bits >= 2n ** 64n - 1n) return null;
   const high = foldedHigh(Number(bits >> 32n));
   return high < 2 ** 21 ? high * 2 ** 32 + Number(bits & 0xffff_ffffn) : null;
@@ -64,7 +64,7 @@ export function groupHex(digits: string): string {
 
 /**
  * A size in the largest unit that divides it: `128KiB`, `8704B`, `-4KiB`. The largest number means
- * no limit, and is printed so.
+ * no limit, and is printed as such.
  */
 export function formatSize(sizeBytes: number): string {
   if (sizeBytes === Number.MAX_SAFE_INTEGER) return "unlimited";
@@ -74,7 +74,7 @@ export function formatSize(sizeBytes: number): string {
   return `${sizeBytes}B`;
 }
 
-/** A size for reading: at most two decimals of its largest unit, the rest cut off; `3.98GiB`. */
+/** A size for readers: at most two decimals of its largest unit, the rest cut off; `3.98GiB`. */
 export function formatSizeCut(sizeBytes: number): string {
   for (const [unit, bytes] of SIZE_UNITS) {
     if (sizeBytes >= 0.9 * bytes) {
@@ -84,13 +84,13 @@ export function formatSizeCut(sizeBytes: number): string {
   return `${sizeBytes}B`;
 }
 
-/** A mask as people think of it: `4KiB - 1` for 4095 bytes. */
+/** A mask as a power of two minus one: `4KiB - 1` for 4095 bytes. */
 export function formatMask(maskBytes: number): string {
   const text = formatSize(maskBytes + 1);
   return maskBytes > 0 && !/\dB$/.test(text) ? `${text} - 1` : formatSize(maskBytes);
 }
 
-/** A limit that may be one block below a round size, as the largest number of sectors is: `2TiB - 512B`. */
+/** A limit that may be one block below a round size, such as the largest number of sectors: `2TiB - 512B`. */
 export function formatLimit(sizeBytes: number): string {
   const round = sizeBytes + LIMIT_BLOCK_BYTES;
   return round % LARGE_BYTES === 0
@@ -99,7 +99,8 @@ export function formatLimit(sizeBytes: number): string {
 }
 
 /**
- * The shortfall of a limit counted in sectors, and the size from which on the bytes do not matter.
+ * The block size by which a limit counted in sectors is below a round size; and the smallest round
+ * size for which this form is used.
  */
 const LIMIT_BLOCK_BYTES = 512;
 const LARGE_BYTES = 2 ** 30;
@@ -136,7 +137,7 @@ export function formatRatio(ratio: number): string {
   return Number.isInteger(ratio) ? `${ratio}.0` : trimZeros(ratio.toFixed(3));
 }
 
-/** Bytes as two hex digits each, a blank between them. */
+/** Bytes as two hex digits each, separated by spaces. */
 export function formatHexBytes(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
 }

@@ -1,24 +1,24 @@
-/** Finds what comes again and again in a row of things, so that a picture can count it. */
+/** Finds repetitions in a sequence, so that a picture can count them. */
 
-/** Longest group with a repetition that is noticed. */
+/** Longest repeated group that is found. */
 const MAX_PERIOD = 8;
-/** Fewer repetitions are all shown. */
+/** Fewer repetitions than this are all shown. */
 const LEAST_TIMES = 4;
 
-/** A part of a row to show, and how often it is left out after that. */
+/** A part of a sequence to show, and how often it is repeated after that. */
 export interface ShownPart {
   readonly start: number;
   readonly end: number;
-  /** How many more times the part comes before the next one to show; 0 for none. */
+  /** How many further repetitions are left out before the next part; 0 for none. */
   readonly hiddenTimes: number;
 }
 
 /**
- * Cuts a row into the parts to show. If a group comes four times or more in a row, the first and
- * the last time are shown.
+ * Divides a sequence into the parts to show. If a group is repeated four times or more, only its
+ * first and last occurrence are shown.
  *
- * @param length How many things there are.
- * @param same Whether two of them, by index, count as the same.
+ * @param length Number of items.
+ * @param same Whether two items, by index, count as the same.
  */
 export function shownParts(
   length: number,
@@ -30,7 +30,7 @@ export function shownParts(
     const repeat = findRepeat(length, same, at);
     if (repeat === null) {
       const last = parts.at(-1);
-      // Plain stretches are one part.
+      // Adjacent items without a repetition form one part.
       if (last !== undefined && last.hiddenTimes === 0 && last.end === at) {
         parts[parts.length - 1] = { ...last, end: at + 1 };
       } else parts.push({ start: at, end: at + 1, hiddenTimes: 0 });
@@ -46,7 +46,7 @@ export function shownParts(
   return parts;
 }
 
-/** The shortest group that comes at least four times in a row from `from` on. */
+/** The shortest group that occurs at least four times in a row from `from` on. */
 function findRepeat(
   length: number,
   same: (a: number, b: number) => boolean,

@@ -4,6 +4,6 @@ export interface CodeEntry {
   readonly title: string;
   /** A paragraph that explains it to a first-time reader. */
   readonly explanation: string;
-  /** A few lines that show it, and the way to put it right. */
+  /** A few lines that show the mistake and its correction. */
   readonly example: string;
 }

@@ -1,4 +1,4 @@
-/** A device's IOVA space as a drawing: strips of cells, and the ranges from the top down. */
+/** A drawing of a device's IOVA space: strips of cells, and the ranges from the top down. */
 import { pad, PICTURE_COLUMNS, spread, wrapText } from "../../text/columns.ts";
 import { formatAddress, formatCount, formatSize } from "../../text/numbers.ts";
 import { stripCells } from "./strip.ts";
@@ -7,7 +7,7 @@ export interface PicturedRange {
   readonly start: number;
   readonly sizeBytes: number;
   readonly use: "mapped" | "taken" | "cached" | "waiting" | "reserved";
-  /** More about it, in a few words. */
+  /** Further information, in a few words. */
   readonly note: string;
 }
 
@@ -17,18 +17,18 @@ export interface PicturedSpace {
   readonly granuleBytes: number;
   /** Where the next search below 4 GiB starts; null for the top. */
   readonly cursor32: number | null;
-  /** The same above 4 GiB. */
+  /** Where the next search above 4 GiB starts; null for the top. */
   readonly cursor64: number | null;
   /** Full and half full magazines: `4KiB: 3+0 on cpu 0`. */
   readonly caches: readonly string[];
 }
 
 const STRIP_CELLS = 60;
-/** From so many ranges of a kind on, the others are only counted. */
+/** If at least this many ranges of a kind follow each other, the others are only counted. */
 const SAME_ROWS = 3;
 const LIMIT_32BIT = 2 ** 32;
 const CELLS = { mapped: "█", taken: "▓", cached: "▒", waiting: "▒", reserved: "╳" } as const;
-/** Uses in the order in which a cell shows them: the first that occurs in it. */
+/** Precedence of uses: a cell shows the first of these that occurs in it. */
 const ORDER = ["mapped", "taken", "waiting", "cached", "reserved"] as const;
 
 /**
@@ -51,7 +51,7 @@ export function addressSpacePicture(space: PicturedSpace, rows: number): string[
   ];
 }
 
-/** The ranges that a machine never allocates, on a line or two; none without any. */
+/** One or two lines with the ranges that a machine never allocates; empty without any. */
 export function reservedLines(
   ranges: readonly { readonly start: number; readonly end: number }[],
 ): string[] {
@@ -62,7 +62,7 @@ export function reservedLines(
   return indented(`never allocated: ${texts.join(", ")}`);
 }
 
-/** A window of cells that ends above the highest of some ranges and reaches the lowest. */
+/** A strip of cells that ends at or above the highest of the ranges and reaches down to the lowest. */
 function strip(ranges: readonly PicturedRange[], space: PicturedSpace): string[] {
   const [highest] = ranges;
   const lowest = ranges.at(-1)!;
@@ -86,7 +86,7 @@ function strip(ranges: readonly PicturedRange[], space: PicturedSpace): string[]
   ];
 }
 
-/** The meanings of the drawn cells. */
+/** The meanings of the cells in a drawing. */
 function legend(ranges: readonly PicturedRange[], drawn: string): string {
   const kinds = new Map<string, string[]>();
   for (const use of ORDER) {
@@ -98,7 +98,7 @@ function legend(ranges: readonly PicturedRange[], drawn: string): string {
   return `   ${[...parts, "░ free"].join("   ")}`;
 }
 
-/** A line for each range, and one for several of a kind that follow each other. */
+/** A line for each range, or one line for several consecutive ranges of a kind. */
 function rangeLines(
   space: PicturedSpace,
   movable: readonly PicturedRange[],
@@ -138,7 +138,7 @@ function rangeLine(range: PicturedRange, space: PicturedSpace, columns: number):
   return spread(text, cursors.join(" "));
 }
 
-/** How many ranges right below one are of its size and use, and printed in the same words. */
+/** Number of consecutive ranges directly below one that have the same size, use and note. */
 function likeIt(ranges: readonly PicturedRange[], at: number, space: PicturedSpace): number {
   const { sizeBytes, use, note } = ranges[at]!;
   let count = 0;
@@ -157,7 +157,7 @@ function cacheLines(caches: readonly string[]): string[] {
   return caches.length === 0 ? [] : indented(`caches, loaded + previous: ${caches.join(", ")}`);
 }
 
-/** Text below a drawing, broken into lines where it is too long for one. */
+/** Text below a drawing, broken into several lines if it is too long. */
 export function indented(text: string): string[] {
   return wrapText(text, PICTURE_COLUMNS - 4).map((line, index) =>
     `${index === 0 ? "  " : "    "}${line}`

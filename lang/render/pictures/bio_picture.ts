@@ -1,6 +1,6 @@
 /**
- * A bio as a drawing: where each piece of memory begins and ends in its page, and on what multiple
- * it meets the piece before.
+ * A drawing of a bio: the bytes of a page that each segment fills, and the alignment at which it
+ * meets the previous segment.
  *
  *        0x20_0000    4KiB  ▕████████████████▏                        4KiB
  *        0x30_0200   3584B  ▕░░██████████████▏                        512B
@@ -12,13 +12,13 @@ import { usedBar } from "./strip.ts";
 export interface PicturedVector {
   readonly phys: number;
   readonly sizeBytes: number;
-  /** The multiple on which it meets the one before; null for the first. */
+  /** The alignment at which it meets the previous segment; null for the first. */
   readonly meetsBytes: number | null;
 }
 
 export interface PicturedBio {
   readonly title: string;
-  /** At the right edge of the first line. */
+  /** The text at the right edge of the first line. */
   readonly gap: string;
   readonly vectors: readonly PicturedVector[];
 }
@@ -27,7 +27,7 @@ const PAGE_BYTES = 4096;
 /** Cells of the bar for a page. */
 const BAR_CELLS = 16;
 const CELL_BYTES = PAGE_BYTES / BAR_CELLS;
-/** Vectors before the middle is left out, and how many stay at the ends. */
+/** Most vectors that are all shown; and how many of a longer list are shown at its start and end. */
 const SHOWN = { longest: 12, first: 8, last: 3 };
 
 /** The drawing, in at most 80 columns. */
@@ -55,7 +55,7 @@ function vectorLine({ meetsBytes, phys, sizeBytes }: PicturedVector): string {
     `${first}${pad(last === "" ? "" : between + last, 22)} ${meets}`;
 }
 
-/** A page with what lies between two of its bytes filled. */
+/** The bar of a page, filled between two offsets. */
 function bar(from: number, to: number): string {
   const scale = { start: 0, cellBytes: CELL_BYTES, cells: BAR_CELLS };
   return usedBar([{ start: from, sizeBytes: to - from }], scale);

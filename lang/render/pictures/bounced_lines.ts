@@ -1,11 +1,12 @@
 /**
- * Parts of a mapping that are copied: the place of the copy for the device, and of the original.
+ * Parts of a mapping that are copied: for each the address of its bounce buffer, and of the
+ * original.
  */
 import type { BouncedPart } from "@dmalab/devices";
 import { endsOf, pad } from "../../text/columns.ts";
 import { formatAddress, formatSize } from "../../text/numbers.ts";
 
-/** Lines before the middle is left out, and how many stay at its ends. */
+/** Most lines that are all shown; and how many of a longer list are shown at its start and end. */
 const SHOWN = { longest: 6, first: 3, last: 2 };
 
 /** A line for each part; none without any. */
@@ -23,7 +24,7 @@ export function addressLine(address: number, sizeBytes: number, leadsTo: string)
   } ───► ${leadsTo}`;
 }
 
-/** Stands for so many lines. */
+/** The line that replaces hidden lines. */
 export function hiddenLine(lines: number): string {
   return `${pad("…", 16, "right")}  ${lines} more`;
 }

@@ -1,4 +1,4 @@
-/** The state of the two-step API as a drawing: how much of the range is linked, and to what. */
+/** A drawing of the two-step API's state: how much of the range is linked, and to which memory. */
 import type { DmaIovaState } from "@dmalab/runtime/dma";
 import { PICTURE_COLUMNS, spread } from "../../text/columns.ts";
 import { formatAddress, formatSize } from "../../text/numbers.ts";
@@ -10,7 +10,7 @@ export interface LinkedRun {
   readonly iova: number;
   readonly phys: number;
   readonly sizeBytes: number;
-  /** The original memory of a bounce buffer there; null for memory itself. */
+  /** The original memory, if the target is a bounce buffer; otherwise null. */
   readonly bounceFor: number | null;
 }
 
@@ -21,7 +21,7 @@ const DISPLAYED_RUNS = 8;
 
 /**
  * The drawing, in at most 80 columns.
- * @param device The name of the one it was given to; null for none.
+ * @param device The name of the device that the state was passed with; null for none.
  * @param runs Ascending.
  */
 export function iovaStatePicture(

@@ -1,5 +1,5 @@
 /**
- * A pair of queues as a drawing: two rings, the positions in them, and the commands in flight.
+ * A drawing of a queue pair: two rings, the positions in them, and the commands in flight.
  *
  *     submission queue at 0xffff_c000                               doorbell 0x1008
  *       slot           0    1    2    3    4    5    6    7
@@ -21,11 +21,11 @@ export interface PicturedRing {
   readonly title: string;
   readonly dma: number;
   readonly doorbell: number;
-  /** The contents of the row of cells. */
+  /** The title of the row of cells. */
   readonly shows: string;
   cell(slot: number): string;
   readonly marks: readonly RingMark[];
-  /** The slot that must be seen where the ring is too long to be drawn whole. */
+  /** A slot that has to be visible if the ring is too long to be drawn whole. */
   readonly focus: number;
 }
 
@@ -40,15 +40,15 @@ export interface PicturedQueue {
   readonly notes: readonly string[];
 }
 
-/** Slots that fit on a line, and how wide each is. */
+/** Slots on a line, and the width of a cell. */
 const DISPLAYED_SLOTS = 13;
 const CELL = 5;
 const LABEL = 14;
-/** Slots shown before the one that matters. */
+/** Slots shown before the focus. */
 const BEFORE_FOCUS = 3;
 /** Commands listed before the rest is only counted. */
 const DISPLAYED_COMMANDS = 8;
-/** Numbers to the right, but for the operation between them. */
+/** Numbers are right-aligned; the operation between them is left-aligned. */
 const ALIGNMENTS = ["right", "right", "left", "right", "right"] as const;
 
 /** The drawing, in at most 80 columns. */
@@ -81,7 +81,7 @@ function ringLines(ring: PicturedRing, depthEntries: number): string[] {
   ];
 }
 
-/** All slots of a short ring; of a long one those around the slot that matters. */
+/** All slots of a short ring, or the slots around the focus. */
 function shownSlots(focus: number, depthEntries: number): number[] {
   if (depthEntries <= DISPLAYED_SLOTS) {
     return Array.from({ length: depthEntries }, (_, slot) => slot);
@@ -96,7 +96,7 @@ function markLine({ who, what, slot }: RingMark, slots: readonly number[]): stri
   if (at < 0) return [`${label}${what} ${slot} →`];
   const text = `${what} ${slot}`;
   const before = " ".repeat(at * CELL);
-  // At the right edge the words are before the arrow.
+  // At the right edge the text is placed before the arrow.
   return LABEL + at * CELL + 2 + text.length <= PICTURE_COLUMNS
     ? [`${label}${before}▲ ${text}`]
     : [`${label}${before.slice(text.length + 1)}${text} ▲`];

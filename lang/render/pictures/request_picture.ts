@@ -1,5 +1,6 @@
 /**
- * A request as a drawing: the memory it covers, the device's addresses, and the command with them.
+ * A drawing of a request: the memory it covers, the device's addresses, and the command that
+ * contains them.
  *
  *     physical memory         IOVA                     command
  *      0x10_2000    4KiB ─┐                         ┌─► PRP1  0xfffe_0000
@@ -7,8 +8,8 @@
  *      0x10_6000    4KiB ─┘                         │  ┌─ list 0xffff_f000 ──────┐
  *                                                   ├─►│   0  0xfffe_1000        │
  *
- * Where all memory became one range, pieces run together on the left and fan out again on the
- * right. Where each piece has its own mapping, each has its own line.
+ * If all memory is mapped as one range, the lines of the segments join on the left and fan out
+ * again on the right. If each segment has its own mapping, each has its own line.
  */
 import { bouncedLines } from "./bounced_lines.ts";
 import { clip, endsOf, pad, PICTURE_COLUMNS, spread } from "../../text/columns.ts";
@@ -21,10 +22,10 @@ import type {
 } from "@dmalab/devices";
 import { formatAddress, formatSize } from "../../text/numbers.ts";
 
-/** The surroundings of a request's drawing. */
+/** The text around the drawing of a request. */
 export interface RequestCaption {
   readonly title: string;
-  /** At the right edge of the first line. */
+  /** The text at the right edge of the first line. */
   readonly place: string;
   /** Heading of the middle column: `IOVA`, `bounce buffer`. */
   readonly addressTitle: string;
@@ -39,9 +40,9 @@ const LEFT = 23;
 const MIDDLE = 21;
 const RIGHT = 26;
 const GAP = 5;
-/** Lines of one list before its middle is left out, and how many stay at its ends. */
+/** Most lines of one list that are all shown; and how many of a longer list are shown at each end. */
 const SHOWN = { longest: 8, first: 4, last: 2 };
-/** List pages before those in the middle are left out. */
+/** List pages that are shown before those in the middle are left out. */
 const DISPLAYED_PAGES = 3;
 
 /** The drawing, in at most 80 columns. */
@@ -53,7 +54,7 @@ export function requestPicture(request: RequestPicture, caption: RequestCaption)
     head.push(`${pad("  physical memory", LEFT + GAP)}${title}command`);
     body = memoryLines(request, request.iova);
   } else if (request.segments.length > 0) {
-    // No command yet: all there is to see is the memory.
+    // There is no command yet: only the memory is shown.
     head.push("  physical memory");
     body = endsOf(request.segments.map(segmentText), SHOWN, hiddenSegments);
   }
@@ -72,7 +73,10 @@ function memoryLines(memory: RequestMemory, range: Range | null): string[] {
   return range === null ? pieceByPiece(memory) : oneRange(memory, range);
 }
 
-/** Several segments behind one entry lie in one range. */
+/**
+ * The range that covers all segments, if a single entry covers more than one segment; otherwise
+ * null.
+ */
 function sharedRange({ entries, segments }: RequestMemory): Range | null {
   const [entry, ...others] = entries.filter(leadsToData);
   return entry === undefined || others.length > 0 || segments.length === 1 ? null : entry;
@@ -95,9 +99,10 @@ function hiddenSegments(hidden: readonly unknown[]): string {
 }
 
 /**
- * The right column, and its neighbours: the command's own entries, then each list in a box.
+ * The right column, with its two neighbours: the command's own entries, then each list in a box.
  *
- * @param rowsOf The entries of a list page that lead to data, or of the command itself for null.
+ * @param rowsOf The rows for entries of a list page, or of the command itself for null, that point
+ *   to data.
  */
 function entryRows(request: RequestMemory, rowsOf: (page: number | null) => readonly PieceRow[]) {
   const rows = endsOf(rowsOf(null), SHOWN, (hidden) => gapRow(hidden, (text) => text));
@@ -123,18 +128,18 @@ function entryRows(request: RequestMemory, rowsOf: (page: number | null) => read
 interface ShownPage {
   readonly page: RequestListPage;
   readonly index: number;
-  /** List pages that are left out before it. */
+  /** Number of list pages that are left out before it. */
   readonly hiddenBefore: number;
 }
 
-/** The list pages: all of a few, the first and the last of many. */
+/** The list pages that are shown: all, or the first and the last if there are many. */
 function shownPages({ listPages }: RequestMemory): ShownPage[] {
   const all = listPages.map((page, index): ShownPage => ({ page, index, hiddenBefore: 0 }));
   if (all.length <= DISPLAYED_PAGES) return all;
   return [all[0]!, { ...all.at(-1)!, hiddenBefore: all.length - 2 }];
 }
 
-/** The text for an entry in the right column. */
+/** The text of an entry in the right column. */
 function entryText(request: RequestMemory, entry: RequestEntry): string {
   if (entry.page !== null) return boxed(request, entry);
   const size = request.hasLengths ? ` ${formatSize(entry.sizeBytes)}` : "";
@@ -152,7 +157,7 @@ function boxed(request: RequestMemory, entry: RequestEntry): string {
   return boxedText(`${pad(entry.label, 3, "right")} ${formatAddress(entry.dma)} ${size}`);
 }
 
-/** All segments run into one range, which fans out into the entries. */
+/** The drawing if all segments join in one range, which fans out to the entries. */
 function oneRange(request: RequestMemory, range: Range): string[] {
   const left = endsOf(request.segments.map(segmentText), SHOWN, hiddenSegments);
   const right = entryRows(
@@ -183,12 +188,12 @@ function oneRange(request: RequestMemory, range: Range): string[] {
 
 const BLANK = " ".repeat(MIDDLE);
 
-/** Text of the middle column with a line from it to the right. */
+/** Text of the middle column, extended by a line to the right. */
 function dashes(text: string): string {
   return `${text} `.padEnd(MIDDLE, "─");
 }
 
-/** The gap in which lines from the left run together. */
+/** The gap in which the segments' lines join. */
 function gather(row: number, rows: number, atCentre: boolean, gap: boolean): string {
   if (row < 0 || row >= rows) return " ".repeat(GAP);
   if (rows === 1) return "───► ";
@@ -205,22 +210,22 @@ function fanOut(row: number, last: number, atCentre: boolean, data: boolean): st
   return `${stem}${joint(row > 0, row < last, atCentre, data)}${data ? "─► " : "   "}`;
 }
 
-/** The box-drawing character that has these four arms. */
+/** The box-drawing character with these four arms. */
 function joint(up: boolean, down: boolean, left: boolean, right: boolean): string {
   const arms = (up ? 8 : 0) + (down ? 4 : 0) + (left ? 2 : 0) + (right ? 1 : 0);
   return " ╶╴─╷┌┐┬╵└┘┴│├┤┼"[arms]!;
 }
 
-/** A line of the drawing while each segment has its own mapping. */
+/** A line of the drawing if each segment has its own mapping. */
 interface PieceRow {
-  /** The segment that begins here; empty in the lines that go on with it, and in frames. */
+  /** The segment that begins in this line; empty in its continuation lines, and in frames. */
   readonly left: string;
   readonly middle: string;
   readonly right: string;
-  /** The entries of the right column lead to data. */
+  /** True if the entries in the right column point to data. */
   readonly data: boolean;
   readonly gap: boolean;
-  /** The entry above covers this segment too. */
+  /** True if the entry of the line above also covers this segment. */
   readonly joins: boolean;
 }
 
@@ -236,7 +241,7 @@ function pieceByPiece(request: RequestMemory): string[] {
 
 function gapRow(hidden: readonly PieceRow[], rightText: (text: string) => string): PieceRow {
   const segments = hidden.filter((row) => row.left !== "").length;
-  // Where only entries are left out, the line from their segment goes on.
+  // If only entries are left out, the line from their segment continues.
   if (segments === 0) return frame(rightText(`  …  ${hidden.length} more`));
   return {
     ...frame(rightText(segments === hidden.length ? "  …" : `  …  ${hidden.length} more`)),
@@ -248,7 +253,7 @@ function gapRow(hidden: readonly PieceRow[], rightText: (text: string) => string
 
 function drawRow(row: PieceRow, rows: readonly PieceRow[], index: number): string {
   const begins = row.data && row.left !== "";
-  // A trunk leads down as long as the next line with data goes on with the same segment.
+  // A vertical line continues as long as the next line with data belongs to the same segment.
   const next = rows.slice(index + 1).find((other) => other.data || other.gap);
   const goesOn = next !== undefined && next.data && next.left === "";
   const inside = !begins && !row.gap && (row.data || goesOn);
@@ -283,7 +288,8 @@ function rowsByPage(request: RequestMemory): Map<number | null, PieceRow[]> {
     const entryEnd = entryAt + entry.sizeBytes;
     const right = entryText(request, entry);
     let joins = false;
-    // A segment that began before this entry goes on in it: the entry has a line without one.
+    // If a segment began before this entry and continues in it, the entry has a line without a
+    // segment.
     do {
       const segment = segmentAt < entryEnd ? request.segments[next] : undefined;
       rows.push({

@@ -1,4 +1,4 @@
-/** A scatterlist as a drawing: buffers on the left, their DMA ranges on the right. */
+/** A drawing of a scatterlist: buffers on the left, their DMA ranges on the right. */
 import type { Scatterlist } from "@dmalab/runtime/dma";
 import { endsOf, pad, PICTURE_COLUMNS, spread } from "../../text/columns.ts";
 import { formatAddress, formatCount, formatSize } from "../../text/numbers.ts";
@@ -7,23 +7,23 @@ import { formatAddress, formatCount, formatSize } from "../../text/numbers.ts";
 export interface ScatterRange {
   readonly dma: number;
   readonly sizeBytes: number;
-  /** The first of the entries it covers, and how many. */
+  /** The index of the first entry that it covers, and the number of entries. */
   readonly first: number;
   readonly entries: number;
-  /** What keeps it apart from the range before; null for the first one. */
+  /** Why it is separate from the previous range; null for the first one. */
   readonly words: ScatterWords | null;
 }
 
-/** The rule, a few words for a picture, and a sentence. */
+/** The reason: the rule, a few words for a picture, and a sentence. */
 export type ScatterWords = readonly [rule: string, short: string, text: string];
 
-/** Entries before the middle of a long list is left out, and how many stay at its ends. */
+/** Most entries that are all shown; and how many of a longer list are shown at its start and end. */
 const SHOWN = { longest: 24, first: 16, last: 4 };
 
 /**
  * The drawing, in at most 80 columns.
- * @param device The name of the one it was mapped for; null for none.
- * @param ranges None while the list is not mapped.
+ * @param device The name of the device for which it was mapped last; null for none.
+ * @param ranges Empty while the list is not mapped.
  */
 export function scatterlistPicture(
   list: Scatterlist,

@@ -1,6 +1,6 @@
-/** Ranges as a strip of cells: each shows what matters most of all that lies in it. */
+/** Ranges as a strip of cells: each cell shows the most important of the ranges in it. */
 
-/** A range of addresses, slots or bytes that is something. */
+/** A range of addresses, slots or bytes with its kind. */
 export interface StripPiece<K extends string> {
   readonly start: number;
   readonly sizeBytes: number;
@@ -15,8 +15,8 @@ export interface StripScale {
 }
 
 /**
- * What each cell of a strip shows; null for nothing.
- * @param order Kinds by how much they matter: the first that lies in a cell is shown.
+ * The kind that each cell of a strip shows; null for none.
+ * @param order Kinds by importance: a cell shows the first of them that occurs in it.
  */
 export function stripCells<K extends string>(
   pieces: readonly StripPiece<K>[],
@@ -35,7 +35,7 @@ export function stripCells<K extends string>(
   return shown;
 }
 
-/** `▕███░░░▏`: which cells have something in them. */
+/** A bar that shows which cells are in use: `▕███░░░▏`. */
 export function usedBar(
   ranges: readonly Omit<StripPiece<string>, "kind">[],
   scale: StripScale,

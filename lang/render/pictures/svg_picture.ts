@@ -1,9 +1,9 @@
 /**
- * Pictures as SVG: lines in place of the terminal's characters.
+ * Pictures as SVG, with lines instead of the terminal's characters.
  *
- * The text of the terminal is the record: each word stays a text at its place, and each character
- * that draws becomes a line, an arrow or a filled cell. So every picture is the same in a file as
- * in a terminal.
+ * The text for the terminal is the source: each word stays text at its place, and each drawing
+ * character becomes a line, an arrow or a filled cell. So every picture is the same in a file as in
+ * a terminal.
  */
 import { maxOf } from "@dmalab/runtime/basics";
 import { spanPlace, spanText } from "../../source.ts";
@@ -11,21 +11,21 @@ import { escapeMarkup } from "../../text/markup.ts";
 import { formatCount } from "../../text/numbers.ts";
 import type { ShowStatement } from "../../values/execution_context.ts";
 
-/** A picture, as the terminal draws it. */
+/** A picture, as it is drawn in the terminal. */
 export interface TextPicture {
-  /** Its origin: the statement that showed it, and its place. */
+  /** Its origin: the statement that showed it, and the statement's location. */
   readonly title: string;
   /** Its lines, without colours. */
   readonly lines: readonly string[];
 }
 
-/** A cell of the terminal, in pixels, and the letters in it. */
+/** The size of a terminal cell in pixels, and the position of the letters in it. */
 const CELL = { width: 8, height: 18, middle: 9, baseline: 13, fontSize: 13 };
 const MARGIN = 16;
-/** Lines between two pictures: room for the title of the second. */
+/** Lines between two pictures, with room for the title of the second. */
 const TITLE_LINES = 2;
 
-/** Which ways lines lead from the middle of a character: left, right, up, down. */
+/** The arms of a line character from its centre: left, right, up, down. */
 const ARMS: Readonly<Record<string, string>> = {
   "─": "lr",
   "│": "ud",
@@ -47,7 +47,7 @@ const ARMS: Readonly<Record<string, string>> = {
   "◄": "r",
 };
 
-/** Where an arrow points, as the corners of a triangle in a cell. */
+/** Arrowheads, as the corners of a triangle in a cell. */
 const ARROWS: Readonly<Record<string, readonly (readonly [number, number])[]>> = {
   "►": [[1, 5], [8, 9], [1, 13]],
   "◄": [[7, 5], [0, 9], [7, 13]],
@@ -56,10 +56,10 @@ const ARROWS: Readonly<Record<string, readonly (readonly [number, number])[]>> =
   "▾": [[1, 6], [7, 6], [4, 12]],
 };
 
-/** How much of a cell is filled, for each kind of use; a free one has only an outline. */
+/** The filled part of a cell for each kind of use; a free cell only has an outline. */
 const FILLS: Readonly<Record<string, number>> = { "█": 1, "▓": 0.65, "▒": 0.35, "░": 0.08, "╳": 0 };
 
-/** Edges of a strip: where they begin in their cells, and how they go on. */
+/** Edges of a strip: their position in the cell, and their direction as an SVG path. */
 const EDGES: Readonly<Record<string, readonly [dx: number, way: string]>> = {
   "▕": [CELL.width, `v${CELL.height}`],
   "▏": [0, `v${CELL.height}`],
@@ -78,13 +78,13 @@ const STYLE = `
 .dmalab-picture .heads{fill:var(--line)}
 .dmalab-picture .cells{fill:var(--cell);stroke:var(--cell);stroke-width:.5}`;
 
-/** Collects what each `show` of a run draws, out of the lines that the run writes. */
+/** Collects the pictures of each `show` from the lines of a run. */
 export class PictureCollector {
-  /** One for each time that a `show` ran. */
+  /** One picture for each execution of a `show`. */
   readonly pictures: { readonly title: string; readonly lines: string[] }[] = [];
   #last: ShowStatement | undefined;
 
-  /** A line of `show`, and of which one. */
+  /** Adds a line, and the `show` that printed it. */
   line(text: string, shown: ShowStatement): void {
     if (shown !== this.#last) {
       const [statement] = spanText(shown.span).split("\n");
@@ -96,7 +96,7 @@ export class PictureCollector {
   }
 }
 
-/** Pictures below each other, as the text of an SVG file. */
+/** Pictures one below the other, as the text of an SVG file. */
 export function svgPictures(pictures: readonly TextPicture[]): string {
   let top = 0;
   const parts: string[] = [];
@@ -122,7 +122,7 @@ export function svgPictures(pictures: readonly TextPicture[]): string {
   ].join("\n");
 }
 
-/** A picture in words, for readers that do not see it. */
+/** A picture as plain text, for readers that cannot see it. */
 function described({ lines, title }: TextPicture): string {
   const texts = lines.map((line) => wordsOf(line).map(({ text }) => text).join(" "));
   return [title, ...texts.filter((text) => text !== "")].join("\n");
@@ -142,7 +142,7 @@ function pictureMarkup(title: string, lines: readonly string[], top: number): st
   return [`<g>`, heading, ...drawing.markup(), ...texts, `</g>`].join("\n");
 }
 
-/** Texts of several words, each with its column. A drawing character ends one, as two spaces do. */
+/** The texts of a line, each with its column. A text ends at a drawing character or at two spaces. */
 function wordsOf(line: string): { readonly column: number; readonly text: string }[] {
   const plain = [...line].map((each) => isDrawn(each) ? "\0" : each).join("");
   let column = 0;
@@ -158,7 +158,7 @@ function isDrawn(character: string): boolean {
   return [ARMS, ARROWS, FILLS, EDGES].some((drawn) => Object.hasOwn(drawn, character));
 }
 
-/** A text as wide as in a terminal, whatever font there is; addresses in a separate colour. */
+/** A text with the same width as in a terminal, whatever the font; addresses have a separate colour. */
 function textMarkup(text: string, column: number, y: number): string {
   const width = [...text].length * CELL.width;
   const marked = escaped(text).replace(/0x[\da-f_]+/g, '<tspan class="address">$&</tspan>');
@@ -226,7 +226,7 @@ class Drawing {
   }
 }
 
-/** A text as XML holds it; characters that XML cannot hold are replaced. */
+/** Escapes text for XML; characters that XML cannot contain are replaced. */
 function escaped(text: string): string {
   return escapeMarkup(text)
     // deno-lint-ignore no-control-regex

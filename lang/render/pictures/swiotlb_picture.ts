@@ -1,16 +1,16 @@
-/** The bounce-buffer pool as a drawing: areas as bars, sets as maps of slots, buffers as a list. */
+/** A drawing of the bounce-buffer pool: areas as bars, sets as maps of slots, buffers as a list. */
 import type { BouncedBuffer, SwiotlbPool } from "@dmalab/runtime";
 import { pad, PICTURE_COLUMNS, spread } from "../../text/columns.ts";
 import { formatAddress, formatCount, formatSize } from "../../text/numbers.ts";
 import { usedBar } from "./strip.ts";
 
-/** How a pool is parted. */
+/** The sizes of a pool's slots and sets. */
 export interface SlotSizes {
   readonly slotBytes: number;
   readonly setSlots: number;
 }
 
-/** A pool with its buffers: of all pools, the lowest first. */
+/** A pool with its buffers, which may be in any of the added pools; lowest first. */
 interface PoolOfBuffers {
   readonly pool: SwiotlbPool;
   readonly setSlots: number;
@@ -28,7 +28,7 @@ const DISPLAYED_BUFFERS = 8;
 const FREE = "·";
 const PADDING = "░";
 const NEXT = "▾";
-/** Neighbours differ, so that one sees where a buffer ends. */
+/** Two characters, used in turn so that adjacent buffers can be distinguished. */
 const DATA = ["█", "▓"] as const;
 
 /** The drawing, in at most 80 columns. */
@@ -73,7 +73,7 @@ function areaLines({ buffers, pool }: PoolOfBuffers): string[] {
   ];
 }
 
-/** Each cell is an equal part, marked when any slot of it is in use. */
+/** A bar for an area: each cell is an equal part, marked when any of its slots is in use. */
 function areaBar(
   buffers: readonly BouncedBuffer[],
   start: number,
@@ -87,7 +87,7 @@ function areaBar(
   return usedBar(used, { start, cellBytes, cells: Math.ceil(areaSlots / cellBytes) });
 }
 
-/** Maps of the sets that have something in them, a character for each slot. */
+/** Maps of the sets that contain buffers, with a character for each slot. */
 function setLines(whole: PoolOfBuffers): string[] {
   const { buffers, pool, setSlots } = whole;
   const setOf = (slot: number) => Math.floor(slot / setSlots);
@@ -109,7 +109,7 @@ function setLines(whole: PoolOfBuffers): string[] {
   ];
 }
 
-/** Pools that were added have no maps: their slots are counted on from the first one's. */
+/** Lines for added pools, which have no maps: their slot numbers follow those of the first pool. */
 function addedLines({ pools: [, ...added] }: SwiotlbPool): string[] {
   const lines = added.slice(0, DISPLAYED_ADDED).map((
     { basePhys, sizeBytes, slots, transient, usedSlots },
