@@ -1,4 +1,4 @@
-/** A session that is kept: it can be asked about its past, and gone on with from any place of it. */
+/** A recorded session: it can be queried about its past, and continued from any position. */
 import type { SessionParts } from "@dmalab/lang/run";
 import type { RunSession } from "@dmalab/lang/program";
 import { Evaluator } from "./evaluator.ts";
@@ -8,17 +8,17 @@ import type { OutputLine } from "./recorded_run.ts";
 import { Recording } from "./recording.ts";
 import { pausedAt } from "./machines/replay.ts";
 
-/** The notifications of a session for its keeper. */
+/** The callbacks of a session that its recorder needs. */
 export type SessionHooks = Required<Pick<SessionParts, "onLine" | "onBranchPoint" | "onVm">>;
 
-/** A place of a session at which something else can be typed instead. */
+/** A position of a session at which other input could be typed instead. */
 interface BranchPoint {
-  /** The moment before what follows. */
+  /** The position before the next input or step. */
   readonly position: Position;
-  /** How many moves were done before, and how many statements or activities of this one. */
+  /** Number of complete moves before it, and number of statements or activities of the current move. */
   readonly move: number;
   readonly part: number;
-  /** A statement starts there; else an activity of a step has ended, or the first one begins. */
+  /** True where a statement starts; false after an activity of a step, or before the first one. */
   readonly isStatement: boolean;
 }
 
@@ -29,14 +29,14 @@ export interface Origin {
 
 export class Branch {
   readonly session: RunSession;
-  /** The number of the session's present machine. */
+  /** The branch points on the session's current machine. */
   #branchPoints: BranchPoint[] = [];
   #recorder: RunRecorder | null = null;
   #recording: Recording | null = null;
 
   /**
-   * @param origin Where it begins; null for the one that everything begins with.
-   * @param before Lines that the session it goes on from has written.
+   * @param origin The branch and position where it begins; null for the first branch.
+   * @param before Lines that the session had written before that.
    */
   constructor(
     readonly name: string,
@@ -63,7 +63,7 @@ export class Branch {
   #recordBranchPoint(move: number, part: number, isStatement: boolean): void {
     const position = this.#recorder!.end;
     const last = this.#branchPoints.at(-1);
-    // An activity without events leads nowhere else.
+    // After an activity without events the position is the same: no further branch point.
     const isHere = last !== undefined && comparePositions(last.position, position) === 0;
     if (isHere && !isStatement && part > 0) return;
     this.#branchPoints.push({ position, move, part, isStatement });
@@ -93,13 +93,13 @@ export class Branch {
   }
 
   /**
-   * Where something can be typed that is at a moment or nearest to it: a statement is whole, and so
-   * is an activity, which runs to its end. Null when that is the end of the run.
+   * The branch point at a position or nearest to it: statements and activities run as a whole, so
+   * no branch point lies inside them. Null at the end of the run.
    */
   #restFor(position: Position): BranchPoint | null {
     const branchPoints = this.#branchPoints;
     const next = branchPoints.findIndex((rest) => comparePositions(rest.position, position) >= 0);
-    // Where nothing more happens in a statement it is done.
+    // If the last statement has no further events, its end is also the end of the run.
     if (next < 0) {
       return position.seq === this.recording.last.seq ? null : branchPoints.at(-1) ?? null;
     }
@@ -109,9 +109,9 @@ export class Branch {
   }
 
   /**
-   * A branch that goes on from a moment of this one, which stays as it is.
+   * Starts a branch from a position of this one, which stays unchanged.
    *
-   * @returns Null when the moment is the end: there is nothing to leave.
+   * @returns Null when the position is the end: no branch is needed.
    */
   branch(name: string, position: Position, onLine: (text: string) => void): Branch | null {
     const { recording } = this;

@@ -1,34 +1,32 @@
 /**
- * Single things of a machine that change: a page-table entry, a slot of a queue, a byte. Each is the
- * rows of a table that a moment after the other hold at one place.
+ * Single cells of a machine that change: a page-table entry, a slot of a queue, a byte. A cell
+ * consists of the successive rows of a table at one place.
  */
 import type { HistoryTable } from "@dmalab/runtime/recording";
 import type { RecordedRun } from "./recorded_run.ts";
 
-/**
- * A place of a table: rows with fields that have these values, or cover them where they are ranges.
- */
+/** A place in a table: rows with these field values, or ranges that cover them. */
 export interface RowField {
   readonly table: string;
   readonly equal: Readonly<Record<string, number | string | null>>;
-  /** An address that a row must cover, from one of its fields on; null for none. */
+  /** An address that a row must cover, starting at one of its fields; null for none. */
   readonly covers: { readonly field: string; readonly address: number } | null;
 }
 
-/** What there was in a cell from one event to another. */
+/** The contents of a cell from one event to another. */
 interface Version {
   /** The row's number in its table. */
   readonly row: number;
-  /** The event that wrote it; 0: it was there when the machine was ready. */
+  /** The event that created it; 0 if it existed when the machine was ready. */
   readonly createdSeq: number;
-  /** The event that ended it; null while it holds. */
+  /** The event that ended it; null while it is valid. */
   readonly endedSeq: number | null;
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
 export interface RowFieldChange {
   readonly seq: number;
-  /** `written`: a row began, perhaps in another's place; `ended`: without a row from here on. */
+  /** `written`: a row began, possibly replacing another; `ended`: no row from here on. */
   readonly what: "written" | "ended";
   readonly version: Version;
 }
@@ -40,7 +38,7 @@ export function changesOf(recording: RecordedRun, cell: RowField): readonly RowF
   for (const row of rowsOf(table, cell, recording.log.count)) {
     const version = versionOf(table, row);
     const since = table.since(row);
-    // The rest of a cut row was not written at the moment of the cut.
+    // The rest of a cut row was written earlier than the cut.
     const isRest = since > version.createdSeq;
     if (!isRest) changes.set(since, { seq: since, what: "written", version });
     else if (changes.get(since)?.what === "ended") changes.delete(since);

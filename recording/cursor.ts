@@ -1,4 +1,7 @@
-/** The position in a run, and the moves from there, for every front end that follows a run. */
+/**
+ * The current position in a run, and the steps from it, shared by every front end that navigates a
+ * run.
+ */
 import { addAll } from "@dmalab/runtime/basics";
 import { atHome, compareRunPositions, pathTo, walk } from "./blocks/walk.ts";
 import type { BreakpointHit } from "./breakpoints/breakpoint.ts";
@@ -9,24 +12,24 @@ import type { RecordedRun, RunPosition } from "./recorded_run.ts";
 import type { Recording } from "./recording.ts";
 import { move, type StepCommand, type StepOutcome, type StepTarget } from "./step.ts";
 
-/** The position in the record of a run: needs no machine. */
+/** The current position in the record of a run; works without a machine. */
 export class RunCursor<R extends RecordedRun = RecordedRun> implements RunPosition<R> {
   position: Position = START;
   /**
-   * Where the steps by event that led here began. Events are fewer than positions: without it one event back and
-   * one forward would lead to another statement.
+   * Start and end of the last series of steps by event. There are fewer events than positions: without this, one
+   * event back and one forward would lead to another statement.
    */
   #steps: { readonly start: RunPosition<R>; readonly end: RunPosition<R> } | null = null;
 
   constructor(public recording: R) {}
 
-  /** As it is now: the cursor itself goes on. */
+  /** A copy of the current position, which later steps do not change. */
   get here(): RunPosition<R> {
     const { position, recording } = this;
     return { position, recording };
   }
 
-  /** @param recording Another run, or one of its blocks; the default is the one that one is in. */
+  /** @param recording Another run, or one of its blocks; default: the current one. */
   goTo(position: Position, recording: R = this.recording): void {
     this.#steps = null;
     this.stand({ position, recording });
@@ -45,7 +48,7 @@ export class RunCursor<R extends RecordedRun = RecordedRun> implements RunPositi
     this.recording = recording;
   }
 
-  /** Where a step leads, whatever there is on the way. */
+  /** The end of a step, ignoring breakpoints. */
   protected target(step: StepCommand, from: RunPosition<R>): StepTarget<R> {
     const target = this.walk(from, step);
     const start = step.unit === "event" ? this.#stepsStart(from) : null;
@@ -74,19 +77,20 @@ export class RunCursor<R extends RecordedRun = RecordedRun> implements RunPositi
   }
 }
 
-/** How much of a search is done in one go. */
+/** Divides a search into pieces. */
 export interface Pieces {
-  /** @param work Gets how many moments it may go through. */
+  /** @param work Receives the number of positions that it may search. */
   piece<T>(work: (moments: number) => T): T;
 }
 
 const WHOLE: Pieces = { piece: (work) => work(Infinity) };
 
 /**
- * The position in a run with a machine, or in one of its blocks, with the breakpoints on the way.
+ * The current position in a run that can be replayed, or in one of its blocks; steps stop at
+ * breakpoints.
  */
 export class Cursor extends RunCursor<Recording> {
-  /** @param breakpoints Those that are set already. */
+  /** @param breakpoints The initial set. */
   constructor(recording: Recording, readonly breakpoints: BreakpointSet = new BreakpointSet()) {
     super(recording);
   }
@@ -97,7 +101,7 @@ export class Cursor extends RunCursor<Recording> {
   }
 
   /**
-   * Goes a step, or less when something on the way stops it. The current moment never stops.
+   * Makes a step, which ends early at a breakpoint. The current position never stops.
    *
    * @throws {Interrupted} When the search was cancelled; the position is unchanged.
    */
@@ -120,7 +124,7 @@ export class Cursor extends RunCursor<Recording> {
     return variablesAt(this.recording, this.position);
   }
 
-  /** Goes a step in pieces, and says after each what log points had to say on it. */
+  /** Makes a step in pieces, and yields after each piece the lines that log points printed. */
   protected *moveInPieces(
     step: StepCommand,
     breakpoints: BreakpointSet | null,
@@ -139,7 +143,7 @@ export class Cursor extends RunCursor<Recording> {
     return walk(from, step);
   }
 
-  /** Goes from here to a position, or to what stops on the way. @returns What did. */
+  /** Moves from here to a position, or to the first stop on the way. @returns The stop. */
   protected *search(
     breakpoints: BreakpointSet | null,
     limit: RunPosition<Recording>,
@@ -156,7 +160,8 @@ export class Cursor extends RunCursor<Recording> {
         this.stand({ recording, position: hit?.position ?? to });
         yield logged;
         if (hit !== null) return hit;
-        // Backwards a stretch has neither of its ends: the next one begins with this one's.
+        // A backward search excludes both ends of a piece, so the next piece begins one position
+        // later.
         begin = isAhead || comparePositions(to, end) === 0
           ? to
           : nextPosition(recording, to) ?? recording.last;
@@ -166,7 +171,10 @@ export class Cursor extends RunCursor<Recording> {
   }
 }
 
-/** The nearest of: so many events on, so many statements on, a limit; back where their number is negative. */
+/**
+ * The nearest of: `moments` events further, `moments` statements further, and the limit; backwards if
+ * negative.
+ */
 function positionBy(
   recording: Recording,
   { seq, statement }: Position,

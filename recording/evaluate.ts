@@ -1,4 +1,4 @@
-/** The most frequent questions: values of names and of expressions, their members, and bytes. */
+/** Evaluation at a position: values of names and of expressions, their members, and bytes. */
 import {
   Handle,
   ListValue,
@@ -17,7 +17,7 @@ import type { Position } from "./position.ts";
 import type { Recording } from "./recording.ts";
 import { boundValues, type PausedFrame, type PausedRun } from "./machines/replay.ts";
 
-/** The text about a value. */
+/** A value as text, with its type. */
 export interface ValueText {
   /** "an int", "a request" … */
   readonly kind: string;
@@ -25,45 +25,48 @@ export interface ValueText {
   readonly text: string;
 }
 
-/** A name with its value at a moment. */
+/** A name with its value at a position. */
 export interface ShownVariable extends ValueText {
   /** As the source names it. */
   readonly name: string;
 }
 
-/** A value at a moment, and its number of members, for a debugger that opens it. */
+/** A value at a position, with the number of its members, for a debugger that expands it. */
 export interface OpenValue extends ValueText {
   /**
-   * For who decides by it.
+   * For callers that decide by type.
    * @internal
    */
   readonly type: Type;
-  /** Items of a list, entries of a record, fields of a thing of the machine; 0 for nothing. */
+  /**
+   * Number of members: items of a list, entries of a record, fields of a handle; 0 for other
+   * values.
+   */
   readonly partCount: number;
-  /** The parts have numbers instead of names. */
+  /** The members have indices instead of names. */
   readonly isList: boolean;
-  /** The CPU's address of the memory that it is, or that it names; null for none. */
+  /** The CPU's address of the memory that the value represents or refers to; null for none. */
   readonly phys: number | null;
 }
 
-/** A value that is in another one, or has a name. */
+/** A member of a value, or a named value. */
 export interface ValuePart extends OpenValue {
   /** Its name there. */
   readonly name: string;
-  /** What asks for it; null where no expression does. */
+  /** The expression that evaluates to it; null where there is no such expression. */
   readonly expression: string | null;
 }
 
 const NAME = /^[A-Za-z_]\w*$/;
-/** The most bytes that are read at once. */
+/** Maximum number of bytes per read. */
 const MAX_BYTES = 2 ** 20;
 
 /**
- * The value of an expression at a moment.
+ * The value of an expression at a position.
  *
- * @param frame In which call of the script, 0 for the innermost.
+ * @param frame The call of the script, 0 for the innermost.
  * @throws {EvaluationError} When it is no expression, has no value there, or would change
- * something.
+ *   something.
  */
 export function evaluate(
   recording: Recording,
@@ -79,7 +82,7 @@ export function evaluate(
   });
 }
 
-/** The value of an expression at a moment, as text; without one, the reason in brackets. */
+/** The value of an expression at a position, as text; without a value, the reason in brackets. */
 export function valueOrReason(recording: Recording, position: Position, text: string): string {
   try {
     return evaluate(recording, position, text).text;
@@ -90,10 +93,11 @@ export function valueOrReason(recording: Recording, position: Position, text: st
 }
 
 /**
- * The names that a call of the script or of C sees, with their values.
+ * The names that are visible in a call of the script or of C, with their values.
  *
  * @param frame Which call, 0 for the innermost.
- * @param scope `globals` for what a call of C sees of its file; of the script that is nothing.
+ * @param scope `globals` for the file-scope names that a call of C sees; empty for a call of the
+ *   script.
  */
 export function variablesAt(
   recording: Recording,
@@ -108,7 +112,7 @@ export function variablesAt(
   });
 }
 
-/** The same of a machine at the moment. */
+/** The same, from a machine that is already at the position. */
 export function variablesSeen(
   recording: Recording,
   paused: PausedRun,
@@ -126,7 +130,7 @@ export function variablesSeen(
   }));
 }
 
-/** The machine's values of names. */
+/** The values of names in the machine. */
 export function machineNamesAt(
   recording: Recording,
   position: Position,
@@ -139,10 +143,10 @@ export function machineNamesAt(
 }
 
 /**
- * The members of an expression's value. A part without a value has the reason as its text.
+ * The members of an expression's value. A member without a value has the reason as its text.
  *
- * @param frame In which call of the script, 0 for the innermost.
- * @param window The first part and how many; all when left out.
+ * @param frame The call of the script, 0 for the innermost.
+ * @param window The first member and how many; default: all.
  * @throws {EvaluationError} As {@linkcode evaluate} does.
  */
 export function partsOf(
@@ -171,7 +175,7 @@ export function partsOf(
   });
 }
 
-/** The members of a value, by name; without a value where an expression gives it. */
+/** The members of a value, by name; without a value if an expression must be evaluated for it. */
 function namedParts(value: Value, whole: string, first: number, count: number): readonly {
   readonly name: string;
   readonly expression: string | null;
@@ -240,7 +244,7 @@ function nativePart({ expression, name, value }: NativePart): ValuePart {
   return { name, expression, ...openedNative(value) };
 }
 
-/** The fields of a thing of the machine; of other values the text says all. */
+/** The fields of a handle; empty for other values, which their text describes fully. */
 function fieldNames(value: Value): readonly string[] {
   if (!(value instanceof Handle)) return [];
   const names = new Set<string>();
@@ -259,10 +263,7 @@ function physOf(recording: Recording, value: Value, { vm }: PausedRun): number |
   return phys instanceof Quantity ? phys.value : null;
 }
 
-/**
- * A call of the script that is active where a machine evaluates, 0 for the innermost; null for
- * none.
- */
+/** An active call of the script at the paused position, 0 for the innermost; null for none. */
 function frameOf(
   recording: Recording,
   paused: PausedRun,
@@ -271,27 +272,27 @@ function frameOf(
   return paused.frames()[recording.returnedCalls(paused.position) + frame] ?? null;
 }
 
-/** What texts take, in bytes. */
+/** Memory of texts, in bytes. */
 function sizeOfTexts(all: readonly ValueText[]): number {
   return all.reduce((sum, { text }) => sum + 2 * text.length, 0);
 }
 
-/** The result from the value of an expression while the machine is still there. */
+/** Computes a result from the value of an expression, while the machine is at the position. */
 interface EvaluatedInto<T> {
-  /** Tells what is made from everything else that is. */
+  /** Identifies the kind of result in the cache. */
   readonly name: string;
-  /** @returns What lasts when the machine goes on. */
+  /** @returns A result that stays valid when the machine continues. */
   then(result: EvaluationResult, paused: PausedRun): T;
-  /** About how many bytes that takes. */
+  /** Approximate size of a result in bytes. */
   sizeOf(made: T): number;
 }
 
 /**
- * The result from the value of an expression at a moment.
+ * Evaluates an expression at a position, and returns the result computed from its value.
  *
- * @param frame In which call of the script, 0 for the innermost.
+ * @param frame The call of the script, 0 for the innermost.
  * @throws {EvaluationError} When it is no expression, has no value there, or would change
- * something.
+ *   something.
  */
 function evaluateInto<T>(
   recording: Recording,
@@ -312,7 +313,8 @@ function evaluateInto<T>(
 }
 
 /**
- * Bytes of memory at a moment, by the CPU's address: what memory holds, past the CPU's caches.
+ * Bytes of memory at a position, by the CPU's address: the contents of memory, bypassing the CPU's
+ * caches.
  *
  * @throws {EvaluationError} Where there is no memory.
  */
@@ -339,6 +341,6 @@ export function readMemory(
     },
     sizeOf: ({ length }) => length,
   });
-  // They are the caller's: it may write to them.
+  // A copy, as the caller may write to it.
   return bytes.slice();
 }

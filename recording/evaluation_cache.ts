@@ -1,10 +1,11 @@
 /**
- * Answers about a place of a run, kept while it is the current position.
+ * Results of evaluations at a position, cached while it is the current position.
  *
- * A machine that has answered about an event runs on to its next statement: the next question about
- * the same event needs another machine, with a longer rerun. A client that moves from place to place
- * asks the same questions at each. The questions of the last places are therefore prefetched with the
- * first question at a new place, and their answers kept for the next request.
+ * A machine that has evaluated something at an event runs on to its next statement: the next
+ * evaluation at the same event needs another machine, with a longer replay. A client that moves from
+ * position to position evaluates the same expressions at each. The expressions of the last positions
+ * are therefore prefetched with the first evaluation at a new position, and their results cached for
+ * the next request.
  */
 import type { FileScope } from "@dmalab/lang";
 import { EVALUATION_STEPS, EvaluationError } from "./evaluator.ts";
@@ -12,51 +13,52 @@ import type { Position } from "./position.ts";
 import type { PausedRun } from "./machines/replay.ts";
 import type { Timeline } from "./machines/timeline.ts";
 
-/** A question with a plain answer: one that lasts when the machine that gave it goes on. */
+/** An evaluation with a plain result, which stays valid when the machine continues. */
 export interface CacheKey<T> {
-  /** Tells it from every other question. */
+  /** Identifies the evaluation. */
   readonly key: string;
   /**
-   * @param steps How many of a script it may take.
-   * @throws {EvaluationError} When there is no answer.
+   * @param steps Maximum number of interpreter steps.
+   * @throws {EvaluationError} When there is no result.
    */
   ask(paused: PausedRun, steps: number): T;
-  /** About how many bytes an answer takes. */
+  /** Approximate size of a result in bytes. */
   sizeOf(answer: T): number;
 }
 
-/** The result of a question: an answer, or the reason without one. */
+/** The outcome of an evaluation: a result, or the error. */
 type CachedResult = { readonly answer: unknown } | { readonly error: EvaluationError };
 
-/** A question that was asked at a place and may be asked at the next. */
+/** An evaluation that was requested at one position and may be requested at the next. */
 interface PrefetchState {
   readonly question: CacheKey<unknown>;
-  /** How often it was asked along since its answer was last used. */
+  /** How often it was prefetched since its result was last used. */
   unused: number;
 }
 
-/** Places with kept answers: frames of other threads are elsewhere. */
+/** Number of positions with cached results. */
 const MAX_PLACES = 4;
-/** A larger answer is not kept. */
+/** A result larger than this is not cached. */
 const MAX_BYTES = 2 ** 16;
-/** Questions that are prefetched, and how often in a row the answer may stay unused. */
+/** Maximum number of prefetched evaluations, and how often in a row a result may stay unused. */
 const MAX_PREFETCHED = 24;
 const MAX_UNUSED = 3;
-/** Steps that a question may take that is prefetched: less than a millisecond. */
+/** Maximum number of steps of a prefetched evaluation: less than a millisecond. */
 const PREFETCH_STEPS = 10_000;
 
 export class EvaluationCache {
-  /** By place, the last one last; by question. */
+  /** Results by position, the most recent last; then by key. */
   readonly #places = new Map<string, Map<string, CachedResult>>();
   readonly #prefetched = new Map<string, PrefetchState>();
   #lastScope: FileScope | null = null;
 
-  /** @param scope What expressions see at the top level: another one when the code has grown. */
+  /** @param scope The names visible at the top level: another scope when the code has grown. */
   constructor(private readonly timeline: Timeline, private readonly scope: () => FileScope) {}
 
-  /** The answer to a question at a moment. @throws {EvaluationError} Without an answer. */
+  /** The result of an evaluation at a position. @throws {EvaluationError} Without a result. */
   at<T>(position: Position, question: CacheKey<T>): T {
-    // A machine at the moment answers at once, and may change before an event reports it.
+    // A live machine at this position is evaluated directly: it is fast, and may change without an
+    // event.
     if (this.timeline.standsAt(position)) {
       return this.timeline.at(position, (paused) => question.ask(paused, EVALUATION_STEPS));
     }
@@ -107,7 +109,7 @@ export class EvaluationCache {
       const kept = answered(question, paused, PREFETCH_STEPS);
       const isKept = "answer" in kept
         ? question.sizeOf(kept.answer) <= MAX_BYTES
-        // For a correct question without an answer, more steps may find one.
+        // With more steps, a correct expression may still get a result, so its error is not final.
         : kept.error.diagnostics.length > 0;
       if (isKept) place.set(key, kept);
       if (!isKept || ++prefetch.unused > MAX_UNUSED) this.#prefetched.delete(key);
@@ -124,7 +126,7 @@ function answered(question: CacheKey<unknown>, paused: PausedRun, steps: number)
   }
 }
 
-/** Leaves no more than so many, the last ones. */
+/** Drops the oldest entries, except the last `most`. */
 function dropFirst(map: Map<string, unknown>, most: number): void {
   for (const key of map.keys()) if (map.size > most) map.delete(key);
 }

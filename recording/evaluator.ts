@@ -1,4 +1,4 @@
-/** Expressions that are put to the machine of a run at one of its moments. */
+/** Evaluates expressions on the machine of a run, paused at a position. */
 import {
   checkTypes,
   type FileScope,
@@ -33,90 +33,91 @@ import {
 } from "@dmalab/lang/run";
 import { boundNames, Cancelled, type PausedFrame, type PausedRun } from "./machines/replay.ts";
 
-/** Steps that one look may take: a fraction of a second. */
+/** Maximum number of steps of an evaluation: a fraction of a second. */
 export const EVALUATION_STEPS = 20_000_000;
 
-/** A look that has no answer: its mistake, as lines of text. */
+/** An evaluation failed; the message is the reason, as lines of text. */
 export class EvaluationError extends Error {
   /** Its name. */
   override readonly name = "EvaluationError";
 
   /**
-   * A look without an answer.
-   * @param diagnostics What is wrong with the text, where that is it.
+   * Creates the error of a failed evaluation.
+   * @param diagnostics Diagnostics of the text, if it is wrong.
    */
   constructor(
     message: string,
     readonly hint: string | null = null,
     readonly diagnostics: readonly Diagnostic[] = [],
-    /** The text is right, but is no look: it would change something. */
+    /** The expression is correct, but evaluating it would change something. */
     readonly wouldChange = false,
   ) {
     super(message);
   }
 }
 
-/** The value of an expression at a moment. */
+/** The value of an expression at a position. */
 export interface EvaluationResult {
   /** As `print` writes it; strings in quotes. */
   readonly text: string;
   /** "an int", "a request" … */
   readonly kind: string;
-  /** Belongs to the machine that was asked: to be looked at before the next question. */
+  /** Belongs to the evaluated machine: use it before the next evaluation. */
   readonly value: Value;
-  /** Its address in a call of C; left out for values of the script. */
+  /** Its address in a call of C; absent for values of the script. */
   readonly native?: NativeValue;
 }
 
 export interface CompiledExpression {
   readonly text: string;
   /**
-   * @param frame The call with the visible names; the innermost one when left out.
-   * @param steps How many it may take; of a look when left out.
-   * @throws {EvaluationError} When there is no answer, or it would change something.
+   * @param frame The call with the visible names; default: the innermost one.
+   * @param steps Maximum number of steps; default: `EVALUATION_STEPS`.
+   * @throws {EvaluationError} When there is no result, or it would change something.
    */
   evaluate(paused: PausedRun, frame?: PausedFrame | null, steps?: number): EvaluationResult;
   /**
-   * Only the answer's text, in the innermost call: to be asked at many moments, one after the other.
+   * Returns only the text of the result, in the innermost call; for repeated evaluation at many
+   * positions.
    * @throws {EvaluationError} As `evaluate` does.
    */
   format(paused: PausedRun): string;
 }
 
-/** Names that an expression sees instead of the script's own. */
+/** Names that an expression can use besides the script's own, such as an event's fields. */
 export interface OwnNames {
   readonly kinds: ReadonlyMap<string, Type>;
-  /** What all of them are at a moment. */
+  /** Returns the lookup of their values at a paused position. */
   valueAt(paused: PausedRun): (name: string) => Value;
 }
 
 interface Compiled {
   readonly closure: Closure;
-  /** What its value is, as far as that is known. */
+  /** Its type, as far as it is known. */
   readonly type: Type;
   /** Names that may have no value yet, each with its global. */
   readonly globals: readonly (readonly [string, number])[];
 }
 
-/** An expression as code for where some statement is, with where the values are that it takes. */
+/** An expression compiled for a statement, with the stack slots of the variables that it uses. */
 interface ScopedExpression extends Compiled {
   readonly own: readonly string[];
   readonly slots: readonly number[];
 }
 
 const NO_NAMES: OwnNames = { kinds: new Map(), valueAt: () => () => null };
-/** Where no statement is. */
+/** The statement number outside of any statement. */
 const NOWHERE = -1;
 const NAMES = /[A-Za-z_]\w*/g;
 const UNKNOWN_NAME = "E0301";
 
-/** Compiles looks, each once for the names that are bound at its place. */
+/** Compiles expressions, once for each set of names that are bound at a position. */
 export class Evaluator {
   readonly #compiled = new Map<FileScope, Map<string, Compiled>>();
-  /** How many names of the machine each one that was looked at has bound. */
+  /** For each machine: how many names of the machine have been bound. */
   readonly #boundNames = new WeakMap<Vm, number>();
 
-  /** @param scopeNow What the code sees at its top level; another one later where it grows. */
+  /** @param scopeNow Returns the names visible at the top level; they change when the code grows. */
   constructor(
     readonly registry: Registry,
     private readonly compiler: ProgramCompiler,
@@ -127,14 +128,14 @@ export class Evaluator {
     return this.compiler.tables.resolution;
   }
 
-  /** What expressions see at the top level. */
+  /** The names visible at the top level. */
   get scope(): FileScope {
     return this.scopeNow();
   }
 
   /**
-   * An expression of the language, which may ask and change nothing. In a call of C it may be one of C.
-   * @throws {EvaluationError} When it is none.
+   * Compiles an expression, which must not change anything. In a call of C it may be a C expression.
+   * @throws {EvaluationError} When it is not a valid expression.
    */
   question(text: string, own: OwnNames = NO_NAMES): CompiledExpression {
     const { statements } = this.compiler.code;
@@ -154,7 +155,7 @@ export class Evaluator {
         try {
           return valueOf(paused, frame, steps, (value) => this.answer(value, paused));
         } catch (error) {
-          // Neither the machine nor C has such a name: in a call of C, C's own are meant.
+          // The name is unknown to the script; in a call of C it may be a name of C.
           const isUnknown = error instanceof EvaluationError &&
             error.diagnostics.some(({ code }) => code === UNKNOWN_NAME);
           throw isUnknown ? inNative(frame, true) ?? error : error;
@@ -164,7 +165,8 @@ export class Evaluator {
         const frame = paused.innermost();
         return inNative(frame, false)?.text ??
           valueOf(paused, frame, EVALUATION_STEPS, (value) => {
-            // Other values may change and be the same.
+            // Only primitive values are compared: an object may have changed and still be the same
+            // object.
             const isSame = known !== null && typeof value !== "object" && value === known.value;
             if (!isSame) known = { value, text: formatValue(value, paused.vm, true) };
             return known!.text;
@@ -211,7 +213,7 @@ export class Evaluator {
     };
   }
 
-  /** It takes the names that are bound at a statement and may be meant. */
+  /** Compiles an expression with the names that are bound at a statement and that it may use. */
   #placed(
     text: string,
     words: ReadonlySet<string>,
@@ -226,26 +228,26 @@ export class Evaluator {
       const compiled = this.#compile(text, [...own, ...used.map(({ name }) => name)], kinds);
       return { ...compiled, own, slots: used.map(({ slot }) => slot) };
     } catch (error) {
-      // It is wrong at each run of the statement.
+      // The same error would occur at each run of the statement, so it is kept.
       if (error instanceof EvaluationError) return error;
       throw error;
     }
   }
 
   /**
-   * The type of an expression where such names are bound, as far as it is known.
-   * @throws {EvaluationError} When it is wrong there.
+   * The type of an expression with these names bound, as far as it is known.
+   * @throws {EvaluationError} When the expression is wrong there.
    */
   check(text: string, names: Iterable<string>, { kinds }: OwnNames = NO_NAMES): Type {
     return this.#compile(text, [...new Set([...kinds.keys(), ...names])], kinds).type;
   }
 
-  /** A value that the machine holds at a moment. */
+  /** The result for a value that the machine already has. */
   answer(value: Value, { vm }: PausedRun): EvaluationResult {
     return { text: formatValue(value, vm, true), kind: typeText(typeOf(value)), value };
   }
 
-  /** Names of the machine that no code had asked for before have no value yet. */
+  /** Gives names of the machine their values if no code has used them before. */
   #bindNew(vm: Vm): void {
     const { machineGlobals } = this.compiler.tables;
     if (this.#boundNames.get(vm) === machineGlobals.size) return;
@@ -257,7 +259,7 @@ export class Evaluator {
     if (isWhole) this.#boundNames.set(vm, machineGlobals.size);
   }
 
-  /** Consts and variables of a session that an expression uses, each with its global. */
+  /** Constants and variables of a session that an expression uses, each with its global. */
   #usedGlobals(expression: Expression): ReadonlyMap<string, number> {
     const { tables } = this.compiler;
     const used = new Map<string, number>();
@@ -324,8 +326,8 @@ export class Evaluator {
 }
 
 /**
- * The value of an expression in a call of C; null for other expressions. @param isNative With any
- * names.
+ * Evaluates an expression in a call of C; null for an expression that is not C. @param isNative
+ * Treat the text as C, whatever its names.
  */
 function nativeAnswer(
   frame: NativeFrame,
@@ -344,7 +346,7 @@ function wrong(diagnostics: readonly Diagnostic[]): EvaluationError {
 }
 
 /**
- * The answer of a machine; the reason without one, as an `EvaluationError`.
+ * Runs an evaluation and converts its failure to an `EvaluationError`.
  * @throws {Interrupted} When the host interrupts it.
  */
 function evaluatedIn<T>(ask: () => T): T {

@@ -1,6 +1,6 @@
 /**
- * The variables of the innermost call at the positions of a run, kept beside it: a view without the
- * run's machine, such as a page, cannot evaluate.
+ * The variables of the innermost call at the positions of a run, stored with it, for a view without
+ * the run's machine, such as a page, which cannot evaluate.
  */
 import type { HostWatch } from "@dmalab/lang/run";
 import { clip } from "@dmalab/lang/text";
@@ -10,13 +10,19 @@ import { nextPosition, ordinalOf, positionAt } from "./position.ts";
 import type { KeptVariables } from "./recorded_run.ts";
 import type { Recording } from "./recording.ts";
 
-/** Positions at the end of a run that are kept, where it has no more than so many: it is done again for them. */
+/**
+ * Number of positions at the end of a run with stored variables; a run of more than `MAX_POSITIONS` is
+ * skipped, since it must be replayed for them.
+ */
 const MAX_KEPT = 5000;
 const MAX_POSITIONS = 200_000;
 const MAX_NAMES = 40;
 const MAX_LETTERS = 200;
 
-/** Keeps variables with a recording, of the script and of C; of a longer run, and of one that is cancelled, none. */
+/**
+ * Stores the variables of the script and of C with a recording; stores none if the run is too long or the replay is
+ * cancelled.
+ */
 export function keepVariables(recording: Recording, watch: HostWatch | null): void {
   const end = ordinalOf(recording.last);
   if (end > MAX_POSITIONS) return;

@@ -1,8 +1,8 @@
 /**
- * Who wrote this: the event that changed a thing last, with the statement that led to it.
+ * The event that changed something last, with the statement that led to it.
  *
- * Contents of tables are looked up. Only the machine knows variables and bytes of memory; it is
- * evaluated at each moment before.
+ * Changes of tables are looked up in the record. Variables and bytes of memory exist only in the
+ * machine; it is replayed and evaluated at each earlier position.
  */
 import type { Span } from "@dmalab/lang";
 import type { RowField } from "./cells.ts";
@@ -21,7 +21,7 @@ export type WriteTarget =
   /** A variable, or any expression. */
   | { readonly kind: "expression"; readonly expression: CompiledExpression };
 
-/** Who changed something last, up to a moment; null when it never changed. @throws {EvaluationError} */
+/** The last change of something, up to a position; null when it never changed. @throws {EvaluationError} */
 export function lastWrite(
   recording: Recording,
   position: Position,
@@ -36,26 +36,25 @@ export function lastWrite(
   return change && { ...change, span: spanAt(recording, change.position), change: null };
 }
 
-/** A change of some bytes of memory that lie together. */
+/** A change of consecutive bytes of memory. */
 export interface ByteWrite {
-  /** The moment right after it. */
+  /** The position right after it. */
   readonly position: Position;
-  /** Where the first byte that changed lies, by the CPU's address. */
+  /** Address of the first changed byte, as the CPU sees it. */
   readonly phys: number;
-  /** From the first byte that changed to the last one, as they were and as they are from here on. */
+  /** The bytes from the first to the last changed one, before and after the change. */
   readonly before: Uint8Array;
   readonly after: Uint8Array;
-  /** The statement that led to it; null for what was there when the machine was ready. */
+  /** The statement that led to it; null for initial contents of a ready machine. */
   readonly span: Span | null;
 }
 
 /**
- * Everybody who changed bytes of memory up to a moment, oldest first: of many only the last ones.
- * The machine is read at each event and each statement, because no table has the contents of
- * memory.
+ * All changes of bytes of memory up to a position, oldest first; if there are many, only the last
+ * ones. The machine is read at each event and each statement, because no table contains memory.
  *
  * @param phys Address of the first byte.
- * @param most How many changes are kept.
+ * @param most Maximum number of changes.
  * @throws {EvaluationError} When there is no such memory.
  * @throws {Interrupted} When the search was cancelled.
  */

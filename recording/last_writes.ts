@@ -1,24 +1,24 @@
-/** Who changed a cell of a table, from the record of a run. */
+/** The changes of a cell of a table, from the record of a run. */
 import { formatFieldValue } from "@dmalab/lang/render";
 import type { Span } from "@dmalab/lang";
 import { changesOf, type RowField, type RowFieldChange } from "./cells.ts";
 import type { RecordedRun } from "./recorded_run.ts";
 import type { Position } from "./position.ts";
 
-/** A change, and where it comes from. */
+/** A change, and its cause. */
 export interface LastWrite {
-  /** The moment right after it. */
+  /** The position right after it. */
   readonly position: Position;
-  /** What there was before and is from here on, as text; null for nothing. */
+  /** The contents before and after it, as text; null for none. */
   readonly before: string | null;
   readonly after: string | null;
-  /** The statement that led to it; null for what was there when the machine was ready. */
+  /** The statement that led to it; null for initial contents of a ready machine. */
   readonly span: Span | null;
-  /** The table's row of it, where it has one. */
+  /** The change of the table's row, if it is one. */
   readonly change: RowFieldChange | null;
 }
 
-/** Each change of a cell up to a moment, oldest first. */
+/** Each change of a cell up to a position, oldest first. */
 export function lastWritesOf(
   recording: RecordedRun,
   position: Position,
@@ -40,14 +40,20 @@ export function lastWritesOf(
   });
 }
 
-/** The statement that led to an event: where an activity was posted, for what it does. */
+/**
+ * The statement that led to an event; for an activity's event, the statement that posted the
+ * activity.
+ */
 export function spanOfEvent(recording: RecordedRun, seq: number): Span | null {
   const site = recording.log.siteAt(seq);
   if (site !== null) return recording.code.sites[site - 1]?.span ?? null;
   return recording.statement(recording.afterEvent(seq))?.span ?? null;
 }
 
-/** The statement that a moment belongs to; at a statement's start the one before made the change. */
+/**
+ * The statement that a position belongs to; at a statement's start, the previous one, which made the
+ * changes.
+ */
 export function spanAt(recording: RecordedRun, position: Position): Span | null {
   if (!recording.isStatementStart(position)) {
     return position.seq === 0 ? null : spanOfEvent(recording, position.seq);

@@ -1,26 +1,25 @@
 /**
- * Runs that are kept and can be asked about any of their moments: the one core behind every view of
- * a run.
+ * Recorded runs that can be queried at any of their positions: the one core of every view of a run.
  *
- * It knows no terminal, no protocol and no file. Who shows a run
+ * It depends on no terminal, protocol or file. To show a run, a front end
  *
- * 1. loads a program to be followed ({@linkcode loadForDebugging}) and lists its runs with
- *    {@linkcode runsOf};
+ * 1. loads a program for debugging ({@linkcode loadForDebugging}) and lists its runs with
+ *   {@linkcode runsOf};
  * 2. records one with {@linkcode recordRun};
- * 3. keeps a {@linkcode Position} and goes from one to another: {@linkcode move} by event,
- *    statement or activity, with {@linkcode BreakpointSet} on the way; {@linkcode until} and
- *    {@linkcode rewind} to where an expression changes; {@linkcode atLine}, {@linkcode atTime},
- *    {@linkcode atOutput};
- * 4. asks, at any position: `recording.frames(at)`, `recording.kernelFrames(at)`,
- *    `recording.table(name).rowsAt(at.seq)`, {@linkcode variablesAt}, {@linkcode evaluate},
- *    {@linkcode readMemory}, {@linkcode lastWrite}; `views/` describes a moment.
+ * 3. keeps a {@linkcode Position} and moves it: {@linkcode move} by event, statement or activity,
+ *   with {@linkcode BreakpointSet} on the way; {@linkcode until} and {@linkcode rewind} to where an
+ *   expression changes; {@linkcode atLine}, {@linkcode atTime}, {@linkcode atOutput};
+ * 4. queries, at any position: `recording.frames(at)`, `recording.kernelFrames(at)`,
+ *   `recording.table(name).rowsAt(at.seq)`, {@linkcode variablesAt}, {@linkcode evaluate},
+ *   {@linkcode readMemory}, {@linkcode lastWrite}; `views/` describes a position.
  *
- * A question never changes the run. One that would is refused with an {@linkcode EvaluationError}.
+ * A query never changes the run. An expression that would is refused with an {@linkcode
+ * EvaluationError}.
  *
  * State: a {@linkcode Recording} keeps its run and the machines that repeat it. Proof:
  * `recording_test.ts`.
  *
- * What other members use, and more than `library.ts` has, which is `dmalab/recording` for users:
+ * Exports for other members, more than `library.ts`, which is `dmalab/recording` for users:
  */
 export { firstDifferentEvent } from "./views/difference.ts";
 export {
@@ -50,7 +49,7 @@ export { rowsAt, rowsCovering } from "./rows.ts";
 export { move, type StepCommand, type StepOutcome, type StepUnit } from "./step.ts";
 export { displayName } from "@dmalab/lang/run";
 
-// The parts of the types above.
+// Types that the types above refer to.
 export { crossed, neverReached } from "./blocks/child_run_text.ts";
 export { blocksAhead, compareRunPositions, failurePosition, linesBefore } from "./blocks/walk.ts";
 export { Branch } from "./branch.ts";

@@ -1,4 +1,4 @@
-/** The runs of a file, and the recording of one. */
+/** The runs of a file, and recording one of them. */
 import { DEFAULT_LIMITS } from "@dmalab/lang/values";
 import { spanPlace } from "@dmalab/lang";
 import {
@@ -29,21 +29,21 @@ import { ChildRunRecorder, reported } from "./machines/child_runs.ts";
 
 /** A run that can be recorded. */
 export interface RunChoice {
-  /** Which run it is. */
+  /** The identity of the run. */
   readonly name: RunName;
-  /** Declared `skip`: it runs only when it is named. */
+  /** Declared `skip`: it runs only when it is requested by name. */
   readonly skip: boolean;
   /** The test; null for the top-level statements of the file. */
   readonly test: TestEntry | null;
 }
 
-/** What may be said about a run that is recorded. */
+/** Options of recording a run. */
 export type RecordOptions =
   & Pick<RunOptions, "branch" | "lenient" | "limits" | "onLine" | "seed" | "watch">
   & {
-    /** Also keeps the blocks of `fork`, `compare` and `race`, which run on separate machines. */
+    /** Also records the blocks of `fork`, `compare` and `race`, which run on separate machines. */
     readonly sides?: boolean;
-    /** Keeps the test's own run where a run beside it is the one that fails. */
+    /** Keeps the recording of the test's main run even if a child run is the one that fails. */
     readonly ownRun?: boolean;
   };
 
@@ -66,23 +66,23 @@ export function runsOf(program: Program): readonly RunChoice[] {
   return runs;
 }
 
-/** What recording a run is made of, once its machine is ready. */
+/** The parts of a run's recording, once its machine is ready. */
 interface OpenParts {
   readonly prepared: TestMachine;
   readonly recorder: RunRecorder;
   readonly run: PlannedRun;
   /** Opens another branch of the run. */
   readonly onBranch: (branch: string) => OpenRun;
-  /** Runs beside it that are kept; null where none is. */
+  /** Recorded child runs; null if they are not recorded. */
   readonly childRuns: RecordedChildRun[] | null;
 }
 
-/** Statements of a stretch: some milliseconds. */
+/** Statements that are run in one piece: some milliseconds. */
 const RANGE_STATEMENTS = 5000;
 
-/** A run that is recorded bit by bit: what there is of it can be asked about in between. */
+/** A run that is recorded in pieces: the part recorded so far can be queried in between. */
 export class OpenRun {
-  /** What there is of it so far. */
+  /** The recording so far. */
   readonly recording: Recording;
   /** Nothing more happens. */
   isOver = false;
@@ -96,20 +96,20 @@ export class OpenRun {
     else prepared.vm.start(run.functionIndex, run.args);
   }
 
-  /** How far it is: where a statement starts, until it is over. */
+  /** The position at which the next statement starts, until the run is over. */
   get end(): Position {
     return this.isOver ? this.recording.last : this.parts.recorder.position;
   }
 
   /**
-   * The run beside this one that failed: that of a place of `inject each`, a block of `fork` or an
-   * order of `race`. Null while this one runs, and where it failed alone or not at all.
+   * The child run that failed: of an injection of `inject each`, a block of `fork` or an order of
+   * `race`. Null while this run continues, and if the run itself failed, or did not fail.
    */
   get failedBranch(): OpenRun | null {
     return this.#failedBranch === null ? null : this.parts.onBranch(this.#failedBranch);
   }
 
-  /** Goes on until so many more statements have started, or to its end. */
+  /** Continues until `statements` more statements have started, or to the end. */
   grow(statements: number): void {
     if (this.isOver) return;
     const { recorder, prepared: { vm } } = this.parts;
@@ -118,10 +118,10 @@ export class OpenRun {
   }
 
   /**
-   * Goes on to its end in stretches, so that who shows it stays awake.
+   * Continues to the end in pieces, so that the host stays responsive.
    *
-   * @param breathe Lets the host do other things, such as see a key that cancels.
-   * @param signal Ends it early: what there is by then can be asked about.
+   * @param breathe Lets the host do other things, such as handle a key that cancels.
+   * @param signal Ends it early: the part recorded by then can be queried.
    */
   async growToEnd(breathe: () => Promise<void>, signal: AbortSignal | null = null): Promise<void> {
     while (!this.isOver && signal?.aborted !== true) {
@@ -142,13 +142,13 @@ export class OpenRun {
     const live = () => pausedAt(vm, last, frame);
     recording.timeline.live = live;
     recording.failure = reported(failure);
-    // A run that was started for a branch is not left for another one.
+    // A run that was opened for a branch is not replaced by another branch.
     this.#failedBranch = run.branch === undefined ? recording.failure?.branch ?? null : null;
     this.isOver = true;
     this.#keepFailedBranch();
   }
 
-  /** Puts the run that failed beside this one, where no block of it that is kept has failed. */
+  /** Adds the failed run as a child run, unless a recorded block of this run has failed. */
   #keepFailedBranch(): void {
     const { recording, parts: { childRuns } } = this;
     const branch = this.#failedBranch;
@@ -174,13 +174,13 @@ function grown(run: OpenRun): OpenRun {
 }
 
 /**
- * Does a run and keeps it. Where a run beside it fails the test, that one is kept: it has all that
- * leads to it.
+ * Runs and records. If a child run fails the test, the child run is recorded instead: it includes
+ * everything that leads to it.
  *
- * @param program Loaded to be followed.
+ * @param program Loaded for debugging.
  * @param choice One of its runs. For a property it is the smallest case that fails, or the last
- * one.
- * @throws {Error} When the program was not loaded to be followed.
+ *   one.
+ * @throws {Error} When the program was not loaded for debugging.
  */
 export function recordRun(
   program: Program,
@@ -193,9 +193,9 @@ export function recordRun(
 }
 
 /**
- * The same for a run that may have no end: it is prepared, and grows on request.
+ * Opens a run that may never end: it is only prepared, and continues on request.
  *
- * @throws {Error} When the program was not loaded to be followed.
+ * @throws {Error} When the program was not loaded for debugging.
  */
 export function openRun(
   program: Program,
@@ -223,7 +223,7 @@ export function openRun(
     onVm: (vm) => known = new RunRecorder(vm),
   });
   if (!(prepared instanceof TestMachine)) throw new Error(prepared.diagnostic.message);
-  // Lines of C can be stopped at before any of them has run.
+  // Breakpoints on lines of C can be set before any of them has run.
   for (const module of program.registry.cModules?.() ?? []) {
     for (const line of module.lines()) program.code.numberOf(line);
   }

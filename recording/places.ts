@@ -1,15 +1,15 @@
-/** Places of a run: the moments beside a moment, and the moments of a line, a time or an output. */
+/** Positions of a run by line, time or output, and source locations. */
 import { countBefore } from "@dmalab/runtime/basics";
 import { type Position, START } from "./position.ts";
 import type { RecordedRun } from "./recorded_run.ts";
 
 export interface LineLocation {
-  /** A file's name; of any file when left out. */
+  /** A file's name; default: any file. */
   readonly file?: string;
   readonly line: number;
 }
 
-/** The statements of the code that begin on a line, or on the next one on which any does. */
+/** The statements of the code that begin on a line, or on the next line on which any begins. */
 export function statementsOnLine(recording: RecordedRun, place: LineLocation): {
   readonly line: number | null;
   readonly numbers: ReadonlySet<number>;
@@ -21,7 +21,7 @@ export function statementsOnLine(recording: RecordedRun, place: LineLocation): {
 
 const NO_STATEMENTS: ReadonlySet<number> = new Set();
 
-/** The file that a text means: its name, or the end of it behind a slash; null for none. */
+/** The file that a text means: its name, or its last path components; null for none. */
 export function fileNamed({ code }: RecordedRun, text: string): string | null {
   const names = new Set(code.statements.map(({ span }) => span.source.name));
   if (names.has(text)) return text;
@@ -29,7 +29,7 @@ export function fileNamed({ code }: RecordedRun, text: string): string | null {
   return second === undefined ? only ?? null : null;
 }
 
-/** Where a function begins, of the script or of C; null when none is called so. */
+/** Where a function of the script or of C begins; null when there is no such function. */
 export function functionLocation(
   { code }: RecordedRun,
   name: string,
@@ -41,7 +41,10 @@ export function functionLocation(
   return { file: source.name, line: source.position(start).line };
 }
 
-/** The first moment at or after another at which a line starts; from the beginning without one. */
+/**
+ * The next position at which a line starts, at or after another; otherwise, the first in the
+ * run.
+ */
 export function atLine(
   recording: RecordedRun,
   place: LineLocation,
@@ -60,8 +63,8 @@ export function atLine(
 }
 
 /**
- * The first moment at which so much virtual time has passed on some CPU or device; null when it never
- * has. The times of two CPUs follow each other in no order.
+ * The first position at which some CPU's or device's virtual time has reached a value; null when it
+ * never does. The clocks of different CPUs are not ordered among each other.
  */
 export function atTime(recording: RecordedRun, nowNs: number): Position | null {
   const { log } = recording;
@@ -72,7 +75,7 @@ export function atTime(recording: RecordedRun, nowNs: number): Position | null {
   return null;
 }
 
-/** The moment at which a line was written, counted from 1; null when there are not so many. */
+/** The position at which an output line, counted from 1, was written; null without such a line. */
 export function atOutput({ output }: RecordedRun, line: number): Position | null {
   return output[line - 1]?.position ?? null;
 }

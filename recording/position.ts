@@ -1,51 +1,53 @@
-/** Positions of a run, one after the other. */
+/** The positions of a run, and their order. */
 import { countBefore } from "@dmalab/runtime/basics";
 import type { EventLog, StatementLog } from "@dmalab/runtime/recording";
 
 /**
- * After event `seq`, when `statement` statements have started: the last of them is the one that runs.
- * `{ seq: 0, statement: 0 }` is the machine when it is ready. At the end one more statement would
- * start than did.
+ * After event `seq`, when `statement` statements have started: the last of them is the current one.
+ * `{ seq: 0, statement: 0 }` is the ready machine. At the end, `statement` is one past the last
+ * statement.
  */
 export interface Position {
   /** The number of the last event. */
   readonly seq: number;
-  /** How many statements have started. */
+  /** Number of statements that have started. */
   readonly statement: number;
 }
 
-/** Where every run begins. */
+/** The beginning of every run. */
 export const START: Position = { seq: 0, statement: 0 };
 
-/** Negative when one moment is before the other, 0 when they are the same. */
+/** Negative when `one` is before `other`, 0 when they are the same. */
 export function comparePositions(one: Position, other: Position): number {
   return one.seq - other.seq || one.statement - other.statement;
 }
 
-/** The inputs of a run's positions. */
+/** The parts of a recording that determine its positions. */
 interface PositionLogs {
   readonly log: EventLog;
   readonly statements: StatementLog;
 }
 
-/** How many moments are before one, events and statements take time alike: one is after each event, and one where each statement starts. */
+/**
+ * The ordinal of a position, the number of positions before it: there is one after each event, and one where each statement starts.
+ */
 export function ordinalOf({ seq, statement }: Position): number {
   return seq + statement;
 }
 
-/** The last statement that has started after so long a way; 0 for none. */
+/** The last statement that has started at an ordinal; 0 for none. */
 export function statementAtOrdinal({ statements }: PositionLogs, way: number): number {
   return countBefore(statements.count, (index) => statements.seqAt(index + 1) + index + 1 <= way);
 }
 
-/** The moment after so long a way. */
+/** The position of an ordinal. */
 export function positionAt(known: PositionLogs, way: number): Position {
   const statement = statementAtOrdinal(known, way);
   const seq = way - statement;
   return seq <= known.log.count ? { seq, statement } : { seq: seq - 1, statement: statement + 1 };
 }
 
-/** The moment right after another: the next event, or the next statement; null at the end. */
+/** The next position: after the next event, or at the next statement; null at the end. */
 export function nextPosition(
   { log, statements }: PositionLogs,
   { seq, statement }: Position,

@@ -1,4 +1,4 @@
-/** Places of a run and things of a machine, as people write them after a command. */
+/** Parses positions of a run, and parts of a machine, as users type them after a command. */
 import type { LabTableName } from "@dmalab/devices";
 import type { RowField } from "./cells.ts";
 import { EvaluationError } from "./evaluator.ts";
@@ -15,10 +15,11 @@ const UNITS_NS: Readonly<Record<string, number>> = { ns: 1, us: 1e3, ms: 1e6, s:
 export const POSITION_FORMS = "120, 2ms, line 31, ring.c:44, output 4, start, end";
 
 /**
- * The moment that a text means: `120`, `2ms`, `line 31`, `file.dma:31`, `output 4`, `start`, `end`.
+ * The position that a text means: `120`, `2ms`, `line 31`, `file.dma:31`, `output 4`, `start`,
+ * `end`.
  *
- * @returns Null when it means none.
- * @throws {EvaluationError} When there is no such moment.
+ * @returns Null when the text is no position.
+ * @throws {EvaluationError} When there is no such position.
  */
 export function readPosition(recording: Recording, from: Position, text: string): Position | null {
   if (text === "start") return START;
@@ -63,20 +64,20 @@ export const WRITE_TARGET_FORMS =
   "an address, phys A, pte A, iova A, prp1 of req R, prp N of req R, sgl A of req R, slot N, doorbell sq_tail, " +
   "bounce N, or an expression";
 
-/** Cells by the word before their number: of which table, and by which field. */
+/** Cells that are selected by a word and a number: their table and field. */
 const NUMBERED: Readonly<Record<string, readonly [table: LabTableName, field: string]>> = {
   slot: ["queue_slots", "slot"],
   command: ["commands", "cid"],
   bounce: ["swiotlb", "slot"],
 };
-/** Cells by the word before an address that they cover. */
+/** Cells that are selected by a word and an address that they cover: their table. */
 const COVERED: Readonly<Record<string, LabTableName>> = {
   pte: "page_table",
   iova: "iova",
   mapping: "mappings",
 };
 
-/** The words that a subject may begin with. */
+/** The words with which a target may begin. */
 export const WRITE_TARGET_WORDS: readonly string[] = [
   ...Object.keys(NUMBERED),
   ...Object.keys(COVERED),
@@ -98,7 +99,7 @@ function requestNumber({ log }: Recording, text: string): number {
 }
 
 /**
- * The thing that a text means; addresses may be expressions.
+ * The part of the machine that a text means; addresses may be expressions.
  *
  * @throws {EvaluationError} When it means nothing there.
  */
@@ -150,7 +151,7 @@ export function readWriteTarget(
   return { kind: "expression", expression: recording.evaluator.question(text) };
 }
 
-/** A number as written, or the value of an expression there. */
+/** A literal number, or the value of an expression at the position. */
 function numberOf(recording: Recording, position: Position, text: string): number {
   const plain = readNumber(text);
   if (plain !== null) return plain;

@@ -1,6 +1,6 @@
 /**
- * The record of a run: its events, its statements, its tables and its output. Everything here is
- * answered from numbers in columns, with or without the machine that made them.
+ * The record of a run: its events, its statements, its tables and its output. All queries here read
+ * columns of numbers, so they work with or without the machine.
  */
 import { countBefore } from "@dmalab/runtime/basics";
 import type { LabTableName, TableFields } from "@dmalab/devices";
@@ -21,7 +21,7 @@ import type {
 import { isInside, type Span, spanText } from "@dmalab/lang";
 import { comparePositions, type Position, START } from "./position.ts";
 
-/** Which run of a file it is: enough to make it again. */
+/** The identity of a run in a file: enough to repeat it. */
 export interface RunName {
   /** The file's name. */
   readonly file: string;
@@ -41,27 +41,27 @@ export interface RunName {
 export interface OutputLine {
   /** The line, without its end. */
   readonly text: string;
-  /** The moment at which it was written. */
+  /** The position at which it was written. */
   readonly position: Position;
 }
 
 /** A statement that was started. */
 export interface StartedStatement {
-  /** Its number among all that started, from 1. */
+  /** Its number among all started statements, from 1. */
   readonly started: number;
   /** Its place. */
   readonly span: Span;
-  /** Calls of the script that were running, 1 for the outermost code. */
+  /** Number of active calls of the script, 1 in the outermost code. */
   readonly depth: number;
 }
 
-/** A call of the script that was running, with its current statement. */
+/** An active call of the script, with its current statement. */
 export interface ScriptFrame extends StartedStatement {
-  /** As the source names the function; empty for the top-level statements of the file. */
+  /** The function's name in the source; empty for the top-level statements of the file. */
   readonly name: string;
 }
 
-/** A function of the kernel that was entered and not left. */
+/** A function of the kernel that was entered and has not returned. */
 export interface KernelFrame {
   /** The event of its call. */
   readonly seq: number;
@@ -71,7 +71,7 @@ export interface KernelFrame {
 
 export type TableOf<T extends LabTableName> = HistoryTable<TableFields[T]>;
 
-/** The source places of compiled code. */
+/** The source locations of compiled code. */
 export interface RecordedCode {
   readonly statements: readonly Pick<DebugStatement, "span" | "native" | "forkKeyword">[];
   readonly sites: readonly Pick<Site, "span">[];
@@ -84,25 +84,25 @@ export interface RecordedCode {
  */
 export type RecordedFunction = Pick<FunctionCode, "name" | "role" | "span">;
 
-/** A block of `fork`, `compare` or `race`, or a whole run, that has run on a separate machine. */
+/** A block of `fork`, `compare` or `race`, or a whole run, that ran on a separate machine. */
 export interface ChildRun {
   /** The statement of the run that it belongs to, by its number among the started ones. */
   readonly statement: number;
-  /** Of which statement it is a block; `run` for the whole run beside this one that failed. */
+  /** The kind of statement that it is a block of; `run` for a failed run other than this one. */
   readonly word: "compare" | "fork" | "race" | "run";
-  /** Its name, the settings of its machine, the order of a race, or the place that fails. */
+  /** Its name, the settings of its machine, the order of a race, or the injection that fails. */
   readonly label: string;
   /** Its record. */
   open(): RecordedRun;
 }
 
-/** Names with their values at positions of a run that follow each other. */
+/** Names with their values at consecutive positions of a run. */
 export interface KeptVariables {
   /** The first of these positions, by `ordinalOf`. */
   readonly first: number;
-  /** The visible variables, each list once. */
+  /** The lists of visible variables, each distinct list once. */
   readonly seen: readonly (readonly (readonly [name: string, text: string])[])[];
-  /** Which list, at each position. */
+  /** The index of the list, for each position. */
   readonly at: readonly number[];
 }
 
@@ -111,11 +111,14 @@ export type RecordedRunParts = Pick<
   "childRuns" | "code" | "forks" | "machine" | "name" | "output"
 >;
 
-/** The lines on which statements of the code begin, in order, with the numbers of those on each. */
+/**
+ * The lines on which statements of the code begin, in order, with the numbers of each line's
+ * statements.
+ */
 export interface StatementLines {
   readonly lines: readonly number[];
   readonly numbers: ReadonlyMap<number, ReadonlySet<number>>;
-  /** How many statements the code had. */
+  /** Number of statements of the code at that time. */
   readonly statements: number;
 }
 
@@ -127,12 +130,12 @@ export interface RunPosition<R extends RecordedRun = RecordedRun> {
   readonly position: Position;
 }
 
-/** How far back a call of the kernel is looked for that has not returned. */
+/** Maximum number of events that are searched backwards for a kernel call that has not returned. */
 const OPEN_CALL_EVENTS = 20_000;
 
 /** The record of a run. */
 export class RecordedRun {
-  /** Which run it is. */
+  /** The identity of the run. */
   readonly name: RunName;
   /** @internal */
   readonly code: RecordedCode;
@@ -140,25 +143,25 @@ export class RecordedRun {
   readonly log: EventLog;
   /** @internal */
   readonly statements: StatementLog;
-  /** The lines that it wrote; they grow as long as the run does. */
+  /** The lines that it wrote; grows while the run continues. */
   readonly output: readonly OutputLine[];
   /**
    * Statements with blocks that ran on separate machines, by their numbers.
    * @internal
    */
   readonly forks: ReadonlyMap<number, ForkKeyword>;
-  /** The runs beside it, where they were recorded, too; grows. */
+  /** The recorded child runs; grows. */
   readonly childRuns: readonly ChildRun[];
   /** @internal */
   readonly machine: RecordedMachine;
-  /** What ended the run; null while it goes on, and when everything held. */
+  /** The failure that ended the run; null while it continues, and when it passed. */
   failure: FailureReport | null = null;
   /**
-   * The variables of the innermost call; null where they are not kept (`keepVariables`).
+   * The variables of the innermost call; null where they are not stored (`keepVariables`).
    * @internal
    */
   variables: KeptVariables | null = null;
-  /** By the names of files; null for all of the script's. */
+  /** Statement lines, by file name; null for all files of the script. */
   readonly #lines = new Map<string | null, StatementLines>();
 
   /** @internal */
@@ -173,19 +176,19 @@ export class RecordedRun {
     this.childRuns = childRuns;
   }
 
-  /** The end: the next statement would start there. */
+  /** The end position, where a next statement would start. */
   get last(): Position {
     return { seq: this.log.count, statement: this.statements.count + 1 };
   }
 
-  /** The last moment before the failure; null where everything held. */
+  /** The last position before the failure; null when the run passed. */
   get failedAt(): Position | null {
     if (this.failure === null) return null;
     return { seq: this.log.count, statement: this.statements.count };
   }
 
   /**
-   * The moment after an event: in the statement that led to it. @throws {RangeError} Without such
+   * The position after an event: in the statement that led to it. @throws {RangeError} Without such
    * an event.
    */
   afterEvent(seq: number): Position {
@@ -195,18 +198,21 @@ export class RecordedRun {
     return seq === 0 ? START : { seq, statement: this.statements.startedBefore(seq) };
   }
 
-  /** The moment at which a statement starts, by its number, from 1. @throws {RangeError} When none does. */
+  /**
+   * The position at which a statement starts, by its number, from 1. @throws {RangeError} For an unknown
+   * number.
+   */
   atStatement(started: number): Position {
     return { seq: this.statements.seqAt(started), statement: started };
   }
 
-  /** Whether a moment is one at which a statement starts, and not one after an event. */
+  /** Whether a position is the start of a statement, rather than after an event. */
   isStatementStart({ seq, statement }: Position): boolean {
     if (statement > this.statements.count) return true;
     return statement > 0 && this.statements.seqAt(statement) === seq;
   }
 
-  /** Whether there is such a moment. */
+  /** Whether the run has this position. */
   has({ seq, statement }: Position): boolean {
     const { count } = this.statements;
     if (statement === count + 1) return seq === this.log.count;
@@ -221,40 +227,40 @@ export class RecordedRun {
     return this.log.event(seq);
   }
 
-  /** Virtual time at a moment. */
+  /** Virtual time at a position. */
   nowNs({ seq }: Position): number {
     return seq === 0 ? 0 : this.log.atNs(seq);
   }
 
-  /** The statement that runs at a moment; null before the first, and at the end. */
+  /** The current statement at a position; null before the first, and at the end. */
   statement(position: Position): StartedStatement | null {
     const { statement } = position;
     if (statement === 0 || statement > this.statements.count) return null;
     return this.returnedCalls(position) > 0 ? this.frames(position)[0]! : this.started(statement);
   }
 
-  /** A statement that started, by its number, from 1. */
+  /** A started statement, by its number, from 1. */
   started(started: number): StartedStatement {
     const { span } = this.marked(started);
     return { started, span, depth: this.statements.depthAt(started) };
   }
 
   /**
-   * The code's data of a statement that started, by its number.
+   * The code's data of a started statement, by its number.
    * @internal
    */
   marked(started: number): RecordedCode["statements"][number] {
     return this.code.statements[this.statements.numberAt(started)]!;
   }
 
-  /** Calls of the script that run at a moment, the innermost first. */
+  /** The active calls of the script at a position, the innermost first. */
   frames(position: Position): readonly ScriptFrame[] {
     return this.#calls(position).slice(this.returnedCalls(position));
   }
 
   /**
-   * Calls that the failure has returned from: nothing has started since that would show it. The
-   * machine at this moment still has them.
+   * Number of calls that the failure has left: no later statement reveals that they returned. The
+   * machine at this position still has them.
    * @internal
    */
   returnedCalls(position: Position): number {
@@ -294,7 +300,7 @@ export class RecordedRun {
   }
 
   /**
-   * Where statements of the code begin: of one file, or of all of the script's.
+   * The lines on which statements begin: of one file, or of all files of the script.
    * @internal
    */
   linesOf(file: string | null = null): StatementLines {
@@ -316,7 +322,7 @@ export class RecordedRun {
     return made;
   }
 
-  /** Functions of the kernel that were entered and not left, the innermost first. */
+  /** Functions of the kernel that were entered and have not returned, the innermost first. */
   kernelFrames({ seq }: Position): readonly KernelFrame[] {
     const frames: KernelFrame[] = [];
     const returned: string[] = [];
@@ -328,13 +334,13 @@ export class RecordedRun {
         if (returned.at(-1) === call) returned.pop();
         else frames.push({ seq: at, name: call });
       }
-      // No kernel call lasts from one outermost statement to the next.
+      // No kernel call extends beyond the activity in which it began.
       if (returned.length === 0 && this.machine.activities.endsAt(at - 1)) break;
     }
     return frames;
   }
 
-  /** The first event of a name at or after another one; null for none. */
+  /** The first event with a name at or after another; null for none. */
   find(name: EventName, from = 1): number | null {
     for (let seq = from; seq <= this.log.count; seq++) {
       if (this.log.nameAt(seq) === name) return seq;
@@ -348,7 +354,7 @@ export class RecordedRun {
   }
 
   /**
-   * The tables, in the order in which they are declared.
+   * The tables, in the order of their definitions.
    * @internal
    */
   get tables(): readonly HistoryTable[] {
@@ -366,14 +372,14 @@ export class RecordedRun {
     return this.machine.table(name);
   }
 
-  /** Lines written before a moment; those of the statement that starts there come after it. */
+  /** Lines written before a position; lines of the statement that starts there come after it. */
   outputBefore(position: Position): readonly OutputLine[] {
     const { output } = this;
     const isBefore = (index: number) => comparePositions(output[index]!.position, position) < 0;
     return output.slice(0, countBefore(output.length, isBefore));
   }
 
-  /** `file:line` and the statement's first line, for what names a moment. */
+  /** `file:line` and the statement's first line, to describe a position. */
   statementText(position: Position): string | null {
     const statement = this.statement(position);
     return statement === null ? null : spanText(statement.span).split("\n")[0]!;

@@ -1,9 +1,9 @@
 /**
- * A run, kept, that can be asked about any of its moments.
+ * A recorded run that can be queried at any of its positions.
  *
- * Recorded facts of events and statements are answered from its record. Other questions (bytes,
- * values of variables, any expression) go to the real machine: the same run again, up to that
- * moment. Asking changes nothing, and the moment is a part of the question.
+ * Events and statements are read from the record. For anything else (bytes, values of variables,
+ * any expression) the real machine replays the same run up to that position. Queries change
+ * nothing, and take the position as an argument.
  */
 import { type Code, type ReplayableRun, startReplay } from "@dmalab/lang/run";
 import { EvaluationCache } from "./evaluation_cache.ts";
@@ -12,11 +12,14 @@ import type { Evaluator } from "./evaluator.ts";
 import { Timeline } from "./machines/timeline.ts";
 import type { Position } from "./position.ts";
 
-/** A side, every moment of which can be asked about. */
+/** A child run with its recording. */
 export interface RecordedChildRun extends ChildRun {
-  /** Where the run stood when the block ran. */
+  /** The run's position when the block ran. */
   readonly position: Position;
-  /** Where the block begins, in its own recording: that of `fork` and `race` begins as the run does. */
+  /**
+   * The position at which the block begins in its own recording: for `fork` and `race` that recording
+   * begins like the run.
+   */
   readonly begin: Position;
   open(): Recording;
 }
@@ -25,19 +28,20 @@ export interface RecordingParts extends RecordedRunParts {
   readonly code: Code;
   readonly childRuns: readonly RecordedChildRun[];
   readonly sideKeeper: { readonly isFull: boolean } | null;
-  /** The source for repeating it. */
+  /** The inputs for repeating the run. */
   readonly run: ReplayableRun;
   readonly evaluator: Evaluator;
 }
 
-/** A run that can be asked about any of its moments. */
+/** A run that can be queried at any of its positions. */
 export class Recording extends RecordedRun {
   /** @internal */
   declare readonly code: Code;
   /** @internal */
   declare readonly childRuns: readonly RecordedChildRun[];
   /**
-   * The recording that it is a side of, and which one; null until it was entered, and for whole runs.
+   * The recording of which it is a child run, and its index there; null until it was entered, and for
+   * whole runs.
    * @internal
    */
   within: { readonly recording: Recording; readonly index: number } | null = null;
@@ -46,12 +50,12 @@ export class Recording extends RecordedRun {
   /** @internal */
   readonly evaluator: Evaluator;
   /**
-   * Records the blocks that run on separate machines; null where they are not recorded.
+   * Records child runs; null where they are not recorded.
    * @internal
    */
   readonly sideKeeper: RecordingParts["sideKeeper"];
   /**
-   * Earlier evaluations of the machine.
+   * Cached results of evaluations.
    * @internal
    */
   readonly evaluationCache: EvaluationCache;

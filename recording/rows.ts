@@ -1,4 +1,4 @@
-/** Rows of tables by the table's name, and by their ranges. */
+/** Rows of tables at a position, by the table's name or by address. */
 import type { LabTableName, LabTableRow, TableFields } from "@dmalab/devices";
 import type { HistoryRow } from "@dmalab/runtime/recording";
 import type { FieldTable } from "@dmalab/runtime/vocabulary";
@@ -6,19 +6,19 @@ import type { RowField } from "./cells.ts";
 import type { RecordedRun } from "./recorded_run.ts";
 import type { Position } from "./position.ts";
 
-/** The fields of a row, but for its life: what must be equal. */
+/** Values that fields of a row must have; the lifetime is excluded. */
 export type RowFilter<T extends LabTableName> = Partial<Pick<LabTableRow<T>, keyof TableFields[T]>>;
 
 /**
- * The rows of a table at a moment.
- * @param table Its name; of a table that was added, what describes it.
+ * The rows of a table at a position.
+ * @param table Its name; for an added table, its specification.
  */
 export function rowsAt<T extends LabTableName>(
   run: RecordedRun,
   table: T,
   position: Position,
 ): readonly LabTableRow<T>[];
-/** The rows of a table that was added. */
+/** The rows of an added table. */
 export function rowsAt<F extends FieldTable>(
   run: RecordedRun,
   table: { readonly name: string; readonly fields: F },
@@ -34,7 +34,8 @@ export function rowsAt(
 }
 
 /**
- * The rows of a table that cover an address at a moment: `rowsCovering(run, "page_table", 0xffff_d000, position)`.
+ * The rows of a table that cover an address at a position: `rowsCovering(run, "page_table", 0xffff_d000,
+ * position)`.
  *
  * @param equal Values of other fields, where several devices have the same addresses.
  * @throws {RangeError} When the table's rows cover no addresses.
@@ -58,7 +59,7 @@ export function rowsCovering<T extends LabTableName>(
 }
 
 /**
- * The place of a table that covers an address, for `lastWritesOf` and data breakpoints.
+ * The cell of a table that covers an address, for `lastWritesOf` and data breakpoints.
  * @throws {RangeError} When the table's rows cover no addresses.
  */
 export function coveringCell(

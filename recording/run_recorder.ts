@@ -1,4 +1,4 @@
-/** Notes statements and printed lines of a run while it runs, beside its events. */
+/** Records statements and printed lines of a run while it runs, in addition to its events. */
 import { MachineRecording } from "@dmalab/runtime/recording";
 import type { ForkKeyword, StatementListener, Vm } from "@dmalab/lang/run";
 import type { Position } from "./position.ts";
@@ -9,12 +9,15 @@ export class RunRecorder implements StatementListener {
   readonly machine: MachineRecording;
   /** Statements with blocks that ran on separate machines, by their numbers. */
   readonly forks: Map<number, ForkKeyword> = new Map();
-  /** Statements that may start before the run is paused: the last of them has then only begun. */
+  /**
+   * Number of statements that may still start before the run is paused, which happens at the start
+   * of the last.
+   */
   left = Infinity;
 
   /**
-   * Begins before anything has run.
-   * @param output The lines that the run is known to write, where it is done again unheard.
+   * Created before anything has run.
+   * @param output The known output lines, for a silent replay.
    */
   constructor(readonly vm: Vm, output: OutputLine[] = []) {
     this.machine = vm.machine.record(MachineRecording);
@@ -24,18 +27,18 @@ export class RunRecorder implements StatementListener {
     vm.branches.onFork = noteAside;
   }
 
-  /** The recording's part of it, and not the machine itself. */
+  /** The parts for a recording, without the machine itself. */
   get parts(): Pick<RecordedRunParts, "forks" | "machine" | "output"> {
     const { forks, machine, output } = this;
     return { forks, machine, output };
   }
 
-  /** The moment that the run has come to. */
+  /** The current position of the run. */
   get position(): Position {
     return { seq: this.machine.log.count, statement: this.machine.statements.count };
   }
 
-  /** The moment at which the next statement would start. */
+  /** The position at which the next statement would start. */
   get end(): Position {
     const { seq, statement } = this.position;
     return { seq, statement: statement + 1 };

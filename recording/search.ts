@@ -1,6 +1,6 @@
 /**
- * Where an expression changes. Nothing but the machine knows: the run is done again and asked at each
- * event and each statement, backwards in ever longer stretches.
+ * Finds where an expression changes. Only the machine can evaluate it: the run is replayed and
+ * evaluated at each event and each statement, backwards in ranges of increasing length.
  */
 import { type CompiledExpression, EvaluationError } from "./evaluator.ts";
 import {
@@ -15,10 +15,10 @@ import { evaluate } from "./evaluate.ts";
 import type { Recording } from "./recording.ts";
 import type { PausedRun } from "./machines/replay.ts";
 
-/** Moments of the first stretch that is searched backwards. */
+/** Length of the first range that is searched backwards, in positions. */
 const FIRST_POSITIONS = 1024;
 
-/** A moment at which an expression came to be something else. */
+/** A position at which the value of an expression changed. */
 export interface ExpressionChange {
   readonly position: Position;
   /** Its earlier value; null where it could not be evaluated. */
@@ -27,10 +27,10 @@ export interface ExpressionChange {
 }
 
 /**
- * The next moment at which an expression has another value; for a boolean, at which it is true.
+ * The next position at which an expression has another value; for a boolean, at which it is true.
  * Null without one.
  *
- * @throws {EvaluationError} When it cannot be asked where one is.
+ * @throws {EvaluationError} When it cannot be evaluated at the current position.
  * @throws {Interrupted} When the search was cancelled.
  */
 export function until(
@@ -56,10 +56,10 @@ export function until(
 }
 
 /**
- * The last moment, up to a given one, at which an expression changed to the value that it has then. Null when
- * it never changed.
+ * The last position, up to a given one, at which an expression changed to its value at the given one. Null
+ * when it never changed.
  *
- * @throws {EvaluationError} When it cannot be asked where one is.
+ * @throws {EvaluationError} When it cannot be evaluated at the current position.
  * @throws {Interrupted} When the search was cancelled.
  */
 export function rewind(
@@ -67,14 +67,14 @@ export function rewind(
   from: Position,
   expression: CompiledExpression,
 ): ExpressionChange | null {
-  // An expression without a value is an error, and not one that never changed.
+  // Throws if the expression has no value: that must not look like one that never changed.
   evaluate(recording, from, expression.text);
   return lastChangeOf(recording, from, (paused) => tell(expression, paused));
 }
 
 /**
- * The last moment, up to a given one, at which a value changed to its present one.
- * @param tell Its text at a moment; null where it has none.
+ * The last position, up to a given one, at which a value changed to its value at the given one.
+ * @param tell Returns the value as text at a position; null where it has none.
  */
 export function lastChangeOf(
   recording: Recording,
@@ -82,7 +82,7 @@ export function lastChangeOf(
   tell: (paused: PausedRun) => string | null,
 ): ExpressionChange | null {
   const { timeline } = recording;
-  /** The value at the beginning of the search, and its first place. */
+  /** The first value in the searched range, and its position. */
   let first: ExpressionChange | null = null;
   let end = from;
   for (let moments = FIRST_POSITIONS;; moments *= 4) {
@@ -91,7 +91,8 @@ export function lastChangeOf(
     timeline.from(begin, (paused) => {
       const { position } = paused;
       const after = tell(paused);
-      // Where it cannot be evaluated, such as in a function outside the name's scope, it is unchanged.
+      // While it cannot be evaluated, such as in a function outside the name's scope, it counts as
+      // unchanged.
       if (after !== null && after !== known?.after) {
         known = { position, before: known?.after ?? null, after };
       }
@@ -108,7 +109,7 @@ export function lastChangeOf(
   }
 }
 
-/** The value of an expression at a moment; null without one. */
+/** The value of an expression at a position, as text; null without one. */
 export function tell(expression: CompiledExpression, paused: PausedRun): string | null {
   try {
     return expression.format(paused);

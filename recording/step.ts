@@ -1,51 +1,54 @@
-/** Going through a run, both ways: by event, statement, activity, time, line, or to a stop. */
+/**
+ * Steps through a run in both directions: by event, statement, activity, time, line, or to a
+ * breakpoint.
+ */
 import type { BreakpointHit } from "./breakpoints/breakpoint.ts";
 import type { LogpointLine } from "./breakpoints/breakpoint_set.ts";
 import { type Position, START } from "./position.ts";
 import type { RecordedRun, RunPosition } from "./recorded_run.ts";
 
 /**
- * How far one step goes: `event` one event; `over` a statement, calls in it included; `into` a
- * statement, wherever it is; `out` to the code that called; `activity` one job of host or device;
- * `run` as far as there is.
+ * How far one step goes: `event` one event; `over` a statement, including calls in it; `into` a
+ * statement, also inside calls; `out` to the calling code; `activity` one job of host or device;
+ * `run` to the end of the run.
  */
 export type StepUnit = "event" | "over" | "into" | "out" | "activity" | "run";
 
-/** A wish to go somewhere. */
+/** A step: unit, direction, and count. */
 export interface StepCommand {
   /** How far. */
   readonly unit: StepUnit;
   /** Which way. */
   readonly direction: "forward" | "back";
-  /** How often, 1 when left out. */
+  /** Number of steps; default 1. */
   readonly count?: number;
 }
 
-/** Where a step leads, whatever there is on the way. */
+/** The end of a step, ignoring breakpoints. */
 export interface StepTarget<R extends RecordedRun = RecordedRun> extends RunPosition<R> {
-  /** `end` and `beginning`: the run has no more to that side. */
+  /** `end` and `beginning`: the run has no more positions in that direction. */
   readonly reason: "arrived" | "end" | "beginning";
 }
 
 export interface StepOutcome {
   /** Where it led. */
   readonly position: Position;
-  /** `end` and `beginning`: the run has no more to that side. */
+  /** `end` and `beginning`: the run has no more positions in that direction; `stop`: a breakpoint. */
   readonly reason: StepTarget["reason"] | "stop";
   /**
-   * The reason of the stop.
+   * The breakpoint that stopped the step.
    * @internal
    */
   readonly stop: BreakpointHit | null;
   /**
-   * What stops that only log had to say on the way, oldest first.
+   * Messages of log points on the way, oldest first.
    * @internal
    */
   readonly logged: readonly LogpointLine[];
 }
 
 /**
- * Where a step leads in a run, past its blocks that run on separate machines.
+ * The end of a step in a run, skipping its blocks that ran on separate machines.
  *
  * @example
  * ```ts ignore
@@ -71,7 +74,7 @@ export function move<R extends RecordedRun>(
 }
 
 /**
- * The nearest moment of a kind on one side of another; null without one.
+ * The nearest position for a step unit in one direction; null without one.
  * @internal
  */
 export function stepOnce(
@@ -82,7 +85,7 @@ export function stepOnce(
   const { machine: { activities }, statements } = recording;
   const isForward = direction === "forward";
   const way = isForward ? 1 : -1;
-  // Inside of a statement its own start is behind.
+  // Backwards from inside a statement, that statement's own start is the next candidate.
   let next = from.statement + (isForward ? 1 : recording.isStatementStart(from) ? -1 : 0);
   const isThere = () => next > 0 && next <= statements.count;
   switch (unit) {
@@ -109,7 +112,7 @@ export function stepOnce(
   }
 }
 
-/** Calls that run at a moment; before the first statement, as many as at it; at the end the outermost. */
+/** Number of active calls at a position; Infinity before the first statement; 1 at the end. */
 function depthAt({ statements }: RecordedRun, { seq, statement }: Position): number {
   if (statement === 0) return Infinity;
   return statement > statements.count ? 1 : statements.depthAfter(seq, statement);

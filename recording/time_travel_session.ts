@@ -1,8 +1,8 @@
 /**
- * A session with a past: a place in it, and branches.
+ * A session with a past: a current position in it, and branches.
  *
- * Going back only looks. Input at a past place continues from there on a separate machine, as a
- * branch; the original timeline is kept, and can be switched to.
+ * Going back changes nothing. Input at a past position continues from there on a separate machine,
+ * as a branch; the original branch is kept, and can be switched to.
  */
 import { isDeclaration, parse, type Statement } from "@dmalab/lang/syntax";
 import { type Laboratory, PLAIN, SourceFile, spanText } from "@dmalab/lang";
@@ -24,9 +24,9 @@ const NOTHING: TimeTravelResult = { ...NOTHING_DONE, branch: null, dropped: [] }
 
 /** The result of an input. */
 export interface TimeTravelResult extends InputResult {
-  /** The branch that it began; null when it went on where the run ended. */
+  /** The new branch that the input began; null when it continued at the end of the run. */
   readonly branch: Branch | null;
-  /** Variables that another machine has taken along. */
+  /** Variables that were lost because the input declared a new machine. */
   readonly dropped: readonly string[];
 }
 
@@ -38,8 +38,8 @@ export class TimeTravelSession extends Cursor {
   #made = 0;
 
   /**
-   * @param make Makes the session, which reports its actions.
-   * @param onLine Gets the lines that it writes.
+   * @param make Creates the session, with callbacks for its actions.
+   * @param onLine Receives the lines that it writes.
    * @param watch A source of interrupts for a search.
    */
   constructor(
@@ -60,7 +60,7 @@ export class TimeTravelSession extends Cursor {
     return this.#branch;
   }
 
-  /** All of them, the first one first. */
+  /** All branches, the first one first. */
   get branches(): readonly Branch[] {
     return this.#branches;
   }
@@ -69,7 +69,7 @@ export class TimeTravelSession extends Cursor {
     return this.#branch.session;
   }
 
-  /** Where the session goes on: after an input that may be on another machine. */
+  /** Moves to the end of the session, which may be on another machine after an input. */
   #toEnd(): void {
     const { recording } = this.#branch;
     recording.timeline.interruptedBy = this.#watch;
@@ -77,7 +77,7 @@ export class TimeTravelSession extends Cursor {
   }
 
   /**
-   * Goes to a position of this branch, or of another one.
+   * Moves to a position of this branch, or of another one.
    *
    * @throws {EvaluationError} When its machine was replaced by another one.
    */
@@ -90,7 +90,7 @@ export class TimeTravelSession extends Cursor {
     super.goTo(position, recording);
   }
 
-  /** The session's variables that have a value there. */
+  /** The session's variables that have a value at the position. */
   override variables(): readonly ShownVariable[] {
     const { recording, session } = this;
     const { evaluator } = recording;
@@ -106,12 +106,12 @@ export class TimeTravelSession extends Cursor {
     );
   }
 
-  /** There is more of the run behind this place. */
+  /** Whether the run continues after the current position. */
   get isPast(): boolean {
     return comparePositions(this.position, this.recording.last) < 0;
   }
 
-  /** Executes a text: at a past place on a new branch, unless it only looks. */
+  /** Executes a text: at a past position on a new branch, unless it is only evaluated. */
   feed(text: string): TimeTravelResult {
     const looked = this.#look(text);
     if (looked !== null) return looked;
@@ -128,7 +128,7 @@ export class TimeTravelSession extends Cursor {
     return { ...result, branch: isDone ? branch : null, dropped };
   }
 
-  /** Inputs and steps since the present machine was declared, with the declaration. */
+  /** Inputs and steps since the current machine was declared, including the declaration. */
   sinceMachine(): readonly string[] {
     const { inputs, history } = this.session;
     const first = history.findLastIndex((entry) =>
@@ -138,8 +138,8 @@ export class TimeTravelSession extends Cursor {
   }
 
   /**
-   * The declarations since then, each name as it was declared last, with the comments before it:
-   * the machine, functions, consts.
+   * The latest declaration of each name since then, with the comments before it: the machine,
+   * functions, constants.
    */
   declarations(): readonly string[] {
     const declared = new Map<string, string>();
@@ -158,12 +158,12 @@ export class TimeTravelSession extends Cursor {
     return [...declared.values()];
   }
 
-  /** Whether a text is an input, and not only its beginning. */
+  /** Whether a text is a complete input, rather than the beginning of one. */
   isWhole(text: string): boolean {
     return !parse(new SourceFile("input", text), { mode: "repl" }).incomplete;
   }
 
-  /** The value of an expression at a past place; null for any other input, and at the end. */
+  /** Evaluates an expression at a past position; null for any other input, and at the end. */
   #look(text: string): TimeTravelResult | null {
     if (!this.isPast || !isExpression(text)) return null;
     try {
@@ -172,7 +172,7 @@ export class TimeTravelSession extends Cursor {
       const shown = timeline.at(this.position, (paused) => expression.evaluate(paused));
       return { ...NOTHING, values: shown.value === null ? [] : [shown] };
     } catch (error) {
-      // The session reports mistakes, and an input that changes something starts a branch.
+      // The session itself reports mistakes, and an input that changes something starts a branch.
       if (error instanceof EvaluationError && (error.wouldChange || error.diagnostics.length > 0)) {
         return null;
       }
@@ -180,14 +180,14 @@ export class TimeTravelSession extends Cursor {
     }
   }
 
-  /** Begins with a file. */
+  /** Runs a file as the first input. */
   feedSource(source: SourceFile): TimeTravelResult {
     const result = this.session.feedSource(source);
     this.#toEnd();
     return { ...result, branch: null, dropped: [] };
   }
 
-  /** A branch for what is typed at a past place; null where the run goes on. */
+  /** Starts a branch for input at a past position; null at the end of the run. */
   #begin(): Branch | null {
     return this.#branch.branch(`b${this.#made + 1}`, this.position, this.#onLine);
   }
@@ -198,7 +198,7 @@ export class TimeTravelSession extends Cursor {
     this.#branch = branch;
   }
 
-  /** Goes on with another branch, at its end. False when none is called so. */
+  /** Switches to the end of another branch. False for an unknown name. */
   switchTo(name: string): boolean {
     const branch = this.#branches.find((each) => each.name === name);
     if (branch === undefined) return false;
@@ -208,8 +208,8 @@ export class TimeTravelSession extends Cursor {
   }
 
   /**
-   * Goes a step. At the end of the run, steps by event or activity run the machine on: activities
-   * are whole, and their further events are the future then.
+   * Makes a step. At the end of the run, steps by event or activity run the machine further:
+   * activities run as a whole, so their further events come after the new position.
    */
   override move(step: StepCommand): StepOutcome {
     const { recording } = this;
@@ -223,13 +223,13 @@ export class TimeTravelSession extends Cursor {
     }
     const outcome = super.move(step);
     const { last } = recording;
-    // No event is behind the last one: where that leads, the session goes on.
+    // After the last event, the position is moved to the end, where the session continues.
     if (isEvents && outcome.stop === null && outcome.position.seq === last.seq) this.goTo(last);
     return { ...outcome, position: this.position };
   }
 }
 
-/** The identity of a declaration: there is one machine, and files are used by their paths. */
+/** What a declaration declares: `machine` (there is only one), a name, or the path of a used file. */
 function declaredName(item: Statement): string {
   if (item.kind === "Const" || item.kind === "Function") return item.name.text;
   if (item.kind === "Use") return item.path;
@@ -244,10 +244,10 @@ function isExpression(text: string): boolean {
 }
 
 /**
- * A session with a past that can be gone through.
+ * Opens a session that can be navigated back in time.
  *
- * @param onLine Gets the lines that it writes.
- * @param laboratory Where it takes place; the one to which nothing was added when left out.
+ * @param onLine Receives the lines that it writes.
+ * @param laboratory The laboratory; default: one without additions.
  */
 export function openTimeTravelSession(
   options: Omit<SessionOptions, "onLine">,

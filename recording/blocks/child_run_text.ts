@@ -1,11 +1,11 @@
-/** Blocks of `fork`, `compare` and `race`, which run on separate machines: their texts. */
+/** Texts about blocks of `fork`, `compare` and `race`, which run on separate machines. */
 import type { StepCommand } from "../step.ts";
 import { MAX_CHILD_EVENTS, MAX_CHILD_RUNS } from "../machines/child_runs.ts";
 import type { RecordedChildRun, Recording } from "../recording.ts";
 import type { RunPosition } from "../recorded_run.ts";
 import { blockName, childRunOf } from "./walk.ts";
 
-/** Why breakpoints on some statements are never hit; null where they can be. */
+/** Why breakpoints on some statements are never hit; null if they can be hit. */
 export function neverReached(
   { code, sideKeeper, childRuns }: Recording,
   statements: ReadonlySet<number>,
@@ -30,7 +30,7 @@ function runsIn(child: RecordedChildRun, statements: ReadonlySet<number>): boole
   return childRuns.some((inner) => runsIn(inner, statements));
 }
 
-/** What to say of a step: which block it went into or out of, or did not go into; null for nothing. */
+/** A message about a step: the block that it entered, left, or did not enter; null for none. */
 export function crossed(
   from: RunPosition,
   to: RunPosition<Recording>,
@@ -48,7 +48,7 @@ export function crossed(
   return `Stepped over the blocks of \`${word}\`: this recording does not contain them`;
 }
 
-/** The blocks that a recording is of, the outermost first. */
+/** The names of the blocks around a recording, the outermost first. */
 function blocksOf(recording: Recording): readonly string[] {
   const child = childRunOf(recording);
   if (child === null) return [];

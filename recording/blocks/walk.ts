@@ -1,20 +1,20 @@
 /**
- * Going through a run and the blocks of `fork`, `compare` and `race` beside it as through one text:
- * the blocks of a statement come one after the other, at the run's position when they run.
+ * Steps through a run and its blocks of `fork`, `compare` and `race` as through one sequence: the
+ * blocks of a statement come one after the other, after the run's position at which they run.
  */
 import { type StepCommand, stepOnce, type StepTarget, type StepUnit } from "../step.ts";
 import type { ChildRun, RunPosition } from "../recorded_run.ts";
 import { comparePositions, nextPosition, type Position, START } from "../position.ts";
 import type { RecordedChildRun, Recording } from "../recording.ts";
 
-/** Moments of one recording in a row; the first of them does not belong to it. */
+/** Consecutive positions of one recording; the first of them does not belong to the range. */
 export interface PositionRange {
   readonly recording: Recording;
   readonly from: Position;
   readonly to: Position;
 }
 
-/** The recording of a block, which knows from then on where it belongs. */
+/** Opens the recording of a block, and records in it which block of which recording it is. */
 function openChildRun(recording: Recording, index: number): Recording {
   const inner = recording.childRuns[index]!.open();
   inner.within ??= { recording, index };
@@ -26,7 +26,7 @@ export function childRunOf({ within }: Recording): RecordedChildRun | null {
   return within === null ? null : within.recording.childRuns[within.index]!;
 }
 
-/** The position of a block in the whole run. Moments of the run itself have their own. */
+/** The position in the whole run at which a block runs. A position of the run itself stays the same. */
 function inWholeRun(runPosition: RunPosition<Recording>): RunPosition<Recording> {
   const { within } = runPosition.recording;
   if (within === null) return runPosition;
@@ -36,7 +36,7 @@ function inWholeRun(runPosition: RunPosition<Recording>): RunPosition<Recording>
   });
 }
 
-/** How many lines of the whole run were written before a spot, those of its blocks among them. */
+/** Number of lines that the whole run and its blocks had written before a position. */
 export function linesBefore({ position, recording }: RunPosition<Recording>): number {
   const { within } = recording;
   if (within === null) return recording.outputBefore(position).length;
@@ -48,13 +48,13 @@ export function linesBefore({ position, recording }: RunPosition<Recording>): nu
     linesUpTo(recording, position);
 }
 
-/** Lines that blocks have written, and the blocks in them. */
+/** Number of lines that blocks, and the blocks inside them, have written. */
 function linesOf(childRuns: readonly RecordedChildRun[]): number {
   return childRuns.map((child) => child.open())
     .reduce((sum, { output, childRuns: inner }) => sum + output.length + linesOf(inner), 0);
 }
 
-/** Lines that a block and those in it have written before a moment of it. */
+/** Number of lines that a block, and the blocks inside it, had written before a position. */
 function linesUpTo(recording: Recording, position: Position): number {
   const inner = recording.childRuns.filter((child) =>
     comparePositions(child.position, position) < 0
@@ -63,7 +63,8 @@ function linesUpTo(recording: Recording, position: Position): number {
 }
 
 /**
- * A moment as one of the run's own: moments before a block of `fork` or `race` belong to the run.
+ * Converts a position in a block, before the block's first statement, to one of the run itself:
+ * such positions of `fork` or `race` belong to the run.
  */
 export function atHome(runPosition: RunPosition<Recording>): RunPosition<Recording> {
   const child = childRunOf(runPosition.recording);
@@ -75,11 +76,11 @@ export function atHome(runPosition: RunPosition<Recording>): RunPosition<Recordi
   });
 }
 
-/** The last moment before the failure, in the block that fails where one does; null for none. */
+/** The last position before the failure, in the block that failed if one did; null for none. */
 export function failurePosition(recording: Recording): RunPosition<Recording> | null {
   const { failedAt, childRuns } = recording;
   if (failedAt === null) return null;
-  // The failure names one of the failing orders of a race.
+  // A race is excluded: the failure names one of its failing orders.
   const index = childRuns.findLastIndex(({ position, open, word }) =>
     word !== "race" && position.statement === failedAt.statement && open().failure !== null
   );
@@ -88,7 +89,7 @@ export function failurePosition(recording: Recording): RunPosition<Recording> | 
     : failurePosition(openChildRun(recording, index));
 }
 
-/** Negative when one is before the other: a block comes behind the moment at which it runs. */
+/** Negative when `one` is before `other`: a block comes after the position at which it runs. */
 export function compareRunPositions(
   one: RunPosition<Recording>,
   other: RunPosition<Recording>,
@@ -103,8 +104,8 @@ export function compareRunPositions(
 }
 
 /**
- * The position of each recording, the whole run first, with the block that is entered there; -1 for
- * none.
+ * The position in each recording, the whole run first, with the index of the block that is entered
+ * there; -1 for none.
  */
 function pathOf(
   { position, recording }: RunPosition<Recording>,
@@ -117,7 +118,7 @@ function pathOf(
   return [...pathOf(outer, within.index), own];
 }
 
-/** All that follows a spot, blocks included. */
+/** All ranges after a position, blocks included. */
 function* rangesAfter(
   { position, recording }: RunPosition<Recording>,
   next = recording.childRuns.findIndex((child) => comparePositions(child.position, position) >= 0),
@@ -141,7 +142,7 @@ function* rangesAfter(
   yield* rangesAfter(outer, within.index + 1);
 }
 
-/** All that is before a spot, blocks included, the last first: from later moments to earlier ones. */
+/** All ranges before a position, blocks included, from later positions to earlier ones. */
 function* rangesBefore(
   { position, recording }: RunPosition<Recording>,
   next = recording.childRuns.findLastIndex((child) =>
@@ -167,15 +168,15 @@ function* rangesBefore(
 
 const INTO = { unit: "into", direction: "forward" } as const;
 
-/** A block of the statement that a spot is in, which has still to run. */
+/** A block of the current statement that has not run yet. */
 export interface BlockAhead {
   /** `fork: first`. */
   readonly name: string;
-  /** Where its first statement starts. */
+  /** The position of its first statement. */
   readonly runPosition: RunPosition<Recording>;
 }
 
-/** The blocks that a step into the current statement may lead into. */
+/** The blocks that a step into the current statement can enter. */
 export function blocksAhead(
   { position, recording }: RunPosition<Recording>,
 ): readonly BlockAhead[] {
@@ -194,7 +195,7 @@ function isWithin({ position }: RecordedChildRun, from: Position, to: Position):
   return comparePositions(from, position) <= 0 && comparePositions(position, to) < 0;
 }
 
-/** The next spot of a kind; null without one. */
+/** The next position for a step unit; null without one. */
 function nextRunPosition(
   { position, recording }: RunPosition<Recording>,
   unit: StepUnit,
@@ -208,7 +209,7 @@ function nextRunPosition(
   return own === null ? behindBlock(recording, unit) : { recording, position: own };
 }
 
-/** Where a block begins, or what follows where there is nothing in it. */
+/** The first position in a block, or the position after it if the block is empty. */
 function firstOf(recording: Recording, index: number): RunPosition<Recording> | null {
   return nextRunPosition(
     { recording: openChildRun(recording, index), position: recording.childRuns[index]!.begin },
@@ -216,7 +217,7 @@ function firstOf(recording: Recording, index: number): RunPosition<Recording> | 
   );
 }
 
-/** What follows a block that is over: the next one of its statement, or what comes after all of them. */
+/** The position after the end of a block: in the next block of its statement, or after all of them. */
 function behindBlock({ within }: Recording, unit: StepUnit): RunPosition<Recording> | null {
   if (within === null || unit === "run") return null;
   const { index, recording } = within;
@@ -230,7 +231,7 @@ function behindBlock({ within }: Recording, unit: StepUnit): RunPosition<Recordi
   return own === null ? behindBlock(recording, unit) : { recording, position: own };
 }
 
-/** The last spot of a kind before one; null without one. */
+/** The previous position for a step unit; null without one. */
 function previousRunPosition(
   { position, recording }: RunPosition<Recording>,
   unit: StepUnit,
@@ -262,7 +263,7 @@ function lastOf(recording: Recording, index: number): RunPosition<Recording> | n
   return previousRunPosition({ recording: inner, position: inner.last }, "into");
 }
 
-/** Where a step leads through a run and its blocks. */
+/** The result of a step through a run and its blocks. */
 export function walk(
   from: RunPosition<Recording>,
   { count = 1, unit, direction: way }: StepCommand,
@@ -283,7 +284,7 @@ export function walk(
   return { ...runPosition, reason };
 }
 
-/** The stretches from one spot to another, whichever is later. */
+/** The ranges from one position to another, in either direction. */
 export function* pathTo(
   from: RunPosition<Recording>,
   to: RunPosition<Recording>,
@@ -301,7 +302,10 @@ export function* pathTo(
   }
 }
 
-/** Whether a moment is in a stretch that goes back; the one at which blocks run is before the blocks. */
+/**
+ * Whether a position lies in a backward range. The position at which blocks run counts as before them,
+ * so it does not.
+ */
 function isReached({ recording, to }: PositionRange, position: Position): boolean {
   const difference = comparePositions(position, to);
   if (difference !== 0) return difference > 0;

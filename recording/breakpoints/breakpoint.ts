@@ -1,4 +1,4 @@
-/** Breakpoints as they are set. */
+/** The kinds of breakpoints and their settings. */
 import type { RowField } from "../cells.ts";
 import type { Position } from "../position.ts";
 
@@ -8,20 +8,23 @@ export type BreakpointTrigger =
   | { readonly kind: "event"; readonly names: readonly string[] }
   /** IOMMU faults, reports of the checker, warnings of the kernel. */
   | { readonly kind: "incident"; readonly of: readonly ("fault" | "report" | "warning")[] }
-  /** The moment at which the run fails. */
+  /** The position at which the run fails. */
   | { readonly kind: "failure" }
-  /** A row of a table begins, is written anew, or ends. */
+  /** A row of a table begins, is replaced, or ends. */
   | { readonly kind: "data"; readonly cell: RowField }
-  /** An expression comes to be something else. Such a breakpoint has no message. */
+  /** The value of an expression changes. Such a breakpoint has no message. */
   | { readonly kind: "change"; readonly expression: string };
 
 export interface Breakpoint {
   readonly cause: BreakpointTrigger;
-  /** Stops only where this holds: an expression, asked in the innermost call of the script. */
+  /** Stops only where this expression is true, evaluated in the innermost call of the script. */
   readonly condition?: string;
-  /** Stops from the so many-th time on. */
+  /** Stops at this hit and later ones, counted from 1. */
   readonly hits?: number;
-  /** Never stops, and says what this expression is: a string with `{names}` in it will do. */
+  /**
+   * For a log point, which never stops: prints the value of this expression, for example a string
+   * with `{names}` in it.
+   */
   readonly log?: string;
 }
 
@@ -29,7 +32,7 @@ export interface SetBreakpoint extends Breakpoint {
   readonly id: number;
 }
 
-/** A moment at which something stopped. */
+/** A position at which a breakpoint stopped. */
 export interface BreakpointHit {
   readonly position: Position;
   readonly stop: SetBreakpoint;

@@ -1,4 +1,4 @@
-/** The events that a breakpoint stops at, and their fields, which its expressions see. */
+/** The events at which a breakpoint stops, and their fields, which its expressions can use. */
 import { fieldsNamed, fieldType, type Type } from "@dmalab/lang/values";
 import type { OwnNames } from "../evaluator.ts";
 import { functionLocation } from "../places.ts";
@@ -7,7 +7,7 @@ import type { BreakpointTrigger } from "./breakpoint.ts";
 
 const INCIDENT_EVENTS = { fault: "iommu.fault", report: "dma.report", warning: "kernel.warn" };
 
-/** The events that a breakpoint stops at, by their names; none where it stops at something else. */
+/** The events at which a breakpoint stops, by name; empty for other kinds of breakpoints. */
 export function eventsOf(
   { evaluator: { registry } }: Recording,
   cause: BreakpointTrigger,
@@ -26,8 +26,8 @@ export function eventsOf(
 }
 
 /**
- * The meaning of a name: an event, a call of the kernel, or a function of the script or of C; null
- * for none.
+ * The trigger that a name means: an event, a call of the kernel, or a function of the script or of
+ * C; null for none.
  */
 export function causeNamed(recording: Recording, name: string): BreakpointTrigger | null {
   const cause = { kind: "event", names: [name] } as const;

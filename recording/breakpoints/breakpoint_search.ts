@@ -1,6 +1,7 @@
 /**
- * The moments of a run that stop at a breakpoint. Numbers alone decide the candidates. The machine
- * evaluates conditions in one pass forwards, and its answers are kept for every later search.
+ * The positions of a run at which breakpoints stop. The candidates follow from the record alone. A
+ * replayed machine evaluates the conditions in one forward pass, and the results are kept for every
+ * later search.
  */
 import { countBefore } from "@dmalab/runtime/basics";
 import { changesOf } from "../cells.ts";
@@ -13,28 +14,28 @@ import type { Recording } from "../recording.ts";
 import { eventsOf, fieldsOf } from "./breakpoint_names.ts";
 import type { BreakpointHit, SetBreakpoint } from "./breakpoint.ts";
 
-/** Moments of the first stretch that is searched backwards. */
+/** Length of the first range that is searched backwards, in positions. */
 const WINDOW_POSITIONS = 4096;
 
-/** The moments at which a breakpoint stops, in one pass that only goes forwards. */
+/** The positions at which a breakpoint stops, from one forward pass. */
 export interface Pass {
-  /** As ways from the beginning of the run, in order. */
+  /** The positions as ordinals, ascending. */
   readonly ways: number[];
-  /** The part of the run that was passed. */
+  /** The end of the part of the run that has been evaluated. */
   upTo: Position;
-  /** The names that the condition was asked with. */
+  /** The visible names with which the condition was evaluated. */
   readonly scope: unknown;
-  /** For a change: the last value of the expression, null where it had none yet. */
+  /** For a change: the last value of the expression as text, null while it had none. */
   said: string | null | undefined;
 }
 
-/** Which moments a breakpoint could stop at, without its condition. */
+/** The candidates of a breakpoint: positions where it could stop, ignoring its condition. */
 export interface Places {
   readonly stop: SetBreakpoint;
-  /** Null where neither a condition, a hit count nor a change decides. */
+  /** Null if every candidate stops: there is neither a condition, a hit count nor a change. */
   readonly pass: Pass | null;
   readonly condition: CompiledExpression | null;
-  /** The expression that has to change: it could at every moment. */
+  /** The expression that must change; every position is a candidate. */
   readonly change: CompiledExpression | null;
   readonly log: CompiledExpression | null;
   /** Statements of the code, by number. */
@@ -76,7 +77,7 @@ export function placesOf(recording: Recording, stop: SetBreakpoint): Omit<Places
   }
 }
 
-/** Breakpoints, by the moments at which they could stop. */
+/** Breakpoints, grouped by the positions at which they could stop. */
 export class PlaceSet {
   readonly statements: Map<number, Places[]> = new Map();
   readonly kinds: Map<number, Places[]> = new Map();
@@ -103,7 +104,7 @@ function put(
   for (const number of numbers ?? []) {
     const there = into.get(number);
     if (there === undefined) into.set(number, [places]);
-    // Where one stops whatever else is, a second one never does.
+    // After an unconditional breakpoint at a place, a second one there would never be reported.
     else if (!isPlain(places) || !there.some(isPlain)) there.push(places);
   }
 }
@@ -114,13 +115,13 @@ function isPlain({ log, pass }: Places): boolean {
 
 const NONE: readonly Places[] = [];
 
-/** A moment that could stop. */
+/** A position at which a breakpoint could stop. */
 export interface Candidate {
   readonly position: Position;
   readonly places: Places;
 }
 
-/** Moments of `(from, to]` that could stop, in order. */
+/** The candidates in `(from, to]`, in order. */
 export function* candidates(
   recording: Recording,
   { changes, events, failure, kinds, statements: lines }: PlaceSet,
@@ -163,18 +164,19 @@ export function* candidates(
   if (isPassed) yield { position: failedAt, places: failure };
 }
 
-/** The earliest moment up to which some of them were passed; null where all were passed so far. */
+/** The earliest end of their evaluated parts; null where all are evaluated up to `to`. */
 export function earliest({ all }: PlaceSet, to: Position): Position | null {
   const [first] = all.map(({ pass }) => pass!.upTo).sort(comparePositions);
   return first === undefined || comparePositions(first, to) >= 0 ? null : first;
 }
 
 /**
- * Passes the run on to a moment, with every condition in one go: the machine that has answered goes
- * on to the next candidate.
+ * Evaluates all conditions up to a position in one pass: the same machine continues from candidate
+ * to candidate.
  *
- * @param after Ends the pass at the first moment after this one that stops; null: goes on to `to`.
- * @param passed Called at each evaluated moment, with the way to it.
+ * @param after Ends the pass at the first position after this one that stops; null: continues to
+ *   `to`.
+ * @param passed Called after each evaluation, with the position's ordinal.
  */
 export function learn(
   recording: Recording,
@@ -202,7 +204,7 @@ export function learn(
   };
   const isOver = () =>
     next.done || found !== null && comparePositions(next.value.position, found) > 0;
-  // Earlier moments are not evaluated again, and breakpoints without a condition need no machine.
+  // Skips positions that were evaluated before, and breakpoints that need no machine.
   const nextToAsk = (): Position | null => {
     while (!isOver()) {
       const { position, places: { change, condition, pass } } = next.value as Candidate;
@@ -225,19 +227,20 @@ export function learn(
   }
 }
 
-/** Whether the expression has changed and the condition holds. */
+/** Whether the expression has changed (if the breakpoint has one) and the condition holds. */
 function stopsThere({ change, condition, pass }: Places, paused: PausedRun): boolean {
   if (change !== null) {
     const before = pass!.said;
     const value = tell(change, paused);
-    // Where it has no value, such as in a function that does not see its names, it is unchanged.
+    // While the expression has no value, as in a function that does not see its names, it counts as
+    // unchanged.
     pass!.said = value ?? before;
     if (value === null || before === null || value === before) return false;
   }
   return condition === null || holds(condition, paused);
 }
 
-/** Candidates that stop, in order, until there are so many. Conditions were asked before. */
+/** The first `most` hits, in order. Their conditions must have been evaluated before. */
 function hitsWithin(
   recording: Recording,
   all: PlaceSet,
@@ -261,7 +264,7 @@ function stopsAt({ pass, stop: { hits = 1 } }: Places, position: Position): bool
   return pass.ways[earlier] === way && earlier + 1 >= hits;
 }
 
-/** Breakpoints that stop: with a condition to evaluate, and without. */
+/** Breakpoints that stop, rather than log: all of them, and those with a condition to evaluate. */
 export interface StoppingPlaces {
   readonly all: PlaceSet;
   readonly asked: PlaceSet;
@@ -284,7 +287,10 @@ export function firstHit(
   return find(end);
 }
 
-/** The last candidate of `(from, to)` that stops: looked for in ever longer stretches. */
+/**
+ * The last candidate in `(from, to)` that stops. It is searched backwards in ranges of increasing
+ * length.
+ */
 export function lastHit(
   recording: Recording,
   { all, asked }: StoppingPlaces,
@@ -300,7 +306,7 @@ export function lastHit(
     const hits = hitsWithin(recording, all, begin, end)
       .filter(({ position }) => comparePositions(position, to) < 0);
     const last = hits.at(-1);
-    // If there are several at one moment, it is the same as forwards.
+    // If several breakpoints stop at one position, the first is reported, as in a forward search.
     if (last !== undefined) {
       return hits.find(({ position }) => comparePositions(position, last.position) === 0)!;
     }
@@ -309,7 +315,7 @@ export function lastHit(
   return null;
 }
 
-/** A moment that there is, not before a rough one's event nor its statement. */
+/** A valid position that is neither before the given event nor before the given statement. */
 function laterOf(recording: Recording, rough: Position, from: Position): Position {
   if (comparePositions(rough, from) <= 0) return from;
   const { statements } = recording;
@@ -320,7 +326,7 @@ function laterOf(recording: Recording, rough: Position, from: Position): Positio
   return comparePositions(later, from) > 0 ? later : from;
 }
 
-/** Whether a condition is true; what cannot be asked at a moment does not hold there. */
+/** Whether a condition is true; false where it cannot be evaluated. */
 export function holds(condition: CompiledExpression, paused: PausedRun): boolean {
   try {
     return condition.evaluate(paused).value === true;

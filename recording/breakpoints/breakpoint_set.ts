@@ -1,7 +1,7 @@
 /**
  * The breakpoints of a run: on lines, events, incidents, the failure of the run and changes of a
- * table's rows, with conditions, hit counts and messages. Forwards the first that holds stops,
- * backwards the last.
+ * table's rows, with conditions, hit counts and messages. A forward search stops at the first hit,
+ * a backward search at the last.
  */
 import { type CompiledExpression, EvaluationError } from "../evaluator.ts";
 import { statementsOnLine } from "../places.ts";
@@ -23,15 +23,18 @@ import {
 } from "./breakpoint_search.ts";
 import type { Breakpoint, BreakpointHit, SetBreakpoint } from "./breakpoint.ts";
 
-/** The message of a breakpoint that only logs. */
+/** The printed message of a log point. */
 export interface LogpointLine {
   readonly position: Position;
   readonly text: string;
 }
 
-/** All breakpoints of a recording, for as long as that and they stay as they are. */
+/** The breakpoints of a recording, cached until the recording or the breakpoints change. */
 interface KnownLocations {
-  /** Which events are meant depends on how many there are. */
+  /**
+   * Some breakpoints' events depend on the number of recorded events, so the cache must be renewed
+   * when it grows.
+   */
   readonly followsEvents: boolean;
   readonly key: readonly [changes: number, scope: unknown, statements: number, events: number];
   readonly stopping: StoppingPlaces;
@@ -41,13 +44,13 @@ interface KnownLocations {
 export class BreakpointSet {
   readonly #stops = new Map<number, SetBreakpoint>();
   #lastId = 0;
-  /** How often one was set or taken away. */
+  /** Number of changes of the set. */
   #changes = 0;
-  /** By the numbers of the breakpoints. */
+  /** Evaluated passes, by the breakpoints' numbers. */
   readonly #passes = new WeakMap<Recording, Map<number, Pass>>();
   readonly #known = new WeakMap<Recording, KnownLocations>();
 
-  /** All that are set, in the order in which they were. */
+  /** All breakpoints, in the order in which they were set. */
   get all(): readonly SetBreakpoint[] {
     return [...this.#stops.values()];
   }
@@ -59,15 +62,15 @@ export class BreakpointSet {
     return stop;
   }
 
-  /** Takes one away. False without one of that number. */
+  /** Removes a breakpoint. False if no breakpoint has that number. */
   delete(id: number): boolean {
     this.#changes++;
     return this.#stops.delete(id);
   }
 
   /**
-   * What stops first on the way from one moment to another, whichever is later; the one that the way
-   * begins at never stops.
+   * Finds the first stop on the way from one position to another, in either direction; the starting
+   * position never stops.
    *
    * @throws {Interrupted} When the search was cancelled.
    */
@@ -89,11 +92,12 @@ export class BreakpointSet {
   }
 
   /**
-   * Asks conditions in a stretch of the run, so that a search backwards finds them answered.
+   * Evaluates conditions in a part of the run in advance, so that a backward search finds the
+   * results.
    *
    * @param upTo Where the search will begin.
-   * @param moments How long the stretch is.
-   * @param passed Called on the way with the share of the way that is done.
+   * @param moments Number of positions to evaluate.
+   * @param passed Called repeatedly with the share of the way that is done.
    * @returns The share of the way to `upTo` that is done: 1 when nothing is left.
    * @throws {Interrupted} When the search was cancelled.
    */
@@ -153,7 +157,7 @@ export class BreakpointSet {
     return pass;
   }
 
-  /** Where a breakpoint is on a line that starts a statement; null for none, and for other causes. */
+  /** The line of a breakpoint on a line that starts a statement; null for others. */
   lineOf(recording: Recording, { cause }: Breakpoint): number | null {
     return cause.kind === "line" ? statementsOnLine(recording, cause).line : null;
   }

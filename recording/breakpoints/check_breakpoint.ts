@@ -10,9 +10,9 @@ import { candidates, PlaceSet, placesOf } from "./breakpoint_search.ts";
 import type { Breakpoint } from "./breakpoint.ts";
 
 /**
- * Checks a breakpoint that is to be set: its line, and the names and kinds of its expressions.
+ * Checks a breakpoint before it is set: its line, and the names and types of its expressions.
  *
- * @throws {EvaluationError} When it could never stop, or print its message.
+ * @throws {EvaluationError} When it could never stop, or its message could never be printed.
  */
 export function checkBreakpoint(recording: Recording, spec: Breakpoint): void {
   const { cause, condition, log } = spec;
@@ -27,7 +27,7 @@ export function checkBreakpoint(recording: Recording, spec: Breakpoint): void {
   for (const number of onLine ?? code.statements.keys()) {
     for (const { name } of boundNames(code, number)) names.add(name);
   }
-  // What C sees is known where it runs.
+  // The names visible in C are only known at run time.
   const isNative = [...onLine ?? []].some((number) =>
     code.statements[number]!.native !== undefined
   );
@@ -48,10 +48,7 @@ function checkCondition(text: string, type: Type): void {
   );
 }
 
-/**
- * The kind of a condition where the breakpoint could stop first; unknown where it cannot be
- * evaluated there.
- */
+/** The type of a condition at the first possible hit; unknown if it cannot be evaluated there. */
 function kindAtHit(recording: Recording, spec: Breakpoint): Type {
   const places = { ...placesOf(recording, { ...spec, id: 0 }), pass: null };
   const [first] = candidates(recording, new PlaceSet([places]), START, recording.last);

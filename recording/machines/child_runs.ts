@@ -1,5 +1,6 @@
 /**
- * Blocks of `fork`, `compare` and `race` that have run on separate machines, each as a recording.
+ * Records blocks of `fork`, `compare` and `race` that run on separate machines, each as a
+ * recording.
  */
 import {
   type Branches,
@@ -16,7 +17,7 @@ import { RunRecorder } from "../run_recorder.ts";
 import { type Position, START } from "../position.ts";
 import { type RecordedChildRun, Recording } from "../recording.ts";
 
-/** Sides of a run that are kept, those of sides included, and how many events they may have together. */
+/** Maximum number of recorded child runs of a run, nested ones included, and of their events together. */
 export const MAX_CHILD_RUNS = 1000;
 export const MAX_CHILD_EVENTS = 1_000_000;
 
@@ -28,17 +29,17 @@ interface RecordedChild {
   begin: Position;
 }
 
-/** Keeps the sides of one run, and the sides of those. */
+/** Records the child runs of one run, and their own child runs. */
 export class ChildRunRecorder {
   readonly #kept = new WeakMap<object, RecordedChild>();
-  /** Further sides have run that are not kept. */
+  /** True when further child runs were not recorded. */
   isFull = false;
   #sides = 0;
   #events = 0;
 
   constructor(readonly name: RunName, readonly code: Code, readonly evaluator: Evaluator) {}
 
-  /** Notes what happens on a machine on which nothing has run. */
+  /** Records a machine on which nothing has run yet. */
   readonly onVm = (vm: Vm): void => {
     const recorder = new RunRecorder(vm);
     const kept = { vm, recorder, childRuns: this.follow(vm, recorder), begin: START };
@@ -49,7 +50,7 @@ export class ChildRunRecorder {
     this.#kept.set(vm, kept);
   };
 
-  /** Keeps the sides of the run that is noted there, the first ones. */
+  /** Records the child runs of a recorded run, as far as the limits allow. */
   follow(vm: Vm, recorder: RunRecorder): RecordedChildRun[] {
     const childRuns: RecordedChildRun[] = [];
     const keep: Branches["onChildRun"] = (context, word, label) => {
@@ -81,7 +82,7 @@ export class ChildRunRecorder {
     word: ForkKeyword,
     label: string,
   ): Recording {
-    // The machine itself is not kept.
+    // The machine itself is not kept: a replay makes a new one.
     const { branches: { choices, resolvedChoices, runs }, failure, limits } = vm;
     const combination = [this.name.combination, `${word}: ${label}`].filter((each) => each !== "");
     const recording = new Recording({

@@ -1,9 +1,9 @@
 /**
- * One machine that does a run again.
+ * One machine that replays a run.
  *
- * A machine is never copied: it would need a line for each of its parts. Since a run is the same
- * each time, it is done again up to the moment asked about, which the machine answers at that very
- * event or statement. After that it goes on to its next statement, where it can be left.
+ * A machine is never copied: copying would need code for each of its parts. Since a run is the same
+ * each time, it is replayed up to the wanted position, where the machine is evaluated exactly at
+ * that event or statement. After that it continues to its next statement, where it can be parked.
  */
 import type { EventLog, StatementLog } from "@dmalab/runtime/recording";
 import {
@@ -19,21 +19,24 @@ import type { NativeFrame } from "@dmalab/lang/values";
 import { comparePositions, type Position, START } from "../position.ts";
 
 /**
- * Prepares the run once more, on a new machine.
- * @param onVm Gets the VM when the machine is ready and nothing has run on it.
+ * Prepares another replay, on a new machine.
+ * @param onVm Called with the VM when the machine is ready and nothing has run on it.
  */
 export type StartReplay = (onVm: (vm: Vm) => void) => PausableRun;
 
-/** Asks the machine at a moment. @returns The next moment to ask at, no earlier one; null for none. */
+/**
+ * Evaluates the machine at a position. @returns The next position to visit, not before this one; null
+ * for none.
+ */
 export type Ask = (paused: PausedRun) => Position | null;
 
-/** The machine at a moment. It may be looked at, and not changed. */
+/** The machine paused at a position. It may be read, but not changed. */
 export interface PausedRun {
   readonly vm: Vm;
   readonly position: Position;
-  /** Calls of the script that run, the innermost first. */
+  /** The active calls of the script, the innermost first. */
   frames(): readonly PausedFrame[];
-  /** The first of them; null for none. */
+  /** The innermost call; null for none. */
   innermost(): PausedFrame | null;
 }
 
@@ -41,49 +44,49 @@ export interface PausedRun {
 export interface PausedFrame {
   /** Its statement in `Code.statements`. */
   readonly statement: number;
-  /** Where its values begin on the stack. */
+  /** Where its values begin on the stack (frame pointer). */
   readonly fp: number;
-  /** The visible variables, in code that is no script's. */
+  /** The visible variables, for a call that is not script code. */
   readonly native: NativeFrame | null;
 }
 
-/** A search or a look was cancelled. */
+/** A search or an evaluation was cancelled. */
 export class Cancelled extends Error {
   override readonly name = "Interrupted";
 }
 
-/** The memory of a machine besides its budget. */
+/** Host memory of a machine that its budget does not count. */
 const MACHINE_BYTES = 2 ** 19;
-/** Instead of the number of a function of the script's. */
+/** Function number of a call that is not script code. */
 const NATIVE = -1;
-/** The limit for its values: a run was charged for more than it still holds. */
+/** Upper limit for the memory of its values: the run was charged for more than it still holds. */
 const VALUE_BYTES = 2 ** 20;
 
-/** The events and statements that the run is known to come to. */
+/** The recorded events and statements of the run. */
 export interface KnownRun {
   readonly log: EventLog;
   readonly statements: StatementLog;
 }
 
-/** The statement that a call has come to. */
+/** The current statement of an active call. */
 interface CallNote {
   statement: number;
   fp: number;
   native: NativeFrame | null;
-  /** Calls that ran: of the script, of other code in between, and both. */
+  /** Numbers of active calls: of the script, of native code in between, and both. */
   calls: number;
   depth: number;
   nativeDepth: number;
-  /** Its function; {@linkcode FOREIGN} for what is no script's. */
+  /** Its function; {@linkcode NATIVE} for code that is not script code. */
   code: number;
 }
 
-/** One machine that does the run again. */
+/** One machine that replays the run. */
 export class Replay implements StatementListener, PausedRun {
-  /** It is where a statement starts, and not behind the activity of an event. */
+  /** It is paused where a statement starts, rather than after an event's activity. */
   isAtStart = false;
   isOver = false;
-  /** A look made an event before it was refused: it is no machine of this run any more. */
+  /** An evaluation emitted an event before it was refused, so the machine no longer matches the run. */
   isSpoiled = false;
   readonly #known: KnownRun;
   readonly #start: StartReplay;
@@ -97,7 +100,10 @@ export class Replay implements StatementListener, PausedRun {
   #statement = START.statement;
   /** The number of the last event before the last statement started. */
   #startedSeq = 0;
-  /** The outermost call first; notes behind the count are used again: one is taken for each statement. */
+  /**
+   * Active calls, the outermost first. Entries from `#noteCount` on are reused: one is needed for each
+   * statement.
+   */
   readonly #notes: CallNote[] = [];
   #noteCount = 0;
   readonly #woken = () => {
@@ -124,8 +130,9 @@ export class Replay implements StatementListener, PausedRun {
   }
 
   /**
-   * Goes to a moment that is not before where it is, asks there, and at the moments that the answers name.
-   * @returns The moment that another machine has to be asked at, where this one is spoiled.
+   * Runs the machine to a position at or after its current one, calls `ask` there, and at the positions
+   * that it returns.
+   * @returns The position for which another machine is needed, if this one was spoiled.
    */
   visit(target: Position, watch: RunWatch | null, ask: Ask): Position | null {
     this.#left = null;
@@ -143,7 +150,7 @@ export class Replay implements StatementListener, PausedRun {
     do {
       this.isAtStart = false;
       this.isOver = !this.#rerun.resume();
-      // An activity may have ended after the event that was waited for.
+      // An activity may have emitted more events after the target event.
       this.#seq = this.vm.machine.stream.seq;
     } while (this.#target !== null && !this.isOver);
     if (this.#target !== null && this.#isEnd(this.#target)) {
@@ -156,7 +163,7 @@ export class Replay implements StatementListener, PausedRun {
     throw new Error(`The replay ended before event ${target.seq}`);
   }
 
-  /** Nothing more happens there, and no statement starts. */
+  /** The end of the run: there are no further events or statements. */
   #isEnd({ seq, statement }: Position): boolean {
     const { log, statements } = this.#known;
     return seq === log.count && statement > statements.count;
@@ -210,7 +217,7 @@ export class Replay implements StatementListener, PausedRun {
   frames(): readonly PausedFrame[] {
     const notes = this.#notes.slice(0, this.#noteCount);
     const running = this.isOver ? notes.slice(0, 1) : notes.filter((note) => this.#runs(note));
-    // The notes themselves are of another statement soon.
+    // Copied, as the entries are reused for the next statement.
     return running.map(({ fp, native, statement }) => ({ fp, native, statement })).reverse();
   }
 
@@ -237,7 +244,10 @@ export class Replay implements StatementListener, PausedRun {
     else this.#wake();
   }
 
-  /** An answer's error must not go through the machine: it would look like one of the run's own. */
+  /**
+   * Calls `ask` and stores its error: thrown through the machine, it would look like an error of
+   * the run.
+   */
   #reach(): void {
     const { stream } = this.vm.machine;
     const { seq } = stream;
@@ -261,7 +271,7 @@ export class Replay implements StatementListener, PausedRun {
     if (this.#vm !== null) this.#wake();
   }
 
-  /** Events are waited for where no statement starts. */
+  /** If the target is not the start of a statement, the machine wakes at the target's event. */
   #wake(): void {
     const target = this.#target;
     const { stream } = this.vm.machine;
@@ -274,7 +284,7 @@ export class Replay implements StatementListener, PausedRun {
   }
 }
 
-/** A machine at a position, where it has nothing more to do. @param frame The only call. */
+/** A machine at a position with no further work. @param frame The only call. */
 export function pausedAt(vm: Vm, position: Position, frame: PausedFrame | null): PausedRun {
   return {
     vm,
@@ -287,7 +297,8 @@ export function pausedAt(vm: Vm, position: Position, frame: PausedFrame | null):
 function ignore(): void {}
 
 /**
- * The variables of the outermost code of a finished run are on the stack: they are not overwritten.
+ * Keeps the variables of the outermost code of a finished run on the stack, so that they are not
+ * overwritten.
  */
 export function keepOutermost(vm: Vm, functionIndex: number): void {
   const { operands, slots } = vm.code.functions[functionIndex]!;
@@ -295,12 +306,12 @@ export function keepOutermost(vm: Vm, functionIndex: number): void {
   vm.sp = slots + operands;
 }
 
-/** The function of a running call, counted from 1. */
+/** The function of an active call, counted from 1. */
 function functionAt({ frames }: Vm, depth: number): number {
   return frames[FRAME_NUMBERS * (depth - 1) + 2]!;
 }
 
-/** The names that a statement sees, an inner one instead of an outer. */
+/** The names that are visible at a statement; an inner name hides an outer one. */
 export function boundNames({ statements }: Code, statement: number): readonly BoundName[] {
   const names = new Map<string, BoundName>();
   for (const each of statements[statement]!.variables) names.set(each.name, each);

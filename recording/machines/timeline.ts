@@ -1,45 +1,48 @@
 /**
- * A run at any of its positions, for questions that only the real machine can answer: machines are
- * parked along the run, and the nearest one repeats the run up to the position of the question.
+ * Gives access to the machine at any position of a run: machines are parked along the run
+ * (checkpoints), and the nearest one replays the run up to the wanted position.
  */
 import { type HostWatch, RunWatch } from "@dmalab/lang/run";
 import { comparePositions, ordinalOf, type Position, statementAtOrdinal } from "../position.ts";
 import { type Ask, type KnownRun, type PausedRun, Replay, type StartReplay } from "./replay.ts";
 
-/** What machines that are parked may take. */
+/** Limits for parked machines: number and memory. */
 const MAX_CHECKPOINTS = 32;
 const CHECKPOINT_BYTES = 64 * 2 ** 20;
 
-/** A long run has checkpoints: a machine parked in each of so many parts, but the first. */
+/**
+ * A run of at least this many statements is divided into parts, with a checkpoint at the start of
+ * each but the first.
+ */
 const CHECKPOINTED_STATEMENTS = 20_000;
 const CHECKPOINT_COUNT = 25;
-/** The length of one stretch of preparing: some milliseconds. */
+/** Statements that one call of `prepare` replays: some milliseconds. */
 const PREPARED_STATEMENTS = 8192;
 
-/** Only a cancellation ends a search. */
+/** A search has no limits; only cancellation ends it. */
 const NO_LIMITS = { timeMs: Infinity, memoryBytes: Infinity };
 
-/** A run that can be asked at any of its positions: by machines that are parked on the way. */
+/** The machine at any position of a run, replayed from parked machines. */
 export class Timeline {
   readonly #checkpoints: Replay[] = [];
-  /** The machine at the end of the run that goes on with it, where there is one. */
+  /** The machine at the end of the run that continues the run itself, if there is one. */
   live: (() => PausedRun) | null = null;
-  /** Polled for the cancellation of a search. */
+  /** Polled for cancellation during a search. */
   watch: RunWatch | null = null;
-  /** How many machines went where something was asked. */
+  /** Number of replays so far. */
   visits = 0;
-  /** At how many moments. */
+  /** Number of visited positions so far. */
   positions = 0;
-  /** The machine on its way to a checkpoint, and the statement that is one. */
+  /** The machine on its way to the next checkpoint, and the checkpoint's statement. */
   #nextCheckpoint: { readonly replay: Replay; readonly statement: number } | null = null;
-  /** Statements at which no machine stops: those in the midst of C. */
+  /** Statements at which no machine can be parked: those inside C code. */
   readonly #passed = new Set<number>();
-  /** The most that a machine took. */
+  /** The largest memory of a machine so far. */
   #largestBytes = 1;
 
   constructor(readonly known: KnownRun, readonly start: StartReplay) {}
 
-  /** What cancels searches; null for nothing. */
+  /** Source of cancellation for searches; null for none. */
   set interruptedBy(host: HostWatch | null) {
     this.watch = host === null ? null : new RunWatch(host, NO_LIMITS);
   }
@@ -49,8 +52,8 @@ export class Timeline {
   }
 
   /**
-   * Asks the machine at a moment, and then at each that the answer names: every one later than the
-   * one before.
+   * Visits a position, and then each position that `ask` returns, every one later than the one
+   * before.
    * @throws {Interrupted} When it was cancelled.
    */
   from(target: Position, ask: Ask): void {
@@ -71,7 +74,7 @@ export class Timeline {
     }
   }
 
-  /** Whether the machine at the end of the run is at a moment. */
+  /** Whether the live machine at the end of the run is at a position. */
   standsAt(target: Position): boolean {
     return this.#liveAt(target) !== null;
   }
@@ -91,11 +94,11 @@ export class Timeline {
   }
 
   /**
-   * Parks machines at even distances, a stretch at a time: to be called again and again while it is
-   * idle. The next looks then have a short way.
+   * Parks machines at even distances, one piece of work a call: to be called repeatedly while idle.
+   * Later evaluations then need short replays.
    *
-   * @param last The last moment that may be asked about.
-   * @param near The current position: missing machines before it are made first.
+   * @param last The last position that may be visited.
+   * @param near The current position: missing checkpoints before it are made first.
    * @returns Whether there is more to do.
    */
   prepare(last: Position, near: Position): boolean {
@@ -127,9 +130,10 @@ export class Timeline {
       if (parts.includes(part)) continue;
       const statement = statementAtOrdinal(this.known, part * length) + 1;
       if (statement > this.known.statements.count || this.#passed.has(statement)) continue;
-      // None starts in this part where one statement makes all its events.
+      // This part has no start of a statement, because one statement spans all of it.
       if (ordinalOf(this.#atStatement(statement)) >= (part + 1) * length) continue;
-      // One that no part would miss is nearer than the beginning.
+      // Continues from a checkpoint that its part can spare (in the first part, or a second one in
+      // its part), rather than from the beginning.
       const from = parts.findLastIndex((each, index) =>
         each < part && (each === 0 || parts.indexOf(each) < index)
       );
@@ -145,7 +149,10 @@ export class Timeline {
     return { seq: this.known.statements.seqAt(statement), statement };
   }
 
-  /** The last parked machine that is not behind a moment; a new one when none is before it. */
+  /**
+   * Removes and returns the last parked machine at or before a position; a new one if there is
+   * none.
+   */
   #take(target: Position): Replay {
     const index = this.#checkpoints.findLastIndex(({ position, isAtStart }) => {
       const way = comparePositions(position, target);
@@ -169,7 +176,7 @@ export class Timeline {
     return this.#checkpoints.reduce((sum, { hostBytes }) => sum + hostBytes, 0) > CHECKPOINT_BYTES;
   }
 
-  /** Drops the machine that is nearest behind another one: it spares the shortest way. */
+  /** Drops the parked machine that is nearest after another: it saves the shortest replay. */
   #drop(): void {
     const ways = this.#checkpoints.map(({ position }) => ordinalOf(position));
     const spared = (index: number) => ways[index]! - (ways[index - 1] ?? 0);

@@ -3,11 +3,11 @@
  *
  * A machine is a process there, its CPUs and devices are threads. A kernel call is a slice on its
  * CPU's thread with the events inside it. A device's events are on its own thread. Requests and
- * mappings are separate pairs, from their first event to their last one.
+ * mappings are separate begin/end pairs, from their first event to their last one.
  *
  * The viewers read times as microseconds and hide events at exactly the time of a slice, so each
  * event takes a microsecond. Virtual time itself is written only for a machine with `latencies`:
- * there, time passes from event to event.
+ * only there does time pass between events.
  */
 import { formatEventText } from "@dmalab/lang/render";
 import { displayName, type RunStart } from "@dmalab/lang/run";
@@ -38,7 +38,7 @@ export class ChromeJson {
   }
 }
 
-/** The place and time of every entry of the file. */
+/** The process, thread and time of an entry of the file. */
 interface Point {
   readonly ts: number;
   readonly pid: number;
@@ -69,7 +69,7 @@ export class ChromeTraceWriter implements TraceWriter {
   #places: SitePlaces = () => null;
   readonly #threads = new Map<string, number>();
   readonly #requests = new Map<number, OpenRequest>();
-  /** By device, then by address: nothing keeps a device from having one twice. */
+  /** Open mappings by device, then by address: a device may map the same address twice. */
   readonly #mappings = new Map<string | null, Map<number, OpenMapping[]>>();
 
   readonly #file: ChromeJson;
@@ -129,8 +129,8 @@ export class ChromeTraceWriter implements TraceWriter {
   }
 
   /**
-   * A mapping lives from its `dma.map` to the `dma.unmap` that covers it: one call may end all the
-   * links of a range.
+   * A mapping extends from its `dma.map` to the `dma.unmap` that covers it: one call may end all
+   * the links of a range.
    */
   #writeMapping(event: MachineEvent, point: Point): void {
     if (event.name !== "dma.map" && event.name !== "dma.unmap") return;
@@ -161,7 +161,7 @@ export class ChromeTraceWriter implements TraceWriter {
   #noteRequest(number: number, point: Point): void {
     const open = this.#requests.get(number);
     if (open === undefined) this.#requests.set(number, { first: point, last: point });
-    // Another CPU with an earlier time may work for it after that.
+    // A CPU with an earlier clock may work for the request after that, so the latest time is kept.
     else if (point.ts >= open.last.ts) open.last = point;
   }
 
@@ -186,7 +186,7 @@ export class ChromeTraceWriter implements TraceWriter {
     };
   }
 
-  /** The thread of a name; a new one's name is written to the file. */
+  /** The thread of a name; for a new thread, an entry with its name is written. */
   #thread(name: string, number: number): number {
     const known = this.#threads.get(name);
     if (known !== undefined) return known;

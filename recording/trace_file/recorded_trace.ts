@@ -1,4 +1,7 @@
-/** A `.dmatrace.jsonl` file as runs that can be looked at: its events, and the tables that they fill. */
+/**
+ * Reads a `.dmatrace.jsonl` file as runs that can be viewed: its events, and the tables filled from
+ * them.
+ */
 import { maxOf } from "@dmalab/runtime/basics";
 import { domainSharers, LAB_TABLES } from "@dmalab/devices";
 import { type RecordedCode, RecordedRun } from "../recorded_run.ts";
@@ -8,16 +11,16 @@ import { RecordedMachine } from "@dmalab/runtime/recording";
 import type { TraceEvent, TraceOutcome, TraceRun } from "./trace_line.ts";
 import { TraceReader } from "./trace_reader.ts";
 
-/** Where the texts come from that are shown beside the events. */
+/** Source of the texts of script files, which are shown with the events. */
 export interface TraceTexts {
   readonly name: string;
-  /** The text of a file that it names; null without one. */
+  /** The text of a script file; null if it cannot be read. */
   textOf(file: string): string | null;
 }
 
 /**
- * Reads a whole file. An event of a statement without text has its own line of the trace as its
- * place.
+ * Reads a whole file. For an event of a statement without text, its line in the trace is shown as
+ * the source location.
  *
  * @returns Its runs, or the mistake, with the line.
  */
@@ -45,7 +48,7 @@ export function keptTraces(text: string, texts: TraceTexts): readonly RecordedRu
   return runs.length === 0 ? "it has no run" : runs.map((run) => run.finish());
 }
 
-/** @throws {RangeError} When there can be no such machine. */
+/** @throws {RangeError} When the machine's configuration is impossible. */
 function sharersOf({ machine: { pci } }: TraceRun): ReadonlyMap<string, string> {
   try {
     return domainSharers(pci);
@@ -58,11 +61,11 @@ class TraceRunReader {
   readonly #machine: RecordedMachine;
   /** The numbers of places, by their texts. */
   readonly #sites = new Map<string, number>();
-  /** Where the last event of a place is shown. */
+  /** The location that is shown for the last event of a site. */
   readonly #shownAt = new Map<string, string>();
   #failure: TraceOutcome["failure"] = null;
 
-  /** Texts that are shown, by the names of their files. */
+  /** Shown texts by file name. */
   readonly #texts = new Map<string, string | null>();
 
   constructor(
@@ -91,7 +94,7 @@ class TraceRunReader {
     this.#machine.keep(seq, atNs, origin, kind, Object.fromEntries(values), why);
   }
 
-  /** @param line Of the trace: the place where the statement has no text. */
+  /** @param line Line of the trace, used as the location when the statement has no text. */
   #siteOf(place: string | null, line: number): number {
     const file = place?.match(PLACE)?.[1] ?? null;
     const isShown = file !== null && this.#textOf(file) !== null;
@@ -113,7 +116,7 @@ class TraceRunReader {
     return text;
   }
 
-  /** Whether a test's outcome is about this run. */
+  /** Whether a test's outcome belongs to this run. */
   isOf({ combination, name, place }: TraceOutcome): boolean {
     const { head } = this;
     return head.name === name && head.place === place && head.combination === combination;
@@ -159,13 +162,13 @@ class TraceRunReader {
     const sources = new Map<string, SourceFile>();
     for (const [file, own] of Map.groupBy(places, (each) => each.file)) {
       const last = maxOf(own.map(({ line }) => line));
-      // A text that is not shown: as many empty lines as are named.
+      // For a file without text: as many empty lines as the events refer to.
       const text = this.#textOf(file) ?? "\n".repeat(Math.min(last, MAX_LINES));
       sources.set(file, new SourceFile(file, text));
     }
     const sites = places.map(({ column, file, line }) => {
       const source = sources.get(file)!;
-      // The present text may be shorter than the one that ran.
+      // The file's current text may be shorter than at the time of the run.
       const first = source.lineStarts[line - 1] ?? source.text.length;
       const end = first + source.line(line).length;
       return { span: { source, start: Math.min(first + column - 1, end), end } };
@@ -176,7 +179,10 @@ class TraceRunReader {
 
 /** `file:line:column`. */
 const PLACE = /^(.*):(\d{1,9}):(\d{1,9})$/s;
-/** A longer text is not shown: the page would be its text, and a browser would lay out each line. */
+/**
+ * A longer text is not shown: it would make up most of the page, and a browser would lay out each
+ * line.
+ */
 const MAX_LENGTH = 2 ** 20;
-/** A file of more lines is no scenario. */
+/** A file with more lines is not a scenario. */
 const MAX_LINES = 1_000_000;

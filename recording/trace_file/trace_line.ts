@@ -1,23 +1,24 @@
 /**
  * The lines of a `.dmatrace.jsonl` file: docs/trace-files.md, as types.
  *
- * Each line is one JSON object. Which kind it is says a field that only that kind has: `dmatrace`,
- * `run`, `seq`, `outcome` or `runs`. Fields of events have the names and units of the vocabulary.
+ * Each line is one JSON object. A field that only one kind of line has identifies the kind:
+ * `dmatrace`, `run`, `seq`, `outcome` or `runs`. Fields of events have the names and units of the
+ * vocabulary.
  */
 import type { LabConfig } from "@dmalab/devices";
 import type { RunNames, TestOutcome } from "@dmalab/lang/run";
 import type { EventName, MachineEvent } from "@dmalab/runtime";
 
 /**
- * The version of the format that is written. It grows when a reader of the old one would take
- * something for what it is not; new fields and new events alone do not change it.
+ * The version of the format that is written. It increases when a reader of the old version would
+ * misinterpret something; new fields and new events alone do not change it.
  */
 export const TRACE_VERSION = 1;
 
-/** What file names of this format end with. */
+/** Suffix of this format's file names. */
 export const TRACE_SUFFIX = ".dmatrace.jsonl";
 
-/** The first line: what this is, and who wrote it. */
+/** The first line: the format, and the program that wrote it. */
 export interface TraceHead {
   /** The version of the format. */
   readonly dmatrace: number;
@@ -25,24 +26,24 @@ export interface TraceHead {
   readonly by: string;
 }
 
-/** A machine as JSON has it: sets are sorted lists. `buildLab` takes it after `labConfigOf`. */
+/** A machine as JSON: sets are sorted lists. `labConfigOf` converts it for `buildLab`. */
 export type TraceMachine = Omit<LabConfig, "quirks"> & {
   /** Names of defects; null for those of the release. */
   readonly quirks: readonly string[] | null;
 };
 
-/** A machine that begins: the events after it, up to the next such line, are its events. */
+/** The start of a machine: the events after it, up to the next such line, are its events. */
 export interface TraceRun extends RunNames {
   /** Number in the file, from 1. */
   readonly run: number;
   /** The scenario. */
   readonly file: string;
-  /** All that it is built from. */
+  /** The complete configuration of the machine. */
   readonly machine: TraceMachine;
 }
 
 /**
- * Statements of the script are places here, `file:line:column`, not numbers.
+ * A type in which statements of the script are given as `file:line:column` instead of numbers.
  * @internal
  */
 export type Placed<T> = {
@@ -58,15 +59,12 @@ export type TraceEventOf<E extends MachineEvent> = E extends MachineEvent
   }
   : never;
 
-/**
- * One event. In the file, `device`, `request`, `site` and `why` are left out where they are
- * missing; here they are null then.
- */
+/** One event. In the file, `device`, `request`, `site` and `why` are omitted when they are null. */
 export type TraceEvent<N extends EventName = EventName> = TraceEventOf<MachineEvent<N>>;
 
 /** The result of a test, after the events of its runs. */
 export interface TraceOutcome extends RunNames, Pick<TestOutcome, "outcome"> {
-  /** Why it failed; null when it did not. */
+  /** The failure; null if the test passed. */
   readonly failure: {
     readonly code: string;
     readonly message: string;
@@ -83,5 +81,5 @@ export interface TraceEnd {
   readonly events: number;
 }
 
-/** A line of a file. `in` distinguishes them: `"seq" in line` is an event. */
+/** A line of a file. `in` distinguishes the kinds: `"seq" in line` is an event. */
 export type TraceFileLine = TraceHead | TraceRun | TraceEvent | TraceOutcome | TraceEnd;

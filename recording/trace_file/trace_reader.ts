@@ -1,4 +1,4 @@
-/** Lines of a `.dmatrace.jsonl` file as values, each held to the format. */
+/** Parses lines of a `.dmatrace.jsonl` file into values, and checks each against the format. */
 import type { LabConfig } from "@dmalab/devices";
 import { eventFields, eventNumber } from "@dmalab/runtime";
 import { isQuirkName } from "@dmalab/runtime/kernels";
@@ -14,7 +14,7 @@ import {
   type TraceRun,
 } from "./trace_line.ts";
 
-/** The mistake in a line, as a sentence without its end. */
+/** The mistake in a line. */
 export interface TraceProblem {
   /** A sentence without its end. */
   readonly problem: string;
@@ -24,7 +24,7 @@ type Json = Readonly<Record<string, unknown>>;
 
 /**
  * Reads a file line by line; the first must be its head. Newer writers may add fields and events under
- * the same version of the format: unknown fields are kept as they are, an unknown event is a problem,
+ * the same version of the format: unknown fields are kept unchanged, an unknown event is a problem,
  * because its fields cannot be interpreted.
  *
  * @example
@@ -59,7 +59,7 @@ export class TraceReader {
   }
 }
 
-/** The configuration that `buildLab` takes. @throws {RangeError} When a defect is none that there is. */
+/** The configuration for `buildLab`. @throws {RangeError} When a defect's name is unknown. */
 export function labConfigOf({ quirks, ...machine }: TraceMachine): LabConfig {
   if (quirks === null) return { ...machine, quirks };
   const unknown = quirks.find((name) => !isQuirkName(name));
@@ -111,7 +111,7 @@ const EVENT_FIELDS: Fields = {
   fields: "object",
 };
 
-/** A line that has these fields; that the types say the same, the writer's types see to. */
+/** A line with these fields. That the values match the type is ensured by the writer's types. */
 function readAs<T extends TraceFileLine>(
   json: Json,
   fields: Fields,
@@ -176,7 +176,7 @@ function fitsField(value: unknown, field: Field): boolean {
     case "nothing":
       return false;
     default:
-      // Words of newer releases are taken as they come.
+      // Any string is accepted: newer releases may use new words.
       return typeof value === "string";
   }
 }

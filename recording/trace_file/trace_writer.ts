@@ -1,4 +1,4 @@
-/** Runs and their events as text of some format, while they happen. */
+/** Writes runs and their events as text of some format, while they happen. */
 import { printableJson } from "@dmalab/lang/diagnostics";
 import type { RunNames, RunStart, TestOutcome } from "@dmalab/lang/run";
 import { eventFields, type MachineEvent } from "@dmalab/runtime";
@@ -12,15 +12,18 @@ import {
   type TraceRun,
 } from "./trace_line.ts";
 
-/** Takes what happens, in its order, and writes it. Nothing is kept but what is still open. */
+/** Receives events in order, and writes them. Only unfinished entries are kept in memory. */
 export interface TraceWriter {
-  /** A machine begins. @param places What the numbers of statements in its events mean. */
+  /**
+   * A machine begins. @param places Converts the numbers of statements in its events to source
+   * locations.
+   */
   run(file: string, run: RunStart, places: SitePlaces): void;
-  /** Something has happened on the machine that began last. */
+  /** An event on the machine that began last. */
   event(event: MachineEvent): void;
   /** A test is over. */
   outcome(outcome: TracedRunOutcome): void;
-  /** Nothing comes any more. */
+  /** There are no further events. */
   end(): void;
 }
 
@@ -30,7 +33,7 @@ export type TracedRunOutcome = Pick<TestOutcome, keyof RunNames | "failure" | "o
 /** `file:line:column` of a statement's number; null for an unknown number. */
 export type SitePlaces = (site: number) => string | null;
 
-/** Takes text as it comes. */
+/** Receives text piece by piece. */
 export type WriteText = (text: string) => void;
 
 /** Lines of a `.dmatrace.jsonl` file. @see docs/trace-files.md */
@@ -40,7 +43,7 @@ export class TraceLineWriter implements TraceWriter {
   #places: SitePlaces = () => null;
 
   /**
-   * Writes the head.
+   * Writes the head of the file.
    * @param by Program and version that the file names as its writer.
    */
   constructor(private readonly write: WriteText, by: string) {
@@ -93,7 +96,7 @@ function traceMachine({ quirks, ...machine }: RunStart["machine"]): TraceMachine
   return { ...machine, quirks: quirks && [...quirks].sort() };
 }
 
-/** An event's fields, with places where statements have numbers. */
+/** The fields of an event, with source locations in place of statement numbers. */
 export function placedFields(
   name: string,
   fields: Readonly<Record<string, unknown>>,

@@ -1,21 +1,21 @@
-/** Bytes of memory with who wrote each: the store of a CPU, a device's access, the copy of a bounce buffer. */
+/** Bytes of memory with the writer of each: the store of a CPU, a device's access, the copy of a bounce buffer. */
 import type { MemoryWrite, MemoryWriter } from "@dmalab/runtime/recording";
 import { comparePositions, nextPosition, type Position } from "../position.ts";
 import type { RecordedRun } from "../recorded_run.ts";
 import { spanOfEvent } from "../last_writes.ts";
 import type { Span } from "@dmalab/lang";
 
-/** A write that has left bytes. */
+/** A write of which some bytes have not been overwritten since. */
 export interface LastByteWrite {
   /** Who. */
   readonly by: MemoryWriter;
-  /** The moment right after it. */
+  /** The position right after it. */
   readonly position: Position;
-  /** The event behind it, where one is in the same statement; else null. */
+  /** The next event after it, if it is in the same statement; else null. */
   readonly seq: number | null;
   /** Where it began. */
   readonly phys: number;
-  /** How long it was. */
+  /** Length of the write. */
   readonly sizeBytes: number;
   /** The statement that led to it; null for none. */
   readonly span: Span | null;
@@ -24,25 +24,25 @@ export interface LastByteWrite {
 /** A byte. */
 export interface WrittenByte {
   /**
-   * Its value; null where nothing has written it since the machine was ready, or where it is not
-   * kept.
+   * Its value; null if it was never written since the machine was ready, or if the value was not
+   * stored.
    */
   readonly value: number | null;
-  /** Which of the writers; null for none. */
+  /** Index of its writer; null for none. */
   readonly writer: number | null;
 }
 
-/** Bytes that lie together. */
+/** Consecutive bytes. */
 export interface BytesView {
-  /** The number of the first one. */
+  /** The address of the first byte. */
   readonly phys: number;
-  /** One after the other. */
+  /** The bytes in order. */
   readonly bytes: readonly WrittenByte[];
-  /** The writers with bytes that are still there, in the order of their writes. */
+  /** The writes that left these bytes, in the order of the writes. */
   readonly writers: readonly LastByteWrite[];
 }
 
-/** Bytes of memory at a moment. */
+/** Bytes of memory at a position. */
 export function bytesView(
   run: RecordedRun,
   position: Position,
@@ -80,11 +80,11 @@ function writerOf(
   return { by, position, seq: isEvent ? position.seq : null, phys, sizeBytes, span };
 }
 
-/** Memory that lies together. */
+/** Consecutive memory that the run wrote. */
 export interface WrittenRange {
   /** The address of its first byte. */
   readonly start: number;
-  /** Behind its last one. */
+  /** The address after its last byte. */
   readonly end: number;
   /** The names of the writers there. */
   readonly by: readonly string[];

@@ -1,23 +1,24 @@
-/** What differs between two moments, of one run or of two: the rows of tables, and their events beside each other. */
+/** Differences between two positions, of one run or of two: rows of tables, and events side by side. */
 import type { HistoryTable } from "@dmalab/runtime/recording";
 import { formatEventText } from "@dmalab/lang/render";
 
 import type { RecordedRun, RunPosition } from "../recorded_run.ts";
 import { type CellView, type RowView, rowView, sortedByKey } from "./tables.ts";
 
-/** A row that is only at one of two moments, or took the place of another one with the same key. */
+/** A row that is valid at only one of two positions, or replaced another row with the same key. */
 export interface RowDiff extends RowView {
   /** The name of its table. */
   readonly table: string;
-  /** `+` only at the second moment, `-` only at the first, `~` other values. */
+  /** `+` only at the second position, `-` only at the first, `~` other values. */
   readonly mark: "+" | "-" | "~";
-  /** The fields at the first moment of a row with other values; else null. */
+  /** For a row with other values, the fields at the first position; else null. */
   readonly was: readonly CellView[] | null;
 }
 
 /**
- * The rows that differ between two moments, in the order of the tables, each table's by its key: those of
- * the second moment, but for what is no longer there. A row that went and came again as it was does not differ.
+ * The rows that differ between two positions, in the order of the tables, each table's by its key: rows of the
+ * second position, and rows that are only at the first. A row that ended and began again with the same values
+ * does not differ.
  */
 export function changedRows(one: RunPosition, other: RunPosition): readonly RowDiff[] {
   return other.recording.tables.flatMap((table) => changedInTable(table, one, other));
@@ -38,7 +39,7 @@ function changedInTable(
     .filter(({ values }) => left.get(values)?.shift() === undefined);
   const gone = Map.groupBy([...left.values()].flat(), ({ place }) => place);
   const rows = came.map(({ place, view }): RowDiff => {
-    // Several rows of a bag have the same key: none of them replaces another.
+    // Several rows of a bag have the same key, so none of them replaces another.
     const was = table.spec.isBag === true ? undefined : gone.get(place)?.shift();
     const mark = was === undefined ? "+" : "~";
     return { ...view, table: table.spec.name, mark, was: was?.view.cells ?? null };
@@ -52,7 +53,10 @@ function changedInTable(
   );
 }
 
-/** The rows of one run that hold after only one of two events: after the first, and after the second. */
+/**
+ * The rows of one run that are valid after only one of two events: only after the first, and only after
+ * the second.
+ */
 function rowsOfChange(table: HistoryTable, from: number, to: number) {
   const changed = table.changedBetween(from, to);
   const isOld = (row: number) => table.since(row) <= Math.min(from, to);
@@ -72,12 +76,13 @@ function comparedRow(table: HistoryTable, number: number) {
   };
 }
 
-/** The first event that two runs do not have in common; null when one is a beginning of the other. */
+/** The first event in which two runs differ; null when one run is a prefix of the other. */
 export function firstDifferentEvent(one: RecordedRun, other: RecordedRun): number | null {
   const common = Math.min(one.log.count, other.log.count);
   for (let seq = 1; seq <= common; seq++) {
     const isSameKind = one.log.kindAt(seq) === other.log.kindAt(seq);
-    // The statement that led to it may be elsewhere with the same text.
+    // Compared by text: the statement that led to an event may have another location with the same
+    // text.
     const text = (recording: RecordedRun) =>
       JSON.stringify({ ...recording.event(seq), site: null });
     if (!isSameKind || text(one) !== text(other)) return seq;
@@ -85,17 +90,20 @@ export function firstDifferentEvent(one: RecordedRun, other: RecordedRun): numbe
   return one.log.count === other.log.count ? null : common + 1;
 }
 
-/** An event of one run beside one of another; null where one has none. */
+/** Matching events of two runs; null where one run has no counterpart. */
 export interface AlignedEvents {
-  /** Its number in the one. */
+  /** Its number in the first run. */
   readonly one: number | null;
-  /** Its number in the other. */
+  /** Its number in the second run. */
   readonly other: number | null;
-  /** They say the same. */
+  /** Whether the two events have the same text. */
   readonly isSame: boolean;
 }
 
-/** Events of two runs side by side: those with the same text, then those with the same name. */
+/**
+ * Aligns events of two runs: events with the same text first, then events with the same name
+ * between them.
+ */
 export function alignEvents(
   one: RecordedRun,
   other: RecordedRun,
@@ -105,7 +113,7 @@ export function alignEvents(
   const left = seqsOf(one, from, count);
   const right = seqsOf(other, from, count);
   const rows: AlignedEvents[] = [];
-  // The rows without a counterpart since the last row with one.
+  // The events without a counterpart since the last pair.
   let [gone, come]: [number[], number[]] = [[], []];
   const flush = () => {
     for (const [first, second] of pairs(gone, come, nameOf(one), nameOf(other))) {
@@ -140,7 +148,10 @@ function textOf(run: RecordedRun): (seq: number) => string {
 
 type Pair = readonly [one: number | null, other: number | null];
 
-/** The longest common subsequence of two lists by their texts, with what has no counterpart between. */
+/**
+ * Aligns two lists by the longest common subsequence of their texts; elements without a counterpart are
+ * kept between.
+ */
 function pairs(
   left: readonly number[],
   right: readonly number[],
@@ -149,7 +160,7 @@ function pairs(
 ): readonly Pair[] {
   const lefts = left.map(textLeft);
   const rights = right.map(textRight);
-  // By where one is in both: how many from there on have a counterpart.
+  // Length of the longest common subsequence of the rests of both lists, by index in each.
   const common = Array.from({ length: left.length + 1 }, () => new Int32Array(right.length + 1));
   for (let i = left.length - 1; i >= 0; i--) {
     for (let j = right.length - 1; j >= 0; j--) {

@@ -1,6 +1,4 @@
-/**
- * The drawing of the page, a file and a mail: shapes with their meanings, out of which SVG is made.
- */
+/** Drawings for the page, files and mails: shapes with their meanings, converted to SVG. */
 import { escapeMarkup } from "@dmalab/lang/text";
 import { colourProperties } from "./meaning.ts";
 
@@ -10,20 +8,20 @@ export interface Shape {
   readonly tag: "rect" | "line" | "path" | "text";
   /** How it looks: classes of `DRAWING_STYLE`. */
   readonly look: string;
-  /** Where it is, by the names that SVG has. */
+  /** Its coordinates, by the names of SVG attributes. */
   readonly at: Readonly<Record<string, number | string>>;
   readonly text?: string;
-  /** The text of a shape at the pointer. */
+  /** The tooltip of a shape. */
   readonly tip?: string;
-  /** The event that it leads to. */
+  /** The event that is selected by clicking it. */
   readonly seq?: number;
-  /** The thing it is a part of: equal numbers mean the same thing. */
+  /** The number of the thing it is a part of: shapes with equal numbers belong to the same thing. */
   readonly part?: number;
 }
 
-/** Shapes, the lowest first. */
+/** Shapes in drawing order: later ones cover earlier ones. */
 export interface Drawing {
-  /** Its meaning, in words. */
+  /** A description of the drawing. */
   readonly name: string;
   readonly width: number;
   readonly height: number;
@@ -73,7 +71,7 @@ export function textAt(
   return { tag: "text", look, at: { x, y }, text, ...more };
 }
 
-/** A box with a text in it that fits. */
+/** A box with a text in it, shortened to fit. */
 export function labelled(
   shape: Omit<Shape, "tag" | "at">,
   at: { readonly x: number; readonly y: number; readonly width: number; readonly height: number },
@@ -85,14 +83,14 @@ export function labelled(
   return [box, textAt(at.x + 4, at.y + at.height / 2 + 0.5, "", text)];
 }
 
-/** A text, cut where there is no room for it; none where too little of it would be left. */
+/** A text, cut to the available width; empty where too little of it would be left. */
 export function fitted(text: string, widthPx: number): string {
   const room = Math.floor(widthPx / LETTER_PX);
   if (text.length <= room) return text;
   return room < 4 || room < text.length * 0.4 ? "" : `${text.slice(0, room - 1)}…`;
 }
 
-/** A drawing as the text of an SVG file, light or dark as its reader's system is. */
+/** A drawing as the text of an SVG file, light or dark like the reader's system. */
 export function svgText(drawing: Drawing): string {
   const { height, name, shapes, width } = drawing;
   const margin = 12;

@@ -1,4 +1,4 @@
-/** An event in words and values, the same in every view. */
+/** An event as text and values, the same in every view. */
 import { eventParts, type TextPart } from "@dmalab/lang/render";
 import type { RecordedRun } from "../recorded_run.ts";
 import { spanOfEvent } from "../last_writes.ts";
@@ -18,9 +18,9 @@ export interface EventView {
   readonly device: string | null;
   /** The request that it belongs to; null for none. */
   readonly request: number | null;
-  /** Its text, in pieces: those with a `kind` are values. */
+  /** Its text, in pieces: pieces with a `kind` are values. */
   readonly parts: readonly TextPart[];
-  /** Something was decided: `whyView` says what and why. */
+  /** Something was decided: `whyView` gives the decision and its reason. */
   readonly isDecision: boolean;
   /** The statement that led to it; null for none. */
   readonly span: Span | null;

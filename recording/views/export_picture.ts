@@ -1,4 +1,4 @@
-/** A run as files of SVG: the picture of a moment's subject, and the timeline. */
+/** A run as SVG files: the picture of a position's subject, and the timeline. */
 import type { Position } from "../position.ts";
 import type { RecordedRun } from "../recorded_run.ts";
 import { svgText } from "./drawing.ts";
@@ -12,7 +12,7 @@ import { timelineDrawing, TimelineScale } from "./timeline_drawing.ts";
 const PICTURE_PX = 640;
 const TIMELINE_PX = 1200;
 
-/** The picture of a moment's subject as the text of a file; null where nothing is mapped. */
+/** The picture of a position's subject as the text of a file; null where nothing is mapped. */
 export function pictureFile(run: RecordedRun, position: Position): string | null {
   const index = new RunIndex(run);
   const meant = subjectAt(index, position, pictureSubjects(index, position));

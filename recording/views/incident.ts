@@ -1,5 +1,5 @@
 /**
- * A fault of the IOMMU, a report of the checker, a warning of the kernel: its meaning and its
+ * A fault of the IOMMU, a report of the checker or a warning of the kernel, with its meaning and
  * reason.
  */
 import { explainFaultEvent } from "@dmalab/lang/builtins";
@@ -15,13 +15,13 @@ export interface IncidentView {
   readonly id: string;
   /** One line: device, what happened, where. */
   readonly title: string;
-  /** Why, as sentences; empty where the title says it all. */
+  /** The reason, as sentences; empty where the title is enough. */
   readonly why: string;
-  /** Everything that `explain` says. */
+  /** The complete output of `explain`. */
   readonly lines: readonly string[];
 }
 
-/** The facts about an incident; null for any other event. */
+/** The description of an incident; null for any other event. */
 export function incidentView(recording: Recording, seq: number): IncidentView | null {
   const event: MachineEvent = recording.event(seq);
   const span = spanOfEvent(recording, seq);

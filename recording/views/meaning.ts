@@ -5,7 +5,7 @@ import type { RecordedRun } from "../recorded_run.ts";
 /** The meaning of an event; `call` has no colour. */
 export type Meaning = "map" | "unmap" | "translate" | "data" | "fault" | "decision" | "call";
 
-/** Of each meaning its word in a legend, and the sign that says it without a colour. */
+/** A word for each meaning in legends, and a sign that shows it without a colour. */
 export const MEANINGS: Readonly<Record<Meaning, { readonly word: string; readonly sign: string }>> =
   {
     map: { word: "map", sign: "■" },
@@ -109,13 +109,13 @@ const OF: Readonly<Record<PlainName, Meaning>> = {
 export function meaningAt(run: RecordedRun, seq: number): Meaning {
   const name = run.log.nameAt(seq);
   const meaning = OF[name as PlainName] ?? "call";
-  // An invalidation belongs to a new mapping where the hardware caches that there was none.
+  // Where the hardware caches not-present entries, an invalidation belongs to a new mapping.
   if (name !== "iotlb.sync") return meaning;
   const event = run.event(seq);
   return event.name === "iotlb.sync" && event.fields.kind === "map" ? "map" : meaning;
 }
 
-/** Colours of what views draw: first on a light ground, then on a dark one. */
+/** Colours of the views: first on a light background, then on a dark one. */
 const COLOURS: Readonly<Record<string, readonly [light: string, dark: string]>> = {
   bg: ["#fff", "#0e1217"],
   panel: ["#f5f6f8", "#151a21"],

@@ -1,4 +1,4 @@
-/** A request, or the mappings of a device, at a moment: page by page, with the state of each. */
+/** A request, or the mappings of a device, at a position: page by page, with the state of each. */
 import { countBefore } from "@dmalab/runtime/basics";
 import { ADDRESS_TITLES, type LabTableRow, type RequestEntry } from "@dmalab/devices";
 import type { MachineEvent } from "@dmalab/runtime";
@@ -8,30 +8,33 @@ import { rowsCovering } from "../rows.ts";
 import { type RequestPhase, type RequestView, requestView } from "./request.ts";
 import type { RunIndex } from "./run_index.ts";
 
-/** The subject of a picture: a request, or the mappings of a device that belong to none. */
+/** The subject of a picture: a request, or the mappings of a device that belong to no request. */
 export type PictureSubject =
   | { readonly kind: "request"; readonly request: number }
   | { readonly kind: "mappings"; readonly device: string };
 
-/** The state of a page by a moment. */
+/** The state of a page at a position. */
 export type PageState = "none" | "reserved" | "mapped" | "moved" | "unmapped" | "leaked";
 
-/** A page, or what there is of a segment in one. */
+/** A page, or the part of a segment that lies in it. */
 export interface PicturePage {
   readonly phys: number;
   readonly dma: number;
   readonly sizeBytes: number;
   readonly state: PageState;
-  /** Its data has moved, whatever came after. */
+  /** Its data has been transferred, whatever its state is now. */
   readonly hasMoved: boolean;
   readonly mappedSeq: number;
-  /** The event that moved its data; null for none by then. */
+  /** The event that transferred its data; null if that has not happened yet. */
   readonly movedSeq: number | null;
-  /** The event that unmapped it; null for none by then. */
+  /** The event that unmapped it; null if that has not happened yet. */
   readonly unmappedSeq: number | null;
-  /** The first entry of the command that leads to it, which may be written later; null for none. */
+  /**
+   * The first entry of the command that contains its address; it may be written later; null for
+   * none.
+   */
   readonly entry: RequestEntry | null;
-  /** The event that wrote that entry; null for none by then. */
+  /** The event that wrote that entry; null if that has not happened yet. */
   readonly writtenSeq: number | null;
 }
 
@@ -39,7 +42,7 @@ export interface PicturePage {
 export interface PictureFact {
   readonly name: string;
   readonly text: string;
-  /** The event that it comes from; null for none. */
+  /** The event that it is taken from; null for none. */
   readonly seq: number | null;
   readonly isWrong: boolean;
 }
@@ -51,27 +54,27 @@ export interface PictureView {
   readonly path: MachineEvent<"dma.map">["fields"]["path"];
   readonly memoryTitle: string;
   readonly addressTitle: string;
-  /** The way between two peers; null for none. */
+  /** The path between two peers; null for none. */
   readonly route: string | null;
   /** For a request: its states so far. */
   readonly phases: readonly RequestPhase[];
-  /** Its pages; of many the first and the last. */
+  /** Its pages; if there are many, only the first and the last. */
   readonly pages: readonly PicturePage[];
-  /** How many pages are left out, and before which of them. */
+  /** Number of omitted pages, and the index of the page before which they are omitted. */
   readonly left: { readonly pages: number; readonly before: number } | null;
-  /** Entries that lead to lists of entries. */
+  /** Entries that point to lists of entries. */
   readonly lists: readonly RequestEntry[];
   /** The command, its format and its status, as words. */
   readonly about: string;
-  /** For a single mapping: its origin, and the missing unmap. */
+  /** For a single mapping: its cause, and a missing unmap. */
   readonly facts: readonly PictureFact[];
 }
 
 const PAGE_BYTES = 4096;
-/** Pages before those in the middle are left out, and how many stay at the end. */
+/** Maximum number of drawn pages, and how many of them are the last pages; the middle is omitted. */
 const MAX_PAGES = 48;
 const LAST_PAGES = 8;
-/** Mappings of no request that are shown: the last ones. */
+/** Maximum number of shown mappings without a request: the last ones. */
 const MAX_MAPPINGS = 32;
 
 const UNMAPS: Readonly<Partial<Record<MachineEvent<"dma.map">["fields"]["api"], string>>> = {
@@ -84,7 +87,7 @@ const UNMAPS: Readonly<Partial<Record<MachineEvent<"dma.map">["fields"]["api"], 
 };
 
 /**
- * The possible pictures at a moment: requests that have begun, then devices with mappings of no
+ * The possible pictures at a position: requests that have begun, then devices with mappings of no
  * request.
  */
 export function pictureSubjects(
@@ -101,8 +104,8 @@ export function pictureSubjects(
 }
 
 /**
- * The subject of a moment: the request of its event, or mappings where that makes one, or the last
- * that began.
+ * The subject of a position: the request of its event, or the device's mappings if its event makes
+ * one, or else the last request that began.
  */
 export function subjectAt(
   { run }: RunIndex,
@@ -118,8 +121,8 @@ export function subjectAt(
 }
 
 /**
- * A request or mappings at a moment; null when nothing of it has happened.
- * @param leaked The events of mappings that nothing unmaps.
+ * A request or mappings at a position; null when nothing of it has happened yet.
+ * @param leaked The events of mappings that are never unmapped.
  */
 export function pictureView(
   index: RunIndex,
@@ -132,7 +135,10 @@ export function pictureView(
     : mappingsPictureView(index, position, subject.device, leaked);
 }
 
-/** The end of the try that a moment is in: what will come of its pages is known from there. */
+/**
+ * The last event of the attempt that a position is in (a request may be retried): it shows what
+ * happens to its pages.
+ */
 function endOfTry({ requests, run }: RunIndex, { seq }: Position, request: number): number {
   const events = requests.get(request) ?? [];
   const unmap = events.find((each) => each >= seq && run.log.nameAt(each) === "nvme.unmap");
@@ -178,7 +184,7 @@ function requestPictureView(
   };
 }
 
-/** The state of a request's page by an event. */
+/** The state of a request's page at an event. */
 function pageAt(
   view: RequestView,
   segments: readonly MappedSegment[],
@@ -225,14 +231,14 @@ function pageAt(
   };
 }
 
-/** Where memory lies, where the device sees it, and how much of it there is. */
+/** Physical address, device address and length of memory. */
 type Extent = Pick<PicturePage, "dma" | "phys" | "sizeBytes">;
 
 interface MappedSegment extends Extent {
   readonly seq: number;
 }
 
-/** The memory of a request with where the device sees it. */
+/** The memory of a request with its device addresses. */
 function segmentsOf(run: RunIndex["run"], view: RequestView): readonly MappedSegment[] {
   const { mappings, pageTable, segments } = view;
   return segments.map(({ phys, seq, sizeBytes }): MappedSegment => {
@@ -329,7 +335,7 @@ function mappingsPictureView(
   };
 }
 
-/** Where a mapping comes from, and what of it was not undone. */
+/** The cause of a mapping, and the parts of it that were not undone. */
 function factsOf(
   run: RunIndex["run"],
   by: number,

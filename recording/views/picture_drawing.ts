@@ -1,4 +1,4 @@
-/** A picture to scale: a page is as high in each column, and its fill shows its state. */
+/** A picture to scale: a page has the same height in each column, and its fill shows its state. */
 import { maxOf } from "@dmalab/runtime/basics";
 import { formatAddress, formatSize, groupThousands } from "@dmalab/lang/text";
 import { type Drawing, LETTER_PX, type Shape, textAt } from "./drawing.ts";
@@ -6,11 +6,14 @@ import type { PageState, PicturePage, PictureView } from "./picture.ts";
 
 const TOP_PX = 26;
 const GAP_PX = 6;
-/** Space for the number of pages that are left out. */
+/** Height of the line with the number of omitted pages. */
 const LEFT_PX = 20;
-/** A page of many is lower, and still as high as its text. */
+/** Height of a page: smaller if there are many, but enough for its text. */
 const PAGE_PX = { few: 20, many: 17, most: 15 };
-/** Space between two columns: at least the first, and the second where the columns would not fit. */
+/**
+ * Space between two columns: at least the first value, or the second where the columns would not
+ * fit.
+ */
 const LINKS_PX = 28;
 const LEAST_LINKS_PX = 12;
 
@@ -23,7 +26,7 @@ export const PAGE_WORDS: Readonly<Record<PageState, string>> = {
   leaked: "never unmapped",
 };
 
-/** A page's life in a sentence. */
+/** The history of a page in a sentence. */
 export function pageLife(
   { dma, entry, mappedSeq, movedSeq, phys, sizeBytes, state, unmappedSeq, writtenSeq }: PicturePage,
   { addressTitle }: PictureView,
@@ -40,7 +43,7 @@ export function pageLife(
   }: ${PAGE_WORDS[state]}${events.length === 0 ? "" : ` (${events.join(", ")})`}`;
 }
 
-/** The places of a column's rows. */
+/** The vertical positions of a column's rows. */
 interface Column {
   readonly x: number;
   readonly width: number;
@@ -50,7 +53,7 @@ interface Column {
 
 /**
  * A picture as shapes.
- * @param seq The moment: entries that are written later are not there.
+ * @param seq The current event: entries that are written later are not drawn.
  */
 export function pictureDrawing(view: PictureView, seq: number, widthPx: number): Drawing {
   const { lists, pages } = view;
@@ -68,7 +71,7 @@ export function pictureDrawing(view: PictureView, seq: number, widthPx: number):
   ];
   const columns = widths.length;
   const boxes = widths.reduce((sum, each) => sum + each, LINKS_PX);
-  // Text without room is below the picture, and at the pointer.
+  // Text that does not fit is shown below the picture, and as a tooltip.
   const notes = longNotes.length > 0 && boxes + boxWidth(longNotes) > widthPx
     ? pages.map(({ mappedSeq }) => `#${mappedSeq}`)
     : longNotes;
@@ -124,9 +127,9 @@ function noteOf({ mappedSeq, state, unmappedSeq }: PicturePage): string {
 
 interface DrawnEntry {
   readonly text: string;
-  /** The page that it leads to; null for a list. */
+  /** The page that it points to; null for a list. */
   readonly page: number | null;
-  /** The list that has it; null for the command itself. */
+  /** The list that contains it; null for the command itself. */
   readonly list: number | null;
   readonly seq: number | null;
   readonly fetched: number | null;
@@ -155,7 +158,7 @@ function entriesOf({ lists, pages }: PictureView): readonly DrawnEntry[] {
   return numbers.flatMap(of);
 }
 
-/** Places from the top, with space where two do not belong together. */
+/** Positions from the top, with space between elements that do not belong together. */
 function stack(
   order: readonly number[],
   spacePx: (one: number, other: number) => number,
@@ -240,7 +243,7 @@ function pageShapes(
   });
   const words = ({ tops, x }: Column, text: string, look: string) =>
     textAt(x + 8, tops[number]! + high / 2 + 0.5, look, text, { part: number });
-  // Data that has moved stays seen when its page is unmapped.
+  // Transferred data stays visible when its page is unmapped.
   const edge = ({ tops, x }: Column): Shape => ({
     tag: "rect",
     look: "solid data",

@@ -1,15 +1,15 @@
-/** A moment of a run, as a line that says where one is. */
+/** A position of a run, as a line of text. */
 import { formatEventText } from "@dmalab/lang/render";
 import { ordinalOf, type Position } from "../position.ts";
 import type { KeptVariables, RecordedRun } from "../recorded_run.ts";
 import { spanOfEvent } from "../last_writes.ts";
 import { type Span, spanText } from "@dmalab/lang";
 
-/** Where one is in a run. */
+/** A position, described for display. */
 export interface PositionView {
   /** The number of the last event. */
   readonly seq: number;
-  /** How many events the run has. */
+  /** Number of events of the run. */
   readonly events: number;
   /** Virtual time. */
   readonly atNs: number;
@@ -19,11 +19,11 @@ export interface PositionView {
   readonly text: string | null;
   /** The last event; null where a statement starts. */
   readonly event: string | null;
-  /** `end`, `start`; null for a moment between. */
+  /** `start` or `end` of the run; null between. */
   readonly edge: "start" | "end" | null;
 }
 
-/** What there is to say of a moment. */
+/** The description of a position. */
 export function positionView(recording: RecordedRun, position: Position): PositionView {
   const { last } = recording;
   const span = spanHere(recording, position);
@@ -43,7 +43,7 @@ export function positionView(recording: RecordedRun, position: Position): Positi
   };
 }
 
-/** The statement that a moment belongs to: the one that starts there, or that led to its event; null for none. */
+/** The statement that a position belongs to: the one that starts there, or that led to its event; null for none. */
 export function spanHere(recording: RecordedRun, position: Position): Span | null {
   return position.seq === 0 || recording.isStatementStart(position)
     ? recording.statement(position)?.span ?? null
@@ -60,7 +60,7 @@ export function firstLine(span: Span): string {
   return more.length === 0 ? first! : `${first} …`;
 }
 
-/** Names with their values, of the innermost call; null where they are not kept. */
+/** Names with their values in the innermost call; null where they are not stored. */
 export function keptVariablesAt(
   { variables }: RecordedRun,
   position: Position,

@@ -1,4 +1,4 @@
-/** Everything that is kept of one request of a disk, as it is known at a moment. */
+/** All recorded data of one request of a disk, as known at a position. */
 import {
   type LabTableName,
   type LabTableRow,
@@ -13,13 +13,13 @@ import type { RecordedRun } from "../recorded_run.ts";
 export interface RequestPhase {
   /** Its state from there on. */
   readonly phase: "mapped" | "sent" | "fetched" | "completed" | "unmapped" | "ended";
-  /** The event that says so. */
+  /** The event that shows it. */
   readonly seq: number;
   /** Virtual time. */
   readonly atNs: number;
 }
 
-/** Rows of a table that events of the request wrote; `endedSeq` where they have ended by then. */
+/** Rows of a table that events of the request created; `endedSeq` is set if they have ended by then. */
 export type RequestRows<T extends LabTableName> = readonly LabTableRow<T>[];
 
 /** Everything about a request: its picture, and the record of its history. */
@@ -36,15 +36,15 @@ export interface RequestView extends RequestPicture {
   readonly pageTable: RequestRows<"page_table">;
   /** Bounce buffers that were made for it. */
   readonly bounced: RequestRows<"swiotlb">;
-  /** Where the device moved data. */
+  /** The device's data transfers. */
   readonly data: readonly MachineEvent<"nvme.data">[];
-  /** How its data was unmapped. */
+  /** The events that describe how its data was unmapped. */
   readonly unmaps: readonly MachineEvent<"nvme.unmap">[];
   /** The numbers of all its events. */
   readonly events: readonly number[];
 }
 
-/** The requests that have begun by a moment, by the event that began them. */
+/** The requests that have begun at a position, in the order of their first events. */
 export function requestsAt(run: RecordedRun, position: Position): readonly number[] {
   const found = new Set<number>();
   for (let seq = 1; seq <= position.seq; seq++) {
@@ -55,8 +55,8 @@ export function requestsAt(run: RecordedRun, position: Position): readonly numbe
 }
 
 /**
- * Everything of a request at a moment; null when nothing of it has happened.
- * @param known Its events in the whole run, where they are known: they are looked for otherwise.
+ * All data of a request at a position; null when nothing of it has happened yet.
+ * @param known Its events in the whole run, if the caller has them; otherwise they are searched.
  */
 export function requestView(
   run: RecordedRun,
@@ -110,7 +110,7 @@ const PHASES: { readonly [N in MachineEvent["name"]]?: RequestPhase["phase"] } =
   "nvme.unmap": "unmapped",
 };
 
-/** The state that an event brings its request to; null for none. */
+/** The state of its request after an event; null if the event does not change it. */
 export function phaseAt({ log }: RecordedRun, seq: number): RequestPhase["phase"] | null {
   const name = log.nameAt(seq);
   if (name !== "block.status") return PHASES[name] ?? null;
@@ -118,7 +118,7 @@ export function phaseAt({ log }: RecordedRun, seq: number): RequestPhase["phase"
   return ended === "request" ? "ended" : null;
 }
 
-/** Rows as they are known at a moment: what ends later has not ended. */
+/** Rows as known at a position: a row that ends later counts as valid. */
 function rowsOf<T extends LabTableName>(
   run: RecordedRun,
   table: T,

@@ -1,16 +1,16 @@
-/** What views ask of a whole run again and again, read once: its requests, its calls, the events of its lines. */
+/** An index of a whole run for data that views need repeatedly: its requests, its calls, the events of its lines. */
 import type { LabTableRow } from "@dmalab/devices";
 import { spanOfEvent } from "../last_writes.ts";
 import type { RecordedRun } from "../recorded_run.ts";
 import { lineLocation } from "./position_view.ts";
 
-/** A whole run, read once. */
+/** The index, built in one pass over the run. */
 export class RunIndex {
   /** The events of each request, by its number, in the order in which they began. */
   readonly requests: ReadonlyMap<number, readonly number[]>;
-  /** By the number of an event: how many calls are open around it. */
+  /** Number of open calls around each event, by event number. */
   readonly depths: Uint16Array;
-  /** By the number of a call or of its return: that of the other one; 0 for none. */
+  /** For a call, the number of its return event, and the reverse; 0 for none. */
   readonly partners: Int32Array;
   #lines: ReadonlyMap<string, readonly number[]> | null = null;
   #mappings: ReadonlyMap<string, readonly LabTableRow<"mappings">[]> | null = null;
@@ -34,7 +34,7 @@ export class RunIndex {
         if (own >= 0) {
           this.partners[open[own]!.seq] = seq;
           this.partners[seq] = open[own]!.seq;
-          // Calls inside that never returned ended with it.
+          // Inner calls that never returned end with this one.
           open.length = own;
         }
       }
@@ -44,7 +44,7 @@ export class RunIndex {
     this.requests = requests;
   }
 
-  /** The events that each line led to, by `file:line`, in their order. */
+  /** The events caused by each line, by `file:line`, in order. */
   get lines(): ReadonlyMap<string, readonly number[]> {
     if (this.#lines !== null) return this.#lines;
     const { log } = this.run;
@@ -64,7 +64,7 @@ export class RunIndex {
     return this.#lines = lines;
   }
 
-  /** Mappings that belong to no request, by their devices, in the order in which they were made. */
+  /** Mappings of no request, by device, in the order in which they were made. */
   get mappings(): ReadonlyMap<string, readonly LabTableRow<"mappings">[]> {
     const { log } = this.run;
     const table = this.run.table("mappings");
@@ -75,19 +75,19 @@ export class RunIndex {
     );
   }
 
-  /** The innermost call around an event that has a return; null for none. */
+  /** The innermost call around an event, among calls that return; null for none. */
   callAround(seq: number): number | null {
     for (let at = seq - 1, depth = this.depths[seq]!; at > 0 && depth > 0; at--) {
       const end = this.partners[at]!;
       if (end > seq) return at;
-      // What returned before is skipped as a whole.
+      // A call that returned before the event is skipped as a whole.
       if (end > 0 && end < at) at = end;
     }
     return null;
   }
 
   /**
-   * The events that are rows of a list in which calls fold: a return is in the row of its call.
+   * The events that are rows of a list with collapsible calls: a return shares the row of its call.
    * @param isOpen Whether the events inside a call are shown.
    */
   rows(isOpen: (call: number) => boolean): Int32Array {

@@ -1,5 +1,5 @@
 /**
- * Recordings as bytes, and read again without the language and without any machine: events,
+ * Recordings as bytes, which can be read without the language and without a machine: events,
  * statements, tables, source, output and the outcomes of the runs.
  */
 import {
@@ -22,7 +22,7 @@ import type { FailureReport, TestOutcome } from "@dmalab/lang/run";
 /** The version of the format: a reader refuses any other. */
 export const SERIALISED_VERSION = 4;
 
-/** A run, and the runner's verdict, where it was requested. */
+/** A run, with the test runner's verdict if it is wanted. */
 export interface RunAndOutcome {
   /** The run. */
   readonly run: RecordedRun;
@@ -30,13 +30,13 @@ export interface RunAndOutcome {
   readonly outcome?: TestOutcome | null;
 }
 
-/** A run that was read, without its events so far. */
+/** A run that was read; its events are only read by `open`. */
 export interface SerialisedRun {
-  /** Which run it is. */
+  /** The identity of the run. */
   readonly name: RunName;
-  /** How many events it has. */
+  /** Number of its events. */
   readonly events: number;
-  /** What ended it; null when everything held. */
+  /** The failure that ended it; null when it passed. */
   readonly failure: FailureReport | null;
   /** The runner's verdict; null without a runner. */
   readonly outcome: TestOutcome | null;
@@ -44,7 +44,7 @@ export interface SerialisedRun {
   open(): RecordedRun;
 }
 
-/** A place: the number of a source, from, to. */
+/** A source location: the index of a source, start, end. */
 type SpanNumbers = readonly [source: number, start: number, end: number];
 
 interface WrittenCode {
@@ -61,7 +61,7 @@ interface WrittenRun {
   readonly bytes: number;
   readonly output: readonly (readonly [text: string, seq: number, statement: number])[];
   readonly asides: readonly (readonly [statement: number, word: string])[];
-  /** What ran beside it, by its number among all runs. */
+  /** Its child runs, by their indices among all runs. */
   readonly sides: readonly (readonly [
     statement: number,
     word: string,
@@ -78,23 +78,23 @@ interface Written {
   readonly version: number;
   readonly sources: readonly { readonly name: string; readonly text: string }[];
   readonly codes: readonly WrittenCode[];
-  /** Those that were given, then what ran beside them. */
+  /** Number of the given runs; their child runs follow in the list. */
   readonly own: number;
   readonly runs: readonly WrittenRun[];
 }
 
-/** The head of the file: the length of the part in JSON. */
+/** Bytes of the file's head, the length of the JSON part. */
 const LENGTH_BYTES = 4;
-/** Blocks of a run that are written beside it: each is as large as a run. */
+/** Maximum number of child runs written with a run: each is as large as a run. */
 const MAX_CHILD_RUNS = 16;
 
-/** What of the runs is written. */
+/** Optional parts of the runs to write. */
 export interface SerialiseOptions {
-  /** The lines that they printed. Default true. */
+  /** Whether to write the lines that they printed. Default true. */
   readonly output?: boolean;
 }
 
-/** Runs as bytes; what several have in common, such as their source, is written once. */
+/** Writes runs as bytes; parts that several runs share, such as their source, are written once. */
 export function serialise(
   runs: readonly RunAndOutcome[],
   { output = true }: SerialiseOptions = {},
@@ -138,9 +138,9 @@ export function serialise(
 }
 
 /**
- * Reads what was written.
- * @param laboratory The laboratory of the runs; when left out, one without additions.
- * @throws {RangeError} When it is something else, of another version, or cut off.
+ * Reads the output of `serialise`.
+ * @param laboratory The laboratory of the runs; default: one without additions.
+ * @throws {RangeError} When the bytes are something else, of another version, or cut off.
  */
 export function readSerialised(
   bytes: Uint8Array,
@@ -242,7 +242,7 @@ function readCode(code: WrittenCode, sources: readonly SourceFile[]): RecordedCo
   };
 }
 
-/** Which of a list something is; it is added where it is new. */
+/** The index of an item in a list; a new item is appended. */
 function placeIn<T>(list: T[], item: T): number {
   const known = list.indexOf(item);
   return known >= 0 ? known : list.push(item) - 1;
@@ -258,19 +258,19 @@ function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   return all;
 }
 
-/** Bytes as a short text that any page can hold: compressed, as base64. */
+/** Bytes as a short text that can be put in any page: compressed, as base64. */
 export async function packText(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
   return base64(await through(bytes, new CompressionStream("deflate")));
 }
 
 export function base64(bytes: Uint8Array): string {
-  // Not by toBase64(), which Node 22 lacks.
+  // Without toBase64(), which Node 22 lacks.
   let text = "";
   for (const byte of bytes) text += String.fromCharCode(byte);
   return btoa(text);
 }
 
-/** The bytes of such a text. @throws {Error} When it is none. */
+/** The bytes of such a text. @throws {Error} When it is not such a text. */
 export async function unpackText(text: string): Promise<Uint8Array> {
   const packed = Uint8Array.from(atob(text), (sign) => sign.charCodeAt(0));
   return await through(packed, new DecompressionStream("deflate"));

@@ -1,7 +1,8 @@
 /**
- * Addresses in use at a moment: of each device what its IOMMU maps and which IOVAs are reserved,
- * and of memory what is mapped for devices. Those near each other are a strip, which is drawn as
- * cells: a cell is a page, gaps are shortened. Other drawings of one have their own cells.
+ * Addresses in use at a position: for each device its IOMMU mappings and reserved IOVAs, and for
+ * memory the parts that are mapped for devices. Neighbouring addresses form a strip, which is drawn
+ * as cells: a cell is a page, gaps are shortened. Addresses of one owner with different uses get
+ * separate cells.
  */
 import { addAll } from "@dmalab/runtime/basics";
 import { formatAddress, formatSize } from "@dmalab/lang/text";
@@ -11,39 +12,39 @@ import { type Drawing, labelled, LETTER_PX, type Shape, textAt } from "./drawing
 import type { Position } from "../position.ts";
 import type { RowDiff } from "./difference.ts";
 
-/** A range of addresses in use, or one that the last move has freed. */
+/** A range of addresses in use, or a range that the last step freed. */
 export interface AddressPiece {
-  /** Whose they are: a device's, or `memory`. */
+  /** The owner: a device's name, or `memory`. */
   readonly owner: string;
   /** Addresses of a device, or of memory. */
   readonly space: "dma" | "phys";
   readonly kind: "mapped" | "reserved";
-  /** The effect of the last move on it. */
+  /** The effect of the last step on it. */
   readonly change: "new" | "gone" | null;
   readonly start: number;
-  /** Behind the last one. */
+  /** The address after its last byte. */
   readonly end: number;
-  /** The event that made it so. */
+  /** The event that created this state. */
   readonly seq: number;
 }
 
-/** Pieces of one owner near each other. */
+/** Neighbouring pieces of one owner. */
 export interface AddressStrip extends Pick<AddressPiece, "owner" | "space" | "start" | "end"> {
-  /** By their first addresses. */
+  /** The pieces, sorted by their first addresses. */
   readonly pieces: readonly AddressPiece[];
 }
 
-/** A gap at which another strip begins. */
+/** A gap of this size separates two strips. */
 const GAP_BYTES = 64 * 4096;
 
-/** Tables of ranges: which field says where one begins. */
+/** Tables of ranges, and the field of each with the start of a range. */
 const TABLES = [
   { name: "iova", start: "start", space: "dma", kind: "reserved" },
   { name: "page_table", start: "iova", space: "dma", kind: "mapped" },
   { name: "mappings", start: "phys", space: "phys", kind: "mapped" },
 ] as const;
 
-/** @param changed What the last move changed, as `changedRows()` has it. */
+/** @param changed The changes of the last step, from `changedRows()`. */
 export function addressPieces(
   run: RecordedRun,
   position: Position,
@@ -105,18 +106,18 @@ export function addressStrips(pieces: readonly AddressPiece[]): readonly Address
 }
 
 const PAGE_BYTES = 4096;
-/** The width of a page at most. */
+/** Maximum width of a page. */
 const CELL_PX = 58;
 const BOX_PX = 18;
 const HEIGHT_PX = 34;
 const GAP_PX = 72;
-/** Free addresses up to these are drawn as wide as they are. */
+/** Free ranges up to this size are drawn to scale. */
 const NEAR_BYTES = 2 * PAGE_BYTES;
 const MAX_GROUPS = 24;
-/** Narrower cells have no edges. */
+/** Cells narrower than this have no borders. */
 const NARROW_PX = 6;
 
-/** Addresses of an owner that are in use for the same. */
+/** Addresses of an owner with the same use. */
 interface Group {
   readonly start: number;
   end: number;
@@ -126,7 +127,7 @@ interface Group {
   readonly isNow: boolean;
 }
 
-/** Addresses of a device that nothing unmaps. */
+/** Addresses of a device that are never unmapped. */
 interface LeakedRange {
   readonly owner: string | null;
   readonly start: number;
@@ -134,17 +135,17 @@ interface LeakedRange {
 }
 
 export interface AddressUse {
-  /** A device's, or `memory`. */
+  /** A device's name, or `memory`. */
   readonly owner: string;
-  /** Whose addresses they are, and how much of them is mapped. */
+  /** The owner of the addresses, and how much of them is mapped. */
   readonly title: string;
   readonly drawing: Drawing;
 }
 
 /**
  * The addresses in use as strips, one for each owner.
- * @param pieces Those of a moment, as `addressPieces()` has them.
- * @param leaked The events of mappings that nothing unmaps.
+ * @param pieces The pieces at a position, from `addressPieces()`.
+ * @param leaked The events of mappings that are never unmapped.
  */
 export function addressUses(
   run: RecordedRun,
@@ -200,7 +201,7 @@ function groupsOf(
     } else last.end = Math.max(last.end, end);
   }
   if (groups.length <= MAX_GROUPS) return groups;
-  // Mistakes and new changes are shown before the rest.
+  // If there are too many, those with mistakes and new changes are shown.
   const chosen = new Set(
     [...groups].sort((one, other) => Number(other.isNow) - Number(one.isNow))
       .slice(0, MAX_GROUPS),
@@ -245,7 +246,7 @@ function stripDrawing(groups: readonly Group[], name: string, widthPx: number): 
     const range = `${formatAddress(start)} to ${formatAddress(end - 1)}`;
     const tip = [range, formatSize(end - start), label, what].filter((each) => each !== "")
       .join(", ");
-    // Of `request 1` and `line 20` stays `r1` and `l20` where there is little room.
+    // Where there is little room, `request 1` and `line 20` become `r1` and `l20`.
     const fits = label.length * LETTER_PX <= box.width - 6;
     const shown = fits ? label : label.replace(/^(\w)\w+ (\d+).*$/, "$1$2");
     addAll(shapes, labelled({ look, tip, ...seq > 0 ? { seq } : {} }, box, shown));

@@ -5,11 +5,11 @@ import { formatFieldValue, valuePart } from "@dmalab/lang/render";
 import type { Position } from "../position.ts";
 import type { RecordedRun } from "../recorded_run.ts";
 
-/** A value, with what it is and its text. */
+/** A value with its field, kind and text. */
 export interface CellView {
-  /** The field that it is the value of. */
+  /** The name of its field. */
   readonly name: string;
-  /** What kind of value it is. */
+  /** The kind of the value. */
   readonly kind: FieldKind;
   /** The value itself; null for none. */
   readonly value: unknown;
@@ -17,19 +17,19 @@ export interface CellView {
   readonly text: string;
 }
 
-/** A row of a table at a moment. */
+/** A row of a table at a position. */
 export interface RowView {
   /** The row's number in its table. */
   readonly row: number;
   /** Its fields, by the table's columns. */
   readonly cells: readonly CellView[];
-  /** The event that wrote it; 0: it was there when the machine was ready. */
+  /** The event that created it; 0 if it existed when the machine was ready. */
   readonly createdSeq: number;
-  /** The event that ended it; null while it holds. */
+  /** The event that ended it; null while it is valid. */
   readonly endedSeq: number | null;
 }
 
-/** A table at a moment. */
+/** A table at a position. */
 export interface TableView {
   /** The name of the table. */
   readonly name: string;
@@ -37,23 +37,23 @@ export interface TableView {
   readonly doc: string;
   /** The names of its fields. */
   readonly columns: readonly string[];
-  /** How many rows there are in all. */
+  /** Number of valid rows in all. */
   readonly count: number;
-  /** Those that were asked for. */
+  /** The rows in the requested window. */
   readonly rows: readonly RowView[];
 }
 
-/** A part of a table's rows: from which one on, and how many at most. */
+/** A window of a table's rows. */
 export interface RowWindow {
-  /** From which row on. */
+  /** Index of the first row. */
   readonly first: number;
-  /** How many rows at most. */
+  /** Maximum number of rows. */
   readonly count: number;
 }
 
 const ALL: RowWindow = { first: 0, count: Infinity };
 
-/** A table as it is at a moment, sorted by its key; only rows in a window are put into words. */
+/** A table at a position, sorted by its key; only rows in the window are converted to text. */
 export function tableAt(
   recording: RecordedRun,
   name: string,
@@ -77,7 +77,7 @@ export function rowsByKey(table: HistoryTable, position: Position): readonly num
   return sortedByKey(table, rows, (row, field) => table.value(row, field));
 }
 
-/** How many rows each table has at a moment. */
+/** Number of valid rows of each table at a position. */
 export function tableSizes(
   recording: RecordedRun,
   position: Position,
@@ -110,7 +110,7 @@ export function keyText(table: HistoryTable, row: number): string {
     .join(" ");
 }
 
-/** Sorts rows by the key of their table; those with the same key stay in their order. */
+/** Sorts rows by the key of their table; rows with the same key keep their order. */
 export function sortedByKey<T>(
   { spec: { key } }: HistoryTable,
   rows: readonly T[],
@@ -128,7 +128,8 @@ export function sortedByKey<T>(
 }
 
 function compareValues(one: unknown, other: unknown): number {
-  // Most rows are of one device: asking a language about it takes longer than all the rest.
+  // Most rows belong to the same device: a locale comparison of equal names would take longer than
+  // all the rest.
   if (one === other) return 0;
   if (typeof one === "number" && typeof other === "number") return one - other;
   return String(one).localeCompare(String(other), "en");

@@ -1,29 +1,32 @@
-/** A run as lanes: what each CPU and each device did, how far each command of a queue and each request was. */
+/** A run as lanes: the activity of each CPU and each device, the progress of each command and each request. */
 import type { RecordedRun } from "../recorded_run.ts";
 import { type Meaning, meaningAt } from "./meaning.ts";
 import { phaseAt, type RequestPhase } from "./request.ts";
 
-/** The activity of a lane from one event to another. */
+/** An activity in a lane, from one event to another. */
 export interface TimelineSpan {
   /** The kernel function, the event, or the state of the command or of the request. */
   readonly text: string;
-  /** The same where there is little room: its distinguishing part. */
+  /** A shorter text for little room: the distinguishing part. */
   readonly short: string;
   /** Its meaning. */
   readonly meaning: Meaning;
   /** The event that begins it. */
   readonly first: number;
-  /** The last event of it. */
+  /** The event that ends it. */
   readonly last: number;
 }
 
-/** A CPU, the events inside of its calls, a device, a queue, a request, or mappings of no request. */
+/**
+ * A lane for a CPU, the events inside its calls, a device, a queue, a request, or mappings of no
+ * request.
+ */
 export interface TimelineLane {
   /** Its kind. */
   readonly kind: "cpu" | "work" | "device" | "queue" | "request" | "mapping";
   /** Its name. */
   readonly name: string;
-  /** Lines of spans, each by the events that begin them: none overlaps another one of its line. */
+  /** Rows of spans, each sorted by the first event; spans of a row do not overlap. */
   readonly rows: readonly (readonly TimelineSpan[])[];
 }
 
@@ -31,7 +34,7 @@ export interface TimelineLane {
 export interface TimelineView {
   /** CPUs, each with its events, then devices, queues, requests and leaked mappings. */
   readonly lanes: readonly TimelineLane[];
-  /** The events at which virtual time is later than at all before. */
+  /** The events at which virtual time is later than at all events before. */
   readonly times: readonly { readonly seq: number; readonly atNs: number }[];
 }
 
@@ -41,22 +44,22 @@ interface OpenSpan {
   meaning: Meaning;
   readonly first: number;
   last: number;
-  /** The events that it represents. */
+  /** Number of events that it represents. */
   events: number;
 }
 
 /** The lanes of one kind, by their names. */
 type OpenLanes = Map<string, OpenSpan[]>;
 
-/** Events of another kind between two of the same meaning that are still drawn as one. */
+/** Maximum number of other events between two of the same meaning that are still drawn as one span. */
 const MAX_BETWEEN = 2;
 
-/** The meanings with events that belong together, under any names. */
+/** Meanings with events that are joined whatever their names are. */
 const TOGETHER: ReadonlySet<Meaning> = new Set(["map", "unmap"]);
 
 /**
  * The lanes of a whole run.
- * @param leaked The events of mappings that nothing unmaps: they get a lane.
+ * @param leaked The events of mappings that are never unmapped: they get a lane.
  */
 export function timelineView(run: RecordedRun, leaked: readonly number[] = []): TimelineView {
   const { log } = run;
@@ -108,7 +111,7 @@ function laneOf(lanes: OpenLanes, name: string): OpenSpan[] {
   return known;
 }
 
-/** An event that is no call; several of the same name that follow each other are one span. */
+/** Adds an event other than a call; consecutive events of the same name are one span. */
 function addEvent(spans: OpenSpan[], seq: number, text: string, meaning: Meaning): void {
   const before = spans.at(-1);
   if (before?.text === text && before.last === seq - 1) {
@@ -117,7 +120,7 @@ function addEvent(spans: OpenSpan[], seq: number, text: string, meaning: Meaning
   } else spans.push(span(text, meaning, seq));
 }
 
-/** An event inside of a call: with the near ones of the same meaning. */
+/** Adds an event inside a call, joined with nearby events of the same meaning. */
 function addWork(spans: OpenSpan[], seq: number, text: string, meaning: Meaning): void {
   const before = spans.at(-1);
   const isSame = before?.meaning === meaning && before.last >= seq - 1 - MAX_BETWEEN &&
@@ -129,8 +132,8 @@ function addWork(spans: OpenSpan[], seq: number, text: string, meaning: Meaning)
 }
 
 /**
- * The activity of a CPU: a kernel call is a span with all its events.
- * @returns Whether the event is inside of a call, and no call itself.
+ * Adds to a CPU's activity: a kernel call is a span with all its events.
+ * @returns Whether the event is inside a call, and not a call itself.
  */
 function addStep(
   lanes: OpenLanes,
@@ -167,7 +170,7 @@ const PHASE_MEANINGS: Readonly<Record<RequestPhase["phase"], Meaning>> = {
   ended: "call",
 };
 
-/** A request's state lasts until the next one. */
+/** Adds a request's state, which lasts until the next one. */
 function addPhase(run: RecordedRun, lanes: OpenLanes, seq: number): void {
   const request = run.log.requestAt(seq);
   if (request === null) return;
@@ -179,7 +182,7 @@ function addPhase(run: RecordedRun, lanes: OpenLanes, seq: number): void {
   if (phase !== null) spans.push(span(phase, PHASE_MEANINGS[phase], seq));
 }
 
-/** Commands of each queue, from when they are put there until their completion. */
+/** Commands of each queue, from their submission to their completion. */
 function queuesOf(run: RecordedRun): OpenLanes {
   const lanes: OpenLanes = new Map();
   if (!run.machine.tables.has("commands")) return lanes;
@@ -195,7 +198,7 @@ function queuesOf(run: RecordedRun): OpenLanes {
   return lanes;
 }
 
-/** A lane with its spans on as few lines as they need. */
+/** A lane with its spans arranged in as few rows as possible. */
 function lane(kind: TimelineLane["kind"], name: string, open: readonly OpenSpan[]): TimelineLane {
   const rows: TimelineSpan[][] = [];
   for (const { events, first, last, meaning, text } of open) {

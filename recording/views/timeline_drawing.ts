@@ -1,4 +1,4 @@
-/** A timeline as shapes: as many as there are pixels, however many events the run has. */
+/** A timeline as shapes: at most as many as there are pixels, however many events the run has. */
 import { addAll, countBefore } from "@dmalab/runtime/basics";
 import {
   formatDuration,
@@ -14,26 +14,29 @@ import type { TimelineLane, TimelineSpan, TimelineView } from "./timeline.ts";
 
 export type TimelineAxis = "events" | "time";
 
-/** What of a run is in sight, in parts of the whole, from 0 to 1. */
+/** The visible part of a run, as fractions of the whole, from 0 to 1. */
 export interface TimelineSight {
   readonly from: number;
   readonly to: number;
 }
 
-/** Where the lanes of a drawing begin, in pixels: their names are before. */
+/** X coordinate where the lanes begin; their names are to the left. */
 export const LANES_PX = 96;
 const TOP_PX = 20;
 const ROW_PX = 20;
 const GAP_PX = 3;
-/** A narrower span is drawn with its neighbours. */
+/** Spans narrower than this are merged with their neighbours. */
 const NARROW_PX = 3;
-/** Requests that have a lane: of those in sight, the first. */
+/** Maximum number of visible requests with a lane: the first ones. */
 const MAX_REQUESTS = 12;
 const MAX_ROWS = 6;
-/** What time passes in is drawn so wide that the last event can be seen. */
+/**
+ * Share of the width for the time between the first and last event, so that the last event is
+ * visible, too.
+ */
 const TIME_PART = 0.98;
 
-/** Draws the time or the events of a run from left to right, and finds what is where. */
+/** Maps the time or the events of a run to x coordinates, and back. */
 export class TimelineScale {
   readonly #startNs: number;
   readonly #lastsNs: number;
@@ -51,7 +54,10 @@ export class TimelineScale {
     this.#lastsNs = log.count === 0 ? 1 : Math.max(1, log.atNs(log.count) - this.#startNs);
   }
 
-  /** Where an event begins, in parts of the whole; the one behind the last is the end. */
+  /**
+   * Where an event begins, as a fraction of the whole; for the number after the last event: the
+   * end.
+   */
   partOf(seq: number): number {
     const { count } = this.run.log;
     if (seq > count) return 1;
@@ -60,7 +66,7 @@ export class TimelineScale {
     return (this.run.log.atNs(seq) - this.#startNs) / this.#lastsNs * TIME_PART;
   }
 
-  /** Where an event begins, in pixels of the drawing. */
+  /** X coordinate of an event's start, in pixels. */
   xOf(seq: number): number {
     return this.#placeOf(this.partOf(seq));
   }
@@ -78,13 +84,13 @@ export class TimelineScale {
   }
 }
 
-/** Events to be marked from top to bottom. */
+/** Events to be marked with a vertical line. */
 export interface TimelineMark {
   readonly seq: number;
   readonly tip: string;
 }
 
-/** A timeline as shapes, without the position. */
+/** A timeline as shapes, without a mark for the current position. */
 export function timelineDrawing(
   { lanes, times }: TimelineView,
   scale: TimelineScale,
@@ -142,12 +148,12 @@ function nameOf(name: string, y: number): Shape {
   return textAt(0, y + ROW_PX / 2, "dim", words, { tip: name });
 }
 
-/** The first span of a line that ends at or behind an event. */
+/** The first span of a row that ends at or after an event. */
 function firstInSight(row: readonly TimelineSpan[], seq: number): number {
   return countBefore(row.length, (index) => row[index]!.last < seq);
 }
 
-/** The representative of several narrow spans: the most important one. */
+/** Weights to choose the most important of several narrow spans, which represents them. */
 const WEIGHT: Readonly<Record<Meaning, number>> = {
   call: 0,
   translate: 1,

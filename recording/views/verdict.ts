@@ -1,4 +1,4 @@
-/** The result of a run, in a line: the failure, its place, its event. */
+/** The result of a run in a line: the failure, its location, its event. */
 import { type FailureReport, type Incident, runTitle, type TestOutcome } from "@dmalab/lang/run";
 import { spanPlace } from "@dmalab/lang";
 import { formatAddress, formatCount, formatSize, groupThousands } from "@dmalab/lang/text";
@@ -10,22 +10,22 @@ import { pictureSubjects } from "./picture.ts";
 import type { RunIndex } from "./run_index.ts";
 
 export interface RunVerdict {
-  /** `warned`: nothing failed, and there is something to look at. */
+  /** `warned`: nothing failed, but there is an incident to look at. */
   readonly state: "failed" | "warned" | "passed" | "none";
   readonly word: string;
   /** `file:line` of the failure; null for none. */
   readonly place: string | null;
   /** What happened, as a line. */
   readonly what: string;
-  /** What more there is to say: sentences. */
+  /** Further sentences. */
   readonly why: readonly string[];
-  /** The event that it comes from; null for none. */
+  /** The event that caused it; null for none. */
   readonly cause: number | null;
-  /** Events of mappings that nothing unmaps. */
+  /** Events of mappings that are never unmapped. */
   readonly leaked: readonly number[];
 }
 
-/** Further lines of a failure that a verdict has. */
+/** Maximum number of further lines of a failure in a verdict. */
 const MAX_SENTENCES = 3;
 
 export const VERDICT_SIGNS: Readonly<Record<RunVerdict["state"], string>> = {
@@ -134,9 +134,7 @@ function failedVerdict(
   };
 }
 
-/**
- * The values of an assertion, and where two of them differ: a dump of both sides is below the line.
- */
+/** The values of an assertion, and where two of them differ; dumps of both sides are omitted. */
 function assertionSentences({ notes, values }: FailureReport): readonly string[] {
   const known = new Set(values.map(({ part, text }) => `${part} = ${text}`));
   const dump = notes.findIndex((note) => note.includes(" left "));
@@ -157,8 +155,8 @@ function baseName(path: string): string {
 }
 
 /**
- * The mappings that leaks tell of, or what a failed test still held: the ones that the statement at
- * its place made, and that are there at the end.
+ * The leaked mappings, or mappings that a failed test still had: mappings that the statement at its
+ * location made, and that are live at the end.
  */
 function leakedMappings(
   run: RecordedRun,
@@ -176,8 +174,8 @@ function leakedMappings(
 }
 
 /**
- * The finding of a failure, else the last event of its line, else the finding before it, else the
- * last of all.
+ * The incident that is the failure's cause, else the last event of its line, else the incident
+ * before it, else the last event.
  */
 function causeAt({ lines, run }: RunIndex, place: string, before: string | null): number | null {
   const findingAt = (wanted: string | null) =>

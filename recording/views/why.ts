@@ -1,4 +1,4 @@
-/** Why: the decision that a moment is in, with what it looked at and the rule that it fell by. */
+/** The decision that explains a position, with its inputs and its rule. */
 import { explainDecision, inputField } from "@dmalab/lang/explain";
 import { valuePart } from "@dmalab/lang/render";
 import type { CellView } from "./tables.ts";
@@ -9,11 +9,11 @@ import type { Span } from "@dmalab/lang";
 
 /** A decision. */
 export interface WhyView {
-  /** The event of the decision: the one at the moment, or the last before it that has a reason. */
+  /** The event of the decision: the one at the position, or the last before it that has a reason. */
   readonly seq: number;
   /** The decision, as a line. */
   readonly title: string;
-  /** Why, in sentences; empty where the title says it all. */
+  /** The reason, in sentences; empty where the title is enough. */
   readonly why: string;
   /** The rule, by page and number in `docs/rules/`. */
   readonly rule: string;
@@ -24,8 +24,8 @@ export interface WhyView {
 }
 
 /**
- * The effects of a decision outside of calls: events of the same request, or calls that begin
- * there. Decisions within a call cause the later events of that call.
+ * Effects of a decision outside of calls: later events of the same request, or calls that begin
+ * there. A decision within a call causes the later events of that call.
  */
 const CAUSED: Readonly<Record<string, RegExp>> = {
   "nvme.choose": /^(nvme\.(prp|sgl|submit)|mem\.alloc)$/,
@@ -34,12 +34,12 @@ const CAUSED: Readonly<Record<string, RegExp>> = {
   "nvme.unmap": /^call\.\w*unmap/,
 };
 
-/** The search for a cause goes back this many events. */
+/** Maximum number of events that the search for a cause goes back. */
 const LOOK_BACK = 4096;
 
 /**
- * The decision that caused the event at a moment: the event itself, the last one before it within
- * the calls that are running, or one of its request that causes such events; null without one.
+ * The decision that caused the event at a position: the event itself, the last one before it within
+ * the active calls, or one of its request that causes such events; null without one.
  */
 export function whyView(recording: RecordedRun, position: Position): WhyView | null {
   const seq = decisionBehind(recording.log, position.seq);
@@ -47,8 +47,8 @@ export function whyView(recording: RecordedRun, position: Position): WhyView | n
 }
 
 /**
- * The last decision at or before a moment, of the request that its event belongs to, or of none, whether
- * it caused the event or not; null where nothing was decided.
+ * The last decision at or before a position, of the request that its event belongs to, or of no request,
+ * whether it caused the event or not; null where nothing was decided.
  */
 export function lastDecisionView(recording: RecordedRun, position: Position): WhyView | null {
   const { log } = recording;
@@ -72,9 +72,9 @@ function decisionBehind(log: RecordedRun["log"], end: number): number | null {
   if (log.hasWhy(end)) return end;
   const request = log.requestAt(end);
   const first = Math.max(1, end - LOOK_BACK);
-  // The last decision beside the event or in a call around it, until the call that has both is found.
+  // The last decision on the same call level or in a call around the event.
   let decision: number | null = null;
-  // Calls that began and ended before the event.
+  // Nesting depth within calls that began and ended before the event.
   let ended = log.nameAt(end).startsWith("ret.") ? -1 : 0;
   let outermost = log.nameAt(end);
   const caused: number[] = [];
@@ -82,7 +82,7 @@ function decisionBehind(log: RecordedRun["log"], end: number): number | null {
     if (log.requestAt(seq) !== request) continue;
     const name = log.nameAt(seq);
     if (name.startsWith("ret.")) ended++;
-    // The result of a call is known outside of it.
+    // The reason in a call's return event counts as outside of the call.
     const isOutside = ended === 0 || ended === 1 && name.startsWith("ret.");
     if (seq < end && isOutside && log.hasWhy(seq)) {
       decision ??= seq;
@@ -93,7 +93,7 @@ function decisionBehind(log: RecordedRun["log"], end: number): number | null {
       ended--;
       continue;
     }
-    // A call that is running still: a decision in it, before the event, is the cause.
+    // This call is still active: a decision in it, before the event, is the cause.
     if (decision !== null) return decision;
     ended = 0;
     outermost = name;
