@@ -1,7 +1,7 @@
 /**
- * The command `dmalab` when Node starts it, or when `launch.sh` passes a command line on to it: runs `main.js` with Deno, with
- * the permissions of the command. Uses the Deno of the npm package `deno`, or the Deno on the PATH if the package has none for
- * the platform.
+ * The command `dmalab` when Node starts it, or when `launch.sh` passes a command line on to it:
+ * runs `main.js` with Deno, with the permissions of the command. Uses the Deno of the npm package
+ * `deno`, or the Deno on the PATH if the package has none for the platform.
  */
 import { spawn, spawnSync } from "node:child_process";
 import { readFileSync, realpathSync } from "node:fs";
@@ -39,7 +39,10 @@ function packaged(): string | null {
   }
 }
 
-/** The Deno on the PATH, if it has the same major version as the Deno used in tests and is not older. */
+/**
+ * The Deno on the PATH, if it has the same major version as the Deno used in tests and is not
+ * older.
+ */
 function installed(): string | null {
   const print = "console.log(JSON.stringify([Deno.version.deno, Deno.execPath()]))";
   const { status, stdout } = spawnSync("deno", ["eval", print], { encoding: "utf8" });

@@ -1,6 +1,6 @@
 /**
- * Runs after npm has unpacked the package: makes the shell start `bin.js` instead of Node, which saves Node's start time. If
- * scripts of packages are not run, and on Windows, Node starts it.
+ * Runs after npm has unpacked the package: makes the shell start `bin.js` instead of Node, which
+ * saves Node's start time. If scripts of packages are not run, and on Windows, Node starts it.
  */
 import { chmodSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";

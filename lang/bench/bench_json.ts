@@ -17,7 +17,9 @@ export interface HostTime {
   readonly isSteady: boolean;
 }
 
-/** @param hostTimes The times of the cells, in the same order; left out if they were not measured. */
+/**
+ * @param hostTimes The times of the cells, in the same order; left out if they were not measured.
+ */
 export function benchJson(
   report: BenchReport,
   hostTimes: readonly (HostTime | null)[] = [],

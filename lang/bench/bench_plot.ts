@@ -30,7 +30,9 @@ export interface PlotColours {
   readonly text: string;
   readonly grid: string;
   readonly axis: string;
-  /** The colours of the series in order; if there are more series, they start again from the first. */
+  /**
+   * The colours of the series in order; if there are more series, they start again from the first.
+   */
   readonly series: readonly string[];
 }
 

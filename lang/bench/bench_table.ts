@@ -255,7 +255,7 @@ function latenciesText({ latenciesNs }: BenchOutcome): string {
     : `virtual time at ${latencies.join(", ")}`;
 }
 
-/** Splits a table into parts whose columns fit. */
+/** Splits a table into parts, each with as many columns as fit. */
 function split(heads: readonly Row[], rows: readonly Row[]): string[] {
   const all = [...heads, ...rows];
   const width = (column: number) => maxOf(all.map((row) => row[column]!.length));

@@ -1,4 +1,7 @@
-/** Shared by the tables, plots and JSON of a bench: its axes, and the figures that differ between cells. */
+/**
+ * Shared by the tables, plots and JSON of a bench: its axes, and the figures that differ between
+ * cells.
+ */
 import { cellName } from "../run/bench_cells.ts";
 import type { BenchOutcome, BenchReport } from "../run/report.ts";
 import { BENCH_FIGURES, figureEach, figureNamed } from "./figures.ts";
@@ -30,7 +33,9 @@ export function cellFigure(cell: BenchOutcome, figure: string): number {
   return figureEach(figure, cell, cell.iterations);
 }
 
-/** Figures that are not 0 in all cells, in two groups: different between cells, and equal in all. */
+/**
+ * Figures that are not 0 in all cells, in two groups: different between cells, and equal in all.
+ */
 export function tellingFigures(
   cells: readonly BenchOutcome[],
 ): { readonly different: readonly string[]; readonly same: readonly string[] } {
@@ -59,7 +64,9 @@ function baselineOf(report: BenchReport, cell: BenchOutcome): BenchOutcome | nul
   ) ?? null;
 }
 
-/** A figure divided by the baseline's; null without a baseline, and if the baseline's figure is 0. */
+/**
+ * A figure divided by the baseline's; null without a baseline, and if the baseline's figure is 0.
+ */
 export function ratioToBaseline(
   report: BenchReport,
   cell: BenchOutcome,

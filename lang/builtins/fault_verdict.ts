@@ -40,7 +40,9 @@ export interface JudgedFault {
   readonly ended: MachineEvent | null;
   /** The call that caused the fault: it made or ended the mapping, or reserved a range. */
   readonly culprit: MachineEvent | null;
-  /** For a mapping that has ended: a live mapping that begins or ends close to the address, or null. */
+  /**
+   * For a mapping that has ended: a live mapping that begins or ends close to the address, or null.
+   */
   readonly neighbour: JudgedFault | null;
   /**
    * Distance behind the end, or before the start, of the mapping; null for other verdicts. A
@@ -68,7 +70,8 @@ function isErrorValue({ high, low }: Word64): boolean {
 /**
  * Compares a line with this run.
  *
- * @param known The fault of this run that caused the line, if it is known; otherwise it is searched.
+ * @param known The fault of this run that caused the line, if it is known; otherwise it is
+ *   searched.
  */
 export function judgeFault(
   fault: LoggedFault,
@@ -321,8 +324,8 @@ class Judgement {
   }
 
   /**
-   * The address equals the low bits of a live mapping's address: as many as the device, or hardware,
-   * drives.
+   * The address equals the low bits of a live mapping's address: as many as the device, or
+   * hardware, drives.
    */
   #cut(found: JudgedFault, ours: readonly LedgerEntry[]): JudgedFault | null {
     const { addressBits } = this.device.dma;

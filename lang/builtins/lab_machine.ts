@@ -272,7 +272,7 @@ export class LabMachine implements SimulatedMachine {
 }
 
 /**
- * A stand-in before the machine is built: it refuses any access but to the memory budget for
+ * Used before the machine is built: refuses any access but to the memory budget for
  * values.
  */
 export function refusingMachine(memoryLimitBytes: number): SimulatedMachine {

@@ -35,7 +35,9 @@ export interface LedgerEntry {
   ended: MachineEvent | null;
 }
 
-/** Every mapping in the events, in the order of their creation: the rows of the recording's table. */
+/**
+ * Every mapping in the events, in the order of their creation: the rows of the recording's table.
+ */
 export function readLedger(
   events: readonly MachineEvent[],
   context: ExecutionContext,
@@ -47,7 +49,7 @@ export function readLedger(
 }
 
 /**
- * Coherent memory of translated devices, as mappings: they have events of their own calls, not
+ * Coherent memory of translated devices, as mappings: their calls have separate events, not
  * `dma.map`.
  */
 export function readCoherent(
@@ -135,7 +137,7 @@ export function mappingsAt(
   });
 }
 
-/** Events of a mapping that are printed: those that decide whether an access works. */
+/** Events of a mapping that are printed, because they decide whether an access works. */
 const LIFE_EVENTS: ReadonlySet<string> = new Set([
   "iova.alloc",
   "iommu.map",
@@ -184,7 +186,9 @@ export function explainAddress(
   ].flatMap((line) => foldLine(line, columns));
 }
 
-/** The current target of a mapping; empty if the page of the address is out of the device's reach. */
+/**
+ * The current target of a mapping; empty if the page of the address is out of the device's reach.
+ */
 function currentLines(
   entry: LedgerEntry,
   address: number,

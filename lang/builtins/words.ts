@@ -268,7 +268,9 @@ export function wordsWith(events: EventTable): ReadonlyMap<string, EnumValue> {
     : new Map([...[...added].map((name) => [name, new EnumValue(name)] as const), ...WORDS]);
 }
 
-/** The constant of a name; a new one if the name is not listed, such as a name in an event's `why`. */
+/**
+ * The constant of a name; a new one if the name is not listed, such as a name in an event's `why`.
+ */
 export function wordValue(name: string): EnumValue {
   return WORDS.get(name) ?? new EnumValue(name);
 }

@@ -45,7 +45,10 @@ export interface CheckedFiles {
   readonly scopes: ReadonlyMap<LoadedFile, FileScope>;
   readonly resolution: Resolution;
   readonly machine: ProgramMachine;
-  /** False when the machine block has errors: then the configuration contains only its valid settings. */
+  /**
+   * False when the machine block has errors: then the configuration contains only its valid
+   * settings.
+   */
   readonly machineIsRight: boolean;
   /** Every const of every file, each after the consts it depends on. */
   readonly consts: readonly ConstBinding[];

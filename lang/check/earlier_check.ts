@@ -1,10 +1,10 @@
 /**
  * The check of one version of a file, reused for the check of the next version.
  *
- * The parser keeps the nodes of declarations that did not change (`syntax/reread.ts`). The check of a
- * node is kept, too, as long as the checks of all consts and functions that it names are kept, and the
- * names that all declarations see are the same. A declaration with an error is checked with each
- * version, and so are the machine and the statements of the top level.
+ * The parser keeps the nodes of declarations that did not change (`syntax/reread.ts`). The check of
+ * a node is kept, too, as long as the checks of all consts and functions that it names are kept,
+ * and the names that all declarations see are the same. A declaration with an error is checked with
+ * each version, and so are the machine and the statements of the top level.
  */
 import type { SourceFile, Span } from "../source.ts";
 import type {
@@ -87,7 +87,7 @@ export class EarlierCheck {
     const bindings = new Map<Statement, Declared>(
       [...scope.declared.values()].map((each) => [each.declaration, each]),
     );
-    // A duplicate declaration has no binding of its own: it must be checked again when that
+    // A duplicate declaration has no binding: it must be checked again when that
     // changes.
     const isBoundAsBefore = (item: Statement) => bindings.get(item) === this.#bindings.get(item);
     this.#kept = isSame ? keptItems(file.items.filter(isBoundAsBefore), this.#checks) : new Set();
@@ -130,7 +130,7 @@ export class EarlierCheck {
     }
   }
 
-  /** The check of an item whose kinds need not be inferred again; undefined for other items. */
+  /** The check of an item with kinds that need not be inferred again; undefined for other items. */
   keptKinds(item: Statement): ItemCheck | undefined {
     return this.#keepsKinds ? this.keptNames(item) : undefined;
   }

@@ -10,7 +10,7 @@ export interface AssertedExpression {
 }
 
 /**
- * Names, fields, calls, indexes and operators; not literals and constants, whose values the source
+ * Names, fields, calls, indexes and operators; not literals and constants: their values the source
  * shows already.
  */
 export function assertedParts(

@@ -224,7 +224,7 @@ export class ProgramCompiler {
   }
 }
 
-/** The expression whose value a session shows; null for any other statement. */
+/** The expression with the value that a session shows; null for any other statement. */
 export function shownExpression(statement: Statement): Expression | null {
   return statement.kind === "Expression" && statement.expected === null &&
       !isTable(statement.expression)

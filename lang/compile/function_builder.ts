@@ -63,7 +63,7 @@ export class FunctionBuilder {
     if (this.#depth > this.operands) this.operands = this.#depth;
   }
 
-  /** Writes an instruction, and sets the source span of it and of those that follow. */
+  /** Writes an instruction, and sets the source span from this instruction on. */
   emitAt(span: Span, effect: number, op: number, ...operands: readonly number[]): void {
     this.at(span);
     this.emit(effect, op, ...operands);

@@ -1,6 +1,6 @@
 /**
- * Compiles functions into instructions: expressions, statements, and blocks that run several times or on
- * other machines.
+ * Compiles functions into instructions: expressions, statements, and blocks that run several times
+ * or on other machines.
  */
 import { addAll } from "@dmalab/runtime/basics";
 import type { ClosureNode, Resolution, Variable } from "../check/names/bindings.ts";
@@ -108,7 +108,9 @@ export class FunctionCompiler {
   site: number | null = null;
   root: Expression | null = null;
 
-  /** The keyword of the innermost block that runs on separate machines; null outside such blocks. */
+  /**
+   * The keyword of the innermost block that runs on separate machines; null outside such blocks.
+   */
   #forkKeyword: ForkKeyword | null = null;
   /** True inside a block of a race, where another block may run before each statement. */
   #inRace = false;
@@ -469,7 +471,9 @@ export class FunctionCompiler {
     return this.code.shapes.push(shape) - 1;
   }
 
-  /** The call has set the site of the called function's statements; this sets the own site again. */
+  /**
+   * The call has set the site of the called function's statements; this sets the own site again.
+   */
   #sameSite(call: CallExpression): void {
     if (this.site !== null && this.root !== call) this.builder.emit(0, Op.Site, this.site);
   }
@@ -931,7 +935,7 @@ export class FunctionCompiler {
     return index;
   }
 
-  /** Numbers a place whose being reached is recorded, but which no report lists. */
+  /** Numbers a place so that the run records that it was reached; no report lists it. */
   #unlisted(span: Span): number {
     return this.code.expectations.push(span) - 1;
   }

@@ -1,6 +1,6 @@
 /**
- * Reports a bug of dmalab: a sentence, the location in dmalab where it was found, and what to send. A
- * stack trace would help the developers, but not the reader of the report.
+ * Reports a bug of dmalab: a sentence, the location in dmalab where it was found, and what to send.
+ * A stack trace would help the developers, but not the reader of the report.
  */
 import type { Span } from "../source.ts";
 import type { DiagnosticCode } from "./codes.ts";

@@ -50,11 +50,11 @@ export interface Diagnostic {
   readonly related?: readonly RelatedSpan[] | undefined;
   /** The identity of a bug of dmalab; absent for other diagnostics. */
   readonly bug?: BugIdentity | undefined;
-  /** Number of mistakes that it represents, including those that are not shown. */
+  /** Number of mistakes that it represents, including mistakes that are not shown. */
   readonly standsFor?: number;
 }
 
-/** A diagnostic whose hint may be names that are suggested. */
+/** A diagnostic with a hint that may be a list of suggested names. */
 export type Hinted = Omit<Diagnostic, "hint"> & { readonly hint?: Hint | undefined };
 
 /** A diagnostic with the hint as text, and the fixes that result from the hint. */

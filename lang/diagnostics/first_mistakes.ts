@@ -1,4 +1,6 @@
-/** Limits the output for very many mistakes: the first of each file, and the number of the others. */
+/**
+ * Limits the output for very many mistakes: the first of each file, and the number of the others.
+ */
 import { clippedMessage } from "./clip.ts";
 import type { SourceFile } from "../source.ts";
 import type { Diagnostic, Severity } from "./diagnostic.ts";
@@ -40,7 +42,7 @@ export function firstMistakes(sorted: readonly Diagnostic[]): readonly Diagnosti
   return shown;
 }
 
-/** A diagnostic whose quoted text is cut to a readable length. */
+/** A diagnostic with its quoted text cut to a readable length. */
 function shortened(diagnostic: Diagnostic): Diagnostic {
   const { hint, label, message, related } = diagnostic;
   return {

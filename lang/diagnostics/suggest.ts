@@ -21,7 +21,7 @@ export function nearNames(word: string, candidates: Iterable<string>): NearNames
   return names.length === 0 ? undefined : new NearNames(word, names);
 }
 
-/** ``did you mean `x`?`` for the most similar names; undefined if there is none. */
+/** ``did you mean `x`?`` for the most similar names; undefined without any. */
 export function didYouMean(word: string, candidates: Iterable<string>): string | undefined {
   return nearNames(word, candidates)?.text;
 }
@@ -64,8 +64,8 @@ export function similarNames(name: string, names: readonly string[]): string | u
 }
 
 /**
- * The names in the first part of a list that share parts with a name, with the number of shared parts: two
- * for `map_page` and `dma_map_page`.
+ * The names in the first part of a list that share parts with a name, with the number of shared
+ * parts: two for `map_page` and `dma_map_page`.
  */
 function namesAlike(like: string, names: readonly string[]): { name: string; shared: number }[] {
   const parts = partsOf(like);

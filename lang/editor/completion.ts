@@ -213,7 +213,9 @@ function members(owner: string, names: KnownNames): readonly Suggestion[] {
   ];
 }
 
-/** The type of `ssd.limits` or `counters.iova`; undefined if it cannot be inferred without running. */
+/**
+ * The type of `ssd.limits` or `counters.iova`; undefined if it cannot be inferred without running.
+ */
 function typeOfText(text: string, names: KnownNames): HandleType | undefined {
   const whole = names.kindOf(text);
   if (whole !== undefined && whole !== "any") return handleTypeOf(whole, TYPES);

@@ -1,4 +1,4 @@
-/** The call whose arguments are being typed, at the end of a text. */
+/** The call at the end of a text, while its arguments are being typed. */
 
 export interface OpenCall {
   /** `dma_map_phys`, `ssd.read`; empty if the called expression has no name. */

@@ -31,7 +31,9 @@ export function pathAt(root: TreeNode, offset: number): readonly TreeNode[] {
   return path;
 }
 
-/** The innermost child at an offset; if two children meet there, the one that begins at the offset. */
+/**
+ * The innermost child at an offset; if two children meet there, the one that begins at the offset.
+ */
 function innerAt(node: TreeNode, offset: number): TreeNode | undefined {
   let found: TreeNode | undefined;
   for (const child of childrenOf(node)) {

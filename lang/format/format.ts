@@ -48,7 +48,10 @@ function alignComments(text: string, mark: string): string {
   return result.join("\n");
 }
 
-/** Most repetitions until nothing changes: a line break of one may count as the author's in the next. */
+/**
+ * Most repetitions until nothing changes: a line break of one may count as the author's in the
+ * next.
+ */
 const MAX_TURNS = 6;
 
 export type Formatted =

@@ -1,4 +1,6 @@
-/** Converts the tree of brackets to lines: which items share a line, which are broken, and where. */
+/**
+ * Converts the tree of brackets to lines: which items share a line, which are broken, and where.
+ */
 import { addAll, maxOf } from "@dmalab/runtime/basics";
 import * as t from "../syntax/tokens.ts";
 import type { IToken } from "chevrotain";
@@ -352,7 +354,7 @@ function rowDoc(nodes: readonly Node[], inside: GroupKind, before: IToken | unde
 /** Brackets that get a comma after the last item when each item has its own line. */
 const TRAILING_COMMA: ReadonlySet<GroupKind> = new Set(["arguments", "list", "record"]);
 
-/** Groups whose items share lines if they do not fit on one line. */
+/** Groups with items that share lines if they do not fit on one line. */
 const FILLED: ReadonlySet<GroupKind> = new Set(["list", "record", "pattern", "pattern group"]);
 
 function bracketDoc(node: Group): Doc {
@@ -439,7 +441,10 @@ function flatText(doc: Doc): string {
   return printer.printDocToString(doc, { printWidth: Infinity, tabWidth: 2 }).formatted;
 }
 
-/** A bracket directly in a bracket, or a last item of several lines: the outer bracket is not broken. */
+/**
+ * A bracket directly in a bracket, or a last item of several lines: the outer bracket is not
+ * broken.
+ */
 function isHugged(items: readonly Item[]): boolean {
   if (items.some(({ leading, trailing }) => leading.length + trailing.length > 0)) return false;
   const [only] = items;

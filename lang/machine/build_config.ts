@@ -51,7 +51,9 @@ export interface GivenRelease {
   readonly as: KernelRelease;
 }
 
-/** Returns the function that converts machine blocks to configurations, for machines of a schema. */
+/**
+ * Returns the function that converts machine blocks to configurations, for machines of a schema.
+ */
 export function configBuilder(
   schema: MachineSchema,
   release: GivenRelease | null = null,
@@ -96,7 +98,7 @@ function eventLatency(key: string, { names }: EventVocabulary): SettingSpec | nu
   return event === undefined ? null : setting(event, duration(), 0, { doc: `One ${event} event.` });
 }
 
-/** The settings that `strict = false` stands for. */
+/** The settings that `strict = false` is short for. */
 const LISTED = { checker: "report", faults: "report", leaks: "report" } as const;
 
 function toConfig(

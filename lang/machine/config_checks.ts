@@ -19,7 +19,7 @@ import type { Span } from "../source.ts";
 import type { ConfigBlock } from "./config_tree.ts";
 import type { MachineSchema } from "./schema.ts";
 
-/** Checks a configuration whose keys are valid by themselves. */
+/** Checks a configuration in which each single key is valid. */
 export function checkConfig(
   tree: ConfigBlock,
   config: LabConfig,
@@ -36,7 +36,9 @@ export function checkConfig(
   if (!bag.hasErrors) checkBuilds(tree, config, bag, schema);
 }
 
-/** A table of one granule has granule / 8 entries, so the next larger page is that many granules. */
+/**
+ * A table of one granule has granule / 8 entries, so the next larger page is that many granules.
+ */
 export function usualPageSizes(
   model: IommuModel,
   granuleBytes: number,
@@ -126,7 +128,9 @@ function checkAddressBits(tree: ConfigBlock, { iommu }: LabConfig, bag: Diagnost
   );
 }
 
-/** Warns about a parameter that the release does not have: a real kernel ignores unknown parameters. */
+/**
+ * Warns about a parameter that the release does not have: a real kernel ignores unknown parameters.
+ */
 function checkPageDebugging(tree: ConfigBlock, config: LabConfig, bag: DiagnosticBag): void {
   if (!config.iommu.debugPagealloc) return;
   if (!resolveKernel(config).mapped_pages_uncounted) return;

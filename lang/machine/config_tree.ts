@@ -83,7 +83,9 @@ export class ConfigTreeReader {
   readonly #reader: SettingReader;
   readonly #named = new Map<string, ConfigBlock>();
 
-  /** @param extraLatencies Returns the spec of a key of `latencies` that the schema does not list. */
+  /**
+   * @param extraLatencies Returns the spec of a key of `latencies` that the schema does not list.
+   */
   constructor(
     private readonly schema: MachineSchema,
     evaluate: EvaluateConstant,

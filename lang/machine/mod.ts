@@ -1,5 +1,6 @@
 /**
- * The `machine` block: parsing, checks, completion and pages are derived from one schema. Proof: `build_config_test.ts`.
+ * The `machine` block: parsing, checks, completion and pages are derived from one schema. Proof:
+ * `build_config_test.ts`.
  *
  * What other members use:
  */

@@ -144,7 +144,7 @@ export class MachineSchema {
     this.blocks = new Map(all.map((each) => [each.keyword, each]));
   }
 
-  /** The keywords of the blocks whose registers a scenario can describe. */
+  /** The keywords of the blocks with registers that a scenario can describe. */
   withRegisters(): readonly string[] {
     return this.#keywords(({ hasRegisters }) => hasRegisters);
   }

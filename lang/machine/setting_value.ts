@@ -253,7 +253,9 @@ export class SettingReader {
     }
   }
 
-  /** `at_once`, `never`, `late(50us)`: the words have no value elsewhere, so they are not evaluated. */
+  /**
+   * `at_once`, `never`, `late(50us)`: the words have no value elsewhere, so they are not evaluated.
+   */
   #answerDelay(late: NumberShape, name: string, expression: Expression): number | null | undefined {
     const word = expression.kind === "Call" ? expression.callee : expression;
     const text = word.kind === "Name" ? word.name : null;
@@ -469,7 +471,7 @@ export function suggestOr(name: string, candidates: readonly string[], otherwise
 
 type StringShape = Extract<ValueShape, { readonly kind: "string" }>;
 
-/** The choices most similar to an invalid text; empty if there are none. */
+/** The choices most similar to an invalid text; empty without any. */
 function nearestText({ nearest }: StringShape, text: string): string {
   const names = nearest?.(text) ?? [];
   return names.length === 0 ? "" : `nearest: ${names.map((name) => `"${name}"`).join(" and ")}; `;

@@ -10,7 +10,9 @@
 export interface PatternItem {
   /** The item's text in the source. */
   readonly text: string;
-  /** The names of its events; null for `...`, which matches any event that the pattern refers to. */
+  /**
+   * The names of its events; null for `...`, which matches any event that the pattern refers to.
+   */
   readonly names: ReadonlySet<string> | null;
   /** Fields to compare, each with the index of its value among the pattern's values. */
   readonly fields: readonly { readonly name: string; readonly value: number }[];

@@ -63,7 +63,9 @@ export function logLine(log: string): string {
   return `DMA-API: … ${log}`;
 }
 
-/** The report on one line, for a list that already contains the location of the second statement. */
+/**
+ * The report on one line, for a list that already contains the location of the second statement.
+ */
 export function reportSentence(report: Omit<PrintedReport, "log">): string {
   const { firstPlace, secondPlace } = report;
   const first = firstPlace === null || firstPlace === secondPlace

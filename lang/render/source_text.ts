@@ -83,7 +83,9 @@ function quantityText(value: number, kind: Quantity["kind"] | "int"): string {
   }
 }
 
-/** The text of an operand; a cast is in parentheses, because the operator around it binds tighter. */
+/**
+ * The text of an operand; a cast is in parentheses, because the operator around it binds tighter.
+ */
 function operand(value: number, kind: Quantity["kind"] | "int"): string {
   const text = quantityText(value, kind);
   return kind === "phys" || kind === "dma" ? `(${text})` : text;

@@ -1,4 +1,7 @@
-/** Runs a bench: counts the costs of its loop's turns on one machine, but does not measure host time. */
+/**
+ * Runs a bench: counts the costs of its loop's turns on one machine, but does not measure host
+ * time.
+ */
 import { GOES_ON } from "../compile/compile_program.ts";
 import { readCountKey } from "../check/names/bench_names.ts";
 import {
@@ -199,7 +202,7 @@ export class BenchLoop {
   }
 }
 
-/** A bench whose setup is done, for measuring its time; its `failure` is set if it cannot run. */
+/** A bench after its setup, for measuring its time; its `failure` is set if it cannot run. */
 export function startBenchLoop(
   program: Program,
   bench: TestEntry,

@@ -70,7 +70,10 @@ export function checkBench(
 class CellNameCheck {
   constructor(readonly cells: readonly CellAxes[], readonly bag: DiagnosticBag) {}
 
-  /** The only axis that has a value, which each group has in one cell; otherwise reports the mistake. */
+  /**
+   * The only axis that has a value, which each group has in one cell; otherwise reports the
+   * mistake.
+   */
   axis(name: string, span: Span): string | null {
     const found = this.cells.map((axes) => axes.find(({ value }) => cellName(value) === name))
       .filter((setting) => setting !== undefined);

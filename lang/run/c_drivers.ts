@@ -155,7 +155,7 @@ function plainText(value: Expression): string | null {
   return isPlain ? text : null;
 }
 
-/** The names of the machine, with the names of drivers, whose fields are not known. */
+/** The names of the machine, with the names of drivers; the fields of these are not known. */
 function withNames(
   registry: Registry,
   config: LabConfig,

@@ -120,7 +120,9 @@ export function comparedMachines(
   });
 }
 
-/** The configuration of a machine after the variants' changes; later variants override earlier ones. */
+/**
+ * The configuration of a machine after the variants' changes; later variants override earlier ones.
+ */
 function variantConfig(
   machine: ProgramMachine,
   variants: readonly MachineVariant[],

@@ -75,7 +75,9 @@ export interface Program {
   readonly follow: DebugBuild | null;
 }
 
-/** The context for compiling expressions that are evaluated in a paused run with marked statements. */
+/**
+ * The context for compiling expressions that are evaluated in a paused run with marked statements.
+ */
 export interface DebugBuild {
   readonly compiler: ProgramCompiler;
   readonly scope: FileScope;

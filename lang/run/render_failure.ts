@@ -27,8 +27,8 @@ export type FailureStyle = NonNullable<RenderOptions["style"]>;
 const DRAWN_COLUMNS = 120;
 
 /**
- * The number of lines in a rendered diagnostic between the message and the source line, and of the source
- * line with its carets.
+ * The number of lines in a rendered diagnostic between the message and the source line, and of the
+ * source line with its carets.
  */
 const PLACE_LINES = 2;
 const SOURCE_LINES = 2;

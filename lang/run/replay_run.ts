@@ -45,7 +45,10 @@ export interface ReplayListener {
   begins(vm: Vm): void;
 }
 
-/** Output of a child run; while the run leads to a branch, its lines are dropped until the branch begins. */
+/**
+ * Output of a child run; while the run leads to a branch, its lines are dropped until the branch
+ * begins.
+ */
 class BranchOutput implements Output {
   /** The branches of the machine that prints. */
   branches: Branches | null = null;
@@ -163,7 +166,9 @@ export class ChildRunStarter implements RunStarter {
     for (const module of machine.lab.machine.driverModules) module.retire();
   }
 
-  /** Repeats a run that only counted its events, and keeps them; listeners are not called for it. */
+  /**
+   * Repeats a run that only counted its events, and keeps them; listeners are not called for it.
+   */
   #repeat(request: ReplayRequest): Vm {
     this.#requireEvents = true;
     const options = { ...this.options, onSideEvent: undefined, onSideVm: undefined };

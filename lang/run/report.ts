@@ -215,7 +215,9 @@ export interface BenchReport {
   readonly name: string;
   /** The place of its name. */
   readonly place: LocationText;
-  /** The value with the cells that others are compared with, and its axis; null without a baseline. */
+  /**
+   * The value with the cells that others are compared with, and its axis; null without a baseline.
+   */
   readonly baseline: VariantSetting | null;
   /** The cells in the order of the axes; the last axis changes fastest. */
   readonly cells: readonly BenchOutcome[];
@@ -223,7 +225,10 @@ export interface BenchReport {
   readonly expectations: readonly BenchExpectationOutcome[];
 }
 
-/** Whether both name the same test on the same machine, or the statements at the top of the same file. */
+/**
+ * Whether both name the same test on the same machine, or the statements at the top of the same
+ * file.
+ */
 export function isSameEntry(one: EntryName, other: EntryName): boolean {
   return one.kind === other.kind && one.place === other.place &&
     one.combination === other.combination;

@@ -35,8 +35,8 @@ export interface RunOptions {
   /** Replaces the seeds in the file. */
   readonly seed?: number | undefined;
   /**
-   * Instead of each whole test, runs one of its branches: a place of `inject each`, a block of `fork`
-   * or an order of `race`, as {@linkcode FailureReport.branch} names it.
+   * Instead of each whole test, runs one of its branches: a place of `inject each`, a block of
+   * `fork` or an order of `race`, as {@linkcode FailureReport.branch} names it.
    */
   readonly branch?: string | undefined;
   /** Unexpected incidents and leaks are listed and fail no test, whatever the file says. */
@@ -83,7 +83,9 @@ export interface SharedOptions {
   readonly watch: HostWatch | undefined;
   readonly onRun: ((run: RunStart) => void) | undefined;
   readonly branch: readonly BranchChoice[] | undefined;
-  /** True when no further test is to run: the output limit was reached, or the run was interrupted. */
+  /**
+   * True when no further test is to run: the output limit was reached, or the run was interrupted.
+   */
   readonly stopped: () => boolean;
 }
 

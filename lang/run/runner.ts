@@ -124,7 +124,9 @@ class ProgramRun {
     return { outcome: tally.outcome(), shown: attempts.shown ?? test };
   }
 
-  /** The case of a property that `--branch` applies to: the case that a run of the property shows. */
+  /**
+   * The case of a property that `--branch` applies to: the case that a run of the property shows.
+   */
   #shownCase(test: AnyRun): PlannedRun {
     const { branch: _, machine, ...others } = this.options;
     const silent = { ...machine, output: NO_OUTPUT, onEvent: undefined, attributeDefects: false };

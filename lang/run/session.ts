@@ -434,7 +434,9 @@ function* doAgain(
   }
 }
 
-/** Reports the points of a move where a branch could begin. @param move Returns the move's number. */
+/**
+ * Reports the points of a move where a branch could begin. @param move Returns the move's number.
+ */
 function reportBranchPoints(
   state: SessionState,
   onRest: SessionParts["onBranchPoint"],

@@ -51,7 +51,7 @@ export interface PreparedInput {
   readonly newMachine: boolean;
   readonly consts: readonly ConstCode[];
   readonly statements: readonly PreparedStatement[];
-  /** The global that stores the value shown last; null if there is none. */
+  /** The global that stores the value shown last; null without one. */
   readonly lastValue: number | null;
   /** Warnings. */
   readonly diagnostics: readonly Diagnostic[];

@@ -1,4 +1,6 @@
-/** A machine of a session with its variables: discarded and built anew when the session goes back. */
+/**
+ * A machine of a session with its variables: discarded and built anew when the session goes back.
+ */
 import { addAll } from "@dmalab/runtime/basics";
 import type { MachineEvent } from "@dmalab/runtime";
 import { FileScope } from "../check/names/file_scope.ts";

@@ -27,7 +27,9 @@ export interface MachineOptions {
   readonly watch?: RunWatch | undefined;
   /** Gets the VM before anything runs on it. */
   readonly onVm?: ((vm: Vm) => void) | undefined;
-  /** Gets the VM of each block of a `fork`, a `compare` or a `race` that runs on a separate machine. */
+  /**
+   * Gets the VM of each block of a `fork`, a `compare` or a `race` that runs on a separate machine.
+   */
   readonly onSideVm?: ((vm: Vm) => void) | undefined;
   /** Whether known defects that cause a failure are searched; the default is true. */
   readonly attributeDefects?: boolean;
@@ -70,7 +72,9 @@ export function buildTestMachine(
 export class TestMachine {
   readonly machine: SimulatedMachine;
   readonly vm: Vm;
-  /** The failure of evaluating the program's constants on this machine; null if they were evaluated. */
+  /**
+   * The failure of evaluating the program's constants on this machine; null if they were evaluated.
+   */
   readonly failure: Failure | null;
 
   constructor(program: Program, config: LabConfig, options: MachineOptions) {

@@ -10,7 +10,7 @@ import type { IToken, TokenType } from "chevrotain";
 /** The group of token types that are left out of the result. */
 export const LEFT_OUT = "left out";
 
-/** Character codes below this have a list of possible token types of their own. */
+/** Each character code below this has a separate list of possible token types. */
 const DISPLAYED_CODES = 256;
 
 export class PatternLexer {
@@ -21,7 +21,9 @@ export class PatternLexer {
   /** The end of the token that was matched last. */
   #end = 0;
 
-  /** @param types In the order in which they are tried; for any character one of them has to match. */
+  /**
+   * @param types In the order in which they are tried; for any character one of them has to match.
+   */
   constructor(private readonly types: readonly TokenType[]) {
     this.#beyond = types.filter(({ PATTERN: pattern }) => typeof pattern !== "string");
   }

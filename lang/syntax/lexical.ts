@@ -186,7 +186,9 @@ function tailOf(text: string, characters: string): string {
   return text.slice(start);
 }
 
-/** Whether a quote was meant to end a string of the previous line, which was reported as unclosed. */
+/**
+ * Whether a quote was meant to end a string of the previous line, which was reported as unclosed.
+ */
 function endsTextOfLineBefore(
   { image, startOffset }: IToken,
   before: IToken | undefined,

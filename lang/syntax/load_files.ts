@@ -66,8 +66,8 @@ export interface FileKind {
 const SCENARIO: FileKind = { name: /\.dma$/, what: "a scenario (*.dma)" };
 
 /**
- * The error for a file with a name of the wrong kind. Such a file is not read, because a message about
- * its text would print a line of an arbitrary file. Null for a valid name.
+ * The error for a file with a name of the wrong kind. Such a file is not read, because a message
+ * about its text would print a line of an arbitrary file. Null for a valid name.
  */
 export function misnamed(path: string, { name, what }: FileKind): LoadError | null {
   return name.test(path)
@@ -108,7 +108,9 @@ export interface LoadedFile {
   readonly uses: readonly { readonly declaration: UseDeclaration; readonly loaded: LoadedFile }[];
 }
 
-/** Limits for the nesting of `use`, for the files of a program, and for their characters in total. */
+/**
+ * Limits for the nesting of `use`, for the files of a program, and for their characters in total.
+ */
 const MAX_DEPTH = 100;
 const MAX_FILES = 1000;
 const MAX_CHARACTERS = MAX_TEXT_LENGTH;

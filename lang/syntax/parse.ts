@@ -108,7 +108,9 @@ export interface ReadText {
   readonly words: readonly IToken[];
   /** The spans of all nodes in the tree. */
   readonly spans: readonly Span[];
-  /** Whether a word of the text may be a mistake, depending on the declarations of the whole file. */
+  /**
+   * Whether a word of the text may be a mistake, depending on the declarations of the whole file.
+   */
   readonly hasSuspects: boolean;
 }
 

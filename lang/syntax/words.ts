@@ -270,7 +270,9 @@ function matchingCloser(tokens: readonly IToken[], open: number): number {
   return tokens.length;
 }
 
-/** Reports a record after a complete value, which was meant as a value: `if x == y { a: 1 } { … }`. */
+/**
+ * Reports a record after a complete value, which was meant as a value: `if x == y { a: 1 } { … }`.
+ */
 export function reportRecord(key: IToken, reporter: DiagnosticReporter): void {
   const what = key.tokenType === t.RBrace
     ? "`{ }` may be an empty record"

@@ -14,8 +14,8 @@ export interface ScriptEnd {
 }
 
 /**
- * Runs the top-level statements and the tests of a script. The known defects that cause a failure are
- * not searched: `defect_attribution_test.ts` tests that.
+ * Runs the top-level statements and the tests of a script. The known defects that cause a failure
+ * are not searched: `defect_attribution_test.ts` tests that.
  *
  * @param files The files that it may use or read.
  */

@@ -65,7 +65,10 @@ export function pairLines(
 /** If there is less room beside its name, a text is placed below the name. */
 const LEAST_TEXT_COLUMNS = 40;
 
-/** `name  text` pairs, as {@linkcode pairLines}, with long texts continued below instead of being cut. */
+/**
+ * `name  text` pairs, as {@linkcode pairLines}, with long texts continued below instead of being
+ * cut.
+ */
 export function wrappedPairs(
   pairs: readonly (readonly [string, string])[],
   columns: number,
@@ -103,7 +106,9 @@ export function endsOf<T>(
   return [...items.slice(0, first), gap(items.slice(first, -last)), ...items.slice(-last)];
 }
 
-/** Folds a line that is wider than `columns`: further lines are indented by two more than the first. */
+/**
+ * Folds a line that is wider than `columns`: further lines are indented by two more than the first.
+ */
 export function foldLine(text: string, columns: number): string[] {
   if (text.length <= columns) return [text];
   const { length } = /^ */.exec(text)![0];

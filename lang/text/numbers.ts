@@ -90,7 +90,10 @@ export function formatMask(maskBytes: number): string {
   return maskBytes > 0 && !/\dB$/.test(text) ? `${text} - 1` : formatSize(maskBytes);
 }
 
-/** A limit that may be one block below a round size, such as the largest number of sectors: `2TiB - 512B`. */
+/**
+ * A limit that may be one block below a round size, such as the largest number of sectors: `2TiB -
+ * 512B`.
+ */
 export function formatLimit(sizeBytes: number): string {
   const round = sizeBytes + LIMIT_BLOCK_BYTES;
   return round % LARGE_BYTES === 0

@@ -28,7 +28,7 @@ export type RegisterWatcher = (
 
 /** A compiled driver. */
 export interface CModule {
-  /** The driver's functions, as the methods of a type of its own. */
+  /** The driver's functions, as the methods of a separate type. */
   readonly type: HandleType;
   /** The compiled module. */
   readonly bytes: Uint8Array<ArrayBuffer>;
@@ -61,7 +61,8 @@ export interface NotCompiled {
 }
 
 /**
- * What a call does whose function is missing in the lab, in the driver and in the tree's `lib/`.
+ * The effect of calling a function that is missing in the lab, in the driver and in the tree's
+ * `lib/`.
  */
 export const STUBS = ["refuse", "zero", "fill"] as const;
 /** A default, or return values by function name; other missing functions are refused. */
@@ -78,8 +79,8 @@ export interface TreeSettings {
   /** The tree's folder, as the scenario names it; null if it names none. */
   readonly tree: string | null;
   /**
-   * The folder of an out-of-tree module, as the scenario names it; null for a file of the tree, or beside the
-   * scenario.
+   * The folder of an out-of-tree module, as the scenario names it; null for a file of the tree, or
+   * beside the scenario.
    */
   readonly module: string | null;
   /** Files that are linked with the first one: of the tree, or beside the scenario. */

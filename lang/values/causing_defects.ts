@@ -13,9 +13,10 @@ export const ATTRIBUTION_STEPS = 50_000_000;
  * The switches that cause a wrong result.
  *
  * @param holds Repeats the run without some switches; true when the result is then right.
- * @param together How many switches may be needed at once: pairs are tried when no single one is enough.
- * @returns Lists of one switch each if one is enough, of two if both are needed; empty when two are not
+ * @param together How many switches may be needed at once: pairs are tried when no single one is
  *   enough.
+ * @returns Lists of one switch each if one is enough, of two if both are needed; empty when two are
+ *   not enough.
  */
 export function causingDefects(
   quirks: QuirkSet,

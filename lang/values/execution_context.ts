@@ -32,7 +32,9 @@ export interface NativeValue {
   readonly partCount: number;
   /** True if the parts have indexes instead of names. */
   readonly isList: boolean;
-  /** The CPU's address of the value in memory, or of the pointer's target; null for other values. */
+  /**
+   * The CPU's address of the value in memory, or of the pointer's target; null for other values.
+   */
   readonly phys: number | null;
   /** The value's members, each read when it is listed. */
   parts(first: number, count: number): readonly NativePart[];
@@ -112,7 +114,9 @@ export interface ExecutionContext {
   holdMemory(bytes: number): void;
   /** Keeps `items` alive while `make` runs: nothing else refers to them yet. */
   keepWhile<T>(items: readonly Value[], make: () => T): T;
-  /** Called before a list or record changes; throws where no change is allowed, as in an invariant. */
+  /**
+   * Called before a list or record changes; throws where no change is allowed, as in an invariant.
+   */
   requireChange(): void;
   /** The source span of the statement with an event's `site` number. */
   siteSpan(site: number): Span | null;

@@ -17,7 +17,9 @@ export function incidentName(incident: IncidentEvent): string {
 /** An unexpected incident, or a leak. */
 export type RunFinding = IncidentEvent | TestLeak;
 
-/** A key from the finding's name, and the statement at which it happened or that allocated the leak. */
+/**
+ * A key from the finding's name, and the statement at which it happened or that allocated the leak.
+ */
 export function findingKey(finding: RunFinding): string {
   return "name" in finding
     ? `${incidentName(finding)} ${finding.site}`

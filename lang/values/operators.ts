@@ -223,7 +223,7 @@ function wrongOperands(operator: string, left: Value, right: Value): ScriptError
   );
 }
 
-/** A hint about the correct form for a mix of kinds; null if there is none. */
+/** A hint about the correct form for a mix of kinds; null without one. */
 export function mixHint(operator: string, left: string, right: string): string | null {
   const pair = [left, right].sort().join(" ");
   if (pair === "dma virt" || pair === "phys virt") {

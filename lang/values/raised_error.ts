@@ -15,7 +15,10 @@ export interface Raised {
   readonly crashed: boolean;
   /** The location in another source, as in a driver in C; null if the script raised it. */
   readonly at: Span | null;
-  /** How a script can continue after it, besides expecting or trying it; null if there is no such way. */
+  /**
+   * How a script can continue after it, besides expecting or trying it; null if there is no such
+   * way.
+   */
   readonly way: string | null;
 }
 

@@ -2,9 +2,9 @@
  * Everything that the checker, the compiler, the VM and the runner know about the world outside the
  * language: one object, passed as a parameter.
  *
- * `lang/builtins/mod.ts` exports the real one as `BUILTINS`; tests of the language itself pass a small
- * fake. Nothing in `lang/check`, `lang/compile`, `lang/vm` or `lang/run` imports the devices or, apart
- * from its `basics`, the runtime at run time.
+ * `lang/builtins/mod.ts` exports the real one as `BUILTINS`; tests of the language itself pass a
+ * small fake. Nothing in `lang/check`, `lang/compile`, `lang/vm` or `lang/run` imports the devices
+ * or, apart from its `basics`, the runtime at run time.
  */
 import type { LabConfig } from "@dmalab/devices";
 import type { MachineEvent } from "@dmalab/runtime";
@@ -61,7 +61,7 @@ export interface Registry {
   readonly eventNames: readonly string[];
   /** Injection points, each with the errors it can return, its natural one first. */
   readonly faultPoints: ReadonlyMap<string, readonly string[]>;
-  /** Kernel functions whose bare name means `call.NAME` in a pattern. */
+  /** Kernel functions with a bare name that means `call.NAME` in a pattern. */
   readonly kernelCalls: ReadonlySet<string>;
   eventFields(eventName: string): FieldTable;
   /** Fields that every event has in addition. */
@@ -83,7 +83,7 @@ export interface Registry {
   /** The types of the names in `SimulatedMachine.globals`, before the machine is built. */
   globalTypes(config: LabConfig): ReadonlyMap<string, Type>;
   buildMachine(config: LabConfig, options: MachineBuildOptions): SimulatedMachine;
-  /** A stand-in before the machine is built: it has memory for values, and refuses everything else. */
+  /** Used before the machine is built: it has memory for values, and refuses everything else. */
   refusingMachine(memoryLimitBytes: number): SimulatedMachine;
 
   random(seed: number): RandomSource;
@@ -97,7 +97,10 @@ export interface Registry {
   traceValue(events: readonly MachineEvent[], spanNs: number): Value;
 }
 
-/** The language's name of a word, which may be written as in the kernel: `INVAL` for `BLK_STS_INVAL`. */
+/**
+ * The language's name of a word, which may be written as in the kernel: `INVAL` for
+ * `BLK_STS_INVAL`.
+ */
 export function canonicalName(written: string, registry: Registry): string {
   return registry.words.get(written)?.name ?? written;
 }

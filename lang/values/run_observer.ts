@@ -9,7 +9,8 @@ export interface RunObserver {
   /**
    * Called when a field of a handle is read.
    * @param type The name of the handle's type, such as `request`.
-   * @returns The object to read from: the target itself, or one with other values in some properties.
+   * @returns The object to read from: the target itself, or one with other values in some
+   *   properties.
    */
   field(type: string, thing: object, name: string): object;
   /** Called for a method of a handle, or with a null type for a builtin function. */

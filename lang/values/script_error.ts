@@ -30,7 +30,9 @@ export class ScriptError extends Error {
   }
 }
 
-/** E0919: a value of the right kind outside the possible range, or a state that forbids the call. */
+/**
+ * E0919: a value of the right kind outside the possible range, or a state that forbids the call.
+ */
 export class ValueError extends ScriptError {
   constructor(message: string, hint: string | null = null) {
     super("E0919", message, hint);

@@ -42,7 +42,7 @@ export interface RegisterName {
   readonly offsetBytes: number;
 }
 
-/** Called with the value of a write, or without one for a read, whose result it returns. */
+/** Called with the value of a write, or without one for a read; then it returns the read value. */
 export type RegisterHandler = (given: readonly Value[]) => Value;
 
 /** A place where something could fail: the `nth` hit of a point. */
@@ -136,15 +136,19 @@ export interface SimulatedMachine {
   readEventsAgain(repeated: RecordedEvents): void;
   /** The current bytes of memory at a CPU address. @throws {RangeError} If there is no memory. */
   readMemory(phys: number, into: Uint8Array): void;
-  /** Calls a function once the event with this number has happened; only one at a time, 0 for none. */
+  /**
+   * Calls a function once the event with this number has happened; only one at a time, 0 for none.
+   */
   wakeAt(seq: number, wake: () => void): void;
   /** Calls back after every event, until the function returned is called. */
   listen(listener: EventListener): () => void;
-  /** Makes a point fail, until the returned function is called, which returns how often it failed. */
+  /**
+   * Makes a point fail, until the returned function is called, which returns how often it failed.
+   */
   armInjection(order: InjectionOrder): () => number;
   /**
-   * The functions of compiled code that were running at the last injected failure, innermost first; empty without
-   * one.
+   * The functions of compiled code that were running at the last injected failure, innermost first;
+   * empty without one.
    */
   failedStack(): readonly CallFrame[];
   countHits(): HitCount;

@@ -65,7 +65,9 @@ export interface ParameterSpec {
   /** True if a string is the name of an event, or of all events below a prefix. */
   readonly event?: boolean;
   readonly doc: string;
-  /** Converts a value of the kind to the argument of `run`; without a decoder, `run` gets the value. */
+  /**
+   * Converts a value of the kind to the argument of `run`; without a decoder, `run` gets the value.
+   */
   readonly decode?: ((value: Value) => unknown) | null;
 }
 
@@ -144,7 +146,10 @@ export interface FieldSpec<T = never> {
   readonly gives?: FromItems;
   readonly doc: string;
   get(target: T, context: ExecutionContext): Value;
-  /** Explains the field, for `explain thing.field`; left out if the field's value is explained instead. */
+  /**
+   * Explains the field, for `explain thing.field`; left out if the field's value is explained
+   * instead.
+   */
   explain?(target: T, context: ExecutionContext): readonly string[];
 }
 
@@ -162,7 +167,7 @@ export interface HandleType<T = never> {
   readonly name: string;
   /** One sentence, followed by more if needed. */
   readonly doc: string;
-  /** A type whose fields and methods it also has: `nvme` extends `device`. */
+  /** A type with fields and methods that it also has: `nvme` extends `device`. */
   readonly extends?: HandleType<T>;
   /** Its fields. Built at the first access: building those of all types would delay each start. */
   readonly fields: () => readonly FieldSpec<T>[];

@@ -32,7 +32,7 @@ export class Activities {
     return ran;
   }
 
-  /** Runs all pending activities, and those that they queue. */
+  /** Runs all pending activities, and the activities that they queue. */
   runAll(): void {
     while (this.#run());
   }

@@ -23,7 +23,9 @@ export class RaceSchedule {
   constructor(readonly wanted: readonly number[], readonly whole: boolean) {}
 }
 
-/** Whether the run continues after the branching, as it does after a race that was tried as a whole. */
+/**
+ * Whether the run continues after the branching, as it does after a race that was tried as a whole.
+ */
 export function goesOn({ taken }: BranchChoice): boolean {
   return taken instanceof RaceSchedule && taken.whole;
 }
@@ -59,8 +61,8 @@ export function placeOf(choice: BranchChoice, word: SweepWord): InjectionHitName
 }
 
 /**
- * Parses a text of `formatBranch`. @returns The choices, or else the error message, without its full
- * stop.
+ * Parses a text of `formatBranch`. @returns The choices, or else the error message, without its
+ * full stop.
  */
 export function readBranch(text: string): readonly BranchChoice[] | string {
   const choices: BranchChoice[] = [];

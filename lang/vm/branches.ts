@@ -56,8 +56,8 @@ export class BranchOutcome {
 
   /**
    * @param machine The machine as the block left it.
-   * @param missing If the machine's release lacks a call and the block ended there: a sentence about
-   *   it.
+   * @param missing If the machine's release lacks a call and the block ended there: a sentence
+   *   about it.
    * @param settings How its machine differs, for `compare`; empty for `fork`.
    */
   constructor(
@@ -143,8 +143,8 @@ export interface ReplayableRun {
 
 export interface PausableRun {
   /**
-   * Resumes the run. @returns False when the run is over; true when it is paused, where a statement starts or
-   * between activities.
+   * Resumes the run. @returns False when the run is over; true when it is paused, where a statement
+   * starts or between activities.
    */
   resume(): boolean;
 }
@@ -187,11 +187,13 @@ export class Branches {
   onChildRun: (child: Vm, word: ForkKeyword, label: string) => void = () => {};
   /** Called with each complete line that a block on a separate machine prints. */
   onLine: (line: string) => void = () => {};
-  /** Values of branchings whose branches were tried, by the branching's number. */
+  /** Values of branchings that were tried out, by the branching's number. */
   readonly resolvedChoices = new Map<number, Value>();
   /** The order of the wanted race so far. */
   raceOrder: RaceOrder | null = null;
-  /** Failures and explanations of this run name the defects that cause them: its output is shown. */
+  /**
+   * Failures and explanations of this run name the defects that cause them: its output is shown.
+   */
   attributeDefects = true;
   /** This run was started only for its branch: a leak in the branch fails it. */
   judgesBranch = false;
@@ -380,8 +382,8 @@ export class Branches {
   }
 
   /**
-   * Whether to search for the known defects that cause a failure: in a run that can be repeated and
-   * whose output is shown.
+   * Whether to search for the known defects that cause a failure: in a run that can be repeated,
+   * and with output that is shown.
    */
   get looksForDefects(): boolean {
     return this.runs !== null && this.attributeDefects && !this.isReplaying;

@@ -7,7 +7,9 @@ import type { CallShape } from "./code.ts";
 import { type Control, SideEffectRefused } from "./control.ts";
 import type { Members } from "./members.ts";
 
-/** Calls of builtins between two checks of the host's clock: one call may take a tenth of a second. */
+/**
+ * Calls of builtins between two checks of the host's clock: one call may take a tenth of a second.
+ */
 const WATCHED_CALLS = 16;
 
 type Callee = FunctionSpec | MethodSpec;

@@ -132,7 +132,9 @@ export interface TrialDuty {
 /** Statements that run their block several times, each time in another way. */
 export type TrialWord = SweepWord | "race";
 
-/** Statements that try each place of their block, each with the kind of removal that it performs. */
+/**
+ * Statements that try each place of their block, each with the kind of removal that it performs.
+ */
 export const SWEEPS = {
   "inject each": null,
   "remove each": "driver.remove",
@@ -145,7 +147,9 @@ export interface RaceInfo {
   readonly blocks: number;
   /** Index into `Code.expectations`: reached when all orders were tried. */
   readonly trial: number;
-  /** Whether the rest of the run is repeated for each order, too; otherwise the race has a value. */
+  /**
+   * Whether the rest of the run is repeated for each order, too; otherwise the race has a value.
+   */
   readonly whole: boolean;
 }
 

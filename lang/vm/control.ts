@@ -57,7 +57,9 @@ export interface StatementListener {
    * @returns True to pause the run before the statement; inside a builtin the run is not paused.
    */
   started(statement: number): boolean;
-  /** Calls have returned, or were unwound. @param calls The number of calls that are still active. */
+  /**
+   * Calls have returned, or were unwound. @param calls The number of calls that are still active.
+   */
   returned?(calls: number): void;
 }
 
@@ -83,7 +85,7 @@ export interface Control extends ExecutionContext {
   readonly handlers: Handler[];
   /** The open blocks, the innermost last. */
   readonly scopes: RunScope[];
-  /** Statements whose expectation was checked at least once, as indexes into `Code.expectations`. */
+  /** Statements with an expectation that was checked, as indexes into `Code.expectations`. */
   readonly reached: Set<number>;
   assertions: number;
   /** Faults and reports that a statement expected. */

@@ -1,4 +1,7 @@
-/** A failed `assert`: the values of the parts of its condition, and the differences of compared values. */
+/**
+ * A failed `assert`: the values of the parts of its condition, and the differences of compared
+ * values.
+ */
 import type { ExecutionContext } from "../values/execution_context.ts";
 import { clipped } from "../diagnostics/clip.ts";
 import { formatStart, type TextStart } from "../render/value_text.ts";
@@ -8,7 +11,9 @@ import { ExpectationError, type ExplainedPart } from "./failure.ts";
 import { ListValue, RecordValue, type Value } from "../values/value.ts";
 import { differenceLines } from "./value_difference.ts";
 
-/** Largest number of characters of a value below a source line; and how many of its end are kept. */
+/**
+ * Largest number of characters of a value below a source line; and how many of its end are kept.
+ */
 const VALUE_CHARACTERS = 60;
 const END_CHARACTERS = 16;
 /** Longest text of a value that is formatted to find its end. */

@@ -66,7 +66,9 @@ function settleError(info: OutcomeInfo, happened: Happened): readonly IncidentEv
   return happened.incidents.filter((event) => info.oneCall || event.site === happened.site);
 }
 
-/** A block's error needs the places where it was raised; a single call's place is on the same line. */
+/**
+ * A block's error needs the places where it was raised; a single call's place is on the same line.
+ */
 function placesIn(info: OutcomeInfo, { raisedAt }: Happened): readonly RelatedSpan[] {
   return info.oneCall ? raisedAt.slice(0, -1) : raisedAt;
 }

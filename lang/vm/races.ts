@@ -248,7 +248,9 @@ export class Races implements Preemption {
     this.#goOn(race);
   }
 
-  /** Resumes a block that is not at its end; when all are, continues with the code after the race. */
+  /**
+   * Resumes a block that is not at its end; when all are, continues with the code after the race.
+   */
   #goOn(race: RunningRace): void {
     const able = race.blocks.filter(({ next }) => next !== null);
     if (able.length === 0) {

@@ -385,7 +385,9 @@ export function rare(vm: RareVm, op: RareOp): void {
   }
 }
 
-/** Whether a call's value is a failure: false, an errno of C, or the value of `try` for an error. */
+/**
+ * Whether a call's value is a failure: false, an errno of C, or the value of `try` for an error.
+ */
 function isFailure(value: Value): boolean {
   if (typeof value === "number") return value < 0 && value >= -MAX_ERRNO;
   return value === false || value instanceof AttemptValue && value.entries.get("ok") === false;

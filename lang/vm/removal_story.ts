@@ -1,4 +1,6 @@
-/** Summarises a removal of a driver in a few lines: mappings that ended, and accesses of the device. */
+/**
+ * Summarises a removal of a driver in a few lines: mappings that ended, and accesses of the device.
+ */
 import type { Lab } from "@dmalab/devices";
 import type { MachineEvent } from "@dmalab/runtime";
 import { formatAddress, formatCount, formatSize } from "../text/numbers.ts";

@@ -1,9 +1,10 @@
 /**
- * Removals of drivers in C: `remove each` and `unplug each` of {@linkcode Sweeps} decide at which moment; this class
- * performs them.
+ * Removals of drivers in C: `remove each` and `unplug each` of {@linkcode Sweeps} decide at which
+ * moment; this class performs them.
  *
- * A driver is removed when the machine is at rest, which is when none of its functions is running. A device is pulled
- * out right after an event, also in the middle of a function of its driver; the driver is removed at the next rest.
+ * A driver is removed when the machine is at rest, which is when none of its functions is running.
+ * A device is pulled out right after an event, also in the middle of a function of its driver; the
+ * driver is removed at the next rest.
  */
 import type { DriverModule, MachineEvent } from "@dmalab/runtime";
 import type { Preemption } from "../values/execution_context.ts";
@@ -15,7 +16,7 @@ import { RemovalStory } from "./removal_story.ts";
 export interface RemovalWatch {
   /** The last event before the block. */
   readonly seq: number;
-  /** The device's actions during the removal; null if there are none. */
+  /** The device's actions during the removal; null without any. */
   readonly meanwhile: Closure | null;
   /** Called after the removal. @returns The error that ends the block. */
   ended(): unknown;
@@ -125,8 +126,8 @@ export class Removals implements Preemption {
   }
 
   /**
-   * Marks faults of a pulled-out device as expected: accesses that it had begun are not its driver's
-   * mistake.
+   * Marks faults of a pulled-out device as expected: accesses that it had begun are not its
+   * driver's mistake.
    */
   #expectLostAccesses(): void {
     for (const event of this.vm.machine.incidents) {

@@ -226,8 +226,8 @@ export class Sweeps {
   }
 
   /**
-   * Finds the known defects that cause the failures at places, and returns them as lines: each place
-   * is tried again without one defect after the other.
+   * Finds the known defects that cause the failures at places, and returns them as lines: each
+   * place is tried again without one defect after the other.
    *
    * @param groups Places that went wrong in the same way: the defect that causes the first one is
    *   tried first for the others.
@@ -488,7 +488,9 @@ export function storyOf({ removals: { story } }: Pick<Vm, "removals">): readonly
 /** Functions of a call stack that are listed. */
 const LISTED_FRAMES = 12;
 
-/** The call stack of compiled code at the failure, as lines; empty if only the script made the call. */
+/**
+ * The call stack of compiled code at the failure, as lines; empty if only the script made the call.
+ */
 function stackLines(run: Pick<Vm, "machine" | "siteSpan">): string[] {
   const frames = run.machine.failedStack().slice(0, LISTED_FRAMES).map(({ name, site }) => {
     const span = run.siteSpan(site);
@@ -503,9 +505,9 @@ function takenAt({ site }: Leak, run: Taking): Span | null {
 }
 
 /**
- * Groups runs that leak alike: by the failing call and the calls that allocated the leaked resources. A
- * loop that fails one round later leaks one mapping more, which is the same mistake; another call with
- * the same leaks is a different one.
+ * Groups runs that leak alike: by the failing call and the calls that allocated the leaked
+ * resources. A loop that fails one round later leaks one mapping more, which is the same mistake;
+ * another call with the same leaks is a different one.
  *
  * @param counted The run in which the places were counted.
  */

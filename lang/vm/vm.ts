@@ -434,7 +434,9 @@ export class Vm {
     if (this.steps < -SLICE_STEPS) throw this.tooManySteps();
   }
 
-  /** Runs until the frame above `floor` returns, and recovers from errors that a handler catches. */
+  /**
+   * Runs until the frame above `floor` returns, and recovers from errors that a handler catches.
+   */
   #execute(floor: number): VmState {
     for (;;) {
       try {

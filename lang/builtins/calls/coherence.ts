@@ -110,7 +110,7 @@ function formatLines(target: CacheLineView): string {
   return `${count} over ${formatSize(target.sizeBytes)}`;
 }
 
-/** Two rows: the state of each cache line, and below it a mark for those that the device owns. */
+/** Two rows: the state of each cache line, and below it a mark if the device owns the line. */
 function rowLines(lines: readonly CacheLine[]): string[] {
   const states = lines.map(({ state }) => SIGNS[state]).join("");
   const owners = lines.map(({ owner }) => owner === "device" ? "▔" : " ").join("").trimEnd();

@@ -38,7 +38,9 @@ function heldMap(value: Value): HmmMapTarget {
 const SG = param.handle("sg", SCATTERLIST, "The result of scatterlist().");
 const PROVIDER = param.handle("provider", DEVICE, "The device whose memory is used.");
 
-/** Parameters of kernel functions in scripts, by their roles; null if only C passes the argument. */
+/**
+ * Parameters of kernel functions in scripts, by their roles; null if only C passes the argument.
+ */
 export const BY_ROLE = {
   attrs: ATTRS,
   /** A number without a BAR is allowed: it names no BAR. */
@@ -158,8 +160,8 @@ const RESULTS: Readonly<Record<string, Form>> = {
 };
 
 /**
- * Calls a function of the mapping API with a script's arguments. A two-step state remembers the device
- * that it was passed with.
+ * Calls a function of the mapping API with a script's arguments. A two-step state remembers the
+ * device that it was passed with.
  * @throws {KernelError} The errno that it returns.
  */
 export function mappingCallOf(

@@ -21,7 +21,9 @@ const ENTRY_BYTES = 64;
 const LIST_EXAMPLE = `${TRANSLATED_MACHINE}let sg = scatterlist(alloc_pages(4, contiguous: false))
 `;
 
-/** The segments of an argument: of a buffer, of a list of buffers, or of a list of { phys, size }. */
+/**
+ * The segments of an argument: of a buffer, of a list of buffers, or of a list of { phys, size }.
+ */
 function segmentsOf(value: Value): ScatterSegment[] {
   if (isHandle(value, BUFFER)) return [...value.target.segments];
   return toItems(value, "buffers").flatMap((item) =>
@@ -29,7 +31,9 @@ function segmentsOf(value: Value): ScatterSegment[] {
   );
 }
 
-/** Sets the device of a list that is not mapped. Mapping a mapped list again would lose its mapping. */
+/**
+ * Sets the device of a list that is not mapped. Mapping a mapped list again would lose its mapping.
+ */
 function mappable(target: ScatterlistTarget, dev: DmaDevice): Scatterlist {
   if (target.list.outputs === 0) {
     target.device = dev;

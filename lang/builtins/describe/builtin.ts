@@ -47,7 +47,9 @@ const ATTRS_ARGUMENT = "attrs";
 /** The parameters and the result of an entry that declares none. */
 const NOTHING = { parameters: [], result: "nothing" } as const;
 
-/** A check before each call: whether the release has the function, and whether it may sleep here. */
+/**
+ * A check before each call: whether the release has the function, and whether it may sleep here.
+ */
 function checksCall(
   { context, name, needs, parameters }: Described & Pick<FunctionSpec, "parameters">,
 ): ((run: ExecutionContext, args: Arguments) => void) | null {

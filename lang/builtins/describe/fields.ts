@@ -10,7 +10,7 @@ import { once } from "./once.ts";
  */
 export type Unnamed<T> = Omit<FieldSpec<T>, "name">;
 
-/** Reads the plain form of a field's value; null stands for none. */
+/** Reads the plain form of a field's value; null means none. */
 type Get<T, F> = (target: T, context: ExecutionContext) => PlainOf<F>;
 
 /**

@@ -1,4 +1,6 @@
-/** Why a call failed, or a request ended with a status: the event of the failure, and its causes. */
+/**
+ * Why a call failed, or a request ended with a status: the event of the failure, and its causes.
+ */
 import { blkStatusErrno, type BlkStatusName, type MachineEvent } from "@dmalab/runtime";
 import type { ExecutionContext } from "../../values/execution_context.ts";
 import { KindError } from "../../values/script_error.ts";
@@ -10,7 +12,7 @@ export function explainError(name: string, context: ExecutionContext, until = In
   return errorStory(name, context, until) ?? nothingLedTo(`${name}: nothing ended with it`);
 }
 
-/** Raises the mistake of asking for reasons where there are none. */
+/** Raises the mistake of asking for the reasons of something without any. */
 export function nothingLedTo(what: string): never {
   throw new KindError(
     `No recorded decision explains ${what}`,
@@ -77,7 +79,9 @@ const SHORTAGES: ReadonlySet<string> = new Set([
   "swiotlb.full",
 ]);
 
-/** Whether the event is a failure inside the call: an injected failure, a refusal, a failed mapping. */
+/**
+ * Whether the event is a failure inside the call: an injected failure, a refusal, a failed mapping.
+ */
 function leadsTo(event: MachineEvent, last: MachineEvent): boolean {
   if (event.site !== last.site || event.request !== last.request) return false;
   if (SHORTAGES.has(event.name)) return true;

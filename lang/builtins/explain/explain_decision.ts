@@ -27,7 +27,7 @@ import { formatCount, formatDuration, formatSize } from "../../text/numbers.ts";
 const OPTIONAL = /\[(?:\?(\w+))?([^\]]*)\]/g;
 const PLACE = /\{([\w.]+)(?::([^}]+))?\}/g;
 
-/** The explanation by the first row whose conditions fit; null if none fits. */
+/** The explanation by the first row with fitting conditions; null without such a row. */
 export function explainByText(rows: readonly TextRow[], facts: EventFacts): Explanation | null {
   const row = rows.find(([when]) =>
     // A missing field counts as false.

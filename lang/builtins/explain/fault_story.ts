@@ -37,7 +37,8 @@ function row(label: string, text: string): string[] {
 }
 
 /**
- * `write of 0xfffd_c000`; for VT-d, which records only the page, the page. Without a readable address, only the access.
+ * `write of 0xfffd_c000`; for VT-d, which records only the page, the page. Without a readable
+ * address, only the access.
  */
 export function accessText({ access, address, addressUnitBytes }: LoggedFault): string | null {
   if (address === null) return access;

@@ -113,7 +113,9 @@ function reasonsOf(reason: LimitReason): string[] {
   }
 }
 
-/** The hardware limit: the three values of which it is the smallest, and the reason for one of them. */
+/**
+ * The hardware limit: the three values of which it is the smallest, and the reason for one of them.
+ */
 function transferReasons(inputs: LimitReason["inputs"]): string[] {
   const mdts = numberIn(inputs, "mdts_bytes");
   return [

@@ -5,12 +5,12 @@
 import type { EventFields, EventName, FieldValue } from "@dmalab/runtime";
 
 /**
- * A row: which fields and inputs must have which values, then title, reasons and, if the event does not
- * contain it, the rule. `why.rule` is the rule of the decision.
+ * A row: which fields and inputs must have which values, then title, reasons and, if the event does
+ * not contain it, the rule. `why.rule` is the rule of the decision.
  *
  * `{name}` is a field or an input as the vocabulary prints it, `{name:page}` its number of pages,
- * `{name:WORDS}` its text in WORDS; `[…]` is left out if all its values are empty or 0, and `[?name…]` if
- * `name` is 0 or false.
+ * `{name:WORDS}` its text in WORDS; `[…]` is left out if all its values are empty or 0, and
+ * `[?name…]` if `name` is 0 or false.
  */
 export type TextRow = readonly [
   when: Readonly<Record<string, FieldValue>>,
@@ -126,7 +126,7 @@ const NOT_NEEDED = "the device is coherent, not translated, and has not bounced"
 const METADATA = "it has {metadata_segments:segment}";
 const DROPPED = "[; {freed:smaller one} on the way freed]";
 
-/** The first row whose conditions fit is used. */
+/** The first row with fitting conditions is used. */
 export const TEXTS: { readonly [N in EventName]?: readonly TextRow[] } = {
   // dma.md 4.1 to 4.4
   "iova.alloc": [

@@ -29,7 +29,9 @@ import { fieldsOf } from "../describe/fields.ts";
 import { optional, param } from "../describe/parameters.ts";
 import { methodsOf } from "../describe/builtin.ts";
 
-/** Checks an index into a list of the machine, or one that is a method's argument: 0 … length - 1. */
+/**
+ * Checks an index into a list of the machine, or one that is a method's argument: 0 … length - 1.
+ */
 export function checkedIndex(index: Value, length: number, what: string): number {
   const position = toInt(index, `an index of ${what}`, Number.MIN_SAFE_INTEGER);
   if (position >= 0 && position < length) return position;

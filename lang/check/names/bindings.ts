@@ -63,7 +63,9 @@ export class Variable {
   constructor(
     readonly name: string,
     readonly span: Span,
-    /** Null for a variable of a session or of a machine, which outlives the code that created it. */
+    /**
+     * Null for a variable of a session or of a machine, which outlives the code that created it.
+     */
     readonly owner: CodeScope | null,
     readonly role: "let" | "machine" | "parameter" | "loop" | "forall",
     /** The expression of its value: for `let` the value itself, for a loop the list or range. */
@@ -79,7 +81,10 @@ export interface DescribedRegister extends PlacedRegister {
 export interface MachineParts {
   /** The machine block; null for the default machine. */
   readonly declaration: MachineDeclaration | null;
-  /** The machine's variables, in textual order: each machine has its own, visible to all of its code. */
+  /**
+   * The machine's variables, in textual order: each machine has its own, visible to all of its
+   * code.
+   */
   readonly variables: ReadonlyMap<LetStatement, Variable>;
   /** Registers with a known offset; errors in the others are reported when the block is read. */
   readonly registers: readonly DescribedRegister[];
@@ -159,7 +164,7 @@ export class Resolution {
   readonly data = new Map<CallExpression, Value>();
   /** Names of events used as values: `trace.count(iotlb.sync)`. */
   readonly eventNames = new Map<Expression, string>();
-  /** Statements that are not allowed at their place, and whose control flow is ignored. */
+  /** Statements that are not allowed at their place; their control flow is ignored. */
   readonly misplaced = new Set<Statement>();
   /** Functions that use unknown names: their declarations may lack parameters. */
   readonly incomplete = new Set<FunctionDeclaration>();
@@ -198,7 +203,9 @@ export class Scope {
     readonly sealedBy: string | null = null,
   ) {}
 
-  /** The keyword of the innermost surrounding block that may not be left early; null without one. */
+  /**
+   * The keyword of the innermost surrounding block that may not be left early; null without one.
+   */
   get seal(): string | null {
     const outer = this.parent?.code === this.code ? this.parent.seal : null;
     return this.sealedBy ?? outer;

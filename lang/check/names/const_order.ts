@@ -53,7 +53,9 @@ interface InitOrderStep {
   readonly pending: Owner[];
 }
 
-/** Reports a cycle with a const, which could never be evaluated. Functions alone may be recursive. */
+/**
+ * Reports a cycle with a const, which could never be evaluated. Functions alone may be recursive.
+ */
 function reportCircle(circle: readonly Owner[], bag: DiagnosticBag): void {
   const constant = circle.find((owner) => owner.kind === "const");
   if (constant === undefined) return;

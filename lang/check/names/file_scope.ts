@@ -133,7 +133,7 @@ export class FileScope {
     return spec === undefined ? null : { kind: "builtin", spec };
   }
 
-  /** A hint with a similar name, or with functions whose names contain a part of it. */
+  /** A hint with a similar name, or with functions that have a part of it in their names. */
   hint(
     name: string,
     locals: Iterable<string>,

@@ -275,7 +275,9 @@ export class Resolver {
     return new Scope(code, around);
   }
 
-  /** Notes the changes of a method that changes its receiver; the receiver's kind is not known yet. */
+  /**
+   * Notes the changes of a method that changes its receiver; the receiver's kind is not known yet.
+   */
   #noteMethodChange(method: string): void {
     const { changes } = this.resolution;
     for (const name of ["list", "record"]) {
@@ -667,7 +669,9 @@ export class Resolver {
     return true;
   }
 
-  /** `strict.invalidations`: whether `strict` is a value of an axis is checked later, with the axes. */
+  /**
+   * `strict.invalidations`: whether `strict` is a value of an axis is checked later, with the axes.
+   */
   #cellFigure(expression: Expression): boolean {
     const named = cellFigureOf(expression);
     if (named === null || this.fileScope.find(named.cell, false)?.kind === "const") return false;
@@ -798,7 +802,7 @@ export class Resolver {
     for (const block of innerBlocks(statement)) this.#block(block, place, inLoop);
   }
 
-  /** A duplicate declaration was refused; its body is still checked, with a binding of its own. */
+  /** A duplicate declaration was refused; its body is still checked, with a separate binding. */
   #bindingOf<K extends Owner["kind"]>(
     declaration: Extract<Owner, { kind: K }>["declaration"],
     kind: K,
@@ -867,7 +871,9 @@ export class Resolver {
     );
   }
 
-  /** The value of a pattern's field: `iommu` means the word, not the thing, unless it is a variable. */
+  /**
+   * The value of a pattern's field: `iommu` means the word, not the thing, unless it is a variable.
+   */
   #fieldValue(value: Expression, scope: Scope): void {
     const bare = value.kind === "Name" && this.#find(value.name, scope) === null;
     if (!bare || !this.#constant(value)) this.#expression(value, scope);
@@ -960,7 +966,9 @@ function checkEvent(event: PatternEvent, registry: Registry, bag: DiagnosticBag)
   }
 }
 
-/** For `size`, suggests `size_bytes`: a name that only lacks its unit is preferred to similar names. */
+/**
+ * For `size`, suggests `size_bytes`: a name that only lacks its unit is preferred to similar names.
+ */
 function fieldHint(name: string, known: readonly string[], bag: DiagnosticBag): Hint {
   const withUnit = known.find((field) => field.startsWith(`${name}_`));
   return withUnit !== undefined

@@ -81,7 +81,9 @@ function groups(unknown: readonly UnknownName[]): UnknownName[][] {
   ]);
 }
 
-/** The unused name that was meant to have the name of these uses; null if the uses are misspelled. */
+/**
+ * The unused name that was meant to have the name of these uses; null if the uses are misspelled.
+ */
 function misspelled(
   uses: readonly UnknownName[],
   unused: readonly UnusedName[],

@@ -16,7 +16,7 @@ export class KnownKinds {
   readonly #variables = new Map<Variable, StructuralType>();
   readonly #functions = new Map<FunctionDeclaration, StructuralType>();
   #late: KindKey[] = [];
-  /** Records the nodes whose kinds are inferred; null if there is no editor. */
+  /** Records the nodes that get a kind; null if there is no editor. */
   log: KindKey[] | null = null;
   /** True if a kind depends on the order in which kinds were inferred. */
   dependsOnOrder = false;

@@ -1,5 +1,6 @@
 /**
- * The kind of a value, with the known kinds inside it: the items of a list, the entries of a record.
+ * The kind of a value, with the known kinds inside it: the items of a list, the entries of a
+ * record.
  *
  * A name has the inner kinds of its literal, as long as it is never assigned again and no place in
  * the value is changed: entries that the program changes anywhere have unknown kinds, and so have

@@ -222,7 +222,7 @@ class StatementChecker {
   }
 
   /**
-   * Reports a value whose kind a statement does not take.
+   * Reports a value of a kind that a statement does not take.
    *
    * @param takes The kinds that it takes, as `rule` describes them.
    * @param hint Shown if the value is an int, or if the statement takes an int.

@@ -66,7 +66,7 @@ export class TypeInference {
   /** Entries with a reported name in which a space is missing between two words. */
   readonly #joined = new Set<Span>();
   #chain = 0;
-  /** Functions whose result is being inferred. */
+  /** Functions with a result that is being inferred. */
   readonly #returning = new Set<FunctionDeclaration>();
 
   constructor(
@@ -216,7 +216,9 @@ export class TypeInference {
     return { ...plainShape("list"), item: this.#items(joined(items)) };
   }
 
-  /** An entry of a script's record: of unknown shape if the program assigns to entries of that name. */
+  /**
+   * An entry of a script's record: of unknown shape if the program assigns to entries of that name.
+   */
   #entry(
     { key, value }: { readonly key: Name; readonly value: Expression },
   ): [string, StructuralType] {
@@ -283,8 +285,8 @@ export class TypeInference {
   }
 
   /**
-   * A variable has a kind if all of its values have that kind; the kinds inside it are known only if it is
-   * never assigned again.
+   * A variable has a kind if all of its values have that kind; the kinds inside it are known only
+   * if it is never assigned again.
    */
   #variable(variable: Variable): StructuralType {
     const known = this.known.variable(variable);
@@ -821,7 +823,7 @@ export class TypeInference {
     }
   }
 
-  /** Checks the number of arguments for a name whose only value is a lambda. */
+  /** Checks the number of arguments for a name that has a lambda as its only value. */
   #checkLambdaCall(call: CallExpression, { assigned, name, source, span }: Variable): void {
     if (source?.kind !== "Lambda" || assigned.length > 0) return;
     const wanted = source.parameters.length;

@@ -67,7 +67,7 @@ export class TypeMismatches {
   readonly #found: TypeMismatch[] = [];
   /** Uses for which the value of an origin does not fit. */
   readonly #accusers = new Map<Origin, Set<Expression>>();
-  /** Number of calls of a function whose result is not used. */
+  /** Number of calls of a function without a use of the result. */
   readonly #discarded = new Map<FunctionDeclaration, number>();
   /** Whether a value is in needless parentheses, for the values examined so far. */
   readonly #needless = new Map<Expression, boolean>();
@@ -119,7 +119,7 @@ export class TypeMismatches {
     this.check?.discarded.push(origin.declaration);
   }
 
-  /** Records a call whose result is not used. */
+  /** Records a call without a use of its result. */
   discardedOf(declaration: FunctionDeclaration): void {
     this.#discarded.set(declaration, (this.#discarded.get(declaration) ?? 0) + 1);
   }
@@ -233,7 +233,9 @@ export class TypeMismatches {
     return true;
   }
 
-  /** The farthest origin of a use that can be blamed, or the nearest; and whether it can be blamed. */
+  /**
+   * The farthest origin of a use that can be blamed, or the nearest; and whether it can be blamed.
+   */
   #culprit(use: Expression, type: Type): MismatchOrigin {
     let origin = this.#originOf(use)!;
     const isNone = type === "nothing" && this.#isNoneByMistake(origin);
@@ -355,7 +357,9 @@ function isInParentheses(text: string): boolean {
   return false;
 }
 
-/** The error at the first use, which lists the others, with a note if the origin is on another line. */
+/**
+ * The error at the first use, which lists the others, with a note if the origin is on another line.
+ */
 function atFirstUse(
   diagnostic: Diagnostic,
   use: Expression,

@@ -62,7 +62,9 @@ export function reservedLines(
   return indented(`never allocated: ${texts.join(", ")}`);
 }
 
-/** A strip of cells that ends at or above the highest of the ranges and reaches down to the lowest. */
+/**
+ * A strip of cells that ends at or above the highest of the ranges and reaches down to the lowest.
+ */
 function strip(ranges: readonly PicturedRange[], space: PicturedSpace): string[] {
   const [highest] = ranges;
   const lowest = ranges.at(-1)!;

@@ -27,7 +27,9 @@ const PAGE_BYTES = 4096;
 /** Cells of the bar for a page. */
 const BAR_CELLS = 16;
 const CELL_BYTES = PAGE_BYTES / BAR_CELLS;
-/** Most vectors that are all shown; and how many of a longer list are shown at its start and end. */
+/**
+ * Most vectors that are all shown; and how many of a longer list are shown at its start and end.
+ */
 const SHOWN = { longest: 12, first: 8, last: 3 };
 
 /** The drawing, in at most 80 columns. */

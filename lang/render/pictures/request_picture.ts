@@ -40,7 +40,9 @@ const LEFT = 23;
 const MIDDLE = 21;
 const RIGHT = 26;
 const GAP = 5;
-/** Most lines of one list that are all shown; and how many of a longer list are shown at each end. */
+/**
+ * Most lines of one list that are all shown; and how many of a longer list are shown at each end.
+ */
 const SHOWN = { longest: 8, first: 4, last: 2 };
 /** List pages that are shown before those in the middle are left out. */
 const DISPLAYED_PAGES = 3;

@@ -17,7 +17,9 @@ export interface ScatterRange {
 /** The reason: the rule, a few words for a picture, and a sentence. */
 export type ScatterWords = readonly [rule: string, short: string, text: string];
 
-/** Most entries that are all shown; and how many of a longer list are shown at its start and end. */
+/**
+ * Most entries that are all shown; and how many of a longer list are shown at its start and end.
+ */
 const SHOWN = { longest: 24, first: 16, last: 4 };
 
 /**

@@ -142,7 +142,9 @@ function pictureMarkup(title: string, lines: readonly string[], top: number): st
   return [`<g>`, heading, ...drawing.markup(), ...texts, `</g>`].join("\n");
 }
 
-/** The texts of a line, each with its column. A text ends at a drawing character or at two spaces. */
+/**
+ * The texts of a line, each with its column. A text ends at a drawing character or at two spaces.
+ */
 function wordsOf(line: string): { readonly column: number; readonly text: string }[] {
   const plain = [...line].map((each) => isDrawn(each) ? "\0" : each).join("");
   let column = 0;
@@ -158,7 +160,9 @@ function isDrawn(character: string): boolean {
   return [ARMS, ARROWS, FILLS, EDGES].some((drawn) => Object.hasOwn(drawn, character));
 }
 
-/** A text with the same width as in a terminal, whatever the font; addresses have a separate colour. */
+/**
+ * A text with the same width as in a terminal, whatever the font; addresses have a separate colour.
+ */
 function textMarkup(text: string, column: number, y: number): string {
   const width = [...text].length * CELL.width;
   const marked = escaped(text).replace(/0x[\da-f_]+/g, '<tspan class="address">$&</tspan>');

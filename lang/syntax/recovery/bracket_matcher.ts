@@ -67,7 +67,9 @@ interface Open {
   readonly line: number;
   /** Column of the first token of the opener's line. */
   readonly indent: number;
-  /** True if the lines of the block are indented deeper than its head, or begin on the head's line. */
+  /**
+   * True if the lines of the block are indented deeper than its head, or begin on the head's line.
+   */
   readonly indented: boolean;
   readonly inline: boolean;
   sawAssign: boolean;

@@ -43,7 +43,9 @@ export function balanceBrackets(
   return applyFixes(fixes, tokens);
 }
 
-/** In the REPL, unclosed brackets are closed at the end of the text, and not at the end of a line. */
+/**
+ * In the REPL, unclosed brackets are closed at the end of the text, and not at the end of a line.
+ */
 function fixesAtTheEnd(
   fixes: readonly BracketFix[],
   tokens: readonly IToken[],

@@ -143,7 +143,9 @@ function tokenAfter(token: IToken, tokens: readonly IToken[]): IToken {
   return tokens[tokenIndex(token, tokens) + 1] ?? token;
 }
 
-/** The token before another. Chevrotain's own previous token differs after it has skipped tokens. */
+/**
+ * The token before another. Chevrotain's own previous token differs after it has skipped tokens.
+ */
 function tokenBefore(token: IToken, tokens: readonly IToken[]): IToken | undefined {
   return tokens[tokenIndex(token, tokens) - 1];
 }

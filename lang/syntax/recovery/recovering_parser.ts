@@ -242,8 +242,9 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
   }
 
   /**
-   * Private to Chevrotain, which calls it at each error: the tokens that may follow an inserted token.
-   * Every insertable token is followed by a value in its own rule, so that the result can be cached.
+   * Private to Chevrotain, which calls it at each error: the tokens that may follow an inserted
+   * token. Every insertable token is followed by a value in its own rule, so that the result can be
+   * cached.
    */
   getFollowsForInRuleRecovery(expected: TokenType, occurrence: number): TokenType[] {
     if (!this.canTokenTypeBeInsertedInRecovery(expected)) return [];
@@ -285,7 +286,7 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
     const end = { index: this.#length, level: 0, type: EOF };
     if (this.errors.length >= MAX_PARSER_ERRORS) return end;
     const depths = this.#bracketDepths();
-    /** The rules whose first token has the given depth in brackets, outermost first. */
+    /** The rules by the depth in brackets of their first token, outermost first. */
     const levelsAt = new Map<number, { level: number; follows: readonly TokenType[] }[]>();
     for (let level = 0; level <= innermost; level++) {
       const depth = depths[this.#begins[level]!] ?? 0;

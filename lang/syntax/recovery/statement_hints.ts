@@ -21,7 +21,7 @@ const LONE_WORDS = keywordsWhere((row) =>
   isStatementWord(row) && (row.behind === "nothing" || row.behind === "value or nothing")
 );
 
-/** Statements whose word is often followed by parentheses, as if it were a function. */
+/** Words of statements that people often write with parentheses, like a function. */
 const CALLED_WORDS: ReadonlySet<string> = new Set(
   keywordsWhere((row) =>
     row.class === "soft" && isStatementWord(row) && row.behind !== "value and block" &&

@@ -230,7 +230,9 @@ export abstract class DeclarationRules extends PatternRules {
     node.entries = this.SUBRULE(this.pathEntries);
   }, this.from);
 
-  /** `name = c "file.c"`, followed by `{ tree = "folder" }` if it is compiled with a kernel tree. */
+  /**
+   * `name = c "file.c"`, followed by `{ tree = "folder" }` if it is compiled with a kernel tree.
+   */
   readonly compiledDriver = this.node("compiledDriver", C_DRIVER, (node, _start: number) => {
     node.name = this.declare(this.CONSUME(t.Name));
     this.CONSUME(t.Assign, due("compiledDriver"));

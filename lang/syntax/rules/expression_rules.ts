@@ -130,7 +130,7 @@ export abstract class ExpressionRules extends RuleTools {
   /** Values in their own parentheses. */
   readonly #enclosed = new WeakSet<ast.Expression>();
   /**
-   * The operand whose suffixes are being parsed; a field, so that the alternatives are built only
+   * The operand while its suffixes are parsed; a field, so that the alternatives are built only
    * once.
    */
   #operand: Draft<ReadOperand> = OPERAND();

@@ -42,7 +42,9 @@ export abstract class RuleTools extends RecoveringParser {
     this.take(tokens);
   }
 
-  /** The work to do after the whole text is parsed, in textual order: the parser is not reentrant. */
+  /**
+   * The work to do after the whole text is parsed, in textual order: the parser is not reentrant.
+   */
   leftOver(): readonly LaterWork[] {
     return this.#later;
   }

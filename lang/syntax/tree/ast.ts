@@ -121,7 +121,9 @@ export interface BenchDeclaration extends Node, Readonly<CaseHead> {
   /** Runs once after the loop; sees what `setup` binds. */
   readonly teardown: Block | null;
   readonly budgets: readonly BenchBudget[];
-  /** `baseline = strict`: a value of an axis, with whose cells the others are compared. */
+  /**
+   * `baseline = strict`: a value of an axis; its cells are the ones that others are compared with.
+   */
   readonly baseline: Expression | null;
   /** `expect lazy.time < strict.time`: compares figures of cells, named by a value of an axis. */
   readonly expectations: readonly BenchExpectation[];
@@ -304,7 +306,7 @@ export type PatternSequence = Tagged<"Sequence", { items: readonly EventPattern[
 export type EventPattern =
   | PatternEvent
   | PatternSequence
-  /** `...`: any number of events, of those that the pattern refers to. */
+  /** `...`: any number of events that the pattern refers to. */
   | Tagged<"Gap">
   | Tagged<"Alternatives", { choices: readonly EventPattern[] }>
   | Tagged<"Repeat", { item: EventPattern; times: RepeatCount }>

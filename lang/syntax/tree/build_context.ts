@@ -50,7 +50,7 @@ export class BuildContext {
     return name;
   }
 
-  /** Records that the file uses another file, whose names are not known here. */
+  /** Records that the file uses another file: the names in that file are not known here. */
   noteUse(): void {
     this.#hasUses = true;
   }

@@ -28,7 +28,9 @@ interface StatementKind<S extends Statement> {
   expressions?(statement: S): readonly Expression[];
   /** Its blocks; those of `trace`, `fork` and `compare` belong to expressions. */
   blocks?(statement: S): readonly Block[];
-  /** Why the code after it is never reached, as the end of a sentence; null if it may be reached. */
+  /**
+   * Why the code after it is never reached, as the end of a sentence; null if it may be reached.
+   */
   exitKind?(statement: S): string | null;
 }
 

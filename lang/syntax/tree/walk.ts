@@ -61,7 +61,9 @@ export function someChild(
   }
 }
 
-/** The expression before the last suffix: `f` in `f(x)`; null for an expression without a suffix. */
+/**
+ * The expression before the last suffix: `f` in `f(x)`; null for an expression without a suffix.
+ */
 export function objectOf(expression: Expression): Expression | null {
   switch (expression.kind) {
     case "Call":
@@ -153,7 +155,9 @@ export function callsSomething(statement: Statement): boolean {
     statementExpressions(statement).some((expression) => someExpression(expression, isCall));
 }
 
-/** The only call of a statement that is not inside another call; null if there is none, or several. */
+/**
+ * The only call of a statement that is not inside another call; null without one, or with several.
+ */
 export function onlyCall(statement: Statement): CallExpression | null {
   const calls: CallExpression[] = [];
   const look = (expression: Expression): boolean => {

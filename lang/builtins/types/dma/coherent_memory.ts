@@ -1,5 +1,6 @@
 /**
- * Memory allocated for a device: always shared (`dma_alloc_coherent`), or pages that are mapped at once (`dma_alloc_pages`).
+ * Memory allocated for a device: always shared (`dma_alloc_coherent`), or pages that are mapped at
+ * once (`dma_alloc_pages`).
  */
 import type { CoherentMemory, PageMemory } from "@dmalab/runtime/dma";
 import { formatAddress, formatSize } from "../../../text/numbers.ts";

@@ -24,7 +24,10 @@ export interface Mapping {
   readonly site: number | null;
 }
 
-/** The device address of a mapping's first byte, or the address itself, for an argument of these kinds. */
+/**
+ * The device address of a mapping's first byte, or the address itself, for an argument of these
+ * kinds.
+ */
 export function mappedAddress(value: Value): DmaAddr {
   return value instanceof Handle
     ? (value.target as Mapping).addr

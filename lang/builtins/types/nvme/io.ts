@@ -22,7 +22,9 @@ import { fieldsOf } from "../../describe/fields.ts";
 import { once } from "../../describe/once.ts";
 import { TRACE } from "../trace.ts";
 
-/** Events about the origin of addresses differ between requests, and explain nothing about the io. */
+/**
+ * Events about the origin of addresses differ between requests, and explain nothing about the io.
+ */
 const DETAILS = /^(?:iova|iotlb|flush_queue)\./;
 
 /**

@@ -199,7 +199,9 @@ function waiting(
   });
 }
 
-/** Errors of operations when nothing is defective. A device's own error is the errno of its status. */
+/**
+ * Errors of operations when nothing is defective. A device's own error is the errno of its status.
+ */
 const DATA_ERRORS: readonly ErrnoName[] = ["EIO", "EINVAL", "ENOMEM"];
 
 /** Methods that submit a command. */

@@ -1,4 +1,6 @@
-/** Any other device: scripts map memory for it, make it read and write, and describe its registers. */
+/**
+ * Any other device: scripts map memory for it, make it read and write, and describe its registers.
+ */
 import type { EndpointDevice } from "@dmalab/devices";
 import type { MemoryRegionConfig } from "@dmalab/runtime";
 import { ValueError } from "../../../values/script_error.ts";
