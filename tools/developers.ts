@@ -1,4 +1,4 @@
-/** What tasks of developers make: grammars, reference, site, pages, the extension of VS Code. */
+/** Exports for developers' tasks: grammars, reference, site, pages, the extension of VS Code. */
 export * from "./grammar/mod.ts";
 export * from "./reference/mod.ts";
 export * from "./site/quizzes.ts";

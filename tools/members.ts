@@ -1,8 +1,11 @@
-/** The members of the workspace and their entries, as `deno.json` and those of the members say. */
+/**
+ * The members of the workspace and their entries, from `deno.json` and the members' own
+ * `deno.json`.
+ */
 import { join, normalize } from "node:path";
 import { PROJECT as ROOT } from "./project.ts";
 
-/** The members of the workspace, by their folders from the root. */
+/** The folders of the workspace's members, relative to the root. */
 export function members(): readonly string[] {
   const { workspace }: { readonly workspace: readonly string[] } = JSON.parse(
     Deno.readTextFileSync(join(ROOT, "deno.json")),
@@ -15,7 +18,7 @@ export function members(): readonly string[] {
   });
 }
 
-/** The file that each entry of a member is, by the name that others import. */
+/** The file of each entry of a member, by the name with which other members import it. */
 export function memberEntries(): ReadonlyMap<string, string> {
   return new Map(
     members().flatMap((member) => {

@@ -1,4 +1,4 @@
-/** Small tools that tests share: temporary folders, members of the workspace, processor time, a task as a command. */
+/** Small tools that tests share: temporary folders, members of the workspace, processor time, running a task. */
 export * from "./bench/cpu_time.ts";
 export * from "./members.ts";
 export * from "./scripts.ts";

@@ -1,4 +1,4 @@
-/** `deno task package [FOLDER]`: the npm package, `dist/` when nothing else is said. */
+/** `deno task package [FOLDER]`: builds the npm package, by default in `dist/`. */
 import { buildPackage } from "./package/build_package.ts";
 
 const [folder = "dist"] = Deno.args;

@@ -12,7 +12,7 @@ import { withProfiles, withReleaseTables } from "./reference/releases.ts";
 import { tsconfigText } from "./reference/tsconfig.ts";
 import { GRAMMARS } from "./grammar/mod.ts";
 
-/** The part that is made anew in each page. */
+/** For each page, the function that replaces its generated part. */
 const PAGES: Readonly<Record<string, (page: string) => string>> = {
   "docs/events.md": withEventTables,
   "docs/what-fails-a-test.md": withFindingTables,

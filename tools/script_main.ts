@@ -25,6 +25,6 @@ const child = new Deno.Command(Deno.execPath(), {
   args: ["run", ...script.deno, script.module, ...script.words ?? [], ...words],
   cwd: ROOT,
 }).spawn();
-// Ctrl-C reaches the script, too: it decides how it ends.
+// Ctrl-C also reaches the script, which decides how to end.
 Deno.addSignalListener("SIGINT", () => {});
 Deno.exit((await child.status).code);

@@ -1,11 +1,11 @@
-/** Programs for the developers of dmalab that are wanted rarely: `deno task script NAME`. */
+/** Programs for the developers of dmalab that are rarely needed: `deno task script NAME`. */
 
 export interface Script {
-  /** What follows the name on the command line. */
+  /** The arguments after the name on the command line. */
   readonly usage?: string;
-  /** A sentence without its full stop. */
+  /** A description, a sentence without its full stop. */
   readonly brief: string;
-  /** The module, and words before those of the user. */
+  /** The module, and arguments before the user's. */
   readonly module: string;
   readonly words?: readonly string[];
   /** Options of `deno run`. */
@@ -17,7 +17,7 @@ const STARTS = ["-R", "-W", "--allow-run"];
 const COMPILES = [...STARTS, "--allow-env=XDG_CACHE_HOME,HOME"];
 const TREE = [...STARTS, "--allow-env"];
 
-/** By name, in the order in which they are listed. */
+/** The scripts by name, in the order in which they are listed. */
 export const SCRIPTS: Readonly<Record<string, Script>> = {
   requests: {
     brief:
@@ -154,7 +154,7 @@ export const SCRIPTS: Readonly<Record<string, Script>> = {
     usage: "[FILE]",
     brief: "writes the VS Code extension, `dist/dmalab.vsix`",
     module: "tools/vscode_main.ts",
-    // The protocol's library of the language server looks at the variable when it is loaded.
+    // The LSP library reads this variable when it is loaded.
     deno: [...STARTS, "--allow-env=XDG_RUNTIME_DIR"],
   },
   "test-vscode": {

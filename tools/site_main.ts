@@ -1,4 +1,4 @@
-/** `deno task site [DIR]`: the docs site, `dist/site/` when nothing else is said. */
+/** `deno task site [DIR]`: builds the docs site, by default in `dist/site/`. */
 import { rmSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { PROJECT as ROOT } from "./project.ts";
@@ -8,14 +8,14 @@ import { sitePages } from "./site/site_pages.ts";
 
 const SITE = join(ROOT, "extensions/page/site");
 const PAGES = join(SITE, "pages");
-/** Shown when more are dead. */
+/** Maximum number of dead links in the output. */
 const SHOWN = 20;
 
 const folder = resolve(Deno.args[0] ?? join(ROOT, "dist", "site"));
 const { files, pages, sidebar } = await sitePages(ROOT);
 write(pages);
 run(ROOT, ["run", "-R", "-W", "--allow-run", "tools/web_main.ts", join(PAGES, "public")]);
-// Vite keeps files beside the nearest package.json: the site has a separate one.
+// Vite stores files next to the nearest package.json, so the site has its own.
 run(SITE, ["run", "-A", "--config", "deno.json", "build.mjs", folder]);
 
 const { dead, links, pages: built } = checkSite(folder);

@@ -1,8 +1,11 @@
-/** A development task as a command: its options are read, and its help is written, as the product's are. */
+/**
+ * Runs a development task as a command: options are parsed, and help is printed, as for the product's
+ * commands.
+ */
 import { type Command, ProcessScreen, VERSION } from "@dmalab/cli/extend";
 import { parseCommandLine, toItsEnd } from "@dmalab/cli";
 
-/** Does what `deno task NAME` was started with, and ends the process. */
+/** Runs the task that `deno task NAME` started, and exits the process. */
 export async function runTask(task: Command): Promise<never> {
   const screen = new ProcessScreen();
   const program = {

@@ -1,12 +1,9 @@
-/** A folder that is there for a while. */
+/** A temporary folder, removed at the end of its block. */
 import { dirname, join } from "node:path";
 
 const ENCODER = new TextEncoder();
 
-/**
- * A folder of the host's for temporary files, with its own files; it is removed when its block
- * ends.
- */
+/** A folder in the host's folder for temporary files; it is removed when its block ends. */
 export class TempFolder implements Disposable {
   readonly path: string = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "dmalab-" }));
 
@@ -20,7 +17,7 @@ export class TempFolder implements Disposable {
     return join(this.path, ...names);
   }
 
-  /** Writes a file, with the folders that it is in. @returns Its path. */
+  /** Writes a file, and creates the folders around it. @returns Its path. */
   write(name: string, content: string | Uint8Array): string {
     const path = this.at(name);
     Deno.mkdirSync(dirname(path), { recursive: true });

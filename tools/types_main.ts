@@ -1,4 +1,4 @@
-/** Checks the types of the checkout by TypeScript's native compiler: a step of `check --quick`. */
+/** Checks the types of the checkout with TypeScript's native compiler: a step of `check --quick`. */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { PROJECT } from "./project.ts";
@@ -6,7 +6,8 @@ import { checkTypes } from "./types/checkout_project.ts";
 
 const { HOME, XDG_CACHE_HOME } = Deno.env.toObject();
 const cache = XDG_CACHE_HOME ?? join(HOME ?? ".", ".cache");
-// Each checkout has its project: its files are new where another's are old.
+// Each checkout has its own project folder, named by a hash of its path: stored results of another
+// checkout would not fit.
 const own = createHash("sha256").update(PROJECT).digest("hex").slice(0, 16);
 const errors = await checkTypes(join(cache, "dmalab-types", own));
 console.log(errors.trimEnd());

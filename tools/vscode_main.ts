@@ -1,4 +1,4 @@
-/** `deno task script vscode [FILE]`: the VS Code extension, `dist/dmalab.vsix` when nothing else is said. */
+/** `deno task script vscode [FILE]`: builds the VS Code extension, by default as `dist/dmalab.vsix`. */
 import { dirname } from "node:path";
 import { buildExtension } from "./vscode/build_extension.ts";
 

@@ -1,4 +1,4 @@
-/** `deno task web [DIR]`: the playground and the page of reports, each one HTML file. */
+/** `deno task web [DIR]`: builds the playground and the page of reports, each one HTML file. */
 import { join } from "node:path";
 import { dataText } from "@dmalab/page";
 import { buildPage, type PagePlan, REPORT_PLAN } from "./web/build_page.ts";

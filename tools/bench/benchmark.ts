@@ -2,21 +2,21 @@
 import { type BenchResult, rounded } from "@dmalab/cli/bench";
 
 export interface BenchmarkOptions {
-  /** Take the time that a run of a hundred million requests takes. */
+  /** Also run the benchmarks that take long, with a hundred million requests. */
   readonly long: boolean;
 }
 
 export interface Benchmark {
   readonly name: string;
-  /** The measured work, for the list. */
+  /** A description of the measured work, for the list. */
   readonly doc: string;
-  /** Several results are parts of its measurement. */
+  /** Measures. Returns several results if the measurement has parts. */
   run(
     options: BenchmarkOptions,
   ): Promise<BenchResult | readonly BenchResult[]> | BenchResult | readonly BenchResult[];
 }
 
-/** A benchmark that is compared with nothing. */
+/** A benchmark without a ratio to anything else. */
 export function plainBenchmark(
   name: string,
   unit: string,
@@ -26,7 +26,7 @@ export function plainBenchmark(
   return { name, doc, run: (options) => benchResult(name, measure(options), unit) };
 }
 
-/** A result, with how it compares to something else; a ratio of null where it is compared with nothing. */
+/** A result with its ratio to another value; null without such a value. */
 export function benchResult(
   name: string,
   value: number,

@@ -11,7 +11,7 @@ import { runDeno } from "./child.ts";
 import { medianStarts, timed } from "./start/pairs.ts";
 
 const FILE = "tools/bench/scenarios/c_calls.dma";
-/** As in that file. */
+/** The number of turns in that file. */
 const TURNS = 100_000;
 const PAGE_BYTES = 4096;
 
@@ -24,7 +24,7 @@ async function load(): Promise<Program> {
   return opened.program;
 }
 
-/** Nanoseconds that one test of the file takes on a machine that keeps no events. */
+/** Nanoseconds of one test of the file, on a machine that records no events. */
 function timeTest(program: Program, name: string): number {
   const test = program.tests.find((each) => each.name === name)!;
   const output = { write: () => {} };
@@ -36,7 +36,7 @@ function timeTest(program: Program, name: string): number {
   return (performance.now() - start) * 1e6;
 }
 
-/** Nanoseconds that the same maps and unmaps take without C. */
+/** Nanoseconds of the same maps and unmaps without C. */
 function timeMaps(machine: Machine, dev: DmaDevice): number {
   const [phys] = machine.pages.alloc(1, { contiguous: true })!;
   const start = performance.now();

@@ -1,10 +1,13 @@
-/** Measurements in a separate process: with its own V8 flags, and nothing learnt before. */
+/**
+ * Measurements in a separate process: with its own V8 flags, and without code that was optimised
+ * before.
+ */
 import { PROJECT } from "../project.ts";
 
-/** One core means one thread: no garbage is collected and nothing compiled beside the work. */
+/** One thread: garbage collection and compilation do not run in parallel with the work. */
 export const ONE_THREAD = ["--single-threaded"];
 
-/** What `deno run` prints. @throws {Error} With what it said, when it fails. */
+/** Runs `deno run` and returns its output. @throws {Error} With its error output, when it fails. */
 export function runDeno(args: readonly string[], folder: string = PROJECT): string {
   const { success, stdout, stderr } = new Deno.Command(Deno.execPath(), {
     args: ["run", "--no-prompt", ...args],
@@ -20,8 +23,8 @@ export function runDeno(args: readonly string[], folder: string = PROJECT): stri
 /**
  * Calls a function of `child_main.ts` in a separate process, which may read files and one variable.
  *
- * @param args What JSON can carry, as the result is.
- * @throws {Error} When it fails, or measures no number.
+ * @param args Values that JSON can represent, like the result.
+ * @throws {Error} When it fails, or its result contains NaN.
  */
 export function measureInChild<A extends readonly unknown[], R>(
   measure: (...args: A) => R | Promise<R>,
@@ -30,20 +33,20 @@ export function measureInChild<A extends readonly unknown[], R>(
 ): R {
   const flags = v8Flags.length === 0 ? [] : [`--v8-flags=${v8Flags.join(",")}`];
   const words = ["tools/bench/child_main.ts", measure.name, JSON.stringify(args)];
-  // The protocol's library of the language server looks for a folder for its pipes when it is loaded.
+  // The LSP library reads this variable, a folder for its pipes, when it is loaded.
   const permissions = ["-R=.", "--allow-env=XDG_RUNTIME_DIR"];
   const value = JSON.parse(runDeno([...permissions, ...flags, ...words]));
-  // What JSON makes of NaN.
+  // JSON represents NaN as null.
   if (value === null) throw new Error(`${measure.name}() measures no number`);
   return value;
 }
 
-/** Host memory in use, in bytes; garbage is collected before where V8 has `--expose-gc`. */
+/** Host memory in use, in bytes, after a garbage collection if V8 has `--expose-gc`. */
 export function usedBytes(): number {
   const collect: unknown = Reflect.get(globalThis, "gc");
   if (typeof collect === "function") {
     collect();
-    // Memory of buffers is freed beside the program: a second collection waits for it.
+    // Memory of buffers is freed in another thread: a second collection waits for it.
     collect();
   }
   const { external, heapUsed } = Deno.memoryUsage();

@@ -1,17 +1,17 @@
-/** The time that a measurement takes of the host's processors. */
+/** Processor time of measurements. */
 import process from "node:process";
 
 /**
- * What this process has used so far, in seconds: all its threads, the compiler's and the garbage
- * collector's included. One core alone would have taken as long, whatever else runs; a clock on
- * the wall also counts the neighbours.
+ * Processor time of this process so far, in seconds: all its threads, including the compiler's and
+ * the garbage collector's. It equals the time on one core without other load; wall time would also
+ * contain other processes' time.
  */
 export function cpuSeconds(): number {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1e6;
 }
 
-/** What some work takes of them. */
+/** Processor time of some work, in seconds. */
 export function secondsOf(work: () => void): number {
   const start = cpuSeconds();
   work();

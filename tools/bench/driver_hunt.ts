@@ -1,4 +1,4 @@
-/** How fast the hunt tries the cases of a driver. */
+/** Speed at which the hunt tries the cases of a driver. */
 import { huntDriver, machineVariations } from "@dmalab/hunt";
 import { loadProgram } from "@dmalab/lang";
 import { HostLoader } from "@dmalab/cli";
@@ -9,11 +9,11 @@ import { cpuSeconds } from "./cpu_time.ts";
 const FOLDER = "examples/api";
 const FILE = "04-two-step-unwind.dma";
 
-/** Rounds that count, and rounds before those. */
+/** Measured rounds, and warm-up rounds before them. */
 const ROUNDS = 3;
 const WARM_UPS = 1;
 
-/** Every case of the driver of api/04-two-step-unwind. @returns How many a second. */
+/** Tries every case of the driver of api/04-two-step-unwind. @returns Cases a second. */
 export function measureDriverHunt(rounds: number = ROUNDS, warmUps: number = WARM_UPS): number {
   const opened = HostLoader.open(`${FOLDER}/${FILE}`);
   if (typeof opened === "string") throw new Error(opened);

@@ -11,7 +11,7 @@ const LIVE = [{ word: "0", ranges: 0 }, { word: "10k", ranges: 10_000 }, {
   ranges: 1_000_000,
 }];
 
-/** Rounds that count, pairs in each, and rounds before those. */
+/** Measured rounds, pairs in each, and warm-up rounds before them. */
 const ROUNDS = 25;
 const PAIRS = 50_000;
 const WARM_UPS = 4;
@@ -22,7 +22,10 @@ const LIMIT_PFN = 2 ** 36 - 1;
 const RESERVED_PFNS = [0xfee00, 0xfeeff] as const;
 const SEED = 7;
 
-/** A size of a real mix: single pages mostly, some larger requests, a tenth beyond the caches. */
+/**
+ * A size from a realistic mix: mostly single pages, some larger requests, a tenth too large for the
+ * caches.
+ */
 function mixedPfns(random: Random): number {
   const draw = random.below(100);
   if (draw < 60) return 1;
@@ -68,10 +71,10 @@ function timePairs(allocator: IovaAllocator, pfns: number): number {
   return seconds * 1e9 / PAIRS;
 }
 
-/** By size and then by number of live ranges: the median time of a pair. */
+/** The median time of a pair, by size and then by number of live ranges. */
 type Times = readonly (readonly number[])[];
 
-/** Measures everything in turn, so that a change in the machine's load meets all alike. */
+/** Alternates between all measurements, so that a change in the host's load affects all equally. */
 export function measurePairs(rounds: number = ROUNDS, warmUps: number = WARM_UPS): Times {
   const allocators = LIVE.map(({ ranges }) => layOut(ranges));
   const times = SIZES.map(() => LIVE.map((): number[] => []));
@@ -108,10 +111,10 @@ function pairBenchmark(size: number, live: number): Benchmark {
   };
 }
 
-/** How many ranges are live while one after the other is freed and allocated anew. */
+/** Number of live ranges while random ones are freed and allocated again. */
 const CHURNED = 100_000;
 
-/** Time of freeing a range at random and allocating one of any size, after so many of them. */
+/** Time of freeing a random range and allocating one of random size, after a warm-up. */
 function timeChurn(drawPfns: (random: Random) => number): number {
   const allocator = layOut(0);
   const random = new Random(SEED);

@@ -1,4 +1,4 @@
-/** How long an editor waits after a key: for what is wrong, and for completion. */
+/** Time from a key in an editor to the diagnostics, and to completion. */
 import { PassThrough } from "node:stream";
 import * as Lsp from "vscode-languageserver-protocol/node";
 import { Server } from "@dmalab/editor";
@@ -28,7 +28,7 @@ function longText(): string {
   return head + tests.join("");
 }
 
-/** Types a character and takes the time until both answers are there, over and over. */
+/** Types a character and measures the time until both results have arrived, repeatedly. */
 async function measure(): Promise<{ readonly wrong: number; readonly completion: number }> {
   const [toServer, toClient] = [new PassThrough(), new PassThrough()];
   const served = new Server(toServer, toClient).serve();

@@ -1,4 +1,4 @@
-/** How fast scripts are read, and how fast they run. */
+/** Speed of compiling scripts, and of running them. */
 import { checkProgram, loadProgram, SourceFile } from "@dmalab/lang";
 import { LoadError, type SourceLoader } from "@dmalab/lang/syntax";
 import { type Program, runProgramWith } from "@dmalab/lang/run";
@@ -7,14 +7,14 @@ import { medianOf } from "@dmalab/cli/bench";
 import { measureInChild, ONE_THREAD } from "./child.ts";
 import { secondsOf } from "./cpu_time.ts";
 
-/** Rounds that count, and rounds before those, for the compiler. */
+/** Measured rounds, and rounds before them so that V8 optimises the code. */
 const ROUNDS = 15;
 const WARM_UPS = 6;
 
-/** Lines of the file that is read. */
+/** Number of lines of the compiled file. */
 const LINES = 10_000;
 
-/** A function and a test as examples have them: the file that is read consists of such. */
+/** A function and a test like those of the examples; the compiled file repeats this text. */
 const PIECE = `
 # What the disk makes of a scattered buffer, number N.
 fn total_N(sizes, extra) {
@@ -54,7 +54,7 @@ const MACHINE = `machine {
 }
 `;
 
-/** A file of exactly so many lines, of the length that lines of examples have. */
+/** A file of exactly `lines` lines, as long as lines of the examples. */
 export function longFile(lines: number = LINES): string {
   const pieceLines = PIECE.split("\n").length - 1;
   const pieces = Math.floor((lines - MACHINE.split("\n").length) / pieceLines);
@@ -74,7 +74,7 @@ export function readProgram(text: string): Program {
   return program;
 }
 
-/** Milliseconds for 10,000 lines. */
+/** Milliseconds for compiling 10,000 lines. */
 export function measureParse(rounds: number = ROUNDS, warmUps: number = WARM_UPS): number {
   const source = new SourceFile("bench.dma", longFile());
   const read = () => {
@@ -85,8 +85,8 @@ export function measureParse(rounds: number = ROUNDS, warmUps: number = WARM_UPS
 }
 
 /**
- * The mistakes in each block of the broken file: its end, each of its lines, a bracket, ever deeper
- * blocks.
+ * The mistakes in each block of the broken file: at its end, in each of its lines, a bracket, ever
+ * deeper blocks.
  */
 const BROKEN_LINES = [
   "  let m = dma_map_phys(ssd, p, 4KiB, to_device)\n",
@@ -95,7 +95,7 @@ const BROKEN_LINES = [
   "if a {\n b = [c\n",
 ];
 
-/** How long a file of broken lines takes, by the time for as many characters without a mistake. */
+/** Time for a file of broken lines, relative to as many characters without a mistake. */
 export function measureBroken(): number {
   const right = longFile();
   const ratioOf = (line: string) => {
@@ -109,7 +109,7 @@ export function measureBroken(): number {
 
 /** Turns of one run of the loop: together they stay within the limits that scripts have. */
 export const TURNS = 2_000_000;
-/** Statements of one turn: all but every 16th run five, the others six. */
+/** Average number of statements of one turn: all but every 16th run five, the others six. */
 const STATEMENTS_PER_TURN = 5 + 1 / 16;
 
 /** Assignments, a binding and a condition on ints: the parts of a loop of a script. */

@@ -1,9 +1,9 @@
 /**
- * The cost of a map with its unmap: by API, size, mode, and number of mappings that live beside it.
+ * The cost of a map with its unmap: by API, size, mode, and number of other live mappings.
  *
  * `phys` is one contiguous buffer and one call. `sg` is a scatterlist of single pages that do not
- * touch. `twostep` links the same pages into one range; where no range is to be had, without an
- * IOMMU, it maps page by page, as drivers do then.
+ * touch. `twostep` links the same pages into one range; without an IOMMU there is no range, and it
+ * maps page by page, as drivers do then.
  */
 import {
   defaultMachineConfig,
@@ -37,15 +37,15 @@ const LIVE = [{ word: "0", mappings: 0 }, { word: "10k", mappings: 10_000 }, {
   mappings: 1_000_000,
 }];
 
-/** Rounds that count, and how long each is. */
+/** Measured rounds, and the length of each. */
 const ROUNDS = 7;
 const ROUND_SECONDS = 0.01;
 const WARM_UPS = 5;
 
-/** Pairs between two looks at the time, which take a microsecond each. */
+/** Pairs between two readings of the clock, which take a microsecond each. */
 const PAIRS_A_LOOK = 64;
 
-/** Where the measured buffers lie, above those of the live mappings. */
+/** Address of the measured buffers, above those of the live mappings. */
 const BUFFER_PHYS = 12 * GIB;
 const LIVE_PHYS = 4 * GIB;
 /** Pages of a scattered buffer are so far apart, so that none touches the next. */
@@ -54,7 +54,7 @@ const PAGE_STRIDE_BYTES = 2 * PAGE_SIZE_BYTES;
 /** Maps a buffer and unmaps it. */
 type Pair = () => void;
 
-/** A machine with one device behind its IOMMU, and what maps for it. */
+/** A machine with one device behind its IOMMU, with functions that map for the device. */
 export class MappingRig {
   readonly machine: Machine;
   readonly dev = new DmaDevice("dev");
@@ -74,7 +74,7 @@ export class MappingRig {
     this.machine.markReady();
   }
 
-  /** Makes so many mappings of 4 KiB that stay. */
+  /** Makes mappings of 4 KiB that stay live. */
   live(mappings: number): void {
     const { dma } = this.machine;
     for (let index = 0; index < mappings; index++) {
@@ -158,7 +158,7 @@ function timePair(pair: Pair): number {
 const nameOf = (api: Api, size: number, mode: IommuMode, live: number): string =>
   `map.${api}.${SIZES[size]!.word}.${mode}.live${LIVE[live]!.word}`;
 
-/** The machine with the live mappings measured last: neighbours in the list share it. */
+/** The machine with live mappings of the last measurement: consecutive benchmarks share it. */
 let lastRig: { readonly key: string; readonly rig: MappingRig } | null = null;
 
 function rigWith(mode: IommuMode, live: number): MappingRig {
@@ -196,7 +196,7 @@ function timeBenchmark(api: Api, size: number, mode: IommuMode, live: number): B
   };
 }
 
-/** The costs on a real machine, besides the time of its CPU. */
+/** Events that cost time on a real machine, besides processor time. */
 const PAID_EVENTS: Readonly<Record<string, EventName>> = {
   ranges: "iova.alloc",
   table_calls: "iommu.map",
@@ -220,7 +220,7 @@ function countBenchmark(api: Api, size: number, mode: IommuMode, what: string): 
   });
 }
 
-/** In an order in which those with the same live mappings follow one another. */
+/** Ordered so that benchmarks with the same live mappings are consecutive. */
 export const MAPPING_COSTS: readonly Benchmark[] = [
   ...MODES.flatMap((mode) =>
     LIVE.flatMap((_, live) =>

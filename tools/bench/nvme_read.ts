@@ -1,4 +1,4 @@
-/** How many requests a second the whole path does: submit, map, build, fetch, walk, move, unmap. */
+/** Requests a second over the whole path: submit, map, build, fetch, walk, transfer, unmap. */
 import { buildLab, defaultLabConfig, type Io, type Lab, pciNode } from "@dmalab/devices";
 import { allocateBuffer, type IommuMode, type MachineConfig } from "@dmalab/runtime";
 import { type Benchmark, plainBenchmark } from "./benchmark.ts";
@@ -6,12 +6,12 @@ import { medianOf } from "@dmalab/cli/bench";
 import { measureInChild, ONE_THREAD, usedBytes } from "./child.ts";
 import { secondsOf } from "./cpu_time.ts";
 
-/** Rounds that count, and the requests of each. */
+/** Measured rounds, and the requests of each. */
 const ROUNDS = 15;
 const ROUND_REQUESTS = 131_072;
-/** Rounds before those, for the compiler. */
+/** Rounds before them, so that V8 optimises the code. */
 const WARM_UPS = 3;
-/** Requests between two looks at the memory in use. */
+/** Requests between two readings of the memory in use. */
 const BATCH = 2048;
 
 const BLOCKS_PER_READ = 8;
@@ -19,7 +19,7 @@ const BLOCKS_USED = 1_000_000;
 /** Requests in flight, as a busy disk has them. */
 const QUEUE_DEPTH = 32;
 
-/** Requests of the run that looks for what grows, and of the long one. */
+/** Requests of the run that measures memory growth, and of the long run. */
 const REQUESTS = 4_000_000;
 const REQUESTS_LONG = 100_000_000;
 const MIB = 2 ** 20;
@@ -31,7 +31,7 @@ export interface ReadOptions {
   readonly checker?: MachineConfig["checker"];
   /** Requests in flight. */
   readonly depth?: number;
-  /** Look at what was read: a fresh disk's content is made only then. */
+  /** Read the received data: a fresh disk's content is generated only then. */
   readonly looks?: boolean;
 }
 
@@ -45,7 +45,7 @@ export function makeLab({ mode, checker = "off" }: ReadOptions): Lab {
     iommu: { ...config.iommu, mode },
     pci: [pciNode("root_port", "rp0", [pciNode("nvme", "ssd", [], { depth: 64 })])],
   });
-  // As in the benches of scenarios: completed commands are not queried.
+  // As in benches of scenarios: completed commands are not kept.
   lab.device("ssd", "nvme").disk.driver.keepCommands = false;
   return lab;
 }
@@ -71,7 +71,7 @@ class Reader {
     );
   }
 
-  /** Runs a batch of requests, as many at a time as there are buffers, to its end. */
+  /** Runs a batch of requests to its end, as many at a time as there are buffers. */
   runBatch(): void {
     const ios = this.#ios;
     const depth = this.#buffers.length;
@@ -88,7 +88,7 @@ class Reader {
     }
   }
 
-  /** One word makes the whole page. A fresh disk's content begins with its tag. */
+  /** Reading one word generates the whole page. A fresh disk's content begins with its tag. */
   #look(): void {
     const { memory } = this.#machine;
     for (const buffer of this.#buffers) {
@@ -120,8 +120,8 @@ function readBenchmark(name: string, doc: string, options: ReadOptions): Benchma
 }
 
 /**
- * How much memory a long run of requests gains: the low-water mark of its last tenth against that of
- * its first. Between two collections of garbage the memory in use says nothing.
+ * Memory growth of a long run of requests: the minimum in use in its last tenth minus that in its
+ * first. Minima are used because the memory in use varies between garbage collections.
  */
 export function measureGrowth(requests: number): number {
   const reader = new Reader({ mode: "strict" });

@@ -1,4 +1,4 @@
-/** Another commit's files, in a separate folder, to measure what has changed since. */
+/** Another commit's files, in a separate folder, to measure differences to it. */
 import { CannotMeasure } from "@dmalab/cli/bench";
 import { PROJECT } from "../project.ts";
 

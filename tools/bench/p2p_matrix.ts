@@ -1,4 +1,7 @@
-/** The cost of working out how each of many functions reaches the memory of each other one. */
+/**
+ * The cost of determining the route from each of many PCI functions to the memory of each other
+ * one.
+ */
 import { buildPciTree, pciNode, PciTopology, type PciTree } from "@dmalab/devices";
 import { defaultMachineConfig, Machine, physAddr } from "@dmalab/runtime";
 import { plainBenchmark } from "./benchmark.ts";
@@ -12,7 +15,7 @@ const DEVICES = 16;
 const BAR_BYTES = 2 ** 21;
 const FIRST_BAR = 2 ** 40;
 
-/** Rounds that count, and rounds before those. */
+/** Measured rounds, and warm-up rounds before them. */
 const ROUNDS = 15;
 const WARM_UPS = 3;
 
@@ -44,7 +47,7 @@ export function largeTree(): PciTree {
   return tree;
 }
 
-/** Asks for every pair, each for the first time; returns how many of each kind there are. */
+/** Determines the route for every pair for the first time; returns the number of each kind. */
 export function askAll(tree: PciTree): Readonly<Record<string, number>> {
   const topology = new PciTopology(new Machine(defaultMachineConfig()), tree);
   const counts: Record<string, number> = { bus_addr: 0, thru_host_bridge: 0, not_supported: 0 };

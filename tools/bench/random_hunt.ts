@@ -1,4 +1,4 @@
-/** How fast the hunt of random requests runs its steps, how large these are, and what side runs cost. */
+/** Speed of the hunt's random requests, the size of their steps, and the cost of side runs. */
 import { readScenario } from "@dmalab/cli/scenario";
 import {
   CaseRun,
@@ -15,18 +15,18 @@ import { type Benchmark, benchResult, plainBenchmark } from "./benchmark.ts";
 import { type BenchResult, medianOf } from "@dmalab/cli/bench";
 import { cpuSeconds, secondsOf } from "./cpu_time.ts";
 
-/** Rounds that count, and rounds before those. */
+/** Measured rounds, and warm-up rounds before them. */
 const ROUNDS = 3;
 const WARM_UPS = 1;
 
-/** Machines of a round, each with some eleven steps. */
+/** Machines of a round, each with about eleven steps. */
 const MACHINES = 200;
 const MIB = 2 ** 20;
 
 /** A release in which there is nothing to find. */
 const RELEASE: HuntRelease = { kernel: DEFAULT_KERNEL, quirks: new Set() };
 
-/** The size of a step: bytes, and the pieces of memory that they lie in. */
+/** The size of a step: its bytes, and the number of pieces of memory. */
 function sizesOf({ machine, steps }: HuntCase): { bytes: number; pieces: number } {
   const sizes = { bytes: 0, pieces: 0 };
   for (const { ios } of steps) {
@@ -40,7 +40,7 @@ function sizesOf({ machine, steps }: HuntCase): { bytes: number; pieces: number 
   return sizes;
 }
 
-/** Runs random cases as the hunt does; steps a second come with what a step is. */
+/** Runs random cases as the hunt does; returns steps a second together with the size of a step. */
 function measureCases(): readonly BenchResult[] {
   const cases = sampleCases(hitPoints(RELEASE), 1, MACHINES);
   const steps = cases.reduce((count, each) => count + each.steps.length, 0);

@@ -14,15 +14,18 @@ import { makeLab } from "./nvme_read.ts";
 /** Events of one run. */
 const EVENTS = 1_000_000;
 const ROUNDS = 5;
-/** A process compiles on its one thread: a silent run has its speed in the third round, a recorded one in the fourth. */
+/**
+ * Warm-up rounds. A process compiles on its only thread: an unrecorded run reaches its full speed in the third round, a
+ * recorded one in the fourth.
+ */
 const WARM_UPS = 3;
-/** Processes of either kind, in turn: a busy host slows one and its neighbour alike. */
+/** Processes with and without recording, alternating: a busy host then slows both kinds. */
 const PAIRS = 3;
 const READ_BYTES = 65_536;
 const QUEUE_DEPTH = 16;
 const BLOCKS_PER_READ = READ_BYTES / 512;
 
-/** Reads of 64 KiB from one disk behind an IOMMU in strict mode, until so much has happened. */
+/** Reads of 64 KiB from one disk behind an IOMMU in strict mode, until there are `EVENTS` events. */
 function runReads(lab: Lab): void {
   const { machine } = lab;
   const { disk } = lab.device("ssd", "nvme");
@@ -46,7 +49,7 @@ export function measureRate(recorded: boolean): number {
   });
 }
 
-/** Bytes that a recording of a long run takes by event, room to grow included. */
+/** Bytes of a long run's recording per event, spare capacity included. */
 export function measureBytes(): number {
   const lab = makeLab({ mode: "strict" });
   const recording = new MachineRecording(lab.machine, LAB_TABLES);
@@ -54,7 +57,7 @@ export function measureBytes(): number {
   return recording.hostBytes / recording.log.count;
 }
 
-/** Reads like those of `runReads`, as a script: as many as make a million events. */
+/** A script with reads like those of `runReads`: enough for a million events. */
 const READS = `machine { checker = off
   iommu { mode = strict } pci { root_port rp0 { nvme ssd { queues = 1, depth = 64 } } } }
 let buf = buffer(size: 64KiB)
@@ -76,7 +79,7 @@ export function recordReads(): Recording {
   return recording;
 }
 
-/** Milliseconds that looks at random events take: a variable and some bytes; the median and the worst. */
+/** Milliseconds for evaluating a variable and some bytes at random events: the median and the worst. */
 export function measureLooks(): { readonly medianMs: number; readonly worstMs: number } {
   const recording = recordReads();
   while (recording.timeline.prepare(recording.last, recording.last));

@@ -13,16 +13,16 @@ import {
 import { PROJECT } from "../project.ts";
 import { git, OtherCommit } from "./other_commit.ts";
 
-/** Fewer rounds say little about noise. */
+/** Fewer rounds are not enough to estimate the noise. */
 const ROUNDS = 9;
 
-/** What ends the rounds; another commit's files are removed first. */
+/** Signals that end the rounds; another commit's files are removed first. */
 const SIGNALS: readonly Deno.Signal[] = ["SIGINT", "SIGTERM", "SIGHUP"];
 
 type Sums = Record<string, Measured & { readonly values: number[] }>;
 
 /**
- * Measures in rounds. With `against`, a commit or a saved file, prints what differs.
+ * Measures in rounds. With `against`, a commit or a saved file, prints the differences.
  *
  * @throws {CannotMeasure}
  */

@@ -1,4 +1,4 @@
-/** The cost of going back in a long session, and of typing something there. */
+/** The cost of going back in a long session, and of typing input there. */
 import { LoadError } from "@dmalab/lang/syntax";
 import { Repl } from "@dmalab/cli/debug";
 import { INTERRUPT } from "@dmalab/cli";
@@ -66,7 +66,7 @@ async function longSession(): Promise<Typist> {
   return typist;
 }
 
-/** Milliseconds from a line to the next prompt: the median of some, each behind some others. */
+/** Milliseconds from a line to the next prompt: the median of several, each typed after other lines. */
 async function measureLine(
   line: string,
   answer: string,
@@ -84,12 +84,12 @@ async function measureLine(
   return median(times);
 }
 
-/** One event back from the end, with what changed. */
+/** Milliseconds for going one event back from the end, with the changes shown. */
 export function measureBack(): Promise<number> {
   return measureLine(":back", "", () => [":goto end"]);
 }
 
-/** A statement typed at a past event: it begins a branch. */
+/** Milliseconds for a statement typed at a past event, which begins a branch. */
 export function measureLive(): Promise<number> {
   const before = (round: number) => [":switch main", `:goto ${494_500 + round}`];
   return measureLine("let here = done", "branch", before);
@@ -97,13 +97,14 @@ export function measureLive(): Promise<number> {
 
 const STEPS = 1000;
 
-/** What so many lines of going back and forth leave behind, in bytes: each pair ends where it began. */
+/** Memory that going back and forth leaves in use, in bytes: each pair of steps ends where it began. */
 export async function measureLeft(): Promise<number> {
   const typist = await longSession();
   const walk = async (pairs: number, pairsALook: number) => {
     for (let pair = 0; pair < pairs; pair++) {
       await typist.type(":back 7");
-      // Something that only a machine can tell: machines are parked for it, up to their budget.
+      // An expression that only a machine can evaluate: machines are parked for it, up to their
+      // budget.
       if (pair % pairsALook === 0) await typist.type("done");
       await typist.type(":step 7");
     }

@@ -1,4 +1,7 @@
-/** How fast a long trace is read and checked: stage by stage, and as a whole beside an earlier commit. */
+/**
+ * Speed of reading and checking a long trace: stage by stage, and as a whole compared with an earlier
+ * commit.
+ */
 import { LineBuffer, loadLogReader, LogPass, TraceCheck, TraceLine } from "@dmalab/traces";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -10,14 +13,14 @@ import { secondsOf } from "./cpu_time.ts";
 import { OtherCommit } from "./other_commit.ts";
 import { writeCleanTrace, writeRealTrace } from "./trace_files.ts";
 
-// Lines of logs are read at once here.
+// Loaded before the measurements, so that log lines are read at once.
 await loadLogReader();
 
 const LINES = 200_000;
 const ROUNDS = 5;
 const WARM_UPS = 1;
 const LINES_PER_MAPPING = 4;
-/** Addresses in use at once, before the first is allocated again. */
+/** Number of addresses in use, before the first is allocated again. */
 const PAGES = 1024;
 
 /**
@@ -63,7 +66,7 @@ function eachLine(bytes: Uint8Array, take: (line: TraceLine, number: number) => 
 /** The last commit with a reader that made a string of each line, and read each file twice. */
 const BY_STRINGS = "7fcfebf9";
 const WHOLE_ROUNDS = 9;
-/** The command of a commit, the present place first. */
+/** Paths of the command in different commits, the current one first. */
 const ENTRIES = ["bin/main.ts", "cli/main.ts"];
 
 /** Processor time of a whole run, alternating with that of an earlier commit. */
@@ -95,7 +98,7 @@ function whole(name: string, doc: string, write: (path: string) => void): Benchm
 }
 
 /**
- * What `dmalab trace check` takes of the processors, by the shell that starts it: all threads, in seconds.
+ * Processor time of `dmalab trace check` in seconds, measured by the shell that starts it: all threads.
  *
  * @throws {Error} When the commit has no such command, or the command cannot read the file.
  */
@@ -116,7 +119,7 @@ function checkSeconds(project: string, path: string): number {
     stdout: "piped",
     stderr: "null",
   }).outputSync();
-  // It has findings, or none.
+  // Exit code 0 or 1: without or with findings.
   if (code > 1) throw new Error(`trace check ends with ${code} in ${project}`);
   const [, ofChildren = ""] = new TextDecoder().decode(stdout).trim().split("\n");
   const times = ofChildren.matchAll(/(\d+)m(\d+\.\d+)s/g);

@@ -1,4 +1,7 @@
-/** Traces of a million lines: of a machine without a mistake, and of recorded ones one after the other. */
+/**
+ * Writes traces of a million lines: of a machine without a mistake, and of recorded traces one after the
+ * other.
+ */
 import { gunzipSync } from "node:zlib";
 import { join } from "node:path";
 import { PROJECT } from "../project.ts";
@@ -6,10 +9,10 @@ import { PROJECT } from "../project.ts";
 const LINES = 1_000_000;
 const RECORDED = join(PROJECT, "tests/golden/traces/real");
 const ENDING = ".trace.txt.gz";
-/** Requests that are under way at once. */
+/** Number of requests in flight. */
 const DEPTH = 32;
 const LINE_US = 5;
-/** Between a recording and the next one. */
+/** Time between a recording and the next one. */
 const PAUSE_SECONDS = 0.01;
 /** The text before the time, the time, and the text after it. */
 const TIMED = /^(.{16,40}?\[\d{3}\] \S+ +)(\d+\.\d{6})(: .*)$/;
@@ -23,7 +26,7 @@ export function writeCleanTrace(path: string): void {
   });
 }
 
-/** All recorded traces over and over, in one time. */
+/** Repeats all recorded traces, with continuous timestamps. */
 export function writeRealTrace(path: string): void {
   const names = [...Deno.readDirSync(RECORDED)].map(({ name }) => name)
     .filter((name) => name.endsWith(ENDING)).sort();

@@ -1,4 +1,4 @@
-/** The grammars that editors colour by, made from the words of the lexer. */
+/** The syntax-highlighting grammars of editors, made from the words of the lexer. */
 import { textmateGrammar } from "./textmate.ts";
 import { type PatternParts, wordPatterns, type WordRole } from "./word_patterns.ts";
 
@@ -18,7 +18,8 @@ const PARTS: PatternParts = {
     colon: ":",
     brace: "\\{",
   },
-  // A name behind a dot is a member, and one before a colon a label.
+  // A name after a dot is a member, and a name before a colon is a label: neither is a word of the
+  // language.
   words: (all) => `%(%(^|[^.]|\\.\\.)\\s*)@<=<%(${all.join("|")})>%(\\s*:)@!`,
   before: (pattern) => `%(\\s*${pattern})@=`,
   notBefore: (...patterns) => `%(\\s*%(${patterns.join("|")}))@!`,

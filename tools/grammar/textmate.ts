@@ -1,4 +1,7 @@
-/** The TextMate grammar of `.dma` files: editors and the pages of the manual colour by it. */
+/**
+ * The TextMate grammar of `.dma` files, used for highlighting by editors and the pages of the
+ * manual.
+ */
 import { type PatternParts, wordPatterns, type WordRole } from "./word_patterns.ts";
 
 const SIGNS = {
@@ -30,7 +33,10 @@ const include = (...names: readonly string[]) => names.map((name) => ({ include:
 
 const COMMENT = { name: "comment.line.number-sign.dma", match: "#.*$" };
 
-/** Patterns for a text that is no word of the language, or that makes a word a name. */
+/**
+ * Patterns for names: texts that are not words of the language, or contexts in which a word is a
+ * name.
+ */
 const NAMES = [
   {
     name: "constant.numeric.dma",
@@ -39,7 +45,7 @@ const NAMES = [
   { name: "keyword.operator.dma", match: "\\.\\.\\.|\\.\\.=?|=>|[=!<>]=|[-+*/%|&<>=!?]" },
   { match: `\\.\\s*(${NAME})`, captures: { 1: { name: "variable.other.property.dma" } } },
   {
-    // The name may be in a later line, behind comments.
+    // The name may be on a later line, after comments.
     begin: "\\.(?=\\s*(?:#.*)?$)",
     end: `(${NAME})|(?=[^\\s#])`,
     endCaptures: { 1: { name: "variable.other.property.dma" } },
@@ -65,7 +71,7 @@ const VALUES = [
       },
     ],
   },
-  // In parentheses and brackets a new line begins no statement.
+  // Inside parentheses and brackets, a new line does not begin a statement.
   { begin: "[(\\[]", end: "[)\\]]", patterns: include("#values", "#names", "#words") },
   { begin: "\\{", end: "\\}", patterns: include("$self") },
 ];

@@ -1,5 +1,6 @@
 /**
- * Patterns that find the language's words where they mean something, from the rows of the words.
+ * Patterns for the language's keywords in the contexts where they are keywords, from the rows of
+ * the words.
  *
  * They follow the rules of `lang/syntax/words.ts` as far as one line shows them.
  */
@@ -10,9 +11,9 @@ import {
   type LanguageWord,
 } from "@dmalab/lang/syntax";
 
-/** How things are written in the pattern language of a grammar; blanks before a thing are skipped. */
+/** Constructs of a grammar's pattern language; each skips blanks before it. */
 export interface PatternParts {
-  /** Where a statement may begin. */
+  /** A place where a statement may begin. */
   readonly start: string;
   readonly signs: Readonly<Record<"assign" | "addTo" | "dot" | "open" | "colon" | "brace", string>>;
   /** Whole words. */
@@ -24,13 +25,13 @@ export interface PatternParts {
 /** Between two words. */
 const BLANKS = "\\s+";
 
-/** What words are for a reader. */
+/** The highlighting class of words. */
 export type WordRole = "control" | "operator" | "constant";
 
 export interface WordPattern {
   readonly role: WordRole;
   readonly pattern: string;
-  /** It is found only where a statement may begin. */
+  /** It matches only where a statement may begin. */
   readonly atStart: boolean;
 }
 
@@ -39,7 +40,7 @@ export function wordPatterns(parts: PatternParts): readonly WordPattern[] {
   const { before, notBefore, signs: { addTo, assign, brace, colon, dot, open } } = parts;
   const soft = (isAsked: (row: KeywordSpec) => boolean) =>
     keywordsWhere((row) => row.class === "soft" && isAsked(row));
-  // Characters that a value cannot begin with, the end of the line among them.
+  // Characters that cannot begin a value, and the end of the line.
   const noValue = ["$", "#", "[,;)\\]}]", assign, addTo, dot, colon];
   const found = new Patterns(parts);
   found.add(soft(({ place }) => place === "statement"), true, notBefore(assign, addTo, dot, open));
@@ -61,7 +62,7 @@ export function wordPatterns(parts: PatternParts): readonly WordPattern[] {
   return found.all;
 }
 
-/** Soft words there mean the same in every place. */
+/** Places of soft keywords that need no context. */
 const FREE: ReadonlySet<KeywordSpec["place"]> = new Set<KeywordSpec["place"]>([
   "clause",
   "infix",
@@ -73,7 +74,10 @@ class Patterns {
 
   constructor(readonly parts: PatternParts) {}
 
-  /** A pattern for the words of each role, after those for words with others right behind. */
+  /**
+   * Adds a pattern for the words of each role, and before it one for words that are followed by
+   * further words.
+   */
   add(words: readonly LanguageWord[], atStart: boolean, behind: string): void {
     const { notBefore, signs, start } = this.parts;
     const first = atStart ? start : "";

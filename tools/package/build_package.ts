@@ -1,10 +1,10 @@
 /**
  * The npm package `dmalab`, as a folder: the runner, the command, the library, and their types.
  *
- * Deno runs TypeScript from a checkout but not from inside `node_modules`, so the package carries
- * bundles. The runner is a separate one, since a file more is time that every start of a scenario
- * takes; a part that only some scenarios need is not read before it is wanted. The command `bin.js` is started by a shell, and
- * then runs `launch.sh`, or by Node, and then runs `launch.js`.
+ * Deno runs TypeScript from a checkout but not from inside `node_modules`, so the package contains bundles. The runner is a
+ * separate bundle, since each further file adds time to every start of a scenario; a part that only some scenarios need is
+ * loaded on demand. The command `bin.js` is started by a shell, and then runs `launch.sh`, or by Node, and then runs
+ * `launch.js`.
  */
 import { cpSync } from "node:fs";
 import { join, relative } from "node:path";
@@ -31,7 +31,7 @@ const BUNDLES: readonly (readonly URL[])[] = [
   ],
 ];
 
-/** What users import: the bundle, and the module that its types are those of. */
+/** Modules that users import: the bundle, and the module that declares its types. */
 const LIBRARY = {
   mod: "mod.ts",
   recording: "recording/library.ts",
@@ -39,8 +39,8 @@ const LIBRARY = {
 } as const;
 
 /**
- * Copied as they are: the manual, what drivers in C are compiled with, what reviews run, and the drivers
- * and scenarios that the manual names.
+ * Copied unchanged: the manual, the headers and sources that C drivers are compiled with, the scenarios
+ * that reviews run, and the drivers and scenarios that the manual refers to.
  */
 const AS_THEY_ARE = [
   "CHANGELOG.md",
@@ -89,16 +89,16 @@ const PACKAGE_JSON = {
 };
 
 /**
- * Writes the package into a folder, which is made. Needs permission to run Deno itself.
+ * Writes the package into a folder, which is created. Needs permission to run Deno itself.
  *
  * @param withTypes Declarations take some seconds, and running the package does not need them.
- * @returns What went wrong; null when nothing did.
+ * @returns The error message; null on success.
  */
 export function buildPackage(folder: string, withTypes = true): string | null {
   Deno.mkdirSync(folder, { recursive: true });
   const foreign = removeEarlier(folder);
   if (foreign !== null) return foreign;
-  // First, so that the remains of an interrupted build can be built again.
+  // Written first, so that an interrupted build is recognised as one and can be repeated.
   Deno.writeTextFileSync(
     join(folder, "package.json"),
     `${JSON.stringify(PACKAGE_JSON, null, 2)}\n`,
@@ -112,7 +112,7 @@ export function buildPackage(folder: string, withTypes = true): string | null {
   if (problem !== undefined) return `The package cannot be built: ${problem}`;
   Deno.copyFileSync(join(PROJECT, "LICENSE"), join(folder, "LICENSE"));
   const readme = Deno.readTextFileSync(join(PROJECT, "docs/install.md"));
-  // The package has this page one folder higher, beside `docs`.
+  // In the package this page is one folder higher, next to `docs`.
   Deno.writeTextFileSync(
     join(folder, "README.md"),
     readme.replaceAll(/\]\((?!\w+:|#)/g, "](docs/"),
@@ -127,7 +127,8 @@ export function buildPackage(folder: string, withTypes = true): string | null {
   Deno.writeTextFileSync(join(folder, "report.html"), buildPage(REPORT_PLAN));
   if (withTypes) {
     for (const entry of Object.keys(LIBRARY) as (keyof typeof LIBRARY)[]) {
-      // An import of the file by its path, not through package.json, finds the types by its first line.
+      // When the file is imported by its path, not through package.json, its first line leads to the
+      // types.
       prepend(join(folder, `${entry}.js`), `// @ts-self-types="${typesOf(entry)}"`);
     }
   }
@@ -139,12 +140,12 @@ export function buildPackage(folder: string, withTypes = true): string | null {
   return null;
 }
 
-/** What other tasks write into `dist/`. */
+/** Results of other tasks in `dist/`. */
 const OTHER_RESULTS = ["web", "site", "dmalab.vsix"];
 
 /**
- * Removes an earlier package: its bundles have other names than the new ones.
- * @returns What is wrong: the folder has other files.
+ * Removes an earlier package, as its bundles have other names than the new ones.
+ * @returns The error message, if the folder contains other files.
  */
 function removeEarlier(folder: string): string | null {
   const names = [...Deno.readDirSync(folder)].map(({ name }) => name)
@@ -167,7 +168,7 @@ function nameIn(manifest: string): unknown {
   }
 }
 
-/** @returns What went wrong; null when nothing did. */
+/** @returns The error message; null on success. */
 function declare(modules: readonly string[], folder: string): string | null {
   const program = fileURLToPath(new URL("./declarations_main.ts", import.meta.url));
   return runProjectDeno("run", [
@@ -181,7 +182,7 @@ function declare(modules: readonly string[], folder: string): string | null {
   ]);
 }
 
-/** A user's coverage is about the user's files. Deno looks for it in the first line. */
+/** Excludes the bundles from users' coverage: Deno reads this comment in the first line. */
 function leaveOutOfCoverage(folder: string): void {
   for (const { name } of Deno.readDirSync(folder)) {
     if (!name.endsWith(".js")) continue;

@@ -1,10 +1,13 @@
-/** Makes bundles of programs of this project. */
+/** Bundles programs of this project. */
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { PROJECT } from "../project.ts";
 import { TempFolder } from "../temp_folder.ts";
 
-/** Bundles, each of entries that share their code, into one folder. @returns What went wrong; or null. */
+/**
+ * Writes bundles into one folder, each of entries that share their code. @returns The error message; null
+ * on success.
+ */
 export function bundle(bundles: readonly (readonly URL[])[], folder: string): string | null {
   const options = ["--minify", "--code-splitting", "--outdir", folder];
   const problem = bundleDirectly(bundles, options);
@@ -14,8 +17,8 @@ export function bundle(bundles: readonly (readonly URL[])[], folder: string): st
 
 /**
  * Bundles entries after `direct_imports_main.ts` has resolved their imports of doors.
- * @param options Of `deno bundle`.
- * @returns What went wrong; or null.
+ * @param options Options of `deno bundle`.
+ * @returns The error message; null on success.
  */
 export function bundleDirectly(
   bundles: readonly (readonly URL[])[],
@@ -48,8 +51,8 @@ const NODE_REQUIRE =
   /import\{createRequire as (\w+)\} from "node:module";var (\w+)=\1\(import\.meta\.url\);/;
 
 /**
- * Loads `node:module`, which takes longer than a command, only for a caller that asks for a module
- * by it.
+ * Makes the bundle load `node:module` only when CommonJS code needs it, since loading takes longer
+ * than a command.
  */
 function requireLate(folder: string): void {
   for (const { name } of Deno.readDirSync(folder)) {
@@ -61,7 +64,10 @@ function requireLate(folder: string): void {
   }
 }
 
-/** Runs a command of Deno with a project's configuration. @returns What went wrong; or null. */
+/**
+ * Runs a command of Deno with a project's configuration. @returns The error message; null on
+ * success.
+ */
 export function runProjectDeno(
   command: string,
   args: readonly string[],

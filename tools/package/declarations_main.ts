@@ -1,15 +1,15 @@
 /**
  * Types of the package's modules, for TypeScript and editors: `.d.ts` files beside the bundle.
  *
- * Started with the folder to write and the modules, from the project's folder. A separate process,
- * because the compiler wants to look at the environment, and nothing else here has to.
+ * Arguments: the folder to write and the modules; run in the project's folder. A separate process,
+ * because the compiler needs permission to read the environment, and nothing else here does.
  */
 import { dirname, join, relative } from "node:path";
 import ts from "typescript";
 import { PROJECT as ROOT } from "../project.ts";
 import { memberEntries, memberPaths } from "../members.ts";
 
-/** Files of the project, by the names that members import them by. */
+/** Files of the project, by the names with which members import them. */
 const MEMBERS = memberEntries();
 
 const OPTIONS: ts.CompilerOptions = {
@@ -19,7 +19,7 @@ const OPTIONS: ts.CompilerOptions = {
   exactOptionalPropertyTypes: true,
   module: ts.ModuleKind.ESNext,
   moduleResolution: ts.ModuleResolutionKind.Bundler,
-  // `deno check` does it, by the same compiler.
+  // `deno check` already checks, with the same compiler.
   noCheck: true,
   noUncheckedIndexedAccess: true,
   paths: memberPaths(),
@@ -30,18 +30,18 @@ const OPTIONS: ts.CompilerOptions = {
 };
 
 /**
- * A file of ours as a type names it in its place; where the compiler inferred it, without its
- * ending.
+ * An inline import type of a project file, with its suffix if it is from the source, without if the
+ * compiler inferred it.
  */
 const NAMED_FILE = /\bimport\("(\.[^"]+?)(?:\.ts)?"\)/g;
 
 /**
- * A declaration file with the names of the files that it takes from as every compiler wants them.
+ * Changes the file names in a declaration file's imports to a form that every compiler understands.
  *
- * TypeScript takes types of `x.d.ts` by that name, and values by the name `x.js`, which Deno looks for
+ * TypeScript finds types in `x.d.ts` by that name, and values by the name `x.js`, which Deno looks for
  * on the disk: there a comment leads it to the types.
  *
- * @param taken Called with each of those files, without its ending.
+ * @param taken Called with each imported file, without its suffix.
  */
 function nameFiles(path: string, text: string, taken: (name: string) => void): string {
   const file = ts.createSourceFile(path, text, ts.ScriptTarget.ESNext);
@@ -72,10 +72,10 @@ function nameFiles(path: string, text: string, taken: (name: string) => void): s
   });
 }
 
-/** A statement that takes names from a file. */
+/** A statement that imports or exports names of a file. */
 const LIST = /(?<=^|\n)(import|export)( type)? \{([^}]*)\} from "([^"]+)";/g;
 
-/** The file that declares what an entry passes on. */
+/** The file that declares a name which an entry re-exports. */
 function declaringFile(program: ts.Program, entry: string, name: string): string {
   const checker = program.getTypeChecker();
   const module = checker.getSymbolAtLocation(program.getSourceFile(entry)!)!;
@@ -86,8 +86,8 @@ function declaringFile(program: ts.Program, entry: string, name: string): string
 }
 
 /**
- * The text of a file in a folder, with what members pass on named by the files that declare it: the
- * package has no members, and an entry leads to all that it lists.
+ * Replaces imports from members by imports from the declaring files: the package has no members,
+ * and importing an entry would load everything it exports.
  */
 function nameMembers(program: ts.Program, text: string, folder: string): string {
   const fileOf = (member: string, name: string) => {
@@ -111,7 +111,7 @@ function nameMembers(program: ts.Program, text: string, folder: string): string 
 }
 
 /**
- * Writes the declarations of some modules, and of all that these name.
+ * Writes the declarations of some modules, and of all modules that they import.
  *
  * @param modules Paths from the project's folder.
  */

@@ -1,8 +1,8 @@
 /**
  * Copies a program's sources into a folder and resolves its imports of members' doors.
  *
- * A door is a file that passes on the lists of several folders (`export *`). The bundler loads every file
- * behind a door for an importer of one name. In the copy, a file imports from the folder that lists the name.
+ * A door is a file that re-exports the lists of several folders (`export *`). An import of one name makes the
+ * bundler load every file behind the door. In the copy, a file imports from the folder that lists the name.
  * Imports from the file that declares the name were tried: the bundle had 527 files instead of 436.
  *
  *     deno run -R -W --allow-env tools/package/direct_imports_main.ts FOLDER bin/main.ts
@@ -28,14 +28,14 @@ class DirectSources {
     );
     delete config.workspace;
     this.#write("deno.json", JSON.stringify(config));
-    // The bundler reads `sideEffects` in `package.json`: the files that act when they are loaded.
+    // The bundler reads `sideEffects` in `package.json`: the files with side effects when loaded.
     for (const name of ["deno.lock", "package.json"]) {
       Deno.copyFileSync(join(PROJECT, name), join(folder, name));
     }
   }
 
   /**
-   * Copies a file with all that it reaches.
+   * Copies a file and all files that it imports, directly or indirectly.
    * @param path From the project's folder.
    * @param isWhole Whether its `export *` lines stay, as in an entry of the package.
    */
@@ -56,7 +56,7 @@ class DirectSources {
     Deno.writeTextFileSync(copy, text);
   }
 
-  /** @param isWhole Whether its `export *` lines stay: without them, importers name the files behind it. */
+  /** @param isWhole Whether its `export *` lines stay; otherwise importers name the files behind it. */
   #rewritten(path: string, isWhole: boolean): string {
     const tree = this.#tree(path);
     const edits: { readonly start: number; readonly end: number; readonly text: string }[] = [];
@@ -109,7 +109,10 @@ class DirectSources {
     return file;
   }
 
-  /** An import or export as those from behind the door; null where it names nothing. */
+  /**
+   * Rewrites an import or export to import directly from behind the door; null where it names
+   * nothing.
+   */
   #directly(
     path: string,
     node: ts.ImportDeclaration | ts.ExportDeclaration,
@@ -171,7 +174,7 @@ class DirectSources {
     );
   }
 
-  /** The file of the project that a specifier means; null for a package and for a module of Node. */
+  /** The project file that a specifier means; null for a package or a module of Node. */
   #target(path: string, specifier: ts.Node | undefined): string | null {
     if (specifier === undefined || !ts.isStringLiteralLike(specifier)) return null;
     const text = specifier.text;
@@ -189,7 +192,7 @@ class DirectSources {
   }
 }
 
-/** How a file of the copy names another one. */
+/** The relative specifier from one file of the copy to another. */
 function towards(from: string, to: string): string {
   const path = relative(dirname(from), to).replaceAll("\\", "/");
   return path.startsWith(".") ? path : `./${path}`;

@@ -1,11 +1,11 @@
-/** The licence texts of the packages with code in the bundles: their licences ask for them. */
+/** The licence texts of the packages with code in the bundles, as their licences require. */
 import { TempFolder } from "../temp_folder.ts";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { PROJECT } from "../project.ts";
 
-/** The file of the package that has them. */
+/** The name of the package's file with the texts. */
 export const LICENCES = "THIRD-PARTY-LICENSES";
 
 /** The folder of a downloaded package; null when it is not downloaded. */
@@ -37,7 +37,7 @@ interface Graph {
 }
 
 /**
- * The packages that the modules of a graph import, and the packages that these need, by name.
+ * The packages that the modules of a graph import, and their dependencies, by name.
  * @throws {Error}
  */
 function packagesOf({ modules, npmPackages }: Graph): readonly GraphPackage[] {
@@ -54,12 +54,12 @@ function packagesOf({ modules, npmPackages }: Graph): readonly GraphPackage[] {
   return [...found].toSorted().map((key) => npmPackages[key]!);
 }
 
-/** What packages call the files that have to come along. */
+/** Names of licence files in packages. */
 const LICENCE_FILE = /^(?:licen[cs]e|copying|notice)(?:[.-]|$)/i;
 
 /**
- * The holders of the copyright of packages under the MIT licence that bring no text of it: their
- * sources name them.
+ * Copyright holders of packages under the MIT licence that contain no licence text: their sources
+ * name them.
  */
 const HOLDERS: Readonly<Record<string, string>> = { "deno-std": "2018-2026 the Deno authors" };
 
@@ -80,7 +80,7 @@ function textsOf(name: string, folder: string): string {
 
 const RULE = "=".repeat(80);
 
-/** Each text under the packages that it is the licence of. */
+/** Each text, preceded by the packages to which it applies. */
 function licenceText(packages: readonly GraphPackage[], folderOf: FolderOf): string {
   const byText = Map.groupBy(packages, ({ name, version }) => {
     const folder = folderOf(name, version);
@@ -107,7 +107,7 @@ function denoInfo(...program: string[]): unknown {
 /**
  * Writes the texts for some programs of this project into a folder.
  *
- * @returns What went wrong; null when nothing did.
+ * @returns The error message; null on success.
  */
 export function writeLicences(entries: readonly URL[], folder: string): string | null {
   using temp = new TempFolder();

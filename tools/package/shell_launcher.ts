@@ -1,7 +1,7 @@
 /**
  * `launch.sh` of the package: starts Deno with the permissions of `cli/permissions.ts`, without Node.
  *
- * Node takes a third of the start of a short scenario. The shell judges command lines that name nothing outside the
+ * Node takes a third of the start of a short scenario. The shell handles command lines that name nothing outside the
  * current folder and no file to write, which are most. The others go to `launch.js` on Node, whose result is the same.
  */
 import {
@@ -15,8 +15,8 @@ import {
 } from "@dmalab/cli/extend";
 
 /**
- * `bin.js`, for Node and for a shell, whichever the first line names: JavaScript sees a text and a comment in the second line, a
- * shell ends there.
+ * `bin.js`, for Node or a shell, depending on the first line: the second line is a string and a comment in JavaScript, and ends
+ * a shell's script.
  */
 export const BIN_TEXT = `#!/usr/bin/env node
 ":" //; own=$(readlink -f -- "$0") && own=\${own%/*} && [ -f "$own/launch.sh" ] && . "$own/launch.sh"; exec node "$0" "$@"
@@ -24,14 +24,14 @@ import "./launch.js";
 `;
 
 /**
- * Whether permissions of a command depend on files and folders even for lines without paths: it writes what its words name, reads
- * the folders above, or uses the folder of temporary files.
+ * Whether a command's permissions depend on files and folders even for lines without paths: it writes files named by its words,
+ * reads the folders above, or uses the folder of temporary files.
  */
 function needsFiles({ findsRoot, named, spools }: CommandPermissions): boolean {
   return findsRoot === true || named === "always" || spools === true;
 }
 
-/** Options whose value is a path to write or a port. */
+/** Options that take a path to write or a port. */
 function optionsWithPaths(permissions: Permissions): readonly string[] {
   const all = Object.values(permissions).flatMap(({ files = [], folders = [], named, port }) => [
     ...files,
@@ -42,8 +42,8 @@ function optionsWithPaths(permissions: Permissions): readonly string[] {
 }
 
 /**
- * The flags of a command line without paths, as words of a shell: what `permissionsOf` returns for made-up paths, with
- * a variable of the shell for each.
+ * Deno's flags for a command line without paths, as words of a shell: the result of `permissionsOf` for placeholder
+ * paths, each replaced by a shell variable.
  */
 function flagsOf(name: string, permissions: Permissions): string {
   const env = { EDITOR: "@editor", XDG_CACHE_HOME: "/@cache" };
@@ -67,7 +67,7 @@ function flagsOf(name: string, permissions: Permissions): string {
 /**
  * The text of the package's `launch.sh`.
  *
- * @param version What `--version` prints.
+ * @param version The output of `--version`.
  */
 export function shellLauncher(permissions: Permissions, version: string): string {
   const names = Object.keys(permissions).filter((name) => !needsFiles(permissions[name]!));

@@ -1,6 +1,6 @@
 /**
  * `docs/builtins.md` and the pages of `docs/builtins/`, written from the entries of `lang/builtins/`: nothing
- * on them is typed by hand. The pages are made for the package and on request; git has the list alone.
+ * on them is typed by hand. The pages are made for the package and on request; git contains only the index.
  */
 import { join } from "node:path";
 import { type BuiltinGroup, GROUPS, wordSpecs } from "@dmalab/lang/builtins";
@@ -18,10 +18,10 @@ import { firstSentence } from "@dmalab/lang/text";
 import { INJECTION_POINTS } from "@dmalab/runtime";
 import { markdownTable } from "./marked_part.ts";
 
-/** The command that writes the pages anew. */
+/** The command that writes the pages again. */
 export const REFERENCE_COMMAND = "deno task reference";
 
-/** Where the pages lie, from the folder of the pages. */
+/** Paths of pages, relative to `docs/`. */
 const INDEX = "builtins.md";
 const CONSTANTS = "builtins/constants.md";
 
@@ -205,7 +205,7 @@ function wordLines(): string[] {
   ]);
 }
 
-/** Errors of a point that are named one by one. */
+/** Errors of an injection point are listed up to this number. */
 const DISPLAYED_ERRORS = 8;
 
 function errorList([natural, ...others]: readonly string[]): string {
@@ -223,7 +223,7 @@ function kindText(type: Type): string {
   return type.startsWith("@") ? typeLink(type.slice(1)) : typeText(type);
 }
 
-/** A type's name that leads to its heading; some functions have the same name. */
+/** A type's name as a link to its heading; the anchor differs if a function has the same name. */
 function typeLink(name: string): string {
   return `[${name}](${PAGE_OF_TYPE.get(name)}#${typeAnchor(name)})`;
 }

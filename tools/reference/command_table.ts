@@ -1,9 +1,9 @@
-/** The table of the README: the commands, each as `dmalab --help` describes it. */
+/** The tables of commands: each as `dmalab --help` describes it. */
 import { COMMANDS, PERMISSIONS } from "@dmalab/bin/all_commands";
 import { markdownTable, withPart } from "./marked_part.ts";
 import type { CommandPermissions } from "@dmalab/cli/extend";
 
-/** The page with its table of the commands there are. @throws {RangeError} When it has no place for it. */
+/** The page with its table of commands. @throws {RangeError} When it has no place for it. */
 export function withCommandTable(page: string): string {
   const rows = COMMANDS.map(({ brief, name }) => [`\`dmalab ${name}\``, brief] as const);
   const names = Math.max(...rows.map(([name]) => name.length));
@@ -13,7 +13,7 @@ export function withCommandTable(page: string): string {
   return withPart(page, "commands", lines);
 }
 
-/** The page with its table. @throws {RangeError} When it has no place for it. */
+/** The page with its table of permissions. @throws {RangeError} When it has no place for it. */
 export function withPermissionTable(page: string): string {
   const rows = Object.entries(PERMISSIONS).map(([name, may]) => [
     `\`${name}\``,

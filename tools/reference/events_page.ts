@@ -3,10 +3,10 @@ import { CALL_TABLE, COMMON_FIELDS, EVENT_TABLE, KERNEL_CALLS } from "@dmalab/ru
 import { type EventEntry, type Field, type FieldTable, wordsOf } from "@dmalab/runtime/vocabulary";
 import { markdownTable, withParts } from "./marked_part.ts";
 
-/** A field with more words leads to the list of them. */
+/** A field with more words links to their list. */
 const DISPLAYED_WORDS = 12;
 
-/** The page with its tables as the vocabulary says. @throws {RangeError} When it has no place for one. */
+/** The page with its tables from the vocabulary. @throws {RangeError} When it has no place for one. */
 export function withEventTables(page: string): string {
   return withParts(page, {
     "common fields": markdownTable(
@@ -43,7 +43,7 @@ function fieldsText(fields: FieldTable): string {
   }).join(", ");
 }
 
-/** The notes on a field that its name does not give. */
+/** A field with the notes that its name does not imply. */
 function noted(field: Field): string {
   const words = wordsOf(field);
   const held = words.length > DISPLAYED_WORDS
@@ -57,5 +57,5 @@ function noted(field: Field): string {
   return [kind, held, field.doc ?? "", none].filter((part) => part !== "").join("; ");
 }
 
-/** Kinds that a reader takes for granted: sizes end in `_bytes`, and other numbers are counts. */
+/** Kinds that follow from the name: sizes end in `_bytes`, and other numbers are counts. */
 const SAID_BY_NAME: ReadonlySet<string> = new Set(["size", "int", "text"]);

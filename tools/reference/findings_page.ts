@@ -14,7 +14,7 @@ function seenBy({ beyondKernel, counted, errorLine }: ReportClassEntry): string 
   return counted ? "DMA debugging" : "a WARN of the kernel";
 }
 
-/** The page with its tables as the records say. @throws {RangeError} When it has no place for one. */
+/** The page with its tables from the records. @throws {RangeError} When it has no place for one. */
 export function withFindingTables(page: string): string {
   return withParts(page, {
     reports: markdownTable(

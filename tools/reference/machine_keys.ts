@@ -61,7 +61,7 @@ function tables(): string[] {
   ];
 }
 
-/** Keys of many blocks have one line, with the defaults that they have in any of them. */
+/** Groups keys that occur in several blocks: they share one line, with all their defaults. */
 function groups(): readonly (readonly [string, readonly MachineKey[]])[] {
   const deviceWords: ReadonlySet<string> = new Set(DEVICE_KINDS.map(({ kind }) => kind));
   const onAnyBus: ReadonlySet<unknown> = new Set(Object.values(FUNCTION_SETTINGS));

@@ -1,9 +1,9 @@
 /** Parts of a page that are written from the sources, each between two comments. */
 
 /**
- * The page with a part anew.
+ * The page with one part replaced.
  *
- * @param name What the comments call the part.
+ * @param name The part's name in the comments around it.
  * @throws {RangeError} When the page has no such part.
  */
 export function withPart(page: string, name: string, lines: readonly string[]): string {
@@ -14,7 +14,7 @@ export function withPart(page: string, name: string, lines: readonly string[]): 
   return `${page.slice(0, from)}${begin}\n\n${lines.join("\n")}\n\n${page.slice(to)}`;
 }
 
-/** The page with several parts anew, by their names. @throws {RangeError} When it has no place for one. */
+/** The page with several parts replaced, by their names. @throws {RangeError} When it has no place for one. */
 export function withParts(
   page: string,
   parts: Readonly<Record<string, readonly string[]>>,

@@ -1,4 +1,4 @@
-/** What other members use of `tools/reference`. */
+/** Exports of `tools/reference` for other members. */
 export { builtinsPages, REFERENCE_COMMAND } from "./builtins_page.ts";
 export { withEventTables } from "./events_page.ts";
 export { withFindingTables } from "./findings_page.ts";

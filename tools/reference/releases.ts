@@ -1,4 +1,7 @@
-/** The tables of releases: what each is, and which has what of the table of behaviours. */
+/**
+ * The tables of releases: a description of each, and the releases of each row of the table of
+ * behaviours.
+ */
 import {
   type Behaviour,
   type BehaviourName,
@@ -24,7 +27,7 @@ export function withReleaseTables(page: string): string {
   });
 }
 
-/** The rows of each release; rows that no release has are left out. */
+/** The rows of each release; rows of no release are left out. */
 export function releaseTable(
   what: string,
   rows: Readonly<Record<string, Behaviour>>,

@@ -1,12 +1,15 @@
-/** `tsconfig.json`: the members' names, for editors and tools that do not read `deno.json`. */
+/**
+ * `tsconfig.json`: the paths of the members' names, for editors and tools that do not read
+ * `deno.json`.
+ */
 import { join } from "node:path";
 import { memberEntries } from "../members.ts";
 import { PROJECT } from "../project.ts";
 
-/** Members that use nothing of Deno: plain `tsc` checks them. */
+/** Members that use no Deno API: plain `tsc` checks them. */
 const PURE_MEMBERS = ["runtime", "devices", "lang", "recording"] as const;
 
-/** The options that a project of these sources has in each place: checks as in `deno.json`. */
+/** Compiler options that all projects of these sources share, with the checks of `deno.json`. */
 export function sourceOptions(): Readonly<Record<string, unknown>> {
   const { compilerOptions: checks } = JSON.parse(
     Deno.readTextFileSync(join(PROJECT, "deno.json")),

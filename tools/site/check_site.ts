@@ -1,4 +1,4 @@
-/** Finds links of the built site that lead nowhere: pages, files and places on pages. */
+/** Finds dead links of the built site: to pages, files and anchors. */
 import { readdirSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { host } from "@dmalab/cli";
@@ -11,7 +11,7 @@ export interface LinkCheck {
   readonly dead: readonly string[];
 }
 
-/** Pages of which a browser without scripts does not show every heading. @param pages As they were made. */
+/** Pages of which a browser without scripts does not show every heading. @param pages The generated pages. */
 export function incompletePages(folder: string, pages: ReadonlyMap<string, string>): string[] {
   return [...pages].filter(([path, text]) => {
     const prose = text.replace(/^```.*?^```/gms, "");
@@ -21,7 +21,7 @@ export function incompletePages(folder: string, pages: ReadonlyMap<string, strin
   }).map(([path]) => path);
 }
 
-/** Pages on which a rule is named outside of links and headings. @param folder Where the site was built. */
+/** Pages that mention a rule outside of links and headings. @param folder The folder of the built site. */
 export function unlinkedRules(folder: string): string[] {
   return pagesBelow(folder).filter((path) => {
     const text = mainOf(path).replace(/<(a|h[1-6])[ >].*?<\/\1>|<[^>]*>/gs, "");
@@ -29,13 +29,13 @@ export function unlinkedRules(folder: string): string[] {
   }).map((path) => relative(folder, path));
 }
 
-/** The text of a page without what is around it. */
+/** The main text of a page, without navigation. */
 function mainOf(path: string): string {
   const html = host.readTextFileSync(path);
   return html.slice(html.indexOf("<main"), html.indexOf("</main>"));
 }
 
-/** @param folder Where the site was built. */
+/** @param folder The folder of the built site. */
 export function checkSite(folder: string): LinkCheck {
   const html = new Map(pagesBelow(folder).map((path) => [path, host.readTextFileSync(path)]));
   const places = new Map(
@@ -59,13 +59,13 @@ export function checkSite(folder: string): LinkCheck {
   return { pages: html.size, links, dead: dead.sort() };
 }
 
-/** Values of attributes, as a browser reads them. */
+/** Values of attributes, decoded as a browser does. */
 function valuesOf(html: string, names: string): string[] {
   const attributes = new RegExp(`<[a-z][^>]*?\\s(?:${names})="([^"]*)"`, "gi");
   return [...html.matchAll(attributes)].map(([, value]) => value!.replaceAll("&amp;", "&"));
 }
 
-/** The file that an address means; null without one. */
+/** The file of an address; null without one. */
 function pageOf(place: string): string | null {
   for (const file of [place, `${place}.html`, join(place, "index.html")]) {
     try {

@@ -1,4 +1,7 @@
-/** Pages of the site that are made from records: the doors, the notation, releases, examples. */
+/**
+ * Pages of the site that are generated from records: the introductions for each group of readers,
+ * the notation, releases, examples.
+ */
 import { manualExamples } from "./manual.ts";
 import { host, isTableRow, readRulePage } from "@dmalab/cli";
 import { RULE_PAGES } from "@dmalab/lang/editor";
@@ -7,7 +10,10 @@ import { KERNEL_NAMES, OLDER_WAYS, QUIRKS, RELEASES } from "@dmalab/runtime/kern
 import { releaseTable } from "../reference/mod.ts";
 import { escapeHtml, frameLines } from "./runnable.ts";
 
-/** The doors of the README, a page each, by their titles. */
+/**
+ * The introductions in the README for each group of readers ("doors"), a page each, by their
+ * titles.
+ */
 export function doorPages(readme: string): { readonly title: string; readonly text: string }[] {
   const chapter = readme.slice(readme.indexOf("\n## Three doors"), readme.indexOf("\n## Where to"));
   const parts = chapter.split(/^\*\*(.+)\.\*\*$/m).slice(1);
@@ -16,7 +22,7 @@ export function doorPages(readme: string): { readonly title: string; readonly te
   );
 }
 
-/** Every release beside the others: what differs, with the rule that says so. */
+/** A page that compares every release with its neighbour: the differences, with their rules. */
 export function releasesPage(): string {
   return [
     "# Releases side by side",

@@ -1,4 +1,7 @@
-/** The manual: the pages of `docs/` and the examples, which the package contains as a checkout does. */
+/**
+ * The manual: the pages of `docs/` and the examples, in the same places in the package as in a
+ * checkout.
+ */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { DOCS, EXAMPLES, host } from "@dmalab/cli";
@@ -11,10 +14,10 @@ export interface ManualEntry {
   readonly title: string;
 }
 
-/** What to read first, in this order; the other pages follow by name. */
+/** The pages to read first, in this order; the other pages follow by name. */
 const FIRST = ["install", "tutorial", "course", "language", "builtins"];
 
-/** The pages of `docs/`, those of subfolders last. */
+/** The pages of `docs/`, with those of subfolders last. */
 export function manualPages(): readonly ManualEntry[] {
   const rank = (name: string) => {
     const index = FIRST.indexOf(name);

@@ -18,7 +18,7 @@ export interface Quizzes {
   readonly failures: readonly FailureReport[];
 }
 
-/** The questions of a program's tests with a seed, in their order. */
+/** The questions of a program's tests for a seed, in order. */
 export function askedBy(program: Program, seed: number): Quizzes {
   const asked: { question: Question; before: string[]; after: string[] }[] = [];
   const failures: FailureReport[] = [];

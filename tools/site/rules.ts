@@ -1,11 +1,11 @@
-/** The rules of the kernel, each at an address that stays: `rules/dma#dma.3.3`. */
+/** The rules of the kernel with permanent addresses: `rules/dma#dma.3.3`. */
 import { RulePage } from "@dmalab/cli/scenario";
 import { RULE_PAGES } from "@dmalab/lang/editor";
 import { readRulePage } from "@dmalab/cli";
 
 const BOOKS = RULE_PAGES.map((name) => new RulePage(name, readRulePage(name)));
 
-/** The page of each rule, by the names they are cited by, in small letters. */
+/** The page of each rule, by the names with which it is cited, in lower case. */
 const RULES: ReadonlyMap<string, { readonly name: string; readonly page: string }> = new Map(
   BOOKS.flatMap((book) =>
     book.names.map((name) => [name.toLowerCase(), { name, page: book.name }] as const)
@@ -17,8 +17,8 @@ const RULE = `(${RULE_PAGES.map((page) => page.replaceAll(".", "\\.")).join("|")
 const CITATION = new RegExp(`(?<![\\w./#"-])${RULE}`, "g");
 
 /**
- * The place of a rule, or of the rule that it is a row or an assertion of; null for a text that is
- * no rule.
+ * The address of a rule, or of the rule that contains a cited row or assertion; null for a text
+ * that is not a rule.
  */
 export function addressOfRule(citation: string): string | null {
   for (let name = citation.toLowerCase(); name !== ""; name = name.replace(/\.?[^.]*$/, "")) {
@@ -30,7 +30,7 @@ export function addressOfRule(citation: string): string | null {
   return null;
 }
 
-/** Makes links of the rules that a text cites: of Markdown, unless `link` makes others. */
+/** Turns the rules that a text cites into links: Markdown links, unless `link` makes others. */
 export function linkRules(
   text: string,
   link = (cited: string, address: string) => `[${cited}](${address})`,
@@ -41,7 +41,7 @@ export function linkRules(
   });
 }
 
-/** The form in which code cites rules, and the place of each of them on the built site. */
+/** A pattern for citations of rules in code, and the address of each rule on the built site. */
 export function ruleCitations(): {
   readonly pattern: string;
   readonly addresses: Readonly<Record<string, string>>;
@@ -50,11 +50,12 @@ export function ruleCitations(): {
     const address = addressOfRule(name);
     return address === null ? [] : [[name, address.replace(".md#", ".html#")] as const];
   });
-  // In code a text in quotes is a string, and no address of HTML.
+  // In code, a text in quotes is a string rather than an HTML attribute, so quotes are allowed
+  // before a rule.
   return { pattern: `(?<![\\w./#-])${RULE}`, addresses: Object.fromEntries(addresses) };
 }
 
-/** The pages of rules by their names: each heading has its rule's name, and its address. */
+/** The pages of rules by name: each heading has its rule's name, and its address. */
 export function rulePages(): Map<string, string> {
   return new Map(BOOKS.map((book) => [book.name, withAddresses(book)]));
 }

@@ -1,6 +1,5 @@
 /**
- * The parts that a page of the site adds to a block of the language: the playground, and a quiz's
- * questions.
+ * Additions to blocks of the language on pages of the site: the playground, and a quiz's questions.
  */
 import { choicesOf, type CodeBlock, runningBlocks } from "@dmalab/cli/scenario";
 import { loadText } from "@dmalab/lang";
@@ -11,13 +10,16 @@ import { type Asked, askedBy, pagePrograms } from "./quizzes.ts";
 import { addressOfRule, linkRules } from "./rules.ts";
 import { MAX_LINK_LENGTH, type Shared, writeLink } from "@dmalab/page";
 
-/** Questions of the same kind on one page. */
+/** Seeds of the questions on one page: a quiz block is shown once for each. */
 const SEEDS = [1, 2, 3];
 
-/** The parts that the playground lacks: a compiler of C, files beside the scenario. */
+/** Constructs that the playground does not support: C drivers, and files beside the scenario. */
 const NEEDS_FILES = /^\s*(?:driver \w+ = c|use) "|\bread_(?:csv|json|lines)\(/m;
 
-/** A page with something to run behind each of its blocks. @param depth Folders above the page. */
+/**
+ * A page with a runnable part after each of its blocks. @param depth Number of folders above the
+ * page.
+ */
 export async function withRunnable(text: string, depth: number): Promise<string> {
   const lines = text.split("\n");
   for (const block of runningBlocks("", text).toReversed()) {
@@ -32,9 +34,7 @@ export async function withRunnable(text: string, depth: number): Promise<string>
   return lines.join("\n");
 }
 
-/**
- * The drawings of the block's `show` statements, as one picture; nothing where they draw nothing.
- */
+/** The drawings of the block's `show` statements, as one picture; empty where they draw nothing. */
 function pictureLines(code: string): string[] {
   if (NEEDS_FILES.test(code)) return [];
   const { program } = loadText(code);
@@ -44,7 +44,7 @@ function pictureLines(code: string): string[] {
   const { pictures } = collector;
   if (pictures.length === 0) return [];
   const alt = pictures.map(({ lines, title }) => [title, ...lines].join("\n")).join("\n\n");
-  // As a separate file: its style is not the page's.
+  // As a separate image, so that its style does not apply to the page.
   const source = new TextEncoder().encode(svgPictures(pictures)).toBase64();
   return [
     "",
@@ -55,7 +55,7 @@ function pictureLines(code: string): string[] {
   ];
 }
 
-/** A frame that is loaded when it is opened; nothing where the playground cannot run the text. */
+/** A frame that is loaded when it is opened; empty where the playground cannot run the text. */
 export async function frameLines(
   code: string,
   depth: number,
@@ -75,7 +75,10 @@ export async function frameLines(
   ];
 }
 
-/** The playground with a scenario, from the site's root; null where it cannot be there. */
+/**
+ * A link to the playground with a scenario, from the site's root; null where the scenario cannot be
+ * run there.
+ */
 export async function playgroundLink(code: string, at: Shared["at"]): Promise<string | null> {
   if (NEEDS_FILES.test(code)) return null;
   const entry = "lab.dma";
@@ -101,7 +104,7 @@ function questionLines({ code, marks }: CodeBlock, depth: number): string[] {
   ]);
 }
 
-/** A question with hints and an answer that open one by one, without a script. */
+/** A question with hints and an answer that can be opened one by one, without a script. */
 function askedLines({ after, before, question }: Asked, depth: number): string[] {
   const link = htmlLink(depth);
   const pre = (output: readonly string[]) =>
@@ -133,7 +136,7 @@ function htmlLink(depth: number): (cited: string, address: string) => string {
     `<a href="${"../".repeat(depth)}${address.replace(".md", ".html").slice(1)}">${cited}</a>`;
 }
 
-/** A text on a page that Vue reads. */
+/** Escapes a text for a page that Vue compiles. */
 export function escapeHtml(text: string): string {
   return escapeMarkup(text).replaceAll("{{", "&#123;{");
 }

@@ -1,4 +1,7 @@
-/** Every page of the docs site, by its path below the site's root, and the files that pages link to. */
+/**
+ * Every page of the docs site, by its path relative to the site's root, and the files that pages link
+ * to.
+ */
 import { dirname, join } from "node:path";
 import { host } from "@dmalab/cli";
 import { loadForDebugging, SourceFile } from "@dmalab/lang";
@@ -19,9 +22,9 @@ import { escapeHtml, frameLines, playgroundLink, withRunnable } from "./runnable
 
 export interface SitePages {
   readonly pages: ReadonlyMap<string, string>;
-  /** Files of the project that a page links to, from its root. */
+  /** Files of the project to which a page links, relative to the project's root. */
   readonly files: ReadonlySet<string>;
-  /** The list at the side of every page. */
+  /** The navigation at the side of every page. */
   readonly sidebar: readonly SidebarGroup[];
 }
 
@@ -82,7 +85,7 @@ class SiteBuilder {
     this.pages.set(path, changed.replace(/^```console$/gm, "```text"));
   }
 
-  /** Lists of the examples, of the rules, and of folders that pages link to. */
+  /** Adds lists of the examples, of the rules, and of folders to which pages link. */
   addLists(): void {
     const list = (folder: string, title: string) => {
       const pages = [...this.pages].filter(([path]) => path.startsWith(`${folder}/`));
@@ -91,7 +94,7 @@ class SiteBuilder {
     };
     list("examples", "Examples");
     list("rules", "Rules of the kernel");
-    // A page that is added may link to further folders, which the loop then reaches.
+    // Adding a page may add further folders, which this loop then reaches.
     for (const folder of this.#folders) this.#addFolder(folder);
   }
 
@@ -136,11 +139,11 @@ class SiteBuilder {
     if (/^(?:https?:|#)/.test(target)) return `[${text}](${target})`;
     const rule = addressOfRule(text);
     const [path, hash] = target.split("#");
-    // What `add` is given for a page that is made is at the root already.
+    // A generated page passes targets that are relative to the root already.
     if (target.startsWith("/")) return `[${text}](${target})`;
     const file = join(dirname(from), path!).replaceAll("\\", "/").replace(/\/$/, "");
     const at = this.#addressOf(file, hash, rule);
-    // A reader of the site knows pages by their titles, and not by their files.
+    // Links show a page's title instead of its file name.
     const words = /^[\w/-]+\.md$/.test(text) ? titleOf(this.read(file)) || text : text;
     return at === null ? fileLink(words, file, depth) : `[${words}](${at})`;
   }
@@ -152,7 +155,7 @@ class SiteBuilder {
     if (file === "docs/rules") return "/rules/index.md";
     const [, book] = file.match(/^docs\/rules\/(.*)\.md$/) ?? [];
     if (book !== undefined) {
-      // The site's headings have the names of their rules.
+      // Headings of rules have the rule's name as their anchor.
       return rule ?? addressOfRule(`${book}.${hash ?? ""}`) ?? `/rules/${book}.md${tail}`;
     }
     if (/^docs\/.*\.md$/.test(file)) return `/${file.slice("docs/".length)}${tail}`;
@@ -171,13 +174,13 @@ class SiteBuilder {
   }
 }
 
-/** A file that the site has as it is: no page, so no link of Markdown. */
+/** A link to a copied file: in HTML, as Markdown links lead to pages. */
 function fileLink(text: string, file: string, depth: number): string {
   const label = text.replace(/`([^`]*)`/g, (_, code) => `<code>${escapeHtml(code)}</code>`);
   return `<a href="${"../".repeat(depth)}files/${file}" target="_self">${label}</a>`;
 }
 
-/** Folders between a page and the root. */
+/** Number of folders between a page and the root. */
 function depthOf(path: string): number {
   return path.split("/").length - 1;
 }
@@ -189,7 +192,10 @@ function titleOf(page: string): string {
 /** The example that the home of the site shows. */
 const FIRST_LOOK = "examples/start/01-first-look.dma";
 
-/** One sentence, a request that can be stepped, the ways in, and the first text of the README. */
+/**
+ * The home page: one sentence, a request that can be stepped through, links for each group of
+ * readers, and the beginning of the README.
+ */
 async function homePage(
   readme: string,
   scenario: string,
@@ -221,7 +227,7 @@ async function homePage(
   ].join("\n");
 }
 
-/** The first request of a scenario while its data moves, as a picture, and the position that it shows. */
+/** The first request of a scenario while its data is transferred, as a picture, with the shown position. */
 function requestPictureOf(
   scenario: string,
 ): { readonly picture: string; readonly at: readonly [seq: number, statement: number] } {
@@ -242,17 +248,17 @@ function requestPictureOf(
   };
 }
 
-/** Code, links, and other text, on a line of Markdown. */
+/** Matches code, a link, or other text on a line of Markdown. */
 const PARTS = /(`+[^`]*`+)|\[((?:[^[\]`]|`[^`]*`)*)\]\(([^)\s]+)\)|([^`[]+|.)/g;
 
 interface ProseChange {
-  /** A link, with its text as Markdown. */
+  /** Rewrites a link; its text is Markdown. */
   readonly link: (text: string, target: string) => string;
   /** Anything else. */
   readonly words: (text: string) => string;
 }
 
-/** A page with its links and its words changed; fences, code and headings stay as they are. */
+/** A page with its links and its words rewritten; fenced blocks, code and headings stay unchanged. */
 export function changeProse(page: string, { link, words }: ProseChange): string {
   let fenced = false;
   return page.split("\n").map((line) => {

@@ -1,8 +1,8 @@
 /**
  * The checkout as a project of TypeScript's native compiler, which `deno task check --quick` starts.
  *
- * Deno's check of types starts from nothing after each change. The native compiler keeps the results
- * in a file and checks a change only. It does not read `deno.json`, so this module writes a project for
+ * Deno's type check starts from scratch after each change. The native compiler stores the results in a
+ * file and checks only the changes. It does not read `deno.json`, so this module writes a project for
  * it, in a folder outside of the checkout, with the packages that `deno.json` names.
  */
 import { join } from "node:path";
@@ -10,12 +10,12 @@ import { memberPaths } from "../members.ts";
 import { PROJECT } from "../project.ts";
 import { sourceOptions } from "../reference/tsconfig.ts";
 
-/** The file of results. */
+/** The file with the stored results. */
 const KEPT = "checked.tsbuildinfo";
 
 const CHECKOUT = "checkout";
 
-/** The names that `deno.json` gives to packages and files. */
+/** The import names that `deno.json` defines. */
 interface Imports {
   /** Packages of npm by name, `npm:NAME@VERSION` or `npm:/NAME@VERSION/`. */
   readonly packages: Readonly<Record<string, string>>;
@@ -49,7 +49,7 @@ function renamedPackages({ packages }: Imports): Record<string, string[]> {
 const TYPES_OF_NEXT = /@ts-types="(?<types>[^"]+)"[^]*?from "(?<module>[^"]+)"/g;
 
 /**
- * Types of JavaScript that a comment names for Deno: for this compiler they are paths.
+ * Types of JavaScript modules that a comment specifies for Deno, as `paths` for this compiler.
  *
  * @param sources Source files by their paths in the checkout.
  */
@@ -66,7 +66,7 @@ export function namedTypes(sources: Iterable<readonly [string, string]>): Record
   return named;
 }
 
-/** Files with such comments, as git finds them. */
+/** Files with such comments, found with git. */
 function* sourcesWithTypes(): Iterable<readonly [string, string]> {
   const { stdout } = new Deno.Command("git", {
     args: ["grep", "-l", "^// @ts-types=", "--", "*.ts"],
@@ -86,7 +86,7 @@ function projectOf(folder: string, imports: Imports): unknown {
   return {
     compilerOptions: {
       ...sourceOptions(),
-      // Files that want the names of browsers refer to them.
+      // Without `dom`: files that need browser names reference that library.
       lib: ["esnext"],
       types: ["node"],
       typeRoots: ["./native/node_modules/@types"],
@@ -96,7 +96,7 @@ function projectOf(folder: string, imports: Imports): unknown {
         ...renamedPackages(imports),
         ...namedTypes(sourcesWithTypes()),
       },
-      // The checkout lies behind a link: its files find the packages beside the link.
+      // The checkout is reached through a symlink: its files find the packages next to the link.
       preserveSymlinks: true,
       incremental: true,
       tsBuildInfoFile: `./${KEPT}`,
@@ -107,10 +107,10 @@ function projectOf(folder: string, imports: Imports): unknown {
   };
 }
 
-/** Modules of Deno's library are JavaScript without types. */
+/** Modules of Deno's library have no type declarations here. */
 const UNTYPED = 'declare module "deno-std/*";\n';
 
-/** Writes a file unless it has that text. @returns Whether the text is new. */
+/** Writes a file unless it already has that text. @returns Whether the text is new. */
 function renew(path: string, text: string): boolean {
   try {
     if (Deno.readTextFileSync(path) === text) return false;
@@ -127,13 +127,13 @@ async function deno(args: readonly string[], folder: string): Promise<Deno.Comma
 
 const textOf = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 
-/** @throws {Error} With what Deno said, when it cannot. */
+/** @throws {Error} With Deno's error output, when it fails. */
 async function install(folder: string, args: readonly string[] = []): Promise<void> {
   const { stderr, success } = await deno(["install", "--quiet", ...args], folder);
   if (!success) throw new Error(`Cannot install packages: ${textOf(stderr)}`);
 }
 
-/** Writes the project anew where `deno.json`, Deno or the compiler changed. */
+/** Writes the project again if `deno.json`, Deno or the compiler has changed. */
 async function writeProject(folder: string): Promise<void> {
   Deno.mkdirSync(join(folder, "native"), { recursive: true });
   try {
@@ -161,12 +161,12 @@ async function writeProject(folder: string): Promise<void> {
   renew(join(folder, "tsconfig.json"), JSON.stringify(projectOf(folder, imports), null, 2));
 }
 
-/** Deno names its libraries in comments that only its own compiler knows. */
+/** Errors about Deno's libraries: comments refer to them, but only Deno's own compiler knows them. */
 const NOT_KNOWN = /^[^\n]*error TS2726: Cannot find lib definition for 'deno\.[^\n]*\n?/gm;
 
 const THROUGH_LINK = new RegExp(`(?:\\.\\./)?${CHECKOUT}/`, "g");
 
-/** Errors by the checkout's own paths, without those about Deno's libraries. */
+/** Errors with paths relative to the checkout, without those about Deno's libraries. */
 export function errorsOf(output: string): string {
   return output.replace(NOT_KNOWN, "").replaceAll(THROUGH_LINK, "");
 }
@@ -174,8 +174,8 @@ export function errorsOf(output: string): string {
 /**
  * Checks the types of the checkout.
  *
- * @param folder Holds the project and the results of a check until the next one.
- * @returns A line for each error, with its place; empty without errors.
+ * @param folder Contains the project and the results of a check until the next one.
+ * @returns A line for each error, with its location; empty without errors.
  * @throws {Error} When packages cannot be installed, or the compiler does not run.
  */
 export async function checkTypes(folder: string): Promise<string> {
@@ -185,7 +185,7 @@ export async function checkTypes(folder: string): Promise<string> {
     [...compiler, "--pretty", "false", "-p", "../tsconfig.json"],
     join(folder, "native"),
   );
-  // 1 and 2 come with errors in the sources.
+  // Exit codes 1 and 2 mean errors in the sources.
   if (code > 2 || code !== 0 && stdout.length === 0) {
     throw new Error(`The native TypeScript ended with ${code}: ${textOf(stderr)}`);
   }

@@ -1,4 +1,4 @@
-/** The VS Code extension as a `.vsix`, packed by VS Code's own `vsce`. */
+/** Builds the VS Code extension as a `.vsix`, with VS Code's own `vsce`. */
 import { TempFolder } from "../temp_folder.ts";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -8,7 +8,7 @@ import { manifest } from "./manifest.ts";
 
 const FOLDER = new URL("../../extensions/editor/vscode/", import.meta.url);
 
-/** Files of the folder that are taken as they are. */
+/** Files of the folder that are copied unchanged. */
 const AS_THEY_ARE = [
   "README.md",
   "language-configuration.json",
@@ -17,7 +17,7 @@ const AS_THEY_ARE = [
 ];
 
 /**
- * Packs the folder that it is started in. Its own packages are not locked: nothing of them is in
+ * Command that packs the current folder. vsce's own dependencies are not locked: none of them is in
  * the packed files.
  */
 const PACKER = [
@@ -25,7 +25,7 @@ const PACKER = [
   ...["--no-dependencies", "--allow-missing-repository", "--no-rewrite-relative-links", "--out"],
 ];
 
-/** Writes the extension into a file. @returns What went wrong; null when nothing did. */
+/** Writes the extension into a file. @returns The error message; null on success. */
 export function buildExtension(path: string): string | null {
   using folder = new TempFolder();
   const bundle = folder.at("extension.js");

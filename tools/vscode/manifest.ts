@@ -12,7 +12,7 @@ const LAUNCH = {
 
 const HAS_SCENARIO = "editorLangId == dma && isWorkspaceTrusted";
 
-/** The button of the report, and its word in the palette. */
+/** The button that opens the report, and its title in the command palette. */
 const REPORT = {
   commands: [{
     command: "dmalab.report",
@@ -63,7 +63,7 @@ const STEPS = [
   },
 ].map((step) => ({ ...step, media: { markdown: "README.md" } }));
 
-/** The folder of the extension needs nothing else: its code is one file. */
+/** The extension's manifest. It has no dependencies: its code is one file. */
 export function manifest() {
   return {
     name: "dmalab",
@@ -109,7 +109,7 @@ export function manifest() {
         title: "dmalab",
         properties: {
           "dmalab.command": {
-            // A repository cannot name it: it is started.
+            // Machine scope: a repository must not set the command that is started.
             scope: "machine",
             type: "array",
             items: { type: "string" },

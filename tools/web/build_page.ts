@@ -1,6 +1,6 @@
 /**
- * The pages in `extensions/page/`, each as one HTML file with everything inside, which works from a disk and under a
- * policy that forbids the network and every script but its own.
+ * The pages in `extensions/page/`, each as one HTML file that contains everything, which works from a disk and under
+ * a policy that forbids the network and every script but its own.
  */
 import { TempFolder } from "../temp_folder.ts";
 import { createHash } from "node:crypto";
@@ -14,7 +14,7 @@ import { LICENCES, writeLicences } from "../package/licences.ts";
 export interface PagePlan {
   readonly entry: URL;
   readonly kind: "playground" | "report";
-  /** The text of its data block; that of a report is put in by the command. */
+  /** The text of its data block; for a report, the command replaces it. */
   readonly data: string;
 }
 
@@ -25,7 +25,7 @@ export function buildPage({ data, entry, kind }: PagePlan): string {
   const policy = [
     "default-src 'none'",
     `script-src 'sha256-${createHash("sha256").update(program).digest("base64")}'`,
-    // The editor's styles are made by its script; nothing can be loaded by a style.
+    // The editor's styles are created by its script; a style cannot load anything.
     "style-src 'unsafe-inline'",
     "img-src data:",
     "worker-src blob:",
@@ -43,14 +43,14 @@ export function buildPage({ data, entry, kind }: PagePlan): string {
   return read("page.html").replaceAll(/\{\{(\w+)\}\}/g, (_whole, name) => parts[name]!);
 }
 
-/** The page of reports; `dmalab report` puts runs in the place of its data. */
+/** The page of reports; `dmalab report` replaces its data by the runs. */
 export const REPORT_PLAN: PagePlan = {
   entry: new URL("../../extensions/page/report_main.ts", import.meta.url),
   kind: "report",
   data: EMPTY_DATA,
 };
 
-/** A style sheet without the space and the comments that only its reader needs. */
+/** A style sheet without comments and unnecessary space. */
 function denseStyle(style: string): string {
   return style.replaceAll(/\/\*.*?\*\//gs, "").replaceAll(/\s+/g, " ")
     .replaceAll(/ ?([{};,]) ?/g, "$1").trim();
@@ -73,7 +73,7 @@ const NO_PACKAGES = "This page contains no code of other packages.";
 
 /** The licences of the packages that a script contains. */
 function licencesOf(entry: URL): string {
-  // A bundle names the file of each part; what only types are taken of leaves no code.
+  // A bundle contains the file name of each module in a comment; type-only imports leave no code.
   if (!/^\s*\/\/ .*\/npm\/.*\.m?js$/m.test(bundledScript(entry, []))) return NO_PACKAGES;
   using folder = new TempFolder();
   const problem = writeLicences([entry], folder.path);
@@ -82,8 +82,8 @@ function licencesOf(entry: URL): string {
 }
 
 /**
- * A script as the text of its element: the text that would end it occurs only in strings and
- * patterns.
+ * Escapes a script for its HTML element: the text that would end the element occurs only in strings
+ * and patterns.
  */
 function inScript(text: string): string {
   return text.replaceAll(/<(?=\/script|!--)/gi, "\\x3c");

@@ -1,3 +1,3 @@
-/** What other members use of `tools/web`. */
+/** Exports of `tools/web` for other members. */
 export { buildPage, REPORT_PLAN } from "./build_page.ts";
 export { playgroundData } from "./playground_data.ts";

@@ -1,11 +1,14 @@
-/** The playground's built-in data: the examples, the drivers' scenarios, and the files they use. */
+/** The playground's built-in data: the examples, the scenarios of drivers, and the files they use. */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { loadForDebugging, SourceFile } from "@dmalab/lang";
 import { type PlaygroundData, projectLoader } from "@dmalab/page";
 import { PROJECT } from "../project.ts";
 
-/** Two scenarios of drivers in C, without the C: the page cannot run them, and says that they need the command. */
+/**
+ * Two scenarios of drivers in C, without the C code: the page cannot run them, and says that they need the
+ * command.
+ */
 const DRIVERS = /^extensions\/c_drivers\/drivers\/(?:map\/map|nic\/ring_nic)\.dma$/;
 
 export function playgroundData(): PlaygroundData {
@@ -37,7 +40,7 @@ function usedBy(path: string, files: Readonly<Record<string, string>>): readonly
   return [...names];
 }
 
-/** Adds texts of the files in a folder of the project, by their paths. */
+/** Adds the texts of files in a folder of the project, by their paths. */
 function collect(folder: string, files: Record<string, string>, wanted: RegExp): void {
   for (const name of readdirSync(join(PROJECT, folder), { recursive: true, encoding: "utf8" })) {
     const path = `${folder}/${name.replaceAll("\\", "/")}`;

@@ -1,4 +1,4 @@
-/** How long a client of the debug adapter waits for answers about moments of long runs. */
+/** Response times of the debug adapter for positions of long runs. */
 import type { DebugProtocol } from "@vscode/debugprotocol";
 import { DapSession } from "@dmalab/editor";
 import { type Benchmark, benchResult } from "../benchmark.ts";
@@ -16,21 +16,21 @@ const SCENARIOS = [
 ];
 const EVENTS = 100_000;
 const PLACES = 12;
-/** Coprime to the number of events: places in no order. */
+/** Coprime to the number of events, so that positions are visited in scattered order. */
 const STRIDE = 61_803;
-/** Pause before the first question, and at each position: a person reads what is shown. */
+/** Pause before the first request, and at each position: a person reads what is shown. */
 const QUIET_MS = 3000;
 const LOOKS_MS = 1000;
 /** The longest acceptable wait. */
 const WANTED_MS = 50;
-/** How many of many clients ask for at once. */
+/** Page size of a client that loads long lists in pages. */
 const PAGE = 100;
 
 function now(): { readonly wallMs: number; readonly cpuMs: number } {
   return { wallMs: performance.now(), cpuMs: 1000 * cpuSeconds() };
 }
 
-/** Asks without pipes, and takes the time: the measurement is of the adapter. */
+/** Sends requests directly, without pipes, and measures the time: only the adapter is measured. */
 class Asker {
   /** Milliseconds of each answer, by request. */
   readonly times: Record<string, number[]> = {};
@@ -48,15 +48,15 @@ class Asker {
   }
 
   /**
-   * Waits for the event, where one is named, else for the answer.
-   * @param label Under which its time is kept; the request's name when left out.
-   * @throws {Error} When the adapter refuses it: an answer that says so is no answer.
+   * Sends a request and waits for the response, or for an event if `until` names one.
+   * @param label Key under which the time is stored; default: the request's name.
+   * @throws {Error} When the adapter reports a failure.
    */
   // deno-lint-ignore no-explicit-any
   async ask(command: string, args: object, until = command, label = command): Promise<any> {
     const response = new Promise<DebugProtocol.Response>((resolve) =>
       this.#waiting.set(command, (message) => {
-        // The event answers a request that was only accepted.
+        // With `until`, a successful response only means accepted; the event is the result.
         if (!message.success || until === command) resolve(message);
       })
     );
@@ -68,14 +68,18 @@ class Asker {
     this.#session.receive({ kind: "request", request: request as DebugProtocol.Request });
     const { body, message, success } = await Promise.race([response, event]);
     const end = now();
-    // A busy host lengthens the one, threads of the collector the other.
+    // A busy host makes the wall time too long, collector threads the processor time, so the
+    // shorter one counts.
     const tookMs = Math.min(end.wallMs - start.wallMs, end.cpuMs - start.cpuMs);
     (this.times[label] ??= []).push(tookMs);
     if (success === false) throw new Error(`${command} ${JSON.stringify(args)}: ${message}`);
     return body;
   }
 
-  /** The view of a moment, opened as far as a client opens it automatically and one level more. */
+  /**
+   * Requests the view of a position, expanded as far as a client does automatically and one level
+   * more.
+   */
   async open(frameId: number): Promise<void> {
     const { scopes } = await this.ask("scopes", { frameId });
     for (const { variablesReference } of scopes as DebugProtocol.Scope[]) {
@@ -86,7 +90,7 @@ class Asker {
     }
   }
 
-  /** The last page of something, and all of it. */
+  /** Requests the last page of a list, and the whole list. */
   async #page(
     { indexedVariables: count = 0, variablesReference }: DebugProtocol.Variable,
   ): Promise<void> {
@@ -96,7 +100,7 @@ class Asker {
   }
 }
 
-/** The requests of a client before it starts, and its questions about a file. */
+/** The requests of a client before the start, and about a file. */
 async function prepare(asker: Asker, path: string): Promise<void> {
   const source = { path };
   await asker.ask("setBreakpoints", { source, breakpoints: [{ line: 9, condition: "false" }] });
@@ -106,7 +110,7 @@ async function prepare(asker: Asker, path: string): Promise<void> {
   await asker.ask("loadedSources", {});
 }
 
-/** All requests that a client can make at one position. */
+/** All requests of a client at one position. */
 async function askAt(asker: Asker, seq: number, path: string): Promise<void> {
   await asker.ask("dmalab.goto", { seq }, "stopped");
   await asker.ask("threads", {});
@@ -132,7 +136,7 @@ function rest(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
-/** Milliseconds of each answer about a run, by request. */
+/** Response times of a run in milliseconds, by request. */
 export async function measureAnswers(
   scenario: string,
 ): Promise<Readonly<Record<string, readonly number[]>>> {
@@ -147,12 +151,12 @@ export async function measureAnswers(
     await rest(LOOKS_MS);
   }
   await asker.ask("disconnect", {});
-  // They do the run itself, as long as it takes.
+  // These two requests include the run itself.
   const { configurationDone: _, launch: __, ...times } = asker.times;
   return times;
 }
 
-/** For a request: all its times, and the scenario that it took longest in. */
+/** For a request: all its times, and the scenario with the longest one. */
 interface Answers {
   readonly request: string;
   readonly times: readonly number[];
@@ -160,7 +164,10 @@ interface Answers {
   readonly scenario: string;
 }
 
-/** Each scenario in a separate process that may read it, as an editor starts one. */
+/**
+ * Measures each scenario in a separate process with permission to read it, as an editor starts the
+ * adapter.
+ */
 function measureAll(): readonly Answers[] {
   const all = new Map<string, Answers>();
   for (const scenario of SCENARIOS) {

@@ -6,14 +6,14 @@ import { median } from "@dmalab/cli/bench";
 import { measureInChild } from "../child.ts";
 import { recordReads } from "../recording.ts";
 
-/** A large terminal: each pane has room for all that it can show. */
+/** A large terminal: each pane has room for all its content. */
 const SIZE = { columns: 200, rows: 60 };
 const EVENT = 1_000_000;
 const ROUNDS = 9;
-/** Apart, so that no answer of a round before can be used again. */
+/** Positions far apart, so that no result of an earlier round can be reused. */
 const STRIDE = 997;
 
-/** A user who presses keys and waits for the frame. */
+/** Simulates a user who presses keys and waits for the frame. */
 class Presser {
   readonly #inputs = new Queue<TerminalInput>();
   #drawn = () => {};
@@ -39,7 +39,7 @@ class Presser {
     this.#end = new FullScreen(terminal, this.tool, this.#said).run();
   }
 
-  /** Presses keys and waits until all is drawn. */
+  /** Presses keys and waits until everything is drawn. */
   press(...keys: readonly KeyPress[]): Promise<void> {
     const drawn = new Promise<void>((resolve) => this.#drawn = resolve);
     for (const key of keys) this.#inputs.push({ kind: "key", key });
@@ -50,7 +50,7 @@ class Presser {
     return this.press({ name: "text", text: ":" }, { name: "text", text: command.slice(1) }, ENTER);
   }
 
-  /** Leaves the debugger alone until it has prepared looks, as a person does while looking. */
+  /** Waits until the debugger has prepared its checkpoints, as it does while a person reads. */
   async rest(): Promise<void> {
     const { recording } = this.tool.cursor;
     while (recording.timeline.prepare(recording.last, this.tool.cursor.position)) {
@@ -67,9 +67,9 @@ class Presser {
 const ENTER: KeyPress = { name: "enter", text: "" };
 
 /**
- * Milliseconds from a key to the frame that it leads to: the median of some, each at another event.
+ * Milliseconds from a key to its frame: the median of several, each at another event.
  *
- * @param back Events that the key goes back.
+ * @param back Number of events that the key goes back.
  */
 export async function measureKey(name: KeyPress["name"], back: number): Promise<number> {
   const presser = new Presser();

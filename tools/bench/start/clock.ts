@@ -1,4 +1,4 @@
-/** When the code of a program begins to run: a module that is imported before all others. */
+/** Records when a program's code begins to run: a module that is imported before all others. */
 
 /** Milliseconds since 1970, by a clock that all processes share. */
 export function nowMs(): number {

@@ -1,7 +1,7 @@
 /**
- * How long a scenario of five lines takes from the shell's point of view.
+ * Time of a scenario of five lines, from the shell's point of view.
  *
- * `start.cold` is what users have: dmalab as the package that npm installs into a folder of `dmalab init`,
+ * `start.cold` is what users run: dmalab as the package that npm installs into a folder of `dmalab init`,
  * one bundle. `start.checkout` is the same scenario in this project, from some three hundred sources.
  */
 import { TempFolder } from "../../temp_folder.ts";
@@ -17,7 +17,7 @@ import { measureStart, timed } from "./pairs.ts";
 const EMPTY = join(PROJECT, "tools/bench/start/empty.ts");
 const SCENARIO = "tools/bench/scenarios/start.dma";
 
-/** A scenario in a folder against an empty file there. */
+/** Starts of a scenario in a folder, compared with an empty file there. */
 function measureScenario(name: string, folder: string, scenario: string): Promise<BenchResult> {
   return measureStart(
     name,
@@ -34,7 +34,7 @@ export const START_COLD: Benchmark = {
     using folder = new TempFolder();
     const made = initFolder(folder.path);
     if (!made.done) throw new Error(made.problem);
-    // Without types: no benchmark reads them.
+    // Built without types, which no benchmark reads.
     const problem = buildPackage(folder.at("node_modules/dmalab"), false);
     if (problem !== null) throw new Error(problem);
     Deno.copyFileSync(join(PROJECT, SCENARIO), folder.at("start.dma"));

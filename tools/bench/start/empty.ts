@@ -1,1 +1,1 @@
-// Nothing: what `deno run` itself costs.
+// An empty program, for the cost of `deno run` itself.

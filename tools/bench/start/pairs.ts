@@ -1,13 +1,13 @@
-/** Two programs that are started in turn, so that a change in the machine's load meets both. */
+/** Starts two programs alternately, so that a change in the host's load affects both. */
 import { benchResult } from "../benchmark.ts";
 import { type BenchResult, median } from "@dmalab/cli/bench";
 
-/** Starts a program. @returns Milliseconds until it had done what is waited for. */
+/** Starts a program. @returns Milliseconds until it reached the state to measure. */
 export type Start = () => number | Promise<number>;
 
-/** Pairs of starts that count. */
+/** Measured pairs of starts. */
 const ROUNDS = 15;
-/** Pairs before those, to fill the caches of Deno and of the disk. */
+/** Warm-up pairs before them, to fill the caches of Deno and of the disk. */
 const WARM_UPS = 2;
 
 /** Milliseconds of wall time. */

@@ -1,10 +1,10 @@
 /**
  * Time to the REPL's prompt, compared with Deno's REPL.
  *
- * `repl.start` is the time to the prompt at a terminal, from where on keys are taken; the modules
- * for the first input are loaded while it is typed. `repl.answer` is the time to the answer of an
- * input that is there from the beginning, in a pipe: nothing can be loaded beside it. The package
- * is started as its launcher does.
+ * `repl.start` is the time to the prompt at a terminal, when keys are accepted; the modules for the
+ * first input are loaded while it is typed. `repl.answer` is the time to the result of an input
+ * that is piped in: nothing can be loaded while it is typed. The package is started as its launcher
+ * does.
  */
 import { TempFolder } from "../../temp_folder.ts";
 import { buildPackage } from "../../package/build_package.ts";
@@ -57,7 +57,9 @@ function answerMs(args: readonly string[], folder: string): number {
   });
 }
 
-/** A REPL of the package against Deno's, and the same in this project. @param start Starts a REPL, and takes the time. */
+/**
+ * Compares a REPL of the package, and of this project, with Deno's. @param start Starts a REPL, and returns the time.
+ */
 function pair(
   name: string,
   doc: string,

@@ -1,4 +1,4 @@
-/** Where the time of a start goes, from the shell's call to the end of the process. */
+/** The stages of a start with their times, from the shell's call to the end of the process. */
 import { TempFolder } from "../../temp_folder.ts";
 import { join } from "node:path";
 import { bundle } from "../../package/bundle.ts";
@@ -8,12 +8,15 @@ import type { BenchResult } from "@dmalab/cli/bench";
 import { runDeno } from "../child.ts";
 import { nowMs } from "./clock.ts";
 
-/** Runs of each program that count; of each stage the shortest does, as nothing else is its own. */
+/**
+ * Measured runs of each program; the shortest time of each stage is used, as it contains the least
+ * other load.
+ */
 const ROUNDS = 15;
-/** Runs before those, to fill Deno's caches. */
+/** Warm-up runs before them, to fill Deno's caches. */
 const WARM_UPS = 2;
 
-/** Milliseconds by stage, in their order; they add up to the whole run. */
+/** Milliseconds by stage, in order; their sum is the time of the whole run. */
 type Stages = Map<string, number>;
 
 /** The name of the scenario in the folder. */
@@ -42,7 +45,7 @@ function bundledName(program: URL): string {
   return program.pathname.split("/").at(-1)!.replace(/ts$/, "js");
 }
 
-/** Each stage in the result: its name, and the time that Deno alone takes for it. */
+/** Each stage of the result: its name, and Deno's own share of its time. */
 const STAGES = [
   ["begun", "read", "begun"],
   ["modules", "modules", null],
@@ -68,7 +71,7 @@ export const START_STAGES: Benchmark = {
     using folder = new TempFolder();
     const problem = bundle([PROGRAMS], folder.path);
     if (problem !== null) throw new Error(problem);
-    // As in a folder of scenarios: it is the root.
+    // As in a user's folder of scenarios, this file makes the folder the root.
     folder.write("deno.json", "{}\n");
     Deno.copyFileSync(join(PROJECT, "tools/bench/scenarios/start.dma"), folder.at(SCENARIO));
     const runs = PROGRAMS.map((): Stages[] => []);

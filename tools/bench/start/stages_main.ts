@@ -2,7 +2,7 @@
  * The start of a scenario, stage by stage: `stages_main.js SCENARIO` runs it as the runner does,
  * and prints when each stage ended.
  */
-// First of all imports: the times at which modules run separate the stages.
+// First of all imports: the stages are separated by the times at which modules run.
 import { BEGUN_MS, nowMs } from "./clock.ts";
 import { parse } from "@dmalab/lang/syntax";
 import { SourceFile } from "@dmalab/lang";
@@ -27,7 +27,7 @@ function timeStages(path: string): readonly (readonly [stage: string, ms: number
     output: { write: () => {} },
   });
   ended("machine");
-  // There is no property in it, and so nothing that draws cases.
+  // The scenario has no property, so no random generator is needed.
   runProgramWith(null, program, {});
   ended("run");
   ended("ended");
