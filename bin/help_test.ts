@@ -54,7 +54,7 @@ Deno.test("options without brackets in a usage line are those that the command r
   }
 });
 
-/** What a newcomer writes first, and the end of what is said about it. */
+/** A newcomer's first attempts, and the end of the answer. */
 const FIRST_WORDS: readonly (readonly [words: readonly string[], answer: string])[] = [
   [
     ["first.dma"],

@@ -6,7 +6,7 @@ import { denoOptions, LAZY_IMPORTS, permissionsOf } from "@dmalab/cli/extend";
 const OWN = "/opt/dmalab";
 const DENO = "/opt/deno";
 
-/** The permissions of a line, started in an empty folder with a few files around it. */
+/** The permissions of a command line, started in an empty folder with a few files around it. */
 function flagsOf(
   line: string,
   env: Readonly<Record<string, string>> = {},
@@ -15,7 +15,7 @@ function flagsOf(
   return [...permissionsOf(PERMISSIONS, line.split(" "), OWN, DENO, env, clangs).flags];
 }
 
-/** Works in a folder `here` beside a folder `there`, which has a scenario. */
+/** Runs `work` with two folders: `here`, the current one, and `there`, which contains a scenario. */
 function withFolders(work: (base: string) => void): void {
   const before = Deno.cwd();
   using base = new TempFolder();
@@ -54,7 +54,7 @@ Deno.test("a command reads below the current folder and beside what is named, an
     assertEquals(flagsOf("check y.dma"), [`-R=.,${OWN}`]);
     assertEquals(flagsOf("check ../there/x.dma"), [`-R=.,${OWN},${base}/there`]);
     assertEquals(flagsOf(`check --format=${base}/there/x.dma`), [`-R=.,${OWN},${base}/there`]);
-    // What a link leads to is asked for by its own name.
+    // For a symlink, the permissions also name its target.
     assertEquals(flagsOf("check ../link/x.dma"), [`-R=.,${OWN},${base}/link,${base}/there`]);
     assertEquals(flagsOf("check ../none.dma"), [`-R=.,${OWN}`]);
     assertEquals(flagsOf("unknown"), [`-R=.,${OWN}`]);

@@ -5,7 +5,7 @@ const STRICT =
   "machine { iommu { mode = strict } pci { root_port rp0 { nvme ssd { sgl = true } } } }\n";
 const LEAKING = STRICT.replace("machine {", "machine { leaks = allow,");
 const DIRECT = "machine { pci { root_port rp0 { nvme ssd { sgl = true } } } }\n";
-/** Two functions that can be migrated. */
+/** A machine with two functions that can be migrated. */
 const MIGRATING = "machine { pci { root_port rp0 { switch sw0 { vfio vf { } vfio vg { } } } } }\n";
 const PEERS = `machine { iommu { mode = strict } pci {
   root_port rp0 { switch sw0 { nvme ssd { sgl = true }  nvme cmb { p2pmem = 2MiB } } }
@@ -378,7 +378,7 @@ for (const [fact, script] of FACTS) {
   });
 }
 
-/** Calls that make no sense end the script with a code, a sentence and, where one helps, a hint. */
+/** Calls without a meaning end the script with a code, a sentence and, where useful, a hint. */
 const MISTAKES: readonly (readonly [string, string, RegExp])[] = [
   [
     "a size that is not the sum of the pieces",

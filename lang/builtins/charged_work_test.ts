@@ -1,4 +1,4 @@
-/** Calls that take long charge for it while they work, so that the limit of time ends them. */
+/** Long calls charge their work while they run, so that the time limit can stop them. */
 import { assert } from "@std/assert";
 import { loadProgram } from "../language.ts";
 import { runProgram } from "../run/run_program.ts";
@@ -32,7 +32,7 @@ const CACHED = "machine { pci { root_port rp0 { endpoint nic { coherent = false 
 const PROCESS =
   "let mm = address_space()\nlet at = mm.mmap(16MiB)\nmm.touch(at, 16MiB, write: true)\n";
 
-/** What comes before, the call, and how often it looks at the limits at least. */
+/** The code before the call, the call, and the least number of checks of the limits. */
 const CALLS: readonly (readonly [before: string, call: string, looks: number])[] = [
   ["let b = alloc_pages(1000)\n", "b.fill(random)", 200],
   [PIECES, "b.fill(counting)", 9],

@@ -19,14 +19,17 @@ fn amd_line(device, address, flags) {
 }
 `;
 
-/** Runs a body on a machine with an IOMMU; every assertion in it has to hold. */
+/**
+ * Runs a body on a machine with an IOMMU; requires that all its assertions pass. Returns the
+ * output.
+ */
 function holds(iommu: string, body: string): string {
   const { output, problems } = runScript(machineOf(iommu) + body, {}, { lenient: true });
   assertEquals(problems, []);
   return output.join("\n");
 }
 
-/** What a body ends with. */
+/** The error with which a body ends. */
 function problemOf(body: string): string {
   return runScript(machineOf("mode = strict") + body).problems.join("\n");
 }
@@ -112,9 +115,10 @@ Deno.test("an address that equals the low bits of a live mapping's was cut on it
   const cut = verdict("", "0xffff_e800 as dma");
   assertStringIncludes(cut, "cut_address");
   assertStringIncludes(cut, "an address cut to its low 32 bits");
-  // Declared, however few: certain before all that lies near by.
+  // The device's own address width is certain, even if small: it takes precedence over mappings
+  // close by.
   assertStringIncludes(verdict("address_bits = 24", "m.addr"), "cut to its low 24 bits");
-  // Other low bits, and a mapping that has ended.
+  // No verdict for low bits of other addresses, and for a mapping that has ended.
   assertStringIncludes(verdict("", "0xffff_8000 as dma"), "never_mapped");
   const ended = "dma_unmap_page(nic, m, 8KiB, from_device)";
   assertStringIncludes(verdict("", "0xffff_e000 as dma", ended), "never_mapped");

@@ -1,19 +1,22 @@
 import { assert, assertEquals } from "@std/assert";
 import { runScript } from "../testing/run_script.ts";
 
-/** What the script below does, step by step, and says of it. */
+/** A mapping in the generated script. */
 interface Mapped {
   readonly addr: number;
   readonly sizeBytes: number;
   readonly dir: string;
-  /** The line of the call that ended it. */
+  /** The line of the call that ended the mapping. */
   endedAt: number | null;
 }
 
 const DIRECTIONS = ["to_device", "from_device", "bidirectional"];
 const GRANULE = 4096;
 
-/** A script of random maps, unmaps and accesses; each fault prints what its line led to. */
+/**
+ * A script of random maps, unmaps and accesses; for each fault it prints the verdict on its log
+ * line.
+ */
 function randomScript(seed: number, model: string, mode: string): string {
   let state = seed;
   const below = (limit: number) => {
@@ -56,7 +59,7 @@ function randomScript(seed: number, model: string, mode: string): string {
   return [...lines, ...live.values()].join("\n");
 }
 
-/** What a plain list of mappings says of an access: the oracle. */
+/** The verdict on an access that a plain list of mappings gives, for comparison. */
 function expected(all: readonly Mapped[], at: number, unitBytes: number, how: string): string {
   const start = at - at % unitBytes;
   const there = all.filter(({ addr, sizeBytes }) =>

@@ -84,7 +84,7 @@ Deno.test("memory that lends nothing for its size says so (p2p.md 9.3)", () => {
   assertStringIncludes(why, `not_supported: cmb provides no memory to peers: ${reason} (p2p.9.4)`);
   const { problems } = runScript(`${small}pci_alloc_p2pmem(cmb, 4KiB)`);
   assertStringIncludes(problems.join("\n"), reason);
-  // The last answer is explained, not another one of its kind.
+  // Explains the last query with this result, and not an earlier one.
   const last = outputOf(`${small}print pci_p2pdma_map_type(cmb, ssd)
 print pci_p2pdma_map_type(gpu, ssd)
 explain bus_addr`);

@@ -17,7 +17,7 @@ const MACHINES = [
   "metadata_sgl = true } } }",
 ];
 
-/** Requests of every shape, and everything that can be shown on the way. */
+/** Requests of every shape, and every kind of value that can be shown on the way. */
 const BODY = `
 let shapes = [
   alloc_pages(1),
@@ -113,7 +113,7 @@ show bytes"01 02"
 print now()
 `;
 
-/** The same of what 6.12 does not have. */
+/** The same for features that 6.12 does not have. */
 const LATER = `
 let state = iova_state()
 show state
@@ -187,7 +187,8 @@ Deno.test("show of a request draws the ends that are bounced, with what they sta
     start: output.find((line) => line.includes("PRP1"))!.match(/0x\w+/g)!.at(-1)!,
   };
   const bounced = output.slice(at + 1, at + 3);
-  // The first piece begins and the last one ends inside a page; the page in the middle is its own.
+  // The first piece begins and the last one ends inside a page; the page in the middle is mapped
+  // directly.
   assertEquals(bounced.map((line) => line.split("───►")[1]!.replace(/0x7\w+/, "SLOT")), [
     " bounce buffer SLOT for 0x10_0200",
     " bounce buffer SLOT for 0x30_0000",
@@ -215,7 +216,7 @@ Deno.test("a request without data has no picture of memory, and a disk shows its
   const text = output.join("\n");
   assertEquals(text.includes("PRP1"), false, text);
   assert(text.includes("OK; the command's 64 bytes:"), text);
-  // The queues take 128 KiB behind an IOMMU, whatever the controller could.
+  // Behind an IOMMU the queues accept at most 128 KiB, although the controller has no limit.
   assert(/^ {2}MDTS +none$/m.test(text) && text.endsWith("128KiB"), text);
 });
 

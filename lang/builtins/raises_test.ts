@@ -20,7 +20,7 @@ let state = iova_state()
 `;
 /** A device that cannot reach a buffer above 4 GiB, and no pool to bounce it through. */
 const UNREACHABLE = `${DIRECT}let far = buffer(segments: [{ phys: 0x1_4000_0000, size: 4KiB }])\n`;
-/** Memory of a device behind another root port, which no allow-list knows. */
+/** Memory of a device behind another root port, which is on no allow-list. */
 const PEER = `machine {
   iommu { mode = strict }
   pci { root_port rp0 { nvme ssd { } } root_port rp1 { endpoint gpu { p2pmem = 2MiB } } }
@@ -37,7 +37,7 @@ const PROCESS = `let mm = address_space()
 let at = mm.mmap(4KiB, at: 0x7f00_0000_0000, writable: false)
 let more = mm.mmap(4KiB)
 `;
-/** The same, with a map for a device that needs no unmaps yet. */
+/** The same, with a map for a device that does not need unmaps yet. */
 const MAPPED = `machine {
   ram { size = 8GiB }
   pci { root_port rp0 { endpoint nic { } } }
@@ -59,16 +59,16 @@ const MIGRATING = `machine {
 let into = vf.alloc_buffer(16, from_device)
 let from = vf.alloc_buffer(16, to_device)
 `;
-/** A region of those two pages, with a device that is translated. */
+/** A region of these two pages, on a machine with a translated device. */
 const RDMA = `machine {
   iommu { mode = strict }
   pci { root_port rp0 { rdma nic { } } }
 }
 ${PROCESS}`;
 const REGION = `${RDMA}let mr = nic.reg_mr(mm, more, 4KiB)\nmm.touch(at, 1B)\n`;
-/** The same of a page that may only be read, for a device that would like to write it. */
+/** The same with a region of the read-only page, which the device is to write. */
 const DENIED = `${RDMA}let mr = nic.reg_mr(mm, at, 4KiB)\nmm.touch(more, 1B)\n`;
-/** A NIC with memory of a GPU attached; a path to it only where the host bridge may be crossed. */
+/** A NIC with the memory of a GPU attached; the host bridge decides whether there is a path to it. */
 const shared = (bridge: string, kernel = "7.2.12", model = "vtd") =>
   `machine {
   kernel = "${kernel}"
@@ -84,10 +84,10 @@ let memory = gpu.export(ranges: [0B..8KiB, 64KiB..68KiB])
 const ATTACHED = "let attached = nic.attach(memory)\n";
 const LINK = "dma_iova_link(ssd, state, phys: 0x10_0000, offset: 0, size: 4KiB, dir: to_device";
 
-/** The same on the release that names the reason why a page is missing (v7.3.md 5.4). */
+/** The same on the release that reports why a page is missing (v7.3.md 5.4). */
 const on7_3 = (script: string) => script.replace("machine {", 'machine {\n  kernel = "7.3-rc7"');
 
-/** A script that makes the call raise the error; written `CALL fails ERRNO`. */
+/** A script for each call and error in which the call raises the error; written `CALL fails ERRNO`. */
 const RAISED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   dma_iova_link: {
     EIO: `${RANGE}dma_iova_link(ssd, state, 0x20_0800, 4KiB, 4KiB, to_device) fails EIO
@@ -406,7 +406,7 @@ const RAISED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
 };
 
-/** How each way to a migration buffer fails. */
+/** Errors of the methods that return a migration buffer. */
 function newBuffer(call: string): Readonly<Record<string, string>> {
   return {
     ENOMEM: `${MIGRATING}inject alloc_pages { ${call}4, none) fails ENOMEM }`,
@@ -418,7 +418,7 @@ function newBuffer(call: string): Readonly<Record<string, string>> {
   };
 }
 
-/** What the entries declare, as `name ERRNO`. */
+/** The errors declared in the entries, as `name ERRNO`. */
 function declared(): string[] {
   const functions = [...FUNCTIONS.values()].map((spec) => [spec.name, spec] as const);
   const methods = [...TYPES.values()].flatMap((type) =>

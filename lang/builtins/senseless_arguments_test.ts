@@ -1,4 +1,4 @@
-/** Whatever a script gives to a builtin, the answer is a value, an errno or a script's mistake. */
+/** For any arguments of a builtin, the result is a value, an errno or a script's mistake. */
 import { assertEquals } from "@std/assert";
 import { defaultLabConfig, type LabConfig } from "@dmalab/devices";
 import { type IommuMode, KernelError, MemoryLimitError, Random } from "@dmalab/runtime";
@@ -23,7 +23,7 @@ import { wordValue } from "./words.ts";
 
 const ALL_WORDS = wordSpecs();
 
-/** Calls on one machine, and machines of each mode. */
+/** Number of calls on one machine; several machines for each mode. */
 const CALLS = 300;
 const MACHINES = 6;
 const MODES: readonly IommuMode[] = ["off", "strict", "lazy", "passthrough"];
@@ -55,7 +55,7 @@ const NUMBERS = [
   2 ** 53 - 1,
 ];
 
-/** Where the first memory of a process lies. */
+/** The address of the first memory in a process. */
 const PROCESS = 0x7f00_0000_0000;
 
 function config(random: Random): LabConfig {
@@ -102,7 +102,7 @@ function config(random: Random): LabConfig {
   };
 }
 
-/** Makes values of any kind, and remembers the things that calls gave. */
+/** Makes values of any kind, and keeps the handles that calls returned. */
 class Values {
   readonly things = new Map<string, Value[]>();
 
@@ -130,7 +130,7 @@ class Values {
       case "dma":
         return new Quantity(type, number);
       case "virt":
-        // Where processes have their memory, more often than not.
+        // Mostly addresses at which processes have memory.
         return new Quantity(
           type,
           random.below(3) === 0 ? number : PROCESS + random.below(8) * 4096,
@@ -178,7 +178,7 @@ class Values {
   }
 }
 
-/** True for what a script may run into; anything else is a bug of ours. */
+/** Whether an error may be caused by a script; any other error is a bug of dmalab. */
 function isExpected(error: unknown): boolean {
   return error instanceof ScriptError || error instanceof KernelError ||
     error instanceof MemoryLimitError;

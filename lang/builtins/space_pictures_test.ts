@@ -12,7 +12,7 @@ const MACHINE = `machine {
 }
 `;
 
-/** What a script shows on that machine. */
+/** The output of a script on that machine. */
 function shown(script: string, machine = MACHINE): readonly string[] {
   const { problems, output } = runScript(machine + script, {}, { lenient: true });
   assertEquals(problems, []);

@@ -1,4 +1,4 @@
-/** Migration buffers as scripts see them: pictures, explanations, and what becomes of handles. */
+/** Migration buffers in scripts: pictures, explanations, and the lifetime of their handles. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { runScript } from "../testing/run_script.ts";
 
@@ -6,7 +6,7 @@ const STRICT = "machine { iommu { mode = strict } pci { root_port rp0 { vfio vf 
 const DIRECT = "machine { pci { root_port rp0 { vfio vf { } } } }\n";
 const OLD = STRICT.replace("machine {", 'machine { kernel = "6.12.117"\n');
 
-/** What a script prints, which runs without a problem. */
+/** The output of a script that has to run without an error. */
 function output(text: string): string {
   const { output: lines, problems } = runScript(text, {}, { lenient: true });
   assertEquals(problems, []);

@@ -225,7 +225,7 @@ Deno.test("a slip of a hand in a right script draws no error about a name", () =
   }
 });
 
-/** What people write in their first hour, and a part of the hint that it gets. */
+/** Common first attempts, each with a part of the expected hint. */
 const FIRST_HOUR: readonly (readonly [string, string])[] = [
   ["machine { ram = 16GiB }", "write `ram { size = 16GiB }`"],
   ["machine { iommu.mode = strict }", "write `iommu { mode = strict }`"],

@@ -23,7 +23,7 @@ Deno.test("thousands of names, each misspelled once: checked in seconds", () => 
     });
     const { system, user } = cpuUsage(before);
     assert(diagnostics.length > 0);
-    // Compared each with each they take half a minute.
+    // Comparing each name with each other would take half a minute.
     assert(system + user < 5_000_000, `${(system + user) / 1e6} s for ${text.slice(0, 40)}`);
   }
 });

@@ -3,7 +3,7 @@ import { program } from "../testing/test_support.ts";
 import { TestMachine } from "../run/test_machine.ts";
 import { DEFAULT_LIMITS } from "../values/limits.ts";
 
-/** How many instructions a script's top-level statements take. */
+/** Number of instructions in a script's top-level statements. */
 function instructions(text: string): number {
   const compiled = program(text);
   const machine = new TestMachine(compiled, compiled.machine.config, {

@@ -8,7 +8,7 @@ import { readCsv } from "./read_csv.ts";
 import { readJson } from "./read_json.ts";
 import { readLines } from "../builtins/calls/data_files.ts";
 
-/** A value as JSON has it: to hold the reader to `JSON.parse`. */
+/** A value in the form of JSON, for comparison with `JSON.parse`. */
 function plain(value: Value): unknown {
   if (value instanceof ListValue) return value.items.map(plain);
   if (value instanceof RecordValue) {

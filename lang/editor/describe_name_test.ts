@@ -3,7 +3,7 @@ import { TYPES } from "../builtins/mod.ts";
 import { EVENT_NAMES } from "@dmalab/runtime";
 import { describeBuiltin, describeLanguage, languageNames } from "./describe_name.ts";
 
-/** Everything that `?name` and `dmalab explain` can be asked, members included. */
+/** All names for `?name` and `dmalab explain`, members included. */
 const NAMES = new Set([
   ...languageNames(),
   ...EVENT_NAMES,
@@ -25,6 +25,6 @@ Deno.test("?inject describes the statement and the event, and ?iova.free the eve
   assertMatch(described("inject"), /^inject POINT \{ … \}\n[^]*\n\nevent inject: /);
   assertMatch(described("iova.free"), /^event iova\.free: /);
   assertEquals(described("inject").match(/a fault was injected/g)!.length, 1);
-  // The same by `dmalab explain`, which describes events differently.
+  // `dmalab explain` describes events elsewhere.
   assertEquals(describeLanguage("iova.free", 80), null);
 });

@@ -9,7 +9,7 @@ import { definitionAt, edited, referencesAt, renameAt } from "./rename.ts";
 import { semanticTokens } from "./semantic_tokens.ts";
 import { signatureAt } from "./signature.ts";
 
-/** A text with marks, and the expected answers there. */
+/** A text with marks, and the expected result. */
 type Case<E> = readonly [text: string, expected: E];
 
 function each<E>(name: string, cases: readonly Case<E>[], check: (...it: Case<E>) => void): void {
@@ -90,7 +90,7 @@ each<readonly [string | null, string | null]>("signature help names the call and
 
 const LIBRARY = { "lib.dma": "const pages = 4\nfn twice(n) { return 2 * n }\n" };
 
-/** The ranges are the places that name the same; the cursor is in one of them. */
+/** The marked ranges are all occurrences of one symbol; the cursor is in one of them. */
 const SAME_NAMES: readonly Case<string>[] = [
   ["let «si‸ze» = 1\nprint «size»\n«size» = 2", "total"],
   ['let «size» = 1\nprint "{«si‸ze»} bytes"', "total"],

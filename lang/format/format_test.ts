@@ -12,7 +12,7 @@ function format(text: string): string {
   return formatted.text;
 }
 
-/** A statement formatted inside of nothing, without the line end. */
+/** A statement that is formatted alone, without the line end. */
 const line = (text: string) => format(text).trimEnd();
 
 Deno.test("blanks stand where the style wants them", () => {

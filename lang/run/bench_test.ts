@@ -54,7 +54,7 @@ Deno.test("requests have exact percentiles, and CPUs and devices are busy no lon
   }]);
   const busyNs = new Map(busy.map(({ busyNs: ns, name }) => [name, ns]));
   assertEquals(busyNs.get("ssd"), 50 * 2000);
-  // One request after the other: whoever works, the other waits.
+  // Only one request is in flight: either the CPU or the device works.
   assertEquals(busyNs.get("cpu 0")! + busyNs.get("ssd")!, virtualNs);
 });
 
@@ -81,7 +81,7 @@ Deno.test("a bench tells the reports that it did not expect, once a statement, a
     [kind, name, place, times] as const
   );
   assertEquals(passed?.outcome, "passed");
-  // In five iterations before the counted ones, too.
+  // Five iterations before the counted ones are included.
   assertEquals(seen, [["report", "unmap_size", "t.dma:7:5", 55]]);
   const [failed] = outcomes(wrong);
   assertEquals([failed?.outcome, failed?.failure?.code], ["failed", "E0908"]);

@@ -1,4 +1,4 @@
-/** Lists and records that change in place: who sees a change, and who does not. */
+/** Lists and records that change in place, and where a change is visible. */
 import { assertEquals } from "@std/assert";
 import { failureOf, memoryLoader, printed, run } from "../testing/test_support.ts";
 import { Session } from "../session.ts";
@@ -55,7 +55,7 @@ Deno.test("what a list or record grows by is charged; what is dropped is credite
   const grow = "let l = []\nwhile true { l.push(1) }";
   assertEquals(failureOf(grow, { limits })?.slice(0, 5), "E0802");
   const walked = "let l = [1]\nwhile true { for x in l { l[0] = x } }";
-  // Each walk leaves a copy of the list behind, which is garbage: the limit of work ends it.
+  // Each iteration leaves a copy of the list as garbage: the limit of work stops the loop.
   assertEquals(failureOf(walked, { limits: { ...limits, steps: 1e6 } })?.slice(0, 5), "E0801");
   const named = 'let r = {}\nlet n = 0\nwhile true { n += 1; r.set("{n}", n) }';
   assertEquals(failureOf(named, { limits })?.slice(0, 5), "E0802");

@@ -3,7 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { Session } from "../session.ts";
 import { machinesOf, memoryLoader, onlyOutcome, printed } from "../testing/test_support.ts";
 
-/** A disk and a peer below one switch, on a release that leaves a tag's IOVA state as it was. */
+/** A disk and a peer below one switch, on a release that does not reset a tag's IOVA state. */
 const machine = (more = "") =>
   `machine {
   kernel = "7.2.12"
@@ -17,7 +17,8 @@ const machine = (more = "") =>
 `;
 
 /**
- * A read into a peer's memory by a tag with a range in its last request: 7.2 describes that range.
+ * A read into a peer's memory with a tag whose last request had a range: 7.2 describes that range
+ * instead.
  */
 const STALE = `fn stale() {
   wait submit_bio(bio(read, lba: 0, into: alloc_pages(4, contiguous: false)))
@@ -31,7 +32,7 @@ const STALE = `fn stale() {
 `;
 const GONE = "fixed by `quirks = [not stale_iova_state_p2p]`";
 
-/** The lines of the failure that a program's only test ends with. */
+/** The lines of the failure of a program's only test. */
 function failureLines(text: string): readonly string[] {
   return onlyOutcome(text).failure!.lines;
 }
@@ -70,7 +71,7 @@ Deno.test("a `inject each` tells how many of its places each defect is at fault 
     "inject each { print try ssd.read(lba: 0, into: buffer(size: 64KiB, pieces: 16, stride: 8KiB)) }",
   );
   const lines = failureLines(text);
-  // Seven links and a list of descriptors leave something; each half is fixed by its own switch.
+  // Seven failed links and a failed list of descriptors leak; each kind is fixed by its own switch.
   const printed = lines.filter((line) => line.includes("fixed by")).map((line) => line.trim());
   assertEquals(printed.map((line) => line.replace(/^\d+ of \d+ /, "")), [
     "fixed by `quirks = [not partial_destroy_on_link_failure]`",
@@ -108,8 +109,8 @@ Deno.test("runs without a listener do not look for defects themselves", () => {
     assert io.status == OK`);
   const machines = machinesOf(text);
   const switches = KERNELS["7.2.12"].quirks.size;
-  // The test with its two branches; a look for each explain that is heard, which reaches the fork; and
-  // the test again for its failure, unheard.
+  // The test with its two branches; repeated runs for each `explain` with visible output, which reach
+  // the fork; and the test once more for its failure, without output.
   const looks = switches * (1 + 3);
   assert(machines <= 3 + looks + switches * 3, `${machines} machines`);
 });

@@ -1,4 +1,4 @@
-/** `fails` with what a controller answered, by name and by number. */
+/** `fails` with a status of the controller, by name and by number. */
 import { assertEquals } from "@std/assert";
 import { errorsOf, load, run } from "../testing/test_support.ts";
 

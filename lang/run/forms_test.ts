@@ -1,4 +1,4 @@
-/** Forms of the language as docs/language/ lists them, each run once. */
+/** Forms of the language in docs/language/, each run once. */
 import { assertEquals } from "@std/assert";
 import { errorsOf, printed, run } from "../testing/test_support.ts";
 
@@ -9,7 +9,7 @@ const STRICT = `machine {
 }
 `;
 
-/** What a script prints on a machine with a disk. */
+/** The output of a script on a machine with a disk. */
 function strict(text: string): readonly string[] {
   return printed(STRICT + text);
 }

@@ -21,7 +21,7 @@ function run(tests: string, options: RunOptions = {}, keys = "", disk = "{ }"): 
   return runProgram(program!, options);
 }
 
-/** What each test came to: verdict, leaks, code of its failure. */
+/** The outcome of each test: verdict, leaks, code of its failure. */
 const summary = ({ outcomes }: RunReport) =>
   outcomes.map(({ failure, leaks, outcome }) => [outcome, leaks, failure?.code ?? null]);
 
@@ -35,7 +35,7 @@ Deno.test("a failed test lists what it held, with its line, and no leak is count
     "leaks.dma:5:3",
   ]);
   assertStringIncludes(incident!.lines[0]!, "unreleased[mapping]: ");
-  // It may be freed by what did not run: there is nothing to repair for sure.
+  // Statements that did not run might have freed it: there is no certain correction.
   assertEquals(incident!.lines.some((line) => line.includes("hint")), false);
   const allowed = run(`test "t" with { leaks = allow } { ${MAPS}\n assert false }`);
   assertEquals(allowed.outcomes[0]!.incidents, []);
@@ -60,7 +60,7 @@ Deno.test("each order of a race is looked at, and the one that leaks is reported
   const lenient = { lenient: true };
   const [incident] = run(`test "t" { ${race} }`, lenient).outcomes[0]!.incidents;
   assertEquals(incident?.kind, "leak");
-  // The other order goes first here.
+  // Here the other order is the first one.
   const other = `let n = 0\nrace { if n == 1 { ${MAPS} } } and { n = 1 }`;
   const [found] = run(`test "t" { ${other} }`, lenient).outcomes[0]!.incidents;
   assertStringIncludes(found!.text, "(in 1 of 2 of the race, such as");

@@ -33,7 +33,7 @@ race {
 assert n == 12`;
   const { report } = run(text);
   assertEquals(report.outcomes[0]!.failure, null);
-  // Once in every order, and once in the run that goes on with the first.
+  // Once in every order, and once in the run that continues with the first order.
   assertEquals(report.counts.assertions, 925);
 });
 
@@ -57,7 +57,7 @@ print [r.runs, x, y]`)[0];
   assertEquals(count("x = 1", "y = 1"), "[2, 0, 0]");
   assertEquals(count("if y == 0 { x = 1 }", "y = 1"), "[3, 0, 0]");
   assertEquals(count("repeat 2 { x += 1 }", "y = 1"), "[4, 0, 0]");
-  // Two turns, and the condition that ends the loop: five statements.
+  // Two iterations, and the condition that ends the loop: five statements.
   assertEquals(count("while x < 2 { x += 1 }", "y = 1"), "[6, 0, 0]");
   assertEquals(count("x = 1", ""), "[1, 0, 0]");
   assertEquals(count("x = [1, 2].map(n => n + y).sum()", "y = 1; y = 2"), "[3, 0, 0]");
@@ -124,7 +124,7 @@ Deno.test("races one after the other run in all combinations of their orders", (
 race { x += 1 } and { x += 10 }
 race { x += 100 } and { x += 1000 }
 assert x == 1111`;
-  // Each run of the first tries both orders of the second and goes on with one.
+  // Each run of the first race tries both orders of the second and continues with one.
   assertEquals(run(text).report.counts.assertions, 2 * 3 + 3);
 });
 

@@ -84,7 +84,7 @@ Deno.test("a try of `inject each` keeps no events, and is done once more when a 
   const plain = sweep("");
   const asking = sweep("assert events.count(ret.dma_map_phys) == 1");
   for (const text of [plain, asking]) assertEquals(onlyOutcome(text).failure, null);
-  // The tries after the first one keep theirs from the beginning.
+  // The tries after the first one keep their events from the beginning.
   assertEquals(machinesOf(asking), machinesOf(plain) + 1);
 });
 
@@ -118,7 +118,7 @@ Deno.test("a request leaks under a failing link with the defects of 7.2, and not
   assertEquals(failureOf(strict(`test "t" with { kernel = "6.12.117" } { ${body} }`)), null);
 });
 
-/** Each is about something that it never comes to, in no way in which its block is run. */
+/** Each body has a requirement that no run of its block meets. */
 const TRIED_NOTHING: readonly (readonly [body: string, message: string])[] = [
   ["inject each { if probe() == 0 { read() } }", HOLDS("run of `inject each`")],
   [

@@ -1,4 +1,4 @@
-/** Tests of a table: names, rows, and what holds for each. */
+/** Tests with a table: names, rows, and expectations for each row. */
 import { assertEquals } from "@std/assert";
 import { errorsOf, run } from "../testing/test_support.ts";
 

@@ -1,4 +1,4 @@
-/** How wide output is: as its run says, and 80 columns by default. */
+/** Width of the output: as the run requires, and 80 columns by default. */
 import { assert, assertEquals } from "@std/assert";
 import { run } from "../testing/test_support.ts";
 

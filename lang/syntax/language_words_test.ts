@@ -7,7 +7,7 @@ import { DmaParser } from "./rules/dma_parser.ts";
 const WORDS = Object.keys(LANGUAGE_WORDS) as LanguageWord[];
 const SHOWN = WORDS.filter((word) => LANGUAGE_WORDS[word].example !== undefined);
 
-/** Everything that the rules of the grammar are made of. */
+/** All parts of the rules of the grammar. */
 function* productions(of: IProduction): Generator<IProduction> {
   yield of;
   if (of instanceof NonTerminal) return;

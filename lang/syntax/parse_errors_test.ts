@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { parseText, places, summaries } from "./testing.ts";
 
-/** Texts with their errors, by code and place. */
+/** Checks the errors of texts, by code and location. */
 function expectErrors(cases: readonly (readonly [text: string, ...errors: string[]])[]): void {
   for (const [text, ...errors] of cases) {
     assertEquals(places(parseText(text).diagnostics), errors, text);
@@ -88,7 +88,7 @@ Deno.test("malformed lambdas and patterns say what they take", () => {
   ]);
 });
 
-/** The only error of a text: its place, its sentence, and the notes elsewhere. */
+/** Checks the only error of a text: its location, its message, and notes at other locations. */
 function expectOne(cases: readonly (readonly [text: string, said: string, ...notes: string[]])[]) {
   for (const [text, said, ...notes] of cases) {
     const { diagnostics } = parseText(text);
@@ -115,7 +115,7 @@ Deno.test("options without their word are one error, at the block behind them", 
   );
 });
 
-/** Lines of a function between its braces, which are on separate lines. */
+/** A function's body with its lines between the braces, which are on separate lines. */
 const body = (...lines: string[]) => `fn f() {\n${lines.join("\n")}\n}\n`;
 
 Deno.test("a bracket is missed where it is needed at the latest, with the place of its partner", () => {
@@ -248,7 +248,7 @@ Deno.test("an operator that took the next statement's first word for its value h
   expectErrors([
     ["assert a ==\n\n# why\nf(1) fails EIO", "E0202 1:12"],
     ["let x = 1 +\n  # more\n  2 3", "E0202 1:12"],
-    // Without a line between them the two may well be one.
+    // Without an empty line between them, both lines may be one expression.
     ["let x = 1 +\n  2 3", "E0205 2:5"],
     ["let x = 1 +\n  # more\n  2"],
   ]);

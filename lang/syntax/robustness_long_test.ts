@@ -1,4 +1,4 @@
-/** Whatever the text: nothing throws, nothing hangs, and one slip stays one slip. */
+/** For any text: nothing throws, nothing hangs, and one typing mistake gives one error. */
 import { assert, assertEquals } from "@std/assert";
 import { renderDiagnostics } from "../diagnostics/render.ts";
 import { SourceFile } from "../source.ts";
@@ -7,7 +7,7 @@ import { parseText, places } from "./testing.ts";
 import { tokenEdits } from "./testing_edits.ts";
 import { SAMPLES } from "./testing_samples.ts";
 
-/** A small seeded generator: tests say the same every time. */
+/** A small seeded generator, so that tests are reproducible. */
 function generator(seed: number): (below: number) => number {
   let state = seed;
   return (below) => {
@@ -44,7 +44,7 @@ Deno.test("every token left out, doubled or swapped: few errors, and the first a
   }
   assert(counts.broken > 2000, `only ${counts.broken} broken variants`);
   const share = (count: number) => count / counts.broken;
-  // Wanted are 95 %; the grammar does better, and a change that costs shows here.
+  // The goal is 95 %; the grammar is better, and a change for the worse is found here.
   assert(share(counts.far) < 0.001, `${counts.far} of ${counts.broken} too far away`);
   assert(share(counts.many) < 0.001, `${counts.many} of ${counts.broken} with more than 3 errors`);
   assert(share(counts.single) > 0.9, `only ${counts.single} of ${counts.broken} with one error`);

@@ -40,7 +40,7 @@ Deno.test("statement words open a statement only where one begins", () => {
   assertEquals(kinds("let x = step; let y = step.x"), ["Let", "Let"]);
   assertEquals(kinds("if x { break } else { continue }"), ["If"]);
   assertEquals(kinds("match x { 1 => print 2, 3 => step }"), ["Match"]);
-  // Behind a lambda's arrow a word is a name.
+  // After a lambda's arrow a word is a name.
   assertEquals(sexpr(expressionOf("x => step")), "(=> (x) step)");
 });
 

@@ -13,7 +13,7 @@ Deno.test("ticks of a linear axis are multiples of its step between its ends, wh
   assertEquals(linearAxis(7, 9, 5, ENDS).ticks, []);
 });
 
-/** Values, the ticks of their axis, and where the highest value lies. */
+/** Values, the ticks of their axis, and the position of the highest value. */
 const AMOUNTS: readonly (readonly [values: number[], ticks: number[], place: number])[] = [
   [[], [0, 1], 100],
   [[0, 0], [0, 1], 100],

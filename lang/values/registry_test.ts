@@ -5,7 +5,7 @@ import { runScript } from "../testing/run_script.ts";
 import { BUILTINS, FUNCTIONS, TYPES, WORDS, wordSpecs } from "../builtins/mod.ts";
 import type { FunctionSpec, MethodSpec, Type } from "./spec.ts";
 
-/** Every function and method, with the name it is shown by. */
+/** Every function and method, with its name in messages. */
 const CALLABLES: readonly (readonly [string, FunctionSpec | MethodSpec])[] = [
   ...FUNCTIONS,
   ...[...TYPES.values()].flatMap((type) =>

@@ -54,7 +54,7 @@ dma_iova_try_alloc(ssd, state, 0x10_0000, 8KiB)
     "\`link\` was called here 7:23",
   ]);
   assertEquals(notesOf(`${text}link(state) fails ENOMEM`), ["EIO was raised here 3:3"]);
-  // On one line the place is seen.
+  // A call on the same line needs no note.
   const line = "dma_iova_link(ssd, state, 0x20_0800, 4KiB, 4KiB, to_device) fails ENOMEM";
   assertEquals(notesOf(`${text}${line}`), []);
 });

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { SourceFile } from "../source.ts";
 import { nextOrder, RaceOrder } from "./race_order.ts";
 
-/** All orders of blocks that have so many statements each. */
+/** All orders of blocks with these numbers of statements. */
 function allOrders(lengths: readonly number[]): string[] {
   const source = new SourceFile("t.dma", "x");
   const found: string[] = [];

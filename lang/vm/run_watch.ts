@@ -38,8 +38,8 @@ const HELD_PART = 7 / 8;
 const GARBAGE_PART = 1 / 16;
 
 /**
- * The part of the time limit after which the processor time is first read: most runs end earlier.
- * The wall-clock time until then counts in full, which is at most this part.
+ * The part of the time limit after which the processor time is first read: most runs end earlier. Of
+ * the wall-clock time until then, at most this part is counted.
  */
 const UNASKED_PART = 1 / 32;
 

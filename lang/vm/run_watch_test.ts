@@ -37,7 +37,10 @@ Deno.test("a run is held to the host's own account, once what nothing references
   ]);
 });
 
-/** Checks at each of some moments, by the clock and the processor. @returns The error, at which of them. */
+/**
+ * Checks the limits at each of the moments, given by wall-clock and processor time. @returns The index of
+ * the failing check and its error.
+ */
 function endOf(
   moments: readonly (readonly [nowMs: number, processorMs: number])[],
 ): readonly [index: number, message: string] | null {
@@ -59,13 +62,13 @@ function endOf(
   return null;
 }
 
-/** The moments of each second of a run that gets a part of a processor. */
+/** A moment for each second of a run that gets this part of a processor. */
 const secondsOf = (count: number, part: number) =>
   Array.from({ length: count }, (_, second) => [1000 * second, 1000 * part * second] as const);
 
 Deno.test("a run whose first look comes late is not charged for what its host did meanwhile", () => {
   assertEquals(endOf([[0, 0], [100_000, 3000], [101_000, 4000]]), null);
-  // From then on its own time counts.
+  // From the first check on, its own processor time counts.
   assertEquals(endOf([[100_000, 3000], [200_000, 61_000], [300_000, 63_000]])?.[0], 2);
 });
 

@@ -60,7 +60,7 @@ Deno.test("virtual time is exact to 2^53 and never goes on rounded", () => {
   );
 });
 
-/** Hides from the checker what a value is: kinds of parameters are not known before the run. */
+/** Hides a value's kind from the checker: kinds of parameters are not known before the run. */
 const ANY = "fn any(value) { return value }\n";
 
 Deno.test("conditions take true and false only", () => {

@@ -1,4 +1,4 @@
-/** `data:`: memory for whichever way an operation moves its data. */
+/** `data:`: memory for an operation in either direction. */
 import { assertEquals } from "@std/assert";
 import { printed } from "../../testing/test_support.ts";
 

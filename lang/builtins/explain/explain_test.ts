@@ -7,7 +7,7 @@ function printed(machine: string, body: string): string {
   return output.join("\n");
 }
 
-/** The same with every run of blanks and line ends as one blank. */
+/** The text with every run of spaces and line ends replaced by one space. */
 function sentence(machine: string, body: string): string {
   return printed(machine, body).replace(/\s+/g, " ");
 }
@@ -232,7 +232,7 @@ Deno.test("explain of an io prints once what was decided about many of its reque
     machine,
     "explain ssd.read(lba: 0, into: alloc_pages(260, contiguous: false))",
   );
-  // Eight of 128 KiB were cut off, and a ninth of four pages was left.
+  // Eight requests of 128 KiB were split off, and a ninth with four pages is left.
   assertStringIncludes(text, "… same decisions for 7 more requests, up to request 8");
   assertEquals(text.split("split after 128KiB, in 32 segments").length - 1, 1);
   assertStringIncludes(text, "16KiB (limit 128KiB), 4 segments (limit 33)");
@@ -333,7 +333,7 @@ explain beyond`,
 });
 
 /**
- * The answer of `explain` for a link that fails, in a range of 4 pages with the first two linked.
+ * The output of `explain` for a link that fails, in a range of 4 pages with the first two linked.
  */
 function refusedLink(machine: string, where: string): string {
   return sentence(
@@ -390,7 +390,8 @@ explain io.requests[0]`,
     return [said(", in no segment of the request"), said(", a list")];
   };
   const rows: [number, number, string, string, [lost: number, lists: number]][] = [
-    // 7.2.6 forgets the gaps of the part that is split off: PRP entries for whole pages.
+    // On 7.2.6 the gaps of the part that is split off are lost: PRP entries for whole pages are
+    // used.
     [34, 512, "7.2.6", "off", [4, 1]],
     [40, 512, "7.2.6", "passthrough", [4, 1]],
     [34, 512, "7.2.12", "off", [0, 1]],

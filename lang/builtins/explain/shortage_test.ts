@@ -31,7 +31,7 @@ for n in 0..255 { if n % 2 == 0 { dma_iova_free(nic, states[n]) } }
 `;
 
 Deno.test("a fragmented space says what is free and its longest run, not that none is (dma.md 4.4)", () => {
-  // 128 ranges of 64 KiB and the 60 KiB below the lowest, to which the 128th range is next.
+  // 128 ranges of 64 KiB are free, and the lowest 60 KiB, to which the 128th range is adjacent.
   const text = printed(`${HOLES}refused(1MiB)`);
   assertStringIncludes(text, "no IOVA for 1MiB: fragmented dma.4.4");
   assertStringIncludes(

@@ -1,11 +1,11 @@
-/** Numbers in bytes: each width and order against what `DataView` writes, and what does not fit. */
+/** Numbers in bytes: each width and byte order compared with `DataView`, and values that do not fit. */
 import { assertEquals } from "@std/assert";
 import { failureOf } from "../../testing/test_support.ts";
 import { runScript } from "../../testing/run_script.ts";
 
 const VALUES = [0, 1, 0x80, 0xff, 0x1234, 0xdead, 0xbeef_cafe, 0x1234_5678_9abc, 2 ** 53 - 1];
 
-/** The bytes that a number has by `DataView`, as a script writes them. */
+/** The bytes of a number from `DataView`, in the syntax of a script. */
 function written(value: number, bits: number, littleEndian: boolean): string {
   const view = new DataView(new ArrayBuffer(8));
   view.setBigUint64(0, BigInt(value), littleEndian);

@@ -36,7 +36,7 @@ Deno.test("an address of the wrong space is refused, with the cast to write", ()
   );
   assertEquals(errorsOf(`${MACHINE}ssd.dma_read(buf.phys as dma, 512B)`), []);
   assertEquals(errorsOf(`${MACHINE}ssd.dma_read(0x1000, 512)`), [], "a plain int is welcome");
-  // Ints take the kind of the other operand, and a size is no address.
+  // Ints take the kind of the other operand, and a size is not an address.
   const sum = "0x10_0000 + 2 * 64KiB";
   assertEquals(
     hintOf(`${MACHINE}dma_map_phys(ssd, ${sum}, 4KiB, to_device)`),

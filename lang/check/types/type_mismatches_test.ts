@@ -47,7 +47,7 @@ Deno.test("a function that is called for what it does is right to return none", 
   const text = "fn tell() { print 1 }\ntell()\nprint tell().size";
   assertEquals(errorsOf(text), ["E0315 3:14 None has no field `size`"]);
   assertEquals(notesOf(text), ["1:4 `tell` is declared here"]);
-  // A `return` at its very end had something to say.
+  // A `return` at the very end probably lost its value.
   assertEquals(errorsOf("fn tell() { print 1\n return }\ntell()\nprint tell().size"), [
     "E0407 2:2 `tell` is used for its value, but returns none",
   ]);

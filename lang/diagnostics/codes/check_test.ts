@@ -5,7 +5,7 @@ import type { CodeEntry } from "./entry.ts";
 
 const ENTRIES: [string, CodeEntry][] = Object.entries(CHECK_CODES);
 
-/** What the examples take for granted. */
+/** Code that the examples need before them. */
 const MACHINE = `machine { iommu { mode = strict }
   pci { root_port rp0 { nvme ssd { } } } }
 `;

@@ -8,7 +8,7 @@ import { RUN_CODES } from "./run.ts";
 
 const ENTRIES: [string, CodeEntry][] = Object.entries(RUN_CODES);
 
-/** What the examples take for granted. */
+/** Code that the examples need before them. */
 const MACHINE = `machine { iommu { mode = strict }
   pci { root_port rp0 { nvme ssd { } } } }
 `;
@@ -20,7 +20,7 @@ let m = dma_map_phys(ssd, buf.phys, 4KiB, bidirectional)
 const LIMITS = { ...DEFAULT_LIMITS, steps: 1_000_000, memoryBytes: 2 ** 22, outputLines: 100 };
 
 /**
- * Nothing in a script leads to them as it is: a million events, a clock, Ctrl-C, `--branch`, a bug of
+ * No script alone causes these: they need a million events, a clock, Ctrl-C, `--branch`, or a bug of
  * dmalab.
  */
 const NOT_SHOWN = ["E0805", "E0806", "E0807", "E0934", "E0999"];

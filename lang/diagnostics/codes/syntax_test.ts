@@ -5,7 +5,7 @@ import { SYNTAX_CODES } from "./syntax.ts";
 
 const ENTRIES: [string, CodeEntry][] = Object.entries(SYNTAX_CODES);
 
-/** Their examples would fill pages. */
+/** Codes with examples that would fill pages. */
 const TOO_LONG = ["E0115", "E0116", "E0214", "E0223"];
 
 Deno.test("every syntax code has a title, a paragraph and an example", () => {

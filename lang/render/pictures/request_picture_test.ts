@@ -11,12 +11,15 @@ interface DrawnEntry {
   readonly page: number | null;
 }
 
-/** What a test says of memory: entries that lead to data, and list pages with what leads on from each. */
+/**
+ * The memory in a test: entries that point to data, and list pages with the entry that points to the
+ * next.
+ */
 interface DrawnMemory {
   readonly segments?: readonly { readonly phys: number; readonly sizeBytes: number }[];
   readonly entries?: readonly DrawnEntry[];
   readonly pages?: readonly { readonly dma: number; readonly next?: number }[];
-  /** What leads to the first page. */
+  /** The entry that points to the first page. */
   readonly pointer?: string;
   readonly hasLengths?: boolean;
 }

@@ -1,9 +1,9 @@
-/** Pictures as SVG say what the terminal's say, and draw what it draws. */
+/** Pictures as SVG contain the same text and the same lines as the terminal's pictures. */
 import { assert, assertEquals } from "@std/assert";
 import { runScript } from "../../testing/run_script.ts";
 import { PictureCollector, svgPictures } from "./svg_picture.ts";
 
-/** One picture of each kind that the terminal has. */
+/** One picture of each kind. */
 const SCRIPT = `machine {
   iommu { mode = lazy }
   swiotlb { size = 1MiB }
@@ -22,7 +22,7 @@ show swiotlb
 wait io
 `;
 
-/** Each line's words, without what draws; a gap of two spaces or a drawing parts them. */
+/** The words of a line without drawing characters, split at drawings and at gaps of two spaces. */
 function words(line: string): string[] {
   return line.split(/[─-╿▀-▟■-◿]+| {2,}/u).map((text) => text.trim()).filter((text) => text !== "");
 }
@@ -32,13 +32,13 @@ function unescaped(text: string): string {
     .replaceAll("&amp;", "&");
 }
 
-/** The texts of a file in their order, but for titles. */
+/** The texts of an SVG file in order, without titles. */
 function texts(svg: string): string[] {
   return [...svg.matchAll(/<text x[^>]*>(.*?)<\/text>/g)]
     .map(([, text]) => unescaped(text!.replaceAll(/<\/?tspan[^>]*>/g, "")));
 }
 
-/** Elements close in the order in which they opened, and no text has markup. */
+/** Checks that elements close in reverse order of their opening, and that text contains no markup. */
 function checkMarkup(svg: string): void {
   const open: string[] = [];
   for (
@@ -83,7 +83,7 @@ Deno.test("svgPictures() has the texts of the terminal's pictures, line by line"
 Deno.test("svgPictures() joins lines: a corner leads where its character leads", () => {
   const svg = svgPictures([{ title: "box", lines: ["┌─┐", "└─►"] }]);
   const [, lines] = svg.match(/class="lines" d="([^"]*)"/)!;
-  // From the middle of the corner to the right, along the line, and into the next corner.
+  // Lines from the centre of the corner to the right, along the line, and into the next corner.
   assert(
     lines!.includes("M20 61H24") && lines!.includes("M24 61h8") && lines!.includes("M36 61H32"),
   );

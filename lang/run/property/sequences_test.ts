@@ -1,4 +1,4 @@
-/** Sequences of operations: the drawn ones, and how a failing one is made smaller. */
+/** Sequences of operations: how they are drawn, and how a failing one is shrunk. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { errorsOf, onlyOutcome, printed, run } from "../../testing/test_support.ts";
 import { sequenceChoices } from "../../values/sequences.ts";

@@ -12,7 +12,7 @@ import { BuildContext } from "../tree/build_context.ts";
 import { classifyWords } from "../words.ts";
 import { DmaParser } from "./dma_parser.ts";
 
-/** The scripts below a folder of the repository. */
+/** The scripts in a folder of the repository, at any depth. */
 function* scripts(folder: string): Generator<string> {
   for (const { isDirectory, name } of Deno.readDirSync(folder)) {
     if (isDirectory) yield* scripts(`${folder}/${name}`);
@@ -20,7 +20,7 @@ function* scripts(folder: string): Generator<string> {
   }
 }
 
-/** Counts the tokens that the rules have Chevrotain take. */
+/** Counts the tokens that the rules make Chevrotain consume. */
 class CountingParser extends DmaParser {
   taken = 0;
 
@@ -60,7 +60,7 @@ Deno.test("Chevrotain reads every token of every example, into the tree that par
     assertEquals(parser.taken, tokens.length, path);
     const { diagnostics, file } = parse(source);
     assertEquals(places(diagnostics), [], path);
-    // The expressions in strings are separate texts. parse() reads them after this one.
+    // Skips texts with expressions in strings: parse() parses these separately, after the text.
     if (!strings.test(JSON.stringify(items, (key, value) => key === "source" ? null : value))) {
       assertEquals(file.items, items, path);
     }
