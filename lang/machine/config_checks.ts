@@ -190,7 +190,7 @@ function checkBuilds(
   }
 }
 
-/** Reports a region of type RAM that is not completely RAM. */
+/** Reports a region of memory, other than MMIO, that is not completely RAM. */
 function checkRamRegions(tree: ConfigBlock, lab: Lab, bag: DiagnosticBag): void {
   const ram = lab.machine.memory.ranges.filter((range) => range.type === "ram");
   for (const region of lab.config.regions) {

@@ -32,7 +32,7 @@ export interface SessionNames {
   readonly machine: ProgramMachine;
   /** All constants, in the order of their evaluation. */
   readonly consts: readonly ConstCode[];
-  /** Globals of names that were withdrawn, because their input failed. */
+  /** Globals of names that were withdrawn, because their input gave them no value. */
   readonly valueless: ReadonlySet<number>;
 }
 

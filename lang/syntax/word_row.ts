@@ -30,7 +30,7 @@ type Follows =
   | "text and block"
   | "head and block";
 
-/** Words that share a rule of the grammar. */
+/** Words that are interchangeable in the grammar. */
 export type WordFamily = "output verb" | "branching" | "outcome noun" | "outcome verb" | "removal";
 
 export interface KeywordSpec<W extends string = string> extends Shown {

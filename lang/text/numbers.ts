@@ -84,7 +84,7 @@ export function formatSizeCut(sizeBytes: number): string {
   return `${sizeBytes}B`;
 }
 
-/** A mask as a power of two minus one: `4KiB - 1` for 4095 bytes. */
+/** A mask as a round size minus one: `4KiB - 1` for 4095 bytes. */
 export function formatMask(maskBytes: number): string {
   const text = formatSize(maskBytes + 1);
   return maskBytes > 0 && !/\dB$/.test(text) ? `${text} - 1` : formatSize(maskBytes);

@@ -99,8 +99,8 @@ export interface CLoader extends SourceLoader {
 }
 
 /**
- * Compiled C. Compiling takes time: a source that is missing is noted, and available at the next
- * load.
+ * Compiled C sources. Compiling takes time: a source that is not compiled yet is noted, and is
+ * compiled the next time.
  */
 export interface CompileCache {
   /**

@@ -30,7 +30,7 @@ import {
   type Value,
 } from "./value.ts";
 
-/** The largest exact integer: a sum of two such integers shows whether it is beyond the limit. */
+/** The largest exact integer: a sum of two exact integers that exceeds it can be detected. */
 export const INTEGER_LIMIT = Number.MAX_SAFE_INTEGER;
 
 /** Charges strings, lists and bytes to the script's memory. */

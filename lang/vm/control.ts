@@ -113,7 +113,7 @@ export interface Control extends ExecutionContext {
   jump(pc: number): void;
   /** Pushes an operand for the next instruction. */
   push(value: Value): void;
-  /** The number of calls below the current frame. */
+  /** The current frame: the number of calls below it, the end of its operands, and its start. */
   readonly depth: number;
   readonly sp: number;
   readonly fp: number;

@@ -58,7 +58,7 @@ interface RunningRace {
   readonly whole: boolean;
   /** Where the code continues after the race. */
   readonly target: number;
-  /** Number of handlers before the race. */
+  /** Numbers of handlers and scopes, and the CPU, when the race began. */
   readonly handlers: number;
   readonly scopes: number;
   readonly cpu: number;

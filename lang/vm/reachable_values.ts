@@ -49,7 +49,7 @@ interface ValueHolder {
 }
 
 export class ReachableValues {
-  /** Values that builtins are currently building, and that are not on the stack yet. */
+  /** Parts of values that builtins are currently building. */
   readonly #made: (readonly Value[])[] = [];
   /** Size at the last count, in bytes. */
   #countedBytes = 0;

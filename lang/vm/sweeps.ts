@@ -294,7 +294,7 @@ export class Sweeps {
     const keys = new Set<string>();
     for (const event of child.machine.incidents) {
       const name = incidentName(event);
-      // `inject each` makes devices fault, so that only a removal is judged by their faults.
+      // `inject each` itself causes devices' faults: these count only for a removal.
       const isJudged = event.name === "dma.report" || SWEEPS[word] !== null;
       if (!isJudged || usual.has(name) || child.expectedIncidents.has(event)) continue;
       const key = `${name} ${event.site}`;

@@ -134,7 +134,7 @@ const WHERE: Parameter<Value> = { ...PHYS, decode: null };
 
 type Conversion = (encryption: MemoryEncryption, from: PhysAddr, sizeBytes: number) => void;
 
-/** A function that converts pages in a confidential guest; without one it does nothing. */
+/** A function that converts pages in a confidential guest, and does nothing on other machines. */
 function conversion(name: string, doc: string, convert: Conversion): FunctionSpec {
   return builtin({
     name,

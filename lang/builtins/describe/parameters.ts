@@ -67,7 +67,7 @@ export function named(of: Parameter<unknown>, otherwise?: unknown): Parameter<un
 const targetOf = (value: Handle) => value.target;
 const nameOf = (value: EnumValue) => value.name;
 const bytesOf = (value: BytesValue) => value.bytes;
-/** A copy of the list's current items. */
+/** The list's current items, which later changes of the list do not affect. */
 const itemsOf = (value: ListValue) => value.walked();
 
 /** An address, which cannot be negative. */

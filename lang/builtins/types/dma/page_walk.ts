@@ -31,7 +31,7 @@ export interface PageWalk {
 
 interface WalkedEntry {
   readonly name: string;
-  /** The frame of the table that contains the entry. */
+  /** The physical address of the table that contains the entry. */
   readonly table: number;
   readonly index: number;
   readonly bits: string;
