@@ -17,7 +17,7 @@ import type { SourceLoader } from "./syntax/load_files.ts";
  * Loads and checks a program.
  *
  * @param entry The file that would be run.
- * @param loader Where the files it uses come from.
+ * @param loader Loads the files that it uses.
  * @returns Errors and warnings, by file and place.
  */
 export function checkProgram(entry: SourceFile, loader: SourceLoader): readonly Diagnostic[] {
@@ -69,7 +69,7 @@ export function loadText(text: string, options: TextOptions = {}): LoadResult {
  * Loads, checks and compiles a program.
  *
  * @param entry The file that is run.
- * @param loader Where the files it uses come from.
+ * @param loader Loads the files that it uses.
  */
 export function loadProgram(entry: SourceFile, loader: SourceLoader): LoadResult {
   return PLAIN.loadProgram(entry, loader);
@@ -79,7 +79,7 @@ export function loadProgram(entry: SourceFile, loader: SourceLoader): LoadResult
  * Loads a program for runs that are recorded and followed statement by statement.
  *
  * @param entry The file of the runs.
- * @param loader Where the files it uses come from.
+ * @param loader Loads the files that it uses.
  */
 export function loadForDebugging(entry: SourceFile, loader: SourceLoader): LoadResult {
   return PLAIN.loadForDebugging(entry, loader);

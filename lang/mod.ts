@@ -1,7 +1,8 @@
 /**
- * The language: text, checked program, run. `laboratory.ts` says what machines and names a script has.
+ * The language: text, checked program, run. `laboratory.ts` defines the machines and names of a
+ * script.
  *
- * State: a `Laboratory` is a value; two of them do not meet.
+ * State: a `Laboratory` is a value; two laboratories are independent.
  * Proof: `tests/examples_test.ts` runs every example, `tests/bad/` has each message.
  *
  * What other members use:

@@ -1,4 +1,4 @@
-/** Checked files → the code of a program. */
+/** Compiles checked files to the code of a program. */
 import type { Registry } from "../values/registry.ts";
 import type { ConstBinding, MachineParts, Resolution, Variable } from "../check/names/bindings.ts";
 import type { Span } from "../source.ts";

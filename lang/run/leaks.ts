@@ -1,4 +1,4 @@
-/** Leaks of a run: as findings to print, and as what fails the test. */
+/** Leaks of a run: as findings to print, and as the failure of the test. */
 import type { TestLeak } from "@dmalab/runtime";
 import { renderFinding, type RenderOptions } from "../diagnostics/render.ts";
 import { formatTimeRounded } from "../text/numbers.ts";

@@ -34,7 +34,7 @@ export function isNamed(test: Named, matches: readonly NameMatch[]): boolean {
     );
 }
 
-/** Finds exactly the test of this name; a character that cannot be typed may be any. */
+/** Matches exactly this test name; in place of a control character it accepts any character. */
 export function exactMatch(name: string): RegExp {
   const escaped = name.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
   // deno-lint-ignore no-control-regex

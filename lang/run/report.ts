@@ -42,7 +42,10 @@ export interface FailedValue {
 
 /** An unexpected fault of the IOMMU, an unexpected report of the checker, or a leak. */
 export interface Incident {
-  /** A fault of the IOMMU, a report of the checker, a leak, or what a test held when it failed. */
+  /**
+   * A fault of the IOMMU, a report of the checker, a leak, or a resource that a test held when it
+   * failed.
+   */
   readonly kind: "fault" | "report" | "leak" | "held";
   /** The fault's reason, the report's class or the kind of the leak. */
   readonly name: string;

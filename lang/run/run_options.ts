@@ -25,7 +25,7 @@ export interface RunOptions {
   readonly only?: "all" | "tests";
   /** Runs only tests with one of these in the name or in the machine; all tests if it is empty. */
   readonly match?: readonly NameMatch[];
-  /** No further test after one that failed. */
+  /** Runs no further test after one that failed. */
   readonly failFast?: boolean;
   /**
    * Runs only tests for which it returns true; `number` counts the file's tests and properties from

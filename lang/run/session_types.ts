@@ -61,7 +61,7 @@ export interface InputResult {
   readonly values: readonly ShownValue[];
   /** The failure that stopped the input; the statements before it were run. */
   readonly failure: FailureReport | null;
-  /** Outcomes of tests in the input, which are run at once, each on a separate machine. */
+  /** Outcomes of tests in the input, which are run immediately, each on a separate machine. */
   readonly tests: readonly TestOutcome[];
   /**
    * Parts of the input that a session does not run, for a command that does.

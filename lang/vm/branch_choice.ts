@@ -1,4 +1,4 @@
-/** Which way a run goes where it could go several, and how a person writes that down. */
+/** The choices of a run where it can continue in several ways, and how they are written as text. */
 import type { InjectionHitName } from "../values/simulated_machine.ts";
 import { BRANCH_NAMES } from "../values/types.ts";
 import { ScriptError } from "../values/script_error.ts";
@@ -94,8 +94,7 @@ function readTaken(word: string, detail: string | null): BranchChoice["taken"] |
 }
 
 /**
- * The error at a `fork`, a `race` or an `inject each` that does not have the branch of the given
- * way.
+ * The error of a `fork`, a `race` or an `inject each` that has no such branch as the choice names.
  */
 export function wrongBranch({ choicePoint }: BranchChoice, word: string): ScriptError {
   return new ScriptError(

@@ -220,12 +220,12 @@ export class Branches {
     }
   }
 
-  /** The run has come to the branch that it was sent to. */
+  /** Whether the run has reached the branch that it was started for. */
   get arrived(): boolean {
     return this.choices.length > 0 && this.#choicesTaken === this.choices.length;
   }
 
-  /** The run has still to come to the branch that it was sent to. */
+  /** Whether the run has not yet reached the branch that it was started for. */
   get isReplaying(): boolean {
     return this.#choicesTaken < this.choices.length;
   }
@@ -323,12 +323,12 @@ export class Branches {
     return true;
   }
 
-  /** How many branchings the run has come to. */
+  /** The number of branchings that the run has reached. */
   get choicePoints(): number {
     return this.#choicePoints;
   }
 
-  /** The number of the branching that the run has come to. */
+  /** Counts a branching that the run has reached. @returns Its number. */
   nextChoicePoint(): number {
     return ++this.#choicePoints;
   }

@@ -1,4 +1,4 @@
-/** Which argument of a call goes to which parameter. */
+/** Assigns the arguments of a call to the parameters of the callee. */
 import { didYouMean } from "../diagnostics/suggest.ts";
 import { type Callable, positionalParameters } from "../values/call_arguments.ts";
 import type { CallShape } from "./code.ts";

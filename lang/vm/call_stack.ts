@@ -24,7 +24,7 @@ interface OpenStack extends CallStack {
   readonly limits: Limits;
 }
 
-/** The place of an instruction in the source. @param pc The place behind it. */
+/** The source span of an instruction. @param pc The position after the instruction. */
 export function spanAt({ spanIndexes, spans }: Code, pc: number): Span {
   return spans[spanIndexes[Math.max(0, pc - 1)]!]!;
 }

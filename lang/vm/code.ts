@@ -36,7 +36,7 @@ export interface FunctionCode {
   readonly entry: number;
   /** Slots of the frame below its operands. */
   readonly slots: number;
-  /** Most operands on the stack at once. */
+  /** Largest number of operands on the stack. */
   readonly operands: number;
   /** The function's statements with an expectation, as indexes into `Code.expectations`. */
   readonly expectations: readonly number[];

@@ -58,7 +58,7 @@ function comparisonNotes(
   return [];
 }
 
-/** A value on one line; of a long one the first items, or the beginning and the end. */
+/** A value on one line; a long one shows only its first items, or is cut with an ellipsis. */
 function shortValue(value: Value, context: ExecutionContext): string {
   const whole = oneLine(value, context, LOOKED_AT_CHARACTERS);
   if (whole.whole && whole.text.length <= VALUE_CHARACTERS) return whole.text;

@@ -1,4 +1,4 @@
-/** Turns whatever ended a script into a failure that says where and why. */
+/** Converts a thrown error into a failure with its location and reason. */
 import type { DiagnosticCode } from "../diagnostics/codes.ts";
 import type { Diagnostic, RelatedSpan } from "../diagnostics/diagnostic.ts";
 import { BUG_CODE, bugDiagnostic } from "../diagnostics/bug.ts";
@@ -19,11 +19,11 @@ const LAST_EVENTS = 8;
 /** Cuts events at 120 columns: the sentence of an event such as a report is printed whole above. */
 const EVENT_LAYOUT = { ...STREAM_LAYOUT, columns: 120 };
 
-/** Places of callers that a failure shows: the innermost, and the outermost of many. */
+/** How many callers a failure shows: the innermost and, if there are many, the outermost. */
 const INNER_PLACES = 6;
 const OUTER_PLACES = 2;
 
-/** Failures that the device's last actions may explain. */
+/** Codes of failures that the last actions of the device may explain. */
 const NOT_AS_EXPECTED: ReadonlySet<DiagnosticCode> = new Set([
   "E0903",
   "E0904",

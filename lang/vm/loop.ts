@@ -29,7 +29,7 @@ import { entryClosure } from "./call_shape.ts";
 import { rare, type RareOp } from "./rare_ops.ts";
 import type { Vm } from "./vm.ts";
 
-/** How a run of the VM came to its end, or to a pause. */
+/** Why a run of the VM ended or paused. */
 export type VmState = "done" | "paused" | "yielded" | "branched" | "failed";
 
 /** Frames are three numbers each: the return address, the caller's frame, the function. */

@@ -1,9 +1,9 @@
-/** In which order the statements of a `race` run, and which orders there are. */
+/** The order in which the statements of a `race` run, and all possible orders. */
 import { maxOf } from "@dmalab/runtime/basics";
 import { formatCount } from "../text/numbers.ts";
 import { type Span, spanPlace } from "../source.ts";
 
-/** A moment at which more than one block could go on. */
+/** A moment at which more than one block could continue. */
 export interface RaceChoice {
   /** The index of the chosen block among the `of` blocks that could continue. */
   readonly taken: number;

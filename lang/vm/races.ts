@@ -34,7 +34,7 @@ import type { Preemption } from "../values/execution_context.ts";
 import type { Span } from "../source.ts";
 import type { Vm } from "./vm.ts";
 
-/** The statement that a block comes to next. */
+/** The next statement of a block. */
 export interface RaceEntry {
   readonly pc: number;
   /** Index into `Code.racePoints`. */
@@ -267,7 +267,7 @@ export class Races implements Preemption {
     this.vm.jump(pc);
   }
 
-  /** Notes that a block goes on with its next statement. */
+  /** Records that a block continues with its next statement. */
   #step({ blocks, order }: RunningRace, block: RaceBlock): RaceEntry {
     this.vm.holdMemory(RACE_STEP_BYTES);
     const { next } = block;

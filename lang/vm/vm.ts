@@ -366,7 +366,7 @@ export class Vm {
     if (slots + calls > 0) this.chargeMemory(SLOT_BYTES * slots + CALL_BYTES * calls);
   }
 
-  /** Puts a closure's captured values behind the parameters of the frame just entered. */
+  /** Copies a closure's captured values behind the parameters of the frame just entered. */
   #bindCaptured(closure: Closure): void {
     const first = this.fp + this.code.functions[closure.functionIndex]!.parameters.length;
     const { captured } = closure;

@@ -1,4 +1,4 @@
-/** The meaning of a command's 64 bytes, and the decisions behind it. */
+/** The meaning of a command's 64 bytes, and the decisions that determined its content. */
 import type { NvmeCommandView, NvmeRequest } from "@dmalab/devices";
 import { clip, spread, tableLines } from "../../text/columns.ts";
 import { formatAddress, formatCount, formatHexBytes, formatSize } from "../../text/numbers.ts";
