@@ -4,7 +4,7 @@ import { DEFAULT_KERNEL, KERNEL_NAMES } from "@dmalab/runtime/kernels";
 import type { HuntWords } from "./requests/hunt_options.ts";
 import { MAX_SEEDS } from "./cli/seeds.ts";
 
-/** What names the part of a hunt that a scheduler's job does. */
+/** Environment variables with which schedulers pass a job's index and count. */
 const SHARD_VARIABLES = [
   "SLURM_ARRAY_TASK_ID",
   "JOB_COMPLETION_INDEX",

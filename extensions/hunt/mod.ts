@@ -1,3 +1,3 @@
-/** What hunts draw, for other members: runs of drivers and requests. */
+/** Random cases of drivers and requests, for other members. */
 export * from "./driver/mod.ts";
 export * from "./requests/mod.ts";

@@ -1,9 +1,12 @@
-/** Bytes that distinguish places: bytes in the wrong place, or from another case, are seen. */
+/**
+ * Test bytes that depend on their place and case, so that misplaced bytes, or bytes of another
+ * case, are detected.
+ */
 import { formatSize } from "@dmalab/lang/text";
 import { Random, sameBytes } from "@dmalab/runtime";
 
 const NOISE_BYTES = 2 ** 16;
-/** An odd number of words: no two cases in a row begin alike. */
+/** An odd number of words, so that consecutive cases begin differently. */
 const CASE_STEP_BYTES = 4 * 4099;
 
 function makeNoise(): Uint8Array {
@@ -16,8 +19,8 @@ const NOISE = makeNoise();
 
 /**
  * The bytes of a case.
- * @param into Is filled and returned where it is long enough.
- * @returns An array of just that many bytes.
+ * @param into Filled and returned if it is long enough.
+ * @returns An array of exactly `sizeBytes` bytes.
  */
 export function fillWithNoise(into: Uint8Array, sizeBytes: number, number: number): Uint8Array {
   const bytes = into.length === sizeBytes ? into : new Uint8Array(sizeBytes);
@@ -25,7 +28,7 @@ export function fillWithNoise(into: Uint8Array, sizeBytes: number, number: numbe
   return bytes;
 }
 
-/** The same, part by part. */
+/** The same bytes, part by part. */
 export function eachNoise(
   sizeBytes: number,
   number: number,

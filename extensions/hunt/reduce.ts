@@ -1,9 +1,9 @@
-/** Makes what was found smaller, one step at a time, as both hunts do. */
+/** Reduces findings step by step, for both hunts. */
 
 /**
- * @param smaller What is a step smaller, that which saves most first.
- * @param attempt What is found of a smaller one; null where it does not show it any more.
- * @returns What was found of a case of which no step is left.
+ * @param smaller Returns cases that are one step smaller, those with the largest reduction first.
+ * @param attempt Returns the finding of a smaller case; null if it no longer shows the violation.
+ * @returns The finding of a case that cannot be reduced further.
  */
 export function reduce<Found, Case>(
   found: Found,

@@ -1,4 +1,4 @@
-/** One turn of a hunt, in a worker. */
+/** Runs one batch ("turn") of a hunt, in a worker. */
 import { type HuntState, HuntTurns, type TurnEnd } from "../requests/hunt.ts";
 import type { HuntWords } from "../requests/hunt_options.ts";
 import type { HostWatch } from "@dmalab/lang/run";
@@ -14,7 +14,7 @@ export interface TurnJob {
   /** Steps at most. */
   readonly cases: number;
   readonly milliseconds: number;
-  /** Its first word is 1 when the result is not needed any more. */
+  /** A flag that the caller sets to 1 when the result is no longer needed. */
   readonly abandoned: SharedArrayBuffer;
 }
 
@@ -22,7 +22,7 @@ export type TurnMessage =
   | { readonly kind: "guess"; readonly state: HuntState }
   | { readonly kind: "end"; readonly end: TurnEnd };
 
-/** What runs the turns of one hunt. */
+/** Opens a hunt in the worker, and returns the function that runs its turns. */
 export async function openTurns({ path, words }: TurnJob) {
   const screen = new MemoryScreen();
   const opened = await openHunt(path, words, screen);

@@ -1,7 +1,7 @@
 /**
- * The turns of a hunt in several workers. A turn depends on what those before it found: it is started
- * with what they are likely to find, and runs again where that was wrong. So the results are those of
- * turns that run one after the other.
+ * The turns of a hunt in several workers. A turn depends on the findings of the turns before it: it
+ * is started with their likely findings, and runs again if these were wrong. So the results are the
+ * same as for turns that run one after the other.
  */
 import {
   type HuntFinding,
@@ -13,10 +13,10 @@ import {
 import type { Plan } from "@dmalab/cli/extend";
 import type { TurnJob, TurnMessage } from "./batch_job.ts";
 
-/** A turn that runs or has ended. */
+/** A turn that is running or has ended. */
 interface BatchRun {
   readonly job: PlannedBatch;
-  /** The state after it, as far as that is known. */
+  /** The hunt's state after it, as far as it is known. */
   state: HuntState;
   end: TurnEnd | null;
 }
@@ -34,7 +34,7 @@ export interface TurnPlanOptions extends Pick<TurnJob, "path" | "words"> {
 
 export class BatchPlan implements Plan<PlannedBatch, TurnMessage> {
   readonly result = { findings: [] as HuntFinding[], cases: 0, machines: 0 } satisfies HuntResult;
-  /** The state after the turns with known results. */
+  /** The state after all turns that have been counted. */
   #state: HuntState = NOTHING_FOUND;
   #turns = 0;
   readonly #runs = new Map<number, BatchRun>();
@@ -75,7 +75,7 @@ export class BatchPlan implements Plan<PlannedBatch, TurnMessage> {
     this.#firstMissing();
   }
 
-  /** Adds the results that are next in order. */
+  /** Counts the results that are next in order. */
   #count(): void {
     for (;;) {
       const run = this.#runs.get(this.#turns);
@@ -98,7 +98,8 @@ export class BatchPlan implements Plan<PlannedBatch, TurnMessage> {
   }
 
   /**
-   * Which turn to start, and with which state. Abandons turns that were started with another state.
+   * The next turn to start, and its initial state. Abandons turns that were started with another
+   * state.
    */
   #firstMissing(): { readonly number: number; readonly state: HuntState } {
     let missing: { readonly number: number; readonly state: HuntState } | null = null;

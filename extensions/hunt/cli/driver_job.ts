@@ -1,4 +1,4 @@
-/** A part of the hunt in a driver, in a worker. */
+/** Runs a part of the hunt in a driver, in a worker. */
 import type { DriverPart, DriverSearch, PartEnd } from "../driver/driver_search.ts";
 import { DriverParts } from "../driver/hunt_driver.ts";
 import { type MachineVariation, machineVariations } from "../driver/variations.ts";
@@ -17,14 +17,14 @@ export interface DriverJob {
   readonly milliseconds: number;
 }
 
-/** The result of a part; the machine of its finding by its number. */
+/** The result of a part; the machine of its finding is given by number. */
 export interface DriverMessage {
   readonly kind: "end";
   readonly end: PartEnd;
   readonly machine: number;
 }
 
-/** What runs parts of the hunt in one driver. */
+/** Opens the hunt in one driver in the worker, and returns the function that runs its parts. */
 export async function openDriverParts({ driver: number, path, words }: DriverJob) {
   const screen = new MemoryScreen();
   const opened = await openHunt(path, words, screen);
@@ -52,7 +52,7 @@ export async function openDriverParts({ driver: number, path, words }: DriverJob
 
 type PlannedPart = DriverJob & { readonly kind: "driver" };
 
-/** The parts of a search, in several workers. */
+/** The parts of a search, divided among several workers. */
 export class DriverPlan implements Plan<PlannedPart, DriverMessage> {
   constructor(
     readonly search: DriverSearch,

@@ -1,6 +1,6 @@
 /**
- * `dmalab hunt merge`: the findings of a hunt with several seeds, each cause once, by its smallest
- * scenario.
+ * `dmalab hunt merge`: the findings of a hunt with several seeds, each cause once, with its
+ * smallest scenario.
  */
 import { formatCount, groupThousands } from "@dmalab/lang/text";
 import { refuse, type Screen } from "@dmalab/cli/extend";
@@ -12,12 +12,12 @@ import { seedsOf, type SeedsPlan } from "./seeds.ts";
 import { readShardFile, type SeedFinding, type SeedRecord } from "./shard_file.ts";
 
 interface Cause extends SeedFinding {
-  /** Seeds that found it, and the one that its scenario is of. */
+  /** Number of seeds that found it, and the seed of the shown scenario. */
   readonly seeds: number;
   readonly seed: number;
 }
 
-/** Merges shards' files, and prints what one run with all seeds prints. @throws {FileError} */
+/** Merges shards' files, and prints the same as one run with all seeds. @throws {FileError} */
 export function mergeShards(paths: readonly string[], screen: Screen): ExitCode {
   let plan: SeedsPlan | null = null;
   const shards = new Set<number>();
@@ -43,15 +43,15 @@ export function mergeShards(paths: readonly string[], screen: Screen): ExitCode 
   return seedsReport(plan!, [...records.values()], { begun: [...shards], part: null }, screen);
 }
 
-/** The part of the hunt that a report is about. */
+/** The shards that a report covers. */
 interface Extent {
-  /** The shards that have begun, from 0. */
+  /** The shards that have started, from 0. */
   readonly begun: readonly number[];
-  /** The only shard that it is about; null: all. */
+  /** The only shard in the report; null for all. */
   readonly part: Shard | null;
 }
 
-/** Prints what was found, and which shards have not come to their end. */
+/** Prints the findings, and the shards that have not finished. */
 export function seedsReport(
   plan: SeedsPlan,
   records: readonly SeedRecord[],
@@ -101,7 +101,7 @@ function lostShards(
   }).filter((line) => line !== "");
 }
 
-/** In the order of their names, whichever file was read first. */
+/** The causes, sorted by name, so that the order of the files does not matter. */
 function causesIn(records: readonly SeedRecord[]): readonly Cause[] {
   const causes = new Map<string, Cause>();
   for (const { findings, seed } of records) {
@@ -115,7 +115,7 @@ function causesIn(records: readonly SeedRecord[]): readonly Cause[] {
   return [...causes.values()].sort((one, other) => one.cause < other.cause ? -1 : 1);
 }
 
-/** Compares by the length without comments. */
+/** Whether a scenario is shorter, not counting comments. */
 function isSmaller(one: Omit<Cause, "seeds">, other: Omit<Cause, "seeds">): boolean {
   const length = ({ scenario }: typeof one) => scenario.replace(/^\s*#.*\n/gm, "").length;
   const less = length(one) - length(other);

@@ -1,4 +1,4 @@
-/** From a command line to the target of the hunt and its place. Problems are reported here. */
+/** Parses a command line into the hunt's target and settings. Prints errors. */
 import { hashOf, HostLoader } from "@dmalab/cli";
 import { isSourceOfC, loadScenario, sourceOfCText } from "@dmalab/cli/scenario";
 import { basename, type Screen } from "@dmalab/cli/extend";
@@ -8,13 +8,13 @@ import { type HuntSettings, type HuntWords, readHuntOptions } from "../requests/
 import type { Program } from "@dmalab/lang/run";
 import { kernelNamed, quirksOf, resolveKernel } from "@dmalab/runtime/kernels";
 
-/** Cases of a driver at most, where nothing else is said. */
+/** Default maximum number of cases of a driver. */
 const DRIVER_CASES = 1_000_000;
 const DRIVER_SEED = 1;
 
-/** Random requests, on a file's machine or on others. */
+/** A hunt with random requests, on a file's machine or on random ones. */
 export interface OpenedHunt {
-  /** A hash of the files that it is about; empty for random machines. */
+  /** A hash of the hunted files; empty for random machines. */
   readonly files: string;
   readonly settings: HuntSettings;
   readonly where?: NonNullable<HuntOptions["where"]>;
@@ -22,18 +22,18 @@ export interface OpenedHunt {
 
 export interface DriverHuntSettings {
   readonly program: Program;
-  /** How a scenario beside it calls the file. */
+  /** The path of the file, relative to a scenario beside it. */
   readonly file: string;
   readonly loader: HostLoader;
   readonly seed: number;
   /** Of each driver. */
   readonly cases: number;
-  /** Of all drivers together; Infinity: as long as it takes. */
+  /** Time limit for all drivers together; Infinity for none. */
   readonly seconds: number;
 }
 
 export interface OpenedDrivers {
-  /** A hash of the files that it is about. */
+  /** A hash of the hunted files. */
   readonly files: string;
   readonly drivers: DriverHuntSettings;
 }
@@ -93,7 +93,7 @@ export async function openHunt(
       },
     };
   }
-  // The requests of the other form run through the simulated driver, not through that in C.
+  // Without `driver`, requests run through the simulated NVMe driver, not the one in C.
   const [module] = program.registry.cModules?.() ?? [];
   if (module !== undefined) {
     return refuse(

@@ -1,4 +1,4 @@
-/** The hunt for what is wrong with the drivers of a file, as a command. */
+/** The command that hunts for mistakes in the drivers of a file. */
 import { caseText } from "../driver/case_text.ts";
 import { DriverHunt, type DriverHuntOptions } from "../driver/hunt_driver.ts";
 import { CannotHunt, type DriverFinding, type DriverHuntResult } from "../driver/driver_case.ts";
@@ -14,10 +14,10 @@ import type { DriverHuntSettings } from "./open_hunt.ts";
 import { type HuntJobs, NO_CASE } from "./run_hunt.ts";
 import { type ExitCode, FAILED, HELD, worseExitCode } from "@dmalab/cli/exit_code";
 
-/** Between two lines of progress, by the host's clock. */
+/** Time between two updates of the progress line, by the host's clock. */
 const PROGRESS_MS = 250;
 
-/** Hunts in each driver of a file, and prints what is found. @throws {CannotHunt} */
+/** Hunts in each driver of a file, and prints the findings. @throws {CannotHunt} */
 export async function runDriverHunt(
   settings: DriverHuntSettings,
   jobs: HuntJobs,
@@ -47,7 +47,7 @@ export async function runDriverHunt(
   return exitCode;
 }
 
-/** The machines that each driver of a file is tested on. @throws {CannotHunt} */
+/** The machine variations on which each driver of a file is tested. @throws {CannotHunt} */
 export async function driverSpaces(
   { file, loader, program }: DriverHuntSettings,
 ): Promise<readonly MachineSpace[]> {
@@ -69,7 +69,7 @@ interface OneDriver {
   readonly until: number;
 }
 
-/** Hunts in one driver with one seed, here or in workers. @throws {CannotHunt} */
+/** Hunts in one driver with one seed, in this thread or in workers. @throws {CannotHunt} */
 export async function huntDriverOf(
   { number, settings, space, until }: OneDriver,
   { jobs, path, words }: HuntJobs,
@@ -107,7 +107,7 @@ function openDriverHunt(options: DriverHuntOptions): DriverHunt {
   }
 }
 
-/** The smallest case as a test; the printed test is run before. */
+/** The smallest case as a test; the printed test has been run first. */
 export function driverFindingText(
   finding: DriverFinding,
   driver: DriverEntry,
@@ -146,7 +146,7 @@ function summary(
   ].join(" | ");
 }
 
-/** One line that is written again and again, on a terminal only. */
+/** A progress line that is overwritten repeatedly, on a terminal only. */
 class Progress {
   #nextMs = performance.now() + PROGRESS_MS;
   #shown = false;

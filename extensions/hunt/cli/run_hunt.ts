@@ -8,14 +8,12 @@ import type { OpenedHunt } from "./open_hunt.ts";
 import type { TurnJob } from "./batch_job.ts";
 import { BatchPlan } from "./batch_plan.ts";
 
-/**
- * How many workers hunt, and the words from which they open the hunt that this thread has opened.
- */
+/** Number of workers, and the arguments with which they open the same hunt as this thread. */
 export interface HuntJobs extends Pick<TurnJob, "path" | "words"> {
   readonly jobs: number;
 }
 
-/** A hunt without a case finds nothing, whatever is there. */
+/** The message for a hunt that was stopped before any case: it proves nothing. */
 export const NO_CASE = "the hunt was stopped before its first case: nothing was tried";
 
 export async function runHunt(
@@ -38,7 +36,7 @@ export async function runHunt(
   return found === 0 ? HELD : FAILED;
 }
 
-/** Hunts with one seed, here or in workers. */
+/** Hunts with one seed, in this thread or in workers. */
 export async function huntRequests(
   { settings, where }: Omit<OpenedHunt, "files">,
   { jobs, path, words }: HuntJobs,
@@ -56,7 +54,7 @@ export async function huntRequests(
   return plan.result;
 }
 
-/** The scenario, which says so where it does not fail. */
+/** The scenario, with a comment if it does not fail. */
 export function provenText({ proof, scenario }: HuntFinding): string {
   const unproven = proof === null
     ? "# This test passes when run: only the checks of the hunt itself detect the violation.\n"

@@ -1,4 +1,4 @@
-/** A hunt with several seeds: each is tried once, has one record, and is hunted by one of the shards. */
+/** A hunt with several seeds: each seed belongs to one shard, is hunted once, and gets one record. */
 import { huntMachines } from "../requests/arbitraries.ts";
 import { signatureOf } from "../requests/diagnose.ts";
 import { hitPoints } from "../requests/hit_points.ts";
@@ -17,12 +17,12 @@ import { addRecord, openShardFile, type SeedFinding, type SeedRecord } from "./s
 export interface SeedsOptions extends HuntJobs {
   readonly plan: SeedsPlan;
   readonly shard: Shard;
-  /** The folder of the shards' files; null: the results are printed, and not kept. */
+  /** The folder for the shards' files; null: the results are only printed. */
   readonly out: string | null;
 }
 
 /**
- * Hunts with the seeds of a shard that its file does not have yet.
+ * Hunts with those seeds of a shard that are not in its file yet.
  * @throws {CannotHunt} When a driver cannot be tested.
  * @throws {FileError}
  */
@@ -44,7 +44,7 @@ export async function runSeeds(
     : requestHunter(opened, jobs, interrupts);
   for (const seed of left) {
     const record = await hunter(seed);
-    // An interrupted hunt is tried again.
+    // An interrupted seed gets no record, so that it is hunted again later.
     if (interrupts.interrupted()) break;
     if (path === null) records.push(record);
     else addRecord(path, record);
@@ -63,7 +63,7 @@ export async function runSeeds(
 
 type SeedHunter = (seed: number) => Promise<SeedRecord>;
 
-/** The findings of one hunt with this seed. */
+/** Returns the function that hunts with one seed. */
 function requestHunter(
   { settings, where }: OpenedHunt,
   jobs: HuntJobs,

@@ -1,9 +1,9 @@
-/** The seeds of a hunt, and which of them a shard takes. */
+/** The seeds of a hunt, and their distribution to shards. */
 
-/** Seeds of one hunt. */
+/** Maximum number of seeds of one hunt. */
 export const MAX_SEEDS = 1_000_000;
 
-/** A hunt with several seeds: all that its results depend on. */
+/** A hunt with several seeds: everything that determines its results. */
 export interface SeedsPlan {
   /** Its command line, without seeds and shards. */
   readonly hunt: string;
@@ -17,7 +17,7 @@ export interface SeedsPlan {
   readonly shards: number;
 }
 
-/** The seeds of a part. @param index From 0. */
+/** The seeds of a shard. @param index From 0. */
 export function seedsOf({ seed, seeds, shards }: SeedsPlan, index: number): readonly number[] {
   const count = Math.max(0, Math.ceil((seeds - index) / shards));
   return Array.from({ length: count }, (_, at) => seed + index + at * shards);

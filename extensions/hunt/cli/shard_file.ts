@@ -1,14 +1,14 @@
 /**
- * The file of a shard: JSON lines. The first has the hunt and the shard's number, each other one the
- * record of a seed. A line counts when it is whole, so that a shard can be killed at any moment and
- * started again.
+ * The file of a shard: JSON lines. The first contains the hunt and the shard's number, each other
+ * line the record of a seed. Only complete lines count, so that a shard can be killed at any moment
+ * and restarted.
  */
 import { appendFile, beside, FileError, readHostFile, rewriteFile } from "@dmalab/cli";
 import { MAX_SEEDS, seedsOf, type SeedsPlan } from "./seeds.ts";
 
-/** Bytes of a shard's file that is read. */
+/** Maximum size of a shard's file. */
 const MAX_BYTES = 2 ** 29;
-/** As many as `--shard` takes. */
+/** The maximum that `--shard` accepts. */
 const MAX_SHARDS = 9999;
 
 /** The first line of a file. */
@@ -18,7 +18,7 @@ export interface ShardHead extends SeedsPlan {
 }
 
 export interface SeedFinding {
-  /** Two findings with the same are one. */
+  /** Identifies the cause: findings with the same text count as one. */
   readonly cause: string;
   readonly scenario: string;
 }
@@ -26,7 +26,7 @@ export interface SeedFinding {
 /** A line of a shard's file. */
 export interface SeedRecord {
   readonly seed: number;
-  /** Steps of a hunt, or cases of drivers. */
+  /** Number of steps of a hunt, or of cases of drivers. */
   readonly cases: number;
   readonly findings: readonly SeedFinding[];
 }
@@ -36,7 +36,7 @@ export interface ShardFile {
   readonly records: readonly SeedRecord[];
   /** The whole lines. */
   readonly text: string;
-  /** An incomplete line follows them. */
+  /** An incomplete line follows the records. */
   readonly isTorn: boolean;
 }
 
@@ -44,7 +44,7 @@ export interface ShardFile {
  * Reads a shard's file.
  *
  * @returns Null while the file does not exist, or has no complete head.
- * @throws {FileError} If it is no shard's file.
+ * @throws {FileError} If it is not a shard's file.
  */
 export function readShardFile(path: string): ShardFile | null {
   const file = readHostFile(path, { mostBytes: MAX_BYTES });
@@ -54,7 +54,7 @@ export function readShardFile(path: string): ShardFile | null {
   }
   const text = file.text.slice(0, file.text.lastIndexOf("\n") + 1);
   const isTorn = text.length < file.text.length;
-  // A head that was cut begins like one; anything else without a line's end is no shard's.
+  // A truncated head starts like a head; any other text without a line end is not a shard's file.
   if (text === "" && (file.text === "" || HEAD.startsWith(file.text.slice(0, HEAD.length)))) {
     return null;
   }
@@ -68,7 +68,7 @@ export function readShardFile(path: string): ShardFile | null {
   return { head, records: records as SeedRecord[], text, isTorn };
 }
 
-/** How a file begins. */
+/** The beginning of a shard's file. */
 const HEAD = '{"hunt":"';
 
 function parsed(line: string): unknown {
@@ -82,7 +82,7 @@ function parsed(line: string): unknown {
 function isHead(value: unknown): value is ShardHead {
   const { files, hunt, seed, seeds, shard, shards, version } = (value ?? {}) as Partial<ShardHead>;
   return typeof hunt === "string" && typeof version === "string" &&
-    // An earlier release wrote none: such a file belongs to another hunt.
+    // Files of an earlier release lack this field; they belong to another hunt.
     (files === undefined || typeof files === "string") &&
     isWhole(seed, 0, Number.MAX_SAFE_INTEGER) && isWhole(seeds, 1, MAX_SEEDS) &&
     isWhole(shards, 1, MAX_SHARDS) && isWhole(shard, 1, shards);
@@ -104,7 +104,7 @@ function isFinding(value: unknown): value is SeedFinding {
 }
 
 /**
- * The seeds that a shard has tried. The file is there afterwards, and ends with a whole line.
+ * The seeds that a shard has tried. Afterwards the file exists, and ends with a complete line.
  * @throws {FileError} Where it belongs to another hunt.
  */
 export function openShardFile(path: string, head: ShardHead): Set<number> {

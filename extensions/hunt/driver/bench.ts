@@ -1,11 +1,11 @@
 /**
- * One machine on which a driver is tried, case after case, and the checks: the device finds the
- * buffer's bytes, in their order and nothing else; its writes arrive; nothing leaks; there is no
- * report and no fault; and `map` fails only where something made it fail.
+ * One machine on which a driver is tried, case after case, and the checks: the device reads exactly
+ * the buffer's bytes, in order; its writes arrive; nothing leaks; there is no report and no fault;
+ * and `map` fails only if an injected failure makes it fail.
  *
- * The machine is built once. After a case in which nothing was wrong, all that a map leaves warm
- * (page tables, rcaches, the IOTLB, the flush queue) is made cold again, so that the next case
- * passes the points of failure that it would pass on a separate machine.
+ * The machine is built once. After a case without a violation, everything that a map leaves warm
+ * (page tables, rcaches, the IOTLB, the flush queue) is reset, so that the next case hits the same
+ * injection points as on a new machine.
  */
 import { BUFFER, dmaRanges, type ScriptDmaRange } from "@dmalab/lang/builtins";
 import {
@@ -43,25 +43,28 @@ import {
 import { type BufferLayout, HIGH_PHYS, LOW_PHYS, ROOM_BYTES, segmentsOf } from "./layout.ts";
 import type { MachineVariation } from "./variations.ts";
 
-/** A call of a driver that has not ended after so many steps has no end. */
+/** A driver's call with more steps than this is taken for an endless loop. */
 const LIMITS: Limits = { ...DEFAULT_LIMITS, steps: 2_000_000 };
 
-/** An uncaught kernel error, as the failure of a function. */
+/** Error code of a function that ended with an uncaught kernel error. */
 const RAISED = "E0902";
 
-/** A run that would have to be done again, as `fork` wants it. */
+/** Error code of a run that would have to be repeated, as for `fork`. */
 const AGAIN = "E0922";
 
-/** A value of the wrong kind, a field or method that it lacks, arguments of another number. */
+/**
+ * Error codes of misuse: a value of the wrong type, a missing field or method, a wrong number of
+ * arguments.
+ */
 const MISUSES: ReadonlySet<string> = new Set(["E0913", "E0914", "E0917"]);
 
-/** Points that the device passes, and no driver. */
+/** Injection points of the device, which no driver hits. */
 const ACCESSES: ReadonlySet<number> = new Set([
   INJECTION["device.read"],
   INJECTION["device.write"],
 ]);
 
-/** Calls that give `map` a reason to fail when they fail. */
+/** Calls that justify a failing `map` when they fail. */
 const MAY_FAIL = [
   "ret.dma_iova_try_alloc",
   "ret.dma_map_phys",
@@ -72,10 +75,10 @@ const MAY_FAIL = [
   "ret.dma_map_sgtable",
 ] as const satisfies readonly EventName[];
 
-/** What becomes of a call of a driver. */
+/** The outcome of a call of a driver. */
 interface Called {
   readonly value: Value;
-  /** Null when it came to its end. */
+  /** Null when it returned normally. */
   readonly failure: Failure | null;
 }
 
@@ -83,21 +86,24 @@ export class DriverBench {
   readonly #machine: TestMachine;
   readonly #device: DmaDevice;
   readonly #held: ResourceTracker;
-  /** The device had nothing mapped before: all that is in its tables comes from the cases. */
+  /** Nothing was mapped for the device before, so everything in its tables comes from the cases. */
   readonly #renews: boolean;
-  /** There is room for buffers above 4 GiB. */
+  /** The machine has room for buffers above 4 GiB. */
   readonly hasHigh: boolean;
   #buffer: { readonly layout: BufferLayout; readonly buffer: HostBuffer } | null = null;
   #scratch: Uint8Array = new Uint8Array(0);
   #content: Uint8Array = new Uint8Array(0);
-  /** A call of the case has failed without an injection. */
+  /** A call in this case has failed without an injection. */
   #callFailed = false;
-  /** What `map` returned in the case where it failed. */
+  /** The return value with which `map` failed in this case. */
   #refusal: CaseRefusal | null = null;
-  /** Something was wrong on it, or it cannot be made cold: the next case needs another machine. */
+  /** A violation occurred, or the machine cannot be reset: the next case needs another machine. */
   spent = false;
 
-  /** @throws {CannotHunt} When the machine has no room for buffers, or the consts have no values. */
+  /**
+   * @throws {CannotHunt} When the machine has no room for buffers, or the constants cannot be
+   *   evaluated.
+   */
   constructor(
     readonly program: Program,
     readonly driver: DriverEntry,
@@ -134,7 +140,7 @@ export class DriverBench {
     return this.#machine.machine.lab.machine;
   }
 
-  /** Whether the driver is given buffers of a layout. @throws {CannotHunt} When the function fails. */
+  /** Whether the driver accepts buffers of a layout. @throws {CannotHunt} When its function fails. */
   takes(layout: BufferLayout): boolean {
     const { takes } = this.driver;
     if (takes === null) return true;
@@ -145,9 +151,10 @@ export class DriverBench {
   }
 
   /**
-   * Tries what `map` takes and gives on one buffer.
+   * Checks the arguments and results of `map` and `unmap` on one buffer.
    *
-   * @returns Whether `map` gave anything that can be judged: it may fail on this machine.
+   * @returns Whether `map` succeeded, so that its result could be checked: it may fail on this
+   *   machine.
    * @throws {CannotHunt} When the functions do not keep to the contract of a driver.
    */
   keepsContract(layout: BufferLayout, dir: DriverDirection): boolean {
@@ -171,8 +178,8 @@ export class DriverBench {
   }
 
   /**
-   * Runs a case. Only while the bench is not spent.
-   * @param number Chooses the bytes: no two cases in a row have the same.
+   * Runs a case; the bench must not be spent.
+   * @param number Determines the bytes: consecutive cases have different ones.
    */
   run({ dir, fault, layout }: Omit<DriverCase, "machine">, number: number): CaseEnd {
     const { machine } = this;
@@ -183,7 +190,7 @@ export class DriverBench {
     this.#callFailed = false;
     this.#refusal = null;
     this.#machine.vm.refillSteps();
-    // The record of a case that left nothing is of no use for the next one.
+    // Nothing leaked in the last case, so its events can be dropped.
     this.#held.restart();
     const armed = fault === null
       ? null
@@ -235,7 +242,10 @@ export class DriverBench {
     return dir === "to_device" ? null : this.#arrived(buffer);
   }
 
-  /** The device's accesses to the buffer, while it is mapped. Points of failure do not count. */
+  /**
+   * The device's accesses to the buffer, while it is mapped. Their injection points are not
+   * counted.
+   */
   #move(
     handle: Value,
     buffer: HostBuffer,
@@ -275,12 +285,12 @@ export class DriverBench {
     sizeBytes: number,
     number: number,
   ): CaseViolation | null {
-    // The CPU's bytes must not pass for the device's.
+    // Overwritten with other bytes, so that the CPU's bytes are not mistaken for the device's.
     this.#content = fillWithNoise(this.#content, sizeBytes, number + 1);
     return this.#access("write", ranges, this.#content);
   }
 
-  /** The device accesses all ranges in their order, until one faults. */
+  /** Accesses all ranges from the device in order, until one faults. */
   #access(
     access: "read" | "write",
     ranges: readonly ScriptDmaRange[],
@@ -347,7 +357,7 @@ export class DriverBench {
   }
 }
 
-/** A function that is called as the contract says, and takes something else. */
+/** Throws if a function was called according to the contract but expects other arguments. */
 function refuseMisuse(name: string, key: "map" | "unmap", failure: Failure | null): void {
   if (failure === null || !MISUSES.has(failure.diagnostic.code)) return;
   throw new CannotHunt(

@@ -1,4 +1,4 @@
-/** A case in which something is wrong, as a test that fails: pasted into a file beside the driver's. */
+/** A case with a violation as a failing test, to be pasted into a file beside the driver's. */
 import type { DriverEntry, DriverFunction } from "@dmalab/lang/run";
 import { formatCount, formatOrdinal, formatSize, wrapText } from "@dmalab/lang/text";
 import { whatInjectionDoes } from "@dmalab/runtime";
@@ -9,18 +9,18 @@ import { HIGH_PHYS, layoutBytes, segmentsOf } from "./layout.ts";
 
 const COMMENT_COLUMNS = 96;
 
-/** Calls that are reported while a spin lock is held. */
+/** Calls that the checker reports while a spin lock is held. */
 const MAY_SLEEP = ["kmalloc(64B)"];
 
 export interface CaseTextOptions {
   readonly driver: DriverEntry;
-  /** How a scenario beside it calls the driver's file. */
+  /** The path of the driver's file, relative to the scenario. */
   readonly file: string;
-  /** The setting that gives the file's machine memory above 4 GiB; empty where it has it. */
+  /** The setting that adds memory above 4 GiB to the file's machine; empty where it has such memory. */
   readonly highSetting: string;
 }
 
-/** The scenario, without a line end behind it. */
+/** The scenario, without a final line end. */
 export function caseText(finding: DriverFinding, options: CaseTextOptions): string {
   const { case: each, wrong } = finding;
   const { dir, fault, layout, machine } = each;
@@ -68,7 +68,7 @@ function titleOf({ dir, fault, layout }: DriverCase, driver: DriverEntry): strin
   ].join(", ");
 }
 
-/** Writes what a case does with the driver. */
+/** Writes the body of the test: the case's use of the driver. */
 class BodyWriter {
   constructor(readonly finding: DriverFinding, readonly driver: DriverEntry) {}
 
@@ -83,7 +83,7 @@ class BodyWriter {
       `let handle = ${mapping}`,
       ...wrong.kind === "refused"
         ? [`assert handle != ${refusal}`, this.#unmap()]
-        // In a correct driver `map` fails where something fails.
+        // In a correct driver, an injected failure makes `map` fail.
         : fault === null
         ? use
         : [`if handle != ${refusal} {`, ...indent(use), "}"],

@@ -1,4 +1,4 @@
-/** A case of the hunt for what is wrong with a driver, and how it ends. */
+/** A case of the hunt for mistakes in a driver, and its outcome. */
 import type { DriverDirection } from "@dmalab/lang/run";
 import type { InjectionPointName } from "@dmalab/runtime";
 import type { BufferLayout } from "./layout.ts";
@@ -14,28 +14,28 @@ export interface DriverCase {
   readonly layout: BufferLayout;
   readonly machine: MachineVariation;
   readonly dir: DriverDirection;
-  /** What fails in `map` or `unmap`; null: nothing. */
+  /** The injected failure in `map` or `unmap`; null for none. */
   readonly fault: CaseFault | null;
 }
 
-/** Why a driver cannot be hunted at all, as a sentence without its end. */
+/** The reason why a driver cannot be hunted, as a sentence without its end. */
 export class CannotHunt extends Error {
   override readonly name = "CannotHunt";
 }
 
 /** The possible mistakes of a driver. */
 export type CaseViolationKind =
-  /** `map` fails, although no failure was injected, and no call of it failed otherwise. */
+  /** `map` fails, although no failure was injected, and no call in it failed otherwise. */
   | "refused"
-  /** What `map` returns are no DMA ranges, or not as many bytes as the buffer has. */
+  /** The result of `map` is not a list of DMA ranges, or its size differs from the buffer's. */
   | "ranges"
-  /** The device was refused an access. */
+  /** A device access faulted. */
   | "fault"
-  /** The device does not see the buffer's bytes, in their order. */
+  /** The device does not read the buffer's bytes in their order. */
   | "seen"
-  /** The CPU does not find what the device has written. */
+  /** The CPU does not read the bytes that the device has written. */
   | "written"
-  /** Something is left behind. */
+  /** A resource leaked. */
   | "left"
   /** A spin lock is still held. */
   | "locked"
@@ -50,42 +50,42 @@ export interface CaseViolation {
   readonly text: string;
 }
 
-/** The result of a driver's `map` where it fails: as the language writes it. */
+/** The value that a driver's `map` returns when it fails, as the language writes it. */
 export type CaseRefusal = "none" | "false";
 
 export interface CaseEnd {
-  /** The first mistake; null without one. */
+  /** The first violation; null without one. */
   readonly wrong: CaseViolation | null;
-  /** What `map` returned where it failed; null: it mapped the buffer, or did not come to an end. */
+  /** The value with which `map` failed; null if it mapped the buffer, or did not return. */
   readonly refusal: CaseRefusal | null;
-  /** Where something could have failed, of a case in which nothing did. */
+  /** For a case without an injected failure: the hits at which one could be injected. */
   readonly places: readonly CaseFault[];
 }
 
-/** A case in which something is wrong. */
+/** A case with a violation. */
 export interface DriverFinding {
   readonly case: DriverCase;
   readonly wrong: CaseViolation;
-  /** The driver's `map` failed in it. */
+  /** Whether the driver's `map` failed in it. */
   readonly refused: boolean;
-  /** The result of the driver's `map` where it fails, as far as that was seen. */
+  /** The value that the driver's `map` returns when it fails, as far as that was observed. */
   readonly refusal: CaseRefusal;
-  /** How many cases were tried up to it. */
+  /** Number of cases tried up to it. */
   readonly cases: number;
 }
 
 export interface DriverHuntResult {
   readonly cases: number;
-  /** Cases in which `map` failed, for a reason. */
+  /** Number of cases in which `map` failed for a valid reason. */
   readonly refused: number;
   readonly layouts: number;
-  /** Layouts that the driver is never given. */
+  /** Number of layouts that the driver does not accept. */
   readonly leftOut: number;
-  /** Up to so many pieces every case was tried; 0 where none was. */
+  /** All cases with up to this number of pieces were tried; 0 if none were. */
   readonly allUpTo: number;
-  /** Some cases were drawn. */
+  /** Whether some cases were drawn at random. */
   readonly drawn: boolean;
-  /** It was ended early. */
+  /** Whether the hunt was ended early. */
   readonly stopped: boolean;
   readonly finding: DriverFinding | null;
 }

@@ -1,21 +1,21 @@
 /**
- * The next cases of the hunt in a driver, as parts that can run anywhere, and the sum of their
- * results in order. Parts do not depend on the number of workers, so that neither does the result.
+ * Divides the hunt in a driver into parts that can run anywhere, and adds up their results in
+ * order. Parts do not depend on the number of workers, so neither does the result.
  */
 import type { DriverEntry } from "@dmalab/lang/run";
 import type { CaseRefusal, DriverFinding, DriverHuntResult } from "./driver_case.ts";
 import type { LayoutSpace } from "./layout.ts";
 
-/** Layouts by their numbers: all cases of each, or some cases of layouts that are drawn. */
+/** Layouts by their numbers: all cases of each layout, or some cases of randomly drawn layouts. */
 export interface DriverPart {
-  /** The number of pieces in every layout, or the fewest in layouts that are drawn. */
+  /** The number of pieces in every layout, or the minimum in drawn layouts. */
   readonly pieces: number;
   readonly drawn: boolean;
   readonly from: number;
   readonly to: number;
-  /** The most cases of layouts that are drawn. */
+  /** Maximum number of cases of drawn layouts. */
   readonly cases: number;
-  /** Its place in the order of parts. */
+  /** Its index in the order of parts. */
   readonly number: number;
 }
 
@@ -24,10 +24,10 @@ export interface PartEnd {
   readonly refused: number;
   readonly layouts: number;
   readonly leftOut: number;
-  /** Layouts on machines in a direction, and the places of failure that they had. */
+  /** Number of tried combinations of layout, machine and direction, and of their injection hits. */
   readonly tries: number;
   readonly places: number;
-  /** The result of the driver's `map` in its last failure. */
+  /** The value that the driver's `map` returned when it failed last. */
   readonly refusal: CaseRefusal | null;
   readonly stopped: boolean;
   readonly finding: Pick<DriverFinding, "case" | "wrong" | "refused"> | null;
@@ -37,14 +37,14 @@ export interface DriverSearchOptions {
   readonly driver: Pick<DriverEntry, "dirs" | "pieces">;
   readonly machines: readonly unknown[];
   readonly space: LayoutSpace;
-  /** Cases at most; where the buffers allow fewer, each of them is tried. */
+  /** Maximum number of cases; if the buffers allow fewer, all are tried. */
   readonly cases: number;
   readonly onProgress?: ((cases: number, pieces: number) => void) | undefined;
 }
 
-/** Places of failure that a case is taken to have before any was seen. */
+/** Assumed number of injection hits of a case before any was observed. */
 const USUAL_PLACES = 12;
-/** Layouts of a part, and of a part with drawn layouts. */
+/** Number of layouts of a part, and of a part with drawn layouts. */
 const PART_LAYOUTS = 4;
 const DRAWN_LAYOUTS = 64;
 
@@ -57,13 +57,13 @@ export class DriverSearch {
   #stopped = false;
   #draws = false;
   #pieces: number;
-  /** Layouts with this number of pieces, and the next to start. */
+  /** Number of layouts with the current number of pieces, and the next layout to start. */
   #count = 0;
   #at = 0;
   #started = 0;
   #ended = 0;
   readonly #waiting = new Map<number, readonly [DriverPart, PartEnd]>();
-  /** A part that ran with more cases than were left. */
+  /** A part that must run again, because it tried more cases than were left. */
   #again: DriverPart | null = null;
 
   constructor(readonly options: DriverSearchOptions) {
@@ -89,7 +89,7 @@ export class DriverSearch {
     return isOver || this.#stopped || this.finding !== null;
   }
 
-  /** The part to start now; null: none before another one ends. */
+  /** The part to start now; null if another must end first. */
   next(): DriverPart | null {
     if (this.isComplete()) return null;
     const again = this.#again;
@@ -123,7 +123,7 @@ export class DriverSearch {
     }
   }
 
-  /** Adds the result of the part that is next in order. False: it must run again. */
+  /** Adds the result of the part that is next in order. Returns false if the part must run again. */
   #add(part: DriverPart, end: PartEnd): boolean {
     const left = this.#left();
     if (part.drawn && part.cases !== left && end.cases >= left) {
@@ -150,7 +150,10 @@ export class DriverSearch {
     return this.options.cases - this.#sum.cases;
   }
 
-  /** Begins with layouts of so many pieces, or to draw where there are too many. */
+  /**
+   * Starts with layouts of the current number of pieces, or with drawn layouts if there are too
+   * many.
+   */
   #begin(): void {
     const { driver, machines, space } = this.options;
     if (this.#pieces > driver.pieces.last) return;

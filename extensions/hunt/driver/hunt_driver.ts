@@ -1,8 +1,8 @@
 /**
- * The hunt for what is wrong with a driver: every buffer that its declaration allows, on every
- * machine, in each direction, once as it is and once for each place where something can fail. The
- * fewest pieces and the plainest layouts come first, so that the first case that is wrong is the
- * smallest. Where there are too many, cases are drawn, and one that is wrong is made smaller.
+ * The hunt for mistakes in a driver: every buffer that its declaration allows, on every machine, in
+ * each direction, once without a failure and once for each possible injection. The fewest pieces
+ * and the simplest layouts come first, so that the first case with a violation is the smallest. If
+ * there are too many cases, they are drawn at random, and a case with a violation is then reduced.
  */
 import type { DriverEntry, Program } from "@dmalab/lang/run";
 import { Random } from "@dmalab/runtime";
@@ -25,32 +25,32 @@ export interface DriverHuntOptions {
   readonly driver: DriverEntry;
   readonly machines: readonly MachineVariation[];
   readonly seed: number;
-  /** Cases at most; where the buffers allow fewer, each of them is tried. */
+  /** Maximum number of cases; if the buffers allow fewer, all are tried. */
   readonly cases: number;
-  /** Asked now and then; false ends the hunt. */
+  /** Called now and then; returns false to end the hunt. */
   readonly mayGoOn: () => boolean;
-  /** Called now and then with how far it is. */
+  /** Called now and then with the progress. */
   readonly onProgress?: (cases: number, pieces: number) => void;
 }
 
-/** Cases between two looks at whether to go on. */
+/** Number of cases between two calls of `mayGoOn`. */
 const LOOK_EVERY = 512;
-/** The most places of failure that are tried for a drawn layout. */
+/** Maximum number of injections that are tried for a drawn layout. */
 const DRAWN_PLACES = 8;
-/** Between the seeds of two layouts that are drawn. */
+/** Difference between the seeds of two drawn layouts. */
 const DRAW_STRIDE = 7_368_787;
 
-/** The hunt was ended from outside. */
+/** The hunt was stopped by its caller. */
 class Stopped extends Error {}
 
-/** Hunts for what is wrong with a driver. @throws {CannotHunt} When it cannot be tested at all. */
+/** Hunts for mistakes in a driver. @throws {CannotHunt} When it cannot be tested at all. */
 export function huntDriver(options: DriverHuntOptions): DriverHuntResult {
   const hunt = new DriverHunt(options);
   hunt.run();
   return hunt.result();
 }
 
-/** A hunt with parts that run here or elsewhere. */
+/** A hunt that is divided into parts, which run here or in workers. */
 export class DriverHunt {
   readonly search: DriverSearch;
   readonly #parts: DriverParts;
@@ -81,7 +81,7 @@ export class DriverParts {
   readonly space: LayoutSpace;
   readonly #benches = new Map<MachineVariation, DriverBench>();
   #end = new Counted();
-  /** Cases of all parts. */
+  /** Number of cases of all parts so far. */
   #tried = 0;
 
   constructor(readonly options: Omit<DriverHuntOptions, "cases">) {
@@ -93,7 +93,10 @@ export class DriverParts {
     });
   }
 
-  /** What `map` and `unmap` take and give, on the first machine and buffer that `map` succeeds with. */
+  /**
+   * Checks the contract of `map` and `unmap`, on the first machine and buffer with which `map`
+   * succeeds.
+   */
   checkContract(): void {
     const { driver, machines, program } = this.options;
     const layout = this.space.layout(driver.pieces.first, 0);
@@ -119,7 +122,7 @@ export class DriverParts {
     return { ...this.#end };
   }
 
-  /** A drawn case is made smaller, each smaller case on a separate machine. */
+  /** Reduces a drawn case; each smaller case runs on a separate machine. */
   smaller(finding: DriverFinding): Partial<DriverFinding> {
     const { driver, machines, program } = this.options;
     return smallerCase(finding, { driver, machines }, (each) => {
@@ -131,7 +134,7 @@ export class DriverParts {
     });
   }
 
-  /** Every case of a layout: first those in which nothing fails. */
+  /** Runs every case of a layout: first those without an injected failure. */
   #layout(layout: BufferLayout): void {
     const { driver: { dirs }, machines } = this.options;
     if (!this.#takes(layout)) return;
@@ -154,7 +157,7 @@ export class DriverParts {
     }
   }
 
-  /** Some cases of a layout that is drawn. */
+  /** Runs some cases of a drawn layout. */
   #drawn({ cases, pieces }: DriverPart, number: number): void {
     const { driver: { dirs, pieces: { last } }, machines, seed } = this.options;
     const random = new Random((seed + number * DRAW_STRIDE) % Number.MAX_SAFE_INTEGER);

@@ -1,6 +1,6 @@
 /**
- * Where the pieces of a buffer lie: every way to place them, the plainest first, and any one of
- * them by its number.
+ * Layouts of a buffer's pieces: all possible ones in order, the simplest first, and any one of them
+ * by its number.
  */
 import {
   alignUp,
@@ -13,32 +13,32 @@ import {
   physAddr,
 } from "@dmalab/runtime";
 
-/** Scenarios have memory at chosen places from here on; scripts get other pages from 1 GiB on. */
+/** First address for buffers at chosen places; scripts get other pages from 1 GiB on. */
 export const LOW_PHYS = physAddr(16 * MIB);
-/** Above what 32 bits reach. */
+/** First address for buffers that 32 bits do not reach. */
 export const HIGH_PHYS = physAddr(4 * GIB);
-/** More than the longest buffer takes at either place. */
+/** More memory than the longest buffer needs at either place. */
 export const ROOM_BYTES = 256 * MIB;
 
 export interface LayoutPiece {
-  /** Apart from the piece before it, right behind that piece's last byte, or above 4 GiB. */
+  /** Separate from the piece before it, directly after that piece's last byte, or above 4 GiB. */
   readonly place: "apart" | "touching" | "high";
-  /** Where in its page it begins; a piece that touches begins where the other ends. */
+  /** Offset in its page; a touching piece begins where the piece before it ends. */
   readonly offsetBytes: Bytes;
   readonly sizeBytes: Bytes;
 }
 
 export type BufferLayout = readonly LayoutPiece[];
 
-/** What pieces there may be. */
+/** The possible sizes, offsets and places of pieces. */
 export interface PieceChoices {
   readonly sizesBytes: readonly Bytes[];
   readonly offsetsBytes: readonly Bytes[];
-  /** There is memory above 4 GiB. */
+  /** Whether there is memory above 4 GiB. */
   readonly hasHigh: boolean;
 }
 
-/** The pieces that may come first, and the pieces that may follow. */
+/** All layouts, from the possible first pieces and the possible further pieces. */
 export class LayoutSpace {
   readonly #first: readonly LayoutPiece[];
   readonly #next: readonly LayoutPiece[];
@@ -54,12 +54,12 @@ export class LayoutSpace {
     this.#next = [...apart, ...at("touching", [0]), ...high];
   }
 
-  /** How many layouts of so many pieces there are. */
+  /** Number of layouts with a number of pieces. */
   count(pieces: number): number {
     return this.#first.length * this.#next.length ** (pieces - 1);
   }
 
-  /** The layout of that number, from 0; the last piece counts fastest. */
+  /** The layout with a number, from 0; the last piece varies fastest. */
   layout(pieces: number, number: number): BufferLayout {
     const layout: LayoutPiece[] = [];
     let rest = number;
@@ -71,7 +71,10 @@ export class LayoutSpace {
     return layout;
   }
 
-  /** Any layout of so many pieces. @param below A number from 0 up to the one that it is given. */
+  /**
+   * A random layout with a number of pieces. @param below Returns a random number from 0 to its
+   * argument, exclusive.
+   */
   draw(pieces: number, below: (limit: number) => number): BufferLayout {
     return Array.from({ length: pieces }, (_, index) => {
       const choices = index === 0 ? this.#first : this.#next;
@@ -80,7 +83,7 @@ export class LayoutSpace {
   }
 }
 
-/** The memory of a layout: a page stays free between pieces that are apart. */
+/** The memory of a layout: a page stays free between separate pieces. */
 export function segmentsOf(layout: BufferLayout): readonly BufferSegment[] {
   let low: number = LOW_PHYS;
   let high: number = HIGH_PHYS;

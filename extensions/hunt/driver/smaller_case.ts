@@ -1,4 +1,4 @@
-/** Makes a case that was drawn smaller, as long as something is wrong in it. */
+/** Reduces a drawn case while the violation remains. */
 import type { DriverEntry } from "@dmalab/lang/run";
 import { reduce } from "../reduce.ts";
 import type { CaseViolation, DriverCase } from "./driver_case.ts";
@@ -13,13 +13,13 @@ interface Found {
 
 export interface CaseChoices {
   readonly driver: DriverEntry;
-  /** Those that differ least from the file's first. */
+  /** The machine variations, in the order of difference from the file's machine: the smallest first. */
   readonly machines: readonly MachineVariation[];
 }
 
 /**
- * The smallest case that is found by leaving out and making plainer, one thing at a time.
- * @param run Tries a case; null where nothing is wrong in it.
+ * The smallest case that is found by removing and simplifying parts, one at a time.
+ * @param run Runs a case; null if there is no violation.
  */
 export function smallerCase(
   found: Found,
@@ -32,12 +32,12 @@ export function smallerCase(
   });
 }
 
-/** Cases that are a step smaller, in the order of savings: the largest first. */
+/** Cases that are one step smaller, those with the largest reduction first. */
 function* candidates(each: DriverCase, choices: CaseChoices): Generator<DriverCase> {
   const { dir, fault, layout, machine } = each;
   const { driver, machines } = choices;
   if (fault !== null) yield { ...each, fault: null };
-  // A point that is passed for each piece is passed less often with fewer of them.
+  // With fewer pieces, an injection point may have fewer hits, so earlier hits are tried, too.
   const earlier = fault === null ? [null] : [
     fault,
     ...Array.from({ length: Math.min(8, fault.nth - 1) }, (_, less) => ({

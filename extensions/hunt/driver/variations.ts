@@ -1,6 +1,7 @@
 /**
- * The machines that a driver is tried on: that of its file, and what `with` can make of it. How
- * devices are translated, whether the device sees the CPU's caches, and how far it reaches.
+ * The machines on which a driver is tried: the machine of its file, and variations with other
+ * settings for how devices are translated, whether the device is cache-coherent, and how far it
+ * reaches.
  */
 import { GIB } from "@dmalab/runtime";
 import { formatSize } from "@dmalab/lang/text";
@@ -13,24 +14,27 @@ const RAM_BYTES = 8 * GIB;
 
 export interface MachineVariation {
   /**
-   * `iommu.mode = lazy, nic.coherent = false`: what differs from the file's machine, its memory
-   * aside; or empty.
+   * The differences from the file's machine, except its memory: `iommu.mode = lazy, nic.coherent =
+   * false`; may be empty.
    */
   readonly settings: string;
   readonly config: LabConfig;
 }
 
 export interface MachineSpace {
-  /** Those that differ least from the file's first. All have memory above 4 GiB. */
+  /**
+   * The machines, in the order of difference from the file's: the smallest first. All have memory
+   * above 4 GiB.
+   */
   readonly machines: readonly MachineVariation[];
-  /** What gives the file's machine that memory, as a setting; empty where it has it. */
+  /** The setting that adds that memory to the file's machine; empty where it has such memory. */
   readonly highSetting: string;
 }
 
-/** The same setting with each of its values. */
+/** Alternative settings, each as a list of assignments. */
 type Axis = readonly (readonly string[])[];
 
-/** How a device reaches memory. */
+/** Alternatives for how a device reaches memory. */
 function modes(device: string): Axis {
   const mode = (word: string, force = false, untrusted = false) => [
     `iommu.mode = ${word}`,
@@ -48,9 +52,9 @@ function modes(device: string): Axis {
 }
 
 /**
- * Every machine, in the order of difference from the file's: the smallest first.
+ * All machine variations, in the order of difference from the file's machine: the smallest first.
  *
- * @param file How the loader finds the driver's file.
+ * @param file The path of the driver's file for the loader.
  * @returns A sentence where a machine cannot be built.
  */
 export function machineVariations(
@@ -78,7 +82,7 @@ export function machineVariations(
   const configs = configsOf(file, rows, loader);
   if (typeof configs === "string") return configs;
   const kinds = configs.map((config) => kindOf(config, device));
-  // What changes nothing need not be said.
+  // Settings without an effect are left out of the description.
   const idle = new Set(single.filter((_, index) => kinds[1 + index] === kinds[0]));
   const found = new Map<string, MachineVariation & { readonly changes: number }>();
   all.forEach((settings, index) => {
@@ -93,13 +97,16 @@ export function machineVariations(
   return { machines, highSetting };
 }
 
-/** The kind of a machine for a device; two machines of one kind need not both be tried. */
+/**
+ * The properties of a machine that matter for a device; of two machines with equal ones, only one
+ * is tried.
+ */
 function kindOf(config: LabConfig, device: string): string {
   const { coherent, maskBits, untrusted } = buildLab(config).devices.get(device)!.dma;
   return [config.iommu.mode, config.swiotlb.force, untrusted, coherent, maskBits].join();
 }
 
-/** The machines that the language makes of settings, a machine for each list. */
+/** The configurations that result from settings, one for each list. */
 function configsOf(
   file: string,
   variants: readonly (readonly string[])[],

@@ -1,6 +1,6 @@
 /**
- * Random cases. Shrinking leads to the first entry of a choice. No choice here knows of any defect:
- * the choices are the settings that a machine can have and the memory that callers come with.
+ * Random cases. Shrinking leads to the first entry of a choice. No choice here depends on a known
+ * defect: the choices are the settings of machines and the memory of callers.
  */
 import fc, { type Arbitrary } from "fast-check";
 import type { InjectionPointName } from "@dmalab/runtime";
@@ -14,10 +14,10 @@ import type {
   PieceRun,
 } from "./hunt_case.ts";
 
-/** Most steps on one machine: later ones meet what earlier ones left. */
+/** Maximum number of steps on one machine: later steps meet state that earlier ones left. */
 const MAX_STEPS = 24;
 
-/** Mostly the usual; once in so many times the other. */
+/** Returns `other` once in `times` draws, else `usual`. */
 function oneIn(times: number, usual: boolean, other: boolean): Arbitrary<boolean> {
   return fc.constantFrom(...Array.from({ length: times - 1 }, () => usual), other);
 }
@@ -43,12 +43,12 @@ const MACHINE_PARTS = {
   given: fc.constant(null),
 };
 
-/** A machine of every kind, or of every kind with one mode. */
+/** Machines of all kinds, or of all kinds with one IOMMU mode. */
 export function huntMachines(mode?: HuntMachine["mode"]): Arbitrary<HuntMachine> {
   return fc.record({ ...MACHINE_PARTS, mode: fc.constantFrom(...mode ? [mode] : HUNT_MODES) });
 }
 
-/** A machine of every kind. */
+/** Machines of all kinds. */
 export const HUNT_MACHINES: Arbitrary<HuntMachine> = huntMachines();
 
 /** A choice by weights, in which shrinking leads to the first entry. */
@@ -63,7 +63,7 @@ function upTo(max: number, min: number = 1): Arbitrary<number> {
   return fc.integer({ min, max });
 }
 
-/** Few are common, many must occur: queues take up to 256 segments. */
+/** Small numbers are common, but many pieces must occur, too: queues accept up to 256 segments. */
 const count = mix([10, upTo(4)], [4, upTo(48)], [1, upTo(320)]);
 
 const pieceBytes = mix(
@@ -119,7 +119,7 @@ function faultOrNot(points: readonly InjectionPointName[]): Arbitrary<HuntFault 
 /**
  * A machine, and the requests to it.
  *
- * @param points Points that may fail; none: nothing fails.
+ * @param points Injection points that may fail; empty for no failures.
  * @param machines The machines to choose from.
  */
 export function huntCases(
@@ -140,7 +140,7 @@ export function huntCases(
   });
 }
 
-/** Some cases as a hunt draws them. @param points Where something may fail. */
+/** Some cases, drawn like a hunt's. @param points Injection points that may fail. */
 export function sampleCases(
   points: readonly InjectionPointName[],
   seed: number,

@@ -6,7 +6,7 @@ import type { HuntMachine, HuntRelease } from "./hunt_case.ts";
 
 /** RAM that has memory above 4 GiB, and none that pages are looked for in vain. */
 const RAM_BYTES = 8 * GIB;
-/** More than the requests of a step can take. */
+/** More than the requests of a step can use. */
 export const PEER_BYTES = 32 * MIB;
 
 export const CACHE_LINE_BYTES = 64;
@@ -33,8 +33,8 @@ export function caseConfig(
 }
 
 /**
- * Metadata of a block: whole cache lines for a device that does not see them, since a cut bio's
- * requests share the lines that it is cut in.
+ * Metadata of a block: whole cache lines for a non-coherent device, since the requests of a cut bio
+ * share the lines at the cut.
  */
 export function metadataBytesOf(machine: HuntMachine): number {
   return machine.coherent || machine.given !== null
@@ -43,19 +43,19 @@ export function metadataBytesOf(machine: HuntMachine): number {
 }
 
 /**
- * Whether the device is not trusted. Where requests are mapped as lists such a device has no peers:
- * its lists are bounced without a look at the owners of the memory, and it faults (p2p.md 9.6).
+ * Whether the device is untrusted. If requests are mapped as lists, an untrusted device has no
+ * peers: its lists are bounced without checking for peer memory, and it faults (p2p.md 9.6).
  */
 export function isUntrusted(machine: HuntMachine, { kernel }: HuntRelease): boolean {
   return machine.untrusted && (machine.peer === "none" || !mapsLists(kernel));
 }
 
-/** A release's requests are mapped as scatterlists. */
+/** Whether a release maps requests as scatterlists. */
 export function mapsLists(kernel: KernelProfile): boolean {
   return hasBehaviour(kernel, "nvme_scatterlists");
 }
 
-/** SGLs for metadata are a part of SGLs. */
+/** SGLs for metadata require SGLs. */
 export function takesMetadataSgl(machine: HuntMachine): boolean {
   return machine.sgl && machine.metadataSgl;
 }

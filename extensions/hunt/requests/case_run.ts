@@ -1,8 +1,8 @@
 /**
  * Runs a case and checks the property: right bytes, a right status, no device fault, nothing
- * that the device may use outside the request's memory, and no leak.
+ * accessible to the device outside the request's memory, and no leak.
  *
- * Nothing here knows of any defect.
+ * Nothing here depends on a known defect.
  */
 import {
   buildLab,
@@ -54,17 +54,17 @@ import {
 } from "./memory_layout.ts";
 import type { Violation, ViolationKind } from "./violation.ts";
 
-/** More activities than any step needs; a request that is tried for ever has more. */
+/** Maximum number of activities of a step; only a request that is retried endlessly has more. */
 const MAX_ACTIVITIES = 40_000;
-/** Activities between two looks at whether all that the machine keeps fits together. */
+/** Number of activities between two consistency checks of the machine. */
 const AUDIT_EVERY = 32;
-/** What memory holds before the device writes it. */
+/** Byte that fills memory before the device writes it. */
 const UNTOUCHED = 0xaa;
-/** The bytes that are compared at once. */
+/** Number of bytes that are compared at once. */
 const PART_BYTES = 2 ** 16;
 const OPCODE = { user_read: 2, user_write: 1 } as const;
 
-/** A case's machine, step after step. */
+/** Runs the steps of a case on its machine. */
 export class CaseRun {
   readonly machine: Machine;
   readonly disk: NvmeDisk;
@@ -72,16 +72,16 @@ export class CaseRun {
   readonly #watch: DeviceWatch;
   readonly #held: ResourceTracker;
   readonly #facts: LayoutFacts;
-  /** The last content of a part of a request's memory, and room behind it. */
+  /** Buffer for a part of a request's expected content. */
   readonly #content = new Uint8Array(PART_BYTES);
   #step = 0;
-  /** How the requests of the last step ended. */
+  /** The statuses of the last step's requests. */
   ends: readonly (BlkStatusName | null)[] = [];
 
   /**
-   * @param mostBytes The most bytes of a request: a longer request is shortened to so many.
-   * @param onLab Gets the machine with its devices before anything happens on it.
-   * @param watch Observes which rules are consulted.
+   * @param mostBytes Maximum size of a request: a longer one is shortened.
+   * @param onLab Called with the machine and its devices before anything happens on it.
+   * @param watch Observes which rules are read.
    */
   constructor(
     private readonly spec: HuntMachine,
@@ -109,7 +109,7 @@ export class CaseRun {
     };
   }
 
-  /** Runs one step. @returns What is wrong, or null. */
+  /** Runs one step. @returns The violation, or null. */
   step(step: HuntStep): Violation | null {
     const index = this.#step++;
     const placed = placeStep(step, this.machine, this.#facts);
@@ -137,7 +137,7 @@ export class CaseRun {
       this.#leftOver(index) ?? this.#sight(index, ios, ["report"]);
   }
 
-  /** What went wrong for the caller, or on the bus. */
+  /** The violation for the caller, or on the bus. */
   #damage(
     step: number,
     ios: readonly Io[],
@@ -176,7 +176,7 @@ export class CaseRun {
     return leak === undefined ? null : violation(step, "left", leak.text);
   }
 
-  /** The forbidden access that was seen, if it is of these kinds. */
+  /** The first observed forbidden access of these kinds. */
   #sight(
     step: number,
     ios: readonly Io[],
@@ -216,7 +216,7 @@ export class CaseRun {
       (lba * blockSizeBytes) / SECTOR_SIZE_BYTES,
       data.segments,
       data.sizeBytes,
-      // Memory of a peer is never joined to other memory (block.md 1.4).
+      // Peer memory is never joined to other memory (block.md 1.4).
       io.peer && this.#facts.peerBase !== null ? BIO_FLAG.NOMERGE : 0,
     );
     if (metadata !== null) bio.metadata = metadata.segments;
@@ -231,7 +231,7 @@ export class CaseRun {
     }
   }
 
-  /** The request was done, and nothing else. */
+  /** Checks the data of a successful request: all bytes were transferred, and no others changed. */
   #wrongBytes(placed: PlacedIo, { status }: Io): string | null {
     const { data, io, lba, metadata } = placed;
     if (status !== "OK") return null;
@@ -277,8 +277,8 @@ function violation(
 }
 
 /**
- * The facts that the layout of a machine's memory depends on. @param peerBase Where the peer's
- * memory begins.
+ * The properties of a machine on which the memory layout depends. @param peerBase Start of the
+ * peer's memory.
  */
 export function layoutFactsOf(machine: HuntMachine, peerBase: number): LayoutFacts {
   return {
@@ -286,14 +286,14 @@ export function layoutFactsOf(machine: HuntMachine, peerBase: number): LayoutFac
     metadataBytes: metadataBytesOf(machine),
     peerBase: machine.peer === "none" ? null : peerBase,
     metadataHasLength: takesMetadataSgl(machine),
-    // There is room for the pieces of every step above 4 GiB.
+    // Whether the pieces of every step fit above 4 GiB.
     hasHigh: machine.given === null || machine.given.config.ramSizeBytes >= HIGH_BASE + GIB,
     mostBytes: MAX_BYTES,
     lineBytes: machine.coherent ? 1 : CACHE_LINE_BYTES,
   };
 }
 
-/** Runs all of a case. @returns What is wrong first, or null. */
+/** Runs a whole case. @returns The first violation, or null. */
 export function runCase(each: HuntCase, release: HuntRelease): Violation | null {
   const run = new CaseRun(each.machine, release);
   for (const step of each.steps) {
@@ -303,7 +303,7 @@ export function runCase(each: HuntCase, release: HuntRelease): Violation | null 
   return null;
 }
 
-/** Gives each request of a step its memory and its place on the disk: one behind the other. */
+/** Assigns each request of a step its memory and its blocks on the disk, one after the other. */
 function placeStep(step: HuntStep, machine: Machine, facts: LayoutFacts): PlacedIo[] {
   const layout = new MemoryLayout(facts);
   let lba = 0;
@@ -333,7 +333,7 @@ function prepareMemory(placed: readonly PlacedIo[], step: number): void {
   }
 }
 
-/** The number of bytes of a store that differ from the host's bytes. */
+/** Number of bytes of a disk that differ from the host's bytes. */
 function countDifferences(
   store: Media["data"],
   offsetBytes: number,

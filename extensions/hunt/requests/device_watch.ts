@@ -1,9 +1,9 @@
 /**
- * Watches what a device does: every byte that it moves must lie in memory of the request that it
- * moves it for, every list that it reads must not, and nothing that it does may be refused.
+ * Watches a device's accesses: every transferred byte must lie in memory of its request, no list
+ * that it reads may lie there, and no access may fault.
  *
- * It knows addresses only from the page table and from the bounce buffers' own events, not from the
- * driver that wrote them down.
+ * Addresses are taken only from the page table and from the bounce buffers' own events, not from
+ * the driver that wrote them.
  */
 import { formatAddress } from "@dmalab/lang/text";
 import {
@@ -24,7 +24,7 @@ const WATCHED: readonly EventName[] = [
   "swiotlb.unmap",
 ];
 
-/** Warnings of what would be wrong on other hardware: nothing comes of it on this. */
+/** Warnings about problems on other hardware, which have no effect here. */
 const TOLERATED: ReadonlySet<string> = new Set(["cacheline_overlap"]);
 
 /** Memory that a request may use. */
@@ -47,9 +47,9 @@ interface Bounced {
 }
 
 export class DeviceWatch {
-  /** The forbidden accesses that were seen in this step, the first of each kind. */
+  /** The forbidden accesses observed in this step, the first of each kind. */
   readonly sights: Sight[] = [];
-  /** The memory of callers, which no list of a command lies in. */
+  /** The memory of callers, in which no list of a command may lie. */
   callers: readonly (readonly Extent[])[] = [];
   readonly #requests = new Map<number, BlockRequest>();
   readonly #bounced: Bounced[] = [];
@@ -66,7 +66,7 @@ export class DeviceWatch {
     this.#requests.clear();
   }
 
-  /** A request is on its way. */
+  /** Starts watching a request that has been submitted. */
   follow(request: BlockRequest): void {
     this.#requests.set(request.id, request);
   }
@@ -140,7 +140,7 @@ export class DeviceWatch {
     }
   }
 
-  /** The part of an access that lies in no memory of the request, or null. */
+  /** The part of an access that lies outside the request's memory, or null. */
   #stray(request: BlockRequest | undefined, phys: number, sizeBytes: number): Extent | null {
     if (request === undefined || phys < 0) return { phys, sizeBytes };
     let at = phys;
@@ -163,13 +163,13 @@ export class DeviceWatch {
     this.#saw("list", id, `the device reads its list ${where}`);
   }
 
-  /** The memory behind an address, or -1. */
+  /** The physical address for a device address, or -1. */
   #place(dma: number, access: "read" | "write"): number {
     const peer = this.machine.peers?.resolveBusAddress(this.dev, dma, access) ?? -1;
     return peer >= 0 ? peer : this.machine.iommu.lookup(this.dev, dma);
   }
 
-  /** The same; for a bounce buffer, the memory that it replaces, -1 if it replaces none. */
+  /** The same; for a bounce buffer, the address of the original memory, or -1 without any. */
   #origin(dma: number, sizeBytes: number, access: "read" | "write"): number {
     const phys = this.#place(dma, access);
     if (phys < 0 || !this.machine.swiotlb.contains(phys)) return phys;
@@ -180,7 +180,7 @@ export class DeviceWatch {
   }
 }
 
-/** Where the piece of a request's memory that an address lies in ends; 0 when it lies in none. */
+/** The end of the piece of a request's memory that contains an address; 0 if none does. */
 function endOfOwn(request: BlockRequest, phys: number): number {
   const special = request.specialPayload;
   if (special !== null && phys >= special.phys && phys < special.phys + special.sizeBytes) {

@@ -1,7 +1,4 @@
-/**
- * The subject of a case that was found: the switch without which it passes, and the rule that
- * applied.
- */
+/** Diagnoses a found case: the defect switch that causes it, and the rule that applied. */
 import type { MachineEvent } from "@dmalab/runtime";
 import type { Kernel, KernelConfig, QuirkName, QuirkSet } from "@dmalab/runtime/kernels";
 import { causingDefects, withoutDefects } from "@dmalab/lang/values";
@@ -10,10 +7,10 @@ import type { HuntCase, HuntRelease } from "./hunt_case.ts";
 import type { Violation } from "./violation.ts";
 
 /**
- * The switches that a case is about: without them, it holds.
+ * The switches that cause a case: without them, it passes.
  *
- * @returns Lists of one switch each where one is enough, of two where it takes both; none when no
- * two are enough.
+ * @returns Lists of one switch each if one is enough, of two if both are needed; empty if no two
+ *   are enough.
  */
 export function causingDefectsOf(
   each: HuntCase,
@@ -27,7 +24,7 @@ export function without(release: HuntRelease, quirks: readonly QuirkName[]): Hun
   return { ...release, quirks: withoutDefects(release.quirks, quirks) };
 }
 
-/** The violation in each step of a case, whatever was wrong before. */
+/** The violation in each step of a case, regardless of earlier violations. */
 export function violationsOf(
   each: HuntCase,
   release: HuntRelease,
@@ -37,14 +34,14 @@ export function violationsOf(
   return each.steps.map((step) => run.step(step));
 }
 
-/** A defect that shows only where others are, and the first step in which it does. */
+/** A defect that shows only together with others, and the first step in which it does. */
 export interface HiddenDefect {
   readonly name: QuirkName;
   readonly step: number;
 }
 
 /**
- * Looks for a defect that spoils a step which the known ones alone leave right.
+ * Looks for a defect that makes a step fail which passes with only the known ones.
  * @param known Switches that were found before.
  */
 export function hiddenDefect(
@@ -55,7 +52,8 @@ export function hiddenDefect(
   const asked = new AskedRules();
   const before = violationsOf(each, { ...release, quirks: known }, asked.watch);
   for (const name of release.quirks) {
-    // What nothing asked for changes nothing. Without any switch, audits are stricter.
+    // A switch that the run did not read cannot change it. Exception: without any switch, audits
+    // are stricter.
     if (known.has(name) || (known.size > 0 && !asked.has(name))) continue;
     const after = violationsOf(each, { ...release, quirks: new Set([...known, name]) });
     const step = after.findIndex((violation, index) =>
@@ -77,7 +75,7 @@ export function lastRule(each: HuntCase, release: HuntRelease): string | null {
   return rule;
 }
 
-/** The switches besides its own that a case's last step needs to go wrong. */
+/** The other switches without which the last step of a case would not fail. */
 export function neededBy(
   each: HuntCase,
   release: HuntRelease,
@@ -88,25 +86,25 @@ export function neededBy(
   );
 }
 
-/** How the requests of a case's last step end. */
+/** The statuses of the requests in a case's last step. */
 export function endsOf(each: HuntCase, release: HuntRelease): readonly (string | null)[] {
   const run = new CaseRun(each.machine, release);
   for (const step of each.steps) run.step(step);
   return run.ends;
 }
 
-/** What two violations have in common when they are the same mistake: all but the numbers. */
+/** The common part of two violations that are the same mistake: everything except the numbers. */
 export function signatureOf(
   { kind, text }: Pick<Violation, "text"> & { readonly kind: string },
 ): string {
   return `${kind}: ${text.replace(/0x[0-9a-f_]+/g, "0x…").replace(/\d+/g, "…")}`;
 }
 
-/** Which rows of the table of behaviours a run asked for: what nothing asked for leaves the run as it was. */
+/** Records the rows of the table of behaviours that a run reads; other rows cannot affect the run. */
 export class AskedRules {
   readonly #names = new Set<string>();
 
-  /** The same kernel, which notes what is read of it. */
+  /** Wraps a kernel so that each read row is recorded. */
   readonly watch = (kernel: Kernel): Kernel => {
     const noting = {};
     for (const [name, value] of Object.entries(kernel)) {
@@ -121,7 +119,7 @@ export class AskedRules {
     return noting as Kernel;
   };
 
-  /** Whether a switch was asked for. */
+  /** Whether a switch was read. */
   has(name: QuirkName): boolean {
     return this.#names.has(name);
   }

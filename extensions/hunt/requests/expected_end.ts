@@ -1,6 +1,6 @@
 /**
- * How a request may end when nothing is made to fail: well, unless it asks for what the queue's
- * published limits exclude.
+ * The permitted statuses of a request without injected failures: OK, unless it exceeds the queue's
+ * published limits.
  */
 import {
   type BlkStatusName,
@@ -15,7 +15,7 @@ import type { PlacedIo } from "./memory_layout.ts";
 
 const OK: readonly BlkStatusName[] = ["OK"];
 
-/** The ends that are right. @see rules/block.md 1.3, 1.8, nvme.md 6 */
+/** The permitted statuses. @see rules/block.md 1.3, 1.8, nvme.md 6 */
 export function allowedEnds(
   machine: HuntMachine,
   kernel: KernelProfile,
@@ -23,12 +23,12 @@ export function allowedEnds(
   { data, io, memory, metadata }: PlacedIo,
 ): readonly BlkStatusName[] {
   const user = isUserCommand(io.op);
-  // Refused before anything is mapped.
+  // Refused before any mapping.
   if (user && metadata !== null && isTooLong(limits, metadata)) return ["IOERR", "INVAL"];
   const misaligned = data.segments.some(({ phys, sizeBytes }) =>
     ((phys | sizeBytes) & limits.dmaAlignmentMask) !== 0
   );
-  // The data of a user's command is copied then: the device never sees the peer.
+  // The data of such a user's command is copied, so the device does not access the peer.
   const copied = user && (misaligned || hasGaps(limits, memory.data));
   if (io.peer && !copied) {
     const ends = peerEnds(machine, kernel);
@@ -36,9 +36,9 @@ export function allowedEnds(
   }
   const formatBytes = (memory.dataBytes / machine.blockSizeBytes) * metadataBytesOf(machine);
   const tooShort = user && metadata !== null && metadata.sizeBytes < formatBytes;
-  // The device cannot deliver what has no place.
+  // The buffer is too short for the device's metadata.
   if (tooShort) return ["IOERR", "INVAL"];
-  // A list that describes more than the command moves is the device's to refuse.
+  // The device may refuse a list that describes more bytes than the command transfers.
   const inParts = metadata !== null && metadata.segments.length > 1;
   if (user && inParts && metadata.sizeBytes > formatBytes) return ["OK", "IOERR", "INVAL"];
   if (misaligned && !user) return ["OK", "INVAL"];
@@ -50,7 +50,7 @@ export function allowedEnds(
     const fits = segments <= limits.maxSegments && memory.dataBytes <= limits.maxHwSectors * 512;
     return fits ? OK : ["OK", "INVAL"];
   }
-  // A block in several pieces may have to be cut where no cut can be.
+  // A block in several pieces may have to be cut inside the block, which is not allowed.
   const blockInPieces = data.segments.some(({ sizeBytes }) =>
     sizeBytes % machine.blockSizeBytes !== 0
   );
@@ -70,7 +70,8 @@ function isTooLong({ maxHwSectors }: QueueLimits, { segments, sizeBytes }: HostB
 }
 
 /**
- * Whether a user's metadata is copied: the bytes that the device does not write come back as zeros.
+ * Whether a user's metadata is copied: bytes that the device does not write are then returned as
+ * zeros.
  */
 export function copiesMetadata(limits: QueueLimits, { io, metadata }: PlacedIo): boolean {
   if (!isUserCommand(io.op) || metadata === null) return false;
@@ -83,7 +84,7 @@ export function copiesMetadata(limits: QueueLimits, { io, metadata }: PlacedIo):
     segments.some(({ phys, sizeBytes }) => ((phys | sizeBytes) & limits.dmaAlignmentMask) !== 0);
 }
 
-/** Whether pieces meet elsewhere than on the queue's boundary. */
+/** Whether two pieces meet at an address off the queue's boundary. */
 function hasGaps(
   { virtBoundaryMask: mask }: QueueLimits,
   data: readonly { readonly phys: number; readonly sizeBytes: number }[],
@@ -95,10 +96,10 @@ function hasGaps(
 }
 
 /**
- * How a request to a peer's memory may end besides well, or null when it must. Memory that cannot
- * be reached is an error; so is memory that has to be copied and cannot be. A release that maps
- * scatterlists has one code for all memory that cannot be mapped, and does not look at kinds where
- * a list is bounced.
+ * The permitted failures of a request to a peer's memory, or null when it must succeed. Memory that
+ * cannot be reached is an error; so is memory that would have to be copied and cannot be. A release
+ * that maps scatterlists has one code for all memory that cannot be mapped, and does not check the
+ * kind of memory where a list is bounced.
  * @see rules/p2p.md 9.6, block.md 2.3, nvme.md 6
  */
 function peerEnds(

@@ -1,11 +1,11 @@
-/** The machine of a file as the hunt takes it: one of its disks, and a provider of peer memory. */
+/** Adapts the machine of a file for the hunt: one of its disks, and a provider of peer memory. */
 import { buildLab, ConfigError, type Lab, type LabConfig, type LabDevice } from "@dmalab/devices";
 import { MIB } from "@dmalab/runtime";
 import { PEER_BYTES } from "./case_machine.ts";
 import type { HuntMachine, PeerPlace } from "./hunt_case.ts";
 import { LOW_BASE } from "./memory_layout.ts";
 
-/** Scenarios have memory at chosen places from here on, and the hunt from `LOW_BASE` on. */
+/** First address for scenarios' buffers at chosen places; the hunt's begin at `LOW_BASE`. */
 const FIRST_PHYS = 16 * MIB;
 const ROOM_BYTES = 448 * MIB;
 
@@ -17,8 +17,8 @@ const PLACES = {
 } as const satisfies Record<string, PeerPlace>;
 
 /**
- * @param file How a scenario beside it calls the file.
- * @returns The machine, or a sentence that says why there is nothing to hunt on.
+ * @param file The path of the file, relative to a scenario beside it.
+ * @returns The machine, or a sentence that says why it cannot be hunted on.
  */
 export function givenMachine(config: LabConfig, file: string): HuntMachine | string {
   let lab: Lab;
@@ -60,14 +60,14 @@ export function givenMachine(config: LabConfig, file: string): HuntMachine | str
   };
 }
 
-/** The first device with enough room in its memory for the requests of a step. */
+/** The first device with enough peer memory for the requests of a step. */
 function lenderTo({ devices, topology }: Lab, disk: LabDevice): LabDevice | null {
   return [...devices.values()].find((device) =>
     device !== disk && (topology.peerMemory(device.function)?.availableBytes ?? 0) >= PEER_BYTES
   ) ?? null;
 }
 
-/** RAM without an owner. */
+/** Whether the hunt's memory range is unused RAM. */
 function isFree({ machine }: Lab, base: number): boolean {
   const end = base + ROOM_BYTES;
   const { swiotlb } = machine;

@@ -1,11 +1,14 @@
-/** The points that requests pass in a release: only there can anything fail. */
+/**
+ * Determines the injection points that requests hit in a release: only there can a failure be
+ * injected.
+ */
 import fc, { type Arbitrary } from "fast-check";
 import { INJECTION_POINTS, type InjectionPointName } from "@dmalab/runtime";
 import { HUNT_MACHINES } from "./arbitraries.ts";
 import { CaseRun } from "./case_run.ts";
 import type { HuntIo, HuntMachine, HuntRelease, HuntStep, PieceRun } from "./hunt_case.ts";
 
-/** Machines to choose from. */
+/** Number of machines to choose from. */
 const MACHINES = 30;
 
 function pieces(count: number, sizeBytes: number): PieceRun {
@@ -21,13 +24,16 @@ const USER: HuntIo = {
   metadata: METADATA,
 };
 
-/** Metadata in pieces, memory out of reach, a command of a user: few bytes pass nearly all points. */
+/** Metadata in pieces, unreachable memory and a user's command: these few bytes hit nearly all points. */
 const SMALL_STEP: HuntStep = { ios: [BLOCK, USER], plugged: true, fault: null };
 
 const SCATTERED: HuntIo = { ...BLOCK, op: "write", runs: [pieces(512, 512)], metadata: null };
-/** 2 MiB of IOVAs at once, for 256 KiB of data: with those of the queues, more than one lowest page table has. */
+/**
+ * Maps 2 MiB of IOVAs at once, for 256 KiB of data: together with the queues' IOVAs that needs more than one
+ * lowest page table.
+ */
 const WIDE_STEP: HuntStep = { ios: [SCATTERED], plugged: false, fault: null };
-/** A machine that maps all of that at once, and bounces none of it. */
+/** A machine that maps all of that at once, without bouncing. */
 const WIDE_MACHINE = {
   depth: 1024,
   mdtsBytes: null,
@@ -36,7 +42,7 @@ const WIDE_MACHINE = {
   dmaMaskBits: 64,
 };
 
-/** The machines that have a setting that none before them has. */
+/** Machines with at least one setting that no machine before them has. */
 function unlike(machines: readonly HuntMachine[]): readonly HuntMachine[] {
   const seen = new Set<string>();
   return machines.filter((machine) => {
@@ -47,8 +53,8 @@ function unlike(machines: readonly HuntMachine[]): readonly HuntMachine[] {
 }
 
 /**
- * Runs a few requests in which nothing fails, on machines of all kinds, and notes what could. In the
- * order of the points' numbers.
+ * Runs a few requests without failures, on machines of all kinds, and records the hit points. Sorted
+ * by the points' numbers.
  */
 export function hitPoints(
   release: HuntRelease,

@@ -1,6 +1,6 @@
 /**
- * The hunt: random cases on random machines, held to one property. A case that breaks it is shrunk,
- * given the name of the switch without which it passes, written down as a scenario, and left out
+ * The hunt: random cases on random machines, checked against one property. A case that violates it
+ * is shrunk, attributed to the switch without which it passes, written as a scenario, and excluded
  * from then on.
  */
 import fc, { type Arbitrary } from "fast-check";
@@ -28,64 +28,73 @@ import { DEFAULT_KERNEL, type QuirkName } from "@dmalab/runtime/kernels";
 import type { InjectionPointName, IommuMode } from "@dmalab/runtime";
 import { reduce } from "../reduce.ts";
 
-/** Machines of one turn of the generator: a finding is left out from the next turn on. */
+/** Number of machines of one turn of the generator: a finding is excluded from the next turn on. */
 const MACHINES_A_BATCH = 40;
-/** Tries to make a case smaller before it is taken as it is. */
+/** Maximum number of attempts to reduce a case. */
 const MAX_TRIES = 1500;
-/** Once something is found, every so many turns look for what shows only together with it. */
+/**
+ * Once something is found, every tenth turn looks for defects that show only together with known
+ * ones.
+ */
 const HIDDEN_EVERY = 10;
-/** The widest line of a comment, without its mark. */
+/** Maximum width of a comment line, without `#`. */
 const COMMENT_COLUMNS = 88;
-/** Seeds of one hunt's turns lie side by side; those of two hunts do not meet. */
+/**
+ * Distance between the seeds of two hunts: the turns of one hunt use consecutive seeds, and must
+ * not overlap.
+ */
 const SEED_STRIDE = 7_368_787;
 
 export interface HuntOptions {
   readonly release: HuntRelease;
   readonly seed: number;
-  /** Steps to try: so many unless time or turns end the hunt before. */
+  /** Maximum number of steps; time or turns may end the hunt earlier. */
   readonly cases: number;
-  /** How the IOMMU of random machines translates; drawn when left out. */
+  /** The IOMMU mode of random machines; default: drawn at random. */
   readonly mode?: IommuMode | undefined;
-  /** Points that may fail, as `hitPoints()` has them; asked for when left out. */
+  /** Injection points that may fail, from `hitPoints()`; determined automatically if omitted. */
   readonly points?: readonly InjectionPointName[] | undefined;
-  /** The only machine to hunt on, and where its file is found; random ones when left out. */
+  /** The only machine to hunt on, and the loader of its file; default: random machines. */
   readonly where?: { readonly machine: HuntMachine; readonly loader: SourceLoader } | undefined;
-  /** Whether there is time for more. */
+  /** Returns whether there is time left. */
   readonly mayGoOn: () => boolean;
-  /** Gets each finding as soon as it is written down. */
+  /** Called with each finding as soon as its scenario is written. */
   readonly onFinding?: (finding: HuntFinding) => void;
 }
 
 export interface HuntFinding {
-  /** Smallest case that shows it. */
+  /** The smallest case that shows it. */
   readonly case: HuntCase;
-  /** The release, without what was found before. */
+  /** The release, without the defects found before. */
   readonly release: HuntRelease;
   readonly violation: Violation;
   /**
-   * The violation of an earlier step, which left something behind that spoils the last one; null if
+   * The violation of an earlier step, which left something that makes the last one fail; null if
    * the last step's violation is its own.
    */
   readonly after: Violation | null;
-  /** The switch without which it passes, or two that it takes both; none: no known defect. */
+  /**
+   * The switch without which it passes, or two that are needed together; empty if no known defect
+   * causes it.
+   */
   readonly switches: readonly QuirkName[];
-  /** Switches that were found before, without which it does not show. */
+  /** Switches found before that must be on for the violation to show. */
   readonly needs: readonly QuirkName[];
-  /** What else makes it go away. */
+  /** Other switches without which it passes, too. */
   readonly others: readonly (readonly QuirkName[])[];
-  /** The last rule that decided anything before it happened. */
+  /** The last rule that was applied before the violation. */
   readonly rule: string | null;
-  /** Steps tried until then. */
+  /** Number of steps tried until then. */
   readonly cases: number;
-  /** Tries that made it small. */
+  /** Number of attempts to reduce it. */
   readonly tries: number;
-  /** A test that fails. */
+  /** A failing test. */
   readonly scenario: string;
   /** The scenario's message when it is run; null when it does not fail. */
   readonly proof: string | null;
 }
 
-/** A finding that is not written down yet. */
+/** A finding without its scenario. */
 type Found = Omit<HuntFinding, "scenario" | "proof">;
 
 export interface HuntResult {
@@ -97,32 +106,32 @@ export interface HuntResult {
 
 /** The findings before a turn: all that a turn depends on besides its number. Plain data. */
 export interface HuntState {
-  /** Switches that were found. */
+  /** Switches found so far. */
   readonly named: readonly QuirkName[];
-  /** Violations that no switch takes away, by their appearance. */
+  /** Signatures of violations that no switch explains. */
   readonly known: readonly string[];
 }
 
 export const NOTHING_FOUND: HuntState = { named: [], known: [] };
 
 export interface TurnEnd {
-  /** Steps tried, and machines that they ran on. */
+  /** Number of steps tried, and of machines. */
   readonly cases: number;
   readonly machines: number;
-  /** Its cases are counted from the turn's first. */
+  /** Its `cases` are counted from the turn's start. */
   readonly finding: HuntFinding | null;
   readonly state: HuntState;
 }
 
-/** Observes a turn that runs beside others. */
+/** Callbacks for a turn that runs in parallel with others. */
 export interface BatchWatch {
-  /** Gets the state after the turn as soon as it is likely, long before the case is small. */
+  /** Called with the likely state after the turn, long before the case has been reduced. */
   readonly onGuess: (state: HuntState) => void;
-  /** Its result is not needed any more. */
+  /** Whether its result is no longer needed. */
   readonly isAbandoned: () => boolean;
 }
 
-/** Hunts until its cases or its time are used up. */
+/** Hunts until the cases or the time are used up. */
 export function hunt(options: HuntOptions): HuntResult {
   const turns = new HuntTurns(options);
   const findings: HuntFinding[] = [];
@@ -141,7 +150,7 @@ export function hunt(options: HuntOptions): HuntResult {
   return { findings, cases, machines };
 }
 
-/** The turns of a hunt. Each can run in any order and anywhere, with the state it begins with. */
+/** The turns of a hunt. They can run in any order and anywhere, each with its initial state. */
 export class HuntTurns {
   readonly #arbitrary: Arbitrary<HuntCase>;
 
@@ -156,7 +165,7 @@ export class HuntTurns {
   /**
    * Tries some machines; ends with the first finding.
    * @param number From 0.
-   * @param cases Steps at most.
+   * @param cases Maximum number of steps.
    */
   run(
     number: number,
@@ -180,7 +189,7 @@ class CaseBatch {
   #release: HuntRelease;
   #tries = 0;
   #shrinking = false;
-  /** How cases ended that were tried to make one smaller: many are drawn again. */
+  /** Results of cases that were tried while shrinking: many are drawn repeatedly. */
   readonly #tried = new Map<string, boolean>();
 
   constructor(
@@ -205,7 +214,7 @@ class CaseBatch {
     };
   }
 
-  /** The case as it was drawn mostly has the cause of the smallest one. */
+  /** Reports the likely result: the case as drawn usually has the same cause as the smallest one. */
   #guess(each: HuntCase, violation: Violation): void {
     if (this.watch === null) return;
     const [switches = []] = causingDefectsOf(each, this.#release);
@@ -221,7 +230,10 @@ class CaseBatch {
     if (found !== null) this.#found(this.#smallest(found, (each) => this.#fails(each)));
   }
 
-  /** The same for a defect that shows only when the defects found before are switched on again. */
+  /**
+   * Like a normal turn, for a defect that shows only when the defects found before are switched on
+   * again.
+   */
   #turnForHidden(seed: number): void {
     const found = this.#search(seed, (each) => this.#hidesNothing(each));
     if (found === null) return;
@@ -230,7 +242,7 @@ class CaseBatch {
 
   #search(seed: number, holds: (each: HuntCase) => boolean): HuntCase | null {
     const { counterexample } = fc.check(fc.property(this.arbitrary, holds), {
-      // A seed is a signed word to the generator.
+      // The generator uses the seed as a signed 32-bit number.
       seed: seed | 0,
       numRuns: MACHINES_A_BATCH,
     });
@@ -305,7 +317,7 @@ class CaseBatch {
     return this.watch?.isAbandoned() === true;
   }
 
-  /** The steps of a case that are still to be tried. */
+  /** The steps of a case that are not excluded by the limit on cases. */
   #stepsLeftOf({ steps }: HuntCase): HuntCase["steps"] {
     return steps.slice(0, this.options.cases - this.#cases);
   }
@@ -321,7 +333,7 @@ class CaseBatch {
     return this.#once(each, () => this.#hidden(each) !== null);
   }
 
-  /** A turn tries cases in one way, with one release. */
+  /** Caches results of a trial: within a turn all trials of a case use the same check and release. */
   #once({ machine, steps }: HuntCase, trial: () => boolean): boolean {
     const key = JSON.stringify([{ ...machine, given: null }, steps]);
     return this.#tried.getOrInsertComputed(key, trial);
@@ -355,14 +367,14 @@ class CaseBatch {
   }
 }
 
-/** How a scenario can be written, the form that reads best first. */
+/** Forms of a scenario, the most readable first. */
 const FORMS = [
   { explicit: false, lenient: false },
   { explicit: true, lenient: false },
   { explicit: false, lenient: true },
 ] as const;
 
-/** Adds the scenario: the most readable of the scenarios that fail, and hold without the defect. */
+/** Adds the scenario: the most readable one that fails, and passes without the defect. */
 function written(found: Found, options: HuntOptions): HuntFinding {
   const { release: plain, where } = options;
   const { case: each, release, switches } = found;
@@ -371,7 +383,7 @@ function written(found: Found, options: HuntOptions): HuntFinding {
   const ends = known
     ? endsOf(each, without(release, switches))
     : each.steps.at(-1)!.ios.map(() => "OK");
-  // As the release is; with this defect alone; without the defects found before.
+  // Releases to try: the release itself; with this defect alone; without the defects found before.
   const alone: HuntRelease = { ...plain, quirks: new Set(switches) };
   let scenario = "";
   for (const shown of known ? [plain, alone, release] : [plain, release]) {
@@ -407,7 +419,7 @@ function commentOf(
   ];
 }
 
-/** Describes first the thing that was left behind, and then the request that meets it. */
+/** Describes the leak first, if there is one, and then the violation. */
 function whatHappened(violation: Violation, after: Violation | null): string {
   if (after === null) return `${beginning(violation)}.`;
   return `${
@@ -415,12 +427,12 @@ function whatHappened(violation: Violation, after: Violation | null): string {
   }. Then the same is repeated without an injected failure: ${violation.text}.`;
 }
 
-/** A report begins with its class, which is written as `warns` takes it. */
+/** The text starts with a capital, except a report's class, which is written as in `warns`. */
 function beginning({ kind, text }: Violation): string {
   return kind === "report" ? text : text.slice(0, 1).toUpperCase() + text.slice(1);
 }
 
-/** The command line that finds it again. */
+/** The command line that reproduces the finding. */
 function commandOf({ mode, release, seed, where }: HuntOptions): string {
   const quirks = quirkList(release);
   return [
@@ -436,10 +448,10 @@ function commandOf({ mode, release, seed, where }: HuntOptions): string {
 }
 
 /**
- * Does the last step of a case once more, with nothing made to fail: the things left behind may be
- * harmless, as memory that is lost, or in the way.
+ * Repeats the last step of a case without injected failures: the things left behind may be
+ * harmless, like leaked memory, or make it fail.
  *
- * @returns Null where the second time is right, or only leaves something behind as well.
+ * @returns Null if the repetition passes, or only leaks again.
  */
 function aftermathOf(
   each: HuntCase,
@@ -454,7 +466,7 @@ function aftermathOf(
   return spoilt ? { case: again, violation } : null;
 }
 
-/** Pieces that are tried instead of several runs: more than fit into most requests. */
+/** Runs of many pieces, tried as a replacement for several runs: more than fit into most requests. */
 const MANY_PIECES: readonly PieceRun[] = [4, 16, 40].map((count) => ({
   count,
   sizeBytes: 512,
@@ -464,7 +476,7 @@ const MANY_PIECES: readonly PieceRun[] = [4, 16, 40].map((count) => ({
 }));
 
 /**
- * @param fails Whether a case still shows what it is about.
+ * @param fails Whether a case still shows the same violation.
  * @returns A case that does, of which no part can be left out.
  */
 export function simplify(start: HuntCase, fails: (each: HuntCase) => boolean): HuntCase {
@@ -472,7 +484,7 @@ export function simplify(start: HuntCase, fails: (each: HuntCase) => boolean): H
 }
 
 function* smallerCases({ machine, steps }: HuntCase): Generator<HuntCase> {
-  // The last step shows the violation, so the steps before are removed first.
+  // The last step shows the violation, so earlier steps are removed first.
   if (steps.length > 2) yield { machine, steps: steps.slice(-1) };
   for (let index = 0; index < steps.length && steps.length > 1; index++) {
     yield { machine, steps: steps.toSpliced(index, 1) };
@@ -502,7 +514,7 @@ function* smallerSteps(step: HuntStep): Generator<HuntStep> {
   }
 }
 
-/** The same with fewer pieces: by half, by some, by one. */
+/** The same run with fewer pieces: by half, by some, by one. */
 function fewerPieces(run: PieceRun): readonly PieceRun[] {
   return [Math.ceil(run.count / 2), 5, 1].filter((less) => less < run.count)
     .map((less) => ({ ...run, count: run.count - less }));

@@ -1,34 +1,34 @@
 /**
- * A case of the hunt: a machine, and the requests to its disk step by step. Plain data, so that it
- * can be made at random, shrunk, run, and written down as a scenario.
+ * A case of the hunt: a machine, and the requests to its disk step by step. Plain data, which can
+ * be generated at random, shrunk, run, and written as a scenario.
  */
 import type { LabConfig } from "@dmalab/devices";
 import type { InjectionPointName, IommuMode, IommuModel } from "@dmalab/runtime";
 import type { KernelProfile, QuirkSet } from "@dmalab/runtime/kernels";
 
-/** The release and the defects it is given. */
+/** The release and its defects. */
 export interface HuntRelease {
   readonly kernel: KernelProfile;
   readonly quirks: QuirkSet;
 }
 
-/** Where memory of a peer lies, as seen from the disk; `none`: no peer lends any. */
+/** Place of the peer's memory, seen from the disk; `none`: there is no peer memory. */
 export type PeerPlace = "none" | "same_switch" | "host_bridge" | "refused";
 
-/** A machine out of a file, to which the words of a `HuntMachine` fit. */
+/** A machine from a file, described by the settings of a `HuntMachine`. */
 export interface GivenMachine {
   readonly config: LabConfig;
-  /** Names of the disk and of who lends it memory. */
+  /** Names of the disk and of the provider of its peer memory. */
   readonly disk: string;
   readonly peer: string;
-  /** How a scenario beside the file calls it. */
+  /** The path of the file, relative to a scenario beside it. */
   readonly file: string;
 }
 
-/** A machine with one disk. The simplest value comes first in the choice of each. */
+/** A machine with one disk. The simplest value comes first in each choice. */
 export interface HuntMachine {
   readonly mode: IommuMode;
-  /** Whose page table the IOMMU walks. */
+  /** The page-table format of the IOMMU. */
   readonly table: IommuModel;
   /** Every mapping is bounced. */
   readonly forceBounce: boolean;
@@ -39,35 +39,35 @@ export interface HuntMachine {
   readonly sglThresholdBytes: number;
   readonly blockSizeBytes: number;
   readonly metadataBytes: number;
-  /** Only where data may have them. */
+  /** Only if data may use SGLs. */
   readonly metadataSgl: boolean;
   /** Null for a controller without a limit. */
   readonly mdtsBytes: number | null;
-  /** Entries of the only I/O queue: one more than it has tags. */
+  /** Entries of the only I/O queue: one more than its number of tags. */
   readonly depth: number;
   readonly peer: PeerPlace;
-  /** Null for a machine that is built from the above. */
+  /** Null for a machine that is built from the settings above. */
   readonly given: GivenMachine | null;
 }
 
-/** Pieces of memory of one size, one after the other. */
+/** Pieces of memory of equal size, one after the other. */
 export interface PieceRun {
   readonly count: number;
   readonly sizeBytes: number;
-  /** The offset of the first byte in its page: for each piece, or for the first when they touch. */
+  /** Offset in its page: of each piece, or of the first if they touch. */
   readonly offsetBytes: number;
-  /** Each begins where the one before ends; else no two have neighbouring pages. */
+  /** Each piece begins where the one before ends; else no two lie on adjacent pages. */
   readonly touching: boolean;
   /** Above 4 GiB. */
   readonly high: boolean;
 }
 
-/** Metadata that the caller brings. */
+/** Metadata that the caller supplies. */
 export interface MetadataShape {
   readonly pieces: number;
   readonly offsetBytes: number;
   readonly touching: boolean;
-  /** Null: as much as the blocks have. */
+  /** Null: as much as the blocks need. */
   readonly sizeBytes: number | null;
 }
 
@@ -76,25 +76,25 @@ export type HuntOp = "read" | "write" | "user_read" | "user_write";
 /** One bio, or one command of a user. */
 export interface HuntIo {
   readonly op: HuntOp;
-  /** In a peer's memory, where a peer lends some. */
+  /** In a peer's memory, if there is any. */
   readonly peer: boolean;
   readonly runs: readonly PieceRun[];
-  /** Null: the block layer brings it, where the disk has any. */
+  /** Null: the block layer supplies it, if the disk has metadata. */
   readonly metadata: MetadataShape | null;
 }
 
-/** An injection point that fails, once. */
+/** An injected failure of one hit. */
 export interface HuntFault {
   readonly point: InjectionPointName;
-  /** Which hit of it, from 1. */
+  /** The hit's number, from 1. */
   readonly nth: number;
 }
 
 /** The requests that are submitted before the first wait. */
 export interface HuntStep {
-  /** Consecutive on the disk. */
+  /** The requests, with consecutive blocks on the disk. */
   readonly ios: readonly HuntIo[];
-  /** Held back together, so that they can be joined to one request. */
+  /** Held back together by a plug, so that they can be joined to one request. */
   readonly plugged: boolean;
   readonly fault: HuntFault | null;
 }
@@ -104,7 +104,10 @@ export interface HuntCase {
   readonly steps: readonly HuntStep[];
 }
 
-/** A user's own command is sent as it is; a read or a write goes through the block layer. */
+/**
+ * True for a passthrough command, which is sent unchanged; other operations go through the block
+ * layer.
+ */
 export function isUserCommand(op: HuntOp): boolean {
   return op === "user_read" || op === "user_write";
 }

@@ -1,4 +1,4 @@
-/** Reads what the command line says of a hunt. */
+/** Parses the command-line options of a hunt. */
 import { nearestNames } from "@dmalab/lang/diagnostics";
 import {
   DEFAULT_KERNEL,
@@ -16,7 +16,7 @@ import type { HuntRelease } from "./hunt_case.ts";
 const DEFAULT_CASES = 20_000;
 const DEFAULT_SEED = 1;
 
-/** The command's options as they are typed. */
+/** The command's options as typed. */
 export interface HuntWords {
   readonly kernel: string | null;
   readonly quirks: string | null;
@@ -29,7 +29,7 @@ export interface HuntWords {
 export interface HuntSettings {
   readonly release: HuntRelease;
   readonly cases: number;
-  /** Infinity when only the cases are counted. */
+  /** Infinity when there is no time limit. */
   readonly seconds: number;
   readonly seed: number;
   readonly mode: IommuMode | undefined;
@@ -41,7 +41,7 @@ const USUAL: HuntRelease = {
 };
 
 /**
- * @param usual The release when the options name none: that of the hunt's machine.
+ * @param usual The default release: that of the hunt's machine.
  * @returns The settings, or a sentence about the problem.
  */
 export function readHuntOptions(
@@ -62,14 +62,14 @@ export function readHuntOptions(
   return {
     release: { kernel, quirks },
     mode,
-    // With a time alone, only the time counts.
+    // With only a time limit, the number of cases is unlimited.
     cases: words.cases ?? (words.seconds === null ? DEFAULT_CASES : Infinity),
     seconds: words.seconds ?? Infinity,
     seed: words.seed ?? DEFAULT_SEED,
   };
 }
 
-/** A list as in a machine block: `x` adds, `not x` takes away, `none` begins with nothing. */
+/** Parses a list as in a machine block: `x` adds, `not x` removes, `none` starts with an empty set. */
 function readQuirks(own: QuirkSet, list: string | null): QuirkSet | string {
   const words = (list ?? "").replace(/^\s*\[|\]\s*$/g, "").split(",").map((word) => word.trim())
     .filter((word) => word !== "");

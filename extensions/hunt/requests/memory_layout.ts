@@ -1,6 +1,6 @@
 /**
- * The places of the memory of a case's requests. They are a function of the case alone, so that the
- * memory of a shrunk case keeps its place.
+ * The addresses of a case's requests. They are a function of the case alone, so that the memory of
+ * a shrunk case keeps its place.
  */
 import {
   alignUp,
@@ -16,22 +16,22 @@ import {
 } from "@dmalab/runtime";
 import type { HuntIo, MetadataShape, PieceRun } from "./hunt_case.ts";
 
-/** Where buffers begin: scripts get their pages from here on as well. */
+/** Start of the buffers; scripts also get their pages from here on. */
 export const LOW_BASE = GIB;
 /** Above every window, in the upper half of the RAM. */
 export const HIGH_BASE = 4 * GIB + 512 * MIB;
-/** The most bytes that a hunt leaves a request: enough for every limit there is. */
+/** Maximum size of a request in a hunt: enough to reach every limit of a queue. */
 export const MAX_BYTES = 256 * KIB;
 
 export interface IoMemory {
   readonly data: readonly BioVec[];
   readonly dataBytes: Bytes;
-  /** Empty when the block layer brings it. */
+  /** Empty when the block layer supplies it. */
   readonly metadata: readonly BioVec[];
   readonly metadataBytes: Bytes;
 }
 
-/** A request with its memory, while its step lasts. */
+/** A request with its memory, for the duration of its step. */
 export interface PlacedIo {
   readonly io: HuntIo;
   readonly memory: IoMemory;
@@ -40,24 +40,24 @@ export interface PlacedIo {
   readonly metadata: HostBuffer | null;
 }
 
-/** The facts about the machine that the layout needs. */
+/** The properties of the machine that the layout needs. */
 export interface LayoutFacts {
   readonly blockSizeBytes: Bytes;
-  /** Metadata of a block. */
+  /** Metadata of a block, in bytes. */
   readonly metadataBytes: Bytes;
-  /** First byte of the peer's memory; null where no peer lends any. */
+  /** First byte of the peer's memory; null without peer memory. */
   readonly peerBase: number | null;
-  /** The controller knows how long metadata is. */
+  /** Whether the controller knows the length of metadata. */
   readonly metadataHasLength: boolean;
-  /** There is memory above 4 GiB. */
+  /** Whether there is memory above 4 GiB. */
   readonly hasHigh: boolean;
-  /** More bytes than this are left off a request. */
+  /** A request's bytes beyond this are left out. */
   readonly mostBytes: Bytes;
-  /** Lines that a piece may not share with another: a device that does not see the CPU's caches. */
+  /** Size of cache lines that a piece may not share with another, for a non-coherent device. */
   readonly lineBytes: Bytes;
 }
 
-/** Hands out addresses, page after page, never the same page twice. */
+/** Assigns addresses, page after page, never the same page twice. */
 export class MemoryLayout {
   #low: number = LOW_BASE;
   #high: number = HIGH_BASE;
@@ -67,7 +67,7 @@ export class MemoryLayout {
     this.#peer = facts.peerBase ?? 0;
   }
 
-  /** The memory of the next request. */
+  /** Assigns the memory of the next request. */
   place(io: HuntIo): IoMemory {
     const data = this.#data(io);
     const dataBytes = vecsSizeBytes(data);
@@ -75,7 +75,10 @@ export class MemoryLayout {
     return { data, dataBytes, metadata, metadataBytes: vecsSizeBytes(metadata) };
   }
 
-  /** Whole blocks: the last piece is made shorter or, when there is no whole block, longer. */
+  /**
+   * Assigns whole blocks: the last piece is shortened or, if that leaves no whole block,
+   * lengthened.
+   */
   #data(io: HuntIo): BioVec[] {
     const { blockSizeBytes, mostBytes, peerBase } = this.facts;
     const peer = io.peer && peerBase !== null;
@@ -118,14 +121,15 @@ export class MemoryLayout {
       return this.#metadataPieces({ pieces: 1, offsetBytes: 0, touching: false }, format);
     }
     if (!user || shape.sizeBytes === null) return this.#metadataPieces(shape, format);
-    // A device that does not know the length uses the format: the buffer must be that long.
+    // A device that does not know the length uses the format's, so the buffer must be at least that
+    // long.
     const sizeBytes = metadataHasLength ? shape.sizeBytes : Math.max(shape.sizeBytes, format);
     return this.#metadataPieces(shape, sizeBytes);
   }
 
   #metadataPieces(shape: Omit<MetadataShape, "sizeBytes">, sizeBytes: Bytes): BioVec[] {
     const { lineBytes } = this.facts;
-    // Every piece is at least a dword, and whole lines.
+    // Every piece consists of whole dwords and whole cache lines.
     const unit = Math.max(4, lineBytes);
     const count = Math.max(1, Math.min(shape.pieces, Math.floor(sizeBytes / unit)));
     const each = Math.floor(sizeBytes / count / unit) * unit;
@@ -159,7 +163,7 @@ export class MemoryLayout {
     }
   }
 
-  /** Takes separate pages for so many bytes, and leaves one free behind them. */
+  /** Assigns separate pages, and leaves one page free after them. */
   #take(wantedOffset: number, sizeBytes: Bytes, high: boolean, peer: boolean): number {
     const offset = wantedOffset - wantedOffset % this.facts.lineBytes;
     const pages = alignUp(offset + sizeBytes, PAGE_SIZE_BYTES) + PAGE_SIZE_BYTES;
@@ -175,7 +179,7 @@ export class MemoryLayout {
     return this.#low - pages + offset;
   }
 
-  /** Goes on behind a piece that became longer than it was placed. */
+  /** Continues after a piece that became longer than its assigned pages. */
   #skip({ phys, sizeBytes }: BioVec, peer: boolean): void {
     const end = alignUp(phys + sizeBytes, PAGE_SIZE_BYTES) + PAGE_SIZE_BYTES;
     if (peer) this.#peer = Math.max(this.#peer, end);

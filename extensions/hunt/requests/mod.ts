@@ -1,4 +1,4 @@
-/** What other members use of `extensions/hunt/requests`. */
+/** Exports of `extensions/hunt/requests` for other members. */
 export { HUNT_MACHINES, huntCases, sampleCases } from "./arbitraries.ts";
 export { caseConfig, PEER_BYTES } from "./case_machine.ts";
 export { CaseRun, layoutFactsOf } from "./case_run.ts";

@@ -3,7 +3,7 @@ import { LoadError, type SourceLoader } from "@dmalab/lang/syntax";
 import { loadProgram, SourceFile } from "@dmalab/lang";
 import { runProgram } from "@dmalab/lang/program";
 
-/** `held`: every test passed; `failed`: one did not; `wrong`: it does not even load, and why. */
+/** `held`: every test passed; `failed`: a test failed; `wrong`: it does not load, with the reason. */
 export type ScenarioEnd =
   | { readonly end: "held" }
   | { readonly end: "failed" | "wrong"; readonly text: string };
@@ -12,7 +12,7 @@ const NO_FILES: SourceLoader = {
   load: (path) => new LoadError("not_found", `There is no file "${path}"`),
 };
 
-/** What becomes of a scenario. @param loader Where the files that it uses come from. */
+/** Runs a scenario and returns its outcome. @param loader Loads the files that it uses. */
 export function runScenarioText(text: string, loader: SourceLoader = NO_FILES): ScenarioEnd {
   const { program, diagnostics } = loadProgram(new SourceFile("found.dma", text), loader);
   if (program === null) {

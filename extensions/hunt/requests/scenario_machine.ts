@@ -1,11 +1,11 @@
-/** The machine block of a case: only what differs from the defaults is written. */
+/** The machine block of a case: only differences from the defaults are written. */
 import { formatSize } from "@dmalab/lang/text";
 import { KERNELS } from "@dmalab/runtime/kernels";
 import { isUntrusted, metadataBytesOf, PEER_BYTES, takesMetadataSgl } from "./case_machine.ts";
 import type { HuntMachine, HuntRelease } from "./hunt_case.ts";
 
 export interface MachineNeeds {
-  /** Memory above 4 GiB is used. */
+  /** Whether memory above 4 GiB is used. */
   readonly high: boolean;
   /** Faults and reports fail the test without an assertion. */
   readonly strictChecker: boolean;
@@ -42,7 +42,7 @@ export function changeText(release: HuntRelease, strictChecker: boolean): string
   return ` with { ${changes.join(", ")} }`;
 }
 
-/** The changes to a release's defects, added or taken away; null when they are the release's. */
+/** The changes to a release's defects, added or removed; null without changes. */
 export function quirkList({ kernel, quirks }: HuntRelease): string | null {
   const own = KERNELS[kernel].quirks;
   const added = [...quirks].filter((quirk) => !own.has(quirk));

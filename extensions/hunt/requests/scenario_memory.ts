@@ -1,19 +1,22 @@
-/** How a scenario takes the memory of a case: in the words that say its shape best. */
+/** The calls with which a scenario allocates a case's memory, in the form that shows its shape best. */
 import { type BioVec, GIB, MIB, PAGE_SIZE_BYTES } from "@dmalab/runtime";
 import { formatAddress, formatSize } from "@dmalab/lang/text";
 
-/** Where `buffer(segments: …)` begins in a scenario: scripts get other pages from 1 GiB on. */
+/** First address of `buffer(segments: …)` in a scenario: scripts get other pages from 1 GiB on. */
 const FIRST_PHYS = 16 * MIB;
-/** The range that a step of a case has for itself. */
+/** Size of the range that each step of a case uses. */
 const STEP_BYTES = 16 * MIB;
 
-/** Whose address a piece has in the scenario of a step. Peers and high memory keep theirs. */
+/**
+ * The address of a piece in the scenario, in the range of its step. High memory is only shifted by
+ * the step's range.
+ */
 export function scenarioPhys(phys: number, step: number): number {
   if (phys >= 4 * GIB) return phys + step * STEP_BYTES;
   return phys - GIB + FIRST_PHYS + step * STEP_BYTES;
 }
 
-/** The call that takes a buffer; `explicit`: at the very addresses, whatever its shape. */
+/** The call that allocates a buffer; `explicit`: at exactly these addresses, whatever its shape. */
 export function bufferText(
   vecs: readonly BioVec[],
   fill: string,
@@ -28,7 +31,7 @@ export function bufferText(
   );
 }
 
-/** The call that takes a buffer at these very addresses. */
+/** The call that allocates a buffer at exactly these addresses. */
 export function segmentsText(
   vecs: readonly { readonly phys: number; readonly sizeBytes: number }[],
   fill: string,
@@ -43,7 +46,7 @@ export function segmentsText(
   }], fill: ${fill})`;
 }
 
-/** One run, or pieces of one size at one distance; null for everything else. */
+/** Arguments for one run, or for pieces of equal size at equal distances; null for any other shape. */
 function shapeText(vecs: readonly BioVec[]): string | null {
   const [first, second] = vecs;
   const size = formatSize(first!.sizeBytes);

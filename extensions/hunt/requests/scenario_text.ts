@@ -1,5 +1,5 @@
 /**
- * A case as a scenario to paste: a machine, one test, and an assertion that holds on a machine
+ * A case as a scenario to paste: a machine, one test, and an assertion that is true on a machine
  * without the defect.
  */
 import { addAll } from "@dmalab/runtime/basics";
@@ -20,13 +20,13 @@ import { bufferText, scenarioPhys } from "./scenario_memory.ts";
 import type { Violation, ViolationKind } from "./violation.ts";
 
 export interface ScenarioTextOptions {
-  /** How the requests of the wrong step end when they end as they should. */
+  /** The correct statuses of the failing step's requests. */
   readonly ends: readonly (string | null)[];
   /** Lines above the machine, without `#`. */
   readonly comment: readonly string[];
-  /** The test is not about earlier reports. */
+  /** Earlier reports do not fail the test. */
   readonly lenient: boolean;
-  /** Every buffer at the addresses of the case, with a look at what lies behind it. */
+  /** Every buffer at the addresses of the case, with a check of the memory after it. */
   readonly explicit: boolean;
 }
 
@@ -37,7 +37,7 @@ interface WrittenIo {
   readonly metadata: string | null;
   readonly io: string;
   readonly op: HuntOp;
-  /** Its data lies in a peer's memory. */
+  /** Whether its data lies in a peer's memory. */
   readonly peer: boolean;
   readonly lba: number;
   readonly memory: IoMemory;
@@ -77,7 +77,7 @@ const NAMES: Readonly<Record<HuntOp, string>> = {
   user_write: "a user's write",
 };
 
-/** The claim of a test about its request, by the kind of violation. */
+/** The test's title, by the kind of violation. */
 const CLAIMS: Readonly<Record<ViolationKind, string>> = {
   status: "completes with the right status",
   bytes: "moves the right bytes",
@@ -121,7 +121,7 @@ class ScenarioWriter {
 
   #step(index: number): string[] {
     const step = this.each.steps[index]!;
-    // Peer memory is written down by its distance from the first byte.
+    // Peer memory is written as an offset from its first byte.
     const layout = new MemoryLayout(layoutFactsOf(this.each.machine, 0));
     const checked = this.violation.step === index;
     let lba = 0;
@@ -228,7 +228,7 @@ class ScenarioWriter {
     ];
   }
 
-  /** What must be true in the end of the request that went wrong, or of all. */
+  /** Assertions about the status of the failing request, or of all. */
   #assertLines(ios: readonly WrittenIo[]): string[] {
     const { io: wrong } = this.violation;
     return ios.flatMap((written, place) => {
@@ -268,7 +268,10 @@ class ScenarioWriter {
     return lines;
   }
 
-  /** The bytes that the device wrote outside every buffer, before and after. */
+  /**
+   * Lines that check the bytes that the device wrote outside every buffer: before and after the
+   * request.
+   */
   #guards(step: number): { before: string; after: string }[] {
     const { outside } = this.violation;
     if (!this.explicit || outside === null) return [];
@@ -278,7 +281,7 @@ class ScenarioWriter {
   }
 }
 
-/** Pieces of a peer's memory have no separate variables. */
+/** Pieces of peer memory have no separate variables. */
 function isScattered({ memory, peer }: WrittenIo): boolean {
   return peer && memory.data.length > 1;
 }

@@ -1,11 +1,11 @@
-/** The violations that the property forbids, and their description. */
+/** The violations of the property, and their description. */
 
 /**
- * `status`: an end that nothing excuses; `bytes`: other bytes in memory than on the disk, or the other
- * way round; `fault`: an access of the device was refused; `outside`: the device was given memory that is not the
- * request's; `list`: it read its descriptors out of a caller's memory; `left`: something is still held;
- * `hang`: no end; `report`: the checker of mapping calls complains; `crash`: the kernel
- * followed a null pointer, or the simulator itself broke.
+ * `status`: a status that is not permitted; `bytes`: memory and disk differ where they should be equal; `fault`:
+ * an access of the device was refused; `outside`: the device could access memory that is not the request's;
+ * `list`: it read its descriptors from a caller's memory; `left`: a resource leaked; `hang`: the request does not
+ * end; `report`: the checker of mapping calls reports a mistake; `crash`: the kernel followed a null pointer, or
+ * the simulator itself failed.
  */
 export type ViolationKind =
   | "status"
@@ -24,8 +24,8 @@ export interface Violation {
   readonly text: string;
   /** Index of the step. */
   readonly step: number;
-  /** Index of the request in it; null when it is about none or all. */
+  /** Index of the request in it; null when it concerns none or all. */
   readonly io: number | null;
-  /** Bytes outside that the device wrote. */
+  /** Memory outside the request that the device wrote. */
   readonly outside: { readonly phys: number; readonly sizeBytes: number } | null;
 }

@@ -1,9 +1,9 @@
-/** Hunts that several shards share, in a separate folder. */
+/** Hunts divided among several shards, in a temporary folder. */
 import { TempFolder } from "@dmalab/tools";
 import { join } from "node:path";
 import { dmalab, ROOT } from "@dmalab/tests";
 
-/** A hunt of each kind that finds something, by the folder of its scenario. */
+/** A hunt of each kind with findings, by the folder of its scenario. */
 export const HUNTS: readonly (readonly [name: string, words: (folder: string) => string[]])[] = [
   [
     "random requests",
@@ -13,7 +13,7 @@ export const HUNTS: readonly (readonly [name: string, words: (folder: string) =>
 ];
 
 /**
- * Does something in a folder with a scenario that has drivers; the folder is removed afterwards.
+ * Runs a function in a folder with a scenario that has drivers; the folder is removed afterwards.
  */
 export async function inFolder<T>(body: (folder: string) => T | Promise<T>): Promise<T> {
   using folder = new TempFolder();
