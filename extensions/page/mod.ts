@@ -1,4 +1,4 @@
-/** What other members use of `extensions/page`. */
+/** Exports of `extensions/page` for other members. */
 export { projectLoader } from "./engine/project_loader.ts";
 export type { PlaygroundData } from "./page/playground.ts";
 export { MAX_LINK_LENGTH, type Shared, writeLink } from "./page/share_link.ts";

@@ -1,5 +1,5 @@
 /// <reference lib="dom" />
-/** The playground: one script, which is the page where there is a document, and the engine in a worker. */
+/** The playground: one script, which is the page if there is a document, and the engine in a worker. */
 import { Engine } from "./engine/engine.ts";
 import { startPlayground } from "./page/playground.ts";
 

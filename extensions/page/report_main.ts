@@ -1,5 +1,5 @@
 /// <reference lib="dom" />
-/** The report: the page with runs inside, and no language. */
+/** The report: the page with runs inside, without the language. */
 import { startReport } from "./report/report.ts";
 
 startReport();

@@ -1,4 +1,4 @@
-/** `dmalab report`: the runs of a file as a page that shows them. */
+/** `dmalab report`: writes the runs of a file as a page that shows them. */
 import {
   type BenchReport,
   isNamed,
@@ -57,23 +57,23 @@ import { type CoverageRecord, CoverageRecorder } from "@dmalab/cli/testing";
 import { benchText, codeOfBenches, failedBench } from "../engine/bench_verdict.ts";
 import { readReportPage, reportPage } from "./report_data.ts";
 
-/** What may be said about a report. */
+/** The options of a report. */
 export interface PageOptions extends Omit<PrintOptions, "trace"> {
-  /** Also notes which rules and exits the passing tests exercise. */
+  /** Also record which rules and exits the passing tests exercise. */
   readonly coverage: boolean;
 }
 
 export interface Reported {
   readonly exitCode: ExitCode;
-  /** One for each program that ran: a Markdown page has one for each of its blocks. */
+  /** One report for each program that ran: a Markdown page has one program in each of its blocks. */
   readonly reports: readonly RunReport[];
-  /** Null where it was not asked for. */
+  /** Null where it was not requested. */
   readonly coverage: CoverageRecord | null;
-  /** The page is there: some run matched, and nothing was wrong. */
+  /** The page was written: some run matched, and there was no error. */
   readonly isWritten: boolean;
 }
 
-/** Writes the report of a scenario or of a trace to a file; problems are said. */
+/** Writes the report of a scenario or of a trace to a file; prints errors. */
 export async function writeReport(
   path: string,
   target: OutputTarget,
@@ -111,7 +111,7 @@ interface Made extends Omit<Reported, "isWritten"> {
   readonly printed: string;
 }
 
-/** Findings of a trace's run that are printed; its events have them all. */
+/** Maximum number of findings of a trace's run that are printed; its events include all. */
 const PRINTED_FINDINGS = 20;
 
 const NOTHING = { benches: [], reports: [], coverage: null, runs: [], printed: "" } as const;
@@ -162,7 +162,10 @@ function traceRuns(path: string, runs: readonly RecordedRun[] | string): Made | 
   };
 }
 
-/** The incidents in a trace's machine, expected or not: the trace does not say which. */
+/**
+ * The incidents on a trace's machine, whether expected or not: the trace does not say which were
+ * expected.
+ */
 export function findingLines(run: RecordedRun): readonly string[] {
   const found = rowsAt(run, "incidents", run.last);
   const lines = found.slice(0, PRINTED_FINDINGS)
@@ -219,7 +222,7 @@ async function entryRuns(
   const parts = { ...options, trace: null, observers, watch };
   const engine = await engineFor(program);
   const report = runProgramWith(engine, program, startPrinting(program, parts, said));
-  // Whether a test was found is a question to all files of a suite.
+  // Without matches: whether a test was found is checked over all files of a suite.
   printReports([report], 0, { ...parts, matches: [] }, said);
   const benches = benchesOf(program, options, watch);
   for (const bench of benches) said.out(`\n${benchText(bench)}\n`);
@@ -233,7 +236,10 @@ async function entryRuns(
   };
 }
 
-/** The requested benches: the machine's figures, which are the same wherever they run. */
+/**
+ * Runs the requested benches, with the simulated machine's figures, which do not depend on the
+ * host.
+ */
 function benchesOf(
   program: Program,
   options: PageOptions,
@@ -243,7 +249,7 @@ function benchesOf(
   return runBenches({ ...program, tests }, { ...runSettings(options), watch });
 }
 
-/** The runs that were run, recorded, each with its outcome. */
+/** Records the selected runs, each with its outcome. */
 function recorded(
   program: Program,
   { outcomes }: RunReport,
@@ -262,10 +268,10 @@ function recorded(
   });
 }
 
-/** The report of a file that has benches alone: each with its plot and its tables. */
+/** Styles of a report with benches only, which shows the plot and the tables of each. */
 const STYLE = "svg{max-width:100%;height:auto}section{border-top:1px solid var(--line)}";
 
-/** Those of the page, light or dark as it is. */
+/** Colours of the page, light or dark as it is. */
 const COLOURS: PlotColours = {
   ground: "var(--bg)",
   text: "var(--text)",
@@ -276,7 +282,7 @@ const COLOURS: PlotColours = {
   ),
 };
 
-/** Their plots, as SVG. */
+/** The plots of benches, as SVG. */
 function plotsOf(reports: readonly BenchReport[]): readonly string[] {
   return reports.flatMap((report) => benchPlot(report, [], [], COLOURS) ?? []);
 }

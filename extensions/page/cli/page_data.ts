@@ -3,10 +3,10 @@
 import type { SaidVerdict } from "../engine/bench_verdict.ts";
 import type { Colour } from "../page/highlight.ts";
 
-/** The text in the page that its data replaces. */
+/** The placeholder in the page that its data replaces. */
 export const EMPTY_DATA = '"{{data}}"';
 
-/** A value as the text of a data block, in which nothing ends the block. */
+/** A value as the text of a data block, escaped so that it cannot end the block. */
 export function dataText(value: unknown): string {
   return JSON.stringify(value).replaceAll("<", "\\u003c");
 }
@@ -14,7 +14,7 @@ export function dataText(value: unknown): string {
 /** The version of the written data: the page refuses any other. */
 export const REPORT_VERSION = 3;
 
-/** The coloured pieces of each scenario, by its name. */
+/** The coloured pieces of each scenario's text, by its name. */
 export type SourceColours = Readonly<Record<string, readonly Colour[]>>;
 
 export interface PageData {
@@ -27,8 +27,11 @@ export interface PageData {
   readonly plots: readonly string[];
   /** The first failure of a bench; null for none. */
   readonly failedBench: SaidVerdict | null;
-  /** Runs as `serialise` of recording/views writes them, packed; the failed runs come first. */
+  /**
+   * Recorded runs in the format of `serialise` of recording/views, packed; the failed runs come
+   * first.
+   */
   readonly recordings: string;
-  /** `SourceColours` of the scenarios, packed: the page has no lexer. */
+  /** `SourceColours` of the scenarios, packed: the page contains no lexer. */
   readonly colours: string;
 }

@@ -1,4 +1,4 @@
-/** The data inside a page of a report, and the page that it is put into. */
+/** Creates the data inside a report's page, and puts it into the page. */
 import { FileError, host, REPORT_PAGE } from "@dmalab/cli";
 import { VERSION } from "@dmalab/cli/extend";
 import { packText, type RunAndOutcome, serialise } from "@dmalab/recording/views";
@@ -11,15 +11,12 @@ import {
   type SourceColours,
 } from "./page_data.ts";
 
-/**
- * The text of a report besides its runs; it says nothing about benches if their fields are left
- * out.
- */
+/** The texts of a report besides its runs; the fields about benches may be left out. */
 type ReportText =
   & Pick<PageData, "printed" | "title">
   & Partial<Pick<PageData, "failedBench" | "plots">>;
 
-/** A page with runs inside, the failed runs first. @param page The page without any. */
+/** A page with runs inside, the failed runs first. @param page The page without data. */
 export async function reportPage(
   page: string,
   runs: readonly RunAndOutcome[],
@@ -40,7 +37,7 @@ export async function reportPage(
   return page.replace(EMPTY_DATA, () => dataText(data));
 }
 
-/** Lines of a trace have no colours: they are not of the language. */
+/** The colours of the runs' sources. Lines of a trace have none, as they are not in the language. */
 function coloursIn(runs: readonly RunAndOutcome[]): SourceColours {
   const spans = runs.flatMap(({ run: { code } }) => [...code.statements, ...code.sites])
     .map(({ span: { source } }) => [source.name, source.text] as const);
@@ -48,7 +45,7 @@ function coloursIn(runs: readonly RunAndOutcome[]): SourceColours {
   return Object.fromEntries(scenarios.map(([name, text]) => [name, coloursOf(text)]));
 }
 
-/** The page that runs are put into. @throws {FileError} When it has not been built. */
+/** The page into which runs are put. @throws {FileError} When it has not been built. */
 export function readReportPage(): string {
   try {
     return host.readTextFileSync(REPORT_PAGE);

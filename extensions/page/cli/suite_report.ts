@@ -14,7 +14,7 @@ import type { RunReport } from "@dmalab/lang/run";
 import { escapeMarkup, formatCount } from "@dmalab/lang/text";
 import { staticPage } from "@dmalab/cli/presentation";
 
-/** Writes the reports of some files into a folder, which is made. */
+/** Writes the reports of several files into a folder, which is created. */
 export async function writeReports(
   paths: readonly string[],
   folder: string,
@@ -31,7 +31,7 @@ export async function writeReports(
       if (watch.interrupted()) break;
       const name = pageName(path, names);
       const made = await writeReport(path, { folder, name }, options, screen, watch);
-      // That a test failed, `dmalab test` has said itself.
+      // Only if no page was written: `dmalab test` itself has reported failed tests.
       if (!made.isWritten) exitCode = worseExitCode(exitCode, made.exitCode);
       entries.push({
         path: printable(path),
@@ -50,7 +50,7 @@ export async function writeReports(
   });
 }
 
-/** A name for the page of a file, on one level and unlike all others. */
+/** A unique file name for the page of a file, without folders. */
 function pageName(path: string, taken: Set<string>): string {
   const base = path.replace(/^(?:\.*[\\/])+/, "").replaceAll(/[^\w.-]+/g, "-");
   let name = `${base}.html`;
@@ -61,10 +61,13 @@ function pageName(path: string, taken: Set<string>): string {
   return name;
 }
 
-/** The page that leads to the reports of a suite: files, those with failures first, and rule coverage. */
+/**
+ * A row of the index page, which links to the reports of a suite, files with failures first, and shows
+ * rule coverage.
+ */
 interface IndexEntry {
   readonly path: string;
-  /** The page beside this one; null without one. */
+  /** File name of its page in the same folder; null without one. */
   readonly name: string | null;
   /** Null for a file that could not be run. */
   readonly report: RunReport | null;

@@ -1,14 +1,14 @@
-/** What benches that failed come to, as the verdict of a page. */
+/** The verdict of a page about failed benches. */
 import { benchLines } from "@dmalab/cli/presentation";
 import { codeOfFailure, type ExitCode, HELD, worseExitCode } from "@dmalab/cli/exit_code";
 import { painter } from "@dmalab/lang/text";
 import type { BenchReport } from "@dmalab/lang/run";
 import type { RunVerdict } from "@dmalab/recording/views";
 
-/** A verdict as it is said above everything. */
+/** A verdict as the page shows it at its top. */
 export type SaidVerdict = Pick<RunVerdict, "place" | "state" | "what" | "why" | "word">;
 
-/** The first failure of benches: an expectation, a budget or a run that did not come to its end; null for none. */
+/** The first failure of benches: an expectation, a budget, or a run that did not finish; null for none. */
 export function failedBench(reports: readonly BenchReport[]): SaidVerdict | null {
   for (const { cells, expectations, name } of reports) {
     const failures = [
@@ -34,12 +34,12 @@ export function failedBench(reports: readonly BenchReport[]): SaidVerdict | null
   return null;
 }
 
-/** What `dmalab bench` prints of it. */
+/** The output of `dmalab bench` for a report. */
 export function benchText(report: BenchReport): string {
   return benchLines(report, null, [], painter(false)).join("\n");
 }
 
-/** The exit code of their runs and of their expectations. */
+/** The exit code that results from their runs and their expectations. */
 export function codeOfBenches(reports: readonly BenchReport[]): ExitCode {
   return reports.flatMap(({ cells, expectations }) => [...cells, ...expectations])
     .map(({ failure }) => codeOfFailure(failure)).reduce(worseExitCode, HELD);

@@ -1,8 +1,8 @@
 /**
- * The language in a worker: checks a project, prints what `dmalab run` prints, and records a run.
+ * The language in a worker: checks a project, prints the output of `dmalab run`, and records a run.
  *
- * Whatever a script does happens here. Its limits end it with their own messages; the page ends the
- * worker when even they fail.
+ * All scripts run in this worker. A script's limits end it with their own messages; if even they
+ * fail, the page terminates the worker.
  */
 import type { Screen } from "@dmalab/cli/extend";
 import { codeOfProblems, HELD, worseExitCode } from "@dmalab/cli/exit_code";
@@ -33,11 +33,11 @@ import { benchText, codeOfBenches, failedBench } from "./bench_verdict.ts";
 import { projectLoader } from "./project_loader.ts";
 import type { EngineResponse, PageProblem, Project, Request, RunEntry } from "./protocol.ts";
 
-/** The limit for a run in the page; the command line gives it a minute. */
+/** Time limit for a run in the page, in seconds; the command line allows a minute. */
 const RUN_SECONDS = 10;
-/** The limits of a recording: it is made again after each edit. */
+/** The limits of a recording, which is repeated after each edit. */
 const RECORD_LIMITS = { ...DEFAULT_LIMITS, steps: 50_000_000, timeMs: 3_000, events: 300_000 };
-/** Characters that are kept as one. */
+/** Length of the pieces in which output is collected. */
 const CHUNK_LENGTH = 65_536;
 
 const WATCH = { nowMs: () => performance.now(), interrupted: () => false };
@@ -51,11 +51,11 @@ const PRINTED = {
   limits: limitsOf((option) => option === "max-time" ? RUN_SECONDS : null),
 } as const;
 
-/** How many characters are shown from the beginning and from the end of a run's output. */
+/** Number of characters that are shown of the beginning and of the end of a run's output. */
 const FIRST_LENGTH = 30_000;
 const LAST_LENGTH = 10_000;
 
-/** Keeps what is printed, as far as the page shows it: a browser takes seconds to lay out a million characters. */
+/** Collects the output, as far as the page shows it: a browser takes seconds to lay out a million characters. */
 export class PrintedScreen implements Screen {
   readonly colour = false;
   readonly columns = null;
@@ -77,7 +77,7 @@ export class PrintedScreen implements Screen {
     if (this.#pending.length >= CHUNK_LENGTH) this.#flush();
   }
 
-  /** With the number of characters that were left out. */
+  /** The shown output, with the number of omitted characters. */
   get shown(): string {
     this.#flush();
     const left = this.#length - this.#first.length - this.#last.length;
@@ -95,7 +95,7 @@ export class PrintedScreen implements Screen {
   }
 }
 
-/** Runs the benches of a program, which `dmalab run` leaves out, and prints their tables. */
+/** Runs the benches of a program, which `dmalab run` does not run, and prints their tables. */
 function printBenches(
   program: Program,
   seed: Project["seed"],
@@ -111,7 +111,7 @@ function printBenches(
   return reports;
 }
 
-/** One project at a time. */
+/** The engine of one project at a time. */
 export class Engine {
   #followed: Program | null = null;
   #runs: readonly RunChoice[] = [];
@@ -125,7 +125,7 @@ export class Engine {
       return this.answer({ id, kind: "done", exitCode: null });
     }
     const { diagnostics, program } = this.#check(id, request.project);
-    // Who edits looks at one run: it is new before all others are done.
+    // The user sees one run while editing, so it is recorded before all others are run.
     this.#record(id, request.run ?? 0);
     const { exitCode, failed } = this.#print(id, request.project, diagnostics, program);
     if (request.run === null && failed > 0) this.#record(id, failed);
@@ -149,8 +149,8 @@ export class Engine {
   }
 
   /**
-   * Runs all, and sends the output of the command line. @returns Its exit code, and the first run
-   * that failed.
+   * Runs everything, and sends the output of the command line. @returns Its exit code, and the
+   * first run that failed.
    */
   #print(
     id: number,
@@ -177,7 +177,7 @@ export class Engine {
     return { exitCode, failed: runs.findIndex(({ outcome }) => outcome === "failed") };
   }
 
-  /** @param isBeside For a comparison: with its blocks that run on separate machines. */
+  /** @param isBeside For a comparison: also records its blocks that run on separate machines. */
   #record(id: number, run: number, isBeside = false): void {
     const choice = this.#runs[run] ?? this.#runs[0];
     if (choice === undefined || this.#followed === null) return;
@@ -185,7 +185,7 @@ export class Engine {
     const options = { limits: RECORD_LIMITS, watch: WATCH, sides: isBeside, ownRun: isBeside };
     const recording = recordRun(this.#followed, choice, options);
     keepVariables(recording, WATCH);
-    // The page has what all runs print: up to a million lines are not read twice.
+    // Without output, which the page has already: it may have a million lines.
     const bytes = serialise([{ run: recording }], { output: false });
     this.answer({ id, kind: isBeside ? "beside" : "recorded", run: index, bytes });
   }

@@ -1,8 +1,8 @@
-/** Files of a project in memory, found as the command line finds them on a disk: from the folder of the file that uses them. */
+/** Loads files of a project in memory, with paths as on a disk: relative to the folder of the file that uses them. */
 import { SourceFile } from "@dmalab/lang";
 import { LoadError, type SourceLoader, tooLong } from "@dmalab/lang/syntax";
 
-/** @returns What loads the files of a project, each once. */
+/** @returns A loader for the files of a project, which loads each once. */
 export function projectLoader(files: Readonly<Record<string, string>>): SourceLoader {
   const sources = new Map<string, SourceFile>();
   return {

@@ -8,26 +8,26 @@ export interface Project {
   readonly files: Readonly<Record<string, string>>;
   /** The path of the scenario. */
   readonly entry: string;
-  /** Instead of the seed of the file; null for that. */
+  /** Overrides the seed of the file; null for the file's own. */
   readonly seed: number | null;
 }
 
 /** A request of the page. */
 export type Wish =
-  /** Checks, runs and records; each step is answered as soon as it is done. `run`: null for the first that fails. */
+  /** Checks, runs and records; sends a response after each step. `run`: null for the first run that fails. */
   | { readonly kind: "run"; readonly project: Project; readonly run: number | null }
   /**
-   * Records another run of the project that ran last; `beside` for a comparison: with its blocks
+   * Records another run of the last project; `beside` is for a comparison: also records its blocks
    * that run on separate machines.
    */
   | { readonly kind: "record" | "beside"; readonly run: number };
 
-/** Answers carry its number. */
+/** A request with a number, which its responses repeat. */
 export type Request = Wish & { readonly id: number };
 
 /**
- * A mistake or a warning, by offsets in the entry; a problem of another file is put at the
- * beginning.
+ * A mistake or a warning, with offsets in the entry file; a problem in another file is placed at
+ * the beginning.
  */
 export interface PageProblem {
   readonly code: string;
@@ -42,17 +42,20 @@ export interface PageProblem {
 
 export interface RunEntry {
   readonly name: RunName;
-  /** As it is listed: the name and the combination. */
+  /** The title in the list: the name and the combination. */
   readonly title: string;
   readonly outcome: "passed" | "failed" | "skipped" | "not run";
-  /** All that the runner says of it; null where it did not run. */
+  /** The runner's result; null where it did not run. */
   readonly report: TestOutcome | null;
 }
 
 export type EngineResponse =
   | { readonly kind: "ready" }
   | { readonly id: number; readonly kind: "checked"; readonly problems: readonly PageProblem[] }
-  /** The output and the errors of the command line as one text, as far as the page shows it. */
+  /**
+   * The output and the errors of the command line as one text, shortened to the part that the page
+   * shows.
+   */
   | { readonly id: number; readonly kind: "output"; readonly text: string }
   | {
     readonly id: number;
@@ -65,8 +68,8 @@ export type EngineResponse =
     readonly id: number;
     readonly kind: "recorded" | "beside";
     readonly run: number;
-    /** As `serialise` of recording/views writes it. */
+    /** The recording in the format of `serialise` of recording/views. */
     readonly bytes: Uint8Array<ArrayBuffer>;
   }
-  /** Everything that was asked for is done; the exit code is null where nothing was printed. */
+  /** The request is finished; the exit code is null where nothing was printed. */
   | { readonly id: number; readonly kind: "done"; readonly exitCode: number | null };

@@ -1,5 +1,5 @@
 /// <reference lib="dom" />
-/** The source in the playground: CodeMirror, with the language's own lexer and checker behind it. */
+/** The source editor of the playground: CodeMirror, with the language's own lexer and checker. */
 import { autocompletion, completionKeymap } from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
 import { bracketMatching } from "@codemirror/language";
@@ -49,7 +49,7 @@ interface LineMark {
   readonly name: "here" | "marked" | "stop";
 }
 
-/** The decorations that an effect sets beside lines. */
+/** The decorations of lines, set by an effect. */
 function atLines<T extends { readonly line: number }>(
   set: StateEffectType<readonly T[]>,
   draw: (each: T, line: Line) => Range<Decoration>,
@@ -58,7 +58,7 @@ function atLines<T extends { readonly line: number }>(
     create: () => Decoration.none,
     update(old, { docChanged, effects, state: { doc } }) {
       const effect = effects.find((each) => each.is(set));
-      // After an edit the lines of the last run are those of another text.
+      // After an edit, line numbers of the last run no longer match the text.
       if (effect === undefined) return docChanged ? Decoration.none : old;
       const there = effect.value.filter(({ line }) => line >= 1 && line <= doc.lines);
       return Decoration.set(there.map((each) => draw(each, doc.line(each.line))), true);
@@ -104,12 +104,12 @@ const notes = atLines(
 );
 
 interface EditorEvents {
-  /** The text was changed by its writer. */
+  /** Called when the user has changed the text. */
   readonly onEdit: () => void;
   readonly onLine: (line: number) => void;
-  /** The next time that a line runs is wanted. */
+  /** Called when the user wants to go to the next execution of a line. */
   readonly onRunTo: (line: number) => void;
-  /** The pointer is on a line; null when it has left the text. */
+  /** Called when the pointer enters a line; null when it leaves the text. */
   readonly onPoint: (line: number | null) => void;
 }
 
@@ -145,7 +145,7 @@ export class SourceEditor {
       notes,
       EditorState.tabSize.of(2),
       EditorView.contentAttributes.of({ "aria-label": "Scenario", tabindex: "0" }),
-      // Tab leaves the editor: a keyboard is never caught in it.
+      // Tab leaves the editor, so that keyboard users can always leave it.
       keymap.of([
         {
           key: "Mod-Enter",
@@ -179,7 +179,7 @@ export class SourceEditor {
     return this.#view.state.doc.toString();
   }
 
-  /** Replaces the text, as its writer would: an undo brings the old one back. */
+  /** Replaces the text like an edit by the user: an undo restores the old one. */
   set text(insert: string) {
     this.#isSetting = true;
     this.#view.dispatch({ changes: { from: 0, to: this.#view.state.doc.length, insert } });
@@ -217,12 +217,12 @@ export class SourceEditor {
     this.#view.dispatch({ effects });
   }
 
-  /** Says something below lines. */
+  /** Shows notes below lines. */
   annotate(lines: readonly NotedLine[]): void {
     this.#view.dispatch({ effects: setNotes.of(lines) });
   }
 
-  /** The cursor goes to a place in the text. */
+  /** Moves the cursor to an offset in the text. */
   focusAt(offset: number): void {
     const anchor = Math.min(offset, this.#view.state.doc.length);
     this.#view.dispatch({ selection: { anchor }, scrollIntoView: true });

@@ -1,10 +1,13 @@
 /// <reference lib="dom" />
-/** The engine as the page sees it: a worker that is made anew whenever it must not go on. */
+/** The page's client of the engine: a worker that is replaced whenever it has to be stopped. */
 import type { EngineResponse, Project, Wish } from "../engine/protocol.ts";
 
-/** The engine ends a run by its limits; a worker that still says nothing so long after is ended. */
+/**
+ * The engine ends a run at its limits; a worker that has not responded after this time is
+ * terminated.
+ */
 const MAX_MS = 30_000;
-/** How long another request waits for the one that runs. */
+/** How long a new request waits for the current one before the worker is replaced. */
 const WAIT_MS = 200;
 
 export class EngineClient {
@@ -12,28 +15,31 @@ export class EngineClient {
   #worker: Worker;
   #id = 0;
   #isBusy = false;
-  /** The request that goes out when the one that runs is done, or has taken too long. */
+  /** The request that is sent when the current one has ended, or has taken too long. */
   #next: Wish | null = null;
-  /** Runs to record when nothing else is to do. */
+  /** Runs to record for comparisons, when there is nothing else to do. */
   #beside: number[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** The project that the worker has loaded. */
   #project: Project | null = null;
 
-  /** @param program The text of the page's own script. */
+  /** @param program The source of the page's own script. */
   constructor(
     program: string,
     private readonly onAnswer: (
       answer: Exclude<EngineResponse, { readonly kind: "ready" }>,
     ) => void,
-    /** Gets why, as a sentence. */
+    /** Called with the reason when the worker was terminated. */
     private readonly onLost: (why: string) => void,
   ) {
     this.#url = URL.createObjectURL(new Blob([program], { type: "text/javascript" }));
     this.#worker = this.#start();
   }
 
-  /** Checks, runs and records, the first that fails for null; answers to earlier requests are left out from here on. */
+  /**
+   * Checks, runs and records; null selects the first run that fails. Responses to earlier requests are ignored from
+   * here on.
+   */
   run(project: Project, run: number | null): void {
     this.#project = project;
     this.#ask({ kind: "run", project, run });
@@ -43,7 +49,10 @@ export class EngineClient {
     if (this.#project !== null) this.#ask({ kind: "record", run });
   }
 
-  /** Records a run of the same project with its blocks on separate machines, after all else. */
+  /**
+   * Records a run of the same project with its blocks on separate machines, after all other
+   * requests.
+   */
   recordBeside(run: number): void {
     this.#beside.push(run);
     if (!this.#isBusy) this.#sendNext();
@@ -53,7 +62,7 @@ export class EngineClient {
     this.#beside = [];
     if (!this.#isBusy) return this.#send(wish);
     this.#next = wish;
-    // What runs is out of date: its answers are not shown.
+    // The current request is outdated: its responses are ignored.
     this.#id++;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#restart(), WAIT_MS);
@@ -68,7 +77,7 @@ export class EngineClient {
     this.#worker.postMessage({ id: ++this.#id, ...wish });
   }
 
-  /** The worker does not go on; what waits is sent to a new one. */
+  /** Terminates the worker, and sends the waiting request to a new one. */
   #restart(): void {
     this.#beside = [];
     this.#worker.terminate();
@@ -82,7 +91,7 @@ export class EngineClient {
     const next = this.#next;
     this.#next = null;
     const beside = this.#beside.shift();
-    // A new worker knows no project.
+    // A new worker has no project loaded, so the request is a complete one.
     if (next !== null) this.#send({ ...next, kind: "run", project: this.#project! });
     else if (beside !== undefined) this.#send({ kind: "beside", run: beside });
   }

@@ -15,7 +15,7 @@ import {
 } from "@dmalab/lang/syntax";
 import { SourceFile } from "@dmalab/lang";
 
-/** The kind of a piece of a text: the class of its colour. */
+/** A piece of a text, with the CSS class of its colour. */
 export interface Colour {
   readonly from: number;
   readonly to: number;
@@ -23,7 +23,7 @@ export interface Colour {
 }
 
 const WORDS = new Set([...Object.values(Hard), ...Object.values(Soft)]);
-/** A longer text stays without colours. */
+/** A text longer than this is not coloured. */
 const MAX_LENGTH = 500_000;
 
 export function coloursOf(text: string): readonly Colour[] {
@@ -33,7 +33,7 @@ export function coloursOf(text: string): readonly Colour[] {
   let end = 0;
   tokens.forEach((token, index) => {
     const from = token.startOffset;
-    // Between tokens there are blanks and comments alone.
+    // Only blanks and comments lie between tokens.
     if (from > end) comments(text, end, from, colours);
     const to = tokenEnd(token);
     end = Math.max(end, to);

@@ -1,5 +1,5 @@
 /// <reference lib="dom" />
-/** The language's knowledge of the text in the editor: completion, hover, quick fixes. */
+/** Language support for the text in the editor: completion, hover, quick fixes. */
 import type { CompletionContext, CompletionResult } from "@codemirror/autocomplete";
 import type { Action } from "@codemirror/lint";
 import { hoverTooltip } from "@codemirror/view";
@@ -14,13 +14,13 @@ import {
 import { SourceFile } from "@dmalab/lang";
 import { projectLoader } from "../engine/project_loader.ts";
 
-/** What there is to know of: the file that is edited, among the files of its project. */
+/** The edited file, with the other files of its project. */
 interface EditedFile {
   readonly name: string;
   readonly files: Readonly<Record<string, string>>;
 }
 
-/** The names that the editor has signs for. */
+/** Names of the editor's icons for suggestions. */
 const SIGNS: Readonly<Record<SuggestionKind, string>> = {
   argument: "variable",
   constant: "constant",
@@ -53,9 +53,10 @@ export class LanguageHelp {
     return { pos: start, end, above: true, create };
   });
 
-  /** The texts that are possible at a place. */
+  /** The possible completions at an offset. */
   readonly complete = ({ explicit, pos, state }: CompletionContext): CompletionResult | null => {
-    // Who types a blank wants no list, and reading the text takes as long as running it.
+    // No list after a blank: it would be unwanted, and parsing the text takes as long as running
+    // it.
     if (!explicit && !/[\w.]/.test(state.sliceDoc(Math.max(0, pos - 1), pos))) return null;
     const { all, part } = completeAt(this.#analysis(state.doc.toString()), pos);
     if (all.length === 0) return null;
@@ -67,7 +68,7 @@ export class LanguageHelp {
     return { from: pos - part.length, options, validFor: /^\w*$/ };
   };
 
-  /** What puts a mistake right. */
+  /** The quick fixes for a mistake. */
   fixes(text: string, from: number, to: number): readonly Action[] {
     return fixesIn(this.#analysis(text), from, to).map((
       { fix: { span, text: insert }, title },

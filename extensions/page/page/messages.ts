@@ -1,7 +1,5 @@
 /// <reference lib="dom" />
-/**
- * The line below the toolbar with a message that a reader has to know, and perhaps to decide on.
- */
+/** The line below the toolbar with an important message, and buttons if the user has to decide. */
 import { byId } from "../view/dom.ts";
 import type { PageAction } from "../view/page_model.ts";
 
@@ -9,7 +7,7 @@ export class Messages {
   readonly #line = byId("message");
   readonly #action = byId<HTMLButtonElement>("message-action");
   #act: () => void = () => {};
-  /** Only a click takes it away. */
+  /** The message stays until the user closes it. */
   #stays = false;
 
   constructor() {

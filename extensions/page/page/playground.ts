@@ -1,5 +1,5 @@
 /// <reference lib="dom" />
-/** The playground: the page with an editor and the language behind it. */
+/** The playground: the page with an editor and the engine. */
 import { formatSource } from "@dmalab/lang/editor";
 import { SourceFile } from "@dmalab/lang";
 import type { EngineResponse, PageProblem, Project, RunEntry } from "../engine/protocol.ts";
@@ -20,13 +20,13 @@ import { startTheme } from "./theme.ts";
 export interface PlaygroundData {
   /** Files by their paths: the examples and the files that they use. */
   readonly files: Readonly<Record<string, string>>;
-  /** Those that are offered. */
+  /** The files that are listed as examples. */
   readonly examples: readonly string[];
   /** The files that an example uses, for the examples that use any. */
   readonly uses: Readonly<Record<string, readonly string[]>>;
 }
 
-/** After the last key. */
+/** Delay after the last key, in milliseconds. */
 const EDIT_MS = 30;
 
 export function startPlayground(): void {
@@ -45,13 +45,13 @@ class Playground {
   #at: Position | null = null;
   #runs: readonly RunEntry[] = [];
   #hasErrors = false;
-  /** The runner has reported the outcomes of the runs of this text. */
+  /** The outcomes of the runs of this text have been received. */
   #isListed = false;
-  /** The text differs from every example and link. */
+  /** The text has been edited, so that it differs from every example and link. */
   #isEdited = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #printed = "";
-  /** Get the runs that panes have asked for beside the one that is shown, in their order. */
+  /** Resolvers of pending requests for runs to compare with, first in, first out. */
   #waiting: ((run: RecordedRun) => void)[] = [];
 
   constructor(private readonly data: PlaygroundData) {
@@ -128,7 +128,7 @@ class Playground {
     this.#engine.record(index);
   }
 
-  /** Does what replaces the text; asks before, where it was edited. */
+  /** Calls a function that replaces the text; asks for confirmation first if it was edited. */
   #guarded(act: () => void): void {
     if (!this.#isEdited) return act();
     this.#messages.show("This replaces your edited text", {
@@ -143,7 +143,7 @@ class Playground {
     return { files, entry: path, seed: null };
   }
 
-  /** @param run Null for the first that fails, as a report opens. */
+  /** @param run Null for the first run that fails, as in a report. */
   #show(project: Project, run: number | null = null): void {
     this.#project = project;
     this.#run = run ?? 0;
@@ -227,19 +227,19 @@ class Playground {
   #recorded(bytes: Uint8Array): void {
     const run = readSerialised(bytes)[0]!.open();
     const { run: shown } = this.#viewer;
-    // After an edit one stays where one is, as far as the new run goes.
+    // After an edit the position stays the same, if the new run is long enough.
     const isSame = this.#at === null && shown?.name.place === run.name.place &&
       shown.name.combination === run.name.combination && shown.name.file === run.name.file;
     const { seq } = this.#viewer.position;
     const position = isSame ? run.afterEvent(Math.min(seq, run.log.count)) : this.#at;
     this.#at = null;
-    // While a text runs for the first time, its runner has said nothing yet.
+    // While a new text runs for the first time, its outcomes are not known yet.
     const known = this.#isListed ? this.#runs[this.#run] : undefined;
     this.#viewer.open(run, position, known?.report);
     this.#stale(null);
   }
 
-  /** The page shows a run of the previous text. */
+  /** Marks the page as outdated: it shows a run of the previous text. */
   #stale(why: string | null): void {
     document.body.classList.toggle("old", why !== null);
     byId("stale").hidden = why === null;
@@ -248,7 +248,7 @@ class Playground {
 
   #mark(marks: Parameters<SourceView["mark"]>[0]): void {
     const own = marksIn(this.#file, marks);
-    // While the user types, the cursor stays in its place.
+    // While the user types, the editor does not scroll to the current statement.
     const here = this.#editor.hasFocus ? undefined : own.find(({ name }) => name === "here");
     this.#editor.mark(own, here?.line ?? null);
   }
@@ -280,7 +280,8 @@ class Playground {
   }
 
   #listed(runs: readonly RunEntry[]): void {
-    // Most edits change neither, and the browser lays out what is new.
+    // Updated only if changed: most edits change neither text, and the browser would lay it out
+    // again.
     const printed = byId("printed");
     if (printed.textContent !== this.#printed) printed.textContent = this.#printed;
     this.#runs = runs;
@@ -292,7 +293,7 @@ class Playground {
     else this.#viewer.outcome = runs[this.#run]?.report ?? null;
   }
 
-  /** The link in the address, or the first example. */
+  /** Opens the link in the address, or the first example. */
   async #openLink(isFirst: boolean): Promise<void> {
     const link = await readLink(location.hash);
     if (link !== null && "shared" in link) {
@@ -330,12 +331,13 @@ class Playground {
       await navigator.clipboard.writeText(location.href);
       this.#messages.show("Copied the link; it is also in the address bar");
     } catch {
-      // Without the right to write there, as in a frame, the address has it.
+      // Without permission for the clipboard, as in a frame, the link can be copied from the
+      // address bar.
       this.#messages.show("The link is in the address bar");
     }
   }
 
-  /** Files from the desktop: scenarios, and the files that they use. */
+  /** Opens files dropped from the desktop: scenarios, and the files that they use. */
   async #dropped(dropped: readonly File[]): Promise<void> {
     const texts = await Promise.all(dropped.map(async (file) => [file.name, await file.text()]));
     const entry = dropped.find(({ name }) => name.endsWith(".dma"))?.name;

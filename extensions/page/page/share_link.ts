@@ -1,6 +1,6 @@
 /**
- * Links that carry a project: `#d1=` and its JSON, deflated, in base64url. The part behind `#`
- * never reaches a server. A link is a stranger's text: whatever is wrong with it comes back as a
+ * Links that contain a project: `#d1=` and its JSON, deflated, in base64url. The part after `#`
+ * never reaches a server. A link may come from a stranger: any mistake in it is returned as a
  * sentence.
  */
 import { base64 } from "@dmalab/recording/views";
@@ -8,27 +8,27 @@ import { base64 } from "@dmalab/recording/views";
 export interface Shared {
   readonly files: Readonly<Record<string, string>>;
   readonly entry: string;
-  /** Which run, by its place in the list. */
+  /** Index of the run in the list. */
   readonly run: number;
-  /** The event and the statement; null for where the run opens. */
+  /** The event and the statement; null for the default position. */
   readonly at: readonly [seq: number, statement: number] | null;
-  /** The tab that is open. */
+  /** The open tab. */
   readonly view: string | null;
   readonly seed: number | null;
 }
 
-/** How a page looks inside of a frame: all of it, or a source that cannot be changed. */
+/** Form of the page inside a frame: complete, or only a read-only source. */
 type FrameForm = "edit" | "read" | null;
 
-/** The form of links that this page writes. */
+/** The version of the link format that this page writes. */
 const VERSION = 1;
-/** A longer link breaks in mail and chat. */
+/** Longer links break in mail and chat. */
 export const MAX_LINK_LENGTH = 16_000;
-/** The most that a link may unfold to: a hostile one unfolds to gigabytes. */
+/** Maximum length of a link's decompressed text: a hostile link could expand to gigabytes. */
 const MAX_TEXT_LENGTH = 4_000_000;
 const MAX_FILES = 100;
 
-/** The meaning of a fragment: a project, nothing, or the reason why it cannot be opened. */
+/** The content of a fragment: a project, nothing, or the reason why it cannot be opened. */
 type ReadLink =
   | { readonly shared: Shared; readonly frame: FrameForm }
   | { readonly problem: string }
@@ -75,7 +75,7 @@ async function unpack(data: string): Promise<string | { readonly problem: string
   }
 }
 
-/** The project in the JSON of a link, each part checked; null when it is no project. */
+/** Parses the JSON of a link, and checks each part; null when it is not a project. */
 function readShared(text: string): Shared | null {
   let read: unknown;
   try {
@@ -111,7 +111,7 @@ function isCount(value: unknown): value is number {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 }
 
-/** Bytes through a stream; null when more come out than may. */
+/** Bytes piped through a stream; null when the output exceeds the limit. */
 async function through(
   bytes: Uint8Array<ArrayBuffer>,
   stream: CompressionStream | DecompressionStream,

@@ -1,5 +1,5 @@
 /// <reference lib="dom" />
-/** Dark and light: as the system has it, until the button says otherwise. */
+/** Dark or light theme: as in the system settings, until the user presses the button. */
 import { colourProperties, DRAWING_STYLE } from "@dmalab/recording/views";
 import { byId } from "../view/dom.ts";
 

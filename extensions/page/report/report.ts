@@ -1,5 +1,5 @@
 /// <reference lib="dom" />
-/** The page of a report: reads the runs that are inside, and shows the first that failed. */
+/** The page of a report: reads the runs inside it, and shows the first that failed. */
 import { maxOf } from "@dmalab/runtime/basics";
 import { type PageData, REPORT_VERSION, type SourceColours } from "../cli/page_data.ts";
 import { runTitle } from "@dmalab/lang/run";
@@ -32,7 +32,7 @@ async function openReport(): Promise<void> {
   report.open(data.failedBench);
 }
 
-/** A plot that was written into the report. */
+/** A plot from the report's data, as an element. */
 function plotOf(svg: string): Node {
   const { documentElement } = new DOMParser().parseFromString(svg, "image/svg+xml");
   documentElement.classList.add("plot");
@@ -48,7 +48,7 @@ class Report {
       this.#viewer.pointAtLine(line === null ? null : `${this.#source.name}:${line}`),
   });
   #shown = 0;
-  /** The editor around the page has said where its cursor is. */
+  /** The editor around the page has sent its cursor's position. */
   #isFollowing = false;
   readonly #viewer = new Viewer({
     mark: (marks) => {
@@ -82,7 +82,7 @@ class Report {
   open(failedBench: PageData["failedBench"]): void {
     this.#viewer.failedBench = failedBench;
     byId("file").addEventListener("change", () => this.#showFile());
-    // The first that failed, else the first that has something to show.
+    // The first run that failed, else the first with events.
     const failed = this.#listed.findIndex(({ state }) => state === "failed");
     const full = this.runs.findIndex(({ events }) => events > 0);
     this.#show(Math.max(0, failed >= 0 ? failed : full));
@@ -100,12 +100,12 @@ class Report {
     this.#viewer.open(run, null, this.runs[index]!.outcome);
   }
 
-  /** Goes to the next time that a line runs: in this run, or in one of the test around it. */
+  /** Goes to the next execution of a line: in this run, or in a run of the test that contains it. */
   #follow({ file, line }: EditorCursor): void {
     const isFirst = !this.#isFollowing;
     this.#isFollowing = true;
     const around = this.#runAround(file, line) ?? this.#shown;
-    // If the test around the cursor failed, the page shows its failure first, and not the cursor's
+    // If the test at the cursor failed, the page first shows its failure instead of the cursor's
     // line.
     if (isFirst && this.runs[around]!.failure !== null) {
       if (around !== this.#shown) this.#show(around);
@@ -116,7 +116,7 @@ class Report {
     this.#viewer.goToLine(file, line);
   }
 
-  /** The run of the test around a line; null for none. */
+  /** Index of the run of the test that contains a line; null for none. */
   #runAround(file: string, line: number): number | null {
     const lines = this.runs.map(({ name: { kind, place } }) => {
       const [, own, at] = place.match(/^(.*):(\d+):\d+$/) ?? [];
@@ -134,7 +134,10 @@ class Report {
   }
 }
 
-/** An editor that shows the page beside its text: where its cursor is, and which line the page is at. */
+/**
+ * Connection to an editor that shows the page beside its text: the editor sends its cursor's position,
+ * the page its line.
+ */
 
 /** A line of a file of the report. */
 interface EditorCursor {
@@ -142,12 +145,13 @@ interface EditorCursor {
   readonly line: number;
 }
 
-/** What VS Code has for a page in it. */
+/** VS Code's function for a page inside it. */
 declare const acquireVsCodeApi: (() => { postMessage(message: unknown): void }) | undefined;
 
 /**
- * Connects the page with the editor around it; the editor has the source.
- * @returns Says the place of the page, `file:line`, to the editor; null without one.
+ * Connects the page with the editor around it, which shows the source.
+ * @returns A function that sends the current place, `file:line`, to the editor; null without an
+ *   editor.
  */
 function besideEditor(
   follow: (cursor: EditorCursor) => void,

@@ -1,5 +1,5 @@
 /// <reference lib="dom" />
-/** The source in a report: lines that can be pointed at and gone to, and not changed. */
+/** The source in a report: read-only lines that can be pointed at and clicked. */
 import type { SourceFile } from "@dmalab/lang";
 import type { Colour } from "../page/highlight.ts";
 import { el } from "../view/dom.ts";
@@ -31,7 +31,7 @@ export class SourceList {
     return this.#name;
   }
 
-  /** @param colours Its coloured pieces, in order. */
+  /** @param colours Coloured pieces of the source, in order. */
   show(source: SourceFile, colours: readonly Colour[]): void {
     this.#name = source.name;
     this.#here = null;
@@ -122,7 +122,7 @@ export class SourceList {
   }
 }
 
-/** A number in the room that the margin has. */
+/** A number in short form, to fit the margin. */
 function shortCount(count: number): string {
   return count < 10_000 ? `${count}` : `${Math.round(count / 1000)}k`;
 }

@@ -1,9 +1,9 @@
 /**
- * `deno task test-web [NAME…]`: the pages in a real browser, measured. Needs what `deno task web`
- * builds, and Chromium; it belongs to no suite.
+ * `deno task test-web [NAME…]`: tests the pages in a real browser, with measurements. Needs the
+ * output of `deno task web`, and Chromium; it is not part of any suite.
  *
- * The library that drives the browser looks at files of the system that Deno shows only to a
- * program with every permission: it runs in a separate process.
+ * The library that controls the browser reads system files that Deno only permits with all
+ * permissions, so it runs in a separate process.
  */
 import { fileURLToPath } from "node:url";
 

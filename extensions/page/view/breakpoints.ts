@@ -1,4 +1,4 @@
-/** Where a run stops on the way: faults, reports, warnings, its failure, and lines that the reader chose. */
+/** The stops of a run: faults, reports, warnings, its failure, and lines that the user chose. */
 import {
   comparePositions,
   type Position,
@@ -8,7 +8,7 @@ import {
 } from "@dmalab/recording";
 import { spanPlace } from "@dmalab/lang";
 
-/** The moments at which a run stops, in their order. @param lines Each as `file:line`. */
+/** The positions of the stops, in order. @param lines Each as `file:line`. */
 export function stopsOf(run: RecordedRun, lines: ReadonlySet<string>): readonly Position[] {
   const stops = rowsAt(run, "incidents", run.last).map(({ createdSeq }) =>
     run.afterEvent(createdSeq)
@@ -26,7 +26,10 @@ export function stopsOf(run: RecordedRun, lines: ReadonlySet<string>): readonly 
   return stops.sort(comparePositions);
 }
 
-/** Where a run opens: the finding that failed it, else its failure, its first finding, or its end. */
+/**
+ * The position at which a run is opened: the incident that failed it, else its failure, its first
+ * incident, or its end.
+ */
 export function openingOf(run: RecordedRun): Position {
   const found = stopsOf(run, new Set());
   const placeAt = ({ seq }: Position) => {
@@ -37,7 +40,7 @@ export function openingOf(run: RecordedRun): Position {
   return failing ?? run.failedAt ?? found[0] ?? run.last;
 }
 
-/** The stop behind or before a moment; null for none. */
+/** The next or previous stop from a position; null for none. */
 export function nextStop(
   stops: readonly Position[],
   position: Position,

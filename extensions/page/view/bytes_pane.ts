@@ -1,5 +1,8 @@
 /// <reference lib="dom" />
-/** Bytes of memory at a moment, with who wrote each: a CPU, a device, or the copy of a bounce buffer. */
+/**
+ * Bytes of memory at a position, with the writer of each: a CPU, a device, or the copy of a bounce
+ * buffer.
+ */
 import { comparePositions, type RecordedRun } from "@dmalab/recording";
 import { formatAddress, formatSize } from "@dmalab/lang/text";
 import {
@@ -19,7 +22,7 @@ const MAX_RANGES = 200;
 
 export class BytesPane implements Pane {
   #known: { readonly run: RecordedRun; readonly ranges: readonly WrittenRange[] } | null = null;
-  /** Where it begins; null for the first range. */
+  /** First shown address; null for the start of the first range. */
   #phys: number | null = null;
 
   draw(model: PageModel, root: HTMLElement): void {

@@ -1,7 +1,7 @@
 /// <reference lib="dom" />
 /**
- * What differs: between two moments of a run, between two runs of the file, and between the blocks
- * of a `compare`, a `fork` or a `race`, with their events beside each other.
+ * Differences between two positions of a run, between two runs of the file, and between the blocks
+ * of a `compare`, a `fork` or a `race`, with their events side by side.
  */
 import { formatEventText } from "@dmalab/lang/render";
 import {
@@ -17,7 +17,10 @@ import type { PageModel, Pane } from "./page_model.ts";
 import { eventSelection } from "./selection.ts";
 import { rowTable, tableRow } from "./table_row.ts";
 
-/** Rows of a table, and events, that are shown; those before the first difference among them. */
+/**
+ * Maximum numbers of shown rows of a table and of events, and number of events before the first
+ * difference.
+ */
 const MAX_ROWS = 60;
 const MAX_EVENTS = 200;
 const EVENTS_BEFORE = 3;
@@ -25,10 +28,10 @@ const EVENTS_BEFORE = 3;
 /** The key of the run that was opened. */
 const OWN = "own";
 
-/** A run that can be one of the two sides of the comparison. */
+/** A run that can be chosen as one of the two sides of the comparison. */
 interface Choice {
   readonly title: string;
-  /** Null until it is there. */
+  /** Null until it is recorded. */
   readonly run: RecordedRun | null;
   readonly key: string;
 }
@@ -36,7 +39,10 @@ interface Choice {
 /** One of the two sides: a run, and an event of it. */
 interface Operand {
   key: string;
-  /** Null for where one is, where one was, or the end. */
+  /**
+   * Null for the default: the previous or current position of the shown run, or the end of another
+   * run.
+   */
   seq: number | null;
 }
 
@@ -44,14 +50,14 @@ export class DiffPane implements Pane {
   #opened: RecordedRun | null = null;
   #one: Operand = { key: OWN, seq: null };
   #other: Operand = { key: OWN, seq: null };
-  /** Runs that were asked for, by their keys; null while they are made. */
+  /** Requested runs by their keys; null while they are being recorded. */
   readonly #known = new Map<string, RecordedRun | null>();
   /** The titles of the blocks that ran on separate machines, once they are recorded. */
   #titles: readonly string[] = [];
 
   draw(model: PageModel, root: HTMLElement): void {
     const { run } = model;
-    // One of the two sides may be shown itself.
+    // The shown run may already be one of the known runs; else a new run was opened.
     if (this.#keyOf(run) === null) {
       this.#opened = run;
       this.#known.clear();
@@ -82,7 +88,7 @@ export class DiffPane implements Pane {
     return [...this.#known].find(([, known]) => known === run)?.[0] ?? null;
   }
 
-  /** Blocks that ran on separate machines are recorded when they are first shown. */
+  /** Requests the recording of blocks that ran on separate machines, when the pane is first shown. */
   #askForSides({ redraw, run, runs }: PageModel): void {
     const hasBlocks = run.code.statements.some(({ forkKeyword }) => forkKeyword !== undefined);
     if (run.childRuns.length > 0 || !hasBlocks) return;
@@ -108,7 +114,7 @@ export class DiffPane implements Pane {
     ].map((each) => ({ ...each, run: this.#known.get(each.key) ?? null }));
   }
 
-  /** The run of a choice; a missing one is requested. */
+  /** The run of a choice; requests it if it is missing. */
   #chosen({ redraw, runs }: PageModel, operand: Operand, choices: readonly Choice[]) {
     const opened = this.#opened!;
     const choice = choices.find(({ key }) => key === operand.key);
@@ -127,7 +133,10 @@ export class DiffPane implements Pane {
     return null;
   }
 
-  /** Where one was and where one is in the run itself, and the end of another one. */
+  /**
+   * The chosen event's position; by default the previous or current position of the shown run, or
+   * the end of another run.
+   */
   #positionOf(
     { position, before, run }: PageModel,
     { seq }: Operand,
@@ -225,7 +234,7 @@ export class DiffPane implements Pane {
     const text = `${seq} ${formatEventText(of.event(seq))}`;
     const item = `differs ${this.#keyOf(of)} ${seq}`;
     const shown = button({ class: "item", "data-item": item }, () => goTo(seq, of), text);
-    // Another run has other events; its addresses and lines are the same.
+    // Another run's event numbers differ, but its addresses and lines are comparable.
     selections.set(shown, { ...eventSelection(of, seq), ...of === run ? {} : { seq: null } });
     return el("td", {}, shown);
   }

@@ -1,10 +1,13 @@
 /// <reference lib="dom" />
-/** Elements of the pages. Text is always a text node: text from a stranger is never markup. */
+/**
+ * Creates elements of the pages. Text is always a text node, so text from a stranger is never
+ * interpreted as markup.
+ */
 import { type Drawing, svgText } from "@dmalab/recording/views";
 
 type Attributes = Readonly<Record<string, string | number | null>>;
 
-/** An element with attributes and children; an attribute that is null is left out. */
+/** An element with attributes and children; attributes that are null are left out. */
 export function el<K extends keyof HTMLElementTagNameMap>(
   tag: K,
   attributes: Attributes = {},
@@ -35,14 +38,14 @@ export function table(
   return el("table", attributes, el("thead", {}, el("tr", {}, ...cells)), body);
 }
 
-/** The element of the page with an id, which `page.html` has. */
+/** The element of `page.html` with an id. */
 export function byId<T extends HTMLElement = HTMLElement>(id: string): T {
   const element = document.getElementById(id);
   if (element === null) throw new Error(`The page has no element "${id}"`);
   return element as T;
 }
 
-/** Fills a list of choices; those of a group are adjacent. */
+/** Fills a select element; choices of a group must be adjacent. */
 export function fillSelect(
   select: HTMLSelectElement,
   choices: readonly { readonly value: string; readonly title: string; readonly group?: string }[],
@@ -57,13 +60,13 @@ export function fillSelect(
   }
 }
 
-/** Offers the files of the page; one alone is no choice. */
+/** Shows the choice of the page's files, if there are several. */
 export function offerFiles(names: readonly string[], chosen: string): void {
   fillSelect(byId("file"), names.map((name) => ({ value: name, title: name })), chosen);
   byId("file-choice").hidden = names.length < 2;
 }
 
-/** The same of SVG. */
+/** Like `el`, for SVG. */
 function svg<K extends keyof SVGElementTagNameMap>(
   tag: K,
   attributes: Attributes = {},
@@ -75,7 +78,10 @@ function svg<K extends keyof SVGElementTagNameMap>(
   return element;
 }
 
-/** Gives an element these children: children that it already has are not laid out again. */
+/**
+ * Sets an element's children; existing children are kept, so that the browser does not lay them out
+ * again.
+ */
 export function keepChildren(parent: Element, children: readonly Element[]): void {
   const kept = new Set<Element>(children);
   for (const each of [...parent.children]) {
@@ -94,7 +100,7 @@ function setAll(element: Element, attributes: Attributes): void {
   }
 }
 
-/** A drawing as an element: shapes that lead to an event say so. */
+/** A drawing as an element; shapes that are linked to an event get its number. */
 export function drawn({ height, name, shapes, width }: Drawing): SVGSVGElement {
   const root = svg("svg", {
     class: "drawing",

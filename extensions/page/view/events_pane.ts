@@ -1,7 +1,5 @@
 /// <reference lib="dom" />
-/**
- * The events of a run, each call as one line, with a filter. Only the visible ones are elements.
- */
+/** The events of a run, each call as one line, with a filter. Only visible rows have elements. */
 import { countBefore } from "@dmalab/runtime/basics";
 import { eventView, meaningAt, MEANINGS, type RunIndex } from "@dmalab/recording/views";
 import { formatEventText } from "@dmalab/lang/render";
@@ -13,15 +11,15 @@ import { eventSelection } from "./selection.ts";
 
 /** Height of a row, as in the style sheet. */
 const ROW_PX = 20;
-/** Rows that are drawn beyond what is seen. */
+/** Number of rows that are drawn above and below the visible ones. */
 const MARGIN_ROWS = 4;
-/** How long a filter may take before the page answers again. */
+/** How long the filter may work before the page handles input again. */
 const SLICE_MS = 15;
 
-/** The rows that are drawn, by all that they say. */
+/** The drawn rows, by their complete content. */
 interface EventRows {
   readonly run: RecordedRun | null;
-  /** Which of them is the uppermost. */
+  /** Index of the topmost drawn row. */
   readonly first: number;
   readonly rows: Map<string, HTMLElement>;
 }
@@ -38,16 +36,14 @@ export class EventsPane implements Pane {
   readonly #scroller = el("div", { class: "scroller" }, this.#inner);
   #moment: PageModel | null = null;
   #rows: EventRows = { run: null, first: 0, rows: new Map() };
-  /**
-   * The run that the filter has been applied to, and the events that passed; null for all events.
-   */
+  /** The filtered run, and the matching events; null for all events. */
   #filtered:
     | { readonly run: RecordedRun; readonly query: string; readonly found: number[] }
     | null = null;
   #texts: EventTexts | null = null;
   #slice: ReturnType<typeof setTimeout> | undefined;
   readonly #toggled = new Set<number>();
-  /** The rows of the whole run, and the calls around the position that they were made for. */
+  /** The rows of the whole run, and the calls around the position for which they were made. */
   #whole: { readonly index: RunIndex; readonly key: string; readonly seqs: Int32Array } | null =
     null;
 
@@ -57,7 +53,7 @@ export class EventsPane implements Pane {
       if (key === "Enter") this.#next(shiftKey ? -1 : 1);
     });
     this.#scroller.addEventListener("scroll", () => this.#window(true));
-    // The elements above and below change their heights: the current event stays in sight.
+    // When elements above or below change their height, the current event is kept visible.
     new ResizeObserver(() => this.#moment !== null && this.#reveal()).observe(this.#scroller);
   }
 
@@ -83,7 +79,7 @@ export class EventsPane implements Pane {
     this.#filter.focus();
   }
 
-  /** Goes to the next event that the filter lets through. */
+  /** Goes to the next event that matches the filter. */
   #next(way: 1 | -1): void {
     const model = this.#moment;
     if (model === null) return;
@@ -100,7 +96,10 @@ export class EventsPane implements Pane {
     return this.#texts = new EventTexts(run);
   }
 
-  /** The events that are rows: calls are folded but for the outermost and those around the position. */
+  /**
+   * The events that have rows: all calls are collapsed except the outermost ones and the calls around
+   * the position.
+   */
   #seqs(): ArrayLike<number> {
     if (this.#filtered !== null) return this.#filtered.found;
     const { index, position: { seq } } = this.#moment!;
@@ -119,7 +118,7 @@ export class EventsPane implements Pane {
     return (this.#moment!.index.depths[call] === 0) !== this.#toggled.has(call);
   }
 
-  /** The row of the last event up to a number. */
+  /** Index of the row of the last event up to a number. */
   #rowOf(seq: number): number {
     const seqs = this.#seqs();
     const row = countBefore(seqs.length, (index) => seqs[index]! <= seq) - 1;
@@ -159,7 +158,7 @@ export class EventsPane implements Pane {
     go();
   }
 
-  /** @param isOver Every event has been held against the filter. */
+  /** @param isOver All events have been checked against the filter. */
   #show(isOver = true): void {
     const { count } = this.#moment!.run.log;
     const words = count === 0
@@ -173,7 +172,7 @@ export class EventsPane implements Pane {
     this.#inner.style.height = `${this.#seqs().length * ROW_PX}px`;
   }
 
-  /** Scrolls to where one is, and draws what is seen there. */
+  /** Scrolls to the current event, and draws the visible rows. */
   #reveal(): void {
     const top = Math.max(0, this.#rowOf(this.#moment!.position.seq)) * ROW_PX;
     const { clientHeight, scrollTop } = this.#scroller;
@@ -183,7 +182,7 @@ export class EventsPane implements Pane {
     this.#window();
   }
 
-  /** @param isScrolled Nothing else is new. */
+  /** @param isScrolled Only the scroll position has changed. */
   #window(isScrolled = false): void {
     const model = this.#moment;
     if (model === null) return;
@@ -203,7 +202,7 @@ export class EventsPane implements Pane {
     keepChildren(this.#inner, rows);
   }
 
-  /** The row as it was drawn before, where it is the same. */
+  /** The previously drawn row, if it has the same content. */
   #known(
     model: PageModel,
     row: number,
@@ -292,16 +291,19 @@ export class EventsPane implements Pane {
   }
 }
 
-/** The width of the column of names. */
+/** Width of the column of names, in characters. */
 const NAME_LETTERS = 15;
-/** Calls that are set in, at most: a run may nest deeper. */
+/** Maximum depth of indentation: a run may nest deeper. */
 const MAX_DEPTH = 8;
 
-/** The texts of a run's events, which take a second to make of a hundred thousand: made while nothing else is to do. */
+/**
+ * The texts of a run's events. Making them for a hundred thousand events takes a second, so they are made while the
+ * page is idle.
+ */
 class EventTexts {
   readonly #texts: string[] = [];
   #next = 1;
-  /** A run that the next key replaces needs none. */
+  /** Delayed, as a run that the next key replaces needs no texts. */
   #timer = setTimeout(() => this.#makeSome(), TEXTS_AFTER_MS);
 
   constructor(readonly run: RecordedRun) {}
@@ -328,12 +330,15 @@ class EventTexts {
   }
 }
 
-/** How long a run is shown before its texts are made. */
+/** Delay after a run is shown before its texts are made. */
 const TEXTS_AFTER_MS = 500;
-/** How many events keep their texts: some 100 bytes each. */
+/** Maximum number of events for which texts are kept: some 100 bytes each. */
 const MAX_TEXTS = 300_000;
 
-/** Whether an event has every word of a query in its name, its device, its request or its text. */
+/**
+ * Returns whether an event has every word of a query in its name, its device, its request or its
+ * text.
+ */
 function matcher(texts: EventTexts, query: string): (seq: number) => boolean {
   const request = query.match(/\breq(?:uest)?\s*#?(\d+)/);
   const wanted = request === null ? null : Number(request[1]);

@@ -1,9 +1,9 @@
-/** The model that a pane draws: a run at a moment, with the moment before. */
+/** The data that a pane draws: a run at a position, with the previous position. */
 import type { Position, RecordedRun } from "@dmalab/recording";
 import type { RowDiff, RunIndex, RunVerdict } from "@dmalab/recording/views";
 import type { SelectionMap } from "./selection.ts";
 
-/** Those of a file, by their lines. */
+/** The marks of one file, by line. */
 export function marksIn<T extends { readonly place: string }>(file: string, marks: readonly T[]) {
   return marks.flatMap((mark) => {
     const colon = mark.place.lastIndexOf(":");
@@ -12,7 +12,7 @@ export function marksIn<T extends { readonly place: string }>(file: string, mark
   });
 }
 
-/** Something that a reader can do about what is said. */
+/** An action that is offered with a message. */
 export interface PageAction {
   readonly title: string;
   readonly act: () => void;
@@ -21,17 +21,17 @@ export interface PageAction {
 export interface ListedRun {
   readonly title: string;
   readonly state: RunVerdict["state"];
-  /** The same in words. */
+  /** The state in words. */
   readonly outcome: string;
-  /** Null where it is not known. */
+  /** Number of events; null while it is unknown. */
   readonly events: number | null;
 }
 
 export interface FileRuns {
   readonly runs: readonly ListedRun[];
-  /** Which of them is open. */
+  /** Index of the open run. */
   readonly shown: number;
-  /** Records one of them, with its blocks that run on separate machines. */
+  /** Records a run, including its blocks that run on separate machines. */
   open(index: number): Promise<RecordedRun>;
   show(index: number): void;
 }
@@ -41,22 +41,22 @@ export interface PageModel {
   readonly index: RunIndex;
   readonly runs: FileRuns;
   readonly position: Position;
-  /** Where the last move began: its changes are marked. */
+  /** The position before the last step; the changes of that step are marked. */
   readonly before: Position;
-  /** Events of mappings that nothing unmaps. */
+  /** Events of mappings that are never unmapped. */
   readonly leaked: ReadonlySet<number>;
-  /** The rows that it changed, found when they are first asked for. */
+  /** The rows that the last step changed, computed at the first call. */
   readonly changed: () => readonly RowDiff[];
   readonly selections: SelectionMap;
-  /** Goes to a moment, or to the one after an event, of this run or of another one. */
+  /** Goes to a position, or to the position after an event, of this run or of another one. */
   readonly goTo: (to: number | Position, run?: RecordedRun) => void;
-  /** Goes to the moment after an event, and leaves nothing to come back to. */
+  /** Goes to the position after an event, without recording a place to return to. */
   readonly slideTo: (seq: number) => void;
-  /** Draws the pane again, after a choice in it. */
+  /** Draws the pane again, after the user changed a setting in it. */
   readonly redraw: () => void;
 }
 
 export interface Pane {
-  /** Draws into an element that is empty or has what was drawn before. */
+  /** Draws into an element, which is empty or contains the previous drawing. */
   draw(model: PageModel, root: HTMLElement): void;
 }

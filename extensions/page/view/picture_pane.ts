@@ -1,5 +1,5 @@
 /// <reference lib="dom" />
-/** A request, or mappings, to scale: memory, the addresses that the device uses, and the entries of the command. */
+/** A picture of a request, or of mappings, to scale: memory, the device's addresses, and the entries of the command. */
 import {
   PAGE_WORDS,
   pageLife,
@@ -14,7 +14,7 @@ import {
 import { button, drawn, el, fillSelect, saveDrawing } from "./dom.ts";
 import type { PageModel, Pane } from "./page_model.ts";
 
-/** Subjects that have a button; all are in the list behind them. */
+/** Maximum number of subjects with a button; the list after the buttons contains all. */
 const MAX_CHIPS = 8;
 /** Colours of the legend, by the state of a page. */
 const LEGEND = [
@@ -31,7 +31,7 @@ function keyOf(subject: PictureSubject): string {
     : `mappings of ${subject.device}`;
 }
 
-/** The events of a page's life. */
+/** The events in a page's history. */
 function seqsOf({ mappedSeq, movedSeq, unmappedSeq, writtenSeq }: PicturePage) {
   return [mappedSeq, movedSeq, unmappedSeq, writtenSeq];
 }
@@ -134,7 +134,7 @@ export class PicturePane implements Pane {
     );
   }
 
-  /** Each page leads to what mapped it, and says its life where one points. */
+  /** Links each page to the event that mapped it, and shows its history when pointed at. */
   #connect(
     { goTo, selections }: PageModel,
     view: PictureView,

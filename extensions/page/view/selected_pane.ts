@@ -1,5 +1,5 @@
 /// <reference lib="dom" />
-/** The event at the position: its values, and the decision that it comes from. */
+/** The event at the position: its values, and the decision that caused it. */
 import {
   eventView,
   keptVariablesAt,
@@ -16,7 +16,7 @@ import type { PageModel, Pane } from "./page_model.ts";
 import { spansOf } from "./selection.ts";
 import type { Position, RecordedRun } from "@dmalab/recording";
 
-/** Letters of a field that has another one beside it. */
+/** Maximum length of a field's text for it to share a line with another field. */
 const MAX_BESIDE = 24;
 
 export class SelectedPane implements Pane {
@@ -93,7 +93,10 @@ export class SelectedPane implements Pane {
     ];
   }
 
-  /** The names that the innermost call sees, with their values; nothing where they are not kept. */
+  /**
+   * The names that are visible in the innermost call, with their values; empty where they are not
+   * stored.
+   */
   #variables(run: RecordedRun, position: Position): HTMLElement[] {
     const seen = keptVariablesAt(run, position);
     if (seen === null) {

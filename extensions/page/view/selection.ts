@@ -1,25 +1,25 @@
 /// <reference lib="dom" />
 /**
- * The meaning of elements of the panes. Pointing at one marks every other with the same meaning: an
- * address of the same space, an event, a line of the source.
+ * Links elements of different panes by their meaning. Pointing at an element marks every other
+ * element with the same meaning: an address of the same space, an event, a line of the source.
  */
 import type { RecordedRun } from "@dmalab/recording";
 import { type AddressPiece, type CellView, eventView, lineLocation } from "@dmalab/recording/views";
 
-/** Addresses of one space, from one up to, not including, another. */
+/** A range of addresses of one space; the end is excluded. */
 type AddressSpan = Pick<AddressPiece, "end" | "space" | "start">;
 
 export interface Selection {
-  /** The event that made it, where Enter goes; null for none. */
+  /** The event that created it, to which Enter goes; null for none. */
   readonly seq: number | null;
-  /** The last event of an element that lasts for several events: it represents each of them. */
+  /** The last event, for an element that represents several events. */
   readonly until?: number;
   readonly spans: readonly AddressSpan[];
-  /** The line of the source that it belongs to, as `file:line`; a line itself has nothing else. */
+  /** The line of the source that it belongs to, as `file:line`; an element for a line has only this. */
   readonly place?: string;
 }
 
-/** The addresses among values: each reaches as far as the size beside it. */
+/** The address ranges in a list of values: each address with the size that follows it. */
 export function spansOf(values: readonly Omit<CellView, "text">[]): readonly AddressSpan[] {
   const size = values.find(({ name }) => name === "size_bytes" || name === "length_bytes")?.value;
   const length = typeof size === "number" && size > 0 ? size : 1;
@@ -40,7 +40,7 @@ export function eventSelection(run: RecordedRun, seq: number): Selection {
   return { seq, spans: spansOf(values), ...span === null ? {} : { place: lineLocation(span) } };
 }
 
-/** Whether a thing is what is pointed at, or a part of it. */
+/** Whether a selection equals another one, or is a part of it. */
 function isSame(one: Selection, other: Selection): boolean {
   if (one.seq === null && one.spans.length === 0) return one.place === other.place;
   if (hasEventOf(one, other)) return true;
@@ -49,13 +49,13 @@ function isSame(one: Selection, other: Selection): boolean {
   );
 }
 
-/** Whether the events of two things overlap. */
+/** Whether the events of two selections overlap. */
 function hasEventOf(one: Selection, other: Selection): boolean {
   if (!one.seq || !other.seq) return false;
   return one.seq <= (other.until ?? other.seq) && other.seq <= (one.until ?? one.seq);
 }
 
-/** The meaning of elements, and which of them are marked. */
+/** The meanings of elements, and the elements that are currently marked. */
 export class SelectionMap {
   readonly #of = new WeakMap<Element, Selection>();
   #marked: Selection | null = null;
@@ -66,13 +66,13 @@ export class SelectionMap {
     if (this.#marked !== null && isSame(this.#marked, selection)) element.classList.add("marked");
   }
 
-  /** The meaning of the innermost element around another. */
+  /** The meaning of the innermost element that contains a target. */
   at(target: EventTarget | null): Selection | null {
     const element = target instanceof Element ? target.closest("[data-thing]") : null;
     return element === null ? null : this.#of.get(element) ?? null;
   }
 
-  /** Marks what is the same as a thing; nothing for null. */
+  /** Marks all elements with the same meaning; null removes the marks. */
   mark(selection: Selection | null): void {
     this.#marked = selection;
     for (const element of document.querySelectorAll("[data-thing]")) {

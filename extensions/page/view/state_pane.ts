@@ -1,5 +1,5 @@
 /// <reference lib="dom" />
-/** The tables at a moment, with what the last move changed. */
+/** The tables at a position, with the changes of the last step. */
 import type { RecordedRun } from "@dmalab/recording";
 import {
   type RowDiff,
@@ -13,7 +13,7 @@ import { button, el, keepChildren } from "./dom.ts";
 import type { PageModel, Pane } from "./page_model.ts";
 import { rowTable, tableRow } from "./table_row.ts";
 
-/** Rows of a table that are shown at first, and that each further wish adds. */
+/** Number of rows of a table that are shown initially, and number that each request for more adds. */
 const DISPLAYED_ROWS = 60;
 
 /** The drawn part of a table: rows that stay the same are kept. */
@@ -22,7 +22,7 @@ interface DrawnTable {
   readonly about: HTMLElement;
   readonly body: HTMLElement;
   readonly more: HTMLElement;
-  /** By all that they say. */
+  /** Rows by their complete content. */
   rows: ReadonlyMap<string, HTMLElement>;
 }
 

@@ -1,12 +1,12 @@
 /// <reference lib="dom" />
-/** A row of a table, with what it is beside another moment: in the tables of a moment, and among differences. */
+/** A row of a table, compared with another position: used in the tables of a position, and for differences. */
 import type { RecordedRun } from "@dmalab/recording";
 import type { RowDiff, RowView } from "@dmalab/recording/views";
 import { button, el, table } from "./dom.ts";
 import type { PageModel } from "./page_model.ts";
 import { spansOf } from "./selection.ts";
 
-/** The change of a row against another moment. */
+/** Words for a row's change compared with another position. */
 const CHANGE_WORDS = { "+": "new", "-": "gone", "~": "changed" } as const;
 
 /** A table with rows that `tableRow()` draws. */
@@ -15,8 +15,8 @@ export function rowTable(columns: readonly string[], body: HTMLElement): HTMLEle
 }
 
 /**
- * @param change The change against another moment; null for an equal row.
- * @param seq The event that its button leads to, its run, and the button's name.
+ * @param change The change compared with another position; null for an equal row.
+ * @param seq The event to which its button goes, the event's run, and the button's name.
  */
 export function tableRow(
   { goTo, run, selections }: PageModel,

@@ -1,7 +1,7 @@
 /// <reference lib="dom" />
 /**
- * The timeline, which is the slider as well. Its lanes are drawn again only when what is in sight changes: a
- * step moves the line of the position.
+ * The timeline, which is also a slider. Its lanes are only drawn again when the visible part changes: a step
+ * only moves the line of the position.
  */
 import { type RecordedRun, rowsAt } from "@dmalab/recording";
 import {
@@ -79,7 +79,8 @@ export class TimelinePane {
       this.#scale = null;
       if (isNew) {
         this.#sight = WHOLE;
-        // A real machine's trace has times and no calls: what took long is what one looks for.
+        // A real machine's trace has times and no calls: there the user looks for long durations,
+        // so the time axis is the default.
         const hasCalls = this.#known.view.lanes.some(({ kind }) => kind === "work");
         this.#axis = this.#known.view.times.length > 1 && !hasCalls ? "time" : "events";
       }
@@ -89,7 +90,7 @@ export class TimelinePane {
     this.#moveCursor();
   }
 
-  /** @param factor Above 1: more is in sight. */
+  /** @param factor Above 1: zooms out. */
   zoom(factor: number): void {
     const model = this.#model;
     if (model === null || this.#known === null) return;
@@ -167,7 +168,7 @@ export class TimelinePane {
   }
 }
 
-/** Faults, reports and the failure. */
+/** Marks for faults, reports and the failure. */
 function marksOf(run: RecordedRun) {
   const found = rowsAt(run, "incidents", run.last)
     .map(({ createdSeq, text }) => ({ seq: createdSeq, tip: `${text}, event ${createdSeq}` }));

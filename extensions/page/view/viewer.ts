@@ -1,7 +1,7 @@
 /// <reference lib="dom" />
 /**
- * A run on the page: the position with its buttons and keys, the panes, and the marks. The
- * playground and the report give it a run and a source to mark lines in.
+ * Shows a run on the page: the position with its buttons and keys, the panes, and the marks. The
+ * playground and the report supply the run and a source in which lines can be marked.
  */
 import {
   atLine,
@@ -42,7 +42,7 @@ import { SelectedPane } from "./selected_pane.ts";
 import { type Selection, SelectionMap } from "./selection.ts";
 import { TimelinePane } from "./timeline_pane.ts";
 
-/** Something to be said below a line of the source. */
+/** A message that is shown below a line of the source. */
 export interface LineNote {
   /** `file:line`. */
   readonly place: string;
@@ -50,15 +50,15 @@ export interface LineNote {
 }
 
 export interface SourceView {
-  /** Marks lines by their places, `file:line`; the first current one is brought into sight. */
+  /** Marks lines given as `file:line`; scrolls to the first mark of the current statement. */
   mark(
     marks: readonly { readonly place: string; readonly name: "here" | "marked" | "stop" }[],
   ): void;
-  /** Says how many events each line led to, and what failed or leaks there. */
+  /** Shows how many events each line led to, and failures or leaks at it. */
   annotate(index: RunIndex, notes: readonly LineNote[]): void;
 }
 
-/** Buttons that step, with the keys that do the same outside of text. */
+/** Buttons for steps, with their keys, which work outside of text fields. */
 const STEPS: readonly (readonly [
   id: string,
   keys: string,
@@ -74,7 +74,7 @@ const STEPS: readonly (readonly [
   ["foot-back", "", "event", "back"],
   ["foot-next", "", "event", "forward"],
 ];
-/** Buttons that lead to the first moment, or to the last. */
+/** Buttons for the first and the last position. */
 const ENDS = {
   first: "back",
   last: "forward",
@@ -82,12 +82,15 @@ const ENDS = {
   "foot-last": "forward",
 } as const;
 
-/** A view in the middle; the last ones only where there is no room beside. */
+/** A view in the middle; the last ones are only shown where there is no room beside it. */
 interface Tab {
   readonly id: string;
   readonly title: string;
   readonly pane: Pane | null;
-  /** `middle`: where events and addresses have no room; `narrow`: where the source has none. */
+  /**
+   * The window width at which the tab is needed. `middle`: where events and addresses have no room;
+   * `narrow`: where the source has none.
+   */
   readonly width: "all" | "middle" | "narrow";
 }
 
@@ -115,17 +118,17 @@ export class Viewer {
   #verdict: RunVerdict | null = null;
   #leaked: ReadonlySet<number> = new Set();
   #title = "";
-  /** The cursor of the shown run: that run, or one beside it. */
+  /** The cursor of the shown run: the opened run, or a run it is compared with. */
   #cursor: RunCursor | null = null;
   #before: Position = START;
-  /** Where Enter led away from: `u` comes back. */
+  /** Positions that Enter has left; `u` returns to the last one. */
   readonly #left: RunPosition[] = [];
   #tab: Tab = this.#tabs[0]!;
   readonly #toOutput: PageAction = {
     title: "Output",
     act: () => void (this.view = "output"),
   };
-  /** Said where no run failed; null for none. */
+  /** Shown if no run failed; null for none. */
   failedBench: SaidVerdict | null = null;
   readonly #stopLines = new Set<string>();
   #stops: readonly Position[] = [];
@@ -140,7 +143,7 @@ export class Viewer {
     this.#narrow.addEventListener("change", again);
   }
 
-  /** The run that was opened; null before there is one. */
+  /** The opened run; null before there is one. */
   get run(): RecordedRun | null {
     return this.#opened;
   }
@@ -152,7 +155,7 @@ export class Viewer {
       : this.#left.findLast(({ recording }) => recording === this.#opened)!.position;
   }
 
-  /** The run that is shown: the one that was opened, or one beside it. */
+  /** The shown run: the opened one, or one it is compared with. */
   get #run(): RecordedRun | null {
     return this.#cursor?.recording ?? null;
   }
@@ -172,7 +175,7 @@ export class Viewer {
     if (this.#run !== null) this.#draw();
   }
 
-  /** The subject of the page: the name of a file. */
+  /** The title of the page: the name of a file. */
   set title(title: string) {
     this.#title = title;
     byId("title").textContent = title.slice(title.lastIndexOf("/") + 1);
@@ -180,8 +183,8 @@ export class Viewer {
   }
 
   /**
-   * Shows a run, at a position or where it opens.
-   * @param outcome What the runner says of it; null where it was not asked, and not yet said when left out.
+   * Opens a run, at a position or at its default position.
+   * @param outcome The runner's result; null where there is no runner, omitted while it is not known yet.
    */
   open(run: RecordedRun, at: Position | null, outcome?: TestOutcome | null): void {
     this.#opened = run;
@@ -202,7 +205,7 @@ export class Viewer {
     this.#draw();
   }
 
-  /** There is no run: says why. */
+  /** Closes the run, and shows the reason. */
   close(why: string): void {
     this.#opened = null;
     this.#cursor = null;
@@ -221,7 +224,7 @@ export class Viewer {
     this.drawRuns();
   }
 
-  /** Says something else than the outcome of the run, such as that the text has an error. */
+  /** Shows a verdict other than the outcome of the run, such as that the text has an error. */
   printVerdict(verdict: SaidVerdict, steps: readonly PageAction[]): void {
     drawVerdict(verdict, steps);
     document.title = verdictTitle({ ...verdict, cause: null, leaked: [] }, this.#title);
@@ -294,11 +297,11 @@ export class Viewer {
     this.#index = new RunIndex(run);
     byId<HTMLInputElement>("at").max = `${run.log.count}`;
     if (run === this.#opened) return;
-    // A run beside the opened one has no separate verdict.
+    // A run shown for comparison has no separate verdict.
     this.#leaked = new Set();
   }
 
-  /** Sets a stop on a line, or takes it away. */
+  /** Adds a stop on a line, or removes it. */
   toggleStop(place: string): void {
     if (!this.#stopLines.delete(place)) this.#stopLines.add(place);
     if (this.#run === null) return;
@@ -307,7 +310,7 @@ export class Viewer {
     this.#markSource();
   }
 
-  /** Goes to the next time a line runs. @returns Whether it ever does. */
+  /** Goes to the next execution of a line. @returns Whether the line is ever executed. */
   goToLine(file: string, line: number): boolean {
     if (this.#run === null) return false;
     const position = atLine(this.#run, { file, line }, this.#at);
@@ -315,13 +318,13 @@ export class Viewer {
     return position !== null;
   }
 
-  /** Goes to the first of some events behind the position, or to the first of them. */
+  /** Goes to the first of some events after the position, or, if none is later, to the first of all. */
   goToNext(events: readonly number[]): void {
     const next = events.find((seq) => seq > this.#at.seq) ?? events[0];
     if (this.#run !== null && next !== undefined) this.#jump(this.#run.afterEvent(next));
   }
 
-  /** Marks what belongs to a line of the source. */
+  /** Marks the elements that belong to a line of the source. */
   pointAtLine(place: string | null): void {
     this.#point(place === null ? null : { seq: null, spans: [], place });
   }
@@ -366,7 +369,7 @@ export class Viewer {
     this.#choose(this.#tabs[0]!);
   }
 
-  /** The element that a tab shows; some elements have a separate place if there is room. */
+  /** The element that a tab shows; some elements are moved beside the middle if there is room. */
   #elementOf(id: string): string {
     return { events: "right", addresses: "addresses", source: "source" }[id] ?? `panel-${id}`;
   }
@@ -382,7 +385,10 @@ export class Viewer {
     this.#placePanels();
   }
 
-  /** A tab that has a separate place, if there is room, leaves the middle to the picture. */
+  /**
+   * Chooses the panel in the middle: a tab with an element that has room beside it leaves the middle to
+   * the picture.
+   */
   #placePanels(): void {
     const { id, width } = this.#tab;
     const isBeside = width === "middle" && this.#wide.matches ||
@@ -456,13 +462,13 @@ export class Viewer {
     this.#events.focusFilter();
   }
 
-  /** A stop on the line of the current statement. */
+  /** Toggles a stop on the line of the current statement. */
   #toggleHere(): void {
     const { place } = positionView(this.#run!, this.#at);
     if (place !== null) this.toggleStop(place);
   }
 
-  /** The next item of the same list. */
+  /** Moves the focus to the next item of the same list. */
   #focusBeside(item: HTMLElement, step: 1 | -1): void {
     const root = item.closest("#right, #addresses, #source, [role=tabpanel]") ?? document;
     const items = [...root.querySelectorAll<HTMLElement>("[data-item]")];
@@ -501,7 +507,7 @@ export class Viewer {
 
   #arrive({ position, recording }: RunPosition): void {
     const run = this.#run!;
-    // The changes of a move are marked: between two runs nothing is marked.
+    // The changes of a step are marked; when switching to another run, nothing is marked.
     this.#before = run === recording ? position : this.#at;
     if (run !== recording) {
       this.#show(run);
@@ -522,7 +528,7 @@ export class Viewer {
       : `${beside}Event ${seq} of ${events}: ${event}`;
   }
 
-  /** Which run is shown, where it is not the one that was opened. */
+  /** The name of the shown run, if it is not the opened one. */
   #beside(): string {
     return this.#run === this.#opened ? "" : `${runTitle(this.#run!.name)}: `;
   }
@@ -538,8 +544,8 @@ export class Viewer {
     this.#drawPane(model);
     if (this.#wide.matches || this.#tab.id === "addresses") drawAddresses(model, byId("addresses"));
     this.#timeline.draw(model);
-    // This comes last: the elements above and below have their heights then, and the pane scrolls
-    // to the current event.
+    // Done last: by then the elements above and below have their final heights, and the pane can
+    // scroll to the current event.
     if (this.#wide.matches || this.#tab.id === "events") {
       this.#keepFocus(byId("right"), () => {
         this.#selected.draw(model, byId("selected"));
@@ -574,7 +580,7 @@ export class Viewer {
     this.#keepFocus(shown[1], () => tab.pane!.draw(model, shown[1]));
   }
 
-  /** A redrawn element keeps the focus in the same place. */
+  /** Draws an element again, and keeps the focus in the same place. */
   #keepFocus(panel: HTMLElement, draw: () => void): void {
     const focused = panel.contains(document.activeElement)
       ? document.activeElement!.getAttribute("data-item")
@@ -627,7 +633,7 @@ export class Viewer {
   }
 }
 
-/** Strips that are drawn; the tables have all rows. */
+/** Maximum number of drawn strips; the tables show all ranges. */
 const MAX_STRIPS = 12;
 const NAME_PX = 160;
 const NARROW_PX = 700;
@@ -661,7 +667,7 @@ function drawAddresses(model: PageModel, root: HTMLElement): void {
   );
 }
 
-/** The keys, as a window of the page. */
+/** The keys shown in the help window. */
 const KEYS: readonly (readonly [keys: string, what: string])[] = [
   ["← →", "one event back, forward"],
   ["↑ ↓", "one statement back, forward; in a list, previous and next entry"],
@@ -695,7 +701,7 @@ function showKeys(): void {
   dialog.showModal();
 }
 
-/** Draws them; the one that is open is marked. */
+/** Draws the list of runs, and marks the open one. */
 function drawRuns({ runs, show, shown }: FileRuns, root: HTMLElement): void {
   const failed = runs.filter(({ state }) => state === "failed").length;
   const count = formatCount(runs.length, "run");
@@ -732,7 +738,7 @@ const LEAST = 10;
 const MOST = 60;
 const STEP = 2;
 
-/** @param onMove What has to be drawn again. */
+/** @param onMove Called to redraw after a bar was moved. */
 function startSplitters(onMove: () => void): void {
   const parts = { source: 30, event: 32 };
   const apply = () => {
@@ -768,7 +774,7 @@ function startSplitters(onMove: () => void): void {
   connect("split-right", "event", -1);
 }
 
-/** Draws it. @param steps What can be done, the most likely first. */
+/** Draws the verdict. @param steps Possible actions, the most likely first. */
 function drawVerdict(
   { place, state, what, why, word }: SaidVerdict,
   steps: readonly PageAction[],

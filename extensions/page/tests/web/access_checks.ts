@@ -1,11 +1,11 @@
-/** Whether everyone can use the pages: axe in both themes, the keyboard alone, narrow and enlarged. */
+/** Checks the pages' accessibility: axe in both themes, keyboard only, narrow and enlarged. */
 import axe from "axe-core";
 import type { Browser, Page } from "playwright-core";
 import { type Findings, goToEvent, openPage, PLAYGROUND, untilShown, waitFor } from "./bench.ts";
 import { reportOf } from "./report_checks.ts";
 
 const VIEWS = ["picture", "state", "output", "bytes", "diff"] as const;
-/** Includes the views that have a separate place in a wide window. */
+/** In narrow windows, including views that have a separate place in a wide window. */
 const NARROW_VIEWS = [...VIEWS, "events", "addresses", "source", "runs"] as const;
 
 export async function checkViews(browser: Browser, found: Findings): Promise<void> {
@@ -52,13 +52,16 @@ export async function checkViews(browser: Browser, found: Findings): Promise<voi
   }
 }
 
-/** In each view an item marks what is the same beside it, Enter goes to what made it, and `u` comes back. */
+/**
+ * In each view, pointing at an item marks the same thing elsewhere, Enter goes to its event, and `u`
+ * returns.
+ */
 async function checkMarks(browser: Browser, found: Findings): Promise<void> {
   const { page } = await openPage(browser, PLAYGROUND);
   await untilShown(page);
   const position = () => page.inputValue("#at");
   for (const [index, view] of VIEWS.entries()) {
-    // The output of the command line leads to no event.
+    // The output of the command line is not linked to events.
     if (view === "output") continue;
     await page.evaluate("document.activeElement.blur()");
     await page.keyboard.press("Home");
@@ -85,7 +88,7 @@ async function checkBlocks(browser: Browser, found: Findings): Promise<void> {
   const report = await reportOf("examples/api/06-sg-to-two-step.dma");
   const { page, wrong } = await openPage(browser, `file://${report}`);
   await untilShown(page);
-  // Its own machine has no events: the blocks have theirs.
+  // The test's own machine has no events; the blocks' machines have.
   await page.click("#runs li:first-child button");
   const position = async () =>
     `${await page.textContent("#position")} ${await page.inputValue("#at")}`;
@@ -122,7 +125,7 @@ async function seriousIn(page: Page): Promise<string[]> {
     .map(({ id, nodes }) => `${id}: ${nodes.slice(0, 2).map(({ html }) => html.slice(0, 120))}`);
 }
 
-/** From an example to a link, without a pointer. */
+/** From an example to a link, using only the keyboard. */
 export async function checkKeyboard(browser: Browser, found: Findings): Promise<void> {
   const { page, wrong } = await openPage(browser, PLAYGROUND);
   await untilShown(page);

@@ -1,4 +1,4 @@
-/** A browser for the checks of the pages, and how they say what they found. */
+/** A browser for the checks of the pages, and the reporting of results. */
 import {
   type Browser,
   type BrowserContextOptions,
@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { ROOT } from "@dmalab/tests";
 import type { LookedAt } from "./firefox.ts";
 
-/** Where Debian and others have the browser. */
+/** Paths of the browser on Debian and other systems. */
 const PLACES = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
 export const PAGES = join(ROOT, "dist/web");
@@ -25,14 +25,14 @@ export class Findings {
     console.log(`ok      ${text}`);
   }
 
-  /** Notes whether something holds. */
+  /** Records whether a condition holds. */
   check(holds: boolean, text: string): void {
     if (holds) return this.fact(text);
     this.failures++;
     console.log(`FAILED  ${text}`);
   }
 
-  /** Notes a number and its upper bound. */
+  /** Records a number and its upper bound. */
   atMost(value: number, most: number, what: string, unit: string): void {
     this.check(value <= most, `${what}: ${Math.round(value * 10) / 10} ${unit}, at most ${most}`);
   }
@@ -48,20 +48,23 @@ function firstFile(paths: readonly string[]): string | undefined {
   });
 }
 
-/** Where Firefox is; undefined where it is not. */
+/** Path of Firefox; undefined if it is not installed. */
 export const FIREFOX = firstFile(["/usr/bin/firefox-esr", "/usr/bin/firefox"]);
 
-/** Starts the browser; null without one. */
+/** Starts the browser; null if it is not installed. */
 export async function startBrowser(): Promise<Browser | null> {
   const executablePath = firstFile(PLACES);
   if (executablePath === undefined) return null;
   return await chromium.launch({ executablePath, args: ["--no-sandbox"] });
 }
 
-/** A page with all that went wrong on it. */
+/** A page with all errors that occurred on it. */
 export interface WatchedPage {
   readonly page: Page;
-  /** Errors of the console and of scripts, and requests beyond the file and its own worker. */
+  /**
+   * Errors of the console and of scripts, and requests other than for the page's file and its own
+   * worker.
+   */
   readonly wrong: string[];
 }
 
@@ -88,7 +91,7 @@ export async function openPage(
   return { page, wrong };
 }
 
-/** Waits until a run is done. */
+/** Waits until a run has finished. */
 export async function untilDone(page: Page | Frame, timeout = 60_000): Promise<void> {
   await waitFor(
     page,
@@ -97,7 +100,7 @@ export async function untilDone(page: Page | Frame, timeout = 60_000): Promise<v
   );
 }
 
-/** Puts another text in the place of the one in the editor, as its writer would. */
+/** Replaces the text in the editor like a user's edit. */
 export async function writeText(page: Page, text: string): Promise<void> {
   await page.evaluate(`document.getElementById("state").textContent = ""`);
   await page.focus(".cm-content");
@@ -105,14 +108,17 @@ export async function writeText(page: Page, text: string): Promise<void> {
   await page.keyboard.insertText(text);
 }
 
-/** The text in the editor, which draws only what is seen. */
+/** The whole text in the editor, which draws only the visible part. */
 export async function sharedText(page: Page): Promise<string> {
   await page.click("#share");
   await waitFor(page, `location.hash.startsWith("#d1=")`);
   return await page.evaluate("location.hash");
 }
 
-/** Waits until an expression of the page is true; its policy lets no library make code of a text there. */
+/**
+ * Waits until an expression is true in the page. Libraries cannot do that: the page's policy forbids
+ * evaluating text as code.
+ */
 export async function waitFor(
   page: Page | Frame,
   expression: string,
@@ -138,7 +144,7 @@ export async function untilShown(page: Page): Promise<void> {
   await waitFor(page, "document.body.dataset.recorded !== undefined");
 }
 
-/** The processor time of the pages: others work on this machine, too, and the clock shows them. */
+/** The processor time of the pages, which is independent of the host's other load. */
 export class PageClock {
   private constructor(private readonly session: CDPSession) {}
 
@@ -146,7 +152,7 @@ export class PageClock {
     return new PageClock(await browser.newBrowserCDPSession());
   }
 
-  /** Milliseconds that the processes of pages have worked. */
+  /** Milliseconds of processor time of the pages' processes so far. */
   async ms(): Promise<number> {
     const { processInfo } = await this.session.send("SystemInfo.getProcessInfo");
     return processInfo.filter(({ type }) => type === "renderer")

@@ -1,4 +1,4 @@
-/** The checks of the pages, each by its name; `extensions/page/tests/web_main.ts` starts them. */
+/** The checks of the pages by name; `extensions/page/tests/web_main.ts` starts them. */
 import { Findings, PAGES, startBrowser } from "./bench.ts";
 import { checkKeyboard, checkViews } from "./access_checks.ts";
 import { checkFrames, checkPolicy } from "./embed_checks.ts";
@@ -50,7 +50,7 @@ await browser.close();
 console.log(found.failures === 0 ? "all held" : `${found.failures} failed`);
 Deno.exit(found.failures === 0 ? 0 : 1);
 
-/** How large the pages are. */
+/** Checks the sizes of the pages. */
 async function checkSizes(_browser: Browser, found: Findings): Promise<void> {
   const playground = Deno.readFileSync(`${PAGES}/playground.html`);
   found.atMost(playground.length, 2_600_000, "the playground", "bytes");

@@ -1,4 +1,4 @@
-/** The playground in a frame of another page, and what its policy refuses. */
+/** Checks the playground in a frame of another page, and the restrictions of its policy. */
 import type { Browser, Request } from "playwright-core";
 import { join } from "node:path";
 import { writeLink } from "../../page/share_link.ts";
@@ -32,7 +32,7 @@ export async function checkFrames(browser: Browser, found: Findings): Promise<vo
     await frame.focus(".cm-content");
     await page.keyboard.press("Control+End");
     await page.keyboard.insertText('print "added"\n');
-    // An edit is checked after a pause, and the state is another one at once.
+    // An edit is only checked after a delay, but the state changes at once.
     await new Promise((done) => setTimeout(done, 300));
     await untilDone(frame);
     const printed = (await frame.textContent("#printed"))!;
@@ -51,7 +51,7 @@ export async function checkFrames(browser: Browser, found: Findings): Promise<vo
   }
 }
 
-/** Each tries to get something into the page, or out of it; all answer whether it worked. */
+/** Attempts to load something into the page, or send something out; each returns whether it worked. */
 const ATTEMPTS: readonly (readonly [what: string, code: string])[] = [
   ["fetch", `fetch("https://example.invalid/").then(() => true, () => false)`],
   ["fetch of a data URL", `fetch("data:text/plain,x").then(() => true, () => false)`],
@@ -96,7 +96,7 @@ function element(tag: string, property: string, value: string): string {
   }))`;
 }
 
-/** The policy of the pages refuses the network and every script but their own. */
+/** Checks that the pages' policy blocks the network and all scripts but their own. */
 export async function checkPolicy(browser: Browser, found: Findings): Promise<void> {
   for (const [what, code] of ATTEMPTS) {
     const { page } = await openPage(browser, PLAYGROUND);

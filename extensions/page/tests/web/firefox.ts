@@ -1,11 +1,11 @@
-/** Firefox of the system, driven by WebDriver BiDi: as much of it as looking at pages takes. */
+/** Controls the system's Firefox by WebDriver BiDi, with only the commands that the checks need. */
 import { FIREFOX } from "./bench.ts";
 
-/** A window of a browser. */
+/** A browser window. */
 export interface LookedAt {
   open(url: string): Promise<void>;
   resize(width: number, height: number): Promise<void>;
-  /** The value of an expression of the page. */
+  /** Evaluates an expression in the page. */
   evaluate(expression: string): Promise<unknown>;
   /** Errors of scripts since the last page was opened. */
   readonly errors: readonly string[];
@@ -23,10 +23,10 @@ interface Answer {
   readonly params?: any;
 }
 
-/** Where it says that it listens, on its second stream. */
+/** The line on stderr with the address on which it listens. */
 const LISTENS = /WebDriver BiDi listening on (ws:\/\/\S+)/;
 
-/** Starts it without a window. @throws {Error} When it is not there, or does not listen. */
+/** Starts Firefox without a window. @throws {Error} When it is not installed, or does not listen. */
 export async function startFirefox(): Promise<LookedAt> {
   if (FIREFOX === undefined) throw new Error("Firefox is missing: the package firefox-esr has it");
   const profile = Deno.makeTempDirSync();
@@ -43,7 +43,7 @@ export async function startFirefox(): Promise<LookedAt> {
     if (done) throw new Error(`Firefox ended: ${said}`);
     said += value;
   }
-  // Its stream is read on: a full one would stop it.
+  // Keeps reading stderr: a full pipe would stop Firefox.
   void (async () => {
     while (!(await reader.read()).done);
   })();
@@ -86,7 +86,7 @@ export async function startFirefox(): Promise<LookedAt> {
     },
     async evaluate(expression) {
       const { exceptionDetails, result } = await send("script.evaluate", {
-        // A result written as text needs no reading of the protocol's values.
+        // With the result as JSON text, the protocol's typed values need not be parsed.
         expression: `JSON.stringify(${expression}) ?? "null"`,
         target: { context },
         awaitPromise: true,

@@ -1,7 +1,7 @@
 /**
- * How the pages look, over all examples, at four widths, light and dark, in Chromium and in Firefox: nothing
- * overlaps, nothing is cut without a way to read it, texts have enough contrast, nothing scrolls sideways, the
- * verdict is on the first screen, and the row of the current event is in sight.
+ * Checks the layout of the pages, for all examples, at four widths, light and dark, in Chromium and in
+ * Firefox: nothing overlaps, no text is cut off without a way to read it, texts have enough contrast, nothing
+ * scrolls sideways, the verdict is on the first screen, and the row of the current event is visible.
  */
 import type { Browser } from "playwright-core";
 import { scenariosBelow } from "@dmalab/tests";
@@ -11,10 +11,10 @@ import { reportOf } from "./report_checks.ts";
 
 const WINDOWS = [[1440, 900], [1024, 768], [800, 700], [390, 844]] as const;
 
-/** A request of hundreds of pages: its picture is the largest. */
+/** A scenario with a request of hundreds of pages, for the largest picture. */
 const LARGE = "extensions/page/tests/web/large_request.dma";
 
-/** The elements that lie beside each other. */
+/** Elements that are laid out side by side. */
 const PANES = [
   "bar",
   "verdict",
@@ -30,7 +30,7 @@ const PANES = [
   "foot",
 ];
 
-/** Runs in the page. @returns What is wrong, as words. */
+/** Script that runs in the page. @returns The mistakes, as text. */
 const LOOK = `(() => {
   const out = [];
   const [width, height] = [innerWidth, innerHeight];
@@ -147,7 +147,7 @@ export async function checkLook(browser: Browser, found: Findings): Promise<void
     errors: wrong,
     async open(url) {
       await page.goto(url);
-      // To open another file is a request, and no wrong one.
+      // Opening another file is a request, but not an error.
       wrong.length = 0;
     },
     resize: (width, height) => page.setViewportSize({ width, height }),

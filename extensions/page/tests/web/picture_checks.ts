@@ -1,8 +1,8 @@
 /**
- * What ten pages show, by its structure: the verdict, the runs, the lanes, the boxes of the picture
- * and of the strips by their meaning. Pixels differ with fonts; these do not. `pictures.jsonl` has
- * the structures that a person has checked: a person checks each change of it again. If it is
- * missing, it is written.
+ * Checks the structure of ten pages: the verdict, the runs, the lanes, the boxes of the picture and
+ * of the strips by their meaning. Unlike pixels, the structure does not depend on fonts.
+ * `pictures.jsonl` contains structures that a person has checked; each change must be checked by a
+ * person again. If the file is missing, it is written.
  */
 import type { Browser } from "playwright-core";
 import { type Findings, goToEvent, openPage, untilShown } from "./bench.ts";
@@ -22,7 +22,7 @@ const PAGES = [
 ];
 const RECORD = new URL("./pictures.jsonl", import.meta.url);
 
-/** Runs in the page. @returns Its structure. */
+/** Script that runs in the page. @returns The page's structure. */
 const STRUCTURE = `(() => {
   const count = (root) => {
     const found = {};
@@ -47,7 +47,7 @@ const STRUCTURE = `(() => {
   };
 })()`;
 
-/** By the name of a state, its structure as a line. */
+/** The recorded structure of each state as a line, by the state's name. */
 function recorded(): ReadonlyMap<string, string> | null {
   try {
     const lines = Deno.readTextFileSync(RECORD).trimEnd().split("\n");

@@ -1,4 +1,4 @@
-/** The playground: its output, its speed, its behaviour with endless runs, and its links. */
+/** Checks the playground: its output, its speed, its behaviour with endless runs, and its links. */
 import type { Browser, Page } from "playwright-core";
 import { readLink, writeLink } from "../../page/share_link.ts";
 import { playgroundData } from "@dmalab/tools/developers";
@@ -18,7 +18,7 @@ import {
 } from "./bench.ts";
 
 /**
- * The output of the command line for a file and its benches, both streams as one, and its exit
+ * Output of the command line for a file and its benches, with both streams combined, and its exit
  * code.
  */
 function commandLine(path: string): string {
@@ -42,7 +42,7 @@ export async function checkOutput(browser: Browser, found: Findings): Promise<vo
   await untilShown(page);
   const byClock = Math.round(await page.evaluate("performance.now()") as number);
   const clock = await PageClock.of(browser);
-  // All that has been done since the page was asked for.
+  // Processor time since the page was requested.
   found.atMost(await clock.ms(), 1500, `the playground is ready (by the clock ${byClock})`, "ms");
   const { examples } = playgroundData();
   const different: string[] = [];
@@ -66,8 +66,8 @@ export async function checkOutput(browser: Browser, found: Findings): Promise<vo
     const isSame = `${printed}${state}\n` === commandLine(path);
     if (!isSame) different.push(path);
     const { clockMs, doneMs, processorMs } = await editMs(page, clock);
-    // Both are more than it takes where nothing else runs: the clock counts the work of others, too, and
-    // processor time counts threads beside each other.
+    // The smaller of two upper bounds: wall time includes the host's other load, and processor time adds
+    // up parallel threads.
     const ms = Math.min(clockMs, processorMs);
     const events = eventsOf(path);
     console.log(
@@ -94,20 +94,26 @@ export async function checkOutput(browser: Browser, found: Findings): Promise<vo
   await page.context().close();
 }
 
-/** Pauses that belong to an edit: after the last key, before it is checked. */
+/** Delay that is part of each edit: the page waits after the last key before it checks. */
 const EDIT_PAUSE_MS = 30;
-/** A script that has just been loaded is slow: a user does not load it again with each key. */
+/**
+ * Unmeasured edits first: a freshly loaded script is slow, and a user does not reload it with each
+ * key.
+ */
 const WARM_EDITS = 3;
 const MEASURED_EDITS = 3;
 
-/** The events of the run that the page shows, with those of its blocks on separate machines. */
+/** Number of events of the run that the page shows, including its blocks on separate machines. */
 function eventsOf(path: string): number {
   const program = programOf(path);
   const { log, childRuns } = recordRun(program, runsOf(program)[0]!, { sides: true });
   return childRuns.reduce((sum, { open }) => sum + open().log.count, log.count);
 }
 
-/** Notes in the page when a key is pressed, and when the run that is new for it has been painted. */
+/**
+ * Script that records in the page when a key is pressed, and when the resulting run has been
+ * painted.
+ */
 const NOTE_EDITS = `
 addEventListener("keydown", ({ timeStamp }) => {
   window.keyAt = timeStamp;
@@ -119,15 +125,15 @@ new MutationObserver(() => {
 }).observe(document.body, { attributes: true })`;
 
 interface EditTimes {
-  /** From a key to the frame with all panes new. */
+  /** Wall time from a key to the frame with all panes updated. */
   readonly clockMs: number;
-  /** The work of all threads in that time, and the pause in it. */
+  /** Processor time of all threads in that interval, plus the delay of the edit. */
   readonly processorMs: number;
-  /** The same to the whole output. */
+  /** Wall time from a key to the complete output. */
   readonly doneMs: number;
 }
 
-/** The middle one of some edits. */
+/** The median of several edits. */
 async function editMs(page: Page, clock: PageClock): Promise<EditTimes> {
   await page.focus(".cm-content");
   await page.keyboard.press("Control+End");
@@ -143,7 +149,8 @@ async function editMs(page: Page, clock: PageClock): Promise<EditTimes> {
     await untilDone(page);
     edits.push({ clockMs, processorMs, doneMs: await clock.ms() - start + EDIT_PAUSE_MS });
   }
-  // The text is an example again, so that the next one replaces it without asking.
+  // Makes the text an unedited example again, so that the next one replaces it without
+  // confirmation.
   await page.reload();
   await untilShown(page);
   const measured = edits.slice(WARM_EDITS);
@@ -157,7 +164,7 @@ async function editMs(page: Page, clock: PageClock): Promise<EditTimes> {
 }
 
 const RUNAWAYS: readonly (readonly [name: string, text: string, code: string])[] = [
-  // Either limit, steps or time: whichever a host reaches first.
+  // Either limit may apply, steps or time: it depends on the host's speed.
   ["a loop without an end", "while true { }", "E080[16]"],
   ["a million lines", "for n in 0..1000000 { print n }", "E0804"],
   [
@@ -168,7 +175,7 @@ const RUNAWAYS: readonly (readonly [name: string, text: string, code: string])[]
   ["a million nested calls", "fn f(n) { return f(n + 1) }\nprint f(0)", "E0803"],
 ];
 
-/** A page's verdict on its run, and how long the answer takes. */
+/** The page's verdict on its run, and the time until it appears. */
 async function answer(page: Page): Promise<{ readonly state: string; readonly ms: number }> {
   const start = performance.now();
   const state = await page.evaluate(
@@ -177,7 +184,10 @@ async function answer(page: Page): Promise<{ readonly state: string; readonly ms
   return { state, ms: performance.now() - start };
 }
 
-/** A text with an error says so above the run before it; an empty one shows no run. */
+/**
+ * Checks that for a text with an error, the page says so above the previous run, and that an empty
+ * text shows no run.
+ */
 async function checkStale(browser: Browser, found: Findings): Promise<void> {
   const { page, wrong } = await openPage(browser, PLAYGROUND);
   await untilDone(page);
@@ -220,7 +230,7 @@ export async function checkRunaways(browser: Browser, found: Findings): Promise<
       state === "exit code 3" && new RegExp(`error\\[${code}\\]`).test(printed),
       `${name} ends with ${code}, ${state}`,
     );
-    // On a busy machine a page that does nothing is late, too.
+    // Compared with an idle page, which is also slow on a busy machine.
     found.check(
       slowest <= Math.max(100, 1.5 * idle),
       `meanwhile the page answers: ${Math.round(slowest)} ms, at most 100, an idle page ${
@@ -285,7 +295,7 @@ export async function checkLinks(browser: Browser, found: Findings): Promise<voi
   await page.context().close();
 }
 
-/** Texts that would do something if they were taken for markup or for code. */
+/** Texts that would have an effect if they were interpreted as markup or code. */
 const HOSTILE: readonly string[] = [
   "<script>window.hit = 1</script>",
   "<img src=x onerror='window.hit = 1'>",

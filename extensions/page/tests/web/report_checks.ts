@@ -1,4 +1,4 @@
-/** Reports of all examples, opened from a disk: they show exactly the recorded data. */
+/** Checks reports of all examples, opened from a disk: they must show exactly the recorded data. */
 import type { Browser, Page } from "playwright-core";
 import { join } from "node:path";
 import { writeReport } from "../../cli/make_report.ts";
@@ -22,12 +22,12 @@ import {
 
 const FOLDER = join(PAGES, "checked");
 const POSITIONS = 20;
-/** Steps that are measured as one. */
+/** Number of steps that are measured together. */
 const STEPS = 30;
-/** Rows that the page shows of a table at first. */
+/** Number of rows that the page initially shows of a table. */
 const DISPLAYED_ROWS = 60;
 
-/** Writes the report of a scenario. @returns Where it is. */
+/** Writes the report of a scenario. @returns Its path. */
 export async function reportOf(path: string, name = path.replaceAll("/", "-")): Promise<string> {
   Deno.mkdirSync(FOLDER, { recursive: true });
   const target = join(FOLDER, `${name}.html`);
@@ -88,7 +88,7 @@ export async function checkReports(browser: Browser, found: Findings): Promise<v
   );
 }
 
-/** A scenario, ready to be recorded. */
+/** Loads a scenario for recording. */
 export function programOf(path: string): Program {
   const opened = HostLoader.open(path);
   if (typeof opened === "string") throw new Error(opened);
@@ -104,7 +104,7 @@ function recordingsOf(path: string): readonly Recording[] {
   });
 }
 
-/** Holds the tables and the event that a page shows against the recording. */
+/** Compares the tables and the event that a page shows with the recording. */
 async function compare(page: Page, recording: Recording, seq: number) {
   await goToEvent(page, seq);
   const position = recording.afterEvent(seq);
@@ -160,7 +160,7 @@ for n in 0..12000 {
 }
 `;
 
-/** The processor time of a frame in which something is done. */
+/** Processor time of a frame in which some code runs. */
 async function framesMs(page: Page, clock: PageClock, work: string): Promise<number> {
   const start = await clock.ms();
   for (let turn = 0; turn < STEPS; turn++) {
@@ -188,12 +188,12 @@ export async function checkLargeRun(browser: Browser, found: Findings): Promise<
   const empty = Deno.statSync(join(PAGES, "report.html")).size;
   found.atMost((Deno.statSync(file).size - empty) / events, 8, "bytes an event", "bytes");
   found.atMost(opened, 2000, `its first screen (by the clock ${Math.round(byClock)})`, "ms");
-  // The texts of the events are made while nothing else is to do.
+  // Waits until the texts of the events have been prepared, which happens while the page is idle.
   await new Promise((done) => setTimeout(done, 6000));
   for (const view of ["picture", "state", "output", "bytes", "diff"]) {
     await page.click(`#tab-${view}`);
     await goToEvent(page, Math.floor(events / 2));
-    // A frame in which nothing is done is what the browser and its driver take.
+    // An empty frame measures the cost of the browser and its driver.
     const frame = await framesMs(page, clock, "0");
     const step = await framesMs(page, clock, `document.getElementById("next-event").click()`);
     found.atMost(
