@@ -1,4 +1,4 @@
-/** Checks of each single key, wherever the configuration comes from. */
+/** Checks of each single key, regardless of the source of the configuration. */
 import {
   IOMMU_SETTINGS,
   MACHINE_SETTINGS,
@@ -12,11 +12,11 @@ import type { LabConfig } from "./lab_config.ts";
 import { CPU_SETTINGS } from "./pci/host_bridge.ts";
 
 /**
- * Checks values against their rows.
+ * Checks values against their setting rows.
  *
- * @param path The names of the blocks that lead to them.
- * @param owner How a message calls the innermost one.
- * @throws {ConfigError} For a value that its row does not take.
+ * @param path Names of the blocks that contain the values.
+ * @param owner The name of the innermost block in messages.
+ * @throws {ConfigError} For a value that its row does not accept.
  */
 export function checkValues(
   rows: SettingRows,
@@ -24,7 +24,8 @@ export function checkValues(
   path: readonly string[],
   owner: string,
 ): void {
-  // Without a list of entries: each machine of a sweep or a hunt is checked (`fail.sweep`).
+  // Iterates without `Object.entries`, for speed: each machine of a sweep or a hunt is checked
+  // (`fail.sweep`).
   for (const property in rows) {
     const row = rows[property]!;
     const value = Reflect.get(values, property);
@@ -38,7 +39,7 @@ export function checkValues(
   }
 }
 
-/** @throws {ConfigError} For a key of the machine, or of one of its parts, that is impossible. */
+/** @throws {ConfigError} For an impossible value in the machine, or in one of its parts. */
 export function checkMachine(config: LabConfig): void {
   checkValues(MACHINE_SETTINGS, config, [], "the machine");
   checkValues(CPU_SETTINGS, config.cpu, [], "the machine");

@@ -1,9 +1,9 @@
 /**
- * A machine that cannot be built. A wrong `machine` block leads to it: the language turns it into a
+ * A machine that cannot be built. A wrong `machine` block causes it: the language turns it into a
  * diagnostic at the entry that `path` names.
  */
 export class ConfigError extends Error {
-  /** The class of the error. */
+  /** The name of the error class. */
   override readonly name = "ConfigError";
   /** Where it is. */
   readonly path: readonly string[];
@@ -11,10 +11,10 @@ export class ConfigError extends Error {
   readonly hint: string | null;
 
   /**
-   * An error at one place.
+   * An error in one entry.
    *
-   * @param path Names from the outside in: the blocks of the `pci` tree, then, when one key is to
-   *   blame, that key as scripts spell it: `["rp0", "ssd", "mdts"]`.
+   * @param path Names from the outside in: the blocks of the `pci` tree, then, if a single key is
+   *   wrong, that key as scripts spell it: `["rp0", "ssd", "mdts"]`.
    * @param message What is wrong, with the value, without a final period.
    * @param hint What to write instead, or null.
    */

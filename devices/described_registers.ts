@@ -1,6 +1,6 @@
 /**
- * The registers of a device, as a scenario describes them. Its window is memory; a handler may
- * run after a write to a register, and a handler may compute the value of a read.
+ * The registers of a device, described by a scenario. Their window is memory; a handler may run
+ * after a write to a register, and a handler may compute the value of a read.
  */
 import {
   invariant,
@@ -19,7 +19,7 @@ export class DescribedRegisters implements RegisterPort {
   readonly #writes = new Map<number, (value: number) => void>();
   readonly #reads = new Map<number, () => number>();
 
-  /** @param basePhys Where the window begins. */
+  /** @param basePhys Start of the window. */
   constructor(memory: PhysicalMemory, readonly basePhys: PhysAddr, readonly sizeBytes: number) {
     this.#memory = memory;
   }
@@ -48,7 +48,7 @@ export class DescribedRegisters implements RegisterPort {
     this.#writes.get(offset)?.(value >>> 0);
   }
 
-  /** What answers for a register gives its lower bits. */
+  /** Returns the lower bits of the value that the read handler computes for the register. */
   readNarrow(offset: number, sizeBytes: 1 | 2): number {
     const handler = this.#reads.get(offset);
     const phys = this.basePhys + offset as PhysAddr;
@@ -63,7 +63,7 @@ export class DescribedRegisters implements RegisterPort {
   }
 }
 
-/** The registers in the first BAR of a function, which answer from now on; null for one without. */
+/** Makes the first BAR of a function answer as registers; null for a function without a BAR. */
 export function describedRegisters(
   machine: Machine,
   { bars: [bar] }: PciFunction,

@@ -1,4 +1,4 @@
-/** The record of a kind of device; `registry.ts` lists the kinds. */
+/** The description of a kind of device; `registry.ts` lists the kinds. */
 import type { Bytes, DmaAddr, Machine, SettingRows, SettingsOf } from "@dmalab/runtime";
 import type { DmaDevice } from "@dmalab/runtime/dma";
 import type { AnyTableSpec } from "@dmalab/runtime/recording";
@@ -7,13 +7,13 @@ import type { DescribedRegisters } from "./described_registers.ts";
 import type { BarRequest, PciFunction, PciRole } from "./pci/pci_function.ts";
 import type { PeerProviders } from "./pci/peers/peer_providers.ts";
 
-/** What every device has; each kind adds what it alone has. */
+/** Properties common to all devices; each kind adds further ones. */
 export interface DeviceBase<K extends string = string> {
-  /** The name its block gave it. */
+  /** The device's name, from its block. */
   readonly name: string;
-  /** The word of its block. */
+  /** The keyword of its block. */
   readonly kind: K;
-  /** The DMA layer's data of it. */
+  /** Its state in the DMA layer. */
   readonly dma: DmaDevice;
   /**
    * Its place in the PCI tree.
@@ -21,45 +21,45 @@ export interface DeviceBase<K extends string = string> {
    */
   readonly function: PciFunction;
   /**
-   * The window with registers that a scenario describes: null for a device that was given none,
-   * left out by kinds that have their own.
+   * The window with registers that a scenario describes; null for a device without such a window.
+   * Left out by kinds that implement their registers themselves.
    * @internal
    */
   readonly registers?: DescribedRegisters | null;
   /**
-   * Called after each write to memory that a script made the device do.
+   * Called after each DMA write that a script makes the device do.
    * @internal
    */
   onDmaWrite?(dma: DmaAddr, sizeBytes: Bytes): void;
   /**
-   * Numbers of the requests that it has and has not answered.
+   * Numbers of the requests that have been sent to the device and are not answered yet.
    * @internal
    */
   sentRequests?(): readonly number[];
   /**
-   * The run is not recorded: it need not keep what it has done.
+   * Called if the run is not recorded: the device need not keep data about past commands.
    * @internal
    */
   onUnrecorded?(): void;
 }
 
-/** A device as its block describes it. */
+/** A device's block, before the device exists. */
 export interface DeviceBlock<S> {
-  /** The name its block gave it. */
+  /** The device's name, from its block. */
   readonly name: string;
-  /** The path of block names to it, its own last. */
+  /** Names of the blocks from the outside to the device's, inclusive. */
   readonly path: readonly string[];
   /** Its place in the PCI tree. */
   readonly func: PciFunction;
-  /** A port above faces outwards. */
+  /** Whether a port above it is external-facing. */
   readonly external: boolean;
-  /** Its keys, and the defaults of missing ones. */
+  /** Values of its keys; defaults for missing keys. */
   readonly settings: S;
 }
 
 /** A device's block once the device is known to the DMA layer and the IOMMU. */
 export interface AttachedBlock<S> extends DeviceBlock<S> {
-  /** The DMA layer's data of it. */
+  /** Its state in the DMA layer. */
   readonly dma: DmaDevice;
 }
 
@@ -72,21 +72,21 @@ export interface DeviceKind<
   readonly kind: D["kind"];
   /** One sentence for help. */
   readonly doc: string;
-  /** What its function is in the PCI tree. */
+  /** The role of its function in the PCI tree. */
   readonly role: PciRole;
-  /** Whether a scenario says what its registers do: such devices have `registers`. */
+  /** Whether a scenario describes its registers: such devices have the property `registers`. */
   readonly hasRegisters: D extends { readonly registers: DescribedRegisters | null } ? true : false;
-  /** Events of it and its driver only. */
+  /** Events that only it and its driver emit. */
   readonly events: EventTable;
   /** The tables of a recording for it. */
   readonly tables: readonly AnyTableSpec[];
-  /** The keys its block takes, `deviceSettings` among them. */
+  /** The keys of its block, including those of `deviceSettings`. */
   readonly settings: R;
   /**
-   * The BARs it needs.
-   * @throws {ConfigError} When its settings contradict each other.
+   * The BARs that a device needs.
+   * @throws {ConfigError} If its settings contradict each other.
    */
   bars(device: DeviceBlock<SettingsOf<R>>): readonly BarRequest[];
-  /** Makes it part of a machine and brings it up. @throws {ConfigError} */
+  /** Adds a device to a machine and brings it up. @throws {ConfigError} */
   create(machine: Machine, device: AttachedBlock<SettingsOf<R>>, providers: PeerProviders): D;
 }

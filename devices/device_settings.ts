@@ -28,7 +28,7 @@ import { type PciIommuGroup, requesterOf } from "./pci/iommu_groups.ts";
 import type { PciFunction } from "./pci/pci_function.ts";
 
 /**
- * Settings of the DMA layer by a kind's driver when the block has none.
+ * Defaults for settings of the DMA layer that the kind's driver would make.
  * @internal
  */
 export interface DmaDefaults {
@@ -36,7 +36,7 @@ export interface DmaDefaults {
   readonly maxSegmentSizeBytes: Bytes;
 }
 
-/** The translations that a device keeps itself. */
+/** Settings of the device's own translation cache (ATS). */
 const ATS_SETTINGS = {
   ats: setting("ats", BOOL, false, {
     doc: "The device keeps translations itself (ATS), and is sent invalidations.",
@@ -51,12 +51,12 @@ const ATS_SETTINGS = {
 };
 
 /**
- * What `deviceSettings` gives.
+ * The type of `deviceSettings`' result.
  * @internal
  */
 export type DeviceSettings = ReturnType<typeof rowsFor>;
 
-/** Keys of every device: where it is, its access control, and its limits for the DMA layer. */
+/** The keys of every device: its place, its access control, and its limits for the DMA layer. */
 export function deviceSettings(defaults: DmaDefaults): DeviceSettings {
   return rowsFor(defaults);
 }
@@ -134,12 +134,12 @@ export const P2PMEM = setting("p2pmem", pages(4 * KIB, TIB, { none: 0 }), 0, {
   doc: "Memory of the device that peers may use; only whole multiples of 2 MiB are provided.",
 });
 
-/** Firmware has far less; each page is an entry of a table. */
+/** Upper limit: firmware reserves far less, and each page takes a page-table entry. */
 const MAX_DIRECT_BYTES: Bytes = 4 * GIB;
 
 type CommonSettings = SettingsOf<DeviceSettings>;
 
-/** The error for one key of a device. `key` is spelled as in scripts. */
+/** An error for one key of a device. `key` is spelled as in scripts. */
 export function settingError(
   { path }: DeviceBlock<unknown>,
   key: string,
@@ -150,10 +150,10 @@ export function settingError(
 }
 
 /**
- * Makes devices known to the DMA layer, the IOMMU and the PCI tree: each IOMMU group as a whole,
- * before any driver starts.
- * @param groups Of all functions.
- * @throws {ConfigError} Where the devices of a group contradict each other.
+ * Adds devices to the DMA layer, the IOMMU and the PCI tree: whole IOMMU groups at a time, before
+ * any driver starts.
+ * @param groups The IOMMU groups of all functions.
+ * @throws {ConfigError} If the devices of a group contradict each other.
  */
 export function attachDevices(
   machine: Machine,
@@ -176,7 +176,7 @@ export function attachDevices(
   return made;
 }
 
-/** No allocation gets the memory that firmware uses with a device. */
+/** Reserves the memory that firmware uses with a device, so that it is never allocated. */
 function keepFirmwareMemory({ pages }: Machine, { directRegions }: DmaDevice): void {
   for (const { end, start } of directRegions) {
     for (let at = start; at < end; at += pages.pageSizeBytes) pages.claim(at as PhysAddr, 1);
@@ -238,7 +238,7 @@ function dmaDevice(machine: Machine, device: DeviceBlock<CommonSettings>): DmaDe
 }
 
 /**
- * Brings a device up. A failure means that the machine is impossible.
+ * Brings a device up. A failure means that the configuration is impossible.
  * @throws {ConfigError}
  */
 export function bringUp<T>(

@@ -33,14 +33,14 @@ export type { LabDevice } from "./registry.ts";
 export class Lab {
   /** The configuration of the lab, as given. */
   readonly config: LabConfig;
-  /** Its own configuration has the PCI windows among its `windows`. */
+  /** The machine. `machine.config.windows` includes the PCI windows. */
   readonly machine: Machine;
   /** @internal */
   readonly topology: PciTopology;
   /** Devices by name, in the order of their blocks. */
   readonly devices: ReadonlyMap<string, LabDevice>;
   /**
-   * The kinds of devices that it could have.
+   * The known kinds of devices.
    * @internal
    */
   readonly registry: DeviceRegistry;
@@ -61,12 +61,12 @@ export class Lab {
   }
 
   /**
-   * The device of this name and kind.
-   * @param kind Its word; of a kind that was added, the kind itself.
-   * @throws {RangeError} When the lab has none.
+   * The device with this name and kind.
+   * @param kind Its keyword; for an added kind, the kind itself.
+   * @throws {RangeError} If the lab has no such device.
    */
   device<K extends DeviceWord>(name: string, kind: K): DeviceOf<K>;
-  /** For an added kind: the kind defines the device's other members. */
+  /** For an added kind, which defines the device's type. */
   device<D extends DeviceBase>(
     name: string,
     kind: { readonly kind: string; create(...parts: never): D },
@@ -82,8 +82,8 @@ export class Lab {
 /**
  * Builds the machine and its PCI tree, brings every device up, and starts time and counters at 0.
  *
- * @param registry The kinds of devices; the built-in ones when left out.
- * @throws {ConfigError} When the configuration describes an impossible machine.
+ * @param registry The kinds of devices; by default the built-in ones.
+ * @throws {ConfigError} If the configuration describes an impossible machine.
  */
 export function buildLab(config: LabConfig, registry: DeviceRegistry = DEVICES): Lab {
   checkMachine(config);
@@ -106,7 +106,7 @@ export function buildLab(config: LabConfig, registry: DeviceRegistry = DEVICES):
   return new Lab(config, machine, topology, devices, registry);
 }
 
-/** Of each device of a PCI tree that shares its domain: the name of that domain. */
+/** For each device of a PCI tree that shares its IOMMU domain, the name of that domain. */
 export function domainSharers(pci: LabConfig["pci"]): ReadonlyMap<string, string> {
   const { devices, ...tree } = buildPciTree(pci);
   return new Map(
@@ -121,7 +121,7 @@ export function domainSharers(pci: LabConfig["pci"]): ReadonlyMap<string, string
   );
 }
 
-/** Gives every function its BARs; returns the windows they lie in. */
+/** Assigns addresses to all BARs. @returns The memory windows with the BARs. */
 function placeBars(config: LabConfig, tree: PciTree): LabConfig["windows"] {
   const bridges = tree.hostBridges.map((bridge) => ({
     name: bridge.name,
@@ -148,10 +148,13 @@ function placeBars(config: LabConfig, tree: PciTree): LabConfig["windows"] {
   return plan.windows;
 }
 
-/** The frame of an interrupt controller that devices write to. */
+/** Size of the register frame of an interrupt controller to which devices write MSIs. */
 const DOORBELL_FRAME_BYTES = 64 * KIB;
 
-/** Where a machine has one, it is no RAM, in a separate window or in one of the configuration. */
+/**
+ * The window for the IOMMU model's MSI doorbell, which is not RAM; empty if there is no doorbell,
+ * or if a configured window contains it.
+ */
 function doorbellWindows({ iommu, regions, windows }: LabConfig): readonly MemoryWindow[] {
   const { doorbellPhys } = IOMMU_MODELS[iommu.model];
   if (doorbellPhys === null) return [];
@@ -169,9 +172,7 @@ function buildMachine(given: LabConfig, tree: PciTree, { events }: DeviceRegistr
   return new Machine({ ...config, windows }, events);
 }
 
-/**
- * Memory or a table that cannot be laid out is the configuration's fault, and has its own message.
- */
+/** Turns errors about the layout of memory or of a table into configuration errors. */
 function asConfigured<T>(build: () => T): T {
   try {
     return build();

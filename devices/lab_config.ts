@@ -1,11 +1,11 @@
-/** The configuration of a lab: the machine, and the PCI tree with its devices. Plain data. */
+/** The configuration of a lab as plain data: the machine, and the PCI tree with its devices. */
 import { defaultMachineConfig, type MachineConfig } from "@dmalab/runtime";
 import { type CpuIdentity, ORDINARY_CPU } from "./pci/host_bridge.ts";
 import type { BlockSettings, PciNodeKind } from "./registry.ts";
 
 export type { BlockSettings, PciNodeKind } from "./registry.ts";
 
-/** One block of the PCI tree. What its settings leave out has the default of its kind. */
+/** One block of the PCI tree. Settings that are left out have the defaults of the kind. */
 export type PciNodeConfig<K extends PciNodeKind = PciNodeKind> = K extends PciNodeKind ? {
     readonly kind: K;
     readonly name: string;
@@ -14,7 +14,7 @@ export type PciNodeConfig<K extends PciNodeKind = PciNodeKind> = K extends PciNo
   }
   : never;
 
-/** A block of the PCI tree by its parts. */
+/** Makes a block of the PCI tree. */
 export function pciNode<K extends PciNodeKind>(
   kind: K,
   name: string,
@@ -27,7 +27,7 @@ export function pciNode<K extends PciNodeKind>(
 type PropertyOf<U> = U extends unknown ? keyof U : never;
 type ValueIn<U, P> = U extends unknown ? P extends keyof U ? U[P] : never : never;
 
-/** A block's value of a key that not every kind has; undefined without one. */
+/** The value of a key in a block; undefined if blocks of this kind lack the key. */
 export function settingOf<P extends PropertyOf<BlockSettings>>(
   node: PciNodeConfig,
   property: P,
@@ -37,7 +37,10 @@ export function settingOf<P extends PropertyOf<BlockSettings>>(
 
 /** Everything a lab is built from. `buildLab` adds the PCI windows to `windows`. */
 export interface LabConfig extends MachineConfig {
-  /** The processor, for which some host bridges are trusted (rules/p2p.md 9.4). */
+  /**
+   * The processor model: the root ports of some are trusted for peer-to-peer DMA (rules/p2p.md
+   * 9.4).
+   */
   readonly cpu: CpuIdentity;
   /** The PCI tree: its root ports and host bridges with what is below them. */
   readonly pci: readonly PciNodeConfig[];

@@ -1,45 +1,45 @@
-/** A machine from a literal: missing keys have the defaults of a script. */
+/** Makes a lab configuration from a literal: missing keys have the same defaults as in scripts. */
 import { defaultLabConfig, type LabConfig, pciNode, type PciNodeConfig } from "./lab_config.ts";
 import type { PartialSettings, SettingRows } from "@dmalab/runtime";
 import type { BlockSettings, PciNodeKind } from "./registry.ts";
 
 /** One block of the PCI tree; settings that are left out have the defaults of its kind. */
 export type PciLiteral<K extends PciNodeKind = PciNodeKind> = K extends PciNodeKind ? {
-    /** The word of the block: `root_port`, `nvme`. */
+    /** The keyword of the block: `root_port`, `nvme`. */
     readonly kind: K;
-    /** How it is called: `lab.device("ssd", "nvme")`. */
+    /** The block's name, used in `lab.device("ssd", "nvme")`. */
     readonly name: string;
-    /** Its keys, as language.md has them, in camel case with their units. */
+    /** Its keys as in language.md, in camel case with their units. */
     readonly settings?: BlockSettings<K>;
     /** The blocks below it. */
     readonly children?: readonly PciLiteral[];
   }
   : never;
 
-/** A block of a kind of device that was added, with the keys of that kind. */
+/** Makes a block for an added kind of device, with the keys of that kind. */
 export function addedBlock<R extends SettingRows>(
   { kind }: { readonly kind: string; readonly settings: R },
   name: string,
   settings: PartialSettings<R> = {},
 ): PciLiteral {
-  // A tree takes blocks by their words: its type knows the built-in ones.
+  // The type of a tree knows only the keywords of the built-in kinds.
   return { kind, name, settings } as unknown as PciLiteral;
 }
 
-/** A machine as it is written down. */
+/** A machine written as a literal. */
 export interface LabLiteral
   extends Partial<Omit<LabConfig, "iommu" | "swiotlb" | "pci" | "quirks" | "ramSizeBytes">> {
   /** Main memory. */
   readonly ram?: {
     readonly sizeBytes: LabConfig["ramSizeBytes"];
   };
-  /** Keys of the IOMMU that are not to be their defaults. */
+  /** IOMMU keys with other values than the defaults. */
   readonly iommu?: Partial<LabConfig["iommu"]>;
-  /** Keys of the bounce buffers that are not to be their defaults. */
+  /** Bounce-buffer keys with other values than the defaults. */
   readonly swiotlb?: Partial<LabConfig["swiotlb"]>;
-  /** The PCI tree; none when it is left out. */
+  /** The PCI tree; empty if left out. */
   readonly pci?: readonly PciLiteral[];
-  /** The defects that it has, in place of those of its release. */
+  /** The machine's defects, replacing those of its release. */
   readonly quirks?:
     | Iterable<NonNullable<LabConfig["quirks"]> extends ReadonlySet<infer Q> ? Q : never>
     | null;

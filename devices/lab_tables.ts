@@ -1,6 +1,6 @@
 /**
- * Every table that a recording of a lab can have: the kernel's, and those of each kind of device. A
- * reader of recordings loads this, and no device.
+ * Every table that a recording of a lab can contain: the kernel's, and those of each kind of
+ * device. A reader of recordings loads this module and no devices.
  */
 import { type AnyTableSpec, type HistoryRow, RUNTIME_TABLES } from "@dmalab/runtime/recording";
 import { NVME_TABLES } from "./nvme/recording/nvme_tables.ts";
@@ -8,7 +8,7 @@ import { RDMA_TABLES } from "./rdma/recording/rdma_tables.ts";
 import type { DeviceWord } from "./registry.ts";
 import { VFIO_TABLES } from "./vfio/recording/vfio_tables.ts";
 
-/** The tables of a recording for each kind of device. */
+/** The tables for each kind of device. */
 const DEVICE_TABLES = {
   nvme: NVME_TABLES,
   endpoint: [],

@@ -1,5 +1,5 @@
 /**
- * Devices that do DMA, and the buses below them. `registry.ts` lists the kinds that are built in;
+ * Devices that do DMA, and the buses between them. `registry.ts` lists the built-in kinds;
  * `laboratory()` adds others.
  *
  * State: `Lab` is a machine with its devices. Proof: `devices/*_test.ts`;

@@ -1,7 +1,10 @@
-/** Surprise removal of a device with a driver in C: it is pulled out first, its driver is removed later. */
+/**
+ * Surprise removal of a device with a driver in C: the device is pulled out first, its driver is removed
+ * later.
+ */
 import type { Lab } from "./lab.ts";
 
-/** Pulls a device out: its registers read as ones, and none of its accesses reaches the bus. */
+/** Pulls a device out: its registers read as all ones, and none of its accesses reaches the bus. */
 export function pullOut({ devices, machine }: Lab, name: string): void {
   const { dma, function: func } = devices.get(name)!;
   func.present = false;
@@ -11,7 +14,7 @@ export function pullOut({ devices, machine }: Lab, name: string): void {
   }
 }
 
-/** Removes a device that was pulled out from the bus. Its driver has been removed before. */
+/** Removes a pulled-out device from the bus, after its driver has been removed. */
 export function takeOffBus({ devices, machine, topology }: Lab, name: string): void {
   const { dma, function: func } = devices.get(name)!;
   topology.unplug(func);

@@ -1,6 +1,6 @@
 /**
- * What machines can be made of. To add a kind of device here, add its folder and one line; from
- * outside `DeviceRegistry.with` adds one.
+ * The hardware from which machines are built. To add a built-in kind of device, add its folder and
+ * one line here; `DeviceRegistry.with` adds a kind from outside.
  */
 import {
   CORE_EVENTS,
@@ -23,22 +23,22 @@ export const DEVICE_KINDS = [NVME, ENDPOINT, VFIO, RDMA] as const;
 /** @internal */
 export type RegisteredKind = (typeof DEVICE_KINDS)[number];
 
-/** A device of a lab; its `kind` says what else it has. */
+/** A device of a lab; its `kind` determines its further properties. */
 export type LabDevice = ReturnType<RegisteredKind["create"]>;
 
-/** The word of a kind of device. */
+/** The keyword of a kind of device. */
 export type DeviceWord = LabDevice["kind"];
 
 /** A device of one kind. */
 export type DeviceOf<K extends DeviceWord> = Extract<LabDevice, { readonly kind: K }>;
 
-/** Any kind of device, as far as all are alike. */
+/** Any kind of device, with the properties common to all. */
 export type AnyDeviceKind = DeviceKind<ReturnType<typeof deviceSettings>, LabDevice>;
 
 /** @internal */
 export type PortKinds = typeof PORT_KINDS;
 
-/** The word of a block that is no device. */
+/** The keyword of a block that is not a device. */
 export type PortWord = keyof PortKinds;
 
 /** The blocks of the `pci` part of a machine. */
@@ -51,27 +51,27 @@ export type PciNodeKind = PortWord | DeviceWord;
 export type RowsOf<K extends PciNodeKind> = K extends PortWord ? PortKinds[K]["settings"]
   : Extract<RegisteredKind, { readonly kind: K }>["settings"];
 
-/** The keys that a block of a kind may have. */
+/** The keys of a block of a kind. */
 export type BlockSettings<K extends PciNodeKind = PciNodeKind> = K extends PciNodeKind
   ? PartialSettings<RowsOf<K>>
   : never;
 
-/** What one kind of block is; it `holds` devices too. */
+/** A kind of block; `holds` includes devices. */
 export interface PciBlockKind extends PortKind {
-  /** Whether a scenario says what its registers do. */
+  /** Whether a scenario describes its registers. */
   readonly hasRegisters: boolean;
 }
 
-/** What machines can be made of besides what is built in. */
+/** Hardware in addition to the built-in one. */
 export interface AddedHardware {
   readonly devices?: readonly AddedKind[];
   /** Events that belong to no single kind of device. */
   readonly events?: readonly EventTable[];
-  /** Tables of a recording that belong to no kind of device alone. */
+  /** Tables of a recording that belong to no single kind of device. */
   readonly tables?: readonly AnyTableSpec[];
 }
 
-/** A kind of device from outside. Only its author knows the types of its settings and devices. */
+/** A kind of device from outside, with types of settings and devices that are unknown here. */
 // deno-lint-ignore no-explicit-any
 export type AddedKind = DeviceKind<any, any>;
 
@@ -82,7 +82,7 @@ export type AddedKind = DeviceKind<any, any>;
 export class DeviceRegistry {
   /** Every block of a PCI tree by its keyword. */
   readonly blocks: ReadonlyMap<string, PciBlockKind>;
-  /** What `pci` itself may hold. */
+  /** The kinds of blocks that `pci` itself may contain. */
   readonly rootHolds: readonly string[];
   /** The events of a machine. */
   readonly events: EventVocabulary;
@@ -120,8 +120,8 @@ export class DeviceRegistry {
   }
 
   /**
-   * The same with more: each kind brings its events and its tables.
-   * @throws {RangeError} When a name is taken.
+   * A registry with more hardware; each kind of device adds its events and its tables.
+   * @throws {RangeError} If a name is already in use.
    */
   with({ devices = [], events = [], tables = [] }: AddedHardware): DeviceRegistry {
     let vocabulary = this.events;
@@ -142,7 +142,7 @@ export class DeviceRegistry {
     return new DeviceRegistry([...this.kinds, ...devices], vocabulary, [...this.tables, ...added]);
   }
 
-  /** The kind of device that a block's keyword names, or undefined. */
+  /** The kind of device with a keyword, or undefined. */
   kind(keyword: string): AnyDeviceKind | undefined {
     return this.kinds.find(({ kind }) => kind === keyword);
   }

@@ -20,7 +20,7 @@ import { doubleBar, IDENTITY_SETTINGS, parseBars } from "../pci/function_setting
 
 const IRQ = eventId("irq");
 
-/** A plain function of a lab. */
+/** A plain PCI function. */
 export interface EndpointDevice extends DeviceBase<"endpoint"> {
   /** @internal */
   readonly registers: DescribedRegisters | null;
@@ -55,7 +55,7 @@ const SETTINGS = {
   ...deviceSettings({ minAlignBytes: 1, maxSegmentSizeBytes: DEFAULT_SEGMENT_BYTES }),
 };
 
-/** What configuration space says, by the keys of the block. */
+/** The numbers in configuration space, from the keys of the block. */
 function numbersOf(settings: SettingsOf<typeof SETTINGS>): ReadonlyMap<string, number> {
   const { capabilities, device, revision, subdevice, subvendor, vectors, vendor } = settings;
   const { class: kind, msi = Math.min(vectors, 32), msix = vectors } = settings;

@@ -1,5 +1,6 @@
 /**
- * A device without a protocol: registers and DMA as a script or a driver in C asks for. Proof: `devices/*_test.ts`.
+ * A device without a protocol: registers and DMA on request of a script or a driver in C. Proof:
+ * `devices/*_test.ts`.
  *
  * What other members use:
  */

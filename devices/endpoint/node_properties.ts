@@ -1,22 +1,25 @@
 /**
- * Properties of a device's node, as a device tree's source has them. A property of a node below it
- * has that node's path before its name, `mdio/phy@1/reg`; a node is `mdio/`, with a label that
- * cells refer to `clk: clock/`.
+ * Properties of a device's node, in the syntax of device tree sources. A property of a child node
+ * has that node's path before its name, `mdio/phy@1/reg`; a node is `mdio/`, with an optional
+ * label, to which cells can refer: `clk: clock/`.
  */
 
-/** A device tree's cells have their most significant byte first. */
+/** Size of a cell, which is big-endian in a device tree. */
 const CELL_BYTES = 4;
 const NAME = /^(?:[A-Za-z0-9,._+*#?@-]+\/)*[A-Za-z0-9,._+*#?@-]*$/;
-/** The parts between semicolons, or between commas outside of quotes. */
+/**
+ * A property in the list. Properties are separated by semicolons; its values are separated by
+ * commas outside of quotes.
+ */
 const PROPERTY = /\s*(?:(\w+):\s*)?([^=;:\s]+)\s*(?:=\s*((?:"[^"]*"|'[^']*'|[^;"'])*))?(;|$)/;
 const VALUE = /\s*(?:"([^"]*)"|'([^']*)'|<([^<>]*)>|\[([^[\]]*)\])\s*(,|$)/;
 const LABEL = /^&(\w+)$/;
 const CELL = /^(?:0x[0-9a-f]{1,8}|\d{1,10})$/i;
 
-/** The contents of a property without a value. */
+/** The text for a property without a value: no bytes. */
 const NOTHING = "[]";
 
-/** Bytes of the properties that a text lists, by their names; null for another text. */
+/** Parses a list of properties. @returns Their bytes by name; null if the text is not such a list. */
 export function parseProperties(text: string): ReadonlyMap<string, Uint8Array> | null {
   const values = new Map<string, string>();
   const labels = new Map<string, number>();
@@ -39,7 +42,10 @@ export function parseProperties(text: string): ReadonlyMap<string, Uint8Array> |
   return found;
 }
 
-/** Texts in either kind of quotes, `<cells>` and `[bytes]`. @param labels Numbers of nodes that cells refer to. */
+/**
+ * Encodes a property's value: texts in either kind of quotes, `<cells>` and `[bytes]`. @param labels Numbers of
+ * the nodes to which cells may refer.
+ */
 function bytesOf(text: string, labels: ReadonlyMap<string, number>): Uint8Array | null {
   const bytes: number[] = [];
   const written = new RegExp(VALUE, "y");

@@ -1,4 +1,7 @@
-/** A machine with one NVMe disk, for the driver's tests: everything real, brought up as in a lab. */
+/**
+ * A machine with one NVMe disk, for the driver's tests. Nothing is mocked; it is brought up like a
+ * lab.
+ */
 import {
   type ArmedInjection,
   Bio,
@@ -48,7 +51,7 @@ export interface DriverRigOptions {
   readonly depth?: number;
   readonly capacityBytes?: Bytes;
   readonly nomerges?: NoMerges;
-  /** What fails already while the controller is brought up. */
+  /** Failures injected while the controller is brought up. */
   readonly faults?: readonly ArmedInjection[];
 }
 
@@ -59,7 +62,7 @@ export class DriverRig {
   readonly driver: NvmeDriver;
   readonly disk: NvmeDisk;
 
-  /** @param beforeReady Called after bring-up with the events of bring-up. */
+  /** @param beforeReady Called after bring-up, while its events are still available. */
   constructor(
     options: DriverRigOptions = {},
     beforeReady?: (events: readonly MachineEvent[]) => void,
@@ -121,7 +124,7 @@ export class DriverRig {
     this.machine.markReady();
   }
 
-  /** Runs until nothing is left to do. */
+  /** Runs all pending activities. */
   run(): void {
     while (this.machine.runNextActivity());
   }
@@ -132,7 +135,7 @@ export class DriverRig {
     return io;
   }
 
-  /** Collects events while `work` runs. */
+  /** Collects the events emitted during `work`. */
   record(work: () => void, names?: readonly EventName[]): MachineEvent[] {
     const events: MachineEvent[] = [];
     const stop = this.machine.events.listen((event) => events.push(event), names);
@@ -141,13 +144,13 @@ export class DriverRig {
     return events;
   }
 
-  /** Reads an io of one request and returns that request. */
+  /** Submits a read that becomes one request, and returns that request. */
   read(vecs: readonly BioVec[], lba = 0): NvmeRequest {
     const io = this.finish(this.disk.submit("read", { lba, buffer: { segments: vecs } }));
     return io.requests[0]!;
   }
 
-  /** A request for `prepare` alone, outside the queues. Segments are counted one for each vector. */
+  /** A request for `prepare` only, which is never queued. Each vector counts as one segment. */
   request(
     vecs: readonly BioVec[],
     options: {
@@ -169,7 +172,7 @@ export class DriverRig {
     return { request, iod: new Iod(0, this.driver.queues.io[0]!.pools) };
   }
 
-  /** Kernel calls made since the machine was ready, without those of the block iterator. */
+  /** Kernel calls made since the machine was ready, except those of the block iterator. */
   watchCalls(): string[] {
     const calls: string[] = [];
     this.machine.events.listen(({ name }) => {
@@ -178,12 +181,12 @@ export class DriverRig {
     return calls;
   }
 
-  /** How often the kernel function was called. */
+  /** How often a kernel function was called. */
   calls(name: string): number {
     return this.machine.events.count(callNumber(name));
   }
 
-  /** Bytes in memory as the disk has them fresh: 8 bytes at byte x hold 0x5A00… + x. */
+  /** Whether memory contains the data of a fresh disk: the 8 bytes at byte x are 0x5A00… + x. */
   holdsFreshData(vecs: readonly BioVec[], lba = 0): boolean {
     let offset = lba * this.disk.blockSizeBytes;
     for (const { phys, sizeBytes } of vecs) {
@@ -199,8 +202,8 @@ export class DriverRig {
 }
 
 /**
- * Gives a machine a peer, and returns the device's route to it.
- * @param basePhys The beginning of its memory; on its bus it has the address 256 MiB below.
+ * Gives the machine a peer that the device reaches in a given way.
+ * @param basePhys Start of its memory; its bus address is 256 MiB lower.
  */
 export function usePeers(rig: DriverRig, kind: PeerMapType, basePhys = 0x8000_0000): void {
   rig.machine.peers = {
@@ -218,19 +221,19 @@ function callNumber(name: string): number {
   return EVENT_NAMES.indexOf(`call.${name}` as EventName);
 }
 
-/** One run of memory. */
+/** One contiguous range of memory. */
 export function vec(phys: number, sizeBytes: Bytes): BioVec {
   return { phys: phys as PhysAddr, sizeBytes };
 }
 
-/** Vectors on pages that never touch, from 16 MiB on: every second page. */
+/** Vectors on non-adjacent pages, from 16 MiB on: every second page. */
 export function scattered(...parts: [offset: number, sizeBytes: number][]): BioVec[] {
   return parts.map(([offset, sizeBytes], index) =>
     vec(16 * MIB + index * 0x2000 + offset, sizeBytes)
   );
 }
 
-/** `count` whole pages that never touch. */
+/** `count` whole non-adjacent pages. */
 export function pages(count: number): BioVec[] {
   return scattered(...Array.from({ length: count }, (): [number, number] => [0, 4096]));
 }

@@ -1,11 +1,11 @@
 /**
- * Commands, SGL descriptors and PRP entries as bytes, by the NVM Express Base Specification (1.4,
- * figure 105, sections 4.3 and 4.4): to write one by hand, right or wrong.
+ * Encodes commands, SGL descriptors and PRP entries as bytes, by the NVM Express Base Specification
+ * (1.4, figure 105, sections 4.3 and 4.4), for valid or invalid hand-written commands.
  */
 
 import { addressDigits } from "@dmalab/runtime";
 
-/** The fields of a command that matter to a case; all others are zero. */
+/** The fields of a command that a test case may need; all others are zero. */
 export interface CommandFields {
   readonly opcode?: number;
   readonly flags?: number;
@@ -20,7 +20,7 @@ export interface CommandFields {
   readonly dwords?: Readonly<Record<number, number>>;
 }
 
-/** 64 bytes of a command, laid out as Base Specification 1.4, figure 105 says. */
+/** The 64 bytes of a command, by Base Specification 1.4, figure 105. */
 export function commandBytes(fields: CommandFields, cid = 0): Uint8Array {
   const bytes = new Uint8Array(64);
   const view = new DataView(bytes.buffer);
@@ -40,7 +40,7 @@ export function commandBytes(fields: CommandFields, cid = 0): Uint8Array {
   return bytes;
 }
 
-/** A PRP entry, or any other 64 bits: the address of a number, or a bigint. */
+/** The 8 bytes of a PRP entry or any other 64-bit value: an address as a number, or a bigint. */
 export function u64Bytes(value: number | bigint): Uint8Array {
   const bytes = new Uint8Array(8);
   const bits = typeof value === "bigint" ? value : BigInt(`0x${addressDigits(value)}`);

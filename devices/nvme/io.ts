@@ -1,4 +1,4 @@
-/** The submitter's view of one bio, however many requests it became. */
+/** The submitter's view of one bio, which may have become several requests. */
 import {
   BLK_STS,
   type BlkStatus,
@@ -14,18 +14,18 @@ import {
 } from "@dmalab/runtime";
 import type { NvmeRequest } from "./driver/request.ts";
 
-/** Never written: the first request replaces it. */
+/** A shared empty list, never modified: the first request replaces it. */
 const NO_REQUESTS: NvmeRequest[] = [];
 
-/** What became of one bio that was submitted, in however many requests. */
+/** The result of one submitted bio, which may have become several requests. */
 export class Io implements RequestOwner {
   /**
-   * The first failure of a piece; OK until one fails.
+   * The status of the first failed piece; OK if none failed.
    * @internal
    */
   statusCode: BlkStatus = BLK_STS.OK;
   /**
-   * Why what is left of it was refused before it became a request; null when nothing was.
+   * Why the rest of the bio was refused before it became a request; null if it was not.
    * @internal
    */
   refusal: Why | null = null;
@@ -47,41 +47,42 @@ export class Io implements RequestOwner {
     return this.#requests;
   }
 
-  /** All pieces have ended. */
+  /** Whether all pieces have ended. */
   get done(): boolean {
     return this.#pending === 0 && !this.#submitting;
   }
 
-  /** The status of the whole: that of the first request that failed; null while one is in flight. */
+  /** The status of the whole bio: that of the first request that failed; null while one is in flight. */
   get status(): BlkStatusName | null {
     return this.done ? blkStatusName(this.statusCode) : null;
   }
 
-  /** The errno a synchronous caller would get; null while it is in flight and where it is OK. */
+  /** The errno that a synchronous caller would get; null while it is in flight, and on success. */
   get error(): ErrnoName | null {
     const { status } = this;
     return status === null || status === "OK" ? null : blkStatusErrno(status);
   }
 
-  /** The controller's answer to the first piece that failed; null while none has. */
+  /** The controller's status for the first piece that failed; null if none failed. */
   get deviceStatus(): number | null {
     return this.#requests.find(({ nvmeStatus }) => nvmeStatus !== 0)?.nvmeStatus ?? null;
   }
 
   /**
-   * Takes one more piece: a request, of which other bios may be a part too.
+   * Adds a piece: a request, which may also contain parts of other bios.
    * @internal
    */
   add(request: NvmeRequest): void {
     request.addOwner(this);
-    // Most bios are one request: a list of one costs less than one that may grow.
+    // Most bios become one request: a list literal costs less than a list that has grown.
     if (this.#requests.length === 0) this.#requests = [request];
     else this.#requests.push(request);
     this.#pending++;
   }
 
   /**
-   * No more pieces will come; what could not be submitted ended with `status`.
+   * Ends the submission: no more pieces follow. If a part could not be submitted, `status` is its
+   * status.
    * @internal
    */
   close(status: BlkStatus): void {

@@ -1,8 +1,8 @@
 /**
- * Commands that make no sense, one a row, with the status that the NVM Express Base Specification
- * (1.4) has for each: the required answer of a controller, here and in the test vectors.
+ * Malformed commands, one in each row, with the status that the NVM Express Base Specification
+ * (1.4) requires: the expected answer of a controller, here and in the test vectors.
  *
- * Addresses are those of a flat memory of 16 MiB in which nothing else matters.
+ * Addresses refer to a flat memory of 16 MiB that is otherwise irrelevant.
  */
 import { type CommandFields, sglDescriptorBytes, u64Bytes } from "./command_bytes.ts";
 import type { ControllerSettings } from "./controller/nvme_controller.ts";
@@ -12,36 +12,36 @@ const BUFFER = 0x10_0000;
 const LIST = 0x9000;
 const NEXT_LIST = 0xb000;
 const METADATA = 0x30_0000;
-/** A page that no device reaches. */
+/** A page that no device can access. */
 export const UNREACHABLE_AT = 0x55 * 4096;
 const HOLE_AT = UNREACHABLE_AT;
 
-/** The disk's, where a row does not say another. */
+/** The disk's capacity, unless a row specifies another. */
 export const MALFORMED_CAPACITY_BYTES = 512 * 2 ** 20;
 
-/** The controller and the disk of a command. Missing keys have the plainest values. */
+/** The controller and the disk of a command. Missing keys have the simplest values. */
 export interface MalformedTarget extends Partial<ControllerSettings> {
   readonly metadataBytes?: number;
   readonly capacityBytes?: number;
 }
 
-/** Bytes that lie in memory before the command is sent. */
+/** Bytes to write to memory before the command is sent. */
 interface MemoryBytes {
   readonly at: number;
   readonly bytes: Uint8Array;
 }
 
-/** A command, the controller that it is for, and what lies in memory. */
+/** A command, its controller, and the contents of memory. */
 export interface PlacedCommand {
   readonly fields: CommandFields;
   readonly on: MalformedTarget;
-  /** Lists and data where the command looks for them. */
+  /** Lists and data at the addresses in the command. */
   readonly memory: readonly MemoryBytes[];
 }
 
 /** A command that succeeds. */
 interface WellFormedCommand extends PlacedCommand {
-  /** Admin commands before it, which succeed too. */
+  /** Admin commands to run before it, which succeed too. */
   readonly first: readonly CommandFields[];
 }
 
@@ -49,10 +49,10 @@ export interface MalformedCommand extends PlacedCommand {
   readonly text: string;
   /** The status field without the phase bit. */
   readonly status: number;
-  /** The section of the specification that states the error. */
+  /** The section of the specification that defines the error. */
   readonly section: string;
   readonly admin: boolean;
-  /** The same without the mistake: so the row has one mistake only. */
+  /** The same command without the mistake: this proves that the row has only one mistake. */
   readonly twin: WellFormedCommand;
 }
 
@@ -63,7 +63,7 @@ function well(fields: CommandFields, more: More = {}): WellFormedCommand {
   return { fields, on: {}, memory: [], first: [], ...more };
 }
 
-/** A row is its twin with a mistake: in the fields, in its target, or in memory. */
+/** A row: its twin with a mistake in the fields, in the target, or in memory. */
 function io(
   status: number,
   text: string,
@@ -80,23 +80,26 @@ function admin(...row: Parameters<typeof io>): Row {
   return { ...io(...row), admin: true };
 }
 
-/** Rows about what one section says. */
+/** Rows for one section of the specification. */
 function bySection(section: string, rows: readonly Row[]): readonly MalformedCommand[] {
   return rows.map((row) => ({ ...row, section }));
 }
 
-/** Entries of a PRP list. */
+/** PRP entries in memory, at an address. */
 function entries(at: number, ...prps: readonly (number | bigint)[]): MemoryBytes[] {
   return prps.map((prp, index) => ({ at: at + index * 8, bytes: u64Bytes(prp) }));
 }
 
-/** Six data pages, with one entry changed. */
+/** A list of six data pages, with some entries changed. */
 function list(change: Readonly<Record<number, number | bigint>> = {}): More {
   const pages = [0, 1, 2, 3, 4, 5].map((index) => 0x20_0000 + index * 0x1_0000);
   return { memory: entries(LIST, ...Object.assign(pages, change)) };
 }
 
-/** A list of which only its last two entries lie in its page, and the page that the last leads to. */
+/**
+ * A list that begins two entries before the end of its page; the last of these is a link to the next
+ * page.
+ */
 function listEnd(link: number | bigint): More {
   return {
     memory: [
@@ -110,7 +113,7 @@ type Descriptor = readonly [address: number | bigint, length: number, type: numb
 
 const SGL: MalformedTarget = { sgl: true, metadataSgl: true };
 
-/** Descriptors at the list's place. */
+/** A segment of descriptors in memory, at the address of the list. */
 function segment(...descriptors: readonly Descriptor[]): More {
   return {
     on: SGL,
@@ -121,7 +124,7 @@ function segment(...descriptors: readonly Descriptor[]): More {
   };
 }
 
-/** Data blocks of 512 bytes, or descriptors of other types. */
+/** A segment of data blocks of 512 bytes, or of descriptors of other types. */
 function ofTypes(...types: readonly number[]): More {
   return segment(...types.map((type, index) => [0x20_0000 + index * 0x1_0000, 512, type] as const));
 }
@@ -140,7 +143,7 @@ const PRP_LIST: CommandFields = { prp1: BUFFER, prp2: LIST, blocks: 48 };
 const LISTED = well(PRP_LIST, list());
 const LINKED = well({ ...PRP_LIST, prp2: LIST + 0xff0 }, listEnd(NEXT_LIST));
 const ONE_SGL = well(sgl(BUFFER, 512, 0), { on: SGL });
-/** Two blocks with a descriptor each: in one segment, or the second in a separate segment. */
+/** Two blocks with a descriptor each: both in one segment, or the second in a separate segment. */
 const SGL_LIST = well({ ...sgl(LIST, 32, 0x30), blocks: 2 }, ofTypes(0, 0));
 const IN_NEXT = [[LIST + 32, 16, 0x30], [0x21_0000, 512, 0]] as const;
 const SGL_CHAIN = well(
@@ -149,7 +152,7 @@ const SGL_CHAIN = well(
 );
 const MDTS: More = { ...list(), on: { mdtsExponent: 1 } };
 
-/** One range of blocks from the first on, to deallocate. */
+/** A range of blocks to deallocate, beginning with block 0. */
 function deallocate(blocks: number): WellFormedCommand {
   return well({ opcode: DSM, prp1: BUFFER, dwords: { 10: 0, 11: 4 } }, {
     memory: [{ at: BUFFER, bytes: sglDescriptorBytes(blocks * 2 ** 32, 0, 0) }],
@@ -171,7 +174,7 @@ const SHADOW = well({ opcode: 0x7c, prp1: 0xa000, prp2: 0xb000 }, {
   on: { shadowDoorbells: true },
 });
 
-/** Queues of 64 entries; contiguous, with interrupts. */
+/** Creates queues of 64 entries; contiguous, with interrupts. */
 const NEW_CQ = well({ opcode: 0x05, prp1: 0xa000, dwords: { 10: 0x003f_0002, 11: 0x0002_0003 } });
 const NEW_SQ = well({ opcode: 0x01, prp1: 0xa000, dwords: { 10: 0x003f_0002, 11: 0x0001_0001 } });
 const DELETE_SQ = well(dword10(0x00, 1));
@@ -180,11 +183,11 @@ const QUEUES = well(dword10(0x09, 0x07, 0x0001_0001), {
   first: [DELETE_SQ.fields, DELETE_CQ.fields],
 });
 
-/** A list of one piece of host memory, of 2 MiB. */
+/** A list with one piece of host memory, of 2 MiB. */
 const piece = (address: number | bigint): More => ({
   memory: [{ at: LIST, bytes: sglDescriptorBytes(address, 512, 0) }],
 });
-/** Set Features, Host Memory Buffer, to a controller that wants some. */
+/** Set Features, Host Memory Buffer, for a controller that requests one. */
 const LENT = well({ opcode: 0x09, dwords: { 10: 0x0d, 11: 1, 12: 512, 13: LIST, 15: 1 } }, {
   on: {
     hostMemory: {
@@ -198,7 +201,7 @@ const LENT = well({ opcode: 0x09, dwords: { 10: 0x0d, 11: 1, 12: 512, 13: LIST, 
 });
 
 export const MALFORMED_COMMANDS: readonly MalformedCommand[] = [
-  // What every command has: opcode, namespace, flags.
+  // Fields of every command: opcode, namespace, flags.
   ...bySection("4.2", [
     io(0x4001, "opcode that does not exist", READ, { opcode: 0x7f }),
     io(0x4001, "opcode of a command set that does not exist", READ, { opcode: 0x79 }),
@@ -350,7 +353,7 @@ export const MALFORMED_COMMANDS: readonly MalformedCommand[] = [
     io(0x0004, "list of ranges that the device cannot read", deallocate(100), { prp1: HOLE_AT }),
     io(0x400b, "ranges of no namespace", deallocate(100), { nsid: 0 }),
   ]),
-  // Admin: what every command has, identify, features, logs.
+  // Admin commands: common fields, identify, features, logs.
   ...bySection("5", [
     admin(0x4001, "admin opcode that does not exist", SHADOW, {}, { on: {} }),
     admin(0x4001, "format, which this controller cannot", IDENTIFY, { opcode: 0x80, nsid: 1 }),
@@ -393,7 +396,8 @@ export const MALFORMED_COMMANDS: readonly MalformedCommand[] = [
     admin(0x4013, "wake-up values inside a page", SHADOW, { prp2: 0xb004 }),
     admin(0x4002, "shadow doorbells at 2^53", SHADOW, { prp1: 2n ** 53n }),
   ]),
-  // Memory that the host lends: 4 MiB are wanted, 1 MiB is needed, in at most two pieces.
+  // Host memory for the controller: 4 MiB are requested, at least 1 MiB is needed, in at most two
+  // pieces.
   ...bySection("5.21", [
     admin(0x4002, "host memory for a controller that wants none", LENT, {}, { on: {} }),
     admin(0x4002, "less host memory than is needed", LENT, dwords({ 12: 255 })),

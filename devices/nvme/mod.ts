@@ -1,9 +1,9 @@
 /**
  * NVMe: `driver/` is the host's side, `controller/` the device's. They share no code, only registers and memory.
  *
- * State: the driver has queues, tags and descriptors of requests; the controller its registers, queues and media.
- * Hot: a read from submit to completion: `deno task bench nvme.read4k`.
- * Proof: captured commands with their PRP and SGL entries; `tests/members_test.ts` keeps the two sides apart.
+ * State: the driver has queues, tags and descriptors of requests; the controller has registers, queues and media.
+ * Hot: a read from submit to completion: `deno task bench nvme.read4k`. Proof: captured commands with their PRP
+ * and SGL entries; `tests/members_test.ts` keeps the two sides apart.
  *
  * What other members use:
  */

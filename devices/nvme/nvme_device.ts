@@ -1,4 +1,4 @@
-/** An NVMe disk of a lab: its controller and medium, and the driver that brings it up. */
+/** An NVMe disk of a lab: its controller with medium, and the driver that brings it up. */
 import { NVME_EVENTS } from "@dmalab/runtime/vocabulary";
 import {
   BOOL,
@@ -37,22 +37,22 @@ import type { NvmeInterruptLine } from "./register_port.ts";
 const REGISTERS_BAR_INDEX = 0;
 const MIN_REGISTERS_BAR_BYTES = 16 * KIB;
 const DOORBELLS_OFFSET_BYTES = 4 * KIB;
-/** Both doorbells of one queue pair, where they are contiguous. */
+/** Bytes of both doorbells of one queue pair, if there is no gap between doorbells. */
 const DOORBELL_PAIR_BYTES = 8;
-/** Peer memory is a 64-bit BAR after the 64-bit BAR of the registers. */
+/** BAR number of the peer memory: the BAR after the 64-bit BAR of the registers. */
 const PEER_BAR_INDEX = 2;
-/** The controller's page: MDTS counts in it. */
+/** The controller's page, the unit of MDTS. */
 const CONTROLLER_PAGE_BYTES = 4 * KIB;
 
-/** Most entries of a queue that the driver makes. @see rules/nvme.md 1 */
+/** Most entries of a queue that the driver creates. @see rules/nvme.md 1 */
 const MAX_DRIVER_DEPTH = 4095;
 
-/** A disk of a lab. */
+/** An NVMe disk of a lab. */
 export interface NvmeDevice extends DeviceBase<"nvme"> {
-  /** How scripts use it. */
+  /** The disk as used by scripts. */
   readonly disk: NvmeDisk;
   /**
-   * The device side, invisible to the host.
+   * The device's side, not visible to the host.
    * @internal
    */
   readonly controller: NvmeController;
@@ -62,7 +62,7 @@ export interface NvmeDevice extends DeviceBase<"nvme"> {
    */
   readonly media: Media;
   /**
-   * The kernel's driver is bound to it; else a driver in C may be.
+   * Whether the kernel's driver is bound to it; if not, a driver in C may be bound.
    * @internal
    */
   readonly isBound: boolean;
@@ -74,13 +74,13 @@ const SETTINGS = {
     doc: "Further queues, without interrupts: the submitting CPU polls them.",
   }),
   depth: setting("depth", int(2, 4096), 1024, { doc: "Entries of a queue; one stays empty." }),
-  // 4 KiB cannot be said: MDTS is a power of two of 4 KiB, and 2^0 means "no limit".
   scheduler: setting("scheduler", word("none", "mq_deadline"), "none", {
     doc: "The I/O scheduler of the queues, in which requests wait and can be merged.",
   }),
   nomerges: setting("nomerges", int<NoMerges>(0, 2), 0, {
     doc: "Merging of bios left out, as in sysfs: 1 the longer searches, 2 all of it.",
   }),
+  // The least is 8 KiB: MDTS is a power of two in units of 4 KiB, and 2^0 means "no limit".
   mdtsBytes: setting("mdts", size(8 * KIB, MAX_BYTES, { powerOfTwo: true, none: null }), null, {
     doc: "Longest transfer of one command.",
   }),
@@ -134,7 +134,7 @@ const SETTINGS = {
   capacityBytes: setting("capacity", size(64 * KIB, MAX_BYTES), TIB, {
     doc: "How much the disk holds.",
   }),
-  // The limits that the driver sets when it probes (nvme.md 1.1).
+  // Defaults that the driver sets in its probe (nvme.md 1.1).
   ...deviceSettings({ minAlignBytes: CONTROLLER_PAGE_BYTES, maxSegmentSizeBytes: 2 ** 32 - 1 }),
 };
 
@@ -155,7 +155,7 @@ export const NVME: DeviceKind<typeof SETTINGS, NvmeDevice> = {
     );
     const bars = [{ index: REGISTERS_BAR_INDEX, sizeBytes: registersBytes, peerBytes: 0 }];
     if (p2pmemBytes > 0) {
-      // The smallest useful BAR for memory; a power of two like any other.
+      // At least 1 MiB, the smallest useful BAR for memory, and a power of two like every BAR.
       const sizeBytes = roundUpPowerOfTwo(Math.max(p2pmemBytes, MIB));
       bars.push({ index: PEER_BAR_INDEX, sizeBytes, peerBytes: p2pmemBytes });
     }
@@ -208,7 +208,7 @@ export const NVME: DeviceKind<typeof SETTINGS, NvmeDevice> = {
       scheduler: settings.scheduler,
       maxUserSectors: settings.softLimitBytes / SECTOR_SIZE_BYTES,
       sglThresholdBytes: settings.sglThresholdBytes,
-      // Memory that was not added lends nothing, and the driver goes on without (p2p.md 9.3).
+      // If the memory could not be added as peer memory, the driver works without it (p2p.md 9.3).
       controllerMemory: lent === null || providers.of(func) === null
         ? null
         : controllerMemoryBar(providers, func, lent),
@@ -242,8 +242,8 @@ export const NVME: DeviceKind<typeof SETTINGS, NvmeDevice> = {
 };
 
 /**
- * Brings the driver up, and requires a namespace: without one it is no disk. The same holds where
- * the controller cannot read what the driver writes, as behind an IOMMU in a confidential guest.
+ * Brings the driver up. Fails without a namespace, since the device is then no disk, and if the
+ * controller cannot read what the driver writes, as behind an IOMMU in a confidential guest.
  */
 function bringUpDisk(driver: NvmeDriver): void {
   driver.life.probe();
@@ -251,7 +251,7 @@ function bringUpDisk(driver: NvmeDriver): void {
   throw new KernelError("ENODEV", "The controller answers nothing that names a namespace");
 }
 
-/** The kernel's driver releases the controller. Its interrupts are the machine's from then on. */
+/** Unbinds the kernel's driver from the controller. Afterwards its interrupts belong to the machine. */
 function unbindDriver(machine: Machine, controller: NvmeController, driver: NvmeDriver): void {
   const { name } = driver.dev;
   controller.resetFunction();
@@ -263,7 +263,10 @@ function unbindDriver(machine: Machine, controller: NvmeController, driver: Nvme
   controller.ledger = null;
 }
 
-/** Where each CPU has its own time, the one that takes an interrupt goes on not before it was raised. */
+/**
+ * With separate CPU clocks, advances the clock of the CPU that takes an interrupt to the time at which
+ * it was raised.
+ */
 function timedInterrupts({ clock, timed }: Machine, line: NvmeInterruptLine): NvmeInterruptLine {
   if (!timed) return line;
   return {
@@ -277,7 +280,7 @@ function timedInterrupts({ clock, timed }: Machine, line: NvmeInterruptLine): Nv
   };
 }
 
-/** @throws {ConfigError} When a key needs another one. */
+/** @throws {ConfigError} If a key requires another one, or several keys contradict each other. */
 function checkTogether(device: DeviceBlock<SettingsOf<typeof SETTINGS>>, lent: Bar | null): void {
   const { name, settings } = device;
   const { blockSizeBytes, capacityBytes, cmbQueues, metadataBytes } = settings;
@@ -299,7 +302,7 @@ function checkTogether(device: DeviceBlock<SettingsOf<typeof SETTINGS>>, lent: B
   }
 }
 
-/** The peer memory of a disk, as its own driver uses it. */
+/** The BAR of a disk's peer memory, as its own driver uses it. */
 function controllerMemoryBar(
   providers: PeerProviders,
   func: PciFunction,

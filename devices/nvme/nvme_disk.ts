@@ -1,5 +1,5 @@
 /**
- * A disk as its users see it: they submit I/O, it is cut at once and queued.
+ * A disk from the user's side: it accepts I/O, which is split into requests and queued at once.
  *
  * @see docs/language/declarations.md
  */
@@ -42,13 +42,16 @@ import { RequestPayload } from "./request_payload.ts";
 
 const BLOCK_STATUS = eventId("block.status");
 
-/** More of a user's metadata is not pinned. @see rules/block.md 1.8 */
+/**
+ * Most pages of a user's metadata that are pinned; larger metadata is refused. @see rules/block.md
+ * 1.8
+ */
 const MAX_METADATA_PAGES = 256;
 
-/** The operations `submit` takes. */
+/** The operations for `submit`. */
 export type DiskOp = "read" | "write" | "flush" | "write_zeroes" | "discard";
 
-/** Memory of the host, in the pieces in which it lies there. */
+/** Host memory as contiguous pieces. */
 export interface DiskBuffer {
   /** Its pieces, in order. */
   readonly segments: readonly BioVec[];
@@ -60,81 +63,87 @@ export interface SubmitOptions {
   readonly lba?: number;
   /** Memory to read into or write from. */
   readonly buffer?: DiskBuffer;
-  /** Metadata of the blocks; a disk with metadata makes up its own when left out. */
+  /** Metadata of the blocks; if left out, a disk with metadata generates it. */
   readonly metadata?: DiskBuffer;
-  /** Bytes on the disk, for operations without memory. */
+  /** Bytes on the disk, for operations without a buffer. */
   readonly sizeBytes?: Bytes;
-  /** I/O queue from 1; that of the CPU when left out. */
+  /** I/O queue from 1; by default that of the CPU. */
   readonly queue?: number;
   /** Bits of `BIO_FLAG`. */
   readonly flags?: number;
   /**
-   * Holds the requests back, so that the next ones can join them.
+   * Holds the requests back, so that following ones can be merged with them.
    * @internal
    */
   readonly plug?: Plug<NvmeRequest>;
 }
 
-/** A command of the user's own, field by field. */
+/** A passthrough command, field by field. */
 export interface PassthroughOptions extends RawOptions {
   /** Its opcode, 0 to 255. */
   readonly opcode: number;
-  /** Namespace; the disk's own when left out. */
+  /** Namespace; by default the disk's own. */
   readonly nsid?: number;
-  /** The user's memory of its data, vector by vector; its opcode says which way they go. */
+  /** The user's memory for its data, as vectors; the opcode determines the direction. */
   readonly buffer?: DiskBuffer;
-  /** The memory was registered as a fixed buffer. */
+  /** Whether the memory was registered as a fixed buffer. */
   readonly fixed?: boolean;
-  /** Memory of its metadata. */
+  /** Memory for its metadata. */
   readonly metadata?: DiskBuffer;
   /** Command dwords by number: 2, 3 and 10 to 15. */
   readonly dwords?: Readonly<Record<number, number>>;
 }
 
-/** Where a command goes that is given byte by byte. */
+/** The queue for a command that is given byte by byte. */
 export interface RawOptions {
-  /** To the admin queue. */
+  /** Whether to use the admin queue. */
   readonly admin?: boolean;
-  /** I/O queue from 1; that of the CPU when left out. */
+  /** I/O queue from 1; by default that of the CPU. */
   readonly queue?: number;
 }
 
-/** One call of a disk's user, before the block layer cuts it. */
+/** A user's call, before the block layer splits it. */
 export interface Submission {
-  /** `bio`: block I/O; `command`: a user's command, field by field; `raw`: 64 bytes as they are. */
+  /**
+   * `bio`: block I/O; `command`: a passthrough command, field by field; `raw`: the 64 bytes of a
+   * command.
+   */
   readonly kind: "bio" | "command" | "raw";
-  /** The operation; that of a user's command says which way its data goes. */
+  /** The operation; for a passthrough command, the direction of its data. */
   readonly op: BlockOp;
   /** First sector of 512 bytes; 0 for commands. */
   readonly sector: number;
   /** Bytes on the disk. */
   readonly sizeBytes: Bytes;
-  /** The memory, piece by piece. */
+  /** The memory as contiguous pieces. */
   readonly vecs: readonly BioVec[];
   /** Memory of the metadata. */
   readonly metadata: readonly BioVec[];
-  /** The user's command; null for `bio` and `raw`. */
+  /** The passthrough command; null for `bio` and `raw`. */
   readonly command: PassthroughOptions | null;
-  /** I/O queue from 1; 0 takes that of the CPU. */
+  /** I/O queue from 1; 0 for that of the CPU. */
   readonly queue: number;
   /** Bits of `BIO_FLAG`. */
   readonly flags: number;
-  /** A plug holds its requests back. */
+  /** Whether a plug holds its requests back. */
   readonly isPlugged: boolean;
 }
 
-/** Host memory of a request that was split off a bio, with all that it is done with. */
+/** Charge in host memory for a request that was split off a bio, including everything done for it. */
 const REQUEST_COST_BYTES = 1536;
 
-/** Bits 0 and 1 of an opcode say which way its data goes. */
+/** Bits 0 and 1 of an opcode, which give the direction of its data. */
 const OPCODE_DIRECTION_MASK = 3;
 const OPCODE_TO_DEVICE = 1;
 
-/** A disk as block layer and driver see it: bios go in, each with a separate result. */
+/**
+ * A disk, between the block layer and the driver: it accepts bios, and returns a separate result
+ * for each.
+ */
 export class NvmeDisk implements PlugTarget<NvmeRequest> {
   /** @internal */
   readonly driver: NvmeDriver;
-  /** Where it is plugged in. */
+  /** The machine to which it belongs. */
   readonly machine: Machine;
   /** @internal */
   readonly namespace: NamespaceFacts;
@@ -143,7 +152,8 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
   /** @internal */
   readonly merger: RequestMerger;
   /**
-   * Observes each call before anything happens of it, with its fate. It must not change the machine.
+   * Observes each call and its result object before anything else happens. It must not change the
+   * machine.
    * @internal
    */
   onSubmission: ((submission: Submission, io: Io) => void) | null = null;
@@ -152,8 +162,8 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
   readonly #adminSplitter: BioSplitter;
 
   /**
-   * @param driver Brought up, with a namespace.
-   * @param nomerges What the queue leaves out of merging (`queue/nomerges`).
+   * @param driver The driver, brought up, with a namespace.
+   * @param nomerges Which kinds of merging are disabled (`queue/nomerges`).
    * @internal
    */
   constructor(driver: NvmeDriver, nomerges: NoMerges = 0) {
@@ -175,7 +185,7 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
     return this.driver.dev.name;
   }
 
-  /** I/O queues that can be submitted to. */
+  /** Number of I/O queues. */
   get queueCount(): number {
     return this.driver.queues.ioCount;
   }
@@ -191,9 +201,9 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
   }
 
   /**
-   * Submits one bio: cuts it, and queues a host activity for each piece.
+   * Submits one bio: splits it, and queues a host activity for each piece.
    *
-   * @returns Its fate. A bio that is refused is done at once, with a status.
+   * @returns Its result. A refused bio is done at once, with a status.
    */
   submit(op: DiskOp, options: SubmitOptions = {}): Io {
     const vecs = options.buffer?.segments ?? NO_VECS;
@@ -205,10 +215,12 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
   }
 
   /**
-   * Submits a bio that the caller built. It is moved past what was cut off its front.
+   * Submits a bio that the caller built. The bio is advanced past each piece that is split off its
+   * front.
    *
-   * @param queue I/O queue from 1; 0 takes that of the CPU.
-   * @param plug Holds the requests back until it is flushed; until then what follows can join them.
+   * @param queue I/O queue from 1; 0 for that of the CPU.
+   * @param plug Holds the requests back until it is flushed; until then following bios can be
+   *   merged with them.
    * @internal
    */
   submitBio(bio: Bio, queue = 0, plug: Plug<NvmeRequest> | null = null): Io {
@@ -231,11 +243,11 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
         io.close(BLK_STS.OK);
         return io;
       }
-      // The block size is a power of two.
+      // A mask works because the block size is a power of two.
       if ((bio.sizeBytes & (this.limits.logicalBlockSizeBytes - 1)) !== 0) {
         return this.#refusePartOfBlock(io, bio);
       }
-      // A block layer never sends what lies beyond the disk's end to the driver.
+      // The block layer refuses bios beyond the disk's end; they never reach the driver.
       if (bio.sector * SECTOR_SIZE_BYTES + bio.sizeBytes > this.capacityBytes) {
         return this.#refuseBeyondEnd(io, bio);
       }
@@ -265,12 +277,13 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
   }
 
   /**
-   * Takes the requests of a plug that is flushed.
+   * Takes the requests of a plug when it is flushed.
    * @internal
    */
   sendBatch(requests: readonly NvmeRequest[]): void {
     const batch = requests.filter((request) => {
-      // Only now is it known how many ranges a discard has; in a scheduler, not even now.
+      // A discard's ranges can be attached now: no more bios will be merged. With a scheduler,
+      // merging is still possible.
       if (request.op !== "discard" || this.driver.scheduler !== null) return true;
       if (this.attachRanges(request)) return true;
       request.end(BLK_STS.RESOURCE);
@@ -285,8 +298,8 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
   }
 
   /**
-   * Submits a user's own command. It is never cut: one that would have to be is refused. Memory that
-   * the queue cannot take as it lies is copied. @see rules/block.md 1.8
+   * Submits a passthrough command. It is never split: one that would have to be is refused. If the
+   * queue cannot take its memory directly, the memory is copied. @see rules/block.md 1.8
    */
   passthrough(options: PassthroughOptions): Io {
     const { fixed = false, queue = 0 } = options;
@@ -319,7 +332,7 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
         return this.#refuseUnfit(io, splitter, whole);
       }
     }
-    // The data's mapping comes first, with its errors.
+    // Checked after the data has been mapped, so that errors of the data's mapping come first.
     if (!takesMetadata(whole, queueLimits)) {
       if (copies !== null) this.#payload.freeCopies(copies);
       return this.#refuseLongMetadata(io, whole);
@@ -371,7 +384,10 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
     }, io);
   }
 
-  /** A controller without SGLs gets no length of a reachable range. @see rules/block.md 1.8 */
+  /**
+   * Warns that a controller without SGLs is not given the length of the memory that it may access.
+   * @see rules/block.md 1.8
+   */
   #warnOfUncheckedBuffer(): void {
     const { events: { context }, kernel, warnings } = this.machine;
     if (!kernel.unchecked_buffer_warns) return;
@@ -385,8 +401,8 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
   }
 
   /**
-   * A request of one bio that is not cut; null when it would have to be. More vectors than a bio has
-   * are more segments than any queue of the driver takes.
+   * A request of one bio that need not be split; null if it would have to be. More vectors than fit
+   * into a bio are more segments than any queue of the driver takes.
    */
   #uncut(
     { metadata, op, sizeBytes }: Bio,
@@ -400,7 +416,7 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
     return this.#request(bio, splitter.nrSegments, queue);
   }
 
-  /** Whether a fixed buffer is one that the queue takes at all. */
+  /** Whether a fixed buffer is within the limits of the queue. */
   #takesFixed({ sizeBytes, vecs }: Bio, limits: QueueLimits): boolean {
     if (sizeBytes === 0 || sizeBytes > limits.maxHwSectors * SECTOR_SIZE_BYTES) return false;
     return !this.machine.kernel.fixed_vectors_refused ||
@@ -408,8 +424,8 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
   }
 
   /**
-   * Submits the 64 bytes of a command as they are, but for its identifier, which is the queue's. The
-   * driver maps nothing for it and looks at nothing of it; where its pointers lead is the caller's.
+   * Submits the 64 bytes of a command unchanged, except for the identifier, which the queue assigns.
+   * The driver maps and checks nothing; the caller is responsible for its pointers.
    */
   submitRaw(command: Uint8Array, { admin, queue = 0 }: RawOptions = {}): Io {
     invariant(command.length === SQE_BYTES, `A command has ${SQE_BYTES} bytes`);
@@ -427,7 +443,7 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
     return io;
   }
 
-  /** Takes a piece off a bio's front. A cut is an event of the request that the piece becomes. */
+  /** Splits a piece off a bio's front. The split is an event of the request that the piece becomes. */
   #nextPiece(splitter: BioSplitter, bio: Bio): Bio | null {
     const { context, lastRequest } = this.machine.events;
     const device = context.enterDevice(this.name);
@@ -439,9 +455,9 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
   }
 
   /**
-   * Joins a request's bio to requests in a plug or in the scheduler; else has the request held or
-   * wait itself.
-   * @returns False when memory that it needs is not there.
+   * Merges a request's bio into a request in a plug or in the scheduler; otherwise the request
+   * itself is held back there.
+   * @returns False without the memory that it needs.
    */
   #holdBack(plug: Plug<NvmeRequest> | null, request: NvmeRequest, io: Io): boolean {
     this.keepPeersApart(request.bios[0]!);
@@ -460,7 +476,7 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
   }
 
   /**
-   * A bio with a peer's memory joins nothing, and nothing joins it. @see rules/block.md 1.4
+   * Marks a bio with peer memory as unmergeable. @see rules/block.md 1.4
    * @internal
    */
   keepPeersApart(bio: Bio): void {
@@ -485,7 +501,7 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
     );
   }
 
-  /** A request of one bio, which has no number yet. */
+  /** Makes a request of one bio; it gets its number later. */
   #request(bio: Bio, nrSegments: number, queue: number): NvmeRequest {
     const { context } = this.machine.events;
     const request = new NvmeRequest(this.name, bio.op, [bio], this.limits);
@@ -504,7 +520,8 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
     }
   }
 
-  // Refusals are rare, and their messages take code: out of the way of accepted requests.
+  // Refusals are rare, and their messages take much code: they are kept apart from the code for
+  // accepted requests.
 
   #refusePartOfBlock(io: Io, bio: Bio): Io {
     return this.#refuse(io, BLK_STS.INVAL, {
@@ -530,7 +547,7 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
     });
   }
 
-  /** The rest of a bio fits into no request. */
+  /** Refuses the rest of a bio that fits into no request. */
   #refuseUnfit(io: Io, splitter: BioSplitter, bio: Bio): Io {
     const { limits } = this;
     return this.#refuse(io, splitter.status, {
@@ -553,19 +570,19 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
     });
   }
 
-  /** Memory of a peer cannot be pinned for a queue without the feature. */
+  /** Refuses peer memory, which cannot be pinned for a queue without the feature. */
   #refusePeers(io: Io, bio: Bio): Io {
     const inputs = { reason: "peer_memory", bytes: bio.sizeBytes };
     return this.#refuse(io, BLK_STS.TARGET, inputs, "block.1.4");
   }
 
-  /** The namespace's format has no metadata, or the command is for no namespace. */
+  /** Refuses metadata for a namespace format without metadata, or for a command without a namespace. */
   #refuseForNoFormat(io: Io, bio: Bio): Io {
     const inputs = { reason: "no_metadata", given_bytes: vecsSizeBytes(bio.metadata) };
     return this.#refuse(io, BLK_STS.INVAL, inputs, "block.1.8");
   }
 
-  /** E2BIG has no separate block status. */
+  /** Refuses too long metadata. E2BIG has no corresponding block status. */
   #refuseLongMetadata(io: Io, bio: Bio): Io {
     return this.#refuse(io, BLK_STS.IOERR, {
       reason: "long_metadata",
@@ -590,7 +607,7 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
     return this.#refuse(io, BLK_STS.RESOURCE, { reason: "no_memory" });
   }
 
-  /** Ends what is left of an io; pieces already on their way run to their end. */
+  /** Ends the rest of an io; pieces already submitted run to their end. */
   #refuse(io: Io, status: BlkStatus, inputs: Why["inputs"], rule = "block.1.3"): Io {
     const { events } = this.machine;
     io.refusal = { rule, inputs };

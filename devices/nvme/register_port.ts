@@ -1,27 +1,28 @@
 /**
- * The wires between an NVMe controller and its host: registers one way, interrupts the other.
+ * The connections between an NVMe controller and its host: registers in one direction, interrupts
+ * in the other.
  *
- * This is the only code the driver side and the controller side share. Everything else they tell
- * each other goes through memory, as on real hardware, so that a mistake on one side cannot be
- * cancelled by the same mistake on the other.
+ * This is the only code that the driver's side and the controller's side share. Everything else is
+ * exchanged in memory, as on real hardware, so that a mistake on one side cannot be cancelled by
+ * the same mistake on the other.
  */
 
-/** The controller's register window (BAR 0), as the host reaches it. */
+/** The controller's registers (BAR 0), as accessed by the host. */
 export interface NvmeRegisterPort {
   /** Reads the 32-bit register at a byte offset. A register that does not exist reads as zero. */
   read32(offset: number): number;
   /** Writes the 32-bit register at a byte offset; doorbells are registers from 0x1000 on. */
   write32(offset: number, value: number): void;
   /**
-   * Resets the PCI function, registers and all: a host's last resort for one that does not obey.
+   * Resets the PCI function, including registers: the last resort if a controller does not obey.
    */
   resetFunction(): void;
 }
 
-/** The host's interrupt input, as the controller reaches it. */
+/** The host's interrupt input, as used by the controller. */
 export interface NvmeInterruptLine {
   /**
-   * Tells the host that a completion queue with this vector has entries.
+   * Interrupts the host: a completion queue with this vector has entries.
    *
    * The host handles its completions before this returns: unmapping belongs to the device's
    * activity (docs/language/stepping.md).

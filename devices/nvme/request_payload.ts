@@ -1,6 +1,6 @@
 /**
- * Memory that a request needs besides its data: a discard's list of ranges, metadata, and pages in
- * which a user's memory is copied.
+ * Memory that a request needs besides its data: the list of ranges of a discard, metadata, and
+ * pages to which a user's memory is copied.
  *
  * @see rules/nvme.md 2.2 (discard), 3 (metadata), rules/block.md 1.8 (copies)
  */
@@ -32,7 +32,7 @@ type Cost = EventFields<"mem.alloc">;
 const MEM_ALLOC = eventId("mem.alloc");
 const MEM_FREE = eventId("mem.free");
 
-/** The pages that the pieces of `copyUser` are in. */
+/** The pages that contain the pieces of `copyUser`. */
 function pagesOf(copies: readonly BioVec[]): readonly PhysAddr[] {
   const pages: PhysAddr[] = [];
   for (const { phys, sizeBytes } of copies) {
@@ -41,7 +41,7 @@ function pagesOf(copies: readonly BioVec[]): readonly PhysAddr[] {
   return pages;
 }
 
-/** A buffer as one vector for each of its pages. */
+/** Splits a buffer into one vector for each of its pages. */
 function piecesByPage(start: PhysAddr, sizeBytes: Bytes): BioVec[] {
   const pieces: BioVec[] = [];
   for (let at = 0; at < sizeBytes;) {
@@ -62,14 +62,14 @@ export class RequestPayload {
     this.#namespace = namespace;
   }
 
-  /** Metadata that a caller brings must be exactly that of the bio's blocks. */
+  /** Whether a caller's metadata has exactly the size for the bio's blocks. */
   fits(bio: Bio): boolean {
     return bio.metadata.length === 0 ||
       vecsSizeBytes(bio.metadata) === this.#metadataBytes(bio.sizeBytes);
   }
 
   /**
-   * Whether a request's metadata is in no more segments than the queue takes.
+   * Whether a request's metadata has no more segments than the queue takes.
    * @see rules/block.md 1.5, nvme.md 1 (max metadata segments)
    */
   segmentsFit(bio: Bio, limits: QueueLimits): boolean {
@@ -78,7 +78,7 @@ export class RequestPayload {
   }
 
   /**
-   * Why a queue cannot take the metadata of a user's command as it lies; null where it can.
+   * Why a queue cannot take the metadata of a passthrough command directly; null if it can.
    * @see rules/block.md 1.8
    */
   whyMetadataCopied(bio: Bio, limits: QueueLimits): CopyReason | null {
@@ -86,7 +86,7 @@ export class RequestPayload {
       (this.segmentsFit(bio, limits) ? null : "segments");
   }
 
-  /** Gives the front of a cut its part of the metadata that the caller brought. */
+  /** Moves the part of the caller's metadata for a split-off piece to the piece. */
   cut(front: Bio, rest: Bio): void {
     if (rest.metadata.length === 0) return;
     const frontBytes = this.#metadataBytes(front.sizeBytes);
@@ -112,10 +112,10 @@ export class RequestPayload {
   }
 
   /**
-   * Pages of the kernel for a user's memory, one by one, each used from its start: with its bytes for
-   * a write, zeroed for a read.
-   * @param blockBytes What is one piece instead of a page: of metadata all of it.
-   * @returns The pages, the last one short; null when memory or a page is not there.
+   * Allocates kernel pages as copies of a user's memory, each filled from its start: with the user's
+   * bytes for a write, zeroed for a read.
+   * @param blockBytes Size of a piece, by default a page; for metadata its whole size.
+   * @returns The pages, the last one perhaps short; null without memory.
    */
   copyUser(
     vecs: readonly BioVec[],
@@ -139,7 +139,10 @@ export class RequestPayload {
     return copies;
   }
 
-  /** The copies are a request's now: they are freed when it ends, a read's after it was copied back. */
+  /**
+   * Attaches copies to a request: they are freed when it ends; for a read, after copying the data back
+   * to the user.
+   */
   lendCopies(
     request: NvmeRequest,
     user: readonly BioVec[],
@@ -169,7 +172,7 @@ export class RequestPayload {
     this.#machine.pages.free(pagesOf(copies));
   }
 
-  /** Copies the bytes of some pieces into others of the same length in all. */
+  /** Copies bytes from some pieces to others of the same total length. */
   #copy(from: readonly BioVec[], to: readonly BioVec[]): void {
     let index = 0;
     let doneBytes = 0;
@@ -192,7 +195,7 @@ export class RequestPayload {
     return (dataBytes / this.#namespace.blockSizeBytes) * this.#namespace.metadataBytes;
   }
 
-  /** The block layer brings metadata where the caller did not: zeros for writes. */
+  /** Adds metadata if the caller gave none: zeros for writes. */
   #attachMetadata(request: NvmeRequest): boolean {
     const bio = request.bios[0]!;
     if (bio.metadata.length === 0) {
@@ -213,7 +216,7 @@ export class RequestPayload {
     request.nrIntegritySegments = request.metadataSegments().length;
   }
 
-  /** A discard's payload is a page with one range for each of its bios. */
+  /** Attaches a discard's payload: a page with one range for each of its bios. */
   #attachRanges(request: NvmeRequest): boolean {
     const { hostMemory } = this.#machine;
     const range = new DataView(new ArrayBuffer(DSM_RANGE_BYTES));
@@ -244,7 +247,7 @@ export class RequestPayload {
     if (lent === null) return null;
     const { events, pages } = this.#machine;
     const cost: Cost = { what, size_bytes: sizeBytes, from: "kmalloc" };
-    // One that may not become a separate request has no number yet.
+    // A request that may be merged into another one has no number yet.
     const before = events.context.enterWork(request.device, request.request);
     if (events.tick(MEM_ALLOC)) events.emit(MEM_ALLOC, cost);
     events.context.leave(before);

@@ -1,12 +1,15 @@
 /**
- * The names of the controller's answers: status code types and status codes by their names in the
- * NVM Express Base Specification (1.4, section 4.6.1), those of zones in the Zoned Namespace
- * Command Set.
+ * Names of the controller's answers: status code types and status codes, with their names in the
+ * NVM Express Base Specification (1.4, section 4.6.1), and in the Zoned Namespace Command Set for
+ * zones.
  *
- * Driver and controller have separate numbers; this is for texts that show an answer.
+ * Driver and controller have separate numbers; this table is for texts that show an answer.
  */
 
-/** Status code types (section 4.6.1.1), in the specification's words, and where it lists codes. */
+/**
+ * Status code types (section 4.6.1.1): names in the specification, and the section that lists the
+ * codes.
+ */
 export const STATUS_TYPES = {
   generic: { number: 0, says: "Generic Command Status", section: "4.6.1.2.1" },
   command_specific: { number: 1, says: "Command Specific Status", section: "4.6.1.2.2" },
@@ -17,7 +20,7 @@ export const STATUS_TYPES = {
 
 type StatusType = keyof typeof STATUS_TYPES;
 
-/** Each code's number, its type's above bit 8, and its name in the specification. */
+/** Codes: the number, with the type's number above bit 8, and the name in the specification. */
 export const STATUS_CODES = {
   successful_completion: [0x000, "Successful Completion"],
   invalid_command_opcode: [0x001, "Invalid Command Opcode"],
@@ -67,7 +70,7 @@ export const STATUS_CODES = {
 
 export type StatusCode = keyof typeof STATUS_CODES;
 
-/** The bits of a status that tell type and code. */
+/** The bits of a status with type and code. */
 export const STATUS_CODE_MASK = 0x7ff;
 
 const TYPE_NAMES = new Map<number, StatusType>(
@@ -77,17 +80,17 @@ const CODE_NAMES = new Map<number, StatusCode>(
   Object.entries(STATUS_CODES).map(([name, [code]]) => [code, name as StatusCode]),
 );
 
-/** An answer of the controller, taken apart. */
+/** A parsed status of the controller. */
 interface NvmeStatus {
-  /** Null for a type that the specification keeps for later. */
+  /** Null for a reserved type. */
   readonly type: StatusType | null;
-  /** Null for a code that has no name here. */
+  /** Null for a code without a name here. */
   readonly code: StatusCode | null;
-  /** The same command would fail again. */
+  /** Whether the same command would fail again. */
   readonly doNotRetry: boolean;
 }
 
-/** Takes a status field apart. @param status Its 15 bits, the phase bit shifted out. */
+/** Parses a status field. @param status Its 15 bits, with the phase bit shifted out. */
 export function readStatus(status: number): NvmeStatus {
   return {
     type: TYPE_NAMES.get((status >> 8) & 7) ?? null,

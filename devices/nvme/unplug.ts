@@ -8,7 +8,7 @@ import type { NvmeDevice } from "./nvme_device.ts";
  * reaches memory. Then its driver is removed: it ends every request, and frees its memory. The
  * checker reports every other mapping that is left for the device.
  *
- * @throws {KernelError} ENODEV when it was pulled before.
+ * @throws {KernelError} ENODEV if it was pulled before.
  */
 export function unplugNvme(
   device: NvmeDevice,
@@ -21,7 +21,7 @@ export function unplugNvme(
   controller.unplug();
   dma.refusal = "device_gone";
   if (isBound) disk.driver.life.remove();
-  // Its memory answers no more requests; its peer memory goes when the last page of it is freed.
+  // Its BARs answer no more requests; its peer memory is removed when the last page of it is freed.
   topology.unplug(func);
   machine.iommu.groups.remove(dma);
 }

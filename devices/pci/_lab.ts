@@ -1,4 +1,4 @@
-/** Small labs for tests of peers: a tree in a few words, and what happened on it. */
+/** Small labs for tests of peers: a compact notation for the tree, and access to the events. */
 import { type EventName, type IommuConfig, type MachineEvent, MIB } from "@dmalab/runtime";
 import type { DmaDevice } from "@dmalab/runtime/dma";
 import { buildLab, type Lab } from "../lab.ts";
@@ -11,7 +11,7 @@ import {
 } from "../lab_config.ts";
 import type { PciFunction } from "./pci_function.ts";
 
-/** One block of a tree. */
+/** Makes a block of a tree. */
 export function block(
   kind: PciNodeKind,
   name: string,
@@ -21,7 +21,7 @@ export function block(
   return { kind, name, settings, children } as PciNodeConfig;
 }
 
-/** An endpoint that lends 16 MiB. */
+/** An endpoint that provides 16 MiB of peer memory. */
 export function lender(name: string, settings: BlockSettings = {}): PciNodeConfig {
   return block("endpoint", name, [], { p2pmemBytes: 16 * MIB, ...settings });
 }
@@ -31,7 +31,7 @@ export function client(name: string, settings: BlockSettings = {}): PciNodeConfi
   return block("endpoint", name, [], settings);
 }
 
-/** A lab, its functions by name, and its events. */
+/** A lab with its functions by name and its events. */
 export class PeerBench {
   readonly lab: Lab;
   readonly events: MachineEvent[] = [];
@@ -72,24 +72,27 @@ export class PeerBench {
     );
   }
 
-  /** How often an event happened since the last `forget`. */
+  /** Number of an event since the last `forget`. */
   count(name: EventName): number {
     return this.events.filter((event) => event.name === name).length;
   }
 
-  /** The texts of the kernel's warnings since the last `forget`. */
+  /** Texts of the kernel's warnings since the last `forget`. */
   get warnings(): string[] {
     return this.events.filter((event) => event.name === "kernel.warn")
       .map((event) => (event as MachineEvent<"kernel.warn">).fields.text);
   }
 
-  /** The classes of the checker's reports since the last `forget`. */
+  /** Classes of the checker's reports since the last `forget`. */
   get reports(): string[] {
     return this.events.filter((event) => event.name === "dma.report")
       .map((event) => (event as MachineEvent<"dma.report">).fields.class);
   }
 
-  /** The hops of the last transaction, each as `from > to`, with its verdict when it is another. */
+  /**
+   * The hops of the last transaction, each as `from > to`, with its verdict if it is not the usual
+   * one.
+   */
   get hops(): string[] {
     const tlps = this.events.filter((event) => event.name === "pci.tlp") as MachineEvent<
       "pci.tlp"

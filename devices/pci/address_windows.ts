@@ -1,6 +1,6 @@
 /**
- * Where the memory of PCI devices lies: one window of each host bridge below 4 GiB for small BARs,
- * and one above all RAM for large ones, as a PC's firmware does it.
+ * Places the memory of PCI devices: each host bridge has one window below 4 GiB for small BARs, and
+ * one above all RAM for large BARs, as assigned by a PC's firmware.
  */
 import {
   alignDown,
@@ -18,22 +18,23 @@ import { ConfigError } from "../config_error.ts";
 import type { Bar, BarRequest } from "./pci_function.ts";
 
 /**
- * Where windows below 4 GiB begin, as on most PCs. IOVAs are allocated from 4 GiB down, and the
- * windows are reserved in them: a low window leaves the first IOVAs as they are without one.
+ * Start of the windows below 4 GiB, as on most PCs. IOVAs are allocated from 4 GiB down, and the
+ * windows are reserved in the IOVA space: with a low window, the first IOVAs are the same as
+ * without any window.
  */
 const LOW_START = 3 * GIB;
-/** From here on are interrupt controllers and message-signalled interrupts. */
+/** The addresses from here on belong to interrupt controllers and message-signalled interrupts. */
 const LOW_END = 0xfec0_0000;
 const LOW_BOTTOM = 1 * MIB;
-/** BARs up to this size go below 4 GiB … */
+/** BARs up to this size are placed below 4 GiB … */
 const SMALL_BAR_BYTES = 64 * MIB;
-/** … as long as all of one bridge's are not more than this together. */
+/** … unless those of one bridge add up to more than this. */
 const LOW_WINDOW_MAX_BYTES = 512 * MIB;
 const LOW_WINDOW_UNIT = 16 * MIB;
 const HIGH_WINDOW_UNIT = 1 * GIB;
 const HIGH_LIMIT = 2 ** 52;
 
-/** The BARs of one function, as asked for. */
+/** The requested BARs of one function. */
 interface DeviceBars {
   readonly name: string;
   readonly requests: readonly BarRequest[];
@@ -48,7 +49,7 @@ export interface BridgeBars {
 }
 
 interface AddressPlan {
-  /** To be left free of RAM. */
+  /** Windows that must not overlap with RAM. */
   readonly windows: readonly MemoryWindow[];
   /** The placed BARs of each function, by its name, in the order of the requests. */
   readonly bars: ReadonlyMap<string, readonly Bar[]>;
@@ -60,10 +61,10 @@ interface Item {
 }
 
 /**
- * Gives every BAR its address, aligned to its size.
+ * Assigns every BAR an address, aligned to its size.
  *
- * @param config The memory that windows have to fit in with.
- * @throws {ConfigError} When a window finds no place.
+ * @param config The memory with which windows must not overlap.
+ * @throws {ConfigError} If a window cannot be placed.
  */
 export function planAddressWindows(
   config: Pick<MachineConfig, "ramSizeBytes" | "windows" | "regions">,
@@ -144,7 +145,7 @@ function windowOf(
   return { name: `${name}.${kind}`, basePhys, sizeBytes, busOffset, hostBridge: name };
 }
 
-/** The first free place from 3 GiB up or, without one, the highest below. */
+/** The lowest free place from 3 GiB up; without one, the highest free place below. */
 function placeLow(
   bridge: BridgeBars,
   items: readonly Item[],
@@ -175,7 +176,7 @@ function placeLow(
   );
 }
 
-/** First address above RAM, windows and regions, and not below 4 GiB. */
+/** The first address above RAM, windows and regions, but at least 4 GiB. */
 function endOfMemory(
   config: Pick<MachineConfig, "ramSizeBytes" | "windows" | "regions">,
 ): number {

@@ -1,19 +1,19 @@
-/** Which bus numbers and addresses of a PCI tree are taken. */
+/** Tracks the bus numbers and addresses in use in a PCI tree. */
 import { ConfigError } from "../config_error.ts";
 import { type PciNodeConfig, settingOf } from "../lab_config.ts";
 import { hexByte, MAX_BUS, parsePlace, type PciAddress, type PciPlace } from "./pci_address.ts";
 
 export class BusNumbers {
-  /** Behind the highest number of each domain. */
+  /** For each domain, the number after its highest bus. */
   readonly #next = new Map<number, number>();
   readonly #taken = new Set<number>();
   readonly #addresses = new Set<number>();
 
   /**
-   * The number of a bus: the one that `at` of a block on it says, or else the next.
+   * The number of a bus: from the key `at` of a block on it, or else the next free one.
    *
    * @param above The bus above, or -1 for a root bus.
-   * @param wanted The number that the host bridge's settings state; null for none.
+   * @param wanted The number in the host bridge's settings; null for none.
    */
   take(
     domain: number,
@@ -50,7 +50,7 @@ export class BusNumbers {
     return bus;
   }
 
-  /** Notes that a function is there. */
+  /** Records a function's address. Fails if it is already in use. */
   claim(address: PciAddress, path: readonly string[]): void {
     if (this.#addresses.has(address.key)) {
       throw new ConfigError([...path, "at"], `Two functions are at ${address}`);
@@ -59,13 +59,13 @@ export class BusNumbers {
   }
 }
 
-/** Where a block says that it is, or null. */
+/** The address in a block's key `at`, or null. */
 export function addressOf(node: PciNodeConfig): PciPlace | null {
   const at = settingOf(node, "at");
   return at === undefined ? null : parsePlace(at);
 }
 
-/** The bus that blocks say they are on; null when they leave it to the tree. */
+/** The bus in the keys `at` of some blocks; null without any. */
 function saidBus(children: readonly PciNodeConfig[], path: readonly string[]): number | null {
   const places = children.map(addressOf);
   const first = places.findIndex((place) => place !== null);

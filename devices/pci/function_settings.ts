@@ -11,7 +11,7 @@ import {
 import { parsePlace } from "./pci_address.ts";
 import type { BarKind, BarRequest } from "./pci_function.ts";
 
-/** The value of `acs`: the enabled services; null for no such capability. */
+/** The value of `acs`: the enabled services; null for no capability. */
 type AcsSetting = readonly AcsService[] | "all" | "unknown" | null;
 
 export const ACS: ShapeOf<AcsSetting> = {
@@ -46,13 +46,13 @@ export const FUNCTION_SETTINGS = {
 const ID = int(0, 0xffff);
 const OF_ENTRY = { leftOut: "of the driver's first entry" };
 const CAPABILITIES = ["pm", "msi", "msix", "express"] as const;
-/** Words of a configuration reach a shape in lower case. */
+/** Matches a BAR in lower case: words of a configuration are converted before. */
 const BAR_TEXT = /^([0-5]) (io|mem32|mem64)( prefetchable)? (\d+)(b|kib|mib|gib)$/;
 const UNITS = { b: 1, kib: KIB, mib: MIB, gib: GIB } as const;
 const MIN_IO_BYTES = 4;
 const MAX_IO_BYTES = 256;
 
-/** Keys of a function's configuration space, which only a driver in C reads. */
+/** Keys for a function's configuration space, which only a driver in C reads. */
 export const IDENTITY_SETTINGS = {
   vendor: optional("vendor", ID, { ...OF_ENTRY, doc: "The vendor's number." }),
   device: optional("device", ID, { ...OF_ENTRY, doc: "The device's number." }),
@@ -87,7 +87,7 @@ export const IDENTITY_SETTINGS = {
   }),
 };
 
-/** The BARs that a text lists; null for another text. */
+/** Parses a list of BARs; null for another text. */
 export function parseBars(text: string): readonly BarRequest[] | null {
   const found: BarRequest[] = [];
   for (const part of text.split(",")) {
@@ -108,7 +108,7 @@ export function parseBars(text: string): readonly BarRequest[] | null {
   return found;
 }
 
-/** Two BARs of one number, where one of 64 bits has two; null without any. */
+/** A BAR number that is used twice, counting both numbers of a 64-bit BAR; null without any. */
 export function doubleBar(bars: readonly Pick<BarRequest, "index" | "kind">[]): number | null {
   const numbers = bars.flatMap(({ index, kind }) =>
     kind === "mem64" ? [index, index + 1] : [index]
@@ -116,7 +116,7 @@ export function doubleBar(bars: readonly Pick<BarRequest, "index" | "kind">[]): 
   return numbers.find((each, at) => each > 5 || numbers.indexOf(each) !== at) ?? null;
 }
 
-/** The services that `acs` switches on. */
+/** The services that `acs` enables. */
 export function switchedOn(
   acs: readonly AcsService[] | "all",
   capable: readonly AcsService[] = ACS_SERVICES,
@@ -124,7 +124,7 @@ export function switchedOn(
   return acs === "all" ? capable : acs;
 }
 
-/** The capability that a block's keys describe. */
+/** The capability according to a block's keys. */
 export function capabilityOf(
   acs: AcsSetting | undefined,
   capable: readonly AcsService[] = ACS_SERVICES,

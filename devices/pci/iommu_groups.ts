@@ -1,15 +1,16 @@
 /**
- * IOMMU groups of a PCI tree, as a kernel forms them: functions that it does not keep apart.
+ * Computes the IOMMU groups of a PCI tree like a kernel: sets of functions that it cannot isolate
+ * from each other.
  *
- * Functions are taken in the order of their addresses. Each joins the group of the first function
- * that it meets on its way: of a bridge with the requester ID that it uses; of a bridge above, from
- * the bus up to the first one from which the whole path to the root has access control; of another
- * function of its device, where neither has it. A function that meets none begins a group.
+ * Functions are processed in the order of their addresses. Each joins the group of the first
+ * function found in this order: a bridge with the requester ID that it uses; a bridge above, up to
+ * the first one from which the whole path to the root has access control; another function of its
+ * device, if both lack it. If none is found, the function begins a group.
  *
- * A service that a capability does not implement has nothing to control: the function has no such
- * requests. A capability that is missing, or of which nothing is known, keeps nothing apart.
- * Functions below two ports of one switch that lack the services reach each other past the IOMMU,
- * and a kernel has them in two groups all the same: each with its own port.
+ * A service that a capability does not implement has nothing to control: the function never sends
+ * such requests. A capability that is missing or unknown isolates nothing. Functions below two
+ * ports of one switch that lack the services reach each other without passing the IOMMU, but a
+ * kernel puts them in two groups all the same, each with its own port.
  *
  * @see rules/dma.md 9.1; PCI Express Base Specification, 6.12.1
  */
@@ -17,7 +18,7 @@ import type { AcsService } from "./peers/access_control.ts";
 import { PciAddress } from "./pci_address.ts";
 import type { PciFunction } from "./pci_function.ts";
 
-/** The services that keep functions apart: all four of them. */
+/** The services that isolate functions; all four are required. */
 export const ISOLATION: readonly AcsService[] = [
   "source_validation",
   "request_redirect",
@@ -25,21 +26,24 @@ export const ISOLATION: readonly AcsService[] = [
   "upstream_forwarding",
 ];
 
-/** Why a group is not two groups: a function that lacks services, and what that joins. */
+/**
+ * Why functions are in one group: a function that lacks services, and the functions that are joined
+ * by that.
+ */
 export interface GroupCause {
   readonly func: PciFunction;
-  /** `port`: everything behind it; `function`: the functions of its device. */
+  /** `port`: everything below it; `function`: the functions of its device. */
   readonly joins: "port" | "function" | "conventional";
-  /** The services that are off; none for conventional PCI. */
+  /** The disabled services; empty for conventional PCI. */
   readonly missing: readonly AcsService[];
 }
 
 export interface PciIommuGroup {
-  /** Counted from 0, in the order of the lowest address in each. */
+  /** Number from 0, in the order of the lowest address in each group. */
   readonly id: number;
-  /** In the order of addresses. */
+  /** Its functions, sorted by address. */
   readonly functions: readonly PciFunction[];
-  /** What holds it together; none for a function that is alone. */
+  /** Why its functions are joined; empty for a single function. */
   readonly causes: readonly GroupCause[];
 }
 
@@ -72,7 +76,7 @@ export function iommuGroups(
   return groups;
 }
 
-/** The group that a function joins, and the reason; null for a new one. */
+/** The group that a function joins, and the reasons; null for a new group. */
 function joins(
   func: PciFunction,
   known: ReadonlyMap<PciFunction, unknown>,
@@ -100,15 +104,15 @@ function joins(
   return { other: sibling, causes: lacking };
 }
 
-/** The services that a function would have to switch on. */
+/** The services that a function would have to enable. */
 function missing({ acs }: PciFunction): readonly AcsService[] {
   if (acs.presence !== "present") return ISOLATION;
   return ISOLATION.filter((service) => acs.supported.has(service) && !acs.enabled.has(service));
 }
 
 /**
- * Whether a function isolates its neighbours: functions below a port, the functions of its device.
- * A function that is alone in its device, and no port, has nothing to isolate.
+ * Whether a function isolates its neighbours: the functions below a port, or the functions of its
+ * device. A function that is alone in its device, and no port, has no neighbours to isolate.
  */
 function isIsolated(func: PciFunction): boolean {
   const { role, siblings } = func;
@@ -118,9 +122,9 @@ function isIsolated(func: PciFunction): boolean {
 }
 
 /**
- * Who a function is to the IOMMU: the topmost of its aliases. A bridge from PCI Express to
- * conventional PCI gives all that is behind it the ID of function 00.0 of its bus; one on a
- * conventional or on the root bus gives its own.
+ * The requester of a function for the IOMMU: the topmost of its aliases. A bridge from PCI Express
+ * to conventional PCI uses the ID of function 00.0 of its secondary bus for everything behind it; a
+ * bridge on a conventional or on the root bus uses its own ID.
  * @see rules/dma.md 9.1
  */
 export function requesterOf(func: PciFunction): PciAddress {

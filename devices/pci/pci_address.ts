@@ -1,7 +1,10 @@
-/** Where a PCI function is: domain, bus, device, function. */
+/** The address of a PCI function: domain, bus, device, function. */
 import { invariant } from "@dmalab/runtime";
 
-/** More than 16 bits: bridges that software makes have theirs above 0xffff. */
+/**
+ * Largest domain number. More than 16 bits, because bridges made by software have domains above
+ * 0xffff.
+ */
 export const MAX_DOMAIN = 0xffff_ffff;
 export const MAX_BUS = 255;
 /** Devices on one bus. */
@@ -9,24 +12,24 @@ export const MAX_DEVICES = 32;
 /** Functions of one device. */
 export const MAX_FUNCTIONS = 8;
 
-/** Where on a domain's buses. */
+/** An address within a domain. */
 export interface PciPlace {
   readonly bus: number;
   readonly device: number;
   readonly func: number;
 }
 
-/** Where a function is, of all domains. */
+/** An address including the domain. */
 export interface DomainPlace extends PciPlace {
   readonly domain: number;
 }
 
-/** A place as one number: domain above bit 16, bus, device and function below. */
+/** An address as one number: domain above bit 16, bus, device and function below. */
 export function placeKey({ domain, bus, device, func }: DomainPlace): number {
   return domain * 65536 + bus * 256 + device * 8 + func;
 }
 
-/** Reads `3b:00.0`, or returns null for what is no such place. */
+/** Parses an address such as `3b:00.0`; null for another text. */
 export function parsePlace(text: string): PciPlace | null {
   const match = /^([0-9a-f]{2}):([01][0-9a-f])\.([0-7])$/i.exec(text);
   return match === null ? null : {
@@ -41,7 +44,7 @@ export function formatPlace({ bus, device, func }: PciPlace): string {
   return `${hexByte(bus)}:${hexByte(device)}.${func}`;
 }
 
-/** Two hex digits, as buses and devices are written. */
+/** Formats a bus or device number as two hex digits. */
 export function hexByte(value: number): string {
   return value.toString(16).padStart(2, "0");
 }
@@ -61,7 +64,7 @@ export class PciAddress {
     );
   }
 
-  /** The address as one number, by which addresses are sorted. @see placeKey */
+  /** The address as one number, for sorting. @see placeKey */
   get key(): number {
     return placeKey(this);
   }

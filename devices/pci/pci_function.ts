@@ -1,10 +1,10 @@
-/** The functions that a PCI tree is made of. */
+/** The functions of a PCI tree. */
 import type { Bytes, PhysAddr } from "@dmalab/runtime";
 import { ACS_ABSENT, type AcsCapability, REDIRECTION } from "./peers/access_control.ts";
 import type { HostBridge } from "./host_bridge.ts";
 import type { PciAddress } from "./pci_address.ts";
 
-/** The kind of a function. `pci_bridge` leads to a bus of conventional PCI. */
+/** The kind of a function. A `pci_bridge` has a conventional PCI bus behind it. */
 export type PciRole =
   | "root_port"
   | "upstream_port"
@@ -13,37 +13,37 @@ export type PciRole =
   | "nvme"
   | "endpoint";
 
-/** A device's request when its memory is placed. */
+/** A BAR before it has an address. */
 export interface BarRequest {
   /** BAR number, 0 to 5. */
   readonly index: number;
-  /** A power of two, at least one page in memory. */
+  /** Size: a power of two, for memory at least one page. */
   readonly sizeBytes: Bytes;
-  /** How much of it, from its start, is memory for peers; 0 is none. */
+  /** How much of it, from its start, is memory for peers; 0 for none. */
   readonly peerBytes: Bytes;
-  /** Its kind; memory of 32 bits when left out. */
+  /** Its kind; by default 32-bit memory. */
   readonly kind?: BarKind;
-  /** Reads of it have no side effects. */
+  /** Whether reads of it have no side effects. */
   readonly prefetchable?: boolean;
 }
 
-/** I/O ports, or memory below 4 GiB or anywhere. A BAR of 64 bits takes the next number as well. */
+/** I/O ports, memory below 4 GiB, or memory anywhere. A 64-bit BAR uses the next BAR number as well. */
 export type BarKind = "io" | "mem32" | "mem64";
 
-/** A base address register with its place. */
+/** A base address register with its address. */
 export interface Bar extends BarRequest {
   /** Where it begins. */
   readonly basePhys: PhysAddr;
 }
 
-/** The settings of a function; it has no access control when that is left out. */
+/** The settings of a function; access control is absent if left out. */
 type PciFunctionInit =
   & Pick<PciFunction, "name" | "role" | "address" | "hostBridge" | "upstream">
   & Partial<Pick<PciFunction, "acs">>;
 
 /** A function of the PCI tree: a device, or a port of a bridge. */
 export class PciFunction {
-  /** The name of its block; ports of a switch have its name with `.up`, `.down0` …. */
+  /** The name of its block; ports of a switch have the suffix `.up`, `.down0` …. */
   readonly name: string;
   /** Its kind in the tree. */
   readonly role: PciRole;
@@ -59,30 +59,33 @@ export class PciFunction {
   readonly hostBridge: HostBridge;
   /** The bridge above, or null on the root bus. */
   readonly upstream: PciFunction | null;
-  /** The functions on the bus behind it, in the order in which they were made; none for no bridge. */
+  /** The functions on the bus behind it, in the order of their creation; empty for a device. */
   readonly below: readonly PciFunction[] = [];
-  /** This function, the bridge above it, … up to and including the one on the root bus. */
+  /** This function, the bridge above it, and so on up to the function on the root bus. */
   readonly chain: readonly PciFunction[];
-  /** The function's BARs; set once, when the windows are laid out. */
+  /** The function's BARs; set once, when the windows have been placed. */
   bars: readonly Bar[] = [];
-  /** Interrupts that it can raise. */
+  /** Number of interrupt vectors that it can raise. */
   vectors = 1;
   /**
-   * The contents of its configuration space, by the keys of its block. Values that it leaves to the
+   * Numbers in its configuration space, by the keys of its block. Values that are taken from the
    * driver are missing.
    */
   numbers: ReadonlyMap<string, number> = new Map();
-  /** Properties of its node in the device tree, and of nodes in it, by their paths; `mdio/` is a node. */
+  /**
+   * Properties of its node in the device tree, and of child nodes, by their paths; a path such as `mdio/`
+   * is a node.
+   */
   properties: ReadonlyMap<string, Uint8Array> = new Map();
-  /** It is in its slot; a function that is not answers no request. */
+  /** Whether it is in its slot; if not, it answers no requests. */
   present = true;
   /**
-   * Its access control; software may switch services at any time.
+   * Its access control; software may enable and disable services at any time.
    * @internal
    */
   acs: AcsCapability;
 
-  /** Hangs the function into its tree: below its bridge, or on the bus of its host bridge. */
+  /** Adds the function to its tree: below its bridge, or on the root bus of its host bridge. */
   constructor(init: PciFunctionInit) {
     this.name = init.name;
     this.role = init.role;
@@ -95,18 +98,18 @@ export class PciFunction {
     (bus as PciFunction[]).push(this);
   }
 
-  /** Whether this function sends peer traffic up. */
+  /** Whether this function redirects peer traffic upstream. */
   get redirects(): boolean {
     const { enabled } = this.acs;
     return enabled.size > 0 && REDIRECTION.some((service) => enabled.has(service));
   }
 
-  /** Whether a bus lies behind it. */
+  /** Whether there is a bus behind it. */
   get isBridge(): boolean {
     return this.role !== "nvme" && this.role !== "endpoint";
   }
 
-  /** The functions of the same device, itself among them, in the order of their addresses. */
+  /** The functions of the same device, including itself, sorted by address. */
   get siblings(): readonly PciFunction[] {
     const bus = this.upstream === null ? this.hostBridge.roots : this.upstream.below;
     return bus.filter(({ address }) =>

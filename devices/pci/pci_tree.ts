@@ -1,15 +1,15 @@
 /**
- * From the blocks of a machine's `pci` part to functions with addresses.
+ * Converts the blocks of a machine's `pci` part to functions with addresses.
  *
- * Addresses are given as firmware gives them: depth first, a new bus number behind each bridge. Bus
+ * Addresses are assigned as by firmware: depth first, with a new bus number behind each bridge. Bus
  * 0, device 0 is the host bridge itself; blocks directly below it follow from device 1 on. Several
- * devices below one root port are the functions of one device, since a link has two ends; a
- * `device` block is such a device anywhere. A switch is one upstream port and a downstream port for
- * each block in it; a `port` block is a single downstream port. Each domain counts its buses for
- * itself.
+ * devices below one root port are the functions of one device, since a link has only two ends; a
+ * `device` block groups functions of one device anywhere. A switch has one upstream port and a
+ * downstream port for each block in it; a `port` block is a single downstream port. Each domain has
+ * a separate numbering of buses.
  *
- * A machine that is there already says where everything is: blocks with `at` are single functions,
- * and none is added to them except behind a bridge.
+ * The description of a real machine gives all addresses: blocks with `at` are single functions, and
+ * no port is added for them except behind a bridge.
  */
 import { defaultsOf, type PartialSettings, type SettingsOf } from "@dmalab/runtime";
 import { checkValues } from "../config_checks.ts";
@@ -24,7 +24,7 @@ import { MAX_DEVICES, MAX_FUNCTIONS, PciAddress } from "./pci_address.ts";
 import { PciFunction, type PciRole } from "./pci_function.ts";
 import type { PORT_KINDS } from "./port_kinds.ts";
 
-/** Name of the host bridge that root ports outside of any share. */
+/** Name of the host bridge for root ports outside of any host bridge block. */
 const DEFAULT_BRIDGE = "pci";
 
 interface PciDevice extends DeviceBlock<SettingsOf<AnyDeviceKind["settings"]>> {
@@ -35,15 +35,13 @@ type FunctionSettings = PartialSettings<typeof FUNCTION_SETTINGS>;
 
 export interface PciTree {
   readonly hostBridges: readonly HostBridge[];
-  /** Every function, in the order of their addresses. */
+  /** Every function, sorted by address. */
   readonly functions: readonly PciFunction[];
-  /** The endpoints among them, in the order of their blocks. */
+  /** The endpoints, in the order of their blocks. */
   readonly devices: readonly PciDevice[];
 }
 
-/**
- * @throws {ConfigError} When names repeat, or blocks are at impossible places.
- */
+/** @throws {ConfigError} If names repeat, or blocks are in impossible places. */
 export function buildPciTree(
   nodes: readonly PciNodeConfig[],
   listsNvidia: boolean = false,
@@ -53,15 +51,15 @@ export function buildPciTree(
   return new TreeBuilder(listsNvidia, registry).build(nodes);
 }
 
-/** Where a function is to be. */
+/** The place for a function. */
 interface BusSlot {
   readonly bus: number;
   readonly device: number;
-  /** Its number in a device of several; left out where such a device may still be added. */
+  /** Its number in a device with several functions; left out if such a device may still be created. */
   readonly func?: number;
   readonly bridge: HostBridge;
   readonly above: PciFunction | null;
-  /** A port above faces outwards. */
+  /** Whether a port above is external-facing. */
   readonly external: boolean;
 }
 
@@ -104,7 +102,8 @@ class TreeBuilder {
       name,
       domain,
       rootBus,
-      // The list names the first device on the root bus, so a root port may carry the mark too.
+      // The kernel's list is searched by the first device on the root bus, so a root port may have
+      // the setting too.
       whitelisted: settings.whitelisted ??
         (ports.some((port) => port.settings.whitelisted === true) ? true : null),
       rootDevice: vendorDevice === undefined ? null : parseVendorDevice(vendorDevice),
@@ -133,7 +132,7 @@ class TreeBuilder {
     this.#addLink(children, behind, path);
   }
 
-  /** The block at the end of a link: the functions of one device, or a switch. */
+  /** Adds the blocks at the end of a link: the functions of one device, or a switch. */
   #addLink(children: readonly PciNodeConfig[], behind: BusSlot, path: readonly string[]): void {
     for (const [func, child] of children.entries()) {
       const childPath = [...path, child.name];
@@ -141,7 +140,7 @@ class TreeBuilder {
     }
   }
 
-  /** The possible blocks below a port. */
+  /** Adds a block below a port. */
   #addBelow(node: PciNodeConfig, place: BusSlot, path: readonly string[]): void {
     if (node.kind === "switch") this.#addSwitch(node, place, path);
     else if (node.kind === "bridge") this.#addConventional(node, place, path);
@@ -167,7 +166,7 @@ class TreeBuilder {
         const down = this.#addFunction(child.name, "downstream_port", slot, said, childPath);
         this.#addLink(child.children, this.#behind(down, child, slot, childPath), childPath);
       } else if (settingOf(child, "at") !== undefined) {
-        // Beside the ports, on the bus inside the switch: no port is made up for it.
+        // Placed next to the ports, on the bus inside the switch: no port is created for it.
         this.#addBelow(child, slot, childPath);
       } else {
         const down = this.#addFunction(
@@ -182,7 +181,7 @@ class TreeBuilder {
     }
   }
 
-  /** A bridge to a bus of conventional PCI, where every device has a separate number. */
+  /** Adds a bridge to a conventional PCI bus, where every device has a separate number. */
   #addConventional(node: PciNodeConfig<"bridge">, place: BusSlot, path: readonly string[]): void {
     this.#claimName(path);
     if (node.children.length > MAX_DEVICES && !printWhere(node.children)) {
@@ -209,7 +208,7 @@ class TreeBuilder {
     this.#devices.push({ kind, name, func, path, external: place.external, settings });
   }
 
-  /** A device of several functions. */
+  /** Adds a device with several functions. */
   #addFunctions(node: PciNodeConfig, place: BusSlot, path: readonly string[]): void {
     this.#claimName(path);
     if (node.children.length === 0 || node.children.length > MAX_FUNCTIONS) {
@@ -246,8 +245,8 @@ class TreeBuilder {
   }
 
   /**
-   * The first device on a new bus behind a bridge.
-   * @param node The block with the children there; null for a port without any.
+   * The place of the first device on a new bus behind a bridge.
+   * @param node The block with the children there; null for a port without a block.
    */
   #behind(
     bridge: PciFunction,
@@ -258,8 +257,8 @@ class TreeBuilder {
   ): BusSlot {
     const { domain } = place.bridge;
     const children = node?.children ?? [];
-    // The tree of a real machine does not list the number of an empty bus. None is made up here:
-    // another block may state it later.
+    // The description of a real machine does not give the number of an empty bus. No number is
+    // assigned here: a later block may have it.
     const unsaid = children.length === 0 && node !== null && settingOf(node, "at") !== undefined;
     const bus = unsaid ? place.bus : this.#buses.take(domain, place.bus, null, children, path);
     return { bus, device: 0, bridge: place.bridge, above: bridge, external };
@@ -274,17 +273,17 @@ class TreeBuilder {
   }
 }
 
-/** Blocks of single functions, each with its `at`. */
+/** Whether blocks are single functions with addresses: any of them has `at`. */
 function printWhere(nodes: readonly PciNodeConfig[]): boolean {
   return nodes.some((node) => settingOf(node, "at") !== undefined);
 }
 
-/** Where a block is: where it says, or else where its order puts it. */
+/** The place of a block: from its key `at`, or else from its order. */
 function placed(node: PciNodeConfig, place: BusSlot): BusSlot {
   return { ...place, ...addressOf(node) };
 }
 
-/** @throws {ConfigError} When more hangs on a link than one device, or one switch. */
+/** @throws {ConfigError} If a link has more than one device or one switch. */
 function checkLink(node: PciNodeConfig, path: readonly string[]): void {
   const { children } = node;
   const who = `${node.kind === "root_port" ? "Root port" : "Port"} "${node.name}"`;
@@ -307,7 +306,7 @@ function checkLink(node: PciNodeConfig, path: readonly string[]): void {
   }
 }
 
-/** @throws {ConfigError} For a block at an impossible place, or with an impossible key. */
+/** @throws {ConfigError} For a block in an impossible place, or with an impossible key. */
 function checkBlocks(
   nodes: readonly PciNodeConfig[],
   holds: readonly string[],
@@ -329,7 +328,7 @@ function checkBlocks(
   }
 }
 
-/** How scripts spell the key of a property, whatever block it is of. */
+/** The spelling in scripts of a property's key, in any kind of block. */
 function keyOf(property: string, { blocks }: DeviceRegistry): string {
   for (const { settings } of blocks.values()) {
     const row = settings[property];

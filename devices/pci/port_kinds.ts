@@ -1,4 +1,4 @@
-/** The blocks of a PCI tree that are no devices: the ways to them, and their groups. */
+/** The blocks of a PCI tree that are not devices: bridges, ports, switches and groups. */
 import {
   BOOL,
   int,
@@ -18,9 +18,9 @@ import { MAX_BUS, MAX_DOMAIN } from "./pci_address.ts";
 export interface PortKind {
   /** One sentence for help. */
   readonly doc: string;
-  /** Its name in a picture of the tree. */
+  /** Its name in a drawing of the tree. */
   readonly title: string;
-  /** The kinds of ports that may be in it; devices may be anywhere. */
+  /** The kinds of ports that it may contain; devices may be anywhere. */
   readonly holds: readonly string[];
   readonly settings: SettingRows;
 }
@@ -80,7 +80,8 @@ export const PORT_KINDS = {
     holds: ["port", "switch", "bridge", "device"],
     settings: {
       ...FUNCTION_SETTINGS,
-      // The services guard what leaves a downstream port; an upstream port has none, or its own.
+      // `acs` controls traffic that leaves a downstream port; an upstream port has no ACS, or
+      // separate services.
       upstreamAcs: setting("upstream_acs", ACS, null, {
         doc: "The same as acs, of the port that leads up.",
       }),
@@ -106,5 +107,5 @@ export const PORT_KINDS = {
   },
 } as const satisfies Readonly<Record<string, PortKind>>;
 
-/** The kinds of ports that may be in `pci` itself. */
+/** The kinds of ports directly in `pci`. */
 export const ROOT_HOLDS: readonly string[] = ["host_bridge", "root_port", "bridge", "device"];

@@ -1,5 +1,5 @@
 /**
- * The PCI tree of a machine: which functions can do P2P DMA as the kernel sees it, and the routes
+ * The PCI tree of a machine: which functions can do P2P DMA according to the kernel, and the routes
  * of their transactions.
  *
  * @see rules/p2p.md 9.1 to 9.8
@@ -26,9 +26,9 @@ import { Wire } from "./peers/wire.ts";
 
 export class PciTopology implements PeerRouter {
   readonly hostBridges: readonly HostBridge[];
-  /** Every function in the order of addresses, ports of switches included. */
+  /** Every function, sorted by address, including ports of switches. */
   readonly functions: readonly PciFunction[];
-  /** As they were at boot: switching access control later does not change them. */
+  /** The groups at boot: changing access control later does not affect them. */
   readonly groups: readonly PciIommuGroup[];
   readonly providers: PeerProviders;
   readonly routes: PeerRoutes;
@@ -36,10 +36,10 @@ export class PciTopology implements PeerRouter {
   readonly #machine: Machine;
 
   /**
-   * @param machine Gets this topology as its router once a function provides peer memory: until then
-   * no access needs one.
-   * @param tree Its functions have their BARs; the peer memory in them is added and published.
-   * @param cpu The processor that the machine booted on.
+   * @param machine Gets this topology as its router as soon as a function provides peer memory:
+   *   before that, accesses need no routing.
+   * @param tree Its functions have BARs; peer memory in these is added and published.
+   * @param cpu The processor of the boot CPU.
    */
   constructor(machine: Machine, tree: PciTree, readonly cpu: CpuIdentity = ORDINARY_CPU) {
     this.hostBridges = tree.hostBridges;
@@ -52,7 +52,8 @@ export class PciTopology implements PeerRouter {
     for (const func of tree.functions) {
       for (const { index, peerBytes } of func.bars) {
         if (peerBytes === 0) continue;
-        // A driver goes on without: memory of such a size and place lends nothing (p2p.md 9.3).
+        // If the size or place of the memory is unsuitable, the driver works without it (p2p.md
+        // 9.3).
         if (this.providers.addResource(func, index, peerBytes) === 0) {
           this.providers.publish(func, true);
         }
@@ -65,15 +66,15 @@ export class PciTopology implements PeerRouter {
   }
 
   /**
-   * A device has been pulled out of its slot: none of its BARs answers any more, and its driver
-   * leaves, or waits until its peer memory is freed.
+   * Removes a function from its slot: none of its BARs answers any more, and its driver is unbound,
+   * or waits until its peer memory is freed.
    */
   unplug(func: PciFunction): void {
     func.present = false;
     this.providers.unbind(func);
   }
 
-  /** The peer memory of a function, or null when it provides none. */
+  /** The peer memory of a function, or null if it provides none. */
   peerMemory(func: PciFunction): PeerMemory | null {
     return this.providers.of(func)?.pool ?? null;
   }
@@ -121,7 +122,7 @@ export class PciTopology implements PeerRouter {
   ): PhysAddr | -1 | -2 {
     const func = functionOf(client);
     if (!this.wire.mayBeBus(dma)) {
-      // The hops up to the translation are announced only to a listener.
+      // The hops up to the translation are emitted only if events are observed.
       if (
         func !== null && this.#machine.events.attentive && this.#leadsToBar(client, dma, access)
       ) {
@@ -154,7 +155,7 @@ export class PciTopology implements PeerRouter {
     return true;
   }
 
-  /** Whether the IOMMU will lead an access to a BAR. */
+  /** Whether the IOMMU translates an access to a BAR's address. */
   #leadsToBar({ domain }: DmaDevice, dma: number, access: DeviceAccess): boolean {
     if (domain === null || !domain.table.walk(dma)) return false;
     const { walkPhys, walkFlags } = domain.table;
@@ -163,7 +164,7 @@ export class PciTopology implements PeerRouter {
       this.wire.atPhys(walkPhys) !== null;
   }
 
-  /** A transaction has reached a BAR: its provider must still be bound. */
+  /** Checks a transaction that has reached a BAR: its provider must still be bound. */
   #arrived(client: DmaDevice, dma: number, phys: PhysAddr): void {
     const { checker } = this.#machine;
     if (checker === null) return;

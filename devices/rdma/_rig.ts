@@ -67,13 +67,13 @@ export function rig(options: RdmaRigOptions = {}) {
     mm,
     adapter,
     register,
-    /** Registers memory; an errno is an error of the test. */
+    /** Registers memory; the test fails on an errno. */
     region: (request?: Partial<RegionRequest>): MemoryRegion => {
       const region = register(request);
       if (typeof region === "number") throw new Error(`no region: ${region}`);
       return region;
     },
-    /** Tells the device of pages by their numbers, brought in as for a write. */
+    /** Faults pages in for a write, by prefetching them into the device's table. */
     fault: (region: MemoryRegion, page: number, count = 1): number =>
       adapter.prefetch(region, virt(START + page * PAGE), count * PAGE, true, false),
     /** Queues an access. */
@@ -83,13 +83,13 @@ export function rig(options: RdmaRigOptions = {}) {
       adapter.submit(access);
       return access;
     },
-    /** Runs activities until nothing is left, at most `most`. */
+    /** Runs pending activities, at most `most`. */
     run: (most = 1000): number => {
       let ran = 0;
       while (ran < most && machine.runNextActivity()) ran++;
       return ran;
     },
-    /** The process takes pages back. */
+    /** Discards pages of the process. */
     discard: (page: number, count = 1): void => {
       const start = virt(START + page * PAGE);
       mm.discard(start, virt(start + count * PAGE), true);

@@ -1,8 +1,8 @@
 /**
- * The translation table of a memory region as the device has it: for each page an address for DMA,
- * and whether the device may read and write there.
+ * The device's translation table of a memory region: for each page a DMA address, and whether the
+ * device may read and write there.
  *
- * The host writes it in separate updates; an entry of zero is not there, and an access to it is a
+ * The host writes it in separate updates; a zero entry is not present, and an access to it is a
  * page fault.
  *
  * @see rules/hmm-rdma-vfio.md 2.2 (7), 2.3 (3)
@@ -15,18 +15,18 @@ import {
   type VirtAddr,
 } from "@dmalab/runtime";
 
-/** The permissions of an entry; 0 is a missing entry. */
+/** The permissions in an entry; 0 for an entry that is not present. */
 export const TABLE_READ = 1;
 export const TABLE_WRITE = 2;
 
-/** Entries are written in blocks of 64 bytes. */
+/** Number of entries in a block: entries are written in blocks of 64 bytes. */
 export const ENTRIES_OF_BLOCK = 8;
 export const TABLE_ENTRY_BYTES = 8;
 
 /** Contiguous entries with contiguous addresses and equal permissions. */
 type TableEntryRun = EventFields<"odp.table">["runs"][number];
 
-/** What entries are of: the first one, and each. */
+/** The memory described by the table: start of the first entry, and size of each entry. */
 interface TableOf {
   readonly start: VirtAddr;
   readonly pageBytes: Bytes;
@@ -45,7 +45,7 @@ export class DeviceTable {
     return this.#access.length;
   }
 
-  /** Bits of `TABLE_READ` and `TABLE_WRITE`. */
+  /** Permissions of an entry: bits of `TABLE_READ` and `TABLE_WRITE`. */
   access(index: number): number {
     return this.#access[index]!;
   }
@@ -60,7 +60,7 @@ export class DeviceTable {
     this.#access[index] = access;
   }
 
-  /** The entries that are there, of some. */
+  /** The present entries in a range, as runs. */
   runs(first: number, count: number, { pageBytes, start }: TableOf): readonly TableEntryRun[] {
     const runs: TableEntryRun[] = [];
     for (let index = first; index < Math.min(first + count, this.length); index++) {
@@ -78,7 +78,7 @@ export class DeviceTable {
     return runs;
   }
 
-  /** Entries that are not there any more; those behind the table's end never were. */
+  /** Removes entries; entries past the table's end are ignored. */
   zap(first: number, count: number): void {
     invariant(first >= 0 && count >= 0, "Entries before the table are zapped");
     this.#addresses.fill(0, first, first + count);

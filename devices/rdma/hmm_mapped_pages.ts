@@ -1,5 +1,5 @@
 /**
- * Pages in a page-wise DMA map: each is linked into one IOVA range when the device's table is
+ * Pages in a page-wise DMA map: all are linked into one IOVA range, each when the device's table is
  * written.
  *
  * @see rules/hmm-rdma-vfio.md 2.1, 2.2 (5, 7)
@@ -29,12 +29,12 @@ import type { PagesInit, RegionPages } from "./region_pages.ts";
 const { DMA_MAPPED, VALID, WRITE } = HMM_PFN;
 
 /**
- * Pages with a map for them; a software device gets the list of page frames alone.
- * @returns A negative errno when there is no map.
+ * Pages with a DMA map; a software device gets only the list of page frames.
+ * @returns A negative errno if the map cannot be allocated.
  */
 export function hmmMappedPages(init: PagesInit): RegionPages | number {
   const { dev, entryBytes, machine, pages } = init;
-  // The defect asks for a map for a device too that has nothing that does DMA.
+  // The defect allocates a map even for a software device, which does no DMA.
   const listAlone = dev === null && !machine.kernel.hmm_without_dma_device;
   const map = listAlone
     ? hmmPfnListAlone(machine, pages, entryBytes)
@@ -43,7 +43,10 @@ export function hmmMappedPages(init: PagesInit): RegionPages | number {
 }
 
 class HmmMappedPages implements RegionPages {
-  /** Counted page by page when the device's table is written. @see chapter 4, case 1 */
+  /**
+   * Number of mapped pages, counted page by page when the device's table is written. @see chapter
+   * 4, case 1
+   */
   npages = 0;
   readonly #machine: Machine;
   readonly #dev: DmaDevice | null;
@@ -62,8 +65,8 @@ class HmmMappedPages implements RegionPages {
   }
 
   /**
-   * Every page of a range must fill an entry of the device's table: the CPU must map it as large as
-   * that. Nothing is mapped yet.
+   * Checks that every page of a range fills an entry of the device's table: the CPU must map it in
+   * at least that size. Maps nothing yet.
    * @see rules/hmm-rdma-vfio.md 2.2 (5)
    */
   mapRange(first: number, entries: number): number {

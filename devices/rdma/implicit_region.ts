@@ -1,19 +1,19 @@
 /**
- * A region of everything that a process has: it keeps no pages itself, but makes a child for each
- * stretch of addresses that the device comes to, and lets it go when it is empty.
+ * A region of a process's whole address space: it has no pages itself, but creates a child region
+ * for each range that the device accesses, and destroys it when it is empty.
  *
  * @see rules/hmm-rdma-vfio.md 2.1, 2.3 (6)
  */
 import { alignDown, type Bytes, invariant, type VirtAddr } from "@dmalab/runtime";
 import { type MemoryRegion, newStatistics, type RegionStatistics } from "./memory_region.ts";
 
-/** What one child covers. The rules do not say how much that is; this is a table of 4 KiB. */
+/** Size of a child region. The rules do not specify it; this corresponds to a table of 4 KiB. */
 export const CHILD_BYTES: Bytes = 2 * 1024 * 1024;
 
 export class ImplicitRegion {
   /** It was deregistered. */
   released = false;
-  /** By their first addresses, in the order in which they were made. */
+  /** Child regions by their first addresses, in the order of their creation. */
   readonly #children = new Map<number, MemoryRegion>();
   readonly #gone: RegionStatistics = newStatistics();
 
@@ -27,19 +27,19 @@ export class ImplicitRegion {
     return [...this.#children.values()];
   }
 
-  /** The counts of all children, including removed ones. */
+  /** The counters of all children, including removed ones. */
   get statistics(): RegionStatistics {
     const sum = { ...this.#gone };
     for (const child of this.children) addTo(sum, child.statistics);
     return sum;
   }
 
-  /** The child that an address belongs to, or null while it is missing. */
+  /** The child with an address, or null if there is none. */
   childAt(virt: number): MemoryRegion | null {
     return this.#children.get(alignDown(virt, CHILD_BYTES)) ?? null;
   }
 
-  /** The child that an address belongs to, made on demand; or a negative errno. */
+  /** The child with an address, created on demand; or a negative errno. */
   childFor(virt: number): MemoryRegion | number {
     const start = alignDown(virt, CHILD_BYTES) as VirtAddr;
     const known = this.#children.get(start);
@@ -50,7 +50,7 @@ export class ImplicitRegion {
     return made;
   }
 
-  /** A child is on its way out: the next access makes a new one. */
+  /** Removes a child that will be destroyed: the next access creates a new one. */
   forget(child: MemoryRegion): void {
     invariant(child.virt % CHILD_BYTES === 0, "A child begins inside another");
     if (this.#children.get(child.virt) !== child) return;

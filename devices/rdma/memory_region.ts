@@ -1,6 +1,6 @@
 /**
- * A memory region that is paged on demand: memory of a process, the device's table of it, and what
- * happens when the device meets an entry that is not there, or the process takes a page back.
+ * A memory region that is paged on demand: memory of a process, the device's table of it, and the
+ * handling of accesses to entries that are not present, and of invalidations by the process.
  *
  * @see rules/hmm-rdma-vfio.md 2.2 (7, 8), 2.3, 2.4, 2.5
  */
@@ -39,7 +39,7 @@ export interface RegionStatistics {
   /** Pages mapped by page faults. */
   faults: number;
   faultsHandled: number;
-  /** Entries taken out of the device's table, counted as the kernel does. */
+  /** Entries removed from the device's table, counted like the kernel does. */
   invalidations: number;
   invalidationsHandled: number;
   prefetch: number;
@@ -49,24 +49,24 @@ export function newStatistics(): RegionStatistics {
   return { faults: 0, faultsHandled: 0, invalidations: 0, invalidationsHandled: 0, prefetch: 0 };
 }
 
-/** Where an access goes on. */
+/** The translation of an address. */
 export interface Reached {
-  /** For the device, or for the CPU where the device is software. */
+  /** DMA address, or physical address for a software device. */
   readonly address: number;
-  /** Bytes from there on that the same entry leads to. */
+  /** Bytes from there to the end of the same entry. */
   readonly leftBytes: Bytes;
 }
 
 interface RegionInit {
   readonly name: string;
-  /** The device that it was registered with, as events call it. */
+  /** The name in events of the device with which it was registered. */
   readonly device: string;
-  /** The first byte that the device may use. */
+  /** The first virtual address that the device may use. */
   readonly virt: VirtAddr;
   readonly sizeBytes: Bytes;
-  /** Bytes of one update of the device's table. */
+  /** Size of one update of the device's table. */
   readonly updateBytes: Bytes;
-  /** A child without pages is to be destroyed. */
+  /** Called when a child has no pages any more and is to be destroyed. */
   readonly onEmpty: ((region: MemoryRegion) => void) | null;
 }
 
@@ -75,11 +75,14 @@ export class MemoryRegion implements IntervalClient {
   readonly virt: VirtAddr;
   readonly sizeBytes: Bytes;
   readonly statistics = newStatistics();
-  /** Null for a software device, which looks at the list of page frames itself. */
+  /** Null for a software device, which uses the list of page frames itself. */
   table: DeviceTable | null = null;
-  /** It was deregistered, or freed because it was empty. */
+  /** Whether it was deregistered, or destroyed because it was empty. */
   released = false;
-  /** A page that may only be read is taken for absent: a software device has permission 0. */
+  /**
+   * Simulates a defect: read-only pages have permission 0 for a software device, so they are taken
+   * for absent.
+   */
   readonly #readOnlyLooksAbsent: boolean;
   readonly #machine: Machine;
   readonly #init: RegionInit;
@@ -98,7 +101,7 @@ export class MemoryRegion implements IntervalClient {
     return this.#umem!;
   }
 
-  /** The device gets a table with nothing in it, and may use the region from here on. */
+  /** Gives the device an empty table; from now on it may use the region. */
   attach(umem: UmemOdp): void {
     invariant(this.#umem === null, "A region is attached twice");
     this.#umem = umem;
@@ -115,12 +118,15 @@ export class MemoryRegion implements IntervalClient {
     events.context.leaveDevice(outer);
   }
 
-  /** True when the device may use these addresses. */
+  /** Whether the region contains these addresses. */
   covers(virt: number, sizeBytes: Bytes): boolean {
     return virt >= this.virt && virt + sizeBytes <= this.virt + this.sizeBytes;
   }
 
-  /** Where the device gets to by an address of the region, or null where it must ask for the page. */
+  /**
+   * Translates an address of the region for the device, or returns null if the device must report a
+   * page fault.
+   */
   reach(virt: number, write: boolean): Reached | null {
     const { umem } = this;
     const index = umem.indexOf(virt);
@@ -138,11 +144,11 @@ export class MemoryRegion implements IntervalClient {
   }
 
   /**
-   * Writes pages into the device's table: the requested ones and the ones that share a block of the
-   * table with them. The caller holds the lock; this unlocks it.
+   * Writes pages into the device's table: the requested ones and others in the same blocks of the
+   * table. The caller holds the lock; this releases it.
    *
-   * @param downgrade The device must not write, even where the process may.
-   * @returns 0, or -EFAULT when a page cannot be mapped. Earlier ones stay mapped.
+   * @param downgrade Whether the device must not write, even if the process may.
+   * @returns 0, or -EFAULT if a page cannot be mapped. Earlier ones stay mapped.
    * @see rules/hmm-rdma-vfio.md 2.2 (7, 8)
    */
   populate(first: number, entries: number, downgrade: boolean): number {
@@ -164,7 +170,7 @@ export class MemoryRegion implements IntervalClient {
     return error;
   }
 
-  /** One update: it reaches the device as a whole, or not at all. */
+  /** Writes one update, which reaches the device completely or not at all. */
   #update(
     first: number,
     count: number,
@@ -217,7 +223,8 @@ export class MemoryRegion implements IntervalClient {
   }
 
   /**
-   * The process changes its mappings: pages leave first the device's table, then the IOMMU's.
+   * Handles a change of the process's mappings: pages are removed first from the device's table,
+   * then from the IOMMU's.
    * @see rules/hmm-rdma-vfio.md 2.3
    */
   invalidate(notifier: IntervalNotifier, range: ChangedRange): boolean {
@@ -234,7 +241,7 @@ export class MemoryRegion implements IntervalClient {
     return true;
   }
 
-  /** The entries that a change touches. */
+  /** First and last entry in a changed range. */
   #clip({ end, start }: ChangedRange): { readonly first: number; readonly last: number } {
     const { umem } = this;
     return {
@@ -255,7 +262,7 @@ export class MemoryRegion implements IntervalClient {
     if (umem.npages === 0 && umem.kind === "child") this.#init.onEmpty?.(this);
   }
 
-  /** Software has no table and nothing mapped: the pages are forgotten. */
+  /** Forgets pages for a software device, which has no table and no mappings. */
   #forget(range: ChangedRange): void {
     const { umem } = this;
     const { first, last } = this.#clip(range);
@@ -270,11 +277,11 @@ export class MemoryRegion implements IntervalClient {
   }
 
   /**
-   * Takes runs of entries out of the device's table. A run begins with a valid entry, and ends at
-   * the first invalid one at the beginning of a block, or at the end of the range. One that ends
-   * before the range does is counted one longer than it is.
+   * Removes runs of entries from the device's table. A run begins with a valid entry, and ends at
+   * the first invalid entry that begins a block, or at the end of the range. A run that ends before
+   * the range does is counted as one entry longer.
    *
-   * @returns How many entries were taken out.
+   * @returns The number of removed entries.
    * @see rules/hmm-rdma-vfio.md 2.3 (3, 4), chapter 4, case 5
    */
   #zap(first: number, last: number): number {

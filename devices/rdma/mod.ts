@@ -1,5 +1,6 @@
 /**
- * RDMA: memory regions, pinned or paged on demand. State: an adapter owns its regions. Proof: tests beside it, golden data of hmm/.
+ * RDMA: memory regions, pinned or paged on demand. State: an adapter owns its regions. Proof: tests in this folder, golden data of
+ * hmm/.
  *
  * What other members use:
  */

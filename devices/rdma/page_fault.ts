@@ -1,6 +1,7 @@
 /**
- * A page fault of a device, step by step: the sequence number is read, the process's page table is
- * read, and under the region's lock both are compared before anything is mapped.
+ * The handling of a device's page fault, step by step: the notifier's sequence number is read, then
+ * the process's page table, and under the region's lock the sequence number is compared before
+ * anything is mapped.
  *
  * @see rules/hmm-rdma-vfio.md 2.2
  */
@@ -26,27 +27,27 @@ import type { ImplicitRegion } from "./implicit_region.ts";
 
 const RETRY = eventId("odp.retry");
 
-/** How long the host tries to read a page table that keeps changing. @see rules/hmm-rdma-vfio.md 2.2 (3) */
+/** How long the host retries to read a page table that keeps changing. @see rules/hmm-rdma-vfio.md 2.2 (3) */
 const PATIENCE_NS = 1000 * TICK_NS;
 
 interface PageFaultRequest {
   readonly virt: VirtAddr;
   readonly sizeBytes: Bytes;
-  /** Fault pages in; otherwise only pages that are present are written into the device's table. */
+  /** Whether to fault pages in; otherwise only present pages are written into the device's table. */
   readonly fault: boolean;
-  /** The device is not to write. */
+  /** Whether the device must not write. */
   readonly downgrade: boolean;
 }
 
-/** The result of a step: it is done, it must be begun again, or it failed with an errno. */
+/** The result of a step: 0 or a count, a negative errno, or "again" to begin anew. */
 export type StepResult = number | "again";
 
 export class PageFault {
-  /** The number when it began; null before. */
+  /** The sequence number at the beginning; null before. */
   sequence: number | null = null;
-  /** Entries of the region that this fault has mapped; 0 before. */
+  /** Number of entries that this fault has mapped; 0 before. */
   mappedEntries = 0;
-  /** Until when the host tries. */
+  /** The time at which the host gives up. */
   #deadlineNs: Nanoseconds;
   readonly #machine: Machine;
 
@@ -61,7 +62,7 @@ export class PageFault {
 
   /**
    * Reads the sequence number.
-   * @returns 0, -EFAULT outside of the region, -EINVAL after the process ended.
+   * @returns 0, -EFAULT for addresses outside of the region, -EINVAL after the process ended.
    */
   begin(): number {
     const { region, request: { sizeBytes, virt } } = this;
@@ -73,7 +74,7 @@ export class PageFault {
   }
 
   /**
-   * Reads the process's page table; `again` while it is changing, -EFAULT once the region was
+   * Reads the process's page table; `again` while it is being changed, -EFAULT if the region was
    * removed.
    */
   readPages(): StepResult {
@@ -100,9 +101,9 @@ export class PageFault {
   /**
    * Takes the lock, compares the sequence number, and writes the pages into the device's table.
    *
-   * @param compare False leaves the comparison out: a driver that forgets it.
-   * @returns 0; `again` when the page table has changed since it was read; -EINVAL for a page that is
-   * too small; -EFAULT for one that cannot be mapped.
+   * @param compare False to simulate a driver that forgets the comparison.
+   * @returns 0; `again` if the page table has changed since it was read; -EINVAL for a page that is
+   *   too small; -EFAULT for one that cannot be mapped.
    */
   map(compare = true): StepResult {
     const { region, request: { downgrade, fault } } = this;
@@ -132,11 +133,11 @@ export class PageFault {
   }
 
   /**
-   * Begins and reads, for a caller that tries for a second. While an invalidation of these pages is
-   * under way, they are read again a tick later. A change since then, such as the fault's own first
-   * write of a page, is read again at once.
+   * Begins and reads; the caller repeats this for up to a second. While an invalidation of these
+   * pages is in progress, they are read again a tick later. After a change since the beginning,
+   * such as the fault's own first write to a page, they are read again at once.
    *
-   * @returns 0; `again` when it is to be called again; -EBUSY when the second is over.
+   * @returns 0; `again` if it must be called again; -EBUSY after a second.
    */
   read(): StepResult {
     const begun = this.begin();
@@ -149,7 +150,7 @@ export class PageFault {
     return "again";
   }
 
-  /** All steps in a row. @returns How many entries were mapped, or a negative errno. */
+  /** Runs all steps in a row. @returns The number of mapped entries, or a negative errno. */
   run(): number {
     for (;;) {
       const read = this.read();
@@ -158,7 +159,7 @@ export class PageFault {
     }
   }
 
-  /** Whole pages of the region. */
+  /** The faulting range, extended to whole pages of the region. */
   #range(): { readonly start: VirtAddr; readonly end: VirtAddr } {
     const { region: { umem }, request: { sizeBytes, virt } } = this;
     return {
@@ -178,26 +179,26 @@ export class PageFault {
   }
 }
 
-/** An access of a device to a memory region, for a peer or a program. */
+/** An access of a device to a memory region, on behalf of a peer or a program. */
 export class RdmaAccess {
   done = false;
-  /** Why it ended early; null while all is well. */
+  /** The error that ended it early; null without an error. */
   error: ErrnoName | null = null;
   doneBytes: Bytes = 0;
-  /** Page faults of the device. */
+  /** Number of page faults in this access. */
   faults = 0;
-  /** Page faults at a byte with a fault that had just been handled. */
+  /** Number of page faults at an address for which a fault had just been handled. */
   refaults = 0;
-  /** The page fault that is being handled; null without one. */
+  /** The page fault that is being handled, or null. */
   fault: PageFault | null = null;
-  /** Where the last page fault was; null before the first. */
+  /** Address of the last page fault; null before the first. */
   faultedAt: VirtAddr | null = null;
 
   constructor(
     readonly region: MemoryRegion | ImplicitRegion,
     readonly write: boolean,
     readonly virt: VirtAddr,
-    /** Read bytes go here, and written bytes come from here. */
+    /** Bytes of the access: a read fills them, a write takes them. */
     readonly bytes: Uint8Array,
   ) {}
 
@@ -205,7 +206,7 @@ export class RdmaAccess {
     return this.bytes.length;
   }
 
-  /** The address that is next. */
+  /** The next address. */
   get at(): VirtAddr {
     return this.virt + this.doneBytes as VirtAddr;
   }

@@ -1,6 +1,7 @@
 /**
- * An RDMA device that pages on demand, with its driver: accesses of the device, and the host's work
- * on its page faults, each step a separate activity, so that anything may come between them.
+ * An RDMA device with on-demand paging, with its driver: accesses of the device, and the host's
+ * handling of its page faults, each step a separate activity, so that other activities may run in
+ * between.
  *
  * @see rules/hmm-rdma-vfio.md chapter 2
  */
@@ -25,7 +26,10 @@ import { getUmem, type UmemKind, type UmemRequest } from "./umem_odp.ts";
 const FAULT_EVENT = eventId("odp.fault");
 const HANDLED = eventId("odp.handled");
 
-/** Activities: the device goes on with an access; the host's two steps of a page fault; an empty child goes. */
+/**
+ * Kinds of activities: continue an access of the device; the host's two steps of a page fault; destroy an empty
+ * child region.
+ */
 const ACCESS = 0;
 const READ_PAGES = 1;
 const MAP_PAGES = 2;
@@ -44,15 +48,15 @@ export class RdmaAdapter implements ActivityHandler {
   constructor(
     machine: Machine,
     readonly name: string,
-    /** The device that does its DMA; null for software only. */
+    /** The DMA device; null for a software device. */
     readonly dev: DmaDevice | null,
-    /** Bytes of one update of the device's table. */
+    /** Size of one update of the device's table. */
     readonly updateBytes: Bytes,
   ) {
     this.#machine = machine;
   }
 
-  /** Regions with pages, including the ones on their way out. */
+  /** Regions with pages, including those about to be destroyed. */
   get pagedRegions(): readonly MemoryRegion[] {
     const known = this.regions.flatMap((region) =>
       region instanceof ImplicitRegion ? region.children : [region]
@@ -60,7 +64,10 @@ export class RdmaAdapter implements ActivityHandler {
     return [...known, ...this.#leaving.values()];
   }
 
-  /** Software: it has a list of page frames, and the CPU moves the bytes. */
+  /**
+   * Whether this is a software device: it has only a list of page frames, and the CPU copies the
+   * bytes.
+   */
   get software(): boolean {
     return this.dev === null;
   }
@@ -82,8 +89,8 @@ export class RdmaAdapter implements ActivityHandler {
   }
 
   /**
-   * Registers everything that a process has.
-   * @returns The region, or -EINVAL for huge pages, or without leave to page on demand.
+   * Registers the whole address space of a process.
+   * @returns The region, or -EINVAL for huge pages, or without on-demand paging.
    * @see rules/hmm-rdma-vfio.md 2.1
    */
   registerImplicit(
@@ -142,7 +149,10 @@ export class RdmaAdapter implements ActivityHandler {
     this.#accesses.set(id, access);
   }
 
-  /** Tells the device of pages ahead; how many, or a negative errno. @see 2.4 */
+  /**
+   * Maps pages for the device before it accesses them. @returns Their number, or a negative errno.
+   * @see 2.4
+   */
   prefetch(
     region: MemoryRegion | ImplicitRegion,
     virt: VirtAddr,
@@ -162,7 +172,7 @@ export class RdmaAdapter implements ActivityHandler {
     return pages;
   }
 
-  /** The regions that some addresses belong to; a negative errno without any. */
+  /** The regions that contain some addresses; a negative errno without any. */
   *#parts(region: MemoryRegion | ImplicitRegion, virt: VirtAddr, sizeBytes: Bytes) {
     if (!(region instanceof ImplicitRegion)) {
       yield { region, virt, sizeBytes };
@@ -186,7 +196,7 @@ export class RdmaAdapter implements ActivityHandler {
     }
   }
 
-  /** A page fault of a region, to be run step by step; or a negative errno. */
+  /** A page fault of a region, to be handled step by step; or a negative errno. */
   pageFault(
     region: MemoryRegion | ImplicitRegion,
     virt: VirtAddr,
@@ -203,7 +213,7 @@ export class RdmaAdapter implements ActivityHandler {
     return id;
   }
 
-  /** Has events say that something happens for this device. */
+  /** Attributes the events of `act` to this device. */
   #asMine<T>(act: () => T): T {
     return this.#machine.events.context.asDevice(this.name, act);
   }
@@ -224,9 +234,9 @@ export class RdmaAdapter implements ActivityHandler {
   }
 
   /**
-   * The device moves bytes until it meets a page that it must request. It comes here, too, when the
-   * region of its page fault was removed: with the whole region the access ends, and where only a
-   * child went, it requests again.
+   * Continues an access: moves bytes up to a page that is not present. This is also called if the
+   * region of its page fault was removed: if it was the whole region, the access ends; if it was
+   * only a child, the device requests the page again.
    */
   #goOn(id: number, access: RdmaAccess): void {
     const { region, sizeBytes, write } = access;
@@ -255,7 +265,7 @@ export class RdmaAdapter implements ActivityHandler {
     access.end(null);
   }
 
-  /** Moves bytes by DMA, or by the CPU where the device is software. */
+  /** Moves bytes by DMA, or by the CPU for a software device. */
   #move(access: RdmaAccess, address: number, count: Bytes): boolean {
     const { bus, hostMemory } = this.#machine;
     const { bytes, doneBytes, write } = access;
@@ -269,7 +279,7 @@ export class RdmaAdapter implements ActivityHandler {
     return true;
   }
 
-  /** The device needs a page to continue: it reports the rest of the access to the host. */
+  /** Reports a page fault to the host, with the rest of the access. */
   #raise(id: number, access: RdmaAccess): void {
     const { events } = this.#machine;
     const { at, region, sizeBytes, write } = access;
@@ -293,7 +303,7 @@ export class RdmaAdapter implements ActivityHandler {
     this.#machine.activities.post(this, READ_PAGES, id);
   }
 
-  /** The host reads the process's page table. */
+  /** First step of the host: reads the process's page table. */
   #readPages(id: number, access: RdmaAccess): void {
     const fault = access.fault!;
     const read = fault.read();
@@ -301,7 +311,7 @@ export class RdmaAdapter implements ActivityHandler {
     else this.#machine.activities.post(this, read === 0 ? MAP_PAGES : READ_PAGES, id);
   }
 
-  /** The host gives the pages to the device, if they are unchanged since the read. */
+  /** Second step of the host: maps the pages for the device, if they are unchanged since the read. */
   #mapPages(id: number, access: RdmaAccess): void {
     const fault = access.fault!;
     const mapped = fault.map();
@@ -309,7 +319,7 @@ export class RdmaAdapter implements ActivityHandler {
     if (!access.done) this.#machine.activities.post(this, mapped === 0 ? ACCESS : READ_PAGES, id);
   }
 
-  /** A page fault is over: the device goes on, or the access ends. */
+  /** Ends a page fault: the device continues the access, or the access ends. */
   #handled(access: RdmaAccess, fault: PageFault | null, error: number): void {
     const { events } = this.#machine;
     if (fault !== null && error === 0) {

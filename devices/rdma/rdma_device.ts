@@ -1,4 +1,4 @@
-/** An RDMA device with its driver, as a block of the machine makes it. */
+/** An RDMA device with its driver, created from a block of the machine. */
 import { ODP_EVENTS } from "@dmalab/runtime/vocabulary";
 import { BOOL, KIB, MIB, setting, size } from "@dmalab/runtime";
 import type { DeviceBase, DeviceKind } from "../device_kind.ts";
@@ -19,7 +19,7 @@ const SETTINGS = {
   updateBytes: setting("update", size(64, 16 * MIB, { multipleOf: 64 }), 64 * KIB, {
     doc: "How much of its table one update writes, 8 bytes for a page.",
   }),
-  // A region is one range, however long: its driver says that segments may be.
+  // A region is mapped as one range, of any length: the driver allows such segments.
   ...deviceSettings({ minAlignBytes: 1, maxSegmentSizeBytes: 2 ** 31 }),
 };
 

@@ -1,8 +1,8 @@
 /**
- * The pages of a region as its device gets to them. A release has one way to do that: a page-wise DMA
- * map, or a mapping for each page.
+ * The pages of a region and their addresses for the device. A release implements this in one of two
+ * ways: by a page-wise DMA map, or by a separate mapping for each page.
  *
- * Entries are pages of the region's own size; its list of page frames has one for 4 KiB.
+ * Entries are pages of the region's own size; its list of page frames has one entry for each 4 KiB.
  */
 import type {
   Bytes,
@@ -19,14 +19,14 @@ export interface PagesInit {
   readonly machine: Machine;
   /** Null for a software device. */
   readonly dev: DmaDevice | null;
-  /** How many pages of 4 KiB. */
+  /** Number of 4 KiB pages. */
   readonly pages: number;
   readonly entryBytes: Bytes;
 }
 
-/** The access for which a page fault needs entries. */
+/** The kind of access for which a page fault needs entries. */
 export interface PageRequest {
-  /** Pages were brought in; else only present pages are examined. */
+  /** Whether pages were faulted in; else only present pages are examined. */
   readonly fault: boolean;
   /** The requested bits of `TABLE_READ` and `TABLE_WRITE`. */
   readonly access: number;
@@ -37,29 +37,29 @@ export interface RegionPages {
   readonly pfns: HmmPfnList;
   /** Host memory of its lists. */
   readonly memoryBytes: Bytes;
-  /** The page-wise DMA map, where that is the release's way. */
+  /** The page-wise DMA map, if the release uses one. */
   readonly map: HmmDmaMap | null;
-  /** How many pages the kernel thinks that the device has. */
+  /** Number of pages that the kernel counts as mapped for the device. */
   npages: number;
 
   /**
-   * The work under the lock before the device's table is written.
+   * Checks or maps a range under the lock, before the device's table is written.
    * @returns 0, or a negative errno.
    */
   mapRange(first: number, entries: number, wish: PageRequest): number;
   /** The device's permissions for an entry: bits of `TABLE_READ` and `TABLE_WRITE`, 0 for none. */
   access(index: number): number;
-  /** The address of an entry that has one, for the device's table; or `DMA_MAPPING_ERROR`. */
+  /** The address of a mapped entry for the device's table; or `DMA_MAPPING_ERROR`. */
   address(index: number, memo: PeerMemo | null): DmaAddr;
-  /** Where a software device finds the bytes of an entry. */
+  /** The physical address of an entry's bytes, for a software device. */
   cpuAddress(index: number): PhysAddr;
   /** The page frame of an entry. */
   pfn(index: number): Pfn;
-  /** Something is kept of an entry, be it mapped or not. */
+  /** Whether any data is kept for an entry, mapped or not. */
   isUsed(index: number): boolean;
-  /** Ends an entry's mapping. @returns False where there was none. */
+  /** Unmaps an entry. @returns False if it was not mapped. */
   unmap(index: number): boolean;
-  /** Keeps nothing of an entry any more. */
+  /** Drops all data for an entry. */
   forget(index: number): void;
   /** Frees lists and IOVAs; nothing is unmapped. */
   release(): void;

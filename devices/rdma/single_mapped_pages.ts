@@ -1,6 +1,6 @@
 /**
- * Pages that are mapped one by one, when they are faulted in: one IOVA and one mapping for each, as
- * on-demand paging did it before there was a page-wise DMA map.
+ * Pages that are mapped separately, when they are faulted in: one IOVA and one mapping for each,
+ * like on-demand paging before there was a page-wise DMA map.
  *
  * @see rules/hmm-rdma-vfio.md chapter 6
  */
@@ -23,12 +23,12 @@ import type { PageRequest, PagesInit, RegionPages } from "./region_pages.ts";
 
 const { VALID, WRITE } = HMM_PFN;
 
-/** Flags of a recorded address, in bits that it does not need: the device's permissions there. */
+/** Permissions of the device, stored in the low bits of a recorded address. */
 const ACCESS_MASK = TABLE_READ | TABLE_WRITE;
 
 /**
- * Pages with two lists: of page frames, and of addresses.
- * @returns -ENOMEM when there is no memory for one of them.
+ * Pages with two lists: page frames and addresses.
+ * @returns -ENOMEM if a list cannot be allocated.
  * @see rules/hmm-rdma-vfio.md 6.1
  */
 export function singleMappedPages(init: PagesInit): RegionPages | number {
@@ -43,10 +43,10 @@ export function singleMappedPages(init: PagesInit): RegionPages | number {
 class SingleMappedPages implements RegionPages {
   readonly map = null;
   readonly pfns: HmmPfnList;
-  /** How many addresses are recorded. */
+  /** Number of recorded addresses. */
   npages = 0;
   readonly #init: PagesInit;
-  /** Address and access of each entry; 0 where none is recorded. */
+  /** Address and permissions of each entry; 0 without a recorded address. */
   readonly #recorded: Float64Array;
   readonly #pagesPerEntry: number;
 
@@ -63,8 +63,8 @@ class SingleMappedPages implements RegionPages {
 
   /**
    * Maps page by page, in order. Pages before a failure stay mapped.
-   * @returns 0; -EINVAL for a page that the CPU maps smaller than an entry; -EFAULT for one that
-   * cannot be mapped.
+   * @returns 0; -EINVAL for a page that the CPU maps in a smaller size than an entry; -EFAULT for
+   *   one that cannot be mapped.
    * @see rules/hmm-rdma-vfio.md 6.3 to 6.7
    */
   mapRange(first: number, entries: number, { access, fault }: PageRequest): number {
@@ -80,7 +80,7 @@ class SingleMappedPages implements RegionPages {
     return 0;
   }
 
-  /** An address that is recorded is kept, and only its access written anew. */
+  /** Records an entry. If it already has an address, only the permissions are updated. */
   #record(index: number, phys: PhysAddr, access: number): number {
     const before = this.#recorded[index]!;
     if (before !== 0) {
@@ -94,7 +94,7 @@ class SingleMappedPages implements RegionPages {
     return 0;
   }
 
-  /** For a software device, an address is where the CPU has the page. */
+  /** Maps a page; for a software device, the address is the physical one. */
   #map(phys: PhysAddr): number {
     const { dev, entryBytes, machine: { dma } } = this.#init;
     if (dev === null) return phys;

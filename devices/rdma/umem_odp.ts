@@ -1,5 +1,5 @@
 /**
- * The memory of a process that a device may use without pinning it: pages are faulted in when the
+ * The memory of a process that a device may use without pinning: pages are faulted in when the
  * device accesses them, and invalidated when the process changes its mappings.
  *
  * @see rules/hmm-rdma-vfio.md 2.1, 2.2 (1–6), 2.5
@@ -29,11 +29,11 @@ import { singleMappedPages } from "./single_mapped_pages.ts";
 
 const DIRTY = eventId("odp.dirty");
 
-/** Pages of 4 KiB, and of 2 MiB where huge pages are requested. */
+/** Pages of 4 KiB, or of 2 MiB if huge pages are requested. */
 const PAGE_SHIFT = 12;
 const HUGE_PAGE_SHIFT = 21;
 
-/** `child`: one that an implicit region makes for itself. */
+/** `child`: created by an implicit region for itself. */
 export type UmemKind = "explicit" | "child";
 
 export interface UmemRequest {
@@ -43,7 +43,7 @@ export interface UmemRequest {
   readonly sizeBytes: Bytes;
   readonly writable: boolean;
   readonly huge: boolean;
-  /** Asked for without saying that pages come on demand: refused. */
+  /** Whether on-demand paging was requested; without it, registration is refused. */
   readonly onDemand: boolean;
 }
 
@@ -64,7 +64,7 @@ export class UmemOdp {
     readonly pages: RegionPages,
     /** The first page. */
     readonly start: VirtAddr,
-    /** The first address after the last page. */
+    /** The address after the last page. */
     readonly end: VirtAddr,
   ) {
     this.#machine = machine;
@@ -74,7 +74,7 @@ export class UmemOdp {
     this.pageShift = request.huge ? HUGE_PAGE_SHIFT : PAGE_SHIFT;
   }
 
-  /** How many pages the kernel thinks that the device has. */
+  /** Number of pages that the kernel counts as mapped for the device. */
   get npages(): number {
     return this.pages.npages;
   }
@@ -83,23 +83,23 @@ export class UmemOdp {
     return 2 ** this.pageShift;
   }
 
-  /** Its number of pages, in its own page size. */
+  /** Number of pages, in the region's own page size. */
   get entries(): number {
     return (this.end - this.start) / this.pageBytes;
   }
 
-  /** The entry that holds an address. */
+  /** The entry that contains an address. */
   indexOf(virt: number): number {
     return Math.floor((virt - this.start) / this.pageBytes);
   }
 
-  /** True when some addresses are its own. */
+  /** Whether it contains any of some addresses. */
   covers(start: number, end: number): boolean {
     return start >= this.start && end <= this.end && start < end;
   }
 
   /**
-   * Takes the lock. Nothing in here is interrupted, so that a lock that is held will be so for ever.
+   * Takes the lock. No code here is preempted, so that a held lock will never be released.
    * @throws {KernelError} ETIMEDOUT: the caller would wait for ever.
    */
   lock(who: string): void {
@@ -118,17 +118,18 @@ export class UmemOdp {
   }
 
   /**
-   * Unmaps entries, marks written pages as dirty, and clears the entries. The caller holds the
-   * lock and has taken them out of the device's table.
+   * Unmaps entries, marks written pages as dirty, and clears the entries. The caller holds the lock
+   * and has removed the entries from the device's table.
    *
-   * @returns How many were mapped.
+   * @returns The number of entries that were mapped.
    * @see rules/hmm-rdma-vfio.md 2.3 (5)
    */
   unmapPages(first: number, entries: number, region: string): number {
     const { pages } = this;
     let unmapped = 0;
     for (let index = first; index < first + entries; index++) {
-      // The call would return false; gigabytes that were never touched are to make no events.
+      // For an unused entry the call would return false; skipping it avoids events for gigabytes of
+      // untouched memory.
       if (!pages.isUsed(index)) continue;
       const writable = (pages.access(index) & TABLE_WRITE) !== 0;
       if (pages.unmap(index)) {
@@ -157,10 +158,10 @@ export class UmemOdp {
 }
 
 /**
- * Memory of a process for a device.
+ * Gets memory of a process for a device.
  *
  * @param dev Null for a software device.
- * @param client Its `invalidate` is called when the process changes the memory.
+ * @param client Its `invalidate` is called when the process changes its mappings.
  * @returns The memory, or a negative errno.
  * @see rules/hmm-rdma-vfio.md 2.1
  */
@@ -171,7 +172,7 @@ export function getUmem(
   client: IntervalClient,
 ): UmemOdp | number {
   const { huge, kind, mm, onDemand, sizeBytes, virt } = request;
-  // The kernel's addresses have 64 bits, and overflow there; those of the model end at 2^53.
+  // EOVERFLOW is at 2^53 here: the model's addresses end there, the kernel's at 2^64.
   const pageBytes = 2 ** (huge ? HUGE_PAGE_SHIFT : PAGE_SHIFT);
   const start = alignDown(virt, pageBytes) as VirtAddr;
   const end = alignUp(virt + sizeBytes, pageBytes) as VirtAddr;

@@ -1,4 +1,4 @@
-/** A machine with two functions that can be migrated, for tests, and what happened on it. */
+/** A machine with two migratable functions, for tests, with counts of its events. */
 import type { DmaDevice } from "@dmalab/runtime/dma";
 import {
   ArmedInjection,
@@ -72,7 +72,7 @@ export class MigrationBench {
     return this.machine.events.count(eventNumber(name));
   }
 
-  /** Counts of several events, in that order. */
+  /** Number of each of several events, in the same order. */
   counts(...names: EventName[]): number[] {
     return names.map((name) => this.count(name));
   }
@@ -82,7 +82,7 @@ export class MigrationBench {
       .map(({ fields }) => Reflect.get(fields, field));
   }
 
-  /** Does something while hits of a point fail. */
+  /** Runs `act` while some hits of an injection point fail. */
   failing<T>(
     point: InjectionPointName,
     [first, last]: readonly [number, number],
@@ -98,7 +98,7 @@ export class MigrationBench {
     }
   }
 
-  /** Leaks of an act: kinds and amounts. */
+  /** The resources that `act` leaks: kinds and amounts. */
   leaksOf(act: () => void): (readonly [string, number])[] {
     const held = new ResourceTracker(this.machine, LAB_TABLES);
     act();
@@ -107,7 +107,7 @@ export class MigrationBench {
   }
 }
 
-/** The errno that something raises. @throws {Error} When it raises none. */
+/** The errno of the error that `act` throws. @throws {Error} If it throws none. */
 export function errnoOf(act: () => unknown): ErrnoName {
   try {
     act();

@@ -1,5 +1,5 @@
 /**
- * A function that can be migrated, and the driver that does it. The two share no code. Proof: tests beside it.
+ * A migratable function, and its migration driver. The two share no code. Proof: tests in this folder.
  *
  * What other members use:
  */

@@ -1,4 +1,4 @@
-/** A device with a state that can be migrated to another of its kind: function and driver. */
+/** A device with a state that can be migrated to another of its kind: the function and its driver. */
 import { VFIO_EVENTS } from "@dmalab/runtime/vocabulary";
 import { KIB, MIB, setting, size } from "@dmalab/runtime";
 import type { DeviceBase, DeviceKind } from "../device_kind.ts";
@@ -7,7 +7,7 @@ import { MigrationDriver } from "./driver/migration_driver.ts";
 import { MigrationFunction } from "./function/migration_function.ts";
 import { VFIO_TABLES } from "./recording/vfio_tables.ts";
 
-/** A device of a lab with a state that can be saved and loaded: both sides of it. */
+/** A migratable device of a lab: both sides of it. */
 export interface VfioDevice extends DeviceBase<"vfio"> {
   /** @internal */
   readonly driver: MigrationDriver;
@@ -35,7 +35,7 @@ export const VFIO: DeviceKind<typeof SETTINGS, VfioDevice> = {
 
   create(machine, device) {
     const { dma } = device;
-    // Each function has a separate state, the same in every run.
+    // Each function has a different initial state, which is the same in every run.
     const seed = machine.config.seed + device.func.address.key;
     const migration = new MigrationFunction(machine, dma, device.settings.stateBytes, seed);
     return {

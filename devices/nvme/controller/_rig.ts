@@ -1,6 +1,6 @@
 /**
- * A host for the controller's tests: flat memory, queues and commands written by hand, byte by
- * byte from the specification, with nothing of the driver and nothing of the controller in it.
+ * A host for the controller's tests: flat memory, queues and commands encoded by hand from the
+ * specification, without any code of the driver or the controller.
  */
 import {
   ActivityQueue,
@@ -30,7 +30,7 @@ export class FlatMemory implements HostBus {
   readonly reads: [dma: number, sizeBytes: number][] = [];
   readonly writes: [dma: number, sizeBytes: number][] = [];
   readonly faults: string[] = [];
-  /** Upper halves of addresses that have no number. */
+  /** Upper halves of accessed addresses that are too large for a number. */
   readonly wideHighs: number[] = [];
 
   read(_dev: DmaDevice, dma: number, into: Uint8Array, offset: number, size: number): boolean {
@@ -109,11 +109,11 @@ export interface ControllerRigOptions extends Partial<ControllerSettings> {
   readonly metadataBytes?: number;
   readonly blockSizeBytes?: number;
   readonly capacityBytes?: number;
-  /** Leave the I/O queues out. */
+  /** Whether to leave out the I/O queues. */
   readonly adminOnly?: boolean;
-  /** The device's; "ssd" when left out. */
+  /** The device's name; "ssd" by default. */
   readonly name?: string;
-  /** Whether failures can be injected; not when left out. */
+  /** Whether failures can be injected; false by default. */
   readonly fails?: boolean;
 }
 
@@ -122,13 +122,13 @@ export class ControllerRig {
   readonly clock = new VirtualClock();
   readonly events = new EventStream(this.clock);
   readonly activities = new ActivityQueue(this.clock);
-  /** The source of the medium's memory. */
+  /** The budget for the medium's memory. */
   readonly budget = new HostBudget(2 ** 28);
   readonly faults = new FailureInjector(this.events);
   readonly media: Media;
   readonly controller: NvmeController;
   readonly interrupts: number[] = [];
-  /** The CPU that a vector interrupts. */
+  /** The CPU that receives a vector's interrupt. */
   cpuOfVector: (vector: number) => number = () => 0;
   readonly ioDepth: number;
   readonly #tails: number[] = [0, 0];
@@ -175,7 +175,7 @@ export class ControllerRig {
     if (this.#hasIo) this.#createIoQueues();
   }
 
-  /** AQA, ASQ, ACQ, CC: the controller is ready. */
+  /** Writes AQA, ASQ, ACQ and CC, and so makes the controller ready. */
   enable(): void {
     const { controller } = this;
     controller.write32(0x24, (ADMIN_DEPTH - 1) * 0x1_0001);
@@ -185,7 +185,7 @@ export class ControllerRig {
     controller.write32(0x14, 0x0046_0001);
   }
 
-  /** A reset by CC.EN: all rings are empty, and the I/O queues are made anew. */
+  /** Resets the controller by CC.EN: all rings become empty, and the I/O queues are created again. */
   restart(): void {
     this.memory.bytes.fill(0, 0, 0x10000);
     for (const indexes of [this.#tails, this.#heads]) indexes.fill(0);
@@ -204,12 +204,12 @@ export class ControllerRig {
     return this.#one(1, fields);
   }
 
-  /** Puts commands into the I/O queue with one doorbell, without running anything. */
+  /** Puts commands into the I/O queue and rings its doorbell once, without running any activity. */
   queueIo(...commands: CommandFields[]): number[] {
     return this.#queue(1, commands);
   }
 
-  /** Puts commands into the admin queue with one doorbell, without running anything. */
+  /** Puts commands into the admin queue and rings its doorbell once, without running any activity. */
   queueAdmin(...commands: CommandFields[]): number[] {
     return this.#queue(0, commands);
   }
@@ -218,7 +218,7 @@ export class ControllerRig {
     while (this.activities.runNext());
   }
 
-  /** Takes all new completions of a queue; the doorbell is rung unless `quiet`. */
+  /** Takes all new completions of a queue, and rings the doorbell unless `quiet`. */
   reap(queue: 0 | 1, quiet = false): Completion[] {
     const found: Completion[] = [];
     const { view } = this.memory;
@@ -298,7 +298,7 @@ export class ControllerRig {
   }
 }
 
-/** The contents of a fresh disk in `size` bytes from `offset` on, computed the slow way. */
+/** The contents of a fresh disk, `size` bytes from `offset` on, computed byte by byte. */
 export function fresh(offset: number, size: number, tag = 0x5a00_0000_0000_0000n): Uint8Array {
   const bytes = new Uint8Array(size);
   for (let index = 0; index < size; index++) {

@@ -1,6 +1,6 @@
 /**
- * The answers that tests expect of controllers, as NVM Express 1.4 numbers it (section 4.6.1): type
- * and code, with Do Not Retry. Written down again here, and not taken from the tested code.
+ * The statuses that tests expect of controllers, from NVM Express 1.4 (section 4.6.1): type and
+ * code, with Do Not Retry. Written separately instead of taken from the tested code.
  */
 export const STATUS = {
   SUCCESS: 0x0000,

@@ -1,4 +1,4 @@
-/** The admin commands a host needs to find its namespace and make its queues (section 5). */
+/** The admin commands that a host needs to find its namespace and create its queues (section 5). */
 import { type DmaAddr, foldedHigh, invariant, zeros } from "@dmalab/runtime";
 import {
   activeNamespaces,
@@ -16,7 +16,7 @@ import { type PrpWalk, RangeList } from "./data_pointer.ts";
 import { CompletionQueue, type QueueTable, SubmissionQueue } from "./queues.ts";
 import { ADMIN_OPCODE, PAGE_BYTES, STATUS, WIDE_HALF } from "./specification.ts";
 
-/** What `execute` returns for a command that stays open until something happens. */
+/** Returned by `execute` for a command that completes only after a later event. */
 export const NO_COMPLETION = -1;
 
 /** Identify: the requested structure (CNS). */
@@ -37,11 +37,11 @@ const FEATURE_HOST_MEMORY = 0x0d;
 const HOST_MEMORY_ENABLE = 0x1;
 const HOST_MEMORY_RETURNED = 0x2;
 /**
- * Features that only keep what they are given: arbitration, power management, temperature
- * threshold, error recovery, write cache, write atomicity, asynchronous events.
+ * Features that only store their value: arbitration, power management, temperature threshold, error
+ * recovery, write cache, write atomicity, asynchronous events.
  */
 const PLAIN_FEATURES = [0x01, 0x02, 0x04, 0x05, 0x06, 0x0a, 0x0b];
-/** Error information, health, firmware slots: mandatory, and nothing to tell. */
+/** Error information, health, firmware slots: mandatory, but all zero here. */
 const LOG_PAGES = [0x01, 0x02, 0x03];
 
 export interface AdminOptions {
@@ -52,23 +52,23 @@ export interface AdminOptions {
   readonly queues: QueueTable;
   readonly prp: PrpWalk;
   readonly transfer: HostTransfer;
-  /** Asked before a queue is made: true when it is not to be. */
+  /** Called before a queue is created; true to refuse it. */
   readonly refusesQueue: () => boolean;
-  /** Aborts a command; false without one to catch. */
+  /** Aborts a command; false if the command is not found. */
   readonly abort: (queueId: number, commandId: number) => boolean;
-  /** Memory of the host that the controller may use; null for one that wants none. */
+  /** The Host Memory Buffer; null for a controller that requests none. */
   readonly hostMemory: ControllerHostMemory | null;
-  /** Takes doorbells from two buffers of the host from here on. */
+  /** Makes the controller use shadow doorbells in two buffers of the host. */
   readonly shadowDoorbells: (valuesDma: number, wakeupsDma: number) => void;
 }
 
 export class AdminCommandHandler {
-  /** Dword 0 of the next completion. */
+  /** Dword 0 of the completion of the last command. */
   result = 0;
   readonly #options: AdminOptions;
   readonly #ranges = new RangeList();
   readonly #features = new Map<number, number>();
-  /** Interrupt Vector Configuration, by vector. */
+  /** Values of Interrupt Vector Configuration, by vector. */
   readonly #vectors = new Map<number, number>();
   #grantedQueues: number;
   #openEvents = 0;
@@ -78,7 +78,7 @@ export class AdminCommandHandler {
     this.#grantedQueues = options.maxQueues;
   }
 
-  /** Back to the state after a reset. */
+  /** Restores the state after a reset. */
   reset(): void {
     this.#features.clear();
     this.#vectors.clear();
@@ -86,10 +86,10 @@ export class AdminCommandHandler {
     this.#openEvents = 0;
   }
 
-  /** Executes one command and returns its status; `result` is set for its completion. */
+  /** Executes one command and returns its status; `result` is dword 0 of its completion. */
   execute(command: DataView): number {
     this.result = 0;
-    // PSDT and fused bits: on PCIe an admin command has PRPs and is not fused (4.2).
+    // PSDT and fused bits: on PCIe an admin command must use PRPs and must not be fused (4.2).
     if ((command.getUint8(1) & 0xc3) !== 0) return STATUS.INVALID_FIELD;
     switch (command.getUint8(0)) {
       case ADMIN_OPCODE.IDENTIFY:
@@ -121,7 +121,7 @@ export class AdminCommandHandler {
     }
   }
 
-  /** Bit 0 of the result says that the command was not aborted (5.1). */
+  /** Aborts a command. Bit 0 of the result is set if the command was not aborted (5.1). */
   #abort(command: DataView): number {
     const aborted = this.#options.abort(command.getUint16(40, true), command.getUint16(42, true));
     this.result = aborted ? 0 : 1;
@@ -156,7 +156,7 @@ export class AdminCommandHandler {
   #setFeatures(command: DataView): number {
     const feature = command.getUint8(40);
     const value = command.getUint32(44, true);
-    // SV: nothing outlives a reset here.
+    // SV, the save bit: no feature survives a reset here.
     if (command.getUint8(43) >= 0x80) return STATUS.FEATURE_NOT_SAVEABLE;
     if (feature === FEATURE_COALESCING || feature === FEATURE_VECTOR) {
       return this.#keepCoalescing(feature, value);
@@ -171,13 +171,16 @@ export class AdminCommandHandler {
     const submission = (value & 0xffff) + 1;
     const completion = (value >>> 16) + 1;
     if (submission > 0xffff || completion > 0xffff) return STATUS.INVALID_FIELD;
-    // Both kinds are granted alike: a queue pair is what the setting counts.
+    // Grants the same number of submission and completion queues: the setting counts queue pairs.
     this.#grantedQueues = Math.min(Math.max(submission, completion), this.#options.maxQueues);
     this.result = this.#queuesResult();
     return STATUS.SUCCESS;
   }
 
-  /** Two pages: the doorbells' values, and the values to be woken at (5.7). */
+  /**
+   * Reads two page addresses: the buffer with the doorbells' values, and the buffer for the event
+   * indexes (5.7).
+   */
   #configureDoorbells(command: DataView): number {
     if (!this.#options.controller.shadowDoorbells) return STATUS.INVALID_OPCODE;
     for (const at of [24, 32]) {
@@ -188,7 +191,7 @@ export class AdminCommandHandler {
     return STATUS.SUCCESS;
   }
 
-  /** Interrupt Coalescing, and which vectors are excepted from it: a wish, which no interrupt heeds. */
+  /** Stores Interrupt Coalescing, or the vectors excluded from it. Interrupts are never coalesced here. */
   #keepCoalescing(feature: number, value: number): number {
     if (feature === FEATURE_COALESCING) {
       this.#features.set(feature, value & 0xffff);
@@ -216,7 +219,7 @@ export class AdminCommandHandler {
     });
   }
 
-  /** Whether host memory is in use, and in the data which (5.21.1.13). */
+  /** Returns whether host memory is in use, and its address and size as data (5.21.1.13). */
   #getHostMemory(command: DataView): number {
     const { hostMemory } = this.#options;
     if (hostMemory === null) return STATUS.INVALID_FIELD;
@@ -235,7 +238,7 @@ export class AdminCommandHandler {
 
   #getFeatures(command: DataView): number {
     const feature = command.getUint8(40);
-    // SEL: only current values are kept (ONCS bit 4).
+    // SEL, the select field: only current values exist (ONCS bit 4).
     if ((command.getUint8(41) & 0x7) !== 0) return STATUS.INVALID_FIELD;
     if (feature === FEATURE_HOST_MEMORY) return this.#getHostMemory(command);
     if (feature === FEATURE_QUEUES) this.result = this.#queuesResult();
@@ -249,7 +252,10 @@ export class AdminCommandHandler {
     return STATUS.SUCCESS;
   }
 
-  /** Number of queues, zero-based, submission below and completion above. */
+  /**
+   * The number of queues, zero-based: submission queues in the lower half, completion queues in the
+   * upper half.
+   */
   #queuesResult(): number {
     return (this.#grantedQueues - 1) * 0x1_0001;
   }
@@ -277,7 +283,7 @@ export class AdminCommandHandler {
     const id = command.getUint16(40, true);
     const depth = command.getUint16(42, true) + 1;
     const completionId = command.getUint16(46, true);
-    // The admin queue's, or one beyond the granted ones, can never be meant (5.4).
+    // The admin queue's id, or an id above the granted ones, is never valid (5.4).
     if (completionId === 0 || completionId > this.#grantedQueues) return STATUS.INVALID_QUEUE_ID;
     const completion = queues.completion(completionId);
     if (completion === undefined) return STATUS.COMPLETION_QUEUE_INVALID;
@@ -328,7 +334,7 @@ export class AdminCommandHandler {
   }
 }
 
-/** An address that is known to have a number. */
+/** Reads an address that has been checked to fit a number. */
 function addressAt(command: DataView, at: number): DmaAddr {
   const high = foldedHigh(command.getUint32(at + 4, true));
   invariant(high < WIDE_HALF, "A command's address has no number and was not refused");

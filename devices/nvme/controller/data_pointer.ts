@@ -1,6 +1,6 @@
 /**
- * Resolves what a command says about its buffers, as a controller does: data pointer and metadata
- * pointer, PRPs and SGLs, to ranges of device addresses.
+ * Resolves a command's buffers like a controller: data pointer and metadata pointer, PRPs and SGLs,
+ * to ranges of device addresses.
  */
 import { type Bytes, type DmaAddr, foldedHigh, grown, viewOf, zeros } from "@dmalab/runtime";
 import type { HostPort } from "./host_port.ts";
@@ -46,7 +46,7 @@ export class DataPointer {
   }
 
   /**
-   * Checks the flags byte: no fused operation, and a pointer format that this controller has.
+   * Checks the flags byte: no fused operation, and a pointer format that this controller supports.
    * @returns 0 or a status.
    */
   check(command: DataView): number {
@@ -62,7 +62,7 @@ export class DataPointer {
   }
 
   /**
-   * Checks the metadata pointer as far as that takes no look at memory.
+   * Checks the metadata pointer, as far as that is possible without reading memory.
    * @returns 0 or a status.
    */
   checkMetadata(command: DataView): number {
@@ -102,9 +102,9 @@ export class DataPointer {
  * Walks the Physical Region Pages of a command.
  *
  * PRP1 is the first piece of data and may begin anywhere in a page, at a multiple of 4. If the rest
- * fits one page, PRP2 points at it; else PRP2 points at a list, which may begin inside a page. A
- * list page with its last entry reached while more than one page of data is left continues where
- * that entry points (Base Specification 1.4, 4.3).
+ * fits one page, PRP2 points at it; else PRP2 points at a list, which may begin inside a page. If
+ * more than one page of data is left at the last entry of a list page, that entry points at the
+ * next list page (Base Specification 1.4, 4.3).
  */
 export class PrpWalk {
   readonly #host: HostPort;
@@ -113,8 +113,8 @@ export class PrpWalk {
   readonly #entries = viewOf(this.#list);
 
   /**
-   * @param chainsLast A controller with a defect: the entry at the end of a page leads to another
-   * list although it points at all the data that is left.
+   * @param chainsLast Simulates a defect: the controller takes the entry at the end of a page for a
+   *   link to another list, even if it points at all the data that is left.
    */
   constructor(host: HostPort, chainsLast = false) {
     this.#host = host;
@@ -125,9 +125,9 @@ export class PrpWalk {
    * Resolves the two PRPs of a command; no data moves.
    *
    * @param command The command; PRP1 is at byte `at`, PRP2 follows it.
-   * @param lengthBytes What the command transfers, > 0.
-   * @param toHost The data goes to the host: an address that cannot be is a write fault.
-   * @param into Emptied first; complete only when the result is success.
+   * @param lengthBytes Length of the command's transfer, > 0.
+   * @param toHost Whether the data goes to the host: then an impossible address is a write fault.
+   * @param into Emptied first; complete only if the result is success.
    * @returns 0, or the status of the first entry that is wrong.
    */
   walk(
@@ -160,7 +160,10 @@ export class PrpWalk {
     return this.#walkList(high2 * HALF + low2, rest, toHost, into);
   }
 
-  /** Follows a list until `lengthBytes` are found. Every page but the first brings 511 entries. */
+  /**
+   * Follows a list until `lengthBytes` are found. A whole page has 511 entries and a link to the
+   * next page; only the first may be shorter.
+   */
   #walkList(listDma: number, lengthBytes: Bytes, toHost: boolean, into: RangeList): number {
     let rest = lengthBytes;
     let list = listDma;
@@ -193,17 +196,18 @@ export class PrpWalk {
   }
 }
 
-/** Most descriptors of one list: segments that point at each other must come to an end. */
+/** Most descriptors of one list: the walk must end even if segments point at each other. */
 const MAX_DESCRIPTORS = 65536;
 
 /**
  * Walks the Scatter Gather List of a command.
  *
- * A descriptor is a data block, or points at a segment: an array of descriptors. The last one, in a
- * segment that is not the last, points at the next segment. Bit buckets and keyed descriptors are
- * not supported, nor lists that describe more than the command transfers; but of the block that a
- * transfer of metadata ends in the rest does not matter, as the captured controller had it (Base
- * Specification 1.4, 4.4; the statuses of 4.6.1.2.1; tests/golden/defects, ptover_none).
+ * A descriptor is a data block, or points at a segment: an array of descriptors. The last
+ * descriptor of a segment that is not the last segment points at the next segment. Bit buckets and
+ * keyed descriptors are not supported, nor lists that describe more than the command transfers. An
+ * exception is metadata: its last data block may be longer than the rest of the transfer, as with
+ * the captured controller (Base Specification 1.4, 4.4; the statuses of 4.6.1.2.1;
+ * tests/golden/defects, ptover_none).
  */
 export class SglWalk {
   readonly #host: HostPort;
@@ -212,7 +216,7 @@ export class SglWalk {
   #rest: Bytes = 0;
   #walked = 0;
   #toHost = false;
-  /** The last block of metadata may be longer than what is left of the transfer. */
+  /** Whether metadata is resolved: its last block may be longer than the rest of the transfer. */
   #isMetadata = false;
 
   constructor(host: HostPort) {
@@ -223,9 +227,9 @@ export class SglWalk {
    * Resolves the list that starts with a descriptor in a command; nothing moves.
    *
    * @param command The command; its descriptor is at byte `at`.
-   * @param lengthBytes What the command transfers, > 0.
-   * @param toHost The data goes to the host: an address that cannot be is a write fault.
-   * @param into Emptied first; complete only when the result is success.
+   * @param lengthBytes Length of the command's transfer, > 0.
+   * @param toHost Whether the data goes to the host: then an impossible address is a write fault.
+   * @param into Emptied first; complete only if the result is success.
    * @returns 0, or the status of the first descriptor that is wrong.
    */
   walk(
@@ -271,12 +275,12 @@ export class SglWalk {
     this.#isMetadata = isMetadata;
   }
 
-  /** The list describes less or more than the transfer. */
+  /** The status for a list that describes less or more than the transfer. */
   get #lengthStatus(): number {
     return this.#isMetadata ? STATUS.METADATA_SGL_LENGTH : STATUS.DATA_SGL_LENGTH;
   }
 
-  /** Begins with the descriptor of the whole list. */
+  /** Begins with the first descriptor, which describes the whole list. */
   #first(descriptors: DataView, at: number, into: RangeList): number {
     const type = descriptors.getUint8(at + 15);
     if (!isSupported(type)) return STATUS.SGL_TYPE;
@@ -297,7 +301,7 @@ export class SglWalk {
     return this.#rest === 0 ? STATUS.SUCCESS : this.#lengthStatus;
   }
 
-  /** Follows segments, the first described by address halves and length. */
+  /** Follows segments; the first is given by the halves of its address and its length. */
   #segments(
     addressLow: number,
     addressHigh: number,
@@ -340,12 +344,13 @@ export class SglWalk {
         address += fetched * SGL_DESCRIPTOR_BYTES;
       }
       if (follows) continue;
-      // Only a last segment may end with data: another one was announced.
+      // The segment was announced as not the last, so its last descriptor must point at another
+      // one.
       return last ? this.#end() : STATUS.INVALID_SGL_SEGMENT;
     }
   }
 
-  /** Takes up one data block. An empty one is allowed and describes nothing. */
+  /** Adds one data block. An empty block is allowed and adds nothing. */
   #dataBlock(descriptors: DataView, at: number, into: RangeList): number {
     const lengthBytes = descriptors.getUint32(at + 8, true);
     if (lengthBytes === 0) return STATUS.SUCCESS;
@@ -361,26 +366,26 @@ export class SglWalk {
   }
 }
 
-/** Only absolute addresses are supported. */
+/** Whether a descriptor's type is supported: only absolute addresses are. */
 function isSupported(type: number): boolean {
   return type === SGL_TYPE.DATA_BLOCK || type === SGL_TYPE.SEGMENT ||
     type === SGL_TYPE.LAST_SEGMENT;
 }
 
-/** How many descriptors lie from `address` to the page's end; one that crosses it counts alone. */
+/** Number of descriptors from `address` to the page's end; 1 if the first one crosses it. */
 function descriptorsInPage(address: number): number {
   return Math.max(1, Math.floor((PAGE_BYTES - (address % PAGE_BYTES)) / SGL_DESCRIPTOR_BYTES));
 }
 
 const INITIAL_RANGES = 64;
 
-/** Ranges of device addresses, the result of a data pointer. Reused, so that none is made. */
+/** Ranges of device addresses, the result of resolving a data pointer. Reused to avoid allocations. */
 export class RangeList {
   count = 0;
   /** Sum of the lengths. */
   totalBytes: Bytes = 0;
   #addresses = zeros(Float64Array, INITIAL_RANGES);
-  /** A length has 32 bits in every descriptor. */
+  /** Lengths: a descriptor's length has 32 bits. */
   #lengths = zeros(Uint32Array, INITIAL_RANGES);
 
   clear(): void {
@@ -404,7 +409,7 @@ export class RangeList {
     return this.#lengths[index]!;
   }
 
-  /** A copy as `[address, length]` pairs. */
+  /** The ranges as `[address, length]` pairs. */
   pairs(): [dma: DmaAddr, lengthBytes: Bytes][] {
     return Array.from({ length: this.count }, (_, index) => [
       this.address(index),

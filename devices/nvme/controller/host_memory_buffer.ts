@@ -1,9 +1,10 @@
 /**
- * Memory of the host that the controller uses as its own (Base Specification 1.4, section 8.9).
+ * The Host Memory Buffer: host memory that the controller uses as its own (Base Specification 1.4,
+ * section 8.9).
  *
- * It keeps there, as drives do, which blocks it has looked up last: an entry of eight bytes for
- * each slot. Every read or write of blocks looks its first block up; one that is not there is
- * entered. The entries are never required, so losing the memory costs only time.
+ * The controller keeps there, as drives do, which blocks it has looked up last: an entry of eight
+ * bytes for each slot. Every read or write looks up its first block; an unknown block is entered.
+ * The entries are never required, so losing the memory costs only time.
  */
 import { type Bytes, type DmaAddr, eventId, foldedHigh, invariant } from "@dmalab/runtime";
 import type { HostPort } from "./host_port.ts";
@@ -13,10 +14,13 @@ const NVME_HOST_MEMORY = eventId("nvme.host_memory");
 
 const DESCRIPTOR_BYTES = 16;
 const ENTRY_BYTES = 8;
-/** Each entry holds the epoch in which it was made, from 1, so that fresh memory matches none. */
+/**
+ * Largest epoch. Each entry contains the epoch in which it was made, from 1, so that no fresh
+ * memory matches.
+ */
 const LAST_EPOCH = 0xffff;
 
-/** The controller's requested sizes, in its pages and in pieces. */
+/** The sizes that the controller requests, in units of its pages, and its limits for pieces. */
 export interface HostMemoryNeeds {
   readonly preferredBytes: Bytes;
   readonly minimumBytes: Bytes;
@@ -31,7 +35,7 @@ export interface HostMemoryGrant {
   readonly listLow: number;
   readonly listHigh: number;
   readonly count: number;
-  /** It is the memory of before, with what was in it. */
+  /** Whether it is the same memory as before, with unchanged contents. */
   readonly returned: boolean;
 }
 
@@ -48,7 +52,7 @@ export class ControllerHostMemory {
   #chunks: readonly Chunk[] = [];
   #slots = 0;
   #epoch = 0;
-  /** The last granted memory; null while nothing is. */
+  /** The granted memory; null without a grant. */
   grant: HostMemoryGrant | null = null;
 
   constructor(host: HostPort, needs: HostMemoryNeeds) {
@@ -56,7 +60,7 @@ export class ControllerHostMemory {
     this.#needs = needs;
   }
 
-  /** Takes the memory that the host grants. @returns 0 or a status; then nothing has changed. */
+  /** Enables the memory granted by the host. @returns 0, or a status if nothing has changed. */
   enable(grant: HostMemoryGrant): number {
     if (this.grant !== null) return STATUS.COMMAND_SEQUENCE_ERROR;
     const { minimumBytes, mostChunks, smallestChunkBytes } = this.#needs;
@@ -81,7 +85,7 @@ export class ControllerHostMemory {
         return STATUS.INVALID_FIELD;
       }
       total += sizeBytes;
-      // A piece that is too small may be given, and is not used.
+      // The host may give a piece that is too small; it is not used.
       if (sizeBytes < smallestChunkBytes || sizeBytes === 0) continue;
       chunks.push({ dma: high * 2 ** 32 + view.getUint32(at, true), sizeBytes });
     }
@@ -95,13 +99,13 @@ export class ControllerHostMemory {
     return STATUS.SUCCESS;
   }
 
-  /** The memory is the host's again when this returns. */
+  /** Ends the use of the memory; afterwards it belongs to the host again. */
   disable(): void {
     this.grant = null;
     this.#slots = 0;
   }
 
-  /** Looks a block up, and enters it where it is not known. */
+  /** Looks a block up, and enters it if it is unknown. */
   lookUp(lba: number): void {
     if (this.#slots === 0 || lba === Infinity) return;
     const dma = this.#slotDma(lba % this.#slots);

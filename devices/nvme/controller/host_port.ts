@@ -1,4 +1,4 @@
-/** The controller's side of its PCIe link: everything it does to host memory goes through here. */
+/** The controller's PCIe port: all of its accesses to host memory go through this class. */
 import {
   alignUp,
   type Bytes,
@@ -36,7 +36,7 @@ export type HostBus = Pick<
 
 export class HostPort {
   readonly #bus: HostBus;
-  /** Memory of the controller itself; null for one without. */
+  /** The controller's own memory (CMB); null without any. */
   readonly #local: LocalMemory | null;
 
   constructor(
@@ -49,42 +49,45 @@ export class HostPort {
     this.#local = local;
   }
 
-  /** Reads host memory. False when the access faulted; `into` is then not to be used. */
+  /** Reads host memory. @returns False if the access faulted; then `into` must not be used. */
   read(dma: number, into: Uint8Array, offset: number, sizeBytes: number): boolean {
     return this.#bus.read(this.dev, dma, into, offset, sizeBytes);
   }
 
-  /** Writes host memory. False when the access faulted and nothing was written. */
+  /** Writes host memory. @returns False if the access faulted and nothing was written. */
   write(dma: number, from: Uint8Array, offset: number, sizeBytes: number): boolean {
     return this.#bus.write(this.dev, dma, from, offset, sizeBytes);
   }
 
-  /** Writes a page of host memory that is made on the way. False when the access faulted. */
+  /**
+   * Writes a page of host memory, generated in place by `maker`. @returns False if the access
+   * faulted.
+   */
   writePage(dma: number, maker: PageMaker): boolean {
     return this.#bus.writePage(this.dev, dma, maker);
   }
 
-  /** Reads a command from a queue. False when the access faulted. */
+  /** Reads a command from a queue. @returns False if the access faulted. */
   fetch(dma: number, into: Int32Array, page: EntryPage | null = null): boolean {
     if (this.#local !== null && this.#local.readWords(dma, into)) return true;
     return this.#bus.readWords(this.dev, dma, into, QUEUE_READ, page);
   }
 
-  /** Writes a result to a queue. False when the access faulted and nothing was written. */
+  /** Writes a completion to a queue. @returns False if the access faulted and nothing was written. */
   post(dma: number, from: Int32Array, page: EntryPage | null = null): boolean {
     return this.#bus.writeWords(this.dev, dma, from, QUEUE_WRITE, page);
   }
 
   /**
-   * An address of 2^53 or more was to be accessed: a fault, whatever the machine.
-   * @param toHost It was to be written. @returns The status of a command that has such an address.
+   * Reports an access to an address of 2^53 or more, which faults on every machine.
+   * @param toHost Whether it was a write. @returns The status of the command.
    */
   faultWide(toHost: boolean, high: number): number {
     this.#bus.faultWide(this.dev, toHost ? "write" : "read", high);
     return STATUS.DATA_TRANSFER_ERROR;
   }
 
-  /** Records that one entry of a list was taken up. */
+  /** Records that an entry of a list was read. */
   walked(entry: number, dma: number): void {
     if (this.events.tick(NVME_WALK)) {
       this.events.emit(NVME_WALK, { entry, dma: dma as DmaAddr });
@@ -98,23 +101,23 @@ const PAGE = PAGE_BYTES;
 const NVME_DATA = eventId("nvme.data");
 
 const MAX_PIECE_BYTES = MIB;
-/** What `PatternStore.read` may use on either side of a piece. */
+/** Space that `PatternStore.read` may use before and after a piece. */
 const ALIGNMENT_ROOM_BYTES = 16;
 
 /**
- * Moves data between the controller and the ranges of host memory that a command resolved to.
+ * Moves data between the controller and the ranges of host memory to which a command was resolved.
  *
- * Range by range, in order; the first range with a fault ends the transfer, and nothing after it is
- * accessed. A range goes in pieces of at most 1 MiB, so that the controller's own memory stays
- * bounded whatever the command asks for.
+ * Ranges are transferred in order; the first range with a fault ends the transfer, and later ranges
+ * are not accessed. A range is transferred in pieces of at most 1 MiB, so that the controller's own
+ * memory stays bounded whatever the size of the command.
  */
 export class HostTransfer implements PageMaker {
   readonly #host: HostPort;
-  /** Exactly a page long: whole-page copies from and to it need no view. Made with the first. */
+  /** A buffer of exactly one page, so that whole-page copies need no view. Allocated at first use. */
   #page: TransferBuffer | null = null;
   #large = new TransferBuffer(0);
 
-  /** The contents of the page being sent. */
+  /** The store with the contents of the page that is being sent. */
   #pageStore: PatternStore | null = null;
   #pageOffset = 0;
 
@@ -130,7 +133,7 @@ export class HostTransfer implements PageMaker {
       for (let done = 0; done < length;) {
         const piece = Math.min(length - done, MAX_PIECE_BYTES);
         if (isWholePage(dma + done, piece, offset)) {
-          // Most data: a page on both sides is generated in place.
+          // The usual case: whole aligned pages, which are generated in place in host memory.
           this.#pageStore = store;
           this.#pageOffset = offset;
           if (!this.#host.writePage(dma + done, this)) return STATUS.DATA_TRANSFER_ERROR;
@@ -158,7 +161,7 @@ export class HostTransfer implements PageMaker {
     });
   }
 
-  /** Compares what the host has with what a store holds; stops after the first range that differs. */
+  /** Compares host memory with the contents of a store; stops after the first range that differs. */
   compareStored(store: PatternStore, offsetBytes: number, ranges: RangeList): number {
     return this.#take(
       offsetBytes,
@@ -168,8 +171,10 @@ export class HostTransfer implements PageMaker {
   }
 
   /**
-   * @param each Receives a piece of the host's memory, at an offset of the store; false for no
-   * match.
+   * Reads ranges of host memory.
+   *
+   * @param each Receives a piece of them, and its offset in the store; returns false to report a
+   *   mismatch.
    */
   #take(
     offsetBytes: number,
@@ -195,12 +200,12 @@ export class HostTransfer implements PageMaker {
     return SUCCESS;
   }
 
-  /** Sends bytes the controller made up, such as an identify page. */
+  /** Sends bytes generated by the controller, such as an identify page. */
   send(bytes: Uint8Array, ranges: RangeList): number {
     return this.#moveAll(bytes, ranges, DMA_FROM_DEVICE);
   }
 
-  /** Takes bytes for the controller itself, such as a list of block ranges. */
+  /** Receives bytes for the controller itself, such as a list of block ranges. */
   receive(into: Uint8Array, ranges: RangeList): number {
     return this.#moveAll(into, ranges, DMA_TO_DEVICE);
   }
@@ -245,7 +250,7 @@ export class HostTransfer implements PageMaker {
   }
 }
 
-/** A page of host memory with the alignment of the store's words. */
+/** Whether a piece is a page of host memory that is aligned like the store's words. */
 function isWholePage(dma: number, sizeBytes: Bytes, offsetBytes: number): boolean {
   return sizeBytes === PAGE && (dma & (PAGE - 1)) === 0 && (offsetBytes & 7) === 0;
 }

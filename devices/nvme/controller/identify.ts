@@ -5,16 +5,16 @@ import type { HostMemoryNeeds } from "./host_memory_buffer.ts";
 export const IDENTIFY_BYTES = 4096;
 
 export interface ControllerIdentity {
-  /** Unique among the machine's controllers: serial number and part of the NQN. */
+  /** Serial number, also used in the NQN: unique among the machine's controllers. */
   readonly serial: string;
   readonly version: number;
   /** Largest transfer as a power of two of pages; 0 is no limit. */
   readonly mdtsExponent: number;
   readonly sgl: boolean;
   readonly metadataSgl: boolean;
-  /** It takes Doorbell Buffer Config. */
+  /** Whether it supports Doorbell Buffer Config. */
   readonly shadowDoorbells: boolean;
-  /** Memory that it would like to have of the host. */
+  /** The host memory that it requests. */
   readonly hostMemory?: HostMemoryNeeds;
 }
 
@@ -22,11 +22,11 @@ export interface NamespaceIdentity {
   readonly blockCount: number;
   readonly blockSizeBytes: Bytes;
   readonly metadataBytes: Bytes;
-  /** Eight bytes that name the namespace, unique in the machine. */
+  /** The namespace's identifier of eight bytes, unique in the machine. */
   readonly eui64: Uint8Array;
 }
 
-/** Field offsets of Identify Controller that are not self-explaining numbers below. */
+/** Offsets of the fields in Identify Controller. */
 const CONTROLLER = {
   SERIAL: 4,
   MODEL: 24,
@@ -57,7 +57,7 @@ const ABORT_LIMIT = 3;
 
 /** ONCS: Compare, Dataset Management, Write Zeroes. */
 const OPTIONAL_COMMANDS = 0b1101;
-/** What sizes of host memory are counted in. */
+/** Unit of host memory sizes. */
 const UNIT_BYTES = 4096;
 /** OACS: Doorbell Buffer Config. */
 const OPTIONAL_ADMIN_DOORBELLS = 2 ** 8;
@@ -152,7 +152,10 @@ export function namespaceDescriptors(identity: NamespaceIdentity): Uint8Array {
   return page;
 }
 
-/** Eight bytes made from a name (FNV-1a), so that every controller's namespace has its own. */
+/**
+ * Derives eight bytes from a name (FNV-1a), so that each controller's namespace has a different
+ * identifier.
+ */
 export function nameAsEui64(name: string): Uint8Array {
   const bytes = zeros(Uint8Array, 8);
   const view = viewOf(bytes);

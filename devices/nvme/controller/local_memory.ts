@@ -1,25 +1,25 @@
 /**
- * Memory of the controller itself that the host can address (Base Specification 1.4, section 4.7).
+ * The controller's own memory that the host can address (Base Specification 1.4, section 4.7).
  *
- * What a command finds at an address in it never goes out to the bus: the controller knows its own.
+ * If a command refers to an address in it, the access does not go out to the bus.
  */
 import type { Bytes, PhysAddr, PhysicalMemory } from "@dmalab/runtime";
 
 export interface LocalMemorySettings {
   readonly memory: PhysicalMemory;
-  /** Where the machine keeps its bytes: the BAR's place. */
+  /** Physical address of the BAR, where the machine stores the bytes. */
   readonly basePhys: PhysAddr;
   /** A multiple of 4 KiB. */
   readonly sizeBytes: Bytes;
   readonly barIndex: number;
-  /** Submission queues may lie in it. */
+  /** Whether submission queues may be placed in it. */
   readonly submissionQueues: boolean;
 }
 
-/** Units of the size, each sixteen times the one before. */
+/** The smallest unit of the size; each further unit is sixteen times the one before. */
 const SMALLEST_UNIT_BYTES = 4096;
 const UNIT_STEP = 16;
-/** CMBSZ holds twenty bits of units. */
+/** CMBSZ has twenty bits for the number of units. */
 const MAX_UNITS = 2 ** 20 - 1;
 
 const SUBMISSION_QUEUES = 0x1; // SQS
@@ -30,11 +30,11 @@ const CAPABILITIES_ENABLED = 0x1; // CRE
 const MEMORY_ENABLED = 0x2; // CMSE
 
 export class LocalMemory {
-  /** CMBMSC, as it was written. */
+  /** The value last written to CMBMSC. */
   controlLow = 0;
   controlHigh = 0;
   readonly #settings: LocalMemorySettings;
-  /** The controller base address that the host has set for this memory (CMBMSC.CBA); -1 before. */
+  /** The base address that the host has set for this memory (CMBMSC.CBA); -1 without one. */
   #baseDma = -1;
 
   constructor(settings: LocalMemorySettings) {
@@ -60,7 +60,7 @@ export class LocalMemory {
     return units * 2 ** 12 + unit * 2 ** 8 + uses;
   }
 
-  /** CMBMSC: shows the two registers, and says where the host has the memory. */
+  /** Writes CMBMSC: enables the two registers, and sets the memory's base address. */
   control(low: number, high: number): void {
     this.controlLow = low;
     this.controlHigh = high;
@@ -68,7 +68,7 @@ export class LocalMemory {
     this.#baseDma = (low & MEMORY_ENABLED) !== 0 ? base : -1;
   }
 
-  /** Reads words that lie in one page. @returns False when the address is not its own. */
+  /** Reads words within one page. @returns False if the address is not in this memory. */
   readWords(dma: number, into: Int32Array): boolean {
     const { basePhys, memory, sizeBytes } = this.#settings;
     const offset = dma - this.#baseDma;

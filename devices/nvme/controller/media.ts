@@ -1,4 +1,4 @@
-/** The medium of a disk: blocks, and the metadata that goes with each. */
+/** The medium of a disk: blocks, and the metadata of each. */
 import {
   type Bytes,
   fillSeries,
@@ -9,17 +9,17 @@ import {
   sameBytes,
 } from "@dmalab/runtime";
 
-/** Tag of a fresh disk's data: the 8 bytes at byte x hold 0x5A00_0000_0000_0000 + x. */
+/** Upper half of a fresh disk's data tag: the 8 bytes at byte x hold 0x5A00_0000_0000_0000 + x. */
 const DATA_TAG_HIGH = 0x5a00_0000;
-/** Tag of its metadata, counted in metadata bytes: 0x4D00_0000_0000_0000 + x. */
+/** Upper half of its metadata tag; offsets count metadata bytes: 0x4D00_0000_0000_0000 + x. */
 const METADATA_TAG_HIGH = 0x4d00_0000;
 
 interface MediaOptions {
   /** Size of a logical block's data, a power of two from 512. */
   readonly blockSizeBytes: Bytes;
-  /** Rounded down to whole blocks. */
+  /** Capacity, rounded down to whole blocks. */
   readonly capacityBytes: Bytes;
-  /** Metadata of each block, kept apart from the data; 0 is none. */
+  /** Metadata bytes of each block, stored separately from the data; 0 for none. */
   readonly metadataBytes: Bytes;
   readonly budget: HostBudget;
 }
@@ -27,7 +27,7 @@ interface MediaOptions {
 export class Media {
   readonly blockSizeBytes: Bytes;
   readonly metadataBytes: Bytes;
-  /** Logical blocks: one more than the last address. */
+  /** Number of logical blocks. */
   readonly blockCount: number;
   readonly data: PatternStore;
   /** The metadata of block n begins at byte n × `metadataBytes`. */
@@ -49,7 +49,7 @@ export class Media {
     );
   }
 
-  /** Forgets blocks: they read as zeros, and so does their metadata. */
+  /** Deallocates blocks: they and their metadata read as zeros. */
   zeroBlocks(lba: number, blocks: number): void {
     this.data.zero(lba * this.blockSizeBytes, blocks * this.blockSizeBytes);
     this.metadata.zero(lba * this.metadataBytes, blocks * this.metadataBytes);
@@ -60,45 +60,44 @@ const CHUNK_BYTES = 4096;
 /** The cost of reading a chunk, in units of work. */
 const CHUNK_UNITS = 64;
 const WORD_BYTES = 8;
-/** The low bits of an offset, exact for any below 2^53 (address.ts). */
+/** Mask for the low bits of an offset; `&` is exact for offsets below 2^53 (address.ts). */
 const WORD_MASK = WORD_BYTES - 1;
 const CHUNK_WORDS = CHUNK_BYTES / WORD_BYTES;
-/** The size of one comparison. */
+/** Bytes compared at a time. */
 const COMPARED_BYTES = 4 * CHUNK_BYTES;
 /** The charge for a zeroed range: two array slots, with room for growth. */
 const EXTENT_BYTES = 32;
 
-/** A store's most: from there on `tag + x` is not exact. */
+/** Largest size of a store: beyond it `tag + x` is not exact. */
 export const MAX_PATTERN_BYTES: Bytes = 2 ** 52;
 
 /**
- * Sparse storage of any size. Its fresh content shows the place that it came from.
+ * Sparse storage of any size. Its fresh content shows the offset from which it was read.
  *
- * The 8 bytes at byte x (x a multiple of 8) of a fresh store hold the little-endian number
- * `tag + x`, so a read that went to the wrong place shows which place that was
- * (docs/language/declarations.md: "A fresh disk holds …"). Only what was written takes memory;
- * zeroed ranges are kept as ranges.
+ * The 8 bytes at byte x (x a multiple of 8) of a fresh store hold the little-endian number `tag +
+ * x`, so a read from a wrong offset shows that offset (docs/language/declarations.md: "A fresh disk
+ * holds …"). Only written data takes memory; zeroed ranges are kept as ranges.
  *
- * Fresh content is produced on every read, so it has to be cheap (`nvme.read4k.looked`): read as a
- * double, `tag + x` is `2^e + x * 2^(e-52)` with the exponent that the tag's top bits spell,
- * exactly, for every x below 2^52. One addition then makes 8 bytes at once. Typed arrays have the
- * host's byte order, which is little-endian wherever this runs.
+ * Fresh content is produced on every read, so this must be cheap (`nvme.read4k.looked`):
+ * interpreted as a double, `tag + x` is `2^e + x * 2^(e-52)`, with the exponent that the tag's top
+ * bits encode, exactly, for every x below 2^52. One addition then makes 8 bytes at once. Typed
+ * arrays have the host's byte order, which is little-endian wherever this runs.
  */
 export class PatternStore {
   readonly #budget: HostBudget;
   readonly #base: number;
   readonly #unit: number;
   readonly #written = new Map<number, Uint8Array>();
-  /** Chunks that were zeroed as a whole; a written chunk of the same number comes first. */
+  /** Chunks that were zeroed as a whole; a written chunk of the same number takes precedence. */
   readonly #zeroed = new IntervalSet();
-  /** A fresh chunk on its way, and one that is compared; each made with the first. */
+  /** A buffer for a fresh chunk, and one for a chunk to compare; each is allocated at first use. */
   #scratch: TransferBuffer | null = null;
   #compared: TransferBuffer | null = null;
 
   /**
    * @param tagHigh The upper 32 bits of the tag: below 2^31, its lower 20 bits zero.
    * @param capacityBytes At most {@linkcode MAX_PATTERN_BYTES}.
-   * @param budget What the store's own memory is taken from.
+   * @param budget The budget for the store's own memory.
    */
   constructor(tagHigh: number, capacityBytes: Bytes, budget: HostBudget) {
     invariant(tagHigh % 2 ** 20 === 0 && tagHigh < 2 ** 31, `Tag 0x${tagHigh.toString(16)}`);
@@ -109,12 +108,12 @@ export class PatternStore {
   }
 
   /**
-   * Reads into a buffer at the position that shares the source's alignment to 8 bytes.
+   * Reads into a buffer, at an index with the same alignment to 8 bytes as the offset.
    *
    * @param offsetBytes Any byte of the store.
-   * @param into Has room for `sizeBytes` plus what alignment takes on either side.
-   * @returns Index in `into` of the first byte read: `offsetBytes % 8`. Bytes around it are
-   *   scratch.
+   * @param into Must have room for `sizeBytes` plus alignment on either side.
+   * @returns Index in `into` of the first byte read: `offsetBytes % 8`. The bytes around the data
+   *   may be overwritten.
    */
   read(offsetBytes: number, into: TransferBuffer, sizeBytes: Bytes): number {
     const start = offsetBytes & WORD_MASK;
@@ -150,7 +149,7 @@ export class PatternStore {
   }
 
   /**
-   * Reads a page into the host's. Fresh content is not made before something looks at it.
+   * Reads into a page of host memory. Fresh content is generated only when it is accessed.
    * @param offsetBytes A multiple of 8.
    */
   readPage(offsetBytes: number, page: MemoryPage): void {
@@ -159,7 +158,7 @@ export class PatternStore {
     else this.read(offsetBytes, page, CHUNK_BYTES);
   }
 
-  /** Whether the bytes from an offset on are the first of `bytes`. */
+  /** Whether the store's bytes from an offset on are equal to the first `sizeBytes` of `bytes`. */
   holds(offsetBytes: number, bytes: Uint8Array, sizeBytes: Bytes): boolean {
     const read = this.#compared ??= new TransferBuffer(COMPARED_BYTES + 2 * WORD_BYTES);
     for (let done = 0; done < sizeBytes; done += COMPARED_BYTES) {
@@ -180,7 +179,7 @@ export class PatternStore {
 
   /**
    * Stores `sizeBytes` bytes of `from`, starting at its index `at`.
-   * @throws {MemoryLimitError} When the budget is spent. Earlier bytes stay written.
+   * @throws {MemoryLimitError} If the budget is exhausted. Bytes before that are written.
    */
   write(offsetBytes: number, from: Uint8Array, at: number, sizeBytes: Bytes): void {
     let target = offsetBytes;
@@ -267,12 +266,12 @@ export class PatternStore {
 }
 
 /**
- * The controller's internal memory for data on its way between medium and host. The same bytes can be
- * written as 64-bit words, which is what makes producing a fresh disk's content cheap.
+ * The controller's internal memory for data in transit between medium and host. The same bytes can be
+ * written as 64-bit words, which makes generating a fresh disk's content cheap.
  */
 export class TransferBuffer {
   readonly bytes: Uint8Array;
-  /** The same memory in 64-bit words. */
+  /** The same memory as 64-bit words. */
   readonly doubles: Float64Array;
 
   /** @param sizeBytes A multiple of 8. */

@@ -1,4 +1,4 @@
-/** The NVM command set: what reads, writes and forgets blocks (section 6). */
+/** The NVM command set: commands that read, write and deallocate blocks (section 6). */
 import type { Bytes, DmaAddr } from "@dmalab/runtime";
 import { type DataPointer, RangeList } from "./data_pointer.ts";
 import type { HostTransfer } from "./host_port.ts";
@@ -15,9 +15,9 @@ const ALL_NAMESPACES = 0xffff_ffff;
 const DSM_RANGE_BYTES = 16;
 const DSM_DEALLOCATE = 0x4;
 
-/** The ranges of a command's pointers. */
+/** The result of resolving a command's pointers. */
 export interface ResolvedCommand {
-  /** 0, or the status the command would be refused with. */
+  /** 0, or the status with which the command would be refused. */
   readonly status: number;
   /** Data ranges in order, as far as they were resolved. */
   readonly ranges: [dma: DmaAddr, lengthBytes: number][];
@@ -48,7 +48,7 @@ export class NvmCommands {
   /** Executes one command and returns its status. */
   execute(command: DataView): number {
     const opcode = command.getUint8(0);
-    // Reads and writes are almost all commands: the rest has separate functions.
+    // Almost all commands are reads and writes, so the others are handled in a separate function.
     if (opcode !== READ && opcode !== WRITE && opcode !== COMPARE) {
       return this.#executeOther(opcode, command);
     }
@@ -60,8 +60,8 @@ export class NvmCommands {
     const media = this.#media;
     status = this.#move(opcode, media.data, lba * media.blockSizeBytes, this.#data);
     if (status !== SUCCESS || media.metadataBytes === 0) return status;
-    // Metadata is looked for when the data has moved, as the captured controller did it: a command
-    // that is refused for its metadata has delivered its data (tests/golden/defects, ptshort).
+    // Metadata is resolved after the data has moved, like by the captured controller: a command
+    // that fails because of its metadata has transferred its data (tests/golden/defects, ptshort).
     status = this.#resolveMetadata(command, toHost);
     if (status !== SUCCESS) return status;
     return this.#move(opcode, media.metadata, lba * media.metadataBytes, this.#metadata);
@@ -70,7 +70,7 @@ export class NvmCommands {
   #executeOther(opcode: number, command: DataView): number {
     const namespaceId = command.getUint32(4, true);
     if (opcode === FLUSH) {
-      // Everything written is on the medium already.
+      // Nothing to do: every write goes to the medium at once.
       return namespaceId === NAMESPACE_ID || namespaceId === ALL_NAMESPACES
         ? SUCCESS
         : STATUS.INVALID_NAMESPACE;
@@ -89,7 +89,7 @@ export class NvmCommands {
     return SUCCESS;
   }
 
-  /** Resolves a command's pointers as `execute` would, and moves nothing. */
+  /** Resolves a command's pointers like `execute`, without moving data. */
   resolve(command: DataView): ResolvedCommand {
     this.#data.clear();
     this.#metadata.clear();
@@ -144,7 +144,7 @@ export class NvmCommands {
     return this.#pointer.data(command, count * DSM_RANGE_BYTES, false, this.#data);
   }
 
-  /** Reads the list of ranges, checks all of it, then deallocates if asked. */
+  /** Reads the list of ranges, checks all of it, then deallocates if requested. */
   #datasetManagement(command: DataView): number {
     let status = this.#resolveRanges(command);
     if (status !== SUCCESS) return status;
@@ -176,13 +176,16 @@ function isKnown(opcode: number): boolean {
     opcode === DATASET_MANAGEMENT;
 }
 
-/** A 64-bit block address; Infinity, which lies on no disk, when it is no exact number. */
+/**
+ * A 64-bit block address; Infinity, which is beyond every disk, if it does not fit a number
+ * exactly.
+ */
 function firstBlock(view: DataView, at: number): number {
   const high = view.getUint32(at + 4, true);
   return high < WIDE ? high * 2 ** 32 + view.getUint32(at, true) : Infinity;
 }
 
-/** The count is zero-based. */
+/** The number of blocks; the field is zero-based. */
 function blockCount(command: DataView): number {
   return command.getUint16(48, true) + 1;
 }

@@ -1,10 +1,9 @@
 /**
- * An NVMe controller, seen from its device side.
+ * An NVMe controller, from the device's side.
  *
- * It knows the host only as registers that are written to it, memory that it reads and writes
- * through its PCIe link, and an interrupt line. It is written from the NVM Express Base
- * Specification and shares no code with the driver, so that it checks the driver's commands
- * independently.
+ * It sees the host only through register writes, memory accesses over its PCIe link, and an
+ * interrupt line. It is written from the NVM Express Base Specification and shares no code with the
+ * driver, so that it checks the driver's commands independently.
  *
  * Each command is one activity: fetch, walk, data, completion entry, interrupt; the host handles
  * the completion within it (docs/language/stepping.md).
@@ -59,9 +58,12 @@ const NVME_FETCH = eventId("nvme.fetch");
 const NVME_COMPLETE = eventId("nvme.complete");
 const IRQ = eventId("irq");
 
-/** Queue entries go to and fro in words of 32 bits; bases are page-aligned, so none crosses a page. */
+/**
+ * Queue entries are transferred as 32-bit words; queue bases are page-aligned, so no entry crosses a
+ * page.
+ */
 const WORD_BYTES = 4;
-/** The only kind of activity: process one command of the queue the argument names. */
+/** The only kind of activity: process one command of the queue in the argument. */
 const PROCESS_COMMAND = 0;
 /** An activity's argument is `generation * QUEUE_IDS + queue`. */
 const QUEUE_IDS = 65536;
@@ -81,25 +83,28 @@ export interface ControllerSettings {
   readonly maxQueues: number;
   /** Most entries of an I/O queue, 2 to 65536. */
   readonly depth: number;
-  /** It takes the last entry of a PRP page for a link though no data follows: a defect. */
+  /**
+   * Simulates a defect: the last entry of a PRP page is taken for a link although no more data
+   * follows.
+   */
   readonly chainsLastPrp?: boolean;
-  /** CAP.DSTRD: doorbells are 4 << this bytes apart. */
+  /** CAP.DSTRD: doorbells are `4 << doorbellStride` bytes apart. */
   readonly doorbellStride: number;
-  /** The controller supports doorbells in memory (Doorbell Buffer Config). */
+  /** Whether the controller supports shadow doorbells (Doorbell Buffer Config). */
   readonly shadowDoorbells: boolean;
-  /** Memory that the controller has itself. Default none. */
+  /** The controller's own memory. Default none. */
   readonly localMemory?: LocalMemorySettings;
-  /** Memory that the controller would like to have of the host. Default none. */
+  /** The host memory that the controller requests. Default none. */
   readonly hostMemory?: HostMemoryNeeds;
 }
 
-/** A command that has no answer yet. */
+/** A command that will not be answered. */
 interface SilentCommand {
   readonly queue: SubmissionQueue;
   readonly commandId: number;
 }
 
-/** Facts about a command from outside the controller, only for events. */
+/** Facts about commands from the driver's side, used only for events. */
 interface CommandLedger {
   requestOf(queue: number, commandId: number): number | null;
 }
@@ -115,9 +120,9 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
   readonly byDevice = true;
   readonly media: Media;
   readonly settings: ControllerSettings;
-  /** Where interrupts go; without one they go nowhere. */
+  /** The interrupt line; null if interrupts are not connected. */
   interrupt: NvmeInterruptLine | null = null;
-  /** Which request a command serves; only events say it. */
+  /** Maps commands to requests, only for events. */
   ledger: CommandLedger | null = null;
 
   readonly #machine: ControllerMachine;
@@ -135,11 +140,11 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
   readonly #completionWords = new Int32Array(RESULT_BYTES / WORD_BYTES);
   /** The Host Memory Buffer; null for a controller that asks for none. */
   readonly #hostMemory: ControllerHostMemory | null;
-  /** Doorbells in the host's memory; null while there are only registers. */
+  /** Doorbells in the host's memory; null while only the registers are used. */
   #shadows: ControllerShadowDoorbells | null = null;
-  /** Commands that were taken and, since something is broken, are not worked on. */
+  /** Commands that were fetched but are not executed, because of an injected failure. */
   readonly #silent: SilentCommand[] = [];
-  /** Counts resets, so that activities of an earlier life do nothing. */
+  /** Number of resets, so that activities from before a reset do nothing. */
   #generation = 0;
 
   constructor({ machine, dev, media, settings }: ControllerOptions) {
@@ -189,12 +194,12 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
     });
   }
 
-  /** CSTS.CFS: the controller met something it cannot report in a completion. */
+  /** CSTS.CFS: an error has occurred that cannot be reported in a completion. */
   get hasFailed(): boolean {
     return this.#registers.hasFailed;
   }
 
-  /** It is pulled out of its slot: registers read all ones, and all work stops. */
+  /** Removes the device from its slot: registers read all ones, and all work stops. */
   unplug(): void {
     this.disable();
     this.#registers.unplug();
@@ -215,9 +220,9 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
   }
 
   /**
-   * Resolves the pointers of an NVM command as executing it would, without moving data.
+   * Resolves the pointers of an NVM command in the same way as its execution, without moving data.
    *
-   * @param sqe The 64 bytes of the command. Lists it points at are read through the bus.
+   * @param sqe The 64 bytes of the command. Its lists are read through the bus.
    */
   resolve(sqe: Uint8Array): ResolvedCommand {
     return this.#nvm.resolve(new DataView(sqe.buffer, sqe.byteOffset, COMMAND_BYTES));
@@ -254,7 +259,7 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
     this.#admin.reset();
   }
 
-  /** The controller's positions in a pair of rings; null for a queue that it does not know. */
+  /** The controller's positions in a pair of rings; null for an unknown queue. */
   ringsOf(queueId: number): ControllerRings | null {
     const queue = this.#queues.submission(queueId);
     if (queue === undefined) return null;
@@ -271,7 +276,8 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
   /** @see RegisterOwner */
   submissionDoorbell(queueId: number, tail: number): void {
     const queue = this.#queues.submission(queueId);
-    // An invalid doorbell would be an asynchronous event; the command it hides is never fetched.
+    // An invalid doorbell would be an asynchronous event, which is not simulated: the write is
+    // ignored.
     if (queue === undefined || tail >= queue.depthEntries) return;
     let fresh = tail - queue.tail;
     if (fresh < 0) fresh += queue.depthEntries;
@@ -307,13 +313,13 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
     if (this.#shadows !== null && queue.isEmpty && queueId !== 0) this.#lookForCommands(queue);
   }
 
-  /** Looks the first block of a read or write up in the Host Memory Buffer. */
+  /** Looks up the first block of a read or write in the Host Memory Buffer. */
   #lookUp(memory: ControllerHostMemory): void {
     const lba = blockOf(this.#command);
     if (lba !== null && lba < this.media.blockCount) memory.lookUp(lba);
   }
 
-  /** All commands are done that the controller knows of: are there more? */
+  /** Checks for further commands in the shadow doorbell, after all known commands are done. */
   #lookForCommands(queue: SubmissionQueue): void {
     this.#context.enterRequest(null);
     const known = queue.tail;
@@ -324,7 +330,10 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
     this.#postCommands(queue.id, fresh < 0 ? fresh + queue.depthEntries : fresh);
   }
 
-  /** There was no room for a completion when the register was written last. */
+  /**
+   * Checks whether the shadow doorbell shows room for a completion, if there was none by the
+   * register.
+   */
   #findsRoom(queue: SubmissionQueue): boolean {
     if (this.#shadows === null || queue.id === 0) return false;
     const look = this.#shadows.lookForRoom(queue.completion);
@@ -332,7 +341,10 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
     return look === "moved" && !queue.completion.isFull;
   }
 
-  /** The request of a command is known when it has been fetched; until then its work has none. */
+  /**
+   * Posts an activity for each new command. A command's request is known only after the fetch, so
+   * these activities have no request.
+   */
   #postCommands(queueId: number, count: number): void {
     const argument = this.#generation * QUEUE_IDS + queueId;
     for (let index = 0; index < count; index++) {
@@ -344,7 +356,7 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
     const events = this.#events;
     const slotDma = queue.baseDma + queue.head * COMMAND_BYTES;
     if (!this.#host.fetch(slotDma, this.#commandWords, queue.page)) {
-      // Without the command there is no identifier to complete it by.
+      // Without the command, its identifier for a completion is unknown.
       this.#registers.failFatally();
       return;
     }
@@ -375,8 +387,9 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
   }
 
   /**
-   * Aborts a command: one that is not worked on is completed with Command Abort Requested.
-   * @returns False when there is no such command; all others are done before an Abort is handled.
+   * Aborts a command: a command that is not executed is completed with Command Abort Requested.
+   * @returns False if there is no such command. All other commands are done before an Abort is
+   *   handled.
    */
   #abort(queueId: number, commandId: number): boolean {
     const index = this.#silent.findIndex((each) =>
@@ -396,7 +409,7 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
     entry[2] = queue.head | queue.id << 16;
     entry[3] = commandId | (status << 1 | target.phase) << 16;
     const entryDma = target.baseDma + target.tail * RESULT_BYTES;
-    // The queue's memory is not the request's: as at the fetch, its events have no request.
+    // As for the fetch, accesses to the queue's memory are not attributed to the request.
     const request = this.#context.enterRequest(null);
     const written = this.#host.post(entryDma, entry, target.page);
     this.#context.leaveRequest(request);
@@ -419,14 +432,14 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
   }
 }
 
-/** The status of the device for an injected one of the block layer, where it has a separate one. */
+/** NVMe statuses for injected block-layer statuses that have an NVMe status of their own. */
 const INJECTED: Readonly<Record<string, number>> = {
   RESV_CONFLICT: STATUS.RESERVATION_CONFLICT,
   ZONE_ACTIVE_RESOURCE: STATUS.TOO_MANY_ACTIVE_ZONES,
   ZONE_OPEN_RESOURCE: STATUS.TOO_MANY_OPEN_ZONES,
 };
 
-/** The injected status that a command ends with; success as a rule. */
+/** The injected status of a command; usually success. */
 function injectedStatus(faults: FailureInjector): number {
   const injected = faults.statusAt(DEVICE_STATUS);
   return injected === null ? SUCCESS : INJECTED[injected] ?? STATUS.UNRECOVERED_READ_ERROR;

@@ -1,28 +1,28 @@
-/** The controller's view of its queues: rings in host memory, of which it knows base and indexes. */
+/** The controller's view of its queues: rings in host memory, with their bases and indexes. */
 import { type DmaAddr, invariant } from "@dmalab/runtime";
 import { EntryPage } from "@dmalab/runtime/dma";
 import type { HostPort } from "./host_port.ts";
 
 /** The controller's side of a pair of rings, for observers. */
 export interface ControllerRings {
-  /** The next command to fetch. */
+  /** Index of the next command to fetch. */
   readonly sqHead: number;
   /** The host's tail, from its doorbell. */
   readonly sqTail: number;
   /** The host's head, from its doorbell. */
   readonly cqHead: number;
-  /** Where the next completion goes. */
+  /** Index of the next completion. */
   readonly cqTail: number;
-  /** The phase bit that it will have. */
+  /** The phase bit of the next completion. */
   readonly phase: number;
 }
 
 export class CompletionQueue {
-  /** Where the page of the last entry lies. */
+  /** Cached location of the page with the last entry. */
   readonly page = new EntryPage();
   /** The host's head, from its doorbell. */
   head = 0;
-  /** Where the next entry goes. */
+  /** Index of the next entry. */
   tail = 0;
   /** The phase bit of the next entry: 1 on the first pass, inverted on each further one. */
   phase = 1;
@@ -37,7 +37,7 @@ export class CompletionQueue {
     readonly vector: number,
   ) {}
 
-  /** One entry stays empty, so that full and empty differ. */
+  /** Whether there is no room; one entry stays empty, so that full and empty differ. */
   get isFull(): boolean {
     return (this.tail + 1) % this.depthEntries === this.head;
   }
@@ -53,13 +53,16 @@ export class CompletionQueue {
 }
 
 export class SubmissionQueue {
-  /** The next command to fetch. */
+  /** Index of the next command to fetch. */
   head = 0;
-  /** One past the last command, as the host's doorbell said. */
+  /** Index after the last command, from the host's doorbell. */
   tail = 0;
-  /** Activities that found the completion queue full; they run again when the host makes room. */
+  /**
+   * Number of activities that found the completion queue full; they run again when the host has
+   * made room.
+   */
   stalled = 0;
-  /** Where the page of the last command lies. */
+  /** Cached location of the page with the last command. */
   readonly page = new EntryPage();
 
   constructor(
@@ -73,7 +76,7 @@ export class SubmissionQueue {
     return this.head === this.tail;
   }
 
-  /** Takes the command at the head. */
+  /** Moves past the command at the head. */
   advance(): void {
     this.head++;
     if (this.head === this.depthEntries) this.head = 0;
@@ -137,15 +140,16 @@ export class QueueTable {
 
 const DOORBELL_BYTES = 4;
 
-/** What became of an access to the host's memory. */
+/** The result of reading a shadow doorbell: unchanged, changed, or an access fault. */
 type ShadowAccess = "same" | "moved" | "fault";
 
 /**
- * Doorbells that the host leaves in memory (Base Specification 1.4, sections 5.7 and 7.13).
+ * Shadow doorbells, which the host writes to memory (Base Specification 1.4, sections 5.7 and
+ * 7.13).
  *
- * A controller that has work looks there for more. When it has none, it writes down the value it
- * has seen, so that the host writes the register for the next one, and looks once more: work from
- * in between would wait in vain.
+ * While a controller has work, it checks them for more. When it has no more work, it stores the
+ * last value that it has read, so that the host writes the register for the next command, and then
+ * checks once more: otherwise a command from in between would never be noticed.
  */
 export class ControllerShadowDoorbells {
   readonly #host: HostPort;
@@ -154,7 +158,7 @@ export class ControllerShadowDoorbells {
   readonly #strideBytes: number;
   readonly #word = new Int32Array(1);
 
-  /** @param stride CAP.DSTRD: the buffers are laid out as the registers are. */
+  /** @param stride CAP.DSTRD: the buffers have the same layout as the registers. */
   constructor(host: HostPort, valuesDma: number, wakeupsDma: number, stride: number) {
     this.#host = host;
     this.#valuesDma = valuesDma;
@@ -162,13 +166,13 @@ export class ControllerShadowDoorbells {
     this.#strideBytes = DOORBELL_BYTES << stride;
   }
 
-  /** Looks for commands that no doorbell register has announced: sets the queue's tail. */
+  /** Checks for commands that were not announced by a doorbell register, and sets the queue's tail. */
   lookForCommands(queue: SubmissionQueue): ShadowAccess {
     const at = 2 * queue.id * this.#strideBytes;
     return this.#look(at, queue.tail, queue.depthEntries, (tail) => queue.tail = tail);
   }
 
-  /** Looks whether the host has taken completions: sets the queue's head. */
+  /** Checks whether the host has taken completions, and sets the queue's head. */
   lookForRoom(queue: CompletionQueue): ShadowAccess {
     const at = (2 * queue.id + 1) * this.#strideBytes;
     return this.#look(at, queue.head, queue.depthEntries, (head) => queue.head = head);

@@ -1,8 +1,8 @@
 /**
  * The register file of the controller (Base Specification 1.4, section 3.1).
  *
- * It keeps values and reports the meaning of a write to its owner. Enabling and doorbells are the
- * owner's work.
+ * It stores values and reports the meaning of a write to its owner, which handles enabling and
+ * doorbells.
  */
 import { foldedHigh } from "@dmalab/runtime";
 import type { LocalMemory } from "./local_memory.ts";
@@ -19,7 +19,7 @@ import {
 
 const { DOORBELLS } = REGISTER;
 
-/** The settings of the admin queues, once the host has set them. */
+/** The settings of the admin queues, as set by the host. */
 export interface AdminQueueSetup {
   readonly submissionDepth: number;
   readonly completionDepth: number;
@@ -27,13 +27,13 @@ export interface AdminQueueSetup {
   readonly completionBase: number;
 }
 
-/** What writes to registers lead to. */
+/** Receives the meaning of register writes. */
 export interface RegisterOwner {
-  /** CC.EN went from 0 to 1 with a valid setup. */
+  /** CC.EN was set, with a valid setup. */
   enable(setup: AdminQueueSetup): void;
-  /** CC.EN is cleared: whether the controller obeys. */
+  /** CC.EN is cleared. @returns Whether the controller obeys. */
   mayStop(): boolean;
-  /** CC.EN went from 1 to 0: everything but the registers is forgotten. */
+  /** CC.EN was cleared: the owner forgets everything but the registers. */
   disable(): void;
   submissionDoorbell(queue: number, tail: number): void;
   completionDoorbell(queue: number, head: number): void;
@@ -43,7 +43,7 @@ interface CapabilitySettings {
   readonly localMemory: Omit<LocalMemory, "readWords"> | null;
   /** Most entries of an I/O queue. */
   readonly maxQueueEntries: number;
-  /** Doorbells are 4 << this bytes apart. */
+  /** Doorbells are `4 << doorbellStride` bytes apart. */
   readonly doorbellStride: number;
   /** The version register: major, minor, tertiary in 16, 8 and 8 bits. */
   readonly version: number;
@@ -54,10 +54,10 @@ const CAP_CONTIGUOUS_QUEUES = 2 ** 16;
 const CAP_TIMEOUT = 15 * 2 ** 24; // in units of 500 ms
 const CAP_HIGH_NVM_COMMAND_SET = 2 ** 5;
 const CAP_HIGH_LOCAL_MEMORY = 2 ** 25; // CMBS
-/** The entry sizes that CC must ask for, as powers of two: 64 and 16 bytes. */
+/** The required entry sizes in CC, as powers of two: 64 and 16 bytes. */
 const CC_ENTRY_SIZES = 0x46;
 
-/** AQA, ASQ and ACQ keep what is written to them. */
+/** AQA, ASQ and ACQ store the written value. */
 const KEPT = [
   REGISTER.AQA,
   REGISTER.ASQ_LOW,
@@ -73,11 +73,11 @@ export class Registers {
   readonly #owner: RegisterOwner;
   readonly #capabilities: CapabilitySettings;
   #unplugged = false;
-  /** It has been enabled, and has not stopped since. */
+  /** Whether it has been enabled and not stopped since. */
   #isRunning = false;
   #configuration = 0;
   #status = 0;
-  /** Registers that hold what was written, for when the controller is enabled. */
+  /** Registers that store the written value until the controller is enabled. */
   readonly #kept = new Map<number, number>(KEPT.map((offset) => [offset, 0]));
 
   constructor(capabilities: CapabilitySettings, owner: RegisterOwner) {
@@ -85,23 +85,23 @@ export class Registers {
     this.#owner = owner;
   }
 
-  /** CSTS.RDY: commands are processed. */
+  /** CSTS.RDY: whether commands are processed. */
   get isReady(): boolean {
     return (this.#status & CSTS_READY) !== 0;
   }
 
-  /** The controller can do no more until it is reset: CSTS.CFS. */
+  /** Sets CSTS.CFS: the controller does nothing more until it is reset. */
   failFatally(): void {
     this.#status |= CSTS_FATAL;
   }
 
-  /** The device was removed: reads return all ones, writes have no effect. */
+  /** Notes that the device was removed: reads return all ones, writes have no effect. */
   unplug(): void {
     this.#unplugged = true;
     this.#status = 0;
   }
 
-  /** Everything is as after power-on. */
+  /** Restores the state after power-on. */
   reset(): void {
     this.#isRunning = false;
     this.#configuration = 0;
@@ -156,7 +156,7 @@ export class Registers {
         this.#controlLocalMemory(offset, value >>> 0);
         break;
       default:
-        // Read-only and absent registers ignore writes.
+        // Writes to read-only and absent registers are ignored.
         if (this.#kept.has(offset)) this.#kept.set(offset, value >>> 0);
     }
   }
@@ -186,7 +186,7 @@ export class Registers {
     if (enabled && !this.#isRunning) {
       this.#isRunning = true;
       const setup = this.#adminSetup();
-      // CC fields that the controller cannot do leave it not ready, with CFS set (3.1.5).
+      // With unsupported CC fields the controller does not become ready, and CFS is set (3.1.5).
       if (setup === null) {
         this.failFatally();
       } else {
@@ -201,7 +201,7 @@ export class Registers {
     if ((value & CC_SHUTDOWN_MASK) !== 0) this.#status |= CSTS_SHUTDOWN_COMPLETE;
   }
 
-  /** The admin queues as AQA, ASQ and ACQ describe them, or null when something is invalid. */
+  /** The admin queues described by AQA, ASQ and ACQ, or null if anything is invalid. */
   #adminSetup(): AdminQueueSetup | null {
     const entrySizes = (this.#configuration >>> 16) & 0xff;
     const pageSize = (this.#configuration >>> 7) & 0xf;

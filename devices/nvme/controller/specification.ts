@@ -1,8 +1,8 @@
 /**
- * Numbers of the NVM Express Base Specification (1.4) that the controller side uses.
+ * Numbers of the NVM Express Base Specification (1.4) for the controller's side.
  *
- * The driver side has separate constants: a number that is wrong here must show up as a
- * disagreement between the two, which a shared table would hide.
+ * The driver's side has separate constants: a wrong number here must cause a disagreement between
+ * the two, which a shared table would hide.
  */
 
 /** The memory page size of the controller (CC.MPS = 0). PRPs are cut at its multiples. */
@@ -67,8 +67,9 @@ export const NVM_OPCODE = {
 const DO_NOT_RETRY = 0x4000;
 
 /**
- * Status fields without the phase bit: status code, status code type above bit 8 (section 4.6). The
- * status of a malformed command has `DO_NOT_RETRY`; a status that a retry may change has not.
+ * Status fields without the phase bit: status code, with the status code type above bit 8 (section
+ * 4.6). The status of a malformed command includes `DO_NOT_RETRY`; a status that a retry may change
+ * does not.
  */
 export const STATUS = {
   SUCCESS: 0x0000,
@@ -108,12 +109,12 @@ export const SGL_TYPE = {
   LAST_SEGMENT: 0x30,
 } as const;
 
-/** How a command points at its data: the two top bits of its flags byte (section 4.2). */
+/** The format of a command's data pointer: the two top bits of its flags byte (section 4.2). */
 export const PSDT = {
   PRP: 0,
   SGL_FLAT_METADATA: 1,
   SGL_SEGMENT_METADATA: 2,
 } as const;
 
-/** The upper half of a 64-bit address that is 2^53 or more; such an address never is a number. */
+/** The least upper half of a 64-bit address that is too large for a number (2^53 or more). */
 export const WIDE_HALF = 2 ** 21;

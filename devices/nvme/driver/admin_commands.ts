@@ -1,8 +1,8 @@
 /**
  * The admin commands that turn an enabled controller into a disk.
  *
- * Each one is a real command through the admin queue, with its buffer mapped as any other data, so
- * that what bring-up leaves behind in IOVA caches is what a real probe leaves.
+ * Each is a real command through the admin queue, with its buffer mapped like any other data, so
+ * that bring-up leaves the same state in IOVA caches as a real probe.
  *
  * @see rules/nvme.md 5.2
  */
@@ -46,22 +46,22 @@ const OACS_SHADOW_DOORBELLS = 1 << 8;
 const FLBAS_FORMAT_MASK = 0xf;
 const FLBAS_EXTENDED = 0x10;
 
-/** What Identify Controller says. */
+/** The contents of Identify Controller. */
 export interface ControllerAnswer extends ControllerFacts {
-  /** Abort commands that may be outstanding. */
+  /** Number of Abort commands that may be outstanding. */
   readonly abortLimit: number;
-  /** Memory that it would like to have of the host. */
+  /** The host memory that it requests. */
   readonly hostMemory: HostMemoryRequest;
-  /** It supports doorbells in memory (Doorbell Buffer Config). */
+  /** Whether it supports shadow doorbells (Doorbell Buffer Config). */
   readonly takesShadowDoorbells: boolean;
 }
 
 interface AdminQueue {
   readonly machine: Machine;
   readonly dev: { readonly name: string };
-  /** Its limits, which change once the controller is known. */
+  /** Limits of the admin queue, which change once the controller is known. */
   readonly adminLimits: QueueLimits;
-  /** Sends a command, and returns when it is done. @throws {KernelError} */
+  /** Sends a command, and returns after its completion. @throws {KernelError} */
   runAdmin(request: NvmeRequest): void;
 }
 
@@ -74,7 +74,7 @@ export class AdminCommands {
     this.#queue = queue;
   }
 
-  /** Identify Controller. @throws {KernelError} EIO when the controller refuses. */
+  /** Identify Controller. @throws {KernelError} EIO if the controller refuses. */
   identifyController(minPageExponent: number): ControllerAnswer {
     if (!this.#identify(CNS.CONTROLLER, 0)) {
       throw new KernelError("EIO", `${this.#queue.dev.name} refuses to identify itself`);
@@ -101,14 +101,14 @@ export class AdminCommands {
     };
   }
 
-  /** The command set's own controller structure, from version 1.2; the answer may be no. */
+  /** Reads the command set's own controller structure, from version 1.2 on; a refusal is ignored. */
   identifyCommandSet(version: number): void {
     if (version >= VERSION_1_2) this.#identify(CNS.CONTROLLER_OF_COMMAND_SET, 0);
   }
 
   /**
-   * Asks for I/O queues.
-   * @returns How many may be made: the smaller of asked and granted; 0 when the command fails.
+   * Requests I/O queues.
+   * @returns How many may be created: the smaller of requested and granted; 0 if the command fails.
    */
   numberOfQueues(asked: number): number {
     const request = this.#command(ADMIN_OPCODE.SET_FEATURES, null, (view) => {
@@ -122,7 +122,7 @@ export class AdminCommands {
 
   /**
    * Creates a queue's completion side, then its submission side.
-   * @returns False when either is refused; the controller does not know the queue then.
+   * @returns False if either is refused; then the controller does not know the queue.
    */
   createQueue(queue: QueuePair): boolean {
     const size = (queue.depthEntries - 1) * 0x1_0000 + queue.id;
@@ -151,15 +151,18 @@ export class AdminCommands {
     for (const queue of queues) this.#delete(ADMIN_OPCODE.DELETE_CQ, queue);
   }
 
-  /** A refusal here repeats when the queue is to be made anew. */
+  /**
+   * Deletes a queue. The result is ignored: a refusal would show again when the queue is created
+   * anew.
+   */
   #delete(opcode: number, queue: QueuePair): void {
     this.#command(opcode, null, (view) => view.setUint32(SQE.CDW10, queue.id, true));
   }
 
   /**
-   * Lends the controller memory.
-   * @param returned It is what the controller had before, untouched since.
-   * @returns False when it refuses.
+   * Gives the controller host memory.
+   * @param returned Whether it is the same memory as before, untouched since.
+   * @returns False if the controller refuses.
    */
   lendMemory(memory: HostMemoryBuffer, returned: boolean): boolean {
     const request = this.#command(ADMIN_OPCODE.SET_FEATURES, null, (view) => {
@@ -173,8 +176,8 @@ export class AdminCommands {
   }
 
   /**
-   * Tells the controller where doorbells are left, and where it may say when to be woken.
-   * @returns False when it refuses.
+   * Sends the controller the addresses of the shadow doorbells and of its event indexes.
+   * @returns False if the controller refuses.
    */
   configureDoorbells([values, wakeups]: readonly [number, number]): boolean {
     const request = this.#command(ADMIN_OPCODE.DOORBELL_BUFFER_CONFIG, null, (view) => {
@@ -184,7 +187,7 @@ export class AdminCommands {
     return request.statusCode === BLK_STS.OK;
   }
 
-  /** The first namespace that can be used, or null without one. */
+  /** The first usable namespace, or null without one. */
   findNamespace(version: number): NamespaceFacts | null {
     const nsid = this.#firstNamespace(version);
     if (nsid === 0) return null;
@@ -216,7 +219,7 @@ export class AdminCommands {
     };
   }
 
-  /** Reads an Identify structure into the page. @returns False when the controller refuses. */
+  /** Reads an Identify structure into the page. @returns False if the controller refuses. */
   #identify(cns: number, nsid: number): boolean {
     const { dev, machine } = this.#queue;
     const pages = machine.pages.alloc(1, { contiguous: true, owner: "driver" });

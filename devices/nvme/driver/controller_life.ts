@@ -1,13 +1,13 @@
 /**
- * A controller's life: brought up (probe), reset when it does not answer or on request, removed.
+ * A controller's life: brought up (probe), reset on request or if it does not answer, removed.
  *
  * The order is what keeps memory safe. The controller is stopped first; from then on it does no
- * DMA. Only then does every command that it has not completed end, which unmaps its data, and only
- * then is the memory of the rings used again or freed.
+ * DMA. Only then is every command ended that it has not completed, which unmaps its data, and only
+ * then is the memory of the rings reused or freed.
  *
- * A command that ends in this way has the status Command Aborted By Host. It is tried again as any
- * other that failed (rules/nvme.md 4.2): after a reset it is sent once more, and on a controller
- * that is not there any more it ends with Host Pathing Error (4.1).
+ * A command that is ended in this way has the status Command Aborted By Host. It is retried like
+ * any other failed command (rules/nvme.md 4.2): after a reset it is sent once more, and on a
+ * removed or dead controller it ends with Host Pathing Error (4.1).
  *
  * @see rules/nvme.md 5
  */
@@ -59,18 +59,18 @@ type ControllerState = "new" | EventFields<"nvme.state">["state"];
 type StateReason = EventFields<"nvme.state">["reason"];
 
 export class ControllerLife implements ActivityHandler {
-  /** Memory that the controller has borrowed, or null. */
+  /** Host memory given to the controller, or null. */
   hostMemory: HostMemoryBuffer | null = null;
   /** Requests that wait until the controller takes commands again. */
   readonly held = new RequestFifo();
   readonly #driver: NvmeDriver;
   #state: ControllerState = "new";
-  /** Why a reset has been asked for that has not begun. */
+  /** The reason for a requested reset that has not begun yet. */
   #due: "timeout" | "failed" | null = null;
   #capabilities: ControllerCapabilities | null = null;
   #shadows: ShadowDoorbells | null = null;
   #controllerMemory: ControllerMemory | null = null;
-  /** Commands of I/O queues lie in the controller's memory. */
+  /** Whether the submission queues of I/O are in the controller's memory. */
   #queuesInController = false;
 
   constructor(driver: NvmeDriver) {
@@ -81,7 +81,7 @@ export class ControllerLife implements ActivityHandler {
     return this.#state;
   }
 
-  /** It is live, and stays so. */
+  /** Whether the controller is live and no reset is pending. */
   get isStable(): boolean {
     return this.#state === "live" && this.#due === null;
   }
@@ -98,7 +98,7 @@ export class ControllerLife implements ActivityHandler {
     if (bar != null) this.#controllerMemory = ControllerMemory.open(registers, bar);
     machine.dma.dmaSetMask(dev, dev.maskBits);
     this.#stop();
-    // One interrupt is set up first, on Arm with the doorbell's page (rules/dma.md 4.7).
+    // One interrupt is set up first; on Arm this maps the doorbell's page (rules/dma.md 4.7).
     if (machine.iommu.groups.messageAddress(dev) < 0) {
       throw new KernelError("ENOMEM", `No interrupt can be set up for "${dev.name}"`);
     }
@@ -106,7 +106,7 @@ export class ControllerLife implements ActivityHandler {
     const commands = new AdminCommands(this.#driver);
     const answer = this.#identify(admin, commands);
     if (answer.takesShadowDoorbells) {
-      // A pair of doorbells for each queue that may come, the admin queue's place among them.
+      // A pair of doorbells for each possible queue, including the admin queue.
       const sizeBytes = (this.#wantedQueues + 1) * 2 * capabilities.doorbellStrideBytes;
       this.#shadows = ShadowDoorbells.allocate(machine, dev, sizeBytes);
     }
@@ -116,33 +116,34 @@ export class ControllerLife implements ActivityHandler {
     this.#createQueues(commands);
     this.#announceShadows(commands);
     const namespace = commands.findNamespace(capabilities.version);
-    // Whatever was in flight is done, and time begins anew when the machine is ready.
+    // All commands of bring-up have ended, and the clock will restart at 0 when the machine is
+    // ready.
     this.#driver.timeouts.stop();
     if (namespace !== null) this.#driver.setNamespace(namespace);
     this.#enter("live", "up");
   }
 
-  /** Asks for a reset once the activities before are done. */
+  /** Requests a reset, which runs after the pending activities. */
   resetSoon(reason: "timeout" | "failed"): void {
     this.#due = reason;
     this.#driver.machine.activities.post(this, 0, 0);
   }
 
-  /** The reset that was asked for, unless another one or a removal came first. */
+  /** Runs the requested reset, unless another reset or a removal came first. */
   runActivity(): void {
     const reason = this.#due;
     this.#due = null;
     if (reason === null || this.#state !== "live") return;
-    // Not awaited: the statuses of the requests report a failure.
+    // The error is ignored: the statuses of the requests report a failure.
     failureOf(() => this.reset(reason));
   }
 
   /**
-   * Stops the controller, cancels and unmaps what it has not completed, and brings it up again.
-   * Requests that came meanwhile, and requests that may be tried again, follow.
+   * Stops the controller, ends and unmaps the commands that it has not completed, and brings it up
+   * again. Then requests that came meanwhile, and requests that may be retried, are dispatched.
    *
-   * @throws {KernelError} ENODEV for one that is dead or gone; the error that stopped it from
-   * coming up, and then it is dead.
+   * @throws {KernelError} ENODEV for a controller that is dead or removed; or the error that
+   *   prevented it from coming up, after which it is dead.
    */
   reset(reason: StateReason = "asked"): void {
     if (this.#state !== "live") {
@@ -166,9 +167,9 @@ export class ControllerLife implements ActivityHandler {
   }
 
   /**
-   * The controller has been pulled: everything ends, and the driver's resources are freed. The
-   * checker reports remaining mappings.
-   * @throws {KernelError} ENODEV when it was removed before.
+   * Removes the controller, which has been pulled: all commands end, and the driver's resources are
+   * freed. The checker reports remaining mappings.
+   * @throws {KernelError} ENODEV if it was removed before.
    */
   remove(): void {
     const { dev, machine, pools, queues, timeouts } = this.#driver;
@@ -188,16 +189,20 @@ export class ControllerLife implements ActivityHandler {
     machine.dma.unbind(dev);
   }
 
-  /** It did not come up again: nothing more is sent to it. */
+  /** Gives up a controller that did not come up again: no more commands are sent to it. */
   #die(): void {
     this.#enter("dead", "no_answer");
-    // If it does not even stop, its DMA must not reach memory that is used again.
+    // If even stopping it fails, its DMA is refused from now on: it must not reach memory that is
+    // reused.
     if (failureOf(() => this.#stop()) !== null) this.#driver.dev.refusal = "device_gone";
     this.#takeLeft();
     this.#drain();
   }
 
-  /** Completed commands count, with or without an interrupt; the rest is cancelled. */
+  /**
+   * Takes the completions of all queues, with or without an interrupt, and cancels the other
+   * commands.
+   */
   #takeLeft(): void {
     const { queues } = this.#driver;
     for (const queue of queues.all) {
@@ -207,7 +212,7 @@ export class ControllerLife implements ActivityHandler {
     for (const queue of queues.all) this.#driver.cancel(queue);
   }
 
-  /** Requests that wait for a tag or for better times are dispatched once more, to be refused. */
+  /** Dispatches the waiting requests once more, so that they are refused. */
   #drain(): void {
     for (const queue of this.#driver.queues.all) this.#postAll(queue.waiting);
     this.#postAll(this.held);
@@ -226,10 +231,10 @@ export class ControllerLife implements ActivityHandler {
   }
 
   /**
-   * Disables the controller and waits until it is: it does no more DMA then. One that does not obey has
-   * its function reset, and is disabled once more.
+   * Disables the controller and waits until it is not ready; then it does no more DMA. If it does not
+   * obey, its function is reset, and it is disabled once more.
    *
-   * @throws {KernelError} ENODEV when it stays ready, or is not there.
+   * @throws {KernelError} ENODEV if it stays ready, or is not present.
    * @see rules/nvme.md 5.1, row 5
    */
   #stop(): void {
@@ -248,7 +253,7 @@ export class ControllerLife implements ActivityHandler {
 
   /**
    * Points the controller at its admin queue, enables it and waits until it is ready.
-   * @throws {KernelError} ENODEV when its smallest page is above 4 KiB, or it does not get ready.
+   * @throws {KernelError} ENODEV if its smallest page is above 4 KiB, or it does not get ready.
    */
   #enable(admin: QueuePair): void {
     const { dev, options: { registers } } = this.#driver;
@@ -269,7 +274,7 @@ export class ControllerLife implements ActivityHandler {
     throw new KernelError("ENODEV", `${this.#driver.dev.name} did not get ${what} in time`);
   }
 
-  /** Waits for CSTS.RDY as long as the controller says that it may take. False when it took longer. */
+  /** Waits for CSTS.RDY, up to the controller's own timeout. @returns False after the timeout. */
   #becomesReady(wanted: number): boolean {
     const { dev, machine, options: { registers } } = this.#driver;
     const deadlineNs = machine.clock.nowNs + this.#capabilities!.timeoutNs;
@@ -283,12 +288,13 @@ export class ControllerLife implements ActivityHandler {
   }
 
   /**
-   * Brings a stopped controller up with the queues there are, or as many of them as it grants now.
-   * @throws {KernelError} When it does not come up.
+   * Brings a stopped controller up with the existing queues, or with as many of them as it grants
+   * now.
+   * @throws {KernelError} If it does not come up.
    */
   #restart(): void {
     const { options, queues } = this.#driver;
-    // A reset of the function has closed it.
+    // A function reset has disabled the controller's memory.
     if (this.#controllerMemory !== null) {
       ControllerMemory.open(options.registers, options.controllerMemory!);
     }
@@ -302,13 +308,13 @@ export class ControllerLife implements ActivityHandler {
     this.#announceShadows(commands);
   }
 
-  /** @param vector Its interrupt, or -1 for a queue that is polled. */
+  /** Adds a queue. @param vector Its interrupt, or -1 for a polled queue. */
   #addQueue(id: number, vector: number, depthEntries: number, tags: number): QueuePair {
     const { dev, machine, options, pools, queues, scheduler, timeouts } = this.#driver;
-    // CPUs are dealt out to each kind of queue from the first one on.
+    // CPUs are assigned to each kind of queue in turn, beginning with the first CPU.
     const place = vector < 0 ? id - 1 - options.queues : id - 1;
     const cpu = id === 0 ? 0 : place % machine.config.cpus;
-    // And to nodes in runs of equal length.
+    // Nodes consist of equal numbers of consecutive CPUs.
     const node = Math.floor((cpu * (options.nodes ?? 1)) / machine.config.cpus);
     const queue = new QueuePair({
       machine,
@@ -331,7 +337,7 @@ export class ControllerLife implements ActivityHandler {
     return queue;
   }
 
-  /** Points the controller at its admin queue, and asks it what it can. */
+  /** Points the controller at its admin queue, and identifies it. */
   #identify(admin: QueuePair, commands: AdminCommands): ControllerAnswer {
     const driver = this.#driver;
     const { minPageExponent, version } = this.#capabilities!;
@@ -344,7 +350,7 @@ export class ControllerLife implements ActivityHandler {
     return answer;
   }
 
-  /** Allocates the memory of all queues first; then creates each on the controller. */
+  /** Allocates the memory of all queues first; then creates each queue on the controller. */
   #addIoQueues(commands: AdminCommands, capabilities: ControllerCapabilities): void {
     const { depthEntries = 1024, queues } = this.#driver.options;
     const count = commands.numberOfQueues(this.#wantedQueues);
@@ -353,21 +359,21 @@ export class ControllerLife implements ActivityHandler {
     this.#queuesInController = there > 0;
     const depth = there > 0 ? there : wanted;
     for (let id = 1; id <= count; id++) {
-      // Where there are fewer than asked for, it is the polled ones that are missing.
+      // If fewer queues were granted than requested, polled queues are missing.
       const vector = id <= queues ? id : -1;
       this.#addQueue(id, vector, depth, depth - 1);
     }
   }
 
-  /** I/O queues to ask for, of either kind. */
+  /** Number of I/O queues to request, interrupting and polled. */
   get #wantedQueues(): number {
     const { pollQueues, queues } = this.#driver.options;
     return queues + pollQueues;
   }
 
   /**
-   * Tells the controller of the I/O queues. A refusal keeps the queues that were made so far, which
-   * are too few for the interrupts that were set up: all are deleted, and made anew as so many.
+   * Creates the I/O queues on the controller. If it refuses one, the queues created so far are too
+   * few for the interrupts that were set up: all are deleted, and created anew in that number.
    *
    * @see rules/nvme.md 5.2
    */
@@ -384,7 +390,7 @@ export class ControllerLife implements ActivityHandler {
     }
   }
 
-  /** Does without the I/O queues beyond so many: their requests go to the others. */
+  /** Drops the I/O queues beyond the first `count`; their requests go to the others. */
   #keepQueues(count: number): void {
     for (const queue of this.#driver.queues.keep(count)) {
       for (const request of queue.abandon()) this.#driver.post(request);
@@ -392,14 +398,14 @@ export class ControllerLife implements ActivityHandler {
     }
   }
 
-  /** A controller that refuses the memory works without it. */
+  /** Gives the controller host memory; if it refuses, it works without. */
   #lendMemory(commands: AdminCommands, returned: boolean): void {
     if (this.hostMemory === null || commands.lendMemory(this.hostMemory, returned)) return;
     this.hostMemory.release();
     this.hostMemory = null;
   }
 
-  /** The controller takes doorbells from memory; one that refuses has its registers. */
+  /** Enables the shadow doorbells; if the controller refuses, its registers are used. */
   #announceShadows(commands: AdminCommands): void {
     if (this.#shadows === null) return;
     this.#shadows.clear();
@@ -412,20 +418,21 @@ export class ControllerLife implements ActivityHandler {
 }
 
 /**
- * Looks after commands that their controller does not answer (`nvme_timeout()`).
+ * Handles commands that the controller does not answer (`nvme_timeout()`).
  *
- * One timer serves all queues of a controller. It is armed when a command is sent while it is not,
- * so that a busy queue pays one comparison a command; when it expires, it looks for overdue
- * commands, and is armed again for the next one that could be.
+ * One timer serves all queues of a controller. It is armed when a command is sent while it is not
+ * armed, so that a busy queue pays one comparison for each command. When it expires, it checks for
+ * overdue commands, and is armed again for the next deadline.
  *
- * For an overdue command it looks whether only the interrupt was lost, asks the controller to abort
- * it, and has the controller reset when that did not help either. The captured data say nothing of
- * this; it follows the recovery of the NVMe specification (1.4, sections 5.1 and 9.1).
+ * For an overdue command it checks whether only the interrupt was lost, asks the controller to
+ * abort the command, and has the controller reset if that did not help either. The captured data
+ * contain no timeouts; this follows the recovery of the NVMe specification (1.4, sections 5.1 and
+ * 9.1).
  */
 export class CommandTimeouts implements TimerHandler, RequestOwner {
-  /** The timer is set. */
+  /** Whether the timer is armed. */
   armed = false;
-  /** Abort commands at a time, ACL + 1: none before the first Identify Controller. */
+  /** The most Abort commands at a time, ACL + 1; 0 before the first Identify Controller. */
   abortLimit = 0;
   readonly #driver: NvmeDriver;
   readonly #ioTimeoutNs: Nanoseconds;
@@ -436,12 +443,12 @@ export class CommandTimeouts implements TimerHandler, RequestOwner {
     this.#ioTimeoutNs = driver.options.timeoutNs ?? DEFAULT_IO_TIMEOUT_NS;
   }
 
-  /** A command was sent and no timer is set. */
+  /** Called when a command is sent and the timer is not armed. */
   start(): void {
     this.#arm(Math.min(ADMIN_TIMEOUT_NS, this.#ioTimeoutNs));
   }
 
-  /** Nothing is in flight: no timeout is due. */
+  /** Stops the timer: no commands are in flight. */
   stop(): void {
     this.#driver.machine.clock.disarm(this);
     this.armed = false;
@@ -451,7 +458,7 @@ export class CommandTimeouts implements TimerHandler, RequestOwner {
     this.armed = false;
     const { clock } = this.#driver.machine;
     for (const [queue, iod, deadlineNs] of this.#deadlines()) {
-      // One that was dealt with before may have ended others.
+      // Handling an earlier command may have ended this one.
       if (deadlineNs <= clock.nowNs && iod.request !== null) this.#handle(queue, iod);
     }
     let nextNs = Infinity;
@@ -462,13 +469,13 @@ export class CommandTimeouts implements TimerHandler, RequestOwner {
   #arm(delayNs: Nanoseconds): void {
     this.armed = true;
     const { dev, machine: { clock } } = this.#driver;
-    // It looks after all commands, and is armed while one of them is sent.
+    // The timer is attributed to the device, not to the command that arms it.
     const before = clock.context.enterWork(dev.name);
     clock.arm(this, delayNs);
     clock.context.leave(before);
   }
 
-  /** Every command in flight with the time by which it should have been answered. */
+  /** Every command in flight, with its deadline. */
   #deadlines(): [queue: QueuePair, iod: Iod, deadlineNs: Nanoseconds][] {
     return this.#driver.queues.all.flatMap((queue) => {
       const timeoutNs = queue.id === 0 ? ADMIN_TIMEOUT_NS : this.#ioTimeoutNs;
@@ -480,7 +487,7 @@ export class CommandTimeouts implements TimerHandler, RequestOwner {
     });
   }
 
-  /** A command is overdue. Afterwards it has ended, or it has as much time again. */
+  /** Handles an overdue command: afterwards it has ended, or its time begins anew. */
   #handle(queue: QueuePair, iod: Iod): void {
     const { events } = this.#driver.machine;
     const request = iod.request!;
@@ -498,7 +505,7 @@ export class CommandTimeouts implements TimerHandler, RequestOwner {
     const { request } = iod;
     this.#driver.takeAll(queue);
     if (iod.request !== request) return "polled";
-    // Those who bring it up wait for its answers themselves.
+    // During bring-up the code that sent the command waits for the answer itself.
     if (!life.isStable) return "timer_reset";
     const status = registers.read32(REGISTER.CSTS);
     const failed = status === ALL_ONES || (status & CSTS_FATAL) !== 0;
@@ -512,7 +519,7 @@ export class CommandTimeouts implements TimerHandler, RequestOwner {
     return "abort";
   }
 
-  /** Asks the controller to abort a command, and does not wait for it. @see rules/nvme.md 5.2 */
+  /** Sends an Abort for a command without waiting for it. @see rules/nvme.md 5.2 */
   #abort(queueId: number, commandId: number): void {
     this.#outstandingAborts++;
     const template = new Uint8Array(SQE_BYTES);
@@ -526,7 +533,7 @@ export class CommandTimeouts implements TimerHandler, RequestOwner {
     this.#driver.queueRequest(request);
   }
 
-  /** An abort is done, with any result: its target ends separately. */
+  /** Called when an Abort has ended, with any result: the aborted command completes separately. */
   requestEnded(): void {
     invariant(this.#outstandingAborts > 0, "More aborts end than were sent");
     this.#outstandingAborts--;
@@ -538,7 +545,7 @@ interface ControllerCapabilities {
   /** Most entries of an I/O queue. */
   readonly maxQueueEntries: number;
   readonly doorbellStrideBytes: number;
-  /** Smallest page size as a power of two of 4 KiB. */
+  /** Smallest page size as a power of two, relative to 4 KiB. */
   readonly minPageExponent: number;
   readonly timeoutNs: Nanoseconds;
   /** Major, minor and tertiary version in 16, 8 and 8 bits. */
@@ -546,8 +553,8 @@ interface ControllerCapabilities {
 }
 
 /**
- * Reads what the controller can do.
- * @throws {KernelError} ENODEV when nothing answers.
+ * Reads the controller's capabilities.
+ * @throws {KernelError} ENODEV if no device answers.
  */
 export function readCapabilities(
   registers: NvmeRegisterPort,
@@ -567,7 +574,7 @@ export function readCapabilities(
   };
 }
 
-/** Does what may fail. @returns How it did; null where it did not. */
+/** Runs `act`. @returns The kernel error that it throws, or null. */
 function failureOf(act: () => void): KernelError | null {
   try {
     act();

@@ -1,5 +1,5 @@
 /**
- * The controller's own memory (CMB), with the submission queues in it.
+ * The controller's own memory (CMB), in which submission queues can be placed.
  *
  * @see rules/nvme.md 5.4
  */
@@ -8,21 +8,21 @@ import { CoherentMemory } from "@dmalab/runtime/dma";
 import type { NvmeRegisterPort } from "../register_port.ts";
 import { CMB, CTRL_PAGE_BYTES, REGISTER, SQE_BYTES } from "./protocol.ts";
 
-/** Queues of fewer entries are better off in the host's memory. */
+/** Least number of entries of a queue; smaller queues are placed in the host's memory. */
 const FEWEST_ENTRIES = 64;
 
-/** The BAR that the memory lies in, as the driver's bus knows it. */
+/** The BAR with the memory, for the driver. */
 export interface ControllerMemoryBar {
   readonly sizeBytes: Bytes;
-  /** Where the device finds its first byte: a PCI bus address. */
+  /** PCI bus address of the memory's first byte. */
   readonly busBase: DmaAddr;
-  /** Allocates whole pages of the peer memory; null without any. */
+  /** Allocates whole pages of the memory as peer memory; null without any. */
   alloc(sizeBytes: Bytes): PhysAddr | null;
   free(phys: PhysAddr): void;
   busAddress(phys: PhysAddr): DmaAddr;
 }
 
-/** Memory of one submission queue, and how to free it. */
+/** Memory of one submission queue, with the function that frees it. */
 export interface SubmissionMemory {
   readonly memory: CoherentMemory;
   release(): void;
@@ -30,7 +30,7 @@ export interface SubmissionMemory {
 
 export class ControllerMemory {
   readonly #bar: ControllerMemoryBar;
-  /** Bytes that the registers speak of, as far as they lie in the BAR. */
+  /** Size according to the registers, limited to the BAR. */
   readonly sizeBytes: Bytes;
 
   private constructor(bar: ControllerMemoryBar, sizeBytes: Bytes, readonly takesQueues: boolean) {
@@ -38,10 +38,10 @@ export class ControllerMemory {
     this.sizeBytes = sizeBytes;
   }
 
-  /** Finds it out from the registers, and opens it. @returns Null for a controller without any. */
+  /** Detects and enables the memory by the registers. @returns Null for a controller without any. */
   static open(registers: NvmeRegisterPort, bar: ControllerMemoryBar): ControllerMemory | null {
     if ((registers.read32(REGISTER.CAP + 4) & CMB.CAP_SUPPORTED) === 0) return null;
-    // Until CMBMSC.CRE is set, the registers read as if there were none.
+    // Until CMBMSC.CRE is set, the registers read as if there were no memory.
     registers.write32(REGISTER.CMBMSC, CMB.CAPABILITIES_ENABLED);
     const size = registers.read32(REGISTER.CMBSZ);
     if (size === 0) return null;
@@ -59,8 +59,8 @@ export class ControllerMemory {
   }
 
   /**
-   * Entries that each of some queues may have: as many as wanted if they fit, else their share.
-   * @returns 0 when a share is too small to be worth it.
+   * Entries for each of some queues: the wanted number if they fit, else an equal share.
+   * @returns 0 if a share is too small to be worthwhile.
    */
   queueDepth(queues: number, wantedEntries: number): number {
     if (!this.takesQueues || queues === 0) return 0;
@@ -70,7 +70,7 @@ export class ControllerMemory {
     return entries < FEWEST_ENTRIES ? 0 : entries;
   }
 
-  /** Memory for a queue: the device finds it at its bus address, without a mapping. */
+  /** Memory for a queue; the device uses its bus address, without a mapping. */
   take(depthEntries: number): SubmissionMemory | null {
     const sizeBytes = depthEntries * SQE_BYTES;
     const first = this.#bar.alloc(sizeBytes);

@@ -1,5 +1,5 @@
 /**
- * Host memory for a controller that has none.
+ * Host memory for a controller that has no own memory.
  *
  * @see rules/nvme.md 5.3
  */
@@ -9,12 +9,12 @@ import { CTRL_PAGE_BYTES } from "./protocol.ts";
 
 /** The maximum size for a controller (`max_host_mem_size_mb`). */
 const MAX_BYTES = 128 * MIB;
-/** The largest piece that the page allocator gives. */
+/** The largest piece that the page allocator can allocate. */
 const MAX_CHUNK_BYTES = 4 * MIB;
 const SMALLEST_CHUNK_BYTES = 8 * KIB;
 const DESCRIPTOR_BYTES = 16;
 
-/** What Identify Controller says about it, in bytes and entries; 0 where it says nothing. */
+/** The requests of Identify Controller, in bytes and entries; 0 if not specified. */
 export interface HostMemoryRequest {
   /** HMPRE: its preferred size; 0 is none. */
   readonly preferredBytes: Bytes;
@@ -22,11 +22,11 @@ export interface HostMemoryRequest {
   readonly minimumBytes: Bytes;
   /** HMMINDS: the smallest piece it can use. */
   readonly smallestChunkBytes: Bytes;
-  /** HMMAXD: how many pieces it can use. */
+  /** HMMAXD: the most pieces that it can use. */
   readonly mostChunks: number;
 }
 
-/** Memory that a controller uses, in pieces, with a list of them. */
+/** Memory that a controller uses: pieces, and a list of them. */
 export class HostMemoryBuffer {
   readonly #machine: Machine;
   readonly #dev: DmaDevice;
@@ -47,12 +47,12 @@ export class HostMemoryBuffer {
     return sizeOf(this.chunks);
   }
 
-  /** Where the controller finds the list of the pieces. */
+  /** The device's address of the list of pieces. */
   get listDma(): DmaAddr {
     return this.#list.dma;
   }
 
-  /** Frees everything. The controller must not use it any more. */
+  /** Frees everything. The controller must have stopped using it. */
   release(): void {
     freeChunks(this.#machine, this.#dev, this.chunks);
     this.#machine.dma.dmaFreeCoherent(this.#dev, this.#list);
@@ -60,11 +60,12 @@ export class HostMemoryBuffer {
 }
 
 /**
- * Takes memory as the controller wishes: one range where the IOMMU makes one of any pages and the
- * release asks for it, else pieces as large as the allocator has.
+ * Allocates the requested memory: as one IOVA range if the IOMMU can map any pages contiguously and
+ * the release uses that, else in pieces as large as the allocator has.
  *
  * @see rules/nvme.md 6
- * @returns Null when it wants none, needs more than it may have, or there is not enough.
+ * @returns Null if the controller requests none or needs more than the limit, or there is not
+ *   enough memory.
  */
 export function allocateHostMemoryBuffer(
   machine: Machine,
@@ -90,7 +91,7 @@ export function allocateHostMemoryBuffer(
   return null;
 }
 
-/** Pieces of one size, the last one perhaps smaller, until there is enough or nothing more. */
+/** Allocates pieces of one size, the last perhaps smaller, until there is enough or no more memory. */
 function allocateChunks(
   machine: Machine,
   dev: DmaDevice,
@@ -111,7 +112,7 @@ function allocateChunks(
   return chunks;
 }
 
-/** Describes the pieces: address, and size in the controller's pages. */
+/** Writes the list of pieces: address, and size in the controller's pages. */
 function describe(
   machine: Machine,
   dev: DmaDevice,

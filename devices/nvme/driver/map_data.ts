@@ -2,8 +2,8 @@
  * `nvme_map_data()`, `nvme_unmap_data()` and their callees: maps a request's data and metadata,
  * describes both to the device as PRP entries or SGL descriptors, and undoes that.
  *
- * `DataMapper` is the common part of all releases; `TwoStepMapper` maps as 7.2 does, with the
- * two-step API. 6.12's way is in `scatterlists_6_12.ts`. Hot: a request of one segment goes from
+ * `DataMapper` is the common part of all releases; `TwoStepMapper` maps like 7.2, with the two-step
+ * API. The mapper of 6.12 is in `scatterlists_6_12.ts`. Hot: a request of one segment goes from
  * `map` to `setupDataSimple` and ends at the first lines of `unmapData`.
  *
  * @see rules/nvme.md 2, 3
@@ -76,9 +76,9 @@ const {
 } = IOD_FLAG;
 const PAGE_BYTES = CTRL_PAGE_BYTES;
 const PAGE_MASK = CTRL_PAGE_BYTES - 1;
-/** The first number of 32 bits that is negative where they have a sign. */
+/** The least number that is negative as a signed 32-bit integer. */
 const FIRST_NEGATIVE = 2 ** 31;
-/** How far two PRP entries reach, from the start of the first one's page. */
+/** Bytes that two PRP entries can cover, from the start of the first entry's page. */
 const TWO_PRPS_BYTES = 2 * CTRL_PAGE_BYTES;
 const DATA_BLOCK = SGL_TYPE.DATA_BLOCK;
 const LAST_SEGMENT = SGL_TYPE.LAST_SEGMENT;
@@ -102,23 +102,26 @@ export type SglUse = "unsupported" | "supported" | "forced";
 
 export type ChosenFormat = EventFields<"nvme.choose">["format"];
 
-/** The inputs of the choice of formats besides the request. */
+/** Settings for the choice of a format, besides the request. */
 export interface FormatSettings {
-  /** The controller takes SGLs for data. */
+  /** Whether the controller supports SGLs for data. */
   sgl: boolean;
-  /** The controller takes SGLs for metadata. */
+  /** Whether the controller supports SGLs for metadata. */
   metadataSgl: boolean;
-  /** Average segment from which SGLs are preferred; 0 is never. */
+  /** Average segment size from which SGLs are preferred; 0 for never. */
   sglThresholdBytes: Bytes;
 }
 
-/** The walk found a segment that PRPs cannot say, or too little data: a broken limit or a defect. */
+/**
+ * The segments cannot be described by PRPs, or have too little data: a limit was violated, or a
+ * defect is simulated.
+ */
 const BAD_REQUEST = -1;
 type Outcome = BlkStatus | typeof BAD_REQUEST;
 
-/** How a driver maps a request's data and metadata. */
+/** Maps a request's data and metadata; the driver of each release has a subclass. */
 export abstract class DataMapper {
-  /** Scatterlists for metadata; null before the first. */
+  /** Pool of scatterlists for metadata; created at first use. */
   #metadataLists: MemoryPool<Scatterlist> | null = null;
   protected readonly kernel: Kernel;
   protected readonly dma: DmaMapping;
@@ -126,9 +129,9 @@ export abstract class DataMapper {
   protected readonly memory: PhysicalMemory;
   protected readonly iter = new BlkDmaIter();
   protected readonly segments = new SegmentIterator();
-  /** The rule that asks for a list of metadata descriptors. */
+  /** The rule that requires a list of metadata descriptors. */
   protected abstract readonly metadataRule: "nvme.3" | "nvme.6";
-  /** Bytes of the request that no PRP points to yet. */
+  /** Bytes of the request that are not covered by PRPs yet. */
   #leftBytes: Bytes = 0;
   #prp2 = 0;
 
@@ -143,7 +146,7 @@ export abstract class DataMapper {
     this.memory = machine.memory;
   }
 
-  /** Maps and describes; on failure everything is undone that the release undoes. */
+  /** Maps and describes a request; on failure, undoes the same steps as the release. */
   map(iod: Iod, request: NvmeRequest): BlkStatus {
     const status = this.mapData(iod, request);
     if (status !== OK || !request.hasMetadata) return status;
@@ -160,27 +163,31 @@ export abstract class DataMapper {
 
   protected abstract mapData(iod: Iod, request: NvmeRequest): BlkStatus;
 
-  /** Ends the mapping of all segments; lists are still there to be read. */
+  /** Unmaps all segments, while the lists are still readable. */
   protected abstract unmapSegments(iod: Iod, request: NvmeRequest): UnmapRule;
 
-  /** Maps and describes the metadata, after the data, which is the caller's to undo on failure. */
+  /** Maps and describes the metadata, after the data; on failure the caller undoes the data. */
   protected abstract mapMetadata(iod: Iod, request: NvmeRequest): BlkStatus;
 
-  /** Ends a mapping of metadata that is more than one call. */
+  /** Unmaps metadata that was mapped by more than one call. */
   protected abstract unmapMetadataSegments(iod: Iod, request: NvmeRequest): void;
 
-  /** Maps one segment by a separate call. @returns Its address, or `DMA_MAPPING_ERROR`. */
+  /** Maps one segment by a separate call. @returns Its DMA address, or `DMA_MAPPING_ERROR`. */
   protected abstract mapOne(request: NvmeRequest, phys: PhysAddr, sizeBytes: Bytes): DmaAddr;
 
   protected abstract unmapOne(request: NvmeRequest, addr: DmaAddr, sizeBytes: Bytes): void;
 
-  /** Puts the next mapped segment into the iterator; false at the end or, by its status, on failure. */
+  /**
+   * Advances the iterator to the next mapped segment. @returns False at the end, or on failure, which
+   * the iterator's status shows.
+   */
   protected abstract nextSegment(request: NvmeRequest): boolean;
 
   /**
-   * Saves the iterator's mapping if it has to be unmapped separately.
-   * @param first The request's first mapping: none before it has to be unwound.
-   * @returns False when it cannot, so that the request must fail.
+   * Saves the iterator's mapping if it must be unmapped separately.
+   * @param first Whether it is the request's first mapping, so that no earlier one has to be
+   *   unmapped.
+   * @returns False if it cannot be saved, so that the request must fail.
    */
   protected abstract saveMapping(iod: Iod, request: NvmeRequest, first: boolean): boolean;
 
@@ -196,7 +203,7 @@ export abstract class DataMapper {
 
   protected unmapData(iod: Iod, request: NvmeRequest): void {
     if (iod.hasFlag(SINGLE_SEGMENT)) {
-      // A descriptor's address is at the place of PRP1.
+      // The address of an SGL descriptor is in the same place as PRP1.
       this.unmapOne(request, iod.prp1, iod.totalBytes);
       this.unmapped(request, "single");
       return;
@@ -206,8 +213,8 @@ export abstract class DataMapper {
   }
 
   /**
-   * Describes a lone segment that was mapped by one call, without a list.
-   * @param addr Where the device finds it.
+   * Describes a single segment that was mapped by one call, without a list.
+   * @param addr Its DMA address.
    */
   protected setupDataSimple(
     iod: Iod,
@@ -230,7 +237,7 @@ export abstract class DataMapper {
     return OK;
   }
 
-  /** All data lies in one IOVA range. */
+  /** Records that all data is in one IOVA range. */
   protected noteRange(request: NvmeRequest, start: DmaAddr, sizeBytes: Bytes): void {
     if (this.dev.domain === null) return;
     request.iovaStart = start;
@@ -250,7 +257,7 @@ export abstract class DataMapper {
     this.events.emit(NVME_CHOOSE, { format }, why);
   }
 
-  /** The mapping of the data has ended, by a row of rules/nvme.md 2.6. */
+  /** Records how the data was unmapped: by a row of rules/nvme.md 2.6. */
   protected unmapped(request: NvmeRequest, rule: UnmapRule): void {
     request.unmappedBy = rule;
     if (rule === "nothing") request.skipUnmaps(this.dev);
@@ -261,11 +268,11 @@ export abstract class DataMapper {
   // PRPs. @see rules/nvme.md 2.3
 
   /**
-   * Describes the data as PRP entries, two in the command and the rest in chained list pages, from
-   * the iterator's first step on.
+   * Describes the data as PRP entries, two in the command and the rest in chained list pages,
+   * beginning with the iterator's first segment.
    *
-   * @returns OK; else the caller unmaps what `iod` says was mapped, unless it is nothing at all
-   * (`iod.totalBytes` is 0).
+   * @returns OK; else the caller unmaps the mappings recorded in `iod`, except if nothing was
+   *   mapped (`iod.totalBytes` is 0).
    */
   protected setupDataPrp(iod: Iod, request: NvmeRequest): BlkStatus {
     this.#leftBytes = request.payloadBytes;
@@ -291,7 +298,8 @@ export abstract class DataMapper {
   #fillPrps(iod: Iod, request: NvmeRequest): Outcome {
     const { iter } = this;
     const firstBytes = Math.min(this.#leftBytes, CTRL_PAGE_BYTES - ctrlPageOffset(iter.addr));
-    // The first entry is not checked against its segment: a shorter one wraps the 32-bit rest.
+    // As in the kernel, the first entry is not checked against its segment: with a shorter segment
+    // the 32-bit rest wraps.
     const outcome = this.#consume(iod, request, firstBytes);
     if (outcome !== OK || this.#leftBytes === 0) return outcome;
     if (this.#leftBytes <= CTRL_PAGE_BYTES) {
@@ -329,20 +337,23 @@ export abstract class DataMapper {
     }
   }
 
-  /** With the quirk `prp_full_page_chained` a full page gets a needless link. */
+  /** Ends a list. With the quirk `prp_full_page_chained` a full page gets a needless link. */
   #endPrpList(iod: Iod, pool: DescriptorPool, listPhys: PhysAddr, entries: number): Outcome {
     if (entries !== PRPS_PER_PAGE || !this.kernel.prp_full_page_chained) return OK;
     return this.#chain(iod, pool, listPhys) === null ? RESOURCE : OK;
   }
 
-  /** Entries for the bytes that no PRP points to yet. */
+  /** Number of entries for the bytes that are not covered yet. */
   #leftEntries(): number {
     return Math.ceil(this.#leftBytes / CTRL_PAGE_BYTES);
   }
 
-  /** Adds a list page; the last entry of the full one moves over and makes room for the link. */
+  /**
+   * Adds a list page: the last entry of the full page moves to the new one, and its place is used
+   * for the link.
+   */
   #chain(iod: Iod, pool: DescriptorPool, fullPhys: PhysAddr): PoolBlock | null {
-    // The entry that makes room for the link goes over, too.
+    // Includes the moved entry.
     const entries = 1 + this.#leftEntries();
     const list = this.#takeList(iod, pool, "nvme.2.3.5", entries);
     if (list === null) return null;
@@ -354,7 +365,7 @@ export abstract class DataMapper {
     return list;
   }
 
-  /** Moves past bytes that an entry now covers, and maps the next segment if that was the last. */
+  /** Moves past bytes that an entry covers now, and maps the next segment if this one is used up. */
   #consume(iod: Iod, request: NvmeRequest, sizeBytes: Bytes): Outcome {
     const { iter } = this;
     iod.totalBytes += sizeBytes;
@@ -368,7 +379,7 @@ export abstract class DataMapper {
     return this.saveMapping(iod, request, false) ? OK : RESOURCE;
   }
 
-  /** Puts the two PRP entries into the command. */
+  /** Writes the two PRP entries into the command. */
   #setPrps(iod: Iod, prp1: number, prp2: number): void {
     iod.setPrps(prp1, prp2);
     const { events } = this;
@@ -402,19 +413,22 @@ export abstract class DataMapper {
 
   // SGLs. @see rules/nvme.md 2.4
 
-  /** Puts the data's SGL descriptor into the command. */
+  /** Writes the data's SGL descriptor into the command. */
   protected setSgl(iod: Iod, address: DmaAddr, lengthBytes: Bytes, type: number): void {
     iod.setSgl(address, lengthBytes, type);
     this.#reportSgl(type, address, lengthBytes);
   }
 
-  /** Allocates the list of a request's data blocks; null when there is no memory. */
+  /** Allocates the list of a request's data blocks; null without memory. */
   protected takeSglList(iod: Iod, rule: string, entries: number): PoolBlock | null {
     invariant(entries <= SGLS_PER_PAGE, "A list has more entries than fit");
     return this.#takeList(iod, this.#poolFor(iod, entries <= MAX_SMALL_SGLS), rule, entries);
   }
 
-  /** Writes a descriptor of a list: a data block, or what leads to those after it. */
+  /**
+   * Writes a descriptor of a list: a data block, or a segment descriptor that points to the
+   * following ones.
+   */
   protected writeSgl(
     listPhys: PhysAddr,
     index: number,
@@ -438,10 +452,9 @@ export abstract class DataMapper {
 
   // Metadata. @see rules/nvme.md 3
 
-  /** The controller takes SGLs for metadata, and the request is one that has them. */
   /**
-   * Metadata by one page call for the plain pointer, else by SGL descriptors of a separate
-   * scatterlist.
+   * Maps metadata: by one page call for the plain pointer, else by a separate scatterlist,
+   * described by SGL descriptors.
    */
   protected mapMetadataScatterlist(iod: Iod, request: NvmeRequest): BlkStatus {
     if (!iod.usesSgl || !this.wantsMetadataSgl(request)) return this.setupMetaMptr(iod, request);
@@ -463,7 +476,8 @@ export abstract class DataMapper {
       this.#freeMetadataScatterlist(iod);
       return RESOURCE;
     }
-    // A single data block alone; several after a descriptor with their number.
+    // A single data block is written alone; several follow a segment descriptor with their total
+    // length.
     const isOne = list.outputs === 1;
     this.writeOutputs(list, block.phys, isOne ? 0 : 1);
     if (!isOne) this.writeMetadataSegment(block, list.outputs);
@@ -482,19 +496,20 @@ export abstract class DataMapper {
     iod.metaList = null;
   }
 
-  /** Writes a data block for each output of a list, from an index of the descriptors on. */
+  /** Writes a data block for each output of a list, beginning at an index of the descriptors. */
   protected writeOutputs(list: Scatterlist, listPhys: PhysAddr, first: number): void {
     for (let index = 0; index < list.outputs; index++) {
       this.writeSgl(listPhys, first + index, list.dmaAddressAt(index), list.dmaLengthAt(index));
     }
   }
 
+  /** Whether the request's metadata is to be described by SGLs, which the controller must support. */
   protected wantsMetadataSgl(request: NvmeRequest): boolean {
     return this.settings.metadataSgl && !this.kernel.metadata_by_one_pointer &&
       (request.nrIntegritySegments > 1 || request.userCommand);
   }
 
-  /** Emits the format that was chosen for the metadata, and the inputs of the choice. */
+  /** Emits an event with the format chosen for the metadata, and the inputs of the choice. */
   protected chooseMetadata(iod: Iod, request: NvmeRequest, format: "pointer" | "sgl"): void {
     if (!this.events.tick(NVME_METADATA)) return;
     this.events.emit(NVME_METADATA, { format }, {
@@ -508,7 +523,10 @@ export abstract class DataMapper {
     });
   }
 
-  /** One mapping, one pointer. That it cannot be mapped is final, unlike for data. */
+  /**
+   * Maps metadata for the plain pointer, by one call. A failed map is an I/O error here, not a lack
+   * of resources as for data.
+   */
   protected setupMetaMptr(iod: Iod, request: NvmeRequest): BlkStatus {
     const { segments } = this;
     this.chooseMetadata(iod, request, "pointer");
@@ -524,14 +542,14 @@ export abstract class DataMapper {
     return OK;
   }
 
-  /** Allocates the list of metadata descriptors; null when there is no memory. */
+  /** Allocates the list of metadata descriptors; null without memory. */
   protected takeMetadataList(iod: Iod, entries: number): PoolBlock | null {
     const list = this.#takeBlock(iod.pools.small, this.metadataRule, entries);
     if (list !== null) iod.setMetadataList(list);
     return list;
   }
 
-  /** Writes the descriptor that points to the data blocks of metadata, which follow it. */
+  /** Writes the segment descriptor for the data blocks of metadata, which follow it. */
   protected writeMetadataSegment({ dma, phys }: PoolBlock, entries: number): void {
     const address = (dma + SGL_DESCRIPTOR_BYTES) as DmaAddr;
     this.writeSgl(phys, 0, address, entries * SGL_DESCRIPTOR_BYTES, LAST_SEGMENT);
@@ -550,10 +568,10 @@ export abstract class DataMapper {
   }
 
   /**
-   * Allocates one more list for a request's data. Null when there is no memory.
+   * Allocates a further list for a request's data. Null without memory.
    *
-   * @param rule The rule that asks for it.
-   * @param entries How many entries there are for it and the lists after it.
+   * @param rule The rule that requires it.
+   * @param entries Number of entries for it and the lists after it.
    */
   #takeList(iod: Iod, pool: DescriptorPool, rule: string, entries: number): PoolBlock | null {
     const block = this.#takeBlock(pool, rule, entries);
@@ -562,8 +580,8 @@ export abstract class DataMapper {
   }
 
   /**
-   * Frees the lists of a request's data in chain order. Their device addresses are read back from the
-   * command and from the links, each before its page goes.
+   * Frees the lists of a request's data in chain order. Their device addresses are read from the
+   * command and from the links, each before its page is freed.
    */
   #freeDescriptors(iod: Iod): void {
     const pool = iod.hasFlag(SMALL_DESCRIPTOR) ? iod.pools.small : iod.pools.large;
@@ -572,7 +590,7 @@ export abstract class DataMapper {
     let dma = iod.usesSgl ? iod.sglAddress : iod.prp2;
     for (let index = 0; index < count; index++) {
       const block = iod.descriptors[index]!;
-      // SGLs have one list; a page of PRPs says in its last entry where the next one is.
+      // SGLs have one list; in a page of PRPs, the last entry is the address of the next list.
       const next = index + 1 < count ? this.readPrp(block.phys, PRPS_PER_PAGE - 1) : dma;
       this.#freeBlock(pool, block, dma);
       dma = next;
@@ -580,7 +598,7 @@ export abstract class DataMapper {
     iod.nrDescriptors = 0;
   }
 
-  /** The lists of a request's data stay taken for ever. */
+  /** Simulates a leak: the lists of a request's data are never freed. */
   protected loseDescriptors(iod: Iod): void {
     iod.nrDescriptors = 0;
   }
@@ -590,10 +608,10 @@ export abstract class DataMapper {
   }
 
   /**
-   * Allocates a block and counts what the request costs. Null without memory.
+   * Allocates a block and records the cost for the request. Null without memory.
    *
    * @param rule The rule that chose the pool.
-   * @param entries How many entries it was chosen for.
+   * @param entries Number of entries for which it was chosen.
    */
   #takeBlock(pool: DescriptorPool, rule: string, entries: number): PoolBlock | null {
     const block = pool.alloc();
@@ -603,14 +621,14 @@ export abstract class DataMapper {
     return block;
   }
 
-  /** Frees a block by the DMA address that the command has for it. */
+  /** Frees a block by the DMA address in the command. */
   #freeBlock(pool: DescriptorPool, block: PoolBlock, dma: DmaAddr): void {
     pool.free(block, dma);
     if (this.events.tick(MEM_FREE)) this.events.emit(MEM_FREE, costOf(pool));
   }
 }
 
-/** The row of rules/nvme.md 2.6 that each way to end a mapping is. */
+/** Rows of rules/nvme.md 2.6, by the way of unmapping. */
 const UNMAP_ROWS: Readonly<Record<Exclude<UnmapRule, "scatterlist">, string>> = {
   single: "nvme.2.6.1",
   bus: "nvme.2.6.2",
@@ -621,7 +639,10 @@ const UNMAP_ROWS: Readonly<Record<Exclude<UnmapRule, "scatterlist">, string>> = 
   saved: "nvme.2.6.6",
 };
 
-/** Maps with the two-step API: a whole request as one range where it can be, else its segments. */
+/**
+ * Maps with the two-step API: a whole request as one IOVA range if possible, else each segment
+ * separately.
+ */
 export class TwoStepMapper extends DataMapper {
   protected readonly metadataRule = "nvme.3";
   readonly #blk: BlkDma;
@@ -641,7 +662,7 @@ export class TwoStepMapper extends DataMapper {
     if (request.nrPhysSegments === 1 && !this.kernel.single_segment_by_iterator) {
       const phys = firstPhys(request);
       const long = (phys & PAGE_MASK) + request.payloadBytes > TWO_PRPS_BYTES;
-      // Row A of the choice: one call, no iterator, no descriptor.
+      // Row A of the choice: one map call, without iterator or descriptor list.
       if ((use !== "unsupported" || !long) && !this.#isPeerMemory(phys)) {
         const sgl = use === "forced" || long;
         this.choose(iod, request, sgl ? "simple_sgl" : "simple_prp", use, request.payloadBytes);
@@ -652,7 +673,7 @@ export class TwoStepMapper extends DataMapper {
     return this.#mapSegments(iod, request, use);
   }
 
-  /** The first half of the choice of formats: the limits of the request and the controller. */
+  /** The first half of the choice of a format, by the limits of the request and the controller. */
   #useSgls(request: NvmeRequest): SglUse {
     if (request.admin || !this.settings.sgl) return "unsupported";
     return gapMeets(request.gapBit, PAGE_MASK) || request.userCommand ||
@@ -678,26 +699,29 @@ export class TwoStepMapper extends DataMapper {
     this.choose(iod, request, sgl ? "sgl" : "prp", use, averageBytes);
     const status = sgl ? this.#setupDataSgl(iod, request) : this.setupDataPrp(iod, request);
     if (status !== OK && iod.totalBytes > 0) {
-      // The range is linked as far as the payload goes, however much the command describes of it.
+      // All of the payload is linked in the range, even if the command describes only a part of it.
       if (coalesced && !this.kernel.partial_destroy_on_list_failure) {
         iod.totalBytes = request.payloadBytes;
       }
       this.unmapData(iod, request);
     } else if (status !== OK && request.mappedSegments > 0) {
-      // The first segment was unmapped, or needs none.
+      // The first segment has already been unmapped, or needs no unmap.
       if (!this.dma.dmaNeedUnmap(this.dev)) this.unmapped(request, "nothing");
     }
     return status;
   }
 
-  /** A range of which not all was linked is destroyed as if all had been. */
+  /** If not all of a range was linked, it is destroyed as if all of it were linked. */
   #unmapFailedRange(iod: Iod, request: NvmeRequest): void {
     if (this.iter.kind === "not_supported" || !this.#blk.coalesce(iod.dmaState)) return;
     iod.totalBytes = request.payloadBytes;
     this.unmapData(iod, request);
   }
 
-  /** One descriptor in the command, or a list of data blocks, from the iterator's first step on. */
+  /**
+   * Describes the data by one descriptor in the command, or by a list of data blocks, beginning
+   * with the iterator's first segment.
+   */
   #setupDataSgl(iod: Iod, request: NvmeRequest): BlkStatus {
     const { iter } = this;
     const entries = request.nrPhysSegments;
@@ -708,7 +732,7 @@ export class TwoStepMapper extends DataMapper {
     }
     const list = this.takeSglList(iod, "nvme.2.4", entries);
     if (list === null) {
-      // There is no list to hold the segment: unmap it here.
+      // Without a list, later code cannot unmap the segment; so it is unmapped here.
       const isOurs = !iod.hasFlag(DATA_P2P) && this.dma.dmaNeedUnmap(this.dev);
       if (isOurs && !this.kernel.first_mapping_leaked) this.#unmapStep(request, iter);
       return RESOURCE;
@@ -736,13 +760,13 @@ export class TwoStepMapper extends DataMapper {
   }
 
   /**
-   * PRPs do not hold the sizes of mappings.
+   * Saves a mapping in an array, because PRPs do not contain the sizes of mappings.
    *
-   * @returns False when there is no array; the mapping is then undone, except, with the quirk
-   * `bounce_slot_lost_on_array_failure`, one that is not the first, and with the quirk
-   * `first_mapping_leaked` the first.
-   * @throws {KernelError} EFAULT with the quirk `need_unmap_flip_null_list`, when something must be
-   * saved and the first mapping needed no array.
+   * @returns False without memory for the array. The mapping is then undone, except with two
+   *   quirks: with `first_mapping_leaked` the first mapping of a request is not undone, and with
+   *   `bounce_slot_lost_on_array_failure` any other is not.
+   * @throws {KernelError} EFAULT with the quirk `need_unmap_flip_null_list`, if a mapping must be
+   *   saved and the first mapping of the request needed no array.
    */
   protected saveMapping(iod: Iod, request: NvmeRequest, first: boolean): boolean {
     const { iter, kernel } = this;
@@ -801,10 +825,10 @@ export class TwoStepMapper extends DataMapper {
   }
 
   /**
-   * Unmaps a request by its PRPs alone, as in June 2025: a defect.
+   * Unmaps a request by its PRPs alone, like the driver of June 2025: a defect.
    *
-   * An entry is a page, a mapping any number of pages. Entries that follow each other are taken for
-   * one mapping here, which is right as long as no two mappings are contiguous by chance.
+   * An entry covers a page, a mapping any number of pages. Contiguous entries are taken for one
+   * mapping here, which is right unless two mappings happen to be contiguous.
    *
    * @see rules/defects.md, M1
    */
@@ -825,7 +849,7 @@ export class TwoStepMapper extends DataMapper {
     if (runBytes > 0) this.#unmapSegment(request, start as DmaAddr, runBytes, attrs);
   }
 
-  /** What may point to data: the command's entries, and those of each list but for the links. */
+  /** All entries that may point to data: those in the command, and those in the lists, except links. */
   *#entriesOf(iod: Iod): Generator<DmaAddr> {
     yield iod.prp1;
     if (iod.nrDescriptors === 0) yield iod.prp2;
@@ -837,8 +861,8 @@ export class TwoStepMapper extends DataMapper {
   }
 
   /**
-   * Unmaps a data block in the command, or each block of the list that the command points to: the
-   * device's addresses are the mapped ones. @see rules/nvme.md 2.6, row 5
+   * Unmaps the data block in the command, or each block of the list to which the command points;
+   * the device's addresses are the mapped ones. @see rules/nvme.md 2.6, row 5
    */
   #freeSgls(iod: Iod, request: NvmeRequest, attrs: number): void {
     if (this.kernel.sgl_unmap_args_swapped) {
@@ -853,10 +877,10 @@ export class TwoStepMapper extends DataMapper {
   }
 
   /**
-   * With the quirk `sgl_unmap_args_swapped`: both arguments are pointers to a descriptor, and each
-   * is taken for the other. The list is in the place of the command's descriptor. A list begins
-   * with a data block, so that one block is unmapped and no list is looked for. A request without a
-   * list hands in what its tag's last one has left, or nothing.
+   * Unmaps with the quirk `sgl_unmap_args_swapped`: two pointers to descriptors are passed in the
+   * wrong order, so the list is taken for the command's descriptor. A list begins with a data
+   * block, so that one block is unmapped and the list is not read further. For a request without a
+   * list, the pointer is that of the last list of its tag, or null.
    */
   #freeSglsSwapped(iod: Iod, request: NvmeRequest, attrs: number): void {
     const list = iod.descriptors[0];
@@ -870,7 +894,7 @@ export class TwoStepMapper extends DataMapper {
     this.#unmapListed(request, list.phys, 0, attrs);
   }
 
-  /** Unmaps what a descriptor of a list says. */
+  /** Unmaps the range in a descriptor of a list. */
   #unmapListed(request: NvmeRequest, listPhys: PhysAddr, index: number, attrs: number): void {
     const at = (listPhys + index * SGL_DESCRIPTOR_BYTES) as PhysAddr;
     const sizeBytes = this.memory.readU32((at + 8) as PhysAddr);
@@ -894,7 +918,7 @@ export class TwoStepMapper extends DataMapper {
     this.dma.unmapSegment(this.dev, addr, sizeBytes, opDirection(request.op), 0);
   }
 
-  /** A plain pointer where one is enough, else SGL descriptors. */
+  /** Maps metadata with a plain pointer if that is enough, else with SGL descriptors. */
   protected mapMetadata(iod: Iod, request: NvmeRequest): BlkStatus {
     if (this.kernel.metadata_scatterlist) return this.mapMetadataScatterlist(iod, request);
     const wantsList = iod.usesSgl && this.wantsMetadataSgl(request);
@@ -940,8 +964,8 @@ export class TwoStepMapper extends DataMapper {
   }
 
   /**
-   * A single data block alone; several after a descriptor with their number. On failure nothing of
-   * the metadata stays mapped.
+   * A single data block is written alone; several follow a segment descriptor with their total
+   * length. On failure no part of the metadata stays mapped.
    */
   #fillMetadataList(
     iod: Iod,
@@ -1003,7 +1027,7 @@ export class TwoStepMapper extends DataMapper {
         payload_bytes: request.payloadBytes,
         segments: request.nrPhysSegments,
         gap_bit: request.gapBit,
-        // A tag's state is of its last range where the iterator did not start.
+        // If the iterator did not start, the tag's state is that of its last range.
         coalesced: !simple && this.#blk.coalesce(iod.dmaState),
         average_bytes: averageBytes,
         threshold_bytes: this.settings.sglThresholdBytes,
@@ -1030,33 +1054,33 @@ export class TwoStepMapper extends DataMapper {
   }
 }
 
-/** Offset in its controller page; the low bits of an address are its low half's. */
+/** Offset in the controller page; `&` uses only the low half of an address, which is enough. */
 export function ctrlPageOffset(address: number): number {
   return address & PAGE_MASK;
 }
 
-/** Average segment as the choice of formats counts it. @see rules/nvme.md 2.1 */
+/** Average segment size, as used in the choice of a format. @see rules/nvme.md 2.1 */
 export function avgSegSize(payloadBytes: Bytes, segments: number): Bytes {
   return Math.ceil(payloadBytes / segments);
 }
 
-/** The second half of the choice, once it is known whether the request became one range. */
+/** The second half of the choice of a format, once it is known whether the request became one range. */
 export function prefersSgl(use: SglUse, averageBytes: Bytes, thresholdBytes: Bytes): boolean {
   if (use === "forced") return true;
   return use === "supported" && thresholdBytes !== 0 && averageBytes >= thresholdBytes;
 }
 
-/** How a mapping was made, by the tag's flags. */
+/** The kind of a mapping, from the tag's flags. */
 function mapTypeOf(iod: Iod, p2p: number, mmio: number): PeerMapType {
   return iod.hasFlag(p2p) ? "bus_addr" : iod.hasFlag(mmio) ? "thru_host_bridge" : "none";
 }
 
-/** Address of the request's first byte of memory. */
+/** Physical address of the request's first byte. */
 function firstPhys(request: NvmeRequest): PhysAddr {
   return request.specialPayload === null ? request.bios[0]!.firstPhys : request.specialPayload.phys;
 }
 
-/** A memory pool of things of one size: used ones are used again, so that a busy queue makes no garbage. */
+/** A pool of objects of one size, which are reused, so that a busy queue makes no garbage. */
 export class MemoryPool<T> {
   readonly #free: T[] = [];
   readonly #machine: Machine;
@@ -1064,7 +1088,7 @@ export class MemoryPool<T> {
   readonly #why: Why | null;
   readonly #make: () => T;
 
-  /** @param why The rule that requires one, and its inputs. */
+  /** @param why The rule that requires an object, and its inputs. */
   constructor(
     machine: Machine,
     what: EventFields<"mem.alloc">["what"],
@@ -1078,7 +1102,7 @@ export class MemoryPool<T> {
     this.#make = make;
   }
 
-  /** One, as it was given back or made; null when there is no memory for it. */
+  /** Takes an object, with its contents from the last use if there was one; null without memory. */
   take(): T | null {
     const { events, faults } = this.#machine;
     if (faults !== null && faults.errnoAt(INJECTION.mempool_alloc) !== 0) return null;
@@ -1093,7 +1117,7 @@ export class MemoryPool<T> {
   }
 }
 
-/** The pools of each node, made when the first queue of that node is. @see rules/nvme.md 1 */
+/** The pools of each node, created with the first queue of that node. @see rules/nvme.md 1 */
 export class NodePools {
   readonly #machine: Machine;
   readonly #dev: DmaDevice;
@@ -1117,7 +1141,7 @@ export class NodePools {
     };
   }
 
-  /** Both pools of each node that has them. */
+  /** All pools: two for each node that has any. */
   get #all(): readonly DmaPool[] {
     return this.#pools.flatMap(({ large, small }) => [small, large]);
   }
@@ -1126,12 +1150,12 @@ export class NodePools {
     return this.#all.reduce((used, pool) => used + pool.usedBlocks, 0);
   }
 
-  /** @throws {InvariantError} When a block is neither allocated nor free. */
+  /** @throws {InvariantError} If a block is neither allocated nor free. */
   audit(): void {
     for (const pool of this.#all) pool.audit();
   }
 
-  /** Frees all memory: the driver leaves. */
+  /** Frees all memory, when the driver is removed. */
   destroy(): void {
     for (const pool of this.#all) pool.destroy();
   }
@@ -1142,7 +1166,7 @@ function costOf({ blockSizeBytes }: DescriptorPool): EventFields<"mem.alloc"> {
   return { what: "descriptor", size_bytes: blockSizeBytes, from };
 }
 
-/** Scatterlists of a driver, each with room for so many entries. */
+/** A pool of scatterlists with room for a given number of entries. */
 export function scatterlistPool(machine: Machine, entries: number): MemoryPool<Scatterlist> {
   const sizeBytes = entries * SCATTER_ENTRY_BYTES;
   return new MemoryPool(machine, "scatterlist", sizeBytes, () => new Scatterlist([], entries));

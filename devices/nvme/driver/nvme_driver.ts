@@ -1,10 +1,10 @@
 /**
- * The NVMe host driver, the owner of all it has (`struct nvme_dev`): takes requests, maps them, talks
- * to the controller, takes results back.
+ * The NVMe host driver, which owns all of its parts (`struct nvme_dev`): takes requests, maps them,
+ * communicates with the controller, returns results.
  *
- * A request becomes one host activity: prepare, copy the command, ring the doorbell. The
- * controller's activity for it ends in `raise`, where the host unmaps and completes. Mapping is in
- * `map_data.ts`, rings and tags in `queues.ts`, bring-up, reset and removal in `controller_life.ts`.
+ * A request becomes one host activity: prepare, copy the command, ring the doorbell. The controller's
+ * activity for it ends in `raise`, where the host unmaps and completes. Mapping is in `map_data.ts`,
+ * rings and tags in `queues.ts`, bring-up, reset and removal in `controller_life.ts`.
  *
  * @see rules/nvme.md 4
  */
@@ -49,15 +49,15 @@ const { IOERR, OK, RESOURCE } = BLK_STS;
 const BLOCK_STATUS = eventId("block.status");
 const NVME_CANCEL = eventId("nvme.cancel");
 
-/** Kinds of activities: dispatch the oldest waiting request or batch; look at a queue. */
+/** Kinds of activities: dispatch the oldest waiting request or batch; poll a queue. */
 const DISPATCH = 0;
 const DISPATCH_BATCH = 1;
 const POLL = 2;
-/** How often a failing command is tried again. */
+/** How often a failed command is retried. */
 const MAX_RETRIES = 5;
 /**
- * How often a request without resources is tried while nothing else completes. The kernel tries for
- * ever; a script must end, and where nothing is in flight nothing can free what is missing.
+ * How often a request without resources is tried while no other command completes. The kernel tries
+ * for ever; a script must end, and if no command is in flight, none can free the missing resources.
  */
 const MAX_STARVED_TRIES = 16;
 
@@ -65,23 +65,26 @@ export interface NvmeDriverOptions {
   readonly machine: Machine;
   readonly dev: DmaDevice;
   readonly registers: NvmeRegisterPort;
-  /** I/O queues to ask for. */
+  /** Number of interrupting I/O queues to request. */
   readonly queues: number;
   /** Further I/O queues that are polled instead of interrupting (`poll_queues`). */
   readonly pollQueues: number;
   /** Entries of an I/O queue, 2 to 4095 (`io_queue_depth`). Default 1024. */
   readonly depthEntries?: number;
-  /** The user's soft limit of a transfer (`max_sectors_kb`), in sectors; none when left out. */
+  /** The user's soft limit of a transfer (`max_sectors_kb`), in sectors; no limit if left out. */
   readonly maxUserSectors?: number;
   /** The I/O scheduler of the queues (`queue/scheduler`). Default none. */
   readonly scheduler?: "none" | "mq_deadline";
-  /** Average segment from which SGLs are preferred (`sgl_threshold`); 0 never. Default 32 KiB. */
+  /**
+   * Average segment size from which SGLs are preferred (`sgl_threshold`); 0 for never. Default 32
+   * KiB.
+   */
   readonly sglThresholdBytes?: Bytes;
-  /** NUMA nodes, each with separate descriptor pools; CPUs are dealt out evenly. Default 1. */
+  /** Number of NUMA nodes, each with separate descriptor pools; CPUs are divided evenly. Default 1. */
   readonly nodes?: number;
-  /** How long a command of an I/O queue may take. Default 30 s. */
+  /** Timeout of commands in I/O queues. Default 30 s. */
   readonly timeoutNs?: Nanoseconds;
-  /** The BAR with the controller's own memory; none when left out. */
+  /** The BAR with the controller's own memory; no memory if left out. */
   readonly controllerMemory?: ControllerMemoryBar | null;
   /** Descriptor pools to use instead of the driver's own. */
   readonly pools?: DescriptorPools;
@@ -90,30 +93,33 @@ export interface NvmeDriverOptions {
 export class NvmeDriver implements ActivityHandler, NvmeInterruptLine {
   readonly machine: Machine;
   readonly dev: DmaDevice;
-  /** Choice of format: the controller's abilities, and the threshold, which may be changed. */
+  /**
+   * Inputs of the choice of a format: the controller's abilities, and the threshold, which may be
+   * changed.
+   */
   readonly format: FormatSettings;
-  /** Keep each command with its lists after its completion. */
+  /** Whether each command and its lists are kept after completion. */
   keepCommands = true;
-  /** What Identify Namespace said; null before bring-up and for a controller without one. */
+  /** The facts from Identify Namespace; null before bring-up and without a namespace. */
   namespace: NamespaceFacts | null = null;
   readonly queues = new QueueSet();
-  /** Where requests take descriptor lists from. */
+  /** Pools for descriptor lists. */
   readonly pools: NodePools;
   readonly life: ControllerLife;
   readonly timeouts: CommandTimeouts;
-  /** Where requests wait for a worker; null without a scheduler. */
+  /** The scheduler, in which requests wait for a worker; null without one. */
   readonly scheduler: ScheduledDispatch | null;
 
   #controller: ControllerFacts | null = null;
   readonly #mapper: DataMapper;
-  /** Each CPU and each device has its own time. */
+  /** Whether each CPU and each device has a separate clock. */
   readonly #timed: boolean;
   readonly #dispatch = new RequestFifo();
   readonly #batches: (readonly NvmeRequest[])[] = [];
   readonly #archive = new CommandArchive();
   #adminLimits: QueueLimits | null = null;
   #ioLimits: QueueLimits | null = null;
-  /** Commands completed so far: progress, for requests that wait for resources. */
+  /** Number of completed commands: shows progress to requests that wait for resources. */
   #completions = 0;
 
   constructor(readonly options: NvmeDriverOptions) {
@@ -136,7 +142,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine {
     machine.auditors.push(() => this.#audit());
   }
 
-  /** What Identify Controller said, of a driver that is up. */
+  /** The facts from Identify Controller; only valid after bring-up. */
   get controller(): ControllerFacts {
     return this.#controller!;
   }
@@ -166,7 +172,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine {
     return this.queues.all.flatMap((queue) => queue.sent().map(({ request }) => request!.id));
   }
 
-  /** Takes what Identify Controller said. */
+  /** Sets the facts from Identify Controller. */
   setController(controller: ControllerFacts): void {
     this.#controller = controller;
     this.format.sgl = controller.sgl;
@@ -174,7 +180,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine {
     this.#adminLimits = null;
   }
 
-  /** Uses a namespace from here on: its limits are those of the I/O queues. */
+  /** Sets the namespace: the limits of the I/O queues follow from it. */
   setNamespace(namespace: NamespaceFacts): void {
     this.namespace = namespace;
     this.#ioLimits = ioLimits(
@@ -190,7 +196,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine {
     return this.queues.ofVector(vector)?.cpu ?? 0;
   }
 
-  /** The number of the request that a command in flight serves, or null. */
+  /** The number of the request to which a command in flight belongs, or null. */
   requestOf(queueId: number, commandId: number): number | null {
     return this.queues.get(queueId)?.requestOf(commandId)?.request ?? null;
   }
@@ -203,8 +209,8 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine {
   }
 
   /**
-   * Queues requests that were held back together: one host activity that prepares all of them and
-   * rings each doorbell once. One that cannot be prepared is prepared again after the others.
+   * Queues requests that were plugged together: one host activity prepares all of them and rings
+   * each doorbell once. A request that cannot be prepared is prepared again after the others.
    *
    * @see rules/nvme.md 4.1 and 7, case 13
    */
@@ -216,7 +222,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine {
     }
     for (const request of requests) this.#adopt(request);
     this.#batches.push(requests);
-    // The doorbells are rung where the last one was made.
+    // The doorbells are rung on the CPU of the last request.
     this.machine.activities.postFor(requests.at(-1)!, this, DISPATCH_BATCH, 0);
   }
 
@@ -225,14 +231,14 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine {
     if (request.queue === 0 && !request.admin) request.queue = this.queues.ofCpu(request.cpu);
   }
 
-  /** Has a request dispatched, now or again. */
+  /** Posts the activity that dispatches a request, for the first time or again. */
   post(request: NvmeRequest): void {
     this.#dispatch.push(request);
     this.machine.activities.postFor(request, this, DISPATCH, request.queue);
   }
 
   runActivity(kind: number, argument: number): void {
-    // Nearly all are this kind: the others are out of the way.
+    // Nearly all activities are of this kind; so the others are handled in a separate function.
     if (kind !== DISPATCH) {
       this.#runOther(kind, argument);
       return;
@@ -276,14 +282,14 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine {
       return;
     }
     this.end(request, status);
-    // A request that waits for a tag gets this one: no completion will hand it on.
+    // Dispatches a request that waits for a tag: no completion would do it.
     const next = queue.waiting.shift();
     if (next !== null) this.post(next);
   }
 
   /**
-   * Dispatches requests in their order, with one doorbell for all. What could not be prepared keeps
-   * its tag, and takes the single way when all others are sent.
+   * Dispatches requests in order, with one doorbell for all. A request that could not be prepared
+   * keeps its tag, and is dispatched alone after all others were sent.
    */
   dispatchBatch(batch: readonly NvmeRequest[]): void {
     const { context } = this.machine.events;
@@ -293,7 +299,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine {
       if (!this.#enqueue(request)) again.push(request);
       context.leave(before);
     }
-    // A doorbell for several commands belongs to no request.
+    // A doorbell for several commands is not attributed to any request.
     if (batch.length > 1) context.enterRequest(null);
     for (const queue of this.queues.io) {
       queue.ring();
@@ -302,7 +308,10 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine {
     for (const request of again) this.post(request);
   }
 
-  /** Prepares a request of a batch. @returns False when it could not be, and is to be tried again. */
+  /**
+   * Prepares a request of a batch. @returns False if it could not be prepared and must be tried
+   * again.
+   */
   #enqueue(request: NvmeRequest): boolean {
     const queue = this.queues.get(request.queue);
     if (queue === undefined || !queue.enabled) {
@@ -320,8 +329,9 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine {
   }
 
   /**
-   * A request for a queue that takes none: it waits while the controller is reset, goes to another
-   * queue when its own did not come up again, and ends when the controller is not there any more.
+   * Handles a request for a disabled queue: it waits if the controller is being reset, goes to
+   * another queue if its queue did not come up again, and ends if the controller is removed or
+   * dead.
    *
    * @see rules/nvme.md 4.1
    */
@@ -346,7 +356,10 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine {
     this.end(request, blockStatusOf(HOST_STATUS.PATH_ERROR));
   }
 
-  /** Out of resources: worth another try as long as something completes in between. */
+  /**
+   * Whether a request without resources may be tried again: as long as other commands complete in
+   * between.
+   */
   #mayTryAgain(request: NvmeRequest): boolean {
     if (request.starvedSince !== this.#completions) {
       request.starvedSince = this.#completions;
@@ -358,10 +371,10 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine {
   /**
    * Builds a request's command and maps its data.
    *
-   * The tag's record must be set up for the request (`iod.request`); the request's `cid` goes into
-   * the command. Callable alone: neither queues nor registers are touched.
+   * The tag's record must be set up for the request (`iod.request`); the request's `cid` is written
+   * into the command. Can be called alone: neither queues nor registers are touched.
    *
-   * @returns OK, or why not, with everything undone that the release undoes.
+   * @returns OK, or the reason for a failure, after undoing the same steps as the release.
    */
   prepare(iod: Iod, request: NvmeRequest): BlkStatus {
     iod.reset();
@@ -379,31 +392,34 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine {
     if (request.nrPhysSegments !== 0) this.#mapper.unmap(iod, request);
   }
 
-  /** Lists are freed to their pool, so a command with lists is read now; the others can wait. */
+  /**
+   * Keeps a command. If it has lists, it is copied with them now, because the lists return to their
+   * pool.
+   */
   #keep(iod: Iod, request: NvmeRequest): void {
     const listed = iod.nrDescriptors !== 0 || iod.usesMetadataSgl;
     if (!listed) this.#archive.keep(request, iod.words);
     else request.keep(this.viewCommand(iod));
   }
 
-  /** A command as it is now, with its lists. */
+  /** A copy of a command in its present state, with its lists. */
   viewCommand(iod: Iod): NvmeCommandView {
     return viewCommand(iod, this.machine.memory);
   }
 
-  /** Posts the poll of a queue by its submitter, after the device's work. */
+  /** Posts an activity in which the submitter polls a queue, after the device's work. */
   #pollSoon(queue: QueuePair): void {
     this.machine.activities.post(this, POLL, queue.id);
   }
 
   /**
-   * Takes what a queue has completed, whether an interrupt said so or not.
-   * @returns How many completions it took.
+   * Takes all completions of a queue, with or without an interrupt.
+   * @returns The number of completions.
    */
   takeAll(queue: QueuePair): number {
     let taken = 0;
     while (queue.takeCompletion(this)) taken++;
-    // The doorbell of a disabled queue is not written.
+    // A disabled queue has no doorbell any more.
     if (taken === 0 || !queue.enabled) return taken;
     const { context } = this.machine.events;
     const before = context.enterWork(this.dev.name);
@@ -412,19 +428,19 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine {
     return taken;
   }
 
-  /** Takes the completions of the queue with this vector. */
+  /** Handles an interrupt: takes the completions of the queue with this vector. */
   raise(vector: number): void {
     const queue = this.queues.ofVector(vector);
     if (queue === undefined || !queue.takeCompletion(this)) return;
     while (queue.takeCompletion(this));
-    // One doorbell for all that were taken: it belongs to no request.
+    // One doorbell is written for all completions; it is not attributed to any request.
     const { context } = this.machine.events;
     const request = context.enterRequest(null);
     queue.ringCompletionDoorbell();
     context.leaveRequest(request);
   }
 
-  /** One completion (`nvme_handle_cqe()`): unmap, then decide. */
+  /** Handles one completion (`nvme_handle_cqe()`): unmaps, then ends or retries the request. */
   handleCompletion(iod: Iod, nvmeStatus: number, result: number): void {
     const request = iod.request!;
     const { context } = this.machine.events;
@@ -450,7 +466,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine {
     context.become(cpu, device, outerRequest, site);
   }
 
-  /** A completion goes on on the CPU of its request, not before it was found on another. */
+  /** Advances the clock of the request's CPU to the time at which the completion was found. */
   #followFinder(cpu: number, queue: QueuePair): void {
     const { own } = this.machine.clock;
     own?.followCpu(cpu);
@@ -468,12 +484,12 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine {
       events.emit(BLOCK_STATUS, { status: blkStatusName(status), ended: "request" });
     }
     if (this.scheduler !== null) this.scheduler.ended(request);
-    // Who waits for a request goes on not before its end.
+    // For waiters, which continue no earlier than at the request's end.
     if (this.#timed) request.endedNs = clock.nowNs;
     request.end(status);
   }
 
-  /** Ends every command of a queue that was sent: its controller will not answer any more. */
+  /** Ends every command of a queue that was sent: the controller will not answer any more. */
   cancel(queue: QueuePair): void {
     const { events } = this.machine;
     for (const iod of queue.sent()) {
@@ -488,7 +504,10 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine {
     }
   }
 
-  /** Sends an admin command, and returns when it is done. @throws {KernelError} EIO without an answer. */
+  /**
+   * Sends an admin command, and returns after its completion. @throws {KernelError} EIO without an
+   * answer.
+   */
   runAdmin(request: NvmeRequest): void {
     request.cpu = this.machine.cpu;
     this.queueRequest(request);
@@ -498,7 +517,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine {
       if (!patient) {
         throw new KernelError("EIO", `${this.dev.name} does not answer an admin command`);
       }
-      // The timer finds an answer with a lost interrupt.
+      // During this time the timeout handler finds a completion with a lost interrupt.
       this.machine.advance(ADMIN_TIMEOUT_NS);
       patient = false;
     }

@@ -18,9 +18,9 @@ import {
 import { type DmaDevice, mappingSizeInputs, SCATTER_TABLE_ENTRIES } from "@dmalab/runtime/dma";
 import { CTRL_PAGE_BYTES, MAX_SEGMENTS, MAX_TRANSFER_BYTES } from "./protocol.ts";
 
-/** What Identify Controller says, as far as mapping needs it. */
+/** The facts from Identify Controller that mapping needs. */
 export interface ControllerFacts {
-  /** Largest transfer the controller takes; 0 is no limit. */
+  /** The controller's largest transfer; 0 for no limit. */
   readonly mdtsBytes: Bytes;
   /** SGLs for data. */
   readonly sgl: boolean;
@@ -30,24 +30,24 @@ export interface ControllerFacts {
   readonly volatileWriteCache: boolean;
 }
 
-/** What Identify Namespace says, as far as mapping needs it. */
+/** The facts from Identify Namespace that mapping needs. */
 export interface NamespaceFacts {
   readonly nsid: number;
   readonly blockCount: number;
   readonly blockSizeBytes: Bytes;
-  /** Separate metadata of a block; 0 is none. */
+  /** Separate metadata of a block; 0 for none. */
   readonly metadataBytes: Bytes;
-  /** Preferred boundary in blocks (NOIOB); 0 is none. */
+  /** Preferred boundary in blocks (NOIOB); 0 for none. */
   readonly boundaryBlocks: number;
 }
 
-/** Ranges that one discard command carries. */
+/** Most ranges of a discard command. */
 const MAX_DISCARD_RANGES = 256;
-/** Metadata descriptors after the leading one in a small list. */
+/** Most data block descriptors of metadata in a small list, besides the segment descriptor. */
 const MAX_METADATA_SEGMENTS = 15;
 const ALL_ONES_32 = 2 ** 32 - 1;
 
-/** Bytes of one transfer at most, and the limit that sets it. */
+/** The largest transfer in bytes, and the limit that determines it. */
 function hardwareLimit(
   machine: Machine,
   dev: DmaDevice,
@@ -79,13 +79,19 @@ function hardwareLimit(
   };
 }
 
-/** Most data segments of a request: the size of a page of SGL descriptors, or of a list's table. */
+/**
+ * Most data segments of a request: as many as fit into a page of SGL descriptors, or into a
+ * scatterlist's table.
+ */
 function listEntriesOf({ kernel }: Machine): number {
   if (!kernel.nvme_scatterlists) return MAX_SEGMENTS;
   return kernel.scatter_table_127 ? SCATTER_TABLE_ENTRIES - 1 : SCATTER_TABLE_ENTRIES;
 }
 
-/** What every queue of a driver has; data segments are no more than the bytes could need. */
+/**
+ * Limits that all queues of a driver have in common; the number of segments is limited by the
+ * number of pages.
+ */
 function driverLimits(machine: Machine, maxHwSectors: number) {
   const pages = maxHwSectors / (PAGE_SIZE_BYTES / SECTOR_SIZE_BYTES);
   return {
@@ -97,7 +103,7 @@ function driverLimits(machine: Machine, maxHwSectors: number) {
   };
 }
 
-/** A limit that the driver sets the same for every controller. */
+/** A limit that the driver sets to the same value for every controller. */
 function byDriver(limit: LimitReason["limit"], value: number): LimitReason {
   return { limit, value, rule: "nvme.1.1", inputs: { set_by: "driver" } };
 }
@@ -115,7 +121,8 @@ function derive(input: LimitsInput, { kernel }: Machine, name: string): QueueLim
 
 /**
  * Limits of the admin queue, which never takes SGLs.
- * @param mdtsBytes The controller's longest transfer; 0 is no limit, or none that is known yet.
+ * @param mdtsBytes The controller's largest transfer; 0 if it has no limit, or the limit is not
+ *   known yet.
  */
 export function adminLimits(machine: Machine, dev: DmaDevice, mdtsBytes: Bytes): QueueLimits {
   const hardware = hardwareLimit(machine, dev, mdtsBytes);
@@ -133,7 +140,7 @@ export function adminLimits(machine: Machine, dev: DmaDevice, mdtsBytes: Bytes):
 
 /**
  * Limits of a namespace's I/O queues.
- * @param maxUserSectors The user's soft limit (`max_sectors_kb`), in sectors; 0 is none.
+ * @param maxUserSectors The user's soft limit (`max_sectors_kb`), in sectors; 0 for none.
  */
 export function ioLimits(
   machine: Machine,

@@ -1,13 +1,13 @@
 /**
- * The driver's constants of the NVMe protocol: registers, opcodes, and places of fields.
+ * The driver's constants of the NVMe protocol: registers, opcodes, and offsets of fields.
  *
- * The controller side keeps its own list, made from the specification, so that the two check each
- * other.
+ * The controller's side has a separate list, made from the specification, so that the two check
+ * each other.
  *
  * @see rules/nvme.md 1, 5.1, 5.2
  */
 
-/** Controller registers, by byte offset. 64-bit ones are read and written low half first. */
+/** Controller registers, by byte offset. 64-bit registers are read and written low half first. */
 export const REGISTER = {
   CAP: 0x00, // controller capabilities
   VS: 0x08, // version
@@ -24,7 +24,7 @@ export const REGISTER = {
 
 /** Bits and fields of the registers about the controller's own memory. */
 export const CMB = {
-  /** In the upper half of CAP. */
+  /** Bit in the upper half of CAP. */
   CAP_SUPPORTED: 1 << 25,
   SUBMISSION_QUEUES: 1,
   UNIT_SHIFT: 8,
@@ -39,7 +39,7 @@ export const CC_ENABLE = 1;
 /** Entry sizes 2^6 and 2^4, 4 KiB pages, round robin, NVM command set. */
 export const CC_SETTINGS = 0x0046_0000;
 export const CSTS_READY = 1;
-/** The controller has failed, and can only be reset. */
+/** The controller has failed, and only a reset helps. */
 export const CSTS_FATAL = 2;
 /** The value of a register after the device was removed. */
 export const ALL_ONES = 0xffff_ffff;
@@ -48,7 +48,7 @@ export const SQE_BYTES = 64;
 export const CQE_BYTES = 16;
 export const SGL_DESCRIPTOR_BYTES = 16;
 export const PRP_BYTES = 8;
-/** The controller's page size, whatever the host's is. */
+/** The controller's page size, independent of the host's. */
 export const CTRL_PAGE_BYTES = 4096;
 
 export const ADMIN_OPCODE = {
@@ -62,7 +62,7 @@ export const ADMIN_OPCODE = {
   DOORBELL_BUFFER_CONFIG: 0x7c,
 } as const;
 
-/** Statuses of the driver itself: Host Pathing Error, Command Aborted By Host. */
+/** Statuses that the driver sets itself: Host Pathing Error, Command Aborted By Host. */
 export const HOST_STATUS = { PATH_ERROR: 0x370, ABORTED: 0x371 } as const;
 
 export const NVM_OPCODE = {
@@ -73,7 +73,7 @@ export const NVM_OPCODE = {
   DATASET_MANAGEMENT: 0x09,
 } as const;
 
-/** Controller or namespace structure of an Identify command. */
+/** CNS values of Identify commands: controller or namespace structures. */
 export const CNS = {
   NAMESPACE: 0x00,
   CONTROLLER: 0x01,
@@ -106,15 +106,15 @@ export const SQE = {
   CDW15: 60,
 } as const;
 
-/** How the data pointer of a command is read: its flags byte. */
+/** The flags byte of a command, which gives the format of its data pointer. */
 export const PSDT = { PRP: 0x00, SGL: 0x40, SGL_AND_METADATA_SGL: 0x80 } as const;
 
 /** Type byte of an SGL descriptor. */
 export const SGL_TYPE = { DATA_BLOCK: 0x00, LAST_SEGMENT: 0x30 } as const;
 
-/** Bits of the control half of a read's or write's cdw12. */
+/** Bits of the control field, the upper half of a read's or write's cdw12. */
 export const CONTROL = { LIMITED_RETRY: 0x8000, FORCE_UNIT_ACCESS: 0x4000 } as const;
-/** Dataset management hint: this will be read soon, once. */
+/** Dataset management hint: the data will be read soon, once. */
 export const DSM_PREFETCH = 7;
 /** Dataset management: deallocate the ranges. */
 export const DSM_DEALLOCATE = 4;
@@ -127,12 +127,12 @@ export const CREATE_INTERRUPTS = 2;
 
 /** Entries of the admin queues. */
 export const ADMIN_DEPTH = 32;
-/** Tags of the admin queue; command id 31 belongs to the event that a controller may send. */
+/** Tags of the admin queue; one more command id, 31, belongs to the asynchronous event request. */
 export const ADMIN_TAGS = 30;
 
-/** Most data segments of one request: what one list page of SGL descriptors holds. */
+/** Most data segments of one request: as many as fit into one list page of SGL descriptors. */
 export const MAX_SEGMENTS = CTRL_PAGE_BYTES / SGL_DESCRIPTOR_BYTES;
-/** Most bytes of one request, whatever the controller says. */
+/** Most bytes of one request, for any controller. */
 export const MAX_TRANSFER_BYTES = 8 * 1024 * 1024;
 export const SMALL_DESCRIPTOR_BYTES = 256;
 export const MAX_SMALL_PRPS = SMALL_DESCRIPTOR_BYTES / PRP_BYTES;

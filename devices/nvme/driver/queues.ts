@@ -36,7 +36,7 @@ type Doorbell = EventFields<"nvme.doorbell">["which"];
 const NVME_DOORBELL = eventId("nvme.doorbell");
 const NVME_SHADOW_DOORBELL = eventId("nvme.shadow_doorbell");
 
-/** Bits of a command id that are the tag; the rest counts the tag's uses. */
+/** Number of bits of a command id that are the tag; the upper bits count the uses of the tag. */
 const TAG_BITS = 12;
 const TAG_MASK = (1 << TAG_BITS) - 1;
 const GENERATION_MASK = 0xf;
@@ -48,35 +48,35 @@ interface QueuePairOptions {
   /** 0 for the admin queue. */
   readonly id: number;
   readonly depthEntries: number;
-  /** Commands in flight at most; below the depth, so that the ring never fills. */
+  /** Most commands in flight; less than the depth, so that the ring never becomes full. */
   readonly tags: number;
-  /** Interrupt vector; -1 for a queue that is polled. */
+  /** Interrupt vector; -1 for a polled queue. */
   readonly vector: number;
-  /** The CPU that its interrupt goes to, or that polls it. */
+  /** The CPU that receives its interrupt, or polls it. */
   readonly cpu: number;
   /** Bytes between two doorbells: 4 << CAP.DSTRD. */
   readonly doorbellStrideBytes: number;
   readonly pools: DescriptorPools;
-  /** Looks after commands that are not answered. */
+  /** The handler for commands that are not answered. */
   readonly watch: CommandTimeouts;
-  /** A scheduler is in front, so that records have separate tags. */
+  /** Whether the queue has a scheduler; then records belong to the scheduler's tags. */
   readonly scheduled: boolean;
-  /** Memory of the controller for the commands; null for the host's. */
+  /** The controller's memory for the commands; null for the host's memory. */
   readonly submissionMemory: SubmissionMemory | null;
 }
 
-/** When a tag was taken for a command that could not be sent yet. */
+/** The sending time of a tag that was allocated for a command not sent yet. */
 const NOT_SENT = -1;
 
 /** The host's side of a pair of rings. */
 export interface HostRings {
-  /** Where the next command goes. */
+  /** Slot of the next command. */
   readonly sqTail: number;
   /** The tail last written to the doorbell. */
   readonly sqRung: number;
-  /** Where the next completion is looked for. */
+  /** Slot of the next completion. */
   readonly cqHead: number;
-  /** The phase bit that makes it valid. */
+  /** The phase bit of a valid completion in that slot. */
   readonly phase: number;
   /** Offsets of the two doorbells in the controller's registers. */
   readonly sqDoorbell: number;
@@ -87,7 +87,7 @@ export class QueuePair {
   readonly id: number;
   readonly depthEntries: number;
   readonly vector: number;
-  /** Without interrupts: the submitting CPU polls it. */
+  /** Whether the queue has no interrupt, so that the submitting CPU polls it. */
   readonly polled: boolean;
   readonly cpu: number;
   readonly pools: DescriptorPools;
@@ -97,9 +97,9 @@ export class QueuePair {
   readonly schedulerTags: SchedulerTags | null;
   /** Requests that wait for a tag. */
   readonly waiting = new RequestFifo();
-  /** Doorbells in memory, while the controller takes them from there. */
+  /** Shadow doorbells, if the controller uses them. */
   shadows: ShadowDoorbells | null = null;
-  /** The controller knows the queue. */
+  /** Whether the controller knows the queue. */
   enabled = false;
 
   readonly #machine: Machine;
@@ -112,7 +112,7 @@ export class QueuePair {
   readonly #iods: (Iod | undefined)[] = [];
   readonly #watch: CommandTimeouts;
   readonly #submissionMemory: SubmissionMemory | null;
-  /** When the command of each tag in flight was sent. */
+  /** For each tag in flight, when its command was sent. */
   readonly #sentNs: Float64Array;
   /** A stack: the tag freed last is used first. */
   readonly #freeTags: Uint16Array;
@@ -123,7 +123,7 @@ export class QueuePair {
   #cqHead = 0;
   #phase = 1;
 
-  /** @throws {KernelError} ENOMEM when the queue's memory cannot be allocated. */
+  /** @throws {KernelError} ENOMEM if the queue's memory cannot be allocated. */
   constructor(options: QueuePairOptions) {
     const { machine, dev, depthEntries } = options;
     this.id = options.id;
@@ -183,7 +183,7 @@ export class QueuePair {
     return { cid: last & 0xffff, phase: last >>> 16 & 1 };
   }
 
-  /** Commands in flight at most. */
+  /** The most commands in flight. */
   get tags(): number {
     return this.#freeTags.length;
   }
@@ -192,7 +192,7 @@ export class QueuePair {
     return this.#freeTags.length - this.#freeCount;
   }
 
-  /** Allocates a tag for a request. @returns Its record, or null when all are in use. */
+  /** Allocates a tag for a request. @returns Its record, or null if all are in use. */
   takeTag(request: NvmeRequest): Iod | null {
     if (this.#freeCount === 0) return null;
     const tag = this.#freeTags[--this.#freeCount]!;
@@ -204,7 +204,10 @@ export class QueuePair {
     return iod;
   }
 
-  /** The first record of a tag; with a scheduler that of the request, which has the tag lent. */
+  /**
+   * The record for a tag: a new one at its first use; with a scheduler the record of the request's
+   * scheduler tag, which uses this tag for the moment.
+   */
   #newRecord(tag: number, request: NvmeRequest): Iod {
     if (this.schedulerTags === null) return this.#iods[tag] = new Iod(tag, this.pools);
     const record = this.schedulerTags.recordOf(request);
@@ -214,8 +217,8 @@ export class QueuePair {
   }
 
   /**
-   * Requests that can be there at a time (`nr_requests`): with a scheduler, including the waiting
-   * ones in it.
+   * The most requests at a time (`nr_requests`); with a scheduler this includes those that wait in
+   * it.
    */
   get nrRequests(): number {
     return this.schedulerTags?.count ?? this.tags;
@@ -236,12 +239,12 @@ export class QueuePair {
     if (this.schedulerTags !== null) this.#iods[iod.tag] = undefined;
   }
 
-  /** A tag that is kept although its command could not be sent. */
+  /** Notes a tag that is kept although its command could not be sent. */
   keepUnsent(iod: Iod): void {
     this.#sentNs[iod.tag] = NOT_SENT;
   }
 
-  /** Commands that the controller has and has not completed, in the order of their tags. */
+  /** Commands that the controller has not completed, in the order of their tags. */
   sent(): readonly Iod[] {
     const sent: Iod[] = [];
     for (const iod of this.#iods) {
@@ -252,19 +255,19 @@ export class QueuePair {
     return sent;
   }
 
-  /** When a command in flight was sent, or was given time again. */
+  /** When a command in flight was sent, or its time was restarted. */
   sentAtNs(iod: Iod): Nanoseconds {
     return this.#sentNs[iod.tag]!;
   }
 
-  /** Gives a command that was not answered as much time again. */
+  /** Restarts the time of a command that was not answered. */
   restartTime(iod: Iod): void {
     this.#sentNs[iod.tag] = this.#machine.clock.nowNs;
   }
 
   /**
-   * Empty rings, as the controller expects when the queue is created again. Nothing may be in
-   * flight.
+   * Empties the rings, as the controller expects when the queue is created again. No command may be
+   * in flight.
    */
   restart(): void {
     invariant(!this.enabled, "A queue restarts while it is enabled");
@@ -276,8 +279,8 @@ export class QueuePair {
   }
 
   /**
-   * Gives up every tag, and every request that waits for one: nothing of the queue is in flight.
-   * @returns The requests that waited. Holders of tags have been dispatched again already.
+   * Releases every tag and every request that waits for one: no command of the queue is in flight.
+   * @returns The requests that waited. Requests with a tag have already been dispatched again.
    */
   abandon(): readonly NvmeRequest[] {
     for (const iod of this.#iods) {
@@ -286,7 +289,7 @@ export class QueuePair {
     return [...this.schedulerTags?.waiting.takeAll() ?? [], ...this.waiting.takeAll()];
   }
 
-  /** Frees the rings' memory; the queue is of no use any more. */
+  /** Frees the rings' memory; the queue cannot be used any more. */
   release(): void {
     const { dma } = this.#machine;
     if (this.#submissionMemory !== null) this.#submissionMemory.release();
@@ -301,8 +304,8 @@ export class QueuePair {
   }
 
   /**
-   * Puts a command into the submission queue and leaves the doorbell to `ring`, unless the next
-   * command would bring the tail to where it was rung last: that would look like nothing new.
+   * Puts a command into the submission queue. The doorbell is left to `ring`, unless the next
+   * command would move the tail to its last written value: the controller would not see a change.
    */
   enqueue(iod: Iod): void {
     const machine = this.#machine;
@@ -324,7 +327,8 @@ export class QueuePair {
   }
 
   /**
-   * Whether each tag is either free or a request's, and both rings' places lie in them.
+   * Checks that each tag is either free or in use by a request, and that both rings' positions are
+   * valid.
    * @throws {InvariantError}
    */
   audit(): void {
@@ -351,7 +355,7 @@ export class QueuePair {
     invariant(places.every((place) => place < this.depthEntries), "A ring's place lies outside");
   }
 
-  /** Writes the tail to the doorbell, if there are commands that it does not cover. */
+  /** Writes the tail to the doorbell, if it has changed since the last write. */
   ring(): void {
     if (this.#sqTail === this.#sqRung) return;
     this.#sqRung = this.#sqTail;
@@ -365,9 +369,9 @@ export class QueuePair {
   /**
    * Takes the next completion, if there is one.
    *
-   * @param taker Told of the command's record, its status field and its result. A completion for a
-   * command that is not in flight is skipped, as the kernel does after logging it.
-   * @returns False when the next entry is not valid yet.
+   * @param taker Receives the command's record, its status field and its result. A completion for a
+   *   command that is not in flight is skipped, as the kernel does after logging it.
+   * @returns False if the next entry is not valid yet.
    */
   takeCompletion(taker: NvmeDriver): boolean {
     const slot = this.#cqHead;
@@ -385,7 +389,7 @@ export class QueuePair {
       return true;
     }
     iod.generation++;
-    // Only passthrough commands have a result to look at.
+    // Only the result of a passthrough command is used.
     const result = iod.request.template === null ? 0 : this.#cqEntries.word(slot, RESULT_WORD);
     taker.handleCompletion(iod, last >>> 17, result);
     return true;
@@ -398,7 +402,7 @@ export class QueuePair {
     );
   }
 
-  /** Tells the controller how far completions were taken. */
+  /** Writes the completion queue's head to its doorbell. */
   ringCompletionDoorbell(): void {
     this.#ring(this.#cqDoorbell, this.#cqHead, "cq_head");
   }
@@ -410,7 +414,7 @@ export class QueuePair {
     this.#registers.write32(offset, value);
   }
 
-  /** Writes a doorbell in memory. True when the register has to be written too. */
+  /** Writes a shadow doorbell. @returns Whether the register must be written too. */
   #ringsThrough(
     shadows: ShadowDoorbells,
     offset: number,
@@ -428,14 +432,17 @@ export class QueuePair {
 
 const WORD_BYTES = 4;
 
-/** A queue's memory as the CPU sees it: mapped once, and then read and written entry by entry. */
+/**
+ * A queue's memory from the CPU's side: pages are looked up once, and then read and written entry
+ * by entry.
+ */
 class QueueEntries {
   readonly #memory: PhysicalMemory;
   readonly #shared: CoherentMemory;
-  /** The pages, looked up when they are first used. */
+  /** The pages, looked up at first use. */
   readonly #pages: (MemoryPage | undefined)[] = [];
   readonly #entryWords: number;
-  /** Entries of a page, as a power of two. */
+  /** Number of entries of a page, as a power of two. */
   readonly #shift: number;
   readonly #mask: number;
 
@@ -474,7 +481,7 @@ class QueueEntries {
     this.#memory.onWrite?.(this.#shared.physOf(slot * entryBytes), entryBytes);
   }
 
-  /** The words of the page in which an entry lies. */
+  /** The words of the page that contains an entry. */
   #pageOf(slot: number): Int32Array {
     const index = slot >> this.#shift;
     return (this.#pages[index] ?? this.#findPage(index)).words;
@@ -486,10 +493,10 @@ class QueueEntries {
   }
 }
 
-/** A power of two, as every later capacity. */
+/** Initial capacity: a power of two, as every later capacity. */
 const INITIAL_SLOTS = 16;
 
-/** Requests in the order they came, in a ring that grows: pushing and taking allocate nothing. */
+/** A FIFO of requests in a growing ring buffer: pushing and taking allocate nothing. */
 export class RequestFifo {
   #slots: (NvmeRequest | null)[] = new Array<NvmeRequest | null>(INITIAL_SLOTS).fill(null);
   #head = 0;
@@ -513,7 +520,7 @@ export class RequestFifo {
     this.#length++;
   }
 
-  /** The oldest request, taken out; null without one. */
+  /** Removes and returns the oldest request; null without one. */
   shift(): NvmeRequest | null {
     if (this.#length === 0) return null;
     const request = this.#slots[this.#head]!;
@@ -523,7 +530,7 @@ export class RequestFifo {
     return request;
   }
 
-  /** All requests, taken out, the oldest first. */
+  /** Removes and returns all requests, the oldest first. */
   takeAll(): readonly NvmeRequest[] {
     const taken: NvmeRequest[] = [];
     for (let next = this.shift(); next !== null; next = this.shift()) taken.push(next);
@@ -531,18 +538,18 @@ export class RequestFifo {
   }
 }
 
-/** More tags of the driver than this do not count. */
+/** The most driver tags that count for `nr_requests`. */
 const MAX_COUNTED_TAGS = 128;
 
-/** Requests that a queue with a scheduler can have at a time (`nr_requests`), by its driver's tags. */
+/** The most requests at a time in a queue with a scheduler (`nr_requests`), by its driver's tags. */
 export function scheduledRequests(driverTags: number): number {
   return 2 * Math.min(driverTags, MAX_COUNTED_TAGS);
 }
 
 /**
- * The tags of a queue that has a scheduler in front: a request has one from its submission to its
- * end, and the driver's record of it belongs to that tag. The tag in the command id is another one,
- * which it has only while it is with the driver.
+ * The tags of a queue with a scheduler: a request has such a tag from its submission to its end,
+ * and the driver's record of the request belongs to it. The tag in the command id is another one,
+ * which the request has only while it is with the driver.
  *
  * @see rules/nvme.md 2.5, "Records and tags"
  */
@@ -559,14 +566,14 @@ class SchedulerTags {
     this.#pools = pools;
   }
 
-  /** Requests that can be submitted at a time (`nr_requests`). */
+  /** The most requests at a time (`nr_requests`). */
   get count(): number {
     return this.#tags.depth;
   }
 
-  /** Allocates a tag for a request. @returns False when it has to wait for one. */
+  /** Allocates a tag for a request. @returns False if the request has to wait for one. */
   take(request: NvmeRequest): boolean {
-    // What writes, and is no command of a user's own, is limited in depth.
+    // Requests that write, except user commands, may use only a part of the tags.
     const isLimited = request.op !== "read" && request.op !== "flush" && !request.userCommand;
     invariant(request.schedulerTag < 0, "A request takes a second tag of the scheduler");
     request.schedulerTag = this.#tags.take(isLimited);
@@ -580,7 +587,7 @@ class SchedulerTags {
     return this.#records[schedulerTag] ??= new Iod(schedulerTag, this.#pools);
   }
 
-  /** Frees a request's tag. @returns The request that waited for one and has it now, or null. */
+  /** Frees a request's tag. @returns The waiting request that got the tag, or null. */
   release(request: NvmeRequest): NvmeRequest | null {
     this.#tags.free(request.schedulerTag);
     request.schedulerTag = -1;
@@ -590,11 +597,12 @@ class SchedulerTags {
 }
 
 /**
- * Doorbells in memory: a controller that reads them itself needs no register write per command.
+ * Shadow doorbells: a controller that reads them from memory needs no register write for each
+ * command.
  *
- * Two buffers hold a word for each doorbell, at the offset that the doorbell has among the
- * registers. In one the driver leaves the values; in the other the controller says at which value it
- * wants to be woken by a write to the register.
+ * Two buffers have a word for each doorbell, at the same offset as the doorbell in the registers.
+ * The driver writes the values to one buffer; in the other, the controller writes the value at which
+ * it wants a write to the register.
  *
  * @see rules/nvme.md 4.1
  */
@@ -616,7 +624,7 @@ export class ShadowDoorbells {
     this.#wakeups = wakeups;
   }
 
-  /** @returns Null when there is no memory for them: registers do as well. */
+  /** @returns Null without memory for them: then the registers are used. */
   static allocate(machine: Machine, dev: DmaDevice, sizeBytes: Bytes): ShadowDoorbells | null {
     const values = machine.dma.dmaAllocCoherent(dev, sizeBytes);
     if (values === null) return null;
@@ -628,12 +636,12 @@ export class ShadowDoorbells {
     return new ShadowDoorbells(machine, dev, values, wakeups);
   }
 
-  /** Where the device finds the values, and where it says when to be woken. */
+  /** Device addresses of the values and of the event indexes. */
   get dma(): readonly [values: number, wakeups: number] {
     return [this.#values.dma, this.#wakeups.dma];
   }
 
-  /** All zero, as Doorbell Buffer Config expects them. */
+  /** Sets both buffers to zero, as Doorbell Buffer Config requires. */
   clear(): void {
     for (let at = 0; at < this.#values.sizeBytes; at += WORD_BYTES) {
       this.#write(this.#values, at, 0);
@@ -642,11 +650,11 @@ export class ShadowDoorbells {
   }
 
   /**
-   * Leaves a doorbell's value.
+   * Stores a doorbell's value.
    *
-   * @param offset The doorbell's, from the first one of the registers.
-   * @returns Whether the register has to be written as well: the new value has come to or past the
-   *   one at which the controller wants to be woken. Values are compared in 16 bits.
+   * @param offset The doorbell's offset from the first doorbell register.
+   * @returns Whether the register must be written too: the new value has reached or passed the
+   *   value at which the controller wants to be woken. Values are compared in 16 bits.
    */
   update(offset: Bytes, value: number): boolean {
     const old = this.#read(this.#values, offset);
@@ -675,11 +683,11 @@ export class ShadowDoorbells {
   }
 }
 
-/** A controller's queues: by number, by interrupt vector, and by the CPU they serve. */
+/** A controller's queues: by number, by interrupt vector, and by CPU. */
 export class QueueSet {
-  /** By number; 0 is the admin queue. */
+  /** Queues by number; 0 is the admin queue. */
   readonly #queues: QueuePair[] = [];
-  /** I/O queues that interrupt. They have the lower numbers; those after them are polled. */
+  /** Number of interrupting I/O queues. They have the lower numbers; polled queues follow. */
   #interrupting = 0;
 
   add(queue: QueuePair): void {
@@ -688,13 +696,13 @@ export class QueueSet {
     if (queue.id > 0 && !queue.polled) this.#interrupting++;
   }
 
-  /** Keeps the I/O queues up to a number. @returns The others, which are no part of it any more. */
+  /** Keeps the I/O queues up to a number. @returns The other queues, which were removed. */
   keep(lastId: number): readonly QueuePair[] {
     this.#interrupting = Math.min(this.#interrupting, lastId);
     return this.#queues.splice(lastId + 1);
   }
 
-  /** How many I/O queues there are: fewer than at first where a reset has brought fewer back. */
+  /** Number of I/O queues, which may be smaller after a reset. */
   get ioCount(): number {
     return this.#queues.length - 1;
   }
@@ -713,15 +721,15 @@ export class QueueSet {
     return this.#queues.slice(1);
   }
 
-  /** The queue that an interrupt is for: one that is not polled has its number as its vector. */
+  /** The queue for an interrupt: an interrupting queue has its number as its vector. */
   ofVector(vector: number): QueuePair | undefined {
     const queue = this.#queues[vector];
     return queue?.polled === false ? queue : undefined;
   }
 
   /**
-   * The number of the I/O queue that serves a CPU: CPUs are dealt out in turn. Polled queues are
-   * used on request.
+   * The number of the I/O queue for a CPU: CPUs are assigned in turn. Polled queues are used only
+   * on request.
    */
   ofCpu(cpu: number): number {
     return 1 + cpu % Math.max(1, this.#interrupting);

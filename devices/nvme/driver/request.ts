@@ -1,8 +1,8 @@
 /**
- * A request, the record of its tag, and the command that it becomes.
+ * A request, the record of its tag, and its command.
  *
- * The record (`struct nvme_iod`) outlives the requests that use its tag, and not all of it is cleared
- * in between; that is how the kernel does it and where some of its defects come from.
+ * The record (`struct nvme_iod`) outlives the requests that use its tag, and only a part of it is
+ * cleared in between; the kernel does the same, and some of its defects come from this.
  *
  * @see rules/nvme.md 2.5, 4.2, 5.2 (byte offsets)
  */
@@ -65,7 +65,7 @@ const { READ, WRITE } = NVM_OPCODE;
 const { PRP } = PSDT;
 const { FUA, READ_AHEAD } = BIO_FLAG;
 
-/** How a request's data mapping ended. @see rules/nvme.md 2.6 */
+/** How a request's data was unmapped. @see rules/nvme.md 2.6 */
 export type UnmapRule = EventFields<"nvme.unmap">["rule"];
 
 /** @internal */
@@ -73,36 +73,39 @@ export class NvmeRequest extends BlockRequest {
   declare readonly limits: QueueLimits;
   admin = false;
   nsid = 1;
-  /** A passthrough command's 64 bytes; its id and data pointer are the driver's. */
+  /** A passthrough command's 64 bytes; the driver fills in the id and the data pointer. */
   template: Uint8Array | null = null;
-  /** Whether the data went out as PRPs or as SGL; null before, and without data. */
+  /** Whether the data was described by PRPs or SGLs; null before, and without data. */
   format: "prp" | "sgl" | null = null;
   unmappedBy: UnmapRule | null = null;
   /** The controller's status field, without the phase bit. */
   nvmeStatus = 0;
   /** First dword of the completion. */
   result = 0;
-  /** Times in a row that mapping it found no resources, and the number of completions by then. */
+  /**
+   * How often in a row mapping it found no resources; `starvedSince`: the number of completions
+   * then.
+   */
   starvedTries = 0;
   starvedSince = -1;
 
-  /** Its tag's record while it has one. */
+  /** The record of its tag, while it has a tag. */
   iod: Iod | null = null;
-  /** Its tag with the scheduler, from its submission to its end; -1 without one. */
+  /** Its tag in the scheduler, from its submission to its end; -1 without one. */
   schedulerTag = -1;
-  /** Where its lists lie while it is in flight. */
+  /** The memory with its lists, while it is in flight. */
   memory: PhysicalMemory | null = null;
   /** The command's bytes, kept when it completed. */
   keptWords: Int32Array | null = null;
   keptAt = 0;
-  /** The command as it was kept: at completion if it had lists, else when first asked for. */
+  /** The kept command: made at completion if it had lists, else at the first access. */
   #keptCommand: NvmeCommandView | null = null;
 
   constructor(device: string, op: BlockOp, bios: Bio[], limits: QueueLimits) {
     super(device, op, bios, limits);
   }
 
-  /** The record of the command from its completion, or null. */
+  /** The command as it was at completion, or null. */
   get keptCommand(): NvmeCommandView | null {
     if (this.#keptCommand === null && this.keptWords !== null) {
       const words = this.keptWords.slice(this.keptAt, this.keptAt + SQE_WORDS);
@@ -111,7 +114,10 @@ export class NvmeRequest extends BlockRequest {
     return this.#keptCommand;
   }
 
-  /** Its command is built, again after a reset or a retry: the kept one is of another command. */
+  /**
+   * Called before its command is built, at first or again after a reset or a retry: the kept
+   * command becomes invalid.
+   */
   beginTry(): void {
     this.mapped = false;
     this.keptWords = null;
@@ -123,33 +129,36 @@ export class NvmeRequest extends BlockRequest {
     this.#keptCommand = command;
   }
 
-  /** The command with its lists: live while mapped, a copy afterwards if the driver keeps them. */
+  /**
+   * The command with its lists: the live one while mapped, afterwards a copy if the driver keeps
+   * copies.
+   */
   get command(): NvmeCommandView | null {
     if (this.keptCommand !== null) return this.keptCommand;
     if (this.iod === null || this.memory === null || !this.mapped) return null;
     return viewCommand(this.iod, this.memory);
   }
 
-  /** Passthrough commands and read-ahead fail at the first error. */
+  /** Whether it may be retried; passthrough commands and read-ahead fail at the first error. */
   get mayRetry(): boolean {
     return this.template === null && !this.hasFlag(BIO_FLAG.USER | BIO_FLAG.READ_AHEAD);
   }
 }
 
-/** The two pools a queue takes its descriptor lists from. */
+/** The two pools of a queue for descriptor lists. */
 export interface DescriptorPools {
   /** Lists of up to 32 PRP entries or 16 SGL descriptors: 256 bytes. */
   readonly small: DescriptorPool;
-  /** Everything longer: whole pages. */
+  /** Longer lists: whole pages. */
   readonly large: DescriptorPool;
 }
 
-/** Room for the mappings of one request. */
+/** An array for the mappings of one request. */
 export class DmaVecs {
   readonly #addrs: Float64Array;
   readonly #sizes: Float64Array;
 
-  /** @param room How many mappings it holds. */
+  /** @param room The most mappings. */
   constructor(room: number) {
     this.#addrs = new Float64Array(room);
     this.#sizes = new Float64Array(room);
@@ -184,49 +193,49 @@ export const IOD_FLAG = {
 } as const;
 
 export class Iod {
-  /** The command, as it goes into the submission queue. */
+  /** The command, which is copied into the submission queue. */
   readonly sqe = new Uint8Array(SQE_BYTES);
   readonly view = new DataView(this.sqe.buffer);
-  /** The same bytes in words of 32 bits. */
+  /** The same bytes as 32-bit words. */
   readonly words = new Int32Array(this.sqe.buffer);
   /** Never cleared between requests. */
   readonly dmaState = new DmaIovaState();
   /** Never cleared between requests. */
   readonly metaState = new DmaIovaState();
-  /** The array of saved mappings while a request has one. */
+  /** The array of saved mappings, while a request uses one. */
   dmaVecs: DmaVecs | null = null;
-  /** The scatterlists of a request while it has them (6.12). */
+  /** The scatterlist of a request, while it uses one (6.12). */
   dataList: Scatterlist | null = null;
   metaList: Scatterlist | null = null;
-  /** Lists of the data, in chain order; the first `nrDescriptors` are the request's. */
+  /** Lists of the data, in chain order; only the first `nrDescriptors` belong to the request. */
   readonly descriptors: PoolBlock[] = [];
   /** The list of the metadata. Never cleared. */
   metaDescriptor: PoolBlock | null = null;
-  /** Where the device finds the metadata: the memory, or the list of it. Never cleared. */
+  /** Device address of the metadata, or of its list. Never cleared. */
   metaDma = 0 as DmaAddr;
-  /** Bytes mapped by the one call of `SINGLE_META_SEGMENT`. */
+  /** Bytes of metadata mapped by one call, with `SINGLE_META_SEGMENT`. */
   metaSingleBytes: Bytes = 0;
   request: NvmeRequest | null = null;
   /** Counts the tag's commands; its low four bits are part of the command id. */
   generation = 0;
 
   flags = 0;
-  /** Descriptor lists taken: more than one is a chain of PRP pages. */
+  /** Number of descriptor lists; more than one form a chain of PRP pages. */
   nrDescriptors = 0;
-  /** Bytes of data put into the command so far. */
+  /** Bytes of data described in the command so far. */
   totalBytes: Bytes = 0;
   metaTotalBytes: Bytes = 0;
   /** Mappings in `dmaVecs`. */
   nrDmaVecs = 0;
 
   /**
-   * @param tag The driver's tag that is in its command's id. A scheduler's records lose theirs when
-   * the command is done, and get another one for the next.
-   * @param pools Where its queue takes descriptor lists from.
+   * @param tag The driver's tag, which is part of the command id. Records of a scheduler lose the
+   *   tag when the command is done, and get another one for the next command.
+   * @param pools Its queue's pools for descriptor lists.
    */
   constructor(public tag: number, readonly pools: DescriptorPools) {}
 
-  /** What every preparation clears. */
+  /** Clears the fields that are cleared before every command. */
   reset(): void {
     this.flags = 0;
     this.nrDescriptors = 0;
@@ -259,7 +268,7 @@ export class Iod {
     return this.view.getUint32(SGL_LENGTH, true);
   }
 
-  /** The command's own descriptor is a data block; else it points to a list. */
+  /** Whether the command's own descriptor is a data block; else it points to a list. */
   get sglIsDataBlock(): boolean {
     return this.sqe[TYPE] === SGL_TYPE.DATA_BLOCK;
   }
@@ -276,20 +285,20 @@ export class Iod {
     this.setMetadataPointer(block.dma);
   }
 
-  /** The metadata pointer points to a list of descriptors. */
+  /** Whether the metadata pointer points to a list of descriptors. */
   get usesMetadataSgl(): boolean {
     return this.sqe[FLAGS] === PSDT.SGL_AND_METADATA_SGL;
   }
 
-  /** Makes the data pointer a pair of PRP entries. */
+  /** Writes a pair of PRP entries as the data pointer. */
   setPrps(prp1: number, prp2: number): void {
     setU64(this.view, PRP1, prp1);
     setU64(this.view, PRP2, prp2);
   }
 
   /**
-   * Makes the data pointer an SGL descriptor. Its three reserved bytes keep what the tag's last
-   * command left there, as captured commands show.
+   * Writes an SGL descriptor as the data pointer. Its three reserved bytes keep the values of the
+   * tag's last command, as captured commands show.
    */
   setSgl(address: DmaAddr, lengthBytes: Bytes, type: number): void {
     this.sqe[FLAGS] = PSDT.SGL;
@@ -337,8 +346,9 @@ export function setUpCommand(iod: Iod, request: NvmeRequest): void {
 }
 
 /**
- * A read or write leaves the data pointer of the tag's last command, dwords 6 to 9, where it is. By
- * dwords, as the specification numbers them: half the stores, which `nvme.read4k` shows.
+ * Sets up a read or write. The data pointer of the tag's last command, dwords 6 to 9, stays
+ * unchanged. Fields are written as dwords: half as many stores, which is measurable in
+ * `nvme.read4k`.
  */
 function setUpReadWrite({ words }: Iod, request: NvmeRequest): void {
   const { flags } = request.bios[0]!;
@@ -350,7 +360,7 @@ function setUpReadWrite({ words }: Iod, request: NvmeRequest): void {
     control |= CONTROL.LIMITED_RETRY;
     hint = DSM_PREFETCH;
   }
-  // The flags of PRPs are 0.
+  // The flags byte of PRPs is 0, so the opcode is the whole dword.
   words[0] = request.op === "read" ? READ : WRITE;
   words[1] = request.nsid;
   words[2] = 0;
@@ -371,7 +381,7 @@ function setUpBlocks(view: DataView, request: NvmeRequest): void {
   view.setUint32(CDW12, lastBlock(request), true);
 }
 
-/** How many blocks, less one, as commands have them. */
+/** The zero-based number of blocks, as used in commands. */
 function lastBlock({ bytes, limits }: NvmeRequest): number {
   return bytes / limits.logicalBlockSizeBytes - 1;
 }
@@ -379,7 +389,10 @@ function lastBlock({ bytes, limits }: NvmeRequest): number {
 /** One page, or part of a page, of PRP entries. */
 interface PrpListPage {
   readonly dma: DmaAddr;
-  /** As the device reads them: the last of a full page that is followed by another leads there. */
+  /**
+   * The entries as the device reads them: in a full page that is followed by another, the last one
+   * is the link.
+   */
   readonly entries: readonly DmaAddr[];
 }
 
@@ -395,11 +408,11 @@ export class NvmeCommandView {
 
   /**
    * @param bytes The 64 bytes of the command.
-   * @param prpLists Pages of the PRP list in chain order; none when two entries were enough.
-   * @param sglList The descriptors of the list that the command's own one points to; none when it
-   * is a data block itself.
-   * @param metadataSgl The descriptors that the metadata pointer points to; none when it points to
-   * the metadata.
+   * @param prpLists Pages of the PRP list in chain order; empty if two entries were enough.
+   * @param sglList The descriptors of the list to which the command's descriptor points; empty if
+   *   that is a data block itself.
+   * @param metadataSgl The descriptors to which the metadata pointer points; empty if it points to
+   *   the metadata.
    */
   constructor(
     readonly bytes: Uint8Array,
@@ -441,7 +454,7 @@ export class NvmeCommandView {
     );
   }
 
-  /** The descriptor in the command itself. Meaningful for SGL commands only. */
+  /** The descriptor in the command itself. Only meaningful for SGL commands. */
   get sglOfCommand(): SglDescriptor {
     return {
       type: this.bytes[SQE.SGL_TYPE]!,
@@ -457,7 +470,7 @@ export class NvmeCommandView {
   }
 }
 
-/** Copies a live command and reads its lists. Needs the lists still to be the command's. */
+/** Copies a live command and reads its lists, which must still belong to the command. */
 export function viewCommand(iod: Iod, memory: PhysicalMemory): NvmeCommandView {
   const bytes = iod.sqe.slice();
   const metadata = iod.usesMetadataSgl && !isByHand(iod) ? readMetadataSgl(iod, memory) : [];
@@ -467,7 +480,10 @@ export function viewCommand(iod: Iod, memory: PhysicalMemory): NvmeCommandView {
     : new NvmeCommandView(bytes, readPrpLists(iod, memory), []);
 }
 
-/** A command written by hand may say that it has descriptors: the driver has made none for it. */
+/**
+ * Whether a command was written by hand: then it may refer to descriptors that the driver has not
+ * made.
+ */
 function isByHand({ request }: Iod): boolean {
   return request !== null && request.template !== null && !request.hasMetadata;
 }
@@ -497,7 +513,10 @@ function readSglList(iod: Iod, memory: PhysicalMemory): SglDescriptor[] {
   return readDescriptors(phys, iod.sglLengthBytes / SGL_DESCRIPTOR_BYTES, memory);
 }
 
-/** A single data block alone, or the descriptor that points to several, and those. */
+/**
+ * The descriptors of metadata: a single data block, or the segment descriptor and the data blocks
+ * after it.
+ */
 function readMetadataSgl(iod: Iod, memory: PhysicalMemory): SglDescriptor[] {
   const { phys } = iod.metaDescriptor!;
   const [first] = readDescriptors(phys, 1, memory);
@@ -519,20 +538,23 @@ function readDescriptors(phys: PhysAddr, count: number, memory: PhysicalMemory):
 }
 
 const SQE_WORDS = SQE_BYTES / 4;
-/** Commands in an array. A command that is still referenced keeps its whole array in memory. */
+/**
+ * Number of commands in an array. A command that is still referenced keeps its whole array in
+ * memory.
+ */
 const COMMANDS_PER_ARRAY = 64;
 
 /**
- * Keeps the bytes of completed commands, for later questions.
+ * Keeps the bytes of completed commands for later queries.
  *
- * Most are never asked for, so keeping one must cost next to nothing: the bytes of many lie side by
- * side in one array, where an array and a view for each took a third of a request's whole time.
+ * Most are never queried, so keeping them must cost almost nothing: the bytes of many commands are
+ * stored in one array. An array and a view for each took a third of a request's whole time.
  */
 export class CommandArchive {
   #words = new Int32Array(0);
   #usedWords = 0;
 
-  /** Copies a command as it is now and notes with the request where it is. */
+  /** Copies a command and notes the copy's place in the request. */
   keep(request: Pick<NvmeRequest, "keptAt" | "keptWords">, command: Int32Array): void {
     if (this.#usedWords === this.#words.length) {
       this.#words = new Int32Array(COMMANDS_PER_ARRAY * SQE_WORDS);
@@ -547,24 +569,24 @@ export class CommandArchive {
   }
 }
 
-/** From here on the upper half makes a number that is not exact any more. */
+/** The least upper half of a 64-bit number that is not exact as a number. */
 const WIDE_HALF = 2 ** 21;
 
-/** Writes a number below 2^53 as its 64 bits. */
+/** Writes a number below 2^53 as 64 bits. */
 export function setU64(view: DataView, offset: number, value: number): void {
   // A 32-bit field takes the low half of any integer; `%` on such numbers is ten times slower.
   view.setUint32(offset, value, true);
   view.setUint32(offset + 4, realHigh(value / 2 ** 32), true);
 }
 
-/** Reads 64 bits as a number; exact below 2^53, which all addresses a driver writes are. */
+/** Reads 64 bits as a number; exact below 2^53, which includes all addresses that a driver writes. */
 export function getU64(view: DataView, offset: number): number {
   return foldedHigh(view.getUint32(offset + 4, true)) * 2 ** 32 + view.getUint32(offset, true);
 }
 
 /**
- * Reads an address back from a list. A device that went astray may have written anything there: what
- * no number holds is the error value.
+ * Reads an address from a list. A misbehaving device may have written any value there: a value too
+ * large for a number is returned as `DMA_MAPPING_ERROR`.
  */
 export function readListedAddress(memory: PhysicalMemory, phys: PhysAddr): DmaAddr {
   const high = foldedHigh(memory.readU32((phys + 4) as PhysAddr));
@@ -572,7 +594,7 @@ export function readListedAddress(memory: PhysicalMemory, phys: PhysAddr): DmaAd
   return (high * 2 ** 32 + memory.readU32(phys)) as DmaAddr;
 }
 
-/** Status code type and status code. */
+/** Mask for status code type and status code. */
 const CODE_MASK = 0x7ff;
 
 const STATUSES = new Map<number, BlkStatus>([

@@ -1,6 +1,6 @@
 /**
- * Maps a request as 6.1 and 6.12 do: one call for a single segment, else a scatterlist that is mapped as a
- * whole and lives as long as the mapping; metadata alike.
+ * Maps a request like 6.1 and 6.12: by one call for a single segment, else as a scatterlist that is mapped
+ * as a whole and exists as long as the mapping; metadata in the same way.
  *
  * @see rules/nvme.md 6, rules/captured.md (6.12)
  */
@@ -42,7 +42,7 @@ const { IOERR, OK, RESOURCE } = BLK_STS;
 export class ScatterlistMapper extends DataMapper {
   protected readonly metadataRule = "nvme.6";
   readonly #lists: MemoryPool<Scatterlist>;
-  /** The list with the iterator's current output. */
+  /** The list that is iterated; `#output` is the index of the current output. */
   #walked: Scatterlist | null = null;
   #output = 0;
 
@@ -71,8 +71,8 @@ export class ScatterlistMapper extends DataMapper {
   }
 
   /**
-   * How a lone segment is described without a list; null when it needs one. A user's command is no
-   * reason for an SGL here, metadata with an SGL is, and a threshold of 0 rules one out.
+   * The format for a single segment without a list; null if it needs a list. Here a user command
+   * does not require an SGL, metadata with an SGL does, and a threshold of 0 excludes SGLs.
    */
   #simpleFormat(request: NvmeRequest, use: SglUse): "simple_prp" | "simple_sgl" | null {
     const { phys } = this.segments;
@@ -135,7 +135,7 @@ export class ScatterlistMapper extends DataMapper {
     return true;
   }
 
-  /** The list itself holds what is mapped. */
+  /** Nothing to save: the scatterlist contains the mappings. */
   protected saveMapping(): boolean {
     return true;
   }
@@ -156,7 +156,7 @@ export class ScatterlistMapper extends DataMapper {
     iod.dataList = null;
   }
 
-  /** By its page, as drivers did before there was a call for physical addresses. */
+  /** Maps by page, as drivers did before there was a call for physical addresses. */
   protected mapOne(request: NvmeRequest, phys: PhysAddr, sizeBytes: Bytes): DmaAddr {
     const offset = vecOffset(phys);
     const page = (phys - offset) as PhysAddr;

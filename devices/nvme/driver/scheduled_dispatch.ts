@@ -1,6 +1,6 @@
 /**
- * The layer between a disk and its driver when its queue has a scheduler: requests wait until a
- * worker takes them, and later bios can join them.
+ * The layer between a disk and its driver if its queue has a scheduler: requests wait until a
+ * worker dispatches them, and later bios can be merged into them.
  *
  * @see rules/block.md 1.5, "Scheduler in front of the driver"; nvme.md 2.5, "Records and tags"
  */
@@ -15,7 +15,7 @@ export class ScheduledDispatch implements ActivityHandler {
 
   readonly #driver: NvmeDriver;
   readonly #scheduler: DeadlineScheduler<NvmeRequest>;
-  /** The worker is on its way. */
+  /** Whether the worker has been posted. */
   #isDue = false;
 
   constructor(driver: NvmeDriver) {
@@ -23,7 +23,10 @@ export class ScheduledDispatch implements ActivityHandler {
     this.#scheduler = new DeadlineScheduler(driver.machine.clock);
   }
 
-  /** Takes a request: a user's own command and a flush pass by, all else waits for the worker. */
+  /**
+   * Takes a request: user commands and flushes bypass the scheduler, all others wait for the
+   * worker.
+   */
   submit(request: NvmeRequest): void {
     const tags = this.#queueOf(request)?.schedulerTags ?? null;
     if (tags === null) {
@@ -36,8 +39,8 @@ export class ScheduledDispatch implements ActivityHandler {
   }
 
   /**
-   * Joins a bio to a request that waits here.
-   * @returns The request that it is part of now, or null.
+   * Merges a bio into a request that waits here.
+   * @returns The request of which it is now a part, or null.
    */
   join(bio: Bio, nrSegments: number): NvmeRequest | null {
     if (this.disk === null) return null;
@@ -45,25 +48,25 @@ export class ScheduledDispatch implements ActivityHandler {
     return joined === null ? null : this.#joinNeighbours(joined);
   }
 
-  /** A request that has a tag is over: its tag goes to a waiting request. */
+  /** Called when a request has ended: its scheduler tag goes to a waiting request. */
   ended(request: NvmeRequest): void {
     if (request.schedulerTag < 0) return;
     const next = this.#queueOf(request)?.schedulerTags?.release(request) ?? null;
     if (next !== null) this.#insert(next);
   }
 
-  /** A request goes to another queue, because its own was removed, together with its tag. */
+  /** Moves a request to another queue: its own was removed, together with the tag. */
   moved(request: NvmeRequest): void {
     request.schedulerTag = -1;
     this.submit(request);
   }
 
-  /** The driver can take another command. */
+  /** Called when the driver can take another command. */
   tagFreed(): void {
     if (this.#scheduler.size > 0) this.#runSoon();
   }
 
-  /** The worker: sends what waits, as long as the driver has tags. */
+  /** The worker: dispatches waiting requests, as long as the driver has tags. */
   runActivity(): void {
     this.#isDue = false;
     const batch: NvmeRequest[] = [];
@@ -79,7 +82,10 @@ export class ScheduledDispatch implements ActivityHandler {
     this.#driver.dispatchBatch(batch);
   }
 
-  /** Ends a request without memory; the event belongs to this request, not to the worker. */
+  /**
+   * Ends a request for which there is no memory; the event is attributed to this request, not to
+   * the worker.
+   */
   #refuse(request: NvmeRequest): void {
     const { context } = this.#driver.machine.events;
     const before = context.enter(request);
@@ -96,7 +102,7 @@ export class ScheduledDispatch implements ActivityHandler {
     this.#runSoon();
   }
 
-  /** The queue that a request goes to; undefined for a removed one. */
+  /** The queue of a request; undefined if it was removed. */
   #queueOf(request: NvmeRequest): QueuePair | undefined {
     return this.#driver.queues.get(request.queue);
   }
@@ -108,7 +114,10 @@ export class ScheduledDispatch implements ActivityHandler {
     machine.activities.postWork(dev.name, this, 0, 0);
   }
 
-  /** Joins the requests that touch one that has grown. @returns The request it is part of now. */
+  /**
+   * Merges the neighbours of a request that has grown. @returns The request of which it is now a
+   * part.
+   */
   #joinNeighbours(grown: NvmeRequest): NvmeRequest {
     let whole = grown;
     for (;;) {

@@ -95,14 +95,15 @@ const DOORBELLS: HistoryTableSpec<typeof DOORBELL_FIELDS, "doorbells"> = {
     "nvme.shadow_doorbell": (rows, { seq, device, fields: { queue, value, which } }) => {
       rows.begin(seq, { device: device!, queue, value, which });
     },
-    // A controller that changes its state is not live for a while: its doorbells begin anew.
+    // A controller that leaves the state "live" is not used for a while, and then its doorbells
+    // start anew.
     "nvme.state": (rows, { seq, device, fields: { state } }) => {
       if (state !== "live") rows.endAll(seq, [device!]);
     },
   },
 };
 
-/** A request's data is described no more. */
+/** Ends the rows of a request: its data is not described any more. */
 function endOf<F extends FieldTable>(rows: HistoryTable<F>, seq: number, request: number | null) {
   if (request !== null) rows.endAll(seq, [request]);
 }
@@ -127,7 +128,7 @@ const PRP_ENTRIES: HistoryTableSpec<typeof PRP_FIELDS, "prp_entries"> = {
   place: ({ holder, index, list_page }) =>
     holder === "list" ? list_page! * CTRL_PAGE_BYTES + index! : holder === "prp1" ? -1 : -2,
   changes: {
-    // Written out, for there are many: a spread copies property by property.
+    // Written out because there are many such events: a spread copies property by property.
     "nvme.prp": (rows, { seq, request, fields: { entry, index, list_page } }) => {
       if (request === null) return;
       // The event counts PRP1 and PRP2 as -1 and -2.
@@ -175,7 +176,7 @@ const REQUEST_FIELDS = {
   status: optional(STATUS),
 };
 
-/** A request reaches its next phase; what belongs to none has no row. */
+/** Notes that a request reaches a phase; an event without a request has no row. */
 function reach(phase: AllHold<typeof REQUEST_FIELDS>["phase"]) {
   return (
     rows: HistoryTable<typeof REQUEST_FIELDS>,

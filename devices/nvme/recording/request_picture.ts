@@ -1,83 +1,86 @@
 /**
- * A request as every view draws it: the memory that it covers, and the PRP entries or SGL descriptors that lead
- * to it. It is read out of the events of a run, up to a moment or of the run so far.
+ * Decodes a request for all views: the memory that it covers, and the PRP entries or SGL descriptors that point
+ * to it. It is decoded from the events of a run, up to a given event or the latest.
  */
 import type { MachineEvent } from "@dmalab/runtime";
 import { CTRL_PAGE_BYTES, PRP_BYTES, SGL_DESCRIPTOR_BYTES } from "../driver/protocol.ts";
 
-/** A run of memory that the request covers, and the event that says so. */
+/** A contiguous range of memory that the request covers, and the event that shows it. */
 export interface RequestSegment {
-  /** Where it lies, by the address of the CPU. */
+  /** Physical address of the range. */
   readonly phys: number;
   /** Its size. */
   readonly sizeBytes: number;
-  /** The event; null where none has yet. */
+  /** The event that shows the range; null if there is none yet. */
   readonly seq: number | null;
 }
 
 /** An entry of the command's data or metadata pointer: a PRP entry, or an SGL descriptor. */
 export interface RequestEntry {
-  /** `PRP1`, `PRP2`, `SGL`, `MPTR`, or its number in a list page. */
+  /** `PRP1`, `PRP2`, `SGL`, `MPTR`, or the entry's index in a list page. */
   readonly label: string;
-  /** The one of `listPages` that has it; null for the command itself. */
+  /** The index in `listPages` of its page; null for an entry of the command itself. */
   readonly page: number | null;
-  /** Its number in that page; null in the command. */
+  /** The index of the entry in that page; null in the command. */
   readonly index: number | null;
-  /** Where a device reads it; null in the command. */
+  /** The device's address of the entry; null in the command. */
   readonly at: number | null;
-  /** Its value: an address for the device. */
+  /** The address in the entry. */
   readonly dma: number;
-  /** How much memory it describes: the length of an SGL descriptor, else what is left up to the page's end. */
+  /**
+   * Size of the memory that it describes: the length in an SGL descriptor, else the bytes up to the page's
+   * end.
+   */
   readonly sizeBytes: number;
-  /** `list`: it leads to a list page. */
+  /** `list` if it points to a list page. */
   readonly leadsTo: "data" | "list";
-  /** The event that wrote it; null where none says so. */
+  /** The event that wrote it; null if no event shows that. */
   readonly seq: number | null;
-  /** The event with which the device read it; null when it has not. */
+  /** The event with which the device read it; null if it has not. */
   readonly fetched: number | null;
 }
 
 /** A page of PRP entries or SGL descriptors. */
 export interface RequestListPage {
-  /** Where it lies, by the address of the device. */
+  /** The device's address of the page. */
   readonly dma: number;
-  /** The event that wrote the entry which leads to it. */
+  /** The event that wrote the entry which points to it. */
   readonly seq: number | null;
 }
 
-/** Memory, and the part of the command that leads to it. */
+/** Memory, and the part of the command that points to it. */
 export interface RequestMemory {
   /** The memory, in order. */
   readonly segments: readonly RequestSegment[];
-  /** Those of the command first; none before it is built. */
+  /** Entries, those of the command first; empty before the command is built. */
   readonly entries: readonly RequestEntry[];
-  /** The list pages that the command leads to. */
+  /** The list pages to which the command points. */
   readonly listPages: readonly RequestListPage[];
-  /** Entries say how long the memory is, as those of an SGL do. */
+  /** Whether entries contain lengths, like those of an SGL. */
   readonly hasLengths: boolean;
 }
 
-/** A request at a moment: the memory of its data, and how its command describes it. */
+/** A request at a given event: the memory of its data, and how its command describes it. */
 export interface RequestPicture extends RequestMemory {
   /** Its number. */
   readonly request: number;
-  /** The disk; null where no event names one. */
+  /** The disk; null if no event names it. */
   readonly device: string | null;
   /** The format of the data pointer; null before one is chosen. */
   readonly format: string | null;
-  /** How it ended; null before it does. */
+  /** Its status; null before its end. */
   readonly status: string | null;
-  /** The one IOVA range that all of its data became; null where each segment has its own mapping. */
+  /** The IOVA range that contains all of its data; null if segments are mapped separately. */
   readonly iova: { readonly dma: number; readonly sizeBytes: number } | null;
-  /** How the device reaches the memory; null before it is mapped. */
+  /** How the device accesses the memory; null before it is mapped. */
   readonly path: MachineEvent<"dma.map">["fields"]["path"] | null;
-  /** Parts of its memory that are in bounce buffers, by the address of the device. */
+  /** Parts of its memory that are in bounce buffers, sorted by the device's address. */
   readonly copies: readonly BouncedPart[];
-  /** Metadata of its blocks; null for none. */
+  /** Metadata of its blocks, or null. */
   readonly metadata: RequestMemory | null;
 }
 
-/** The kind of a device's addresses, by its way to the memory. */
+/** Title of a device's addresses, by its path to the memory. */
 export const ADDRESS_TITLES: Readonly<Record<NonNullable<RequestPicture["path"]>, string>> = {
   iommu: "IOVA",
   direct: "physical address",
@@ -85,30 +88,30 @@ export const ADDRESS_TITLES: Readonly<Record<NonNullable<RequestPicture["path"]>
   swiotlb: "bounce buffer",
 };
 
-/** Memory that is copied for a device. */
+/** A part of memory that is copied through a bounce buffer. */
 export interface BouncedPart {
-  /** Where the device sees the copy. */
+  /** The device's address of the copy. */
   readonly dma: number;
   /** Its size. */
   readonly sizeBytes: number;
-  /** Where the copy lies. */
+  /** Physical address of the copy. */
   readonly tlbPhys: number;
   /** Its original. */
   readonly origPhys: number;
 }
 
-/** An entry as it was written, before anyone asks what it means. */
+/** An entry as written, before it is interpreted. */
 interface WrittenEntry {
   readonly dma: number;
-  /** The length in an SGL descriptor; null for what has none. */
+  /** The length in an SGL descriptor; null for an entry without a length. */
   readonly sizeBytes: number | null;
   readonly seq: number | null;
 }
 
-/** The entries that describe memory. The last entry of a page leads to the next page. */
+/** The written entries that describe memory. The last entry of a page points to the next page. */
 interface WrittenPointer {
   readonly format: "prp" | "sgl" | "flat";
-  /** The names of the command's own entries: the last one leads to the first page. */
+  /** The names of the command's own entries; the last of these points to the first list page. */
   readonly labels: readonly string[];
   readonly own: readonly WrittenEntry[];
   readonly pages: readonly (readonly WrittenEntry[])[];
@@ -117,7 +120,8 @@ interface WrittenPointer {
 /**
  * Decodes the entries that describe memory.
  *
- * @param fetched The event with which the device read the entry at an address, or the command for null.
+ * @param fetched Returns the event with which the device read the entry at an address, or, for null,
+ *   the command.
  * @see NVM Express Base Specification 1.4, 4.3 and 4.4; docs/rules/nvme.md 2.3
  */
 export function describedMemory(
@@ -161,7 +165,10 @@ export function describedMemory(
 
 const PRP_LABELS = ["PRP1", "PRP2"] as const;
 
-/** What events say was written, in the midst of it too; null where none does. */
+/**
+ * The entries written according to some events, even if the last write is incomplete; null without
+ * any.
+ */
 export function writtenPointer(events: readonly MachineEvent[]): WrittenPointer | null {
   const own: WrittenEntry[] = [];
   const pages: WrittenEntry[][] = [];
@@ -176,7 +183,7 @@ export function writtenPointer(events: readonly MachineEvent[]): WrittenPointer 
       else (pages[page!] ??= [])[index] = written;
     } else if (name === "nvme.sgl") {
       descriptors.push({ dma: fields.address, sizeBytes: fields.length_bytes, seq });
-      // The one that leads to the others is written last.
+      // The descriptor in the command, which points to the others, is written last.
       isWhole = descriptors.length === 1 || fields.type === "last_segment";
     }
   }
@@ -188,9 +195,9 @@ export function writtenPointer(events: readonly MachineEvent[]): WrittenPointer 
 }
 
 /**
- * A request from its events. Facts that no event has by then are missing.
- * @param events Those of the request up to a moment, in order.
- * @param memory The memory it covers, where that is known before it is mapped.
+ * Decodes a request from its events. Facts that the events do not show yet are missing.
+ * @param events Events of the request up to a given one, in order.
+ * @param memory The memory that it covers, if that is known before it is mapped.
  */
 export function readRequest(
   request: number,
@@ -219,7 +226,10 @@ export function readRequest(
   };
 }
 
-/** Events of the last try: of its data, and of its metadata, which is mapped behind it. */
+/**
+ * Events of the last try: those of its data, and those of its metadata, which is mapped after the
+ * data.
+ */
 function lastTry(events: readonly MachineEvent[]) {
   const chosen = events.findLastIndex(({ name }) => name === "nvme.choose");
   const before = events.slice(0, chosen < 0 ? events.length : chosen)
@@ -234,8 +244,8 @@ function lastTry(events: readonly MachineEvent[]) {
 }
 
 /**
- * The memory that it covers: the results of the iterator, the entries of a scatterlist, or the
- * range of one call.
+ * The memory that it covers: from the results of the iterator, the entries of a scatterlist, or the
+ * range of a single map call.
  */
 function segmentsOf(events: readonly MachineEvent[]): readonly RequestSegment[] {
   const found: Record<"iterated" | "listed" | "mapped", RequestSegment[]> = {
@@ -261,7 +271,7 @@ function segmentsOf(events: readonly MachineEvent[]): readonly RequestSegment[] 
   return iterated.length > 0 ? iterated : listed.length > 0 ? listed : mapped;
 }
 
-/** The range of IOVAs that one mapping, or the links of one, made of all the data. */
+/** The IOVA range of all the data, if it is one mapping, or consists of the links of one range. */
 function iovaOf(
   events: readonly MachineEvent[],
   segments: readonly RequestSegment[],
@@ -276,7 +286,7 @@ function iovaOf(
   return maps.length > 0 && isOne && isAll ? { dma: maps[0]!.dma, sizeBytes } : null;
 }
 
-/** The events with which the device read the command, and entries of its lists by their addresses. */
+/** Finds the events with which the device read the command, and each entry of its lists, by address. */
 function fetchedBy(events: readonly MachineEvent[]): (at: number | null) => number | null {
   const walks = new Map<number | null, number>();
   for (const { fields, name, seq } of events) {
@@ -295,7 +305,10 @@ function metadataOf(
   return describedMemory(segments, metadataPointer(events), fetched);
 }
 
-/** MPTR leads to the metadata, or to a descriptor of it in a list. @see docs/rules/nvme.md 3 */
+/**
+ * MPTR points to the metadata, or to a descriptor of the metadata in a list. @see
+ * docs/rules/nvme.md 3
+ */
 function metadataPointer(events: readonly MachineEvent[]): WrittenPointer | null {
   const pointer = (dma: number, seq: number | null = null) => [{ dma, sizeBytes: null, seq }];
   const labels = ["MPTR"];
@@ -308,7 +321,7 @@ function metadataPointer(events: readonly MachineEvent[]): WrittenPointer | null
   }
   const list = events.find((event) => event.name === "ret.dma_pool_alloc");
   const written = writtenPointer(events);
-  // The first descriptor is written last.
+  // The first descriptor is written last, so the list is incomplete without it.
   if (list === undefined || written === null || written.own.length === 0) return null;
   const at = list.fields.result as number;
   return {
@@ -319,7 +332,7 @@ function metadataPointer(events: readonly MachineEvent[]): WrittenPointer | null
   };
 }
 
-/** What lies in bounce buffers at the end of some events: each part where the mapping of its memory has it. */
+/** The parts of memory in bounce buffers after some events, each with the device's address of its mapping. */
 function copiesOf(events: readonly MachineEvent[]): readonly BouncedPart[] {
   const copies = new Map<number, BouncedPart>();
   const waiting: MachineEvent<"swiotlb.map">["fields"][] = [];
@@ -327,7 +340,7 @@ function copiesOf(events: readonly MachineEvent[]): readonly BouncedPart[] {
     if (name === "swiotlb.map") waiting.push(fields);
     else if (name === "swiotlb.unmap") copies.delete(fields.tlb_phys);
     else if (name === "dma.map") {
-      // Buffers are taken before the mapping is whole.
+      // A bounce buffer is allocated before its mapping is complete.
       for (const { orig_phys: origPhys, size_bytes: sizeBytes, tlb_phys: tlbPhys } of waiting) {
         copies.set(tlbPhys, {
           dma: fields.dma + (origPhys - fields.phys),

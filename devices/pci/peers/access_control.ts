@@ -1,6 +1,9 @@
-/** Access Control Services: which peer transactions a port sends up instead of across. */
+/**
+ * Access Control Services: which peer transactions a port redirects upstream instead of routing
+ * them directly.
+ */
 
-/** The services, by their names in scripts. @see PCI Express Base Specification, 6.12 */
+/** The services, with their names in scripts. @see PCI Express Base Specification, 6.12 */
 export const ACS_SERVICES = [
   "source_validation",
   "translation_blocking",
@@ -13,28 +16,31 @@ export const ACS_SERVICES = [
 
 export type AcsService = (typeof ACS_SERVICES)[number];
 
-/** Whether a function has the capability. `unknown` is what a listing taken without rights says. */
+/**
+ * Whether a function has the capability. It is `unknown` in a listing that was made without
+ * privileges.
+ */
 type AcsPresence = "present" | "absent" | "unknown";
 
-/** A function's capability: its services, and the enabled ones. */
+/** A function's ACS capability: the supported and the enabled services. */
 export interface AcsCapability {
   readonly presence: AcsPresence;
-  /** The services it implements; none when it is not present. */
+  /** The services that it implements; empty if the capability is not present. */
   readonly supported: ReadonlySet<AcsService>;
-  /** The control bits that are set: some of `supported`. */
+  /** The services with a set control bit: a subset of `supported`. */
   readonly enabled: ReadonlySet<AcsService>;
 }
 
 const NOTHING: ReadonlySet<AcsService> = new Set();
 
-/** The function has no such capability. */
+/** For a function without the capability. */
 export const ACS_ABSENT: AcsCapability = {
   presence: "absent",
   supported: NOTHING,
   enabled: NOTHING,
 };
 
-/** Whether it has one is unknown. It counts as absent wherever an answer is needed. */
+/** If it is unknown whether a function has the capability. For decisions it counts as absent. */
 export const ACS_UNKNOWN: AcsCapability = {
   presence: "unknown",
   supported: NOTHING,
@@ -42,9 +48,9 @@ export const ACS_UNKNOWN: AcsCapability = {
 };
 
 /**
- * A capability that is there.
- * @param enabled The control bits that are set.
- * @param supported What it implements; all services when left out.
+ * Makes a capability.
+ * @param enabled The services with a set control bit.
+ * @param supported The implemented services; by default all.
  */
 export function acsPresent(
   enabled: Iterable<AcsService>,
@@ -59,7 +65,7 @@ export function isAcsService(name: string): name is AcsService {
 }
 
 /**
- * Services that redirect peer traffic, in the kernel's eyes, and that the boot parameter switches off.
+ * Services that redirect peer traffic according to the kernel, and that the boot parameter disables.
  * @see rules/p2p.md 9.4, "ACS redirect"
  */
 export const REDIRECTION: readonly AcsService[] = [

@@ -1,5 +1,5 @@
 /**
- * The memory that a provider has for its peers, allocated in pages.
+ * The memory that a provider offers to its peers, allocated in pages.
  *
  * @see rules/p2p.md 9.7
  */
@@ -13,24 +13,24 @@ import {
   type PhysAddr,
 } from "@dmalab/runtime";
 
-/** A pool of one or several ranges. An allocation lies in one of them. */
+/** A pool of one or several ranges. An allocation is contiguous within one of these. */
 export class PeerMemory {
   readonly #free = new IntervalSet();
-  /** Allocations: size in whole pages by address. */
+  /** Allocations: size in bytes, a multiple of the page size, by address. */
   readonly #taken = new Map<PhysAddr, Bytes>();
   #sizeBytes = 0;
 
-  /** Bytes of all ranges together. */
+  /** Total size of all ranges. */
   get sizeBytes(): Bytes {
     return this.#sizeBytes;
   }
 
-  /** Bytes that are free, though perhaps not contiguous. */
+  /** Free bytes, which may not be contiguous. */
   get availableBytes(): Bytes {
     return this.#free.intervals().reduce((sum, [start, end]) => sum + (end - start), 0);
   }
 
-  /** Adds a range of whole pages that is not in the pool yet. */
+  /** Adds a range of whole pages, not yet in the pool. */
   add(basePhys: PhysAddr, sizeBytes: Bytes): void {
     invariant(sizeBytes > 0, "No peer memory is added");
     this.#sizeBytes += sizeBytes;
@@ -38,9 +38,9 @@ export class PeerMemory {
   }
 
   /**
-   * Allocates from the first span that fits.
+   * Allocates from the first span that is large enough.
    * @param sizeBytes Rounded up to whole pages.
-   * @returns Its address, or null for 0 bytes and when nothing fits.
+   * @returns Its address, or null for 0 bytes or without room.
    */
   alloc(sizeBytes: Bytes): PhysAddr | null {
     const wanted = alignUp(sizeBytes, PAGE_SIZE_BYTES);
@@ -54,26 +54,26 @@ export class PeerMemory {
     return phys;
   }
 
-  /** Splits one allocation into its pages, each to be freed separately. */
+  /** Splits an allocation into its pages, which are then freed separately. */
   split(phys: PhysAddr): readonly PhysAddr[] {
     const pages = this.pagesAt(phys);
     for (const page of pages) this.#taken.set(page, PAGE_SIZE_BYTES);
     return pages;
   }
 
-  /** The pages of the allocation at an address; none when none begins there. */
+  /** The pages of the allocation that begins at an address; empty if there is none. */
   pagesAt(phys: PhysAddr): readonly PhysAddr[] {
     const length = this.takenAt(phys) / PAGE_SIZE_BYTES;
     invariant(Number.isInteger(length), "An allocation of peer memory ends inside a page");
     return Array.from({ length }, (_, page) => phys + page * PAGE_SIZE_BYTES as PhysAddr);
   }
 
-  /** The size of the allocation at an address, in whole pages; 0 when none begins there. */
+  /** The size of the allocation that begins at an address, in whole pages; 0 if there is none. */
   takenAt(phys: PhysAddr): Bytes {
     return this.#taken.get(phys) ?? 0;
   }
 
-  /** The end, exclusive, of the allocation that an address is in; -1 for none. */
+  /** The end, exclusive, of the allocation that contains an address; -1 without one. */
   takenEnd(phys: number): number {
     for (const [start, sizeBytes] of this.#taken) {
       if (start <= phys && phys < start + sizeBytes) return start + sizeBytes;
@@ -81,7 +81,7 @@ export class PeerMemory {
     return -1;
   }
 
-  /** Frees what `alloc` returned. */
+  /** Frees an allocation of `alloc`. */
   free(phys: PhysAddr): void {
     const sizeBytes = this.#taken.get(phys);
     if (sizeBytes === undefined) {

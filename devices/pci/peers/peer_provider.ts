@@ -1,6 +1,6 @@
 /**
- * A function that takes part in peer-to-peer DMA as the one that has the memory: from its first
- * registration to the unbinding of its driver.
+ * A function that provides memory for peer-to-peer DMA, from its first registration to the
+ * unbinding of its driver.
  *
  * @see rules/p2p.md 9.3, 9.7, 9.8
  */
@@ -15,48 +15,48 @@ import type { Bar, PciFunction } from "../pci_function.ts";
 import type { PeerMemory } from "./peer_memory.ts";
 import type { PeerRoute } from "./route.ts";
 
-/** A part of a BAR that has pages, so that requests can be made of it. */
+/** A part of a BAR that has struct pages, so that requests can refer to it. */
 interface LentRange {
   readonly bar: Bar;
   readonly basePhys: PhysAddr;
   readonly sizeBytes: Bytes;
 }
 
-/** The memory of one BAR for peers, with pages or without. */
+/** The memory of one BAR for peers, with or without pages. */
 export interface BarProvider {
   readonly func: PciFunction;
   readonly bar: Bar;
-  /** Bus address minus CPU address. */
+  /** PCI bus address minus CPU address. */
   readonly busOffset: number;
 }
 
 /**
- * `initialised`: known as a provider, without memory that has pages. `unpublished` and `published`:
- * with such memory, and found by `find` only in the second. `unbinding`: the driver is leaving and
- * waits for the last page. `unbound`: it has left.
+ * `initialised`: registered as a provider, without memory that has pages. `unpublished` and
+ * `published`: with such memory; `find` considers it only if published. `unbinding`: the driver is
+ * being unbound and waits for the last page. `unbound`: the driver is unbound.
  */
 type ProviderState = EventFields<"p2p.provider">["state"];
 
-/** The mappings of a user's program: each page is held separately. */
+/** A mapping in a user's program: each page has a separate reference. */
 export interface UserMapping {
   readonly pages: readonly PhysAddr[];
 }
 
 export class PeerProvider {
-  /** Its standard memory BARs, by number. */
+  /** Memory of its standard BARs, by BAR number. */
   readonly bars: ReadonlyMap<number, BarProvider>;
   /** Providers with pages. */
   readonly ranges: LentRange[] = [];
-  /** Kinds that were worked out, by the client's address. */
+  /** Cached routes, by the client's address. */
   readonly routes = new Map<number, PeerRoute>();
-  /** Handed out in pages; null before the first range is added. */
+  /** The pool from which pages are allocated; null before the first range is added. */
   pool: PeerMemory | null = null;
   publishes = false;
-  /** References to the device that `find` took and that are not yet dropped. */
+  /** References to the device that `find` took and that were not dropped yet. */
   deviceReferences = 0;
-  /** The driver has left, or is leaving. */
+  /** Whether the driver was unbound, or is waiting in its unbinding. */
   leaving: "no" | "waits" | "left" = "no";
-  /** References to the page map: one for each allocation, one for each page that a user has mapped. */
+  /** References to the page map: one for each allocation, and one for each page that a user has mapped. */
   references = 0;
   readonly userMappings = new Set<UserMapping>();
 
@@ -79,7 +79,7 @@ export class PeerProvider {
     return this.pool?.availableBytes ?? 0;
   }
 
-  /** The range that holds an address, or null. */
+  /** The range that contains an address, or null. */
   rangeOf(phys: number): LentRange | null {
     for (const range of this.ranges) {
       if (phys >= range.basePhys && phys < range.basePhys + range.sizeBytes) return range;
@@ -97,7 +97,7 @@ export class PeerProvider {
     return (phys + hostBridge.busOffset) as DmaAddr;
   }
 
-  /** Takes memory and a reference; null without any, or when the driver is leaving. */
+  /** Allocates memory and takes a reference; null without memory, or if the driver is being unbound. */
   take(sizeBytes: Bytes): PhysAddr | null {
     if (this.pool === null || this.leaving !== "no") return null;
     const phys = this.pool.alloc(sizeBytes);

@@ -24,12 +24,12 @@ import { type BarProvider, PeerProvider, type UserMapping } from "./peer_provide
 
 const P2P_PROVIDER = eventId("p2p.provider");
 
-/** Pages of a device come in pieces of so many bytes. @see rules/p2p.md 9.3 */
+/** Pages for device memory can only be made in units of this size. @see rules/p2p.md 9.3 */
 export const PAGES_UNIT_BYTES: Bytes = 2 * MIB;
 /** Standard memory BARs of a function: 0 to 5. */
 const STANDARD_BARS = 6;
 
-/** The host memory of a page that a program has mapped, and the work of freeing it. */
+/** Charge in host memory for a page that a program has mapped, including the work of freeing it. */
 const MAPPED_PAGE_BYTES = 64;
 const PAGE_UNITS = 16;
 
@@ -37,7 +37,7 @@ function mappedCost(sizeBytes: Bytes): Bytes {
   return MAPPED_PAGE_BYTES * Math.ceil(sizeBytes / PAGE_SIZE_BYTES);
 }
 
-/** How a user's program asks for memory through the provider's file. */
+/** A user program's request to map memory through the provider's file. */
 interface UserMapRequest {
   readonly sizeBytes: Bytes;
   readonly offsetBytes?: Bytes;
@@ -49,9 +49,9 @@ export class PeerProviders {
   readonly #machine: Machine;
   readonly #providers = new Map<PciFunction, PeerProvider>();
   readonly #onLend: () => void;
-  /** The provider that answered last: lookups come in runs. */
+  /** The provider found last: consecutive lookups are often for the same one. */
   #last: PeerProvider | null = null;
-  /** All peer memory lies between these, so that a request of host memory is one comparison. */
+  /** Bounds of all peer memory, so that a lookup of host memory takes one comparison. */
   #low = Infinity;
   #high = 0;
 
@@ -66,18 +66,18 @@ export class PeerProviders {
     return [...this.#providers.values()].filter(({ leaving }) => leaving !== "left");
   }
 
-  /** The provider that a function is, or null before its registration and after its unbinding. */
+  /** The provider of a function, or null before its registration and after its unbinding. */
   of(func: PciFunction): PeerProvider | null {
     const provider = this.#providers.get(func);
     return provider === undefined || provider.leaving === "left" ? null : provider;
   }
 
-  /** What became of a function that was a provider; null when it never was one. */
+  /** The provider of a function, even after its unbinding; null if it never was one. */
   everOf(func: PciFunction): PeerProvider | null {
     return this.#providers.get(func) ?? null;
   }
 
-  /** The provider of the pages around an address, or null. */
+  /** The provider with pages at an address, or null. */
   holding(phys: number): PeerProvider | null {
     if (phys < this.#low || phys >= this.#high) return null;
     if (this.#last !== null && this.#last.rangeOf(phys) !== null) return this.#last;
@@ -94,14 +94,14 @@ export class PeerProviders {
     return this.#machine.config.pciP2pdma;
   }
 
-  /** A driver registers its function as a provider: 0, or -EOPNOTSUPP without the feature. */
+  /** Registers a driver's function as a provider: 0, or -EOPNOTSUPP without the feature. */
   register(func: PciFunction): number {
     if (!this.built) return -ERRNO.EOPNOTSUPP;
     this.init(func);
     return 0;
   }
 
-  /** Makes a function known as a provider; a second call does nothing. */
+  /** Makes a function a provider; a second call has no effect. */
   init(func: PciFunction): PeerProvider {
     const known = this.of(func);
     if (known !== null) return known;
@@ -112,9 +112,9 @@ export class PeerProviders {
   }
 
   /**
-   * The memory of one BAR for peers, without pages: it lives as long as the driver.
-   * @returns Null for a BAR that is no memory, with a warning before `init`, and always where the
-   * release has no peer memory without pages.
+   * The memory of one BAR for peers, without pages: it exists as long as the driver is bound.
+   * @returns Null for a BAR that is no memory, before `init` (with a warning), and always in a
+   *   release without peer memory without pages.
    * @see rules/p2p.md 9.3, 9.9
    */
   barProvider(func: PciFunction, barIndex: number): BarProvider | null {
@@ -132,11 +132,11 @@ export class PeerProviders {
   }
 
   /**
-   * Gives a part of a BAR pages, and puts it into the function's pool.
-   * @param sizeBytes 0 is the rest of the BAR.
+   * Makes pages for a part of a BAR, and adds it to the function's pool.
+   * @param sizeBytes 0 for the rest of the BAR.
    * @returns 0, -EOPNOTSUPP in a kernel without the feature, or -EINVAL for a missing BAR, for a
-   * part that does not lie in it, and for one that does not begin and end at multiples of 2 MiB:
-   * pages of a device are made in such pieces.
+   *   part outside of it, and for one that does not begin and end at multiples of 2 MiB, the unit
+   *   of device pages.
    */
   addResource(
     func: PciFunction,
@@ -155,7 +155,7 @@ export class PeerProviders {
     const end = basePhys + wantedBytes;
     if (basePhys % PAGES_UNIT_BYTES !== 0 || end % PAGES_UNIT_BYTES !== 0) return -ERRNO.EINVAL;
     const provider = this.init(func);
-    // Pages can be made once only.
+    // Pages can be made only once.
     if (
       provider.ranges.some((range) =>
         range.basePhys < end && basePhys < range.basePhys + range.sizeBytes
@@ -175,7 +175,7 @@ export class PeerProviders {
     return 0;
   }
 
-  /** Lets `find` offer the memory, or not; nothing happens before `init`. */
+  /** Sets whether `find` may return the provider; has no effect before `init`. */
   publish(func: PciFunction, publishes: boolean): void {
     const provider = this.of(func);
     if (provider === null) return;
@@ -184,7 +184,7 @@ export class PeerProviders {
   }
 
   /**
-   * Takes memory of a provider.
+   * Allocates memory of a provider.
    * @returns Its address, or null without memory, or for a function that is no provider.
    */
   alloc(func: PciFunction, sizeBytes: Bytes): PhysAddr | null {
@@ -200,13 +200,13 @@ export class PeerProviders {
   }
 
   /**
-   * Frees what `alloc` returned.
-   * @returns False when nothing of this function's is allocated there.
+   * Frees an allocation of `alloc`.
+   * @returns False if this function has no allocation there.
    */
   free(func: PciFunction, phys: PhysAddr): boolean {
     const provider = this.of(func);
     if (provider?.pool == null || provider.pool.takenAt(phys) === 0) return false;
-    // A page that a user has mapped is freed when it is unmapped.
+    // The pages of a user mapping are freed when it is unmapped.
     for (const { pages } of provider.userMappings) {
       this.#machine.budget.work(pages.length);
       if (pages.includes(phys)) return false;
@@ -222,13 +222,13 @@ export class PeerProviders {
     provider.give(phys);
   }
 
-  /** The bus address of a function's memory; 0 for null and when it is no provider. */
+  /** The bus address of a function's memory; 0 for null, and for a function that is no provider. */
   busAddress(func: PciFunction, phys: PhysAddr | null): DmaAddr {
     const provider = this.of(func);
     return provider === null || phys === null ? 0 as DmaAddr : provider.busAddress(phys);
   }
 
-  /** Maps memory into a user's program, or returns a negative errno. */
+  /** Maps memory into a user's program. @returns The mapping, or a negative errno. */
   userMap(func: PciFunction, request: UserMapRequest): UserMapping | number {
     if (request.isPrivate === true || (request.offsetBytes ?? 0) !== 0) return -ERRNO.EINVAL;
     const provider = this.of(func);
@@ -247,7 +247,7 @@ export class PeerProviders {
     return mapping;
   }
 
-  /** The program unmaps it, or ends. */
+  /** Unmaps memory from a user's program, also when the program ends. */
   userUnmap(func: PciFunction, mapping: UserMapping): void {
     const provider = this.of(func);
     if (provider === null || !provider.userMappings.delete(mapping)) return;
@@ -260,12 +260,12 @@ export class PeerProviders {
   }
 
   /**
-   * The function's driver leaves: user mappings are removed, allocations fail from now on, and it
-   * waits until all pages are freed.
+   * Unbinds the function's driver: user mappings are removed, allocations fail from now on, and the
+   * unbinding waits until all pages are freed.
    *
-   * Memory without pages is protected by nothing: it is freed when this returns.
+   * Memory without pages has no such protection: it is freed when this returns.
    *
-   * @returns False while it waits. It goes on when the last page is freed.
+   * @returns False if it waits. It continues when the last page is freed.
    */
   unbind(func: PciFunction): boolean {
     const provider = this.of(func);

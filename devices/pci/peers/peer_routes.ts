@@ -1,5 +1,5 @@
 /**
- * The kernel's P2P mapping types and distances between peers, and its cache of them.
+ * The kernel's P2P mapping types and distances between peers, with its cache.
  *
  * @see rules/p2p.md 9.4, 9.5
  */
@@ -20,11 +20,11 @@ import { findRoute, type PeerRoute } from "./route.ts";
 const P2P_ROUTE = eventId("p2p.route");
 const P2P_CHOOSE = eventId("p2p.choose");
 
-/** No more providers than this can be tied. */
+/** Most providers at equal distance that are collected. */
 const MAX_TIED = 512;
 
 export class PeerRoutes {
-  /** Routes that were computed, and answers from the cache. */
+  /** Number of computed routes; `remembered`: number of answers from the cache. */
   computed = 0;
   remembered = 0;
   readonly #events: EventStream;
@@ -40,10 +40,10 @@ export class PeerRoutes {
   }
 
   /**
-   * The kind of a provider's memory for a client, from the cache where it has the answer.
+   * The mapping type of a provider's memory for a client, from the cache if possible.
    *
-   * What is computed stays until `distance` computes it anew: neither switching services nor
-   * anything else refreshes it.
+   * A cached answer stays until `distance` computes it anew: changing services or anything else
+   * does not refresh it.
    *
    * @param client Null for a device that is no PCI function.
    */
@@ -62,7 +62,7 @@ export class PeerRoutes {
     return route.mapType;
   }
 
-  /** What `kind` would answer now. Nothing is kept, noted or warned of. */
+  /** The answer that `kind` would give now, without changing the cache, emitting events or warning. */
   expectedKind(func: PciFunction, client: PciFunction): Exclude<PeerMapType, "none"> {
     const provider = this.#providers.of(func);
     if (provider === null) return "not_supported";
@@ -71,11 +71,12 @@ export class PeerRoutes {
   }
 
   /**
-   * The sum of distances from a provider to its clients: the smaller, the better.
+   * The sum of distances from a provider to its clients: smaller is better.
    *
-   * @param clients Each is the nearest PCI function at or above a client, null without one.
-   * @param verbose Warn about obstacles, and go on after the first that cannot.
-   * @returns -1 without clients and when one of them cannot reach the memory.
+   * @param clients For each client the nearest PCI function at or above it, or null without one.
+   * @param verbose Whether to warn about obstacles, and to continue after the first client that
+   *   cannot reach the memory.
+   * @returns -1 without clients, or if a client cannot reach the memory.
    */
   distance(
     provider: PciFunction,
@@ -109,11 +110,11 @@ export class PeerRoutes {
   }
 
   /**
-   * The published provider that is nearest to all clients. The device gets a reference that the
-   * caller has to drop.
+   * The published provider that is nearest to all clients. Takes a reference to the device, which
+   * the caller must drop.
    *
-   * @param random Chooses among equally near ones.
-   * @returns Null when none reaches all of them.
+   * @param random Chooses among equally near providers.
+   * @returns Null if no provider can be reached by all clients.
    */
   find(clients: readonly (PciFunction | null)[], random: Random): PeerProvider | null {
     let nearest = Infinity;
@@ -149,8 +150,8 @@ export class PeerRoutes {
   }
 
   /**
-   * Warns as the kernel does, on behalf of the client.
-   * @param at The function that was asked, by its kernel name.
+   * Warns in the same way as the kernel, on behalf of the client.
+   * @param at Name of the kernel function that was called.
    */
   #warn(at: string, route: PeerRoute, verbose: boolean): void {
     const { provider, client, redirecting, mapType, check } = route;

@@ -1,5 +1,6 @@
 /**
- * The changes that let two peers talk directly over a switch, and the lost isolation.
+ * Computes the changes that let two peers communicate directly through a switch, and the isolation
+ * lost by them.
  *
  * @see rules/p2p.md 9.4
  */
@@ -9,24 +10,27 @@ import { iommuGroups, type PciIommuGroup } from "../iommu_groups.ts";
 import type { PciFunction } from "../pci_function.ts";
 import { findRoute, type PeerRoute } from "./route.ts";
 
-/** Switching redirection off on all functions of a route that have it on: no fewer will do. */
+/**
+ * A change that disables redirection on all functions of a route that have it enabled; all of them
+ * are needed.
+ */
 interface RedirectChange {
   /** By address. */
   readonly functions: readonly PciFunction[];
   /** The kernel parameter: `pci=disable_acs_redir=0000:03:08.0;0000:03:10.0`. */
   readonly parameter: string;
   readonly after: PeerRoute;
-  /** The groups that change, as they are … */
+  /** The groups that would change, in their present state … */
   readonly groupsBefore: readonly PciIommuGroup[];
-  /** … and as they would be. */
+  /** … and after the change. */
   readonly groupsAfter: readonly PciIommuGroup[];
 }
 
 /**
- * The smallest change that lets a route stay below its common bridge.
+ * The smallest change that keeps a route below its common bridge.
  *
- * @param functions All of the machine's.
- * @returns Null when nothing redirects on the way, or there is no common bridge to turn round at.
+ * @param functions All functions of the machine.
+ * @returns Null if no function redirects on the route, or the route has no common bridge.
  */
 export function redirectChange(
   route: PeerRoute,
@@ -57,7 +61,7 @@ export function redirectChange(
   }
 }
 
-/** Those of `groups` that `others` does not have with the same functions. */
+/** The groups in `groups` for which `others` has no group with the same functions. */
 function groupsMissingFrom(
   others: readonly PciIommuGroup[],
   groups: readonly PciIommuGroup[],

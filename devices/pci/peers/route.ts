@@ -1,6 +1,6 @@
 /**
- * How far two PCI functions are from each other, and how one reaches the other's memory, as the
- * kernel works it out.
+ * Computes the distance between two PCI functions, and how one reaches the other's memory, like the
+ * kernel.
  *
  * @see rules/p2p.md 9.4
  */
@@ -14,23 +14,26 @@ import {
 } from "../host_bridge.ts";
 import type { PciFunction } from "../pci_function.ts";
 
-/** The nodes of a path: functions, and host bridges where it leaves the tree. */
+/** The nodes of a path: functions, and host bridges if it leaves the tree. */
 export type PathNode = PciFunction | HostBridge;
 
 const NONE: readonly PciFunction[] = [];
 
-/** A worked-out route from a client to a provider of memory. */
+/** A route between a client and a provider of memory. */
 export class PeerRoute {
   constructor(
     readonly provider: PciFunction,
     readonly client: PciFunction,
-    /** Steps from the provider up and down again to the client. */
+    /** Number of steps up from the provider and down to the client. */
     readonly distance: number,
-    /** The function both chains meet at; null when they meet in a host bridge or above it. */
+    /** The function in which both chains meet; null if they meet in a host bridge or above it. */
     readonly commonBridge: PciFunction | null,
-    /** The functions on the path that redirect peer traffic upwards, provider's side first. */
+    /**
+     * The functions on the path that redirect peer traffic upstream, beginning on the provider's
+     * side.
+     */
     readonly redirecting: readonly PciFunction[],
-    /** The result of the host-bridge check; null when it was not consulted. */
+    /** The result of the host-bridge check; null if it was not needed. */
     readonly check: HostBridgeCheck | null,
   ) {}
 
@@ -39,7 +42,7 @@ export class PeerRoute {
     return this.check.passes ? "thru_host_bridge" : "not_supported";
   }
 
-  /** Everything on the way from the provider to the client. */
+  /** All nodes from the provider to the client. */
   get path(): readonly PathNode[] {
     const { provider, client, commonBridge } = this;
     if (commonBridge !== null) {
@@ -53,14 +56,14 @@ export class PeerRoute {
     return [...provider.chain, ...bridges, ...[...client.chain].reverse()];
   }
 
-  /** The names on the way. */
+  /** The names of the nodes. */
   get hops(): readonly string[] {
     return this.path.map(({ name }) => name);
   }
 
   /**
-   * The functions below and at the common bridge with unknown ACS redirects. The route counts them
-   * as if they did not redirect; any of them may change it.
+   * The functions up to the common bridge with unknown ACS redirects. The route assumes that they
+   * do not redirect; any of them may change it.
    */
   get uncertain(): readonly PciFunction[] {
     if (this.commonBridge === null) return NONE;
@@ -71,8 +74,8 @@ export class PeerRoute {
 }
 
 /**
- * Works out the route between two functions. Pure: nothing is cached.
- * @param cpu The processor, which some host bridges are trusted for.
+ * Computes the route between two functions, without a cache.
+ * @param cpu The processor: with some processors all host bridges are trusted.
  */
 export function findRoute(
   provider: PciFunction,

@@ -1,9 +1,9 @@
 /**
- * Memory of a device's BAR that other devices share without pages, as a dma-buf: exported, attached,
- * mapped for each importer, and revoked.
+ * Memory of a device's BAR that is shared with other devices without pages, as a dma-buf: exported,
+ * attached, mapped for each importer, and revoked.
  *
- * What a map does is what `dma_buf_phys_vec_to_sgt()` of 7.3.4 does, run against it with random
- * ranges (`dma_buf_random.dma` of the tree's drivers).
+ * Mapping was verified against `dma_buf_phys_vec_to_sgt()` of 7.3.4, run with random ranges
+ * (`dma_buf_random.dma` of the tree's drivers).
  *
  * @see rules/p2p.md 9.6, 9.8, 9.10
  */
@@ -42,13 +42,13 @@ export interface SharedRange {
   readonly sizeBytes: Bytes;
 }
 
-/** A part of shared memory as an importer's device sees it. */
+/** A part of shared memory with its address for an importer's device. */
 export interface SharedEntry {
   readonly dma: DmaAddr;
   readonly sizeBytes: Bytes;
 }
 
-/** How an importer reaches shared memory: by addresses of the bus, or through the host bridge. */
+/** How an importer accesses shared memory: by bus addresses, or through the host bridge. */
 export type SharingKind = "bus_addr" | "thru_host_bridge" | "not_supported";
 
 /** A device with its function. */
@@ -70,7 +70,7 @@ export interface SharingLab {
 /** Exported memory: parts of one BAR. */
 export class SharedMemory implements AccessWatcher {
   readonly attachments: SharedAttachment[] = [];
-  /** The exporter has taken it back; nothing maps it again. */
+  /** Whether the exporter has revoked it; then it cannot be mapped any more. */
   revoked = false;
   readonly #told = new Set<SharedAttachment>();
 
@@ -83,7 +83,7 @@ export class SharedMemory implements AccessWatcher {
     if (error !== 0) {
       throw new KernelError(errnoName(error), `"${exporter.name}" cannot provide memory`);
     }
-    // From here on a switch may turn an access round to this memory.
+    // From here on accesses must be routed: a switch may route one directly to this memory.
     lab.machine.peers ??= lab.topology;
   }
 
@@ -91,12 +91,12 @@ export class SharedMemory implements AccessWatcher {
     return this.ranges.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   }
 
-  /** Importers with a live map. */
+  /** Importers that have mapped the memory. */
   get mapped(): readonly SharedAttachment[] {
     return this.attachments.filter(({ entries }) => entries !== null);
   }
 
-  /** A device becomes an importer; nothing is mapped yet. */
+  /** Attaches a device as an importer, without mapping anything yet. */
   attach(importer: SharingDevice): SharedAttachment {
     this.assertHeld(importer);
     const attachment = new SharedAttachment(this, importer);
@@ -105,8 +105,7 @@ export class SharedMemory implements AccessWatcher {
   }
 
   /**
-   * The exporter takes the memory back. Importers have to unmap before: each mapping that is left
-   * stays, and is reported.
+   * Revokes the memory. Importers must unmap before: each remaining mapping stays, and is reported.
    */
   revoke(): void {
     const { machine } = this.lab;
@@ -133,7 +132,10 @@ export class SharedMemory implements AccessWatcher {
     events.context.leaveDevice(outer);
   }
 
-  /** A device accesses memory; the first access of an importer after the revocation is reported. */
+  /**
+   * Called when a device accesses memory: reports the first access of each importer after the
+   * revocation.
+   */
   accessed(dev: DmaDevice, dma: number, phys: PhysAddr, sizeBytes: Bytes): void {
     const end = phys + sizeBytes;
     if (!this.ranges.some((each) => phys < each.phys + each.sizeBytes && each.phys < end)) return;
@@ -155,7 +157,7 @@ export class SharedMemory implements AccessWatcher {
 
 /** An importer of shared memory. */
 export class SharedAttachment {
-  /** What is mapped now; null without a map. */
+  /** The mapped entries; null without a mapping. */
   entries: readonly SharedEntry[] | null = null;
   #state: DmaIovaState | null = null;
   #dir: DmaDirection = 0;
@@ -163,7 +165,7 @@ export class SharedAttachment {
 
   constructor(readonly memory: SharedMemory, readonly importer: SharingDevice) {}
 
-  /** How the importer reaches the memory: while it is mapped, the way that the map took. */
+  /** How the importer accesses the memory; while it is mapped, this is fixed. */
   get kind(): SharingKind {
     if (this.entries !== null) return this.#mappedKind;
     const { exporter, lab } = this.memory;
@@ -171,11 +173,11 @@ export class SharedAttachment {
   }
 
   /**
-   * Maps all ranges: addresses of the bus, one range of IOVAs through the host bridge, or without
-   * translation one mapping for each range.
+   * Maps all ranges: by bus addresses, as one IOVA range through the host bridge, or, without
+   * translation, by a separate mapping for each range.
    *
-   * @throws {KernelError} EINVAL where no path leads there, ENODEV after a revocation, and the error
-   *   of the call that failed, after everything before it was unmapped.
+   * @throws {KernelError} EINVAL if the device cannot reach the memory, ENODEV after a revocation,
+   *   and the error of a failed call, after unmapping everything before.
    */
   map(dir: DmaDirection): readonly SharedEntry[] {
     const { exporter, lab: { machine, topology }, sizeBytes, ranges } = this.memory;
@@ -277,7 +279,7 @@ export class SharedAttachment {
     return entries;
   }
 
-  /** Ends the map; does nothing without one. */
+  /** Unmaps all ranges; has no effect if nothing is mapped. */
   unmap(): void {
     const { entries, importer } = this;
     if (entries === null) return;

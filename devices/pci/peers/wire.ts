@@ -1,23 +1,23 @@
 /**
- * The wires of a PCI tree: where a transaction goes, whatever the kernel thinks of it.
+ * The routing of transactions in a PCI tree, independent of the kernel's rules for it.
  *
- * A transaction climbs from its function towards the root. A bridge that has its address on the other
- * side of one of its ports lets it turn round there, unless access control sends it on: in a switch
- * it is the port by which it came in that redirects. Functions of one device reach each other inside
- * it, unless the one that asks redirects; then it is the port above that lets the transaction turn
- * round, unless that one redirects as well, or forwards upstream. What arrives at the root complex is
- * translated, and goes down again when its target is a BAR and the host bridges in question carry such
- * traffic.
+ * A transaction goes from its function towards the root. A bridge that has the target address behind
+ * another of its ports routes the transaction there directly, unless access control redirects it
+ * upstream: in a switch, the ingress port decides that. Functions of one device reach each other
+ * inside the device, unless the requester redirects; then the port above routes the transaction back
+ * down, unless the port redirects as well, or forwards upstream. A transaction that arrives at the
+ * root complex is translated, and routed down again if its target is a BAR and the host bridges on the
+ * route carry such traffic.
  *
- * A host bridge carries it exactly when the kernel's check says so: real ones that are on no list may
- * carry it, or lose it, or corrupt it, and that is why they are on no list.
+ * A host bridge carries it exactly if the kernel's check allows it: real bridges that are not listed
+ * may carry it, or lose it, or corrupt it, which is why they are not listed.
  *
- * The vector of egress control is 0 and stops nothing. Completions find their way by the requester's
- * number; a port with completion redirect sends those of a read that turned round up to the root
- * complex, where they are lost if the host bridge does not carry them.
+ * The egress control vector is 0 and blocks nothing. Completions are routed by the requester's ID; a
+ * port with completion redirect sends completions of a directly routed read up to the root complex,
+ * where they are lost if the host bridge does not carry them.
  *
- * No function here sends translated requests, so translation blocking and direct translated have
- * nothing to decide; and none lies about who it is, which source validation would find out.
+ * No function here sends translated requests, so translation blocking and direct translated P2P have
+ * no effect; and no function uses a false requester ID, which source validation would detect.
  *
  * @see PCI Express Base Specification, 2.2.4 and 6.12; rules/p2p.md 9.2, 9.4
  */
@@ -34,12 +34,12 @@ import type { PciFunction } from "../pci_function.ts";
 
 const PCI_TLP = eventId("pci.tlp");
 
-/** The transaction goes on to the root complex. */
+/** Result of routing: the transaction goes on to the root complex. */
 const TO_ROOT = -1;
-/** The transaction, or its completion, is lost. */
+/** Result of routing: the transaction or its completion is lost. */
 const LOST = -2;
 
-/** A BAR as the wires know it. */
+/** The address range of a BAR, for routing. */
 interface BarWindow {
   readonly func: PciFunction;
   readonly busStart: number;
@@ -47,7 +47,7 @@ interface BarWindow {
   readonly basePhys: number;
 }
 
-/** What moves: a request, or the answer to a read. */
+/** The kind of a packet: a request, or the completion of a read. */
 type TlpKind = EventFields<"pci.tlp">["kind"];
 
 export class Wire {
@@ -55,17 +55,20 @@ export class Wire {
   readonly #cpu: CpuIdentity;
   readonly #windows: readonly BarWindow[];
   readonly #byBridge: ReadonlyMap<HostBridge, readonly BarWindow[]>;
-  /** No BAR lies outside of these, on any bus and in physical memory. */
+  /** Bounds of all BARs, in bus addresses and in physical addresses. */
   #busLow = Infinity;
   #busHigh = 0;
   #physLow = Infinity;
   #physHigh = 0;
-  /** The request announced up to its host bridge: its client, and its address. */
+  /**
+   * The request for which hops up to its host bridge have been emitted: its client, and its
+   * address.
+   */
   #announcedClient: PciFunction | null = null;
   #announcedAddress = 0;
   #hop = 0;
 
-  /** @param functions All of a tree, with their BARs. */
+  /** @param functions All functions of a tree, with their BARs. */
   constructor(events: EventStream, functions: readonly PciFunction[], cpu: CpuIdentity) {
     this.#events = events;
     this.#cpu = cpu;
@@ -86,24 +89,24 @@ export class Wire {
     this.#byBridge = Map.groupBy(windows, ({ func }) => func.hostBridge);
   }
 
-  /** Whether any bus has a BAR near an address: false is certain, and found out at once. */
+  /** Whether any BAR may be at a bus address; a fast test with false positives. */
   mayBeBus(address: number): boolean {
     return address >= this.#busLow && address < this.#busHigh;
   }
 
-  /** Whether any BAR lies near a physical address: false is certain, and found out at once. */
+  /** Whether any BAR may be at a physical address; a fast test with false positives. */
   mayBePhys(phys: number): boolean {
     return phys >= this.#physLow && phys < this.#physHigh;
   }
 
-  /** The BAR that has an address on the bus of a host bridge, or null. */
+  /** The BAR at an address on the bus of a host bridge, or null. */
   atBus(hostBridge: HostBridge, address: number): BarWindow | null {
     const windows = this.#byBridge.get(hostBridge);
     if (windows === undefined) return null;
     return windows.find(({ busStart, busEnd }) => address >= busStart && address < busEnd) ?? null;
   }
 
-  /** The BAR that lies at a physical address, or null. */
+  /** The BAR at a physical address, or null. */
   atPhys(phys: number): BarWindow | null {
     return this.#windows.find(({ basePhys, busStart, busEnd }) =>
       phys >= basePhys && phys < basePhys + (busEnd - busStart)
@@ -111,10 +114,10 @@ export class Wire {
   }
 
   /**
-   * Sends a request up from its function, as far as the host bridge.
+   * Routes a request from its function up to the host bridge.
    *
-   * @param address As the function gives it.
-   * @returns Where it ends below the root complex, `TO_ROOT` or `LOST`.
+   * @param address The address in the request.
+   * @returns The physical address of its target below the root complex, `TO_ROOT` or `LOST`.
    */
   climb(client: PciFunction, address: number, kind: "read" | "write"): PhysAddr | -1 | -2 {
     this.#begin();
@@ -140,19 +143,22 @@ export class Wire {
     return (window.basePhys + (address - window.busStart)) as PhysAddr;
   }
 
-  /** Reports a request's way up, before it is translated; `passRoot` then reports the rest. */
+  /**
+   * Emits the hops of a request up to the host bridge, before it is translated; `passRoot` then
+   * emits the rest.
+   */
   announce(client: PciFunction, address: number, kind: "read" | "write"): void {
     this.#begin();
     this.#emitUp(client, address, kind, null);
   }
 
   /**
-   * The root complex's handling of a request that it has translated, or need not translate.
+   * Routes a request in the root complex, after its translation, if any.
    *
-   * @param address As the function gave it.
-   * @param window The BAR that it is for.
-   * @param phys Where it leads in physical memory.
-   * @returns False when the host bridges do not carry it.
+   * @param address The address in the request.
+   * @param window The target BAR.
+   * @param phys The target's physical address.
+   * @returns False if the host bridges do not carry it.
    */
   passRoot(
     client: PciFunction,
@@ -180,7 +186,7 @@ export class Wire {
     this.#hop = 0;
   }
 
-  /** Whether the answer to a read finds its way back from where its request turned round. */
+  /** Whether the completion of a directly routed read reaches the requester. */
   #answers(client: PciFunction, target: PciFunction, address: number): boolean {
     const { redirector } = turnOf(target, client, "completion_redirect");
     if (redirector === null) return true;
@@ -233,17 +239,17 @@ export class Wire {
   }
 }
 
-/** Where a transaction turns round on its way between two functions. */
+/** The node at which the route between two functions turns downwards. */
 interface RoutingPoint {
-  /** The bridge, or the function itself; null when they meet in a host bridge or above it. */
+  /** The bridge, or the function itself; null if the route turns in a host bridge or above it. */
   readonly at: PciFunction | null;
-  /** It does not leave the device. */
+  /** Whether the route does not leave the device. */
   readonly inside: boolean;
-  /** What sends it on to the root complex instead; null when nothing does. */
+  /** The function that redirects the transaction to the root complex instead; null for none. */
   readonly redirector: PciFunction | null;
 }
 
-/** @param service Redirects a transaction of this kind. */
+/** @param service The service that redirects this kind of transaction. */
 function turnOf(from: PciFunction, to: PciFunction, service: AcsService): RoutingPoint {
   const at = from.chain.find((node) => to.chain.includes(node)) ?? null;
   if (at === null) return { at, inside: false, redirector: null };
@@ -254,7 +260,8 @@ function turnOf(from: PciFunction, to: PciFunction, service: AcsService): Routin
     const redirector = enabled.has(service) || enabled.has("upstream_forwarding") ? at : null;
     return { at, inside: false, redirector };
   }
-  // On a conventional bus, and between a port and its children, nothing redirects.
+  // Only ingress ports of a switch redirect: nothing redirects on a conventional bus, or between a
+  // port and its children.
   const ingress = from.chain[from.chain.indexOf(at) - 1]!;
   const redirector = at.role === "upstream_port" && ingress.acs.enabled.has(service)
     ? ingress

@@ -1,8 +1,8 @@
 /**
- * The pages that the device has written, by its own reports: it writes records into a receive
- * buffer, which is mapped as any buffer of a migration is.
+ * The pages that the device has written, from its own reports: it writes records into a receive
+ * buffer, which is mapped like every buffer of a migration.
  *
- * That it is mapped so is the rule; the form of the records is the model's own.
+ * The mapping follows the rule; the format of the records is the model's own.
  *
  * @see rules/hmm-rdma-vfio.md 3.1
  */
@@ -18,7 +18,7 @@ export class DirtyTracker {
 
   /**
    * The pages that the device has written since the last report, ascending.
-   * @throws {KernelError} ENOTCONN, or EIO when the device cannot write its report.
+   * @throws {KernelError} ENOTCONN, or EIO if the device cannot write its report.
    */
   report(): readonly DmaAddr[] {
     const { detached, dev, machine, port } = this.driver;
@@ -43,7 +43,7 @@ export class DirtyTracker {
     this.driver.stopTracking(this);
   }
 
-  /** Reads records out of the pages of the receive buffer. */
+  /** Reads records from the pages of the receive buffer. */
   #read(records: number, into: DmaAddr[]): void {
     const { pageBytes, pages } = this.buffer;
     const { hostMemory } = this.driver.machine;

@@ -1,16 +1,16 @@
-/** A driver's record for a key before the device makes it: the addresses of all pages. */
+/** The driver's input for creating a key: the addresses of all pages. */
 import { type Bytes, type DmaAddr, invariant } from "@dmalab/runtime";
 
 const ENTRY_BYTES = 8;
-/** Entries come in pairs: the device counts the table in units of 16 bytes. */
+/** The table has an even number of entries: the device counts its size in units of 16 bytes. */
 const ENTRIES_PER_UNIT = 2;
 
 export class KeyMailbox {
   readonly #table: Float64Array;
   readonly lengthBytes: Bytes;
-  /** Pages of the buffer. */
+  /** Number of pages of the buffer. */
   readonly entries: number;
-  /** The device's number for it, once it has made a key of it. */
+  /** The key's number, once the device has created it. */
   key = 0;
 
   constructor(pages: number, pageBytes: Bytes) {
@@ -23,7 +23,7 @@ export class KeyMailbox {
     return this.#table.length;
   }
 
-  /** Host memory of the table. */
+  /** Size of the table in host memory. */
   get sizeBytes(): Bytes {
     return this.roomEntries * ENTRY_BYTES;
   }

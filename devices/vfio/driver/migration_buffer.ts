@@ -1,5 +1,5 @@
 /**
- * A buffer of a migration: pages of the host's, and what leads the device to them.
+ * A buffer for a migration: pages of host memory, and the key by which the device accesses them.
  *
  * @see rules/hmm-rdma-vfio.md 3.1
  */
@@ -14,24 +14,24 @@ import {
 } from "@dmalab/runtime/dma";
 import type { KeyMailbox } from "./key_mailbox.ts";
 
-/** A page's address in the array of pages. */
+/** Size of an entry in the array of pages. */
 export const PAGE_ENTRY_BYTES = 8;
-/** The state of the two-step API, which each buffer has in itself. */
+/** Size of the two-step API's state, which is a part of each buffer. */
 const IOVA_STATE_BYTES = 16;
 
 export class MigrationBuffer {
   readonly pages: PhysAddr[] = [];
   readonly state = new DmaIovaState();
-  /** The pages as the scatterlist that 6.12 keeps instead of an array. */
+  /** The pages as a scatterlist, which 6.12 keeps instead of an array. */
   list: Scatterlist | null = null;
-  /** What its key was made of; null while it is not mapped. */
+  /** The input from which its key was created; null while it is not mapped. */
   mailbox: KeyMailbox | null = null;
-  /** It was freed: nothing of it is left. */
+  /** Whether it was freed completely. */
   freed = false;
 
   /**
    * @param id Its number among the buffers of its driver, from 1.
-   * @param dir Null: pages only, never mapped.
+   * @param dir The direction; null for a buffer that is never mapped.
    */
   constructor(
     readonly id: number,
@@ -39,7 +39,7 @@ export class MigrationBuffer {
     readonly pageBytes: Bytes,
   ) {}
 
-  /** The device's number for it; null while it is not mapped. */
+  /** The device's number for its key; null while it is not mapped. */
   get key(): number | null {
     return this.mailbox?.key ?? null;
   }
@@ -52,7 +52,7 @@ export class MigrationBuffer {
     return this.pages.length * this.pageBytes;
   }
 
-  /** Which way the bytes go; null for headers, which the device never sees. */
+  /** The direction of the data; null for headers, which the device never accesses. */
   get direction(): DirectionWord | null {
     return this.dir === null ? null : directionWord(this.dir);
   }

@@ -1,6 +1,6 @@
 /**
- * The driver of a device that can be migrated: buffers for its state, and the keys by which the
- * device finds them.
+ * The driver of a migratable device: buffers for its state, and the keys by which the device
+ * accesses them.
  *
  * @see rules/hmm-rdma-vfio.md chapter 3
  */
@@ -41,17 +41,17 @@ const ENTRY_BYTES = 8;
 export class MigrationDriver {
   /** Buffers in use. */
   readonly buffers = new Set<MigrationBuffer>();
-  /** Buffers that were put and wait for the next user, first in, first out. */
+  /** Buffers that were put and can be reused, first in, first out. */
   readonly spare: MigrationBuffer[] = [];
-  /** The device cannot be reached for now. */
+  /** Whether the device is detached and cannot be accessed. */
   detached = false;
-  /** Follows which pages the device writes; null while tracking is off. */
+  /** Tracks the pages that the device writes; null while tracking is off. */
   tracker: DirtyTracker | null = null;
   readonly #mapper: PageMapper;
   readonly #commandPage: CoherentMemory;
   #lastBuffer = 0;
 
-  /** @throws {KernelError} ENOMEM when there is no page for commands. */
+  /** @throws {KernelError} ENOMEM without a page for commands. */
   constructor(readonly machine: Machine, readonly dev: DmaDevice, readonly port: CommandPort) {
     this.#mapper = new PageMapper(machine, dev);
     const page = machine.dma.dmaAllocCoherent(dev, COMMAND_PAGE_BYTES);
@@ -63,10 +63,10 @@ export class MigrationDriver {
   /**
    * Allocates a buffer, and maps it unless it is for headers.
    *
-   * @param dir Null: pages only.
-   * @param apart No two pages are neighbours, as far as memory goes.
-   * @throws {KernelError} ENOMEM, or what `mapBuffer` raises; nothing of the buffer is left then,
-   *   but for the defects of 4.7 and 4.8.
+   * @param dir The direction; null for a buffer that is never mapped.
+   * @param apart Whether to avoid adjacent pages, as far as memory allows.
+   * @throws {KernelError} ENOMEM, or an error of `mapBuffer`, after freeing the buffer, except with
+   *   the defects of 4.7 and 4.8.
    */
   allocBuffer(npages: number, dir: DmaDirection | null, apart: boolean): MigrationBuffer {
     return this.#asDevice(() => {
@@ -77,8 +77,8 @@ export class MigrationDriver {
   }
 
   /**
-   * A buffer of at least so many pages: the first spare one of the same direction that is large
-   * enough. Smaller ones that are met on the way are freed; without one, one is allocated.
+   * A buffer of at least `npages` pages: the first spare one of the same direction that is large
+   * enough. Smaller ones found before it are freed; if there is none, a new one is allocated.
    */
   getBuffer(npages: number, dir: DmaDirection | null, apart: boolean): MigrationBuffer {
     return this.#asDevice(() => {
@@ -100,7 +100,7 @@ export class MigrationDriver {
     });
   }
 
-  /** Keeps a buffer, mapped as it is, for its next user. */
+  /** Keeps a buffer for its next user; it stays mapped. */
   putBuffer(buffer: MigrationBuffer): void {
     this.#asDevice(() => {
       this.#drop(buffer);
@@ -119,17 +119,20 @@ export class MigrationDriver {
   }
 
   /**
-   * Has the device see a buffer's pages: a table is written, the pages are mapped, and the device
-   * makes a key of both.
+   * Maps a buffer for the device: a table is written, the pages are mapped, and the device creates
+   * a key from the table.
    *
-   * @throws {KernelError} ENOTCONN, EINVAL, ENOMEM, or what mapping and the device fail with.
+   * @throws {KernelError} ENOTCONN, EINVAL, ENOMEM, or the error of mapping or of the device.
    * @see rules/hmm-rdma-vfio.md 3.3
    */
   mapBuffer(buffer: MigrationBuffer): void {
     this.#asDevice(() => this.#map(buffer));
   }
 
-  /** Has the device write its state into a buffer. @returns How many bytes. @throws {KernelError} */
+  /**
+   * Makes the device write its state into a buffer. @returns The number of bytes. @throws
+   * {KernelError}
+   */
   save(buffer: MigrationBuffer): Bytes {
     return this.#asDevice(() => {
       const key = this.#keyOf(buffer);
@@ -143,7 +146,7 @@ export class MigrationDriver {
     });
   }
 
-  /** Has the device take its state out of a buffer. @throws {KernelError} */
+  /** Makes the device load its state from a buffer. @throws {KernelError} */
   load(buffer: MigrationBuffer, sizeBytes: Bytes): void {
     this.#asDevice(() => {
       const key = this.#keyOf(buffer);
@@ -157,9 +160,9 @@ export class MigrationDriver {
   }
 
   /**
-   * Begins to follow which pages of a range the device writes; it reports them through a separate
+   * Begins to track which pages of a range the device writes; it reports them through a separate
    * buffer.
-   * @throws {KernelError} EBUSY when that is done already, else as `allocBuffer`.
+   * @throws {KernelError} EBUSY if tracking is already on, else as `allocBuffer`.
    */
   track(first: DmaAddr, sizeBytes: Bytes, pageBytes: Bytes, npages: number): DirtyTracker {
     return this.#asDevice(() => {
@@ -173,7 +176,7 @@ export class MigrationDriver {
     });
   }
 
-  /** Ends that, and frees the buffer. */
+  /** Ends the tracking, and frees its buffer. */
   stopTracking(tracker: DirtyTracker): void {
     this.port.stopTracking();
     invariant(this.tracker === tracker, "A tracker stops that does not follow the device");
@@ -181,13 +184,13 @@ export class MigrationDriver {
     this.freeBuffer(tracker.buffer);
   }
 
-  /** The device is reset, and cannot be reached until it is attached again. It forgets all keys. */
+  /** Resets the device, which cannot be accessed until it is attached again. It forgets all keys. */
   detach(): void {
     this.detached = true;
     this.port.forget();
   }
 
-  /** The use of a buffer's key. @throws {KernelError} ENOTCONN, EINVAL */
+  /** The key of a buffer for a command. @throws {KernelError} ENOTCONN, EINVAL */
   #keyOf(buffer: MigrationBuffer): number {
     if (this.detached) throw this.#failed("ENOTCONN", "is detached");
     if (buffer.key === null) throw this.#failed("EINVAL", "has no key to the buffer");
@@ -237,7 +240,7 @@ export class MigrationDriver {
     buffer.mailbox = mailbox;
   }
 
-  /** The device makes a key of a table; 0 or a negative errno. */
+  /** Makes the device create a key from a table. @returns 0 or a negative errno. */
   #createKey(buffer: MigrationBuffer, mailbox: KeyMailbox): number {
     const { faults } = this.machine;
     const injected = faults === null ? 0 : faults.errnoAt(INJECTION["vfio.key"]);
@@ -266,7 +269,7 @@ export class MigrationDriver {
     events.emit(KEY, { buffer: id, key, entries, size_bytes: lengthBytes, state });
   }
 
-  /** Puts a part of a table where the device fetches it. */
+  /** Writes a part of a table to the page from which the device fetches it. */
   #writeEntries(mailbox: KeyMailbox, first: number, count: number): void {
     const bytes = new Uint8Array(count * ENTRY_BYTES);
     const view = new DataView(bytes.buffer);
@@ -278,7 +281,7 @@ export class MigrationDriver {
     this.machine.hostMemory.write(this.#commandPage.physOf(0), bytes, 0, bytes.length);
   }
 
-  /** A buffer is no longer in use. */
+  /** Removes a buffer that is no longer in use. */
   #drop(buffer: MigrationBuffer): void {
     invariant(this.buffers.delete(buffer), `The buffer is not in use by ${this.dev.name}`);
   }
@@ -309,7 +312,7 @@ export class MigrationDriver {
     events.emit(BUFFER, { buffer: id, action, pages: npages, dir: direction }, why);
   }
 
-  /** Runs `act` with this device as the one that its events belong to. */
+  /** Runs `act` with its events attributed to this device. */
   #asDevice<T>(act: () => T): T {
     return this.machine.events.context.asDevice(this.dev.name, act);
   }

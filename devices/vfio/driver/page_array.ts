@@ -1,5 +1,5 @@
 /**
- * How a buffer allocates and frees its pages.
+ * Allocates and frees the pages of a buffer.
  *
  * @see rules/hmm-rdma-vfio.md 3.1, 3.3, 4.7
  */
@@ -23,10 +23,10 @@ const FREE_PAGES = eventId("vfio.free_pages");
 const MEM_ALLOC = eventId("mem.alloc");
 const MEM_FREE = eventId("mem.free");
 
-/** The purpose of a buffer's memory. */
+/** The purpose of an allocation, in events. */
 type Cost = EventFields<"mem.alloc">["what"];
 
-/** Allocates a driver's own memory; false when that fails. */
+/** Records an allocation of the driver's own memory. @returns False if it fails. */
 export function takeCost(machine: Machine, what: Cost, sizeBytes: Bytes): boolean {
   const { events, faults } = machine;
   if (faults !== null && faults.errnoAt(INJECTION.kvmalloc) !== 0) return false;
@@ -45,9 +45,9 @@ export function giveCost(events: EventStream, what: Cost, sizeBytes: Bytes): voi
 /**
  * Allocates the pages of a new buffer, in bulk, until it has all of them.
  *
- * @param apart No two pages are neighbours, as far as memory goes.
- * @returns 0, or -ENOMEM with nothing taken.
- * @throws {KernelError} EFAULT for the defect of 4.7: taken pages stay taken.
+ * @param apart Whether to avoid adjacent pages, as far as memory allows.
+ * @returns 0, or -ENOMEM after freeing all pages.
+ * @throws {KernelError} EFAULT with the defect of 4.7: allocated pages are leaked.
  */
 export function addPages(
   machine: Machine,
@@ -87,7 +87,7 @@ export function addPages(
   return -ERRNO.ENOMEM;
 }
 
-/** Frees the pages, the last first, and the array that lists them. */
+/** Frees the pages, the last first, and the array of pages. */
 export function dropPages(machine: Machine, buffer: MigrationBuffer): void {
   const { list, npages } = buffer;
   if (npages === 0) return;
@@ -106,8 +106,9 @@ function freePages({ events, pages }: Machine, buffer: MigrationBuffer): void {
 }
 
 /**
- * Index 0 of the walk is the first page. Index 1 is not the second entry of the array but the word
- * after the pointer to it: the address in the IOVA state, which is 0 as long as nothing is mapped.
+ * Simulates the defect's walk with a wrong pointer: index 0 is the first page, but index 1 is not
+ * the second entry of the array: it is the word after the pointer to it, the address in the IOVA
+ * state, which is 0 while nothing is mapped.
  */
 function walkFromWrongPointer({ events, pages }: Machine, buffer: MigrationBuffer): never {
   pages.free([buffer.pages[0]!]);
@@ -120,7 +121,7 @@ function walkFromWrongPointer({ events, pages }: Machine, buffer: MigrationBuffe
   );
 }
 
-/** The pages as a list of their contiguous runs. */
+/** The pages as a list of contiguous ranges. */
 function chunksOf({ pageBytes, pages }: MigrationBuffer): Scatterlist {
   const chunks: { phys: PhysAddr; sizeBytes: Bytes }[] = [];
   for (const phys of pages) {

@@ -1,5 +1,5 @@
 /**
- * How a buffer's pages come to be seen by the device: `register_dma_pages` and its opposite.
+ * Maps a buffer's pages for the device: `register_dma_pages` and its opposite.
  *
  * @see rules/hmm-rdma-vfio.md 3.2, 3.3
  */
@@ -22,13 +22,13 @@ const UNREGISTER = eventId("vfio.unregister");
 const UNWIND = eventId("vfio.unwind");
 const RULE = "hmm-rdma-vfio.3.2";
 
-/** One IOVA range, page by page, or one list. */
+/** How a buffer is mapped: as one IOVA range, page by page, or as one list. */
 type Way = EventFields<"vfio.register">["rule"];
 
-/** The range is requested without any page: it begins on a granule. */
+/** The IOVA range is requested without a page, so it begins on a granule. */
 const NO_PAGE = 0 as PhysAddr;
 
-/** A buffer that is mapped, with its table. */
+/** A buffer to map, with its table. */
 interface Registration {
   readonly buffer: MigrationBuffer;
   readonly mailbox: KeyMailbox;
@@ -38,7 +38,10 @@ interface Registration {
 export class PageMapper {
   readonly #machine: Machine;
   readonly #dev: DmaDevice;
-  /** A range of which a link failed is destroyed as far as it was linked, which may lose the rest. */
+  /**
+   * Whether, after a failed link, only the linked part of the range is destroyed, which may leak the
+   * rest.
+   */
   readonly #destroysLinkedPart: boolean;
 
   constructor(machine: Machine, dev: DmaDevice) {
@@ -49,8 +52,8 @@ export class PageMapper {
   }
 
   /**
-   * Maps all pages and fills the table with their addresses.
-   * @returns 0, or a negative errno with nothing mapped.
+   * Maps all pages and writes their addresses into the table.
+   * @returns 0, or a negative errno if nothing is mapped.
    */
   register(registration: Registration): number {
     const { buffer, dir } = registration;
@@ -74,7 +77,7 @@ export class PageMapper {
     return error;
   }
 
-  /** Ends all mappings of a buffer. */
+  /** Unmaps a buffer completely. */
   unregister(registration: Registration): void {
     const { buffer, dir } = registration;
     const { dma, events } = this.#machine;
@@ -91,13 +94,13 @@ export class PageMapper {
     return this.#machine.dma.dmaUseIova(state) ? "iova" : "single";
   }
 
-  /** What events say of a mapping. */
+  /** Fields of a mapping in events. */
   #mappingOf({ buffer, mailbox }: Registration) {
     const { direction: dir, id, npages: pages } = buffer;
     return { buffer: id, pages, dma: mailbox.entryAt(0), rule: this.#wayOf(buffer), dir };
   }
 
-  /** One link for each page, and one sync for all of them. */
+  /** Maps each page by a link of the range, with one sync for all of them. */
   #linkAll(registration: Registration): number {
     const { buffer, mailbox, dir } = registration;
     const { dma } = this.#machine;
@@ -121,7 +124,7 @@ export class PageMapper {
     return error;
   }
 
-  /** @see rules/hmm-rdma-vfio.md 3.2 and 4.8 */
+  /** Undoes links after a failure. @see rules/hmm-rdma-vfio.md 3.2 and 4.8 */
   #undoLinks(linked: number, { buffer, dir }: Registration, error: number): void {
     const { dma } = this.#machine;
     const dev = this.#dev;
@@ -151,7 +154,7 @@ export class PageMapper {
     return 0;
   }
 
-  /** The last first, at the addresses of the table. */
+  /** Unmaps the pages before `end`, the last first, by their addresses in the table. */
   #unmapBelow(end: number, { buffer, mailbox, dir }: Registration): void {
     const { dma } = this.#machine;
     for (let index = end - 1; index >= 0; index--) {
@@ -159,7 +162,7 @@ export class PageMapper {
     }
   }
 
-  /** The whole list at once, and an entry for each page of its ranges. */
+  /** Maps the whole list at once, and writes an entry for each page of its ranges. */
   #mapList({ buffer, mailbox, dir }: Registration, list: Scatterlist): number {
     const error = this.#machine.dma.dmaMapSgtable(this.#dev, list, dir);
     if (error !== 0) return error;

@@ -1,8 +1,9 @@
 /**
- * The device side of a migration: it has a state, and moves it to and from the memory of a key.
+ * The device's side of a migration: it has a state, and transfers it to and from the memory of a
+ * key.
  *
- * A key's table is the device's own once it was fetched; the addresses in it are looked up page by
- * page, through the IOMMU if there is one, like every access of a device.
+ * The device has a copy of a key's table after fetching it; the addresses in it are accessed page
+ * by page, through the IOMMU if there is one, like every access of a device.
  *
  * @see rules/hmm-rdma-vfio.md chapter 3
  */
@@ -30,14 +31,14 @@ export class MigrationFunction implements CommandPort {
   readonly #machine: Machine;
   readonly #dev: DmaDevice;
   readonly #seed: number;
-  /** Made at its first use. */
+  /** The state; generated at its first use. */
   #state: Uint8Array | null = null;
   readonly #keys = new Map<number, DeviceKey>();
   #lastKey = 0;
   #commandPage: DmaAddr | null = null;
   #dirty: DirtyPages | null = null;
 
-  /** @param seed What a fresh device's state is made from. */
+  /** @param seed Seed of a fresh device's state. */
   constructor(machine: Machine, dev: DmaDevice, readonly stateBytes: Bytes, seed: number) {
     this.#machine = machine;
     this.#dev = dev;
@@ -49,7 +50,10 @@ export class MigrationFunction implements CommandPort {
     return this.#state ??= freshState(this.#seed, this.stateBytes);
   }
 
-  /** The device has worked, and is another than before. Bytes that are left out stay. */
+  /**
+   * Changes the device's state, as by work of the device. Bytes after the given ones stay
+   * unchanged.
+   */
   changeState(bytes: Uint8Array): void {
     this.state.set(bytes.subarray(0, this.stateBytes));
   }
@@ -58,7 +62,7 @@ export class MigrationFunction implements CommandPort {
     return this.#keys.size;
   }
 
-  /** The device has written memory of its guest's, not of a migration. */
+  /** Notes a write of the device to its guest's memory, rather than to memory of a migration. */
   noteWrite(dma: number, sizeBytes: Bytes): void {
     this.#dirty?.note(dma, sizeBytes);
   }
@@ -126,8 +130,9 @@ export class MigrationFunction implements CommandPort {
   }
 
   /**
-   * Moves bytes between the device and the memory of a key, page by page.
-   * @returns False at the first page that cannot be reached; those before it have been moved.
+   * Transfers bytes between the device and the memory of a key, page by page.
+   * @returns False at the first page that cannot be accessed; pages before it have been
+   *   transferred.
    */
   #move(number: number, bytes: Uint8Array, sizeBytes: Bytes, access: DeviceAccess): boolean {
     const key = this.#keys.get(number);
@@ -160,7 +165,7 @@ export class MigrationFunction implements CommandPort {
   }
 }
 
-/** Bytes that look like nothing else's, the same for the same seed. */
+/** Random bytes, the same for the same seed. */
 function freshState(seed: number, sizeBytes: Bytes): Uint8Array {
   const random = new Random(seed);
   const words = new Uint32Array(Math.ceil(sizeBytes / 4));
@@ -168,7 +173,7 @@ function freshState(seed: number, sizeBytes: Bytes): Uint8Array {
   return new Uint8Array(words.buffer, 0, sizeBytes);
 }
 
-/** Which pages of a range the device has written since it was last asked. */
+/** The pages of a range that the device has written since the last report. */
 class DirtyPages {
   readonly #first: number;
   readonly #end: number;
@@ -183,7 +188,7 @@ class DirtyPages {
     this.#pageBytes = pageBytes;
   }
 
-  /** The device has written there. */
+  /** Notes a write by the device. */
   note(dma: number, sizeBytes: Bytes): void {
     const end = Math.min(dma + sizeBytes, this.#end);
     const start = Math.max(dma, this.#first);
@@ -193,12 +198,12 @@ class DirtyPages {
     }
   }
 
-  /** Up to so many pages, the lowest first. */
+  /** The lowest dirty pages, at most `count`, ascending. */
   lowest(count: number): readonly number[] {
     return [...this.#pages].sort((a, b) => a - b).slice(0, count);
   }
 
-  /** They have been reported. */
+  /** Removes reported pages. */
   forget(pages: readonly number[]): void {
     invariant(pages.length <= this.#pages.size, "More pages are reported than are dirty");
     for (const page of pages) this.#pages.delete(page);
@@ -209,18 +214,18 @@ class DirtyPages {
   }
 }
 
-/** A key as the device keeps it: where each page of a buffer lies. */
+/** The device's copy of a key's table: the address of each page of a buffer. */
 export class DeviceKey {
-  /** Low and high halves of the addresses: they are 64 bits wide whatever a number holds. */
+  /** Low and high halves of the 64-bit addresses, which may be too large for a number. */
   readonly #low: Uint32Array;
   readonly #high: Uint32Array;
-  /** Entries that were fetched. */
+  /** Number of fetched entries. */
   fetched = 0;
 
   /**
-   * @param entries Pages of the buffer.
-   * @param pageBytes Bytes of an entry.
-   * @param lengthBytes Bytes of the key.
+   * @param entries Number of pages of the buffer.
+   * @param pageBytes Size of the page of an entry.
+   * @param lengthBytes Size of the key's buffer.
    */
   constructor(entries: number, readonly pageBytes: Bytes, readonly lengthBytes: Bytes) {
     this.#low = new Uint32Array(entries);
@@ -231,7 +236,7 @@ export class DeviceKey {
     return this.#low.length;
   }
 
-  /** Takes entries as they lie in memory: two words each. */
+  /** Copies entries from memory: two words each. */
   take(first: number, words: Int32Array): void {
     invariant(first + words.length / 2 <= this.entries, "More entries arrive than the key has");
     for (let at = 0; at < words.length / 2; at++) {
@@ -241,7 +246,7 @@ export class DeviceKey {
     this.fetched = Math.max(this.fetched, first + words.length / 2);
   }
 
-  /** The address that an entry holds; 2^53 or more where it has no number. */
+  /** The address in an entry; a value of 2^53 or more is not exact. */
   addressAt(entry: number): number {
     return foldedHigh(this.#high[entry]!) * 2 ** 32 + this.#low[entry]!;
   }

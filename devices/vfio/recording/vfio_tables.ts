@@ -1,4 +1,4 @@
-/** The tables of devices that can be migrated: buffers, what maps them, and keys to them. */
+/** The tables of migratable devices: buffers, their mappings, and the keys to them. */
 import type {
   AnyTableSpec,
   HistoryTable,
