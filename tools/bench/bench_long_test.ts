@@ -15,6 +15,7 @@ import {
 } from "./language.ts";
 import { layOut, measurePairs } from "./iova_pair.ts";
 import { measureReads } from "./nvme_read.ts";
+import { loadCalls } from "./c_driver.ts";
 import { measureDriverHunt } from "./driver_hunt.ts";
 import { askAll, largeTree, measureMatrix } from "./p2p_matrix.ts";
 
@@ -69,6 +70,10 @@ Deno.test("longFile() has exactly the lines it is asked for, and is right", () =
 Deno.test("the loop of lang.loop has the same result in a script and in TypeScript", () => {
   assertEquals(loopInScript(readProgram(LOOP)), loopHere(TURNS));
   assert(measureLoop("script", 1, 0) > 0);
+});
+
+Deno.test("the scenario of c.* loads with its driver in C", async () => {
+  assertEquals((await loadCalls()).tests.length, 4);
 });
 
 Deno.test("256 functions reach each other as their tree says (p2p.md 9.4)", () => {

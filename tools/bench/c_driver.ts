@@ -1,4 +1,5 @@
 /** The cost of a driver in C: a call from the script, a mapping call from C, and a start. */
+import "@dmalab/bin/provide";
 import { buildLab } from "@dmalab/devices";
 import { DMA_TO_DEVICE, type DmaDevice } from "@dmalab/runtime/dma";
 import type { Machine } from "@dmalab/runtime";
@@ -18,7 +19,8 @@ const PAGE_BYTES = 4096;
 const ROUNDS = 5;
 const WARM_UPS = 2;
 
-async function load(): Promise<Program> {
+/** The program of the scenario, with the driver compiled. */
+export async function loadCalls(): Promise<Program> {
   const opened = await openScenario(FILE);
   if ("problem" in opened || opened.program === null) throw new Error(`${FILE} cannot be loaded`);
   return opened.program;
@@ -52,7 +54,7 @@ const CALLS: Benchmark = {
   name: "c.call",
   doc: "a call from a script into C and back, warm",
   async run() {
-    const program = await load();
+    const program = await loadCalls();
     const calls = medianOf(ROUNDS, WARM_UPS, () => timeTest(program, "calls"));
     const none = medianOf(ROUNDS, WARM_UPS, () => timeTest(program, "no calls"));
     return benchResult("c.call", (calls - none) / TURNS, "ns", calls / none, "an addition");
@@ -63,7 +65,7 @@ const MAPS: Benchmark = {
   name: "c.map",
   doc: "map, test and unmap from C, beyond what the same three calls take from TypeScript",
   async run() {
-    const program = await load();
+    const program = await loadCalls();
     const lab = buildLab({ ...program.machine.config });
     const device = lab.devices.get("nic")!;
     const fromC = medianOf(ROUNDS, WARM_UPS, () => timeTest(program, "mappings")) / TURNS;
@@ -77,7 +79,7 @@ const STARTED: Benchmark = {
   name: "c.start",
   doc: "the second start of a scenario with a driver in C, beyond one without",
   async run() {
-    await load();
+    await loadCalls();
     const permissions = ["-R", "-W", "--allow-env=XDG_CACHE_HOME,HOME", "--allow-run"];
     const time = (...words: readonly string[]) =>
       timed(() => runDeno([...permissions, "bin/main.ts", "test", ...words]));
