@@ -22,13 +22,16 @@ export {
   fail,
 } from "deno-std/assert/mod.js";
 
-/** The library compares four times slower than the host: where both see the same, it only says how values differ. */
+/** The library's comparison is four times slower than the host's: it is only called to explain a difference. */
 export function assertEquals<T>(actual: T, expected: T, msg?: string): void {
   if (isDeepStrictEqual(actual, expected) && isPlain(actual)) return;
   assertEqualsOrExplain(actual, expected, msg);
 }
 
-/** Whether a value holds no instance of a class: the host does not compare what their getters return. */
+/**
+ * Whether a value contains no instance of a class: for instances, the host does not compare what getters
+ * return.
+ */
 function isPlain(value: unknown, seen: Set<object> = new Set()): boolean {
   if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return true;
   if (seen.has(value)) return true;

@@ -1,15 +1,15 @@
 /**
- * The npm package, built once for all tests of a run: it takes some seconds, and several processes of
- * the suite want it.
+ * Builds the npm package once for all tests of a run: it takes some seconds, and several processes of
+ * the suite need it.
  */
 import { join, relative } from "node:path";
 import { buildPackage } from "@dmalab/tools/package";
 import { filesBelow } from "./source_text.ts";
 
-/** Names the folder that the processes of one run share. */
+/** Environment variable with the folder that the processes of one run share. */
 export const SHARED_FOLDER = "DMALAB_TEST_FOLDER";
 
-/** The package's folder, types included: nothing may be changed in it. */
+/** The package's folder, with types. Callers must not change it. */
 export function builtPackage(): string {
   const shared = Deno.env.get(SHARED_FOLDER);
   const folder = join(shared ?? temporaryFolder(), "package");
@@ -27,7 +27,7 @@ export function builtPackage(): string {
   }
 }
 
-/** A copy of the package of one's own. */
+/** Copies the package to a folder that the caller may change. */
 export function putPackage(folder: string): void {
   const built = builtPackage();
   for (const path of filesBelow(built)) {
@@ -37,7 +37,7 @@ export function putPackage(folder: string): void {
   }
 }
 
-/** One that goes when the process ends. */
+/** A folder that is removed when the process ends. */
 function temporaryFolder(): string {
   const folder = Deno.makeTempDirSync({ prefix: "dmalab-package-" });
   globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
@@ -45,7 +45,7 @@ function temporaryFolder(): string {
 }
 
 function build(folder: string): void {
-  // Under its name only when it is whole.
+  // The package gets its final name when it is complete.
   const draft = `${folder}.draft`;
   const problem = buildPackage(draft);
   if (problem !== null) throw new Error(problem);

@@ -1,10 +1,10 @@
 /**
- * `deno task check [--without-tests] [--quick]`: types, lint, format, members, purity, and the code
- * in the docs. With `--quick`, TypeScript's native compiler checks the types of what changed since the
- * last such check; Deno's check stays the judge in CI.
+ * `deno task check [--without-tests] [--quick]`: types, lint, format, members, purity, and the code in
+ * the docs. With `--quick`, TypeScript's native compiler checks the types of the files that changed
+ * since the last such check; in CI only Deno's check decides.
  *
- * Every step runs, so that one look shows all there is to put right. The last line counts them.
- * Before `deno task test`, which holds the rest of it too, the first three are enough.
+ * Every step runs, also after a failure, so that one run shows all errors. The last line counts them.
+ * Before `deno task test`, which includes the other steps, the first three are enough.
  */
 import { runDeno } from "./deno_process.ts";
 import { ROOT } from "./source_text.ts";

@@ -6,7 +6,7 @@ export const SCRIPT = join(ROOT, "examples/traces/data/collect-trace.sh");
 const FEW_CPUS = 2;
 const OVERRUN = 7;
 
-/** Commands that start a shell: the installed ones, each once. */
+/** Commands that start a shell: all installed ones, each program once. */
 export function shells(): string[][] {
   const known = [["sh"], ["dash"], ["busybox", "sh"], ["bash", "--posix"], ["ash"], ["mksh"]];
   const found = new Map<string, string[]>();
@@ -20,7 +20,7 @@ export function shells(): string[][] {
   return [...found.values()];
 }
 
-/** A machine's data of its owners, which no line for `dmalab trace` needs. */
+/** Private data of a machine's owners, which `dmalab trace` does not need. */
 export const SECRETS = [
   "db7-finance",
   "corp.example",
@@ -88,7 +88,7 @@ const LSPCI = [
   "\tKernel driver in use: mlx5_core",
 ];
 
-/** A trace's text. The lines of mappings stay, of every task. */
+/** The text of a trace. The collector keeps the lines of mappings, of every task. */
 export const TRACE = [
   "# entries-in-buffer/entries-written: 6/6   #P:256",
   "         payroll-77      [003] .....     3.000000: dma_map_phys: 0000:00:05.0 dir=TO_DEVICE dma_addr=fffff000 size=64 phys_addr=1000 attrs=",
@@ -103,12 +103,12 @@ const uid = (number: number) => `id() { echo ${number}; }`;
 export interface Machine {
   readonly folder: string;
   readonly tracing: string;
-  /** Functions replace programs: busybox has its own of each. */
+  /** Shell functions in place of programs: busybox has its own programs. */
   readonly functions: string;
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** @param user The number of its user. */
+/** @param user The number of the machine's user. */
 export function machine(user: number, cpus = FEW_CPUS): Machine {
   const folder = Deno.makeTempDirSync();
   const tracing = join(folder, "tracing");
@@ -142,7 +142,7 @@ export function machine(user: number, cpus = FEW_CPUS): Machine {
     `dmesg() {\n${print(LOG)}cat "${kmsg}"\n}`,
     `lspci() {\n${print(LSPCI)}}`,
     "uname() { case $1 in -n) echo db7-finance.corp.example ;; -r) echo 7.2.13-acme-internal ;; *) echo Linux x86_64 ;; esac; }",
-    // As the kernel does: an instance has its files at once, and goes with them.
+    // Like the kernel: a new trace instance has its files at once, and they disappear with it.
     `mkdir() { command mkdir "$@" && case $1 in */instances/*) cp -r "${fresh}/." "$1" ;; esac; }`,
     'rmdir() { case $1 in */instances/*) rm -r "$1" ;; *) command rmdir "$@" ;; esac; }',
   ];
@@ -150,7 +150,7 @@ export function machine(user: number, cpus = FEW_CPUS): Machine {
   return { folder, tracing, functions: functions.join("\n"), env };
 }
 
-/** What the tracer's own files say, before and after. */
+/** The contents of the tracer's own files, which must be the same before and after. */
 const SETTINGS: Readonly<Record<string, string>> = {
   tracing_on: "1\n",
   current_tracer: "function\n",
@@ -160,9 +160,7 @@ const SETTINGS: Readonly<Record<string, string>> = {
   trace: "# tracer: nop\n",
 };
 
-/**
- * The differences in the tracer's own files from their earlier contents; remaining instances, too.
- */
+/** Names of the tracer's own files that have changed, and of instances that remain. */
 export function changedSettings({ tracing }: Machine): string[] {
   return [
     ...Object.entries(SETTINGS).flatMap(([name, text]) =>
@@ -172,7 +170,7 @@ export function changedSettings({ tracing }: Machine): string[] {
   ];
 }
 
-/** @param script Another text than the collector's own. */
+/** @param script The collector's script, or another text in its place. */
 export function collector(
   shell: readonly string[],
   { env, folder, functions }: Machine,
@@ -190,7 +188,7 @@ export function collector(
   });
 }
 
-/** Every file that was packed or left, by its name. */
+/** Every file that was packed or left behind, by its name. */
 export function collected({ folder }: Machine): Record<string, string> {
   const names = [...Deno.readDirSync(folder)].map(({ name }) => name);
   const left = names.find((name) => /^dmalab-trace\.\w{6}$/.test(name));
@@ -209,7 +207,7 @@ export function collected({ folder }: Machine): Record<string, string> {
   );
 }
 
-/** Events that were overwritten on so many CPUs. */
+/** Number of events that were overwritten, on a machine with this many CPUs. */
 export function overrunOf(cpus: number): number {
   return cpus / 2 * OVERRUN;
 }

@@ -1,11 +1,11 @@
-/** What must hold of the quizzes of a lesson, for a number of seeds. */
+/** Checks the quizzes of a lesson, for a number of seeds. */
 import { assert, assertEquals } from "@std/assert";
 import { choicesOf, explain } from "@dmalab/cli/scenario";
 import { askedBy, pagePrograms } from "@dmalab/tools/developers";
 import { DOCS, readRulePage } from "@dmalab/cli";
 import { filesBelow } from "./source_text.ts";
 
-/** The pages of the course that ask: the lessons in their order, then the one for teachers. */
+/** The pages of the course with quizzes: the lessons in their order, then the page for teachers. */
 export function coursePages(): string[] {
   return filesBelow(`${DOCS}/course`).sort();
 }
@@ -14,7 +14,7 @@ export function lessons(): string[] {
   return coursePages().filter((path) => /\/\d\d-[^/]*$/.test(path));
 }
 
-/** Fails unless each quiz of a lesson can be asked with each seed, and has answers that differ. */
+/** Fails unless each quiz of a lesson can be asked with each seed, with answers that all differ. */
 export function checkQuizzes(lesson: string, seeds: number): void {
   const programs = pagePrograms(lesson, Deno.readTextFileSync(lesson));
   assert(programs.length > 0, `${lesson} has no quiz`);
@@ -36,7 +36,7 @@ export function checkQuizzes(lesson: string, seeds: number): void {
         }
       }
     }
-    // The requested number of a hundred, and a fifth of it for fewer seeds as well.
+    // For a hundred seeds 20 different questions are required, for fewer seeds a fifth as well.
     for (const each of texts) assert(each.size >= seeds / 5, `${lesson}: ${each.size} questions`);
   }
 }

@@ -1,10 +1,10 @@
 /**
- * `deno task script coverage`: which rules the project itself exercises: its scenarios by running
- * them, its other tests by the rules that their names cite.
+ * `deno task script coverage`: the rules that the project itself exercises: its scenarios by
+ * running them, its other tests by the rules that their names cite.
  *
- * A test's name gives its statement and the place of that statement's rule ("… (dma.md 3.3)"); all
- * of them pass, or `deno task test` fails. The error exits are counted over the scenarios alone:
- * only they are listened to.
+ * A test's name is a statement with the place of its rule ("… (dma.md 3.3)"); all tests pass, or
+ * `deno task test` fails. The error exits are counted for the scenarios only, because only their
+ * events are recorded.
  */
 import { join, relative } from "node:path";
 import {

@@ -1,6 +1,6 @@
 /**
- * The full-screen debugger, with a mistake planted in it: it is thrown where a frame is drawn, in a
- * timer, or in a promise that is not awaited, at the third key.
+ * The full-screen debugger with a planted error: it is thrown while a frame is drawn, in a timer,
+ * or in a promise that is not awaited, at the third key.
  */
 import { loadForDebugging, SourceFile } from "@dmalab/lang";
 import { type Recording, recordRun, runsOf } from "@dmalab/recording";
@@ -30,7 +30,7 @@ const THROWERS: Readonly<Record<string, () => void>> = {
   promise: () => void Promise.reject(new Planted("planted in a promise")),
 };
 
-/** A recording that runs a given function at the third request for a statement's place. */
+/** A recording that calls a function when the place of a third different statement is requested. */
 function planted(recording: Recording, act: () => void): Recording {
   let moves = 0;
   let last = -1;

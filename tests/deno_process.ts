@@ -1,41 +1,43 @@
-/** Starting Deno from a test or a task, and reading what it says. */
+/** Starts Deno from a test or a task, and reads its output. */
 
 export interface DenoRun {
   readonly success: boolean;
   readonly code: number;
-  /** What ended it, if a signal did. */
+  /** The signal that ended the process, or null. */
   readonly signal: Deno.Signal | null;
-  /** Both streams as they came, without colours and without what Deno says of its downloads. */
+  /**
+   * Both streams in the order of arrival, without colours and without Deno's messages about
+   * downloads.
+   */
   readonly output: string;
   /**
-   * Processor time of the process and of the processes that it started; 0 where it was not
-   * measured.
+   * Processor time of the process and of the processes that it started; 0 if it was not measured.
    */
   readonly cpuSeconds: number;
 }
 
 export interface DenoOptions {
   readonly folder: string;
-  /** Another program than Deno. */
+  /** The program to run; Deno by default. */
   readonly command?: string;
   readonly env?: Readonly<Record<string, string>>;
-  /** Sends Ctrl-C two seconds after this text is seen. */
+  /** Sends Ctrl-C two seconds after this text appears in the output. */
   readonly interruptAfter?: string;
-  /** Measures processor time, by a shell: Deno does not say it of a child. */
+  /** Measures processor time with a shell: Deno does not report it for a child. */
   readonly measured?: boolean;
 }
 
 /**
- * The time from the output to Ctrl-C: a run listens for it a third of a second after it began, and
- * may not say anything before it ends.
+ * Time between that output and Ctrl-C: a run listens for it a third of a second after its start,
+ * and may print nothing before it ends.
  */
 const INTERRUPT_MS = 2000;
 
-/** Ends with the shell's own times and those of its children, a line each. */
+/** Shell script that prints the shell's own times and those of its children at its end, a line each. */
 const MEASURE = '"$0" "$@"; code=$?; times; exit $code';
 const TIMES = /^(\d+)m([\d.]+)s (\d+)m([\d.]+)s$/gm;
 
-/** Runs the Deno that runs us, to its end. */
+/** Runs the Deno that runs this process, and waits for its end. */
 export async function runDeno(
   args: readonly string[],
   { command = Deno.execPath(), folder, env = {}, interruptAfter, measured = false }: DenoOptions,
@@ -62,7 +64,7 @@ export async function runDeno(
   await Promise.all([read(child.stdout), read(child.stderr)]);
   const { code, signal, success } = await child.status;
   clearTimeout(timer);
-  // With an empty cache the first run fetches packages, and says so among the program's words.
+  // With an empty cache the first run fetches packages, and prints that among the program's output.
   const times = measured ? [...output.matchAll(TIMES)].at(-1) : undefined;
   const [, ...[userMin, user, systemMin, system]] = (times ?? []).map(Number);
   return {
@@ -74,7 +76,7 @@ export async function runDeno(
   };
 }
 
-/** What `deno test` counted, from its last line; null when it has none. */
+/** The counts in the last line of `deno test`; null if there is no such line. */
 export function testCounts(
   output: string,
 ): { passed: number; failed: number; ignored: number } | null {
@@ -84,7 +86,7 @@ export function testCounts(
   return { passed: Number(last[1]), failed: Number(last[2]), ignored: Number(last[3] ?? 0) };
 }
 
-/** Text without the colours a terminal shows. */
+/** Text without colour sequences. */
 export function blankAnsi(text: string): string {
   // deno-lint-ignore no-control-regex
   return text.replace(/\x1b\[[\d;]*m/g, "");

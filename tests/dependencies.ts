@@ -7,19 +7,19 @@ export interface LockedPackage {
   readonly version: string;
   /** Hash of the download. */
   readonly integrity: string;
-  /** Names of the packages that it needs. */
+  /** Names of the packages that it depends on. */
   readonly needs: readonly string[];
 }
 
 export interface Dependencies {
-  /** Specifiers of deno.json, in their order. */
+  /** Specifiers of deno.json, in order. */
   readonly asked: readonly string[];
   /** Specifiers of the lock file. */
   readonly locked: readonly string[];
   readonly packages: readonly LockedPackage[];
 }
 
-/** The parts of both files that count here. */
+/** The used parts of both files. */
 interface Config {
   readonly imports: Readonly<Record<string, string>>;
 }
@@ -30,16 +30,16 @@ interface Lock {
   >;
 }
 
-/** The package's own name for itself, by which scenarios are started. */
+/** The package's own name, by which scenarios are started. */
 const OWN = /^npm:\/?dmalab(?=[@/])/;
 
-/** An exact version of a package, in a specifier that may go on to a file of it. */
+/** An exact version of a package, in a specifier that may continue with a file of the package. */
 export const EXACT = /^npm:\/?((?:@[\w.-]+\/)?[\w.-]+)@(\d+\.\d+\.\d+(?:-[\w.-]+)?)(?:\/.*)?$/;
 
-/** The project, and the programs that it starts with their own packages. */
+/** The project, and the programs with separate packages that it starts. */
 const PROJECTS = [".", "extensions/c_drivers/compiler/compiler"];
 
-/** Reads both files of each. */
+/** Reads deno.json and deno.lock of each project. */
 export function readDependencies(): Dependencies {
   const [own, ...others] = PROJECTS.map(dependenciesOf);
   return others.reduce((all, { asked, locked, packages }) => ({
@@ -60,7 +60,7 @@ function dependenciesOf(folder: string): Dependencies {
     locked: Object.keys(lock.specifiers),
     packages: Object.entries(lock.npm).map(([key, { dependencies = [], integrity = "" }]) => {
       const at = key.lastIndexOf("@");
-      // The text behind `_` distinguishes copies for different peers.
+      // The text after `_` distinguishes copies for different peer dependencies.
       const version = key.slice(at + 1).split("_")[0]!;
       const needs = dependencies.map((each) => each.replace(/(?<=.)@.*$/, ""));
       return { name: key.slice(0, at), version, integrity, needs };
@@ -68,7 +68,7 @@ function dependenciesOf(folder: string): Dependencies {
   };
 }
 
-/** The packages of deno.json that one comes with, itself among them. */
+/** The packages of deno.json that depend on a package, directly or not, or are that package. */
 export function broughtBy(name: string, { asked, packages }: Dependencies): readonly string[] {
   const roots = asked.map((specifier) => specifier.match(EXACT)?.[1] ?? specifier);
   const reaches = (from: string, seen: Set<string>): boolean => {

@@ -1,7 +1,6 @@
 /**
- * A scenario of the project as a test of `deno test`. It runs once, and everything that looks at examples
- * looks at that run: its own assertions, the audit of its machines, the tables of a recording, and the
- * event log.
+ * Runs a scenario of the project as a test of `deno test`. It runs once, and all checks of examples use
+ * that run: its own assertions, the audit of its machines, the tables of a recording, and the event log.
  */
 import { assertEquals } from "@std/assert";
 import { join } from "node:path";
@@ -11,7 +10,7 @@ import { runProgram } from "@dmalab/lang/program";
 import { Watch } from "./recording/watched_machine.ts";
 import { ROOT } from "./source_text.ts";
 
-/** Runs a scenario: a step for each of its tests, then one for each observer. */
+/** Runs a scenario: a step for each of its tests, then a step for each check. */
 export async function testScenario(t: Deno.TestContext, path: string): Promise<void> {
   const { program, warnings } = await loadWhole(join(ROOT, path));
   assertEquals(warnings, "");

@@ -1,4 +1,4 @@
-/** Does something again and again on fresh machines, once for each place where it can fail. */
+/** Repeats an attempt on fresh machines, once for each place at which it can fail. */
 import {
   ArmedInjection,
   INJECTION_POINTS,
@@ -9,23 +9,23 @@ import {
   ResourceTracker,
 } from "@dmalab/runtime";
 
-/** The work: first the part that is not observed, then the observed part. */
+/** An attempt. Work that is not observed has been done before, on its machine. */
 export interface Attempt<R> {
   readonly machine: Machine;
-  /** Does it, and undoes it whatever happens; gives what a caller gets. */
+  /** Does the observed work, and undoes it whatever happens. @returns The result for a caller. */
   run(): R;
 }
 
-/** The result when one place failed. */
+/** The result with a failure at one place. */
 export interface SweepResult<R> {
   readonly point: InjectionPointName;
-  /** Which passing of the point it was, from 1. */
+  /** At which pass of the injection point the failure was, from 1. */
   readonly nth: number;
   readonly outcome: R;
   readonly leaks: readonly Leak[];
 }
 
-/** The run without a fault, and one for each place. */
+/** The run without a failure, and one for each place. */
 export interface Sweep<R> {
   readonly clean: { readonly outcome: R; readonly leaks: readonly Leak[] };
   readonly faults: readonly SweepResult<R>[];

@@ -1,4 +1,4 @@
-/** The scopes that the TextMate grammar gives a text, held to the tokens of the lexer. */
+/** Compares the scopes of the TextMate grammar with the tokens of the lexer. */
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import oniguruma from "vscode-oniguruma";
@@ -18,7 +18,7 @@ const FILE = new URL("../extensions/editor/vscode/syntaxes/dma.tmLanguage.json",
 
 type Grammar = Awaited<ReturnType<InstanceType<typeof textmate.Registry>["loadGrammar"]>> & object;
 
-/** Loads the grammar that is in git. */
+/** Loads the grammar file of the repository. */
 export async function loadGrammar(): Promise<Grammar> {
   const wasm = createRequire(import.meta.url).resolve("vscode-oniguruma/release/onig.wasm");
   await oniguruma.loadWASM(readFileSync(wasm));
@@ -32,7 +32,7 @@ export async function loadGrammar(): Promise<Grammar> {
 
 const WORDS: ReadonlySet<unknown> = new Set([...Object.values(WordTypes), AndThen, CopyWith]);
 
-/** The required kind of a token for the grammar, by its kind for the parser. */
+/** The scope that a token must have in the grammar, by its type in the lexer. */
 function wantedScope(type: unknown): RegExp {
   if (WORDS.has(type)) return /\b(?:keyword\.control|keyword\.operator\.word|constant\.language)\./;
   if (type === NumberToken) return /\bconstant\.numeric\./;
@@ -41,7 +41,7 @@ function wantedScope(type: unknown): RegExp {
 
 const ANY = /\b(?:keyword\.control|keyword\.operator\.word|constant|string|comment)\./;
 
-/** Tokens with scopes that do not fit their kind, as `line: token, scopes`. */
+/** Tokens with scopes that do not match their type, as `line: token, scopes`. */
 export function grammarProblems(grammar: Grammar, name: string, text: string): string[] {
   const source = new SourceFile(name, text);
   const scopes = scopesOf(grammar, source);

@@ -1,6 +1,6 @@
 /**
- * The licences of the project's packages from npm, as a table of docs/dev/dependencies.md.
- * `deno task licences` writes it anew, from the data of the downloaded packages themselves.
+ * The licences of the project's packages from npm, as a table of docs/dev/dependencies.md. `deno
+ * task licences` writes the table again, from the data of the downloaded packages.
  */
 import { join } from "node:path";
 import { packagesBelow } from "@dmalab/tools/package";
@@ -13,7 +13,7 @@ export const LICENCES_PAGE = join(ROOT, "docs/dev/dependencies.md");
 const BEGIN = "<!-- licences -->";
 const END = "<!-- end of licences -->";
 
-/** Licences that ask for no more than that their text comes along. */
+/** Licences that require only that their text is included. */
 export const WELCOME: ReadonlySet<string> = new Set([
   "0BSD",
   "Apache-2.0",
@@ -27,7 +27,7 @@ export const WELCOME: ReadonlySet<string> = new Set([
 /** The licence that a package names; null when the package is not downloaded. */
 export type LicenceOf = (name: string, version: string) => string | null;
 
-/** Reads what downloaded packages say. */
+/** Reads the licences of downloaded packages. */
 export function licencesBelow(npmCache: string): LicenceOf {
   const folderOf = packagesBelow(npmCache);
   return (name, version) => {
@@ -56,7 +56,7 @@ export function licenceRows(dependencies: Dependencies, licenceOf: LicenceOf): L
   });
 }
 
-/** The page with these rows in place of its table. */
+/** The page with these rows as its table. */
 export function withLicences(page: string, rows: readonly LicenceRow[]): string {
   const table = [
     "| package | version | licence | taken by |",

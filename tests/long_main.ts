@@ -1,6 +1,6 @@
 /**
- * The long forms of tests: `deno task script property|cases|record-moves|fuzz-traces|nvme-requests|soak`,
- * each with how much to try and a seed where it has one. What fails is printed, with exit code 1.
+ * Long forms of tests: `deno task script property|cases|record-moves|fuzz-traces|nvme-requests|soak`,
+ * each with the number of tries and, if it has one, a seed. Failures are printed, with exit code 1.
  */
 import { resolve } from "node:path";
 import { readWholeNumber } from "@dmalab/cli";
@@ -13,7 +13,7 @@ function fail(message: string, code: 1 | 2 = 1): never {
   Deno.exit(code);
 }
 
-/** A whole number of the command line, or what is usual. */
+/** A whole number of the command line, or the default. */
 function numberAt(index: number, usual: number): number {
   const word = words[index];
   return (word === undefined ? usual : readWholeNumber(word)) ??
@@ -22,17 +22,17 @@ function numberAt(index: number, usual: number): number {
 
 const grouped = (count: number) => count.toLocaleString("en-US");
 
-/** Operations of one world of mappings. */
+/** Number of operations in one world of mappings. */
 const WORLD_OPERATIONS = 10_000;
-/** Damaged lines of one file: small ones end in every state that a ledger can be in. */
+/** Number of damaged lines in a file: small files end in every state of a ledger. */
 const BATCHES = [200_000, 2_000] as const;
 const MAX_SECONDS_PER_LINE = 0.002;
-/** The heap that the second half of a soak may take, by the first half's: machines come and go. */
+/** Allowed heap of a soak's second half, relative to the first: machines are created and dropped. */
 const HEAP_GROWTH = 1.25;
 const MIB = 2 ** 20;
 
 const RUNS: Readonly<Record<string, () => Promise<string>>> = {
-  /** Random mappings against a plain list of ranges, a world after the other. */
+  /** Compares random mappings with a plain list of ranges, in one world after the other. */
   async property() {
     const { FailedSeed, runSeed } = await import("./property/mapping_world.ts");
     const [operations, first] = [numberAt(0, 1_000_000), numberAt(1, 1)];
@@ -54,7 +54,7 @@ const RUNS: Readonly<Record<string, () => Promise<string>>> = {
       `${refused} maps without room`;
   },
 
-  /** Every run of every example against itself, there and back, and random moves in the longest. */
+  /** Replays every run of every example forwards and backwards, and moves at random in the longest. */
   async "record-moves"() {
     const { compareRuns, moveAtRandom, recordingsOf } = await import("./recording/same_run.ts");
     const paths = scenariosBelow("examples")
@@ -71,7 +71,7 @@ const RUNS: Readonly<Record<string, () => Promise<string>>> = {
     return `${paths.length} examples, each as a fresh run; nothing differs`;
   },
 
-  /** Random requests on random machines, every oracle on. */
+  /** Random requests on random machines, with all oracles enabled. */
   async cases() {
     const { tryCases } = await import("./property/cases.ts");
     const { cases, defects, events, looks, rows, steps } = tryCases(
@@ -106,7 +106,10 @@ const RUNS: Readonly<Record<string, () => Promise<string>>> = {
       `${grouped(damaged)} reported as damaged, ${grouped(findings)} findings`;
   },
 
-  /** Requests on machines that live long, and ten looks at what the machines and the process hold. */
+  /**
+   * Requests on machines that live long; ten times the memory of the machines and of the process is
+   * checked.
+   */
   async soak() {
     const { soak } = await import("./soak/soak.ts");
     const [requests, seed] = [numberAt(0, 10_000_000), numberAt(1, 1)];
@@ -132,7 +135,7 @@ const RUNS: Readonly<Record<string, () => Promise<string>>> = {
     return `${grouped(end.well)} of ${grouped(end.requests)} requests of seed ${seed} ended well`;
   },
 
-  /** Random requests through the NVMe driver in C and through the kernel's: how many, and their seed. */
+  /** Random requests through the NVMe driver in C and through the kernel's: their number and their seed. */
   /** @throws {Error} Where the tree's driver does not compile. */
   async "nvme-requests"() {
     const { requestsProgram, runRequests } = await import("@dmalab/c_drivers/tests");

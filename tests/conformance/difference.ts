@@ -4,7 +4,7 @@
 export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
 export type JsonObject = { readonly [key: string]: Json };
 
-/** The first place where two values differ. `undefined` means "not there". */
+/** The first difference between two values. `undefined` means that a side has no value there. */
 export interface Difference {
   /** Such as `map[2].inner[0].iova`. */
   readonly path: string;
@@ -12,7 +12,7 @@ export interface Difference {
   readonly got: Json | undefined;
 }
 
-/** The first difference in reading order, or null when both are the same. */
+/** The first difference in reading order, or null for equal values. */
 export function firstDifference(
   expected: Json | undefined,
   got: Json | undefined,
@@ -22,7 +22,7 @@ export function firstDifference(
   return found === null ? null : below(path, found);
 }
 
-/** Its path is put together only where something differs: nearly all that is compared agrees. */
+/** The path is composed only at a difference: nearly all compared values are equal. */
 function differenceIn(expected: Json | undefined, got: Json | undefined): Difference | null {
   if (Object.is(expected, got)) return null;
   if (Array.isArray(expected) && Array.isArray(got)) {
@@ -48,13 +48,16 @@ function differenceIn(expected: Json | undefined, got: Json | undefined): Differ
   return { path: "", expected, got };
 }
 
-/** A difference as it is called one step further out. */
+/** A difference with a path that begins one step further out. */
 function below(step: string, { path, ...values }: Difference): Difference {
   const dot = step === "" || path === "" || path.startsWith("[") ? "" : ".";
   return { path: `${step}${dot}${path}`, ...values };
 }
 
-/** The replayed work; an input that breaks the model is a difference, and stops nothing else. */
+/**
+ * Runs a replay; an input on which the model throws becomes a difference, so that other replays
+ * continue.
+ */
 export function attempt<T>(
   replay: () => T,
   path = "",
@@ -67,7 +70,7 @@ export function attempt<T>(
   }
 }
 
-/** True where there is no result, but where it would differ. */
+/** Whether a replay ended in a difference instead of a result. */
 export function isDifference(value: object): value is Difference {
   return "path" in value && "expected" in value;
 }

@@ -1,15 +1,14 @@
 import { GIVEN, GIVEN_TO_SOFTWARE } from "./hmm/hmm_given.ts";
 
 /**
- * The fields that a replay takes from a record, and the fields that it leaves out of the
- * comparison: the one list of both. Every field of a record that is not in it is compared.
+ * The fields of a record that are inputs of a replay, and the fields that are not compared: this is
+ * the only list of both. All other fields of a record are compared.
  *
- * A field is named by its path. An item of a list is named by its `call` or `op`, or by the word
- * that it begins with; places in a list of values by their number. `*` is any one name, `**` all
- * below.
+ * A field is named by its path. An item of a list is named by its `call` or `op`, or by its first
+ * word; values in a list are named by their index. `*` matches any one name, `**` everything below.
  */
 
-/** Kinds of records: the folders of the golden data, and below `kernel/` what each file is. */
+/** Kinds of records: the folders of the golden data, and below `kernel/` the kinds of files. */
 export type RecordKind =
   | "request"
   | "run"
@@ -25,14 +24,17 @@ export type RecordKind =
 export interface Exception {
   readonly record: RecordKind;
   readonly fields: readonly string[];
-  /** Given: the model gets it. Left out: it is not compared, and changing it changes nothing. */
+  /**
+   * `given`: the field is an input of the model. `left out`: it is not compared, and changing it
+   * changes no result.
+   */
   readonly treatment: "given" | "left out";
-  /** Given only to runs without a history; with one it must come out. */
+  /** The field is an input only for runs without a history; with a history it is compared. */
   readonly withoutHistory?: true;
   readonly why: string;
 }
 
-/** @param fields Words of one text. */
+/** @param fields Names of fields, separated by blanks. */
 function given(record: RecordKind, fields: string, why: string): Exception {
   return { record, fields: fields.split(/\s+/), treatment: "given", why };
 }
@@ -94,7 +96,7 @@ export const EXCEPTIONS: readonly Exception[] = [
     "request.kind request.user_bytes",
     "How the test program came to it.",
   ),
-  // Orders of allocations (kernel/history/).
+  // Histories of allocations (kernel/history/).
   given(
     "history",
     "events.request[1] events.complete[1] events.fq_timer[1]",
@@ -185,7 +187,7 @@ export const EXCEPTIONS: readonly Exception[] = [
     "Names and remarks, sums over runs that are not recorded, and what no rule of mapping looks at.",
   ),
 
-  // Generated traces: what each operation is called with. All it answers is compared.
+  // Generated traces: the arguments of each operation are given, and all its results are compared.
   given(
     "allocator trace",
     `init.granule init.start_pfn *.cpu init.cpus *.size *.limit_pfn alloc_fast.flush
@@ -217,7 +219,7 @@ export const EXCEPTIONS: readonly Exception[] = [
   ),
 ];
 
-/** The exceptions of a field, as an index into `EXCEPTIONS`; -1 for a field that is compared. */
+/** Index in `EXCEPTIONS` of the entry for a field; -1 for a field that is compared. */
 export function exceptionOf(record: RecordKind, field: string, hasHistory: boolean): number {
   return EXCEPTIONS.findIndex((exception) =>
     exception.record === record && !(hasHistory && exception.withoutHistory) &&
@@ -244,7 +246,7 @@ export function givenTable(): readonly string[] {
   ];
 }
 
-/** The same for the operations of page-wise maps, where all that is not listed is compared. */
+/** The table for the operations of page-wise maps, where all unlisted fields are compared. */
 export function givenOfMapsTable(): readonly string[] {
   return [
     "| operations | given fields | why |",

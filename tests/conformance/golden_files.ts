@@ -1,7 +1,7 @@
 /** Finds and reads golden data: a folder with the layout of `tests/golden`, or a part of it. */
 import { join } from "node:path";
 
-/** The folders that hold cases, in the order in which they are reported. */
+/** The folders with cases, in the order of the report. */
 const CASE_FOLDERS = [
   "kernel",
   "releases",
@@ -14,7 +14,7 @@ const CASE_FOLDERS = [
   "defects",
 ] as const;
 
-/** Files that describe the data and hold no case. */
+/** Files that describe the data and contain no case. */
 const NOT_CASES = new Set(["index.json", "perf.json", "facts.json"]);
 
 const DATA_FILE = /^(.*?)\.jsonl?(?:\.gz)?$/;
@@ -45,7 +45,7 @@ function filesBelow(path: string, group: string): GoldenFile[] {
   try {
     entries = [...Deno.readDirSync(path)];
   } catch (error) {
-    // A data folder may hold only some of the kinds.
+    // A data folder may lack some of the kinds.
     if (error instanceof Deno.errors.NotFound) return [];
     throw error;
   }
@@ -65,7 +65,10 @@ function filesBelow(path: string, group: string): GoldenFile[] {
   return found;
 }
 
-/** A data file cannot be read: missing, not allowed, damaged, or not what its name says. */
+/**
+ * Thrown for a data file that cannot be read: missing, not permitted, damaged, or of another kind
+ * than its name says.
+ */
 export class GoldenReadError extends Error {
   override readonly name = "GoldenReadError";
 }
@@ -86,7 +89,7 @@ export async function readGoldenText(path: string): Promise<string> {
   }
 }
 
-/** The value of a JSON file. @throws {GoldenReadError} When it cannot be read, or is none. */
+/** The value of a JSON file. @throws {GoldenReadError} If it cannot be read, or is not JSON. */
 export async function readJson<T>(path: string): Promise<T> {
   return parseJson<T>(await readGoldenText(path), path);
 }
@@ -96,7 +99,7 @@ export async function readLines<T>(path: string): Promise<T[]> {
   return parseLines<T>(await readGoldenText(path));
 }
 
-/** Whether a file is there. */
+/** Whether a file exists. */
 export function exists(path: string): boolean {
   try {
     return Deno.statSync(path).isFile;
@@ -106,7 +109,7 @@ export function exists(path: string): boolean {
   }
 }
 
-/** Parses one JSON text. Throws `GoldenReadError` naming the place. */
+/** Parses a JSON text. Throws a `GoldenReadError` that names the place. */
 function parseJson<T>(text: string, place: string): T {
   try {
     return JSON.parse(text) as T;

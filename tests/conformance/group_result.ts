@@ -1,16 +1,13 @@
-/** What replaying one group of cases gave. */
+/** The result of replaying one group of cases. */
 import { attempt, type Difference, formatValue } from "./difference.ts";
 import { GoldenReadError } from "./golden_files.ts";
 
-/**
- * The first case of a group that differs: its name, the place of the difference, the rule
- * concerned.
- */
+/** The first case of a group that differs: its name, the difference, and the rule concerned. */
 export interface CaseDifference {
-  /** The case's own name: an id, or `line 17`. */
+  /** The name of the case: an id, or `line 17`. */
   readonly caseName: string;
   readonly difference: Difference;
-  /** Page and number in `docs/rules/` that decides this, where one can be named. */
+  /** Page and number of the rule in `docs/rules/` that applies, or null. */
   readonly rule: string | null;
 }
 
@@ -19,13 +16,13 @@ export interface GroupResult {
   readonly agree: number;
   readonly total: number;
   readonly firstDifference: CaseDifference | null;
-  /** Why nothing could be replayed: a kind that is not built yet, or a file that cannot be read. */
+  /** Why no case could be replayed: the kind is not implemented yet, or a file cannot be read. */
   readonly note: string | null;
-  /** True when the file could not be read; then the cases could not even be counted. */
+  /** Whether the file could not be read, so that its cases could not be counted. */
   readonly unreadable: boolean;
 }
 
-/** Counts cases one by one and remembers the first that differs. */
+/** Counts cases one by one, and stores the first that differs. */
 export class GroupCount {
   #agree = 0;
   #total = 0;
@@ -40,7 +37,7 @@ export class GroupCount {
     else this.#first ??= { caseName, difference, rule };
   }
 
-  /** Replays a case and counts it: one that the model breaks on differs. */
+  /** Replays a case and counts it; a case on which the model throws differs. */
   replay(caseName: string, replay: () => Difference | null, rule: string | null): void {
     this.add(caseName, attempt(replay), rule);
   }
@@ -63,9 +60,8 @@ export class GroupCount {
 }
 
 /**
- * A group without a case that can be replayed: all of its cases count as not agreeing.
- * @param total How many they are; 0 where the file cannot be read, or has a shape that was not
- * foreseen.
+ * The result of a group that cannot be replayed: all of its cases count as different.
+ * @param total Number of its cases; 0 if the file cannot be read, or has an unexpected structure.
  */
 export function groupFailed(name: string, error: unknown, total = 0): GroupResult {
   const { message } = error as Error;
@@ -73,7 +69,7 @@ export function groupFailed(name: string, error: unknown, total = 0): GroupResul
   return { name, agree: 0, total, firstDifference: null, note, unreadable: total === 0 };
 }
 
-/** The lines that tell a group's result to a person. */
+/** The printed lines about a group's result. */
 export function formatGroup(result: GroupResult): readonly string[] {
   const mark = result.unreadable || result.agree < result.total ? "✗" : "✓";
   const lines = [`${mark} ${result.name.padEnd(46)} agree ${result.agree} of ${result.total}`];

@@ -1,8 +1,9 @@
 /**
- * The captured and generated data must go on agreeing, group by group.
+ * Checks that captured and generated data still agree with the model, group by group.
  *
- * `conformance_agreement.json` holds how many cases of each group agree today. Fewer is a failure;
- * more is one too, so that the file is kept true: `deno task conformance --json` has the numbers.
+ * `conformance_agreement.json` has the number of agreeing cases of each group. Fewer agreeing cases
+ * are a failure; more are one too, so that the file stays correct: `deno task conformance --json`
+ * prints the numbers.
  */
 import { assertEquals } from "@std/assert";
 import { MappingRecords } from "@dmalab/runtime/dma";
@@ -18,12 +19,12 @@ export const GROUPS: readonly string[] = Object.keys(EXPECTED);
 export const GOLDEN = "tests/golden";
 
 /**
- * The classes of reports that the checker may draw from a group: nearly none, since what was captured
- * worked.
+ * The classes of checker reports that a group may cause: for most groups none, because the captured
+ * requests worked.
  *
- * 6.1 and 6.12 draw overlaps of cache lines, as they would have with their own debugging: they map the same
- * buffer for several commands at a time, and look at lines on every machine (rules/dma.md 8.2).
- * Metadata behind SGLs draws the defect that made those requests fail (rules/defects.md,
+ * 6.1 and 6.12 cause reports of overlapping cache lines, as with their own debugging: they map the same
+ * buffer for several commands at a time, and check cache lines on every machine (rules/dma.md 8.2).
+ * Metadata with SGLs causes the report of the defect that made those requests fail (rules/defects.md,
  * `metadata_uses_data_gap`). So does data in 7.0 and 7.1 behind an IOMMU: the front part of a split bio
  * loses its gap bit (`gap_bit_lost_on_split`), and the captured calls ended with EIO.
  */
@@ -32,12 +33,12 @@ function deserved(group: string): readonly string[] {
   return /-msgl$|\/v7\.[01]-(strict|lazy)$/.test(group) ? ["link_unaligned"] : [];
 }
 
-/** Whether a group is a view of a captured run. */
+/** Whether a group is part of a captured run. */
 function isCaptured(group: string): boolean {
   return /^(kernel|releases|guests)\//.test(group);
 }
 
-/** Replays groups, and notes which reports the captured requests of each draw. */
+/** Replays groups, and collects the classes of reports that each captured group causes. */
 async function replayWatched(isWanted: (group: string) => boolean) {
   const { report } = MappingRecords.prototype;
   const seen = new Set<string>();
@@ -59,7 +60,10 @@ async function replayWatched(isWanted: (group: string) => boolean) {
   return { results, drawn };
 }
 
-/** Replays groups, a step each. @returns How many cases each of the captured ones has, and their reports. */
+/**
+ * Replays groups, with a test step for each. @returns The number of cases of each captured group, and their
+ * reports.
+ */
 export async function holdGroups(t: Deno.TestContext, isWanted: (group: string) => boolean) {
   const { results, drawn } = await replayWatched(isWanted);
   for (const { name, agree, total } of results) {
@@ -75,12 +79,12 @@ export async function holdGroups(t: Deno.TestContext, isWanted: (group: string) 
   return { cases: captured.reduce((sum, { total }) => sum + total, 0), drawn };
 }
 
-/** One of so many is replayed by the short suite. */
+/** The short suite replays one group in this many. */
 const SHARE = 6;
 
 /**
- * The groups of the short suite: each sixth of its kind. The requests, the history and the submissions of a
- * captured configuration belong together.
+ * Whether the short suite replays a group: one sixth of each kind. The requests, the history and the
+ * submissions of a captured configuration are replayed together.
  */
 export function isWitness(group: string): boolean {
   const parts = group.split("/");

@@ -1,36 +1,39 @@
 /**
- * Lines of what happened below a call that both kinds of records have: flushes and bounce buffers.
+ * The lines inside a call that both kinds of records have: flushes and bounce buffers.
  *
- * The probes sat where the kernel's functions begin or end, so the order is not always that of our
- * events: a bounce buffer's copy is reported before the buffer it goes to, because that line was written
- * when the function that took the buffer returned.
+ * The probes were at the beginning or the end of the kernel's functions, so that the order sometimes
+ * differs from that of our events: a bounce buffer's copy is reported before the buffer itself, because
+ * the buffer's line was written when the function that allocated it returned.
  */
 import type { Json } from "./difference.ts";
 import { DMA_ATTR } from "@dmalab/runtime/dma";
 import { ERRNO, type ErrnoName, type FieldValue } from "@dmalab/runtime";
 
-/** One line below a call. */
+/** A line inside a call. */
 export type InnerLine = { readonly op: string; readonly [field: string]: Json };
 
 type More = Readonly<Record<string, Json>>;
 
-/** The reason why a buffer is bounced. */
+/** The context in which a buffer is bounced. */
 interface Bounce {
-  /** Where the range that is linked into has the bounced memory; null outside of a link. */
+  /** Converts a bounced address to its position in the linked range; null outside of a link. */
   readonly linkedAt: ((phys: number) => number) | null;
-  /** The function of a translated device that bounces had a separate probe. */
+  /** Whether a separate probe shows bouncing for a translated device. */
   readonly showsIommu: boolean;
 }
 
 export abstract class InnerRecord {
-  /** The lines that are complete. */
+  /** The completed lines. */
   lines: InnerLine[] = [];
 
   protected push(line: InnerLine): void {
     this.lines.push(line);
   }
 
-  /** @param range What the record has of a flushed range beside its ends, and of all of them. */
+  /**
+   * @param range Further fields in the line of a flushed range. @param whole Further fields in the
+   *   line of a full flush.
+   */
   protected addFlush(fields: Fields, range: More, whole: More): void {
     const start = fields.start as number;
     const end = start + (fields.size_bytes as number) - 1;
@@ -57,8 +60,8 @@ export abstract class InnerRecord {
   }
 
   /**
-   * A copy in was made inside the call that took the buffer; that call's line was written at its
-   * end.
+   * A copy to the bounce buffer was made inside the call that allocated the buffer. The line of
+   * that call was written at its end: the copy's line is placed before it.
    */
   protected addCopy(fields: Fields): void {
     const { size, tlb } = renamed(fields, { size: "size_bytes", tlb: "tlb_phys" });
@@ -69,7 +72,7 @@ export abstract class InnerRecord {
     else this.lines.splice(taken, 0, line);
   }
 
-  /** Where the release itself copied, its line was written first. */
+  /** If the release copied the data back, the release's own line was written first. */
   protected addRelease(fields: Fields, copies: boolean, more: More): void {
     const { size, tlb } = renamed(fields, { size: "size_bytes", tlb: "tlb_phys" });
     const dir = directionNumber(fields.dir);
@@ -88,7 +91,7 @@ const ATTRIBUTE_BITS: Readonly<Record<string, number>> = Object.fromEntries(
   Object.entries(DMA_ATTR).map(([name, bit]) => [name.toLowerCase(), bit]),
 );
 
-/** Fields that hold numbers, by the names that the captured data have for them. */
+/** Numeric fields of an event, by their names in the captured data. */
 export function renamed<N extends string>(
   fields: Fields,
   names: Readonly<Record<N, string>>,
@@ -98,16 +101,16 @@ export function renamed<N extends string>(
   return named;
 }
 
-/** The numbers of a synced and of an unmapped range, for `renamed`. */
+/** Field names of a synced and of an unmapped range, for `renamed`. */
 export const SYNCED = { iova: "iova", size: "size_bytes" };
 export const UNMAPPED = { ...SYNCED, unmapped: "unmapped_bytes" };
 
-/** The direction of calls that print a word. */
+/** The direction, for calls that print a word. */
 export function directionName(word: FieldValue | undefined): string {
   return String(word).toUpperCase();
 }
 
-/** The direction of calls and operations that print the kernel's number. */
+/** The direction, for calls and operations that print the kernel's number. */
 export function directionNumber(word: FieldValue | undefined): number {
   return ["bidirectional", "to_device", "from_device"].indexOf(String(word));
 }
@@ -117,7 +120,7 @@ export function attributeBits(words: FieldValue | undefined): number {
   return (words as readonly string[]).reduce((bits, word) => bits | (ATTRIBUTE_BITS[word] ?? 0), 0);
 }
 
-/** Attributes as calls print them that have names for them; 0 for none. */
+/** The attributes, for calls that print names; 0 for no attributes. */
 export function attributeNames(words: FieldValue | undefined): string | 0 {
   return (words as readonly string[]).map((word) => word.toUpperCase()).join("|") || 0;
 }

@@ -1,6 +1,6 @@
 /**
  * Replays invalidations (tests/golden/invalidations): maps and unmaps of a domain, each with the
- * commands that the kernel put into VT-d's queue, in the order in which QEMU took them.
+ * commands that the kernel wrote to VT-d's queue, in the order in which QEMU read them.
  */
 import { deviceTlbDescriptor, Machine, type MachineEvent, type PhysAddr } from "@dmalab/runtime";
 import { DmaDevice } from "@dmalab/runtime/dma";
@@ -13,15 +13,15 @@ type InvalidationLine =
     readonly op: "init";
     readonly mode: "strict" | "lazy";
     readonly caching_mode: boolean;
-    /** Of each device of the group. */
+    /** The requester id of each device in the group. */
     readonly requesters: readonly number[];
-    /** What was mapped before the recording: address and size. */
+    /** Mappings from before the recording: address and size. */
     readonly mapped: readonly (readonly [iova: number, size: number])[];
   }
   | { readonly op: "map" | "unmap"; readonly iova: number; readonly size: number }
   | { readonly op: "flush" };
 
-/** What a device may do; every map of the recorded driver allows it. */
+/** Permissions of a mapping: all maps of the recorded driver have both. */
 const READ_WRITE = 3;
 
 /** One domain of one group; all its devices have ATS. */
@@ -49,7 +49,7 @@ export class InvalidationModel {
         domain.flushAll();
         break;
     }
-    // A wait for the IOTLB alone is part of `iotlb.sync`, and no event.
+    // If only the IOTLB is invalidated, the wait command is part of `iotlb.sync` and has no event.
     const alone = this.#commands.length > 0 && this.#commands.every(([kind]) => kind === "iotlb");
     return { commands: alone ? [...this.#commands, ["wait"]] : this.#commands };
   }

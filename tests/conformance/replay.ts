@@ -1,4 +1,4 @@
-/** Sends each group of golden data to the replay of its kind. */
+/** Replays each group of golden data with the replay of its kind. */
 import {
   type GoldenFile,
   GoldenReadError,
@@ -29,7 +29,7 @@ export function replayAll(directory: string, filter: string): AsyncGenerator<Gro
 }
 
 /**
- * Replays the groups below `directory` that are wanted, by their names.
+ * Replays the groups below `directory` that `isWanted` selects by name.
  *
  * @throws {Deno.errors.NotFound} When the folder does not exist.
  */
@@ -45,14 +45,16 @@ export async function* replayGroups(
     try {
       yield await replayFile(file, runs);
     } catch (error) {
-      // A damaged file must be counted against us, and must not stop the others; so must one of a
-      // shape that was not foreseen.
+      // A damaged file counts as a failure, and must not stop the others; so does a file with an
+      // unexpected structure.
       yield groupFailed(file.group, error);
     }
   }
 }
 
-/** Folders of captured runs: of the releases that the project began with, of others, and by `dmalab kernel capture`. */
+/**
+ * Folders of captured runs: of the first releases of the project, of other releases, and from `dmalab kernel capture`.
+ */
 const CAPTURED_RUNS = ["kernel", "releases", "guests"] as const;
 
 async function replayFile(
@@ -68,10 +70,10 @@ async function replayFile(
     : replayTrace(file.group, await readLines<OperationLine>(file.path));
 }
 
-/** A number that fits no double is read as text, which loses nothing. */
+/** Numbers that a double cannot represent; they are read as text, which is exact. */
 const WIDE_NUMBER = /:(\d{17,})(?=[,}])/g;
 
-/** Replays the group of one file. @throws {GoldenReadError} When facts.json has nothing on it. */
+/** Replays the group of one file. @throws {GoldenReadError} If facts.json does not describe it. */
 export async function replayHmmFile({ group, path }: GoldenFile): Promise<GroupResult> {
   if (group.includes("/device-facts/")) {
     return replayDeviceFacts(group, await readLines(path));
@@ -80,7 +82,7 @@ export async function replayHmmFile({ group, path }: GoldenFile): Promise<GroupR
   if (facts === undefined) throw new GoldenReadError(`facts.json has nothing on ${group}`);
   const cases = await readHmmCases(path);
   try {
-    // A software device has no mapping of any kind.
+    // A software device has no `mapping`.
     return facts.mapping === undefined
       ? replayOdp(group, facts, cases)
       : replayHmm(group, facts, cases);
@@ -89,7 +91,7 @@ export async function replayHmmFile({ group, path }: GoldenFile): Promise<GroupR
   }
 }
 
-/** What facts.json of a folder says of each file. */
+/** The descriptions of a folder's files in facts.json. */
 export function readHmmFacts(folder: string): Promise<Readonly<Record<string, HmmFacts>>> {
   return readJson(join(folder, "facts.json"));
 }

@@ -1,9 +1,9 @@
 /**
- * Replays of operation traces (tests/golden/iova, pagetable, invalidations and swiotlb): one file is one life of an
- * allocator, a table, a pool or a device.
+ * Replays operation traces (tests/golden/iova, pagetable, invalidations and swiotlb): the operations of a file are
+ * performed on one allocator, table, pool or device.
  *
- * A case is a line that has a result. After a file's first difference all its later lines count as
- * different, because the model and the record have parted.
+ * A case is a line with a result. After a file's first difference all its later lines count as different, because
+ * the states of model and record differ.
  */
 import { InvalidationModel } from "./invalidation_model.ts";
 import { IovaModel, MappingModel, PoolModel, TableModel } from "@dmalab/kernel_tree/oracle";
@@ -17,24 +17,27 @@ type Answer = Readonly<Record<string, unknown>>;
 export type OperationLine = Answer & { readonly op: string };
 
 interface TraceKind {
-  /** How the names of its groups begin. */
+  /** Prefix of the names of its groups. */
   readonly prefix: string;
   readonly record: RecordKind;
-  /** What runs the kind's own operations; a line is one of them where its record is sound. */
+  /** Makes the model that performs the operations; a line is one of them if its record is sound. */
   make(): { run(line: never): Answer };
-  /** The one operation that may come before `init`. */
+  /** The only operation that may precede `init`. */
   readonly beforeInit?: string;
-  /** Fields that records do not have, or not everywhere. */
+  /** Result fields that no record contains, or that only some records contain. */
   readonly unrecorded?: readonly string[];
-  /** Values, as JSON, of fields that a record leaves out where nothing happened. */
+  /**
+   * Fields that a record leaves out if they have these values (as JSON), which mean that nothing
+   * happened.
+   */
   readonly empty?: Readonly<Record<string, string>>;
   /** Fields that are results; a line with any of them is a case. */
   readonly results: readonly string[];
-  /** The place of the rules of this kind. */
+  /** The rule about this kind. */
   readonly rule: string;
 }
 
-/** A group gets the first one with a prefix that fits. */
+/** The kinds of traces; the first one with a matching prefix applies to a group. */
 const KINDS: readonly TraceKind[] = [
   {
     prefix: "pagetable/",
@@ -84,12 +87,12 @@ function kindOf(group: string): TraceKind | undefined {
   return KINDS.find(({ prefix }) => group.startsWith(prefix));
 }
 
-/** The kind of the lines of a group of traces; null for a group that is no trace. */
+/** The kind of records in a group of traces; null for other groups. */
 export function recordOfTrace(group: string): RecordKind | null {
   return kindOf(group)?.record ?? null;
 }
 
-/** The part of an answer to a line of a group that the line records. */
+/** The fields of a result that a line of a group records. */
 export function recordedFields(group: string, line: OperationLine, answer: Answer): Answer {
   const { empty = {}, unrecorded = [] } = kindOf(group)!;
   return Object.fromEntries(
@@ -99,7 +102,7 @@ export function recordedFields(group: string, line: OperationLine, answer: Answe
   );
 }
 
-/** Compares each field that `answer` has with the recorded line. */
+/** Compares the fields of a result with the recorded line. */
 export function compareFields(line: OperationLine, answer: Answer): Difference | null {
   for (const [name, value] of Object.entries(answer)) {
     const found = firstDifference((line[name] ?? null) as Json, value as Json, name);
@@ -122,9 +125,9 @@ export function replayTrace(group: string, lines: readonly OperationLine[]): Gro
   let broken: Difference | null = null;
   for (const [index, line] of lines.entries()) {
     const whole = broken === null;
-    // A line that the model breaks on is one that differs.
+    // A line on which the model throws differs.
     broken ??= attempt(() => run(line), "op", "an answer");
-    // A line without a result cannot agree, but where the model stumbles over one, it counts.
+    // A line without a result is no case, unless the model throws on it.
     const stumbled = whole && broken !== null;
     if (stumbled || results.some((field) => field in line)) {
       count.add(`line ${index + 1} (${line.op ?? "without an op"})`, broken, rule);

@@ -1,4 +1,4 @@
-/** One fuzz case after the other: the same seed and number give the same text. */
+/** Generates fuzz cases: the same seed and number give the same text. */
 import { Choices } from "./choices.ts";
 import { laidOut } from "./laid_out.ts";
 import { changeNumbers, mutate } from "./mutations.ts";
@@ -10,19 +10,19 @@ import { filesBelow, ROOT } from "../source_text.ts";
 
 interface FuzzCase {
   readonly text: string;
-  /** Run it, when it is right. */
+  /** Whether to run the program if it has no errors. */
   readonly run: boolean;
 }
 
-/** A seed and a number as one seed. */
+/** Combines a seed and a number to one seed. */
 const STRIDE = 2 ** 32;
 
-/** Most cases are short pieces, which are read fast; some are programs that may still run. */
+/** Most cases are short pieces, which are parsed fast; some are programs that may still run. */
 export function fuzzCase(seed: number, number: number, corpus: Corpus): FuzzCase {
   const choices = new Choices(seed * STRIDE + number);
   const share = choices.below(100);
   const program = () => laidOut(choices.pick(corpus.programs), choices);
-  // Three of a thousand texts: each costs as much as fifty others.
+  // Three texts in a thousand: each costs as much as fifty others.
   if (choices.below(1000) < 3) return { text: repeatedLine(choices, corpus.pieces), run: false };
   if (share < 30) return { text: brokenText(choices, corpus.pieces), run: false };
   if (share < 74) {
@@ -34,10 +34,10 @@ export function fuzzCase(seed: number, number: number, corpus: Corpus): FuzzCase
   return { text: mutate(choices.pick(corpus.files), choices, corpus.pieces), run: false };
 }
 
-/** Texts that are broken in many places: lines of several pieces, cut off, with brackets astray. */
+/** Texts that are broken in many places: lines of several pieces, cut off, with misplaced brackets. */
 const BRACKETS = [..."(){}[]", "{ ", " }", ")]", "[(", "})", "f(", "x => {", "[ ["];
 
-/** Two to thirty lines, of which half are damaged. */
+/** Two to thirty lines, half of them damaged. */
 function brokenText(choices: Choices, pieces: readonly string[]): string {
   const lines: string[] = [];
   for (let left = choices.between(2, 30); left > 0; left--) {
@@ -47,7 +47,7 @@ function brokenText(choices: Choices, pieces: readonly string[]): string {
   return lines.join(choices.pick(["\n", "\n", "\n", "\r\n", " "]));
 }
 
-/** The text around a repeated line: its beginning and its end. */
+/** The text before and after a repeated line. */
 const BLOCKS = [
   ["", ""],
   ['test "t" {', "\n}"],
@@ -57,8 +57,8 @@ const BLOCKS = [
 ] as const;
 
 /**
- * A damaged line hundreds of times, with other names each time: a mistake must not cost more because there are
- * many of them.
+ * A damaged line hundreds of times, each time with other names: the cost of an error must not grow with the
+ * number of errors.
  */
 function repeatedLine(choices: Choices, pieces: readonly string[]): string {
   const damaged = mutate(choices.pick(pieces), choices, pieces).split("\n");
@@ -83,15 +83,15 @@ function brokenLine(line: string, choices: Choices): string {
 }
 
 interface Corpus {
-  /** Whole files, right ones and wrong ones. */
+  /** Whole files, with and without errors. */
   readonly files: readonly string[];
-  /** Declarations and statements of them, most of them short. */
+  /** Declarations and statements from these files, most of them short. */
   readonly pieces: readonly string[];
-  /** Programs that are right: the declarations of an example, with one of its tests. */
+  /** Programs without errors: the declarations of an example, with one of its tests. */
   readonly programs: readonly string[];
 }
 
-/** Longest piece, in characters: short texts make many cases a second. */
+/** Longest piece, in characters: with short texts, many cases run in a second. */
 const MAX_PIECE_LENGTH = 700;
 
 const CASES: ReadonlySet<string> = new Set(["Test", "Property", "Bench"]);
@@ -110,7 +110,7 @@ export function readCorpus(): Corpus {
 
 function programsOf(text: string): string[] {
   const { items } = parse(new SourceFile("corpus.dma", text)).file;
-  // A file's loaded files lie beside it.
+  // Skipped, because the files that it loads are in its folder.
   if (items.some(({ kind }) => kind === "Use" || kind === "Driver")) return [];
   const [cases = [], rest = []] = [true, false].map((isCase) =>
     items.filter(({ kind }) => CASES.has(kind) === isCase)

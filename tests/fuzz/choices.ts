@@ -1,4 +1,4 @@
-/** Choices of one seed: what every generator here draws from. */
+/** Random choices of one seed, for all generators here. */
 import { Random } from "@dmalab/runtime";
 
 export class Choices {
@@ -26,12 +26,12 @@ export class Choices {
     return least + this.below(most - least + 1);
   }
 
-  /** As many things as were drawn. */
+  /** A random number of items, from `least` to `most`. */
   times<T>(least: number, most: number, make: (index: number) => T): T[] {
     return Array.from({ length: this.between(least, most) }, (_, index) => make(index));
   }
 
-  /** One of several ways, of which only the chosen one is taken. */
+  /** Calls one of several functions. */
   way<T>(ways: readonly (() => T)[]): T {
     return this.pick(ways)();
   }

@@ -1,4 +1,4 @@
-/** Many mutated programs, on several workers. */
+/** Fuzzes with mutated programs, on several workers. */
 import { fuzzCase, readCorpus } from "./cases.ts";
 import { NO_VERDICTS, type Verdict } from "./judge.ts";
 import { type Amount, NO_ANSWER, runShares } from "./shares.ts";
@@ -9,11 +9,11 @@ import type { CallsResult, FoundProblem } from "./calls/worker.ts";
 interface FuzzResult {
   readonly verdicts: Readonly<Record<Verdict, number>>;
   readonly bugs: readonly FoundBug[];
-  /** Those that took the largest part of the time they may take, first. */
+  /** The texts that took the largest part of their time limit, slowest first. */
   readonly slowest: readonly SlowText[];
 }
 
-/** Tries programs. @param runs Whether those without a mistake are run, too. */
+/** Tries programs. @param runs Whether programs without errors are run, too. */
 export async function fuzz(amount: Amount, runs = true): Promise<FuzzResult> {
   const results = await runShares<WorkerResult>(amount, {
     module: new URL("./worker.ts", import.meta.url),
@@ -36,7 +36,7 @@ export async function fuzz(amount: Amount, runs = true): Promise<FuzzResult> {
 }
 
 /**
- * Generates as many calls of builtins, in sessions of a hundred, runs them, and reports each
+ * Generates this many calls of builtins, in sessions of a hundred, runs them, and reports each
  * problem once.
  */
 export async function fuzzCalls({ cases: calls, ...amount }: Amount): Promise<CallsResult> {

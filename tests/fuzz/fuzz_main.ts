@@ -1,8 +1,9 @@
 /**
  * `deno task script fuzz`: mutated programs for the language, and calls of every builtin with any value;
- * `--help` lists the options. Random requests are tried by `dmalab hunt --quirks none`.
+ * `--help` lists the options. For random requests see `dmalab hunt --quirks none`.
  *
- * What is found is printed with its text; put it into `tests/fuzz/found_test.ts`, and mend it.
+ * Problems are printed with their texts. Add such a text to `tests/fuzz/found_test.ts`, and fix the
+ * problem.
  */
 import { command, flag, integer, type Invocation } from "@dmalab/cli/extend";
 import { type ExitCode, FAILED, HELD } from "@dmalab/cli/exit_code";
@@ -17,7 +18,7 @@ const SHOWN = 10;
 const CASES = 1_000_000;
 const LAYOUTS = 10_000;
 const CALLS = 1_000_000;
-/** The part of a given time that programs are tried for; the rest is for calls. */
+/** The part of the given time for programs; the rest is for calls. */
 const PROGRAMS_SHARE = 4 / 7;
 
 const OPTIONS = {
@@ -31,7 +32,7 @@ const OPTIONS = {
 
 const grouped = (count: number) => count.toLocaleString("en-US");
 
-/** Mutated programs; true when none found a bug. */
+/** Tries mutated programs. @returns Whether no bug was found. */
 async function tryPrograms(amount: Amount, runs: boolean): Promise<boolean> {
   const { seed } = amount;
   const start = performance.now();
@@ -52,7 +53,10 @@ async function tryPrograms(amount: Amount, runs: boolean): Promise<boolean> {
   return bugs.length === 0;
 }
 
-/** Calls of every builtin; true when each is answered by a value or an error that makes sense. */
+/**
+ * Tries calls of every builtin. @returns Whether each returned a value or an error that makes
+ * sense.
+ */
 async function tryCalls(amount: Amount): Promise<boolean> {
   const { seed } = amount;
   const start = performance.now();
@@ -73,7 +77,10 @@ async function tryCalls(amount: Amount): Promise<boolean> {
   return problems.length === 0;
 }
 
-/** Programs laid out by lot, then by the formatter twice; true when each keeps what it means and how it looks. */
+/**
+ * Lays out programs at random, and formats them twice. @returns Whether each keeps its meaning and its formatted
+ * layout.
+ */
 function tryLayout(): boolean {
   const { changed, sound, wrong } = tryLayouts(LAYOUTS);
   console.log(
@@ -84,7 +91,7 @@ function tryLayout(): boolean {
   return wrong.length === 0 && sound > LAYOUTS * 0.9;
 }
 
-/** Every slip of a hand in the examples; true when each is answered as it should be. */
+/** Tries every typing slip in the examples. @returns Whether each gets a good error message. */
 function tryAllSlips(): boolean {
   const { counts, poor } = trySlips(1);
   const { variants, valid, syntax, meaning } = counts;

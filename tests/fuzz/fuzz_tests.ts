@@ -5,13 +5,13 @@ import { fuzz, fuzzCalls } from "./fuzz.ts";
 import { tryLayouts } from "./laid_out.ts";
 import { mostPoor, trySlips } from "./slips.ts";
 
-/** How much is tried. */
+/** The number of tries in each part. */
 export interface FuzzParts {
   readonly cases: number;
   readonly calls: number;
-  /** The part of the builtins that a call must get a result from. */
+  /** The share of the builtins from which a call must get a result. */
   readonly answeredShare: number;
-  /** Every so many slips one is tried. */
+  /** One slip in this many is tried. */
   readonly slipStep: number;
   readonly layouts: number;
 }
@@ -19,7 +19,7 @@ export interface FuzzParts {
 /** Registers a test for each part. */
 export function fuzzTests({ answeredShare, calls, cases, layouts, slipStep }: FuzzParts): void {
   Deno.test(`${cases} broken programs are answered in time: no crash, no stack trace, no hang`, async () => {
-    // One worker: other files' tests run beside this one.
+    // A single worker, because tests of other files run at the same time.
     const { verdicts, bugs } = await fuzz({ cases, seed: 1, workers: 1 });
     for (const { number, problem, text } of bugs) {
       console.log(number, problem, JSON.stringify(text));
@@ -27,7 +27,7 @@ export function fuzzTests({ answeredShare, calls, cases, layouts, slipStep }: Fu
     assertEquals(verdicts.bug, 0);
     const answered = Object.values(verdicts).reduce((sum, count) => sum + count, 0);
     assertEquals(answered, cases);
-    // A generator that makes nothing but rubbish would test the lexer only.
+    // If the generator made only nonsense, only the lexer would be tested.
     assert(verdicts.refused > cases / 2, `${verdicts.refused} refused`);
     assert(verdicts.held > cases / 50, `only ${verdicts.held} ran to their end`);
     assert(verdicts.failed > 0);
@@ -36,7 +36,7 @@ export function fuzzTests({ answeredShare, calls, cases, layouts, slipStep }: Fu
   Deno.test(`${calls} calls of every builtin are answered: no bug, no nonsense in any text`, async () => {
     const { problems, tally } = await fuzzCalls({ cases: calls, seed: 1, workers: 1 });
     assertEquals(problems.map(({ inputs, problem }) => [problem, ...inputs].join("\n")), []);
-    // The generator reads the registry: it tries new entries there at once.
+    // The generator reads the registry, so that new entries are called at once.
     assertEquals(CALLEE_KEYS.filter((key) => !tally.called.has(key)), []);
     assert(tally.run > calls / 2, `the checker lets only ${tally.run} run`);
     const answered = [...tally.answered.values()].reduce((sum, count) => sum + count, 0);

@@ -1,4 +1,4 @@
-/** What must be true of the answer to any text, and which answers came. */
+/** Judges the result of processing any text. */
 import { cpuSeconds } from "@dmalab/tools";
 import { LoadError, parse } from "@dmalab/lang/syntax";
 import { formatSource } from "@dmalab/lang/editor";
@@ -7,10 +7,10 @@ import { loadProgram, SourceFile } from "@dmalab/lang";
 import { audited } from "@dmalab/lang/testing";
 import { runProgram } from "@dmalab/lang/program";
 
-/** How a text fared. `bug`: it was answered with a stack trace, or by nonsense. */
+/** The result of a text. `bug`: a stack trace, or nonsense. */
 export type Verdict = "refused" | "held" | "failed" | "stopped" | "not run" | "bug";
 
-/** How many texts fared in each way: none yet. */
+/** Counts of verdicts, all 0. */
 export const NO_VERDICTS: Readonly<Record<Verdict, number>> = {
   refused: 0,
   held: 0,
@@ -22,15 +22,16 @@ export const NO_VERDICTS: Readonly<Record<Verdict, number>> = {
 
 export interface Judgement {
   readonly verdict: Verdict;
-  /** For a bug: its message. */
+  /** The message of a bug; else empty. */
   readonly problem: string;
   /**
-   * Its time until it is parsed, checked and its mistakes are shown, as a part of the allowed time.
+   * Time until the text was parsed and checked and its errors were rendered, as a part of the
+   * allowed time.
    */
   readonly timeShare: number;
 }
 
-/** Small enough that a thousand programs run in seconds. */
+/** Limits so small that a thousand programs run in seconds. */
 const LIMITS = {
   steps: 200_000,
   memoryBytes: 2 ** 24,
@@ -41,32 +42,38 @@ const LIMITS = {
   timeMs: 5000,
 };
 
-/** The time that it takes shows this host's speed. */
+/** A text without errors; the time that it takes shows this host's speed. */
 const WITHOUT_MISTAKES = `test "right" {\n  let x = 1\n${"  assert x + 2 == 3\n".repeat(2_000)}}\n`;
 
 let withoutMistakesMs: number | undefined;
 
-/** A multiple of the time for a text without mistakes; 1.0 to 1.6 are usual. */
+/** Limit, as a multiple of the time for a text without errors; 1.0 to 1.6 are usual. */
 const MOST_RATIO = 4;
 
 /**
- * The allowed time until a text is parsed, checked and its mistakes are shown: in proportion to its
- * length, so much that a busy host stays below it and a text that is read more than once by its
- * length does not. `deno task bench lang.broken` measures the speed of reading broken text.
+ * The allowed time until a text is parsed and checked and its errors are rendered. It is
+ * proportional to the text's length: enough for a busy host, but not for an algorithm of more than
+ * linear complexity. `deno task bench lang.broken` measures the speed of reading broken text.
  */
 function mostMs(text: string): number {
   withoutMistakesMs ??= leastMs(WITHOUT_MISTAKES, () => false);
   return 100 + MOST_RATIO * withoutMistakesMs * text.length / WITHOUT_MISTAKES.length;
 }
 
-/** Quick enough that no further try is needed. */
+/** A text that takes at most this part of its time is not tried again. */
 const QUICK_SHARE = 0.2;
-/** Times that a slow text is tried again: the first ones wait for the compiler, others for the host. */
+/**
+ * How often a slow text is tried: the first tries include compiling JavaScript, others may wait for the
+ * host.
+ */
 const TRIES = 8;
-/** The time spent on the best time of a text that is within its limit: more changes no verdict. */
+/** Time limit for tries of a text that is within its limit: more tries change no verdict. */
 const FIGURE_MS = 200;
 
-/** Loads a text as `dmalab run` does and, when asked to, runs what can be run, within tight limits. */
+/**
+ * Loads a text as `dmalab run` does, and runs it if `run` is set and it has no errors, within tight
+ * limits.
+ */
 export function judge(text: string, run: boolean): Judgement {
   let timeShare = 0;
   const verdict = (verdict: Verdict, problem = "") => ({ verdict, problem, timeShare });
@@ -93,11 +100,11 @@ export function judge(text: string, run: boolean): Judgement {
       }
     }
     const wrong = diagnostics.some(({ severity }) => severity === "error");
-    // An input at the prompt may end anywhere.
+    // In the REPL, an input may end anywhere.
     if (text.length % 4 === 0) parse(source, { mode: "repl" });
     if (program === null) return wrong ? verdict("refused") : bug("no program, and no error");
     if (wrong) return bug("a program with errors");
-    // The formatter throws when its result would mean something else.
+    // The formatter throws if its result would have another meaning.
     if (text.length % 4 === 0) formatSource(source);
     if (!run) return verdict("not run");
     const report = runProgram(audited(program), { limits: LIMITS });
@@ -111,23 +118,23 @@ export function judge(text: string, run: boolean): Judgement {
   }
 }
 
-/** Milliseconds of the clock or the processor, whichever are fewer: the host may be busy with others. */
+/** Returns elapsed wall-clock or processor time in milliseconds, whichever is less: the host may be busy. */
 function stopwatch(): () => number {
   const [wallMs, cpu] = [performance.now(), cpuSeconds()];
   return () => Math.min(performance.now() - wallMs, 1000 * (cpuSeconds() - cpu));
 }
 
-/** Does what `dmalab check` does. */
+/** Loads a text and renders its errors, as `dmalab check` does. */
 function check(source: SourceFile): ReturnType<typeof loadProgram> {
   const loaded = loadProgram(source, {
     load: (path) => new LoadError("not_found", `Cannot find the file "${path}"`),
   });
-  // Eighty lines are as much as a person reads; the rest is made of the same.
+  // Twenty errors are enough: the others are rendered in the same way.
   renderDiagnostics(loaded.diagnostics.slice(0, 20));
   return loaded;
 }
 
-/** The best time of a text. @param isEnough Whether so little needs no further try. */
+/** The best time of a text. @param isEnough Whether no further try is needed. */
 function leastMs(text: string, isEnough: (leastMs: number, spentMs: number) => boolean): number {
   let least = Infinity;
   let spent = 0;

@@ -1,4 +1,4 @@
-/** A program as another hand lays it out: blanks, line ends and comments wherever the language allows them. */
+/** Changes the layout of a program: blanks, line ends and comments wherever the language allows them. */
 import type { IToken } from "chevrotain";
 import {
   beginsStatement,
@@ -24,7 +24,7 @@ import { readCorpus } from "./cases.ts";
 
 const REMARKS = ["why", "each page", 'x { y } "z"', "TODO: none, ; [", "…", "0x1000 // not C"];
 
-/** The same tokens in the same statements, with the text's comments and others. */
+/** The same tokens in the same statements, with the text's comments and additional ones. */
 export function laidOut(text: string, choices: Choices): string {
   const tokens = tokenize(text).filter(({ tokenType }) => tokenType !== Newline);
   const open: IToken[] = [];
@@ -35,7 +35,7 @@ export function laidOut(text: string, choices: Choices): string {
     if (tokenType === RParen || tokenType === RBracket || tokenType === RBrace) open.pop();
     const isJoined = open.length > 0 && open.at(-1)!.tokenType !== LBrace;
     const gap = text.slice(end, startOffset);
-    // A line that begins as a statement does begins one, and the brackets before it are not closed.
+    // A line with a first token that can begin a statement would begin one, and end open brackets.
     const mayBreak = !beginsStatement(token, tokens[index + 1]) &&
       (isJoined || mayEndLine(tokens[index - 1], token));
     result += choices.oneIn(6) ? newGap(gap, mayBreak, choices) : gap;
@@ -46,14 +46,14 @@ export function laidOut(text: string, choices: Choices): string {
   return result + text.slice(end);
 }
 
-/** Whether a line may end between two tokens without ending a statement. The count of a pattern stays whole. */
+/** Whether a line may end between two tokens without ending a statement. A pattern's count is kept on one line. */
 function mayEndLine(before: IToken | undefined, token: IToken): boolean {
   if (before?.tokenType === NumberToken || token.tokenType === NumberToken) return false;
   return before?.tokenType === LBrace || token.tokenType === RBrace ||
     (continuesAfter(before) && isA(token, Literal));
 }
 
-/** Other blanks for those between two tokens; lines stay ends of lines. */
+/** Other blanks in place of those between two tokens; line ends stay. */
 function newGap(gap: string, mayBreak: boolean, choices: Choices): string {
   const blanks = choices.oneIn(20) ? "\t" : " ".repeat(choices.between(1, 4));
   const remark = `# ${choices.pick(REMARKS)}\n`;
@@ -68,19 +68,19 @@ function newGap(gap: string, mayBreak: boolean, choices: Choices): string {
 }
 
 interface LayoutReport {
-  /** Programs that the formatter had something to do with. */
+  /** Number of programs that the formatter changed. */
   readonly changed: number;
-  /** Programs that pass the checker. */
+  /** Number of programs without errors. */
   readonly sound: number;
-  /** The formatter's wrong messages or changes, as text. */
+  /** Wrong messages or changes of the formatter, as text. */
   readonly wrong: readonly string[];
 }
 
 /**
- * Reads, lays out, compares, and lays out again the programs of the first seeds.
+ * For the first seeds: changes the layout of a program, formats it, and formats it again.
  *
- * That the tree and the comments stay the same, formatSource() checks itself, whatever the text: it
- * throws otherwise.
+ * formatSource() itself checks that the tree and the comments stay the same, and throws if they do
+ * not.
  */
 export function tryLayouts(count: number): LayoutReport {
   const { programs } = readCorpus();

@@ -1,8 +1,8 @@
-/** Damage of all kinds to a text: characters, words, lines, pieces of other texts. */
+/** Damages a text: its characters, words and lines, or pieces of other texts are inserted. */
 import { LANGUAGE_WORDS } from "@dmalab/lang/syntax";
 import type { Choices } from "./choices.ts";
 
-/** Characters that mean something, some that should not be there, and halves of a pair. */
+/** Characters with a meaning, characters that should not occur, and halves of surrogate pairs. */
 const CHARACTERS = [
   ..."{}()[]\"'`#;,.:=+-*/%&|<>!?\\_@$~^ \t\n\r\0\x7f09azAZ",
   "é",
@@ -15,7 +15,7 @@ const CHARACTERS = [
   "😀",
 ];
 
-/** Words of the language and of its neighbours. */
+/** Words of the language and of similar languages. */
 const WORDS = [
   ...Object.keys(LANGUAGE_WORDS),
   ...["dma", "phys", "ssd", "buf", "read"],
@@ -28,7 +28,7 @@ const WORDS = [
     ),
 ];
 
-/** What listings of `lspci` and lines of logs are made of, and what pasting puts between. */
+/** Parts of `lspci` listings and of log lines, and characters that pasting inserts. */
 const LISTING_PIECES = [
   ..."> ;|;+-;\\-;-[;\x1b[;ffff;00:00.0 ;0000:;Capabilities: [;ACSCtl:\t;Region 9: Memory at ;secondary=03"
     .split(";"),
@@ -38,7 +38,7 @@ const LISTING_PIECES = [
   "((((((((",
 ];
 
-/** The text with one to four kinds of damage. */
+/** The text with one to four damages. */
 export function mutate(
   text: string,
   choices: Choices,
@@ -52,7 +52,7 @@ export function mutate(
   return result;
 }
 
-/** A listing or a log with a digit changed, since most of these still are one, or damaged. */
+/** A listing or a log with one digit changed, which is usually still valid; or damaged. */
 export function damageListing(
   text: string,
   choices: Choices,
@@ -64,7 +64,7 @@ export function damageListing(
     text.slice(at).replace(/[0-9a-f]/, () => choices.below(16).toString(16));
 }
 
-/** The text with other digits here and there: most of it is still right, and means something else. */
+/** The text with some digits changed: most of it is still valid, with another meaning. */
 export function changeNumbers(text: string, choices: Choices): string {
   return text.replaceAll(/\d/g, (digit) => choices.oneIn(20) ? `${choices.below(10)}` : digit);
 }

@@ -1,44 +1,44 @@
-/** Numbered cases on several workers, with an eye on the cases that never come back. */
+/** Runs numbered cases on several workers, and ends a worker if its case hangs. */
 
-/** What one worker does. */
+/** The share of one worker. */
 export interface WorkerShare {
   readonly seed: number;
-  /** Numbers of its cases: from the first, every `stride`-th, up to `end`. */
+  /** Numbers of its cases: every `stride`-th from `first` up to `end`. */
   readonly first: number;
   readonly stride: number;
   readonly end: number;
-  /** Programs without a mistake are run, too. */
+  /** Whether programs without errors are run, too. */
   readonly runs: boolean;
-  /** Where it writes the number of the case it is at. */
+  /** The worker writes the number of its current case here. */
   readonly progress: Int32Array;
   /** Not 0 once the time is over. */
   readonly stop: Int32Array;
 }
 
-/** How much to try, and with how many workers. */
+/** The number of cases, and the number of workers. */
 export interface Amount {
-  /** How many; Infinity when only the time counts. */
+  /** Number of cases; Infinity if only the time limits them. */
   readonly cases: number;
-  /** When no further case is begun; without it only the cases count. */
+  /** Time after which no further case is begun; without it only the number limits them. */
   readonly seconds?: number;
   readonly seed: number;
   readonly workers: number;
 }
 
-/** The work of a module in workers: each is sent a share, and sends a result. */
+/** A module for workers: it gets a share as a message, and posts a result. */
 export interface Worked<R> {
   readonly module: URL;
-  /** Whether programs without a mistake are run, too (true). */
+  /** Whether programs without errors are run, too (default true). */
   readonly runs?: boolean;
-  /** The result of a worker that was ended because its case of a number gave no answer. */
+  /** The result for a worker that was terminated because the case with this number did not end. */
   hung(number: number): R;
 }
 
-/** A case that takes longer hangs, however busy the host is: the slowest takes seconds. */
+/** A case that takes longer hangs, however busy the host is: the slowest case takes seconds. */
 const PATIENCE_MS = 120_000;
 export const NO_ANSWER = `no answer within ${PATIENCE_MS / 1000} s`;
 
-/** The numbers of a share, until the time is over; each is noted where the one who waits looks. */
+/** The numbers of a share, until the time is over; each is written to `progress`. */
 export function* numbersOf({ end, first, progress, stop, stride }: WorkerShare): Generator<number> {
   for (let number = first; number < end && Atomics.load(stop, 0) === 0; number += stride) {
     Atomics.store(progress, 0, number);
@@ -76,7 +76,7 @@ function runShare<R>(share: WorkerShare, { hung, module }: Worked<R>): Promise<R
     };
     const watch = setInterval(() => {
       const number = Atomics.load(share.progress, 0);
-      // Before its first case it still loads its modules.
+      // Before its first case, a worker is still loading its modules.
       if (number !== lastSeen || number < 0) {
         lastSeen = number;
         since = performance.now();

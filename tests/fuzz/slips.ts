@@ -1,8 +1,8 @@
 /**
- * Slips of a hand in the examples: each token left out, doubled, or swapped with the next.
+ * Typing slips in the examples: each token left out, doubled, or swapped with the next.
  *
- * The requirement: at most three errors, and the first at the place. The place is the line that was
- * touched or a neighbour of it with code on it, and the error itself must point there: a note does
+ * The requirement: at most three errors, the first of them near the slip. Near is the changed line
+ * or the next line with code above or below it, and the error itself must point there: a note does
  * not count.
  */
 import type { Diagnostic } from "@dmalab/lang/diagnostics";
@@ -14,33 +14,37 @@ import { openScenario, scenariosBelow } from "../examples.ts";
 export const MAX_ERRORS = 3;
 
 /**
- * Slips that may be answered otherwise. Of 6,386 slips 6 are: a brace that is missing or doubled in
- * a file with other braces at the same depth, and a parameter that is left out of a function.
+ * Share of slips that may violate the requirement. Of 6,386 slips 6 do: a brace that is missing or
+ * doubled in a file with other braces at the same depth, and a parameter that is left out of a
+ * function.
  */
 const POOR_SHARE = 0.001;
 
-/** How many may be answered otherwise among so many that were drawn: two standard deviations more than usual. */
+/** How many of this many tried slips may violate the requirement: two standard deviations more than usual. */
 export function mostPoor(variants: number): number {
   const usual = variants * POOR_SHARE;
   return Math.ceil(usual + 2 * Math.sqrt(usual));
 }
 
-/** Variants that are refused: all, those with their first error elsewhere, those with too many. */
+/**
+ * Counts of refused variants: all, those with their first error elsewhere, those with too many
+ * errors.
+ */
 type RefusedCounts = Record<"all" | "far" | "many", number>;
 
 export interface SlipCounts {
   variants: number;
-  /** Variants that are programs as good as the example. */
+  /** Variants that are valid programs, like the example. */
   valid: number;
   /** Variants that the grammar refuses. */
   readonly syntax: RefusedCounts;
-  /** Variants that only the checker refuses: the grammar has nothing against them. */
+  /** Variants that the grammar accepts and the checker refuses. */
   readonly meaning: RefusedCounts;
 }
 
 export interface SlipReport {
   readonly counts: SlipCounts;
-  /** Variants that are not answered as asked, as text. */
+  /** Variants that violate the requirement, as text. */
   readonly poor: readonly string[];
 }
 
@@ -60,8 +64,7 @@ export function trySlips(step: number): SlipReport {
   let number = 0;
   for (const path of scenariosBelow("examples")) {
     const opened = openScenario(path);
-    // The files that an example uses, a file of data or another example, lie at the place that it
-    // names.
+    // Paths of the files that an example uses (data or other examples) are already resolved.
     const loader: SourceLoader = { load: (used) => opened.loader.load(used, null) };
     for (const edit of tokenEdits(new SourceFile(path, opened.entry.text))) {
       if (number++ % step === 0) {
@@ -102,10 +105,10 @@ function judgeSlip(
     `the first in line ${line}: ${first.message}`;
 }
 
-/** True when an error points at a touched line or its neighbour. */
+/** Whether an error points at a changed line or a neighbour with code. */
 function pointsNear({ span: { source, start } }: Diagnostic, edit: TokenEdit): boolean {
   const lines = edit.text.split("\n");
-  /** The count of lines with code above a line. */
+  /** Number of lines with code above a line. */
   const rank = (line: number) =>
     lines.slice(0, line - 1).filter((text) => !/^\s*(?:#|$)/.test(text)).length;
   const place = rank(source.position(start).line);

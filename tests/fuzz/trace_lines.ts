@@ -1,6 +1,6 @@
 /**
- * Damaged lines of traces and logs of every kind: none is answered with an exception, or with a
- * balance that does not close.
+ * Reads damaged lines of traces and logs of every kind: none may cause an exception, or a balance
+ * of mappings that is not consistent.
  */
 import { assert, assertEquals } from "@std/assert";
 import {
@@ -16,7 +16,7 @@ import { readGoldenText } from "../conformance/golden_files.ts";
 import { Choices } from "./choices.ts";
 import { damageListing } from "./mutations.ts";
 
-// Lines of logs are read at once here.
+// Loaded first, because lines of logs are read synchronously here.
 await loadLogReader();
 
 const SOURCES = [
@@ -33,7 +33,7 @@ const SOURCES = [
 
 const GOLDEN_TRACES = new URL("../golden/traces/", import.meta.url);
 
-/** The lines that are damaged, of all sources in one. */
+/** The lines of all sources, which are to be damaged. */
 export async function traceCorpus(): Promise<string[]> {
   const texts = await Promise.all(
     SOURCES.map((name) => readGoldenText(new URL(name, GOLDEN_TRACES).pathname)),
@@ -49,12 +49,15 @@ export interface Damage {
   readonly findings: number;
 }
 
-/** Reads so many damaged lines as one file; lines come from `corpus`, damage from `seed`. */
+/**
+ * Reads this many damaged lines as one file. @param corpus The undamaged lines. @param seed The
+ * seed for choosing lines and damages.
+ */
 export function readDamaged(corpus: readonly string[], count: number, seed: number): Damage {
   const pass = new LogPass();
   const imported = new ImportPass();
   const check = new TraceCheck(pass);
-  // The log is read first, as the command does: damaged lines of it make pages that matter.
+  // The log is read first, as in the command: its damaged lines decide which pages are relevant.
   for (const isTrace of [false, true]) {
     const choices = new Choices(seed);
     for (let number = 1; number <= count; number++) {

@@ -1,5 +1,5 @@
 /// <reference lib="deno.worker" />
-/** A share of the fuzz cases, in a worker, so that one that hangs can be found and ended. */
+/** Runs a share of the fuzz cases in a worker, so that a case that hangs can be found and ended. */
 import { fuzzCase, readCorpus } from "./cases.ts";
 import { judge, NO_VERDICTS, type Verdict } from "./judge.ts";
 import { numbersOf, type WorkerShare } from "./shares.ts";
@@ -10,7 +10,7 @@ export interface FoundBug {
   readonly text: string;
 }
 
-/** A text that takes a large part of the time that it may. */
+/** A text that takes a large part of its time limit. */
 export interface SlowText {
   readonly number: number;
   readonly timeShare: number;
@@ -24,7 +24,7 @@ export interface WorkerResult {
 }
 
 const MAX_SLOW = 10;
-/** Bugs that one worker reports; there may be many of one kind. */
+/** Largest number of bugs that one worker reports; many may have the same cause. */
 const MAX_BUGS = 20;
 
 self.onmessage = ({ data }: MessageEvent<WorkerShare>) => {

@@ -1,10 +1,10 @@
 /**
- * Hostile cases: each ends by the error of its limit, and takes no more than twice the time, in
- * proportion more on a slower host, and 1.25 times the memory that it was given.
+ * Hostile cases: each must end by the error of its limit, and take no more than twice its time
+ * limit (more in proportion on a slower host) and 1.25 times its memory limit.
  *
- * A script is a file in `scripts/` with first lines that name its limits and its end; a case
- * without a script is a row of `inputs.ts`. `deno test -A tests/hostile -- --only TEXT --took` runs
- * the cases with a name that contains the text, and prints the time and memory of each.
+ * A script is a file in `scripts/` with first lines that name its limits and its end; a case without a
+ * script is a row of `inputs.ts`. `deno test -A tests/hostile -- --only TEXT --took` runs the cases
+ * with a name that contains the text, and prints the time and memory of each.
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
@@ -16,13 +16,13 @@ import { type Ended, programs, runCases, tookMs } from "./run_case.ts";
 const MAX_TIME_SHARE = 2;
 const MAX_MEMORY_SHARE = 1.25;
 
-/** The process itself starts, and says how it ended, whatever it is given. */
+/** Time for starting and ending a process, which no limit includes. */
 const START_MS = 500;
 
-/** An ordinary run takes so long on the host that the limits were set on. */
+/** Duration of an ordinary run on the host on which the limits were chosen. */
 const ORDINARY_MS = 700;
 
-/** The allowed time of a case: a slower host has more for the part beyond the given time. */
+/** The allowed time of a case: on a slower host, the part beyond its time limit is longer. */
 function mostMs(hostile: HostileCase, { ordinaryMs }: Ended): number {
   const givenMs = 1000 * givenTo(hostile).seconds;
   const beyondMs = (MAX_TIME_SHARE - 1) * givenMs + START_MS;
@@ -38,16 +38,16 @@ const SCRIPTS = [...Deno.readDirSync(join(ROOT, FOLDER))]
 
 const CASES = [...SCRIPTS, ...INPUTS];
 
-/** Codes of families with one witness: mistakes of names, of machines, of running scripts. */
+/** Error codes that count as one family: of names, of machines, of running scripts. */
 const FAMILIES = /^(?:E03|E05|E09)/;
 
-/** A limit, a family of mistakes, or another way to end. */
+/** The way in which a case ends: a limit, a family of errors, or another way. */
 function wayToEnd({ ends }: HostileCase): string {
   const [first] = ends;
   return FAMILIES.exec(first!)?.[0] ?? first!;
 }
 
-/** One case for each way to end: the short suite. */
+/** One case for each way to end, for the short suite. */
 export const WITNESSES: readonly HostileCase[] = [
   ...Map.groupBy(CASES, wayToEnd).values(),
 ].map(([first]) => first!);
@@ -55,7 +55,7 @@ export const WITNESSES: readonly HostileCase[] = [
 /** All other cases. */
 export const OTHERS: readonly HostileCase[] = CASES.filter((each) => !WITNESSES.includes(each));
 
-/** Runs cases, a step each. */
+/** Runs cases, with a test step for each. */
 export async function holdCases(
   context: Deno.TestContext,
   all: readonly HostileCase[],
@@ -102,7 +102,7 @@ function judge(hostile: HostileCase, ended: Ended): void {
   assertEquals(output.match(UNCLEAN), null);
 }
 
-/** Control characters, but for the ends of lines and tabs, and what turns the direction of text. */
+/** Control characters except line ends and tabs, and characters that change the direction of text. */
 export const UNCLEAN: RegExp =
   // deno-lint-ignore no-control-regex
   /[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]/;

@@ -1,54 +1,54 @@
-/** A hostile case: its input, its limits, and its required end. */
+/** The type of a hostile case: its input, its limits, and its required end. */
 
-/** `dmalab`, what runs scenarios without it, and the replay of captured data. */
+/** `dmalab`, the runner that runs scenarios without it, or the replay of captured data. */
 export type Program = "command" | "runner" | "replay";
 
-/** One process of dmalab with hostile input. */
+/** A process of dmalab with hostile input. */
 export interface HostileCase {
   readonly name: string;
   /** The started program: `dmalab` by default. */
   readonly program?: Program;
-  /** The words of the command line, limits among them. `DIR` means the folder of its input. */
+  /** The words of the command line, including limits. `DIR` is replaced by the folder of its input. */
   readonly words: readonly string[];
   /**
-   * How it ends: by one of these codes, which is reported; `held`, within its limits; or `refused`,
-   * with a sentence before anything is read as a script.
+   * Its required end: one of these codes, which must be reported; `held` for success within its
+   * limits; or `refused` for a sentence before anything is read as a script.
    */
   readonly ends: readonly string[];
-  /** Instead of the exit code that follows from how it ends. */
+  /** The exit code, if it differs from the one that follows from `ends`. */
   readonly exit?: number;
-  /** Seconds and bytes it is given, where no limit of its command line says it. */
+  /** Its limits of time and memory, if its command line does not set them. */
   readonly seconds?: number;
   readonly memoryBytes?: number;
-  /** Bytes that it may write, reports included. */
+  /** Limit of the bytes that it writes, reports included. */
   readonly outputBytes?: number;
-  /** A text that it must say. */
+  /** A text that the output must contain. */
   readonly says?: string;
-  /** A text that it must not say. */
+  /** A text that the output must not contain. */
   readonly hides?: string;
-  /** Makes what it reads. */
+  /** Creates the input files. */
   readonly input?: (folder: string) => void;
-  /** What its standard input brings, over and over when it is endless. */
+  /** Text for its standard input, repeated without end if `endless` is set. */
   readonly stdin?: { readonly text: string; readonly endless?: boolean };
-  /** A file that takes its output. */
+  /** A file to which its output is redirected. */
   readonly stdout?: string;
 }
 
-/** The limits of a case that names none. */
+/** The limits of a case that sets none. */
 export const GIVEN = { seconds: 5, memoryBytes: 2 ** 28, outputBytes: 2 ** 17 };
 
 const HEADER =
   /^# hostile: (?<words>.*)\n# ends: (?<ends>[^\n]*)\n(?:# exit: (?<exit>\d)\n)?(?:# output: (?<output>[\d_]+)\n)?/;
 
 /**
- * The case that a script is: its first lines say what it is given and how it must end.
+ * The case for a script: its first lines name its limits and its required end.
  *
  * ```
  * # hostile: --max-time 1 --max-memory 67_108_864
  * # ends: E0801 or E0806
  * ```
  *
- * @throws {Error} When they do not.
+ * @throws {Error} If the script does not have these lines.
  */
 export function caseOfScript(path: string, text: string): HostileCase {
   const parts = text.match(HEADER)?.groups;
@@ -85,11 +85,11 @@ function whole(text: string): number {
   return Number(text.replaceAll("_", ""));
 }
 
-/** The exit code that goes with how a case ends (docs/language/running.md). */
+/** The exit code for the end of a case (docs/language/running.md). */
 export function exitCodeOf({ ends, exit }: HostileCase): number {
   if (exit !== undefined) return exit;
   const [code] = ends;
   if (code === "held" || code!.startsWith("W")) return 0;
-  // Limits end a run; mistakes in a file are reported before it; the rest fails.
+  // 3: a limit ended the run; 1: a test failed; 2: errors in the file, before it was run.
   return code!.startsWith("E08") ? 3 : code!.startsWith("E09") ? 1 : 2;
 }

@@ -1,18 +1,21 @@
-/** Hostile inputs that are no scripts: files, streams, folders, and words of the command line. */
+/** Hostile inputs other than scripts: files, streams, folders, and words of the command line. */
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import type { HostileCase } from "./hostile_case.ts";
 import { makeFifo, SECRET } from "./places.ts";
 
-/** Where writing fails because the disk is full. */
+/** A file to which writing fails because the disk is full. */
 const FULL_DISK = "/dev/full";
 
 const NOT_WRITTEN = 4;
 
-/** Words that every object of the host knows. */
+/** Names of properties that every JavaScript object has. */
 const HOST_WORDS = ["constructor", "toString", "__proto__", "hasOwnProperty", "valueOf"];
 
-/** @param words Those of the command line, as one text where none has a blank. @param ends Codes, `or` between them. */
+/**
+ * @param words Words of the command line; a single text if no word contains a blank. @param ends Codes, with `or`
+ *   between them.
+ */
 function hostile(
   name: string,
   words: string | readonly string[],
@@ -27,26 +30,31 @@ function hostile(
   };
 }
 
-/** A file with a text that is made when it is wanted. */
+/** Creates a file; its text is generated when it is needed. */
 function file(name: string, text: () => string): (folder: string) => void {
   return (folder) => Deno.writeTextFileSync(join(folder, name), text());
 }
 
-/** A file that is as long as wanted and takes no room. */
+/** Creates a file of any length that occupies no disk space. */
 export function makeSparse(path: string, sizeBytes: number): void {
   using made = Deno.createSync(path);
   made.truncateSync(sizeBytes);
 }
 
-/** Clears the screen, rings, goes back, hides, turns the direction of what follows. */
+/**
+ * Sequences that clear the screen, hide text, ring the bell, move back, and change the direction of
+ * text.
+ */
 export const ESCAPES = "\x1b[2J\x1b[8m\x07\x08\u009b31m\u202e\u2066\u200fx";
 
-/** Entries of a machine: ten times its limit, and for others than the first of {@linkcode ENTRIES} twice. */
+/**
+ * Number of entries of a machine: ten times the limit, or twice for all but the first of {@linkcode
+ * ENTRIES}.
+ */
 const ENTRY_COUNT = { first: 100_000, other: 20_000 };
 
 /**
- * The parts that a machine can have in large numbers: the text before, one of them, the text
- * behind.
+ * Parts that a machine can contain in large numbers: the text before, one of them, the text after.
  */
 const ENTRIES: readonly (readonly [string, string, (index: number) => string, string])[] = [
   ["root ports", " pci {\n", (index) => `root_port r${index} { }\n`, "}"],
@@ -58,7 +66,7 @@ const ENTRIES: readonly (readonly [string, string, (index: number) => string, st
   ["defects", "quirks = [none", (index) => `, q${index}`, "]\n"],
 ];
 
-/** Possible inputs to a replay of golden data, as the text of every file. */
+/** Possible inputs of a replay of golden data: every file has this text. */
 const NONSENSE: readonly (readonly [what: string, text: string])[] = [
   ["words", "nonsense\n"],
   ["numbers", "7\n"],
@@ -69,14 +77,14 @@ const NONSENSE: readonly (readonly [what: string, text: string])[] = [
   ["lists in lists", "[".repeat(100_000)],
 ];
 
-/** A file that is written to for as long as it is there. */
+/** Creates a file to which a process appends until it is removed. */
 function startGrowing(path: string): void {
   Deno.writeTextFileSync(path, " ".repeat(8_000_000));
   const grow = `for n in $(seq 200); do test -f "$0" || exit; head -c 1000000 "$0" >> "$0"; done`;
   new Deno.Command("sh", { args: ["-c", `(${grow}) > /dev/null 2>&1 &`, path] }).outputSync();
 }
 
-/** Files of one thing again and again. */
+/** Files with the same text repeated. */
 const REPEATED: readonly (readonly [what: string, ends: string, text: () => string])[] = [
   ["open brackets", "E02", () => "[".repeat(1_000_000)],
   ["open braces", "E02", () => "{".repeat(1_000_000)],
@@ -115,8 +123,8 @@ function lines(count: number, line: (index: number) => string): string {
 const NOT_READ = "it is not a regular file but a pipe, a socket or a device";
 
 /**
- * The entry in the place of a file, the word for it, the function that puts it there, and its
- * message.
+ * Entries in place of a file: a name, the word of the command line, a function that creates it, and
+ * the required message.
  */
 const NO_FILES: readonly (readonly [string, string, (folder: string) => void, says?: string])[] = [
   ["a FIFO", "DIR/a.dma", (folder) => makeFifo(join(folder, "a.dma")), NOT_READ],
@@ -140,7 +148,7 @@ const NO_FILES: readonly (readonly [string, string, (folder: string) => void, sa
   ["a link to itself", "DIR/a.dma", (folder) => Deno.symlinkSync("a.dma", join(folder, "a.dma"))],
 ];
 
-/** Files and streams that are not what they are taken for, or have no end. */
+/** Files and streams of another kind than expected, or without an end. */
 const READING: readonly HostileCase[] = [
   ...["run", "check", "fmt", "test", "topology"].flatMap((command) =>
     NO_FILES.map(([what, word, input, says]) =>
@@ -265,7 +273,7 @@ const READING: readonly HostileCase[] = [
   ),
 ];
 
-/** Texts that another user has written, in every place where they are reported. */
+/** Texts written by other users, in every place where they are reported. */
 const ANYBODYS_TEXT: readonly HostileCase[] = [
   ...["pretty", "dot", "tap", "junit", "json"].map((reporter) =>
     hostile(
@@ -321,7 +329,10 @@ const ANYBODYS_TEXT: readonly HostileCase[] = [
   hostile("a word of the command line is an escape sequence", ESCAPES, "refused"),
 ];
 
-/** A kernel tree by its Makefile, with what is none of it, and ways out of it. */
+/**
+ * Creates a folder that is a kernel tree by its Makefile, with foreign files in it and links out of
+ * it.
+ */
 function makeTree(folder: string): void {
   const at = (name: string) => join(folder, name);
   const tree = at("tree");
@@ -361,7 +372,7 @@ function makeTree(folder: string): void {
   );
 }
 
-/** Lines of a scenario that ask for what is no file of theirs, and how they end. */
+/** Lines of a scenario that name files outside of its folder, and their required end. */
 const ASKED: readonly (readonly [line: string, ends: string, says?: string])[] = [
   ...["self/environ", "self/pagemap", "kmsg", "1/environ", "self/mem"].map((path) =>
     [`driver m = c "${path}" { tree = "/proc" }`, "E0706"] as const
@@ -406,7 +417,7 @@ const READ_FOR_SCRIPTS = ASKED.map(([line, ends, says], at) =>
   )
 );
 
-/** A driver of 270 bytes that expands to a hundred million. */
+/** Creates a driver of 270 bytes with macros that expand to a hundred million. */
 function makeBomb(folder: string): void {
   const macros = Array.from(
     { length: 7 },
@@ -420,7 +431,7 @@ function makeBomb(folder: string): void {
 
 const TREE_LINE = 'driver m = c "drivers/x.c" { tree = "tree" }';
 
-/** A tree with a driver, of which a part is something else. */
+/** Creates a tree with a driver, in which one part is replaced by something else. */
 function treeWith(part: string, put: (path: string) => void): (folder: string) => void {
   return (folder) => {
     Deno.mkdirSync(join(folder, "tree/drivers"), { recursive: true });
@@ -437,7 +448,7 @@ function treeWith(part: string, put: (path: string) => void): (folder: string) =
 
 const linkTo = (to: string) => (path: string) => Deno.symlinkSync(to, path);
 
-/** A file that packs to a thousandth. */
+/** Creates a file that is compressed to a thousandth. */
 function packed(name: string, text: string, times: number): (folder: string) => void {
   return (folder) => {
     let bytes = new TextEncoder().encode(text);
@@ -446,7 +457,7 @@ function packed(name: string, text: string, times: number): (folder: string) => 
   };
 }
 
-/** What runs beside a file of the host that is taken for the mark of a root. */
+/** Creates a scenario in a folder with an entry that is taken for the mark of a root. */
 function markedBy(name: string, put: (path: string) => void): (folder: string) => void {
   return (folder) => {
     put(join(folder, name));
@@ -456,7 +467,7 @@ function markedBy(name: string, put: (path: string) => void): (folder: string) =
 
 const SLOW_NAME = `test "${"a".repeat(45)}b" { }\n`;
 
-/** Inputs of a stranger, each by another way: the input, the words, the end. */
+/** Inputs from strangers, by different ways: the input, the words, the required end. */
 const STRANGERS: readonly (readonly [
   what: string,
   words: string,
@@ -567,7 +578,7 @@ export const INPUTS: readonly HostileCase[] = [
     })
   ),
   ...HOST_WORDS.map((word) => hostile(`completions ${word}`, `completions ${word}`, "refused")),
-  // A pipe learns of the words that are nothing.
+  // With input from a pipe, unknown words change the exit code.
   hostile("the REPL is asked for what every object has, and goes on", "repl", "held", {
     exit: 2,
     stdin: { text: `${HOST_WORDS.map((word) => `?${word}\n:${word}\n`).join("")}print 6 * 7\n` },

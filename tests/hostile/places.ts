@@ -1,12 +1,13 @@
 /**
- * Places that dmalab writes or reads, and the entries that a cloned repository can have put there.
+ * Paths that dmalab writes or reads, and hostile entries that a cloned repository can have at these
+ * paths.
  */
 import { dirname, join } from "node:path";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { ROOT } from "../source_text.ts";
 import { TempFolder } from "@dmalab/tools";
 
-/** A command line, or a part of a session, in a folder. */
+/** A command line, or a part of a session, to run in a folder. */
 export interface Todo {
   readonly folder: string;
   readonly words: readonly string[];
@@ -18,16 +19,19 @@ export interface Done {
   readonly output: string;
 }
 
-/** The entry in a place that is no file of the folder. */
+/** A hostile entry at a path, which is not a regular file of the folder. */
 interface Trap {
   readonly name: string;
-  /** Puts it there. @param outside A folder that nothing may change, and none of its text be shown. */
+  /**
+   * Creates the entry. @param outside A folder that must not be changed, and no text of which may be
+   * shown.
+   */
   readonly set: (path: string, outside: string) => void | { close(): void };
-  /** Whether the folder that the place is in can be replaced by it. */
+  /** Whether it can also be in place of a folder. */
   readonly forFolders?: boolean;
 }
 
-/** A text that must not be shown, and a file that must not change. */
+/** A text that must not be shown; the file that contains it must not change. */
 export const SECRET = "the-secret-of-a-user";
 
 function link(to: (outside: string) => string): Trap["set"] {
@@ -64,20 +68,20 @@ const TRAPS: readonly Trap[] = [
   { name: "a hard link", set: (path, outside) => Deno.linkSync(join(outside, "bashrc"), path) },
 ];
 
-/** Something that dmalab does with a place. */
+/** An action of dmalab on a path. */
 interface Use {
   readonly name: string;
-  /** The place, from the folder. */
+  /** The path, relative to the folder. */
   readonly place: string;
-  /** Files that are there besides. */
+  /** Other files in the folder. */
   readonly files: Readonly<Record<string, string>>;
   readonly words: readonly string[];
   /**
-   * The action on the place: a hard link can be read like any file, and a path typed by the user is
-   * read where its links lead.
+   * The kind of the action. A hard link can be read like any file, and links at a path that the
+   * user typed are followed for reading.
    */
   readonly way: "writes" | "reads" | "reads what was typed";
-  /** The place is a folder of dmalab's. */
+  /** Whether the path is a folder of dmalab. */
   readonly isFolder?: boolean;
 }
 
@@ -94,7 +98,7 @@ const FAULT_LINE = "[ 1.0] DMAR: [DMA Write NO_PASID] Request device [00:02.0] "
   "fault addr 0xfffff000 [fault reason 0x05] PTE Write access is not set";
 const HUNT = "hunt --mode off --cases 1 --shard 1/1 --out out";
 
-/** Command lines that read the file X that the user typed. */
+/** Command lines that read a file X that the user typed. */
 const TYPED = [
   ...["run", "hunt", "releases", "debug", "repl"].map((command) => `${command} X.dma`),
   ...["check", "devices", "script"].map((action) => `trace ${action} X.txt`),
@@ -102,7 +106,10 @@ const TYPED = [
   ...["explain --in X.dma ssd.limits", "hunt merge X.jsonl"],
 ];
 
-/** Named by its words and its place. @param files Those of the folder, or the text of `a.dma`. */
+/**
+ * An action, named by its words and its path. @param files The folder's files, or the text of
+ * `a.dma`.
+ */
 function use(
   way: Use["way"],
   words: string | readonly string[],
@@ -120,7 +127,7 @@ function use(
   };
 }
 
-/** The place is a folder of dmalab's. */
+/** For a path that is a folder of dmalab. */
 const FOLDER = { isFolder: true } as const;
 
 export const USES: readonly Use[] = [
@@ -161,10 +168,13 @@ export const USES: readonly Use[] = [
   use("writes", "run --export out/e.json a.dma", "out", EVENTS, FOLDER),
 ];
 
-/** Longer than all of them take, and shorter than anyone waits for a writer of a pipe. */
+/**
+ * Longer than all command lines together take, but a writer that waits for a pipe's reader would
+ * take longer.
+ */
 const PATIENCE_MS = 300_000;
 
-/** @param folder Where the list of them may be kept. */
+/** Runs all of them in one process. @param folder The folder for the list. */
 export async function doAll(todo: readonly Todo[], folder: string): Promise<readonly Done[]> {
   const list = join(folder, "todo.json");
   Deno.writeTextFileSync(list, JSON.stringify(todo));
@@ -182,10 +192,10 @@ export async function doAll(todo: readonly Todo[], folder: string): Promise<read
   return JSON.parse(new TextDecoder().decode(stdout)) as readonly Done[];
 }
 
-/** What keeps sockets in their places. */
+/** Objects that keep sockets open. */
 type Open = { close(): void }[];
 
-/** A folder with a repository in it, and the files outside of that. */
+/** Creates a folder that contains a repository, and files outside of the repository. */
 function makeCase(
   { files, place }: Use,
   trap: Trap,
@@ -208,7 +218,7 @@ function makeCase(
   return repository;
 }
 
-/** Everything outside, with its text. */
+/** All files outside of the repository, with their texts. */
 function outsideOf(folder: string): readonly string[] {
   const outside = join(folder, "outside");
   return [...Deno.readDirSync(outside)].map(({ isFile, name }) =>
@@ -216,7 +226,7 @@ function outsideOf(folder: string): readonly string[] {
   ).sort();
 }
 
-/** A place with something in it. */
+/** An action on a path with a hostile entry. */
 interface Case {
   readonly use: Use;
   readonly trap: Trap;
@@ -225,19 +235,19 @@ interface Case {
 export const CASES: readonly Case[] = USES.flatMap((use) =>
   TRAPS
     .filter(({ forFolders }) => forFolders === true || use.isFolder !== true)
-    // It can be read like any file, as by everyone with the permission to read it.
+    // A hard link can be read like any file, by everyone with the permission to read it.
     .filter(({ name }) => name !== "a hard link" || use.way === "writes")
     .filter(({ name }) => name !== "a link to a file outside" || use.way !== "reads what was typed")
     .map((trap) => ({ use, trap }))
 );
 
-/** One for each place, and another one from place to place. */
+/** Selects one case for each action, with different entries in turn. */
 export function isWitness({ trap, use }: Case): boolean {
   const traps = CASES.filter((each) => each.use === use);
   return traps[USES.indexOf(use) % traps.length]!.trap === trap;
 }
 
-/** Tries cases, each as a step, by the checkout. */
+/** Runs cases with the program of this checkout, with a test step for each. */
 export async function refuseAll(
   context: Deno.TestContext,
   cases: readonly Case[],
@@ -271,6 +281,6 @@ function judge({ place, words }: Use, { errors, exitCode, output }: Done): void 
   assert(!said.includes("E0999"), said);
   assert(said.includes(place), said);
   assertMatch(said, /cannot (?:read|write|use|add to) "|there is no scenario/i);
-  // A session goes on.
+  // A session continues after the error, so that its exit code is not checked.
   if (!words[0]!.startsWith(":")) assertEquals(exitCode, 2, said);
 }

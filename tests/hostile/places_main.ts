@@ -1,6 +1,6 @@
 /**
- * Does command lines one after the other, each in a separate folder: the commands that read and
- * write places that a cloned repository chose. `doAll` starts it, as one process for all of them.
+ * Runs command lines one after the other, each in a separate folder: commands that read and write
+ * paths that a cloned repository chose. `doAll` starts this as one process for all of them.
  */
 import { editText, MemoryScreen, toItsEnd } from "@dmalab/cli";
 import "@dmalab/bin/provide";
@@ -10,7 +10,7 @@ import { ProcessScreen } from "@dmalab/cli/extend";
 import { limitsOf } from "@dmalab/cli/presentation";
 import type { Done, Todo } from "./places.ts";
 
-/** A process's screen that keeps what it would show. */
+/** A process's screen that stores its output. */
 class KeptScreen extends ProcessScreen {
   readonly kept = new MemoryScreen();
   override out(text: string): void {
@@ -24,7 +24,7 @@ class KeptScreen extends ProcessScreen {
   }
 }
 
-/** Replacements for a command: parts of a session at a terminal. */
+/** Parts of a session at a terminal, which are run in place of a command. */
 const SESSIONS: Readonly<
   Record<string, (words: readonly string[], screen: KeptScreen) => unknown>
 > = {

@@ -1,7 +1,7 @@
 /**
- * Does command lines one after the other: a line of the standard input is the words of one, as
- * JSON. After each one's output comes a zero on the output stream, and on the error stream its time
- * and memory, between two zeros.
+ * Runs command lines one after the other. Each line of the standard input is the words of a command
+ * line, as JSON. Its output is followed by a zero byte on the output stream, and by its time and
+ * memory between two zero bytes on the error stream.
  */
 import process from "node:process";
 import { createInterface } from "node:readline";
@@ -16,7 +16,10 @@ function write(stream: { writeSync(bytes: Uint8Array): number }, text: string): 
   while (bytes.length > 0) bytes = bytes.subarray(stream.writeSync(bytes));
 }
 
-/** Garbage of the command lines before that is let be: a small part of what any is given. */
+/**
+ * This much garbage of earlier command lines is not collected: it is a small part of every memory
+ * limit.
+ */
 const GARBAGE_BYTES = 2 ** 24;
 
 const memory = new HostMemoryWatch();
@@ -27,7 +30,7 @@ for await (const line of createInterface({ input: process.stdin })) {
     memory.collect();
     heldBytes = memory.takenBytes();
   }
-  // The peak is that of this command line alone; what those before it have left counts.
+  // Resets the peak, so that it is that of this command line; memory left by earlier ones counts.
   Deno.writeTextFileSync("/proc/self/clear_refs", "5");
   const [start, before] = [performance.now(), process.cpuUsage()];
   const screen = new ProcessScreen();

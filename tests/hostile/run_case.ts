@@ -1,7 +1,6 @@
 /**
- * Runs hostile cases one after the other. Cases of words alone share a process, which is one of
- * this checkout; a case that does not hold there is decided by a separate process, which is one of
- * the package.
+ * Runs hostile cases one after the other. Cases without files share a process, which runs this
+ * checkout; a case that fails there is run again in a separate process, which runs the package.
  */
 import { TempFolder } from "@dmalab/tools";
 import { join } from "node:path";
@@ -25,33 +24,33 @@ export function programs(): Programs {
 export interface Ended {
   /** Null when it was killed, because it did not end. */
   readonly exitCode: number | null;
-  /** Both streams, the error stream behind the other. */
+  /** Both streams, first the output stream. */
   readonly output: string;
   readonly outputBytes: number;
-  /** By the clock, and by the processor: on a busy host the first says little. */
+  /** Wall-clock time and processor time: on a busy host the former says little. */
   readonly wallMs: number;
   readonly cpuMs: number;
-  /** Of memory, beyond what an ordinary run takes. */
+  /** Peak of memory, without the memory of an ordinary run. */
   readonly peakBytes: number;
-  /** The time and memory of an ordinary run in the same way, which shows this host's speed. */
+  /** Time of an ordinary run in the same kind of process, which shows this host's speed. */
   readonly ordinaryMs: number;
 }
 
 /** The report of a process on one case. */
 export type Took = Omit<Ended, "ordinaryMs">;
 
-/** By the clock or the processor, whichever is less. */
+/** Wall-clock or processor time, whichever is less. */
 export function tookMs({ cpuMs, wallMs }: Took): number {
   return Math.min(cpuMs, wallMs);
 }
 
-/** The part particular to a case: without the memory of an ordinary run, and beside its time. */
+/** The results of a case: memory relative to an ordinary run, and the time of an ordinary run. */
 function beside(ordinary: Took, took: Took): Ended {
   const peakBytes = took.peakBytes - ordinary.peakBytes;
   return { ...took, peakBytes, ordinaryMs: tookMs(ordinary) };
 }
 
-/** A process that takes so many times its limit does not end without being killed. */
+/** A process that takes this many times its limit is killed. */
 const PATIENCE = 20;
 
 function patienceMs(hostile: HostileCase): number {
@@ -75,7 +74,7 @@ async function runAlone(
 ): Promise<Took> {
   const preload = join(ROOT, "tests/hostile/say_took.ts");
   const args = ["run", "-A", "--no-check", "--preload", preload, program, ...words];
-  // The shell opens what the process writes to: a full disk is a file like others to it.
+  // A shell redirects the output, so that a full disk is an ordinary output file for the process.
   const into = hostile.stdout === undefined ? "" : `> ${hostile.stdout}`;
   const child = new Deno.Command("sh", {
     ...PIPED,
@@ -101,14 +100,14 @@ async function runAlone(
     exitCode,
     output: new TextDecoder().decode(stdout) + said,
     outputBytes: stdout.length + said.length,
-    // Killed, it could not say.
+    // A killed process has not reported its time and memory.
     ...took === undefined ? { wallMs, cpuMs: wallMs, peakBytes: Infinity } : JSON.parse(took),
   };
 }
 
 const PIPED = { stdin: "piped", stdout: "piped", stderr: "piped" } as const;
 
-/** Writes what the case reads, for as long as it reads. */
+/** Writes the standard input of a case until it ends. */
 async function feed(
   stdin: WritableStream<Uint8Array>,
   { stdin: given }: HostileCase,
@@ -121,22 +120,22 @@ async function feed(
     }
     await writer.close();
   } catch {
-    // It has ended, or reads no more.
+    // The process has ended, or has closed its input.
   }
 }
 
-/** What every process takes, whatever it is given. */
+/** An ordinary case, which shows the time and memory that every process needs. */
 const ORDINARY: HostileCase = {
   name: "ordinary",
   words: ["run", "tests/hostile/ordinary.dma"],
   ends: ["held"],
 };
 
-/** Runs cases in one process, beside what an ordinary run takes of it. */
+/** Runs cases in one process, and measures them relative to an ordinary run in it. */
 class SharedProcess {
   #running: { readonly resident: Resident; readonly ordinary: Took } | null = null;
 
-  /** @returns Null when the case does not end without being killed. */
+  /** @returns Null if the case had to be killed. */
   async run(hostile: HostileCase): Promise<Ended | null> {
     const { ordinary, resident } = this.#running ??= await this.#start();
     const took = await inFolder(hostile, (words) => resident.run(words, patienceMs(hostile)));
@@ -158,10 +157,10 @@ class SharedProcess {
 }
 
 /**
- * Runs all in their order. Those that share a process share one: its start and first runs cost as much
- * as many of them.
+ * Runs all cases in order. Those that can share a process share one, because the start and the first
+ * runs of a process cost as much as many cases.
  *
- * @param holds Whether a case has ended as it must.
+ * @param holds Whether a case has ended as required.
  */
 export async function runCases(
   cases: readonly HostileCase[],
@@ -184,7 +183,7 @@ export async function runCases(
   return ended;
 }
 
-/** A process that does hostile cases one after the other. */
+/** A process that runs hostile cases one after the other. */
 class Resident {
   readonly #child: Deno.ChildProcess;
   readonly #input: WritableStreamDefaultWriter<Uint8Array>;
@@ -204,7 +203,7 @@ class Resident {
     this.#errors = new Parts(this.#child.stderr);
   }
 
-  /** Does a command line. @returns Null when it does not end in time, or ends the process. */
+  /** Runs a command line. @returns Null if it does not end in time, or ends the process. */
   async run(words: readonly string[], patienceMs: number): Promise<Took | null> {
     const killer = setTimeout(() => this.#child.kill("SIGKILL"), patienceMs);
     try {
@@ -225,7 +224,7 @@ class Resident {
   }
 }
 
-/** The parts of a stream, each with a zero behind it. */
+/** The parts of a stream, each of which is followed by a zero byte. */
 class Parts {
   readonly #reader: ReadableStreamDefaultReader<string>;
   #rest = "";

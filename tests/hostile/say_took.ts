@@ -1,6 +1,6 @@
 /**
- * Loaded before the command line: as its last words on the error stream, a process reports its time
- * and memory.
+ * Loaded before the command line: makes the process report its time and memory at the end of its
+ * error stream.
  */
 import process from "node:process";
 import { peakBytes } from "./peak.ts";

@@ -1,16 +1,16 @@
-/** Kernel trees, patches and repositories of strangers, and how a review of them must end. */
+/** Hostile kernel trees, patches and repositories, and the required end of a review of each. */
 import { dirname, join } from "node:path";
 import { makeFifo, SECRET } from "./places.ts";
 import { ROOT } from "../source_text.ts";
 
 export interface TreeAttack {
   readonly name: string;
-  /** Makes what is attacked in a folder that has `tree`, `toy.dma` and `secret.c`. */
+  /** Prepares the attack in a folder that contains `tree`, `toy.dma` and `secret.c`. */
   readonly make?: (at: Attacked) => void;
-  /** The words of the command line, in that folder. */
+  /** The words of the command line, which is run in that folder. */
   readonly words: readonly string[];
   readonly code: number;
-  /** Texts that the output or the errors have. */
+  /** Texts that the output or the errors must contain. */
   readonly says?: readonly string[];
 }
 
@@ -33,7 +33,7 @@ export class Attacked {
     return join(this.folder, name);
   }
 
-  /** A file that a program of the attack makes. */
+  /** A file that the attack's program creates if it is started. */
   get marker(): string {
     return this.at("started");
   }
@@ -52,7 +52,7 @@ export class Attacked {
     Deno.symlinkSync(target, this.at(name));
   }
 
-  /** A program that leaves the marker. */
+  /** Creates a program that creates the marker. */
   program(name: string): string {
     this.write(name, `#!/bin/sh\ntouch "${this.marker}"\ncat\n`, 0o755);
     return this.at(name);
@@ -62,7 +62,7 @@ export class Attacked {
     return run("git", ["-C", this.at("tree"), ...IDENTITY, ...args]);
   }
 
-  /** A repository of the tree with one commit, which halves the length of an unmap, on top of the tree. */
+  /** Makes the tree a repository with a commit on top, which halves the length of an unmap. */
   commits(): void {
     this.git("init", "-q");
     this.git("add", "-A");
@@ -77,7 +77,7 @@ export class Attacked {
     this.write(`${folder}/${name}`, text.replace(from, to));
   }
 
-  /** The patch of changes of the tree, which is as before then. */
+  /** Creates a patch of changes to the tree, and restores the tree. */
   patch(name: string, change: () => void, ...args: string[]): void {
     this.git("init", "-q");
     this.git("add", "-A");
@@ -106,7 +106,7 @@ function run(program: string, args: readonly string[]): string {
 const REVIEW = ["--scenario", "toy.dma"];
 const review = (...change: string[]) => ["review", "tree", ...change, ...REVIEW];
 
-/** A patch that makes a symbolic link. */
+/** A patch that creates a symbolic link. */
 function linkPatch(path: string, target: string): string {
   return `diff --git a/${path} b/${path}\nnew file mode 120000\n--- /dev/null\n+++ b/${path}\n` +
     `@@ -0,0 +1 @@\n+${target}\n\\ No newline at end of file\n`;
@@ -163,13 +163,13 @@ const PROGRAMS: Readonly<Record<string, (at: Attacked, program: string) => void>
   },
 };
 
-/** Attacks that must end with code 1, for the patch of the range is a defect. */
+/** Attacks that must end with code 1, because the patch of the range is a defect. */
 const STARTED: readonly TreeAttack[] = Object.entries(PROGRAMS).map(([name, set]) => ({
   name: `a repository that names ${name}`,
   make: (at) => {
     at.commits();
     set(at, at.program("program"));
-    // Git looks at the text of a file with other times than in the index.
+    // Git reads a file again if its times differ from those in the index.
     Deno.utimeSync(at.at(`tree/${TOY}`), 1, 1);
   },
   words: review("HEAD~1..HEAD"),

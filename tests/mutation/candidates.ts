@@ -1,32 +1,35 @@
 /**
- * Every small change that could be made to a source: what mutation testing chooses from.
+ * Every small change that could be made to a source: the candidates of mutation testing.
  *
  * TypeScript's own parser and types find them, so that nearly all of them compile: only numbers are
- * added, only arguments of one type change places, a returned value is replaced by one of its type.
+ * added, only arguments of one type are swapped, a returned value is replaced by one of its type.
  */
 import { memberPaths } from "@dmalab/tools";
 import ts from "typescript";
 
-/** One change of one file, not made yet. */
+/** A possible change of a file. */
 export interface Candidate {
   /** The file's path, from the project's folder, with `/`. */
   readonly path: string;
   /** Offsets of the replaced code; a whole expression or a whole statement. */
   readonly start: number;
   readonly end: number;
-  /** The replacement; a statement is only ever taken away, and has null. */
+  /** The replacement; null for a statement, which can only be removed. */
   readonly replacement: string | null;
   /** From 1. */
   readonly line: number;
-  /** The function or the class's member that it is in, `IovaAllocator.free`; empty at the top. */
+  /**
+   * The function or the class member that contains it, `IovaAllocator.free`; empty at the top of
+   * the file.
+   */
   readonly within: string;
-  /** In words of code, `a < b → a <= b`; of a number or a truth value, with the code around it. */
+  /** The change as code, `a < b → a <= b`; for a number or a truth value with the code around it. */
   readonly change: string;
-  /** Which one it is of those alike in the same place, from 1. */
+  /** Its number among equal changes in the same function, from 1. */
   readonly nth: number;
 }
 
-/** The replacements for an operator; several where several slips are likely. */
+/** The replacements for an operator; several if several slips are likely. */
 const OTHER_OPERATORS: ReadonlyMap<ts.SyntaxKind, readonly string[]> = new Map([
   [ts.SyntaxKind.LessThanToken, ["<=", ">="]],
   [ts.SyntaxKind.LessThanEqualsToken, ["<", ">"]],
@@ -53,7 +56,7 @@ const OTHER_OPERATORS: ReadonlyMap<ts.SyntaxKind, readonly string[]> = new Map([
   [ts.SyntaxKind.AmpersandEqualsToken, ["|="]],
 ]);
 
-/** Those that tell one thing from another: their negation is among the operators above. */
+/** Comparison operators: their negations are among the operators above. */
 const COMPARISONS: ReadonlySet<ts.SyntaxKind> = new Set([
   ts.SyntaxKind.LessThanToken,
   ts.SyntaxKind.LessThanEqualsToken,
@@ -69,7 +72,7 @@ const CHOICES: ReadonlySet<ts.SyntaxKind> = new Set([
   ts.SyntaxKind.QuestionQuestionToken,
 ]);
 
-/** @param root The project's folder, or that of a copy. */
+/** @param root The project's folder, or the folder of a copy. */
 export function compilerOf(root: string): ts.CompilerOptions {
   return {
     allowImportingTsExtensions: true,
@@ -90,7 +93,7 @@ export function compilerOf(root: string): ts.CompilerOptions {
  * Every candidate of some files, in the order of the files and of their text.
  *
  * @param root The project's folder, with a `/` at its end.
- * @param paths From there.
+ * @param paths Paths relative to `root`.
  */
 export function findCandidates(root: string, paths: readonly string[]): Candidate[] {
   const program = ts.createProgram(paths.map((path) => root + path), compilerOf(root));
@@ -108,7 +111,7 @@ class FileReader {
   readonly #tree: ts.SourceFile;
   readonly #checker: ts.TypeChecker;
   readonly #found: Candidate[] = [];
-  /** How many there are of each change in each place. */
+  /** How often each change has occurred in each function. */
   readonly #alike = new Map<string, number>();
 
   constructor(path: string, tree: ts.SourceFile, checker: ts.TypeChecker) {
@@ -180,7 +183,7 @@ class FileReader {
         put(operator === ts.SyntaxKind.PlusToken ? "-" : "-=");
       }
     } else if (operator === ts.SyntaxKind.QuestionQuestionToken) {
-      // The left side alone would rarely compile: it is what may be missing.
+      // Only the left side is removed: without the right side the code would rarely compile.
       this.#add(node, right);
     } else for (const other of OTHER_OPERATORS.get(operator) ?? []) put(other);
     if (
@@ -208,7 +211,7 @@ class FileReader {
     if (!/^0n?$/.test(this.#text(node))) this.#add(node, `${this.#text(node)} - ${one}`);
   }
 
-  /** Neighbours change places where each is of the type that the other's place takes. */
+  /** Swaps neighbouring arguments, if each can be assigned to the other's parameter. */
   #arguments(node: ts.CallExpression | ts.NewExpression): void {
     const given = node.arguments ?? ts.factory.createNodeArray();
     if (given.length < 2 || /^Math\.(min|max)$/.test(this.#text(node.expression))) return;
@@ -226,7 +229,7 @@ class FileReader {
     }
   }
 
-  /** Whether a value compiles where a parameter is; where the rest is collected, nothing does. */
+  /** Whether a value can be assigned to a parameter; false for rest parameters. */
   #fits(value: ts.Expression, parameter: ts.Symbol | undefined, call: ts.Node): boolean {
     if (parameter === undefined) return false;
     const type = this.#checker.getTypeOfSymbolAtLocation(parameter, call);
@@ -234,7 +237,7 @@ class FileReader {
     return this.#checker.isTypeAssignableTo(this.#checker.getTypeAtLocation(value), type);
   }
 
-  /** A call or an assignment that is made for what it does, not for its value, is taken away. */
+  /** Removes a call or an assignment that is a statement. */
   #statement(node: ts.ExpressionStatement): void {
     const { expression } = node;
     const isSuper = ts.isCallExpression(expression) &&
@@ -276,28 +279,34 @@ class FileReader {
   }
 }
 
-/** True for a type and its brands, and for unions of such. */
+/** Whether a type has these flags; also for branded types and for unions of such types. */
 function isOf(type: ts.Type, flags: ts.TypeFlags): boolean {
   if ((type.flags & flags) !== 0) return true;
   if (type.isIntersection()) return type.types.some((each) => isOf(each, flags));
   return type.isUnion() && type.types.every((each) => isOf(each, flags));
 }
 
-/** Code that the compiler takes away, and names that only look like values. */
+/** Whether the compiler removes a node, or it contains only names that look like values. */
 function isOnlyForTypes(node: ts.Node): boolean {
   return ts.isTypeNode(node) || ts.isInterfaceDeclaration(node) ||
     ts.isTypeAliasDeclaration(node) || ts.isImportDeclaration(node) ||
     ts.isExportDeclaration(node) || ts.isEnumDeclaration(node);
 }
 
-/** `invariant(…)` and `new InvariantError(…)`: they look for mistakes of our own, and find none. */
+/**
+ * Whether a node is `invariant(…)` or `new InvariantError(…)`: these check for errors of our own,
+ * and never fail.
+ */
 function isOwnCheck(node: ts.Node): boolean {
   const inner = ts.isExpressionStatement(node) ? node.expression : node;
   return (ts.isCallExpression(inner) || ts.isNewExpression(inner)) &&
     /^invariant$|InvariantError$/.test(inner.expression.getText());
 }
 
-/** `b()` of `a?.b().c`: in separate brackets it would no longer end with its chain. */
+/**
+ * Whether a node is like `b()` in `a?.b().c`: in separate brackets it would no longer end with its
+ * chain.
+ */
 function continuesChain(node: ts.Node): boolean {
   return ts.isOptionalChain(node) && ts.isOptionalChain(node.parent) &&
     node.parent.expression === node;
@@ -307,7 +316,7 @@ function isNameOf(node: ts.Node, parent: ts.Node): boolean {
   return (parent as { name?: ts.Node }).name === node;
 }
 
-/** A text that a person reads: it has a blank. */
+/** Whether a node is a text for people: it contains a blank. */
 function isSentence(node: ts.Node): boolean {
   if (ts.isStringLiteral(node) || ts.isNoSubstitutionTemplateLiteral(node)) {
     return !isNameOf(node, node.parent) && node.text.trim().includes(" ");
@@ -330,7 +339,8 @@ function isLiteral(node: ts.Node): boolean {
 }
 
 /**
- * The code around a literal, as long as that is short and no block: a literal alone names no place.
+ * The code around a literal, if it is short and no block: a literal alone does not identify a
+ * place.
  */
 function holderOf(node: ts.Node): ts.Node {
   const { parent } = node;
@@ -353,9 +363,9 @@ function formatLocation(node: ts.Node): string {
   return names.join(".");
 }
 
-/** Most characters of a change that are shown in full. */
+/** Largest number of characters of a change that are shown. */
 const SHORT_CHANGE = 140;
-/** For a longer one, so many beside the difference. */
+/** For a longer change, number of characters shown on each side of the difference. */
 const BESIDE = 25;
 
 function changeText(before: string, after: string): string {

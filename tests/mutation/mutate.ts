@@ -1,4 +1,4 @@
-/** Trying mutants on all the processes that it is given. */
+/** Tries mutants on several processes. */
 import { TempFolder } from "@dmalab/tools";
 import type { Candidate } from "./candidates.ts";
 import { type Choice, Plan } from "./plan.ts";
@@ -10,24 +10,27 @@ import { findUses, type Use } from "./uses.ts";
 
 export type Fate = "killed" | "survived" | "not reached";
 
-/** How a change ended. */
+/** The result of trying a change. */
 export interface Result {
   readonly candidate: Candidate;
   readonly fate: Fate;
-  /** The test that noticed, or what the process ended with. */
+  /** The test that failed, or how the process ended. */
   readonly killer: string | null;
-  /** Whose tests noticed; null when none did. */
+  /** Name of the stage with the tests that noticed the change; null if none did. */
   readonly stage: string | null;
   readonly ms: number;
 }
 
-/** Tests that a change is tried with when those before did not notice it. */
+/** A set of tests, with which a change is tried if the stages before did not notice it. */
 export interface Stage {
   readonly name: string;
-  /** From the project's folder. */
+  /** Paths from the project's folder. */
   readonly testFiles: readonly string[];
   readonly choice: Choice;
-  /** What notices a change at load is run again without it, in another process, and must pass. */
+  /**
+   * Whether a test that fails with a change at load is run again without the change, in another
+   * process, and must pass.
+   */
   readonly confirmAtLoad: boolean;
 }
 
@@ -36,20 +39,20 @@ export interface MutationRun {
   readonly candidates: readonly Candidate[];
   readonly stages: readonly Stage[];
   readonly jobs: number;
-  /** Tests of the short suite only. */
+  /** Whether only tests of the short suite are run. */
   readonly short: boolean;
-  /** Every test that reaches a change is run, however long that takes. */
+  /** Whether every test that reaches a change is run, however long that takes. */
   readonly thorough: boolean;
-  /** When to stop, in milliseconds of `performance.now()`. */
+  /** Time limit, in milliseconds of `performance.now()`. */
   readonly deadlineMs: number;
   note(line: string): void;
   done(result: Result): void;
 }
 
-/** A test is at an end when it takes so long, and so many times as long as it took unchanged. */
+/** A test is stopped if it takes this long, and this many times as long as without a change. */
 const SLACK_MS = 10_000;
 const SLOWER = 10;
-/** What Deno says where a process may start no other. */
+/** Deno's message if a process may not start another. */
 const STARTS_PROCESS = "Requires run access";
 const LOAD_LIMIT_MS = 120_000;
 
@@ -70,7 +73,7 @@ export async function mutate(run: MutationRun): Promise<void> {
       const isLast = index === run.stages.length - 1;
       left = await tryStage(run, { ...stage, isLast, uses: uses.of }, left, runners, results);
     }
-    // The time may be over before the last stage comes to them.
+    // The time may be over before the last stage has tried these.
     for (const result of results.values()) run.done(result);
   } finally {
     for (const runner of runners) await runner.end();
@@ -79,15 +82,15 @@ export async function mutate(run: MutationRun): Promise<void> {
 
 interface RunStage extends Stage {
   readonly isLast: boolean;
-  /** By mutant, the users of the value that it changes at load. */
+  /** For each mutant, the users of the value that it changes at load. */
   readonly uses: ReadonlyMap<number, Use>;
 }
 
 /**
  * Tries the remaining mutants with the tests of one stage.
  *
- * @param results The state of the mutants that no stage has noticed yet.
- * @returns The mutants that remain then.
+ * @param results The results of mutants that no stage has noticed yet.
+ * @returns The mutants that still remain.
  */
 async function tryStage(
   run: MutationRun,
@@ -99,7 +102,7 @@ async function tryStage(
   if (mutants.length === 0) return [];
   const plan = new Plan(run.root, stage.choice, run.thorough);
   await measureAll(run, stage, mutants, plan, runners);
-  // What tests do that were not measured is not known: without them no change is judged.
+  // Tests that were not measured may reach any change: without them no change is judged.
   if (performance.now() >= run.deadlineMs) {
     run.note(`the time was over before the tests ${stage.name} were measured`);
     return [...mutants];
@@ -127,7 +130,7 @@ async function tryStage(
   return [...left, ...waiting].toSorted((a, b) => a.id - b.id);
 }
 
-/** The clean run: every test once, on the copy with all switches off. */
+/** The clean run: every test once, on the copy with all mutants switched off. */
 async function measureAll(
   run: MutationRun,
   { name, testFiles }: Stage,
@@ -181,8 +184,8 @@ async function measureAll(
 }
 
 /**
- * The last is tried first: neighbours one after another, as their tests are loaded already, and
- * then the mutants that take a separate process.
+ * Sorts mutants so that the last is tried first: neighbours one after another, because their tests
+ * are loaded already, and at the end the mutants that need a separate process.
  */
 function inOrder(mutants: readonly Mutant[], plan: Plan): Mutant[] {
   return mutants.toSorted((a, b) =>
@@ -227,11 +230,11 @@ type TryOrder = Order & { readonly kind: "try" };
 type Limit = (test: TestName | null) => number;
 
 /**
- * The first test that notices a mutant, and its error. One that took too long, or with a process
- * that broke off, may have met a busy host: it counts when it does the same in a new process, and
- * passes in one without the mutant.
+ * The first test that notices a mutant, with its error. A test that took too long, or that ended
+ * with its process, may have been affected by a busy host: it counts if it does the same in a new
+ * process, and passes in a process without the mutant.
  *
- * @param confirm A test that fails must pass without the mutant.
+ * @param confirm Whether a test that fails must pass without the mutant.
  */
 async function killerOf(
   order: TryOrder,
@@ -246,7 +249,7 @@ async function killerOf(
     if (suspect === null) return null;
     const { test, name, isSure } = suspect;
     if (isSure || (!confirm && outcome.kind !== "lost")) return name;
-    // It was lost before any test began, which no mutant does: there is nothing to know.
+    // The process was lost before any test began, which no mutant causes: nothing is known.
     if (test === null) return null;
     if (await isNoticedAlone({ ...order, tests: [test] }, limitMs, runner)) return name;
     const at = tests.findIndex(({ file, index }) => file === test.file && index === test.index);
@@ -261,7 +264,7 @@ interface Suspect {
   readonly isSure: boolean;
 }
 
-/** The result of an order: null when all tests have passed. */
+/** The suspect of an outcome: the test that failed or was running; null if all tests passed. */
 function suspectOf(outcome: Outcome): Suspect | null {
   if (outcome.kind === "lost") {
     const { test, reason, at } = outcome;

@@ -1,9 +1,9 @@
 /**
- * `deno task script mutate`: small changes of `runtime/` and `devices/`, each tried against the tests that
+ * `deno task script mutate`: small changes of `runtime/` and `devices/`, each tried with the tests that
  * reach it; `--help` lists the options.
  *
- * Without a sample every change of the chosen files is tried. What survives is printed with its place
- * and its change, then the score by file. With a file of results, a run that was interrupted goes on.
+ * Without a sample every change of the chosen files is tried. Surviving changes are printed with their
+ * places, then the score by file. With a file of results, an interrupted run can be continued.
  */
 import { command, flag, integer, type Invocation, text } from "@dmalab/cli/extend";
 import { HELD, WRONG } from "@dmalab/cli/exit_code";
@@ -33,10 +33,10 @@ const OPTIONS = {
 
 type Options = Invocation<typeof OPTIONS>["options"];
 
-/** The command line's request is not there. */
+/** Thrown if the command line names something that does not exist. */
 class Wrong extends Error {}
 
-/** The files to change: one, those of a folder, or all. */
+/** The files to change: one file, the files of a folder, or all. */
 function chosenFiles({ file }: Options): string[] {
   const wanted = file?.replace(/^\.\//, "").replace(/\/$/, "");
   const files = mutableFiles(ROOT);
@@ -54,7 +54,7 @@ function testFiles(name: "tests" | "others", options: Options): string[] | undef
   return paths;
 }
 
-/** The nearest tests, and the suite's others unless they are not wanted. */
+/** The stages: the nearest tests, and the suite's others unless they are excluded. */
 function stages(options: Options): Stage[] {
   const chosen = testFiles("tests", options);
   const nearest: Stage = {

@@ -1,4 +1,4 @@
-/** Which mutants are tried, and which tests of each, in which order. */
+/** Selects the mutants to try, and for each the tests and their order. */
 import { dirname } from "node:path";
 import { hashText } from "@dmalab/runtime";
 import type { Candidate } from "./candidates.ts";
@@ -7,8 +7,8 @@ import { ImportGraph, isPageTest } from "./tree.ts";
 import type { Use } from "./uses.ts";
 
 /**
- * So many of the candidates, the same for the same seed. Each is drawn by its text, not by its
- * place: a line that comes or goes elsewhere changes nothing for it.
+ * A sample of the candidates, the same for the same seed. It depends on their texts, not on their
+ * lines: an added or removed line elsewhere does not change it.
  */
 export function sample<T extends Candidate>(
   candidates: readonly T[],
@@ -24,14 +24,17 @@ export function sample<T extends Candidate>(
     .map(({ candidate }) => candidate);
 }
 
-/** What names a change as long as its expression stays as it is, wherever its file and line lie. */
+/**
+ * A key of a change, which stays the same as long as its expression does, if its file is moved or
+ * its line changes.
+ */
 export function keyOf(
   { path, within, change, nth }: Pick<Candidate, "path" | "within" | "change" | "nth">,
 ): string {
   return `${path.split("/").at(-1)} ${within}: ${change}${nth === 1 ? "" : ` (${nth})`}`;
 }
 
-/** FNV-1a with a last mix, 32 bits. */
+/** FNV-1a with a final mix, 32 bits. */
 export function hash(text: string): number {
   let value = hashText(text);
   value = Math.imul(value ^ (value >>> 16), 0x85ebca6b);
@@ -39,20 +42,20 @@ export function hash(text: string): number {
   return (value ^ (value >>> 16)) >>> 0;
 }
 
-/** How the tests of a stage are chosen for a mutant. */
+/** How a stage selects tests for a mutant. */
 export interface Choice {
-  /** The lower, the earlier; a test with 0 is always run. */
+  /** Tests with a lower rank run earlier; a test with rank 0 is always run. */
   readonly rank: (mutatedPath: string, testFile: string) => number;
-  /** The time for those of another rank, of what all tests of the stage take. */
+  /** Time for the tests of other ranks, from the time of all tests of the stage. */
   readonly budgetMs: (wholeMs: number) => number;
-  /** The same for a change that acts at load where no mark shows its users. */
+  /** The same time for a change that acts at load, if no mark shows its users. */
   readonly budgetAtLoadMs: (wholeMs: number) => number;
 }
 
 /**
- * The nearest tests: the tests of its folder, the tests that hold the pages to the sources, and of
- * the others a part of the clean run. The first few notice most of the mutants that are noticed at
- * all.
+ * The nearest tests: all in the folder of the change, all that compare pages with the sources,
+ * and others for a part of the clean run's time. The first few notice most of the mutants that are
+ * noticed at all.
  */
 export const NEAREST: Choice = {
   rank: (mutatedPath, testFile) =>
@@ -61,7 +64,7 @@ export const NEAREST: Choice = {
   budgetAtLoadMs: (wholeMs) => 0.2 * wholeMs,
 };
 
-/** The suite's other tests, for what the nearest did not notice. */
+/** The suite's other tests, for mutants that the nearest did not notice. */
 export function others(first: readonly string[]): Choice {
   return {
     rank: (_, testFile) => first.includes(testFile) ? first.indexOf(testFile) : first.length,
@@ -70,41 +73,41 @@ export function others(first: readonly string[]): Choice {
   };
 }
 
-/** A test with its time, and its distance from the change. */
+/** A test with its time. */
 interface Entry {
   readonly test: TestName;
   readonly ms: number;
 }
 
-/** The results of the clean run: the mutants that each test asks for. */
+/** The results of the clean run: the mutants that each test reaches. */
 export class Plan {
   readonly #imports: ImportGraph;
   readonly #choice: Choice;
   readonly #thorough: boolean;
-  /** By mutant, then the tests in the order in which they are run. */
+  /** The tests of each mutant, in the order in which they are run. */
   readonly #tests = new Map<number, (Entry & { readonly asks: number })[]>();
   /** By mark. */
   readonly #using = new Map<number, Entry[]>();
   readonly #usedAtLoad = new Set<number>();
   readonly #atLoad = new Set<number>();
   readonly #fileMs = new Map<string, number>();
-  /** By file, the tests that pass. */
+  /** The tests that pass, by file. */
   readonly #passing = new Map<string, readonly Entry[]>();
   readonly #reach = new Map<string, ReadonlyMap<string, number>>();
 
-  /** @param thorough Every test that reaches a mutant is run, however long that takes. */
+  /** @param thorough Whether every test that reaches a mutant is run, however long that takes. */
   constructor(root: string, choice: Choice, thorough: boolean) {
     this.#imports = new ImportGraph(root);
     this.#choice = choice;
     this.#thorough = thorough;
   }
 
-  /** How long all tests take. */
+  /** Time of all tests. */
   get wholeMs(): number {
     return [...this.#fileMs.values()].reduce((sum, ms) => sum + ms, 0);
   }
 
-  /** Those that are always run, and of the others as many as fit into the time. */
+  /** The tests that are always run, and of the others as many as fit into the time. */
   #fitting<T extends { readonly ms: number; readonly far: number }>(
     sorted: readonly T[],
     budgetMs: (wholeMs: number) => number,
@@ -113,12 +116,12 @@ export class Plan {
     return sorted.filter(({ ms, far }) => (leftMs -= ms) >= 0 || far === 0);
   }
 
-  /** Whether a test file loads any of some sources: one that does not notices nothing of them. */
+  /** Whether a test file loads any of some sources: otherwise it cannot notice changes in them. */
   loadsAny(file: string, paths: ReadonlySet<string>): boolean {
     return [...this.#imports.reach(file).keys()].some((path) => paths.has(path));
   }
 
-  /** Takes in the requests of a file's tests. */
+  /** Adds the results of a file's tests. */
   add(file: string, { asksAtLoad, usedAtLoad, tests }: Clean): void {
     this.#reach.set(file, this.#imports.reach(file));
     for (const [mutant] of asksAtLoad) this.#atLoad.add(mutant);
@@ -143,9 +146,9 @@ export class Plan {
   }
 
   /**
-   * The tests for what acts at load: the tests that reach a mark, by their rank, the fastest first.
-   * Without such tests, or when a mark was met while modules were loaded, the tests of the files
-   * that load it.
+   * The tests for a change that acts at load: the tests that reach a mark, by their rank, the
+   * fastest first. If there are no such tests, or a mark was reached while modules were loaded, the
+   * tests of the files that load it.
    */
   testsAtLoad({ marks, testFiles, isOpen }: Use, path: string): TestName[] {
     const entries = new Map<string, Entry>();
@@ -167,17 +170,17 @@ export class Plan {
     return this.#fitting(sorted, this.#choice.budgetMs).map(({ test }) => test);
   }
 
-  /** How long a test that passes takes. */
+  /** Time of a test that passes. */
   msOf({ file, index }: TestName): number {
     return this.#passing.get(file)?.find(({ test }) => test.index === index)?.ms ?? 0;
   }
 
-  /** How often a test asks for it at most. */
+  /** How often a test reaches a mutant at most. */
   mostAsks(mutant: number): number {
     return Math.max(0, ...(this.#tests.get(mutant) ?? []).map(({ asks }) => asks));
   }
 
-  /** True for what acts while modules are loaded, once for all tests. */
+  /** Whether a mutant acts while modules are loaded, once for all tests. */
   actsAtLoad(mutant: number): boolean {
     return this.#atLoad.has(mutant);
   }
@@ -204,7 +207,7 @@ function put<T>(lists: Map<number, T[]>, key: number, value: T): void {
   else list.push(value);
 }
 
-/** 0 for one folder, 1 for one below the other or beside it, 2 for anywhere else. */
+/** 0 for the same folder, 1 for a folder below, above or beside it, 2 for any other. */
 function distance(a: string, b: string): number {
   if (a === b) return 0;
   return a.startsWith(`${b}/`) || b.startsWith(`${a}/`) || dirname(a) === dirname(b) ? 1 : 2;

@@ -1,8 +1,8 @@
 /**
- * Which bytes a step delivered wrong, and which it wrote without being asked.
+ * Finds the bytes that a step delivered wrong, and the bytes that it wrote outside of its buffer.
  *
- * Before a read every buffer is filled with one byte, and the disk holds its own offsets, so that
- * each byte shows its source.
+ * Before a read every buffer is filled with one byte value, and the disk contains its own offsets,
+ * so that each byte shows its source.
  */
 import {
   alignDown,
@@ -18,23 +18,23 @@ import type { DefectStep } from "./defect_data.ts";
 import type { DefectHost } from "./defect_machine.ts";
 import type { StepMemory } from "./step_memory.ts";
 
-/** What buffers hold before a read. */
+/** Byte value of buffers before a read. */
 const FILL = 0xaa;
-/** The upper half of each 8 bytes of a fresh disk; the lower is the offset. */
+/** The upper half of each 8-byte word of a fresh disk; the lower half is the offset. */
 const TAG_HIGH = 0x5a00_0000;
 const WORD_BYTES = 8;
 const PAGE_WORDS = PAGE_SIZE_BYTES / WORD_BYTES;
-/** The contents of a word that the read must leave alone, as `offsetAt()` has it. */
+/** Result of `offsetAt()` for a word that was not written. */
 const OUTSIDE = -1;
 
 /** `[1 inside a piece / 0 outside, address, length, disk offset or -1]` */
 export type Run = readonly [number, number, number, number];
 
 const FILL_HALF = FILL * 0x101_0101;
-/** The report of a word that was neither read from the disk nor left alone. */
+/** Result of `offsetAt()` for a word that is neither from the disk nor unchanged. */
 const UNKNOWN = -2;
 
-/** The disk offset that a word has in it; -1 for one that was not written. */
+/** The disk offset that a word in memory contains; a negative value for other contents. */
 function offsetAt(memory: PhysicalMemory, word: number): number {
   const low = memory.readU32(word as PhysAddr);
   const high = memory.readU32((word + 4) as PhysAddr);
@@ -42,7 +42,7 @@ function offsetAt(memory: PhysicalMemory, word: number): number {
   return low === FILL_HALF && high === FILL_HALF ? OUTSIDE : UNKNOWN;
 }
 
-/** Fills whole pages around extents. */
+/** Fills whole pages with FILL. */
 export function fillPages(memory: PhysicalMemory, pages: Iterable<number>): void {
   for (const page of pages) memory.fill(page as PhysAddr, PAGE_SIZE_BYTES, FILL);
 }
@@ -59,7 +59,7 @@ function* wordsOf(
   }
 }
 
-/** Puts what the disk is to hold where a write takes it from. */
+/** Fills a buffer with the data that a write takes to the disk. */
 export function writePattern(
   memory: PhysicalMemory,
   pieces: readonly DataExtent[],
@@ -83,11 +83,11 @@ export function pagesOf(extents: Iterable<DataExtent>): Set<number> {
 }
 
 /**
- * Wrong words of a read, joined to runs, in the order of their addresses. A run ends where a page
- * does: what lies behind it in the user's eyes may lie anywhere.
+ * Wrong words of a read, joined to runs, in the order of their addresses. A run ends at the end of
+ * a page, because the next page of the user's buffer may be anywhere in memory.
  *
  * @param pieces The buffer in order, as contiguous memory.
- * @param pages All pages of the user that are known.
+ * @param pages All known pages of the user.
  */
 function wrongRuns(
   memory: PhysicalMemory,
@@ -121,7 +121,7 @@ function addWord(runs: Run[], inside: number, phys: number, found: number): void
   else runs.push([inside, phys, WORD_BYTES, found]);
 }
 
-/** Recorded runs as `wrongRuns` gives them: cut at page borders, in the order of addresses. */
+/** Recorded runs in the form of `wrongRuns`: cut at page borders, in the order of addresses. */
 function runsByPage(runs: readonly Run[]): Run[] {
   const cut: Run[] = [];
   for (const [inside, phys, sizeBytes, offset] of runs) {
@@ -134,14 +134,14 @@ function runsByPage(runs: readonly Run[]): Run[] {
   return cut.sort((a, b) => a[1] - b[1]);
 }
 
-/** How many bytes of an extent are not what they were before the read. */
+/** Number of bytes in an extent that the read has changed. */
 function changedBytes(memory: PhysicalMemory, phys: number, sizeBytes: Bytes): number {
   const bytes = new Uint8Array(sizeBytes);
   memory.read(phys as PhysAddr, bytes, 0, sizeBytes);
   return bytes.reduce((count, byte) => count + (byte === FILL ? 0 : 1), 0);
 }
 
-/** How many words of a buffer are those of the disk. */
+/** Number of words in a buffer that have the right data from the disk. */
 function rightWords(
   memory: PhysicalMemory,
   pieces: readonly DataExtent[],
@@ -155,7 +155,7 @@ function rightWords(
   return { data_words_right: right, data_words: sizeBytes / WORD_BYTES };
 }
 
-/** The same fields as the record has. */
+/** The damage on the model, with the fields that the record has. */
 export function damageOf(host: DefectHost, step: DefectStep, memory: StepMemory): Json {
   const { memory: ram } = host.machine;
   const all: Record<string, Json> = {
@@ -169,7 +169,7 @@ export function damageOf(host: DefectHost, step: DefectStep, memory: StepMemory)
   );
 }
 
-/** The record in a form that does not depend on where the user sees a page. */
+/** The recorded damage in a form that does not depend on the user's virtual addresses. */
 export function expectedDamage(damage: NonNullable<DefectStep["damage"]>): Json {
   const { note: _, runs, ...rest } = damage;
   if (runs === undefined) return rest;
@@ -216,7 +216,7 @@ function partFrom([phys, sizeBytes]: DataExtent, from: number, to: number): Data
   return start < end ? [[start, end - start]] : [];
 }
 
-/** How much of a read went to memory that is not the buffer. */
+/** How much of a read was written to memory outside of the buffer. */
 function otherMemoryReport(
   ram: PhysicalMemory,
   step: DefectStep,

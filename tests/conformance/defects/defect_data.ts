@@ -1,4 +1,4 @@
-/** The defects that real kernels showed (tests/golden/defects/README.md), and what their records show of memory. */
+/** The defects of real kernels (tests/golden/defects/README.md), and the memory addresses in their records. */
 import type { Json } from "../difference.ts";
 import type { CaptureLimits, DataExtent } from "../kernel/kernel_data.ts";
 
@@ -6,7 +6,7 @@ export interface DefectCase {
   /** `<scenario>_<mode>/<kernel>` */
   readonly id: string;
   readonly kernel: string;
-  /** Numbers in docs/rules/nvme.md chapter 7. */
+  /** Numbers of the cases in docs/rules/nvme.md chapter 7. */
   readonly cases?: readonly number[];
   readonly machine: DefectMachine;
   readonly injection?: DefectInjection;
@@ -30,7 +30,7 @@ export interface DefectMachine {
   >;
 }
 
-/** A function that failed on purpose, or a device with a lowered mask. */
+/** A function that was made to fail, or a device with a lowered mask. */
 export interface DefectInjection {
   readonly function?: string;
   readonly calls_failed?: number;
@@ -43,7 +43,7 @@ export interface DefectStep {
   readonly result: { readonly [field: string]: Json };
   readonly block_events?: readonly (readonly [string, number])[];
   readonly commands: readonly DefectCommand[];
-  /** The request was tried this often; the commands are the first tries. */
+  /** How often the request was tried; the commands are the first tries. */
   readonly attempts?: number;
   readonly damage?: { readonly [field: string]: Json };
 }
@@ -51,14 +51,14 @@ export interface DefectStep {
 export interface DefectRequest {
   readonly kind: "preadv" | "io_submit" | "passthrough" | "io_uring";
   readonly op?: "read" | "write";
-  /** Which memory belongs to a peer. */
+  /** Which of the request's memory belongs to a peer. */
   readonly memory?: string;
   readonly offset_bytes?: number;
   /** Parts of the user's buffer, each contiguous for the user. */
   readonly pieces?: readonly DataExtent[];
-  /** Such as `40 pieces of 6144 bytes, 16384 bytes apart`. */
+  /** A rule for the pieces, such as `40 pieces of 6144 bytes, 16384 bytes apart`. */
   readonly pieces_rule?: string;
-  /** Passthrough: one part each. io_uring: where the data begins. */
+  /** For passthrough, a single extent of data. For io_uring, the address at which the data begins. */
   readonly data?: DataExtent | number;
   readonly metadata?: DataExtent;
   readonly metadata_second_page?: number;
@@ -67,7 +67,7 @@ export interface DefectRequest {
   readonly metadata_pages?: readonly (readonly [number, number])[];
 }
 
-/** One line of a command's life: the called function, then arguments and results. */
+/** A line of a command's record: the called function, then arguments and results. */
 export type CallLine = readonly [string, ...(number | null)[]];
 
 export interface DefectCommand {
@@ -85,11 +85,12 @@ export interface DefectCommand {
 }
 
 /**
- * Reads the calls of a command: pieces of data come first, until they add up.
+ * Reads the addresses of a command's memory from its calls: pieces of data come first, until they
+ * add up.
  *
- * Such addresses are no outcome of the model. A request names the first byte of each part of a
- * buffer; where a part goes on in another page, and where the kernel's own memory was, shows in the
- * calls.
+ * These addresses are inputs of the model, not results. A request names only the first byte of each
+ * part of a buffer; the calls show at which page a part continues, and the addresses of the
+ * kernel's own memory.
  */
 export function shownMemory(
   command: DefectCommand,
@@ -113,7 +114,7 @@ export function shownMemory(
 }
 
 /**
- * The first tries of a step's requests: a request that was tried again is the same memory.
+ * The first tries of a step's requests: a request that is tried again uses the same memory.
  * @returns One command for each request, in the order of the first tries.
  */
 export function distinctRequests(commands: readonly DefectCommand[]): readonly DefectCommand[] {

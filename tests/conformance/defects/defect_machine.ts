@@ -1,4 +1,4 @@
-/** Builds the machine of a recorded defect, and brings its disk up. */
+/** Builds the machine of a recorded defect, and probes its disk. */
 import {
   alignDown,
   ArmedInjection,
@@ -34,17 +34,17 @@ import {
 } from "./defect_data.ts";
 import { GivenIovas, GivenSlots } from "./given_memory.ts";
 
-/** The exponent of a controller that takes transfers of any length. */
+/** The MDTS exponent of a controller that accepts transfers of any length. */
 const NO_LIMIT = 0;
 const POOL_BYTES = 64 * MIB;
-/** A bounce-buffer pool begins where a set of slots does. */
+/** Alignment of a bounce-buffer pool: the size of a set of slots. */
 const SLOT_SET_BYTES = 256 * KIB;
-/** Where the pool lies when no buffer of a run is bounced. */
+/** Address of the pool if no buffer of a run is bounced. */
 const QUIET_POOL = 0x7800_0000;
 
 export interface DefectHost extends CapturedParts {
   readonly disk: NvmeDisk;
-  /** Null where nothing is translated. */
+  /** The recorded IOVAs; null if the device is not translated. */
   readonly iovas: GivenIovas | null;
   readonly slots: GivenSlots;
 }
@@ -84,19 +84,22 @@ export function defectHost(captured: DefectCase): DefectHost {
   };
 }
 
-/** A soft limit above the release's default is one that the user wrote; any other must result. */
+/**
+ * The `max_sectors_kb` that the user wrote: only a value above the release's default was written;
+ * any other must result from the model.
+ */
 function writtenMaxSectorsKb(captured: DefectCase): number | undefined {
   const { max_sectors_kb: written } = captured.machine.limits;
   const cap = softCapSectors(resolveKernel({ kernel: profileOf(captured.kernel), quirks: null }));
   return written > (cap * SECTOR_SIZE_BYTES) / KIB ? written : undefined;
 }
 
-/** The scenarios with peer memory name the tree by their own name. */
+/** The PCI tree of a scenario with peer memory, which its id identifies. */
 function topologyOf({ id }: DefectCase): string {
   return id.startsWith("p2pb_") ? "different root ports, host bridge allowed" : "same switch";
 }
 
-/** Does to a machine what was done to the captured one just before the first step. */
+/** Injects the recorded failure or limit just before the first step. */
 export function inject({ machine, dev }: DefectHost, injection: DefectInjection | undefined): void {
   if (injection === undefined) return;
   const { bus_dma_limit_set_to: limit, calls_failed: count, skip = 0 } = injection;
@@ -134,8 +137,8 @@ function machineConfig(captured: DefectCase, bounced: number | null): MachineCon
 }
 
 /**
- * The first bounce buffer that some steps took, or null. Where nothing is translated, all else is
- * mapped where it is.
+ * The address of the first bounce buffer of some steps, or null. Without translation, a mapping
+ * with another device address than its memory is bounced.
  */
 export function firstBounced(
   { iommu }: DefectMachine,

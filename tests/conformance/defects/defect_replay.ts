@@ -1,9 +1,10 @@
 /**
- * Replays recorded defects: each step's request goes through the block layer, the driver and the
- * controller of a machine like the recorded one, and all that is recorded of it must come out.
+ * Replays recorded defects: each step's request passes through the block layer, the driver and the
+ * controller of a machine like the recorded one, and the results must equal the record.
  *
- * Given are the requests with their memory, tags, IOVAs, addresses of pool blocks and of the
- * kernel's own metadata, and the calls that were made to fail; everything else is compared.
+ * The requests with their memory, tags, IOVAs, addresses of pool blocks and of the kernel's own
+ * metadata, and the calls that were made to fail are inputs from the record; everything else is
+ * compared.
  *
  * @see tests/golden/defects/README.md
  */
@@ -24,7 +25,7 @@ export function replayDefects(group: string, cases: readonly DefectCase[]): Grou
   const count = new GroupCount(group);
   for (const captured of cases) {
     const [number] = captured.cases ?? [];
-    // The case of nvme.md chapter 7 that decides.
+    // The rule of nvme.md chapter 7 for this case.
     const rule = number === undefined ? null : `nvme.7.${number}`;
     count.replay(captured.id ?? "a case without an id", () => replayDefect(captured), rule);
   }
@@ -81,7 +82,10 @@ function replayStep(
   return firstDifference(expected, got);
 }
 
-/** Success has no error, what never returned has none yet, and I/Os end in the order in which the device likes to end them. */
+/**
+ * A result without its note: an errno of 0 or none is left out, and I/Os are sorted, because the order in which the device
+ * ends them varies.
+ */
 function comparableResult(result: Json): Json {
   const { errno, res, note: _, ...rest } = result as Record<string, Json>;
   const form: Record<string, Json> = { ...rest };
@@ -95,18 +99,18 @@ function indexOf(entry: Json): number {
 }
 
 /**
- * What ran before a step that the record does not list.
+ * Scenarios in which commands ran before a step that the record does not list.
  *
  * tests/golden/defects/README.md, "What a replay must bring along": in `p2pm` ordinary commands ran
  * between the steps, so that every tag had been used, with metadata that was one range.
  */
 const SCENARIOS_WITH_COMMANDS_BETWEEN: ReadonlySet<string> = new Set(["p2pm"]);
 
-/** Memory of the earlier commands: without an owner in the record. */
+/** Memory for these commands, at addresses that the record does not use. */
 const DATA = 16 * MIB;
 const METADATA = 24 * MIB;
 
-/** Runs an ordinary command on the tag of a step, if the scenario had such. */
+/** Runs an ordinary command on the tag of a step, if the scenario has such commands. */
 function bringAlong(host: DefectHost, captured: DefectCase, stepIndex: number): void {
   const scenario = captured.id.slice(0, captured.id.lastIndexOf("_"));
   if (stepIndex === 0 || !SCENARIOS_WITH_COMMANDS_BETWEEN.has(scenario)) return;
@@ -121,7 +125,7 @@ function bringAlong(host: DefectHost, captured: DefectCase, stepIndex: number): 
   host.disk.passthrough({
     opcode: 2,
     buffer: { segments: [vec(DATA, sizeBytes)] },
-    // Two pieces that meet at the border of a page are one range.
+    // Two pieces that are adjacent at a page border become one range.
     metadata: {
       segments: [
         vec(METADATA + PAGE_SIZE_BYTES - metadataBytes / 2, metadataBytes / 2),

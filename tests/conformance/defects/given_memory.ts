@@ -1,4 +1,4 @@
-/** IOVAs, bounce buffers, pool blocks and tags as they were recorded: given to the model, not asked of it. */
+/** Makes the model's allocators return the recorded IOVAs, bounce buffers, pool blocks and tags. */
 import {
   alignDown,
   type Bytes,
@@ -15,27 +15,30 @@ import type { CaptureCall } from "../kernel/kernel_data.ts";
 import { givenBlocks } from "../kernel/recorded_pool.ts";
 import type { DefectHost } from "./defect_machine.ts";
 
-/** Where ranges come from that no record knows of: far below all recorded ones. */
+/** First page frame of ranges that are not in the record: far below all recorded ones. */
 const SPARE_FROM_PFN = 0x1000;
 
 const PAGE_BYTES = 4 * KIB;
-/** Memory of the earlier mappings: it does not matter. */
+/** Memory of earlier mappings; its address does not matter. */
 const ELSEWHERE = MIB as PhysAddr;
 
 /**
- * IOVAs as they were recorded.
+ * Replaces a domain's IOVA allocator by the recorded IOVAs.
  *
- * Which ranges the caches hold depends on all that ran since the driver was loaded, which the data
- * does not tell, so addresses are given to the model (tests/golden/defects/README.md, "What a
- * replay must bring along"). The number of requested ranges, and their sizes, must come out.
+ * The content of the caches depends on everything that ran since the driver was loaded, which is
+ * not in the data, so addresses are inputs of the model (tests/golden/defects/README.md, "What a
+ * replay must bring along"). The number of requested ranges, and their sizes, are compared.
  */
 export class GivenIovas {
   #coming: number[] = [];
   #sparePfn = SPARE_FROM_PFN;
-  /** Freed ranges, by length: where the record gives no order, the last comes first. */
+  /**
+   * Freed ranges, by length. Without a recorded order, the range that was freed last is reused
+   * first.
+   */
   readonly #free = new Map<number, number[]>();
 
-  /** Takes over the domain's allocator; earlier allocations stay. */
+  /** Replaces the domain's allocator; earlier allocations stay. */
   constructor(domain: IommuDomain) {
     const { iova, granuleBytes } = domain;
     iova.allocFast = (_cpu, pfns, _limitPfn) => {
@@ -58,7 +61,7 @@ export class GivenIovas {
     };
   }
 
-  /** Sets the answers for the next step: the calls of its commands, in order. */
+  /** Sets the IOVAs for the next step, from the calls of its commands. */
   expect(lines: readonly CallLine[]): void {
     this.#coming = lines.filter(([name]) => name === "iova.reserve")
       .map((line) => line[2] as number);
@@ -66,15 +69,16 @@ export class GivenIovas {
 }
 
 /**
- * Bounce buffers as they were recorded: where a step's first one was.
+ * Moves the search for bounce buffers to the recorded position.
  *
- * The search for slots goes on where the last one ended, and what ran before a step is not recorded.
- * From its first buffer on a step's slots must come out.
+ * The search for slots continues after the last allocation, and the record does not show what ran
+ * before a step. The address of a step's first buffer is therefore an input; the addresses of the
+ * others are compared.
  */
 export class GivenSlots {
-  // Another device: what bounces once needs to be unmapped from then on.
+  // A separate device: a device that has bounced once needs unmaps from then on.
   readonly #earlier = new DmaDevice("earlier", { minAlignMask: PAGE_BYTES - 1 });
-  /** Page of the slot that was taken last. */
+  /** Page of the last allocated slot. */
   #lastPage = -1;
 
   constructor(private readonly machine: Machine, private readonly poolBytes: Bytes) {
@@ -84,7 +88,10 @@ export class GivenSlots {
     }, ["swiotlb.map"]);
   }
 
-  /** Takes and frees slots, as earlier mappings did, until the search arrives before this one. */
+  /**
+   * Allocates and frees slots, as earlier mappings did, until the next search starts at this
+   * address.
+   */
   reach(tlb: number): void {
     const { swiotlb } = this.machine;
     const before = alignDown(tlb, PAGE_BYTES) - PAGE_BYTES;
@@ -96,7 +103,7 @@ export class GivenSlots {
   }
 }
 
-/** Sets IOVAs, pool blocks and tags for a step. */
+/** Sets the IOVAs, pool blocks and tags of a step. */
 export function givePlaces(host: DefectHost, step: DefectStep): void {
   const lines = step.commands.flatMap(({ calls }) => calls);
   host.iovas?.expect(lines);
@@ -106,7 +113,7 @@ export function givePlaces(host: DefectHost, step: DefectStep): void {
   orderTags(host, [...new Set(step.commands.map(({ tag }) => tag))]);
 }
 
-/** Allocations of pool blocks, with the page that the pool grew by before one. */
+/** The allocations of pool blocks, each with the page by which the pool grew before it, if it did. */
 export function poolCalls(lines: readonly CallLine[]): CaptureCall[] {
   const calls: CaptureCall[] = [];
   let page: CallLine | null = null;
@@ -125,13 +132,13 @@ export function poolCalls(lines: readonly CallLine[]): CaptureCall[] {
         inner,
       });
     }
-    // A page-table entry that anything else followed was not the pool's.
+    // A page-table entry that is followed by another call was not made for a pool.
     if (name !== "pagetable.map") page = null;
   }
   return calls;
 }
 
-/** Has the I/O queue hand out these tags next, in this order. */
+/** Makes the I/O queue hand out these tags next, in this order. */
 export function orderTags({ driver, disk }: DefectHost, tags: readonly number[]): void {
   const queue = driver.queues.io[0]!;
   const taken = new Map<number, Iod>();
@@ -140,7 +147,7 @@ export function orderTags({ driver, disk }: DefectHost, tags: readonly number[])
   }
   const first = tags.map((tag) => taken.get(tag)).filter((iod) => iod !== undefined);
   for (const iod of taken.values()) if (!first.includes(iod)) queue.releaseTag(iod);
-  // The tag freed last is the next to be taken.
+  // The queue hands out the tag that was freed last.
   for (const iod of first.toReversed()) queue.releaseTag(iod);
 }
 

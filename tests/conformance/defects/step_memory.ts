@@ -28,13 +28,16 @@ export class StepMemory {
   readonly request: StepRequest;
   /** The data in order, as contiguous memory. */
   readonly data: readonly DataExtent[];
-  /** The user's metadata; empty where the kernel makes it up. */
+  /** The user's metadata; empty if the kernel generates it. */
   readonly metadata: readonly DataExtent[];
-  /** Pages of the user's buffers that are known. */
+  /** The known pages of the user's buffers. */
   readonly pages: ReadonlySet<number>;
-  /** Where the first step's second piece lies: a page that the program fills later. */
+  /** Address of the second piece of the first step: a page that the program fills later. */
   readonly #ownPage: number | null;
-  /** Copies between the user's metadata and the kernel's, where that is not used as it is. */
+  /**
+   * Copies between the user's metadata and the kernel's, if the kernel cannot use the user's
+   * directly.
+   */
   readonly #copies: readonly { readonly user: DataExtent; readonly kernel: number }[];
 
   constructor(
@@ -85,7 +88,7 @@ export class StepMemory {
     if (typeof other === "number" && this.#ownPage !== null) this.#aim(this.#ownPage, other);
   }
 
-  /** The kernel's work on a user's metadata that it had to copy. */
+  /** Copies the metadata of a read to the user's memory, if the kernel had to use a copy. */
   finish(): void {
     if (this.request.op !== "read") return;
     for (const { user: [phys, sizeBytes], kernel } of this.#copies) {
@@ -93,7 +96,7 @@ export class StepMemory {
     }
   }
 
-  /** The program fills a separate page with the addresses of other memory. */
+  /** Fills a page with the addresses of other memory, as the program does. */
   #aim(page: number, other: number): void {
     const { memory } = this.host.machine;
     for (let at = 0; at < PAGE_SIZE_BYTES; at += ADDRESS_BYTES) {
@@ -136,7 +139,8 @@ export class StepMemory {
       const shown = longestShown(captured, request.metadata);
       const second = request.metadata_second_page ?? null;
       const vecs = userMetadata(start, sizeBytes, second, shown);
-      // The copied memory is the user's as the user sees it.
+      // If the kernel copies the metadata, the user's memory is at the address that the user
+      // passed.
       const copied = ((start | sizeBytes) & this.host.disk.limits.dmaAlignmentMask) !== 0;
       return { vecs, user: copied ? [request.metadata] : vecs.map(extentOf) };
     }
@@ -158,11 +162,12 @@ export class StepMemory {
   }
 }
 
-/** As many pages as a list of the small pool leads to. */
+/** Number of pages that a list from the small pool can point to. */
 const MAX_PAGES = 32;
 
 /**
- * Where on the disk a case's program works, by the first step with a request that does not say it.
+ * The disk offset of a case's program, from the commands of the first step with a request that
+ * does not name it.
  */
 function shownOffsetBytes({ steps }: DefectCase): number {
   const first = steps.find(({ request }) => request.offset_bytes === undefined);
@@ -170,7 +175,10 @@ function shownOffsetBytes({ steps }: DefectCase): number {
   return sectors.length === 0 ? 0 : Math.min(...sectors) * SECTOR_SIZE_BYTES;
 }
 
-/** The most that any step of a case shows of a user's metadata: a refusal cuts it short. */
+/**
+ * The longest list of a user's metadata that any step of a case shows: a refused request shows only
+ * a part.
+ */
 function longestShown(captured: DefectCase, [start, sizeBytes]: DataExtent): readonly DataExtent[] {
   let longest: readonly DataExtent[] = [];
   for (const { request, commands } of captured.steps) {
@@ -188,7 +196,7 @@ function samePage(first: number, last: number): boolean {
   return alignDown(first, PAGE_SIZE_BYTES) === alignDown(last, PAGE_SIZE_BYTES);
 }
 
-/** Memory of the user in which the record found something wrong. */
+/** Memory of the user in which the record found wrong data. */
 function shownRuns({ damage }: DefectStep): readonly DataExtent[] {
   const runs = (damage?.runs ?? []) as unknown as readonly Run[];
   return runs.map(([, phys, sizeBytes]): DataExtent => [phys, sizeBytes]);
@@ -196,15 +204,21 @@ function shownRuns({ damage }: DefectStep): readonly DataExtent[] {
 
 /** Buffers of more than a page were cut from pages of this size. */
 const LARGE_PAGE_BYTES = 2 * MIB;
-/** Peer memory is known page by page. */
+/** Address range of peer memory; its pages are known one by one. */
 const PEER_FROM = 0x8000_0000;
 const PEER_TO = 0x1_0000_0000;
-/** Where a buffer goes on that no record shows: behind everything, and never side by side. */
+/**
+ * First address for parts of a buffer that no record shows: after all other memory, and never
+ * adjacent.
+ */
 const UNSEEN_FROM = 0x1_4000_0000;
 
 const PIECES_RULE = /^(\d+) pieces of (\d+) bytes, (\d+) bytes apart$/;
 
-/** The parts of a user's buffer in order; a rule for them begins at the first byte that is shown. */
+/**
+ * The parts of a user's buffer in order. Parts that are given as a rule begin at the first recorded
+ * address.
+ */
 function piecesOf(
   request: DefectRequest,
   shown: readonly DataExtent[],
@@ -219,11 +233,14 @@ function piecesOf(
       (_, index): DataExtent => [first + index * stride, sizeBytes],
     );
   }
-  // A request that only has to wait is as long as what is shown of it.
+  // A request that only has to wait consists of its recorded memory.
   return shown;
 }
 
-/** The physical runs behind each part: a large page's neighbour is where the record shows it. */
+/**
+ * The physically contiguous runs of each part. At the end of a large page, a part continues at the
+ * recorded address.
+ */
 function userPieces(
   pieces: readonly DataExtent[],
   shown: readonly DataExtent[],
@@ -243,17 +260,20 @@ function userPieces(
   });
 }
 
-/** Where a buffer goes on behind an address: there, unless another segment follows in the record. */
+/**
+ * The address at which a buffer continues: directly after `end`, unless the record shows another
+ * segment there.
+ */
 function continuation(end: number, shown: readonly DataExtent[]): number {
   const index = shown.findIndex(([phys, sizeBytes]) => phys + sizeBytes === end);
   return shown[index + 1]?.[0] ?? end;
 }
 
 /**
- * A user's metadata: its shown part, then the rest as the request describes it.
+ * A user's metadata: its recorded part, then the rest as the request describes it.
  *
  * @param start First byte, as the user gave it.
- * @param secondPage Where the second page is, if the user has named it.
+ * @param secondPage Address of the second page, if the user named it.
  */
 function userMetadata(
   start: number,
@@ -278,9 +298,9 @@ function userMetadata(
 }
 
 /**
- * The kernel's own metadata: the shown part, then pieces of one bio each that were not walked. A
- * kernel allocates a power of two of bytes at a multiple of it: which one is shown, and no address
- * inside.
+ * The kernel's own metadata: the recorded part, then a piece for each bio that was never
+ * mapped. A kernel allocates a power of two of bytes, aligned to its size: the record shows which
+ * one, but no address inside it.
  */
 function kernelMetadata(
   sizeBytes: number,

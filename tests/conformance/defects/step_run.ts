@@ -1,4 +1,4 @@
-/** Runs a step's request on the model as a program's system call would. */
+/** Runs a step's request on the model, like a program's system call. */
 import {
   type Bio,
   BioSplitter,
@@ -17,7 +17,7 @@ import type { Json } from "../difference.ts";
 import type { DefectHost } from "./defect_machine.ts";
 import type { Transcript } from "./transcript.ts";
 
-/** Calls submitted together are held back from this many on. */
+/** From this number on, calls that are submitted together are plugged. */
 const PLUG_FROM_CALLS = 3;
 const OPCODES = { read: 2, write: 1 } as const;
 
@@ -27,16 +27,20 @@ export interface StepRequest {
   readonly offsetBytes: Bytes;
   /** The data of each I/O. */
   readonly data: readonly (readonly UserPiece[])[];
-  /** The metadata of all, in order; none where the disk has none. */
+  /** The metadata of all I/Os, in order; empty if the disk has none. */
   readonly metadata: readonly BioVec[];
-  /** Another device above cuts first; the sectors in the order in which its pieces came down. */
+  /**
+   * For a disk below a device that splits bios first: the sectors of the pieces, in the order of
+   * submission; else null.
+   */
   readonly cutAbove: readonly number[] | null;
 }
 
 /**
- * Submits, runs the machine until no work is pending, and returns the program's received result.
+ * Submits a request, runs the machine until no work is pending, and returns the result that the
+ * program gets.
  *
- * @param tags The tags of the requests, in the order in which they went to the driver.
+ * @param tags The tags of the requests, in the order in which the driver got them.
  */
 export function runStep(
   host: DefectHost,
@@ -54,7 +58,7 @@ export function runStep(
 
 interface Way {
   submit(host: DefectHost, transcript: Transcript, step: StepRequest): Io[];
-  /** The program's received result. */
+  /** The result that the program gets. */
   result(ios: readonly Io[]): Json;
 }
 
@@ -75,7 +79,7 @@ function builderOf({ disk, machine }: DefectHost, pieces: readonly UserPiece[]):
   return new BioBuilder(pieces, pageJoinOf(machine.kernel), disk.blockSizeBytes);
 }
 
-/** One call: one bio, or several that are held back until the last is made. */
+/** Submits one call: one bio, or several that are plugged until the last is made. */
 function submitCall(host: DefectHost, transcript: Transcript, step: StepRequest): Io[] {
   const { disk } = host;
   const builder = builderOf(host, step.data[0]!);
@@ -96,7 +100,10 @@ function submitCall(host: DefectHost, transcript: Transcript, step: StepRequest)
   return ios;
 }
 
-/** A device above has the same limits, and gives each piece down as a separate bio. */
+/**
+ * Splits a bio like a device above with the same limits, which submits each piece as a separate
+ * bio.
+ */
 function piecesFromAbove(host: DefectHost, bio: Bio, order: readonly number[]): Bio[] {
   const { machine, driver } = host;
   const splitter = new BioSplitter(driver.limits, machine.kernel, machine.events);
@@ -109,7 +116,7 @@ function piecesFromAbove(host: DefectHost, bio: Bio, order: readonly number[]): 
   return pieces.sort((a, b) => order.indexOf(a.sector) - order.indexOf(b.sector));
 }
 
-/** Calls of one bio each, submitted together. */
+/** Submits calls of one bio each together. */
 function submitMany(host: DefectHost, transcript: Transcript, step: StepRequest): Io[] {
   const plug = step.data.length >= PLUG_FROM_CALLS ? new Plug<NvmeRequest>() : null;
   let sector = step.offsetBytes / SECTOR_SIZE_BYTES;
@@ -140,8 +147,8 @@ function passThrough(host: DefectHost, step: StepRequest): Io {
 }
 
 /**
- * Sends single requests to the driver as fast as the recorded device was: one that uses the tag of
- * another came when that had completed, and else before.
+ * Sends requests to the driver one by one, at the speed of the recorded device: a request with the
+ * tag of an earlier one is sent after that has completed, others before.
  */
 class DispatchPace {
   readonly #queued: NvmeRequest[] = [];
@@ -152,7 +159,7 @@ class DispatchPace {
 
   dispatch(): void {
     const { driver, machine } = this.host;
-    // Back to the driver's own way.
+    // Restores the driver's own function.
     Reflect.deleteProperty(driver, "queueRequest");
     const used = new Set<number>();
     for (const [index, request] of this.#queued.entries()) {

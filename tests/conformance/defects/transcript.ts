@@ -1,4 +1,4 @@
-/** Listens to a disk at work: every try to prepare a request, with all its results. */
+/** Records a disk at work: every attempt to prepare a request, with all its results. */
 import {
   BLK_STS,
   type BlkStatus,
@@ -14,23 +14,23 @@ import type { DefectHost } from "./defect_machine.ts";
 import { errnoOf, type Fields } from "../inner_record.ts";
 import type { Json } from "../difference.ts";
 
-/** One try to prepare a request, and its completion if it was sent. */
+/** An attempt to prepare a request, and its completion if it was sent. */
 interface PreparedCommand {
   readonly request: NvmeRequest;
   readonly calls: CallLines;
   readonly status: BlkStatus;
   /** Null when the request could not be prepared. */
   readonly device: DeviceView | null;
-  /** The request freed its tag: it was not tried again with it. */
+  /** Whether the request freed its tag, so that it was not tried again with it. */
   released: boolean;
   completed: boolean;
 }
 
 export class Transcript {
   commands: PreparedCommand[] = [];
-  /** The block layer's work on a bio, as the recorded defects describe it. */
+  /** The block layer's work on a bio, in the form of the recorded defects. */
   blockEvents: (readonly [string, number])[] = [];
-  /** The reported bio: sector of its remaining part. */
+  /** Sector at which the remaining part of the current bio begins. */
   #bioSector = 0;
   #calls: CallLines | null = null;
 
@@ -57,7 +57,7 @@ export class Transcript {
     this.blockEvents = [];
   }
 
-  /** A bio is about to be submitted. */
+  /** Called before a bio is submitted. */
   bioAt(sector: number): void {
     this.#bioSector = sector;
   }
@@ -93,8 +93,8 @@ export class Transcript {
 }
 
 /**
- * The lines of a command, with what became of the request when it could not be prepared. The kernel
- * reports nothing about a user's own command that fails.
+ * The lines of a command, with the outcome of a request that could not be prepared. The kernel
+ * reports nothing about a failed command of a user's own.
  */
 function linesOf(command: PreparedCommand, outcome: string, errno: number): CallLine[] {
   const { calls: { lines }, request } = command;
@@ -103,7 +103,7 @@ function linesOf(command: PreparedCommand, outcome: string, errno: number): Call
   return isReported ? [...lines, ["request.error", -errno]] : [...lines];
 }
 
-/** Every recorded machine had pages of 4 KiB where addresses are translated. */
+/** All recorded machines with translation had pages of 4 KiB. */
 const GRANULE_BYTES = 4096;
 
 const ITERATOR_CALLS: ReadonlySet<string> = new Set([
@@ -119,9 +119,9 @@ interface OpenCall {
   readonly given: Fields;
   /** Index of the first line inside it. */
   readonly from: number;
-  /** Made to fail at its entry: as if it had not been called. */
+  /** The call was made to fail at its entry, as if it had not been called. */
   injected: boolean;
-  /** It parked a range; any range that it frees after that was parked before. */
+  /** The call has queued a range for flushing; a range that it frees afterwards was queued earlier. */
   parked: boolean;
 }
 
@@ -136,7 +136,7 @@ class CallLines {
   readonly lines: CallLine[] = [];
   readonly #ranges: Range[] = [];
   readonly #open: OpenCall[] = [];
-  /** Where the line of the iterator's segment goes; -1 when it is reported or does not exist. */
+  /** Position for the line of the iterator's segment; -1 when it has been written or does not exist. */
   #segmentAt = -1;
   #reserved = 0;
   /** The lines of each event inside a call. */
@@ -201,7 +201,7 @@ class CallLines {
     this.#open.push({ api, given, from: this.lines.length, injected: false, parked: false });
   }
 
-  /** The iterator's step is reported before what is done with it. */
+  /** Writes the line of the iterator's step before the lines of the call that uses it. */
   #segment(given: Fields): void {
     const iterating = this.#open.some(({ api }) => ITERATOR_CALLS.has(api));
     if (!iterating) return;
@@ -210,7 +210,10 @@ class CallLines {
     this.#segmentAt = -1;
   }
 
-  /** Ranges are freed when they are parked; leaving the queue is no new release. */
+  /**
+   * Whether a range was queued before this call. A range counts as freed when it is queued; its
+   * removal from the queue is not counted again.
+   */
   #isLate(parked: boolean): boolean {
     const call = this.#open.at(-1);
     if (call === undefined) return !parked;
@@ -218,7 +221,7 @@ class CallLines {
     return call.parked && !parked;
   }
 
-  /** Adds a line of numbers that were given, with their results. */
+  /** Adds a line with some of the given fields, and results. */
   #tell(
     name: string,
     given: Fields,
@@ -233,7 +236,10 @@ class CallLines {
     if (call !== undefined && !call.injected) this.#returned[api]?.(call, result);
   }
 
-  /** One that links nothing any more ends in the other call; that call's release had no probe. */
+  /**
+   * A destroy without linked memory calls dma_iova_free(); the release inside that call had no
+   * probe.
+   */
   #destroyed({ given, from }: OpenCall): void {
     const inside = this.lines.splice(from);
     const mapped = given.mapped_len as number;
@@ -247,7 +253,7 @@ class CallLines {
   }
 }
 
-/** A descriptor that the controller met, with how much it wanted to know from it. */
+/** A descriptor that the controller read, and the number of described bytes that it used. */
 interface Descriptor {
   readonly type: number;
   readonly bytes_described: number;
@@ -261,11 +267,11 @@ interface DeviceView {
   readonly metadataRanges: readonly (readonly [number, number])[];
   /** The two entries of the command when it has PRPs. */
   readonly prps: { readonly prp1: number; readonly prp2: number } | null;
-  /** 0, or the status that the command is refused with. */
+  /** 0, or the status with which the command is refused. */
   readonly status: number;
 }
 
-/** Looks at a command that was just prepared; nothing moves. */
+/** Resolves a command that was just prepared; no data is moved. */
 function viewFromDevice(host: DefectHost, iod: Iod, request: NvmeRequest): DeviceView {
   const view = host.driver.viewCommand(iod);
   const resolved = host.controller.resolve(view.bytes);
@@ -295,10 +301,10 @@ function viewFromDevice(host: DefectHost, iod: Iod, request: NvmeRequest): Devic
   };
 }
 
-/** The number of listed tries for a request that is tried again and again. */
+/** Number of listed attempts for a request that is tried repeatedly. */
 const LISTED_TRIES = 3;
 
-/** The model's commands, without the later tries that the record leaves out. */
+/** The model's commands, without the later attempts that the record leaves out. */
 export function commandForms(commands: readonly PreparedCommand[], step: DefectStep): Json {
   const listed = step.attempts === undefined ? commands : commands.slice(0, LISTED_TRIES);
   const devices = recordedDevices(listed, step);
@@ -324,7 +330,7 @@ export function commandForms(commands: readonly PreparedCommand[], step: DefectS
   });
 }
 
-/** The record's commands without their tags, which are given. */
+/** The record's commands without their tags, which are inputs. */
 export function expectedCommands({ commands }: DefectStep): Json {
   return commands.map(({ tag: _, ...command }) => command as unknown as Json);
 }
@@ -336,9 +342,10 @@ function outcomeOf({ status, released, completed }: PreparedCommand): string {
 }
 
 /**
- * The controller's work as the recorder saw it. It noted everything under the command that was
- * fetched last, and it read metadata only when a command's data had moved: that of several commands
- * in flight is all noted under the last one, in the order in which their data ended.
+ * The controller's work in the form of the record. The recorder noted all accesses under the
+ * command that was fetched last, and the controller read metadata only after a command's data had
+ * moved: metadata of several commands in flight is noted under the last one, in the order in which
+ * their data ended.
  */
 function recordedDevices(commands: readonly PreparedCommand[], step: DefectStep): Json[] {
   const sent = commands.filter(({ device }) => device !== null);
@@ -365,7 +372,10 @@ function recordedDevices(commands: readonly PreparedCommand[], step: DefectStep)
   });
 }
 
-/** When a command's data ended, as the results of the step's I/Os tell: they are in that order. */
+/**
+ * Position of a command in the order in which data ended, which is the order of the results of the
+ * step's I/Os.
+ */
 function endOf({ request }: PreparedCommand, step: DefectStep): number {
   const { res } = step.result;
   if (!Array.isArray(res)) return 0;

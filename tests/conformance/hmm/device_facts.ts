@@ -1,7 +1,7 @@
 /**
- * A device's abilities on a captured machine, and the kernel's log of them:
- * tests/golden/hmm/device-facts. The first line of a file is the machine, each other one a step; a
- * case is a line.
+ * Replays facts about a device on a captured machine, and the kernel's log:
+ * tests/golden/hmm/device-facts. The first line of a file describes the machine, each other line is
+ * a step; each line is a case.
  */
 import {
   ADDRESS_LIMIT,
@@ -21,7 +21,7 @@ import { GroupCount, type GroupResult } from "../group_result.ts";
 import { profileOf } from "../kernel/kernel_machine.ts";
 
 const PAGE = 4096;
-/** Steps at the address of the examined mapping; others name one. */
+/** Steps at the address of the examined mapping; other steps name an address. */
 const OWN = / mapping|after unmap/;
 const MASK = /^mask of (\d+) bits$/;
 const WAIT_NS = 300_000_000;
@@ -33,38 +33,41 @@ const DIRECTIONS: Readonly<Record<string, DmaDirection>> = {
   from_device: 2,
 };
 
-/** Bits of the registers that say what the hardware can do (VT-d specification, 11.4.2 and 11.4.3). */
+/** Capability bits in the hardware's registers (VT-d specification, 11.4.2 and 11.4.3). */
 const CAP_CACHING_MODE = 7n;
 const CAP_WIDTH_AT = 16n;
 const ECAP_SCALABLE = 43n;
 const ECAP_FIRST_STAGE = 47n;
 
 /**
- * The given or omitted fields of a line: the step itself, and fields that time or the emulator
- * decides.
+ * Fields of a line that are inputs or are not compared: the step itself, and fields that depend on
+ * time or on the emulator.
  */
 const NOT_COMPARED = ["step", "what", "force_aperture"];
-/** The device and the unmap ran at one time: who was first decides what the device got. */
+/**
+ * Fields of a step in which the device's access races with the unmap: they depend on the order of
+ * the two.
+ */
 const RACED = ["done_after_unmap_us", "device_got", "arrived", "log"];
 
 export function leftOutOfStep(
   { done_after_unmap_us, what }: JsonObject,
   lazy: boolean,
 ): Set<string> {
-  // In lazy mode the flush comes when time is up.
+  // In lazy mode the flush may have been done by the timer.
   const open = done_after_unmap_us !== undefined
     ? [...RACED, ...lazy ? ["invalidations"] : []]
     : lazy && MASK.test(String(what))
     ? ["addr"]
-    // The emulator keeps the permissions of a translation, and does not log what they forbid;
-    // interrupts are another part of it.
+    // The emulator caches the permissions of a translation, and does not log an access that they
+    // forbid; interrupts are handled by another part of it.
     : /, after the (read|write)$|^device writes: interrupt/.test(String(what))
     ? ["log"]
     : [];
   return new Set([...NOT_COMPARED, ...open, ...OWN.test(String(what)) ? [] : ["at"]]);
 }
 
-/** Replays a file. @throws {GoldenReadError} For a kernel that no profile is of. */
+/** Replays a file. @throws {GoldenReadError} For a kernel without a profile. */
 export function replayDeviceFacts(group: string, lines: readonly JsonObject[]): GroupResult {
   const [machine = {}, ...steps] = lines;
   const count = new GroupCount(group);
@@ -88,7 +91,7 @@ class DeviceFacts {
   readonly #model: IommuModel;
   readonly #dev = new DmaDevice("tester", {});
   readonly #flushes: InvalidationLines;
-  /** The examined mapping, and how it was mapped; no word where it is not. */
+  /** The examined mapping, and its direction; the direction is empty without a mapping. */
   #dma = 0 as DmaAddr;
   #dir = "";
   #bytes = 0;
@@ -135,7 +138,7 @@ class DeviceFacts {
     };
   }
 
-  /** Does a step; answers with the fields that its line has. */
+  /** Performs a step. @returns The results, with the fields of its line. */
   step(what: string, at: number): JsonObject {
     this.#flushes.take();
     const [, size] = /^map (\d+) bytes$/.exec(what) ?? [];
@@ -169,7 +172,7 @@ class DeviceFacts {
     };
   }
 
-  /** Behind the first page the tester maps a separate one. */
+  /** After the first page, the tester maps another page in a separate mapping. */
   #first(): JsonObject {
     const { dma } = this.#machine;
     const other = (this.#phys + MIB) as PhysAddr;
@@ -188,7 +191,7 @@ class DeviceFacts {
     return { addr: hex(this.#dma), log: [], ...this.#flushes.field() };
   }
 
-  /** A new mapping in place of the one before, which nothing remembers any more. */
+  /** Replaces the mapping by a new one, after everything about the old one has been flushed. */
   #remap(dir: string): void {
     this.#unmap();
     this.#machine.clock.advance(WAIT_NS);
@@ -222,7 +225,10 @@ class DeviceFacts {
     return answer;
   }
 
-  /** @param isOwn Whether it is the examined page; elsewhere the record of a write says less. */
+  /**
+   * @param isOwn Whether the access is to the examined page; for a write elsewhere the record has
+   *   fewer fields.
+   */
   #access(access: "read" | "write", at: number, isOwn: boolean): JsonObject {
     const { bus, iommu } = this.#machine;
     const bytes = new Uint8Array(8);
@@ -272,20 +278,20 @@ function wordOf(bytes: Uint8Array): string {
   return `0x${bytes.toHex()}`;
 }
 
-/** The number that the captured kernels gave the tester's domain, in bits 31 to 16. */
+/** The domain id of the tester's domain on the captured kernels, in bits 31 to 16. */
 const DOMAIN = 0x4_0000;
-/** Types of commands, and how much of a domain they are for (VT-d specification, 6.5.2). */
+/** Types and granularities of invalidation commands (VT-d specification, 6.5.2). */
 const IOTLB = 0x2;
 const PASID_IOTLB = 0x6;
 const PAGES = 0x30;
 const WHOLE = 0x20;
-/** Second stage: reads and writes that the hardware still has under way are waited for. */
+/** For second-stage tables: wait for reads and writes that are in progress in the hardware. */
 const DRAINS = 0xc0;
-/** No table has gone. */
+/** Only leaf entries were removed, no table (invalidation hint). */
 const LEAF_ONLY = 0x40;
 const PAGE_SHIFT = 12;
 
-/** Collects what is flushed. */
+/** Collects the invalidation commands. */
 class InvalidationLines {
   #lines: string[] = [];
 
@@ -302,7 +308,7 @@ class InvalidationLines {
     }, ["iotlb.sync"]);
   }
 
-  /** The commands since the last call of this; where there were none, no field. */
+  /** The commands since the last call, as a field; without commands, no field. */
   field(): { readonly invalidations?: Json } {
     const invalidations = this.take();
     return invalidations.length === 0 ? {} : { invalidations };

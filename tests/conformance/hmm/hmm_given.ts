@@ -1,20 +1,19 @@
 /**
- * The fields that the replay of tests/golden/hmm takes from the record instead of working them out:
- * the one list. Every field of an operation that is not listed here is compared.
- * docs/dev/conformance.md shows the list, and says which parts of compared fields come from the
- * record all the same.
+ * The fields that the replay of tests/golden/hmm takes from the record as inputs: this is the only
+ * list. All other fields of an operation are compared. docs/dev/conformance.md shows the list, and
+ * says which parts of compared fields come from the record as well.
  */
 import type { InnerLine } from "../inner_record.ts";
 import type { Json } from "../difference.ts";
 
-/** Fields of operations that are given, and why. */
+/** Fields of operations that are inputs, and why. */
 export interface GivenFields {
   readonly ops: readonly string[];
   readonly fields: readonly string[];
   readonly why: string;
 }
 
-/** @param ops Words of one text, as the fields. */
+/** @param ops Names of operations, separated by blanks, like the fields. */
 function given(ops: string, fields: string, why = "What the program asked for."): GivenFields {
   return { ops: ops.split(" "), fields: fields === "" ? [] : fields.split(" "), why };
 }
@@ -48,21 +47,24 @@ export const GIVEN_TO_SOFTWARE: readonly GivenFields[] = [
   given("deregister", ""),
 ];
 
-/** The fields of an operation that are given, or null for an operation that is not known. */
+/** The input fields of an operation, or null for an unknown operation. */
 export function givenOf(table: readonly GivenFields[], op: string): ReadonlySet<string> | null {
   const rows = table.filter(({ ops }) => ops.includes(op));
   return rows.length === 0 ? null : new Set(rows.flatMap(({ fields }) => fields));
 }
 
-/** A range that no address of the model reaches. */
+/** A number of 64 bits that the model's addresses cannot represent. */
 const BEYOND = /^0x[0-9a-f]{16,}$/;
 
-/** The given parts of an operation's answer: numbers of frames, and facts beyond the model. */
+/**
+ * Whether a part of an operation's result is an input: frame numbers, and numbers that the model
+ * cannot represent.
+ */
 export function isGivenResult(field: string, value: Json): boolean {
   return field.includes(".pfns") || typeof value === "string" && BEYOND.test(value);
 }
 
-/** Entries of a list of page frames: first, how many, flags, order, frame number, step. */
+/** A run of entries in a list of page frames: first index, count, flags, order, frame number, step. */
 export type PfnRun = readonly [number, number, string, number, number, number];
 
 /** One operation of a case, with its arguments and results. */
@@ -80,7 +82,7 @@ export interface HmmCase {
   readonly ops: readonly HmmOp[];
 }
 
-/** What facts.json says of one file. */
+/** The description of a file in facts.json. */
 export interface HmmFacts {
   readonly name: string;
   readonly kernel: string;
@@ -89,7 +91,7 @@ export interface HmmFacts {
   readonly caching_mode?: boolean;
   readonly scalable_mode?: boolean;
   readonly first_stage_tables?: boolean;
-  /** The kernel's value in the end. */
+  /** The domain's type at the end. */
   readonly domain_type?: "DMA" | "DMA-FQ";
   readonly reserved_iova?: readonly (readonly [number, number])[];
   readonly bounce_pool?: readonly [number, number];

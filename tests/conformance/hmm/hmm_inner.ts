@@ -1,9 +1,9 @@
 /**
- * What happened inside a call, line by line as tests/golden/hmm has it: in the order in which
- * operations were complete.
+ * The operations inside a call, as lines in the form of tests/golden/hmm: in the order in which
+ * they were completed.
  *
- * Events give most of it. The tries of a search for IOVAs and the flags of a mapped page are no
- * events; there the recorder looks at the call itself.
+ * Most lines come from events. The tries of a search for IOVAs and the flags of a mapped page are
+ * no events; for these the recorder wraps the function itself.
  */
 import {
   type EventName,
@@ -27,22 +27,23 @@ import {
 import { type AddressWords, attributeList, type WarnSites } from "./hmm_words.ts";
 
 const GRANULE_BYTES = 4096;
-/**
- * The kernel's word for memory of a device among the flags of a mapping; the others are as ours.
- */
+/** The kernel's flag for device memory in a mapping; the other flags are the same as ours. */
 const KERNEL_MMIO = 16;
 const KERNEL_CACHE = 4;
 const READ_AND_WRITE = 3;
 
-/** The subject of a call, as far as lines below it mention it. */
+/** Facts about a call that lines inside it mention. */
 export interface Around {
-  /** The range that is linked into, and what at: buffers that bounce are reported by IOVA. */
+  /**
+   * The range and offset that memory is linked to; bounced buffers are reported by IOVA. Null
+   * outside of a link.
+   */
   readonly link: { readonly addr: number; readonly offset: number; readonly phys: number } | null;
-  /** The attributes that it was given, as words. */
+  /** The attributes of the call, as words. */
   readonly attrs: readonly string[];
 }
 
-/** Calls of which something follows for the lines below them. */
+/** Calls that change the form of the lines inside them. */
 const CALLS = [
   "call.dma_iova_unlink",
   "call.dma_iova_destroy",
@@ -56,28 +57,28 @@ const CALLS = [
 
 const NOTHING_AROUND: Around = { link: null, attrs: [] };
 
-/** A timer that fired in the middle of the next call, after so many of its operations. */
+/** A flush timer that fired inside the next call, after a number of the call's operations. */
 interface TimerInside {
   readonly after: number;
   readonly queue: FlushQueue;
-  /** The operation that it fired in had missed the cache already. */
+  /** Whether the operation inside which it fired had already missed the cache. */
   readonly afterMiss: boolean;
 }
 
 export class InnerLines extends InnerRecord {
   around: Around = NOTHING_AROUND;
-  /** A timer's work inside of the operation at hand. */
+  /** The lines of a timer that fired inside the current operation. */
   fired: InnerLine[] | null = null;
   #tries: Json[] = [];
   #timer: TimerInside | null = null;
-  /** Lines that are complete since the operation at hand began. */
+  /** Number of lines that were completed since the current operation began. */
   #complete = 0;
-  /** The call that was entered last, and what follows from it. */
+  /** The call that was entered last, and whether it frees a range without an unmap. */
   #call = "";
   #bareFree = false;
-  /** The call has parked a range. */
+  /** Whether the call has queued a range for flushing. */
   #parks = false;
-  /** Lines of a flush of the queue, while that is under way beside a call. */
+  /** Lines of a flush of the queue, while it runs at the same time as a call; else null. */
   #beside: InnerLine[] | null = null;
   /** The lines of each event. */
   readonly #seen: Partial<Record<EventName, (fields: Fields, why: MachineEvent["why"]) => void>> = {
@@ -89,7 +90,7 @@ export class InnerLines extends InnerRecord {
       this.#addFree(start as number, size_bytes as number, to as string),
     "iommu.unmap": (fields) => this.push({ op: "iommu_unmap", ...renamed(fields, UNMAPPED) }),
     "iommu.sync_map": (fields) => {
-      // Inside a single mapping the kernel's call is inlined, and no probe saw it.
+      // Inside a single mapping the kernel's function is inlined, so that no probe saw it.
       if (this.#call === "dma_iova_sync") {
         this.push({ op: "iommu_sync_map", ...renamed(fields, SYNCED) });
       }
@@ -126,7 +127,7 @@ export class InnerLines extends InnerRecord {
     if (dev.domain !== null) this.#watch(dev.domain);
   }
 
-  /** The lines since the last call of this, which are forgotten. */
+  /** Returns and clears the lines since the last call. */
   take(): InnerLine[] {
     const { lines } = this;
     this.lines = [];
@@ -135,7 +136,7 @@ export class InnerLines extends InnerRecord {
     return lines;
   }
 
-  /** An operation of a case begins. */
+  /** Called before an operation of a case. */
   begin(): void {
     this.#complete = 0;
     this.around = NOTHING_AROUND;
@@ -143,17 +144,20 @@ export class InnerLines extends InnerRecord {
   }
 
   /**
-   * Has the flush queue's timer fire when so many lines of the next operation are complete: before
-   * anything is taken, freed or parked after them.
+   * Makes the flush queue's timer fire after `after` lines of the next operation, before the next
+   * range is allocated, freed or queued.
    *
-   * @param afterMiss The operation behind these lines takes addresses that the cache does not have,
-   *   and had looked there before.
+   * @param afterMiss Whether the allocation after these lines misses the cache, and the timer fires
+   *   after the miss.
    */
   fireInside(queue: FlushQueue, after: number, afterMiss: boolean): void {
     this.#timer = { after, queue, afterMiss };
   }
 
-  /** Lines of a timer that was to fire inside of an operation; null where none was. */
+  /**
+   * Called after an operation. @returns The lines of a timer that was to fire inside it; null
+   * without one.
+   */
   end(): InnerLine[] | null {
     this.#fireTimer();
     const { fired } = this;
@@ -161,7 +165,7 @@ export class InnerLines extends InnerRecord {
     return fired;
   }
 
-  /** Fires the timer of the flush queue; returns what it did. */
+  /** Fires the timer of the flush queue. @returns Its lines. */
   fire(queue: FlushQueue): InnerLine[] {
     const lines: InnerLine[] = [{ op: "fq_timer" }];
     this.#beside = lines;
@@ -226,7 +230,7 @@ export class InnerLines extends InnerRecord {
     this.#complete++;
   }
 
-  /** @param missed The cache has been looked into, or is not asked. */
+  /** @param missed Whether the cache has been searched, or is not used. */
   #fireWhenDue(missed: boolean): void {
     const timer = this.#timer;
     if (timer === null || this.#complete < timer.after || timer.afterMiss && !missed) return;
@@ -240,7 +244,7 @@ export class InnerLines extends InnerRecord {
     this.fired = this.fire(timer.queue);
   }
 
-  /** A call begins: what its lines look like, and the line that some begin with. */
+  /** Called when a call begins: sets the form of its lines, and adds the first line of some calls. */
   #enter(name: string, fields: Fields): void {
     const mapped = name === "call.dma_iova_destroy" ? fields.mapped_len as number : 0;
     this.#call = name.slice("call.".length);
@@ -261,8 +265,8 @@ export class InnerLines extends InnerRecord {
       return;
     }
     const freed = { iova, pages: size / GRANULE_BYTES, to: to === "tree" ? "tree" : "cache" };
-    // A range that is freed while a flush is going on, or behind a range that has just been parked,
-    // was parked before.
+    // A range that is freed during a flush, or after a range has just been queued, was queued
+    // earlier.
     if (this.#beside !== null || this.#parks) this.push({ op: "iova_free_late", ...freed });
     else if (this.#bareFree) this.push({ op: "iova_free", ...freed });
     else this.push({ op: "iova_free", size, deferred: false, ...freed });
@@ -281,7 +285,7 @@ export class InnerLines extends InnerRecord {
     this.addRelease(fields, attrs.attrs === undefined, attrs);
   }
 
-  /** @param isMessage It has no stack: the record has none of these but one. */
+  /** @param isMessage A message without a stack trace: the record contains only one kind of these. */
   #addWarning(at: string, isMessage: boolean): void {
     if (at === "iommu_dma_alloc_iova") {
       const { lastAddress } = this.dev;

@@ -1,4 +1,4 @@
-/** The machine that a file of tests/golden/hmm was recorded on. */
+/** Builds the machine on which a file of tests/golden/hmm was recorded. */
 import {
   type Bytes,
   defaultMachineConfig,
@@ -15,11 +15,11 @@ import { attachPeers, type PeerSpan } from "../kernel/captured_peers.ts";
 import { profileOf } from "../kernel/kernel_machine.ts";
 import type { HmmFacts } from "./hmm_given.ts";
 
-/** The meaning of a word before the first dash of a configuration's name. */
+/** The settings for the first word (before the dash) of a configuration's name. */
 interface Mapping {
   readonly mode: IommuMode;
   readonly model: IommuModel;
-  /** New mappings are flushed too, unless a variation says otherwise. */
+  /** Whether new mappings are flushed too, unless a variation says otherwise. */
   readonly cachingMode: boolean;
   readonly forcesBounce: boolean;
 }
@@ -32,42 +32,40 @@ const MAPPINGS: Readonly<Record<string, Mapping>> = {
   pt: { ...NO_IOMMU, mode: "passthrough" },
   none: NO_IOMMU,
   swiotlb: { ...NO_IOMMU, forcesBounce: true },
-  // First-stage tables: the mode is the first word of the variation.
+  // First-stage tables: the first word of the variation is the mode.
   x86: { ...NO_IOMMU, mode: "lazy", model: "vtd_first_stage" },
-  // It remembers absent entries, so that its kernel is strict whatever was asked for; its
-  // invalidations were not recorded.
+  // This IOMMU caches non-present entries, so that the kernel is strict whatever mode was
+  // requested; its invalidations were not recorded.
   amd: { ...NO_IOMMU, mode: "strict", model: "amd" },
 };
 
-/** Where the other function of a peer configuration hangs, in the words of `captured_peers.ts`. */
+/** The position of the other function in a peer configuration, in the words of `captured_peers.ts`. */
 const TREES: Readonly<Record<string, string>> = {
   p2pswitch: "same switch",
   p2pbridge: "different root ports, host bridge allowed",
   p2punsupported: "different root ports, host bridge not allowed",
 };
 
-/**
- * Variations that change nothing of how the machine is built; caching mode is in the facts, too.
- */
+/** Variations that do not change the machine; caching mode is also in the facts. */
 const WITHOUT_EFFECT = /^(strict|lazy|cm|minalign|crash\d+)$/;
 
-/** The model's addresses end here: no double holds all of those below 2^64. */
+/** Width of the model's addresses: a double cannot represent all numbers below 2^64. */
 const WIDEST_ADDRESS_BITS = 52;
 const INTEL_ADDRESS_BITS = 48;
 
 export interface HmmMachine {
   readonly machine: Machine;
   readonly dev: DmaDevice;
-  /** Bits of an IOVA where the record's have 64. */
+  /** Width of the model's IOVAs where the record has 64 bits. */
   readonly addressBits: number;
-  /** Invalidations are in the record. */
+  /** Whether the record contains invalidations. */
   readonly tellsFlushes: boolean;
 }
 
 /**
- * Builds the machine of a file, with one device on which nothing has been mapped yet.
- * @param lent Memory that another function lends; null where the file shows none.
- * @throws {GoldenReadError} For a kernel, a mapping or a variation that is not known.
+ * Builds the machine of a file, with one device that has no mappings yet.
+ * @param lent Memory that another function provides; null if the file shows none.
+ * @throws {GoldenReadError} For an unknown kernel, mapping or variation.
  */
 export function hmmMachine(facts: HmmFacts, lent: PeerSpan | null): HmmMachine {
   const variation = facts.variation ?? [];
@@ -88,7 +86,8 @@ export function hmmMachine(facts: HmmFacts, lent: PeerSpan | null): HmmMachine {
     ...base,
     kernel: profileOf(facts.kernel),
     checker: "off",
-    // The hole below 4 GiB is left out: a window there would be kept out of the IOVAs too.
+    // RAM continues through the hole below 4 GiB: as an MMIO window, the hole would be reserved in
+    // the IOVAs too.
     ramSizeBytes: ramEnd(facts),
     windows: lent === null ? [] : [{ name: "peer", ...lent }],
     iommu: {
@@ -126,7 +125,7 @@ export function hmmMachine(facts: HmmFacts, lent: PeerSpan | null): HmmMachine {
   };
 }
 
-/** Older files tell scalable mode by their names only. */
+/** In older files only the name shows scalable mode. */
 function modelOf(facts: HmmFacts, model: IommuModel): IommuModel {
   if (model !== "vtd" && model !== "vtd_first_stage") return model;
   const isScalable = facts.scalable_mode ?? facts.variation?.includes("sm") ?? false;

@@ -1,4 +1,4 @@
-/** The memory of a process under a page-wise map, and what tests/golden/hmm does to it. */
+/** The memory of a process under a page-wise map, and its changes in tests/golden/hmm. */
 import {
   type AddressSpace,
   type AreaKind,
@@ -11,7 +11,7 @@ import {
   type VirtAddr,
 } from "@dmalab/runtime";
 
-/** Where the memory begins. Huge pages fit there, and nothing else is in that gigabyte. */
+/** Start of the memory. Huge pages fit there, and nothing else is in that gigabyte. */
 export const MEMORY_START = 0x7000_0000_0000 as VirtAddr;
 
 interface Mapping {
@@ -31,7 +31,7 @@ const MAPPINGS: Readonly<Record<string, Mapping>> = {
   mmap_file_private_ro: { ...PLAIN, kind: "private_file", writable: false },
 };
 
-/** The kernel's number for the event that a callback gets. */
+/** The kernel's number of each event that a callback gets. */
 const EVENT_NUMBERS: Readonly<Record<NotifierEvent, number>> = {
   unmap: 0,
   clear: 1,
@@ -39,7 +39,7 @@ const EVENT_NUMBERS: Readonly<Record<NotifierEvent, number>> = {
   protect_page: 3,
 };
 
-/** Adds an area as an operation maps it. False for one that maps nothing. */
+/** Adds an area as an operation maps it. @returns False for an operation that maps nothing. */
 export function mapMemory(mm: AddressSpace, start: VirtAddr, what: string, pages: number): boolean {
   const mapping = MAPPINGS[what];
   if (mapping === undefined) return false;
@@ -53,7 +53,7 @@ export function mapMemory(mm: AddressSpace, start: VirtAddr, what: string, pages
   return true;
 }
 
-/** Does to memory what an operation says; null for one that is not known. */
+/** Changes memory as an operation says; null for an unknown operation. */
 export function changeMemory(
   mm: AddressSpace,
   what: string,
@@ -89,12 +89,12 @@ function touch(mm: AddressSpace, start: VirtAddr, end: VirtAddr, write: boolean)
   return 0;
 }
 
-/** The event of a changed range, which every change of an address space has. */
+/** The kernel's number of a changed range's event; every change of an address space has an event. */
 export function eventNumber({ event }: ChangedRange): number {
   return event === undefined ? NaN : EVENT_NUMBERS[event];
 }
 
-/** Above all frame numbers that a recorded machine has. */
+/** First frame number of the model, above all frame numbers of recorded machines. */
 const FIRST_OWN_PFN = 2 ** 36;
 /** The zero pages of all processes of one machine. */
 const ZERO_PFN = FIRST_OWN_PFN;
@@ -104,24 +104,24 @@ const FIRST_TAKEN_PFN = FIRST_OWN_PFN + 1024;
 /**
  * The known frames of one machine, by their numbers in the model and in the record.
  *
- * Which frame a page gets is the machine's own business, but two pages never share one, one page
- * keeps its own, and all pages that were only read share the zero page. A frame of the model has a
- * separate number until the record shows the entry that contains it.
+ * A kernel may give a page any frame, but two pages never share a frame, a page keeps its frame,
+ * and all pages that were only read share the zero page. A frame of the model has its own number
+ * until the record shows the entry that contains it.
  */
 export class GivenFrames {
   readonly #recorded = new Map<number, number>();
   readonly #own = new Map<number, number>();
   #next = FIRST_TAKEN_PFN;
 
-  /** Whether a number is one of the model's, of which the record is still to show its own. */
+  /** Whether a number is one of the model's, for which the record has not shown a number yet. */
   isOwn(pfn: number): boolean {
     return pfn >= FIRST_OWN_PFN;
   }
 
   /**
    * The recorded number of a frame.
-   * @param shown What the record shows where the model has this frame.
-   * @returns Null when the record has another frame there, or one that another user has.
+   * @param shown The number in the record where the model has this frame.
+   * @returns Null if the record shows no number there, or one that belongs to another frame.
    */
   recorded(pfn: number, shown: number | null): number | null {
     const known = this.#recorded.get(pfn);
@@ -132,7 +132,7 @@ export class GivenFrames {
     return shown;
   }
 
-  /** Where the pages of one process come from. */
+  /** The page allocator for one process. */
   source(): FrameSource {
     return {
       take: (order) => this.#take(order),

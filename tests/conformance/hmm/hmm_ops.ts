@@ -1,4 +1,4 @@
-/** The operations of tests/golden/hmm on page-wise maps and the memory under them. */
+/** Performs the operations of tests/golden/hmm on page-wise maps and the memory under them. */
 import {
   AddressSpace,
   type ChangedRange,
@@ -26,13 +26,13 @@ import type { HmmMachine } from "./hmm_machine.ts";
 import { addressOrNull, attributeList } from "./hmm_words.ts";
 import { directionNumber, errnoOf, type Fields } from "../inner_record.ts";
 
-/** A fault answers -EBUSY, and is repeated, no more often than this: once for each table of pages. */
+/** Limit of repetitions of a fault that returns -EBUSY, as it does once for each page table. */
 const MAX_TRIES = 1000;
 
-/** Calls with lines that have the state of the range, as it is afterwards. */
+/** Calls with lines that contain the state of the range after the call. */
 const TELLS_STATE: ReadonlySet<string> = new Set(["dma_iova_try_alloc", "dma_iova_free"]);
 
-/** The work of an interval's callback on the entries of its range. */
+/** Actions of an interval's callback on the entries of its range. */
 const UNMAPS = 1;
 const UNMAPS_AND_CLEARS = 2;
 
@@ -42,9 +42,12 @@ class MappedMemory {
   reported: ReportedEntries | null = null;
   mm: AddressSpace | null = null;
   notifier: IntervalNotifier | null = null;
-  /** Callbacks since the operation began: first page, end, event, unmapped, of these writable. */
+  /**
+   * Callbacks since the operation began, each with first page, end, event, number of unmapped
+   * entries, and number of writable ones among these.
+   */
   invalidated: number[][] = [];
-  /** Another thread does this while the next fault is under way. */
+  /** The operation that another thread performs during the next fault. */
   race: HmmOp | null = null;
 }
 
@@ -52,14 +55,14 @@ export class HmmOps {
   readonly #calls: HmmCallLines;
   readonly #frames = new GivenFrames();
   readonly #maps = new Map<number, MappedMemory>();
-  /** The map that was made last with a list of addresses. */
+  /** The last map that was made with a list of addresses. */
   #listed: HmmDmaMap | null = null;
 
   constructor(private readonly host: HmmMachine, inner: InnerLines) {
     this.#calls = new HmmCallLines(host.machine, inner);
   }
 
-  /** The program of a case begins: it has nothing of the program before it. */
+  /** Begins the program of a case, without the maps and memory of the previous program. */
   begin(): void {
     for (const { mm, notifier } of this.#maps.values()) {
       if (notifier !== null) mm?.notifiers.remove(notifier);
@@ -68,7 +71,7 @@ export class HmmOps {
     this.#maps.clear();
   }
 
-  /** Does an operation; null for one that is not about maps or memory. */
+  /** Performs an operation; null for an operation that is not about maps or memory. */
   run(op: HmmOp): JsonObject | null {
     this.#calls.begin();
     const answer = Object.hasOwn(this.#ways, op.op)
@@ -142,7 +145,7 @@ export class HmmOps {
     return { ret: done ? 1 : 0, pfns: this.#changed(op, memory) };
   }
 
-  /** The program writes an entry itself: the written value is given. */
+  /** The program writes an entry itself: the written value is an input. */
   #setEntry(op: HmmOp, memory: MappedMemory): JsonObject {
     const entries = entriesOf(pfnsOf(op));
     for (const entry of entries.values()) writeEntry(memory.map!.pfns, entry);
@@ -193,7 +196,7 @@ export class HmmOps {
     }
     const ret = this.#doToMemory(op, memory);
     if (ret === null) return null;
-    // Without a map there is nothing to report on.
+    // Without a map there are no entries to report.
     if (op.pfns === undefined && op.invalidated === undefined) return { ret };
     return { ret, ...this.#reports(op, memory) };
   }
@@ -204,7 +207,10 @@ export class HmmOps {
     return changeMemory(mm!, op.what as string, start, end);
   }
 
-  /** A fault is repeated while it is busy, and while its sequence number has moved afterwards. */
+  /**
+   * Repeats a fault while it is busy, and while the notifier's sequence number has changed
+   * afterwards.
+   */
   #fault(op: HmmOp, memory: MappedMemory): JsonObject {
     const { mm, notifier } = memory;
     const first = op.page as number;
@@ -252,7 +258,7 @@ export class HmmOps {
     return { pfns: this.#changed(op, memory), invalidated };
   }
 
-  /** Entries that changed, with the frame numbers that the record gives them. */
+  /** The changed entries, with the frame numbers of the record. */
   #changed(op: HmmOp, memory: MappedMemory): readonly PfnRun[] {
     const { map, reported } = memory;
     if (map === null || reported === null) return [];
@@ -261,7 +267,7 @@ export class HmmOps {
     const changed = reported.changed();
     for (const entry of changed) {
       if (!this.#frames.isOwn(entry.pfn)) continue;
-      // An entry that the record shows no change of has got the frame again that it had.
+      // If the record shows no change of an entry, the entry got its previous frame again.
       const before = reported.before(entry.index);
       const kept = before?.flags === entry.flags && before.order === entry.order
         ? before.pfn
@@ -271,7 +277,7 @@ export class HmmOps {
     }
     const entries = reported.changed(changed.map(({ index }) => index));
     reported.report(entries);
-    // Runs that overlap would hide an entry.
+    // The counts are compared because overlapping runs would hide an entry.
     const expected = recorded.reduce((sum, [, count]) => sum + count, 0);
     const agrees = entries.length === expected && entries.length === shown.size &&
       entries.every((entry) => {
@@ -300,7 +306,7 @@ const CALLS = [
   "dma_unmap_phys",
 ] as const;
 
-/** One call: its name, its arguments and results, and what happened inside. */
+/** A call: its name, its arguments and results, and the operations inside it. */
 export type HmmCallLine = Record<string, Json>;
 
 class HmmCallLines {
@@ -313,12 +319,12 @@ class HmmCallLines {
     machine.events.listen((event) => this.#add(event), names);
   }
 
-  /** An operation begins, inside of which calls are reported. */
+  /** Called before an operation: calls are recorded from then on. */
   begin(): void {
     this.#listens = true;
   }
 
-  /** The calls since the operation began, which are forgotten. Warnings without an owner are the last one. */
+  /** Returns and clears the calls of the operation. Warnings outside of a call are added as the last one. */
   take(): HmmCallLine[] {
     const calls = this.#calls;
     this.#listens = false;
@@ -378,7 +384,7 @@ const LETTERS: readonly (readonly [string, number])[] = [
   ["B", HMM_PFN.P2PDMA_BUS],
 ];
 
-/** Flags of entries, or the requests to a range fault. */
+/** The flags of entries, or of the requests to a range fault, from their letters. */
 function flagsOf(letters: string): number {
   return LETTERS.reduce((flags, [letter, bit]) => flags + (letters.includes(letter) ? bit : 0), 0);
 }
@@ -407,7 +413,10 @@ function entriesOf(runs: readonly PfnRun[]): Map<number, PfnEntry> {
   return entries;
 }
 
-/** Entries as runs. The frame number of a run grows along it, or stays. */
+/**
+ * Joins entries to runs. In a run the frame number increases by one for each entry, or stays the
+ * same.
+ */
 function runsOf(entries: readonly PfnEntry[]): PfnRun[] {
   const runs: PfnRun[] = [];
   let last: PfnEntry | null = null;
@@ -424,7 +433,7 @@ function runsOf(entries: readonly PfnEntry[]): PfnRun[] {
   return runs;
 }
 
-/** Writes an entry as a program does: all of it. */
+/** Writes a whole entry, as a program does. */
 function writeEntry(list: HmmPfnList, { flags, index, order, pfn }: PfnEntry): void {
   list.clearFlags(index);
   const filled = flags & (HMM_PFN.VALID + HMM_PFN.WRITE + HMM_PFN.ERROR);
@@ -440,7 +449,10 @@ class ReportedEntries {
     this.#known = new Array(list.length);
   }
 
-  /** Entries that differ from the last report, in their order. @param among All, or these. */
+  /**
+   * Entries that differ from the last report, in order. @param among Indices to compare; all when
+   * left out.
+   */
   changed(among: Iterable<number> = this.#known.keys()): PfnEntry[] {
     const { list } = this;
     const found: PfnEntry[] = [];
@@ -461,7 +473,7 @@ class ReportedEntries {
       list.pfn(index) !== known.pfn;
   }
 
-  /** An entry as it was reported last. */
+  /** The last reported state of an entry. */
   before(index: number): PfnEntry | undefined {
     return this.#known[index];
   }

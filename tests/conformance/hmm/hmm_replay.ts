@@ -1,6 +1,5 @@
 /**
- * Replays a file of tests/golden/hmm: its cases follow each other on one machine, from the first to
- * the last.
+ * Replays a file of tests/golden/hmm: all its cases run on one machine, from the first to the last.
  */
 import { KernelError, MIB, PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
 import { type Difference, firstDifference, type Json, type JsonObject } from "../difference.ts";
@@ -13,17 +12,24 @@ import { HmmOps } from "./hmm_ops.ts";
 import { AddressWords, warnSites } from "./hmm_words.ts";
 import { TwoStepOps } from "./two_step_ops.ts";
 
-/** No file shows more memory of another function than that, and less cannot be lent. */
+/**
+ * Size of another function's memory: no file shows more, and the smallest size that can be
+ * provided.
+ */
 const LENT_BYTES = 2 * MIB;
 
 const BETWEEN = "(between)";
 /**
- * Ends a case that the kernel did not survive. The kernel's work at that time is the case's family.
+ * Marks the end of a case that crashed the kernel. The family of the case says what the kernel was
+ * doing.
  */
 const KILLED = "(killed by the kernel)";
 const SIGKILL = 9;
 
-/** The last thing that the program of such a case does; of a DMA call the record has the name. */
+/**
+ * The last operation of the program in such a case, by family; for a DMA call the record has only
+ * the name.
+ */
 const LAST_OPS: Readonly<Record<string, HmmOp>> = {
   link_after_false_try_alloc: { op: "link", state: 0, phys: 0, offset: 0, size: 4096, dir: 0 },
   free_after_false: { op: "free", state: 0 },
@@ -33,9 +39,9 @@ const LAST_OPS: Readonly<Record<string, HmmOp>> = {
 const NOTHING: JsonObject = {};
 
 /**
- * Sees what the model answers to an operation.
- * @param results What is compared of the record.
- * @param differs Whether other results would make the case differ.
+ * Called with the model's results of an operation.
+ * @param results The compared part of the record.
+ * @param differs Whether the case would differ with other results.
  */
 export type WatchResults = (
   op: string,
@@ -62,7 +68,7 @@ export function replayHmm(
   return count.result();
 }
 
-/** The memory that another function lends, as a file names it by its first frame. */
+/** The memory that another function provides, from the first frame that a file names. */
 function lentMemory(cases: readonly HmmCase[]): PeerSpan | null {
   for (const { ops } of cases) {
     const named = ops.find(({ op }) => op === "peer_pfn");
@@ -74,16 +80,16 @@ function lentMemory(cases: readonly HmmCase[]): PeerSpan | null {
   return null;
 }
 
-/** One machine, case after case. */
+/** Replays the cases of a file on one machine. */
 class HmmFile {
   readonly #host: HmmMachine;
   readonly #words: AddressWords;
   readonly #inner: InnerLines;
   readonly #calls: TwoStepOps;
   readonly #maps: HmmOps;
-  /** A timer that the record shows before the operation inside of which it fired. */
+  /** A timer that the record lists before the operation inside which it fired. */
   #inside: HmmOp | null = null;
-  /** The kernel killed the program of the case. */
+  /** Whether the kernel killed the program of the case. */
   #killed = false;
 
   constructor(facts: HmmFacts, lent: PeerSpan | null, private readonly watch: WatchResults | null) {
@@ -100,7 +106,10 @@ class HmmFile {
     this.#maps = new HmmOps(host, this.#inner);
   }
 
-  /** Does all operations of a case, also behind one that differs: the next case goes on from there. */
+  /**
+   * Performs all operations of a case, also after a difference: the next case starts from the state at
+   * its end.
+   */
   run({ family, ops }: HmmCase): Difference | null {
     this.#host.machine.warnings.rearm();
     this.#maps.begin();
@@ -125,7 +134,7 @@ class HmmFile {
     try {
       answer = this.#answer(op) ?? { op: "unknown operation" };
     } catch (error) {
-      // Whatever it is, it is this case's, and the next ones are replayed all the same.
+      // Any error counts as a difference of this case, so that the next ones are still replayed.
       answer = { thrown: String(error) };
     }
     const fired = inner.end();
@@ -137,7 +146,7 @@ class HmmFile {
     return between ?? found;
   }
 
-  /** The program does what no kernel survives. */
+  /** Performs the operation that crashes the kernel. */
   #dies(op: HmmOp, family: string): Difference | null {
     const last = LAST_OPS[family];
     if (last === undefined) return { path: "family", expected: family, got: undefined };
@@ -155,7 +164,7 @@ class HmmFile {
     );
   }
 
-  /** Shows the watcher what is compared, and compares it. */
+  /** Compares results, and shows the compared ones to the watcher. */
   #watched(
     { op }: HmmOp,
     results: JsonObject,
@@ -172,7 +181,7 @@ class HmmFile {
     return this.#calls.run(op) ?? this.#maps.run(op);
   }
 
-  /** The flush queue's timer, which fires where the record shows it. */
+  /** Fires the flush queue's timer where the record shows it. */
   #between(op: HmmOp, next: HmmOp | undefined): Difference | null {
     const queue = this.#host.dev.domain?.flushQueue ?? null;
     const [first] = op.inner ?? [];
@@ -199,7 +208,7 @@ class HmmFile {
   }
 }
 
-/** Whether the operation of that number inside a call takes addresses that the cache has not. */
+/** Whether the operation with this index inside a call allocates IOVAs that the cache does not have. */
 function missesCache(op: HmmOp | undefined, number: number): boolean {
   const calls = (op?.calls ?? []) as readonly HmmOp[];
   const lines = [...op?.inner ?? [], ...calls.flatMap(({ inner }) => inner ?? [])];

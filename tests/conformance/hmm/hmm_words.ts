@@ -1,10 +1,10 @@
-/** Numbers, attributes and warnings between the captured data and the model. */
+/** Converts numbers, attributes and warnings between the captured data and the model. */
 import { DMA_MAPPING_ERROR } from "@dmalab/runtime";
 import { DMA_ATTR } from "@dmalab/runtime/dma";
 import type { Json } from "../difference.ts";
 import type { Fields } from "../inner_record.ts";
 
-/** Where a kernel warns, as it prints the place, by the word of ours for it. */
+/** Places of a kernel's warnings as it prints them, by the model's names for them. */
 export type WarnSites = Readonly<Record<string, readonly [site: string, within: string]>>;
 
 const IN_7_2: WarnSites = {
@@ -18,7 +18,7 @@ const IN_7_2: WarnSites = {
   hmm_dma_map_pfn: ["mm/hmm.c:840", "hmm_dma_map_pfn"],
 };
 
-/** No capture has its `hmm_dma_map_pfn` warn. */
+/** No capture contains the warning of its `hmm_dma_map_pfn`. */
 const IN_7_3_4: WarnSites = {
   dma_iova_try_alloc: ["drivers/iommu/dma-iommu.c:1834", "dma_iova_try_alloc"],
   dma_iova_try_alloc_size: ["drivers/iommu/dma-iommu.c:1842", "dma_iova_try_alloc"],
@@ -29,12 +29,12 @@ const IN_7_3_4: WarnSites = {
   hmm_dma_map_alloc: ["mm/hmm.c:849", "hmm_dma_map_alloc"],
 };
 
-/** The places of a release, which are its own. */
+/** The places of warnings in a release. */
 export function warnSites(kernel: string): WarnSites {
   return kernel === "7.3.4" ? IN_7_3_4 : IN_7_2;
 }
 
-/** Attributes as the captures name them, from their words in events. */
+/** The captures' names of attributes, from the words in events. */
 export function attributeList(words: Fields[string] | undefined): { attrs?: string[] } {
   const names = ((words ?? []) as readonly string[]).map((word) => word.toUpperCase());
   return names.length === 0 ? {} : { attrs: names };
@@ -46,38 +46,41 @@ export function attributeMask(names: Json | undefined): number {
   return ((names ?? []) as readonly string[]).reduce((mask, name) => mask | (bits[name] ?? 0), 0);
 }
 
-/** An address that a map gave out; null for the error value. */
+/** An address that a map returned; null for the error value. */
 export function addressOrNull(dma: number): number | null {
   return dma === DMA_MAPPING_ERROR ? null : dma;
 }
 
-/** The kernel's message when a device leaves the addresses below 4 GiB. */
+/** The kernel's message when a device is given addresses above 4 GiB for the first time. */
 const WIDER = / Using (\d+)-bit DMA addresses$/;
 const HEX = /^0x[0-9a-f]+$/;
 const UPPER_HALF = 2n ** 63n;
 const GRANULE = 4096n;
 
 /**
- * IOVAs of the record and of the model. Where the record's have 64 bits and the model's have
- * fewer, both are counted down from their last address: what lies at the upper end of one space lies
- * at the upper end of the other.
+ * Converts IOVAs between the record and the model. If the record's IOVAs have 64 bits and the
+ * model's have fewer, addresses in the upper half are counted down from the last address: the upper
+ * end of one space corresponds to the upper end of the other.
  */
 export class AddressWords {
   readonly #gap: bigint;
   readonly #gapPfns: number;
 
-  /** @param addressBits How many the model's addresses have in place of 64; 64 changes nothing. */
+  /** @param addressBits Width of the model's addresses where the record has 64; 64 changes nothing. */
   constructor(private readonly addressBits: number) {
     this.#gap = 2n ** 64n - 2n ** BigInt(addressBits);
     this.#gapPfns = Number(this.#gap / GRANULE);
   }
 
-  /** How many addresses the model has. */
+  /** Size of the model's address space. */
   get spaceBytes(): number {
     return 2 ** this.addressBits;
   }
 
-  /** An address: addresses that fit no double are text in the record. */
+  /**
+   * The model's number for an address: addresses that a double cannot represent are text in the
+   * record.
+   */
   number(word: Json | undefined): number {
     if (typeof word === "number") return word;
     if (typeof word !== "string") return NaN;
@@ -86,8 +89,8 @@ export class AddressWords {
   }
 
   /**
-   * A part of the record as it is compared: every text of a number as the model's number, and the
-   * kernel's message about wider addresses as their width.
+   * A part of the record in the form in which it is compared: numbers in texts become the model's
+   * numbers, and the kernel's message about wider addresses becomes their width.
    */
   recorded(value: Json): Json {
     if (typeof value === "string") return HEX.test(value) ? this.number(value) : value;
@@ -99,12 +102,12 @@ export class AddressWords {
     return Object.fromEntries(entries.map(([key, each]) => [key, this.recorded(each)]));
   }
 
-  /** The last frame that a search of the model may use, as the record has it. */
+  /** The record's number for the last frame that a search of the model may use. */
   recordedLimit(pfn: number): number {
     return pfn > 2 ** 32 ? pfn + this.#gapPfns : pfn;
   }
 
-  /** A width in bits of the model as the record has it. */
+  /** The record's width in bits for a width of the model. */
   recordedBits(bits: number): number {
     return bits === this.addressBits ? 64 : bits;
   }

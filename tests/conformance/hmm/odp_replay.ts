@@ -1,8 +1,8 @@
 /**
  * Replays the on-demand paging of software RDMA (tests/golden/hmm, `odp-rxe`): regions, prefetches,
- * the process's changes to its memory, and the changes that the RDMA core is notified of.
+ * the process's changes to its memory, and the notifications of the RDMA core.
  *
- * A software device makes no DMA call: its map is the list of page frames alone.
+ * A software device makes no DMA calls: its map consists of the list of page frames only.
  */
 import { type MemoryRegion, RdmaAdapter } from "@dmalab/devices";
 import {
@@ -32,10 +32,10 @@ import {
 } from "./hmm_given.ts";
 import type { WatchResults } from "./hmm_replay.ts";
 
-/** Access flags of a region: it pages on demand, and its device may write. */
+/** Access flags of a region: on-demand paging, and write access for the device. */
 const ON_DEMAND = 64;
 const LOCAL_WRITE = 1;
-/** A caller requests a region of everything by this length. */
+/** The length with which a caller requests a region of the whole address space. */
 const EVERYTHING = "18446744073709551615";
 const UPPER_HALF = 2n ** 63n;
 const WRITABLE_MASK = "0x4000000000000000";
@@ -50,7 +50,7 @@ export function replayOdp(
   const count = new GroupCount(group);
   const kernel = profileOf(facts.kernel);
   const machine = new Machine({ ...defaultMachineConfig(), kernel, checker: "off" });
-  // One program runs all cases, and keeps its memory.
+  // One program runs all cases, so that its memory is kept between them.
   const mm = new AddressSpace(machine, new GivenFrames().source());
   const origin = cases.map(baseOf).find((base) => base !== null) ?? 0n;
   for (const each of cases) {
@@ -69,7 +69,7 @@ class OdpCase {
   readonly #adapter: RdmaAdapter;
   /** The difference by which an address of the record is higher than the model's. */
   readonly #gap: bigint;
-  /** Where the memory of the case begins; everything else is counted from there. */
+  /** Start of the case's memory; other addresses are relative to it. */
   readonly #start: number;
   readonly #stopListening: () => void;
   readonly #watch: WatchResults | null;
@@ -77,7 +77,7 @@ class OdpCase {
   #region: MemoryRegion | null = null;
   #calls: HmmCallLine[] = [];
 
-  /** @param file Where the record has the memory of its first case, and who watches. */
+  /** @param file The recorded address of the first case's memory, and the watcher. */
   constructor(
     machine: Machine,
     private readonly mm: AddressSpace,
@@ -149,7 +149,8 @@ class OdpCase {
   }
 
   #register(op: HmmOp): number {
-    // Software RDMA has no huge pages and no region of everything; pinned memory is no ODP at all.
+    // Software RDMA supports no huge pages and no region of the whole address space; pinned memory
+    // is not ODP.
     if (op.huge === 1) return -ERRNO.EOPNOTSUPP;
     if (op.length === EVERYTHING) return -ERRNO.EINVAL;
     const writable = op.write === 1;
@@ -167,7 +168,7 @@ class OdpCase {
     if (typeof made === "number") return ret;
     this.#region = made;
     const { end, start } = made.umem;
-    // Called after the region's own callback.
+    // Inserted after the region's own notifier, so that it is called after it.
     this.mm.notifiers.insert(start, end, {
       invalidate: (notifier, range) => {
         notifier.advance();
@@ -191,7 +192,7 @@ class OdpCase {
   }
 
   #prefetch(op: HmmOp): number {
-    // The driver looks for a region that its device may write, whatever the request.
+    // The driver requires a region with write access, whatever the request.
     const region = this.#region;
     if (region === null || !region.umem.writable) return -ERRNO.EINVAL;
     const write = op.kind !== "read";
@@ -227,7 +228,7 @@ class OdpCase {
     this.#calls.push({ call: "invalidate", start, end, event: eventNumber(range), ret: 1 });
   }
 
-  /** Entries that were looked at, none of which was mapped for DMA. */
+  /** Adds the lines for entries that were examined; none of them was mapped for DMA. */
   #emitUnmap({ umem }: MemoryRegion, start: number, end: number): void {
     const count = (end - start) / PAGE_SIZE_BYTES;
     this.#calls.push({ call: "ib_umem_odp_unmap_dma_pages", start, end }, {
@@ -238,13 +239,16 @@ class OdpCase {
     });
   }
 
-  /** Addresses of operations are counted from the memory's start; negative ones are absolute. */
+  /** Addresses of operations are relative to the start of the memory; negative ones are absolute. */
   #virt(op: HmmOp): VirtAddr {
     const addr = op.addr as number;
     return (addr < 0 ? ADDRESS_LIMIT + addr : this.#start + addr) as VirtAddr;
   }
 
-  /** The record with its addresses as the model has them: both spaces are counted from their ends. */
+  /**
+   * The record with the model's addresses; in the upper half both address spaces are counted from
+   * their ends.
+   */
   #inModel(value: Json): Json {
     if (typeof value !== "object" || value === null) return value;
     if (Array.isArray(value)) return value.map((each) => this.#inModel(each));
@@ -265,7 +269,7 @@ class OdpCase {
   }
 }
 
-/** Where the record has the memory of a case: its first region says so, if there is one. */
+/** The recorded address of a case's memory, from its first region; null without a region. */
 function baseOf({ ops }: HmmCase): bigint | null {
   for (const { addr, calls } of ops) {
     if ((addr as number) < 0) continue;
@@ -278,7 +282,10 @@ function baseOf({ ops }: HmmCase): bigint | null {
   return null;
 }
 
-/** The memory of a case, of which the record shows no mmap: as far as anything is done to it. */
+/**
+ * Size of a case's memory (its mmap is not in the record): up to the end of the last operation on
+ * it.
+ */
 function areaBytes({ ops }: HmmCase): Bytes {
   const ends = ops.map(({ addr, length, op, ret }) => {
     const isDone = op === "memory" || op === "register" && ret === 0;

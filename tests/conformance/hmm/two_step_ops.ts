@@ -1,4 +1,4 @@
-/** The operations of tests/golden/hmm that call the DMA API itself, done on the model. */
+/** Performs the operations of tests/golden/hmm that call the DMA API directly. */
 import type { DmaAddr, Machine, PhysAddr } from "@dmalab/runtime";
 import {
   attributeWords,
@@ -14,15 +14,15 @@ import { addressOrNull, type AddressWords, attributeMask } from "./hmm_words.ts"
 
 const PAGE_BYTES = 4096;
 const MSB_OF_STATE_ADDRESSES = 64;
-/** The kernel's number for each way to be translated; no IOMMU, no number. */
+/** The kernel's domain type for each mode; null without an IOMMU. */
 const DOMAIN_TYPES = { off: null, passthrough: 4, strict: 3, lazy: 11 } as const;
 
-/** A run of pages that a table leads to: IOVA, physical address, bytes. */
+/** A run of mapped pages in a page table: IOVA, physical address, bytes. */
 type TableRun = [iova: number, phys: number, bytes: number];
 
 export class TwoStepOps {
   readonly #states = new Map<number, DmaIovaState>();
-  /** States with ranges that are larger than all addresses of the model. */
+  /** States with ranges that are larger than the model's address space. */
   readonly #beyond = new Set<number>();
 
   constructor(
@@ -51,20 +51,23 @@ export class TwoStepOps {
     residual_removed: (op) => ({ map: this.#remove(op) }),
   };
 
-  /** Does an operation; null for one that is not of the DMA API. */
+  /** Performs an operation; null for one that is not of the DMA API. */
   run(op: HmmOp): JsonObject | null {
     if (this.#isBeyond(op)) return this.#asGiven(op);
     return Object.hasOwn(this.#ways, op.op) ? this.#ways[op.op]!(op) : null;
   }
 
-  /** The call that an operation makes, as the record describes one that never ended. */
+  /** The call of an operation, in the form in which the record describes a call that did not return. */
   enteredBy(op: HmmOp): JsonObject {
     if (op.op.startsWith("hmm")) return {};
     const state = op.op === "free" ? stateOf(this.#state(op)) : {};
     return { calls: [{ call: `dma_iova_${op.op}`, ...state }] };
   }
 
-  /** A range that no address of the model reaches is the record's alone, until it is freed. */
+  /**
+   * Whether an operation uses a range that the model's addresses cannot represent: it is not
+   * performed, and its results are taken from the record until the range is freed.
+   */
   #isBeyond(op: HmmOp): boolean {
     const slot = op.state as number;
     if (op.op === "try_alloc") {
@@ -181,9 +184,10 @@ export class TwoStepOps {
   }
 
   /**
-   * The targets of the page table, in runs: a leaf may reach beyond the last address, where no
-   * look-up finds it.
-   * @param seesZero Also entries that lead to address 0, which look like nothing to a translation.
+   * The mappings in the page table, as runs. A leaf may extend beyond the last address, where no
+   * lookup finds it.
+   * @param seesZero Whether to include entries that map address 0, which a translation reports as
+   *   not mapped.
    */
   #runs(op: HmmOp, seesZero: boolean): TableRun[] {
     const runs: TableRun[] = [];
@@ -210,8 +214,8 @@ export class TwoStepOps {
   }
 
   /**
-   * The remaining entries of a case are taken out of the table, without a call of the DMA layer,
-   * page by page: tables that become empty stay.
+   * Removes the remaining entries of a case from the table, without a call of the DMA layer, page
+   * by page: tables that become empty stay.
    */
   #remove(op: HmmOp): TableRun[] {
     const runs = this.#runs(op, true);

@@ -1,29 +1,28 @@
 /**
- * The configuration of a captured run: every key that there is, and the values that it may have.
+ * The configuration of a captured run: all known keys, and their possible values.
  *
- * A key or a value that is not listed here has a rule that the replay does not know. Cases with
- * such a configuration differ, with the key's name (tests/golden/kernel/README.md, "Configuration
- * keys").
+ * For other keys and values the replay has no rule. Cases with such a configuration differ, with
+ * the key's name in the difference (tests/golden/kernel/README.md, "Configuration keys").
  */
 import type { NoMerges } from "@dmalab/runtime";
 import type { Difference, Json } from "../difference.ts";
 import { TOPOLOGY_NAMES } from "./captured_peers.ts";
 
-/** How a device ended up being mapped. */
+/** The resulting mode of a device's mappings. */
 export type CaptureMode = "direct" | "passthrough" | "dma-strict" | "dma-lazy";
 
 export interface CaptureConfig {
   readonly name: string;
   readonly iommu: "intel" | "amd" | "none";
-  /** The kernel's setting in the end. */
+  /** The resulting mode, not the requested one. */
   readonly mode: CaptureMode;
   readonly swiotlb_force: boolean;
   readonly caching_mode?: boolean;
   readonly address_bits?: number;
   readonly first_stage_tables?: boolean;
-  /** False where the record has no lines of flushes, although there were flushes. */
+  /** False if flushes were not recorded. */
   readonly flushes_recorded?: boolean;
-  /** False where the record has no lines of ranges that a lazy kernel parks. */
+  /** False if ranges that a lazy kernel queues for flushing were not recorded. */
   readonly parked_recorded?: boolean;
   readonly sgl_threshold: number;
   readonly cpus: number;
@@ -43,7 +42,7 @@ export interface CaptureConfig {
   readonly [key: string]: Json | undefined;
 }
 
-/** The values that a key may hold: in words for a person, and as a test. */
+/** The possible values of a key: as a text, and as a test. */
 interface Values {
   readonly words: string;
   has(value: Json): boolean;
@@ -85,7 +84,7 @@ const KEYS: Readonly<Record<string, Values>> = {
   forcedac: BOOL,
   first_stage_tables: BOOL,
   untrusted: BOOL,
-  // Says why a flush queue fills; changes no rule.
+  // Explains why a flush queue fills; it changes no rule.
   fast_completion: BOOL,
   device_sgl: BOOL,
   mdts: int(0, 20),
@@ -99,7 +98,7 @@ const KEYS: Readonly<Record<string, Values>> = {
   p2p_topology: oneOf(...TOPOLOGY_NAMES),
 };
 
-/** The first key of a configuration that no rule goes with, or null. */
+/** The first key of a configuration for which the replay has no rule, or null. */
 export function unknownSetting(config: CaptureConfig): Difference | null {
   for (const [key, value] of Object.entries(config)) {
     const values = Object.hasOwn(KEYS, key) ? KEYS[key]! : null;

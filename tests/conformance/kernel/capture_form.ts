@@ -1,9 +1,10 @@
 /**
- * Tells a stretch of events in the words of the captured data: calls with what happened inside.
+ * Converts a sequence of events to the form of the captured data: calls with the operations inside
+ * them.
  *
- * The captures were made with probes on kernel functions, so their words differ from ours in a few
- * places: a range's tear-down inside `dma_iova_destroy` has a separate line, and the map-sync of a
- * single mapping has none. Everything compared comes from events; nothing is looked up elsewhere.
+ * The captures were made with probes on kernel functions, so their lines differ from our events in
+ * a few places: the unlink inside `dma_iova_destroy` has a separate line, and the map-sync of a
+ * single mapping has none. All compared data comes from events.
  */
 import type { MachineEvent } from "@dmalab/runtime";
 import {
@@ -27,7 +28,7 @@ const GRANULE_BYTES = 4096;
 
 type Body = Record<string, Json>;
 
-/** Calls of the DMA layer that the captures record, with their arguments and results in the captures' words. */
+/** Recorded calls of the DMA layer; each function returns the arguments and results in the captures' form. */
 const RECORDED_CALLS: Readonly<
   Record<string, (open: OpenCall, result: Fields, ranges: LinkedRange[]) => Body>
 > = {
@@ -61,7 +62,8 @@ const RECORDED_CALLS: Readonly<
 };
 
 /**
- * Calls with a line that was written when they were entered; all others have one from their return.
+ * Calls with a line that was written at their entry; the lines of all other calls were written at
+ * their return.
  */
 const LOGGED_AT_ENTRY: ReadonlySet<string> = new Set([
   "dma_unmap_sg",
@@ -75,24 +77,24 @@ interface OpenCall {
   readonly inner: InnerOperations;
   /** Mappings made so far: `[device address, length]`. */
   readonly mapped: DataExtent[];
-  /** Size of the coherent allocation under way inside the call. */
+  /** Size of the coherent allocation that is in progress inside the call. */
   coherentBytes: number;
 }
 
-/** The captured data of a request's DMA calls. */
+/** A request's DMA calls, in the form of the captured data. */
 export interface CapturedCalls {
-  /** In the order in which they returned. */
+  /** Calls in the order in which they returned. */
   readonly calls: readonly CaptureCall[];
   /** The mapped addresses of a scatterlist; null without one. */
   readonly listOutputs: readonly DataExtent[] | null;
 }
 
 /**
- * The recorded calls of a stretch of events.
+ * Converts events to recorded calls.
  *
- * @param ranges What the request has reserved so far, which the captures print with the calls that
- * use it; the calls listed here add to it.
- * @param probes Which lines the record has.
+ * @param ranges The ranges that the request has reserved so far, which the captures print with the
+ *   calls that use them; the calls of these events add to the list.
+ * @param probes Which lines the record contains.
  */
 export function capturedCalls(
   events: readonly MachineEvent[],
@@ -115,7 +117,7 @@ export function capturedCalls(
       open.inner.add(api, fields);
       continue;
     }
-    // The probe sat below both functions.
+    // The probe was in a function that both call.
     const name = api === "dma_map_sgtable" ? "dma_map_sg" : api;
     if (Object.hasOwn(RECORDED_CALLS, name)) {
       if (side === "call") {
@@ -139,8 +141,9 @@ export function capturedCalls(
 }
 
 /**
- * Puts the events inside the calls where the probes put them. A line written when a call is entered
- * takes all that follows, so that nothing is left for a call behind it with a line at its end.
+ * Moves operations to the calls under which the probes recorded them. A call with a line at its
+ * entry gets all operations that follow, also those of the next call if that has its line at its
+ * return.
  */
 function asLogged(calls: readonly CaptureCall[]): CaptureCall[] {
   const logged: CaptureCall[] = [];
@@ -179,13 +182,13 @@ function rangeEnded(inner: readonly InnerLine[], ranges: readonly LinkedRange[])
   return found ?? { addr: 0, sizeBytes: 0, bounced: false };
 }
 
-/** The captures had a probe where `dma_iova_destroy` begins to clear what is linked. */
+/** Adds the line of a probe that the captures had where `dma_iova_destroy` begins to unlink. */
 function withUnlink(list: readonly InnerLine[], { addr, mapped }: Body): readonly InnerLine[] {
   if (!list.some(({ op }) => op === "iommu_unmap")) return list;
   return [{ op: "iova_unlink", addr: addr!, offset: 0, size: mapped! }, ...list];
 }
 
-/** Notes the range that was reserved, if one was. */
+/** The body of a reservation; adds the range, if it succeeded. */
 function describeReservation(
   { given, inner: { lines: list } }: OpenCall,
   result: Fields,
@@ -224,7 +227,7 @@ function poolBody({ pool, size_bytes }: Fields, dma: number): Body {
   return { pool: pool as string, psize: size_bytes as number, dma };
 }
 
-/** A range that a request reserved for linking, as its calls tell of it. */
+/** A range that a request reserved for linking, as it appears in the lines of its calls. */
 export interface LinkedRange {
   readonly addr: number;
   readonly sizeBytes: number;
@@ -232,7 +235,8 @@ export interface LinkedRange {
 }
 
 /**
- * Calls with a separate probe for their bouncing, where 7.2 takes a buffer for a translated device.
+ * Calls with a separate probe on bouncing, where 7.2 allocates a bounce buffer for a translated
+ * device.
  */
 const SHOWS_IOMMU_BOUNCE: ReadonlySet<string> = new Set(["dma_map_phys", "dma_iova_link"]);
 
@@ -240,7 +244,10 @@ const MAPPED = { ...SYNCED, phys: "phys" };
 
 /** The operations inside one call, collected event by event. */
 class InnerOperations extends InnerRecord {
-  /** A range was parked inside this call; any range freed after that was parked before. */
+  /**
+   * Whether this call has queued a range for flushing; a range that it frees afterwards was queued
+   * earlier.
+   */
   #parked = false;
   /** The lines of each event. */
   readonly #seen: Readonly<Record<string, (fields: Fields) => void>> = {
@@ -253,7 +260,7 @@ class InnerOperations extends InnerRecord {
     "iova.free": ({ size_bytes, start, to }) =>
       this.#addFree(start as number, size_bytes as number, to === "flush_queue"),
     "iommu.map": (fields) => this.push({ op: "iommu_map", ...renamed(fields, MAPPED) }),
-    // The probe saw how much was mapped, and that this was taken back.
+    // The probe saw how much had been mapped; the mapping was then undone.
     "iommu.map_failed": ({ iova, phys, undone_bytes: size }) => {
       this.push({
         op: "iommu_map",
@@ -266,7 +273,7 @@ class InnerOperations extends InnerRecord {
     },
     "iommu.unmap": (fields) => this.push({ op: "iommu_unmap", ...renamed(fields, UNMAPPED) }),
     "iommu.sync_map": (fields) => {
-      // Inside a single mapping the kernel's call is inlined, and no probe saw it.
+      // Inside a single mapping the kernel's function is inlined, so that no probe saw it.
       if (this.api !== "dma_iova_sync") return;
       this.push({ op: "iommu_sync_map", ...renamed(fields, SYNCED) });
     },
@@ -285,7 +292,7 @@ class InnerOperations extends InnerRecord {
    * @param api The call's kernel name.
    * @param given Its arguments.
    * @param range The range that the call links into; null for other calls.
-   * @param probes Which lines the record has.
+   * @param probes Which lines the record contains.
    */
   constructor(
     private readonly api: string,
@@ -296,12 +303,12 @@ class InnerOperations extends InnerRecord {
     super();
   }
 
-  /** A coherent allocation is one line inside the call that needed it. */
+  /** Adds a coherent allocation, which is one line inside the call that needed it. */
   addCoherent(dma: number, sizeBytes: number): void {
     this.lines.push({ op: "dma_alloc", dma, size: sizeBytes });
   }
 
-  /** Takes an event in: none, one or more lines. */
+  /** Adds the lines of an event, if it has any. */
   add(name: string, fields: Fields): void {
     this.#seen[name]?.(fields);
   }

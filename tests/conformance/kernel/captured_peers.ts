@@ -1,8 +1,8 @@
 /**
- * The PCI tree of a captured machine that had a second controller lending its memory.
+ * The PCI tree of a captured machine with a second controller that provided its memory to peers.
  *
- * The captures name the topology in words and show the memory by its use; the rest of the tree
- * decides nothing.
+ * The captures name the topology, and show the memory by its use; the rest of the tree does not
+ * matter.
  */
 import { alignDown, type Bytes, GIB, type Machine, MIB, type PhysAddr } from "@dmalab/runtime";
 import type { DmaDevice } from "@dmalab/runtime/dma";
@@ -10,32 +10,32 @@ import { buildPciTree, pciNode, type PciNodeConfig, PciTopology } from "@dmalab/
 import { GoldenReadError } from "../golden_files.ts";
 import type { DataExtent } from "./kernel_data.ts";
 
-/** Every captured machine had its RAM around a hole, and whatever lies in that is a device's. */
+/** The hole in the RAM of every captured machine; memory in the hole belongs to a device. */
 const HOLE_START = 2 * GIB;
 const HOLE_END = 4 * GIB;
 
-/** How the two controllers hang together, in the words of the captures. */
+/** The positions of the two controllers, by the names that the captures use. */
 const TOPOLOGIES: Readonly<Record<string, readonly PciNodeConfig[]>> = {
   "same switch": tree(true, [portOfSwitch()]),
   "different root ports, host bridge allowed": tree(true, separatePorts()),
   "different root ports, host bridge not allowed": tree(false, separatePorts()),
 };
 
-/** The trees that are known. */
+/** The names of the known trees. */
 export const TOPOLOGY_NAMES: readonly string[] = Object.keys(TOPOLOGIES);
 
-/** The bytes of peer memory that a run shows, or null when no extent lies in any. */
+/** The peer memory that a run uses. */
 export interface PeerSpan {
   readonly basePhys: PhysAddr;
   /** A power of two, to which the base is aligned. */
   readonly sizeBytes: Bytes;
 }
 
-/** Less, or memory that does not begin at a multiple of it, cannot be lent (rules/p2p.md 9.3). */
+/** Smallest size of peer memory, and its alignment (rules/p2p.md 9.3). */
 const LEAST_LENT_BYTES = 2 * MIB;
 
 /**
- * The smallest BAR that holds every extent of device memory.
+ * The smallest BAR that contains all extents of device memory; null without any.
  * @param extents The memory of all of a run's requests.
  */
 export function peerSpanOf(extents: Iterable<DataExtent>): PeerSpan | null {
@@ -53,11 +53,11 @@ export function peerSpanOf(extents: Iterable<DataExtent>): PeerSpan | null {
 }
 
 /**
- * Puts a second controller with peer memory beside a device.
+ * Adds a second controller with peer memory to a device's tree.
  *
  * @param topology The captures' name of the tree.
- * @param span Where the peer's memory is.
- * @throws {GoldenReadError} When the captures name a tree that is not known.
+ * @param span The address and size of the peer's memory.
+ * @throws {GoldenReadError} For an unknown tree.
  */
 export function attachPeers(
   machine: Machine,

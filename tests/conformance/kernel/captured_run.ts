@@ -1,4 +1,4 @@
-/** Replays one captured run: its requests, and the history of its allocations if it has one. */
+/** Replays a captured run: its requests, and the history of its allocations if it has one. */
 import { join } from "node:path";
 import { attempt, type Difference, firstDifference, isDifference } from "../difference.ts";
 import { exists, readJson, readLines } from "../golden_files.ts";
@@ -22,17 +22,20 @@ import {
 import { replayInCapturedOrder } from "./kernel_order.ts";
 import { KernelReplay, type Outcome } from "./kernel_replay.ts";
 
-/** Everything that was recorded of one configuration but its system calls. */
+/** All records of one configuration except its system calls. */
 export interface CapturedRun {
   readonly name: string;
   readonly environment: CaptureEnvironment;
   readonly regular: readonly CaptureCase[];
-  /** Requests with a command that the kernel built wrong, which the captures keep apart. */
+  /** Requests for which the kernel built a wrong command; the captures store them separately. */
   readonly anomalies: readonly CaptureCase[];
   readonly history: CaptureHistory | null;
 }
 
-/** Both counts of a run, what became of the cases kept apart, and what each request ended with. */
+/**
+ * The results of a run: its cases, the separately stored cases, its history, and the outcome of
+ * each request.
+ */
 export interface RunResults {
   readonly cases: GroupResult;
   readonly apart: ReadonlyMap<string, Difference | null>;
@@ -40,7 +43,7 @@ export interface RunResults {
   readonly outcomes: ReadonlyMap<string, Outcome>;
 }
 
-/** Reads a run's requests, and its history if it has one. @param folder Where the captures are. */
+/** Reads a run's requests, and its history if it has one. @param folder The folder of the captures. */
 export async function readCaptures(
   folder: string,
   name: string,
@@ -54,7 +57,7 @@ export async function readCaptures(
 
 /**
  * Replays a run once, and counts its cases and the lines of its history.
- * @param kind The folder of the golden data that it is in.
+ * @param kind The folder of the golden data that contains it.
  */
 export function replayRun(run: CapturedRun, kind = "kernel"): RunResults {
   const { anomalies, environment, history, name, regular } = run;
@@ -66,7 +69,7 @@ export function replayRun(run: CapturedRun, kind = "kernel"): RunResults {
     if (keptApart.has(id)) apart.set(id, difference);
     else count.add(id, difference, rule);
   };
-  // In the order in which they were mapped.
+  // In the order in which the requests were mapped.
   const cases = [...regular, ...anomalies].sort((a, b) => caseNumber(a.id) - caseNumber(b.id));
   const host = hostOf(environment, memoryOf(cases));
   let outcomes: ReadonlyMap<string, Outcome> = new Map();
@@ -82,19 +85,22 @@ export function replayRun(run: CapturedRun, kind = "kernel"): RunResults {
   return { cases: count.result(), apart, history: history && lines.result(), outcomes };
 }
 
-/** All memory of the requests, those left out that are no requests. */
+/** The memory of all requests; records that are no requests are skipped. */
 function memoryOf(cases: readonly CaptureCase[]): readonly DataExtent[] {
   return cases.flatMap(({ request: { bios } }) => Array.isArray(bios) ? bios.flat() : []);
 }
 
-/** Where a run's description differs from what follows from it; null when nothing does. */
+/**
+ * The first difference between a run's description and the one that the model derives; null if they
+ * are equal.
+ */
 export function compareDescription(environment: CaptureEnvironment): Difference | null {
   const host = hostOf(environment, []);
   if (isDifference(host)) return host;
   return firstDifference(descriptionForm(environment), descriptionForm(describe(host)));
 }
 
-/** A run's machine, or why none can be built from its description. */
+/** A run's machine, or why it cannot be built from the description. */
 export function hostOf(
   environment: CaptureEnvironment,
   memory: readonly DataExtent[],
@@ -105,7 +111,7 @@ export function hostOf(
   return attempt(build, "config", "a machine");
 }
 
-/** Where the captures of kernels are. */
+/** The folder of the captures of kernels. */
 export const KERNEL = "tests/golden/kernel";
 
 /** The descriptions of all runs, by name. */
@@ -125,7 +131,7 @@ export async function readRun(name: string): Promise<CapturedRun> {
   };
 }
 
-/** The beginning of a run up to the end of one of its requests, by index. */
+/** The first part of a run, up to the end of the request with this index. */
 export function beginningOf(run: CapturedRun, last: number): CapturedRun {
   const { history, regular } = run;
   const index = Math.min(last, regular.length - 1);

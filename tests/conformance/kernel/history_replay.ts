@@ -1,5 +1,5 @@
 /**
- * Follows a captured history line by line: requests through the driver, the rest through the
+ * Replays a captured history line by line: requests through the driver, the rest through the
  * allocators.
  */
 import {
@@ -27,15 +27,15 @@ import type { KernelReplay } from "./kernel_replay.ts";
 import type { Fields } from "../inner_record.ts";
 
 /**
- * Lines of work without a request. Their allocations have separate lines before, and their mappings
- * are read from the page table's.
+ * Lines of work that belongs to no request. Separate lines before them show its allocations, and
+ * the lines of the page table show its mappings.
  */
 const OF_OTHERS = /^dma_/;
 
-/** Lines of freed ranges. */
+/** Lines of freed ranges, which name the CPU. */
 const NAMES_ITS_CPU: ReadonlySet<string> = new Set(["release", "free", "swiotlb_unmap"]);
 
-/** Lines of a completion that comes in the middle of the flush timer, and of the timer's flush. */
+/** Lines of a completion that interrupts the flush timer, and of the timer's flush. */
 const INTERRUPTS: ReadonlySet<string> = new Set([
   "iotlb_flush_all",
   "complete",
@@ -43,7 +43,7 @@ const INTERRUPTS: ReadonlySet<string> = new Set([
   "swiotlb_unmap",
 ]);
 
-/** The place of the rules for freed ranges. */
+/** The rule about freed ranges. */
 const RELEASES = "dma.5.3";
 
 /** IOVAs, allocated together. */
@@ -53,12 +53,12 @@ interface Range {
 }
 
 /**
- * Follows a history with the model.
+ * Replays a history on the model.
  *
  * A completion can interrupt a mapping between two of its allocations. So the history is also
- * followed from inside the model: just before it allocates, the lines up to the next recorded
- * allocation are caught up with; and just behind the flush timer's flush, the lines up to what that
- * sets free.
+ * advanced from inside the model: just before the model allocates, the lines up to the next
+ * recorded allocation are replayed; and just after the flush timer's flush, the lines up to the
+ * ranges that the flush frees.
  */
 export class HistoryReplay {
   readonly #machine: Machine;
@@ -67,16 +67,16 @@ export class HistoryReplay {
   /** Requests being mapped, the innermost last. */
   readonly #mapping: number[] = [];
   readonly #mapped = new Set<CaptureCase>();
-  /** Ranges that the model freed and the history has not reached yet. */
+  /** Lines about ranges that the model has freed, and that the history has not reached yet. */
   readonly #lines: HistoryLines;
   readonly #probes: Probes;
-  /** The last frame that the model's last allocation of IOVAs was to be below. */
+  /** The limit of the model's last IOVA allocation, as a page frame. */
   #limitPfn = 0;
-  /** A request that is no case and may own what is allocated now; -1 for none. */
+  /** Number of a request that is no case, and that may own the next allocation; -1 for none. */
   #stranger = -1;
   /** IOVAs of such requests, by number. */
   readonly #strangers = new Map<number, Range[]>();
-  /** Which open request was mapped at an IOVA. */
+  /** The number of the open request that was mapped at an IOVA. */
   readonly #owners = new Map<number, number>();
   /** Index of the next line. */
   #next = 0;
@@ -88,7 +88,7 @@ export class HistoryReplay {
     private readonly events: CaptureHistory["events"],
     /** Counts a case. */
     private readonly add: GroupCount["add"],
-    /** Where the history's lines are counted. */
+    /** Counts the lines of the history. */
     private readonly lines: GroupCount,
   ) {
     this.#machine = host.machine;
@@ -116,11 +116,11 @@ export class HistoryReplay {
       const difference = { path: "", expected: undefined, got: line };
       this.lines.add("behind the last event", difference, RELEASES);
     }
-    // A request is still a case when the record does not show its end.
+    // A request is counted even if its end is not in the record.
     for (const captured of this.cases) this.#complete(caseNumber(captured.id));
   }
 
-  /** Puts the history between the model and its two allocators. */
+  /** Wraps the model's allocators, so that the history is advanced before each allocation. */
   #followBeforeAllocating(): void {
     const { domain } = this.host.dev;
     const { swiotlb } = this.#machine;
@@ -145,7 +145,7 @@ export class HistoryReplay {
     }
     const { dropped = 0 } = this.host.environment;
     for (const pool of Object.values(this.host.pools)) {
-      // A request that the record lost holds its blocks.
+      // Requests that the record lost still own pool blocks.
       if (dropped > 0) pool.allowOverlap();
       else pool.followOrder((isReached) => this.#catchUpCompletions(isReached));
     }
@@ -159,8 +159,9 @@ export class HistoryReplay {
   }
 
   /**
-   * Follows the history up to its next allocation, which is left for the model to make.
-   * @returns That line's index, or -1 when the request under way allocates no more by the record.
+   * Replays the history up to its next allocation, which the model itself makes.
+   * @returns The index of that line, or -1 if the current request makes no further allocation in
+   *   the record.
    */
   #catchUp(kind: "alloc" | "swiotlb_map"): number {
     const { events } = this;
@@ -176,8 +177,8 @@ export class HistoryReplay {
   }
 
   /**
-   * Follows completions that may have come before an allocation from a pool, which has no separate
-   * line, as far as one has.
+   * Replays completions that may have come before an allocation from a pool, until `isReached`
+   * returns true. Such an allocation has no line in the history.
    */
   #catchUpCompletions(isReached: () => boolean): void {
     const { events } = this;
@@ -191,7 +192,7 @@ export class HistoryReplay {
     this.#machine.cpu = cpu;
   }
 
-  /** Follows what interrupts the timer between its flush and what that sets free. */
+  /** Replays the lines that interrupt the timer between its flush and the freeing of ranges. */
   #catchUpInTimer(): void {
     const { events } = this;
     const { cpu } = this.#machine;
@@ -199,7 +200,7 @@ export class HistoryReplay {
     this.#machine.cpu = cpu;
   }
 
-  /** Compares an allocation's size and place with its line. */
+  /** Compares an allocation's size and address with its line. */
   #judge(line: number, got: readonly (string | number)[]): void {
     if (line < 0) return;
     const [kind, , ...expected] = this.events[line]!;
@@ -284,15 +285,15 @@ export class HistoryReplay {
     this.#machine.cpu = cpu;
   }
 
-  /** A completion's own line names no CPU; the line of its freed range does, on the next line. */
+  /** The line of a completion names no CPU; the next line, about its freed range, does. */
   #goToCpuOfRelease(): void {
     const next = this.events[this.#next];
     if (next !== undefined && NAMES_ITS_CPU.has(next[0])) this.#goToCpu(next[1]);
   }
 
   /**
-   * Leaves were cleared. Those of an open request are its metadata's: they go before the line that
-   * says that it completes, which is where its data's mapping ends.
+   * Handles cleared page-table entries. Entries of an open request belong to its metadata: they are
+   * unmapped before the line of the request's completion, at which the mapping of its data ends.
    */
   #unmap(iova: number, sizeBytes: number): void {
     const owner = this.#owners.get(iova);
@@ -300,10 +301,13 @@ export class HistoryReplay {
     else this.host.dev.domain?.unmap(iova, sizeBytes, true, "__iommu_dma_unmap");
   }
 
-  /** A request without a separate line: where no other line shows it, its ranges are parked now. */
+  /**
+   * Completes a request that is no case: if no line shows it, its ranges are queued for flushing
+   * now.
+   */
   #completeStranger(id: number): void {
     if (this.#stranger === id) this.#stranger = -1;
-    // A record without lines of parked ranges.
+    // Only needed if the record has no lines of queued ranges.
     if (this.#probes.releases || this.host.dev.domain?.lazy !== true) return;
     const ranges = this.#strangers.get(id) ?? [];
     this.#strangers.delete(id);
@@ -314,7 +318,7 @@ export class HistoryReplay {
     });
   }
 
-  /** An allocation that belongs to no request we know: the model makes the same one. */
+  /** Makes an allocation that belongs to no known request on the model. */
   #allocateOutside(event: HistoryEvent): void {
     const { dev } = this.host;
     if (event[0] === "alloc") {
@@ -330,15 +334,15 @@ export class HistoryReplay {
     this.#machine.swiotlb.map(dev, phys as PhysAddr, sizeBytes, alignMask, DMA_BIDIRECTIONAL, 0);
   }
 
-  /** The purpose of the allocation at hand: memory that is mapped at once and stays so. */
+  /** Whether the current allocation is coherent memory, which is mapped at once and stays mapped. */
   #isCoherentMemory(): boolean {
     const name = this.events[this.#next]?.[0];
     return name === "iommu_map" || name === "dma_alloc";
   }
 
   /**
-   * Something was freed: by the model, and then its own line is compared; or by another user, and
-   * then the model does the same.
+   * Handles the line of a freed range. If the model has freed a range, its line is compared; if
+   * another user freed it, the model does the same first.
    */
   #released(line: number): void {
     const event = this.events[line]!;
@@ -369,7 +373,7 @@ export class HistoryReplay {
     }
   }
 
-  /** The captured timer ran here; the model's runs now, whatever its own time is. */
+  /** The captured timer ran here: the model's timer is run now, whatever its own clock says. */
   #expireFlushTimer(): void {
     const queue = this.host.dev.domain!.flushQueue!;
     this.#machine.clock.disarm(queue);
@@ -378,7 +382,7 @@ export class HistoryReplay {
 }
 
 /**
- * The place where a request's own ranges begin; ranges that a pool takes to grow are not the
+ * The start addresses of a request's own ranges; ranges by which a pool grows are not the
  * request's.
  */
 function rangesOf(events: readonly MachineEvent[]): number[] {
@@ -394,7 +398,7 @@ function rangesOf(events: readonly MachineEvent[]): number[] {
   return starts;
 }
 
-/** Lines that say that something was freed. */
+/** Kinds of lines about something that was freed. */
 export const FREES: ReadonlySet<string> = new Set([
   "release",
   "free",
@@ -402,44 +406,48 @@ export const FREES: ReadonlySet<string> = new Set([
   "swiotlb_unmap",
 ]);
 
-/** True for a line that the model must have an answer to, unless it is the work of others. */
+/** Whether the model must have a corresponding line, unless other users caused it. */
 function tellsOfRelease([kind]: HistoryEvent): boolean {
   return FREES.has(kind) || kind === "iotlb_flush_all";
 }
 
 /**
- * The ranges that the model frees, in the lines of a history, as far as the record has not reached
- * it: compared one by one, each CPU's lines in their order.
+ * Lines about ranges that the model has freed, and that the record has not reached yet. They are
+ * compared one by one, in order for each CPU.
  */
 class HistoryLines {
   readonly #pending = new Map<number, HistoryEvent[]>();
   /**
-   * The call under way has parked a range; any range that it frees after that was parked before.
+   * Whether the current call has queued a range for flushing; a range that it frees afterwards was
+   * queued earlier.
    */
   #parked = false;
   #inTimer = false;
 
-  /** @param probes Which lines the record has. */
+  /** @param probes Which lines the record contains. */
   constructor(machine: Machine, private readonly probes: Probes) {
     machine.events.listen((event) => this.#hear(event));
   }
 
-  /** The next line that the model has for a CPU, taken from its list; or null. */
+  /** Removes and returns the model's next line for a CPU; null if no line is left. */
   next(cpu: number): HistoryEvent | null {
     return this.#pending.get(cpu)?.shift() ?? null;
   }
 
-  /** Lines that the record does not have. */
+  /** Lines of the model that the record does not have. */
   get left(): readonly HistoryEvent[] {
     return [...this.#pending.values()].flat();
   }
 
-  /** Whether what happens now is the flush timer's. */
+  /** Whether the flush timer is running. */
   get isInTimer(): boolean {
     return this.#inTimer;
   }
 
-  /** Does what the flush timer does, which frees what was asked for before; or what interrupts it. */
+  /**
+   * Runs work as part of the flush timer, which frees ranges that were queued before; or as an
+   * interrupt of it.
+   */
   inTimer(inTimer: boolean, work: () => void): void {
     const outer = this.#inTimer;
     this.#inTimer = inTimer;

@@ -1,4 +1,4 @@
-/** The shapes of the captured kernel data (tests/golden/kernel/README.md), as far as they are used. */
+/** The types of the captured kernel data (tests/golden/kernel/README.md), as far as they are used. */
 import type { BioVec, PhysAddr } from "@dmalab/runtime";
 import type { InnerLine } from "../inner_record.ts";
 import type { Difference, Json } from "../difference.ts";
@@ -18,14 +18,14 @@ export interface CaptureLimits {
   readonly virt_boundary_mask: number;
   readonly nomerges: number;
   readonly nr_requests: number;
-  /** All that the queue could have, the one in use in brackets. */
+  /** All schedulers of the queue, the active one in brackets. */
   readonly scheduler: string;
   readonly write_cache: string;
 }
 
 export interface CaptureRequest {
   readonly op: string;
-  /** Left out of a request that never had a command. */
+  /** Missing for a request that never had a command. */
   readonly slba?: number;
   readonly bytes: number;
   readonly source: string;
@@ -34,22 +34,22 @@ export interface CaptureRequest {
   readonly nr_phys_segments: number;
   readonly nr_integrity_segments: number;
   readonly bios: readonly (readonly DataExtent[])[];
-  /** Null of a release without one. */
+  /** Null on a release without gap bits. */
   readonly phys_gap_bit?: number | null;
   readonly segments?: readonly DataExtent[];
   /** Vectors of the first bio's metadata. */
   readonly integrity?: readonly DataExtent[];
-  /** Metadata of a request of several bios or segments, after joining what touches. */
+  /** Metadata of a request of several bios or segments, with adjacent parts joined. */
   readonly integrity_segments?: readonly DataExtent[];
-  /** For a refused request: the pieces walked until the refusal, data first. */
+  /** For a refused request: the pieces that were mapped until the refusal, data first. */
   readonly mapped_segments?: readonly DataExtent[];
-  /** Equal for requests cut from, or submitted with, the same system call. */
+  /** Equal for requests that were split from, or submitted by, the same system call. */
   readonly group?: number;
-  /** The system calls that are in the request, in their order. */
+  /** Numbers of the system calls in the request, in order. */
   readonly submissions?: readonly number[];
 }
 
-/** One captured call: its name, its arguments and results, and what happened inside. */
+/** A captured call: its name, its arguments and results, and the operations inside it. */
 export interface CaptureCall {
   readonly call: string;
   readonly inner?: readonly InnerLine[];
@@ -91,11 +91,11 @@ export interface CaptureHistory {
 }
 
 export interface CaptureEnvironment {
-  /** As sysfs calls what the device's group has; null where it is in none. */
+  /** The type of the device's group in sysfs; null without a group. */
   readonly iommu_domain_type: string | null;
   readonly reserved_iova_pfn_ranges?: readonly DataExtent[];
   readonly swiotlb_pool: readonly DataExtent[];
-  /** Requests that the record lost. */
+  /** Number of requests that the record lost. */
   readonly dropped?: number;
   readonly limits: CaptureLimits;
   readonly config: CaptureConfig;
@@ -107,7 +107,7 @@ export function caseNumber(id: string): number {
   return Number(id.slice(id.lastIndexOf("/") + 1));
 }
 
-/** Memory as the captures write it, and as the block layer has it. */
+/** Converts memory from the block layer's form to that of the captures. */
 export function extentOf({ phys, sizeBytes }: BioVec): DataExtent {
   return [phys, sizeBytes];
 }
@@ -117,8 +117,8 @@ export function vecOf([phys, sizeBytes]: DataExtent): BioVec {
 }
 
 /**
- * Which rule of `docs/rules/` decides the part of a case that differs.
- * @returns Page and number, or null where none can be named.
+ * The rule in `docs/rules/` about the part of a case that differs.
+ * @returns Page and number, or null if no rule is known.
  */
 export function ruleOf(difference: Difference | null): string | null {
   if (difference === null) return null;
@@ -139,21 +139,23 @@ const RULES: readonly (readonly [RegExp, string])[] = [
 ];
 
 /**
- * Which lines a record has: rules of what its probes could see, no answers from it.
+ * Which lines a record contains: facts about its probes, not results.
  * @see tests/golden/kernel/README.md
  */
 export interface Probes {
-  /** For ranges that a caller frees: parked ones, and in a history all of them. */
+  /** Lines of freed ranges: of queued ones, and in a history of all. */
   readonly releases: boolean;
   readonly flushes: boolean;
-  /** Address and length of the result of the iterator's next call; else both are 0. */
+  /**
+   * Whether lines contain the address and length that the iterator's next call returned; if not,
+   * both are 0.
+   */
   readonly nextResults: boolean;
 }
 
 /**
- * The probes of a run: those of 6.1 and 6.12 (and a run that says so) had none where a range is parked, and
- * those of 6.18 read the
- * iterator's fields where they are in other releases.
+ * The probes of a run. Those of 6.1 and 6.12 (and of a run that says so) did not record queued ranges, and
+ * those of 6.18 read the iterator's fields at the offsets of other releases.
  */
 export function probesOf({ config, kernel }: CaptureEnvironment): Probes {
   return {

@@ -2,7 +2,7 @@
  * The groups of captured kernel data: requests, allocation histories, limits, submissions.
  *
  * A configuration's requests, its allocation history and its submissions are three views of one run,
- * so it is read and replayed once and counted three times.
+ * so that it is read and replayed once, and counted in three groups.
  */
 import { join } from "node:path";
 import { compareDescription, readCaptures, replayRun, type RunResults } from "./captured_run.ts";
@@ -32,7 +32,7 @@ export class KernelGroups {
 
   /**
    * @param directory The data folder.
-   * @param kind The folder in it with captured runs, such as `kernel`.
+   * @param kind The subfolder with captured runs, such as `kernel`.
    */
   constructor(directory: string, kind: string) {
     this.#folder = join(directory, kind);
@@ -63,12 +63,16 @@ export class KernelGroups {
       { name, environment, anomalies, ...captures },
       this.#kind,
     );
-    // Requests with a wrong command from the kernel are kept apart, but are made of calls too.
+    // Requests for which the kernel built a wrong command are stored separately, but were caused by
+    // system calls too.
     const cases = [...captures.regular, ...anomalies];
     return { ...run, submissions: await this.#submissions(name, { environment, cases, outcomes }) };
   }
 
-  /** Requests with a command that the kernel built wrong: cases of the runs they were made in. */
+  /**
+   * The group of requests for which the kernel built a wrong command. Each is replayed as a case of
+   * its run.
+   */
   async #anomalyGroup(group: string): Promise<GroupResult> {
     const count = new GroupCount(group);
     for (const { id, config } of await this.#anomalies()) {
@@ -78,7 +82,7 @@ export class KernelGroups {
     return count.result();
   }
 
-  /** A case that is kept apart differs, too, where the run that it was made in cannot be read. */
+  /** The difference of a separately stored case. It also differs if its run cannot be read. */
   async #anomaly(id: string, name: string, group: string): Promise<Difference | null> {
     try {
       const difference = (await this.#run(name, group)).apart.get(id);
@@ -88,7 +92,7 @@ export class KernelGroups {
     }
   }
 
-  /** The system calls of a run; none where they cannot be read, which its own group says. */
+  /** The system calls of a run; empty if they cannot be read, which their own group reports. */
   async #callsIfAny(name: string): Promise<readonly CapturedCall[]> {
     try {
       return await this.#calls(name);
@@ -110,7 +114,7 @@ export class KernelGroups {
       replaySubmissions({ ...run, calls: await this.#calls(name) }, count);
       return count.result();
     } catch (error) {
-      // Damage here damages no other view of the run.
+      // An error here must not affect the other views of the run.
       return groupFailed(count.name, error);
     }
   }

@@ -1,4 +1,4 @@
-/** Builds the machine that a captured run was made on, from its description. */
+/** Builds the machine on which a captured run was made, from its description. */
 import {
   type Bytes,
   defaultMachineConfig,
@@ -34,18 +34,16 @@ import type { CaptureEnvironment, CaptureLimits } from "./kernel_data.ts";
 import { RecordedPool } from "./recorded_pool.ts";
 import type { Json } from "../difference.ts";
 
-/**
- * A fact that a description leaves out: the emulated controller took 2^7 pages of 4 KiB at a time.
- */
+/** MDTS of the emulated controller if a description does not name it: 2^7 pages of 4 KiB. */
 const DEFAULT_MDTS_EXPONENT = 7;
-/** The captured disks' queues had this depth. */
+/** Queue depth of the captured disks. */
 const QUEUE_DEPTH = 1024;
 const DEFAULT_BLOCK_BYTES = 512;
 const CAPACITY_BYTES = 16 * GIB;
 
 /** A captured machine: the driver under test, and a controller to resolve its commands. */
 export interface CapturedMachine extends CapturedParts {
-  /** The configuration that it was built from. */
+  /** The description from which it was built. */
   readonly environment: CaptureEnvironment;
 }
 
@@ -58,7 +56,7 @@ export interface CapturedParts {
 }
 
 /**
- * The profile that a kernel's version string begins with, the most exact.
+ * The most specific profile that matches the beginning of a kernel's version.
  * @throws {GoldenReadError} For a kernel that dmalab does not have.
  */
 export function profileOf(kernel: string): KernelProfile {
@@ -72,8 +70,8 @@ export function profileOf(kernel: string): KernelProfile {
 }
 
 /**
- * Builds a captured machine. Nothing has been mapped yet: not even the driver's own queues.
- * @param peerSpan Where another device's memory is, if the run shows any.
+ * Builds a captured machine without any mapping: not even the driver's own queues are mapped.
+ * @param peerSpan Memory of another device, if the run uses any.
  */
 export function capturedMachine(
   environment: CaptureEnvironment,
@@ -119,20 +117,20 @@ function logicalBlockBytes({ logical_block_size }: CaptureConfig): Bytes {
   return logical_block_size ?? DEFAULT_BLOCK_BYTES;
 }
 
-/** Metadata of a block in a separate buffer. */
+/** Bytes of a block's metadata that are in a separate buffer. */
 export function separateMetadataBytes(
   { metadata_bytes = 0, metadata_extended }: CaptureConfig,
 ): Bytes {
   return metadata_extended === true ? 0 : metadata_bytes;
 }
 
-/** The size of a block in the data's buffer: its data, and metadata that follows right behind. */
+/** Bytes of a block in the data buffer: its data, and metadata that directly follows it. */
 export function transferredBlockBytes(config: CaptureConfig): Bytes {
   const { metadata_bytes = 0 } = config;
   return logicalBlockBytes(config) + metadata_bytes - separateMetadataBytes(config);
 }
 
-/** The disk's function as every captured kernel set it up, attached to the IOMMU. */
+/** The disk's PCI function as every captured kernel set it up, attached to the IOMMU. */
 export function capturedDevice(machine: Machine, untrusted: boolean = false): DmaDevice {
   const dev = new DmaDevice("nvme", {
     minAlignMask: 4 * KIB - 1,
@@ -154,7 +152,7 @@ interface CapturedDisk {
   readonly maxSectorsKb?: number | undefined;
 }
 
-/** The driver and the controller of a captured disk, with the pools that hand out what it took. */
+/** The driver and the controller of a captured disk, with pools that return the recorded addresses. */
 export function captureDisk(machine: Machine, dev: DmaDevice, disk: CapturedDisk): CapturedParts {
   const { blockSizeBytes, maxSectorsKb, metadataBytes, sglThresholdBytes } = disk;
   const { budget } = machine;
@@ -190,8 +188,8 @@ export function captureDisk(machine: Machine, dev: DmaDevice, disk: CapturedDisk
 }
 
 /**
- * The requested mode. A run's request for passthrough shows only in a run that got it; an untrusted
- * device is translated whatever the request.
+ * The requested mode. A request for passthrough is known only from a run that got it; an untrusted
+ * device is translated whatever was requested.
  */
 function modeAsked({ iommu, mode, lazy_requested }: CaptureConfig): IommuMode {
   if (iommu === "none") return "off";
@@ -207,8 +205,9 @@ function machineConfig(environment: CaptureEnvironment): MachineConfig {
     ...base,
     kernel: profileOf(environment.kernel),
     cpus: config.cpus,
-    // 4 GiB of memory with a hole of 2 GiB below 4 GiB (tests/golden/kernel/README.md). No request
-    // touches the hole, and a window here would be kept out of the IOVAs as well.
+    // 4 GiB of memory with a hole of 2 GiB below 4 GiB (tests/golden/kernel/README.md). RAM
+    // continues through the hole: no request uses it, and an MMIO window would be reserved in the
+    // IOVAs as well.
     ramSizeBytes: 6 * GIB,
     iommu: {
       ...base.iommu,
@@ -234,7 +233,7 @@ function machineConfig(environment: CaptureEnvironment): MachineConfig {
   };
 }
 
-/** How the captures call what a device ended up with, and how sysfs does. */
+/** The names of a device's resulting mode in the captures and in sysfs. */
 const MODE_WORDS: Readonly<Record<IommuMode, readonly [CaptureMode, string | null]>> = {
   off: ["direct", null],
   passthrough: ["passthrough", "identity"],
@@ -242,16 +241,16 @@ const MODE_WORDS: Readonly<Record<IommuMode, readonly [CaptureMode, string | nul
   lazy: ["dma-lazy", "DMA-FQ"],
 };
 
-/** Tags of the driver's queue: one entry of the ring always stays empty. */
+/** Number of tags of the driver's queue: one entry of the ring always stays empty. */
 const DRIVER_TAGS = 1023;
 
-/** The parts of a description that follow from the others. */
+/** The parts of a description that the model derives from the other parts. */
 type CapturedDescription = Pick<
   CaptureEnvironment,
   "kernel" | "config" | "limits" | "iommu_domain_type"
 >;
 
-/** A model's limits by the names that the captures have for them. */
+/** The model's limits, by their names in the captures. */
 export function limitsOfQueue(
   limits: QueueLimits,
 ): Omit<CaptureLimits, "nomerges" | "nr_requests" | "scheduler" | "write_cache"> {
@@ -268,8 +267,8 @@ export function limitsOfQueue(
 }
 
 /**
- * Describes a machine as the captures describe the machine that it represents. Strict or lazy is
- * the model's answer to the request. @see rules/dma.md 1.3
+ * Describes a machine in the form of the captures. Whether it is strict or lazy is the model's
+ * result. @see rules/dma.md 1.3
  */
 export function describe(host: CapturedMachine): CapturedDescription {
   const { dev, driver, environment: { config, kernel }, machine } = host;
@@ -286,7 +285,7 @@ export function describe(host: CapturedMachine): CapturedDescription {
   };
 }
 
-/** What of a description follows from the rest of it, to compare. */
+/** The compared parts of a description. */
 export function descriptionForm(
   { config, iommu_domain_type, kernel, limits }: CapturedDescription,
 ): Record<string, Json> {

@@ -1,9 +1,10 @@
 /**
- * Replays a captured run without a history: requests go in the order of their numbers, each mapped
- * and completed before the next.
+ * Replays a captured run without a history: requests are replayed in the order of their numbers,
+ * each mapped and completed before the next.
  *
- * Such a run has an unknown order of decisions, or no allocation. IO addresses and bounce slots are
- * given to the model (tests/golden/kernel/README.md, "What is given and what must come out").
+ * For such a run the order of allocations is unknown, or the run allocates nothing. IO addresses and bounce
+ * slots are inputs of the model (tests/golden/kernel/README.md, "What is given and what must come
+ * out").
  */
 import {
   type BouncingDevice,
@@ -18,7 +19,7 @@ import { type CaptureCase, ruleOf } from "./kernel_data.ts";
 import type { CapturedMachine } from "./kernel_machine.ts";
 import type { KernelReplay } from "./kernel_replay.ts";
 
-/** Maps and completes each request before the next, at the addresses it had. */
+/** Maps and completes each request before the next, at its recorded addresses. */
 export function replayInCapturedOrder(
   host: CapturedMachine,
   replay: KernelReplay,
@@ -47,12 +48,12 @@ function linesInside(calls: CaptureCase["map"] | undefined, op: string): readonl
 }
 
 /**
- * Behind which requests, by index, the flush timer did not run. When it ran is not recorded; but the
- * range of a request that a later one's release lets go was still parked then.
+ * Indices of the requests after which the flush timer must not run. The record does not show when it
+ * ran; but if a later request's release frees a range, the range was still queued until then.
  */
 function parkedBehind(cases: readonly CaptureCase[]): ReadonlySet<number> {
   const parked = new Set<number>();
-  /** The last request that was given a range. */
+  /** The last request that got each range. */
   const owners = new Map<number, number>();
   for (const [index, { map, unmap }] of cases.entries()) {
     for (const { iova } of linesInside(map, "iova_alloc")) owners.set(iova as number, index);
@@ -65,23 +66,23 @@ function parkedBehind(cases: readonly CaptureCase[]): ReadonlySet<number> {
   return parked;
 }
 
-/** An allocation as a capture has it. */
+/** A captured allocation. */
 interface Given {
   readonly pfn: number;
   readonly limitPfn: number;
   readonly source: IovaAllocator["lastSource"];
 }
 
-/** IOVAs as they were captured. A freed range goes nowhere. */
+/** Replaces the IOVA allocator by the captured allocations. Freed ranges are dropped. */
 class GivenAddresses {
-  /** The allocations of the request under way, the next one first. */
+  /** The remaining allocations of the current request, the next one first. */
   #coming: Given[] = [];
 
   constructor(private readonly domain: IommuDomain) {
     const { iova } = domain;
     iova.allocFast = (_cpu, _pfns, limitPfn) => {
       const next = this.#coming[0];
-      // A limit that was tried in vain leaves no line.
+      // An attempt below a limit that failed has no line.
       if (next === undefined || next.limitPfn !== limitPfn) return 0;
       this.#coming.shift();
       iova.lastSource = next.source;
@@ -90,7 +91,7 @@ class GivenAddresses {
     iova.freeFast = () => {};
   }
 
-  /** Sets the answers for the next request. */
+  /** Sets the allocations of the next request. */
   expect({ map }: CaptureCase): void {
     this.#coming = linesInside(map, "iova_alloc").map(({ iova, limit_pfn, source }) => ({
       pfn: (iova as number) / this.domain.granuleBytes,
@@ -101,11 +102,11 @@ class GivenAddresses {
 }
 
 /**
- * Bounce slots as they were captured: where the data of each buffer begins. The slots before it,
- * which keep its low address bits, must come out.
+ * Makes the bounce pool use the captured slots: the address of each buffer's data is an input. The
+ * slots before it, which keep its low address bits, are compared.
  */
 class GivenSlots {
-  /** Addresses of the buffers of the request under way, the next one first. */
+  /** Addresses of the remaining buffers of the current request, the next one first. */
   #coming: number[] = [];
 
   constructor(private readonly pool: SwiotlbPool) {
@@ -126,7 +127,7 @@ class GivenSlots {
     Reflect.set(pool, "search", search);
   }
 
-  /** Sets the answers for the next request. */
+  /** Sets the slots of the next request. */
   expect({ map }: CaptureCase): void {
     this.#coming = linesInside(map, "swiotlb_map_single").map(({ tlb }) => tlb as number);
   }

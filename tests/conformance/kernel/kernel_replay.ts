@@ -1,10 +1,10 @@
 /**
  * Replays one captured configuration on the model: every request through the driver, every
- * allocation through the allocator, in the history's order.
+ * allocation through the allocator, in the order of the history.
  *
- * Given to the model are the description of the machine, the requests, the command ids and the
- * addresses of descriptor blocks; everything else must come out (tests/golden/kernel/README.md,
- * "What is given and what must come out").
+ * Inputs of the model are the description of the machine, the requests, the command ids and the
+ * addresses of descriptor blocks; everything else is compared (tests/golden/kernel/README.md, "What
+ * is given and what must come out").
  */
 import {
   Bio,
@@ -54,9 +54,9 @@ import { givenBlocks } from "./recorded_pool.ts";
 /** Flag bits of a request that reach the command (the capture prints the kernel's numbers). */
 const REQ_FUA = 1 << 17;
 const REQ_READ_AHEAD = 1 << 19;
-/** Ranges of one command that the emulated controller took; it recorded the next one too. */
+/** Number of a command's ranges that the emulated controller handled; it recorded the next one too. */
 const MAX_RANGES = 1024;
-/** Its answer then: an internal error, not to be tried again. */
+/** The controller's status for more ranges: an internal error, with "do not retry". */
 const TOO_MANY_RANGES = 0x4006;
 
 const OPCODES: Readonly<Record<string, number>> = { read: 2, write: 1 };
@@ -67,31 +67,31 @@ type Form = Readonly<Record<string, Json>>;
 /** A request between its mapping and its completion. */
 interface Live {
   readonly got: Form;
-  /** Null after a refusal: its mapping is undone already. */
+  /** Null after a refusal: the mapping has been undone. */
   readonly iod: Iod | null;
   readonly ranges: LinkedRange[];
-  /** The calls that undid a refused request's data. */
+  /** The calls that undid the mapping of a refused request's data. */
   readonly undoing: readonly CaptureCall[];
   readonly request: NvmeRequest;
 }
 
-/** The answers of the model's driver and controller to a request. */
+/** The results of a request from the model's driver and controller. */
 export interface Outcome {
-  /** OK, or what the driver refused it with. */
+  /** OK, or the status with which the driver refused the request. */
   readonly status: BlkStatus;
   /** The controller's. */
   readonly nvmeStatus: number;
 }
 
-/** How a request's life ended on the model. */
+/** The end of a request on the model. */
 interface Completion {
   readonly events: readonly MachineEvent[];
-  /** Where anything of the request differs from the capture; null when all of it agrees. */
+  /** The first difference between the request and the capture; null if all of it agrees. */
   readonly difference: Difference | null;
 }
 
 export class KernelReplay {
-  /** For the requests that were mapped, by their ids. */
+  /** Outcomes of the mapped requests, by their ids. */
   readonly outcomes = new Map<string, Outcome>();
   readonly #records: RequestRecords;
   readonly #probes: Probes;
@@ -110,7 +110,7 @@ export class KernelReplay {
   }
 
   /**
-   * Prepares a request as the driver would. Another request may complete in the middle of it.
+   * Prepares a request as the driver would. Another request may complete while it is prepared.
    * @returns The events of this request.
    */
   map(captured: CaptureCase): readonly MachineEvent[] {
@@ -133,14 +133,14 @@ export class KernelReplay {
   }
 
   /**
-   * Does something that belongs to no request.
+   * Runs work that belongs to no request.
    * @returns Its events.
    */
   aside(work: () => void): readonly MachineEvent[] {
     return this.#watched(work).events;
   }
 
-  /** Does a piece of work with its own list of events. One that breaks on the way leaves its error. */
+  /** Runs work with a separate list of events. An error becomes the result. */
   #watched<T>(
     work: (events: readonly MachineEvent[]) => T,
   ): { readonly result: T | Difference; readonly events: readonly MachineEvent[] } {
@@ -196,13 +196,13 @@ export class KernelReplay {
     return capturedCalls(events, ranges, this.#probes);
   }
 
-  /** A record lives on between its requests, as in the kernel. */
+  /** The driver's record of a request. It is reused for later requests, as in the kernel. */
   #iodOf(captured: CaptureCase): Iod {
     const record = this.#records.numberOf(captured);
     return this.#iods.getOrInsertComputed(record, () => new Iod(record, this.host.pools));
   }
 
-  /** The controller's reading of a command. The captures have no record of a discard's list. */
+  /** The controller's accesses for a command. The captures do not record the list of a discard. */
   #seenByDevice(iod: Iod): { readonly accesses: Json; readonly status: number } {
     const { ranges, status } = this.host.controller.resolve(iod.sqe);
     const accesses = iod.request!.op === "discard" ? null : ranges.slice(0, MAX_RANGES + 1);
@@ -210,7 +210,7 @@ export class KernelReplay {
   }
 }
 
-/** The remains of a request that never became a command; its user is notified, if it has one. */
+/** The result of a request that never became a command; its user gets an error, if it has one. */
 function refusal(status: BlkStatus, { request: { source } }: CaptureCase): Form {
   return {
     command: null,
@@ -249,7 +249,7 @@ function makeRequest(
   return request;
 }
 
-/** A refused request has only the pieces that were walked, those of the data first. */
+/** The metadata of a request. A refused request has only the pieces that were mapped, data first. */
 function metadataOf(given: CaptureRequest): readonly DataExtent[] {
   if (given.mapped_segments !== undefined) {
     let dataBytes = given.bytes;
@@ -258,7 +258,10 @@ function metadataOf(given: CaptureRequest): readonly DataExtent[] {
   return (given.bios.length > 1 ? given.integrity_segments : given.integrity) ?? [];
 }
 
-/** Where a refused request's data begins to be undone: the captures count that as unmapping. */
+/**
+ * Index of the event at which the mapping of a refused request's data begins to be undone: the
+ * captures count that as unmapping.
+ */
 function undoingBegins(events: readonly MachineEvent[]): number {
   const first = events.findIndex(({ name }) =>
     name === "call.blk_rq_dma_unmap" || name === "call.dma_unmap_phys" ||
@@ -274,7 +277,7 @@ function attachMetadata(request: NvmeRequest, given: CaptureRequest): void {
   let doneBytes = 0;
   for (const bio of request.bios) {
     const last = bio === request.bios.at(-1);
-    // A user's buffer is as long as the user says; the kernel's own is as long as the format says.
+    // The user determines the length of a user's buffer, the format that of the kernel's own.
     const sizeBytes = last ? Infinity : (bio.sizeBytes / logicalBlockSizeBytes) * metadataBytes;
     bio.metadata = sliceVecs(vecs, doneBytes, sizeBytes);
     doneBytes += sizeBytes;
@@ -292,7 +295,7 @@ function flags(given: CaptureRequest): number {
     ((given.cmd_flags & REQ_READ_AHEAD) !== 0 ? BIO_FLAG.READ_AHEAD : 0);
 }
 
-/** The command as the user program gave it to the driver. */
+/** The command as the user's program passed it to the driver. */
 function userCommand(given: CaptureRequest, blockSizeBytes: number): Uint8Array {
   const bytes = new Uint8Array(64);
   const view = new DataView(bytes.buffer);
@@ -304,10 +307,10 @@ function userCommand(given: CaptureRequest, blockSizeBytes: number): Uint8Array 
   return bytes;
 }
 
-/** Calls that walk a request's pieces one by one. */
+/** Event of the call that begins to iterate over a request's pieces. */
 const ITERATOR_STARTS = "call.blk_rq_dma_map_iter_start";
 
-/** Everything of a case that must come out. */
+/** The parts of a case that are compared. */
 function expectedForm(captured: CaptureCase): Record<string, Json> {
   const { command, config, device, iter, kernel, limits, map, request, sg, unmap = [] } = captured;
   return {
@@ -323,12 +326,12 @@ function expectedForm(captured: CaptureCase): Record<string, Json> {
     status: captured.status ?? null,
     queue_status: captured.queue_status ?? null,
     user_errno: captured.user_errno ?? null,
-    // Not recorded for every request that was walked.
+    // Not recorded for all requests.
     ...(request.segments === undefined ? {} : { segments: request.segments }),
   };
 }
 
-/** A call without what says nothing: an empty `inner`, attributes of 0. */
+/** A call without fields that mean nothing: an empty `inner`, attributes of 0. */
 function comparable(call: CaptureCall): Json {
   const { inner = [], attrs = 0, ...rest } = call;
   const body: Record<string, Json | undefined> = rest;
@@ -337,7 +340,7 @@ function comparable(call: CaptureCall): Json {
   return body as Json;
 }
 
-/** The results of the DMA iterator's calls, as the captures print them; null without a call. */
+/** The results of the DMA iterator's calls in the captures' form; null without a call. */
 function iteratorResults(events: readonly MachineEvent[], { nextResults }: Probes): Json {
   if (!events.some(({ name }) => name === ITERATOR_STARTS)) return null;
   const results: Json[] = [];
@@ -360,7 +363,7 @@ function iteratorResults(events: readonly MachineEvent[], { nextResults }: Probe
   return results;
 }
 
-/** The 64 bytes, their meaning, and the lists they lead to. */
+/** A command in the captures' form: its 64 bytes, their fields, and the lists that it points to. */
 function capturedCommand(command: NvmeCommandView): Json {
   const view = new DataView(
     command.bytes.buffer,
@@ -373,7 +376,7 @@ function capturedCommand(command: NvmeCommandView): Json {
     nsid: view.getUint32(4, true),
     mptr: command.mptr,
     sqe: command.bytes.toHex(),
-    // Bits 7:6 of the flags byte choose between PRPs and SGLs.
+    // Bits 7:6 of the flags byte select PRPs or SGLs.
     psdt: command.bytes[1]! >>> 6,
     ...(command.metadataSgl.length === 0 ? {} : { meta_sgl: command.metadataSgl.map(descriptor) }),
   };
@@ -400,21 +403,21 @@ function descriptor({ type, address, sizeBytes }: SglDescriptor): Json {
 
 const TAG_BITS = 0xfff;
 const TAGS = TAG_BITS + 1;
-/** The captured queues have far more tags of the driver than the scheduler counts. */
+/** Number of scheduler tags; the driver of the captured queues has far more. */
 const SCHEDULER_TAGS = 256;
 
 /**
- * The driver's record that each request used that became a command, as a number.
+ * The number of the driver's record that each request with a command used.
  *
- * A record lives on between its requests, so the contents that one leaves there show in the next.
- * Without a scheduler a request's tag names it. A scheduler has separate records, one for each of
- * its tags: these are worked out, for no command shows them.
+ * A record is reused by later requests, so that contents left by one request are visible in the
+ * next. Without a scheduler the request's tag identifies the record. A scheduler has separate
+ * records, one for each of its tags: these numbers are computed, because no command shows them.
  *
  * @see rules/nvme.md 2.5, "Records and tags"
  */
 export class RequestRecords {
   readonly #numbers = new Map<CaptureCase, number>();
-  /** By the queue of the controller: each has its own tags. */
+  /** The tags of each queue of the controller. */
   readonly #tags = new Map<number, TagMap>();
 
   /** @param cases The requests of a run, in the order in which they were mapped. */
@@ -432,7 +435,10 @@ export class RequestRecords {
     }
   }
 
-  /** Requests of one system call, or of several submitted together: nothing else runs beside them. */
+  /**
+   * Assigns tags to the requests of one system call, or of several submitted together: no other
+   * requests are in flight.
+   */
   #schedule(together: readonly CaptureCase[]): void {
     const taken = new Map<CaptureCase, number>();
     for (const captured of together.toSorted((a, b) => firstSubmission(a) - firstSubmission(b))) {
@@ -451,7 +457,10 @@ export class RequestRecords {
     return this.#tags.getOrInsertComputed(queue, () => new TagMap(SCHEDULER_TAGS));
   }
 
-  /** -1 for a request without a command: its record is unknown, and it leaves nothing behind. */
+  /**
+   * The record's number; -1 for a request without a command: its record is unknown and keeps no
+   * contents.
+   */
   numberOf(captured: CaptureCase): number {
     return captured.command === null ? -1 : this.#numbers.get(captured) ?? -1;
   }

@@ -1,10 +1,10 @@
 /**
  * A descriptor pool of a replay.
  *
- * A pool's own order depends on when other requests' completions came. Where a history has them, the
- * address of each block must come out, and only where in memory a page lies that the pool grew by is
- * given. Else it hands out the addresses that were captured. Whether it grows, and by what calls, must
- * come out in both.
+ * The order of a pool's blocks depends on the times of other requests' completions. If a history
+ * contains these, the address of each block is compared, and only the memory address of a page by
+ * which the pool grew is an input. Otherwise the pool returns the captured addresses. Whether it
+ * grows, and by which calls, is compared in both cases.
  */
 import {
   alignDown,
@@ -31,17 +31,17 @@ const RET_ALLOC = eventId("ret.dma_pool_alloc");
 const CALL_FREE = eventId("call.dma_pool_free");
 const RET_FREE = eventId("ret.dma_pool_free");
 
-/** Where a page is taken from that the capture has no line for: a case that differs for its growth. */
+/** Address of a page by which the pool grows without a line in the capture: such a case differs. */
 const UNTOLD_PAGE = 0x10_0000 as PhysAddr;
 
 export interface GivenBlock {
   readonly pool: string;
   readonly dma: number;
-  /** Where the page lies that the pool grew by; null where no page is reported. */
+  /** Address of the page by which the pool grew; null if no page was recorded. */
   readonly pagePhys: number | null;
 }
 
-/** The data of a request's captured calls about its allocations from pools. */
+/** The pool allocations in a request's captured calls. */
 export function givenBlocks(calls: readonly CaptureCall[]): GivenBlock[] {
   return calls.filter(({ call }) => call === "dma_pool_alloc").map(({ pool, dma, inner = [] }) => {
     const page = inner.find(({ op }) => op === "iommu_map")?.phys ??
@@ -55,14 +55,14 @@ export function givenBlocks(calls: readonly CaptureCall[]): GivenBlock[] {
 }
 
 export class RecordedPool implements DescriptorPool {
-  /** The given allocations of the request under way, oldest first. */
+  /** The remaining recorded allocations of the current request, oldest first. */
   #coming: GivenBlock[] = [];
   readonly #pages = new Map<number, CoherentMemory>();
-  /** Blocks that were freed, by the address they were freed with. */
+  /** Freed blocks, by the address with which they were freed. */
   readonly #free = new Map<DmaAddr, PoolBlock[]>();
   #used = 0;
   #overlaps = false;
-  /** Free blocks, the next one last; null where their order is not known. */
+  /** Free blocks, the next one last; null if their order is not known. */
   #order: PoolBlock[] | null = null;
   #catchUp: (isReached: () => boolean) => void = () => {};
 
@@ -73,23 +73,24 @@ export class RecordedPool implements DescriptorPool {
     readonly blockSizeBytes: Bytes,
   ) {}
 
-  /** Sets what is given of the next request's allocations. */
+  /** Sets the recorded allocations of the next request. */
   expect(blocks: readonly GivenBlock[]): void {
     this.#coming = blocks.filter(({ pool }) => pool === this.name);
   }
 
   /**
-   * Tells that more requests may have held blocks at a time than the replay has. How many is not
-   * known; but a block in none of the pool's pages is one that the pool grew for.
+   * Called if more requests may have owned blocks at a time than the replay knows. Their number is
+   * not known; but for a block outside of the pool's pages the pool must have grown.
    */
   allowOverlap(): void {
     this.#overlaps = true;
   }
 
   /**
-   * The order in which requests begin and end is known, and so is that of the blocks: the one freed
-   * last is taken first.
-   * @param catchUp Follows completions before an allocation, until it is where the record is.
+   * Called if the order in which requests begin and end is known. Then the order of the blocks is
+   * known, too: the block that was freed last is allocated first.
+   * @param catchUp Replays completions before an allocation, until the next free block is the
+   *   recorded one.
    */
   followOrder(catchUp: (isReached: () => boolean) => void): void {
     this.#order = [];
@@ -136,12 +137,13 @@ export class RecordedPool implements DescriptorPool {
       if (page === null) return null;
     }
     this.#used++;
-    // An allocation too many is somewhere in the page. Which block it is may be given, no address inside.
+    // The address of an allocation that the record does not have is in the last page. Recorded addresses
+    // may be inside a block, and are aligned down.
     const dma = alignDown(
       given?.dma ?? page?.dma ?? [...this.#pages.values()].at(-1)!.dma,
       this.blockSizeBytes,
     ) as DmaAddr;
-    // One that was freed under this address, or one that was never used.
+    // A block that was freed with this address, or one that was never used.
     return this.#free.get(dma)?.pop() ?? { dma, phys: this.#physOf(dma) };
   }
 
@@ -158,7 +160,7 @@ export class RecordedPool implements DescriptorPool {
     return order.splice(this.#nextOf(order), 1)[0]!;
   }
 
-  /** The index of the block that is taken next; -1 where none is free. */
+  /** Index of the block that is allocated next; -1 if none is free. */
   #nextOf(order: readonly PoolBlock[]): number {
     if (!this.machine.kernel.pool_newest_page_first) return order.length - 1;
     const pages = [...this.#pages.keys()];
@@ -173,7 +175,7 @@ export class RecordedPool implements DescriptorPool {
     return memory;
   }
 
-  /** Where the CPU finds a block: in a page of the pool, or at the address itself. */
+  /** The CPU address of a block: in a page of the pool, or the device address itself. */
   #physOf(dma: DmaAddr): PhysAddr {
     const page = this.#pages.get(pageOf(dma));
     return page === undefined ? (dma as number as PhysAddr) : page.physOf(dma - page.dma);

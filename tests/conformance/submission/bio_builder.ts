@@ -16,16 +16,16 @@ import {
   vecOffset,
 } from "@dmalab/runtime";
 
-/** The most vectors that one bio has. */
+/** Largest number of vectors in one bio. */
 export const MAX_BIO_VECS = 256;
 
-/** Physically contiguous memory behind a part of a caller's buffer. */
+/** A physically contiguous part of a caller's buffer. */
 export interface UserRun {
   readonly phys: PhysAddr;
   readonly sizeBytes: Bytes;
-  /** Size of the folios it consists of, aligned to itself: a page, or a large page. */
+  /** Size of its folios, which is also their alignment: a page, or a large page. */
   readonly folioBytes: Bytes;
-  /** Names the provider of peer memory; null for host memory. */
+  /** Name of the provider of peer memory; null for host memory. */
   readonly provider: string | null;
 }
 
@@ -33,38 +33,38 @@ export interface UserRun {
 export type UserPiece = readonly UserRun[];
 
 /**
- * The pages of a buffer that become one vector.
+ * Which pages of a buffer become one vector.
  *
- * `"folio"`: pages that lie in one folio and were looked up together; a bio's lookup takes as many
- * pages of one buffer as the bio has vectors left. `"contiguous"`: all that follow each other
- * physically, across buffers too.
+ * `"folio"`: pages in one folio that were looked up together; a lookup takes at most as many pages
+ * of one buffer as the bio has vectors left. `"contiguous"`: all physically contiguous pages, also
+ * across buffers.
  */
 export type PageJoin = "folio" | "contiguous";
 
-/** The differences of direct I/O on 6.12: its bios do not join their vectors themselves. */
+/** How direct I/O of a kernel joins pages: up to 6.12 its bios do not join vectors later. */
 export function pageJoinOf(kernel: Kernel): PageJoin {
   return kernel.vectors_stay_apart ? "contiguous" : "folio";
 }
 
-/** A run of a caller's list, with its place in that list. */
+/** A run of a caller's list, with its position in the list. */
 interface ListedRun extends UserRun {
-  /** Number of its buffer. */
+  /** Index of its buffer. */
   readonly piece: number;
-  /** Bytes of the list up to its end. */
+  /** Bytes of the list up to the end of this run. */
   readonly endBytes: Bytes;
 }
 
-/** Takes bios off the front of a caller's list of buffers. */
+/** Builds bios from the front of a caller's list of buffers. */
 export class BioBuilder {
   readonly #runs: readonly ListedRun[];
   readonly #totalBytes: Bytes;
   #doneBytes: Bytes = 0;
-  /** Index of the run that the next byte lies in, or of one before it. */
+  /** Index of the run with the next byte, or of an earlier run. */
   #runIndex = 0;
 
   /**
    * @param pieces The caller's buffers, none of them empty.
-   * @param blockBytes Every bio is a multiple of this long; 1 where that does not matter.
+   * @param blockBytes The length of every bio is a multiple of this; 1 for any length.
    */
   constructor(
     pieces: readonly UserPiece[],
@@ -78,12 +78,12 @@ export class BioBuilder {
     this.#totalBytes = endBytes;
   }
 
-  /** Bytes that no bio has taken yet. */
+  /** Bytes that are not in a bio yet. */
   get leftBytes(): Bytes {
     return this.#totalBytes - this.#doneBytes;
   }
 
-  /** Pages that no bio has taken yet; one that a bio took a part of counts. */
+  /** Pages that are not in a bio yet, including a page that is partly in one. */
   get leftPages(): number {
     let pages = 0;
     for (const run of this.#runs) {
@@ -96,9 +96,9 @@ export class BioBuilder {
   }
 
   /**
-   * Builds the next bio: as long as its vectors reach, and of one kind of memory.
+   * Builds the next bio: as long as its vectors permit, and of one kind of memory.
    *
-   * @returns The bio, or null when its vectors do not hold a single block.
+   * @returns The bio, or null if its vectors cannot hold a single block.
    */
   next(op: BlockOp, sector: number): Bio | null {
     const maxVecs = Math.min(MAX_BIO_VECS, this.leftPages);
@@ -115,7 +115,7 @@ export class BioBuilder {
     return new Bio(op, sector, vecs, sizeBytes - excessBytes, flags);
   }
 
-  /** Adds the pages of one buffer, no more than vectors are left. */
+  /** Adds pages of one buffer, at most as many as there are vectors left. */
   #lookUp(vecs: BioVec[], maxVecs: number): Bytes {
     const { piece, provider } = this.#run()!;
     let pages = maxVecs - vecs.length;
@@ -139,12 +139,12 @@ export class BioBuilder {
     return sizeBytes;
   }
 
-  /** Bytes up to the end of the folio; without end where folios do not matter. */
+  /** Bytes up to the end of the folio; Infinity if folios do not matter. */
   #folioLeft({ folioBytes }: UserRun, phys: PhysAddr): Bytes {
     return this.join === "contiguous" ? Infinity : folioBytes - phys % folioBytes;
   }
 
-  /** Leaves the end of a bio, which is no whole block, to the next one. */
+  /** Removes the end of a bio that is not a whole block; it becomes part of the next bio. */
   #giveBack(vecs: BioVec[], sizeBytes: Bytes): void {
     let leftBytes = sizeBytes;
     while (leftBytes > 0) {

@@ -13,14 +13,14 @@ export interface CapturedCall {
   readonly op: "read" | "write" | "discard";
   readonly slba: number;
   readonly bytes: number;
-  /** Its result, and `errno` when that was a failure. */
+  /** The return value, and `errno` if the call failed. */
   readonly result: number;
   readonly errno: number;
-  /** The physical runs behind each buffer. */
+  /** The physically contiguous runs of each buffer. */
   readonly pieces: readonly (readonly DataExtent[])[];
 }
 
-/** What calls ask for, by how they are made. */
+/** Possible operations of calls, by how they are made. */
 export const OPS_OF: Readonly<Record<CapturedCall["how"], readonly CapturedCall["op"][]>> = {
   preadv: ["read", "write"],
   aio: ["read", "write"],
@@ -30,34 +30,34 @@ export const OPS_OF: Readonly<Record<CapturedCall["how"], readonly CapturedCall[
 };
 
 const LARGE_PAGE_BYTES = 2 * MIB;
-/** Kinds with single pages as buffers. */
+/** Kinds of calls with single pages as buffers. */
 const SINGLE_PAGE_KINDS = new Set(["anon_run", "anon_pages", "pt_anon"]);
-/** A kind with a first buffer that one of the other sort fills up to whole blocks. */
+/** A kind of call; a buffer from large pages fills its first buffer up to whole blocks. */
 const FILLED_UP_KIND = "anon_run";
-/** Kinds with buffers that may be of either sort. */
+/** Kinds of calls with buffers of both sorts. */
 const EITHER_KINDS = new Set(["mix", "aio"]);
-/** The captured machines had memory below 2 GiB and above 4 GiB, and their devices between. */
+/** Address range of device memory: the captured machines had RAM below 2 GiB and above 4 GiB. */
 const DEVICES_FROM = 2 * GIB;
 const DEVICES_TO = 4 * GIB;
 
 /**
- * What kind of memory lies behind captured buffers.
+ * Finds the kind of memory of captured buffers.
  *
- * The captures give physical runs only, but where a vector ends depends on folios. The test program
- * had two sorts of host memory: a buffer of large pages, and single pages as any allocation has
- * them. One large page holds one sort only, so a run's neighbours tell.
+ * The captures contain only physical runs, but the end of a vector depends on folios. The test
+ * program had two sorts of host memory: a buffer of large pages, and single pages as from any
+ * allocation. A large page contains only one sort, so that the neighbours of a run show its sort.
  */
 export class CapturedMemory {
-  /** Numbers of large pages that are known to consist of single pages. */
+  /** Numbers of 2 MiB ranges that are known to consist of single pages. */
   readonly #singles = new Set<number>();
-  /** Numbers of large pages that are known to be one. */
+  /** Numbers of 2 MiB ranges that are known to be large pages. */
   readonly #large = new Set<number>();
 
   /** @param calls All calls of one run. */
   constructor(calls: readonly CapturedCall[]) {
     for (const { kind, pieces } of calls) {
       for (const [index, runs] of pieces.entries()) {
-        // A buffer inside the large pages is one run, or meets the next large page at its end.
+        // A buffer in large pages is a single run, or its further runs begin at large pages.
         const scattered = runs.slice(1).some(([phys]) => phys % LARGE_PAGE_BYTES !== 0);
         const isFiller = kind === FILLED_UP_KIND && index > 0;
         const sort = (SINGLE_PAGE_KINDS.has(kind) && !isFiller) || scattered

@@ -1,5 +1,5 @@
 /**
- * Turns captured system calls into the requests that the block layer makes of them.
+ * Converts captured system calls to the requests that the block layer makes of them.
  *
  * @see rules/block.md 1.3 to 1.6
  */
@@ -35,9 +35,9 @@ import {
 } from "./bio_builder.ts";
 import type { CapturedCall } from "./submission_data.ts";
 
-/** Calls submitted together are held back from this many on. */
+/** From this number on, calls that are submitted together are plugged. */
 const PLUG_FROM_CALLS = 3;
-/** The list of ranges of a discard takes a page. */
+/** Size of a discard's list of ranges: a page. */
 const RANGES_BYTES = PAGE_SIZE_BYTES;
 
 const CACHED_PAGE = {
@@ -46,29 +46,32 @@ const CACHED_PAGE = {
   provider: null,
 };
 
-/** The next address of memory that the kernel takes for itself: the captures give them. */
+/** Returns the next address of memory that the kernel allocates for itself, from the captures. */
 export type KernelPages = () => PhysAddr;
 
-/** How the queue was set up. */
+/** Settings of the queue. */
 export interface QueueSetup {
   readonly nomerges: NoMerges;
   readonly scheduled: boolean;
-  /** Each buffer of direct I/O must be whole blocks, as up to 6.12. */
+  /** Whether each buffer of direct I/O must consist of whole blocks, as up to 6.12. */
   readonly wholeBlocks: boolean;
-  /** Where the kernel put its own metadata for data that begin at a sector; null where that is not known. */
+  /** Returns the kernel's own metadata for data that begin at a sector; null if it is not known. */
   readonly metadataAt?: (sector: number) => readonly BioVec[] | null;
 }
 
 export class SubmissionModel implements PlugTarget<BlockRequest> {
   readonly merger: RequestMerger;
-  /** Requests in the order in which they went to the driver. */
+  /** Requests in the order in which the driver got them. */
   readonly sent: BlockRequest[] = [];
   readonly #splitter: BioSplitter;
   readonly #join: PageJoin;
   readonly #wholeBlocks: boolean;
   readonly #metadataAt: (sector: number) => readonly BioVec[] | null;
 
-  /** What waits for the scheduler's worker, which runs when all calls of a task are submitted. */
+  /**
+   * Requests that wait for the scheduler's worker, which runs when all calls of a task are
+   * submitted; null without a scheduler.
+   */
   readonly #scheduler: DeadlineScheduler<BlockRequest> | null;
 
   constructor(
@@ -112,7 +115,7 @@ export class SubmissionModel implements PlugTarget<BlockRequest> {
   }
 
   /**
-   * Runs calls that one task submits together.
+   * Submits calls that one task makes together.
    * @returns For each call whether it was refused with EINVAL.
    */
   run(
@@ -159,9 +162,11 @@ export class SubmissionModel implements PlugTarget<BlockRequest> {
     const op = call.op as BlockOp;
     const builder = new BioBuilder(pieces, this.#join, blockBytes);
     let sector = call.slba * (blockBytes / SECTOR_SIZE_BYTES);
-    // A call that fits one bio sends it alone; what that bio leaves goes through the page cache.
+    // A call that fits into one bio submits only that bio; the rest of its data goes through
+    // the page cache.
     const alone = builder.leftPages <= MAX_BIO_VECS;
-    // A write has a plug around it all. Where that shows, a call that waits goes to sleep with it.
+    // A write has a plug around the whole call. On releases where the order shows it, a call that
+    // waits flushes it by sleeping.
     const isWrite = op === "write" && this.merger.plugsNewestFirst;
     const own = plug !== null || (alone && !isWrite) ? null : new Plug<BlockRequest>();
     let ok = true;
@@ -176,7 +181,10 @@ export class SubmissionModel implements PlugTarget<BlockRequest> {
     return ok;
   }
 
-  /** Reads whole pages with one bio, in which pages that touch are one; writes each back alone. */
+  /**
+   * Reads whole pages with one bio, which joins adjacent pages; writes each page with a separate
+   * bio.
+   */
   #buffered(op: BlockOp, sector: number, sizeBytes: Bytes, pages: KernelPages): void {
     const plug = new Plug<BlockRequest>();
     const cached: UserRun[] = [];
@@ -235,7 +243,7 @@ export class SubmissionModel implements PlugTarget<BlockRequest> {
     return joined;
   }
 
-  /** The kernel's own metadata of a bio: one buffer somewhere. */
+  /** Attaches the kernel's own metadata of a bio: one buffer at any address. */
   #attachMetadata(bio: Bio): void {
     if (this.limits.metadataBytes === 0 || bio.vecs.length === 0) return;
     const blocks = bio.sizeBytes / this.limits.logicalBlockSizeBytes;

@@ -1,9 +1,9 @@
 /**
- * Replays captured system calls and compares the requests that come of each.
+ * Replays captured system calls, and compares the resulting requests.
  *
- * What a call gave is in the captured requests that refer to it. Addresses of memory that the kernel
- * took for itself (pages of the page cache, a discard's list of ranges) are no outcome of these
- * rules; they are taken from the captures, all else is compared.
+ * A captured request refers to the calls that own the memory in it. Addresses of memory that the
+ * kernel allocated for itself (pages of the page cache, a discard's list of ranges) do not follow
+ * from these rules: they are inputs from the captures. Everything else is compared.
  */
 import {
   type Bio,
@@ -37,17 +37,17 @@ import { type CapturedCall, CapturedMemory, OPS_OF } from "./submission_data.ts"
 import { type KernelPages, SubmissionModel } from "./submission_model.ts";
 import { blockStatusOf } from "@dmalab/devices";
 
-/** The kernel's flag of a request that takes no more bios. */
+/** The kernel's flag of a request into which no bio may be merged. */
 const REQ_NOMERGE = 0x4000;
 const RULE = "block.1.5";
 
-/** What one configuration's calls became. */
+/** The system calls of one configuration, with their requests. */
 export interface CapturedSubmissions {
   readonly environment: CaptureEnvironment;
   readonly calls: readonly CapturedCall[];
-  /** All requests of the run, those the kernel itself built wrongly too. */
+  /** All requests of the run, also the ones that the kernel built wrongly. */
   readonly cases: readonly CaptureCase[];
-  /** The model's result for each, by id. */
+  /** The model's outcome of each request, by id. */
   readonly outcomes: ReadonlyMap<string, Outcome>;
 }
 
@@ -79,7 +79,7 @@ export function replaySubmissions(captured: CapturedSubmissions, count: GroupCou
     const expected = new Map(group.map((call) => [call, ofCalls.of(call, group)]));
     const metadataAt = givenMetadata([...expected.values()].flat(), blockSectors);
     const model = new SubmissionModel(limits, kernel, { ...setup, metadataAt });
-    // The time of a plug's flush shows in the order of the requests that it sends newest first.
+    // If a plug sends the newest requests first, their order shows when it was flushed.
     const together = (last: CapturedCall, call: CapturedCall) =>
       kernel.plug_newest_first || continues(last, call, blockSectors);
     for (const burst of chunk(group, together)) {
@@ -93,7 +93,7 @@ export function replaySubmissions(captured: CapturedSubmissions, count: GroupCou
     return group.map((call) => {
       const sent = model.sent.filter((request) => belongsTo(request, call, blockSectors));
       const cases = asSent(expected.get(call)!, sent);
-      // A plug that sends the newest first mixes the calls of a group.
+      // A plug that sends the newest requests first mixes the calls of a group.
       const beside = kernel.plug_newest_first ? [...expected.values()].flat() : cases;
       const requests = lost.withoutLost(sent, cases, beside);
       const ends = cases.flatMap(({ id }) => outcomes.get(id) ?? []);
@@ -120,14 +120,17 @@ export function replaySubmissions(captured: CapturedSubmissions, count: GroupCou
   }
 }
 
-/** The last release that is known to refuse direct I/O with a buffer that is not whole blocks. */
+/**
+ * The last release that is known to refuse direct I/O with a buffer that does not consist of whole
+ * blocks.
+ */
 const WHOLE_BLOCKS_UP_TO: KernelProfile = "6.12.117";
 
 function wantsWholeBlocks(kernel: string): boolean {
   return KERNEL_NAMES.indexOf(profileOf(kernel)) <= KERNEL_NAMES.indexOf(WHOLE_BLOCKS_UP_TO);
 }
 
-/** Counts a call that says in no known word what it asks for. */
+/** Whether a call's operation is known; counts a call with an unknown operation as different. */
 function hasWords({ how, op, submission }: CapturedCall, count: GroupCount): boolean {
   const words: readonly string[] = OPS_OF[how] ?? [];
   if (words.includes(op)) return true;
@@ -136,7 +139,7 @@ function hasWords({ how, op, submission }: CapturedCall, count: GroupCount): boo
   return false;
 }
 
-/** Cuts a list where an item does not go with the one before it. */
+/** Splits a list before each item that does not belong to the previous one. */
 function chunk<T>(items: readonly T[], together: (last: T, item: T) => boolean): T[][] {
   const chunks: T[][] = [];
   for (const item of items) {
@@ -148,10 +151,10 @@ function chunk<T>(items: readonly T[], together: (last: T, item: T) => boolean):
 }
 
 /**
- * Whether two calls were submitted together so that it matters.
+ * Whether two calls were submitted together, as far as it matters.
  *
- * The captures do not say which calls were. Calls of a burst that continue each other on the disk
- * do not happen by chance; others cannot be merged, so that nothing depends on it.
+ * The captures do not say which calls were. It is no accident if calls of a burst continue each
+ * other on the disk; other calls cannot be merged, so that it does not matter.
  */
 function continues(previous: CapturedCall, call: CapturedCall, blockSectors: number): boolean {
   return previous.how === "aio" && call.how === "aio" && previous.kind === call.kind &&
@@ -159,10 +162,10 @@ function continues(previous: CapturedCall, call: CapturedCall, blockSectors: num
     previous.slba * blockSectors + previous.bytes / SECTOR_SIZE_BYTES === call.slba * blockSectors;
 }
 
-/** The captured requests of a run, found by the calls that they hold parts of. */
+/** The captured requests of a run, by the calls that they contain parts of. */
 class CasesOfCalls {
   readonly #named = new Map<number, Set<CaptureCase>>();
-  /** Of requests that never had a command: they name only the first call of their group. */
+  /** Requests that never had a command, by group: they name only the first call of their group. */
   readonly #ofGroup: ReadonlyMap<number | undefined, readonly CaptureCase[]>;
 
   constructor(cases: readonly CaptureCase[]) {
@@ -175,7 +178,7 @@ class CasesOfCalls {
     }
   }
 
-  /** Those of one call, in the order in which they were sent. */
+  /** The requests of one call, in the order in which they were sent. */
   of(call: CapturedCall, group: readonly CapturedCall[]): readonly CaptureCase[] {
     const ofGroup = this.#ofGroup.get(group[0]!.submission) ?? [];
     return [
@@ -195,8 +198,8 @@ function holdsPartOf(bios: readonly (readonly DataExtent[])[], call: CapturedCal
 }
 
 /**
- * Refused requests with their own call's error: the record has that of the first call that was
- * submitted with it.
+ * Gives each refused request the error of its call: the record has the error of the first call
+ * that was submitted together with it.
  */
 export function withOwnErrors(
   cases: readonly CaptureCase[],
@@ -213,8 +216,8 @@ export function withOwnErrors(
 }
 
 /**
- * A call's requests in the order in which they were sent. A refused one has the number of a later
- * try, so that its memory says which it was.
+ * A call's requests in the order in which they were sent. A refused request has the number of a
+ * later try, so that it is identified by its memory.
  */
 function asSent(
   cases: readonly CaptureCase[],
@@ -241,14 +244,17 @@ function givenMetadata(
   return (sector) => known.get(sector) ?? null;
 }
 
-/** The kernel's own memory in a call's requests, in order. It is looked for when the call takes some. */
+/**
+ * Returns the pages in a call's requests that the kernel allocated for itself, in order. They are
+ * searched for at the first use.
+ */
 function givenPages(call: CapturedCall, cases: readonly CaptureCase[]): KernelPages {
   let pages: readonly number[] | null = null;
   let index = 0;
   return () => ((pages ??= pagesBesides(call, cases))[index++] ?? 0) as PhysAddr;
 }
 
-/** Pages of a call's requests that are not in the memory that it gave. */
+/** Pages of a call's requests that are not in the call's own memory. */
 function pagesBesides(call: CapturedCall, cases: readonly CaptureCase[]): readonly number[] {
   const runs = call.pieces.flat();
   return cases.flatMap(({ request }) => request.bios.flat().flatMap(pagesOf))
@@ -261,7 +267,7 @@ function pagesOf([phys, sizeBytes]: DataExtent): number[] {
   return pages;
 }
 
-/** The captures name every call of the group that a request's blocks are part of. */
+/** Whether a request contains blocks of a call: the captures name every such call of the group. */
 function belongsTo(request: BlockRequest, call: CapturedCall, blockSectors: number): boolean {
   if (call.how === "ioctl") return true;
   if (opName(request.op) !== call.op) return false;
@@ -283,7 +289,7 @@ function expectedForm(call: CapturedCall, cases: readonly CaptureCase[]): Json {
         bios: request.bios,
         nr_phys_segments: request.nr_phys_segments,
       };
-      // A passthrough command's metadata lies in the caller's memory, which is not given.
+      // A passthrough command's metadata is in the caller's memory, which is not in the record.
       if (request.user_command !== true || separateMetadataBytes(captured.config) === 0) {
         form["nr_integrity_segments"] = request.nr_integrity_segments;
       }
@@ -332,7 +338,7 @@ function requestForms(
   });
 }
 
-/** A user's command carries its block as the user gave it. */
+/** First block of a request; a user's command has it as the user gave it. */
 function slbaOf({ sector, userCommand }: BlockRequest, blockSectors: number): number {
   return userCommand ? sector : sector / blockSectors;
 }
@@ -354,17 +360,17 @@ function extentsOf(bio: Bio): readonly DataExtent[] {
   return bio.parts().map(({ phys, sizeBytes }) => [phys, sizeBytes]);
 }
 
-/** The part of a case that shows its place. */
+/** The parts of a case that show its position. */
 type Numbered = Pick<CaptureCase, "id" | "request">;
 
 /**
- * Requests that the record of a run lost.
+ * Finds requests that the record of a run lost.
  *
- * A run says how many it dropped (`limits.json`), and the requests are numbered, so that a hole in
- * the numbers shows the place. Nothing is known of such a request except that it existed.
+ * A run says how many requests it dropped (`limits.json`), and requests are numbered, so that a gap
+ * in the numbers shows where they were. Nothing else is known about such a request.
  */
 export class LostRequests {
-  /** Numbers that no request of the run has, between the first and the last. */
+  /** Numbers between the first and the last that no request of the run has. */
   readonly #missing = new Set<number>();
 
   /** @param cases All requests of the run. */
@@ -378,10 +384,10 @@ export class LostRequests {
   }
 
   /**
-   * The requests of a call that the record can show.
-   * @param got All that the model made of the call.
-   * @param recorded Those the record has.
-   * @param beside Those of the record that lost ones may lie beside.
+   * The requests of a call that the record can contain.
+   * @param got All requests that the model made of the call.
+   * @param recorded The call's requests in the record.
+   * @param beside Recorded requests next to which lost ones may have been.
    */
   withoutLost<R extends BlockRequest>(
     got: readonly R[],
@@ -391,7 +397,8 @@ export class LostRequests {
     let lost = this.#missingBeside(beside);
     if (lost === 0) return got;
     const sectors = new Set(recorded.map(({ request }) => request.slba));
-    // A request that never had a command has no block in the record: its memory shows it.
+    // A request that never had a command has no block number in the record: its memory identifies
+    // it.
     const starts = new Set(
       recorded.flatMap(({ request: { bios, slba } }) =>
         slba === undefined ? [bios[0]?.[0]?.[0]] : []
@@ -404,8 +411,9 @@ export class LostRequests {
   }
 
   /**
-   * The count of missing numbers right before, between and right behind those of some cases. Any of
-   * the missing ones may belong to a call that left no trace at all.
+   * Number of missing numbers directly before, between and directly after the numbers of some
+   * cases; all missing ones if there are no cases, because they may belong to a call without any
+   * recorded request.
    */
   #missingBeside(recorded: readonly Numbered[]): number {
     if (recorded.length === 0) return this.#missing.size;
@@ -420,20 +428,20 @@ export class LostRequests {
   }
 }
 
-/** A call's `result` and `errno`, as the captures have them. */
+/** A call's `result` and `errno`, in the captures' form. */
 type CallResult = Pick<CapturedCall, "result" | "errno">;
 
 /** The errno of a call that was refused before it made a request. */
 const REFUSED: number = ERRNO.EINVAL;
 
-/** Whether a call hands a separate command to the driver, past the block device. */
+/** Whether a call passes its own command to the driver, without the block device. */
 function isPassthrough({ how }: CapturedCall): boolean {
   return how === "passthru" || how === "passthru_vec";
 }
 
 /**
- * The result of a call to a block device without blocks: the kernel makes one of 0 bytes for a disk
- * that has its metadata among its data, and every place is behind its end.
+ * The result of a call to a block device of 0 bytes, which the kernel creates for a disk with
+ * metadata among its data: every position is beyond its end.
  */
 export function resultBehindTheEnd(call: CapturedCall): CallResult {
   const errno = call.how === "ioctl" ? ERRNO.EINVAL : call.op === "write" ? ERRNO.ENOSPC : 0;
@@ -443,8 +451,8 @@ export function resultBehindTheEnd(call: CapturedCall): CallResult {
 /**
  * The result of a call.
  *
- * @param errno Why it was refused before it made all its requests; 0 when it was not.
- * @param outcomes Of the requests that hold parts of it.
+ * @param errno Why it was refused before it made all its requests; 0 if it was not.
+ * @param outcomes Outcomes of the requests that contain parts of it.
  */
 function callResult(
   call: CapturedCall,
@@ -454,7 +462,7 @@ function callResult(
   const failed = outcomes.find(({ nvmeStatus, status }) =>
     status !== BLK_STS.OK || nvmeStatus !== 0
   );
-  // A user's own command that the controller refused returns what the controller said.
+  // For a user's own command that the controller refused, the call returns the controller's status.
   if (isPassthrough(call) && errno === 0 && failed !== undefined && failed.nvmeStatus !== 0) {
     return { result: failed.nvmeStatus, errno: 0 };
   }

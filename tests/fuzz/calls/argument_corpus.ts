@@ -1,11 +1,12 @@
-/** The contents of the registry's own examples: whole statements, and values for a parameter. */
+/** Reads the registry's own examples: whole statements, and values for a parameter. */
 import { BUILTINS } from "@dmalab/lang/builtins";
 import { SourceFile } from "@dmalab/lang";
 import { type CallExpression, isDeclaration, parse } from "@dmalab/lang/syntax";
 import type { HandleType, MethodSpec } from "@dmalab/lang/values";
 
 /**
- * One example: declarations first, among them its machine, then its statements, each separately.
+ * One example: its declarations, including its machine, and its statements, each as a separate
+ * text.
  */
 export interface ExampleScript {
   readonly declarations: readonly string[];
@@ -14,7 +15,7 @@ export interface ExampleScript {
 
 export interface ArgumentCorpus {
   readonly examples: readonly ExampleScript[];
-  /** Texts of arguments that name nothing but words, by `callee.parameter`. */
+  /** Texts of arguments that contain no names except words of the language, by `callee.parameter`. */
   readonly given: ReadonlyMap<string, readonly string[]>;
 }
 
@@ -39,7 +40,7 @@ export function readArguments(): ArgumentCorpus {
   return { examples, given };
 }
 
-/** Every node of a tree; spans and names are no nodes. */
+/** Every node of a tree, without spans and names. */
 function* nodesIn(tree: unknown): Generator<{ readonly kind: string }> {
   if (typeof tree !== "object" || tree === null || tree instanceof SourceFile) return;
   if ("kind" in tree && typeof tree.kind === "string") yield tree as { readonly kind: string };
@@ -55,7 +56,7 @@ function calleeName({ callee }: CallExpression): string | null {
   return callee.kind === "Field" ? callee.field.text : null;
 }
 
-/** Parameters of every builtin of a name: several types may have a method of that name. */
+/** The parameters of every builtin with a name: several types may have a method of that name. */
 function parametersOf(name: string) {
   const named = METHODS.filter(([, method]) => method.name === name).map(([, method]) => method);
   const called = BUILTINS.functions.get(name);
@@ -77,7 +78,7 @@ function noteArguments(call: CallExpression, text: string, given: Map<string, st
   }
 }
 
-/** It means the same on any machine. */
+/** Whether an argument means the same on any machine. */
 function standsAlone(value: unknown): boolean {
   for (const node of nodesIn(value)) {
     if (node.kind === "Lambda") return true;

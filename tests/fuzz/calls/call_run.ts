@@ -1,6 +1,6 @@
 /**
- * Plays sessions of generated calls, and holds every text that comes of them to one rule: it is
- * neither a bug of dmalab nor nonsense.
+ * Runs sessions of generated calls, and checks that every resulting text is neither a bug of dmalab
+ * nor nonsense.
  */
 import { BUG_CODE, renderDiagnostic } from "@dmalab/lang/diagnostics";
 import { LoadError } from "@dmalab/lang/syntax";
@@ -12,13 +12,13 @@ import { Choices } from "../choices.ts";
 import type { ArgumentCorpus } from "./argument_corpus.ts";
 import { type CallInput, CallScript } from "./call_script.ts";
 
-/** Calls of one session: long enough for things to be used after their end. */
+/** Number of calls in a session: enough for objects to be used after their end. */
 export const CALLS_PER_SESSION = 100;
-/** Machines that are tried until one can be; then there is the one without devices. */
+/** Number of random machines that are tried; if none is valid, the machine without devices is used. */
 const MACHINES_TRIED = 6;
-/** A seed and a number as one seed. */
+/** Combines a seed and a number to one seed. */
 const STRIDE = 2 ** 32;
-/** A single input that takes longer than this by the host's clock is already a mistake. */
+/** Time limit of a single input by the host's clock: a longer time is an error. */
 const PATIENCE_MS = 60_000;
 
 const LIMITS = {
@@ -32,21 +32,21 @@ const LIMITS = {
 };
 
 /**
- * Words that no text of dmalab has: each is a value of the host printed by mistake. Null
- * pointers are the kernel's; a long line may be cut in the middle of them.
+ * Words that no text of dmalab contains: each is a value of the host that was printed by mistake. A
+ * "null pointer" is the kernel's; a long line may be cut in the middle of it.
  */
 const NONSENSE = /\bundefined\b|\bNaN\b|\bInfinity\b|\bnull\b(?! po)|\[object \w+\]/;
 
 export interface CallTally {
-  /** How often each builtin was called, and how often that gave something. */
+  /** How often each builtin was called, and how often the call returned a result. */
   readonly called: Map<string, number>;
   readonly answered: Map<string, number>;
-  /** Calls that got past the checker, all together. */
+  /** Total number of calls that the checker accepted. */
   run: number;
 }
 
 export interface CallProblem {
-  /** The part that two problems with one cause share. */
+  /** A key that is equal for problems with the same cause. */
   readonly key: string;
   readonly problem: string;
   readonly inputs: readonly string[];
@@ -57,10 +57,10 @@ export function emptyTally(): CallTally {
 }
 
 /**
- * Plays the session of a seed and a number.
+ * Runs the session of a seed and a number.
  *
  * @param known Keys of problems that are not to be reported again.
- * @returns What is wrong with it, with the fewest inputs that show it.
+ * @returns The first problem, with the fewest inputs that show it; null without a problem.
  */
 export function playCalls(
   seed: number,
@@ -72,7 +72,7 @@ export function playCalls(
   const script = new CallScript(new Choices(seed * STRIDE + number), corpus);
   const player = new Player();
   const inputs: string[] = [];
-  /** Does an input; true when it made a machine. Throws what is wrong with the answer. */
+  /** Runs an input. @returns Whether it created a machine. Throws the problem of a bad answer. */
   const feed = (input: CallInput): boolean => {
     inputs.push(input.text);
     const result = player.feed(input.text);
@@ -95,7 +95,7 @@ export function playCalls(
   return null;
 }
 
-/** An answer that no text should have. */
+/** Thrown for an output that no text should contain. */
 class Nonsense extends Error {}
 
 function count(
@@ -123,7 +123,7 @@ function noteNames(
   if (newMachine) { for (const [name, value] of session.machine.globals) script.note(name, value); }
 }
 
-/** One session, and every text that it gave. */
+/** A session that collects its output. */
 class Player {
   readonly #lines: string[] = [];
   readonly session = new RunSession({
@@ -138,7 +138,7 @@ class Player {
     onLine: (line) => this.#lines.push(line),
   });
 
-  /** Does one input. @throws {Nonsense} */
+  /** Runs one input. @throws {Nonsense} */
   feed(text: string): InputResult {
     this.#lines.length = 0;
     let result: InputResult;
@@ -179,7 +179,7 @@ function described(
   return { key, problem, inputs: fewest(inputs, (some) => keyOfInputs(some) === key) };
 }
 
-/** The problem without what varies: numbers, and where in the script it is. */
+/** The key of a problem: its text without numbers and without the position in the script. */
 function keyOf(problem: string): string {
   const [first = "", ...rest] = problem.split("\n");
   const place = rest.find((line) => /^\s*at /.test(line)) ?? "";
@@ -197,7 +197,7 @@ function keyOfInputs(inputs: readonly string[]): string | null {
   return null;
 }
 
-/** Leaves out what is not needed: halves first, then quarters, and in the end single inputs. */
+/** Removes inputs that are not needed: halves first, then quarters, and in the end single inputs. */
 export function fewest(
   inputs: readonly string[],
   isSame: (inputs: readonly string[]) => boolean,

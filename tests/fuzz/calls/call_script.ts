@@ -1,4 +1,7 @@
-/** The inputs of one session: a machine, then calls of builtins and looks at what they gave. */
+/**
+ * Generates the inputs of one session: a machine, then calls of builtins, and statements that use
+ * the results.
+ */
 import { BUILTINS } from "@dmalab/lang/builtins";
 import { type ParameterSpec, type Type, typeChain, type Value } from "@dmalab/lang/values";
 import { INJECTION_POINTS } from "@dmalab/runtime";
@@ -8,16 +11,16 @@ import { type ArgumentCorpus, METHODS } from "./argument_corpus.ts";
 import { randomMachine } from "./random_machine.ts";
 import { ValueTexts } from "./value_texts.ts";
 
-/** One input: its text, and the builtin it calls where it is a call. */
+/** One input: its text, and the builtin if it is a call. */
 export interface CallInput {
   readonly text: string;
-  /** `name`, or `type.name` of a method; null for what only sets up or looks. */
+  /** `name`, or `type.name` for a method; null for an input that is no call. */
   readonly builtin: string | null;
-  /** The variable that holds its result. */
+  /** The variable to which its result is assigned. */
   readonly variable: string | null;
 }
 
-/** The functions that a script can call, each as often as any other. */
+/** A function that a script can call; all are called equally often. */
 interface Callee {
   readonly key: string;
   readonly type: string | null;
@@ -35,29 +38,29 @@ const CALLEES: readonly Callee[] = [
   })),
 ];
 
-/** The names of all that can be called. */
+/** The names of all callable functions. */
 export const CALLEE_KEYS: readonly string[] = CALLEES.map(({ key }) => key);
 
-/** Variables that are filled one after the other, so that their earlier values are let go of. */
+/** Number of variables, which are assigned in turn, so that earlier values are dropped. */
 const VARIABLES = 24;
 const DEPTH = 2;
 
 export class CallScript {
   readonly #values: ValueTexts;
   #count = 0;
-  /** Statements of an example that are still to come. */
+  /** The remaining statements of an example. */
   #coming: string[] = [];
 
   constructor(readonly choices: Choices, readonly corpus: ArgumentCorpus) {
     this.#values = new ValueTexts(choices, corpus, choices.oneIn(2));
   }
 
-  /** A function with a result of an unknown kind before it runs. */
+  /** Declares a function; the type of its result is unknown before it runs. */
   beginning(): CallInput {
     return setup("fn any(x) { return x }");
   }
 
-  /** A machine, by chance or that of an example; not every one can be. */
+  /** A random machine, or that of an example; a random machine may be invalid. */
   machine(): CallInput {
     const { choices } = this;
     if (choices.oneIn(2)) return setup(randomMachine(choices));
@@ -66,7 +69,7 @@ export class CallScript {
     return setup(declarations.join("\n"));
   }
 
-  /** The value of a name from now on. */
+  /** Records the current value of a name. */
   note(name: string, value: Value): void {
     this.#values.note(name, value);
   }
@@ -102,7 +105,7 @@ export class CallScript {
     return { text: `let ${variable} = ${shown}\n${variable}`, builtin: callee.key, variable };
   }
 
-  /** A call as a statement, alone or inside a statement that a script may put around it. */
+  /** A call as a statement, alone or inside another statement. */
   #within(call: string): string {
     const { choices } = this;
     const point = () => choices.pick(INJECTION_POINTS).name;
@@ -124,7 +127,7 @@ export class CallScript {
     return choices.way(around);
   }
 
-  /** Something that looks at what there is. */
+  /** A statement that reads or prints values. */
   #look(): string {
     const { choices } = this;
     const values = this.#values;
@@ -167,7 +170,7 @@ export class CallScript {
     ]);
   }
 
-  /** A way from here on a machine that is made again, and what of this one gets there. */
+  /** A fork or another branch from the current state, and statements that use its values. */
   #turn(): string {
     const { choices } = this;
     const call = () => this.#callText(choices.pick(CALLEES));

@@ -1,12 +1,12 @@
-/** Random machine blocks, written from the schema: a new key or kind of device is among them at once. */
+/** Random machine blocks, generated from the schema: new keys and kinds of devices are used at once. */
 import { type BlockSpec, MACHINE_SCHEMA, type ValueShape } from "@dmalab/lang";
 import { QUIRK_NAMES } from "@dmalab/runtime/kernels";
 import type { NumberShape } from "@dmalab/runtime";
 import type { Choices } from "../choices.ts";
 
-/** Blocks inside each other; a tree of ports is no deeper than its devices need. */
+/** Largest depth of nested blocks; a tree of ports is only as deep as its devices need. */
 const MAX_DEEP = 5;
-/** A machine with much of everything takes long to build: numbers rarely go beyond these. */
+/** Numbers rarely exceed these: a large machine takes long to build. */
 const USUAL_LARGEST: Readonly<Record<NumberShape["kind"], number>> = {
   int: 64,
   size: 2 ** 28,
@@ -20,7 +20,7 @@ const UNITS: Readonly<Record<NumberShape["kind"], string>> = {
   phys: "",
 };
 
-/** Text of a machine that may or may not be one that can be; names in it are `n0`, `n1` … */
+/** The text of a machine, which may be invalid; names in it are `n0`, `n1` … */
 export function randomMachine(choices: Choices): string {
   let names = 0;
   const block = (spec: BlockSpec, depth: number): string => {
@@ -75,7 +75,7 @@ function settingText(shape: ValueShape, choices: Choices): string {
   }
 }
 
-/** A number of a shape: the ends of its range, a usual one, or now and then an invalid one. */
+/** A number of a shape: an end of its range, a usual one, or occasionally an invalid one. */
 function numberText(shape: NumberShape, choices: Choices): string {
   const { kind, max, min, multipleOf = 1, none, powerOfTwo } = shape;
   if (none !== undefined && choices.oneIn(4)) return "none";

@@ -1,6 +1,6 @@
 /**
- * Texts of values by kind: usual ones, hostile ones, a machine's earlier results, and expressions
- * that give one by the registry.
+ * Texts of values by type: usual ones, hostile ones, variables with earlier results, and
+ * expressions with a result of the type, from the registry.
  */
 import { BUILTINS } from "@dmalab/lang/builtins";
 import {
@@ -17,11 +17,11 @@ import { type ArgumentCorpus, METHODS } from "./argument_corpus.ts";
 
 type PlainKind = Exclude<Type, "any" | "nothing" | `@${string}`>;
 
-/** Calls inside each other in one argument. */
+/** Largest depth of nested calls in one argument. */
 const MAX_NESTED = 2;
 const SHARED = "[[1, 2], [1, 2]].map(x => [x, x, x])";
 
-/** Places: page 0, odd ones, borders of 32 bits and of the largest memory, and beyond. */
+/** Addresses: page 0, odd ones, limits of 32 bits and of the largest memory, and beyond. */
 const PLACES = {
   usual: ["0x10_0000", "0x10_0200", "0x20_0000", "0x1_0000_0000"],
   hostile: [
@@ -32,9 +32,9 @@ const PLACES = {
 };
 
 interface Texts {
-  /** The values of a script that works. */
+  /** Values as in a script that works. */
   readonly usual: readonly string[];
-  /** Borders, nothing, and values far beyond all. */
+  /** Values at the limits, no value, and values far beyond the limits. */
   readonly hostile: readonly string[];
 }
 
@@ -107,7 +107,7 @@ function castTo(space: "phys" | "dma"): Texts {
 
 const PLAIN_KINDS = Object.keys(TEXTS) as PlainKind[];
 
-/** Fields by the kind they give, with the type that has them. */
+/** Fields by the type of their value, with the type that has them. */
 const FIELDS_BY_KIND = Map.groupBy(
   [...BUILTINS.types.values()].flatMap((type) =>
     type.fields().map(({ name, type: kind }) => ({ kind, of: type.name, name }))
@@ -115,7 +115,7 @@ const FIELDS_BY_KIND = Map.groupBy(
   ({ kind }) => kind,
 );
 const FUNCTIONS_BY_RESULT = Map.groupBy(BUILTINS.functions.values(), ({ result }) => result);
-/** A thing of a type is one of each type that it extends, too. */
+/** For each type itself and the types that it extends. */
 const KINDS_OF_TYPE: ReadonlyMap<Type, readonly Type[]> = new Map(
   [...BUILTINS.types.values()].map((
     type,
@@ -124,28 +124,28 @@ const KINDS_OF_TYPE: ReadonlyMap<Type, readonly Type[]> = new Map(
 const METHODS_BY_RESULT = Map.groupBy(METHODS, ([, { result }]) => result);
 
 export class ValueTexts {
-  /** What each variable of the session holds; things stay in it when they are long gone. */
+  /** The type of each variable in the session; objects stay in it after their end. */
   readonly #variables = new Map<string, Type>();
 
-  /** @param tame Most values are such that a call can work with them. */
+  /** @param tame Whether most values are such that a call can use them. */
   constructor(
     readonly choices: Choices,
     readonly corpus: ArgumentCorpus,
     readonly tame: boolean,
   ) {}
 
-  /** The value of a variable or a name of the machine from now on. */
+  /** Records the current value of a variable or of a name of the machine. */
   note(name: string, value: Value): void {
     this.#variables.set(name, typeOf(value));
   }
 
-  /** Any variable, or null without one. */
+  /** Any variable, or null if none is declared. */
   anyVariable(): string | null {
     const all = [...this.#variables.keys()];
     return all.length === 0 ? null : this.choices.pick(all);
   }
 
-  /** A value of a kind: most of the time one that fits, and else any other. */
+  /** A value for a type: usually of that type, sometimes of any other. */
   of(type: Type, depth = MAX_NESTED): string {
     const { choices } = this;
     if (type === "nothing") return "none";
@@ -174,7 +174,7 @@ export class ValueTexts {
       }
       byName ||= parameter.named === true || choices.oneIn(6);
       const value = this.#argument(callee, parameter, depth);
-      // The checker knows the kinds of the values there; the result of `any` is unknown.
+      // The checker knows the type of a value, but not that of `any(value)`.
       const text = choices.oneIn(3) ? `any(${value})` : value;
       texts.push(byName ? `${parameter.name}: ${text}` : text);
     }
@@ -212,7 +212,7 @@ export class ValueTexts {
     return choices.oneIn(12) ? "none" : this.#literal(choices.pick(PLAIN_KINDS), depth);
   }
 
-  /** A variable that holds a value of a kind. */
+  /** A variable with a value of a type; null if no variable has one. */
   #known(type: Type): string | null {
     const fitting = [...this.#variables].filter(([, own]) =>
       own === type || KINDS_OF_TYPE.get(own)?.includes(type)
@@ -220,7 +220,7 @@ export class ValueTexts {
     return fitting.length === 0 ? null : this.choices.pick(fitting)[0];
   }
 
-  /** A field of that kind of a variable that has one. */
+  /** A field of a type in a variable; null if no variable has one. */
   #fieldOf(type: Type): string | null {
     const candidates = (FIELDS_BY_KIND.get(type) ?? []).flatMap(({ name, of }) => {
       const holder = this.#known(`@${of}`);
@@ -240,7 +240,7 @@ export class ValueTexts {
     return choices.pick(choices.oneIn(this.tame ? 10 : 2) ? hostile : usual);
   }
 
-  /** A call that gives a value of a kind. */
+  /** A call with a result of a type. */
   #made(kind: Type, depth: number): string {
     if (depth <= 0) return this.#known(kind) ?? this.anyVariable() ?? "none";
     const { choices } = this;

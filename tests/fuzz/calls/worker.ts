@@ -1,10 +1,13 @@
 /// <reference lib="deno.worker" />
-/** A share of the sessions of generated calls, in a worker, so that one that hangs can be ended. */
+/**
+ * Runs a share of the sessions of generated calls in a worker, so that a session that hangs can be
+ * ended.
+ */
 import { numbersOf, type WorkerShare } from "../shares.ts";
 import { readArguments } from "./argument_corpus.ts";
 import { type CallProblem, type CallTally, emptyTally, playCalls } from "./call_run.ts";
 
-/** A session with a problem; `number` says which. */
+/** A problem, with the number of its session. */
 export interface FoundProblem extends CallProblem {
   readonly number: number;
 }
@@ -17,7 +20,7 @@ export interface CallsResult {
 self.onmessage = ({ data }: MessageEvent<WorkerShare>) => {
   const corpus = readArguments();
   const tally = emptyTally();
-  // One of each kind: looking for the smallest inputs takes its time.
+  // One problem of each kind: finding the smallest inputs takes time.
   const problems = new Map<string, FoundProblem>();
   for (const number of numbersOf(data)) {
     const problem = playCalls(data.seed, number, corpus, tally, new Set(problems.keys()));
