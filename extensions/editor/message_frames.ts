@@ -1,34 +1,38 @@
 /**
- * The messages of a client, each after a header that says how many bytes it has.
+ * Parses the messages of a client, each after a header with its length in bytes.
  *
- * Everything that reaches a port of this host comes here first, a web page's request too. The first
- * line that is no header of the protocol ends the client, before a byte after it is obeyed.
+ * All input from a port of this host passes through here first, including requests of web pages.
+ * The first line that is not a header of the protocol ends the client, before any following byte is
+ * processed.
  */
 import { printable } from "@dmalab/lang/diagnostics";
 import { clip } from "@dmalab/lang/text";
 
-/** Bytes of one message: a client sends places, expressions and texts of scenarios. */
+/** Largest message: a client sends positions, expressions and texts of scenarios. */
 const MAX_BYTES = 2 ** 24;
 const MAX_HEADER_BYTES = 1024;
 const QUOTED_COLUMNS = 40;
 
 const HEADER_LINES = /^(?:Content-(?:Length: *\d{1,12}|Type: *[\x20-\x7e]*)\r\n)*/i;
 const LENGTH = /^Content-Length: *(\d+)/im;
-/** How each header of the protocol begins. */
+/** Common prefix of the protocol's headers. */
 const BEGINNING = "content-";
 
-/** The error for input of a client that is no header. */
+/** The error for input that is not a header. */
 export class FrameError extends Error {}
 
-/** Takes bytes as they come, gives the texts of whole messages. */
+/** Receives bytes in chunks, and returns the texts of complete messages. */
 export class MessageFrames {
   #bytes = new Uint8Array(0);
   #sizeBytes = 0;
 
-  /** @param mostBytes Of one message. */
+  /** @param mostBytes Largest size of a message. */
   constructor(private readonly mostBytes: number = MAX_BYTES) {}
 
-  /** The messages that end in a chunk. @throws {FrameError} After those before what is wrong. */
+  /**
+   * The messages that are completed by a chunk. @throws {FrameError} For invalid input, after the
+   * messages before it.
+   */
   *take(chunk: Uint8Array): Generator<string> {
     const sizeBytes = this.#sizeBytes + chunk.length;
     if (sizeBytes > this.#bytes.length) {
@@ -55,7 +59,7 @@ export function framed(message: object): string {
   return `Content-Length: ${new TextEncoder().encode(text).length}\r\n\r\n${text}`;
 }
 
-/** A whole header; null while it may become one. @throws {FrameError} */
+/** Parses a complete header; null while it is incomplete but valid so far. @throws {FrameError} */
 function readHeader(
   bytes: Uint8Array,
   mostBytes: number,

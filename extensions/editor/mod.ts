@@ -1,3 +1,3 @@
-/** The language server and the debug adapter, for tests and benches. */
+/** The language server and the debug adapter, for tests and benchmarks. */
 export * from "./dap/mod.ts";
 export * from "./lsp/server.ts";

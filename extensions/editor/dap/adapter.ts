@@ -1,6 +1,6 @@
 /**
- * What one client debugs: a run with a place in it, and the things at that place that the client
- * was shown.
+ * What one client debugs: a run with a current position, and the objects at that position that were
+ * shown to the client.
  */
 import type { DebugProtocol } from "@vscode/debugprotocol";
 import { printableText } from "@dmalab/lang/diagnostics";
@@ -33,7 +33,10 @@ type Category = DebugProtocol.OutputEvent["body"]["category"];
 /** Idle time before machines are parked for later requests. */
 const QUIET_MS = 20;
 
-/** A search that takes less is not shown, and no report comes sooner after another. */
+/**
+ * Least duration of a search for which progress is shown; `REPORT_MS`: least time between two
+ * progress reports.
+ */
 const UNSHOWN_MS = 500;
 const REPORT_MS = 200;
 
@@ -53,12 +56,12 @@ export interface LaunchedRun {
 
 export class Adapter {
   sources: Sources = new Sources({});
-  /** Work for when the answer to a request has been sent. */
+  /** Work to do after the response to the current request was sent. */
   readonly #later: (() => Promise<void>)[] = [];
   readonly #progress: Progress;
   readonly #stops = new BreakpointSet();
   #target: LaunchedRun | null = null;
-  /** The launch, as the client wrote it and as it was read. */
+  /** The launch arguments, as the client sent them and as parsed. */
   #request: object = {};
   #launched: Partial<LaunchArguments> = {};
   #isGoing = false;
@@ -66,26 +69,29 @@ export class Adapter {
   #hasEnded = false;
   #saidResult = false;
   #idle: ReturnType<typeof setTimeout> | undefined;
-  /** The things that the client was shown, by the numbers that it was given. */
+  /** The frames that were shown to the client, by the numbers that it received. */
   #frames: ShownFrame[] = [];
-  /** Numbers that frames of other places had: they are not given again. */
+  /** Number of frames at earlier positions: their numbers are not reused. */
   #frameNumbers = 0;
   readonly #places: RunPosition<Recording>[] = [];
   #halt: StoppedReason | null = null;
 
-  /** @param cancellation Which requests the client has cancelled, and whether it wants a pause. */
+  /**
+   * @param cancellation Shows which requests the client has cancelled, and whether it wants a
+   *   pause.
+   */
   constructor(private readonly send: Send, private readonly cancellation: Cancellation) {
     this.#progress = new Progress(send);
   }
 
-  /** The client's capabilities, as it says before anything else. */
+  /** Stores the client's capabilities, which it sends first. */
   initialize(args: object): void {
     const client = CLIENT(args, "arguments");
     this.sources = new Sources(client);
     this.#progress.isShown = client.supportsProgressReporting === true;
   }
 
-  /** The program that is debugged. @throws {RequestError} While nothing was launched. */
+  /** The debugged program. @throws {RequestError} If no program was launched. */
   get target(): LaunchedRun {
     if (this.#target === null) {
       throw new RequestError(
@@ -96,7 +102,10 @@ export class Adapter {
     return this.#target;
   }
 
-  /** The same, when it has stopped somewhere. @throws {RequestError} While it runs. */
+  /**
+   * The debugged program, while it is stopped. @throws {RequestError} While it runs, or after its
+   * end.
+   */
   get standing(): LaunchedRun {
     if (this.#hasEnded) throw new RequestError("The session has ended");
     if (this.#isGoing) throw new RequestError("The target is running: pause it first");
@@ -119,7 +128,7 @@ export class Adapter {
     return this.#isGoing;
   }
 
-  /** Does what waits for the answer to be sent. */
+  /** Runs the work that waited for the response to be sent. */
   async answered(): Promise<void> {
     for (const work of this.#later.splice(0)) await work();
     this.#prepare();
@@ -129,7 +138,7 @@ export class Adapter {
   async launch(args: object): Promise<void> {
     if (this.#target !== null) throw new RequestError("A run is already launched", "use restart");
     await this.#load(args);
-    // Not before: breakpoints can only be placed in a known run.
+    // Only now: the client then sets breakpoints, which requires a known run.
     this.send("initialized");
   }
 
@@ -167,7 +176,7 @@ export class Adapter {
     this.#saidResult = false;
   }
 
-  /** Shows the recording that one is in now: that of the run, or of a block. */
+  /** Switches to the recording of the current position: that of the run, or of a block. */
   #look(): void {
     const { recording, target } = this;
     if (target.threads.recording === recording) return;
@@ -175,7 +184,7 @@ export class Adapter {
     this.#target = { ...target, threads, variables: new Variables(recording) };
   }
 
-  /** Loads it again as it is now, and begins anew. Breakpoints stay. */
+  /** Loads the scenario again in its present state, and starts anew. Breakpoints stay. */
   async restart(changes: object = {}): Promise<void> {
     if (this.#isGoing) throw new RequestError("The target is running: pause it first");
     await this.#load({ ...this.#request, ...changes });
@@ -183,7 +192,7 @@ export class Adapter {
     this.start();
   }
 
-  /** Begins to run: to the first statement when that was asked for, or to the first breakpoint. */
+  /** Starts the run: up to the first statement if requested, or to the first breakpoint. */
   start(): void {
     if (this.#hasStarted) throw new RequestError("The run has already started");
     this.#hasStarted = true;
@@ -193,7 +202,7 @@ export class Adapter {
     } else this.go({ unit: "run", direction: "forward" }, "step");
   }
 
-  /** Goes, when the request has been answered, and reports the new position. */
+  /** Moves after the response to the request was sent, and reports the new position. */
   go(step: StepCommand, reason: string): void {
     const { debuggee } = this.standing;
     const isRun = step.unit === "run" && step.direction === "forward";
@@ -211,7 +220,7 @@ export class Adapter {
     });
   }
 
-  /** Goes to a moment at once. */
+  /** Goes to a position at once. */
   goTo(position: Position, reason: string, recording = this.recording): void {
     this.standing.debuggee.goTo(position, recording);
     this.#later.push(() => {
@@ -265,7 +274,7 @@ export class Adapter {
     }
   }
 
-  /** The text for the place of a stop that is no line: an event, or the changed expression. */
+  /** The text about a stop that is not at a line: the event, or the changed expression. */
   #stopText({ cause }: SetBreakpoint, { seq }: Position): { readonly text?: string } {
     if (cause.kind === "line") return {};
     if (cause.kind === "change") return { text: cause.expression };
@@ -285,21 +294,21 @@ export class Adapter {
     else this.say("stderr", `${withLaunchKeys(failure.lines.join("\n"))}\n`, debuggee);
   }
 
-  /** Writes to the client's console, with the place that it comes from. */
+  /** Writes to the client's console, with the location in the source. */
   say(category: Category, output: string, runPosition: RunPosition<Recording> | null = null): void {
     const position = runPosition?.position ?? null;
     const statement = position === null ? null : runPosition!.recording.statement(position);
     const place = statement === null ? null : this.sources.place(statement.span);
     this.send("output", {
       category,
-      // Clients follow the sequences of a terminal.
+      // Control characters are made visible, because clients execute escape sequences like a terminal.
       output: printableText(output, false),
       ...place === null ? {} : { source: place.source, line: place.line, column: place.column },
       ...position === null ? {} : { data: { seq: position.seq, statement: position.statement } },
     });
   }
 
-  /** Parks machines for later requests, in short stretches: requests are answered in between. */
+  /** Parks machines for later requests, in short steps: requests are answered in between. */
   #prepare(quietMs = QUIET_MS): void {
     clearTimeout(this.#idle);
     if (this.#hasEnded) return;
@@ -326,7 +335,7 @@ export class Adapter {
     }));
   }
 
-  /** A frame that was shown. @throws {RequestError} When it was of another place. */
+  /** A frame that was shown. @throws {RequestError} If it belongs to an earlier position. */
   frame(id: number): ShownFrame {
     const frame = this.#frames[id - this.#frameNumbers - 1];
     if (frame === undefined) throw new RequestError("Stale frame id: the position has changed");
@@ -337,7 +346,7 @@ export class Adapter {
     return this.#places.push(runPosition);
   }
 
-  /** Goes to a place that was offered. @throws {RequestError} When none was. */
+  /** Goes to a target that was offered. @throws {RequestError} If there was no such target. */
   goToPlace(id: number, reason: string): void {
     const runPosition = this.#places[id - 1];
     if (runPosition === undefined) throw new RequestError("Unknown target");
@@ -345,11 +354,11 @@ export class Adapter {
   }
 }
 
-/** Tells a client how much of a search is done, when the search takes long. */
+/** Reports the progress of a long search to the client. */
 class Progress {
   /** Whether the client shows progress. */
   isShown = false;
-  /** Searches that were shown so far. */
+  /** Number of searches shown so far. */
   #shown = 0;
   #isOpen = false;
   #startMs: number | null = null;
@@ -357,7 +366,7 @@ class Progress {
 
   constructor(private readonly send: Send) {}
 
-  /** @param share How much is done; 1 at the end. */
+  /** @param share The share that is done; 1 at the end. */
   report(share: number): void {
     if (!this.isShown) return;
     const nowMs = performance.now();

@@ -1,12 +1,15 @@
-/** Reads what a client sends: each argument as its type, or with what is missing or wrong. */
+/**
+ * Parses a client's arguments: each is returned with its type, or an error names what is missing or
+ * wrong.
+ */
 import { RequestError } from "./request_error.ts";
 
-/** Reads one value. @throws {RequestError} When it is of another type. */
+/** Parses one value. @throws {RequestError} If it has another type. */
 export type Read<T> = (value: unknown, name: string) => T;
 type Shape = Readonly<Record<string, Read<unknown>>>;
 export type ValuesOf<S extends Shape> = { readonly [K in keyof S]: ReturnType<S[K]> };
 
-/** Some clients write null for what they leave out. */
+/** Whether an argument is left out; some clients send null for that. */
 function isLeftOut(value: unknown): value is null | undefined {
   return value === undefined || value === null;
 }
@@ -35,7 +38,7 @@ export const object = ofType(
 );
 const array = ofType("a list", (value): value is readonly unknown[] => Array.isArray(value));
 
-/** What may be left out. */
+/** Parses an optional argument. */
 export function optional<T>(read: Read<T>): Read<T | undefined> {
   return (value, name) => isLeftOut(value) ? undefined : read(value, name);
 }
@@ -45,7 +48,7 @@ export function list<T>(read: Read<T>): Read<readonly T[]> {
     array(value, name).map((entry, index) => read(entry, `${name}[${index}]`));
 }
 
-/** An object with entries; others are not looked at. */
+/** Parses an object with these entries; others are ignored. */
 export function record<S extends Shape>(shape: S): Read<ValuesOf<S>> {
   return (value, name) => {
     const entries = object(value, name);

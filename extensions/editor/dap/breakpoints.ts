@@ -1,4 +1,4 @@
-/** The kinds of breakpoints that clients set, as stops of the core. */
+/** Converts the kinds of breakpoints that clients set to the core's breakpoints. */
 import type { DebugProtocol } from "@vscode/debugprotocol";
 import { quoted } from "@dmalab/lang/render";
 import {
@@ -17,7 +17,10 @@ import type { Debuggee } from "./debuggee.ts";
 import { evaluationProblem } from "./request_error.ts";
 import type { Sources } from "./sources.ts";
 
-/** What may stop a run that is no mistake of the script's form: by the names that clients show. */
+/**
+ * Events that may stop a run, other than errors of the script itself, with the names that clients
+ * show.
+ */
 export const EXCEPTION_FILTERS: readonly DebugProtocol.ExceptionBreakpointsFilter[] = [
   {
     filter: "fault",
@@ -60,13 +63,13 @@ interface BreakpointConditions {
 }
 
 export class Breakpoints {
-  /** The stops of each request that sets all of its kind anew. */
+  /** The breakpoints by kind of request: each request replaces all of its kind. */
   readonly #groups = new Map<string, SetBreakpoint[]>();
-  /** Those on lines that this run never reaches, by their numbers, as the client knows. */
+  /** Numbers of breakpoints on lines that this run never reaches, as last reported to the client. */
   readonly #unreached = new Set<number>();
 
   constructor(
-    /** Another one when the run is begun anew; it has the same stops. */
+    /** Replaced when the run is restarted; the new one has the same breakpoints. */
     public debuggee: Debuggee,
     private readonly sources: Sources,
   ) {}
@@ -75,7 +78,7 @@ export class Breakpoints {
     return this.debuggee.recording;
   }
 
-  /** Breakpoints on lines of a file. They replace the earlier ones. */
+  /** Sets the breakpoints on lines of a file, replacing earlier ones. */
   setLines({ breakpoints = [], source }: {
     readonly breakpoints: readonly (BreakpointConditions & { readonly line: number })[] | undefined;
     readonly source: { readonly path: string | undefined };
@@ -100,7 +103,7 @@ export class Breakpoints {
     });
   }
 
-  /** Those on lines of which it is known now that this run reaches them, or never does. */
+  /** Breakpoints on lines for which it has become known that this run reaches them, or never does. */
   changed(): BreakpointResponse[] {
     return this.debuggee.breakpoints.all.flatMap(({ cause, id }) => {
       if (cause.kind !== "line") return [];
@@ -113,7 +116,7 @@ export class Breakpoints {
     });
   }
 
-  /** Breakpoints on events, on calls of the kernel, and on functions of the script. */
+  /** Sets breakpoints on events, on kernel calls, and on functions of the script. */
   setFunctions(
     wanted: readonly (BreakpointConditions & { readonly name: string })[],
   ): BreakpointResponse[] {
@@ -127,7 +130,7 @@ export class Breakpoints {
     });
   }
 
-  /** Which mistakes stop. They replace the earlier choice. */
+  /** Sets which errors stop the run, replacing the earlier choice. */
   setExceptions({ filterOptions = [], filters }: {
     readonly filterOptions:
       | readonly (BreakpointConditions & { readonly filterId: string })[]
@@ -145,7 +148,7 @@ export class Breakpoints {
     });
   }
 
-  /** Breakpoints on rows, addresses and expressions: what {@linkcode dataId} has named. */
+  /** Sets breakpoints on rows, addresses and expressions, identified by {@linkcode dataId}. */
   setData(
     wanted: readonly (BreakpointConditions & {
       readonly accessType?: string | undefined;
@@ -163,7 +166,7 @@ export class Breakpoints {
     });
   }
 
-  /** Why a stop stops, as clients name it. */
+  /** The reason of a stop in the protocol's terms. */
   reasonOf(stop: SetBreakpoint): DebugProtocol.StoppedEvent["body"]["reason"] {
     const names: Readonly<Record<string, string>> = {
       function: "function breakpoint",
@@ -221,7 +224,7 @@ function refused(message: string): BreakpointResponse {
   return { verified: false, message };
 }
 
-/** From which time on it stops; undefined for the first, null for what is no number of times. */
+/** The first hit that stops; undefined for the very first, null for an invalid condition. */
 function hitsOf(text: string | undefined): number | null | undefined {
   if (text === undefined || text.trim() === "") return undefined;
   const match = /^\s*(>=|>)?\s*(\d{1,9})\s*$/.exec(text);
@@ -230,8 +233,8 @@ function hitsOf(text: string | undefined): number | null | undefined {
 }
 
 /**
- * The message that a client shows: text with expressions in braces, which strings of the language
- * have, too.
+ * Converts a log point's message: text with expressions in braces, which are also the syntax of
+ * strings in the language.
  */
 function messageExpression(message: string): string {
   const parts = message.split(/(\{[^{}]*\})/);
@@ -239,7 +242,7 @@ function messageExpression(message: string): string {
   return `"${inner.join("")}"`;
 }
 
-/** What may be waited for: a row or an address, or an expression. */
+/** A trigger for data breakpoints: a row or an address, or an expression. */
 export type WatchedTrigger = Extract<BreakpointTrigger, { readonly kind: "data" | "change" }>;
 
 /** The identifier of a data breakpoint's target; clients return it when they set the breakpoint. */
@@ -249,7 +252,7 @@ export function dataId(watched: WatchedTrigger): string {
   );
 }
 
-/** The trigger that a name means; null when it is nothing of this run's. */
+/** The trigger of an identifier; null if this run has no such target. */
 function watchedOf(id: string, recording: Recording): WatchedTrigger | null {
   try {
     const parts = JSON.parse(id) as Partial<RowField> & { readonly expression?: unknown };

@@ -1,8 +1,8 @@
 /**
- * Which requests the client has cancelled, and whether it wants the current search to stop.
+ * Tracks which requests the client has cancelled, and whether it wants the current search to stop.
  *
- * A search blocks its thread, so another thread reads the standard input. Its news about requests
- * that this thread has not reached are counted in memory that both share.
+ * A search blocks its thread, so another thread reads the standard input. It counts requests that
+ * the searching thread has not reached yet in shared memory.
  */
 import type { DebugProtocol } from "@vscode/debugprotocol";
 
@@ -12,8 +12,8 @@ const ENDING: readonly string[] = ["terminate", "disconnect"];
 const STOPPING: readonly string[] = ["pause", ...ENDING];
 
 /**
- * The memory that the threads share, as numbers; from `CANCELLED` on the last cancelled requests,
- * in turn.
+ * Slots of the shared memory; from `CANCELLED` on, the numbers of the last cancelled requests, in a
+ * ring.
  */
 const SLOTS = { STOPS: 0, ENDS: 1, CANCELS: 2, CANCELLED: 3 } as const;
 const MAX_CANCELLED = 16;
@@ -21,18 +21,21 @@ const SHARED_BYTES = (SLOTS.CANCELLED + MAX_CANCELLED) * Int32Array.BYTES_PER_EL
 
 export class Cancellation {
   readonly #heard: Int32Array;
-  /** How many of the received requests have begun. */
+  /**
+   * Number of stopping requests that this thread has begun to answer; `#ends`: number of ending
+   * requests.
+   */
   #stops = 0;
   #ends = 0;
-  /** The request that is answered; 0 for none. */
+  /** The request that is being answered; 0 for none. */
   #current = 0;
 
-  /** @param shared That of another thread's, which hears the requests. */
+  /** @param shared The memory shared with the thread that receives the requests. */
   constructor(readonly shared: SharedArrayBuffer = new SharedArrayBuffer(SHARED_BYTES)) {
     this.#heard = new Int32Array(shared);
   }
 
-  /** A request was read. */
+  /** Notes a request that was received. */
   hear(command: string, cancelled?: unknown): void {
     if (STOPPING.includes(command)) Atomics.add(this.#heard, SLOTS.STOPS, 1);
     if (ENDING.includes(command)) Atomics.add(this.#heard, SLOTS.ENDS, 1);
@@ -41,14 +44,14 @@ export class Cancellation {
     Atomics.store(this.#heard, SLOTS.CANCELLED + turn, cancelled);
   }
 
-  /** A request is answered from now on. */
+  /** Notes that a request is now being answered. */
   begin({ command, seq }: DebugProtocol.Request): void {
     this.#current = seq;
     if (STOPPING.includes(command)) this.#stops++;
     if (ENDING.includes(command)) this.#ends++;
   }
 
-  /** Its response was sent. */
+  /** Notes that its response was sent. */
   end(): void {
     this.#current = 0;
   }
@@ -57,7 +60,7 @@ export class Cancellation {
     return this.#current !== 0 && this.#heard.indexOf(this.#current, SLOTS.CANCELLED) >= 0;
   }
 
-  /** The client has gone, or asks to end. */
+  /** Whether the client has disconnected, or wants to end. */
   get isEnding(): boolean {
     return Atomics.load(this.#heard, SLOTS.ENDS) > this.#ends;
   }

@@ -1,16 +1,16 @@
-/** A client's messages, as the session receives them. */
+/** Reads a client's messages for the session. */
 import type { DebugProtocol } from "@vscode/debugprotocol";
 import type { JobRunner } from "@dmalab/cli/extend";
 import { FrameError, MessageFrames } from "../message_frames.ts";
 import { Cancellation } from "./cancellation.ts";
 
-/** A request, a message that is no request, or the end with its problem. */
+/** A request, another message, or the end of the input, with a problem if there was one. */
 export type Arrival =
   | { readonly kind: "request"; readonly request: DebugProtocol.Request }
   | { readonly kind: "malformed"; readonly problem: string }
   | { readonly kind: "end"; readonly problem: string | null };
 
-/** Reads bytes, and notes what cancels the work on requests before. */
+/** Parses bytes, and notes requests that cancel the work on earlier ones. */
 export class ClientReader {
   readonly #frames = new MessageFrames();
   #isOver = false;
@@ -44,7 +44,7 @@ export class ClientReader {
     }
   }
 
-  /** The client has gone, or is none. */
+  /** Notes the end of the input, or input that is not from a DAP client. */
   end(problem: string | null = null): void {
     if (this.#isOver) return;
     this.#isOver = true;
@@ -53,14 +53,14 @@ export class ClientReader {
   }
 }
 
-/** A response needs the number and the name of its request. */
+/** Whether a message is a request: with the number and the name that a response needs. */
 function isRequest(
   message: Partial<DebugProtocol.Request> | null,
 ): message is DebugProtocol.Request {
   return Number.isSafeInteger(message?.seq) && typeof message!.command === "string";
 }
 
-/** Reads the standard input while the adapter is busy. */
+/** A job that reads the standard input while the adapter is busy. */
 export interface StdinJob {
   readonly kind: "dap_stdin";
   readonly path: null;
@@ -73,7 +73,7 @@ export const STDIN_RUNNER: JobRunner<StdinJob> = {
     try {
       for await (const bytes of Deno.stdin.readable) reader.take(bytes);
     } catch {
-      // The client has gone.
+      // The client has disconnected.
     }
     reader.end();
   },

@@ -1,7 +1,6 @@
 /**
- * The position in a run that may not be over yet. The run grows as far as a move needs it, so that
- * a run without an end stops at its breakpoints all the same. Moves are done in pieces, and can be
- * paused.
+ * A position in a run that may still grow. The run is continued as far as a move needs it, so that
+ * even an endless run stops at its breakpoints. Moves are done in pieces, and can be paused.
  */
 import {
   type BreakpointHit,
@@ -22,26 +21,29 @@ import {
 } from "@dmalab/recording";
 import { processorMs } from "@dmalab/cli";
 
-/** Statements that a run grows by, and moments that are searched for breakpoints, between two checks for a pause. */
+/**
+ * Least number of statements by which a run grows between two checks for a pause; `LEAST_MOMENTS`: least number of
+ * positions that are searched for breakpoints.
+ */
 const LEAST_STATEMENTS = 512;
 const LEAST_MOMENTS = 16_384;
 
 export interface StoppedReason {
-  /** `failed`: at the moment at which the run fails. */
+  /** `failed`: at the position at which the run fails. */
   readonly reason: "arrived" | "stop" | "failed" | "end" | "beginning" | "paused";
   readonly hit: BreakpointHit | null;
 }
 
 export interface DebuggeeListener {
-  /** A line that the run wrote, once. */
+  /** Called once for each line that the run printed. */
   printed(line: OutputLine): void;
-  /** The message of a log point. */
+  /** Called with the message of a log point. */
   logged(text: string, runPosition: RunPosition<Recording>): void;
-  /** How much of a search is done; 1 at its end. */
+  /** Called with the share of a search that is done; 1 at its end. */
   progressed(share: number): void;
 }
 
-/** Counts the time that a run has taken, without the time while it is stopped. */
+/** Measures the time that a run takes, excluding the time while it is stopped. */
 export class RunClock {
   readonly elapsed = new Stopwatch(() => performance.now());
   readonly processor = new Stopwatch(processorMs);
@@ -80,7 +82,10 @@ class Stopwatch {
 
 export class Debuggee extends Cursor {
   stopsAtFailure = false;
-  /** The last move has ended by a wish to stop that is still on its way. */
+  /**
+   * Whether the last move was ended by a pause or end request that has been received but not
+   * answered yet.
+   */
   hasHeard = false;
   #pauses = false;
   #printed = 0;
@@ -94,12 +99,12 @@ export class Debuggee extends Cursor {
     super(run.recording, breakpoints);
   }
 
-  /** That of the run itself. */
+  /** The recording of the run itself. */
   get whole(): Recording {
     return this.run.recording;
   }
 
-  /** There is nothing behind this place, and never will be. */
+  /** Whether there are no further positions after this one, and the run is over. */
   get isAtEnd(): boolean {
     const { isOver, recording } = this.run;
     return isOver && this.recording === recording &&
@@ -117,7 +122,7 @@ export class Debuggee extends Cursor {
     this.#report(linesBefore(this));
   }
 
-  /** Goes a step, or less when something on the way stops it. */
+  /** Moves by a step, or less if a breakpoint or a pause stops it on the way. */
   async go(
     step: StepCommand,
     breakpoints: BreakpointSet | null = this.breakpoints,
@@ -163,13 +168,13 @@ export class Debuggee extends Cursor {
       this.moveInPieces(step, breakpoints, checking, from),
     );
     if (reason !== "end") return halt(reason, stop);
-    // At the failure of the run one stops once more than at its end.
+    // A failed run stops once more at its failure, before its end.
     const failed = failurePosition(run.recording);
     if (this.stopsAtFailure && failed !== null && compareRunPositions(from, failed) < 0) {
       this.stand(failed);
       return halt("failed");
     }
-    // The last statement may be what one stood at before.
+    // Needed even without a move: the position may already have been the last statement.
     this.#report(this.whole.output.length);
     return halt("end");
   }
@@ -191,7 +196,7 @@ export class Debuggee extends Cursor {
     return halt(reason, stop);
   }
 
-  /** Conditions are evaluated forwards, once: backwards their answers are known. */
+  /** Evaluates conditions forwards, once; a backward move uses these results. */
   *#askConditions(breakpoints: BreakpointSet, checking: Pieces): Generator<void> {
     const progressed = (share: number) => this.listener.progressed(share);
     for (let share = 0; share < 1;) {
@@ -203,7 +208,7 @@ export class Debuggee extends Cursor {
     }
   }
 
-  /** Passes on what log points have to say. */
+  /** Passes on the messages of log points. */
   *#reporting<T>(pieces: Generator<readonly LogpointLine[], T>): Generator<void, T> {
     for (let piece = pieces.next();; piece = pieces.next()) {
       if (piece.done) return piece.value;
@@ -215,14 +220,15 @@ export class Debuggee extends Cursor {
   }
 
   /**
-   * Parks machines while the client is idle: a look is short when one is parked near its moment.
+   * Parks machines while the client is idle: an evaluation is fast if a machine is parked near its
+   * position.
    *
    * @returns Whether there is more to do.
    */
   prepare(): boolean {
     const { timeline } = this.recording;
     const { watch } = timeline;
-    // No request waits for it.
+    // No request waits for this work, so there is nothing to observe.
     timeline.watch = null;
     try {
       const { end, recording } = this.run;
@@ -235,7 +241,7 @@ export class Debuggee extends Cursor {
     }
   }
 
-  /** Reports the first lines of the run, each once. */
+  /** Reports the first `lines` lines that the run printed, each once. */
   #report(lines: number): void {
     for (; this.#printed < lines; this.#printed++) {
       this.listener.printed(this.whole.output[this.#printed]!);
@@ -247,21 +253,21 @@ function halt(reason: StoppedReason["reason"], hit: BreakpointHit | null = null)
   return { reason, hit };
 }
 
-/** What one piece of work should take. */
+/** Intended duration of one piece of work. */
 const PIECE_MS = 10;
-/** After this long the event loop may handle pending input. */
+/** Time after which the event loop may handle pending input. */
 const BREATH_MS = 20;
 
 const MAX_PIECE = 2 ** 18;
 
-/** Pieces of work that grow and shrink with the time that they take. */
+/** Adjusts the size of pieces of work to the time that they take. */
 class Pace {
-  /** Moments, or statements, of the next piece. */
+  /** Size of the next piece: a number of positions or statements. */
   size: number;
   readonly #least: number;
   #breathedMs: number;
 
-  /** @param least What is done in one go however long it takes. */
+  /** @param least The smallest size of a piece, however long it takes. */
   constructor(least: number) {
     this.size = this.#least = least;
     this.#breathedMs = performance.now();

@@ -1,4 +1,4 @@
-/** The program that a client wants to launch, made ready. */
+/** Loads the program that a client launches. */
 import { nearestNames, renderDiagnostics } from "@dmalab/lang/diagnostics";
 import { displayName, type OpenRun, openRun, type RunChoice, runsOf } from "@dmalab/recording";
 import { HostLoader, HostMemoryWatch, loadCompiled } from "@dmalab/cli";
@@ -22,7 +22,7 @@ interface LaunchKey {
   readonly properties?: Readonly<Record<string, { readonly type: "integer" }>>;
 }
 
-/** The settings of a launch besides the protocol's: for editors to complete. */
+/** Settings of a launch in addition to the protocol's, for completion in editors. */
 export const LAUNCH_KEYS = {
   program: { type: "string", description: "The scenario's path.", default: "${file}" },
   run: {
@@ -60,7 +60,7 @@ const LAUNCH = {
   },
   run: optional(string),
   combination: optional(string),
-  // Some clients put what they fill in into quotes.
+  // Some clients send the substituted line number as a string.
   line: optional((value, name) =>
     number(typeof value === "string" && /^\d{1,9}$/.test(value) ? Number(value) : value, name)
   ),
@@ -78,18 +78,18 @@ const LAUNCH = {
 
 export type LaunchArguments = ValuesOf<typeof LAUNCH>;
 
-/** @throws {RequestError} With what is missing or wrong. */
+/** @throws {RequestError} If an argument is missing or wrong. */
 export function readLaunch(args: object): LaunchArguments {
   return record(LAUNCH)(args, "arguments");
 }
 
-/** A run that is ready to go. */
+/** A loaded run, ready to start. */
 export interface Launched {
   readonly run: OpenRun;
   readonly clock: RunClock;
-  /** The names of all runs of the file, this one's first. */
+  /** The names of all runs of the file, beginning with this one. */
   readonly names: readonly string[];
-  /** Warnings, and what else is to be said of the choice; empty for none. */
+  /** Warnings, and remarks about the choice of the run; may be empty. */
   readonly warnings: string;
 }
 
@@ -97,7 +97,7 @@ export interface Launched {
  * Loads a scenario and opens one of its runs.
  *
  * @param isEnding Whether the client wants the session to end.
- * @throws {RequestError} With what is wrong.
+ * @throws {RequestError} If the scenario cannot be launched.
  */
 export async function launch(args: LaunchArguments, isEnding: () => boolean): Promise<Launched> {
   const { line, program: path } = args;
@@ -159,7 +159,7 @@ function readLimits(limits: unknown): ReadonlyMap<LimitOption, number> {
   return new Map(Object.entries(limits) as [LimitOption, number][]);
 }
 
-/** Hints name limits as options of the command line: a launch has keys for them. */
+/** Rewrites hints that name limits as command-line options: a launch has keys for them. */
 export function withLaunchKeys(text: string): string {
   return text.replaceAll(
     /--([a-z-]+) ([\d_]+)/g,
@@ -168,7 +168,7 @@ export function withLaunchKeys(text: string): string {
   );
 }
 
-/** The selected run: by its name, by a line, or else the first. */
+/** Chooses the run: by its name, by a line, or else the first. */
 function chosen(choices: readonly RunChoice[], args: LaunchArguments): RunChoice {
   const { combination, line, run: wanted } = args;
   const [first] = choices;
@@ -189,7 +189,7 @@ function lineOf({ name: { place } }: RunChoice): number {
   return Number(place.split(":").at(-2));
 }
 
-/** The tests that begin nearest above a line, or all the rest. */
+/** The runs in order of preference: the tests that begin nearest above a line, then all runs. */
 function aroundLine(choices: readonly RunChoice[], line: number): readonly RunChoice[] {
   const above = choices.filter((each) => each.test !== null && lineOf(each) <= line);
   const nearest = above.map(lineOf).reduce((one, other) => Math.max(one, other), 0);

@@ -1,4 +1,4 @@
-/** The requests of the protocol, each by its name. */
+/** The requests of the protocol, by name. */
 import type { DebugProtocol } from "@vscode/debugprotocol";
 import {
   atLine,
@@ -23,7 +23,7 @@ import { formatEvents } from "@dmalab/lang/render";
 import { type Paint, painter } from "@dmalab/lang/text";
 import { type CommandContext, NamesInSight, runReplCommand, suggestWords } from "@dmalab/cli/debug";
 
-/** Consoles wrap what is longer. */
+/** Width to which texts for the console are wrapped. */
 const COLUMNS = 160;
 
 class Lines implements CommandContext {
@@ -54,7 +54,7 @@ class Lines implements CommandContext {
   }
 }
 
-/** The adapter's capabilities, for which clients ask before anything else. */
+/** The adapter's capabilities, which clients request first. */
 const CAPABILITIES: DebugProtocol.Capabilities = {
   supportsConfigurationDoneRequest: true,
   supportsFunctionBreakpoints: true,
@@ -84,7 +84,7 @@ const CAPABILITIES: DebugProtocol.Capabilities = {
 };
 
 const MAX_BYTES = 2 ** 20;
-/** Words that are offered at once at most. */
+/** Most completions that are offered at once. */
 const MAX_COMPLETIONS = 200;
 
 /** Answers a request. @returns The body of the response; undefined for none. */
@@ -101,7 +101,7 @@ function answer<S extends Parameters<typeof record>[0]>(
 const SOURCE = record({ path: optional(string) });
 const CONDITIONS = { condition: optional(string), hitCondition: optional(string) };
 
-/** The unit of a step: clients that go by instructions go by events here. */
+/** Answers a step request. Stepping by instruction steps by events here. */
 function stepAnswer(
   unit: StepCommand["unit"],
   instruction: StepCommand["unit"],
@@ -179,7 +179,7 @@ const MOVES: Readonly<Record<string, Answer>> = {
       : adapter.goToPlace(number(args.targetId, "targetId"), "step"),
   stepOut: stepAnswer("out", "activity", "forward"),
   stepBack: stepAnswer("over", "event", "back"),
-  /** The blocks of a `fork`, a `compare` or a `race`. */
+  /** Targets of a step into the blocks of a `fork`, a `compare` or a `race`. */
   stepInTargets: answer({ frameId: number }, (adapter, { frameId }) => {
     const { recording } = adapter;
     const { position } = adapter.frame(frameId);
@@ -190,7 +190,7 @@ const MOVES: Readonly<Record<string, Answer>> = {
       })),
     };
   }),
-  /** Moves without a request in the protocol: any step of the core, both ways. */
+  /** A custom request for moves that the protocol lacks: any step of the core, in both directions. */
   "dmalab.move"(adapter, { count = 1, direction, unit }) {
     const step = { count, direction, unit } as Required<StepCommand>;
     const isStep = UNITS.includes(step.unit) && (direction === "forward" || direction === "back") &&
@@ -319,7 +319,7 @@ const QUESTIONS: Readonly<Record<string, Answer>> = {
   },
 };
 
-/** Does a command, which begins with a colon. */
+/** Runs a command, which begins with a colon. */
 function command(adapter: Adapter, line: string) {
   const { debuggee } = adapter.target;
   const { position, recording } = debuggee;
@@ -368,7 +368,10 @@ export const REQUESTS: ReadonlyMap<string, Answer> = new Map(Object.entries<Answ
   restart: (adapter, args) => adapter.restart(optional(object)(args.arguments, "arguments")),
   terminate: (adapter) => adapter.end(),
   disconnect: (adapter) => adapter.end(),
-  /** It was heard when it came: the request that it meant has its answer by now. */
+  /**
+   * Nothing to do: the cancellation was noted when the request was received, and the cancelled
+   * request has been answered.
+   */
   cancel() {},
   ...BREAKPOINTS,
   ...MOVES,

@@ -1,4 +1,4 @@
-/** Where clients come from: the standard streams, or a port of this host. */
+/** Accepts clients: on the standard streams, or on a port of this host. */
 import { createServer } from "node:net";
 import process from "node:process";
 import type { Readable, Writable } from "node:stream";
@@ -9,21 +9,22 @@ import { framed } from "../message_frames.ts";
 import { Cancellation } from "./cancellation.ts";
 import { type Arrival, ClientReader, type StdinJob } from "./client_reader.ts";
 
-/** Only programs of this host may connect: a launch reads files. */
+/** Only local programs may connect: a launch reads files. */
 const HOST = "127.0.0.1";
 
-/** Serves the client at the other end of the standard streams, until it has left. */
+/** Serves the client on the standard streams until it disconnects. */
 export async function serveStreams(screen: Screen): Promise<ExitCode> {
   const cancellation = new Cancellation();
   const job: StdinJob = { kind: "dap_stdin", path: null, shared: cancellation.shared };
-  // It loads at the same time as this thread: messages that it reads earlier are received later.
+  // The worker loads at the same time as this thread: messages that it reads earlier are delivered
+  // later.
   const worker = startJob(job);
   const session = openSession(process.stdout, cancellation);
   worker.onmessage = ({ data }: MessageEvent<Arrival>) =>
     void session.then((each) => each.receive(data));
   const problem = await (await session).closed;
   worker.terminate();
-  // The last answer is written before the process ends.
+  // Waits until the last answer is written, before the process ends.
   await new Promise<void>((resolve) => {
     process.stdout.on("error", () => resolve());
     process.stdout.write("", () => resolve());
@@ -32,9 +33,9 @@ export async function serveStreams(screen: Screen): Promise<ExitCode> {
 }
 
 /**
- * Serves a client over streams that this thread reads, until the client has left.
+ * Serves a client over streams that this thread reads, until the client disconnects.
  *
- * @returns Why its bytes are no messages of the protocol; null when they were.
+ * @returns Why its input is not the protocol; null if it was.
  */
 export async function serveClient(input: Readable, output: Writable): Promise<string | null> {
   const cancellation = new Cancellation();
@@ -43,7 +44,7 @@ export async function serveClient(input: Readable, output: Writable): Promise<st
   input.on("data", (chunk: Uint8Array) => reader.take(chunk));
   for (const ending of ["end", "close", "error"]) input.on(ending, () => reader.end());
   const problem = await session.closed;
-  // Else what is left of the input would keep the process.
+  // Otherwise the rest of the input would keep the process alive.
   input.pause();
   return problem;
 }
@@ -52,7 +53,7 @@ async function openSession(output: Writable, cancellation: Cancellation) {
   const { DapSession } = await import("./session.ts");
   let isGone = false;
   const session = new DapSession((message) => {
-    // A write to a client that has left fails, and each failure would be written to it again.
+    // A write to a disconnected client fails, and the failure would cause further writes.
     if (!isGone) output.write(framed(message));
   }, cancellation);
   output.on("error", () => {

@@ -1,8 +1,8 @@
 /**
  * One client's session: messages of the Debug Adapter Protocol, answered by {@linkcode REQUESTS}.
  *
- * Nothing is worked out in this folder. A request is a question or a move of `recording/`; its
- * result is written as the protocol wants it.
+ * This folder computes nothing itself. A request is mapped to a query or a move of `recording/`,
+ * and its result is converted to the protocol's form.
  */
 import type { DebugProtocol } from "@vscode/debugprotocol";
 import { Cancelled, EvaluationError } from "@dmalab/recording";
@@ -15,11 +15,17 @@ import { evaluationProblem, RequestError } from "./request_error.ts";
 import { REQUESTS } from "./requests.ts";
 
 export class DapSession {
-  /** Fulfilled when the client has gone, with why it was none; null when it was one. */
+  /**
+   * Fulfilled when the client has disconnected: with the reason if it was no DAP client, else with
+   * null.
+   */
   readonly closed: Promise<string | null>;
   #close: (problem: string | null) => void = () => {};
   readonly #adapter: Adapter;
-  /** Requests are answered one after the other: a launch may have to wait for the compiler of C. */
+  /**
+   * Requests are answered one after the other, because a launch may have to wait for the C
+   * compiler.
+   */
   #answering: Promise<void> = Promise.resolve();
   #sent = 0;
 
@@ -69,7 +75,7 @@ export class DapSession {
       this.#send({ ...response, success: false, message, body });
     }
     this.cancellation.end();
-    // The move that a request starts comes after its answer.
+    // A move started by a request runs after its response.
     this.#adapter.answered().catch((error) => {
       this.#adapter.say("stderr", `${problemOf(error)}\n`);
       this.#adapter.end();
@@ -78,13 +84,12 @@ export class DapSession {
   }
 }
 
-/** The protocol's message for a request that was cancelled. */
+/** The protocol's message for a cancelled request. */
 const CANCELLED = "cancelled";
 
 /**
- * Requests that the user makes by a key or a button: their errors are shown. Clients send all
- * others automatically, such as requests for watches and hovers, and show an error in place of the
- * value.
+ * Requests by a user's key or button: their errors are shown. Clients send all others
+ * automatically, such as requests for watches and hovers, and show an error instead of the value.
  */
 const USER_ACTIONS: ReadonlySet<string> = new Set([
   "launch",
@@ -101,7 +106,7 @@ const USER_ACTIONS: ReadonlySet<string> = new Set([
   "dmalab.goto",
 ]);
 
-/** What went wrong, for the person at the client. */
+/** The problem, as a message for the user. */
 function problemOf(error: unknown): string {
   if (error instanceof Cancelled) return "Interrupted; the position is unchanged";
   if (error instanceof EvaluationError || error instanceof RequestError) {
@@ -110,7 +115,10 @@ function problemOf(error: unknown): string {
   return `error[${BUG_CODE}]: ${bugMessage(error)}`;
 }
 
-/** Names of a format are written in braces; braces of the text itself are two such names. */
+/**
+ * Makes a message format. Variables of a format are in braces, so a brace in the text itself is
+ * written as a variable.
+ */
 function formatted(text: string): Pick<DebugProtocol.Message, "format" | "variables"> {
   if (!/[{}]/.test(text)) return { format: text };
   return {

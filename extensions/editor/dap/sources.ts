@@ -1,18 +1,18 @@
-/** Places of the source, as the client counts lines and writes paths. */
+/** Converts source locations between the client's form of lines and paths and ours. */
 import type { DebugProtocol } from "@vscode/debugprotocol";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Span } from "@dmalab/lang";
 import { currentFolder, host } from "@dmalab/cli";
 import { resolve, shortPath } from "@dmalab/cli/extend";
 
-/** How a client counts and writes, as it says when it begins. */
+/** The client's conventions for lines, columns and paths, from its first request. */
 interface Form {
   readonly columnsStartAt1?: boolean | undefined;
   readonly linesStartAt1?: boolean | undefined;
   readonly pathFormat?: string | undefined;
 }
 
-/** A stretch of a file, in the client's numbers. */
+/** A range in a file, in the client's numbers. */
 export interface SourceLocation {
   readonly source: DebugProtocol.Source;
   readonly line: number;
@@ -25,7 +25,7 @@ export class Sources {
   readonly #firstLine: number;
   readonly #firstColumn: number;
   readonly #areUrls: boolean;
-  /** Paths that the client has named, by the names of the files. */
+  /** Paths used by the client, by the names of the files. */
   readonly #paths = new Map<string, string>();
 
   constructor({ columnsStartAt1 = true, linesStartAt1 = true, pathFormat = "path" }: Form) {
@@ -34,22 +34,22 @@ export class Sources {
     this.#areUrls = pathFormat === "uri";
   }
 
-  /** The client's number of a line that is counted from 1. */
+  /** The client's number for a line counted from 1. */
   line(line: number): number {
     return line - 1 + this.#firstLine;
   }
 
-  /** A line counted from 1, of the client's number. */
+  /** The line, counted from 1, for the client's number. */
   ownLine(line: number): number {
     return line - this.#firstLine + 1;
   }
 
-  /** How many characters of a line are before the client's column. */
+  /** Number of characters before the client's column. */
   before(column: number): number {
     return column - this.#firstColumn;
   }
 
-  /** The client's name for a file. @param name As sources are named. */
+  /** The client's name for a file. @param name The source's name. */
   source(name: string): DebugProtocol.Source {
     const path = this.#paths.get(name) ??
       resolve(currentFolder(), name);
@@ -57,7 +57,7 @@ export class Sources {
     return { name: shown, path: this.#areUrls ? pathToFileURL(path).href : path };
   }
 
-  /** The name of the file that a client means; null when it is no file. */
+  /** The name of the file that the client refers to; null if it is not a file. */
   fileOf({ path }: { readonly path: string | undefined }): string | null {
     if (path === undefined) return null;
     try {

@@ -1,7 +1,7 @@
 /**
- * Threads and their frames. A machine's threads are its CPUs, and the devices that have done
- * something. At a position, the CPU of the current event has all running calls; the other threads
- * show their last event.
+ * Threads and their frames. A machine's threads are its CPUs, and the devices that have emitted
+ * events. At a position, the CPU of the current event has all running calls; the other threads show
+ * their last event.
  */
 import type { DebugProtocol } from "@vscode/debugprotocol";
 import { formatEventText } from "@dmalab/lang/render";
@@ -10,15 +10,15 @@ import { type Position, type Recording, spanOfEvent } from "@dmalab/recording";
 import { nameOf } from "./launch.ts";
 import type { Sources } from "./sources.ts";
 
-/** The numbers of devices begin here, those of CPUs with 1. */
+/** First thread number of devices; CPUs are numbered from 1. */
 const FIRST_DEVICE = 1000;
-/** How far back the last event of a thread is looked for. */
+/** Number of events that are searched backwards for the last event of a thread. */
 const LAST_EVENT_EVENTS = 100_000;
 
-/** A frame, as requests name it. */
+/** A frame that was shown, to which requests refer by number. */
 export interface ShownFrame {
   readonly position: Position;
-  /** The call of the script with the visible names, 0 for the innermost; null for none. */
+  /** The script's call with the visible names, 0 for the innermost; null for none. */
   readonly call: number | null;
   readonly shown: Omit<DebugProtocol.StackFrame, "id">;
 }
@@ -26,17 +26,17 @@ export interface ShownFrame {
 export class Threads {
   readonly #cpus = new Set([0]);
   readonly #devices: string[] = [];
-  /** What of the log was looked at for them. */
+  /** Number of log entries that were searched for threads. */
   #seen = 0;
 
   constructor(readonly recording: Recording, private readonly sources: Sources) {}
 
-  /** All threads that have done something in the known part of the run. */
+  /** All threads that have emitted events in the known part of the run. */
   list(): DebugProtocol.Thread[] {
     let lastCpu = 0;
     let lastDevice: string | null = null;
     this.#seen = this.recording.log.forEachOrigin(this.#seen, (cpu, device) => {
-      // Events of one come together.
+      // Consecutive events usually have the same origin.
       if (cpu !== lastCpu) this.#cpus.add(lastCpu = cpu);
       if (device === lastDevice || device === null) return;
       lastDevice = device;
@@ -77,7 +77,7 @@ export class Threads {
     const isEvent = !recording.isStatementStart(position) && position.seq > 0;
     if (isEvent) frames.push(this.#eventFrame(position));
     for (const { name, seq } of recording.kernelFrames(position)) {
-      // The call itself is the event at this position.
+      // Skipped: the event of the call is already shown as the event at this position.
       if (isEvent && seq === position.seq) continue;
       frames.push(this.#frame(position, 0, `${name}()`, spanOfEvent(recording, seq), {
         presentationHint: "subtle",
@@ -89,7 +89,8 @@ export class Threads {
       );
     });
     if (recording.statement(position) !== null) return frames;
-    // Clients ask watches in a frame that has a source.
+    // A frame with a source is shown in any case, because clients evaluate watches only in such a
+    // frame.
     return position.statement === 0
       ? [this.#frame(position, null, "the machine is ready", this.#firstSpan())]
       : [this.#frame(position, 0, "the run is over", this.#endSpan())];
@@ -100,7 +101,7 @@ export class Threads {
     return recording.statements.count === 0 ? null : recording.started(1).span;
   }
 
-  /** The end of the outermost code. */
+  /** The end of the outermost function. */
   #endSpan(): Span | null {
     const span = this.#firstSpan();
     const own = span === null ? null : this.recording.functionAt(span);

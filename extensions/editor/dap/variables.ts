@@ -1,4 +1,7 @@
-/** A client's view of a moment: names of the script, the event, its request, tables, counters. */
+/**
+ * The variables shown to a client at a position: names of the script, the event, its request,
+ * tables, counters.
+ */
 import type { DebugProtocol } from "@vscode/debugprotocol";
 import { formatInput } from "@dmalab/lang/explain";
 import { formatFieldValue } from "@dmalab/lang/render";
@@ -26,26 +29,26 @@ type Variable = DebugProtocol.Variable;
 
 interface Container {
   readonly count: number;
-  /** Its elements have numbers instead of names. */
+  /** Whether its elements have numbers instead of names. */
   readonly isIndexed: boolean;
   list(first: number, count: number): readonly Variable[];
-  /** The cell of an element by its name; null where nothing waits for changes. */
+  /** The cell of an element by its name; null if its changes cannot be watched. */
   cell?(name: string): RowField | null;
 }
 
-/** The most that are listed for a client that does not ask page by page. */
+/** The most variables that are listed for a client that does not request pages. */
 const DISPLAYED_VARIABLES = 1000;
 
 type Table = Recording["tables"][number];
 
 export class Variables {
-  /** By their numbers, behind those of other moments. */
+  /** Opened containers; their numbers follow those of earlier positions. */
   #containers: Container[] = [];
   #numbers = 0;
 
   constructor(private readonly recording: Recording) {}
 
-  /** Forgets what was opened at another moment. */
+  /** Forgets the containers opened at another position. */
   clear(): void {
     this.#numbers += this.#containers.length;
     this.#containers = [];
@@ -76,7 +79,7 @@ export class Variables {
     return scopes;
   }
 
-  /** The content of something that was shown. */
+  /** The content of a container that was shown. */
   list({ count, filter, start = 0, variablesReference }: {
     readonly count?: number | undefined;
     readonly filter?: string | undefined;
@@ -90,7 +93,10 @@ export class Variables {
     return container.list(start, count === undefined || count === 0 ? DISPLAYED_VARIABLES : count);
   }
 
-  /** What may be waited for behind a name that was shown in something; null for nothing. */
+  /**
+   * The trigger for watching a variable that was shown in a container; null if it cannot be
+   * watched.
+   */
   watchedIn(reference: number, name: string): WatchedTrigger | null {
     const container = this.#container(reference);
     const cell = container?.cell?.(name) ?? null;
@@ -100,7 +106,10 @@ export class Variables {
     return expression === undefined ? null : { kind: "change", expression };
   }
 
-  /** An address, or an expression that has a value at a moment; null, or why it has none. */
+  /**
+   * The trigger for an address, or for an expression that has a value at this position; null, or
+   * the reason why it has no value.
+   */
   watchedBy(position: Position, text: string): WatchedTrigger | string {
     const address = readWholeNumber(text.trim());
     const cell = address === null ? null : coveringCell(this.recording, "page_table", address);
@@ -114,7 +123,7 @@ export class Variables {
     }
   }
 
-  /** The value of an expression, to be opened further. */
+  /** The value of an expression, which can be opened further. */
   evaluate(position: Position, call: number, expression: string) {
     const value = evaluate(this.recording, position, expression, call);
     const { value: result, ...rest } = this.#value(position, call, expression, value);
@@ -211,7 +220,7 @@ export class Variables {
     );
   }
 
-  /** A table. Its rows are put into words when it is opened. */
+  /** A table, with rows that are formatted when it is opened. */
   #table(
     position: Position,
     table: Table,
@@ -269,7 +278,7 @@ function fixed(all: readonly Variable[]): Container {
   };
 }
 
-/** The response about a data breakpoint. @param watched Or why there can be none. */
+/** The response about a data breakpoint. @param watched Its trigger, or why there can be none. */
 export function dataBreakpointInfo(
   watched: WatchedTrigger | string,
 ): DebugProtocol.DataBreakpointInfoResponse["body"] {

@@ -1,11 +1,11 @@
-/** A client of a server in this process, for tests. */
+/** A client of a language server in this process, for tests. */
 import { PassThrough } from "node:stream";
 import * as Lsp from "vscode-languageserver-protocol/node";
 import { Server } from "./server.ts";
 
 export const URI = "file:///nowhere/main.dma";
 
-/** Starts a server and a client, with what the server publishes. */
+/** Starts a server and a client that collects the published diagnostics. */
 export async function withClient(
   use: (client: Client, published: Published) => Promise<void>,
 ): Promise<void> {
@@ -48,7 +48,7 @@ class Published {
     this.#wanted.get(key)?.(params.diagnostics);
   }
 
-  /** The problems of a version of a text, once the server reports them. */
+  /** The diagnostics of a version of a text, as soon as the server publishes them. */
   of(uri: string, version: number | "" = ""): Promise<readonly Lsp.Diagnostic[]> {
     const key = `${uri} ${version}`;
     const known = this.#known.get(key);

@@ -1,10 +1,10 @@
-/** Texts with marks, asked about through the protocol. */
+/** Tests requests on texts with marked positions. */
 import type * as Lsp from "vscode-languageserver-protocol/node";
 import { TextDocument } from "vscode-languageserver-textdocument";
 import { marked } from "@dmalab/lang/testing";
 import { type Client, open, withClient } from "./_client.ts";
 
-/** A separate text, opened, with its marks as the protocol has places. */
+/** Opens a text, with its marks converted to positions of the protocol. */
 export async function opened(client: Client, text: string, number: number) {
   const { analysis: { source }, cursor, ranges } = marked(text);
   const uri = `file:///nowhere/${number}.dma`;
@@ -23,7 +23,7 @@ export async function opened(client: Client, text: string, number: number) {
 
 export type OpenedDocument = Awaited<ReturnType<typeof opened>>;
 
-/** A test of one question, text by text. */
+/** Tests one request with several texts. */
 export function each<E>(
   name: string,
   cases: readonly (readonly [text: string, expected: E])[],

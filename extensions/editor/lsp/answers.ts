@@ -1,4 +1,4 @@
-/** What `lang/editor/` answers, in the forms of the protocol. */
+/** Converts the answers of `lang/editor/` to the forms of the protocol. */
 import * as Lsp from "vscode-languageserver-protocol/node";
 import type { Diagnostic } from "@dmalab/lang/diagnostics";
 import {
@@ -39,7 +39,7 @@ const ITEM_KINDS: Readonly<Record<SuggestionKind, Lsp.CompletionItemKind>> = {
   variable: Lsp.CompletionItemKind.Variable,
 };
 
-/** Which kinds come first in the list. */
+/** Kinds of suggestions, in the order of the list. */
 const ORDER: readonly (SuggestionKind | undefined)[] = [
   "argument",
   "field",
@@ -51,7 +51,7 @@ const ORDER: readonly (SuggestionKind | undefined)[] = [
   "keyword",
 ];
 
-/** The words that are possible at a position; a word's text comes when the user selects it. */
+/** The possible words at a position; a word's documentation is requested when the user selects it. */
 export function completion(of: Understood, position: Position): Lsp.CompletionItem[] {
   const offset = offsetOf(of, position);
   const { all, part } = completeAt(of.analysis, offset);
@@ -101,14 +101,14 @@ export function definition(of: Understood, position: Position): Lsp.Location | n
   const found = definitionAt(of.analysis, offsetOf(of, position));
   if (found === null) return null;
   if ("span" in found) return { uri: uriOfSpan(of, found.span), range: rangeOf(found.span) };
-  // A text without a file, such as `untitled:1`, has no folder that a path begins in.
+  // A text without a file, such as `untitled:1`, has no folder to which a path could be relative.
   const uri = URL.parse(found.path, of.uri)?.href;
   if (uri === undefined) return null;
   const start = { line: 0, character: 0 };
   return { uri, range: { start, end: start } };
 }
 
-/** The places in the same file that name the same. */
+/** The occurrences of the same symbol in the file. */
 export function highlights(of: Understood, position: Position): Lsp.DocumentHighlight[] {
   return referencesAt(of.analysis, offsetOf(of, position))
     .filter(({ source }) => source === of.analysis.source)
@@ -129,7 +129,7 @@ const SYMBOL_KINDS: Readonly<Record<OutlineEntry["kind"], Lsp.SymbolKind>> = {
 
 export function symbols({ analysis }: Understood): Lsp.DocumentSymbol[] {
   const symbolOf = (entry: OutlineEntry): Lsp.DocumentSymbol => ({
-    // An empty name is not allowed, and a test may have one.
+    // The protocol does not allow an empty name, which a test may have.
     name: entry.name === "" ? "(no name)" : entry.name,
     kind: SYMBOL_KINDS[entry.kind],
     detail: entry.kind,
@@ -159,7 +159,7 @@ export function selection(of: Understood, positions: readonly Position[]): Lsp.S
   });
 }
 
-/** Five numbers a token, each place relative to the one before it. */
+/** Five numbers for each token, with positions relative to the token before. */
 export function tokens({ analysis }: Understood): Lsp.SemanticTokens {
   const data: number[] = [];
   let before = { line: 0, character: 0 };
@@ -178,7 +178,7 @@ export function tokens({ analysis }: Understood): Lsp.SemanticTokens {
   return { data };
 }
 
-/** Returns no edits for a file with errors. */
+/** The edits that format a text; none for a file with errors. */
 export function formatting({ analysis }: Understood, within?: Lsp.Range): Lsp.TextEdit[] {
   const lines: Lines | undefined = within && {
     first: within.start.line + 1,
@@ -213,7 +213,7 @@ export function codeActions(
   });
 }
 
-/** The problems of a file itself. */
+/** The diagnostics of the file itself. */
 export function diagnostics(of: Understood): Lsp.Diagnostic[] {
   return of.analysis.diagnostics
     .filter(({ span }) => span.source === of.analysis.source)

@@ -18,10 +18,10 @@ export const LSP = command({
     { line: "lsp", doc: "on standard input and output, as an editor starts it" },
     { line: "lsp --stdio", doc: "the same" },
   ],
-  // The protocol's library reads this variable when it is imported, set or not.
+  // The protocol's library reads this variable at its import, even if it is not set.
   may: { compiles: true, readsAll: true, variables: ["XDG_RUNTIME_DIR"] },
   async run({ screen }) {
-    // Loaded here: every command's start reads this row.
+    // Loaded lazily: this row is read at the start of every command.
     const [{ Server }, { default: process }] = await Promise.all([
       import("./server.ts"),
       import("node:process"),

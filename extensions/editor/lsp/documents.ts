@@ -1,4 +1,4 @@
-/** The texts that an editor has open, each with what is understood of it. */
+/** The texts that are open in the editor, each with its analysis. */
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { TextDocument } from "vscode-languageserver-textdocument";
 import type { Range, TextDocumentContentChangeEvent } from "vscode-languageserver-protocol/node";
@@ -7,8 +7,8 @@ import type { Span } from "@dmalab/lang";
 import { host, HostLoader, readHostFile, withCompiled } from "@dmalab/cli";
 
 /**
- * A text with what is understood of it, and of the files that it uses. It holds until the text is
- * understood again: its tree is used for the next version.
+ * A text with its analysis, including the files that it uses. It is valid until the text is
+ * analysed again: the next version reuses its tree.
  */
 export interface Understood {
   readonly uri: string;
@@ -16,12 +16,12 @@ export interface Understood {
   readonly loader: HostLoader;
 }
 
-/** Files of a folder that are looked through for uses of a name. */
+/** The most files of a folder that are searched for uses of a name. */
 const MAX_FILES = 2000;
 
 export class Documents {
   readonly #open = new Map<string, TextDocument>();
-  /** By address; dropped when anything changes, since any file may use any other. */
+  /** Analyses by URI; dropped when any text changes, since any file may use any other. */
   readonly #understood = new Map<string, Promise<Understood>>();
   readonly #versions = new Map<string, FileVersions>();
 
@@ -44,7 +44,7 @@ export class Documents {
     this.#understood.clear();
   }
 
-  /** A file on the disk has changed. */
+  /** Notes that a file on the disk has changed. */
   forget(): void {
     this.#understood.clear();
   }
@@ -61,7 +61,7 @@ export class Documents {
     return this.#open.get(uri)?.version;
   }
 
-  /** The analysis of an open text, or of a file; null where there is neither. */
+  /** The analysis of an open text, or of a file; null if there is neither. */
   async understand(uri: string): Promise<Understood | null> {
     const text = this.textOf(uri) ?? readText(uri);
     if (text === undefined) return null;
@@ -73,13 +73,13 @@ export class Documents {
   async #read(uri: string, text: string): Promise<Understood> {
     const openText = (path: string) => this.textOf(uriOf(path));
     const { entry, loader } = HostLoader.ofEditor(pathOf(uri), text, openText);
-    // While a driver was compiled, a later version may have been read.
+    // A later version may have been read while a driver was being compiled.
     const versions = () => this.textOf(uri) === text ? this.#versions.get(uri) : undefined;
     const read = () => analyse(entry, loader, versions());
     return { uri, loader, analysis: await withCompiled(loader, read) };
   }
 
-  /** The programs of a folder, open or not, with a word in their texts. */
+  /** The programs of a folder, open or not, that contain a word. */
   async programsWith(word: string, root: string): Promise<readonly Understood[]> {
     const uris = new Set([...this.uris, ...filesBelow(root)]);
     const found: Understood[] = [];
@@ -93,10 +93,7 @@ export class Documents {
   }
 }
 
-/**
- * The path of an address; an address of no file has none, and is taken for a file of the current
- * folder.
- */
+/** The path of a URI; a URI of another scheme is taken for a file of the current folder. */
 function pathOf(uri: string): string {
   return uri.startsWith("file:") ? fileURLToPath(uri) : uri.slice(uri.lastIndexOf("/") + 1);
 }
@@ -111,7 +108,7 @@ function readText(uri: string): string | undefined {
   return file.found ? file.text : undefined;
 }
 
-/** The addresses of the scenarios below a folder, the first of them where there are very many. */
+/** The URIs of the scenarios below a folder, at most {@linkcode MAX_FILES}. */
 function filesBelow(root: string): readonly string[] {
   const found: string[] = [];
   const folders = [root];
@@ -124,20 +121,20 @@ function filesBelow(root: string): readonly string[] {
         if (found.length >= MAX_FILES) return found;
       }
     } catch {
-      // What may not be read is not looked through.
+      // Unreadable folders are skipped.
     }
   }
   return found;
 }
 
-/** The address of the file that a span is in. */
+/** The URI of the file that contains a span. */
 export function uriOfSpan({ loader, uri, analysis }: Understood, { source }: Span): string {
   if (source === analysis.source) return uri;
   const path = loader.pathOf(source);
   return path === undefined ? uri : uriOf(path);
 }
 
-/** A span as the protocol has it: lines and columns from 0. */
+/** Converts a span to a range of the protocol: lines and columns from 0. */
 export function rangeOf({ end, source, start }: Span): Range {
   return { start: positionOf(source, start), end: positionOf(source, end) };
 }
@@ -147,7 +144,10 @@ export function positionOf(source: Span["source"], offset: number): Range["start
   return { line: line - 1, character: column - 1 };
 }
 
-/** The offset of a position; the end of the line or of the text where there is no such place. */
+/**
+ * Converts a position to an offset; if there is no such position, to the end of the line or of the
+ * text.
+ */
 export function offsetOf({ analysis: { source } }: Understood, position: Range["start"]): number {
   const { lineStarts, text } = source;
   const start = lineStarts[position.line];

@@ -1,16 +1,16 @@
-/** The messages of a client that are not worked on yet. */
+/** Messages of a client that are not handled yet. */
 import * as Lsp from "vscode-languageserver-protocol/node";
 import { MessageFrames } from "../message_frames.ts";
 
 export type Input = ConstructorParameters<typeof Lsp.StreamMessageReader>[0];
 type RequestId = number | string;
 
-/** How often a text was edited. */
+/** Counts of the edits of a text. */
 interface Edits {
   heard: number;
-  /** How many of these edits are in the server's documents, too. */
+  /** Number of edits that have been applied to the server's documents. */
   taken: number;
-  /** The last request of each method about the text, and the edits before it. */
+  /** For each method, the last request about the text, and the number of edits before it. */
   readonly asked: Map<string, { readonly id: RequestId; readonly heard: number }>;
 }
 
@@ -19,15 +19,15 @@ const CANCEL = "$/cancelRequest";
 const EXIT: Lsp.NotificationMessage = { jsonrpc: "2.0", method: Lsp.ExitNotification.method };
 
 /**
- * Reads messages, and says which waiting requests need no answer any more: requests that the client
- * cancels, and requests that it repeats behind an edit of the same text.
+ * Reads messages, and finds waiting requests that need no answer any more: requests that the client
+ * cancels, and requests that it repeats after an edit of the same text.
  */
 export class Inbox extends Lsp.AbstractMessageReader {
   readonly #edits = new Map<string, Edits>();
-  /** The request that is repeated. */
+  /** The earlier request that the current message repeats. */
   #older: RequestId | null = null;
 
-  /** @param refuse Called for JSON that is no message. */
+  /** @param refuse Called for JSON that is not a message. */
   constructor(private readonly input: Input, private readonly refuse: () => void) {
     super();
   }
@@ -36,7 +36,7 @@ export class Inbox extends Lsp.AbstractMessageReader {
     const frames = new MessageFrames();
     let isOver = false;
     const end = () => {
-      // The end of the input is an exit after all messages before it.
+      // The end of the input is handled like an exit notification after all messages before it.
       if (!isOver) callback(EXIT);
       isOver = true;
     };
@@ -49,26 +49,26 @@ export class Inbox extends Lsp.AbstractMessageReader {
         this.fireError(error);
       }
     });
-    // Streams of a process end without being closed.
+    // A process's streams may end without being closed.
     for (const ending of ["end", "close", "error"]) this.input.on(ending, end);
     return { dispose: () => isOver = true };
   }
 
   #receive(message: Lsp.Message, callback: Lsp.DataCallback): void {
-    // The connection prints what it does not know, and stops where that is nested too deeply.
+    // The connection would print an unknown message, and fails if it is nested too deeply.
     if (!isMessage(message)) return this.refuse();
     this.#older = this.#hear(message);
     if (this.#older !== null) callback(cancellationOf(this.#older));
     callback(message);
   }
 
-  /** The answer to a request that is cancelled while it waits. */
+  /** The response to a request that is cancelled before it was handled. */
   droppedAnswer({ id }: Lsp.RequestMessage): Lsp.ResponseMessage {
     const error = id === this.#older ? ASKED_AGAIN : CANCELLED;
     return { jsonrpc: "2.0", id, error: error.toJson() };
   }
 
-  /** A message is worked on from now on. */
+  /** Notes that a message is now being handled. */
   take(message: Lsp.Message): void {
     const uri = uriOf(message);
     const edits = uri === null ? undefined : this.#edits.get(uri);
@@ -78,13 +78,13 @@ export class Inbox extends Lsp.AbstractMessageReader {
     if (method === Lsp.DidCloseTextDocumentNotification.method) this.#edits.delete(uri!);
   }
 
-  /** Whether edits of a text wait. */
+  /** Whether edits of a text are waiting. */
   hasEdits(uri: string): boolean {
     const { heard = 0, taken = 0 } = this.#edits.get(uri) ?? {};
     return heard > taken;
   }
 
-  /** @returns The request that this one asks again. */
+  /** @returns The earlier request that this one repeats, or null. */
   #hear(message: Lsp.Message): RequestId | null {
     const uri = uriOf(message);
     if (uri === null) return null;
@@ -100,7 +100,7 @@ export class Inbox extends Lsp.AbstractMessageReader {
   }
 }
 
-/** The client has cancelled a request. */
+/** The error for a request that the client has cancelled. */
 export const CANCELLED = new Lsp.ResponseError<void>(
   Lsp.LSPErrorCodes.RequestCancelled,
   "Cancelled",
@@ -128,7 +128,7 @@ function paramsOf(message: Lsp.Message): {
   return (message as Partial<Lsp.RequestMessage>).params as object ?? {};
 }
 
-/** The address of the text that a message is about; null where it names none. */
+/** The URI of the text that a message is about; null without one. */
 function uriOf(message: Lsp.Message): string | null {
   const uri = paramsOf(message).textDocument?.uri;
   return typeof uri === "string" ? uri : null;

@@ -1,4 +1,4 @@
-/** Places that name the same in all programs of a folder, and other names for it. */
+/** Finds the occurrences of a symbol in all programs of a folder, and renames them. */
 import type * as Lsp from "vscode-languageserver-protocol/node";
 import {
   isOwnName,
@@ -18,7 +18,7 @@ interface Naming {
   readonly symbol: NameSymbol;
 }
 
-/** Every program that knows the name at a position, the requested program first. */
+/** Every program that contains the symbol at a position, the requested program first. */
 async function namings(
   of: Understood,
   position: Lsp.Position,
@@ -63,7 +63,7 @@ export async function references(
   return [...found.values()];
 }
 
-/** The name that would get another one, or why it cannot. */
+/** The range of the name that would be renamed, or why it cannot be. */
 export function prepareRename(of: Understood, position: Lsp.Position): Lsp.Range | string {
   const span = renameable(of.analysis, offsetOf(of, position));
   return typeof span === "string" ? span : rangeOf(span);

@@ -1,4 +1,7 @@
-/** Rules of docs/rules that a text cites, such as `dma.3.3`: links to them, and their texts. */
+/**
+ * Citations of rules from docs/rules in a text, such as `dma.3.3`: links to the rules, and their
+ * texts.
+ */
 import { pathToFileURL } from "node:url";
 import type * as Lsp from "vscode-languageserver-protocol/node";
 import { RULE_PAGES } from "@dmalab/lang/editor";
@@ -16,7 +19,7 @@ interface Citation {
 
 const PAGES = RULE_PAGES.map((page) => page.replaceAll(".", "\\.")).join("|");
 
-/** The citations in comments: elsewhere such a word is a member of something. */
+/** The citations in comments: elsewhere such a word is a member access. */
 function* citationsIn({ text }: SourceFile): Generator<Citation> {
   const cited = new RegExp(`\\b(${PAGES})\\.(\\w+(?:\\.\\w+)*)`, "g");
   for (const comment of text.matchAll(/#.*/g)) {
@@ -38,7 +41,7 @@ export function ruleLinks({ analysis: { source } }: Understood): Lsp.DocumentLin
   });
 }
 
-/** The text of the rule at a position; null where none is cited. */
+/** The text of the rule cited at a position; null without a citation. */
 export function ruleHover(of: Understood, position: Lsp.Position): Lsp.Hover | null {
   const { source } = of.analysis;
   const offset = offsetOf(of, position);

@@ -1,8 +1,8 @@
 /**
  * The language server: a client's documents, and the requests about them.
  *
- * Nothing is worked out in this folder: `lang/editor/` answers, and the answer is written as the
- * protocol wants it.
+ * This folder computes nothing itself: `lang/editor/` answers, and the answer is converted to the
+ * protocol's form.
  */
 import process from "node:process";
 import * as Lsp from "vscode-languageserver-protocol/node";
@@ -16,7 +16,7 @@ import { ruleLinks } from "./rules.ts";
 import { prepareRename, references, rename } from "./renaming.ts";
 import { RecordedValues } from "./values.ts";
 
-/** Commands that the editor's side carries out, with the address of the file and a line of the test. */
+/** Commands that the editor extension runs; arguments are the file's URI and the test's line. */
 const COMMANDS = [
   { title: "Run", command: "dmalab.run" },
   { title: "Debug", command: "dmalab.debug" },
@@ -36,9 +36,9 @@ function lenses({ analysis, uri }: Understood): Lsp.CodeLens[] {
 
 type Output = ConstructorParameters<typeof Lsp.StreamMessageWriter>[0];
 
-/** How long a text stays as it is before it is checked, in milliseconds. */
+/** How long a text must stay unchanged before it is checked, in milliseconds. */
 const QUIET_MS = 25;
-/** Between two looks whether the client's process is there. */
+/** Time between two checks whether the client's process is running. */
 const CLIENT_CHECK_MS = 1000;
 
 const CAPABILITIES: Lsp.ServerCapabilities = {
@@ -68,19 +68,19 @@ const CAPABILITIES: Lsp.ServerCapabilities = {
 export class Server {
   readonly #documents = new Documents();
   readonly #connection: Lsp.ProtocolConnection;
-  /** Runs until the open texts are checked, from the last change on. */
+  /** The timer after which open texts are checked; restarted at each change. */
   #quiet: ReturnType<typeof setTimeout> | undefined;
-  /** Runs while the client's process is there. */
+  /** The timer that checks whether the client's process is running. */
   #client: ReturnType<typeof setInterval> | undefined;
   readonly #inbox: Inbox;
   readonly #values = new RecordedValues();
-  /** Texts that were opened or saved, and have not been recorded since. */
+  /** Texts that were opened or saved, and not recorded since. */
   readonly #unrecorded = new Set<string>();
-  /** One text after another. */
+  /** Recordings run one after another. */
   #recording = Promise.resolve();
-  /** The client has gone: nothing is recorded any more. */
+  /** Whether the client has disconnected: then recordings end. */
   #isOver = false;
-  /** The client shows values, and asks for them again when there are new ones. */
+  /** Whether the client shows values, and requests them again when notified of new ones. */
   #showsValues = false;
   #asksAgain = false;
   #problem: string | null = null;
@@ -98,10 +98,10 @@ export class Server {
         ? error.message
         : "A message is not a JSON object";
     });
-    // A closed input ends nothing yet: earlier requests are answered.
+    // The end of the input does not end the server at once: earlier requests are answered.
     writer.onClose(() => this.#end());
     this.#connection = Lsp.createProtocolConnection(inbox, writer, undefined, {
-      // One after another, so that the end comes behind all answers.
+      // Messages are handled one after another, so that the end comes after all answers.
       maxParallelism: 1,
       connectionStrategy: {
         cancelUndispatched: (message) => inbox.droppedAnswer(message as Lsp.RequestMessage),
@@ -118,7 +118,7 @@ export class Server {
     this.#answerAboutTexts();
   }
 
-  /** Serves the client until it has left. @returns Why it was dropped; null where it left. */
+  /** Serves the client until it disconnects. @returns Why it was dropped; null if it disconnected. */
   serve(): Promise<string | null> {
     return new Promise((resolve) => {
       this.#end = () => {
@@ -129,7 +129,7 @@ export class Server {
         this.#connection.dispose();
         void this.#recording.then(() => resolve(this.#problem));
       };
-      // It was dropped, or nothing can be written to it any more.
+      // Also called if the client was dropped, or cannot be written to any more.
       this.#connection.onError(this.#end);
       this.#connection.listen();
     });
@@ -261,7 +261,7 @@ export class Server {
     return understood === null ? null : await answer(understood);
   }
 
-  /** Checks every open text once nothing has changed for a moment: any may use the changed one. */
+  /** Checks every open text after a short time without changes: any of them may use the changed one. */
   #checkSoon(): void {
     clearTimeout(this.#quiet);
     this.#quiet = setTimeout(() => {
@@ -270,11 +270,11 @@ export class Server {
   }
 
   async #check(uri: string): Promise<void> {
-    // The next one checks it.
+    // An edit is waiting, which will cause another check.
     if (this.#inbox.hasEdits(uri)) return;
     const version = this.#documents.versionOf(uri);
     const understood = await this.#documents.understand(uri);
-    // A text that has changed in between is checked anew.
+    // The text has changed in between, and will be checked again.
     if (understood === null || version !== this.#documents.versionOf(uri)) return;
     await this.#publish(uri, answers.diagnostics(understood), version);
     if (!this.#unrecorded.delete(uri) || !this.#showsValues) return;
@@ -294,7 +294,7 @@ export class Server {
     }
   }
 
-  /** Ends with the process of the client; one that cannot be seen from here is not waited for. */
+  /** Ends when the client's process ends, unless that process is not visible from here. */
   #watchClient(processId: number | null): void {
     if (!isThere(processId)) return;
     this.#client = setInterval(() => {
@@ -314,7 +314,7 @@ export class Server {
     try {
       await send();
     } catch {
-      // The connection reports that the client has gone.
+      // Ignored: the connection reports that the client has disconnected.
     }
   }
 }
@@ -324,18 +324,18 @@ const NO_MESSAGE = new Lsp.ResponseError<void>(
   "Not a request, a notification or a response",
 );
 
-/** Whether a process runs; false where this process may not ask. */
+/** Whether a process is running; false if that cannot be determined. */
 function isThere(processId: number | null): boolean {
   try {
     return processId !== null && process.kill(processId, 0);
   } catch (error) {
-    // It belongs to another user.
+    // EPERM: the process exists, but belongs to another user.
     return error instanceof Error && Reflect.get(error, "code") === "EPERM";
   }
 }
 
-/** Text that says why not becomes the error that editors show. */
+/** Converts a reason to an error that editors show; other results are returned unchanged. */
 function orError<T extends object>(result: T | string): T | Lsp.ResponseError<void> {
-  // -32803: the request failed, and neither side is to blame.
+  // -32803 (RequestFailed): the request is valid, but could not be fulfilled.
   return typeof result === "string" ? new Lsp.ResponseError(-32803, result) : result;
 }

@@ -1,4 +1,4 @@
-/** The values that a text had when it was recorded last: when it was opened or saved. */
+/** The values in a text's last recorded run; a text is recorded when it is opened or saved. */
 import type * as Lsp from "vscode-languageserver-protocol/node";
 import { literalValue, type Span, spanText } from "@dmalab/lang";
 import {
@@ -24,7 +24,7 @@ import { loadCompiled } from "@dmalab/cli";
 import { rangeOf, type Understood } from "./documents.ts";
 import { everyNode } from "@dmalab/lang/editor";
 
-/** A value, and the statement behind which it is shown. */
+/** A value, and the statement after which it is shown. */
 interface ValueHint {
   readonly span: Span;
   /** `= 8KiB`, or `page.size = 8KiB`. */
@@ -36,13 +36,16 @@ type Shown = AssertStatement | AssignStatement | LetStatement;
 interface HintExpression {
   readonly position: Position;
   readonly span: Span;
-  /** @returns Null where the value says nothing new. @throws {EvaluationError} */
+  /**
+   * @returns The text to show; null if the value is obvious from the source. @throws
+   *   {EvaluationError}
+   */
   ask(paused: PausedRun): string | null;
 }
 
 const MAX_TEXT = 80;
 
-/** The values that statements of a file had when they ran last, in the order of the text. */
+/** The values of the statements of a file, each at its last execution, in the order of the text. */
 export function valueHints(recording: Recording, file: FileNode): readonly ValueHint[] {
   const questions = questionsOf(recording, file)
     .sort((one, other) => comparePositions(one.position, other.position));
@@ -64,7 +67,7 @@ function answerTo(question: HintExpression, paused: PausedRun): string | null {
     const text = question.ask(paused)?.replaceAll(/\s+/g, " ") ?? null;
     return text !== null && text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text;
   } catch (error) {
-    // What would change the machine is not asked.
+    // An expression that would change the machine is not evaluated.
     if (error instanceof EvaluationError) return null;
     throw error;
   }
@@ -94,7 +97,7 @@ function questionsOf(recording: Recording, file: FileNode): HintExpression[] {
   });
 }
 
-/** The left side of a comparison, where it starts. */
+/** The left operand of a comparison, evaluated before the statement. */
 function operandQuestion(
   recording: Recording,
   { condition, span }: AssertStatement,
@@ -117,7 +120,7 @@ function operandQuestion(
   }];
 }
 
-/** A variable, where the next statement of the same call starts. */
+/** A variable, evaluated at the next statement of the same call. */
 function variableQuestion(
   recording: Recording,
   { kind, ...statement }: AssignStatement | LetStatement,
@@ -145,7 +148,7 @@ function variableQuestion(
   }];
 }
 
-/** The limits for all runs of a file together, and for one of them. */
+/** The time limits for all runs of a file together, and for a single run. */
 const FILE_MS = 1000;
 const RUN_LIMITS = {
   ...DEFAULT_LIMITS,
@@ -161,19 +164,22 @@ interface Recorded {
 
 export class RecordedValues {
   readonly #recorded = new Map<string, Recorded>();
-  /** The text that is being recorded, or was last, by its address. */
+  /** By URI, the text that is being recorded or was recorded last. */
   readonly #wanted = new Map<string, string>();
 
-  /** Records the runs of a text, unless it is known. @returns Whether there is something new. */
+  /**
+   * Records the runs of a text, unless it is already recorded. @returns Whether there are new
+   * values.
+   */
   async record({ analysis, loader, uri }: Understood): Promise<boolean> {
     const { source } = analysis;
     if (this.#wanted.get(uri) === source.text) return false;
     this.#wanted.set(uri, source.text);
     const isWanted = () => this.#wanted.get(uri) === source.text;
     const { program } = await loadCompiled(source, loader);
-    // A text with errors has no new values.
+    // A text with errors cannot run, so its old values stay.
     if (program === null) return false;
-    // The tree of the analysis may become that of a later version in between.
+    // Parsed again, because the tree of the analysis may be reused for a later version in between.
     const { file } = parse(source);
     const found = new Map<number, Lsp.InlayHint>();
     for await (const { hint: { span, text }, run } of hintsOf(program, file, isWanted)) {
@@ -190,13 +196,16 @@ export class RecordedValues {
     this.#wanted.delete(uri);
   }
 
-  /** Forgets every text, and ends what is being recorded. */
+  /** Forgets every text, and ends the current recording. */
   forgetAll(): void {
     this.#recorded.clear();
     this.#wanted.clear();
   }
 
-  /** The hints of a text: the recorded hints above and below the lines that have changed since. */
+  /**
+   * The hints of a text: recorded hints for the lines before and after the part that has changed
+   * since.
+   */
   of({ analysis: { source }, uri }: Understood, within: Lsp.Range): Lsp.InlayHint[] {
     const recorded = this.#recorded.get(uri);
     if (recorded === undefined) return [];
@@ -218,7 +227,10 @@ export class RecordedValues {
   }
 }
 
-/** The values of each test on its first machine; the host may do other things in between. */
+/**
+ * The values of each test on its first machine; yields so that the host can handle other events in
+ * between.
+ */
 async function* hintsOf(
   program: Program,
   file: FileNode,

@@ -1,3 +1,3 @@
-/** What tests of other members use of the tests of `extensions/editor`. */
+/** The part of the tests of `extensions/editor` that tests of other members use. */
 export { Client } from "./dap/client.ts";
 export { startClient } from "./dap/in_process.ts";

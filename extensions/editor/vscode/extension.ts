@@ -4,7 +4,7 @@ import { LanguageClient } from "vscode-languageclient/node";
 import { ReportPanel } from "./report_panel.ts";
 import { TestExplorer } from "./test_explorer.ts";
 
-/** The program that serves the editor, and its first arguments. */
+/** The program that runs the servers, with its first arguments. */
 function program(): readonly [string, ...string[]] {
   const command = vscode.workspace.getConfiguration("dmalab").get<string[]>("command");
   const [first = "dmalab", ...more] = command ?? [];
@@ -13,7 +13,7 @@ function program(): readonly [string, ...string[]] {
 
 let client: LanguageClient | undefined;
 
-/** Starts what serves the editor, in a folder that the user trusts. */
+/** Starts the servers, in a folder that the user trusts. */
 export async function activate(context: vscode.ExtensionContext): Promise<void> {
   if (vscode.workspace.isTrusted) return await serve(context);
   context.subscriptions.push(vscode.workspace.onDidGrantWorkspaceTrust(() => serve(context)));
@@ -30,10 +30,11 @@ async function serve(context: vscode.ExtensionContext): Promise<void> {
       documentSelector: [{ language: "dma" }],
       middleware: {
         async provideInlayHints(document, range, token, next) {
-          // Values are those of the last run: while one debugs, lines have not come to them yet.
+          // No values while debugging: they are those of the last run, and the debugged run has not
+          // reached these lines yet.
           if (isDebugging()) return [];
           const hints = await next(document, range, token);
-          // A badge would cover them, and its message has them.
+          // A badge would cover the hint, and its message contains the values.
           return hints?.filter(({ position: { line } }) => !tests.hasBadge(document.uri, line));
         },
       },
@@ -56,7 +57,8 @@ async function serve(context: vscode.ExtensionContext): Promise<void> {
     ),
     vscode.commands.registerCommand("dmalab.report", (uri?: unknown, line?: number) => {
       const editor = vscode.window.activeTextEditor;
-      // A lens names a text and a line; buttons and the palette mean the text with the cursor.
+      // A lens passes a text and a line; for buttons and the palette, the text with the cursor is
+      // used.
       if (typeof uri === "string") return report.show(vscode.Uri.parse(uri), line ?? 1);
       return editor && report.show(editor.document.uri, editor.selection.active.line + 1);
     }),
@@ -67,7 +69,7 @@ async function serve(context: vscode.ExtensionContext): Promise<void> {
       },
     }),
     vscode.debug.registerDebugConfigurationProvider("dma", {
-      // F5 in a folder without launch.json.
+      // For F5 in a folder without launch.json.
       resolveDebugConfiguration(_folder, configuration) {
         const editor = vscode.window.activeTextEditor;
         if (configuration.type !== undefined || editor?.document.languageId !== "dma") {
@@ -84,7 +86,7 @@ function isDebugging(): boolean {
   return vscode.debug.activeDebugSession?.type === "dma";
 }
 
-/** Asks again for the values beside the lines. */
+/** Requests the values beside the lines again. */
 function refreshValues(): void {
   const feature = client?.getFeature("textDocument/inlayHint");
   for (const document of vscode.workspace.textDocuments) {

@@ -1,11 +1,11 @@
-/** The page of the views beside the text: the report of a file, at the line of the cursor. */
+/** The report page beside the text: the report of a file, at the line of the cursor. */
 import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import * as vscode from "vscode";
 
-/** A report of very long runs. */
+/** Large enough for a report of very long runs. */
 const MAX_OUTPUT_BYTES = 2 ** 28;
 
 export class ReportPanel implements vscode.Disposable {
@@ -22,9 +22,9 @@ export class ReportPanel implements vscode.Disposable {
   ];
   #panel: vscode.WebviewPanel | undefined;
   #file: vscode.Uri | undefined;
-  /** Where the cursor is, as `file:line`. */
+  /** Position of the cursor, as `file:line`. */
   #cursor = "";
-  /** Not said to the page yet, which is being read. */
+  /** Whether the page is still loading, so that the cursor's position has not been sent to it yet. */
   #isNew = false;
 
   constructor(private readonly program: () => readonly [string, ...string[]]) {}
@@ -34,7 +34,7 @@ export class ReportPanel implements vscode.Disposable {
     this.#panel?.dispose();
   }
 
-  /** Shows the runs of a file, at a line, from 1. */
+  /** Shows the runs of a file at a line, counted from 1. */
   async show(uri: vscode.Uri, line: number): Promise<void> {
     this.#file = uri;
     this.#cursor = `${this.#nameOf(uri)}:${line}`;
@@ -47,7 +47,7 @@ export class ReportPanel implements vscode.Disposable {
     if (uri === undefined) return;
     const { output, page } = await this.#report(uri);
     if (page === null) {
-      // A text that is not right yet keeps the last page.
+      // While the text has errors, the last page stays.
       if (this.#panel === undefined) void vscode.window.showErrorMessage(output);
       return;
     }
@@ -86,7 +86,7 @@ export class ReportPanel implements vscode.Disposable {
     void this.#panel?.webview.postMessage({ file, line: Number(line) });
   }
 
-  /** Marks the line that the page is at. */
+  /** Highlights the line that the page shows. */
   #mark(place: string): void {
     for (const editor of vscode.window.visibleTextEditors) {
       const name = this.#nameOf(editor.document.uri);
@@ -96,13 +96,13 @@ export class ReportPanel implements vscode.Disposable {
     }
   }
 
-  /** Where the program is started for the file of the page. */
+  /** The folder in which the program is started for the page's file. */
   #folder(): string {
     const folder = this.#file && vscode.workspace.getWorkspaceFolder(this.#file);
     return folder?.uri.fsPath ?? dirname(this.#file?.fsPath ?? ".");
   }
 
-  /** A file as the program calls it there. */
+  /** A file's name relative to that folder, as the program prints it. */
   #nameOf({ fsPath }: vscode.Uri): string {
     const name = relative(this.#folder(), fsPath).replaceAll("\\", "/");
     return name.startsWith("../") ? fsPath : name;
@@ -122,7 +122,7 @@ export class ReportPanel implements vscode.Disposable {
           (error, _stdout, stderr) => resolve(stderr || String(error)),
         )
       );
-      // A failed test is an error of the program, and has a page.
+      // A failed test is an error of the program, but there is a page.
       const page = await readFile(path, "utf8").catch(() => null);
       return { page, output };
     } finally {

@@ -1,8 +1,8 @@
-/** The tests of scenarios in the test explorer, run by `dmalab test`. */
+/** The tests of scenarios in the test explorer, run with `dmalab test`. */
 import { execFile } from "node:child_process";
 import * as vscode from "vscode";
 
-/** What `dmalab test --reporter json` says, as far as it is shown. */
+/** The used parts of the output of `dmalab test --reporter json`. */
 interface Report {
   readonly files: readonly { readonly tests: readonly Result[] }[];
   readonly wrong?: readonly unknown[];
@@ -18,7 +18,7 @@ interface Result {
   readonly failure: { readonly place: string; readonly lines: readonly string[] } | null;
 }
 
-/** A report of very many tests is long. */
+/** Large enough for a report of very many tests. */
 const MAX_OUTPUT_BYTES = 2 ** 28;
 
 const isTest = ({ detail }: vscode.DocumentSymbol) => detail === "test" || detail === "property";
@@ -26,9 +26,7 @@ const isTest = ({ detail }: vscode.DocumentSymbol) => detail === "test" || detai
 export class TestExplorer implements vscode.Disposable {
   readonly #controller = vscode.tests.createTestController("dmalab", "DMA scenarios");
   readonly #parts: vscode.Disposable[] = [this.#controller];
-  /**
-   * Lines, from 0, with a note at the end that a test failed there: for each text, by its tests.
-   */
+  /** Lines, from 0, that end with a note about a failed test: by text, and then by test. */
   readonly #badges = new Map<string, Map<string, readonly number[]>>();
 
   constructor(
@@ -59,13 +57,13 @@ export class TestExplorer implements vscode.Disposable {
     for (const part of this.#parts) part.dispose();
   }
 
-  /** Whether a line, from 0, has the badge of a failed test at its end. */
+  /** Whether a line, from 0, ends with the badge of a failed test. */
   hasBadge(uri: vscode.Uri, line: number): boolean {
     const badges = this.#badges.get(uri.fsPath)?.values() ?? [];
     return [...badges].some((lines) => lines.includes(line));
   }
 
-  /** Runs the test of a file that has its name in a line, from 1. */
+  /** Runs the test of a file with its name in a given line, counted from 1. */
   async runAt(uri: vscode.Uri, line: number): Promise<void> {
     await this.#readFile(uri);
     const item = this.#controller.items.get(uri.toString())?.children.get(String(line));
@@ -79,13 +77,13 @@ export class TestExplorer implements vscode.Disposable {
     for (const uri of uris) await this.#readFile(uri);
   }
 
-  /** The tests of a file, each under the line of its name: that is what results name them by. */
+  /** Reads the tests of a file. Each is identified by the line of its name, as in the results. */
   async #readFile(uri: vscode.Uri): Promise<void> {
     const symbols = await vscode.commands.executeCommand<vscode.DocumentSymbol[] | undefined>(
       "vscode.executeDocumentSymbolProvider",
       uri,
     );
-    // The server is not there yet; the file is read again when it is opened or run.
+    // The server is not running yet; the file is read again when it is opened or run.
     if (symbols === undefined) return;
     const tests = symbols.filter(isTest);
     if (tests.length === 0) return this.#controller.items.delete(uri.toString());

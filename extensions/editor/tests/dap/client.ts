@@ -5,22 +5,22 @@ import { framed, MessageFrames } from "../../message_frames.ts";
 /** A message of the adapter. */
 type Message = DebugProtocol.Response | DebugProtocol.Event;
 
-/** What stops a client from waiting for ever. */
+/** Time after which a client stops waiting. */
 const PATIENCE_MS = 20_000;
 
 export class Client {
-  /** Everything that came, in order. */
+  /** All events received, in order. */
   readonly events: DebugProtocol.Event[] = [];
   readonly #answers = new Map<number, (response: DebugProtocol.Response) => void>();
   #waiting: { readonly name: string; readonly take: (event: DebugProtocol.Event) => void }[] = [];
-  /** Events before this one were waited for. */
+  /** Number of events that have been returned to a waiting caller or skipped. */
   #taken = 0;
   #seq = 0;
   readonly #frames = new MessageFrames(Infinity);
 
   constructor(private readonly write: (bytes: Uint8Array) => void) {}
 
-  /** Takes what the adapter writes, however it is cut. */
+  /** Receives the adapter's output, in chunks of any size. */
   receive(bytes: Uint8Array): void {
     for (const text of this.#frames.take(bytes)) this.#hear(JSON.parse(text));
   }
@@ -49,22 +49,22 @@ export class Client {
     }
   }
 
-  /** The number of the request that was sent last. */
+  /** The number of the last request. */
   get lastSent(): number {
     return this.#seq;
   }
 
-  /** Sends a request. @returns The whole answer, also a failure. */
+  /** Sends a request. @returns The whole response, even if it is a failure. */
   ask(command: string, args?: object): Promise<DebugProtocol.Response> {
     const seq = ++this.#seq;
-    // The answer may be there before the writing is over.
+    // Registered first: the response may arrive before the write returns.
     const answer = new Promise<DebugProtocol.Response>((take) => this.#answers.set(seq, take));
     const request = { seq, type: "request", command, arguments: args };
     this.write(new TextEncoder().encode(framed(request)));
     return patient(command, answer);
   }
 
-  /** The body of an answer that says yes. */
+  /** The body of a successful response. */
   // deno-lint-ignore no-explicit-any
   async body(command: string, args?: object): Promise<any> {
     const { body, message, success } = await this.ask(command, args);
@@ -72,7 +72,7 @@ export class Client {
     return body;
   }
 
-  /** The next event of a name, from where one was waited for last. */
+  /** The next event with a name, searched from the last awaited event on. */
   // deno-lint-ignore no-explicit-any
   event(name: string): Promise<any> {
     const came = new Promise<DebugProtocol.Event>((take) => this.#waiting.push({ name, take }));
@@ -80,14 +80,14 @@ export class Client {
     return patient(name, came).then(({ body }) => body);
   }
 
-  /** Sends a request that moves. @returns The adapter's message about the new position. */
+  /** Sends a request for a move. @returns The adapter's event about the new position. */
   async move(command: string, args: object = { threadId: 1 }) {
     const stopped = this.event("stopped");
     await this.body(command, args);
     return await stopped;
   }
 
-  /** The text printed so far, in a category. */
+  /** The text printed so far in a category. */
   output(category: string): string {
     return this.events.filter(({ body, event }) => event === "output" && body.category === category)
       .map(({ body }) => body.output).join("");

@@ -1,4 +1,4 @@
-/** A client with an adapter in the same process, at the two ends of a pipe. */
+/** A client and an adapter in the same process, connected by pipes. */
 import { PassThrough } from "node:stream";
 import { serveClient } from "../../dap/serve.ts";
 import { TempFolder } from "@dmalab/tools";
@@ -6,7 +6,10 @@ import { Client } from "./client.ts";
 
 type StartedClient = Client & AsyncDisposable & { readonly program: string };
 
-/** A client that talks to an adapter, and a file with a scenario's text; all end with its block. */
+/**
+ * A client connected to an adapter, and a file with a scenario's text; disposed at the end of the
+ * block.
+ */
 export async function startClient(text = ""): Promise<StartedClient> {
   const folder = new TempFolder();
   const input = new PassThrough();

@@ -2,7 +2,7 @@
 import { programWords, ROOT } from "@dmalab/tests";
 import { Client } from "./client.ts";
 
-/** Starts `dmalab dap`, which may read and nothing else. @returns Its exit code. */
+/** Runs `dmalab dap` with read permission only. @returns Its exit code. */
 export async function withProcess(work: (client: Client) => Promise<void>): Promise<number> {
   const [command, ...args] = programWords("-R");
   const child = new Deno.Command(command, {

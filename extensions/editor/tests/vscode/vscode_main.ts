@@ -1,8 +1,9 @@
 /**
- * `deno task script test-vscode [PICTURES]`: the extension in a real VS Code, in a real browser.
+ * `deno task script test-vscode [PICTURES]`: tests the extension in a real VS Code, in a real
+ * browser.
  *
- * Installs code-server into the cache folder when it is not there. With a folder, pictures of the
- * editor and of the debugger go there.
+ * Installs code-server into the cache folder if it is missing. With a folder as argument,
+ * screenshots of the editor and of the debugger are written there.
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -37,14 +38,14 @@ print payload
 `;
 
 const PORT = 18_080;
-/** How long an editor may take to start, on a loaded machine. */
+/** Time limit for the start of an editor, on a loaded machine. */
 const START_MS = 300_000;
-/** A started server has marked a mistake after this time. */
+/** After this time a started server would have marked a mistake. */
 const QUIET_MS = 20_000;
 
 /**
- * A repository that names its own program in every possible way. The program would leave a file
- * behind.
+ * A repository that configures a foreign program in every possible way. The program would create
+ * a file if it were started.
  */
 const STOLEN = join(Deno.makeTempDirSync(), "stolen");
 const THIEF = ["sh", "-c", `echo > ${STOLEN}`];
@@ -68,11 +69,12 @@ const STEPS: readonly Step[] = [
   }],
   ["a mistake has a squiggle, and its quick fix is applied", async (timeTravel) => {
     const { page } = timeTravel;
-    // Extensions and the server have started then.
+    // When the mistake is marked, the extensions and the server have started.
     await page.waitForSelector(".squiggly-error", { timeout: START_MS });
     await timeTravel.moveTo(2, 8);
     await timeTravel.until("the list of quick fixes", async () => {
-      // The editor does not wait for a server that is busy: it says that it has no server.
+      // Repeated, because the editor does not wait for a busy server, and shows no quick fixes
+      // then.
       await page.keyboard.press("Control+.");
       const list = page.locator(".action-widget .monaco-list-row").first();
       return await list.waitFor({ timeout: 5000 }).then(() => true, () => false);
@@ -102,7 +104,7 @@ const STEPS: readonly Step[] = [
     const { page } = timeTravel;
     await timeTravel.moveTo(3, 14);
     await page.keyboard.press("Enter");
-    // At once would be no typing for the editor.
+    // With a delay, because the editor offers completions only for typed text.
     await page.keyboard.type("print alloc_pag", { delay: 80 });
     await page.locator(".suggest-widget .monaco-list-row", { hasText: "alloc_pages" }).first()
       .waitFor();
@@ -193,7 +195,7 @@ const STEPS: readonly Step[] = [
   }],
 ];
 
-/** In a folder that is not trusted before the end. */
+/** Steps in a folder that is not trusted until the last of them. */
 const UNTRUSTED: readonly Step[] = [
   ["what is not trusted has colours, and nothing is started for it", async (timeTravel) => {
     await timeTravel.until(
@@ -206,7 +208,7 @@ const UNTRUSTED: readonly Step[] = [
       const keyword = await timeTravel.colourOf("let");
       return keyword !== null && keyword !== await timeTravel.colourOf("payload");
     });
-    // In a trusted folder the mistake is marked by then.
+    // In a trusted folder the mistake would be marked after this time.
     await timeTravel.page.waitForTimeout(QUIET_MS);
     if (await timeTravel.page.locator(".squiggly-error").count() > 0) {
       throw new Error("it is checked");
@@ -223,7 +225,7 @@ const UNTRUSTED: readonly Step[] = [
   }],
 ];
 
-/** Waits until the line of the stopped frame has a text. */
+/** Waits until the line of the stopped frame contains a text. */
 async function stoppedAt(timeTravel: Workbench, text: string): Promise<void> {
   const { page } = timeTravel;
   await timeTravel.until(`stopped at \`${text}\``, async () => {
@@ -245,14 +247,14 @@ const [pictures] = Deno.args;
 const cache = Deno.env.get("XDG_CACHE_HOME") ?? join(Deno.env.get("HOME") ?? ".", ".cache");
 const server = installCodeServer(join(cache, "dmalab/vscode"));
 const files = { "broken.dma": BROKEN, "scenario.dma": SCENARIO, ...HOSTILE };
-// The page beside the text must be of the same version as what is put into it.
+// Built anew: the page beside the text must be of the same version as the data inserted into it.
 const web = new Deno.Command(Deno.execPath(), { args: ["task", "web"], cwd: ROOT }).outputSync();
 if (!web.success) throw new Error(new TextDecoder().decode(web.stderr));
 let count = 0;
 let failed = 0;
 for (const [steps, asksTrust] of [[STEPS, false], [UNTRUSTED, true]] as const) {
   const open = () => Workbench.open(server, files, PORT, asksTrust);
-  // The server may end while it starts.
+  // Retried once, because the server may end while it starts.
   const timeTravel = await open().catch(open);
   try {
     await timeTravel.openFile("broken.dma");

@@ -1,4 +1,7 @@
-/** A VS Code workbench in a browser, with the extension in it, and the actions of a user there. */
+/**
+ * A VS Code workbench in a browser, with the extension installed, and functions for a user's
+ * actions.
+ */
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { chromium, type Page } from "playwright-core";
@@ -11,23 +14,26 @@ const SETTINGS = {
   "chat.disableAIFeatures": true,
   "workbench.secondarySideBar.defaultVisibility": "hidden",
   "editor.hover.delay": 100,
-  // A hover over a file in the explorer lies over the next one.
+  // The hover over a file in the explorer would cover the next file.
   "workbench.hover.delay": 100_000,
   "testing.openTesting": "neverOpen",
 };
 
-/** Those of the machine on which the extension runs: a server, to the browser. */
+/** Settings of the machine on which the extension runs: for a browser, that is the server. */
 const MACHINE_SETTINGS = {
   "dmalab.command": [Deno.execPath(), "run", "-A", "--no-check", join(ROOT, "bin/main.ts")],
 };
 
-/** How long something may take to appear, on a loaded machine. */
+/** Time limit for an element to appear, on a loaded machine. */
 const PATIENCE_MS = 90_000;
 
 export class Workbench {
   private constructor(readonly page: Page, readonly close: () => Promise<void>) {}
 
-  /** Opens a folder with these files. @param asksTrust False trusts it. */
+  /**
+   * Opens a folder with these files. @param asksTrust Whether the editor asks for trust; if false,
+   * it trusts the folder.
+   */
   static async open(
     { entry, node }: CodeServer,
     files: Readonly<Record<string, string>>,
@@ -80,7 +86,7 @@ export class Workbench {
       try {
         server.kill();
       } catch {
-        // It has ended already.
+        // The server has already ended.
       }
       await server.status;
       Deno.removeSync(home, { recursive: true });
@@ -95,7 +101,7 @@ export class Workbench {
     }
   }
 
-  /** The server takes a moment until it answers. */
+  /** Opens an address. The server takes a moment until it answers. */
   async #visit(address: string): Promise<void> {
     for (let attempt = 0;; attempt++) {
       try {
@@ -116,7 +122,7 @@ export class Workbench {
     await this.page.waitForSelector(".monaco-editor .view-line");
   }
 
-  /** Puts the cursor at a line and a column, from 1. */
+  /** Puts the cursor at a line and a column, counted from 1. */
   async moveTo(line: number, column: number): Promise<void> {
     await this.page.locator(".editor-instance .view-lines").first().click();
     await this.page.keyboard.press("Control+g");
@@ -126,7 +132,7 @@ export class Workbench {
     await this.page.locator(".quick-input-widget").waitFor({ state: "hidden" });
   }
 
-  /** Runs a command of the palette. */
+  /** Runs a command by the command palette. */
   async command(name: string): Promise<void> {
     await this.page.keyboard.press("F1");
     await this.page.locator(".quick-input-widget input[type=text]").waitFor();
@@ -135,7 +141,7 @@ export class Workbench {
     await this.page.keyboard.press("Enter");
   }
 
-  /** The lines of the editor that can be seen. */
+  /** The visible lines of the editor. */
   async lines(): Promise<readonly string[]> {
     const lines = await this.page.locator(".editor-instance .view-line").evaluateAll((all) =>
       (all as unknown as { style: { top: string }; textContent: string }[])
@@ -145,7 +151,7 @@ export class Workbench {
     return lines.map((text) => text.replaceAll("\u00a0", " "));
   }
 
-  /** The colour of the first token that begins with a text; null where none does. */
+  /** The colour of the first token that begins with a text; null without such a token. */
   async colourOf(text: string): Promise<string | null> {
     const tokens = this.page.locator(".editor-instance .view-line span[class^=mtk]");
     const all = await tokens.evaluateAll((spans) =>
@@ -155,7 +161,7 @@ export class Workbench {
     return all.find((token) => token.text.startsWith(text))?.className ?? null;
   }
 
-  /** Waits until something holds. */
+  /** Waits until a condition holds. */
   async until(what: string, holds: () => Promise<boolean>): Promise<void> {
     for (const end = Date.now() + PATIENCE_MS; Date.now() < end;) {
       if (await holds()) return;
