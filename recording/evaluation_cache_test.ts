@@ -34,12 +34,12 @@ function recorded(): Recording {
   return recordRun(program!, runsOf(program!)[0]!);
 }
 
-/** Moments after events in the midst of statements, from where a machine cannot answer twice. */
+/** Positions after events in the middle of statements, where a machine can evaluate only once. */
 function places(recording: Recording): readonly Position[] {
   return [60, 200, 130, 300].map((seq) => recording.afterEvent(seq));
 }
 
-/** Every kind of question that a debugger asks at a position. */
+/** Every kind of evaluation that a debugger requests at a position. */
 function askAll(recording: Recording, position: Position): unknown {
   return [
     variablesAt(recording, position),
@@ -58,11 +58,11 @@ Deno.test("questions asked at one place are prefetched at the next: one machine 
   const visits = places(recording).map((position) => {
     const before = recording.timeline.visits;
     const answers = askAll(recording, position);
-    // The same questions again are answered from the cache, without a rerun.
+    // Repeated evaluations are answered from the cache, without a replay.
     const after = recording.timeline.visits;
     assertEquals(askAll(recording, position), answers);
     assertEquals(recording.timeline.visits, after);
-    // A fresh recording has no cached answers.
+    // A fresh recording has no cached results.
     const fresh = recorded();
     assertEquals(askAll(fresh, position), answers);
     assert(

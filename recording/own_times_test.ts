@@ -1,4 +1,4 @@
-/** Scripts and recordings with CPUs and devices that have separate times. */
+/** Scripts and recordings with separate clocks for CPUs and devices. */
 import { assert, assertEquals } from "@std/assert";
 import { loadForDebugging, SourceFile } from "@dmalab/lang";
 import { memoryFiles } from "@dmalab/lang/syntax";

@@ -49,7 +49,7 @@ test "fails" matrix { iommu.mode = [strict, lazy] } {
 }
 `;
 
-/** Goes a step from a position, or less when a breakpoint stops it. */
+/** Makes a step from a position, which a breakpoint may end early. */
 function stepFrom(
   recording: Recording,
   from: Position,
@@ -81,7 +81,7 @@ const line = (recording: Recording, position: Position) => {
   return statement === null ? 0 : statement.span.source.position(statement.span.start).line;
 };
 
-/** Every moment of a run, in order. */
+/** Every position of a run, in order. */
 function momentsOf(recording: Recording): readonly Position[] {
   const moments: Position[] = [];
   for (
@@ -155,7 +155,7 @@ Deno.test("variables and expressions are asked at any moment, and nothing change
   assertEquals(ask(recording, third, "iommu.live_mappings"), "1");
 });
 
-/** Parks machines until there is no more to do. @returns How many stretches it took. */
+/** Parks machines until there is no more to do. @returns The number of calls that it took. */
 function prepareAll(timeline: Timeline, last: Position, near: Position): number {
   let stretches = 0;
   while (timeline.prepare(last, near)) assert(++stretches < 2000);
@@ -181,7 +181,8 @@ Deno.test("machines wait at even distances, and are replaced when looks take the
       new Timeline(known, start).at(position, (paused) => expression.evaluate(paused).text),
     );
   }
-  // Machines that waited went there. Their places are filled again, once.
+  // Parked machines were used, so no new replay was started. The free places are filled again,
+  // once.
   assertEquals(reruns, 24);
   assert(prepareAll(waiting, recording.last, near) > 0);
   assertEquals(waiting.checkpoints, 24 + 1);
@@ -189,7 +190,7 @@ Deno.test("machines wait at even distances, and are replaced when looks take the
 });
 
 Deno.test("where not all machines have room fewer wait, and preparing comes to an end", () => {
-  // Bytes that are written take room in each machine.
+  // The written bytes cost memory in each machine.
   const recording = recorded(
     "let large = buffer(size: 8MiB, fill: counting)\nlet n = 0\nrepeat 30000 { n += 1 }\n",
   );
@@ -228,7 +229,7 @@ Deno.test("a condition is asked once for each moment, whichever way is searched 
     25,
     (each) => void shares.push(each),
   );
-  // Each evaluated moment reports progress, before the stretch is over.
+  // Each evaluation reports progress, before the whole piece is done.
   assert(shares.length > 1 && share < 1, `${shares}`);
   assertEquals(shares, shares.filter((each) => each <= share).sort((a, b) => a - b));
   const walk = (from: Position, direction: "forward" | "back"): Position[] => {
@@ -257,7 +258,7 @@ Deno.test("a breakpoint that could never stop is refused when it is set", () => 
     [{ cause: { kind: "line", line: 1, file: "u.dma" } }, 'No statement of this run is in "u.dma"'],
     [{ cause: { kind: "line", line: 10 }, condition: "unknown_name == 1" }, "unknown_name"],
     [{ cause: { kind: "line", line: 10 }, condition: "3" }, "`3` is an int"],
-    // The kinds of a function's arguments are known where it runs.
+    // The types of a function's arguments are only known at run time.
     [{ cause: { kind: "line", line: 4 }, condition: "size" }, "`size` is a size"],
     [{ cause: dmaMap, condition: "unknown_name" }, "unknown_name"],
     [{ cause: dmaMap, condition: "size_bytes" }, "`size_bytes` is a size"],
@@ -301,7 +302,7 @@ Deno.test("a condition may use the fields of the event, and holds nowhere that i
     hitsOf({ cause: call, condition: "size == 4KiB" }),
     Array(3).fill("call.dma_map_phys 0"),
   );
-  // `sum` is in sight in the function alone, which maps nothing.
+  // `sum` is only visible in the function, which maps nothing.
   assertEquals(hitsOf({ cause: dmaMap, condition: "sum == 4KiB" }), []);
 });
 
@@ -340,7 +341,7 @@ Deno.test("an endless run grows on request, and the recorded part can be queried
   open.grow(1000);
   const { end, isOver, recording } = open;
   assertEquals([end.statement, isOver], [1001, false]);
-  // One statement begins the list, one the loop, and then every one adds.
+  // One statement creates the list, one starts the loop, and each further one adds an element.
   assertEquals(line(recording, end), 3);
   assertEquals(ask(recording, end, "sum"), String(1001 - 3));
   open.grow(500);

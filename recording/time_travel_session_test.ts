@@ -80,7 +80,7 @@ Deno.test("a step goes as far as asked, and what its activity did beyond is the 
   assertEquals([timeTravel.position.seq, outcome.reason], [before + 5, "arrived"]);
   assert(timeTravel.recording.last.seq > before + 5);
   assertEquals(say("req.mapped"), "false");
-  // The activity goes on to its end before anything else is done: no branch.
+  // The activity runs to its end before the input, so no branch is needed.
   assertEquals(say("let mapped = req.mapped"), "");
   assertEquals(say("mapped"), "true");
   assert(!timeTravel.isPast);

@@ -18,7 +18,8 @@ Deno.test("activities run in the order in which they were posted, however many w
     queue.post(handler, number, number / 2);
     expected.push([number, number / 2, number % 7, 1000 + number]);
   };
-  // The ring is begun in its middle, so that it grows across its end; and it grows twice.
+  // Posting starts in the middle of the ring, so that entries wrap around when it grows; it grows
+  // twice.
   for (let number = 0; number < 40; number++) post(number);
   for (let count = 0; count < 25; count++) queue.runNext();
   for (let number = 40; number < 400; number++) post(number);

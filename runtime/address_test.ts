@@ -79,7 +79,7 @@ Deno.test("the low bits of an address are what fewer address lines carry, also o
   }
 });
 
-/** The number of an address in hexadecimal. */
+/** The number that represents an address given in hexadecimal. */
 function numberOfDigits(digits: string): number {
   const padded = digits.padStart(16, "0");
   return foldedHigh(parseInt(padded.slice(0, 8), 16)) * 2 ** 32 + parseInt(padded.slice(8), 16);

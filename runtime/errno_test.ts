@@ -9,7 +9,7 @@ Deno.test("block statuses have the numbers of the page (c-api.md)", () => {
   const known: Record<string, number> = { ...BLK_STS };
   const named = listed.filter(([name]) => name in known);
   assertEquals(named, named.map(([name]) => [name, known[name]!]));
-  // All but the one that no release has.
+  // All except the status that no release has.
   assertEquals(named.length, Object.keys(BLK_STS).length - 1);
   for (const [name, number] of named) assertEquals(blkStatusName(number), name as never);
 });

@@ -6,12 +6,12 @@ import { at, type TestBench, testBench } from "./dma/testing.ts";
 import { ERRNO, InvariantError } from "./errno.ts";
 import { ArmedInjection, INJECTION, INJECTION_POINTS, type InjectionHit } from "./injection.ts";
 
-/** Maps a page; true when it could be mapped. */
+/** Maps a page; true on success. */
 function mapOne({ machine, dev }: TestBench): boolean {
   return machine.dma.dmaMapPhys(dev, at(0x10_0000), 4096, DMA_TO_DEVICE) !== DMA_MAPPING_ERROR;
 }
 
-/** Reserves, links and syncs a page, and takes it down again; the first errno. */
+/** Reserves, links and syncs a page, and unmaps it again; returns the first errno. */
 function linkOne({ machine, dev }: TestBench): number {
   const { dma } = machine;
   const state = new DmaIovaState();
@@ -22,7 +22,7 @@ function linkOne({ machine, dev }: TestBench): number {
   return result;
 }
 
-/** The places as [point, nth]. */
+/** The hits as [point, nth]. */
 const named = (places: readonly InjectionHit[]): [string, number][] =>
   places.map(({ point, nth }) => [INJECTION_POINTS[point]!.name, nth]);
 

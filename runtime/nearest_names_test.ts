@@ -17,7 +17,7 @@ Deno.test("what has the word in it is nearer than what has other letters, and ca
   assertEquals(nearestNames("Read", ["read", "reads"]), ["read"]);
   assertEquals(nearestNames("map_dma", ["dma_map", "map_dmb"]), ["dma_map"]);
   assertEquals(nearestNames("queue", ["queue"]), []);
-  // As close as each other: both, in the order of their names, and no more than asked for.
+  // Equally close names: all of them, in alphabetical order, up to the limit.
   assertEquals(nearestNames("abcd", ["abcz", "abca", "abcx"]), ["abca", "abcx"]);
   assertEquals(nearestNames("abcd", ["abcz", "abca", "abcx"], 3), ["abca", "abcx", "abcz"]);
 });
@@ -28,7 +28,7 @@ Deno.test("two letters of five are near only where the word begins as the other 
   assertEquals(nearestNames("abcdef", ["xycdef"]), ["xycdef"]);
 });
 
-/** The same distance by its definition: the rest after the last letters. */
+/** The same distance by its recursive definition. */
 function distanceOf(a: string, b: string): number {
   if (a === "" || b === "") return a.length + b.length;
   const [shortA, shortB] = [a.slice(0, -1), b.slice(0, -1)];
@@ -41,7 +41,7 @@ function distanceOf(a: string, b: string): number {
   );
 }
 
-/** Every word of up to four letters out of three. */
+/** All words of up to four letters, from three different letters. */
 function words(): string[] {
   const all = [""];
   for (const word of all) {
@@ -69,7 +69,7 @@ Deno.test("editDistance() is the least number of changes, and infinite only past
 });
 
 Deno.test("looking for far names ends as soon as two rows are past the most", () => {
-  // After so many letters nothing can come back below the most; the answer is no number.
+  // After a few letters the distance must exceed the limit, so the result is Infinity.
   for (let length = 4; length < 12; length++) {
     const [a, b] = ["x".repeat(length), "y".repeat(length)];
     for (let most = 0; most < length - 1; most++) assertEquals(editDistance(a, b, most), Infinity);

@@ -36,7 +36,7 @@ function* drawsBelow(seed: number, bound: number): Generator<number> {
 }
 
 Deno.test("below() takes one draw of 32 bits, and draws again what would make small numbers likelier", () => {
-  // What is left when 2^32 is cut into pieces of this size is a quarter of all draws.
+  // The remainder of 2^32 divided by this limit is a quarter of all draws.
   const limit = 3 * 2 ** 30;
   const random = new Random(7);
   const draws = drawsBelow(7, limit);
@@ -81,7 +81,7 @@ Deno.test("a seed's high bits count, and a saved state goes on where it was", ()
   assert(new Set(next).size === 5);
 });
 
-/** Of the published sfc32: 64 bits of seed in the first two words, here as whole numbers without end. */
+/** The published sfc32, with BigInt: 64 bits of seed in the first two words. */
 function* published(seed: bigint): Generator<number> {
   const word = (value: bigint) => BigInt.asUintN(32, value);
   let [a, b, c] = [word(seed >> 32n), word(seed), 0x9e3779b9n];

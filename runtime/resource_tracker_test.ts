@@ -9,7 +9,7 @@ import { at, type TestBench, testBench } from "./dma/testing.ts";
 import { eventId } from "./event_vocabulary.ts";
 import { ResourceTracker } from "./resource_tracker.ts";
 
-/** What is held, as [kind, amount]. */
+/** The tracked resources, as [kind, amount]. */
 const kinds = (held: ResourceTracker): [string, number][] =>
   held.leaks().map(({ kind, amount }) => [kind, amount]);
 
@@ -87,7 +87,7 @@ Deno.test("freeing less of a range frees all of it within one size class (dma.md
     return kinds(held);
   };
   assertEquals(left(32 * KIB), []);
-  // Five granules are rounded up to eight, as eight are.
+  // Five granules are rounded up to eight, so freeing five frees all eight.
   assertEquals(left(20 * KIB), []);
   assertEquals(left(16 * KIB), [["iova", 16 * KIB]]);
   assertEquals(left(4 * KIB), [["iova", 28 * KIB]]);
@@ -134,7 +134,7 @@ Deno.test("a block of a pool is held, and the page that the pool grew by is not"
   pool.free(second, second.dma);
   pool.free(first, first.dma);
   assertEquals([held.leaks(), pool.sizeBytes], [[], 4 * KIB]);
-  // One that goes back under another address is back, and the other is not lost.
+  // A block that is freed with a wrong address counts as freed, and no other block does.
   const block = pool.alloc()!;
   pool.free(block, block.dma + 64 as typeof block.dma);
   assertEquals(held.leaks(), []);
@@ -167,7 +167,7 @@ Deno.test("of memory that several statements took, no event is named once one of
   tell("mem.alloc", 1);
   tell("mem.alloc", 2);
   assertEquals(leaks(), [[1024, 1], [512, 2]]);
-  // Of another size: it belongs to none of these, and says nothing of them.
+  // An allocation of another size does not affect the rows above.
   tell("mem.alloc", 3, 64);
   tell("mem.free", null, 64);
   tell("mem.free", null, 32);

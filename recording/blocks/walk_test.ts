@@ -49,7 +49,7 @@ test "a block fails" {
 }
 `;
 
-/** Each statement that prints is a separate line. */
+/** Each printing statement is on a separate line. */
 const PRINTS = `machine { iommu { mode = strict } pci { root_port rp0 { nvme ssd { } } } }
 test "prints" {
   print "a"
@@ -94,7 +94,7 @@ function recorded(index: number, script = SCRIPT): RunPosition<Recording> {
   return { recording, position: START };
 }
 
-/** Every spot that steps lead to. */
+/** Every position that steps visit. */
 function spots(
   from: RunPosition<Recording>,
   unit: StepUnit,
@@ -120,7 +120,7 @@ Deno.test("steps into blocks lead through all of them in order, and back through
   const start = recorded(0);
   const forward = spots(start, "into", "forward");
   const machine = [8, 9, 10, 11, 3, 13, 3, 15, 16, 18, 20, 20];
-  // Both orders come to the same end: one is kept.
+  // Both orders have the same result, so one is kept.
   const orders = [22, 23, 25];
   assertEquals(forward.map(lineOf), [6, 7, ...machine, ...machine, ...orders, 27]);
   forward.slice(1).forEach((runPosition, index) =>

@@ -32,7 +32,7 @@ function recordingOf(text: string, index = 0) {
   return recordRun(program, runsOf(program)[index]!);
 }
 
-/** A run with what the runner and the first screen say of it. */
+/** A run with the runner's outcome and the verdict on the first screen. */
 function judged(text: string) {
   const run = recordingOf(text);
   const { program } = loadForDebugging(new SourceFile("lab.dma", text), memoryFiles());

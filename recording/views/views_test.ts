@@ -1,4 +1,4 @@
-/** What is read back answers as the recording that was written, and views say what events say. */
+/** A serialised recording gives the same results as the original, and views agree with the events. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { loadForDebugging, SourceFile } from "@dmalab/lang";
 import {
@@ -63,7 +63,7 @@ function record(index = 0) {
   return recordRun(PROGRAM, runsOf(PROGRAM)[index]!);
 }
 
-/** All that can be asked of a run without its machine, at each of its moments. */
+/** Results of all queries that need no machine, at each position of a run. */
 function answers(run: RecordedRun) {
   const moments = Array.from({ length: run.log.count + 1 }, (_, seq) => run.afterEvent(seq));
   return moments.map((position) => ({
@@ -96,7 +96,8 @@ Deno.test("a view of a request has its memory, its entries with their pages, wha
     assertEquals(view.status, "OK");
     const data = view.entries.filter(({ leadsTo }) => leadsTo === "data");
     for (const { dma, fetched, page } of data) {
-      // What an entry leads to was moved, and an entry of a list was read by the device.
+      // Data that an entry points to was transferred, and entries of a list were read by the
+      // device.
       assert(view.data.some(({ fields }) => fields.dma === dma), `${dma}`);
       assertEquals(run.event(fetched!).name, page === null ? "nvme.fetch" : "nvme.walk");
     }
@@ -219,7 +220,7 @@ test "beside" {
     { recording: lazy, position: lazy.last },
   );
   const event = firstDifferentEvent(strict, lazy);
-  // The range of the one was cached when the machine came up, and that of the other was not.
+  // In one run the range was cached when the machine started, in the other it was not.
   assertEquals([strict.eventNameAt(event!), lazy.eventNameAt(event!)], [
     "iova.alloc",
     "iova.alloc",
@@ -288,7 +289,7 @@ test "bytes" {
     "device nic",
     "device ssd",
   ]);
-  // Every change that the machine shows has a writer that came at that moment.
+  // Every change in the machine's memory has a writer at that position.
   const by: string[] = [];
   for (const { start } of ranges) {
     for (const { position, phys, span } of writesOf(recording, run.last, start, 64, 100).writes) {
@@ -327,7 +328,7 @@ test "after a map" {
 Deno.test("a decision stands only beside the events that it caused", () => {
   const run = record();
   const unrelated = recordRun(UNRELATED, runsOf(UNRELATED)[0]!);
-  /** Names of the decisions beside events of a name. */
+  /** Names of the decisions for events with a name. */
   const beside = (of: RecordedRun, event: string) => {
     const found = new Set<string>();
     for (let seq = 1; seq <= of.log.count; seq++) {

@@ -25,7 +25,8 @@ Deno.test("an audit finds a leaf whose range was freed", () => {
   const { addr, domain, look } = mapped();
   domain.iova.ranges.free(addr / 4096);
   assertThrows(() => look(), InvariantError, "lies in no range in use");
-  // What a driver could have done is no mistake of the simulator's.
+  // A driver could have caused this, so it is no bug of the simulator, and no error without
+  // `driversAreRight`.
   look(false);
 });
 
@@ -97,7 +98,7 @@ Deno.test("an audit runs after activities, and calls what devices have to look a
   machine.startAudit({ every: 2 });
   for (let left = 5; left > 0; left--) machine.activities.post({ runActivity() {} }, 0, 0);
   while (machine.runNextActivity());
-  // After the first, the third and the fifth.
+  // Audited after the first, the third and the fifth activity.
   assertEquals(seen.length, 3);
 });
 

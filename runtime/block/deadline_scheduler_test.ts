@@ -91,7 +91,7 @@ Deno.test("a batch of writes goes on when reads come, and reads pass the next on
   for (let index = 0; index < 100; index++) next.insert(index * 100);
   const order: number[] = [];
   while (order.at(-1) !== 9999) order.push(next.scheduler.next()!.sector);
-  // It lies behind the last write: a separate batch.
+  // The new request lies after the last write, so it starts a separate batch.
   next.insert(5, "write");
   assertEquals([order.length, next.drain().indexOf(5)], [33, 32]);
 });
@@ -112,7 +112,7 @@ Deno.test("what was joined last is asked first, follows its request into another
   assertEquals(queue.scheduler.joinNeighbour(queue.merger, last), { kept: first, gone: last });
   queue.merger = queue.mergerOf(1);
   assertEquals([queue.join(108), queue.join(32)], [null, first]);
-  // That another one is sent changes nothing.
+  // Sending another request does not change which one was joined last.
   const other = new Queue();
   const kept = other.insert(50);
   other.insert(8);

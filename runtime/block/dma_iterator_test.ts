@@ -29,7 +29,7 @@ interface FixtureOptions {
   readonly swiotlbForce?: boolean;
 }
 
-/** A machine with one device, and the calls that were made for it. */
+/** A machine with one device, and a record of its mapping calls. */
 class Fixture {
   readonly machine: Machine;
   readonly dev: DmaDevice;
@@ -90,7 +90,7 @@ class Fixture {
     dma[name] = (...args: unknown[]) => ++count === nth ? -errno : original(...args);
   }
 
-  /** All peer memory lies from 2 GiB on and is of this kind. */
+  /** Makes all memory from 2 GiB on peer memory of this kind. */
   usePeers(kind: PeerMapType, busOffset = 0): void {
     this.machine.peers = {
       unmappedEnd: () => -1,
@@ -173,8 +173,8 @@ Deno.test("a failing link destroys what was linked (block.md ch. 2, assertion 3)
     "iova_link(0x100200, 0x0, 0xe00)",
     "iova_destroy(0xe00)",
   ]);
-  // The range does not exist any more (examples/block/05-iter-exits.dma), the state still says "in
-  // use", the address is stale.
+  // The range no longer exists (examples/block/05-iter-exits.dma), but the state still says "in
+  // use": the address is stale.
   assertEquals(fixture.state.sizeBytes, 0x2200);
   assertEquals(fixture.iter.addr, fixture.state.addr);
 });
@@ -404,7 +404,7 @@ Deno.test("where the first link fails as intended nothing is unlinked (defects.m
   }
 });
 
-/** What the `block.segment` events of a start and all steps behind it say of the way to memory. */
+/** The paths in the `block.segment` events of a start and all later steps. */
 function segmentPaths(fixture: Fixture, request: BlockRequest): string[] {
   const paths: string[] = [];
   fixture.machine.events.listen((event) => {

@@ -28,7 +28,7 @@ function vec(phys: number, sizeBytes: number): BioVec {
   return { phys: phys as PhysAddr, sizeBytes };
 }
 
-/** A queue to merge in, with the bios' gap bits and segments as its splitter finds them. */
+/** A queue for merging, with the bios' gap bits and segments as its splitter computes them. */
 class Queue {
   readonly limits: QueueLimits;
   readonly merger: RequestMerger;
@@ -81,7 +81,7 @@ class Queue {
     return this.merger.join(request, bio, this.#splitter.nrSegments);
   }
 
-  /** What the last attempt said. */
+  /** The rule of the last attempt. */
   get rule(): string | undefined {
     return this.events.at(-1)?.fields.rule;
   }
@@ -116,11 +116,12 @@ Deno.test("a request joins the one before it when both and the queue have room (
   const second = queue.request(bio(8, [vec(B, 4096), vec(A + 0x8200, 512)]));
   assertEquals(queue.merger.joinRequests(first, second), true);
   assertEquals(queue.events.length, 1);
-  // 4096 ends on a page. The gap inside the second, 0x200 after 0x1000, counts.
+  // 4096 is page-aligned, so it adds no gap. The gap inside the second bio, 0x200 after 0x1000,
+  // counts.
   assertEquals([first.bios.length, first.nrPhysSegments, first.gapBit], [2, 3, 10]);
   const third = queue.request(bio(17, [vec(B + 0x10_0000, 512)]));
   assertEquals([queue.merger.joinRequests(first, third), first.closed], [false, false]);
-  // Exactly as many segments, and as many sectors, as a request may have.
+  // Exactly the maximum number of segments, and of sectors, of a request.
   const last = queue.request(bio(17, [vec(B + 0x10_0000, 512)]));
   assertEquals(new Queue({ maxSegments: 4 }).merger.joinRequests(first, last), true);
   const eight = (sector: number, at: number) => queue.request(bio(sector, [vec(at, 4096)]));
@@ -147,7 +148,8 @@ Deno.test("behind what is left of a cut vector, offsets count from the vector's 
   const queue = new Queue();
   const rest = bio(0, [vec(A + 0x200, 0x10_0000 - 0x200)]);
   rest.advance(0x8000 - 0x200);
-  // The vector ends 0x100000 after its page: bit 20, where the rest alone would say 0xf8000.
+  // The vector ends 0x100000 after its page: bit 20. Computed from the rest alone it would be
+  // 0xf8000.
   const request = queue.request(rest);
   const end = rest.sector + rest.sizeBytes / 512;
   assertEquals(queue.join(request, bio(end, [vec(B, 4096)])), true);
@@ -182,7 +184,7 @@ Deno.test("of a cut vector only what is left joins the segment before it (block.
   const rest = bio(0, [vec(A, 8192), vec(B, 4096)]);
   rest.advance(4096);
   assertEquals(queue.join(request, rest), true);
-  // 4096 and 4096 bytes reach the boundary: no gap there, and one of 8192 bytes behind it.
+  // 4096 and 4096 bytes end on the boundary, without a gap; after one of 8192 bytes there is one.
   assertEquals(request.gapBit, 14);
 });
 
@@ -192,7 +194,7 @@ Deno.test("a request that begins inside a page is refused, and stays open (block
   assertEquals(queue.join(request, bio(7, [vec(B, 4096)])), false);
   assertEquals(queue.rule, "gap");
   assertEquals(queue.events.at(-1)?.fields.joined, false);
-  // Even where the memory touches.
+  // Refused even where the memory touches.
   assertEquals(queue.join(request, bio(7, [vec(A + 0x1000, 4096)])), false);
   assertEquals([request.closed, request.bios.length], [false, 1]);
 });
@@ -208,7 +210,7 @@ Deno.test("with a virt boundary the join must be on it or touch (block.md 1.5, g
   assertEquals(tries(vec(A, 512), vec(B, 4096)), false);
   assertEquals(tries(vec(A, 4096), vec(B + 512, 512)), false);
   assertEquals(tries(vec(A, 512), vec(A + 512, 512)), true);
-  // What is left of a cut vector begins a page behind the one that the vector begins in.
+  // The rest of a cut vector begins one page after the vector's start.
   const rest = bio(0, [vec(B, 8192)]);
   rest.advance(4096);
   assertEquals(queue.join(queue.request(bio(0, [vec(A, 4096)])), rest), true);
@@ -228,7 +230,7 @@ Deno.test("too many sectors or segments close the request (block.md 1.5)", () =>
   const long = sectors.request(bio(0, [vec(A, 8192)]));
   assertEquals(sectors.join(long, bio(16, [vec(B, 8192)])), false);
   assertEquals([sectors.rule, long.closed], ["sectors", true]);
-  // What would have fitted does not get in any more.
+  // A bio that would have fitted is now refused, too.
   assertEquals(sectors.join(long, bio(16, [vec(B, 512)])), false);
 
   const segments = new Queue({ maxSegments: 3 });
@@ -377,7 +379,7 @@ Deno.test("two requests with metadata join as far as the queue takes its segment
   const joined = (...counts: [number, number]) => {
     const [first, second] = [request(0, counts[0]), request(8, counts[1])];
     const answer = [queue.merger.joinRequests(first, second), first.nrIntegritySegments];
-    // A bio joins as a request does.
+    // A bio is joined by the same rule as a request.
     const alike = request(0, counts[0]);
     assertEquals([queue.join(alike, second.bios[0]!), alike.nrIntegritySegments], answer);
     assertEquals(queue.merger.refusal, answer[0] ? null : "integrity");
@@ -399,7 +401,8 @@ Deno.test("metadata must meet on the virt boundary too, seen from the first bio'
   };
   assertEquals(joins([vec(0x5040, 64)], 0x6000), [false, "integrity_gap", false]);
   assertEquals(joins([vec(0x5000, 64)], 0x5040)[0], true);
-  // What ends with a page goes on where a page begins, and nowhere else.
+  // After a vector that ends on a page boundary, only one that begins on a page boundary can
+  // follow.
   const paged = [vec(0x5000, 4096), vec(0x9800, 0x800)];
   assertEquals([joins(paged, 0x7040)[0], joins(paged, 0x7000)[0]], [false, true]);
   assertEquals(joins([vec(0x5000, 4096), vec(0x9000, 64)], 0xa000)[0], false);
@@ -474,6 +477,6 @@ Deno.test("gap_bits_without_data: a discard that joins another has no vector to 
     "gap_bits_without_data",
   ]);
   const discard = (sector: number): Bio => bio(sector, [], { op: "discard", sizeBytes: 4096 });
-  // A release without gap bits has nothing to get wrong.
+  // A release without gap bits cannot get them wrong.
   assertEquals(old.join(old.request(discard(0)), discard(8)), true);
 });

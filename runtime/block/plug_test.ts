@@ -13,7 +13,7 @@ const LIMITS = deriveLimits({ maxHwSectors: 16384, dmaAlignmentMask: 3 }, 8192);
 assert(typeof LIMITS !== "number");
 const limits = LIMITS;
 
-/** A queue that notes what it is sent. */
+/** A queue that records the requests sent to it. */
 class Target implements PlugTarget<BlockRequest> {
   readonly merger = new RequestMerger(
     limits,

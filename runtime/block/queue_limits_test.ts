@@ -52,7 +52,7 @@ Deno.test("the soft limit follows user, optimal and minimal sizes in this order 
   assertEquals(derive({ ...base, maxDevSectors: 1 }).maxSectors, 1);
   const both = { ioOptBytes: 8 * 2 ** 20, ioMinBytes: 16 * 2 ** 20 };
   assertEquals(derive({ ...base, ...both }).maxSectors, sectorsOf(8));
-  // A size takes the default's place above 4 MiB, not at it.
+  // A size above 4 MiB replaces the default; exactly 4 MiB does not.
   assertEquals(derive({ ...base, ioOptBytes: 4 * 2 ** 20 }, CAP_6_12).maxSectors, CAP_6_12);
   assertEquals(derive({ ...base, ioMinBytes: 4 * 2 ** 20 }, CAP_6_12).maxSectors, CAP_6_12);
 });

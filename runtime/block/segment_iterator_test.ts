@@ -122,7 +122,7 @@ Deno.test("who waits for a request, and what is freed at its end, goes over to t
   assertEquals(seen.splice(0).map(([name]) => name), ["c", "a", "b", "third", "first", "second"]);
   one.end(BLK_STS.OK);
   assertEquals(seen.map(([name]) => name), ["a", "b"], "nobody waits for it any more");
-  // What needs no unmap is counted off, and no more than there is.
+  // Segments that need no unmap are subtracted, down to 0 at most.
   for (const [mapped, left] of [[3, 2], [6, 0]] as const) {
     const dev = { mappings: 5 };
     one.mappedSegments = mapped;

@@ -9,7 +9,7 @@ import { Bio, BIO_FLAG, type BioVec, type BlockOp, vecsSizeBytes } from "./bio.t
 import { deriveLimits, type LimitsInput } from "./queue_limits.ts";
 import { type BioRefusal, BioSplitter } from "./split.ts";
 
-/** Limits under which only what a test states can cut. */
+/** Limits so wide that only the limits set by a test can cut. */
 const WIDE: LimitsInput = {
   maxHwSectors: 16384,
   maxSegments: 256,
@@ -36,7 +36,7 @@ function vec(phys: number, sizeBytes: number): BioVec {
   return { phys: phys as PhysAddr, sizeBytes };
 }
 
-/** Vectors on pages that never touch: page 2k for the k-th. */
+/** Vectors on pages that never touch: vector k lies on page 2k. */
 function scattered(...parts: [offset: number, sizeBytes: number][]): BioVec[] {
   return parts.map(([offset, sizeBytes], index) =>
     vec(0x100_0000 + index * 0x2000 + offset, sizeBytes)
@@ -182,7 +182,7 @@ Deno.test("a cut inside a vector tells the vector, how much of it is done, and w
       begins_at_bytes: 0xe00,
     },
   ]);
-  // At a vector's end the sides lie in different pages.
+  // At a vector's end the two sides lie in different pages.
   const between = split([vec(0x100_0200, 0x1000), vec(0x200_0600, 0x200)], { maxUserSectors: 8 });
   assertEquals(between.events[0]!.why?.inputs, {
     max_sectors: 8,
@@ -257,7 +257,7 @@ function shapes({ pieces }: Outcome): number[][] {
   return pieces.map(({ sector, bytes, segments }) => [sector, bytes, segments]);
 }
 
-/** Which rule cut, and its limit. */
+/** The rule that cut, and its limit. */
 function cutBy({ events }: Outcome): unknown[][] {
   return events.map(({ fields }) => {
     const { limit, rule } = fields as { limit: number; rule: string };
@@ -281,7 +281,7 @@ Deno.test("where no physical block ends within the limit, whole logical blocks a
   const limits = { maxUserSectors: 8, physicalBlockSizeBytes: 8192, logicalBlockSizeBytes: 1024 };
   const large = [vec(0x100_0000, 20 * 512)];
   assertEquals(split(large, limits).pieces.map(({ sector }) => sector), [0, 8, 16]);
-  // At sector 12 the block's end at 16 is within reach.
+  // From sector 12, the end of the block at 16 is within the limit.
   assertEquals(split(large, limits, { sector: 12 }).pieces.map(({ sector }) => sector), [
     12,
     16,
@@ -314,7 +314,7 @@ Deno.test("a gap counts against the boundary's own mask, in multiples of it (blo
 });
 
 Deno.test("segments inside a vector end at the longest one or at the boundary, whichever comes first (block.md 1.3)", () => {
-  // 0x2000, then 0x1800 up to 4 GiB, 0x2000, and 0x800 that are left.
+  // 0x2000, then 0x1800 up to 4 GiB, 0x2000, and the remaining 0x800.
   const outcome = split([vec(0xffff_c800, 0x6000)], { maxSegmentSizeBytes: 0x2000 });
   assertEquals(shapes(outcome), [[0, 0x6000, 4]]);
 });
@@ -326,7 +326,7 @@ Deno.test("a segment that ends off the virt boundary inside a vector is cut ther
   });
   assertEquals(shapes(off), [[0, 0x1000, 1], [8, 0x1000, 1], [16, 0x1000, 1]]);
   assertEquals(cutBy(off), [["virt_boundary", 0xffff], ["virt_boundary", 0xffff]]);
-  // Both boundaries at the same places: each segment but the last ends on one.
+  // Both boundaries coincide: each segment but the last ends on one.
   const on = split([vec(0x100_0200, 0x2000)], { virtBoundaryMask: 0xfff, segBoundaryMask: 0xfff });
   assertEquals(shapes(on), [[0, 0x2000, 3]]);
   const none = split([vec(0x100_0200, 0x2000)], { segBoundaryMask: 0xfff });
@@ -341,7 +341,7 @@ Deno.test("what has no data is whole exactly at its limit, and its own limit is 
   const cut = discard(97, granules);
   assertEquals(shapes(cut), [[3, 93 * 512, 1], [96, 4 * 512, 1]]);
   assertEquals(cutBy(cut), [["max_discard_sectors", 100]]);
-  // Without a granularity any sector ends a piece.
+  // Without a granularity a piece may end at any sector.
   assertEquals(discard(15, { maxDiscardSectors: 7 }).pieces.map(({ sector }) => sector), [
     3,
     10,

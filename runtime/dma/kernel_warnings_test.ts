@@ -1,4 +1,4 @@
-/** The kernel's own warnings while something is mapped, word by word. */
+/** The kernel's own warnings during mapping calls, word by word. */
 import { assertEquals } from "@std/assert";
 import { DMA_MAPPING_ERROR, type DmaAddr, GIB, MIB } from "../address.ts";
 import type { EventFields } from "../event_vocabulary.ts";
@@ -13,7 +13,7 @@ import { at, type TestBench, testBench, type TestBenchOptions } from "./testing.
 
 type Warning = EventFields<"kernel.warn">;
 
-/** A warning that has no words in the log. */
+/** A warning without a log message. */
 const warning = (where: string, text: string, log: string | null = null): Warning => ({
   at: where,
   text,

@@ -60,10 +60,10 @@ Deno.test("decodeFaultLog() reads VT-d's source, direction, address and reason (
   assertEquals(decoded(VTD).pasid, null);
 });
 
-/** Words with one blank between them, from a capital to a letter or figure. */
+/** Words separated by one blank, from a capital to a letter or digit. */
 const SENTENCE = /^[A-Z](?:\S| (?=\S)){20,}\w$/;
 
-/** What each number of appendix A says, for a read. */
+/** The reason for each number of appendix A, for a read. */
 const VTD_REASONS: Readonly<Record<string, readonly number[]>> = {
   no_entry: [0x01, 0x02, 0x39, 0x41, 0x45, 0x46, 0x51, 0x59],
   bad_entry: [
@@ -217,7 +217,7 @@ Deno.test("decodeFaultLog() takes the dump of the page table behind VT-d's line 
   );
   const large = decoded(dump(at, "0x8000000004a01083", 2));
   assertEquals(formatWord64(large.details.dump!.phys!), "0x4a0_0000");
-  // The larger the page, the more of its address's lower bits mean something else (VT-d 9.8).
+  // The larger the page, the more low bits of its entry have another meaning (VT-d 9.8).
   const phys = (leaf: string, level: number) =>
     formatWord64(decoded(dump(at, leaf, level)).details.dump!.phys!);
   assertEquals(phys("0x00000ffffffff083", 1), "0xfff_ffff_f000");
@@ -225,7 +225,7 @@ Deno.test("decodeFaultLog() takes the dump of the page table behind VT-d's line 
   assertEquals(phys("0x00000fffffffffff", 3), "0xfff_c000_0000");
   assertEquals(phys("0x00000fffffffffff", 4), "0xf80_0000_0000");
   assertEquals(phys("0xffffffffffffffff", 4), "0xf_ff80_0000_0000");
-  // A walk of another address, and one that was cut off, say nothing of this one.
+  // A walk of another address, or one that was cut off, says nothing about this one.
   assertEquals(decoded(dump("0xff001000", "0x0")).details.dump, null);
   assertEquals(decoded(dump(at, "0x000000000450c003", 2)).details.dump, null);
 });
@@ -246,7 +246,7 @@ Deno.test("decodeFaultLog() never makes a wrong number of an address of 2^53 and
   assertEquals(numberOf(at("0x1ffffffff0000")), 0x1_ffff_ffff_0000);
 });
 
-/** By how they begin, how lines may go on: the right text, `‸` at the mistake, and its message. */
+/** Damaged lines by their correct beginning: the correct text, `‸` at the mistake, and the message. */
 const DAMAGED = {
   "": `
 ‸ → expected a line with "DMAR:", "AMD-Vi:" or "arm-smmu-v3"
@@ -316,7 +316,7 @@ Deno.test("decodeFaultLog() says what is wrong with a damaged line, and where", 
       assertEquals([message.slice(0, expected.length), offset], [expected, right.length], row);
     }
   }
-  // What is there instead is shown up to the end of its line, and not for ever.
+  // The wrong text is shown up to the end of its line, with a maximum length.
   const shown = ["fault adr 0xff000000 [fau", "fault adr 0xff000000 [fa", "", "\nnext"].map((
     rest,
   ) => problem(VTD.slice(0, VTD.indexOf("fault addr")) + rest).message);

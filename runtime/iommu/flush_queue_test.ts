@@ -1,4 +1,4 @@
-/** The flush queue against its rule, with lists in place of rings. */
+/** Compares the flush queue with its rule, written with lists instead of rings. */
 import { assertEquals } from "@std/assert";
 import { VirtualClock } from "../time/clock.ts";
 import { Random } from "../random.ts";
@@ -14,7 +14,7 @@ interface Parked {
   readonly addedNs: number;
 }
 
-/** The calls that an owner receives, in words. */
+/** The calls to the queue's owner, as text. */
 type Calls = string[];
 
 /** @see rules/dma.md 5.3 */

@@ -54,7 +54,7 @@ Deno.test("one table, one allocator: x's device reads the page that y has mapped
   const read = new Uint8Array(1);
   assertEquals(machine.bus.read(x, theirs, read, 0, 1), true);
   assertEquals(read[0], 0x5a);
-  // The checker is of each device: x has nothing mapped there.
+  // The checker keeps records by device: nothing is mapped for x there.
   assertEquals(reports, [
     'Device "x" reads 1 byte at 0xffff_e000, from 0xffff_e000 on outside every mapped buffer: ' +
     '"y" has mapped them, and devices of an IOMMU group share its page table',
@@ -155,7 +155,7 @@ Deno.test("an unmap invalidates once, and in each device with ATS, the one that 
   assertEquals(sent({ ats: true }, { ats: true }, "lazy"), ["all", `x ${all}`, `y ${all}`]);
 });
 
-/** The mode of a group, or how its set-up fails. */
+/** The mode of a group, or the error of its set-up. */
 function modeOf(mode: IommuMode, x: DmaDeviceOptions, y: DmaDeviceOptions): string {
   try {
     const { machine, x: first, y: second } = pair({ iommu: { mode } }, x, y);
@@ -176,7 +176,7 @@ Deno.test("the type of a group at boot: one for all, as its devices ask (dma.md 
   assertEquals(modeOf("passthrough", {}, untrusted), "strict");
   assertEquals(modeOf("lazy", identity, {}), "passthrough");
   assertEquals(modeOf("lazy", {}, dma), "strict");
-  // Two wishes: IDENTITY wins where it is the later one, else the earlier one stays.
+  // Two requests: IDENTITY wins if it is the later one, else the earlier request stays.
   assertEquals(modeOf("lazy", identity, dma), "passthrough, a warning");
   assertEquals(modeOf("lazy", dma, identity), "passthrough, a warning");
   assertEquals(modeOf("strict", identity, untrusted), "EINVAL");
@@ -202,7 +202,7 @@ Deno.test("who appears later joins what the group has, trusted or not (dma.md 9.
   const late = new DmaDevice("late", { untrusted: true });
   machine.iommu.groups.join(group, late);
   assertEquals([late.domain === x.domain, machine.iommu.modeOf(late)], [true, "lazy"]);
-  // A newcomer that starts a group decides alone.
+  // A later device that starts a new group decides its mode alone.
   const alone = new DmaDevice("alone", { untrusted: true });
   machine.iommu.attach(alone);
   assertEquals(machine.iommu.modeOf(alone), "strict");

@@ -118,7 +118,7 @@ Deno.test("the last granule below a mask's end is allocated, and none beyond it 
     const [alloc] = bench.fields("iova.alloc");
     assertEquals([alloc!.start, alloc!.limit], [2 ** maskBits - 4096, 2 ** maskBits - 1]);
   }
-  // Where the first search ends at 4 GiB, its last granule is the first that is taken.
+  // The first search ends at 4 GiB, so the last granule below it is allocated first.
   const wide = testBench({ device: { maskBits: 33 } });
   assertEquals(map(wide), 2 ** 32 - 4096);
 });
@@ -172,7 +172,7 @@ Deno.test("the 256th unmap in lazy mode flushes everything and frees 255 (dma.md
   assertEquals(bench.machine.iommu.pendingFlushes, 1);
   const { flushQueue } = bench.dev.domain!;
   assertEquals([flushQueue!.started, flushQueue!.finished], [1, 1]);
-  // A machine that has come up waits for no flush and no clean-up of a depot.
+  // Bring-up ends with this call, after which no timer of a flush or a depot is pending.
   assertEquals(bench.machine.clock.pendingTimers, 2);
   bench.machine.iommu.drainFlushQueues();
   assertEquals([bench.machine.iommu.pendingFlushes, bench.machine.clock.pendingTimers], [0, 0]);
@@ -259,7 +259,7 @@ Deno.test("addresses beyond the table's width and in the interrupt window fault 
   assertEquals(inside.map(reason), Array(4).fill("not_present"));
   const direct = testBench({ iommu: { mode: "off" } });
   assertEquals(direct.machine.iommu.translate(direct.dev, 0, "read"), 0);
-  // Tables that extend the top bit end at both ends of 64 bits.
+  // Tables that extend the top bit cover both ends of the 64-bit space.
   for (const [addressBits, lowest] of [[48, 0xffff_8000], [57, 0xff00_0000]] as const) {
     const { dev, machine } = testBench({ iommu: { model: "vtd_first_stage", addressBits } });
     const reasons = [lowest - 1, lowest].map((high) => machine.iommu.tooWide(dev, high));

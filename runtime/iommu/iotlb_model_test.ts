@@ -1,4 +1,4 @@
-/** The cache of translations against a list of them in the order of their use. */
+/** Compares the IOTLB with a list of translations in the order of their use. */
 import { assertEquals } from "@std/assert";
 import { Random } from "../random.ts";
 import { Iotlb } from "./iotlb.ts";
@@ -12,7 +12,7 @@ interface Entry {
   generation: number;
 }
 
-/** Places with leaves of one size each; the last lies beyond 32 bits of pages. */
+/** Address ranges with leaves of one size each; the last lies beyond 32 bits of page numbers. */
 const PLACES = [
   { base: 0, sizeBytes: 2 ** 12 },
   { base: 2 ** 32, sizeBytes: 2 ** 13 },
@@ -24,7 +24,7 @@ const PAGES = 5;
 
 /** @see rules/dma.md 5.2, 5.3 */
 class ListedTlb {
-  /** The one used longest ago first. */
+  /** Translations, the least recently used first. */
   list: Entry[] = [];
 
   constructor(readonly entries: number) {}
@@ -59,14 +59,14 @@ function anyAddress(random: Random): { iova: number; sizeBytes: number } {
   return { iova: base + random.below(PAGES) * sizeBytes + offset, sizeBytes };
 }
 
-/** A translation that an access found, as `translateAgain` remembers it. */
+/** A translation found by an access, as a caller of `translateAgain` remembers it. */
 interface Hit {
   readonly number: number;
   readonly serial: number;
   readonly entry: Entry;
 }
 
-/** A hit is found again while its entry is there, and the only size of leaves is its own. */
+/** `findsAgain` must succeed while the entry exists and all leaves have its size. */
 function findAgain(tlb: Iotlb, listed: ListedTlb, { entry, number, serial }: Hit): void {
   const sizes = new Set(listed.list.map(({ sizeBytes }) => sizeBytes));
   const found = listed.list.includes(entry) && sizes.size === 1;
@@ -74,7 +74,7 @@ function findAgain(tlb: Iotlb, listed: ListedTlb, { entry, number, serial }: Hit
   if (found) listed.lookup(entry.domain, entry.iova);
 }
 
-/** An access as the IOMMU makes it: looked up, and noted when it was not there. */
+/** An access as the IOMMU makes it: a lookup, and an insertion on a miss. */
 function access(tlb: Iotlb, listed: ListedTlb, random: Random, step: number, hits: Hit[]): void {
   const { iova, sizeBytes } = anyAddress(random);
   const domain = random.below(3);

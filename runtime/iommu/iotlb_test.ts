@@ -11,7 +11,7 @@ Deno.test("Iotlb tells whether an entry lets an access through, and looking uses
   const held = [0x1000, 0x1fff, 0x2000, 0x20_0000, 0x3f_ffff].map((iova) => tlb.holds(1, iova));
   assertEquals(held, [true, true, false, false, false]);
   assertEquals(tlb.holds(2, 0x1000), false);
-  // The entry looked at is still the one used longest ago.
+  // `holds` does not count as a use: this entry is still the least recently used.
   tlb.insert(1, 0x9000, 0x7000, PAGE, 3, 0);
   assertEquals([tlb.holds(1, 0x1000), tlb.holds(1, 0x9000)], [false, true]);
 });

@@ -110,7 +110,7 @@ Deno.test("a depot larger than the number of CPUs frees one magazine each 100 ms
   clock.advance(1_000_000);
   assertEquals(iova.cache.depotSize(0), 3);
   clock.advance(1_000_000_000);
-  // The last look finds no more than CPUs, and is the last.
+  // The last run finds no more magazines than CPUs, and arms no further timer.
   assertEquals([iova.cache.depotSize(0), iova.depotWorks, clock.pendingTimers], [1, 4, 0]);
 });
 
@@ -129,7 +129,7 @@ Deno.test("each allocation and free says where it came from and went to (dma.md 
   assertEquals([all, iova.lastSource], [[3, 2], "tree"]);
   iova.freeFast(0, 3, 1);
   assertEquals(iova.lastDestination, "rcache");
-  // Two frames are not in the cache as such, and only emptying it makes room for them.
+  // There is no cached range of two frames, and only flushing the caches makes room for one.
   assertEquals([iova.allocFast(0, 2, limit, false), iova.lastSource], [0, "tree"]);
   iova.freeFast(0, 2, 1);
   assertEquals([iova.allocFast(0, 2, limit, true), iova.lastSource], [2, "tree_after_flush"]);
@@ -149,7 +149,7 @@ Deno.test("a CPU that has gone keeps nothing, and counts again when it is back (
   assertEquals(seen(), [3, [1, 0], 2]);
   for (const _ of [1, 2]) iova.cpuDead(1);
   assertEquals(seen(), [2, [0, 0], 1]);
-  // What lies with a CPU that is off is not among what a search empties.
+  // Flushing empties only the caches of online CPUs.
   iova.freeFast(1, iova.allocFast(0, 1, LIMIT_32, true), 1);
   iova.flushCaches();
   assertEquals([seen(), iova.cache.fills(2, 0)], [[2, [1, 0], 1], [0, 0]]);

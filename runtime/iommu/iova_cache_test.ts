@@ -1,4 +1,4 @@
-/** The caches against the rule itself: magazines as lists, by CPU and class, and one list of full ones a class. */
+/** Compares the caches with the rule: magazines as lists, by CPU and class, and one list of full magazines a class. */
 import { assertEquals } from "@std/assert";
 import { Random } from "../random.ts";
 import { CACHE_CLASSES, IovaCache } from "./iova_cache.ts";
@@ -7,9 +7,9 @@ const MAGAZINE = 127;
 
 /** @see rules/dma.md 4.5 */
 class ListedCache {
-  /** By CPU, then class: the loaded magazine and the previous one. */
+  /** The loaded and the previous magazine, by CPU and class. */
   readonly cpus: [number[], number[]][][];
-  /** By class, the newest last. */
+  /** Full magazines by class, the newest last. */
   readonly depots: number[][][] = Array.from({ length: CACHE_CLASSES }, () => []);
 
   constructor(cpus: number) {
@@ -19,7 +19,7 @@ class ListedCache {
     );
   }
 
-  /** Whether a full magazine went to the depot. */
+  /** Returns whether a full magazine went to the depot. */
   put(cpu: number, sizeClass: number, pfn: number): boolean {
     const pair = this.cpus[cpu]![sizeClass]!;
     let spilled = false;
@@ -95,10 +95,10 @@ function released(drain: (release: (pfn: number) => void) => void): number[] {
   return frames;
 }
 
-/** A hundred or so of one kind of call: magazines have to fill and to empty. */
+/** About a hundred calls of one kind, so that magazines fill and empty. */
 function doBoth(cache: IovaCache, listed: ListedCache, random: Random, nextPfn: number): void {
   const cpu = random.below(cache.cpus);
-  // The smallest and the largest class see the most.
+  // Most calls use the smallest and the largest class.
   const sizeClass = [0, 0, 0, 5, 5, random.below(CACHE_CLASSES)][random.below(6)]!;
   const kind = random.below(20);
   const calls = random.below(200);
@@ -168,7 +168,8 @@ Deno.test("empty magazines are filled again: what a cache once had room for need
     }).length;
   round(byTaking);
   const { hostBytes } = cache;
-  // Six classes of two, and as many more as two doublings make: 48 magazines of 128 places.
+  // Six classes with two magazines each, after two doublings of the room: 48 magazines of 128
+  // places.
   assertEquals(hostBytes, 48 * (128 * 8 + 4));
   for (let again = 0; again < 20; again++) round(again % 2 === 0 ? byDraining : byTaking);
   assertEquals(cache.hostBytes, hostBytes);

@@ -1,4 +1,6 @@
-/** The ranges against the rule itself, written down as slowly as it reads: a sorted list, looked through anew each time. */
+/**
+ * Compares the ranges with a direct, slow implementation of the rule: a sorted list that is searched completely each time.
+ */
 import { assertEquals } from "@std/assert";
 import { Random } from "../random.ts";
 import { IovaRanges } from "./iova_ranges.ts";
@@ -19,7 +21,7 @@ class ListedRanges {
     this.max32 = dma32;
   }
 
-  /** What a search finds: the frame, or 0, and how many ranges it has looked at. */
+  /** The result of a search: the frame, or 0, and the number of ranges visited. */
   search(pfns: number, limit: number, alignment: number): { pfn: number; steps: number } {
     const below = limit + 1;
     const is32 = below <= this.dma32;
@@ -85,7 +87,10 @@ class ListedRanges {
     return true;
   }
 
-  /** Overlapping ranges grow downwards over what is free below them; the last part is separate. */
+  /**
+   * Overlapping ranges grow downwards over free frames below them; the last part is a separate
+   * range.
+   */
   reserve(lo: number, hi: number): Range {
     let from = lo;
     let covering: Range | undefined;
@@ -124,7 +129,7 @@ function assertSame(ranges: IovaRanges, listed: ListedRanges): void {
   }
 }
 
-/** One thing done to both, with one answer. */
+/** Performs one operation on both, which must give the same result. */
 function doBoth(ranges: IovaRanges, listed: ListedRanges, random: Random): void {
   const kind = random.below(10);
   if (kind < 6) {
@@ -151,7 +156,7 @@ Deno.test("every search, free and reservation answers as the rule does (dma.md 4
   const random = new Random(44);
   for (let round = 0; round < 40; round++) {
     const start = random.between(1, 4);
-    // Every other one keeps what its searches learn from the second range on.
+    // In every second round a skip list is used from two ranges on.
     const ranges = new IovaRanges(start, DMA32, round % 2 === 0 ? 2 : undefined);
     const listed = new ListedRanges(start, DMA32);
     for (let step = 0; step < 60; step++) {
@@ -180,7 +185,7 @@ Deno.test("what searches have learned changes no answer (dma.md 4.4)", () => {
   let failed = 0;
   for (let seed = 1; seed <= 12; seed++) {
     const random = new Random(seed);
-    // One begins with what is there by then.
+    // Every third time, the skip list is only built once there are 64 ranges.
     const learning = new IovaRanges(1, 2 ** 15, seed % 3 === 0 ? 64 : 2);
     const plain = new IovaRanges(1, 2 ** 15, Infinity);
     const limits = [2 ** 15 - 1, 2 ** 15 - 1, 2 ** 16 + 77, 2 ** 13];

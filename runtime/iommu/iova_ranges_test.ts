@@ -1,4 +1,4 @@
-/** The ranges themselves, without caches before them. */
+/** The ranges alone, without caches in front of them. */
 import { assertEquals } from "@std/assert";
 import { IovaRanges } from "./iova_ranges.ts";
 

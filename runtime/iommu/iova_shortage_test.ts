@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { IovaRanges } from "./iova_ranges.ts";
 import { shortageOf } from "./iova_shortage.ts";
 
-/** Frames 1 to `last`, all in use except the freed ones. */
+/** Frames 1 to `last`, all allocated except the freed ones. */
 function used(last: number, ...free: readonly number[]): IovaRanges {
   const ranges = new IovaRanges(1, 2 ** 20);
   for (let pfn = last; pfn > 0; pfn--) assertEquals(ranges.alloc(1, last, true), pfn);
@@ -10,7 +10,7 @@ function used(last: number, ...free: readonly number[]): IovaRanges {
   return ranges;
 }
 
-/** Why a search that must fail found nothing. */
+/** The explanation of a search that must fail. */
 function shortage(ranges: IovaRanges, pfns: number, limitPfn: number) {
   assertEquals(ranges.alloc(pfns, limitPfn, true), 0);
   return shortageOf(ranges, pfns, limitPfn);
@@ -29,7 +29,7 @@ Deno.test("enough frames are free in pieces: fragmented, with the longest run (d
 });
 
 Deno.test("a run that is long enough and begins at the wrong frame: alignment (dma.md 4.4 step 3)", () => {
-  // 3 to 6 hold four frames, and four begin at a multiple of four.
+  // Frames 3 to 6 are four free frames, but a range of four must begin at a multiple of four.
   const ranges = used(15, 3, 4, 5, 6);
   assertEquals(shortage(ranges, 4, 15), { cause: "alignment", freePfns: 4, longestPfns: 4 });
   ranges.free(7);
@@ -44,7 +44,7 @@ Deno.test("more than the limit leaves: beyond_limit, and what lies above does no
 
 Deno.test("a size that failed before is refused without a search (dma.md 4.4 step 1)", () => {
   const ranges = used(15, 4, 5, 6, 7);
-  // A search up to frame 3 fails, and from then on none for a frame or more is tried below 4 GiB.
+  // After a search up to frame 3 fails, no search for one frame or more is tried below 4 GiB.
   assertEquals(ranges.alloc(1, 3, true), 0);
   assertEquals(shortage(ranges, 4, 15), { cause: "max32_skipped", freePfns: 4, longestPfns: 4 });
   ranges.free(9);

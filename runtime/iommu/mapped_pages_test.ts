@@ -1,4 +1,4 @@
-/** Pages that are freed while an IOMMU maps them: the messages of a kernel, by release and mode. */
+/** Pages that are freed while an IOMMU maps them: the kernel's messages, by release and mode. */
 import { assertEquals, assertMatch } from "@std/assert";
 import { type DmaAddr, PAGE_SIZE_BYTES } from "../address.ts";
 import { DMA_BIDIRECTIONAL } from "../dma/attributes.ts";
@@ -14,7 +14,7 @@ interface Options {
   readonly offset?: number;
 }
 
-/** A machine with a device and a page, and how often the kernel warns in steps. */
+/** A machine with a device and a page, and a count of the kernel's warnings by step. */
 function bench({ iommu, machine: more, device, offset = 0 }: Options = {}) {
   const machine = new Machine(testConfig({
     iommu: { debugPagealloc: true, ...iommu },
@@ -41,7 +41,7 @@ function bench({ iommu, machine: more, device, offset = 0 }: Options = {}) {
   };
 }
 
-/** Warnings of: map, free, allocate again, unmap, free. */
+/** Number of warnings at: map, free, allocate again, unmap, free. */
 function story(options: Options): number[] {
   const { again, free, map, unmap, warned } = bench(options);
   let dma = 0 as DmaAddr;
@@ -114,7 +114,7 @@ Deno.test("each granule of a mapping counts by itself, until it is really cleare
   assertEquals(domain.map(iova, first, 4 * PAGE_SIZE_BYTES, 3), 0);
   assertEquals(domain.map(iova, first, PAGE_SIZE_BYTES, 3) < 0, true, "what fails counts nothing");
   assertEquals(unmap(1, 1), PAGE_SIZE_BYTES);
-  // It ends at the hole that is there by now, and what lies behind is still mapped.
+  // The unmap ends at the hole, and the pages after it stay mapped.
   assertEquals(unmap(0, 4), PAGE_SIZE_BYTES);
   const warned = pages.map((page) => {
     const { total } = machine.warnings;

@@ -37,7 +37,7 @@ Deno.test("memory that touches is one run, and a run of no bytes makes room for 
   runs.add(physAddr(GIB + 2 * MIB), 0);
   runs.add(physAddr(GIB + MIB + 12 * KIB), 4 * KIB);
   assertEquals(made(), [[MIB, 12 * KIB], [MIB + 12 * KIB, 4 * KIB]]);
-  // Behind what makes the last run longer, other memory touches it.
+  // After the last run was lengthened, memory that touches its old end starts a new run.
   runs.lengthen(60 * KIB);
   runs.add(physAddr(GIB + MIB + 16 * KIB), 4 * KIB);
   runs.lengthen(-4 * KIB);

@@ -1,4 +1,4 @@
-/** The formats of tables against their rules, on a map of entries by level and address. */
+/** Compares the table formats with their rules, on a map of entries by level and address. */
 import { assertEquals } from "@std/assert";
 import { ERRNO } from "../errno.ts";
 import { Random } from "../random.ts";
@@ -25,7 +25,7 @@ interface Leaf {
 
 type Sync = [first: number, last: number, kind: number];
 
-/** What a call has returned and recorded. */
+/** The return value and the records of a call. */
 interface Outcome {
   answer: number;
   undoneBytes: number;
@@ -40,14 +40,14 @@ interface Shape {
   readonly growsOnDemand?: boolean;
 }
 
-/** Entries that lead to a leaf or to a table, by level and by the address at which they begin. */
+/** Entries for leaves and tables, by level and by start address. */
 abstract class ListedTable {
   readonly byLevel: Map<number, Leaf | "table">[] = Array.from({ length: 7 }, () => new Map());
   readonly fanOut: number;
   levels: number;
   outcome!: Outcome;
   starved = false;
-  /** How many tables may still be taken. */
+  /** Number of tables that may still be allocated. */
   tablesLeft = Infinity;
 
   constructor(readonly shape: Shape) {
@@ -93,7 +93,7 @@ abstract class ListedTable {
     return undefined;
   }
 
-  /** The leaves that have something of a range, each once, in the order of their addresses. */
+  /** The leaves that overlap a range, each once, in address order. */
   leavesIn(first: number, last: number): Leaf[] {
     const leaves = new Set<Leaf>();
     for (const entries of this.byLevel) {
@@ -110,7 +110,7 @@ abstract class ListedTable {
     return 1 + all.filter((entry) => entry === "table").length;
   }
 
-  /** The tables down to a level, made where they are not; false where a leaf or no memory is. */
+  /** Creates missing tables down to a level; false if a leaf is in the way or there is no memory. */
   reach(iova: number, level: number): boolean {
     for (let at = this.levels - 1; at > level; at--) {
       const entry = this.at(at, iova);
@@ -127,7 +127,7 @@ abstract class ListedTable {
     return !this.starved;
   }
 
-  /** Forgets an entry and all below it. */
+  /** Removes an entry and everything below it. */
   drop(level: number, base: number): void {
     const isTable = this.at(level, base) === "table";
     this.byLevel[level]!.delete(base);
@@ -138,7 +138,7 @@ abstract class ListedTable {
     }
   }
 
-  /** Whether a leaf hangs at an entry or below it. */
+  /** Whether an entry is a leaf or has a leaf below it. */
   leads(level: number, base: number): boolean {
     const entry = this.at(level, base);
     if (entry !== "table") return entry !== undefined;
@@ -192,7 +192,7 @@ class ListedGeneric extends ListedTable {
     return -error;
   }
 
-  /** A leaf in place of empty entries and of tables that lead to no leaf. */
+  /** Writes a leaf in place of empty entries and of tables without leaves. */
   #put(iova: number, phys: number, sizeBytes: number, flags: number, replaced: number[]): boolean {
     let levels = this.levels;
     for (; iova >= this.span(levels); levels++) if (!this.take()) return false;
@@ -200,7 +200,7 @@ class ListedGeneric extends ListedTable {
     let level = 0;
     while (this.span(level + 1) <= sizeBytes) level++;
     if (!this.reach(iova, level)) return false;
-    // Place by place: a table that went is not put back where a later place is occupied.
+    // Entry by entry: a removed table is not restored if a later entry is occupied.
     for (let at = iova; at < iova + sizeBytes; at += this.span(level)) {
       if (this.leads(level, at)) return false;
       if (this.at(level, at) !== "table") continue;
@@ -221,7 +221,7 @@ class ListedGeneric extends ListedTable {
       const level = this.byLevel.findIndex((entries) => entries.get(at) === leaf);
       for (; at < end; at += this.span(level)) this.byLevel[level]!.delete(at);
     }
-    // Tables without any address left.
+    // Frees tables of which all addresses were unmapped.
     let kind = SYNC_LEAVES;
     for (const [level, entries] of this.byLevel.entries()) {
       for (const [base, entry] of entries) {
@@ -257,7 +257,7 @@ class ListedArm extends ListedTable {
     return 0;
   }
 
-  /** Leaves of one table, all of them or none; tables in their way go. */
+  /** Writes leaves in one table, all or none; tables in their way are removed. */
   #call(iova: number, phys: number, choice: PageSizeChoice, flags: number): number {
     const { sizeBytes, count } = choice;
     const level = this.#levelOf(sizeBytes);
@@ -293,7 +293,7 @@ class ListedArm extends ListedTable {
     return level;
   }
 
-  /** Up to so many pages that lie in one table. */
+  /** Addresses of up to `count` pages that lie in one table. */
   #places(iova: number, sizeBytes: number, count: number): number[] {
     const tableEnd = (Math.floor(iova / (sizeBytes * this.fanOut)) + 1) * sizeBytes * this.fanOut;
     const places: number[] = [];
@@ -375,7 +375,7 @@ interface Case {
   readonly name: string;
   readonly table: PageTable;
   readonly listed: ListedTable;
-  /** Addresses with changes on either side. */
+  /** Addresses near which tests change mappings. */
   readonly borders: readonly number[];
   readonly sizes: readonly number[];
 }
@@ -471,7 +471,7 @@ function caseOf(name: string): Case {
   const second = shape.pageSizesBytes.find((size) => size >= granule * granule / 8) ??
     granule * granule / 8;
   const large = shape.pageSizesBytes.length > 1 && granule === 4096 ? [GIB, 2 * GIB] : [];
-  // Of large granules a page of the second size in small ones is too much to look at each time.
+  // With large granules, a second-size page consists of too many small pages to check each time.
   const some = granule === 4096 ? [second - granule] : [];
   return {
     name,
@@ -503,7 +503,10 @@ function caseOf(name: string): Case {
   };
 }
 
-/** Each a case: among them an unmap behind Arm's last address, and AMD's map over an emptied table. */
+/**
+ * Seeds with special cases, such as an unmap past Arm's last address, and AMD's map over an emptied
+ * table.
+ */
 const SEEDS = [51, 1001, 2002, 3003, 4004];
 
 for (const name of Object.keys(SHAPES)) {

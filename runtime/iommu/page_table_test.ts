@@ -24,7 +24,7 @@ const vtd = () => new GenericPageTable({ pageSizesBytes: STANDARD, addressBits: 
 const arm = () =>
   new ArmPageTable({ granuleBytes: KIB_4, pageSizesBytes: STANDARD, addressBits: 48 });
 
-/** Sizes of AMD v1: every power of two. */
+/** Page sizes of AMD v1: every power of two. */
 const EVERY_SIZE = Array.from({ length: 20 }, (_, bit) => KIB_4 * 2 ** bit);
 const amd = () =>
   new GenericPageTable({ pageSizesBytes: EVERY_SIZE, addressBits: 64, growsOnDemand: true });
@@ -196,7 +196,7 @@ Deno.test("the Arm format unmaps whole granules only, and tells each of its call
   ]);
   assertEquals([table.unmap(0x1f_f800, KIB_4), table.unmap(0x1f_f000, 0x800)], [0, 0]);
   assertEquals([calls.length, table.walk(0x1f_f000)], [0, true]);
-  // Two were asked for, and one was there.
+  // Two pages were requested, and one was mapped.
   assertEquals(table.unmap(0x40_0000, 2 * KIB_4), KIB_4);
   assertEquals(calls.splice(0), [
     [0x40_0000, -1, KIB_4, 2, KIB_4],

@@ -1,4 +1,4 @@
-/** The bits of entries, held to what hardware reads out of them by the specifications (dma.md 5.1). */
+/** The bits of entries, compared with how hardware interprets them by the specifications (dma.md 5.1). */
 import { assertEquals } from "@std/assert";
 import { IOMMU_MODEL_NAMES, IOMMU_MODELS, type IommuModel, makePageTable } from "./iommu_models.ts";
 import {
@@ -62,7 +62,7 @@ Deno.test("with granules of 64 KiB an Arm descriptor has the highest address bit
   assertEquals(bits("smmu", far), "1234af47");
 });
 
-/** Whether the walk of hardware ends at an entry, by its bits alone. */
+/** Whether a hardware walk ends at an entry, judged by its bits alone. */
 function endsWalk(model: IommuModel, level: number, word: bigint): boolean {
   const next = word >> 9n & 7n;
   if (model === "amd") return next === 0n || next === 7n;
@@ -96,7 +96,7 @@ Deno.test("hardware that follows the bits from table to table gets to the memory
       assertEquals(reached, [...tables.slice(1), memory], model);
       assertEquals(path.at(-1)!.spanBytes, table.walkSizeBytes);
     }
-    // AMD's tables grow upwards as they are used.
+    // AMD's tables add levels only when needed.
     assertEquals(table.path(table.lastAddress).length > 0, model !== "amd", model);
     assertEquals(table.path(table.lastAddress + 1), [], "beyond the tables");
     assertEquals(table.path(2 ** 52), [], "beyond the tables");

@@ -5,7 +5,7 @@ import { checkMost, kernelOf, KNOWN_TREES, TreeError, treePath, versionOf } from
 const PLACES = "VERSION = 7\nPATCHLEVEL\t=2\nSUBLEVEL = 13 \nEXTRAVERSION = 9\n";
 const version = (makefile: string | null) => versionOf({ text: () => makefile });
 
-/** What is said of a tree, and what helps. */
+/** The error message about a tree, and its hint. */
 function refused(run: () => unknown): string[] {
   const { hint, message } = assertThrows(run, TreeError);
   return [message, hint];
@@ -20,7 +20,7 @@ Deno.test("a tree is modelled by its own release, or by the one of its first two
     ["dmalab has no tree support for 7.4.13", "dmalab supports trees of Linux 6.12, 7.2 and 7.3"],
   );
   assertEquals(KNOWN_TREES, "dmalab supports trees of Linux 6.12, 7.2 and 7.3");
-  // A release of the model with a tree that was never compiled.
+  // A modelled release with a tree that was never compiled.
   assertEquals(
     refused(() => kernelOf(version("VERSION = 6\nPATCHLEVEL = 18\nSUBLEVEL = 15\n"))),
     ["dmalab has no tree support for 6.18.15", "dmalab supports trees of Linux 6.12, 7.2 and 7.3"],

@@ -25,7 +25,7 @@ import {
   resolveKernel,
 } from "./kernels.ts";
 
-/** As it comes from a file or from JavaScript, where no compiler checks names. */
+/** A configuration from a file or from JavaScript, where no compiler checks names. */
 function untyped(changes: Readonly<Record<string, unknown>>): MachineConfig {
   return { ...defaultMachineConfig(), ...changes } as MachineConfig;
 }

@@ -11,7 +11,7 @@ import { EventRecorder } from "../recorder.ts";
 import { RUNTIME_TABLES } from "../recording/tables/runtime_tables.ts";
 import { Beginning, type TestLeak } from "./test_leaks.ts";
 
-/** A bench that begins now, and its leaks. */
+/** A bench at the beginning of a test, and a function for its leaks. */
 function watched(options: TestBenchOptions = {}) {
   const bench = testBench(options);
   const recorder = new EventRecorder(bench.machine.events, 1_000_000, bench.machine.budget);

@@ -191,7 +191,7 @@ Deno.test("claimBuffer() takes memory of a window, none between it and RAM, and 
   }
 });
 
-/** What requests of each kind take of the host: 96 bytes a segment, and 16 a page. */
+/** Host memory that requests of each kind cost: 96 bytes a segment, and 16 a page. */
 const COSTS: readonly (readonly [name: string, segments: number, pages: number, Take])[] = [
   ["one run", 1, 3, (machine) => allocateBuffer(machine, { sizeBytes: 3 * 4096 })],
   ["pieces apart", 2, 6, (machine) => allocateBuffer(machine, { pieces: 2, pieceBytes: 3 * 4096 })],
@@ -294,7 +294,7 @@ Deno.test("pieces at a distance take the pages that they lie in, and none betwee
   const buffer = allocateBuffer(machine, { pieces: 4, pieceBytes: 2048, strideBytes: 6144 });
   assertEquals(buffer.pages.map((phys) => (phys - GIB) / 4096), [0, 1, 3, 4]);
   assertEquals(machine.pages.takenBytes, 4 * 4096);
-  // One piece is behind nothing that it could overlap.
+  // A single piece cannot overlap another.
   const alone = allocateBuffer(machine, { pieces: 1, pieceBytes: 8192, strideBytes: 4096 });
   assertEquals(alone.pages.length, 2);
 });

@@ -25,7 +25,7 @@ Deno.test("an atomic pool gives the first run that is long enough, and is double
     Array.from({ length: count }, (_, i) => at(page + i));
   assertEquals(runs.map((each) => each.pages), [run(0, 3), run(3, 2), run(5, 4)]);
   assertEquals([pages.takenBytes, clock.pendingTimers], [128 * 4096, 1]);
-  // What came back in any order is one run again, and a shorter one before it is left alone.
+  // Pages freed in any order form one run again, and a shorter free run before it is not used.
   for (const index of [1, 0]) runs[index]!.home.free(runs[index]!.pages.toReversed());
   const five = take(5)!;
   assertEquals(five.pages, run(0, 5));
@@ -37,7 +37,7 @@ Deno.test("an atomic pool gives the first run that is long enough, and is double
   assertEquals(pages.takenBytes, 2 * 128 * 4096);
   const more = take(128)!;
   assertEquals([more.pages.length, take(1)], [128, null]);
-  // With as much as at first, the worker has nothing to do.
+  // With as many free pages as initially, the worker does nothing.
   more.home.free(more.pages);
   clock.advance(1_000_000);
   assertEquals(pages.takenBytes, 2 * 128 * 4096);

@@ -1,4 +1,4 @@
-/** The CPU's caches against a plain model: lines in a map, one byte after the other (dma.md 2.1, 2.2). */
+/** Compares the CPU's caches with a plain model: lines in a map, byte by byte (dma.md 2.1, 2.2). */
 import { assertEquals } from "@std/assert";
 import { GIB, type PhysAddr } from "../address.ts";
 import { Random } from "../random.ts";
@@ -25,10 +25,10 @@ class Model {
   readonly memory = new Uint8Array(BYTES);
   readonly lines = new Map<number, Line>();
   readonly uncached = new Set<number>();
-  /** Lines that are the device's. */
+  /** Device-owned lines. */
   readonly given = new Set<number>();
   hazards: string[] = [];
-  /** Lines that one operation found in trouble, by the mistake. */
+  /** Lines with a hazard in one operation, by its kind. */
   readonly #found = new Map<string, number[]>();
 
   linesOf(at: number, size: number): number[] {
@@ -43,7 +43,7 @@ class Model {
     this.#found.set(kind, [...this.#found.get(kind) ?? [], line]);
   }
 
-  /** The end of an operation, which reports in this order. */
+  /** Ends an operation, which reports hazards in this order. */
   tell(...kinds: readonly string[]): void {
     for (const kind of kinds) {
       const lines = this.#found.get(kind);
@@ -81,7 +81,7 @@ class Model {
     });
   }
 
-  /** Whether bytes of a span that lie in a line are others than in memory. */
+  /** Whether a line's bytes in a span differ from memory. */
   #differs(line: number, at = 0, size = BYTES): boolean {
     const bytes = this.lines.get(line)!.bytes;
     return bytes.some((byte, index) => {
@@ -179,7 +179,7 @@ Deno.test("any sequence of accesses and maintenance ends as a plain map of lines
     let followed: readonly string[] | null = null;
     const phys = (at: number) => FIRST + at as PhysAddr;
     for (let step = 0; step < 300; step++) {
-      // Borders of lines and pages, and whatever else.
+      // Sizes at the borders of lines and pages, and others.
       const size = [1, 7, LINE, LINE + 1, 200, PAGE, PAGE + 90][random.below(7)]!;
       const near = random.below(2) === 0 ? LINE * random.below(BYTES / LINE) : random.below(BYTES);
       const at = Math.min(Math.max(0, near - random.below(3)), BYTES - size);
@@ -251,7 +251,7 @@ Deno.test("any sequence of accesses and maintenance ends as a plain map of lines
         model.memory.fill(3, at, at + size);
       }
       const says = `seed ${seed}, step ${step}`;
-      // What is not in the set is as it was.
+      // Pages outside the set must be unchanged.
       const seen = Array.from({ length: BYTES / PAGE }, (_, page) => {
         const bytes = new Uint8Array(PAGE);
         caches.look(phys(page * PAGE), bytes, 0, PAGE);

@@ -9,7 +9,7 @@ const at = (phys: number): PhysAddr => phys as PhysAddr;
 const PAGE = at(0x10_0000);
 const APART = { name: "ssd", coherent: false };
 
-/** Memory full of 0x11, caches above it, and a device that does not see them. */
+/** Memory full of 0x11, caches in front of it, and a non-coherent device. */
 class Bench {
   readonly memory = new PhysicalMemory(layOutMemory({
     ramSizeBytes: 1 * GIB,
@@ -76,7 +76,7 @@ Deno.test("old lines are those that a device wrote behind the CPU's back, page b
   bench.cpuWrites(PAGE + 1024, 0x22);
   assertEquals(bench.caches.oldLinesIn(PAGE), [64, 128, 4032]);
   assertEquals(bench.caches.oldLinesIn(next), [0]);
-  // What the CPU has written into the line leaves it old.
+  // A CPU's write into the line does not make it current.
   bench.cpuWrites(PAGE + 64, 0x22);
   bench.caches.invalidate(at(PAGE + 128), 64);
   assertEquals(bench.caches.oldLinesIn(PAGE), [64, 4032]);

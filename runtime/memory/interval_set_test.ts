@@ -41,7 +41,7 @@ Deno.test("IntervalSet holds what a plain set of the same numbers holds", () => 
         Math.min(...inside, 99) % 99 - (inside.length ? 0 : 1),
       );
     }
-    // The longest intervals that there are: each has a number, and no two touch.
+    // The maximal intervals: each contains a number, and no two touch.
     const starts = [...plain].filter((number) => !plain.has(number - 1)).toSorted((a, b) => a - b);
     const endOf = (number: number): number => plain.has(number) ? endOf(number + 1) : number;
     assertEquals(set.intervals(), starts.map((start) => [start, endOf(start)] as const));

@@ -27,10 +27,10 @@ Deno.test("vmalloc memory is refused as one buffer, and not page by page (dma.md
   assertEquals(map(page), -1);
   assertEquals(fields("dma.report").map((report) => report.class), ["map_vmalloc"]);
   assertEquals(machine.dma.dmaMapPage(dev, page, 0, 4096, DMA_TO_DEVICE) > 0, true);
-  // A length that no memory has is not walked page by page.
+  // A length larger than any memory is not walked page by page.
   assertEquals(map(0 as PhysAddr, Number.MAX_SAFE_INTEGER), -1);
   assertEquals(fields("dma.report").map((report) => report.class).at(-1), "map_vmalloc");
-  // Its pages are ordinary RAM once they are freed.
+  // The pages are ordinary RAM after they are freed.
   const { takenBytes } = machine.pages;
   memory.free();
   assertEquals([map(page) > 0, takenBytes - machine.pages.takenBytes], [true, 8192]);

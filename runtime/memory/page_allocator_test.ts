@@ -77,7 +77,10 @@ Deno.test("PageAllocator.claim() takes pages anywhere once, all or nothing", () 
   assertEquals(pages.claim(at(GIB - 1), 2), false, "there is no memory behind the RAM");
 });
 
-/** Free are 8 pages from 1 MiB, where searches begin in the end, and 8 from 1.5 GiB, where drivers' do. */
+/**
+ * Only 8 pages from 1 MiB, where every search ends, and 8 from 1.5 GiB, where drivers' searches begin, are
+ * free.
+ */
 function twoIslands(): PageAllocator {
   const [low, high] = [MIB, 0x6000_0000];
   const ranges = layOutMemory({ ramSizeBytes: high + 8 * 4096, windows: [], regions: [] });
@@ -86,7 +89,7 @@ function twoIslands(): PageAllocator {
   return pages;
 }
 
-/** Numbers of pages: 0 to 7 of the high island, and as -8 to -1 those of the low one. */
+/** Page numbers: 0 to 7 in the high island, -8 to -1 in the low one. */
 const numbers = (found: readonly PhysAddr[]) =>
   found.map((phys) => phys >= 0x6000_0000 ? (phys - 0x6000_0000) / 4096 : (phys - MIB) / 4096 - 8);
 
@@ -101,9 +104,9 @@ Deno.test("PageAllocator.allocEach() goes up to the top, then from the bottom, t
   assertEquals(each(20, false), [0, 1, 2, 3, 4, 5, 6, 7, -8, -7, -6, -5, -4, -3, -2, -1]);
   assertEquals(each(3, true), [0, 2, 4]);
   assertEquals(each(7, true), [0, 2, 4, 6, -8, -6, -4]);
-  // The second round meets what the first has left between its pages.
+  // The second round fills the gaps that the first left between its pages.
   assertEquals(each(20, true), [0, 2, 4, 6, -8, -6, -4, -2, 1, 3, 5, 7, -7, -5, -3, -1]);
-  // Apart from the user's earlier pages; and where they need not be, from the beginning.
+  // With `apart`, away from the user's earlier pages; otherwise from the beginning.
   assertEquals(each(2, true, [at(0x6000_0000), at(0x6000_2000)]), [4, 6]);
   assertEquals(each(2, false, [at(0x6000_2000)]), [0, 1]);
 });
@@ -131,7 +134,7 @@ Deno.test("PageAllocator.allocApart() leaves a page between blocks, wraps once, 
   assertEquals(apart([2, 3, 1]), [0, 3, 7]);
   assertEquals(apart([8]), [0]);
   assertEquals(apart([9]), null);
-  // The second time from the bottom; the two islands do not touch.
+  // The second block comes from the bottom, where the other island lies; they do not touch.
   assertEquals(apart([4, 4]), [0, -8]);
   assertEquals(apart([4, 4, 3]), [0, -8, -3]);
   assertEquals(apart([4, 4, 4]), null);

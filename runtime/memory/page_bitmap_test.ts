@@ -20,7 +20,7 @@ Deno.test("any sequence of pages taken and given is as a plain set has it, aroun
     { start: 16, end: 40 },
     { start: 32_700, end: 32_840 },
     { start: 65_530, end: 65_531 },
-    // A block that is never taken lies in the middle of the last one.
+    // The middle of the last span contains a block of which no page is ever allocated.
     { start: 98_290, end: 131_200 },
   ];
   const borders = [4, 8, 16, 31, 32, 40, 32_700, 32_736, 32_768, 32_800, 32_840, 65_530, 65_536]

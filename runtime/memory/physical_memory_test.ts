@@ -164,7 +164,7 @@ Deno.test("a page that is adopted keeps its content, and is the caller's bytes f
     5,
     3,
   ]);
-  // A series is made at once where others look at the bytes, and elsewhere at the first read.
+  // A series is generated at once if the page is shared, otherwise at the first read.
   const doubles = new Float64Array(bytes.buffer, 4096, 512);
   ram.pageForWriting(0x40_5000).fillSeries(5, 2);
   assertEquals([doubles[0], doubles[511]], [5, 1027]);

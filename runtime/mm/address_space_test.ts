@@ -39,7 +39,7 @@ function process(pages = 4, order = 0) {
   };
 }
 
-/** A driver that notes the changes it is notified of, and takes its device off each time. */
+/** A driver that records its notifications, and stops its device's use each time. */
 function watch(mm: AddressSpace, start: VirtAddr = START, end = at(START + MIB), agrees = true) {
   const changes: ChangedRange[] = [];
   const notifier = mm.notifiers.insert(start, end, {
@@ -238,7 +238,7 @@ Deno.test("the page frames of a huge page that was discarded are free, its neigh
   const { machine, mm } = process(3 * 512, HUGE_ORDER);
   for (let huge = 0; huge < 3; huge++) mm.faultIn(START + huge * 512 * PAGE, true);
   const firsts = [0, 1, 2].map((huge) => mm.pageAt(START + huge * 512 * PAGE)!.phys);
-  // One behind the other in memory, whichever comes first.
+  // Contiguous in memory, in any order.
   const [low, middle, high] = firsts.toSorted((a, b) => a - b);
   assertEquals([middle! - low!, high! - middle!], [2 * MIB, 2 * MIB]);
   const start = at(START + firsts.indexOf(middle!) * 512 * PAGE);
@@ -265,7 +265,7 @@ Deno.test("what moves goes to free addresses, at a multiple of 2 MiB", () => {
     assertEquals([mm.areaAt(to)?.start, mm.areaAt(to)?.end], [at(to), at(to + pages * PAGE)]);
     places.push(to);
   }
-  // Each where the one before ends, rounded up.
+  // Each begins at the end of the one before, rounded up.
   const spans = places.slice(1).map((place) => (place - places[1]!) / (2 * MIB));
   assertEquals(spans, [0, 2, 4, 7, 10]);
 });
@@ -282,7 +282,7 @@ Deno.test("a hole in a file takes its own pages, and leaves those before and beh
     assertEquals(mm.punchHole(at(start + 2 * PAGE), at(start + 4 * PAGE)), 0);
     const left = frames.map((_, page) => mm.pageAt(start + page * PAGE)?.phys ?? null);
     assertEquals(left, frames.map((phys, page) => page === 2 || page === 3 ? null : phys), kind);
-    // A page that only the file has is there again at the next access, with its bytes.
+    // A page that only the file still contains is mapped again at the next access, with its bytes.
     mm.discard(at(start), at(start + PAGE), true);
     mm.faultIn(start, false);
     if (kind === "shared") {
@@ -310,7 +310,7 @@ Deno.test("a part of a file that moved shows the same pages of it, again and aga
     assertEquals(mm.presentPages, 0);
     const shown = [start, start + PAGE, once, twice, twice + PAGE, start + 5 * PAGE].map(read);
     assertEquals(shown, frames, kind);
-    // A page moves in memory, and a hole goes through the file, where they are now.
+    // Migrating a page and punching a hole use its current address.
     assertEquals(mm.migrate(twice), 0);
     const moved = mm.pageAt(twice)!.phys;
     assertEquals(mm.discard(twice, at(twice + PAGE), true), 0);

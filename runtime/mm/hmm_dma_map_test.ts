@@ -22,7 +22,7 @@ const { DMA_MAPPED, VALID, WRITE } = HMM_PFN;
 
 interface Rig extends TestBench {
   readonly map: HmmDmaMap;
-  /** Has a page lie behind an entry, as a range fault would leave it. */
+  /** Puts a page into an entry, as a range fault would. */
   page(index: number, phys?: number): void;
   mapPfn(index: number): DmaAddr;
   unmapPfn(index: number): boolean;
@@ -54,7 +54,7 @@ function allocated(
 const STRICT: TestBenchOptions = {};
 const DIRECT: TestBenchOptions = { iommu: { mode: "off" } };
 
-/** The same, with everything above `PEER` lent by a peer that is reached in one way. */
+/** The same, with peer memory of one kind from `PEER` on. */
 function withPeer(kind: PeerMapType, mode: "strict" | "off" = "strict"): Rig {
   const rig = allocated({
     iommu: { mode },
@@ -343,7 +343,7 @@ Deno.test("an entry that is larger than the map is warned of once, and maps beyo
   assertEquals(hmmDmaMapPfn(machine, dev, map, 1, null), map.state.addr + 2 * MIB);
 });
 
-/** A device that needed no unmaps when its map was made, and does now: it has bounced since. */
+/** A device that needed no unmaps when its map was made, but has bounced since and needs them now. */
 function lateBounce(): Rig {
   const rig = allocated({
     iommu: { mode: "off" },

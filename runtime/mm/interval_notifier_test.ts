@@ -4,7 +4,7 @@ import { IntervalNotifiers, type NotifierEvent } from "./interval_notifier.ts";
 
 const at = (address: number): VirtAddr => address as VirtAddr;
 
-/** Three intervals, of which the second begins where the first ends. */
+/** Three intervals; the second begins where the first ends. */
 const INTERVALS = [[10, 20], [20, 30], [25, 40]] as const;
 
 function bench(refuses: (index: number) => boolean = () => false) {

@@ -1,4 +1,4 @@
-/** What a process reads is what it has written, whatever became of its pages (hmm-rdma-vfio.md chapter 5). */
+/** A process always reads its own writes, whatever happened to its pages (hmm-rdma-vfio.md chapter 5). */
 import { assertEquals } from "@std/assert";
 import { PAGE_SIZE_BYTES as PAGE, type VirtAddr } from "../address.ts";
 import { testBench } from "../dma/testing.ts";
@@ -17,9 +17,9 @@ for (const kind of ["anonymous", "private_file", "shared"] as const) {
       const at = (page: number) => START + page * PAGE as VirtAddr;
       mm.map({ start: at(0), sizeBytes: PAGES * PAGE, writable: true, order: 0, kind });
       const model = new Array<number>(PAGES).fill(0);
-      /** Not wanted any more, and not written since. */
+      /** Pages marked as free (MADV_FREE) and not written since. */
       const freed = new Set<number>();
-      /** Pages that are there, of the process's own. */
+      /** Present private pages of the process. */
       const own = new Set<number>();
       let writable = true;
       const bytes = new Uint8Array(PAGE);
@@ -39,7 +39,7 @@ for (const kind of ["anonymous", "private_file", "shared"] as const) {
           case 0:
             assertEquals(mm.discard(at(page), at(end), true), 0, says);
             for (const each of span) {
-              // What is shared is in the file, and comes back from there.
+              // Shared pages stay in the file, and are mapped again from there.
               if (kind !== "shared") model[each] = 0;
               freed.delete(each);
               own.delete(each);
@@ -55,7 +55,7 @@ for (const kind of ["anonymous", "private_file", "shared"] as const) {
           case 2: {
             const moved = mm.migrate(at(page));
             if (own.has(page)) assertEquals(moved, 0, says);
-            // The page in its new place was never said to be unwanted.
+            // The mark is not kept when a page is migrated.
             if (moved === 0) freed.delete(page);
             break;
           }

@@ -1,4 +1,4 @@
-/** What real page-wise maps showed of a process's memory, row by row (hmm-rdma-vfio.md ch. 5). */
+/** Observations of a process's memory with real page-wise maps, row by row (hmm-rdma-vfio.md ch. 5). */
 import { assert, assertEquals } from "@std/assert";
 import { GIB, MIB, PAGE_SIZE_BYTES as PAGE, type PhysAddr, type VirtAddr } from "../address.ts";
 import { peerMemo } from "../dma/paths/scatterlist_peer.ts";
@@ -162,8 +162,8 @@ Deno.test("a huge page that loses a page is small ones, those of zeroes one page
 });
 
 /**
- * Changes of pages 100 to 599, or of one on either side of a border: the notifications, and the
- * areas then.
+ * Changes of pages 100 to 599, or of one page on either side of a border: the notifications, and
+ * the resulting areas.
  */
 const CHANGES: readonly (readonly [
   (mm: AddressSpace) => number,
@@ -420,7 +420,7 @@ Deno.test("an entry that stayed mapped while its page went leads the device to t
   fault(VALID + WRITE);
   const old = map.pfns.pfn(1);
   const dma = mapPfn(1);
-  // The page beside it keeps the old frame from being allocated again.
+  // The page next to it prevents the old frame from being allocated again.
   mm.migrate(page(1));
   fault(VALID + WRITE);
   assertEquals(flags(1), "valid,write,dma_mapped");
@@ -537,7 +537,7 @@ Deno.test("pages are written out in the order of their addresses, however they c
     false,
     true,
   ]);
-  // What was written out goes with its page, and moves with it.
+  // Swapped-out contents are removed with their page, and move with it.
   const there = mm.remap(page(3), page(6)) as VirtAddr;
   mm.discard(page(700), page(701), true);
   write(700);

@@ -1,4 +1,7 @@
-/** Tables of facts against plain lists of rows: every moment of histories long enough to be listed. */
+/**
+ * Compares tables of facts with plain lists of rows, at every moment of histories that are long enough
+ * to be listed.
+ */
 import { assertEquals } from "@std/assert";
 import type { DmaAddr, PhysAddr } from "../address.ts";
 import { Random } from "../random.ts";
@@ -9,7 +12,7 @@ import { ValuePool } from "./value_pool.ts";
 
 const FIELDS = { device: TEXT, region: TEXT, iova: DMA, phys: PHYS, size_bytes: SIZE };
 
-/** Ranges of a device; or of each region of a device. */
+/** Ranges of a device, or of each region of a device. */
 const RANGES: readonly HistoryTableSpec<typeof FIELDS>[] =
   ([["device", "iova"], ["device", "region", "iova"]] as const).map((key) => ({
     name: `ranges by ${key.join(", ")}`,
@@ -54,7 +57,7 @@ function compare(table: HistoryTable<typeof FIELDS>, rows: readonly Row[], last:
   assertEquals(table.live, at(last).length);
 }
 
-/** Some steps of a history, made to a table and to a list of rows. */
+/** Applies some steps of a history to a table and to a list of rows. */
 function live(
   random: Random,
   table: HistoryTable<typeof FIELDS>,
@@ -77,7 +80,7 @@ function live(
     const hit = ofOwner.filter((row) => row.iova < end && row.iova + row.size > iova);
     const kind = random.below(20);
     if (kind === 0) {
-      // Of all its regions at once, where a device has several.
+      // Ends the rows of all regions at once, where a device has several.
       table.endAll(seq, [device]);
       for (const row of rows) {
         if (row.device === device && row.endedSeq === Infinity) row.endedSeq = seq;
@@ -139,7 +142,7 @@ for (const spec of RANGES) {
           .map(({ createdSeq, device, endedSeq, iova, phys, region, size_bytes }) =>
             `${device}.${region} ${iova}+${size_bytes}=>${phys} #${createdSeq}-${endedSeq}`
           );
-        // What begins in the direction of the look comes first.
+        // Rows that begin (forwards), or end (backwards), come first.
         const [first, second] = after <= upTo ? [begun, ended] : [ended, begun];
         assertEquals(changed.slice(0, first.length).sort(), first);
         assertEquals(changed.slice(first.length).sort(), second);
@@ -163,7 +166,7 @@ Deno.test("of rows with one key the one that fits best ends, of a run one after 
   for (let seed = 1; seed <= 6; seed++) {
     const random = new Random(seed);
     const table = new HistoryTable(BAG, new ValuePool());
-    // The newest of a key last.
+    // The newest row of a key comes last.
     const rows: { readonly at: number; readonly size: number; readonly createdSeq: number }[] = [];
     const take = (at: number, wanted: number | null) => {
       const same = rows.filter((row) => row.at === at).reverse();
@@ -191,7 +194,7 @@ Deno.test("of rows with one key the one that fits best ends, of a run one after 
             if (taken === undefined) break;
             next += taken.size;
           }
-          // Where one is missing, one of each of the others goes.
+          // If one is missing, one row at each of the other addresses ends.
           for (let other = next; next < end && other < end; other++) take(other, size);
           break;
         }

@@ -129,7 +129,7 @@ Deno.test("changedBetween() tells what began and what ended, in either direction
   assertEquals(changed(2, 2), []);
 });
 
-/** What ranges are there, page by page: the plainest model. */
+/** The plainest model of ranges: page by page. */
 type Model = ReadonlyMap<number, string>;
 
 Deno.test("any moment of any history of ranges is as a map of pages has it", () => {
@@ -181,7 +181,7 @@ Deno.test("a table takes eight bytes a field, four of each number of a life, and
   const table = new HistoryTable(RANGES, new ValuePool());
   table.begin(1, range(0, 0x1000));
   const first = table.hostBytes;
-  // Device, address, memory and size; since, born, died, and the row below.
+  // Device, address, memory and size; since, created, ended, and the row below.
   assertEquals(first, 32 * (4 * 8 + 4 * 4));
   for (let at = 1; at < 32; at++) table.begin(1, range(0x1000 * at, 0x1000));
   assertEquals(table.hostBytes, first);

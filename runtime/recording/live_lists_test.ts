@@ -1,4 +1,4 @@
-/** When a table lists its rows: often enough for any moment, seldom enough for its memory. */
+/** Tables list their valid rows often enough for fast queries, but seldom enough for their memory. */
 import { assertEquals } from "@std/assert";
 import { LiveLists } from "./live_lists.ts";
 
@@ -12,7 +12,7 @@ Deno.test("a list is due after 512 changes and as many more as rows hold, and no
   lists.add({ seq: 10, made: 520, rows: new Uint32Array(8) });
   assertEquals([lists.changes, lists.hostBytes], [0, 32]);
   lists.changes = 600;
-  // Of the event behind that of the list nothing more can be listed.
+  // The list already shows the state before event 11, so another list is only due from event 12 on.
   assertEquals([lists.isDue(11, 8), lists.isDue(12, 8)], [false, true]);
 });
 

@@ -3,7 +3,7 @@ import { InvariantError } from "../errno.ts";
 import { MemoryLog, type MemoryWrite, type MemoryWriter } from "./memory_log.ts";
 import { PackedReader, PackedWriter } from "./packed_numbers.ts";
 
-/** Each byte of it is the low byte of its address. */
+/** Memory in which each byte is the low byte of its address. */
 const MEMORY = {
   read(phys: number, into: Uint8Array, start: number, sizeBytes: number): void {
     for (let index = 0; index < sizeBytes; index++) into[start + index] = phys + index;
@@ -16,7 +16,7 @@ const WRITERS: readonly MemoryWriter[] = [
   { kind: "bounce", name: "nic" },
 ];
 
-/** Writes of several sizes, of which as many are noted as are given. */
+/** A log of writes of several sizes, with the stored writes. */
 function noted(sizes: readonly number[]): { log: MemoryLog; writes: MemoryWrite[] } {
   const log = new MemoryLog();
   const writes = sizes.map((sizeBytes, index): MemoryWrite => {

@@ -2,7 +2,10 @@ import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { PackedReader, PackedWriter } from "./packed_numbers.ts";
 
-/** Around each power of two, where a byte more is needed or a number is no longer exact, and 0, -0. */
+/**
+ * Numbers around each power of two, where another byte is needed or a number is no longer exact, and
+ * 0, -0.
+ */
 const EDGES = Array.from({ length: 56 }, (_, bits) => [2 ** bits - 1, 2 ** bits, 2 ** bits + 1])
   .flat().flatMap((value) => [value, -value]);
 
@@ -53,7 +56,7 @@ Deno.test("there is room for what is written wherever it begins", () => {
     [5002, (writer) => writer.bytes(new Uint8Array(5000))],
   ];
   for (const [size, write] of written) {
-    // The room at first is 4 KiB.
+    // The initial buffer has 4 KiB.
     for (let before = 4000; before < 4096; before++) {
       const writer = new PackedWriter();
       writer.bytes(new Uint8Array(before - 2));

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { NO_ROW, RowIndex } from "./row_index.ts";
 
-/** Numbers that lie side by side, pages apart, and where halves of 32 bits meet. */
+/** Consecutive numbers, multiples of a page, and numbers around the borders of 32 bits. */
 const NUMBER = fc.oneof(
   fc.integer({ min: -2, max: 40 }),
   fc.integer({ min: 0, max: 60 }).map((page) => page * 4096),
@@ -51,7 +51,7 @@ Deno.test("a hundred thousand pages are found, and their room is released with t
     assertEquals(index.get(0xffff_0000 - page * 4096), page);
   }
   assertEquals(index.get(1), NO_ROW);
-  // Twelve bytes a place, and twice to four times as many places as rows.
+  // Twelve bytes a slot, and two to four times as many slots as rows.
   assert(index.hostBytes >= 24 * count && index.hostBytes <= 48 * count, `${index.hostBytes}`);
   for (let page = 0; page < count; page++) index.delete(0xffff_0000 - page * 4096);
   assertEquals([index.count, index.hostBytes], [0, first]);

@@ -2,7 +2,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { Random } from "../random.ts";
 import { Ends, StatementLog } from "./statement_log.ts";
 
-/** So many statements, some of them without an event between. */
+/** A log with `count` statements, some of them without an event in between. */
 function filled(count: number): { log: StatementLog; rows: [number, number, number][] } {
   const random = new Random(7);
   const log = new StatementLog();
@@ -69,7 +69,7 @@ Deno.test("ends are found from any event, before it and after it", () => {
   for (let seq = 3; all.length < 300; seq += random.below(4)) {
     ends.note(seq);
     if (all.at(-1) !== seq) all.push(seq);
-    // One that comes late, or again, is none.
+    // A late or repeated end is ignored.
     ends.note(seq - random.below(2));
   }
   for (let seq = 0; seq <= all.at(-1)! + 2; seq++) {

@@ -1,4 +1,4 @@
-/** A recording that is written and read again is the same. */
+/** A recording that is written and read back is equal to the original. */
 import { assertEquals, assertThrows } from "@std/assert";
 import type { PhysAddr } from "../address.ts";
 import { DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../dma/attributes.ts";
@@ -11,7 +11,7 @@ import { readMachine, writeMachine } from "./written_machine.ts";
 
 const PAGE = 4096;
 
-/** Maps, links, faults and writes: events of many shapes, on two CPUs, of statements and of none. */
+/** Maps, links, faults and writes: events of many shapes, on two CPUs, with and without statements. */
 function recorded(): MachineRecording {
   const { dev, machine } = testBench({ iommu: { mode: "lazy" }, machine: { cpus: 2 } });
   const recording = new MachineRecording(machine, RUNTIME_TABLES);
@@ -41,7 +41,7 @@ function recorded(): MachineRecording {
   return recording;
 }
 
-/** Everything that can be asked of a recording. */
+/** The complete content of a recording. */
 function contentOf({ activities, log, memory, statements, tables }: RecordedMachine) {
   const returns: number[][] = [];
   statements.forEachReturn((...each) => void returns.push(each));

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { VirtualClock } from "./clock.ts";
 
-/** A clock, and timers that note who expired when. */
+/** A clock with timers that record which expired when. */
 function bench() {
   const clock = new VirtualClock();
   const expired: [name: string, atNs: number][] = [];

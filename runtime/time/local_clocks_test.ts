@@ -96,7 +96,7 @@ Deno.test("who waits is not busy: for another, for posted work, and while time a
   const { alloc, clock, context, events } = timed({ iova_alloc: 10, "nvme.fetch": 100 });
   for (const cpu of [0, 1, 0]) alloc(cpu);
   context.become(1, "ssd", null, null);
-  // CPU 1 has the device work, and waits for it.
+  // CPU 1 requests work of the device, and waits for it.
   if (events.tick(FETCH)) events.emit(FETCH, {} as never);
   const busy = () => {
     const { cpus, devices } = clock.own!.busyNs();
@@ -126,7 +126,7 @@ Deno.test("a device has a time from its first work on, waits to the nanosecond, 
   queue.runNext();
   assertEquals([seen, own.latestNs], [[1, 6, 6], 6]);
   context.become(0, "ssd", null, null);
-  // It goes on where it was, and the CPU that asks for it waits until it is done.
+  // The device continues on its own clock, and the requesting CPU waits until it has finished.
   assertEquals([own.charge(true, 4), clock.nowNs, own.charge(true, 1)], [10, 10, 11]);
   context.become(1, "nic", null, null);
   assertEquals([clock.nowNs, own.charge(true, 2), clock.nowNs], [0, 2, 2]);

@@ -40,7 +40,7 @@ Deno.test("measureReads() drives requests through the whole path in every mode",
 
 Deno.test("layOut() leaves as many ranges in use as it is asked for, and holes between them", () => {
   const { ranges, cache } = layOut(10_000);
-  // Ranges in the caches are still in the tree; the window of interrupts is one too.
+  // Cached ranges stay in the tree; the interrupt window is a range, too.
   let cached = 0;
   for (let sizeClass = 0; sizeClass < 6; sizeClass++) {
     const [loaded, previous] = cache.fills(0, sizeClass);
@@ -77,7 +77,8 @@ Deno.test("the scenario of c.* loads with its driver in C", async () => {
 });
 
 Deno.test("256 functions reach each other as their tree says (p2p.md 9.4)", () => {
-  // Below a switch all reach all; below one that redirects, each reaches itself.
+  // Below a normal switch all devices reach all others; below one that redirects, each reaches only
+  // itself.
   const ofBridge = 3 * 16 * 16 + 16;
   // To and from the bridge that is not listed, and among its own functions.
   const refused = 2 * 64 * 192 + 64 * 64 - ofBridge;

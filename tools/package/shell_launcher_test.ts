@@ -1,4 +1,7 @@
-/** What the shell starts Deno with is what `permissionsOf` returns; each other line goes to Node. */
+/**
+ * The shell starts Deno with the flags that `permissionsOf` returns; it passes each other line to
+ * Node.
+ */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { PERMISSIONS } from "@dmalab/bin/all_commands";
 import { denoOptions, permissionsOf, VERSION } from "@dmalab/cli/extend";
@@ -7,7 +10,7 @@ import { BIN_TEXT, shellLauncher } from "./shell_launcher.ts";
 
 const TO_NODE = "node";
 
-/** An installed package whose Deno and Node print how they are started. */
+/** An installed package with a fake Deno and Node that print their arguments. */
 class Installed {
   readonly folder = new TempFolder();
   readonly own = `${this.folder.path}/lab/node_modules/dmalab`;
@@ -54,7 +57,7 @@ class Installed {
     return new TextDecoder().decode(stdout).split("\n").slice(0, -1);
   }
 
-  /** What Node would start Deno with. */
+  /** The flags with which Node would start Deno. */
   expected(words: readonly string[], more: Readonly<Record<string, string>> = {}) {
     const before = Deno.cwd();
     Deno.chdir(this.folder.at("work"));
@@ -72,7 +75,7 @@ class Installed {
   }
 }
 
-/** The order and repetition of paths in a flag mean nothing. */
+/** Sorted, as the order and repetition of paths in a flag do not matter. */
 function sorted(lines: readonly string[]): readonly (string | readonly string[])[] {
   return lines.map((line) =>
     /^-(?:[RW]|-allow-run)=/.test(line) ? [...new Set(line.split(/[=,]/))].sort() : line

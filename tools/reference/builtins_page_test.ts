@@ -6,7 +6,7 @@ import { builtinsPages, REFERENCE_COMMAND, writeBuiltinsPages } from "./builtins
 const DOCS = new URL("../../docs/", import.meta.url);
 const PAGES = builtinsPages();
 
-/** Lines of an entry: what a person sees of it at once. */
+/** Maximum number of lines of an entry that fit on a screen. */
 const SCREEN_LINES = 45;
 
 Deno.test("docs/builtins.md is what the entries of lang/builtins/ say", () => {

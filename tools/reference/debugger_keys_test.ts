@@ -6,7 +6,7 @@ import { withDebuggerKeys } from "./debugger_keys.ts";
 const DOCS = new URL("../../docs/", import.meta.url);
 const PAGE = Deno.readTextFileSync(new URL("terminal.md", DOCS));
 
-/** A command as pages name it: in a span of code, or behind a prompt. */
+/** A command as pages write it: in a code span, or after a prompt. */
 const NAMED = /(?:`|^(?:dma\[[^\]]*\])?> ):([a-z]+)/gm;
 
 Deno.test("the keys of docs/terminal.md are those that are bound, each once", () => {

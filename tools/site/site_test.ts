@@ -1,4 +1,4 @@
-/** How the pages of the site are made, and that its check of links finds what is dead. */
+/** How the site's pages are built, and that its link check finds dead links. */
 import { TempFolder } from "../temp_folder.ts";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { checkSite, incompletePages, unlinkedRules } from "./check_site.ts";

@@ -19,11 +19,11 @@ const EXAMPLE = Deno.readTextFileSync(
 
 interface Hunted {
   readonly result: DriverHuntResult;
-  /** The smallest case as a test; null when nothing is wrong. */
+  /** The smallest case as a test; null without a violation. */
   readonly text: string | null;
 }
 
-/** Null where the file is wrong before anything is run. */
+/** Null if the file does not compile. */
 function load(file: string): Program | null {
   return loadProgram(new SourceFile(FILE, file), memoryLoader()).program;
 }
@@ -46,12 +46,12 @@ function huntIn(file: string, cases = 1e6, seed = 1): Hunted | null {
   return { result, text };
 }
 
-/** How a printed test ends beside a file. */
+/** The outcome of a printed test beside a file. */
 function endBeside(file: string, text: string): string {
   return runScenarioText(`${text}\n`, memoryLoader({ [FILE]: file })).end;
 }
 
-/** What the hunt found is printed as a test that fails beside the driver. */
+/** Checks that the finding is printed as a test that fails beside the driver. */
 function checkFound(file: string, hunted: Hunted | null, kind: CaseViolationKind): DriverCase {
   const finding = hunted?.result.finding;
   assert(hunted !== null && finding && hunted.text !== null, `nothing was found in\n${file}`);
@@ -64,18 +64,18 @@ Deno.test("the driver of api/04-two-step-unwind holds in every case, and they ar
   const { result } = huntIn(EXAMPLE)!;
   assertEquals(result.finding, null);
   assertEquals(result.allUpTo, 4);
-  // The first piece lies low or high; each other one apart, touching, or high.
+  // The first piece lies low or high; each further one apart, touching, or high.
   const layouts = [1, 2, 3, 4].map((pieces) => 2 * 3 ** (pieces - 1));
   assertEquals(result.layouts, layouts.reduce((sum, count) => sum + count));
-  // Six modes, coherent or not, 64 bits or 32: half of them translate. There, besides the run in
-  // which nothing fails, the call for a range, the search for one, each link, three page tables and
-  // the sync can fail; elsewhere only the call for a range is reached.
+  // Six modes, coherent or not, 64 bits or 32: half of them translate. In these, besides the run
+  // without a failure, the range's call, the search for a range, each link, three page tables and
+  // the sync can fail; in the others only the range's call is reached.
   const each = (pieces: number) => 12 * (1 + 2 + pieces + 3 + 1) + 12 * (1 + 1);
   assertEquals(
     result.cases,
     layouts.reduce((sum, count, index) => sum + count * each(index + 1), 0),
   );
-  // Mapped are only those in which nothing fails and addresses are translated.
+  // Only cases without a failure and with translated addresses are mapped.
   assertEquals(result.cases - result.refused, 12 * result.layouts);
 });
 
@@ -84,8 +84,8 @@ function withoutLines(file: string, first: number, count: number): string {
 }
 
 /**
- * What the hunt finds when a line of the driver is left out. Null: the file is wrong without it;
- * nothing: the line is a check.
+ * The hunt's finding when a line of the driver is left out. Null: the file does not compile without
+ * it; nothing: the line is only a check.
  */
 const REMOVED_LINES:
   readonly (readonly [line: string, found: CaseViolationKind | "nothing" | null])[] = [
@@ -128,9 +128,10 @@ Deno.test("api/04-two-step-unwind with any line of its driver left out is found,
     }
     const found = checkFound(file, hunted, kind);
     assertEquals(found.layout.length, 1, line);
-    // The correct driver's `map` fails on that machine: the printed test, which goes on, fails beside both.
+    // The correct driver's `map` fails on that machine, so the printed test, which does not check for it,
+    // fails beside both.
     if (kind === "script") continue;
-    // What is wrong is the line: with it the same test holds.
+    // The removed line is the cause: with it, the same test passes.
     assertEquals(endBeside(EXAMPLE, hunted!.text!), "held", hunted!.text!);
   }
 });
@@ -145,7 +146,7 @@ Deno.test("api/04-two-step-unwind with a whole function of its driver emptied is
   }
 });
 
-/** A driver with a way for every machine: in two steps where there is a range, else piece by piece. */
+/** A driver that works on every machine: in two steps where there is a range, else piece by piece. */
 const EVERYWHERE = `machine {
   iommu { mode = strict }
   pci { root_port rp0 { endpoint nic { } } }
@@ -177,7 +178,7 @@ Deno.test("a driver of scatterlists is tried in each direction, with pieces of a
   const { result, text } = huntIn(EVERYWHERE)!;
   assertEquals(text, null);
   assertEquals(program.drivers[0]!.dirs, ["to_device", "from_device", "bidirectional"]);
-  // Two sizes at two offsets, low or high; a second piece may touch the first instead.
+  // Two sizes at two offsets, low or high; a second piece may also touch the first.
   assertEquals(result.layouts, 8 + 8 * (8 + 2));
   assert(result.cases > result.layouts * 24 * 3, "and each place of failure");
 });
@@ -205,11 +206,11 @@ Deno.test("a driver that takes some buffers only is given no others", () => {
   );
   const { result, text } = huntIn(file)!;
   assertEquals(text, null);
-  // 4 KiB at the start of a page, low or high; and then the same, or touching it.
+  // 4 KiB at the start of a page, low or high; the second piece likewise, or touching the first.
   assertEquals(result.layouts - result.leftOut, 2 + 2 * 3);
 });
 
-/** Only a buffer of more than so many pieces shows what is wrong. */
+/** Only a buffer with more pieces than this shows the mistake. */
 const LATE = EXAMPLE.replace("pieces = 1..=4 }", "pieces = 1..=40, dirs = [to_device] }")
   .replace("  ring.linked += size\n", "  if ring.linked < 48KiB { ring.linked += size }\n");
 
@@ -297,7 +298,7 @@ Deno.test("a driver that leaves out the copies or the cache maintenance is found
   assertEquals(huntIn(PIECES)!.text, null);
   const forgets = PIECES.replaceAll("size, dir)", "size, dir, skip_cpu_sync)");
   const found = checkFound(forgets, huntIn(forgets), "seen");
-  // Where the device sees the CPU's caches and nothing is bounced, nothing is wrong with it.
+  // With a coherent device and without bouncing, the driver is correct.
   assert(
     /coherent = false|swiotlb.force = true/.test(found.machine.settings),
     found.machine.settings,

@@ -9,7 +9,7 @@ import { type KernelConfig, KERNELS, type QuirkName } from "@dmalab/runtime/kern
 const KERNEL = "7.2.6";
 const KNOWN: readonly QuirkName[] = ["stale_iova_state_p2p"];
 
-/** The whole result of a run: what is wrong in each step, and how often each event happened. */
+/** The whole result of a run: the violation in each step, and the number of each event. */
 function runOf(each: HuntCase, quirks: readonly QuirkName[], watch: KernelConfig["watch"]): string {
   const release = { kernel: KERNEL, quirks: new Set(quirks) } as const;
   const run = new CaseRun(each.machine, release, undefined, undefined, watch);
@@ -17,7 +17,7 @@ function runOf(each: HuntCase, quirks: readonly QuirkName[], watch: KernelConfig
   return JSON.stringify([ends, [...run.machine.events.counts], run.machine.clock.nowNs]);
 }
 
-/** @returns How many switches were asked for in a number of runs, and how many were not. */
+/** @returns How many switches were read in a number of runs, and how many were not. */
 function compare(machines: number): { asked: number; unasked: number } {
   const points = hitPoints({ kernel: KERNEL, quirks: KERNELS[KERNEL].quirks });
   const counted = { asked: 0, unasked: 0 };

@@ -13,7 +13,7 @@ function huntIn(where: HuntRelease, cases: number, seed: number): HuntResult {
   return hunt({ release: where, seed, cases, mayGoOn: () => true });
 }
 
-/** Findings by the switch that each is gone without. */
+/** Findings by the switch that causes each. */
 function bySwitch({ findings }: HuntResult): Map<string, HuntFinding> {
   return new Map(findings.map((finding) => [finding.switches.join(" and "), finding]));
 }
@@ -24,10 +24,10 @@ function checkFindings({ findings }: HuntResult): void {
     const name = switches.join(" and ");
     assert(switches.length > 0, `no known defect:\n${scenario}`);
     assert(proof !== null, `${name} is not proved:\n${scenario}`);
-    // Without hints it names the defect: with it the last step fails, without it holds.
+    // The hunt identifies the defect by itself: with it the last step fails, without it it passes.
     assert(violationsOf(each, where).at(-1) !== null, name);
     assertEquals(violationsOf(each, without(where, switches)).at(-1), null, name);
-    // What is printed is what is run.
+    // The printed scenario is the one that was run.
     assertEquals(runScenarioText(scenario).end, "failed", name);
     // Small enough for a person to read.
     const ios = each.steps.flatMap((step) => step.ios);
@@ -36,7 +36,7 @@ function checkFindings({ findings }: HuntResult): void {
   }
 }
 
-/** Hunts until all of these are found, or so many requests are tried. */
+/** Hunts until all of these are found, or a number of requests were tried. */
 function huntFor(
   names: readonly string[],
   where: HuntRelease,
@@ -80,7 +80,7 @@ Deno.test("on 7.3 the hunt, without hints, finds that one failed list spoils the
   const { after, case: { steps }, scenario, violation } = found("7.3-rc7");
   assertEquals(after?.kind, "left");
   assertEquals([violation.kind, violation.text], ["status", "it completes with IOERR, not OK"]);
-  // The failed one, and the same again, undisturbed.
+  // The failed step, and the same step again without a failure.
   assertEquals(steps.map(({ fault }) => fault?.point ?? null), ["dma_pool_alloc", null]);
   assert(scenario.includes("assert io2.status == OK"), scenario);
 
@@ -104,7 +104,7 @@ Deno.test("on 7.2.6 the hunt finds a list that goes back under a wrong address, 
   checkFindings(result);
   const { case: each, needs } = bySwitch(result).get("list_returned_with_stale_address")!;
   assertEquals(needs, ["gap_bit_lost_on_split"]);
-  // The first request spoils the pool, the innocent one after it is hit.
+  // The first request corrupts the pool, and a correct request after it is affected.
   assert(each.steps.length >= 2);
 });
 

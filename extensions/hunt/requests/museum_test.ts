@@ -1,6 +1,6 @@
 /**
- * The museum, hunted: each defect of the record (defects.md) is switched on alone, and the hunt, which
- * knows of none of them, finds it by its one property and names the switch.
+ * Hunts the museum's defects: each defect of the record (defects.md) is enabled alone, and the hunt,
+ * which does not know them, finds it by its one property and names the switch.
  */
 import { assert, assertEquals } from "@std/assert";
 import { runCase } from "./case_run.ts";
@@ -11,7 +11,7 @@ import { runScenarioText } from "./scenario_check.ts";
 import type { ViolationKind } from "./violation.ts";
 import type { QuirkName } from "@dmalab/runtime/kernels";
 
-/** What is seen first of each, and by which seed soon. */
+/** For each defect the first violation, and a seed that finds it soon. */
 const MUSEUM: readonly [
   row: string,
   quirk: QuirkName,
@@ -30,7 +30,7 @@ const MUSEUM: readonly [
   ["M15", "bounce_link_no_middle", "status", 100, 1],
 ];
 
-/** The first thing that a hunt finds, in so many requests. */
+/** The first finding of a hunt with a limited number of requests. */
 function firstFinding(release: HuntRelease, seed: number, cases: number): HuntFinding | null {
   let found: HuntFinding | null = null;
   hunt({
@@ -43,7 +43,7 @@ function firstFinding(release: HuntRelease, seed: number, cases: number): HuntFi
   return found;
 }
 
-/** Those that take most requests. */
+/** Defects that take the most requests. */
 const LONG = ["M1", "M7", "M8", "M9", "M10", "M12"];
 
 for (const [row, quirk, seen, within, seed] of MUSEUM) {

@@ -1,4 +1,4 @@
-/** Shards that are killed at random and started again. */
+/** Shards that are killed at random and restarted. */
 import { assert, assertEquals } from "@std/assert";
 import { Random } from "@dmalab/runtime";
 import { dmalab, programWords, ROOT } from "@dmalab/tests";
@@ -11,7 +11,7 @@ for (const [name, hunt] of HUNTS) {
     inFolder(async (folder) => {
       const random = new Random(33);
       let killed = 0;
-      /** Runs a shard; true when it came to its end. */
+      /** Runs a shard; true when it finished. */
       const run = async (shard: number, mostMs: number) => {
         const [command, ...args] = programWords("-A");
         const words = ["hunt", ...hunt(folder), "--shard", `${shard}/3`, "--out", folder];
@@ -30,7 +30,7 @@ for (const [name, hunt] of HUNTS) {
       };
       const begin = performance.now();
       const one = await dmalab("hunt", ...hunt(folder));
-      // On a slow host a fixed time would be over before a shard has begun.
+      // Measured, because on a slow host a fixed time would be over before a shard has started.
       const oneMs = Math.ceil(performance.now() - begin);
       await Promise.all(SHARDS.map(async (shard) => {
         let mostMs = oneMs / 2;

@@ -1,4 +1,4 @@
-/** Hunts on many machines, from outside: shards, their files, and what is merged. */
+/** Hunts divided among many machines, tested from outside: shards, their files, and merging. */
 import { assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import { openShardFile, readShardFile } from "../cli/shard_file.ts";
 import { FileError } from "@dmalab/cli";
@@ -169,7 +169,7 @@ Deno.test("shards that there are not, too many files, and a driver that cannot b
     }
   }));
 
-/** Starts a job's file with a `dmalab` that writes its words down, in a folder of its own. */
+/** Runs a job's file in its folder with a fake `dmalab` that records its arguments. */
 async function runJob(
   folder: string,
   [command, ...args]: readonly [string, ...string[]],
@@ -239,7 +239,7 @@ Deno.test({
   ignore: !hasParallel,
   fn: () =>
     inFolder(async (folder) => {
-      // Shard 5 is killed when it starts first.
+      // Shard 5 is killed at its first start.
       const more = `case "$*" in *" 5/64 "*) [ -e ${folder}/5 ] || { touch ${folder}/5; ` +
         "kill -KILL $$; };; esac";
       const { code, lines } = await runJob(folder, ["sh", job("parallel.sh")], {}, more);

@@ -1,4 +1,4 @@
-/** A defect of the museum, given only its failing test, is found as docs/debugging.md describes. */
+/** Finds a defect of the museum, given only its failing test, as docs/debugging.md describes. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "node:path";
 import { Debugger } from "@dmalab/cli/debug";
@@ -24,7 +24,7 @@ function recordingOf(text: string) {
   return recordRun(program!, runsOf(program!)[0]!);
 }
 
-/** What the debugger's screen has when some lines were typed, from the first prompt on. */
+/** The debugger's output for some typed lines, from the first prompt on. */
 async function typed(text: string, lines: readonly string[]): Promise<string> {
   let screen = "";
   const tool = new Debugger(recordingOf(text), {
@@ -56,7 +56,7 @@ Deno.test("the test alone names the defect of the page, and without its switch t
   const { scenario } = blocks();
   const broken = recordingOf(scenario);
   assertEquals(broken.failure?.code, "E0901");
-  // No kernel says a word: the checker sees an entry that is data, and where it leads.
+  // No kernel reports it: the checker sees an entry that is data, and its target.
   assertEquals(broken.table("incidents").count, 2);
   assertEquals(recordingOf(scenario.replace(/ {2}quirks = .*\n/, "")).failure, null);
 });

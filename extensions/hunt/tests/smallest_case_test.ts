@@ -1,4 +1,4 @@
-/** `examples/start/06-smallest-case.dma` says what its property prints: this holds it to that. */
+/** Checks that `examples/start/06-smallest-case.dma` documents the real output of its property. */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { LoadError } from "@dmalab/lang/syntax";
@@ -27,7 +27,7 @@ Deno.test("the property that fails on purpose comes to the case that the example
   const pasted = said.slice(start + 1).join("\n");
   const [shown] = text.match(/^test ".*first = 1B, size = 4KiB" \{/m)!;
   assertEquals(pasted.trimStart().split("\n")[0], shown);
-  // Pasted, it fails as the property did.
+  // The pasted test fails like the property.
   const again = outcomes(`${text}\n${pasted.replace(shown, 'test "pasted" {')}`)
     .find((outcome) => outcome.name === "pasted")!;
   assertEquals(again.failure?.message, failing.failure!.message);

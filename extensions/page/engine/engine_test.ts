@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Engine } from "./engine.ts";
 import type { EngineResponse } from "./protocol.ts";
 
-/** What the playground shows of a file, and its exit code. */
+/** The playground's output for a file, and its exit code. */
 function played(text: string) {
   const answers: EngineResponse[] = [];
   const project = { entry: "lab.dma", files: { "lab.dma": text }, seed: null };

@@ -136,7 +136,7 @@ Deno.test("keptTraces() gives the events of a trace and the tables that they fil
   const rows = (of: typeof recording | NonNullable<typeof run>) =>
     tableAt(of, "mappings", of.afterEvent(mapped)).rows.map(({ cells }) => cells);
   assertEquals(rows(run!), rows(recording));
-  // What its test came to is said, and the page opens at it.
+  // The page shows the outcome of its test, and opens at it.
   const { combination, kind, name, place } = recording.name;
   const mapping = run!.find("dma.map")!;
   const at = spanPlace(spanOfEvent(recording, mapping)!);
@@ -159,7 +159,7 @@ Deno.test("keptTraces() gives the events of a trace and the tables that they fil
     String(keptTraces(text.split("\n").toSpliced(1, 1).join("\n"), texts)),
     "line 2: ",
   );
-  // Beside an event stands its statement; where that has no text, the event's own line of the trace.
+  // An event is shown with its statement or, if that has no text, with its line of the trace.
   const shown = (each: string | RecordedRun) =>
     typeof each === "string" ? each : spanText(spanOfEvent(each, 5)!);
   const own = keptTraces(text, { ...texts, textOf: (file) => file === "lab.dma" ? TEXT : null });

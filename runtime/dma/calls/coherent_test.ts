@@ -65,12 +65,12 @@ Deno.test("coherent memory that gets no IOVA range frees its pages", () => {
   assertEquals(machine.pages.takenBytes, before);
 });
 
-/** Why there was no memory, call by call. */
+/** The refusal of each call without memory. */
 function refusals({ seen }: ReturnType<typeof testBench>): unknown[] {
   return seen.flatMap(({ why }) => why?.rule === "dma.1.9" ? [why.inputs["reason"]] : []);
 }
 
-/** Takes all memory but every second page of it, or every second run of so many. */
+/** Allocates all memory except every second page, or every second run of `runPages` pages. */
 function fragment({ machine }: ReturnType<typeof testBench>, runPages: number): void {
   const { pages } = machine;
   while (pages.alloc(1024, { contiguous: true, orderAligned: 10 }) !== null);

@@ -50,7 +50,7 @@ Deno.test("calls of a device with DMA functions of its own go through its table,
   assertEquals(names("dma.ops").length, 5);
   assertEquals(dma.dmaMapPhys(dev, at(4 * GIB), 64, DMA_BIDIRECTIONAL), DMA_MAPPING_ERROR);
   assertEquals(names("swiotlb.map").length, 0);
-  // What has to be unmapped cannot be left out, whatever the mask is set to.
+  // The device's mappings need unmaps, whatever the mask is set to.
   assertEquals([dma.dmaSetMask(dev, 64), dma.dmaNeedUnmap(dev)], [0, true]);
   const shared = dma.dmaMapPhys(dev, at(0x1000), 64, DMA_BIDIRECTIONAL, DMA_ATTR.CC_SHARED);
   assertEquals([shared, dma.refusal?.rule], [DMA_MAPPING_ERROR, "dma.1.4.5"]);

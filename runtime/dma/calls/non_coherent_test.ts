@@ -36,7 +36,7 @@ function deviceFill({ machine, dev }: TestBench, dma: number, size: number, byte
   assert(machine.bus.write(dev, dma, new Uint8Array(size).fill(byte), 0, size));
 }
 
-/** Classes of reports, but not of unchecked maps: no test here checks what a map returns. */
+/** Classes of reports, except unchecked maps: no test here checks the result of a map. */
 function reports({ fields }: TestBench): string[] {
   return fields("dma.report").map((report) => report.class).filter((name) =>
     name !== "error_unchecked"
@@ -76,7 +76,7 @@ for (const mode of MODES) {
   }
 }
 
-/** Maps a page to the device, has the CPU write, and ends the mapping, in each way there is. */
+/** Each way to map a page for the device, have the CPU write it, and unmap it. */
 const TO_DEVICE_LIVES: Readonly<Record<string, (some: TestBench, write: () => void) => void>> = {
   "map and unmap": ({ dev, machine: { dma } }, write) => {
     const mapped = dma.dmaMapPhys(dev, PAGE, 4096, DMA_TO_DEVICE);
@@ -218,7 +218,7 @@ Deno.test("a list is maintained entry by entry on every path (dma.md 7.1, 7.2, 1
 Deno.test("an untrusted device that sees no caches finds zeros beside a bounced part (dma.md 1.6, 3.4)", () => {
   const some = bench("strict", { untrusted: true, minAlignMask: 0xfff });
   const { dma, memory, swiotlb } = some.machine;
-  // Not only in the caches: the pool's earlier contents are in memory, too.
+  // Filled directly: the pool's earlier contents are in memory, not only in the caches.
   memory.fill(swiotlb.basePhys, 8192, 0x66);
   cpuFill(some, swiotlb.basePhys, 8192, 0x77);
   cpuFill(some, at(PAGE + 0x600), 0x200, 0x22);

@@ -1,4 +1,4 @@
-/** Memory of devices with the CPU's caches on. */
+/** Device memory that the CPU caches (dma_alloc_pages, dma_alloc_noncontiguous). */
 import { assertEquals } from "@std/assert";
 import type { PhysAddr } from "../../address.ts";
 import { Machine } from "../../machine.ts";
@@ -19,7 +19,7 @@ function bench(options: TestConfigOptions = {}) {
   const dev = new DmaDevice("nic", { maskBits: 32 });
   machine.iommu.attach(dev);
   const before = machine.pages.takenBytes;
-  /** What is left when all is freed. */
+  /** Resources left after everything was freed. */
   const left = () => [
     machine.pages.takenBytes - before,
     machine.iommu.liveMappings,

@@ -80,7 +80,7 @@ Deno.test("a mapping reported as adjacent to an access lies in the same granule,
   const beside = (phys: number, sizeBytes: number): string => {
     const bench = checkerBench();
     bench.tryAlloc(0, 0x3000);
-    // The middle granule is mapped whole through its first bytes.
+    // A link of the middle granule's first bytes maps the whole granule.
     bench.link(0x10_1000, 0x1000, 0x10);
     bench.sync(0x1000, 0x10);
     const mapped = bench.map(phys, sizeBytes);
@@ -97,7 +97,7 @@ Deno.test("a mapping reported as adjacent to an access lies in the same granule,
 Deno.test("of two buffers in neighbouring granules the one in the granule of the access is reported", () => {
   for (const newestFirst of [false, true]) {
     const bench = checkerBench();
-    // One range of two granules, each mapped whole through a part of it.
+    // One range of two granules; a partial link of each maps the whole granule.
     bench.tryAlloc(0, 0x2000);
     const links = [[0x10_0000, 0, 0x1000], [0x20_0000, 0x1000, 0x20]] as const;
     for (const [phys, offset, sizeBytes] of newestFirst ? links.toReversed() : links) {
@@ -110,7 +110,10 @@ Deno.test("of two buffers in neighbouring granules the one in the granule of the
   }
 });
 
-/** Mistakes of a device, with the text behind its name: with `of 1` of the mapping's statement. */
+/**
+ * Mistakes of a device, with the text after its name: with `of 1`, the report names the mapping's
+ * statement.
+ */
 type Row = readonly [
   options: TestBenchOptions,
   run: (bench: CheckerBench) => unknown,
@@ -159,7 +162,7 @@ const ROWS: readonly Row[] = [
   [
     DIRECT,
     (bench) => {
-      // The device has just used the address so. Another mapping is there now.
+      // The device has just used this address; now another mapping has it.
       bench.read(bench.map(0x10_0000, PAGE), 16);
       bench.unmap(0x10_0000 as DmaAddr, PAGE);
       bench.read(bench.map(0x10_0000, PAGE, DMA_FROM_DEVICE), 16);
@@ -278,7 +281,7 @@ const ROWS: readonly Row[] = [
   [
     {},
     (bench) => {
-      // The record of the range is where that of the mapping was.
+      // The record of the range reuses the row of the mapping.
       const mapped = bench.map(0x10_0000, PAGE);
       bench.read(mapped, 16);
       bench.unmap(mapped, PAGE);

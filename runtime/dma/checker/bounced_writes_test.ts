@@ -1,6 +1,6 @@
 /**
- * A CPU's write to a bounced buffer is reported where its bytes vanish, and nowhere else: reports
- * are compared with the contents of memory.
+ * A CPU's write to a bounced buffer is reported exactly where its bytes are lost: reports are
+ * compared with the contents of memory.
  */
 import { assert, assertEquals } from "@std/assert";
 import { DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../../address.ts";
@@ -15,11 +15,9 @@ const FORCED: TestBenchOptions = {
   iommu: { mode: "off" },
   machine: { swiotlb: swiotlbConfig({ force: true }) },
 };
-/**
- * Behind an IOMMU a buffer without a granule to itself is bounced for a device that is not trusted.
- */
+/** Behind an IOMMU, a buffer that shares a granule is bounced for an untrusted device. */
 const UNTRUSTED: TestBenchOptions = { device: { untrusted: true, minAlignMask: 0xfff } };
-/** The release in which a sync for the device filled the bounce buffer whatever the direction. */
+/** The release in which a sync for the device filled the bounce buffer in any direction. */
 const FILLED_BY_SYNCS: TestBenchOptions = {
   ...FORCED,
   machine: { ...FORCED.machine, quirks: new Set(["swiotlb_2022_sync_rework"] as const) },
@@ -32,7 +30,7 @@ const SKIP = DMA_ATTR.SKIP_CPU_SYNC;
 
 type Direction = typeof DMA_BIDIRECTIONAL | typeof DMA_FROM_DEVICE | typeof DMA_TO_DEVICE;
 
-/** A mapped buffer, and the CPU's way to its memory. */
+/** A mapped buffer, with functions for the CPU's accesses to its memory. */
 function bufferBench(options: TestBenchOptions, dir: Direction, attrs = 0) {
   const bench = checkerBench(options);
   const { dev, machine: { checker, dma, events, memory } } = bench;
@@ -187,7 +185,7 @@ for (const [mode, options] of Object.entries({ forced: FORCED, untrusted: UNTRUS
     dma.dmaMapSg(dev, list, DMA_FROM_DEVICE);
     dma.dmaSyncSgForCpu(dev, list, DMA_FROM_DEVICE);
     events.context.site = WRITE;
-    // Of the first entry the end, and as much of what lies behind it.
+    // The end of the first entry, and as many bytes after it.
     checker!.memory.written([{ phys: at(0x20_02f0), sizeBytes: 32 }]);
     events.context.site = LOSS;
     dma.dmaUnmapSg(dev, list, DMA_FROM_DEVICE);
@@ -231,7 +229,8 @@ Deno.test("of random syncs and writes, what is reported are the bytes that vanis
       assertEquals([round, reported.reduce((sum, bytes) => sum + bytes, 0)], [round, vanished]);
       lostBytes += vanished;
     };
-    // Without its own syncs the mapping is the driver's to hand over from the start.
+    // Without attributes the mapping is device-owned at the start, so it is handed to the CPU
+    // first.
     if (attrs === 0) bench.forCpu();
     // Each write has a different value, and memory begins as zeros.
     for (let value = 1; value <= 80; value++) {
@@ -239,7 +238,8 @@ Deno.test("of random syncs and writes, what is reported are the bytes that vanis
       const sizeBytes = 1 + random.below(SIZE_BYTES - offset);
       const kind = random.below(4);
       if (kind === 0) copy(() => bench.forCpu(offset, sizeBytes));
-      // The whole would be the device's from then on.
+      // A sync of the whole buffer would make it device-owned from then on, so only parts are
+      // synced.
       else if (kind === 1 && sizeBytes < SIZE_BYTES) copy(() => bench.forDevice(offset, sizeBytes));
       else bench.cpuWrites(value, offset, sizeBytes, random.below(5));
     }

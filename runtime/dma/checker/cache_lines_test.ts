@@ -1,4 +1,4 @@
-/** Which mappings begin in a cache line, and which have a line in a span, against all of them looked at one by one. */
+/** Compares the lookup of mappings by cache line with a search through all of them. */
 import { assertEquals } from "@std/assert";
 import { Random } from "../../random.ts";
 import { CacheLineRecords, SharedLines } from "./cache_lines.ts";
@@ -18,7 +18,7 @@ Deno.test("records of a cache line are found newest first, and those of a span o
       const record = table.add(0, MADE.PHYS, step, 1, null);
       const [phys, sizeBytes] = [random.below(40 * LINE), 1 + random.below(3 * LINE)];
       table.describe(record, phys, 0, 0);
-      // One that a table grows by, and that never was in here, is taken out all the same.
+      // Removing a record that was never added, and that the table grows by, has no effect.
       beside.remove(record);
       beside.add(record);
       shared.add(record, phys, sizeBytes);

@@ -74,7 +74,8 @@ Deno.test("a driver for which dma_need_unmap() is false leaves its mappings (dma
   const before = bench.map(0x10_0000, 0x1000);
   assertEquals(dma.dmaNeedUnmap(dev), false);
   bench.map(0x20_0000, 0x1000);
-  // The first may stay, the second was made since; ending the first all the same is right as well.
+  // The first mapping needs no unmap; the second was made later and does. Unmapping the first is
+  // permitted, too.
   assertEquals(bench.machine.checker!.leftSince(0).length, 1);
   bench.unmap(before, 0x1000);
   assertEquals([dma.unbind(dev), bench.classes()], [1, ["leak_at_unbind"]]);
@@ -118,7 +119,7 @@ Deno.test("mappings that need no unmap are dropped from the records rather than 
   }
   assertEquals(checker!.records <= 256, true);
   assertEquals(checker!.heldBytes < 20_000, true);
-  // What was forgotten may still be ended or synced: nothing can be said of it.
+  // A forgotten mapping may still be unmapped or synced without a report.
   bench.unmap(0x10_0000 as DmaAddr, 4096);
   dma.dmaSyncSingleForDevice(dev, at(0x10_0000) as number as DmaAddr, 64, DMA_TO_DEVICE);
   assertEquals([dma.unbind(dev), bench.classes()], [0, []]);

@@ -1,7 +1,7 @@
 /**
- * What the checker reports on linked ranges, against a plain list of their granules: in whatever
+ * Compares the checker's reports on linked ranges with a plain list of their granules: in whatever
  * order a driver links, syncs and unlinks and a device reads, each report names the statement and
- * the address that the list has, and no record outlives its link.
+ * the address from the list, and no record outlives its link.
  */
 import { assertEquals } from "@std/assert";
 import { ERRNO } from "../../errno.ts";
@@ -16,20 +16,20 @@ const GRANULE = 4096;
 const GRANULES = 10;
 const ROUNDS = 40;
 const STEPS = 60;
-/** More granules than there will ever be records. */
+/** More granules than there can be records. */
 const MADE_UP_BYTES = 2 ** 40;
 
-/** Granules that one link made and that still share all that is known of them. */
+/** Granules of one link that still have the same state. */
 interface Piece {
   readonly site: number;
   readonly dir: DmaDirection;
   readonly attrs: number;
   synced: boolean;
-  /** A device has read it before it was synced, which is said once. */
+  /** A device has read it before the sync, which is reported once. */
   reported: boolean;
 }
 
-/** Class, first statement and, where the sentence names one, the address. */
+/** Class, first statement and, if the text names one, the address. */
 type Said = readonly [string, number | null, number | null];
 
 /** A range and its links. */
@@ -37,19 +37,19 @@ class ModelRange {
   readonly pieces: (Piece | null)[] = Array(GRANULES).fill(null);
   rangeSite = 0;
 
-  /** The first granule from one on that is not linked. */
+  /** The first granule that is not linked, from an index on. */
   holeFrom(first: number): number {
     let index = first;
     while (index < GRANULES && this.pieces[index] !== null) index++;
     return index;
   }
 
-  /** The first linked one in a span that fits. */
+  /** The first linked granule in a span that `fits` accepts. */
   first(first: number, end: number, fits: (piece: Piece) => boolean = () => true): Piece | null {
     return this.pieces.slice(first, end).find((piece) => piece !== null && fits(piece)) ?? null;
   }
 
-  /** What lies on both sides of a granule's start is no longer known together. */
+  /** Splits the piece at a granule's start, because its two sides will have different states. */
   cutAt(index: number): void {
     const piece = this.pieces[index] ?? null;
     if (piece === null || this.pieces[index - 1] !== piece) return;
@@ -61,7 +61,7 @@ class ModelRange {
 class Trial {
   readonly model = new ModelRange();
   readonly state = new DmaIovaState();
-  /** Links of one statement and direction may share a record. */
+  /** Statement of the next call. Links of one statement and direction may share a record. */
   #site = 0;
 
   constructor(
@@ -76,13 +76,13 @@ class Trial {
     bench.machine.dma.dmaIovaTryAlloc(dev, this.state, at(0), GRANULES * GRANULE);
   }
 
-  /** The next call is made by another statement, as far as statements differ. */
+  /** Sets the statement of the next call: one for each kind of call, or a new one each time. */
   #at(call: number): void {
     this.#site = this.firstSite + (this.sharesSites ? call : this.#site - this.firstSite + 1);
     this.bench.machine.events.context.site = this.#site;
   }
 
-  /** What was said since the last call, of which all is by this one. */
+  /** The reports of the last call. */
   #said(): Said[] {
     return this.bench.reports().map(({ class: name, first_site, text }) => {
       const address = /(?:covers |nothing is linked at )(0x[\da-f_]+)/.exec(text)?.[1];
@@ -116,13 +116,13 @@ class Trial {
     while (end < Math.min(wanted, GRANULES) && (!free || model.pieces[end] === null)) end++;
     const dir = random(4) === 0 ? DMA_FROM_DEVICE : DMA_TO_DEVICE;
     const attrs = random(4) === 0 ? DMA_ATTR.SKIP_CPU_SYNC : 0;
-    // The last granule need not be full.
+    // The last granule may be only partly linked.
     const sizeBytes = (end - first) * GRANULE - (random(4) === 0 ? 0x800 : 0);
     this.#at(1 + random(2));
     const error = bench.machine.dma.dmaIovaLink(
       this.dev,
       this.state,
-      // No two links are neighbours in memory.
+      // No two links are adjacent in memory.
       at(0x1000_0000 + random(0x400) * 0x10_0000),
       first * GRANULE,
       sizeBytes,
@@ -140,7 +140,7 @@ class Trial {
   sync(): void {
     const { model } = this;
     const { first, end, sizeBytes } = this.#span();
-    // Granules are made visible whole, from wherever inside the first one.
+    // A sync always covers whole granules, even if it starts inside one.
     const inside = this.random(2) * 0x400;
     this.#at(3);
     this.bench.machine.dma.dmaIovaSync(
@@ -195,7 +195,7 @@ class Trial {
   read(): void {
     const index = this.random(GRANULES);
     const piece = this.model.pieces[index] ?? null;
-    // Whether links of one statement share a record, and with it the report, is not asked here.
+    // Skipped: links of one statement may share a record, and then also its single report.
     if (this.sharesSites && piece !== null && !piece.synced) return;
     this.#at(5);
     const byte = new Uint8Array(1);
@@ -207,7 +207,7 @@ class Trial {
     if (isMissing) piece.reported = true;
   }
 
-  /** Frees the range with what is linked in it, and ends that afterwards. */
+  /** Frees the range with its links, and unlinks these afterwards. */
   end(): void {
     const { bench, model } = this;
     const { dma } = bench.machine;

@@ -1,4 +1,4 @@
-/** Which links share a record, and which of the records of linked ranges a report means. */
+/** Which links share a record, and to which record of a linked range a report refers. */
 import { assertEquals } from "@std/assert";
 import { ERRNO } from "../../errno.ts";
 import { DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../attributes.ts";
@@ -16,7 +16,7 @@ function linkPages(bench: CheckerBench, first: number, count: number): void {
   }
 }
 
-/** Classes and first statements of the reports since the last look. */
+/** Classes and first statements of the reports since the last call. */
 function reported(bench: CheckerBench): unknown[][] {
   return bench.reports().map((report) => [report.class, report.first_site]);
 }
@@ -108,7 +108,7 @@ Deno.test("a link that leaked is named where nothing else is, and hides nothing 
     true,
     hole!.text,
   );
-  // The page table forgets it, and its place is linked again.
+  // The unlinked pages are linked again.
   bench.unlink(0, 2 * PAGE);
   bench.reports();
   assertEquals(links(4, 1), 0);
@@ -127,7 +127,7 @@ Deno.test("what another device links into a range is known as that device's (dma
   dma.dmaIovaSync(other, state, 0, PAGE);
   assertEquals(bus.read(other, state.addr, new Uint8Array(8), 0, 8), true);
   assertEquals(bench.classes(), [], "it lies in a buffer that is handed over");
-  // What is refused or empty leaves no record.
+  // A refused or empty link leaves no record.
   dma.dmaIovaLink(other, state, at(0x20_0000), 0, PAGE, DMA_TO_DEVICE);
   dma.dmaIovaLink(other, state, at(0x20_0000), PAGE, 0, DMA_TO_DEVICE);
   assertEquals(checker!.records, 2);

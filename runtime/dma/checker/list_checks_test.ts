@@ -30,7 +30,7 @@ Deno.test("row 6: a list ends with as many entries as it was mapped with (dma.md
   const [report, ...others] = bench.reports();
   assertEquals([report?.class, others], ["unmap_entries", []]);
   assertMatch(report!.text, /entries mismatch on device "dev": 1 passed, 2 mapped, for /);
-  // The second output was not looked at, as no kernel would: it has leaked.
+  // Like the kernel, the checker did not check the second output: its record is left.
   assertEquals(bench.machine.checker!.records, 1);
 });
 

@@ -156,7 +156,7 @@ Deno.test("row 13: vmalloc memory is refused before debugging could see it (dma.
   const map = () => machine.dma.dmaMapSingle(dev, at(64 * MIB), 64, DMA_TO_DEVICE);
   assertEquals([map(), map()], [DMA_MAPPING_ERROR, DMA_MAPPING_ERROR]);
   assertEquals(machine.warnings.total, 1);
-  // A page has no address of the kernel's: where it is mapped is not looked at.
+  // A page is passed without a virtual address, so a vmalloc page is not detected.
   assertEquals(machine.dma.dmaMapPage(dev, at(64 * MIB), 0, 64, DMA_TO_DEVICE) >= 0, true);
   const reports = bench.reports().slice(0, 2);
   assertEquals([bench.errorCount(), reports.map((report) => report.class)], [
@@ -193,20 +193,21 @@ Deno.test("two mappings of a non-coherent device in one line are reported where 
   const shared = ["cacheline_shared"];
   const { DEBUGGING_IGNORE_CACHELINES, SKIP_CPU_SYNC } = DMA_ATTR;
   const from: Map = [0x1000, 0x1000, DMA_FROM_DEVICE];
-  // Bounce buffers are there: the kernel compares nothing.
+  // With bounce buffers, the kernel compares no cache lines.
   assertEquals(run(from, [0x1800, 0x1000, DMA_FROM_DEVICE]), shared);
   assertEquals(run([0x1800, 0x1000, DMA_FROM_DEVICE], from), shared);
   assertEquals(run(from, [0x1fff, 0x1000, DMA_TO_DEVICE]), shared, "the last line of the first");
   assertEquals(run(from, [0x2000, 0x1000, DMA_FROM_DEVICE]), []);
   assertEquals(run(from, [0x1800, 1, DMA_TO_DEVICE]), shared, "a mapping of one byte");
   assertEquals(run([0x1020, 0xfe0, 1], [0x1000, 0x20, DMA_TO_DEVICE]), [], "two that are read");
-  // Without them it compares first lines.
+  // Without bounce buffers, it compares first lines.
   const alone = { machine: { swiotlb: NO_POOL } };
   assertEquals(run(from, [0x1800, 0x1000, DMA_FROM_DEVICE], alone), shared);
   assertEquals(run(from, [0x1000, 0x40, DMA_TO_DEVICE], alone), shared);
   assertEquals(run(from, [0x1000, 0x1000, DMA_FROM_DEVICE, SKIP_CPU_SYNC], alone), shared);
   assertEquals(run(from, from, alone), ["cacheline_overlap"], "once, by the kernel's own check");
-  // A driver that states that lines stay clean, a copy, and a device that sees the caches.
+  // Not reported: mappings with the attribute for clean lines, bounced buffers, and coherent
+  // devices.
   const clean: Map = [0x1000, 0x1000, DMA_FROM_DEVICE, DEBUGGING_IGNORE_CACHELINES];
   assertEquals([run(clean, clean), run(clean, from)], [[], shared]);
   const small = [[0x1000, 32, DMA_FROM_DEVICE], [0x1020, 32, DMA_FROM_DEVICE]] as const;

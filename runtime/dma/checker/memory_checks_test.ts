@@ -1,4 +1,4 @@
-/** Which memory a mapping is of, page by page, however it was made. */
+/** Which memory a mapping covers, page by page, for each kind of mapping. */
 import { assertEquals } from "@std/assert";
 import type { DmaAddr, PhysAddr } from "../../address.ts";
 import { DMA_ATTR, DMA_BIDIRECTIONAL, DMA_TO_DEVICE } from "../attributes.ts";
@@ -33,7 +33,7 @@ const map = (phys: number, sizeBytes: number, attrs = 0) => (bench: CheckerBench
 const SCATTERED = [[0x10_0200, 0xe00], [0x30_0000, 2 * PAGE], [0x20_0000, 0x800]] as const;
 const PIECES = [0x10_0200, 0x30_0000, 0x30_1000, 0x20_0000];
 
-/** What maps memory, and in each of its pages the first byte. */
+/** Mappings of each kind, with the first byte in each of their pages. */
 const MAPPED: readonly (readonly [
   options: TestBenchOptions,
   run: (bench: CheckerBench) => void,
@@ -50,7 +50,7 @@ const MAPPED: readonly (readonly [
   [DIRECT, mapList(...SCATTERED), PIECES],
 ];
 
-/** What is found when a page is freed, and when it is written. */
+/** Reports when a page is freed, and when it is written. */
 function found(bench: CheckerBench, page: number, sizeBytes = PAGE): string[] {
   const { memory } = bench.machine.checker!;
   bench.reports();

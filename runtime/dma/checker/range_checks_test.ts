@@ -60,7 +60,7 @@ Deno.test("row 5: a collision behind the end is reported as what it is, once", (
   const { machine: { dma }, dev } = bench;
   bench.map(0x40_0000, 0x1000);
   bench.tryAlloc(0, 0x1000);
-  // The range lies below the mapping.
+  // IOVAs are allocated downwards, so the range lies below the mapping.
   assertEquals(bench.link(0x10_0000, 0, 0x2000), -ERRNO.EADDRINUSE);
   assertEquals(bench.classes(), ["link_beyond_range"]);
   dma.dmaIovaFree(dev, bench.state);
@@ -97,7 +97,7 @@ Deno.test("row 8: unlinking a part of a large entry, at its start or inside (dma
       ),
     );
     const classes = [report!, ...more].map((each) => each.class);
-    // An ended entry leaves no record, a live one keeps its own.
+    // The ended entry has no record left, the live one keeps its record.
     return [...classes, bench.machine.checker!.records];
   };
   assertEquals(run("vtd", 0), ["unlink_splits_leaf", 1]);
@@ -130,7 +130,7 @@ Deno.test("row 10: destroying less than is linked, and who meets the rest later 
   const [report, ...others] = bench.reports();
   assertEquals([report?.class, report?.beyond_kernel, others], ["destroy_short", true, []]);
   assertMatch(report!.text, /of only 8192 bytes of .*; 8192 bytes in whole granules stay/);
-  // The addresses that are still mapped are taken from the cache by the next owner.
+  // The next owner gets the addresses, of which some are still mapped, from the cache.
   const next = new DmaIovaState();
   dma.dmaIovaTryAlloc(dev, next, at(0), 0x4000);
   assertEquals(dma.dmaIovaLink(dev, next, at(0x50_0000), 0, 0x4000, DMA_TO_DEVICE), 0);
@@ -161,7 +161,7 @@ Deno.test("row 13: more side by side than the device's longest segment (dma.md 3
     [],
   ]);
   assertMatch(report!.text, /12288 bytes at 0xffff_c000, above its max_seg_size of 8192 bytes$/);
-  // A link that ends exactly where its range does is inside it, and held to the same.
+  // A link that ends exactly at the range's end is inside it, and its limits are checked, too.
   const whole = checkerBench({ device: { maxSegmentSizeBytes: 0x2000 } });
   whole.tryAlloc(0, 0x3000);
   whole.link(0x10_0000, 0, 0x3000);

@@ -1,4 +1,4 @@
-/** The table of mappings against a list of them that is looked through from end to end. */
+/** Compares the table of mappings with a list that is searched completely. */
 import { assertEquals } from "@std/assert";
 import { Random } from "../../random.ts";
 import type { DmaDirection } from "../attributes.ts";
@@ -137,7 +137,7 @@ class Both {
     );
     if (row.made === MADE.RANGE) return assertEquals(found, NONE);
     const wanted = same.find(({ serial }) => serial > excusedSerial) ?? same[0]!;
-    // What was split lies under the width that it was made for.
+    // A split record stays under its original width, so it may not be found.
     if (found !== NONE) assertEquals(found, wanted.record);
   }
 }

@@ -17,7 +17,7 @@ const WINDOW: TestBenchOptions = {
   },
 };
 
-/** What a mapping of a page at an address is called. */
+/** The description of a mapping of one page at an address. */
 const page = (dma: string, how = "to_device, dma_map_phys()", phys = "0x10_0000") =>
   `the mapping of 4096 bytes at ${dma} (physical ${phys}, ${how})`;
 const PHYS = page("0xffff_f000");
@@ -40,13 +40,13 @@ function hold(rows: readonly Row[], areCounted = false): void {
   }
 }
 
-/** A range of three pages, with what a test does there. */
+/** Reserves a range of three pages, and runs a test in it. */
 const inRange = (run: (bench: CheckerBench) => void) => (bench: CheckerBench) => {
   bench.tryAlloc(0, 3 * PAGE);
   run(bench);
 };
 
-/** The same, with a first page that is linked and synced. */
+/** The same, with a linked and synced first page. */
 const onLink = (run: (bench: CheckerBench) => void) =>
   inRange((bench) => {
     bench.link(0x10_0000, 0, PAGE);
@@ -54,7 +54,7 @@ const onLink = (run: (bench: CheckerBench) => void) =>
     run(bench);
   });
 
-/** A large leaf that is linked, and synced. */
+/** The same, with a linked and synced large leaf. */
 const onLeaf = (run: (bench: CheckerBench) => void) => (bench: CheckerBench) => {
   bench.tryAlloc(0, HUGE);
   bench.link(0x1000_0000, 0, HUGE);
@@ -310,13 +310,13 @@ Deno.test("calls of another API in a range, word for word (dma.md 8.3)", () => {
   hold([
     [{}, inRange(unmap()), `${belongs} nothing is linked there, so the call has no effect`],
     [{}, onLink(unmap()), `${belongs} ${ended}`],
-    // What needs no look at memory is taken down, linked or not.
+    // With this attribute no memory is looked up, so the call unmaps, linked or not.
     [{}, inRange(unmap(DMA_ATTR.MMIO)), `${belongs} ${ended}`],
   ]);
 });
 
 Deno.test("an unmap inside a range ends the links of its own granules alone (dma.md 8.3)", () => {
-  /** Which of the pages a link is known at, after an unmap of a page's length. */
+  /** The pages with a link record after an unmap of one page's length. */
   const left = (offset: number, link: (bench: CheckerBench) => void) => {
     const bench = checkerBench();
     const { dev, machine: { dma }, state } = bench;
@@ -338,7 +338,7 @@ Deno.test("an unmap inside a range ends the links of its own granules alone (dma
   for (const link of [together, apart]) {
     assertEquals(left(PAGE, link), [0, 2, 3]);
     assertEquals(left(0, link), [1, 2, 3]);
-    // From inside the second page into the third one.
+    // The unmap extends from inside the second page into the third.
     assertEquals(left(PAGE + 0x800, link), [0, 3]);
   }
 });
@@ -351,7 +351,7 @@ Deno.test("what a range covers: whole granules before its first byte, and nothin
   bench.unmap(addr + PAGE - 1 as DmaAddr, PAGE);
   bench.unmap(addr + PAGE as DmaAddr, PAGE);
   assertEquals(bench.classes(), ["range_unmapped", "range_unmapped", "unmap_unknown"]);
-  // The links of a range that such a call leaves are reported as what they are.
+  // After such a call, the remaining links of the range are reported as what they are.
   const twice = checkerBench();
   twice.tryAlloc(0, 2 * PAGE);
   twice.machine.events.context.site = 3;

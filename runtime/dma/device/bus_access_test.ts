@@ -52,7 +52,7 @@ Deno.test("a write that faults on its last page changes no byte", () => {
   const dma = machine.dma.dmaMapPhys(dev, at(0x1_0000), 0x1000, DMA_BIDIRECTIONAL);
   assertEquals(machine.bus.write(dev, dma, bytes(0x1001), 0, 0x1001), false);
   assertEquals(machine.memory.readU32(at(0x1_0000)), 0);
-  // The range is the highest, so the next page lies at 4 GiB.
+  // The range is the highest one, so the page after it lies at 4 GiB.
   assertEquals(fields("iommu.fault").map((fault) => [fault.dma, fault.reason]), [
     [0x1_0000_0000, "not_present"],
   ] as never);

@@ -5,7 +5,7 @@ import { DMA_ATTR, DMA_BIDIRECTIONAL, DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../
 import { sameMemory, sameView, viewOf } from "./device_view.ts";
 import { at, type TestBench, testBench, type TestBenchOptions } from "../testing.ts";
 
-/** A bench on which two pages are filled and mapped, one after the other. */
+/** A bench with two filled pages, mapped one after the other. */
 function mapped(
   options: TestBenchOptions = {},
   pages: readonly number[] = [0x10_0000, 0x20_0000],
@@ -67,14 +67,14 @@ Deno.test("without translation a page counts from its first byte on, may be read
   const { memory } = bench.machine;
   memory.fill(at(0), 1, 1);
   memory.fill(at(0x10_0fff), 1, 1);
-  // Written, and zero again.
+  // A page that is written, and then zeroed again.
   memory.fill(at(0x20_0000), 4 * KIB, 1);
   memory.fill(at(0x20_0000), 4 * KIB, 0);
   assertEquals(ranges(bench), [[0, 0x1000, 0], [0x10_0000, 0x1000, 0x10_0000]]);
   assertEquals(view(bench).map(({ access }) => access), Array(2).fill(PTE_READ | PTE_WRITE));
 });
 
-/** A bench on which 2 MiB are mapped: at a multiple of 2 MiB with one leaf, elsewhere with 512. */
+/** A bench with 2 MiB mapped: by one leaf at a multiple of 2 MiB, elsewhere by 512. */
 function mappedLarge(phys: number): TestBench {
   const bench = testBench();
   const { dev, machine } = bench;
@@ -109,7 +109,7 @@ Deno.test("a window without memory of its own is seen as zeroes", () => {
     const { dev, machine } = bench;
     machine.dma.dmaMapPhys(dev, at(phys), 4 * KIB, DMA_TO_DEVICE, attrs);
     machine.memory.fill(at(0x20_0000), 4 * KIB, 0x11);
-    // Behind a page that is not zero, too.
+    // Mapped again, after a page that is not zero.
     machine.dma.dmaMapPhys(dev, at(0x20_0000), 4 * KIB, DMA_TO_DEVICE);
     return view(bench);
   };

@@ -17,7 +17,7 @@ const BUFFERS = 4 * MIB;
 const LARGE = 2 * MIB;
 const PEER = 64 * MIB as PhysAddr;
 
-/** A peer that answers for every address, so that none leads where it led before. */
+/** A peer that claims every address, so that no earlier result is valid. */
 const PEER_EVERYWHERE: PeerRouter = {
   unmappedEnd: () => -1,
   isPeerMemory: () => false,
@@ -88,7 +88,7 @@ class Bench {
     this.machine.dma.dmaUnmapPhys(this.dev, gone.dma as DmaAddr, gone.sizeBytes, gone.dir);
   }
 
-  /** Does one thing; the other bench has to answer the same. */
+  /** Performs one action; the other bench must give the same result. */
   step(what: number, which: number, slot: number): unknown {
     const { dev, machine } = this;
     const { accessWatchers, bus, iommu } = machine;
@@ -98,7 +98,7 @@ class Bench {
       case 0:
         return this.map(slot * 8 + which % 8);
       case 1:
-        // The next range of this size has its address, and leads elsewhere.
+        // The next range of this size gets its IOVA, and maps other memory.
         this.unmap(which);
         return this.map(slot * 8 + which % 8);
       case 2:
@@ -145,7 +145,7 @@ class Bench {
     }
   }
 
-  /** All that an access may change. */
+  /** All state that an access may change. */
   state() {
     const { checker, events, iommu } = this.machine;
     const iotlb: number[][] = [];
@@ -178,7 +178,7 @@ for (const [name, options] of Object.entries(BENCHES)) {
       let which = 0;
       for (let step = 0; step < 120; step++) {
         const what = random.below(24);
-        // The same page several times, as a queue is used.
+        // Mostly the same page several times, as for a queue.
         if (random.below(6) === 0) which = random.below(32);
         const slot = random.below(4);
         assertEquals(bench.step(what, which, slot), model.step(what, which, slot));

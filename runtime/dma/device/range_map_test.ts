@@ -56,7 +56,7 @@ Deno.test("gaps lie below, between and above the ranges; each takes a byte of th
     { start: 0x2000_0000, end: 0x4000_0001 },
     { start: 0x4000_1000, end: 2 ** 32 },
   ]);
-  // In whatever order the ranges are given.
+  // The order of the ranges does not matter.
   assertEquals(
     map([GIB, 0x4000_0000, 0x1000], [0, 0x1000_0000, 0x1000_0000], [2 * GIB, 0, 0x1000]).gaps(last),
     [
@@ -70,7 +70,7 @@ Deno.test("gaps lie below, between and above the ranges; each takes a byte of th
     { start: 0, end: 0x1001 },
     { start: 2 ** 32 - 0x1000, end: 2 ** 32 },
   ]);
-  // A gap up to the last address is one; a range that begins behind it is out of reach.
+  // A gap may extend up to the last address; a range that begins after it is out of reach.
   assertEquals(map([0, last, 1]).gaps(last), [{ start: 0, end: last + 1 }]);
   assertEquals(map([0, last + 1, 1]).gaps(last), -ERRNO.EFAULT);
   assertEquals(map([0, 0, 4 * GIB]).gaps(last), []);

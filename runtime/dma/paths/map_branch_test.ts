@@ -30,7 +30,7 @@ interface Given {
   readonly attrs?: number;
 }
 
-/** What 7.2 has of the defects that decide here. */
+/** The defects of 7.2 that affect the branch. */
 const RELEASE: QuirkSet = new Set(["host_bridge_p2p_with_forced_bounce"]);
 
 /** 8 GiB, a pool at 0x6000_0000 as in the assertions, and a device without translation. */
@@ -52,7 +52,7 @@ function benchFor({ device = {}, pool, machine = {}, mode = "off" }: Given): Tes
   });
 }
 
-/** What a map gives and says: the address, the branch and its rule, the warnings. */
+/** The results of a map: the address, the branch and its rule, the warnings. */
 function mapped(given: Given) {
   const bench = benchFor(given);
   const { phys = 0x1000_0000, sizeBytes = 0x1000, dir = DMA_TO_DEVICE, attrs = 0 } = given;
@@ -62,7 +62,7 @@ function mapped(given: Given) {
   return [dma as number, why.inputs.branch, why.rule, bench.machine.warnings.total];
 }
 
-/** By rule, what leads to each row of the table of 2.1, and the address, branch and warnings there. */
+/** For each row of the table of 2.1: the conditions, and the expected address, branch and warnings. */
 const ROWS: readonly (readonly [string, string, Given, number, string, number])[] = [
   ["2.1.1", "MMIO", { pool: "forced", attrs: MMIO }, -1, "forced_bounce_forbidden", 0],
   [
@@ -232,7 +232,7 @@ Deno.test("shared memory comes from where the bus has some (dma.md 1.1)", () => 
   const far = { cpuPhys: at(0x8000_0000), dma: 0x10_0000_0000 as DmaAddr, sizeBytes: GIB };
   assertEquals(coherent([far, second], 32), [0x6000_0000, 0x6000_0000]);
   assertEquals(coherent([far], 32), null);
-  // The last byte counts, and no byte behind it.
+  // The device must reach the last byte, but no byte after it.
   const fits = (sizeBytes: number) => coherent([{ ...second, sizeBytes }]) !== null;
   assertEquals([fits(0x1fff), fits(0x2000)], [false, true]);
 });
@@ -290,7 +290,7 @@ Deno.test("behind an IOMMU the gaps of a bus's ranges are never handed out; impo
   };
   const { machine, dev } = device([0x1000_0000, 0x3000], [0x4000_0000, 0x2000]);
   const map = () => machine.dma.dmaMapPhys(dev, 0x5000 as PhysAddr, 0x1000, DMA_TO_DEVICE);
-  // The first page of each range goes with the gap before it.
+  // The first page of each range is left out with the gap before it.
   assertEquals([map(), map(), map(), map()], [0x4000_1000, 0x1000_2000, 0x1000_1000, -1]);
   assert(dev.domain !== null);
   const overlap = device([0, 0x2000], [0x1000, 0x1000]);
@@ -330,7 +330,7 @@ Deno.test("MMIO goes through the device's range map since 7.3, and is an error w
   ]);
   assertEquals(mapped("7.2.12", 0xa000_0000), 0xa000_0000);
   assertEquals(mapped("7.3-rc7", 0xa000_0000), DMA_MAPPING_ERROR);
-  // Without ranges, as usual, it is the same address.
+  // Without ranges, as usual, the bus address is the physical address.
   assertEquals(mapped("7.3-rc7", 0xa000_0000, {}), 0xa000_0000);
 });
 

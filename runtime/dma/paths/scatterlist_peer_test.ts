@@ -9,7 +9,7 @@ import { Scatterlist } from "../scatterlist.ts";
 import { at, type TestBench, testBench } from "../testing.ts";
 
 const PAGE = 4096;
-/** Where each kind of memory lies; a peer's bus addresses are 2^40 higher. */
+/** Addresses of each kind of memory; a peer's bus addresses are 2^40 higher. */
 const RAM = 0x10_0000;
 const NEAR = 0xf000_0000;
 const FAR = 0xf010_0000;
@@ -53,13 +53,13 @@ function withPeers(
 
 function listOf(kinds: readonly EntryKind[]): Scatterlist {
   const base = { ram: RAM, near: NEAR, far: FAR };
-  // No two entries touch, so that nothing is joined but by an IOMMU.
+  // No two entries touch, so that only an IOMMU joins them.
   return new Scatterlist(
     kinds.map((kind, index) => ({ phys: at(base[kind] + index * 2 * PAGE), sizeBytes: PAGE })),
   );
 }
 
-/** What must hold of every list that was mapped: all bytes are described, each at a real place. */
+/** Checks every mapped list: all bytes are described, each at a real address. */
 function complaint(kinds: readonly EntryKind[], mode: IommuMode, quirks: readonly QuirkName[]) {
   const { machine, dev } = withPeers(mode, quirks);
   const list = listOf(kinds);

@@ -11,7 +11,7 @@ import { Scatterlist } from "../scatterlist.ts";
 import { at } from "../testing.ts";
 
 const IOMMU_MAP = eventId("iommu.map");
-/** More than an Arm table of granules below 64 KiB has addresses for. */
+/** Past the last physical address of an Arm table with granules below 64 KiB. */
 const BEYOND = 2 ** 49;
 
 interface Side {
@@ -33,7 +33,10 @@ function sideWith(model: IommuModel): Side {
   return { machine, dev };
 }
 
-/** Mostly pages that do not touch; some neighbours, longer buffers and, seldom, one beyond a table. */
+/**
+ * Mostly pages that do not touch; some neighbours, longer buffers and, rarely, one past the table's
+ * limit.
+ */
 function drawList(random: Random): Scatterlist {
   const list = new Scatterlist([], 1 + random.below(700));
   const beyond = random.below(4) === 0 ? random.below(list.capacityEntries) : -1;
@@ -46,7 +49,7 @@ function drawList(random: Random): Scatterlist {
   return list;
 }
 
-/** What a map and its unmap did. */
+/** The results of a map and its unmap. */
 function pairOn({ dev, machine }: Side, list: Scatterlist): unknown {
   const answer = machine.dma.dmaMapSgtable(dev, list, DMA_FROM_DEVICE);
   const leaves: number[] = [];

@@ -1,4 +1,7 @@
-/** What real two-step calls showed beyond their rules (hmm-rdma-vfio.md ch. 5, rows 15 to 21). */
+/**
+ * Behaviour that real two-step calls showed beyond their rules (hmm-rdma-vfio.md ch. 5, rows 15 to
+ * 21).
+ */
 import { assertEquals, assertThrows } from "@std/assert";
 import { GIB, MIB } from "../../address.ts";
 import { KernelError } from "../../errno.ts";

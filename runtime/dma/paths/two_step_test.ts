@@ -222,7 +222,7 @@ Deno.test("a part that finds no bounce buffer takes the earlier parts back: ENOM
     machine: { swiotlb: swiotlbConfig({ sizeBytes: 0 }) },
   });
   bench.tryAlloc(0x1_0000, 0x1200);
-  // No head; the middle is mapped before the tail fails.
+  // There is no head; the middle is mapped before the tail fails.
   assertEquals(bench.link(0x1_0000, 0, 0x1200), -ERRNO.ENOMEM);
   assertEquals(leaves(bench), []);
   assertEquals(bench.state.linkedBytes, 0);

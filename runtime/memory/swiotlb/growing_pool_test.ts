@@ -5,7 +5,7 @@ import { at, type TestBench, testBench } from "../../dma/testing.ts";
 import { InvariantError } from "../../errno.ts";
 import { swiotlbConfig } from "../../machine_config.ts";
 
-/** A device that cannot reach what lies above 4 GiB, and a pool that grows. */
+/** A device that cannot reach memory above 4 GiB, and a pool that grows. */
 function bench(ramSizeBytes: number, sizeBytes = MIB, minAlignMask = 0): TestBench {
   return testBench({
     machine: {
@@ -18,7 +18,7 @@ function bench(ramSizeBytes: number, sizeBytes = MIB, minAlignMask = 0): TestBen
   });
 }
 
-/** Takes all slots of the first pool, page by page. */
+/** Allocates all slots of the first pool, page by page. */
 function fill({ dev, machine: { dma, swiotlb } }: TestBench): void {
   for (let slot = 0; slot < swiotlb.slots; slot += 2) {
     dma.dmaMapPhys(dev, at(slot * 2 * KIB), 4 * KIB, DMA_BIDIRECTIONAL);
@@ -65,7 +65,7 @@ Deno.test("an audit checks the slots of the first pool and of each that was adde
     dma.dmaMapPhys(dev, at(0), 4 * KIB, DMA_BIDIRECTIONAL);
     assertEquals(swiotlb.pools.length, 2);
     swiotlb.audit();
-    // Two are freed, and of the second none is taken: the run of the first ends before it all the same.
+    // Two slots are freed; taking 0 slots at the second still ends the free run of the first before it.
     const pool = swiotlb.pools[wrong]!;
     Reflect.get(pool, "give").call(pool, 0, 2);
     swiotlb.audit();

@@ -17,7 +17,7 @@ const POOL = 0x6000_0000 as PhysAddr;
 const BUFFER = 0x1000 as PhysAddr;
 
 /**
- * The contents of a fresh slot by release, the oldest first; the last is none of these switches.
+ * The switches that decide when a slot is filled, oldest release first; the last has none of them.
  */
 const RULES: readonly Partial<Kernel>[] = [
   { swiotlb_2022_never_copy_in: true },

@@ -1,4 +1,4 @@
-/** The pool of bounce buffers against its rule, on a list of slots that are free or not. */
+/** Compares the pool of bounce buffers with its rule, written with a list of free and used slots. */
 import { assertEquals } from "@std/assert";
 import { DMA_MAPPING_ERROR, type PhysAddr } from "../../address.ts";
 import { DMA_ATTR, DMA_BIDIRECTIONAL } from "../../dma/attributes.ts";
@@ -8,7 +8,7 @@ import { type BouncedBuffer, SwiotlbPool } from "./swiotlb.ts";
 
 const SLOT = 2048;
 const SET = 128;
-/** Where the upper half of 32 bits counts. */
+/** An address with bits in the upper half of 32 bits. */
 const BASE = 0xa000_0000;
 
 interface Device {
@@ -41,7 +41,7 @@ class ListedPool {
     return this.isUsed.slice(first, first + this.areaSlots).filter((used) => used).length;
   }
 
-  /** Free slots from one to the end of its set. */
+  /** Number of free slots from one to the end of its set. */
   freeFrom(slot: number): number {
     let free = 0;
     for (let at = slot; at < this.slots && !this.isUsed[at]; at++) {

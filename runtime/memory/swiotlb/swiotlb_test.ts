@@ -64,7 +64,7 @@ Deno.test("a slot is aligned by its distance from the pool's start, masked by th
     return bench.map(0x1000, 0x800, 0xfff);
   };
   assertEquals(mapped(0x6000_0800, 0xffff_ffff), 0x6000_1000);
-  // The pool's start lies at 0 within a boundary of 2 KiB.
+  // The pool's start is a multiple of the 2 KiB boundary.
   assertEquals(mapped(0x6000_0800, 0x7ff), DMA_MAPPING_ERROR, "two slots cross it");
   const bench = new Bench(128, 1, 0x6000_0800);
   bench.device.segmentBoundaryMask = 0x7ff;
@@ -96,7 +96,10 @@ Deno.test("an IOMMU's granule pads before the data (dma.md ch. 6 assertion 3)", 
   }]);
 });
 
-/** Of an untrusted disk on 6.1.192 in QEMU: what was bounced, its slot, and the next one. */
+/**
+ * Observed for an untrusted disk on 6.1.192 in QEMU: the bounced buffers, the slot of each, and the
+ * next slot.
+ */
 const BOUNCED_BY_6_1 = [
   [0x00e00, 39_936, 0x7be7_1600, 0x7be7_c000],
   [0x00200, 87_552, 0x7be7_c200, 0x7be9_3000],
@@ -204,7 +207,7 @@ Deno.test("a pool that is not a multiple of a set ends where it ends (dma.md 6.1
   assertEquals(bench.map(0x1000, 2 * KIB), 0x6000_0000);
   assertEquals(bench.map(0x1000, 128 * KIB), DMA_MAPPING_ERROR);
   assertEquals(bench.pool.largestFreeSlots, 63);
-  // A page's worth begins on a page: the second slot stays free.
+  // A buffer of at least a page begins on a page boundary: the second slot stays free.
   assertEquals(bench.map(0x1000, 124 * KIB), 0x6000_1000);
   assertEquals([bench.pool.usedSlots, bench.pool.largestFreeSlots], [63, 1]);
 });
@@ -212,7 +215,7 @@ Deno.test("a pool that is not a multiple of a set ends where it ends (dma.md 6.1
 Deno.test("releasing twice frees the padding before the data once (dma.md 6.3)", () => {
   const bench = new Bench(128);
   bench.device.minAlignMask = 0xfff;
-  // The data begins on a slot, behind one of padding.
+  // The data begins at a slot, after one slot of padding.
   const tlb = at(bench.map(0x9800, 1024, 0xfff));
   bench.map(0x9000, 1024);
   bench.pool.release(bench.device, tlb);
@@ -356,7 +359,7 @@ Deno.test("an unmap tells how long its caller says that the buffer is, a release
   const tlbs = [0, 1, 2].map(() => at(bench.map(0x9000, 0x900)));
   bench.pool.unmap(bench.device, tlbs[0]!, 0x10, DMA_TO_DEVICE, DMA_ATTR.NO_WARN);
   bench.pool.release(bench.device, tlbs[1]!, DMA_FROM_DEVICE);
-  // From the second slot on: there is no whole buffer there, and its rest is freed.
+  // Released from its second slot on: no buffer starts there, so only the rest is freed.
   bench.pool.release(bench.device, at(tlbs[2]! + 0x800));
   bench.pool.release(bench.device, tlbs[1]!);
   const told = bench.fields("swiotlb.unmap") as Record<string, unknown>[];

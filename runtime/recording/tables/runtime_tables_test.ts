@@ -1,4 +1,4 @@
-/** What tables read off a machine equals what they hold after its events, one by one. */
+/** Tables read from a machine equal tables filled by its events, one by one. */
 import { assertEquals } from "@std/assert";
 import type { DmaAddr, PhysAddr } from "../../address.ts";
 import { DmaIovaState } from "../../dma/iova_state.ts";
@@ -14,7 +14,7 @@ import { RUNTIME_TABLES } from "./runtime_tables.ts";
 
 const PAGE = 4096;
 
-/** Rows without the events that they come from, those of a page table page by page. */
+/** Rows as texts, without their events; rows of a page table are split into pages. */
 function plain(name: string, rows: readonly object[]): string[] {
   const pieces = rows.map((row) => {
     const { createdSeq: _, endedSeq: __, ...rest } = row as Record<string, number>;
@@ -31,7 +31,7 @@ function plain(name: string, rows: readonly object[]): string[] {
     .sort();
 }
 
-/** Which tables had rows. */
+/** Compares the tables, and returns the names of those with rows. */
 function compare(mode: IommuMode, force: boolean): string[] {
   const { dev, machine } = testBench({
     iommu: { mode },
@@ -40,8 +40,8 @@ function compare(mode: IommuMode, force: boolean): string[] {
   const recording = new MachineRecording(machine, RUNTIME_TABLES);
   const [first] = machine.pages.alloc(40, { contiguous: true })!;
   const at = (page: number) => first! + page * PAGE as PhysAddr;
-  // Held, freed, and held again in the same place; powers of two of pages, as rings have, each
-  // with a place in its page.
+  // Mapped, unmapped, and mapped again at the same address; sizes are powers of two of pages, like
+  // rings, each with an offset in its page.
   const mapped = [0, 3, 7, 12, 20].map((page, index) => {
     const phys = at(page) + 100 * index as PhysAddr;
     const sizeBytes = PAGE * 2 ** index - 200 * index;
@@ -88,13 +88,13 @@ Deno.test("a link of nothing, which a classic table takes, is no entry and no ma
   assertEquals(counted.map((name) => machine.events.count(eventId(name))), [0, 0, 1]);
 });
 
-/** What the ranges of a machine hold after a destroy of less than was linked, by everyone who says so. */
+/** The ranges of a machine after a destroy of less than was linked, from each source of this information. */
 function afterShortDestroy(mode: IommuMode, pages: number, destroyed: number) {
   const { dev, machine } = testBench({ iommu: { mode } });
   const recording = new MachineRecording(machine, RUNTIME_TABLES);
   const held = new ResourceTracker(machine);
   const phys = 0x10_0000 as PhysAddr;
-  // A neighbour on each side, so that nothing is freed beyond the range.
+  // A neighbouring range on each side, so that nothing outside the range is freed.
   const around = [new DmaIovaState(), new DmaIovaState()] as const;
   const state = new DmaIovaState();
   machine.dma.dmaIovaTryAlloc(dev, around[0], phys, 8 * PAGE);
@@ -111,7 +111,7 @@ function afterShortDestroy(mode: IommuMode, pages: number, destroyed: number) {
   held.stop();
   recording.stop();
   const sorted = (spans: number[][]) => spans.sort(([a], [b]) => a! - b!);
-  // Ranges of one statement that touch are one leak: compared byte by byte.
+  // Touching ranges of one statement are one leak, so the sizes are compared in bytes.
   const bytes = (spans: number[][]) => spans.reduce((sum, [start, end]) => sum + end! - start!, 0);
   return {
     table: sorted(
@@ -137,7 +137,7 @@ Deno.test("after a short destroy the leak report, the table and the machine hold
       }
     }
   }
-  // Both neighbours are held anyway; the rest of a range is where its size class differs.
+  // Both neighbours are allocated in any case; a rest is only lost where the size class differs.
   assertEquals(lost > 20, true);
 });
 
