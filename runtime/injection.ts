@@ -34,8 +34,8 @@ export interface InjectionPointSpec {
   readonly errors: readonly InjectedError[];
   /**
    * False where the failure makes the device stop responding, so that a command ends only at its
-   * driver's timeout, and where the failure is a device's status that releases nothing in the host:
-   * `inject each` skips such points.
+   * driver's timeout, and where the failure is only an answer of the device, for which the host
+   * loses nothing: `inject each` skips such points.
    */
   readonly survivable: boolean;
   /** Its effect, as the verb of a sentence: `fails`, or `joins entries` where nothing fails. */

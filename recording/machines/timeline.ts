@@ -29,7 +29,7 @@ export class Timeline {
   live: (() => PausedRun) | null = null;
   /** Polled for cancellation during a search. */
   watch: RunWatch | null = null;
-  /** Number of replays so far. */
+  /** Number of calls of `from` so far that needed a replay. */
   visits = 0;
   /** Number of visited positions so far. */
   positions = 0;

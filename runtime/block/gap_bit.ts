@@ -66,7 +66,7 @@ export function bioGap(bio: Bio): number {
 }
 
 /**
- * Sets the gap bits of both parts of a bio that was cut.
+ * Sets the gap bit of one part of a bio that was cut; the kernel's version decides which.
  * @param walkedGap Includes the join with the vector that no longer fitted.
  */
 export function keepCutGap(kernel: Kernel, front: Bio, rest: Bio, walkedGap: number): void {

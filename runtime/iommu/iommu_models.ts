@@ -23,7 +23,10 @@ export interface IommuModelSpec {
   readonly granulesBytes: readonly Bytes[];
   /** A leaf can have any size; else blocks lie one or two levels up, and none above. */
   readonly hasAnyPageSize: boolean;
-  /** Supported page sizes where a machine block lists none; null: calculated from the table format. */
+  /**
+   * Supported page sizes with the default granule, where a machine block lists none; null for the
+   * default of `page_sizes`.
+   */
   readonly usualPageSizesBytes: readonly Bytes[] | null;
   /**
    * Address bits that it translates: the default where a machine block does not set them, and the

@@ -59,8 +59,8 @@ export class LocalClocks {
   }
 
   /**
-   * Charges for an event: to its device if a device caused it, else to its CPU. If another device
-   * requested the action, that device waits for it.
+   * Charges for an event: to its device if a device caused it, else to its CPU. If a CPU or another
+   * device is running and requested the action, it waits until the action ends.
    *
    * @returns The time of the event.
    */
