@@ -1,11 +1,11 @@
-/** Releases of Node to test with: the one on the PATH, or one from npm, which keeps it. */
+/** Finds releases of Node to test with: the one on the PATH, or one from npm, which caches it. */
 
-/** The releases that are requested from npm; npm has one package for each system. */
+/** The releases to request from npm, which has a separate package for each system. */
 const RELEASES: Readonly<Record<number, string>> = { 20: "20.20.2", 22: "22.23.3" };
 
 const SYSTEM = `${Deno.build.os}-${Deno.build.arch === "aarch64" ? "arm64" : "x64"}`;
 
-/** The path of a Node of this major release. @throws {Error} When none is available. */
+/** The path of a Node of this major release. @throws {Error} If it cannot be found. */
 export function nodeRelease(major: number): string {
   const print = "console.log(process.versions.node.split('.')[0], process.execPath)";
   const found = run("node", ["-e", print]);
@@ -17,7 +17,7 @@ export function nodeRelease(major: number): string {
   return got.trim().split(" ")[1]!;
 }
 
-/** The output of a program; null when it failed, or is not there. */
+/** The output of a program; null if it failed or does not exist. */
 function run(command: string, args: readonly string[]): string | null {
   try {
     const { stdout, success } = new Deno.Command(command, { args: [...args] }).outputSync();

@@ -1,6 +1,6 @@
 /**
  * One core behind every front end: at a thousand random positions of runs of examples the terminal, a
- * client of the debug adapter and the records of `recording/views` hold the same rows and the same values.
+ * client of the debug adapter and the records of `recording/views` show the same rows and values.
  */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
@@ -16,18 +16,18 @@ import { openScenario, scenariosBelow } from "./examples.ts";
 import { ROOT } from "./source_text.ts";
 
 /**
- * Positions of one run, and the most events of a compared run: the test asks each position many
- * times.
+ * Number of compared positions of one run, and the most events that a compared run may have: each
+ * position is requested many times.
  */
 const POSITIONS_OF_RUN = 20;
 const MAX_EVENTS = 3000;
-/** Rows of a table that are opened one by one. */
+/** Number of rows of a table that are opened one by one. */
 const OPENED_ROWS = 2;
 
-/** A table as a front end shows it: a row's cells by its columns, and the event that wrote it. */
+/** A table as a front end shows it: for each row the cells, by column, and the event that wrote it. */
 type Shown = readonly (readonly string[])[];
 
-/** The terminal, which is as wide as it takes. */
+/** A terminal that is wide enough for all columns. */
 class Terminal implements CommandContext {
   readonly timeTravel = null;
   readonly paint = painter(false);
@@ -54,7 +54,7 @@ class Terminal implements CommandContext {
     return this.lines;
   }
 
-  /** The rows that `:state` prints, cut where its columns are. */
+  /** The rows that `:state` prints, split at the columns of the rule below the header. */
   table(name: string): Shown {
     const [header, rule, ...rows] = this.output(`:state ${name}`);
     if (rule === undefined) {
@@ -80,7 +80,7 @@ interface Variable {
   readonly variablesReference: number;
 }
 
-/** A client's view of a moment through the adapter. */
+/** The state at one position, as a client of the debug adapter sees it. */
 class Seen {
   constructor(readonly client: Client, readonly scopes: readonly Variable[]) {}
 
@@ -91,7 +91,7 @@ class Seen {
       : (await this.client.body("variables", found)).variables as readonly Variable[];
   }
 
-  /** The first rows of a table, each with its cells and who wrote it. */
+  /** The first rows of a table, each with its cells and the event that wrote it. */
   async table({ columns }: TableView, row: Variable): Promise<readonly string[]> {
     const cells = new Map(
       (await this.client.body("variables", row)).variables
@@ -112,7 +112,7 @@ async function seenAt(client: Client, seq: number): Promise<Seen> {
   return new Seen(client, scopes);
 }
 
-/** Compares one position in all three; returns how many rows that were. */
+/** Compares one position in all three front ends; returns the number of compared rows. */
 async function compare(recording: Recording, terminal: Terminal, client: Client, seq: number) {
   const position = recording.afterEvent(seq);
   terminal.cursor.goTo(position);
@@ -147,7 +147,7 @@ async function compare(recording: Recording, terminal: Terminal, client: Client,
   return rows;
 }
 
-/** Compares so many positions. */
+/** Compares the front ends at `wanted` positions. */
 export async function compareFrontEnds(wanted: number, seed: number): Promise<void> {
   const draws = new Random(seed);
   let positions = 0;
@@ -169,7 +169,7 @@ export async function compareFrontEnds(wanted: number, seed: number): Promise<vo
     await client.event("initialized");
     await client.body("setExceptionBreakpoints", { filters: [] });
     await client.move("configurationDone");
-    // The run is known to its end when one has been there.
+    // A run is known up to its end only after it was run to its end once.
     await client.move("continue");
     for (let each = 0; each < POSITIONS_OF_RUN && positions < wanted; each++) {
       const seq = draws.below(recording.log.count + 1);

@@ -1,6 +1,6 @@
 /**
- * The package as a user has it, without this project and without a network: other folders, an empty
- * cache, no home, a registry that is not there.
+ * Uses the package as a user does, without this project and without a network: other folders, an
+ * empty cache, an empty home folder, an npm registry that cannot be reached.
  */
 import { TempFolder } from "@dmalab/tools";
 import { assertEquals } from "@std/assert";
@@ -15,7 +15,7 @@ interface ShellOutcome {
   readonly output: string;
 }
 
-/** Runs a shell to its end. @param options Its environment is all that it has. */
+/** Runs a shell to its end. @param options Its `env` is the whole environment of the shell. */
 function runShell(command: string, options: Deno.CommandOptions): ShellOutcome {
   const { code, stdout, stderr } = new Deno.Command(command, { ...options, clearEnv: true })
     .outputSync();
@@ -23,21 +23,21 @@ function runShell(command: string, options: Deno.CommandOptions): ShellOutcome {
   return { code, output: blankAnsi(text(stdout) + text(stderr)) };
 }
 
-/** The whole environment of a user's shell: home and caches are in `base`. */
+/** The whole environment of a user's shell; the home folder and the caches are in `base`. */
 export function environment(base: string): Readonly<Record<string, string>> {
   return {
     DENO_DIR: join(base, "cache"),
     DENO_INSTALL_ROOT: base,
     HOME: join(base, "home"),
     NO_COLOR: "1",
-    // It is not there: one try says so.
+    // The registry cannot be reached, so npm must not try it again.
     NPM_CONFIG_FETCH_RETRIES: "0",
     NPM_CONFIG_REGISTRY: "http://127.0.0.1:1/",
     PATH: `${join(base, "bin")}:${Deno.env.get("PATH")}`,
   };
 }
 
-/** Before the lines of a shell: the caches and the registry of this process. */
+/** Shell commands that select the caches and the registry of this process. */
 export function ownCaches(): string {
   const { DENO_DIR, HOME, NPM_CONFIG_REGISTRY, XDG_CACHE_HOME } = Deno.env.toObject();
   const cache = DENO_DIR ?? join(XDG_CACHE_HOME ?? `${HOME}/.cache`, "deno");
@@ -47,18 +47,18 @@ export function ownCaches(): string {
   return `unset NPM_CONFIG_REGISTRY; export DENO_DIR=${cache} HOME=${HOME} ${registry};`;
 }
 
-/** Runs a line of a shell as a user would. */
+/** Runs one shell line in a user's environment. */
 export function shell(base: string, folder: string, line: string): ShellOutcome {
   return runShell("sh", { args: ["-c", line], cwd: folder, env: environment(base) });
 }
 
-/** Whether a command is there: users of Deno may have no Node and no git. */
+/** Whether a command exists: users of Deno may have neither Node nor git. */
 export function has(command: string): boolean {
   return new Deno.Command("sh", { args: ["-c", `command -v ${command}`], stdout: "null" })
     .outputSync().success;
 }
 
-/** Puts the Deno that runs us where npm puts that of the package `deno`. */
+/** Puts the running Deno where npm would install the one from the package `deno`. */
 export function giveDeno(dist: string): void {
   const { arch, os } = Deno.build;
   const system = `${os}-${arch === "aarch64" ? "arm64" : "x64"}${os === "linux" ? "-glibc" : ""}`;
@@ -70,12 +70,12 @@ export function giveDeno(dist: string): void {
   Deno.symlinkSync(Deno.execPath(), join(dist, "node_modules/@deno", system, "deno"));
 }
 
-/** A folder with the package and tools, for as long as a test works in it. */
+/** Runs a test in a temporary folder that contains the package and the tools it needs. */
 export async function withPackage(work: (base: string, dist: string) => void | Promise<void>) {
   using base = new TempFolder();
   Deno.mkdirSync(base.at("home"));
   Deno.mkdirSync(base.at("bin"));
-  // A link, so that `deno` is the one that runs us wherever it lies.
+  // A link, so that `deno` is the Deno that runs this test, wherever it is installed.
   Deno.symlinkSync(Deno.execPath(), base.at("bin/deno"));
   const dist = base.at("dist");
   putPackage(dist);
@@ -83,17 +83,17 @@ export async function withPackage(work: (base: string, dist: string) => void | P
   await work(base.path, dist);
 }
 
-/** The end of the output of the three tests of `two.dma`. */
+/** The last line of output when the three tests of `two.dma` pass. */
 export const TWO_PASSES = /^ok \| 3 passed \| 0 failed \| 20 assertions$/m;
 
-/** Installs the command by Deno, into the folder's own `bin`. */
+/** Installs the command with Deno, into the `bin` of the base folder. */
 export function installByDeno(base: string): void {
   const install =
     "deno install -f -g -R -W --allow-run --allow-env=XDG_CACHE_HOME,XDG_RUNTIME_DIR,HOME,DMALAB_TREE,VISUAL,EDITOR,INIT_CWD,SLURM_ARRAY_TASK_ID,JOB_COMPLETION_INDEX,CI_NODE_INDEX,PARALLEL_SEQ --unstable-lazy-dynamic-imports -n dmalab ./dist/main.js";
   assertEquals(shell(base, base, install).code, 0);
 }
 
-/** A test that leaves a mapping, which fails only where the run is strict. */
+/** A test that leaves a mapping: it fails only if the run is strict. */
 export const LEAK = `machine { pci { root_port rp0 { nvme ssd { } } } }
 
 test "a mapping is left" {
@@ -102,11 +102,11 @@ test "a mapping is left" {
 }
 `;
 
-/** A folder for one test. */
+/** The folders of one test, below a temporary folder. */
 export class Rooms {
   readonly base = Deno.makeTempDirSync({ prefix: "dmalab-init-" });
 
-  /** The command line that makes a folder. */
+  /** The command line of `dmalab init`, which creates a project folder. */
   readonly init = `'${Deno.execPath()}' run -R -W '${join(builtPackage(), "main.js")}' init`;
 
   constructor() {
@@ -119,12 +119,12 @@ export class Rooms {
     Deno.symlinkSync("/bin/sh", this.at("bin/sh"));
   }
 
-  /** The path of a file in it. */
+  /** The path of a file below the temporary folder. */
   at(...parts: string[]): string {
     return join(this.base, ...parts);
   }
 
-  /** Runs a line of a shell. @param isBare With Node, npm and a shell alone on the PATH. */
+  /** Runs a shell line. @param isBare Whether the PATH has only Node, npm and a shell. */
   sh(folder: string, line: string, isBare = true): ShellOutcome {
     return runShell("/bin/sh", {
       args: ["-e", "-c", `${ownCaches()} ${line}`],
@@ -146,7 +146,7 @@ export class Rooms {
     Deno.removeSync(this.base, { recursive: true });
   }
 
-  /** Puts a packed file of the package into a folder, and installs it there. */
+  /** Packs the package into a folder, and installs it there. */
   install(folder: string): void {
     const line = `npm pack --silent '${builtPackage()}' && npm install -D ./dmalab-${VERSION}.tgz`;
     const { code, output } = this.sh(folder, line);

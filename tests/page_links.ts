@@ -1,8 +1,8 @@
-/** Links of Markdown pages to files and headings. */
+/** Checks links from Markdown pages to files and headings. */
 import { dirname, join, relative } from "node:path";
 import { filesBelow } from "./source_text.ts";
 
-/** `page: link` for each link of a folder's pages to a file or a heading that is not there. */
+/** `page: link` for each link in a folder's pages to a file or heading that does not exist. */
 export function deadLinks(folder: string): { readonly links: number; readonly dead: string[] } {
   const headings = new Map<string, ReadonlySet<string>>();
   const dead: string[] = [];
@@ -21,13 +21,13 @@ export function deadLinks(folder: string): { readonly links: number; readonly de
   return { links, dead };
 }
 
-/** The text without its code. */
+/** The text of a page without its code. */
 function proseOf(page: string): string {
   return Deno.readTextFileSync(page).replaceAll(/^ *```[^]*?^ *```/gm, "")
     .replaceAll(/`[^`\n]*`/g, "`");
 }
 
-/** The names that GitHub gives to a page's headings, and its own anchors. */
+/** The anchors of a page: the ones that GitHub makes for its headings, and the ones in its HTML. */
 function headingsOf(page: string): ReadonlySet<string> {
   const text = Deno.readTextFileSync(page).replaceAll(/^ *```[^]*?^ *```/gm, "");
   const names = new Set([...text.matchAll(/<a (?:id|name)="([^"]+)"/g)].map(([, name]) => name!));

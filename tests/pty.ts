@@ -1,8 +1,14 @@
-/** A shell at a pseudo-terminal, as a person has it: with jobs, signals, a window and a screen. */
+/**
+ * A shell at a pseudo-terminal, as a person uses it: with jobs, signals, a window size and a
+ * screen.
+ */
 import { assertMatch } from "@std/assert";
 import xterm from "@xterm/headless";
 
-/** Whether this machine has what makes one (util-linux), and a shell that knows jobs. */
+/**
+ * Whether this machine has the programs for it: `script` (util-linux), and a shell with job
+ * control.
+ */
 export function hasPty(): boolean {
   return new Deno.Command("sh", {
     args: ["-c", "command -v script && command -v bash && command -v stty"],
@@ -11,13 +17,13 @@ export function hasPty(): boolean {
     .outputSync().success;
 }
 
-/** How long to wait for an answer. */
+/** How long to wait for a text. */
 const PATIENCE_MS = 45_000;
 
-/** Waits between the looks at what was written. */
+/** Time between two checks of the output. */
 const LOOK_MS = 20;
 
-/** A text as soon as it has what is wanted. @throws {AssertionError} When it does not come. */
+/** Waits until a text matches, and returns it. @throws {AssertionError} If it never matches. */
 async function untilIn(text: () => string, wanted: RegExp): Promise<string> {
   for (let waitedMs = 0; waitedMs < PATIENCE_MS; waitedMs += LOOK_MS) {
     if (wanted.test(text())) break;
@@ -28,34 +34,34 @@ async function untilIn(text: () => string, wanted: RegExp): Promise<string> {
   return last;
 }
 
-/** The text that a terminal shows, without the codes for colours, the cursor, modes of its keys. */
+/** The visible text of a terminal's output, without the codes for colours, cursor and key modes. */
 function textOf(written: string): string {
   // deno-lint-ignore no-control-regex
   return written.replace(/\x1b\[[?\d;]*[A-Za-z]|\r/g, "");
 }
 
-/** The variables of this process's environment that a shell of a test needs. */
+/** The environment variables of this process that a test's shell needs. */
 function shellEnvironment(): Record<string, string> {
   const { PATH = "", HOME = "", DENO_DIR } = Deno.env.toObject();
   return { PATH, HOME, ...DENO_DIR === undefined ? {} : { DENO_DIR } };
 }
 
-/** Modes that a program sets and has to set back: each with how it is before. */
+/** Terminal modes that a program must restore, each with its initial state: `h` is on, `l` off. */
 const MODES = { "25": "h", "1049": "l", "2004": "l" } as const;
 
-/** The terminal is there until its block ends. */
+/** A pseudo-terminal that exists until the end of its `await using` block. */
 export class Pty implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   readonly #keys: WritableStreamDefaultWriter<Uint8Array>;
   readonly #reading: Promise<void>;
   readonly #screen = new xterm.Terminal({ allowProposedApi: true, cols: 80, rows: 24 });
   #seen = "";
-  /** All that was written since the last call. */
+  /** All output since the shell started. */
   #written = "";
 
   /**
-   * @param folder Where the shell begins.
-   * @param env Everything that the shell finds in its environment, `TERM` apart.
+   * @param folder The shell's working directory.
+   * @param env The shell's whole environment, except `TERM`, `SHELL` and `PS1`.
    */
   constructor(folder: string, env: Readonly<Record<string, string>> = shellEnvironment()) {
     this.#child = new Deno.Command("script", {
@@ -75,14 +81,17 @@ export class Pty implements AsyncDisposable {
     const decoder = new TextDecoder();
     for await (const bytes of this.#child.stdout) {
       const text = decoder.decode(bytes, { stream: true });
-      // The screen first: a text that is seen is on it, and its earlier text is no longer there.
+      // The screen is updated first: when a text is in `#seen`, the screen already shows it.
       await new Promise<void>((done) => this.#screen.write(text, done));
       this.#seen += text;
       this.#written += text;
     }
   }
 
-  /** Waits until something is written, and forgets all up to it. @returns What was forgotten. */
+  /**
+   * Waits until the output contains a text, and drops all output up to its end. @returns The output
+   * before the text.
+   */
   async see(wanted: RegExp): Promise<string> {
     const text = await untilIn(() => textOf(this.#seen), wanted);
     const match = wanted.exec(text)!;
@@ -91,7 +100,7 @@ export class Pty implements AsyncDisposable {
     return text.slice(0, end);
   }
 
-  /** The lines of the screen, as a person sees them now. */
+  /** The lines that the screen shows now. */
   get lines(): readonly string[] {
     const { active } = this.#screen.buffer;
     return Array.from(
@@ -100,25 +109,28 @@ export class Pty implements AsyncDisposable {
     );
   }
 
-  /** Where the cursor is, from 0. */
+  /** The cursor's row and column, counted from 0. */
   get cursor(): { readonly row: number; readonly column: number } {
     const { cursorX, cursorY } = this.#screen.buffer.active;
     return { row: cursorY, column: cursorX };
   }
 
-  /** Waits until the screen has something. @returns The screen then. */
+  /** Waits until the screen matches. @returns The text of the screen then. */
   seeScreen(wanted: RegExp): Promise<string> {
     return untilIn(() => this.lines.join("\n"), wanted);
   }
 
-  /** Gives the terminal another size, as a window does; what runs at it is reported by the system. */
+  /**
+   * Gives the terminal another size, as resizing a window does; the system notifies the program in
+   * it.
+   */
   async resize(columns: number, rows: number, device: string): Promise<void> {
     this.#screen.resize(columns, rows);
     const args = ["-F", device, "cols", String(columns), "rows", String(rows)];
     await new Deno.Command("stty", { args }).output();
   }
 
-  /** Modes of the terminal that are not as they were before anybody set one. */
+  /** Terminal modes that are not in their initial state. */
   get changedModes(): readonly string[] {
     const last = new Map<string, string>();
     // deno-lint-ignore no-control-regex
@@ -129,30 +141,33 @@ export class Pty implements AsyncDisposable {
       .map(([mode]) => mode);
   }
 
-  /** Presses keys, and sees what follows. A signal's key throws away what is unread: see something before it. */
+  /**
+   * Presses keys, and waits for the given texts. A key that sends a signal discards unread input, so wait for a
+   * text before pressing one.
+   */
   async press(keys: string, ...wanted: readonly RegExp[]): Promise<void> {
     await this.#keys.write(new TextEncoder().encode(keys));
     for (const each of wanted) await this.see(each);
   }
 
-  /** Presses keys, and waits until the screen has something. @returns The screen then. */
+  /** Presses keys, and waits until the screen matches. @returns The text of the screen then. */
   async screenAfter(keys: string, wanted: RegExp): Promise<string> {
     await this.press(keys);
     return await this.seeScreen(wanted);
   }
 
-  /** Leaves the REPL for the shell. */
+  /** Leaves the REPL, so that the shell continues. */
   async leave(): Promise<void> {
     await this.press(CTRL_D, /\$ /);
     await this.press("echo left with $?\n", /^left with 0$/m);
   }
 
-  /** Takes the terminal away: what runs at it is reported so by the system. */
+  /** Closes the terminal: the system notifies the programs in it. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#child.kill("SIGKILL");
     await this.#child.status;
     await this.#reading;
-    // No key is read any more.
+    // The pipe is closed already: no program reads keys any more.
     await this.#keys.abort().catch(() => {});
     this.#screen.dispose();
   }

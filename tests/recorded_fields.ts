@@ -1,16 +1,16 @@
-/** Walks a record of golden data: copies of it, in each of which one field is changed. */
+/** Makes copies of a record of golden data, each with one changed field. */
 import type { Json } from "./conformance/difference.ts";
 
 type Key = string | number;
 
 export interface RecordedChange<T> {
-  /** The field, as the table of given fields names it (tests/conformance/given.ts). */
+  /** The field's name in the table of given fields (tests/conformance/given.ts). */
   readonly name: string;
-  /** A copy with another value there, or without the list's last item. */
+  /** A copy of the record with another value in the field, or without the list's last item. */
   apply(record: T): T;
 }
 
-/** The place of a change: the field itself, or the list that loses its last item. */
+/** The place of a change: a field, or a list that loses its last item. */
 interface Place {
   readonly name: string;
   readonly path: readonly Key[];
@@ -19,11 +19,10 @@ interface Place {
 }
 
 /**
- * Every field of a record changed, and every list without its last item.
+ * Changes every field of a record, and shortens every list by its last item.
  *
- * @param name The name of the record itself; nothing for one with fields that need no name before
- * them.
- * @param isGiven Whether a field, with its value, is not compared.
+ * @param name The name of the record itself; empty if its fields need no name before them.
+ * @param isGiven Whether a field with this value is an input, so that it is not compared.
  */
 export function* changesOf<T>(
   record: T,
@@ -36,7 +35,7 @@ export function* changesOf<T>(
   }
 }
 
-/** The name of an item of a list: its own name for itself, or nothing. */
+/** The name of a list's item: `.` and its call or operation, or `[]` without one. */
 function itemName(item: Json): string {
   if (Array.isArray(item)) return typeof item[0] === "string" ? `.${item[0]}` : "[]";
   if (typeof item === "object" && item !== null) {
@@ -53,7 +52,7 @@ function isValue(item: Json): boolean {
 
 function* placesIn(value: Json, name: string, path: readonly Key[]): Generator<Place> {
   if (Array.isArray(value)) {
-    // Places of a list of values have numbers where the list is itself an item.
+    // The values of a list are numbered if the list is itself an item of a list.
     const isItem = typeof path.at(-1) === "number" || path.length === 0;
     for (const [index, item] of value.entries()) {
       const own = isValue(item) && isItem ? `[${index}]` : itemName(item);
@@ -78,7 +77,7 @@ function withoutLast(list: Json): Json {
   return (list as readonly Json[]).slice(0, -1);
 }
 
-/** Another value of the same kind. */
+/** Another value of the same type. */
 function otherValue(value: Json): Json {
   switch (typeof value) {
     case "number":
@@ -86,7 +85,8 @@ function otherValue(value: Json): Json {
     case "boolean":
       return !value;
     case "string":
-      // A digit stays one; the kernel's sentence on wider addresses is compared by its number.
+      // A digit stays a digit; the kernel's message about wider addresses is compared by its
+      // number.
       return value.replace(/\d+(?=-bit)|.$/, (last) => last === "0" ? "1" : "0");
     default:
       return 1;

@@ -1,12 +1,12 @@
 /**
- * `deno task script repin FILE…`: runs tests, and where a text comes otherwise than they pin it writes what came
- * into the test. Read the change then: git shows it.
+ * `deno task script repin FILE…`: runs tests, and where a text differs from the pinned one writes the new text
+ * into the test. Check the changes afterwards: git shows them.
  */
 import { join } from "node:path";
 import { ROOT } from "./source_text.ts";
 
 const { imports, scopes } = JSON.parse(Deno.readTextFileSync(join(ROOT, "deno.json")));
-// Beside deno.json: the addresses in a map are read from where it lies.
+// Next to deno.json, because the paths in an import map are relative to its folder.
 const map = Deno.makeTempFileSync({ dir: ROOT, prefix: ".repin-", suffix: ".json" });
 try {
   const assertions = { "@std/assert": "./tests/repin/assert.ts" };

@@ -1,9 +1,8 @@
 /**
- * `deno task test [core | MEMBER…] [OPTIONS OF deno test]`: the types, and the short suite of
- * tests; of the core alone, or of members by their folders, such as `extensions/traces`.
- * `deno task test-all [--rest] [--times] [OPTIONS OF deno test]`: the long suite with it. `--rest`
- * leaves out the tests that `deno task test` runs; `--times` runs each file in a separate process,
- * prints the files that take most processor time, and writes them to `tests/running/costs.json`, by which later runs on this machine are planned.
+ * `deno task test [core | MEMBER…] [OPTIONS OF deno test]`: checks the types and runs the short suite of tests: all, the core's, or those of
+ * members by their folders, such as `extensions/traces`. `deno task test-all [--rest] [--times] [OPTIONS OF deno test]`: runs the long suite,
+ * too. `--rest` leaves out the tests that `deno task test` runs. `--times` runs each file in a separate process, prints the files that use most
+ * processor time, and writes them to `tests/running/costs.json`, with which later runs on this machine are planned.
  *
  * Ends with one line that scripts can read: `N passed, N failed`.
  */
@@ -22,7 +21,7 @@ import { CORE_FOLDERS } from "./source_text.ts";
 
 const OWN = ["--all", "--rest", "--times", "core", ...members()];
 
-/** @param folders What is tested: null for everything. */
+/** @param folders The folders to test; null for all. */
 async function runAll(
   size: Size,
   folders: readonly string[] | null,
@@ -44,7 +43,7 @@ async function runAll(
   }
 }
 
-/** The folders that words name; null without any, for everything. */
+/** The folders that the words name; null (all) if they name none. */
 function foldersIn(words: readonly string[]): readonly string[] | null {
   const named = members().filter((member) =>
     words.some((word) => word.replace(/\/$/, "") === member)
@@ -78,14 +77,17 @@ if (import.meta.main) {
   }
 }
 
-/** What each test file costs. */
+/** Number of test files that `--times` prints. */
 const SHOWN = 50;
-/** Short ones that cost less are not kept: they share a process with others of their folder. */
+/**
+ * The cost of a short file is not kept if it is less: such files share a process with others of
+ * their folder.
+ */
 const LEAST_SECONDS = 1;
 
 /**
  * Runs each file in a separate process, prints the costliest by processor time, and writes the
- * files that get a separate process.
+ * costs with which later runs are planned.
  */
 async function measureCosts(tests: readonly Tests[]): Promise<void> {
   const jobs = tests.map(({ file, filter, name }) =>

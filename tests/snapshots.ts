@@ -1,4 +1,4 @@
-/** What some scenarios print with every event, each kept in a file of tests/snapshots/. */
+/** The output of some scenarios with every event, each kept in a file of tests/snapshots/. */
 import { outcomeLine, TracePrinter } from "@dmalab/cli/scenario";
 import { loadWhole } from "@dmalab/cli/testing";
 import type { LabConfig, PciNodeConfig } from "@dmalab/devices";
@@ -11,7 +11,7 @@ import type { MachineEvent } from "@dmalab/runtime";
 import { join } from "node:path";
 import { ROOT } from "./source_text.ts";
 
-/** Between them every release, kind of device, IOMMU and path of a mapping. */
+/** Together they use every release, kind of device, IOMMU and path of a mapping. */
 export const KEPT_SCENARIOS: readonly string[] = [
   "examples/api/02-two-step-unaligned.dma",
   "examples/api/03-two-step-misuse.dma",
@@ -47,19 +47,19 @@ export const KEPT_SCENARIOS: readonly string[] = [
   "tests/suites/reports.dma",
 ];
 
-/** Events of one test that are kept; the line of its verdict counts them all. */
+/** Number of a test's events that are kept; the line of its outcome has the count of all. */
 const MOST_EVENTS = 100;
 
-/** The text before a rule, below its event. */
+/** The indent and word before a rule, on the line below its event. */
 const REASON_INDENT = " ".repeat(26) + "by ";
 
-/** How the line of a machine begins. */
+/** The first word of the line that describes a machine. */
 export const MACHINE_WORD = "machine";
 
-/** Without numbers of events: one that is left out changes one line. */
+/** Without event numbers: leaving out one event then changes only one line. */
 const LAYOUT = { ...STREAM_LAYOUT, seqWidth: 0 };
 
-/** The output of a scenario, a line each. @param path From the root of the project. */
+/** The output of a scenario, in lines. @param path From the root of the project. */
 export async function printedBy(path: string): Promise<string[]> {
   const lines: string[] = [];
   const paint = painter(false);
@@ -99,8 +99,8 @@ export async function printedBy(path: string): Promise<string[]> {
 }
 
 /**
- * The rule by which an event was decided, and the examined values; once in a test where they are
- * the same.
+ * The rule by which an event was decided, and the examined values. Equal lines are printed only
+ * once in a test.
  */
 function reasonLine({ why }: MachineEvent): string | null {
   if (why === null) return null;
@@ -108,7 +108,7 @@ function reasonLine({ why }: MachineEvent): string | null {
   return [REASON_INDENT + why.rule, ...inputs].join(" ");
 }
 
-/** Its release, its IOMMU, and each kind of node once. */
+/** A machine's release, its IOMMU, and each kind of PCI node once. */
 function machineLine({ iommu, kernel, pci }: LabConfig): string {
   const kindsOf = (nodes: readonly PciNodeConfig[]): string[] =>
     nodes.flatMap(({ kind, children }) => [kind, ...kindsOf(children)]);
@@ -116,7 +116,7 @@ function machineLine({ iommu, kernel, pci }: LabConfig): string {
   return [MACHINE_WORD, kernel, iommu.mode, ...model, ...new Set(kindsOf(pci))].join(" ");
 }
 
-/** The file that keeps what a scenario prints. */
+/** The file with the kept output of a scenario. */
 export function snapshotFile(path: string): string {
   const name = path.replace(/^(examples|tests|extensions)\//, "").replaceAll("/", "-").replace(
     /dma$/,

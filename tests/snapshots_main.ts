@@ -1,6 +1,7 @@
 /**
- * `deno task snapshots --update [PATH…]`: writes anew what the named scenarios print, or without a name all that
- * are kept and what drawn runs come to, after a change that was meant. Read what git shows then.
+ * `deno task snapshots --update [PATH…]`: writes the present output of the named scenarios after an intended
+ * change; without a path, of all kept scenarios and the sums of the drawn runs. Check the changes with git
+ * afterwards.
  */
 import "@dmalab/bin/provide";
 import { KEPT_SCENARIOS, printedBy, snapshotFile } from "./snapshots.ts";

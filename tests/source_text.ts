@@ -1,26 +1,26 @@
-/** Reading the project's own sources, for the tests that check how they are built. */
+/** Reads the project's own sources, for tests that check the code itself. */
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** The project's folder. */
 export const ROOT: string = fileURLToPath(new URL("../", import.meta.url));
 
-/** The core: the part that is read, tested and released without the extensions. */
+/** The core: the part that can be read, tested and released without the extensions. */
 export const CORE_FOLDERS: readonly string[] = ["runtime", "devices", "lang", "recording", "cli"];
 
 /**
- * The folders of sources, with the tools for making them (`tools/`) and without the tests of them
- * all (`tests/`).
+ * The folders with sources, including the development tools in `tools/`, but not the project's
+ * tests in `tests/`.
  */
 export const SOURCE_FOLDERS: readonly string[] = [...CORE_FOLDERS, "bin", "extensions", "tools"];
 
-/** One TypeScript file of the project: its path from the root, with `/`, and its text. */
+/** A TypeScript file of the project: its path from the root, with `/`, and its text. */
 export interface SourceText {
   readonly path: string;
   readonly text: string;
 }
 
-/** Every `.ts` file below the given folders or files, in the order of their names. */
+/** Every `.ts` file below the given folders or files, sorted by name. */
 export function readSources(places: readonly string[]): SourceText[] {
   const sources: SourceText[] = [];
   for (const place of places) {
@@ -35,10 +35,10 @@ export function readSources(places: readonly string[]): SourceText[] {
   return sources;
 }
 
-/** Folders that tasks fill: packages, and the pages of the docs site. */
+/** Folders with generated or downloaded files: packages, and the pages of the docs site. */
 const NOT_OURS = /\/node_modules$|\/extensions\/page\/site\/pages$/;
 
-/** A file itself, or every file of ours below a folder, sorted; nothing for a place that is not there. */
+/** A file itself, or every file of the project below a folder, sorted; empty if the place does not exist. */
 export function filesBelow(place: string): string[] {
   let info: Deno.FileInfo;
   try {
@@ -54,8 +54,8 @@ export function filesBelow(place: string): string[] {
 }
 
 /**
- * The arrows of the picture in docs/dev/architecture.md, which is the record of the permitted loads
- * between members, by the last words of the members' folders.
+ * The arrows of the diagram in docs/dev/architecture.md, which defines the permitted imports
+ * between members, by the last parts of the members' folder names.
  */
 export function drawnArrows(): { readonly from: string; readonly to: string }[] {
   const page = Deno.readTextFileSync(join(ROOT, "docs/dev/architecture.md"));

@@ -1,6 +1,6 @@
 /**
- * Tidiness checks: dead files, comments about removed code, functions that take more than a screen.
- * Read from the syntax tree that TypeScript makes, so that a text about code is no code.
+ * Checks of the code's order: unused files, comments about removed code, functions longer than a
+ * screen. They use TypeScript's syntax tree, so that text that only looks like code is ignored.
  *
  * Every finding has a key, `path` or `path name`; `tests/tidy_excuses.ts` lists the keys that may
  * stay, with their reasons.
@@ -9,36 +9,39 @@ import ts from "typescript";
 import { dirname, join, normalize } from "node:path";
 import type { SourceText } from "./source_text.ts";
 
-/** The project's own limits: docs/dev/code-rules.md states them. */
+/** The project's own limits, from docs/dev/code-rules.md. */
 const MAX_LINES_PER_FILE = 1500;
 const MAX_LINES_PER_FUNCTION = 70;
 const MAX_PARAMETERS = 6;
 
-/** Others use the library's exports. */
+/** Files with exports for users of the library. */
 const LIBRARY: readonly string[] = ["mod.ts", "recording/library.ts"];
 
 export interface Finding {
   readonly key: string;
-  /** With its place: the text for a person. */
+  /** The text for a person, with the place. */
   readonly text: string;
 }
 
-/** A source with its tree. Test files and what only tests use are read, but not judged. */
+/**
+ * A source with its syntax tree. Tests and their helpers are read, but findings in them are
+ * ignored.
+ */
 interface Parsed extends SourceText {
   readonly tree: ts.SourceFile;
   readonly isProduct: boolean;
 }
 
 /**
- * Tests and their helpers: `_rig.ts`, `testing_edits.ts`, `testing/`; the replay follows the same
- * rules as the product's code.
+ * Tests and their helpers: `_rig.ts`, `testing_edits.ts`, `testing/`. The code of the conformance
+ * replay is not among them: it follows the same rules as the product's code.
  */
 const TEST_FILE =
   /^(?:extensions\/\w+\/)?tests\/(?!conformance\/)|_test\.ts$|\/_\w+\.ts$|\/testing(?:_\w+)?(?:\.ts$|\/)/;
-/** Code with objects that belong to a machine; a hunt builds thousands of machines. */
+/** Code with objects that belong to a machine; a hunt creates thousands of machines. */
 const OF_MACHINES =
   /^(?:devices|extensions\/(?:c_drivers|hunt\/(?:driver|requests)|kernel_tree\/oracle|topology|vectors)|lang|recording|runtime)\//;
-/** Where a page is looked for that is named without its folder. */
+/** Folders in which a page is looked up if it is named without a folder. */
 const PAGES = ["docs", "docs/rules"];
 
 export class House {
@@ -46,9 +49,9 @@ export class House {
   readonly #byPath: ReadonlyMap<string, Parsed>;
 
   /**
-   * @param sources All TypeScript of the project, tests too: they are users.
-   * @param entries Text that names files which are started, such as the tasks of deno.json.
-   * @param members The files that members of the workspace export, by the names that others import.
+   * @param sources All TypeScript of the project, including tests, because they use exports.
+   * @param entries Text that names the files that are started, such as the tasks of deno.json.
+   * @param members The files that members of the workspace export, by their import names.
    */
   constructor(
     sources: readonly SourceText[],
@@ -68,7 +71,7 @@ export class House {
     return this.#files.filter(({ isProduct }) => isProduct);
   }
 
-  /** Files that no other imports, names as a URL, or starts; tests alone do not count. */
+  /** Files that no other file imports, names as a URL, or starts; uses by tests do not count. */
   deadFiles(): Finding[] {
     const named = new Set<string>();
     const entries = new Set(this.members.values());
@@ -90,7 +93,7 @@ export class House {
       .map(({ path }) => ({ key: path, text: `${path} is imported by no file` }));
   }
 
-  /** Functions, classes and constants that are exported, and imported by no code, not even a test. */
+  /** Exported functions, classes and constants that no code imports, not even a test. */
   unusedExports(): Finding[] {
     const taken = new Set<string>();
     const passedOn = new Map(
@@ -118,7 +121,7 @@ export class House {
     );
   }
 
-  /** Names of exported types that another file exports, too: one name is one thing, over the whole project. */
+  /** Exported type names that occur in several files: in the whole project, a name must have one meaning. */
   repeatedTypes(): Finding[] {
     const byName = Map.groupBy(
       this.#product.flatMap((file) =>
@@ -140,7 +143,7 @@ export class House {
     });
   }
 
-  /** Comments that name a file, or a name of the code, that is not there. */
+  /** Comments that mention a file or a name in the code that does not exist. */
   staleComments(isFile: (path: string) => boolean): Finding[] {
     const code = new Set(this.entries.match(/\w+/g));
     for (const file of this.#files) collectWords(file.tree, code);
@@ -159,7 +162,7 @@ export class House {
     );
   }
 
-  /** Files that a text of a file or page names, and that are not there. */
+  /** Files that are mentioned in a text of the file or page `from`, but do not exist. */
   missingFiles(from: string, text: string, isFile: (path: string) => boolean): string[] {
     return namesOfFiles(text).filter((name) => !this.#isThere(from, name, isFile));
   }
@@ -167,7 +170,7 @@ export class House {
   #isThere(from: string, name: string, isFile: (path: string) => boolean): boolean {
     const folders = ["", dirname(from), ...PAGES];
     if (folders.some((folder) => isFile(normalize(join(folder, name))))) return true;
-    // `vm/vm.ts` in lang/ is short for lang/vm/vm.ts.
+    // In lang/, `vm/vm.ts` may be written for lang/vm/vm.ts.
     return [...this.#byPath.keys()].some((path) => path.endsWith(`/${name}`));
   }
 
@@ -195,14 +198,14 @@ export class House {
     });
   }
 
-  /** Variables of modules and classes that may change while the program runs. */
+  /** Variables of modules and static fields of classes that may change while the program runs. */
   mutableModules(): Finding[] {
     return this.#product.flatMap((file) =>
       moduleState(file).map(([name, node]) => finding(file, node, name, `${name} is module state`))
     );
   }
 
-  /** `as unknown as`: the types say what is not so. */
+  /** `as unknown as`: it hides that the types are wrong. */
   forcedCasts(): Finding[] {
     return this.#product.flatMap((file) => {
       const found: Finding[] = [];
@@ -221,8 +224,8 @@ export class House {
   }
 
   /**
-   * Closures that V8 allocates in its old generation, where they keep the machine that they belong to
-   * until a full collection: functions assigned to a property, and getters of object literals.
+   * Closures that V8 allocates in its old generation, where they keep their machine alive until a
+   * full garbage collection: functions assigned to a property, and getters of object literals.
    */
   oldClosures(): Finding[] {
     return this.#product.filter(({ path }) => OF_MACHINES.test(path)).flatMap((file) => {
@@ -255,7 +258,7 @@ export class House {
   }
 }
 
-/** The mistakes, excuses considered: findings without one, and excuses without a finding. */
+/** The errors after applying the excuses: findings without an excuse, and excuses without a finding. */
 export function judge(
   list: string,
   findings: readonly Finding[],
@@ -284,7 +287,7 @@ function finding(file: Parsed, node: ts.Node, name: string, what: string): Findi
   return { key: `${file.path} ${name}`, text: `${place} ${what}` };
 }
 
-/** `method`, `Class.method`, or the variable that holds a function. */
+/** `method`, `Class.method`, or the variable that contains a function. */
 function nameOf(node: ts.Node): string {
   const own = ts.isConstructorDeclaration(node)
     ? "constructor"
@@ -342,7 +345,7 @@ function importedNames(file: Parsed, members: ReadonlyMap<string, string>): Impo
       }
     } else if (ts.isExportDeclaration(node)) {
       const clause = node.exportClause;
-      // `export *` takes nothing itself: whoever imports a name by this file takes it.
+      // `export *` does not use the names: a file that imports a name through this file uses it.
       if (clause === undefined) return;
       add(node.moduleSpecifier, ts.isNamedExports(clause) ? own(clause.elements) : "all");
     } else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
@@ -354,7 +357,7 @@ function importedNames(file: Parsed, members: ReadonlyMap<string, string>): Impo
   return found;
 }
 
-/** The targets of a file's `export *`. */
+/** The files that a file passes on with `export *`. */
 function passedOnBy(file: Parsed, members: ReadonlyMap<string, string>): readonly string[] {
   return file.tree.statements.flatMap((node) => {
     if (!ts.isExportDeclaration(node) || node.exportClause !== undefined) return [];
@@ -372,7 +375,10 @@ const isExported = (node: ts.Statement) =>
   ts.canHaveModifiers(node) &&
   ts.getModifiers(node)?.some(({ kind }) => kind === ts.SyntaxKind.ExportKeyword) === true;
 
-/** @param passedOn What it passes on, too: an entry of a member lists what others use. */
+/**
+ * @param passedOn Includes the names that the file passes on: a member's entry exports other files'
+ *   names.
+ */
 function* exportedValues(
   file: Parsed,
   passedOn = false,
@@ -419,7 +425,10 @@ function commentsOf({ text, tree }: Pick<Parsed, "text" | "tree">): Comment[] {
   return found;
 }
 
-/** Files of the project's own kinds that a text names; `x.ts` and `FILE.md` mean any. */
+/**
+ * Project files (`.ts`, `.md`) that a text mentions; `x.ts` and `FILE.md` are placeholders and are
+ * left out.
+ */
 function namesOfFiles(text: string): string[] {
   return [...text.matchAll(/(?<![\w/.*{}-])((?:[\w-]+\/)*[\w-]{2,}\.(?:ts|md))\b/g)]
     .map((match) => match[1]!)
@@ -435,7 +444,7 @@ function namesOfCode(text: string): string[] {
     .filter((word) => /^[a-z]+(?:[A-Z][a-z0-9]*)+$|^(?:[A-Z][a-z0-9]+){2,}$/.test(word));
 }
 
-/** Every name that code uses, and the words of its strings: names of files, keys and commands. */
+/** All names that code uses, and the words in its strings: names of files, keys and commands. */
 function collectWords(tree: ts.Node, into: Set<string>): void {
   walk(tree, (node) => {
     if (ts.isIdentifier(node) || ts.isPrivateIdentifier(node)) into.add(node.text.replace("#", ""));
@@ -448,7 +457,10 @@ function collectWords(tree: ts.Node, into: Set<string>): void {
 const WRITERS =
   /^(?:set|add|delete|clear|push|pop|shift|unshift|splice|sort|reverse|fill|copyWithin)$/;
 
-/** Variables of a module that are written after it was loaded, and static fields that may be. */
+/**
+ * Variables of a module that are written after it was loaded, and static fields that may be
+ * written.
+ */
 function moduleState(file: Parsed): [name: string, node: ts.Node][] {
   const found: [string, ts.Node][] = [];
   const constants = new Map<string, ts.Node>();
@@ -470,7 +482,7 @@ function moduleState(file: Parsed): [name: string, node: ts.Node][] {
       }
     }
     const name = writtenName(node);
-    // A variable that is filled while the module loads is a table.
+    // A variable that is only written while the module loads is a table, not state.
     if (name !== null && constants.has(name) && isInFunction(node) && !isShadowed(node, name)) {
       written.add(name);
     }
@@ -481,7 +493,7 @@ function moduleState(file: Parsed): [name: string, node: ts.Node][] {
 const isAssignment = (kind: ts.SyntaxKind) =>
   kind >= ts.SyntaxKind.FirstAssignment && kind <= ts.SyntaxKind.LastAssignment;
 
-/** The variable with contents that an expression changes: `x` in `x.push(1)` and `x[0] = 1`. */
+/** The variable that an expression changes the contents of: `x` in `x.push(1)` and `x[0] = 1`. */
 function writtenName(node: ts.Node): string | null {
   const rootOf = (expression: ts.Expression): string | null =>
     ts.isIdentifier(expression)
@@ -510,7 +522,7 @@ function isInFunction(node: ts.Node): boolean {
   return ts.findAncestor(node, (each) => ts.isFunctionLike(each)) !== undefined;
 }
 
-/** True when a parameter or variable of an enclosing function has the name. */
+/** Whether a parameter or variable of an enclosing function has the same name. */
 function isShadowed(node: ts.Node, name: string): boolean {
   return ts.findAncestor(node, (each) => {
     if (!ts.isFunctionLike(each) && !ts.isBlock(each)) return false;
@@ -527,10 +539,10 @@ function isShadowed(node: ts.Node, name: string): boolean {
 }
 
 /**
- * The parts of the host that the pure layers must not touch: the host's clock, its randomness, its
- * files, its console. `lang/`, `runtime/` and `devices/` run unchanged in a browser page and in a
- * worker, and give the same events for the same file, seed and profile. A use is a pattern over
- * code without comments and strings, with its replacement.
+ * The parts of the host that the pure layers must not use: the host's clock, random numbers, files
+ * and console. `lang/`, `runtime/` and `devices/` run unchanged in a browser page and in a worker,
+ * and give the same events for the same file, seed and profile. Each entry is a pattern for code
+ * without comments and strings, with the reason.
  */
 const FORBIDDEN: readonly (readonly [RegExp, string])[] = [
   [/\bDeno\b/g, "the host belongs to cli/"],
@@ -543,12 +555,12 @@ const FORBIDDEN: readonly (readonly [RegExp, string])[] = [
   [/\bglobalThis\b/g, "there is no global state"],
   [/\bprocess\s*\.\s*(?:env|argv|exit|hrtime|stdout|stderr)\b/g, "the host belongs to cli/"],
   [/\bcrypto\s*\./g, "randomness comes from the machine's seeded generator"],
-  // A controller may have a method of that name; the host's function is used in an expression.
+  // A controller may have a method with this name; the host's function is used in an expression.
   [/(?:[=(,?:&|!]|\bawait|\breturn)\s*fetch\s*\(/g, "the host belongs to cli/"],
   [/\bnew\s+Worker\b/g, "the host belongs to cli/"],
 ];
 
-/** One sentence for each use of the host in a source that must be pure; tests may use it. */
+/** One sentence for each use of the host in a source that must be pure; tests may use the host. */
 export function purityViolations(sources: readonly SourceText[]): string[] {
   return sources.flatMap(({ path, text }) => {
     if (path.endsWith("_test.ts")) return [];
@@ -564,8 +576,8 @@ export function purityViolations(sources: readonly SourceText[]): string[] {
 }
 
 /**
- * The text with comments and the insides of strings replaced by blanks; line breaks stay, so that a place
- * in the result is the same place in the source.
+ * The text with blanks in place of comments and the contents of strings; line breaks stay, so that a
+ * position in the result is the same position in the source.
  */
 export function blankOut(text: string): string {
   const tree = ts.createSourceFile("source.ts", text, ts.ScriptTarget.Latest, true);

@@ -1,4 +1,7 @@
-/** What `tests/tidy.ts` finds and may stay, each with its reason. One that is needed no more fails too. */
+/**
+ * Findings of `tests/tidy.ts` that may stay, each with its reason. An excuse without a finding is an
+ * error, too.
+ */
 
 type Excuses = Readonly<Record<string, string>>;
 

@@ -1,8 +1,8 @@
 /**
- * Transcripts in pages: a `console` block begins with `$ dmalab …`, the rest is what it prints.
+ * Transcripts in pages: a `console` block begins with `$ dmalab …`, and the rest is the output.
  *
- * `deno run -A tests/transcripts.ts README.md` runs the commands again and writes what they print
- * now into the page; `git diff` then shows what has changed.
+ * `deno run -A tests/transcripts.ts README.md` runs the commands again and writes their present
+ * output into the page; `git diff` then shows the changes.
  */
 import { join } from "node:path";
 import { MemoryScreen } from "@dmalab/cli";
@@ -17,7 +17,7 @@ export interface Transcript {
   readonly output: string;
 }
 
-/** A block's commands with their outputs. */
+/** The commands of a block, with their outputs. */
 export function readTranscript(block: CodeBlock): Transcript[] {
   const parts = block.code.split(/^\$ /m);
   if (parts[0] !== "") throw new Error(`${place(block)} does not begin with "$ "`);
@@ -29,25 +29,25 @@ export function readTranscript(block: CodeBlock): Transcript[] {
   });
 }
 
-/** Commands that a page may show: they read the project and write nothing. */
+/** Commands that a page may contain: they read the project and write nothing. */
 const SAFE =
   /^dmalab (?:(?:run|test|bench(?!.* --(?:host-time|plot|save|junit-path))|check|explain|hunt(?!.* --out)|releases|topology|trace (?:check|devices|show|summary))(?: |$)|(?:\w+ )?--(?:help|version)$)/;
 
-/** Runs a command of a transcript in this process, and gives what it prints. */
+/** Runs a command of a transcript in this process, and returns its output. */
 export async function runTranscript(command: string): Promise<string> {
   const screen = new OneText();
   await main(transcriptWords(command), screen);
   return screen.output.trimEnd();
 }
 
-/** The words after `dmalab`. */
+/** The words of a command after `dmalab`. */
 export function transcriptWords(command: string): string[] {
   if (!SAFE.test(command)) throw new Error(`Not a command that a page may run: ${command}`);
   const [, ...words] = command.match(/"[^"]*"|\S+/g)!.map((word) => word.replace(/^"|"$/g, ""));
   return words;
 }
 
-/** Both streams, as a terminal shows them. */
+/** Both output streams together, as a terminal shows them. */
 class OneText extends MemoryScreen {
   override err(text: string): void {
     this.out(text);

@@ -1,21 +1,21 @@
-/** The messages between the task and the process that tries mutants: JSON, a line each. */
+/** Messages between the task and the process that tries mutants: each is one line of JSON. */
 
-/** A test, by its file from the project's folder and its place in it. */
+/** A test: the path of its file from the project's folder, and its index in the file. */
 export interface TestName {
   readonly file: string;
   readonly index: number;
 }
 
 export type Order =
-  /** Run the tests of a file on the sources as they are: all, or those of the short suite. */
+  /** Run a file's tests on the unchanged sources: all of them, or only the short suite. */
   | { readonly kind: "measure"; readonly file: string; readonly short: boolean }
-  /** Run tests with a mutant on until one fails. */
+  /** Turn a mutant on and run tests until one fails. */
   | {
     readonly kind: "try";
-    /** `NO_MUTANT` for the sources as they are. */
+    /** `NO_MUTANT` for the unchanged sources. */
     readonly mutant: number;
     readonly asksOfClean: number;
-    /** It acts while modules are loaded: nothing may be loaded before. */
+    /** The mutant acts while modules are loaded: no module may be loaded before it is on. */
     readonly atLoad: boolean;
     readonly tests: readonly TestName[];
   };
@@ -27,24 +27,24 @@ export interface Measured {
   readonly index: number;
   readonly name: string;
   readonly ms: number;
-  /** Its error; null when it passed. */
+  /** The error of the test; null if it passed. */
   readonly failure: string | null;
   readonly asks: readonly [id: number, count: number][];
-  /** Marks of names that it uses. */
+  /** Marks of the names that the test used. */
   readonly used: readonly number[];
 }
 
-/** A clean run of a file. */
+/** The results of a file's tests on the unchanged sources. */
 export interface Clean {
-  /** Asked for while the file and its modules were loaded. */
+  /** How often each mutant was asked for while the file and its modules were loaded. */
   readonly asksAtLoad: readonly [id: number, count: number][];
-  /** Marks of names that were used then. */
+  /** Marks of the names that were used while they were loaded. */
   readonly usedAtLoad: readonly number[];
   readonly tests: readonly Measured[];
 }
 
 export type Answer =
-  /** At a test, or at loading its file. */
+  /** The process begins a test, or begins to load the test's file. */
   | { readonly kind: "begins"; readonly what: string; readonly test: TestName }
   | (Clean & { readonly kind: "measured"; readonly failure: string | null })
   | { readonly kind: "tried"; readonly failed: Failed | null };
@@ -53,14 +53,17 @@ export interface Failed {
   readonly test: TestName;
   readonly name: string;
   readonly failure: string;
-  /** Whether it passes beside it, with the mutant off; null where that takes another process. */
+  /**
+   * Whether the test then passes in the same process with the mutant off; null if that needs a new
+   * process.
+   */
   readonly passesWithout: boolean | null;
 }
 
-/** Before each answer: tests may write their own lines. */
+/** Begins each answer, because tests may write lines to the same stream. */
 export const ANSWER = "\u0001";
 
-/** The lines of a stream, as they come. */
+/** The lines of a stream, each as soon as it is complete. */
 export async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
   const decoder = new TextDecoder();
   let rest = "";

@@ -1,8 +1,8 @@
 /**
- * A file of results, so that a run that was interrupted can go on. A killed mutant stays killed as
- * long as its file is the same; a survivor is tried again when a test or source has changed. A
- * change that the short suite notices is noticed by the long one, which has all tests of the short
- * one.
+ * A file of results, so that an interrupted run can be continued. A killed mutant stays killed as
+ * long as its source file is unchanged; a survivor is tried again when any test or source has
+ * changed. The long suite contains all tests of the short one: a change that the short suite
+ * notices counts as noticed by the long one.
  */
 import { join } from "node:path";
 import { filesBelow } from "../source_text.ts";
@@ -13,9 +13,9 @@ import { hash, keyOf } from "./plan.ts";
 interface Line {
   readonly key: string;
   readonly start: number;
-  /** Hash of the changed file. */
+  /** Hash of the file with the change. */
   readonly source: number;
-  /** Of all sources and tests. */
+  /** Hash of all sources and tests. */
   readonly everything: number;
   readonly short: boolean;
   readonly fate: Fate;
@@ -32,7 +32,7 @@ export class ResultFile {
   readonly #sources = new Map<string, number>();
   readonly #known = new Map<string, Line>();
 
-  /** @param short Whether the tests are those of the short suite only. */
+  /** @param short Whether only the tests of the short suite are run. */
   constructor(path: string, root: string, folders: readonly string[], short: boolean) {
     this.#path = path;
     this.#root = root;
@@ -46,7 +46,7 @@ export class ResultFile {
     }
   }
 
-  /** How it ended before, where that still holds. */
+  /** The earlier result of a mutant, if it is still valid; otherwise null. */
   known(candidate: Candidate): Result | null {
     const line = this.#known.get(`${keyOf(candidate)}\n${candidate.start}`);
     if (line === undefined || line.source !== this.#sourceOf(candidate.path)) return null;

@@ -1,7 +1,7 @@
 /**
- * The captured data as tests, one for each run and each file of cases, for `deno task script mutate` alone:
- * `conformance_long_test.ts` replays all of it in one test, and what one group notices need not wait for
- * the others.
+ * The captured data as separate tests, one for each run and each file of cases, used only by `deno task
+ * script mutate`. `conformance_long_test.ts` replays all of it in one test; here a group can notice a
+ * mutant without waiting for the other groups.
  */
 import { assertEquals } from "@std/assert";
 import { fileURLToPath } from "node:url";
@@ -11,7 +11,7 @@ import recorded from "../conformance_agreement.json" with { type: "json" };
 
 const GOLDEN = fileURLToPath(new URL("../golden", import.meta.url));
 
-/** A run of a kernel is replayed once for all its groups. */
+/** All groups of one run of a kernel are replayed together. */
 function unitOf(group: string): string {
   return /^(kernel|releases)\//.test(group) ? `run ${group.split("/").at(-1)}` : group;
 }

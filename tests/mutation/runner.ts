@@ -1,13 +1,13 @@
-/** A process that tries mutants, seen from outside: it is ended when it hangs, and begun anew. */
+/** Controls a process that tries mutants: ends the process when it hangs, and starts a new one. */
 import { join } from "node:path";
 import { ANSWER, type Answer, linesOf, type Order, type TestName } from "./protocol.ts";
 
-/** How an order ended: with its answer, or without one. */
+/** How an order ended: with an answer, or without one. */
 export type Outcome = Exclude<Answer, { kind: "begins" }> | {
   readonly kind: "lost";
-  /** The test that it was at, or its file. */
+  /** The test that was running, or the file that was being loaded. */
   readonly at: string;
-  /** Null when it came to none. */
+  /** Null if no test had begun. */
   readonly test: TestName | null;
   readonly reason: "time" | "crash";
 };
@@ -15,7 +15,7 @@ export type Outcome = Exclude<Answer, { kind: "begins" }> | {
 const PERMISSIONS = ["-R", "-W", "--allow-env", "--allow-sys"];
 const MAX_MEMORY_MIB = 2048;
 
-/** One process at a time, with one order at a time. */
+/** Runs one process at a time, which executes one order at a time. */
 export class Runner {
   readonly #tree: string;
   readonly #mutants: number;
@@ -24,9 +24,9 @@ export class Runner {
   #lines: AsyncGenerator<string> | null = null;
 
   /**
-   * @param tree The folder of the copy with the switches.
-   * @param mutants How many these are.
-   * @param marks How many names are marked.
+   * @param tree The folder of the copied project that contains the switches.
+   * @param mutants The number of mutants.
+   * @param marks The number of marks.
    */
   constructor(tree: string, mutants: number, marks: number) {
     this.#tree = tree;
@@ -35,8 +35,8 @@ export class Runner {
   }
 
   /**
-   * @param limitMs The limit of one test, or of loading its file; for null, of the work before any
-   * test.
+   * @param limitMs The time limit of one test, or of loading its file; called with null for the
+   *   work before the first test.
    */
   async obey(order: Order, limitMs: (test: TestName | null) => number): Promise<Outcome> {
     const takesOwnProcess = order.kind === "try" && order.atLoad;
@@ -105,7 +105,7 @@ export class Runner {
     try {
       child.kill("SIGKILL");
     } catch {
-      // It has already ended.
+      // The process has already ended.
     }
     await child.status;
     await this.#lines?.return(undefined).catch(() => {});

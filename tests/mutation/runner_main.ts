@@ -1,9 +1,11 @@
 /**
- * The process that tries mutants: loads test files of the copy that contains it, and runs their
- * tests one by one in its own world. Nothing of the project keeps state in its modules, so a test
- * cannot tell whether another ran before it, whatever a mutant did to that.
+ * The process that tries mutants: loads test files of the copied project that contains this file,
+ * and runs their tests one by one in one JavaScript world. No module of the project keeps state, so
+ * a test cannot notice whether another test ran before it, whatever a mutant did to that other
+ * test.
  *
- * Takes orders from its input, started with the number of mutants. @see protocol.ts
+ * Reads orders from its standard input; its arguments are the numbers of mutants and marks.
+ * @see protocol.ts
  */
 import fc from "fast-check";
 import { isLong } from "../running/sizes.ts";
@@ -26,7 +28,7 @@ interface CapturedTest {
 
 type Step = string | TestBody | { readonly name: string; readonly fn: TestBody };
 
-/** As much of `Deno.TestContext` as the project's tests use. */
+/** The part of `Deno.TestContext` that the project's tests use. */
 interface StepContext {
   step(what: Step, body?: TestBody): Promise<boolean>;
 }
@@ -42,7 +44,10 @@ function answer(message: Answer): void {
   while (rest.length > 0) rest = rest.subarray(write(rest));
 }
 
-/** `Deno.test(name, body)`, `Deno.test(name, options, body)` and `Deno.test({ name, fn, ignore })`. */
+/**
+ * Stands in for `Deno.test(name, body)`, `Deno.test(name, options, body)` and `Deno.test({ name, fn,
+ * ignore })`.
+ */
 function capture(
   first: string | Deno.TestDefinition,
   options?: TestBody | Partial<Deno.TestDefinition>,
@@ -71,7 +76,7 @@ const STEPS: StepContext = {
   },
 };
 
-/** Its error, or null. */
+/** The error of a test; null if it passes. */
 async function failureOf(test: CapturedTest): Promise<string | null> {
   try {
     await test.body(STEPS);
@@ -111,8 +116,8 @@ async function measure(file: string, short: boolean): Promise<Answer> {
 
 async function tryTests(order: Order & { kind: "try" }): Promise<Answer> {
   const { mutant, asksOfClean, atLoad, tests } = order;
-  // Otherwise loading comes first: a mutant that is on then would stay in the values that the
-  // modules have made.
+  // Other mutants are turned on after loading: one that is on during it would stay in the values
+  // that the modules create.
   if (!atLoad) { for (const { file } of tests) await load(file); }
   turnOn(mutant, atLoad ? Infinity : asksOfClean);
   for (const test of tests) {
@@ -141,7 +146,8 @@ function failed(what: Failed): Answer {
 
 Object.assign(Deno, { test: capture });
 for (const method of ["log", "error", "warn", "info", "debug"] as const) console[method] = () => {};
-// The same cases each time, and no search for the smallest one that fails: any is enough.
+// The same cases each time. The smallest case that fails is not searched for: any failing case is
+// enough.
 fc.configureGlobal({ seed: 1, endOnFailure: true });
 reserve(Number(Deno.args[0]), Number(Deno.args[1]));
 for await (const line of linesOf(Deno.stdin.readable)) {

@@ -1,16 +1,19 @@
 /**
- * Many changes in one text, each behind a switch: a tree of sources is written once, and any of its
- * changes can be tried without transpiling or loading anything again.
+ * Puts many changes into one text, each behind a switch: the copied sources are written once, and
+ * each change can then be tried without transpiling or loading anything again.
  */
 import type { Candidate } from "./candidates.ts";
 import type { Mark } from "./uses.ts";
 
-/** A change with the number of its switch. */
+/** A change, with the number of its switch. */
 export interface Mutant extends Candidate {
   readonly id: number;
 }
 
-/** Mutants of one place, or the mark of a name, and what lies inside that place. */
+/**
+ * A range of the text with its mutants, or with the mark of a name, and the places inside the
+ * range.
+ */
 interface Place {
   readonly start: number;
   readonly end: number;
@@ -20,10 +23,10 @@ interface Place {
 }
 
 /**
- * The text of a file with a switch at each mutant, and what notes that a marked name is used; lines
- * keep their numbers.
+ * The text of a file with a switch at each mutant, and with calls that record the use of each
+ * marked name. Line numbers stay the same.
  *
- * @param switchUrl Of the module that has the switches.
+ * @param switchUrl URL of the module that contains the switches.
  */
 export function withSwitches(
   text: string,
@@ -38,7 +41,7 @@ export function withSwitches(
   return `${imported}; ${inside(text, top)}`;
 }
 
-/** Places in the order of the text, the wider first: the places inside a place follow it. */
+/** The places in the order of the text; a place comes before the places inside it. */
 function nested(mutants: readonly Mutant[], marks: readonly Mark[]): Place[] {
   const places: Place[] = [
     ...mutants.map((each) => ({ ...rangeOf(each), mutants: [each], marks: [], inner: [] })),
@@ -64,7 +67,7 @@ function rangeOf({ start, end }: { readonly start: number; readonly end: number 
   return { start, end };
 }
 
-/** The text of a place, with the switches of the places inside it. */
+/** The text of a place, with the switches of all places inside it. */
 function inside(text: string, place: Place): string {
   let at = place.start;
   let out = "";

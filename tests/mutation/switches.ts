@@ -1,23 +1,26 @@
 /**
- * The switches of the changed sources, all off but one. The only module of the project with a state:
- * it belongs to the process that tries mutants, and is loaded by nothing else.
+ * The switches of the changed sources; at most one is on. This is the only module of the project
+ * with state: it belongs to the process that tries mutants, and only the changed sources load it.
  */
 
-/** Thrown when code asks for a change so often that its loop has no end. */
+/** Thrown when code asks for a mutant so often that it must be in an endless loop. */
 export class EndlessError extends Error {}
 
 const NONE = -1;
-/** Beside what the clean run needed: loops that grow a little are no endless ones. */
+/**
+ * Requests allowed in addition to the clean run's: a loop that became a little longer is not
+ * endless.
+ */
 const FREE_ASKS = 300_000;
 
 let active = NONE;
 let asksLeft = Infinity;
 let asks = new Uint32Array(0);
 
-/** By mark, 1 where the marked name was used. @see uses.ts */
+/** For each mark, 1 if the marked name was used. @see uses.ts */
 export let used = new Uint8Array(0);
 
-/** True when the sources are to behave as the mutant does. */
+/** Whether the sources must behave as the mutant does. */
 export function isOn(id: number): boolean {
   asks[id]!++;
   if (id !== active) return false;
@@ -25,7 +28,7 @@ export function isOn(id: number): boolean {
   return true;
 }
 
-/** Makes room for so many mutants, all off, and marks. */
+/** Makes room for the given numbers of mutants, all off, and of marks. */
 export function reserve(count: number, marks: number): void {
   asks = new Uint32Array(count);
   used = new Uint8Array(marks);
@@ -46,7 +49,10 @@ export function turnOff(): void {
   active = NONE;
 }
 
-/** How often each mutant was asked for since the last time, by its id; only the requested ones. */
+/**
+ * How often each mutant was asked for since the last call, by its id; omits mutants without
+ * requests.
+ */
 export function takeAsks(): [id: number, count: number][] {
   const taken: [number, number][] = [];
   for (let id = 0; id < asks.length; id++) if (asks[id]! > 0) taken.push([id, asks[id]!]);
@@ -54,7 +60,7 @@ export function takeAsks(): [id: number, count: number][] {
   return taken;
 }
 
-/** The marks with names that were used since the last time. */
+/** The marks of the names that were used since the last call. */
 export function takeUsed(): number[] {
   const taken: number[] = [];
   for (let id = 0; id < used.length; id++) if (used[id] === 1) taken.push(id);

@@ -1,4 +1,4 @@
-/** The copy of the project that mutants are tried in, and what its tests are. */
+/** The copy of the project in which mutants are tried, and the lists of its tests. */
 import { basename, dirname, join } from "node:path";
 import { memberEntries } from "@dmalab/tools";
 import ts from "typescript";
@@ -6,7 +6,10 @@ import { filesBelow, SOURCE_FOLDERS } from "../source_text.ts";
 import { type Mutant, withSwitches } from "./schemata.ts";
 import type { Mark } from "./uses.ts";
 
-/** The files that the tests read, beside `tests/golden`, which is large and only read. */
+/**
+ * The files that the tests read, except `tests/golden`: it is large and never written, so it is
+ * linked.
+ */
 const COPIED = [
   ...SOURCE_FOLDERS,
   ".ci",
@@ -22,7 +25,10 @@ const COPIED = [
 ];
 const LINKED = ["tests/golden"];
 
-/** Tests that hold the pages to the sources: a table's change is in no other, and they are quick. */
+/**
+ * Tests that compare pages with the sources: no other tests notice a change of a table, and these
+ * are quick.
+ */
 const PAGE_TESTS = ["tools/reference/", "tests/vocabulary_test.ts"];
 const TESTED = [
   "runtime",
@@ -31,29 +37,29 @@ const TESTED = [
   ...PAGE_TESTS,
 ];
 const REPLAYED = "tests/mutation/replayed_test_groups.ts";
-/** Where the suite's other tests lie. */
+/** Folders of the suite's other tests. */
 const OTHERS = [...SOURCE_FOLDERS, "tests"];
-/** Those of them that notice nothing here, or not always. */
+/** Tests in these folders that notice no mutant here, or do not notice it every time. */
 const LEFT_OUT = [
-  // Its groups are replayed one by one.
+  // Its groups are replayed separately.
   "tests/conformance_test.ts",
   "tests/conformance_long_test.ts",
-  // Held to a time of the host, which is another one beside other processes.
+  // They depend on the host's time, which differs when other processes run.
   "tests/fuzz_long_test.ts",
   "tests/fuzz_test.ts",
   "tests/hostile/",
   // The switches themselves.
   "tests/mutation_long_test.ts",
 ];
-/** What notices most for its time comes first. */
+/** The tests that notice most mutants for their time are run first. */
 export const FIRST: readonly string[] = [
   "tests/snapshots_test.ts",
   "tests/examples_test.ts",
 ];
-/** Where changes are made. */
+/** Folders of the sources that are mutated. */
 const MUTATED = ["runtime", "devices", "extensions/topology/lspci"];
 
-/** Sources that may be changed: no tests, and nothing that only tests use. */
+/** The sources that may be changed: no tests, and no helpers that only tests use. */
 export function mutableFiles(root: string): string[] {
   return MUTATED.flatMap((folder) => filesBelow(join(root, folder)))
     .map((path) => path.slice(root.length))
@@ -66,7 +72,10 @@ export function isPageTest(path: string): boolean {
   return PAGE_TESTS.some((each) => path.startsWith(each));
 }
 
-/** The nearest tests: those beside the change, tests that hold pages to it, the captured data. */
+/**
+ * The nearest tests: next to the changed sources, comparing pages with them, or replaying captured
+ * data.
+ */
 export function nearestTestFiles(root: string): string[] {
   return TESTED.flatMap((folder) => filesBelow(join(root, folder)))
     .map((path) => path.slice(root.length))
@@ -75,8 +84,8 @@ export function nearestTestFiles(root: string): string[] {
 }
 
 /**
- * The suite's other tests, in the order in which a change is tried with them. Those that start
- * processes may not here, and are left out when they say so in the clean run.
+ * The suite's other tests, in the order in which a mutant is tried with them. Tests that start
+ * processes are not allowed to do so here; they fail in the clean run and are then left out.
  */
 export function otherTestFiles(root: string): string[] {
   const nearest = new Set(nearestTestFiles(root));
@@ -89,7 +98,7 @@ export function otherTestFiles(root: string): string[] {
   return [...FIRST, ...others.filter((path) => !FIRST.includes(path))];
 }
 
-/** Every source that a test may load, and the tests. */
+/** The tests, and every source that a test may load. */
 export function allSources(root: string): string[] {
   const golden = LINKED.map((place) => join(root, place));
   return [...new Set([...MUTATED, ...OTHERS])]
@@ -98,12 +107,15 @@ export function allSources(root: string): string[] {
     .filter((path) => path.endsWith(".ts") && !path.endsWith(".d.ts") && !isOwn(path));
 }
 
-/** What tries the changes is not among what is changed. */
+/** The files that try the mutants are never mutated themselves. */
 function isOwn(path: string): boolean {
   return path.startsWith("tests/mutation/") && path !== REPLAYED;
 }
 
-/** Copies the project, with a switch at each mutant and a mark at each name that one changes. */
+/**
+ * Copies the project, with a switch at each mutant and a mark at each name that a mutant may
+ * change.
+ */
 export function writeTree(
   root: string,
   tree: string,
@@ -135,7 +147,10 @@ function filesWithout(place: string, left: readonly string[]): string[] {
   return [...Deno.readDirSync(place)].flatMap(({ name }) => filesWithout(join(place, name), left));
 }
 
-/** Which files a file loads, directly or not, itself among them, with the steps to each. */
+/**
+ * The files that a file loads, directly or indirectly, itself included, with the number of imports
+ * to each.
+ */
 export class ImportGraph {
   readonly #root: string;
   readonly #members = memberEntries();

@@ -1,31 +1,34 @@
 /**
- * The users of a value that a change at load has changed: a constant, a table, a class's static
- * field.
+ * Finds the users of a value that a mutant changes at load: a constant, a table, a static field of
+ * a class.
  *
- * Such a change acts before any test begins, so that its switch says nothing about the tests. Its
- * name does: each place in a function that names the changed value, or a value made of it while
- * modules are loaded, gets a mark, and a test that reaches a mark may notice.
+ * Such a mutant acts before any test begins, so its switch does not show which tests use it. Names
+ * do show that: each place in a function that names the changed value, or a value computed from it
+ * while modules are loaded, gets a mark, and a test that reaches a mark may notice the mutant.
  */
 import ts from "typescript";
 import { compilerOf } from "./candidates.ts";
 import type { Mutant } from "./schemata.ts";
 
-/** A name in a text that reports its use. */
+/** A name in a text that records its use. */
 export interface Mark {
   readonly id: number;
   readonly path: string;
   readonly start: number;
   readonly end: number;
-  /** `{ NAME }`: the name of the entry appears once only. */
+  /**
+   * Whether it is written as `{ NAME }`: the name of the entry and of the variable are then one
+   * word.
+   */
   readonly isShorthand: boolean;
 }
 
-/** What reaches a change that acts at load. */
+/** What may notice a mutant that acts at load. */
 export interface Use {
   readonly marks: ReadonlySet<number>;
-  /** Test files that use it while they are loaded. */
+  /** Test files that use the changed value while they are loaded. */
   readonly testFiles: ReadonlySet<string>;
-  /** True where a statement uses it that makes nothing with a name: anybody may notice. */
+  /** Whether a statement that declares no name uses the value: then any test may notice. */
   readonly isOpen: boolean;
 }
 
@@ -35,11 +38,11 @@ export interface Uses {
   readonly of: ReadonlyMap<number, Use>;
 }
 
-/** A place that names something: in a function, or in a statement of a module. */
+/** A place that names a value: in a function, or in a statement of a module. */
 interface Site {
   readonly path: string;
   readonly node: ts.Identifier;
-  /** `P` of `NAME.P`; null where all of it is used. */
+  /** `P` of `NAME.P`; null if the whole value is used. */
   readonly entry: string | null;
   readonly isInFunction: boolean;
   readonly statement: ts.Statement;
@@ -54,7 +57,7 @@ interface Found {
 
 /**
  * @param root The project's folder, with a `/` at its end.
- * @param paths Every source and test, from there.
+ * @param paths Every source and test, relative to that folder.
  */
 export function findUses(
   root: string,
@@ -72,9 +75,9 @@ class UseReader {
   readonly #root: string;
   readonly #program: ts.Program;
   readonly #checker: ts.TypeChecker;
-  /** Names that mean a value, by their text. */
+  /** The places where a name is used for its value, by the name. */
   readonly #names = new Map<string, { path: string; node: ts.Identifier }[]>();
-  /** By the name that is imported, the names that it is given. */
+  /** For each imported or exported name, the other names that it is given with `as`. */
   readonly #aliases = new Map<string, Set<string>>();
   readonly #sites = new Map<ts.Symbol, readonly Site[]>();
   readonly #numbers = new Map<ts.Symbol, number>();
@@ -117,8 +120,8 @@ class UseReader {
   }
 
   /**
-   * The work of a function while modules are loaded is in the values of the statements that call
-   * it.
+   * If a function runs while modules are loaded, its result is in the values of the statements that
+   * call it.
    */
   #calledAtLoad(statement: ts.Statement, file: ts.SourceFile, found: Found): void {
     for (const symbol of this.#declared(statement)) {
@@ -133,7 +136,7 @@ class UseReader {
     }
   }
 
-  /** @param entry Of the table that the statement makes; null for all entries. */
+  /** @param entry The changed entry of the table that the statement declares; null for all entries. */
   #changed(statement: ts.Statement, path: string, entry: string | null, found: Found): void {
     const symbols = this.#declared(statement);
     if (symbols.length === 0 && path.endsWith("_test.ts")) found.testFiles.add(path);
@@ -199,7 +202,7 @@ class UseReader {
     return isAlias ? this.#checker.getAliasedSymbol(symbol) : symbol;
   }
 
-  /** The names that a statement of a module makes. */
+  /** The names that a statement of a module declares. */
   #declared(statement: ts.Statement): ts.Symbol[] {
     const names: ts.Node[] = [];
     const collect = (name: ts.BindingName) => {
@@ -216,7 +219,10 @@ class UseReader {
   }
 }
 
-/** Whether a name is used for its value: no declaration, no entry's or member's name. */
+/**
+ * Whether a name is used for its value: it is not declared there, and is not the name of an entry
+ * or a member.
+ */
 function isValue(node: ts.Identifier): boolean {
   const { parent } = node;
   if (ts.isShorthandPropertyAssignment(parent)) return true;
@@ -227,7 +233,7 @@ function isValue(node: ts.Identifier): boolean {
   return (parent as { name?: ts.Node }).name !== node;
 }
 
-/** `NAME = …`, `NAME += …`, `NAME++`: a mark in its place could not be assigned to. */
+/** `NAME = …`, `NAME += …`, `NAME++`: a mark in place of the name could not be assigned to. */
 function isAssigned(node: ts.Identifier): boolean {
   const { parent } = node;
   if (ts.isPostfixUnaryExpression(parent)) return true;
@@ -250,14 +256,14 @@ function isInFunction(node: ts.Node): boolean {
   return false;
 }
 
-/** The statement of the module that contains a node. */
+/** The statement of the module in which a node lies. */
 function statementOf(node: ts.Node): ts.Statement {
   let at = node;
   while (!ts.isSourceFile(at.parent)) at = at.parent;
   return at as ts.Statement;
 }
 
-/** `P` of a change in `const NAME = { P: … }` or in `static P = …`; null without one. */
+/** `P`, if the node is in `const NAME = { P: … }` or in `static P = …`; otherwise null. */
 function entryOf(node: ts.Node, statement: ts.Statement): string | null {
   for (let at = node; at !== statement; at = at.parent) {
     const { parent } = at;
@@ -269,14 +275,14 @@ function entryOf(node: ts.Node, statement: ts.Statement): string | null {
   return null;
 }
 
-/** Whether an object is all that a constant of the module is made of. */
+/** Whether an object is the whole value of a constant of the module. */
 function isWholeValue(object: ts.Node): boolean {
   let at = object.parent;
   while (ts.isAsExpression(at) || ts.isSatisfiesExpression(at)) at = at.parent;
   return ts.isVariableDeclaration(at) && ts.isSourceFile(at.parent.parent.parent);
 }
 
-/** The innermost node that has a range in it. */
+/** The innermost node that contains a range. */
 function nodeAt(file: ts.SourceFile, start: number, end: number): ts.Node {
   let found: ts.Node = file;
   const visit = (node: ts.Node): void => {

@@ -1,4 +1,4 @@
-/** The results of the mutants: the earlier judgements, and the score by file. */
+/** The results of the mutants: the changes judged earlier, and the score of each file. */
 import type { Candidate } from "./candidates.ts";
 import type { Fate } from "./mutate.ts";
 import { keyOf } from "./plan.ts";
@@ -6,14 +6,14 @@ import { keyOf } from "./plan.ts";
 const JUDGED = new URL("judged.txt", import.meta.url);
 
 /**
- * Changes that no test can notice, or none should, by their keys. A key names no folder and no line, so
- * that it stays when those change; one that fits nothing any more is reported by `deno task script mutate`, and
- * fails a test.
+ * Changes that no test can notice, or that no test should notice, by their keys. A key contains no folder and
+ * no line, so it stays valid when a file moves or lines are added. A key that matches no mutant any more is
+ * reported by `deno task script mutate`, and fails a test.
  */
 export class Judged {
   readonly #reasons = new Map<string, string>();
 
-  /** @param text A reason a line, and indented below it the keys that it holds for. */
+  /** @param text Each reason on a line, and indented below it the keys that it applies to. */
   constructor(text: string = Deno.readTextFileSync(JUDGED)) {
     let reason = "";
     for (const line of text.split("\n")) {
@@ -22,12 +22,12 @@ export class Judged {
     }
   }
 
-  /** The judged change with its reason. */
+  /** The judged changes, each with its reason. */
   get reasons(): ReadonlyMap<string, string> {
     return this.#reasons;
   }
 
-  /** The files with a judged change among some files. */
+  /** The given files that contain a judged change. */
   filesAmong(paths: readonly string[]): string[] {
     const names = new Set([...this.#reasons.keys()].map((key) => key.split(" ")[0]));
     return paths.filter((path) => names.has(path.split("/").at(-1)!));
@@ -37,7 +37,7 @@ export class Judged {
     return this.#reasons.has(keyOf(candidate));
   }
 
-  /** Keys of the candidates' files that do not fit exactly one of these. */
+  /** Keys in the candidates' files that do not match exactly one candidate. */
   stale(candidates: readonly Candidate[]): string[] {
     const files = new Set(candidates.map(({ path }) => path.split("/").at(-1)));
     const there = Map.groupBy(candidates, keyOf);
@@ -52,13 +52,13 @@ export interface Count {
   equivalent: number;
 }
 
-/** Counts by file, and of all. */
+/** Counts for each file, and for all files together. */
 export class Score {
   readonly all: Count = { killed: 0, survived: 0, equivalent: 0 };
   readonly #files = new Map<string, Count>();
   readonly #stages = new Map<string, number>();
 
-  /** @param stage Whose tests noticed. */
+  /** @param stage Name of the stage with the tests that noticed the change. */
   add(path: string, fate: Fate | "equivalent", stage: string | null = null): void {
     if (stage !== null) this.#stages.set(stage, (this.#stages.get(stage) ?? 0) + 1);
     const file = this.#files.get(path) ?? { killed: 0, survived: 0, equivalent: 0 };
@@ -68,7 +68,7 @@ export class Score {
     this.all[column]++;
   }
 
-  /** A line for each file, in the order of their names, and one for all of them. */
+  /** A line for each file, sorted by name, and a line for all files together. */
   lines(): string[] {
     const rows = [...this.#files].toSorted(([a], [b]) => (a < b ? -1 : 1));
     return [
@@ -89,7 +89,7 @@ function row(count: Count, name: string): string {
   return `${cells.join(" ")}  ${name}`;
 }
 
-/** The part of the changes that could be noticed and were. */
+/** The share of the changes that were noticed, among all that could be. */
 export function scoreText({ killed, survived }: Count): string {
   const noticed = killed + survived;
   return noticed === 0 ? "–" : `${(100 * killed / noticed).toFixed(1)} %`;

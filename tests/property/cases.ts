@@ -1,10 +1,11 @@
 /**
- * Any requests on any machine, with every oracle on at once: the hunt's (bytes, statuses, the
- * device's accesses and the lists that it reads, the checker, leaks, the audit), the tables of a
- * recording held to the machine, and the same case once more without a recording, which must do the
- * same.
+ * Random requests on random machines, with every check on at once: the hunt's (bytes, statuses, the
+ * device's accesses and the lists that it reads, the checker, leaks, the audit); a recording's
+ * tables against the machine; and the same case a second time without a recording, which must do
+ * the same.
  *
- * A named switch of the release must explain every failure; without defects nothing fails.
+ * Each failure must be explained by one of the release's named switches; without defects nothing
+ * fails.
  */
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
@@ -23,10 +24,10 @@ import { MIB } from "@dmalab/runtime";
 import { KERNEL_NAMES, KERNELS, type QuirkName } from "@dmalab/runtime/kernels";
 import { Watch } from "../recording/watched_machine.ts";
 
-/** 2048 pieces of 512 bytes, and some that are longer. */
+/** Enough for 2048 pieces of 512 bytes, some of them longer. */
 const LONG_BYTES = 2 * MIB;
 
-/** One request of up to 2048 pieces, none of which need be alike. */
+/** One request of up to 2048 pieces of different sizes. */
 const LONG_REQUEST: fc.Arbitrary<HuntStep> = fc.record({
   op: fc.constantFrom("read" as const, "write" as const),
   runs: fc.array(
@@ -51,7 +52,7 @@ const LONG_REQUEST: fc.Arbitrary<HuntStep> = fc.record({
   fault: null,
 }));
 
-/** What leaves the machine's memory as it was: its tables are still compared. */
+/** Violations that leave the machine's memory intact: its tables are compared even after them. */
 const HARMLESS: readonly Violation["kind"][] = ["left", "report", "status"];
 
 export class Tried {
@@ -59,18 +60,18 @@ export class Tried {
   steps = 0;
   segments = 0;
   events = 0;
-  /** Moments at which every table was compared with what the machine held. */
+  /** Number of moments at which every table was compared with the machine. */
   looks = 0;
-  /** Rows of the machines in them. */
+  /** Number of the machines' rows that were compared in these tables. */
   rows = 0;
-  /** Defects that explained what went wrong. */
+  /** Defects that explained failures. */
   readonly defects = new Set<QuirkName>();
 
   /**
-   * Tries a case to its end.
+   * Runs a case to its end.
    *
-   * @param mostBytes What is left of a request that is longer.
-   * @throws {Error} At the first thing that no defect explains; says which case.
+   * @param mostBytes A longer request is cut to this size.
+   * @throws {Error} At the first failure that no defect explains; the message contains the case.
    */
   try(each: HuntCase, release: HuntRelease, mostBytes: number = MAX_BYTES): void {
     try {
@@ -108,7 +109,7 @@ export class Tried {
     this.rows += watch.rows;
   }
 
-  /** The cause of a case's failure may lie in an earlier step: all of them belong to it. */
+  /** An earlier step may have caused the failure, so all steps up to it are searched for the defect. */
   #explain(each: HuntCase, release: HuntRelease, { kind, text }: Violation): void {
     const [switches] = causingDefectsOf(each, release);
     assert(switches !== undefined, `no switch explains: ${kind} ${text}`);
@@ -121,9 +122,9 @@ function stateOf({ ends, machine: { clock, iommu, swiotlb } }: CaseRun) {
 }
 
 /**
- * Tries cases of every release in turn: with its own defects, and without any, a long request last.
+ * Tries cases of every release in turn, with its own defects and without any, then a long request.
  *
- * @param each Called after each of them.
+ * @param each Called after each case.
  */
 export function tryCases(
   count: number,

@@ -1,8 +1,8 @@
 /**
- * A machine with one device beside the plain model of it, and the operations that both go through.
+ * A machine with one device, next to a plain model of it; every operation is done on both.
  *
  * After each operation the two must agree: no two ranges overlap, an address leads where the model
- * says, a range freed and not yet flushed is not allocated again. At the end nothing is left: no
+ * says, and a freed range is not allocated again before a flush. At the end nothing is left: no
  * range, no leaf, no mapping, no record.
  */
 import {
@@ -30,7 +30,7 @@ const MAP_FAILED = eventId("iommu.map_failed");
 /** The possible operations. */
 type Kind = keyof MappingWorld["ways"];
 
-/** One operation; the numbers choose among what there is, so that any numbers will do. */
+/** One operation. Its numbers select among the possible choices, and all numbers are valid. */
 interface RandomOperation {
   readonly kind: Kind;
   readonly a: number;
@@ -45,35 +45,35 @@ interface WorldOptions {
   readonly cpus: number;
   readonly maskBits: number;
   readonly iotlbEntries: number;
-  /** Sizes in granules that come again and again; others come now and then. */
+  /** Frequent sizes, in granules; other sizes are used now and then. */
   readonly hotGranules: readonly number[];
-  /** One size of so many is a hot one, 0 to 100. */
+  /** The percentage of sizes that are frequent ones, 0 to 100. */
   readonly hotPercent: number;
 }
 
-/** The model and the machine disagree. */
+/** The model and the machine differ. */
 export class Disagreement extends Error {
   override readonly name = "Disagreement";
 }
 
-/** Mappings that live at once, at most; beyond that one ends where another would be made. */
+/** The most live mappings at once; when it is reached, an operation that makes one ends one instead. */
 const MAX_LIVE = 300;
 const MAKES: ReadonlySet<Kind> = new Set(["map", "list", "twostep", "unlink", "coherent", "raw"]);
 /** The most freed ranges that the test examines again. */
 const MAX_GONE = 32;
-/** Operations between two looks at whether all that the machine keeps fits together. */
+/** Number of operations between two audits, which check that all data of the machine is consistent. */
 const AUDIT_EVERY = 200;
 const MAX_GRANULES = 1100;
 const HUGE_GRANULES = 9000;
 const LARGE_PAGE_BYTES = 2 ** 25;
 const RAM_BYTES = 2 ** 36;
-/** Memory that a script gives the device lies below this. */
+/** The memory for which a script maps buffers lies below this address. */
 const BUFFERS_END = 2 ** 35;
 
-/** Something that is mapped: its range in the model, and how to end it. */
+/** A mapping: its range in the model, and the call that ends it. */
 interface Mapping {
   readonly range: OwnedRange;
-  /** Whether its range goes through the flush queue when it ends. */
+  /** Whether its range goes through the flush queue when the mapping ends. */
   readonly queued: boolean;
   readonly end: () => void;
 }
@@ -88,14 +88,17 @@ export class MappingWorld {
   readonly #online: boolean[];
   readonly #rangesAtFirst: number;
   #staleReports = 0;
-  /** Pages of freed coherent memory: a caller that maps them maps memory without an owner. */
+  /** Pages of freed coherent memory: a caller that maps one of them maps memory without an owner. */
   readonly #freed = new Set<number>();
   #freedReports = 0;
-  /** What ended last: addresses that lead nowhere, unless they have a new owner. */
+  /**
+   * The ranges that were freed last: their addresses lead nowhere, unless they were allocated
+   * again.
+   */
   readonly #gone: OwnedRange[] = [];
   #ended = 0;
   #operations = 0;
-  /** Maps that found no room. */
+  /** Number of maps that found no free addresses. */
   refused = 0;
 
   constructor(private readonly options: WorldOptions) {
@@ -114,14 +117,14 @@ export class MappingWorld {
         granuleBytes,
         iotlbEntries,
         reserved,
-        // Each format takes the ones that it has; AMD's takes all.
+        // Each format uses the sizes that it supports; AMD's supports all.
         pageSizesBytes: [granuleBytes, 2 ** 16, 2 ** 21, 2 ** 23, LARGE_PAGE_BYTES, 2 ** 30],
       },
     });
     this.#granule = granuleBytes;
     this.#dev = new DmaDevice("dev", {
       maskBits: options.maskBits,
-      // Linked pieces lie side by side, and the checker holds a device's longest segment against that.
+      // Linked pieces are adjacent, and the checker compares them with the device's longest segment.
       maxSegmentSizeBytes: 2 ** 31,
     });
     this.machine.iommu.attach(this.#dev);
@@ -156,14 +159,14 @@ export class MappingWorld {
     },
   };
 
-  /** Does one operation on both sides and compares; now and then the machine with itself. */
+  /** Does one operation on both sides and compares them; now and then audits the machine. */
   run({ kind, a, b, c }: RandomOperation): void {
     const isFull = this.#mappings.length >= MAX_LIVE && MAKES.has(kind);
     this.ways[isFull ? "unmap" : kind](a, b, c);
     if (this.#operations++ % AUDIT_EVERY === 0) this.machine.audit!.look();
   }
 
-  /** Ends everything that lives, and looks for what is left. */
+  /** Ends all live mappings, and checks that nothing is left. */
   finish(): void {
     while (this.#mappings.length > 0) this.#unmap(0);
     const { machine, domain } = this;
@@ -205,7 +208,7 @@ export class MappingWorld {
     return Math.ceil(address / this.#granule) * this.#granule;
   }
 
-  /** A size: a hot one or any, on the granule or not. */
+  /** A size: a frequent one or any, a multiple of the granule or not. */
   #sizeBytes(number: number, whole: boolean): number {
     const { hotGranules, hotPercent } = this.options;
     const granules = number % 100 < hotPercent
@@ -215,11 +218,11 @@ export class MappingWorld {
     return whole || number % 3 === 0 ? sizeBytes : sizeBytes - 1 - number % (this.#granule - 1);
   }
 
-  /** Memory at any alignment, or on a granule. */
+  /** A memory address, aligned to the granule or not. */
   #phys(number: number, aligned: boolean): PhysAddr {
-    // Large leaves need memory that is aligned to them as the range is.
+    // A large leaf needs memory with the same alignment as the range.
     const unit = number % 5 < 2 ? LARGE_PAGE_BYTES : this.#granule;
-    // Never page 0: the kernel takes the physical address 0 for "nowhere" when a mapping ends.
+    // Never page 0: at an unmap, the kernel takes the physical address 0 for "not mapped".
     const page = unit + Math.floor((number * 40503) % (BUFFERS_END - 2 ** 30) / unit) * unit;
     const offset = aligned || number % 2 === 0 ? 0 : number % this.#granule;
     return (page + offset) as PhysAddr;
@@ -229,7 +232,7 @@ export class MappingWorld {
     return number % 3 as DmaDirection;
   }
 
-  /** Checks a range that was allocated, and enters it into the model. */
+  /** Checks a range that was allocated, and adds it to the model. */
   #take(start: number, end: number, leaves: Leaf[]): OwnedRange {
     this.model.flushed(this.#flushes);
     const range = { start, end, leaves };
@@ -245,7 +248,7 @@ export class MappingWorld {
     return range;
   }
 
-  /** A mapping of memory that was freed is reported once. */
+  /** Mapping memory that was freed causes one report per mapping. */
   #mapsPerhapsFreed(phys: number, sizeBytes: number): void {
     const last = Math.floor((phys + sizeBytes - 1) / PAGE_SIZE_BYTES);
     for (let page = Math.floor(phys / PAGE_SIZE_BYTES); page <= last; page++) {
@@ -264,7 +267,10 @@ export class MappingWorld {
     );
   }
 
-  /** A map may find no addresses; it may not find them in use by another user. */
+  /**
+   * A map may fail because no addresses are free, but not because the page table has an entry
+   * there.
+   */
   #noteRefusal(): void {
     this.refused++;
     this.#expect(this.machine.events.count(MAP_FAILED), 0, "maps that the page table refused");
@@ -299,13 +305,14 @@ export class MappingWorld {
     const { range, queued, end } = this.#mappings[index]!;
     const last = this.#mappings.pop()!;
     if (index < this.#mappings.length) this.#mappings[index] = last;
-    // The device may have used it up to now: an entry that the hardware remembers must not outlive
-    // a flush.
+    // The device may use the mapping until now: an entry that the IOTLB then has must not outlive a
+    // flush.
     const used = a % 3 === 0 ? range.leaves[a % range.leaves.length] : undefined;
     if (used !== undefined) this.#accessAt(used.iova);
     end();
     this.#gone[this.#ended++ % MAX_GONE] = range;
-    // The queue is emptied before a range goes in: one that fills it is not covered by that flush.
+    // A full queue is emptied before the range is added to it, so that flush does not cover the
+    // range.
     if (queued && this.domain.lazy) this.model.park(range, this.#flushes);
     else this.model.release(range);
     this.model.flushed(this.#flushes);
@@ -354,7 +361,7 @@ export class MappingWorld {
     this.#keep(range, true, () => dma.dmaUnmapSg(this.#dev, list, dir));
   }
 
-  /** A range of the two-step API; `unlinks` ends it piece by piece. */
+  /** Maps a range with the two-step API. @param unlinks Whether it is later ended piece by piece. */
   #link(a: number, b: number, c: number, unlinks: boolean): void {
     const { dma } = this.machine;
     const dev = this.#dev;
@@ -363,7 +370,8 @@ export class MappingWorld {
     const count = 1 + b % 6;
     for (let index = 0; index < count; index++) {
       const number = (a + index * 104_729) % 2 ** 31;
-      // Inner edges lie on granules: the first may begin, and the last may end, inside one.
+      // The edges between pieces lie on granules; the first may begin, and the last may end, inside
+      // one.
       const whole = this.#sizeBytes(number, true);
       const first = index === 0 ? c % this.#granule : 0;
       const last = index === count - 1 && whole > first + 512 ? 512 : 0;
@@ -421,7 +429,7 @@ export class MappingWorld {
     });
   }
 
-  /** A range that nothing is mapped in. */
+  /** Allocates a range in which nothing is mapped. */
   #allocRaw(b: number): void {
     const sizeBytes = this.#sizeBytes(b, true);
     const start = this.domain.allocIova(this.#dev, sizeBytes, false);
@@ -430,7 +438,7 @@ export class MappingWorld {
     this.#keep(range, false, () => this.domain.freeIova(start, sizeBytes));
   }
 
-  /** An address of something live, of something that was freed lately, or any. */
+  /** An address in a live range, in a range that was freed lately, or any. */
   #address(a: number, b: number): number {
     const ranges = a % 4 === 0 ? this.#gone : this.model.live;
     const range = ranges[a % Math.max(1, ranges.length)];
@@ -438,7 +446,10 @@ export class MappingWorld {
     return range.start + b % (range.end - range.start);
   }
 
-  /** The hardware's translation; when leaves are missing and no flush has come, it may not know. */
+  /**
+   * Accesses an address through the IOMMU; the entry may be stale if its leaf was removed and no
+   * flush has followed.
+   */
   #accessAt(iova: number): void {
     const { iommu } = this.machine;
     if (iova >= 0xfee0_0000 && iova < 0xfef0_0000) return;
@@ -458,7 +469,7 @@ export class MappingWorld {
     if (this.#online[cpu]) this.machine.cpu = cpu;
   }
 
-  /** Takes a CPU away that is not running, or brings one back. */
+  /** Takes a CPU offline that is not the running one, or brings it online again. */
   #plug(a: number): void {
     const cpu = a % this.#online.length;
     if (cpu === this.machine.cpu) return;
@@ -468,31 +479,34 @@ export class MappingWorld {
   }
 }
 
-/** Consecutive memory behind consecutive IOVAs, in whole granules. */
+/** A contiguous piece of memory behind contiguous IOVAs, in whole granules. */
 interface Leaf {
   readonly iova: number;
   readonly phys: number;
   readonly sizeBytes: number;
 }
 
-/** Allocated IOVAs, end exclusive. */
+/** A range of allocated IOVAs; its end is exclusive. */
 interface OwnedRange {
   readonly start: number;
   readonly end: number;
   leaves: Leaf[];
 }
 
-/** A range that was freed and waits for a flush: its leaves are gone, the hardware's are not. */
+/**
+ * A freed range that waits for a flush: its leaves are removed, but the IOTLB may have entries for
+ * them.
+ */
 interface ParkedRange extends OwnedRange {
-  /** Flushes that had ended when it was freed: it is free when one more has. */
+  /** Number of flushes that had ended when it was freed: it is free after one more. */
   readonly flushes: number;
 }
 
 /**
- * The model of the property test: a plain list of ranges with what is mapped in each.
+ * The model of the property test: a plain list of ranges, each with its leaves.
  *
- * No tree, no hash, no cache, no table: whether two ranges overlap and where an address leads is
- * found by looking at every one.
+ * It has no tree, hash, cache or table: it examines every range to find whether two overlap and
+ * where an address leads.
  */
 export class PlainRanges {
   readonly live: OwnedRange[] = [];
@@ -502,8 +516,8 @@ export class PlainRanges {
   constructor(readonly reserved: readonly { readonly start: number; readonly end: number }[]) {}
 
   /**
-   * Takes a range that was just allocated.
-   * @returns What it overlaps, in words; null when it is free, as it must be.
+   * Adds a range that was just allocated.
+   * @returns In words, the range that it overlaps; null if it is free, as it must be.
    */
   take(range: OwnedRange): string | null {
     const overlaps = (other: { readonly start: number; readonly end: number }): boolean =>
@@ -517,32 +531,32 @@ export class PlainRanges {
     return null;
   }
 
-  /** The owner frees a range, at once. */
+  /** The owner frees a range, which is free at once. */
   release(range: OwnedRange): void {
     const index = this.live.indexOf(range);
     const last = this.live.pop()!;
     if (last !== range) this.live[index] = last;
   }
 
-  /** The owner frees a range, to be free after a flush. */
+  /** The owner frees a range, which is free after a flush. */
   park(range: OwnedRange, flushes: number): void {
     this.release(range);
     this.parked.push({ ...range, flushes });
   }
 
-  /** So many flushes have ended by now: the ranges that they cover are free. */
+  /** The given number of flushes have ended by now: the ranges that they cover are free. */
   flushed(flushes: number): void {
     if (this.parked.some((range) => range.flushes < flushes)) {
       this.parked = this.parked.filter((range) => range.flushes >= flushes);
     }
   }
 
-  /** Where the page table must lead; -1 for nowhere. */
+  /** The physical address to which the page table must lead; -1 for nowhere. */
   physOf(iova: number): number {
     return physIn(this.live, iova);
   }
 
-  /** Where a stale IOTLB entry may still lead; -1 for nowhere. */
+  /** The physical address to which a stale IOTLB entry may still lead; -1 for nowhere. */
   stalePhysOf(iova: number): number {
     return physIn(this.parked, iova);
   }
@@ -570,7 +584,7 @@ const FORMATS = [
 ] as const;
 const MASK_BITS = [24, 30, 32, 40, 48, 64];
 
-/** How often each kind comes, relative to the others, when it comes at all. */
+/** How often each kind of operation is done, relative to the others, unless it is off. */
 const WEIGHTS: Readonly<Record<Kind, number>> = {
   map: 30,
   unmap: 26,
@@ -587,10 +601,10 @@ const WEIGHTS: Readonly<Record<Kind, number>> = {
   mode: 0.05,
 };
 
-/** In the order of the numbers that choose. */
+/** The kinds in a fixed order, by which a random number selects one. */
 const KINDS = Object.keys(WEIGHTS) as Kind[];
 
-/** A world of one seed: format, mode, CPUs, mask, and sizes that come again and again. */
+/** The options of a seed's world: format, mode, CPUs, mask, and the frequent sizes. */
 function randomOptions(random: Random): WorldOptions {
   return {
     ...random.pick(FORMATS),
@@ -604,8 +618,8 @@ function randomOptions(random: Random): WorldOptions {
 }
 
 /**
- * A mix of one seed: some kinds are off for the whole run, so that the others meet states that they
- * would not meet in a mix of all. Mapping and unmapping is always on.
+ * The mix of a seed: some kinds are off for the whole run, so that the other kinds meet states that
+ * they would not meet in a mix of all. Mapping and unmapping are always on.
  */
 function randomMix(
   random: Random,
@@ -622,13 +636,13 @@ function randomMix(
 
 interface RunResult {
   readonly operations: number;
-  /** Maps that found no room. */
+  /** Number of maps that found no free addresses. */
   readonly refused: number;
-  /** Most mappings that lived at once. */
+  /** The most mappings that were live at once. */
   readonly mostLive: number;
 }
 
-/** Why a run of one seed failed, with what it takes to repeat it. */
+/** Why the run of a seed failed, with all that is needed to repeat it. */
 export class FailedSeed extends Error {
   override readonly name = "FailedSeed";
 
@@ -642,10 +656,10 @@ export class FailedSeed extends Error {
 }
 
 /**
- * Runs one random world to its end.
+ * Runs the random world of a seed to its end.
  *
- * @param onWorld Gets it before anything happens.
- * @throws {FailedSeed} When machine and model disagree.
+ * @param onWorld Called with the world before its first operation.
+ * @throws {FailedSeed} When machine and model differ.
  */
 export function runSeed(
   seed: number,

@@ -1,7 +1,7 @@
 /**
- * Mistakes of a driver, one each, planted among its right actions: the expected report, the place
- * where it can be made, and the way. The clean-up after each is as good as that of a driver that
- * knew of it.
+ * Mistakes of a driver, each inserted once among its correct actions: the expected report, the
+ * machines on which the mistake is possible, and the calls that make it. After each mistake the
+ * driver cleans up as well as one that knew of it.
  */
 import { hasBehaviour } from "@dmalab/runtime/kernels";
 import { DMA_MAPPING_ERROR, type PhysAddr } from "@dmalab/runtime";
@@ -18,17 +18,17 @@ import {
 import type { ReportClass } from "@dmalab/runtime/vocabulary";
 import { RIGHT_SITE, type RightUse, type UseOptions } from "./right_use.ts";
 
-/** The statement of the mistake. */
+/** Source position of the mistake. */
 export const MISTAKE_SITE = 2;
 
 interface Misuse {
   readonly expected: ReportClass;
-  /** Whether it is one on such a machine. */
+  /** Whether it is a mistake on a machine with these options. */
   readonly needs: (options: UseOptions) => boolean;
   readonly plant: (world: RightUse, mistake: (call: () => unknown) => void) => void;
 }
 
-/** Makes a mistake where it is to be found. */
+/** Makes a mistake, with the source position that the report must name. */
 export function plant(world: RightUse, { plant }: Misuse): void {
   const { context } = world.machine.events;
   plant(world, (call) => {
@@ -57,7 +57,7 @@ const ofRange = (expected: ReportClass, plant: Misuse["plant"]) =>
 
 const SIZE = 8192;
 
-/** A buffer mapped rightly, and asked about. */
+/** A correctly mapped buffer, checked for a mapping error. */
 function mapped(world: RightUse, dir: DmaDirection = DMA_TO_DEVICE, attrs = 0, sizeBytes = SIZE) {
   const { dev, machine: { dma } } = world;
   const phys = world.memory(2);
@@ -67,7 +67,7 @@ function mapped(world: RightUse, dir: DmaDirection = DMA_TO_DEVICE, attrs = 0, s
   return { ...world, address, dev, dma, phys };
 }
 
-/** A list of three buffers, mapped rightly. */
+/** A list of three buffers, correctly mapped. */
 function list(world: RightUse) {
   const { dev, machine: { dma } } = world;
   const segments = [0, 1, 2].map(() => ({ phys: world.memory(1), sizeBytes: 4096 }));
@@ -76,7 +76,7 @@ function list(world: RightUse) {
   return { dev, dma, sg };
 }
 
-/** A range of four granules, of which the first `linked` are linked and visible. */
+/** A range of four granules; the first `linked` of them are linked, and synced if `visible`. */
 function range(world: RightUse, linked: number, attrs = 0, visible = true) {
   const { dev, machine, options: { granuleBytes: granule } } = world;
   const { dma } = machine;
@@ -90,7 +90,7 @@ function range(world: RightUse, linked: number, attrs = 0, visible = true) {
   return { dev, dma, end, granule, machine, state };
 }
 
-/** Every mistake by its name. */
+/** All mistakes, by name. */
 export const MISUSES: Readonly<Record<string, Misuse>> = {
   "unmapped twice": misuse("unmap_unknown", (world, mistake) => {
     const { address, dev, dma } = mapped(world);
@@ -117,7 +117,7 @@ export const MISUSES: Readonly<Record<string, Misuse>> = {
   "the error value unmapped": misuse("unmap_error_value", ({ dev, machine: { dma } }, mistake) => {
     mistake(() => dma.dmaUnmapPhys(dev, DMA_MAPPING_ERROR, SIZE, DMA_TO_DEVICE));
   }),
-  // What cannot be reached as it is would be bounced, and MMIO never is.
+  // Memory that the device cannot reach directly would be bounced, and MMIO is never bounced.
   "RAM mapped as MMIO": misuse(
     "mmio_is_ram",
     (world, mistake) => {

@@ -1,7 +1,7 @@
 /**
- * A driver that makes no mistake, on any machine: it maps by every API there is, asks whether that
- * failed, hands buffers over before another user touches them, and ends what it has made by the call
- * that belongs to it. The checker has nothing to say of it; whatever it does say is false.
+ * A driver that makes no mistake, on any machine: it maps with every API, checks each mapping for an
+ * error, syncs a buffer before its other user touches it, and ends each mapping with the matching
+ * call. The checker must report nothing about it; each report is a false one.
  */
 import { assertEquals } from "@std/assert";
 import {
@@ -30,11 +30,11 @@ import {
 import { hasBehaviour, type KernelProfile } from "@dmalab/runtime/kernels";
 import { RUNTIME_TABLES } from "@dmalab/runtime/recording";
 
-/** The driver's actions, in the order of the numbers that choose. */
+/** The driver's actions; a random number selects one by its index. */
 export const USES = ["single", "list", "shared", "pool", "range", "pages", "look", "end"] as const;
 export type Use = (typeof USES)[number];
 
-/** One thing it does; the numbers choose among what there is, so that any numbers will do. */
+/** One action. Its numbers select among the possible choices, and all numbers are valid. */
 export interface UseStep {
   readonly use: Use;
   readonly a: number;
@@ -54,7 +54,7 @@ export interface UseOptions {
   readonly dmaDebug: boolean;
 }
 
-/** Something mapped, and how to use and to end it. */
+/** A live mapping, with functions that use it and end it. */
 interface Live {
   readonly look: (a: number) => void;
   readonly end: () => void;
@@ -62,11 +62,11 @@ interface Live {
 
 const DIRECTIONS: readonly DmaDirection[] = [DMA_BIDIRECTIONAL, DMA_TO_DEVICE, DMA_FROM_DEVICE];
 const PAGE = 4096;
-/** Pages of the largest buffer. */
+/** Number of pages of the largest buffer. */
 const MAX_PAGES = 12;
 const PAST_32_BITS = 2 ** 32;
 
-/** The site of the driver's right actions; a mistake has another one. */
+/** Source position of the driver's correct actions; a mistake has another one. */
 export const RIGHT_SITE = 1;
 
 export class RightUse {
@@ -113,14 +113,14 @@ export class RightUse {
     this.#beginning = new Beginning(this.machine);
   }
 
-  /** Classes of the checker's reports, with the statement that each report names. */
+  /** The checker's reports: the class of each, and the statement that it names. */
   get reports(): [reportClass: string, site: number | null][] {
     return this.events.flatMap((event) =>
       event.name === "dma.report" ? [[event.fields.class, event.fields.second_site]] : []
     ) as [string, number | null][];
   }
 
-  /** The count of faults that the device met instead of memory. */
+  /** Number of the device's accesses that ended in a fault. */
   get faults(): number {
     return this.events.filter(({ name }) => name === "iommu.fault").length;
   }
@@ -144,13 +144,13 @@ export class RightUse {
     this.#ways[use](a, b, c);
   }
 
-  /** Ends everything: nothing is left. */
+  /** Ends all mappings, so that nothing is left. */
   finish(): void {
     while (this.#live.length > 0) this.#endOne(this.#live.length - 1);
     this.#pool.destroy();
   }
 
-  /** Memory with one user, all of it contiguous. */
+  /** Allocates contiguous memory that has no other user. */
   memory(pages: number, high = false): PhysAddr {
     const within = high ? { firstPhys: PAST_32_BITS } : {};
     const count = Math.max(pages, 2 * this.options.granuleBytes / PAGE);
@@ -164,10 +164,10 @@ export class RightUse {
     return taken[0]!;
   }
 
-  /** A separate buffer in memory: its beginning, and its length. */
+  /** Allocates memory for a buffer: its address and its length. */
   #buffer(a: number, b: number): { phys: PhysAddr; sizeBytes: number } {
     const pages = 1 + a % MAX_PAGES;
-    // Whole cache lines: two that share one get in each other's way.
+    // Whole cache lines: two buffers in the same line would overwrite each other's data.
     const offset = b % 3 === 0 ? 0 : (b % 63) * 64;
     const most = pages * PAGE - offset;
     const sizeBytes = most - (b % 5 === 0 ? 0 : Math.min(most - 64, (b % 31) * 64));
@@ -205,7 +205,7 @@ export class RightUse {
     });
   }
 
-  /** Where dma_need_unmap() is false, unmaps may be left out or made. */
+  /** If dma_need_unmap() is false, every other unmap is left out: both are allowed. */
   #unlessNotNeeded(unmap: () => void): void {
     const needed = this.machine.dma.dmaNeedUnmap(this.dev);
     this.#asked = !this.#asked;
@@ -257,7 +257,8 @@ export class RightUse {
   }
 
   /**
-   * @param byPage Each page is linked, made visible and unlinked separately, as page-wise maps do.
+   * @param byPage Each page is linked, synced and unlinked separately, as code does that maps by
+   *   page.
    */
   #mapRange(a: number, b: number, c: number, byPage: boolean): void {
     const { dev, machine: { dma }, options: { granuleBytes, kernel } } = this;
@@ -266,7 +267,7 @@ export class RightUse {
     const count = 1 + a % 6;
     const head = byPage || b % 3 !== 0 ? 0 : (1 + b % 15) * 64;
     const bases = Array.from({ length: count }, (_, n) => this.memory(1, (a + n) % 2 === 0));
-    // All but the last end where a granule does.
+    // All pieces except the last end at the end of a granule.
     const pieces = bases.map((base, n) => ({
       phys: base + (n === 0 ? head : 0) as PhysAddr,
       sizeBytes: granuleBytes - (n === 0 ? head : 0) -
@@ -298,7 +299,7 @@ export class RightUse {
           dma.dmaIovaDestroy(dev, state, total, dir);
           return;
         }
-        // In any order, and the range itself at the end.
+        // The pieces are unlinked in any order, and the range is freed at the end.
         for (let n = 0; n < pieces.length; n++) {
           const at = (n * 5 + c) % pieces.length;
           const index = pieces.length % 5 === 0 ? n : at;
@@ -310,13 +311,13 @@ export class RightUse {
   }
 
   /**
-   * The device uses a buffer; then the CPU takes it back, looks, and hands it over again. Each side sees
-   * what the other one wrote.
+   * The device uses a buffer; then the CPU takes it back, reads it, and hands it over again. Each side
+   * sees the data that the other one wrote.
    */
   #use(phys: PhysAddr, mapped: DmaAddr, sizeBytes: number, dir: DmaDirection, which: number): void {
     const { dev, machine: { bus, dma } } = this;
     this.#touch(mapped, sizeBytes, dir, which);
-    // A part of it, whole cache lines.
+    // A part of the buffer, in whole cache lines.
     const offset = which % 2 === 0 ? 0 : 64 * (which % Math.max(1, Math.floor(sizeBytes / 64)));
     const part = Math.min(sizeBytes - offset, 64 * (1 + which % 40));
     const at = mapped + offset as DmaAddr;
@@ -334,7 +335,7 @@ export class RightUse {
     assertEquals(written, seen.fill(which + 1), "what the device sees of the CPU's bytes");
   }
 
-  /** The device reads or writes somewhere in a mapping, as its direction allows. */
+  /** The device reads or writes a part of a mapping, as its direction allows. */
   #touch(mapped: number, sizeBytes: number, dir: DmaDirection, which: number): void {
     const bytes = new Uint8Array(Math.min(sizeBytes, 64 * (1 + which % 80))).fill(which);
     const offset = 64 * (which % (1 + Math.floor((sizeBytes - bytes.length) / 64)));

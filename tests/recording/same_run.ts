@@ -1,6 +1,6 @@
 /**
- * Whether a run is the same when it is recorded, when it is recorded again, when it is not recorded,
- * and wherever one has been in it in between.
+ * Checks that a run is the same when it is recorded, recorded again, or not recorded, and after any
+ * moves between its positions.
  */
 import { assert, assertEquals } from "@std/assert";
 import { loadForDebugging, loadProgram } from "@dmalab/lang";
@@ -30,11 +30,11 @@ import { openScenario } from "../examples.ts";
 
 /** How much of each run is compared. */
 export interface Thoroughness {
-  /** Events, statements and rows that are compared one by one. */
+  /** Number of events, of statements and of each table's rows that are compared one by one. */
   readonly compared: number;
-  /** Moves that are made there and back, by each unit. */
+  /** Number of steps forward, and the same number back, for each unit. */
   readonly moves: number;
-  /** Looks at random moments. */
+  /** Number of random positions at which the machine is examined. */
   readonly looks: number;
 }
 
@@ -45,14 +45,14 @@ export interface Compared {
   looks: number;
 }
 
-/** Every run of a scenario that is not skipped, recorded one at a time. */
+/** Records each run of a scenario that is not skipped, one at a time. */
 export function* recordingsOf(path: string): Generator<Recording> {
   const { entry, loader } = openScenario(path);
   const { program } = loadForDebugging(entry, loader);
   for (const run of runsOf(program!)) if (!run.skip) yield recordRun(program!, run);
 }
 
-/** All that a run says of itself, piece by piece, each with a name for where it is. */
+/** All data of a recording in pieces, each with the name of its place. */
 function* partsOf({ log, output, statements, tables }: Recording, compared: number) {
   yield ["counts", [log.count, statements.count, output.length]];
   for (let seq = 1; seq <= Math.min(log.count, compared); seq++) {
@@ -88,7 +88,7 @@ function sameRun(one: Recording, other: Recording, compared: number): void {
   }
 }
 
-/** A short name for all that a run says of itself. */
+/** A hash of all data of a recording. */
 function digestOf(recording: Recording, compared: number): number {
   let hash = 0;
   for (const [, what] of partsOf(recording, compared)) {
@@ -98,7 +98,10 @@ function digestOf(recording: Recording, compared: number): number {
   return hash;
 }
 
-/** A step and its reverse, as often as there is somewhere to go; returns how many steps. */
+/**
+ * Steps forward until `moves` steps are done or the run ends, and then back; returns how many
+ * steps.
+ */
 function circle(recording: Recording, unit: StepCommand["unit"], moves: number): number {
   const trail: Position[] = [START];
   for (let turn = 0; turn < moves; turn++) {
@@ -118,12 +121,12 @@ function circle(recording: Recording, unit: StepCommand["unit"], moves: number):
 /** Expressions that have a value in every run. */
 const ASKED = ["iommu.live_mappings", "swiotlb.used", "counters", "events.length"];
 
-/** The expressions asked at a position: the machine's counters, and every name that is in sight. */
+/** The expressions to evaluate at a position: the machine's counters, and every visible name. */
 function askedAt(recording: Recording, position: Position): readonly string[] {
   return [...ASKED, ...variablesAt(recording, position).map(({ name }) => name)];
 }
 
-/** A text, or the reason for its absence. */
+/** A text, or the error message if it cannot be computed. */
 function textOrMessage(text: () => string): string {
   try {
     return text();
@@ -132,7 +135,10 @@ function textOrMessage(text: () => string): string {
   }
 }
 
-/** The rows of every table at an event, as text; when they end is not known to a run that stops there. */
+/**
+ * The rows of every table at an event, as text, without their ends: a run that stops there does not know
+ * them.
+ */
 function rowsIn(tables: Iterable<HistoryTable>, seq: number): readonly string[] {
   return [...tables].flatMap((table) =>
     table.rowsAt(seq).map((row) => {
@@ -143,10 +149,10 @@ function rowsIn(tables: Iterable<HistoryTable>, seq: number): readonly string[] 
 }
 
 /**
- * Compares tables and expressions at a position with those of a run that begins anew, stops there,
- * and fills its tables by its own events.
+ * Compares the tables and expressions at a position with those of a new run that stops there and
+ * fills its tables from its own events.
  *
- * @throws {AssertionError} At the first that differs.
+ * @throws {AssertionError} At the first difference.
  */
 export function comparePosition(recording: Recording, position: Position): number {
   const where = `${recording.name.name} at ${position.seq}.${position.statement}`;
@@ -164,7 +170,7 @@ export function comparePosition(recording: Recording, position: Position): numbe
   );
   const isAtFailure = recording.returnedCalls(position) > 0;
   const { count, rows, said } = fresh.at(position, (paused) => ({
-    // The run goes on from here to the end of its activity.
+    // The run continues from here to the end of its activity.
     count: own!.log.count,
     rows: rowsIn(own!.tables.values(), position.seq),
     said: expressions.map((text) =>
@@ -180,7 +186,7 @@ export function comparePosition(recording: Recording, position: Position): numbe
   return rows.length + said.length;
 }
 
-/** The machine's own data at a moment. */
+/** The machine's data at a position. */
 function seenThere(recording: Recording, timeline: Timeline, position: Position): unknown {
   return timeline.at(position, (paused: PausedRun) => {
     const { iommu } = paused.vm.lab.machine;
@@ -202,7 +208,7 @@ function seenThere(recording: Recording, timeline: Timeline, position: Position)
   });
 }
 
-/** A look from the machines that are parked gives the same as a fresh run. */
+/** Checks that the kept machines of a timeline give the same data as a new run. */
 function sameLook(recording: Recording, position: Position): void {
   const { known, start } = recording.timeline;
   assertEquals(
@@ -213,10 +219,10 @@ function sameLook(recording: Recording, position: Position): void {
 }
 
 /**
- * Compares every run of a scenario with itself, recorded again and plain, before and after one has
- * been through it there and back.
+ * Compares each run of a scenario with a second recording of it and with an unrecorded run, before
+ * and after moving through it forward and back.
  *
- * @throws {AssertionError} At the first thing that differs.
+ * @throws {AssertionError} At the first difference.
  */
 export function compareRuns(path: string, { compared, looks, moves }: Thoroughness): Compared {
   const { entry, loader } = openScenario(path);
@@ -246,9 +252,9 @@ export function compareRuns(path: string, { compared, looks, moves }: Thoroughne
 }
 
 /**
- * Random moves in a run; after every so many the machine there is compared with a fresh run's.
+ * Makes random moves in a run, and at every `lookEvery`th compares the machine with a new run's.
  *
- * @returns How many places were visited.
+ * @returns The number of different positions that were visited.
  */
 export function moveAtRandom(recording: Recording, moves: number, lookEvery: number): number {
   const units = ["event", "over", "into", "out", "activity"] as const;

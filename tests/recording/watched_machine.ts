@@ -1,4 +1,4 @@
-/** A machine that is recorded while it runs, and its tables compared with its contents. */
+/** Records a machine while it runs, and compares the tables with the machine's own data. */
 import { assert, assertEquals, AssertionError } from "@std/assert";
 import {
   type ControllerRings,
@@ -15,29 +15,29 @@ import {
 import { eventId, type Machine, type MachineEvent } from "@dmalab/runtime";
 import { type AnyTableSpec, MachineRecording } from "@dmalab/runtime/recording";
 
-/** Activities of one machine after each of which its tables are compared; then every so many. */
+/** The tables are compared after each of a machine's first activities, then after every so many. */
 const ALL_UP_TO = 100;
 const THEN_EVERY = 211;
 
-/** The test examines a run up to about so many events: the longest of all has 4.4 million. */
+/** Each run is examined up to about this many events: the longest has 4.4 million. */
 const RECORDED_EVENTS = 50_000;
 
-/** Events of one machine that are compared with what the log frees. */
+/** Number of a machine's events that are compared with the events that the log unpacks. */
 const COMPARED_EVENTS = 5000;
 
-/** Events after each of which live mappings are counted, and how often at most. */
+/** Events after which live mappings are counted, and the most counts. */
 const CHANGES_MAPPINGS: ReadonlySet<string> = new Set(["dma.map", "dma.unmap", "nvme.unmap"]);
 const COUNTED = 2000;
 
-/** What of a row a machine can be asked for, where that is not all of it. */
+/** The fields of a row that the machine can provide, for tables where it cannot provide all. */
 const COMPARED: Readonly<Record<string, readonly string[]>> = {
-  // Caches keep ranges in sizes of powers of two: the requested size is not kept.
+  // Caches round ranges up to powers of two, and the requested size is not kept.
   iova: ["device", "start"],
-  // Links that lie side by side are one record, wherever their memory is.
+  // Adjacent links are one record, wherever their memory is.
   mappings: ["device", "dma", "size_bytes"],
 };
 
-/** Fields that move with a row's beginning, where the machine puts together what lies side by side. */
+/** Fields that change with the beginning of a row, in tables where the machine joins adjacent entries. */
 const JOINED: Readonly<Record<string, readonly string[]>> = {
   page_table: ["iova", "phys"],
   odp_pages: ["virt", "dma"],
@@ -52,25 +52,28 @@ interface WatchedRun {
   activities: number;
   /** The checker's last record when the machine was ready. */
   readonly serial: number;
-  /** Requests that were ever seen on their way. */
+  /** All requests that were ever seen under way. */
   readonly seen: Map<number, NvmeRequest>;
-  /** It has been long enough: nothing more is recorded. */
+  /** Whether the limit of events was reached: the rest is not recorded. */
   ended: boolean;
 }
 
-/** Watches machines: after each activity every table is compared with what the machine holds. */
+/** Watches machines: compares every table with the machine's data after activities. */
 export class Watch {
   readonly watched: WatchedRun[] = [];
   looks = 0;
   /** How often live mappings were counted. */
   counts = 0;
   readonly wrongCounts: string[] = [];
-  /** The first difference: the machine's runner may take an activity's exception for its end. */
+  /**
+   * The first difference. It is kept, because the machine's runner may treat an exception in an
+   * activity as the end of that activity.
+   */
   difference: AssertionError | null = null;
-  /** Rows of the machines that were compared. */
+  /** Number of compared rows of the machines. */
   rows = 0;
 
-  /** @param specs Tables that are kept and compared. */
+  /** @param specs Tables that are recorded and compared. */
   constructor(readonly specs: readonly AnyTableSpec[] = LAB_TABLES) {}
 
   attach(lab: Lab): void {
@@ -120,7 +123,7 @@ export class Watch {
     }
   }
 
-  /** Looks once more. @throws {AssertionError} What differed first. */
+  /** Compares the tables once more. @throws {AssertionError} The first difference. */
   end(watched: WatchedRun): void {
     if (this.difference !== null) throw this.difference;
     assertEquals(this.wrongCounts, []);
@@ -147,7 +150,10 @@ export class Watch {
   }
 }
 
-/** The mappings of a range end one by one before the range does; a driver's mistake ends what it names. */
+/**
+ * Whether mappings are counted after an event. Not while a range's mappings end one by one before the
+ * range, and not after a driver's mistake, which ends other records.
+ */
 function isCounted({ fields, name }: MachineEvent, { events }: Machine): boolean {
   if (!CHANGES_MAPPINGS.has(name) || ENDS_RECORDS.some((id) => events.count(id) > 0)) return false;
   return !("api" in fields) || String(fields.api).startsWith("dma_map") ||
@@ -155,8 +161,8 @@ function isCounted({ fields, name }: MachineEvent, { events }: Machine): boolean
 }
 
 /**
- * Devices' `live_mappings` against the rows: each single mapping is a row, and each range counts
- * once, with or without links. Lists have separate tests: their entries are rows.
+ * Compares the devices' `live_mappings` with the rows: each single mapping is a row, and each range
+ * counts once, with or without links. Lists have separate tests: each of their entries is a row.
  */
 function wrongCount(lab: Lab, rows: readonly Row[], { name, seq }: MachineEvent): string | null {
   if (rows.some(({ api }) => String(api).startsWith("dma_map_sg"))) return null;
@@ -167,8 +173,8 @@ function wrongCount(lab: Lab, rows: readonly Row[], { name, seq }: MachineEvent)
 }
 
 /**
- * Whether a row is the part that a short destroy has lost of a range, when the beginning of that
- * range is allocated again: the allocator keeps one range, from its beginning.
+ * Whether a row is the rest of a range that a destroy with too short a size has lost, after the
+ * beginning of the range was allocated again: the allocator keeps one range, from its beginning.
  */
 function isRest({ device, start }: Row, real: readonly Row[]): boolean {
   return real.some((range) =>
@@ -177,7 +183,7 @@ function isRest({ device, start }: Row, real: readonly Row[]): boolean {
   );
 }
 
-/** @throws {AssertionError} At the first row that differs, by its table, its fields and the event. */
+/** @throws {AssertionError} At the first row that differs; names its table, its fields and the event. */
 function sameRows(
   spec: AnyTableSpec,
   kept: readonly Row[],
@@ -208,7 +214,7 @@ function texts(spec: AnyTableSpec, rows: readonly Row[]): string[] {
   return (moving === undefined ? rows : joined(spec, moving, fields, rows)).map(text).sort();
 }
 
-/** Rows that go on where another one ends, as one: leaves of a table are smaller than mappings. */
+/** Joins adjacent rows into one: the leaves of a page table are smaller than mappings. */
 function joined(
   spec: AnyTableSpec,
   moving: readonly string[],
@@ -240,7 +246,7 @@ function joined(
 
 type Row = Readonly<Record<string, unknown>>;
 
-/** By table: the function that asks another object for all its entries of the kind. */
+/** By table: the function that gets the table's entries from other objects than the machine. */
 const ASKED: Readonly<Record<string, (lab: Lab, serial: number) => Row[] | null>> = {
   mappings: mappingRows,
   odp_regions: regionRows,
@@ -250,11 +256,11 @@ const ASKED: Readonly<Record<string, (lab: Lab, serial: number) => Row[] | null>
   migration_keys: keyRows,
 };
 
-/** After a driver's mistake, or when it leaves, the checker has separate ends for its records. */
+/** Events of a driver's mistake and of its end: the checker then ends its records in another way. */
 const ENDS_RECORDS = [eventId("dma.report"), eventId("nvme.state")];
 
 /**
- * The machine's own data for a table; null where it keeps no such data.
+ * The machine's own data for a table; null if it keeps no such data.
  * @param serial The checker's last record when the machine was ready.
  */
 function realRows(spec: AnyTableSpec, lab: Lab, serial: number): Row[] | null {
@@ -264,7 +270,10 @@ function realRows(spec: AnyTableSpec, lab: Lab, serial: number): Row[] | null {
   return real;
 }
 
-/** Without translation there is nothing to unmap, and the checker forgets what is never unmapped. */
+/**
+ * Whether a device's addresses are translated. If not, a mapping may be left without an unmap, and
+ * the checker forgets it.
+ */
 function translates({ iommu }: Machine, device: unknown): boolean {
   return iommu.domains.some(({ members }) => members.some(({ name }) => name === device));
 }
@@ -296,7 +305,7 @@ function regionRows(lab: Lab): Row[] {
   );
 }
 
-/** Entry by entry, as the device reads its table. */
+/** The entries that the device would read from its table. */
 function pageRows(lab: Lab): Row[] {
   const real: Row[] = [];
   for (const { name: device, pagedRegions } of adaptersOf(lab)) {
@@ -314,7 +323,7 @@ function pageRows(lab: Lab): Row[] {
   return real;
 }
 
-/** Every buffer of every driver, with what the driver knows of it. */
+/** Every buffer of every driver, with the state that the driver has for it. */
 function buffersOf(
   lab: Lab,
 ): readonly (readonly [device: string, MigrationBuffer, state: string])[] {
@@ -362,16 +371,16 @@ function keyRows(lab: Lab): Row[] {
   );
 }
 
-/** Entries of data pointers, by request. */
+/** Entries of the requests' data pointers, by request. */
 interface Entries {
   readonly prp: ReadonlyMap<unknown, readonly Row[]>;
   readonly sgl: ReadonlyMap<unknown, readonly Row[]>;
 }
 
-/** Tables that are compared here, all of them together. */
+/** Tables that are compared together in this part of the file. */
 export const DISK_TABLES: readonly string[] = NVME_TABLES.map(({ name }) => name);
 
-/** Queues and lists in memory against the tables, command by command. */
+/** Compares queues and lists in memory with the tables, for each command. */
 function lookAtDisks({ lab, recording, seen }: WatchedRun): void {
   const now = recording.log.count;
   const rows = (table: string): Row[] =>
@@ -381,7 +390,8 @@ function lookAtDisks({ lab, recording, seen }: WatchedRun): void {
     prp: Map.groupBy(rows("prp_entries"), ({ request }) => request),
     sgl: Map.groupBy(rows("sgl_entries"), ({ request }) => request),
   };
-  // Those of the admin queue, which has no rings to look at, are known by its commands alone.
+  // The admin queue has no rings that can be examined: its requests are known only from its
+  // commands.
   const sent = new Set<unknown>(
     commands!.filter(({ queue }) => queue === 0).map(({ request }) => request),
   );
@@ -394,14 +404,15 @@ function lookAtDisks({ lab, recording, seen }: WatchedRun): void {
       const at = `of queue ${queue.id} after event ${now}`;
       lookAtSlots(queue, slots!.filter(own), at);
       const rings = controller.ringsOf(queue.id);
-      // While the controller is stopped, nothing that the driver has written to it counts.
+      // While the controller is stopped, it ignores the driver's writes.
       if (rings === null) continue;
       lookAtDoorbells(queue, doorbells!.filter(own), at);
       for (const { request } of queue.sent()) {
         sent.add(request!.id);
         seen.set(request!.id, request!);
       }
-      // A bug of the kernel's may have ended the driver before it sent what it has a tag for.
+      // Because of a kernel bug, the driver may have ended after it took a tag and before it sent
+      // the command.
       const all = queue.sent().filter(({ request }) =>
         slots!.some((row) => own(row) && row.request === request!.id)
       );
@@ -421,7 +432,7 @@ function lookAtDisks({ lab, recording, seen }: WatchedRun): void {
   }
 }
 
-/** A request with a command on its way is as far as that. */
+/** Compares the phase of each request that has a command under way. */
 function lookAtPhases(
   sent: readonly Iod[],
   commands: readonly Row[],
@@ -441,7 +452,7 @@ function lookAtPhases(
   }
 }
 
-/** Requests that were ever sent, as their own fields tell. */
+/** Compares all requests that were ever sent with their own fields. */
 function lookAtRequests(
   seen: ReadonlyMap<number, NvmeRequest>,
   rows: readonly Row[],
@@ -467,7 +478,7 @@ function lookAtDoorbells(queue: QueuePair, doorbells: readonly Row[], at: string
   const { cqHead, sqRung } = queue.rings;
   for (const [word, real] of [["sq_tail", sqRung], ["cq_head", cqHead]] as const) {
     const row = doorbells.find(({ which }) => which === word);
-    // A doorbell that was reset and not rung again has no row; both are 0 then.
+    // A doorbell that was reset and not written again has no row; its value is 0 then.
     assertEquals(row?.value ?? 0, real, `${word} ${at}`);
   }
 }
@@ -487,7 +498,7 @@ function lookAtCommands(
   for (let slot = queue.rings.cqHead; slot !== rings.cqTail; slot = next(queue, slot)) {
     real.set(queue.completionAt(slot).cid, "completed");
   }
-  // A command stays as it was completed until its identifier is used again.
+  // A completed command keeps its row until its identifier is used again.
   const kept = commands.filter(({ cid, state }) => state !== "completed" || real.has(cid));
   const text = ([cid, state]: readonly [unknown, unknown]) => `${cid} ${state}`;
   assertEquals(

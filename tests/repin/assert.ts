@@ -1,6 +1,6 @@
 /**
- * Assertions that take what they get for what is wanted, where both are texts: `deno task script repin` has tests
- * load these in place of the usual ones. All else fails as ever.
+ * Assertions that accept a differing text as the new expected one and write it into the test: `deno task script
+ * repin` makes tests load them in place of the usual assertions. All other differences fail as usual.
  */
 import * as std from "../assert.ts";
 import ts from "typescript";
@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 
 export * from "../assert.ts";
 
-/** A pinned text, the new text, and the lines of the test that led there. */
+/** A pinned text, the new text, and the stack of the assertion. */
 export interface Pin {
   readonly pinned: string;
   readonly got: string;
@@ -22,7 +22,7 @@ function take(pinned: string, got: string): void {
   pins.push({ pinned, got, stack: new Error().stack ?? "" });
 }
 
-/** `wanted` with its texts as they came; notes the ones that differ. */
+/** `wanted` with each text replaced by the one in `got`; records the texts that differ. */
 function repinned(got: unknown, wanted: unknown): unknown {
   if (typeof got === "string" && typeof wanted === "string") {
     if (got !== wanted) take(wanted, got);
@@ -56,7 +56,7 @@ export function assertStringIncludes(got: string, wanted: string, message?: stri
   else if (part !== wanted) take(wanted, part);
 }
 
-/** A constant text of a source, however many parts it is written in. */
+/** A constant text in a source, possibly joined from several literals. */
 interface Constant {
   readonly value: string;
   readonly start: number;
@@ -66,7 +66,10 @@ interface Constant {
 
 const FRAME = /(file:\/\/[^\s)]+\.ts):(\d+):\d+/g;
 
-/** Those that no constant of a test's files has are named on the standard error. */
+/**
+ * Writes the new texts into the tests; prints each text that no constant in the test's files
+ * matches.
+ */
 function writePins(pins: readonly Pin[]): void {
   const edits = new Map<string, Map<Constant, string>>();
   const sources = new Map<string, readonly Constant[]>();
@@ -120,11 +123,12 @@ function valueOf(node: ts.Node): string | null {
   return left === null || right === null ? null : left + right;
 }
 
-/** The words of a text that are most like some others; null where fewer than half of them are there. */
+/** The part of a text that is most like some wanted words; null if fewer than half of the words match. */
 export function nearestPart(text: string, wanted: string): string | null {
   const words = [...text.matchAll(/\S+/g)];
   const parts = wanted.trim().split(/\s+/);
-  // For each end in the text, the fewest changes to the words wanted so far, and where that began.
+  // For each position in the text, the fewest changes to the words so far if the part ends there,
+  // and where that part begins.
   let row = Array.from({ length: words.length + 1 }, (_, at) => ({ changes: 0, from: at }));
   for (const [done, part] of parts.entries()) {
     const next = [{ changes: done + 1, from: 0 }];

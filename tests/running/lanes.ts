@@ -1,4 +1,4 @@
-/** Running the processes of the suite beside each other, and saying how far it is. */
+/** Runs the processes of the suite in parallel, and prints the progress. */
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { SHARED_FOLDER } from "../built_package.ts";
@@ -7,18 +7,18 @@ import { ROOT } from "../source_text.ts";
 import { FILTERS, type World } from "./sizes.ts";
 
 /**
- * Reading sources and data, writing temporary folders, starting Deno for the command line's own
- * tests, and the variables that the npm packages look up in the environment.
+ * For reading sources and data, writing temporary folders, starting Deno in tests of the command
+ * line, and the environment variables that npm packages read.
  */
 const PERMISSIONS = ["-R", "-W", "--allow-run", "--allow-env", "--allow-sys", "--allow-net"];
 
 /**
- * Room for young values: most die before they are copied. It saves a tenth of the time of tests
- * that make many.
+ * More memory for young values, most of which are freed before they are copied. Tests that create
+ * many values take a tenth less time.
  */
 const YOUNG = "--v8-flags=--min-semi-space-size=32,--max-semi-space-size=32";
 
-/** One process: a world of tests, or the check of the types. */
+/** One process: it runs the tests of a world, or checks the types. */
 export interface Job {
   readonly name: string;
   readonly args: readonly string[];
@@ -29,18 +29,19 @@ export interface Ran {
   readonly job: Job;
   readonly passed: number;
   readonly failed: number;
-  /** Tests that were not run, because this machine lacks something that they need. */
+  /** Number of tests that were not run, because this machine lacks something they need. */
   readonly ignored: number;
-  /** What failed, each by name, file and line. */
+  /** The failed tests, each by name, file and line. */
   readonly failures: readonly string[];
   readonly seconds: number;
-  /** Time of the processor; 0 where it is not measured. */
+  /** Processor time; 0 if it was not measured. */
   readonly cpuSeconds: number;
   readonly output: string;
 }
 
 /**
- * The job of a world. Files that share a process are imported by a module in a folder for such.
+ * The job of a world. If several files share a process, a generated module in `folder` imports
+ * them.
  *
  * @param options Options of `deno test`.
  */
@@ -58,24 +59,24 @@ export function jobOf(
   }
   const config = [YOUNG, "--config", join(ROOT, "deno.json"), "--no-check", "--no-prompt"];
   const label = more.length > 0 ? `${name} (${files.length} files)` : name;
-  // One of the user's takes its place.
+  // A filter from the user replaces this one.
   const isChosen = filter !== null && !options.some((option) => option.startsWith("--filter"));
   const chosen = isChosen ? [`--filter=${FILTERS[filter]}`] : [];
   return { name: label, args: ["test", ...config, ...PERMISSIONS, ...chosen, ...options, module] };
 }
 
 export interface RunOptions {
-  /** A folder for what several of them want. */
+  /** A folder for files that several jobs use. */
   readonly shared: string;
-  /** Whether the processor's time is measured. */
+  /** Whether processor time is measured. */
   readonly measured?: boolean;
 }
 
 /**
- * Runs jobs in their order, one more at once than there are processors: tests at a terminal, and those
- * of commands, wait for part of their time.
+ * Runs jobs in their order, one more at a time than there are processors: tests of terminals and of
+ * commands spend part of their time waiting.
  *
- * @param note Takes each when it has ended.
+ * @param note Called with each job when it has ended.
  */
 export async function runJobs(
   jobs: readonly Job[],
@@ -111,7 +112,7 @@ async function runJob(job: Job, { measured = false, shared }: RunOptions): Promi
   const counts = isTest ? testCounts(output) : { passed: 0, failed: success ? 0 : 1, ignored: 0 };
   const { failed, ignored, passed } = counts ?? { passed: 0, failed: 1, ignored: 0 };
   const failures = failuresOf(output);
-  // A file that cannot be loaded does not come so far as to count.
+  // A file that cannot be loaded fails before any test is counted.
   const all = !success && failed === 0 ? 1 : failed;
   return {
     job,
@@ -125,7 +126,7 @@ async function runJob(job: Job, { measured = false, shared }: RunOptions): Promi
   };
 }
 
-/** The tests that `deno test` lists at its end, as `file:line:column name`. */
+/** The failures that `deno test` lists at its end, as `file:line:column name`. */
 function failuresOf(output: string): string[] {
   const at = output.lastIndexOf("\n FAILURES \n");
   if (at < 0) return [];
@@ -133,16 +134,16 @@ function failuresOf(output: string): string[] {
     .map(([, name, place]) => `${place} ${name}`);
 }
 
-/** The shown output of a failed job: from its errors on. */
+/** The part of a failed job's output that is shown: from its errors on. */
 export function shownOf({ output }: Ran): string {
   const at = output.indexOf("\n ERRORS \n");
   return at < 0 ? output : output.slice(at);
 }
 
-/** Without a terminal: interval of the progress lines. */
+/** Interval between progress lines when the output is not a terminal. */
 const SILENCE_MS = 10_000;
 
-/** How many jobs are done, which run, and how long it has taken. */
+/** Shows how many jobs are done, which are running, and the time so far. */
 class Progress {
   readonly #running = new Set<string>();
   readonly #start = performance.now();

@@ -1,34 +1,34 @@
 /**
  * The tests of the project, in two sizes.
  *
- * `deno task test` runs one witness for each mechanism. A file with a name that ends in
- * `_long_test` belongs to the long suite, and so does a test of another file when the test's name
- * ends in `(long)`: more seeds, more planted bugs, the same behaviour by a second way.
- * `deno task test-all` runs both.
+ * `deno task test` runs one test for each mechanism. A file with a name that ends in `_long_test`
+ * belongs to the long suite, and so does a test of another file if the test's name ends in
+ * `(long)`: more seeds, more planted bugs, the same behaviour tested in a second way. `deno task
+ * test-all` runs both.
  */
 import { join, relative } from "node:path";
 import { filesBelow, ROOT, SOURCE_FOLDERS } from "../source_text.ts";
 
-/** Which tests: the short suite, the long suite without the short one, or both. */
+/** The tests to run: the short suite, the long suite without the short one, or both. */
 export type Size = "short" | "rest" | "all";
 
 const LONG = "(long)";
 
-/** Whether a file's tests are all long, or one test is, by its name. */
+/** Whether a name marks all tests of a file, or one test, as long. */
 export function isLong(name: string): boolean {
   return name.endsWith("_long_test.ts") || name.endsWith(LONG);
 }
 
-/** Test files from the root, with `/`, in the order of their names. */
+/** Paths of all test files from the root, with `/`, sorted. */
 function testFiles(): string[] {
   return [...SOURCE_FOLDERS, "tests"].flatMap((folder) => filesBelow(join(ROOT, folder)))
     .map((path) => relative(ROOT, path).replaceAll("\\", "/"))
     .filter((path) => path.endsWith("_test.ts"));
 }
 
-/** Tests of a file that has both sizes, as `deno test` chooses them. */
+/** The tests of a file, or only its long or its short ones, as `deno test` selects them. */
 export interface Tests {
-  /** The file; with `(long)` behind it, when only its long tests are meant. */
+  /** The file's path, followed by `(long)` for the long tests of a file that has both sizes. */
   readonly name: string;
   readonly file: string;
   readonly filter: "long" | "short" | null;
@@ -45,7 +45,7 @@ export function testsOf(size: Size): Tests[] {
   });
 }
 
-/** What `deno test --filter` takes; its expressions cannot say what a name is not. */
+/** Values for `deno test --filter`; its regular expressions have no negative lookahead. */
 export const FILTERS = {
   long: "/\\(long\\)$/",
   short: "/(?:[^)]|[^g]\\)|[^n]g\\)|[^o]ng\\)|[^l]ong\\)|[^(]long\\))$/",
@@ -56,24 +56,27 @@ export interface World {
   readonly name: string;
   readonly files: readonly string[];
   readonly filter: Tests["filter"];
-  /** Seconds of processor time, about. */
+  /** Approximate processor time, in seconds. */
   readonly seconds: number;
 }
 
-/** Of tests that were not measured: a fresh clone knows only their size. */
+/** Costs of tests that were not measured: in a fresh clone only their size is known. */
 const UNKNOWN_SECONDS = 1;
 const UNKNOWN_LONG_SECONDS = 10;
-/** A short one without a measured cost takes less than a second where others were measured. */
+/** Cost of a short test that has no measured cost while others have: it takes less than a second. */
 const CHEAP_SECONDS = 0.15;
 
-/** Tests that cost less share a process, until it costs so much. */
+/** Tests that cost less than the first share processes; each process costs at most the second. */
 const OWN_SECONDS = 5;
 const MAX_SECONDS = 40;
-/** Files that compile C share one whatever they cost: the compiler is started once for all of them. */
+/**
+ * Files that compile C share processes whatever they cost: the compiler is then started only once in
+ * each.
+ */
 const C_FILES = /^extensions\/c_drivers\/tests\/c_/;
 
 /**
- * Processor time of the costly ones, by their names, as `deno task test-all --times` measured it on this
+ * Processor time of the costly tests by name, as `deno task test-all --times` measured it on this
  * machine; null in a clone where it was not measured.
  */
 export function readCosts(): Readonly<Record<string, number>> | null {
@@ -89,9 +92,9 @@ export function readCosts(): Readonly<Record<string, number>> | null {
 export const COSTS = new URL("costs.json", import.meta.url);
 
 /**
- * Splits tests into processes, the costliest first. Loading the sources anew for each of hundreds of
- * cheap files, and compiling them to quick code, takes longer than running them: the cheap ones of a
- * folder share processes. No module keeps state, so that they do not notice.
+ * Splits tests into processes, the costliest first. For a cheap file, loading the sources and
+ * compiling them to fast code takes longer than running its tests: the hundreds of cheap files share
+ * processes, by folder. No module keeps state, so sharing does not affect the tests.
  */
 export function worldsOf(tests: readonly Tests[], costs = readCosts()): World[] {
   const secondsOf = ({ name }: Tests) =>
@@ -119,12 +122,12 @@ export function worldsOf(tests: readonly Tests[], costs = readCosts()): World[] 
     return parts.map((part, index) => ({
       name: parts.length > 1 ? `${name} ${index + 1}` : name,
       files: part.map(({ file }) => file),
-      // Beside those of one size only, a filter changes nothing.
+      // The filter changes nothing for files that have only one size.
       filter: part.find(({ filter }) => filter !== null)?.filter ?? null,
       seconds: part.reduce((sum, each) => sum + secondsOf(each), 0),
     }));
   });
-  // Those of `tests/` run whole programs: they come first where nothing was measured.
+  // Tests in `tests/` run whole programs: without measured costs they come first.
   const isWhole = ({ name }: World) => Number(name.startsWith("tests"));
   return worlds.toSorted((a, b) => b.seconds - a.seconds || isWhole(b) - isWhole(a));
 }

@@ -1,7 +1,7 @@
 /**
- * The soak: millions of requests on machines that live long, with failures, resets and removals
- * under way. The machines' held objects must be as before whenever nothing is under way, and the
- * same seed must come to the same end.
+ * The soak: millions of requests on long-lived machines, with failures, resets and removals while
+ * requests are under way. Whenever no request is under way, a machine must hold no more objects
+ * than before, and the same seed must give the same result.
  */
 import fc from "fast-check";
 import type { Lab } from "@dmalab/devices";
@@ -10,45 +10,45 @@ import { KERNEL_NAMES } from "@dmalab/runtime/kernels";
 import { Random } from "@dmalab/runtime";
 import { type Blow, type Held, SoakMachine } from "./soak_machine.ts";
 
-/** Machines that exist side by side. */
+/** Number of machines that exist at the same time. */
 const MACHINES = 6;
-/** One batch in so many has a failure, a reset, or the end of its disk. */
+/** One batch in so many has a failure, a reset, or a removal of its disk. */
 const FAILURE_EVERY = 10;
 const RESET_EVERY = 200;
 const REMOVAL_EVERY = 3000;
 const POINTS_SHOWN = 10;
-/** FNV-1a, by which all that comes of the requests is made one number. */
+/** FNV-1a: hashes the results of all requests into one number. */
 const FNV_OFFSET = 0x811c9dc5;
 const FNV_PRIME = 0x01000193;
 
 export interface SoakOptions {
   readonly requests: number;
   readonly seed: number;
-  /** Called ten times, and at the end, with the present state. */
+  /** Called ten times in a run, the last time at its end, with the present state. */
   readonly onPoint?: (point: SoakPoint) => void;
-  /** Is given the machine of each batch before a look is taken at what it holds. */
+  /** Called with the machine of each batch before its held objects are counted. */
   readonly onBatch?: (machine: SoakMachine) => void;
-  /** Is given each machine before anything happens on it. */
+  /** Called with each machine before anything happens on it. */
   readonly onLab?: (lab: Lab) => void;
 }
 
 export interface SoakPoint {
   readonly requests: number;
-  /** Requests that ended well. */
+  /** Number of requests that succeeded. */
   readonly well: number;
   readonly machines: number;
   readonly failures: number;
   readonly resets: number;
   readonly removals: number;
-  /** For the existing machines: the objects that they hold while nothing is under way. */
+  /** The objects that the existing machines hold while no request is under way. */
   readonly held: Held;
   readonly ioRanges: number;
   readonly pageBytes: number;
-  /** A digest of the statuses, times and counters of all actions. */
+  /** A hash of the statuses, times and counters of all actions. */
   readonly digest: string;
 }
 
-/** Runs so many requests. @throws When something is held that was not before. */
+/** Runs the given number of requests. @throws {Error} When a machine holds more objects than before. */
 export function soak({ onBatch, onLab, onPoint, requests, seed }: SoakOptions): SoakPoint {
   const run = new Soak(seed, onBatch ?? (() => {}), onLab);
   for (let point = 1; point <= POINTS_SHOWN; point++) {
@@ -79,7 +79,7 @@ class Soak {
     for (let index = 0; index < MACHINES; index++) this.#machines.push(this.#newMachine());
   }
 
-  /** A few requests on one of the machines, and a look at what they left. */
+  /** Runs a few requests on one of the machines, and checks that they left nothing. */
   batch(): void {
     const random = this.#random;
     const index = random.below(MACHINES);
@@ -133,7 +133,7 @@ class Soak {
     };
   }
 
-  /** The first machine stays for the whole run, unless a failure is the end of it. */
+  /** The event of a batch. The first machine is never removed, so it stays unless a failure ends it. */
   #blow(index: number): Blow {
     const random = this.#random;
     if (random.below(FAILURE_EVERY) === 0) return "failure";

@@ -1,4 +1,7 @@
-/** One machine of the soak: a disk, memory for its requests, and what must be as before at rest. */
+/**
+ * One machine of the soak: a disk, memory for its requests, and the counts that must not have grown
+ * when it is at rest.
+ */
 import {
   buildLab,
   type DiskOp,
@@ -23,47 +26,50 @@ import {
 } from "@dmalab/runtime";
 
 const DMA_REPORT = eventId("dma.report");
-/** Memory of requests under way lies in places of this size, from here on. */
+/** The memory of each request under way has one place of this size, from this address on. */
 const PLACE_BASE = GIB;
 const PLACE_BYTES = MIB;
-/** Requests that are under way together. */
+/** The most requests that are under way together. */
 const MAX_IN_FLIGHT = 16;
-/** Scattered pages of the largest requests. */
+/** Number of scattered pages in the largest requests. */
 const MAX_PIECES = 64;
-/** Blocks of the disk that are read and written: they bound its stored data. */
+/** Number of the disk's blocks that are read and written: this limits its stored data. */
 const BLOCKS_USED = 1024;
-/** A driver loses patience after 30 s, once for a command and once for its abort. */
+/** A driver's timeout is 30 s, once for a command and once for its abort. */
 const STEP_NS = 1e9;
 const MAX_STEPS = 400;
-/** Which of the hits of a point fail. */
+/** At most this hit of an injection point fails. */
 const MAX_NTH = 8;
 
-/** Activities between two looks at whether all that the machine keeps fits together. */
+/** Number of activities between two audits, which check that all data of the machine is consistent. */
 const AUDIT_EVERY = 4096;
 
 export interface Held {
-  /** Mappings of all devices. */
+  /** Number of mappings of all devices. */
   readonly mappings: number;
   readonly bounceSlots: number;
-  /** Blocks of the descriptor pools that requests have. */
+  /** Number of blocks of the descriptor pools that requests hold. */
   readonly descriptors: number;
-  /** The checker's reports: a driver without mistakes causes none. */
+  /** Number of the checker's reports: a driver without mistakes causes none. */
   readonly reports: number;
 }
 
-/** The actions on a machine while requests are under way. */
+/** An event that affects a machine while requests are under way. */
 export type Blow = "none" | "failure" | "reset" | "removal";
 
 export class SoakMachine {
   readonly machine: Machine;
   readonly disk: NvmeDisk;
   readonly #peerBase: number | null;
-  /** A user's command without metadata would move it to and from the address 0. */
+  /**
+   * If it is true, no user commands are sent: without a metadata buffer, the metadata would be
+   * moved to and from address 0.
+   */
   readonly #hasMetadata: boolean;
-  /** How often an injected failure fired. */
+  /** How often an injected failure happened. */
   failures = 0;
 
-  /** @param onLab Gets the machine with its devices before anything happens on it. */
+  /** @param onLab Called with the machine and its devices before anything happens on it. */
   constructor(
     spec: HuntMachine,
     release: HuntRelease,
@@ -75,13 +81,13 @@ export class SoakMachine {
     this.machine = lab.machine;
     this.machine.startAudit({ every: AUDIT_EVERY, driversAreRight: true });
     this.disk = lab.device("ssd", "nvme").disk;
-    // A command that is done is not looked up again.
+    // The soak does not examine completed commands.
     this.disk.driver.keepCommands = false;
     this.#hasMetadata = spec.metadataBytes > 0;
     this.#peerBase = spec.peer === "none" ? null : peerMemoryOf(lab);
   }
 
-  /** Whether it takes requests. */
+  /** Whether the disk accepts requests. */
   get isLive(): boolean {
     return this.disk.driver.life.state === "live";
   }
@@ -96,14 +102,14 @@ export class SoakMachine {
     };
   }
 
-  /** Ranges of IOVAs that are in use or in a cache. */
+  /** Number of IOVA ranges that are in use or in a cache. */
   get ioRanges(): number {
     return this.machine.iommu.domains.reduce((sum, { iova }) => sum + iova.ranges.count, 0);
   }
 
   /**
    * Runs a few requests to their end.
-   * @returns Them, each done.
+   * @returns The requests, all of them done.
    */
   batch(blow: Blow): readonly Io[] {
     const { machine } = this;
@@ -131,7 +137,7 @@ export class SoakMachine {
     return new ArmedInjection(random.below(INJECTION_POINTS.length), nth, nth);
   }
 
-  /** In the middle of the work under way. */
+  /** Resets or removes the disk in the middle of the work under way. */
   #strike(blow: "reset" | "removal"): void {
     for (let left = this.random.below(24); left > 0; left--) this.machine.runNextActivity();
     if (!this.isLive) return;
@@ -162,7 +168,7 @@ export class SoakMachine {
     return disk.submit(draw < 54 ? "read" : "write", { lba, buffer, queue, ...held });
   }
 
-  /** Memory of one request: one run, or pages that lie apart; small ones are most frequent. */
+  /** Memory of one request: one run, or scattered pages; small requests are most frequent. */
   #memory(place: number): BioVec[] {
     const random = this.random;
     const isPeer = this.#peerBase !== null && random.below(4) === 0;

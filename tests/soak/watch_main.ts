@@ -1,11 +1,12 @@
 /**
- * `deno task script soak-watch [--rate N] [--seconds N] [--check] [--file]`: lines for
- * `dmalab trace watch` on a pipe at a constant rate, or ten million for `trace check` as fast as it
- * reads.
+ * `deno task script soak-watch [--rate N] [--seconds N] [--check] [--file]`: writes lines to
+ * `dmalab trace watch` through a pipe at a constant rate, or ten million lines to `trace check` as
+ * fast as it reads.
  *
- * Prints the fed and read lines, the reader's memory, and the largest delay of the feeder: a tracer
- * with ring buffers for as much time loses nothing. Ends with exit code 1 when lines are missing,
- * the reader found anything, was late for longer than that, or its memory grew.
+ * Prints the written and read lines, the reader's memory, and the largest delay of the writer: a
+ * tracer with ring buffers for that much time loses nothing. Ends with exit code 1 if lines are
+ * missing, if the reader found anything, if it was late for longer than that, or if its memory
+ * grew.
  */
 import { command, flag, integer } from "@dmalab/cli/extend";
 import { type ExitCode, FAILED, HELD } from "@dmalab/cli/exit_code";
@@ -13,12 +14,10 @@ import { runTask } from "@dmalab/tools";
 
 const MIB = 2 ** 20;
 const REPORT_MS = 10_000;
-/**
- * Limits of the reader's memory: its growth once a tenth of the lines has passed, and its maximum.
- */
+/** Limits of the reader's memory: its growth after a tenth of the lines, and its maximum. */
 const GROWTH = 1.25;
 const MAX_MIB = 220;
-/** The collector's ring buffers hold so much of it: 64 MiB. */
+/** The collector's ring buffers, 64 MiB, hold the lines of this much time. */
 const MAX_LATE_MS = 1500;
 const CHECK_LINES = 10_000_000;
 
@@ -31,7 +30,7 @@ async function rssOf(pid: number): Promise<number> {
 
 const mib = (bytes: number) => `${(bytes / MIB).toFixed(0)} MiB`;
 
-/** The reader's memory, over the run. */
+/** The reader's memory during the run. */
 class Memory {
   early = 0;
   late = 0;
@@ -112,7 +111,7 @@ function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
 }
 
-/** Writes what is due, over and over. @returns How late a line was at most, in milliseconds. */
+/** Writes lines when they are due. @returns The largest delay of a line, in milliseconds. */
 async function write(
   stdin: WritableStream<Uint8Array<ArrayBuffer>>,
   feed: TraceFeed,
@@ -137,7 +136,7 @@ async function write(
         `rss ${mib(await memory.look(feed.lines / lines))}; at most ${latest.toFixed(0)} ms late`,
     );
     reportAt += REPORT_MS;
-    // The reader starts in the first seconds: its delay then is not counted.
+    // The reader starts in the first seconds: delays in that time are not counted.
     if (passed > 2 * REPORT_MS) lateMs = Math.max(lateMs, latest);
     latest = 0;
   }
@@ -145,7 +144,7 @@ async function write(
   return Math.max(lateMs, latest);
 }
 
-/** Requests under way at once. */
+/** Number of requests under way at once. */
 const DEPTH = 32;
 const TIME_DIGITS = 6;
 /** `     0.000000`. */
@@ -153,15 +152,15 @@ const TIME_WIDTH = 13;
 const ZERO = 0x30;
 const US_PER_S = 1e6;
 
-/** Bytes of a round of requests, in which only the times change. */
+/** The lines of a round of requests as bytes; only the times change from round to round. */
 class TraceFeed {
   readonly #bytes: Uint8Array<ArrayBuffer>;
-  /** Where the last digit of each line's time is. */
+  /** Position of the last digit of each line's time. */
   readonly #timeEnds: number[] = [];
   readonly #lineUs: number;
   lines = 0;
 
-  /** @param rate Lines per second, by their own times. */
+  /** @param rate Lines per second, by the times in the lines. */
   constructor(rate: number) {
     this.#lineUs = US_PER_S / rate;
     const time = `${" ".repeat(TIME_WIDTH - TIME_DIGITS - 2)}0.${"0".repeat(TIME_DIGITS)}`;
@@ -174,7 +173,7 @@ class TraceFeed {
     this.#bytes = new TextEncoder().encode(lines.join(""));
   }
 
-  /** The next round; its bytes are valid until the one after it. */
+  /** The next round; its bytes are valid until the next call. */
   next(): Uint8Array<ArrayBuffer> {
     for (const end of this.#timeEnds) {
       let us = Math.floor(this.lines++ * this.#lineUs);

@@ -1,6 +1,7 @@
 /**
- * Runs drawn by a seed, each by its name: the same name is the same run for as long as nothing that it
- * reaches behaves in another way. What each comes to is kept in a text: a section for each, below its name.
+ * Runs drawn by a seed, each with a name: the same name gives the same run as long as nothing that it
+ * reaches changes its behaviour. The results are kept in a text file: a section for each run, below its
+ * name.
  */
 import fc from "fast-check";
 import { LAB_TABLES } from "@dmalab/devices";
@@ -30,13 +31,13 @@ import { FAULT_REASON, wordsOf } from "@dmalab/runtime/vocabulary";
 
 type DrawnRun = (sums: EventSums) => void;
 
-/** Steps of one hunted case: more meet little that is new. */
+/** Number of steps of a hunted case: further steps reach little new behaviour. */
 const HUNT_STEPS = 6;
 const OPERATIONS = 120;
 const POINTS = INJECTION_POINTS.map(({ name }) => name) as InjectionPointName[];
 const BLOWS: readonly Blow[] = ["none", "failure", "none", "reset", "failure", "removal"];
 
-/** A release as it is, without its defects, or with all that there are. */
+/** A release with its own defects, without any, or with all known ones. */
 function releaseOf(seed: number): HuntRelease {
   const kernel = KERNEL_NAMES[seed % KERNEL_NAMES.length]!;
   const quirks = [KERNELS[kernel].quirks, new Set<never>(), new Set(QUIRK_NAMES)];
@@ -57,7 +58,10 @@ function runRequests(seed: number, sums: EventSums): void {
   end();
 }
 
-/** Requests of every kind side by side, with failures, a reset and a removal under way. */
+/**
+ * Requests of every kind in parallel, with failures, a reset and a removal while they are under
+ * way.
+ */
 function runSoak(seed: number, sums: EventSums): void {
   const [spec] = fc.sample(HUNT_MACHINES, { seed: -seed, numRuns: 1 });
   const release = { ...releaseOf(seed), quirks: new Set<never>() };
@@ -85,7 +89,7 @@ function tellNegativeVectors(sums: EventSums): void {
   }
 }
 
-/** The tables of a recording, with all that is said of their columns. */
+/** The tables of a recording, with the descriptions of their columns. */
 function tellTables(sums: EventSums): void {
   for (const { name, ...table } of LAB_TABLES) sums.add(name, { table: JSON.stringify(table) });
 }
@@ -101,7 +105,7 @@ function drawn(
   ]);
 }
 
-/** What each does, and counts. */
+/** Each run by its name: a function that runs it and adds the results to sums. */
 export const DRAWN_RUNS: ReadonlyMap<string, DrawnRun> = new Map([
   ["fault lines", allFaultLines],
   ["negative vectors", tellNegativeVectors],
@@ -116,7 +120,7 @@ export const DRAWN_RUNS: ReadonlyMap<string, DrawnRun> = new Map([
 const KEPT = join(ROOT, "tests/sums/drawn.txt");
 const HEAD = "# ";
 
-/** The lines of a run's sums now. */
+/** The present lines of a run. */
 export function sumLines(run: DrawnRun): string[] {
   const sums = new EventSums();
   run(sums);
@@ -132,7 +136,7 @@ export function readSums(): Map<string, string[]> {
   }));
 }
 
-/** Keeps what all runs come to now. */
+/** Keeps the present results of all runs. */
 export function writeSums(): void {
   const sections = [...DRAWN_RUNS].map(([name, run]) =>
     `\n${HEAD}${name}\n${sumLines(run).join("\n")}\n`
@@ -146,7 +150,7 @@ const MODES = ["strict", "lazy", "off", "passthrough"] as const;
 
 type Act = () => unknown;
 
-/** Does things one after another, with a point of the machine failing now and then. */
+/** Does actions one after another; now and then one of the machine's injection points fails. */
 function act(machine: Machine, random: Random, sums: EventSums, acts: readonly Act[]): void {
   const nth = 1 + random.below(3);
   const injection = random.below(6) === 0
@@ -163,7 +167,7 @@ function act(machine: Machine, random: Random, sums: EventSums, acts: readonly A
   }
 }
 
-/** A process with memory that comes and goes below a region of RDMA. */
+/** A process that maps and unmaps memory below an RDMA region. */
 function runRegions(seed: number, sums: EventSums): void {
   const random = new Random(seed);
   const pick = <T>(...from: readonly T[]): T => random.pick(from);
@@ -224,7 +228,7 @@ function runRegions(seed: number, sums: EventSums): void {
   end();
 }
 
-/** State of a function that is saved, loaded and tracked. */
+/** The state of a device function that is saved, loaded and tracked. */
 function runMigration(seed: number, sums: EventSums): void {
   const random = new Random(seed);
   const pick = <T>(...from: readonly T[]): T => random.pick(from);
@@ -280,7 +284,7 @@ const SMMU_EVENTS = [
   "UNKNOWN",
 ];
 
-/** Dumps of page tables, PASIDs, records without a name, and what newer SMMU drivers say in words. */
+/** Dumps of page tables, PASIDs, records without a name, and the text that newer SMMU drivers print. */
 const OTHER_FORMS: Readonly<Record<string, readonly string[]>> = {
   "vtd dump": ["Read", "Write"].flatMap((access) =>
     [0, 1, 2, 3, 0x81, 0x83].flatMap((bits) =>

@@ -1,23 +1,26 @@
 /**
- * What runs come to, in few lines: each kind of event with how often it came, and each of its fields with
- * the sum of its numbers or the count of each of its words. A rule that was followed is a kind too.
+ * The results of runs, in few lines: for each kind of event how often it happened, and for each of its
+ * fields the sum of its numbers or the count of each of its words. An applied rule counts as a kind, too.
  */
 import { LAB_TABLES } from "@dmalab/devices";
 import { type FieldValue, hashText, type Machine, type MachineEvent } from "@dmalab/runtime";
 import { MachineRecording } from "@dmalab/runtime/recording";
 
-/** Events of one machine that count. */
+/** The most events of one machine that are counted. */
 const MOST_EVENTS = 2000;
-/** Sums are exact below 2^53: they go around at this, as does a product with a place. */
+/** Sums are exact below 2^53: they and each product with a place are taken modulo this. */
 const MODULUS = 2 ** 44;
-/** A place counts up to this. */
+/** Places are numbered from 1 up to this, again and again. */
 const PLACES = 251;
-/** Words of one field that are counted each; those of a field with more are counted together. */
+/**
+ * Up to this many different words of a field are counted separately; with more, the field has one
+ * hash.
+ */
 const MOST_WORDS = 6;
 
 type Values = Readonly<Record<string, unknown>>;
 
-/** One field of all events of a kind. */
+/** The sum of one field over all events of a kind. */
 class FieldSum {
   #sum = 0;
   readonly #words = new Map<string, number>();
@@ -30,7 +33,7 @@ class FieldSum {
     }
   }
 
-  /** @param times How many events there were: a word of all of them is not counted. */
+  /** @param times The number of events: a word that all of them have is printed without a count. */
   text(times: number): string {
     const words = [...this.#words];
     const total = this.#sum === 0 && words.length > 0 ? [] : [`${this.#sum}`];
@@ -43,7 +46,7 @@ class FieldSum {
   }
 }
 
-/** All events of a kind. */
+/** The sums of all events of a kind. */
 class KindSum {
   #times = 0;
   readonly #fields = new Map<string, FieldSum>();
@@ -62,7 +65,7 @@ class KindSum {
   }
 }
 
-/** Of texts in their order. */
+/** A hash of texts in their order. */
 function hashTexts(texts: readonly string[]): string {
   return texts.reduce((hash, text) => hashText(`${text}\n`, hash), hashText("")).toString(16);
 }
@@ -72,21 +75,21 @@ export class EventSums {
   readonly #said: string[] = [];
   #machines = 0;
 
-  /** Counts something of a kind. @param place Among others of its kind: each counts by it. */
+  /** Adds an event of a kind. @param place A factor for its numbers, so that their order matters. */
   add(kind: string, values: Values, place = 1): void {
     this.#kinds.getOrInsertComputed(kind, () => new KindSum()).add(values, place);
   }
 
-  /** Counts a text, which is not shown. */
+  /** Adds a text, which is part of the hash but is not printed. */
   say(text: string): void {
     this.#said.push(text);
   }
 
   /**
-   * Counts every event of a machine from here on, up to so many.
+   * Counts the events of a machine from here on, up to the limit.
    *
    * @param machine One on which nothing has happened yet.
-   * @returns Counts what the machine and its recording have come to.
+   * @returns A function that adds the final state of the machine and its recording.
    */
   watch(machine: Machine): () => void {
     this.#machines++;
@@ -112,7 +115,7 @@ export class EventSums {
     if (why !== null) this.add(`  by ${why.rule}`, why.inputs, place);
   }
 
-  /** Every row that was there, with its beginning and its end. */
+  /** Adds the rows of each table in the middle of the run and at its end. */
   #countRows(recording: MachineRecording): void {
     recording.stop();
     const now = recording.log.count;
@@ -158,7 +161,7 @@ function numbered(values: readonly (FieldValue | undefined)[]): Values {
   return Object.fromEntries(values.map((value, index) => [index, value]));
 }
 
-/** A page's bytes in their order, as one number. */
+/** Adds a byte to the hash of a page's bytes. */
 function foldByte(folded: number, byte: number): number {
   return (folded * 31 + byte) % MODULUS;
 }

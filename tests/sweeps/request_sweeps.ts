@@ -1,7 +1,7 @@
 /**
- * Requests of an NVMe disk, with every allocation, mapping and access inside them made to fail one
- * by one: without defects nothing is lost, and with those of a release exactly what
- * rules/defects.md says.
+ * Requests of an NVMe disk, repeated so that each allocation, mapping and access in them fails
+ * once: without defects nothing is lost, and with a release's defects exactly the losses that
+ * rules/defects.md describes.
  */
 import { assert, assertEquals } from "@std/assert";
 import {
@@ -81,10 +81,10 @@ export const SHAPES: Readonly<Record<string, Shape>> = {
   "low, then high": at(4096, 0x4100_0000, 0x4100_4000, 0x1_2000_0000, 0x1_2000_8000),
 };
 
-/** The release of the short suite. */
+/** The release that the short suite tests. */
 export const WITNESS: KernelProfile = "7.2.6";
 
-/** Its buffers: those of one piece like another are left to the long suite. */
+/** The buffers of the short suite; buffers of one uniform piece are left to the long suite. */
 export const WITNESS_SHAPES: readonly string[] = ["unaligned", "gaps", "low, then high"];
 
 interface Case {
@@ -117,7 +117,7 @@ function configOf({ controller, environment, kernel, quirks }: Case): LabConfig 
   };
 }
 
-/** Runs a request to its end; returns its status. */
+/** Runs a request to its end once for each failure; each result is the request's status. */
 function sweepRequest(each: Case): Sweep<string> {
   const config = configOf(each);
   return sweep(() => {
@@ -142,14 +142,17 @@ function sweepRequest(each: Case): Sweep<string> {
   });
 }
 
-/** A caller's result when one thing fails: most failures are tried again, and then succeed. */
+/**
+ * The statuses allowed when one thing fails: after most failures the kernel tries again and
+ * succeeds.
+ */
 function expectedStatus({ nth, point }: SweepResult<string>, { controller }: Case): string[] {
   switch (point) {
     case "dma_iova_sync":
       // -EIO is final; -ENOMEM would not be (block.md 2.3).
       return ["IOERR"];
     case "alloc_pages":
-      // submit() requests the metadata's own memory, and its caller gets the error (block.md).
+      // submit() allocates the metadata's memory, and its caller gets the error (block.md).
       return controller.metadataBytes !== undefined && nth === 1
         ? ["RESOURCE"]
         : ["OK", "RESOURCE"];
@@ -158,7 +161,7 @@ function expectedStatus({ nth, point }: SweepResult<string>, { controller }: Cas
     case "iova.alloc":
     case "swiotlb.alloc":
     case "page_table.alloc":
-      // A metadata pointer that cannot be mapped is final (nvme.md 7, case 12).
+      // A metadata pointer that cannot be mapped is a final error (nvme.md 7, case 12).
       return controller.metadataBytes === undefined ? ["OK"] : ["OK", "IOERR"];
     default:
       return ["OK"];
@@ -175,9 +178,9 @@ function nameOf(each: Case): string {
 const NO_QUIRKS: QuirkSet = new Set();
 
 /**
- * A request on every kind of machine loses nothing, whatever fails inside it.
+ * A request on every kind of machine loses nothing, whatever fails in it.
  *
- * @param shapes Of the requests' buffers.
+ * @param shapes Names of the buffer shapes to test.
  */
 export function testWithoutDefects(
   kernel: KernelProfile,
@@ -211,7 +214,7 @@ export function testWithoutDefects(
 
 /**
  * The objects that a request of 7.2 leaves behind with one defect: `point nth: kind amount …` for
- * each place.
+ * each failure.
  */
 export function leaksWith(quirks: QuirkSet, each: Omit<Case, "kernel" | "quirks">): string[] {
   const { clean, faults } = sweepRequest({ ...each, kernel: "7.2.12", quirks });
@@ -227,7 +230,7 @@ const LEAKING: readonly QuirkName[] = [
   "bounce_slot_lost_on_array_failure",
 ];
 
-/** A release loses what its own leaking defects lose. */
+/** A release loses only the objects that its own leaking defects lose. */
 export function testOwnDefects(kernel: KernelProfile): void {
   Deno.test(`${kernel} loses what its own three leaking defects lose, and nothing else`, () => {
     const own = KERNELS[kernel].quirks;
