@@ -42,7 +42,8 @@ Deno.test("in the logs of real runs every line about DMA is found, and no other"
     if (text === null || expected === undefined) continue;
     const log = readKernelLog(text);
     assertEquals(log.unreadable, [], name);
-    // The captures' lists have the checker's own line for it.
+    // The expected lists contain no `unmap_warning`: they contain the checker's own line about the
+    // same unmap.
     const listed = log.entries.filter(({ kind }) => kind !== "unmap_warning");
     unmaps += log.entries.length - listed.length;
     const found = listed.map(({ facts, kind, line }) => ({
@@ -65,7 +66,7 @@ Deno.test("all of the corpus in one log gives the same records, whatever stands 
   );
 });
 
-/** What stands before a line in logs, journals and mails. @see rules/traces.md T.56 */
+/** Prefixes of lines in logs, journals and mails. @see rules/traces.md T.56 */
 const PREFIXES = [
   "",
   "[ 4711.128456] ",

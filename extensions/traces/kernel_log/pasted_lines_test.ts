@@ -19,7 +19,7 @@ function through(text: string): Given[] {
 const told = (text: string) =>
   readKernelLog(text).entries.map(({ facts, kind, line }) => ({ facts, kind, line }));
 
-/** As a mailer wraps: at the last blank that leaves at most so many columns. */
+/** Wraps as a mailer does: at the last blank that leaves at most `width` columns. */
 function wrapped(text: string, width: number): string[] {
   const lines: string[] = [];
   let rest = text;
@@ -33,7 +33,7 @@ function wrapped(text: string, width: number): string[] {
   return [...lines, rest];
 }
 
-/** As a terminal wraps: at a column, whatever stands there. */
+/** Wraps as a terminal does: at a fixed column, even inside a word. */
 function cut(text: string, width: number): string[] {
   return Array.from(
     { length: Math.ceil(text.length / width) },
@@ -47,12 +47,15 @@ const SAMPLES = MESSAGE_AREAS.flatMap(({ rows }) => rows)
   .filter((sample) => told(`[   12.345678] ${sample}`).length === 1);
 
 const QUOTES = ["", "> ", ">> ", "| ", "> > "];
-/** Widths from 60 to 100, others for each message. */
+/** Widths from 60 to 100; each message gets different ones. */
 const widthsOf = (index: number) =>
   Array.from({ length: 6 }, (_, step) => 60 + index % 7 + 7 * step)
     .filter((width) => width <= 100);
 
-/** Messages that read otherwise when they are broken, with how many were tried. */
+/**
+ * Messages that are read differently after they are broken into lines, and how many messages were
+ * tried.
+ */
 function otherwise(
   linesOf: (sample: string, width: number, index: number) => readonly string[],
   before = "",
@@ -87,7 +90,7 @@ Deno.test("a message with a stamp reads as before, wrapped at 60 to 100 columns 
 Deno.test("a quote that is wrapped by another mailer reads as before, too", () => {
   const { all, other } = otherwise((sample, width) => wrapped(`> ${STAMPED}${sample}`, width));
   assert(all > 500, `${all}`);
-  // A message's own `>` at the beginning of a line is a quote to every reader.
+  // A `>` of the message itself is taken for a quote mark if it begins a line.
   assertEquals(other.filter((lines) => !lines.includes("⏎>")), []);
 });
 
@@ -108,7 +111,7 @@ const FAULT =
 const FULL =
   "nvme 0000:41:00.0: swiotlb buffer is full (sz: 65536 bytes), total 32768 (slots), used 31552 (slots)";
 
-/** Pastes of one fault or of several messages, with the kinds and the lines that are read. */
+/** Pastes of one fault or of several messages, and the kinds and lines that are read from each. */
 const PASTES: readonly (readonly [what: string, text: string, read: readonly string[]])[] = [
   ["plain", `[    1.000000] ${FAULT}`, ["iommu_fault 1"]],
   ["run together", `[    1.000000] ${FAULT}[    2.000000] ${FULL}`, [

@@ -3,7 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { readKernelLog } from "./kernel_log_reader.ts";
 import { messageText, plainLine } from "./pasted_text.ts";
 
-/** One message of every way in which a line is read: one line, two lines, several lines, a fault, a report. */
+/** One message for each way of reading: one line, two lines, several lines, a fault, a report. */
 const MESSAGES = [
   "DMAR: [DMA Write NO_PASID] Request device [05:00.0] fault addr 0xfffbd000 [fault reason 0x05] PTE Write access is not set",
   "DMAR:[DMA Read] Request device [00:02.0] fault addr 9fac000 ",
@@ -35,7 +35,7 @@ const html = (text: string) =>
     .replaceAll("'", "&#39;").replaceAll('"', "&quot;");
 const csv = (text: string) => `"${text.replaceAll('"', '""')}"`;
 
-/** Forms in which a log reaches a reader, each of one line of it. */
+/** Forms in which a reader may receive a log; each function gives one line in that form. */
 const FORMS: Readonly<Record<string, (text: string, index: number) => string>> = {
   "dmesg -x": (text, index) => `kern  :err   : ${clock(index)} ${text}`,
   "dmesg -x -T": (text, index) => `kern  :warn  : [Fri Jan 27 ${time(index)} 2023] ${text}`,
@@ -129,7 +129,7 @@ Deno.test("a driver's name is none of a time, a host or a priority", () => {
   ]);
 });
 
-/** Lines that are as the kernel prints them, or no line of a log. */
+/** Lines that must stay unchanged: lines just as the kernel prints them, and lines of no log. */
 const UNCHANGED = [
   "<3>[    1.000000] nvme nvme0: I/O 1 QID 2 timeout, aborting",
   "[    1.000000] <idle>-0 <NULL> <unknown> <TASK> </TASK> <IRQ>",
@@ -145,7 +145,7 @@ Deno.test("signs of the kernel's own stay", () => {
   for (const line of UNCHANGED) assertEquals(plainLine(line), line);
 });
 
-/** Lines, and the message in each. */
+/** Lines, and the message that each contains. */
 const TEXTS: readonly (readonly [line: string, text: string])[] = [
   ["[    1.000000] DMAR: x", "DMAR: x"],
   ["<3>[    1.000000][  T312] DMAR: x", "DMAR: x"],

@@ -4,10 +4,13 @@ import { loadLogReader } from "../kernel_log/late_log_reader.ts";
 import { TraceLine } from "../line/trace_line.ts";
 import { LogPass, TraceCheck } from "./trace_check.ts";
 
-// Lines of logs are read at once here.
+// The tests read lines of logs synchronously, so the reader is loaded here.
 await loadLogReader();
 
-/** Lines of one task on one CPU, a millisecond apart; `@N ` before a text is another CPU. */
+/**
+ * Findings of a trace by one task on one CPU, its lines a millisecond apart; a text that begins
+ * with `@N ` is on CPU N.
+ */
 function findingsOf(payloads: readonly string[]): string[] {
   const check = new TraceCheck(new LogPass());
   payloads.forEach((text, index) => {
@@ -46,9 +49,10 @@ Deno.test("an unmap with nothing to unmap in the page table is proved to be wron
   assertEquals(findingsOf([...MAP, ...UNMAP, call("dma_unmap_phys")]), ["proved double_unmap 5 4"]);
   const other = call("dma_unmap_phys").replace("fffff000", "ffffa000");
   assertEquals(findingsOf([...MAP, ...UNMAP, other]), ["proved unmap_unknown 5 null"]);
-  // With an unmap beside it there was something: a line is missing, and nothing is proved.
+  // A page-table unmap is beside the call, so there was a mapping: its line is missing, and nothing
+  // is proved.
   assertEquals(findingsOf([...MAP, ...UNMAP, ...UNMAP]), ["unknown born_before_trace 6 null"]);
-  // A task that moves to another CPU between the two lines is no mistake.
+  // A task that moves to another CPU between the two lines is not a mistake of the driver.
   assertEquals(
     findingsOf([...MAP, ...UNMAP, table("unmap", START, END), `@1 ${call("dma_unmap_phys")}`]),
     ["unknown born_before_trace 6 null"],
@@ -74,9 +78,9 @@ Deno.test("an address that is allocated again proves a missing death only when t
     findingsOf([...MAP, table("unmap", START, END), ...MAP, ...UNMAP]),
     ["proved leak 2 5"],
   );
-  // The table's own unmap is missing as well: tracing was off in between.
+  // The page table's unmap line is missing as well: tracing was off in between.
   assertEquals(findingsOf([...MAP, ...MAP, ...UNMAP]), ["possible leak 2 4"]);
-  // Nothing was written into the page table: the same line twice.
+  // The same call twice, without a new page-table entry.
   assertEquals(findingsOf([...MAP, call("dma_map_phys"), ...UNMAP]), ["proved double_map 3 2"]);
 });
 
@@ -113,7 +117,7 @@ Deno.test("a two-step range that is destroyed short is a finding if its rest sta
   assertEquals(findingsOf([...all, end("0", "3")]), []);
   assertEquals(findingsOf([...all, end("0", "2")]), ["likely destroy_short 7 8"]);
   assertEquals(findingsOf([...all, end("0", "2"), end("2", "3")]), []);
-  // Without events of the DMA API three single calls may have been given these pages.
+  // Without events of the DMA API these pages may belong to three separate mappings.
   assertEquals(findingsOf([...links, end("0", "2")]), []);
 });
 
@@ -126,7 +130,7 @@ Deno.test("syncs are held to the mapping that holds their address", () => {
     "proved sync_direction 3 2",
   ]);
   assertEquals(findingsOf([...MAP, ...UNMAP, sync(64)]), ["proved sync_unknown 5 4"]);
-  // Behind a gap another mapping may live there.
+  // After lost events another mapping may be at this address.
   assertEquals(findingsOf([...MAP, "CPU:0 [LOST 2 EVENTS]", sync(64, "FROM_DEVICE")]), []);
 });
 

@@ -6,7 +6,7 @@ import { messagesWith } from "../kernel_log/find_messages.ts";
 import { formOf } from "../kernel_log/messages/form.ts";
 import { MESSAGE_AREAS } from "../kernel_log/messages/table.ts";
 
-/** A part of a message as people remember it, and the class, cause or kind that the answer names. */
+/** Parts of messages as people remember them, and the class, cause or kind that the answer names. */
 const PARTS: readonly (readonly [part: string, name: string])[] = [
   ["rejecting DMA map of vmalloc memory", "map_vmalloc"],
   ["exceeded 7 overlapping mappings", "cacheline_overlap_many"],
@@ -33,7 +33,8 @@ Deno.test("the words of every message find its row", () => {
       const sample = formOf(form).sample();
       const found = messagesWith(sample);
       const words = form.replace(/\{[^}]*\}/g, " ").match(/[a-z0-9_]+/gi)?.length ?? 0;
-      // A sample puts a value behind a word without a blank where the form has a place there.
+      // In such forms the sample has a value directly behind a word, so the two are read as one
+      // word.
       if (words < 2 || /\w\{/.test(form)) continue;
       assert(found.some((each) => each.row === row), sample);
     }
@@ -52,7 +53,7 @@ Deno.test("a file is read as a log, and a file of another kind is named", async 
   const { code, output } = await dmalab("explain", inFolder);
   assertEquals(code, 0);
   assertStringIncludes(output, "2 times, first in line 1");
-  // A name that could be a line of a log, or a citation.
+  // Names of files that look like a line of a log or like a citation.
   for (const name of ["DMAR.log", "dma.txt", "a b.txt"]) {
     assertStringIncludes((await dmalab("explain", folder.write(name, log))).output, "2 times");
   }

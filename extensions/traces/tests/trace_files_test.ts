@@ -23,7 +23,7 @@ import { dmalab, ROOT, runDeno } from "@dmalab/tests";
 
 const TWO_STEP = "examples/api/01-two-step-basic.dma";
 
-/** Reads a whole file; a line that is wrong fails the test. */
+/** Reads a whole file; an invalid line fails the test. */
 function readLines(text: string): TraceFileLine[] {
   const reader = new TraceReader();
   return text.trimEnd().split("\n").map((line) => {
@@ -39,7 +39,7 @@ function programOf(path: string) {
   return opened.program;
 }
 
-/** The events of each run of a program, as the library tells them. */
+/** The events of each run of a program, as the library reports them. */
 function eventsOf(path: string): { readonly runs: number; readonly events: MachineEvent[] } {
   const events: MachineEvent[] = [];
   let runs = 0;
@@ -193,7 +193,7 @@ Deno.test("a scenario that is wrong leaves no trace behind, and the trace of ano
   const before = Deno.readTextFileSync(file);
   assertEquals((await dmalab("run", wrong, "--export", file)).code, 2);
   assertEquals(Deno.readTextFileSync(file), before);
-  // With one that is right beside it the file is its own.
+  // If another scenario is valid, its trace is written all the same.
   const { code } = await dmalab("run", wrong, TWO_STEP, "--export", file);
   assertEquals(code, 2);
   assert(JSON.parse(Deno.readTextFileSync(file)).traceEvents.length > 29);
@@ -229,7 +229,7 @@ Deno.test("--export FILE.json: calls are slices that close, mappings and request
   let depth = 0;
   for (const { ph, tid } of seen) {
     if (ph === "B") depth++;
-    // What happens inside a call stands inside its slice.
+    // Events inside a call are on the call's thread, so that they are drawn inside its slice.
     if (depth > 0) assertEquals(tid, 1);
     if (ph === "E") depth--;
   }

@@ -1,6 +1,6 @@
 /**
- * Traces that are as long as one pleases: no line is lost between its writer and `trace watch`, each
- * mistake is reported, and memory stays what it was, also of a check of the standard input.
+ * Traces without an end: no line is lost between the writer and `trace watch`, each mistake is
+ * reported, and memory does not grow, not even when a check reads such a trace from standard input.
  */
 import { assert, assertEquals } from "@std/assert";
 import { programWords } from "@dmalab/tests";
@@ -10,7 +10,7 @@ const LINES = 600_000;
 const BATCH_LINES = 2000;
 const MAX_KB = 260_000;
 
-/** Pipes a trace into the program. @returns What it wrote, and the most memory that it had. */
+/** Pipes a trace into the program. @returns The program's output, and its peak memory. */
 async function piped(flow: TracedFlow, ...words: string[]) {
   const [command, ...args] = programWords("-A", "--no-check");
   const child = new Deno.Command(command, {
@@ -22,7 +22,7 @@ async function piped(flow: TracedFlow, ...words: string[]) {
   const writer = child.stdin.getWriter();
   const encoder = new TextEncoder();
   while (flow.lines < LINES) await writer.write(encoder.encode(flow.take(BATCH_LINES)));
-  // Deno itself may read there with all permissions only.
+  // `cat` is needed because Deno reads files of `/proc` only with all permissions.
   const status = await new Deno.Command("cat", { args: [`/proc/${child.pid}/status`] }).output();
   await writer.close();
   const { code, stderr, stdout } = await child.output();

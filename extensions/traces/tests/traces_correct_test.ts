@@ -8,7 +8,7 @@ import { TracedFlow } from "./traced_flow.ts";
 
 type Damage = (lines: readonly string[]) => readonly string[];
 
-/** Captures longer than this are damaged in three ways only: they take a second each. */
+/** Captures longer than this get only three kinds of damage, because each takes a second. */
 const SHORT_LINES = 3000;
 const CUT_LINES = 120;
 
@@ -20,12 +20,12 @@ const dropping = (pattern: RegExp): Damage => (lines) =>
   lines.filter((line) => !isEvent(line) || !pattern.test(line));
 const part = (from: number, until: number): Damage => (lines) =>
   lines.slice(Math.floor(lines.length * from), Math.floor(lines.length * until));
-/** A part that is missing in the middle, with a line in its place. */
+/** Replaces a part in the middle by one line. */
 const cutAt = (share: number, mark: string): Damage => (lines) => {
   const at = Math.floor(lines.length * share);
   return [...lines.slice(0, at), mark, ...lines.slice(at + CUT_LINES)];
 };
-/** Lines of one CPU that are missing, with the kernel's mark in front of the next ones. */
+/** Removes lines of one CPU, and writes the kernel's mark of lost events in their place. */
 const lostOf = (cpu: string, share: number): Damage => (lines) => {
   const at = Math.floor(lines.length * share);
   return [
@@ -65,7 +65,7 @@ const DAMAGES: Readonly<Record<string, Damage>> = {
     lines.map((line) => isEvent(line) ? `[   12.345678] ${line}` : line),
 };
 
-/** What is proved of a trace, and certainly must not be. */
+/** Findings that are called proved; a correct machine's trace must have none. */
 function provedOf(lines: readonly string[]): string[] {
   return checkedTrace(lines).findings.flatMap(({ certainty, kind, line, text }) =>
     certainty === "proved" ? [`${kind} in line ${line}: ${text}`] : []
@@ -97,7 +97,7 @@ Deno.test("captures of kernels whose drivers make no mistake prove none, whole a
 
 const SHARE = 6;
 
-/** A sixth of the damages, others for each trace, and the whole trace. */
+/** The undamaged trace and a sixth of the damages, a different sixth for each trace. */
 function someOf(index: number): Readonly<Record<string, Damage>> {
   const own = Object.entries(DAMAGES).filter((_, at) => at % SHARE === index % SHARE);
   return { ...Object.fromEntries(own), "as it is": DAMAGES["as it is"]! };

@@ -44,7 +44,8 @@ Deno.test("of every capture the devices' maps are those of the ledger's balance"
         continue;
       }
       devices++;
-      // A two-step range of a known device is counted here too, and not in the balance.
+      // A two-step range counts as a map of its device here, but not in the ledger's balance, so it
+      // is subtracted.
       const sum = (counts: Iterable<number>) => [...counts].reduce((a, b) => a + b, 0);
       const counts = (tallies: typeof use.callers) =>
         [...tallies.values()].map(({ count }) => count);
@@ -114,7 +115,7 @@ Deno.test("without lines of page tables and of bouncing a device's mode is the t
       assert(left === mode || left === "unknown", `${run} ${name}: ${mode} became ${left}`);
       if (mode === "unknown") continue;
       modes[left === mode ? "same" : "unknown"]++;
-      // An allocation has no physical address in its line.
+      // A device that has only allocations is left out: their lines contain no physical address.
       const { iommu_group_type: type } = beside[name]!;
       const isMapping = "maps" in beside[name]!;
       if (left === "unknown" && type !== null && isMapping) {
@@ -221,7 +222,8 @@ async function linesOf(run: string): Promise<string[]> {
 Deno.test("in lazy mode each unmap waits for the next flush of its domain, in strict mode none waits", async () => {
   const lines = await linesOf("612-lazy-2cpu");
   const { uses } = usesOf(lines);
-  // Which domain is whose follows from the lines: no other device has anything to flush by then.
+  // The lines show which domain belongs to which device: no other device has anything to flush by
+  // then.
   const domains = { "0000:00:04.0": 4, "0000:00:05.0": 5, "0000:00:06.0": 6, "0000:00:07.0": 7 };
   for (const [device, domain] of Object.entries(domains)) {
     const { waiting, windowsUs } = uses.flushes.devices.get(device)!;
@@ -249,7 +251,7 @@ Deno.test("without NVMe's lines requests of the block layer have the mappings of
     assertEquals([maps.length, size], [1, bytes]);
     assert(lines[line - 1]!.includes(` ${bytes} () `), `${bytes}`);
   }
-  // Five captures have no line of a request: that is said.
+  // Five captures contain no line of a request, and the output says so.
   const said = restLines(usesOf(await linesOf("72-scalable-faults")).use);
   assertEquals(said, ["requests: the trace has no nvme:* or block:* events with data"]);
 });

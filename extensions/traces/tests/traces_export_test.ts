@@ -10,7 +10,7 @@ import { isSure } from "../ledger/traced_mapping.ts";
 import { checkedTrace } from "./checked_trace.ts";
 import { goldenPath, readExpected, readGolden } from "./golden_traces.ts";
 
-/** What files give as a form of text. */
+/** The export of some files in a form of text. */
 async function exported(form: string, ...files: readonly string[]): Promise<string> {
   const screen = new MemoryScreen();
   const paths = files.map((file) => goldenPath(file)!);
@@ -18,7 +18,7 @@ async function exported(form: string, ...files: readonly string[]): Promise<stri
   return screen.output;
 }
 
-/** Everything a check says but the numbers of lines, which the new file has others of. */
+/** Everything that a check reports except line numbers, which differ in the exported file. */
 function plain(text: string): unknown {
   const { balance, findings, summary } = checkedTrace(text.split("\n")).json();
   const { events, overwritten, devices } = summary;
@@ -46,7 +46,7 @@ Deno.test("a trace as the kernel's text says the same when it is read again, wha
   for (const run of [...RUNS, "dialects/trace-cmd-72.txt.gz", "dialects/perf-script-72.txt.gz"]) {
     const text = await exported("ftrace", run);
     const before = await readGolden(run);
-    // User space calls the kernel's marks otherwise.
+    // User space has another name for the event of the kernel's marks.
     assertEquals(
       plain(text),
       plain(
@@ -112,7 +112,7 @@ Deno.test("findings and faults are instants of their device in the viewers of sl
     );
     assert(found !== undefined, `${kind} at ${line}`);
   }
-  // A fault stands at the time of its line in the log, by the clock of the trace.
+  // A fault is placed at the time of its log line, converted to the clock of the trace.
   const log = (await readGolden(`${run}.dmesg.txt.gz`))!.split("\n");
   const faults = instants.filter(({ args, name }) => args.rule === "trace.T.62" && name !== "leak");
   assert(faults.length > 0);
@@ -134,7 +134,7 @@ Deno.test("a trace as a file of events is held to the format of scenarios' own",
     assertEquals(read.at(-1), { runs: 1, events: events.length }, run);
     const names = new Set(events.map((event) => "name" in event ? event.name : ""));
     assert(names.has("dma.map") && names.has("dma.unmap"), run);
-    // Each event names the line of the trace that it is made of.
+    // Each event names the line of the trace from which it was made.
     const trace = (await readGolden(run))!.split("\n");
     for (const event of events) {
       const [, line] = ("site" in event && event.site?.match(/:(\d+):1$/)) || [];

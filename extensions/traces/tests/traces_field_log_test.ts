@@ -1,4 +1,7 @@
-/** Logs as public reports have them, with our own numbers: what each line is, and what may be claimed. */
+/**
+ * Logs in the forms of public reports, with invented numbers: what each line is read as, and what may be
+ * claimed.
+ */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { explainLog } from "../cli/line_explainer.ts";
 import { isClean } from "../ledger/check_report.ts";
@@ -14,12 +17,12 @@ interface FieldLog {
   readonly entries: readonly (readonly [kind: string, facts: Facts])[];
   /** Certainty and kind of each finding. */
   readonly findings: readonly string[];
-  /** Words of the explanation, and words that must not be in it. */
+  /** Words that the explanation must contain, and words that it must not contain. */
   readonly says?: readonly string[];
   readonly saysNot?: readonly string[];
   /** Words that the check must not print. */
   readonly checkSaysNot?: readonly string[];
-  /** Words that the check prints. */
+  /** Words that the check must print. */
   readonly checkSays?: readonly string[];
 }
 
@@ -190,7 +193,7 @@ const FIELD_LOGS: readonly FieldLog[] = [
   },
 ];
 
-/** Lines that wrap are one line here. */
+/** Joins wrapped lines into one. */
 const flat = (text: string) => text.replace(/\s*\n\s+/g, " ").replace(/ {2,}/g, "  ");
 
 Deno.test("logs of public reports are read value by value, and nothing is claimed beyond them", () => {

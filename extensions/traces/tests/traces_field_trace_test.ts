@@ -1,4 +1,4 @@
-/** Traces as people have them, and what real tools print: the values that are right. */
+/** Traces in the forms that people have, and the output of real tools, with the right values. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { MemoryScreen } from "@dmalab/cli";
 import { runCheck } from "../cli/check.ts";
@@ -15,7 +15,7 @@ import { WorkloadScript } from "../script/workload_script.ts";
 
 const fieldPath = (name: string) => new URL(`field/${name}`, import.meta.url).pathname;
 
-/** What a command prints of a file. */
+/** The output of a command for a file. */
 async function printed(run: (screen: MemoryScreen) => Promise<number>) {
   const screen = new MemoryScreen();
   const code = await refusingUnreadable(screen, () => run(screen) as never);
@@ -66,7 +66,10 @@ Deno.test("raw fields of trace-cmd are refused by name", async () => {
   assertStringIncludes(errors, "trace-cmd report -R");
 });
 
-/** The words of a command as the library prints them, and what they say. */
+/**
+ * Words of a command as libtraceevent prints them, and the opcode, block, length and text that are
+ * read from them.
+ */
 const COMMANDS: readonly (readonly [
   words: string,
   opcode: number,
@@ -137,7 +140,7 @@ Deno.test("a read whose block is printed as text has its block by the issue besi
   assertStringIncludes(ftrace.output, "slba=8, len=7, ctrl=0x0");
 });
 
-/** Lines of blkparse, the requests that they are, and what is said of those that failed. */
+/** Lines of blkparse, the requests that are read from them, and the output about failed requests. */
 const REQUESTS: Readonly<
   Record<string, readonly [lines: readonly string[], count: number, failed: string | null]>
 > = {

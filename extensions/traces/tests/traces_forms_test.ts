@@ -12,7 +12,7 @@ import { LogPass } from "../ledger/trace_check.ts";
 import { TraceLine } from "../line/trace_line.ts";
 import { readGolden } from "./golden_traces.ts";
 
-// Lines of logs are read at once here.
+// The tests read lines of logs synchronously, so the reader is loaded here.
 await loadLogReader();
 
 interface Line {
@@ -25,7 +25,7 @@ interface Line {
   readonly payload: string;
 }
 
-/** Writes an event in one form. @param before When the event before it was, in µs. */
+/** Writes an event in one form. @param before Time of the previous event, in µs. */
 type Form = (line: Line, before: number) => string;
 
 const seconds = (us: number, digits = 6) => (us / 1e6).toFixed(digits);
@@ -96,7 +96,7 @@ const READ: Readonly<Record<string, Form>> = {
   "perf script --reltime": (line) => perf(line, `${line.pid}`, "", seconds(line.us - 1_000_000)),
 };
 
-/** Forms that are refused, by what they are called then; and words of what to do instead. */
+/** Forms that are refused, by the name that the refusal gives them, with words of the advice. */
 const REFUSED: Readonly<Record<string, readonly [Form, instead: string]>> = {
   "without CPU and time": [(line) => `${line.event}: ${line.payload}`, "options/context-info"],
   "the option fields": [
@@ -202,7 +202,7 @@ Deno.test("39 forms of one trace are read alike, or refused with what they look 
   });
   const written = (form: Form) =>
     lines.map((each, index) => form(each, lines[index - 1]?.us ?? each.us - 1));
-  // Names of tasks may be cut, and clocks differ: the rest is the same.
+  // Names of tasks may be cut and clocks may differ: everything else must be the same.
   const findingsOf = (said: string) =>
     JSON.parse(said).findings.map((finding: Record<string, unknown>) =>
       [finding.kind, finding.line, finding.other_line, finding.device, finding.certainty].join(" ")

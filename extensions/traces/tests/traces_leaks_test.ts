@@ -1,20 +1,20 @@
 /**
  * Leaks among mappings that live long by design: rings of receive buffers with queues that are busy,
- * slow, idle, or refilled in batches, and a disk whose requests complete in any order. What leaks is
- * found from the second of a kind on, and no buffer of a ring is called a leak.
+ * slow, idle, or refilled in batches, and a disk with requests that complete in any order. Leaks are
+ * found if at least two are of the same kind, and no buffer of a ring is called a leak.
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { isSure } from "../ledger/traced_mapping.ts";
 import { checkedTrace } from "./checked_trace.ts";
 import { Random } from "@dmalab/runtime";
 
-/** The seeds of each suite: each number of leaks has its turn in either. */
+/** First and last seed of each suite: both suites try every number of leaks. */
 const SHORT = [1, 10] as const;
 const REST = [11, 40] as const;
 const NIC = "0000:00:06.0";
 const DISK = "0000:00:04.0";
 
-/** A trace, as it is written. */
+/** A trace that is being written. */
 class Workload {
   readonly lines: string[] = [];
   /** Lines of maps that leak. */
@@ -39,7 +39,7 @@ class Workload {
     return this.lines.length;
   }
 
-  /** @returns What its unmap takes. */
+  /** @returns The event of the matching unmap. */
   map(device: string, cpu: number, dir: string, bytes: number, leaks = false): string {
     this.#address += 0x2000;
     const phys = this.isDirect ? this.#address : this.#address + 0x1_0000_0000;
@@ -54,7 +54,7 @@ class Workload {
     return `dma_unmap_phys: ${device} dir=${dir} dma_addr=${address} size=${bytes} attrs=`;
   }
 
-  /** A request of one segment. */
+  /** Writes a request of one segment. @returns The event of its unmap. */
   request(leaks: boolean): string {
     const mapping = this.map(DISK, 0, "TO_DEVICE", 4096, leaks);
     this.#write(0, "block_rq_issue: 259,0 W 4096 () 8 + 8 none,0,0 [task]");
@@ -66,7 +66,7 @@ class Workload {
   }
 }
 
-/** A queue of receive buffers, in order. */
+/** A receive queue, with buffers that are used in order. */
 class Ring {
   readonly #buffers: string[] = [];
   /** How many buffers of the next refill are leaked. */
@@ -84,7 +84,7 @@ class Ring {
 
   #refill(leaks: boolean): void {
     const mapping = this.load.map(NIC, this.cpu, "FROM_DEVICE", 1522, leaks);
-    // A buffer that the driver forgets leaves its place in the ring to another.
+    // A new buffer takes the place of the leaked one in the ring.
     if (leaks) this.#refill(false);
     else this.#buffers.push(mapping);
   }
@@ -106,7 +106,7 @@ function workload(seed: number, leaks: number): Workload {
     { length: 1 + load.below(4) },
     (_, cpu) => new Ring(load, cpu, size, 1 << load.below(4)),
   );
-  /** How often each queue is used: one may be idle, another slow. */
+  /** Weight of each queue in the random choice: some are idle, others slow. */
   const weights = rings.map((_, queue) => queue === 0 ? 100 : [0, 1, 10, 100][load.below(4)]!);
   const requests: string[] = [];
   const depth = 1 + load.below(32);
@@ -184,7 +184,7 @@ Deno.test("what the last burst leaves is in flight at first, and a leak once oth
   }
 });
 
-/** Requests of two links each, one after the other; some are never destroyed. */
+/** Requests of two links each, in sequence; the ranges of the `leaked` ones are never destroyed. */
 function twoStepRequests(count: number, leaked: readonly number[]): string[] {
   const lines: string[] = [];
   const write = (event: string) => {
@@ -218,7 +218,7 @@ Deno.test("a two-step range that is never destroyed is a leak, with its lines", 
   assertEquals(leaksFound({ lines: twoStepRequests(20, []) }), []);
   const found = leaksFound({ lines: twoStepRequests(20, [4, 9]) });
   assertEquals(found.map(({ kind, line }) => [kind, line]), [["leak", 26], ["leak", 55]]);
-  // The last may be in flight, or hang.
+  // A range among the last requests may belong to a request that is in flight or hangs.
   const last = twoStepRequests(20, [18]);
   assertEquals(leaksFound({ lines: last }), []);
   const later = new Workload(new Random(1), false);
@@ -250,6 +250,6 @@ Deno.test("a hundred thousand leaks are found as a few are (long)", () => {
       : [map, ` x-1 [000] ..... ${time}: dma_unmap_phys: ${call} attrs=`];
   }).flat();
   const [leak] = leaksFound({ lines });
-  // The last two were not overtaken often enough.
+  // For the last two mappings too few later ones were unmapped to call them leaks.
   assertStringIncludes(leak!.text, "129998 of 260000 of 64 bytes");
 });

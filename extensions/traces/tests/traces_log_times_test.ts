@@ -1,4 +1,4 @@
-/** Logs taken in other forms than dmesg's own: the same findings, whatever their lines' times look like. */
+/** Logs in other forms than dmesg's own: the findings are the same, whatever form the times have. */
 import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { lineSource } from "../cli/read_lines.ts";
@@ -15,7 +15,7 @@ function findings(trace: readonly string[], log: readonly string[]) {
     });
 }
 
-/** What it says, however sure. */
+/** A finding as text, without its certainty. */
 const causeOf = (finding: ReturnType<typeof findings>[number]) =>
   JSON.stringify({ ...finding, certainty: null, candidates: null });
 
@@ -32,7 +32,7 @@ Deno.test("a log in another form gives the same findings, or says that they are 
       const trace = text.split("\n");
       const right = findings(trace, log.split("\n"));
       const sure = right.filter(isSure);
-      // Lines of the checker stand in both, and tie whichever clock.
+      // The checker's lines are in the log and in the trace, and so tie any two clocks.
       const isTied = right.some(({ line, logLine }) => line !== null && logLine !== null) &&
         /mistakes/.test(run);
       for (const [name, form] of Object.entries({ ...SAME, ...OTHER_ZERO, ...COARSE })) {
@@ -43,7 +43,7 @@ Deno.test("a log in another form gives the same findings, or says that they are 
             logLine: each.logLine === null ? null : origins.get(each.logLine)!,
           }));
           if (name in SAME || isTied && name in OTHER_ZERO) return assertEquals(found, right);
-          // Nothing false, no other cause, and no fault is lost.
+          // No false finding, no other cause, and no lost fault.
           const text = sure.map((each) => causeOf(each));
           for (const each of found.filter(isSure)) {
             assert(
@@ -147,7 +147,7 @@ Deno.test("a fault at the low bits of a live mapping's address names that mappin
     [event(1, "3f0000000", 65536), "0x30010000", false],
     [list, "0xf5557000", true],
     [list, "0xf5558000", false],
-    // Not yet mapped at the time of the fault.
+    // The mapping is made after the fault.
     [event(3, "1fff57000"), "0xfff57000", false],
   ];
   for (const [mapped, at, isCut] of rows) {
@@ -174,7 +174,7 @@ Deno.test("a fault without a verdict is listed with the reason, and is never cal
   );
   const other = text([event(1), event(3)], fault("00:09.0", "0xfffff000"));
   assertStringIncludes(other, "no verdict: the trace has no mapping of the device");
-  // Where the device got the address of memory: by the mapping that was live at that time.
+  // The device used the physical address of a mapping that was live at that time.
   const physical = text([event(1), event(3)], fault("00:04.0", "0x12341000"));
   assertStringIncludes(physical, "likely: physical_address at l:1");
   assertStringIncludes(physical, "see t:1");
@@ -266,7 +266,8 @@ Deno.test("a second boot in a log is a boundary: nothing of the trace is proved 
       });
     };
     const named = log.map((line) => record(line, 1));
-    // Later by the clock since boot, without a version: its name alone tells them apart.
+    // Lines of a later boot, by the clock since boot and without the kernel's version: only the
+    // boot's id distinguishes them.
     const others = later(1000).filter((line) => /DMAR: \[DMA/.test(line)).map((line) =>
       record(line, 2)
     );

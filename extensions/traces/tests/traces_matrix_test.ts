@@ -1,6 +1,7 @@
 /**
- * Kinds of faults × modes × releases × tools, in traces made by a seed: what a trace can show is found at its
- * line, and nothing besides is called proved or likely, in clean traces and in faulty ones.
+ * Kinds of faults × modes × releases × tools, in traces generated from a seed: each fault that a trace can
+ * show is found at its line, and no other finding, in clean traces or in faulty ones, is called proved or
+ * likely.
  */
 import { assert, assertEquals } from "@std/assert";
 import { isSure, type TraceFinding } from "../ledger/traced_mapping.ts";
@@ -19,28 +20,31 @@ import {
   TOOLS,
 } from "./made_trace.ts";
 
-/** A fault: what it does, and what is right then. */
+/** A planted fault, and the findings that are right for it. */
 interface Fault {
-  /** Which findings are right; the first is the one to find. */
+  /** Kinds of findings that are right; the first is the best one. */
   readonly kinds: readonly string[];
-  /** Modes in which a trace shows it; all without. */
+  /** Modes in which a trace shows the fault; all modes if left out. */
   readonly modes?: readonly MadeMode[];
-  /** What a release must have for it to be seen. */
+  /** Property that a release needs for its trace to show the fault. */
   readonly needs?: "hasDma" | "hasTwoStep";
-  /** @returns The call where it shows, from 1, or null where only the log has it; and lines of the log. */
+  /**
+   * @returns Number of the call, from 1, at which the fault shows, or null if only the log shows it; and
+   *   lines of the log.
+   */
   readonly act: (trace: MadeTrace) => Shown;
 }
 
 interface Shown {
   readonly at: number | null;
   readonly log?: readonly string[];
-  /** A page of a mapping that is left, which a leak may be listed for. */
+  /** Calls of mappings with a page that stays mapped, which may be reported as a leak. */
   readonly left?: readonly number[];
 }
 
 const SECOND_US = 1e6;
 const stamp = (us: number) => `[${(us / SECOND_US).toFixed(6).padStart(12)}]`;
-/** Ties the clock of the log to that of the trace. */
+/** Ties the log's clock to the trace's clock. */
 const BOOT = "[    0.000001] sched_clock: Marking stable (1, 0)->(1, 0)";
 
 function vtd(us: number, device: string, address: number, access: "Read" | "Write"): string[] {
@@ -58,7 +62,7 @@ const request = (trace: MadeTrace) => trace.map(DISK, "TO_DEVICE", 4096, 0);
 const received = (trace: MadeTrace) => trace.map(DISK, "FROM_DEVICE", 4096, 0);
 const listOf = (entries: number) => (trace: MadeTrace) => trace.list(DISK, "TO_DEVICE", entries);
 const allocated = (bytes: number) => (trace: MadeTrace) => trace.alloc(NIC, bytes);
-/** A call without a line of the page table. */
+/** Writes a call without a line of the page table. */
 const bare = (trace: MadeTrace, event: string, mapping: MadeMapping, change = {}) => {
   const { addr, bytes, device, dir, physAddrs } = mapping;
   trace.write(event, { device, dir, addr, bytes, physAddrs, ...change });
@@ -69,7 +73,7 @@ const fault = (us: number, mapping: MadeMapping, access: "Read" | "Write", by = 
   return { at: null, log: vtd(us, mapping.device, address, access) };
 };
 
-/** Its unmap says something else than its map. */
+/** An unmap with other arguments than its map. */
 const unmappedWith = (
   map: typeof request,
   change: (mapping: MadeMapping) => Partial<MadeFields>,
@@ -79,10 +83,10 @@ const unmappedWith = (
   const mapping = map(trace);
   const first = trace.calls.length + 1;
   trace.unmap(mapping, who, change(mapping));
-  // Of one mapping the line of its page table is the first.
+  // A single mapping's unmap has the page table's line before the call's.
   return { at: mapping.kind === "map" ? trace.calls.length : first };
 };
-/** A call of what has been unmapped. */
+/** A call that uses a mapping after its unmap. */
 const afterUnmap = (map: typeof request, event: string, who = 0): Fault["act"] => (trace) => {
   const mapping = map(trace);
   trace.unmap(mapping, who);
@@ -100,7 +104,7 @@ const syncedWith = (change: object): Fault["act"] => (trace) => {
   trace.unmap(mapping, 0);
   return shown;
 };
-/** A fault of a device while its mapping, or another one, lives. */
+/** A fault of a device while its mapping or another one is live. */
 const faultWhileMapped = (
   map: typeof request,
   change: (mapping: MadeMapping) => object,
@@ -280,7 +284,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   "fault past the end": {
     kinds: ["past_end"],
     modes: ["translated"],
-    // Nothing is above the address that was allocated first.
+    // The device's first mapping gets the highest address, so that nothing is mapped above it.
     act: faultWhileMapped(
       (trace) => trace.map("0000:03:00.0", "TO_DEVICE", 4096, 0),
       () => ({}),
@@ -343,7 +347,10 @@ interface Score {
   traces: number;
 }
 
-/** What a seed plays: of the short suite one release each, all in their turn; of the long one all. */
+/**
+ * The seeds to play; the short suite plays each with one release in turn, the long one with all
+ * releases.
+ */
 interface Plan {
   readonly seeds: readonly number[];
   readonly isWhole: boolean;
@@ -377,7 +384,7 @@ function playTrace(name: string, { act, kinds }: Fault, trace: MadeTrace, score:
   for (const [tool, print] of Object.entries(TOOLS)) {
     const { lineOf, lines } = printed(trace, print);
     const line = at === null ? null : lineOf.get(at);
-    // The tool does not print the call: nothing can be seen.
+    // The tool does not print the call, so the fault cannot be found.
     if (line === undefined) continue;
     score.traces++;
     const { findings } = checkedTrace(lines, log);
@@ -392,14 +399,14 @@ function playTrace(name: string, { act, kinds }: Fault, trace: MadeTrace, score:
     const about = new Set([line, ...left.map((each) => lineOf.get(each))]);
     for (const each of findings) {
       if (each === found || !isSure(each)) continue;
-      // One mistake may show in several findings, all about its own mapping.
+      // One mistake may give several findings, all about its mapping.
       if (isOfAct(each, trace, lineOf, about)) continue;
       score.accused.push(`${key}: ${each.kind} ${each.line} ${each.text}`);
     }
   }
 }
 
-/** Whether a finding is about a line of the fault, and not of what runs beside it. */
+/** Whether a finding is about a line of the fault, and not about the traffic beside it. */
 function isOfAct(
   { line, otherLine }: TraceFinding,
   trace: MadeTrace,

@@ -1,4 +1,7 @@
-/** Messages in other wordings, behind other prefixes and of other devices, and what a check makes of them. */
+/**
+ * Messages with other wordings, with other prefixes and from other devices, and what a check reports for
+ * them.
+ */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Fact } from "../kernel_log/entry.ts";
 import { readKernelLog } from "../kernel_log/kernel_log_reader.ts";
@@ -12,7 +15,7 @@ const OVERLAPS = { class: "cacheline_overlap_many" };
 const VMALLOC = { class: "map_vmalloc" };
 
 const ROWS: readonly Row[] = [
-  // Mappings that pile up in one cache line.
+  // Many mappings of one cache line.
   [
     "[  12.113456] DMA-API: exceeded 7 overlapping mappings of cacheline 0x0000000008a7c0e4",
     "dma_debug",
@@ -216,7 +219,7 @@ const ROWS: readonly Row[] = [
     { cause: "reserved" },
   ],
   ["EAL: VFIO_MAP_DMA failed: No space left on device", "vfio_error", { cause: "no_entries" }],
-  // IOMMUs and platforms beside these.
+  // Other IOMMUs and platforms.
   [
     "tegra-mc 70019000.memory-controller: fdcdwr2: secure write @0x00000003f0000000: EMEM address decode error (SMMU translation error [--S])",
     "other_iommu_fault",
@@ -298,7 +301,7 @@ const ROWS: readonly Row[] = [
     "invalidation_error",
     { cause: "queue", device: null },
   ],
-  // Lines of older releases, of programs and of drivers.
+  // Messages of older releases, of programs and of drivers.
   ["PCI-DMA: Out of SW-IOMMU space for 4096 bytes at device 0000:02:00.0", "swiotlb_full", {
     device: "0000:02:00.0",
     size_bytes: 4096,
@@ -452,7 +455,7 @@ const RECORDS:
     ],
   ];
 
-/** At the last blank before a column, as a mailer breaks. */
+/** Wraps at the last blank before a column, as a mailer does. */
 function wrappedAt(text: string, columns: number): string[] {
   if (text.length <= columns) return [text];
   const blank = text.lastIndexOf(" ", columns);
@@ -538,7 +541,10 @@ Deno.test("a consequence alone is no hardware error; lost records of faults are 
   }
 });
 
-/** Lines of machines that work: sizes, settings, corrected errors, what the kernel goes on from. */
+/**
+ * Lines of machines that work: sizes, settings, corrected errors, and errors after which the kernel
+ * continues.
+ */
 const OF_CORRECT_MACHINES = [
   "[    0.000000] DMAR: Host address width 46\n[    0.000000] DMAR: DRHD base: 0x000000d1dfc000 flags: 0x0\n[    0.000000] DMAR: RMRR base: 0x0000007b800000 end: 0x0000007bffffff",
   "[    0.400000] DMAR: dmar0: reg_base_addr d1dfc000 ver 1:0 cap d2078c106f0466 ecap f020df\n[    0.400001] DMAR-IR: Enabled IRQ remapping in x2apic mode",

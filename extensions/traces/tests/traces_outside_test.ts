@@ -1,8 +1,8 @@
-/** Faults that were printed before or after the trace, and clocks that only the fault itself ties. */
+/** Faults before or after the trace, and clocks that only the fault itself ties. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { checkedTrace } from "./checked_trace.ts";
 
-/** A page of the device lives from 10.00001 to 10.5 s. */
+/** A page of the device is mapped from 10.00001 to 10.5 s. */
 const TRACE = [
   "  fio-7  [000] .....  10.000000: map: IOMMU: iova=0x00000000fffff000 - 0x0000000100000000 paddr=0x0000000003793000 size=4096",
   "  fio-7  [000] .....  10.000010: dma_map_phys: 0000:00:04.0 dir=TO_DEVICE dma_addr=fffff000 size=4096 phys_addr=3793000 attrs=",

@@ -1,4 +1,4 @@
-/** Inputs of our own beside the field's traces: faults in a trace, bounces alone, ranges ended by others, raw fields. */
+/** Handmade inputs beside the public traces: faults in a trace, bounces alone, ranges ended by others, raw fields. */
 import { assert, assertEquals } from "@std/assert";
 import { MemoryScreen } from "@dmalab/cli";
 import { TempFolder } from "@dmalab/tools";
@@ -28,7 +28,7 @@ const unmap = (seconds: string) => at(seconds, call("dma_unmap_page"));
 const fault = (seconds: string, address: string, device = "0000:01:00.0") =>
   at(seconds, `io_page_fault: IOMMU:nvme ${device} iova=0x${address} flags=0x0001`, "irq/26-90");
 
-/** Certainty, kind, line and the other line of the one finding. */
+/** Traces with certainty, kind, line and other line of their one finding. */
 const FAULTS: Readonly<Record<string, readonly [string, string, string, number, number | null]>> = {
   "the second page of a range that was unmapped": [
     map("10.0") + unmap("11.0") + fault("12.0", "ffff1000"),
@@ -86,7 +86,7 @@ for (const [name, [text, ...expected]] of Object.entries(FAULTS)) {
 
 const bounce = (rest: string) => at("1.0", `swiotlb_bounced: dev_name: ${rest}`);
 
-/** Traces of bounces alone, and how many of their lines are understood. */
+/** Traces that contain only bounces, and how many of their lines are understood. */
 const BOUNCES: Readonly<Record<string, readonly [string, number]>> = {
   "one bounce": [bounce("d4280800.sdh dma_mask=ffffffff dev_addr=100000000 size=512 NORMAL"), 1],
   "a forced one": [
@@ -133,7 +133,10 @@ for (const line of RAW) {
   });
 }
 
-/** So many pages are linked by a task and unmapped as one range, by whoever runs then. */
+/**
+ * The number of pages that a task links, and the task that runs when they are unmapped as one
+ * range.
+ */
 const LINKED: Readonly<Record<string, readonly [pages: number, task: string]>> = {
   "one page, in the idle task": [1, "<idle>-0"],
   "two pages, in the idle task": [2, "<idle>-0"],

@@ -1,4 +1,7 @@
-/** Faults that the trace records, calls in forms of few kernels, and what an interrupt says of a task. */
+/**
+ * Faults that the trace records, calls in forms that only few kernels print, and what a task under an
+ * interrupt says of its unmaps.
+ */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { checkedTrace } from "./checked_trace.ts";
 import { restLines, traceJson, useLines } from "../usage/use_report.ts";
@@ -111,7 +114,7 @@ Deno.test("a late access names who mapped the page and who freed it", () => {
   );
 });
 
-/** Lines of coherent memory and of page tables as few kernels print them: all are read. */
+/** Lines of coherent memory and of page tables in forms that only few kernels print: all are read. */
 const FORMS: Readonly<Record<string, () => readonly string[]>> = {
   "dma_alloc and dma_free without a direction": () => [
     at(
@@ -211,7 +214,7 @@ Deno.test("an unmap of the physical address of a live mapping is called one, wit
   clock = 1;
   const before = [...mapped(START - PAGE, PAGE), ...unmapped(START - PAGE, PAGE)];
   const live = [...before, ...mapped(START, PAGE), ...mapped(START + 8 * PAGE, PAGE)];
-  // Long after the first line: what was mapped before the trace is known.
+  // One second after the first line: mappings from before the trace are known by now.
   clock = 2;
   const { findings } = checkedTrace([...live, call("dma_unmap_phys", 0x10fc80000, PAGE)]);
   const [own] = findings.filter(({ kind }) => kind === "unmap_unknown");
@@ -230,7 +233,7 @@ Deno.test("an unmap of the physical address of a live mapping is called one, wit
   );
 });
 
-/** A two-step range of 32 pages, mapped by a task. */
+/** Links of a two-step range of 32 pages by a task. */
 const links = (start: number, task: string) =>
   Array.from(
     { length: 32 },

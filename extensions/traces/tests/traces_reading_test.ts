@@ -1,4 +1,4 @@
-/** What is read of a file, and what is claimed of one of which nothing was read. */
+/** What is read of a file, and what is reported for a file of which nothing could be read. */
 import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { gzipSync } from "node:zlib";
@@ -13,7 +13,7 @@ const line = (seconds: number, event: string, context = ".") =>
 const MAP = "dma_map_phys: 0000:00:04.0 dir=TO_DEVICE dma_addr=fffff000 size=4096 " +
   "phys_addr=12345000 attrs=";
 const UNMAP = "dma_unmap_phys: 0000:00:04.0 dir=TO_DEVICE dma_addr=fffff000 size=2048 attrs=";
-/** A trace with one finding, so that it shows that each line was read. */
+/** A trace with one finding, which is made only if each line was read. */
 const TRACE = [line(1, MAP), line(1.1, UNMAP), line(1.2, MAP)];
 const text = `${TRACE.join("\n")}\n`;
 
@@ -85,7 +85,7 @@ Deno.test("a log on its way to `explain` is unpacked and decoded the same way", 
   }
 });
 
-/** Files of which nothing is read, with words of what is said of each. */
+/** Files of which nothing is read, and words of the message about each. */
 const REFUSED: Readonly<Record<string, readonly [content: string | Uint8Array, words: string]>> = {
   "an empty file": ["", "is empty"],
   "an empty gzip file": [packed(""), "is empty"],
@@ -175,9 +175,9 @@ Deno.test("of a log alone without a finding the number of messages is said, and 
     [[`18:51:26  ${abort}`, `18:51:27  ${silent}`], two],
     [[`May 01 10:00:00 host kernel: ${abort}`, `May 01 10:00:01 host kernel: ${silent}`], two],
     [[abort, silent, other], two],
-    // Beside events about mappings, which were read.
+    // With an event about a mapping, which was read.
     [[map, `[    1.000000] ${abort}`], right],
-    // Beside events about nothing but requests.
+    // With an event that is only about a request.
     [[line(1, "block_rq_issue: 259,0 R 4096 () 8 + 8 be,0,4 [fio]"), abort], one],
   ];
   for (const [lines, said] of cases) {

@@ -1,13 +1,16 @@
-/** The rules of docs/rules/traces.md: what the code decides by is cited where it decides. */
+/** The rules of docs/rules/traces.md: code that decides by a rule cites it there. */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { filesBelow, ROOT } from "@dmalab/tests";
 
 const FOLDERS = ["extensions/traces", "extensions/traces/cli", "runtime/fault_log"];
-/** Partial completions and merges of the block layer, which are counted and not read any further. */
+/**
+ * Rules that nothing is decided by: T.39, partial completions and merges of the block layer, which
+ * are only counted.
+ */
 const NOT_DECIDED_BY = [39];
 
-/** The numbers of `T.44, T.49 to T.51`. */
+/** The rule numbers in a citation such as `T.44, T.49 to T.51`. */
 function citedNumbers(text: string): number[] {
   return [...text.matchAll(/\bT\.(\d+)(?: to T\.(\d+))?/g)].flatMap(([, first, last]) => {
     const start = Number(first);

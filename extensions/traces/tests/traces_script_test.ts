@@ -1,4 +1,4 @@
-/** Captures of real kernels as scenarios: they run, and report what the machine did. */
+/** Captures of real kernels as scenarios: each runs, and reports what the captured machine did. */
 import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals } from "@std/assert";
 import { MemoryScreen } from "@dmalab/cli";
@@ -27,7 +27,7 @@ async function wholeScriptOf(run: string, options: ScriptOptions): Promise<Trace
   return traceScript(steps, findings, machine, `${run}.trace.txt`, options);
 }
 
-/** How many reports the checker makes in its tests. */
+/** The number of reports of the checker when the scenario's tests run. */
 function reportsOf(script: string): number {
   const { program } = loadProgram(new SourceFile("run.dma", script), {
     load: () => {
@@ -41,7 +41,7 @@ const WHOLE = { around: null, shrink: false };
 const SHRUNK = { around: null, shrink: true };
 const EXPECTATION = / (?:warns|faults) (\w+)/g;
 
-/** What a scenario expects to be reported, by name. */
+/** Names of the reports and faults that a scenario expects. */
 function expectations(script: string): string[] {
   return [...script.matchAll(EXPECTATION)].map(([, name]) => name!).sort();
 }
@@ -66,7 +66,8 @@ Deno.test("a run with mistakes becomes a scenario that runs and has the same rep
       "unmap_size",
       "unmap_unknown",
     ], 1],
-    // The range that names no device, destroyed short and come to afterwards, among them.
+    // They include those of the range that names no device and that is destroyed short and accessed
+    // later.
     ["72-lazy-2cpu-mistakes", [
       "destroy_short",
       "not_present",
@@ -135,7 +136,8 @@ Deno.test("the machine of a scenario is the traced one: release, mode, hardware,
       "iommu { mode = passthrough, model = vtd }",
       "max_segment_size = 98304B",
     ]],
-    // Its segments were merged across the 64 KiB that an endpoint has without a driver's word.
+    // Its segments were merged beyond the 64 KiB that an endpoint allows unless its driver raises
+    // the limit.
     ["deb-7.2-strict.a", ["max_segment_size = 135168B"]],
   ];
   for (const [run, expected] of machines) {
@@ -215,7 +217,7 @@ async function workloadOf(path: string): Promise<string> {
   return screen.output;
 }
 
-/** `write 223200 36352`, of each request of a scenario. */
+/** Each request that a scenario submits, as `write 223200 36352`. */
 const submitted = (script: string) =>
   [...script.matchAll(/submit\((\w+), lba: (\d+), .*bytes: (\d+)B/g)].map((match) =>
     match.slice(1).join(" ")
@@ -268,7 +270,7 @@ Deno.test("a job for fio becomes a workload with its sizes, depth and share of r
   assertEquals(runScenarioText(script), { end: "held" });
 });
 
-/** Requests of a job's first round, and what is guessed. */
+/** Requests of a job's first round, and the guesses that were reported. */
 async function jobOf(...lines: readonly string[]): Promise<{
   readonly requests: readonly string[];
   readonly guesses: readonly string[];
@@ -327,7 +329,7 @@ Deno.test("block sizes of a job are those that fio takes, for reads, writes and 
   }
 });
 
-/** What jobs of each direction do, with `bs=64k` (128 sectors), in sectors. */
+/** Requests of jobs of each direction with `bs=64k` (128 sectors), in sectors. */
 const FIO_DIRECTIONS: readonly (readonly [rw: string, verbs: readonly string[]])[] = [
   ["read", ["read"]],
   ["write", ["write"]],

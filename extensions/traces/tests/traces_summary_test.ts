@@ -1,4 +1,4 @@
-/** Everything that is recorded, as one log of events. */
+/** All recordings of a run as one log of events. */
 import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals } from "@std/assert";
 import { runSummary } from "../cli/summary.ts";
@@ -112,7 +112,7 @@ Deno.test("trace, kernel's log and emulator's log come in one order, by the trac
     assert(Number(line) > (lines[String(file)] ?? 0), "a file's own order stays");
     lines[String(file)] = Number(line);
   }
-  // What the DMA API checker says of a call stands right behind the line of the call.
+  // The DMA API checker's report on a call follows directly after the call's line.
   const wrong = events.findIndex(({ event, file }) => file === log && event === "dma_debug");
   const { address, device } = events[wrong]!;
   const before = events.slice(0, wrong).findLast(({ file }) => file !== log)!;
@@ -129,7 +129,7 @@ Deno.test("an emulator's times are tied by the commands that both have (T.43)", 
   const commands = events.filter(({ event, qid, sqid }) =>
     event === "nvme_setup_cmd" && qid !== 0 || event === "pci_nvme_io_cmd" && sqid === 1
   ).slice(-6);
-  // A command comes to the controller after it was set up, and before the next one is.
+  // The controller fetches each command after its setup and before the next command's setup.
   assertEquals(commands.map(({ event }) => event), [
     "nvme_setup_cmd",
     "pci_nvme_io_cmd",
@@ -148,7 +148,7 @@ Deno.test("a log without times is placed by its commands, and one without any of
       "the emulator's log has no times (record with -msg timestamp=on): by order only, with " +
       `${count} commands that both have\n`,
     ]);
-    // Each command comes to the controller right after it was set up, with its own blocks.
+    // The controller fetches each command directly after its setup, with the same blocks.
     const setups = new Map<unknown, Event>();
     let placed = 0;
     events.forEach((event, index) => {

@@ -1,6 +1,6 @@
 /**
  * Traces of kernels without dma:* events: lines of page tables give a page's history and prove nothing,
- * and what the recipe for bpftrace prints is read as the events are.
+ * and the output of the recipe for bpftrace is read like the events.
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
@@ -10,7 +10,10 @@ import { checkedTrace } from "./checked_trace.ts";
 import { readGolden, runsOf } from "./golden_traces.ts";
 import { ROOT } from "@dmalab/tests";
 
-/** A capture without the events that older kernels lack: emptied lines keep the others' numbers. */
+/**
+ * A capture without the events that older kernels lack; their lines become empty, so that line
+ * numbers stay the same.
+ */
 function withoutDma(text: string): string[] {
   return text.split("\n").map((line) => / dma_\w+: /.test(line) ? "" : line);
 }
@@ -38,14 +41,14 @@ Deno.test("without dma:* events a fault has its page's history: who mapped it, a
   const fault = checkedTrace(withoutDma(trace), log.split("\n")).findings
     .find(({ logLine }) => logLine === whole.logLine)!;
   assertEquals([fault.kind, fault.certainty], ["use_after_unmap", "possible"]);
-  // The page table's own line stands beside the call's.
+  // The page table's line is within two lines of the call's.
   assert(Math.abs(fault.line! - whole.line!) <= 2, `${fault.line} beside ${whole.line}`);
   assert(Math.abs(fault.otherLine! - whole.otherLine!) <= 2);
   const [, task] = /mapped by (\S.*-\d+) in line/.exec(fault.text)!;
   assertStringIncludes(trace.split("\n")[fault.otherLine! - 1]!, task!);
 });
 
-/** What a format of bpftrace prints. */
+/** The output of a format of bpftrace. */
 function printed(format: string, values: Readonly<Record<string, string>>): string {
   const named = format.replace("%llu.%06llu", values.time!)
     .replace(/^%s-%d \[%03d\]/, "fio-42 [001]").replace(/\\n$/, "");

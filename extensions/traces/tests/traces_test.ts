@@ -1,7 +1,7 @@
 /**
- * Captures of real kernels, and small ones with a planted fault, checked against what is right for
- * each (tests/golden/traces/README.md): every count, every mistake at its line, and nothing besides
- * that is called proved or likely.
+ * Captures of real kernels, and small ones with a planted fault, compared with the expected results
+ * of each (tests/golden/traces/README.md): every count, every mistake at its line, and no other
+ * finding that is called proved or likely.
  */
 import { assert, assertEquals } from "@std/assert";
 import { emulatorJson } from "../clocks/emulator_report.ts";
@@ -39,7 +39,7 @@ async function checkRun(run: string): Promise<Report> {
 const PAGE_BYTES = 4096n;
 const isSurely = ({ certainty }: Found) => certainty === "proved" || certainty === "likely";
 
-/** Whether a finding is the one that is right: kind, lines, page. */
+/** Whether a finding is the expected one: kind, lines, page. */
 function isOne(found: Found, right: ExpectedAnomaly, accepted: readonly string[]): boolean {
   if (!accepted.includes(found.kind)) return false;
   if (right.line !== undefined && found.line !== right.line) return false;
@@ -48,7 +48,8 @@ function isOne(found: Found, right: ExpectedAnomaly, accepted: readonly string[]
   if (right.cause !== undefined) {
     return [right.cause, ...right.accept_cause ?? []].includes(String(found.cause));
   }
-  // A fault behind the end of a mapping is reported by the page it was at, not by the mapping's.
+  // A fault behind the end of a mapping is reported with the address of the fault, so pages are
+  // compared.
   return right.address === undefined || found.address === null ||
     BigInt(found.address) / PAGE_BYTES === BigInt(right.address) / PAGE_BYTES;
 }
@@ -70,7 +71,7 @@ function holdAnomalies(run: string, report: Report, expected: Expected): void {
     const found = findings.find((each) => isOne(each, right, [right.kind]));
     assertEquals([found?.certainty, found?.other_line], ["possible", right.other_line], run);
   }
-  // A line of the kernel's log may be reported for itself; nothing else may be called so.
+  // Only a line of the kernel's log may be reported in addition; no other finding may be sure.
   const logLines = new Set((expected.kernel_log ?? []).map(({ line }) => line));
   const besides = findings.filter((each) =>
     !used.has(each) && isSurely(each) && !logLines.has(each.log_line)
@@ -153,7 +154,7 @@ Deno.test("user-space dialects give the same events, with the records that their
       const { findings, summary } = await checkRun(`dialects/${run}`);
       assertEquals(summary.events, expected.events, run);
       assertEquals(summary.failed_to_parse, expected.failed_to_parse, run);
-      // What the driver did wrong on purpose, as it noted itself, and nothing else.
+      // Only the mistake that the driver made on purpose and recorded itself.
       const [mistake, mapped] = expected.drivers_record!;
       const kind = mistake === "bug dir" ? "unmap_direction" : "unmap_size";
       const address = /dma=([0-9a-f]+)/.exec(mapped!)![1]!;
@@ -194,7 +195,7 @@ Deno.test("the log of an emulator is tied to the trace by the commands that both
   const trace = linesOf((await readGolden("real/72-mono-clock.trace.txt.gz"))!);
   const { qemu } = checkedTrace(trace, lines).json().summary;
   assertEquals([qemu?.pairs, Math.floor(qemu!.qemu_minus_trace_seconds!)], [3, 1795197555]);
-  // Delays only add; in this run to at most 17 milliseconds.
+  // Delays only add to the difference; in this run at most 17 milliseconds.
   assert(qemu!.spread_seconds! > 0.001 && qemu!.spread_seconds! < 0.018, `${qemu!.spread_seconds}`);
   assertEquals(
     qemu!.refused_accesses,

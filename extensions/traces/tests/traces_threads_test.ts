@@ -1,4 +1,7 @@
-/** Lines as public threads have them, with our own numbers: what is wrong with a log, in few words. */
+/**
+ * Lines in the forms of public threads, with invented numbers: a short answer to what is wrong in a
+ * log.
+ */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { explainLog } from "../cli/line_explainer.ts";
 import { readKernelLog } from "../kernel_log/kernel_log_reader.ts";
@@ -34,7 +37,7 @@ Deno.test("a time is printed as the log has it, and never as one that the line d
   for (const [stamp, shown] of stamps) {
     assertStringIncludes(checked(`${stamp}AMD-Vi: Completion-Wait loop timed out`), shown);
   }
-  // The difference to the line before is no time.
+  // A time difference to the previous line is not a time.
   for (const stamp of ["[  +0.001779] ", "[<    0.001779>] "]) {
     const text = checked(`${stamp}AMD-Vi: Completion-Wait loop timed out`);
     assertEquals(/^ {2}when/m.test(text), false, text);
@@ -54,9 +57,9 @@ Deno.test("the line of a warning is no unread line where its message is read, be
   assertEquals(unread(warning, message), 0);
   assertEquals(unread(cut, warning, other), 1);
   assertEquals(unread(warning), 1);
-  // The message before belongs to another report.
+  // The message belongs to the report before.
   assertEquals(unread(message, cut, warning, other), 1);
-  // Two warnings, and a message only for the second.
+  // Two warnings, of which only the second has a message.
   assertEquals(unread(cut, warning, other, cut, warning, message), 1);
 });
 
@@ -98,7 +101,7 @@ Deno.test("messages that differ in their numbers only are one finding", () => {
   );
   const status = [2, 102, 202].map((each) => `DMAR: DRHD: handling fault status reg ${each}`);
   assertStringIncludes(explained(...status), "record index 0 to 2 (3 of them)");
-  // Another cause is another story.
+  // A different cause makes a separate story.
   assertEquals(explained(full(31000), full(32768)).match(/^line \d+$/gm)?.length, 2);
 });
 

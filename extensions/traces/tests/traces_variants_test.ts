@@ -1,6 +1,6 @@
 /**
- * Faults planted by a seed into clean captures, and captures that lose lines: what is wrong is found
- * where it is, and nothing is called so that a missing line explains.
+ * Faults planted by a seed into clean captures, and captures that lose lines: each fault is found at
+ * its place, and nothing is called wrong that a missing line explains.
  */
 import { assert, assertEquals } from "@std/assert";
 import type { checkJson } from "../ledger/check_report.ts";
@@ -56,7 +56,7 @@ const BASES: readonly (readonly [string, boolean])[] = [
   ["72-direct-small", false],
   ["72-bounce", false],
 ];
-/** Of these the first ones are the short suite's. */
+/** Seeds for each capture; the short suite uses the first `SHORT_SEEDS` of them. */
 const SEEDS = 6;
 const SHORT_SEEDS = 2;
 
@@ -84,10 +84,10 @@ async function holdPlants(t: Deno.TestContext, from: number, to: number): Promis
   }
 }
 
-/** A run that has lost lines: those kept, and where each was. */
+/** A run that has lost lines: the remaining lines with their original numbers. */
 interface Worn {
   readonly lines: string[];
-  /** Number of a line before, by its number now. */
+  /** The original number of a line, by its present number. */
   readonly before: number[];
 }
 
@@ -102,7 +102,7 @@ function worn(lines: readonly string[], replaced: ReadonlyMap<number, string | n
   return kept;
 }
 
-/** Lines of one CPU give way to the word that they are lost. */
+/** Replaces lines of one CPU by the mark that they were lost. */
 function withGap(run: Run): Worn {
   const cpu = run.pick(run.events)?.cpu ?? 0;
   const from = run.below(run.lines.length);
@@ -116,7 +116,7 @@ function withGap(run: Run): Worn {
   return worn(run.lines, replaced);
 }
 
-/** The beginning is overwritten, and the header says so. */
+/** Removes the beginning and writes a header that counts it as overwritten. */
 function withoutHead(run: Run): Worn {
   const count = run.below(run.lines.length - 5);
   const replaced = new Map<number, string | null>();
@@ -140,7 +140,7 @@ Deno.test("where lines are missing nothing is called wrong that they explain", a
       for (let seed = 0; seed < SEEDS; seed++) {
         for (const wear of [withGap, withoutHead]) {
           const { before, lines } = wear(new Run(text, seed * 104729 + 7));
-          // Without the log: what the trace alone says.
+          // Without the log, so that the findings come from the trace alone.
           const besides = check(lines, "").findings.filter((each) =>
             isSure(each) && !right.has(before[each.line ?? 0]) &&
             !right.has(before[each.other_line ?? 0])
@@ -152,7 +152,7 @@ Deno.test("where lines are missing nothing is called wrong that they explain", a
   }
 });
 
-/** Each line of an event is gone with this chance, without a mark. */
+/** One line in this many is removed, without a mark. */
 const THINNED_ONE_IN = 50;
 
 Deno.test("a trace that has fewer events than its header counts proves nothing that a missing line explains", async (t) => {
@@ -187,7 +187,7 @@ Deno.test("a trace that has fewer events than its header counts proves nothing t
   assert(thinned > 20, `${thinned}`);
 });
 
-/** A direct mapping whose second map of the same address proves that the first was not unmapped. */
+/** A trace of an unmap with a wrong size, with a header that counts `counted` events. */
 const twice = (counted: number | null, more: readonly string[] = []) => [
   "# tracer: nop",
   ...counted === null ? [] : [`# entries-in-buffer/entries-written: ${counted}/${counted}   #P:1`],
@@ -200,7 +200,7 @@ const twice = (counted: number | null, more: readonly string[] = []) => [
   ...more,
 ];
 
-/** What the file counts, what follows, and how many events it says are missing. */
+/** Name, lines, certainty of the finding, and the number of events reported missing. */
 const COUNTED:
   readonly (readonly [what: string, lines: string[], certainty: string, missing: number | null])[] =
     [

@@ -1,6 +1,6 @@
 /**
- * `trace watch`: what is proved of a trace is said while it is read, whichever capture it is; at a
- * fault the last seconds are written, in whole lines.
+ * `trace watch`: each proved finding is printed while the trace is read, for every capture; at a
+ * fault the last seconds are written as whole lines.
  */
 import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
@@ -38,7 +38,8 @@ Deno.test("watching says of each capture what checking it says", async (t) => {
         const lines = text.split("\n");
         const right = checkedTrace(lines).findings.filter(isSure);
         const { findings } = watched(lines);
-        // Of leaks alike one is reported; a range without its end is seen at the end only.
+        // Only one of several similar leaks is reported, and a range without an end is found only
+        // at the end of the trace.
         const rest = (list: readonly TraceFinding[]) =>
           [
             ...new Set(
@@ -115,7 +116,7 @@ Deno.test({
     new Deno.Command("mkfifo", { args: [pipe] }).outputSync();
     Deno.symlinkSync("elsewhere", file);
     const log = (await readGolden("planted/p17-fault-after-unmap.dmesg.txt"))!;
-    // Longer than the watch waits for a complete entry.
+    // The writer keeps the pipe open for longer than the watch waits for a complete entry.
     const script = 'printf %s "$0" > "$1"; exec sleep 1';
     const writer = new Deno.Command("sh", { args: ["-c", `{ ${script}; } 3> "$1"`, log, pipe] })
       .spawn();

@@ -24,7 +24,7 @@ function kernelForms(): KernelForm[] {
   });
 }
 
-/** What stands before a message of a driver: its name and that of its device. */
+/** Prefixes of drivers' messages: the driver's name and that of its device. */
 const DRIVERS: Readonly<Record<string, string>> = {
   "drivers/iommu/amd/iommu.c": "nvme 0000:41:00.0: AMD-Vi: ",
   "drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3.c": "arm-smmu-v3 2b400000.iommu: ",
@@ -54,7 +54,10 @@ const DRIVERS: Readonly<Record<string, string>> = {
   "kernel/dma/debug.c": "DMA-API: e1000e 0000:00:19.0: ",
 };
 
-/** Texts for `{text}`, by the form; the last one for all places that follow. */
+/**
+ * Values for the `{text}` places of the forms that match, in order; the last value fills all
+ * remaining places.
+ */
 const TEXTS: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^\{text\} fault from EP/, ["page", "R"]],
   [/^DMAR: \[\{text\} (?:NO_)?PASID/, ["DMA Read", "PTE Read access is not set"]],
@@ -73,7 +76,7 @@ const TEXTS: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^zpci: \{text\}|^\{text\}: (?:Max|Event)/, ["0001:00:00.0"]],
 ];
 
-/** A line of a form, with our own numbers. */
+/** A sample line of a form, with invented numbers. */
 function sampleOf({ file, form }: KernelForm): string {
   const texts = [...TEXTS.find(([pattern]) => pattern.test(form))?.[1] ?? ["some_name"]];
   const places = form.replaceAll("{hex}:{hex}:{hex}.{hex}", "0000:41:00.3")
@@ -144,7 +147,7 @@ Deno.test("each class of the checker that a kernel prints has its line, and each
       `e1000e 0000:00:19.0: ${log}`,
       `DMA-API: ${log} 0x0117c43a`,
     ].flatMap(readAs);
-    // Two checks may print one text: the line then has the class of the first.
+    // Two checks may print the same text: the line then has the class of the first.
     const alike = Object.entries(REPORT_CLASSES).filter(([, each]) => each.log === log)
       .map(([each]) => each);
     assert(found.some((each) => alike.includes(String(each))), name);

@@ -156,7 +156,7 @@ Deno.test("the cause of a refused mapping follows from its size and the slots of
     assertEquals([facts.cause, found.certainty], [cause, certainty], line);
     const text = typeof found.text === "string" ? found.text : found.text(facts);
     assert(text.includes(why), `${line}: ${text}`);
-    // More room helps only where room is what is missing.
+    // A larger pool is advised only for causes that a larger pool removes.
     const enlarges = nextOf(row!, facts).some((step) => step.startsWith("enlarge the pool"));
     assertEquals(enlarges, ENLARGES.has(cause), line);
   }

@@ -19,7 +19,7 @@ Deno.test("a line of each form is read by its own row, with and without the part
         const line = formOf(text).sample(isWhole);
         const found = finder.find(line);
         if (found?.row === row) continue;
-        // Another row of the same kind may have the more exact form.
+        // Another row of the same kind may have a more exact form for this line.
         if (found !== null && found.row.kind === row.kind && found.row.role === row.role) continue;
         wrong.push(`${area}: ${line} is ${found?.row.kind ?? "not read"}, ${found?.row.forms[0]}`);
       }
