@@ -1,21 +1,21 @@
-/** Functions that are alike, such as the virtual functions of a card: one represents all. */
+/** Groups functions that are alike, such as the virtual functions of a card: one represents all. */
 import type { ImportedMachine } from "./lspci/imported_machine.ts";
 import type { PciFunction } from "@dmalab/devices";
 
-/** Fewer than this are shown one by one. */
+/** Smaller groups are not made: their functions are shown one by one. */
 const FEWEST = 4;
 
 export interface Alike {
   readonly func: PciFunction;
-  /** Those behind it that differ in nothing but their address. */
+  /** The functions after it that differ only in their address. */
   readonly others: readonly PciFunction[];
 }
 
 /**
- * Puts functions that follow each other together where they are alike: below one bridge, of one
- * kind, with the same access control.
+ * Groups consecutive functions that are alike: below the same bridge, of the same kind, with the
+ * same access control.
  *
- * @param functions By address.
+ * @param functions Sorted by address.
  */
 export function alikeRuns(
   functions: readonly PciFunction[],

@@ -13,7 +13,7 @@ const OPTIONS = {
   all: flag("include chipset-internal functions"),
 };
 
-/** Null for what is not given. */
+/** An option that is not given is null. */
 export type TopologyOptions = Invocation<typeof OPTIONS>["options"];
 
 export const TOPOLOGY = command({

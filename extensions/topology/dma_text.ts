@@ -1,4 +1,4 @@
-/** A machine as the block of a scenario that describes it. */
+/** Writes a machine as the machine block of a scenario. */
 import {
   ACS_SERVICES,
   type AcsCapability,
@@ -20,7 +20,7 @@ import { ordered, shortName } from "./tree_picture.ts";
 
 const PAGE_BYTES = 4096;
 
-/** The functions that `--as dma` writes: all, or only the ones that can matter to peers. */
+/** The functions that `--as dma` writes: all, or only the ones that can affect peers. */
 export function writtenFunctions(machine: ImportedMachine, all: boolean): ReadonlySet<PciFunction> {
   if (all) return new Set(machine.functions);
   const written = new Set<PciFunction>();
@@ -31,10 +31,10 @@ export function writtenFunctions(machine: ImportedMachine, all: boolean): Readon
 }
 
 /**
- * The machine block. Loaded, it gives functions at the same places with the same access control,
- * so that routes and groups are the same.
+ * The machine block. A machine loaded from it has its functions at the same places with the same
+ * access control, so that routes and groups are the same.
  *
- * @param source What it was imported from, for the comment at its head.
+ * @param source The origin of the listing, for the comment at the beginning.
  */
 export function dmaText(machine: ImportedMachine, source: string, all: boolean): string {
   const written = writtenFunctions(machine, all);
@@ -58,7 +58,8 @@ export function dmaText(machine: ImportedMachine, source: string, all: boolean):
   }
   const text = [...lines, "  }", "}", ""].join("\n");
   const formatted = formatSource(new SourceFile(source, text));
-  // Bridges nested deeper than blocks may be do not format; the checker reports them.
+  // If bridges are nested deeper than blocks may be, the text cannot be formatted; the checker
+  // reports this.
   return formatted.ok ? formatted.text : text;
 }
 
@@ -125,7 +126,10 @@ const KEYWORDS: Readonly<Record<PciFunction["role"], string>> = {
   endpoint: "endpoint",
 };
 
-/** A set of services that several functions have gets a name, or lines would be long. */
+/**
+ * Constants for the sets of services that functions have: written out, each set would make lines
+ * long.
+ */
 function serviceConstants(written: ReadonlySet<PciFunction>): string[] {
   const lists = [...written].map(({ acs }) => acs.enabled).filter(({ size }) => size > 1);
   const names = [...new Set(lists.map(constantName))].sort();
@@ -152,13 +156,16 @@ function accessSettings(acs: AcsCapability, key: string): string[] {
   if (acs.presence === "unknown") return [`${key} = unknown`];
   const enabled = acs.enabled.size > 1 ? constantName(acs.enabled) : listText(acs.enabled);
   const settings = [`${key} = ${enabled}`];
-  // A function's missing ability matters only where it would be needed to keep others apart.
+  // A missing service of a function matters only if it is needed to isolate functions.
   const lacks = ISOLATION.some((service) => !acs.supported.has(service));
   if (lacks && key === "acs") settings.push(`acs_capable = ${listText(acs.supported)}`);
   return settings;
 }
 
-/** The window that peers could be lent; of an NVMe controller only what is more than registers. */
+/**
+ * The memory that a function could lend to peers; for an NVMe controller only a prefetchable BAR,
+ * because its other BAR has registers.
+ */
 function memorySettings(func: PciFunction, { bars }: ListedFunction): string[] {
   const sizes = bars
     .filter(({ space, sizeBytes }) =>

@@ -1,4 +1,4 @@
-/** IOMMU groups of several functions, and what keeps each from being several groups. */
+/** Describes the IOMMU groups of several functions, with the reasons why each is not several groups. */
 import { type GroupCause, iommuGroups, type PciFunction } from "@dmalab/devices";
 import type { ImportedMachine } from "./lspci/imported_machine.ts";
 import { formatBus } from "./lspci/listed_function.ts";
@@ -6,14 +6,14 @@ import { SERVICE_LETTERS } from "@dmalab/lang/explain";
 import { groupsListed } from "./tree_picture.ts";
 import { formatCount, wrapText } from "@dmalab/lang/text";
 
-/** More members, and more causes, are only counted. */
+/** Further members and causes are only counted. */
 const MAX_MEMBERS = 12;
 const MAX_CAUSES = 3;
-/** More groups are only counted: --json has them. */
+/** Further groups are only counted; --json prints all. */
 const MAX_GROUPS = 12;
 
 /**
- * A few lines for each group of several functions that a reader sees some of.
+ * A few lines for each group of several functions, if at least one of them is shown.
  * @param shown The functions that the picture shows.
  */
 export function groupLines(
@@ -57,7 +57,7 @@ interface SharedGroup {
   readonly causes: readonly GroupCause[];
 }
 
-/** The groups of the listing; groups that the model has too are shown with their causes. */
+/** The groups of the listing; a group that the model also has is shown with its causes. */
 function listedGroups(
   { functions, listed }: ImportedMachine,
   modelled: readonly SharedGroup[],
@@ -77,7 +77,7 @@ function membersText(functions: readonly PciFunction[]): string {
   return rest > 0 ? `${names} and ${rest} more` : names;
 }
 
-/** The missing abilities of a function, and the functions that this joins. */
+/** The missing services of a function, and the functions that are in one group because of it. */
 function causeText({ func, joins, missing }: GroupCause): string {
   if (joins === "conventional") {
     return `${func.name} leads to conventional PCI: all functions below share its requester ID`;

@@ -1,4 +1,4 @@
-/** A machine as JSON, for programs: everything that the pictures show, and all pairs. */
+/** Writes a machine as JSON for programs: all data of the pictures, and all pairs. */
 import {
   bridgeListing,
   formatVendorDevice,
@@ -15,10 +15,10 @@ import type { Pair } from "./pair_matrix.ts";
 import { matrixFunctions, pairOf } from "./pair_matrix.ts";
 import { type GroupMark, groupMarks } from "./tree_picture.ts";
 
-/** Pairs are written for so many functions at most: their number grows with the square. */
+/** Pairs are written for at most this many functions, because their number grows with the square. */
 const MAX_PAIRED = 200;
 
-/** The machine as a value to be written by `JSON.stringify`. */
+/** The machine as a value for `JSON.stringify`. */
 export function machineJson(
   machine: ImportedMachine,
   findings: readonly ListingFinding[],
@@ -96,7 +96,7 @@ export function pairJson({ route, doubts }: Pair) {
   };
 }
 
-/** The smallest change that lets a route stay below its common bridge, as JSON. */
+/** The smallest change with which a route stays below its common bridge, as JSON. */
 export function changeJson(route: PeerRoute, machine: ImportedMachine) {
   const change = redirectChange(route, machine.functions, machine.cpu ?? ORDINARY_CPU);
   if (change === null) return null;

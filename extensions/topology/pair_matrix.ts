@@ -1,4 +1,4 @@
-/** All pairs of a machine: how far apart they are, and how one reaches the other's memory. */
+/** All pairs of a machine's functions: their distance, and how one reaches the other's memory. */
 import { maxOf } from "@dmalab/runtime/basics";
 import { findRoute, ORDINARY_CPU, type PciFunction, type PeerRoute } from "@dmalab/devices";
 import { doubtsAbout, type ImportedMachine, peersOf } from "./lspci/imported_machine.ts";
@@ -7,14 +7,14 @@ import { pad, type Paint, type TextRole } from "@dmalab/lang/text";
 
 export interface Pair {
   readonly route: PeerRoute;
-  /** The unknown facts that could change the answer. */
+  /** The unknown facts that could change the result. */
   readonly doubts: readonly string[];
 }
 
-/** More are not drawn: ten thousand cells are unreadable. */
+/** A larger matrix is not drawn: ten thousand cells are unreadable. */
 const DISPLAYED_FUNCTIONS = 96;
 
-/** The functions of the matrix: one for each set of alike functions, unless all are wanted. */
+/** The functions of the matrix: one of each group of alike functions, or all. */
 export function matrixFunctions(machine: ImportedMachine, all: boolean): readonly PciFunction[] {
   return all
     ? machine.functions.filter(({ isBridge }) => !isBridge)
@@ -45,9 +45,9 @@ const ROLES: Readonly<Record<PeerRoute["mapType"], TextRole>> = {
 const CELL = 5;
 
 /**
- * The matrix as lines, cut into as many parts as the width asks for.
- * @param functions Rows lend memory, columns reach for it.
- * @param paint Gives cells their colours.
+ * The lines of the matrix, split into parts that fit into the width.
+ * @param functions Rows lend memory, columns access it.
+ * @param paint Colours the cells.
  */
 export function matrixLines(
   machine: ImportedMachine,

@@ -1,4 +1,4 @@
-/** A machine's PCI tree as a picture: functions with their BARs, access control and IOMMU groups. */
+/** Draws the PCI tree of a machine: functions with their BARs, access control and IOMMU groups. */
 import {
   ACS_SERVICES,
   type AcsCapability,
@@ -18,11 +18,11 @@ import { formatAddress, formatCount, formatSize, pad, spread } from "@dmalab/lan
 /** A function's group in the model. */
 export interface GroupMark {
   readonly id: number;
-  /** Something unknown holds it together, or may join it to others: it may be several groups, or a part of one. */
+  /** Whether it depends on something unknown: it may be several groups, or a part of a larger one. */
   readonly uncertain: boolean;
 }
 
-/** The group of each function; groups of one function count too. */
+/** The group of each function, which may be its only member. */
 export function groupMarks(
   { assumed, functions }: ImportedMachine,
 ): ReadonlyMap<PciFunction, GroupMark> {
@@ -35,12 +35,12 @@ export function groupMarks(
   );
 }
 
-/** The listing names the group of each function. */
+/** Whether the listing names the group of each function. */
 export function groupsListed({ listed }: ImportedMachine): boolean {
   return [...listed.values()].every(({ iommuGroup }) => iommuGroup !== null);
 }
 
-/** @param options How wide it may be, and whether the functions are shown that chipsets are made of. */
+/** @param options The width in columns, and whether the functions of chipsets are shown, too. */
 export function treePicture(
   machine: ImportedMachine,
   options: { readonly columns: number; readonly all: boolean },
@@ -51,7 +51,10 @@ export function treePicture(
 class TreePainter {
   readonly #groups: ReadonlyMap<PciFunction, GroupMark>;
   readonly #shown: ReadonlySet<PciFunction>;
-  /** The listing names the group of each function: a reader knows the machine by these. */
+  /**
+   * Whether the listing names all groups: their numbers are then shown, which users of the machine
+   * know.
+   */
   readonly #groupsListed: boolean;
 
   constructor(
@@ -134,7 +137,7 @@ class TreePainter {
 }
 
 /**
- * The peers, the bridges above them, and the other functions in the same devices; or all functions.
+ * The peers, the bridges above them, and the other functions of the same devices; or all functions.
  */
 export function shownFunctions(machine: ImportedMachine, all: boolean): ReadonlySet<PciFunction> {
   if (all) return new Set(machine.functions);
@@ -144,7 +147,7 @@ export function shownFunctions(machine: ImportedMachine, all: boolean): Readonly
     for (const sibling of peer.siblings) shown.add(sibling);
   }
   for (const func of machine.functions) {
-    // Ports that lead nowhere show where there is room.
+    // Ports with nothing below are shown: a device could be inserted there.
     if (func.role === "downstream_port" || func.role === "root_port") shown.add(func);
   }
   for (const func of shown) for (const above of func.chain) shown.add(above);
@@ -164,8 +167,8 @@ const PORTS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Describes a function in a few words. @param isCut The bridges above it are not known: its own
- * word counts.
+ * Describes a function in a few words. @param isCut Whether the bridges above it are unknown: the
+ * port type in the listing is then used.
  */
 function describeFunction(func: PciFunction, listed: ListedFunction, isCut: boolean): string {
   const port = isCut ? PORTS[listed.portType ?? ""] ?? PORTS[func.role] : PORTS[func.role];
@@ -178,8 +181,8 @@ function describeFunction(func: PciFunction, listed: ListedFunction, isCut: bool
 }
 
 /**
- * Base classes with products that have their names in brackets at the end: network, display,
- * processing.
+ * Base classes of devices with a product name in brackets at the end of their name: network,
+ * display, processing.
  */
 const PRODUCT_CLASSES: ReadonlySet<number> = new Set([0x02, 0x03, 0x0c, 0x12]);
 const PRODUCT = /\[([^\]]{4,60})\]$/;
@@ -187,10 +190,10 @@ const PRODUCT = /\[([^\]]{4,60})\]$/;
 const VENDOR =
   /^.{2,60}?\b(?:Corporation|Corp|Inc|Ltd|Technologies|LLC)\b[.,]* (?:(?:Inc|Ltd)\b[.,]* )?(?:\[[^\]]*\] )?/;
 
-/** A name without its vendor, or that of the product; else its class. */
+/** The name of the product, or a name without its vendor; without a name the class. */
 export function shortName(listed: ListedFunction): string {
   const { name, className, vendor, device } = listed;
-  // What no table of names has is `Device`.
+  // `lspci` writes `Device` if its table has no name.
   if (name !== null && !/\bDevice$/.test(name)) {
     const classCode = likelyClass(listed);
     const named = classCode === null || PRODUCT_CLASSES.has(classCode >> 8);
@@ -200,7 +203,7 @@ export function shortName(listed: ListedFunction): string {
   return [className ?? "", ids].filter((text) => text !== "").join(" ") || "unknown";
 }
 
-/** `SV RR CR UF`, `off`, `?`; empty without the capability. */
+/** `SV RR CR UF`, `off`, `?`; `-` without the capability. */
 function accessText(acs: AcsCapability): string {
   if (acs.presence === "absent") return "-";
   if (acs.presence === "unknown") return "?";
@@ -208,7 +211,7 @@ function accessText(acs: AcsCapability): string {
   return on.length === 0 ? "off" : on.map((service) => SERVICE_LETTERS[service]).join(" ");
 }
 
-/** Memory BARs, as many to a line as fit. */
+/** The memory BARs, as many on a line as fit. */
 function barLines(bars: readonly ListedBar[], columns: number): string[] {
   const lines: string[] = [];
   for (const { base, index, sizeBytes, space } of bars) {

@@ -1,6 +1,6 @@
 /**
- * Judges vectors with the controller's walk of PRPs and SGLs, which shares no code with the driver
- * that made them: on memory that holds nothing but a vector's lists.
+ * Checks vectors with the controller's walk of PRPs and SGLs, which shares no code with the driver
+ * that made them. The memory contains only the lists of a vector.
  */
 import { type HostBus, Media, NvmeController } from "@dmalab/devices";
 import { ActivityQueue, EventStream, HostBudget, VirtualClock } from "@dmalab/runtime";
@@ -11,7 +11,7 @@ const PAGE = 4096;
 const PRP_BYTES = 8;
 const DESCRIPTOR_BYTES = 16;
 
-/** Memory of which only the lists of one command exist. */
+/** Memory in which only the lists of one command exist. */
 class ListMemory implements HostBus {
   readonly #pages = new Map<number, DataView>();
 
@@ -48,7 +48,10 @@ function refuse(): never {
   throw new Error("A walk only reads lists");
 }
 
-/** Walks a request's command. @returns Its status, and memory in the order in which it is used. */
+/**
+ * Walks the lists of a request's command. @returns Its status, and the memory in the order of its
+ * use.
+ */
 export function walkRequest(
   vector: Vector,
   request: VectorRequest,
@@ -85,7 +88,7 @@ export function walkRequest(
   return { status, memory: joined(ranges.flatMap((range) => translated(request, range))) };
 }
 
-/** Segments in order, with adjacent ones joined. */
+/** Ranges in their order, with adjacent ones joined. */
 export function joined(ranges: readonly Range[]): Range[] {
   const found: [number, number][] = [];
   for (const [start, sizeBytes] of ranges) {
@@ -128,7 +131,7 @@ function commandBytes({ controller, op }: Vector, { bytes, command, lba }: Vecto
   return sqe;
 }
 
-/** The memory behind a range; an unmapped part is an error. */
+/** The memory that a range is translated to; an unmapped part is an error. */
 function translated({ translations }: VectorRequest, [start, sizeBytes]: Range): Range[] {
   const found: Range[] = [];
   for (let done = 0; done < sizeBytes;) {

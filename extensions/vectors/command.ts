@@ -1,7 +1,7 @@
 import { command, flag, integer, refuse, SEED, text } from "@dmalab/cli/extend";
 import { HELD, WRONG } from "@dmalab/cli/exit_code";
 
-/** Random vectors by default. */
+/** Default number of random vectors. */
 const DEFAULT_COUNT = 100;
 /** The whole text is built in memory: 1,000 requests take 12 MB. */
 const MAX_COUNT = 10_000;

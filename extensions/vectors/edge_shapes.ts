@@ -1,4 +1,4 @@
-/** Requests on the edges of the rules: one entry more or less, one byte more or less. */
+/** Requests at the limits of the rules: one entry more or less, one byte more or less. */
 import { GIB, KIB, MIB } from "@dmalab/runtime";
 import {
   type BehaviourName,
@@ -9,7 +9,7 @@ import {
 } from "@dmalab/runtime/kernels";
 import type { Range, Vector, VectorController } from "./vector.ts";
 
-/** A machine and the request to it. */
+/** A machine and a request on it. */
 export interface VectorInput {
   readonly about: string;
   readonly kernel: Vector["kernel"];
@@ -20,7 +20,7 @@ export interface VectorInput {
   readonly segments: readonly Range[];
 }
 
-/** Where memory of vectors begins. */
+/** The address at which the memory of vectors begins. */
 const BASE = GIB;
 const PAGE = 4 * KIB;
 
@@ -38,7 +38,7 @@ interface CommandVariant {
   readonly controller?: Partial<VectorController>;
 }
 
-/** One run of memory. @see rules/nvme.md 2.3 (the table of lengths and offsets) */
+/** One contiguous run of memory. @see rules/nvme.md 2.3 (the table of lengths and offsets) */
 function run(sizeBytes: number, offset: number, note = ""): CommandVariant {
   return {
     about: `one run of ${sizeBytes} bytes at page offset ${offset}${note}`,
@@ -46,7 +46,7 @@ function run(sizeBytes: number, offset: number, note = ""): CommandVariant {
   };
 }
 
-/** Pieces on pages of which no two are neighbours. */
+/** Pieces on pages that are not adjacent. */
 function pieces(count: number, sizeBytes: number, offset: number, note = ""): CommandVariant {
   return {
     about: `${count} scattered pieces of ${sizeBytes} bytes at page offset ${offset}${note}`,
@@ -123,7 +123,7 @@ const SHAPES: readonly CommandVariant[] = [
   },
 ];
 
-/** What commands are made by; vectors have no defects. */
+/** Behaviours of releases that affect commands; vectors are made without defects. */
 const COMMAND_WAYS = [
   "transfer_4_mib",
   "scatter_table_127",
@@ -136,18 +136,21 @@ const COMMAND_WAYS = [
   "virt_boundary_with_sgl",
 ] as const satisfies readonly BehaviourName[];
 
-/** Whether two releases make the same commands where nothing is wrong. */
+/** Whether two releases without defects make the same commands. */
 function makesTheSame(name: KernelProfile, other: KernelProfile): boolean {
   return COMMAND_WAYS.every((way) => hasBehaviour(name, way) === hasBehaviour(other, way));
 }
 
-/** One release for each way to make commands: the default one where it is among them. */
+/** One release for each way to make commands; the default release if it is one of several. */
 export const VECTOR_KERNELS = KERNEL_NAMES.filter((name) =>
   [DEFAULT_KERNEL, ...KERNEL_NAMES].find((other) => makesTheSame(name, other)) === name
 );
 const MODES = ["off", "passthrough", "strict", "lazy"] as const;
 
-/** Every shape on every such release, in every mode, with and without SGLs; reads and writes in turn. */
+/**
+ * Every shape on each of these releases, in every mode, with and without SGLs; reads and writes
+ * alternate.
+ */
 export function edgeInputs(): readonly VectorInput[] {
   const inputs: VectorInput[] = [];
   for (const shape of SHAPES) {

@@ -1,5 +1,5 @@
 /**
- * Runs an input on a separate machine, without any defect, and notes the result that it must have.
+ * Runs an input on a separate machine without defects, and records the result as the expected one.
  */
 import {
   buildLab,
@@ -25,13 +25,13 @@ const DEFAULTS = defaultLabConfig();
 const RAM_BYTES = 8 * GIB;
 const PAGE_BYTES = 4096;
 
-/** The observed facts about a request while it was mapped. */
+/** The facts that are observed about a request while it is mapped. */
 interface ObservedCommand {
   readonly mapped: Range[];
   translations: readonly Translation[];
 }
 
-/** @param id Its number in the file. */
+/** @param id The vector's number in the file. */
 export function makeVector(input: VectorInput, id: number): Vector {
   const lab = buildLab(configOf(input));
   const { machine } = lab;
@@ -75,7 +75,10 @@ function configOf({ controller, iommu, kernel }: VectorInput): LabConfig {
   };
 }
 
-/** Follows the mapping calls of every request, and looks at the page table when its command is sent. */
+/**
+ * Records the mapping calls of every request, and the translations of its addresses when its command is
+ * sent.
+ */
 function watch(lab: Lab): ReadonlyMap<number, ObservedCommand> {
   const seen = new Map<number, ObservedCommand>();
   lab.machine.events.listen((event: MachineEvent) => {
@@ -90,7 +93,7 @@ function watch(lab: Lab): ReadonlyMap<number, ObservedCommand> {
   return seen;
 }
 
-/** Page by page, and joined where addresses go on on both sides. */
+/** The translations of each page, joined if both addresses are contiguous. */
 function translationsOf({ devices, machine }: Lab, mapped: readonly Range[]): Translation[] {
   const { dma: dev } = devices.get("ssd")!;
   const found: [number, number, number][] = [];
@@ -122,7 +125,7 @@ function limitsOf(lab: Lab): VectorLimits {
   };
 }
 
-/** Everything has been run: a request that is still in flight will stay so. */
+/** The status of a request. All activities were run, so a request without a status never ends. */
 function statusOf({ status }: { readonly status: string | null }): string {
   if (status === null) throw new InvariantError("a vector's request never ended");
   return status;

@@ -1,4 +1,4 @@
-/** Test vectors for controllers: commands that make no sense, and the status that each must have. */
+/** Test vectors for controllers: invalid commands, and the status that each must get. */
 import {
   commandBytes,
   MALFORMED_CAPACITY_BYTES,
@@ -14,7 +14,7 @@ import { MIB, PAGE_SIZE_BYTES } from "@dmalab/runtime";
 import type { Range } from "./vector.ts";
 
 const BLOCK_BYTES = 512;
-/** The number of queues that a controller grants, and their entries. */
+/** Number of queues that a controller grants, and of entries in each. */
 const QUEUES = 2;
 const QUEUE_ENTRIES = 64;
 const MEMORY_BYTES = 16 * MIB;
@@ -23,25 +23,25 @@ export interface NegativeFile {
   readonly format: "dmalab-negative-vectors";
   readonly version: 1;
   /**
-   * The host's memory, from 0: every access behind it fails. Bytes that a vector does not give are
-   * arbitrary.
+   * Size of the host's memory, which begins at 0: every access beyond it fails. Bytes that a vector
+   * does not give are arbitrary.
    */
   readonly memory_bytes: number;
   readonly vectors: readonly NegativeVector[];
 }
 
-/** One command, and its required result: its status, and no byte moved. */
+/** One command and its required result: the status, and that no byte is moved. */
 export interface NegativeVector {
-  /** From 1, in the order of the file. */
+  /** Counted from 1, in the order of the file. */
   readonly id: number;
   readonly about: string;
   readonly controller: NegativeController;
   readonly queue: "admin" | "io";
-  /** The 64 bytes as hex digits; bytes 2 and 3, the identifier, are the host's. */
+  /** The 64 bytes as hex digits; the host sets bytes 2 and 3, the identifier. */
   readonly command: string;
   /** `[address, bytes as hex digits]` */
   readonly memory: readonly (readonly [address: number, bytes: string])[];
-  /** Ranges of memory of which every access fails. */
+  /** Ranges of memory in which every access fails. */
   readonly unreachable: readonly Range[];
   readonly status: NegativeStatus;
   /** The section of the specification that defines the error. */
@@ -51,12 +51,12 @@ export interface NegativeVector {
 export interface NegativeController {
   readonly sgl: boolean;
   readonly metadata_sgl: boolean;
-  /** As Identify Controller has it: largest transfer as a power of two of pages; 0: no limit. */
+  /** As in Identify Controller: the largest transfer, as a power of two of pages; 0: no limit. */
   readonly mdts: number;
   readonly shadow_doorbells: boolean;
   /** Preferred and minimum size of its host memory buffer, in bytes; null: none. */
   readonly host_memory: null | { readonly preferred: number; readonly minimum: number };
-  /** Descriptors of host memory that it can use. */
+  /** Number of descriptors of host memory that it can use. */
   readonly host_memory_descriptors: number;
   readonly queues: number;
   readonly queue_entries: number;
@@ -66,17 +66,17 @@ export interface NegativeController {
 }
 
 export interface NegativeStatus {
-  /** Status code type, status code, do not retry. */
+  /** Status code type, status code, and the bit "do not retry". */
   readonly type: number;
   readonly code: number;
   readonly do_not_retry: boolean;
-  /** The code's name in the specification. */
+  /** The name of the code in the specification. */
   readonly name: string;
-  /** Where the specification lists it. */
+  /** The section of the specification that lists it. */
   readonly section: string;
 }
 
-/** All of them: nothing about them is random. */
+/** All negative vectors: nothing in them is random. */
 export function makeNegativeFile(): NegativeFile {
   return {
     format: "dmalab-negative-vectors",

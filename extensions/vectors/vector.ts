@@ -1,4 +1,4 @@
-/** Test vectors for other builders of NVMe commands: docs/vectors.md is their description. */
+/** Test vectors for other builders of NVMe commands; docs/vectors.md describes them. */
 import type { KernelProfile } from "@dmalab/runtime/kernels";
 
 /** `[first byte, bytes]` */
@@ -15,11 +15,11 @@ export interface VectorFile {
   readonly vectors: readonly Vector[];
 }
 
-/** One read or write as it is submitted, and what must become of it. */
+/** One read or write as it is submitted, and its expected result. */
 export interface Vector {
-  /** From 1, in the order of the file. */
+  /** Counted from 1, in the order of the file. */
   readonly id: number;
-  /** Its subject, in a few words. */
+  /** A description in a few words. */
   readonly about: string;
   readonly kernel: KernelProfile;
   readonly iommu: "off" | "passthrough" | "strict" | "lazy";
@@ -28,24 +28,24 @@ export interface Vector {
   readonly op: "read" | "write";
   /** First logical block. */
   readonly lba: number;
-  /** The memory, in order. */
+  /** The ranges of memory, in order. */
   readonly segments: readonly Range[];
-  /** How all of it ends, by the block layer's name. */
+  /** The final status of the whole read or write, by the block layer's name. */
   readonly status: string;
-  /** The requests that it is cut into, in order; those before a refusal are sent. */
+  /** The requests into which it is split, in order; if one is refused, the ones before it are sent. */
   readonly requests: readonly VectorRequest[];
 }
 
 export interface VectorController {
   readonly sgl: boolean;
-  /** Average segment from which the driver prefers SGLs; 0: never. */
+  /** Average size of a segment from which on the driver prefers SGLs; 0: never. */
   readonly sgl_threshold_bytes: number;
   readonly block_bytes: number;
   /** Largest transfer of one command; null: no limit. */
   readonly mdts_bytes: number | null;
 }
 
-/** The queue's, as the release derives them. Sectors have 512 bytes. */
+/** The limits of the queue, as the release derives them. A sector has 512 bytes. */
 export interface VectorLimits {
   readonly max_hw_sectors: number;
   readonly max_sectors: number;
@@ -60,17 +60,20 @@ export interface VectorRequest {
   readonly lba: number;
   readonly bytes: number;
   readonly status: string;
-  /** As the block layer counted them. */
+  /** The number that the block layer counted. */
   readonly segments: number;
-  /** Lowest bit of an address at which two segments do not meet on a page, from 1; 0: none. */
+  /**
+   * The lowest set bit of the addresses at which two segments do not meet at a page boundary,
+   * counted from 1; 0: no gap.
+   */
   readonly gap_bit: number;
   /** The ranges from the mapping calls, in order: the input of a builder. */
   readonly mapped: readonly Range[];
-  /** The one IOVA range, or null. */
+  /** The single range of IOVAs, or null. */
   readonly iova: Range | null;
-  /** Memory behind what was mapped, in the order of the addresses. */
+  /** The memory that the mapped addresses lead to, in the order of the addresses. */
   readonly translations: readonly Translation[];
-  /** Where the descriptor lists lie, in the order in which they were taken: also given. */
+  /** The addresses of the descriptor lists, in the order of their allocation: another input. */
   readonly lists: readonly number[];
   readonly command: VectorCommand;
 }
@@ -80,13 +83,13 @@ export type VectorCommand =
     readonly format: "prp";
     readonly prp1: number;
     readonly prp2: number;
-    /** The entries of each list; the last of one that is followed by another leads there. */
+    /** The entries of each list; if another list follows, the last entry is its address. */
     readonly entries: readonly (readonly number[])[];
   }
   | {
     readonly format: "sgl";
     /** The descriptor in the command. */
     readonly sgl: Descriptor;
-    /** Those of the list that it leads to; empty where it is a data block itself. */
+    /** The descriptors of the list that it leads to; empty if it is a data block itself. */
     readonly entries: readonly Descriptor[];
   };

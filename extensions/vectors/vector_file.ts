@@ -1,4 +1,7 @@
-/** The file of vectors: the edges, the same in every file, then random requests. */
+/**
+ * Builds the file of vectors: the edge cases, which are the same in every file, then random
+ * requests.
+ */
 import { edgeInputs, VECTOR_KERNELS, type VectorInput } from "./edge_shapes.ts";
 import { makeVector } from "./make_vector.ts";
 import type { NegativeFile } from "./negative.ts";
@@ -6,7 +9,7 @@ import type { VectorFile } from "./vector.ts";
 import fc from "fast-check";
 import { huntCases, type HuntMachine, isUserCommand, MAX_BYTES, MemoryLayout } from "@dmalab/hunt";
 
-/** @param count How many random ones. */
+/** @param count The number of random requests. */
 export function makeVectorFile(count: number, seed: number): VectorFile {
   const inputs = [...edgeInputs(), ...randomInputs(count, seed)];
   return {
@@ -17,17 +20,17 @@ export function makeVectorFile(count: number, seed: number): VectorFile {
   };
 }
 
-/** JSON with a vector on each line, so that a line is enough to repeat one. */
+/** JSON with one vector per line, so that a single line is enough to reproduce one. */
 export function vectorFileText({ vectors, ...head }: VectorFile | NegativeFile): string {
   const lines = vectors.map((vector) => JSON.stringify(vector));
   return `${JSON.stringify(head).slice(0, -1)},"vectors":[\n${lines.join(",\n")}\n]}\n`;
 }
 
-/** Machines drawn at once. */
+/** Number of machines that are drawn at a time. */
 const MACHINES = 16;
 const MAX_INPUTS_PER_MACHINE = 2;
 
-/** @returns So many inputs; the same seed gives the same. */
+/** @returns `count` inputs; the same seed gives the same ones. */
 export function randomInputs(count: number, seed: number): readonly VectorInput[] {
   const inputs: VectorInput[] = [];
   for (let batch = 0; inputs.length < count; batch++) {

@@ -1,4 +1,4 @@
-/** `dmalab topology`: a machine from the text of lspci, as a picture, a scenario or JSON. */
+/** `dmalab topology`: prints the machine of an lspci listing as a picture, a scenario or JSON. */
 import { nearestNames, printable, printableJson, renderFinding } from "@dmalab/lang/diagnostics";
 import { ACS_SERVICES, type CpuIdentity, ORDINARY_CPU, type PciFunction } from "@dmalab/devices";
 import { type ImportedMachine, importMachine } from "../lspci/imported_machine.ts";
@@ -26,7 +26,7 @@ const LEGEND = `ACS: ${
 const DEFAULT_COLUMNS = 80;
 const MAX_COLUMNS = 200;
 
-/** @param path A listing, in whatever encoding it was saved; `-` for standard input. */
+/** @param path A listing in any encoding; `-` for standard input. */
 export async function runTopology(
   path: string,
   options: TopologyOptions,
@@ -54,7 +54,7 @@ export async function runTopology(
     return showPair(machine, options.provider, options.client!, options, screen);
   }
   if (options.as === null) return showMachine(machine, listing, name, options, screen);
-  // The style of scenarios takes a while to load.
+  // Loaded only here, because the formatter of scenarios takes a while to load.
   const { dmaText } = await import("../dma_text.ts");
   screen.out(dmaText(machine, name, options.all));
   return HELD;
@@ -143,7 +143,7 @@ function showPair(
   return HELD;
 }
 
-/** @param name How the listing is called in messages. */
+/** @param name The name of the listing in messages. */
 function findingText(
   findings: readonly ListingFinding[],
   name: string,
@@ -173,7 +173,10 @@ function findingText(
   }).join("\n");
 }
 
-/** As much of a text as is shown: a table of all lines of a large one is many times its size. */
+/**
+ * The first lines of a text, as many as are shown: a table of all lines of a large text would take
+ * many times its size.
+ */
 function firstLines(text: string, count: number): string {
   let end = -1;
   for (let line = 0; line < count; line++) {
@@ -183,7 +186,7 @@ function firstLines(text: string, count: number): string {
   return text.slice(0, end);
 }
 
-/** UTF-8; UTF-16 as some shells of Windows write it; and any other text, byte by byte. */
+/** Decodes UTF-8, UTF-16 as some Windows shells write it, and any other text byte by byte. */
 export function decode(bytes: Uint8Array): string {
   const [first, second] = bytes;
   if (first === 0xff && second === 0xfe) return new TextDecoder("utf-16le").decode(bytes);
@@ -195,7 +198,7 @@ export function decode(bytes: Uint8Array): string {
   }
 }
 
-/** @returns The function, or what is wrong as a sentence without its end. */
+/** @returns The function, or an error as a sentence without a final period. */
 function findFunction(
   machine: ImportedMachine,
   wanted: string,
@@ -204,7 +207,7 @@ function findFunction(
   const { functions } = machine;
   const exact = functions.find(({ address, name }) => `${address}` === text || name === text);
   if (exact !== undefined) return exact;
-  // `05:00.0` is in domain 0 when several domains have one.
+  // If `05:00.0` exists in several domains, it means the one in domain 0.
   const short = functions.filter(({ address }) => `${address}`.endsWith(`:${text}`));
   const [first, ...others] = short;
   if (first !== undefined) {
@@ -220,10 +223,10 @@ function findFunction(
 }
 
 /**
- * One line on whether both agree; null when the listing names no groups.
+ * One line on whether the listing and the model have the same groups; null if the listing has none.
  *
- * They may differ: a kernel knows of hardware that keeps functions apart without saying so, and of
- * hardware that lies.
+ * They may differ: a kernel knows devices that isolate their functions without reporting it, and
+ * devices that report it falsely.
  */
 function groupCheckLine(machine: ImportedMachine): string | null {
   const { functions, listed } = machine;
@@ -244,7 +247,7 @@ function groupCheckLine(machine: ImportedMachine): string | null {
   }): its kernel had other information than the listing`;
 }
 
-/** The members of a function's group, as names. */
+/** For each function, the names of all members of its group. */
 function membersBy(
   functions: readonly PciFunction[],
   groupOf: (func: PciFunction) => number,

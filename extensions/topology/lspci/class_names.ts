@@ -1,5 +1,5 @@
 /**
- * Names of classes, as `lspci` writes them. A name shows that a line without numbers begins a function.
+ * Names of classes as `lspci` writes them. A name shows that a line without numbers begins a function.
  * @see The PCI ID database of 2026-10-24, classes
  */
 const CLASSES: readonly (readonly [name: string, code: number])[] = [
@@ -126,11 +126,11 @@ const CLASSES: readonly (readonly [name: string, code: number])[] = [
   ["Unassigned class", 0xff00],
 ];
 
-/** The longer of two names that begin alike comes first. */
+/** If one name is the beginning of another one, the longer must be tried first. */
 const BY_LENGTH = CLASSES.toSorted(([one], [other]) => other.length - one.length);
 const NAMES: ReadonlyMap<number, string> = new Map(CLASSES.map(([name, code]) => [code, name]));
 
-/** The class that a text begins with, as its number; null when it begins with none. */
+/** The number of the class that a text begins with the name of; null if it begins with none. */
 export function classOf(text: string): number | null {
   return BY_LENGTH.find(([name]) => text.startsWith(name))?.[1] ?? null;
 }

@@ -1,23 +1,23 @@
 /**
- * Configuration space as a dump shows it (`lspci -x`, `-xxx`, `-xxxx`).
+ * Reads the configuration space from a dump (`lspci -x`, `-xxx`, `-xxxx`).
  *
  * @see PCI Express Base Specification, 7.5 (headers), 7.7.11 (Access Control Services), 7.8.6
- * (Resizable BAR)
+ *   (Resizable BAR)
  */
 import { ADDRESS_LIMIT, MIB } from "@dmalab/runtime";
 import { type FoundBar, type GrowingFunction, servicesOf } from "./growing_function.ts";
 import type { BridgeWindow, PortType } from "./listed_function.ts";
 
 export const CONFIG_SPACE_BYTES = 4096;
-/** What conventional PCI has; extended capabilities begin here. */
+/** Size of conventional configuration space; extended capabilities begin here. */
 const CONVENTIONAL_BYTES = 256;
-/** The bytes that are shown without root rights. */
+/** The bytes that are shown to users without root rights. */
 const HEADER_BYTES = 64;
 
 const VENDOR_ID = 0x00;
 const DEVICE_ID = 0x02;
 const STATUS = 0x06;
-/** Bit of the status register: there is a list of capabilities. */
+/** Bit of the status register: the function has a list of capabilities. */
 const STATUS_HAS_CAPABILITIES = 0x10;
 const SUBCLASS = 0x0a;
 const HEADER_TYPE = 0x0e;
@@ -29,7 +29,7 @@ const PCI_EXPRESS = 0x10;
 const ACS = 0x000d;
 const RESIZABLE_BAR = 0x0015;
 
-/** By the device or port type of the PCI Express capabilities register. */
+/** Keys are values of the device or port type in the PCI Express capabilities register. */
 const PORT_TYPES: Readonly<Record<number, PortType>> = {
   0: "endpoint",
   1: "legacy_endpoint",
@@ -42,7 +42,7 @@ const PORT_TYPES: Readonly<Record<number, PortType>> = {
   10: "event_collector",
 };
 
-/** Adds the facts from the registers collected so far. Less than a header gives no facts. */
+/** Adds the facts from the registers collected so far; it needs at least a whole header. */
 export function decodeConfigSpace(into: GrowingFunction): void {
   const { registers, registerBytes } = into;
   if (registers === null || registerBytes < HEADER_BYTES) return;
@@ -97,7 +97,7 @@ function readBars(view: DataView, count: number): FoundBar[] {
   return bars;
 }
 
-/** Windows of a bridge; one that is switched off has its limit below its base. */
+/** The windows of a bridge; a disabled window has a limit below its base. */
 function readWindows(view: DataView): BridgeWindow[] {
   const windows: BridgeWindow[] = [];
   const add = (space: BridgeWindow["space"], base: number, limit: number) => {
@@ -127,7 +127,7 @@ function readWindows(view: DataView): BridgeWindow[] {
 
 function readCapabilities(into: GrowingFunction, view: DataView, known: number): void {
   let express = false;
-  // A dump of the header alone lacks the registers after it.
+  // A dump of the header alone lacks the registers of capabilities.
   const complete = known >= CONVENTIONAL_BYTES;
   const has = (view.getUint16(STATUS, true) & STATUS_HAS_CAPABILITIES) !== 0;
   const seen = new Set<number>();
@@ -148,7 +148,7 @@ function readExtended(into: GrowingFunction, view: DataView, known: number): voi
   const seen = new Set<number>();
   let at = CONVENTIONAL_BYTES;
   while (at >= CONVENTIONAL_BYTES && !seen.has(at)) {
-    // The dump lacks what the list points at.
+    // The list leads to a capability that the dump does not contain.
     if (at + 8 > known) return;
     seen.add(at);
     const header = view.getUint32(at, true);
@@ -165,7 +165,10 @@ function readExtended(into: GrowingFunction, view: DataView, known: number): voi
   if (!into.acsListed) into.acsRuledOut = true;
 }
 
-/** Sizes of BARs: the one thing about them that registers tell without being written to. */
+/**
+ * Reads the sizes of resizable BARs: other BARs show their size only after a write to their
+ * registers.
+ */
 function readResizable(into: GrowingFunction, view: DataView, at: number, known: number): void {
   if (at + 12 > known) return;
   const count = Math.min((view.getUint32(at + 8, true) >>> 5) % 8, 6);
@@ -174,7 +177,7 @@ function readResizable(into: GrowingFunction, view: DataView, at: number, known:
     if (offset + 4 > known) return;
     const control = view.getUint32(offset, true);
     const index = control % 8;
-    // 2^0 MiB is 0, and so on.
+    // 0 means 2^0 MiB, 1 means 2^1 MiB, and so on.
     const sizeBytes = MIB * 2 ** ((control >>> 8) % 64);
     into.bars = into.bars.map((bar) =>
       bar.index === index && bar.space === "memory" && bar.sizeBytes === null &&

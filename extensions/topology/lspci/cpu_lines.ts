@@ -1,6 +1,6 @@
 /**
- * The CPU, from lines of `lscpu` or `/proc/cpuinfo` in the same text: on some CPUs peer-to-peer
- * traffic is allowed whatever the host bridge.
+ * Reads the CPU from lines of `lscpu` or `/proc/cpuinfo` in the same text: with some CPUs
+ * peer-to-peer traffic is allowed through any host bridge.
  *
  * @see rules/p2p.md 9.4, "Host-bridge check"
  */
@@ -8,20 +8,20 @@
 import type { CpuIdentity } from "@dmalab/devices";
 
 const VENDOR = /(?:^|\s)(AuthenticAMD|GenuineIntel|HygonGenuine|CentaurHauls)\s*$/;
-/** CPUs as they name themselves; any other has no specific rule. */
+/** Vendors by the names that their CPUs report; no rule mentions any other vendor. */
 const VENDORS: Readonly<Record<string, CpuIdentity["vendor"]>> = {
   AuthenticAMD: "amd",
   GenuineIntel: "intel",
   HygonGenuine: "hygon",
 };
-/** `cpu family : 25` and `CPU family: 25`; other languages have other words in front. */
+/** `cpu family : 25` and `CPU family: 25`; in other languages the words before the colon differ. */
 const FAMILY = /^\s*(?:cpu family|CPU-Familie|Famille de processeur)[^:]{0,20}:\s*(\d{1,4})\s*$/i;
 
 export class CpuReader {
   #vendor: string | null = null;
   #family: number | null = null;
 
-  /** @returns Whether the line is about the CPU. The first CPU of the text counts. */
+  /** @returns Whether the line is about the CPU. The first CPU of the text is used. */
   read(line: string): boolean {
     const vendor = line.includes(":") ? VENDOR.exec(line) : null;
     if (vendor !== null) this.#vendor ??= vendor[1]!;
@@ -30,7 +30,7 @@ export class CpuReader {
     return vendor !== null || family !== null;
   }
 
-  /** Of family 0 where only the vendor is listed. */
+  /** The CPU; family 0 if only the vendor is listed, null without a vendor. */
   get found(): CpuIdentity | null {
     if (this.#vendor === null) return null;
     return { vendor: VENDORS[this.#vendor] ?? "other", family: this.#family ?? 0 };

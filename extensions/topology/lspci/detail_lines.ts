@@ -1,8 +1,8 @@
 /**
- * The lines below a function's header, as `lspci -v`, `-vv` and `-vvv` write them.
+ * Reads the lines below a function's header, as `lspci -v`, `-vv` and `-vvv` write them.
  *
- * What they mean is read from their shape (numbers, brackets, `+` and `-`) wherever the shape is
- * enough, so that translated words do no harm.
+ * Where possible, lines are recognised by their numbers, brackets, `+` and `-` and not by their
+ * words, so that translated listings can be read.
  */
 import { ADDRESS_LIMIT } from "@dmalab/runtime";
 import type { AcsService } from "@dmalab/devices";
@@ -17,7 +17,7 @@ const ACS_FLAG =
   /\b(SrcValid|TransBlk|ReqRedir|CmpltRedir|UpstreamFwd|EgressCtrl|DirectTrans)([+-])/g;
 /** `Bus: primary=00, secondary=01, subordinate=05, …` */
 const BUSES = /^[^:]{2,20}:\s*[^=,]+=([0-9a-f]{2}), *[^=,]+=([0-9a-f]{2}), *[^=,]+=([0-9a-f]{2})/i;
-/** `Region 0: Memory at f6000000 (64-bit, prefetchable) [size=16K]` and, by `-v`, without number. */
+/** `Region 0: Memory at f6000000 (64-bit, prefetchable) [size=16K]`; `-v` omits `Region 0: `. */
 const REGION =
   /^(?:\p{L}[\p{L}.]{1,15} ([0-5]):)?\s*(?:\[[^\]]*\] )?([^:()<[\]]{2,40}) ([0-9a-f]{4,16}|<[^>]{1,30}>)((?: (?:\([^)]*\)|\[[^\]]*\]))*)$/iu;
 const SIZE = /\[[^\]=]{1,20}=(\d{1,5}) ?([KMGT])?\]/;
@@ -27,7 +27,10 @@ const GROUP = /^(?:.*[,;] |\p{L}{2,12} )?IOMMU[^\d,]{1,20}?(\d{1,6})(?:,|$)/u;
 const NODE = /^(?:.*[,;] |\p{L}{2,12} )?NUMA[^\d,]{1,20}?(\d{1,4})(?:,|$)/u;
 const DRIVER = /^Kernel driver in use: (\S+)/;
 const BEHIND_CAPABILITIES = /^Kernel (?:driver|modules)/;
-/** `Control: I/O+ Mem+ …` and `Flags: bus master, …`: only shown together with capabilities. */
+/**
+ * `Control: I/O+ Mem+ …` and `Flags: bus master, …`: listings that show them show capabilities,
+ * too.
+ */
 const DETAILED = /^[^:]{3,20}: .*\bMem[+-]|^Flags: /;
 /** `Status: Cap+ 66MHz- …` */
 const PROMISED = /^[^:]{3,20}: Cap\+ /;
@@ -43,7 +46,7 @@ const SERVICES: Readonly<Record<string, AcsService>> = {
   DirectTrans: "direct_translated",
 };
 
-/** Words of an Express capability; the first that occurs counts. */
+/** Words of an Express capability with their port types; the first match is used. */
 const PORT_TYPES: readonly (readonly [words: RegExp, type: PortType])[] = [
   [/Root Complex Integrated Endpoint/i, "integrated_endpoint"],
   [/Root Complex Event Collector/i, "event_collector"],
@@ -63,17 +66,17 @@ const UNITS: Readonly<Record<string, number>> = {
   T: 2 ** 40,
 };
 
-/** Reads the lines of functions, one after the other. */
+/** Reads the lines of functions in their order. */
 export class DetailReader {
-  /** Flags of a register that a paste may have wrapped. */
+  /** Flags of a register found so far: a pasted text may have wrapped the line. */
   #register: { readonly kind: "Cap" | "Ctl"; readonly flags: Map<string, boolean> } | null = null;
 
-  /** The next function begins. */
+  /** Prepares for the next function. */
   reset(): void {
     this.#register = null;
   }
 
-  /** Adds the facts from a line. @returns False for a line that says nothing known. */
+  /** Adds the facts from a line. @returns False if nothing in the line was recognised. */
   read(into: GrowingFunction, line: string): boolean {
     const text = line.trim();
     if (this.#readRegister(into, text)) return true;
@@ -96,7 +99,7 @@ export class DetailReader {
     }
     const { kind, flags } = this.#register!;
     for (const [, name, sign] of text.matchAll(ACS_FLAG)) flags.set(name!, sign === "+");
-    // Only the three that redirect are needed; a cut line may lack the rest.
+    // Only the three flags that redirect are needed; a cut line may lack the others.
     if (!["ReqRedir", "CmpltRedir", "EgressCtrl"].every((name) => flags.has(name))) return true;
     const services = new Set(
       [...flags].filter(([, set]) => set).map(([name]) => SERVICES[name]!),
@@ -108,7 +111,8 @@ export class DetailReader {
 }
 
 /**
- * @param text The text behind the offset in brackets; undefined if something else is in its place.
+ * @param text The text after the offset in brackets; undefined if the line has `<access denied>` or
+ *   the like instead.
  */
 function readCapability(into: GrowingFunction, text: string | undefined): void {
   into.sight.detailed = into.sight.begun = true;
@@ -126,7 +130,7 @@ function readPlain(into: GrowingFunction, text: string): boolean {
     return true;
   }
   if (text === "Capabilities:") {
-    // A page has taken `<access denied>` for an HTML tag and dropped it.
+    // A web page took `<access denied>` for an HTML tag and removed it.
     into.sight.detailed = into.sight.begun = into.sight.denied = true;
     return true;
   }
@@ -160,12 +164,12 @@ function readWindow(into: GrowingFunction, text: string): boolean {
 
 function readRegion(into: GrowingFunction, text: string): boolean {
   const match = REGION.exec(text);
-  // Behind the capabilities' beginning there are regions of virtual functions only.
+  // After the first capability, only regions of virtual functions are listed.
   if (match === null || into.sight.begun || /^Expansion ROM/i.test(text)) return false;
   const [, index, , address, tail = ""] = match;
   const bits = /\([^)]*64/.test(tail) ? 64 : 32;
   const space = /\([^)]*(?:32|64)/.test(tail) ? "memory" : "io";
-  // Without a number only the English words of `-v` are sure to mean a region.
+  // Without a number, only the English words of `-v` reliably mark a region.
   if (index === undefined && !/^(?:Memory|I\/O ports) at /.test(text)) return false;
   const size = SIZE.exec(tail);
   const base = address!.startsWith("<") ? null : parseInt(address!, 16);

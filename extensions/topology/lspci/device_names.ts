@@ -1,13 +1,13 @@
 /**
- * Numbers of vendors and devices by their names, for texts without numbers (`lspci`, `lspci -tv`):
- * of vendors with root complexes and emulated devices that identify the CPU, and of root devices
- * that the kernel's list of host bridges has.
+ * Numbers of vendors and devices by their names, for listings without numbers (`lspci`, `lspci
+ * -tv`). Included are vendors of root complexes and emulated devices that identify the CPU, and
+ * root devices in the kernel's list of host bridges.
  *
  * @see The PCI ID database of 2026-10-24
  * @see rules/p2p.md 9.4, "Host-bridge check"
  */
 
-/** Names of vendors, each with a blank behind it. */
+/** Names of vendors, each followed by a blank. */
 const VENDORS: readonly (readonly [name: string, vendor: number])[] = [
   ["Advanced Micro Devices, Inc. [AMD] ", 0x1022],
   ["Ampere Computing, LLC ", 0x1def],
@@ -35,7 +35,7 @@ const VENDORS: readonly (readonly [name: string, vendor: number])[] = [
 ];
 
 const INTEL = 0x8086;
-/** Devices of Intel, by the names that the database has for them alone. */
+/** Devices of Intel by names that belong to a single device in the database. */
 const INTEL_DEVICES: ReadonlyMap<string, number> = new Map([
   ["Sky Lake-E DMI3 Registers", 0x2020],
   ["Sky Lake-E PCI Express Root Port A", 0x2030],
@@ -47,10 +47,10 @@ const INTEL_DEVICES: ReadonlyMap<string, number> = new Map([
   ["Xeon E5/Core i7 DMI2", 0x3c00],
   ["Xeon E5/Core i7 DMI2 in PCI Express Mode", 0x3c01],
 ]);
-/** The replacement for a name that the database does not have. */
+/** `lspci` writes this for a device without a name in the database. */
 const UNNAMED = /^Device ([0-9a-f]{4})$/i;
 
-/** The numbers of a name such as `Intel Corporation Sky Lake-E DMI3 Registers`; null for an unknown vendor. */
+/** The numbers for a name such as `Intel Corporation Sky Lake-E DMI3 Registers`; null if the vendor is unknown. */
 export function idsByName(
   name: string,
 ): { readonly vendor: number; readonly device: number | null } | null {

@@ -22,6 +22,6 @@ const findingAs = (severity: ListingFinding["severity"]) =>
   hint: string,
 ): ListingFinding => ({ code, severity, line, message, hint });
 
-/** A finding that keeps a listing from being imported. */
+/** A finding that prevents the import of a listing. */
 export const mistake = findingAs("error");
 export const warning = findingAs("warning");

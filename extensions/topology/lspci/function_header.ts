@@ -1,12 +1,12 @@
 /**
- * The line that begins a function: address, class, vendor and device, in words (`lspci`), in
- * numbers (`-n`), or in both (`-nn`).
+ * Reads the line that begins a function: address, class, vendor and device, as words (`lspci`), as
+ * numbers (`-n`), or as both (`-nn`).
  */
 import { classNameOf, classOf } from "./class_names.ts";
 
-/** A function on the way from a root bus down. */
+/** A function on the path from a root bus down. */
 export interface PathStep {
-  /** Null behind a bridge of `lspci -P`, which leaves the numbers of buses out. */
+  /** Null below a bridge in `lspci -P`, which omits the bus numbers. */
   readonly bus: number | null;
   readonly device: number;
   readonly func: number;
@@ -14,14 +14,14 @@ export interface PathStep {
 
 export interface FunctionHeader {
   readonly domain: number;
-  /** The bridges above it, from the root bus down, as `-P` and `-PP` write them in front; then the function itself. */
+  /** The bridges above it, from the root bus down, as `-P` and `-PP` write them first; then the function itself. */
   readonly path: readonly PathStep[];
   readonly classCode: number | null;
   readonly className: string | null;
   readonly vendor: number | null;
   readonly device: number | null;
   readonly name: string | null;
-  /** `(rev ff)`: nothing answers there. */
+  /** Whether the line has `(rev ff)`: the device does not answer. */
   readonly gone: boolean;
 }
 
@@ -29,16 +29,16 @@ const ADDRESS =
   /^\s*(?:([0-9a-f]{4,8}):)?([0-9a-f]{2}:[01][0-9a-f]\.[0-7](?:\/(?:[0-9a-f]{2}:)?[01][0-9a-f]\.[0-7]){0,64})(?:\s+(.*))?$/i;
 /** `0604: 8086:2030` */
 const NUMBERS = /^(?:Class )?([0-9a-f]{4}): ([0-9a-f]{4}):([0-9a-f]{4})(?: |$)/i;
-/** `PCI bridge [0604]: …`; the words may be of any language. */
+/** `PCI bridge [0604]: …`, with the words in any language. */
 const BOTH = /^([^:[\]"]{0,120}?) ?\[([0-9a-f]{4})\](?:: ?(.*))?$/i;
 /** `PCI bridge: …` */
 const WORDS = /^([\p{L}\d][^[\]":]{2,80}): (.+)$/u;
-/** `"PCI bridge [0604]" "Intel Corporation [8086]" "… [2030]"`, by `-mm`. */
+/** `"PCI bridge [0604]" "Intel Corporation [8086]" "… [2030]"`, as `-mm` writes it. */
 const QUOTED = /^"([^"]*)" "([^"]*)" "([^"]*)"/;
 const IDS = /\[([0-9a-f]{4}):([0-9a-f]{4})\]/i;
 const BEHIND_NAME = / \((?:rev [0-9a-f]+|prog-if .*)\).*$/i;
 
-/** Reads a header; null when the line is none. */
+/** Reads a header; null if the line is not one. */
 export function readHeader(line: string): FunctionHeader | null {
   const match = ADDRESS.exec(line);
   if (match === null) return null;
@@ -63,7 +63,7 @@ function readStep(text: string): PathStep {
   };
 }
 
-/** Two ids in brackets, as `-nn` writes them: for the rest of a header that was wrapped. */
+/** Two ids in brackets, as `-nn` writes them, on the second line of a wrapped header. */
 export function readIds(line: string): { readonly vendor: number; readonly device: number } | null {
   const match = IDS.exec(line);
   return match === null
@@ -91,7 +91,8 @@ function readRest(rest: string): HeaderRest | null {
   if (both !== null) return named(both[1]!, parseInt(both[2]!, 16), both[3] ?? "");
   const words = WORDS.exec(rest);
   if (words === null) return null;
-  // Any sentence may begin with a time of day; only a class that is known shows what this is.
+  // Any sentence may begin with a time of day, which looks like an address; only the name of a
+  // known class shows that this is a header.
   const code = classOf(rest);
   return code === null ? null : named(words[1]!, code, words[2]!);
 }

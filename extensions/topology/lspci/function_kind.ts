@@ -1,11 +1,11 @@
-/** A listed function among its neighbours: its role in the tree, its name, whether it counts. */
+/** Finds the role of a listed function in the tree, its name, and whether it can be a peer. */
 import type { PciFunction, PciRole } from "@dmalab/devices";
 import type { LinkedFunction } from "./linked_listing.ts";
 import { isBridge, type ListedFunction } from "./listed_function.ts";
 
 /**
- * The role that a function's place allows. The listing's name for it decides only between PCI
- * Express and conventional PCI: a damaged text may call anything a root port.
+ * The role that a function's place allows. The port type in the listing only decides between PCI
+ * Express and conventional PCI: a damaged text may call any function a root port.
  *
  * @param above The role of the bridge above; null on a root bus.
  */
@@ -15,14 +15,14 @@ export function roleOf(listed: LinkedFunction, above: PciRole | null): PciRole {
   if (portType === "pcie_to_pci" || portType === "pci_to_pcie") return "pci_bridge";
   switch (above) {
     case null:
-      // A bridge of which everything was to be seen, and no PCI Express.
+      // All capabilities of the bridge are listed, and PCI Express is not among them.
       return portType === null && listed.acs.state === "absent" ? "pci_bridge" : "root_port";
     case "upstream_port":
       return "downstream_port";
     case "root_port":
     case "downstream_port":
       if (portType === "upstream_port") return "upstream_port";
-      // Switches have bridges inside; a bridge to conventional PCI has devices behind it.
+      // A switch has bridges below; a bridge to conventional PCI has devices below.
       return listed.children.some(isBridge) ? "upstream_port" : "pci_bridge";
     default:
       return "pci_bridge";
@@ -31,7 +31,7 @@ export function roleOf(listed: LinkedFunction, above: PciRole | null): PciRole {
 
 const NVME_CLASS = 0x0108;
 
-/** Prefixes of names, by class; then by base class. */
+/** Prefixes of names, by class; the next table has them by base class. */
 const PREFIXES: Readonly<Record<number, string>> = {
   [NVME_CLASS]: "ssd",
   0x0207: "hca",
@@ -51,7 +51,7 @@ const FAMILY_PREFIXES: Readonly<Record<number, string>> = {
   0x12: "acc",
 };
 
-/** Words of products, and their class. A tree of `lspci -tv` has names without classes. */
+/** Words of product names, with the class. A tree of `lspci -tv` has names without classes. */
 const PRODUCT_WORDS: readonly (readonly [words: RegExp, classCode: number])[] = [
   [/\bNVMe\b|NVM Express|Non-Volatile memory/i, NVME_CLASS],
   [/\bAudio\b/, 0x0403],
@@ -63,7 +63,10 @@ const PRODUCT_WORDS: readonly (readonly [words: RegExp, classCode: number])[] = 
   [/\bUSB\b|\bxHCI\b/i, 0x0c03],
 ];
 
-/** A function's class; where the listing has none, what its name sounds like. It decides on labels and no answer. */
+/**
+ * A function's class; if the listing has none, a guess by its name. Only labels depend on the guess, not routes or
+ * groups.
+ */
 export function likelyClass({ classCode, name }: ListedFunction): number | null {
   if (classCode !== null || name === null) return classCode;
   return PRODUCT_WORDS.find(([words]) => words.test(name))?.[1] ?? null;
@@ -102,14 +105,12 @@ export class FunctionNames {
   }
 }
 
-/** Base classes of the functions that count as peers, also when they are on a root bus. */
+/** Base classes of functions that count as peers even on a root bus. */
 const PEER_CLASSES: ReadonlySet<number> = new Set([0x01, 0x02, 0x03, 0x12]);
 const CO_PROCESSOR = 0x0b40;
 const CXL_MEMORY = 0x0502;
 
-/**
- * Whether a function can be a P2P client or provider in practice: not what chipsets are made of.
- */
+/** Whether a function can be a P2P client or provider in practice; functions of chipsets cannot. */
 export function isPeer(listed: LinkedFunction, onRootBus: boolean): boolean {
   if (isBridge(listed)) return false;
   const classCode = likelyClass(listed);

@@ -1,4 +1,4 @@
-/** A function while its listing is read: each line adds its facts. */
+/** A function while its listing is read: each line adds facts. */
 import { ACS_SERVICES, type AcsService } from "@dmalab/devices";
 import { idsByName } from "./device_names.ts";
 import type { HeaderRest } from "./function_header.ts";
@@ -12,7 +12,7 @@ import type {
   PortType,
 } from "./listed_function.ts";
 
-/** A BAR with the index found so far: `-v` does not number them. */
+/** A BAR with its index, if the text has one: `-v` does not number BARs. */
 export interface FoundBar extends Omit<ListedBar, "index"> {
   readonly index: number | null;
 }
@@ -30,34 +30,34 @@ export class GrowingFunction {
   acsListed = false;
   acsCapable: ReadonlySet<AcsService> | null = null;
   acsEnabled: ReadonlySet<AcsService> | null = null;
-  /** Registers have shown that there is no such capability. */
+  /** Whether the registers show that the function has no such capability. */
   acsRuledOut = false;
   iommuGroup: number | null = null;
   numaNode: number | null = null;
   driver: string | null = null;
   gone = false;
-  /** The parts of the capabilities that the text has shown. */
+  /** How much of the capabilities the text shows. */
   readonly sight = {
-    /** Registers or `Flags`/`Control` were shown, so that capabilities would have been too. */
+    /** Registers or `Flags`/`Control` are shown; capabilities would then be shown, too. */
     detailed: false,
-    /** The status register says that there are some: `Cap+`. */
+    /** The status register says `Cap+`: the function has capabilities. */
     promised: false,
-    /** At least one capability was shown, or the text in their place. */
+    /** At least one capability is shown, or `<access denied>` in place of them. */
     begun: false,
-    /** `<access denied>` stood in their place. */
+    /** `<access denied>` is shown in place of them. */
     denied: false,
-    /** Something followed the last of them, so that none was cut off. */
+    /** Other text follows the last capability, so that none is cut off. */
     closed: false,
   };
   /** Bytes of a dump, by their offsets. */
   registers: Uint8Array | null = null;
-  /** How many of them, from the first on, were shown without a gap. */
+  /** Number of the bytes, from the first on, that are shown without a gap. */
   registerBytes = 0;
 
-  /** @param address Set once more where the text names the function by its path alone. */
+  /** @param address Set again later if the text names the function only by its path. */
   constructor(public address: ListedAddress, readonly line: number) {}
 
-  /** Takes what a header lists and no line before it did. */
+  /** Takes the facts of a header that no earlier line has given. */
   takeHeader(header: HeaderRest & { readonly gone: boolean }): void {
     this.classCode ??= header.classCode;
     this.className ??= header.className;
@@ -67,7 +67,7 @@ export class GrowingFunction {
     this.gone ||= header.gone;
   }
 
-  /** Joins the facts from another listing about the same function. */
+  /** Adds the facts that another listing gives about the same function. */
   join(other: GrowingFunction): void {
     this.takeHeader(other);
     this.portType ??= other.portType;
@@ -87,7 +87,7 @@ export class GrowingFunction {
     }
   }
 
-  /** The function as it was found. */
+  /** The function with all facts found. */
   finish(): ListedFunction {
     const ids = this.vendor === null && this.name !== null ? idsByName(this.name) : null;
     return {
@@ -110,7 +110,10 @@ export class GrowingFunction {
     };
   }
 
-  /** Sizes come from text and the rest, at times, from registers: each BAR takes what it lacks. */
+  /**
+   * Text gives sizes, and registers sometimes give the rest: each BAR takes the values that it
+   * lacks.
+   */
   #joinBars(others: readonly FoundBar[]): void {
     if (this.bars.length === 0) {
       this.bars = [...others];
@@ -127,7 +130,7 @@ export class GrowingFunction {
     });
   }
 
-  /** Whether all capabilities were to be seen, so that one that was not is not there. */
+  /** Whether all capabilities are shown, so that a capability that is not shown does not exist. */
   get #seen(): boolean {
     const { detailed, promised, begun, denied, closed } = this.sight;
     return detailed && closed && !denied && (begun || !promised);
@@ -142,7 +145,7 @@ export class GrowingFunction {
   }
 }
 
-/** Gives BARs without a number the next that is free, as they follow each other in a listing. */
+/** Gives each BAR without a number the next free one, in the order of the listing. */
 function numbered(bars: readonly FoundBar[]): ListedBar[] {
   let next = 0;
   const result: ListedBar[] = [];
@@ -155,7 +158,7 @@ function numbered(bars: readonly FoundBar[]): ListedBar[] {
   return result;
 }
 
-/** Services in a register of Access Control Services. @see PCI Express Base Specification, 7.7.11 */
+/** The services in a register of Access Control Services. @see PCI Express Base Specification, 7.7.11 */
 export function servicesOf(register: number): ReadonlySet<AcsService> {
   return new Set(ACS_SERVICES.filter((_, bit) => (register >> bit) % 2 === 1));
 }

@@ -1,6 +1,6 @@
 /**
- * From a listing to the model: host bridges and functions with their access control, of which
- * routes and groups can be asked.
+ * Turns a listing into the model: host bridges and functions with their access control, from which
+ * routes and groups are computed.
  */
 import {
   ACS_ABSENT,
@@ -32,17 +32,17 @@ export interface ImportedMachine {
   /** By address. */
   readonly functions: readonly PciFunction[];
   /**
-   * Null when neither the text nor a root complex identifies it: then it counts as one that no rule
-   * names.
+   * Null if neither the text nor a root complex identifies it: it then counts as a CPU that no rule
+   * mentions.
    */
   readonly cpu: CpuIdentity | null;
   readonly listed: ReadonlyMap<PciFunction, LinkedFunction>;
-  /** Host bridges of which nothing shows that they are any: a bridge above may be missing. */
+  /** Host bridges that may be none: the text may lack a bridge above their bus. */
   readonly assumed: ReadonlySet<HostBridge>;
 }
 
 /**
- * The address of a listed function. It is written as a path where the listing does not have the bus; a kernel takes a
+ * The address of a listed function. It is written as a path if the listing does not give the bus; a kernel accepts a
  * path, too, in the parameters `pci=…`.
  */
 class ListedPciAddress extends PciAddress {
@@ -55,14 +55,14 @@ class ListedPciAddress extends PciAddress {
   }
 }
 
-/** `3b:00.0`, or the path where the bus is not known. */
+/** `3b:00.0`, or the path if the bus is not known. */
 export function placeText({ address }: PciFunction): string {
   return address instanceof ListedPciAddress
     ? formatListedPlace(address.listed)
     : formatPlace(address);
 }
 
-/** Builds the model of a listing; one without functions gives an empty machine. */
+/** Builds the model of a listing; a listing without functions gives an empty machine. */
 export function importMachine(listing: LinkedListing): ImportedMachine {
   const hostBridges: HostBridge[] = [];
   const functions: PciFunction[] = [];
@@ -101,13 +101,13 @@ export function importMachine(listing: LinkedListing): ImportedMachine {
 
 function capabilityOf({ state, enabled, capable }: ListedAcs): AcsCapability {
   if (state === "absent") return ACS_ABSENT;
-  // A capability that is there and cannot be read may redirect, or not.
+  // The function has the capability, but its settings cannot be read: it may redirect, or not.
   if (enabled === null) return ACS_UNKNOWN;
   return capable === null ? acsPresent(enabled) : acsPresent(enabled, capable);
 }
 
 /**
- * The device that the kernel looks up in its list.
+ * The device that the kernel looks up in its list of host bridges.
  * @see rules/p2p.md 9.4, "Allow-list subject"
  */
 function rootDeviceOf({ functions, assumed }: RootBus): VendorDevice | null {
@@ -123,7 +123,7 @@ const AMD = 0x1022;
 const INTEL = 0x8086;
 const HYGON = 0x1d94;
 
-/** Root complexes of AMD by the family of the CPU: numbers and names of the PCI ID database, and names of products. */
+/** AMD's root complexes by the family of the CPU: numbers and names of the PCI ID database, and product names. */
 const AMD_ROOT_COMPLEXES: readonly {
   readonly family: number;
   readonly devices: readonly number[];
@@ -145,13 +145,12 @@ const AMD_ROOT_COMPLEXES: readonly {
     name: /\b(?:Family 1ah|Turin|Granite Ridge|Strix|Krackan2?)\b/i,
   },
 ];
-/** `Family 15h (Models 30h-3fh) Processor Root Complex`: before Zen. */
+/** `Family 15h (Models 30h-3fh) Processor Root Complex`: families before Zen. */
 const EARLIER_FAMILY = /\bFamily (1[0-6])h\b/;
 
 /**
- * The CPU: from the text, or else as far as its root complex, which is inside it, identifies it. A
- * root complex that several families share counts as the first of them: all of them pass the same
- * rule.
+ * The CPU: from the text, or else from its root complex, which is a part of it. A root complex that
+ * several families share counts as the first of them: the same rule applies to all of them.
  */
 function cpuOf({ cpu, roots }: LinkedListing): CpuIdentity | null {
   if (cpu !== null) return cpu;
@@ -171,8 +170,8 @@ function cpuOf({ cpu, roots }: LinkedListing): CpuIdentity | null {
 }
 
 /**
- * The unknown facts that could change the answer about a route.
- * @returns Sentences without their ends; none when the answer is certain.
+ * The unknown facts that could change the result for a route.
+ * @returns Sentences without a final period; empty if the result is certain.
  */
 export function doubtsAbout(route: PeerRoute, machine: ImportedMachine): string[] {
   const { provider, client, commonBridge, check } = route;
@@ -194,11 +193,11 @@ export function doubtsAbout(route: PeerRoute, machine: ImportedMachine): string[
       if (machine.assumed.has(bridge)) return false;
       const { address, device, portType, vendor } = machine.listed.get(bridge.roots[0]!)!;
       const isFirst = address.device === 0 && address.func === 0;
-      // Bus 0 has a function 00.0: without it the text has lost the device that decides.
+      // Bus 0 always has a function 00.0: if it is missing, the text lacks the device that decides.
       const isSubject = isFirst || portType === "root_port" && bridge.rootBus !== 0;
       return isSubject && vendor !== null && device !== null;
     };
-    // One that is refused for certain settles it, whatever the other one is.
+    // If one bridge is certainly refused, the other one does not matter.
     const settled = bridges.some((bridge) =>
       firstKnown(bridge) && bridgeListing(bridge) === "not_listed"
     );
@@ -212,10 +211,10 @@ export function doubtsAbout(route: PeerRoute, machine: ImportedMachine): string[
   return doubts;
 }
 
-/** Makers of emulated hardware, with root complexes that say nothing about the CPU. */
+/** Vendors of emulated hardware: their root complexes do not identify the CPU. */
 const EMULATED: ReadonlySet<number> = new Set([0x1af4, 0x1b36, 0x15ad, 0x1414, 0x80ee]);
 
-/** Whose root complexes have no CPU of AMD: Intel, and makers of Arm and Power processors. */
+/** Vendors of root complexes that have no AMD CPU: Intel, and makers of Arm and Power processors. */
 const OTHER_CPUS: ReadonlySet<number> = new Set([
   INTEL,
   0x1014, // IBM
@@ -233,7 +232,7 @@ const OTHER_CPUS: ReadonlySet<number> = new Set([
 
 function mayBeAmd(bridges: readonly HostBridge[], machine: ImportedMachine): boolean {
   const vendorOf = ({ rootDevice, roots }: HostBridge) => {
-    // The first device; its name may give only its vendor.
+    // The vendor of the first device, which may be known only from the device's name.
     const first = roots.find(({ address }) => address.device === 0 && address.func === 0);
     return rootDevice?.vendor ?? (first && machine.listed.get(first)!.vendor) ?? 0;
   };
@@ -241,7 +240,7 @@ function mayBeAmd(bridges: readonly HostBridge[], machine: ImportedMachine): boo
   return [...machine.listed.values()].some(({ vendor }) => vendor !== null && EMULATED.has(vendor));
 }
 
-/** The functions that people ask about when peers are meant, by address. */
+/** The functions that can be peers in practice, sorted by address. */
 export function peersOf(machine: ImportedMachine): readonly PciFunction[] {
   return machine.functions.filter((func) =>
     isPeer(machine.listed.get(func)!, func.upstream === null)

@@ -1,6 +1,6 @@
 /**
- * Puts the functions of a listing below each other: a function lies below the bridge that has the
- * function's bus as its secondary bus.
+ * Builds the tree of a listing's functions: each function lies below the bridge with the function's
+ * bus as its secondary bus.
  */
 import { placeKey } from "@dmalab/devices";
 import { type ListingFinding, mistake, warning } from "./finding.ts";
@@ -16,15 +16,15 @@ import {
 import type { LspciListing } from "./read_listing.ts";
 
 export interface LinkedFunction extends ListedFunction {
-  /** Functions on the bus below, by address. */
+  /** Functions on the secondary bus, sorted by address. */
   readonly children: readonly LinkedFunction[];
 }
 
-/** A bus that no bridge leads to. */
+/** A bus without a bridge above it. */
 export interface RootBus {
   readonly domain: number;
   readonly bus: number;
-  /** Nothing says that it is a root bus; the bridge above may be missing from the text. */
+  /** Whether it may not be a root bus: the text may lack the bridge above it. */
   readonly assumed: boolean;
   readonly functions: readonly LinkedFunction[];
 }
@@ -34,11 +34,11 @@ export interface LinkedListing {
   /** By address. */
   readonly functions: readonly LinkedFunction[];
   readonly cpu: LspciListing["cpu"];
-  /** Those of the listing and those of linking it. */
+  /** The findings from reading the listing and from linking it. */
   readonly findings: readonly ListingFinding[];
 }
 
-/** Links a listing; one with errors comes back without functions. */
+/** Links a listing; with errors, the result has no functions. */
 export function linkListing(listing: LspciListing): LinkedListing {
   const findings = [...listing.findings];
   const leads = leadingBridges(listing.functions, findings);
@@ -94,13 +94,13 @@ export function linkListing(listing: LspciListing): LinkedListing {
   return { roots, functions: linked, cpu: listing.cpu, findings };
 }
 
-/** Where nothing is imported, what would be missing from it is of no interest. */
+/** The result for a listing with errors: nothing is imported, so warnings about gaps are omitted. */
 function refusal(listing: LspciListing, findings: readonly ListingFinding[]): LinkedListing {
   const errors = findings.filter(({ severity }) => severity === "error");
   return { roots: [], functions: [], cpu: listing.cpu, findings: errors };
 }
 
-/** The bridge that leads to a bus, by bus. */
+/** For each bus, the bridge that leads to it. */
 function leadingBridges(
   functions: readonly ListedFunction[],
   findings: ListingFinding[],
@@ -121,7 +121,7 @@ function leadingBridges(
     if (buses === null || buses.secondary === 0) continue;
     const bus = busKey(address.domain, buses.secondary);
     const other = leads.get(bus);
-    // Numbers grow downwards, so that this also rules out loops.
+    // Bus numbers increase downwards; this check also excludes loops.
     if (buses.secondary <= address.bus) {
       wrong(bridge, `leads to bus ${hex(buses.secondary, 2)}, which is not below its own`);
     } else if (other !== undefined) {
@@ -139,13 +139,13 @@ const ROOT_TYPES: ReadonlySet<string> = new Set([
   "integrated_endpoint",
   "event_collector",
 ]);
-/** Base classes of what chipsets have on their own buses: memory, bridges, system, processors. */
+/** Base classes of chipset functions on a root bus: memory, bridges, system, processors. */
 const CHIPSET_CLASSES: ReadonlySet<number> = new Set([0x05, 0x06, 0x08, 0x0b, 0x11]);
 
-/** Whether something shows that a bus without a bridge above it is a root bus. */
+/** Whether it is certain that a bus without a bridge above it is a root bus. */
 function isRoot(bus: number, functions: readonly ListedFunction[], listing: LspciListing): boolean {
   if (bus % 256 === 0 || listing.rootBuses.has(bus)) return true;
-  // A bridge that is missing between two that are there.
+  // The bus is in the range of a listed bridge: a bridge between the two is missing.
   const inside = listing.functions.some(({ address, buses }) =>
     buses !== null && address.domain === Math.floor(bus / 256) &&
     bus % 256 > buses.secondary && bus % 256 <= buses.subordinate

@@ -1,10 +1,10 @@
-/** The facts from a listing about one PCI function. Null is a fact that it does not give. */
+/** The facts from a listing about one PCI function. A fact that it does not give is null. */
 import type { Bytes } from "@dmalab/runtime";
 import { type AcsService, type DomainPlace, formatPlace } from "@dmalab/devices";
 
 export interface ListedAddress extends DomainPlace {
   /**
-   * The way through the bridges, as `lspci -P` writes it: `00:02.0/00.0`. The text has it in place
+   * The path through the bridges, as `lspci -P` writes it: `00:02.0/00.0`. The text has it instead
    * of the bus; `bus` is then a number that no other bus of the text has.
    */
   readonly path?: string;
@@ -29,18 +29,18 @@ export interface ListedBusNumbers {
 }
 
 export interface ListedBar {
-  /** 0 to 5; that of the lower half for one of 64 bits. */
+  /** 0 to 5; a 64-bit BAR has the index of its lower half. */
   readonly index: number;
   readonly space: "memory" | "io";
   readonly bits: 32 | 64;
   readonly prefetchable: boolean;
-  /** Null when nothing is assigned, and for addresses of 2^53 and more. */
+  /** Null if no address is assigned, and for addresses from 2^53 on. */
   readonly base: number | null;
-  /** Null when the listing has none: a dump of registers has addresses, not sizes. */
+  /** Null if the listing does not give it: a dump of registers has addresses, but no sizes. */
   readonly sizeBytes: Bytes | null;
 }
 
-/** A range of addresses that a bridge forwards down; both ends included. */
+/** A range of addresses that a bridge forwards downwards; it includes both ends. */
 export interface BridgeWindow {
   readonly space: "io" | "memory" | "prefetchable";
   readonly base: number;
@@ -48,42 +48,42 @@ export interface BridgeWindow {
 }
 
 /**
- * Access Control Services as far as the listing shows them. `present` without `enabled`: there is
- * such a capability, and its enabled services are not listed.
+ * Access Control Services, as far as the listing shows them. `present` without `enabled`: the
+ * function has the capability, but its enabled services are not listed.
  */
 export interface ListedAcs {
   readonly state: "present" | "absent" | "unknown";
-  /** The services that can be switched on. */
+  /** The services that can be enabled. */
   readonly capable: ReadonlySet<AcsService> | null;
-  /** The services that are switched on. */
+  /** The services that are enabled. */
   readonly enabled: ReadonlySet<AcsService> | null;
 }
 
 export interface ListedFunction {
   readonly address: ListedAddress;
-  /** The first line that names it, from 1. */
+  /** The first line that names it, counted from 1. */
   readonly line: number;
   /** Class and subclass in one number: 0x0604 is a PCI bridge. */
   readonly classCode: number | null;
   readonly className: string | null;
   readonly vendor: number | null;
   readonly device: number | null;
-  /** Vendor and device in words. */
+  /** Vendor and device as words. */
   readonly name: string | null;
   readonly portType: PortType | null;
   readonly buses: ListedBusNumbers | null;
   readonly bars: readonly ListedBar[];
   readonly windows: readonly BridgeWindow[];
   readonly acs: ListedAcs;
-  /** The group that the listed machine's kernel has put it in. */
+  /** The group in which the kernel of the listed machine has put it. */
   readonly iommuGroup: number | null;
   readonly numaNode: number | null;
   readonly driver: string | null;
-  /** It does not answer: all its registers read as ones. */
+  /** Whether it does not answer: all its registers are read as ones. */
   readonly gone: boolean;
 }
 
-/** `0000:3b:00.0`; `0000:00:02.0/00.0` where the bus is not known. */
+/** `0000:3b:00.0`, or `0000:00:02.0/00.0` if the bus is not known. */
 export function formatListedAddress(address: ListedAddress): string {
   return `${hex(address.domain, 4)}:${formatListedPlace(address)}`;
 }
@@ -93,7 +93,7 @@ export function formatListedPlace(address: ListedAddress): string {
   return address.path ?? formatPlace(address);
 }
 
-/** A bus of a domain as one number. */
+/** The number of a bus in its domain, unique among all domains. */
 export function busKey(domain: number, bus: number): number {
   return domain * 256 + bus;
 }
@@ -103,16 +103,16 @@ export function formatBus(domain: number, bus: number): string {
   return `${hex(domain, 4)}:${hex(bus, 2)}`;
 }
 
-/** Lower-case hex digits, at least as many as said. */
+/** Lower-case hex digits, at least `digits` of them. */
 export function hex(value: number, digits: number): string {
   return value.toString(16).padStart(digits, "0");
 }
 
-/** Class codes that decide what a function is. @see PCI Code and ID Assignment, 1 */
+/** Class codes that decide the role of a function. @see PCI Code and ID Assignment, 1 */
 export const HOST_BRIDGE_CLASS = 0x0600;
 const PCI_BRIDGE_CLASS = 0x0604;
 
-/** A bridge that leads to another bus, by the known facts about it. */
+/** Whether a function is a bridge to another bus, by the known facts about it. */
 export function isBridge(listed: ListedFunction): boolean {
   return listed.buses !== null || listed.classCode === PCI_BRIDGE_CLASS;
 }

@@ -1,11 +1,14 @@
-/** Buses of functions that a text names by their path through the bridges alone, as `lspci -P` does. */
+/**
+ * Finds the buses of functions that a text names only by their path through the bridges, as `lspci -P`
+ * does.
+ */
 import { formatPlace, hexByte, placeKey } from "@dmalab/devices";
 import { type ListingFinding, mistake } from "./finding.ts";
 import type { PathStep } from "./function_header.ts";
 import { GrowingFunction } from "./growing_function.ts";
 import { busKey, type ListedAddress } from "./listed_function.ts";
 
-/** A function with the bridges above it; only the first step has a bus for certain. */
+/** A function with the bridges above it; only the first step always has a bus. */
 export interface PathFunction {
   readonly domain: number;
   readonly path: readonly PathStep[];
@@ -15,12 +18,12 @@ export interface PathFunction {
 const BUSES = 256;
 
 /**
- * Gives functions their addresses. If a bridge's own lines do not give the bus below it, the bus
- * gets a number that is free, and addresses behind it have a path.
+ * Gives functions their addresses. If a bridge's own lines do not give the bus below it, that bus
+ * gets a free number, and addresses below the bridge have a path.
  *
- * @param known Functions with a listed address, by its number. Their bridges get the buses that are
- * found.
- * @returns The functions, and bridges that only paths name; or the error.
+ * @param known Functions with a listed address, by its number. The buses that are found are added
+ *   to their bridges.
+ * @returns The functions, and bridges that are named only in paths; or the error.
  */
 export function* placePaths(
   functions: readonly PathFunction[],
@@ -29,7 +32,7 @@ export function* placePaths(
   const placed = new Map<number, GrowingFunction>();
   const used = usedBuses(functions, known.values());
   const made = new Set<number>();
-  // As firmware numbers buses: a bridge, then all that is below it.
+  // In the order in which firmware numbers buses: a bridge, then all functions below it.
   for (const { domain, path, growing } of functions.toSorted(byPlace)) {
     let address: ListedAddress = { domain, ...path[0]!, bus: path[0]!.bus! };
     for (const step of path.slice(1)) {
@@ -68,7 +71,7 @@ export function* placePaths(
   }
 }
 
-/** Order of a walk down the tree. */
+/** Compares two functions by their order in a walk down the tree. */
 function byPlace(one: PathFunction, other: PathFunction): number {
   if (one.domain !== other.domain) return one.domain - other.domain;
   for (const [index, step] of one.path.entries()) {
@@ -81,13 +84,13 @@ function byPlace(one: PathFunction, other: PathFunction): number {
   return one.path.length - other.path.length;
 }
 
-/** The next bus number behind a bridge's own that the text does not use; null without one. */
+/** The next bus number after a bridge's own that the text does not use; null if all are used. */
 function freeBus({ bus, domain }: ListedAddress, used: ReadonlySet<number>): number | null {
   for (let next = bus + 1; next < BUSES; next++) if (!used.has(busKey(domain, next))) return next;
   return null;
 }
 
-/** Numbers of buses that the text names. */
+/** The bus numbers that occur in the text. */
 function usedBuses(
   functions: readonly PathFunction[],
   known: Iterable<GrowingFunction>,

@@ -1,9 +1,9 @@
 /**
- * Reads what `lspci` prints: lists of functions at any level of detail, dumps of registers, and
- * several of these one after the other, as people paste them; and the trees of `lspci -t`.
+ * Reads the output of `lspci`: lists of functions at any level of detail, dumps of registers,
+ * several of these in a row, as people paste them, and the trees of `lspci -t`.
  *
- * The text is untrusted: whatever it holds, reading it takes time and memory in proportion to its
- * length, ends, and throws nothing.
+ * The text is untrusted: for any text, reading takes time and memory in proportion to its length,
+ * comes to an end, and throws nothing.
  */
 import { addAll } from "@dmalab/runtime/basics";
 import { CpuReader } from "./cpu_lines.ts";
@@ -18,31 +18,31 @@ import { type PathFunction, placePaths } from "./place_paths.ts";
 import { reviewListing } from "./review_listing.ts";
 import { TreeReader } from "./tree_lines.ts";
 
-/** The facts from a text, before anything is put below anything. */
+/** The facts from a text, before the tree of its functions is built. */
 export interface LspciListing {
   /** By address. */
   readonly functions: readonly ListedFunction[];
-  /** What `lscpu` or `/proc/cpuinfo` in the same text says. */
+  /** The CPU, from output of `lscpu` or `/proc/cpuinfo` in the same text. */
   readonly cpu: CpuIdentity | null;
-  /** Buses that a tree draws without a bridge above, and buses at which paths begin. */
+  /** Buses that a tree shows without a bridge above, and buses at which paths begin. */
   readonly rootBuses: ReadonlySet<number>;
-  /** Where one of them is an error there are no functions. */
+  /** If one of them is an error, `functions` is empty. */
   readonly findings: readonly ListingFinding[];
 }
 
-/** Longest text that is read; a dump of all registers takes 13 KiB a function. */
+/** Maximum length of a text; a dump of all registers has 13 KiB per function. */
 export const MAX_TEXT_LENGTH = 32 * 2 ** 20;
-/** Most functions of a machine that are read. */
+/** Maximum number of functions of a machine. */
 const MAX_FUNCTIONS = 4096;
-/** Most mentions of functions in all listings of a text. */
+/** Maximum number of times that all listings of a text together may mention a function. */
 const MAX_MENTIONS = 16 * MAX_FUNCTIONS;
 
 const WANTED = "paste what `sudo lspci -D -nn -vvv` prints; `lspci -xxxx` does too";
 
-/** The line on which a command was typed, with or without a prompt. */
+/** The line with the typed command, with or without a prompt. */
 const COMMAND = /^(?:[^|]{0,80}[$#%>❯] ?)?(?:sudo +|doas +)?(?:\/\S{1,40}\/)?lspci(?=\s|$)/;
 const PROMPT = /^\[?[\w.-]{1,40}@[\w.-]{1,60}[^|<]{0,80}[$#%>❯](?: |$)|^[$#%❯](?: |$)/;
-/** `lspci -vmm`, which shows no capabilities. */
+/** Output of `lspci -vmm`, which shows no capabilities. */
 const RECORDS = /^(?:Slot|Device):\s+(?:[0-9a-f]{4,8}:)?[0-9a-f]{2}:[01][0-9a-f]\.[0-7]$/i;
 
 export function readListing(text: string): LspciListing {
@@ -58,11 +58,11 @@ function refused(...said: Parameters<typeof mistake>): LspciListing {
 }
 
 class ListingReader {
-  /** Every mention of a function, in paths too. */
+  /** Every mention of a function, including mentions in paths. */
   readonly #mentions: GrowingFunction[] = [];
-  /** Those in lists and dumps. */
+  /** The mentions in lists and dumps. */
   readonly #listed: GrowingFunction[] = [];
-  /** Those that the text names by their path alone. */
+  /** The functions that the text names only by their path. */
   readonly #byPath: PathFunction[] = [];
   readonly #rootBuses = new Set<number>();
   readonly #details = new DetailReader();
@@ -138,7 +138,7 @@ class ListingReader {
     }
     if (this.#details.read(current, line)) return;
     if (current.vendor === null && !current.sight.detailed) {
-      // The rest of a header that was wrapped.
+      // The second line of a wrapped header.
       const ids = readIds(line);
       current.vendor = ids?.vendor ?? null;
       current.device = ids?.device ?? null;
@@ -153,7 +153,8 @@ class ListingReader {
     const isKnown = addresses.length === path.length;
     // A path begins at a root bus.
     if (path.length > 1) this.#rootBuses.add(busKey(domain, path[0]!.bus!));
-    // Behind a bridge without a bus number the address is found when all has been read.
+    // If a bridge of the path has no bus number, the address is found after the whole text was
+    // read.
     const address = addresses.at(isKnown ? -1 : 0)!;
     this.#current = new GrowingFunction(address, number);
     this.#current.takeHeader(header);
@@ -163,7 +164,7 @@ class ListingReader {
       return;
     }
     this.#mentions.push(this.#current);
-    // Each bridge of a path leads to the bus of the next.
+    // Each bridge of a path leads to the bus of the next step.
     for (const [index, { bus }] of addresses.slice(1).entries()) {
       const above = addresses[index]!;
       const bridge = new GrowingFunction(above, number);
@@ -172,7 +173,7 @@ class ListingReader {
     }
   }
 
-  /** Something else begins, so what was read of the last function is all there is. */
+  /** Ends the current function: other text follows, so its listing is complete. */
   #close(): void {
     const last = this.#current;
     this.#current = null;
@@ -181,7 +182,7 @@ class ListingReader {
     decodeConfigSpace(last);
   }
 
-  /** One function for each address; or that the text holds two machines. */
+  /** One function for each address; or an error if the text lists two machines. */
   #join(): readonly ListedFunction[] | ListingFinding {
     const byKey = new Map<number, GrowingFunction>();
     for (const mention of this.#mentions) {
@@ -249,7 +250,7 @@ function idsOf({ vendor, device, buses }: GrowingFunction): string {
   return vendor === null ? `a function${leads}` : `${digits(vendor)}:${digits(device)}${leads}`;
 }
 
-/** Lines of `lspci -x`: `00: 86 80 30 20 …`, sixteen bytes each. */
+/** A line of `lspci -x`: `00: 86 80 30 20 …`, with up to sixteen bytes. */
 const LINE = /^\s*([0-9a-f]{2,3}): ?((?:[0-9a-f]{2}(?: |$)){1,16})$/i;
 const BYTES_A_LINE = 16;
 
@@ -258,17 +259,17 @@ interface DumpLine {
   readonly bytes: readonly number[];
 }
 
-/** Reads a line of a dump; null when it is none. */
+/** Reads a line of a dump; null if it is not one. */
 function readDumpLine(line: string): DumpLine | null {
   const match = LINE.exec(line);
   if (match === null) return null;
   const offset = parseInt(match[1]!, 16);
   const bytes = match[2]!.trim().split(" ").map((digits) => parseInt(digits, 16));
-  // The last line that three digits can name ends where the space does.
+  // Three digits give offsets up to 0xff0, so that no line ends beyond the space.
   return offset % BYTES_A_LINE === 0 ? { offset, bytes } : null;
 }
 
-/** Puts a line's bytes in their place; what follows a gap is not used. */
+/** Stores the bytes of a line at their offset; bytes after a gap are ignored. */
 function takeDumpLine(into: GrowingFunction, { offset, bytes }: DumpLine): void {
   if (offset !== into.registerBytes) return;
   into.registers ??= new Uint8Array(CONFIG_SPACE_BYTES);
@@ -277,34 +278,37 @@ function takeDumpLine(into: GrowingFunction, { offset, bytes }: DumpLine): void 
 }
 
 /**
- * Text as people paste it, as lines that can be read: colours, quote marks, carriage returns and
- * the like are taken off. Line numbers stay those of the text.
+ * A line of pasted text without colours, quote marks, carriage returns and the like. Its number is
+ * the one in the pasted text.
  */
 interface PastedLine {
   /** From 1. */
   readonly number: number;
-  /** Without quote marks and the additions of terminals; blanks and tabs in front are kept. */
+  /** Without quote marks and control characters of terminals; leading blanks and tabs are kept. */
   readonly text: string;
 }
 
-/** Longer lines are cut: no line that matters is nearly as long. */
+/** Longer lines are cut: no line of a listing is nearly as long. */
 const MAX_LINE_LENGTH = 2000;
 
-/** Colours and cursor movements, window titles, and single characters behind an escape. */
+/**
+ * Escape sequences for colours, cursor movements and window titles, and escapes of a single
+ * character.
+ */
 // deno-lint-ignore no-control-regex
 const ESCAPES = /\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[@-_]/g;
-/** What no terminal shows; tabs stay. */
+/** Control characters that no terminal shows, except tabs. */
 // deno-lint-ignore no-control-regex
 const INVISIBLE = /[\x00-\x08\x0b-\x1f\x7f\u200b-\u200f\u2060\ufeff]/g;
-/** Blanks of word processors and chat programs. */
+/** Special blanks of word processors and chat programs. */
 const ODD_BLANKS = /[\u00a0\u2000-\u200a\u202f\u3000]/g;
-/** What pages make of brackets: `&lt;access denied&gt;` has to be read as such. */
+/** HTML entities that web pages write for brackets, as in `&lt;access denied&gt;`. */
 const ENTITIES: Readonly<Record<string, string>> = { "&lt;": "<", "&gt;": ">", "&amp;": "&" };
 const ENTITY = /&(?:lt|gt|amp);/g;
-/** `> ` of mail and `» ` of some readers of it, as often as the text was quoted. */
+/** `> ` in mails, `» ` in some mail programs, once for each time that the text was quoted. */
 const QUOTE = /^(?: {0,3}[>»] ?)+/;
 
-/** Reads a text's lines, one at a time. */
+/** The lines of a text, one at a time. */
 export function* pastedLines(text: string): Generator<PastedLine> {
   let number = 0;
   let start = 0;

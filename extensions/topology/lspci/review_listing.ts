@@ -1,15 +1,15 @@
-/** The gaps of a listing, said once for each kind of gap. */
+/** Reports the gaps of a listing, one finding for each kind of gap. */
 import { type ListingFinding, warning } from "./finding.ts";
 import type { GrowingFunction } from "./growing_function.ts";
 import { formatListedAddress, type ListedFunction } from "./listed_function.ts";
 
-/** Bytes of a whole dump: a header, one of CardBus, conventional and extended space. */
+/** Lengths of complete dumps: a header, a CardBus header, conventional space, extended space. */
 const DUMP_LENGTHS: ReadonlySet<number> = new Set([64, 128, 256, 4096]);
 
 /**
  * @param listed Every mention of a function in lists and dumps, in the order of the text.
- * @param lines The first line of registers of no function, and of a tree that cannot be read; 0
- * without one.
+ * @param lines The first line with registers that belong to no function, and the first line of a
+ *   tree that cannot be read; 0 without such a line.
  */
 export function reviewListing(
   listed: readonly GrowingFunction[],
@@ -75,10 +75,7 @@ export function reviewListing(
   return findings;
 }
 
-/**
- * A function with a dump that stops in its middle, or the last one with capabilities that have no
- * end.
- */
+/** A function with an incomplete dump, or the last function if its capabilities may be cut off. */
 function cutFunction(listed: readonly GrowingFunction[]): GrowingFunction | null {
   const dumped = listed.find(({ registers, registerBytes }) =>
     registers !== null && !DUMP_LENGTHS.has(registerBytes)
@@ -90,7 +87,7 @@ function cutFunction(listed: readonly GrowingFunction[]): GrowingFunction | null
     : null;
 }
 
-/** The first by its address, the others by their number. */
+/** Names the first function by its address, and only counts the others. */
 function nameAll(functions: readonly ListedFunction[]): string {
   const others = functions.length - 1;
   const first = formatListedAddress(functions[0]!.address);

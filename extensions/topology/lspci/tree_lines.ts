@@ -1,27 +1,27 @@
 /**
- * The tree that `lspci -t` draws: buses, bridges and functions; with `-v` the names of functions,
- * with `-n` and `-nn` their numbers. It shows neither classes nor capabilities.
+ * Reads the tree that `lspci -t` prints: buses, bridges and functions; with `-v` the names of
+ * functions, with `-n` and `-nn` their numbers. It shows neither classes nor capabilities.
  *
  * A branch belongs to the bus that began it: its `+` or `\` is in the column of the first `+` of
  * that bus.
  *
- * @see pciutils 3.9.0 and 3.15.0: the tests hold their trees of made-up machines (`lspci -A dump -O
- * dump.name=FILE -tv`)
+ * @see pciutils 3.9.0 and 3.15.0: the tests contain their trees of invented machines (`lspci -A
+ *   dump -O dump.name=FILE -tv`)
  */
 import { readIds } from "./function_header.ts";
 import { GrowingFunction } from "./growing_function.ts";
 
-/** A line of a tree. A line without a branch is none. */
+/** A line of a tree; each has at least one branch. */
 const TREE =
   /^\s*-(?:[+\\]-)?\[[0-9a-f]{4,8}:[0-9a-f]{2}\]|^[\s|]*[+\\]-+(?:\[|[01][0-9a-f]\.[0-7])/i;
 /** `[0000:c0]` */
 const ROOT = /^\[([0-9a-f]{4,8}):([0-9a-f]{2})\]/i;
-/** `01.1`, and the buses below it: `01.1-[c1-c6]`. */
+/** `01.1`, or with the buses below it: `01.1-[c1-c6]`. */
 const FUNCTION =
   /^([01][0-9a-f])\.([0-7])(?:-\[(?:[0-9a-f]{4,8}:)?([0-9a-f]{2})(?:-([0-9a-f]{2}))?\])?/i;
-/** Dashes to the functions on a bus: one function, or the first of several. */
+/** The dashes before the functions on a bus; a `+` or `\` among them if the bus has several. */
 const TO_FIRST = /^-*([+\\]-)?/;
-/** What `-n` writes for a name, and `-v` where the table of names has no vendor. */
+/** Written in place of a name with `-n`, and with `-v` for a vendor without a name. */
 const ONLY_IDS = /^(?:Device )?([0-9a-f]{4}):([0-9a-f]{4})$/i;
 
 interface Bus {
@@ -29,23 +29,23 @@ interface Bus {
   readonly bus: number;
 }
 
-/** The content of a line of a tree. */
+/** The contents of one line of a tree. */
 export interface TreeLine {
   readonly functions: readonly GrowingFunction[];
-  /** Buses that the tree draws without a bridge above. */
+  /** Buses that the tree shows without a bridge above. */
   readonly roots: readonly Bus[];
-  /** A part of the line is no tree, or belongs to no bus of the lines above. */
+  /** Whether a part of the line is not a tree, or belongs to no bus of the lines above. */
   readonly damaged: boolean;
 }
 
-/** Reads the lines of trees, one after the other. */
+/** Reads the lines of trees in their order. */
 export class TreeReader {
-  /** The bus with functions that branch off in a column. */
+  /** By column, the bus that has its branches in that column. */
   readonly #buses = new Map<number, Bus>();
-  /** Column of the branches between root buses; null where the text begins with one that is alone. */
+  /** Column of the branches to root buses; null if the tree has only one root bus. */
   #rootColumn: number | null = null;
 
-  /** @returns What the line shows; null for a line of no tree. */
+  /** @returns The contents of the line; null if it is no line of a tree. */
   read(line: string, number: number): TreeLine | null {
     if (!TREE.test(line)) return null;
     const found = { functions: [] as GrowingFunction[], roots: [] as Bus[], damaged: false };
@@ -72,7 +72,8 @@ export class TreeReader {
     let at = column + branch[0].length;
     const root = ROOT.exec(line.slice(at));
     if (root !== null) {
-      // `-[` is alone, or the last of the domains; `-+-[` and ` \-[` have a column for the others.
+      // `-[` begins a tree with a single root bus; `-+-[` begins one with several, and the next
+      // lines have their branch in the column of its `+`.
       const isFirst = line[column] === "-";
       if (!isFirst && column !== this.#rootColumn) return false;
       if (isFirst) this.#rootColumn = branch[0].length > 1 ? column + 1 : null;
@@ -102,12 +103,15 @@ export class TreeReader {
     return true;
   }
 
-  /** The place of the first function on a bus; where others follow below, their column is kept. */
+  /**
+   * The position of the first function on a bus; if further functions follow below, their column is
+   * kept.
+   */
   #toFirst(line: string, at: number, bus: Bus): number {
     const [dashes = "", branch] = TO_FIRST.exec(line.slice(at)) ?? [];
     if (branch !== undefined) {
       const column = at + dashes.length - branch.length;
-      // Columns to the right belong to branches above that have ended.
+      // Columns to the right belong to earlier branches, which have ended.
       for (const other of this.#buses.keys()) if (other >= column) this.#buses.delete(other);
       this.#buses.set(column, bus);
     }
@@ -115,7 +119,7 @@ export class TreeReader {
   }
 }
 
-/** @param text The text behind a function. @returns Whether it can be a name. */
+/** @param text The text after a function. @returns Whether it can be a name. */
 function takeName(into: GrowingFunction, text: string): boolean {
   if (text.trim() === "") return true;
   if (!/^\s/.test(text)) return false;
