@@ -1,4 +1,7 @@
-/** Barriers are out of reach: a driver without them passes every test that it passes with them, and the manual says so. */
+/**
+ * The simulation does not test barriers: a driver without them passes every test that it passes with them, and the manual
+ * says so.
+ */
 import "@dmalab/bin/provide";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
@@ -10,7 +13,7 @@ import { programOf } from "./c_together.ts";
 const FOLDER = join(ROOT, "extensions/c_drivers/drivers");
 const BARRIER = /^\s*(?:dma_[rw]?mb|[rw]?mb|smp_[rw]?mb)\(\);$/;
 
-/** A patch that takes each barrier away; null for a source without any. */
+/** A patch that removes every barrier; null for a source without barriers. */
 function withoutBarriers(source: string): string | null {
   const lines = Deno.readTextFileSync(join(FOLDER, source)).split("\n");
   const hunks = lines.flatMap((line, at) =>

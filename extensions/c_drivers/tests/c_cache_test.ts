@@ -11,13 +11,13 @@ import { hasPty, ROOT, runDeno } from "@dmalab/tests";
 const SCENARIO = 'machine { }\ndriver d = c "d.c"\ntest "one" { assert d.one() == 1 }\n';
 const ONE = "int one(void) { return 1; }\n";
 
-/** Where this Deno keeps its packages: with another one it would download them. */
+/** Deno's folder of packages; with another folder Deno would download them. */
 function denoFolder(): string {
   const { DENO_DIR, HOME, XDG_CACHE_HOME } = Deno.env.toObject();
   return DENO_DIR ?? `${XDG_CACHE_HOME ?? `${HOME}/.cache`}/deno`;
 }
 
-/** Runs the scenario of a folder with a cache folder of its own; whether its test passes. */
+/** Runs a folder's scenario with a separate cache folder; returns whether its test passes. */
 async function run(folder: string, cache: string): Promise<boolean> {
   const { success } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", `${ROOT}/bin/main.ts`, "run", `${folder}/d.dma`],
@@ -38,12 +38,12 @@ Deno.test("a driver is kept in the cache folder, bound to its text and its own b
   folder.write("d.c", "int one(void) { return 2; }\n");
   assert(!await run(folder.path, cache.path));
   const wrong = kept().find((name) => name !== right)!;
-  // Bytes under the key of a text that they were not compiled of, as a disk's error would leave them.
+  // A damaged module under the key of another text, as after an error of the disk.
   const bytes = Deno.readFileSync(cache.at(`dmalab/c/${right}`));
   bytes[bytes.length - 1]! ^= 1;
   Deno.writeFileSync(cache.at(`dmalab/c/${wrong}`), bytes);
   assert(!await run(folder.path, cache.path));
-  // What a cloned repository brings along is not read.
+  // A cache folder that a cloned repository contains is not read.
   Deno.mkdirSync(folder.at(".dmalab/c"), { recursive: true });
   for (const ending of ["wasm", "txt"]) {
     Deno.copyFileSync(cache.at(`dmalab/c/${right}`), folder.at(`.dmalab/c/${wrong}.${ending}`));
@@ -108,7 +108,7 @@ Deno.test("what is kept under a key is found again unless its bytes have changed
     bytes[bytes.length - 1]! ^= 1;
     Deno.writeFileSync(cache.at("dmalab/c/wrong"), bytes);
     assertEquals(await keptModule("wrong"), null);
-    // What is no file blocks who reads it, and what is too large was never kept.
+    // A pipe would block its reader, and a file that is too large was not written by the cache.
     new Deno.Command("mkfifo", { args: [cache.at("dmalab/c/pipe")] }).outputSync();
     assertEquals(await keptModule("pipe"), null);
     Deno.truncateSync(cache.at("dmalab/c/wrong"), 2 ** 40);
@@ -126,7 +126,7 @@ Deno.test("a driver that several scenarios want is compiled once", async () => {
   using cache = new TempFolder();
   const [variable, before] = ["XDG_CACHE_HOME", Deno.env.get("XDG_CACHE_HOME")];
   const sources: string[] = [];
-  // A compiler that notes what it is given, and finds every text wrong.
+  // A compiler that records the sources it receives, and reports an error for each.
   class NotingCompiler {
     spawn() {
       const compiler = new TransformStream<Uint8Array, Uint8Array>({
@@ -180,7 +180,7 @@ Deno.test("removeOldest() removes what was not used for longest, down to the lim
     assertEquals([...Deno.readDirSync(folder.path)].map(({ name }) => name).toSorted(), ["a", "b"]);
     removeOldest(folder.path, 250);
     assertEquals([...Deno.readDirSync(folder.path)].length, 2);
-    // Another process removes one meanwhile.
+    // Another process removes a file meanwhile.
     Deno.statSync = (path) => {
       if (`${path}`.endsWith("/a")) Deno.removeSync(path);
       return statSync(path);

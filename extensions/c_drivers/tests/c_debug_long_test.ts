@@ -1,4 +1,4 @@
-/** Going through runs with drivers in C line by line, both ways, and stopping at their lines. */
+/** Stepping through runs with drivers in C in both directions, and stopping at lines of C. */
 import type { DebugProtocol } from "@vscode/debugprotocol";
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { join } from "node:path";
@@ -29,7 +29,7 @@ const RUNS: readonly (readonly [path: string, runs: number])[] = [
   ["extensions/c_drivers/drivers/nic/ring_nic.dma", 12],
 ];
 
-// Each test takes what was compiled from the cache.
+// Compiles all drivers first, so that each test finds them in the cache.
 await loadFiles(RUNS.map(([path]) => path));
 
 const sentBuffer = () =>
@@ -44,14 +44,14 @@ function lineAt(recording: Recording, position: Position): string {
   return `${source.name.split("/").at(-1)}:${source.position(start).line}`;
 }
 
-/** Calls at a moment, the innermost first. */
+/** The calls that are active at a moment, innermost first. */
 function callsAt(recording: Recording, position: Position): string {
   return recording.frames(position).map(({ name, span: { source, start } }) =>
     `${name}:${source.position(start).line}`
   ).join(" < ");
 }
 
-/** All moments at which something stops, from one end of the run to the other. */
+/** All positions at which a breakpoint stops, from one end of the run to the other. */
 function stopsOf(
   recording: Recording,
   cause: BreakpointTrigger,
@@ -94,18 +94,18 @@ Deno.test("a line of C stops forwards and backwards, with the calls of both lang
   const calls =
     "wire_irq:31 < on write 0x14:26 < send:98 < sends:39 < what is in the buffer is sent:49";
   assertEquals(callsAt(recording, position!), calls);
-  // The mapping is there, and after the line it is gone: its unmapping is six events.
+  // The mapping is live before the line and not after it: the unmap is six events.
   assertEquals(evaluate(recording, position!, "iommu.live_mappings").text, "1");
   const next = move(recording, position!, { unit: "over", direction: "forward" }).position;
   assertEquals([lineAt(recording, next), next.seq - position!.seq], ["wire.c:32", 6]);
   assertEquals(evaluate(recording, next, "iommu.live_mappings").text, "0");
-  // Names of the script are those of the call that they are asked in.
+  // Names of the script are resolved in the frame in which they are evaluated.
   assertEquals(evaluate(recording, position!, "addr", 1).text, "0xffff_f000");
   assertEquals(evaluate(recording, position!, "buf.size", 3).text, "1000B");
-  // Line 29 is the second half of nothing that has code: the next one that has stops.
+  // No compiled statement begins in line 29, so the breakpoint moves to the next line that has one.
   const moved = stopsOf(recording, { kind: "line", file, line: 29 }, "forward");
   assertEquals(moved.map((each) => lineAt(recording, each)), ["wire.c:30"]);
-  // A line without a file is one of the script.
+  // A line without a file is a line of the script.
   const own = stopsOf(recording, { kind: "line", line: 37 }, "forward");
   assertEquals(own.map((each) => lineAt(recording, each)), ["wire.dma:38"]);
 });
@@ -124,13 +124,13 @@ Deno.test("steps go over calls of C, into them and out of them, both ways", asyn
   assertEquals(to(bell!, "out", "back"), "wire.dma:39");
   assertEquals(to(irq!, "out", "forward"), "wire.c:99");
   assertEquals(to(irq!, "out", "back"), "wire.dma:26");
-  // An event inside of C, and the line that led to it.
+  // An event inside a C function, and the line of C that caused it.
   const event = recording.afterEvent(irq!.seq + 1);
   assertEquals(recording.eventNameAt(event.seq), "call.dma_unmap_single");
   assertEquals(callsAt(recording, event).split(" < ")[0], "wire_irq:31");
 });
 
-/** Numbers that are spread, the same each time. */
+/** Numbers below `below`, evenly spread and always the same. */
 function* spread(count: number, below: number): Generator<number> {
   for (let index = 1; index <= count; index++) yield Math.floor(((index * 0.618034) % 1) * below);
 }
@@ -155,7 +155,7 @@ Deno.test("who follows a run in C changes nothing in it: events, failures and pl
         for (let started = 1; started <= count; started++) {
           if (recording.marked(started).native !== undefined) foreign++;
         }
-        // The run that is done again comes to the very same lines, in whatever order one asks.
+        // Repeated runs come to the same lines, in whatever order positions are visited.
         for (const place of spread(20, count)) {
           const position = recording.atStatement(place + 1);
           const before = Array.from(
@@ -213,7 +213,7 @@ Deno.test("an adapter stops at lines and functions of C, says which, and shows t
   assertEquals(names.slice(0, 2), ["nic_send", "nic_xmit"]);
   assertEquals([stackFrames[0].line, stackFrames[0].source.path], [mapped, source.path]);
   const [frame] = stackFrames;
-  // In C `nic` is the parameter, and not the script's device of that name.
+  // In a frame of C `nic` is the parameter, and not the script's device of that name.
   const refused = await client.ask("evaluate", { expression: "nic.mappings", frameId: frame.id });
   assertEquals(refused.message, "struct nic has no member `mappings` (it has dev, regs, tx, rx)");
   const { scopes } = await client.body("scopes", { frameId: frame.id });
@@ -252,7 +252,7 @@ Deno.test("an adapter stops at lines and functions of C, says which, and shows t
     frameId: later.stackFrames[0].id,
   });
   assertEquals(Number(after.result), Number(result) + 1);
-  // From the end back to the last time, and forwards no more.
+  // Backwards from the end to the last call.
   await client.body("setBreakpoints", { source, breakpoints: [] });
   const { breakpoints: [xmit] } = await client.body("setFunctionBreakpoints", {
     breakpoints: [{ name: "nic_xmit" }],
@@ -267,7 +267,7 @@ Deno.test("an adapter stops at lines and functions of C, says which, and shows t
   assert(sources.some(({ path }: { path: string }) => path === source.path));
 });
 
-/** What docs/c-drivers.md goes through, one block after the other. */
+/** The runs that docs/c-drivers.md debugs, one for each block of the page. */
 const SHOWN_RUNS: readonly (readonly [path: string, run: string])[] = [
   ["extensions/c_drivers/drivers/map/map.dma", "what the device writes arrives"],
   ["extensions/c_drivers/tests/c/values.dma", "a queue is filled"],

@@ -32,15 +32,15 @@ function loaded(name: string): LoadResult {
   return LOADED[NAMES.indexOf(name)]!;
 }
 
-/** An endless loop ends after so many. */
+/** Limit on steps, which ends an endless loop. */
 const MAX_STEPS = 20_000_000;
 
-/** What each test of a scenario came to: its message, or that it held. */
+/** The outcome of each test of a scenario: its message, or "held". */
 function outcomesOf(name: string): ReadonlyMap<string, string> {
   return new Map(runsOf(name));
 }
 
-/** The same, with a pair for each run of a test that has several. */
+/** The same as pairs: a test with several runs has one pair for each. */
 function runsOf(name: string): readonly (readonly [string, string])[] {
   const limits = { ...DEFAULT_LIMITS, steps: MAX_STEPS };
   const { outcomes } = runProgramWith(null, programOf(loaded(name)), {
@@ -95,7 +95,8 @@ Deno.test("reports of C name the calls they are about: leaks, freed blocks, refu
     outcomes.flatMap(({ failure, name }) => failure === null ? [] : [[name, failure] as const]),
   );
   const lines = (test: string) => failures.get(test)!.lines.join("\n");
-  // The line that a call begins in, not the one it ends in; itself, not the macro around it.
+  // The line in which the call begins, not its last line, and the call itself, not the macro around
+  // it.
   assertStringIncludes(
     lines("a call over several lines"),
     "--> extensions/c_drivers/tests/c/reported.c:13:18\n",
@@ -204,7 +205,8 @@ Deno.test("which lines of C have run, on whichever machine", () => {
   const record = recorder.record(runProgramWith(null, program, { only: "tests" }));
   const { files } = coverageReport(record, readRulePage);
   assertEquals(files.map(({ file, open }) => [file.replace(/^.*tests/, "tests"), open]), [
-    // What is never called, what follows from too large numbers, and from three.
+    // Lines of functions that are never called, and of the branches for too large numbers and for
+    // three.
     ["tests/c/branches.c", [9, 10, 18, 24, 30, 31]],
   ]);
   const { lines, run } = files[0]!;
@@ -219,7 +221,8 @@ Deno.test("what the compiler says is shown as what we say", () => {
   const said = wrong.diagnostics.map(({ code, severity, span: { source, start } }) =>
     `${code} ${severity} ${source.position(start).line}`
   );
-  // Of a macro with wrong arguments, that its name is undeclared is not said as well.
+  // For a macro with wrong arguments only that is reported, and not also that its name is
+  // undeclared.
   assertEquals(said, [6, 11, 16].map((line) => `E0711 error ${line}`));
 });
 

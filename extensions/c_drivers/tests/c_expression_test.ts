@@ -3,7 +3,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { ScriptError } from "@dmalab/lang/values";
 import { evaluateC } from "../c_expression.ts";
 
-/** The value of an expression without names. */
+/** The value of an expression that contains no names. */
 function valueOf(text: string): bigint {
   const none = () => {
     throw new ScriptError("E0919", "no name is known");

@@ -13,7 +13,7 @@ import { runProgramWith } from "@dmalab/lang/run";
 import { resolveKernel } from "@dmalab/runtime/kernels";
 import { ROOT } from "@dmalab/tests";
 
-/** A folder that is no system's, so that nothing is kept quiet. */
+/** A folder that is not a system folder: the compiler hides warnings about system headers. */
 const FOLDER = "plain";
 const LOUD = ["-Wextra", "-Wshadow", `-I${FOLDER}`];
 
@@ -32,7 +32,8 @@ function jobFor(
   return {
     source: file,
     support: `${FOLDER}/${SUPPORT}`,
-    // What drivers are written in is no standard's: `%pad`, and sums with pointers to nothing.
+    // Drivers cannot be compiled as pedantic standard C: they use `%pad`, and arithmetic with null
+    // pointers.
     more: [...LOUD, `-std=${standard}`, ...file.startsWith("all") ? ["-Wpedantic"] : []],
     files: { ...files, "first.h": first },
   };
@@ -44,7 +45,7 @@ Deno.test("the headers and what they make of a driver draw no warning, as C11 an
   assert(includes.length >= 25, `${includes.length}`);
   const all = includes.join("");
   const driver = Deno.readTextFileSync(join(ROOT, "extensions/c_drivers/tests/c/first.c"));
-  // What they make of drivers, too: most of them is macros.
+  // Drivers that use the headers, because most warnings would be in expanded macros.
   const drivers = ["requests", "helpers", "lists", "waits", "managed"].map((name) => {
     const text = Deno.readTextFileSync(join(ROOT, `extensions/c_drivers/tests/c/${name}.c`));
     return jobFor(`${name}.c`, text, "7.2.12", "gnu11");
@@ -59,12 +60,12 @@ Deno.test("the headers and what they make of a driver draw no warning, as C11 an
   const made: Compiled[] = [];
   assertEquals(await compileC(jobs, (job, each) => void (made[job] = each)), null);
   await compilerService.close();
-  // One of the drivers has a frame larger than the stack, on purpose.
+  // One of the drivers has a frame larger than the stack on purpose.
   const meant = /^(?:wasm-ld: .*|driver\.c:\d+:\d+: warning: stack frame size .*)\n/gm;
   assertEquals(made.map(({ said }) => said.replace(meant, "")), jobs.map(() => ""));
 });
 
-/** The clang of the system, where it has one that makes what drivers are compiled to. */
+/** The system's clang, if it is installed and has the drivers' target. */
 function systemClang(): string | null {
   try {
     const { stdout } = new Deno.Command("clang", { args: ["--print-targets"] }).outputSync();
@@ -79,7 +80,7 @@ const SYSTEM = systemClang();
 
 Deno.test({
   name: "the headers draw no warning of the system's own clang, as C11, GNU C11 and C++17",
-  // Reported as ignored where there is none: nothing was tried then.
+  // Reported as ignored if no such clang is installed, because then nothing was tested.
   ignore: SYSTEM === null,
   fn: () => {
     for (const kernel of ["6.12.117", "7.2.12"] as const) {
@@ -133,7 +134,7 @@ Deno.test("a header in a folder above is found, and one that is refused says why
     "own/d.c",
     '#include "../h.h"\n#include "deep/x.h"\nint one(void) { return h() + x(); }\n',
   );
-  // The same file by another path.
+  // Includes the same file by another path.
   write("own/deep/x.h", '#include "../../h.h"\nstatic int x(void) { return 1; }\n');
   write("h.h", "#pragma once\nstatic int h(void) { return 7; }\n");
   assertEquals((await load()).said, [

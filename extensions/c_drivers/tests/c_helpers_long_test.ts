@@ -1,4 +1,4 @@
-/** What drivers in C are written with beside mapping calls, as C that is run. */
+/** Functions beside mapping calls that drivers in C use, tested with drivers that run. */
 import { assertEquals } from "@std/assert";
 import { type LoadResult, runProgramWith } from "@dmalab/lang/run";
 import { loadFiles, programOf } from "./c_together.ts";
@@ -9,7 +9,7 @@ const [helpers, lists, waits, managed, gone] = await loadFiles(
   ),
 );
 
-/** How many tests a scenario has, and which of them did not hold. */
+/** The number of a scenario's tests, and the tests that did not hold. */
 function heldIn(loaded: LoadResult | undefined): readonly [number, readonly string[]] {
   const { outcomes } = runProgramWith(null, programOf(loaded!), {});
   const wrong = outcomes.flatMap(({ failure, incidents, name: test }) =>

@@ -21,9 +21,9 @@ Deno.test("450 more hostile files in C end in an error of ours each, in the line
 Deno.test("whatever a driver in C does with more seeds ends in an error of ours, with its place", () =>
   holdHostileCalls(SEEDS, calls!));
 
-/** The most memory that processes of this one have taken, in bytes. */
+/** The largest peak memory among this process's children, in bytes. */
 function childrenPeakBytes(): number {
-  // Deno reads nothing below /proc without all permissions.
+  // `cat` is needed because Deno reads files of `/proc` only with all permissions.
   const { stdout } = new Deno.Command("sh", {
     args: ["-c", "cat /proc/[0-9]*/status 2>/dev/null; true"],
   }).outputSync();
@@ -43,7 +43,7 @@ Deno.test({
     const watch = setInterval(() => peakBytes = Math.max(peakBytes, childrenPeakBytes()), 100);
     try {
       const said: string[] = [];
-      // Two hundred million additions.
+      // The macros expand to two hundred million additions.
       const macros = ["A 1", ..."BCDEFGHI"].map((name, at) =>
         at === 0 ? name : `${name} ${Array(10).fill("ABCDEFGH"[at - 1]).join("+")}`
       );

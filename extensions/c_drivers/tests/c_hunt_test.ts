@@ -1,4 +1,7 @@
-/** The hunt over map and unmap of a driver in C: nothing in the intact one, the smallest case in the other. */
+/**
+ * The hunt over map and unmap of a driver in C: it finds nothing in the intact driver, and the smallest case
+ * in the other.
+ */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "node:path";
 import { openPatched } from "../compiler/patched.ts";
@@ -25,7 +28,7 @@ Deno.test("the hunt finds the smallest case of a driver in C that is wrong, and 
   const text = caseText(finding, { driver: wrong!, file, highSetting: space.highSetting });
   assertMatch(text, /^# page-table entries of 4096 bytes at 0xffff_f000 not cleared; /);
   assertMatch(text, /^test "forgets the first: 2 pieces, to_device, \S+ fails the 2nd time"/m);
-  // As a test of its own it fails.
+  // The printed case fails when it is run as a scenario.
   assertEquals(runScenarioText(`${text}\n`, loader).end, "failed");
 });
 

@@ -1,4 +1,4 @@
-/** Lists in C that are mapped as fewer ranges than they have entries, and masks that were refused. */
+/** Lists in C that are mapped as fewer ranges than they have entries, and masks that are refused. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "node:path";
 import { caseText, huntDriver, machineVariations, runScenarioText } from "@dmalab/hunt";
@@ -10,7 +10,7 @@ import { loadOpened, programOf } from "./c_together.ts";
 const [opened] = openPatched(join(ROOT, "extensions/c_drivers/tests/c/merged.dma"), [null]);
 const [loaded] = await loadOpened([opened!]);
 
-/** Each test's failure, or that it held; of several machines, each. */
+/** The failure of each test, or "held", on each of its machines. */
 const outcomes = Map.groupBy(
   runProgramWith(null, programOf(loaded!), { attributeDefects: false }).outcomes,
   ({ name }) => name.replace(/ \[.*/, ""),
@@ -18,7 +18,7 @@ const outcomes = Map.groupBy(
 
 const REFUSED = "Unexpected report mask_failure_ignored when ";
 
-/** What a wrong unmap ends with: the report, or what is left behind it in an IOMMU. */
+/** The result of a wrong unmap: the report, or with an IOMMU the leak. */
 const wrongUnmap = (call: string) =>
   ["Unexpected report unmap_entries", "Leak"].map((what) =>
     `${what} when \`${call}\` at merged.c joins entries (\`dma_map_sg.merge\` nth 1)`

@@ -10,7 +10,7 @@ import { KERNEL_FUNCTIONS } from "@dmalab/runtime/vocabulary";
 import { resolveKernel } from "@dmalab/runtime/kernels";
 import { ROOT } from "@dmalab/tests";
 
-/** Names that are missing, by the reason. A name that is built has to go from here. */
+/** Missing names, by reason. Remove a name from here when the headers get it. */
 const MISSING: Readonly<Record<string, string>> = {
   "one range over pages that lie apart: a list of them is cut at the device's segment limits":
     "dma_alloc_noncontiguous dma_free_noncontiguous dma_vmap_noncontiguous " +
@@ -29,13 +29,13 @@ const MISSING: Readonly<Record<string, string>> = {
   "there are no tag sets, in which a driver names what is called then": "blk_mq_complete_request",
 };
 
-/** Words of the tables that are no names: ends of them, and what stands between. */
+/** Words in the tables that are not complete names: endings, and words between names. */
 const NO_NAMES: ReadonlySet<string> = new Set(
   ("set inc dec add_return inc_return dec_and_test inc_not_zero old forms released clear dword " +
     "skb frags xchg le16 atomic64_").split(" "),
 );
 
-/** The names in the first columns; what only continues another, as `_free`, is none. */
+/** The names in the first columns; a mere ending, such as `_free`, is not a name. */
 function namesOf(page: string): ReadonlySet<string> {
   const names = new Set<string>();
   for (const [, cell] of page.matchAll(/^\|([^|\n]+)\|/gm)) {
@@ -64,7 +64,7 @@ Deno.test("each name of rules/c-api.md is in the headers, or is missing for a re
   assertEquals(missing, excused);
 });
 
-/** Functions that share a name with a builtin, and are another thing in C: other arguments, other results. */
+/** Functions of C with the name of a builtin but with other arguments or results. */
 const OTHERWISE =
   "alloc_pages dma_alloc_pages dma_free_pages kmalloc kvmalloc vmalloc spin_lock spin_unlock readb readw readl readq writeb writew " +
   "writel writeq";
@@ -88,7 +88,7 @@ Deno.test("what scripts and C both call is one row of the vocabulary, or another
     ["dma_pool_alloc", "dma_pool_free"],
     "rows without a builtin; blocks are allocated by a method of their pool",
   );
-  // The same words of the row, in all three places.
+  // The parameter names of the row are the same in C, in the builtin and in the event.
   const link = C_CALLS.find(({ prototype }) => prototype.name === "dma_iova_link")!;
   const names = ["dev", "state", "phys", "offset", "size", "dir", "attrs"];
   assertEquals(link.prototype.parameters.map(({ name }) => name), names);

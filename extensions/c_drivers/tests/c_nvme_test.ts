@@ -21,13 +21,14 @@ Deno.test("the NVMe driver in C and the kernel's give the same commands and list
   );
   assertEquals(outcomes.length, 15);
   assertEquals(outcomes.reduce((sum, { compared }) => sum + compared, 0), 13 * 12);
-  // Every way to describe data was among them.
+  // Every format of data pointers occurred.
   const formats = new Set(outcomes.flatMap(({ formats }) => [...formats.keys()]));
   assertEquals([...formats].toSorted(), ["prp", "prp, list", "sgl", "sgl list"]);
 });
 
 Deno.test("a command that differs is found, wherever it does", () => {
-  // Bounced buffers lie where each disk has its own: the comparison has to see that.
+  // Machines that bounce are compared, too: each disk has separate bounce buffers, so the
+  // comparison must find a difference.
   const outcomes = runRequests(four, "all");
   assertEquals(outcomes.map(({ compared }) => compared), Array(15).fill(4));
   assertEquals(outcomes.filter(({ different }) => different.length > 0).length, 2);

@@ -1,4 +1,4 @@
-/** `race` over calls of drivers in C: what comes in between at their calls, and what cannot. */
+/** `race` over calls of drivers in C: what can be interleaved at their calls, and what cannot. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { runProgramWith } from "@dmalab/lang/run";
 import { loadFiles, programOf } from "./c_together.ts";

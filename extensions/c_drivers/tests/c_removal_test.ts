@@ -1,11 +1,14 @@
-/** `remove each` and `unplug each`: wrong orders of a removal are found, and right ones are not. */
+/**
+ * `remove each` and `unplug each`: wrong orders of a removal are found, and correct ones are not
+ * reported.
+ */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { dmalab } from "@dmalab/tests";
 import { TempFolder } from "@dmalab/tools";
 
 const FOLDER = "extensions/c_drivers/tests/c/removal";
 
-/** What is found of each planted order: the message, and the line of the story that says why. */
+/** For each planted order the message, and the line of the story that gives the reason. */
 const PLANTED: Readonly<Record<string, { readonly error: RegExp; readonly story: RegExp }>> = {
   frees_first: {
     error:
@@ -29,7 +32,7 @@ const PLANTED: Readonly<Record<string, { readonly error: RegExp; readonly story:
   },
 };
 
-/** The part of an output that is about one test. */
+/** The part of an output about one test. */
 function sectionOf(output: string, test: string): string {
   const [, section = ""] = output.split(`\n${test} => `);
   return section.split("\nrepeat it:")[0]! + (section.match(/\nrepeat it:.*/)?.[0] ?? "");

@@ -1,4 +1,4 @@
-/** Drivers in C that tell the compiler to leave checks out: every limit holds all the same. */
+/** Drivers in C that tell the compiler to omit checks: every limit still applies. */
 import process from "node:process";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { HostCompileCache, type WantingLoader } from "@dmalab/cli";
@@ -13,10 +13,10 @@ import { LoadError } from "@dmalab/lang/syntax";
 import { DEFAULT_LIMITS } from "@dmalab/lang/values";
 import { loadOpened, programOf } from "./c_together.ts";
 
-/** Where a driver has no memory, below all that it may have. */
+/** An address at which a driver has no memory, below all of its memory. */
 const NOWHERE = "0x3f00000";
 
-/** What a driver does, and what must end it. */
+/** The body of a driver's function, and the code of the error that must end it. */
 const ACTS: Readonly<Record<string, { readonly body: string; readonly ends: string }>> = {
   spin: { body: "volatile long i = 0; for (;;) i++; return i;", ends: "E0801" },
   empty: { body: 'for (;;) __asm__ volatile(""); return 0;', ends: "E0801" },
@@ -39,7 +39,7 @@ const ACTS: Readonly<Record<string, { readonly body: string; readonly ends: stri
   },
 };
 
-/** Ways in which a text tells the compiler to leave instrumentation out. */
+/** Attributes that tell the compiler to omit instrumentation. */
 const WAYS: readonly string[] = [
   'no_sanitize("coverage")',
   'no_sanitize("kernel-address")',
@@ -54,7 +54,7 @@ const WAYS: readonly string[] = [
   "no_instrument_function, no_profile_instrument_function",
 ];
 
-/** Text in assembler: no part of the compiler that could instrument it sees it. */
+/** Text in assembler, which no part of the compiler could instrument. */
 const ASSEMBLED: readonly { readonly text: string; readonly ends: string }[] = [
   { text: "loop\n br 0\n end_loop\n i64.const 0", ends: "E0801" },
   {
@@ -75,7 +75,7 @@ const ASSEMBLED: readonly { readonly text: string; readonly ends: string }[] = [
   },
 ];
 
-/** Files that are not run at all: what is said of each, with its line. */
+/** Files that are refused: the message for each, with its line. */
 const REFUSED: readonly { readonly text: string; readonly says: string }[] = [
   {
     text:
@@ -112,19 +112,19 @@ const REFUSED: readonly { readonly text: string; readonly says: string }[] = [
     says: "E0711 2 The static data take 1TiB, large alone 1TiB",
   },
   {
-    // The compiler has no memory for an object with them.
+    // The compiler has too little memory for an object with these data.
     text:
       "int before;\nstatic char large[1UL << 31];\nchar *f(unsigned long n) { return large + n; }",
     says: "E0711 2 The static data take 2GiB, large alone 2GiB",
   },
   {
-    // What it writes of them is nothing.
+    // The compiler writes nothing for these data.
     text:
       "int before;\nchar *f(unsigned long n)\n{\n\tstatic char large[3UL << 32];\n\treturn large + n;\n}",
     says: "E0711 4 The static data take 12GiB, large alone 12GiB",
   },
   {
-    // A section of our reader's, written by assembler, whose table has no end.
+    // A section that our reader reads, written in assembler, with a table that has no end.
     text:
       '__asm__(".section .custom_section.linking,\\"\\",@\\n.ascii \\"\\\\2\\\\10\\\\177\\\\377\\\\377\\\\377\\\\377\\\\177\\"\\n");\n' +
       "static char large[1UL << 24];\nchar *f(unsigned long n) { return large + n; }",
@@ -140,7 +140,7 @@ const REFUSED: readonly { readonly text: string; readonly says: string }[] = [
     says: "E0711 1 The compiler needs more than 1GiB of memory",
   },
   {
-    // The place is its use, not its declaration.
+    // The reported line is that of the use, not that of the declaration.
     text: "int missing(void);\nint f(void) { return missing(); }",
     says: "E0711 2 undefined symbol: missing",
   },
@@ -159,7 +159,7 @@ const REFUSED: readonly { readonly text: string; readonly says: string }[] = [
   },
 ];
 
-/** By the processor's time: on a busy host a run may wait long before it comes to C. */
+/** Processor time in ms: on a busy host a run may wait long before it reaches the C code. */
 function nowMs(): number {
   const { system, user } = process.cpuUsage();
   return (system + user) / 1000;
@@ -189,7 +189,7 @@ function assembled(name: string, text: string): string {
   });\nextern long ${name}(long n);\nlong call_${name}(long n) { return ${name}(n); }\n`;
 }
 
-/** Every act in every way, and what is in assembler: what must end each. */
+/** Every act with every attribute, and the assembler texts; with the code that must end each. */
 function openCases() {
   const cases: { name: string; ends: string }[] = [];
   const parts = [
@@ -216,7 +216,7 @@ function openCases() {
   return { cases, entry: new SourceFile("off.dma", text), loader };
 }
 
-/** A driver that never comes to its first call. */
+/** A driver that hangs in a constructor, before its first call. */
 function openConstructor(): OpenedScenario {
   const loader = new MadeFiles();
   loader.add(
@@ -258,7 +258,7 @@ Deno.test("no limit depends on what a file in C tells the compiler, or on assemb
 Deno.test("a table of places that names more bytes than it has ends where it ends", () => {
   const sizes = [0xf0, 0xff, 0xff, 0xff, 4, 0, 7, 0, 0, 0];
   const begunMs = nowMs();
-  // No operation is known to it, and then two places.
+  // The header declares no standard operations; each of the two bytes after it gives a place.
   const table = new LineTable(new Uint8Array([...sizes, 1, 0, 1, 1, 1, 0, 0, 1, 1]));
   assertEquals(table.rowsIn(0, 9).length, 2);
   assert(nowMs() - begunMs < 1000);

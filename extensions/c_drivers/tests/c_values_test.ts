@@ -1,4 +1,7 @@
-/** What a debugger sees of C: arguments, variables, structures, and why something is not seen. */
+/**
+ * Values of C in a debugger: arguments, variables, structures, and the reason if a value cannot be
+ * read.
+ */
 import { assertEquals, assertThrows } from "@std/assert";
 import {
   BreakpointSet,
@@ -19,7 +22,7 @@ const recording = await recordedRun("extensions/c_drivers/tests/c/values.dma", "
 const lines = recording.code.statements.find(({ span }) => span.source.name === PATH)!
   .span.source.text.split("\n");
 
-/** All moments at which a line that has this text starts. */
+/** All positions at which a line that contains this text starts. */
 function at(text: string, condition?: string): readonly Position[] {
   const breakpoints = new BreakpointSet();
   const line = lines.findIndex((each) => each.includes(text)) + 1;
@@ -51,7 +54,7 @@ Deno.test("arguments, variables and globals of C are seen with their types, forw
     variablesAt(recording, position)
       .filter(({ name }) => name === "count" || name === "index")
       .map(({ kind, name, text }) => `${kind} ${name} ${text}`);
-  // Backwards: each moment is reached by a machine that does the run again.
+  // Backwards: the run is repeated up to each position.
   for (const turn of [2, 1, 0, 2]) {
     assertEquals(seen(turns[turn]!), ["u32 count 3", `u32 index ${turn}`]);
     assertEquals(value(turns[turn]!, "q->entries[1].len"), turn === 2 ? "32" : "0");
@@ -85,7 +88,7 @@ Deno.test("structures are read by their members, elements and pointers", () => {
       ["q->phase", "BUSY"],
       ["q->phase == BUSY && q->depth > 76", "true"],
       ["q->ready", "1"],
-      // What would divide by zero is not asked.
+      // A division by zero on the right of `&&` or `||` is not evaluated.
       ["q->entries->addr != 0 && 1 / q->entries->addr", "false"],
       ["q->ready || 1 / q->entries->addr", "true"],
       ["q->depth", "77"],
@@ -104,7 +107,7 @@ Deno.test("structures are read by their members, elements and pointers", () => {
   ) assertEquals(value(fill!, expression), text, expression);
   const parts = partsOf(recording, fill!, "q");
   assertEquals(parts.map(({ name }) => name).slice(0, 4), ["name", "phase", "ready", "depth"]);
-  // A structure that leads to itself, and a large array, are opened part by part.
+  // A recursive structure and a large array are opened part by part.
   const again = parts.find(({ name }) => name === "next")!;
   assertEquals([again.expression, again.partCount], ["q->next", parts.length]);
   const table = parts.find(({ name }) => name === "table")!;
@@ -115,7 +118,7 @@ Deno.test("structures are read by their members, elements and pointers", () => {
     ) => `${expression} ${text}`),
     ["q->table[2][998] 0", "q->table[2][999] 4"],
   );
-  // What is no name of C is the machine's.
+  // A name that C does not have is looked up in the machine.
   assertEquals(value(fill!, "iommu.live_mappings"), "0");
 });
 

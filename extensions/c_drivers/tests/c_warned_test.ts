@@ -1,4 +1,4 @@
-/** Calls of a driver in C that a kernel warns of by itself, and the reports on them. */
+/** Calls of a driver in C that the kernel itself warns about, and the reports on them. */
 import { assertEquals, assertMatch } from "@std/assert";
 import { dmalab } from "@dmalab/tests";
 

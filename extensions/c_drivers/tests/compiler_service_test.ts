@@ -1,4 +1,4 @@
-/** The compiler's process: it stays, and another one takes its place when it hangs, grows or is killed. */
+/** The compiler's process: it is kept, and is replaced when it hangs, grows or is killed. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { SUPPORT } from "@dmalab/cli";
 import { ROOT } from "@dmalab/tests";
@@ -9,7 +9,7 @@ import { CompilerService } from "../compiler/compiler_service.ts";
 const SUPPORT_FILE = `include/${SUPPORT}`;
 const SUPPORT_TEXT = Deno.readTextFileSync(`${ROOT}/extensions/c_drivers/include/${SUPPORT}`);
 
-/** Compiles a file of its own. @returns The module's size in bytes, or the error. */
+/** Compiles one file. @returns The module's size in bytes, or the error. */
 async function compile(
   service: CompilerService,
   text = "int one(void) { return 1; }\n",
@@ -33,7 +33,7 @@ Deno.test("one process compiles one file after the other, and a new one takes it
   const sizeBytes = await compile(service);
   assert(typeof sizeBytes === "number" && sizeBytes > 0, `${sizeBytes}`);
   const first = service.pid!;
-  // A text that clang refuses, and two orders at once.
+  // A text with an error, then two jobs at once.
   assertMatch(`${await compile(service, "int one(void) { return; }\n")}`, /error: non-void/);
   assertEquals(await Promise.all([compile(service), compile(service)]), [sizeBytes, sizeBytes]);
   assertEquals([service.pid, told], [first, []]);
@@ -44,7 +44,7 @@ Deno.test("one process compiles one file after the other, and a new one takes it
   const second = service.pid!;
   assert(second !== first);
 
-  // It takes no time at all: the order is stopped, and not tried again.
+  // A limit of no time at all: the job is stopped and not retried.
   const stopped = await compile(service, undefined, 0);
   assertMatch(
     `${stopped}`,
@@ -57,7 +57,7 @@ Deno.test("one process compiles one file after the other, and a new one takes it
   assertEquals(service.pid, null);
 });
 
-/** Programs of the shell in place of the compiler, and what a file is answered with one of them after the other. */
+/** Shell programs in place of the compiler, started one after the other, and the answer that each file gets. */
 const PROGRAMS: readonly {
   readonly name: string;
   readonly programs: readonly string[];
@@ -199,7 +199,7 @@ Deno.test({
   },
 });
 
-/** Where this Deno keeps its packages: with another one it would download them. */
+/** Deno's folder of packages; with another folder Deno would download them. */
 function denoFolder(): string {
   const { DENO_DIR, HOME, XDG_CACHE_HOME } = Deno.env.toObject();
   return DENO_DIR ?? `${XDG_CACHE_HOME ?? `${HOME}/.cache`}/deno`;

@@ -1,4 +1,4 @@
-/** `dmalab init --driver`: what is read of a module's folder, and what is written. */
+/** `dmalab init --driver`: what is read from a module's folder, and what is written. */
 import { assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import { join } from "node:path";
 import { TreeError, type TreeFolders } from "@dmalab/runtime/kernels";
@@ -166,12 +166,12 @@ Deno.test("tables of ids without an end, and assembler before many blanks, are r
   assertEquals([facts.ids, facts.assembler], [null, []]);
 });
 
-/** A driver that is complete with dmalab's own headers. */
+/** A driver that compiles with dmalab's headers alone. */
 const RING = Deno.readTextFileSync(join(ROOT, "extensions/c_drivers/tests/c/removal/list.c"));
 const DEVICE_H = Deno.readTextFileSync(join(ROOT, "extensions/c_drivers/tests/c/removal/device.h"));
 
 Deno.test("a module of one source probes with dmalab's own headers in any folder, and nothing is overwritten", async () => {
-  // Outside of this checkout: no deno.json above lets the two folders use each other.
+  // Outside this checkout, where no deno.json joins the two folders.
   const place = Deno.makeTempDirSync();
   try {
     Deno.mkdirSync(`${place}/module`);
@@ -254,7 +254,7 @@ Deno.test("a BAR whose start goes to inb(), outb() or request_region() is I/O po
   }
 });
 
-/** How a driver looks at a register: its text, the offset, and a value that must be among the first ones to try. */
+/** Code that tests a register: its text, the offset, and a value that must be among the first to be tried. */
 const LOOKS: readonly (readonly [text: string, offset: number, value: number])[] = [
   [
     "#define CHIP 0x16\nid = readb(base + CHIP);\nif ((id >> 4) != 0xc) return -ENODEV;",
@@ -503,7 +503,7 @@ for (const [what, source, makefile, wanted] of REPORTS) {
   });
 }
 
-/** What tests came to, and the report's words for it. */
+/** Results of tests, and the report's words for each. */
 const RESULTS: readonly (readonly [
   name: string,
   code: string | null,

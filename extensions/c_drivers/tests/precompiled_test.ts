@@ -1,4 +1,4 @@
-/** Headers are parsed once for many files of a tree, and only where that changes nothing. */
+/** Headers are parsed once for many files of a tree, but only if that changes no result. */
 import { assertEquals } from "@std/assert";
 import { asFromSource, PrecompiledHeaders } from "../compiler/precompiled.ts";
 import { type ClangFiles, SessionClang, type TreeClang } from "../compiler/tree_clang.ts";
@@ -6,7 +6,7 @@ import { type ClangFiles, SessionClang, type TreeClang } from "../compiler/tree_
 const ARGS = ["-w", "-ffreestanding", "-nostdinc", "--target=wasm64", "-S", "-emit-llvm"];
 const FOLDERS = ["-I", "lab", "-I", "tree/include"];
 
-/** A tree's headers, of which all but `local.h` are in a set. */
+/** A tree's headers; all but `local.h` belong to a set that is precompiled. */
 const HEADERS: Readonly<Record<string, string>> = {
   "lab/generated/autoconf.h": "#define CONFIG_ORDER 3\n",
   "tree/include/linux/kernel.h":
@@ -30,7 +30,7 @@ const ROWS: readonly {
   readonly files?: Readonly<Record<string, string>>;
   readonly args?: readonly string[];
   readonly isUsed: boolean;
-  /** Headers that are compiled for it. */
+  /** Number of headers that are precompiled for the file. */
   readonly made?: number;
 }[] = [
   { name: "the first file", text: `${FIRST}int a(void) { return depth(); }\n`, isUsed: false },

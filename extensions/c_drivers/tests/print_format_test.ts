@@ -1,9 +1,9 @@
-/** What the kernel's own formats print. */
+/** Output of the kernel's format extensions. */
 import { assertEquals } from "@std/assert";
 import type { CMemory } from "../c_memory.ts";
 import { formatMessage } from "../print_format.ts";
 
-/** Memory of which formats read texts, words and bytes. */
+/** Memory from which formats read texts, words and bytes. */
 function memoryOf(bytes: Uint8Array<ArrayBuffer>): CMemory {
   const view = new DataView(bytes.buffer);
   const memory: Pick<CMemory, "bytes" | "view" | "isOpen" | "textAt" | "wordAt"> = {
@@ -25,20 +25,20 @@ Deno.test("%pM is an address of Ethernet, and %pV another format with its argume
   text(64, "port %d");
   text(96, "nic");
   bytes.set([2, 0, 0, 0x1a, 0, 0xff], 104);
-  // A format and where its arguments begin are read from there.
+  // A `struct va_format` at 128: the address of the format, and that of its arguments.
   word(128, 64);
   word(136, 144);
   word(144, 152);
   view.setInt32(152, 3, true);
   [96, 128, 104].forEach((value, index) => word(256 + 8 * index, value));
   assertEquals(formatMessage(memoryOf(bytes), 0, 256), "nic: port 3, 02:00:00:1a:00:ff");
-  // One that holds itself ends.
+  // A format that contains itself does not recurse for ever.
   text(64, "%pV\0");
   word(152, 128);
   assertEquals(formatMessage(memoryOf(bytes), 0, 256), "nic: (?), 02:00:00:1a:00:ff");
 });
 
-/** Formats of one number with `#` or a width, and what they print. */
+/** Formats of one number with `#` or a width, and their output. */
 const NUMBERS: readonly (readonly [format: string, value: number, text: string])[] = [
   ["%#010x", 0, "0x00000000"],
   ["%#010x", 0x10_00ed, "0x001000ed"],

@@ -1,6 +1,6 @@
 /**
  * Each rule that says that something warns, fails or is refused has a test that shows it: a new or a
- * changed rule without one is an error here.
+ * changed rule without a test is an error here.
  */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ import { REPORT_CLASSES } from "@dmalab/runtime/vocabulary";
 import { ROOT } from "@dmalab/tests";
 import { FILES, RULE_CHECKS, type ShownBy } from "./rule_checks.ts";
 
-/** Words of a refusal, as the pages have them. */
+/** Words with which the pages describe a refusal. */
 const REFUSAL =
   /\bwarn(s|ing)?\b|WARN1?|\bfail(s|ed|ure)?\b|\brefuse[sd]?\b|\bfatal\b|\bBUG\b|\bhalt\b|\bERR\b|[−-]E[A-Z]{2,}/;
 

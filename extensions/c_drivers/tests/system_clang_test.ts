@@ -12,11 +12,11 @@ import { hasAssembler, TreeCompiler } from "../compiler/system_clang.ts";
 import { IR } from "../tree/ir.ts";
 import { TREE_ARGUMENTS } from "../tree/unit.ts";
 
-/** A number that only the secret file has, and how it would be printed. */
+/** A number that only the secret file contains. */
 const SECRET = 6_193_077;
 const SHOWN = /6193077|0x5e7fb5|lab_secret/;
 
-/** Ways in which C could name a file: each is compiled where a file of the host has a secret. */
+/** Ways in which C could name a file; each is compiled with the path of a secret file of the host. */
 const ATTACKS: readonly { readonly name: string; readonly text: (path: string) => string }[] = [
   { name: "an include by its path", text: (path) => `#include "${path}"\n` },
   { name: "an include among headers", text: (path) => `#include <${path}>\n` },
@@ -82,7 +82,7 @@ Deno.test("the fitting version of a clang is that of dmalab's own", () => {
   assertMatch(readCompilerLock(), new RegExp(`@yowasp/clang@${CLANG_MAJOR}\\.`));
 });
 
-/** Texts of LLVM's own language, and whether their assembler could name a file. */
+/** Texts in LLVM's language, and whether they contain assembler that could name a file. */
 const TEXTS: readonly (readonly [text: string, hasIt: boolean])[] = [
   ['call void asm sideeffect "", "~{memory}"()', false],
   ['%1 = call i32 asm "", "=r,0"(i32 %0)', false],
@@ -118,7 +118,7 @@ Deno.test({
           assert(!SHOWN.test(ir.replaceAll("-lab_secret", "")), ir);
           assert(!SHOWN.test(made.said), made.said);
           if (made.module === null) return;
-          // Assembler is read when an object is made.
+          // Assembler is parsed only when an object file is written.
           const assembling = [...TARGET, ...KEEP_COUNTERS, "-Xclang", "-disable-llvm-passes", "-c"];
           const object = await compiler.run([...assembling, "file.ll"], { "file.ll": ir }, "-");
           const bytes = new TextDecoder("latin1").decode(object.module ?? undefined);
