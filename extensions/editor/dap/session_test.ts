@@ -10,7 +10,7 @@ const EXAMPLE = fileURLToPath(
 );
 const RUN = "three buffers linked into one IOVA range, one IOTLB sync";
 
-/** Launches a run, and stands at its first statement. */
+/** Launches a run that stops at its first statement. */
 async function launch(client: Client, args: object = {}) {
   await client.body("launch", { program: EXAMPLE, run: RUN, stopOnEntry: true, ...args });
   await client.event("initialized");
@@ -19,14 +19,14 @@ async function launch(client: Client, args: object = {}) {
 const setLines = (client: Client, breakpoints: readonly object[], path = EXAMPLE) =>
   client.body("setBreakpoints", { source: { path }, breakpoints });
 
-/** Where the client would show that one stands: line and names of the frames. */
+/** The position that the client shows: line and names of the frames. */
 const stack = (client: Client) => frames(client, 1);
 
 async function line(client: Client): Promise<number> {
   return (await stack(client)).at(-1)!.line;
 }
 
-/** What a scope holds, by names. */
+/** The values of a scope by name. */
 async function scope(client: Client, name: string): Promise<Map<string, string>> {
   return new Map((await scopeOf(client, name)).map((each) => [each.name, each.value]));
 }
@@ -363,7 +363,7 @@ Deno.test("blocks of fork are stepped into and out of, and their breakpoints hit
     assertEquals((await client.move("reverseContinue")).reason, "breakpoint");
     assertEquals(await lineNow(), line);
   }
-  // In a block the names that it sees have their values, and the call before it is below.
+  // The visible names of a block have their values, and the frame of the call is below.
   const frames = await stack(client);
   const { result } = await client.body("evaluate", {
     expression: "times",
@@ -388,7 +388,10 @@ Deno.test("blocks of fork are stepped into and out of, and their breakpoints hit
   assertMatch(client.output("console"), /^Back in the run itself$/m);
 });
 
-/** A run beside the test fails: in a place of `inject each`, and in an order of a `race`. */
+/**
+ * A scenario in which additional runs of a test fail: at a place of `inject each`, and in an order
+ * of a `race`.
+ */
 const FAILS_BESIDE = `machine {
   iommu { mode = strict }
   pci { root_port rp0 { endpoint nic { } } }

@@ -1,4 +1,4 @@
-/** The features that an editor asks for at a cursor or about a text, through the protocol. */
+/** The features that an editor requests for a cursor or a text, through the protocol. */
 import { assert, assertEquals } from "@std/assert";
 import * as Lsp from "vscode-languageserver-protocol/node";
 import { TextDocument } from "vscode-languageserver-textdocument";

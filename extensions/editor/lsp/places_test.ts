@@ -1,6 +1,6 @@
 /**
- * Features of the language server through the protocol: places in texts with tabs, line ends of two
- * characters, letters outside the basic plane, and texts that are broken.
+ * Features of the language server through the protocol: positions in texts with tabs, line ends of
+ * two characters, letters outside the basic plane, and texts with errors.
  */
 import { assert, assertEquals } from "@std/assert";
 import * as Lsp from "vscode-languageserver-protocol/node";

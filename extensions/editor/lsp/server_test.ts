@@ -20,7 +20,7 @@ test "pages" {
 
 const textDocument = { uri: URI };
 
-/** Where a word of the text begins, or so many characters behind. */
+/** The position of the first character of a word in the text, or `more` characters after it. */
 function at(word: string, more = 0): Lsp.TextDocumentPositionParams {
   const lines = TEXT.slice(0, TEXT.indexOf(word) + more).split("\n");
   return {
@@ -179,7 +179,7 @@ Deno.test("a library's names are found and renamed in what uses it", async () =>
   });
 });
 
-/** What a server writes for an input that ends at once, and why it dropped the client. */
+/** The server's output for an input that ends at once, and why it dropped the client. */
 async function answered(input: string): Promise<{ problem: string | null; output: string }> {
   const [toServer, toClient] = [new PassThrough(), new PassThrough()];
   const served = new Server(toServer, toClient).serve();
@@ -228,7 +228,7 @@ Deno.test("a client whose messages cannot be read is dropped with the reason", a
   assertEquals(noJson, "A message is not a JSON object");
 });
 
-/** How many answers there are of each error code; of results by their name. */
+/** The number of answers by error code, and of successful ones under "result". */
 function answersOf(output: string): Record<string, number> {
   const codes: Record<string, number> = {};
   for (const [, result, code] of output.matchAll(/"id":\d+,"(result|error":\{"code":(-\d+))/g)) {

@@ -34,7 +34,7 @@ Deno.test("an adapter whose client reads no longer ends, though its input stays 
   const input = child.stdin.getWriter();
   const request = JSON.stringify({ seq: 1, type: "request", command: "threads" });
   const message = new TextEncoder().encode(`Content-Length: ${request.length}\r\n\r\n${request}`);
-  // Its answer meets a closed pipe.
+  // The answer is written to a closed pipe.
   input.write(message).catch(() => {});
   const timer = setTimeout(() => child.kill("SIGKILL"), 30_000);
   const { code } = await child.status;
@@ -85,9 +85,9 @@ for i in 0..800_000 { x += 1 }
 print x + still
 `;
 
-/** It takes so long at each moment of that run that a search for it ends only when it is stopped. */
+/** A search for it takes so long at each position of the run that it ends only when it is stopped. */
 const SLOW = "(0..20_000).map(n => n * still).sum()";
-/** A search for it shows progress, for some seconds at least. */
+/** Is never true; a search for it takes seconds and reports progress. */
 const NEVER = "(0..100).map(n => n * x).sum() < 0";
 
 Deno.test("a search is given up when its answer is not wanted or a pause is, and one is where one was", async () => {
@@ -111,7 +111,7 @@ Deno.test("a search is given up when its answer is not wanted or a pause is, and
     const stopped = await client.move("pause");
     assertEquals(stopped.reason, "pause");
     assertEquals((await paused).message, "Interrupted; the position is unchanged");
-    // A condition is such a search, too.
+    // A breakpoint's condition starts such a search, too.
     const breakpoints = [{ line: 3, condition: NEVER }];
     await client.body("setBreakpoints", { source, breakpoints });
     const begun = client.event("progressStart");
@@ -121,7 +121,7 @@ Deno.test("a search is given up when its answer is not wanted or a pause is, and
     await client.body("setBreakpoints", { source, breakpoints: [] });
     const { result } = await client.body("evaluate", { expression: "still" });
     assertEquals(result, "7");
-    // One that waits is not begun. It is cancelled first: at the other's end it would begin.
+    // A search that is still waiting is cancelled first: after the end of the other it would begin.
     const first = search();
     const second = client.ask("evaluate", { expression: "x" });
     const requests = [client.lastSent, client.lastSent - 1];

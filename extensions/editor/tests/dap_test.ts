@@ -1,4 +1,4 @@
-/** `dmalab dap` over its streams, in this process: what a client asks, against examples. */
+/** `dmalab dap` over its streams, in this process: requests of a client, with the examples. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
@@ -150,7 +150,7 @@ Deno.test("what is no message is reported, and the next one is answered", async 
   await client.body("initialize", {});
   assertEquals(client.output("stderr").match(/a request has a number, "seq"/g)?.length, 2);
   assertMatch(client.output("stderr"), /Malformed message/);
-  // Who goes without a word is gone, too.
+  // The session also ends when the client closes the stream without a `disconnect` request.
   input.end();
   await served;
 });
@@ -197,7 +197,7 @@ Deno.test("the hunt of docs/debugging.md goes as the page tells it", async () =>
   }
   assertEquals(lines.join("\n"), shown.trimEnd());
   assertEquals((await client.event("stopped")).reason, "goto");
-  // The same by clicking on the row.
+  // The same by a click on the row.
   const table = named(await scopeOf(client, "Machine"), "mappings");
   const { variables: rows } = await client.body("variables", table);
   const { name } = named<{ name: string }>(rows, "ssd 0xffff_d000");
@@ -233,7 +233,7 @@ Deno.test("an expression is waited for, both ways, and words are offered in the 
       found.push((await client.body("evaluate", { expression })).result);
     }
   };
-  // Behind the run's end its names are still in sight.
+  // After the run's end its names can still be found.
   const info = await client.body("dataBreakpointInfo", { name: "n * 2" });
   assertEquals([info.description, info.accessTypes], ["n * 2", ["write"]]);
   await client.body("setDataBreakpoints", { breakpoints: [{ dataId: info.dataId }] });
@@ -243,7 +243,7 @@ Deno.test("an expression is waited for, both ways, and words are offered in the 
   assertEquals(unknown.dataId, null);
   assertMatch(unknown.description, /^Nothing is called `frobnicate`/);
 
-  // The same by clicking on a part of a variable.
+  // The same by a click on a part of a variable.
   await client.body("setDataBreakpoints", { breakpoints: [] });
   const { threadId } = await client.move("dmalab.move", {
     unit: "over",

@@ -27,7 +27,7 @@ import { Choices } from "@dmalab/tests/fuzz";
 
 const FIRST = "examples/start/01-first-look.dma";
 const EDITS = 10_000;
-/** Edits between two questions. */
+/** Edits between two rounds of requests. */
 const ASKED_EVERY = 100;
 const MAX_LENGTH = 12_000;
 const PIECES = [
@@ -46,7 +46,7 @@ const PIECES = [
   " ",
 ];
 
-/** A random change of a text: a piece goes in, or some characters go. */
+/** A random change of a text: inserts a piece or removes some characters. */
 function change(text: string, choices: Choices) {
   const start = choices.below(text.length + 1);
   const isLong = text.length > MAX_LENGTH;
@@ -56,7 +56,7 @@ function change(text: string, choices: Choices) {
 }
 
 async function startServer() {
-  // The young generation stays small: what the process holds says then what the server holds.
+  // With a small young generation the memory of the process shows how much the server retains.
   const [command, ...args] = programWords(
     "-R",
     "--allow-env",
@@ -88,7 +88,7 @@ async function startServer() {
 
 type Client = Awaited<ReturnType<typeof startServer>>["client"];
 
-/** Everything that a server says of a text. */
+/** The server's answers about a text. */
 async function stateOf(client: Client, uri: string) {
   const textDocument = { uri };
   return {
@@ -104,9 +104,9 @@ function open(client: Client, uri: string, text: string): Promise<void> {
   });
 }
 
-/** What a process holds of the host's memory. */
+/** The resident memory of a process. */
 function residentBytes(pid: number): number {
-  // Deno reads files of other processes only with every permission.
+  // `cat` is needed because Deno reads files of other processes only with all permissions.
   const { stdout } = new Deno.Command("cat", { args: [`/proc/${pid}/statm`] }).outputSync();
   const [, pages] = new TextDecoder().decode(stdout).split(" ");
   return Number(pages) * 4096;
@@ -133,7 +133,8 @@ Deno.test("10,000 random edits leave the server's state equal to a fresh one, an
         textDocument: { uri },
       });
       await stateOf(client, uri);
-      // Garbage comes and goes: the least of a quarter is what the server holds.
+      // Garbage collection makes the size vary: the minimum of a quarter shows how much the server
+      // retains.
       const quarter = Math.ceil(version / EDITS * 4) - 1;
       quarters[quarter] = Math.min(quarters[quarter]!, residentBytes(child.pid));
     }
@@ -183,7 +184,7 @@ function askEverything(analysis: Analysis, choices: Choices): void {
   semanticTokens(analysis);
 }
 
-/** An unused name says by `_` that it is meant. */
+/** The new name keeps a leading `_`, which marks a name that is unused on purpose. */
 function newName(name: string, number: number): string {
   return `${name.startsWith("_") ? "_" : ""}renamed_${number}`;
 }
@@ -193,7 +194,7 @@ Deno.test("renaming all that an example declares leaves its compiled code as it 
   for (const path of scenariosBelow("examples")) {
     const text = Deno.readTextFileSync(path);
     const before = loadText(text).program;
-    // What reads other files has a test of its own.
+    // Scenarios that read other files have a separate test.
     if (before === null) continue;
     const analysis = analyse(new SourceFile("scenario.dma", text), memoryFiles());
     const symbols = new Set(
