@@ -1,4 +1,4 @@
-/** The NVMe driver's normal operation must never draw a report of the checker. */
+/** The checker must never report anything about the NVMe driver's normal operation. */
 import {
   allocateBuffer,
   type BufferRequest,
@@ -75,7 +75,10 @@ const LAYOUTS: readonly BufferRequest[] = [
   { sizeBytes: 3 * MIB, pieces: 768 },
 ];
 
-/** Reads, writes and everything else, alone and many at a time; returns what the checker said. */
+/**
+ * Runs reads, writes and all other operations, alone and many at a time; returns the checker's
+ * reports.
+ */
 function operate(lab: Lab): Report[] {
   const reports: Report[] = [];
   const { machine } = lab;

@@ -1,6 +1,6 @@
 /**
- * What each thing takes of the host that simulates it: memory that is held, and work. A limit that a
- * script is given is worth what these numbers are (docs/dev/code-rules.md).
+ * Costs of simulated things for the host: retained memory, and work. A limit for scripts is only as
+ * reliable as these numbers (docs/dev/code-rules.md).
  */
 import { assertEquals } from "@std/assert";
 import {
@@ -29,7 +29,7 @@ function home() {
   return { memory, pages: new PageAllocator(memory), random: new Random(1) };
 }
 
-/** A row: the action, the memory that it holds then, and its work. */
+/** A row: the action, the memory retained after it, and its work. */
 type Row = readonly [what: string, heldBytes: number, units: number, act: () => void];
 
 function holds(budget: HostBudget, rows: readonly Row[]): void {
@@ -105,10 +105,10 @@ Deno.test("peers: 64 bytes for a page that a program has mapped, 16 units to fre
   budget.takeWork();
   const mapping = providers.userMap(func, { sizeBytes: 8193 });
   if (typeof mapping === "number") throw new Error(`not mapped: ${mapping}`);
-  // Its memory is requested beforehand: 192 bytes, a unit for 16.
+  // 192 bytes are reserved before the mapping is made; each 16 bytes cost one unit of work.
   assertEquals([budget.heldBytes - before, budget.takeWork()], [192, 12]);
   const own = providers.alloc(func, 4096)!;
-  // Whether a program has it is looked for among its three pages.
+  // The free searches the three pages that the program has mapped, one unit each.
   assertEquals([providers.free(func, own), budget.takeWork()], [true, 3]);
   providers.userUnmap(func, mapping);
   assertEquals([budget.heldBytes - before, budget.takeWork()], [0, 48]);

@@ -1,4 +1,7 @@
-/** Disks that do not see the CPU's caches, or the guest's memory, or find it at other addresses. */
+/**
+ * Disks that do not see the CPU's caches or the guest's memory, or that see memory at other
+ * addresses.
+ */
 import {
   allocateBuffer,
   type BufferRequest,
@@ -39,7 +42,7 @@ const LAYOUTS: readonly BufferRequest[] = [
   { sizeBytes: 1536, offsetBytes: 256 },
 ];
 
-/** Writes and reads back through each layout. @returns The reports and what stays mapped. */
+/** Writes and reads back with each layout. @returns The reports, and how much stays mapped. */
 function roundTrips(lab: Lab): { reports: string[]; left: number } {
   const { machine } = lab;
   const { disk, dma } = lab.device("ssd", "nvme");
@@ -58,7 +61,7 @@ function roundTrips(lab: Lab): { reports: string[]; left: number } {
     assertEquals(target.differences(source), [], `${layout.sizeBytes} bytes`);
   }
   machine.advance(20_000_000);
-  // Without an IOMMU, what needs no unmap is left as it is.
+  // Without an IOMMU, mappings that need no unmap are never unmapped.
   const mappings = machine.dma.dmaNeedUnmap(dma) ? dma.mappings : 0;
   return { reports, left: mappings + machine.swiotlb.usedSlots };
 }

@@ -1,4 +1,4 @@
-/** The doorbell's page of Arm, and memory of firmware, in machines with devices. */
+/** The MSI doorbell page of Arm, and memory reserved by firmware, in machines with devices. */
 import { assertEquals, assertThrows } from "@std/assert";
 import {
   ArmedInjection,
@@ -35,7 +35,7 @@ const NIC: PciLiteral = { kind: "endpoint", name: "nic" };
 const SSD: PciLiteral = { kind: "nvme", name: "ssd" };
 const endpoint = (settings: BlockSettings<"endpoint">): PciLiteral => ({ ...NIC, settings });
 
-/** What a device reaches, the highest addresses first. */
+/** The mappings in a device's page table, the highest addresses first. */
 function leaves(lab: Lab, name: string): string[] {
   const { domain } = lab.devices.get(name)!.dma;
   const found: string[] = [];
@@ -131,7 +131,8 @@ Deno.test("firmware's memory is mapped one to one in large pages, and never allo
     const read = new Uint8Array(8);
     assertEquals(machine.bus.read(dma, FIRMWARE.start as DmaAddr, read, 0, 8), true);
     assertEquals(machine.bus.write(dma, FIRMWARE.start as DmaAddr, read, 0, 8), true);
-    // Of 31 bits: above it, then below it.
+    // With a mask of 31 bits, IOVAs are allocated first above the firmware's memory and then below
+    // it.
     dma.maskBits = 31;
     const found = Array.from({ length: 40 }, () => {
       const at = machine.dma.dmaMapPhys(dma, 0x100_0000 as PhysAddr, 2 ** 22, DMA_FROM_DEVICE);

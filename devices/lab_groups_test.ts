@@ -1,4 +1,4 @@
-/** Groups of random trees: each is one machine with one device, as far as its domain goes. */
+/** Groups of random trees: the domain of each group behaves as if one device made all its calls. */
 import { assert, assertEquals } from "@std/assert";
 import { type DmaAddr, type IommuDomain, Machine, type PhysAddr, Random } from "@dmalab/runtime";
 import { DMA_BIDIRECTIONAL, DmaDevice } from "@dmalab/runtime/dma";
@@ -9,11 +9,11 @@ import type { BlockSettings, PciNodeConfig } from "./lab_config.ts";
 const TOPOLOGIES = 300;
 const CALLS = 60;
 const PAGE = 4096;
-/** Where the pages of the calls begin; each call has separate pages. */
+/** First page of the calls; each call has separate pages. */
 const FIRST_PAGE = 0x1000_0000;
 const MASKS = [24, 32, 32, 40, 64];
 
-/** Root ports with whatever can hang below them, with access control by lot. */
+/** Root ports with random devices and switches below them, and random access control. */
 function randomTree(random: Random): PciNodeConfig[] {
   let count = 0;
   const acs = (): BlockSettings => random.below(2) === 0 ? {} : { acs: ISOLATION };
@@ -36,7 +36,7 @@ function randomTree(random: Random): PciNodeConfig[] {
   return several(1, 4, () => block("root_port", `rp${count++}`, below(0), acs()));
 }
 
-/** All that a domain holds. */
+/** Everything in a domain: IOVA ranges, cached IOVAs, page-table entries and the flush queue. */
 function contents({ flushQueue, iova, table }: IommuDomain) {
   const found: unknown[] = [];
   iova.ranges.forEach((lo, hi) => found.push(["range", lo, hi]));
@@ -47,7 +47,10 @@ function contents({ flushQueue, iova, table }: IommuDomain) {
   return [...found, cursor32Pfn, cursor64Pfn, max32AllocPfns, flushQueue?.finished];
 }
 
-/** One device that makes the calls of a whole group: each with its caller's limits. */
+/**
+ * A single device that makes the calls of a whole group, each with the limits of the group's
+ * member.
+ */
 class OneDevice {
   readonly machine: Machine;
   readonly dev = new DmaDevice("all");

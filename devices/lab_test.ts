@@ -153,7 +153,7 @@ Deno.test("an offset between bus and CPU addresses shows in what the device is g
   });
   run(lab);
   assertEquals([io.status, io.requests[0]!.command!.prp1, phys - 3 * GIB], ["OK", 0, 0]);
-  // Devices see the window there, so no IOVA may lie in it (dma.md 4.6).
+  // Devices see the window at these addresses, so no IOVA may lie in it (dma.md 4.6).
   assertEquals(lab.machine.config.windows.map(({ busOffset }) => busOffset), [-3 * GIB]);
 });
 
@@ -206,7 +206,7 @@ Deno.test("memory that overlaps and a value that its key does not take are refus
 });
 
 /**
- * A read of 128 KiB with a command that waits in the queue, and the place of its PRP list in
+ * A read of 128 KiB with its command waiting in the queue, and the address of its PRP list in
  * memory.
  */
 function queuedRead(lab: Lab) {

@@ -1,4 +1,4 @@
-/** The times of CPUs and devices on whole machines: latencies change when something happens, and never what. */
+/** Times of CPUs and devices on whole machines: latencies change when events occur, but never which ones. */
 import { assert, assertEquals } from "@std/assert";
 import {
   allocateBuffer,
@@ -19,7 +19,7 @@ import { labConfig } from "./lab_literal.ts";
 const CPUS = 4;
 const REQUESTS = 300;
 
-/** Latencies of CPUs and of the device. */
+/** Latencies of the CPUs and of the device. */
 const LATENCIES = {
   doorbell: 100,
   interrupt: 200,
@@ -33,7 +33,7 @@ const LATENCIES = {
   "nvme.data": 15,
 };
 
-/** Requests of four CPUs, up to so many at a time. */
+/** Events of random requests from four CPUs, with random pauses in which requests complete. */
 function eventsOf(mode: IommuMode, queues: number, latenciesNs: Record<string, number>) {
   const base = defaultLabConfig();
   const settings = { queues, dmaMaskBits: mode === "off" ? 30 : 64 };
@@ -112,6 +112,6 @@ Deno.test("an Abort and the command that it ends are completed at once: interrup
   machine.events.listen(({ at_ns }) => completed.push(at_ns), ["nvme.complete"]);
   machine.advance(30e9);
   while (machine.runNextActivity());
-  // The read is tried again on the CPU that has taken both interrupts.
+  // The read is retried on the CPU that has handled both interrupts.
   assertEquals(completed, [30e9, 30e9, 30e9 + 400]);
 });

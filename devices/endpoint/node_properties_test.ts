@@ -1,4 +1,4 @@
-/** Properties of nodes, as a device tree's source may have them. */
+/** Properties of nodes in the forms of a device tree's source. */
 import { assertEquals } from "@std/assert";
 import { parseProperties } from "./node_properties.ts";
 

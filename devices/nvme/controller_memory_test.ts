@@ -1,4 +1,4 @@
-/** Submission queues in the controller's own memory, and what becomes of it. */
+/** Submission queues in the controller memory buffer: addresses, sizes, resets and removal. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import {
   type EventName,
@@ -72,7 +72,7 @@ Deno.test("queues lie at bus addresses of the BAR, without a mapping (nvme.md 5.
     run(on);
   });
   assertEquals(ios.map((io) => io.status), new Array(5).fill("OK"));
-  // Each command: its data and its completion, and nothing else.
+  // Each command translates the addresses of its data and of its completion, and no other.
   assertEquals(translated.filter(({ name }) => name === "iommu.translate").length, 10);
   const host = lab({ queues: 2, p2pmemBytes: 2 * MIB, depth: 256 });
   const more = record(host, ["iommu.translate"], () => {
@@ -156,7 +156,7 @@ Deno.test("queues in memory that a disk does not have are an error of the config
 
 Deno.test("metadata beyond what a disk can hold is an error of the configuration, to the byte", () => {
   const wide = (capacityBytes: number) => ({ capacityBytes, metadataBytes: 1024 });
-  // 2^42 blocks of 1 KiB of metadata are 2^52 bytes; the next block's are too many.
+  // Metadata of 2^42 blocks, 1 KiB each, are 2^52 bytes; one more block is too much.
   assertEquals(ssdOf(lab(wide(2 ** 51))).controller.media.blockCount, 2 ** 42);
   assertThrows(() => lab(wide(2 ** 51 + 512)), ConfigError, "1024 bytes of metadata each");
 });

@@ -1,6 +1,6 @@
 /**
- * Each malformed command is refused, nothing of host memory changes, and the controller carries on;
- * without its one mistake it succeeds.
+ * Each malformed command is refused, host memory stays unchanged, and the controller continues;
+ * without the single mistake the command succeeds.
  */
 import { isDeepStrictEqual } from "node:util";
 import { assert, assertEquals } from "@std/assert";
@@ -23,13 +23,13 @@ Deno.test("there are enough malformed commands to trust the refusals", () => {
   assert(statuses.size >= 18, `only ${statuses.size} statuses`);
 });
 
-/** Where two pieces of memory differ first, or -1. */
+/** First index at which two arrays differ, or -1. */
 function firstDifference(one: Uint8Array, other: Uint8Array): number {
   if (isDeepStrictEqual(one, other)) return -1;
   return other.findIndex((byte, index) => byte !== one[index]);
 }
 
-/** The controller that a command is for, and memory as the command needs it. */
+/** The controller for a command, with the memory contents that the command needs. */
 function rigFor({ memory, on }: PlacedCommand): ControllerRig {
   const rig = new ControllerRig({ capacityBytes: MALFORMED_CAPACITY_BYTES, ...on });
   for (const { at, bytes } of memory) rig.memory.bytes.set(bytes, at);
@@ -37,7 +37,7 @@ function rigFor({ memory, on }: PlacedCommand): ControllerRig {
   return rig;
 }
 
-/** A compare that is carried out says that memory and disk differ. */
+/** Statuses of an executed command; an executed Compare may report that memory and disk differ. */
 const CARRIED_OUT = [0, 0x4285];
 
 for (const row of MALFORMED_COMMANDS) {
@@ -45,7 +45,7 @@ for (const row of MALFORMED_COMMANDS) {
 
   Deno.test(`refused with 0x${status.toString(16)}, memory untouched: ${text}`, () => {
     const rig = rigFor(row);
-    // Everything above the queues must stay as it is; the queues themselves move on.
+    // All memory above the queues must stay unchanged; the queues themselves are written.
     const before = rig.memory.bytes.slice(0x9000);
     const heldBytes = rig.budget.heldBytes;
     const writes = rig.memory.writes.length;

@@ -1,10 +1,10 @@
-/** A disk as a lab has it. */
+/** A disk as part of a lab. */
 import { assertEquals } from "@std/assert";
 import { type PhysAddr, readRegister } from "@dmalab/runtime";
 import { buildLab } from "../lab.ts";
 import { defaultLabConfig, pciNode } from "../lab_config.ts";
 
-/** Reads a page, and returns whether the command is still available. */
+/** Reads a page, and returns whether the command can still be read afterwards. */
 function keepsCommand(unrecorded: boolean): boolean {
   const ssd = pciNode("nvme", "ssd", [], {});
   const lab = buildLab({ ...defaultLabConfig(), pci: [pciNode("root_port", "rp0", [ssd])] });
@@ -28,7 +28,7 @@ Deno.test("the first BAR has the doorbells of all queues behind 4 KiB, a power o
     return lab.device("ssd", "nvme").function.bars.map(({ sizeBytes }) => sizeBytes);
   };
   assertEquals(bar({ queues: 1, pollQueues: 0, doorbellStride: 0 }), [16384]);
-  // The pairs of six queues, the admin queue among them, fill what 16 KiB have left.
+  // The doorbell pairs of six queues, with the admin queue, fill the rest of 16 KiB.
   assertEquals(bar({ queues: 4, pollQueues: 1, doorbellStride: 8 }), [16384]);
   assertEquals(bar({ queues: 4, pollQueues: 2, doorbellStride: 8 }), [32768]);
   assertEquals(bar({ queues: 12, pollQueues: 0, doorbellStride: 7 }), [32768]);

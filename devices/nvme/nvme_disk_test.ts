@@ -151,7 +151,7 @@ Deno.test("a passthrough command larger than the hardware limit is refused (bloc
   }
 });
 
-/** Reads of one page each that continue each other on the disk, held back by one plug. */
+/** Reads of one page each, contiguous on the disk, held back by one plug. */
 function pluggedReads(rig: DriverRig, vecs: readonly BioVec[], lba: number): Io[] {
   const plug = new Plug<NvmeRequest>();
   const ios = vecs.map((one, index) =>
@@ -182,7 +182,7 @@ Deno.test("memory of a peer is never joined, whoever submits it (block.md 1.4)",
 
 Deno.test("all who share a request learn that it failed", () => {
   const rig = new DriverRig();
-  // There is no memory: the device's write faults.
+  // The addresses are not memory, so the device's write faults.
   const ios = pluggedReads(rig, [vec(2 ** 40, 4096), vec(2 ** 40 + 4096, 4096)], 8);
   rig.run();
   assertEquals(ios.map(({ done, status }) => [done, status]), [[true, "IOERR"], [true, "IOERR"]]);
@@ -257,7 +257,7 @@ Deno.test("metadata in more segments than the queue takes is refused with INVAL,
   };
   assertEquals(end(false), ["INVAL", "OK", 1]);
   assertEquals(end(true), ["OK", "OK", 3]);
-  // What touches is one segment, wherever it touches.
+  // Adjacent pieces count as one segment, whatever their addresses are.
   const touching = { segments: [vec(0x910_0000, 8), vec(0x910_0008, 8)] };
   const { disk } = new DriverRig({ metadataBytes: 8 });
   const io = disk.passthrough({ opcode: 2, buffer: data, metadata: touching });

@@ -11,7 +11,7 @@ import {
 } from "./malformed_commands.ts";
 import { readStatus } from "./status_codes.ts";
 
-/** A whole machine with all its memory. */
+/** A whole machine with a disk that has the settings of a row's target. */
 function labOf(on: MalformedTarget) {
   const disk = pciNode("nvme", "ssd", [], {
     sgl: on.sgl ?? false,
@@ -24,7 +24,10 @@ function labOf(on: MalformedTarget) {
   return { machine: lab.machine, disk: lab.device("ssd", "nvme").disk };
 }
 
-/** Addresses below 2^53 that no device reaches are those of a page which a real machine has. */
+/**
+ * Whether a command uses the address that the rig makes unreachable, and that is RAM in a real
+ * machine.
+ */
 function needsHole({ fields, memory }: MalformedCommand): boolean {
   const hole = [0x00, 0x50, 0x05, 0x00];
   return [commandBytes(fields), ...memory.map(({ bytes }) => bytes)].some((bytes) =>
@@ -34,7 +37,7 @@ function needsHole({ fields, memory }: MalformedCommand): boolean {
 
 Deno.test("a malformed command that is put into a queue by hand has its status, and the disk goes on", () => {
   const rows = MALFORMED_COMMANDS.filter((row) =>
-    // No disk of a lab is as small as those of the rows that name a size.
+    // Rows that set a small capacity are left out: a lab's disk is larger.
     !row.admin && !needsHole(row) && row.on.capacityBytes === undefined
   );
   assert(rows.length > 50, `${rows.length} rows`);

@@ -27,7 +27,7 @@ Deno.test("a status forbids a retry by its bit 14 alone, as the queue entry has 
   ]);
 });
 
-/** The controller has its own numbers for its answers: these are their names. */
+/** The names of the numbers with which the controller answers. */
 const ANSWERS: Readonly<Record<keyof typeof STATUS, StatusCode>> = {
   SUCCESS: "successful_completion",
   INVALID_OPCODE: "invalid_command_opcode",
@@ -58,7 +58,7 @@ const ANSWERS: Readonly<Record<keyof typeof STATUS, StatusCode>> = {
   UNRECOVERED_READ_ERROR: "unrecovered_read_error",
   COMPARE_FAILURE: "compare_failure",
 };
-/** What may go better the next time. */
+/** Statuses with which a retry may succeed. */
 const MAY_GO_BETTER: ReadonlySet<string> = new Set([
   "SUCCESS",
   "DATA_TRANSFER_ERROR",

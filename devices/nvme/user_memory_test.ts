@@ -1,4 +1,4 @@
-/** Which memory of a user a passthrough command copies. @see rules/block.md 1.8 */
+/** Which segments of a user's memory a passthrough command copies. @see rules/block.md 1.8 */
 import { assert, assertEquals } from "@std/assert";
 import { ArmedInjection, type BioVec, INJECTION } from "@dmalab/runtime";
 import { DriverRig, pages, vec } from "./_driver_rig.ts";
@@ -7,7 +7,7 @@ const READ = 2;
 const WRITE = 1;
 const RELEASES = ["6.12.117", "7.2.13", "7.3.4"] as const;
 
-/** The segments that the device reads or writes for a command of 512 bytes a block. */
+/** The segments that the device reads or writes for a command with blocks of 512 bytes. */
 function sent(rig: DriverRig, segments: readonly BioVec[], opcode = READ, fixed = false) {
   const blocks = Math.ceil(segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) / 512);
   const io = rig.finish(
@@ -108,7 +108,7 @@ Deno.test("6.12 warns of the first user's command with data for a controller wit
   const warnings = (kernel: typeof RELEASES[number], sgl: boolean) => {
     const rig = new DriverRig({ sgl, machine: { kernel } });
     const send = (blocks: number) => assertEquals(sent(rig, pages(blocks)).status, "OK");
-    // One without data does not use up the warning.
+    // A command without data does not use up the warning.
     rig.finish(rig.disk.passthrough({ opcode: 0 }));
     const events = rig.record(() => {
       send(1);

@@ -85,7 +85,7 @@ Deno.test("the window above RAM lies above regions there too", () => {
 
 const LOW_UNIT = 16 * MIB;
 
-/** Where the small window of one device lies beside regions of memory-mapped devices. */
+/** Base of one device's small window, with memory-mapped devices at the given regions. */
 function lowBase(
   sizes: readonly number[],
   ...regions: readonly (readonly [first: number, end: number])[]

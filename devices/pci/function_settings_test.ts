@@ -2,7 +2,10 @@
 import { assertEquals } from "@std/assert";
 import { doubleBar, parseBars } from "./function_settings.ts";
 
-/** What a text lists: number, kind, bytes and whether it is prefetchable; null for another text. */
+/**
+ * The BARs in a text: number, kind, size, prefetchable and bytes of peer memory; null for an
+ * invalid text.
+ */
 function barsOf(text: string) {
   return parseBars(text)?.map((
     { index, kind, peerBytes, prefetchable, sizeBytes },

@@ -33,7 +33,7 @@ Deno.test("a port of a switch without the services has what is below it in its g
   const tree = (root: BlockSettings, ports: BlockSettings) =>
     groups(block("root_port", "rp", [block("switch", "sw", [x, y], ports)], root));
   assertEquals(tree(APART, APART), ["rp", "sw.up", "sw.down0", "sw.down1", "x", "y"]);
-  // x and y reach each other below the root port, and a kernel has them apart all the same.
+  // x and y can reach each other at the root port, but the kernel puts them into separate groups.
   assertEquals(tree(APART, {}), ["rp", "sw.up", "sw.down0 x", "sw.down1 y"]);
   assertEquals(
     tree({}, APART),
@@ -87,7 +87,10 @@ Deno.test("devices on a root bus, and ports of different devices, are apart", ()
   assertEquals(groups(x, y, block("root_port", "rp", [block("nvme", "z")])), ["x", "y", "rp z"]);
 });
 
-/** Root ports as one device, with a function below each, and functions on a conventional bus. */
+/**
+ * Root ports that are functions of one device, with a device below each, and devices on a
+ * conventional bus.
+ */
 Deno.test("ports that are functions of one device, and conventional buses, as a listing has them", () => {
   const hostBridge = new HostBridge({ name: "h", domain: 0, rootBus: 0 });
   const functions: PciFunction[] = [];
@@ -108,12 +111,12 @@ Deno.test("ports that are functions of one device, and conventional buses, as a 
   const b = add("b", "root_port", [0, 28, 1], null, acsPresent([]));
   add("below_a", "nvme", [1, 0, 0], a);
   add("below_b", "nvme", [2, 0, 0], b);
-  // A capability that implements no redirection says that there is nothing to redirect.
+  // A capability without any redirection means that there is nothing to redirect.
   const c = add("c", "root_port", [0, 29, 0], null, acsPresent([], []));
   const legacy = add("legacy", "pci_bridge", [3, 0, 0], c);
   add("card0", "endpoint", [4, 1, 0], legacy);
   add("card1", "endpoint", [4, 2, 0], legacy);
-  // A listing may lack the port above.
+  // The listing may be incomplete and lack the port above.
   const orphan = add("orphan", "downstream_port", [5, 0, 0], null);
   add("below_orphan", "nvme", [6, 0, 0], orphan);
   const groups = iommuGroups({ functions });

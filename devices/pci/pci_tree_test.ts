@@ -35,7 +35,7 @@ Deno.test("a device below an external port is marked, through switches too", () 
     ["ssd", false],
   ]);
   assertEquals(tree.devices[0]!.path, ["rp", "sw", "dock"]);
-  // A function on the root bus itself has no port above it.
+  // A function directly on the root bus has no port above it.
   const inside = buildPciTree([block("host_bridge", "h", [block("endpoint", "dsa")])]);
   assertEquals(inside.devices.map(({ external }) => external), [false]);
 });
@@ -151,7 +151,7 @@ Deno.test("blocks with `at` are the functions of a machine that is there, and no
   ]);
   const [p0, p1] = ["p0", "p1"].map((name) => tree.functions.find((each) => each.name === name)!);
   assertEquals([p0!.acs.supported.size, p0!.redirects], [2, true]);
-  // What a port does not say for itself, its switch says.
+  // A port without its own settings gets those of its switch.
   assertEquals([p1!.acs.presence, p1!.redirects], ["present", false]);
 });
 

@@ -1,4 +1,4 @@
-/** What holds of a region after any number of page faults, accesses and changes of its process. */
+/** Properties of a region after any sequence of page faults, accesses and changes of its process. */
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { DMA_MAPPING_ERROR, ERRNO, HMM_PFN } from "@dmalab/runtime";
@@ -6,9 +6,9 @@ import { PAGE, type RdmaRig, type RdmaRigOptions, rig, START, virt } from "./_ri
 import { TABLE_WRITE } from "./device_table.ts";
 import type { MemoryRegion } from "./memory_region.ts";
 
-/** Pages that the steps are about. */
+/** Number of pages that the steps use. */
 const PAGES = 16;
-/** In the device's table from the first step to the last, so that the region is never empty. */
+/** A page that stays in the device's table during all steps, so that the region is never empty. */
 const KEPT = 20;
 
 /** One thing that the device or the process does. */
@@ -70,7 +70,10 @@ function act(bench: RdmaRig, region: MemoryRegion, step: Step): void {
   }
 }
 
-/** The device reaches the process's pages, and nothing else; the list has the mappings. */
+/**
+ * Asserts that the device reaches only the process's pages, and that the list contains the
+ * mappings.
+ */
 function holds({ machine, mm }: RdmaRig, { table, umem }: MemoryRegion): void {
   const { pfns, state } = umem.pages.map!;
   assertEquals(umem.locked, false);
@@ -88,7 +91,7 @@ function holds({ machine, mm }: RdmaRig, { table, umem }: MemoryRegion): void {
         `entry ${index} is in the device's table, and no page is there`,
       );
       assertEquals(led ?? table!.address(index), here.phys);
-      // A device that may write what its process may not would be a hole.
+      // Otherwise the device could write where its process may not.
       if ((table!.access(index) & TABLE_WRITE) !== 0) assert(here.writable, `entry ${index}`);
     }
     if (mapped) assertEquals(pfns.pfn(index) * PAGE, mm.pageAt(at)?.phys, `entry ${index}`);
@@ -126,8 +129,8 @@ for (const [where, options] of Object.entries(MACHINES)) {
 }
 
 Deno.test("an empty region keeps what a failed page fault has read, and its neighbour's fault puts it into the device's table (hmm-rdma-vfio.md ch. 5, the stale entry)", () => {
-  // Read out of the rules, as the sequence that the property above found without its kept page: the
-  // range fault fails at its second page, the first one moves, and the list is not cleared.
+  // The sequence follows from the rules; the property above finds it if its kept page is removed:
+  // the range fault fails at its second page, the first one moves, and the list is not cleared.
   const { fault, machine, mm, region } = rig();
   const mr = region();
   mm.faultIn(START, true);

@@ -5,7 +5,7 @@ import { MIB, PAGE, rig, START, virt } from "./_rig.ts";
 import { TABLE_READ, TABLE_WRITE } from "./device_table.ts";
 import { PageFault } from "./page_fault.ts";
 
-/** What the update of one block of eight entries says. */
+/** The event fields for the update of one block of eight entries. */
 function block(index: number, valid: number, runs: EventFields<"odp.table">["runs"] = []) {
   const at = virt(START + index * PAGE);
   return { region: "mr1", index, entries: 8, valid, virt: at, size_bytes: 8 * PAGE, runs };
@@ -75,7 +75,8 @@ Deno.test("each run that closes inside the range is counted one too long (hmm-rd
   fault(mr, 0);
   fault(mr, 16);
   discard(0, 32);
-  // Two runs of eight, each closed by the block behind it, and one invalidation.
+  // Two runs of eight, each counted one too long because the next block closes it, and one
+  // invalidation.
   assertEquals([mr.statistics.invalidations, mr.statistics.invalidationsHandled], [18, 1]);
 });
 
@@ -162,7 +163,7 @@ Deno.test("a page of a peer out of reach is EFAULT; what stands before it stays 
     resolveBusAddress: () => -1,
     passesRoot: () => true,
   };
-  // Memory that is not RAM: the peer's memory is in a window.
+  // The peer's memory is not RAM but MMIO in a window.
   const { kindAt } = machine.memory;
   machine.memory.kindAt = (phys) => phys >= peer ? "mmio" : kindAt.call(machine.memory, phys);
   mm.unmap(virt(START + 2 * PAGE), virt(START + 3 * PAGE));
@@ -327,7 +328,7 @@ Deno.test("each invalidation tells what it was counted as, whatever was taken ba
       seen.push([event.why?.inputs.counted, event.fields.unmapped]);
     }
   });
-  // A run that ends with its block is counted one longer.
+  // A run that ends at the end of its block is counted as one entry longer.
   fault(mr, 0, 4);
   discard(0, 16);
   assertEquals(mr.statistics.invalidations, 9);

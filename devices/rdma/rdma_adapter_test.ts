@@ -111,7 +111,7 @@ Deno.test("a child of a process that is gone, or of a region that is, is EFAULT 
   }
 });
 
-/** A software device with a process that may only read the first page, and write the second. */
+/** A software device for a process that may only read the first page and may write the second. */
 function software(quirks: readonly QuirkName[]) {
   const bench = rig({ software: true, quirks });
   const { mm } = bench;
@@ -142,7 +142,7 @@ Deno.test("a software device loses what the process takes back", () => {
   assertEquals([again.error, again.faults], [null, 1]);
 });
 
-/** A property of every page fault: the byte that was asked for is there afterwards. */
+/** A property of every page fault: the requested byte is present afterwards. */
 function progresses(mr: MemoryRegion, page: number): boolean {
   return mr.reach(START + page * PAGE, false) !== null;
 }
@@ -171,7 +171,8 @@ Deno.test("a page fault that begins again has a second again on 7.3, and what is
     const startNs = machine.clock.nowNs;
     const read = access(mr, 0, 1);
     run(1);
-    // For half a second the page table is changing; then it can be read, and changes before it is used.
+    // The page table is being changed for half a second; then it can be read, but changes again before
+    // the result is used.
     mm.beginChange(range, "asked");
     run(500);
     mm.notifiers.end(range.start, range.end);

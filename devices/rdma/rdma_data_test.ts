@@ -1,4 +1,4 @@
-/** Which bytes accesses move, and the events of it (hmm-rdma-vfio.md chapter 2). */
+/** Which bytes accesses move, and their events (hmm-rdma-vfio.md chapter 2). */
 import { assert, assertEquals } from "@std/assert";
 import { ERRNO, Random } from "@dmalab/runtime";
 import { MIB, PAGE, type RdmaRig, rig, START, virt } from "./_rig.ts";
@@ -12,7 +12,7 @@ function implicit({ adapter, mm }: RdmaRig): ImplicitRegion {
   return all;
 }
 
-/** Reads or writes a page of a process where it is. */
+/** Reads or writes pages of a process at their physical addresses. */
 function touch(bench: RdmaRig, at: number, bytes: Uint8Array, write: boolean): void {
   const { hostMemory } = bench.machine;
   for (let done = 0; done < bytes.length;) {
@@ -32,7 +32,7 @@ for (const software of [false, true]) {
     const says = `${software ? "software" : "a device"}, a region ${kind}`;
     Deno.test(`${says}: an access moves the process's bytes, whatever became of its pages (hmm-rdma-vfio.md 2.2, 2.3)`, () => {
       const bench = rig({ pages: 1024, software });
-      // Around the border of two children, and from within a page on.
+      // The accesses begin inside a page and cross the border of two children.
       const base = START + 2 * MIB - 6 * PAGE + 0x123;
       const sizeBytes = 12 * PAGE;
       const region = kind === "of everything"
@@ -139,7 +139,7 @@ Deno.test("a page fault tells what is left of the access and for what, and its e
   bench.run();
   submit(false);
   assertEquals(bench.fields("odp.fault").map(({ access }) => access), ["read", "read"]);
-  // The children that were empty are gone, and the new ones are others.
+  // The empty children were destroyed, and the new ones have new names.
   assertEquals(bench.fields("odp.handled").map(({ region }) => region), ["mr1.3", "mr1.4"]);
   bench.forget();
   bench.mm.unmap(START, virt(START + 1024 * PAGE));
@@ -245,7 +245,7 @@ Deno.test("a block is written with what is there, and the block behind it is lef
   const access = Array.from({ length: 40 }, (_, index) => table.access(index));
   const both = TABLE_READ | TABLE_WRITE;
   assertEquals(access, Array.from({ length: 40 }, (_, index) => [1, 8].includes(index) ? both : 0));
-  // An entry that is not there leads nowhere.
+  // The address of an entry without access is 0.
   for (const [index, can] of access.entries()) {
     if (can === 0) assertEquals(table.address(index) as number, 0);
   }
@@ -265,7 +265,10 @@ Deno.test("a block is written with what is there, and the block behind it is lef
 });
 
 Deno.test("an invalidation tells the range, what left the table, and what left the IOMMU's (hmm-rdma-vfio.md 2.3)", () => {
-  /** What left the table, what left the IOMMU's, the pages that are left, and the counts. */
+  /**
+   * Entries removed from the device's table and from the IOMMU's table, the remaining pages, and
+   * the counter.
+   */
   const lost = (software: boolean, pages: readonly number[], first: number, count: number) => {
     const { discard, fault, fields, forget, region } = rig({ pages: 40, software });
     const mr = region();
@@ -289,11 +292,11 @@ Deno.test("an invalidation tells the range, what left the table, and what left t
     return [zapped, unmapped, left, mr.statistics.invalidations];
   };
   const pages = [0, 1, 2, 9, 20];
-  // Software has no table: nothing leaves it.
+  // A software device has no table, so no entry is removed from it.
   assertEquals(lost(true, pages, 0, 3), [0, 3, [9, 20], 3]);
   assertEquals(lost(true, pages, 2, 1), [0, 1, [0, 1, 9, 20], 1]);
   assertEquals(lost(true, pages, 2, 8), [0, 2, [0, 1, 20], 2]);
-  // A run reaches up to a block or to the end of the range.
+  // A run is counted up to the end of its block or of the range.
   assertEquals(lost(false, pages, 0, 3), [3, 3, [9, 20], 3]);
   assertEquals(lost(false, pages, 2, 1), [1, 1, [0, 1, 9, 20], 1]);
   assertEquals(lost(false, pages, 9, 1), [1, 1, [0, 1, 2, 20], 1]);

@@ -7,12 +7,12 @@ import { TABLE_READ, TABLE_WRITE } from "./device_table.ts";
 
 const BOTH = TABLE_READ | TABLE_WRITE;
 
-/** A rig of the older release. */
+/** A rig with 6.12.117. */
 function old(options: RdmaRigOptions = {}): RdmaRig {
   return rig({ ...options, machine: { kernel: "6.12.117", ...options.machine } });
 }
 
-/** What 512 pages cost that are faulted in and taken back. */
+/** Calls and memory for 512 pages that are faulted in and discarded. */
 function costOf512(kernel: KernelProfile, options: RdmaRigOptions = {}) {
   const bench = rig({ pages: 512, ...options, machine: { kernel } });
   const region = bench.region();
@@ -37,7 +37,7 @@ Deno.test("512 pages cost 512 ranges and 8192 bytes of lists on 6.12, one range 
 
 Deno.test("in lazy mode the pages of 6.12 wait for the flush queue, those of 7.2 for nothing (hmm-rdma-vfio.md 6.8)", () => {
   const lazy: RdmaRigOptions = { iommu: { mode: "lazy" } };
-  // A queue of 256 places takes 255 ranges: 512 of them fill it twice.
+  // A queue of 256 places holds 255 ranges, so 512 ranges flush it twice.
   assertEquals(costOf512("6.12.117", lazy).invalidations, 2);
   assertEquals(costOf512("7.2.12", lazy).invalidations, 512);
 });
@@ -51,7 +51,7 @@ Deno.test("a region of 6.12 has two lists from the beginning, in every mode and 
       assertEquals(bench.count("iova.alloc"), 0);
     }
   }
-  // A huge page has an address, and 512 entries in the list of page frames.
+  // A huge page has one DMA address, and 512 entries in the list of page frames.
   const huge = old({ pages: 1024, huge: true }).region();
   assertEquals(huge.umem.pages.memoryBytes, 1024 * 8 + 2 * 8);
 });
@@ -83,7 +83,7 @@ Deno.test("an address that is recorded is kept, and its access written anew (hmm
   const { adapter, mm } = bench;
   const look = (fault: boolean, downgrade: boolean) =>
     adapter.prefetch(region, START, PAGE, fault, downgrade);
-  // A fault records what it asks for, whatever the process may do.
+  // A fault records the requested access, whatever the process may do.
   mm.faultIn(START, true);
   assertEquals(look(true, true), 1);
   assertEquals(region.umem.pages.access(0), TABLE_READ);
@@ -91,14 +91,14 @@ Deno.test("an address that is recorded is kept, and its access written anew (hmm
   assertEquals(look(true, false), 1);
   assertEquals([region.umem.pages.access(0), region.table!.address(0)], [BOTH, address]);
   assertEquals(bench.count("call.dma_map_page"), 1);
-  // A snapshot records what the page lets the process do.
+  // A snapshot records the access that the page permits to the process.
   mm.faultIn(virt(START + PAGE), false);
   assertEquals(adapter.prefetch(region, virt(START + PAGE), PAGE, false, false), 1);
   assertEquals(region.umem.pages.access(1), TABLE_READ);
   const next = region.table!.address(1);
   assertEquals(adapter.prefetch(region, virt(START + PAGE), PAGE, true, false), 1);
   assertEquals([region.umem.pages.access(1), region.table!.address(1)], [BOTH, next]);
-  // What is not there is left out.
+  // A page that is not present is skipped.
   assertEquals(adapter.prefetch(region, virt(START + 2 * PAGE), PAGE, false, false), 1);
   assertEquals(region.umem.pages.access(2), 0);
 });

@@ -34,7 +34,7 @@ function migrate(bench: MigrationBench, apart = false) {
   return { buffer, table };
 }
 
-/** How the last buffer was mapped, and whether that was because of a range. */
+/** The rule by which the last buffer was mapped, and the input about its range. */
 function registeredBy({ events }: MigrationBench) {
   const last = events.findLast(({ name }) => name === "vfio.register") as MachineEvent<
     "vfio.register"
@@ -123,7 +123,7 @@ Deno.test("a failing link's own error is returned, a failing page is always ENOM
     () => bench.failing("dma_map_page", [3, 3], () => errnoOf(() => migrate(bench))),
   );
   assertEquals(single, "ENOMEM");
-  // Entries 1 and 0, read back from the table, in this order.
+  // Entries 1 and 0, which are read back from the table in this order.
   const mapped = bench.fields("ret.dma_map_page", "result").slice(0, 2);
   assertEquals(bench.fields("call.dma_unmap_page", "dma"), mapped.toReversed());
 });
@@ -169,7 +169,8 @@ Deno.test("a buffer for headers costs no DMA call, and a page array only (hmm-rd
 });
 
 Deno.test("no range of that size: 1024 single maps of a page, each with its own sync (hmm-rdma-vfio.md ch. 3, assertion 7)", () => {
-  // 16 MiB of addresses, of which each second 2 MiB are allocated: there are no 4 MiB contiguous.
+  // 16 MiB of addresses in which every second block of 2 MiB is allocated, so that no 4 MiB are
+  // contiguous.
   const bench = new MigrationBench({ settings: { dmaMaskBits: 24 } });
   const { machine } = bench;
   const domain = bench.dev.domain!;
@@ -204,7 +205,7 @@ Deno.test("mapping: ENOTCONN before EINVAL before ENOMEM, and no table is left (
   assertEquals(errnoOf(() => driver.allocBuffer(0, DMA_FROM_DEVICE, false)), "ENOTCONN");
   driver.detached = false;
   const leaks = bench.leaksOf(() => {
-    // The second separate array of a buffer is the table.
+    // The second `kvmalloc` of a buffer is its table.
     const errno = bench.failing("kvmalloc", [2, 2], () => errnoOf(() => migrate(bench)));
     assertEquals(errno, "ENOMEM");
     assertEquals(bench.fields("call.dma_iova_try_alloc", "size"), [8192], "that of the first");
@@ -215,7 +216,7 @@ Deno.test("mapping: ENOTCONN before EINVAL before ENOMEM, and no table is left (
 Deno.test("no key: everything is unregistered and the table is freed (hmm-rdma-vfio.md 3.3)", () => {
   const reasons: readonly (readonly ["vfio.key" | "queue.read", string])[] = [
     ["vfio.key", "EIO"],
-    // The table has 1024 entries, of which the device fetches 512 at a time.
+    // The table has 1024 entries, and the device fetches 512 at a time.
     ["queue.read", "EIO"],
   ];
   for (const [point, expected] of reasons) {
@@ -278,7 +279,7 @@ Deno.test("get takes the first spare buffer that is large enough, and frees smal
   assertEquals(bench.count("vfio.register"), registered, "as is: nothing is mapped anew");
   assertEquals(driver.spare, [behind, other, header]);
 
-  // None is large enough: all of that direction are freed on the way, and a new one is made.
+  // No spare buffer is large enough: all of that direction are freed, and a new one is allocated.
   const made = driver.getBuffer(4, DMA_FROM_DEVICE, false);
   assertEquals([made.npages, behind.freed, bench.count("vfio.register")], [
     4,
@@ -352,11 +353,12 @@ Deno.test("the range is freed with the linked length: half of it leaks where the
     });
     return { leaks, freed: bench.fields("iova.free", "size_bytes") };
   };
-  // 5 of 32 pages: cached as a range of 8, so the other 24 are lost.
+  // 5 of 32 pages: the range is cached as one of 8 pages, so the other 24 leak.
   assertEquals(lost(32, 6), { leaks: [["iova", 24 * 4096]], freed: [5 * 4096] });
-  // 700 of 1024, as the rule has it: a free of 700 pages, and yet whole: no rcache is that large.
+  // 700 of 1024 pages, as in the rule: 700 pages are freed, but the whole range is, because no
+  // rcache is that large.
   assertEquals(lost(1024, 701), { leaks: [], freed: [2867200] });
-  // The same size class: 17 and 32 are kept together.
+  // Nothing leaks: 17 and 32 pages are in the same size class of the rcache.
   assertEquals(lost(32, 18), { leaks: [], freed: [17 * 4096] });
   assertEquals(lost(32, 6, []), { leaks: [], freed: [32 * 4096] });
 });
@@ -389,7 +391,7 @@ Deno.test("the state of one function goes through pages of the host's into anoth
     assertEquals(peer.migration.state, bench.function.state);
     assertEquals(bench.count("vfio.data"), 2 * pages);
     assertEquals(bench.fields("vfio.data", "size_bytes").at(-1), 512);
-    // Each page of either is looked up once; the tables were fetched 512 entries at a time.
+    // Each page is translated once on either side; the tables were fetched 512 entries at a time.
     const fetches = 2 * Math.ceil(pages / 512);
     assertEquals(bench.count("iommu.translate"), iommu.mode === "off" ? 0 : 2 * pages + fetches);
   }
@@ -486,7 +488,7 @@ Deno.test("the receive buffer of the dirty tracker is registered like any other 
     ]);
     assertEquals(tracker.report().length, 1, "what was not reported is kept");
     tracker.stop();
-    // A buffer of two pages holds all 600, and is read page by page.
+    // A buffer of two pages holds all 600 records, and is read page by page.
     const high = 6 * GIB;
     const wider = bench.driver.track(high as never, 16 * MIB, 4096, 2);
     bench.function.noteWrite(high, 600 * 4096);

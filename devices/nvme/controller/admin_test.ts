@@ -1,4 +1,4 @@
-/** What admin commands answer, by the NVM Express Base Specification 1.4, section 5: borders, and every feature. */
+/** Results of admin commands by the NVM Express Base Specification 1.4, section 5: limits, and every feature. */
 import { assertEquals } from "@std/assert";
 import { STATUS } from "./_status.ts";
 import { commandBytes, type CommandFields } from "../command_bytes.ts";
@@ -9,7 +9,7 @@ import { ControllerRig, type ControllerRigOptions } from "./_rig.ts";
 const BUFFER = 0x10_0000;
 const LIST = 0x3_0000;
 const PAGE = 4096;
-/** 2^53, from which on an address is no number, and the last page below it. */
+/** 2^53, from which addresses exceed exact numbers of JavaScript, and the last page below it. */
 const WIDE = 2n ** 53n;
 const LAST_PAGE = WIDE - 4096n;
 
@@ -26,7 +26,7 @@ const {
   NOT_SAVEABLE,
 } = STATUS;
 
-/** An admin queue, and its answers: [status, dword 0 of the completion]. */
+/** An admin queue, with functions that return [status, dword 0 of the completion]. */
 function bench(options: ControllerRigOptions = {}) {
   const rig = new ControllerRig({ adminOnly: true, ...options });
   const answer = (fields: CommandFields): [status: number, result: number] => {
@@ -41,7 +41,7 @@ function bench(options: ControllerRigOptions = {}) {
 }
 
 const ALL_FEATURES = Array.from({ length: 256 }, (_, feature) => feature);
-/** Those that only keep what they are given. */
+/** Features with a value that the controller only stores. */
 const KEPT = [0x01, 0x02, 0x04, 0x05, 0x06, 0x0a, 0x0b];
 
 Deno.test("a feature that is only kept has its own value of 32 bits, 0 until it is set and after a reset (NVMe 5.21.1)", () => {
@@ -96,7 +96,7 @@ Deno.test("queues are granted by the larger of the two numbers, zero-based, up t
     assertEquals(get(0x07), [SUCCESS, result]);
   }
   set(0x07, 0x0001_0001);
-  // FFFFh is none, in either half.
+  // FFFFh is not a valid number of queues, in either half.
   for (const asked of [0x0000_ffff, 0xffff_0000, 0xffff_ffff]) {
     assertEquals(set(0x07, asked), [INVALID_FIELD, 0], `0x${asked.toString(16)}`);
     assertEquals(get(0x07), [SUCCESS, 0x0001_0001]);
@@ -133,7 +133,7 @@ Deno.test("Interrupt Coalescing keeps its 16 bits, and a vector whether it is ex
   untouched();
 });
 
-/** A controller that wants memory of the host, and the granting of it. */
+/** A controller that requests host memory, with functions that lend it. */
 function lender() {
   const found = bench({
     adminOnly: false,
@@ -150,14 +150,14 @@ function lender() {
     rig.memory.view.setUint32(LIST + 8, 3, true);
     return set(0x0d, flags, { 12: 3, 13: list, 14: 0, 15: 1 });
   };
-  /** The feature's value, and its data. */
+  /** The feature's value, and the data that Get Features returns. */
   const feature = () => {
     rig.memory.bytes.fill(0xa5, BUFFER, BUFFER + PAGE + 1);
     const answer = found.get(0x0d);
     assertEquals(rig.memory.bytes[BUFFER + PAGE], 0xa5);
     return [answer, [...new Uint32Array(rig.memory.bytes.slice(BUFFER, BUFFER + PAGE).buffer)]];
   };
-  /** Whether a block is known, each time that it is read. */
+  /** Whether a block is in the host memory, for each look-up during a read. */
   const read = (lba: number) =>
     rig.record(["nvme.host_memory"], () => rig.io({ prp1: BUFFER, lba }))
       .map(({ fields }) => (fields as { hit: boolean }).hit);
@@ -173,7 +173,7 @@ Deno.test("Get Features returns the Host Memory Buffer while it is enabled, and 
   // HSIZE, HMDLAL, HMDLAU, HMDLEC.
   assertEquals(feature(), [[SUCCESS, 1], words(3, LIST, 0, 1)]);
   assertEquals(lend(1), [SEQUENCE_ERROR, 0]);
-  // Without EHM; any other bit does not count.
+  // Without the flag EHM; all other flags are ignored.
   for (const flags of [0, 2, 0xffff_fffe]) {
     assertEquals([lend(flags), feature()], [[SUCCESS, 0], none]);
     assertEquals(lend(1), [SUCCESS, 0]);
@@ -269,7 +269,7 @@ Deno.test("there are the three log pages that must be, as long as is asked for (
     assertEquals(sent, new Uint8Array(dwords * 4));
     assertEquals(rig.memory.bytes[BUFFER + dwords * 4], 0xa5);
   }
-  // What the page would be written to.
+  // Invalid addresses of the log page.
   assertEquals(log(0x01, BUFFER + 2), [PRP_OFFSET, 0]);
   assertEquals(log(0x01, WIDE), [TRANSFER_ERROR, 0]);
   assertEquals(rig.memory.faults, ["write wide"]);
@@ -305,7 +305,7 @@ Deno.test("structures of a namespace exist for number 1 alone, the list for all 
   for (const cns of [0x01, 0x06]) assertEquals(identify(cns, 0), valid, `${cns}`);
   for (const nsid of [0, 1, 0xffff_fffd]) assertEquals(identify(0x02, nsid), valid, `${nsid}`);
   for (const nsid of [0xffff_fffe, 0xffff_ffff]) assertEquals(identify(0x02, nsid), refused);
-  // There is no data of the NVM command set: all zeros.
+  // The NVM command set has no such data: all zeros.
   for (const cns of [0x05, 0x06]) {
     identify(cns, 1);
     assertEquals(rig.memory.bytes.slice(BUFFER, BUFFER + PAGE), new Uint8Array(PAGE));
@@ -315,7 +315,7 @@ Deno.test("structures of a namespace exist for number 1 alone, the list for all 
   }
 });
 
-/** The commands alone, with a part of their requirements. */
+/** The handler of admin commands alone, with only some of its options. */
 function commandsWith(options: Partial<AdminOptions>) {
   const commands = new AdminCommandHandler(
     { maxQueues: 2, maxQueueEntries: 64, queues: new QueueTable(), ...options } as AdminOptions,

@@ -1,4 +1,6 @@
-/** What a controller forgets when it is reset, and what doorbells and completions are to it (NVM Express 1.4, 3.1, 4.6, 7.3). */
+/**
+ * What a controller forgets in a reset, and its rules for doorbells and completions (NVM Express 1.4, 3.1, 4.6, 7.3).
+ */
 import { assertEquals } from "@std/assert";
 import { ControllerRig } from "./_rig.ts";
 
@@ -14,7 +16,10 @@ const HOST_MEMORY = {
   mostChunks: 4,
 };
 
-/** Reads a block; returns the number of interrupts, and the touched part of the given pages. */
+/**
+ * Reads a block; returns the number of interrupts, and how often the controller read from the given
+ * pages.
+ */
 function read(
   rig: ControllerRig,
   ...pages: readonly number[]

@@ -1,6 +1,7 @@
 /**
- * Walks every captured command as the controller, on lists rebuilt from the capture, and compares
- * what it resolves to with what the captured controller said (`device` in tests/golden/kernel).
+ * Walks every captured command as the controller does, on lists rebuilt from the capture, and
+ * compares the resulting ranges with those of the captured controller (`device` in
+ * tests/golden/kernel).
  */
 import { assert, assertEquals } from "@std/assert";
 import { ActivityQueue, EventStream, HostBudget, VirtualClock } from "@dmalab/runtime";
@@ -11,7 +12,7 @@ import { NvmeController } from "./nvme_controller.ts";
 
 const GOLDEN = new URL("../../../tests/golden/", import.meta.url);
 const PAGE = 4096;
-/** What the captured controller gives up at; ours does not. */
+/** Number of ranges at which the captured controller gives up; ours has no such limit. */
 const CAPTURED_RANGE_LIMIT = 1024;
 
 type Ranges = [number, number][];
@@ -43,7 +44,7 @@ interface Case {
   readonly device?: { readonly accesses: Ranges };
 }
 
-/** Memory of which only the lists of one command exist. */
+/** Memory that contains only the lists of one command. */
 class ListMemory implements HostBus {
   readonly #pages = new Map<number, DataView>();
 
@@ -151,7 +152,7 @@ function putLists(memory: ListMemory, command: NonNullable<Case["command"]>): vo
   );
 }
 
-/** Where the metadata of a command lies, by its own words. */
+/** The ranges of a command's metadata according to its captured fields. */
 function expectedMetadata(command: NonNullable<Case["command"]>, bytes: number): Ranges {
   if (command.meta_sgl === undefined) return [[command.mptr, bytes]];
   return command.meta_sgl.filter(({ type }) => type === 0).map(({ addr, len }) => [addr, len]);
@@ -167,7 +168,7 @@ async function* lines(path: string): AsyncGenerator<Case> {
   for (const line of text.split("\n")) if (line !== "") yield JSON.parse(line);
 }
 
-/** One capture of each four, by the order of their names: the short suite. */
+/** The short suite takes one capture in four, sorted by name. */
 const WITNESS_STEP = 4;
 
 Deno.test("resolve() finds the ranges that the captured controller found, in each fourth capture", () =>
@@ -190,7 +191,7 @@ async function holdCaptures(isWanted: (index: number) => boolean, least: number)
       assertEquals(found.status, 0, id);
       if (status === 0) assertEquals<Ranges>(found.ranges, device.accesses, id);
       else {
-        // The captured controller ran out of room; as far as it went, both agree.
+        // The captured controller reached its limit; up to there, both agree.
         assertEquals(device.accesses.length <= CAPTURED_RANGE_LIMIT + 1, true, id);
         assertEquals<Ranges>(found.ranges.slice(0, device.accesses.length), device.accesses, id);
         truncated++;

@@ -1,4 +1,4 @@
-/** What the controller does with memory that the host lends it (Base Specification 1.4, 5.21.1.13 and 8.9). */
+/** The controller's use of memory that the host lends it (Base Specification 1.4, 5.21.1.13 and 8.9). */
 import { assertEquals } from "@std/assert";
 import { STATUS } from "./_status.ts";
 import { EventStream, type MachineEvent, VirtualClock } from "@dmalab/runtime";
@@ -36,7 +36,7 @@ function bench(needs: Partial<HostMemoryNeeds> = {}) {
     ...NEEDS,
     ...needs,
   });
-  /** Writes the list, and grants what it describes. */
+  /** Writes a list, and grants the memory that it describes. */
   const grant = (pieces: readonly Piece[], changes: Partial<HostMemoryGrant> = {}): number => {
     for (const [index, [address, pages]] of pieces.entries()) {
       memory.putU64(LIST + 16 * index, address);
@@ -65,7 +65,7 @@ Deno.test("memory is granted once at a time", () => {
   assertEquals(buffer.grant?.sizeBytes, 4 * PAGE);
   assertEquals(grant([[0x10_0000, 4]]), 0x400c);
   buffer.disable();
-  // As many pieces as there may be.
+  // The largest permitted number of pieces.
   const four = [1, 2, 3, 4].map((at): Piece => [at * 0x10_0000, 2]);
   assertEquals([buffer.grant, grant(four)], [null, SUCCESS]);
 });
@@ -150,7 +150,7 @@ Deno.test("an entry is the block's number in 48 bits and the epoch in 16, which 
     }
     buffer.disable();
   }
-  // Lives 4 to 65535, and those behind them.
+  // Epochs 4 to 65535, and the next ones, after the epoch of 16 bits has wrapped.
   for (let life = 4; life < 65535 + 4; life++) {
     buffer.disable();
     grant([[at, 4]]);

@@ -1,4 +1,4 @@
-/** Every byte of the pages that Identify gives, at the offsets of the NVM Express Base Specification 1.4, 5.15. */
+/** Every byte of the pages that Identify returns, at the offsets of the NVM Express Base Specification 1.4, 5.15. */
 import { assertEquals } from "@std/assert";
 import {
   activeNamespaces,
@@ -103,7 +103,7 @@ Deno.test("Identify Namespace has these bytes and no others (NVMe figure 245, nv
     [{}, {}],
     [{ blockSizeBytes: 4096 }, { 128: [0, 0, 12, 0] }],
     [{ blockSizeBytes: 65536 }, { 128: [0, 0, 16, 0] }],
-    // In a separate buffer.
+    // With metadata in a separate buffer.
     [{ metadataBytes: 1 }, { 27: 2, 128: [1, 0, 9, 0] }],
     [{ metadataBytes: 0x1234 }, { 27: 2, 128: [0x34, 0x12, 9, 0] }],
   ];

@@ -16,7 +16,7 @@ function localMemory(sizeBytes = 64 * KIB): LocalMemory {
   });
 }
 
-/** The word at an address, or null where it is not the controller's own. */
+/** The word at an address, or null if the address is not in the controller's memory. */
 function read(local: LocalMemory, dma: number): number | null {
   const words = new Int32Array(1);
   return local.readWords(dma, words) ? words[0]! : null;
@@ -25,14 +25,14 @@ function read(local: LocalMemory, dma: number): number | null {
 Deno.test("until the host enables it, no address is the controller's own", () => {
   const local = localMemory();
   assertEquals([local.location, local.size, read(local, 0x40)], [0, 0, null]);
-  // Shown, but not enabled.
+  // The registers are visible, but the memory is not enabled.
   local.control(0x8000_0001, 0);
   assertEquals([local.location, read(local, 0x40), read(local, 0x8000_0040)], [2, null, null]);
   local.control(0x8000_0003, 0x38);
   const base = 0x38_8000_0000;
   assertEquals([read(local, base + 0x40), read(local, 0x40)], [0x1234, null]);
   assertEquals([local.controlLow, local.controlHigh], [0x8000_0003, 0x38]);
-  // Its first and last word, and none beside them.
+  // The first and the last word, and the words just outside.
   assertEquals([read(local, base), read(local, base + 64 * KIB - 4)], [0, 0]);
   assertEquals([read(local, base - 4), read(local, base + 64 * KIB)], [null, null]);
   local.control(0x8000_0001, 0x38);
@@ -53,7 +53,7 @@ Deno.test("its size is in the largest unit of which it has more than one", () =>
   assertEquals(sizeOf(96 * KIB), [24, 0, 0x19]);
   assertEquals(sizeOf(256 * KIB), [4, 1, 0x19]);
   assertEquals(sizeOf(16 * MIB), [16, 2, 0x19]);
-  // Twenty bits of units, and the rest is cut to the unit.
+  // The size field has twenty bits, and a size is rounded down to whole units.
   assertEquals(sizeOf(4 * GIB - 4 * KIB), [2 ** 20 - 1, 0, 0x19]);
   assertEquals(sizeOf(4 * GIB + 100 * KIB), [2 ** 16 + 1, 1, 0x19]);
   assertEquals(sizeOf(64 * GIB), [16, 5, 0x19]);

@@ -1,4 +1,4 @@
-/** What NVM commands are refused for, and at which number that begins (NVM Express 1.4, sections 4.6 and 6). */
+/** Which NVM commands are refused, and from which value on (NVM Express 1.4, sections 4.6 and 6). */
 import { assertEquals } from "@std/assert";
 import { STATUS } from "./_status.ts";
 import { commandBytes, type CommandFields } from "../command_bytes.ts";
@@ -23,10 +23,10 @@ const {
   OUT_OF_RANGE,
 } = STATUS;
 
-/** A disk of 1000 blocks; a status is that of a command carried out. */
+/** A disk of 1000 blocks, with a function that executes a command and returns its status. */
 function bench(options: ControllerRigOptions = {}) {
   const rig = new ControllerRig({ capacityBytes: BLOCKS * 512, ...options });
-  // What is compared is what the disk has.
+  // The buffer of a Compare is first filled with the disk's data.
   const status = (fields: CommandFields) => {
     if (fields.opcode === COMPARE) rig.io({ ...fields, opcode: READ });
     return rig.io(fields).status;
@@ -35,7 +35,7 @@ function bench(options: ControllerRigOptions = {}) {
   return { rig, status, resolve };
 }
 
-/** Puts a range of Dataset Management where the list begins, or behind it. */
+/** Writes the range with this index into the list of Dataset Management. */
 function putRange(rig: ControllerRig, index: number, lba: number | bigint, blocks: number): void {
   const at = BUFFER + index * 16;
   rig.memory.view.setUint32(at, 0xffff_ffff, true);
@@ -68,7 +68,7 @@ Deno.test("commands name namespace 1, and Flush may name all (NVMe 6.1, 6.8)", (
   }
 });
 
-/** First blocks and how many; the disk ends at 1000. */
+/** First block, number of blocks and status; the disk has 1000 blocks. */
 const EXTENTS: [lba: number | bigint, blocks: number, status: number][] = [
   [0, 1, SUCCESS],
   [999, 1, SUCCESS],
@@ -142,14 +142,14 @@ Deno.test("a range of Dataset Management has 32 bits of length, and all of the l
   assertEquals(dsm(1, 4), SUCCESS);
   putRange(rig, 0, blocks - 0xffff_fffe, 0xffff_ffff);
   assertEquals(dsm(1, 4), OUT_OF_RANGE);
-  // A hint is checked as well; only Deallocate, bit 2, changes the disk.
+  // Ranges are checked even if they are only a hint; only Deallocate, bit 2, changes the disk.
   assertEquals(dsm(1, 0), OUT_OF_RANGE);
   for (const attributes of [0, 1, 2, 3, 8]) {
     putRange(rig, 0, 7, 1);
     assertEquals(dsm(1, attributes), SUCCESS);
     assertEquals(rig.media.data.bytes(7 * 512, 512), fresh(7 * 512, 512), `${attributes}`);
   }
-  // 256 ranges are the most: the last one is used.
+  // 256 ranges are the maximum: the last one is used.
   for (let index = 0; index < 256; index++) putRange(rig, index, index * 2, 1);
   assertEquals(dsm(256, 0xffff_ffff), SUCCESS);
   assertEquals(rig.media.data.bytes(510 * 512, 512), new Uint8Array(512));

@@ -127,7 +127,7 @@ Deno.test("dataset management checks every range before it forgets any", () => {
   assertEquals(rig.media.data.bytes(0, 4096), fresh(0, 4096));
 });
 
-/** Five data pages for a read of 20 KiB or more. */
+/** Writes a PRP list of five data pages, for a read of 20 KiB or more. */
 function putPrpList(rig: ControllerRig): void {
   for (let index = 0; index < 5; index++) {
     rig.memory.putU64(LIST + index * 8, 0x20_0000 + index * 0x1_0000);

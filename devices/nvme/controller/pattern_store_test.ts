@@ -8,7 +8,7 @@ const TAG = 0x5a00_0000;
 const store = (capacityBytes = 2 ** 40, budget = new HostBudget()) =>
   new PatternStore(TAG, capacityBytes, budget);
 
-/** Where something is read of what fresh disks hold (language.md: "A fresh disk holds …"). */
+/** Offsets and sizes of reads from a fresh disk (language.md: "A fresh disk holds …"). */
 const FRESH: readonly (readonly number[])[] = [
   ...[0, 8, 4096, 2 ** 32 - 4096, 2 ** 32, 2 ** 40 - 12288, 123456 * 512].map((at) => [at, 12288]),
   ...[[1, 1], [5, 3], [7, 2], [4095, 2], [2 ** 33 - 3, 9], [4, 4092], [2 ** 52 - 4096, 4096]],
@@ -59,7 +59,7 @@ Deno.test("written data counts against the budget, with what is in use elsewhere
   assertThrows(() => disk.write(8192, new Uint8Array(512), 0, 512), MemoryLimitError);
   disk.write(0, new Uint8Array(512), 0, 512);
   assertEquals(budget.usedBytes, 16384);
-  // Chunks that are zeroed as a whole are freed, but for the record of it.
+  // Chunks that are zeroed as a whole are freed; only the record of the zeroing remains.
   disk.zero(0, 8192);
   disk.zero(4096, 8192);
   assertEquals(budget.usedBytes, 8192 + 32);

@@ -27,7 +27,7 @@ function walk(
   }, ["nvme.walk"]);
   const walker = new PrpWalk(new HostPort(events, new DmaDevice("ssd"), memory), chainsLast);
   const ranges = new RangeList();
-  // What was found before is not the command's.
+  // A range from an earlier walk, which must not be counted as the command's.
   ranges.add(0x123, 4);
   const command = new DataView(commandBytes({ prp1, prp2 }).buffer);
   const status = walker.walk(command, 24, lengthBytes, true, ranges);
@@ -35,12 +35,12 @@ function walk(
 }
 
 const DATA = 0x10_0000;
-/** Data pages far apart, in no order, so that a wrong entry cannot look right. */
+/** Data pages far apart and out of order, so that a wrong entry cannot look right. */
 const page = (index: number): number => DATA + ((index * 7) % 2999) * 4096;
 
 /**
- * Lays out a list by hand: `count` entries from `list` on, in list pages given by address, each
- * page but the last giving its last slot to the link.
+ * Writes a PRP list: `count` entries that begin with `page(first)`, into list pages at the given
+ * addresses; the last slot of each page but the last one links to the next page.
  */
 function putList(memory: FlatMemory, lists: number[], first: number, count: number): void {
   let index = first;
@@ -55,7 +55,7 @@ function putList(memory: FlatMemory, lists: number[], first: number, count: numb
   assertEquals(index, end, "the test's own list is wrong");
 }
 
-/** What a transfer over `page(0)`, `page(1)` … resolves to. */
+/** The expected ranges of a transfer over `page(0)`, `page(1)` … */
 function expectedRanges(offset: number, length: number): [number, number][] {
   const ranges: [number, number][] = [];
   let rest = length;
@@ -203,6 +203,6 @@ Deno.test("a controller with the defect follows the last entry of a page that ho
     return [status, ranges.at(-1)?.[0]];
   };
   assertEquals([found(false, 3), found(true, 3)], [[0, page(3)], [0, page(3)]]);
-  // Four entries fill the page: the fourth is data, and to the defect a link.
+  // Four entries fill the page: the fourth is data, but the defect takes it for a link.
   assertEquals([found(false, 4), found(true, 4)], [[0, page(4)], [0, page(9)]]);
 });

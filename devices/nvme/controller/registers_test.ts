@@ -118,7 +118,7 @@ Deno.test("what a controller cannot be enabled with leaves it failed, not ready 
   for (const bit of [4, 5, 6, 7, 8, 9, 10, 16, 17, 18, 19, 20, 21, 22, 23]) {
     assertEquals(status((CC ^ 2 ** bit) >>> 0), FATAL, `bit ${bit}`);
   }
-  // How it shuts down and chooses among queues is not about being enabled.
+  // The fields for shutdown and arbitration do not prevent enabling.
   for (const bit of [11, 12, 13, 24, 31]) assertEquals(status(CC + 2 ** bit), READY, `bit ${bit}`);
   assertEquals(status(CC, { 0x24: 1 * 2 ** 16 + 1 }), READY);
   assertEquals(status(CC, { 0x24: 0 * 2 ** 16 + 1 }), FATAL);

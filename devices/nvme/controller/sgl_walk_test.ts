@@ -22,7 +22,7 @@ const LAST_PAGE = 2n ** 64n - 4096n;
 
 const { TRANSFER_ERROR, TOO_MANY, DATA_LENGTH } = STATUS;
 
-/** One walker for several walks. Earlier results are in the list of ranges. */
+/** One walker for several walks; its list of ranges contains a range of an earlier walk. */
 function bench() {
   const memory = new FlatMemory();
   const events = new EventStream(new VirtualClock());
@@ -170,20 +170,20 @@ Deno.test("each walk begins anew: ranges, numbers of entries, and what it takes 
   memory.putSgl(LIST + 32, BUFFER + 0x1000, 64, DATA_BLOCK);
   const listed = {
     status: 0,
-    // Of metadata what is too much does not matter.
+    // A descriptor of metadata may be longer than needed.
     ranges: [[BUFFER, 8], [BUFFER + 0x1000, 8]] as [number, number][],
     entries: [[0, LIST], [1, LIST + 16], [2, LIST + 32]] as [number, number][],
     faults: [],
   };
   for (let round = 0; round < 2; round++) {
     assertEquals(metadata(BigInt(LIST), 16), listed);
-    // Of data it does.
+    // A descriptor of data may not.
     const long = data([LIST + 16, 32, LAST_SEGMENT], 16);
     assertEquals([long.status, long.entries], [DATA_LENGTH, [[0, LIST + 16], [1, LIST + 32]]]);
     assertEquals(data([BUFFER, 17, DATA_BLOCK], 16), { ...nothing, status: DATA_LENGTH });
     assertEquals(data([BUFFER, 16, DATA_BLOCK], 16).ranges, [[BUFFER, 16]]);
   }
-  // A pointer that cannot be leaves nothing of the walk before.
+  // An invalid pointer leaves no ranges of the previous walk.
   assertEquals(metadata(BigInt(LIST + 4), 16).ranges, []);
 });
 

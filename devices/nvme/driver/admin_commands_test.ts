@@ -1,4 +1,4 @@
-/** Admin commands bit by bit, against a controller that the test itself is. */
+/** Admin commands bit by bit; the test plays the controller. */
 import { assertEquals, assertThrows } from "@std/assert";
 import { BLK_STS, type DmaAddr, KernelError, viewOf } from "@dmalab/runtime";
 import { testBench } from "@dmalab/runtime/testing";
@@ -8,7 +8,7 @@ import type { QueuePair } from "./queues.ts";
 import { AdminCommands } from "./admin_commands.ts";
 import type { HostMemoryBuffer } from "./host_memory_buffer.ts";
 
-/** What the controller has of a command. */
+/** The fields of a command that the controller receives. */
 interface Sent {
   readonly opcode: number;
   readonly nsid: number;
@@ -21,11 +21,14 @@ interface Sent {
 interface Bench {
   readonly commands: AdminCommands;
   readonly sent: Sent[];
-  /** Memory of the page allocator that is not yet freed. */
+  /** Bytes of the page allocator that are not yet freed. */
   takenBytes(): number;
 }
 
-/** @param answer Fills the page of an Identify, and may give a result; false refuses. */
+/**
+ * @param answer Fills the page of an Identify, and may return a result; `false` makes the command
+ *   fail.
+ */
 function bench(
   answer: (page: DataView, sent: Sent) => number | false | void = () => {},
 ): Bench {
@@ -61,7 +64,7 @@ function bench(
   };
 }
 
-/** What a controller is known to be when some bytes of its Identify structure are not 0. */
+/** Facts that the driver reads from an Identify structure in which only these bytes are not 0. */
 function facts(bytes: Readonly<Record<number, number>>, minPageExponent = 0) {
   const { commands } = bench((page) => {
     for (const [at, value] of Object.entries(bytes)) page.setUint8(Number(at), value);
@@ -165,7 +168,7 @@ Deno.test("the Host Memory Buffer is set by its pages, its list and its chunks; 
   ]);
 });
 
-/** The questions on the way to the first namespace, as `[structure, namespace]`, and the result. */
+/** The Identify requests up to the first namespace, as `[structure, namespace]`, and the result. */
 function found(
   version: number,
   fill: (page: DataView, structure: number) => false | void,
@@ -176,7 +179,7 @@ function found(
   return [sent.map(({ nsid, dwords }) => [dwords[0]!, nsid] as [number, number]), facts];
 }
 
-/** Namespace 7 is the first; format 2 has 4 KiB and 8 bytes of metadata. */
+/** Fills the page: namespace 7 is the first, and its format 2 has 4 KiB and 8 bytes of metadata. */
 function namespace(page: DataView, structure: number): void {
   if (structure === 0x02) page.setUint32(0, 7, true);
   if (structure !== 0x00) return;
@@ -188,7 +191,7 @@ function namespace(page: DataView, structure: number): void {
   page.setUint8(138, 12);
 }
 
-/** Structures that are requested for namespace 7, by the versions that know them. */
+/** Structures that the driver requests for namespace 7, by NVMe version. */
 const ASKED: readonly (readonly [versions: number[], structures: number[]])[] = [
   [[0x1_0100, 0x1_01ff], [0x00]],
   [[0x1_0200, 0x1_02ff], [0x00, 0x05]],

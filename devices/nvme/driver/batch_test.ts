@@ -4,7 +4,7 @@ import { DriverRig, pages, vec } from "../_driver_rig.ts";
 import type { NvmeRequest } from "./request.ts";
 import type { Io } from "../io.ts";
 
-/** Reads of one page each, apart from each other on the disk, held back by one plug. */
+/** Reads of one page each, far apart on the disk, held back by one plug. */
 function batchOf(rig: DriverRig, count: number): Io[] {
   const plug = new Plug<NvmeRequest>();
   const ios = pages(count).map((page, index) => {
@@ -21,7 +21,7 @@ Deno.test("a batch is one activity with one doorbell for all its commands (nvme.
   const events = rig.record(() => rig.machine.runNextActivity(), ["nvme.submit", "nvme.doorbell"]);
   const submits = events.filter(({ name }) => name === "nvme.submit");
   assertEquals(submits.map(({ request }) => request), ios.map(({ requests }) => requests[0]!.id));
-  // It is rung where the last one was made.
+  // The doorbell has the call site of the batch's last command.
   assertEquals(events.slice(5).map(({ fields, request, site }) => [fields, request, site]), [
     [{ queue: 1, value: 5, which: "sq_tail" }, null, 4],
   ]);
@@ -87,7 +87,7 @@ Deno.test("a permanent error in a batch makes all its calls twice (nvme.md 7, ca
 Deno.test("who waits for a tag gets that of a request that could not be prepared (nvme.md 4.1)", () => {
   const rig = new DriverRig({ depth: 2 });
   const plug = new Plug<NvmeRequest>();
-  // The first cannot be mapped however often it is tried; the second finds no tag.
+  // The first read cannot be mapped in any of its tries; the second finds no free tag.
   rig.machine.armInjection(new ArmedInjection(INJECTION.dma_map_phys, 1, 17));
   const [one, other] = pages(2).map((page, index) =>
     rig.disk.submit("read", { lba: index * 64, buffer: { segments: [page] }, plug })

@@ -11,7 +11,7 @@ Deno.test("read-ahead is limited in retries and hinted (captured: control 0x8000
   const { request, iod } = rig.request(pages(1), { flags: BIO_FLAG.READ_AHEAD });
   rig.driver.prepare(iod, request);
   assertEquals(hex(iod.sqe.slice(48, 56)), "0700008007000000");
-  // It fails at the first error, as a user's command does, and a plain read does not.
+  // Read-ahead fails at the first error, like a user's command and unlike a plain read.
   assertEquals(request.mayRetry, false);
   assertEquals(rig.request(pages(1)).request.mayRetry, true);
   assertEquals(rig.request(pages(1), { flags: BIO_FLAG.USER }).request.mayRetry, false);

@@ -13,7 +13,7 @@ Deno.test("of a command that names no field, the pointers and the block address 
   assertEquals(bytes.subarray(0, 8), Uint8Array.of(2, 0, 0, 0, 1, 0, 0, 0));
 });
 
-/** The command of a read that has ended. */
+/** The command of a completed read. */
 function commandOf(options: DriverRigOptions, vecs: ReturnType<typeof pages>): NvmeCommandView {
   const rig = new DriverRig(options);
   const request = rig.read(vecs);

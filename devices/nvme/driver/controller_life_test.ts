@@ -1,6 +1,6 @@
 /**
- * Timeouts, aborts, resets and removal: at whatever moment they come, every request ends exactly
- * once, nothing is lost, and the device touches no memory that is not its any more.
+ * Timeouts, aborts, resets and removal: at whatever moment they happen, every request ends exactly
+ * once, nothing leaks, and the device accesses no memory that it no longer owns.
  */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import {
@@ -20,14 +20,14 @@ const SECOND_NS = 1e9;
 /** Above 4 GiB, where a device of 32 address bits needs bounce buffers. */
 const BUFFERS = 0x1_2000_0000;
 
-/** Pulls the rig's disk as a lab does it. */
+/** Unplugs the rig's disk as a lab does. */
 function pull(rig: DriverRig): void {
   rig.controller.unplug();
   rig.dev.refusal = "device_gone";
   rig.driver.life.remove();
 }
 
-/** Has a point fail while `work` runs. */
+/** Makes an injection point fail while `work` runs. */
 function failing(rig: DriverRig, point: InjectionPointName, nth: number, work: () => void): void {
   const fault = new ArmedInjection(INJECTION[point], nth, nth);
   rig.machine.armInjection(fault);
@@ -36,7 +36,7 @@ function failing(rig: DriverRig, point: InjectionPointName, nth: number, work: (
   assertEquals(fault.fired, 1, `${point} was not passed`);
 }
 
-/** Actions of timeouts and states of the controller, in the order in which they come. */
+/** Actions of timeouts and states of the controller, in the order in which they occur. */
 function story(rig: DriverRig): string[] {
   const steps: string[] = [];
   rig.machine.events.listen(({ fields }) => {
@@ -60,7 +60,7 @@ function workload(rig: DriverRig): readonly Io[] {
   ];
   return shapes.map(([op, count], index) => {
     const lba = index * 4096;
-    // From each CPU in turn, so that every queue has something to do.
+    // Submits from each CPU in turn, so that every queue is used.
     rig.machine.cpu = index % rig.machine.config.cpus;
     if (op === "flush") return rig.disk.submit(op);
     if (op === "discard") return rig.disk.submit(op, { lba, sizeBytes: 8192 });
@@ -98,8 +98,8 @@ interface Ending {
 }
 
 /**
- * Runs the workload, does something after `moment` activities, runs on, and holds what must hold
- * whatever it was. Null when the workload has no such moment.
+ * Runs the workload, does something after `moment` activities, runs to the end, and checks what
+ * must always be true. @returns Null if the workload ends before that moment.
  */
 function interrupted(
   options: DriverRigOptions,
@@ -182,7 +182,8 @@ Deno.test("reset or pulled at any moment: what waits in a scheduler ends once (n
       if (ending === null) break;
       for (const status of ending.statuses) assert(right.some((each) => each === status), status);
     }
-    // A worker sends all that waits at once: there are fewer moments than requests would have.
+    // A worker sends all waiting requests at once, so there are fewer moments than with separate
+    // requests.
     assertEquals(moments, 15);
   }
 });
@@ -194,7 +195,7 @@ const MODES_AND_SCHEDULERS = [
 ] as const;
 
 Deno.test("a reset that brings fewer queues back, at any moment: requests of the others go to those there are (nvme.md 5.2)", () => {
-  // Passings: two for each queue that is made. The third queue, and the second one, are refused.
+  // Two passings for each queue that is created: the third queue fails, then the second one.
   for (const [nth, left] of [[5, 2], [4, 1]] as const) {
     for (const [mode, scheduler] of MODES_AND_SCHEDULERS) {
       let moments = 0;
@@ -221,7 +222,8 @@ Deno.test("a reset that grants fewer queues than before keeps as many (nvme.md 5
   const read = rig.machine.bus.readWords.bind(rig.machine.bus);
   rig.machine.bus.readWords = (dev, dma, into, point) => {
     const done = read(dev, dma, into, point);
-    // Set Features 07h as the controller fetches it: the host requests 2 of each.
+    // Changes Set Features 07h while the controller fetches it, so that the host requests 2 of
+    // each.
     if (into.length === 16 && (into[0]! & 0xff) === 0x09 && into[10] === 0x07) into[11] = 0x1_0001;
     return done;
   };
@@ -320,7 +322,7 @@ Deno.test("a controller that answers nothing any more is dead after its reset (n
 });
 
 Deno.test("a controller that does not even stop reaches no memory any more (nvme.md 5.1)", () => {
-  // A try, and one more after the function's reset; then as many again before it is given up.
+  // One try and one more after the function's reset; then both again before the driver gives up.
   for (const ignored of [1, 2, 3, 4]) {
     const rig = new DriverRig();
     rig.controller.resetFunction = () => {};

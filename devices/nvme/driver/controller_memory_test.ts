@@ -2,7 +2,10 @@ import { assertEquals } from "@std/assert";
 import { type DmaAddr, KIB, MIB } from "@dmalab/runtime";
 import { ControllerMemory } from "./controller_memory.ts";
 
-/** Opens memory that the registers describe, behind a BAR of 16 MiB; returns the written values. */
+/**
+ * Opens the memory that the registers describe, behind a BAR of 16 MiB; returns the written
+ * registers.
+ */
 function open(
   registers: Readonly<Record<number, number>>,
   busBase = 0x38_1234_0000,
@@ -27,13 +30,13 @@ const CAP_HIGH = 0x04;
 const LOCATION = 0x38;
 const SIZE = 0x3c;
 const SUPPORTED = { [CAP_HIGH]: 1 << 25 };
-/** So many units of 64 KiB, which queues may lie in. */
+/** The size register for `count` units of 64 KiB, in which queues are allowed. */
 const units = (count: number) => count * 4096 + 0x100 + 1;
 
 Deno.test("memory of a controller is opened where its registers say (nvme.md 5.4)", () => {
   const { memory, writes } = open({ ...SUPPORTED, [SIZE]: units(4), [LOCATION]: 3 * 4096 });
   assertEquals([memory!.sizeBytes, memory!.takesQueues], [256 * KIB, true]);
-  // Shown first; then its place on the bus, the upper half before the lower one.
+  // First the registers are made visible; then the bus address is written, its upper half first.
   assertEquals(writes, [[0x50, 1], [0x54, 0x38], [0x50, 0x1237_0003]]);
   const more = open({ ...SUPPORTED, [SIZE]: units(512), [LOCATION]: 3 * 4096 });
   assertEquals(more.memory!.sizeBytes, 16 * MIB - 192 * KIB, "no more than its BAR has");
@@ -43,7 +46,7 @@ Deno.test("memory of a controller is opened where its registers say (nvme.md 5.4
 
 Deno.test("queues have what they want or their share, and none below 64 entries (nvme.md 5.4)", () => {
   const { memory } = open({ ...SUPPORTED, [SIZE]: units(2) });
-  // 128 KiB: 64 bytes an entry, whole pages for a queue.
+  // 128 KiB, with 64 bytes for an entry, and whole pages for a queue.
   assertEquals(memory!.queueDepth(2, 1024), 1024);
   assertEquals(memory!.queueDepth(2, 1025), 1024);
   assertEquals(memory!.queueDepth(3, 1024), 640);

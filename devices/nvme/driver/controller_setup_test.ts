@@ -11,8 +11,8 @@ Deno.test("admin commands come in the order of nvme.md 5.2", () => {
       if (name === "nvme.submit") opcodes.push((fields as { opcode: number }).opcode);
     }
   });
-  // Identify controller, its command set, number of queues, CQ and SQ twice, then the namespace:
-  // active list, descriptors, the namespace itself, its command set.
+  // Identify Controller and its command set, number of queues, CQ and SQ twice, then the namespace:
+  // active list, descriptors, the namespace structure, its command set.
   assertEquals(opcodes, [6, 6, 9, 5, 1, 5, 1, 6, 6, 6, 6]);
 });
 
@@ -32,7 +32,7 @@ Deno.test("four queues are granted where 16 are asked for (nvme.md ch. 1-5, asse
   assertEquals(rig.disk.queueCount, 4);
 });
 
-/** Opcodes of the admin commands that make and delete queues, in the order of bring-up. */
+/** Opcodes of the admin commands that create and delete queues, in the order of bring-up. */
 function queueCommands(options: DriverRigOptions): {
   readonly rig: DriverRig;
   readonly opcodes: readonly number[];
@@ -51,7 +51,7 @@ function queueCommands(options: DriverRigOptions): {
   return { rig, opcodes, freed };
 }
 
-/** The queue that each CPU's read goes to. */
+/** The queue that receives each CPU's read. */
 function queuesOfCpus(rig: DriverRig): number[] {
   return Array.from({ length: rig.machine.config.cpus }, (_, cpu) => {
     rig.machine.cpu = cpu;
@@ -107,14 +107,14 @@ Deno.test("the disk is as large as its namespace says", () => {
   assertEquals(rig.disk.blockSizeBytes, 4096);
   assertEquals(rig.disk.capacityBytes, 10 * 2 ** 30);
   assertEquals(rig.disk.limits.logicalBlockSizeBytes, 4096);
-  // Counts of one byte and of more than 32 bits.
+  // Block counts that need one byte and more than 32 bits.
   assertEquals(new DriverRig({ capacityBytes: 100 * 512 }).disk.capacityBytes, 100 * 512);
   assertEquals(new DriverRig({ capacityBytes: 2 ** 45 }).disk.capacityBytes, 2 ** 45);
   const { maxDiscardSectors, maxWriteZeroesSectors } = rig.disk.limits;
   assertEquals([maxDiscardSectors, maxWriteZeroesSectors], [0xffff_ffff, 16384]);
 });
 
-/** A driver on registers that answer by `read`. */
+/** A driver for registers that are read with `read`. */
 function driverOn(
   rig: DriverRig,
   read: (offset: number) => number,
@@ -181,7 +181,7 @@ Deno.test("the device's mask is set before anything is allocated (nvme.md 5.1)",
   }
 });
 
-/** The CPU that each I/O queue is for, and the group of queues that it takes lists with. */
+/** The CPU of each I/O queue, and the number of the pool group from which it allocates lists. */
 function places(options: DriverRigOptions): [cpus: number[], groups: number[]] {
   const { io } = new DriverRig(options).driver.queues;
   const pools = [...new Set(io.map((queue) => queue.pools))];
@@ -205,7 +205,7 @@ Deno.test("queues of CPUs of one node take their lists from one pool, nodes have
   assertEquals(groupsOf(4), [0, 1, 2, 3]);
   const said = places({ queues: 4, machine: { cpus: 4 } })[1];
   assertEquals(said, groupsOf(1), "one node unless there are more");
-  // Each by the CPU that it is for.
+  // Each queue uses the pool of its CPU.
   assertEquals(groupsOf(2, 3), [0, 0, 1, 1, 0, 0, 1]);
 });
 
@@ -213,7 +213,7 @@ Deno.test("an admin command ends with its interrupt, without polling", () => {
   const rig = new DriverRig();
   const io = rig.disk.passthrough({ opcode: 0x0a, admin: true, dwords: { 10: 0x0b } });
   const interrupts = rig.record(() => {
-    // The dispatch, and the controller's work.
+    // First the dispatch, then the controller's work.
     for (const done of [false, true]) {
       assert(rig.machine.runNextActivity());
       assertEquals(io.done, done);

@@ -1,4 +1,4 @@
-/** Host memory buffer: allocation, the feature, the controller's accesses, and its return. */
+/** Host memory buffer: allocation, the feature, the controller's accesses, and the release. */
 import { assertEquals } from "@std/assert";
 import { KIB, MIB } from "@dmalab/runtime";
 import { allocateHostMemoryBuffer } from "./host_memory_buffer.ts";
@@ -15,7 +15,7 @@ function chunksOf(rig: DriverRig): readonly number[] {
   return rig.driver.life.hostMemory?.chunks.map(({ sizeBytes }) => sizeBytes) ?? [];
 }
 
-/** The fields of each Set Features, Host Memory Buffer. */
+/** The fields of each Set Features for the Host Memory Buffer. */
 function grants(rig: DriverRig, work: () => void): readonly Record<string, number>[] {
   const found: Record<string, number>[] = [];
   const original = rig.machine.bus.readWords.bind(rig.machine.bus);
@@ -39,12 +39,12 @@ Deno.test("memory that the controller refuses is freed (nvme.md 5.3)", () => {
   const original = bus.readWords.bind(bus);
   bus.readWords = (dev, dma, into, point) => {
     const read = original(dev, dma, into, point);
-    // A list of no pieces.
+    // Makes the controller see a list without pieces.
     if (into.length === 16 && into[10] === 0x0d) into[15] = 0;
     return read;
   };
   rig.driver.life.reset();
-  // Its pieces, and the page of their list.
+  // The pieces and the page of their list were freed.
   assertEquals([chunksOf(rig), before - pages.takenBytes], [[], 10 * MIB + 4 * KIB]);
 });
 
@@ -101,7 +101,7 @@ Deno.test("pulled: the memory is freed; nothing of the device is left for the ch
       rig.driver.life.remove();
     }, ["dma.report"]);
     assertEquals([reports.length, rig.driver.life.hostMemory], [0, null]);
-    // Rings of two queues, the pieces, their list.
+    // The rings of two queues, the pieces, and their list.
     const pieces = options.iommu === undefined ? 3 : 1;
     assertEquals(rig.calls("dma_free_coherent") - frees, 4 + pieces + 1);
   }
@@ -126,7 +126,10 @@ Deno.test("memory too small for the controller is freed to the last byte, whatev
   assertEquals(memory?.chunks.map(({ sizeBytes }) => sizeBytes), [4 * MIB, 4 * MIB]);
 });
 
-/** The requested sizes on a machine where no piece of `refused` bytes or more is available. */
+/**
+ * The sizes that the driver requests on a machine where every allocation of `refused` bytes or more
+ * fails.
+ */
 function askedFor(needs: Partial<typeof NEEDS>, refused: number): readonly number[] {
   const { dev, machine } = new DriverRig();
   const original = machine.dma.dmaAllocCoherent.bind(machine.dma);
@@ -147,7 +150,7 @@ Deno.test("pieces are halved down to the smallest that the controller can use, t
   for (const least of [0, 4 * KIB, 8 * KIB]) {
     assertEquals(sizes(least), [64 * KIB, 32 * KIB, 16 * KIB, 8 * KIB]);
   }
-  // A size that would be too small from the start is not requested.
+  // A size below the minimum is not even requested.
   assertEquals(askedFor({ preferredBytes: 4 * KIB }, 1), []);
   assertEquals(askedFor({ preferredBytes: 8 * MIB }, 1)[0], 4 * MIB);
 });
@@ -193,7 +196,7 @@ Deno.test("one piece is enough where it is all that is wanted; the list has 16 b
   assertEquals(askedFor({ preferredBytes: 64 * KIB }, Infinity), [64 * KIB, 16]);
   const pieces = [4 * MIB, 4 * MIB, 2 * MIB];
   assertEquals(askedFor({}, Infinity), [...pieces, 48]);
-  // Halved from the preferred size: 7 KiB would be too small.
+  // The preferred size is halved once; 7 KiB would be too small.
   assertEquals(askedFor({ preferredBytes: 28 * KIB }, 1), [28 * KIB, 14 * KIB]);
 });
 

@@ -1,4 +1,4 @@
-/** How completions reach the host: by interrupts, without them, and where they are lost. */
+/** How completions reach the host: by interrupts, by polling, and when an interrupt is lost. */
 import { assertEquals } from "@std/assert";
 import { ArmedInjection, INJECTION } from "@dmalab/runtime";
 import { DriverRig, vec } from "../_driver_rig.ts";

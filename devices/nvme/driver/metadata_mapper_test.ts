@@ -26,7 +26,7 @@ const PLAIN: DriverRigOptions = { metadataBytes: 8 };
 const BOTH: DriverRigOptions = { sgl: true, metadataBytes: 8, metadataSgl: true };
 const META = 64 * MIB;
 
-/** Descriptors at a device address that is also the physical one. */
+/** Reads descriptors at a device address that is equal to the physical one. */
 function descriptors(
   rig: DriverRig,
   at: number,
@@ -43,7 +43,7 @@ function descriptors(
   });
 }
 
-/** `count` pieces of metadata, each inside a separate page. */
+/** `count` pieces of metadata, each in a separate page. */
 function pieces(count: number, sizeBytes: number): BioVec[] {
   return Array.from({ length: count }, (_, index) => vec(META + index * 0x2000 + 0x40, sizeBytes));
 }
@@ -181,7 +181,7 @@ Deno.test("metadata_uses_data_gap: pieces inside pages are linked and refused (n
 Deno.test("metadata_iova_from_format: the range is that of the format, not of the buffer (nvme.md 7, case 4)", () => {
   const run = (quirks: QuirkName[]): { reserved: number; length: number; left: number } => {
     const rig = new DriverRig(withQuirks(STRICT_BOTH, ...quirks));
-    // Leaves single pages in the cache, so that the page above the reservation is free.
+    // Leaves single pages in the IOVA cache, so that the page above the reservation is free.
     rig.read(scattered([0, 512], [0, 512], [0, 512]));
     const { request, iod } = rig.request([vec(32 * MIB, 8192)], {
       flags: BIO_FLAG.USER,

@@ -1,6 +1,6 @@
 /**
  * Defects of past releases in the driver's mapping code, each with the means that finds it without
- * a hint where to look.
+ * a hint where to search.
  *
  * @see rules/defects.md, M1 to M12
  */
@@ -19,7 +19,7 @@ import type { QuirkName } from "@dmalab/runtime/kernels";
 import { DriverRig, type DriverRigOptions, pages, usePeers, vec } from "../_driver_rig.ts";
 import type { NvmeRequest } from "./request.ts";
 
-/** Out of reach of 32 address bits. */
+/** A physical address that 32 address bits cannot reach. */
 const HIGH = 0x1_4000_0000;
 const LOW_MASK: DriverRigOptions = { device: { maskBits: 32 } };
 const NOT_COHERENT: DriverRigOptions = { device: { coherent: false } };
@@ -32,12 +32,12 @@ function rigWith(options: DriverRigOptions, ...quirks: QuirkName[]): DriverRig {
   });
 }
 
-/** Pieces of a page each, out of reach, that do not touch. */
+/** Pieces of one page each above 4 GiB, which are not adjacent. */
 function highPages(count: number): BioVec[] {
   return Array.from({ length: count }, (_, index) => vec(HIGH + index * 0x2000, 4096));
 }
 
-/** Reads once, and lists what was allocated and not freed. */
+/** Reads once, and lists allocations that were not freed. */
 function leaksOfRead(rig: DriverRig, vecs: readonly BioVec[]): string[] {
   const held = new ResourceTracker(rig.machine);
   rig.read(vecs);
@@ -45,7 +45,7 @@ function leaksOfRead(rig: DriverRig, vecs: readonly BioVec[]): string[] {
   return held.leaks().map(({ amount, kind }) => `${kind} ${amount}`);
 }
 
-/** Reads, with the n-th passing of a point failing; returns the status and the leaks. */
+/** Reads while a point fails at its first passing; returns the status and the leaks. */
 function leaksUnder(
   rig: DriverRig,
   vecs: readonly BioVec[],
@@ -85,7 +85,7 @@ Deno.test("unmap_rebuilt_from_prps: contiguous bounced pages are unmapped as one
 
 Deno.test("unmap_rebuilt_from_prps: pages that lie apart are unmapped one by one, each where it is (defects.md M1)", () => {
   const rig = rigWith(NOT_COHERENT, "unmap_rebuilt_from_prps");
-  // Three runs: of one page, of two, and the part of one.
+  // Three runs: the end of a page, two whole pages, and the beginning of a page.
   const memory = [vec(0x1000_0e00, 0x200), vec(0x1001_0000, 0x2000), vec(0x1003_0000, 0x800)];
   const unmapped = rig.record(() => rig.read(memory), ["call.dma_unmap_phys"])
     .map(({ fields }) => fields as { dma: number; size: number });
@@ -116,7 +116,7 @@ Deno.test("vectors_allocated_for_iova: each range costs an array of 4 KiB for ev
   assertEquals(leaksOfRead(rigWith(STRICT), pages(4)), []);
   const rig = rigWith(STRICT, "vectors_allocated_for_iova");
   assertEquals(leaksOfRead(rig, pages(4)), ["memory 4096"]);
-  // Where no range is used the array is freed, and one page needs none.
+  // Without an IOVA range the array is freed, and one page needs no array.
   assertEquals(leaksOfRead(rig, pages(1)), []);
   assertEquals(leaksOfRead(rigWith(NOT_COHERENT, "vectors_allocated_for_iova"), pages(4)), []);
   // A block of 8 MiB is 64 requests of 128 KiB.
@@ -161,10 +161,10 @@ Deno.test("need_unmap_flip_null_list: the first bounce inside a request finds no
   const error = assertThrows(() => rig.run(), KernelError);
   assertMatch(error.message, /null pointer in nvme_pci_setup_data_prp.*needed no array: EFAULT$/);
   assertEquals(io.done, false);
-  // The task ends in the middle; the context of the code that ran it is restored.
+  // The task ends with the null pointer; the context of the code that ran it is restored.
   const { cpu, device, request, site } = context;
   assertEquals({ cpu, device, request, site }, { cpu: 0, device: null, request: null, site: 23 });
-  // Bounced from the first segment on, the array is there in time.
+  // If the first segment is bounced already, the array is allocated in time.
   const bounced = rigWith(LOW_MASK, "need_unmap_flip_null_list");
   assertEquals(bounced.read(highPages(3)).unmappedBy, "saved");
 });

@@ -12,7 +12,8 @@ Deno.test("events of a request carry its number, its device and its place in the
   assertEquals(io.requests[0]!.id, 1);
   const { context } = events;
   assertEquals([context.site, context.request, context.device], [23, null, null]);
-  // The device's work too belongs to the call that rang the doorbell, not to the one that waits.
+  // The device's work, too, is attributed to the call that rang the doorbell, not to the one that
+  // waits.
   const places = recorded.map(({ cpu, device, site }) => ({ cpu, device, site }));
   assertEquals(places, recorded.map(() => ({ cpu: 1, device: "ssd", site: 17 })));
   for (const event of recorded) {
@@ -25,7 +26,10 @@ Deno.test("events of a request carry its number, its device and its place in the
   assertEquals(fetch.request, 1);
 });
 
-/** Stands between controller and driver: completions get the status that is wanted. */
+/**
+ * Changes each completion between controller and driver, so that it has the status that the test
+ * wants.
+ */
 function answerWith(rig: DriverRig, status: () => number): void {
   const queue = rig.driver.queues.io[0]!;
   let head = 0;

@@ -1,4 +1,4 @@
-/** Completions where each CPU and each device has its own time. */
+/** Completions on machines where each CPU and each device has a separate clock. */
 import { assertEquals } from "@std/assert";
 import { DriverRig, pages } from "../_driver_rig.ts";
 

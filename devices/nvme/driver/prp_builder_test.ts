@@ -15,7 +15,7 @@ import { IOD_FLAG } from "./request.ts";
 
 const BASE = 32 * MIB;
 
-/** A pool that has only so many blocks. */
+/** A pool that is empty after a number of blocks. */
 class ShortPool implements DescriptorPool {
   left: number;
   readonly blockSizeBytes: number;
@@ -36,7 +36,7 @@ class ShortPool implements DescriptorPool {
   }
 }
 
-/** Prepares a request with pools that run dry after `small` and `large` blocks. */
+/** Prepares a request with pools that are empty after `small` and `large` blocks. */
 function prepareShort(
   rig: DriverRig,
   vecs: Parameters<DriverRig["request"]>[0],
@@ -268,7 +268,8 @@ Deno.test("list_returned_with_stale_address: the list's next user sends the devi
   const nextList = (quirks: QuirkName[]): [dma: number, atDma: number, atPhys: number] => {
     const rig = new DriverRig({ machine: { quirks: new Set(quirks) } });
     const bad = rig.request(scattered([0, 4096], [0, 4096], [0, 512], [0, 4096]), { gapBit: 0 });
-    // What the tag's previous command left: a page of its buffer, two entries in PRPs.
+    // PRP1 and PRP2 that the tag's previous command left; PRP2 is the address of a page of its
+    // buffer.
     bad.iod.setPrps(0x1111, stale);
     assertEquals(rig.driver.prepare(bad.iod, bad.request), BLK_STS.IOERR);
     const { request, iod } = rig.request(scattered([0, 4096], [0, 4096], [0, 4096]));

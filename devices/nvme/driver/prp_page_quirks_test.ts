@@ -1,5 +1,5 @@
 /**
- * PRP pages that are exactly full: controllers and builders that mistake their last entry.
+ * PRP pages that are exactly full, with controllers and builders that treat the last entry wrongly.
  *
  * @see rules/nvme.md 2.3, rules/defects.md
  */
@@ -11,7 +11,8 @@ import { DriverRig, vec } from "../_driver_rig.ts";
 const BASE = 32 * MIB;
 
 /**
- * Reads data that needs a list of so many entries, and returns whether every byte is in its place.
+ * Reads data that needs a list of this many entries, and returns whether every byte is in its
+ * place.
  */
 function readsRight(rig: DriverRig, entries: number): boolean {
   const piece = vec(BASE, (entries + 1) * 4 * KIB);
@@ -24,12 +25,12 @@ function rigWith(...quirks: QuirkName[]): DriverRig {
   return new DriverRig({ machine: { quirks: new Set(quirks) } });
 }
 
-/** The lengths that go wrong. */
+/** Numbers of entries with which the read fails. */
 function wrongOf(rig: DriverRig, lengths: readonly number[]): number[] {
   return lengths.filter((entries) => !readsRight(rig, entries));
 }
 
-/** Up to 4 MiB, beyond which the block layer cuts. */
+/** Numbers of list entries up to 4 MiB, where the block layer splits. */
 const EDGES = [2, 31, 32, 33, 510, 511, 512, 513, 514, 1022, 1023];
 
 Deno.test("every length is right without a defect on either side (nvme.md 2.3)", () => {
@@ -40,7 +41,7 @@ Deno.test("every length is right without a defect on either side (nvme.md 2.3)",
 Deno.test("controller_chains_last_prp: the data of the last page goes where the user's bytes point", () => {
   const rig = rigWith("controller_chains_last_prp");
   const piece = vec(BASE, 513 * 4 * KIB);
-  // What the last page holds before the read is taken for a list: one entry that leads elsewhere.
+  // The defect takes the old content of the last page for a list: one entry that points elsewhere.
   const last = (BASE + 512 * 4 * KIB) as PhysAddr;
   rig.machine.memory.writeU64(last, 0x600_0000);
   assertEquals(rig.read([piece]).status, "OK");

@@ -1,4 +1,4 @@
-/** Rings, tags and doorbells of a queue, as numbers (rules/nvme.md 4.1 and 4.2; NVM Express 1.4, 4.1, 4.6, 3.1). */
+/** Rings, tags and doorbells of a queue in figures (rules/nvme.md 4.1 and 4.2; NVM Express 1.4, 4.1, 4.6, 3.1). */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import {
   ArmedInjection,
@@ -34,7 +34,7 @@ Deno.test("each write of a ring's memory is reported with its place and size (NV
   rig.machine.memory.onWrite = (phys, sizeBytes) => void written.push([phys, sizeBytes]);
   rig.disk.submit("read", { buffer: { segments: pages(1) } });
   rig.machine.runNextActivity();
-  // The values are in the page before that of the wakeups; queue 1's tail is the third word.
+  // The page of values is before that of the wake-up indexes; queue 1's tail is the third word.
   const values = shadows!.dma[0];
   assertEquals(written.slice(-2), [[sq.physOf(0), 64], [values + 8, 4]]);
   written.length = 0;
@@ -66,7 +66,7 @@ Deno.test("a completion for no command in flight draws a warning, and is skipped
   const warnings = rig.record(() => {
     const [queue] = rig.driver.queues.io;
     const { memory } = rig.machine;
-    // Command id 5, phase 1: where the first completion is looked for.
+    // An entry with command id 5 and phase 1, in the slot that the driver checks first.
     memory.writeU32(queue!.cq.physOf(12), 0x0001_0005);
     assertEquals(rig.driver.takeAll(queue!), 1);
     assertEquals(queue!.rings.cqHead, 1);
@@ -88,7 +88,7 @@ Deno.test("what has no resources is tried 16 times while nothing else completes 
   assertEquals(tries(1, 16), ["RESOURCE", 16]);
   assertEquals(tries(1, 1000), ["RESOURCE", 16]);
 
-  // A completion in between: 16 tries more.
+  // After another request's completion there are 16 more tries.
   const rig = new DriverRig();
   const { dma } = rig.machine;
   const [starved, other] = pages(2);
@@ -107,7 +107,7 @@ Deno.test("what has no resources is tried 16 times while nothing else completes 
 });
 
 Deno.test("without memory for a ring there is no queue: ENOMEM (nvme.md 5.1)", () => {
-  // The admin queue's rings, then those of queue 1.
+  // The rings of the admin queue, then those of queue 1.
   for (const [nth, queue] of [[1, 0], [2, 0], [3, 1], [4, 1]] as const) {
     const faults = [new ArmedInjection(INJECTION.dma_alloc_coherent, nth, nth)];
     const error = assertThrows(() => new DriverRig({ faults }), KernelError);
@@ -115,7 +115,7 @@ Deno.test("without memory for a ring there is no queue: ENOMEM (nvme.md 5.1)", (
   }
 });
 
-/** When the first command without an answer is looked after, in seconds. */
+/** Seconds until the timeout of the first command that gets no answer. */
 function overdueAt(options: DriverRigOptions, admin: boolean): number {
   const rig = new DriverRig(options);
   const times: number[] = [];
@@ -157,7 +157,8 @@ Deno.test("a status arrives with all its 15 bits, whatever the phase is (NVMe 4.
   const status = (opcode: number, dword10: number) =>
     rig.finish(rig.disk.passthrough({ opcode, admin: true, dwords: { 10: dword10 } }))
       .requests[0]!.nvmeStatus;
-  // Twice around the admin queue's ring: an invalid log page, feature and opcode.
+  // Two rounds of the admin queue's ring: an invalid log page, an invalid feature and an invalid
+  // opcode.
   for (let round = 0; round < 24; round++) {
     const found = [status(0x02, 0xff), status(0x0a, 0xff), status(0xff, 0), status(0x0a, 0x0b)];
     assertEquals(found, [0x4109, 0x4002, 0x4001, 0]);

@@ -2,7 +2,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { KernelError } from "@dmalab/runtime";
 import { readCapabilities } from "./controller_life.ts";
 
-/** A controller that is nothing but registers, and ready as soon as it is enabled. */
+/** A controller that consists only of registers and is ready as soon as it is enabled. */
 class Port {
   readonly writes: [offset: number, value: number][] = [];
   readonly values = new Map<number, number>();

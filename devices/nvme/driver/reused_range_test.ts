@@ -1,7 +1,7 @@
 /**
- * A request without memory for its list, where its range goes back whole although most of it is
- * still mapped: `range_reused_while_mapped`, the shape that `partial_destroy_on_list_failure` has
- * since 7.3.
+ * A request without memory for its list: its whole IOVA range is freed although most of it is still
+ * mapped. This is the defect `range_reused_while_mapped`, the form that
+ * `partial_destroy_on_list_failure` has had since 7.3.
  */
 import { assertEquals } from "@std/assert";
 import { allocateBuffer, ArmedInjection, INJECTION, type IommuMode } from "@dmalab/runtime";
@@ -11,7 +11,7 @@ import { defaultLabConfig, pciNode } from "../../lab_config.ts";
 
 const PAGE = 4096;
 
-/** A disk that takes PRPs, on a release, and how reads of scattered pages end there. */
+/** A disk that uses PRPs on a given release, with functions that read scattered pages. */
 function diskOf(kernel: KernelProfile, mode: IommuMode, quirks = KERNELS[kernel].quirks) {
   const defaults = defaultLabConfig();
   const lab = buildLab({
@@ -33,7 +33,7 @@ function diskOf(kernel: KernelProfile, mode: IommuMode, quirks = KERNELS[kernel]
   });
   return {
     calls,
-    /** Leaves of the page table that outlive a read. */
+    /** Number of leaves in the page table that remain after a read. */
     leaves() {
       let count = 0;
       dev.domain!.table.forEachLeaf(0, 2 ** 48 - 1, () => count++);
@@ -45,7 +45,7 @@ function diskOf(kernel: KernelProfile, mode: IommuMode, quirks = KERNELS[kernel]
       while (machine.runNextActivity());
       return io.error ?? "OK";
     },
-    /** The next allocation of a list fails. */
+    /** Makes the next allocation of a list fail. */
     failOneList() {
       machine.armInjection(new ArmedInjection(INJECTION.dma_pool_alloc, 1, 1));
     },

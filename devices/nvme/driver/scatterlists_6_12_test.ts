@@ -11,7 +11,7 @@ import {
 import { KERNELS } from "@dmalab/runtime/kernels";
 import { NVM_OPCODE, PSDT } from "./protocol.ts";
 
-/** A disk of 6.12. */
+/** A rig with the driver of 6.12. */
 function rigOf(options: DriverRigOptions = {}): DriverRig {
   return new DriverRig({ ...options, machine: { kernel: "6.12.117", ...options.machine } });
 }
@@ -21,7 +21,7 @@ const FORCE: DriverRigOptions = {
   machine: { swiotlb: swiotlbConfig({ force: true }) },
 };
 
-/** The format of a read, by where the command says its data is. */
+/** The format of a read's data pointer, from its command. */
 function formatOf(
   options: DriverRigOptions,
   ...parts: [offset: number, sizeBytes: number][]
@@ -200,7 +200,8 @@ Deno.test("a user's command of one segment has an SGL without a list where metad
     return `${requests[0]!.command!.format}, ${calls.join(" ")}`;
   };
   assertEquals(format({}), "prp, map_page unmap_page");
-  // Run: Debian's 6.12.117 in QEMU 10.0.13 and 11.1.3, whose controllers read SGLs of metadata.
+  // Checked in a run of Debian's 6.12.117 in QEMU 10.0.13 and 11.1.3, with controllers that support
+  // SGLs of metadata.
   assertEquals(format({ metadataSgl: true }), "sgl, map_page unmap_page");
   const none = { driver: { sglThresholdBytes: 0 } };
   assertEquals(format({ metadataSgl: true, ...none }), "sgl, map_sgtable unmap_sg");
@@ -214,13 +215,15 @@ Deno.test("metadata of several pieces is a list of its own, unmapped before the 
   assertEquals(rig.driver.prepare(iod, request), BLK_STS.OK);
   const { metadataSgl } = rig.driver.viewCommand(iod);
   rig.driver.complete(iod, request);
-  // A descriptor with their number before the pieces; each within a separate page.
+  // A segment descriptor with the total size of the others, then the pieces; each is in a separate
+  // page.
   assertEquals(metadataSgl.map(({ sizeBytes, type }) => [type, sizeBytes]), [
     [0x30, 32],
     [0x00, 64],
     [0x00, 64],
   ]);
-  // Run: Debian's 6.12.117 in QEMU 11.1.3 frees the descriptors before it unmaps the metadata.
+  // Checked in a run: Debian's 6.12.117 in QEMU 11.1.3 frees the descriptors before it unmaps the
+  // metadata.
   assertEquals(calls.filter((call) => /_sg|pool/.test(call)), [
     "map_sgtable",
     "map_sgtable",
@@ -246,6 +249,6 @@ Deno.test("6.1: a first segment that is bounced off its place is refused, and th
   };
   assertEquals(refused("6.1.192", ...whole(4)), ["IOERR", 1, 0, 1]);
   assertEquals(refused("6.12.117", ...whole(4)), ["OK", 1, 1, 1]);
-  // No list: the device reads behind the first mapping.
+  // Without a list the device reads past the end of the first mapping.
   assertEquals(refused("6.1.192", ...whole(1, 512)).slice(1), [0, 0, 1]);
 });

@@ -6,14 +6,14 @@ import type { DiskOp } from "../nvme_disk.ts";
 import type { NvmeRequest } from "./request.ts";
 
 type Scheduler = "none" | "mq_deadline";
-/** `io_submit` plugs from so many calls on (block.md 1.5). */
+/** Number of calls from which `io_submit` uses a plug (block.md 1.5). */
 const PLUG_FROM_CALLS = 3;
 
 function rigOf(scheduler: Scheduler, more: DriverRigOptions = {}): DriverRig {
   return new DriverRig({ ...more, driver: { scheduler, ...more.driver } });
 }
 
-/** What one `io_submit` of adjacent calls of 4 KiB does. */
+/** Submits adjacent calls of 4 KiB as one `io_submit` does. */
 function adjacent(rig: DriverRig, op: DiskOp, calls: number): Io[] {
   const plug = calls < PLUG_FROM_CALLS ? {} : { plug: new Plug<NvmeRequest>() };
   const ios = pages(calls).map((page, index) =>
@@ -66,7 +66,7 @@ Deno.test("a scheduler has twice the driver's tags, and no more than 256 (block.
   assertEquals([nrRequests(32, "none"), nrRequests(32, "mq_deadline")], [31, 62]);
 });
 
-/** The record of a request while it is with the driver. */
+/** The driver's record of a request, while the driver has the request. */
 function recordOf(rig: DriverRig, op: DiskOp): unknown {
   const io = rig.disk.submit(op, { buffer: { segments: pages(1) } });
   const [request] = io.requests;
@@ -141,7 +141,7 @@ Deno.test("a reset that brings fewer queues back: what waited for a queue that i
   const ios = [0, 800].map((lba) =>
     rig.disk.submit("read", { lba, queue: 2, buffer: { segments: pages(1) } })
   );
-  // Two hits for each queue that is made: the second queue is refused.
+  // Two hits for each queue that is created: the second queue is refused.
   const fault = new ArmedInjection(INJECTION["queue.create"], 3, 3);
   rig.machine.armInjection(fault);
   rig.driver.life.reset();
@@ -163,7 +163,7 @@ Deno.test("what cannot be prepared keeps its tag with the scheduler until it end
 Deno.test("a discard without memory for its ranges ends alone, with an event of its own, and its tag goes to a waiting request (nvme.md 2.2)", () => {
   const rig = rigOf("mq_deadline", { depth: 4, driver: { depthEntries: 4 } });
   const discard = rig.disk.submit("discard", { lba: 4000, sizeBytes: 4096 });
-  // The scheduler's six tags: the last two reads wait for one.
+  // The scheduler has six tags: the last two reads wait for one.
   const reads = Array.from(
     { length: 7 },
     (_, index) => rig.disk.submit("read", { lba: index * 64, buffer: { segments: pages(1) } }),

@@ -1,4 +1,4 @@
-/** Doorbells in memory, from both sides: fewer register writes, and no wait without end. */
+/** Doorbells in memory, in driver and controller: fewer register writes, and no endless wait. */
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { ArmedInjection, INJECTION } from "@dmalab/runtime";
@@ -14,7 +14,7 @@ function submit(rig: DriverRig, count: number, first = 0, queue = 0): readonly I
     }));
 }
 
-/** Register writes, by doorbell, while `work` runs. */
+/** Number of register writes for each doorbell while `work` runs. */
 function rung(rig: DriverRig, work: () => void): { sq_tail: number; cq_head: number } {
   const counts = { sq_tail: 0, cq_head: 0 };
   for (const { fields } of rig.record(work, ["nvme.doorbell"])) {
@@ -30,7 +30,7 @@ Deno.test("a full completion queue asks to be woken when there is room", () => {
   const ios = submit(rig, 12);
   rig.run();
   assertEquals(ios.filter((io) => io.done).length, 0);
-  // The host gets no interrupt; then it polls.
+  // The interrupt of the host is lost; then the host polls.
   const counts = rung(rig, () => {
     assertEquals(rig.driver.takeAll(rig.driver.queues.io[0]!), 3);
     rig.run();
@@ -64,7 +64,8 @@ Deno.test("whatever the order of submitting and running, every command is seen",
           for (let step = 0; step < pause; step++) rig.machine.runNextActivity();
         }
         rig.run();
-        // No interrupt ends the requests of a polled queue: its submitter polls until none is left.
+        // Requests of a polled queue complete without interrupts: their submitter polls until all
+        // are done.
         while (
           rig.driver.queues.io.some((queue) => queue.polled && rig.driver.takeAll(queue) > 0)
         ) {
@@ -114,7 +115,7 @@ Deno.test("the buffers are freed when the disk is pulled, or when the controller
   assertEquals(counts.sq_tail, 2);
 });
 
-/** Has the controller find an odd address in each Doorbell Buffer Config. */
+/** Makes the address in each Doorbell Buffer Config unaligned when the controller fetches it. */
 function refusing(rig: DriverRig): { admin(): number } {
   let seen = 0;
   const original = rig.machine.bus.readWords.bind(rig.machine.bus);

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { type BlkStatusName, blkStatusName } from "@dmalab/runtime";
 import { blockStatusOf } from "./request.ts";
 
-/** Rows of the table in nvme.md 4.2. */
+/** The table of nvme.md 4.2. */
 const TABLE: [statuses: number[], block: BlkStatusName][] = [
   [[0x000], "OK"],
   [[0x081], "NOSPC"],

@@ -1,4 +1,7 @@
-/** A request that cannot be prepared leaves nothing behind, whatever failed and on every release. */
+/**
+ * A request that cannot be prepared leaves no mapping and no memory behind, whatever failed, on
+ * every release.
+ */
 import { assert, assertEquals } from "@std/assert";
 import {
   ArmedInjection,
@@ -27,7 +30,7 @@ function prepare(options: DriverRigOptions, faults: readonly ArmedInjection[]) {
   }, ["mem.alloc", "mem.free"]);
   for (const { fields, name } of events) {
     const { what } = fields as { what: string };
-    // A pool keeps its pages.
+    // A pool keeps its pages, so they are not counted.
     if (what !== "pool_page") {
       held.set(what, (held.get(what) ?? 0) + (name === "mem.alloc" ? 1 : -1));
     }
@@ -54,7 +57,7 @@ Deno.test("6.12 ends a request whose metadata cannot be mapped with IOERR (nvme.
   assertEquals(status, BLK_STS.IOERR);
 });
 
-/** Lets each passing of each point fail; returns how many requests failed with it. */
+/** Makes each point fail at each of its passings; returns how many requests failed because of it. */
 function failEach(options: DriverRigOptions): number {
   const points = [...INJECTION_POINTS.keys()].map((point) => new ArmedInjection(point, Infinity));
   assertEquals(prepare(options, points).status, BLK_STS.OK);

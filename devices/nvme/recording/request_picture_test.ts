@@ -1,4 +1,4 @@
-/** What entries mean, whole and in the midst of being written. */
+/** The meaning of a command's entries, when complete and while they are being written. */
 import { assertEquals } from "@std/assert";
 import type { MachineEvent } from "@dmalab/runtime";
 import {
@@ -14,7 +14,7 @@ function segments(sizeBytes: number) {
   return [{ phys: 0x1000_0200, sizeBytes, seq: null }];
 }
 
-/** Events with nothing but what a request is read out of. */
+/** Events with only the fields from which a request is read. */
 function events(
   written: readonly (readonly [name: MachineEvent["name"], fields: object])[],
 ): readonly MachineEvent[] {

@@ -23,7 +23,7 @@ function bridge(name: string, settings: BlockSettings, ...children: PciNodeConfi
 }
 
 Deno.test("a BAR at 0x20_0000_0000 with bus address 0xe000_0000 (p2p.md assertion 1)", () => {
-  // Large BARs are placed above the RAM, which ends just there.
+  // Large BARs are placed above the RAM, which ends at exactly this address.
   const large = lender("p", { p2pmemBytes: 128 * MIB });
   const offset = { busOffset: 0xe000_0000 - 0x20_0000_0000 };
   const bench = new PeerBench([bridge("h", offset, port("rp", large, C))], {
@@ -112,7 +112,7 @@ Deno.test("a switch on each side of two root ports: distance 8 (p2p.md assertion
   assertEquals(bench.kind("p", "c"), "thru_host_bridge");
 });
 
-/** A list of RAM, memory of `p`, and RAM, a page each. */
+/** A list of three pages: RAM, memory of `p`, RAM. */
 function mixedList(bench: PeerBench): { list: Scatterlist; peer: PhysAddr } {
   const peer = bench.lab.topology.providers.alloc(bench.func("p"), 4096)!;
   const ram = bench.lab.machine.pages.alloc(2, { contiguous: false })!;

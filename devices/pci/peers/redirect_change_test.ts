@@ -26,7 +26,10 @@ function end(name: string, at: string): PciNodeConfig {
   return { kind: "endpoint", name, settings: { at }, children: [] };
 }
 
-/** A switch of three ports below one root port, and a port beside it. */
+/**
+ * The redirect change between two functions of a tree: a switch with three ports below one root
+ * port, and a second root port.
+ */
 function change(acs: readonly (readonly AcsService[])[], to = "b", from = "a") {
   const tree = buildPciTree([
     {
@@ -61,7 +64,7 @@ function change(acs: readonly (readonly AcsService[])[], to = "b", from = "a") {
     after: `${found.after.distance} ${found.after.mapType}`,
     before: names(found.groupsBefore),
     then: names(found.groupsAfter),
-    // The tree is as it was.
+    // The computation must not change the tree.
     untouched: tree.functions.filter(({ redirects }) => redirects).map(({ name }) => name),
   };
 }
@@ -74,7 +77,7 @@ Deno.test("every port on the way that redirects has to stop, and no other (p2p.m
     then: ["pa a", "pb b"],
     untouched: ["rp", "rp1", "pa", "pb", "pc"],
   });
-  // Sorted by address, whichever function is the client.
+  // Sorted by address, not by which function is the client.
   for (const [one, other] of [["a", "c"], ["c", "a"]] as const) {
     assertEquals(
       change([ISOLATING, ISOLATING, ISOLATING], one, other)?.parameter,

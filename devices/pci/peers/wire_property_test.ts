@@ -1,5 +1,5 @@
 /**
- * What the kernel's rules say against what the wires do, on random trees: up to 64 devices behind up
+ * The kernel's rules compared with the simulated wires, on random trees: up to 64 devices behind up
  * to three host bridges, access control and lists at random, with an IOMMU and without.
  *
  * @see rules/p2p.md 9.2, 9.4, 9.6
@@ -17,20 +17,23 @@ import type { CpuIdentity } from "../host_bridge.ts";
 type Kind = Exclude<PeerMapType, "none">;
 const KINDS: readonly Kind[] = ["bus_addr", "thru_host_bridge", "not_supported"];
 
-/** What can be seen of one access. */
+/** The observed effects of one access. */
 interface Sight {
-  /** Bytes that were written are in the provider's memory. */
+  /** The written bytes are in the provider's memory. */
   readonly written: boolean;
-  /** Bytes that were read are the provider's. */
+  /** The read bytes are the provider's. */
   readonly read: boolean;
-  /** A host bridge was on the way of the request. */
+  /** The request passed a host bridge. */
   readonly throughRoot: boolean;
 }
 
-/** No access was made at all. */
+/** The kernel refused the mapping, so no access was made. */
 const REFUSED = "refused";
 
-/** A tree of few words: how deep a device is, beside what, with which services. */
+/**
+ * A device's place in the tree: its bridge, port and depth, with the number of its functions and
+ * its services.
+ */
 interface Leaf {
   readonly bridge: number;
   readonly port: number;
@@ -53,7 +56,7 @@ const leaf: fc.Arbitrary<Leaf> = fc.record({
   acs,
 });
 
-/** Bus addresses of a bridge are far from every physical address, or the same. */
+/** A bridge's bus addresses are far from every physical address, or equal to them. */
 const bridges = fc.array(
   fc.record({
     whitelisted: fc.option(fc.boolean()),
@@ -71,7 +74,7 @@ const cpu: fc.Arbitrary<CpuIdentity> = fc.constantFrom(
 
 const machine = fc.record({
   leaves: fc.array(leaf, { minLength: 2, maxLength: 40, size: "max" }),
-  /** For the ports, one after the other. */
+  /** The services of the ports, in order. */
   portAcs: fc.array(acs, { minLength: 17, maxLength: 17 }),
   bridges,
   cpu,
@@ -81,7 +84,7 @@ const machine = fc.record({
 
 type Plan = typeof machine extends fc.Arbitrary<infer T> ? T : never;
 
-/** The tree of a plan: each port has a chain of switches, and devices hang on it at their depth. */
+/** The tree of a plan: each root port has a chain of switches, and each device is at its depth. */
 function treeOf(plan: Plan): PciNodeConfig[] {
   let devices = 0;
   const card = (found: Leaf): PciNodeConfig => {
@@ -104,14 +107,14 @@ function treeOf(plan: Plan): PciNodeConfig[] {
       const name = `${bridge}_${port}`;
       let below: PciNodeConfig | null = null;
       for (let depth = 3; depth >= 0; depth--) {
-        // A switch has 32 ports, and the tree 64 devices.
+        // A switch has at most 32 ports, and the tree at most 64 devices.
         const cards = here.filter((leaf) => leaf.depth === depth).slice(0, 31)
           .flatMap((leaf) => devices < 64 ? [card(leaf)] : []);
         const children: readonly PciNodeConfig[] = below === null ? cards : [...cards, below];
         if (children.length === 0) continue;
         below = block("switch", `s${name}_${depth}`, children);
       }
-      // A single device may hang on the root port itself.
+      // A single device may be directly below the root port.
       const only = here.length === 1 && here[0]!.depth === 0 ? below!.children : [below!];
       ports.push(block("root_port", `r${name}`, only));
     }
@@ -125,7 +128,7 @@ function treeOf(plan: Plan): PciNodeConfig[] {
   return tree;
 }
 
-/** Uses an address: writes a unique pattern, and reads it back. */
+/** Accesses an address: writes a unique pattern, and reads it back. */
 function look(
   bench: PeerBench,
   provider: string,
@@ -213,7 +216,7 @@ Deno.test("the kind that the rules give delivers every byte, and any other kind 
         for (const other of KINDS) {
           if (other === right) continue;
           const got = tryKind(bench, provider, client, other, round + 100);
-          // Equal addresses cannot be distinguished, and need not be.
+          // If both kinds give the same address, the access cannot differ.
           if (got.address !== null && got.address === is.address) {
             assertEquals(got.sight, is.sight);
             continue;
@@ -225,7 +228,7 @@ Deno.test("the kind that the rules give delivers every byte, and any other kind 
     }),
     { numRuns: 150, seed: 5 },
   );
-  // The trees are worth it: large ones, and each kind many times.
+  // The random trees must be large, and each kind must occur often.
   assert(devices >= 40, `${devices} devices`);
   assert(wrong > 500, `${wrong} wrong kinds`);
   for (const kind of KINDS) assert((seen.get(kind) ?? 0) >= 50, `${kind}: ${seen.get(kind)}`);

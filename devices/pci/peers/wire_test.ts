@@ -17,7 +17,7 @@ function sw(name: string, ...children: PciNodeConfig[]): PciNodeConfig {
   return block("switch", name, children);
 }
 
-/** What a write of the client to the provider's first bytes does, by this address. */
+/** The effect of the client's write to an address at which the provider's first bytes should be. */
 function write(bench: PeerBench, address: number): { arrived: boolean; hops: string[] } {
   bench.forget();
   const { machine } = bench.lab;
@@ -56,7 +56,7 @@ Deno.test("a port that redirects requests sends it up, where the IOMMU knows no 
     hops: ["c > s.down1", "s.down1 > s.up redirect", "s.up > rp", "rp > h"],
   });
   assertEquals(bench.count("iommu.fault"), 1);
-  // Where it does, the request is meant for what is mapped there.
+  // If something is mapped there, the redirected request reaches that mapping.
   bench.device("c").domain!.map(busBase(bench), 0x1000_0000 as PhysAddr, 4096, PTE_WRITE);
   write(bench, busBase(bench));
   assertEquals(bench.reports, ["device_outside_buffer"]);
@@ -94,7 +94,7 @@ Deno.test("a redirected bus address without an IOMMU is whatever memory the CPU 
   bench.lab.machine.memory.read(0xe000_0000 as PhysAddr, inRam, 0, 4);
   assertEquals(inRam, BYTES, "other memory is overwritten");
   assertEquals(bench.reports, ["peer_misrouted"]);
-  // By the CPU's address, which the rules give, it arrives.
+  // With the CPU's address, which the rules return, the write arrives.
   assert(write(bench, 0x20_0000_0000).arrived);
   assertEquals(bench.reports, ["device_outside_buffer"], "but nothing has mapped it");
 });
