@@ -4,7 +4,7 @@ import { alignUp, GIB, MIB } from "@dmalab/runtime";
 import { hasBehaviour, type KernelConfig, type KernelProfile } from "@dmalab/runtime/kernels";
 import type { HuntMachine, HuntRelease } from "./hunt_case.ts";
 
-/** RAM that has memory above 4 GiB, and none that pages are looked for in vain. */
+/** Size of RAM: a part of it lies above 4 GiB. */
 const RAM_BYTES = 8 * GIB;
 /** More than the requests of a step can use. */
 export const PEER_BYTES = 32 * MIB;

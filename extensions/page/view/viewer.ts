@@ -733,12 +733,15 @@ function drawRuns({ runs, show, shown }: FileRuns, root: HTMLElement): void {
   );
 }
 
-/** The bars between source, views and events: dragged, or moved by the arrow keys. */
+/** Smallest and largest part of the page for the source or the events, and the step of an arrow key, in per cent. */
 const LEAST = 10;
 const MOST = 60;
 const STEP = 2;
 
-/** @param onMove Called to redraw after a bar was moved. */
+/**
+ * Connects the bars between source, views and events: dragged, or moved by the arrow keys.
+ * @param onMove Called to redraw after a bar was moved.
+ */
 function startSplitters(onMove: () => void): void {
   const parts = { source: 30, event: 32 };
   const apply = () => {

@@ -228,8 +228,7 @@ export class Resolver {
         }
         return;
       case "Trace":
-        // `break` is only allowed in loops within the block: leaving the trace would give it no
-        // value.
+        // Only a loop within the block may `break`: leaving the trace would give it no value.
         return this.#block(expression.body, { scope, inLoop: false });
       case "Compare": {
         const inner = this.#closure("compare", expression, scope);
