@@ -78,7 +78,7 @@ const PROGRAM = {
   },
 };
 
-/** Options that are not given. */
+/** Options that were not given. */
 const REST = { name: null, icing: null, with: [] };
 
 async function parse(line: string) {
@@ -87,7 +87,7 @@ async function parse(line: string) {
   return { parsed, screen };
 }
 
-/** The error a line gives; it must exit with 2 and write nothing else. */
+/** The error that a line causes; it must exit with 2 and write nothing else. */
 async function problem(line: string): Promise<string> {
   const { parsed, screen } = await parse(line);
   assertEquals(parsed, 2, line);

@@ -3,7 +3,7 @@ import { ProcessScreen } from "./screen.ts";
 import { toItsEnd } from "./process_end.ts";
 import { invariant } from "@dmalab/runtime";
 
-/** Does something that throws, and gives the exit code with what was said of it. */
+/** Calls a function that throws. @returns The exit code, and the printed message. */
 async function ended(work: () => never): Promise<[exitCode: number, said: string]> {
   const screen = new ProcessScreen();
   let said = "";

@@ -10,7 +10,7 @@ import {
   verdict,
 } from "./statistics.ts";
 
-/** Measurements that scatter by some percent around a value. */
+/** Measurements that vary by a few percent around a value. */
 function scattered(value: number, seed: number, count = 9): number[] {
   const random = new Random(seed);
   return Array.from({ length: count }, () => value * (0.97 + random.below(60) / 1000));

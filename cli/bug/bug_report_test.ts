@@ -7,7 +7,7 @@ import type { Registry } from "@dmalab/lang/values";
 import { InvariantError } from "@dmalab/runtime";
 import { smallestBug } from "./bug_report.ts";
 
-/** What there is, and a builtin that finds dmalab wrong when it gets more than 9. */
+/** The builtins, and one more that reports a bug of dmalab when it is called with more than 9. */
 const REGISTRY: Registry = {
   ...BUILTINS,
   functions: new Map([...BUILTINS.functions, ["break_beyond", {
@@ -26,7 +26,7 @@ const REGISTRY: Registry = {
 function smallest(text: string, registry = REGISTRY): string | null {
   const load = (source: SourceFile) =>
     loadProgram(source, { load: () => new LoadError("not_found", "no file") }, registry);
-  // A clock that hardly moves: the search ends because there is nothing more to leave out.
+  // A slow clock: the search ends because nothing more can be removed.
   let now = 0;
   return smallestBug(new SourceFile("bug.dma", text), load, null, () => now += 0.01);
 }
@@ -54,7 +54,7 @@ Deno.test("a bug of another message is another bug, and a script without one has
 });
 
 Deno.test("a bug that is met while a script is checked is cut as well", () => {
-  // A description that cannot be read, at a request.
+  // A description that fails when it is read.
   const broken = { ...REGISTRY.functions.get("break_beyond")!, name: "break_check" };
   Object.defineProperty(broken, "parameters", {
     get: () => {

@@ -7,7 +7,7 @@ import { Debugger } from "./debugger.ts";
 
 const talk = (...lines: string[]) => talkAbout(LEFT_MAPPED, ...lines);
 
-/** What the debugger says to some lines about the first run of a text, each with its prompt behind it. */
+/** The debugger's answers to some lines about the first run of a text, each followed by the prompt. */
 async function talkAbout(text: string, ...lines: string[]) {
   const { program } = loadForDebugging(new SourceFile("left.dma", text), memoryFiles({}));
   const recording = recordRun(program!, runsOf(program!)[0]!, { sides: true });

@@ -70,7 +70,7 @@ Deno.test("explain() prints a rule about traces by its number, and nothing of th
     assertStringIncludes(rule, "page table not present at level 0");
     assert(!rule.includes("T.46"), form);
   }
-  // The last one of a chapter ends where the next chapter begins.
+  // The last rule of a chapter ends where the next chapter begins.
   assert(!text("trace.T.8").includes("Three dialects"));
   for (let number = 1; number <= 69; number++) text(`trace.T.${number}`);
 });
@@ -107,7 +107,7 @@ Deno.test("explain() tells what a key of the machine takes, by its block or by a
   assertStringIncludes(text("endpoint.min_align"), "- default: 1B");
   assertStringIncludes(text("swiotlb.areas"), "- default: from cpus");
   assertEquals(problem("iommu.modus").includes('did you mean "iommu.mode"?'), true);
-  // A name of an event, a rule or a code goes before a key's: there must be no such key.
+  // The name of an event, rule or code is preferred to a key's, so no key may have such a name.
   for (const key of MACHINE_KEYS) assertStringIncludes(text(keyName(key)), `## ${keyName(key)}\n`);
 });
 

@@ -50,7 +50,7 @@ Deno.test("searchMost() finds what has most of a question's words, and says whic
     assert(found.length > 0, question);
     for (const word of expected) assert(words.includes(word), `${question}: ${words}`);
   }
-  // One word of several says too little.
+  // One matching word of several is not enough.
   assertEquals(searchMost("swiotlb qqqq", readRulePage), { found: [], words: [] });
   assertEquals(searchMost("zzzz qqqq", readRulePage), { found: [], words: [] });
 });
@@ -93,7 +93,7 @@ Deno.test("every name that search() lists can be explained", () => {
 
 Deno.test("every example of a kind is explained, decoded or found", () => {
   for (const [example] of KINDS) {
-    // Lines, messages and files are the extensions'.
+    // Extensions explain lines, messages and files.
     if (/^'|\.txt$/.test(example)) continue;
     assert(isExplained(example) || search(example, readRulePage).found.length > 0, example);
   }
@@ -141,7 +141,7 @@ Deno.test("the name of a block explains its keys and the blocks in it, that of t
     }
     if (keyword !== "machine") assertMatch(text("machine"), new RegExp(`^- \`${keyword}\\b`, "m"));
   }
-  // The page of that name is not printed as a whole behind it.
+  // The whole page with that name is not printed after it.
   assertStringIncludes(text("nvme"), "- nvme.2: Data mapping");
   assert(text("nvme").split("\n").length < 80);
 });

@@ -1,4 +1,4 @@
-/** Users' words: sysfs, debugfs, kernel parameters, and what `dmalab explain` finds for them. */
+/** Words that users know (sysfs, debugfs, kernel parameters), and the answers of `dmalab explain`. */
 import { assert, assertEquals } from "@std/assert";
 import { describeLanguage } from "@dmalab/lang/editor";
 import { MemoryScreen } from "../memory_screen.ts";
@@ -29,7 +29,7 @@ Deno.test("every word leads to names that dmalab explains, and stands in one row
   }
 });
 
-/** What people type, and the row that answers. */
+/** A question as people type it, and the rows that answer it. */
 const TYPED: readonly (readonly [question: string, ...rows: string[]])[] = [
   ["max_hw_sectors_kb", "max_hw_sectors_kb"],
   ["MAX_HW_SECTORS_KB", "max_hw_sectors_kb"],
@@ -93,7 +93,7 @@ Deno.test("dmalab explain prints what a word is, where it stands, and the names 
     assert(output.includes(part), output);
   }
   assert((await explained("iommu=pt")).output.includes("iommu.mode"));
-  // A word that is a name of the language, too: both.
+  // If a word is also a name of the language, both answers are printed.
   const both = (await explained("max_segments")).output;
   assert(
     both.includes("/sys/block/DISK/queue/max_segments") && both.includes("why a bio was split"),

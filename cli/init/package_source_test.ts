@@ -1,4 +1,4 @@
-/** What `dmalab init` says that a new folder installs dmalab from. */
+/** The source from which a folder made by `dmalab init` installs dmalab. */
 import { assertEquals, assertMatch } from "@std/assert";
 import { VERSION } from "../package_version.ts";
 import { join } from "../paths.ts";

@@ -33,7 +33,7 @@ Deno.test("Tab completes the names of a call's arguments, and what they take", a
   assert(complete(repl, "ssd.read(lba: 0, in")[0].includes("into:"));
   assertEquals(complete(repl, "ssd.read(lba: 0, into: pag")[0][0], "page");
   assertEquals(complete(repl, "let p = alloc_pages(2, contiguous: "), [["false", "true"], ""]);
-  // Places that are taken without a name are not offered by theirs.
+  // Parameters that were already passed by position are not offered by name.
   assert(!complete(repl, "dma_map_phys(ssd, ")[0].includes("dev:"));
   assert(complete(repl, 'events.count("iova.al')[0].includes("iova.alloc"));
   assertEquals(complete(repl, "print (1, "), [[], ""]);
@@ -63,7 +63,7 @@ Deno.test("Tab completes keys of the machine, and the words that a setting takes
     complete(repl, 'bench "b" matrix { quirks = [not half'),
     [["half_linked_on_error"], "half"],
   );
-  // Behind the settings the language goes on.
+  // After the settings, words of the language are offered again.
   assertEquals(complete(repl, 'test "t" with { cpus = 2 } { asse'), [["assert"], "asse"]);
 });
 

@@ -332,7 +332,7 @@ Deno.test("explain of one limit of a device says what it is and what it comes fr
 Deno.test("?name describes methods of an unknown value, in full and in 80 columns", async () => {
   for (const name of ["buf.slice", "slice", "segments", "buffer", "dma_iova_link", "size"]) {
     const { last } = await talk(MACHINE, `?${name}`);
-    // Lines of an example are code, and stay as they are.
+    // Lines of an example are code and are not wrapped.
     const text = last.split("\n").filter((line) => !line.startsWith("    "));
     const wide = text.filter((line) => line.length > 80 || line.includes("…"));
     assertEquals(wide, [], name);
@@ -464,7 +464,8 @@ Deno.test(":state shows a thousand rows of a table at once, and says how to go o
     ":state mappings 1204",
   );
   const [first, second, last, behind] = answers.slice(3).map((answer) => answer.split("\n"));
-  // A header with its line, the rows, how to go on, and the text behind the last line's end.
+  // A header with its rule, the rows, a hint for showing more, and the empty text after the last
+  // line.
   assertEquals(first!.length, 2 + 1000 + 1 + 1);
   assertEquals(first!.at(-2), "rows 1 to 1000 of 1203; `:state mappings 1001` shows more");
   assertEquals(second!.length, 2 + 203 + 1);
@@ -495,7 +496,7 @@ Deno.test(":writes tells each change of some bytes, with what was there and who 
     "5000 bytes; 1 to 4096 can be watched\n",
     "There is no memory from 0xffffffff0000 on\n",
   ]);
-  // At the beginning nothing has happened yet.
+  // At the beginning no write has happened yet.
   assertEquals(answers[10], "8 bytes at 0x4000_0000: never changed\n");
   const { recording } = repl.cursor;
   const { left, writes } = writesOf(recording, recording.last, 0x4000_0000, 8, 1);
@@ -515,7 +516,7 @@ Deno.test("what held only in the midst of an activity is found, by the statement
     ":until counters.iommu.map == 2",
     ":step until counters.iommu.map == 2",
   );
-  // Four have been mapped when the activity is over, in which two were for a while.
+  // Four pages are mapped after the activity; during it there were two for a while.
   assertEquals(answers[3], "4\n");
   assertMatch(answers[5]!, /^counters\.iommu\.map == 2: false → true\nevent 11\//);
   assertEquals(repl.cursor.position.seq, 11);

@@ -45,7 +45,7 @@ Deno.test(":save writes what was typed as a scenario that passes, without what f
   );
 });
 
-/** What the statements of a text come to. */
+/** Runs the statements of a text and records them. */
 function runText(text: string) {
   const { program } = loadForDebugging(new SourceFile("lab.dma", text), NO_FILES);
   const [main] = runsOf(program!);
@@ -78,7 +78,7 @@ Deno.test(":save FILE expect writes a scenario that passes, and fails when anyth
   assertEquals([...text.matchAll(/^ {2}[a-z]/gm)].length, count);
   assertMatch(text, /^ {2}# let m = .*\n {2}dma_map_phys\(.*size: 2KiB, dir: "to_device"/m);
   const changes = [
-    // Another size, one call less, and something new of a kind that nothing was of before.
+    // A different size, one call less, and a first fault.
     [", 2KiB, to_device)\ndma", ", 1KiB, to_device)\ndma", "E0906"],
     ["dma_unmap_phys(ssd, m, 2KiB, to_device)\n", "\n", "E0906"],
     ["let big", "ssd.dma_read(0x1000 as dma, 4B) faults not_present\nlet big", "E0901"],

@@ -3,14 +3,14 @@ import { painter } from "@dmalab/lang/text";
 import { KeyDecoder, type KeyPress } from "./keys.ts";
 import { fitLine } from "./styled.ts";
 
-/** The keys that chunks of bytes are. */
+/** The keys that are recognised in chunks of bytes. */
 async function keysOf(...chunks: (string | Uint8Array)[]): Promise<readonly KeyPress[]> {
   const keys: KeyPress[] = [];
   const decoder = new KeyDecoder((key) => keys.push(key));
   for (const chunk of chunks) {
     decoder.push(typeof chunk === "string" ? new TextEncoder().encode(chunk) : chunk);
   }
-  // An Escape is a key when nothing follows it for a while.
+  // An Escape counts as a key if no byte follows it for a while.
   await new Promise((resolve) => setTimeout(resolve, 80));
   return keys;
 }

@@ -17,7 +17,7 @@ function editorWith(...inputs: string[]): LineEditor {
   });
 }
 
-/** Presses keys by their names; `'…` types. */
+/** Presses keys by their names; `'TEXT` types the text. */
 function press(editor: LineEditor, keys: string): string {
   let last = "";
   for (const key of keys.split(" ")) {

@@ -12,7 +12,7 @@ Deno.test("layOut() breaks lines at the width of the screen, and says where the 
     row: 1,
     column: 6,
   });
-  // A cursor behind the last column is on the next row.
+  // A cursor after the last column is on the next row.
   assertEquals(layOut("> ", "abcd", 4, 6), { rows: ["> abcd", ""], row: 1, column: 0 });
   assertEquals(layOut("> ", "漢字x", 3, 5), { rows: ["> 漢", "字x"], row: 1, column: 3 });
   assertEquals(layOut("> ", "a\x1b[2J", 1, 20), { rows: ["> a␛[2J"], row: 0, column: 3 });

@@ -2,13 +2,13 @@ import { assert, assertEquals } from "@std/assert";
 import { PendingInput } from "./pending_input.ts";
 import { talk } from "../repl/_talk.ts";
 
-/** Characters that are read while lines arrive, all readings together. */
+/** The number of characters that are read in total while lines arrive. */
 function readChars(lines: readonly string[]): number {
   const pending = new PendingInput();
   return lines.reduce((sum, line) => sum + (pending.add(line) ? pending.text.length : 0), 0);
 }
 
-/** The same where each line is typed at the end of a text that is edited. */
+/** The same number if each line is typed at the end of an edited text. */
 function editedChars(lines: readonly string[]): number {
   const pending = new PendingInput();
   let text = "";

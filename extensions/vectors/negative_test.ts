@@ -38,11 +38,11 @@ function rigOf({ controller, memory, unreachable }: NegativeVector): ControllerR
   return rig;
 }
 
-/** The dwords of a command, as the rig takes them. */
+/** The dwords of a command, in the form that the rig needs. */
 function dwordsOf(hex: string): Record<number, number> {
   const view = new DataView(bytesOf(hex).buffer);
   return Object.fromEntries(
-    // Dword 0 has the opcode and the flags, and the identifier, which is the queue's.
+    // Dword 0 has the opcode, the flags, and the identifier, which the queue sets.
     Array.from({ length: 15 }, (_, index) => [index + 1, view.getUint32(4 * (index + 1), true)]),
   );
 }

@@ -7,7 +7,7 @@ import type { Range, Vector, VectorFile } from "./vector.ts";
 const FILE = makeVectorFile(150, 1);
 const SECTOR = 512;
 
-/** The part of a vector's memory that a request is about. */
+/** The part of a vector's memory that belongs to a request. */
 function memoryOf({ controller, segments }: Vector, lba: number, bytes: number): Range[] {
   const part: Range[] = [];
   let at = 0;
@@ -42,7 +42,7 @@ Deno.test("every vector of a written file is walked by the controller to the mem
       const { memory, status } = walkRequest(vector, request);
       assertEquals(status, 0, where);
       assertEquals(memory, memoryOf(vector, request.lba, request.bytes), where);
-      // Cut in order, within the limits.
+      // The requests are cut in order and within the limits.
       assertEquals(request.lba, next, where);
       next += request.bytes / vector.controller.block_bytes;
       assert(request.bytes <= limits.max_sectors * SECTOR, where);
@@ -84,7 +84,7 @@ Deno.test("list entries and pages are those of the table of lengths and offsets 
   assertEquals(counts(135168, 0x200), [33]);
   assertEquals(counts(2097152, 0), [511]);
   assertEquals(counts(2097152, 0x200), [512]);
-  // 513 entries: 511 and a link, then two.
+  // 513 entries: 511 and a link in the first list, then two.
   assertEquals(counts(2101248, 0x200), [512, 2]);
   assertEquals(counts(4194304, 0x200), [512, 512, 2]);
 });
@@ -98,7 +98,7 @@ Deno.test("scattered pages are one IOVA range behind an IOMMU, and one SGL data 
     sgl: [0, sgl!.iova![0], 65536],
     entries: [],
   });
-  // 16 links, one range: the device sees them side by side.
+  // 16 links and one range: the device sees them as adjacent.
   assertEquals(sgl!.mapped.length, 16);
   assertEquals(joined(sgl!.mapped), [[sgl!.iova![0], 65536]]);
 });
@@ -146,11 +146,11 @@ Deno.test("the example in docs/vectors.md is a vector as it is written", () => {
   const name = ({ about, controller, iommu, kernel }: Vector) =>
     [about, kernel, iommu, controller.sgl].join();
   const written = FILE.vectors.find((vector) => name(vector) === name(shown))!;
-  // Where a list lies is the allocator's business, and the number is one of as many as there are.
+  // The allocator decides the address of a list, and the number depends on the other vectors.
   const form = (vector: Vector) =>
     JSON.stringify({ ...vector, id: 0 }).replaceAll(String(vector.requests[0]!.lists[0]), "LIST");
   assertEquals(form(shown), form(written));
-  // Every field has a row.
+  // The page has a row for every field.
   for (const field of text.matchAll(/"(\w+)":/g)) {
     assert(page.includes(`\`${field[1]}\``), `docs/vectors.md does not say what ${field[1]} is`);
   }

@@ -1,14 +1,19 @@
-/** Each shipped scenario for a tree compares the data that it moves, or stands here with the reason why it does not. */
+/**
+ * Each shipped scenario for a tree compares the data that it moves, or is listed here with the reason why it does not.
+ */
 import { assert, assertEquals } from "@std/assert";
 import { dirname, join } from "node:path";
 import { ROOT } from "@dmalab/tests";
 
 const FOLDERS = ["extensions/kernel_tree/drivers", "extensions/c_drivers/drivers/nvme/tree"];
 
-/** What an assertion compares: bytes, what a device read or holds, a checksum. */
+/** Data in an assertion: bytes, data that a device has read or stored, a checksum. */
 const DATA = /\.dma_read\(|\bbytes\b|\bcrc32\(|_byte\(|\bpacket\(|\bto == from\b|\.media\(/;
 
-/** Whether a text asserts that data are equal. A device's own handlers count: they fail the test. */
+/**
+ * Whether a text asserts that data are equal. Assertions in a device's handlers count, too: they
+ * fail the test.
+ */
 function comparesData(text: string): boolean {
   return [...text.matchAll(/\bassert\b.*/g)].some(([each]) =>
     each.includes("==") && DATA.test(each)
@@ -32,7 +37,7 @@ const REASONS: Readonly<Record<string, string>> = {
     "the page behind each address is compared: the driver reads no byte of it",
 };
 
-/** Paths of the scenarios that compile a driver with a tree, from the first folder. */
+/** Paths of the scenarios that compile a driver with a tree, from the project's folder. */
 function scenarios(): readonly string[] {
   const found: string[] = [];
   const walk = (folder: string) => {
@@ -51,14 +56,17 @@ function read(path: string): string {
   return Deno.readTextFileSync(join(ROOT, path));
 }
 
-/** The statements of a scenario, and of the files that it uses; comments are left out. */
+/** The text of a scenario and of the files that it uses, without comments. */
 function textOf(path: string): string {
   const text = read(path).replace(/#.*$/gm, "");
   const used = [...text.matchAll(/^use "(.*)"$/gm)].map(([, name]) => join(dirname(path), name!));
   return [text, ...used.map(textOf)].join("\n");
 }
 
-/** Functions of the used files count only where the scenario calls them. */
+/**
+ * Whether a scenario compares data; functions of the used files count only if the scenario calls
+ * them.
+ */
 function compares(path: string): boolean {
   const own = read(path).replace(/#.*$/gm, "");
   if (comparesData(own)) return true;

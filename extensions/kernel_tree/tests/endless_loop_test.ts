@@ -1,4 +1,7 @@
-/** Changes that make code of a tree loop without end: the verdict comes soon, names the loop's line, and what did not run. */
+/**
+ * Changes that make code of a tree loop endlessly: this is reported soon, with the lines of the loop and the tests that were
+ * not run.
+ */
 import "@dmalab/bin/provide";
 import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertThrows } from "@std/assert";
@@ -40,7 +43,7 @@ long answer(long n)
 }
 `;
 
-/** Links a file of a tree as the comparisons do, and runs it. */
+/** Links a file of a tree as the comparisons do, and passes it to a function. */
 async function withLoops(run: (linked: LinkedTree) => void): Promise<void> {
   using folder = new TempFolder();
   const copied = await new Deno.Command("cp", { args: ["-r", MINI, folder.path] }).output();
@@ -65,7 +68,7 @@ Deno.test("compiled code that loops without end, or reaches beyond its memory, s
     assertEquals(tree.call("finite", 1000), 1000);
     const loop = assertThrows(() => tree.call("endless", 1), EndlessLoop);
     assert(/^endless loop: a call ran 67_108_864 rounds/.test(loop.message), loop.message);
-    // The function's first line is not in the loop.
+    // The first line of the function is not part of the loop.
     assertEquals(
       loop.at.map(({ line, path }) => `${path}:${line}`),
       [14, 15].map((line) => `${LOOP}:${line}`),
@@ -83,7 +86,7 @@ Deno.test("long calls end when all of a comparison have run too many rounds, and
       const tree = new TreeModule(linked);
       for (;; calls++) tree.call("finite", rounds);
     }, EndlessLoop);
-    // Each instance has what the earlier ones have left.
+    // All instances share one budget: each has the part that the earlier ones did not use.
     assertEquals(calls, Math.floor((2 ** 30 + 2 ** 24) / rounds));
     assert(error.message.includes("these sequences"), error.message);
     assertThrows(() => new TreeModule(linked).call("finite", rounds), EndlessLoop);
@@ -103,7 +106,10 @@ Deno.test("a loop of ours around calls ends, with the lines that its last calls 
     assertEquals(rounds < 1000, true);
   }));
 
-/** A side whose operation `at` never ends; others answer with their numbers. */
+/**
+ * An implementation in which the operation `at` never ends; each other operation returns its
+ * number.
+ */
 function sideThatLoops(at: number, runs: { loops: number }): () => Implementation<number> {
   return () => ({
     run: (operation) => {
@@ -126,7 +132,7 @@ Deno.test("a sequence with an endless loop is run once: it is not minimised, and
   assertEquals(difference!.other["stopped"], "endless loop: it does not end");
   assertEquals(runSequences(right, sequences), { loop: null, notRun: 0 });
   assertEquals(runSequences(looping, sequences).notRun, 7);
-  // An earlier difference is minimised until a shorter sequence loops.
+  // A difference that was found before is minimised until a shorter sequence loops.
   const both = { loops: 0 };
   const wrong = () => {
     const looping = sideThatLoops(130, both)();

@@ -1,4 +1,4 @@
-/** `dmalab review` on a small tree of ours: what differs, what did not run, and what cannot be reviewed. */
+/** `dmalab review` on a small tree: differences, code that was not run, and inputs that cannot be reviewed. */
 import "@dmalab/bin/provide";
 import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals } from "@std/assert";
@@ -19,7 +19,7 @@ const SCENARIO = 'machine { kernel = "6.12"\n pci { root_port rp0 { endpoint nic
   `driver toy = c "${TOY}" { tree = "mini" }\n` +
   'test "it starts and stops" { assert toy.toy_start(nic) == 0\n toy.toy_stop(nic) }\n';
 
-/** Changes of one file, each made from the one before it. */
+/** Changes of one file, each based on the one before it. */
 const CHANGES: readonly (readonly [subject: string, from: string, to: string])[] = [
   ["harmless", "if (!buf)", "if (buf == NULL)"],
   [
@@ -42,7 +42,7 @@ class SeriesFolder extends TempFolder {
   readonly mailbox = this.at("series.mbox");
 }
 
-/** A repository with a commit for each change, what is in front of it, and a mailbox of all. */
+/** A repository with a commit for each change, and a mailbox with all of them. */
 async function makeSeries(): Promise<SeriesFolder> {
   const folder = new SeriesFolder();
   await run(".", "cp", "-r", MINI, folder.path);
@@ -139,7 +139,7 @@ Deno.test("an assertion that fails is the first reason, and another length of bo
     const found = await review([MINI, `${path}/changed`], scenario, { page });
     return { ...found, html: Deno.readTextFileSync(page) };
   };
-  // The mapping that the stopped test leaves is its consequence.
+  // The mapping that remains is a consequence of the stopped test.
   const stopped = await changed("\treturn 0;", "\treturn 7;");
   assertEquals(stopped.code, 1, stopped.output);
   assert(
@@ -179,7 +179,7 @@ Deno.test("a scenario that the compiler is stopped in accuses nobody, and clears
   assertEquals(verdict({ uncompiled: ["probe.dma"], broken: ["error"] }), "defect");
 });
 
-/** Of each patch of the series: changed lines not known to have run, and differences. */
+/** For each patch of the series: the number of changed lines that were not run, and of differences. */
 async function countsOf({ mailbox, path, scenario }: SeriesFolder, onProgress = (_: string) => {}) {
   const review = new Review({ scenarios: [scenario], oracles: [], matches: [], onProgress });
   const counts: (readonly [lines: number, differences: number])[] = [];
@@ -193,7 +193,7 @@ async function countsOf({ mailbox, path, scenario }: SeriesFolder, onProgress = 
 
 Deno.test("a test that runs no changed function runs on no other side, and what is kept does not run again", async () => {
   using folder = await makeSeries();
-  // No other scenario has this text, and none of it is kept.
+  // No other scenario has this text, so that no earlier result exists for it.
   folder.write(
     "toy.dma",
     `# ${crypto.randomUUID()}\n${SCENARIO}test "it looks" { let _ = toy.toy_capability(nic) }\n`,
@@ -210,15 +210,16 @@ Deno.test("a test that runs no changed function runs on no other side, and what 
   const first = await running();
   assertEquals(first.found, [[0, 0], [0, 1], [0, 0]]);
   assertEquals(first.told, [
-    // Both on the tree, and what the first patch changes.
+    // Both tests on the tree, and the one that runs code of the first patch.
     ...[starts, starts, looks],
-    // What the second one changes.
+    // The tests that run code of the second patch.
     ...[starts, looks],
     ...[looks, looks],
   ]);
   const again = await running();
   assertEquals(again.found, first.found);
-  // Also in words, for what differs: each tree was the side before or after a patch.
+  // The descriptions of differences need no new run either: each tree was already the side before
+  // or after a patch.
   assertEquals(again.told, []);
 });
 
@@ -296,7 +297,7 @@ Deno.test("what cannot be reviewed is an error of one sentence", async () => {
     assert(errors.startsWith("error: ") && errors.includes(said), errors);
     assert(errors.includes("\n  hint: "), errors);
   }
-  // A file that is no C changes nothing that runs.
+  // A file that is not C code changes nothing that is run.
   folder.write("words.patch", "--- /dev/null\n+++ b/words.txt\n@@ -0,0 +1 @@\n+words\n");
   const { code, output } = await review([MINI, folder.at("words.patch")], scenario);
   assertEquals(code, 0);
@@ -342,7 +343,7 @@ Deno.test("each block of code with lines has a byte, which counts for the line t
   const lines = marked.split("\n");
   assertEquals(lines[1], "  store i8 1, ptr getelementptr (i8, ptr @lab_marks0, i64 1)");
   const coverage = new TreeCoverage([marks]);
-  // Two instances: what ran in one of them ran.
+  // With two instances, a block counts as run if one of them ran it.
   for (const bytes of [[0, 1], [0, 0]]) coverage.follow(() => Uint8Array.from(bytes));
   assertEquals([...coverage.lines()], [
     ["include/a.h", { all: [8], run: [] }],

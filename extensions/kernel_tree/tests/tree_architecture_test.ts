@@ -1,4 +1,4 @@
-/** Files of other architectures, and files that others include: a small tree with an architecture of its own. */
+/** Files of other architectures, and files that include others: a small tree with its own architectures. */
 import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { HostTree } from "@dmalab/cli";
@@ -37,7 +37,7 @@ config WIRED
 config CLOCKED
 	bool
 `,
-  // Both declare it; the second one is that of the file's other symbols.
+  // Both architectures declare the symbol; the second one also has the file's other symbols.
   "arch/axe/Kconfig": "config AXE\n\tdef_bool y\n\tselect BUG\n",
   "arch/oak/Kconfig": `config OAK
 	def_bool y
@@ -85,7 +85,7 @@ machdirs-$(CONFIG_OTHER_BOARD) += arch/oak/mach-other
 	return value;
 }
 `,
-  // The lab has its own of these two.
+  // The lab has its own versions of these two headers.
   "arch/oak/include/asm/atomic.h": "#error atomic.h\n",
   "arch/oak/include/asm/page.h": "#error page.h\n",
   "arch/oak/include/asm/board/board.h":
@@ -97,7 +97,7 @@ machdirs-$(CONFIG_OTHER_BOARD) += arch/oak/mach-other
   "drivers/toy/loop.c": '#include "loop.c"\nint loop = ;\n',
 };
 
-/** The small tree with other files. */
+/** The small tree with additional files. */
 function tree(): TreeFolders {
   const host = new HostTree(MINI);
   const within = (folder: string) =>
@@ -156,7 +156,8 @@ Deno.test("a file compiles for the architecture that has its headers, or within 
       const text = new TextDecoder("latin1").decode(module!);
       assert(text.includes("inline_assembler"), "assembler became nothing");
     }
-    // What compiles for the lab's machine is compiled as where there is no other architecture.
+    // A file that compiles for the lab's machine is compiled as in a tree without another
+    // architecture.
     const settings = build.settings(["drivers/toy/toy.c"]);
     const { args } = await build.unit("drivers/toy/toy.c", settings);
     assertEquals(args.some((arg) => arg.includes("arch/")), false);

@@ -1,10 +1,10 @@
-/** What is wrong with a driver of a kernel tree, and where. */
+/** Errors in a driver of a kernel tree, and their places. */
 import "@dmalab/bin/provide";
 import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals } from "@std/assert";
 import { openScenario } from "@dmalab/cli/scenario";
 
-/** What loading a scenario with one driver says. */
+/** The errors that are reported when a scenario with one driver is loaded. */
 async function saidOf(kernel: string, driver: string, option: string | null = null, own = "") {
   using folder = new TempFolder({ "secret.c": "int secret;", "here/own.c": own });
   Deno.symlinkSync(`${Deno.cwd()}/extensions/kernel_tree/tests/tree/mini`, folder.at("mini"));
@@ -52,7 +52,7 @@ Deno.test("a wrong tree, a wrong release and a path that leaves both are errors 
   ] as const;
   for (const [kernel, driver, said] of cases) {
     const text = await saidOf(kernel, driver);
-    // Without all permissions Deno itself keeps a scenario out of /proc.
+    // Unless all permissions are given, Deno itself prevents a scenario from reading /proc.
     const kept = driver.includes("/proc") && text.includes("reading it is not permitted");
     assert(kept || text.includes(said), `${driver}: ${text}`);
   }

@@ -1,4 +1,7 @@
-/** Files that want more than their kernel tree: 500 that include what lies outside, and some that are compiled. */
+/**
+ * Files that try to reach more than their kernel tree: 500 that include files outside of it, and some that are
+ * compiled.
+ */
 import "@dmalab/bin/provide";
 import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals } from "@std/assert";
@@ -13,7 +16,7 @@ import { ROOT } from "@dmalab/tests";
 const FILES = 500;
 const SECRET = "kept_outside_of_the_tree";
 
-/** A folder with a secret, and in it a tree with links out of it. */
+/** A folder with a secret, and in the folder a tree with links that lead out of it. */
 function withFolder<T>(run: (folder: string) => T): T {
   const text = `int ${SECRET};\n`;
   using folder = new TempFolder({ "secret.h": text, "outside/more.h": text });
@@ -83,7 +86,7 @@ Deno.test("500 files of a tree that include what lies outside are compiled witho
   });
 });
 
-/** Functions in which a file puts itself between the lab and its checks. */
+/** Functions with which a file tries to replace the lab's checks. */
 const COMPILED = `
 #include <linux/pci.h>
 #include <linux/slab.h>
@@ -105,7 +108,7 @@ int deep(struct device *dev) { volatile char big[2048]; big[0] = 1; return deep(
 `;
 const CALLS = ["far", "shadow", "freed", "fuel", "deep"];
 
-/** What a driver that defines a function of the checks would switch off. */
+/** A driver that defines a function of the checks, to disable them. */
 const INTERPOSED = `void dmalab_touch(double at, double bytes, int writes) { }\n${COMPILED}`;
 
 async function load(text: string) {

@@ -1,4 +1,4 @@
-/** Peer memory from a driver of a tree, whose `struct pci_dev` is laid out as the tree has it. */
+/** Peer memory in a driver of a tree, with the tree's layout of `struct pci_dev`. */
 import { assertEquals } from "@std/assert";
 import { loadPatched } from "@dmalab/c_drivers";
 import { runProgram } from "@dmalab/lang/program";

@@ -1,4 +1,4 @@
-/** Pages of a tree's page_pool that are out: which calls took them, and who holds them. */
+/** Pages taken from a tree's page_pool: the calls that took them, and their present owners. */
 import { assertEquals } from "@std/assert";
 import { loadPatched } from "@dmalab/c_drivers";
 import { runProgram } from "@dmalab/lang/program";
@@ -6,7 +6,7 @@ import { runProgram } from "@dmalab/lang/program";
 const SCENARIO = "extensions/kernel_tree/tests/tree/pools.dma";
 const [loaded] = await loadPatched(SCENARIO, [null]);
 
-/** What each test prints, with addresses left out. */
+/** The output of each test, without addresses. */
 const printed: string[][] = [];
 const { outcomes } = runProgram(loaded!.program!, {
   onRun: () => printed.push([]),

@@ -1,4 +1,4 @@
-/** Kernel trees: what is read of one, what is derived, what is refused; a small one of ours is run. */
+/** Kernel trees: what is read from one, what is derived, what is refused; a small tree is run. */
 import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { HostTree, MemoryScreen } from "@dmalab/cli";
@@ -187,7 +187,7 @@ Deno.test("flags of a makefile follow its variables, conditions and the folders 
   assertEquals(flags("drivers/toy/a/b/main.c"), { folders: ["drivers/toy/parts"], defines: ["B"] });
   const ofToy = { folders: ["drivers/toy/parts", "drivers/toy/own"], defines: [] };
   assertEquals(flags("drivers/toy/main.c"), ofToy);
-  // The makefile that names an object builds it, however far above.
+  // An object is built by the makefile that names it, which may be in any folder above.
   assertEquals(flags("drivers/toy/a/deep/built.c"), ofToy);
   assertEquals([...makefiles.symbolsOf("drivers/toy/a/deep/built.c")], ["DEEP"]);
 });
@@ -450,7 +450,7 @@ Deno.test("bounds are read off the compiled source of them, and time constants a
   const version = { major: 7, patch: 2, sub: 300, name: "7.2.300" };
   const headers = generatedHeaders(version, settings);
   const time = headers["generated/timeconst.h"]!;
-  // A thousandth, rounded up at 32 bits: 2^41 / 1000.
+  // 1/1000 as a multiplier of 32 bits, rounded up: 2^41 / 1000.
   assertEquals(/USEC_TO_HZ_MUL32 U64_C\(0x(\w+)\)/.exec(time)?.[1], "83126e98");
   assertEquals(/USEC_TO_HZ_SHR32 (\d+)/.exec(time)?.[1], "41");
   assertEquals(headers["linux/version.h"]!.includes("LINUX_VERSION_CODE 459519"), true);
@@ -476,7 +476,10 @@ Deno.test("an operation calls the function of its name with its row's arguments,
   ]);
 });
 
-/** The shortest sequence tells a model from one with a mistake in its answers; two that are right agree. */
+/**
+ * A comparison of a model with one that makes a mistake finds the shortest sequence; two correct models
+ * agree.
+ */
 function assertTold<O extends { readonly op: string }>(
   expected: readonly string[],
   make: MakeImplementation<O>,
@@ -495,7 +498,7 @@ function assertTold<O extends { readonly op: string }>(
 Deno.test("an allocator that differs in one answer is found, by a minimal sequence", () =>
   assertTold<IovaOperation>(
     ["init", "alloc_fast"],
-    // It forgets that a free range below the limit may be larger than asked for.
+    // The mistake: a free range below the limit may be larger than requested.
     () => new IovaModel(),
     { count: 3, seed: 1, stepsOf: iovaSequence },
     (answer, operation) =>
@@ -577,7 +580,10 @@ Deno.test("what a tree fills inside bounce buffers is noted for the operation th
   assertEquals(noted.fills, []);
 });
 
-/** How the tests of mini.dma end: four use what stubs have not set, the last one leaks. */
+/**
+ * The results of the tests of mini.dma: four use values that stubs have not set, the last one
+ * leaks.
+ */
 const ENDS = [
   ...Array.from({ length: 17 }, () => "ok"),
   ...Array.from({ length: 4 }, () => "E0902"),

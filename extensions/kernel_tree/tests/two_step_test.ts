@@ -1,4 +1,7 @@
-/** Scenarios of the users of the two-step API: each includes one file of a tree unmodified, and the manual names it. */
+/**
+ * Scenarios of drivers that use the two-step API: each includes one unmodified file of a tree, and the manual mentions
+ * it.
+ */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { ROOT } from "@dmalab/tests";
@@ -24,7 +27,7 @@ Deno.test("each user of the two-step API in 7.3 has a scenario that includes its
     assertEquals([...code.matchAll(/^#include "(.*)"$/gm)].map(([, path]) => path), [file]);
     const scenario = Deno.readTextFileSync(join(FOLDER, `${name}.dma`));
     assert(scenario.includes(`c "${name}.c" { tree = `), name);
-    // Something of the mapping is asserted in each: addresses, data or what is left.
+    // Each asserts a result of the mapping: addresses, data, or that nothing is left.
     assert(/nic\.dma_read|assert_pages|gpu\.dma_write/.test(scenario), name);
   }
 });

@@ -1,8 +1,8 @@
 /**
- * One boot of a kernel of this machine: $DMALAB_KERNEL (an image or a package; more packages or folders
- * with its modules in $DMALAB_KERNEL_MODULES, with colons between them), else the newest of `/boot` whose
- * series is modelled. Without QEMU, a compiler or a kernel the test is reported as ignored: nothing was
- * tried then.
+ * Boots one kernel of this machine: $DMALAB_KERNEL (an image or a package; $DMALAB_KERNEL_MODULES has
+ * further packages or folders with its modules, separated by colons), or else the newest in `/boot` of a
+ * series that the model has. Without QEMU, a compiler or a kernel, the test is reported as ignored and
+ * nothing is booted.
  */
 import { dmalab } from "@dmalab/tests";
 import { assertEquals, assertMatch } from "@std/assert";
@@ -22,7 +22,7 @@ function isInstalled(program: string): boolean {
   }
 }
 
-/** A kernel of `/boot` with its modules, both readable without root, newest first. */
+/** Kernels in `/boot` with modules, if users without root rights can read both; the newest first. */
 function installedKernels(): readonly MachineKernel[] {
   let names: string[];
   try {

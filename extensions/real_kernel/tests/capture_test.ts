@@ -1,6 +1,6 @@
 /**
- * Boots of Debian's 6.1.192 and 6.12.117 (QEMU 7.2.22) and 7.3.4 (11.1.3) with the probes of a capture,
- * by emulation, as golden data.
+ * Converts boots of Debian's 6.1.192 and 6.12.117 (QEMU 7.2.22) and 7.3.4 (11.1.3), emulated and with
+ * the probes of a capture, into golden data.
  */
 import { assertEquals } from "@std/assert";
 import { loadProgram, SourceFile } from "@dmalab/lang";
@@ -19,7 +19,7 @@ import { missedHits, readGuestReport } from "../trace/guest_report.ts";
 const DATA = new URL("data/", import.meta.url);
 const read = (name: string) => Deno.readTextFileSync(new URL(name, DATA));
 
-/** A boot's files, its scenario, and the release and the QEMU that it had. */
+/** The files of a boot, its scenario, and its releases of the kernel and of QEMU. */
 interface BootFiles {
   readonly scenario: string;
   readonly name: string;
@@ -29,7 +29,7 @@ interface BootFiles {
 
 const LISTS: BootFiles = { scenario: "captured.dma", name: "6.1.capture", kernel: "6.1.192" };
 
-/** @param change Changes the guest's report. */
+/** @param change Modifies the guest's report. */
 function captured(
   change: (report: string) => string = (report) => report,
   { kernel, name, qemu, scenario }: BootFiles = LISTS,

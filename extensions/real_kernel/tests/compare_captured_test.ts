@@ -1,6 +1,6 @@
 /**
- * Boots of unmodified kernels of Debian (6.12.117 and 7.3.4 in QEMU 7.2.22, emulation), as the guest
- * reported them, compared with the model; and the same with one line changed.
+ * Compares boots of unmodified Debian kernels (6.12.117 and 7.3.4 in QEMU 7.2.22, emulated), as the
+ * guest reported them, with the model; and again with one line changed.
  */
 import { assertEquals, assertMatch } from "@std/assert";
 import { loadProgram, SourceFile } from "@dmalab/lang";
@@ -25,7 +25,7 @@ const BOOTS = {
   "7.3.4.amd": "amd_requests.dma",
 } as const;
 
-/** Compares a captured boot with a release of the model. @param change Changes the guest's report. */
+/** Compares a captured boot with a release of the model. @param change Modifies the guest's report. */
 function compared(
   captured: keyof typeof BOOTS,
   kernel: KernelProfile,
@@ -72,7 +72,7 @@ Deno.test("a kernel that maps by lists differs from a model that links ranges", 
   assertEquals(result.verdict, "differs");
 });
 
-/** Each changes one fact of the capture of 7.3.4. */
+/** Changes of the capture of 7.3.4, each of one fact. */
 const CHANGES: readonly (readonly [
   name: string,
   from: RegExp,

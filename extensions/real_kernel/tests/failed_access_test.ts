@@ -1,4 +1,7 @@
-/** Requests that fail at other places in QEMU's controller than in the model's, and the order of steps. */
+/**
+ * Requests that fail at different accesses in QEMU's controller and in the model's, and the order of
+ * steps.
+ */
 import { assertEquals } from "@std/assert";
 import { firstRequestDifference } from "../compare/compare_requests.ts";
 import { IO_MARK, tracedRequests } from "../compare/traced_requests.ts";
@@ -15,7 +18,7 @@ const OPEN = {
   map: [],
 } as const;
 
-/** A read of two pages with its accesses and its status. */
+/** A read of two pages, with its accesses and its status. */
 function request(status: number, ...extents: readonly AccessedRange[]): RequestRecord {
   return { ...OPEN, unmap: [], device: { format: "prp", extents }, status };
 }

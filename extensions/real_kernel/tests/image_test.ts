@@ -9,7 +9,10 @@ import { gzipSync, zstdCompressSync } from "node:zlib";
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 const bytesOf = (content: string) => new TextEncoder().encode(content);
 
-/** Reads an archive as the kernel does: headers of 110 characters, names and contents padded to 4 bytes. */
+/**
+ * Reads an archive as the kernel does: headers of 110 characters; names and contents are padded to a
+ * multiple of 4 bytes.
+ */
 function unpacked(archive: Uint8Array): [name: string, mode: string, content: string][] {
   const entries: [string, string, string][] = [];
   for (let at = 0; at < archive.length;) {
@@ -80,7 +83,7 @@ Deno.test("a module's needs are its dependencies and those to load before it", (
   assertEquals(moduleNeeds(bytesOf("\0depends=\0")).depends, []);
 });
 
-/** An ELF file with one note, named Xen, of a type: 18 is the entry by which QEMU starts it. */
+/** An ELF file with a note of this type, named Xen; type 18 is the entry at which QEMU starts it. */
 function elf(noteType: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(0x1000);
   const view = new DataView(bytes.buffer);
@@ -91,7 +94,7 @@ function elf(noteType: number): Uint8Array<ArrayBuffer> {
   view.setUint32(0x40, 4, true);
   view.setBigUint64(0x48, 0x200n, true);
   view.setBigUint64(0x60, 0x40n, true);
-  // Another note is before it, with a name that is padded.
+  // Another note, with a padded name, comes before it.
   for (const [at, type] of [[0x200, 6], [0x200 + 20, noteType]] as const) {
     view.setUint32(at, 4, true);
     view.setUint32(at + 4, 4, true);
@@ -101,7 +104,7 @@ function elf(noteType: number): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** An image around a compressed kernel. @param size What the image says of the kernel's size. */
+/** An image around a compressed kernel. @param size The size of the kernel that the image states. */
 function compressedImage(payload: Uint8Array, size: number | null, protocol = 0x20f) {
   const tail = size === null ? 0 : 4;
   const bytes = new Uint8Array(0x1000 + payload.length + tail);
@@ -120,7 +123,7 @@ Deno.test("a kernel is taken out of its image where QEMU can start it, and only 
   const [kernel, other] = [elf(18), elf(17)];
   const rows: [string, Uint8Array<ArrayBuffer>, boolean][] = [
     ["zstd", compressedImage(zstdCompressSync(kernel), kernel.length), true],
-    // The size is a part of gzip's own format.
+    // gzip's format contains the size.
     ["gzip", compressedImage(gzipSync(kernel), null), true],
     ["another compression", compressedImage(bytesOf("LZO?"), kernel.length), false],
     ["damaged", compressedImage(zstdCompressSync(kernel).subarray(0, 40), kernel.length), false],
@@ -177,7 +180,7 @@ function hasPackageTool(): boolean {
   }
 }
 
-/** The quoted names of a message, in their order by letters. */
+/** The quoted names in a message, sorted. */
 function namesIn(problem: string): string {
   return [...problem.matchAll(/"[^"]*"/g)].map(([name]) => name).sort().join(" ");
 }

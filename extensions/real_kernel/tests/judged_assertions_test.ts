@@ -1,4 +1,7 @@
-/** Assertions of a scenario on what Debian's 6.12.117 and 7.3.4 did: `data/`, as the guest reported it. */
+/**
+ * Checks a scenario's assertions against Debian's 6.12.117 and 7.3.4, as the guest reported them
+ * (`data/`).
+ */
 import { assertEquals, assertMatch } from "@std/assert";
 import { loadProgram, SourceFile } from "@dmalab/lang";
 import { LoadError } from "@dmalab/lang/syntax";
@@ -14,7 +17,7 @@ import { readGuestReport } from "../trace/guest_report.ts";
 const DATA = new URL("data/", import.meta.url);
 const read = (name: string) => Deno.readTextFileSync(new URL(name, DATA));
 
-/** The scenario of the captures, with the ios named and assertions behind them. */
+/** The scenario of the captures, with names for its ios and assertions at its end. */
 function scenario(assertions: string): string {
   return read("two_requests.dma")
     .replace("wait ssd.submit(read", "let first = ssd.submit(read")
@@ -46,7 +49,7 @@ function judged(
   return judgeAssertions(program!, recorded, [0, 1], side);
 }
 
-/** Assertions that are true of 7.3.4, each about one fact that its probes show. */
+/** Assertions that hold for 7.3.4, each about one fact that its probes show. */
 const TRUE_ASSERTIONS: readonly string[] = [
   "assert first.requests.length == 1",
   "assert second.requests.map(request => request.bytes) == [128KiB, 64KiB]",
@@ -84,7 +87,10 @@ Deno.test("an assertion about an observed fact is judged on the kernel, too", as
   }
 });
 
-/** Changes of the kernel's trace or the controller's log, with an assertion that they make false there. */
+/**
+ * Changes of the kernel's trace or the controller's log, each with an assertion that the change makes
+ * false.
+ */
 const FALSE_ASSERTIONS:
   readonly (readonly [assertion: string, from: RegExp, to: string, said: RegExp])[] = [
     ["assert first.phys_segments == 10", /segments=10/, "segments=9", /phys_segments is 9/],
@@ -208,7 +214,7 @@ Deno.test("what is true of one release is false on a kernel of another one", () 
     "  expect events [ dma_map_sgtable, ..., dma_unmap_sg ] in first",
   ].join("\n");
   const on6 = judged("6.12.117", "6.12.117", assertions);
-  // That kernel has no such function, and cannot be asked how often it was called.
+  // That kernel does not have the function, so that its calls cannot be counted.
   assertEquals(on6.notJudged.map(({ reason }) => reason), [
     "it looks at dma_iova_link, which was not observed",
   ]);

@@ -3,14 +3,14 @@ import { againIfMissed } from "../boot/boot_groups.ts";
 import { PROBES_FILE } from "../plan/guest_plan.ts";
 import { hasLostEvents } from "../trace/guest_report.ts";
 
-/** A boot whose probe `link` missed some hits. */
+/** A boot in which the probe `link` missed some hits. */
 function booted(missed: number) {
   const profile = `  link                     42               ${missed}\n` +
     "  unmap_one                7                0\n";
   return { report: { files: new Map([[PROBES_FILE, profile]]) } };
 }
 
-/** Boots in their order, with what comes of them and what was printed. */
+/** Tries boots in their order. @returns The result, and the printed lines. */
 async function tried(first: Boot, second: Boot) {
   let boots = 1;
   const lines: string[] = [];

@@ -1,9 +1,9 @@
-/** Requests with memory that the kernel allocates itself, such as metadata of the block layer. */
+/** Requests with memory that the kernel allocates for itself, such as metadata of the block layer. */
 import { assertEquals } from "@std/assert";
 import { firstRequestDifference } from "../compare/compare_requests.ts";
 import type { RequestRecord } from "../compare/request_record.ts";
 
-/** A request that maps one page of the kernel's own memory behind an IOMMU. */
+/** A request that maps one page of such memory behind an IOMMU. */
 function request(phys: number, dma: number, unmapped = dma): RequestRecord {
   const [page, mapped] = [phys - phys % 4096, dma - dma % 4096];
   return {

@@ -1,7 +1,8 @@
 /**
- * Changes of the model, each of which a comparison with a captured boot names: no QEMU is needed.
+ * Changes of the model, each of which the comparison with a captured boot finds; QEMU is not
+ * needed.
  *
- * The boots are those of Debian's 6.1.192, 6.12.117 and 7.3.4 in `data/`.
+ * The boots are the ones of Debian's 6.1.192, 6.12.117 and 7.3.4 in `data/`.
  */
 import { assertEquals, assertMatch } from "@std/assert";
 import type { LabConfig } from "@dmalab/devices";
@@ -33,13 +34,16 @@ const BOOTS = {
   "7.3": { kernel: "7.3.4", scenario: "two_requests.dma", files: "7.3.4" },
 } as const satisfies Readonly<Record<string, Boot>>;
 
-/** What a comparison says: the first difference of the requests with its rule, and the limits that differ. */
+/**
+ * The results of a comparison: the first difference of the requests with its rule, and the limits that
+ * differ.
+ */
 function compared({ files, kernel, scenario }: Boot, change: (config: LabConfig) => LabConfig) {
   const source = new SourceFile(scenario, read(scenario));
   const { program } = loadProgram(source, { load: () => new LoadError("not_found", "no files") });
   const [test] = program!.tests;
   const machine = qemuMachine({ ...test!.config, kernel }, guestMemoryBytes(0, 0));
-  // The guest keeps its machine and its buffers: only what the model does with them changes.
+  // The guest keeps its machine and its buffers; only the model's handling of them changes.
   const plan = recordTest(program!, test!, machine.config, DEFAULT_LIMITS);
   const islands = new Islands(memoryOf([plan]));
   const recorded = recordTest(program!, test!, change(machine.config), DEFAULT_LIMITS);
@@ -53,7 +57,7 @@ function compared({ files, kernel, scenario }: Boot, change: (config: LabConfig)
   ];
 }
 
-/** A release with rows of its older behaviours switched over. */
+/** Inverts some of the older behaviours of a release. */
 function turned(...rows: readonly string[]) {
   return (config: LabConfig): LabConfig => {
     const ways = new Set<string>(KERNELS[config.kernel as KernelProfile].olderWays);
@@ -62,7 +66,7 @@ function turned(...rows: readonly string[]) {
   };
 }
 
-/** A controller with another setting than the guest's. */
+/** Gives the controller other settings than the guest's. */
 function disk(settings: Readonly<Record<string, unknown>>) {
   const within = (nodes: LabConfig["pci"]): LabConfig["pci"] =>
     nodes.map((node) =>
@@ -75,7 +79,7 @@ function disk(settings: Readonly<Record<string, unknown>>) {
   return (config: LabConfig): LabConfig => ({ ...config, pci: within(config.pci) });
 }
 
-/** Runs with a method of a class replaced. */
+/** Runs a function while a method of a class is replaced. */
 function withMethod<T>(
   type: { readonly prototype: object },
   name: string,
@@ -94,7 +98,7 @@ function withMethod<T>(
 
 const asIs = (config: LabConfig) => config;
 
-/** Changes with what the comparison says first. */
+/** Changes, each with the first result of the comparison. */
 const PLANTED: readonly (readonly [
   name: string,
   said: RegExp,

@@ -6,7 +6,7 @@ import { QEMU_7_2, type QemuProgram, qemuProgram } from "../machine/qemu_program
 
 interface IommuRow {
   readonly iommu: string;
-  /** 7.2 where it is left out. */
+  /** Default: 7.2. */
   readonly qemu?: QemuProgram;
   readonly device: string | null;
   /** Words of the kernel's command line. */
@@ -121,7 +121,7 @@ test "one" { let pages = alloc_pages(1) }
     assertEquals(machine.append, append, iommu);
     assertEquals([...machine.changes], changes, iommu);
     assertEquals([...machine.missing], missing, iommu);
-    // A disk on the root bus has an address there.
+    // A disk on the root bus has an address on it.
     const disk = devices.find((each) => each.startsWith("nvme,"))!;
     assertEquals(disk.includes("bus=pcie.0,addr="), device?.startsWith("amd") === true, disk);
   }

@@ -9,9 +9,9 @@ import { qemuProgram } from "../machine/qemu_program.ts";
 import { cutReasons } from "../plan/planned_tests.ts";
 import { recordTest } from "../plan/scenario_run.ts";
 
-/** Sets of requests, with the calls of each of their tests. */
+/** Sets of requests, with the number of calls in their tests. */
 const SETS = [[KERNEL_REQUESTS, 60], [CAPTURED_REQUESTS, 185]] as const;
-/** More of a disk with metadata: commands of a user, and requests of two bios. */
+/** Additional calls for a disk with metadata: user commands, and requests of two bios. */
 const METADATA_CALLS = 35;
 
 /** A QEMU with every property that a machine of the sets needs. */

@@ -1,4 +1,4 @@
-/** The page of a comparison with Debian's 7.3.4: `data/`, as the guest reported it. */
+/** The page of a comparison with Debian's 7.3.4, as the guest reported it (`data/`). */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { loadProgram, SourceFile } from "@dmalab/lang";
 import { LoadError } from "@dmalab/lang/syntax";
@@ -103,7 +103,7 @@ Deno.test("a false assertion makes a test differ, with its place and a caret", (
           "  assert io.format == sgl or io.phys_segments == 10\n  assert io.format == sgl\n}\n",
         ),
   );
-  // Both sides have PRPs: the second assertion fails on both, which is no difference.
+  // Both sides use PRPs: the second assertion fails on both, so it is not a difference.
   assertMatch(runText(report), /assertions: 2 as on the model, 0 not, 0 not judged/);
   const changed = reportOf(
     (text) => text.replace(/^.* gather: .*\n/m, ""),

@@ -17,7 +17,7 @@ test "one page, and a range" {
 }
 `;
 
-/** Kinds of the steps of each request, with those events of the model that are no step. */
+/** The kinds of the steps of each request, with the kinds of the model's events that are not steps. */
 function stepsOf(isObserved: (kind: string) => boolean) {
   const { program } = loadProgram(new SourceFile("steps.dma", SCENARIO), {
     load: () => new LoadError("not_found", "no files"),

@@ -3,7 +3,7 @@ import { addressDigits } from "@dmalab/runtime";
 import { readControllerLog } from "../trace/controller_log.ts";
 import { deviceAddress, deviceAddressOfPage } from "../trace/trace_events.ts";
 
-/** As Linux 6.1.192 behind QEMU's AMD IOMMU allocates with `iommu.forcedac=1`. */
+/** An address that Linux 6.1.192 allocates behind QEMU's AMD IOMMU with `iommu.forcedac=1`. */
 const WIDE = "0xfffffffffffc0200";
 
 Deno.test("a device address of 64 bits keeps its low bits", () => {

@@ -41,8 +41,8 @@ const MACHINES = [
 ];
 
 /**
- * Of each kind of machine that is not tried elsewhere: the pairs, row by row. The listings have the form of the tool, some that of
- * public reports: cxl github.com/pmem/ndctl/issues/246, pi_switch github.com/raspberrypi/firmware/issues/1833, pci_bridge
+ * The pairs, row by row, of each kind of machine that no other test has. The listings have the form of the tool's output, some the
+ * form of public reports: cxl github.com/pmem/ndctl/issues/246, pi_switch github.com/raspberrypi/firmware/issues/1833, pci_bridge
  * lkml.indiana.edu/hypermail/linux/kernel/1302.0/01541.html.
  */
 const KINDS: Readonly<Record<string, readonly string[]>> = {
@@ -56,7 +56,7 @@ const KINDS: Readonly<Record<string, readonly string[]>> = {
 
 const topology = (...words: string[]) => dmalab("topology", ...words);
 const fileOf = (name: string) => `${FOLDER}/${name}.txt`;
-/** What is said of two functions of a listing. */
+/** The output about two functions of a listing. */
 const pair = (name: string, provider: string, client: string, ...more: string[]) =>
   topology(fileOf(name), "--provider", provider, "--client", client, ...more);
 
@@ -75,7 +75,7 @@ function loadConfig(text: string): LabConfig {
   return program!.tests[0]!.config;
 }
 
-/** Every pair's distance and kind, and every group, by addresses. */
+/** The distance and kind of every pair, and every group, by addresses. */
 function factsOf(functions: readonly PciFunction[], cpu: typeof ORDINARY_CPU) {
   const ends = functions.filter(({ isBridge }) => !isBridge);
   return {
@@ -151,7 +151,7 @@ Deno.test("functions that are alike are drawn as one, and asked about as one", a
   for (let func = 0; func < 64; func++) {
     lines.push(`01:${(func >> 3).toString(16).padStart(2, "0")}.${func & 7} 0200: 8086:1889`);
   }
-  // The first one is the card itself.
+  // The first of them is the card itself.
   lines.splice(5, 1);
   using folder = new TempFolder();
   const path = folder.write("lines.txt", lines.join("\n"));
@@ -171,7 +171,7 @@ Deno.test("--as dma without --all leaves out what no peer's route or group depen
     const cpu = machine.cpu ?? ORDINARY_CPU;
     const before = factsOf(kept, cpu);
     assertEquals(factsOf(tree.functions, cpu), before, name);
-    // What was left out was in no group with what was kept.
+    // No group contained functions that were kept and functions that were left out.
     const whole = factsOf(machine.functions, cpu).groups;
     for (const group of before.groups) assert(whole.includes(group), `${name}: ${group}`);
   }
@@ -273,7 +273,7 @@ Deno.test("where no bridge is above both, no parameter helps, and that is said",
 Deno.test("a port that is free is named as the place to move to", async () => {
   const text = Deno.readTextFileSync(fileOf("full"));
   using folder = new TempFolder();
-  // The network card is pulled.
+  // The network card is removed.
   const path = folder.write("lines.txt", text.replace(/0000:06:00\.0[^]*?\n\n/, ""));
   const { output } = await topology(path, "--provider", "gpu0", "--client", "ssd2");
   assertStringIncludes(

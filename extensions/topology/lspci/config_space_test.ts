@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { decodeConfigSpace } from "./config_space.ts";
 import { GrowingFunction } from "./growing_function.ts";
 
-/** Registers as [offset, bytes…]; all others are 0. */
+/** Decodes registers given as [offset, bytes…]; all others are 0. */
 function decode(shownBytes: number, ...registers: readonly (readonly number[])[]) {
   const growing = new GrowingFunction({ domain: 0, bus: 0, device: 0, func: 0 }, 1);
   growing.registers = new Uint8Array(4096);
@@ -15,10 +15,10 @@ function decode(shownBytes: number, ...registers: readonly (readonly number[])[]
 const IDS = [0x00, 0x86, 0x80, 0x30, 0x20];
 const HAS_CAPABILITIES = [0x06, 0x10, 0x00];
 const BRIDGE = [0x0e, 0x81];
-/** PCI Express at 0x40: version 2, a root port. */
+/** A PCI Express capability at 0x40: version 2, a root port. */
 const ROOT_PORT = [[0x34, 0x40], [0x40, 0x10, 0x00, 0x42, 0x00]];
 
-/** The same of an endpoint of PCI Express. */
+/** Decodes the registers of a PCI Express endpoint. */
 const decodeEndpoint = (shownBytes: number, ...registers: readonly (readonly number[])[]) =>
   decode(shownBytes, IDS, HAS_CAPABILITIES, [0x34, 0x40], [0x40, 0x10, 0, 2, 0], ...registers);
 
@@ -47,7 +47,7 @@ Deno.test("BARs of 64 bits take two registers, and I/O BARs are recognised", () 
     64,
     IDS,
     [0x10, 0x0c, 0, 0, 0, 0x00, 0x38, 0, 0],
-    // The two lowest bits are no address.
+    // The two lowest bits are not part of the address.
     [0x18, 0x03, 0xe0, 0, 0],
     [0x1c, 0x00, 0x00, 0x10, 0xb8],
   );
@@ -80,14 +80,15 @@ Deno.test("Resizable BAR tells the size that is set", () => {
     decodeEndpoint(
       bytes,
       [0x10, 0x0c, 0, 0, 0, 0x00, 0x38, 0, 0],
-      // The list leads on to where the capability is; the low two bits of the way mean nothing.
+      // A list entry that leads to the capability; the two lowest bits of its pointer have no
+      // meaning.
       [0x100, 0x01, 0x00, 0x01 + (((at + 3) % 16) << 4), (at + 3) >> 4],
       [at, 0x15, 0x00, 0x01, 0x00],
-      // One BAR, number 0, of 2^14 MiB.
+      // One BAR, with number 0 and 2^14 MiB.
       [at + 8, 0x20, 0x0e, 0x00, 0x00],
     ).bars[0]!.sizeBytes;
   for (const at of [0x200, 0x224, 0x7f4]) assertEquals(shown(4096, at), 16 * 2 ** 30);
-  // Its first entry is shown just so, or just not.
+  // Dumps in which its first entry is just complete, and lacks one byte.
   assertEquals([shown(0x20c, 0x200), shown(0x20b, 0x200)], [16 * 2 ** 30, null]);
 });
 
@@ -96,7 +97,7 @@ Deno.test("a dump that ends before extended space leaves access control unknown,
   assertEquals(decode(64, ...registers).acs.state, "unknown");
   assertEquals(decode(256, ...registers).acs.state, "unknown");
   assertEquals(decode(4096, ...registers).acs.state, "absent");
-  // Conventional PCI has no such services, and 256 bytes show it.
+  // Conventional PCI has no such services, and 256 bytes show this.
   assertEquals(decode(256, IDS).acs.state, "absent");
   assertEquals(decode(64, IDS).acs.state, "unknown");
 });
@@ -150,11 +151,11 @@ Deno.test("a function has six BARs, a bridge two; the last cannot be one of 64 b
   assertEquals(barsOf(at(4, 4, 0, 0, 0xb0, 1)), [[4, 64, 0x1_b000_0000]]);
   assertEquals(barsOf(at(5, 4, 0, 0, 0xb0)), [[5, 32, 0xb000_0000]]);
   assertEquals(barsOf(BRIDGE, at(1, 4, 0, 0, 0xb0)), [[1, 32, 0xb000_0000]]);
-  // A type that is reserved has 32 bits, and one without an address has not got it yet.
+  // A BAR of the reserved type has 32 bits; a BAR without an address was not assigned one yet.
   assertEquals(barsOf(at(0, 2, 0, 0, 0xb0)), [[0, 32, 0xb000_0000]]);
   assertEquals(barsOf(at(0, 1)), [[0, 32, null]]);
   assertEquals(barsOf(at(0, 0x0c)), [[0, 64, null]]);
-  // Up to 2^53 a number is exact.
+  // Numbers below 2^53 are exact.
   assertEquals(barsOf(at(0, 4, 0, 0, 0, 0, 0, 0x10, 0)), [[0, 64, 2 ** 52]]);
   assertEquals(barsOf(at(0, 4, 0, 0, 0, 0, 0, 0x20, 0)), [[0, 64, null]]);
 });
@@ -166,7 +167,7 @@ Deno.test("windows of a bridge end with the last byte of their unit: 4 KiB of I/
       .map(({ base, limit, space }) => [space, base, limit]);
   const off = [[0x1c, 0x10, 0x00], [0x20, 0x10, 0x00, 0x00, 0x00]];
   assertEquals(windows(...off, [0x24, 0x10, 0x00, 0x00, 0x00]), []);
-  // Base and limit of one unit are a window of that unit.
+  // With equal base and limit, the window has one unit.
   assertEquals(windows([0x1c, 0x10, 0x10], off[1]!), [["io", 0x1000, 0x1fff]]);
   assertEquals(windows(off[0]!, [0x20, 0x10, 0x00, 0x10, 0x00]), [[
     "memory",
@@ -176,7 +177,7 @@ Deno.test("windows of a bridge end with the last byte of their unit: 4 KiB of I/
   assertEquals(windows(...off, [0x24, 0x10, 0x00, 0x10, 0x00]), [
     ["prefetchable", 0x10_0000, 0x1f_ffff],
   ]);
-  // Upper halves count only where the lower ones say so.
+  // The upper halves are used only if the lower ones say so.
   const halves = [0x28, 1, 0, 0, 0, 2, 0, 0, 0];
   assertEquals(windows(...off, [0x24, 0x10, 0x00, 0x10, 0x00], halves), [
     ["prefetchable", 0x10_0000, 0x1f_ffff],
@@ -199,7 +200,7 @@ Deno.test("headers of other kinds have no BARs here, and a header that is not al
   assertEquals(decode(64, IDS, [0x0a, 0x04, 0x06]).classCode, 0x0604);
 });
 
-/** An endpoint with Access Control Services at a place of extended space. */
+/** An endpoint with Access Control Services at an offset in extended space. */
 function guarded(shownBytes: number, at: number, capable: number, enabled: number) {
   return decodeEndpoint(
     shownBytes,
@@ -231,13 +232,14 @@ Deno.test("each service has its bit in both registers, and the eighth means some
 Deno.test("a capability whose registers were not all shown is not known", () => {
   assertEquals(guarded(0x150, 0x148, 0x1f, 0x1d).state, "present");
   assertEquals(guarded(0x14f, 0x148, 0x1f, 0x1d).state, "unknown");
-  // The list in conventional space: an entry's first word must be there.
+  // In the list of conventional space, the first word of an entry must be shown.
   const express = (shown: number) =>
     decode(shown, IDS, HAS_CAPABILITIES, [0x34, 0x80], [0x80, 0x10, 0x00, 0x42, 0x00]).portType;
   assertEquals([express(0x83), express(0x84)], [null, "root_port"]);
-  // Without the bit of the status register there is no list, whatever stands there.
+  // Without the bit in the status register the function has no list, whatever its registers
+  // contain.
   assertEquals(decode(256, IDS, ...ROOT_PORT).portType, null);
-  // Below 64 bytes there is the header.
+  // The header is below 64 bytes, so no capability can be there.
   assertEquals(
     decode(256, IDS, HAS_CAPABILITIES, [0x34, 0x3c], [0x3c, 0x10, 0x00, 0x42, 0x00]).portType,
     null,
@@ -262,11 +264,11 @@ Deno.test("Resizable BAR has an entry for each of up to six BARs, with number an
   assertEquals(sizes([0x21, 1]), [[0, null], [1, 2 * MIB], [2, null], [3, null]]);
   assertEquals(sizes([0x23, 31]), [...none.slice(0, 3), [3, 2 ** 51]]);
   assertEquals(sizes([0x23, 32]), [...none.slice(0, 3), [3, 2 ** 52]]);
-  // Larger than any address is none, and an I/O BAR has no size there.
+  // A size above the limit of addresses is ignored, and so is a size for an I/O BAR.
   assertEquals(sizes([0x23, 33]), none);
   assertEquals(sizes([0x22, 3]), none);
   assertEquals(sizes([0x40, 0], [0x01, 3]), [[0, MIB], [1, 8 * MIB], [2, null], [3, null]]);
-  // The first entry alone has their number; a size that is known already stays.
+  // Only the first entry has the number of entries; a size that is already known is kept.
   assertEquals(sizes([0x20, 0], [0x01, 3]), [[0, MIB], ...none.slice(1)]);
   assertEquals(sizes([0x40, 0], [0x00, 3]), [[0, MIB], ...none.slice(1)]);
   const seven = Array.from({ length: 7 }, (_, at): [number, number] => [at === 6 ? 1 : 5, 1]);
@@ -310,10 +312,10 @@ Deno.test("Resizable BAR tells the size of the sixth BAR too, and of entries tha
       .bars.map(({ sizeBytes }) => sizeBytes);
   const all = bars.map((_, index) => 2 ** 20 * 4 ** index);
   assertEquals(sizes(4096, ...entries), all);
-  // The last of them ends at 0x134.
+  // The last entry ends at 0x134.
   assertEquals(sizes(0x134, ...entries), all);
   assertEquals(sizes(0x133, ...entries), [...all.slice(0, 5), null]);
-  // What stands above the six bits of the size is reserved.
+  // The bits above the six bits of the size are reserved.
   assertEquals(sizes(4096, [0x108, 0x20, 0xc5])[0], 32 * 2 ** 20);
 });
 

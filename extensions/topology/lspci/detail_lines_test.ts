@@ -104,7 +104,7 @@ Deno.test("windows of bridges are read, those that are switched off are not", ()
   ]);
 });
 
-/** Whether a line, by itself, says something that is known. */
+/** Whether a line alone gives a known fact. */
 function says(line: string): boolean {
   return new DetailReader().read(
     new GrowingFunction({ domain: 0, bus: 0, device: 0, func: 0 }, 1),
@@ -143,7 +143,7 @@ Deno.test("a line with known content is recognised, any other is not", () => {
       "\tLatency: 0, Cache Line Size: 64 bytes",
       "\tInterrupt: pin A routed to IRQ 16",
       "\tExpansion ROM at 92000000 [disabled] [size=512K]",
-      // Without a number a region is known by its English words alone.
+      // Without a number, only English words mark a region.
       "\tSpeicher at b8000000 (32-bit, non-prefetchable) [size=16M]",
       "UpstreamFwd+ EgressCtrl- DirectTrans-",
     ]
@@ -194,7 +194,7 @@ Deno.test("a bridge has three windows, each with a last byte behind its first an
     read(...lines).windows.map(({ space, base, limit }) => [space, base, limit]);
   const memory = (span: string) => `\tMemory behind bridge: ${span}`;
   assertEquals(windows("\tI/O behind bridge: 2000-3fff [size=8K]"), [["io", 0x2000, 0x3fff]]);
-  // As those that are switched off were written before there was a word for it.
+  // Disabled windows, as `lspci` printed them before it had a word for them.
   assertEquals(windows(memory("fff00000-000fffff")), []);
   assertEquals(windows(memory("00100000-00100000")), []);
   assertEquals(windows(memory("00100000-00100001")), [["memory", 0x10_0000, 0x10_0001]]);

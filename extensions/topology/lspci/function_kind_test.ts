@@ -1,4 +1,7 @@
-/** What becomes of each class of the PCI Code and ID Assignment Specification: a name, and whether peers are meant. */
+/**
+ * For each class of the PCI Code and ID Assignment Specification: the name of its functions, and whether they count as
+ * peers.
+ */
 import { assertEquals } from "@std/assert";
 import { importMachine, peersOf } from "./imported_machine.ts";
 import { linkListing } from "./linked_listing.ts";
@@ -46,7 +49,7 @@ const ONES: Readonly<Record<number, string>> = {
   0x0c06: "hca",
 };
 
-/** Sub-classes around those that have names of their own. */
+/** Sub-classes with special names, and the ones next to them. */
 const SUBCLASSES = [0x00, 0x02, 0x03, 0x05, 0x06, 0x07, 0x08, 0x09, 0x3f, 0x40, 0x41, 0x80];
 const isBridge = (classCode: number) => classCode === 0x0604;
 

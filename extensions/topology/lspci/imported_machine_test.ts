@@ -27,11 +27,11 @@ Deno.test("roles follow from places: root port, switch, downstream port, bridge 
       bridge("02:01.0", "10b5:8747", [3, 3]) +
       DISK("03:00.0") +
       bridge("02:02.0", "10b5:8747", [4, 4]) +
-      // Nothing says what it is; devices stand behind it, and no bridges.
+      // The text does not show its role; devices are below it, and no bridges.
       bridge("00:02.0", "8086:6f04", [5, 6], "\tCapabilities: [40] Express (v2) Root Port\n") +
       bridge("05:00.0", "1a03:1150", [6, 6]) +
       "06:00.0 0300: 1a03:2000\n\tControl: Mem+\n\n" +
-      // Everything of it was to be seen, and it is no PCI Express.
+      // All its capabilities are listed, and PCI Express is not among them.
       bridge("00:1e.0", "8086:244e", [7, 7]),
   );
   assertEquals(machine.functions.map(({ address, name, role }) => `${address} ${name} ${role}`), [
@@ -58,7 +58,7 @@ Deno.test("the list is asked about the first device if it is 00.0 or a root port
     device: 0x2031,
   });
   assertEquals(first("00:05.0 0880: 8086:2034\n\tControl: Mem+\n\n"), null);
-  // A device with only one of its two numbers known cannot be on a list.
+  // A device with only one known number cannot be on a list.
   const quoted = (vendor: string, device: string) =>
     first(`00:00.0 "Host bridge [0600]" "${vendor}" "${device}"\n\tControl: Mem+\n\n`);
   assertEquals(quoted("Intel [8086]", "Thing [6f00]"), { vendor: 0x8086, device: 0x6f00 });
@@ -104,20 +104,20 @@ Deno.test("what is unknown and could change an answer is a doubt, and nothing el
   const both = "0000:02:01.0, 0000:02:02.0";
   assertEquals(doubts(switchOf(denied, denied)), [`ACS redirect of ${both} is unknown`]);
   assertEquals(doubts(switchOf(denied, known)), ["ACS redirect of 0000:02:01.0 is unknown"]);
-  // One bus hangs in the air.
+  // One bus has no bridge above it.
   const apart = machineOf(
     ROOT + bridge("00:01.0", "8086:6f02", [1, 1]) + DISK("01:00.0") + DISK("09:00.0"),
   );
-  // The host bridge that is known refuses whatever the other one is, and its CPU may pass.
+  // The known host bridge refuses whatever the other one is; its CPU may pass.
   assertEquals(doubts(apart), [
     "what is above bus 0000:09 is not in the text",
     "the CPU is unknown: from AMD's Zen on it would pass",
   ]);
-  // A root complex of Intel's is inside a CPU of Intel's, unless software plays it.
+  // A root complex of Intel is part of an Intel CPU, unless it is emulated.
   const disks = bridge("00:01.0", "8086:6f02", [1, 1]) + DISK("01:00.0") +
     bridge("00:02.0", "8086:6f04", [2, 2]) + DISK("02:00.0");
   assertEquals(doubts(machineOf(ROOT + disks)), []);
-  // Without its first device the text does not say what the list is asked about.
+  // Without the first device, the text does not show the device that is looked up in the list.
   assertEquals(doubts(machineOf(disks)), [
     "which device is first on the root bus is unknown: the list may have it",
     "the CPU is unknown: from AMD's Zen on it would pass",
@@ -198,13 +198,13 @@ Deno.test("a CPU is known from its vendor alone, or from a root complex and no o
   assertEquals(cpuOf("00:00.0 0600: 1022:1480\n\n"), { vendor: "amd", family: 0x17 });
   assertEquals(cpuOf("00:00.0 0601: 1022:1480\n\n"), null);
   assertEquals(cpuOf("00:00.0 0601: 1d94:1450\n\n"), null);
-  // Numbers that a quoted header lacks.
+  // A quoted header may lack numbers.
   const quoted = (vendor: string, device: string) =>
     cpuOf(`00:00.0 "Host bridge [0600]" "${vendor}" "${device}"\n\n`);
   assertEquals(quoted("AMD [1022]", "Root Complex [1480]"), { vendor: "amd", family: 0x17 });
   assertEquals(quoted("AMD", "Root Complex [1480]"), null);
   assertEquals(quoted("Hygon [1d94]", "Root Complex"), { vendor: "hygon", family: 0x18 });
-  // Names of the PCI ID database, with the vendor in front.
+  // Names of the PCI ID database, after the vendor's name.
   const named = (name: string) =>
     cpuOf(`00:00.0 Host bridge: Advanced Micro Devices, Inc. [AMD] ${name}\n\n`)?.family;
   assertEquals(named("Starship/Matisse Root Complex"), 0x17);
@@ -235,19 +235,20 @@ Deno.test("which device is first on a root bus is a doubt where it could change 
   };
   const at = (place: string, ids: string) => `${place} 0600: ${ids}\n\n`;
   const first = "which device is first on the root bus is unknown: the list may have it";
-  // 3c00 and 3c01 are listed for traffic below one of them, 2020 for any, 6f00 is not.
+  // 3c00 and 3c01 are listed for traffic below one of them, 2020 for any traffic; 6f00 is not
+  // listed.
   assertEquals(doubts("", ""), [first]);
   assertEquals(doubts(at("00:00.0", "8086:2020"), ""), [first]);
   assertEquals(doubts(at("00:00.0", "8086:3c00"), ""), [first]);
   assertEquals(doubts("", at("80:00.0", "8086:2020")), [first]);
-  // One that is refused for certain settles it.
+  // If one bridge is certainly refused, the result is certain.
   assertEquals(doubts(at("00:00.0", "8086:6f00"), ""), []);
   assertEquals(doubts("", at("80:00.0", "8086:6f00")), []);
   assertEquals(doubts(at("00:00.0", "8086:6f00"), at("80:00.0", "8086:6f00")), []);
-  // Both are known, and neither is refused by itself.
+  // Both are known, and neither is refused alone.
   assertEquals(doubts(at("00:00.0", "8086:3c00"), at("80:00.0", "8086:3c01")), []);
   assertEquals(doubts(at("00:00.0", "8086:2020"), at("80:00.0", "8086:2020")), []);
-  // A bridge may be missing above one, whatever is first on it.
+  // A bridge may be missing above one of them, whatever device is first on its bus.
   const apart = machineOf(
     `${at("00:00.0", "8086:2020")}${bridge("00:01.0", "8086:6f02", [1, 1])}${DISK("01:00.0")}` +
       `${DISK("09:00.0")}Vendor ID: GenuineIntel\nCPU family: 6\n`,
@@ -257,7 +258,7 @@ Deno.test("which device is first on a root bus is a doubt where it could change 
     "what is above bus 0000:09 is not in the text",
     first,
   ]);
-  // A maker without a number is no device that is known.
+  // A vendor without a number does not identify the device.
   const quoted = '00:00.0 "Host bridge [0600]" "Intel [8086]" "Thing"\n\n';
   assertEquals(doubts(quoted, ""), [first]);
   assertEquals(doubts(quoted, at("80:00.0", "8086:2020")), [first]);

@@ -1,4 +1,7 @@
-/** What several listings of one machine tell about a function is put together, whichever comes first. */
+/**
+ * The facts about a function from several listings of one machine are joined, in whatever order the
+ * listings come.
+ */
 import { assertEquals } from "@std/assert";
 import type { ListedFunction } from "./listed_function.ts";
 import { readListing } from "./read_listing.ts";
@@ -13,7 +16,7 @@ function onlyOne(text: string): ListedFunction {
   return functions[0]!;
 }
 
-/** Without its place in the text, and with sets that can be compared. */
+/** A function without its line number, and with its sets as lists, so that it can be compared. */
 function listed(text: string): unknown {
   const { acs, line: _, ...rest } = onlyOne(text);
   return {
@@ -26,14 +29,14 @@ function listed(text: string): unknown {
   };
 }
 
-/** 256 bytes of a function of conventional PCI: no access control there can be. */
+/** 256 bytes of a conventional PCI function, which cannot have access control. */
 const DUMP = Array.from({ length: 16 }, (_, row) => {
   const bytes = row === 0 ? [0x86, 0x80, 0x33, 0x15, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0] : [];
   const hex = Array.from({ length: 16 }, (_, at) => (bytes[at] ?? 0).toString(16).padStart(2, "0"));
   return `${row.toString(16)}0: ${hex.join(" ")}\n`;
 }).join("");
 
-/** Lines that each tell something of their own. */
+/** Lines that each give a different fact. */
 const PARTS: Readonly<Record<string, string>> = {
   bars: "\tRegion 0: Memory at f7d00000 (32-bit, non-prefetchable) [size=512K]\n",
   "several bars": "\tRegion 0: Memory at f7d00000 (64-bit, prefetchable) [size=512K]\n" +
@@ -93,7 +96,7 @@ Deno.test("each BAR takes the address or the size that it lacks, from a BAR of i
   assertEquals(bars(address), [[0, "memory", 0xf7d0_0000, null]]);
   assertEquals(bars(address, size), [[0, "memory", 0xf7d0_0000, 524_288]]);
   assertEquals(bars(size, address), [[0, "memory", 0xf7d0_0000, 524_288]]);
-  // The first value stays, and a BAR of another kind adds nothing to it.
+  // The first value is kept, and a BAR of another kind adds nothing to it.
   assertEquals(bars(address, ports), [[0, "memory", 0xf7d0_0000, null]]);
   assertEquals(bars(ports, size), [[0, "io", 0xe000, 32]]);
   assertEquals(bars(address, second), [[0, "memory", 0xf7d0_0000, null]]);
@@ -105,7 +108,7 @@ Deno.test("a function has six BARs: lines about more are dropped", () => {
   assertEquals(onlyOne(HEADER + region.repeat(5)).bars.length, 5);
   assertEquals(onlyOne(HEADER + region.repeat(6)).bars.length, 6);
   assertEquals(onlyOne(HEADER + region.repeat(7)).bars.length, 6);
-  // Without numbers each of 64 bits takes two.
+  // Without numbers, each 64-bit BAR takes two indexes.
   const wide = "\tMemory at f7d00000 (64-bit, non-prefetchable) [size=4K]\n";
   assertEquals(onlyOne(HEADER + wide.repeat(4)).bars.map(({ index }) => index), [0, 2, 4]);
 });
@@ -115,7 +118,7 @@ Deno.test("numbers of a header that was wrapped stand in its next line", () => {
     "02:00.0 Ethernet controller [0200]: Maker\nModel [8086:1533]\n",
   );
   assertEquals([vendor, device], [0x8086, 0x1533]);
-  // Once there are details, numbers in brackets are something else's.
+  // After the first detail, numbers in brackets belong to something else.
   for (const detail of ["Control: I/O- Mem+ BusMaster+", "Capabilities:", "Flags: fast devsel"]) {
     const late = onlyOne(
       `02:00.0 Ethernet controller [0200]: Maker\n\t${detail}\nModel [8086:1533]\n`,
@@ -147,7 +150,7 @@ Deno.test("that there is no access control is known only where all capabilities 
   const promised = "\tControl: I/O- Mem+ BusMaster+\n\tStatus: Cap+ 66MHz- UDF-\n";
   const plain = "\tControl: I/O- Mem+ BusMaster+\n\tStatus: Cap- 66MHz- UDF-\n";
   const some = "\tCapabilities: [40] Power Management version 3\n";
-  // By itself, and beside a listing that tells nothing more.
+  // The listing alone, and together with one that adds no facts.
   for (
     const [listing, expected] of [
       ["", "unknown"],
@@ -166,7 +169,7 @@ Deno.test("that there is no access control is known only where all capabilities 
     assertEquals(state("", listing), expected, `${listing} second`);
     assertEquals(state(listing, listing), expected, `${listing} twice`);
   }
-  // What one listing lacks the other shows, whichever comes first.
+  // A fact that one listing lacks comes from the other one, in whatever order they come.
   for (
     const [one, other] of [[denied, some], [promised, some], [promised + denied, promised + some]]
   ) {
@@ -239,10 +242,11 @@ Deno.test("a dump's bytes stand where its lines say, up to the first line that i
   assertEquals(identity(...lines), [0x8086, 0x1533, "absent"]);
   assertEquals(identity(...lines.slice(0, 4)), [0x8086, 0x1533, "unknown"]);
   assertEquals(identity(...lines.slice(0, 3)), [null, null, "unknown"]);
-  // The first three lines, and no fourth one.
+  // With the first three lines, but without the fourth one; then without the first one.
   assertEquals(identity(...lines.slice(0, 3), ...lines.slice(4)), [null, null, "unknown"]);
   assertEquals(identity(...lines.slice(1)), [null, null, "unknown"]);
-  // A class is in the line's first twelve bytes, and a line has its place by its offset.
+  // The class is in the first twelve bytes of the line; the offset decides where a line's bytes
+  // belong.
   assertEquals(identity(lines[0]!, lines[0]!.replace("86 80", "00 00"), ...lines.slice(1)), [
     0x8086,
     0x1533,

@@ -1,4 +1,4 @@
-/** Which bus is a root bus, and what is said of one that should not be. */
+/** Which buses are root buses, and the warnings about the ones that should not be. */
 import { assertEquals } from "@std/assert";
 import { type LinkedListing, linkListing } from "./linked_listing.ts";
 import { formatListedAddress } from "./listed_function.ts";
@@ -8,7 +8,7 @@ function link(text: string): LinkedListing {
   return linkListing(readListing(text));
 }
 
-/** A function of which everything was to be seen. */
+/** A function with all its capabilities listed. */
 function func(at: string, ids: string, ...details: readonly string[]): string {
   return `${at} ${ids}\n\tControl: Mem+\n${details.map((line) => `\t${line}\n`).join("")}\n`;
 }
@@ -23,7 +23,7 @@ function bridge(at: string, secondary: string, subordinate: string): string {
 
 const DISK = "0108: 144d:a822";
 
-/** Each root bus, by domain and number; with a question mark where it is one for want of a bridge. */
+/** Each root bus, by domain and number; followed by a question mark if it may lack a bridge above it. */
 function rootsOf(text: string): string[] {
   return link(text).roots.map(({ assumed, bus, domain }) =>
     `${domain.toString(16)}:${bus.toString(16)}${assumed ? "?" : ""}`
@@ -53,16 +53,16 @@ Deno.test("a host bridge, and what only a root complex has, make a root bus (PCI
       ["PCI-Express to PCI/PCI-X Bridge", false],
     ] as const
   ) assertEquals(isRoot("40:00.0", DISK, express(kind)), expected, kind);
-  // Memory, bridges, system peripherals, processors and signal processing, of conventional PCI.
+  // Memory, bridges, system peripherals, processors and signal processing, all of conventional PCI.
   const chipset = [0x05, 0x06, 0x08, 0x0b, 0x11];
   for (let base = 0; base <= 0x14; base++) {
     const ids = `${base.toString(16).padStart(2, "0")}80: 8086:6f00`;
     assertEquals(isRoot("40:01.0", ids), chipset.includes(base), ids);
-    // Device 0 is what stands behind a bridge, too, and so is what has a link.
+    // Device 0 and functions with a link may also be below a bridge.
     assertEquals(isRoot("40:00.0", ids), false, ids);
     assertEquals(isRoot("40:01.0", ids, express("Endpoint")), false, ids);
   }
-  // A path has all bridges above a function.
+  // A path names all bridges above a function.
   assertEquals(rootsOf("40:01.0/41:00.0 0108: 144d:a822\n"), ["0:40"]);
 });
 
@@ -80,7 +80,7 @@ Deno.test("between the buses of a bridge there is no root bus, whatever is on it
     ]);
     assertEquals(below("02"), undefined, "the bridge leads there");
   }
-  // A bridge that leads nowhere has no bus above its own.
+  // A bridge that leads to its own bus is not above that bus.
   assertEquals(rootsOf(func("05:00.0", root) + bridge("05:01.0", "05", "07")), ["0:5"]);
 });
 
@@ -137,7 +137,7 @@ Deno.test("a bridge that cannot lead where it says is reported in full, and noth
       hint,
     ]]);
   }
-  // A bridge to bus 0 is not configured, and one to the next bus is right.
+  // A bridge with secondary bus 0 is not configured, and one that leads to the next bus is correct.
   for (const bus of ["00", "06"]) assertEquals(wrong(bridge("05:01.0", bus, "1f")), []);
 });
 

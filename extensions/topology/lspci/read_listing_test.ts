@@ -3,14 +3,14 @@ import type { ListingCode } from "./finding.ts";
 import { hex } from "./listed_function.ts";
 import { MAX_TEXT_LENGTH, readListing } from "./read_listing.ts";
 
-/** Code, line and words of what is wrong with a text. */
+/** The code, line and message of each finding in a text. */
 const findings = (text: string) =>
   readListing(text).findings.map(({ code, line, message }) => [code, line, message]);
 
 Deno.test("one address with two identities is two machines, reported with both", () => {
   const line = (address: string, ids: string) =>
     `${address} Ethernet controller [0200]: X [${ids}]\n`;
-  // A number below 1000h is printed with all its four digits.
+  // A number below 1000h is printed with four digits.
   assertEquals(findings(line("3b:00.0", "0010:0002") + line("3b:00.0", "0010:0003")), [[
     "E1002",
     2,
@@ -24,7 +24,7 @@ Deno.test("a class is known by its number, or else by its name", () => {
   assertEquals(classOf("Strange thing [0b40]"), 0x0b40);
   assertEquals(classOf("Strange thing"), null);
   assertEquals(classOf("Co-processor"), 0x0b40);
-  // The number counts, whatever the name says.
+  // If the number and the name contradict each other, the number counts.
   assertEquals(classOf("Co-processor [0200]"), 0x0200);
 });
 
@@ -106,7 +106,7 @@ Deno.test("two machines differ in a vendor, a device, a class, or where a bridge
   const usual = line("0200: 8086:1533");
   for (const other of ["0200: 8087:1533", "0200: 8086:1534", "0201: 8086:1533"]) {
     assertEquals(two(usual, line(other)), true, other);
-    // One that does not answer may be anything.
+    // A device that does not answer may be any device.
     assertEquals(two(usual, line(`${other} (rev ff)`)), false, other);
   }
   const quoted = (vendor: string) => line(`"Ethernet controller" "A [${vendor}]" "B"`);

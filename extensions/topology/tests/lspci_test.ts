@@ -1,4 +1,4 @@
-/** Texts of `lspci` as people paste them: each is imported, or refused in a way that helps. */
+/** Texts of `lspci` as people paste them: each is imported, or refused with a message that helps. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { type LinkedFunction, type LinkedListing, linkListing } from "../lspci/linked_listing.ts";
@@ -27,7 +27,7 @@ function find(listing: LinkedListing, address: string): LinkedFunction {
   return found;
 }
 
-/** Functions below each other, as `3a:00.0(3b:00.0(…))`. */
+/** The tree of functions, as `3a:00.0(3b:00.0(…))`. */
 function shape(functions: readonly LinkedFunction[]): string {
   return functions.map(({ address, children }) => {
     const place = `${hex(address.bus, 2)}:${hex(address.device, 2)}.${address.func}`;
@@ -67,7 +67,7 @@ Deno.test("full: a server of two sockets, each function with BARs, services and 
     [3, 32 * 2 ** 20],
   ]);
   assertEquals([gpu.bars[1]!.base, gpu.iommuGroup, gpu.numaNode], [0x380_0000_0000, 36, 0]);
-  // The BAR of virtual functions is no BAR of the function itself.
+  // The BAR of virtual functions is not a BAR of the function itself.
   assertEquals(find(server, "0000:06:00.0").bars.length, 1);
 });
 
@@ -190,7 +190,7 @@ Deno.test("3000 damaged texts more are imported or refused (long)", () => holdDa
 
 function holdDamaged(first: number, last: number): void {
   const originals = filesBelow(FOLDER).map((path) => Deno.readTextFileSync(path))
-    // The dump is long and looks the same all over: its beginning is as good.
+    // The dump is long and uniform: its beginning is enough.
     .map((text) => text.slice(0, 20_000));
   assertEquals(originals.length, 25);
   let imported = 0;
@@ -217,7 +217,7 @@ function holdDamaged(first: number, last: number): void {
   assert(imported > (last + 1 - first) / 2, `Only ${imported} were imported`);
 }
 
-/** Every function hangs in the tree, and in one place. */
+/** Counts the functions in the tree, and the ones that are in several places. */
 function countBelow(roots: readonly LinkedFunction[]): { functions: number; twice: number } {
   const seen = new Set<string>();
   let twice = 0;

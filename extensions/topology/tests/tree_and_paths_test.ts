@@ -1,6 +1,6 @@
 /**
- * Trees (`lspci -t`) and paths (`lspci -P`). `tests/lspci/made_*.txt` is one made-up machine, as pciutils 3.9.0 prints it from
- * a dump (`lspci -F DUMP -tv`), and once as 3.15.0 does.
+ * Trees (`lspci -t`) and paths (`lspci -P`). `tests/lspci/made_*.txt` is one invented machine, as pciutils 3.9.0 prints it
+ * from a dump (`lspci -F DUMP -tv`), and once as 3.15.0 does.
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
@@ -18,7 +18,7 @@ const textOf = (name: string) => Deno.readTextFileSync(join(FOLDER, `${name}.txt
 const linked = (text: string) => linkListing(readListing(text));
 const codes = (text: string) => linked(text).findings.map(({ code }) => code);
 
-/** Functions below each other, as `c0:03.1(c7:00.0)`. */
+/** The tree of functions, as `c0:03.1(c7:00.0)`. */
 function shape(functions: readonly LinkedFunction[]): string {
   return functions.map(({ address, children }) =>
     formatListedPlace(address) + (children.length === 0 ? "" : `(${shape(children)})`)
@@ -30,7 +30,7 @@ const rootsOf = (text: string) =>
     `${assumed ? "? " : ""}${domain.toString(16)}:${bus.toString(16)} ${shape(functions)}`
   );
 
-/** What each peer reaches another one by, as `gpu1 hca0 bus_addr?`. */
+/** The kind of the route between each two peers, as `gpu1 hca0 bus_addr?`. */
 function routesOf(text: string): string[] {
   const machine = importMachine(linked(text));
   const peers = peersOf(machine);
@@ -52,7 +52,7 @@ async function printed(name: string, ...options: readonly [string, string][]): P
   return screen.output;
 }
 
-/** A bridge without functions below is a leaf. */
+/** A bridge without functions below it has no parentheses. */
 const MADE = [
   "0:0 00:00.0 00:01.1(01:00.0) 00:02.0",
   "0:c0 c0:00.0 c0:01.1(c1:00.0(c2:00.0(c3:00.0 c3:00.1) c2:01.0(c4:00.0) c2:02.0)) c0:03.1(c7:00.0)",
@@ -62,7 +62,7 @@ const MADE = [
 Deno.test("every form of a tree is the machine that `lspci -PP` lists", () => {
   for (const form of ["PP", "t", "tv", "tvn", "tvnn", "tv_3.15"] as const) {
     const text = textOf(`made_${form}`);
-    // A list does not say that the domain of a controller begins at a root bus.
+    // A list does not show that the domain of a controller begins at a root bus.
     const roots = form === "PP"
       ? rootsOf(text).map((root) => root.replace("? ", ""))
       : rootsOf(text);
@@ -153,14 +153,14 @@ Deno.test("a bus that gets a number gets one that the text does not use", () => 
 `;
   const { functions } = linked(text);
   assertEquals(functions.find(({ address }) => address.path !== undefined)?.address.bus, 3);
-  // The same functions by their buses: nothing says which is which.
+  // The same functions by their buses: the text does not show which of them are the same.
   const both = "00:01.0 PCI bridge: Intel Port\n00:01.0/00.0 Ethernet controller: Intel X\n" +
     "05:00.0 Ethernet controller: Intel X\n";
   assertEquals([codes(both), linked(both).functions.length], [["E1003"], 0]);
 });
 
 Deno.test("a filtered tree, one with a single domain, and one without blanks in front", () => {
-  // `-s c1:` by pciutils 3.9.0, and by 3.15.0.
+  // `-s c1:` in pciutils 3.9.0, and in 3.15.0.
   assertEquals(rootsOf("-\\-[0000:c0]-+-01.1-[c1-c6]----00.0-[c2-c6]--\n"), [
     "0:c0 c0:01.1(c1:00.0)",
   ]);
@@ -173,7 +173,7 @@ Deno.test("a filtered tree, one with a single domain, and one without blanks in 
   assertEquals(rootsOf("$ lspci -t\n-[0002:40]---01.0-[41]----00.0  Device 1234:5678\n"), [
     "2:40 40:01.0(41:00.0)",
   ]);
-  // Two trees in one text: columns of the first mean nothing to the second.
+  // Two trees in one text: columns of the first have no meaning in the second.
   assertEquals(rootsOf("-[0000:00]-+-00.0\n           \\-01.0\n-[0001:00]---00.0\n"), [
     "0:0 00:00.0 00:01.0",
     "1:0 00:00.0",
