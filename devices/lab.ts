@@ -153,7 +153,7 @@ const DOORBELL_FRAME_BYTES = 64 * KIB;
 
 /**
  * The window for the IOMMU model's MSI doorbell, which is not RAM; empty if there is no doorbell,
- * or if a configured window contains it.
+ * or if a configured window or MMIO region contains it.
  */
 function doorbellWindows({ iommu, regions, windows }: LabConfig): readonly MemoryWindow[] {
   const { doorbellPhys } = IOMMU_MODELS[iommu.model];

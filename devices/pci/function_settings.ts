@@ -108,7 +108,10 @@ export function parseBars(text: string): readonly BarRequest[] | null {
   return found;
 }
 
-/** A BAR number that is used twice, counting both numbers of a 64-bit BAR; null without any. */
+/**
+ * A BAR number that is used twice or is greater than 5, counting both numbers of a 64-bit BAR; null
+ * without any.
+ */
 export function doubleBar(bars: readonly Pick<BarRequest, "index" | "kind">[]): number | null {
   const numbers = bars.flatMap(({ index, kind }) =>
     kind === "mem64" ? [index, index + 1] : [index]
