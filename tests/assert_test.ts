@@ -1,4 +1,4 @@
-/** The assertion that everything here stands on, where it takes the host's comparison. */
+/** The assertion used in all tests here, in the cases where it uses the host's comparison. */
 import { assertEquals, assertThrows } from "@std/assert";
 
 class Hidden {

@@ -1,8 +1,8 @@
 /**
- * Scripts with mistakes, and the exact words they are answered with.
+ * Scripts with mistakes, and the exact output for each.
  *
- * Each `tests/bad/NAME.dma` has a `NAME.txt`: everything the program says about the file before it
- * runs, and for one that may run what ends it. `deno test -A tests/bad_test.ts -- --update` writes the texts anew; read them then.
+ * Each `tests/bad/NAME.dma` has a `NAME.txt`: all diagnostics about the file before it is run, and, for a file that may be run,
+ * the failure that ends it. `deno test -A tests/bad_test.ts -- --update` writes the texts again; read them afterwards.
  */
 import { assert, assertEquals } from "@std/assert";
 import { dirname, join } from "node:path";
@@ -20,7 +20,7 @@ import { InvariantError } from "@dmalab/runtime";
 const FOLDER = "tests/bad";
 const UPDATE = Deno.args.includes("--update");
 
-/** What there is, and one builtin that does what none should: find that dmalab is wrong itself. */
+/** The builtins, and one that fails as none should: it reports a bug of dmalab. */
 const REGISTRY: Registry = {
   ...BUILTINS,
   functions: new Map([...BUILTINS.functions, ["break_an_invariant", {
@@ -46,13 +46,13 @@ const LIMITS = {
   timeMs: 60_000,
 };
 
-/** What makes a text as long as it has to be: files of so many letters add nothing. */
+/** Functions that make a text as long as its test needs: storing such long files would have no use. */
 const GROWN = new Map<string, (text: string) => string>([
   ["lexical-too-long.dma", (text) => text.padEnd(MAX_TEXT_LENGTH + 1, text)],
   ["machine-too-large.dma", (text) => text.replace("[none]", `[${"none, ".repeat(10_000)}none]`)],
 ]);
 
-/** Loads a script as `dmalab run` does; files that it uses are looked for beside it. */
+/** Loads a script as `dmalab run` does; files that it uses are looked up in its folder. */
 function answer(name: string): string {
   const path = `${FOLDER}/${name}`;
   const text = Deno.readTextFileSync(path);
@@ -73,10 +73,10 @@ function failures(name: string, program: Program): string[] {
   );
 }
 
-/** Where in dmalab a bug was found: here, in a line of this test. */
+/** The place in dmalab where a bug was found: here, a line of this test. */
 const FOUND_AT = /(it was found at) \S+:\d+/g;
 
-/** A clock that a script of that name sees: a second passes with each look, or Ctrl-C comes. */
+/** A clock for the script with this name: each call adds a second, or Ctrl-C is pressed. */
 function watchOf(name: string): HostWatch {
   let looks = 0;
   return {
@@ -121,12 +121,14 @@ for (const name of names) {
   });
 }
 
-/** Texts of all scripts' answers. */
+/** The expected texts of all scripts. */
 function answers(): string[] {
   return names.map((name) => Deno.readTextFileSync(join(FOLDER, name.replace(/\.dma$/, ".txt"))));
 }
 
-/** What a compiler of C and a kernel tree say, and what an option asks for: `c_driver_test.ts`, `tree_errors_test.ts` and `repeat_test.ts` show it. */
+/**
+ * Codes that come from a C compiler, a kernel tree or an option: `c_driver_test.ts`, `tree_errors_test.ts` and `repeat_test.ts` test them.
+ */
 const SHOWN_ELSEWHERE = ["E0711", "E0712", "E0713", "E0714", "W0308", "E0934"];
 
 Deno.test("every code has a script that shows it", () => {
@@ -148,7 +150,7 @@ Deno.test("dmalab explain says of every code what it means, with an example", ()
 });
 
 Deno.test("no two scripts say the same: each has an answer that no other has", () => {
-  // Numbers in a message are what it is about, not what it says.
+  // Messages that differ only in numbers count as the same.
   const heads = answers().map((said) =>
     new Set(
       said.split("\n\n").map((part) => {

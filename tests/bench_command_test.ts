@@ -1,4 +1,4 @@
-/** `dmalab bench` with its options, from outside. */
+/** `dmalab bench` and its options, run as a separate command. */
 import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
@@ -101,21 +101,21 @@ Deno.test("--junit-path has a case for each cell and expectation, --plot a pictu
   await inLab(async (folder) => {
     const [xml, svg] = [join(folder, "bench.xml"), join(folder, "bench.svg")];
     const words = ["--filter", "sent=1", "--junit-path", xml, "--plot", svg];
-    // The second one replaces what the first one wrote.
+    // The second run replaces the files of the first.
     for (const _ of [1, 2]) {
       const ran = await run(folder, "bench", ...words);
       assertEquals(ran.code, 1);
       assert(!ran.errors.includes("E1103"), ran.errors);
     }
     const report = Deno.readTextFileSync(xml);
-    // Four cells, and two expectations in two groups.
+    // Four cells, and two expectations in two groups each.
     assertMatch(report, /tests="8" failures="2" skipped="0" errors="0"/);
     assertStringIncludes(report, 'name="reads: expect lazy.calls &lt; strict.calls at size = 4KiB');
     assertEquals(report.match(/<testcase/g)?.length, 8);
     assertEquals(report.match(/<failure message="The expectation is not met/g)?.length, 2);
     const picture = Deno.readTextFileSync(svg);
     assertMatch(picture, /^<!-- dmalab -->\n<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg"/);
-    // A line over sizes for each mode.
+    // One line over the sizes for each mode.
     assertEquals(picture.match(/<text[^>]*>iommu\.mode = (?:strict|lazy)<\/text>/g)?.length, 2);
     for (const text of ["time per iteration", "64KiB", "4us"]) assertStringIncludes(picture, text);
     for (const document of [report, picture]) {

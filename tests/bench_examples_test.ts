@@ -1,6 +1,6 @@
 /**
- * The examples of benches, counted a second time: by all events of longer and shorter runs, whose difference
- * is what the turns between them did, and by what the fields say in bytes.
+ * The bench examples, counted in a second way: from all events of a longer and a shorter run, which differ
+ * by the iterations between them, and from the sizes in the events' fields.
  */
 import "@dmalab/bin/provide";
 import { assert, assertEquals } from "@std/assert";
@@ -21,7 +21,7 @@ const FILES = [...Deno.readDirSync(FOLDER)].map(({ name }) => name).filter((name
 )
   .sort();
 const PAGE_BYTES = 4096;
-/** Turns that are counted, and those before. */
+/** Number of counted iterations, and of the ones before them. */
 const TURNS = 8;
 const BEFORE = 5;
 
@@ -33,7 +33,7 @@ function load(name: string): Program {
   return program;
 }
 
-/** What the events of a run say, from its first one on. */
+/** The sums of a run's events, from the first one on. */
 interface EventSums {
   readonly counts: Map<string, number>;
   entries: number;
@@ -74,7 +74,7 @@ function assertCounted(cell: BenchOutcome, less: EventSums, more: EventSums): vo
     [cell.copiedBytes, cell.memoryBytes, cell.iotlbMisses],
     [of("copiedBytes"), of("memoryBytes"), of("walks")],
   );
-  // Leaves of 2 MiB are one entry for many pages; no example has one.
+  // A leaf of 2 MiB would be one entry for many pages; no example has one.
   assertEquals(cell.entries, of("entries"));
 }
 
@@ -100,7 +100,7 @@ Deno.test("docs/bench.md has the table of each example", () => {
   assertEquals([FILES.length >= 8, missing], [true, []]);
 });
 
-/** What a JSON schema of the kind of docs/bench.schema.json is broken by: paths and reasons. */
+/** How a value breaks a JSON schema of the kind of docs/bench.schema.json: paths and reasons. */
 function violations(value: unknown, schema: Record<string, unknown>, path: string): string[] {
   const types = [schema["type"] ?? []].flat();
   const type = value === null

@@ -1,4 +1,4 @@
-/** The command line from outside: what it prints, where, and its exit codes. */
+/** The command line, run as a separate process: its output on each stream, and its exit codes. */
 import "@dmalab/bin/provide";
 import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
@@ -102,7 +102,7 @@ Deno.test("Ctrl-C ends a run with what it has found so far, and exit code 130", 
     'test "never ends" { print "here"; while true { } }\ntest "not come to" { assert true }\n';
   const files = { "before.dma": WRONG_FILE, "endless.dma": text, "next.dma": GOOD };
   using folder = new TempFolder(files);
-  // What is said of a wrong file is written at once.
+  // The messages about a wrong file are written at once.
   const { code, output } = await runProgram(
     ["run", "--max-steps=1_000_000_000_000", folder.path],
     { folder: ROOT, interruptAfter: "error[" },
@@ -251,7 +251,7 @@ Deno.test("use reads below the root and never outside it, links included", async
     const { code, errors } = await dmalab("run", folder.at(`lab/sub/${name}.dma`));
     assertEquals(code, 2);
     assertStringIncludes(errors, "lies outside");
-    // A mark further up would change nothing while there is this one.
+    // A mark in a folder above has no effect while this one exists.
     const mark = folder.at("lab/deno.json");
     assertStringIncludes(errors, `hint: \`${mark}\` makes its folder the root: move the file`);
   }
@@ -318,7 +318,7 @@ Deno.test("with --json the lines that a bench prints leave the standard output",
   for (const line of output.trim().split("\n")) JSON.parse(line);
 });
 
-/** Two benches, of which one unmaps with a wrong size. */
+/** Two benches; one of them unmaps with a wrong size. */
 const BENCHES = `machine {
   iommu { mode = strict }
   pci { root_port rp0 { endpoint nic { } } }
@@ -459,7 +459,7 @@ Deno.test("hunt prints what it finds as a test that fails when it is run, and ex
   const NONE = ["hunt", "--quirks", "none", "--cases", "21"];
   const nothing = await dmalab(...NONE, "--seed", "2");
   assertEquals(nothing.code, 0);
-  // Machines have several cases each: the last one's are cut.
+  // Each machine has several cases; the last machine's are cut off.
   assertMatch(
     nothing.output,
     /^ok \| kernel 7\.2\.12, seed 2 \| 21 cases on [2-9] machines \| nothing found\n$/,
@@ -515,7 +515,7 @@ Deno.test("vectors --negative writes malformed commands, and takes nothing that 
 });
 
 Deno.test("vectors writes to a file or to the standard output, and says when it cannot", async () => {
-  // Those for controllers are the quicker ones.
+  // The vectors for controllers are made faster.
   const printed = await dmalab("vectors", "--negative");
   assertEquals(printed.code, 0);
   using folder = new TempFolder({});
@@ -611,13 +611,13 @@ Deno.test("repl reads lines from a pipe, whatever ends them and wherever a lette
   const bytes = new TextEncoder().encode(
     'print "1"\r\nprint "2"\rprint "3"\n\nprint "é"\nprint "5"\r',
   );
-  // In the middle of the line end, and of the letter.
+  // Split in the middle of the line end, and of the letter.
   const [end, letter] = [bytes.indexOf(10), bytes.indexOf(0xc3) + 1];
   for (const piece of [bytes.slice(0, end), bytes.slice(end, letter), bytes.slice(letter)]) {
     await writer.write(piece);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  // Longer than what is read at once.
+  // Longer than one read.
   await writer.write(
     new TextEncoder().encode(`\nprint "${"é".repeat(100_000)}".length\nprint "6"`),
   );

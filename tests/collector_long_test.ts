@@ -1,6 +1,6 @@
 /**
- * A signal at any place of examples/traces/data/collect-trace.sh: the tracer is left as it was, what
- * there is is kept, and no name is in it.
+ * A signal at any place in examples/traces/data/collect-trace.sh: the tracer is left as it was, the
+ * data collected so far is kept, and no name is in it.
  */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
@@ -17,7 +17,7 @@ import {
 /** Lines that begin a command, outside of texts for other programs. */
 const COMMAND =
   /^\s*(?:put|say|mark|mkdir|if|for|while|\w+=|dmesg|lspci|uname|sleep|left|echo|cat|head|printf|set|tar|rm|remove|mask|awk|\[|trap)\b/;
-/** Options are read before anything is done. */
+/** Before this line, only options are read. */
 const START = /^remove\(\)/;
 const SIGNALS = { TERM: 143, INT: 130, HUP: 129 } as const;
 const PLACES = 50;

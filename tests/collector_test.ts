@@ -1,7 +1,7 @@
 /**
- * examples/traces/data/collect-trace.sh, run by every POSIX shell that is at hand, with a folder of
- * 256 CPUs in the tracer's place: it records in an instance of its own, keeps what there is when a
- * signal comes, and packs no name that it need not.
+ * examples/traces/data/collect-trace.sh, run by every installed POSIX shell, with a folder of 256
+ * CPUs in place of the tracer: it records in a separate instance, keeps the data collected so far
+ * when a signal comes, and packs only the names that are needed.
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
@@ -16,7 +16,7 @@ import {
   shells,
 } from "./collector_machine.ts";
 
-// Lines of logs are read at once here.
+// The reader of logs is needed at once.
 await loadLogReader();
 
 const decoder = new TextDecoder();
@@ -45,7 +45,7 @@ Deno.test("the collector records in an instance of its own, and packs what is re
   }
 });
 
-/** What is left is what the readers want. */
+/** Checks that the packed files have all the data that the readers need. */
 function holdContent(files: Readonly<Record<string, string>>): void {
   const log = new LogPass();
   [files["dmesg.txt"]!, files["facts.txt"]!].join("").split("\n")
@@ -74,7 +74,7 @@ function holdContent(files: Readonly<Record<string, string>>): void {
   }
 }
 
-/** Whether the first mark stands in the log. */
+/** Whether the log contains the first mark. */
 function isMarked(kmsg: string): boolean {
   return /^dmalab-mark/m.test(Deno.readTextFileSync(kmsg));
 }

@@ -1,9 +1,12 @@
-/** The script for bash in a bash: which words it asks with, and what it makes of the answers. */
+/**
+ * The completion script for bash, run in bash: the words of its requests, and its use of the
+ * answers.
+ */
 import { TempFolder } from "@dmalab/tools";
 import { assertEquals } from "@std/assert";
 import { dmalab } from "./dmalab_program.ts";
 
-/** @param answer What `dmalab completions` prints. */
+/** @param answer The output of `dmalab completions`. */
 async function complete(folder: string, answer: string, ...words: string[]) {
   const { output } = await dmalab("completions", "bash");
   const script = `${output}

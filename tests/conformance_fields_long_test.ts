@@ -1,6 +1,7 @@
 /**
- * Changes each field of each kind of record once: the case must differ then, unless the table of
- * what is given and left out has the field (tests/conformance/given.ts, docs/dev/conformance.md).
+ * Changes each field of each kind of record once: the case must then differ, unless the table of
+ * input and omitted fields contains the field (tests/conformance/given.ts,
+ * docs/dev/conformance.md).
  */
 import { assert, assertEquals } from "@std/assert";
 import type { DefectCase } from "./conformance/defects/defect_data.ts";
@@ -36,7 +37,7 @@ import { changesOf, type RecordedChange } from "./recorded_fields.ts";
 
 const GOLDEN = "tests/golden";
 
-/** Runs that have all kinds of lines between them, with and without a history. */
+/** Runs that together have all kinds of lines, with and without a history. */
 const RUNS = [
   "v7.2-strict-ms8-msgl",
   "v7.2-lazy-untrusted",
@@ -55,13 +56,13 @@ const RUNS = [
   "v7.3-none-ms8",
 ];
 
-/** As many requests of a run show all kinds of lines that its history has. */
+/** Number of a run's requests that are enough to show all kinds of lines of its history. */
 const HISTORY_REQUESTS = 60;
 
-/** As many requests of a run show what its description leads to. */
+/** Number of a run's requests that are enough to show the effects of its description. */
 const DESCRIBED_REQUESTS = 20;
 
-/** Runs whose system calls have all kinds of fields between them. */
+/** Runs with system calls that together have all kinds of fields. */
 const CALLED_RUNS = [
   "v7.2-none-p2punsupported",
   "v7.2-none-ms8-msgl",
@@ -70,21 +71,21 @@ const CALLED_RUNS = [
   "v7.2-none-schedmq-deadline",
 ];
 
-/** Arguments of traces are not changed: they may become what no machine has. */
+/** Arguments of traces are not changed: the new value may be one that no machine has. */
 function isOfTrace({ record }: Exception): boolean {
   return record.endsWith(" trace");
 }
 
-/** What changing fields showed. */
+/** The results of changing fields. */
 class Findings {
   readonly wrong: string[] = [];
-  /** Exceptions that a field was found for, and given ones whose change had an effect. */
+  /** Exceptions that match a field, and the ones of input fields with a change that had an effect. */
   readonly met = new Set<number>();
   readonly effective = new Set<number>();
   readonly #seen = new Set<string>();
   changes = 0;
 
-  /** The fields of a record that no record of its kind has had. */
+  /** The changes of fields that no earlier record of the kind had. */
   fresh<T>(kind: string, record: T, called = ""): RecordedChange<T>[] {
     return [...changesOf(record, called)].filter(({ name }) => {
       const key = `${kind} ${name}`;
@@ -94,14 +95,14 @@ class Findings {
     });
   }
 
-  /** Notes that a field stands in the table, if it does. */
+  /** Whether the table contains a field; records that it does. */
   isListed(record: RecordKind, name: string): boolean {
     const index = exceptionOf(record, name, false);
     if (index >= 0) this.met.add(index);
     return index >= 0;
   }
 
-  /** Holds a change's outcome against the table. */
+  /** Compares the result of a change with the table. */
   note(record: RecordKind, place: string, name: string, hasHistory: boolean, differs: boolean) {
     this.changes++;
     const index = exceptionOf(record, name, hasHistory);
@@ -121,7 +122,10 @@ function disagrees({ agree, total }: GroupResult): boolean {
   return agree < total;
 }
 
-/** Runs of one kind are replayed alike: of one release, with or without a scheduler and a history. */
+/**
+ * Runs of the same kind are replayed in the same way: of one release, with or without a scheduler and
+ * a history.
+ */
 function kindOf({ environment, history }: CapturedRun): string {
   const { config: { scheduler = "none" }, kernel } = environment;
   return `${kernel.slice(0, 4)} ${scheduler} ${history !== null}`;
@@ -142,7 +146,7 @@ function changeRequests(run: CapturedRun, findings: Findings): void {
   }
 }
 
-/** Lines of a history that are the work of a request we know, or that name what there is. */
+/** Whether a line of a history belongs to one of these requests, or only names existing objects. */
 function isOwnLine(events: CaptureHistory["events"], index: number, cases: ReadonlySet<number>) {
   const [kind] = events[index]!;
   if (!FREES.has(kind) && kind !== "alloc" && kind !== "swiotlb_map") return true;
@@ -170,7 +174,7 @@ function changeHistory(run: CapturedRun, findings: Findings): void {
   }
 }
 
-/** Descriptions: what follows from them must go on agreeing, and so must a few requests. */
+/** Changes descriptions of runs: the facts derived from them and a few requests must still agree. */
 function changeDescription(run: CapturedRun, findings: Findings): void {
   const few = beginningOf(run, DESCRIBED_REQUESTS);
   for (const { apply, name } of findings.fresh(`run ${kindOf(run)}`, run.environment)) {
@@ -180,7 +184,7 @@ function changeDescription(run: CapturedRun, findings: Findings): void {
   }
 }
 
-/** System calls, and what of the requests that came of them must come out. */
+/** Changes system calls: the requests that they lead to must then differ. */
 async function changeCalls(run: CapturedRun, findings: Findings): Promise<void> {
   const path = `${KERNEL}/submissions/${run.name}.jsonl.gz`;
   const calls = await readLines<CapturedCall>(path);
@@ -226,7 +230,7 @@ function changeTrace(
 ): void {
   for (const [index, line] of lines.entries()) {
     for (const { apply, name } of findings.fresh(record, line, line.op)) {
-      // An argument may be one that no machine has.
+      // The new value of an argument may be one that no machine has.
       if (findings.isListed(record, name)) continue;
       const changed = lines.slice(0, index + 1).with(index, apply(line));
       const { firstDifference } = replayTrace(group, changed);
@@ -235,7 +239,10 @@ function changeTrace(
   }
 }
 
-/** Which requests were submitted together, and in which order, decides for many what one does not show. */
+/**
+ * Removes fields: for many requests, the group and order in which they were submitted decide facts that a
+ * single request does not show.
+ */
 function changeOrder(run: CapturedRun, findings: Findings): void {
   for (const name of ["group", "submissions"] as const) {
     const regular = run.regular.map((captured) => {

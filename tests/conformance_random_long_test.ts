@@ -1,7 +1,7 @@
 /**
- * Changes fields of golden records at random, one at a time: each change must be noticed, wherever the
- * table of what is given and left out does not have the field. Another test changes each kind of field
- * once (`conformance_fields_long_test.ts`); this one finds values that pass.
+ * Changes random fields of golden records, one at a time: each change must be noticed, unless the
+ * table of input and omitted fields contains the field. Another test changes each kind of field once
+ * (`conformance_fields_long_test.ts`); this one finds values that are not noticed.
  *
  * `deno test -A tests/conformance_random_long_test.ts -- 200 7`: 200 changes, drawn with seed 7.
  */
@@ -38,11 +38,11 @@ import { changesOf, type RecordedChange } from "./recorded_fields.ts";
 
 const [COUNT = 30, SEED = 1] = Deno.args.map(Number);
 const GOLDEN = "tests/golden";
-/** As much of a record's run is replayed at most. */
+/** At most this much of a record's run is replayed. */
 const MAX_REQUESTS = 120;
 const MAX_LINES = 1500;
 
-/** A change, and whether its record differs then. */
+/** A change, and whether its record then differs. */
 interface Tried {
   readonly place: string;
   readonly differs: boolean;
@@ -60,7 +60,7 @@ function pick<T>(list: readonly T[]): T {
   return list[random.between(0, list.length)]!;
 }
 
-/** One of a record's fields that must come out; null for a record without any. */
+/** A change of one of a record's compared fields; null if it has no such field. */
 function pickChange<T>(
   kind: RecordKind,
   record: T,
@@ -166,7 +166,7 @@ const KINDS: readonly (() => Tried | null | Promise<Tried | null>)[] = [
     let chosen: Tried | null = null;
     let seen = 0;
     const watch: WatchResults = (op, results, differs) => {
-      // Of all operations each has the same chance.
+      // Each operation is chosen with the same probability.
       if (random.below(++seen) > 0) return;
       const changes = [...changesOf(results, op, isGivenResult)];
       if (changes.length === 0) return;
@@ -195,7 +195,7 @@ const KINDS: readonly (() => Tried | null | Promise<Tried | null>)[] = [
   },
 ];
 
-/** The system calls of a run; null where it has none recorded. */
+/** The system calls of a run; null if none were recorded. */
 async function callsOf({ name }: CapturedRun): Promise<readonly CapturedCall[] | null> {
   const path = `${KERNEL}/submissions/${name}.jsonl.gz`;
   if (!await Deno.stat(path).then(() => true, () => false)) return null;

@@ -1,4 +1,7 @@
-/** A run is replayed by its settings: each key has its rule, and one without a rule differs by name. */
+/**
+ * A run is replayed according to its settings: each key has a rule, and a key without a rule is
+ * reported by name.
+ */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { type CaptureConfig, unknownSetting } from "./conformance/kernel/capture_config.ts";
 import {
@@ -13,12 +16,12 @@ import {
 import { resultBehindTheEnd } from "./conformance/submission/submission_replay.ts";
 import type { CapturedCall } from "./conformance/submission/submission_data.ts";
 
-/** Settings to change; one that is undefined is taken out. */
+/** Settings to change; an undefined one is removed. */
 type Settings = { readonly [K in keyof CaptureConfig]?: CaptureConfig[K] | undefined };
 
 const ENVIRONMENTS = await readEnvironments();
 
-/** A run's description with other settings. */
+/** The description of a run with some settings changed. */
 function withSettings(name: string, settings: Settings) {
   const environment = ENVIRONMENTS[name]!;
   const config = Object.fromEntries(
@@ -41,7 +44,7 @@ Deno.test("strict or lazy is worked out from what was asked for, and compared (d
   assertEquals(describedAt("v7.2-lazy", { mode: "dma-strict" }), "config.mode");
   assertEquals(describedAt("v7.2-lazy-cm", { caching_mode: false }), "config.mode");
   assertEquals(describedAt("v7.2-strict-cmoff", { lazy_requested: true }), "config.mode");
-  // Of an AMD IOMMU that remembers absent entries too, as every recorded one did.
+  // An AMD IOMMU that caches absent entries, too, as each recorded one did.
   assertEquals(describedAt("v7.2-amd-strict", { lazy_requested: true }), undefined);
   assertEquals(
     describedAt("v7.2-amd-strict", { lazy_requested: true, caching_mode: false }),
@@ -71,7 +74,7 @@ Deno.test("settings that no limit shows are seen in the requests", async () => {
     const run = beginningOf(await readRun(name), 80);
     assertEquals(runDiffers(run), false, name);
     const environment = withSettings(name, settings);
-    // What a case says of its run agrees, so that the requests themselves must differ.
+    // The settings in the case agree with the run's, so that only the requests can differ.
     const regular = run.regular.map((each) => ({ ...each, config: environment.config }));
     const { cases: { firstDifference } } = replayRun({ ...run, regular, environment });
     return firstDifference?.difference.path.split(/[.[]/)[0];
@@ -157,7 +160,7 @@ Deno.test("every key that the data's README lists is known, with each of its val
   };
   for (const [, names, words] of rows) {
     const quoted = [...words!.matchAll(/`([^`]+)`/g)].map(([, word]) => word!);
-    // "true in `runs`" names captures.
+    // "true in `runs`" gives the names of captures.
     const [plain] = words!.trim().split(" in `");
     const values = valuesOf[plain!] ?? (quoted.length > 0 ? quoted : undefined);
     assert(values !== undefined, `${names}: ${words}`);

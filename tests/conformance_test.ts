@@ -1,4 +1,4 @@
-/** A sixth of the captured and generated data; conformance_long_test.ts has all of it. */
+/** Replays a sixth of the captured and generated data; conformance_long_test.ts replays all of it. */
 import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-/** The course: ten lessons whose quizzes have answers, mistakes and rules. */
+/** The course: ten lessons with quizzes that have answers, mistakes and rules. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { formatSource } from "@dmalab/lang/editor";
 import { SourceFile } from "@dmalab/lang";

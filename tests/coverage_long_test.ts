@@ -1,4 +1,4 @@
-/** Which rules of docs/rules the scenarios and tests exercise: runs each of them. */
+/** Runs each scenario and test, to find the rules of docs/rules that they exercise. */
 import { assert, assertEquals } from "@std/assert";
 import { readRulePage } from "@dmalab/cli";
 import { coverageReport } from "@dmalab/cli/testing";

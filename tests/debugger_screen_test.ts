@@ -1,4 +1,7 @@
-/** The debugger at a pseudo-terminal: what its panes show, and that the terminal is always as before. */
+/**
+ * The debugger at a pseudo-terminal: the contents of its panes, and that it always restores the
+ * terminal.
+ */
 import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
@@ -7,7 +10,7 @@ import { programLine } from "./dmalab_program.ts";
 import { CTRL_Z, DOWN, ENTER, ESCAPE, hasPty, LEFT, Pty, RIGHT, TAB, UP } from "./pty.ts";
 import { ROOT } from "./source_text.ts";
 
-/** Two runs: one that fails, and one with so many turns of a loop. */
+/** Two runs: one that fails, and one with this many turns of a loop. */
 const scriptOf = (turns: number) =>
   `${LEFT_MAPPED}test "goes on" {
   let n = 0
@@ -15,7 +18,7 @@ const scriptOf = (turns: number) =>
   print "\\u{1b}[2J\\u{1b}]0;mine\\u{7}"
 }
 `;
-/** A search through these takes seconds. */
+/** Searching through these takes seconds. */
 const MANY_TURNS = 15_000_000;
 
 const DEBUG = `${programLine("-R")} debug left.dma`;
@@ -25,12 +28,12 @@ const THROWS = `"${Deno.execPath()}" run --no-prompt -A "${
 
 interface Shell {
   readonly pty: Pty;
-  /** The device of the terminal. */
+  /** The path of the terminal's device. */
   readonly device: string;
-  /** The settings of the terminal, as the system has them. */
+  /** The system's settings of the terminal. */
   settings(): Promise<string>;
   resize(columns: number, rows: number): Promise<void>;
-  /** Waits for the shell, and holds the terminal to what it was. @returns The exit code. */
+  /** Waits for the shell, and checks that the terminal is as before. @returns The exit code. */
   left(): Promise<number>;
 }
 
@@ -43,7 +46,8 @@ async function withShell(
   using folder = new TempFolder({ "left.dma": scriptOf(turns) });
   await using pty = new Pty(folder.path);
   await pty.see(/\$ /);
-  // The shell marks what is pasted at its own prompt, which is not ours to change.
+  // The shell turns marks for pasted text on at its prompt; the test must not take them for the
+  // debugger's.
   await pty.press("bind 'set enable-bracketed-paste off'\ntty\n");
   const device = (await pty.see(/\/dev\/pts\/\d+/)).match(/\/dev\/pts\/\d+/)![0];
   const resize = (columns: number, rows: number) => pty.resize(columns, rows, device);
@@ -59,7 +63,7 @@ async function withShell(
     resize,
     settings,
     async left() {
-      // Keys pressed before its prompt is there may be lost.
+      // Keys pressed before the shell's prompt appears may be lost.
       await pty.see(/\$ $/);
       await pty.press("echo left with $?.\n");
       const code = Number((await pty.see(/left with \d+\./)).match(/left with (\d+)\./)![1]);
@@ -89,7 +93,7 @@ test("80 by 24: a run is chosen, opens where it failed, and its leak is found by
     assertMatch(lines[0]!, /^ event 18\/18 +0ns +FAILED +left\.dma +run 1\/2 +"all is unmapped"/);
     assertMatch(opened, /^ > 11 {4}assert iommu\.live_mappings/m);
     assertMatch(opened, /^»>18 {3}= done/m);
-    // An event is as wide as the screen.
+    // An event may be as wide as the screen.
     assertMatch(opened, /^ {2}17 {3}dma\.unmap {2}0xffff_d000 → 0x4000_0000 .* to_device iommu/m);
     assertMatch(opened, /│ {3}left: mapping of 4KiB at 0xfffd_f000/);
     assertMatch(opened, /^─ addresses .*\n ssd 0xfffd_f000 #+\.+#/m);
@@ -102,18 +106,18 @@ test("80 by 24: a run is chosen, opens where it failed, and its leak is found by
     await pty.seeScreen(
       /event 14 has no decision: iommu\.unmap.*\nthe last decision before it: event 11/,
     );
-    // Every command can be typed, and Tab completes it.
+    // Every command can be typed and completed with Tab.
     await pty.screenAfter(":mapp", /^:mapp/m);
     await pty.screenAfter(`${ESCAPE}`, /\? f1 keys/);
     await pty.screenAfter(`:tab${TAB} mapp${TAB}${ENTER}`, /\[state: mappings, 2 rows\]/);
-    // Enter goes to what made the row; u comes back.
+    // Enter goes to the event that wrote the row; u goes back.
     await pty.screenAfter(ENTER, /event 11\/18/);
     assertMatch(pty.lines.join("\n"), /^ > {2}4 {4}let two = dma_map_phys/m);
     await pty.screenAfter("u", /event 14\/18/);
     await pty.screenAfter(UP, /^ > {2}5 {4}dma_unmap_phys/m);
     await pty.press("q");
     assertEquals(await left(), 0);
-    // However long the command is before it: a terminal breaks lines anywhere.
+    // The command before it may be long, and a terminal breaks lines anywhere.
     assertStringIncludes(pty.lines.join(""), "debug left.dma", "the shell's own screen is back");
   }));
 
@@ -134,7 +138,7 @@ test("200 by 60 has every pane, 60 by 20 has pages, and the screen follows its w
     assert(lines.every((line) => line.length <= 60));
     assertMatch(small, /^ > 11 {4}assert iommu\.live_mappings == 0/m);
     await pty.press(TAB + TAB);
-    // A frame may come in pieces, its title first.
+    // A frame may come in several pieces, with its title first.
     await pty.seeScreen(
       / source {2}events {2}state \[watches\] addresses[^]*^» {2}buf: buffer of 4KiB/m,
     );
@@ -198,7 +202,7 @@ test("what a script prints does not command the terminal, and Ctrl-C ends a sear
   withShell(80, 24, async ({ left, pty }) => {
     await pty.screenAfter(`${DEBUG} --run 2\n`, /event 0\/0 +0ns +START/);
     await pty.press(":goto end" + ENTER + ":rewind n == 17" + ENTER);
-    // No key is read before it has taken a while.
+    // The search only reads keys after it has run for a while.
     await new Promise((resolve) => setTimeout(resolve, 1500));
     await pty.screenAfter("\x03", /Interrupted; the position is unchanged/);
     await pty.seeScreen(/event 0\/0 +0ns +END/);
@@ -209,7 +213,7 @@ test("what a script prints does not command the terminal, and Ctrl-C ends a sear
 test("dmalab test --debug opens where the first test failed, and ends as the tests did", () =>
   withShell(80, 24, async ({ left, pty }) => {
     await pty.press(`${DEBUG.replace(" debug left.dma", " test left.dma --debug")}\n`);
-    // The values come last; what the tests print has them, too.
+    // The values are printed last; the output of the tests contains them, too.
     const opened = await pty.seeScreen(/^ > 11 {4}assert[^]*\n +\| +1 +false/m);
     assertMatch(opened, /^ event 18\/18 +0ns +FAILED +left\.dma +run 1\/2/m);
     await pty.screenAfter(LEFT, /event 17\/18/);

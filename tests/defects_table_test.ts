@@ -1,6 +1,6 @@
 /**
- * The tables of docs/rules/defects.md, row by row: what each switch does to a request in each
- * mode, and that nothing is wrong without it.
+ * The tables of docs/rules/defects.md, row by row: the effect of each switch on a request in each
+ * mode, and that nothing is wrong without the switch.
  */
 import { assertEquals } from "@std/assert";
 import {
@@ -36,7 +36,7 @@ const PLAIN: HuntMachine = {
   metadataBytes: 0,
   metadataSgl: false,
   mdtsBytes: null,
-  // One tag: the next request gets what the last one left.
+  // One tag: the next request gets data that the last one left.
   depth: 2,
   peer: "none",
   given: null,
@@ -51,7 +51,7 @@ const MODES = {
 } as const satisfies Record<string, Partial<HuntMachine>>;
 type Mode = keyof typeof MODES;
 
-/** What became of the last request. `corrupt`: other bytes, or bytes in another user's memory. */
+/** The result of the last request. `corrupt`: wrong bytes, or bytes in another user's memory. */
 type Outcome =
   | "right"
   | "only reported"
@@ -80,7 +80,7 @@ function metadata(sizeBytes: number | null, more: Partial<MetadataShape> = {}): 
 
 interface Row {
   readonly kernel?: KernelProfile;
-  /** Other defects that the damage takes. */
+  /** Other defects without which there is no damage. */
   readonly with?: readonly QuirkName[];
   readonly machine?: Partial<HuntMachine>;
   readonly steps: readonly HuntStep[];
@@ -100,7 +100,7 @@ const ROWS: Readonly<Partial<Record<QuirkName, Row>>> = {
     kernel: "7.2.6",
     with: ["gap_bit_lost_on_split"],
     machine: { sgl: true, mdtsBytes: 128 * 1024 },
-    // PRP2 leads to a page; then a request is refused half way; then a request needs a list.
+    // PRP2 points to a page; then a request is refused half way; then a request needs a list.
     steps: [
       io("read", [run(2, 4096)]),
       io("read", [run(40, 6144)]),
@@ -127,7 +127,7 @@ const ROWS: Readonly<Partial<Record<QuirkName, Row>>> = {
     with: ["metadata_length_from_format"],
     machine: METADATA_SGL,
     steps: [io("user_read", [run(1, 4096)], metadata(8192))],
-    // The second page meets an address that is taken, or of which a free one is allocated next.
+    // The second page is mapped at an address that is in use, or that the next allocation returns.
     seen: { ...NEEDS_TRANSLATION, strict: "EIO", lazy: "tried for ever" },
   },
   metadata_length_from_format: {
@@ -156,12 +156,13 @@ const ROWS: Readonly<Partial<Record<QuirkName, Row>>> = {
     steps: [
       failing(io("read", [run(2, 4096), run(2, 4096, { high: true })]), "mempool_alloc", 1),
     ],
-    // Where everything bounces the first one is undone, and behind an IOMMU nothing has to.
+    // If everything bounces, the first segment is undone; behind an IOMMU nothing needs to be
+    // undone.
     seen: { off: "left behind", bounced: "right", strict: "right", lazy: "right" },
   },
   bounced_iova_keeps_slot_offset: {
     machine: { untrusted: true },
-    // In the second half of a page, and over its end: PRP2 is not aligned.
+    // It begins in the second half of a page and goes beyond its end: PRP2 is not aligned.
     steps: [io("read", [run(1, 4096, { offsetBytes: 3584 })])],
     seen: { ...NEEDS_TRANSLATION, strict: "EIO", lazy: "EIO" },
   },
@@ -169,13 +170,13 @@ const ROWS: Readonly<Partial<Record<QuirkName, Row>>> = {
     kernel: "6.1.192",
     with: ["bounced_iova_keeps_slot_offset"],
     machine: { untrusted: true },
-    // The first segment is bounced to the first half of a page, and ends inside it.
+    // The first segment is bounced to the first half of a page, and ends inside the page.
     steps: [io("read", [run(1, 512, { offsetBytes: 3584 }), run(4, 4096)])],
     seen: { ...NEEDS_TRANSLATION, strict: "EIO", lazy: "EIO" },
   },
   mptr_first_vector_only: {
     machine: { metadataBytes: 8 },
-    // Two vectors that touch: one ends a page, the other begins the next.
+    // Two vectors that touch: one ends at the end of a page, the other begins the next page.
     steps: [
       io("read", [run(1, 4096)], metadata(null, { pieces: 2, touching: true, offsetBytes: 4064 })),
     ],
@@ -188,11 +189,11 @@ const ROWS: Readonly<Partial<Record<QuirkName, Row>>> = {
   },
 };
 
-/** Not reachable by system calls: the page says so. */
+/** Not reachable by system calls, as the page says. */
 const UNREACHABLE = [
   // No request is that long.
   "list_length_wraps",
-  // A dma-buf is no request.
+  // A dma-buf is not a request.
   "dma_buf_ranges_at_start",
 ];
 
@@ -217,7 +218,7 @@ function outcomeOf(violation: Violation | null, end: string): Outcome {
   }
 }
 
-/** Runs all steps, whatever goes wrong; tells of the last. */
+/** Runs all steps, even after a failure; returns the result of the last one. */
 function lastOutcome(row: Row, mode: Mode, quirks: QuirkSet): Outcome {
   const release = { kernel: row.kernel ?? "7.2.12", quirks } as const;
   const machine = new CaseRun({ ...PLAIN, ...row.machine, ...MODES[mode] }, release);
@@ -265,11 +266,12 @@ Deno.test("gap_of_next_piece_counts: a front whose pieces meet is mapped piece b
     assertEquals(machine.step(steps[0]!), null);
     return single;
   };
-  // The front's 32 pages and the rest, each by itself; without it only the rest.
+  // 33 separate mappings: the front's 32 pages and the rest; without the defect only the rest is
+  // mapped separately.
   assertEquals([maps(["gap_of_next_piece_counts"]), maps([])], [33, 1]);
 });
 
-/** What becomes of a read of such pieces, each at the start of its page. */
+/** The result of a read of such pieces, each at the start of a page. */
 function readOf(kernel: KernelProfile, mode: Mode, count: number, bytes: number) {
   const machine = new CaseRun({
     ...PLAIN,

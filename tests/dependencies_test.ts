@@ -59,7 +59,7 @@ Deno.test("tasks and scripts start with the permissions that they need", () => {
   const unbounded = commands.filter(([, command]) =>
     /(?:^| )(?:-A|--allow-all)(?: |$)/.test(command)
   );
-  // Playwright reads /proc/version, which Deno permits only together with everything.
+  // Playwright reads /proc/version, and Deno permits that only if everything is permitted.
   assertEquals(unbounded.map(([name]) => name), ["test-vscode"]);
 });
 
@@ -81,11 +81,14 @@ Deno.test("the page says of each package that is at hand what the package says",
     const roots = broughtBy(name, dependencies).filter((root) => root !== name);
     assertEquals(by, roots.join(", ") || "dmalab", name);
   }
-  // What these tests themselves run with is at hand.
+  // The packages that these tests use are installed.
   assert(rows.some(({ name, version }) => licenceOf(name, version) !== null));
 });
 
-/** What no user gets: tests and builds need it, or drivers in C, which download it. */
+/**
+ * Packages that no user gets: they are needed by tests and builds, or by drivers in C, which
+ * download them.
+ */
 const NOT_BUNDLED = [
   "@xterm/headless",
   "@types/vscode",
@@ -93,7 +96,7 @@ const NOT_BUNDLED = [
   "axe-core",
   "playwright-core",
   "typescript",
-  // The extension of VS Code is a package of its own.
+  // The extension for VS Code is a separate package.
   "balanced-match",
   "brace-expansion",
   "minimatch",
@@ -107,7 +110,7 @@ Deno.test("the package has a licence text for every package that is bundled", ()
   using folder = new TempFolder();
   const names = ["bin", "main", "mod", "recording", "run", "scenarios", "worker"];
   const paths = names.map((name) => `bin/entries/${name}.ts`);
-  // The playground has the texts of what it is made of inside.
+  // The playground contains the texts of the packages that are bundled in it.
   const entries = [...paths, "extensions/page/playground_main.ts"].map((path) =>
     pathToFileURL(join(ROOT, path))
   );
@@ -125,7 +128,7 @@ Deno.test("the package has a licence text for every package that is bundled", ()
       assertMatch(part, /^\n(?=[^]{300})[^]*\b(?:permi|licen[cs]e)/i, heads[index - 1]);
     }
   }
-  // Nothing is made up for a package that is not there.
+  // No text is invented for a package that is missing.
   const gone = [pathToFileURL(folder.at("gone.ts"))];
   assertStringIncludes(writeLicences(gone, folder.path) ?? "", "gone.ts");
 });

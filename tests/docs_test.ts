@@ -1,9 +1,9 @@
 /**
- * The code in the pages is true: scenarios run, fragments are read, transcripts are repeated.
+ * The code in the pages is correct: scenarios are run, fragments are parsed, transcripts are repeated.
  *
- * What a fence says after `dma`: nothing, and the block runs and holds; `quiz`, the same, and it asks; `fails`, and it runs and a
- * test in it fails; `fragment`, and it must be free of mistakes of syntax; `later`, and it shows something that is not built yet: it must be
- * read, and `dmalab check` must say that it is not built.
+ * The word after `dma` in a fence decides the check: without a word, the block is run and passes; `quiz`: the same, and it asks questions;
+ * `fails`: it is run, and a test in it fails; `fragment`: it must have no syntax errors; `later`: it shows something that is not built yet,
+ * so it must parse, and `dmalab check` must say that it is not built.
  */
 import { assert, assertEquals } from "@std/assert";
 import { join, relative } from "node:path";
@@ -30,7 +30,7 @@ import { deadLinks } from "./page_links.ts";
 import { filesBelow, ROOT } from "./source_text.ts";
 import { place, readTranscript, runTranscript } from "./transcripts.ts";
 
-/** The diagnostic for what is planned and not built. */
+/** The code of the diagnostic for planned parts that are not built. */
 const NOT_BUILT = "E0601";
 
 const PAGES = [
@@ -38,10 +38,10 @@ const PAGES = [
     page,
     text: Deno.readTextFileSync(join(ROOT, page)),
   })),
-  // The list of them is among those above.
+  // The first of them, the list, is already among the pages above.
   ...[...builtinsPages()].slice(1).map(([path, text]) => ({ page: `docs/${path}`, text })),
 ];
-/** The pages of the language. */
+/** The pages about the language. */
 const LANGUAGE = PAGES.filter(({ page }) => /^docs\/language(?:\.md|\/)/.test(page))
   .map(({ text }) => text).join("\n");
 const BLOCKS = PAGES.flatMap(({ page, text }) => codeBlocks(page, text));
@@ -57,7 +57,7 @@ const NO_FILES: SourceLoader = {
 };
 
 function sourceOf(block: CodeBlock): SourceFile {
-  // Lines are numbered as in the page.
+  // Line numbers are the ones of the page.
   return new SourceFile(block.page, "\n".repeat(block.line) + block.code);
 }
 
@@ -124,12 +124,12 @@ Deno.test("every block of the language in the pages runs, is read, or is marked 
   }
 });
 
-// Those of the README are in readme_test.ts.
+// readme_test.ts repeats the transcripts of the README.
 const TRANSCRIPTS = BLOCKS.filter(({ language, page }) =>
   language === "console" && page !== "README.md"
 ).flatMap((block) => readTranscript(block).map((transcript) => ({ block, ...transcript })));
 
-/** Commands that try hundreds of cases, a scenario on each release, or twenty thousand reads. */
+/** Commands that run hundreds of cases, a scenario on each release, or twenty thousand reads. */
 const LONG_COMMAND = /^dmalab (?:hunt|releases) |queues-and-locks/;
 
 for (const long of [false, true]) {
@@ -147,19 +147,19 @@ for (const long of [false, true]) {
 }
 
 const INSTALL = "docs/install.md";
-/** Pages with TypeScript, which package_long_test.ts and typescript_long_test.ts check and run. */
+/** Pages with TypeScript; package_long_test.ts and typescript_long_test.ts check and run it. */
 const TYPESCRIPT = [INSTALL, "docs/typescript.md"];
 
 Deno.test("shell commands in the pages are ones that are known to work", () => {
   const known = [
     /^npx -y deno@2\.9\.6 task (?:demo|demo-c|test)$/,
-    // Of the README: package_install_long_test.ts builds the package and installs it so.
+    // In the README; package_install_long_test.ts builds and installs the package in this way.
     /^npx -y deno@2\.9\.6 task package$/,
     /^npm install -g --install-links \.\/dist$/,
     /^dmalab run examples\/start\/01-first-look\.dma$/,
   ];
   for (const block of BLOCKS.filter(({ language }) => language === "sh")) {
-    // Run block by block in package_install_long_test.ts.
+    // package_install_long_test.ts runs them block by block.
     if (block.page === INSTALL) continue;
     for (const line of block.code.split("\n")) {
       assert(known.some((form) => form.test(line)), `${place(block)}: ${line}`);
@@ -169,10 +169,10 @@ Deno.test("shell commands in the pages are ones that are known to work", () => {
 
 Deno.test("a block says what it is: fences without a language do not occur", () => {
   for (const block of BLOCKS) {
-    // Text in C is held to its file by c_driver_test.ts.
+    // c_driver_test.ts compares C code with its file.
     const languages = ["c", "dma", "console", "sh", "text", "json", "mermaid"];
     if (TYPESCRIPT.includes(block.page)) languages.push("js", "ts");
-    // Settings of editors; those of Neovim are run by `deno task script test-neovim`.
+    // Settings of editors; `deno task script test-neovim` runs the ones for Neovim.
     if (block.page === "docs/editors.md") languages.push("elisp", "lua", "toml");
     assert(languages.includes(block.language), place(block));
   }
@@ -211,7 +211,7 @@ Deno.test("architecture.md names every folder of sources", () => {
   const text = textOf("docs/dev/architecture.md");
   const folders = [...Deno.readDirSync(ROOT)]
     .filter(({ name, isDirectory }) => isDirectory && !name.startsWith("."))
-    // Git does not have the folder of built packages.
+    // The folder of built packages is not in Git.
     .map(({ name }) => name).filter((name) => name !== "dist");
   for (const folder of folders) assert(text.includes(`\`${folder}/`), folder);
 });

@@ -1,4 +1,7 @@
-/** An editor's versions of a text: what is kept of the version before equals a fresh analysis. */
+/**
+ * Successive versions of a text in an editor: reusing parts of the analysis of the previous version
+ * gives the same result as a new analysis.
+ */
 import { assertEquals } from "@std/assert";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -18,7 +21,7 @@ import { ROOT } from "./source_text.ts";
 
 const TEXTS = scenariosBelow("examples").map((path) => Deno.readTextFileSync(join(ROOT, path)));
 
-/** Pieces that break a text, put it right, or change what names mean. */
+/** Pieces that break a text, repair it, or change the meaning of names. */
 const PIECES = [
   ...[" ", "\n", "x", "1", "(", ")", "{", "}", "[", "]", '"', "#", ".", ",", "=", "+", "/*", "*/"],
   ...["else ", "with ", "and ", "let ", "  let y = 1\n", "  assert x == 2\n", "print(x)\n"],
@@ -31,10 +34,10 @@ const PIECES = [
   "  let r = { size: 4KiB }\n  print r.siz\n",
 ];
 
-/** A change of a text; `undo` goes back to the version before. */
+/** A change of a text; `undo` returns to the previous version. */
 interface Edit {
   readonly kind: "insert" | "line" | "delete" | "word" | "undo";
-  /** Where, as a fraction of the text, and where the word comes from. */
+  /** The place, as a fraction of the text, and the place that a word is copied from. */
   readonly at: number;
   readonly from: number;
   readonly piece: string;
@@ -73,7 +76,7 @@ function edited(text: string, { at, count, from, kind, piece }: Edit, before: st
   }
 }
 
-/** All that an editor is told of a text, as plain values. */
+/** All results of an analysis that an editor can get, as plain values. */
 function toldOf(analysis: Analysis): unknown {
   const { checked, diagnostics, file, occurrences, source } = analysis;
   const kinds: unknown[] = [];
@@ -104,7 +107,10 @@ function toldOf(analysis: Analysis): unknown {
   }));
 }
 
-/** Analyses texts one after the other as versions. @returns How many kept a node of the one before. */
+/**
+ * Analyses texts as successive versions. @returns How many of them reused a node of the previous
+ * version.
+ */
 function checkVersions(texts: readonly string[]): number {
   const versions = new FileVersions();
   let items: ReadonlySet<unknown> = new Set();
@@ -134,7 +140,7 @@ Deno.test("a version that keeps declarations of the one before equals a fresh an
 const NAME = fc.constantFrom("foo", "bar", "baz");
 const CONST = fc.constantFrom("A", "B");
 
-/** A value by way of other declarations, most often. */
+/** A value, which mostly depends on other declarations. */
 const VALUE: fc.Arbitrary<string> = fc.oneof(
   fc.constantFrom("1", '"text"', "4KiB", "none", "OK", "(1)", "[1, 2]", "{ size: 4KiB }", "ssd"),
   fc.constantFrom("unknown", "count", "table[0]", "table.size", "table.siz", "ssd.name"),
@@ -177,7 +183,7 @@ const ITEM: fc.Arbitrary<string> = fc.oneof(
   ),
 );
 
-/** Another declaration in place of one, or one more, or one less. */
+/** Replaces a declaration, adds one, or removes one. */
 const CHANGE = fc.tuple(fc.nat(20), fc.constantFrom(0, 1, 1, 1, 2), fc.option(ITEM));
 
 Deno.test("a change of one declaration reaches all that depend on it", () => {

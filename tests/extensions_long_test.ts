@@ -1,7 +1,7 @@
 /**
- * Each extension can be taken away: its folder, and its line of `bin/extensions.ts`. Types hold and the command runs
- * without it; the tests of `cli/` hold without all of them. An extension that others need, by the arrows of
- * docs/dev/architecture.md, takes them along.
+ * Each extension can be removed: its folder, and its line of `bin/extensions.ts`. The types are then still correct
+ * and the command runs; the tests of `cli/` pass without all extensions. An extension that others need, by the
+ * arrows of docs/dev/architecture.md, is removed together with them.
  */
 import { members, TempFolder } from "@dmalab/tools";
 import { assert, assertEquals } from "@std/assert";
@@ -15,18 +15,18 @@ const EXTENSIONS = members().filter((member) => member.startsWith("extensions/")
   .map((folder) => basename(folder));
 const ENTRIES = ["bin/main.ts", "bin/run_main.ts", "bin/worker.ts", "bin/test.ts"];
 const HELP = ["bin/main.ts", "--help"];
-/** Extensions with a command of the same name. */
+/** Extensions that have a command with the same name. */
 const COMMANDS_NAMED_SO = ["hunt", "topology", "vectors"];
 const PERMISSIONS = ["-R", "-W", "--allow-run", "--allow-env", "--allow-sys", "--allow-net"];
 
-/** Extensions, and those that need them. */
+/** Extensions, together with the ones that need them. */
 function withDependents(gone: readonly string[]): readonly string[] {
   const more = drawnArrows().filter(({ from, to }) => gone.includes(to) && !gone.includes(from))
     .map(({ from }) => from).filter((name) => EXTENSIONS.includes(name));
   return more.length === 0 ? gone : withDependents([...new Set([...gone, ...more])]);
 }
 
-/** A copy of the project. What was captured is only read, and large: a link. */
+/** Copies the project. The captured data is large and only read, so it is linked. */
 function copyTo(folder: string): void {
   const top = [...Deno.readDirSync(ROOT)].map(({ name }) => name)
     .filter((name) => name !== ".git" && name !== "dist");
@@ -40,8 +40,8 @@ function copyTo(folder: string): void {
 }
 
 /**
- * Takes extensions out of a copy while something is tried there. The copy stays where it is: Deno checks
- * the types of what has changed since its last check of the same folder, a third of all of them.
+ * Removes extensions from a copy while a function runs. The copy stays in the same folder: Deno then
+ * checks only the types that changed since its last check of that folder, about a third.
  */
 async function without(
   gone: readonly string[],
@@ -64,7 +64,7 @@ async function without(
   }
 }
 
-/** Types of modules and folders, and of everything that they import. */
+/** Checks the types of modules and folders, and of everything that they import. */
 const typesHold = (folder: string, modules: readonly string[]) =>
   succeeds(folder, ["check", "--quiet", ...modules]);
 
@@ -74,7 +74,7 @@ async function succeeds(folder: string, args: readonly string[]): Promise<string
   return output;
 }
 
-/** The command's own help, and a scenario. */
+/** Runs the command's help, and a scenario. */
 async function runs(folder: string, gone: readonly string[]): Promise<void> {
   const help = await succeeds(folder, ["run", "--no-check", "--no-prompt", "-R", ...HELP]);
   for (const name of gone.filter((each) => COMMANDS_NAMED_SO.includes(each))) {
@@ -94,7 +94,8 @@ Deno.test("without any one extension, and without all, types hold and the comman
         await runs(copy.path, gone);
       }));
   }
-  // The core imports no extension (tests/members_test.ts): its tests need to run without them only once.
+  // The core imports no extension (tests/members_test.ts): running its tests without all of them is
+  // enough.
   await t.step(
     "without all, with the tests of cli/",
     () =>

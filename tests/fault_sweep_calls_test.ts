@@ -1,6 +1,6 @@
 /**
- * Every allocation and every mapping inside the calls of the DMA API, made to fail one by one: the
- * caller gets what the kernel would return, and nothing that was taken is lost.
+ * Calls of the DMA API, repeated so that each allocation and each mapping in them fails once: the
+ * caller gets the result that the kernel would return, and nothing that was allocated is lost.
  */
 import {
   DMA_MAPPING_ERROR,
@@ -22,7 +22,7 @@ import {
 import { at, type TestBench, testBench } from "@dmalab/runtime/testing";
 import { sweep } from "./fault_sweep.ts";
 
-/** An environment, in which a call takes another way. */
+/** An environment in which a call takes another code path. */
 interface Environment {
   readonly name: string;
   readonly iommu: Partial<IommuConfig>;
@@ -52,7 +52,10 @@ function bench({ device = {}, force = false, iommu }: Environment): TestBench {
   return testBench({ iommu, device, machine: { swiotlb } });
 }
 
-/** What one call says under each fault, by the point that fails; it must always be the same. */
+/**
+ * The result of one call under each failure, by the injection point; it must be the same for all
+ * failures at one point.
+ */
 function answers<R>(
   environment: Environment,
   act: (bench: TestBench) => R,
@@ -77,7 +80,7 @@ const nameOf = (error: number) => error === 0 ? "OK" : errnoName(error);
 Deno.test("dma_map_phys() gives the error value wherever it fails, and keeps nothing (dma.md 1.8)", () => {
   for (const environment of ALL) {
     const outcome = answers(environment, ({ dev, machine: { dma } }) => {
-      // Crosses a granule and begins inside one, so that an untrusted device has it bounced.
+      // It crosses a granule and begins inside one, so that it is bounced for an untrusted device.
       const addr = dma.dmaMapPhys(dev, at(0x10_0e00), 0x1400, DMA_TO_DEVICE);
       if (addr !== DMA_MAPPING_ERROR) dma.dmaUnmapPhys(dev, addr, 0x1400, DMA_TO_DEVICE);
       return addr === DMA_MAPPING_ERROR;
@@ -140,7 +143,10 @@ Deno.test("dma_iova_try_alloc() returns false with the state all zero (dma.md 3.
   }
 });
 
-/** Links what is given one behind the other, syncs, destroys; on an error what was linked only. */
+/**
+ * Links buffers one after the other, syncs the range and destroys it; after an error it destroys
+ * only the linked part.
+ */
 function linkAll(
   { dev, machine: { dma } }: TestBench,
   buffers: readonly (readonly [phys: number, sizeBytes: number])[],
@@ -163,7 +169,7 @@ function linkAll(
 
 Deno.test("dma_iova_link() and dma_iova_sync() return the kernel's errno, and link nothing (dma.md 3.3)", () => {
   for (const environment of TRANSLATED) {
-    // Two tables apart, so that the second link needs one of its own.
+    // Two page tables apart, so that the second link needs a new table.
     const outcome = answers(
       environment,
       (built) => linkAll(built, [[0x10_0000, 0x20_0000], [0x80_0000, 0x3000], [0x90_1000, 0x800]]),

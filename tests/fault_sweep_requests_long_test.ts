@@ -1,4 +1,4 @@
-/** The sweeps over requests on the releases and of the buffers that the short suite leaves out. */
+/** The sweeps over requests for the releases and buffers that the short suite leaves out. */
 import { KERNEL_NAMES } from "@dmalab/runtime/kernels";
 import {
   SHAPES,

@@ -1,4 +1,4 @@
-/** One release of the sweeps over requests, and each leaking defect by itself. */
+/** The sweeps over requests for one release, and for each leaking defect alone. */
 import { assertEquals } from "@std/assert";
 import { KERNELS, type QuirkName } from "@dmalab/runtime/kernels";
 import {
@@ -23,9 +23,9 @@ Deno.test("partial_destroy_on_link_failure: of a range as much is lost as was no
   const quirks = new Set<QuirkName>(["partial_destroy_on_link_failure"]);
   const twelve = { controller: {}, shape: pages(12), op: "read" as const };
   for (const environment of [STRICT, LAZY]) {
-    // The first link has nothing before it, and the whole range is freed. What is freed later is
-    // rounded up to its size class, which is all that rcaches know (dma.md 3.5): 3 pages free 4, 5 to
-    // 8 free 8, and 9 the class of the whole.
+    // At the first link nothing is linked before it, and the whole range is freed. The size of a
+    // later free is rounded up to a size class, the only size that rcaches have (dma.md 3.5): 3 pages
+    // free 4, 5 to 8 free 8, and 9 free the class of the whole.
     const freed = [1, 2, 4, 4, 8, 8, 8, 8];
     assertEquals(
       leaksWith(quirks, { ...twelve, environment }),
@@ -39,7 +39,7 @@ Deno.test("partial_destroy_on_list_failure: 31 of 32 pages stay mapped for each 
   const quirks = new Set<QuirkName>(["partial_destroy_on_list_failure"]);
   const each = { controller: {}, shape: pages(32), op: "read" as const };
   const lost = `page_table ${31 * 4096}, iova ${31 * 4096}, mapping 1`;
-  // The pool's block, and what the pool takes to grow.
+  // The pool's block, and the memory by which the pool grows.
   assertEquals(leaksWith(quirks, { ...each, environment: STRICT }), [
     `dma_pool_alloc 1: ${lost}`,
     `dma_alloc_coherent 1: ${lost}`,
@@ -58,7 +58,7 @@ Deno.test("bounce_slot_lost_on_array_failure: the first bounce inside a request 
   assertEquals(leaksWith(quirks, { ...each, environment: LOW_MASK }), [
     "mempool_alloc 1: bounce_slots 2",
   ]);
-  // Where the first segment bounces, it is undone: nothing is saved before it.
+  // If the first segment bounces, it is undone: nothing is saved before it.
   const high = at(4096, 0x1_2000_0000, 0x1_2000_8000);
   assertEquals(leaksWith(quirks, { ...each, shape: high, environment: LOW_MASK }), []);
 });

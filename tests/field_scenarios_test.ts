@@ -1,8 +1,8 @@
-/** Scenarios with the shape of public reports, each with the answer that is right. */
+/** Scenarios modelled on public reports, each with the correct answer. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { dmalab } from "./dmalab_program.ts";
 
-/** By file in `tests/field`: what `dmalab test` prints of it. */
+/** By file in `tests/field`: the output of `dmalab test`. */
 const RIGHT = {
   "38-bus-range-explain.dma":
     "0xde10_0000 is outside the memory that the device's bus has (dma-ranges): 0x0-0xd7ff_ffff",

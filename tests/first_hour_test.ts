@@ -1,4 +1,4 @@
-/** What a newcomer types in the first hour: each has an answer, or an error that says what to type instead. */
+/** Commands that newcomers try in the first hour: each has an answer, or an error with the correct command. */
 import "@dmalab/bin/provide";
 import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
@@ -11,7 +11,7 @@ const LOG = [
   "[fault reason 0x06] PTE Read access is not set",
   "",
 ].join("\n");
-/** The device maps the page, unmaps it, and faults there. */
+/** The device maps the page, unmaps it, and then faults on it. */
 const TRACE = [
   "# tracer: nop",
   "#",
@@ -22,7 +22,7 @@ const TRACE = [
 const SCENARIO = 'test "holds" { assert 1 + 1 == 2 }\n';
 
 Deno.test("explain takes the name of a file for the file, and not for a field of that name", async () => {
-  // Each of these names ends with the name of a field, or of a function.
+  // Each of these names ends like the name of a field or of a function.
   const names = ["k.log", "machine.log", "ring.size", "a.events", "host.dma.txt", "log.addr"];
   using folder = new TempFolder(Object.fromEntries(names.map((name) => [name, LOG])));
   for (const name of names) {
@@ -66,7 +66,7 @@ Deno.test("explain and hunt name the file that they cannot take", async () => {
     "b.log",
     "ring.c",
   ]);
-  // It is the name of an expression.
+  // It is also the name of an expression.
   assertEquals((await dmalab("explain", "fault.log")).code, 0);
 });
 
@@ -140,7 +140,7 @@ Deno.test("report takes the branch that a failed test prints, and refuses what i
     assertEquals(code, 2, branch);
     assertStringIncludes(errors, "error: --branch", branch);
   }
-  // A checkout has no page until `deno task web` builds it.
+  // A checkout has no report page until `deno task web` builds it.
   for (const branch of ["1:alloc_pages@4", "1:first", "1:race@0.1"]) {
     const { errors } = await report(branch);
     assert(errors === "" || errors.includes("page of reports is not built"), errors);

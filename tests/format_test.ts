@@ -1,4 +1,4 @@
-/** `dmalab fmt` on the project's own scenarios; `tests/fuzz_test.ts` has programs drawn by lot. */
+/** `dmalab fmt` on the project's own scenarios; `tests/fuzz_test.ts` formats random programs. */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { formatSource } from "@dmalab/lang/editor";

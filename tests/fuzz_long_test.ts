@@ -1,4 +1,4 @@
-/** A larger part of `deno task script fuzz` than the short suite has, and texts that are large. */
+/** A larger part of `deno task script fuzz` than in the short suite, and large texts. */
 import { assertEquals } from "@std/assert";
 import { fuzzTests } from "./fuzz/fuzz_tests.ts";
 import { judge } from "./fuzz/judge.ts";
@@ -7,7 +7,7 @@ fuzzTests({ cases: 3_000, calls: 10_000, answeredShare: 0.8, slipStep: 197, layo
 
 const LARGE = 640_000;
 
-/** Blocks that are broken: once at their end, in each line, in ever deeper blocks, in one expression. */
+/** Broken blocks: broken at their end, in each line, in ever deeper blocks, in one expression. */
 const BROKEN: readonly (readonly [begin: string, line: string])[] = [
   ['test "x" {\n', "  let m = dma_map_phys(ssd, p, 4KiB, to_device)\n"],
   ['test "x" {\n', "  let m = = dma_map_phys(ssd, p\n"],

@@ -1,6 +1,6 @@
 /**
- * The tables of gaps in docs/rules/block.md, on whole machines: which gap bit each layout gets in
- * each release (1.6), and whether it is mapped as one range in each environment (1.7).
+ * The tables of gaps in docs/rules/block.md, on whole machines: the gap bit of each layout in each
+ * release (1.6), and whether it is mapped as one range in each environment (1.7).
  */
 import { assertEquals } from "@std/assert";
 import { buildLab, defaultLabConfig, type NvmeRequest } from "@dmalab/devices";
@@ -32,7 +32,7 @@ interface Release {
 
 const INTENDED: Release = { kernel: "7.2.12", quirks: new Set() };
 
-/** What a read of some bios becomes, on a controller that takes SGLs. */
+/** The result of reading some bios with a controller that supports SGLs. */
 function read(bios: readonly (readonly Piece[])[], release: Release, iommu: IommuSettings = {}) {
   const lab = buildLab({
     ...DEFAULTS,
@@ -133,7 +133,7 @@ Deno.test("a cut: the front has the gap, or the rest, or the next piece's, by re
     read([layout], { kernel, quirks: KERNELS[kernel].quirks }).gapBits;
   assertEquals(bits("7.2.6", cut), [0, 10]);
   assertEquals(bits("7.2.12", cut), [10, 10]);
-  // Pages meet; the piece that no longer fits has an offset.
+  // The pages meet; the piece that no longer fits has an offset.
   assertEquals(bits("7.2.6", touching), [0, 10]);
   assertEquals(bits("7.2.12", touching), [10, 0]);
   assertEquals(read([touching], INTENDED).gapBits, [13, 0]);
@@ -157,7 +157,7 @@ type Way = "direct" | "one range" | "each by itself";
 
 const GRANULE_64K = { model: "smmu", granuleBytes: 64 * KIB, pageSizesBytes: [64 * KIB] } as const;
 
-/** Rows and columns of the table in 1.7. */
+/** The rows and columns of the table in 1.7. */
 const ENVIRONMENTS: readonly (readonly [string, IommuSettings, readonly [Way, Way, Way, Way]])[] = [
   ["direct", { mode: "off" }, ["direct", "direct", "direct", "direct"]],
   ["identity", { mode: "passthrough" }, ["direct", "direct", "direct", "direct"]],
@@ -181,7 +181,10 @@ const ENVIRONMENTS: readonly (readonly [string, IommuSettings, readonly [Way, Wa
   ]],
 ];
 
-/** No gap, gaps on 64 KiB, on pages, inside pages. Of each some pieces, so that more than one is mapped. */
+/**
+ * No gap, and gaps at 64 KiB, at pages, and inside pages; each with several pieces, so that more than one
+ * is mapped.
+ */
 const GAPS: readonly (readonly [string, number, readonly (readonly Piece[])[]])[] = [
   ["no gap", 0, [[[0x4000_0000, 4096]], [[0x4000_1000, 4096]]]],
   ["gap bit 17", 17, [pieces(2, 0x1_0000, 0x2_0000)]],

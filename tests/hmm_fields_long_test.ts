@@ -1,6 +1,6 @@
 /**
- * Changes each field of each kind of operation of tests/golden/hmm once: the case must differ then,
- * unless `tests/conformance/hmm/hmm_given.ts` says that the field is given.
+ * Changes each field of each kind of operation of tests/golden/hmm once: the case must then differ,
+ * unless `tests/conformance/hmm/hmm_given.ts` says that the field is an input.
  */
 import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals } from "@std/assert";
@@ -41,7 +41,7 @@ Deno.test("a changed result of any kind of operation on a map, a range or memory
   assert(seen.size > 300, `${seen.size} fields`);
 });
 
-/** The first case of a file in which a change of an entry of a list is possible, changed. */
+/** The first case of a file in which an entry of a list can be changed, with that change. */
 async function withChangedRun(
   changed: (run: PfnRun, op: HmmOp) => PfnRun | null,
 ): Promise<readonly string[]> {
@@ -120,7 +120,7 @@ Deno.test("a changed field of any step of device-facts is noticed, but for what 
     for (const [index, line] of lines.entries()) {
       const leftOut = leftOutOfStep(line, lazy);
       for (const [key, value] of Object.entries(line)) {
-        // Arguments may become what no machine has.
+        // The new value of an argument may be one that no machine has.
         const isArgument = key === "what" || key === "at" && leftOut.has("at");
         if (isArgument || index === 0 && !key.startsWith("domain_")) continue;
         for (const { apply } of changesOf(value, key, isGivenResult)) {

@@ -1,6 +1,6 @@
 /**
- * The folder that `dmalab init` makes, with Node and npm alone: what a job of GitHub or of GitLab and
- * the container file start, in a fresh clone with a packed file of dmalab.
+ * The folder that `dmalab init` makes, with only Node and npm: the commands that a job of GitHub or
+ * GitLab and the container file run, in a fresh clone with a packed file of dmalab.
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ import { parse } from "deno-std/yaml/parse.js";
 import { LEAK, Rooms } from "./package_shell.ts";
 import { filesBelow } from "./source_text.ts";
 
-/** The part of a job of GitHub that matters here. */
+/** The tested part of a GitHub workflow. */
 interface GithubFile {
   readonly jobs: Readonly<
     Record<string, {
@@ -23,7 +23,7 @@ interface GithubFile {
   >;
 }
 
-/** The same of GitLab. */
+/** The tested part of a GitLab pipeline. */
 type GitlabFile = Readonly<
   Record<string, {
     readonly image: string;
@@ -36,7 +36,7 @@ type GitlabFile = Readonly<
   }>
 >;
 
-/** A job as it runs: its lines, the folder that they start in, and the report that is kept. */
+/** A job as it is run: its lines, the folder in which they start, and the report that is kept. */
 interface Job {
   readonly script: string;
   readonly folder: string;
@@ -68,7 +68,7 @@ function gitlabJob(text: string): Job {
   return { script: script.join("\n"), folder: ".", report: artifacts.reports.junit };
 }
 
-/** Runs a job in a clone, then in one with a leak, and reads the report that it keeps. */
+/** Runs a job in a clone, then again with a leak added, and reads the report that is kept. */
 function tryJob(rooms: Rooms, clone: string, job: Job, inside: string): void {
   const run = () => rooms.sh(join(clone, job.folder), job.script);
   const report = () => Deno.readTextFileSync(rooms.at(clone, job.report));
@@ -80,7 +80,7 @@ function tryJob(rooms: Rooms, clone: string, job: Job, inside: string): void {
   const bad = run();
   Deno.removeSync(rooms.at(clone, inside, "leak.dma"));
   assertEquals(bad.code, 1, bad.output);
-  // People read the log, and programs the report.
+  // The log is for people, the report for programs.
   assertStringIncludes(bad.output, "--> leak.dma:4:3");
   assertMatch(
     report(),

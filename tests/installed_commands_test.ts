@@ -1,6 +1,6 @@
 /**
- * Every command as it is installed: the launcher starts it with its permissions, in an environment that is almost empty and
- * in one as a desktop has it. A library that reads a variable when it is imported stops a command here.
+ * Every command as it is installed: the launcher starts it with its permissions, in an almost empty environment and in a
+ * desktop's. This finds libraries that read a variable when they are imported, which stops a command.
  */
 import { assertEquals, assertMatch } from "@std/assert";
 import { cpSync } from "node:fs";
@@ -10,7 +10,7 @@ import { variablesOf } from "@dmalab/cli/extend";
 import { giveDeno, ownCaches, shell, withPackage } from "./package_shell.ts";
 import { ROOT } from "./source_text.ts";
 
-/** The variables of a desktop session, in `base`. A shell at a terminal and an editor pass them on. */
+/** The variables of a desktop session, with files in `base`. Terminals and editors pass them on. */
 const desktop = (base: string) => ({
   COLORTERM: "truecolor",
   DBUS_SESSION_BUS_ADDRESS: "unix:path=/run/user/1000/bus",
@@ -48,7 +48,7 @@ const desktop = (base: string) => ({
   XDG_STATE_HOME: join(base, "home/.local/state"),
 });
 
-/** Messages of the two protocols for editors, one behind the other. */
+/** Messages of the two protocols for editors, one after the other. */
 function messages(...bodies: readonly object[]): string {
   return bodies.map((body) => {
     const text = JSON.stringify(body);
@@ -80,7 +80,10 @@ const FILES = {
   "trace.txt": Deno.readTextFileSync(join(ROOT, "examples/traces/data/leaky-driver.trace.txt")),
 };
 
-/** What each command does in a folder with these files: the line, its exit code, and what its output has. */
+/**
+ * For each command, a line that is run in a folder with these files, its exit code, and a part of its
+ * output.
+ */
 const LINES: Readonly<Record<string, readonly [line: string, code: number, output: RegExp]>> = {
   run: ["run good.dma", 0, /^ok \| 1 passed/m],
   test: ["test --jobs 2 good.dma good.dma", 0, /^ok \| 2 files \| 2 passed/m],
@@ -100,12 +103,12 @@ const LINES: Readonly<Record<string, readonly [line: string, code: number, outpu
   report: ["report good.dma", 0, /^Wrote good\.dma\.html\.$/m],
   topology: ["topology server.txt", 0, /^server\.txt: 2 host bridges, 20 functions/m],
   trace: ["trace check - < trace.txt", 1, /^Undetermined: 0/m],
-  // What it boots is tested where QEMU and a kernel are.
+  // Booting is tested on machines that have QEMU and a kernel.
   kernel: ["kernel run good.dma --kernel good.dma", 2, /It is no kernel image/],
   vectors: ["vectors --count 1", 0, /^\{"id":1,/m],
 };
 
-/** A kernel tree before and after a change. */
+/** Writes a kernel tree before and after a change. */
 function putTrees(base: string): void {
   for (const name of ["old", "new"]) {
     cpSync(join(ROOT, "extensions/kernel_tree/tests/tree/mini"), join(base, name), {
@@ -117,7 +120,7 @@ function putTrees(base: string): void {
   Deno.writeTextFileSync(file, text.replaceAll("return 0;", "return 0 + 0;"));
 }
 
-/** Variables as words of a shell. */
+/** Variables as assignments in a shell line. */
 function asWords(variables: Readonly<Record<string, string>>): string {
   return Object.entries(variables).map(([name, value]) => `${name}='${value}'`).join(" ");
 }

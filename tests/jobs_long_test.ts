@@ -14,7 +14,7 @@ Deno.test("hunt and bench with --jobs print what they print without, byte for by
   ) {
     const one = await dmalab(...words);
     const two = await dmalab(...words, "--jobs", "2");
-    // How many iterations there were in a second differs, and with it the width of the table.
+    // The iterations per second differ between runs, and with them the width of the table.
     const lines = ({ output }: typeof one) =>
       words[0] === "bench"
         ? output.replace(/^iterations.*$/m, "").replace(/ +/g, " ").replace(/─+/g, "─")

@@ -1,11 +1,11 @@
-/** A release is the same machine in every interface, and stands on the page that lists the releases. */
+/** A release is the same machine in every interface, and is on the page that lists the releases. */
 import { assert, assertEquals } from "@std/assert";
 import { buildLab, defaultLabConfig, type LabConfig } from "@dmalab/devices";
 import { loadProgram, SourceFile } from "dmalab";
 import { HostBuffer, type PhysAddr } from "@dmalab/runtime";
 import { KERNEL_NAMES, type KernelProfile, KERNELS, quirksOf } from "@dmalab/runtime/kernels";
 
-/** As the script below has it. */
+/** The same machine as in the script below. */
 function libraryConfig(): LabConfig {
   const defaults = defaultLabConfig();
   const settings = { sgl: true, mdtsBytes: 128 * 1024 };
@@ -32,7 +32,10 @@ function scriptConfig(firstLine: string): LabConfig {
   return program.machine.config;
 }
 
-/** Reads 32 pages that lie apart, cut from a piece that begins inside a page: a defect of 7.2 shows. */
+/**
+ * Reads 32 scattered pages, split off from a piece that begins inside a page: this shows a defect of
+ * 7.2.
+ */
 function readOn(config: LabConfig) {
   const lab = buildLab(config);
   const { machine } = lab;

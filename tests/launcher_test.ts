@@ -1,4 +1,7 @@
-/** The command as npm installs it: what the launchers of the shell and of Node permit, and what they pass on. */
+/**
+ * The command as npm installs it: the permissions and arguments that the launchers for the shell and for Node
+ * pass on.
+ */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { PROMPT } from "./dmalab_program.ts";
@@ -11,7 +14,7 @@ const PATIENT = "--max-steps=1_000_000_000_000 --max-time=300";
 Deno.test("the launcher starts Deno with the permissions of the command, and passes on what happens", (t) =>
   withPackage(async (base, dist) => {
     giveDeno(dist);
-    // No Deno on the PATH: what runs is the one that lies beside the package.
+    // Without Deno on the PATH, the one installed next to the package is used.
     Deno.removeSync(join(base, "bin/deno"));
     const node = new TextDecoder().decode(
       new Deno.Command("sh", { args: ["-c", "command -v node"] }).outputSync().stdout,
@@ -21,7 +24,7 @@ Deno.test("the launcher starts Deno with the permissions of the command, and pas
     }
     const work = join(base, "work");
     Deno.mkdirSync(work);
-    // Without it the shell leaves commands that compile to Node.
+    // Without this folder, the shell launcher leaves commands that compile to the one for Node.
     Deno.mkdirSync(join(base, "home/.cache"));
     const write = (name: string, text: string) => Deno.writeTextFileSync(join(base, name), text);
     const path = `PATH=${join(base, "bin")}:/usr/bin:/bin`;

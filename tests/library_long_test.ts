@@ -1,4 +1,7 @@
-/** The library as the package has it, on Node 22 and on Deno: it works there, and patches nothing. */
+/**
+ * The library in the package, on Node 22 and on Deno: it works, and does not modify any built-in
+ * objects.
+ */
 import { TempFolder } from "@dmalab/tools";
 import { assertEquals, assertMatch } from "@std/assert";
 import { join } from "node:path";
@@ -41,7 +44,7 @@ Deno.test("the library runs on Node 22 and on Deno, and changes none of the lang
     await t.step(`node: ${heading}`, () => {
       const file = project.write(`program${index}.ts`, code);
       const types = ["--experimental-strip-types", "--no-warnings"];
-      // Node prints texts inside a list in other quotes.
+      // Node prints strings in a list with other quotes.
       const printed = run(node, [...types, file]).trimEnd().replaceAll("'", '"');
       assertEquals(printed, blocks[index + 1]!.code);
     });

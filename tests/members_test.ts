@@ -1,4 +1,4 @@
-/** The members of the workspace, and what each imports of the others, as Deno itself resolves it. */
+/** The members of the workspace, and the imports between them, as Deno itself resolves them. */
 import { memberEntries, members, TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { existsSync } from "node:fs";
@@ -7,14 +7,14 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { runDeno } from "./deno_process.ts";
 import { CORE_FOLDERS, drawnArrows, filesBelow, ROOT } from "./source_text.ts";
 
-/** An import as it is written in a file, and the file that it means. */
+/** An import as it is written in a file, and the file that it resolves to. */
 interface Import {
   readonly from: string;
   readonly specifier: string;
   readonly to: string;
-  /** Loaded when it is wanted. */
+  /** Whether it is loaded only when it is needed. */
   readonly late: boolean;
-  /** Its types are named, and it is not loaded. */
+  /** Whether only types are imported, so that it is not loaded. */
   readonly typeOnly: boolean;
 }
 
@@ -24,7 +24,7 @@ function memberOf(file: string): string | undefined {
   return MEMBERS.find((member) => file.startsWith(`${member}/`));
 }
 
-/** Every import of the members' files. */
+/** All imports in the members' files. */
 async function importsOfMembers(): Promise<readonly Import[]> {
   const files = MEMBERS.flatMap((member) => filesBelow(join(ROOT, member)))
     .filter((path) => path.endsWith(".ts"));
@@ -98,9 +98,9 @@ Deno.test("the picture in docs/dev/architecture.md has each arrow between member
   assertEquals(drawn.toSorted(), [...there].toSorted());
 });
 
-// Types may import each other: a class is its own description, and no interface repeats it. What is loaded late
-// closes no circle: the list of extensions, which load parts of the command line, is asked for by the
-// commands when they want one.
+// Types may import each other: a class is its own description, and no interface repeats it. Late imports do not
+// count: the list of extensions loads parts of the command line, and commands load that list only when they
+// need it.
 Deno.test("no more than three files load each other in a circle", () => {
   const loads = IMPORTS.filter(({ late, typeOnly }) => !late && !typeOnly);
   const next = Map.groupBy(loads, ({ from }) => from);
@@ -111,7 +111,7 @@ Deno.test("no more than three files load each other in a circle", () => {
   assertEquals(circles.filter((files) => files.length > 3), []);
 });
 
-/** The files that a start of a file loads, and the packages. @param withLate Those loaded later, too. */
+/** The files and packages that are loaded when a file is started. @param withLate Includes late imports. */
 function loadedBy(entry: string, withLate: boolean) {
   const loads = Map.groupBy(IMPORTS.filter(({ typeOnly }) => !typeOnly), ({ from }) => from);
   const files = new Set<string>();
@@ -131,21 +131,21 @@ function loadedBy(entry: string, withLate: boolean) {
 
 Deno.test("starting a scenario loads nothing that only some scenarios need", () => {
   const { files, packages } = loadedBy("bin/run_main.ts", false);
-  // Every file is read before the first line is printed: who adds one says why. The last seventeen are
-  // numbers in bytes (two), the branches of a run, the option that names one, lists of any length, lists
-  // that a mapping merges, the entry of `bin/` with the place that provides extensions (three),
-  // removals of drivers, their story and a device that is pulled out, the device-TLB, a dma-buf (two), and the kinds
-  // that an editor keeps from one version of a text to the next, and where a clang of the system's may be. Words of command lines
-  // are printed by pages, too, which load no host: one more.
-  // Twenty-four came when the members' doors became few; the bundler drops what a door has besides. One of these
-  // is the axis of plots, behind the door of texts.
+  // Every file is read before the first line is printed, so each addition needs a reason. The last seventeen are numbers in bytes
+  // (two), the branches of a run, the option that names one, lists of any length, lists that a mapping merges, the entry of
+  // `bin/` with the place that provides extensions (three), removals of drivers, their story and a device that is pulled out, the
+  // device-TLB, a dma-buf (two), the kinds that an editor keeps from one version of a text to the next, and the places of a
+  // system's clang. Pages, which load no host, also print words of command lines: one more. Twenty-four were added when members
+  // got fewer entry files; the bundler drops the unused parts of an entry. One of these is the axis of plots, behind the entry
+  // for texts.
   assert(files.size > 200 && files.size <= 626, `${files.size} files`);
   assertEquals([...files].filter((path) => path.startsWith("extensions/")), []);
-  // Tables are read while a scenario is checked, which waits for nothing: d3-dsv is a millisecond.
+  // Tables are read while a scenario is checked, which cannot wait: loading d3-dsv takes a
+  // millisecond.
   assertEquals([...packages].sort(), ["chevrotain", "d3-dsv", "deno-std/path/posix/mod.js"]);
 });
 
-/** The tables of commands, each of which loads a record when it is named. */
+/** The tables of commands; each loads the record of a command when the command is named. */
 const TABLES = /^cli\/commands\/mod\.ts$|^extensions\/\w+\/extension\.ts$/;
 const RECORDS = new Set(
   IMPORTS.filter(({ from, late, to }) => late && TABLES.test(from) && /\bcommands?\b/.test(to))
@@ -167,8 +167,9 @@ Deno.test("the command starts without the record of any command", () => {
   const files = new Set(entries.flatMap(({ to }) => [...loadedBy(to, false).files]));
   assert(files.has("cli/command_line.ts") && files.has("extensions/hunt/extension.ts"));
   assertEquals([...files].filter((path) => RECORDS.has(path)), []);
-  // Each file is a part of what `--version` takes. The records of all commands would be 35 more. Six are what needs no
-  // machine: one door has it, and the bundler drops what is not asked for. One names the permissions that were given.
+  // Each file adds to the time of `--version`. The records of all commands would be 35 more. Six are the parts that
+  // need no machine: one entry file has them, and the bundler drops the unused ones. One names the permissions that
+  // were given.
   assert(files.size <= 48, `${files.size} files`);
 });
 
@@ -179,7 +180,10 @@ Deno.test("the pages load nothing of the host", () => {
   assertEquals([...packages].filter((name) => name.startsWith("node:")), []);
 });
 
-/** Imports of files that begin with one path, of files that begin with another, and load them. */
+/**
+ * Imports from files with paths that match one pattern to files that match another, if they are
+ * loaded.
+ */
 function loads(from: RegExp, to: RegExp): readonly string[] {
   return IMPORTS.filter((each) => !each.typeOnly && from.test(each.from) && to.test(each.to))
     .filter((each) => !each.from.endsWith("_test.ts"))
@@ -189,7 +193,7 @@ function loads(from: RegExp, to: RegExp): readonly string[] {
 Deno.test("in lang/, only where a name of the language meets the runtime is the runtime loaded", () => {
   const meets =
     /^lang\/(?!builtins\/|editor\/|machine\/|render\/event_line\.ts|laboratory\.ts|diagnostics\/suggest\.ts|text\/numbers\.ts)/;
-  // What needs no machine.
+  // Files that need no machine.
   assertEquals(loads(meets, /^(?:runtime\/(?!basics\.ts)|devices\/)/), []);
 });
 
@@ -223,7 +227,7 @@ Deno.test("the two sides of a device share no code", () => {
   }
 });
 
-/** Tarjan's strongly connected components of more than one node. */
+/** Tarjan's strongly connected components, if they have more than one node. */
 function stronglyConnected(
   nodes: readonly string[],
   next: (node: string) => readonly string[],

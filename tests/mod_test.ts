@@ -1,8 +1,9 @@
 /**
- * The examples in mod.ts and recording/library.ts run.
+ * Runs the examples in mod.ts and recording/library.ts.
  *
- * `deno test --doc` cannot do it for a file of the top folder: the import map sends what it makes up
- * beside the file to the package itself. So each example becomes a file of its own here.
+ * `deno test --doc` cannot run them for a file in the top folder: the import map resolves the files
+ * that it generates next to the file to the package itself. So each example is written to a separate
+ * file here.
  */
 import { TempFolder } from "@dmalab/tools";
 import { assert } from "@std/assert";

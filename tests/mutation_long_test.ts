@@ -1,4 +1,7 @@
-/** What `deno task script mutate` changes, how it puts the changes into one text, and its list of judged ones. */
+/**
+ * The changes that `deno task script mutate` makes, how it puts them into one text, and its list of judged
+ * changes.
+ */
 import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
@@ -27,7 +30,7 @@ function note(text: string, level: number) {
 export const kind = (given?: Kind) => given ?? 3;
 `;
 
-/** The candidates of a file of its own. */
+/** The candidates in a file with this text. */
 function candidatesOf(text: string): Candidate[] {
   using folder = new TempFolder({ "cut.ts": text });
   return findCandidates(`${folder.path}/`, ["cut.ts"]);
@@ -77,7 +80,7 @@ Deno.test("all changes stand in one text, each behind its switch, on the lines t
   assertEquals(withSwitches(SOURCE, [], [], "./switches.ts"), SOURCE);
 });
 
-/** By line of the changed file: the lines where a test may notice what it changes. */
+/** By line of the changed file: the lines at which a test may notice a change of that line. */
 function usesIn(files: Readonly<Record<string, string>>): Record<number, string[]> {
   using folder = new TempFolder();
   const paths = Object.keys(files);

@@ -1,16 +1,16 @@
 /**
- * Every numbered assertion of the rules has a test that says so in its name, and so has every corner
- * case that a kernel can be brought into.
+ * Every numbered assertion of the rules has a test with the number in its name, and so has every
+ * corner case that a kernel can be brought into.
  */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { filesBelow, readSources, ROOT, SOURCE_FOLDERS } from "./source_text.ts";
 
-/** Pages whose assertions are tested one by one. */
+/** Pages with assertions that are tested one by one. */
 const PAGES = ["block", "nvme", "dma", "p2p", "hmm-rdma-vfio"];
 /** Where tests stand. */
 const FOLDERS = [...SOURCE_FOLDERS, "tests"];
-/** Corner cases of nvme.md 7 that no system call leads to, as the page says. */
+/** Corner cases of nvme.md 7 that no system call can cause, as the page says. */
 const UNREACHABLE_CASES = [7, 14, 16, 17, 18, 19];
 
 interface Assertion {
@@ -19,7 +19,7 @@ interface Assertion {
   readonly number: number;
 }
 
-/** The lists below headings that speak of assertions. */
+/** The lists below headings about assertions. */
 function assertionsOf(page: string): Assertion[] {
   const assertions: Assertion[] = [];
   let chapter = "";
@@ -42,7 +42,7 @@ function pageLines(page: string): string[] {
   return Deno.readTextFileSync(join(ROOT, "docs/rules", `${page}.md`)).split("\n");
 }
 
-/** The names of all tests, where they stand in the sources as they are. */
+/** The names of all tests that are written as literals in the sources. */
 function testNames(): string[] {
   const files = FOLDERS.flatMap((folder) => filesBelow(join(ROOT, folder)))
     .filter((path) => path.endsWith("_test.ts"));
@@ -57,7 +57,7 @@ function numbersIn(text: string): number[] {
   return [...text.matchAll(/\d+/g)].map(([digits]) => Number(digits));
 }
 
-/** What a name cites: `(block.md ch. 2, assertion 3)`. */
+/** Whether a name cites an assertion: `(block.md ch. 2, assertion 3)`. */
 function cites(name: string, { page, chapter, number }: Assertion): boolean {
   const citation = new RegExp(
     String.raw`\b${page}\.md(?:[^()]*ch\. ([\d-]+)| ([\d.]+))?,? assertions? ([\d, and]+)`,
@@ -115,7 +115,7 @@ Deno.test("every corner case of hmm-rdma-vfio.md 4 has a test that names it", ()
   assertEquals(cases.filter((number) => !tested.has(number)), []);
 });
 
-/** Rows of hmm-rdma-vfio.md 5 without a test of their own, with the reason. */
+/** Rows of hmm-rdma-vfio.md 5 that have no test, with the reason. */
 const UNTESTED_ROWS: Readonly<Record<number, string>> = {
   22: "addresses of the model end below 2^53: docs/dev/choices.md says what is left out",
 };
@@ -135,7 +135,7 @@ Deno.test("every row of hmm-rdma-vfio.md 5 has a test that names it, or a reason
 
 Deno.test("where state changes hands, both sides assert: 5 invariants in 1,000 lines of runtime/ and devices/", () => {
   for (const folder of ["runtime", "devices"]) {
-    // Lines of a log, texts of a tree, and lists of what is exported hold no state.
+    // Readers of logs, the texts of a tree, and lists of exports have no state.
     const sources = readSources([folder]).filter(({ path }) =>
       !/_test\.ts$|\/fault_log\/|\/mod\.ts$|\/kernel_tree\.ts$/.test(path)
     );

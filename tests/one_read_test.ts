@@ -1,4 +1,4 @@
-/** docs/dev/one-read.md has the frames of a real run, and names as many files as it says. */
+/** docs/dev/one-read.md has the frames of a real run, and the number of files that it states. */
 import "@dmalab/bin/provide";
 import { MemoryScreen } from "@dmalab/cli";
 import { main } from "@dmalab/cli/program";
@@ -10,16 +10,16 @@ import { openScenario } from "./examples.ts";
 import { ROOT } from "./source_text.ts";
 
 const PAGE = Deno.readTextFileSync(join(ROOT, "docs/dev/one-read.md"));
-/** Columns of a frame's name in the page. */
+/** Width of the column with a frame's name in the page. */
 const NAME_COLUMNS = 29;
-/** Frames that note an event are left out. */
+/** Frames that record an event are left out. */
 const NOTES = /^(?:EventStream|CallEvents)\.|emitMapped$/;
 /** The outermost frame of a list: an activity, or the method of a value. */
 const OUTERMOST = /^(?:NvmeDriver\.runActivity|run)$/;
-/** The frame of the VM, and the command line. */
+/** The frame of the VM, and the one of the command line. */
 const [INNERMOST, MAIN] = ["Vm.run", /^main$/];
 
-/** The frames of this call's caller, the innermost first; a file that goes on is named once. */
+/** The frames of the caller, innermost first; consecutive frames of one file name the file once. */
 function frames(outermost = OUTERMOST, innermost: string | null = null): string[] {
   const lines: string[] = [];
   let file = "";
@@ -41,7 +41,7 @@ function frames(outermost = OUTERMOST, innermost: string | null = null): string[
   return lines;
 }
 
-/** Notes the frames of the first line that a scenario prints. */
+/** Keeps the frames at the first line that a scenario prints. */
 class StackScreen extends MemoryScreen {
   stack: string[] = [];
 
@@ -51,7 +51,7 @@ class StackScreen extends MemoryScreen {
   }
 }
 
-/** The lists of the page, by the event above each. */
+/** The lists of frames in the page, by the event above each. */
 const LISTS = new Map(
   [...PAGE.matchAll(/^(\S+):\n\n```text\n([^`]*)\n```/gm)]
     .map(([, event, list]) => [event!, list!.split("\n")]),

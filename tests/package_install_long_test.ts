@@ -1,4 +1,4 @@
-/** The package as Node and Deno install it: what docs/install.md and the README say, line by line. */
+/** Installs the package with Node and Deno, by the lines of docs/install.md and the README. */
 import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
@@ -22,7 +22,7 @@ Deno.test("the package installs and works without this project (docs/install.md)
         Deno.copyFileSync(join(base, "two.dma"), join(base, "scenario.dma"));
         for (const { code, heading, language } of MANUAL) {
           if (language !== "sh" || heading === "Publishing") continue;
-          // npm installs the package \`deno\`.
+          // npm installs the package \`deno\`, too.
           const line = `set -e; ${ownCaches()} export NPM_CONFIG_PREFIX=${base}\n${code}`;
           const { code: exitCode, output } = shell(base, base, line);
           assertEquals(exitCode, 0, `${code}\n${output}`);

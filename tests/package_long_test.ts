@@ -1,6 +1,6 @@
 /**
- * The folder that `dmalab init` makes, by the package as a user has it: every way to run and to test it.
- * `tests/package_test.ts` has the package itself, `tests/init_long_test.ts` a clone.
+ * The folder that `dmalab init` makes, with the package as a user has it: every way to run and test it.
+ * `tests/package_test.ts` tests the package itself, `tests/init_long_test.ts` a clone.
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
@@ -23,7 +23,7 @@ const MANUAL = codeBlocks(
   Deno.readTextFileSync(join(ROOT, "docs/install.md")),
 );
 
-/** The programs of the library's page, with what they print. */
+/** The programs in the library's page, with their output. */
 const PROGRAMS = codeBlocks(
   "docs/typescript.md",
   Deno.readTextFileSync(join(ROOT, "docs/typescript.md")),
@@ -32,7 +32,7 @@ const PROGRAMS = codeBlocks(
 const SUMMARY = /^ok \| 1 passed \| 0 failed \| 4 assertions$/m;
 const BROKEN = ["iommu.live_mappings == 1", "iommu.live_mappings == 2"] as const;
 
-/** What a folder made by `dmalab init` can do. */
+/** Tries everything that a folder made by `dmalab init` can do. */
 async function tryFolder(t: Deno.TestContext, base: string, lab: string): Promise<void> {
   const sh = (line: string, folder = lab) => shell(base, folder, line);
 
@@ -67,7 +67,7 @@ console.log(answer + devices);
     for (const { code, line } of programs) {
       Deno.writeTextFileSync(join(lab, `program${line}.ts`), `${code}\n`);
     }
-    // At once: each check reads all of the package's declarations.
+    // In one check, because each check reads all declarations of the package.
     const checked = sh("deno check manual*.ts lab.ts scenarios_test.mjs program*.ts wrong.ts");
     assertEquals(checked.code, 1, checked.output);
     assertEquals(checked.output.match(/TS\d+ \[ERROR\]/g), ["TS2345 [ERROR]"], checked.output);
@@ -98,7 +98,7 @@ console.log(answer + devices);
     const covered = sh(`deno test -R=. --no-check --coverage=${base}/coverage`).output;
     Deno.removeSync(join(lab, "answer_test.ts"));
     Deno.removeSync(join(base, "coverage"), { recursive: true });
-    // None of the files in the table is one of ours.
+    // The table contains no file of the package.
     const files = [...covered.matchAll(/^\| ([\w./-]+\.[jt]s) /gm)].map(([, file]) => file);
     assertEquals(files, ["answer.ts"], covered);
 
@@ -145,13 +145,13 @@ console.log(answer + devices);
     ignore: !hasPty(),
     fn: async () => {
       await tryRepl(base, lab, "dmalab repl", "stops");
-      // It would wait for who is stopped, and the shell for it.
+      // npx would wait for the stopped process, and the shell for npx.
       if (has("npx")) await tryRepl(base, lab, "npx dmalab repl", "stays");
     },
   });
 }
 
-/** Talks to a REPL at a pseudo-terminal, leaves it for the shell where that can be, and ends it. */
+/** Uses a REPL at a pseudo-terminal, stops it with Ctrl-Z if that is possible, and ends it. */
 async function tryRepl(
   base: string,
   folder: string,
@@ -187,7 +187,7 @@ Deno.test("a folder made by the package works, and tests of node --test too (doc
       }
       const found = /^FAILED \| 0 passed \| 1 failed \| 2 assertions \| 1 unexpected report$/m;
       assertMatch(shell(base, base, `${ownCaches()} dmalab run map.dma`).output, found);
-      // What is compiled is kept.
+      // The compiled driver is kept, so no compiler is needed.
       const kept = `${ownCaches()} deno run -R -W --allow-env dist/run.js map.dma`;
       assertMatch(shell(base, base, kept).output, found);
     });
@@ -232,7 +232,7 @@ Deno.test("a folder made by the package works, and tests of node --test too (doc
     });
   }));
 
-/** Puts the package where npm puts it, with the link to its command. */
+/** Puts the package where npm installs it, with the link to its command. */
 function installAsNpm(dist: string, project: string): void {
   const modules = join(project, "node_modules");
   Deno.mkdirSync(join(modules, ".bin"), { recursive: true });

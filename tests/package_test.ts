@@ -1,4 +1,4 @@
-/** What the package carries, and that it runs; package_install_long_test.ts installs it. */
+/** The contents of the package, and that it runs; package_install_long_test.ts installs it. */
 import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import * as library from "dmalab";

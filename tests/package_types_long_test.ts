@@ -1,4 +1,7 @@
-/** The package's declarations, as a plain TypeScript compiler reads them: no Deno, nothing skipped. */
+/**
+ * The package's declarations, read by a plain TypeScript compiler without Deno, and with nothing
+ * skipped.
+ */
 import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
@@ -9,7 +12,7 @@ import { ROOT } from "./source_text.ts";
 
 const PAGE = "docs/typescript.md";
 
-/** What `dmalab/test` exports; the page of the library has none of it. */
+/** The exports of `dmalab/test`, which the library's page does not use. */
 const TESTS = `import { registerScenarios } from "dmalab/test";
 registerScenarios("ring.dma", { match: /wraps/, seed: 7, lenient: true });
 `;
@@ -24,7 +27,7 @@ const OPTIONS: ts.CompilerOptions = {
   types: [],
 };
 
-/** What the compiler reports of some programs in a project that has the package. */
+/** The compiler's errors for some programs in a project with the package. */
 function complaints(programs: Readonly<Record<string, string>>): readonly string[] {
   using project = new TempFolder({ "package.json": '{ "type": "module" }\n' });
   Deno.mkdirSync(project.at("node_modules"));

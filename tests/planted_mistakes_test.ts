@@ -1,14 +1,15 @@
 /**
- * Mistakes that driver authors make, in every mode of the machine where they can be made: none is green,
- * and each is red for what it is. What no kernel would see, the checker does.
+ * Mistakes of driver authors, in every mode of the machine in which they are possible: each fails its
+ * test, with the right finding. The checker finds the mistakes that no kernel would see.
  *
- * Not here, because they are no mistakes for the kernel's API: `dma_unmap_page` or `_phys` of what
- * `dma_map_single` has mapped (one function), a sync for the CPU of what the device only reads, a sync
- * of coherent memory, an unmap with `skip_cpu_sync` alone more or less, two mappings of one buffer for
- * devices that see the CPU's caches, a process that writes to its own pages, and a scenario's reads.
+ * Not here, because they are not mistakes for the kernel's API: `dma_unmap_page` or `_phys` of a mapping
+ * of `dma_map_single` (they are one function), a sync for the CPU of memory that the device only reads,
+ * a sync of coherent memory, an unmap that differs only in `skip_cpu_sync`, two mappings of one buffer
+ * for devices that see the CPU's caches, a process that writes to its own pages, and reads by a
+ * scenario.
  *
- * Not here, because a script cannot say it: `dma_free_coherent` of another size than allocated (it frees
- * the memory that it is given). A driver in C can, and gets `unmap_size`.
+ * Not here, because a script cannot do it: `dma_free_coherent` with another size than allocated (it
+ * frees the memory that it is given). A driver in C can, and gets `unmap_size`.
  */
 import { assertEquals } from "@std/assert";
 import { failureOf, onlyOutcome } from "@dmalab/lang/testing";
@@ -22,7 +23,7 @@ const MODES: Readonly<Record<string, string>> = {
   untrusted: "iommu { mode = lazy }",
 };
 
-/** Modes in which a device has a copy of half a page. */
+/** Modes in which a device uses a copy of half a page. */
 const BOUNCING = new Set(["bounced", "untrusted"]);
 
 const MAP = (size: string, dir: string) => `let m = dma_map_single(nic, buf, ${size}, ${dir})\n`;
@@ -33,7 +34,7 @@ const UNMAP_LIST = "\ndma_unmap_sg(nic, sg, from_device)\n";
 const COHERENT = "let mem = dma_alloc_coherent(nic, 8KiB)\n";
 const FREE_COHERENT = "\ndma_free_coherent(nic, mem)\n";
 const POOL = "let pool = dma_pool(nic, size: 64B, align: 64B)\nlet block = pool.alloc()\n";
-/** The map fails, and its caller goes on with the error value. */
+/** The map fails, and its caller continues with the error value. */
 const FAILED_MAP = "inject dma_map_single nth 1 {\n" +
   "let m = dma_map_single(nic, buf, 4KiB, to_device, unchecked: true)\n";
 const PROCESS =
@@ -45,14 +46,14 @@ const RANGE = "let state = iova_state()\ndma_iova_try_alloc(nic, state, phys: 0,
 const SYNC_RANGE = "dma_iova_sync(nic, state, offset: 0, size: 8KiB)\n";
 const DESTROY = "\ndma_iova_destroy(nic, state, mapped: 8KiB, dir: from_device)\n";
 
-/** Where the IOMMU stops it, where the checker says it. */
+/** The IOMMU stops the access, or the checker reports it. */
 const OUTSIDE = /^(fault not_present|report (device_outside_buffer|stale_iotlb_access))$/;
 const AGAINST = /^(fault not_(readable|writable)|report device_direction)$/;
 const KEPT = /^leak mapping$/;
-/** What a script cannot pass: it ends there. */
+/** A value that a script cannot pass: the call is refused. */
 const REFUSED = /^E0919$/;
 
-/** What is done, and the finding that fails its test. */
+/** The statements of each mistake, and the finding that fails its test. */
 type Mistakes = Readonly<Record<string, readonly [body: string, found: RegExp]>>;
 
 const MISTAKES: Mistakes = {
@@ -322,7 +323,7 @@ const MISTAKES: Mistakes = {
   ],
   "lets the device use an address that was not checked for an error": [
     FAILED_MAP + "nic.dma_read(m.addr, 8B)\n}",
-    // The error value is an address that nothing answers.
+    // No memory is at the address that is the error value.
     /^E0913$/,
   ],
   "unmaps what was not checked for an error, and failed": [
@@ -365,7 +366,7 @@ const MISTAKES: Mistakes = {
   ],
 };
 
-/** Of the two-step API, where there are ranges. */
+/** Mistakes with the two-step API, in modes that have ranges. */
 const TWO_STEP: Mistakes = {
   "does not sync a range": [
     RANGE + 'nic.dma_write(state.addr, bytes"01")' + DESTROY,
@@ -407,14 +408,14 @@ const TWO_STEP: Mistakes = {
   ],
 };
 
-/** Half a page: behind an IOMMU it is bounced for a device that is not trusted. */
+/** Half a page: behind an IOMMU it is bounced for an untrusted device. */
 const HALF = (dir: string) => MAP("2KiB", dir);
 const SYNC = (side: string, dir: string) => `dma_sync_single_for_${side}(nic, m, 2KiB, ${dir})\n`;
 const POKE = 'poke(buf.phys + 64B, bytes"aa bb")\n';
 const KEPT_WRITE = '\nassert peek(buf.phys + 64B, 2B) == bytes"aa bb"';
 const OVERWRITTEN = /^report bounced_write_lost$/;
 
-/** A write in the CPU's turn, to memory that the device has a copy of. */
+/** A write in the CPU's turn, to memory of which the device has a copy. */
 const BOUNCED: Mistakes = {
   "writes to what the unmap overwrites": [
     HALF("from_device") + SYNC("cpu", "from_device") + POKE + UNMAP("2KiB", "from_device"),
@@ -442,7 +443,7 @@ const BOUNCED: Mistakes = {
   ],
 };
 
-/** The same in a way that loses nothing. */
+/** Similar calls that lose no data. */
 const WRITES_KEPT: readonly string[] = [
   HALF("bidirectional") + SYNC("cpu", "bidirectional") + POKE + SYNC("device", "bidirectional") +
   UNMAP("2KiB", "bidirectional") + KEPT_WRITE,
@@ -455,7 +456,7 @@ const WRITES_KEPT: readonly string[] = [
   UNMAP("2KiB", "from_device") + POKE + KEPT_WRITE,
 ];
 
-/** Of a peer's memory, reached by its bus address or through the host bridge. */
+/** Mistakes with a peer's memory, reached by its bus address or through the host bridge. */
 const PEER: Mistakes = {
   "keeps a mapping of a peer": [
     "let p = pci_alloc_p2pmem(gpu, 4KiB)\nlet m = dma_map_phys(nic, p.phys, 4KiB, to_device, mmio)\n" +
@@ -493,7 +494,7 @@ function scenario(mode: string, body: string): string {
     `test "t" {\nlet buf = alloc_pages(2, contiguous: true)\n${body}\n}`;
 }
 
-/** What a test fails for: the finding, or the error's code. */
+/** Why a test fails: the finding, or the code of the error. */
 function found(text: string): string {
   const { failure, incidents } = onlyOutcome(text);
   const told = incidents.find(({ isFailure }) => isFailure);
@@ -513,7 +514,7 @@ for (const mode of Object.keys(MODES)) {
       return expected.test(came) ? [] : [`${name}: ${came}`];
     });
     assertEquals(wrong, []);
-    // The same, done right.
+    // The same actions without mistakes.
     const right = MAP("4KiB", "bidirectional") +
       `nic.dma_write(m, bytes"01")\nnic.dma_read(m, 8B)` +
       UNMAP("4KiB", "bidirectional") + "buf.fill(1)\nbuf.free()\n" +

@@ -1,4 +1,4 @@
-/** Every defect switch that a machine may ask for changes something, is documented, and is tested. */
+/** Every defect switch that a machine can set has an effect, is documented, and is tested. */
 import { assert, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { filesBelow, readSources, ROOT, SOURCE_FOLDERS } from "./source_text.ts";

@@ -1,4 +1,7 @@
-/** Every row of a record has a reader: what nothing reads would be accepted, explained, and do nothing. */
+/**
+ * The setting of every row is read by some code: otherwise it would be accepted and explained, and have no
+ * effect.
+ */
 import { assert, assertEquals } from "@std/assert";
 import { CPU_SETTINGS, DEVICE_KINDS, DEVICES, LAB_TABLES } from "@dmalab/devices";
 import { BUILT_IN_KINDS, BUILTINS, FUNCTIONS, GROUPS, TYPES } from "@dmalab/lang/builtins";
@@ -22,14 +25,14 @@ const CODE = readSources(["devices", "lang", "runtime"])
   .filter(({ path }) => !path.endsWith("_test.ts"))
   .map(({ path, text }) => ({ path, text: blankOut(text) }));
 
-/** A property is read as `.name`, or taken out of an object: `{ name }`, `{ name = 1 }`. */
+/** Whether a property is read: as `.name`, or taken out of an object: `{ name }`, `{ name = 1 }`. */
 function isRead(property: string, sources: readonly SourceText[]): boolean {
   const member = new RegExp(String.raw`\.${property}\b(?!\s*=[^=])`);
   const taken = new RegExp(String.raw`[{,]\s*${property}\s*[,}=]`);
   return sources.some(({ text }) => member.test(text) || taken.test(text));
 }
 
-/** Rows by the properties that hold their values, of every block; latencies are read as a whole. */
+/** The rows of every block, by the properties with their values; latencies are read all together. */
 const ROWS: readonly (readonly [block: string, rows: SettingRows])[] = [
   ["machine", { ...MACHINE_SETTINGS, ...CPU_SETTINGS }],
   ["ram", RAM_SETTINGS],
@@ -38,7 +41,7 @@ const ROWS: readonly (readonly [block: string, rows: SettingRows])[] = [
   ["swiotlb", SWIOTLB_SETTINGS],
   ...[...DEVICES.blocks].map(([keyword, { settings }]) => [keyword, settings] as const),
 ];
-/** Keys of the machine that are no rows: `resolveKernel` and the latencies have readers of their own. */
+/** Keys of the machine that are not rows: `resolveKernel` and other code read them. */
 const OTHER_KEYS = [
   "kernel",
   "quirks",

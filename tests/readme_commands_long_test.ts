@@ -1,4 +1,7 @@
-/** The README's commands, in its order, in a fresh copy of the project, by Node and npm alone. */
+/**
+ * Runs the README's commands, in their order, in a fresh copy of the project, with only Node and
+ * npm.
+ */
 import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { dirname, join } from "node:path";
@@ -7,8 +10,9 @@ import { nodeRelease } from "./node_releases.ts";
 import { filesBelow, ROOT } from "./source_text.ts";
 
 /**
- * The test command cannot run itself. It checks types first, but not in the package, which lies in the
- * checkout by now: a check of that folder finds no file. One of the tests stands for all.
+ * The test command cannot run itself: these commands replace it. It first checks types, but not the
+ * ones in the package, which is in the checkout by now: a check of that folder finds no files. One
+ * test is run in place of all.
  */
 const INSTEAD: Readonly<Record<string, readonly string[]>> = {
   "task test": [
@@ -17,7 +21,7 @@ const INSTEAD: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-/** What npm leaves in a checkout, and what is there without being a part of it. */
+/** Files that npm leaves in a checkout, and files that are in the folder but not in the project. */
 const NOT_COPIED = [".git", ".dmalab", "coverage", "dist", "node_modules"];
 
 function copyProject(target: string): void {
@@ -31,7 +35,7 @@ function copyProject(target: string): void {
   }
 }
 
-/** The lines of the README that a shell is given. */
+/** The lines of the README for a shell. */
 function commands(): string[] {
   const text = Deno.readTextFileSync(join(ROOT, "README.md"));
   return codeBlocks("README.md", text)
@@ -52,7 +56,7 @@ Deno.test("the README's commands work in its order, with Node and npm alone", as
   assert(Deno.statSync(npm).isFile, npm);
   const bin = base.at("bin");
   Deno.mkdirSync(bin);
-  // No Deno among them.
+  // Deno is not among them.
   for (const name of ["node", "npm", "npx"]) {
     Deno.symlinkSync(join(dirname(npm), name), join(bin, name));
   }

@@ -1,13 +1,13 @@
 /**
- * Every run of every example is the same when it is recorded, when it is recorded again, and wherever
- * one has been in it in between. Here the beginning of each; `deno task script record-moves` compares all.
+ * Every run of every example is the same when it is recorded, when it is recorded again, and after any
+ * moves in it. Here only the beginning of each is compared; `deno task script record-moves` compares all.
  */
 import { assert } from "@std/assert";
 import { scenariosBelow } from "./examples.ts";
 import { compareRuns, moveAtRandom, recordingsOf } from "./recording/same_run.ts";
 
 const SAMPLE = { compared: 2000, moves: 400, looks: 3 };
-/** Random moves in one run, and how many there are between two looks. */
+/** Number of random moves in one run, and between two comparisons. */
 const RANDOM_MOVES = 10_000;
 const LOOK_EVERY = 100;
 

@@ -1,6 +1,6 @@
 /**
- * Breakpoints of every kind in runs of examples: going backwards finds what going forwards finds, in
- * the opposite order, and that is what the events themselves say.
+ * Breakpoints of every kind in runs of examples: a search backwards finds the same stops as one
+ * forwards, in the opposite order, and the events themselves confirm them.
  */
 import { assert, assertEquals } from "@std/assert";
 import { loadForDebugging, SourceFile } from "@dmalab/lang";
@@ -24,13 +24,13 @@ import { memoryFiles } from "@dmalab/lang/syntax";
 import { openScenario, scenariosBelow } from "./examples.ts";
 import { comparePosition, recordingsOf } from "./recording/same_run.ts";
 
-/** Runs of an example that are searched, each with as many breakpoints, and how long they are at most. */
+/** The number of runs searched in each example, the breakpoints in each run, and the most events of a run. */
 const RUNS = 2;
 const BREAKPOINTS = 4;
 const MAX_EVENTS = 20_000;
-/** Stops of one search: a loop makes very many. */
+/** The most stops of one search: a loop has very many. */
 const MAX_STOPS = 60;
-/** Moments at which a condition is asked: each is put to the machine. */
+/** The most moments at which a condition is evaluated on the machine. */
 const MAX_ASKED = 400;
 
 function* recordings(path: string, draws: Random): Generator<Recording> {
@@ -44,7 +44,7 @@ function* recordings(path: string, draws: Random): Generator<Recording> {
   }
 }
 
-/** A breakpoint that there is something for, of a kind; null where there is not. */
+/** Draws a breakpoint of a kind; null if the run has no place for one. */
 type Draw = (recording: Recording, draws: Random) => Breakpoint | null;
 
 const someEvent = ({ log }: Recording, draws: Random) => 1 + draws.below(log.count);
@@ -95,7 +95,7 @@ function eventsNamed(recording: Recording, name: string): readonly number[] {
   return found;
 }
 
-/** Goes a step from a position, or less when a breakpoint stops it. */
+/** Makes a step from a position, which a breakpoint may stop earlier. */
 function stepFrom(
   recording: Recording,
   from: Position,
@@ -107,7 +107,7 @@ function stepFrom(
   return cursor.move(step);
 }
 
-/** Where a search stops, one stop after the other. */
+/** All stops of a search, one after the other. */
 function stopsOf(
   recording: Recording,
   breakpoints: BreakpointSet,
@@ -155,7 +155,7 @@ for (const [index, path] of scenariosBelow("examples").entries()) {
   });
 }
 
-/** Positions of each example that are compared; those of longer runs take long. */
+/** Number of compared positions of each example; in runs with more events they take long. */
 const POSITIONS = 60;
 const QUICK_EVENTS = 3000;
 
@@ -226,7 +226,8 @@ Deno.test("a change of an expression stops both ways, wherever it can be asked",
   assertEquals(values(both({ hits: 3 }, "n"), "n"), ["4"]);
   assertEquals(values(both({ condition: "n > 1" }, "n"), "n"), ["2", "4"]);
   assertEquals(both({}, "buf.size"), []);
-  // What is seen in one function only is no change for being out of sight in between.
+  // A value that is visible only in one function does not change because it is invisible in
+  // between.
   assertEquals(both({}, "doubled"), []);
 });
 

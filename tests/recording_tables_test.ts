@@ -1,6 +1,7 @@
 /**
- * Tables of a recording against the machine's own structures, at each activity's end; of every run of
- * every example, tests/examples_test.ts does it, and of random machines tests/property/cases_test.ts.
+ * Compares the tables of a recording with the machine's own data at the end of each activity.
+ * tests/examples_test.ts does this for every run of every example, tests/property/cases_test.ts for
+ * random machines.
  */
 import { assert, assertEquals, AssertionError } from "@std/assert";
 import { LAB_TABLES } from "@dmalab/devices";
@@ -13,7 +14,10 @@ import { type AnyTableSpec, HELD_TABLES, MAPPINGS } from "@dmalab/runtime/record
 import { DISK_TABLES, Watch } from "./recording/watched_machine.ts";
 import { openScenario, scenariosBelow } from "./examples.ts";
 
-/** Keeps buffers of migrations while something else goes on: examples do it in one go. */
+/**
+ * Keeps buffers of migrations while other work is done: examples do a migration without
+ * interruption.
+ */
 const KEPT_BUFFERS = `machine {
   iommu { mode = strict }
   pci {
@@ -32,13 +36,13 @@ vf.free_buffer(again)
 wait ssd.submit(read, lba: 0, into: page)
 `;
 
-/** @param mode Of the IOMMU; null for the example's own. */
+/** @param mode Mode of the IOMMU; null for the example's own. */
 function watchExample(path: string, watch: Watch, mode: "off" | null = null): void {
   const { entry, loader } = openScenario(path);
   watchScript(entry, loader, watch, mode);
 }
 
-/** Runs a script, every machine of it watched. @throws {AssertionError} At the first row that differs. */
+/** Runs a script and watches all its machines. @throws {AssertionError} At the first row that differs. */
 function watchScript(
   entry: SourceFile,
   loader: SourceLoader,
@@ -71,7 +75,7 @@ function watchKept(watch: Watch): void {
   watchScript(new SourceFile("kept.dma", KEPT_BUFFERS), memoryFiles({}), watch);
 }
 
-/** Examples that between them make every change of every table. */
+/** Examples that together make every change of every table. */
 const TELLING = [
   "start/02-hello-map",
   "api/04-two-step-unwind",
@@ -102,12 +106,12 @@ for (const [size, paths] of [["", TELLING], [" (long)", null]] as const) {
 }
 
 /**
- * What a machine keeps nothing of to compare with: which mappings of a device without translation
- * need no unmap. `runtime_tables_test.ts` has a test of its own for it.
+ * A change that cannot be compared with the machine's data: it does not keep which mappings of a
+ * device without translation need no unmap. `runtime_tables_test.ts` tests it.
  */
 const KEPT_NOWHERE = "mappings nvme.unmap";
 
-/** Nor does a machine keep a list of these: `resource_tracker_test.ts` and `vfio_tables_test.ts` have tests of each. */
+/** Tables that a machine keeps no list for either: `resource_tracker_test.ts` and `vfio_tables_test.ts` test them. */
 const NO_LISTS = new Set(["incidents", "migration_pages", ...HELD_TABLES.map(({ name }) => name)]);
 
 for (const spec of LAB_TABLES.filter(({ name }) => !NO_LISTS.has(name))) {

@@ -1,7 +1,8 @@
 /**
- * Who changed this last: ten kinds of things on three kinds of machines, before, at and after a change,
- * against what the machine itself is seen to hold at every moment of the run. The event that is named
- * is the very one; a mapping is besides held to the books of the checker, which has its own moments.
+ * The event that last changed a thing, for ten kinds of things on three kinds of machines: before, at
+ * and after a change, compared with the machine's own data at every moment of the run. The named event
+ * must be exactly the right one; a mapping is also compared with the checker's records, which may
+ * change at other moments.
  */
 import { assert, assertEquals } from "@std/assert";
 import { RUNTIME_TABLES } from "@dmalab/runtime/recording";
@@ -50,22 +51,22 @@ wait ssd.submit(read, lba: 8, into: buf)
 n = 3
 `;
 
-/** What the machine holds, as a text; \`-\` for nothing. */
+/** Reads the machine's data about a thing, as text; \`-\` if it has none. */
 type Probe = (paused: PausedRun) => string;
 
-/** A thing as a question names it, and how the machine is looked at for it. */
+/** A kind of thing: its name in a question, and how it is read from the machine. */
 interface Kind {
   readonly name: string;
-  /** From what the run is known to have done. */
+  /** The thing in a question, from the events of the run. */
   readonly subject: (recording: Recording) => string;
   readonly probe: (recording: Recording) => Probe;
-  /** Two events behind each other: the first one tells of what is done when the second one comes. */
+  /** Two consecutive events: the first announces a change that is done when the second one happens. */
   readonly named?: readonly [first: string, done: string];
-  /** What is looked at has books of its own, which are changed in the same call of the kernel. */
+  /** The compared data has separate records, which change in the same call of the kernel. */
   readonly hasOwnBooks?: true;
 }
 
-/** Rows that a table reads off the machine itself, for one address of a field. */
+/** Reads the row for one address directly from the machine, with the table's own function. */
 function rowProbe(name: string, field: string, at: (recording: Recording) => number) {
   const spec = RUNTIME_TABLES.find((each) => each.name === name)!;
   return (recording: Recording): Probe => {
@@ -82,7 +83,7 @@ function rowProbe(name: string, field: string, at: (recording: Recording) => num
   };
 }
 
-/** The first event of a name that a test is true for. */
+/** The first event with a name that satisfies a condition. */
 function eventOf(
   { log }: Recording,
   name: string,
@@ -103,7 +104,7 @@ const field = (recording: Recording, name: string, key: string, api?: string): n
 
 const mapped = (recording: Recording) => field(recording, "dma.map", "dma", "dma_map_single");
 
-/** The last event by the vocabulary's own word: what lists and queues hold is written by it. */
+/** The last event with one of these names: it writes the contents of a list or queue. */
 function eventProbe(
   names: readonly string[],
   isMeant: (fields: Record<string, unknown>, request: number | null) => boolean,
@@ -236,7 +237,7 @@ const KINDS: readonly Kind[] = [
   },
 ];
 
-/** Every moment at which what is seen changes, with what it is then. */
+/** Every position at which the probe's result changes. */
 function changesSeen(recording: Recording, probe: Probe): readonly Position[] {
   const changes: Position[] = [];
   let known: string | null = null;
@@ -249,7 +250,7 @@ function changesSeen(recording: Recording, probe: Probe): readonly Position[] {
   return changes;
 }
 
-/** Whether an event and what is seen of it are the same moment, or stand in one call of the kernel. */
+/** Whether an event and a change of the data are at the same moment, or in one call of the kernel. */
 function isOneChange(recording: Recording, named: number, seen: number): boolean {
   const [first, last] = named < seen ? [named, seen] : [seen, named];
   if (last - first <= 1) return true;
@@ -258,7 +259,7 @@ function isOneChange(recording: Recording, named: number, seen: number): boolean
   return calls.some(({ seq }) => still.some((each) => each.seq === seq));
 }
 
-/** The moment of a change, or of the event right before it where that tells of it. */
+/** The moment of a change, or of the event right before it if that event announces the change. */
 function namedAt(
   recording: Recording,
   { seq, statement }: Position,
@@ -307,13 +308,13 @@ for (const [kernel, mode] of MODES) {
           assertEquals(named?.position.seq, seen.seq, where);
           continue;
         }
-        // What an event tells of is there when it is named, or in the moment after it.
+        // The change that an event reports is visible at the event, or at the next moment.
         const next = changes[changes.indexOf(seen) + 1] ?? seen;
         const isSeen = [seen, next].some(({ seq }) =>
           named !== null && isOneChange(recording, named.position.seq, seq)
         );
         if (isSeen) continue;
-        // In the midst of a call that changes it, the event that says so may be yet to come.
+        // During a call that makes the change, the event may come later.
         const isUnderWay = named !== null && named.position.seq < seen.seq &&
           recording.kernelFrames(position).length > 0;
         assert(isUnderWay, `${where}: named ${named?.position.seq}, seen ${seen.seq}`);

@@ -1,4 +1,4 @@
-/** `dmalab releases`: where scenarios turn, and by what. */
+/** `dmalab releases`: the releases at which a scenario's outcome changes, and the causes. */
 import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
@@ -33,7 +33,10 @@ function example(name: string): string {
   return Deno.readTextFileSync(join(ROOT, "examples", `${name}.dma`));
 }
 
-/** Each turn as `release: what is enough alone, or a, b together`, those of all tests. */
+/**
+ * Each change of outcome, as `release: causes that are enough alone, or a, b together`, for all
+ * tests.
+ */
 function reasons(tests: readonly TestOutcomeChanges[]): string[] {
   return tests.flatMap((test) =>
     test.turns.map(({ at, causes }) => {
@@ -47,10 +50,10 @@ function reasons(tests: readonly TestOutcomeChanges[]): string[] {
   );
 }
 
-/** Every release, as a sentence lists them. */
+/** All releases, as a sentence lists them. */
 const RELEASES = KERNEL_NAMES.join(", ").replace(/, ([^,]*)$/, " and $1");
 
-/** The releases whose ends the tests below name. */
+/** The releases with outcomes that the tests below check. */
 const NAMED = ["6.12.117", "7.2.6", "7.2.12", "7.3-rc7"] as const;
 const ends = ([test]: readonly TestOutcomeChanges[]) => NAMED.map((name) => test!.ends[name].end);
 
@@ -160,7 +163,7 @@ Deno.test("a test that names its release stays on it; one whose machine block do
     ends(turns(text("", 'with { kernel = "6.12.117" }'))),
     [absent, absent, absent, absent],
   );
-  // Defects are added to those of the release that is tried.
+  // Defects are added to the ones of the tried release.
   const quirks = turns('machine { quirks = [not gap_bit_lost_on_split] }\ntest "t" { }');
   assertEquals(ends(quirks), ["ok", "ok", "ok", "ok"]);
 });
@@ -215,7 +218,7 @@ Deno.test("the text is a table and reasons of at most 80 columns, and the JSON h
   showsWhatChanges(tests);
 });
 
-/** What changes is shown in lines as wide as the screen, names in full where there is room. */
+/** The changes are shown in lines as wide as the screen, with full names if they fit. */
 function showsWhatChanges(tests: readonly TestOutcomeChanges[]): void {
   const linesAt = (columns: number) =>
     releasesText("07.dma", tests, painter(false), columns).split("\n")

@@ -1,6 +1,6 @@
 /**
- * The run that failed is the run that is shown: what a failure prints to repeat and to debug it leads to
- * the same failure on the same machine, whatever kind of run it was.
+ * The printed commands to repeat and to debug a failure lead to the same failure on the same machine,
+ * whatever kind of run failed.
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { dmalab } from "./dmalab_program.ts";
@@ -12,7 +12,7 @@ const MACHINE = `machine {
 }
 `;
 
-/** Maps `count` pages, and forgets `kept` of them where one fails. */
+/** Maps `count` pages; if one map fails, leaves `kept` of the others mapped. */
 const DRIVER = `
 fn probe(count, kept) {
   let maps = []
@@ -36,9 +36,9 @@ fn probes(count, kept) {
 interface FailingRun {
   readonly kind: "inject each" | "race" | "fork" | "property" | "nested";
   readonly test: string;
-  /** Of the error that is printed. */
+  /** The code of the printed error. */
   readonly code: string;
-  /** What `--branch` has; null where the test's own run fails. */
+  /** The printed value of `--branch`; null if the test's own run fails. */
   readonly branch: RegExp | null;
 }
 
@@ -142,7 +142,7 @@ function wordsOf(line: string): string[] {
   return line.match(/"[^"]*"|\S+/g)!.map((word) => word.replaceAll('"', ""));
 }
 
-/** The message of what failed and its place, on one line. */
+/** The message and place of a failure, on one line. */
 function failureIn(output: string): string {
   return /^error\[[^]*?--> \S+/m.exec(output)![0].replaceAll(/\s+/g, " ");
 }
@@ -167,11 +167,11 @@ Deno.test("a failure is repeated and opened by what it prints", async (context) 
       const again = await dmalab(...wordsOf(repeat!));
       assertEquals(again.code, 1);
       if (kind !== "property") assertEquals(failureIn(again.output), failureIn(output));
-      // What repeats it prints itself again.
+      // The repeating command prints itself again.
       assertStringIncludes(again.output, `repeat it: dmalab ${repeat}`);
       const opened = await dmalab(...wordsOf(debug!), "--plain");
       assertEquals(failureIn(opened.output), failureIn(again.output), opened.output);
-      // Without the branch it opens there, too.
+      // Without the option for the branch it opens at the same place.
       const found = await dmalab(...wordsOf(debug!.replace(/ --branch \S+/, "")), "--plain");
       assertEquals(found.output, opened.output);
     });
@@ -201,7 +201,7 @@ Deno.test("a branch that the run does not have is an error that says what it has
 });
 
 Deno.test("a branch that does not fail any more passes, and says that it ran alone", async () => {
-  // The block after `if` runs in other runs of the whole test, and not in this one.
+  // The block after `if` is run in other runs of the whole test, but not in this one.
   const block = "let maps = probe(2, 0)\nif maps != none { remove(maps) }";
   const bodies = [`inject each { ${block} }`, `inject each { ${block} else { } }`];
   using folder = new TempFolder({});

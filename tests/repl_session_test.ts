@@ -1,17 +1,17 @@
-/** A session at a pseudo-terminal, as a user has it who works for a while: sixty inputs, two runs. */
+/** A session at a pseudo-terminal, as of a user who works for a while: sixty inputs, two runs. */
 import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { programLine } from "./dmalab_program.ts";
 import { CTRL_C, CTRL_D, CTRL_G, CTRL_R, ENTER, hasPty, Pty, TAB, UP } from "./pty.ts";
 
 const START = `${programLine("-R", "-W=.dmalab")} repl --max-steps ${10 ** 14} --max-time 300\n`;
-/** Nothing stands behind the last prompt. */
+/** The last prompt, with nothing after it. */
 const READY = /dma\[[^\]]*\]>$/;
 const MACHINE =
   "machine { iommu { mode = strict } pci { root_port rp0 { nvme ssd { queues = 1 } } } }";
 const paste = (text: string) => `\x1b[200~${text}\x1b[201~`;
 
-/** A REPL at a terminal, and how many inputs it was given. */
+/** A REPL at a terminal, and the number of inputs so far. */
 class Session {
   inputs = 0;
 
@@ -29,9 +29,9 @@ class Session {
   }
 
   /**
-   * Gives one input, and waits for the next prompt.
+   * Types one input, and waits for the next prompt.
    *
-   * @param wanted Must be on the screen then, below where it was typed.
+   * @param wanted Must then be on the screen, below the input.
    */
   async give(keys: string, wanted: RegExp): Promise<void> {
     await this.pty.press("\x0c");
@@ -44,7 +44,7 @@ class Session {
     assertMatch(lines.at(-1)!, READY);
   }
 
-  /** Presses Ctrl-C until what runs is ended by it. */
+  /** Presses Ctrl-C until it ends the running input. */
   async interrupt(wanted: RegExp): Promise<void> {
     for (let presses = 0; presses < MAX_PRESSES; presses++) {
       await new Promise((resolve) => setTimeout(resolve, PRESS_MS));
@@ -55,11 +55,14 @@ class Session {
   }
 }
 
-/** Between two Ctrl-C: no key is read before a run has taken a while, on a busy host a long one. */
+/**
+ * Time between two presses of Ctrl-C: keys are read only after a run has taken a while, which may
+ * be long on a busy host.
+ */
 const PRESS_MS = 500;
 const MAX_PRESSES = 120;
 
-/** Inputs of a morning, each with what it leads to. */
+/** The inputs of a morning's work, each with its result. */
 const INPUTS: readonly (readonly [keys: string, wanted: RegExp])[] = [
   ["1 + 2", /^3$/m],
   ["_ * 14", /^42$/m],
@@ -131,25 +134,27 @@ Deno.test({
       await session.start();
       for (const [keys, wanted] of INPUTS) await session.give(keys, wanted);
 
-      // Completion: of a name, of a member, of an argument, of an address in sight, with what they are.
+      // Completion of a name, a member, an argument and a visible address, with their descriptions.
       await session.give(`pag${TAB}.si${TAB}`, /^dma\[\d+\]> page\.size\n4KiB$/m);
       await pty.screenAfter(`dma_map_${TAB}`, /dma_map_\n[^]*dma_map_phys {2,}\S/);
       await pty.screenAfter(CTRL_C, /\^C\ndma\[\d+\]>/);
       await session.give(`ssd.read(lb${TAB}: 0, into: page)`, /ssd\.read\(lba: 0, into: page\)/);
       await session.give(`:stat${TAB} map${TAB}`, /:state mappings\n/);
 
-      // Several lines: the parser says when it is whole; it comes back in one piece.
+      // Several lines: the parser decides when the input is complete; the history has it as one
+      // entry.
       const lines = `let sizes = [${ENTER}4KiB,${ENTER}8KiB ]`;
       await session.give(lines, /> let sizes = \[\n +\.\.\.> +4KiB,\n +\.\.\.> +8KiB \]\ndma/);
       await session.give("sizes.sum()", /^12KiB$/m);
       await session.give(`${UP}${UP}\x7f]`, /> let sizes = \[\n +\.\.\.> +4KiB,\n[^]*8KiB \]\ndma/);
 
-      // What is pasted is one piece, without its prompts and answers.
+      // Pasted text is one input, without the prompts and answers in it.
       const pasted = "dma[3]> let a = [\n   ...> 7 ]\ndma[4]> a[0]\n7\ndma[5]> :seed";
       await session.give(paste(pasted), /^7\nseed 0x/m);
       await session.give(paste("let b = 1\nb + 1\n"), /^2$/m);
 
-      // Ctrl-C ends a run that would take ten seconds and more, and a search back, not the session.
+      // Ctrl-C ends a run that would take more than ten seconds, and a search backwards, but not
+      // the session.
       await pty.press(`while true {}${ENTER}`);
       session.inputs++;
       await session.interrupt(/error\[E0807\]: interrupted/);
@@ -160,7 +165,7 @@ Deno.test({
       await session.interrupt(/Interrupted; the position is unchanged/);
       await session.give("n", /^2000000$/m);
 
-      // A search in what was typed.
+      // A search in the history.
       await pty.screenAfter(`${CTRL_R}live_map`, /search back "live_map": iommu\.live_mappings/);
       await pty.screenAfter(CTRL_R, /search back "live_map": :watch iommu\.live_mappings/);
       await pty.press(CTRL_G);

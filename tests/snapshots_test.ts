@@ -1,11 +1,12 @@
 /**
- * What some scenarios print, event by event, against the texts in tests/snapshots/.
+ * Compares the output of some scenarios, event by event, with the texts in tests/snapshots/.
  *
- * It finds a change that was not meant, and says nothing about right or wrong: after one that was meant,
- * `deno task snapshots --update` writes the texts, and git shows what moved. All other scenarios and
- * machines are held to what is right: by their own assertions, the audit and the recording's tables in
- * tests/examples_test.ts and tests/suites_test.ts, by golden data in tests/conformance_test.ts, by rules
- * on random machines in tests/property/, tests/fuzz_test.ts, tests/soak_test.ts and the hunt.
+ * It finds unintended changes, and does not check whether the output is correct: after an intended
+ * change, `deno task snapshots --update` writes the texts, and git shows the differences. Correctness of
+ * all other scenarios and machines is checked elsewhere: by their own assertions, the audit and the
+ * recording's tables in tests/examples_test.ts and tests/suites_test.ts, by golden data in
+ * tests/conformance_test.ts, by rules on random machines in tests/property/, tests/fuzz_test.ts,
+ * tests/soak_test.ts and the hunt.
  */
 import "@dmalab/bin/provide";
 import { changedLines } from "@dmalab/cli/testing";

@@ -1,4 +1,4 @@
-/** A part of `deno task script soak`, small enough for every run of the tests. */
+/** A part of `deno task script soak` that is small enough for every run of the tests. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { Watch } from "./recording/watched_machine.ts";
 import { soak, type SoakPoint } from "./soak/soak.ts";

@@ -1,4 +1,4 @@
-/** `deno run -R=. scenario.dma`, literally, in this project and in a folder made by `dmalab init`. */
+/** Runs exactly `deno run -R=. scenario.dma`, in this project and in a folder made by `dmalab init`. */
 import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
@@ -7,7 +7,7 @@ import { VERSION } from "@dmalab/cli/extend";
 import { runDeno } from "./deno_process.ts";
 import { ROOT } from "./source_text.ts";
 
-/** Least privilege, and no question asked: what a script gets. */
+/** A script gets the fewest permissions possible, and no question is asked. */
 const RUN = ["run", "--no-prompt", "-R=."];
 const EXAMPLE = "examples/start/01-first-look.dma";
 
@@ -20,7 +20,8 @@ Deno.test("deno run -R=. scenario.dma runs a scenario of this project, and with 
   assertStringIncludes(summary(output)!, "ok | 1 passed | 0 failed");
   const plain = await runDeno([...RUN, "dma", EXAMPLE], { folder: ROOT });
   assertEquals([plain.code, plain.output], [0, output]);
-  // Those that lie in a member's folder, too: one in C says what it must be allowed.
+  // Scenarios in a member's folder run, too; one with a driver in C prints the permission that it
+  // needs.
   const bench = await runDeno([...RUN, "tools/bench/scenarios/start.dma"], { folder: ROOT });
   assertEquals(bench.code, 0, bench.output);
   const inC = await runDeno([...RUN, "extensions/c_drivers/drivers/map/map.dma"], { folder: ROOT });

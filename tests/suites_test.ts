@@ -1,4 +1,4 @@
-/** Scenarios for errors and reports that the examples have no use for. */
+/** Scenarios for errors and reports that no example needs. */
 import { assertEquals } from "@std/assert";
 import { scenariosBelow } from "./examples.ts";
 import { testScenario } from "./example_test_steps.ts";

@@ -1,7 +1,7 @@
 /**
- * What drawn runs come to, by kinds of events and by rules, against tests/sums/drawn.txt. As
- * tests/snapshots_test.ts this says nothing about right or wrong: after a change that was meant,
- * `deno task snapshots --update` writes the text.
+ * Compares the results of drawn runs, by kinds of events and by rules, with tests/sums/drawn.txt.
+ * Like tests/snapshots_test.ts it does not check whether they are correct: after an intended
+ * change, `deno task snapshots --update` writes the text.
  */
 import { changedLines } from "@dmalab/cli/testing";
 import { assertEquals } from "@std/assert";

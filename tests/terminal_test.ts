@@ -1,21 +1,24 @@
-/** The REPL at a pseudo-terminal: what its keys do, with the shell that started it around it. */
+/**
+ * The REPL at a pseudo-terminal: the effects of its keys, and how it works with the shell that
+ * started it.
+ */
 import { assert, assertMatch } from "@std/assert";
 import { TempFolder } from "@dmalab/tools";
 import { CTRL_C, CTRL_D, CTRL_G, CTRL_R, CTRL_Z, hasPty, LEFT, Pty, TAB, UP } from "./pty.ts";
 import { programLine, PROMPT } from "./dmalab_program.ts";
 import { ROOT } from "./source_text.ts";
 
-/** A loop without an end lasts until it is interrupted, however long that takes on a busy host. */
+/** An endless loop must last until it is interrupted, however long that takes on a busy host. */
 const LIMITS = `--max-steps ${10 ** 14} --max-time 300`;
 
-/** What starts the REPL; with nothing more it may not even send signals. */
+/** The line that starts the REPL; with no further permissions it may not even send signals. */
 function start(permissions: string): string {
   return `stty cols 80; ${programLine(...permissions.split(" "))} repl ${LIMITS}\n`;
 }
 
 async function withRepl(talk: (pty: Pty) => Promise<void>, permissions = "-R"): Promise<void> {
   using folder = new TempFolder();
-  // An editor that takes its first line from the keyboard.
+  // An editor that gets its first line from the keyboard.
   const editor = '#!/bin/bash\necho editing\nread -r line\necho "$line + $(cat "$1")" > "$1"\n';
   Deno.writeTextFileSync(folder.at("edit.sh"), editor, { mode: 0o755 });
   await using pty = new Pty(folder.path);
@@ -32,7 +35,7 @@ Deno.test({
   ignore,
   fn: () =>
     withRepl(async (pty) => {
-      // Nothing is waited for in between: the prompt stands there before the REPL does.
+      // The test does not wait in between: the prompt appears before the REPL is ready.
       await pty.press("40 + ");
       await pty.press(CTRL_C);
       await pty.press("20 + 3\n", /40 \+ \^C\n/, /^23$/m, PROMPT);
@@ -50,11 +53,11 @@ Deno.test({
       await pty.press("echo still $((20 + 3))\n", /^still 23$/m);
       await pty.press("fg\n", /dma\[.*3 \+/);
       await pty.press("39\n", /^42$/m, PROMPT);
-      // A key by itself is a key, not text that was pasted.
+      // A key that comes alone is a key, not pasted text.
       await pty.press("prin", /prin/);
       await pty.press(TAB, /t/);
       await pty.press(" 6 * 8\n", /^48$/m, PROMPT);
-      // Stopped once more, and all keys are keys still: the history, a search in it, giving up, the end.
+      // After stopping it again, all keys still work: the history, a search in it, cancelling, the end.
       await pty.press(CTRL_Z, /Stopped[^]*\$ /);
       await pty.press("fg\n", PROMPT);
       await pty.press(UP, /print 6 \* 8/);
@@ -76,7 +79,7 @@ Deno.test({
       await pty.press("let sizes = [", /let sizes = \[/);
       await pty.press(CTRL_C, /\^C/, PROMPT);
       await pty.press("while true {}\n", /while true/);
-      // No key is read before the input has taken a while: until then there is nothing to end.
+      // Keys are read only after the input has run for a while: before that nothing can be ended.
       await new Promise((resolve) => setTimeout(resolve, 1000));
       await pty.press(CTRL_C, /error\[E0807\]: interrupted/, PROMPT);
       await pty.press("40 + 2\n", /^42$/m, PROMPT);
@@ -91,7 +94,7 @@ Deno.test({
     withRepl(async (pty) => {
       await pty.press("40 + 1\n", /^41$/m, PROMPT);
       await pty.press(":edit\n", /^editing$/m);
-      // Ctrl-Z stops both, and fg lets both go on.
+      // Ctrl-Z stops both, and fg continues both.
       await pty.press(CTRL_Z, /Stopped[^]*\$ /);
       await pty.press("fg\n", /repl\s/);
       await pty.press("59\n", /dma\[0\]> 59 \+ 40 \+ 1/);
@@ -137,7 +140,7 @@ Deno.test({
     assert(!/answer: 8|explain/.test(asked), asked);
     await pty.press("9\n", /no: [^]*\(dmalab explain dma\.[\d.]+\)/, /your answer/);
     await pty.press("many\n", /that is none of the answers/, /your answer/);
-    // The result of the test comes after its question.
+    // The result of the test is printed after its question.
     await pty.press("8\n", /right: 8\n/, /single mappings \.\.\. ok/, /your answer/);
     await pty.press("\n", /answer: 24KiB\n/, /a range \.\.\. ok/, /3 passed/);
     await pty.press("echo left with $?\n", /^left with 0$/m);

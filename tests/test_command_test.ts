@@ -1,4 +1,4 @@
-/** `dmalab test`: what to run, how to say it, and what it holds the output to. */
+/** `dmalab test`: its selection of tests, its reports, and its comparison of output with snapshots. */
 import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
@@ -49,7 +49,7 @@ Deno.test("every test is in exactly one shard, and an empty shard says so and is
   ]);
   const wrong = await dmalab("test", folder.path, "--shard", "8/7");
   assertEquals([wrong.code, wrong.output], [2, ""]);
-  // A name that no test has is no matter of the shard.
+  // A name that no test has is reported whatever the shard is.
   const other = await dmalab("test", folder.path, "--shard", "1/7", "--match", "nowhere");
   assertEquals([other.code, other.errors.includes("No test found")], [1, true]);
 });
@@ -170,7 +170,7 @@ Deno.test("with --jobs each file has its limits, and Ctrl-C loses no report (lon
   assertEquals(long.code, 3);
   assertOutOfTime(long.output, performance.now() - start);
 
-  // What is said of a wrong file is written at once.
+  // The messages about a wrong file are written at once.
   folder.write("0.dma", "let\n");
   const { code, output } = await runProgram(
     ["test", folder.path, ...options, "--reporter", "tap"],
@@ -209,7 +209,7 @@ Deno.test("every reporter tells what a test has left and fails for it, but for -
     dmalab("test", folder.path, "--reporter", reporter, ...more);
   const pretty = await said("pretty");
   assertStringIncludes(pretty.output, "error[E0926]: device");
-  // Printed once, as the failure.
+  // It is printed once, as the failure.
   assertEquals(pretty.output.match(/not unmapped/g)?.length, 1);
   assertStringIncludes(pretty.output, "FAILED | 0 passed | 1 failed | 0 assertions | 1 leak\n");
   const lenient = await said("pretty", "--lenient");
@@ -250,7 +250,7 @@ test "again" {
   }
   const { files: [file] } = JSON.parse(await said("json"));
   const { incidents } = file.tests[0];
-  // Their addresses differ: only equal ones are one.
+  // Their addresses differ: only equal incidents are counted together.
   const times = incidents.map((each: { times: number }) => each.times);
   assertEquals(times, [...Array(12).fill(1), 3]);
 });
@@ -347,7 +347,7 @@ Deno.test("--watch runs again when a scenario or a file in C changes, below a fo
     folder.write("d.c", "int one(void);\n");
     await until("two ... ok");
     await until("watching for changes");
-    // An editor that writes another file and renames it.
+    // As an editor saves: it writes another file and renames it.
     folder.write("a.dma~", 'test "three" { }\n');
     Deno.renameSync(folder.at("a.dma~"), folder.at("a.dma"));
     await until("three ... ok");
@@ -366,7 +366,7 @@ Deno.test("dmalab test needs to read and nothing else", async () => {
   assertEquals(code, 0, output);
 });
 
-/** The command in a process of its own, which may write the folder that it is in. */
+/** Runs the command in a separate process that may write to its folder. */
 async function dmalabIn(folder: string, ...words: string[]) {
   return await runProgram(words, { folder }, "-R", "-W=.", "--config", join(ROOT, "deno.json"));
 }
@@ -436,7 +436,7 @@ Deno.test("--failed runs what failed the last time, until nothing does", async (
   ]);
 });
 
-/** What `test --failed` repeats after a second run. */
+/** The tests that `test --failed` repeats after a second run. */
 const SECOND_RUNS: readonly {
   readonly fact: string;
   readonly words: readonly string[];
@@ -511,7 +511,7 @@ Deno.test("--failed names failed tests that no file has, and does not pass", asy
     output,
     'error: there is no file b.dma; its test "one" failed when it last ran\n',
   );
-  // Only those are left.
+  // Only tests that no longer exist are left.
   const again = await dmalabIn(folder.path, "test", "--failed");
   assertEquals(again.code, 1);
   assertStringIncludes(again.output, 'a.dma has no test "one"; it failed');

@@ -1,4 +1,4 @@
-/** The house is tidy: what `tests/tidy.ts` finds is mended, or excused with a reason. */
+/** The code is in order: each finding of `tests/tidy.ts` is corrected, or excused with a reason. */
 import { memberEntries } from "@dmalab/tools";
 import { assertEquals } from "@std/assert";
 import { join } from "node:path";
@@ -27,7 +27,7 @@ const house = new House(
   memberEntries(),
 );
 
-/** What the house is held to, with the list of what may stay. */
+/** The checks, each with its list of excuses. */
 const RULES: readonly (readonly [string, () => Finding[], keyof typeof excuses])[] = [
   ["every file is imported or started", () => house.deadFiles(), "DEAD_FILES"],
   ["what is exported is imported", () => house.unusedExports(), "UNUSED_EXPORTS"],
@@ -48,7 +48,7 @@ for (const [fact, find, list] of RULES) {
 }
 
 Deno.test("pages name sources that are there", () => {
-  // A page may name what stands in a folder that `dmalab init` made, and pages that are made.
+  // A page may name files in a folder made by `dmalab init`, and generated pages.
   const made = [...FOLDER_FILES.map(({ path }) => path), ...builtinsPages().keys()];
   const isThere = (path: string) => isFile(path) || made.includes(path);
   const pages = [

@@ -1,4 +1,4 @@
-/** The library as its users see it: documented as a whole, and with programs that do what they say. */
+/** The library as its users see it: completely documented, and with example programs that work. */
 import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
@@ -9,7 +9,7 @@ import { ROOT } from "./source_text.ts";
 
 const PAGE = "docs/typescript.md";
 
-/** What the package exports, and what it is started by. */
+/** The package's exports, and the files that start it. */
 const ENTRIES = [
   "mod.ts",
   "recording/library.ts",

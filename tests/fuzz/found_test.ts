@@ -1,4 +1,4 @@
-/** What `deno task script fuzz` found, each with the answer it has now. */
+/** Inputs for which `deno task script fuzz` found errors, each with its present result. */
 import { assertEquals } from "@std/assert";
 import { judge } from "./judge.ts";
 import { LoadError, parse } from "@dmalab/lang/syntax";
@@ -43,7 +43,7 @@ Deno.test("braces that are taken for a record cost three errors at most, however
 
 Deno.test("mistakes in declarations of their own are all reported", () => {
   assertEquals(errorsOf("let =\nlet =\nlet =\nlet =\nlet =\n").length, 5);
-  // With too many the rest is left unread, and what the last one leaves is a value.
+  // After too many errors the rest is not read, and the declaration of the last error has a value.
   assertEquals(judge("let a(%\n".repeat(51), false).verdict, "refused");
 });
 
@@ -81,7 +81,7 @@ Deno.test("an operator between words is one mistake, not one of its argument too
 });
 
 Deno.test("at the prompt, too, a pair of brackets stays a pair when one inside it is open", () => {
-  // It was read for ever: the parser came back to where it had been.
+  // This was parsed for ever: the parser returned to a place where it had been.
   const text = 'x } { y {s tl; show [[  ( + 0b101).sum(), trace { , into:)) }.count(""irq"), ' +
     "-e1 / 512B]][0]\n  } }\n   latencies { iotlb_sync = 300ns";
   for (const start of ["", '" 0" with { iommu} { if 1Mhy']) {
@@ -91,14 +91,14 @@ Deno.test("at the prompt, too, a pair of brackets stays a pair when one inside i
 });
 
 Deno.test("a list goes on in its own brackets only, and never at a later place of the same depth", () => {
-  // It was read for ever: the token to go on at stood in a block of a later statement.
+  // This was parsed for ever: the token at which to continue was in a block of a later statement.
   const text = 'test "c" {\n  repeat 1 {\nshow [f(5, g(x) {\nlet parts = []\n' +
     "for n in 0..32 {a: false )][0]\n}\n}\n";
   assertEquals(errorsOf(text), ["E0203 3", "E0205 3", "E0204 5", "E0204 5"]);
 });
 
 Deno.test("a function without a body that follows an operator is reported where it stands", () => {
-  // The report ended before it began: at the beginning of the text.
+  // The report's span ended before it began: at the beginning of the text.
   for (const text of ["={B\nl=+x=>}", "={0\nl=+x=>assert()}"]) {
     const { diagnostics } = parse(new SourceFile("x.dma", text), { mode: "file" });
     const spans = diagnostics.map(({ span }) => text.slice(span.start, span.end));
@@ -115,30 +115,30 @@ Deno.test("a mistake costs no more because there are hundreds of them", () => {
   const inTest = (lines: number, line: (index: number) => string) =>
     `test "t" {\n${Array.from({ length: lines }, (_, index) => `  ${line(index)}\n`).join("")}}\n`;
   const texts = [
-    // Each use of a name was compared with all names, and each function taken apart at each call.
+    // Each use of a name was compared with all names, and each function was examined at each call.
     inTest(100, () => "show nonexistent_1"),
     inTest(800, (index) => `show nonexistent${index}`),
     inTest(800, (index) => `dma_map_fo${index}(1)`),
-    // At each error the parser went through all rules under way, to make up a token that it never makes up.
+    // At each error the parser went through all active rules to insert a token that it never inserts.
     inTest(40, (index) => `fn scatter${index}) {`),
     inTest(100, () => `r${"[".repeat(63)}eturn state`),
     inTest(1600, (index) => `let unused${index} 11`),
-    // Each error about a statement was compared with all before it.
+    // Each error about a statement was compared with all earlier ones.
     inTest(3000, () => "re"),
-    // The beginning of its statement was looked for from each bracket.
+    // From each bracket, the beginning of its statement was searched for.
     inTest(300, () => `dma_iova_destroy(${"]".repeat(64)}nic, dir)`),
   ];
   for (const text of texts) assertEquals(judge(text, false).problem, "");
 });
 
 Deno.test("an event's name is no place to assign to", () => {
-  // It was compiled as an entry of a thing that nothing is called.
+  // It was compiled as an entry of a thing that does not exist.
   const text = 'test "t" {\n  call.dma_map_phys = 0\n  iotlb.sync += 1\n}\n';
   assertEquals(errorsOf(text), ["E0308 2", "E0308 3"]);
 });
 
 Deno.test("an operator before an assignment is a mistake", () => {
-  // It was left out without a word: `= a = 2` was `a = 2`, which `dmalab fmt` could not write.
+  // The operator was dropped silently: `= a = 2` was `a = 2`, and `dmalab fmt` could not write it.
   assertEquals(errorsOf('test "t" {\n  let a = 1\n  = a = 2\n  show a\n}\n'), ["E0207 3"]);
 });
 

@@ -1,4 +1,4 @@
-/** What may come to the debug adapter's streams or port, and is no client. */
+/** Input on the debug adapter's streams or port that does not come from a client. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { connect } from "node:net";
@@ -16,7 +16,7 @@ const LAUNCH = JSON.stringify({
 });
 const FRAME = `Content-Length: ${LAUNCH.length}\r\n\r\n${LAUNCH}`;
 
-/** What is sent first, and what the adapter says of it. */
+/** The first bytes sent, and the adapter's message about them. */
 const NO_CLIENTS: Readonly<Record<string, readonly [sent: string, said: RegExp]>> = {
   "a form of a web page": [
     `POST / HTTP/1.1\r\nHost: 127.0.0.1:4711\r\nOrigin: http://a.test\r\n${FRAME}`,
@@ -45,7 +45,7 @@ const NO_CLIENTS: Readonly<Record<string, readonly [sent: string, said: RegExp]>
   "a line that would clear the terminal": ["\x1b[2J\x1b[H\r\n\r\n", /"␛\[2J␛\[H" is not a header/],
 };
 
-/** Sends bytes in pieces. @returns What the session says, and all that it answered. */
+/** Sends bytes in pieces. @returns The session's message, and all of its answers. */
 async function sent(text: string, pieceBytes: number) {
   const input = new PassThrough();
   const output = new PassThrough();
@@ -65,7 +65,7 @@ Deno.test("what is no client is dropped at its first line that is not a header, 
   for (const [name, [text, said]] of Object.entries(NO_CLIENTS)) {
     for (const pieceBytes of [text.length, 7, 1]) {
       const { answer, problem } = await sent(text, pieceBytes);
-      // Of a line that has not come in whole, as much is quoted as there was.
+      // If a line has not arrived completely, only the part that has arrived is quoted.
       const expected = pieceBytes === text.length
         ? said
         : /is not a header|too long|LF|more|has no/;
@@ -172,7 +172,7 @@ Deno.test("bytes that are no messages on the standard input end the adapter with
     stdout: "piped",
     stderr: "piped",
   }).spawn();
-  // It stays open: what was wrong ends the adapter, not the end of the input.
+  // The input stays open: the error ends the adapter, not the end of the input.
   const input = child.stdin.getWriter();
   await input.write(new TextEncoder().encode(FRAME.replaceAll("\r\n", "\n")));
   const { code, stderr } = await child.output();

@@ -1,17 +1,20 @@
-/** A folder is that folder, however it is named: nothing of another one is read, and none is changed. */
+/** A path leads to the same folder in every form: no other folder is read or changed. */
 import { TempFolder } from "@dmalab/tools";
 import { assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { doAll } from "./places.ts";
 
 const ROOT_NAME = "root";
-/** Names that a folder may have, below the current one. */
+/** Unusual names of folders below the current one. */
 const ODD = ["a b", "a\\b", "%41", "#x", "ü", "[x]", "line\nbreak", "..b", "...", "constructor"];
-/** Where scenarios lie, from the root; the current folder is `here`. */
+/** Folders with scenarios, relative to the root; the current folder is `here`. */
 const PLACES = ["", "b", "here", "here/b", "elsewhere", "elsewhere/b", "elsewhere/deep"]
   .concat(ODD.map((name) => `here/${name}`));
 
-/** How folders are named, and which they are; `ROOT` stands for the path of the root. */
+/**
+ * Forms of a folder's path, and the folder that each leads to; `ROOT` is replaced by the path of
+ * the root.
+ */
 const FORMS: readonly (readonly [typed: string, place: string])[] = [
   ["..", ""],
   [".", "here"],
@@ -25,7 +28,7 @@ const FORMS: readonly (readonly [typed: string, place: string])[] = [
   ["b", "here/b"],
   ["ROOT/b", "b"],
   ["ROOT/here/../b", "b"],
-  // Of a link the system's own way: the folder above the one that it leads to.
+  // The system resolves links first: `..` after a link is the folder above the link's target.
   ["link", "elsewhere/deep"],
   ["link/..", "elsewhere"],
   ["link/../b", "elsewhere/b"],
@@ -58,7 +61,7 @@ function makeRoot(root: string): void {
   Deno.symlinkSync("../elsewhere/deep", join(root, "here/link"));
 }
 
-/** The places whose scenarios are not as they were made. */
+/** The places with a scenario that was changed. */
 function changedIn(root: string): readonly string[] {
   return PLACES.filter((place) =>
     Deno.readTextFileSync(join(root, place, "x.dma")) !== scenario(place)
@@ -78,7 +81,7 @@ Deno.test({
         "run",
         `${named.replace(/\/$/, "")}/x.dma`,
       ]];
-      // A bench takes its time.
+      // A bench is slow, so it is tried with few forms.
       const tried = words.filter(([command]) => command !== "bench" || typed.endsWith("/b"));
       return tried.map((each) => ({ root, place, folder: join(root, "here"), words: each }));
     });
@@ -92,7 +95,7 @@ Deno.test({
           each === place || place === "" || each.startsWith(`${place}/`)
         );
         if (command === "fmt") {
-          // A link out of the current folder is not written through.
+          // A link out of the current folder is not followed for writing.
           const isRefused = named!.includes("link");
           assertEquals(changedIn(root), isRefused ? [] : below, said);
           assertEquals([said.includes("E1101"), exitCode], [isRefused, isRefused ? 2 : 0], said);

@@ -1,11 +1,11 @@
-/** Scripts and inputs that are made to do harm: all other cases. */
+/** Scripts and inputs made to do harm: all cases that the short suite leaves out. */
 import { assert } from "@std/assert";
 import { holdCases, OTHERS } from "./hold_cases.ts";
 
 Deno.test({
   name:
     "each hostile input of the others ends by its own limit, in the time and the memory it was given",
-  // What a process takes is read from the files of Linux.
+  // The memory and time of a process are read from files that only Linux has.
   ignore: Deno.build.os !== "linux",
   async fn(context) {
     assert(OTHERS.length > 200);

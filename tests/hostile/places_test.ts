@@ -1,7 +1,7 @@
 /**
- * Links, pipes, sockets and hard links in places that the command line writes or reads: each is
- * refused by its name, and nothing outside of the folder changes or is shown. Each place has one of
- * them here; `places_long_test.ts` has the others.
+ * Links, pipes, sockets and hard links in places where the command line writes or reads: each is
+ * refused by name, and nothing outside of the folder is changed or shown. Here each place is tested
+ * with one of them; `places_long_test.ts` tests the others.
  */
 import { assert, assertEquals } from "@std/assert";
 import { readSources } from "../source_text.ts";
@@ -14,10 +14,10 @@ Deno.test({
   fn: (context) => refuseAll(context, CASES.filter(isWitness)),
 });
 
-/** Tests, and what runs in a browser or an editor. */
+/** Tests, and code that runs in a browser or an editor. */
 const OF_TESTS = /_test\.ts$|\/tests\/|^extensions\/editor\/vscode\//;
 
-/** What changes files, by its name in any host. */
+/** Calls that change files, by their names in any host. */
 const WRITERS =
   /\bhost\.(?:write\w*File|mkdir|rename|remove|create|copyFile|symlink|link|truncate|chmod|chown)(?:Sync)?\(|\bhost\.open(?:Sync)?\([^;]*?\b(?:write|append|create\w*|truncate): true/;
 
@@ -28,7 +28,7 @@ Deno.test("the command line writes files in one module only", () => {
   assertEquals(writers, ["cli/files/write_file.ts"]);
 });
 
-/** What reads files, by its name in any host. */
+/** Calls that read files, by their names in any host. */
 const READERS = /\bhost\.(?:open|read(?:Text)?File)(?:Sync)?\(/;
 
 Deno.test("the command line reads files of users in one module, and names its other readers", () => {
@@ -36,16 +36,17 @@ Deno.test("the command line reads files of users in one module, and names its ot
     !OF_TESTS.test(path) && READERS.test(text)
   );
   assertEquals(readers.map(({ path }) => path).sort(), [
-    // The report's page, rules, the package itself: dmalab's own.
+    // dmalab's own files: the report page, rules, the package itself.
     "cli/files/write_file.ts",
     "cli/host_file.ts",
     "cli/places.ts",
-    // Two trees of a review, each link compared as a link: host_file.ts follows them.
+    // The two trees of a review, with each link compared as a link: host_file.ts would follow
+    // links.
     "extensions/kernel_tree/review/differing_paths.ts",
     "extensions/page/cli/report_data.ts",
-    // The memory of a guest, which QEMU made: its first bytes say how much of it is the report.
+    // The memory of a guest, written by QEMU: its first bytes give the length of the report.
     "extensions/real_kernel/boot/boot_guest.ts",
-    // Traces of any length, where host_file.ts found a file; a pipe only for `trace watch`.
+    // Traces of any length, after host_file.ts found a file; a pipe only for `trace watch`.
     "extensions/traces/cli/read_lines.ts",
   ]);
 });

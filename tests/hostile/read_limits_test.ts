@@ -1,4 +1,4 @@
-/** Files that are too large, or become so when they are unpacked, and disks that are full. */
+/** Files that are too large, files that become too large when unpacked, and full disks. */
 import { TempFolder } from "@dmalab/tools";
 import { assertEquals, assertMatch, assertNotEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
@@ -27,7 +27,7 @@ Deno.test("what is too large is refused by its size before it is read, and what 
   for (const name of [".dmalab/failed", ".dmalab/history", "a.dma.snap", "large.dma"]) {
     makeSparse(folder.at(name), 300 * MIB);
   }
-  // One line, and no end of it.
+  // A single line without an end.
   makeSparse(folder.at("line.txt"), 300 * MIB);
   await makePacked(folder.at("bomb.txt.gz"), 128 * MIB, "\0");
   await makePacked(folder.at("trace.txt.gz"), MIB, Deno.readTextFileSync(join(ROOT, TRACE)));
@@ -69,7 +69,10 @@ Deno.test("what is too large is refused by its size before it is read, and what 
   }
 });
 
-/** Starts dmalab where no file may grow beyond so many blocks of 512 bytes: a disk with so much room. */
+/**
+ * Starts dmalab so that no file may grow beyond a number of blocks of 512 bytes, as on a disk with that
+ * much room.
+ */
 async function withRoom(blocks: number, folder: string, words: readonly string[]) {
   const script = `trap "" XFSZ; ulimit -f ${blocks}; exec "$0" "$@"`;
   const main = join(ROOT, "bin/main.ts");
@@ -88,8 +91,8 @@ const SOURCES: Readonly<Record<string, string>> = {
 };
 const FIRST_LOOK = join(ROOT, "examples/start/01-first-look.dma");
 /**
- * What writes, and the file that it replaces; all of them by one module, of which the first is the
- * short suite's witness.
+ * Commands that write, and the file that each replaces. One module writes all of them, so the short
+ * suite tests only the first.
  */
 const WRITERS: readonly (readonly [name: string, file: string, words: readonly string[]])[] = [
   ["fmt", "a.dma", ["fmt", "a.dma"]],
@@ -113,7 +116,7 @@ for (const [name, file, words] of WRITERS) {
       const old: Record<string, string> = { ...SOURCES };
       using folder = new TempFolder(old);
       if (!(file in old)) {
-        // A result replaces one that the same command wrote, whole or not.
+        // A result replaces one that the same command wrote, even an incomplete one.
         assertEquals((await withRoom(MUCH_ROOM, folder.path, words)).code, 0);
         const text = Deno.readTextFileSync(folder.at(file));
         old[file] = text.slice(0, text.length / 2);
@@ -127,7 +130,8 @@ for (const [name, file, words] of WRITERS) {
       for (const [name, text] of Object.entries(old)) {
         assertEquals(Deno.readTextFileSync(folder.at(name)), text);
       }
-      // With room, it is written: the test does not hold for what writes nothing.
+      // With enough room the file is written: otherwise the test would pass for a command that
+      // writes nothing.
       assertEquals((await withRoom(MUCH_ROOM, folder.path, words)).code, 0);
       assertNotEquals(Deno.readTextFileSync(folder.at(file)), old[file]);
     },

@@ -1,16 +1,19 @@
-/** What commands write does not replace a file that they did not write. */
+/** Commands do not replace files that they did not write. */
 import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { dirname, join } from "node:path";
 import { doAll, USES } from "./places.ts";
 
-/** What formats a file, keeps lines of its own, or adds to a file is meant for what is there. */
+/**
+ * The files that are results. Left out are commands that are made to change existing files: they
+ * format a file, keep their own lines, or add to a file.
+ */
 const RESULTS = USES.filter(({ isFolder, place, way, words }) =>
   way === "writes" && isFolder !== true && !place.startsWith(".dmalab/") &&
   !["fmt", "init"].includes(words[0]!)
 );
 
-/** Files that are checked by their content, or whose name is the next free one. */
+/** Files that are checked by their content, or that get the next free name. */
 const OWN_ANSWERS: Readonly<Record<string, string>> = {
   "out/shard-0001.jsonl": "it is not a shard file",
   "dmalab-fault-1.trace.txt": "dmalab-fault-2.trace.txt",
@@ -18,7 +21,7 @@ const OWN_ANSWERS: Readonly<Record<string, string>> = {
 
 const NOTES = "# My notes about dmalab, dmalab and dmalab.\n".repeat(4);
 
-/** Folders with the files of each use. */
+/** Makes a folder with the files of each use. */
 function makeFolders(folder: string): string[] {
   return RESULTS.map(({ files }, index) => {
     const made = join(folder, `${index}`);

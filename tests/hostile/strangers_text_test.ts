@@ -1,6 +1,6 @@
 /**
- * Text of strangers, with sequences that clear a terminal, hide or turn the direction of what follows:
- * in whatever a command prints or exports it stands as pictures, or in JSON as numbers.
+ * Text of strangers, with sequences that clear a terminal, or that hide or reverse the text after
+ * them: in all output and exports of commands they appear as visible symbols, or in JSON as numbers.
  */
 import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
@@ -40,7 +40,7 @@ const FILES: Readonly<Record<string, string>> = {
   [`t${ESCAPES}.txt`]: TRACE,
 };
 
-/** The commands, and whether what they print is JSON, in one piece or by lines. */
+/** The commands, and whether their output is JSON: one value, or one per line. */
 const COMMANDS: readonly (readonly [words: readonly string[], json?: "whole" | "lines"])[] = [
   [["run", "a.dma"]],
   [["run", "."]],
@@ -81,9 +81,9 @@ const COMMANDS: readonly (readonly [words: readonly string[], json?: "whole" | "
   [[":repl", `print "${ESCAPES}"`, `let ${ESCAPES} = 1`, `:${ESCAPES}`, `?${ESCAPES}`]],
 ];
 
-/** How such text is shown. */
+/** How an escape character is shown. */
 const PICTURE = /␛|\\u001b|\\x1b|\\u\{1b\}/;
-/** Commands that show none of the text: counts, and rules of a fault. */
+/** Number of commands that show none of the text: they print counts, or rules of a fault. */
 const SILENT = 6;
 
 /** Files that commands write, and the commands. */
@@ -116,7 +116,7 @@ Deno.test("text of strangers is escaped in all that the commands print, export a
       if (json === "lines") { for (const line of output.trim().split("\n")) JSON.parse(line); }
     });
   }
-  // The test would hold for what prints nothing.
+  // Otherwise the test would pass for commands that print nothing.
   assert(shown >= COMMANDS.length - SILENT, `${shown} of ${COMMANDS.length} show some of it`);
   for (const [file] of WRITTEN) {
     const path = join(own, file);

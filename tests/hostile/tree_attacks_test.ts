@@ -1,4 +1,7 @@
-/** Reviews of strangers' patches and trees, and benches and reports beside them: nothing outside is read or started. */
+/**
+ * Reviews of strangers' patches and trees, and benches and reports in the same folders: nothing outside is read or
+ * started.
+ */
 import { TempFolder } from "@dmalab/tools";
 import { assert, assertEquals } from "@std/assert";
 import { doAll, SECRET } from "./places.ts";
@@ -8,14 +11,14 @@ import { Attacked, HALVED, TOY, TREE_ATTACKS } from "./tree_attacks.ts";
 Deno.test({
   name:
     "no stranger's patch or tree has a file outside read, starts a program, or is fine where nothing ran",
-  // Patches with links and modes are made by the system's own git.
+  // The system's own git creates the patches with links and modes.
   ignore: Deno.build.os === "windows",
   async fn(context) {
     using folder = new TempFolder();
     const attacked = TREE_ATTACKS.map(({ make }, index) => {
       const at = new Attacked(folder.at(`${index}`));
       make?.(at);
-      // Programs that the making itself has started.
+      // Creating the case may itself have started a program that leaves the marker.
       if (existing(at.marker)) Deno.removeSync(at.marker);
       return at;
     });
@@ -50,7 +53,7 @@ function existing(path: string): boolean {
   }
 }
 
-/** How a process of dmalab in an attacked folder ends. */
+/** How a dmalab process in an attacked folder ends. */
 async function processOf(
   { folder }: Attacked,
   words: readonly string[],
@@ -101,7 +104,7 @@ Deno.test("a signal leaves no temporary folder", async () => {
   const at = halved(folder.at("a"));
   for (const [signal, code] of [["SIGTERM", 143], ["SIGINT", 130], ["SIGHUP", 129]] as const) {
     Deno.mkdirSync(at.at("tmp"));
-    // Git that waits: the folder is there as long.
+    // A git that waits: the temporary folder exists during that time.
     at.write("bin/git", "#!/bin/sh\nexec sleep 20\n", 0o755);
     const env = { TMPDIR: at.at("tmp"), PATH: `${at.at("bin")}:${Deno.env.get("PATH")}` };
     const ended = await processOf(at, REVIEW, env, async (child) => {
@@ -116,7 +119,7 @@ Deno.test("a signal leaves no temporary folder", async () => {
   }
 });
 
-/** A folder with a patch that halves the length of an unmap. */
+/** A folder with a patch that halves the size of an unmap. */
 function halved(folder: string): Attacked {
   const at = new Attacked(folder);
   at.patch("x.mbox", () => at.edit(TOY, HALVED));

@@ -5,7 +5,7 @@ function holdCases(count: number): Tried {
   const tried = tryCases(count, 1);
   const { cases, events, looks, rows, segments, steps } = tried;
   assertEquals(cases, 2 * count);
-  // The cases are worth something.
+  // The cases must be large enough to be useful.
   const seen =
     `${steps} steps, ${segments} segments, ${events} events, ${looks} looks, ${rows} rows`;
   assert(steps > 5 * count && segments > 300 * count && events > 700 * count, seen);

@@ -58,7 +58,7 @@ for (const [name, misuse] of Object.entries(MISUSES)) {
           const seen = world.reports.map(([reportClass, site]) => `${reportClass} ${site}`);
           const expected = [`${misuse.expected} ${MISTAKE_SITE}`];
           assertEquals([...new Set(seen)], expected);
-          // What it does afterwards is right again, and no report is a mistake's echo.
+          // Its later actions are correct, and no report about them follows from the mistake.
           world.finish();
           assertEquals(world.reports.length, seen.length);
           planted++;
@@ -84,7 +84,7 @@ Deno.test("a mapping and a range that are forgotten are left at the end, each at
   );
 });
 
-/** Forgets a mapping and, where there are any, a range. @returns What is left then. */
+/** Leaves a mapping and, if the mode has ranges, a range. @returns The expected leaks. */
 function forget(world: RightUse): string[] {
   const { dev, machine: { dma, events }, options: { kernel } } = world;
   const phys = world.memory(2);

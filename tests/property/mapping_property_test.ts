@@ -17,7 +17,7 @@ function holdMixes(first: number, last: number): void {
     mostLive = Math.max(mostLive, result.mostLive);
   }
   assertEquals(operations, 2000 * (last + 1 - first));
-  // The runs are worth something: some have many mappings, some run out of addresses.
+  // The runs must be large enough to be useful: some have many mappings, some run out of addresses.
   assert(mostLive > 200, `${mostLive} live`);
   assert(refused > 25, `${refused} refused`);
 }
@@ -52,7 +52,7 @@ Deno.test("a machine that breaks its promise is found", () => {
     hotPercent: 100,
   });
   for (let count = 0; count < 10; count++) tried.run({ kind: "map", a: count, b: 0, c: 2 });
-  // A range that is in use is freed: the next map gets it a second time.
+  // A range in use is freed, so that the next map gets it a second time.
   const { start, end } = tried.model.live[3]!;
   tried.domain.freeIova(start, end - start);
   assertThrows(() => tried.run({ kind: "map", a: 99, b: 0, c: 2 }), Disagreement);

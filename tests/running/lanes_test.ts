@@ -1,4 +1,4 @@
-/** What a person sees of the suite while it runs, and of a test that fails. */
+/** The output of the suite while it runs, and for a test that fails. */
 import { TempFolder } from "@dmalab/tools";
 import { assertEquals, assertMatch } from "@std/assert";
 import { relative } from "node:path";

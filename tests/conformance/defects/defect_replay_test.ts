@@ -15,7 +15,7 @@ function changed(id: string, change: (copy: DefectCase) => void): DefectCase {
   return copy;
 }
 
-/** Sets a field that the types call read-only. */
+/** Sets a field that is read-only by its type. */
 function set(target: object, field: string | number, value: unknown): void {
   (target as Record<string | number, unknown>)[field] = value;
 }

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import type { CaptureCase } from "./kernel_data.ts";
 import { RequestRecords } from "./kernel_replay.ts";
 
-/** A request of a run with only what tells of its record. */
+/** A request of a run with only the fields that identify its record. */
 function captured(
   cid: number | null,
   group: number,

@@ -39,7 +39,7 @@ Deno.test("6.12 joins all that touches, across buffers too (captured)", () => {
 });
 
 Deno.test("one lookup takes as many pages as the bio has vectors left (captured)", () => {
-  // v7.2-none-mdts0: 1 MiB at 0x200 lies in 257 pages.
+  // v7.2-none-mdts0: 1 MiB at offset 0x200 covers 257 pages.
   assertEquals(sizes(build([[run(HUGE_PAGE + 0x200, MIB, LARGE)]])[0]!), [1048064, 512]);
   // v7.2-none-mdts0-big: 256, 255 and 1 pages, then the next buffer with 253, 252 and 7.
   const three = [0, 1, 2].map((index) => [run(HUGE_PAGE + 2 * index * LARGE, LARGE, LARGE)]);
@@ -68,7 +68,7 @@ Deno.test("what is no whole block at a bio's end is left to the next one", () =>
   const pieces = Array.from({ length: 512 }, (_, index) => [run(0x4000_0000 + index * 8192, 500)]);
   pieces.push([run(0x5000_0000, 512 * 512 - 256_000)]);
   const bios = build(pieces);
-  // 256 vectors of 500 bytes are 250 blocks exactly.
+  // 256 vectors of 500 bytes are exactly 250 blocks.
   assertEquals(bios.map(({ sizeBytes }) => sizeBytes), [128_000, 128_000, 6144]);
   const odd = [...pieces.slice(0, 256)];
   odd[0] = [run(0x3000_0000, 100)];
@@ -160,7 +160,7 @@ Deno.test("what is left is counted in pages, those that are begun among them", (
   const builder = new BioBuilder(pieces, "folio", 1);
   assertEquals(builder.leftPages, 2 + 1 + 2 + 3 + 1 + 2);
   assertEquals(builder.leftBytes, 0x1000 + 0x800 + 0x400 + 0x3000 + 0x200 + 0x1001);
-  // A block of so many bytes makes every bio end inside a page, a run or a buffer.
+  // With these block sizes, each bio ends inside a page, a run or a buffer.
   for (const blockBytes of [0x600, 0x700, 0xa00, 0x1100, 0x1900]) {
     const cut = new BioBuilder(pieces, "folio", blockBytes);
     const all = pieces.flat();

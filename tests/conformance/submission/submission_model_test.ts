@@ -57,7 +57,7 @@ function run(target: SubmissionModel, calls: readonly CapturedCall[]): readonly 
   return target.run(calls, (one) => memory.piecesOf(one), () => noPages);
 }
 
-/** Calls of 4 KiB each that continue each other on the disk. */
+/** Calls of 4 KiB each, at consecutive places of the disk. */
 function burst(count: number): CapturedCall[] {
   return Array.from(
     { length: count },
@@ -94,7 +94,7 @@ Deno.test("a call that needs several bios holds them back by itself (captured)",
   const full = model();
   run(full, calls);
   assertEquals(full.sent.map(({ bytes }) => bytes / KIB), [512, 512, 4]);
-  // The second piece is as long as a request may be; with room left the last page joins it.
+  // The second piece is as long as a request may be; if a request has room, the last page joins it.
   const roomy = model({ maxSegments: 100 });
   run(roomy, calls);
   assertEquals(roomy.sent.map(({ nrPhysSegments }) => nrPhysSegments), [100, 100, 57]);
