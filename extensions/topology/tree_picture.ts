@@ -147,7 +147,7 @@ export function shownFunctions(machine: ImportedMachine, all: boolean): Readonly
     for (const sibling of peer.siblings) shown.add(sibling);
   }
   for (const func of machine.functions) {
-    // Ports with nothing below are shown: a device could be inserted there.
+    // Ports with nothing below are shown, too: a device could be inserted there.
     if (func.role === "downstream_port" || func.role === "root_port") shown.add(func);
   }
   for (const func of shown) for (const above of func.chain) shown.add(above);

@@ -4,7 +4,7 @@ import { holdCases, WITNESSES } from "./hold_cases.ts";
 
 Deno.test({
   name: "each hostile input ends by its own limit, in the time and the memory it was given",
-  // The memory and time of a process are read from files that only Linux has.
+  // The memory of a process is read from a file that only Linux has.
   ignore: Deno.build.os !== "linux",
   async fn(context) {
     assert(WITNESSES.length >= 20);

@@ -1,6 +1,6 @@
 /**
  * The switches of the changed sources; at most one is on. This is the only module of the project
- * with state: it belongs to the process that tries mutants, and only the changed sources load it.
+ * with state: it belongs to the process that tries mutants, and only that process loads it.
  */
 
 /** Thrown when code asks for a mutant so often that it must be in an endless loop. */

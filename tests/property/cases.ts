@@ -122,7 +122,8 @@ function stateOf({ ends, machine: { clock, iommu, swiotlb } }: CaseRun) {
 }
 
 /**
- * Tries cases of every release in turn, with its own defects and without any, then a long request.
+ * Tries random cases of every release: first with its own defects, then without any; each case
+ * without defects ends with a long request.
  *
  * @param each Called after each case.
  */

@@ -22,7 +22,7 @@ const THEN_EVERY = 211;
 /** Each run is examined up to about this many events: the longest has 4.4 million. */
 const RECORDED_EVENTS = 50_000;
 
-/** Number of a machine's events that are compared with the events that the log unpacks. */
+/** Number of a machine's events that are compared with the ones read back from the log. */
 const COMPARED_EVENTS = 5000;
 
 /** Events after which live mappings are counted, and the most counts. */

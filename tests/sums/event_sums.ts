@@ -8,7 +8,7 @@ import { MachineRecording } from "@dmalab/runtime/recording";
 
 /** The most events of one machine that are counted. */
 const MOST_EVENTS = 2000;
-/** Sums are exact below 2^53: they and each product with a place are taken modulo this. */
+/** Sums are exact below 2^53: they are taken modulo this, and a product with a place stays exact. */
 const MODULUS = 2 ** 44;
 /** Places are numbered from 1 up to this, again and again. */
 const PLACES = 251;

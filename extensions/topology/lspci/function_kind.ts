@@ -64,8 +64,8 @@ const PRODUCT_WORDS: readonly (readonly [words: RegExp, classCode: number])[] = 
 ];
 
 /**
- * A function's class; if the listing has none, a guess by its name. Only labels depend on the guess, not routes or
- * groups.
+ * A function's class; if the listing has none, a guess by its name. Only names and the choice of
+ * peers depend on the guess, not routes or groups.
  */
 export function likelyClass({ classCode, name }: ListedFunction): number | null {
   if (classCode !== null || name === null) return classCode;

@@ -72,8 +72,8 @@ export class TreeReader {
     let at = column + branch[0].length;
     const root = ROOT.exec(line.slice(at));
     if (root !== null) {
-      // `-[` begins a tree with a single root bus; `-+-[` begins one with several, and the next
-      // lines have their branch in the column of its `+`.
+      // `-[` is the only root bus, or the one of the last domain; after `-+-[`, the lines of the
+      // other root buses have their branch in the column of its `+`.
       const isFirst = line[column] === "-";
       if (!isFirst && column !== this.#rootColumn) return false;
       if (isFirst) this.#rootColumn = branch[0].length > 1 ? column + 1 : null;
