@@ -15,6 +15,7 @@ import {
   GIVEN_PERMISSIONS,
   type Permissions,
   permissionsOf,
+  V8_OPTION,
 } from "@dmalab/cli/extend";
 
 const OWN = dirname(fileURLToPath(import.meta.url));
@@ -53,7 +54,8 @@ function installed(): string | null {
   return major === wanted && minor >= least ? path : null;
 }
 
-function start(deno: string): void {
+/** @param options Deno's options for this Deno only. */
+function start(deno: string, options: readonly string[]): void {
   const { added, flags, words } = permissionsOf(
     PERMISSIONS,
     process.argv.slice(2),
@@ -70,7 +72,7 @@ function start(deno: string): void {
   const stops = PERMISSIONS[words[0] ?? ""]?.edits && process.platform !== "win32";
   const child = spawn(
     deno,
-    ["run", ...denoOptions(OWN), ...flags, join(OWN, "main.js"), ...words],
+    ["run", ...denoOptions(OWN), ...options, ...flags, join(OWN, "main.js"), ...words],
     {
       env: { ...env, DENO_NO_UPDATE_CHECK: "1", [GIVEN_PERMISSIONS]: added.join("\n") },
       stdio: ["inherit", "inherit", "inherit", ...stops ? ["ipc" as const] : []],
@@ -96,8 +98,9 @@ function start(deno: string): void {
   });
 }
 
-const deno = packaged() ?? installed();
-if (deno !== null) start(deno);
+const own = packaged();
+const deno = own ?? installed();
+if (deno !== null) start(deno, own === null ? [] : [V8_OPTION]);
 else {
   console.error(
     `error: There is no Deno: the npm package "deno" is not installed beside dmalab, or has none ` +

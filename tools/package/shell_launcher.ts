@@ -12,6 +12,7 @@ import {
   type Permissions,
   permissionsOf,
   SYSTEM_CLANGS,
+  V8_OPTION,
 } from "@dmalab/cli/extend";
 
 /**
@@ -77,7 +78,7 @@ export function shellLauncher(permissions: Permissions, version: string): string
     CLANGS: SYSTEM_CLANGS.map((clang) => `${clang}:${linkerBeside(clang)}`).join(" "),
     COMMANDS: names.join(" | "),
     COMPILING: having(({ compiles }) => compiles),
-    DENO_OPTIONS: denoOptions("").join(" "),
+    DENO_OPTIONS: [...denoOptions(""), V8_OPTION].join(" "),
     GIVEN_PERMISSIONS,
     PATH_OPTIONS: optionsWithPaths(permissions).map((option) => `${option} | ${option}=*`)
       .join(" | "),

@@ -4,7 +4,7 @@
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { PERMISSIONS } from "@dmalab/bin/all_commands";
-import { denoOptions, permissionsOf, VERSION } from "@dmalab/cli/extend";
+import { denoOptions, permissionsOf, V8_OPTION, VERSION } from "@dmalab/cli/extend";
 import { TempFolder } from "../temp_folder.ts";
 import { BIN_TEXT, shellLauncher } from "./shell_launcher.ts";
 
@@ -64,7 +64,8 @@ class Installed {
     try {
       const env = { ...this.env, ...more };
       const { flags } = permissionsOf(PERMISSIONS, words, this.own, this.deno, env);
-      return ["run", ...denoOptions(this.own), ...flags, `${this.own}/main.js`, ...words, ""];
+      const options = [...denoOptions(this.own), V8_OPTION, ...flags];
+      return ["run", ...options, `${this.own}/main.js`, ...words, ""];
     } finally {
       Deno.chdir(before);
     }
