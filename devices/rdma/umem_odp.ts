@@ -93,7 +93,7 @@ export class UmemOdp {
     return Math.floor((virt - this.start) / this.pageBytes);
   }
 
-  /** Whether it contains any of some addresses. */
+  /** Whether it contains all of some addresses. */
   covers(start: number, end: number): boolean {
     return start >= this.start && end <= this.end && start < end;
   }

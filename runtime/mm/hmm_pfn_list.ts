@@ -2,6 +2,13 @@
  * The list of the pages of memory that a process's addresses lead to, for a driver: one word of 64
  * bits for 4 KiB.
  *
+ * | bits | content | written by |
+ * | --- | --- | --- |
+ * | 63, 62, 61 | valid, write, error | the range fault |
+ * | 60, 59, 58 | DMA mapped, peer memory, peer memory by its bus address | the DMA map; a range fault keeps them |
+ * | 57 … 53 | order of the CPU's mapping | the range fault |
+ * | 52 … 0 | page frame number | the range fault |
+ *
  * A JavaScript number cannot hold such a word exactly, so it is stored as two halves.
  *
  * @see rules/hmm-rdma-vfio.md 1.1

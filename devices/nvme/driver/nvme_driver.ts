@@ -222,7 +222,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine {
     }
     for (const request of requests) this.#adopt(request);
     this.#batches.push(requests);
-    // The doorbells are rung on the CPU of the last request.
+    // The doorbells get the context of the last request: its CPU and its statement.
     this.machine.activities.postFor(requests.at(-1)!, this, DISPATCH_BATCH, 0);
   }
 

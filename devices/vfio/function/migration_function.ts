@@ -246,7 +246,7 @@ export class DeviceKey {
     this.fetched = Math.max(this.fetched, first + words.length / 2);
   }
 
-  /** The address in an entry; a value of 2^53 or more is not exact. */
+  /** The address in an entry; 2^53 or more if no number represents it. */
   addressAt(entry: number): number {
     return foldedHigh(this.#high[entry]!) * 2 ** 32 + this.#low[entry]!;
   }

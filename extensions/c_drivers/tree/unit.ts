@@ -289,7 +289,8 @@ export const TREE_ARGUMENTS: readonly string[] = [
   '-DKBUILD_MODFILE="driver"',
   // WebAssembly has no return address.
   "-D__builtin_return_address(level)=((void *)0)",
-  // Dates come from the host's clock. The kernel's own build rejects them.
+  // Fixed values for macros that would otherwise give the time of the host's clock. The kernel's
+  // own build rejects these macros.
   '-D__DATE__="Jan  1 1970"',
   '-D__TIME__="00:00:00"',
   '-D__TIMESTAMP__="Thu Jan  1 00:00:00 1970"',
