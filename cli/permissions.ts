@@ -51,8 +51,9 @@ export interface CommandPermissions {
 /** Variables that name the user's cache. */
 const CACHE_VARIABLES = ["XDG_CACHE_HOME", "HOME"];
 /**
- * `INIT_CWD` is set by a task runner, which waits for dmalab and would not notice that dmalab is
- * stopped.
+ * `VISUAL` and `EDITOR` name the user's editor. `INIT_CWD` shows that a task runner started dmalab:
+ * Ctrl-Z then does not stop dmalab, because the runner waits for dmalab and would not notice the
+ * stop.
  */
 const EDITOR_VARIABLES = ["VISUAL", "EDITOR", "INIT_CWD"];
 /**

@@ -1,6 +1,7 @@
 /**
- * Every command as it is installed: the launcher starts it with its permissions, in an almost empty environment and in a
- * desktop's. This finds libraries that read a variable when they are imported, which stops a command.
+ * Runs every command as installed: the launcher starts the command with the command's permissions, once in an almost
+ * empty environment and once in the environment of a desktop session. This finds libraries that read an environment
+ * variable when they are imported: a command without permission for that variable fails.
  */
 import { assertEquals, assertMatch } from "@std/assert";
 import { cpSync } from "node:fs";

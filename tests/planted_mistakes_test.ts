@@ -415,7 +415,10 @@ const POKE = 'poke(buf.phys + 64B, bytes"aa bb")\n';
 const KEPT_WRITE = '\nassert peek(buf.phys + 64B, 2B) == bytes"aa bb"';
 const OVERWRITTEN = /^report bounced_write_lost$/;
 
-/** A write in the CPU's turn, to memory of which the device has a copy. */
+/**
+ * The CPU writes to a bounced buffer that it owns, after a sync for the CPU or a map with
+ * `skip_cpu_sync`; a copy from the bounce buffer overwrites the write.
+ */
 const BOUNCED: Mistakes = {
   "writes to what the unmap overwrites": [
     HALF("from_device") + SYNC("cpu", "from_device") + POKE + UNMAP("2KiB", "from_device"),

@@ -93,7 +93,7 @@ const CONTEXT = 2;
 const ALIKE = 3;
 /** Number of lines of a change that are searched for its end. */
 const REACH = 60;
-/** Number of lines of one text that are shown of a change. */
+/** Limit of the lines shown for one change: as many old lines, and as many new lines. */
 const MOST_OF_CHANGE = 15;
 /** Number of lines that are shown of all changes together. */
 const MOST_SHOWN = 40;

@@ -158,7 +158,8 @@ export class TreeMapping implements Implementation<MappingOperation> {
       ...answer,
       events: this.#pages.flushes,
       copies: this.#noted.copies,
-      // Differ if one of two trees zeroes bytes beside the data, or overwrites data.
+      // The fills of bounce buffers. They differ between two trees if one of them zeroes bytes
+      // beside the data, or overwrites data.
       fills: this.#noted.fills,
       caches: this.#caches,
       went_beyond_32bit: this.#wentBeyond,

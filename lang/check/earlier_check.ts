@@ -32,7 +32,10 @@ export class ItemCheck {
   readonly discarded: FunctionDeclaration[] = [];
   /** Nodes for which a kind was inferred during the check. */
   readonly inferred: (Expression | Variable | FunctionDeclaration)[] = [];
-  /** True if it has an error, or depends on more than names: it is checked with each version. */
+  /**
+   * True if the item has an error, or depends on more than names, such as a file's contents: the
+   * item is checked again in each version of the file.
+   */
   isOpen = false;
 
   noteRead(binding: Declared): void {

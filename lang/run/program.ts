@@ -114,7 +114,10 @@ export function checkProgram(
   }
 }
 
-/** The error for reading that threw: a limit of the host, or a bug of dmalab. */
+/**
+ * The diagnostic for an error that reading a program threw: a limit of the host, or a bug of
+ * dmalab.
+ */
 export function brokenOff(error: unknown, source: SourceFile): Diagnostic {
   const span = { source, start: 0, end: 0 };
   const limit = error instanceof LimitError ? error : hostLimit(error);

@@ -90,7 +90,8 @@ export class RunWatch {
       } of wall-clock time`;
       throw new LimitError("E0806", message, hint);
     }
-    // Until then, the run cannot use more processor time than wall-clock time passes.
+    // Before this time no limit can be reached: processor time advances no faster than wall-clock
+    // time.
     this.#lookMs = Math.min(nowMs + timeMs - takenMs, this.#startMs + CLOCK_TIMES * timeMs);
   }
 

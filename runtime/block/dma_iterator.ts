@@ -59,7 +59,10 @@ export class BlkDmaIter {
   readonly segments = new SegmentIterator();
 }
 
-/** The row of the rules by which a call returned. @see rules/block.md 2.3, 2.5 */
+/**
+ * The rule that describes how a call returned: a row of the table of `start()` (2.3) or `unmap()`
+ * (2.5). @see rules/block.md 2.3, 2.5
+ */
 type Exit = `block.2.3.${1 | 2 | 3 | 4 | "4e" | 5 | "5e"}` | `block.2.5.${1 | 2 | 3}`;
 
 export class BlkDma {

@@ -42,7 +42,7 @@ export class KernelAreas {
       (this.#isVmalloc(phys, sizeBytes) ? "vmalloc" : null);
   }
 
-  /** The same, but only for the machine's configured regions, not for vmalloc memory. */
+  /** Like `find()`, but searches only the machine's configured regions, not vmalloc memory. */
   regionAt(phys: PhysAddr, sizeBytes: Bytes): KernelArea | null {
     if (this.#areas.length === 0) return null;
     const found = this.#areas.find(({ region }) =>

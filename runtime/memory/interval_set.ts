@@ -7,7 +7,7 @@ import { countBefore } from "../binary_search.ts";
 export class IntervalSet {
   /** Ascending; no two touch. */
   readonly #starts: number[] = [];
-  /** The end of each, exclusive. */
+  /** The end of each interval, exclusive. */
   readonly #ends: number[] = [];
 
   get count(): number {

@@ -71,8 +71,9 @@ export class ScatterlistMapper extends DataMapper {
   }
 
   /**
-   * The format for a single segment without a list; null if it needs a list. Here a user command
-   * does not require an SGL, metadata with an SGL does, and a threshold of 0 excludes SGLs.
+   * The format for a single segment without a list; null if a list is needed. A user command may
+   * use PRPs here. If the metadata uses an SGL, the data must use an SGL too. A threshold of 0
+   * excludes SGLs.
    */
   #simpleFormat(request: NvmeRequest, use: SglUse): "simple_prp" | "simple_sgl" | null {
     const { phys } = this.segments;

@@ -1,9 +1,9 @@
 /**
- * The device's side of a migration: it has a state, and transfers it to and from the memory of a
- * key.
+ * The device's side of a migration: holds the device's state, and transfers the state to and from
+ * the buffer that a key describes.
  *
- * The device has a copy of a key's table after fetching it; the addresses in it are accessed page
- * by page, through the IOMMU if there is one, like every access of a device.
+ * The device fetches a key's table of page addresses and keeps a copy of the table. It accesses
+ * these addresses page by page, through the IOMMU if there is one, like every access of a device.
  *
  * @see rules/hmm-rdma-vfio.md chapter 3
  */

@@ -87,8 +87,9 @@ export interface LoadedDriver {
 /**
  * Loads a driver with its bugs.
  *
- * @param size The short suite takes the witnesses and the unchanged driver, in strict mode if a test has
- *   several modes; the rest takes the other bugs, and the driver in every mode.
+ * @param size `short`: the unchanged driver, and the bugs in `witnesses`; the unchanged driver is tested
+ *   only in strict mode if a test has several modes. `rest`: the other bugs, and the unchanged driver in
+ *   every mode.
  */
 export async function loadPlanted(
   driver: PlantedDriver,

@@ -210,7 +210,10 @@ function notApplied(which: string, errors: string): TreeError {
   );
 }
 
-/** Adds the files that paths have after a change. @throws {TreeError} */
+/**
+ * Reads the content of git entries and adds it to the patched files; null for a deleted file.
+ * @throws {TreeError}
+ */
 async function addChanges(
   git: Git,
   patched: Map<string, PatchedFile | null>,

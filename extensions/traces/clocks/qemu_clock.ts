@@ -56,7 +56,10 @@ export interface QemuTie {
    * Null if that log has no times, or no command is in both.
    */
   readonly offset: Pick<ClockOffset, "seconds" | "spreadSeconds"> | null;
-  /** By the line in the emulator's log, when the command was set up, by the clock of the trace. */
+  /**
+   * For each line of the emulator's log with a command that is in both records: the time at which
+   * the command was set up, in seconds of the trace's clock.
+   */
   readonly setupSeconds: ReadonlyMap<number, number>;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Restores the lines of a log from pasted text. A mailer wraps lines and puts quote marks in front, a terminal joins two
- * lines, a table has the lines in a column.
+ * Restores the lines of a log from pasted text. A mailer wraps lines and puts quote marks in front of them, a terminal
+ * joins two lines, a CSV or TSV table has the lines in one column.
  *
  * | a line | is |
  * | --- | --- |
@@ -8,8 +8,8 @@
  * | with two time stamps and text between them | two messages |
  * | without a stamp, below a message with one, if its first word had no room in the line above | the rest of that message |
  * | without a stamp, in a log without stamps | the rest of the line above, if the two together are a message of the table |
- * | without a stamp, with a mark of the collector | a separate message: as part of another one it would get that message's time |
- * | of CSV or TSV, with a message in a column | that message, after the text of the other columns |
+ * | without a stamp, with a mark that the collector wrote (`dmalab-mark`) | a separate message: if it were joined to another message, it would get that message's time |
+ * | of CSV or TSV, with a message in a column | the time columns before the message, then the message |
  *
  * A line keeps its number; a message has the number of the line in which it begins.
  */

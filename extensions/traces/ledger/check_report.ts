@@ -354,7 +354,10 @@ function nextLines(steps: readonly string[], shown: readonly TraceFinding[]): st
   return ["", "Then:", ...others.flatMap((step) => labelledLines("-", step, 2, COLUMNS))];
 }
 
-/** A fault of the log with no cause that is better than possible: it still counts as a fault. */
+/**
+ * A fault of the log whose cause is at most `possible`, or `unknown`: the fault still makes the
+ * check fail.
+ */
 function isOpenFault(finding: TraceFinding): boolean {
   return finding.rule === FAULT_RULE && !isSure(finding);
 }

@@ -76,7 +76,10 @@ const FRAME = /^\s*(?:=> |[0-9a-f]{8,16} )([\w.]+)/;
 /** Functions that are on the stack between a driver's call and the event. */
 const INNER = /^_*(?:trace|perf|bpf|ftrace|dma_|iommu_dma|swiotlb|blk_dma|blk_rq_dma)/;
 
-/** Called at the end of the trace: the number of blocks may be known only from the issue line. */
+/**
+ * The key of a command's request. Computed at the end of the trace: if a setup line lacks the
+ * number of blocks, only the later issue line gives it.
+ */
 function keyOf({ blocks, lba, verb }: NvmeCommand): string {
   if (blocks === null) return `${verb} of unknown blocks`;
   return blocks === 0 ? verb : `${verb} lba ${lba}, ${formatCount(blocks, "block")}`;

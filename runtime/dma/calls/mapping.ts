@@ -1025,7 +1025,10 @@ export class DmaMapping {
     return part;
   }
 
-  /** Ends the mappings in a part of a range, and emits where its first byte led. */
+  /**
+   * Ends the mappings in a part of a range. The emitted event contains the physical address that
+   * the part's first byte was mapped to.
+   */
   #endPart(
     call: typeof UNLINK | typeof DESTROY,
     part: RangePart,

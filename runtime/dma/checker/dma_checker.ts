@@ -2,8 +2,8 @@
  * The checker of driver mistakes: separate records beside the mapping layer.
  *
  * It receives calls of drivers and accesses of devices, compares them with its records, and reports
- * mismatches as `dma.report`. It changes nothing and decides nothing. A machine with the checker
- * off has none, and the mapping layer tests one null.
+ * mismatches as `dma.report`. It changes nothing and decides nothing. If the checker is off, the
+ * machine has no `DmaChecker`; the mapping layer then executes only one test for null.
  *
  * @see rules/dma.md 3.6, chapter 8
  */

@@ -71,7 +71,7 @@ export function iovaTryAlloc(
 }
 
 /**
- * Maps a buffer at a part of its range. Nothing is visible to the device before the sync.
+ * Maps a buffer at a part of the reserved range. The device sees the mapping only after the sync.
  *
  * @returns 0 or a negative errno; on failure nothing of this buffer stays mapped.
  * @see rules/dma.md 3.3

@@ -117,7 +117,7 @@ const ITERATOR_CALLS: ReadonlySet<string> = new Set([
 interface OpenCall {
   readonly api: string;
   readonly given: Fields;
-  /** Index of the first line inside it. */
+  /** Index of the first line that was collected during the call. */
   readonly from: number;
   /** The call was made to fail at its entry, as if it had not been called. */
   injected: boolean;

@@ -137,8 +137,8 @@ export class RecordedPool implements DescriptorPool {
       if (page === null) return null;
     }
     this.#used++;
-    // The address of an allocation that the record does not have is in the last page. Recorded addresses
-    // may be inside a block, and are aligned down.
+    // An allocation without a record gets an address in the pool's newest page. A recorded address may
+    // be inside a block, and is aligned down.
     const dma = alignDown(
       given?.dma ?? page?.dma ?? [...this.#pages.values()].at(-1)!.dma,
       this.blockSizeBytes,

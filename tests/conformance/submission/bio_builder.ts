@@ -41,7 +41,11 @@ export type UserPiece = readonly UserRun[];
  */
 export type PageJoin = "folio" | "contiguous";
 
-/** How direct I/O of a kernel joins pages: up to 6.12 its bios do not join vectors later. */
+/**
+ * Which pages direct I/O of a release joins. Releases with `vectors_stay_apart`, such as 6.12, join
+ * touching pages when they build a bio, because they do not join the vectors of one bio when they
+ * map it.
+ */
 export function pageJoinOf(kernel: Kernel): PageJoin {
   return kernel.vectors_stay_apart ? "contiguous" : "folio";
 }

@@ -1,4 +1,7 @@
-/** Each row of the table reads its own forms, and what the lists of `docs/` show of it. */
+/**
+ * Tests the message table: each row reads samples of its own forms, the prefixes of logs change no
+ * result, and each cause that can be a finding has a next step.
+ */
 import { assert, assertEquals } from "@std/assert";
 import { readKernelLog } from "../kernel_log_reader.ts";
 import { entryStory } from "../entry_story.ts";
