@@ -84,7 +84,10 @@ export interface CompiledExpression {
   format(paused: PausedRun): string;
 }
 
-/** Names that an expression can use besides the script's own, such as an event's fields. */
+/**
+ * Names that an expression can use in addition to the script's own, such as an event's fields; they
+ * take precedence.
+ */
 export interface OwnNames {
   readonly kinds: ReadonlyMap<string, Type>;
   /** Returns the lookup of their values at a paused position. */

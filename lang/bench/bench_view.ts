@@ -34,7 +34,8 @@ export function cellFigure(cell: BenchOutcome, figure: string): number {
 }
 
 /**
- * Figures that are not 0 in all cells, in two groups: different between cells, and equal in all.
+ * Figures that are not 0 in at least one cell, in two groups: different between cells, and equal in
+ * all.
  */
 export function tellingFigures(
   cells: readonly BenchOutcome[],

@@ -119,8 +119,9 @@ export class EarlierCheck {
   }
 
   /**
-   * Starts to infer kinds. All are inferred again if the program changes other lists and records in
-   * place: the kinds inside these are unknown.
+   * Starts to infer kinds. All are inferred again if the program now changes other entries or items
+   * in place than before, because the kinds of these are unknown, or if kinds depended on the
+   * order.
    */
   beginKinds({ changes }: Resolution): void {
     const now = placesText(changes);

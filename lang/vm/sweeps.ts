@@ -507,7 +507,7 @@ function takenAt({ site }: Leak, run: Taking): Span | null {
 /**
  * Groups runs that leak alike: by the failing call and the calls that allocated the leaked
  * resources. A loop that fails one round later leaks one mapping more, which is the same mistake;
- * another call with the same leaks is a different one.
+ * so is another failing call with the same leaks.
  *
  * @param counted The run in which the places were counted.
  */

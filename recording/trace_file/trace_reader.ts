@@ -16,7 +16,7 @@ import {
 
 /** The mistake in a line. */
 export interface TraceProblem {
-  /** A sentence without its end. */
+  /** A sentence without its full stop. */
   readonly problem: string;
 }
 

@@ -104,8 +104,8 @@ export function pictureSubjects(
 }
 
 /**
- * The subject of a position: the request of its event, or the device's mappings if its event makes
- * one, or else the last request that began.
+ * The subject of a position: the request of its event; or the mappings of the event's device, if
+ * the event belongs to no request; or else the last request that began.
  */
 export function subjectAt(
   { run }: RunIndex,

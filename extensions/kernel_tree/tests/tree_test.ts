@@ -498,7 +498,8 @@ function assertTold<O extends { readonly op: string }>(
 Deno.test("an allocator that differs in one answer is found, by a minimal sequence", () =>
   assertTold<IovaOperation>(
     ["init", "alloc_fast"],
-    // The mistake: a free range below the limit may be larger than requested.
+    // The mistake: the model forgets that a free range below the limit may be larger than
+    // requested.
     () => new IovaModel(),
     { count: 3, seed: 1, stepsOf: iovaSequence },
     (answer, operation) =>

@@ -266,7 +266,7 @@ class CaptureReader {
     context.log = request.map;
   }
 
-  /** The driver begins to unmap a request: after its completion, or because the driver refuses it. */
+  /** The driver begins to unmap a request: one whose command was sent, or one that it refuses. */
   #undo(context: Context, fields: ReadonlyMap<string, string>): void {
     for (const which of ["a", "b"]) {
       const request = this.requests.findLast(({ isComplete, pointer }) =>

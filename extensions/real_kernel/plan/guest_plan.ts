@@ -85,8 +85,8 @@ export function guestPlan(
   );
   const pages = islands.list.reduce((sum, { pages }) => sum + pages + 1, 0);
   const largest = Math.max(0, ...islands.list.map(({ pages }) => pages));
-  // An island needs contiguous huge pages: an island larger than one huge page gets twice as many
-  // to choose from.
+  // Spare huge pages. An island needs contiguous ones: if the largest island does not fit into one
+  // huge page, there is spare memory of twice its size.
   const spare = largest > PAGES_PER_HUGE_PAGE ? Math.ceil(2 * largest / PAGES_PER_HUGE_PAGE) : 1;
   return {
     text: lines.map((line) => `${line}\n`).join(""),

@@ -18,7 +18,10 @@ interface NamedKernel {
 }
 
 const USUAL_FOLDER = "tests/golden";
-/** Exit codes with a usable result: 1 means that verdicts differ or nothing ran. */
+/**
+ * Exit codes of commands that print a result: 1 means that verdicts differ, or that a boot was not
+ * captured.
+ */
 const RESULT_CODES: readonly number[] = [0, 1];
 
 function kernelsOf(paths: readonly string[]): readonly NamedKernel[] {

@@ -20,7 +20,7 @@ export function nothingLedTo(what: string): never {
   );
 }
 
-/** Number of events before a failing call in which its inner refusals are searched. */
+/** Number of events before the end of a failing call in which its inner refusals are searched. */
 const INNER_EVENTS = 24;
 
 /**

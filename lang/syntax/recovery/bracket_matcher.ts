@@ -357,7 +357,7 @@ export class BracketMatcher {
     if (mayOpen && depth === 0 && surplus === null) return { kind: "open", at: head, closer };
     if (PARTNERS.get(last) !== type || depth !== -1) return null;
     if (surplus === null || this.tokens[surplus]!.tokenType === t.RBrace) return null;
-    // It was taken for the partner that this bracket closes.
+    // The extra bracket was taken for the closing one, which is in fact the bracket at `closer`.
     this.#fixes = this.#fixes.filter(({ at }) => at !== surplus);
     return { kind: "drop", at: surplus, opener: null };
   }
@@ -440,7 +440,7 @@ export class BracketMatcher {
     const place = open.rowEnd ?? open.breakAt ?? forced;
     const at = Math.max(Math.min(place, forced), open.index + 1);
     this.#fixes.push({ kind: "close", at, opener: open.index });
-    // Unclosed brackets around this one end at the same place, too.
+    // Brackets around this one end at the same place, too, unless they are closed after all.
     if (this.#top !== undefined) this.#top.breakAt ??= at;
   }
 

@@ -119,9 +119,9 @@ function reportParserError(
 }
 
 /**
- * The operator at the end of the last line above a token, if there is at least one empty line
- * between: the operator then lacks its value, and the first word of the next statement was read as
- * that value.
+ * The operator at the end of the last line with text above a token, if there is at least one other
+ * line between, empty or with a comment: the operator then lacks its value, and the first word of
+ * the next statement was read as that value.
  */
 function operatorAbove(
   token: IToken,
