@@ -1,13 +1,13 @@
 /** Words from outside dmalab that users search for. An extension can add some. */
 
-/** A word from sysfs, debugfs or the kernel's command line. */
+/** A word from outside dmalab, such as a name in sysfs, debugfs or the kernel's command line. */
 export interface UserWord {
   /**
    * The word as users write it. `iommu.strict=` means every value; a word with a value is tried
    * first.
    */
   readonly words: readonly string[];
-  /** Where users have it from: a file of sysfs or debugfs, or the kernel's command line. */
+  /** Where users have it from, such as a file of sysfs or debugfs, or the kernel's command line. */
   readonly place: string;
   /** Sentences about its meaning. */
   readonly doc: string;

@@ -294,7 +294,7 @@ export function checkWay(path: string): void {
 
 /** The existing part of a path: the path itself, or the nearest folder above it. */
 function nearest(path: string): readonly [path: string, info: Deno.FileInfo] {
-  // Without the slash at the end, lstat() would report the link itself; with it, the link's target.
+  // Without the slash at the end, lstat() reports the link itself; with it, the link's target.
   const name = path.replace(/(?<=.)\/+$/, "");
   const info = entryAt(name);
   return info === null ? nearest(dirname(name)) : [name, info];

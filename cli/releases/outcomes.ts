@@ -33,8 +33,8 @@ export interface EndedTest {
   readonly name: string;
   readonly place: LocationText;
   /**
-   * `ok`, or the line at which it fails; then the names of unexpected incidents. Equal texts are
-   * equal outcomes.
+   * `ok`, `skipped`, `absent`, or the line at which it fails; then the names of unexpected
+   * incidents. Equal texts are equal outcomes.
    */
   readonly end: string;
   /** The first line of the failure; null if the test passed. */

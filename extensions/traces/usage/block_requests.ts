@@ -1,9 +1,10 @@
 /**
  * Finds the mappings that belong to block-layer requests, if no NVMe line shows it.
  *
- * A mapping belongs to a request if their sizes are the same and the mapping was made either by the
- * same task between its last issue and this one, as NVMe drivers map, or between issue and
- * completion, as SCSI does. A mapping that fits several requests is not attributed to any.
+ * Mappings that a task makes between its last issue and this one, as NVMe drivers do, belong to the
+ * request if their sizes add up to its size. A mapping made between issue and completion, as SCSI
+ * does, belongs to the request if its size is the part that has no mapping yet. A mapping that fits
+ * several requests in this way is not attributed to any of them.
  *
  * @see rules/traces.md T.36, T.37
  */
@@ -37,7 +38,7 @@ export class BlockRequests {
   /** Number of requests with data to which no mapping could be attributed. */
   untied = 0;
   #open: OpenRequest[] = [];
-  /** For each task, its mappings since its last block-layer line. */
+  /** For each task, its mappings since it last issued a request. */
   readonly #maps = new Map<number, TracedMapping[]>();
   readonly #setups = new Set<number>();
 
