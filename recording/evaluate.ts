@@ -51,7 +51,7 @@ export interface OpenValue extends ValueText {
 
 /** A member of a value, or a named value. */
 export interface ValuePart extends OpenValue {
-  /** Its name there. */
+  /** The member's name in the value. */
   readonly name: string;
   /** The expression that evaluates to it; null where there is no such expression. */
   readonly expression: string | null;

@@ -84,7 +84,7 @@ const RANGE_STATEMENTS = 5000;
 export class OpenRun {
   /** The recording so far. */
   readonly recording: Recording;
-  /** Nothing more happens. */
+  /** True when the run has ended. */
   isOver = false;
   #failedBranch: string | null = null;
 

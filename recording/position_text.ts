@@ -11,7 +11,7 @@ import type { WriteTarget } from "./last_write.ts";
 
 const UNITS_NS: Readonly<Record<string, number>> = { ns: 1, us: 1e3, ms: 1e6, s: 1e9 };
 
-/** What `:goto` takes. */
+/** The forms of a position for `:goto`. */
 export const POSITION_FORMS = "120, 2ms, line 31, ring.c:44, output 4, start, end";
 
 /**
@@ -59,7 +59,7 @@ function readNumber(text: string): number | null {
   return Number.isSafeInteger(number) ? number : null;
 }
 
-/** What `:who` takes. */
+/** The forms of a target for `:who`. */
 export const WRITE_TARGET_FORMS =
   "an address, phys A, pte A, iova A, prp1 of req R, prp N of req R, sgl A of req R, slot N, doorbell sq_tail, " +
   "bounce N, or an expression";

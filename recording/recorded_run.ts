@@ -49,7 +49,7 @@ export interface OutputLine {
 export interface StartedStatement {
   /** Its number among all started statements, from 1. */
   readonly started: number;
-  /** Its place. */
+  /** The statement's location. */
   readonly span: Span;
   /** Number of active calls of the script, 1 in the outermost code. */
   readonly depth: number;
@@ -92,7 +92,7 @@ export interface ChildRun {
   readonly word: "compare" | "fork" | "race" | "run";
   /** Its name, the settings of its machine, the order of a race, or the injection that fails. */
   readonly label: string;
-  /** Its record. */
+  /** Opens the record of the child run. */
   open(): RecordedRun;
 }
 
@@ -124,9 +124,9 @@ export interface StatementLines {
 
 /** A position in a run. */
 export interface RunPosition<R extends RecordedRun = RecordedRun> {
-  /** Which run. */
+  /** The recording of the run. */
   readonly recording: R;
-  /** When. */
+  /** The position in the recording. */
   readonly position: Position;
 }
 

@@ -16,9 +16,9 @@ export type StepUnit = "event" | "over" | "into" | "out" | "activity" | "run";
 
 /** A step: unit, direction, and count. */
 export interface StepCommand {
-  /** How far. */
+  /** How far one step goes. */
   readonly unit: StepUnit;
-  /** Which way. */
+  /** The direction of the step. */
   readonly direction: "forward" | "back";
   /** Number of steps; default 1. */
   readonly count?: number;
@@ -31,7 +31,7 @@ export interface StepTarget<R extends RecordedRun = RecordedRun> extends RunPosi
 }
 
 export interface StepOutcome {
-  /** Where it led. */
+  /** The position at the end of the step. */
   readonly position: Position;
   /** `end` and `beginning`: the run has no more positions in that direction; `stop`: a breakpoint. */
   readonly reason: StepTarget["reason"] | "stop";

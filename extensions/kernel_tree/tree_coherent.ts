@@ -47,7 +47,7 @@ export class TreeCoherent {
     return {
       __kvmalloc_node_noprof: take,
       kvfree: (at) => this.tree().memory.give(Number(at)),
-      // From 7.3 on.
+      // The allocator that the tree calls from 7.3 on.
       alloc_pages_node_noprof: (_node, _flags, order) => this.#take(2 ** Number(order)),
       __alloc_pages_noprof: (_flags, order) => this.#take(2 ** Number(order)),
       __free_pages: () => {},

@@ -8,9 +8,9 @@ const MAX_RANGES = 8;
 
 /** The number of times from `fromNs` to `toNs`, both included. */
 export interface LatencyRange {
-  /** The shortest. */
+  /** The shortest time in the range. */
   readonly fromNs: number;
-  /** The longest. */
+  /** The longest time in the range. */
   readonly toNs: number;
   /** Number of times in the range. */
   readonly count: number;
@@ -24,7 +24,7 @@ export interface LatencyPercentiles {
   readonly p90: number;
   /** 99 in a hundred took no longer. */
   readonly p99: number;
-  /** The longest. */
+  /** The longest time. */
   readonly max: number;
 }
 
@@ -34,7 +34,7 @@ export interface LatencySummary {
   readonly of: "request" | "iteration";
   /** Number of times. */
   readonly count: number;
-  /** In nanoseconds. */
+  /** Percentiles of the times, in nanoseconds. */
   readonly percentilesNs: LatencyPercentiles;
   /** Ascending ranges of equal width, or single times if there are few different ones. */
   readonly ranges: readonly LatencyRange[];
@@ -45,7 +45,7 @@ export function nearestRank(sorted: readonly number[], part: number): number {
   return sorted[Math.max(0, Math.ceil(part * sorted.length) - 1)]!;
 }
 
-/** Sums times up. */
+/** Computes the summary of some times. */
 export function summariseLatencies(
   of: LatencySummary["of"],
   timesNs: readonly number[],

@@ -20,7 +20,7 @@ export interface WordSpec {
   readonly name: string;
   /** Other spellings that mean the same. */
   readonly aliases: readonly string[];
-  /** Its owner. */
+  /** The title of its set of words. */
   readonly group: string;
   readonly doc: string;
 }

@@ -8,7 +8,7 @@ export type Severity = "error" | "warning";
 
 /** A second location that explains the first: "declared here", "mapped here". */
 export interface RelatedSpan {
-  /** Where. */
+  /** The location. */
   readonly span: Span;
   /** Its relation to the diagnostic. */
   readonly message: string;
@@ -18,7 +18,7 @@ export interface RelatedSpan {
 export interface Fix {
   /** The text that it replaces. */
   readonly span: Span;
-  /** What belongs there. */
+  /** The correct text. */
   readonly text: string;
 }
 
@@ -36,7 +36,7 @@ export interface Diagnostic {
   readonly code: DiagnosticCode;
   /** Whether it prevents the program from running. */
   readonly severity: Severity;
-  /** Where. */
+  /** The location of the mistake. */
   readonly span: Span;
   /** The mistake, with the value: sentence case, no final period. */
   readonly message: string;

@@ -125,7 +125,7 @@ const BLOCKS: readonly BlockSpec[] = [
 ];
 
 export class MachineSchema {
-  /** By their keywords. */
+  /** The blocks, by their keywords. */
   readonly blocks: ReadonlyMap<string, BlockSpec>;
   /**
    * Valid machines, as text: after each edit in an editor, a test usually has the same machine as

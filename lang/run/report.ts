@@ -13,11 +13,11 @@ export interface FailureReport {
   readonly kind: "failed" | "limit" | "bug";
   /** The diagnostic's code: `E0901` is a failed assertion. */
   readonly code: string;
-  /** One line. */
+  /** The message, one line. */
   readonly message: string;
   /** The identity of a bug of dmalab; null for other failures. */
   readonly bug: BugIdentity | null;
-  /** Where. */
+  /** The location of the failure. */
   readonly place: LocationText;
   /** The diagnostic with its source line, values and notes: lines without a line end. */
   readonly lines: readonly string[];
@@ -178,7 +178,7 @@ export interface BenchOutcome extends EntryOutcome, BenchTally {
   readonly axes: readonly VariantSetting[];
   /** Turns of the loop that are counted. */
   readonly iterations: number;
-  /** Turns before these. */
+  /** Turns of the loop before the counted ones. */
   readonly warmup: number;
   /**
    * Why the loop stopped: at the count of `loop 8`, at the most iterations of a bench without a
@@ -200,7 +200,7 @@ export interface BenchOutcome extends EntryOutcome, BenchTally {
 export interface BenchExpectationOutcome {
   /** The expectation as it is written in the source. */
   readonly text: string;
-  /** Where. */
+  /** The location of the expectation. */
   readonly place: LocationText;
   /** The common values of the group's cells: `size = 4KiB`; empty for all cells. */
   readonly where: string;

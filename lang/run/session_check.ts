@@ -53,7 +53,7 @@ export interface PreparedInput {
   readonly statements: readonly PreparedStatement[];
   /** The global that stores the value shown last; null without one. */
   readonly lastValue: number | null;
-  /** Warnings. */
+  /** Warnings about the input. */
   readonly diagnostics: readonly Diagnostic[];
 }
 

@@ -58,7 +58,7 @@ export interface PerformedInput {
   readonly values: readonly ShownValue[];
   readonly failure: FailureReport | null;
   readonly events: readonly MachineEvent[];
-  /** Unexpected incidents meanwhile. */
+  /** Unexpected incidents during the input. */
   readonly found: readonly FoundIncident[];
 }
 

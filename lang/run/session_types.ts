@@ -14,7 +14,7 @@ import type { FailureReport, TestOutcome, Unexpected } from "./report.ts";
 export interface SessionOptions {
   /** Loads the files that an input uses. */
   readonly loader: SourceLoader;
-  /** Of each input. */
+  /** Limits of each input. */
   readonly limits?: Limits;
   /** A clock, and a source of interrupts. An input that either of them stops is undone. */
   readonly watch?: HostWatch;
@@ -129,7 +129,7 @@ export interface SessionSummary {
   readonly nowNs: number;
   /** The CPU that statements run on. */
   readonly cpu: number;
-  /** Activities that wait. */
+  /** Number of pending activities. */
   readonly pendingActivities: number;
   /** Faults of the IOMMU so far. */
   readonly faults: number;

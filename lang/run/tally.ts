@@ -75,7 +75,7 @@ export class TestTally {
     this.#failure = reportFailure({ ...failure, notes: all, branch }, this.options.style);
   }
 
-  /** Runs so far. */
+  /** Number of runs so far. */
   get cases(): number {
     return this.#cases;
   }

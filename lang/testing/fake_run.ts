@@ -1,7 +1,7 @@
 /** A context without a run, for tests of code that charges work and memory. */
 import type { ExecutionContext } from "../values/execution_context.ts";
 
-/** The charges. */
+/** The charges for work and memory so far. */
 export interface Spent {
   steps: number;
   bytes: number;

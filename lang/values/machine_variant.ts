@@ -40,7 +40,7 @@ export interface VariantSetting {
 
 export interface ComparedMachine {
   readonly settings: readonly VariantSetting[];
-  /** Its changes. */
+  /** The machine's changes to the machine block. */
   readonly variant: MachineVariant;
   /** The configuration of the test's machine with these changes, or the error in them. */
   build(test: readonly MachineVariant[]): LabConfig | string;

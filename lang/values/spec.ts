@@ -43,7 +43,7 @@ export type Contents = Type | readonly [Contents] | { readonly [name: string]: C
 export type FromItems =
   /** A list of some or all of the items. */
   | "items"
-  /** One of them. */
+  /** One of the items. */
   | "item"
   /** The sum of the items: of the same kind if they are numbers. */
   | "sum"

@@ -20,7 +20,7 @@ export interface Handler {
   readonly fp: number;
   readonly depth: number;
   readonly cpu: number;
-  /** Null for `try`. */
+  /** The expected outcome; null for `try`. */
   readonly outcome: OutcomeInfo | null;
   /** Number of faults and reports when the handler was installed. */
   readonly incidents: number;

@@ -99,7 +99,7 @@ export interface RaceIncident {
   readonly order: RaceOrder;
   /** Number of orders in which the incident happened. */
   orders: number;
-  /** Of how many. */
+  /** Number of orders that ran. */
   runs: number;
 }
 

@@ -170,7 +170,7 @@ const INTO = { unit: "into", direction: "forward" } as const;
 
 /** A block of the current statement that has not run yet. */
 export interface BlockAhead {
-  /** `fork: first`. */
+  /** The block's name, such as `fork: first`. */
   readonly name: string;
   /** The position of its first statement. */
   readonly runPosition: RunPosition<Recording>;

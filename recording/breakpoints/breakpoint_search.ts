@@ -42,7 +42,7 @@ export interface Places {
   readonly statements: ReadonlySet<number> | null;
   /** Kinds of events, by number. */
   readonly kinds: ReadonlySet<number> | null;
-  /** Events themselves. */
+  /** Events, by number. */
   readonly events: ReadonlySet<number> | null;
 }
 

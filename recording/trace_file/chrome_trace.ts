@@ -24,7 +24,7 @@ import { printableJson } from "@dmalab/lang/diagnostics";
 export class ChromeJson {
   #entries = 0;
 
-  /** Writes the beginning. */
+  /** Writes the beginning of the file. */
   constructor(private readonly write: WriteText) {
     this.write('{"otherData":{"by":"dmalab"},"traceEvents":[');
   }
@@ -74,7 +74,7 @@ export class ChromeTraceWriter implements TraceWriter {
 
   readonly #file: ChromeJson;
 
-  /** Writes the beginning. */
+  /** Writes the beginning of the file. */
   constructor(write: WriteText) {
     this.#file = new ChromeJson(write);
   }

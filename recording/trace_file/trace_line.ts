@@ -36,7 +36,7 @@ export type TraceMachine = Omit<LabConfig, "quirks"> & {
 export interface TraceRun extends RunNames {
   /** Number in the file, from 1. */
   readonly run: number;
-  /** The scenario. */
+  /** The scenario's file. */
   readonly file: string;
   /** The complete configuration of the machine. */
   readonly machine: TraceMachine;
@@ -77,7 +77,7 @@ export interface TraceOutcome extends RunNames, Pick<TestOutcome, "outcome"> {
 export interface TraceEnd {
   /** How many runs the file has. */
   readonly runs: number;
-  /** How many events. */
+  /** Number of events in the file. */
   readonly events: number;
 }
 

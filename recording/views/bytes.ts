@@ -7,13 +7,13 @@ import type { Span } from "@dmalab/lang";
 
 /** A write of which some bytes have not been overwritten since. */
 export interface LastByteWrite {
-  /** Who. */
+  /** The writer: a CPU, a device or a bounce buffer. */
   readonly by: MemoryWriter;
   /** The position right after it. */
   readonly position: Position;
   /** The next event after it, if it is in the same statement; else null. */
   readonly seq: number | null;
-  /** Where it began. */
+  /** Address of the first byte that was written. */
   readonly phys: number;
   /** Length of the write. */
   readonly sizeBytes: number;
@@ -21,7 +21,7 @@ export interface LastByteWrite {
   readonly span: Span | null;
 }
 
-/** A byte. */
+/** A byte, with its writer. */
 export interface WrittenByte {
   /**
    * Its value; null if it was never written since the machine was ready, or if the value was not

@@ -22,7 +22,7 @@ export interface TimelineSpan {
  * request.
  */
 export interface TimelineLane {
-  /** Its kind. */
+  /** The kind of the lane. */
   readonly kind: "cpu" | "work" | "device" | "queue" | "request" | "mapping";
   /** Its name. */
   readonly name: string;

@@ -17,7 +17,7 @@ import type { Implementation, OperationResult } from "./compare.ts";
 /** Limits of the device's addresses, by the names of the golden data. */
 interface DeviceFields {
   readonly min_align_mask: number;
-  /** Null is none. */
+  /** Mask of the segment boundary; null for no boundary. */
   readonly seg_boundary_mask: number | null;
 }
 

@@ -5,7 +5,7 @@ import { type ComparedTestRun, REGISTER_WRITE, shownFolder, type Tree } from "..
 
 /** A line of C in the tree, as messages show it. */
 export interface WordsPlace {
-  /** `drivers/nvme/host/pci.c:812`. */
+  /** The place, such as `drivers/nvme/host/pci.c:812`. */
   readonly place: string;
   readonly code: string;
 }

@@ -28,7 +28,7 @@ interface Scope {
 /** An `assert` or `expect events` statement. */
 export interface Assertion {
   readonly span: Span;
-  /** Names in it. */
+  /** Names in the statement. */
   readonly uses: ReadonlySet<string>;
 }
 

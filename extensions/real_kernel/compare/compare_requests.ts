@@ -10,7 +10,7 @@ export interface RequestDifference {
   readonly rule: string;
   /** The model's step at the difference; null if the model has no step there. */
   readonly ofModel: Step | null;
-  /** The kernel's. */
+  /** The kernel's step at the difference; null if the kernel has no step there. */
   readonly ofKernel: Step | null;
 }
 

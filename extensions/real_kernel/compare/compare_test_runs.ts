@@ -12,7 +12,7 @@ import { type SimulatedRequest, simulatedRequest } from "./simulated_requests.ts
 import type { KernelSide } from "./kernel_side.ts";
 import type { TracedRequest } from "./traced_requests.ts";
 
-/** The compared numbers. */
+/** Numbers of calls, requests, steps and accesses that were compared. */
 export interface ComparedCounts {
   /** System calls with equal results. */
   readonly calls: number;

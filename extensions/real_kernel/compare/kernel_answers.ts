@@ -17,7 +17,7 @@ export interface KernelRequest {
   readonly real: TracedRequest;
   /** The events until the command is submitted. */
   readonly mapEvents: readonly MachineEvent[];
-  /** All of them. */
+  /** All events of the request. */
   readonly events: readonly MachineEvent[];
   readonly range: ReturnType<typeof linkedRange>;
   readonly addresses: ScenarioAddresses;

@@ -112,7 +112,7 @@ class RequestReader {
    * there.
    */
   readonly #freed = new Map<string, Placed<GuestEvent>[]>();
-  /** Events until now. */
+  /** Number of events so far. */
   #order = 0;
 
   constructor(private readonly diskOf: (controller: string) => string | null) {}

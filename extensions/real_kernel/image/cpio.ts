@@ -9,7 +9,7 @@ export interface ArchiveFile {
   /** Path without a leading slash; its folders need not be listed. */
   readonly path: string;
   readonly bytes: Uint8Array;
-  /** Set for programs. */
+  /** Whether the file is a program. */
   readonly isExecutable?: boolean;
 }
 

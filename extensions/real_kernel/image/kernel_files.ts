@@ -23,14 +23,14 @@ import { uncompressedImage, unpackZstd } from "./uncompressed_image.ts";
 
 /** A module, decompressed. */
 export interface ModuleFile {
-  /** With underscores. */
+  /** The module's name, with underscores. */
   readonly name: string;
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
 /** The files of a kernel that a boot needs. */
 export interface KernelFiles {
-  /** `6.12.117+deb13-amd64`. */
+  /** The release, such as `6.12.117+deb13-amd64`. */
   readonly release: string;
   readonly image: KernelImage;
   /** Modules in the order in which they are loaded; empty if the drivers are built in. */
@@ -169,7 +169,7 @@ function isWanted(path: string): boolean {
 interface FoundKernel extends Omit<KernelFiles, "image"> {
   /** The image as it is in the package, compressed. */
   readonly image: Uint8Array<ArrayBuffer>;
-  /** Of the image. */
+  /** Hash of the image. */
   readonly hash: string;
 }
 

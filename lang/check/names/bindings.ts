@@ -1,4 +1,4 @@
-/** What names mean. */
+/** The meaning of names: bindings, variables and scopes. */
 import type { FunctionSpec, Type } from "../../values/spec.ts";
 import type { Span } from "../../source.ts";
 import type {
@@ -138,7 +138,7 @@ export interface PlacesChanged {
   anyEntry: boolean;
   /** Whether entries are added or removed. */
   names: boolean;
-  /** Items of lists. */
+  /** Whether items of lists are changed. */
   items: boolean;
 }
 

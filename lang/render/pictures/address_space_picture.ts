@@ -12,7 +12,7 @@ export interface PicturedRange {
 }
 
 export interface PicturedSpace {
-  /** The highest first. */
+  /** The ranges, highest first. */
   readonly ranges: readonly PicturedRange[];
   readonly granuleBytes: number;
   /** Where the next search below 4 GiB starts; null for the top. */

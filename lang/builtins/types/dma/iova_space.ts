@@ -288,7 +288,7 @@ type RangeUse =
   | "cached"
   /** Freed in lazy mode: queued for a deferred flush. */
   | "waiting"
-  /** Never handed out. */
+  /** Reserved: never allocated. */
   | "reserved";
 
 /** A range that the allocator cannot allocate from at the moment. */
