@@ -89,8 +89,8 @@ export class Laboratory {
 export const PLAIN: Laboratory = new Laboratory(DEVICES, BUILTINS);
 
 /**
- * A laboratory with what is added to it. Programs that it loads run, and are recorded, as any other:
- * `runProgram` and `recordRun` know from the program what belongs to it.
+ * A laboratory with additions. Programs that it loads are run and recorded like any other:
+ * `runProgram` and `recordRun` get the additions from the program.
  *
  * @throws {RangeError} When a block, an event, a table of the recording, a type or a function has a
  *   name that is taken.

@@ -1,7 +1,7 @@
 /**
- * Runs that are kept, and can be asked about any of their moments.
+ * Recorded runs that can be queried at any of their positions.
  *
- * Record one, go to a moment of it, ask:
+ * Record a run, choose a position, and query it:
  *
  * ```ts
  * import {
@@ -23,7 +23,7 @@
  * if (requestView(recording, at, 1)?.entries[0]?.label !== "PRP1") throw new Error("no PRP1");
  * ```
  *
- * What only reads recordings that others have made needs neither the language nor a machine:
+ * A program that only reads existing recordings needs neither the language nor a machine:
  * {@linkcode serialise} writes them, {@linkcode readSerialised} reads them.
  *
  * @module

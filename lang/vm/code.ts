@@ -75,7 +75,7 @@ export interface ExpectedStatus {
 }
 
 export interface OutcomeInfo {
-  /** The error, fault or report that is named. */
+  /** The span of the named error, fault or report. */
   readonly codeSpan: Span;
   readonly outcome: OutcomeKind;
   readonly code: string;

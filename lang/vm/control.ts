@@ -109,7 +109,7 @@ export interface Control extends ExecutionContext {
   readonly removals: Removals;
   /** Called when a statement with an expectation is checked. */
   expecting(expectation: number): void;
-  /** The next instruction is the one at this place. */
+  /** Continues with the instruction at this place. */
   jump(pc: number): void;
   /** Pushes an operand for the next instruction. */
   push(value: Value): void;

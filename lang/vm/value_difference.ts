@@ -21,7 +21,7 @@ const ROW_BYTES = 16;
 const DISPLAYED_ROWS = 4;
 /** Places of a list or record that are shown. */
 const DISPLAYED_PLACES = 6;
-/** Characters of a value at one of them. */
+/** Most characters of a value at such a place. */
 const PLACE_CHARACTERS = 200;
 /** Limit of the comparisons that search for differing places. */
 const MAX_COMPARISONS = 2 ** 17;

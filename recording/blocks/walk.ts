@@ -303,8 +303,8 @@ export function* pathTo(
 }
 
 /**
- * Whether a position lies in a backward range. The position at which blocks run counts as before them,
- * so it does not.
+ * Whether a backward range contains a position. Its end `to` belongs to it, unless blocks run at that
+ * position: these come after it.
  */
 function isReached({ recording, to }: PositionRange, position: Position): boolean {
   const difference = comparePositions(position, to);

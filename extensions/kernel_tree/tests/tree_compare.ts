@@ -1,7 +1,7 @@
 /**
  * `deno task script tree-compare DIR [--clang PROGRAM]`: performs the golden operations on the IOVA allocator, the
  * mapping layer and page tables with a tree's own code, and prints how many results are equal. The
- * mapping layer of a release that recorded none of them is compared with the model of that release.
+ * mapping layer of a release without recorded results is compared with the model of that release.
  */
 import { basename } from "node:path";
 import { TreeError } from "@dmalab/runtime/kernels";

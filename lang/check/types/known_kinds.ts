@@ -6,8 +6,8 @@ import type { StructuralType } from "./shape.ts";
 type KindKey = Expression | Variable | FunctionDeclaration;
 
 /**
- * For a longer chain of declarations, the limit may be reached or not, depending on the kinds known
- * before.
+ * From this length on, the kind of a chain of declarations may depend on the order of inference:
+ * whether the limit of a chain is reached depends on the kinds that are known before.
  */
 const LONG_CHAIN = 25;
 
