@@ -1,6 +1,6 @@
 /**
- * A machine that cannot be built. A wrong `machine` block causes it: the language turns it into a
- * diagnostic at the entry that `path` names.
+ * An error in the configuration: the machine cannot be built. The cause is a wrong `machine` block,
+ * and the language reports a diagnostic at the entry that `path` names.
  */
 export class ConfigError extends Error {
   /** The name of the error class. */

@@ -1,6 +1,7 @@
 /**
- * The registers of a device, described by a scenario. Their window is memory; a handler may run
- * after a write to a register, and a handler may compute the value of a read.
+ * The registers of a device, described by a scenario. The registers are in a window of memory. For
+ * each register, the scenario may have a handler that runs after a write, and a handler that
+ * computes the value of a read.
  */
 import {
   invariant,

@@ -22,7 +22,7 @@ export interface DeviceBase<K extends string = string> {
   readonly function: PciFunction;
   /**
    * The window with registers that a scenario describes; null for a device without such a window.
-   * Left out by kinds that implement their registers themselves.
+   * Kinds that implement their registers themselves leave this property out.
    * @internal
    */
   readonly registers?: DescribedRegisters | null;
@@ -37,7 +37,7 @@ export interface DeviceBase<K extends string = string> {
    */
   sentRequests?(): readonly number[];
   /**
-   * Called if the run is not recorded: the device need not keep data about past commands.
+   * Called if the run is not recorded. The device then need not keep data about past commands.
    * @internal
    */
   onUnrecorded?(): void;

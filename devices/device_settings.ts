@@ -56,7 +56,10 @@ const ATS_SETTINGS = {
  */
 export type DeviceSettings = ReturnType<typeof rowsFor>;
 
-/** The keys of every device: its place, its access control, and its limits for the DMA layer. */
+/**
+ * The keys that every device has: the device's place, its access control, and its limits for the
+ * DMA layer.
+ */
 export function deviceSettings(defaults: DmaDefaults): DeviceSettings {
   return rowsFor(defaults);
 }

@@ -1,6 +1,6 @@
 /**
- * Costs of simulated things for the host: retained memory, and work. A limit for scripts is only as
- * reliable as these numbers (docs/dev/code-rules.md).
+ * Costs of simulated objects for the host: retained memory, and work. Limits for scripts are
+ * computed from these numbers, so a limit is only as reliable as they are (docs/dev/code-rules.md).
  */
 import { assertEquals } from "@std/assert";
 import {
@@ -105,7 +105,8 @@ Deno.test("peers: 64 bytes for a page that a program has mapped, 16 units to fre
   budget.takeWork();
   const mapping = providers.userMap(func, { sizeBytes: 8193 });
   if (typeof mapping === "number") throw new Error(`not mapped: ${mapping}`);
-  // 192 bytes are reserved before the mapping is made; each 16 bytes cost one unit of work.
+  // Three pages of 64 bytes are 192 bytes, which are charged before the mapping is made. Each 16
+  // bytes cost one unit of work, so the work is 12 units.
   assertEquals([budget.heldBytes - before, budget.takeWork()], [192, 12]);
   const own = providers.alloc(func, 4096)!;
   // The free searches the three pages that the program has mapped, one unit each.

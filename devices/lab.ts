@@ -62,7 +62,7 @@ export class Lab {
 
   /**
    * The device with this name and kind.
-   * @param kind Its keyword; for an added kind, the kind itself.
+   * @param kind The keyword of a built-in kind; for an added kind, the kind itself.
    * @throws {RangeError} If the lab has no such device.
    */
   device<K extends DeviceWord>(name: string, kind: K): DeviceOf<K>;
@@ -152,8 +152,8 @@ function placeBars(config: LabConfig, tree: PciTree): LabConfig["windows"] {
 const DOORBELL_FRAME_BYTES = 64 * KIB;
 
 /**
- * The window for the IOMMU model's MSI doorbell, which is not RAM; empty if there is no doorbell,
- * or if a configured window or MMIO region contains it.
+ * The window for the IOMMU model's MSI doorbell, which is not RAM. Empty if there is no doorbell,
+ * or if a configured window or MMIO region contains the doorbell.
  */
 function doorbellWindows({ iommu, regions, windows }: LabConfig): readonly MemoryWindow[] {
   const { doorbellPhys } = IOMMU_MODELS[iommu.model];

@@ -131,8 +131,8 @@ Deno.test("firmware's memory is mapped one to one in large pages, and never allo
     const read = new Uint8Array(8);
     assertEquals(machine.bus.read(dma, FIRMWARE.start as DmaAddr, read, 0, 8), true);
     assertEquals(machine.bus.write(dma, FIRMWARE.start as DmaAddr, read, 0, 8), true);
-    // With a mask of 31 bits, IOVAs are allocated first above the firmware's memory and then below
-    // it.
+    // With a mask of 31 bits, the first IOVAs are allocated above the firmware's memory, and the
+    // next ones below it.
     dma.maskBits = 31;
     const found = Array.from({ length: 40 }, () => {
       const at = machine.dma.dmaMapPhys(dma, 0x100_0000 as PhysAddr, 2 ** 22, DMA_FROM_DEVICE);

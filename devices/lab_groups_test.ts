@@ -48,8 +48,8 @@ function contents({ flushQueue, iova, table }: IommuDomain) {
 }
 
 /**
- * A single device that makes the calls of a whole group, each with the limits of the group's
- * member.
+ * A single device that makes the calls of all members of a group. Each call has the limits of the
+ * member that it stands for.
  */
 class OneDevice {
   readonly machine: Machine;

@@ -1,4 +1,7 @@
-/** Times of CPUs and devices on whole machines: latencies change when events occur, but never which ones. */
+/**
+ * Times of CPUs and devices on whole machines: latencies change when events occur, but never which events
+ * occur.
+ */
 import { assert, assertEquals } from "@std/assert";
 import {
   allocateBuffer,

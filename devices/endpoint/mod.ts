@@ -1,6 +1,6 @@
 /**
- * A device without a protocol: registers and DMA on request of a script or a driver in C. Proof:
- * `devices/*_test.ts`.
+ * A device without a protocol: it has registers, and does DMA when a script or a driver in C
+ * requests it. Proof: `devices/*_test.ts`.
  *
  * What other members use:
  */

@@ -1,15 +1,16 @@
 /**
  * Properties of a device's node, in the syntax of device tree sources. A property of a child node
- * has that node's path before its name, `mdio/phy@1/reg`; a node is `mdio/`, with an optional
- * label, to which cells can refer: `clk: clock/`.
+ * is written with the child's path before its name: `mdio/phy@1/reg`. A child node itself is
+ * written as a path with a slash at the end: `mdio/`. A label may precede it, to which cells can
+ * refer: `clk: clock/`.
  */
 
 /** Size of a cell, which is big-endian in a device tree. */
 const CELL_BYTES = 4;
 const NAME = /^(?:[A-Za-z0-9,._+*#?@-]+\/)*[A-Za-z0-9,._+*#?@-]*$/;
 /**
- * A property in the list. Properties are separated by semicolons; its values are separated by
- * commas outside of quotes.
+ * A property in the list. Properties are separated by semicolons; the values of one property are
+ * separated by commas outside of quotes.
  */
 const PROPERTY = /\s*(?:(\w+):\s*)?([^=;:\s]+)\s*(?:=\s*((?:"[^"]*"|'[^']*'|[^;"'])*))?(;|$)/;
 const VALUE = /\s*(?:"([^"]*)"|'([^']*)'|<([^<>]*)>|\[([^[\]]*)\])\s*(,|$)/;

@@ -1,6 +1,6 @@
 /**
- * A machine with one NVMe disk, for the driver's tests. Nothing is mocked; it is brought up like a
- * lab.
+ * A machine with one NVMe disk, for the driver's tests. Nothing is mocked; the disk is brought up
+ * as in a lab.
  */
 import {
   type ArmedInjection,
@@ -203,7 +203,7 @@ export class DriverRig {
 
 /**
  * Gives the machine a peer that the device reaches in a given way.
- * @param basePhys Start of its memory; its bus address is 256 MiB lower.
+ * @param basePhys Start of the peer's memory. The bus address of this memory is 256 MiB lower.
  */
 export function usePeers(rig: DriverRig, kind: PeerMapType, basePhys = 0x8000_0000): void {
   rig.machine.peers = {

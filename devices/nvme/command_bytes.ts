@@ -50,7 +50,7 @@ export function u64Bytes(value: number | bigint): Uint8Array {
 
 /**
  * The 16 bytes of an SGL descriptor.
- * @param type Its last byte: the type above, the subtype below.
+ * @param type Its last byte: the type in the upper four bits, the subtype in the lower four.
  */
 export function sglDescriptorBytes(
   address: number | bigint,

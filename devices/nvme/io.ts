@@ -25,7 +25,7 @@ export class Io implements RequestOwner {
    */
   statusCode: BlkStatus = BLK_STS.OK;
   /**
-   * Why the rest of the bio was refused before it became a request; null if it was not.
+   * Why the rest of the bio was refused before it became a request; null without a refusal.
    * @internal
    */
   refusal: Why | null = null;
@@ -52,12 +52,15 @@ export class Io implements RequestOwner {
     return this.#pending === 0 && !this.#submitting;
   }
 
-  /** The status of the whole bio: that of the first request that failed; null while one is in flight. */
+  /**
+   * The status of the whole bio: the status of the first request that failed. Null while a request is in
+   * flight.
+   */
   get status(): BlkStatusName | null {
     return this.done ? blkStatusName(this.statusCode) : null;
   }
 
-  /** The errno that a synchronous caller would get; null while it is in flight, and on success. */
+  /** The errno that a synchronous caller would get; null while the bio is in flight, and on success. */
   get error(): ErrnoName | null {
     const { status } = this;
     return status === null || status === "OK" ? null : blkStatusErrno(status);
@@ -81,8 +84,8 @@ export class Io implements RequestOwner {
   }
 
   /**
-   * Ends the submission: no more pieces follow. If a part could not be submitted, `status` is its
-   * status.
+   * Ends the submission: no more pieces of the bio follow. If a part could not be submitted,
+   * `status` is the status of that part.
    * @internal
    */
   close(status: BlkStatus): void {

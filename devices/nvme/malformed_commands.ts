@@ -1,6 +1,7 @@
 /**
- * Malformed commands, one in each row, with the status that the NVM Express Base Specification
- * (1.4) requires: the expected answer of a controller, here and in the test vectors.
+ * Malformed commands, one in each row. Each row has the status that the NVM Express Base
+ * Specification (1.4) requires. A controller must return this status in the tests of this folder
+ * and in the test vectors.
  *
  * Addresses refer to a flat memory of 16 MiB that is otherwise irrelevant.
  */
@@ -97,8 +98,8 @@ function list(change: Readonly<Record<number, number | bigint>> = {}): More {
 }
 
 /**
- * A list that begins two entries before the end of its page; the last of these is a link to the next
- * page.
+ * A list that begins two entries before the end of its page. The second of these entries is a link
+ * to the next page.
  */
 function listEnd(link: number | bigint): More {
   return {
@@ -396,8 +397,8 @@ export const MALFORMED_COMMANDS: readonly MalformedCommand[] = [
     admin(0x4013, "wake-up values inside a page", SHADOW, { prp2: 0xb004 }),
     admin(0x4002, "shadow doorbells at 2^53", SHADOW, { prp1: 2n ** 53n }),
   ]),
-  // Host memory for the controller: 4 MiB are requested, at least 1 MiB is needed, in at most two
-  // pieces.
+  // Host memory for the controller. The controller requests 4 MiB, and needs at least 1 MiB in at
+  // most two pieces.
   ...bySection("5.21", [
     admin(0x4002, "host memory for a controller that wants none", LENT, {}, { on: {} }),
     admin(0x4002, "less host memory than is needed", LENT, dwords({ 12: 255 })),

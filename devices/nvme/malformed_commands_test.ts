@@ -1,6 +1,6 @@
 /**
- * Each malformed command is refused, host memory stays unchanged, and the controller continues;
- * without the single mistake the command succeeds.
+ * Each malformed command is refused, host memory stays unchanged, and the controller continues.
+ * Without its single mistake, each command succeeds.
  */
 import { isDeepStrictEqual } from "node:util";
 import { assert, assertEquals } from "@std/assert";

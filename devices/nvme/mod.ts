@@ -3,7 +3,7 @@
  *
  * State: the driver has queues, tags and descriptors of requests; the controller has registers, queues and media.
  * Hot: a read from submit to completion: `deno task bench nvme.read4k`. Proof: captured commands with their PRP
- * and SGL entries; `tests/members_test.ts` keeps the two sides apart.
+ * and SGL entries; `tests/members_test.ts` checks that the two sides share no code.
  *
  * What other members use:
  */

@@ -1,4 +1,7 @@
-/** An NVMe disk of a lab: its controller with medium, and the driver that brings it up. */
+/**
+ * An NVMe disk of a lab: the controller with its medium, and the driver that brings the controller
+ * up.
+ */
 import { NVME_EVENTS } from "@dmalab/runtime/vocabulary";
 import {
   BOOL,
@@ -62,7 +65,8 @@ export interface NvmeDevice extends DeviceBase<"nvme"> {
    */
   readonly media: Media;
   /**
-   * Whether the kernel's driver is bound to it; if not, a driver in C may be bound.
+   * Whether the kernel's driver is bound to the device. If it is not bound, a driver in C may be
+   * bound.
    * @internal
    */
   readonly isBound: boolean;
@@ -208,7 +212,8 @@ export const NVME: DeviceKind<typeof SETTINGS, NvmeDevice> = {
       scheduler: settings.scheduler,
       maxUserSectors: settings.softLimitBytes / SECTOR_SIZE_BYTES,
       sglThresholdBytes: settings.sglThresholdBytes,
-      // If the memory could not be added as peer memory, the driver works without it (p2p.md 9.3).
+      // If the memory could not be added as peer memory, the driver works without that memory
+      // (p2p.md 9.3).
       controllerMemory: lent === null || providers.of(func) === null
         ? null
         : controllerMemoryBar(providers, func, lent),
@@ -242,8 +247,8 @@ export const NVME: DeviceKind<typeof SETTINGS, NvmeDevice> = {
 };
 
 /**
- * Brings the driver up. Fails without a namespace, since the device is then no disk, and if the
- * controller cannot read what the driver writes, as behind an IOMMU in a confidential guest.
+ * Brings the driver up. Fails without a namespace, because the device is then no disk. Also fails
+ * if the controller cannot read what the driver writes, as behind an IOMMU in a confidential guest.
  */
 function bringUpDisk(driver: NvmeDriver): void {
   driver.life.probe();

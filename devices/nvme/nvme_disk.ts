@@ -129,7 +129,10 @@ export interface Submission {
   readonly isPlugged: boolean;
 }
 
-/** Charge in host memory for a request that was split off a bio, including everything done for it. */
+/**
+ * Host memory charged for a request that was split off a bio, including all data that the request
+ * causes.
+ */
 const REQUEST_COST_BYTES = 1536;
 
 /** Bits 0 and 1 of an opcode, which give the direction of its data. */
@@ -152,8 +155,8 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
   /** @internal */
   readonly merger: RequestMerger;
   /**
-   * Observes each call and its result object before anything else happens. It must not change the
-   * machine.
+   * Observes each call and its result object before the call has any effect. The observer must not
+   * change the machine.
    * @internal
    */
   onSubmission: ((submission: Submission, io: Io) => void) | null = null;
@@ -162,7 +165,7 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
   readonly #adminSplitter: BioSplitter;
 
   /**
-   * @param driver The driver, brought up, with a namespace.
+   * @param driver The driver of the disk, already brought up, with a namespace.
    * @param nomerges Which kinds of merging are disabled (`queue/nomerges`).
    * @internal
    */
@@ -201,9 +204,9 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
   }
 
   /**
-   * Submits one bio: splits it, and queues a host activity for each piece.
+   * Submits one bio: splits the bio, and queues a host activity for each piece.
    *
-   * @returns Its result. A refused bio is done at once, with a status.
+   * @returns The bio's result. A refused bio is done at once, with a status.
    */
   submit(op: DiskOp, options: SubmitOptions = {}): Io {
     const vecs = options.buffer?.segments ?? NO_VECS;
@@ -218,9 +221,9 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
    * Submits a bio that the caller built. The bio is advanced past each piece that is split off its
    * front.
    *
-   * @param queue I/O queue from 1; 0 for that of the CPU.
-   * @param plug Holds the requests back until it is flushed; until then following bios can be
-   *   merged with them.
+   * @param queue I/O queue from 1; 0 for the queue of the CPU.
+   * @param plug Holds the requests back until the plug is flushed; before the flush, following bios
+   *   can be merged with these requests.
    * @internal
    */
   submitBio(bio: Bio, queue = 0, plug: Plug<NvmeRequest> | null = null): Io {
@@ -282,8 +285,8 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
    */
   sendBatch(requests: readonly NvmeRequest[]): void {
     const batch = requests.filter((request) => {
-      // A discard's ranges can be attached now: no more bios will be merged. With a scheduler,
-      // merging is still possible.
+      // The ranges of a discard can be attached now, because no more bios will be merged into it.
+      // With a scheduler, bios may still be merged later.
       if (request.op !== "discard" || this.driver.scheduler !== null) return true;
       if (this.attachRanges(request)) return true;
       request.end(BLK_STS.RESOURCE);
@@ -298,8 +301,10 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
   }
 
   /**
-   * Submits a passthrough command. It is never split: one that would have to be is refused. If the
-   * queue cannot take its memory directly, the memory is copied. @see rules/block.md 1.8
+   * Submits a passthrough command. The command is never split: a command that would have to be
+   * split is refused. If the queue cannot take the command's memory directly, the memory is copied.
+   *
+   * @see rules/block.md 1.8
    */
   passthrough(options: PassthroughOptions): Io {
     const { fixed = false, queue = 0 } = options;
@@ -385,7 +390,9 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
   }
 
   /**
-   * Warns that a controller without SGLs is not given the length of the memory that it may access.
+   * Warns about a controller without SGLs: the command does not tell it the length of the memory
+   * that it may access.
+   *
    * @see rules/block.md 1.8
    */
   #warnOfUncheckedBuffer(): void {
@@ -401,8 +408,8 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
   }
 
   /**
-   * A request of one bio that need not be split; null if it would have to be. More vectors than fit
-   * into a bio are more segments than any queue of the driver takes.
+   * A request of one bio that need not be split; null if the bio would have to be split. Vectors
+   * that do not fit into a bio are also more segments than any queue of the driver takes.
    */
   #uncut(
     { metadata, op, sizeBytes }: Bio,
@@ -455,9 +462,9 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
   }
 
   /**
-   * Merges a request's bio into a request in a plug or in the scheduler; otherwise the request
-   * itself is held back there.
-   * @returns False without the memory that it needs.
+   * Merges a request's bio into a request in a plug or in the scheduler. If that is impossible, the
+   * plug or the scheduler holds the request back.
+   * @returns False without the memory that the request needs.
    */
   #holdBack(plug: Plug<NvmeRequest> | null, request: NvmeRequest, io: Io): boolean {
     this.keepPeersApart(request.bios[0]!);
@@ -520,8 +527,8 @@ export class NvmeDisk implements PlugTarget<NvmeRequest> {
     }
   }
 
-  // Refusals are rare, and their messages take much code: they are kept apart from the code for
-  // accepted requests.
+  // Refusals are rare, and their messages take much code. Therefore this code is separate from the
+  // code for accepted requests.
 
   #refusePartOfBlock(io: Io, bio: Bio): Io {
     return this.#refuse(io, BLK_STS.INVAL, {

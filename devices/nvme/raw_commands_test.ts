@@ -25,8 +25,8 @@ function labOf(on: MalformedTarget) {
 }
 
 /**
- * Whether a command uses the address that the rig makes unreachable, and that is RAM in a real
- * machine.
+ * Whether a command uses the address that the rig makes unreachable. In a real machine, this
+ * address is RAM.
  */
 function needsHole({ fields, memory }: MalformedCommand): boolean {
   const hole = [0x00, 0x50, 0x05, 0x00];

@@ -3,8 +3,8 @@
  * in the other.
  *
  * This is the only code that the driver's side and the controller's side share. Everything else is
- * exchanged in memory, as on real hardware, so that a mistake on one side cannot be cancelled by
- * the same mistake on the other.
+ * exchanged in memory, as on real hardware. Otherwise the same mistake on both sides would go
+ * unnoticed.
  */
 
 /** The controller's registers (BAR 0), as accessed by the host. */
@@ -24,8 +24,8 @@ export interface NvmeInterruptLine {
   /**
    * Interrupts the host: a completion queue with this vector has entries.
    *
-   * The host handles its completions before this returns: unmapping belongs to the device's
-   * activity (docs/language/stepping.md).
+   * The host handles the completions of the queue before this call returns, because unmapping
+   * belongs to the device's activity (docs/language/stepping.md).
    */
   raise(vector: number): void;
   cpuOfVector(vector: number): number;

@@ -95,7 +95,8 @@ export class RequestPayload {
   }
 
   /**
-   * Allocates the memory that a request needs besides its data; it is freed when the request ends.
+   * Allocates the memory that a request needs besides its data. This memory is freed when the
+   * request ends.
    * @returns False without memory.
    */
   attach(request: NvmeRequest): boolean {
@@ -112,10 +113,10 @@ export class RequestPayload {
   }
 
   /**
-   * Allocates kernel pages as copies of a user's memory, each filled from its start: with the user's
-   * bytes for a write, zeroed for a read.
+   * Allocates kernel pages as copies of a user's memory. For a write, the pages are filled with the
+   * user's bytes, each from its start. For a read, they are zeroed.
    * @param blockBytes Size of a piece, by default a page; for metadata its whole size.
-   * @returns The pages, the last one perhaps short; null without memory.
+   * @returns The pages, of which the last may be short; null without memory.
    */
   copyUser(
     vecs: readonly BioVec[],
@@ -140,8 +141,8 @@ export class RequestPayload {
   }
 
   /**
-   * Attaches copies to a request: they are freed when it ends; for a read, after copying the data back
-   * to the user.
+   * Attaches copies to a request. They are freed when the request ends. At the end of a read, their
+   * data is copied back to the user first.
    */
   lendCopies(
     request: NvmeRequest,

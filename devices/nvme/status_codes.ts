@@ -1,9 +1,10 @@
 /**
- * Names of the controller's answers: status code types and status codes, with their names in the
- * NVM Express Base Specification (1.4, section 4.6.1), and in the Zoned Namespace Command Set for
- * zones.
+ * Names of the controller's answers: status code types and status codes. The names are from the NVM
+ * Express Base Specification (1.4, section 4.6.1), and for zones from the Zoned Namespace Command
+ * Set.
  *
- * Driver and controller have separate numbers; this table is for texts that show an answer.
+ * Driver and controller each have their own numbers; this table is only for texts that show an
+ * answer.
  */
 
 /**

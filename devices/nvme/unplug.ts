@@ -4,11 +4,11 @@ import type { Lab } from "../lab.ts";
 import type { NvmeDevice } from "./nvme_device.ts";
 
 /**
- * Pulls a disk out of its slot. First the device is removed: none of its further reads or writes
- * reaches memory. Then its driver is removed: it ends every request, and frees its memory. The
- * checker reports every other mapping that is left for the device.
+ * Pulls a disk out of its slot. First the device is removed, and none of its further reads or
+ * writes reaches memory. Then the driver of the disk is removed: it ends every request, and frees
+ * the driver's memory. The checker reports every other mapping that is left for the device.
  *
- * @throws {KernelError} ENODEV if it was pulled before.
+ * @throws {KernelError} ENODEV if the disk was pulled before.
  */
 export function unplugNvme(
   device: NvmeDevice,
@@ -21,7 +21,8 @@ export function unplugNvme(
   controller.unplug();
   dma.refusal = "device_gone";
   if (isBound) disk.driver.life.remove();
-  // Its BARs answer no more requests; its peer memory is removed when the last page of it is freed.
+  // The function's BARs answer no more requests. Its peer memory is removed when the last page of
+  // that memory is freed.
   topology.unplug(func);
   machine.iommu.groups.remove(dma);
 }

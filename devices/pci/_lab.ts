@@ -90,8 +90,8 @@ export class PeerBench {
   }
 
   /**
-   * The hops of the last transaction, each as `from > to`, with its verdict if it is not the usual
-   * one.
+   * The hops of the last transaction, each as `from > to`. A hop with an unusual verdict is
+   * followed by the verdict.
    */
   get hops(): string[] {
     const tlps = this.events.filter((event) => event.name === "pci.tlp") as MachineEvent<

@@ -1,6 +1,6 @@
 /**
- * Places the memory of PCI devices: each host bridge has one window below 4 GiB for small BARs, and
- * one above all RAM for large BARs, as assigned by a PC's firmware.
+ * Places the memory of PCI devices as a PC's firmware does: each host bridge has one window below 4
+ * GiB for small BARs, and one window above all RAM for large BARs.
  */
 import {
   alignDown,
@@ -19,8 +19,8 @@ import type { Bar, BarRequest } from "./pci_function.ts";
 
 /**
  * Start of the windows below 4 GiB, as on most PCs. IOVAs are allocated from 4 GiB down, and the
- * windows are reserved in the IOVA space: with a low window, the first IOVAs are the same as
- * without any window.
+ * windows are reserved in the IOVA space. A window that starts this low does not change the first
+ * IOVAs that are allocated.
  */
 const LOW_START = 3 * GIB;
 /** The addresses from here on belong to interrupt controllers and message-signalled interrupts. */
@@ -61,7 +61,7 @@ interface Item {
 }
 
 /**
- * Assigns every BAR an address, aligned to its size.
+ * Assigns every BAR an address, aligned to the BAR's size.
  *
  * @param config The memory with which windows must not overlap.
  * @throws {ConfigError} If a window cannot be placed.

@@ -10,10 +10,10 @@ export class BusNumbers {
   readonly #addresses = new Set<number>();
 
   /**
-   * The number of a bus: from the key `at` of a block on it, or else the next free one.
+   * The number of a bus: from the key `at` of a block on the bus, or else the next free number.
    *
    * @param above The bus above, or -1 for a root bus.
-   * @param wanted The number in the host bridge's settings; null for none.
+   * @param wanted The number in the host bridge's settings; null without such a setting.
    */
   take(
     domain: number,

@@ -109,8 +109,8 @@ export function parseBars(text: string): readonly BarRequest[] | null {
 }
 
 /**
- * A BAR number that is used twice or is greater than 5, counting both numbers of a 64-bit BAR; null
- * without any.
+ * A BAR number that is used twice or is greater than 5. A 64-bit BAR counts with both of its
+ * numbers. Null if there is no such number.
  */
 export function doubleBar(bars: readonly Pick<BarRequest, "index" | "kind">[]): number | null {
   const numbers = bars.flatMap(({ index, kind }) =>

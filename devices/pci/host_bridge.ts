@@ -45,8 +45,8 @@ export class HostBridge {
   /** Whether the kernel's list contains it; null to search the list by the root device. */
   readonly whitelisted: boolean | null;
   /**
-   * The first device on the root bus, by which the list is searched; null if it is unknown, or is
-   * neither function 00.0 nor a root port.
+   * The first device on the root bus: the kernel searches its list for this device. Null if the
+   * device is unknown, or is neither function 00.0 nor a root port.
    */
   readonly rootDevice: VendorDevice | null;
   /** Whether the kernel's list contains bridges of NVIDIA. @see rules/v7.3.md 5.3 */
@@ -78,8 +78,8 @@ const SAME_BRIDGE_ONLY: ReadonlySet<number> = new Set([0x3c00, 0x3c01, 0x2f00, 0
 /** Intel's root devices without a restriction: root ports, and integrated accelerators. */
 const LISTED: ReadonlySet<number> = new Set([
   ...[0x2030, 0x2031, 0x2032, 0x2033, 0x2020, 0x09a2],
-  // DSA and IAX/IAA (0b25, 11fb, 1212; 0cfe, 1216), QAT (4xxx, 401xx, 402xx, 420xx, 6xxx), with
-  // their numbers in the PCI ID registry.
+  // Accelerators from Intel: DSA and IAX/IAA (0b25, 11fb, 1212; 0cfe, 1216), QAT (4xxx, 401xx,
+  // 402xx, 420xx, 6xxx). The numbers are those of the PCI ID registry.
   ...[0x0b25, 0x11fb, 0x1212, 0x0cfe, 0x1216, 0x4940, 0x4942, 0x4944, 0x4946, 0x4948],
 ]);
 

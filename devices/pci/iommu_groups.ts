@@ -2,15 +2,19 @@
  * Computes the IOMMU groups of a PCI tree like a kernel: sets of functions that it cannot isolate
  * from each other.
  *
- * Functions are processed in the order of their addresses. Each joins the group of the first
- * function found in this order: a bridge with the requester ID that it uses; a bridge above, up to
- * the first one from which the whole path to the root has access control; another function of its
- * device, if both lack it. If none is found, the function begins a group.
+ * Functions are processed in the order of their addresses. A function joins the group of the first
+ * of the following that exists:
+ * 1. the bridge whose requester ID the function uses;
+ * 2. a bridge above the function; the search ends at the first bridge from which the whole path to
+ *   the root has access control;
+ * 3. another function of the same device, if both lack access control.
  *
- * A service that a capability does not implement has nothing to control: the function never sends
- * such requests. A capability that is missing or unknown isolates nothing. Functions below two
- * ports of one switch that lack the services reach each other without passing the IOMMU, but a
- * kernel puts them in two groups all the same, each with its own port.
+ * If none of them exists, the function begins a group.
+ *
+ * If a capability does not implement a service, there is nothing to control: the function never
+ * sends such requests. A capability that is missing or unknown isolates nothing. If two ports of
+ * one switch lack the services, the functions below them reach each other without passing the
+ * IOMMU. A kernel still puts these functions into two groups, each with its own port.
  *
  * @see rules/dma.md 9.1; PCI Express Base Specification, 6.12.1
  */
@@ -27,8 +31,8 @@ export const ISOLATION: readonly AcsService[] = [
 ];
 
 /**
- * Why functions are in one group: a function that lacks services, and the functions that are joined
- * by that.
+ * Why functions are in one group: a function that lacks services, and the functions that share a
+ * group for that reason.
  */
 export interface GroupCause {
   readonly func: PciFunction;
@@ -111,8 +115,9 @@ function missing({ acs }: PciFunction): readonly AcsService[] {
 }
 
 /**
- * Whether a function isolates its neighbours: the functions below a port, or the functions of its
- * device. A function that is alone in its device, and no port, has no neighbours to isolate.
+ * Whether a function isolates its neighbours. The neighbours of a port are the functions below it;
+ * those of another function are the other functions of its device. A function that is not a port
+ * and is alone in its device has no neighbours to isolate.
  */
 function isIsolated(func: PciFunction): boolean {
   const { role, siblings } = func;

@@ -33,7 +33,8 @@ Deno.test("a port of a switch without the services has what is below it in its g
   const tree = (root: BlockSettings, ports: BlockSettings) =>
     groups(block("root_port", "rp", [block("switch", "sw", [x, y], ports)], root));
   assertEquals(tree(APART, APART), ["rp", "sw.up", "sw.down0", "sw.down1", "x", "y"]);
-  // x and y can reach each other at the root port, but the kernel puts them into separate groups.
+  // The devices x and y can reach each other at the root port, but the kernel puts them into
+  // separate groups.
   assertEquals(tree(APART, {}), ["rp", "sw.up", "sw.down0 x", "sw.down1 y"]);
   assertEquals(
     tree({}, APART),

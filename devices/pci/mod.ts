@@ -1,8 +1,8 @@
 /**
  * PCI: the tree of bridges and functions, BARs, access control, and whether a peer can reach another.
  *
- * State: the tree is built once; a host bridge has a list of its functions. Proof: `peers/` tests by
- * the rules of rules/p2p.md.
+ * State: the tree is built once; a host bridge has a list of its functions. Proof: tests in `peers/`,
+ * by the rules of rules/p2p.md.
  *
  * What other members use:
  */

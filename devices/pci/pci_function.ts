@@ -59,7 +59,10 @@ export class PciFunction {
   readonly hostBridge: HostBridge;
   /** The bridge above, or null on the root bus. */
   readonly upstream: PciFunction | null;
-  /** The functions on the bus behind it, in the order of their creation; empty for a device. */
+  /**
+   * The functions on the bus behind this bridge, in the order of their creation; empty for a
+   * device.
+   */
   readonly below: readonly PciFunction[] = [];
   /** This function, the bridge above it, and so on up to the function on the root bus. */
   readonly chain: readonly PciFunction[];
@@ -68,13 +71,13 @@ export class PciFunction {
   /** Number of interrupt vectors that it can raise. */
   vectors = 1;
   /**
-   * Numbers in its configuration space, by the keys of its block. Values that are taken from the
-   * driver are missing.
+   * Numbers in the function's configuration space, by the keys of its block. A value that the block
+   * leaves out is missing, because it is taken from the driver.
    */
   numbers: ReadonlyMap<string, number> = new Map();
   /**
-   * Properties of its node in the device tree, and of child nodes, by their paths; a path such as `mdio/`
-   * is a node.
+   * Properties of the function's node in the device tree, and of child nodes, by their paths. A path that
+   * ends with a slash, such as `mdio/`, is a node.
    */
   properties: ReadonlyMap<string, Uint8Array> = new Map();
   /** Whether it is in its slot; if not, it answers no requests. */

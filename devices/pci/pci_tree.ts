@@ -3,13 +3,13 @@
  *
  * Addresses are assigned as by firmware: depth first, with a new bus number behind each bridge. Bus
  * 0, device 0 is the host bridge itself; blocks directly below it follow from device 1 on. Several
- * devices below one root port are the functions of one device, since a link has only two ends; a
- * `device` block groups functions of one device anywhere. A switch has one upstream port and a
- * downstream port for each block in it; a `port` block is a single downstream port. Each domain has
- * a separate numbering of buses.
+ * devices below one root port are the functions of one device, since a link has only two ends. A
+ * `device` block groups functions of one device anywhere. A switch has one upstream port, and a
+ * downstream port for each block inside it; a `port` block is a single downstream port. Each domain
+ * has a separate numbering of buses.
  *
- * The description of a real machine gives all addresses: blocks with `at` are single functions, and
- * no port is added for them except behind a bridge.
+ * The description of a real machine gives all addresses. In such a description, blocks with `at`
+ * are single functions, and no port is added for them except behind a bridge.
  */
 import { defaultsOf, type PartialSettings, type SettingsOf } from "@dmalab/runtime";
 import { checkValues } from "../config_checks.ts";
@@ -55,7 +55,10 @@ export function buildPciTree(
 interface BusSlot {
   readonly bus: number;
   readonly device: number;
-  /** Its number in a device with several functions; left out if such a device may still be created. */
+  /**
+   * The function's number in a device with several functions; left out if such a device may still be
+   * created.
+   */
   readonly func?: number;
   readonly bridge: HostBridge;
   readonly above: PciFunction | null;
@@ -102,8 +105,8 @@ class TreeBuilder {
       name,
       domain,
       rootBus,
-      // The kernel's list is searched by the first device on the root bus, so a root port may have
-      // the setting too.
+      // The kernel searches its list for the first device on the root bus. This device may be a
+      // root port, so a root port may have the setting too.
       whitelisted: settings.whitelisted ??
         (ports.some((port) => port.settings.whitelisted === true) ? true : null),
       rootDevice: vendorDevice === undefined ? null : parseVendorDevice(vendorDevice),
@@ -166,7 +169,8 @@ class TreeBuilder {
         const down = this.#addFunction(child.name, "downstream_port", slot, said, childPath);
         this.#addLink(child.children, this.#behind(down, child, slot, childPath), childPath);
       } else if (settingOf(child, "at") !== undefined) {
-        // Placed next to the ports, on the bus inside the switch: no port is created for it.
+        // The block is placed next to the ports, on the bus inside the switch: no port is created
+        // for it.
         this.#addBelow(child, slot, childPath);
       } else {
         const down = this.#addFunction(
@@ -246,7 +250,7 @@ class TreeBuilder {
 
   /**
    * The place of the first device on a new bus behind a bridge.
-   * @param node The block with the children there; null for a port without a block.
+   * @param node The block with the devices behind the bridge; null for a port without a block.
    */
   #behind(
     bridge: PciFunction,
@@ -257,8 +261,8 @@ class TreeBuilder {
   ): BusSlot {
     const { domain } = place.bridge;
     const children = node?.children ?? [];
-    // The description of a real machine does not give the number of an empty bus. No number is
-    // assigned here: a later block may have it.
+    // The description of a real machine does not give the number of an empty bus. This bus then
+    // gets no number, because a later block may have that number.
     const unsaid = children.length === 0 && node !== null && settingOf(node, "at") !== undefined;
     const bus = unsaid ? place.bus : this.#buses.take(domain, place.bus, null, children, path);
     return { bus, device: 0, bridge: place.bridge, above: bridge, external };

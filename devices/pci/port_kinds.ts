@@ -80,8 +80,8 @@ export const PORT_KINDS = {
     holds: ["port", "switch", "bridge", "device"],
     settings: {
       ...FUNCTION_SETTINGS,
-      // `acs` controls traffic that leaves a downstream port; an upstream port has no ACS, or
-      // separate services.
+      // `acs` controls traffic that leaves a downstream port. An upstream port has no ACS, or it
+      // has its own services, which this key sets.
       upstreamAcs: setting("upstream_acs", ACS, null, {
         doc: "The same as acs, of the port that leads up.",
       }),

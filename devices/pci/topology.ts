@@ -36,9 +36,10 @@ export class PciTopology implements PeerRouter {
   readonly #machine: Machine;
 
   /**
-   * @param machine Gets this topology as its router as soon as a function provides peer memory:
-   *   before that, accesses need no routing.
-   * @param tree Its functions have BARs; peer memory in these is added and published.
+   * @param machine Gets this topology as its router as soon as a function provides peer memory.
+   *   Before that, accesses need no routing.
+   * @param tree The functions of this tree have BARs; peer memory in these BARs is added and
+   *   published.
    * @param cpu The processor of the boot CPU.
    */
   constructor(machine: Machine, tree: PciTree, readonly cpu: CpuIdentity = ORDINARY_CPU) {
@@ -52,8 +53,8 @@ export class PciTopology implements PeerRouter {
     for (const func of tree.functions) {
       for (const { index, peerBytes } of func.bars) {
         if (peerBytes === 0) continue;
-        // If the size or place of the memory is unsuitable, the driver works without it (p2p.md
-        // 9.3).
+        // If the size or place of the memory is unsuitable, the driver works without peer memory
+        // (p2p.md 9.3).
         if (this.providers.addResource(func, index, peerBytes) === 0) {
           this.providers.publish(func, true);
         }
@@ -66,8 +67,8 @@ export class PciTopology implements PeerRouter {
   }
 
   /**
-   * Removes a function from its slot: none of its BARs answers any more, and its driver is unbound,
-   * or waits until its peer memory is freed.
+   * Removes a function from its slot: none of its BARs answers any more. The function's driver is
+   * unbound, at once or when its last peer memory is freed.
    */
   unplug(func: PciFunction): void {
     func.present = false;

@@ -2,8 +2,8 @@
  * The device's translation table of a memory region: for each page a DMA address, and whether the
  * device may read and write there.
  *
- * The host writes it in separate updates; a zero entry is not present, and an access to it is a
- * page fault.
+ * The host writes the table in separate updates. A zero entry is not present, and an access through
+ * it is a page fault.
  *
  * @see rules/hmm-rdma-vfio.md 2.2 (7), 2.3 (3)
  */

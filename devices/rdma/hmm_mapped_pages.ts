@@ -1,6 +1,6 @@
 /**
- * Pages in a page-wise DMA map: all are linked into one IOVA range, each when the device's table is
- * written.
+ * Pages in a page-wise DMA map. All pages are linked into one IOVA range; each page is linked when
+ * its entry of the device's table is written.
  *
  * @see rules/hmm-rdma-vfio.md 2.1, 2.2 (5, 7)
  */
@@ -65,8 +65,8 @@ class HmmMappedPages implements RegionPages {
   }
 
   /**
-   * Checks that every page of a range fills an entry of the device's table: the CPU must map it in
-   * at least that size. Maps nothing yet.
+   * Checks that every page of a range fills an entry of the device's table: the CPU must map the
+   * page in at least the size of an entry. Maps nothing yet.
    * @see rules/hmm-rdma-vfio.md 2.2 (5)
    */
   mapRange(first: number, entries: number): number {

@@ -1,6 +1,6 @@
 /**
- * A region of a process's whole address space: it has no pages itself, but creates a child region
- * for each range that the device accesses, and destroys it when it is empty.
+ * A region of a process's whole address space. The region has no pages itself. It creates a child
+ * region for each range that the device accesses, and destroys the child region when that is empty.
  *
  * @see rules/hmm-rdma-vfio.md 2.1, 2.3 (6)
  */

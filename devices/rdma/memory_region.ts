@@ -1,6 +1,7 @@
 /**
- * A memory region that is paged on demand: memory of a process, the device's table of it, and the
- * handling of accesses to entries that are not present, and of invalidations by the process.
+ * A memory region that is paged on demand: memory of a process, and the device's table of this
+ * memory. The region handles accesses to entries that are not present, and invalidations by the
+ * process.
  *
  * @see rules/hmm-rdma-vfio.md 2.2 (7, 8), 2.3, 2.4, 2.5
  */
@@ -144,11 +145,11 @@ export class MemoryRegion implements IntervalClient {
   }
 
   /**
-   * Writes pages into the device's table: the requested ones and others in the same blocks of the
-   * table. The caller holds the lock; this releases it.
+   * Writes pages into the device's table: the requested pages, and other pages in the same blocks
+   * of the table. The caller holds the lock; this call releases it.
    *
    * @param downgrade Whether the device must not write, even if the process may.
-   * @returns 0, or -EFAULT if a page cannot be mapped. Earlier ones stay mapped.
+   * @returns 0, or -EFAULT if a page cannot be mapped. Pages before it stay mapped.
    * @see rules/hmm-rdma-vfio.md 2.2 (7, 8)
    */
   populate(first: number, entries: number, downgrade: boolean): number {
@@ -277,9 +278,9 @@ export class MemoryRegion implements IntervalClient {
   }
 
   /**
-   * Removes runs of entries from the device's table. A run begins with a valid entry, and ends at
-   * the first invalid entry that begins a block, or at the end of the range. A run that ends before
-   * the range does is counted as one entry longer.
+   * Removes runs of entries from the device's table. A run begins with a valid entry. It ends at
+   * the first invalid entry that begins a block, or at the end of the range. If the run ends before
+   * the end of the range, it is counted as one entry longer.
    *
    * @returns The number of removed entries.
    * @see rules/hmm-rdma-vfio.md 2.3 (3, 4), chapter 4, case 5

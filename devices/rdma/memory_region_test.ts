@@ -75,8 +75,8 @@ Deno.test("each run that closes inside the range is counted one too long (hmm-rd
   fault(mr, 0);
   fault(mr, 16);
   discard(0, 32);
-  // Two runs of eight, each counted one too long because the next block closes it, and one
-  // invalidation.
+  // Two runs of eight entries, in one invalidation. Each run is counted as nine entries, because an
+  // entry of the next block ends it.
   assertEquals([mr.statistics.invalidations, mr.statistics.invalidationsHandled], [18, 1]);
 });
 

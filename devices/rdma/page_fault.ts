@@ -1,7 +1,7 @@
 /**
- * The handling of a device's page fault, step by step: the notifier's sequence number is read, then
- * the process's page table, and under the region's lock the sequence number is compared before
- * anything is mapped.
+ * The handling of a device's page fault, step by step. The notifier's sequence number is read, then
+ * the process's page table. Under the region's lock, the sequence number is compared before a page
+ * is mapped.
  *
  * @see rules/hmm-rdma-vfio.md 2.2
  */
@@ -103,7 +103,7 @@ export class PageFault {
    *
    * @param compare False to simulate a driver that forgets the comparison.
    * @returns 0; `again` if the page table has changed since it was read; -EINVAL for a page that is
-   *   too small; -EFAULT for one that cannot be mapped.
+   *   too small; -EFAULT for a page that cannot be mapped.
    */
   map(compare = true): StepResult {
     const { region, request: { downgrade, fault } } = this;
@@ -134,10 +134,11 @@ export class PageFault {
 
   /**
    * Begins and reads; the caller repeats this for up to a second. While an invalidation of these
-   * pages is in progress, they are read again a tick later. After a change since the beginning,
-   * such as the fault's own first write to a page, they are read again at once.
+   * pages is in progress, the page table is read again a tick later. If the page table has changed
+   * since the beginning, for example by the fault's own first write to a page, it is read again at
+   * once.
    *
-   * @returns 0; `again` if it must be called again; -EBUSY after a second.
+   * @returns 0; `again` if the caller must repeat the call; -EBUSY after a second.
    */
   read(): StepResult {
     const begun = this.begin();

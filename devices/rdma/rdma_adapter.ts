@@ -1,7 +1,6 @@
 /**
- * An RDMA device with on-demand paging, with its driver: accesses of the device, and the host's
- * handling of its page faults, each step a separate activity, so that other activities may run in
- * between.
+ * An RDMA device with on-demand paging, and its driver. Accesses of the device and the host's steps
+ * of handling a page fault are separate activities, so that other activities may run between them.
  *
  * @see rules/hmm-rdma-vfio.md chapter 2
  */
@@ -65,8 +64,8 @@ export class RdmaAdapter implements ActivityHandler {
   }
 
   /**
-   * Whether this is a software device: it has only a list of page frames, and the CPU copies the
-   * bytes.
+   * Whether this is a software device. A software device has only a list of page frames, and the
+   * CPU copies its bytes.
    */
   get software(): boolean {
     return this.dev === null;
@@ -150,7 +149,8 @@ export class RdmaAdapter implements ActivityHandler {
   }
 
   /**
-   * Maps pages for the device before it accesses them. @returns Their number, or a negative errno.
+   * Maps pages for the device before it accesses them.
+   * @returns The number of pages, or a negative errno.
    * @see 2.4
    */
   prefetch(
@@ -234,9 +234,9 @@ export class RdmaAdapter implements ActivityHandler {
   }
 
   /**
-   * Continues an access: moves bytes up to a page that is not present. This is also called if the
-   * region of its page fault was removed: if it was the whole region, the access ends; if it was
-   * only a child, the device requests the page again.
+   * Continues an access: moves bytes up to a page that is not present. Also called if the region in
+   * which the access faulted was removed. If that was the whole region, the access ends. If it was
+   * only a child region, the device requests the page again.
    */
   #goOn(id: number, access: RdmaAccess): void {
     const { region, sizeBytes, write } = access;

@@ -111,7 +111,10 @@ Deno.test("a child of a process that is gone, or of a region that is, is EFAULT 
   }
 });
 
-/** A software device for a process that may only read the first page and may write the second. */
+/**
+ * A software device for a process that may only read its first page, and may also write its second
+ * page.
+ */
 function software(quirks: readonly QuirkName[]) {
   const bench = rig({ software: true, quirks });
   const { mm } = bench;
@@ -171,8 +174,8 @@ Deno.test("a page fault that begins again has a second again on 7.3, and what is
     const startNs = machine.clock.nowNs;
     const read = access(mr, 0, 1);
     run(1);
-    // The page table is being changed for half a second; then it can be read, but changes again before
-    // the result is used.
+    // For half a second, the page table is being changed. Afterwards it can be read, but changes again
+    // before the result is used.
     mm.beginChange(range, "asked");
     run(500);
     mm.notifiers.end(range.start, range.end);

@@ -266,8 +266,8 @@ Deno.test("a block is written with what is there, and the block behind it is lef
 
 Deno.test("an invalidation tells the range, what left the table, and what left the IOMMU's (hmm-rdma-vfio.md 2.3)", () => {
   /**
-   * Entries removed from the device's table and from the IOMMU's table, the remaining pages, and
-   * the counter.
+   * The number of entries removed from the device's table, the number removed from the IOMMU's
+   * table, the remaining pages, and the counter.
    */
   const lost = (software: boolean, pages: readonly number[], first: number, count: number) => {
     const { discard, fault, fields, forget, region } = rig({ pages: 40, software });

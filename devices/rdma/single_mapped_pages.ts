@@ -1,6 +1,6 @@
 /**
- * Pages that are mapped separately, when they are faulted in: one IOVA and one mapping for each,
- * like on-demand paging before there was a page-wise DMA map.
+ * Pages that are mapped separately when they are faulted in. Each page has its own IOVA and
+ * mapping. This is how on-demand paging worked before there was a page-wise DMA map.
  *
  * @see rules/hmm-rdma-vfio.md chapter 6
  */
@@ -63,8 +63,8 @@ class SingleMappedPages implements RegionPages {
 
   /**
    * Maps page by page, in order. Pages before a failure stay mapped.
-   * @returns 0; -EINVAL for a page that the CPU maps in a smaller size than an entry; -EFAULT for
-   *   one that cannot be mapped.
+   * @returns 0; -EINVAL for a page that the CPU maps in a smaller size than an entry; -EFAULT for a
+   *   page that cannot be mapped.
    * @see rules/hmm-rdma-vfio.md 6.3 to 6.7
    */
   mapRange(first: number, entries: number, { access, fault }: PageRequest): number {

@@ -99,8 +99,8 @@ export class UmemOdp {
   }
 
   /**
-   * Takes the lock. No code here is preempted, so that a held lock will never be released.
-   * @throws {KernelError} ETIMEDOUT: the caller would wait for ever.
+   * Takes the lock. No code here is preempted, so a lock that is held now will never be released.
+   * @throws {KernelError} ETIMEDOUT if the lock is held: the caller would wait for ever.
    */
   lock(who: string): void {
     if (this.locked) {
@@ -161,7 +161,7 @@ export class UmemOdp {
  * Gets memory of a process for a device.
  *
  * @param dev Null for a software device.
- * @param client Its `invalidate` is called when the process changes its mappings.
+ * @param client The object whose `invalidate` is called when the process changes its mappings.
  * @returns The memory, or a negative errno.
  * @see rules/hmm-rdma-vfio.md 2.1
  */

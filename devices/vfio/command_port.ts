@@ -1,6 +1,6 @@
 /**
- * Commands from the driver of a migratable device, and the device's answers. Apart from memory, the
- * two sides share nothing else.
+ * Commands from the driver of a migratable device, and the device's answers. The driver and the
+ * device share only this interface and memory.
  *
  * The transport of commands is the model's own: no rule specifies it. The device fetches tables
  * from a page that it shares with its driver, 512 entries at a time.
@@ -29,22 +29,28 @@ export interface CommandPort {
    * @returns The key's number.
    */
   beginKey(entries: number, pageBytes: Bytes, lengthBytes: Bytes): number;
-  /** Makes the device fetch a part of the key's table. @returns False if it cannot read it. */
+  /**
+   * Makes the device fetch a part of the key's table.
+   * @returns False if the device cannot read the table.
+   */
   fetchEntries(key: number, first: number, count: number): boolean;
   /** Destroys a key. An unknown number is ignored. */
   destroyKey(key: number): void;
   /**
-   * Writes the device's state to the memory of a key. @returns False if a part of it cannot be
-   * written.
+   * Writes the device's state to the memory of a key.
+   * @returns False if a part of the state cannot be written.
    */
   save(key: number): boolean;
-  /** Loads `sizeBytes` bytes of a key as the device's state. @returns False if it cannot read them. */
+  /**
+   * Loads `sizeBytes` bytes of a key's memory as the device's state.
+   * @returns False if the device cannot read these bytes.
+   */
   load(key: number, sizeBytes: Bytes): boolean;
   /** Begins to record which pages in a range of DMA addresses the device writes. */
   track(first: DmaAddr, sizeBytes: Bytes, pageBytes: Bytes): void;
   /**
-   * Writes the recorded pages to the memory of a key, and clears them. @returns Null if it cannot
-   * write them.
+   * Writes the recorded pages to the memory of a key, and clears the record.
+   * @returns Null if the device cannot write to that memory.
    */
   report(key: number): DirtyReport | null;
   stopTracking(): void;

@@ -169,8 +169,7 @@ Deno.test("a buffer for headers costs no DMA call, and a page array only (hmm-rd
 });
 
 Deno.test("no range of that size: 1024 single maps of a page, each with its own sync (hmm-rdma-vfio.md ch. 3, assertion 7)", () => {
-  // 16 MiB of addresses in which every second block of 2 MiB is allocated, so that no 4 MiB are
-  // contiguous.
+  // 16 MiB of addresses. Every second block of 2 MiB is allocated, so that no 4 MiB are contiguous.
   const bench = new MigrationBench({ settings: { dmaMaskBits: 24 } });
   const { machine } = bench;
   const domain = bench.dev.domain!;
@@ -279,7 +278,8 @@ Deno.test("get takes the first spare buffer that is large enough, and frees smal
   assertEquals(bench.count("vfio.register"), registered, "as is: nothing is mapped anew");
   assertEquals(driver.spare, [behind, other, header]);
 
-  // No spare buffer is large enough: all of that direction are freed, and a new one is allocated.
+  // No spare buffer is large enough. Therefore all spare buffers of that direction are freed, and a
+  // new buffer is allocated.
   const made = driver.getBuffer(4, DMA_FROM_DEVICE, false);
   assertEquals([made.npages, behind.freed, bench.count("vfio.register")], [
     4,
@@ -353,10 +353,11 @@ Deno.test("the range is freed with the linked length: half of it leaks where the
     });
     return { leaks, freed: bench.fields("iova.free", "size_bytes") };
   };
-  // 5 of 32 pages: the range is cached as one of 8 pages, so the other 24 leak.
+  // 5 of 32 pages are linked. The freed range is cached as a range of 8 pages, so the other 24
+  // pages leak.
   assertEquals(lost(32, 6), { leaks: [["iova", 24 * 4096]], freed: [5 * 4096] });
-  // 700 of 1024 pages, as in the rule: 700 pages are freed, but the whole range is, because no
-  // rcache is that large.
+  // 700 of 1024 pages are linked, as in the rule. Only 700 pages are passed to the free, but the
+  // whole range is freed, because no rcache has ranges of that size.
   assertEquals(lost(1024, 701), { leaks: [], freed: [2867200] });
   // Nothing leaks: 17 and 32 pages are in the same size class of the rcache.
   assertEquals(lost(32, 18), { leaks: [], freed: [17 * 4096] });
@@ -391,7 +392,7 @@ Deno.test("the state of one function goes through pages of the host's into anoth
     assertEquals(peer.migration.state, bench.function.state);
     assertEquals(bench.count("vfio.data"), 2 * pages);
     assertEquals(bench.fields("vfio.data", "size_bytes").at(-1), 512);
-    // Each page is translated once on either side; the tables were fetched 512 entries at a time.
+    // Each page is translated once on either side. The tables were fetched 512 entries at a time.
     const fetches = 2 * Math.ceil(pages / 512);
     assertEquals(bench.count("iommu.translate"), iommu.mode === "off" ? 0 : 2 * pages + fetches);
   }

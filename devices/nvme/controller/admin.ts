@@ -37,8 +37,9 @@ const FEATURE_HOST_MEMORY = 0x0d;
 const HOST_MEMORY_ENABLE = 0x1;
 const HOST_MEMORY_RETURNED = 0x2;
 /**
- * Features that only store their value: arbitration, power management, temperature threshold, error
- * recovery, write cache, write atomicity, asynchronous events.
+ * Features for which the controller only stores a value, without any effect: arbitration, power
+ * management, temperature threshold, error recovery, write cache, write atomicity, asynchronous
+ * events.
  */
 const PLAIN_FEATURES = [0x01, 0x02, 0x04, 0x05, 0x06, 0x0a, 0x0b];
 /** Error information, health, firmware slots: mandatory, but all zero here. */

@@ -1,6 +1,6 @@
 /**
- * Resolves a command's buffers like a controller: data pointer and metadata pointer, PRPs and SGLs,
- * to ranges of device addresses.
+ * Resolves the buffers of a command to ranges of device addresses, as a controller does: the data
+ * pointer and the metadata pointer, each as PRPs or SGLs.
  */
 import { type Bytes, type DmaAddr, foldedHigh, grown, viewOf, zeros } from "@dmalab/runtime";
 import type { HostPort } from "./host_port.ts";
@@ -62,7 +62,7 @@ export class DataPointer {
   }
 
   /**
-   * Checks the metadata pointer, as far as that is possible without reading memory.
+   * Checks the metadata pointer as far as a check is possible without reading memory.
    * @returns 0 or a status.
    */
   checkMetadata(command: DataView): number {
@@ -114,7 +114,7 @@ export class PrpWalk {
 
   /**
    * @param chainsLast Simulates a defect: the controller takes the entry at the end of a page for a
-   *   link to another list, even if it points at all the data that is left.
+   *   link to another list, even if this entry points at all of the remaining data.
    */
   constructor(host: HostPort, chainsLast = false) {
     this.#host = host;
@@ -122,11 +122,11 @@ export class PrpWalk {
   }
 
   /**
-   * Resolves the two PRPs of a command; no data moves.
+   * Resolves the two PRPs of a command, without moving data.
    *
-   * @param command The command; PRP1 is at byte `at`, PRP2 follows it.
+   * @param command The command; PRP1 is at byte `at`, PRP2 follows PRP1.
    * @param lengthBytes Length of the command's transfer, > 0.
-   * @param toHost Whether the data goes to the host: then an impossible address is a write fault.
+   * @param toHost Whether the data goes to the host. An impossible address is then a write fault.
    * @param into Emptied first; complete only if the result is success.
    * @returns 0, or the status of the first entry that is wrong.
    */
@@ -161,8 +161,9 @@ export class PrpWalk {
   }
 
   /**
-   * Follows a list until `lengthBytes` are found. A whole page has 511 entries and a link to the
-   * next page; only the first may be shorter.
+   * Follows a list until `lengthBytes` are found. A whole page of a list has 511 entries and a link
+   * to the next page. Only the first page may have fewer entries, because the list may begin inside
+   * it.
    */
   #walkList(listDma: number, lengthBytes: Bytes, toHost: boolean, into: RangeList): number {
     let rest = lengthBytes;
@@ -202,12 +203,12 @@ const MAX_DESCRIPTORS = 65536;
 /**
  * Walks the Scatter Gather List of a command.
  *
- * A descriptor is a data block, or points at a segment: an array of descriptors. The last
- * descriptor of a segment that is not the last segment points at the next segment. Bit buckets and
- * keyed descriptors are not supported, nor lists that describe more than the command transfers. An
- * exception is metadata: its last data block may be longer than the rest of the transfer, as with
- * the captured controller (Base Specification 1.4, 4.4; the statuses of 4.6.1.2.1;
- * tests/golden/defects, ptover_none).
+ * A descriptor is a data block, or points at a segment: an array of descriptors. If a segment is
+ * not the last one, its last descriptor points at the next segment. Bit buckets and keyed
+ * descriptors are not supported. Lists that describe more than the command transfers are not
+ * supported either, with one exception: the last data block of metadata may be longer than the rest
+ * of the transfer, as with the captured controller (Base Specification 1.4, 4.4; the statuses of
+ * 4.6.1.2.1; tests/golden/defects, ptover_none).
  */
 export class SglWalk {
   readonly #host: HostPort;
@@ -224,11 +225,11 @@ export class SglWalk {
   }
 
   /**
-   * Resolves the list that starts with a descriptor in a command; nothing moves.
+   * Resolves the list that starts with a descriptor in a command, without moving data.
    *
-   * @param command The command; its descriptor is at byte `at`.
+   * @param command The command; the descriptor is at byte `at`.
    * @param lengthBytes Length of the command's transfer, > 0.
-   * @param toHost Whether the data goes to the host: then an impossible address is a write fault.
+   * @param toHost Whether the data goes to the host. An impossible address is then a write fault.
    * @param into Emptied first; complete only if the result is success.
    * @returns 0, or the status of the first descriptor that is wrong.
    */
@@ -244,9 +245,9 @@ export class SglWalk {
   }
 
   /**
-   * Resolves a metadata list: MPTR is the address of one descriptor.
-   * @param low Lower half of that address; a multiple of 8.
-   * @param upper Upper half.
+   * Resolves a metadata list. MPTR is the address of the list's first descriptor.
+   * @param low Lower half of MPTR; a multiple of 8.
+   * @param upper Upper half of MPTR.
    */
   walkMetadata(
     low: number,
@@ -344,8 +345,8 @@ export class SglWalk {
         address += fetched * SGL_DESCRIPTOR_BYTES;
       }
       if (follows) continue;
-      // The segment was announced as not the last, so its last descriptor must point at another
-      // one.
+      // The descriptor that led to this segment says that more segments follow. Therefore the last
+      // descriptor of this segment must point at another segment.
       return last ? this.#end() : STATUS.INVALID_SGL_SEGMENT;
     }
   }

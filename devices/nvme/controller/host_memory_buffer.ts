@@ -2,9 +2,10 @@
  * The Host Memory Buffer: host memory that the controller uses as its own (Base Specification 1.4,
  * section 8.9).
  *
- * The controller keeps there, as drives do, which blocks it has looked up last: an entry of eight
- * bytes for each slot. Every read or write looks up its first block; an unknown block is entered.
- * The entries are never required, so losing the memory costs only time.
+ * Like real drives, the controller uses this memory as a cache: it records which blocks it has
+ * looked up last, in slots with an entry of eight bytes each. Every read or write looks up its
+ * first block, and enters the block if it is unknown. The entries are never required, so losing the
+ * memory costs only time.
  */
 import { type Bytes, type DmaAddr, eventId, foldedHigh, invariant } from "@dmalab/runtime";
 import type { HostPort } from "./host_port.ts";
@@ -15,8 +16,8 @@ const NVME_HOST_MEMORY = eventId("nvme.host_memory");
 const DESCRIPTOR_BYTES = 16;
 const ENTRY_BYTES = 8;
 /**
- * Largest epoch. Each entry contains the epoch in which it was made, from 1, so that no fresh
- * memory matches.
+ * Largest epoch. Each entry contains the epoch in which it was made. Epochs begin at 1, so that
+ * fresh memory, which is zero, never matches.
  */
 const LAST_EPOCH = 0xffff;
 

@@ -60,8 +60,8 @@ export class HostPort {
   }
 
   /**
-   * Writes a page of host memory, generated in place by `maker`. @returns False if the access
-   * faulted.
+   * Writes a page of host memory; `maker` generates the bytes in place.
+   * @returns False if the access faulted.
    */
   writePage(dma: number, maker: PageMaker): boolean {
     return this.#bus.writePage(this.dev, dma, maker);
@@ -80,7 +80,8 @@ export class HostPort {
 
   /**
    * Reports an access to an address of 2^53 or more, which faults on every machine.
-   * @param toHost Whether it was a write. @returns The status of the command.
+   * @param toHost Whether the access was a write.
+   * @returns The status of the command.
    */
   faultWide(toHost: boolean, high: number): number {
     this.#bus.faultWide(this.dev, toHost ? "write" : "read", high);
@@ -108,8 +109,8 @@ const ALIGNMENT_ROOM_BYTES = 16;
  * Moves data between the controller and the ranges of host memory to which a command was resolved.
  *
  * Ranges are transferred in order; the first range with a fault ends the transfer, and later ranges
- * are not accessed. A range is transferred in pieces of at most 1 MiB, so that the controller's own
- * memory stays bounded whatever the size of the command.
+ * are not accessed. A range is transferred in pieces of at most 1 MiB, so that the size of the
+ * controller's own buffer is bounded even for a large command.
  */
 export class HostTransfer implements PageMaker {
   readonly #host: HostPort;
@@ -171,10 +172,10 @@ export class HostTransfer implements PageMaker {
   }
 
   /**
-   * Reads ranges of host memory.
+   * Reads ranges of host memory, piece by piece.
    *
-   * @param each Receives a piece of them, and its offset in the store; returns false to report a
-   *   mismatch.
+   * @param each Receives a piece of the ranges, and the offset of this piece in the store; returns
+   *   false to report a mismatch.
    */
   #take(
     offsetBytes: number,

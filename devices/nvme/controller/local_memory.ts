@@ -1,7 +1,7 @@
 /**
  * The controller's own memory that the host can address (Base Specification 1.4, section 4.7).
  *
- * If a command refers to an address in it, the access does not go out to the bus.
+ * If a command refers to an address in this memory, the access does not go out to the bus.
  */
 import type { Bytes, PhysAddr, PhysicalMemory } from "@dmalab/runtime";
 

@@ -78,10 +78,11 @@ export const MAX_PATTERN_BYTES: Bytes = 2 ** 52;
  * x`, so a read from a wrong offset shows that offset (docs/language/declarations.md: "A fresh disk
  * holds …"). Only written data takes memory; zeroed ranges are kept as ranges.
  *
- * Fresh content is produced on every read, so this must be cheap (`nvme.read4k.looked`):
- * interpreted as a double, `tag + x` is `2^e + x * 2^(e-52)`, with the exponent that the tag's top
- * bits encode, exactly, for every x below 2^52. One addition then makes 8 bytes at once. Typed
- * arrays have the host's byte order, which is little-endian wherever this runs.
+ * Fresh content is produced on every read, so producing it must be cheap (`nvme.read4k.looked`).
+ * The bits of `tag + x`, read as a double, are exactly the number `2^e + x * 2^(e-52)` for every x
+ * below 2^52, where e is the exponent that the tag's top bits encode. Therefore one addition of
+ * doubles makes 8 bytes at once. Typed arrays have the host's byte order, which is little-endian on
+ * every host that runs dmalab.
  */
 export class PatternStore {
   readonly #budget: HostBudget;
@@ -90,7 +91,10 @@ export class PatternStore {
   readonly #written = new Map<number, Uint8Array>();
   /** Chunks that were zeroed as a whole; a written chunk of the same number takes precedence. */
   readonly #zeroed = new IntervalSet();
-  /** A buffer for a fresh chunk, and one for a chunk to compare; each is allocated at first use. */
+  /**
+   * A buffer for a fresh chunk, and a buffer for a chunk to compare; both are allocated at first
+   * use.
+   */
   #scratch: TransferBuffer | null = null;
   #compared: TransferBuffer | null = null;
 
@@ -178,8 +182,8 @@ export class PatternStore {
   }
 
   /**
-   * Stores `sizeBytes` bytes of `from`, starting at its index `at`.
-   * @throws {MemoryLimitError} If the budget is exhausted. Bytes before that are written.
+   * Stores `sizeBytes` bytes of `from`, starting at index `at` of `from`.
+   * @throws {MemoryLimitError} If the budget is exhausted. Bytes before the failure are written.
    */
   write(offsetBytes: number, from: Uint8Array, at: number, sizeBytes: Bytes): void {
     let target = offsetBytes;
@@ -266,8 +270,8 @@ export class PatternStore {
 }
 
 /**
- * The controller's internal memory for data in transit between medium and host. The same bytes can be
- * written as 64-bit words, which makes generating a fresh disk's content cheap.
+ * The controller's internal memory for data in transit between medium and host. The memory can be
+ * written as bytes or as 64-bit words; words make generating a fresh disk's content cheap.
  */
 export class TransferBuffer {
   readonly bytes: Uint8Array;

@@ -60,8 +60,9 @@ export class NvmCommands {
     const media = this.#media;
     status = this.#move(opcode, media.data, lba * media.blockSizeBytes, this.#data);
     if (status !== SUCCESS || media.metadataBytes === 0) return status;
-    // Metadata is resolved after the data has moved, like by the captured controller: a command
-    // that fails because of its metadata has transferred its data (tests/golden/defects, ptshort).
+    // Like the captured controller, this resolves the metadata after the data has moved. Therefore
+    // a command that fails because of its metadata has transferred its data (tests/golden/defects,
+    // ptshort).
     status = this.#resolveMetadata(command, toHost);
     if (status !== SUCCESS) return status;
     return this.#move(opcode, media.metadata, lba * media.metadataBytes, this.#metadata);
@@ -177,8 +178,8 @@ function isKnown(opcode: number): boolean {
 }
 
 /**
- * A 64-bit block address; Infinity, which is beyond every disk, if it does not fit a number
- * exactly.
+ * A 64-bit block address. An address that a number cannot hold exactly is returned as Infinity,
+ * which is beyond the end of every disk.
  */
 function firstBlock(view: DataView, at: number): number {
   const high = view.getUint32(at + 4, true);

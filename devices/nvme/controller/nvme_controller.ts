@@ -1,12 +1,12 @@
 /**
  * An NVMe controller, from the device's side.
  *
- * It sees the host only through register writes, memory accesses over its PCIe link, and an
+ * It reaches the host only through register writes, memory accesses over its PCIe link, and an
  * interrupt line. It is written from the NVM Express Base Specification and shares no code with the
  * driver, so that it checks the driver's commands independently.
  *
- * Each command is one activity: fetch, walk, data, completion entry, interrupt; the host handles
- * the completion within it (docs/language/stepping.md).
+ * Each command is one activity: fetch, walk, data, completion entry, interrupt. The host handles
+ * the completion within the same activity (docs/language/stepping.md).
  */
 import {
   type ActivityHandler,
@@ -331,8 +331,8 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
   }
 
   /**
-   * Checks whether the shadow doorbell shows room for a completion, if there was none by the
-   * register.
+   * Checks whether the shadow doorbell shows room for a completion. Called if the completion queue
+   * is full according to the doorbell register.
    */
   #findsRoom(queue: SubmissionQueue): boolean {
     if (this.#shadows === null || queue.id === 0) return false;
@@ -387,9 +387,10 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
   }
 
   /**
-   * Aborts a command: a command that is not executed is completed with Command Abort Requested.
-   * @returns False if there is no such command. All other commands are done before an Abort is
-   *   handled.
+   * Aborts a command that was fetched but is not executed: completes it with Command Abort
+   * Requested.
+   * @returns False if there is no such command, because every other command has completed before an
+   *   Abort is handled.
    */
   #abort(queueId: number, commandId: number): boolean {
     const index = this.#silent.findIndex((each) =>

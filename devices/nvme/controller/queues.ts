@@ -147,9 +147,10 @@ type ShadowAccess = "same" | "moved" | "fault";
  * Shadow doorbells, which the host writes to memory (Base Specification 1.4, sections 5.7 and
  * 7.13).
  *
- * While a controller has work, it checks them for more. When it has no more work, it stores the
- * last value that it has read, so that the host writes the register for the next command, and then
- * checks once more: otherwise a command from in between would never be noticed.
+ * While a controller has work, it checks the shadow doorbells for more. When it has no more work,
+ * it stores the last value that it has read, so that the host writes the register for the next
+ * command. Then it checks the shadow doorbells once more: a command that the host queued just
+ * before the store would otherwise never be noticed.
  */
 export class ControllerShadowDoorbells {
   readonly #host: HostPort;

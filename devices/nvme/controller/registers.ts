@@ -1,8 +1,8 @@
 /**
  * The register file of the controller (Base Specification 1.4, section 3.1).
  *
- * It stores values and reports the meaning of a write to its owner, which handles enabling and
- * doorbells.
+ * It stores the values of registers. It passes a write that enables the controller or rings a
+ * doorbell to its owner, which handles it.
  */
 import { foldedHigh } from "@dmalab/runtime";
 import type { LocalMemory } from "./local_memory.ts";

@@ -1,6 +1,7 @@
 /**
- * SGLs: the ranges of a list, and how far addresses reach (NVM Express 1.4, 4.4). @see
- * ../malformed_commands.ts
+ * SGLs: the ranges of a list, and the largest addresses that are accepted (NVM Express 1.4, 4.4).
+ *
+ * @see ../malformed_commands.ts
  */
 import { assertEquals } from "@std/assert";
 import { STATUS } from "./_status.ts";

@@ -68,8 +68,8 @@ const DO_NOT_RETRY = 0x4000;
 
 /**
  * Status fields without the phase bit: status code, with the status code type above bit 8 (section
- * 4.6). The status of a malformed command includes `DO_NOT_RETRY`; a status that a retry may change
- * does not.
+ * 4.6). The status of a malformed command includes `DO_NOT_RETRY`. A status that may change with a
+ * retry does not include it.
  */
 export const STATUS = {
   SUCCESS: 0x0000,
@@ -116,5 +116,5 @@ export const PSDT = {
   SGL_SEGMENT_METADATA: 2,
 } as const;
 
-/** The least upper half of a 64-bit address that is too large for a number (2^53 or more). */
+/** The smallest upper half of a 64-bit address that a number cannot hold exactly (2^53 or more). */
 export const WIDE_HALF = 2 ** 21;

@@ -1,8 +1,8 @@
 /**
  * The admin commands that turn an enabled controller into a disk.
  *
- * Each is a real command through the admin queue, with its buffer mapped like any other data, so
- * that bring-up leaves the same state in IOVA caches as a real probe.
+ * Each of them is a real command through the admin queue, and its buffer is mapped like any other
+ * data. Therefore bring-up leaves IOVA caches in the same state as a real probe.
  *
  * @see rules/nvme.md 5.2
  */
@@ -108,7 +108,8 @@ export class AdminCommands {
 
   /**
    * Requests I/O queues.
-   * @returns How many may be created: the smaller of requested and granted; 0 if the command fails.
+   * @returns How many queues may be created: the smaller of the requested and the granted number; 0
+   *   if the command fails.
    */
   numberOfQueues(asked: number): number {
     const request = this.#command(ADMIN_OPCODE.SET_FEATURES, null, (view) => {
@@ -122,7 +123,8 @@ export class AdminCommands {
 
   /**
    * Creates a queue's completion side, then its submission side.
-   * @returns False if either is refused; then the controller does not know the queue.
+   * @returns False if the controller refuses one of the sides; the controller then has no such
+   *   queue.
    */
   createQueue(queue: QueuePair): boolean {
     const size = (queue.depthEntries - 1) * 0x1_0000 + queue.id;
@@ -152,8 +154,8 @@ export class AdminCommands {
   }
 
   /**
-   * Deletes a queue. The result is ignored: a refusal would show again when the queue is created
-   * anew.
+   * Deletes a queue. The result is ignored, because after a refusal the next creation of the queue
+   * fails too, and that failure is handled.
    */
   #delete(opcode: number, queue: QueuePair): void {
     this.#command(opcode, null, (view) => view.setUint32(SQE.CDW10, queue.id, true));
@@ -161,7 +163,8 @@ export class AdminCommands {
 
   /**
    * Gives the controller host memory.
-   * @param returned Whether it is the same memory as before, untouched since.
+   * @param returned Whether the controller had this memory before, and the host has not changed it
+   *   since.
    * @returns False if the controller refuses.
    */
   lendMemory(memory: HostMemoryBuffer, returned: boolean): boolean {
@@ -176,7 +179,7 @@ export class AdminCommands {
   }
 
   /**
-   * Sends the controller the addresses of the shadow doorbells and of its event indexes.
+   * Sends the controller the addresses of the shadow doorbells and of the doorbells' event indexes.
    * @returns False if the controller refuses.
    */
   configureDoorbells([values, wakeups]: readonly [number, number]): boolean {

@@ -26,8 +26,8 @@ interface Bench {
 }
 
 /**
- * @param answer Fills the page of an Identify, and may return a result; `false` makes the command
- *   fail.
+ * @param answer Fills the page that Identify returns, and may return the command's result; `false`
+ *   makes the command fail.
  */
 function bench(
   answer: (page: DataView, sent: Sent) => number | false | void = () => {},
@@ -179,7 +179,10 @@ function found(
   return [sent.map(({ nsid, dwords }) => [dwords[0]!, nsid] as [number, number]), facts];
 }
 
-/** Fills the page: namespace 7 is the first, and its format 2 has 4 KiB and 8 bytes of metadata. */
+/**
+ * Fills the page: the first namespace is namespace 7, and format 2 of this namespace has blocks of
+ * 4 KiB and 8 bytes of metadata.
+ */
 function namespace(page: DataView, structure: number): void {
   if (structure === 0x02) page.setUint32(0, 7, true);
   if (structure !== 0x00) return;

@@ -87,7 +87,7 @@ Deno.test("a permanent error in a batch makes all its calls twice (nvme.md 7, ca
 Deno.test("who waits for a tag gets that of a request that could not be prepared (nvme.md 4.1)", () => {
   const rig = new DriverRig({ depth: 2 });
   const plug = new Plug<NvmeRequest>();
-  // The first read cannot be mapped in any of its tries; the second finds no free tag.
+  // Every try to map the first read fails. Meanwhile the second read finds no free tag.
   rig.machine.armInjection(new ArmedInjection(INJECTION.dma_map_phys, 1, 17));
   const [one, other] = pages(2).map((page, index) =>
     rig.disk.submit("read", { lba: index * 64, buffer: { segments: [page] }, plug })

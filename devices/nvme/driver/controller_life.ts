@@ -1,9 +1,10 @@
 /**
- * A controller's life: brought up (probe), reset on request or if it does not answer, removed.
+ * A controller's life: it is brought up (probe), reset on request or if it does not answer, and
+ * removed.
  *
- * The order is what keeps memory safe. The controller is stopped first; from then on it does no
- * DMA. Only then is every command ended that it has not completed, which unmaps its data, and only
- * then is the memory of the rings reused or freed.
+ * The order of the steps keeps memory safe. The controller is stopped first, and does no more DMA.
+ * Then every command that it has not completed is ended, which unmaps the command's data. Only
+ * after that is the memory of the rings reused or freed.
  *
  * A command that is ended in this way has the status Command Aborted By Host. It is retried like
  * any other failed command (rules/nvme.md 4.2): after a reset it is sent once more, and on a
@@ -140,10 +141,11 @@ export class ControllerLife implements ActivityHandler {
 
   /**
    * Stops the controller, ends and unmaps the commands that it has not completed, and brings it up
-   * again. Then requests that came meanwhile, and requests that may be retried, are dispatched.
+   * again. Then dispatches the requests that came during the reset, and the requests that may be
+   * retried.
    *
-   * @throws {KernelError} ENODEV for a controller that is dead or removed; or the error that
-   *   prevented it from coming up, after which it is dead.
+   * @throws {KernelError} ENODEV for a controller that is dead or removed. If the controller does
+   *   not come up, the error that prevented this; the controller is then dead.
    */
   reset(reason: StateReason = "asked"): void {
     if (this.#state !== "live") {
@@ -167,9 +169,9 @@ export class ControllerLife implements ActivityHandler {
   }
 
   /**
-   * Removes the controller, which has been pulled: all commands end, and the driver's resources are
-   * freed. The checker reports remaining mappings.
-   * @throws {KernelError} ENODEV if it was removed before.
+   * Removes the controller after it was pulled out: all commands end, and the driver's resources
+   * are freed. The checker reports remaining mappings.
+   * @throws {KernelError} ENODEV if the controller was removed before.
    */
   remove(): void {
     const { dev, machine, pools, queues, timeouts } = this.#driver;
@@ -192,8 +194,8 @@ export class ControllerLife implements ActivityHandler {
   /** Gives up a controller that did not come up again: no more commands are sent to it. */
   #die(): void {
     this.#enter("dead", "no_answer");
-    // If even stopping it fails, its DMA is refused from now on: it must not reach memory that is
-    // reused.
+    // If the controller cannot even be stopped, its DMA is refused from now on, so that it does not
+    // reach memory that is reused.
     if (failureOf(() => this.#stop()) !== null) this.#driver.dev.refusal = "device_gone";
     this.#takeLeft();
     this.#drain();
@@ -231,10 +233,10 @@ export class ControllerLife implements ActivityHandler {
   }
 
   /**
-   * Disables the controller and waits until it is not ready; then it does no more DMA. If it does not
-   * obey, its function is reset, and it is disabled once more.
+   * Disables the controller and waits until it is not ready; a controller that is not ready does no
+   * DMA. If it stays ready, its PCI function is reset, and the controller is disabled once more.
    *
-   * @throws {KernelError} ENODEV if it stays ready, or is not present.
+   * @throws {KernelError} ENODEV if the controller still stays ready, or is not present.
    * @see rules/nvme.md 5.1, row 5
    */
   #stop(): void {
@@ -252,8 +254,9 @@ export class ControllerLife implements ActivityHandler {
   }
 
   /**
-   * Points the controller at its admin queue, enables it and waits until it is ready.
-   * @throws {KernelError} ENODEV if its smallest page is above 4 KiB, or it does not get ready.
+   * Gives the controller the address of its admin queue, enables it and waits until it is ready.
+   * @throws {KernelError} ENODEV if the controller's smallest page is above 4 KiB, or if it does
+   *   not get ready.
    */
   #enable(admin: QueuePair): void {
     const { dev, options: { registers } } = this.#driver;
@@ -288,9 +291,9 @@ export class ControllerLife implements ActivityHandler {
   }
 
   /**
-   * Brings a stopped controller up with the existing queues, or with as many of them as it grants
-   * now.
-   * @throws {KernelError} If it does not come up.
+   * Brings a stopped controller up with the existing queues. If the controller now grants fewer
+   * queues, only that many are used.
+   * @throws {KernelError} If the controller does not come up.
    */
   #restart(): void {
     const { options, queues } = this.#driver;
@@ -372,8 +375,9 @@ export class ControllerLife implements ActivityHandler {
   }
 
   /**
-   * Creates the I/O queues on the controller. If it refuses one, the queues created so far are too
-   * few for the interrupts that were set up: all are deleted, and created anew in that number.
+   * Creates the I/O queues on the controller. If the controller refuses a queue, there are fewer
+   * queues than the interrupts that were set up. Then all queues are deleted, and the smaller
+   * number of queues is created anew.
    *
    * @see rules/nvme.md 5.2
    */
@@ -424,10 +428,10 @@ export class ControllerLife implements ActivityHandler {
  * armed, so that a busy queue pays one comparison for each command. When it expires, it checks for
  * overdue commands, and is armed again for the next deadline.
  *
- * For an overdue command it checks whether only the interrupt was lost, asks the controller to
- * abort the command, and has the controller reset if that did not help either. The captured data
- * contain no timeouts; this follows the recovery of the NVMe specification (1.4, sections 5.1 and
- * 9.1).
+ * An overdue command is handled in three steps. First the driver checks whether only the interrupt
+ * was lost. Next it asks the controller to abort the command. If neither helped, it resets the
+ * controller. The captured data contain no timeouts; this follows the recovery of the NVMe
+ * specification (1.4, sections 5.1 and 9.1).
  */
 export class CommandTimeouts implements TimerHandler, RequestOwner {
   /** Whether the timer is armed. */

@@ -1,6 +1,6 @@
 /**
- * Timeouts, aborts, resets and removal: at whatever moment they happen, every request ends exactly
- * once, nothing leaks, and the device accesses no memory that it no longer owns.
+ * Timeouts, aborts, resets and removal, at every moment of a workload: every request ends exactly
+ * once, nothing leaks, and the device accesses no memory that has been returned to the host.
  */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import {
@@ -98,8 +98,9 @@ interface Ending {
 }
 
 /**
- * Runs the workload, does something after `moment` activities, runs to the end, and checks what
- * must always be true. @returns Null if the workload ends before that moment.
+ * Runs the workload for `moment` activities, interrupts it with an action, runs to the end, and
+ * checks the conditions that must hold in every case.
+ * @returns Null if the workload ends before that moment.
  */
 function interrupted(
   options: DriverRigOptions,
@@ -222,8 +223,8 @@ Deno.test("a reset that grants fewer queues than before keeps as many (nvme.md 5
   const read = rig.machine.bus.readWords.bind(rig.machine.bus);
   rig.machine.bus.readWords = (dev, dma, into, point) => {
     const done = read(dev, dma, into, point);
-    // Changes Set Features 07h while the controller fetches it, so that the host requests 2 of
-    // each.
+    // Changes the Set Features command 07h while the controller fetches it, so that 2 submission
+    // queues and 2 completion queues are requested.
     if (into.length === 16 && (into[0]! & 0xff) === 0x09 && into[10] === 0x07) into[11] = 0x1_0001;
     return done;
   };
@@ -322,7 +323,8 @@ Deno.test("a controller that answers nothing any more is dead after its reset (n
 });
 
 Deno.test("a controller that does not even stop reaches no memory any more (nvme.md 5.1)", () => {
-  // One try and one more after the function's reset; then both again before the driver gives up.
+  // The number of ignored stops. The driver tries to stop the controller, and tries again after the
+  // function's reset. It makes both tries once more before it gives up.
   for (const ignored of [1, 2, 3, 4]) {
     const rig = new DriverRig();
     rig.controller.resetFunction = () => {};

@@ -59,7 +59,8 @@ export class ControllerMemory {
   }
 
   /**
-   * Entries for each of some queues: the wanted number if they fit, else an equal share.
+   * Number of entries for each of `queues` queues: the wanted number if the memory has room for
+   * all, else an equal share.
    * @returns 0 if a share is too small to be worthwhile.
    */
   queueDepth(queues: number, wantedEntries: number): number {

@@ -3,8 +3,7 @@ import { type DmaAddr, KIB, MIB } from "@dmalab/runtime";
 import { ControllerMemory } from "./controller_memory.ts";
 
 /**
- * Opens the memory that the registers describe, behind a BAR of 16 MiB; returns the written
- * registers.
+ * Opens the memory that the registers describe, in a BAR of 16 MiB; returns the written registers.
  */
 function open(
   registers: Readonly<Record<number, number>>,

@@ -60,12 +60,13 @@ export class HostMemoryBuffer {
 }
 
 /**
- * Allocates the requested memory: as one IOVA range if the IOMMU can map any pages contiguously and
- * the release uses that, else in pieces as large as the allocator has.
+ * Allocates the memory that the controller requests. The memory is one IOVA range if the IOMMU can
+ * map any pages contiguously and the release makes use of that. Otherwise it consists of pieces as
+ * large as the allocator has.
  *
  * @see rules/nvme.md 6
- * @returns Null if the controller requests none or needs more than the limit, or there is not
- *   enough memory.
+ * @returns Null if the controller requests no memory or needs more than the limit, or if there is
+ *   not enough memory.
  */
 export function allocateHostMemoryBuffer(
   machine: Machine,
@@ -91,7 +92,10 @@ export function allocateHostMemoryBuffer(
   return null;
 }
 
-/** Allocates pieces of one size, the last perhaps smaller, until there is enough or no more memory. */
+/**
+ * Allocates pieces of the same size until there is enough memory or the allocator has no more. The
+ * last piece may be smaller.
+ */
 function allocateChunks(
   machine: Machine,
   dev: DmaDevice,

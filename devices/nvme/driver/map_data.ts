@@ -1,6 +1,6 @@
 /**
- * `nvme_map_data()`, `nvme_unmap_data()` and their callees: maps a request's data and metadata,
- * describes both to the device as PRP entries or SGL descriptors, and undoes that.
+ * `nvme_map_data()`, `nvme_unmap_data()` and their callees: map a request's data and metadata,
+ * describe both to the device as PRP entries or SGL descriptors, and unmap them again.
  *
  * `DataMapper` is the common part of all releases; `TwoStepMapper` maps like 7.2, with the two-step
  * API. The mapper of 6.12 is in `scatterlists_6_12.ts`. Hot: a request of one segment goes from
@@ -113,8 +113,8 @@ export interface FormatSettings {
 }
 
 /**
- * The segments cannot be described by PRPs, or have too little data: a limit was violated, or a
- * defect is simulated.
+ * PRPs cannot describe the segments, or the segments have too little data. The cause is a violated
+ * limit or a simulated defect.
  */
 const BAD_REQUEST = -1;
 type Outcome = BlkStatus | typeof BAD_REQUEST;
@@ -178,16 +178,16 @@ export abstract class DataMapper {
   protected abstract unmapOne(request: NvmeRequest, addr: DmaAddr, sizeBytes: Bytes): void;
 
   /**
-   * Advances the iterator to the next mapped segment. @returns False at the end, or on failure, which
-   * the iterator's status shows.
+   * Advances the iterator to the next mapped segment.
+   * @returns False at the end or on failure. The iterator's status tells the two cases apart.
    */
   protected abstract nextSegment(request: NvmeRequest): boolean;
 
   /**
    * Saves the iterator's mapping if it must be unmapped separately.
-   * @param first Whether it is the request's first mapping, so that no earlier one has to be
-   *   unmapped.
-   * @returns False if it cannot be saved, so that the request must fail.
+   * @param first Whether the mapping is the request's first one, so that no earlier mapping has to
+   *   be unmapped.
+   * @returns False if the mapping cannot be saved; the request must then fail.
    */
   protected abstract saveMapping(iod: Iod, request: NvmeRequest, first: boolean): boolean;
 
@@ -268,11 +268,11 @@ export abstract class DataMapper {
   // PRPs. @see rules/nvme.md 2.3
 
   /**
-   * Describes the data as PRP entries, two in the command and the rest in chained list pages,
-   * beginning with the iterator's first segment.
+   * Describes the data as PRP entries, beginning with the iterator's first segment. Two entries are
+   * in the command, the rest in chained list pages.
    *
-   * @returns OK; else the caller unmaps the mappings recorded in `iod`, except if nothing was
-   *   mapped (`iod.totalBytes` is 0).
+   * @returns OK, or an error. After an error the caller unmaps the mappings recorded in `iod`,
+   *   except if nothing was mapped (`iod.totalBytes` is 0).
    */
   protected setupDataPrp(iod: Iod, request: NvmeRequest): BlkStatus {
     this.#leftBytes = request.payloadBytes;
@@ -298,8 +298,8 @@ export abstract class DataMapper {
   #fillPrps(iod: Iod, request: NvmeRequest): Outcome {
     const { iter } = this;
     const firstBytes = Math.min(this.#leftBytes, CTRL_PAGE_BYTES - ctrlPageOffset(iter.addr));
-    // As in the kernel, the first entry is not checked against its segment: with a shorter segment
-    // the 32-bit rest wraps.
+    // As in the kernel, this does not check the size of the first entry against the length of its
+    // segment. If the segment is shorter, the remaining length wraps around in 32 bits.
     const outcome = this.#consume(iod, request, firstBytes);
     if (outcome !== OK || this.#leftBytes === 0) return outcome;
     if (this.#leftBytes <= CTRL_PAGE_BYTES) {
@@ -349,8 +349,8 @@ export abstract class DataMapper {
   }
 
   /**
-   * Adds a list page: the last entry of the full page moves to the new one, and its place is used
-   * for the link.
+   * Adds a list page. The last entry of the full page moves to the new page, and the link to the
+   * new page takes its place.
    */
   #chain(iod: Iod, pool: DescriptorPool, fullPhys: PhysAddr): PoolBlock | null {
     // Includes the moved entry.
@@ -365,7 +365,10 @@ export abstract class DataMapper {
     return list;
   }
 
-  /** Moves past bytes that an entry covers now, and maps the next segment if this one is used up. */
+  /**
+   * Moves past bytes that an entry covers now. If the segment has no more bytes, maps the next
+   * segment.
+   */
   #consume(iod: Iod, request: NvmeRequest, sizeBytes: Bytes): Outcome {
     const { iter } = this;
     iod.totalBytes += sizeBytes;
@@ -453,8 +456,8 @@ export abstract class DataMapper {
   // Metadata. @see rules/nvme.md 3
 
   /**
-   * Maps metadata: by one page call for the plain pointer, else by a separate scatterlist,
-   * described by SGL descriptors.
+   * Maps metadata: by one page call if the command has a plain pointer. Otherwise maps a separate
+   * scatterlist and describes it by SGL descriptors.
    */
   protected mapMetadataScatterlist(iod: Iod, request: NvmeRequest): BlkStatus {
     if (!iod.usesSgl || !this.wantsMetadataSgl(request)) return this.setupMetaMptr(iod, request);
@@ -496,7 +499,10 @@ export abstract class DataMapper {
     iod.metaList = null;
   }
 
-  /** Writes a data block for each output of a list, beginning at an index of the descriptors. */
+  /**
+   * Writes a data block for each mapped segment of a scatterlist. The first is written to the
+   * descriptor with index `first`.
+   */
   protected writeOutputs(list: Scatterlist, listPhys: PhysAddr, first: number): void {
     for (let index = 0; index < list.outputs; index++) {
       this.writeSgl(listPhys, first + index, list.dmaAddressAt(index), list.dmaLengthAt(index));
@@ -524,8 +530,8 @@ export abstract class DataMapper {
   }
 
   /**
-   * Maps metadata for the plain pointer, by one call. A failed map is an I/O error here, not a lack
-   * of resources as for data.
+   * Maps metadata for the plain pointer, by one call. If the map fails, the request gets an I/O
+   * error; for data it would get a lack of resources.
    */
   protected setupMetaMptr(iod: Iod, request: NvmeRequest): BlkStatus {
     const { segments } = this;
@@ -570,8 +576,8 @@ export abstract class DataMapper {
   /**
    * Allocates a further list for a request's data. Null without memory.
    *
-   * @param rule The rule that requires it.
-   * @param entries Number of entries for it and the lists after it.
+   * @param rule The rule that requires the list.
+   * @param entries Number of entries for this list and the lists after it.
    */
   #takeList(iod: Iod, pool: DescriptorPool, rule: string, entries: number): PoolBlock | null {
     const block = this.#takeBlock(pool, rule, entries);
@@ -580,8 +586,9 @@ export abstract class DataMapper {
   }
 
   /**
-   * Frees the lists of a request's data in chain order. Their device addresses are read from the
-   * command and from the links, each before its page is freed.
+   * Frees the lists of a request's data in chain order. The device address of the first list is
+   * read from the command. The address of each further list is read from the link in the list
+   * before, before that list is freed.
    */
   #freeDescriptors(iod: Iod): void {
     const pool = iod.hasFlag(SMALL_DESCRIPTOR) ? iod.pools.small : iod.pools.large;
@@ -590,7 +597,8 @@ export abstract class DataMapper {
     let dma = iod.usesSgl ? iod.sglAddress : iod.prp2;
     for (let index = 0; index < count; index++) {
       const block = iod.descriptors[index]!;
-      // SGLs have one list; in a page of PRPs, the last entry is the address of the next list.
+      // With SGLs there is only one list. With PRPs, the last entry of a list page is the address
+      // of the next list.
       const next = index + 1 < count ? this.readPrp(block.phys, PRPS_PER_PAGE - 1) : dma;
       this.#freeBlock(pool, block, dma);
       dma = next;
@@ -611,7 +619,7 @@ export abstract class DataMapper {
    * Allocates a block and records the cost for the request. Null without memory.
    *
    * @param rule The rule that chose the pool.
-   * @param entries Number of entries for which it was chosen.
+   * @param entries Number of entries for which the pool was chosen.
    */
   #takeBlock(pool: DescriptorPool, rule: string, entries: number): PoolBlock | null {
     const block = pool.alloc();
@@ -673,7 +681,10 @@ export class TwoStepMapper extends DataMapper {
     return this.#mapSegments(iod, request, use);
   }
 
-  /** The first half of the choice of a format, by the limits of the request and the controller. */
+  /**
+   * The first step of the choice between PRPs and SGLs, by the limits of the request and the
+   * controller.
+   */
   #useSgls(request: NvmeRequest): SglUse {
     if (request.admin || !this.settings.sgl) return "unsupported";
     return gapMeets(request.gapBit, PAGE_MASK) || request.userCommand ||
@@ -699,7 +710,8 @@ export class TwoStepMapper extends DataMapper {
     this.choose(iod, request, sgl ? "sgl" : "prp", use, averageBytes);
     const status = sgl ? this.#setupDataSgl(iod, request) : this.setupDataPrp(iod, request);
     if (status !== OK && iod.totalBytes > 0) {
-      // All of the payload is linked in the range, even if the command describes only a part of it.
+      // All of the payload is linked into the range, even if the command describes only a part of
+      // it. Therefore all of it is unmapped.
       if (coalesced && !this.kernel.partial_destroy_on_list_failure) {
         iod.totalBytes = request.payloadBytes;
       }
@@ -711,7 +723,7 @@ export class TwoStepMapper extends DataMapper {
     return status;
   }
 
-  /** If not all of a range was linked, it is destroyed as if all of it were linked. */
+  /** Destroys a range of which only a part was linked, as if all of it were linked. */
   #unmapFailedRange(iod: Iod, request: NvmeRequest): void {
     if (this.iter.kind === "not_supported" || !this.#blk.coalesce(iod.dmaState)) return;
     iod.totalBytes = request.payloadBytes;
@@ -762,9 +774,9 @@ export class TwoStepMapper extends DataMapper {
   /**
    * Saves a mapping in an array, because PRPs do not contain the sizes of mappings.
    *
-   * @returns False without memory for the array. The mapping is then undone, except with two
-   *   quirks: with `first_mapping_leaked` the first mapping of a request is not undone, and with
-   *   `bounce_slot_lost_on_array_failure` any other is not.
+   * @returns False without memory for the array. The mapping is then undone, with two exceptions.
+   *   With the quirk `first_mapping_leaked`, the first mapping of a request is not undone. With
+   *   `bounce_slot_lost_on_array_failure`, mappings after the first are not undone.
    * @throws {KernelError} EFAULT with the quirk `need_unmap_flip_null_list`, if a mapping must be
    *   saved and the first mapping of the request needed no array.
    */
@@ -827,8 +839,8 @@ export class TwoStepMapper extends DataMapper {
   /**
    * Unmaps a request by its PRPs alone, like the driver of June 2025: a defect.
    *
-   * An entry covers a page, a mapping any number of pages. Contiguous entries are taken for one
-   * mapping here, which is right unless two mappings happen to be contiguous.
+   * An entry covers one page, but a mapping covers any number of pages. This function takes
+   * contiguous entries for one mapping, which is wrong if two mappings happen to be contiguous.
    *
    * @see rules/defects.md, M1
    */
@@ -861,8 +873,10 @@ export class TwoStepMapper extends DataMapper {
   }
 
   /**
-   * Unmaps the data block in the command, or each block of the list to which the command points;
-   * the device's addresses are the mapped ones. @see rules/nvme.md 2.6, row 5
+   * Unmaps the data block in the command, or each block of the list to which the command points.
+   * The addresses that the device uses are also the addresses to unmap.
+   *
+   * @see rules/nvme.md 2.6, row 5
    */
   #freeSgls(iod: Iod, request: NvmeRequest, attrs: number): void {
     if (this.kernel.sgl_unmap_args_swapped) {
@@ -879,8 +893,9 @@ export class TwoStepMapper extends DataMapper {
   /**
    * Unmaps with the quirk `sgl_unmap_args_swapped`: two pointers to descriptors are passed in the
    * wrong order, so the list is taken for the command's descriptor. A list begins with a data
-   * block, so that one block is unmapped and the list is not read further. For a request without a
-   * list, the pointer is that of the last list of its tag, or null.
+   * block. Therefore that one block is unmapped, and the rest of the list is not read. For a
+   * request without a list, the pointer is that of the last list that a request with the same tag
+   * used, or null.
    */
   #freeSglsSwapped(iod: Iod, request: NvmeRequest, attrs: number): void {
     const list = iod.descriptors[0];
@@ -964,8 +979,9 @@ export class TwoStepMapper extends DataMapper {
   }
 
   /**
-   * A single data block is written alone; several follow a segment descriptor with their total
-   * length. On failure no part of the metadata stays mapped.
+   * Writes the descriptors of metadata. A single data block is written alone. Several data blocks
+   * follow a segment descriptor that has their total length. On failure no part of the metadata
+   * stays mapped.
    */
   #fillMetadataList(
     iod: Iod,
@@ -1054,7 +1070,10 @@ export class TwoStepMapper extends DataMapper {
   }
 }
 
-/** Offset in the controller page; `&` uses only the low half of an address, which is enough. */
+/**
+ * Offset in the controller page. `&` uses only the low 32 bits of an address; the offset needs no
+ * more.
+ */
 export function ctrlPageOffset(address: number): number {
   return address & PAGE_MASK;
 }
@@ -1064,7 +1083,10 @@ export function avgSegSize(payloadBytes: Bytes, segments: number): Bytes {
   return Math.ceil(payloadBytes / segments);
 }
 
-/** The second half of the choice of a format, once it is known whether the request became one range. */
+/**
+ * The second step of the choice between PRPs and SGLs, once it is known whether the request became one
+ * IOVA range.
+ */
 export function prefersSgl(use: SglUse, averageBytes: Bytes, thresholdBytes: Bytes): boolean {
   if (use === "forced") return true;
   return use === "supported" && thresholdBytes !== 0 && averageBytes >= thresholdBytes;
@@ -1102,7 +1124,7 @@ export class MemoryPool<T> {
     this.#make = make;
   }
 
-  /** Takes an object, with its contents from the last use if there was one; null without memory. */
+  /** Takes an object. A reused object still has the contents of its last use. Null without memory. */
   take(): T | null {
     const { events, faults } = this.#machine;
     if (faults !== null && faults.errnoAt(INJECTION.mempool_alloc) !== 0) return null;

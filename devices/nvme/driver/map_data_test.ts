@@ -30,8 +30,8 @@ Deno.test("on an SGL controller that is one data block (nvme.md ch. 1-5, asserti
 });
 
 Deno.test("a single data block from the iterator is unmapped from the command (nvme.md 2.6)", () => {
-  // A request that counts one segment, but that only the iterator may map: peer memory across the
-  // host bridge.
+  // A request that counts one segment. It must still be mapped by the iterator, because the segment
+  // is peer memory across the host bridge.
   const rig = new DriverRig({ sgl: true, device: { coherent: false } });
   usePeers(rig, "thru_host_bridge");
   const { request, iod } = rig.request([vec(0x8000_0000, 16384)], { gapBit: 10 });

@@ -1,6 +1,6 @@
 /**
- * Defects of past releases in the driver's mapping code, each with the means that finds it without
- * a hint where to search.
+ * Defects of past releases in the driver's mapping code. Each test shows the means that finds its
+ * defect without a hint where to search.
  *
  * @see rules/defects.md, M1 to M12
  */
@@ -161,7 +161,7 @@ Deno.test("need_unmap_flip_null_list: the first bounce inside a request finds no
   const error = assertThrows(() => rig.run(), KernelError);
   assertMatch(error.message, /null pointer in nvme_pci_setup_data_prp.*needed no array: EFAULT$/);
   assertEquals(io.done, false);
-  // The task ends with the null pointer; the context of the code that ran it is restored.
+  // The null pointer ends the task. Then the context of the code that ran the task is restored.
   const { cpu, device, request, site } = context;
   assertEquals({ cpu, device, request, site }, { cpu: 0, device: null, request: null, site: 23 });
   // If the first segment is bounced already, the array is allocated in time.

@@ -3,8 +3,9 @@
  * communicates with the controller, returns results.
  *
  * A request becomes one host activity: prepare, copy the command, ring the doorbell. The controller's
- * activity for it ends in `raise`, where the host unmaps and completes. Mapping is in `map_data.ts`,
- * rings and tags in `queues.ts`, bring-up, reset and removal in `controller_life.ts`.
+ * activity for the command ends in `raise`, in which the host unmaps the data and completes the
+ * request. Mapping is in `map_data.ts`, rings and tags in `queues.ts`, bring-up, reset and removal in
+ * `controller_life.ts`.
  *
  * @see rules/nvme.md 4
  */
@@ -57,7 +58,8 @@ const POLL = 2;
 const MAX_RETRIES = 5;
 /**
  * How often a request without resources is tried while no other command completes. The kernel tries
- * for ever; a script must end, and if no command is in flight, none can free the missing resources.
+ * for ever, but a script must end. If no command is in flight, no completion can free the missing
+ * resources.
  */
 const MAX_STARVED_TRIES = 16;
 
@@ -94,8 +96,8 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine {
   readonly machine: Machine;
   readonly dev: DmaDevice;
   /**
-   * Inputs of the choice of a format: the controller's abilities, and the threshold, which may be
-   * changed.
+   * Inputs of the choice between PRPs and SGLs: the controller's abilities, and the threshold,
+   * which scripts may change.
    */
   readonly format: FormatSettings;
   /** Whether each command and its lists are kept after completion. */
@@ -289,7 +291,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine {
 
   /**
    * Dispatches requests in order, with one doorbell for all. A request that could not be prepared
-   * keeps its tag, and is dispatched alone after all others were sent.
+   * keeps its tag, and is dispatched alone after the other requests of the batch were sent.
    */
   dispatchBatch(batch: readonly NvmeRequest[]): void {
     const { context } = this.machine.events;
@@ -329,9 +331,9 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine {
   }
 
   /**
-   * Handles a request for a disabled queue: it waits if the controller is being reset, goes to
-   * another queue if its queue did not come up again, and ends if the controller is removed or
-   * dead.
+   * Handles a request for a disabled queue. While the controller is being reset, the request waits.
+   * If only this queue did not come up again, the request goes to another queue. If the controller
+   * is removed or dead, the request ends.
    *
    * @see rules/nvme.md 4.1
    */
@@ -357,8 +359,8 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine {
   }
 
   /**
-   * Whether a request without resources may be tried again: as long as other commands complete in
-   * between.
+   * Whether a request without resources may be tried again. It may be tried as long as other
+   * commands complete between the tries.
    */
   #mayTryAgain(request: NvmeRequest): boolean {
     if (request.starvedSince !== this.#completions) {
@@ -372,9 +374,10 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine {
    * Builds a request's command and maps its data.
    *
    * The tag's record must be set up for the request (`iod.request`); the request's `cid` is written
-   * into the command. Can be called alone: neither queues nor registers are touched.
+   * into the command. Can be called alone: it touches neither queues nor registers.
    *
-   * @returns OK, or the reason for a failure, after undoing the same steps as the release.
+   * @returns OK, or the reason for a failure. On failure it undoes the same steps as the release
+   *   does.
    */
   prepare(iod: Iod, request: NvmeRequest): BlkStatus {
     iod.reset();
@@ -393,8 +396,8 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine {
   }
 
   /**
-   * Keeps a command. If it has lists, it is copied with them now, because the lists return to their
-   * pool.
+   * Keeps a command for later queries. If the command has lists, the command and its lists are
+   * copied now, because the lists return to their pool.
    */
   #keep(iod: Iod, request: NvmeRequest): void {
     const listed = iod.nrDescriptors !== 0 || iod.usesMetadataSgl;

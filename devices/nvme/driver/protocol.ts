@@ -1,8 +1,8 @@
 /**
  * The driver's constants of the NVMe protocol: registers, opcodes, and offsets of fields.
  *
- * The controller's side has a separate list, made from the specification, so that the two check
- * each other.
+ * The controller's side has a separate list, made from the specification, so that a wrong number on
+ * one side causes a disagreement with the other.
  *
  * @see rules/nvme.md 1, 5.1, 5.2
  */

@@ -268,8 +268,8 @@ Deno.test("list_returned_with_stale_address: the list's next user sends the devi
   const nextList = (quirks: QuirkName[]): [dma: number, atDma: number, atPhys: number] => {
     const rig = new DriverRig({ machine: { quirks: new Set(quirks) } });
     const bad = rig.request(scattered([0, 4096], [0, 4096], [0, 512], [0, 4096]), { gapBit: 0 });
-    // PRP1 and PRP2 that the tag's previous command left; PRP2 is the address of a page of its
-    // buffer.
+    // PRP1 and PRP2 as the previous command with the same tag left them. PRP2 is the address of a
+    // page of that command's buffer.
     bad.iod.setPrps(0x1111, stale);
     assertEquals(rig.driver.prepare(bad.iod, bad.request), BLK_STS.IOERR);
     const { request, iod } = rig.request(scattered([0, 4096], [0, 4096], [0, 4096]));

@@ -34,7 +34,8 @@ Deno.test("each write of a ring's memory is reported with its place and size (NV
   rig.machine.memory.onWrite = (phys, sizeBytes) => void written.push([phys, sizeBytes]);
   rig.disk.submit("read", { buffer: { segments: pages(1) } });
   rig.machine.runNextActivity();
-  // The page of values is before that of the wake-up indexes; queue 1's tail is the third word.
+  // The page of doorbell values comes before the page of event indexes. The tail of queue 1 is the
+  // third word of the values.
   const values = shadows!.dma[0];
   assertEquals(written.slice(-2), [[sq.physOf(0), 64], [values + 8, 4]]);
   written.length = 0;
@@ -157,8 +158,8 @@ Deno.test("a status arrives with all its 15 bits, whatever the phase is (NVMe 4.
   const status = (opcode: number, dword10: number) =>
     rig.finish(rig.disk.passthrough({ opcode, admin: true, dwords: { 10: dword10 } }))
       .requests[0]!.nvmeStatus;
-  // Two rounds of the admin queue's ring: an invalid log page, an invalid feature and an invalid
-  // opcode.
+  // The commands go around the admin queue's ring at least twice. Each iteration sends an invalid
+  // log page, an invalid feature, an invalid opcode and a valid feature.
   for (let round = 0; round < 24; round++) {
     const found = [status(0x02, 0xff), status(0x0a, 0xff), status(0xff, 0), status(0x0a, 0x0b)];
     assertEquals(found, [0x4109, 0x4002, 0x4001, 0]);

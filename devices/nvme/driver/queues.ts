@@ -1,6 +1,6 @@
 /**
- * The queues of a driver: pairs of rings in memory that the device reads and writes, with their tags,
- * their doorbells, and the requests that wait for them.
+ * The queues of a driver. Each is a pair of rings in memory that the device reads and writes, with
+ * its tags, its doorbells, and the requests that wait for a tag.
  *
  * @see rules/nvme.md 2.5, 4.1, 4.2
  */
@@ -205,8 +205,8 @@ export class QueuePair {
   }
 
   /**
-   * The record for a tag: a new one at its first use; with a scheduler the record of the request's
-   * scheduler tag, which uses this tag for the moment.
+   * The record for a tag: a new record at the first use of the tag. With a scheduler, the record
+   * belongs to the request's scheduler tag, and this tag is assigned to the record for one command.
    */
   #newRecord(tag: number, request: NvmeRequest): Iod {
     if (this.schedulerTags === null) return this.#iods[tag] = new Iod(tag, this.pools);
@@ -217,8 +217,8 @@ export class QueuePair {
   }
 
   /**
-   * The most requests at a time (`nr_requests`); with a scheduler this includes those that wait in
-   * it.
+   * The largest number of requests at a time (`nr_requests`). With a scheduler, this includes
+   * requests that wait in the scheduler.
    */
   get nrRequests(): number {
     return this.schedulerTags?.count ?? this.tags;
@@ -279,7 +279,8 @@ export class QueuePair {
   }
 
   /**
-   * Releases every tag and every request that waits for one: no command of the queue is in flight.
+   * Releases every tag, and every request that waits for a tag. Called when no command of the queue
+   * is in flight.
    * @returns The requests that waited. Requests with a tag have already been dispatched again.
    */
   abandon(): readonly NvmeRequest[] {
@@ -304,8 +305,9 @@ export class QueuePair {
   }
 
   /**
-   * Puts a command into the submission queue. The doorbell is left to `ring`, unless the next
-   * command would move the tail to its last written value: the controller would not see a change.
+   * Puts a command into the submission queue. The caller rings the doorbell later with `ring`.
+   * Exception: if the next command would move the tail to the value last written to the doorbell,
+   * this rings it, because the controller would otherwise see no change.
    */
   enqueue(iod: Iod): void {
     const machine = this.#machine;
@@ -433,8 +435,8 @@ export class QueuePair {
 const WORD_BYTES = 4;
 
 /**
- * A queue's memory from the CPU's side: pages are looked up once, and then read and written entry
- * by entry.
+ * A queue's memory from the CPU's side. The pages are looked up once, so that reading or writing an
+ * entry needs no further lookup.
  */
 class QueueEntries {
   readonly #memory: PhysicalMemory;
@@ -541,15 +543,18 @@ export class RequestFifo {
 /** The most driver tags that count for `nr_requests`. */
 const MAX_COUNTED_TAGS = 128;
 
-/** The most requests at a time in a queue with a scheduler (`nr_requests`), by its driver's tags. */
+/**
+ * The largest number of requests at a time in a queue with a scheduler (`nr_requests`), computed
+ * from the number of its driver's tags.
+ */
 export function scheduledRequests(driverTags: number): number {
   return 2 * Math.min(driverTags, MAX_COUNTED_TAGS);
 }
 
 /**
- * The tags of a queue with a scheduler: a request has such a tag from its submission to its end,
- * and the driver's record of the request belongs to it. The tag in the command id is another one,
- * which the request has only while it is with the driver.
+ * The tags of a queue with a scheduler. A request has a scheduler tag from its submission to its
+ * end, and the driver's record of the request belongs to this tag. The command id contains a
+ * different tag: the driver's tag, which the request has only while it is with the driver.
  *
  * @see rules/nvme.md 2.5, "Records and tags"
  */
@@ -597,12 +602,12 @@ class SchedulerTags {
 }
 
 /**
- * Shadow doorbells: a controller that reads them from memory needs no register write for each
+ * Shadow doorbells: a controller that reads doorbells from memory needs no register write for each
  * command.
  *
  * Two buffers have a word for each doorbell, at the same offset as the doorbell in the registers.
- * The driver writes the values to one buffer; in the other, the controller writes the value at which
- * it wants a write to the register.
+ * The driver writes the doorbells' values to one buffer. In the other buffer, the controller writes
+ * the value at which it wants a write to the register.
  *
  * @see rules/nvme.md 4.1
  */
@@ -653,8 +658,8 @@ export class ShadowDoorbells {
    * Stores a doorbell's value.
    *
    * @param offset The doorbell's offset from the first doorbell register.
-   * @returns Whether the register must be written too: the new value has reached or passed the
-   *   value at which the controller wants to be woken. Values are compared in 16 bits.
+   * @returns Whether the register must be written too. It must be if the new value has reached or
+   *   passed the value at which the controller wants to be woken. Values are compared in 16 bits.
    */
   update(offset: Bytes, value: number): boolean {
     const old = this.#read(this.#values, offset);

@@ -2,7 +2,8 @@
  * A request, the record of its tag, and its command.
  *
  * The record (`struct nvme_iod`) outlives the requests that use its tag, and only a part of it is
- * cleared in between; the kernel does the same, and some of its defects come from this.
+ * cleared between two requests. The kernel does the same, and some of its defects are caused by
+ * this.
  *
  * @see rules/nvme.md 2.5, 4.2, 5.2 (byte offsets)
  */
@@ -115,8 +116,8 @@ export class NvmeRequest extends BlockRequest {
   }
 
   /**
-   * Called before its command is built, at first or again after a reset or a retry: the kept
-   * command becomes invalid.
+   * Called before the request's command is built: for the first time, or again after a reset or a
+   * retry. A kept copy of an earlier command becomes invalid.
    */
   beginTry(): void {
     this.mapped = false;
@@ -130,8 +131,8 @@ export class NvmeRequest extends BlockRequest {
   }
 
   /**
-   * The command with its lists: the live one while mapped, afterwards a copy if the driver keeps
-   * copies.
+   * The command with its lists: the command in the driver while the request is mapped. Afterwards a
+   * copy, if the driver keeps copies.
    */
   get command(): NvmeCommandView | null {
     if (this.keptCommand !== null) return this.keptCommand;
@@ -229,9 +230,9 @@ export class Iod {
   nrDmaVecs = 0;
 
   /**
-   * @param tag The driver's tag, which is part of the command id. Records of a scheduler lose the
-   *   tag when the command is done, and get another one for the next command.
-   * @param pools Its queue's pools for descriptor lists.
+   * @param tag The driver's tag, which is part of the command id. With a scheduler, the record
+   *   loses the tag when the command is done, and gets another tag for the next command.
+   * @param pools The queue's pools for descriptor lists.
    */
   constructor(public tag: number, readonly pools: DescriptorPools) {}
 
@@ -347,7 +348,7 @@ export function setUpCommand(iod: Iod, request: NvmeRequest): void {
 
 /**
  * Sets up a read or write. The data pointer of the tag's last command, dwords 6 to 9, stays
- * unchanged. Fields are written as dwords: half as many stores, which is measurable in
+ * unchanged. Fields are written as dwords, because half as many stores are measurably faster in
  * `nvme.read4k`.
  */
 function setUpReadWrite({ words }: Iod, request: NvmeRequest): void {
@@ -390,8 +391,8 @@ function lastBlock({ bytes, limits }: NvmeRequest): number {
 interface PrpListPage {
   readonly dma: DmaAddr;
   /**
-   * The entries as the device reads them: in a full page that is followed by another, the last one
-   * is the link.
+   * The entries as the device reads them. If another page follows a full page, the last entry of
+   * the full page is the link to it.
    */
   readonly entries: readonly DmaAddr[];
 }
@@ -410,9 +411,9 @@ export class NvmeCommandView {
    * @param bytes The 64 bytes of the command.
    * @param prpLists Pages of the PRP list in chain order; empty if two entries were enough.
    * @param sglList The descriptors of the list to which the command's descriptor points; empty if
-   *   that is a data block itself.
+   *   the command's descriptor is a data block.
    * @param metadataSgl The descriptors to which the metadata pointer points; empty if it points to
-   *   the metadata.
+   *   the metadata itself.
    */
   constructor(
     readonly bytes: Uint8Array,
@@ -481,8 +482,8 @@ export function viewCommand(iod: Iod, memory: PhysicalMemory): NvmeCommandView {
 }
 
 /**
- * Whether a command was written by hand: then it may refer to descriptors that the driver has not
- * made.
+ * Whether a command was written by hand. Such a command may refer to descriptors that the driver
+ * has not made.
  */
 function isByHand({ request }: Iod): boolean {
   return request !== null && request.template !== null && !request.hasMetadata;
@@ -547,8 +548,9 @@ const COMMANDS_PER_ARRAY = 64;
 /**
  * Keeps the bytes of completed commands for later queries.
  *
- * Most are never queried, so keeping them must cost almost nothing: the bytes of many commands are
- * stored in one array. An array and a view for each took a third of a request's whole time.
+ * Most commands are never queried, so keeping them must cost almost nothing. Therefore one array
+ * holds the bytes of many commands. A separate array and view for each command took a third of a
+ * request's whole time.
  */
 export class CommandArchive {
   #words = new Int32Array(0);
@@ -574,7 +576,8 @@ const WIDE_HALF = 2 ** 21;
 
 /** Writes a number below 2^53 as 64 bits. */
 export function setU64(view: DataView, offset: number, value: number): void {
-  // A 32-bit field takes the low half of any integer; `%` on such numbers is ten times slower.
+  // `setUint32` stores the low half of any integer. Computing the low half with `%` would be ten
+  // times slower for numbers of this size.
   view.setUint32(offset, value, true);
   view.setUint32(offset + 4, realHigh(value / 2 ** 32), true);
 }
@@ -585,8 +588,8 @@ export function getU64(view: DataView, offset: number): number {
 }
 
 /**
- * Reads an address from a list. A misbehaving device may have written any value there: a value too
- * large for a number is returned as `DMA_MAPPING_ERROR`.
+ * Reads an address from a list. A misbehaving device may have written any value there. A value that
+ * is too large for a number is returned as `DMA_MAPPING_ERROR`.
  */
 export function readListedAddress(memory: PhysicalMemory, phys: PhysAddr): DmaAddr {
   const high = foldedHigh(memory.readU32((phys + 4) as PhysAddr));

@@ -1,7 +1,7 @@
 /**
- * A request without memory for its list: its whole IOVA range is freed although most of it is still
- * mapped. This is the defect `range_reused_while_mapped`, the form that
- * `partial_destroy_on_list_failure` has had since 7.3.
+ * If there is no memory for a request's list, the request's whole IOVA range is freed although most
+ * of it is still mapped. This is the defect `range_reused_while_mapped`: the form in which
+ * `partial_destroy_on_list_failure` exists since 7.3.
  */
 import { assertEquals } from "@std/assert";
 import { allocateBuffer, ArmedInjection, INJECTION, type IommuMode } from "@dmalab/runtime";

@@ -1,6 +1,6 @@
 /**
- * Maps a request like 6.1 and 6.12: by one call for a single segment, else as a scatterlist that is mapped
- * as a whole and exists as long as the mapping; metadata in the same way.
+ * Maps a request like 6.1 and 6.12. A single segment is mapped by one call. Several segments are mapped as
+ * a whole by a scatterlist, which exists as long as the mapping. Metadata is mapped in the same way.
  *
  * @see rules/nvme.md 6, rules/captured.md (6.12)
  */

@@ -215,8 +215,8 @@ Deno.test("metadata of several pieces is a list of its own, unmapped before the 
   assertEquals(rig.driver.prepare(iod, request), BLK_STS.OK);
   const { metadataSgl } = rig.driver.viewCommand(iod);
   rig.driver.complete(iod, request);
-  // A segment descriptor with the total size of the others, then the pieces; each is in a separate
-  // page.
+  // The first descriptor is a segment descriptor with the total size of the others. The descriptors
+  // of the pieces follow; each piece is in a separate page.
   assertEquals(metadataSgl.map(({ sizeBytes, type }) => [type, sizeBytes]), [
     [0x30, 32],
     [0x00, 64],

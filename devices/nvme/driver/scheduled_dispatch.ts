@@ -1,6 +1,6 @@
 /**
- * The layer between a disk and its driver if its queue has a scheduler: requests wait until a
- * worker dispatches them, and later bios can be merged into them.
+ * The layer between a disk and its driver if the disk's queue has a scheduler. Requests wait in the
+ * scheduler until a worker dispatches them, and later bios can be merged into them.
  *
  * @see rules/block.md 1.5, "Scheduler in front of the driver"; nvme.md 2.5, "Records and tags"
  */
@@ -39,8 +39,8 @@ export class ScheduledDispatch implements ActivityHandler {
   }
 
   /**
-   * Merges a bio into a request that waits here.
-   * @returns The request of which it is now a part, or null.
+   * Merges a bio into a request that waits in the scheduler.
+   * @returns The request of which the bio is now a part, or null.
    */
   join(bio: Bio, nrSegments: number): NvmeRequest | null {
     if (this.disk === null) return null;
@@ -115,8 +115,8 @@ export class ScheduledDispatch implements ActivityHandler {
   }
 
   /**
-   * Merges the neighbours of a request that has grown. @returns The request of which it is now a
-   * part.
+   * Merges a request that has grown with its neighbours.
+   * @returns The request of which it is now a part.
    */
   #joinNeighbours(grown: NvmeRequest): NvmeRequest {
     let whole = grown;

@@ -1,6 +1,6 @@
 /**
- * A request that cannot be prepared leaves no mapping and no memory behind, whatever failed, on
- * every release.
+ * A request that cannot be prepared leaves no mapping and no memory behind. This is tested on every
+ * release, with every step that can fail.
  */
 import { assert, assertEquals } from "@std/assert";
 import {
@@ -57,7 +57,10 @@ Deno.test("6.12 ends a request whose metadata cannot be mapped with IOERR (nvme.
   assertEquals(status, BLK_STS.IOERR);
 });
 
-/** Makes each point fail at each of its passings; returns how many requests failed because of it. */
+/**
+ * Makes each injection point fail, once for each time that the code passes it. Returns how many
+ * requests failed because of that.
+ */
 function failEach(options: DriverRigOptions): number {
   const points = [...INJECTION_POINTS.keys()].map((point) => new ArmedInjection(point, Infinity));
   assertEquals(prepare(options, points).status, BLK_STS.OK);

@@ -95,8 +95,8 @@ const DOORBELLS: HistoryTableSpec<typeof DOORBELL_FIELDS, "doorbells"> = {
     "nvme.shadow_doorbell": (rows, { seq, device, fields: { queue, value, which } }) => {
       rows.begin(seq, { device: device!, queue, value, which });
     },
-    // A controller that leaves the state "live" is not used for a while, and then its doorbells
-    // start anew.
+    // When a controller leaves the state "live", it is not used for a while. Afterwards its
+    // doorbells start anew, so their rows end now.
     "nvme.state": (rows, { seq, device, fields: { state } }) => {
       if (state !== "live") rows.endAll(seq, [device!]);
     },

@@ -1,6 +1,6 @@
 /**
- * Decodes a request for all views: the memory that it covers, and the PRP entries or SGL descriptors that point
- * to it. It is decoded from the events of a run, up to a given event or the latest.
+ * Decodes a request for all views: the memory that the request covers, and the PRP entries or SGL descriptors
+ * that point to this memory. The input is the events of a run, up to a given event or the latest.
  */
 import type { MachineEvent } from "@dmalab/runtime";
 import { CTRL_PAGE_BYTES, PRP_BYTES, SGL_DESCRIPTOR_BYTES } from "../driver/protocol.ts";
@@ -28,8 +28,8 @@ export interface RequestEntry {
   /** The address in the entry. */
   readonly dma: number;
   /**
-   * Size of the memory that it describes: the length in an SGL descriptor, else the bytes up to the page's
-   * end.
+   * Size of the memory that the entry describes: the length in an SGL descriptor, else the bytes up to the
+   * page's end.
    */
   readonly sizeBytes: number;
   /** `list` if it points to a list page. */
@@ -108,10 +108,16 @@ interface WrittenEntry {
   readonly seq: number | null;
 }
 
-/** The written entries that describe memory. The last entry of a page points to the next page. */
+/**
+ * The written entries that describe memory. If another page follows, the last entry of a page
+ * points to it.
+ */
 interface WrittenPointer {
   readonly format: "prp" | "sgl" | "flat";
-  /** The names of the command's own entries; the last of these points to the first list page. */
+  /**
+   * The names of the command's own entries. If there are list pages, the last of these entries
+   * points to the first page.
+   */
   readonly labels: readonly string[];
   readonly own: readonly WrittenEntry[];
   readonly pages: readonly (readonly WrittenEntry[])[];
@@ -120,8 +126,8 @@ interface WrittenPointer {
 /**
  * Decodes the entries that describe memory.
  *
- * @param fetched Returns the event with which the device read the entry at an address, or, for null,
- *   the command.
+ * @param fetched Returns the event with which the device read the entry at an address. For null, it
+ *   returns the event with which the device read the command.
  * @see NVM Express Base Specification 1.4, 4.3 and 4.4; docs/rules/nvme.md 2.3
  */
 export function describedMemory(
@@ -166,8 +172,8 @@ export function describedMemory(
 const PRP_LABELS = ["PRP1", "PRP2"] as const;
 
 /**
- * The entries written according to some events, even if the last write is incomplete; null without
- * any.
+ * The entries that some events write, even if the last write is incomplete; null if no event writes
+ * an entry.
  */
 export function writtenPointer(events: readonly MachineEvent[]): WrittenPointer | null {
   const own: WrittenEntry[] = [];
@@ -197,7 +203,7 @@ export function writtenPointer(events: readonly MachineEvent[]): WrittenPointer 
 /**
  * Decodes a request from its events. Facts that the events do not show yet are missing.
  * @param events Events of the request up to a given one, in order.
- * @param memory The memory that it covers, if that is known before it is mapped.
+ * @param memory The memory of the request, if it is known before it is mapped.
  */
 export function readRequest(
   request: number,
@@ -227,8 +233,8 @@ export function readRequest(
 }
 
 /**
- * Events of the last try: those of its data, and those of its metadata, which is mapped after the
- * data.
+ * Events of the request's last try: the events of its data, and the events of its metadata, which
+ * is mapped after the data.
  */
 function lastTry(events: readonly MachineEvent[]) {
   const chosen = events.findLastIndex(({ name }) => name === "nvme.choose");
@@ -244,8 +250,8 @@ function lastTry(events: readonly MachineEvent[]) {
 }
 
 /**
- * The memory that it covers: from the results of the iterator, the entries of a scatterlist, or the
- * range of a single map call.
+ * The memory that the request covers: from the results of the iterator, the entries of a
+ * scatterlist, or the range of a single map call.
  */
 function segmentsOf(events: readonly MachineEvent[]): readonly RequestSegment[] {
   const found: Record<"iterated" | "listed" | "mapped", RequestSegment[]> = {
@@ -271,7 +277,7 @@ function segmentsOf(events: readonly MachineEvent[]): readonly RequestSegment[] 
   return iterated.length > 0 ? iterated : listed.length > 0 ? listed : mapped;
 }
 
-/** The IOVA range of all the data, if it is one mapping, or consists of the links of one range. */
+/** The IOVA range of all the data; null unless the data is one mapping or is linked into one range. */
 function iovaOf(
   events: readonly MachineEvent[],
   segments: readonly RequestSegment[],
@@ -306,8 +312,9 @@ function metadataOf(
 }
 
 /**
- * MPTR points to the metadata, or to a descriptor of the metadata in a list. @see
- * docs/rules/nvme.md 3
+ * MPTR points to the metadata itself, or to a descriptor in a list that describes the metadata.
+ *
+ * @see docs/rules/nvme.md 3
  */
 function metadataPointer(events: readonly MachineEvent[]): WrittenPointer | null {
   const pointer = (dma: number, seq: number | null = null) => [{ dma, sizeBytes: null, seq }];
@@ -332,7 +339,10 @@ function metadataPointer(events: readonly MachineEvent[]): WrittenPointer | null
   };
 }
 
-/** The parts of memory in bounce buffers after some events, each with the device's address of its mapping. */
+/**
+ * The parts of memory that have a bounce buffer after some events. Each part has the DMA address of its
+ * mapping.
+ */
 function copiesOf(events: readonly MachineEvent[]): readonly BouncedPart[] {
   const copies = new Map<number, BouncedPart>();
   const waiting: MachineEvent<"swiotlb.map">["fields"][] = [];

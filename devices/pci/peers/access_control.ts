@@ -65,7 +65,9 @@ export function isAcsService(name: string): name is AcsService {
 }
 
 /**
- * Services that redirect peer traffic according to the kernel, and that the boot parameter disables.
+ * Services that redirect peer traffic according to the kernel. The boot parameter disables these
+ * services.
+ *
  * @see rules/p2p.md 9.4, "ACS redirect"
  */
 export const REDIRECTION: readonly AcsService[] = [

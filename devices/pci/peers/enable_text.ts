@@ -1,6 +1,6 @@
 /**
- * Parses the text that an administrator may write to a driver's attribute to enable peer memory
- * from any provider or from one.
+ * Parses the text that an administrator may write to a driver's attribute. The text enables peer
+ * memory of any provider, or of one provider.
  *
  * @see rules/p2p.md 9.5, "Enable attribute"
  */
@@ -18,8 +18,8 @@ const ON: ReadonlySet<string> = new Set(["1", "y", "Y", "t", "T", "yes", "true",
 const OFF: ReadonlySet<string> = new Set(["0", "n", "N", "f", "F", "no", "false", "off"]);
 
 /**
- * Parses such a text: a PCI address, or a word for yes or no.
- * @returns The choice, or -ENODEV for an unknown device or one without published memory, -EINVAL
+ * Parses the text of the attribute: a PCI address, or a word for yes or no.
+ * @returns The choice; -ENODEV for an unknown device or a device without published memory; -EINVAL
  *   for any other text.
  */
 export function readPeerChoice(topology: PciTopology, text: string): PeerChoice | number {

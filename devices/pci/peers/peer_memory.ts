@@ -40,7 +40,7 @@ export class PeerMemory {
   /**
    * Allocates from the first span that is large enough.
    * @param sizeBytes Rounded up to whole pages.
-   * @returns Its address, or null for 0 bytes or without room.
+   * @returns The address of the allocation, or null for 0 bytes or if no span is large enough.
    */
   alloc(sizeBytes: Bytes): PhysAddr | null {
     const wanted = alignUp(sizeBytes, PAGE_SIZE_BYTES);
@@ -68,7 +68,10 @@ export class PeerMemory {
     return Array.from({ length }, (_, page) => phys + page * PAGE_SIZE_BYTES as PhysAddr);
   }
 
-  /** The size of the allocation that begins at an address, in whole pages; 0 if there is none. */
+  /**
+   * The size of the allocation that begins at an address, in whole pages; 0 if no allocation begins
+   * there.
+   */
   takenAt(phys: PhysAddr): Bytes {
     return this.#taken.get(phys) ?? 0;
   }

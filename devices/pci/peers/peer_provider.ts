@@ -31,9 +31,9 @@ export interface BarProvider {
 }
 
 /**
- * `initialised`: registered as a provider, without memory that has pages. `unpublished` and
- * `published`: with such memory; `find` considers it only if published. `unbinding`: the driver is
- * being unbound and waits for the last page. `unbound`: the driver is unbound.
+ * `initialised`: registered as a provider, but without memory that has pages. `unpublished` and
+ * `published`: has memory with pages; `find` considers only published memory. `unbinding`: the
+ * driver is being unbound and waits for the last page. `unbound`: the driver is unbound.
  */
 type ProviderState = EventFields<"p2p.provider">["state"];
 

@@ -113,8 +113,8 @@ export class PeerProviders {
 
   /**
    * The memory of one BAR for peers, without pages: it exists as long as the driver is bound.
-   * @returns Null for a BAR that is no memory, before `init` (with a warning), and always in a
-   *   release without peer memory without pages.
+   * @returns Null for a BAR that is not memory, and before `init` (with a warning). Always null in
+   *   a release that does not support peer memory without pages.
    * @see rules/p2p.md 9.3, 9.9
    */
   barProvider(func: PciFunction, barIndex: number): BarProvider | null {
@@ -132,11 +132,11 @@ export class PeerProviders {
   }
 
   /**
-   * Makes pages for a part of a BAR, and adds it to the function's pool.
+   * Makes pages for a part of a BAR, and adds this part to the function's pool.
    * @param sizeBytes 0 for the rest of the BAR.
-   * @returns 0, -EOPNOTSUPP in a kernel without the feature, or -EINVAL for a missing BAR, for a
-   *   part outside of it, and for one that does not begin and end at multiples of 2 MiB, the unit
-   *   of device pages.
+   * @returns 0; -EOPNOTSUPP in a kernel without the feature; -EINVAL for a missing BAR, for a part
+   *   that is not inside the BAR, and for a part that does not begin and end at multiples of 2 MiB,
+   *   the unit of device pages.
    */
   addResource(
     func: PciFunction,
@@ -185,7 +185,8 @@ export class PeerProviders {
 
   /**
    * Allocates memory of a provider.
-   * @returns Its address, or null without memory, or for a function that is no provider.
+   * @returns The address of the memory; null if no memory is left, or for a function that is no
+   *   provider.
    */
   alloc(func: PciFunction, sizeBytes: Bytes): PhysAddr | null {
     const provider = this.of(func);
@@ -263,9 +264,9 @@ export class PeerProviders {
    * Unbinds the function's driver: user mappings are removed, allocations fail from now on, and the
    * unbinding waits until all pages are freed.
    *
-   * Memory without pages has no such protection: it is freed when this returns.
+   * Memory without pages has no such protection: it is freed when this call returns.
    *
-   * @returns False if it waits. It continues when the last page is freed.
+   * @returns False if the unbinding waits. It continues when the last page is freed.
    */
   unbind(func: PciFunction): boolean {
     const provider = this.of(func);

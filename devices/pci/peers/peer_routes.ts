@@ -42,8 +42,8 @@ export class PeerRoutes {
   /**
    * The mapping type of a provider's memory for a client, from the cache if possible.
    *
-   * A cached answer stays until `distance` computes it anew: changing services or anything else
-   * does not refresh it.
+   * A cached answer stays until `distance` computes the answer anew. No other change refreshes it,
+   * not even a change of services.
    *
    * @param client Null for a device that is no PCI function.
    */
@@ -73,7 +73,8 @@ export class PeerRoutes {
   /**
    * The sum of distances from a provider to its clients: smaller is better.
    *
-   * @param clients For each client the nearest PCI function at or above it, or null without one.
+   * @param clients For each client the nearest PCI function at or above it; null if the client has
+   *   no such function.
    * @param verbose Whether to warn about obstacles, and to continue after the first client that
    *   cannot reach the memory.
    * @returns -1 without clients, or if a client cannot reach the memory.

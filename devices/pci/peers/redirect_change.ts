@@ -11,8 +11,8 @@ import type { PciFunction } from "../pci_function.ts";
 import { findRoute, type PeerRoute } from "./route.ts";
 
 /**
- * A change that disables redirection on all functions of a route that have it enabled; all of them
- * are needed.
+ * A change that disables redirection on every function of a route that has it enabled. A change of
+ * fewer functions would not suffice.
  */
 interface RedirectChange {
   /** By address. */

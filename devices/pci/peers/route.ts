@@ -26,7 +26,10 @@ export class PeerRoute {
     readonly client: PciFunction,
     /** Number of steps up from the provider and down to the client. */
     readonly distance: number,
-    /** The function in which both chains meet; null if they meet in a host bridge or above it. */
+    /**
+     * The function at which the chains of both functions meet; null if the chains meet in a host
+     * bridge or above it.
+     */
     readonly commonBridge: PciFunction | null,
     /**
      * The functions on the path that redirect peer traffic upstream, beginning on the provider's
@@ -62,8 +65,9 @@ export class PeerRoute {
   }
 
   /**
-   * The functions up to the common bridge with unknown ACS redirects. The route assumes that they
-   * do not redirect; any of them may change it.
+   * The functions up to the common bridge of which it is unknown whether ACS redirects are enabled.
+   * The route assumes that these functions do not redirect. If one of them does, the route is
+   * different.
    */
   get uncertain(): readonly PciFunction[] {
     if (this.commonBridge === null) return NONE;

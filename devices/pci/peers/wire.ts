@@ -3,21 +3,22 @@
  *
  * A transaction goes from its function towards the root. A bridge that has the target address behind
  * another of its ports routes the transaction there directly, unless access control redirects it
- * upstream: in a switch, the ingress port decides that. Functions of one device reach each other
- * inside the device, unless the requester redirects; then the port above routes the transaction back
- * down, unless the port redirects as well, or forwards upstream. A transaction that arrives at the
- * root complex is translated, and routed down again if its target is a BAR and the host bridges on the
- * route carry such traffic.
+ * upstream; in a switch, the ingress port decides whether to redirect. Functions of one device reach
+ * each other inside the device, unless the requester redirects. If it redirects, the port above routes
+ * the transaction back down, unless the port redirects as well or forwards upstream. A transaction
+ * that arrives at the root complex is translated. It is routed down again if its target is a BAR and
+ * the host bridges on the route carry such traffic.
  *
- * A host bridge carries it exactly if the kernel's check allows it: real bridges that are not listed
- * may carry it, or lose it, or corrupt it, which is why they are not listed.
+ * Here a host bridge carries the traffic exactly if the kernel's check allows it. A real bridge that
+ * is not in the kernel's list may carry the traffic, lose it, or corrupt it; for this reason it is not
+ * in the list.
  *
- * The egress control vector is 0 and blocks nothing. Completions are routed by the requester's ID; a
+ * The egress control vector is 0 and blocks nothing. Completions are routed by the requester's ID. A
  * port with completion redirect sends completions of a directly routed read up to the root complex,
  * where they are lost if the host bridge does not carry them.
  *
  * No function here sends translated requests, so translation blocking and direct translated P2P have
- * no effect; and no function uses a false requester ID, which source validation would detect.
+ * no effect. No function uses a false requester ID, so source validation has no effect either.
  *
  * @see PCI Express Base Specification, 2.2.4 and 6.12; rules/p2p.md 9.2, 9.4
  */
@@ -61,8 +62,7 @@ export class Wire {
   #physLow = Infinity;
   #physHigh = 0;
   /**
-   * The request for which hops up to its host bridge have been emitted: its client, and its
-   * address.
+   * The client and the address of the request whose hops up to its host bridge have been emitted.
    */
   #announcedClient: PciFunction | null = null;
   #announcedAddress = 0;
@@ -117,7 +117,8 @@ export class Wire {
    * Routes a request from its function up to the host bridge.
    *
    * @param address The address in the request.
-   * @returns The physical address of its target below the root complex, `TO_ROOT` or `LOST`.
+   * @returns The physical address of the request's target below the root complex, `TO_ROOT` or
+   *   `LOST`.
    */
   climb(client: PciFunction, address: number, kind: "read" | "write"): PhysAddr | -1 | -2 {
     this.#begin();
@@ -144,8 +145,8 @@ export class Wire {
   }
 
   /**
-   * Emits the hops of a request up to the host bridge, before it is translated; `passRoot` then
-   * emits the rest.
+   * Emits the hops of a request up to the host bridge, before the request is translated. `passRoot`
+   * emits the remaining hops.
    */
   announce(client: PciFunction, address: number, kind: "read" | "write"): void {
     this.#begin();
@@ -158,7 +159,7 @@ export class Wire {
    * @param address The address in the request.
    * @param window The target BAR.
    * @param phys The target's physical address.
-   * @returns False if the host bridges do not carry it.
+   * @returns False if the host bridges do not carry the request.
    */
   passRoot(
     client: PciFunction,
@@ -241,7 +242,10 @@ export class Wire {
 
 /** The node at which the route between two functions turns downwards. */
 interface RoutingPoint {
-  /** The bridge, or the function itself; null if the route turns in a host bridge or above it. */
+  /**
+   * The bridge at which the route turns, or the function itself; null if the route turns in a host
+   * bridge or above it.
+   */
   readonly at: PciFunction | null;
   /** Whether the route does not leave the device. */
   readonly inside: boolean;
@@ -260,8 +264,8 @@ function turnOf(from: PciFunction, to: PciFunction, service: AcsService): Routin
     const redirector = enabled.has(service) || enabled.has("upstream_forwarding") ? at : null;
     return { at, inside: false, redirector };
   }
-  // Only ingress ports of a switch redirect: nothing redirects on a conventional bus, or between a
-  // port and its children.
+  // Only ingress ports of a switch redirect. A port does not redirect on a conventional bus, or
+  // between itself and its children.
   const ingress = from.chain[from.chain.indexOf(at) - 1]!;
   const redirector = at.role === "upstream_port" && ingress.acs.enabled.has(service)
     ? ingress

@@ -1,6 +1,7 @@
 /**
- * The kernel's rules compared with the simulated wires, on random trees: up to 64 devices behind up
- * to three host bridges, access control and lists at random, with an IOMMU and without.
+ * The kernel's rules are compared with the simulated wires on random trees. A tree has up to 64
+ * devices behind up to three host bridges, and random access control and lists. Trees with and
+ * without an IOMMU are tested.
  *
  * @see rules/p2p.md 9.2, 9.4, 9.6
  */
@@ -31,8 +32,8 @@ interface Sight {
 const REFUSED = "refused";
 
 /**
- * A device's place in the tree: its bridge, port and depth, with the number of its functions and
- * its services.
+ * A device's place in the tree: its bridge, port and depth. Also the number of the device's
+ * functions, and its access control services.
  */
 interface Leaf {
   readonly bridge: number;

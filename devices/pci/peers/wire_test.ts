@@ -17,7 +17,10 @@ function sw(name: string, ...children: PciNodeConfig[]): PciNodeConfig {
   return block("switch", name, children);
 }
 
-/** The effect of the client's write to an address at which the provider's first bytes should be. */
+/**
+ * The effect of the client's write to an address. If the address is right, the provider's first
+ * bytes are there.
+ */
 function write(bench: PeerBench, address: number): { arrived: boolean; hops: string[] } {
   bench.forget();
   const { machine } = bench.lab;

@@ -1,6 +1,6 @@
 /**
- * The pages that the device has written, from its own reports: it writes records into a receive
- * buffer, which is mapped like every buffer of a migration.
+ * The pages that the device has written, from the device's own reports. The device writes these
+ * reports as records into a receive buffer, which is mapped like every buffer of a migration.
  *
  * The mapping follows the rule; the format of the records is the model's own.
  *

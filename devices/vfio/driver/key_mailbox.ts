@@ -2,7 +2,10 @@
 import { type Bytes, type DmaAddr, invariant } from "@dmalab/runtime";
 
 const ENTRY_BYTES = 8;
-/** The table has an even number of entries: the device counts its size in units of 16 bytes. */
+/**
+ * The table has an even number of entries, because the device counts the table's size in units of
+ * 16 bytes.
+ */
 const ENTRIES_PER_UNIT = 2;
 
 export class KeyMailbox {

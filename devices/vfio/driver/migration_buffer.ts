@@ -30,7 +30,7 @@ export class MigrationBuffer {
   freed = false;
 
   /**
-   * @param id Its number among the buffers of its driver, from 1.
+   * @param id The buffer's number among the buffers of its driver, from 1.
    * @param dir The direction; null for a buffer that is never mapped.
    */
   constructor(

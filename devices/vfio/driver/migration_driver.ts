@@ -65,8 +65,8 @@ export class MigrationDriver {
    *
    * @param dir The direction; null for a buffer that is never mapped.
    * @param apart Whether to avoid adjacent pages, as far as memory allows.
-   * @throws {KernelError} ENOMEM, or an error of `mapBuffer`, after freeing the buffer, except with
-   *   the defects of 4.7 and 4.8.
+   * @throws {KernelError} ENOMEM, or an error of `mapBuffer`. The buffer is freed first, except
+   *   with the defects of 4.7 and 4.8.
    */
   allocBuffer(npages: number, dir: DmaDirection | null, apart: boolean): MigrationBuffer {
     return this.#asDevice(() => {
@@ -77,8 +77,9 @@ export class MigrationDriver {
   }
 
   /**
-   * A buffer of at least `npages` pages: the first spare one of the same direction that is large
-   * enough. Smaller ones found before it are freed; if there is none, a new one is allocated.
+   * A buffer of at least `npages` pages: the first spare buffer of the same direction that is large
+   * enough. Smaller spare buffers before it are freed. If no spare buffer is large enough, a new
+   * buffer is allocated.
    */
   getBuffer(npages: number, dir: DmaDirection | null, apart: boolean): MigrationBuffer {
     return this.#asDevice(() => {
@@ -160,8 +161,8 @@ export class MigrationDriver {
   }
 
   /**
-   * Begins to track which pages of a range the device writes; it reports them through a separate
-   * buffer.
+   * Begins to track which pages of a range the device writes. The device reports them through a
+   * separate buffer.
    * @throws {KernelError} EBUSY if tracking is already on, else as `allocBuffer`.
    */
   track(first: DmaAddr, sizeBytes: Bytes, pageBytes: Bytes, npages: number): DirtyTracker {

@@ -43,7 +43,7 @@ export function giveCost(events: EventStream, what: Cost, sizeBytes: Bytes): voi
 }
 
 /**
- * Allocates the pages of a new buffer, in bulk, until it has all of them.
+ * Allocates the pages of a new buffer in bulk, until the buffer has all of them.
  *
  * @param apart Whether to avoid adjacent pages, as far as memory allows.
  * @returns 0, or -ENOMEM after freeing all pages.
@@ -106,9 +106,9 @@ function freePages({ events, pages }: Machine, buffer: MigrationBuffer): void {
 }
 
 /**
- * Simulates the defect's walk with a wrong pointer: index 0 is the first page, but index 1 is not
- * the second entry of the array: it is the word after the pointer to it, the address in the IOVA
- * state, which is 0 while nothing is mapped.
+ * Simulates the defect's walk with a wrong pointer. Index 0 gives the first page, but index 1 does
+ * not give the second entry of the array. It gives the word after the pointer to the array. That
+ * word is the address in the IOVA state, which is 0 while nothing is mapped.
  */
 function walkFromWrongPointer({ events, pages }: Machine, buffer: MigrationBuffer): never {
   pages.free([buffer.pages[0]!]);

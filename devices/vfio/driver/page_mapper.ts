@@ -39,8 +39,8 @@ export class PageMapper {
   readonly #machine: Machine;
   readonly #dev: DmaDevice;
   /**
-   * Whether, after a failed link, only the linked part of the range is destroyed, which may leak the
-   * rest.
+   * Whether only the linked part of the range is destroyed after a failed link. The rest of the
+   * range may then leak.
    */
   readonly #destroysLinkedPart: boolean;
 

@@ -51,7 +51,7 @@ export class MigrationFunction implements CommandPort {
   }
 
   /**
-   * Changes the device's state, as by work of the device. Bytes after the given ones stay
+   * Changes the device's state, as the device's own work would. Bytes after the given ones stay
    * unchanged.
    */
   changeState(bytes: Uint8Array): void {
@@ -224,7 +224,7 @@ export class DeviceKey {
 
   /**
    * @param entries Number of pages of the buffer.
-   * @param pageBytes Size of the page of an entry.
+   * @param pageBytes Size of the page that an entry describes.
    * @param lengthBytes Size of the key's buffer.
    */
   constructor(entries: number, readonly pageBytes: Bytes, readonly lengthBytes: Bytes) {
