@@ -1,6 +1,6 @@
 /**
- * How a command describes itself: its arguments, options, help texts and function. Both entries of
- * `bin/` read these tables.
+ * The description of a command: its arguments, options, help texts and function. Both entries of
+ * `bin/` read these descriptions.
  */
 import type { CommandPermissions } from "./permissions.ts";
 import type { ExitCode } from "./exit_code.ts";
@@ -119,8 +119,8 @@ export interface Command extends Omit<CommandSpec<OptionSpecs>, "run"> {
 
 /**
  * Commands by their names, in the order in which help lists them. At its start the program loads
- * only the record of the command that it was given; it loads all for help, for completions and for
- * a table of docs.
+ * only the record of the command that the user gave. It loads all records for help, for completions
+ * and for the tables in docs.
  */
 export type CommandTable = Readonly<Record<string, () => Promise<Command>>>;
 
@@ -148,8 +148,8 @@ export function action<const O extends OptionSpecs>(
 }
 
 /**
- * A command that does nothing without one of its actions. @param may The permissions that all
- * actions need.
+ * A command that does nothing without one of its actions.
+ * @param may The permissions that all actions need.
  */
 export function commandOfActions(
   spec: Pick<Command, "name" | "brief" | "description" | "may"> & {

@@ -44,7 +44,10 @@ export function commandHelp(command: Command, program: string, look: Look): stri
   return help.pairs(pairs).examples(program, examples).text;
 }
 
-/** The options only, for a program that has one command. @param usage How the program is started. */
+/**
+ * Help for the options only, for a program that has a single command.
+ * @param usage How the program is started.
+ */
 export function optionsHelp(command: Command, usage: string, look: Look): string {
   const words = [...usage.split(" "), "[OPTION...]"];
   return new HelpText(look).usage(words).pairs(optionPairs(command.options)).text;

@@ -81,8 +81,8 @@ export async function parseCommandLine(
 }
 
 /**
- * The command to suggest when a scenario's name is in the place of a command; empty for any other
- * word.
+ * A hint that names the right command, if a scenario's name is in the place of the command; empty
+ * for any other word.
  */
 function fileHint(name: string, program: string, table: CommandTable): string {
   const isScenario = name.endsWith(".dma") && Object.hasOwn(table, "run");
@@ -90,8 +90,8 @@ function fileHint(name: string, program: string, table: CommandTable): string {
 }
 
 /**
- * The action that a command line names, with the names of command and action as its name; or what is wrong, as a
- * sentence without its full stop.
+ * The action that a command line selects; its name consists of the command's name and its own. If the word is
+ * wrong, the problem as a sentence without its full stop.
  */
 function actionOf({ actions, name }: Command, word: string | undefined): Command | string {
   const found = actions!.find((each) => each.name === word);

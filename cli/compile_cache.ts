@@ -18,8 +18,8 @@ export class HostCompileCache implements CompileCache {
 
   find(source: SourceFile, config: LabConfig): CompiledC | null {
     const { kernel, olderWays, pageSizeBytes } = config;
-    // `olderWays` is part of the key: with one of its changes, a release may have a call that it
-    // lacks otherwise.
+    // `olderWays` is part of the key, because an older way can give a release a call that the
+    // release lacks otherwise.
     const key = JSON.stringify([source.name, kernel, pageSizeBytes, [...olderWays ?? []]]);
     const made = this.#made.get(key);
     if (made !== undefined) return made;
@@ -57,8 +57,8 @@ export interface WantingLoader extends CLoader {
 }
 
 /**
- * Whether the C compiler's process is kept for the next file after it has compiled one: true in the command
- * and its workers, false in a library or a test, so that no process is left over.
+ * Whether the C compiler's process is kept after it has compiled a file, to compile the next file. True in
+ * the command and its workers. False in a library or a test, because there the process would be left over.
  */
 let isKept = false;
 

@@ -4,9 +4,9 @@ import { meant } from "./read_words.ts";
 
 /**
  * The lines of each shell's script. The shell calls the program with the words before the cursor,
- * the last of them incomplete. The program prints a candidate a line, with a tab and a description.
- * A line that begins with a colon makes the shell offer files (`:files`, with an ending) or folders
- * (`:folders`).
+ * the last of which is incomplete. The program prints each candidate on a line, followed by a tab
+ * and a description. A line that begins with a colon makes the shell offer files (`:files`, with a
+ * file name ending) or folders (`:folders`).
  */
 const SCRIPTS: Readonly<Record<string, (program: string) => string>> = {
   bash: (program) =>
@@ -67,8 +67,8 @@ complete -c ${program} -f -a '(__${program}_complete)'
 const SHELLS = Object.keys(SCRIPTS);
 
 /**
- * The command that completes. Its `run` does nothing: the command line, which knows all commands,
- * prints the answer.
+ * The command for shell completions. Its `run` does nothing: the code of the command line prints
+ * the answer, because only that code knows all commands.
  */
 export const COMPLETIONS: Command = command({
   name: "completions",
@@ -112,7 +112,10 @@ export function completionText(
   return { found: true, text: lines.map((line) => `${line}\n`).join("") };
 }
 
-/** All candidates after some words; the caller drops the ones that do not begin with the typed text. */
+/**
+ * All candidates for the next word of a command line. The caller drops the candidates that do not begin
+ * with the typed text.
+ */
 function candidates(
   commands: readonly Command[],
   [name, ...before]: readonly string[],

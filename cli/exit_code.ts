@@ -22,7 +22,10 @@ export const BUG: ExitCode = 5;
 /** Ctrl-C ended the run; shells report the same number for a program that Ctrl-C has ended. */
 export const INTERRUPTED: ExitCode = 130;
 
-/** The worse of two exit codes: a bug is worse than a wrong file, then follow a limit and a failure. */
+/**
+ * The worse of two exit codes. From mild to severe: success, a failure, a limit, a wrong file, a bug,
+ * an interrupt, output that could not be written.
+ */
 export function worseExitCode(one: ExitCode, other: ExitCode): ExitCode {
   const order = [HELD, FAILED, STOPPED, WRONG, BUG, INTERRUPTED, NOT_WRITTEN];
   return order.indexOf(one) >= order.indexOf(other) ? one : other;

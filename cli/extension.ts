@@ -1,6 +1,6 @@
 /**
- * The parts that an extension can add to `dmalab`. An extension is one such record and a line of
- * `bin/extensions.ts`.
+ * The parts that an extension can add to `dmalab`. An extension consists of one record of this type
+ * and a line in `bin/extensions.ts`.
  */
 import type { CodeEntry } from "@dmalab/lang/diagnostics";
 import type { HostWatch } from "@dmalab/lang/run";
@@ -12,8 +12,8 @@ import type { Screen } from "./screen.ts";
 import type { UserWord } from "./explain/user_word.ts";
 
 /**
- * Runs jobs of one kind in a worker. The first job opens the runner, which is kept for the next
- * ones.
+ * Runs jobs of one kind in a worker. The first job opens the runner, and the worker keeps the
+ * runner for later jobs.
  */
 export interface JobRunner<J> {
   run(
@@ -32,7 +32,10 @@ export interface LineExplainer {
   explainLine(line: string, asJson: boolean, screen: Screen): ExitCode;
   /** Explains the log on the standard input, whatever its encoding. */
   explainInput(asJson: boolean, screen: Screen): Promise<ExitCode>;
-  /** Explains a log in a file, whatever its encoding; or prints what kind of file it is instead. */
+  /**
+   * Explains a log in a file of any encoding. If the file is no log, prints what kind of file it
+   * is.
+   */
   explainFile(path: string, asJson: boolean, screen: Screen): Promise<ExitCode>;
   /** Explains the known log lines that contain a text; null if there are no such lines. */
   linesWith(text: string): readonly string[] | null;
@@ -59,8 +62,8 @@ export interface ForeignFile {
   /** The commands that read it, as part of a sentence. */
   readonly readers: string;
   /**
-   * The file's lines, and its events as a `.dmatrace.jsonl`, for `dmalab report`; or the reason why
-   * it has no events, as a sentence.
+   * The file's lines, and its events as a `.dmatrace.jsonl` for `dmalab report`. If the file has no
+   * events, the reason as a sentence.
    */
   record(screen: Screen): Promise<{ readonly text: string; readonly events: string } | string>;
 }

@@ -6,7 +6,7 @@ import { GIVEN_PERMISSIONS } from "./shell_words.ts";
  */
 export const host: typeof Deno = Deno;
 
-/** The value of an environment variable; null if it is not set or may not be read. */
+/** The value of an environment variable; null if the variable is not set or dmalab may not read it. */
 export function allowedVariable(variable: string): string | null {
   const { state } = host.permissions.querySync({ name: "env", variable });
   return state === "granted" ? host.env.get(variable) ?? null : null;

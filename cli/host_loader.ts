@@ -1,8 +1,9 @@
 /**
- * The source of scenarios and their used files: the host's files, within the root.
+ * The source of scenarios and of the files that they use: the host's files, within the root.
  *
  * The root is the nearest folder at or above the started file that has a `deno.json` or a
- * `package.json`, else the file's own folder. `use` cannot leave it: links are resolved first.
+ * `package.json`; without such a folder, the file's own folder. `use` cannot read files outside of
+ * the root, because links are resolved before the check.
  */
 import { allowedVariable, host } from "./host.ts";
 import { nearestNames, printable } from "@dmalab/lang/diagnostics";
@@ -54,8 +55,8 @@ export class HostLoader implements CLoader {
 
   /**
    * @param folder The base of relative paths in text that is not in a file (lines of the REPL).
-   * @param tree The folder of `--tree`, or a kernel tree that is open already; null without.
-   * @param compileMs Limit of processor time for each of its drivers in C; null for the default.
+   * @param tree The folder of `--tree`, or a kernel tree that is open already; null without a tree.
+   * @param compileMs Limit of processor time for each driver in C; null for the default.
    */
   private constructor(
     private readonly folder: string,
@@ -72,10 +73,10 @@ export class HostLoader implements CLoader {
    * Opens a scenario.
    *
    * @param path As the user wrote it.
-   * @param tree Replaces each `tree = …` in the scenario: a tree that is open already, or a folder, relative to
-   *   the current one.
-   * @param compileMs Processor time for each of its drivers in C, as `--max-time` says.
-   * @returns The loader and the scenario, or what is wrong with the path.
+   * @param tree Replaces each `tree = …` in the scenario: a tree that is open already, or the path of a folder
+   *   from the current folder.
+   * @param compileMs Processor time for each of the scenario's drivers in C, as `--max-time` says.
+   * @returns The loader and the scenario; or the reason why the path cannot be opened.
    */
   static open(
     path: string,
@@ -145,8 +146,8 @@ export class HostLoader implements CLoader {
       }
       return refused.length === 0;
     };
-    // Checked before the file is accessed, so that a script learns nothing about files outside of
-    // the root.
+    // The path is checked before the file is accessed: otherwise a script would learn whether files
+    // outside of the root exist.
     if (!accepts(wanted)) return refused[0]!;
     const file = readHostFile(wanted, {
       shown: path,
@@ -219,7 +220,10 @@ export class HostLoader implements CLoader {
     return `${near === undefined ? this.folder : dirname(near)}/${named}`;
   }
 
-  /** A driver's open kernel tree, or the path of its folder; null if no tree is named. */
+  /**
+   * The kernel tree of a driver if it is open already, otherwise the path of its folder; null if no
+   * tree is named.
+   */
   #treeAt(named: string | null, from: SourceFile): HostTree | string | null {
     if (this.tree instanceof HostTree) return this.tree;
     const near = this.#realPaths.get(from);
@@ -230,8 +234,8 @@ export class HostLoader implements CLoader {
       ? [beside, named]
       : [this.cwd, allowedVariable(TREE_VARIABLE)];
     if (path === null) return null;
-    // join() would remove `..` from the text of the path. After a link, `..` is the folder above
-    // the link's target.
+    // join() is not used, because it removes `..` from the text of a path. After a link, `..` must
+    // mean the folder above the link's target.
     return isAbsolute(path) || base === "" ? path : `${base}/${path}`;
   }
 
@@ -290,7 +294,8 @@ export class HostLoader implements CLoader {
   }
 
   /**
-   * The printable name of a file, on one line. It is unique: a name that is taken gets a number.
+   * The printable name of a file, on one line. The name is unique: if another file has the name
+   * already, a number is added.
    */
   #nameOf(realPath: string): string {
     const name = printable(shortPath(realPath, this.cwd));
@@ -335,7 +340,10 @@ function rootOf(own: string): { readonly root: string; readonly mark: string | n
   }
 }
 
-/** Whether a path may be read. Call this where a refusal is likely, because a refused read throws. */
+/**
+ * Whether a path may be read. For paths where a refusal is likely: a refused read would throw, which
+ * is slow.
+ */
 function mayRead(path: string): boolean {
   return host.permissions.querySync({ name: "read", path }).state === "granted";
 }
@@ -344,9 +352,10 @@ function mayRead(path: string): boolean {
  * The file that makes a folder a root. Null also for a folder that may not be read: with `-R=.` the
  * search ends at the current folder.
  *
- * The folder is listed, because looking up missing files would throw, and an error costs more than
- * everything else: Deno searches the source map of each frame when it creates the error. The result is
- * cached until the folder changes: it may contain tens of thousands of files, each of which calls this.
+ * The function lists the folder. Looking up missing files would throw, and an error costs more than
+ * everything else, because Deno searches the source map of each frame when it creates an error. The
+ * result is cached until the folder changes: the folder may contain tens of thousands of files, and
+ * this function is called for each of them.
  */
 function markIn(folder: string): string | null {
   if (!mayRead(folder)) return null;

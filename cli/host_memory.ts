@@ -1,10 +1,10 @@
 /**
  * How much of the host's memory this thread uses, and garbage collection on demand.
  *
- * The host's heap may grow to several times the size of live data before it is collected. When a run
- * reaches its memory limit by the size of the heap, garbage is collected and the limit is checked
- * again. The function that collects is hidden until a V8 flag is set; the first run that needs it
- * sets the flag.
+ * The host's heap may grow to several times the size of live data before garbage is collected. When
+ * the size of the heap reaches the memory limit of a run, dmalab collects garbage and checks the
+ * limit again. The function that collects garbage is hidden until a V8 flag is set; the first run
+ * that needs the function sets the flag.
  */
 import type { MemoryWatch } from "@dmalab/lang/run";
 import { host } from "./host.ts";
@@ -24,8 +24,8 @@ export class HostMemoryWatch implements MemoryWatch {
   #collect: Collect | null = null;
 
   /**
-   * Bytes that were allocated for this thread's values since this object was created, in use or
-   * not.
+   * Bytes that were allocated for this thread's values since this object was created, including
+   * values that are no longer in use.
    */
   takenBytes(): number {
     return Math.max(0, this.#bytes() - this.#beforeBytes);

@@ -1,4 +1,7 @@
-/** A kernel tree of the user: it is only read, and only inside its folder, links resolved. */
+/**
+ * The user's kernel tree. dmalab only reads it, and reads only files that lie inside its folder
+ * after links are resolved.
+ */
 import { MODULE_FOLDER, TreeError, type TreeFolders, versionOf } from "@dmalab/runtime/kernels";
 import { printable } from "@dmalab/lang/diagnostics";
 import { C_FILE } from "@dmalab/lang/values";
@@ -16,8 +19,8 @@ const SHIPPED = "_shipped";
 const SETTINGS_NAME = /\/(?:Kbuild|Kconfig|Makefile|Platform)[^/]*$/;
 
 /**
- * Line in the makefile of a distribution's header package that includes the common makefile; the group is the
- * release.
+ * Matches the line in the makefile of a distribution's header package that includes the common makefile; the
+ * group is the release.
  */
 const HEADERS_PACKAGE = /^include[ \t]+\S*\/linux-headers-(\d+\.\d+)\S*\/Makefile/m;
 /** A source that is in every tree and in no package of headers. */
@@ -32,8 +35,8 @@ function headersAlone(root: string, release: string): TreeError {
 }
 
 /**
- * The error for a folder that cannot be read. If a permission is missing, its hint is a command line
- * with that permission.
+ * The error for a folder that cannot be read. If dmalab lacks the permission, the hint is a command
+ * line with that permission.
  */
 function unreadable(folder: string, what: string, error: unknown): TreeError {
   const message = `Cannot read ${what} "${printable(folder)}": `;
@@ -95,7 +98,7 @@ export class HostTree implements TreeFolders {
   }
 
   /**
-   * The text of one file; null if it does not exist or is of no kind that is read.
+   * The text of one file; null if the file does not exist, or is of a kind that is not read.
    * @param ending An addition to the name of a source file, such as `_shipped`.
    */
   protected fileText(path: string, ending: string): string | null {
@@ -117,7 +120,8 @@ export class HostTree implements TreeFolders {
     try {
       const real = host.realPathSync(`${this.root}/${folder}`);
       if (!isInside(real, this.root)) return [];
-      // A link to a folder is not listed as a folder: it could lead in a circle.
+      // A link to a folder is not listed as a folder, because the link could lead back to a folder
+      // above it.
       return [...host.readDirSync(real)]
         .map(({ isDirectory, name }) => ({ name, isFolder: isDirectory }))
         .toSorted((a, b) => a.name < b.name ? -1 : 1);
@@ -128,8 +132,8 @@ export class HostTree implements TreeFolders {
 }
 
 /**
- * A kernel tree that also contains the folder of an out-of-tree module, at {@linkcode MODULE_FOLDER}. Files of the
- * module's folder are not read through links that leave it.
+ * A kernel tree that also contains the folder of an out-of-tree module, at {@linkcode MODULE_FOLDER}. Links in the
+ * module's folder that lead out of it are not followed.
  */
 export class ModuleTree extends HostTree {
   readonly #inner: ModuleFolder;
@@ -178,8 +182,8 @@ export class ModuleFolder extends HostTree {
   }
 
   /**
-   * A stranger's scenario can name any folder: a folder is read only if the kernel's build finds a
-   * module in it.
+   * A scenario from somebody else can name any folder. Therefore the folder is read only if the
+   * kernel's build would find a module in it.
    */
   protected override check(): void {
     const folders = [""];

@@ -1,10 +1,11 @@
 /**
  * Ctrl-C while a scenario runs.
  *
- * A run does not return to the event loop until it ends, so that no signal would arrive. A worker
- * listens instead, and sets a flag in memory that it shares with the run. Most runs end before
- * starting a worker pays off: until then a signal ends the process by default. Where the runs are
- * in workers, this thread listens itself.
+ * A run does not return to the event loop until it ends, so that no signal would arrive in its
+ * thread. A worker listens instead, and sets a flag in memory that it shares with the run. The
+ * worker is started only after a run has taken some time, because starting it would not pay off for
+ * a short run. Before that, a signal ends the process. If the runs are in workers, this thread
+ * listens itself.
  */
 import { host } from "./host.ts";
 import { HostMemoryWatch } from "./host_memory.ts";
@@ -54,7 +55,10 @@ export class SharedInterrupts implements HostWatch {
 
 export class SignalWatch extends SharedInterrupts {
   readonly #raise = () => void Atomics.store(this.flag, 0, 1);
-  /** The time of a run's first check: the time for loading and waiting before it does not count. */
+  /**
+   * The time of a run's first check. Time before it, for loading and waiting, is not part of the
+   * run's duration.
+   */
   #startMs: number | null = null;
   #isLong = false;
   #worker: Worker | null = null;

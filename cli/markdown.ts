@@ -1,5 +1,5 @@
 /**
- * Renders Markdown for a terminal: the subset that the project's own pages use. Headings,
+ * Renders Markdown for a terminal, in the subset that the project's own pages use: headings,
  * paragraphs, lists, tables with wrapped cells, fenced code, `code` and **bold**.
  */
 import { addAll, maxOf } from "@dmalab/runtime/basics";
@@ -121,8 +121,8 @@ function renderTable(lines: readonly string[], options: MarkdownOptions): string
 }
 
 /**
- * Renders a table with a single row that is too wide as a list of its fields, which is easier to
- * read.
+ * Renders a table that has a single row and is too wide. The result is a list of fields, which is
+ * easier to read than a table.
  */
 function renderRecord(
   names: readonly Text[],
@@ -148,8 +148,8 @@ function naturalWidths(rows: readonly (readonly Text[])[]): number[] {
 }
 
 /**
- * The natural widths if they fit; else the widest columns are made narrower, and words are broken
- * last.
+ * The widths of a table's columns. If the natural widths do not fit, the widest columns are made
+ * narrower; words are broken only if nothing else helps.
  */
 function columnWidths(
   rows: readonly (readonly Text[])[],

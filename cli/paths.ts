@@ -1,6 +1,6 @@
 /**
- * Paths of this host, and paths relative to a folder. Why this is not `node:path`, which loads slowly:
- * docs/dev/dependencies.md.
+ * Paths of this host, and paths relative to a folder. `node:path` is not used, because it loads
+ * slowly: see docs/dev/dependencies.md.
  */
 import type nodePath from "node:path";
 import * as posix from "deno-std/path/posix/mod.js";
@@ -19,8 +19,8 @@ export function isInside(path: string, folder: string): boolean {
 }
 
 /**
- * The path relative to a folder if it is inside of the folder; else unchanged, also when the folder
- * is unknown ("").
+ * The path relative to a folder, if the path is inside the folder. Other paths are returned
+ * unchanged, as are all paths if the folder is unknown ("").
  */
 export function shortPath(path: string, folder: string): string {
   return folder !== "" && isInside(path, folder) && path !== folder

@@ -1,9 +1,9 @@
 /**
- * The permissions of commands, as their records declare them: the launcher of the npm package starts Deno with them, and
- * docs/install.md has them as a table. Every command may read below the current folder, below the folders of the files that
- * its command line names, and dmalab's own files; no command may use the network.
+ * The permissions of commands, as the commands' records declare them. The launcher of the npm package starts Deno with
+ * these permissions, and docs/install.md lists them in a table. Every command may read below the current folder, below the
+ * folders of the files that its command line names, and dmalab's own files. No command may use the network.
  *
- * The launcher runs on Node 20: only modules of Node are imported here.
+ * The launcher runs on Node 20: therefore this file imports only modules of Node.
  */
 import { existsSync, readdirSync, realpathSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -14,8 +14,8 @@ import { linkerBeside, SYSTEM_CLANGS } from "./system_clang.ts";
 /** The permissions of a command beyond reading. */
 export interface CommandPermissions {
   /**
-   * Options that name a file to write. The folder of the file is made writable, because a draft is
-   * written there first.
+   * Options that name a file to write. The command gets permission to write the file's folder,
+   * because it first writes a draft there.
    */
   readonly files?: readonly string[];
   /** Options that name a folder to write. */
@@ -51,9 +51,9 @@ export interface CommandPermissions {
 /** Variables that name the user's cache. */
 const CACHE_VARIABLES = ["XDG_CACHE_HOME", "HOME"];
 /**
- * `VISUAL` and `EDITOR` name the user's editor. `INIT_CWD` shows that a task runner started dmalab:
- * Ctrl-Z then does not stop dmalab, because the runner waits for dmalab and would not notice the
- * stop.
+ * `VISUAL` and `EDITOR` name the user's editor. `INIT_CWD` shows that a task runner started dmalab.
+ * In that case Ctrl-Z does not stop dmalab: the runner waits for dmalab and would not notice that
+ * it is stopped.
  */
 const EDITOR_VARIABLES = ["VISUAL", "EDITOR", "INIT_CWD"];
 /**
@@ -61,21 +61,21 @@ const EDITOR_VARIABLES = ["VISUAL", "EDITOR", "INIT_CWD"];
  */
 const SHELL_SIGNS = /[|&;<>()$`\\"'*?[\]#~=%{}!]/;
 /**
- * Deno's permission options before the command, which permit more than the command declares:
+ * Deno's permission options before the command's name, which permit more than the command declares:
  * `dmalab -R=../linux run x.dma`.
  */
 const ADDED = /^(?:-[RWE]|--allow-(?:read|write|env|run|net))(?:=|$)/;
 
 /**
- * With this option, Deno reads the file of an `import("…")` when the import runs, not at the start; the import then
- * needs permission to read the file.
+ * With this option, Deno reads the file of an `import("…")` when the import runs, not at the start of the program.
+ * The import needs permission to read the file at that time.
  */
 export const LAZY_IMPORTS = "--unstable-lazy-dynamic-imports";
 
 /**
- * V8's flags for the Deno that the package brings; another release of Deno may not know them, and would not start. V8 allocates
- * literals that outlived some collections among its old objects. In a hunt these keep whole machines until a full
- * collection, which takes a third of its time.
+ * V8's flags for the Deno that the package brings. They are not used for another release of Deno, which may not know them and
+ * would not start. Without the flag, V8 allocates literals that outlived some collections among its old objects. In a hunt such
+ * literals keep whole machines alive until a full collection, which takes a third of the hunt's time.
  */
 export const V8_FLAGS: readonly string[] = ["--no-allocation-site-pretenuring"];
 
@@ -133,8 +133,8 @@ function packedFiles(folder: string): string[] {
 
 /** Deno's options for every command, without the permissions. @param own The folder of the package. */
 export function denoOptions(own: string): string[] {
-  // A path with a comma cannot be permitted (`permissionsOf`): without the option, Deno reads all
-  // files at the start.
+  // A path with a comma cannot be permitted (see `permissionsOf`). Therefore the option is left out
+  // if the package's path has a comma: Deno then reads all files at the start.
   const lazy = own.includes(",") ? [] : [LAZY_IMPORTS];
   return ["--no-prompt", "--no-remote", "--no-npm", "--no-config", "--no-lock", ...lazy];
 }
@@ -173,11 +173,12 @@ export function permissionsOf(
     folders.push(...(places.length === 0 ? ["."] : places).map(folderOf));
   }
   write(...folders);
-  // Before a folder is created, dmalab checks whether a link leads out of its parent folder: that
-  // needs to be readable.
+  // Before dmalab creates a folder, it checks whether a link leads out of the parent folder. For
+  // this check it must be allowed to read the parent folder.
   reads!.push(...folders.flatMap((folder) => outside(dirname(folder)).flatMap(withReal)));
   if (may.here === "always" || (may.here === "default" && files.length === 0)) write(".");
-  // The name is chosen by dmalab: if it is a link, its target is not made writable.
+  // dmalab chooses this name, not the user. If a repository has a link of this name, the link's
+  // target must not become writable.
   if (may.keeps) writes!.push(".dmalab");
   if (may.spools) write(tmpdir());
   if (may.compiles || may.caches) write(...cacheFolders(env));
@@ -219,7 +220,7 @@ export function permissionsOf(
   };
 }
 
-/** The existing path in a word: the word itself, or the part of an option after its `=`. */
+/** The path in a word, if it exists: the word itself, or the part of an option after its `=`. */
 function pathIn(word: string): string[] {
   const path = word.startsWith("-") ? word.slice(word.indexOf("=") + 1 || word.length) : word;
   return path !== "" && existsSync(path) ? [path] : [];

@@ -1,5 +1,5 @@
 /**
- * The places of files other than code: around the sources in a checkout, around the bundle in the
+ * The places of files other than code: next to the sources in a checkout, next to the bundle in the
  * package.
  *
  * `tools/package/build_package.ts` lays out the package in the same way.
@@ -17,7 +17,10 @@ const IS_PACKAGE = import.meta.url.endsWith(".js");
  */
 const ROOT = new URL(IS_PACKAGE ? "./" : "../", import.meta.url);
 
-/** Identifies this program: its version, in a checkout also the time of the newest source in ms. */
+/**
+ * Identifies this program by its version; in a checkout also by the time of the newest source in
+ * ms.
+ */
 export function buildName(): string {
   return IS_PACKAGE ? VERSION : `${VERSION} ${newestMs(ROOT)}`;
 }
@@ -87,16 +90,19 @@ export const COMPILER_CONFIG: string = decodeURIComponent(
 );
 
 /**
- * A data: URL with the text of the compiler's program. The program is not started from its file:
- * the package may be inside a `node_modules`, where Deno neither runs TypeScript nor loads packages
- * that are not installed.
+ * A data: URL with the text of the compiler's program. The program is not started from its file,
+ * because the package may be inside a `node_modules`. Deno runs no TypeScript from such a folder,
+ * and loads from there no packages that are not installed.
  */
 export function compilerProgram(): string {
   const program = host.readTextFileSync(COMPILER);
   return `data:application/typescript,${encodeURIComponent(program)}`;
 }
 
-/** A data: URL with the text of the program that runs a clang of the system, for the same reason. */
+/**
+ * A data: URL with the text of the program that runs the system's clang. The reason is the same as
+ * for the compiler's program.
+ */
 export function systemClangProgram(): string {
   const program = host.readTextFileSync(SYSTEM_CLANG);
   return `data:application/typescript,${encodeURIComponent(program)}`;

@@ -1,6 +1,6 @@
 /**
- * Ends a process of dmalab with a message and an exit code, whatever error was thrown, and never
- * with a stack trace.
+ * Ends a process of dmalab with a message and an exit code, whatever error was thrown. It never
+ * prints a stack trace.
  */
 import { host } from "./host.ts";
 import {
@@ -68,8 +68,8 @@ function printThrown(error: unknown, screen: Screen): ExitCode {
 }
 
 /**
- * Reports unwritten output on the error stream; if that cannot be written either, only the exit
- * code remains.
+ * Reports on the error stream that output could not be written. If the error stream cannot be
+ * written either, only the exit code shows the problem.
  */
 function printNotWritten(why: string): void {
   try {

@@ -1,8 +1,8 @@
 /**
  * Processor time of all threads of this process, in milliseconds.
  *
- * It uses the global `process`: an import would load Deno's modules for Node at every start, and
- * most runs end before they need the time.
+ * It uses the global `process`. An import would load Deno's modules for Node at every start,
+ * although most runs end before they need the processor time.
  */
 export function processorMs(): number {
   const process: { cpuUsage(): { readonly user: number; readonly system: number } } = Reflect.get(

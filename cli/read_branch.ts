@@ -1,7 +1,8 @@
 /**
- * Reads `--branch`; a text is what is wrong with it, as a sentence without its full stop.
+ * Reads `--branch`. If the option is wrong, returns the problem as a sentence without its full
+ * stop.
  *
- * @param text Null where the option is not given.
+ * @param text Null if the option is not given.
  */
 export async function readBranchOption(
   text: string | null,

@@ -1,12 +1,12 @@
 /**
- * Reads `--match`: a part of a name, or a regular expression between slashes, which has a time
- * limit.
+ * Reads `--match`: a part of a name, or a regular expression between slashes. Regular expressions
+ * have a time limit.
  */
 import type { NameMatch } from "@dmalab/lang/run";
 
 /**
- * Reads values of `--match` and `--filter`; a text is what is wrong with one, as a sentence without
- * its full stop.
+ * Reads values of `--match` and `--filter`. If a value is wrong, returns the problem as a sentence
+ * without its full stop.
  *
  * @param filters Values of `--filter`: `size=64KiB`.
  */
@@ -44,8 +44,9 @@ const MAX_MS = 5_000;
 export class SlowMatch extends Error {}
 
 /**
- * The same matches, but expressions throw at their time limit: `/^(a+)+$/` can run for ever on one
- * name. Only a script in another context can be stopped, so that expressions run in such a script.
+ * The same matches, but with a time limit: an expression such as `/^(a+)+$/` can run for ever on a
+ * single name, and throws at the limit. The expressions run as a script in another context, because
+ * only such a script can be stopped.
  */
 export async function limited(matches: readonly NameMatch[]): Promise<readonly NameMatch[]> {
   if (!matches.some((match) => match instanceof RegExp)) return matches;

@@ -12,8 +12,8 @@ export const HELP: readonly string[] = ["--help", "-h"];
 export type Taking<O extends OptionSpecs> = Pick<CommandSpec<O>, "name" | "argument" | "options">;
 
 /**
- * Reads the words after a command's name; or returns what is wrong with them, a sentence without its
- * full stop.
+ * Reads the words after a command's name. If a word is wrong, returns the problem as a sentence
+ * without its full stop.
  */
 export function readWords<O extends OptionSpecs>(
   { argument, name: commandName, options: specs }: Taking<O>,

@@ -1,8 +1,8 @@
 /**
  * `deno run -R=. scenario.dma [--trace]` as a function; `bin/run_main.ts` starts it as a process.
  *
- * The user waits for the start of a scenario, so that only the table of `dmalab run` is loaded, and no other
- * command's.
+ * The user waits while a scenario starts. Therefore only the table of `dmalab run` is loaded, and no table
+ * of another command.
  */
 import { host } from "./host.ts";
 import { readRunOptions, RUN, RUN_OPTIONS } from "./commands/run.ts";
@@ -34,8 +34,8 @@ async function main(
 }
 
 /**
- * The scenario that is the main module of `deno run`; null when that is the program itself (`deno
- * run dma`).
+ * The scenario that is the main module of `deno run`. Null if the main module is the program itself
+ * (`deno run dma`).
  */
 function startedScenario(): string | null {
   const url = new URL(host.mainModule);
@@ -44,11 +44,14 @@ function startedScenario(): string | null {
   return shortPath(host.build.os === "windows" ? path.slice(1) : path, currentFolder());
 }
 
-/** Runs the scenario that `deno run` was given, with the options of this process, and ends it. */
+/**
+ * Runs the scenario that `deno run` was given, with the command line options of this process. Then
+ * ends the process.
+ */
 export async function runScenarioMain(): Promise<void> {
   const screen = new ProcessScreen();
-  // `Deno.exit` is not used: V8 stores its compiled code for the next start only when a run ends
-  // without it.
+  // `Deno.exit` is not used, because V8 stores its compiled code for the next start only if a
+  // process ends without it.
   host.exitCode = await toItsEnd(() => main(startedScenario(), host.args, screen), screen);
 }
 export * from "./jobs/worker.ts";

@@ -6,8 +6,8 @@ import { printableText } from "@dmalab/lang/diagnostics";
 
 export interface Screen {
   /**
-   * Writes text; no line end is added. Control characters and marks of writing direction are
-   * replaced by visible ones: names of files, lines of logs and of scripts are foreign text.
+   * Writes text without adding a line end. Visible symbols replace control characters and marks of
+   * writing direction, because names of files and lines of logs and of scripts are foreign text.
    */
   out(text: string): void;
   /** Writes text to the error stream, in the same way. */
@@ -21,8 +21,9 @@ export interface Screen {
 }
 
 /**
- * Prints why a command does nothing. @param problem A sentence without its full stop. @returns The
- * exit code.
+ * Prints why a command does nothing.
+ * @param problem A sentence without its full stop.
+ * @returns The exit code.
  */
 export function refuse(problem: string, screen: Screen): ExitCode {
   screen.err(`error: ${problem}\n`);
@@ -37,9 +38,15 @@ export class ProcessScreen implements Screen {
   readonly colour: boolean;
   readonly columns: number | null;
   #pending = "";
-  /** The reader of the pipe has exited (`| head`), or the disk is full: nothing more is written. */
+  /**
+   * True when the reader of the pipe has exited (`| head`), or the disk is full. Nothing more is
+   * then written.
+   */
   #closed = false;
-  /** Why some output was not written; null when all was written, or the reader has closed the pipe. */
+  /**
+   * Why some output was not written. Null if all output was written, or if the reader has closed the
+   * pipe.
+   */
   notWritten: string | null = null;
   readonly #encoder = new TextEncoder();
 

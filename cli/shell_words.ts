@@ -1,6 +1,8 @@
 /** Quotes words of printed command lines, and names the variable with the launcher's permissions. */
 
-/** A variable that the launcher of the npm package sets: the permissions that its command line added, one on each line. */
+/**
+ * A variable that the launcher of the npm package sets: the permission options from its command line, one on each line.
+ */
 export const GIVEN_PERMISSIONS = "DMALAB_PERMISSIONS";
 
 /** A word of a printed command line, quoted if a shell would change it. */

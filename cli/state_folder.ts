@@ -18,7 +18,7 @@ const HINT = `remove it; dmalab keeps regular files in ${STATE_FOLDER}`;
 /**
  * The lines of a state file that are not empty; null for a missing or unreadable file.
  *
- * @throws {FileError} When it is another program's.
+ * @throws {FileError} When the file belongs to another program.
  */
 export function readStateLines(name: string): readonly string[] | null {
   if (!permitted("read")) return null;

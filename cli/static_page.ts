@@ -1,4 +1,7 @@
-/** An HTML page without scripts: an index of reports, a review, a bench, the mappings of devices. */
+/**
+ * An HTML page without scripts. It is used for an index of reports, a review, a bench, and the
+ * mappings of devices.
+ */
 import { escapeMarkup } from "@dmalab/lang/text";
 import { colourProperties } from "@dmalab/recording/views";
 

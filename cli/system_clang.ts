@@ -25,8 +25,8 @@ export const PACKAGED = "packaged";
 let chosen: string | null = null;
 
 /**
- * Sets the compiler. A program calls this at its start. @param compiler `packaged`, or the path of
- * a clang.
+ * Sets the compiler. A program calls this at its start.
+ * @param compiler `packaged`, or the path of a clang.
  */
 export function chooseCompiler(compiler: string | null): void {
   chosen = compiler;

@@ -1,6 +1,6 @@
 /**
- * Loads programs that may have drivers in C: the drivers are compiled, and the program is loaded
- * again.
+ * Loads programs that may have drivers in C. The first load finds the drivers; after they are
+ * compiled, the program is loaded again.
  */
 import type { CompiledC } from "@dmalab/lang/values";
 import type { LoadResult } from "@dmalab/lang/run";

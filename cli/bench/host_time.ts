@@ -1,17 +1,21 @@
 /**
  * How long iterations of a bench take on the host: processor time, in rounds.
  *
- * All cells are started before the first is measured. Each is warmed up until its times are steady,
- * so that the JavaScript compiler has optimised for all of them. Then they run in rounds, each round
- * in another order, so that a change of the host's speed affects all cells. Two cells differ if
- * their times lie further apart than the times of their rounds spread.
+ * All cells are started before the first cell is measured. Each cell is warmed up until its times
+ * are steady. The JavaScript compiler has then optimised the code for all cells. Afterwards the
+ * cells run in rounds, each round in another order, so that a change of the host's speed affects all
+ * cells. Two cells differ if the distance between their medians exceeds the sum of the spreads of
+ * their rounds.
  */
 import type { BenchLoop, HostTime } from "@dmalab/lang/program";
 import { Random } from "@dmalab/runtime";
 import { isWithinSpread, median, type Spread, spreadOf } from "./statistics.ts";
 
 const ROUNDS = 15;
-/** Shortest duration of a batch: hundreds of times the clock's resolution; twelve cells finish in some seconds. */
+/**
+ * Shortest duration of a batch: hundreds of times the clock's resolution. With this value, measuring twelve cells
+ * takes some seconds.
+ */
 const BATCH_MS = 4;
 const MAX_BATCH = 2 ** 20;
 
@@ -87,7 +91,7 @@ export interface HostTimeOptions {
 /**
  * Measures loops in alternating rounds.
  *
- * @returns The time of each loop, in the order of `loops`; null where it failed.
+ * @returns The time of each loop, in the order of `loops`; null for a loop that failed.
  */
 export function measureHostTimes(
   loops: readonly BenchLoop[],
@@ -115,8 +119,8 @@ function shuffled<T>(items: readonly T[], random: Random): T[] {
 }
 
 /**
- * Indices of the cells with a time that differs from this cell's by no more than the spread of
- * both.
+ * Indices of the other cells whose time differs from this cell's by no more than the sum of the two
+ * spreads.
  */
 export function equalCells(
   times: readonly (HostTime | null)[],

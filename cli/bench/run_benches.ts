@@ -167,8 +167,8 @@ class BenchCommand {
     const outcomes: BenchOutcome[] = [];
     const mayGoOn = () => !this.watch.interrupted();
     const onCell = ({ outcome, text }: BenchMessage) => {
-      // With --json the standard output contains only JSON: the lines of a bench go to the error
-      // stream.
+      // With --json the standard output contains only JSON. Therefore the lines of a bench go to
+      // the error stream.
       if (this.options.json) this.screen.err(text);
       else this.screen.out(text);
       outcomes.push(outcome);

@@ -8,7 +8,7 @@ export interface BenchResult {
   readonly name: string;
   readonly value: number;
   readonly unit: string;
-  /** The value divided by that of the result that `to` names; null when it is compared with nothing. */
+  /** This value divided by the value of the result that `to` names; null if `to` is null. */
   readonly ratio: number | null;
   readonly to: string | null;
 }
@@ -24,8 +24,8 @@ export function median(values: readonly number[]): number {
  * The median of repeated measurements.
  *
  * @param rounds Number of measurements that count.
- * @param warmUps Number of measurements before those, which fill caches and let the compiler
- *   optimise.
+ * @param warmUps Number of measurements before the ones that count. They fill caches and let the
+ *   compiler optimise.
  */
 export function medianOf(rounds: number, warmUps: number, measure: () => number): number {
   const values: number[] = [];
@@ -37,8 +37,8 @@ export function medianOf(rounds: number, warmUps: number, measure: () => number)
 }
 
 /**
- * Half of the distance between the 10th and the 90th percentile. It ignores the outliers of a busy
- * host, and works with few rounds.
+ * Half of the distance between the 10th and the 90th percentile. This measure ignores the outliers
+ * of a busy host, and works with few rounds.
  */
 export function spreadOf(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
@@ -84,8 +84,8 @@ const RESAMPLES = 1000;
 /**
  * The ratio of two medians with its bootstrap confidence interval.
  *
- * @param isPaired The values with the same index in both sets were measured side by side: they are
- *   resampled as pairs.
+ * @param isPaired Whether the values with the same index in both sets were measured side by side.
+ *   Such values are resampled as pairs.
  */
 export function compare(
   old: readonly number[],

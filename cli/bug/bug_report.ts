@@ -1,4 +1,7 @@
-/** The report of a bug that a script has met, with the smallest script that still meets it. */
+/**
+ * The report of a bug of dmalab that a script has triggered, with the smallest script that still
+ * triggers the bug.
+ */
 import { host } from "../host.ts";
 import { BUG_CODE, type BugIdentity, printable } from "@dmalab/lang/diagnostics";
 import { loadProgram, SourceFile } from "@dmalab/lang";
@@ -13,9 +16,10 @@ import type { Screen } from "../screen.ts";
 const PIECES = [/[^\n]*\n?/g, /\s+|[\w.]+|"[^"\n]*"|[^]/g];
 
 /**
- * Returns the smallest text that is found before `mayGoOn` returns false.
+ * Makes a text smaller as long as it still shows the bug. Returns the smallest text found before
+ * `mayGoOn` returns false.
  *
- * @param stays Whether a smaller text still shows the bug of this one.
+ * @param stays Whether a smaller text still shows the bug of `text`.
  * @param mayGoOn Called before each try.
  */
 function smallerText(
@@ -30,8 +34,9 @@ function smallerText(
 }
 
 /**
- * Removes blocks together with the words before them in their line; or removes these words and the
- * braces, and keeps the block's content.
+ * For each block, tries to remove the block together with the words before it in its line. If the
+ * bug is then gone, tries to remove only these words and the braces, and to keep the block's
+ * content.
  */
 function withoutBlocks(
   text: string,
@@ -51,7 +56,7 @@ function withoutBlocks(
   return left;
 }
 
-/** Index of the brace that closes the one at `open`; the end of the text when no brace does. */
+/** Index of the brace that closes the brace at `open`; the end of the text if no brace closes it. */
 function closingBrace(text: string, open: number): number {
   let depth = 0;
   for (let index = open; index < text.length; index++) {
@@ -62,8 +67,8 @@ function closingBrace(text: string, open: number): number {
 }
 
 /**
- * Removes halves, quarters and so on, and at last single pieces, until no further piece can be
- * removed.
+ * Removes halves of the pieces, then quarters and so on, at last single pieces, until no further
+ * piece can be removed.
  */
 function withoutNeedless(
   pieces: readonly string[],
@@ -103,7 +108,8 @@ const MAX_LINES = 60;
 export type Loads = (source: SourceFile) => LoadResult;
 
 /**
- * The smallest text that meets the same bug as the text of `entry`; null if that meets no bug.
+ * The smallest text that triggers the same bug as the text of `entry`; null if that text triggers
+ * no bug.
  *
  * @param seed The seed of machines; null: each machine uses the seed that the script names.
  * @param nowMs The host's clock.
@@ -124,7 +130,10 @@ export function smallestBug(
   );
 }
 
-/** A key of the first bug that a text meets, from its message and place; null without a bug. */
+/**
+ * The key of the first bug that a text triggers, made from the bug's message and its place in the
+ * code; null without a bug.
+ */
 function bugOf(
   source: SourceFile,
   load: Loads,
@@ -146,8 +155,8 @@ function bugOf(
 }
 
 /**
- * The key without the numbers of the message, which differ between smaller scripts; the place does
- * not.
+ * The key of a bug: its message without numbers, and its place. The numbers differ between smaller
+ * scripts, the place does not.
  */
 function bugKey(bug: BugIdentity | null | undefined): string {
   return `${bug?.what.replace(/\d+/g, "0")} ${bug?.place}`;

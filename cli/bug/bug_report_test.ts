@@ -7,7 +7,10 @@ import type { Registry } from "@dmalab/lang/values";
 import { InvariantError } from "@dmalab/runtime";
 import { smallestBug } from "./bug_report.ts";
 
-/** The builtins, and one more that reports a bug of dmalab when it is called with more than 9. */
+/**
+ * The builtins, and one more builtin that reports a bug of dmalab when its argument is larger than
+ * 9.
+ */
 const REGISTRY: Registry = {
   ...BUILTINS,
   functions: new Map([...BUILTINS.functions, ["break_beyond", {

@@ -103,7 +103,10 @@ function uriOf(path: string): string {
 export type CheckFormat = "pretty" | "json" | "sarif";
 
 interface Findings {
-  /** Each diagnostic once, also if several of the checked files use the file that it is in. */
+  /**
+   * The diagnostics, each one once, even if several of the checked files use the file that contains
+   * the diagnostic.
+   */
   readonly diagnostics: readonly Diagnostic[];
   /** Files that could not be read, as sentences. */
   readonly unreadable: readonly string[];

@@ -141,8 +141,8 @@ export const EXPLAIN = command({
 });
 
 /**
- * The meaning of a name: a user's word, a name of the language, a rule and the like; else a text
- * with the reason why it is unknown.
+ * The explanation of a name, such as a user's word, a name of the language or a rule. If the name
+ * is unknown, a text with the reason.
  */
 async function nameLines(
   question: string,
@@ -175,7 +175,7 @@ async function nameLines(
   const builtin = describeLanguage(question, columns);
   const parts = [
     ...userWordsIn(question, extensions).map((word) => markdown(userWordLines(word, titleIn))),
-    // The page of rules with the name of a type can be long: the type itself is printed first.
+    // The type itself is printed first, because the page of rules with the same name can be long.
     ...builtin === null ? [] : [builtin],
     ...found.found ? [markdown(found.lines)] : [],
   ];
@@ -186,8 +186,8 @@ async function nameLines(
 }
 
 /**
- * Lists the names that have the words in their titles or texts. @param otherwise The message if
- * there are none.
+ * Lists the names that have the words in their titles or texts.
+ * @param otherwise The message if no name has them.
  */
 async function searchFor(
   question: string,
@@ -218,7 +218,7 @@ async function searchFor(
 }
 
 /**
- * Whether a question is the path of an existing file and no name of the language: a file `k.log` is not
+ * Whether a question is the path of an existing file. An existing file `k.log` takes precedence over
  * the field `log` of `k`.
  * @param isLine The question could also be a line of a log.
  */
@@ -242,7 +242,7 @@ function isFile(path: string): boolean {
   try {
     return host.statSync(path).isFile;
   } catch {
-    // The file does not exist, or dmalab may not access it: then the question is a name.
+    // The file does not exist, or dmalab may not access it: the question is treated as a name.
     return false;
   }
 }

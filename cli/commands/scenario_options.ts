@@ -87,8 +87,8 @@ function limit(placeholder: string, doc: string) {
 }
 
 /**
- * The value of an option that accepts a few words, the first of them if it was not given; null after
- * reporting a wrong word.
+ * The value of an option that accepts a few words. An option that was not given has the first of
+ * these words. Returns null after reporting a wrong word.
  */
 export function oneOf<const W extends string>(
   name: string,

@@ -1,4 +1,5 @@
-// `dmalab test`. The file is not called `test.ts`: `deno test` would take it for a module of tests.
+// `dmalab test`. The file is not called `test.ts`, because `deno test` would load a file of that
+// name as a module of tests.
 import { errorScreen, refuse, type Screen } from "../screen.ts";
 import type { WriteReports } from "../extension.ts";
 import type { FailedRun } from "../testing/run_tests.ts";
@@ -178,8 +179,8 @@ async function debugRun(
 }
 
 /**
- * Writes the pages of `--report`. @returns The worse of the exit code of the pages and that of the
- * tests.
+ * Writes the pages of `--report`.
+ * @returns The worse of two exit codes: the one of writing the pages, and the one of the tests.
  */
 async function alsoReport(
   paths: readonly string[],

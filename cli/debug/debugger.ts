@@ -1,4 +1,7 @@
-/** The debugger for a run of a scenario: it has the commands of the REPL, without a script to type. */
+/**
+ * The debugger for a run of a scenario. It has the commands of the REPL, but the user cannot type
+ * statements.
+ */
 import { printable } from "@dmalab/lang/diagnostics";
 import {
   Cursor,
@@ -47,8 +50,8 @@ export interface DebugRuns {
   /** Outcome of each run by its index; a run that has not run yet has no entry. */
   readonly outcomes: ReadonlyMap<number, RunStatus>;
   /**
-   * Runs a part of the first of these runs that has no outcome. @returns Whether there is more to
-   * run.
+   * Runs a part of the first run in `indices` that has no outcome.
+   * @returns Whether more remains to be run.
    */
   runOn(indices: readonly number[]): boolean;
 }
@@ -103,7 +106,10 @@ export class Debugger extends LineSession {
     };
   }
 
-  /** Prints which run is debugged, and goes to its failure, or to its start if it did not fail. */
+  /**
+   * Prints which run is debugged. Goes to the failure of the run, or to its start if it did not
+   * fail.
+   */
   start(): void {
     const { recording } = this.#place;
     const { failure, last, name } = recording;

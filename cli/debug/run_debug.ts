@@ -33,8 +33,7 @@ export interface DebugOptions {
   /** Read commands line by line, on a terminal too, instead of drawing panes. */
   readonly plain: boolean;
   /**
-   * A kernel tree for every driver that is compiled from a tree, in place of the one that the
-   * scenario names.
+   * The kernel tree from which drivers are compiled, in place of each tree that the scenario names.
    */
   readonly tree: string | null;
 }

@@ -66,8 +66,8 @@ export function isCitation(question: string): boolean {
 }
 
 /**
- * Looks a name up. Forms a person may write are understood too: `dma.md 3.3`, `nvme 2.6`,
- * `dma.3.3 row 1`, `trace.T.45`, `e0203`.
+ * Looks a name up. Also accepts other usual forms of a name: `dma.md 3.3`, `nvme 2.6`, `dma.3.3 row
+ * 1`, `trace.T.45`, `e0203`.
  */
 export function explain(
   question: string,
@@ -82,8 +82,8 @@ export function explain(
 
   const event = eventLines(name);
   const own = keysNamed(name).filter((key) => keyName(key) === name);
-  // A key of the machine and an event can have the same name: the key, which a scenario sets, comes
-  // first.
+  // A key of the machine and an event can have the same name. The key comes first, because
+  // scenarios set keys.
   if (event !== null) return { found: true, lines: [...own.flatMap(keyLines), ...event] };
 
   const leak = leakLines(name);
@@ -99,7 +99,8 @@ export function explain(
   const quirk = quirkLines(name, () => readPage("defects"));
   if (quirk !== null) return { found: true, lines: quirk };
 
-  // Defects without a switch: the effect of a switch in one release, or a number of the museum.
+  // Names of defects that are no switches: the effect of a switch in one release, or a number of
+  // the museum of defects.
   const row = /^[a-z]\w*$/i.test(name)
     ? new RulePage("defects", readPage("defects")).row(name)
     : null;
@@ -153,7 +154,10 @@ export function allNames(extensions: readonly Extension[] = []): string[] {
   ];
 }
 
-/** The codes with the same first two digits; or the first and last code of its letter. */
+/**
+ * The known codes with the same first two digits. Without such codes, the first and the last code
+ * with the same letter.
+ */
 function nearCodes(code: string, codes: Readonly<Record<string, CodeEntry>>): string {
   const near = Object.keys(codes).filter((each) => each.startsWith(code.slice(0, 3)));
   if (near.length > 0) {
@@ -182,8 +186,8 @@ function unknown(
 }
 
 /**
- * The name that was probably meant. If another entry has the part before the last dot as its name
- * and the question cites no rule, it is a name with the same part before the dot.
+ * The known name that was probably meant. If the part before the last dot is itself a known name
+ * and the question cites no rule, only names with that part before their last dot are considered.
  */
 function nearestOf(name: string, candidates: readonly string[]): string | undefined {
   const owner = ownerOf(name);
@@ -253,8 +257,8 @@ function keyLines(key: MachineKey): string[] {
 }
 
 /**
- * A block's keys, its possible inner blocks (for the machine: all blocks), and the chapters of the page that
- * has the block's name.
+ * A block's keys, its possible inner blocks (for the machine: all blocks), and the chapters of the page with
+ * the block's name.
  */
 function blockLines(block: BlockSpec, readPage: PageReader): string[] {
   const { children, doc, keyword, settings } = block;
@@ -351,7 +355,10 @@ function leakLines(name: string): string[] | null {
   ];
 }
 
-/** A class of the checker's reports: its rule, the place of the check, the line in a kernel's log. */
+/**
+ * A class of the checker's reports: its rule, the place of the check, and the class's line in the
+ * kernel log.
+ */
 function classLines(name: string): string[] | null {
   if (!Object.hasOwn(REPORT_CLASSES, name)) return null;
   const { beyondKernel, counted, found, log, rule } = REPORT_CLASSES[name as ReportClass];
@@ -371,8 +378,8 @@ function classLines(name: string): string[] | null {
 }
 
 /**
- * One switch: its effect, the releases that have it, and every line of the page on defects that
- * names it.
+ * One switch: its effect, the releases that have the switch, and every line of the page on defects
+ * that names the switch.
  *
  * @param readDefects Reads `docs/rules/defects.md`.
  * @returns Null for a name that is no switch.

@@ -5,10 +5,10 @@ import type { InputResult } from "@dmalab/lang/run";
 import { HostLoader } from "../host_loader.ts";
 
 /**
- * Runs a scenario's statements without its tests, and then `explain QUESTION`.
+ * Runs a scenario's statements without its tests, and afterwards `explain QUESTION`.
  *
  * @param question An expression, such as `ssd.limits.max_transfer`.
- * @returns The printed lines; or what is wrong, as a text.
+ * @returns The printed lines; or the error, as a text.
  */
 export function explainOfMachine(path: string, question: string): readonly string[] | string {
   const opened = HostLoader.open(path);

@@ -57,9 +57,9 @@ export class RulePage {
   }
 
   /**
-   * Finds a rule by its name without the page, such as `3.3`, `3.assertions.2`, `3.3.1` (the row
-   * that the table in 3.3 numbers 1), `3.6.5` (the fifth row of a table that numbers no rows), `M5`
-   * (a row anywhere); the whole page for the empty name; null when unknown.
+   * Finds a rule by its name without the page. Examples: `3.3`; `3.assertions.2`; `3.3.1` (the row
+   * that the table in 3.3 numbers 1); `3.6.5` (the fifth row of a table that numbers no rows); `M5`
+   * (a row of any table). The empty name finds the whole page. Returns null for an unknown name.
    */
   find(key: string): RuleSection | null {
     if (key === "") return { name: this.name, lines: this.#lines };

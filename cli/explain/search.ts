@@ -71,8 +71,8 @@ export function titleOf(
 }
 
 /**
- * Names and titles of the entries with all the words, the best first, and the number of further
- * entries.
+ * Names and titles of the entries that contain all the words, the best match first, and the number
+ * of matches that were left out.
  */
 export function search(
   question: string,
@@ -104,8 +104,8 @@ const COMMON = new Set(
 );
 
 /**
- * Used when no entry has all the words: the entries with most of them, and the words that the first
- * of these entries has. Empty where no entry has two of the words.
+ * Used when no entry has all the words. Returns the entries with most of the words, and the words
+ * that the first of these entries has. Empty if no entry has at least two of the words.
  */
 export function searchMost(
   question: string,
@@ -136,8 +136,8 @@ function wordsIn(question: string): readonly string[] {
 }
 
 /**
- * A word matches at the beginning of a word of the text: "prp" is in "PRPs" and "prp_list", but not
- * in "interprp".
+ * A word of the question matches at the beginning of a word of the text: "prp" matches "PRPs" and
+ * "prp_list", but not "interprp".
  */
 function patternOf(word: string): RegExp {
   return new RegExp(`(?<![a-z0-9])${word.replace(/[^\w\s]/g, "\\$&")}`, "i");

@@ -3,11 +3,11 @@
 /** A word from outside dmalab, such as a name in sysfs, debugfs or the kernel's command line. */
 export interface UserWord {
   /**
-   * The word as users write it. `iommu.strict=` means every value; a word with a value is tried
-   * first.
+   * The word as users write it. `iommu.strict=` stands for every value; a word with a value is
+   * tried before it.
    */
   readonly words: readonly string[];
-  /** Where users have it from, such as a file of sysfs or debugfs, or the kernel's command line. */
+  /** Where users find the word, such as a file of sysfs or debugfs, or the kernel's command line. */
   readonly place: string;
   /** Sentences about its meaning. */
   readonly doc: string;

@@ -1,6 +1,6 @@
 /**
- * Words that users know from sysfs, debugfs and the kernel's command line, and the names that explain them here. To add a
- * word, add a row: `dmalab explain`, its search and the test of the names use this table.
+ * Words that users know from sysfs, debugfs and the kernel's command line, and the names under which dmalab explains
+ * them. To add a word, add a row: `dmalab explain`, its search and the test of the names use this table.
  */
 import type { Extension } from "../extension.ts";
 import type { UserWord } from "./user_word.ts";
@@ -476,8 +476,8 @@ export function userWords(extensions: readonly Extension[] = []): readonly UserW
 }
 
 /**
- * Finds users' words in a question: a path of sysfs, a name with or without a value, several parameters of one
- * command line.
+ * Finds users' words in a question: a path of sysfs, a name with or without a value, or several parameters of
+ * a kernel command line.
  *
  * @returns An empty list if one of several words is unknown.
  */
@@ -526,8 +526,8 @@ function valuesIn(name: string, value: string): string[] {
 }
 
 /**
- * The explanation of a word as Markdown, with the names to ask for. @param titleOf Returns one line
- * about a name.
+ * The explanation of a word as Markdown, with the names that the user can look up next.
+ * @param titleOf Returns one line about a name.
  */
 export function userWordLines(
   { doc, place, see, words }: UserWord,

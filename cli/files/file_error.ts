@@ -3,8 +3,9 @@ import type { FileCode } from "./file_codes.ts";
 
 export class FileError extends Error {
   /**
-   * @param message What is wrong, with the file's name: a sentence without its full stop.
-   * @param code Null if the operating system refused the file, not dmalab.
+   * @param message The problem, with the file's name: a sentence without its full stop.
+   * @param code Null if the operating system refused access to the file; otherwise the code of
+   *   dmalab's own refusal.
    */
   constructor(
     message: string,
@@ -32,7 +33,7 @@ export class FileError extends Error {
 }
 
 /**
- * The disk is full; the message names the file. The error ends the process, with an exit code that
+ * The disk is full; the message names the file. This error ends the process with an exit code that
  * is used for nothing else.
  */
 export class FullDiskError extends Error {}

@@ -1,7 +1,7 @@
 /**
- * The user's cache folder: bytes that can be made again, stored by key and verified by hash. It is
- * outside of any repository, so that no repository can bring cached bytes along. Where nothing can be
- * stored, the bytes are made again in each run.
+ * The user's cache folder: bytes that can be made again, stored by key and verified by hash. The
+ * folder is outside of any repository, because a repository must not bring cached bytes along. If
+ * nothing can be stored, the bytes are made again in each run.
  */
 import { printable } from "@dmalab/lang/diagnostics";
 import { FileError } from "./file_error.ts";
@@ -36,7 +36,7 @@ function cacheFolder(): { readonly path: string } | { readonly problem: string }
  * Reads what {@linkcode keepBytes} stored.
  *
  * @param subfolder A subfolder of the cache: `c` for compiled drivers.
- * @returns Null where nothing is stored, it cannot be read, or its hash differs.
+ * @returns Null if nothing is stored, if the file cannot be read, or if the hash does not match.
  */
 export async function keptBytes(
   subfolder: string,
@@ -53,16 +53,17 @@ export async function keptBytes(
   const content = bytes.slice(lineEnd + 1);
   const hash = new TextDecoder().decode(bytes.subarray(0, lineEnd));
   if (hash !== await hashOf(content)) return null;
-  // Marks the file as used. The error of a read-only disk is ignored: its cache can still be read.
+  // Marks the file as used. An error here is ignored: on a read-only disk the cache can still be
+  // read.
   attempt(() => host.utimeSync(path, new Date(), new Date()));
   return content;
 }
 
 /**
- * Finds a file that {@linkcode keepFile} stored. The file was stored whole, and is not verified
- * again.
+ * Finds a file that {@linkcode keepFile} stored. `keepFile` stores only whole files, so the content
+ * is not verified again.
  *
- * @returns Its path; null where nothing is stored.
+ * @returns Its path; null if nothing is stored.
  */
 export function keptFile(subfolder: string, key: string): string | null {
   const folder = cacheFolder();
@@ -74,9 +75,9 @@ export function keptFile(subfolder: string, key: string): string | null {
 }
 
 /**
- * Stores bytes as a file that another program reads, so that there is no hash in it.
+ * Stores bytes as a file without a hash, because another program reads the file.
  *
- * @returns Why they are not stored; null on success.
+ * @returns Why the bytes are not stored; null on success.
  */
 export function keepFile(
   subfolder: string,
@@ -89,7 +90,7 @@ export function keepFile(
 /**
  * Stores bytes under a key, with their hash.
  *
- * @returns Why they are not stored; null on success.
+ * @returns Why the bytes are not stored; null on success.
  */
 export async function keepBytes(
   subfolder: string,
@@ -109,16 +110,16 @@ function keep(subfolder: string, key: string, content: Uint8Array<ArrayBuffer>):
     removeOldest(real, MAX_BYTES);
     return null;
   } catch (error) {
-    // A cache that cannot be written fails no run: a full disk or another user's folder is no error
-    // of the input.
+    // A cache that cannot be written does not fail a run, because a full disk or another user's
+    // folder is no error in the input.
     if (error instanceof FileError) return error.message;
     return `Cannot write "${printable(folder.path)}": ${hostReason(error)}`;
   }
 }
 
 /**
- * Removes the least recently used files until the rest fits into a limit. Other processes do the same,
- * so a missing file is skipped.
+ * Removes the least recently used files until the remaining files fit into a limit. Other processes
+ * remove files at the same time, so a missing file is skipped.
  */
 export function removeOldest(folder: string, mostBytes: number): void {
   const files = [...host.readDirSync(folder)].flatMap(({ isFile, name }) => {

@@ -1,9 +1,10 @@
 /**
  * Writes all files of the command line.
  *
- * A cloned repository can contain links, pipes and devices under any name, also under the names
- * that dmalab chooses: dmalab writes only regular files inside the named folder. It writes a
- * temporary file next to the target and renames it, so that a full disk leaves the old file whole.
+ * A cloned repository can contain links, pipes and devices under any name, also under names that
+ * dmalab chooses. Therefore dmalab writes only regular files inside the named folder. It writes a
+ * temporary file next to the target and renames that file to the target. If the disk is full, the
+ * old file stays whole.
  */
 import { printable } from "@dmalab/lang/diagnostics";
 import { FileError, FullDiskError } from "./file_error.ts";
@@ -26,7 +27,10 @@ interface TargetFile {
 
 /** The target that a file is written to. */
 export type OutputTarget =
-  /** A path that the user typed; a link is followed to a regular file of the same folder. */
+  /**
+   * A path that the user typed. A link at this path is followed to a regular file of the same
+   * folder.
+   */
   | string
   /** A name that dmalab chose, below a folder: no link on the path is followed. */
   | { readonly folder: string; readonly name: string };
@@ -46,8 +50,8 @@ export function writeFile(target: OutputTarget, content: string | Uint8Array): v
 }
 
 /**
- * Replaces a file that was read before or that belongs to dmalab, whole or not at all. @throws
- * {FileError}
+ * Replaces a file that dmalab has read before or that belongs to dmalab, whole or not at all.
+ * @throws {FileError}
  */
 export function rewriteFile(target: OutputTarget, content: string | Uint8Array): void {
   writeDraft(new FileDraft(target, { replacesAny: true }), content);
@@ -59,7 +63,8 @@ function writeDraft(draft: FileDraft, content: string | Uint8Array): void {
 }
 
 /**
- * Checks before long work that its result can be written: writes a draft and removes it.
+ * Called before long work. Checks that the result of the work can be written: writes a draft and
+ * removes it.
  *
  * @param head The first bytes of the result, up to the name of dmalab in it.
  * @throws {FileError} @throws {FullDiskError}
@@ -99,7 +104,7 @@ export function removeFile(target: Exclude<OutputTarget, string>): void {
   attempt(shown, () => host.removeSync(path));
 }
 
-/** The text of a picture file. It names dmalab, so that the next picture may replace the file. */
+/** The text of a picture file. The text names dmalab, so that a later picture may replace the file. */
 export function svgFile(svg: string): string {
   return `<!-- dmalab -->\n${svg}`;
 }
@@ -111,8 +116,8 @@ const MARKED_BYTES = 256;
 /**
  * A file that is written next to its target, and renamed to the target when it is complete.
  *
- * It replaces an empty file, and an earlier result: a file that begins with the same bytes, up to
- * the name of dmalab. It does not replace a scenario, a source or a note under the same name.
+ * The draft replaces an empty file, and an earlier result: a file that begins with the same bytes,
+ * up to the name of dmalab. It does not replace a scenario, a source or a note under the same name.
  */
 export class FileDraft {
   readonly #place: TargetFile;
@@ -124,8 +129,8 @@ export class FileDraft {
   constructor(target: OutputTarget, { replacesAny = false } = {}) {
     this.#place = targetFileOf(target);
     this.#mayReplace = replacesAny || !this.#place.isThere;
-    // The name of the draft does not depend on the target's: it is short enough for any file
-    // system.
+    // The name of the draft does not depend on the target's name, so the draft's name is short
+    // enough for any file system.
     this.#path = `${dirname(this.#place.path)}/.dmalab-${crypto.randomUUID()}.tmp`;
     this.#file = attempt(
       this.#place.shown,
@@ -175,14 +180,14 @@ export class FileDraft {
 }
 
 /**
- * How often a spool can be read: for the log of a trace, for its events, and for parts of them
- * again.
+ * How often a spool can be read. A trace needs one reader for its log, one for its events, and
+ * others to read parts of them again.
  */
 const SPOOL_READERS = 4;
 
 /**
- * Bytes that are too many for memory, in a temporary file. The file is open, but its name has been
- * removed, so that the file disappears with the process, however the process ends.
+ * A temporary file for bytes that are too many for memory. The file is open, but its name has been
+ * removed from the folder: the file disappears when the process ends, however the process ends.
  */
 export class Spool {
   readonly #shown = "a temporary file";
@@ -223,7 +228,8 @@ const ENDING = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 /**
  * Creates a folder for temporary files, and removes it when the work ends.
  *
- * @param endsBySignal Also removes it at a signal, and ends the process: for work that handles no signals itself.
+ * @param endsBySignal Also removes the folder at a signal, and ends the process. Set this for work that handles
+ *   no signals itself.
  * @throws {FileError}
  */
 export async function withTempFolder<T>(
@@ -261,8 +267,8 @@ export function makeNamedFolder(path: string): void {
 }
 
 /**
- * Creates a folder that an environment variable names. It is the user's own, so that links on the
- * path are followed.
+ * Creates a folder that an environment variable names. The folder is the user's own: therefore
+ * links on the path are followed.
  * @returns Its path, links resolved.
  * @throws {FileError}
  */
@@ -274,8 +280,8 @@ export function makeOwnFolder(path: string): string {
 }
 
 /**
- * Checks that no link on a typed path leads out of the current folder; for a path to another place,
- * out of the folder that contains the path's last name.
+ * Checks that no link on a typed path leads out of the current folder. If the path lies outside of
+ * the current folder, no link may lead out of the folder that contains the path's last name.
  *
  * @throws {FileError}
  */
@@ -352,8 +358,8 @@ function checkedPlace(path: string, shown: string): TargetFile {
 }
 
 /**
- * Information about a path itself, or with `statSync` about the target of its links; null if it
- * does not exist.
+ * Information about the entry at a path; with `statSync`, about the target if the entry is a link.
+ * Null if it does not exist.
  */
 function entryAt(
   path: string,
@@ -439,8 +445,8 @@ function shownPath(path: string): string {
 }
 
 /**
- * Writes a file that the user asked for. @returns False if it cannot be written; the reason was
- * printed.
+ * Writes a file that the user asked for.
+ * @returns False if the file could not be written; the reason has then been printed.
  */
 export function writeOrSay(
   target: OutputTarget,
@@ -451,8 +457,8 @@ export function writeOrSay(
 }
 
 /**
- * Runs work with files that the user named. @returns False if a file failed; the reason was
- * printed.
+ * Runs work with files that the user named.
+ * @returns False if access to a file failed; the reason has then been printed.
  */
 export function doOrSay(work: () => void, screen: Pick<Screen, "err">): boolean {
   try {

@@ -5,7 +5,10 @@ export interface InitFile {
   readonly merge: "keys" | "lines" | "none";
 }
 
-/** An existing text with the keys or lines added that it lacks; unchanged if it lacks nothing. */
+/**
+ * Adds to an existing text the keys or lines that it lacks. A text that lacks nothing is returned
+ * unchanged.
+ */
 export function mergeTexts(existing: string, { merge, text }: InitFile): string {
   if (merge === "none") return existing;
   if (merge === "lines") {

@@ -1,10 +1,10 @@
 /**
  * The files that `dmalab init` writes. Their package.json has dmalab as a dependency.
  *
- * In a new folder, `package.json` names the folder and maps every `*.dma` to the runner;
- * `deno.json` resolves the main module beside it through that name, so that `deno run first.dma`
- * runs a scenario. npm's `exports` can map names only to files of the folder: therefore the runner
- * is a file of one line in it.
+ * In a new folder, `package.json` names the folder as a package and maps every `*.dma` to the
+ * runner. `deno.json`, next to it, resolves the main module through that package name, so that
+ * `deno run first.dma` runs a scenario. npm's `exports` can map names only to files of the folder:
+ * therefore the runner is a file of one line in the folder.
  */
 import { DENO_VERSION, VERSION } from "../package_version.ts";
 import { STATE_FOLDER } from "../state_folder.ts";

@@ -20,7 +20,7 @@ export interface Written {
   readonly added: readonly string[];
   /** Existing files that were not changed. */
   readonly kept: readonly string[];
-  /** CI jobs that were written to a place where no CI finds them: the user copies them. */
+  /** CI jobs that were written to a place where no CI system finds them. The user has to copy them. */
   readonly toCopy: readonly JobFile[];
   /**
    * The folder's path from the root of its repository; empty for the root, and without a
@@ -83,7 +83,7 @@ function problem(text: string): InitOutcome {
   return { done: false, problem: text };
 }
 
-/** The texts of new files and of files that lack something, by path; or what is wrong with a file. */
+/** The texts of new files and of files that lack something, by path. If a file is wrong, the problem. */
 function textsFor(
   folder: string,
   files: readonly InitFile[],

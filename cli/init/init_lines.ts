@@ -8,8 +8,8 @@ import type { PackageSource } from "./package_source.ts";
 const PACKED_FILE = `dmalab-${VERSION}.tgz`;
 
 /**
- * @param source The package from which the folder can install dmalab; null for sources that are no
- *   package.
+ * @param source The package from which the folder can install dmalab; null if dmalab runs from
+ *   sources without a built package.
  */
 export function initLines(
   folder: string,
@@ -38,8 +38,8 @@ export function initLines(
 }
 
 /**
- * Lines about installing. A packed file inside the folder is copied with it: to CI, and into a
- * container.
+ * Lines about installing. A packed file of dmalab inside the folder is copied wherever the folder
+ * is copied: to CI, and into a container.
  */
 function installLines(source: PackageSource | null): string[] {
   const install = `  npm install -D ./${PACKED_FILE}`;

@@ -1,6 +1,7 @@
 /**
- * The CI jobs and the container file. Both install the folder's packed file of dmalab; without one,
- * the package that package.json names. They write a report that GitHub and GitLab store.
+ * The CI jobs and the container file. All of them install the folder's packed file of dmalab;
+ * without a packed file, the package that package.json names. They write a report that GitHub and
+ * GitLab store.
  */
 import type { InitFile } from "./init_file.ts";
 

@@ -1,6 +1,6 @@
 /**
- * Finds the package from which a new folder can install dmalab. It is on this computer, since no
- * registry may have it.
+ * Finds the package from which a new folder can install dmalab. The package is a file or folder of
+ * this computer, because a registry may not have dmalab.
  */
 import { host } from "../host.ts";
 import { VERSION } from "../package_version.ts";
@@ -16,10 +16,10 @@ export interface PackageSource {
 
 /**
  * The package to install in a folder: a packed file of this version in the folder, in the current
- * folder or in a folder above one of them; else the package that runs.
+ * folder, or in a folder above one of the two. Without such a file, the package that is running.
  *
  * @param folder Exists.
- * @param ownPackage The folder of the package that runs; null for sources.
+ * @param ownPackage The folder of the package that is running; null for sources.
  * @returns Null in a checkout without a built package.
  */
 export function packageSource(

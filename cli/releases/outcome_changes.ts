@@ -1,9 +1,10 @@
 /**
- * Finds the releases at which a scenario's outcome changes, and the cause.
+ * Finds the releases at which a scenario's outcome changes, and the cause of each change.
  *
- * The subject of a test is not known beforehand. Each test is run on every release. Where two neighbouring
- * releases have different outcomes, each difference between them is applied to one of the two alone, until
- * that release has the other's outcome.
+ * Each test is run on every release, because it is not known beforehand what the test depends on. If two
+ * neighbouring releases have different outcomes, the differences between the releases are applied to one
+ * of the two, one at a time. A difference is a cause if it gives that release the outcome of its
+ * neighbour.
  */
 import {
   differencesOf,
@@ -21,8 +22,8 @@ export interface OutcomeCause {
   /** The difference, if a single one is enough; else all differences that are needed together. */
   readonly differences: readonly ReleaseDifference[];
   /**
-   * `newer`: the newer release without these differences has the older outcome. `older`: the older
-   * release with them has the newer outcome.
+   * How the cause was found. `newer`: the newer release has the older outcome if these differences
+   * are removed from it. `older`: the older release has the newer outcome if they are added to it.
    */
   readonly seenIn: "newer" | "older";
 }
@@ -50,7 +51,8 @@ export type ReleasesResult =
   | { readonly problems: readonly Diagnostic[] };
 
 /**
- * Runs a scenario on every release, and finds out where and why the outcomes of its tests change.
+ * Runs a scenario on every release, and finds out at which releases the outcomes of its tests
+ * change, and why.
  * @throws {OutcomesCancelled} When the run is interrupted.
  */
 export function turnsOf(scenario: Scenario): ReleasesResult {
@@ -133,8 +135,8 @@ class Pair {
   }
 
   /**
-   * The fewest differences that are needed together: starts with all, and removes each that is not
-   * needed.
+   * A minimal set of differences that are needed together. Starts with all differences, and removes
+   * each difference that is not needed.
    */
   #together(key: string): OutcomeCause {
     let needed = this.#differences;
@@ -145,7 +147,10 @@ class Pair {
     return { differences: needed, seenIn: "newer" };
   }
 
-  /** The outcomes of the tests on one release, with some of its differences set as in its neighbour. */
+  /**
+   * The outcomes of the tests on a release in which some differences are set as in the neighbouring
+   * release.
+   */
   #outcomes(on: Release, differences: readonly ReleaseDifference[]): Outcomes {
     const turned = differences.map(({ name }) => name);
     const changed = releaseWith(KERNELS[on.name], turned);

@@ -33,8 +33,8 @@ export interface EndedTest {
   readonly name: string;
   readonly place: LocationText;
   /**
-   * `ok`, `skipped`, `absent`, or the line at which it fails; then the names of unexpected
-   * incidents. Equal texts are equal outcomes.
+   * `ok`, `skipped`, `absent`, or the line at which the test fails, followed by the names of
+   * unexpected incidents. Two outcomes are equal if these texts are equal.
    */
   readonly end: string;
   /** The first line of the failure; null if the test passed. */
@@ -42,8 +42,8 @@ export interface EndedTest {
 }
 
 /**
- * Outcomes by place and name of the tests; or the errors of a scenario that does not load on the
- * release.
+ * Outcomes of the tests, by place and name. If the scenario does not load on the release, its
+ * errors.
  */
 export type Outcomes =
   | { readonly tests: ReadonlyMap<string, EndedTest> }

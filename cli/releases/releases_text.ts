@@ -77,8 +77,9 @@ function releaseRuns(tests: readonly TestOutcomeChanges[]): readonly ReleaseRun[
 }
 
 /**
- * A row for each test with a changed outcome, with the number by which the reasons refer to it; a
- * column for each group of neighbouring releases with equal outcomes.
+ * A table with a row for each test whose outcome changes, and a column for each group of
+ * neighbouring releases with equal outcomes. Each row has the number by which the reasons refer to
+ * its test.
  */
 function table(tests: readonly TestOutcomeChanges[], { columns, paint }: Reader): string[] {
   const numberWidth = String(tests.length).length;
@@ -171,8 +172,9 @@ function reasonsAt(kernel: KernelProfile, tests: readonly TestOutcomeChanges[]):
 }
 
 /**
- * Only the causes whose removal restores the old outcome, if there are such; else the causes that
- * reproduce the new outcome on the older release, which are less certain.
+ * Selects the causes to print. Causes whose removal restores the old outcome are printed alone.
+ * Only without such causes, the less certain ones are printed, which reproduce the new outcome on
+ * the older release.
  */
 function shown(causes: readonly OutcomeCause[]): readonly OutcomeCause[] {
   const undoing = causes.filter(({ seenIn }) => seenIn === "newer");
@@ -200,7 +202,10 @@ function reasonLines({ cause, numbers, turn }: Reason, columns: number): string[
   ];
 }
 
-/** A sentence with the releases that have a defect or older behaviour, and the ones that do not. */
+/**
+ * A sentence that lists the releases that have a defect or older behaviour, and the releases that
+ * do not.
+ */
 function reproducesOn(name: BehaviourName): string {
   const [having, others] = [true, false].map((has) =>
     KERNEL_NAMES.filter((kernel) => hasBehaviour(kernel, name) === has)

@@ -361,7 +361,8 @@ function why(repl: CommandContext, argument: string): void {
     return repl.refuse(`There is no event ${seq}: the last is ${recording.log.count}`);
   }
   const event = seq ?? (recording.isStatementStart(position) ? 0 : position.seq);
-  // Wider text is no easier to read, and clients of the debug adapter do not say their width.
+  // The width is limited, because wider text is no easier to read, and clients of the debug adapter
+  // do not tell their width.
   const columns = Math.min(repl.columns, PICTURE_COLUMNS);
   if (event > 0 && !recording.log.hasWhy(event)) {
     if (printIncident(repl, event, columns)) return;
@@ -426,7 +427,8 @@ function rangeOf(repl: CommandContext, argument: string) {
 }
 
 /**
- * The CPU address that an expression denotes: the address itself, or that of an object's memory.
+ * The CPU address that an expression denotes: the address itself, or the address of an object's
+ * memory.
  * @throws {EvaluationError}
  */
 function physOf({ cursor: { position, recording } }: CommandContext, where: string): number {

@@ -1,6 +1,6 @@
 /**
  * Runs a tool at a terminal, with keys, history and completion. This module is loaded only at a
- * terminal: it needs Deno's modules for Node, which take longer to start than Deno itself.
+ * terminal, because it needs Deno's modules for Node, which take longer to start than Deno itself.
  */
 import { type ExitCode, HELD } from "../exit_code.ts";
 import { SignalWatch } from "../interrupts.ts";
@@ -16,14 +16,17 @@ import { FileError } from "../files/file_error.ts";
 
 const MAX_HISTORY_INPUTS = 1000;
 
-/** Marks the further lines of an input in the history file; no typed input begins with a tab. */
+/**
+ * Marks the second and later lines of an input in the history file. No typed input begins with a
+ * tab, so the mark is unambiguous.
+ */
 const FURTHER = "\t";
 
 /**
- * The inputs of earlier sessions. Each new input is saved at once, where that is permitted: a
- * session may end in any way, and others may run at the same time.
+ * The inputs of earlier sessions. Each new input is saved at once, if dmalab may write the file: a
+ * session may end in any way, and other sessions may run at the same time.
  *
- * @param say Called with the reason if inputs cannot be saved: the session continues without a
+ * @param say Called with the reason if inputs cannot be saved: the session then continues without a
  *   file.
  */
 export function openHistory(say: (lines: string) => void): InputHistory {
@@ -100,8 +103,8 @@ async function atTerminal(
   options: ToolOptions,
 ): Promise<ExitCode> {
   const history: InputHistory = openHistory((lines) => screen.err(lines));
-  // Declared before the editor: the editor calls the tool, and the tool is made with the editor's
-  // reader.
+  // Declared before the editor: the editor calls the tool, and the tool is created with the
+  // editor's reader.
   let tool: LineTool | null = null;
   const editor = new LineEditor({
     history,

@@ -34,7 +34,7 @@ export interface CommandContext {
   readonly runs?: RunList | null;
   /** The screen with panes; null where output is written line by line. */
   readonly view?: FullScreen | null;
-  /** Starts the next input with a text that is first edited in an editor; null without a terminal. */
+  /** Lets the user edit a text as the beginning of the next input; null without a terminal. */
   readonly edit?: ((text: string) => void) | null;
   /** Functions of the host; null where it has none of them. */
   readonly host?: CommandHost | null;

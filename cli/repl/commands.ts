@@ -1,4 +1,7 @@
-/** The commands of the REPL and of the debugger: `:step`, `:back`, `:state`, `:who` … One entry each. */
+/**
+ * The commands of the REPL and of the debugger, such as `:step`, `:back`, `:state`, `:who`. The table
+ * has an entry for each command.
+ */
 import { EvaluationError } from "@dmalab/recording";
 import { nearestNames } from "@dmalab/lang/diagnostics";
 import { wrappedPairs } from "@dmalab/lang/text";

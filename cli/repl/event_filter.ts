@@ -9,7 +9,7 @@ export type EventFilter = (seq: number) => boolean;
  * Reads a filter such as `iommu.map`, `nvme in req 2`, `dma_map_phys of ssd`; an empty text selects
  * every event.
  *
- * @returns The filter; or what is wrong with the text, as a sentence without its full stop.
+ * @returns The filter. If the text is wrong, the problem as a sentence without its full stop.
  */
 export function readEventFilter(recording: Recording, text: string): EventFilter | string {
   const form =
@@ -33,8 +33,8 @@ export function readEventFilter(recording: Recording, text: string): EventFilter
 }
 
 /**
- * Whether a filter's name selects an event: `iommu.map`, all names below `iommu`, or a call by its
- * bare name.
+ * Whether a filter's name selects an event. A filter can be a full name (`iommu.map`), a group
+ * (`iommu` selects all names below it), or the bare name of a call.
  */
 function isNamed(name: string, meant: string): boolean {
   return name === meant || name === `call.${meant}` || name.startsWith(`${meant}.`);

@@ -57,7 +57,10 @@ export abstract class LineSession implements CommandContext {
     for (const line of description.lines) this.say(line);
   }
 
-  /** Prints why a line was not executed. @returns False for an error that is not the user's. */
+  /**
+   * Prints why a line was not executed.
+   * @returns False if the error is not the user's mistake.
+   */
   protected refuseFailed(error: unknown): boolean {
     if (error instanceof Cancelled) this.refuse("Interrupted; the position is unchanged");
     else if (error instanceof EvaluationError) {

@@ -24,8 +24,8 @@ export interface LineToolPlan {
   /** The first lines. */
   readonly greeting: string;
   /**
-   * The first prompt, for a tool that does nothing before its first input: the user can type while
-   * the tool is still loaded. Null for a tool that works or prints at its start.
+   * The first prompt, which is printed while the tool is still loaded: the user can type in the
+   * meantime. Null for a tool that runs or prints something before its first input.
    */
   readonly firstPrompt: string | null;
   load(): Promise<MakeTool>;

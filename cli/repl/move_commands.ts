@@ -158,7 +158,10 @@ function stepInto(repl: CommandContext, argument: string): void {
   });
 }
 
-/** Moves by a step, and prints the events on the way, the new position, and the differences there. */
+/**
+ * Moves by a step, and prints the events in between, the new position, and the differences at that
+ * position.
+ */
 function goes(
   repl: CommandContext,
   step: StepCommand,
@@ -188,8 +191,8 @@ function isSame(one: RunPosition, other: RunPosition): boolean {
 }
 
 /**
- * Jumps to a position, and prints it. @param go Returns null, after a message, if there is no such
- * position.
+ * Jumps to a position, and prints it.
+ * @param go Returns the position; or prints a message and returns null if no such position exists.
  */
 function jumps(
   repl: CommandContext,
@@ -285,8 +288,8 @@ function search(repl: CommandContext, text: string, find: typeof until): void {
 }
 
 /**
- * Sets a breakpoint, as in `:break 31`, `:break iommu.fault if …`, `:break fault`; without an
- * argument lists all.
+ * Sets a breakpoint, as in `:break 31`, `:break iommu.fault if …`, `:break fault`. Without an
+ * argument, lists all breakpoints.
  */
 function setBreak(repl: CommandContext, argument: string): void {
   const { recording, breakpoints } = repl.cursor;

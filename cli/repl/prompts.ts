@@ -11,8 +11,8 @@ export interface PromptPlace {
 }
 
 /**
- * The prompt, such as `dma[24/133 @ 2us]> `: the branch, the event at the position, the last event
- * if there are more, and the time.
+ * The prompt, such as `dma[24/133 @ 2us]> `: the branch, the event at the position, the number of
+ * the last event if the position is before it, and the time.
  */
 export function promptText({ branch, lastSeq, nowNs, seq }: PromptPlace): string {
   const name = branch === undefined ? "" : `${branch} `;
@@ -27,8 +27,8 @@ export const FIRST_PROMPT: string = promptText({ seq: 0 });
 const PROMPT = /^(?:dma\[[^\]\n]*\]> ?| *\.\.\.> ?)/;
 
 /**
- * The typed text in a pasted part of a session: the text after the prompts. The session's output is
- * left out; a text without a prompt stays unchanged.
+ * Extracts the typed text from a pasted part of a session: the text after the prompts, without the
+ * session's output. A text without a prompt stays unchanged.
  */
 export function withoutPrompts(text: string): string {
   const lines = text.split("\n");

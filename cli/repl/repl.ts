@@ -1,6 +1,6 @@
 /**
- * The REPL's core: lines in, text out. It does not know a terminal, so that tests use it like a
- * person, and a screen can be built around it.
+ * The REPL's core: it takes lines and returns text. It does not know a terminal. Therefore tests
+ * can use it as a person does, and a screen can be built around it.
  */
 import { printable, renderDiagnostics, withoutColours } from "@dmalab/lang/diagnostics";
 import { clip, foldLine } from "@dmalab/lang/text";
@@ -129,8 +129,8 @@ export class Repl extends LineSession {
   }
 
   /**
-   * Executes a line. A bug of dmalab ends the line, but never the session. @returns False when the
-   * REPL is to end.
+   * Executes a line. A bug of dmalab ends the line, but never the session.
+   * @returns False if the line ends the REPL.
    */
   #line(line: string): boolean {
     try {

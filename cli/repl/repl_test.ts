@@ -464,8 +464,8 @@ Deno.test(":state shows a thousand rows of a table at once, and says how to go o
     ":state mappings 1204",
   );
   const [first, second, last, behind] = answers.slice(3).map((answer) => answer.split("\n"));
-  // A header with its rule, the rows, a hint for showing more, and the empty text after the last
-  // line.
+  // The sum counts a header with its rule, the rows, a hint for showing more, and the empty text
+  // after the last line.
   assertEquals(first!.length, 2 + 1000 + 1 + 1);
   assertEquals(first!.at(-2), "rows 1 to 1000 of 1203; `:state mappings 1001` shows more");
   assertEquals(second!.length, 2 + 203 + 1);

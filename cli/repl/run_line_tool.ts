@@ -7,12 +7,15 @@ import type { LineToolPlan, ToolOptions } from "./line_tool.ts";
 
 const CHUNK_BYTES = 1 << 16;
 
-/** A carriage return at the end of a chunk is no line end yet: a line feed may follow. */
+/**
+ * Line ends. A carriage return at the end of a chunk does not match, because the next chunk may
+ * begin with the line feed.
+ */
 const LINE_END = /\r\n|\n|\r(?!$)/;
 
 /**
- * The lines of the process's input, if it is no terminal, without their line ends. Node's `readline` is
- * not used: loading it doubles the time of a start.
+ * The lines of the process's input without their line ends, if the input is no terminal. Node's
+ * `readline` is not used, because loading it doubles the time of a start.
  */
 async function* pipedLines(): AsyncGenerator<string> {
   const decoder = new TextDecoder();

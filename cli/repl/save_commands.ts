@@ -62,7 +62,8 @@ function save(repl: CommandContext, argument: string): void {
 }
 
 /**
- * The inputs that pass as a file, without the failing ones; or why no input remains, as a sentence.
+ * The inputs that pass as a file, after removing the inputs that fail. If no input remains, the
+ * reason as a sentence.
  */
 function passingInputs(repl: CommandContext) {
   let inputs = repl.timeTravel!.sinceMachine();
@@ -82,8 +83,8 @@ function passingInputs(repl: CommandContext) {
 }
 
 /**
- * The expectations of a passing scenario about its events; null, after a message, if they cannot be
- * written.
+ * Statements that expect the events of a passing scenario. If they cannot be written, prints a
+ * message and returns null.
  */
 function expectation(repl: CommandContext, text: string, recording: Recording): string | null {
   if (recording.log.count > MAX_EXPECTED) {
@@ -100,8 +101,9 @@ function expectation(repl: CommandContext, text: string, recording: Recording): 
 }
 
 /**
- * Runs a text as a file. @returns The line of its error, null when it passes; and the run, null if
- * the text does not load or has no statements.
+ * Runs a text as a file.
+ * @returns The line of its error, null if it passes; and the recording, null if the text does not
+ *   load or has no statements.
  */
 function tryOut(repl: CommandContext, text: string) {
   const source = new SourceFile("saved.dma", text);
@@ -112,8 +114,8 @@ function tryOut(repl: CommandContext, text: string) {
   }
   const [main] = runsOf(program);
   if (main?.test !== null) return { recording: null, wrongLine: null };
-  // Runs with the seed in the file, and is lenient: leaks and findings of the typed inputs are
-  // kept.
+  // Uses the seed in the file. The run is lenient, because leaks and findings of the typed inputs
+  // must not fail it.
   const recording = recordRun(program, main, { lenient: true });
   const { failedAt, failure } = recording;
   if (failure === null) return { recording, wrongLine: null };

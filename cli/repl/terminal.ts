@@ -10,7 +10,8 @@ import { runLineTool } from "./run_line_tool.ts";
  * Runs the REPL until its input ends.
  *
  * @param path A scenario that is loaded first; null for none.
- * @returns From a pipe the exit code of the most severe error; at a terminal errors do not count.
+ * @returns From a pipe, the exit code of the most severe error. At a terminal, errors do not affect
+ *   the exit code.
  */
 export async function runTerminalRepl(
   path: string | null,

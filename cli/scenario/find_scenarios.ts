@@ -9,18 +9,18 @@ import { basename, isInside } from "../paths.ts";
 import type { Screen } from "../screen.ts";
 
 /**
- * Folders that are not searched: their scenarios are not the user's. The package that `dmalab init`
- * installs contains examples.
+ * Folders that are not searched, because scenarios in them are not the user's. For example, the
+ * package that `dmalab init` installs contains examples.
  */
 const SKIPPED = new Set(["node_modules", ".git", STATE_FOLDER]);
 
 const SOURCE_OF_C = /\.[ch]$/;
 
 /**
- * Every named file, and every `*.dma` below every named folder, sorted. A file that does not exist
- * stays in the list: reading it reports that.
+ * Every named file, and every `*.dma` below every named folder, sorted. A named file that does not
+ * exist stays in the list: the attempt to read it reports the error.
  *
- * @param isToWrite Leaves out links in a folder: their targets are in the list anyway.
+ * @param isToWrite Leaves out links in a folder, because their targets are in the list anyway.
  * @returns Null, after a message, for a folder without scenarios, for a link that leads out of its
  *   folder, or for a file in C.
  */

@@ -6,7 +6,10 @@ export type LimitOptions = { readonly [N in keyof Limits]: number | null };
 
 const MS_PER_SECOND = 1000;
 
-/** For each option the limit that it sets, and the factor from the option's unit to the limit's. */
+/**
+ * For each option, the limit that the option sets, and the factor from the option's unit to the
+ * limit's unit.
+ */
 export const LIMIT_OPTIONS = {
   "max-steps": { limit: "steps", unit: 1 },
   "max-memory": { limit: "memoryBytes", unit: 1 },
@@ -28,7 +31,10 @@ export function limitsOf(valueOf: (option: LimitOption) => number | null): Limit
   return Object.fromEntries(limits);
 }
 
-/** The settings of a run, from the command line. @param seed Null for the seed that the file names. */
+/**
+ * The settings of a run, from the command line.
+ * @param seed Null: use the seed that the file names.
+ */
 export function runSettings({ branch = null, lenient, limits, seed }: {
   readonly branch?: string | null;
   readonly lenient: boolean;

@@ -19,11 +19,11 @@ export interface LoadedScenario {
 }
 
 /**
- * Opens a scenario. @returns The program with its diagnostics, or why it cannot be read, as a
- * sentence.
+ * Opens a scenario.
  *
  * @param tree The kernel tree that `--tree` names.
  * @param compileMs Processor time for each driver in C, as `--max-time` says.
+ * @returns The program with its diagnostics; or why the file cannot be read, as a sentence.
  */
 export async function openScenario(
   path: string,
@@ -72,8 +72,8 @@ export async function loadScenario(
 }
 
 /**
- * Loads all scenarios in a file, like {@linkcode loadScenario}: a Markdown page has one for each of
- * its blocks.
+ * Loads all scenarios in a file, like {@linkcode loadScenario}. A Markdown page has one scenario
+ * for each of its blocks.
  */
 export async function loadScenarios(
   path: string,

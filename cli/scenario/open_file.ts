@@ -1,6 +1,6 @@
 /**
- * Opens a scenario for a command; for a file of another program, the message names the command that
- * reads it.
+ * Opens a scenario for a command. If the file belongs to another program, the message names the
+ * command of dmalab that reads such files.
  */
 import type { ForeignFile } from "../extension.ts";
 import { HostLoader, type OpenedFile } from "../host_loader.ts";

@@ -5,8 +5,9 @@ import { SourceFile } from "@dmalab/lang";
 export const PAGE_SUFFIX = ".md";
 
 /**
- * A scenario for each block, or a sentence that the page has none. In a scenario the page's other
- * lines are comments, so that the block's line numbers stay the same.
+ * A scenario for each block of a page; or a sentence that says that the page has no block. The
+ * lines outside of a block are comments in its scenario, so that the block's line numbers stay the
+ * same.
  */
 export function blocksOf({ name, text }: SourceFile): readonly SourceFile[] | string {
   const page = text.replaceAll("\r\n", "\n");

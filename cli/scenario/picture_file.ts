@@ -18,8 +18,8 @@ export class PictureFile {
     this.#collector.line(printable(text), shown);
 
   /**
-   * Writes the file. @returns False, after a message, if there is no picture or it cannot be
-   * written.
+   * Writes the file.
+   * @returns False, after a message, if there is no picture or the file cannot be written.
    */
   end(screen: Pick<Screen, "err">): boolean {
     const { pictures } = this.#collector;

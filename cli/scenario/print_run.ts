@@ -1,6 +1,6 @@
 /**
- * Prints runs: the lines of a run while it runs, and the summary of several runs. It needs a screen
- * to print on, and does not access the host.
+ * Prints runs: the lines of a run while it runs, and the summary of several runs. This module
+ * prints on a screen that the caller passes, and does not access the host.
  */
 import { printable } from "@dmalab/lang/diagnostics";
 import { painter } from "@dmalab/lang/text";
@@ -24,25 +24,30 @@ import { TracePrinter } from "./trace_printer.ts";
 
 /** Options of runs that are printed. */
 export interface PrintOptions {
-  /** `tests` skips the statements at the top of the file, and fails if there is no test. */
+  /**
+   * `tests` skips the statements at the top of the file; the command then fails if the file has no
+   * test.
+   */
   readonly only: "all" | "tests";
   /** Reports, faults and leaks that a test does not expect are printed, but do not fail it. */
   readonly lenient: boolean;
-  /** Print every event: as a line of text, or as JSON, with all other output on the error stream. */
+  /**
+   * The form in which every event is printed: as a line of text, or as JSON. With JSON all other
+   * output goes to the error stream.
+   */
   readonly trace: TraceForm | null;
   /** Only tests with a name that contains one of these; all for an empty list. */
   readonly matches: readonly NameMatch[];
   /** The seed in place of the seeds that the files name; null for those. */
   readonly seed: number | null;
   /**
-   * The branch of each test that is run in place of the test's own run, from `--branch`; null for
-   * the test's own.
+   * From `--branch`: the branch that is run in each test, in place of the test's own choice. Null
+   * for the test's own choice.
    */
   readonly branch?: string | null;
   readonly limits: LimitOptions;
   /**
-   * A kernel tree for every driver that is compiled from a tree, in place of the one that the
-   * scenario names.
+   * The kernel tree from which drivers are compiled, in place of each tree that the scenario names.
    */
   readonly tree?: string | null;
   /**
@@ -59,7 +64,10 @@ interface RunParts extends PrintOptions, Pick<RunOptions, "watch"> {
   readonly onShown?: RunOptions["onShown"] | undefined;
 }
 
-/** Prints the heading of a run. @returns Options that make the run print its output, and a line for each test. */
+/**
+ * Prints the heading of a run.
+ * @returns Options that make the run print its output, and a line for each test.
+ */
 export function startPrinting(
   program: Program,
   options: RunParts,
@@ -95,8 +103,9 @@ export function startPrinting(
 }
 
 /**
- * Prints the failures and the summary. @returns The exit code for a run without a wanted test; the
- * exit codes of the files are not included.
+ * Prints the failures and the summary.
+ * @returns The exit code for a run in which no test was selected. The exit codes of the files are
+ *   not included.
  */
 export function printReports(
   reports: readonly RunReport[],

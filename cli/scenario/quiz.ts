@@ -1,4 +1,7 @@
-/** Asks the questions of `quiz` at a terminal: the user answers each before its answer is printed. */
+/**
+ * Asks the questions of `quiz` at a terminal. The user answers each question before the right answer
+ * is printed.
+ */
 import { printable } from "@dmalab/lang/diagnostics";
 import { type Paint, painter } from "@dmalab/lang/text";
 import { readNumber } from "@dmalab/lang/syntax";
@@ -10,8 +13,9 @@ import type { Screen } from "../screen.ts";
 const LINE_BYTES = 4096;
 
 /**
- * A screen that writes the output of a run up to its first question, and buffers the rest. The run
- * cannot wait for an answer, because its time limit would count.
+ * A screen that writes the output of a run up to its first question, and buffers the later output.
+ * The run itself does not wait for an answer, because the waiting would count towards its time
+ * limit.
  */
 export class QuizScreen implements Screen {
   readonly colour: boolean;
@@ -89,8 +93,8 @@ async function askQuestion(
 }
 
 /**
- * Reads a line of the terminal without its line end, null at the end of the input; Ctrl-C ends the process while it
- * waits.
+ * Reads a line of the terminal without its line end; null at the end of the input. While this function waits,
+ * Ctrl-C ends the process.
  */
 async function readTerminalLine(): Promise<string | null> {
   const chunk = new Uint8Array(LINE_BYTES);

@@ -32,16 +32,17 @@ export function outcomeLine(outcome: TestOutcome, paint: Paint): string | null {
 }
 
 /**
- * Number of different faults and reports that are shown with their source lines; further ones are
- * only counted.
+ * Number of different faults and reports that are shown with their source lines. Further faults and
+ * reports are only counted.
  */
 const DISPLAYED_INCIDENTS = 5;
 
 /**
- * Lines for unexpected faults, reports and leaks besides the failure, and for resources that a failed test did not
- * release: one for each statement.
+ * Lines for incidents besides the failure: unexpected faults, reports and leaks, and resources that a failed test
+ * did not release. Incidents of one statement share a line.
  *
- * @param shown Keys of the findings that earlier tests of the file printed; each takes one line here.
+ * @param shown Keys of the findings that earlier tests of the file printed. A finding with such a key takes only
+ *   one line.
  */
 export function incidentLines(
   outcome: Unexpected,
@@ -75,8 +76,8 @@ export function incidentKey({ kind, name, place }: Incident): string {
 }
 
 /**
- * A finding that an earlier test printed: `unexpected report[unmap_size] at a.dma:5:3, as in a test
- * above, 2 times`.
+ * The line for a finding that an earlier test has printed already: `unexpected report[unmap_size]
+ * at a.dma:5:3, as in a test above, 2 times`.
  */
 function repeatedLine({ kind, name, place }: Incident, times: number, paint: Paint): string {
   const what = kind === "fault" || kind === "report" ? `unexpected ${kind}` : kind;
@@ -86,7 +87,7 @@ function repeatedLine({ kind, name, place }: Incident, times: number, paint: Pai
 }
 
 /**
- * Each failed test, with its place, its diagnostic, and the command line that repeats it.
+ * The lines for each failed test: its place, its diagnostic, and the command line that repeats it.
  *
  * @param tree The value of `--tree`.
  * @param given Permissions that the command line has before the command's name.
@@ -130,7 +131,10 @@ export function failureLines(
 /** A DMA address or other large number, which differs between machines. */
 const ADDRESS = /0x[\da-f]+(?:_[\da-f]+)+/g;
 
-/** A key that is equal for failures of one file with the same text, apart from addresses. */
+/**
+ * A key of a failure. Failures of one file have the same key if their texts are equal apart from
+ * addresses.
+ */
 function failureKey({ file }: RunReport, { failure }: TestOutcome): string {
   return [file, ...failure!.lines].join("\n").replace(ADDRESS, "ADDRESS");
 }
@@ -171,7 +175,7 @@ export interface AlsoWrong {
 }
 
 /**
- * The summary line, and before it the expectations that no test has reached.
+ * The summary line. Lines before it list the expectations that no test has reached.
  *
  * `ok | 2 files | 5 passed | 0 failed | 31 assertions`
  *
@@ -220,8 +224,8 @@ export function summaryLines(
 }
 
 /**
- * A warning about lenient tests that passed with reports, faults or leaks that would fail other
- * tests.
+ * A warning about lenient tests that passed with reports, faults or leaks. A test that is not
+ * lenient would have failed.
  */
 function toleratedLines(outcomes: readonly TestOutcome[], paint: Paint): string[] {
   const tolerant = outcomes.filter(({ failure, leaks, unexpectedFaults, unexpectedReports }) =>
@@ -259,8 +263,8 @@ export function counted(count: number, noun: string): string {
 }
 
 /**
- * The value of `--match` that selects one test of a file: its name, or if others contain that name, an
- * expression.
+ * The value of `--match` that selects one test of a file: the test's name. If other names contain that
+ * name, a regular expression.
  */
 function wordThatFinds(name: string, names: readonly string[]): string {
   const isEnough = printable(name) === name && !/^\/.+\/[a-z]*$/.test(name) &&

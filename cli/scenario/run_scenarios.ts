@@ -18,8 +18,7 @@ export interface ScenarioOptions extends PrintOptions {
   /** Write the drawings of `show` statements to this file. */
   readonly picturePath: string | null;
   /**
-   * A kernel tree for every driver that is compiled from a tree, in place of the one that the
-   * scenario names.
+   * The kernel tree from which drivers are compiled, in place of each tree that the scenario names.
    */
   readonly tree: string | null;
 }
@@ -82,7 +81,10 @@ export async function runScenarios(
   return areWritten.every(Boolean) ? exitCode : worseExitCode(exitCode, WRONG);
 }
 
-/** The writer of the picture file, null if the options name none; or what is wrong with its name. */
+/**
+ * The writer of the picture file; null if no option names a picture. If the picture's name is wrong,
+ * the problem.
+ */
 async function openPicture(
   { picturePath }: ScenarioOptions,
 ): Promise<PictureFile | string | null> {
@@ -94,8 +96,8 @@ async function openPicture(
 }
 
 /**
- * The writers of events for `--export` and `--trace json`, null for neither; or what is wrong with
- * the options.
+ * The writers of events for `--export` and `--trace json`; null if neither option is given. If an
+ * option is wrong, the problem.
  */
 async function openOutputs(
   { exportPath, trace }: ScenarioOptions,

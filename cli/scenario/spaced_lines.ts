@@ -2,8 +2,8 @@
 import type { Screen } from "../screen.ts";
 
 /**
- * Writes an empty line before and after the output of each test, which shows where the output
- * begins and ends.
+ * Writes an empty line before and after the output of each test. The empty lines show where the
+ * output begins and ends.
  */
 export class SpacedLines {
   #last: "head" | "body" | "verdict" | null = null;

@@ -42,8 +42,8 @@ export class TraceOutputs {
   }
 
   /**
-   * Writes a file; the ending of its name selects the format. @returns What is wrong with the name, for a sentence that begins with the
-   * option; or null.
+   * Writes a file. The ending of its name selects the format.
+   * @returns Null, or what is wrong with the name, as the rest of a sentence that begins with the option.
    */
   toFile(path: string, screen: ErrorScreen): string | null {
     const isLines = path.endsWith(TRACE_SUFFIX);
@@ -108,8 +108,8 @@ function placesOf(code: Program["code"]): (site: number) => string | null {
 }
 
 /**
- * A file that is written piece by piece, and renamed to its path when it is complete; after an error, which is
- * reported once, nothing more is written.
+ * A file that is written piece by piece, and renamed to its path when it is complete. The first error is
+ * reported; after it nothing more is written.
  */
 class TraceFile {
   failed = false;

@@ -41,8 +41,9 @@ export class TracePrinter {
   #charactersLeft: number;
 
   /**
-   * @param mostCharacters Limit of the written characters, without colours; the trace then ends with a message.
-   * @param streamLayout The columns without the column of CPUs.
+   * @param mostCharacters Limit of the written characters, without colours. At the limit the trace ends with a
+   *   message.
+   * @param streamLayout The columns, except the one for CPUs.
    */
   constructor(
     private readonly write: (line: string) => void,

@@ -30,7 +30,10 @@ export class InputHistory {
     this.onAdd(text);
   }
 
-  /** Index of the next input that contains a text, from an index forwards or backwards; -1 for none. */
+  /**
+   * Index of the nearest input that contains a text, searched from an index forwards or backwards; -1
+   * if no input does.
+   */
   find(text: string, from: number, way: 1 | -1): number {
     for (let index = from; index >= 0 && index < this.#inputs.length; index += way) {
       if (this.#inputs[index]!.includes(text)) return index;

@@ -1,6 +1,6 @@
 /**
  * Decodes keys from a terminal's input. Node's own decoder reads the sequences of keys. Pasted text
- * is enclosed in marks that Node does not know on every host, so that it is taken out before.
+ * is taken out before, because Node does not know the marks around pasted text on every host.
  */
 import { EventEmitter } from "node:events";
 import { emitKeypressEvents } from "node:readline";
@@ -69,9 +69,9 @@ export class KeyDecoder {
   }
 
   /**
-   * The number of characters at the end of a text that may be the beginning of a mark. Outside a
-   * paste, a lone Escape does not count: it is a key press, which would be held back until the next
-   * input.
+   * The number of characters at the end of a text that may be the beginning of a mark. Outside of
+   * pasted text, a single Escape is not counted as such a beginning: it is a key press, and would
+   * be held back until the next input.
    */
   #beginningOf(mark: string, text: string): number {
     const least = this.#pasted === null ? 2 : 1;

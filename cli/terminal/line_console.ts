@@ -11,10 +11,10 @@ export interface LineConsole {
   /** Runs a task, which may take long; Ctrl-C interrupts it. */
   work?<T>(task: () => T): T;
   /**
-   * Starts an editor on the terminal for a text: the next input begins with the edited text. Only a
-   * terminal has this function.
+   * Starts an editor on the terminal for a text; the edited text becomes the beginning of the next
+   * input. Only a terminal has this function.
    *
-   * @returns What is wrong, as a sentence; null when the text was edited.
+   * @returns The error as a sentence; null if the text was edited.
    */
   edit?(text: string): Promise<string | null>;
 }

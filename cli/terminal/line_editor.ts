@@ -1,8 +1,8 @@
 /**
- * Edits an input of one line or several: the effect of each key. It does not know a terminal.
+ * Edits an input of one or several lines: the effect of each key. It does not know a terminal.
  *
  * `node:readline` edits single lines only, does not search a history, and treats pasted text as
- * keys; its decoder of keys is used, the rest is implemented here.
+ * keys. Therefore only its decoder of keys is used, and editing is implemented here.
  */
 import type { Suggestion, Suggestions } from "@dmalab/lang/editor";
 import type { InputHistory } from "./input_history.ts";
@@ -58,7 +58,10 @@ export class LineEditor {
     return this.#cursor;
   }
 
-  /** The text of a search in the history, and whether it was found; null without a search. */
+  /**
+   * The text that a search in the history looks for, and whether it was found; null if no search is
+   * active.
+   */
   get search(): { readonly query: string; readonly isFound: boolean } | null {
     return this.#search;
   }
@@ -123,7 +126,10 @@ export class LineEditor {
     return "edited";
   }
 
-  /** Moves to the line above or below; from the first or last line, to the previous or next input. */
+  /**
+   * Moves to the line above or below. From the first line it moves up to the previous input, from the
+   * last line down to the next input.
+   */
   #line(way: 1 | -1): void {
     const at = way < 0
       ? place.above(this.#text, this.#cursor)
@@ -145,7 +151,10 @@ export class LineEditor {
     this.#search = { query: "", index: this.parts.history.length, isFound: true, before };
   }
 
-  /** Handles a key during a search; null for a key that ends the search and has its usual effect. */
+  /**
+   * Handles a key during a search. Returns null for a key that ends the search; such a key then has
+   * its usual effect.
+   */
   #searching(search: Search, key: KeyPress): EditorAction | null {
     const typed = key.name === "text" ? key.text : key.name === "paste" ? key.text : "";
     if (typed !== "") {

@@ -54,8 +54,9 @@ export class LineReader {
   }
 
   /**
-   * Handles an event of the terminal. @returns The completed input, null at the end; undefined
-   * while it is incomplete.
+   * Handles an event of the terminal.
+   * @returns The completed input, null at the end of the input; undefined while the input is
+   *   incomplete.
    */
   async #answer(input: TerminalInput): Promise<string | null | undefined> {
     if (input.kind === "signal") {

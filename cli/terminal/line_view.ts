@@ -114,7 +114,10 @@ export class LineView {
     this.#row = 0;
   }
 
-  /** Called when the cursor is at the beginning of an empty row: nothing is to be overwritten. */
+  /**
+   * Called when the cursor is at the beginning of an empty row. The next drawing then overwrites no
+   * rows above it.
+   */
   forget(): void {
     this.#row = 0;
   }

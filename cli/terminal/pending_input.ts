@@ -1,9 +1,10 @@
 /**
  * An input that is typed, edited or piped line by line, until it is complete.
  *
- * Parsing all of it after each line would take a time that grows with the square of its length. A
- * short input is parsed after each line, so that an error shows at once; a long one when its
- * brackets are closed, or when it has grown by a quarter since it was parsed last.
+ * Parsing the whole input after each line would take a time that grows with the square of its
+ * length. A short input is nevertheless parsed after each line, so that an error shows at once. A
+ * long input is parsed when its brackets are closed, or when it has grown by a quarter since it was
+ * parsed last.
  */
 import { opensMore } from "@dmalab/lang/syntax";
 
@@ -36,8 +37,8 @@ export class PendingInput {
   }
 
   /**
-   * Replaces the input by an edited one, which usually only adds text at its end. @returns As add()
-   * does.
+   * Replaces the input by an edited one. Usually an edit only adds text at the end.
+   * @returns The same as add().
    */
   edit(text: string): boolean {
     if (!text.startsWith(this.#edited)) this.clear();

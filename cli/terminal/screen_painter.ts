@@ -1,8 +1,8 @@
 /** Draws frames on a whole screen, and writes only the rows that differ from the frame before. */
 
 /**
- * The terminal shows output between these sequences at once; terminals that do not know them draw it
- * piece by piece.
+ * The terminal shows all output between these two sequences at once. A terminal that does not know
+ * the sequences draws the output piece by piece.
  */
 const AT_ONCE = ["\x1b[?2026h", "\x1b[?2026l"] as const;
 

@@ -1,6 +1,6 @@
 /**
- * Lines of a screen: pieces of text, each with its role, which selects its colour, fitted to a
- * number of columns.
+ * Lines of a screen, fitted to a number of columns. A line consists of pieces of text, each with a
+ * role that selects its colour.
  */
 import { characterWidth, printable } from "@dmalab/lang/diagnostics";
 import type { Paint, TextRole } from "@dmalab/lang/text";

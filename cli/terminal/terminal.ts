@@ -1,9 +1,10 @@
 /**
- * Sets the terminal of this process to raw mode while keys are read, and restores it at all other times:
- * at the end, at a signal, while this process is stopped, and when an error is thrown.
+ * Sets the terminal of this process to raw mode while keys are read, and restores its modes at all other
+ * times: at the end, at a signal, while this process is stopped, and when an error is thrown.
  *
- * While this process waits for keys, all of them arrive as characters, Ctrl-C and Ctrl-Z too. During a
- * computation it cannot read them: the terminal is then set to send SIGINT and SIGTSTP for these two.
+ * While this process waits for keys, all keys arrive as characters, also Ctrl-C and Ctrl-Z. During a
+ * computation this process cannot read keys: the terminal is then set to send SIGINT and SIGTSTP for
+ * these two.
  */
 import process from "node:process";
 import { allowedVariable, host } from "../host.ts";
@@ -67,8 +68,8 @@ export const ENDING_SIGNALS: readonly Deno.Signal[] = host.build.os === "windows
   : Object.keys(ENDINGS) as Deno.Signal[];
 
 /**
- * Variable that `deno task` and npm set: they wait for this process, and would go on waiting while
- * it is stopped.
+ * Variable that `deno task` and npm set. These programs wait for this process, and would continue
+ * to wait while this process is stopped.
  */
 const STARTER = "INIT_CWD";
 
@@ -173,15 +174,15 @@ export class Terminal {
   }
 
   /**
-   * Another program, such as an editor, uses the terminal: Ctrl-Z in that program stops this
-   * process too.
+   * True while another program, such as an editor, uses the terminal. Ctrl-Z in that program stops
+   * this process, too.
    */
   #isLent = false;
 
   /**
-   * Stops this process, as Ctrl-Z does, and the launcher of the npm package. The shell knows only the
-   * launcher, which this process may not stop: a message makes the launcher stop both. @returns False
-   * without job control.
+   * Stops this process and the launcher of the npm package, as Ctrl-Z does. The shell knows only the
+   * launcher, and this process may not stop the launcher: a message makes the launcher stop both.
+   * @returns False without job control.
    */
   async stop(): Promise<boolean> {
     if (host.build.os === "windows" || hasStarter()) return false;
@@ -274,8 +275,8 @@ function sizeOf(): { readonly columns: number; readonly rows: number } {
 }
 
 /**
- * Whether a program waits for this process that would not notice its stop. False where the variable may
- * not be read.
+ * Whether this process was started by a program that waits for it and would not notice that it is
+ * stopped. False if the variable may not be read.
  */
 function hasStarter(): boolean {
   return allowedVariable(STARTER) !== null;

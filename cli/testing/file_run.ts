@@ -26,8 +26,8 @@ export interface FileJob
   readonly path: string;
   readonly failFast: boolean;
   /**
-   * Selects tests of the file. Tests are counted from `first`; a test is run if its number modulo
-   * `count` is `index`.
+   * Selects tests of the file. Tests are counted from `first`; a test is selected if its number
+   * modulo `count` is `index`.
    */
   readonly shard: { readonly index: number; readonly count: number; readonly first: number } | null;
   /** The kernel tree that `--tree` names. */

@@ -1,5 +1,6 @@
 /**
- * The tests that failed in their last run: `.dmalab/failed` of the current folder, a line for each.
+ * The tests that failed in their last run: the file `.dmalab/failed` of the current folder, with a
+ * line for each test.
  *
  * The file is written only if Deno was started with `-W`.
  */
@@ -26,9 +27,9 @@ export function recordedPath(path: string): string {
 }
 
 /**
- * The failures after a run. Entries of tests that ran are replaced, other entries stay: those of files
- * with errors, of tests that were left out, of files that were not named. A run of all tests of a file
- * replaces all its entries. Entries of files that do not exist are removed.
+ * The failures to store after a run. Entries of tests that ran are replaced. Other entries stay: those
+ * of files with errors, of tests that were left out, and of files that were not named. A run of all
+ * tests of a file replaces all entries of that file. Entries of files that do not exist are removed.
  */
 export function failuresAfter(
   before: readonly FailedTest[],
@@ -53,7 +54,10 @@ export function failuresAfter(
   return [...stay, ...failed.filter(isNew)];
 }
 
-/** Lines that name failures that could not be repeated: no file has the test, or the file lies elsewhere. */
+/**
+ * Lines that list the failures that could not be repeated: no file has the test any more, or the file is not
+ * among the named ones.
+ */
 export function notRepeated(
   failed: readonly FailedTest[],
   paths: readonly string[],
@@ -91,7 +95,7 @@ export function readFailedTests(): readonly FailedTest[] | null {
   return readStateLines(FAILED_TESTS)?.flatMap((line) => readLine(line)) ?? null;
 }
 
-/** Reads a line of the record; a line that was edited by hand and is wrong is ignored. */
+/** Reads a line of the record. A wrong line, for example after an edit by hand, is ignored. */
 function readLine(line: string): readonly FailedTest[] {
   try {
     const read: unknown = JSON.parse(line);

@@ -8,7 +8,7 @@ import { loadScenario } from "../scenario/load_scenario.ts";
 import { noTestText } from "../scenario/print_run.ts";
 import type { Screen } from "../screen.ts";
 
-/** Prints the place and the name of every selected test; it is a failure if there is none. */
+/** Prints the place and the name of every selected test. The command fails if no test is selected. */
 export async function listTests(
   paths: readonly string[],
   matches: readonly NameMatch[],

@@ -1,8 +1,8 @@
 /**
  * Scenarios as tests of `deno test`: a test for each file, a step for each `test`.
  *
- * `deno test` alone runs no `.dma` file, and would pass without having read one. That is why
- * finding no scenario, or no scenario with a test, is a failure here.
+ * `deno test` alone reads no `.dma` file, and would pass without running any. Therefore finding no
+ * scenario, or no scenario with a test, is a failure here.
  *
  * @example A test file beside the scenarios:
  * ```ts ignore
@@ -47,7 +47,10 @@ type TestStep = (
 
 type TestBody = (step: TestStep) => void | Promise<void>;
 
-/** Registers a test with the runner. @param place The place of the test in the runner's reports. */
+/**
+ * Registers a test with the runner.
+ * @param place The place that the runner's reports show for the test.
+ */
 function registerTest(name: string, place: TestPlace | null, run: TestBody): void {
   const register: (definition: Deno.TestDefinition) => void = Deno.test;
   calledAt(place, register, { name, fn: (context) => run(stepOf(context)) });
@@ -66,8 +69,9 @@ function stepOf(context: StepContext): TestStep {
 }
 
 /**
- * Calls a function so that its caller is a given line of a file: a test runner reports the place of
- * the caller as the test's. Without this, its reports, JUnit's too, would name a place in dmalab.
+ * Calls a function so that a given line of a file appears as the caller. A test runner reports the
+ * place of the caller as the place of the test. Without this function the runner's reports,
+ * including JUnit's, would name a place in dmalab.
  */
 function calledAt<A extends unknown[], R>(
   place: TestPlace | null,
@@ -80,7 +84,10 @@ function calledAt<A extends unknown[], R>(
   return compileFunction(code, ["call", "args"], { filename })(call, args);
 }
 
-/** Deno leaves a script with this name out of its coverage, which finds no file for the script. */
+/**
+ * With this name, Deno leaves a script out of its coverage. Otherwise the coverage would look for
+ * the script's file, which does not exist.
+ */
 const NO_COVERAGE = "\n//# sourceURL=data:,";
 
 /** Which tests of the scenarios are run, and how. */
@@ -147,8 +154,8 @@ function mayHave(path: string, match: NameMatch): boolean {
 }
 
 /**
- * An error that a test runner prints unchanged: its message is one line, its stack that line and
- * the rendered diagnostic, without the frames of the runner.
+ * An error that a test runner prints unchanged. Its message is one line. Its stack consists of that
+ * line and the rendered diagnostic, without the frames of the runner.
  */
 export class ScenarioError extends Error {
   /** @param lines The lines of the stack after the message. */
@@ -161,7 +168,7 @@ export class ScenarioError extends Error {
 
 /**
  * Reads and checks a scenario.
- * @returns The program, and its warnings as printed text; "" for none.
+ * @returns The program, and its warnings as printed text; "" without warnings.
  * @throws {ScenarioError} With all errors of the scenario.
  * @internal
  */
@@ -232,7 +239,8 @@ export function judge({ failure, incidents, lenient }: TestOutcome): void {
 }
 
 /**
- * Expectations of a test that were not reached on any of its machines; failed tests are ignored.
+ * Expectations of a test that were not reached on any of the test's machines. Failed tests are
+ * ignored.
  * @internal
  */
 export function neverReached(outcomes: readonly TestOutcome[]): string[] {

@@ -39,7 +39,10 @@ import { type Plan, runPlan } from "../jobs/run_plan.ts";
 
 /** Observes jobs and can end them. */
 interface JobWatch {
-  /** Called with the events of the first file, then with those of the second, and so on. */
+  /**
+   * Called with the events of the files in their order: all events of the first file, then those of
+   * the second, and so on.
+   */
   readonly onEvent: (event: FileEvent) => void;
   readonly interrupts: SignalWatch;
   /** Called before each job; false ends the run. */

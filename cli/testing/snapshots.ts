@@ -1,8 +1,9 @@
 /**
  * Compares the output of tests with their earlier output.
  *
- * `lab.dma` has its snapshot in `lab.dma.snap` beside it: the name of each test that prints
- * something, and its lines after `| `. It is written with `--snapshot update` only.
+ * The snapshot of `lab.dma` is the file `lab.dma.snap` next to it. It contains the name of each
+ * test that prints something, followed by the test's lines, each after `| `. Only `--snapshot
+ * update` writes it.
  */
 
 import { printable } from "@dmalab/lang/diagnostics";
@@ -55,8 +56,8 @@ export function readSnapshot(text: string): Printed {
 /**
  * Compares the output of tests with a snapshot.
  *
- * @param complete Whether all tests of the file ran, so that a test that is only in the snapshot
- *   was removed.
+ * @param complete Whether all tests of the file ran. A test that is only in the snapshot is then
+ *   reported as removed.
  */
 export function compareSnapshot(
   path: string,
@@ -99,8 +100,8 @@ const MOST_OF_CHANGE = 15;
 const MOST_SHOWN = 40;
 
 /**
- * The changes between two texts, old lines first, with the lines around them; only the first if
- * there are many.
+ * The changes between two texts with the lines around them, old lines before new ones. If there are
+ * many changes, only the first ones.
  */
 export function changedLines(before: readonly string[], now: readonly string[]): string[] {
   const shown: string[] = [];
@@ -131,8 +132,8 @@ function firstLines(lines: readonly string[], mark: string): string[] {
 }
 
 /**
- * The positions at which two different texts are equal again, after as few lines as possible; else
- * their ends.
+ * The nearest positions at which two different texts are equal again. If no such position is
+ * within REACH lines, the ends of the two texts.
  */
 function endOfChange(
   before: readonly string[],

@@ -11,9 +11,9 @@ const QUIET_MS = 150;
 const WATCHED = /\.(?:dma|c|h)$/;
 
 /**
- * Runs something now, and again after each change of a scenario or a file in C. Folders are watched with all their
- * subfolders. For a file its folder is watched, because an editor may replace the file instead of writing it. Ends
- * when the process ends, or when a place does not exist (any more).
+ * Runs a function now, and again after each change of a scenario or of a file in C. Folders are watched with all
+ * their subfolders. For a file, its folder is watched, because an editor may replace the file instead of writing
+ * it. Ends when the process ends, or when a watched place does not exist (any more).
  */
 export async function watchScenarios(
   places: readonly string[],

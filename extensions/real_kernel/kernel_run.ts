@@ -127,7 +127,7 @@ export async function withAbort(
 /**
  * Reads a kernel and scenarios, and boots each machine once.
  *
- * @returns The boots; or why nothing could be booted, as a sentence.
+ * @returns The boots. If nothing could be booted, the reason as a sentence.
  */
 export async function bootScenarios(
   paths: readonly string[],

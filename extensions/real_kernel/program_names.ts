@@ -1,6 +1,6 @@
 /**
- * Programs of the host, each with its Debian package; the permissions of the command are made from this
- * list.
+ * Programs of the host, each with the Debian package that contains it. The permissions of the command
+ * are made from this list.
  */
 export const PROGRAMS = {
   "qemu-system-x86_64": "qemu-system-x86",

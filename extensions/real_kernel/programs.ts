@@ -7,7 +7,10 @@ export type ProgramResult =
   | { readonly code: number; readonly stdout: Uint8Array<ArrayBuffer>; readonly stderr: string }
   | { readonly problem: string };
 
-/** Runs a program, and waits for its end. @param input Its standard input; none when left out. */
+/**
+ * Runs a program, and waits for its end.
+ * @param input The program's standard input; no input when left out.
+ */
 export async function runProgram(
   name: ProgramName,
   args: readonly string[],
@@ -30,9 +33,10 @@ export async function runProgram(
 }
 
 /**
- * Pipes the output of one program into another without keeping it in memory.
+ * Pipes the output of one program into another without keeping the output in memory.
  *
- * @returns Exit code and messages of the first program, or why one did not start, as a sentence.
+ * @returns Exit code and messages of the first program. If one of the two did not start, the reason
+ *   as a sentence.
  */
 export async function pipePrograms(
   [from, fromArgs]: readonly [ProgramName, readonly string[]],

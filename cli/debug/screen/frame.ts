@@ -1,6 +1,6 @@
 /**
  * Draws a screen as rows of text: the panes for a position, the message of the last command, and
- * the typed line.
+ * the line that the user types.
  */
 import { positionView } from "@dmalab/recording/views";
 import { displayWidth } from "@dmalab/lang/diagnostics";
@@ -30,8 +30,8 @@ export interface DrawnFrame {
 }
 
 /**
- * The rows of a screen without its last row, which is for typing. The message is at the bottom of
- * them.
+ * The rows of a screen without its last row, which is for typing. The message is in the lowest of
+ * these rows.
  */
 export function frameRows(
   shown: DrawnFrame,
@@ -100,8 +100,8 @@ function paneLines(
 }
 
 /**
- * Title line of a pane. Brackets mark the pane that receives keys; where panes share one place, the
- * line lists all of them.
+ * Title line of a pane. Brackets mark the pane that receives keys. If several panes share one
+ * place, the line lists all of them.
  */
 function titleLine(
   name: PaneName,

@@ -1,6 +1,6 @@
 /**
- * The debugger on a whole screen: keys run commands, and the panes show the position that a command
- * moves to.
+ * The debugger on a whole screen: keys run commands, and the panes show the position to which a
+ * command has moved.
  */
 import { addAll } from "@dmalab/runtime/basics";
 import { comparePositions, type Position } from "@dmalab/recording";
@@ -193,15 +193,17 @@ export class FullScreen {
   }
 
   /**
-   * Runs a command. @param isTyped The command was typed: output that is too long for the message
-   * is shown on a page.
+   * Runs a command.
+   * @param isTyped Whether the user typed the command. Its output is then shown on a page if it is
+   *   too long for the message.
    */
   #do(command: string, isTyped: boolean): boolean {
     if (command === "" || command === ":") return true;
     const said = this.#said.splice(0, Infinity);
     const { position } = this.tool.cursor;
     const goesOn = this.#follow(() => this.tool.answer(command));
-    // A command that prints nothing and does not move keeps the message of the command before it.
+    // If a command prints nothing and does not move, the message of the previous command stays on
+    // the screen.
     const isSilent = this.#said.length === 0 &&
       comparePositions(position, this.tool.cursor.position) === 0;
     if (isSilent) addAll(this.#said, said);

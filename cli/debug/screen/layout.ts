@@ -63,8 +63,8 @@ function panes(size: Size, { messageLines, strips }: ScreenContent): ScreenLayou
   const whole = { column: 0, columns };
   const left = { column: 0, columns: half };
   const right = { column: half + 1, columns: columns - half - 1 };
-  // On a narrow screen, source and events have the full width: half of it would cut nearly every
-  // line.
+  // On a narrow screen, source and events have the full width, because half of the width would cut
+  // nearly every line.
   const isStacked = columns < LEAST_OF_TWO_COLUMNS;
   const source = isStacked ? Math.max(3, Math.floor(body * 0.35)) : Math.ceil(body * 0.55);
   const events = isStacked ? Math.max(4, Math.floor(body * 0.4)) : 0;

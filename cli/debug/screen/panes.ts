@@ -213,8 +213,8 @@ function rowLine({ createdSeq, endedSeq, mark, was }: ShownRow, text: string): P
 }
 
 /**
- * Letters for the use of addresses; if a letter stands for several uses, the first one here is
- * shown.
+ * Letters for the use of addresses. If one letter stands for several uses, the use that comes first
+ * in this list is shown.
  */
 const LETTERS = { new: "+", gone: "-", mapped: "#", reserved: ":" } as const;
 const KINDS = ["new", "gone", "mapped", "reserved"] as const;

@@ -1,11 +1,11 @@
 /**
  * Records what the passing tests of one file exercise.
  *
- * A rule counts as *decided* when an event of a passing test names it as the reason (`why.rule`), or
- * when the checker reported a breach of it; as *cited* when the text of a passing test or the
- * comment above the test names it. A citation at the head of a file or in its functions counts when
- * all tests of the file pass. An error exit counts when an event of a passing test shows that it was
- * taken.
+ * A rule counts as *decided* if an event of a passing test names the rule as its reason
+ * (`why.rule`), or if the checker reported a breach of the rule. A rule counts as *cited* if the
+ * text of a passing test, or the comment above the test, names the rule. A citation at the head of a
+ * file or in its functions counts if all tests of the file pass. An error exit counts if an event of
+ * a passing test shows that the exit was taken.
  */
 import type { Program, RunReport, TestOutcome } from "@dmalab/lang/run";
 import { parse } from "@dmalab/lang/syntax";
@@ -79,7 +79,7 @@ export class CoverageRecorder {
     }
   }
 
-  /** Called at the end of a test. Rules and exits that a failed test exercised do not count. */
+  /** Called at the end of a test. Rules and exits count only if the test passed. */
   outcome({ outcome }: TestOutcome): void {
     if (outcome === "passed") {
       for (const rule of this.#pendingDecided) this.#decided.add(rule);
@@ -138,8 +138,8 @@ export function joinRecords(records: readonly CoverageRecord[]): CoverageRecord 
 }
 
 /**
- * Joins the lines of a source that was compiled for several machines: a line counts if it ran on
- * one of them.
+ * Merges the line coverage of a source that was compiled for several machines. A line counts if it
+ * was executed on one of the machines.
  */
 function joinLines(parts: readonly CoverageRecord["lines"][]): CoverageRecord["lines"] {
   const ascending = (lines: readonly number[]) => [...new Set(lines)].toSorted((a, b) => a - b);

@@ -8,8 +8,8 @@ import { RULE_PAGES } from "@dmalab/lang/editor";
 import { RulePage } from "../../explain/rule_book.ts";
 
 /**
- * Pages of docs/rules without rules: measurements, names of functions, defects, the records of real
- * machines, and the differences of a release from the one before it.
+ * Pages of docs/rules without rules. They contain measurements, names of functions, defects, the
+ * records of real machines, and the differences between a release and its predecessor.
  */
 const NO_RULES: ReadonlySet<string> = new Set(["c-api", "captured", "defects", "traces", "v7.3"]);
 /** Pages that contain rules. */
@@ -45,8 +45,8 @@ function titleOf(heading: string): string {
 }
 
 /**
- * The rule that a citation names, also if it names a row of the rule's table; null for an unknown
- * one.
+ * The rule that a citation names; a citation of a table row gives the rule with that table. Null
+ * for an unknown rule.
  */
 export function ruleOf(citation: string, rules: ReadonlyMap<string, Rule>): Rule | null {
   for (let name = citation; name.includes("."); name = name.slice(0, name.lastIndexOf("."))) {

@@ -150,8 +150,8 @@ function junitText({ files, wrong }: Collector, { noTest, snapshots }: RunSummar
 }
 
 /**
- * A suite for a file with tests that could not be run. The error is given a test: CI systems show
- * only errors of tests.
+ * A suite for a file with tests that could not be run. The error is reported as a test's error,
+ * because CI systems show only errors of tests.
  */
 function errorSuite(name: string, message: string, text: string): string {
   return `  <testsuite name="${attribute(name)}" tests="1" failures="0" skipped="0" errors="1">\n` +
@@ -228,7 +228,7 @@ export function jsonReporter(screen: Screen): TestReporter {
 }
 
 /**
- * A reporter that also writes JUnit's XML to a file, for a CI whose log people read.
+ * A reporter that also writes JUnit's XML to a file. For CI systems whose log people read as well.
  * @param onFailure Called if the file could not be written.
  */
 export function withJunitFile(

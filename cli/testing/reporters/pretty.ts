@@ -1,4 +1,7 @@
-/** Reporters for people: a line for each test, the failures, a summary; or only a dot for each test. */
+/**
+ * Reporters for people. One prints a line for each test, the failures and a summary; the other prints
+ * only a dot for each test.
+ */
 import { givenPermissions } from "../../host.ts";
 import { printable } from "@dmalab/lang/diagnostics";
 import { painter } from "@dmalab/lang/text";

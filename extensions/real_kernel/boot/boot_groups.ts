@@ -118,8 +118,9 @@ export async function bootGroups(
 /**
  * Boots a second time if probes missed hits.
  *
- * @param boot Boots with a disk so slow that completions arrive after the handlers have returned.
- * @returns The second boot; the first if the second failed.
+ * @param boot Boots with a disk so slow that completions arrive after the handlers of probes have
+ *   returned.
+ * @returns The second boot; the first boot if the second one failed.
  */
 export async function againIfMissed<
   Booted extends { readonly report: Pick<GuestReport, "files"> },
@@ -136,8 +137,8 @@ export async function againIfMissed<
 }
 
 /**
- * Whether a probe missed hits, because a completion interrupted the handler of another probe: then
- * a request lacks a step.
+ * Whether a probe missed hits: a completion interrupted the handler of another probe. A request
+ * then lacks a step.
  */
 function hasMissed({ files }: Pick<GuestReport, "files">): boolean {
   return missedHits(files.get(PROBES_FILE) ?? "").size > 0;

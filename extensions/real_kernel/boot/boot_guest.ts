@@ -18,8 +18,8 @@ export interface BootOptions {
   /** An existing folder for the boot's files, which is not removed. */
   readonly folder: string;
   /**
-   * Whether the folder is kept so that the boot can be repeated by hand: the kernel is then copied
-   * to it, too.
+   * Whether the folder is kept, so that the user can repeat the boot by hand. The kernel is then
+   * copied to the folder, too.
    */
   readonly isKept: boolean;
   /** Terminates the guest when it is aborted. */
@@ -237,7 +237,10 @@ async function readConsole(
   return whole;
 }
 
-/** The text in the file of shared memory that QEMU created; it is preceded by its length. */
+/**
+ * The guest's report, from the file of shared memory that QEMU created. The file begins with the
+ * length of the report.
+ */
 function readReport(path: string): string {
   let file: Deno.FsFile;
   try {

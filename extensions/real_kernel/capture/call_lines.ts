@@ -1,6 +1,6 @@
 /**
- * Converts probe events to lines of golden data: calls at their return, calls at their entry, and operations inside
- * them.
+ * Converts probe events to lines of golden data. Some calls get their line at their return, others at their entry;
+ * operations inside calls get lines, too.
  */
 import { type GuestEvent, physOfPage } from "../trace/trace_events.ts";
 import type { CallLog, LoggedOperation } from "./call_log.ts";
@@ -44,8 +44,8 @@ export const BEGINNINGS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Calls with a line that is written at their return, by the name of the return probe; each with its
- * entry probe and a function that makes the line.
+ * Calls whose line is written at their return, by the name of the return probe. Each entry has the
+ * name of the entry probe, and a function that makes the line.
  */
 export const RETURNED_CALLS: Readonly<
   Record<
@@ -115,8 +115,8 @@ export const ENTERED_CALLS: Readonly<Record<string, (fields: ProbeFields) => Cal
 };
 
 /**
- * Operations with a result, by the name of the return probe; the function returns null for an
- * operation without a line.
+ * Operations with a result, by the name of the return probe. The function returns null for an
+ * operation that gets no line.
  */
 export const RETURNED_OPERATIONS: Readonly<
   Record<
@@ -159,8 +159,8 @@ export const RETURNED_OPERATIONS: Readonly<
 export const OPERATIONS: Readonly<
   Record<string, (event: GuestEvent, context: LineContext) => LoggedOperation | null>
 > = {
-  // A lazy kernel queues a range, and frees it inside a later call. A range that the same call
-  // unmapped was not queued: `dma_iova_destroy` flushes, and frees it at once.
+  // A lazy kernel queues a range, and frees it inside a later call. If this call itself unmapped
+  // the range, the range was not queued, because `dma_iova_destroy` flushes and frees it at once.
   free_iova: ({ fields }, { isLazy, log }) => {
     const range = {
       iova: number(fields, "pfn") * PAGE_BYTES,

@@ -1,7 +1,7 @@
 /**
  * Calls of a request with the operations inside them, in the order of golden data. Some lines are
  * written when a call is entered, others when it returns. After the line of an entered call,
- * operations belong to that call until a call returns.
+ * operations are recorded under that call until any call returns.
  */
 import type { CapturedValue } from "./captured_command.ts";
 

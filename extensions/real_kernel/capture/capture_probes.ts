@@ -1,17 +1,21 @@
 /**
- * Probes that only a capture arms: memory of requests, scatterlists, descriptors and commands, and the
- * operations inside mapping calls. The guest replaces names in braces (see `guest/init.c`).
+ * Probes that only a capture arms. They read the memory of requests, scatterlists, descriptors and
+ * commands, and the operations inside mapping calls. The guest replaces names in braces (see
+ * `guest/init.c`).
  */
 
 /** Number of 64-bit words that one argument of a probe can hold. */
 export const ARRAY_WORDS = 64;
 /**
- * Number of arrays in one event: its text has to fit into 4096 bytes, or the kernel leaves out the
- * line.
+ * Number of arrays in one event. The text of an event has to fit into 4096 bytes, because the
+ * kernel leaves out a longer line.
  */
 export const ARRAYS = 3;
 export const EVENT_WORDS = ARRAYS * ARRAY_WORDS;
-/** Number of words that are read of a bio's vectors, of a scatterlist and of a block of descriptors. */
+/**
+ * Number of words that are read of each structure: a bio's vectors, a scatterlist, a block of
+ * descriptors.
+ */
 const MAX_WORDS = 512;
 /** Indices of the events that are needed to read so many words. */
 export const PARTS: readonly number[] = Array.from(
@@ -109,7 +113,10 @@ const BOUNCED = argumentsOf(
   "swiotlb_tbl_map_single",
   ...["orig:orig_addr:x64", "size:mapping_size:u64", "align:alloc_align_mask:u64", "dir:dir:s32"],
 );
-/** Events with a lower pointer are dropped: a fetch through a null pointer can return any number. */
+/**
+ * Events with a lower pointer are dropped, because a fetch through a null pointer can return any
+ * number.
+ */
 const FIRST_KERNEL_ADDRESS = "0xffff800000000000";
 
 /** The probe lines of the guest's plan. */
@@ -128,8 +135,8 @@ export const CAPTURE_PROBES: readonly string[] = [
   ),
   ...Array.from({ length: MAX_BIOS }, (_, index) => metadataProbe(index)).flat(),
   returns("queue_ret", ["nvme_queue_rq"], "status=$retval:u8"),
-  // The position of the request among the arguments differs between releases: both are read, and
-  // the one that matches a known request is used.
+  // Releases have the request at different positions among the arguments. Both arguments are read,
+  // and the one that matches a known request is used.
   ...[
     ["unmap_data", "nvme_unmap_data"],
     ["unmap_metadata", "nvme_unmap_metadata"],

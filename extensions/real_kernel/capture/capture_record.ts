@@ -33,7 +33,7 @@ export interface CapturedBoot {
   readonly dropped: number;
 }
 
-/** The type of a group's domain in sysfs, and the name of that mode in golden data. */
+/** The name of each IOMMU mode in golden data, by the type of a group's domain in sysfs. */
 const MODES: Readonly<Record<string, string>> = {
   none: "direct",
   identity: "passthrough",
@@ -135,8 +135,8 @@ const MODEL_WORDS: Partial<Readonly<Record<IommuModel, readonly string[]>>> = {
 };
 
 /**
- * The name of a boot, such as `v6.12.117-strict-sglt0`, with a number added if another boot has the
- * name.
+ * The name of a boot, such as `v6.12.117-strict-sglt0`. A number is added if another boot has this
+ * name already.
  */
 function nameOf(
   release: string,
@@ -270,8 +270,8 @@ function caseRecord(request: CapturedRequest, call: Line): Line | null {
 }
 
 /**
- * The first bio's metadata; for several bios or pieces also the metadata of all bios, with adjacent
- * pieces joined.
+ * The first bio's metadata. If there are several bios or pieces, also the metadata of all bios,
+ * with adjacent pieces joined.
  */
 function metadataRecord(
   metadata: readonly (readonly CapturedExtent[])[],

@@ -1,4 +1,7 @@
-/** Converts a command of 64 bytes, and its PRP and SGL lists, to the form of golden data. */
+/**
+ * Converts a command of 64 bytes, and the PRP and SGL lists of the command, to the form of golden
+ * data.
+ */
 
 /** A value in a record. */
 export type CapturedValue = null | boolean | number | string | readonly CapturedValue[] | {
@@ -26,7 +29,7 @@ export interface CapturedCommand {
 
 /**
  * @param words The command, eight words of 64 bits.
- * @param dataBytes Number of bytes that it transfers.
+ * @param dataBytes Number of bytes that the command transfers.
  * @returns Null if a list that the command points to was not read.
  */
 export function capturedCommand(

@@ -49,8 +49,8 @@ export interface CapturedRequest {
   /** The memory of each bio; null if a bio could not be read completely. */
   readonly bios: readonly (readonly CapturedExtent[])[] | null;
   /**
-   * Metadata of each bio; empty for a request without metadata, null if it could not be read
-   * completely.
+   * Metadata of each bio. Empty for a request without metadata; null if not all of the metadata
+   * could be read.
    */
   readonly metadata: readonly (readonly CapturedExtent[])[] | null;
   readonly map: CallLog;
@@ -58,8 +58,8 @@ export interface CapturedRequest {
   /** The scatterlist; null for a request without one. */
   readonly list: readonly ListEntry[] | null;
   /**
-   * The command as it was in the driver's memory at the end, eight words; null for a request
-   * without a command.
+   * The command as it was in the driver's memory at the end of the request, eight words; null for a
+   * request without a command.
    */
   readonly command: readonly bigint[] | null;
   /** Blocks of descriptors, by their device addresses. */
@@ -161,7 +161,10 @@ class CaptureReader {
   /** Device addresses of the pools' pages, by kernel page number; they are known from freed blocks. */
   readonly #poolPages = new Map<bigint, number>();
 
-  /** The request that mapped a device address by a separate call (not as part of a list or range). */
+  /**
+   * For each device address that was mapped by a separate call (not as part of a list or range), the
+   * request of that call.
+   */
   readonly #mappedBy = new Map<number, OpenRequest>();
 
   constructor(private readonly settings: CaptureSettings) {}
@@ -210,8 +213,8 @@ class CaptureReader {
   }
 
   /**
-   * Metadata is unmapped before the function that names the request is called, possibly for several
-   * requests in turn: the device address identifies the request.
+   * Metadata is unmapped before the kernel calls the function that names the request, and several
+   * requests may be unmapped in turn. Therefore the device address identifies the request.
    */
   #unmapOne(context: Context, fields: ReadonlyMap<string, string>): void {
     const dma = Number(fields.get("dma"));
@@ -266,7 +269,10 @@ class CaptureReader {
     context.log = request.map;
   }
 
-  /** The driver begins to unmap a request: one whose command was sent, or one that it refuses. */
+  /**
+   * Handles the beginning of a request's unmapping. The request's command was sent, or the driver
+   * refuses the request.
+   */
   #undo(context: Context, fields: ReadonlyMap<string, string>): void {
     for (const which of ["a", "b"]) {
       const request = this.requests.findLast(({ isComplete, pointer }) =>
@@ -302,7 +308,10 @@ class CaptureReader {
     if (name === "unmap_sg" && context.log === request.map) context.log = request.unmap;
     const { log } = context;
     if (BEGINNINGS.has(name)) open.push({ name, fields });
-    /** Ends an open call, and returns its fields; null for a call that began before the request. */
+    /**
+     * Ends an open call and returns its fields. Null if the call began before the request, because
+     * such a call is not in the list.
+     */
     const end = (beginning: string) => {
       const index = open.findLastIndex((each) => each.name === beginning);
       return index < 0 ? null : open.splice(index)[0]!.fields;
@@ -392,8 +401,8 @@ class CaptureReader {
   }
 
   /**
-   * Fills in the device addresses of blocks that were never freed, from freed blocks in the same
-   * pages.
+   * Fills in the device addresses of blocks that were never freed. The addresses follow from freed
+   * blocks in the same pages.
    */
   nameBlocks(): void {
     for (const [vaddr, lines] of this.#unnamed) {
@@ -464,7 +473,10 @@ function wordsOf(text: string | undefined): bigint[] | null {
   return text.split(",").map((word) => BigInt(word));
 }
 
-/** Memory of all bios of a request; null if it has more bios or vectors than were read. */
+/**
+ * Memory of all bios of a request; null if the request has more bios or vectors than the probes
+ * read.
+ */
 function biosOf(bios: ReadonlyMap<number, BioRead>): CapturedExtent[][] | null {
   const lists: CapturedExtent[][] = [];
   for (let index = 0; index < MAX_BIOS; index++) {
@@ -494,8 +506,8 @@ function metadataOf(
 }
 
 /**
- * The memory from a bio's iterator on; after a split it begins inside a vector. Null if not all
- * vectors were read.
+ * The memory of a bio from the position of its iterator on. After a split the iterator begins
+ * inside a vector. Null if not all vectors were read.
  */
 function vecsOf({ fields, words }: BioRead): CapturedExtent[] | null {
   let left = Number(fields.get("size"));

@@ -19,7 +19,7 @@ interface Binding {
   readonly uses: ReadonlySet<string>;
 }
 
-/** The bindings of names: in a test or a function, or at the top of a file. */
+/** The bindings of names in one scope: a test, a function, or the top of a file. */
 interface Scope {
   readonly span: Span | null;
   readonly bindings: Map<string, Binding[]>;
@@ -45,8 +45,8 @@ export class AssertionReads {
   }
 
   /**
-   * Places of all reads that an assertion depends on: its own, and those of the statements that set its
-   * names.
+   * Places of all reads that an assertion depends on: reads in the assertion, and in the statements
+   * that set the names that it uses.
    */
   placesOf({ span: assertion, uses }: Assertion): readonly Span[] {
     const scope = this.#scopes.find(({ span }) => span !== null && isInside(assertion, span));

@@ -15,8 +15,8 @@ import { type KernelSide, kernelSide } from "./kernel_side.ts";
 
 interface Judged {
   /**
-   * Another modelled release that behaves like the kernel; null if none does, or the test does not
-   * differ.
+   * Another modelled release that behaves like the kernel in this test. Null if no release does, or
+   * if the test has no difference.
    */
   readonly asRelease: KernelProfile | null;
   readonly assertions: JudgedAssertions;
@@ -77,8 +77,8 @@ export function compareBoot(
 }
 
 /**
- * Warnings about probes that missed hits: a missed hit leaves out a step of a request, which can
- * look like a difference.
+ * Warnings about probes that missed hits. After a missed hit a request lacks a step, which can look
+ * like a difference.
  */
 function missedProblems({ files }: GuestReport): string[] {
   const missed = missedHits(files.get(PROBES_FILE) ?? "");
@@ -104,7 +104,10 @@ function limitsOf({ machine: { disks }, report, tests }: BootedGroup): LimitDiff
   });
 }
 
-/** Another modelled release that behaves like the kernel in a test: the nearest release, or the newest. */
+/**
+ * Another modelled release that behaves like the kernel in a test. The nearest release is tried first,
+ * then all others from the newest on.
+ */
 function releaseLike(
   { recorded: { config, test }, scenario: { program } }: PlannedTest,
   ios: readonly number[],

@@ -1,4 +1,4 @@
-/** Compares the limits of a disk's request queue on the model with those in the guest's sysfs. */
+/** Compares the limits of a disk's request queue in the model with the limits in the guest's sysfs. */
 import type { QueueLimits } from "@dmalab/runtime";
 
 /** The model's values of the limits by their names in sysfs, in the units of sysfs. */

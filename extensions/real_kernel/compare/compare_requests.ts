@@ -34,8 +34,9 @@ export const RULES = {
 /**
  * The first difference; null if the requests are the same.
  *
- * Device addresses may differ between the sides, but while the request lives, each page on one side
- * must always correspond to the same page on the other side. Offsets in a page are equal.
+ * Device addresses may differ between model and kernel. But while the request lives, each page of
+ * one side must always correspond to the same page of the other side. Offsets in a page must be
+ * equal.
  */
 export function firstRequestDifference(
   model: RequestRecord,
@@ -99,15 +100,15 @@ class PagePairs {
   readonly #modelOf = new Map<number, number>();
 
   /**
-   * Pairs of addresses of memory that the kernels allocated themselves: even the offsets in a page may
-   * differ.
+   * Pairs of a model address and a kernel address, for memory that the two kernels allocated
+   * themselves. For such memory even the offsets in a page may differ.
    */
   readonly #own = new Map<number, Set<number>>();
 
   /**
-   * Records a pair of addresses of such memory. A model address at the beginning of a page may
-   * correspond to two kernel addresses: that of the memory, and that of the page that is mapped for
-   * it.
+   * Records a pair of addresses of memory that the kernels allocated themselves. A model address at
+   * the beginning of a page may correspond to two kernel addresses: the address of the memory, and
+   * the address of the page that is mapped for the memory.
    *
    * @returns Whether the pair agrees with earlier pairs.
    */
@@ -163,8 +164,8 @@ function stepsDifference(
 }
 
 /**
- * The first field that differs between two steps of one kind. A field that one side lacks is not
- * compared.
+ * The first field that differs between two steps of the same kind. A field that only one of the
+ * steps has is not compared.
  */
 function fieldDifference(
   ofModel: Step,
@@ -191,7 +192,10 @@ function fieldDifference(
   }
 }
 
-/** Compares two values. For an errno that the model gives by name, any error number is equal. */
+/**
+ * Compares two values. If the model gives an errno by its name, any error number of the kernel is
+ * equal to it.
+ */
 function isEqual(model: StepValue, kernel: StepValue): boolean {
   if (typeof model === "string" && typeof kernel === "number") return kernel !== 0;
   return model === kernel;

@@ -113,8 +113,8 @@ class TestComparer {
     const { isObserved, physOf } = this.kernel;
     const { model, real } = pairOf(this.test, submission, request, this.#left, this.kernel);
     if (real === null) {
-      // The model refused the request before there was a command: the results of the calls are
-      // compared.
+      // The model refused the request before it made a command. In this case only the results of
+      // the calls are compared.
       if (model.device === null) return null;
       const text = `the kernel has no request "${nameOf(model)}"`;
       return this.#differs(
@@ -182,8 +182,8 @@ function pairOf(
 }
 
 /**
- * All pairs of a test, with the system calls that caused them, and the requests that only the
- * kernel has.
+ * All pairs of a model request and a kernel request in a test, with the system calls that caused
+ * them; and the requests that only the kernel has.
  */
 export function requestPairs(
   test: RecordedTest,

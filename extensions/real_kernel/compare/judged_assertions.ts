@@ -1,10 +1,10 @@
 /**
  * Judges a scenario's assertions by the behaviour of a real kernel.
  *
- * The test is run twice more on the model. In the second run, reads of facts about a completed request
- * return the kernel's values: its length, segments, format, range, status and events. Both runs continue
- * after an assertion that fails. An assertion with different results in the two runs is false on one
- * side.
+ * The test is run twice more on the model. In the second of these runs, reads of facts about a completed
+ * request return the kernel's values: its length, segments, format, range, status and events. Both runs
+ * continue after an assertion that fails. If an assertion has different results in the two runs, it is
+ * false for the model or for the kernel.
  */
 import type { Io, NvmeRequest } from "@dmalab/devices";
 import type { Span } from "@dmalab/lang";
@@ -46,7 +46,10 @@ interface Read {
   readonly unknown: string | null;
 }
 
-/** Fields of a request that are known once it is mapped; the others are known when it has completed. */
+/**
+ * Fields of a request that are known once the request is mapped. All other fields are known only when
+ * the request has completed.
+ */
 const KNOWN_WHEN_MAPPED: ReadonlySet<string> = new Set([
   ...["op", "bytes", "lba", "phys_segments", "gap_bit", "format", "iova", "command"],
 ]);
@@ -169,7 +172,10 @@ function kernelRequests(
   return { byNumber, ofCall, results, unseen: new Set(unseen) };
 }
 
-/** Steps of a model's request that happen outside of the only call in which a probe sees them. */
+/**
+ * Kinds of steps that no probe sees for this request: a probe sees such a step only inside one
+ * call, and the model made the step outside of that call.
+ */
 function unseenSteps({ events, map, unmap }: SimulatedRequest): readonly StepKind[] {
   const seen = new Set([...map, ...unmap].map(({ event }) => event));
   return events.flatMap((event) => {
@@ -204,8 +210,8 @@ interface FailureDetails {
 interface KernelRequests {
   readonly byNumber: ReadonlyMap<number, KernelRequest | null>;
   /**
-   * Numbers of the kernel's requests by system call, only for calls for which the kernel made other
-   * requests.
+   * Numbers of the kernel's requests by system call. Only calls for which the kernel's requests
+   * differ from the model's have an entry.
    */
   readonly ofCall: ReadonlyMap<number, readonly number[]>;
   /** Result of each system call: bytes, or a negative errno. */
@@ -310,8 +316,8 @@ class Observer implements RunObserver {
       return null;
     }
     this.#note(null);
-    // Events that no probe shows are taken from the model, so that the run can continue: an assertion
-    // about them is not judged.
+    // Events that no probe shows are taken from the model, so that the run can continue. An assertion
+    // about such events is not judged.
     const others = this.#events().filter((event) =>
       event.request === request && !this.observed.has(event.name)
     );
@@ -399,8 +405,8 @@ class Observer implements RunObserver {
   }
 
   /**
-   * The machine with the number of live mappings: the model's own, and those that the kernel's
-   * completed requests have not unmapped.
+   * The machine with the number of live mappings: the model's mappings, and the mappings that the
+   * kernel's completed requests have not unmapped.
    */
   #liveMappings(machine: Machine): object {
     this.#note(null);
@@ -449,8 +455,8 @@ class Observer implements RunObserver {
   }
 
   /**
-   * The length of a list of events is known only if all have the same name, and events of that name
-   * are observed.
+   * Reads a field of a list of events. The list's length is known only if all events have the same
+   * name, and events of this name are observed on the kernel.
    */
   #traceField({ events }: { readonly events: readonly MachineEvent[] }, name: string): void {
     if (name !== "length" && name !== "events") this.#unknown(`it reads trace.${name}`);

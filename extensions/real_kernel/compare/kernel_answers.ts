@@ -1,4 +1,7 @@
-/** The values of a real kernel that replace the model's when a script reads a fact about a request. */
+/**
+ * The values of a real kernel that replace the model's values when a script reads a fact about a
+ * request.
+ */
 import type { Io, NvmeRequest } from "@dmalab/devices";
 import {
   blkStatusErrno,
@@ -24,8 +27,8 @@ export interface KernelRequest {
 }
 
 /**
- * Fields of a request that the kernel's trace provides: the properties to put in place of the
- * model's.
+ * Fields of a request that the kernel's trace provides. Each entry gives the properties that
+ * replace the model's.
  */
 export const REQUEST_FIELDS: Readonly<
   Record<string, (kernel: KernelRequest, model: NvmeRequest) => object | null>
@@ -55,10 +58,11 @@ export const REQUEST_FIELDS: Readonly<
 };
 
 /**
- * Number of mappings that are still live: single ones, lists and ranges, counted as the model counts them.
+ * Number of mappings that are still live: single mappings, lists and ranges, counted in the same way as in
+ * the model.
  *
- * @param isTranslated Whether the IOMMU translates. If not, the driver may leave out unmaps: only mappings of
- *   the IOMMU are counted then, and there are none.
+ * @param isTranslated Whether the IOMMU translates. Without translation the driver may leave out unmaps.
+ *   Therefore only mappings of the IOMMU are counted in that case, of which there are none.
  */
 export function liveOf({ map, unmap }: TracedRequest, isTranslated: boolean): number {
   const count = (list: readonly Step[], kinds: ReadonlySet<StepKind>) =>
@@ -82,8 +86,8 @@ const ENDS_MAPPING: ReadonlySet<StepKind> = new Set<StepKind>([
 /**
  * The error and the block status of a system call.
  *
- * @param result Bytes, or a negative errno.
- * @returns Null if the call did not fail, and for an errno that no block status has.
+ * @param result Number of bytes, or a negative errno.
+ * @returns Null if the call did not fail, or if its errno belongs to no block status.
  */
 export function failureOf(result: number | undefined): Partial<Io> | null {
   const errno = -(result ?? 0);

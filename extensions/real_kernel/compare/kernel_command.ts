@@ -1,11 +1,14 @@
-/** A command of a real kernel as its controller read it, for a scenario's reads of `request.command`. */
+/**
+ * A real kernel's command as the controller read it. A scenario's reads of `request.command` return its
+ * values.
+ */
 import type { NvmeCommandView } from "@dmalab/devices";
 import type { ScenarioAddresses } from "./kernel_events.ts";
 import type { DeviceSide } from "./request_record.ts";
 
 /**
- * Properties that replace those of the model's command, and the fields of the language that they
- * provide.
+ * The properties that replace those of the model's command, and the names of the language's fields
+ * that these properties provide.
  */
 export interface KernelCommand {
   readonly command: Partial<NvmeCommandView>;
@@ -13,14 +16,17 @@ export interface KernelCommand {
 }
 
 const DATA_BLOCK = 0;
-/** A command has room for two PRP entries: with more of them, the second one points to a list. */
+/**
+ * A command has room for two PRP entries. If the data needs more entries, the second one points to
+ * a list.
+ */
 const ENTRIES_OF_COMMAND = 2;
 
 /**
  * @param device The addresses that the controller read from the command and its lists.
- * @param model The model's command: parts that were not observed keep its values.
- * @returns Null for a command without data, and for one with metadata, whose addresses are mixed with those
- *   of the data.
+ * @param model The model's command. Its values are kept for parts that were not observed.
+ * @returns Null for a command without data. Null also for a command with metadata, because the log mixes
+ *   the addresses of metadata with those of data.
  */
 export function kernelCommand(
   { extents, format }: DeviceSide,

@@ -1,9 +1,10 @@
 /**
  * Converts a request of a real kernel to events of the model, so that a scenario's assertions can be
- * judged on them.
+ * judged with these events.
  *
- * The events have the fields that the steps of a comparison have. Their addresses are converted to those
- * of the scenario: pages of buffers by their place, device addresses to the model's at the same step.
+ * The events have the fields of the compared steps. Their addresses are converted to addresses of the
+ * scenario: the page of a buffer by its place in the buffer, a device address to the model's address at
+ * the same step.
  */
 import { ERRNO, errnoName, type MachineEvent } from "@dmalab/runtime";
 import type { KernelSide } from "./kernel_side.ts";
@@ -77,8 +78,8 @@ export function observedEvents(isObserved: (kind: StepKind) => boolean): Readonl
 }
 
 /**
- * The events of a request of the kernel, in order: all events, and the events until its command is
- * submitted.
+ * The events of a kernel's request, in order. Returns two lists: all events, and the events until
+ * the request's command is submitted.
  */
 export function kernelEvents(
   model: SimulatedRequest,

@@ -1,4 +1,4 @@
-/** The facts of a boot about the requests of the plan, from the guest's report and QEMU's log. */
+/** The facts of a boot about the planned requests, from the guest's report and QEMU's log. */
 import type { QemuMachine } from "../machine/qemu_machine.ts";
 import { TRACE_FILE } from "../plan/guest_plan.ts";
 import type { Islands } from "../plan/islands.ts";
@@ -33,8 +33,8 @@ export function kernelSide(
   );
   const requests = tracedRequests(
     readGuestEvents(report.files.get(TRACE_FILE) ?? ""),
-    // The log does not say which controller read a command, so that it is used with a single disk
-    // only.
+    // The log does not say which controller read a command. Therefore it is used only on a machine
+    // with a single disk.
     machine.disks.length > 1 ? [] : readControllerLog(controllerLog),
     (controller) => disks.get(controller) ?? null,
   );
@@ -53,8 +53,8 @@ function observed(
   { cachingMode, mode }: IommuConfig,
 ): (kind: StepKind) => boolean {
   const kinds = STEP_KINDS.filter((kind) => {
-    // A lazy kernel frees ranges later, when a queue is flushed: then the step belongs to no
-    // request.
+    // A lazy kernel frees ranges later, when a queue is flushed. In that case the step belongs to
+    // no request.
     if (kind === "iova_free" && mode === "lazy") return false;
     // The kernel always calls the function, but it invalidates only with caching mode.
     if (kind === "iotlb_map" && !cachingMode) return false;

@@ -8,8 +8,8 @@ export interface ModelRelease {
 }
 
 /**
- * The nearest modelled release in the kernel's series; else the newest modelled release before it;
- * else the oldest.
+ * The nearest modelled release in the kernel's series. Without such a release, the newest modelled
+ * release before the kernel; else the oldest one.
  *
  * @param release The output of `uname -r`: `6.12.117+deb13-amd64`.
  * @returns Null for a text without a version.

@@ -15,7 +15,10 @@ export interface RequestRecord {
   readonly blocks: number | null;
   /** Number of segments that the block layer counted; null if it was not observed. */
   readonly physSegments: number | null;
-  /** The lowest bit of segment boundaries inside a page, from 1; 0: no such boundary; null: not observed. */
+  /**
+   * The lowest bit of the segment boundaries that lie inside a page, counted from 1. 0: no boundary lies
+   * inside a page. Null: not observed.
+   */
   readonly gapBit: number | null;
   /** Steps until the command is submitted. */
   readonly map: readonly Step[];
@@ -23,7 +26,10 @@ export interface RequestRecord {
   readonly unmap: readonly Step[];
   /** The controller's reads of the command's data pointer; null if they were not recorded. */
   readonly device: DeviceSide | null;
-  /** Status code with its type, 0 for success; null for a request that never became a command. */
+  /**
+   * Status code with its status code type, 0 for success; null for a request that never became a
+   * command.
+   */
   readonly status: number | null;
   /** Whether the IOMMU blocked one of the model's accesses: later accesses are not compared. */
   readonly isBlocked?: boolean;

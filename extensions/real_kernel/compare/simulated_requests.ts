@@ -60,8 +60,8 @@ export function simulatedRequest(
   const blocked = events.findIndex(({ name }) => name === "iommu.fault");
   const isBlocked = blocked >= 0;
   const submitted = events.findIndex(({ name }) => name === "nvme.submit");
-  // A refused request has no command: the steps that undo its mapping are treated as its
-  // completion.
+  // A refused request has no command. The steps that undo its mapping are treated as the steps of
+  // its completion.
   const begun = submitted < 0 ? firstUndoing(events) : submitted;
   const map = stepsOf(events.slice(0, begun), isObserved);
   const unmap = stepsOf(events.slice(begun), isObserved);
@@ -100,7 +100,10 @@ function stepsOf(
   isObserved: (kind: StepKind) => boolean,
 ): SimulatedStep[] {
   const steps: { kind: StepKind; values: Record<string, StepValue>; event: MachineEvent }[] = [];
-  /** Calls that have not returned, outermost first; `step` is null for a call that is not compared. */
+  /**
+   * Calls that have not returned yet, the outermost call first; `step` is null for a call that is not
+   * compared.
+   */
   const open: { readonly kind: StepKind; readonly step: (typeof steps)[number] | null }[] = [];
   for (const event of events) {
     const returned = KIND_OF_RETURN.get(event.name);
@@ -144,8 +147,8 @@ function valuesOf(kind: StepKind, fields: EventValues): Record<string, StepValue
 }
 
 /**
- * The value of a result. The model names an errno, a probe returns its number: only success or
- * failure is compared.
+ * The value of a result. The model gives an errno by its name, but a probe returns a number.
+ * Therefore only success or failure is compared.
  */
 function resultValue(field: string, fields: EventValues): StepValue {
   const value = fields[field];

@@ -1,6 +1,6 @@
 /**
- * The steps by which a simulated and a real kernel's request are compared. Each row is a step: its
- * fields, the model's events for it, and the probes for it on a real kernel.
+ * The steps by which requests of the model and of a real kernel are compared. Each row is a step:
+ * its fields, the model's events for the step, and the probes for the step on a real kernel.
  */
 import type { IommuModel } from "@dmalab/runtime";
 
@@ -10,7 +10,10 @@ export type FieldSpace =
   | "exact"
   /** Physical addresses of buffer pages: the scenario's pages have fixed places in the guest. */
   | "phys"
-  /** Device addresses: while a request lives, a page of the model corresponds to one page of the kernel. */
+  /**
+   * Device addresses. While a request lives, each page of the model corresponds to exactly one page of the
+   * kernel.
+   */
   | "dma";
 
 export type StepValue = number | string | boolean;
@@ -25,9 +28,10 @@ export interface ProbeForms {
   /** The event's name. */
   readonly name: string;
   /**
-   * Lines for `dynamic_events`; the first line that the kernel accepts is used. They are kprobes
-   * with the registers of x86-64, which every release accepts: arming a function probe, which names
-   * arguments (6.5 and newer), costs ten times as much under emulation (0.2 s each).
+   * Lines for `dynamic_events`; the first line that the kernel accepts is used. The lines define
+   * kprobes with the registers of x86-64, which every release accepts. Function probes, which name
+   * arguments (6.5 and newer), are not used: arming one costs ten times as much under emulation
+   * (0.2 s each).
    */
   readonly lines: readonly string[];
   /** Replaces `lines` on a machine with AMD's IOMMU, whose driver has another function. */
@@ -42,7 +46,10 @@ interface StepRow {
   readonly fields: Readonly<Record<string, FieldSpace>>;
   /** The model's events at which the step begins, each `call.NAME` or the name of an event. */
   readonly events: readonly string[];
-  /** The only call in which a probe sees the step: elsewhere the compiler has inlined the function. */
+  /**
+   * The only call inside which a probe sees the step. In other callers the compiler has inlined the
+   * function.
+   */
   readonly within?: string;
   /** Only events with this value in their field `kind` are the step. */
   readonly eventKind?: string;
@@ -57,8 +64,8 @@ interface StepRow {
   /** A tracepoint in place of a probe. */
   readonly tracepoint?: string;
   /**
-   * The step is ordered by the time of its return, because the model records its event when it is
-   * done.
+   * The step is ordered by the time of its return, because the model records its event when the
+   * step is done.
    */
   readonly isPlacedAtReturn?: true;
   /** Steps inside this one depend on the machine's history, and are not compared. */
@@ -77,7 +84,10 @@ const exit = (name: string, target: string, value = ""): ProbeForms => ({
   lines: [`r:lab/${name} ${target} ${value}`.trim()],
 });
 
-/** An entry probe on an operation of an IOMMU's domain: Intel's and AMD's drivers have different functions. */
+/**
+ * An entry probe on an operation of an IOMMU domain. The function depends on the IOMMU: Intel's driver or
+ * AMD's.
+ */
 const operation = (name: string, intel: string, amd: string, fetch: string): ProbeForms => ({
   ...entry(name, intel, fetch),
   amdLines: entry(name, amd, fetch).lines,

@@ -191,8 +191,8 @@ class RequestReader {
   }
 
   /**
-   * Drops an earlier try: a request that the driver refused is sent again with the same number, and
-   * the last try counts.
+   * Drops the earlier try of a request. A request that the driver refused is sent again with the
+   * same number, and only the last try counts.
    */
   #forgetTry({ cid, disk, lba, queue }: OpenRequest): void {
     const index = this.requests.findLastIndex((each) =>

@@ -22,7 +22,10 @@ const XLOADFLAGS_OFFSET = 0x236;
 const XLF_KERNEL_64 = 1;
 const LEAST_BYTES = 0x264;
 
-/** Reads the header of a kernel image. @param bytes At least the first 64 KiB of the file. */
+/**
+ * Reads the header of a kernel image.
+ * @param bytes At least the first 64 KiB of the file.
+ */
 export function readBootImage(bytes: Uint8Array): BootImage {
   const wrong = (problem: string): BootImage => ({ kind: "wrong", problem });
   const has = (offset: number, text: string) =>

@@ -1,6 +1,7 @@
 /**
  * Finds a kernel's image and the modules that a boot needs: in a package, in a folder, or as a file
- * with a folder of modules. They are the user's; dmalab keeps only a copy in the user's cache.
+ * with a folder of modules. These files belong to the user; dmalab keeps only a copy in the user's
+ * cache.
  */
 import {
   hashOf,
@@ -38,8 +39,8 @@ export interface KernelFiles {
 }
 
 /**
- * The kernel that QEMU starts: the path of a file in the cache; its bytes if it could not be
- * stored.
+ * The kernel that QEMU starts: the path of a file in the cache, or the kernel's bytes if the file
+ * could not be stored.
  */
 export type KernelImage = string | Uint8Array<ArrayBuffer>;
 
@@ -99,8 +100,8 @@ export async function readKernelFiles(
 }
 
 /**
- * Replaces the temporary folders in a message by the names of the packages. @param packages Paths of
- * packages by their folders.
+ * Replaces temporary folders in a message by the names of the packages that were unpacked there.
+ * @param packages Paths of packages, by the folders into which they were unpacked.
  */
 function withinPackages(problem: string, packages: ReadonlyMap<string, string>): string {
   let text = problem;
@@ -112,8 +113,8 @@ function withinPackages(problem: string, packages: ReadonlyMap<string, string>):
 }
 
 /**
- * The cache key of a kernel, from the sizes and times of its files, so that a package need not be
- * read; null if one is a folder.
+ * The cache key of a kernel. It is made from the sizes and times of the files, so that a package
+ * need not be read. Null if one of the paths is a folder.
  */
 async function cacheKey(paths: readonly string[]): Promise<string | null> {
   const parts: unknown[] = ["modules and the hash of an image", WANTED];
@@ -155,8 +156,8 @@ function filesBelow(folder: string, depth: number, found: Map<string, string>): 
 }
 
 /**
- * Whether a folder is searched: below `kernel/` of a folder of modules, only the folders with
- * modules that a boot needs.
+ * Whether a folder is searched. Below `kernel/` of a folder of modules, only folders with modules
+ * that a boot needs are searched.
  */
 function isWanted(path: string): boolean {
   const [, below] = /\/kernel\/(.*)$/.exec(path) ?? [];
@@ -205,7 +206,7 @@ async function findIn(
   };
 }
 
-/** The file that QEMU starts. It is made once for each image, and stored in the cache. */
+/** The file that QEMU starts. It is made once for each kernel image, and stored in the cache. */
 async function startedImage(image: Uint8Array<ArrayBuffer>, hash: string): Promise<KernelImage> {
   const kept = keptImage(hash);
   if (kept !== null) return kept;

@@ -7,8 +7,8 @@ export interface ModuleNeeds {
 }
 
 /**
- * Reads `depends=` and `softdep=pre:` of a module. Packages contain no `modules.dep`: it is created at their
- * installation.
+ * Reads `depends=` and `softdep=pre:` of a module. Packages contain no `modules.dep`, because that file is
+ * created when a package is installed.
  *
  * @param bytes An uncompressed `.ko` file.
  */
@@ -20,7 +20,7 @@ export function moduleNeeds(bytes: Uint8Array): ModuleNeeds {
   return { depends: [...depends, ...soft].filter((name) => name !== "").map(moduleName) };
 }
 
-/** A module's name with underscores: names of files and dependencies may have `-` in place of `_`. */
+/** A module's name with underscores. Names of files and dependencies may contain `-` in place of `_`. */
 export function moduleName(name: string): string {
   return name.replaceAll("-", "_");
 }

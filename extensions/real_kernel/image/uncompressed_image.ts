@@ -1,7 +1,7 @@
 /**
- * Extracts a kernel from its compressed image. QEMU starts the kernel directly (by its PVH entry),
- * so that no emulated CPU has to decompress it: that takes a fifth of a bare boot, and more than a
- * third with xz.
+ * Extracts a kernel from its compressed image. QEMU starts the extracted kernel directly (by its
+ * PVH entry), so that no emulated CPU has to decompress it. Decompressing takes a fifth of a bare
+ * boot, and more than a third with xz.
  *
  * @see Documentation/arch/x86/boot.rst: `setup_sects`, `payload_offset`, `payload_length`
  */
@@ -17,8 +17,8 @@ const PAYLOAD_PROTOCOL = 0x208;
 const PAYLOAD_OFFSET = 0x248;
 const PAYLOAD_LENGTH = 0x24c;
 /**
- * Size of the field with the payload's decompressed size, after the payload or at the end of gzip
- * data.
+ * Size of the field that contains the payload's decompressed size. The field follows the payload,
+ * or ends the gzip data.
  */
 const SIZE_BYTES = 4;
 
@@ -28,8 +28,8 @@ const ZSTD = [0x28, 0xb5, 0x2f, 0xfd];
 
 /**
  * @param image A kernel image for x86-64 with a boot header.
- * @returns An ELF file that QEMU can start; null if the image has another compression, or the kernel
- *   has no PVH entry: QEMU then starts the image itself.
+ * @returns An ELF file that QEMU can start. Null if the image has another compression, or if the
+ *   kernel has no PVH entry: QEMU then starts the image itself.
  */
 export async function uncompressedImage(
   image: Uint8Array<ArrayBuffer>,

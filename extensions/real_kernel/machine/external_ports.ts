@@ -1,8 +1,9 @@
 /**
- * Marks root ports of QEMU as external-facing: the kernel distrusts the devices below.
+ * Marks root ports of QEMU as external-facing. The kernel distrusts the devices below such a port.
  *
  * Firmware declares this by a property of the port, in ACPI's machine language. QEMU's own tables have
- * a device for each port of the root bus; a second table adds the property to it.
+ * a device for each port of the root bus. The table that this file makes adds the property to that
+ * device.
  *
  * @see ACPI 6.5, 20.2 (encoding) and 6.2.5 (`_DSD`); the name and the UUID of the property are those of
  *   Microsoft's "Identifying externally exposed PCIe root ports", which Linux reads, too.
@@ -27,8 +28,8 @@ const OP = {
   root: 0x5c,
 } as const;
 /**
- * Lengths below 64 are encoded in one byte, larger ones in two bytes, with the low four bits in the
- * first.
+ * Lengths below this value are encoded in one byte. Larger lengths are encoded in two bytes, with
+ * the low four bits in the first byte.
  */
 const ONE_BYTE_LENGTHS = 64;
 
@@ -44,7 +45,7 @@ export function externalPortsTable(devices: readonly number[]): Uint8Array<Array
 }
 
 function portScope(device: number): Encoded {
-  // QEMU's ACPI name of a device consists of its number and function: `S80` is device 16, function
+  // QEMU forms the ACPI name of a device from its number and function: `S80` is device 16, function
   // 0.
   const name = `S${(device << 3).toString(16).toUpperCase().padStart(2, "0")}_`;
   const path = [OP.root, OP.multiName, 3, ...ascii("_SB_"), ...ascii("PCI0"), ...ascii(name)];

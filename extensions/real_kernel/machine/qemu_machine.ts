@@ -1,9 +1,9 @@
 /**
  * Translates a scenario's machine into a QEMU machine and a kernel command line.
  *
- * QEMU cannot emulate every machine. A key that it cannot express and that changes no mapping of an
- * NVMe request is changed on both sides, and printed; any other such key stops the test from being
- * run.
+ * QEMU cannot emulate every machine. If QEMU cannot express a key, and the key changes no mapping
+ * of an NVMe request, the key is changed in the model and in QEMU, and the change is printed. With
+ * any other key that QEMU cannot express, the test is not run.
  */
 import { type BlockSettings, type LabConfig, NVME, type PciNodeConfig } from "@dmalab/devices";
 import { formatSize } from "@dmalab/lang/text";
@@ -50,8 +50,9 @@ export interface QemuMachine {
 
 const ONE_PAGE_BYTES = 4 * KIB;
 /**
- * Latency of a disk's commands. If a completion interrupts the handler of a probe, other probes do not
- * see it: the completion has to arrive after the call has sent all its requests.
+ * Latency of a disk's commands. If a completion interrupts the handler of a probe, other probes miss
+ * their hits. Therefore the latency is so long that the completion arrives after the call has sent all
+ * its requests.
  */
 const DISK_LATENCY_NS = 3_000_000;
 /** Latency for a capture: with its probes a call takes longer. */
@@ -65,8 +66,8 @@ const FIRST_ROOT_DEVICE = 8;
 /** Device number of the first external-facing port. */
 const FIRST_EXTERNAL_DEVICE = 16;
 /**
- * More memory, so that some is above 4 GiB: only then does the kernel have a bounce pool as well as
- * an IOMMU.
+ * More memory than usual, so that a part of it is above 4 GiB. Only with such memory does the
+ * kernel have a bounce pool as well as an IOMMU.
  */
 const EXTERNAL_MEMORY_BYTES = 3 * GIB;
 
@@ -148,7 +149,7 @@ class QemuBuilder {
 
   /**
    * @param isFlat Whether all controllers are placed on the root bus, because the IOMMU translates
-   *   no others.
+   *   no controllers elsewhere.
    */
   constructor(
     private readonly latencyNs: number,
@@ -300,8 +301,9 @@ class QemuBuilder {
   }
 
   /**
-   * QEMU's controller reads SGLs for data, and in some releases for metadata. To emulate a
-   * controller without SGLs, the driver is told not to use them (`sgl_threshold` 0).
+   * QEMU's controller always reads SGLs for data, and in some releases also for metadata. To
+   * emulate a controller without SGLs, the driver is configured not to use SGLs (`sgl_threshold`
+   * 0).
    */
   #commonSettings(name: string, settings: NvmeSettings): NvmeSettings {
     const { readsMetadataSgls: metadataSgl, version } = this.qemu;

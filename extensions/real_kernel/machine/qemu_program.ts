@@ -32,9 +32,9 @@ const PROGRAM = "qemu-system-x86_64";
 const SCALABLE_MODE = ["scalable-mode", "x-scalable-mode"];
 const FIRST_STAGE = ["fsts", "x-flts"];
 /**
- * 10.0.13 and 11.1.3 refuse a controller without MDTS or with a larger one ("mdts exceeds IOV_MAX"), and
- * read SGLs for metadata; 7.2.22 accepts both, and does not read such SGLs. No release between was
- * tried.
+ * QEMU 10.0.13 and 11.1.3 refuse a controller without MDTS or with an MDTS above 2 MiB ("mdts exceeds
+ * IOV_MAX"), and read SGLs for metadata. 7.2.22 accepts such controllers, and does not read SGLs for
+ * metadata. No release between them was tried.
  */
 const FIRST_OF_NEW_CONTROLLER = 8;
 const MOST_MDTS_BYTES = 2 * MIB;
@@ -42,9 +42,9 @@ const MOST_MDTS_BYTES = 2 * MIB;
 /**
  * Runs QEMU to find its version.
  *
- * @param asksForVtd Whether the names of VT-d's properties are needed: QEMU is then started once
+ * @param asksForVtd Whether the names of VT-d's properties are needed. If so, QEMU is started once
  *   more.
- * @returns The release; or why QEMU cannot be started, as a sentence.
+ * @returns The release. If QEMU cannot be started, the reason as a sentence.
  */
 export async function readQemu(asksForVtd: boolean): Promise<QemuProgram | string> {
   const asked = await runProgram(PROGRAM, ["--version"]);

@@ -12,9 +12,9 @@ const NVME_MODULE = "nvme";
 /** Tracepoints in addition to those of the steps: the begin and end of a request. */
 const REQUEST_EVENTS = ["nvme/nvme_setup_cmd", "nvme/nvme_complete_rq"];
 /**
- * Size of the trace buffer for the events of a call, and of a page of its memory. Measured: a page
- * that is linked, mapped and bounced writes some 300 bytes. Allocating the buffer takes the guest 7
- * ms for each MiB.
+ * Size of the trace buffer in KiB: its limits, and the room for the events of a call and of a page
+ * of the call's memory. Measured: a page that is linked, mapped and bounced writes some 300 bytes.
+ * Allocating the buffer takes the guest 7 ms for each MiB.
  */
 const TRACE_KIB = { least: 1024, call: 16, page: 0.5, most: 16384 } as const;
 const PAGES_PER_HUGE_PAGE = 512;
@@ -85,8 +85,8 @@ export function guestPlan(
   );
   const pages = islands.list.reduce((sum, { pages }) => sum + pages + 1, 0);
   const largest = Math.max(0, ...islands.list.map(({ pages }) => pages));
-  // Spare huge pages. An island needs contiguous ones: if the largest island does not fit into one
-  // huge page, there is spare memory of twice its size.
+  // Spare huge pages. An island larger than a huge page needs several contiguous huge pages. For
+  // such an island, spare memory of twice its size is allocated.
   const spare = largest > PAGES_PER_HUGE_PAGE ? Math.ceil(2 * largest / PAGES_PER_HUGE_PAGE) : 1;
   return {
     text: lines.map((line) => `${line}\n`).join(""),
@@ -110,8 +110,8 @@ export function modulePath(name: string): string {
 }
 
 /**
- * Arms the probes of all steps. The kernel refuses a probe on a function that it does not have;
- * that is reported.
+ * Arms the probes of all steps. If the kernel lacks a function, it refuses the probe on that
+ * function; the report lists the refusal.
  */
 function tracing(model: IommuModel, moreProbes: readonly string[]): string[] {
   const lines: string[] = [];

@@ -42,8 +42,8 @@ export class Islands {
   }
 
   /**
-   * The position of a piece of memory in its island. It must be one of the pieces that the
-   * constructor got.
+   * The position of a piece of memory in its island. The piece must be one of those that were
+   * passed to the constructor.
    */
   pieceOf({ phys, sizeBytes }: BioVec): IslandPiece {
     const island = this.#indexOf(Math.floor(phys / PAGE_BYTES))!;

@@ -9,8 +9,8 @@ type Entry = Declaration["entries"][number];
 const KEY = /^([\w.]+)(?=:| = )/;
 
 /**
- * Adds to a reason that begins with a key the place at which the key is set: in the test's line, or
- * else in the machine block. Other reasons are returned unchanged.
+ * Adds a place to a reason that begins with a key: where the key is set, in the test's line or in
+ * the machine block. Reasons that do not begin with a key are returned unchanged.
  */
 export function withPlace(
   reason: string,
@@ -27,7 +27,10 @@ export function withPlace(
   return `${reason} (${spanPlace(place ?? span)})`;
 }
 
-/** The setting at a path. A block is named by its keyword or by its name, at any depth. */
+/**
+ * The place of the setting with a path. At any depth, a block is named by its keyword or by its
+ * name.
+ */
 function spanOf(entries: readonly Entry[], path: readonly string[]): Span | null {
   const [first, ...rest] = path;
   for (const entry of entries) {

@@ -1,6 +1,6 @@
 /**
- * Plans the tests that a guest can repeat, grouped by machines, and lists the others with the
- * reasons.
+ * Plans the tests that a guest can repeat, grouped by machines. Lists all other tests with the
+ * reasons why a guest cannot repeat them.
  */
 import type { LabConfig } from "@dmalab/devices";
 import { blocksOf, openFile, PAGE_SUFFIX } from "@dmalab/cli/scenario";
@@ -50,8 +50,8 @@ export interface RefusedTest {
 }
 
 /**
- * The model's release: `scenario` is the release that the machine block names, or the nearest to the
- * kernel if it names none; `nearest` is the nearest to the kernel.
+ * The release of the model. `scenario`: the release that the machine block names; if it names none,
+ * the release nearest to the kernel. `nearest`: always the release nearest to the kernel.
  */
 export type ReleaseChoice = KernelProfile | "scenario" | "nearest";
 
@@ -64,8 +64,8 @@ export interface PlanOptions {
 }
 
 /**
- * Reads the scenarios; a Markdown page has one for each of its blocks. @returns Why a file cannot be read, as
- * a text.
+ * Reads the scenarios. A Markdown page has a scenario for each of its blocks.
+ * @returns The scenarios; or why a file cannot be read, as a text.
  */
 export async function loadScenarios(
   paths: readonly string[],
@@ -131,8 +131,8 @@ export function planTests(
 }
 
 /**
- * The statements at the top of the file, if there is no `--match`, and the tests. Benches are left
- * out: they measure the model.
+ * The tests, and without `--match` also the statements at the top of the file. Benches are left
+ * out, because they measure the model.
  */
 function wantedTests(program: Program, matches: readonly NameMatch[]): readonly RunnableTest[] {
   const statements = matches.length === 0 ? statementsEntry(program) : null;
@@ -153,8 +153,8 @@ export function sameMachines(
 }
 
 /**
- * Reasons why direct I/O makes several vectors of memory that the scenario's bio has as one vector. @see
- * rules/block.md 1.4
+ * Reasons why direct I/O splits memory into several vectors that is one vector in the scenario's bio.
+ * @see rules/block.md 1.4
  */
 export function cutReasons(recorded: RecordedTest): string[] {
   const islands = new Islands(memoryOf([recorded]));

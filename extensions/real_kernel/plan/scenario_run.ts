@@ -139,8 +139,8 @@ class RangeWatch {
 }
 
 /**
- * Runs the machine until all requests are done, also those that a test does not wait for: a kernel completes them
- * too.
+ * Runs the machine until all requests are done, including requests that the test does not wait for, because a
+ * kernel completes these, too.
  */
 function finishRequests(machine: Machine, submissions: readonly RecordedSubmission[]): void {
   for (let activities = 0; activities < MAX_ACTIVITIES; activities++) {

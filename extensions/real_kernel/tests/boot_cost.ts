@@ -83,8 +83,8 @@ function imageOf(kernel: string, folder: string): string {
 }
 
 /**
- * Runs a command, and measures its user and system time, with all processes that it waits for, by the
- * shell's `times`.
+ * Runs a command, and measures user and system time of the command and of all processes that it waits
+ * for. The times come from the shell's `times`.
  */
 function timed(
   words: readonly string[],

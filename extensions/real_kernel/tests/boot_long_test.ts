@@ -1,8 +1,8 @@
 /**
- * Boots one kernel of this machine: $DMALAB_KERNEL (an image or a package; $DMALAB_KERNEL_MODULES has
- * further packages or folders with its modules, separated by colons), or else the newest in `/boot` of a
- * series that the model has. Without QEMU, a compiler or a kernel, the test is reported as ignored and
- * nothing is booted.
+ * Boots one kernel: $DMALAB_KERNEL (an image or a package; $DMALAB_KERNEL_MODULES lists further packages
+ * or folders with its modules, separated by colons). Without $DMALAB_KERNEL, the newest kernel in
+ * `/boot` of a series that the model has. Without QEMU, a compiler or a kernel, nothing is booted and
+ * the test is reported as ignored.
  */
 import { dmalab } from "@dmalab/tests";
 import { assertEquals, assertMatch } from "@std/assert";

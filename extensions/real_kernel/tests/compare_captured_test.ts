@@ -1,6 +1,6 @@
 /**
  * Compares boots of unmodified Debian kernels (6.12.117 and 7.3.4 in QEMU 7.2.22, emulated), as the
- * guest reported them, with the model; and again with one line changed.
+ * guest reported them, with the model. Then changes one line of the report and compares again.
  */
 import { assertEquals, assertMatch } from "@std/assert";
 import { loadProgram, SourceFile } from "@dmalab/lang";

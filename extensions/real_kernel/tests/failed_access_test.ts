@@ -1,6 +1,6 @@
 /**
- * Requests that fail at different accesses in QEMU's controller and in the model's, and the order of
- * steps.
+ * Requests that fail at different accesses in QEMU's controller and in the model's controller, and
+ * the order of steps.
  */
 import { assertEquals } from "@std/assert";
 import { firstRequestDifference } from "../compare/compare_requests.ts";

@@ -83,7 +83,10 @@ Deno.test("a module's needs are its dependencies and those to load before it", (
   assertEquals(moduleNeeds(bytesOf("\0depends=\0")).depends, []);
 });
 
-/** An ELF file with a note of this type, named Xen; type 18 is the entry at which QEMU starts it. */
+/**
+ * An ELF file with a note of this type and the name Xen. A note of type 18 contains the entry at
+ * which QEMU starts it.
+ */
 function elf(noteType: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(0x1000);
   const view = new DataView(bytes.buffer);
@@ -104,7 +107,10 @@ function elf(noteType: number): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** An image around a compressed kernel. @param size The size of the kernel that the image states. */
+/**
+ * An image around a compressed kernel.
+ * @param size The decompressed size that the image states.
+ */
 function compressedImage(payload: Uint8Array, size: number | null, protocol = 0x20f) {
   const tail = size === null ? 0 : 4;
   const bytes = new Uint8Array(0x1000 + payload.length + tail);

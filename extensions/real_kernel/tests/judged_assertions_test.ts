@@ -88,8 +88,8 @@ Deno.test("an assertion about an observed fact is judged on the kernel, too", as
 });
 
 /**
- * Changes of the kernel's trace or the controller's log, each with an assertion that the change makes
- * false.
+ * Changes of the kernel's trace or of the controller's log. Each change is listed with an assertion
+ * that is false after it.
  */
 const FALSE_ASSERTIONS:
   readonly (readonly [assertion: string, from: RegExp, to: string, said: RegExp])[] = [

@@ -1,11 +1,13 @@
 /**
- * `deno task kernels [-o DIR | --cost ROUNDS] KERNEL…`: compares, captures and runs on each kernel, an image or a package. A
- * package or folder with a name that begins with `linux-modules` or `modules` belongs to the kernel before it.
+ * `deno task kernels [-o DIR | --cost ROUNDS] KERNEL…`: for each kernel, an image or a package, compares the kernel with the
+ * model, captures a boot, and runs scenarios. A package or folder with a name that begins with `linux-modules` or `modules`
+ * belongs to the kernel before it on the command line.
  *
- * Writes the captures as golden data (`guests/`), and `boots/RELEASE.json` with the verdicts. It is part of no suite: a
- * kernel takes some minutes of processor time by emulation.
+ * Writes the captures as golden data (`guests/`), and the verdicts as `boots/RELEASE.json`. No suite contains this test,
+ * because a kernel takes some minutes of processor time by emulation.
  *
- * With `--cost ROUNDS` it measures instead the cost of 300 calls on one machine, relative to a bare boot of the same kernel.
+ * With `--cost ROUNDS` the task only measures the cost of 300 calls on one machine, relative to a bare boot of the same
+ * kernel.
  */
 import { dmalab, scenariosBelow } from "@dmalab/tests";
 import { parseArgs } from "node:util";

@@ -1,8 +1,8 @@
 /**
- * Changes of the model, each of which the comparison with a captured boot finds; QEMU is not
+ * Changes of the model. The comparison with a captured boot must find each of them; QEMU is not
  * needed.
  *
- * The boots are the ones of Debian's 6.1.192, 6.12.117 and 7.3.4 in `data/`.
+ * The captured boots are those of Debian's 6.1.192, 6.12.117 and 7.3.4 in `data/`.
  */
 import { assertEquals, assertMatch } from "@std/assert";
 import type { LabConfig } from "@dmalab/devices";

@@ -17,7 +17,7 @@ test "one page, and a range" {
 }
 `;
 
-/** The kinds of the steps of each request, with the kinds of the model's events that are not steps. */
+/** For each request, the kinds of its mapping steps, and the number of its `iommu.sync_map` events. */
 function stepsOf(isObserved: (kind: string) => boolean) {
   const { program } = loadProgram(new SourceFile("steps.dma", SCENARIO), {
     load: () => new LoadError("not_found", "no files"),

@@ -2,12 +2,13 @@
 import type { ControllerCommand } from "./controller_log.ts";
 
 /**
- * The controller's record of each command of the driver; null for a command without one.
+ * For each command that the driver sent, the record of it in the controller's log; null for a
+ * command without a record.
  *
  * Command ids are reused, and requests that are sent at the same time can reach the controller in
- * another order than the driver mapped them. Commands with the same id keep their order. Before the
- * trace began there may have been others with the same id, so that commands are matched from the
- * last one backwards.
+ * another order than the driver mapped them. Commands with the same id, however, keep their order.
+ * Commands with the same id may also have been sent before the trace began. Therefore commands are
+ * matched from the last one backwards.
  *
  * @param sent Commands in the order in which the driver mapped them.
  * @param commands Commands in the order in which the controller fetched them.

@@ -18,8 +18,8 @@ export interface ControllerCommand extends DeviceSide {
 
 const IO_COMMAND = /pci_nvme_io_cmd cid (\d+) nsid \S+ sqid (\d+)/;
 /**
- * Matches the length of a command's data; not `trans_len` of `map_prp`, which is the length for a
- * single PRP.
+ * Matches the length of a command's data. Does not match `trans_len` of `map_prp`, which is the
+ * length for a single PRP.
  */
 const MAP_DATA = /pci_nvme_map_(prp|sgl) .*\blen (\d+)/;
 const MAP_ADDRESS = /pci_nvme_map_addr addr (0x[0-9a-f]+) len (\d+)/;
@@ -27,8 +27,8 @@ const MAP_ADDRESS = /pci_nvme_map_addr addr (0x[0-9a-f]+) len (\d+)/;
 /**
  * Commands of the I/O queues, in the order in which the controller fetched them.
  *
- * Metadata is left out: the controller looks up its address after moving the data, and the log does
- * not say to which command it belongs.
+ * Metadata is left out: the controller looks up the address of metadata only after moving the data,
+ * and the log does not say to which command this lookup belongs.
  */
 export function readControllerLog(text: string): ControllerCommand[] {
   interface OpenCommand extends ControllerCommand {

@@ -1,6 +1,6 @@
 /**
- * The report of the guest's program: its actions, the kernel's refusals, and the files that it has
- * read.
+ * The report of the guest's program: the actions of the program, the refusals of the kernel, and
+ * the files that the program has read.
  */
 
 export interface GuestReport {
@@ -98,8 +98,8 @@ export function readGuestReport(text: string): GuestReport {
 }
 
 /**
- * The hits of probes that the kernel missed, because they were in an interrupt while another
- * probe's handler ran.
+ * The hits that probes missed. A probe misses a hit if the hit is in an interrupt while the handler
+ * of another probe runs.
  *
  * @param profile `kprobe_profile` of tracefs: name, hits and misses of each probe.
  * @returns Counts by the names of the probes, only for probes with misses.

@@ -17,7 +17,10 @@ export interface GuestEvent {
 }
 
 const LINE = /^\s*(.+-\d+)\s+\[(\d+)\]\s+(\S+)\s+(\d+\.\d+): (\w+): (.*)$/;
-/** Index of the context in ftrace's flags: `h` or `H` for a hard interrupt, `s` for a soft one. */
+/**
+ * Index of the character for the context in ftrace's flags: `h` or `H` for a hard interrupt, `s`
+ * for a soft one.
+ */
 const CONTEXT_FLAG = 2;
 const FIELD = /(\w+)=(?:"([^"]*)"|\(([^)]*)\)|\{([^}]*)\}|([^\s,]+))/g;
 
@@ -59,8 +62,8 @@ export function physOfPage(address: string): number {
 }
 
 /**
- * The number for a device address in hexadecimal digits. A 64-bit address that does not fit into a plain number gets a substitute
- * number.
+ * Converts the hexadecimal digits of a device address to a number. A 64-bit address that does not fit into a plain number gets a
+ * substitute number.
  */
 export function deviceAddress(text: string | undefined): number {
   return text === undefined ? NaN : numberOfWord(BigInt(text));
