@@ -1,8 +1,9 @@
 /**
- * Work that is queued to run: the host's and the devices' jobs, each run whole.
+ * Queued work of the host and of the devices. Each activity runs to its end without interruption.
  *
- * The runtime needs no generators because nothing stops inside an activity; a single event inside
- * one is shown by running the deterministic machine again up to it (docs/language/stepping.md).
+ * Because nothing stops inside an activity, the runtime needs no generators. To show a single event
+ * inside an activity, the deterministic machine is run again up to that event
+ * (docs/language/stepping.md).
  */
 import type { VirtualClock } from "./time/clock.ts";
 import { invariant } from "./errno.ts";
@@ -12,8 +13,8 @@ import { zeros } from "./zeros.ts";
 /** A part of the machine that queues activities and runs them when their turn comes. */
 export interface ActivityHandler {
   /**
-   * True: its activities are a device's and advance that device's clock. Absent: they advance a
-   * CPU's clock.
+   * True when the activities are a device's: they then advance that device's clock. If the property
+   * is absent, they advance a CPU's clock.
    */
   readonly byDevice?: true;
   /**
@@ -52,16 +53,16 @@ export class ActivityQueue {
   #kinds = zeros(Int32Array, INITIAL_SLOTS);
   #arguments = zeros(Float64Array, INITIAL_SLOTS);
   /**
-   * Each object is created for the first activity in its slot: most machines of a sweep have few
-   * activities at a time.
+   * The object of a slot is created when the slot is first used, because most machines of a sweep
+   * have few activities at a time.
    */
   #origins: SavedOrigin[] = [];
   #head = 0;
   #length = 0;
 
   /**
-   * @param clock Its context contains the owner of the current work: an activity belongs to its
-   *   poster.
+   * @param clock Its `context` contains the owner of the current work; a posted activity gets this
+   *   owner.
    */
   constructor({ context }: VirtualClock) {
     this.#context = context;
@@ -144,8 +145,8 @@ export class ActivityQueue {
 }
 
 /**
- * The queue of a machine with CPUs and devices that have their own times: no activity begins before
- * it was posted.
+ * The activity queue of a machine whose CPUs and devices have separate clocks. It ensures that no
+ * activity begins before the time when it was posted.
  */
 export class TimedActivityQueue extends ActivityQueue {
   constructor(private readonly clock: VirtualClock) {

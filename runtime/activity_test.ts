@@ -18,8 +18,7 @@ Deno.test("activities run in the order in which they were posted, however many w
     queue.post(handler, number, number / 2);
     expected.push([number, number / 2, number % 7, 1000 + number]);
   };
-  // Posting starts in the middle of the ring, so that entries wrap around when it grows; it grows
-  // twice.
+  // Posting starts in the middle of the ring, so the entries wrap around. The ring grows twice.
   for (let number = 0; number < 40; number++) post(number);
   for (let count = 0; count < 25; count++) queue.runNext();
   for (let number = 40; number < 400; number++) post(number);

@@ -1,20 +1,22 @@
 /**
  * Address spaces as types.
  *
- * A mixed-up address is the bug this laboratory simulates, so it must not be one we write: each
- * address space has a separate brand, and converting from one to another is a named function.
- * Addresses are plain numbers below 2^53 (several times faster than `bigint`); where hardware has
- * 64 bits, they are read as two 32-bit halves and checked before they become a number.
+ * A mixed-up address is the bug that this laboratory simulates, so its own code must not contain
+ * that bug: each address space has a separate brand, and converting from one to another is a named
+ * function. Addresses are plain numbers below 2^53, which are several times faster than `bigint`. A
+ * 64-bit address of the hardware is read as two 32-bit halves, which are checked before they become
+ * a number.
  *
- * A space of 53 to 64 bits is counted from its end: of the addresses of 53 bits and more, the last
- * 256 TiB of each width are the numbers from 2^52 + 2^50 on, 256 TiB for each width, in their
- * order. So 0xffff_ffff_ffff_f000 is the number 2^53 - 4096. The lower half of such an address and
- * all its bits below 2^48 are its number's; what differs is the upper half ({@linkcode realHigh}).
+ * In an address space of 53 to 64 bits, addresses are counted from the end of the space: for each
+ * of these widths, the last 256 TiB of the space are represented, in order, by the numbers from
+ * 2^52 + 2^50 on, 256 TiB of numbers for each width. So 0xffff_ffff_ffff_f000 is the number 2^53 -
+ * 4096. The number has the lower half of the address, and all its bits below 2^48; only the upper
+ * half differs ({@linkcode realHigh}).
  *
  * Never use `<<`, `|` or `&` on an address: those are 32-bit operators. Use `%`, `/` and `*`. One
  * exception: `address & (unit - 1)`, for a unit that is a power of two up to 2^31, is exact for any
- * address below 2^53, since the operator takes the low 32 bits; on the hot path that matters, as
- * `%` on numbers above 2^31 is a loop of the floating-point unit.
+ * address below 2^53, because the operator takes the low 32 bits. The exception matters on the hot
+ * path, because `%` on numbers above 2^31 is a loop of the floating-point unit.
  */
 
 /** @internal */

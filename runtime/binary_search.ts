@@ -1,7 +1,7 @@
 /**
- * Counts the leading elements for which `isBefore` is true, which is also the index of the first for
- * which it is false.
- * @param isBefore True of the first elements, false of all others.
+ * Counts the leading elements for which `isBefore` is true. The count is also the index of the first
+ * element for which `isBefore` is false.
+ * @param isBefore True for the first elements, false for all others.
  */
 export function countBefore(count: number, isBefore: (index: number) => boolean): number {
   let low = 0;

@@ -1,6 +1,6 @@
 /**
- * The permissions of running code: it may sleep, but not while it holds a spin lock, in an
- * interrupt handler, or with interrupts off.
+ * What running code may do: it may sleep, except while it holds a spin lock, in an interrupt
+ * handler, and with interrupts off.
  *
  * @see rules/c-api.md 14 (no sleep while held), and its column C
  */

@@ -1,9 +1,11 @@
 /**
- * Checks that the data structures of a machine are consistent. Too expensive to run always.
+ * Checks that the data structures of a machine are consistent. The checks are too expensive to run
+ * always.
  *
- * The tests and the hunt start it; while it is not started, an activity costs one null check. It
- * checks nothing that a driver's mistake could break, unless its settings exclude such mistakes: a
- * range that is unmapped twice lies in two magazines, here as in the kernel.
+ * The tests and the hunt start the audit; without it, an activity costs one null check more. The
+ * audit checks nothing that a driver's mistake could break, unless its settings exclude such
+ * mistakes. For example, a range that is unmapped twice lies in two magazines, in dmalab as in the
+ * kernel.
  */
 import { InvariantError } from "../errno.ts";
 import type { IommuDomain } from "../iommu/domain.ts";

@@ -25,8 +25,8 @@ Deno.test("an audit finds a leaf whose range was freed", () => {
   const { addr, domain, look } = mapped();
   domain.iova.ranges.free(addr / 4096);
   assertThrows(() => look(), InvariantError, "lies in no range in use");
-  // A driver could have caused this, so it is no bug of the simulator, and no error without
-  // `driversAreRight`.
+  // A driver could have caused this, so it is not a bug of the simulator. Without `driversAreRight`
+  // the audit reports no error.
   look(false);
 });
 

@@ -1,8 +1,8 @@
 /**
  * A bio: one piece of block I/O as its submitter built it, before requests exist.
  *
- * A bio does not own its vectors: it is a window over a list of them, so that cutting one makes a
- * second window and copies nothing.
+ * A bio does not own its vectors: it is a window over a list of them. Therefore cutting a bio makes
+ * a second window over the same list and copies nothing.
  */
 import { type Bytes, PAGE_SIZE_BYTES, type PhysAddr, SECTOR_SIZE_BYTES } from "../address.ts";
 import {
@@ -25,8 +25,8 @@ export type BlockOp =
 /**
  * One physically contiguous run of host memory; it may be many pages long.
  *
- * Its offset is that of the first byte in its 4 KiB page. The rest of a vector after a cut keeps
- * counting from there, so that its offset can pass 4 KiB (block.md 1.6).
+ * The offset is that of the first byte in its 4 KiB page. After a cut, the remaining part of the
+ * vector still counts its offset from that page, so the offset can exceed 4 KiB (block.md 1.6).
  */
 export interface BioVec {
   /** Its first byte. */
@@ -57,7 +57,10 @@ export const BIO_FLAG = {
   USER: 1 << 5,
 } as const;
 
-/** The offset of a vector's first byte in its page; low bits survive the cut to 32 bits. */
+/**
+ * The offset of a vector's first byte in its page. Cutting the address to 32 bits keeps the low
+ * bits.
+ */
 export function vecOffset(phys: PhysAddr): number {
   return phys & (PAGE_SIZE_BYTES - 1);
 }
@@ -91,10 +94,10 @@ export class Bio {
   metadata: readonly BioVec[] = NO_VECS;
 
   /**
-   * @param op What to do.
+   * @param op The operation.
    * @param sector Where on the disk, in sectors of 512 bytes.
-   * @param vecs The memory, in order. Shared, never changed.
-   * @param sizeBytes Length of the window; also that of an operation without memory.
+   * @param vecs The memory, in order. The list is shared, and never changed.
+   * @param sizeBytes Length of the window; also the length of an operation without memory.
    * @param flags Bits of `BIO_FLAG`.
    */
   constructor(

@@ -1,11 +1,11 @@
 /**
  * The scheduler `mq-deadline`: requests wait in it, sorted by sector, until a worker takes them.
  *
- * Reads go before writes; writes are passed over a limited number of times. A batch of one
- * direction continues upwards from the sector where the last batch of that direction ended. It
+ * Reads are dispatched before writes; writes are passed over a limited number of times. A batch of
+ * one direction continues upwards from the sector where the last batch of that direction ended. It
  * starts with the oldest request instead when no request lies at a higher sector, or when the
- * oldest has waited too long. These are the scheduler's documented parameters with their defaults,
- * and the order of the captured dispatches.
+ * oldest has waited too long. The parameters are the scheduler's documented ones with their default
+ * values; the order agrees with captured dispatches.
  *
  * @see rules/block.md 1.5, "Scheduler in front of the driver"
  */
@@ -82,10 +82,10 @@ export class DeadlineScheduler<R extends BlockRequest> {
   }
 
   /**
-   * Joins a bio to a waiting request: first it tries the request joined last, then one that ends
-   * where the bio begins, then one that begins where the bio ends.
+   * Joins a bio to a waiting request. Tries three requests in this order: the one joined last, one
+   * that ends where the bio begins, one that begins where the bio ends.
    *
-   * @returns The request that it is part of now, or null.
+   * @returns The request that now contains the bio, or null.
    */
   join(merger: RequestMerger, bio: Bio, nrSegments: number): R | null {
     for (const request of this.#candidates(merger, bio)) {
@@ -107,9 +107,10 @@ export class DeadlineScheduler<R extends BlockRequest> {
   }
 
   /**
-   * Joins a request that has grown to the request that it touches now, if both wait here.
+   * Joins a request that has grown to the request that it now touches, if both requests still wait
+   * in the scheduler.
    *
-   * @returns The joined pair, the later request removed from the queue; or null.
+   * @returns The joined pair, whose later request was removed from the queue; or null.
    */
   joinNeighbour(
     merger: RequestMerger,

@@ -3,10 +3,11 @@
  * segment.
  *
  * `start` and `next` return false both at the end and on failure; the iterator's status
- * distinguishes them, and means nothing after true. On failure only `start` unwinds, and only its
- * own range: mappings of earlier calls are the driver's to unmap.
+ * distinguishes the two. After true the status means nothing. On failure, only `start` unmaps
+ * something, and only the range that it made: the driver must unmap what earlier calls have mapped.
  *
- * The `ret` event of a deciding call names the row of the rules, and its inputs.
+ * The `ret` event of a call that decides contains the rule (a row of a table in rules/block.md) and
+ * the rule's inputs.
  *
  * @see rules/block.md 2.2 to 2.5
  */
@@ -78,14 +79,14 @@ export class BlkDma {
   }
 
   /**
-   * Maps a whole request as one range if it can, else its first segment.
+   * Maps a whole request as one range if possible, else only its first segment.
    *
-   * @param state The caller's IOVA state. Written only where the request may use an IOVA. With the
-   *   quirk `stale_iova_state_p2p` a request by bus address keeps the state of the last request;
-   *   with `stale_iova_state_uncoalesced` so does a request that is no single range because of its
-   *   gaps.
-   * @param metadata The request's metadata is mapped instead, with a separate state and iterator:
-   *   rules/block.md 2.7.
+   * @param state The caller's IOVA state. It is written only if the request may use an IOVA. With
+   *   the quirk `stale_iova_state_p2p`, a request that is mapped by bus address leaves the state of
+   *   the last request unchanged. With `stale_iova_state_uncoalesced`, a request that cannot be a
+   *   single range because of its gaps leaves it unchanged.
+   * @param metadata True to map the request's metadata instead of its data, with a separate state
+   *   and iterator: rules/block.md 2.7.
    * @returns True with `addr` and `lengthBytes` set; false at the end or on failure.
    */
   start(
@@ -296,8 +297,8 @@ export class BlkDma {
     const kernel = this.#kernel;
     // The linked parts and the range stay allocated until the request is unmapped.
     if (kernel.half_linked_on_error) return;
-    // In releases where destroy frees only the mapped length, the whole range is freed separately; the defect
-    // omits that.
+    // In releases where destroy frees only the mapped length, the whole range is freed separately. With the
+    // defect `partial_destroy_on_link_failure` it is not.
     if (kernel.destroy_frees_mapped_length && !kernel.partial_destroy_on_link_failure) {
       if (mappedBytes > 0) dma.dmaIovaUnlink(dev, state, 0, mappedBytes, dir, attrs);
       dma.dmaIovaFree(dev, state);
@@ -359,8 +360,8 @@ export class BlkDma {
   }
 
   /**
-   * Tells the checker that a request's mappings have ended for which no unmap call is made: bus
-   * addresses of peers, and mappings that need no unmap.
+   * Tells the checker that those mappings of a request have ended for which the driver calls no
+   * unmap function: bus addresses of peers, and mappings that need no unmap.
    */
   endUncalled(request: BlockRequest, dev: DmaDevice, kind: PeerMapType, metadata = false): void {
     const { checker, peers } = this.#machine;

@@ -173,8 +173,8 @@ Deno.test("a failing link destroys what was linked (block.md ch. 2, assertion 3)
     "iova_link(0x100200, 0x0, 0xe00)",
     "iova_destroy(0xe00)",
   ]);
-  // The range no longer exists (examples/block/05-iter-exits.dma), but the state still says "in
-  // use": the address is stale.
+  // The range no longer exists (examples/block/05-iter-exits.dma), but the state still marks it as
+  // in use: the address in the state is stale.
   assertEquals(fixture.state.sizeBytes, 0x2200);
   assertEquals(fixture.iter.addr, fixture.state.addr);
 });

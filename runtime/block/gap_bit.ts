@@ -1,10 +1,10 @@
 /**
- * The gap bit: where the addresses of a request's vectors fail to meet.
+ * The gap bit: the lowest address bit at which the vectors of a request do not meet.
  *
  * The kernel keeps one byte instead of an address mask: 0 for no gap, else one plus the position of
- * the lowest set bit over all starts and ends of joined vectors. Taking the lowest bit of each
- * address and then the least of them gives the same number as combining the addresses first, and
- * works for offsets above 31 bits.
+ * the lowest set bit over all starts and ends of joined vectors. This code takes the lowest bit of
+ * each address, and then the minimum of these bits. The result is the same as when the addresses
+ * are combined first, and is also right for offsets above 31 bits.
  *
  * @see rules/block.md 1.6
  */
@@ -28,10 +28,10 @@ export function lowerGap(a: number, b: number): number {
 }
 
 /**
- * The gap bit of two vectors that follow each other.
+ * The gap bit of two consecutive vectors.
  *
- * @param endOffset Offset of the first one in its page plus its length.
- * @param nextOffset Offset of the second one in its page.
+ * @param endOffset Offset of the first vector in its page plus its length.
+ * @param nextOffset Offset of the second vector in its page.
  */
 export function pairGap(endOffset: number, nextOffset: number): number {
   return lowerGap(lowestBit(endOffset), lowestBit(nextOffset));
@@ -66,8 +66,9 @@ export function bioGap(bio: Bio): number {
 }
 
 /**
- * Sets the gap bit of one part of a bio that was cut; the kernel's version decides which.
- * @param walkedGap Includes the join with the vector that no longer fitted.
+ * Sets the gap bit of one of the two parts of a bio that was cut: `rest` if the release has
+ * `gap_bit_lost_on_split`, else `front`.
+ * @param walkedGap Gap bit that includes the join with the first vector that did not fit.
  */
 export function keepCutGap(kernel: Kernel, front: Bio, rest: Bio, walkedGap: number): void {
   if (kernel.no_gap_bit) return;

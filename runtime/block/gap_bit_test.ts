@@ -23,8 +23,8 @@ Deno.test("bioGap() counts from where a bio begins in its first vector, and to w
   assertEquals(bioGap(bio), 13);
   bio.advance(0xa00);
   assertEquals([bio.vecIndex, bioGap(bio)], [1, 13]);
-  // The last vector's end has no neighbour; neither does the end of a vector that is only partly
-  // used.
+  // No vector follows the end of the last vector, or the end of a vector that the bio uses only in
+  // part. Therefore these ends do not count.
   assertEquals(bioGap(bio.clone(0x800)), 0);
   const odd = new Bio("read", 0, [part(0x1200, 0x600), part(0x5000, 0x1000)], 0x1600);
   assertEquals(bioGap(odd), 12);

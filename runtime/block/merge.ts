@@ -53,8 +53,9 @@ export function countedIntegritySegments(kernel: Kernel, bio: Bio, limits: Queue
 }
 
 /**
- * Setting that disables merging, with the kernel's numbers: 0 disables nothing; 1 the searches
- * beyond a plug and the request joined last; 2 all merging. @see rules/block.md 1.5
+ * Setting that disables merging, with the kernel's numbers. 0 disables nothing. 1 disables the
+ * searches for a request other than those in a plug and the request joined last. 2 disables all
+ * merging. @see rules/block.md 1.5
  */
 export type NoMerges = 0 | 1 | 2;
 
@@ -69,7 +70,10 @@ export class RequestMerger {
   readonly nomerges: NoMerges;
   /** A plug sends its requests for the queue in the order newest to oldest. */
   readonly plugsNewestFirst: boolean;
-  /** The last vector of the earlier part and the first of the later part, which would meet. */
+  /**
+   * The two vectors that would meet: the last vector of the earlier part, and, in `#next`, the
+   * first vector of the later part.
+   */
   #end = NOTHING;
   #next = NOTHING;
 
@@ -82,10 +86,11 @@ export class RequestMerger {
   }
 
   /**
-   * Joins a bio to a request that it follows or precedes, if both sides and the queue allow it.
+   * Joins a bio to a request that it follows or precedes, if the bio, the request and the queue
+   * allow it.
    *
-   * A bio that exceeds the request's limits closes the request: no other bio will join it either. A
-   * gap does not.
+   * A bio that exceeds the request's limits closes the request: after that, no other bio can join
+   * it. A gap does not close the request.
    *
    * @param request Not sent yet.
    * @param nrSegments The bio's data segments, as the splitter counted them.
@@ -123,10 +128,10 @@ export class RequestMerger {
   }
 
   /**
-   * Joins a request to the one that it follows on the disk, if both and the queue allow it. A
-   * request that is too large for the limits closes neither.
+   * Joins a request to the request before it on the disk, if both requests and the queue allow it.
+   * If the two are too large for the limits, neither request is closed.
    *
-   * @returns True when all bios of the second are part of the first now.
+   * @returns True when all bios of `second` are now part of `first`.
    */
   joinRequests(first: BlockRequest, second: BlockRequest): boolean {
     const [next] = second.bios;
@@ -175,8 +180,8 @@ export class RequestMerger {
     const limits = this.#limits;
     const isCountedLate = this.#kernel.metadata_counted_at_join;
     if (isCountedLate) this.#countMetadata(request);
-    // Metadata is checked first, and does not close the request: the captures show requests left
-    // open by it.
+    // Metadata is checked first. A refusal for metadata does not close the request: in the
+    // captures, such requests stay open.
     else if (!this.#integrityFits(request, bio)) return "integrity";
     const gap = side === "back"
       ? this.#gapRefusal(request.bios, bio)

@@ -116,8 +116,8 @@ Deno.test("a request joins the one before it when both and the queue have room (
   const second = queue.request(bio(8, [vec(B, 4096), vec(A + 0x8200, 512)]));
   assertEquals(queue.merger.joinRequests(first, second), true);
   assertEquals(queue.events.length, 1);
-  // 4096 is page-aligned, so it adds no gap. The gap inside the second bio, 0x200 after 0x1000,
-  // counts.
+  // An end at 4096 is page-aligned, so it adds no gap. Inside the second bio, a vector that starts
+  // at offset 0x200 follows one that ends at 0x1000: that gap counts.
   assertEquals([first.bios.length, first.nrPhysSegments, first.gapBit], [2, 3, 10]);
   const third = queue.request(bio(17, [vec(B + 0x10_0000, 512)]));
   assertEquals([queue.merger.joinRequests(first, third), first.closed], [false, false]);
@@ -148,8 +148,8 @@ Deno.test("behind what is left of a cut vector, offsets count from the vector's 
   const queue = new Queue();
   const rest = bio(0, [vec(A + 0x200, 0x10_0000 - 0x200)]);
   rest.advance(0x8000 - 0x200);
-  // The vector ends 0x100000 after its page: bit 20. Computed from the rest alone it would be
-  // 0xf8000.
+  // The vector ends 0x100000 bytes after the start of its first page: bit 20. Counted from the
+  // start of the remaining part, the end would be 0xf8000.
   const request = queue.request(rest);
   const end = rest.sector + rest.sizeBytes / 512;
   assertEquals(queue.join(request, bio(end, [vec(B, 4096)])), true);
@@ -184,7 +184,8 @@ Deno.test("of a cut vector only what is left joins the segment before it (block.
   const rest = bio(0, [vec(A, 8192), vec(B, 4096)]);
   rest.advance(4096);
   assertEquals(queue.join(request, rest), true);
-  // 4096 and 4096 bytes end on the boundary, without a gap; after one of 8192 bytes there is one.
+  // 4096 bytes and the remaining 4096 bytes end on the segment boundary, so there is no gap between
+  // them. The whole vector of 8192 bytes would cross the boundary, and there would be a gap.
   assertEquals(request.gapBit, 14);
 });
 
@@ -401,7 +402,7 @@ Deno.test("metadata must meet on the virt boundary too, seen from the first bio'
   };
   assertEquals(joins([vec(0x5040, 64)], 0x6000), [false, "integrity_gap", false]);
   assertEquals(joins([vec(0x5000, 64)], 0x5040)[0], true);
-  // After a vector that ends on a page boundary, only one that begins on a page boundary can
+  // After a vector that ends on a page boundary, only a vector that begins on a page boundary can
   // follow.
   const paged = [vec(0x5000, 4096), vec(0x9800, 0x800)];
   assertEquals([joins(paged, 0x7040)[0], joins(paged, 0x7000)[0]], [false, true]);

@@ -1,5 +1,6 @@
 /**
- * A plug: requests that one task has made and holds back, so that later bios can join them.
+ * A plug: a list of requests that one task has made and not yet sent, so that later bios can join
+ * them.
  *
  * @see rules/block.md 1.5
  */
@@ -40,8 +41,8 @@ export class Plug<R extends BlockRequest = BlockRequest> {
   }
 
   /**
-   * Joins a bio to the last request that is held back for its queue.
-   * @returns The request that it is part of now, or null.
+   * Joins a bio to the last request in the plug for the same queue.
+   * @returns The request that now contains the bio, or null.
    */
   join(target: PlugTarget<R>, bio: Bio, nrSegments: number): R | null {
     const last = this.#held.findLast((held) => held.target === target);
@@ -50,9 +51,9 @@ export class Plug<R extends BlockRequest = BlockRequest> {
   }
 
   /**
-   * Holds a request back. In releases where the order of sending reveals when a plug was flushed, the
-   * plug is flushed before it holds more than `MOST_HELD` requests and, where the queue allows joins,
-   * after a long request.
+   * Adds a request to the plug. In releases that send a plug's requests newest first, the order of
+   * sending reveals when the plug was flushed. Therefore the plug is flushed in these releases before
+   * it holds more than `MOST_HELD` requests and, if the queue allows joins, after a long request.
    */
   hold(target: PlugTarget<R>, request: R): void {
     const last = this.#held.at(-1);
@@ -64,9 +65,10 @@ export class Plug<R extends BlockRequest = BlockRequest> {
   }
 
   /**
-   * Sends all requests, consecutive requests of one queue as one batch. The plug can be used again.
-   * @param asleep The task goes to sleep with the plug: then the oldest request comes first in every
-   *   release.
+   * Sends all requests. Consecutive requests of one queue are sent as one batch. The plug can be
+   * used again.
+   * @param asleep The task goes to sleep with requests in the plug: the oldest request is then sent
+   *   first in every release.
    */
   flush(asleep = false): void {
     const held = this.#held;

@@ -1,7 +1,8 @@
 /**
  * Queue limits: the limits of a device, and their origin.
  *
- * A driver states what it knows; deriving fills in the rest and refuses what makes no sense.
+ * A driver sets the limits that it knows. `deriveLimits` computes the others, and refuses limits
+ * that make no sense.
  *
  * @see rules/block.md 1.1
  */
@@ -13,8 +14,9 @@ import type { Kernel } from "../kernels/kernels.ts";
 import type { SegmentLimits } from "./segment_iterator.ts";
 
 /**
- * The origin of a limit: the rule that decided, and its inputs. The input `set_by` names it:
- * `controller`, `driver`, `dma_mapping`, `block_layer`, `user`, or another limit.
+ * The origin of a limit: the rule that decided, and the rule's inputs. The input `set_by` is the
+ * origin: `controller`, `driver`, `dma_mapping`, `block_layer`, `user`, or the name of another
+ * limit.
  */
 export interface LimitReason {
   readonly limit: keyof LimitValues;
@@ -87,9 +89,9 @@ function minNotZero(a: number, b: number): number {
 /**
  * Derives the full set of limits.
  *
- * @param input What the driver states.
+ * @param input The limits that the driver sets.
  * @param softCapSectors The release's default soft limit, in sectors.
- * @returns The limits, or -EINVAL; a caller then keeps those it had.
+ * @returns The limits, or -EINVAL; on -EINVAL the caller keeps its previous limits.
  * @see rules/block.md 1.1
  */
 export function deriveLimits(input: LimitsInput, softCapSectors: number): QueueLimits | number {

@@ -73,14 +73,17 @@ export class BlockRequest implements EventOrigin {
   statusCode: BlkStatus = BLK_STS.OK;
   /** How often it was retried after the device failed it. */
   retries = 0;
-  /** Start and size of the one range all data was mapped to; size 0 when there was none. */
+  /**
+   * Start and size of the one range to which all data was mapped; size 0 when there was no such
+   * range.
+   */
   iovaStart = 0 as DmaAddr;
   iovaSizeBytes: Bytes = 0;
 
   /**
    * @param device The device's name.
    * @param op The operation.
-   * @param bios The bios, in the order of their sectors; none for a command without any.
+   * @param bios The bios, in the order of their sectors; an empty list for a command without bios.
    * @param limits The queue's limits of a segment.
    */
   constructor(
@@ -167,8 +170,8 @@ export class BlockRequest implements EventOrigin {
   }
 
   /**
-   * The errno that a synchronous caller would get; null while it is in flight and when the status
-   * is OK.
+   * The errno that a synchronous caller would get; null while the request is in flight, and when
+   * its status is OK.
    */
   get error(): ErrnoName | null {
     const { status } = this;

@@ -54,7 +54,7 @@ export class SegmentIterator {
 
   /**
    * Steps to the next segment and puts it into `phys` and `sizeBytes`.
-   * @returns False when there is no more.
+   * @returns False when there are no more segments.
    */
   next(): boolean {
     if (this.#leftBytes === 0) return false;
@@ -137,7 +137,10 @@ export function distanceToBoundary(phys: PhysAddr, boundaryMask: number): Bytes 
   return boundaryBytes - (phys % boundaryBytes);
 }
 
-/** True when the second run starts where the first ends and both lie inside one boundary block. */
+/**
+ * True when the second run starts where the first run ends, and both runs lie inside the same
+ * boundary block.
+ */
 export function canJoin(
   firstPhys: PhysAddr,
   firstBytes: Bytes,

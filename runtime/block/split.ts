@@ -1,5 +1,5 @@
 /**
- * Cuts bios to the limits of a queue, and counts their segments on the way.
+ * Cuts bios to the limits of a queue, and counts the segments of each piece.
  *
  * @see rules/block.md 1.3
  */
@@ -84,8 +84,8 @@ export class BioSplitter {
   /**
    * Cuts off and returns the largest front piece of a bio that the queue can carry.
    *
-   * @returns The bio itself when it fits, else a clone of its front, with the bio moved past it;
-   *   null when the bio must be refused, with `status` set.
+   * @returns The bio itself when it fits. Otherwise a clone of the bio's front; the bio is moved
+   *   past that front. Null when the bio must be refused, with `status` set.
    */
   next(bio: Bio): Bio | null {
     switch (bio.op) {
@@ -162,7 +162,7 @@ export class BioSplitter {
   }
 
   /**
-   * Walks the vectors that fit, and stores their bytes, segments and gap bit in fields.
+   * Visits the vectors that fit, and stores their total bytes, segments and gap bit in fields.
    * @returns False when a vector's alignment makes the bio invalid.
    */
   #walk(bio: Bio, maxBytes: Bytes, lengthMask: number): boolean {

@@ -1,5 +1,5 @@
 /**
- * A map of tags in words of 64 bits, with a hint to the word to search next.
+ * A map of tags in 64-bit words, with a hint: the tag at which the next search begins.
  *
  * @see rules/nvme.md 2.5, "Records and tags"
  */
@@ -26,11 +26,11 @@ export class TagMap {
   }
 
   /**
-   * Takes a tag.
+   * Takes a tag. The search begins in the word that contains the hint.
    *
-   * @param fromHint Search the hint's word from the hint's own bit on and around, as a queue with a
-   * limited depth does; else from its first bit.
-   * @returns The tag, or -1 when none is free in any word.
+   * @param fromHint True to search that word from the hint's bit to the end and then from the
+   *   start, as a queue with a limited depth does; false to search it from its first bit.
+   * @returns The tag, or -1 when no tag is free in any word.
    */
   take(fromHint: boolean): number {
     const words = Math.ceil(this.depth / WORD_BITS);
@@ -61,8 +61,8 @@ export class TagMap {
   }
 
   /**
-   * The first free tag of a word, searching from one of its tags to the end and then from the
-   * start; -1 without one.
+   * The first free tag of a word: searches from the tag `from` to the end of the word, and then
+   * from the word's start. -1 if no tag is free.
    */
   #search(word: number, from: number): number {
     const start = word * WORD_BITS;

@@ -26,7 +26,8 @@ Deno.test("what is in use in a full word stays, and the next word follows (nvme.
   assertEquals(taken, FIRST_WORD);
   assertEquals([map.take(false), map.take(false)], [64, 65]);
   map.free(7);
-  // The word of the tag freed last is searched first: it is full, so its freed tags are cleared.
+  // The search begins in the word of the tag that was freed last. That word is full, so the search
+  // clears its freed tags.
   assertEquals(map.take(false), 7);
 });
 
@@ -35,7 +36,7 @@ Deno.test("the last tag of a word moves the hint to the next word (nvme.md 2.5)"
   for (let count = 0; count < 64; count++) map.take(false);
   map.free(5);
   map.free(63);
-  // The hint's word is full, so its freed tags are cleared, and 5 is free as well.
+  // The hint's word is full, so the search clears its freed tags: tag 5 becomes free as well.
   assertEquals([map.take(true), map.take(true), map.take(true)], [63, 64, 65]);
   map.free(127 - 64);
   assertEquals(map.take(true), 5);

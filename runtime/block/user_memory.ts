@@ -18,11 +18,11 @@ export type CopyReason =
   | "segments";
 
 /**
- * Decides by the whole buffer's vectors, before any of it is mapped.
+ * Decides from the vectors of the whole buffer, before any of it is mapped.
  *
  * @param vecs The user's vectors; their offsets are those of their addresses in the process.
  * @param fixed The buffer was registered before: gaps are not examined.
- * @returns Null where the memory is mapped directly.
+ * @returns The reason for a copy; null if the memory is mapped directly.
  *
  * @example
  * ```ts ignore
@@ -44,8 +44,8 @@ export function whyCopied(
 }
 
 /**
- * Whether two vectors meet at an address off the boundary. The first start and the last end may lie
- * anywhere.
+ * Whether two consecutive vectors meet at an address that is not on the boundary. The start of the
+ * first vector and the end of the last may lie anywhere.
  */
 export function meetsOffBoundary(vecs: readonly BioVec[], boundaryMask: number): boolean {
   return vecs.some(({ phys, sizeBytes }, index) =>

@@ -8,8 +8,8 @@ export class CoherentMemory {
   /**
    * @param dma First byte as the device sees it.
    * @param sizeBytes Length in bytes, as requested.
-   * @param pages Physical addresses, one a page.
-   * @param home Allocator that the pages came from and are freed to; null for pages that the caller
+   * @param pages Physical addresses, one for each page.
+   * @param home Allocator of the pages, to which they are freed; null for pages that the caller
    *   supplied.
    * @param attrs The requested attributes, as bits of `DMA_ATTR`.
    * @internal

@@ -14,7 +14,7 @@ import type { MapBranch, OutOfReach } from "./paths/map_branch.ts";
 /** An observer of the memory that devices access. @internal */
 export interface AccessWatcher {
   /**
-   * A device reads or writes memory, which lies in one page.
+   * Called when a device reads or writes memory. The accessed bytes lie in one page.
    * @param dma The address as the device sees it.
    */
   accessed(
@@ -31,8 +31,9 @@ export interface PeerRouter {
   /** Whether a page is peer memory. Does not search for a route. */
   isPeerMemory(phys: PhysAddr): boolean;
   /**
-   * The end of the memory that a device may access from a bus address on without a mapping: its own
-   * BAR, or allocated peer memory of which drivers use the bus address; -1 without any.
+   * The end of the memory at a bus address that a device may access without a mapping. This is the
+   * device's own BAR, or allocated peer memory whose bus address drivers use; -1 for any other
+   * address.
    */
   unmappedEnd(client: DmaDevice, dma: number): number;
   /** How `client` reaches the memory at `phys`. */

@@ -1,8 +1,8 @@
 /**
  * The caller's state of the two-step API: sixteen bytes in the kernel, an address and a size.
  *
- * The top bit of the kernel's size says that some part is bounced; here that is a separate field,
- * and `sizeBytes` is the size without it.
+ * In the kernel, the top bit of the size is set if some part is bounced. In dmalab that bit is the
+ * separate field `bounced`, and `sizeBytes` is the size without it.
  *
  * @see rules/dma.md 3.1
  */
@@ -51,13 +51,12 @@ export class DmaIovaState {
   /** Bytes asked for at allocation; 0 when no IOVA is in use. */
   sizeBytes: Bytes = 0;
   /**
-   * Bit 63 of the kernel's size: some part went through a bounce buffer. Never clears without a
-   * call.
+   * Bit 63 of the kernel's size: some part went through a bounce buffer. Only a call can clear it.
    */
   bounced = false;
   /**
    * Bytes of leaves that links made through this state and that are still linked. The kernel keeps
-   * no such number; it serves to find mistakes, and no mapping decision depends on it.
+   * no such number. It is used to find mistakes; no mapping decision depends on it.
    * @internal
    */
   linkedBytes: Bytes = 0;
@@ -74,7 +73,8 @@ export class DmaIovaState {
   /** @internal */
   lastLinkRecord = -1;
   /**
-   * The direction and attributes of the range's first link, where the API stores them; null before.
+   * The direction and attributes of the range's first link, in releases whose API stores them; null
+   * before the first link.
    * @internal
    */
   kept: IovaStateAttributes | null = null;

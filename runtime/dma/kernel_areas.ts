@@ -2,8 +2,8 @@
  * Memory that no driver may map: the kernel's stacks, its code and constants, and memory that is
  * contiguous for the CPU only.
  *
- * A region of the machine block with one of these names is such memory; so are the pages that
- * vmalloc has taken.
+ * A region in the scenario's machine block with the name of such an area is such memory. The pages
+ * that vmalloc has taken are, too.
  *
  * @see rules/dma.md 1.4 (map-single of vmalloc memory), 8.2 rows 10, 11, 13
  */
@@ -64,8 +64,8 @@ export class KernelAreas {
     const pages = this.#vmallocPages;
     const first = alignDown(phys, PAGE_SIZE_BYTES);
     const end = phys + sizeBytes;
-    // A wrong length may span most of the address space: then iterating over the vmalloc pages is
-    // cheaper.
+    // A wrong length may span most of the address space. Iterating over the vmalloc pages is then
+    // cheaper than iterating over the pages of the span.
     if ((end - first) / PAGE_SIZE_BYTES > pages.size) {
       for (const page of pages) if (page >= first && page < end) return true;
       return false;

@@ -3,8 +3,8 @@
  * bounced, to a peer), `device/` the devices and their DMA, `checker/` the detection of driver mistakes.
  *
  * State: a device has its mask, group and domain; the checker's ledger is separate and never reads state of the
- * paths. Hot: map, link and unmap; a device's accesses (`bus_access.ts`). `deno task bench map` measures them.
- * Proof: `dma_checker_test.ts`, model tests of the ledger, captured mappings and `dmalab tree compare`.
+ * paths. Hot path: map, link and unmap, and a device's accesses (`bus_access.ts`). `deno task bench map` measures
+ * them. Tests: `dma_checker_test.ts`, model tests of the ledger, captured mappings and `dmalab tree compare`.
  *
  * What other members use:
  */

@@ -1,6 +1,6 @@
 /**
- * The events around a call of the DMA API and its injected failure, from the function's row in
- * `CALL_TABLE`.
+ * The events at the start and end of a DMA API call, and the failure that is injected into it. Both
+ * follow from the function's row in `CALL_TABLE`.
  */
 import { DMA_MAPPING_ERROR, type DmaAddr } from "../../address.ts";
 import { errnoName } from "../../errno.ts";
@@ -107,7 +107,7 @@ function toldOf(roles: readonly ArgumentRole[]): readonly ToldField[] {
 
 /**
  * Marks the work between `enter` and `leave…` as work for a device. Pass the result of `enter` to
- * `leave…`: after a nested call, it restores the device of the outer call.
+ * `leave…`: after a nested call, `leave…` restores the device of the outer call.
  */
 export class CallEvents {
   readonly #platform: { readonly faults: FailureInjector | null };
@@ -121,10 +121,10 @@ export class CallEvents {
   }
 
   /**
-   * Emits `call.NAME`. The caller has called `tick` first, so that arguments are collected only for a
-   * listener. Calls on the path of each request fill in their fields directly: that makes a recording
-   * some percent faster (record.ratio).
-   * @param args The arguments that events carry.
+   * Emits `call.NAME`. The caller has called `tick` first, so arguments are collected only if there
+   * is a listener. Calls that each request makes fill in their event fields directly instead, because
+   * that makes a recording some percent faster (record.ratio).
+   * @param args The arguments that the event contains.
    */
   tell<C extends KernelCall>(call: Call<C>, ...args: Told<CallTables[C]["roles"]>): void {
     const fields = { ...call.untold };

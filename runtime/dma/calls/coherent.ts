@@ -1,5 +1,6 @@
 /**
- * Memory that the CPU and a device share for as long as it lives: queues and descriptor pages.
+ * Coherent memory: the CPU and a device share it until it is freed. Drivers use it for queues and
+ * descriptor pages.
  *
  * @see rules/dma.md 1.2 (coherent mask), tests/golden/kernel/README.md (`dma_alloc`)
  */
@@ -50,7 +51,8 @@ interface TakenPages {
 /**
  * Allocates zeroed memory for a device.
  *
- * @returns The refusal when the device reaches no free memory, or no IOVA range is free.
+ * @returns The memory; or the refusal when no free memory is within the device's reach, or no IOVA
+ *   range is free.
  * @see rules/dma.md 1.9
  */
 export function allocCoherent(
@@ -88,8 +90,8 @@ export function allocCoherent(
 }
 
 /**
- * Whether coherent memory has an address in the vmalloc area rather than in the direct mapping of
- * its pages.
+ * Whether the CPU address of coherent memory lies in the vmalloc area rather than in the direct
+ * mapping.
  * @see rules/dma.md 1.9.8
  */
 function isRemapped({ coherent, domain }: DmaDevice, atomic: boolean, attrs: number): boolean {
@@ -142,8 +144,8 @@ export function collectForDevice(
 }
 
 /**
- * Allocates pages in blocks of the page table's sizes, the largest that fits first. A size of which
- * no block is free is not tried again.
+ * Allocates pages in blocks of the page table's sizes, the largest that fits first. When no block
+ * of a size is free, that size is not tried again.
  */
 function collectPages(
   { faults, pages }: DmaMachine,
@@ -195,7 +197,10 @@ export function takePages(
   return null;
 }
 
-/** Where memory for a device may lie: anywhere behind an IOMMU, else where the device reaches it. */
+/**
+ * Where memory for a device may lie: anywhere if the device is behind an IOMMU, else where the
+ * device can reach it.
+ */
 function reachableSpans(dev: DmaDevice): readonly { firstPhys?: number; lastPhys?: number }[] {
   const { domain, rangeMap, lastCoherentAddress } = dev;
   if (domain !== null) return [{}];
@@ -206,7 +211,10 @@ function reachableSpans(dev: DmaDevice): readonly { firstPhys?: number; lastPhys
   }));
 }
 
-/** Maps pages at one IOVA range, adjacent pages in one call; null when no range is free. */
+/**
+ * Maps pages at one IOVA range, with one call for each run of adjacent pages; null when no range is
+ * free.
+ */
 export function mapPages(
   dev: DmaDevice,
   domain: IommuDomain,

@@ -115,8 +115,8 @@ const SET_MASK = callOf("dma_set_mask");
 const SET_COHERENT_MASK = callOf("dma_set_coherent_mask");
 
 /**
- * The kernel functions that are methods of `DmaMapping`, with the arguments of their row in its
- * order.
+ * The kernel functions that are methods of `DmaMapping`. A method takes the arguments of the
+ * function's row, in the same order.
  */
 export type MappingFunction = Exclude<
   Extract<KernelFunction, `dma_${string}`>,
@@ -174,8 +174,8 @@ export class DmaMapping {
    */
   refusal: MapBranch | null = null;
   /**
-   * The buffer that the device could not reach; set only when `refusal` is a branch that depends on
-   * reach.
+   * The buffer that the device could not reach; set only when `refusal` is a branch for a buffer
+   * out of reach.
    * @internal
    */
   outOfReach: OutOfReach | null = null;
@@ -185,7 +185,7 @@ export class DmaMapping {
    */
   taken: MapBranch = MAP_BRANCH.MEMORY_REACHED;
   /**
-   * Kind of the current map call: one buffer, or an entry of a list. Warnings name it.
+   * Kind of the current map call: one buffer, or an entry of a list. Warnings contain the kind.
    * @internal
    */
   caller: "single" | "list" = "single";
@@ -194,8 +194,8 @@ export class DmaMapping {
   readonly #calls: CallEvents;
   readonly #checker: DmaChecker | null;
   /**
-   * Reused for each call of the two-step API. A call that a listener makes inside another gets a new
-   * object.
+   * Reused for each call of the two-step API. If a listener makes such a call during another one,
+   * the nested call gets a new object.
    */
   readonly #part = new RangePart();
   readonly #atomicPools: AtomicPools;
@@ -241,7 +241,7 @@ export class DmaMapping {
 
   /**
    * Maps a segment for code that has no page: by its physical address or, in a release without such
-   * a call, by its page. Such a release has no attribute for MMIO.
+   * a call, by its page. A release without such a call also has no attribute for MMIO.
    * @internal
    */
   mapSegment(
@@ -274,7 +274,7 @@ export class DmaMapping {
   }
 
   /**
-   * Maps a part of a page. Memory of a device is refused, and so is the MMIO attribute.
+   * Maps a part of a page. Device memory and the MMIO attribute are refused.
    * @param page Physical address of the page.
    */
   dmaMapPage(
@@ -369,8 +369,8 @@ export class DmaMapping {
   /**
    * Reserves an IOVA range for buffers that are linked later.
    * @param phys First buffer; only its offset in the granule counts.
-   * @returns False, with the state all zero, where that is not possible: map each buffer
-   * separately.
+   * @returns False, with the state all zero, if no range can be reserved: the driver must then map
+   *   each buffer separately.
    * @see rules/dma.md 3.2
    */
   dmaIovaTryAlloc(
@@ -541,8 +541,9 @@ export class DmaMapping {
   }
 
   /**
-   * Ends the mapping of a list. @param entries The number of entries it was mapped with, not its
-   * outputs.
+   * Ends the mapping of a list.
+   * @param entries The number of entries with which the list was mapped, not the number of its
+   *   outputs.
    */
   dmaUnmapSg(
     dev: DmaDevice,
@@ -574,7 +575,10 @@ export class DmaMapping {
     this.#calls.leave(UNMAP_SG, outer);
   }
 
-  /** Hands a mapped list to the CPU. @param entries The number of entries it was mapped with. */
+  /**
+   * Hands a mapped list to the CPU.
+   * @param entries The number of entries with which the list was mapped.
+   */
   dmaSyncSgForCpu(
     dev: DmaDevice,
     list: Scatterlist,
@@ -584,7 +588,10 @@ export class DmaMapping {
     this.#syncSg(SYNC_SG_FOR_CPU, dev, list, dir, entries);
   }
 
-  /** Hands a mapped list to the device. @param entries The number of entries it was mapped with. */
+  /**
+   * Hands a mapped list to the device.
+   * @param entries The number of entries with which the list was mapped.
+   */
   dmaSyncSgForDevice(
     dev: DmaDevice,
     list: Scatterlist,
@@ -595,8 +602,8 @@ export class DmaMapping {
   }
 
   /**
-   * True when a range was reserved. Decided by the state's size, so it stays true after free and
-   * destroy.
+   * True when a range was reserved. The result depends only on the state's size, so it stays true
+   * after free and destroy.
    */
   dmaUseIova(state: DmaIovaState): boolean {
     return state.sizeBytes !== 0;
@@ -619,9 +626,9 @@ export class DmaMapping {
   }
 
   /**
-   * True when a sync of this mapping has an effect: it is looked up, its caches are cleaned or it
-   * is copied. Sync calls do nothing while the device is cache-coherent and nothing has been
-   * bounced yet. Call after mapping.
+   * True when a sync of this mapping has an effect: the sync looks the mapping up, cleans caches,
+   * or copies data. Sync calls do nothing while the device is cache-coherent and nothing has been
+   * bounced yet. Call this function after mapping.
    * @see rules/dma.md 1.6 (sync), 1.7 (need-unmap), 2.2
    */
   dmaNeedSync(dev: DmaDevice, dma: DmaAddr): boolean {
@@ -656,9 +663,9 @@ export class DmaMapping {
   }
 
   /**
-   * Records that a driver was unbound from its device. The checker reports open mappings and
-   * ranges, and forgets them; nothing is unmapped.
-   * @returns How many mappings and ranges are left; 0 when the checker is off.
+   * Records that a driver was unbound from its device. The checker reports the mappings and ranges
+   * that are still open, and forgets them; nothing is unmapped.
+   * @returns How many mappings and ranges were still open; 0 when the checker is off.
    * @see rules/dma.md 3.6, 8.2 row 25
    */
   unbind(dev: DmaDevice): number {
@@ -701,7 +708,7 @@ export class DmaMapping {
 
   /**
    * Allocates zeroed memory that CPU and device share.
-   * @returns Null when there is no memory the device reaches, or no IOVA range.
+   * @returns Null when no free memory is within the device's reach, or no IOVA range is free.
    */
   dmaAllocCoherent(
     dev: DmaDevice,
@@ -725,8 +732,8 @@ export class DmaMapping {
   }
 
   /**
-   * The check at the start of freeing coherent memory, made also for a null pointer. @see
-   * rules/c-api.md 5
+   * The check at the start of every free of coherent memory, even of a null pointer.
+   * @see rules/c-api.md 5
    */
   checkInterruptsOn(): void {
     const { context, warnings } = this.#machine;
@@ -951,8 +958,8 @@ export class DmaMapping {
   /**
    * Emits that a mapping was made. The caller has called `tick` first, so that no event is built
    * without a listener.
-   * @param branch The branch that the map took: it determines the reason and the path.
-   * @param mapping `phys` is the buffer, even if the device's address leads elsewhere (bounced).
+   * @param branch The branch that the map took; it determines the reason and the path in the event.
+   * @param mapping `phys` is the buffer, even if the device's address leads to a bounce buffer.
    * @param more Further inputs of the decision.
    */
   #emitMapped(
@@ -986,9 +993,9 @@ export class DmaMapping {
   }
 
   /**
-   * Whether a link without a range maps its buffer as a single mapping, and unlink and destroy
-   * unmap those mappings: the state has to remember each. The review of the first posting asked for
-   * it; it was not merged.
+   * Whether a link without a range maps its buffer as a single mapping. Unlink and destroy then
+   * unmap those mappings, so the state has to remember each mapping. The review of the first
+   * posting asked for this behaviour; it was not merged.
    * @see rules/dma.md 3.1, points 7 and 11; rules/defects.md, `unlink_covers_singles`
    */
   #isOneWay({ sizeBytes }: DmaIovaState): boolean {
@@ -1016,7 +1023,7 @@ export class DmaMapping {
     const device = translated(this.#machine, dev, api);
     const part = this.#part.busy ? new RangePart() : this.#part;
     part.busy = true;
-    // Most calls work on the same range as the one before, and a comparison costs less than a
+    // Most calls work on the same range as the previous call, and a comparison costs less than a
     // write.
     if (part.dev !== device) part.dev = device;
     if (part.state !== state) part.state = state;
@@ -1026,8 +1033,8 @@ export class DmaMapping {
   }
 
   /**
-   * Ends the mappings in a part of a range. The emitted event contains the physical address that
-   * the part's first byte was mapped to.
+   * Ends the mappings in a part of a range. The emitted event contains the physical address to
+   * which the part's first byte was mapped.
    */
   #endPart(
     call: typeof UNLINK | typeof DESTROY,
@@ -1052,7 +1059,7 @@ export class DmaMapping {
 
   /**
    * Maps a list and sets its outputs.
-   * @returns 0 or a negative errno: its own or an injected one.
+   * @returns 0 or a negative errno, which may be an injected one.
    */
   #mapSg(
     call: typeof MAP_SG | typeof MAP_SGTABLE,
@@ -1171,8 +1178,8 @@ function outputOf(list: Scatterlist, index: number) {
 }
 
 /**
- * The reason why an output was not joined to the one before it; null without one. @see rules/dma.md
- * 7.2 step 5
+ * The reason why an output was not joined to the previous output; null if there is no reason.
+ * @see rules/dma.md 7.2 step 5
  */
 function whatKeepsApart(
   { maxSegmentSizeBytes, segmentBoundaryMask }: DmaDevice,
@@ -1188,8 +1195,8 @@ function whatKeepsApart(
 }
 
 /**
- * The buffer, if it was bounced because the device cannot reach it; null if it was bounced for
- * another reason.
+ * Returns the buffer if it was bounced because the device cannot reach it; null if it was bounced
+ * for another reason.
  */
 function unreachedBuffer(dev: DmaDevice, branch: MapBranch, phys: number): OutOfReach | null {
   if (branch !== MAP_BRANCH.BOUNCE_UNREACHABLE) return null;

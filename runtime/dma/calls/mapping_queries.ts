@@ -19,7 +19,10 @@ const CACHED_RANGE_PAGES = 32;
 const DMA_ZONE_LAST_ADDRESS = 2 ** 24 - 1;
 const LAST_32BIT_ADDRESS = 2 ** 32 - 1;
 
-/** The mask that reaches all memory: all ones up to the top bit of the bus address of the last byte of RAM. */
+/**
+ * The mask with which the device reaches all memory: all ones up to the top bit of the bus address of RAM's
+ * last byte.
+ */
 export function requiredMask(machine: DmaMachine, dev: DmaDevice): number {
   if (dev.domain !== null) return LAST_32BIT_ADDRESS;
   const { ranges } = machine.memory;
@@ -67,8 +70,8 @@ export function mappingSizeInputs(machine: DmaMachine, dev: DmaDevice): Why["inp
 }
 
 /**
- * True when a mask can work: any mask behind an IOMMU; without one the mask must reach the zone that
- * memory for DMA comes from.
+ * True when a mask can work. Behind an IOMMU any mask can work; without an IOMMU the mask must reach
+ * the zone from which memory for DMA is allocated.
  * @see rules/dma.md 1.2 (mask support)
  */
 export function supportsMask(machine: DmaMachine, dev: DmaDevice, bits: number): boolean {

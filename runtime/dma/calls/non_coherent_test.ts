@@ -76,7 +76,7 @@ for (const mode of MODES) {
   }
 }
 
-/** Each way to map a page for the device, have the CPU write it, and unmap it. */
+/** Each way to map a page for the device and to unmap it; the CPU writes the page in between. */
 const TO_DEVICE_LIVES: Readonly<Record<string, (some: TestBench, write: () => void) => void>> = {
   "map and unmap": ({ dev, machine: { dma } }, write) => {
     const mapped = dma.dmaMapPhys(dev, PAGE, 4096, DMA_TO_DEVICE);

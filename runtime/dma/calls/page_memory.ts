@@ -1,8 +1,8 @@
 /**
- * Memory that is allocated for a device and mapped at once, and cached by the CPU: syncs hand it
- * over, as they do for a streaming mapping.
+ * Memory that is allocated for a device and mapped at once. The CPU caches it, so sync calls hand
+ * it to the CPU and to the device, as for a streaming mapping.
  *
- * In the events and for the checker it is a mapping of its pages that skips cache maintenance.
+ * The events and the checker treat it as a mapping of its pages that skips cache maintenance.
  *
  * @see rules/c-api.md 5 (dma_alloc_pages, dma_alloc_noncontiguous), rules/dma.md 1.9
  */
@@ -65,10 +65,10 @@ export interface NoncontiguousMemory {
 }
 
 /**
- * `dma_alloc_noncontiguous`: behind an IOMMU allocated page by page like coherent memory, else one
- * block.
+ * `dma_alloc_noncontiguous`: behind an IOMMU the memory is allocated page by page like coherent
+ * memory, else as one block.
  * @param attrs Only `ALLOC_SINGLE_PAGES` is allowed.
- * @returns Null where no memory or no range is free.
+ * @returns Null if no memory or no range is free.
  */
 export function allocNoncontiguous(
   machine: Machine,

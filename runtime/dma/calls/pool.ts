@@ -1,8 +1,8 @@
 /**
- * Pools of small blocks of coherent memory, as drivers keep them for descriptor lists.
+ * Pools of small blocks of coherent memory. Drivers use them for descriptor lists.
  *
- * A pool grows by one page, which is cut into blocks in ascending order; the block freed last is
- * handed out first.
+ * A pool grows by one page, which is cut into blocks in ascending order. The block freed last is
+ * allocated first.
  *
  * @see tests/golden/kernel/README.md (a pool's own order)
  */
@@ -42,8 +42,8 @@ export interface DescriptorPool {
   alloc(): PoolBlock | null;
   /**
    * Frees a block.
-   * @param dma The block's device address. The pool believes its caller, and hands the block out
-   * under this address the next time.
+   * @param dma The block's device address. The pool does not check it, and returns it with the
+   *   block at the next allocation.
    * @see rules/nvme.md 7, case 9
    */
   free(block: PoolBlock, dma: DmaAddr): void;
@@ -59,8 +59,8 @@ interface OwnBlock extends PoolBlock {
 }
 
 /**
- * Finds the block that was freed last on the newest page that has a free block. Returns its index in
- * the list of free blocks, or -1 when the list is empty.
+ * Finds the block that was freed last on the newest page that has a free block. Returns the block's
+ * index in `free`, or -1 when `free` is empty.
  */
 export function lastOfNewestPage<T>(free: readonly T[], pageOf: (block: T) => number): number {
   let found = -1;
@@ -88,8 +88,10 @@ export class DmaPool implements DescriptorPool {
   /**
    * @param name The name in events.
    * @param blockSizeBytes Size of a block, at most a page.
-   * @param alignBytes Alignment of a block, a power of two; the size is rounded up to it.
-   * @param boundaryBytes No block crosses a multiple of this: a power of two, not below a block.
+   * @param alignBytes Alignment of a block, a power of two; the size is rounded up to a multiple of
+   *   it.
+   * @param boundaryBytes A power of two, not below the size of a block. No block crosses a multiple
+   *   of it.
    * @see rules/c-api.md 5
    */
   constructor(

@@ -1,9 +1,9 @@
 /**
- * Checks the accesses of devices: whether an address belongs to a buffer of the device, mapped in
- * the direction of the access.
+ * Checks the accesses of devices: whether the address belongs to a buffer that is mapped for the
+ * device in the direction of the access.
  *
- * An IOMMU maps whole granules, so a device can reach the bytes next to a buffer, and memory that
- * was linked but never synced. Devices without translation reach everything.
+ * An IOMMU maps whole granules, so a device can also reach the bytes next to a buffer, and memory
+ * that was linked but never synced. A device without translation can reach all memory.
  *
  * @see rules/dma.md 1.6, 3.6, 5.3, 7.2 (padding)
  */
@@ -89,8 +89,8 @@ export class AccessChecks {
   }
 
   /**
-   * Called when the IOTLB answered an access with a cached not-present entry, whatever the page
-   * table contains.
+   * Called when the IOTLB answered an access with a cached not-present entry, even though the page
+   * table may contain a mapping.
    */
   hidden(dev: DmaDevice, dma: number, access: DeviceAccess): void {
     const { table } = this.ledger;
@@ -103,7 +103,7 @@ export class AccessChecks {
 
   /**
    * Called when a device used a translation that is no longer in the page table.
-   * @param from The cache with the translation.
+   * @param from The cache that contains the translation.
    */
   stale(
     dev: DmaDevice,
@@ -134,8 +134,8 @@ export class AccessChecks {
   }
 
   /**
-   * The end of the memory that a device may use at an address although no record covers it; -1 when
-   * it may not.
+   * The end of the memory at an address that a device may use although no record covers it; -1 when
+   * the device may not use it.
    */
   #excusedEnd(device: CheckedDevice, dma: number): number {
     const { dev, forgotten, onBus } = device;
@@ -214,7 +214,7 @@ export class AccessChecks {
   /**
    * Checks a device's access to a page of a pool: all bytes have to lie in one allocated block.
    * @param from The first byte in the page.
-   * @returns Whether they do.
+   * @returns True if all bytes lie in one allocated block.
    */
   #checkBlocks(
     { dev, poolPages }: CheckedDevice,

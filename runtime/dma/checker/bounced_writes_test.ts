@@ -1,6 +1,6 @@
 /**
- * A CPU's write to a bounced buffer is reported exactly where its bytes are lost: reports are
- * compared with the contents of memory.
+ * A CPU's write to a bounced buffer must be reported if, and only if, its bytes are lost. The tests
+ * compare the reports with the contents of memory.
  */
 import { assert, assertEquals } from "@std/assert";
 import { DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../../address.ts";
@@ -229,7 +229,7 @@ Deno.test("of random syncs and writes, what is reported are the bytes that vanis
       assertEquals([round, reported.reduce((sum, bytes) => sum + bytes, 0)], [round, vanished]);
       lostBytes += vanished;
     };
-    // Without attributes the mapping is device-owned at the start, so it is handed to the CPU
+    // Without attributes the mapping is device-owned at the start, so the test hands it to the CPU
     // first.
     if (attrs === 0) bench.forCpu();
     // Each write has a different value, and memory begins as zeros.
@@ -238,8 +238,8 @@ Deno.test("of random syncs and writes, what is reported are the bytes that vanis
       const sizeBytes = 1 + random.below(SIZE_BYTES - offset);
       const kind = random.below(4);
       if (kind === 0) copy(() => bench.forCpu(offset, sizeBytes));
-      // A sync of the whole buffer would make it device-owned from then on, so only parts are
-      // synced.
+      // A sync of the whole buffer would make the buffer device-owned from then on, so only parts
+      // are synced.
       else if (kind === 1 && sizeBytes < SIZE_BYTES) copy(() => bench.forDevice(offset, sizeBytes));
       else bench.cpuWrites(value, offset, sizeBytes, random.below(5));
     }

@@ -1,6 +1,6 @@
 /**
- * Index of records by the CPU cache line they begin in: a second way into the record table, created
- * only for machines on which it matters.
+ * Index of records by the CPU cache line in which their memory begins. It exists only on machines
+ * where shared cache lines matter.
  *
  * @see rules/dma.md 8.2, row 15
  */
@@ -43,7 +43,7 @@ export class CacheLineRecords {
   }
 
   /**
-   * The next older record that begins in the same line as `record`, or `NONE`.
+   * The next older record whose memory begins in the same line as that of `record`, or `NONE`.
    * @param after The record to continue after; `NONE` to start with the newest.
    */
   nextBeside(record: number, after: number): number {
@@ -85,8 +85,8 @@ export class SharedLines {
   }
 
   /**
-   * Finds a record that `counts` accepts and that has a cache line in a span of memory; `NONE`
-   * without one.
+   * Finds a record that `counts` accepts and that has a cache line in a span of memory; `NONE` if
+   * there is no such record.
    */
   find(phys: number, sizeBytes: Bytes, counts: (record: number) => boolean): number {
     const first = lineOf(phys);

@@ -5,7 +5,7 @@ import type { DmaDevice } from "../device/device.ts";
 import { NONE } from "./record_table.ts";
 import { zeros } from "../../zeros.ts";
 
-/** Number of hints of a device, a power of two. Each hint covers `HINT_BYTES` bytes of addresses. */
+/** Number of hints for each device, a power of two. Each hint covers `HINT_BYTES` bytes of addresses. */
 const HINTS = 64;
 const HINT_BYTES = 4096;
 
@@ -33,23 +33,23 @@ export interface PoolPage {
 /** The checker's data of a device. */
 export class CheckedDevice {
   /**
-   * Single mappings up to this serial number need no unmap: dma_need_unmap() returned false
-   * after they were made. They may still be unmapped.
+   * Single mappings up to this serial number need no unmap, because dma_need_unmap() returned false
+   * after they were made. The driver may still unmap them.
    */
   excusedSerial = 0;
   /** The addresses of records that the checker no longer keeps singly; null without any. */
   forgotten: IntervalSet | null = null;
   /**
-   * Memory of peers that the device reaches by bus address, without a mapping: address and length
-   * of each.
+   * Peer memory that the device reaches by bus address, without a mapping. An element has the
+   * address and the length.
    */
   readonly onBus: BusMapping[] = [];
   /** Pages by their first address for the device. */
   readonly poolPages = new Map<number, PoolPage>();
   /**
-   * A hint for each page: the record that was made or found there last. It must be checked before
-   * use. A device mostly accesses a few queues and new mappings, and the hint saves a search
-   * through blocks of every width.
+   * For each page, the record that was last made or found there. It is only a hint and must be
+   * checked before use. A device mostly accesses a few queues and new mappings, and for these the
+   * hint saves a search through blocks of every width.
    */
   readonly #hints = zeros(Int32Array, HINTS).fill(NONE);
 

@@ -78,8 +78,8 @@ export class CpuChecks {
   }
 
   /**
-   * Called when a driver continues after its device's mask was refused. @param site The call that
-   * set it.
+   * Called when a driver continues although its device's mask was refused.
+   * @param site The call that set the mask.
    */
   maskIgnored(device: string, call: string, site: number | null): void {
     this.ledger.report(
@@ -93,8 +93,8 @@ export class CpuChecks {
    * Called when a device has fetched bytes that were never written since their memory was
    * allocated.
    * @param fetch The whole fetch.
-   * @param bytes The unwritten bytes; `where` names the place of their allocation, as a sentence
-   *   fragment.
+   * @param bytes The unwritten bytes; `where` is a sentence fragment with the place of their
+   *   allocation.
    */
   unwritten(
     device: string,
@@ -121,8 +121,8 @@ export class ContextChecks {
   constructor(private readonly ledger: MappingRecords) {}
 
   /**
-   * Called before a call or statement that may sleep. @param what The call's or the statement's
-   * name.
+   * Called before a call or statement that may sleep.
+   * @param what The name of the call or statement.
    */
   maySleep(what: string): void {
     const { context } = this.ledger.platform;
@@ -135,8 +135,8 @@ export class ContextChecks {
   }
 
   /**
-   * Reports locks taken in an order in which two tasks can deadlock. @param before The statement that took them
-   * in the other order first.
+   * Reports two locks taken in an order in which two tasks can deadlock.
+   * @param before The earlier statement that took the two locks in the opposite order.
    */
   lockOrder(text: string, before: number | null): void {
     this.ledger.report("lock_order", text, before);

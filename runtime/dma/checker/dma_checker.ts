@@ -56,8 +56,8 @@ export class DmaChecker {
   }
 
   /**
-   * Reports a call that the kernel itself warns of. @param text The action, as a sentence without a
-   * final period.
+   * Reports a call for which the kernel itself prints a warning.
+   * @param text The action, as a sentence without a final period.
    */
   warned(reportClass: ReportClass, text: string): void {
     this.#ledger.report(reportClass, text, null);
@@ -114,7 +114,8 @@ export class DmaChecker {
   }
 
   /**
-   * Calls back with every streaming mapping, and with each contiguous run of links, in no order.
+   * Calls back for every streaming mapping and for each contiguous run of links, in no particular
+   * order.
    * @param serial Serial number of a record; only later records are passed on.
    */
   forEachMapping(
@@ -131,7 +132,8 @@ export class DmaChecker {
   }
 
   /**
-   * The driver unbinds from its device: leaked mappings and ranges are reported, and forgotten.
+   * Called when the driver is unbound from its device: reports leaked mappings and ranges, and
+   * forgets them.
    * @returns How many mappings and ranges leaked.
    * @see rules/dma.md 3.6 row 12, 8.2 row 25
    */
@@ -173,8 +175,8 @@ export class DmaChecker {
   }
 
   /**
-   * Resets a kernel's error counter, when the devices are up and all other counters start at 0,
-   * too.
+   * Resets the kernel's error counter. Called when the devices are up; all other counters start at
+   * 0 at that time, too.
    */
   restartCounts(): void {
     this.#ledger.errorCount = 0;

@@ -74,8 +74,8 @@ Deno.test("a driver for which dma_need_unmap() is false leaves its mappings (dma
   const before = bench.map(0x10_0000, 0x1000);
   assertEquals(dma.dmaNeedUnmap(dev), false);
   bench.map(0x20_0000, 0x1000);
-  // The first mapping needs no unmap; the second was made later and does. Unmapping the first is
-  // permitted, too.
+  // The first mapping needs no unmap. The second was made later and needs one. Unmapping the first
+  // mapping is permitted all the same.
   assertEquals(bench.machine.checker!.leftSince(0).length, 1);
   bench.unmap(before, 0x1000);
   assertEquals([dma.unbind(dev), bench.classes()], [1, ["leak_at_unbind"]]);

@@ -1,5 +1,5 @@
 /**
- * The checks at the end of a mapping, whichever call ends it.
+ * The checks when a call ends a mapping; they are the same for all such calls.
  *
  * @see rules/dma.md 8.1 (lookup), 8.2 rows 1 to 9
  */
@@ -29,7 +29,7 @@ const ONE_BUFFER = 1 << MADE.PHYS | 1 << MADE.PAGE | 1 << MADE.SINGLE;
 export const AGREED_ATTRS = DMA_ATTR.NO_KERNEL_MAPPING | DMA_ATTR.FORCE_CONTIGUOUS | DMA_ATTR.MMIO |
   DMA_ATTR.REQUIRE_COHERENT | DMA_ATTR.PRIVILEGED | DMA_ATTR.CC_SHARED;
 
-/** A driver's arguments of a call that ends a mapping. The object is reused for every call. */
+/** The driver's arguments in a call that ends a mapping. The object is reused for every call. */
 export interface Ending extends UnmapDescription {
   /** The kind of call that makes the mapping that this call ends. */
   made: MadeBy;
@@ -47,9 +47,10 @@ export function newEnding(made: MadeBy): Ending {
 }
 
 /**
- * The mapping calls of which a call's counterpart may end the mappings, as bits `1 << MADE.…`: one
- * family for every single buffer, MMIO marked by the attribute. @see rules/dma.md 8.2, last
- * paragraph
+ * The family of a mapping call, as bits `1 << MADE.…`: the unmap call that belongs to `made` may
+ * end the mapping of any call of the family. Unless the release has `debug_by_page`, all calls for
+ * single buffers are one family, and an attribute marks MMIO.
+ * @see rules/dma.md 8.2, last paragraph
  */
 function familyOf({ debug_by_page: byPage }: Kernel, made: MadeBy): number {
   if (byPage) return made < MADE.RESOURCE ? ONE_BUFFER : 1 << made;
@@ -98,8 +99,8 @@ export function checkEnd(ledger: MappingRecords, device: CheckedDevice, ending: 
 }
 
 /**
- * The only record that begins at an address; `NO_RECORD` when there are several, as the kernel could
- * not choose either.
+ * The only record that begins at an address; `NO_RECORD` when there are several records, because the
+ * kernel could not choose one of them either.
  */
 function onlyCandidate(ledger: MappingRecords, device: CheckedDevice, dma: number): number {
   let found: number = NO_RECORD;
@@ -165,8 +166,8 @@ function compare(
 }
 
 function reportUnknown(ledger: MappingRecords, device: CheckedDevice, ending: Ending): void {
-  // A record of a mapping that needs no unmap may have been dropped, so an unknown address proves
-  // nothing.
+  // The record of a mapping that needs no unmap may have been dropped. Therefore the driver may
+  // have mapped the unknown address, and nothing is reported.
   if (device.forgotten !== null && device.dev.domain === null) return;
   const { table } = ledger;
   const what = `${endingApi(ending.made)} on device "${device.dev.name}" of ` +
@@ -201,10 +202,10 @@ function reportUnknown(ledger: MappingRecords, device: CheckedDevice, ending: En
 }
 
 /**
- * Reports an address in a range of the two-step API, which only the range's own calls may end: they
- * will end it a second time.
+ * Reports an unmap of an address in a range of the two-step API. Only the range's own calls may end
+ * its links: after this unmap, they would end them a second time.
  *
- * @returns Whether that has been reported.
+ * @returns Whether a mistake was reported.
  * @see rules/dma.md 8.3
  */
 function reportRange(

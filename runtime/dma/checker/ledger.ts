@@ -1,9 +1,9 @@
 /**
- * Shared by all checks: the records, the devices they belong to, and the reporting of findings.
+ * The data that all checks share: the records, the devices of the records, and the reporting of findings.
  *
  * The ledger belongs to the checker alone. It never reads the mapping layer's state, and the mapping layer
- * does not depend on it: two independent accounts that can be compared. The leak report uses both, the records
- * from here and the rows of a recording (`runtime/leaks/test_leaks.ts`).
+ * does not depend on it, so the two can be compared. The leak report uses the ledger's records and the rows of
+ * a recording (`runtime/leaks/test_leaks.ts`).
  */
 import type { Bytes, PhysAddr } from "../../address.ts";
 import { invariant } from "../../errno.ts";
@@ -34,7 +34,7 @@ const PRINTED_ERRORS = 1;
 const MAX_PER_CACHE_LINE = 7;
 const DEVICE_LIMIT = 2 ** 16;
 
-/** Memory that no driver may map, and how a map or a link of it is reported. */
+/** Memory that no driver may map, with the report classes of a map and of a link of such memory. */
 const FORBIDDEN = {
   stack: { mapped: "map_stack", linked: "link_stack", what: "Kernel stack memory", with: "" },
   text: { mapped: "map_text", linked: "link_text", what: "Kernel text or rodata", with: "" },
@@ -122,7 +122,7 @@ export class MappingRecords {
    *
    * @param text The action and the mistake in it, as a sentence without a final period.
    * @param firstSite The statement that made the mapping.
-   * @param rule The rule, if it is not that of the report class.
+   * @param rule The rule, if it differs from the rule of the report class.
    */
   report(
     reportClass: ReportClass,
@@ -151,11 +151,12 @@ export class MappingRecords {
   }
 
   /**
-   * Checks whether the memory of a new mapping shares a cache line with another mapping: first by
-   * the kernel's rule, which has exemptions; if that finds nothing, by how caches work.
+   * Checks whether the memory of a new mapping shares a cache line with another mapping. The
+   * kernel's rule, which has exemptions, is tried first. If it finds nothing, every shared line on
+   * which data can be lost counts.
    *
    * @param sizeBytes Length of the contiguous memory at the mapping's beginning.
-   * @returns Whether that was reported.
+   * @returns Whether a shared line was reported.
    */
   checkCacheLine(dev: DmaDevice, record: number, sizeBytes: Bytes): boolean {
     const isReported = this.#checkFirstLine(dev, record);
@@ -176,7 +177,11 @@ export class MappingRecords {
     return true;
   }
 
-  /** Coherent memory: a mapping that begins in its first cache line overlaps it. @see rules/dma.md 8.2 row 15 */
+  /**
+   * Enters coherent memory in the index of cache lines: a mapping that begins in its first cache line overlaps
+   * it.
+   * @see rules/dma.md 8.2 row 15
+   */
   addCoherentLine(dev: DmaDevice, record: number): void {
     if (!this.#countsCacheLines(dev)) return;
     this.#lines ??= new CacheLineRecords(this.table);
@@ -185,7 +190,7 @@ export class MappingRecords {
 
   /**
    * Checks that memory mapped as RAM is RAM, and was not freed.
-   * @param outside False where another check reports memory outside RAM.
+   * @param outside False if another check reports memory outside RAM.
    * @see rules/dma.md 1.6, 8.4
    */
   checkMemory(dev: DmaDevice, phys: number, sizeBytes: Bytes, outside = true): void {
@@ -252,8 +257,9 @@ export class MappingRecords {
   }
 
   /**
-   * Whether the memory of a mapping begins in the cache line in which another's begins.
-   * @returns Whether that was reported.
+   * Checks whether the memory of a mapping begins in the same cache line as that of another
+   * mapping.
+   * @returns Whether such a mapping was reported.
    * @see rules/dma.md 8.2, rows 15 and 16
    */
   #checkFirstLine(dev: DmaDevice, record: number): boolean {
@@ -293,10 +299,10 @@ export class MappingRecords {
   }
 
   /**
-   * A call copies between a bounce buffer and its memory.
+   * Called when data is copied between a bounce buffer and the memory of its mapping.
    * @param offset Where in the mapping the copy begins.
-   * @param call The call that overwrites the CPU's writes with the bounce buffer, as a sentence
-   *   fragment; null when it copies them into the bounce buffer.
+   * @param call If the copy overwrites the CPU's writes with the bounce buffer: the call that
+   *   copies, as a sentence fragment. Null if the copy goes from the memory to the bounce buffer.
    * @see rules/dma.md 6.3
    */
   bounceCopied(record: number, offset: Bytes, sizeBytes: Bytes, call: string | null): void {
@@ -328,8 +334,9 @@ export class MappingRecords {
 
   /**
    * Whether mappings of a device are compared by cache line. A kernel built for non-coherent
-   * devices aligns its memory to lines, and bounces smaller buffers. The model assumes such a
-   * kernel where there is an IOMMU of such machines or a non-coherent device.
+   * devices aligns its memory to cache lines, and bounces smaller buffers. The model assumes such a
+   * kernel if the machine has a non-coherent device, or an IOMMU of the kind that such machines
+   * have.
    */
   #countsCacheLines(dev: DmaDevice): boolean {
     const { swiotlb } = this.platform;
@@ -411,8 +418,9 @@ interface MetWrite {
 }
 
 /**
- * The CPU's writes to bounced buffers, made while it owned them, that no copy has transferred: the
- * next copy of the bounce buffer to the memory overwrites them.
+ * The CPU's writes to bounced buffers that no copy has transferred to the bounce buffer. The CPU
+ * owned the buffer when it wrote. The next copy of the bounce buffer to the memory overwrites these
+ * writes.
  *
  * @see rules/dma.md 6.3
  */

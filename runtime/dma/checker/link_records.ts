@@ -1,9 +1,9 @@
 /**
  * The records of links in ranges.
  *
- * Adjacent links that one statement makes in one direction share a record, so that the thirty-two
- * links of a request cost one. Only the first buffer of a range may start inside a granule, so a
- * walk over a range visits its first byte and each granule after it.
+ * Adjacent links that one statement makes in one direction share a record: the thirty-two links of
+ * a request therefore cost only one record. Only the first buffer of a range may start inside a
+ * granule, so a walk over a range visits its first byte and the start of each later granule.
  */
 import { type Bytes, KIB, type PhysAddr } from "../../address.ts";
 import type { DmaIovaState, RangePart } from "../iova_state.ts";
@@ -14,9 +14,9 @@ import { MADE, MARK, NONE } from "./record_table.ts";
 const LINKED = 1 << MADE.LINK;
 
 /**
- * The limit of a record's growth in a range with links that come and go page by page. All records
- * that may grow to fill the range hang in one hash chain: with a million of them, a search there is
- * endless.
+ * The largest size to which a record may grow in a range whose links are made and removed page by
+ * page. All records that may grow to the size of the range lie in one hash chain. With a million of
+ * such records, a search of that chain would take far too long.
  */
 const PIECEMEAL_SPAN_BYTES: Bytes = 64 * KIB;
 
@@ -24,8 +24,8 @@ export class LinkRecords {
   constructor(private readonly ledger: MappingRecords) {}
 
   /**
-   * Records a link, by extending the last link's record where that is possible.
-   * @returns Whether the link continues bytes that are linked but not yet synced.
+   * Records a link, by extending the record of the last link if possible.
+   * @returns Whether the link directly follows bytes that are linked but not yet synced.
    */
   add({ attrs, dev, dir, dma, sizeBytes, state }: RangePart, phys: PhysAddr): boolean {
     const { table, platform } = this.ledger;
@@ -50,7 +50,7 @@ export class LinkRecords {
 
   /**
    * Marks links as synced, for whole granules from `first` on.
-   * @returns The lowest of these addresses where nothing is linked; -1 if all are linked.
+   * @returns The lowest of the synced addresses at which nothing is linked; -1 if all are linked.
    */
   sync({ dev, dev: { domain }, dma: first, sizeBytes, state }: RangePart): number {
     const { table } = this.ledger;
@@ -104,7 +104,7 @@ export class LinkRecords {
 
   /**
    * The statement that made the first link in a span, else the statement that made the range; null
-   * for neither.
+   * if neither is known.
    */
   siteIn(
     dev: TranslatedDevice,
@@ -122,8 +122,8 @@ export class LinkRecords {
   }
 
   /**
-   * The record of the state's range; `NONE` where the state has no range or no record of it is
-   * kept.
+   * The record of the state's range; `NONE` if the state has no range, or if the record was
+   * dropped.
    */
   rangeOf({ addr, rangeRecord }: DmaIovaState): number {
     const { table } = this.ledger;
@@ -132,7 +132,10 @@ export class LinkRecords {
     return known ? rangeRecord : NONE;
   }
 
-  /** The mapping at a span, from any call; a leaked link only when there is no other mapping. */
+  /**
+   * The mapping in a span, made by any call. A leaked link is returned only when the span has no
+   * other mapping.
+   */
   occupant({ dev, dev: { domain }, dma, sizeBytes }: RangePart): number {
     const { table } = this.ledger;
     const number = this.#numberOf(dev);

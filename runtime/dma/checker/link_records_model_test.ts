@@ -1,7 +1,7 @@
 /**
- * Compares the checker's reports on linked ranges with a plain list of their granules: in whatever
- * order a driver links, syncs and unlinks and a device reads, each report names the statement and
- * the address from the list, and no record outlives its link.
+ * Compares the checker's reports on linked ranges with a plain list of their granules. A driver
+ * links, syncs and unlinks and a device reads, in any order: each report must name the statement
+ * and the address from the list, and no record may outlive its link.
  */
 import { assertEquals } from "@std/assert";
 import { ERRNO } from "../../errno.ts";
@@ -76,7 +76,10 @@ class Trial {
     bench.machine.dma.dmaIovaTryAlloc(dev, this.state, at(0), GRANULES * GRANULE);
   }
 
-  /** Sets the statement of the next call: one for each kind of call, or a new one each time. */
+  /**
+   * Sets the statement of the next call: either one statement for each kind of call, or a new
+   * statement each time.
+   */
   #at(call: number): void {
     this.#site = this.firstSite + (this.sharesSites ? call : this.#site - this.firstSite + 1);
     this.bench.machine.events.context.site = this.#site;

@@ -1,5 +1,6 @@
 /**
- * Checks of scatterlists: one record for each output; each record contains the list's length.
+ * Checks of scatterlists. There is one record for each output, and each record also contains the
+ * length of the list.
  *
  * @see rules/dma.md 8.1, 8.2 rows 6, 22 to 24
  */
@@ -121,7 +122,10 @@ export class ListChecks {
   }
 }
 
-/** Number of outputs to check. For a list that is not mapped it is 1: its first entry shows that. */
+/**
+ * Number of outputs to check. For a list that is not mapped only the first entry is checked, because
+ * that entry already shows that the list is not mapped.
+ */
 function outputsOf(list: Scatterlist): number {
   return list.outputs === 0 ? Math.min(1, list.count) : list.outputs;
 }

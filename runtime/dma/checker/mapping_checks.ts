@@ -1,5 +1,5 @@
 /**
- * Checks of single mappings and of shared memory: one record each, from map to unmap.
+ * Checks of single mappings and of shared memory. Each has one record, from map to unmap.
  *
  * @see rules/dma.md 8.1, 8.2 rows 1 to 16
  */
@@ -61,8 +61,8 @@ export class MappingChecks {
   }
 
   /**
-   * Reports a coherent buffer that is mapped as a streaming one: syncs and unmap are for memory in the CPU's
-   * caches.
+   * Reports a coherent buffer that is mapped as a streaming mapping: syncs and unmap are for memory in the
+   * CPU's caches.
    */
   #checkCoherent(dev: DmaDevice, record: number): void {
     const { table } = this.ledger;
@@ -112,8 +112,8 @@ export class MappingChecks {
       table.mark(newest, TESTED);
       return;
     }
-    // Without an IOMMU the same memory may be mapped several times, and dma_mapping_error() must be
-    // called for each.
+    // Without an IOMMU the same memory may be mapped several times at the same address, and
+    // dma_mapping_error() must be called for each mapping.
     let untested: number = NO_RECORD;
     table.eachAt(number, dma, (record) => {
       if (!table.isOf(record, OF_ONE_BUFFER) || table.has(record, TESTED)) {
@@ -151,8 +151,8 @@ export class MappingChecks {
   }
 
   /**
-   * The driver has finished with a mapping that needs no unmap, and makes no call: the device may no
-   * longer use it.
+   * Called when the driver has finished with a mapping that needs no unmap, and therefore makes no
+   * unmap call: the device may no longer use the mapping.
    */
   through(dev: DmaDevice, dma: number, sizeBytes: Bytes, dir: DmaDirection): void {
     const ledger = this.ledger;

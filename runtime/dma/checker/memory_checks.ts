@@ -1,6 +1,6 @@
 /**
- * Checks of who owns accessed memory: cache lines of the CPU that a non-coherent device does not
- * see, and pages of a confidential guest that only its CPU can read.
+ * Checks of the owner of accessed memory: cache lines of the CPU that a non-coherent device does
+ * not see, and pages of a confidential guest that only the guest's CPU can read.
  *
  * @see rules/dma.md 1.5, 2.1, 2.2
  */
@@ -60,8 +60,9 @@ export class MemoryChecks implements HostMemoryChecks {
   }
 
   /**
-   * The CPU writes: reports device-owned memory that no sync has handed to the CPU. Coherent memory
-   * needs no sync, and a driver that maps with skip_cpu_sync does its own.
+   * Called when the CPU writes: reports device-owned memory that no sync has handed to the CPU.
+   * Coherent memory needs no sync, and a driver that maps with skip_cpu_sync maintains the caches
+   * itself.
    * @see rules/dma.md 1.6
    */
   written(pieces: readonly BufferSegment[]): void {
@@ -86,9 +87,9 @@ export class MemoryChecks implements HostMemoryChecks {
   }
 
   /**
-   * The CPU writes memory that it owns, or of which only the driver knows the owner. If the memory
-   * is bounced and the device may write it, the write does not reach the bounce buffer and is
-   * recorded.
+   * Called when the CPU writes memory that it owns, or whose owner only the driver knows. If the
+   * memory is bounced and the device may write it, the CPU's write does not reach the bounce
+   * buffer. Such a write is recorded.
    */
   #writtenInTurn(record: number, pieces: readonly BufferSegment[]): void {
     const ledger = this.ledger;
@@ -135,8 +136,9 @@ export class MemoryChecks implements HostMemoryChecks {
   }
 
   /**
-   * The CPU reads at an address. A scenario may read any memory; but memory that was coherent is read
-   * for the device's data, so reading it after its free is a mistake.
+   * Called when the CPU reads at an address. A scenario may read any memory. But memory that was
+   * coherent is read to get the device's data, so a read of it after its free is reported as a
+   * mistake.
    */
   peeked(phys: PhysAddr, sizeBytes: Bytes): void {
     const first = this.#freedCoherent.firstIn(phys, phys + sizeBytes);

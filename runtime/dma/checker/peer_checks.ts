@@ -19,12 +19,12 @@ export class PeerChecks {
   constructor(private readonly ledger: MappingRecords) {}
 
   /**
-   * The memory of a provider is taken away: reports mappings and IOTLB entries that still lead to
-   * it.
+   * Called when the memory of a provider goes away: reports mappings and IOTLB entries that still
+   * lead to that memory.
    *
    * @param provider The device's name.
-   * @param basePhys Where its memory was.
-   * @param what The action of its driver.
+   * @param basePhys Where the provider's memory was.
+   * @param what The action of the provider's driver.
    */
   revoked(
     iommu: Iommu,
@@ -87,7 +87,7 @@ export class PeerChecks {
     );
   }
 
-  /** Called when peer memory is requested from a provider without a pool: a kernel would crash here. */
+  /** Called when peer memory is requested from a provider that has no pool. A kernel would crash. */
   withoutPool(provider: string): void {
     this.ledger.report(
       "peer_memory_without_pool",

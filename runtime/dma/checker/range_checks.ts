@@ -1,8 +1,9 @@
 /**
- * Checks of the two-step API: one record for a range, and one for each run of adjacent links in it.
+ * Checks of the two-step API. There is one record for a range, and one record for each run of
+ * adjacent links in it.
  *
- * No kernel checks any of this; the page table refuses some mistakes, and the rest go unnoticed
- * until a device reads or writes the wrong memory.
+ * No kernel checks any of these mistakes. The page table refuses some of them; the others go
+ * unnoticed until a device reads or writes the wrong memory.
  *
  * @see rules/dma.md 3.3, 3.6, 8.3
  */
@@ -41,8 +42,8 @@ export class RangeChecks {
   }
 
   /**
-   * A range is about to be allocated with a state that may already contain a range, which then
-   * leaks.
+   * Called before a range is allocated for a state. If the state already contains a range, that
+   * range leaks.
    */
   reservingAgain(dev: DmaDevice, state: DmaIovaState): void {
     if (!this.#isHeld(state)) return;
@@ -141,8 +142,9 @@ export class RangeChecks {
   }
 
   /**
-   * Links have ended.
-   * @param destroying The range is freed as well; that check reports a range that does not exist.
+   * Called after links were unlinked.
+   * @param destroying The range is freed as well; the check of that free reports a range that does
+   *   not exist.
    * @param unmappedBytes The bytes that the page table cleared, in whole granules.
    */
   unlinked(part: RangePart, destroying: boolean, unmappedBytes: Bytes): void {
@@ -277,8 +279,8 @@ export class RangeChecks {
   }
 
   /**
-   * The bytes linked before one sync are one segment to the device: checks its limits. Reported
-   * once a range.
+   * Checks the limits of the device for the bytes linked before one sync, because they are one
+   * segment to the device. A range is reported only once.
    */
   #checkLimits(
     dev: DmaDevice,
@@ -315,9 +317,10 @@ export class RangeChecks {
   }
 
   /**
-   * Whether unlinking with these attributes differs from unlinking with the link's own: in
-   * attributes that map and unmap must agree on, or in a copy or cache operation that is omitted,
-   * or done although the link omitted it. Nothing is lost where the device never saw the data.
+   * Whether it matters that unlink passes other attributes than the link did. It matters for
+   * attributes on which map and unmap must agree, for a copy or cache operation that unlink omits,
+   * and for one that unlink does although the link omitted it. Nothing is lost if the device never
+   * saw the data.
    */
   #attrsMatter(dev: DmaDevice, state: DmaIovaState, record: number, attrs: number): boolean {
     const { table } = this.#ledger;

@@ -161,7 +161,8 @@ Deno.test("row 13: more side by side than the device's longest segment (dma.md 3
     [],
   ]);
   assertMatch(report!.text, /12288 bytes at 0xffff_c000, above its max_seg_size of 8192 bytes$/);
-  // A link that ends exactly at the range's end is inside it, and its limits are checked, too.
+  // A link that ends exactly at the end of the range is inside the range, so its limits are
+  // checked.
   const whole = checkerBench({ device: { maxSegmentSizeBytes: 0x2000 } });
   whole.tryAlloc(0, 0x3000);
   whole.link(0x10_0000, 0, 0x3000);

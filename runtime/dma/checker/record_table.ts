@@ -1,11 +1,11 @@
 /**
  * The checker's records: mappings with device, address, kind and statement.
  *
- * A record is a row of typed arrays, some 50 bytes, and rows are reused, so that mapping and
- * unmapping leave no garbage. A row is found by its device and an address *inside* it: it hangs in
- * a hash chain of the block of 2^k bytes in which it begins, where 2^k is the smallest power of two
- * not below its size. It can only reach into the next block, so a lookup searches two blocks for
- * each k in use, and few values of k are in use.
+ * A record is a row of typed arrays, some 50 bytes. Rows are reused, so mapping and unmapping leave
+ * no garbage. A record is found by its device and an address *inside* it. It lies in the hash chain
+ * of the block of 2^k bytes in which it begins, where 2^k is the smallest power of two not below
+ * the record's size. A record can only reach into the next block, so a lookup searches two blocks
+ * for each k in use. Few values of k are in use.
  */
 import { invariant } from "../../errno.ts";
 import type { Bytes } from "../../address.ts";
@@ -54,7 +54,10 @@ export const MARK = {
   LIVE: 1 << 23,
   /** Handed to the CPU by a sync, and not back to the device. */
   CPU: 1 << 30,
-  /** For coherent memory: a page of a pool, of which the device may use the allocated blocks. */
+  /**
+   * For coherent memory: a page of a pool. The device may use only the allocated blocks of the
+   * page.
+   */
   POOL: 1 << 31,
 } as const;
 
@@ -90,7 +93,7 @@ export interface UnmapDescription {
 export class RecordTable {
   /** First byte as the device sees it. */
   dma = zeros(Float64Array, FIRST_CAPACITY);
-  /** First byte of the memory. For a range: first device address that no sync has handed over. */
+  /** First byte of the memory. For a range: the first device address that no sync has handed over. */
   phys = zeros(Float64Array, FIRST_CAPACITY);
   sizeBytes = zeros(Float64Array, FIRST_CAPACITY);
   /** Device numbers, assigned by the ledger. */
@@ -134,9 +137,9 @@ export class RecordTable {
   }
 
   /**
-   * Makes a record, which `describe` completes.
-   * @param spanBytes Size up to which the record may grow in its place.
-   * @returns The record's number, until `remove`.
+   * Makes a record. The caller then calls `describe` to complete it.
+   * @param spanBytes Largest size to which the record may grow.
+   * @returns The record's number, which is valid until `remove`.
    */
   add(
     device: number,
@@ -206,7 +209,7 @@ export class RecordTable {
   }
 
   /**
-   * Whether one of several calls made a record.
+   * Whether a record was made by one of several calls.
    * @param family The calls, as bits `1 << MADE.…`.
    */
   isOf(record: number, family: number): boolean {
@@ -302,9 +305,9 @@ export class RecordTable {
   }
 
   /**
-   * A record of a device that contains an address, leaked records excepted.
+   * A record of a device that contains an address; leaked records are not considered.
    * @param family Calls that may have made it, as bits `1 << MADE.…`.
-   * @param otherThan A direction that it must not have.
+   * @param otherThan A direction that the record must not have.
    */
   findAround(device: number, dma: number, family: number, otherThan: number = NO_RECORD): number {
     let found: number = NO_RECORD;

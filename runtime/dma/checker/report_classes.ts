@@ -4,7 +4,10 @@
  * @see rules/dma.md 3.6, 8.2, rules/c-api.md 14; docs/what-fails-a-test.md
  */
 
-/** The machines on which a class or a leak can be found, with the text for the documentation. */
+/**
+ * The machines on which a report class or a leak can be found. The values are the documentation's
+ * text.
+ */
 export const FOUND_IN = {
   every_mode: "every mode, with and without translation",
   since_7_2: "every mode, from 7.2 on",
@@ -28,7 +31,10 @@ export interface ReportClassEntry {
   readonly found: FoundIn;
   /** The kernel's DMA debugging counts it in `error_count`. */
   readonly counted: boolean;
-  /** The kernel's log line without its numbers; null where it logs nothing, or the line is unknown. */
+  /**
+   * The kernel's log line without its numbers; null if the kernel logs nothing, or the line is
+   * unknown.
+   */
   readonly log: string | null;
   /** A kernel's error line that is not a WARN, with placeholders for names. */
   readonly errorLine?: string;
@@ -44,7 +50,10 @@ function debugging(row: number, doc: string, log: string | null = null): ReportC
   return { ...SEEN, doc, rule: `dma.8.2.${row}`, counted: true, log };
 }
 
-/** A row of 8.2 that DMA debugging does not count: a separate warning, or one of other code. */
+/**
+ * A row of 8.2 that DMA debugging does not count: a separate warning, or a warning of other kernel
+ * code.
+ */
 function warned(row: number, doc: string, log: string): ReportClassEntry {
   return { ...SEEN, doc, rule: `dma.8.2.${row}`, log };
 }

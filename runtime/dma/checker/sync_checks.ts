@@ -1,9 +1,9 @@
 /**
- * Checks of the calls that hand a mapping, or a part of one, to the CPU or to the device.
+ * Checks of the calls that hand a mapping, or a part of it, to the CPU or to the device.
  *
  * A sync in the direction of the mapping is right both for the CPU and for the device. A driver
- * takes a DMA_TO_DEVICE buffer back before it changes it, and hands a DMA_FROM_DEVICE buffer over
- * again before the device reuses it.
+ * syncs a DMA_TO_DEVICE buffer for the CPU before it changes the buffer, and syncs a
+ * DMA_FROM_DEVICE buffer for the device before the device reuses it.
  *
  * @see rules/dma.md 8.2 rows 17 to 22
  */
@@ -43,8 +43,8 @@ export class SyncChecks {
       this.#reportUnknown(dev, dma, call);
       return;
     }
-    // After a partial sync the rest counts as the CPU's, too: the kernel does not record the owner
-    // of each part.
+    // After a partial sync the whole mapping counts as the CPU's, because the kernel does not
+    // record the owner of each part.
     if (forCpu) table.mark(record, MARK.CPU);
     else if (sizeBytes >= table.sizeBytes[record]!) table.unmark(record, MARK.CPU);
     const { swiotlb } = ledger.platform;

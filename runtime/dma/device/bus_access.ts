@@ -1,7 +1,7 @@
 /**
- * A device's accesses to memory: reads and writes at its own addresses.
+ * A device's accesses to memory: reads and writes at addresses as the device sees them.
  *
- * A request is cut at page borders. Direct routes between peers are tried first. The IOMMU
+ * An access is cut at page borders. Direct routes between peers are tried first. The IOMMU
  * translates accesses that go to the root complex. A target that is not memory is unreachable.
  *
  * @see rules/dma.md chapter 5; p2p.md
@@ -66,7 +66,7 @@ export class DeviceBus {
    * @param dma First byte as the device sees it.
    * @param into Receives the bytes from `offset` on.
    * @param point Injection point of the access: for data, or for a queue.
-   * @returns False after a fault; nothing was read then, except from parts of a merged range.
+   * @returns False after a fault; then nothing was read, except from parts of a merged range.
    */
   read(
     dev: DmaDevice,
@@ -100,10 +100,10 @@ export class DeviceBus {
   }
 
   /**
-   * Writes memory for a device. Everything is translated before any byte changes, except in parts of
+   * Writes memory for a device. All pages are translated before any byte changes, except in parts of
    * a merged range.
    * @param point Injection point of the access: for data, or for a queue.
-   * @returns False after a fault; nothing was written then.
+   * @returns False after a fault; then nothing was written.
    */
   write(
     dev: DmaDevice,
@@ -142,9 +142,9 @@ export class DeviceBus {
    * Reads 32-bit words that lie in one page, such as a queue's entry (`nvme.read4k`).
    *
    * @param dma A multiple of 4.
-   * @param into Receives the words; its length is their number.
-   * @param page Cached page of the queue for reads; null for none.
-   * @returns False after a fault; nothing was read then.
+   * @param into Receives the words; its length is the number of words to read.
+   * @param page Cached page of the queue for reads; null if none is cached.
+   * @returns False after a fault; then nothing was read.
    * @internal
    */
   readWords(
@@ -164,8 +164,9 @@ export class DeviceBus {
   }
 
   /**
-   * Writes 32-bit words that lie in one page; `dma` is a multiple of 4. False after a fault.
-   * @param page Cached page of the queue for writes; null for none.
+   * Writes 32-bit words that lie in one page; `dma` is a multiple of 4. Returns false after a
+   * fault.
+   * @param page Cached page of the queue for writes; null if none is cached.
    * @internal
    */
   writeWords(
@@ -187,11 +188,11 @@ export class DeviceBus {
   }
 
   /**
-   * Writes a whole page of generated data, directly in memory where nothing prevents that
+   * Writes a whole page of generated data, directly in memory if nothing prevents that
    * (`nvme.read4k`).
    *
    * @param dma First byte of a page of 4 KiB.
-   * @returns False after a fault; no data was generated then.
+   * @returns False after a fault; then no data was generated.
    * @internal
    */
   writePage(dev: DmaDevice, dma: number, maker: PageMaker): boolean {
@@ -291,8 +292,8 @@ export class DeviceBus {
   }
 
   /**
-   * Remembers where a page leads, unless each access must be seen (by peers, the checker or a device TLB), the bus
-   * has a range map, or memory ends in the page.
+   * Caches the translation of a page. Nothing is cached if each access must be observed (by peers, the checker or
+   * a device TLB), if the bus has a range map, or if memory ends in the page.
    */
   #remember(page: EntryPage, dev: DmaDevice, dma: number, phys: number): void {
     const { iommu: { iotlb }, memory, peers } = this.#machine;
@@ -398,8 +399,8 @@ export class DeviceBus {
   }
 
   /**
-   * Checks a whole access without translation at once, so that a request of many pages is reported
-   * once.
+   * Checks a whole access without translation at once, so that an access to many pages is reported
+   * only once.
    */
   #checkUntranslated(dev: DmaDevice, dma: number, sizeBytes: Bytes, access: DeviceAccess): void {
     if (this.#checker === null || dev.domain !== null) return;
@@ -421,9 +422,10 @@ function bytesOf(words: Int32Array): Uint8Array {
 const NOWHERE = Infinity;
 
 /**
- * Cached translation of a queue's page, from the device's last read or write of an entry there: the
- * device accesses the same page again and again (`nvme.read4k`). One for each queue and kind of
- * access; `DeviceBus` writes it, and checks before each use whether it is still valid.
+ * Cached translation of a page of a queue, from the device's last read or write of an entry in that
+ * page. The cache helps because the device accesses the same page again and again (`nvme.read4k`).
+ * There is one object for each queue and kind of access; `DeviceBus` writes it, and checks before
+ * each use whether it is still valid.
  */
 export class EntryPage {
   /** First byte of the page, as the device sees it. */
@@ -434,8 +436,8 @@ export class EntryPage {
   domain: IommuDomain | null = null;
   iotlbEntry = 0;
   /**
-   * Serial number of the translation in IOTLB entry `iotlbEntry`; a change means that the entry was
-   * replaced.
+   * Serial number of the translation in IOTLB entry `iotlbEntry`. If the number has changed, the
+   * entry was replaced.
    */
   iotlbSerial = 0;
 }

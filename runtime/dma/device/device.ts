@@ -30,7 +30,10 @@ export interface DirectRegion {
   readonly relaxable: boolean;
 }
 
-/** The attributes a device may be given when it is made; a missing one is the default. */
+/**
+ * The attributes that a device may be given when it is made. A missing attribute has its default
+ * value.
+ */
 export interface DmaDeviceOptions {
   /** Width of the streaming mask in bits, 1 to 64. Default 64. */
   readonly maskBits?: number;
@@ -53,8 +56,8 @@ export interface DmaDeviceOptions {
   /** Bus addresses of memory, when they differ from its physical addresses. */
   readonly ranges?: readonly DmaRange[];
   /**
-   * The default domain type that the IOMMU driver requests for this device, as for some quirks; it
-   * sets its group's mode.
+   * The default domain type that the IOMMU driver requests for this device because of a quirk. It
+   * sets the mode of the device's group.
    */
   readonly wantedMode?: WantedMode;
   /** Memory that firmware uses with the device (RMRR, IVMD, RMR). Default none. */
@@ -88,8 +91,8 @@ export class DmaDevice {
   /** It sits behind an external-facing port: always translated, strict, bounced. */
   readonly untrusted: boolean;
   /**
-   * Address bits that the hardware drives: the higher ones of an address never reach the bus. No mask
-   * that a driver sets changes it, and the kernel does not know it.
+   * Address bits that the hardware drives: the higher bits of an address never reach the bus. No mask
+   * that a driver sets changes this number, and the kernel does not know it.
    */
   readonly addressBits: number;
   /**
@@ -117,8 +120,8 @@ export class DmaDevice {
   /** A segment of a list may not cross a multiple of this mask plus one. */
   segmentBoundaryMask: number;
   /**
-   * Sync calls have nothing to do: set with the mask when the device is coherent, cleared by the
-   * device's first bounce.
+   * True if sync calls have nothing to do. Set together with the mask when the device is coherent;
+   * cleared by the device's first bounce.
    * @see rules/dma.md 1.7
    * @internal
    */
@@ -153,12 +156,13 @@ export class DmaDevice {
    */
   hostBridge: string | null = null;
   /**
-   * Why every access is refused: the device was pulled or its bus mastering is off, or its context
-   * entry was cleared with that of another function of its requester ID.
+   * Why every access of the device is refused: the device was pulled or its bus mastering is off;
+   * or its context entry was cleared when another function with the same requester ID was removed.
    */
   refusal: "device_gone" | "context_absent" | null = null;
   /**
-   * Whether the driver has switched bus mastering on; null if it never set it, and the device can then do DMA.
+   * Whether the driver has switched bus mastering on. Null if the driver never set it: the device can then do
+   * DMA.
    * @internal
    */
   busMaster: boolean | null = null;
@@ -174,8 +178,9 @@ export class DmaDevice {
    */
   requesterId: number | null = null;
   /**
-   * Live mappings: single ones, lists and ranges, each once. Coherent memory does not count.
-   * Mappings of a request that need no unmap count until the driver has finished with the request.
+   * Number of live mappings: single mappings, lists and ranges, each counted once. Coherent memory
+   * does not count. Mappings of a request that need no unmap count until the driver has finished
+   * with the request.
    */
   mappings = 0;
   /**
@@ -215,8 +220,8 @@ export class DmaDevice {
   }
 
   /**
-   * The value of `skipSync` after the mask is set: false for a device's own dma_map_ops, which may
-   * have work at each sync.
+   * The value of `skipSync` after the mask is set. It is false for a device with its own
+   * dma_map_ops, because those may have work at each sync.
    * @internal
    */
   get syncsNothing(): boolean {
@@ -224,7 +229,8 @@ export class DmaDevice {
   }
 
   /**
-   * Called when a domain is set up for its group: IOVAs below 4 GiB are tried first again (4.2).
+   * Called when a domain is set up for the device's group: from then on, IOVAs below 4 GiB are
+   * tried first again (4.2).
    * @internal
    */
   setUp32Bit(forcedac: boolean): void {

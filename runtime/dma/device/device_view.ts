@@ -22,8 +22,9 @@ export interface DeviceVisibleRange {
 }
 
 /**
- * The memory that a device can reach between two of its addresses, the end excluded: its page
- * table's mappings, or without translation all memory that is not zero.
+ * The memory that a device can reach between two of its addresses, the end excluded. With
+ * translation these are the mappings of its page table, without translation all memory that is not
+ * zero.
  */
 export function viewOf(
   machine: DmaMachine,

@@ -74,7 +74,7 @@ Deno.test("without translation a page counts from its first byte on, may be read
   assertEquals(view(bench).map(({ access }) => access), Array(2).fill(PTE_READ | PTE_WRITE));
 });
 
-/** A bench with 2 MiB mapped: by one leaf at a multiple of 2 MiB, elsewhere by 512. */
+/** A bench with 2 MiB mapped: by one leaf if `phys` is a multiple of 2 MiB, else by 512 leaves. */
 function mappedLarge(phys: number): TestBench {
   const bench = testBench();
   const { dev, machine } = bench;

@@ -1,7 +1,7 @@
 /**
- * Separate DMA ranges that a device sees as one, as behind an IOMMU that joins the entries of a
- * list. `dma_map_sg()` may join any of them; the Linux IOMMU code joins only ranges that fill whole
- * pages. The injection point `dma_map_sg.merge` makes such ranges.
+ * Separate DMA ranges that a device sees as one range, as behind an IOMMU that joins the entries of
+ * a list. `dma_map_sg()` may join any entries; the Linux IOMMU code joins only ranges that fill
+ * whole pages. The injection point `dma_map_sg.merge` makes such ranges.
  *
  * @see rules/dma.md 7.2 step 5
  */
@@ -59,8 +59,9 @@ export class MergedRanges {
   }
 
   /**
-   * The parts that bytes of a merged range lie in, in order; null for bytes of no merged range. If
-   * the bytes extend past the range's end, the last part is a range where nothing is mapped.
+   * The parts of a merged range in which some bytes lie, in order; null for bytes of no merged
+   * range. If the bytes extend past the range's end, the last part is a range where nothing is
+   * mapped.
    */
   partsOf(dma: number, sizeBytes: Bytes): readonly SeenRange[] | null {
     for (const range of this.#ranges) {
@@ -99,10 +100,10 @@ function partsWithin(range: MergedRange, offset: Bytes, sizeBytes: Bytes): SeenR
 }
 
 /**
- * Joins the outputs of a list, each run up to the device's longest segment.
+ * Joins the outputs of a list. A joined run is at most as long as the device's longest segment.
  *
- * @param outputs What the map made, in order.
- * @returns Groups of outputs; null where no two can be joined.
+ * @param outputs The outputs of the map call, in order.
+ * @returns Groups of outputs; null if no two outputs can be joined.
  */
 export function joinedOutputs(
   dev: MergeLimits,
@@ -124,12 +125,13 @@ export function joinedOutputs(
 }
 
 /**
- * A place for a merged range that the device reaches and where it sees nothing else.
+ * Finds a place for a merged range: addresses that the device can reach and at which it sees
+ * nothing else.
  *
  * @param first The first part: the range begins at the same offset in a page.
  * @param isFree Whether nothing else is at these addresses.
- * @returns Null where there is no room below the device's mask, or its segment boundary is too
- *   small.
+ * @returns Null if there is no room below the device's mask, or if the device's segment boundary is
+ *   too small.
  */
 export function placeOfMerged(
   dev: MergeLimits,
@@ -140,8 +142,9 @@ export function placeOfMerged(
 ): DmaAddr | null {
   const offset = first.dma % pageBytes;
   const roomBytes = alignUp(offset + sizeBytes, STEP_BYTES);
-  // IOVAs are allocated top-down, so windows start at the bottom; RAM starts at the bottom, so
-  // windows start at the top.
+  // The merged range is placed away from other addresses. IOVAs are allocated top-down, so with an
+  // IOMMU the search starts at the bottom. RAM starts at the bottom, so without an IOMMU it starts
+  // at the top.
   const fromBelow = dev.domain !== null;
   const end = Math.min(dev.lastAddress + 1, ADDRESS_LIMIT, BELOW);
   for (let at = 1; at <= TRIES; at++) {

@@ -1,9 +1,10 @@
 /**
- * Bus addresses of memory where they differ from physical addresses: ranges of CPU addresses, each
- * with the address at which devices find it.
+ * Bus addresses of memory where they differ from physical addresses. The map has ranges of CPU
+ * addresses, each with the bus address at which devices find the range.
  *
- * Without a map the two are the same. With one, memory outside every range cannot be reached at all.
- * MMIO windows of other devices are not memory: their addresses are used unchanged.
+ * Without a map the bus address of memory is its physical address. With a map, memory outside every
+ * range cannot be reached at all. MMIO windows of other devices are not memory: their addresses are
+ * used unchanged.
  *
  * @see rules/dma.md 1.1
  */
@@ -83,12 +84,12 @@ export class RangeMap {
 
   /**
    * The addresses that translate to nothing, which the IOVA allocator must leave out. A gap before a
-   * range ends with the range's first byte, as in the kernel: whole pages are left out, so the
+   * range includes the range's first byte, as in the kernel. Because whole pages are left out, the
    * range's first page is left out with the gap.
    *
    * @param lastAddress The last address that is translated.
-   * @returns Ranges, end exclusive; or a negative errno for ranges that overlap (EINVAL) or that all
-   *   lie after the last address (EFAULT): such a domain cannot be set up.
+   * @returns Ranges, end exclusive. If such a domain cannot be set up, a negative errno: EINVAL for
+   *   ranges that overlap, EFAULT for ranges that all lie after the last address.
    * @see rules/dma.md 4.1, 4.6
    */
   gaps(lastAddress: number): readonly { start: number; end: number }[] | number {

@@ -24,8 +24,8 @@ export function cleanCaches(machine: DmaMachine, phys: PhysAddr, sizeBytes: Byte
 }
 
 /**
- * Drops the CPU's view of a buffer, so that the CPU reads the device's data. For a DMA_TO_DEVICE
- * buffer nothing is dropped: the CPU's writes since then stay.
+ * Drops the buffer's data from the CPU's caches, so that the CPU reads the device's data. For a
+ * DMA_TO_DEVICE buffer nothing is dropped: the CPU's writes since the mapping stay.
  */
 export function invalidateCaches(
   machine: DmaMachine,
@@ -64,8 +64,8 @@ export function handOver(
 }
 
 /**
- * True when a small buffer that the device writes may share a cache line with its neighbours, so
- * that it must bounce.
+ * True when a small buffer that the device writes may share a cache line with its neighbours. Such
+ * a buffer must be bounced.
  *
  * The rule needs a kernel built for machines without coherent DMA; in this model a non-coherent
  * device implies such a kernel.
@@ -76,7 +76,7 @@ export function sharesCacheLine(dev: DmaDevice, sizeBytes: Bytes, dir: DmaDirect
   return slabBytes(sizeBytes) % CACHE_LINE_BYTES !== 0;
 }
 
-/** Size of the slab object that holds a small allocation: powers of two from 8, and 96 and 192. */
+/** Size of the slab object that holds a small allocation: a power of two from 8 on, or 96 or 192. */
 export function slabBytes(sizeBytes: Bytes): Bytes {
   if (sizeBytes > 64 && sizeBytes <= 96) return 96;
   if (sizeBytes > 128 && sizeBytes <= 192) return 192;

@@ -1,8 +1,9 @@
 /**
  * Mapping for devices without translation: the physical address itself, or a bounce buffer.
  *
- * `DmaMapping` calls these for a device without a translating domain and emits `dma.map` and
- * `dma.unmap`; a caller distinguishes the two paths by `machine.swiotlb.contains(dma)`.
+ * `DmaMapping` calls these functions for a device without a translating domain, and emits `dma.map`
+ * and `dma.unmap`. A caller checks `machine.swiotlb.contains(dma)` to know whether a buffer was
+ * bounced.
  *
  * @see rules/dma.md ch. 2
  */
@@ -84,8 +85,8 @@ function mapElsewhere(
 }
 
 /**
- * Ends a direct mapping. A buffer that was never bounced on a coherent device leaves nothing to do,
- * so an unbalanced call goes unnoticed.
+ * Ends a direct mapping. For a buffer of a coherent device that was never bounced, there is nothing
+ * to do, so an unbalanced unmap call goes unnoticed.
  *
  * @see rules/dma.md 2.2
  */
@@ -115,7 +116,10 @@ export function directSync(
   handOver(machine, dev, physBehind(dev, dma), sizeBytes, dir, owner);
 }
 
-/** The physical memory at an address that a map returned; an address without a translation has none. */
+/**
+ * The physical address for an address that a map returned. A bus address outside all ranges of the bus
+ * has no physical address.
+ */
 export function physBehind(dev: DmaDevice, dma: DmaAddr): PhysAddr {
   return (dev.rangeMap === null ? dma : dev.rangeMap.physOf(dma)) as number as PhysAddr;
 }
@@ -136,7 +140,8 @@ function bounce(
   if (tlb === DMA_MAPPING_ERROR) return refuseMap(machine, MAP_FAILURE.POOL_FULL);
   const dma = directAddress(dev, tlb);
   if (reaches(dev, dma, sizeBytes)) {
-    // The copy into the bounce buffer lies in the CPU's caches, like a copy made by a sync.
+    // The data copied into the bounce buffer lies in the CPU's caches, like the data that a sync
+    // copies.
     if (!dev.coherent && (attrs & SKIP_CPU_SYNC) === 0) {
       cleanCaches(machine, tlb as PhysAddr, sizeBytes);
     }
@@ -183,8 +188,8 @@ function loggedAddress(dma: DmaAddr): string {
 }
 
 /**
- * The bus limit that firmware gives a device: the width of the bus, and the end of its ranges; 0
- * for none.
+ * The bus limit that firmware gives a device: the smaller of the width of the bus and the end of
+ * its ranges; 0 if there is no limit.
  */
 function loggedBusLimit({ busLimitBits, rangeMap }: DmaDevice): number {
   const carried = busLimitBits === 0 ? [] : [lastAddressOfBits(busLimitBits)];

@@ -1,6 +1,6 @@
 /**
- * Mapping for translated devices: an IOVA range, leaves that map it to the buffer, and
- * for untrusted devices a bounce buffer under every partly used granule.
+ * Mapping for translated devices: an IOVA range, and leaves that map the range to the buffer. For
+ * untrusted devices, each granule that the buffer fills only in part is bounced.
  *
  * @see rules/dma.md 1.6
  */
@@ -125,7 +125,7 @@ export function iommuMapPhys(
 }
 
 /**
- * Maps a buffer that needs no bounce; also called for coherent memory and lists.
+ * Maps a buffer that needs no bounce. Also called for coherent memory and lists.
  * @returns The IOVA of the first byte, or `DMA_MAPPING_ERROR`.
  */
 function mapAt(
@@ -151,7 +151,8 @@ function mapAt(
     return refuseMap(machine, MAP_FAILURE.PAGE_TABLE);
   }
   domain.syncMap(iova, length);
-  // A sum would be allocated on V8's heap; most buffers start on a granule and need none.
+  // V8 would allocate the sum on its heap. Most buffers start on a granule, so they need no
+  // addition.
   return (offset === 0 ? iova : iova + offset) as DmaAddr;
 }
 
@@ -161,9 +162,11 @@ export function warnErrorUnmapped({ warnings }: DmaMachine, { name }: DmaDevice)
 }
 
 /**
- * Unmaps a buffer: leaves, flush, IOVA range, and the bounce buffer with its copy to memory.
+ * Unmaps a buffer: clears leaves, flushes, and frees the IOVA range and the bounce buffer, whose
+ * data is copied to memory.
  *
- * @returns Where the address led before, or -1 when it led nowhere or was not looked up.
+ * @returns The physical address to which the IOVA was mapped; -1 when it was not mapped or was not
+ *   looked up.
  * @see rules/dma.md 1.6 (unmap)
  */
 export function iommuUnmapPhys(

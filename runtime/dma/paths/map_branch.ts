@@ -1,7 +1,8 @@
 /**
- * The branch that a map takes, as a value: the action and its reason, by row of the rules.
+ * The branch that a map takes, as a value: the action, and the reason as a row of a table in
+ * rules/dma.md.
  *
- * The mapping code executes it, and passes it to the code that emits the event.
+ * The mapping code executes the branch, and passes it to the code that emits the event.
  *
  * @see rules/dma.md 1.6, 2.1
  */
@@ -250,7 +251,10 @@ export function directAddress(dev: DmaDevice, phys: number): DmaAddr {
 /** The limit that makes a buffer unreachable for a device. */
 export type ReachLimit = "mask" | "bus_limit" | "bus_ranges";
 
-/** A buffer that a device cannot reach: its memory, the address that it would have, and why not. */
+/**
+ * A buffer that a device cannot reach: its memory, the address that the device would use, and the
+ * limit that the address exceeds.
+ */
 export interface OutOfReach {
   readonly phys: number;
   readonly dma: number;
@@ -259,8 +263,8 @@ export interface OutOfReach {
 
 /**
  * The limit that makes a buffer unreachable for a device.
- * @param dma The buffer's address for the device; the error value where it lies in no range of the
- *   bus.
+ * @param dma The buffer's address for the device; the error value if the buffer lies in no range of
+ *   the bus.
  */
 export function reachLimit(dev: DmaDevice, dma: number): ReachLimit {
   if (dma === ERROR) return "bus_ranges";

@@ -62,7 +62,10 @@ function mapped(given: Given) {
   return [dma as number, why.inputs.branch, why.rule, bench.machine.warnings.total];
 }
 
-/** For each row of the table of 2.1: the conditions, and the expected address, branch and warnings. */
+/**
+ * A test case for each row of the table in 2.1: the conditions, and the expected address, branch and
+ * warnings.
+ */
 const ROWS: readonly (readonly [string, string, Given, number, string, number])[] = [
   ["2.1.1", "MMIO", { pool: "forced", attrs: MMIO }, -1, "forced_bounce_forbidden", 0],
   [

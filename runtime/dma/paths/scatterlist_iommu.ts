@@ -1,6 +1,6 @@
 /**
- * Scatterlists behind an IOMMU: one IOVA range for the whole list, each entry on a separate
- * granule, outputs joined where the device's segment limits allow it.
+ * Scatterlists behind an IOMMU: one IOVA range for the whole list, with each entry on a separate
+ * granule. Outputs are joined if the device's segment limits allow it.
  *
  * @see rules/dma.md 7.2
  */
